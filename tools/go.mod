@@ -1,0 +1,3 @@
+module github.com/reecho-go/reecho/tools
+
+go 1.26.0
