@@ -1,0 +1,44 @@
+package problem
+
+import (
+	"encoding/json"
+
+	"github.com/labstack/echo/v4"
+)
+
+// message is Details as the Message of an *echo.HTTPError: being a
+// json.Marshaler, echo's default error handler sends it whole.
+type message struct{ Details }
+
+// MarshalJSON implements json.Marshaler.
+func (m message) MarshalJSON() ([]byte, error) { return json.Marshal(m.Details) }
+
+// HTTPError wraps an error of ours for echo, so that even its default error
+// handler answers with our status and body; err stays reachable by errors.As
+// through Internal. Errors that are not ours, and those already wrapped, come
+// back unchanged.
+func HTTPError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := err.(*echo.HTTPError); ok {
+		return err
+	}
+	pe, ok := From(err)
+	if !ok {
+		return err
+	}
+	d := DetailsOf(pe)
+	return &echo.HTTPError{Code: d.Status, Message: message{d}, Internal: err}
+}
+
+// Render answers with err's problem details if err is ours and nothing has
+// been sent yet, and reports whether it did.
+func Render(c echo.Context, err error) (bool, error) {
+	pe, ok := From(err)
+	if !ok || c.Response().Committed {
+		return false, nil
+	}
+	d := DetailsOf(pe)
+	return true, d.Write(c.Response(), c.Request())
+}
