@@ -1,0 +1,197 @@
+package observe
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Source says which cache, and which entry of it, an event is about.
+type Source struct {
+	Group string // the group's name
+	Cache string // the cache's or resource's name within the group
+	// Fingerprint is the key's 64-bit hashstructure hash, the entry's short
+	// name; zero when the event is about no single entry. Different keys may
+	// share it.
+	Fingerprint uint64
+}
+
+func (s Source) attrs() attrs {
+	a := attrs(nil).str("group", s.Group).str("cache", s.Cache)
+	if s.Fingerprint != 0 {
+		a = a.str("key", fmt.Sprintf("%016x", s.Fingerprint))
+	}
+	return a
+}
+
+// Cause says why an entry left a cache.
+type Cause string
+
+// The causes.
+const (
+	CauseSize     Cause = "size"     // pushed out by a bound on entries or bytes
+	CauseExpired  Cause = "expired"  // its time was over
+	CauseIdle     Cause = "idle"     // nobody used it for the idle time
+	CauseReplaced Cause = "replaced" // a newer value took its place
+	CauseDeleted  Cause = "deleted"  // Delete was called
+	CauseCleared  Cause = "cleared"  // a clear of the cache, group or tag
+	CauseUnsound  Cause = "unsound"  // its check failed
+	CauseClosed   Cause = "closed"   // the cache or group was closed
+	CauseOrphan   Cause = "orphan"   // it was opened or loaded across a clear and never kept
+)
+
+// CacheLoad is a finished load of cachedata.
+type CacheLoad struct {
+	Source
+	Took       time.Duration
+	Background bool  // a refresh for which nobody waited
+	Waiters    int   // callers who shared the result, the first one included
+	Err        error // nil: the load succeeded
+}
+
+// CacheRefused is a loaded value that was handed to its callers but not
+// stored, since a clear, delete or put came in between.
+type CacheRefused struct {
+	Source
+	Reason string
+}
+
+// CacheEvict is an entry that left a cache.
+type CacheEvict struct {
+	Source
+	Cause Cause
+	Age   time.Duration
+}
+
+// CacheClear is a clear of a whole cache or group that has taken effect.
+type CacheClear struct {
+	Source
+	Entries int // how many entries it dropped, as far as known
+}
+
+// Kind implements Event.
+func (CacheLoad) Kind() string { return "cache.load" }
+
+// Level implements Event.
+func (e CacheLoad) Level() slog.Level { return failed(e.Err, slog.LevelDebug) }
+
+// LogValue implements Event.
+func (e CacheLoad) LogValue() slog.Value {
+	return e.attrs().add(slog.Duration("took", e.Took), slog.Int("waiters", e.Waiters), slog.Bool("background", e.Background)).err(e.Err).value()
+}
+
+// Kind implements Event.
+func (CacheRefused) Kind() string { return "cache.refused" }
+
+// Level implements Event.
+func (CacheRefused) Level() slog.Level { return slog.LevelDebug }
+
+// LogValue implements Event.
+func (e CacheRefused) LogValue() slog.Value { return e.attrs().str("reason", e.Reason).value() }
+
+// Kind implements Event.
+func (CacheEvict) Kind() string { return "cache.evict" }
+
+// Level implements Event.
+func (CacheEvict) Level() slog.Level { return slog.LevelDebug }
+
+// LogValue implements Event.
+func (e CacheEvict) LogValue() slog.Value {
+	return e.attrs().str("cause", string(e.Cause)).add(slog.Duration("age", e.Age)).value()
+}
+
+// Kind implements Event.
+func (CacheClear) Kind() string { return "cache.clear" }
+
+// Level implements Event.
+func (CacheClear) Level() slog.Level { return slog.LevelInfo }
+
+// LogValue implements Event.
+func (e CacheClear) LogValue() slog.Value {
+	return e.attrs().add(slog.Int("entries", e.Entries)).value()
+}
+
+// ResourceOpen is a finished open of cacheresource.
+type ResourceOpen struct {
+	Source
+	Took time.Duration
+	Err  error
+}
+
+// ResourceCheck is a health check of a shared value that failed or recovered;
+// passing checks are counters.
+type ResourceCheck struct {
+	Source
+	Took time.Duration
+	Err  error
+}
+
+// ResourceRelease is a shared value that was released, for good.
+type ResourceRelease struct {
+	Source
+	Cause Cause
+	Age   time.Duration // since it was opened
+	Took  time.Duration // what the release took
+	Err   error         // what the release returned, a *PanicError included
+}
+
+// ResourceLeak is a lease that was held for longer than allowed, or was
+// dropped without having been released.
+type ResourceLeak struct {
+	Source
+	Held time.Duration
+	Site string // file:line of the acquire, when call sites are recorded
+}
+
+// Kind implements Event.
+func (ResourceOpen) Kind() string { return "resource.open" }
+
+// Level implements Event.
+func (e ResourceOpen) Level() slog.Level { return failed(e.Err, slog.LevelInfo) }
+
+// LogValue implements Event.
+func (e ResourceOpen) LogValue() slog.Value {
+	return e.attrs().add(slog.Duration("took", e.Took)).err(e.Err).value()
+}
+
+// Kind implements Event.
+func (ResourceCheck) Kind() string { return "resource.check" }
+
+// Level implements Event.
+func (e ResourceCheck) Level() slog.Level { return failed(e.Err, slog.LevelInfo) }
+
+// LogValue implements Event.
+func (e ResourceCheck) LogValue() slog.Value {
+	return e.attrs().add(slog.Duration("took", e.Took)).err(e.Err).value()
+}
+
+// Kind implements Event.
+func (ResourceRelease) Kind() string { return "resource.release" }
+
+// Level implements Event.
+func (e ResourceRelease) Level() slog.Level { return failed(e.Err, slog.LevelInfo) }
+
+// LogValue implements Event.
+func (e ResourceRelease) LogValue() slog.Value {
+	return e.attrs().str("cause", string(e.Cause)).add(slog.Duration("age", e.Age), slog.Duration("took", e.Took)).err(e.Err).value()
+}
+
+// Kind implements Event.
+func (ResourceLeak) Kind() string { return "resource.leak" }
+
+// Level implements Event.
+func (ResourceLeak) Level() slog.Level { return slog.LevelWarn }
+
+// LogValue implements Event.
+func (e ResourceLeak) LogValue() slog.Value {
+	return e.attrs().add(slog.Duration("held", e.Held)).str("site", e.Site).value()
+}
+
+func (CacheLoad) sealed()       {}
+func (CacheRefused) sealed()    {}
+func (CacheEvict) sealed()      {}
+func (CacheClear) sealed()      {}
+func (ResourceOpen) sealed()    {}
+func (ResourceCheck) sealed()   {}
+func (ResourceRelease) sealed() {}
+func (ResourceLeak) sealed()    {}

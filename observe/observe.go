@@ -1,0 +1,81 @@
+// Package observe is how the toolkit tells what happens off the hot path: a
+// load, an eviction, a refused cookie, a store that failed. Each fact is a
+// typed [Event] handed to the one-method [Observer] of the cache, session
+// manager or plugin that it happened in. Hot counters (hits, misses) are not
+// events; they are pulled with the Stats methods.
+//
+// Promises:
+//   - an Observer is never called under a lock of the toolkit;
+//   - a panic in an Observer is contained and changes nothing else;
+//   - no event holds a session id, a cookie or a cached value: keys appear as
+//     fingerprints, sessions as short one-way digests;
+//   - new events and new fields may come with any release: switch on the
+//     types that you know and ignore the rest.
+package observe
+
+import (
+	"context"
+	"log/slog"
+)
+
+// An Event is one fact, one of the struct types of this package. The
+// interface is sealed so that new events never break an Observer.
+type Event interface {
+	// Kind is the event's stable name, such as "cache.load".
+	Kind() string
+	// Level is how serious the fact is: Debug for the ordinary course of
+	// things, Info for rare but healthy facts, Warn for what an operator
+	// should look into, Error for what failed a request.
+	Level() slog.Level
+	// LogValue renders the event's fields as a group.
+	LogValue() slog.Value
+
+	sealed()
+}
+
+// An Observer receives events. It is called synchronously, often while a
+// request waits, from many goroutines at once: it must be safe for concurrent
+// use, quick, and must not call back into the cache or session that the event
+// came from.
+type Observer interface {
+	Observe(ctx context.Context, ev Event)
+}
+
+// Func makes an Observer of a function.
+type Func func(ctx context.Context, ev Event)
+
+// Observe calls f.
+func (f Func) Observe(ctx context.Context, ev Event) { f(ctx, ev) }
+
+// Emit hands ev to o. It is what every package of the toolkit calls: a nil o
+// is silent, and a panic in o is swallowed, since an observer must never fail
+// what it observes.
+func Emit(ctx context.Context, o Observer, ev Event) {
+	if o == nil {
+		return
+	}
+	defer func() { _ = recover() }()
+	o.Observe(ctx, ev)
+}
+
+// Tee returns an Observer that hands each event to all of the given ones, in
+// order; nil ones are left out. A panic in one does not keep the event from
+// the others.
+func Tee(observers ...Observer) Observer {
+	t := make(tee, 0, len(observers))
+	for _, o := range observers {
+		if o != nil {
+			t = append(t, o)
+		}
+	}
+	return t
+}
+
+type tee []Observer
+
+// Observe implements Observer.
+func (t tee) Observe(ctx context.Context, ev Event) {
+	for _, o := range t {
+		Emit(ctx, o, ev)
+	}
+}

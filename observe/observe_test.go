@@ -1,0 +1,112 @@
+package observe_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/reecho-go/reecho/observe"
+)
+
+// all holds one of each event, so that a new one cannot be forgotten below.
+var all = []observe.Event{
+	observe.CacheLoad{Source: source, Took: time.Second, Waiters: 2, Err: errBoom},
+	observe.CacheRefused{Source: source, Reason: "cleared"},
+	observe.CacheEvict{Source: source, Cause: observe.CauseExpired},
+	observe.CacheClear{Source: observe.Source{Group: "g"}, Entries: 3},
+	observe.ResourceOpen{Source: source},
+	observe.ResourceCheck{Source: source, Err: errBoom},
+	observe.ResourceRelease{Source: source, Cause: observe.CauseClosed},
+	observe.ResourceLeak{Source: source, Held: time.Minute, Site: "x.go:1"},
+	observe.SessionLife{Action: observe.SessionCreated, ID: "ab12"},
+	observe.SessionRefused{Reason: "tampered", Size: 10},
+	observe.SessionConflict{ID: "ab12", Tries: 3},
+	observe.SessionValue{ID: "ab12", Key: "count", Err: errBoom},
+	observe.PluginFailure{Plugin: "p", Hook: "Begin", Err: errBoom},
+	observe.StoreFailure{Owner: "sessions", Op: "Swap", Err: errBoom},
+	observe.Anomaly{Header: "X-Forwarded-For", Reason: "malformed"},
+	observe.Notice{Owner: "sessions", Text: "in memory"},
+}
+
+var (
+	errBoom = errors.New("boom")
+	source  = observe.Source{Group: "g", Cache: "c", Fingerprint: 0xabc}
+)
+
+func TestEveryEventHasAKindOfItsOwnAndFields(t *testing.T) {
+	t.Parallel()
+	kinds := map[string]bool{}
+	for _, ev := range all {
+		if kinds[ev.Kind()] || ev.Kind() == "" {
+			t.Errorf("%T: Kind() = %q is empty or taken", ev, ev.Kind())
+		}
+		kinds[ev.Kind()] = true
+		if v := ev.LogValue(); v.Kind() != slog.KindGroup || len(v.Group()) == 0 {
+			t.Errorf("%T: LogValue() = %v, want a group of fields", ev, v)
+		}
+	}
+}
+
+func TestErrorsRaiseTheLevel(t *testing.T) {
+	t.Parallel()
+	if got := (observe.CacheLoad{}).Level(); got != slog.LevelDebug {
+		t.Errorf("level of a good load = %v, want Debug", got)
+	}
+	if got := (observe.CacheLoad{Err: errBoom}).Level(); got != slog.LevelWarn {
+		t.Errorf("level of a failed load = %v, want Warn", got)
+	}
+}
+
+func TestEmit(t *testing.T) {
+	t.Parallel()
+	observe.Emit(t.Context(), nil, all[0]) // silent
+	observe.Emit(t.Context(), observe.Func(func(context.Context, observe.Event) { panic("observer") }), all[0])
+}
+
+func TestTeeReachesEverybodyDespiteAPanic(t *testing.T) {
+	t.Parallel()
+	var a, b observe.Recorder
+	o := observe.Tee(&a, nil, observe.Func(func(context.Context, observe.Event) { panic("observer") }), &b)
+	o.Observe(t.Context(), all[0])
+	if len(a.Events()) != 1 || len(b.Events()) != 1 {
+		t.Errorf("events seen = %d and %d, want 1 and 1", len(a.Events()), len(b.Events()))
+	}
+}
+
+func TestSlog(t *testing.T) {
+	t.Parallel()
+	var buf bytes.Buffer
+	o := observe.Slog(slog.New(slog.NewTextHandler(&buf, &slog.HandlerOptions{Level: slog.LevelInfo})))
+	o.Observe(t.Context(), observe.CacheEvict{Source: source}) // Debug: filtered
+	o.Observe(t.Context(), observe.CacheLoad{Source: source, Err: errBoom})
+	got := buf.String()
+	for _, want := range []string{"level=WARN", "msg=cache.load", "group=g", "cache=c", "key=0000000000000abc", "error=boom"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("log line %q lacks %q", got, want)
+		}
+	}
+	if strings.Contains(got, "cache.evict") {
+		t.Errorf("log %q holds an event below the handler's level", got)
+	}
+}
+
+func TestRecorderIsSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
+	var r observe.Recorder
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() { r.Observe(t.Context(), observe.Notice{Text: "x"}) })
+	}
+	wg.Wait()
+	if got := len(observe.Of[observe.Notice](&r)); got != 16 {
+		t.Errorf("recorded %d notices, want 16", got)
+	}
+	if got := len(observe.Of[observe.Anomaly](&r)); got != 0 {
+		t.Errorf("recorded %d anomalies, want 0", got)
+	}
+}
