@@ -93,6 +93,12 @@ func (r *Request) Value(key any) any {
 	return r.Context.Value(key)
 }
 
+// Innermost reports whether r is the request state nearest to ctx.
+func (r *Request) Innermost(ctx context.Context) bool {
+	at, _ := ctx.Value(requestKey{}).(*Request)
+	return at == r
+}
+
 // Fill puts v, usually the plugin that will build the fact on first use, into
 // the slot.
 func (r *Request) Fill(s Slot, v any) {

@@ -1,0 +1,173 @@
+package commit
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Merged calls hook and merges what it did to Vary and Cache-Control with what
+// was there before: Vary becomes the union, Cache-Control the strictest of
+// both. So a hook may simply set its own.
+func Merged(h http.Header, hook func() error) error {
+	vary, control := h["Vary"], h["Cache-Control"]
+	err := hook()
+	if now := h["Vary"]; len(vary) > 0 && !slices.Equal(vary, now) {
+		h["Vary"] = []string{MergeVary(vary, now)}
+	}
+	if now := h["Cache-Control"]; len(control) > 0 && !slices.Equal(control, now) {
+		h["Cache-Control"] = []string{MergeCacheControl(control, now)}
+	}
+	return err
+}
+
+// MergeVary returns the union of the field names in a and b (RFC 9110, section
+// 12.5.5), in the order and spelling of their first appearance; "*" swallows
+// the rest.
+func MergeVary(a, b []string) string {
+	var names []string
+	for _, line := range slices.Concat(a, b) {
+		for name := range strings.SplitSeq(line, ",") {
+			name = strings.TrimSpace(name)
+			if name == "*" {
+				return "*"
+			}
+			if name != "" && !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
+				names = append(names, name)
+			}
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// A directive of Cache-Control; value includes its quotes.
+type directive struct{ name, value string }
+
+// MergeCacheControl returns the strictest combination of two Cache-Control
+// values (RFC 9111, section 5.2.2; RFC 5861; RFC 8246): a restriction stands
+// if either has it, a permission (public, immutable, stale-...) only if both
+// do, and of two lifetimes the shorter. An empty side has no say.
+func MergeCacheControl(a, b []string) string {
+	da, db := parseDirectives(a), parseDirectives(b)
+	switch {
+	case len(da) == 0:
+		return formatDirectives(db)
+	case len(db) == 0:
+		return formatDirectives(da)
+	}
+	noStore := has(da, "no-store") || has(db, "no-store")
+	private := has(da, "private") || has(db, "private")
+	var out []directive
+	for _, d := range slices.Concat(da, db) {
+		if has(out, d.name) {
+			continue
+		}
+		va, inA := find(da, d.name)
+		vb, inB := find(db, d.name)
+		switch d.name {
+		case "public":
+			if noStore || private || !inA || !inB {
+				continue
+			}
+		case "immutable", "stale-while-revalidate", "stale-if-error":
+			if noStore || !inA || !inB {
+				continue
+			}
+			d.value = shorter(va, vb)
+		case "max-age", "s-maxage":
+			if noStore {
+				continue
+			}
+			if inA && inB {
+				d.value = shorter(va, vb)
+			}
+		case "private", "no-cache":
+			// with field names the directive restricts those only: without is stricter
+			if inA && inB && va != vb {
+				d.value = ""
+			}
+		}
+		out = append(out, d)
+	}
+	return formatDirectives(out)
+}
+
+// shorter is the smaller of two delta-seconds; what is no number is taken as 0.
+func shorter(a, b string) string {
+	if a == "" && b == "" {
+		return ""
+	}
+	return strconv.Itoa(min(seconds(a), seconds(b)))
+}
+
+func seconds(s string) int {
+	n, err := strconv.Atoi(strings.Trim(s, `"`))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+func has(ds []directive, name string) bool {
+	_, ok := find(ds, name)
+	return ok
+}
+
+func find(ds []directive, name string) (string, bool) {
+	for _, d := range ds {
+		if d.name == name {
+			return d.value, true
+		}
+	}
+	return "", false
+}
+
+// parseDirectives splits at commas outside quotes; names are lower-cased and
+// the first of several directives of one name counts.
+func parseDirectives(lines []string) []directive {
+	var out []directive
+	for _, line := range lines {
+		for line != "" {
+			var part string
+			part, line = cutUnquoted(line)
+			name, value, _ := strings.Cut(part, "=")
+			name = strings.ToLower(strings.TrimSpace(name))
+			if name != "" && !has(out, name) {
+				out = append(out, directive{name, strings.TrimSpace(value)})
+			}
+		}
+	}
+	return out
+}
+
+// cutUnquoted cuts s at its first comma outside a quoted string.
+func cutUnquoted(s string) (before, after string) {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == '\\' && quoted:
+			i++
+		case s[i] == ',' && !quoted:
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
+}
+
+func formatDirectives(ds []directive) string {
+	var b strings.Builder
+	for i, d := range ds {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(d.name)
+		if d.value != "" {
+			b.WriteByte('=')
+			b.WriteString(d.value)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,134 @@
+package commit
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+)
+
+var (
+	_ http.ResponseWriter = (*Run)(nil)
+	_ http.Flusher        = (*Run)(nil)
+	_ http.Hijacker       = (*Run)(nil)
+	_ http.Pusher         = (*Run)(nil)
+	_ io.ReaderFrom       = (*Run)(nil)
+	_ io.StringWriter     = (*Run)(nil)
+)
+
+// Unwrap lets http.ResponseController reach what this writer does not handle
+// itself: deadlines and full duplex.
+func (r *Run) Unwrap() http.ResponseWriter { return r.under }
+
+// Header returns the header map that will be sent.
+func (r *Run) Header() http.Header { return r.under.Header() }
+
+// WriteHeader commits, then sends the status. Informational statuses (1xx)
+// pass without a commit; 101 ends the HTTP part of the connection and commits.
+func (r *Run) WriteHeader(status int) {
+	if informational(status) {
+		r.under.WriteHeader(status)
+		return
+	}
+	if !r.leave(status, r.under.Header()) {
+		_ = r.sendError() // the client is gone: nobody is left to tell
+		return
+	}
+	r.res.left(status)
+	r.under.WriteHeader(status)
+}
+
+// informational reports whether a final status will follow (RFC 9110, section 15.2).
+func informational(status int) bool {
+	return status < http.StatusOK && status != http.StatusSwitchingProtocols
+}
+
+// ready commits for a body that comes without WriteHeader.
+func (r *Run) ready() bool {
+	if r.state.Load() == done {
+		return true
+	}
+	if !r.leave(http.StatusOK, r.under.Header()) {
+		return false
+	}
+	r.res.left(http.StatusOK)
+	return true
+}
+
+// dropped answers a write of n bytes to a response that is not the handler's
+// any more: to it, everything went well.
+func (r *Run) dropped(n int) (int, error) {
+	if r.state.Load() == committing {
+		return 0, errReentrant
+	}
+	return n, r.sendError()
+}
+
+// Write implements http.ResponseWriter.
+func (r *Run) Write(b []byte) (int, error) {
+	if !r.ready() {
+		return r.dropped(len(b))
+	}
+	return r.under.Write(b)
+}
+
+// WriteString implements io.StringWriter.
+func (r *Run) WriteString(s string) (int, error) {
+	if !r.ready() {
+		return r.dropped(len(s))
+	}
+	return io.WriteString(r.under, s)
+}
+
+// ReadFrom implements io.ReaderFrom, so that files still go out by sendfile.
+func (r *Run) ReadFrom(src io.Reader) (int64, error) {
+	if !r.ready() {
+		n, err := io.Copy(io.Discard, src)
+		if err != nil {
+			return n, err
+		}
+		_, err = r.dropped(0)
+		return n, err
+	}
+	return io.Copy(r.under, src)
+}
+
+// Flush implements http.Flusher.
+func (r *Run) Flush() { _ = r.FlushError() }
+
+// FlushError is what http.ResponseController calls.
+func (r *Run) FlushError() error {
+	if !r.ready() {
+		if _, err := r.dropped(0); err != nil {
+			return err
+		}
+	}
+	return http.NewResponseController(r.under).Flush()
+}
+
+// Hijack implements http.Hijacker. The hooks see status 101; headers they set
+// reach the client only if the new protocol's handshake sends them.
+func (r *Run) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !r.leave(http.StatusSwitchingProtocols, r.under.Header()) {
+		if err := r.Err(); err != nil {
+			return nil, nil, err
+		}
+		return nil, nil, errReentrant
+	}
+	return http.NewResponseController(r.under).Hijack()
+}
+
+// Push implements http.Pusher.
+func (r *Run) Push(target string, opts *http.PushOptions) error {
+	for w := r.under; w != nil; {
+		if p, ok := w.(http.Pusher); ok {
+			return p.Push(target, opts)
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = u.Unwrap()
+	}
+	return http.ErrNotSupported
+}

@@ -1,0 +1,195 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/reecho-go/reecho/internal/commit"
+	"github.com/reecho-go/reecho/internal/panics"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// A hook is a capability with its plugin's place in the list.
+type hook[T any] struct {
+	at   int
+	name string
+	call T
+}
+
+// Stack is a list of plugins as one middleware. It is safe for concurrent use.
+type Stack struct {
+	plugins  []Plugin
+	observer observe.Observer
+
+	starters   []hook[Starter]
+	committers []hook[Committer]
+	hooks      commit.Hooks // s.commit, made once
+	closers    []hook[Closer]
+	always     bool // a committer commits without being asked
+	echoHooks
+	life lifecycle
+}
+
+// New makes a Stack of plugins, in the order of their Begin. It refuses nil
+// plugins, plugins without a name, two of one name, and a list that breaks
+// somebody's After; all problems are reported together.
+//
+// A plugin that is also an [observe.Observer] is told of every hook that fails
+// or panics; several are told in list order.
+func New(plugins ...Plugin) (*Stack, error) {
+	if err := check(plugins); err != nil {
+		return nil, err
+	}
+	s := &Stack{plugins: slices.Clone(plugins)}
+	var observers []observe.Observer
+	for at, p := range s.plugins {
+		name := p.Name()
+		collect(&s.starters, at, name, p)
+		collect(&s.committers, at, name, p)
+		collect(&s.closers, at, name, p)
+		s.collectEcho(at, name, p)
+		if c, ok := p.(Committer); ok {
+			_, onDemand := c.(OnDemand)
+			s.always = s.always || !onDemand
+		}
+		if o, ok := p.(observe.Observer); ok {
+			observers = append(observers, o)
+		}
+	}
+	s.observer = observe.Tee(observers...)
+	s.hooks = s.commit
+	s.compose()
+	return s, nil
+}
+
+// collect appends p to hooks if it has the capability T.
+func collect[T any](hooks *[]hook[T], at int, name string, p Plugin) {
+	if c, ok := p.(T); ok {
+		*hooks = append(*hooks, hook[T]{at, name, c})
+	}
+}
+
+// Must returns s or panics with err; for package variables and main functions.
+func Must(s *Stack, err error) *Stack {
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// check finds everything that is wrong with a list of plugins.
+func check(plugins []Plugin) error {
+	var errs []error
+	if len(plugins) == 0 {
+		errs = append(errs, errors.New("middleware: New needs at least one plugin"))
+	}
+	place := make(map[string]int, len(plugins))
+	for at, p := range plugins {
+		if isNil(p) {
+			errs = append(errs, fmt.Errorf("middleware: plugin %d is nil", at))
+			continue
+		}
+		name := p.Name()
+		if name == "" {
+			errs = append(errs, fmt.Errorf("middleware: plugin %d (%T) has no name", at, p))
+			continue
+		}
+		if first, taken := place[name]; taken {
+			errs = append(errs, fmt.Errorf("middleware: plugins %d and %d are both named %q: names are unique in a stack", first, at, name))
+			continue
+		}
+		place[name] = at
+	}
+	after := make(map[string][]string, len(plugins))
+	for at, p := range plugins {
+		d, ok := p.(Dependent)
+		if !ok || isNil(p) || place[p.Name()] != at {
+			continue
+		}
+		after[d.Name()] = d.After()
+	}
+	for at, p := range plugins {
+		if isNil(p) || place[p.Name()] != at {
+			continue
+		}
+		name := p.Name()
+		cycle := findCycle(after, name)
+		for _, dep := range after[name] {
+			earlier, known := place[dep]
+			switch {
+			case !known:
+				errs = append(errs, fmt.Errorf("middleware: plugin %q must come after %q, which is not in the list", name, dep))
+			case earlier >= at && !slices.Contains(cycle, dep):
+				errs = append(errs, fmt.Errorf("middleware: plugin %q must come after %q: move it", name, dep))
+			}
+		}
+		if cycle != nil && name == slices.Min(cycle) { // each cycle once
+			errs = append(errs, fmt.Errorf("middleware: plugins that must come after each other: %s", strings.Join(append(cycle, cycle[0]), " after ")))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// findCycle returns a shortest way from name back to itself, nil if there is none.
+func findCycle(after map[string][]string, name string) []string {
+	seen := map[string]bool{}
+	paths := [][]string{{name}}
+	for len(paths) > 0 {
+		path := paths[0]
+		paths = paths[1:]
+		for _, next := range after[path[len(path)-1]] {
+			if next == name {
+				return path
+			}
+			if !seen[next] {
+				seen[next] = true
+				paths = append(paths, append(slices.Clone(path), next))
+			}
+		}
+	}
+	return nil
+}
+
+// isNil catches a nil pointer in an interface too.
+func isNil(p Plugin) bool {
+	v := reflect.ValueOf(p)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// Plugins returns the plugins in list order; the slice is the caller's own.
+func (s *Stack) Plugins() []Plugin { return slices.Clone(s.plugins) }
+
+// Find returns the first plugin that is a T: a concrete plugin or a capability.
+func Find[T any](s *Stack) (T, bool) {
+	for _, p := range s.plugins {
+		if t, ok := p.(T); ok {
+			return t, true
+		}
+	}
+	var none T
+	return none, false
+}
+
+// commit runs every committer, in list order, until one fails.
+func (s *Stack) commit(ctx context.Context, status int, h http.Header) error {
+	for _, c := range s.committers {
+		err := commit.Merged(h, func() error {
+			return panics.Catch(func() error { return c.call.BeforeHeaders(ctx, status, h) })
+		})
+		if err != nil {
+			return s.failed(ctx, c.name, "BeforeHeaders", err)
+		}
+	}
+	return nil
+}
+
+// failed reports a hook's failure and names where it happened.
+func (s *Stack) failed(ctx context.Context, plugin, hook string, err error) error {
+	observe.Emit(ctx, s.observer, observe.PluginFailure{Plugin: plugin, Hook: hook, Err: err})
+	return &PluginError{Plugin: plugin, Hook: hook, Err: err}
+}
