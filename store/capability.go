@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Swapper is the capability of compare-and-swap.
+type Swapper interface {
+	// Swap writes it under key if the key's version is old, and returns the
+	// new version. With old 0 it creates: it writes only if the key is absent.
+	//
+	// Otherwise nothing changes, and the error is ErrConflict if the key is
+	// present with another version (with old 0: present at all), or
+	// ErrNotFound if old is not 0 and the key is absent. Of several Swaps with
+	// the same old version exactly one succeeds.
+	Swap(ctx context.Context, key string, old uint64, it Item) (version uint64, err error)
+}
+
+// Toucher is the capability of moving a deadline without writing the value.
+type Toucher interface {
+	// Touch sets the expiry of key; the zero time means never, a time in the
+	// past makes the key absent. Value and version stay as they are, so a
+	// Touch neither undoes a concurrent write nor makes a Swap fail. It never
+	// brings an absent key back: that is ErrNotFound.
+	Touch(ctx context.Context, key string, expires time.Time) error
+}
+
+// Scanner is the capability of listing.
+type Scanner interface {
+	// Scan yields the entries whose keys start with prefix (all for ""), in
+	// ascending byte order of the keys, each key at most once.
+	//
+	// It is no snapshot of the store. A key that is present from before the
+	// first step until after the last is yielded; one that comes or goes
+	// meanwhile may or may not be. Each entry is the state that its key had at
+	// some moment of the scan, and absent keys are not yielded.
+	//
+	// No lock is held while the loop body runs: it may call any method of the
+	// store, and it may stop at any entry. A failure is yielded once, as the
+	// last pair, with the zero Entry. A Scanner may need memory for all the
+	// matching keys, but not for their values.
+	Scan(ctx context.Context, prefix string) iter.Seq2[Entry, error]
+}
+
+// Clearer is the capability of deleting by prefix.
+type Clearer interface {
+	// Clear deletes every key that starts with prefix (all for ""), and no
+	// other. When it returns without error, no key that was there when it was
+	// called is, unless it was written again since. It is not atomic: while it
+	// runs, some keys may be gone and others not. After an error it may have
+	// deleted some; calling it again is safe.
+	Clear(ctx context.Context, prefix string) error
+}
+
+// Batcher is the capability of serving many keys in one exchange.
+type Batcher interface {
+	// GetMany returns the items of those keys that are present. The map is the
+	// caller's own, and not nil unless there is an error.
+	GetMany(ctx context.Context, keys []string) (map[string]Item, error)
+
+	// PutMany does what Put does for each entry in turn, so the last of two
+	// entries with one key wins. It is not atomic: after an error, some
+	// entries may have been written; calling it again is safe.
+	PutMany(ctx context.Context, entries []Entry) error
+}
+
+// Closer is the capability of being closed by whoever opened the store.
+type Closer interface {
+	// Close waits until nothing of the store runs any more, and frees what it
+	// holds. Every later call of another method fails with ErrClosed. Closing
+	// twice is not an error. When ctx is done first, Close returns an error
+	// that wraps ctx.Err(), and the store is closed all the same.
+	Close(ctx context.Context) error
+}
+
+// As finds the first capability T in the chain that starts at s and follows
+// Unwrap() Store. Ask once, when you are given a store, not at every call.
+//
+// A wrapper that only watches may let Unwrap return the wrapped store. A
+// wrapper that changes keys, values or outcomes must not: As would hand out
+// capabilities that go around it. It implements the capabilities itself.
+func As[T any](s Store) (T, bool) {
+	for s != nil {
+		if t, ok := s.(T); ok {
+			return t, true
+		}
+		u, ok := s.(interface{ Unwrap() Store })
+		if !ok {
+			break
+		}
+		s = u.Unwrap()
+	}
+	var none T
+	return none, false
+}

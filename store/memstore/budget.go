@@ -1,0 +1,37 @@
+package memstore
+
+import "sync/atomic"
+
+// budget is what the shards share: the bounds, what is used of them, and the
+// counters.
+type budget struct {
+	maxEntries, maxBytes int64
+	refuse               bool
+
+	entries, bytes   atomic.Int64
+	evicted, expired atomic.Uint64
+}
+
+// take books entries and bytes. With refuse it books only what fits, and says
+// whether it did; two takes at the same moment may then both be refused where
+// one of them would fit.
+func (b *budget) take(entries, bytes int64) bool {
+	over := b.entries.Add(entries) > b.maxEntries && entries > 0
+	over = b.bytes.Add(bytes) > b.maxBytes && bytes > 0 || over
+	if over && b.refuse {
+		b.give(entries, bytes)
+		return false
+	}
+	return true
+}
+
+// give returns what was taken.
+func (b *budget) give(entries, bytes int64) {
+	b.entries.Add(-entries)
+	b.bytes.Add(-bytes)
+}
+
+// fits says whether the bounds are kept.
+func (b *budget) fits() bool {
+	return b.entries.Load() <= b.maxEntries && b.bytes.Load() <= b.maxBytes
+}

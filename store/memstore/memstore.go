@@ -1,0 +1,383 @@
+// Package memstore keeps bytes in the memory of one process, behind the
+// contract of package store and with all its capabilities.
+//
+// # Bounds
+//
+// A store holds at most Config.MaxEntries entries and Config.MaxBytes bytes.
+// The bytes of an entry are those of its key and value plus [Overhead], which
+// stands for the bookkeeping around them. A write that goes past a bound makes
+// room at once, by the SIEVE rule: the shards take turns, and each gives up
+// its oldest entry that was not read since the last time around. Entries that
+// have expired go first. The entry just written is never the one that goes.
+// While several goroutines write at the same moment, the store may exceed its
+// bounds by the entries in their hands. [Stats] counts what was evicted. A
+// store whose entries must not be forgotten is set to [Refuse]: then a write
+// that does not fit is [store.ErrFull].
+//
+// # Expiry and memory
+//
+// An entry is absent from its deadline on, exactly. Its memory is freed within
+// about a second after that, by a timer that is armed for the next deadline
+// and only while there is one. So a store needs no goroutine, and an idle
+// store becomes empty by itself. The timer refers to the store; a store that
+// is dropped without Close is collected after its last deadline.
+//
+// # Cost
+//
+// A Get takes one read lock of one of 64 shards and allocates the caller's
+// copy of the value and nothing else, a miss nothing at all. Values are copied
+// outside the locks. Deadlines are kept in a heap per shard, so a write with
+// an expiry costs O(log n).
+package memstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"iter"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/reecho-go/reecho/store"
+)
+
+// Overhead is what each entry counts towards Config.MaxBytes beside its key
+// and its value, in bytes.
+const Overhead = 160
+
+// shards is how many locks a store has. A power of two.
+const shards = 64
+
+// WhenFull says what a write does that goes past a bound.
+type WhenFull uint8
+
+// What to do when the store is full.
+const (
+	// Evict makes room by forgetting other entries.
+	Evict WhenFull = iota
+
+	// Refuse fails the write with store.ErrFull and forgets nothing.
+	Refuse
+)
+
+// Config is the setting of a Store. The zero value is 64 MiB that evicts.
+type Config struct {
+	// MaxEntries bounds the number of entries. Default: 0, which means
+	// 1,000,000. Negative: no bound.
+	MaxEntries int
+
+	// MaxBytes bounds the bytes of keys, values and Overhead together. One
+	// entry larger than that is store.ErrTooLarge. Default: 0, which means
+	// 64 MiB. Negative: no bound.
+	MaxBytes int64
+
+	// WhenFull says what a write does that goes past a bound. Default: Evict.
+	WhenFull WhenFull
+}
+
+// Stats is what a Store holds now and what it has dropped so far.
+type Stats struct {
+	Entries int64  // entries held, expired ones included until they are freed
+	Bytes   int64  // their bytes, as counted towards Config.MaxBytes
+	Evicted uint64 // entries forgotten to make room
+	Expired uint64 // entries freed after their deadline
+}
+
+// Store is a [store.Store] in memory. All methods are safe for concurrent use.
+// Make one with [New].
+type Store struct {
+	seed   maphash.Seed
+	shards [shards]shard
+	budget budget
+	timer  timer
+	closed atomic.Bool
+
+	making sync.Mutex // held while room is made, so that no two evict for the same bytes
+	hand   uint       // the shard whose turn it is; under making
+}
+
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.Swapper = (*Store)(nil)
+	_ store.Toucher = (*Store)(nil)
+	_ store.Scanner = (*Store)(nil)
+	_ store.Clearer = (*Store)(nil)
+	_ store.Batcher = (*Store)(nil)
+	_ store.Closer  = (*Store)(nil)
+)
+
+// New makes an empty store. Its error names every field of c that is wrong.
+func New(c Config) (*Store, error) {
+	var errs []error
+	if c.MaxBytes > 0 && c.MaxBytes <= Overhead {
+		errs = append(errs, fmt.Errorf("memstore: Config.MaxBytes is %d, but an empty entry counts %d: give more, 0 for 64 MiB, or a negative number for no bound", c.MaxBytes, Overhead))
+	}
+	if c.WhenFull > Refuse {
+		errs = append(errs, fmt.Errorf("memstore: Config.WhenFull is %d: use memstore.Evict or memstore.Refuse", c.WhenFull))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	s := &Store{seed: maphash.MakeSeed()}
+	s.budget.maxEntries = bound(int64(c.MaxEntries), 1_000_000)
+	s.budget.maxBytes = bound(c.MaxBytes, 64<<20)
+	s.budget.refuse = c.WhenFull == Refuse
+	s.timer.fire = s.sweepOnTime
+	for i := range s.shards {
+		s.shards[i].open(&s.budget)
+	}
+	return s, nil
+}
+
+// bound is the limit that a config field means.
+func bound(v, standard int64) int64 {
+	switch {
+	case v == 0:
+		return standard
+	case v < 0:
+		return math.MaxInt64
+	}
+	return v
+}
+
+// Must returns s, and panics if there is an error. It is for package variables
+// and main functions: Must(New(Config{})).
+func Must(s *Store, err error) *Store {
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// Stats returns the counters. They are read one after the other, so they may
+// be apart by what happens meanwhile. It takes no lock.
+func (s *Store) Stats() Stats {
+	return Stats{
+		Entries: s.budget.entries.Load(),
+		Bytes:   s.budget.bytes.Load(),
+		Evicted: s.budget.evicted.Load(),
+		Expired: s.budget.expired.Load(),
+	}
+}
+
+// Get implements [store.Store].
+func (s *Store) Get(ctx context.Context, key string) (store.Item, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Item{}, fault("get", key, err)
+	}
+	it, err := s.shard(key).get(key)
+	switch {
+	case err == store.ErrNotFound:
+		return store.Item{}, err
+	case err != nil:
+		return store.Item{}, fault("get", key, err)
+	}
+	it.Value = slices.Clone(it.Value) // stored values are replaced, never changed
+	return it, nil
+}
+
+// Put implements [store.Store].
+func (s *Store) Put(ctx context.Context, key string, it store.Item) error {
+	_, err := s.write(ctx, "put", key, whatever, it)
+	return err
+}
+
+// Swap implements [store.Swapper].
+func (s *Store) Swap(ctx context.Context, key string, old uint64, it store.Item) (uint64, error) {
+	return s.write(ctx, "swap", key, condition{version: old, matters: true}, it)
+}
+
+// write is Put and Swap.
+func (s *Store) write(ctx context.Context, op, key string, cond condition, it store.Item) (uint64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, fault(op, key, err)
+	}
+	if size := cost(key, it.Value); size > s.budget.maxBytes {
+		return 0, fault(op, key, fmt.Errorf("%w: %d bytes of at most %d", store.ErrTooLarge, size, s.budget.maxBytes))
+	}
+	it.Value = append(make([]byte, 0, len(it.Value)), it.Value...)
+	it.Expires = it.Expires.Round(0) // a deadline is wall time
+
+	sh := s.shard(key)
+	e, version, err := sh.write(key, cond, it)
+	if err == store.ErrFull {
+		if freed, _ := s.sweep(); freed > 0 {
+			e, version, err = sh.write(key, cond, it)
+		}
+	}
+	switch {
+	case err == store.ErrNotFound || err == store.ErrConflict:
+		return 0, err
+	case err != nil:
+		return 0, fault(op, key, err)
+	}
+	if !s.budget.refuse && !s.budget.fits() {
+		s.makeRoom(e)
+	}
+	if !it.Expires.IsZero() {
+		s.timer.arm(it.Expires)
+	}
+	return version, nil
+}
+
+// Delete implements [store.Store].
+func (s *Store) Delete(ctx context.Context, key string) error {
+	err := ctx.Err()
+	if err == nil {
+		err = s.shard(key).delete(key)
+	}
+	return fault("delete", key, err)
+}
+
+// Touch implements [store.Toucher].
+func (s *Store) Touch(ctx context.Context, key string, expires time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return fault("touch", key, err)
+	}
+	expires = expires.Round(0)
+	if err := s.shard(key).touch(key, expires); err != nil {
+		if err == store.ErrNotFound {
+			return err
+		}
+		return fault("touch", key, err)
+	}
+	if !expires.IsZero() {
+		s.timer.arm(expires)
+	}
+	return nil
+}
+
+// Scan implements [store.Scanner]. It first collects the matching keys, shard
+// by shard, and reads each value when its turn comes.
+func (s *Store) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entry, error] {
+	return func(yield func(store.Entry, error) bool) {
+		fail := func(err error) { yield(store.Entry{}, fault("scan", prefix, err)) }
+		if err := ctx.Err(); err != nil {
+			fail(err)
+			return
+		}
+		var keys []string
+		for i := range s.shards {
+			var err error
+			if keys, err = s.shards[i].appendKeys(keys, prefix); err != nil {
+				fail(err)
+				return
+			}
+		}
+		slices.Sort(keys)
+		for _, key := range keys {
+			it, err := s.Get(ctx, key)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				yield(store.Entry{}, err)
+				return
+			}
+			if !yield(store.Entry{Key: key, Item: it}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Clear implements [store.Clearer]. It holds one shard at a time. Without a
+// prefix the time does not depend on the number of entries.
+func (s *Store) Clear(ctx context.Context, prefix string) error {
+	for i := range s.shards {
+		err := ctx.Err()
+		if err == nil {
+			err = s.shards[i].clear(prefix)
+		}
+		if err != nil {
+			return fault("clear", prefix, err)
+		}
+	}
+	return nil
+}
+
+// GetMany implements [store.Batcher].
+func (s *Store) GetMany(ctx context.Context, keys []string) (map[string]store.Item, error) {
+	if err := s.ready(ctx); err != nil {
+		return nil, fault("getmany", "", err)
+	}
+	found := make(map[string]store.Item, len(keys))
+	for _, key := range keys {
+		it, err := s.Get(ctx, key)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		found[key] = it
+	}
+	return found, nil
+}
+
+// PutMany implements [store.Batcher]. It stops at the first failure.
+func (s *Store) PutMany(ctx context.Context, entries []store.Entry) error {
+	if err := s.ready(ctx); err != nil {
+		return fault("putmany", "", err)
+	}
+	for _, e := range entries {
+		if err := s.Put(ctx, e.Key, e.Item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close implements [store.Closer]. It drops all entries and waits for a sweep
+// that is under way, which stops at its next step, so ctx is not needed.
+func (s *Store) Close(context.Context) error {
+	s.closed.Store(true)
+	for i := range s.shards {
+		s.shards[i].close()
+	}
+	s.timer.close()
+	return nil
+}
+
+// ready is the check of the methods that may have no key to look at.
+func (s *Store) ready(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.closed.Load() {
+		return store.ErrClosed
+	}
+	return nil
+}
+
+// shard is the part of the store that holds key.
+func (s *Store) shard(key string) *shard {
+	return &s.shards[maphash.String(s.seed, key)%shards]
+}
+
+// makeRoom evicts until the store is within its bounds, and spares the entry
+// that was just written.
+func (s *Store) makeRoom(spare *entry) {
+	s.making.Lock()
+	defer s.making.Unlock()
+	for empty := 0; empty < shards && !s.budget.fits(); {
+		if s.shards[s.hand%shards].evict(spare) {
+			empty = 0
+		} else {
+			empty++
+		}
+		s.hand++
+	}
+}
+
+// fault is err with the operation and the key, or nil.
+func fault(op, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &store.Error{Op: op, Key: key, Err: err}
+}

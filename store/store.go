@@ -1,0 +1,88 @@
+// Package store is the toolkit's one contract for bytes under keys. It serves
+// the second level and the persistence of package cachedata, and the sessions
+// of package sessionstate; memstore implements it in memory, and storetest
+// holds the suite that every implementation passes.
+//
+// # The contract
+//
+// A [Store] has three methods. Everything else is a capability: a small
+// interface that a store may also implement ([Swapper], [Toucher], [Scanner],
+// [Clearer], [Batcher], [Closer]) and that callers find with [As], which looks
+// through wrappers. A store never implements a capability only to answer "not
+// supported".
+//
+// Keys are arbitrary bytes in a string, the empty string included. A store
+// takes keys of at least 1 KiB and values of at least 1 MiB; what it cannot
+// take is refused with [ErrTooLarge] and changes nothing.
+//
+// Values are arbitrary bytes. An empty value is a value: its key is present.
+// A store does not tell nil from empty. A slice that a store returns belongs
+// to the caller, who may change it; a slice that a store is given is copied
+// before the method returns, and never changed.
+//
+// Expiry is a point in time. A key is absent as soon as now >= Expires, by the
+// clock of the store, whether or not its memory was freed yet, and absent
+// means absent for every method. The zero Expires never comes. An Expires in
+// the past is allowed: the key is absent at once. A store may keep Expires in
+// milliseconds, rounded down, so that nothing outlives its deadline.
+//
+// Versions order the writes of one key. Every Put and every Swap gives its key
+// a version that is greater than each one the key had before, and a version is
+// never given twice: not after Delete, expiry, Clear or eviction either. So a
+// Swap that expects the version of a deleted value fails, also when the key
+// was created again since. Versions of different keys do not compare. Zero is
+// never a version.
+//
+// Every method is atomic for each key, and a call that starts after another
+// one has returned sees its effect (linearizable per key). Nothing is promised
+// across keys. All methods are safe for concurrent use.
+//
+// # Errors
+//
+// [ErrNotFound] and [ErrConflict] are answers. They lie on hot paths, so a
+// store may return them bare. Everything else is a fault and arrives as an
+// [*Error] that names the operation and the key. Test both with errors.Is.
+//
+// A method whose context is already done does nothing and returns an error
+// that wraps ctx.Err(). When a context ends during a write to a remote store,
+// or when the answer is lost, the write may or may not have happened.
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps byte values under keys. The package comment is its contract;
+// run [github.com/reecho-go/reecho/store/storetest.Run] on every
+// implementation.
+type Store interface {
+	// Get returns the item of key, or ErrNotFound when it is absent.
+	Get(ctx context.Context, key string) (Item, error)
+
+	// Put writes it.Value and it.Expires under key, whatever is there, and
+	// gives the key a new version. It ignores it.Version. The expiry of an
+	// earlier value does not carry over.
+	Put(ctx context.Context, key string, it Item) error
+
+	// Delete removes key. Deleting an absent key is not an error.
+	Delete(ctx context.Context, key string) error
+}
+
+// Item is a value with what the store knows about it.
+type Item struct {
+	// Value is the caller's own copy on the way out, and copied on the way in.
+	Value []byte
+
+	// Version is set by the store. Put and Swap ignore it in their argument.
+	Version uint64
+
+	// Expires is the moment from which on the key is absent. Zero: never.
+	Expires time.Time
+}
+
+// Entry is an item with its key.
+type Entry struct {
+	Key string
+	Item
+}
