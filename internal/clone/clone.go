@@ -1,0 +1,148 @@
+// Package clone makes deep copies by plans that are compiled once per type.
+//
+// # What a copy is
+//
+// A copy is exact and it is the caller's own: it equals the original in every observable way, and nothing that
+// can be reached from it and be written is shared with the original.
+//
+//   - Values without references (numbers, strings, time.Time, structs and arrays of them) are returned as they are,
+//     without an allocation.
+//   - Slices, maps, pointers, structs, arrays and interface contents are copied, unexported fields included.
+//     nil stays nil, empty stays empty, capacity is clipped to length. NaN keys, -0, zones and monotonic readings survive.
+//   - Shared pointers and shared maps stay shared inside the copy, cycles stay cycles. Where the type proves that no
+//     value of it can share (one path to each pointed-to type, no interface), nothing is remembered and nothing is paid.
+//     Slices are values here: two slices over one array get an array each. A slice is remembered only where it could
+//     contain itself without a pointer or a map between (type T []T, []any).
+//   - A pointer into the middle of something that is copied too (a field, an element) stays one: see [Config] for its cost.
+//
+// # What is shared
+//
+// time.Time, *time.Location, everything of net/netip, unique.Handle, reflect.Type, the types of [Config.Immutable], and
+// errors that are reached through an interface: a copied io.EOF would not be io.EOF any more. An error whose static type
+// is concrete, such as a field of type *MyError, is data and is copied.
+//
+// # Clone methods
+//
+// A type that has references and a method Clone() of exactly its own type is copied by that method, at any depth where the static
+// type has it, and behind interfaces where the dynamic type has it. An interface type with a Clone method that returns the
+// same interface counts too. The method is called on the shared original, by many goroutines at once: it must only read.
+// It is not called for nil. A panic of it goes to the caller of Copy.
+//
+// # What is refused
+//
+// chan, func, unsafe.Pointer and the types of sync and sync/atomic cannot be copied truthfully. [For] refuses a type that
+// contains them; behind an interface, where the type is known only later, [Plan.Copy] returns a [*ValueError].
+//
+// # How it works
+//
+// Memory is copied as a whole first, with its own pointer layout, and then every reference in the copy is replaced by
+// a reference to a copy of its target. Very deep values are put on a work list instead of on the stack: no value
+// overflows the stack, whatever its depth.
+package clone
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"sync"
+	"unsafe"
+)
+
+// Defaults of [Config].
+const (
+	DefaultMaxBytes = 1 << 30
+	DefaultMaxNodes = 1 << 26
+)
+
+// Config says how values of one type are copied. The zero value is ready to use.
+type Config struct {
+	// Immutable lists types that are shared as they are, beyond the built-in ones: the caller's word that nobody
+	// writes to what they refer to. An interface type shares whatever it holds. Default: none; nil entries are an error.
+	Immutable []reflect.Type
+
+	// MaxDepth bounds how many references deep a recursive type or an interface may lead.
+	// 0: no bound of its own, since depth costs no stack; MaxNodes ends it. Negative is an error.
+	MaxDepth int
+
+	// MaxBytes bounds the bytes that one copy may allocate, by estimate. 0: DefaultMaxBytes (1 GiB). Negative is an error.
+	MaxBytes int
+
+	// MaxNodes bounds the pointers, slices, maps and interface contents that one copy may hold.
+	// 0: DefaultMaxNodes (67,108,864). Negative is an error.
+	MaxNodes int
+}
+
+// Plan copies values of type V. It is safe for concurrent use, also on one shared value.
+type Plan[V any] struct {
+	c    *compiler
+	root *node
+	runs sync.Pool // *run[V]
+}
+
+// run is the working memory of one copy: pooled, so that a copy allocates what the copy itself consists of.
+type run[V any] struct {
+	state
+	v V
+}
+
+// For compiles the copy plan of V. The error joins a [*TypeError] for each place that cannot be copied, and one error
+// for each wrong field of cfg. It takes microseconds to milliseconds, by the size of the type; do it once.
+func For[V any](cfg Config) (*Plan[V], error) {
+	c, err := newCompiler(cfg)
+	if err != nil {
+		return nil, err
+	}
+	root, err := c.compile(reflect.TypeFor[V]())
+	if err != nil {
+		return nil, err
+	}
+	return &Plan[V]{c: c, root: root}, nil
+}
+
+// Flat reports whether V is free of references that could be written through: copying is assignment and cannot fail.
+func (p *Plan[V]) Flat() bool { return p.root.flat }
+
+// Copy returns a deep copy of v that shares nothing with it that could be written. It fails with a [*ValueError] when the copy would be deeper or larger than the
+// limits of Config, or when an interface holds what cannot be copied; the value returned is then zero. v is only read.
+func (p *Plan[V]) Copy(v V) (V, error) {
+	if p.root.flat {
+		return v, nil
+	}
+	r, _ := p.runs.Get().(*run[V])
+	if r == nil {
+		r = &run[V]{state: state{c: p.c}}
+	}
+	r.v = v
+	r.begin()
+	p.root.fix(unsafe.Pointer(&r.v), &r.state) // r.v is a whole V of ours: the plan of V may address it
+	r.drain()
+	out, err := r.v, r.end(p.root.typ)
+	var zero V
+	r.v = zero
+	p.runs.Put(r)
+	// The table of seen references knows the original by address alone.
+	runtime.KeepAlive(&v)
+	if err != nil {
+		return zero, err
+	}
+	return out, nil
+}
+
+func (cfg Config) validate() error {
+	var errs []error
+	for i, t := range cfg.Immutable {
+		if t == nil {
+			errs = append(errs, fmt.Errorf("clone: Config.Immutable[%d] is nil: name a type with reflect.TypeFor", i))
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value int
+	}{{"MaxDepth", cfg.MaxDepth}, {"MaxBytes", cfg.MaxBytes}, {"MaxNodes", cfg.MaxNodes}} {
+		if f.value < 0 {
+			errs = append(errs, fmt.Errorf("clone: Config.%s is %d: use 0 for the default or a positive limit", f.name, f.value))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,320 @@
+package clone
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/jinzhu/copier"
+)
+
+// WithCopier returns a function that copies values of V with copier, DeepCopy always on. Types without references
+// are returned as they are. The error joins a [*TypeError] for each shape that copier would get wrong: it is refused here instead of changing
+// or sharing data there. A nil slice or map becomes empty in copier unless opt.IgnoreEmpty is set, so slice and map fields need it.
+//
+// The function is safe for concurrent use as far as opt.Converters are. It is 10 to 100 times slower than a [Plan].
+func WithCopier[V any](opt copier.Option) (func(V) (V, error), error) {
+	p, err := For[V](Config{})
+	if err != nil {
+		return nil, err
+	}
+	opt.DeepCopy = true
+	if p.Flat() && len(opt.Converters) == 0 {
+		return func(v V) (V, error) { return v, nil }, nil
+	}
+	if err := judge(p.root, opt); err != nil {
+		return nil, err
+	}
+	return func(v V) (V, error) {
+		var out V
+		if r := reflect.ValueOf(&v).Elem(); nilable(r.Kind()) && r.IsNil() {
+			return out, nil
+		}
+		if err := runCopier(&out, &v, opt); err != nil {
+			return *new(V), err
+		}
+		return out, nil
+	}, nil
+}
+
+// Into maps src into *dst by field name with copier: its tags, converters and field-name mapping included. Give it a copy of your own: without opt.DeepCopy
+// parts of src become parts of *dst. dst must be a pointer that is not nil. A panic of copier or of a converter becomes an error.
+// copier follows references without an end, so a value that is cyclic, or larger than a million references as a tree, is refused.
+func Into(dst, src any, opt copier.Option) error {
+	to := reflect.ValueOf(dst)
+	if to.Kind() != reflect.Pointer || to.IsNil() {
+		return fmt.Errorf("clone: Into: destination is %T: use a pointer that is not nil", dst)
+	}
+	if !reflect.ValueOf(src).IsValid() {
+		return errors.New("clone: Into: source is a nil interface: nothing can be mapped")
+	}
+	if err := boundTree(reflect.ValueOf(src)); err != nil {
+		return err
+	}
+	return runCopier(dst, src, opt)
+}
+
+func runCopier(dst, src any, opt copier.Option) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("clone: copier panicked from %T to %T: %v", src, dst, r)
+		}
+	}()
+	if err := copier.CopyWithOption(dst, src, opt); err != nil {
+		return fmt.Errorf("clone: copier from %T to %T: %w", src, dst, err)
+	}
+	return nil
+}
+
+// Limits of what Into gives to copier.
+const (
+	treeNodes = 1_000_000
+	treeDepth = 1_000
+)
+
+// boundTree walks v as copier does, every reference anew, and fails where copier would not come to an end.
+func boundTree(v reflect.Value) error {
+	budget := treeNodes
+	var walk func(v reflect.Value, depth int) bool
+	walk = func(v reflect.Value, depth int) bool {
+		if !v.IsValid() || !hasPointers(v.Type()) || v.Kind() == reflect.String {
+			return true
+		}
+		if budget--; budget < 0 || depth > treeDepth {
+			return false
+		}
+		switch v.Kind() {
+		case reflect.Pointer, reflect.Interface:
+			return walk(v.Elem(), depth+1)
+		case reflect.Slice, reflect.Array:
+			if !hasPointers(v.Type().Elem()) || v.Type().Elem().Kind() == reflect.String {
+				return true
+			}
+			for i := range v.Len() {
+				if !walk(v.Index(i), depth+1) {
+					return false
+				}
+			}
+		case reflect.Map:
+			for it := v.MapRange(); it.Next(); {
+				if !walk(it.Value(), depth+1) {
+					return false
+				}
+			}
+		case reflect.Struct:
+			for i := range v.NumField() {
+				if !walk(v.Field(i), depth+1) {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	if !walk(v, 0) {
+		return fmt.Errorf("clone: Into: source %s is cyclic, or deeper than %d or larger than %d references: copier would not come to an end", v.Type(), treeDepth, treeNodes)
+	}
+	return nil
+}
+
+func nilable(k reflect.Kind) bool {
+	switch k {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface, reflect.Func, reflect.Chan:
+		return true
+	}
+	return false
+}
+
+var (
+	scannerType = reflect.TypeFor[sql.Scanner]()
+	valuerType  = reflect.TypeFor[driver.Valuer]()
+)
+
+// judgement walks a type as copier would and lists what it would get wrong.
+type judgement struct {
+	opt        copier.Option
+	converters map[reflect.Type]bool // types that a converter of the caller copies
+	done       map[*node]bool
+	errs       []error
+}
+
+// judge returns what copier gets wrong in values of root's type.
+func judge(root *node, opt copier.Option) error {
+	j := judgement{opt: opt, converters: map[reflect.Type]bool{}, done: map[*node]bool{}}
+	for _, c := range opt.Converters {
+		if t := reflect.TypeOf(c.SrcType); t != nil && t == reflect.TypeOf(c.DstType) {
+			j.converters[t] = true
+		}
+	}
+	path := root.typ.String()
+	if len(opt.FieldNameMapping) > 0 {
+		j.refuse(path, root, "Option.FieldNameMapping moves fields, which a copy must not")
+	}
+	switch root.typ.Kind() {
+	case reflect.Pointer:
+		j.refuse(path, root, "copier cannot make a pointer: use its element type")
+	case reflect.Struct, reflect.Slice, reflect.Map:
+		j.contents(path, root)
+	default:
+		j.value(path, root)
+	}
+	return errors.Join(j.errs...)
+}
+
+func (j *judgement) refuse(path string, n *node, reason string) {
+	j.errs = append(j.errs, &TypeError{Path: path, Type: n.typ, Reason: "copier.CopyWithOption: " + reason})
+}
+
+// value judges what copier's set does with a field or an element.
+func (j *judgement) value(path string, n *node) {
+	t := n.typ
+	switch k := t.Kind(); {
+	case j.converters[t]:
+	case k == reflect.Interface:
+		j.refuse(path, n, "what an interface holds is shared, or lost")
+	case k == reflect.Pointer && n.flat:
+		j.refuse(path, n, "a value with an identity gets a second one")
+	case k == reflect.Struct && n.flat:
+		j.contents(path, n)
+	case n.flat:
+	case k == reflect.Array:
+		j.refuse(path, n, "the references in an array are shared")
+	case reflect.PointerTo(t).Implements(scannerType):
+		j.refuse(path, n, "a sql.Scanner is assigned, so what it refers to is shared")
+	case k == reflect.Pointer:
+		j.pointer(path, n)
+	default:
+		j.contents(path, n)
+	}
+}
+
+func (j *judgement) pointer(path string, n *node) {
+	switch e := n.elem.typ; {
+	case n.deep:
+		j.refuse(path, n, "a cycle is followed until the stack overflows")
+	case n.tracked:
+		j.refuse(path, n, "a shared target becomes several")
+	case n.typ.Implements(valuerType):
+		j.refuse(path, n, "a driver.Valuer without a value becomes a nil pointer")
+	case e.Kind() == reflect.Slice || e.Kind() == reflect.Map:
+		j.refuse(path, n, "a nil slice or map behind a pointer becomes empty")
+	default:
+		j.value(path, n.elem)
+	}
+}
+
+// contents judges the parts of a struct, slice or map that copier enters.
+func (j *judgement) contents(path string, n *node) {
+	if j.done[n] {
+		return
+	}
+	j.done[n] = true
+	switch n.typ.Kind() {
+	case reflect.Slice:
+		if n.deep {
+			j.refuse(path, n, "a cycle is followed until the stack overflows")
+			return
+		}
+		j.element(path+"[]", n.elem)
+	case reflect.Map:
+		switch {
+		case n.deep:
+			j.refuse(path, n, "a cycle is followed until the stack overflows")
+			return
+		case n.tracked:
+			j.refuse(path, n, "a shared map becomes several")
+		}
+		if k := n.key.typ.Kind(); k == reflect.Struct || k == reflect.Pointer || k == reflect.Interface {
+			j.refuse(path+"[key]", n.key, "a map key must be a plain value")
+		}
+		if n.elem.typ.Kind() == reflect.Pointer {
+			j.refuse(path+"[]", n.elem, "a nil pointer in a map becomes a pointer to zero")
+			return
+		}
+		j.element(path+"[]", n.elem)
+	case reflect.Struct:
+		j.structure(path, n)
+	}
+}
+
+// element judges the element of a slice or map, where Option.IgnoreEmpty does not keep nil.
+func (j *judgement) element(path string, n *node) {
+	if k := n.typ.Kind(); !n.flat && !j.converters[n.typ] && (k == reflect.Slice || k == reflect.Map) {
+		j.refuse(path, n, "a nil slice or map that is an element becomes empty")
+		return
+	}
+	j.value(path, n)
+}
+
+func (j *judgement) structure(path string, n *node) {
+	for i, e := range n.fields {
+		f := n.typ.Field(i)
+		at := path + "." + e.name
+		if !f.IsExported() {
+			if !e.to.flat {
+				j.refuse(at, e.to, "the references of unexported fields are shared")
+			}
+			continue
+		}
+		if k := f.Type.Kind(); !e.to.flat && !j.opt.IgnoreEmpty && !j.converters[f.Type] && (k == reflect.Slice || k == reflect.Map) {
+			j.refuse(at, e.to, "a nil slice or map becomes empty; set Option.IgnoreEmpty")
+		}
+		j.tag(at, e.to, f.Tag.Get("copier"))
+		j.value(at, e.to)
+	}
+	for _, name := range promoted(n.typ, nil) {
+		j.name(path+"."+name, n, name)
+	}
+}
+
+// tag judges a copier tag, which is made for mapping into another type.
+func (j *judgement) tag(path string, n *node, tag string) {
+	for word := range strings.SplitSeq(tag, ",") {
+		switch {
+		case word == "" || word == "nopanic" || word == "must" && !j.opt.IgnoreEmpty:
+		case word == "must":
+			j.refuse(path, n, `the tag copier:"must" fails for a zero value under Option.IgnoreEmpty`)
+		default:
+			j.refuse(path, n, fmt.Sprintf("the tag copier:%q leaves the field out or moves it", word))
+		}
+	}
+}
+
+// name judges how copier finds the field of that name: in the source exactly, in the destination by case folding,
+// and by a method of that name after all.
+func (j *judgement) name(path string, n *node, name string) {
+	from, ok := n.typ.FieldByName(name)
+	if !ok {
+		return
+	}
+	find := func(s string) bool { return strings.EqualFold(s, name) }
+	if j.opt.CaseSensitive {
+		find = func(s string) bool { return s == name }
+	}
+	to, found := n.typ.FieldByNameFunc(find)
+	if !found || fmt.Sprint(from.Index) != fmt.Sprint(to.Index) {
+		j.refuse(path, n, "its name is found twice, or another field is found; set Option.CaseSensitive")
+	}
+}
+
+// promoted lists the names that copier handles in t: exported fields, and those of exported embedded structs.
+func promoted(t reflect.Type, names []string) []string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return names
+	}
+	for f := range fieldsOf(t) {
+		if !f.IsExported() {
+			continue
+		}
+		names = append(names, f.Name)
+		if f.Anonymous {
+			names = promoted(f.Type, names)
+		}
+	}
+	return names
+}

@@ -1,0 +1,278 @@
+package clone
+
+import (
+	"reflect"
+	"strings"
+	"unsafe"
+)
+
+// link builds the copier of n. Nodes it refers to may be linked later: their fix is read when it runs.
+func (n *node) link() {
+	n.mem = memoryOf(n.typ)
+	if n.typ.Kind() != reflect.Interface {
+		n.direct = isDirect(n.typ)
+	}
+	switch n.role {
+	case roleMethod:
+		n.fix = n.fixMethod()
+	case roleBuilder:
+		n.fix = fixBuilder
+	case rolePointer:
+		n.fix = n.fixPointer
+	case roleSlice:
+		n.fix = n.fixSlice
+	case roleMap:
+		n.linkMap()
+		n.fix = n.fixMap
+	case roleStruct, roleArray:
+		n.fix = n.fixParts()
+	case roleInterface:
+		if n.typ.NumMethod() == 0 {
+			n.fix = fixAny
+		} else {
+			n.fix = n.fixInterface
+		}
+	}
+}
+
+// part is a value with references inside a struct or an array.
+type part struct {
+	off uintptr
+	n   *node
+}
+
+// unrolled is the length up to which the elements of an array are parts like the fields of a struct.
+const unrolled = 8
+
+// flatten appends the parts of n at off: nested structs and short arrays become one list.
+func (n *node) flatten(parts []part, off uintptr) []part {
+	switch {
+	case n.flat:
+	case n.role == roleStruct:
+		for _, e := range n.fields {
+			parts = e.to.flatten(parts, off+e.off)
+		}
+	case n.role == roleArray && n.typ.Len() <= unrolled:
+		for i := range n.typ.Len() {
+			parts = n.elem.flatten(parts, off+uintptr(i)*n.elem.typ.Size())
+		}
+	default:
+		parts = append(parts, part{off, n})
+	}
+	return parts
+}
+
+// fixParts copies a struct or an array in place.
+func (n *node) fixParts() func(unsafe.Pointer, *state) {
+	if n.role == roleArray && n.typ.Len() > unrolled {
+		elem, length := n.elem, n.typ.Len()
+		return func(p unsafe.Pointer, s *state) { s.each(elem, p, length) }
+	}
+	parts := n.flatten(nil, 0)
+	return func(p unsafe.Pointer, s *state) {
+		for i := range parts {
+			f := &parts[i]
+			f.n.fix(unsafe.Add(p, f.off), s)
+		}
+	}
+}
+
+// fixPointer makes the pointer at p point to a copy of its target.
+func (n *node) fixPointer(p unsafe.Pointer, s *state) {
+	old := *(*unsafe.Pointer)(p)
+	if old == nil {
+		return
+	}
+	var slot *seenSlot
+	if n.tracked {
+		if slot = s.seen.find(old, n.dom.id); slot.copy != nil {
+			*(*unsafe.Pointer)(p) = slot.copy
+			return
+		}
+	}
+	elem := n.elem
+	if !s.charge(n, int(elem.mem.size)) {
+		return
+	}
+	target := elem.mem.clone(s, old, 1)
+	if slot != nil {
+		s.seen.put(slot, old, n.dom.id, target)
+	}
+	*(*unsafe.Pointer)(p) = target
+	switch {
+	case elem.flat:
+	case n.deep:
+		s.descend(elem, target, 1)
+	default:
+		elem.fix(target, s)
+	}
+}
+
+// fixSlice gives the slice at p an array of its own.
+func (n *node) fixSlice(p unsafe.Pointer, s *state) {
+	h := (*header)(p)
+	if h.data == nil {
+		return
+	}
+	length, elem := h.len, n.elem
+	if length == 0 || elem.mem.size == 0 {
+		*h = header{unsafe.Pointer(&nothing), length, length}
+		return
+	}
+	old := h.data
+	var slot *seenSlot
+	tag := n.sliceTag(length)
+	if n.tracked {
+		if slot = s.seen.find(old, tag); slot.copy != nil {
+			*h = header{slot.copy, length, length}
+			return
+		}
+	}
+	if !s.charge(n, length*int(elem.mem.size)) {
+		return
+	}
+	data := elem.mem.clone(s, old, length)
+	if slot != nil {
+		s.seen.put(slot, old, tag, data)
+	}
+	*h = header{data, length, length}
+	switch {
+	case elem.flat:
+	case n.deep:
+		s.descend(elem, data, length)
+	default:
+		s.each(elem, data, length)
+	}
+}
+
+// sliceTag tells slices of different lengths over one array apart.
+func (n *node) sliceTag(length int) uint64 { return n.dom.id | uint64(length)<<24 }
+
+// fixMap gives the map variable at p a map of its own.
+func (n *node) fixMap(p unsafe.Pointer, s *state) {
+	old := *(*unsafe.Pointer)(p)
+	if old == nil {
+		return
+	}
+	var slot *seenSlot
+	if n.tracked {
+		if slot = s.seen.find(old, n.dom.id); slot.copy != nil {
+			*(*unsafe.Pointer)(p) = slot.copy
+			return
+		}
+	}
+	length := len(*(*map[int]int)(p)) // a map's length does not depend on its type
+	if !s.charge(n, length*int(n.key.mem.size+n.elem.mem.size)) {
+		return
+	}
+	made := n.mk(length)
+	if slot != nil {
+		s.seen.put(slot, old, n.dom.id, made)
+	}
+	*(*unsafe.Pointer)(p) = made
+	if length == 0 {
+		return
+	}
+	if !n.deep {
+		n.put(made, old, n, s)
+		return
+	}
+	if !s.deeper(n) {
+		return
+	}
+	if s.putOff() {
+		s.pending = append(s.pending, pending{n: n, p: made, src: old, depth: s.depth})
+	} else {
+		n.put(made, old, n, s)
+	}
+	s.depth--
+}
+
+// fixAny copies what the empty interface at p holds.
+func fixAny(p unsafe.Pointer, s *state) {
+	switch e := (*(*any)(p)).(type) {
+	case nil, bool, int, int64, uint64, float64, string:
+	default:
+		fixHeld(p, reflect.TypeOf(e), s)
+	}
+}
+
+// fixInterface copies what the interface with methods at p holds.
+func (n *node) fixInterface(p unsafe.Pointer, s *state) {
+	if v := reflect.NewAt(n.typ, p).Elem(); !v.IsNil() {
+		fixHeld(p, v.Elem().Type(), s)
+	}
+}
+
+// fixHeld copies the value of type t that the interface at p holds. Values in interfaces cannot be written to, so
+// those without references stay as they are; for the others only the data word changes, the type stays.
+func fixHeld(p unsafe.Pointer, t reflect.Type, s *state) {
+	d := s.c.behind(t)
+	if d.err != nil {
+		s.fail(&ValueError{Path: d.err.Path, Type: t, Reason: d.err.Reason})
+		return
+	}
+	n := d.n
+	if n.flat {
+		return
+	}
+	f := (*face)(p)
+	if n.direct {
+		s.held(n, unsafe.Pointer(&f.data)) // the word is the value
+		return
+	}
+	if !s.charge(n, int(n.mem.size)) {
+		return
+	}
+	f.data = n.mem.clone(s, f.data, 1)
+	s.held(n, f.data)
+}
+
+// fixMethod copies the value at p by its Clone method.
+func (n *node) fixMethod() func(unsafe.Pointer, *state) {
+	t := n.typ
+	call := func(v reflect.Value) reflect.Value { return v.MethodByName("Clone").Call(nil)[0] }
+	if m, ok := t.MethodByName("Clone"); ok && t.Kind() != reflect.Interface {
+		call = func(v reflect.Value) reflect.Value { return m.Func.Call([]reflect.Value{v})[0] }
+	}
+	nilable := t.Kind() == reflect.Pointer || t.Kind() == reflect.Map || t.Kind() == reflect.Slice || t.Kind() == reflect.Interface || t.Kind() == reflect.Func || t.Kind() == reflect.Chan
+	return func(p unsafe.Pointer, s *state) {
+		v := reflect.NewAt(t, p).Elem()
+		if nilable && v.IsNil() {
+			return
+		}
+		if !n.tracked || t.Kind() == reflect.Slice {
+			if s.charge(n, int(n.mem.size)) {
+				v.Set(call(v))
+			}
+			return
+		}
+		old := *(*unsafe.Pointer)(p) // tracked: a pointer or a map, which are one word
+		if slot := s.seen.find(old, n.dom.id); slot.copy != nil {
+			*(*unsafe.Pointer)(p) = slot.copy
+			return
+		}
+		if !s.charge(n, int(n.mem.size)) {
+			return
+		}
+		v.Set(call(v))
+		// The method may have copied values of this plan, in a state of its own: only ours is looked up again.
+		if made := *(*unsafe.Pointer)(p); made != nil {
+			s.seen.put(s.seen.find(old, n.dom.id), old, n.dom.id, made)
+		}
+	}
+}
+
+// builderNode names strings.Builder where a limit is reported.
+var builderNode = &node{typ: builderType}
+
+// fixBuilder gives the strings.Builder at p its own buffer. A builder that was written to knows its address and
+// panics elsewhere, so it is written anew where it is now.
+func fixBuilder(p unsafe.Pointer, s *state) {
+	b := (*strings.Builder)(p)
+	text := b.String()
+	*b = strings.Builder{}
+	if s.charge(builderNode, len(text)) {
+		b.WriteString(text)
+	}
+}

@@ -1,0 +1,415 @@
+package clone
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+)
+
+// role is the way in which values of a type are copied.
+type role uint8
+
+const (
+	roleShared    role = iota // assignment: no references, or immutable
+	roleRefused               // cannot be copied
+	roleMethod                // by its Clone method
+	roleBuilder               // strings.Builder, which knows its own address
+	rolePointer               // a new target
+	roleSlice                 // a new array
+	roleMap                   // a new map
+	roleStruct                // its fields in place
+	roleArray                 // its elements in place
+	roleInterface             // by the plan of its dynamic type
+)
+
+// node is the plan of one type. Nodes form a graph with the shape of the type: one node per type, cycles included.
+// A node is immutable once it is linked.
+type node struct {
+	typ    reflect.Type
+	role   role
+	flat   bool   // copying is assignment
+	reason string // roleRefused: why
+	elem   *node  // pointer, slice, array: what it holds; map: its values
+	key    *node  // map
+	fields []edge // struct
+
+	dom     *domain
+	outside bool // a value may refer to memory outside itself: strings count
+	tracked bool // two paths may lead to one target: remember the copy of each
+	deep    bool // part of a cycle of types: count the depth
+	direct  bool // an interface holds the value itself, not a pointer to it
+
+	mem memory                                           // typed memory for values of typ
+	fix func(p unsafe.Pointer, s *state)                 // replaces the references in the shallow copy at p; nil when flat
+	mk  func(n int) unsafe.Pointer                       // map: a new one with room for n
+	put func(dst, src unsafe.Pointer, n *node, s *state) // map: copies the entries of src into dst
+}
+
+// edge is a field of a struct.
+type edge struct {
+	name string
+	off  uintptr
+	to   *node
+}
+
+// domain is a set of types whose values can be one and the same object, such as *T and a named type of it.
+type domain struct {
+	id   uint64
+	in   int  // paths that lead here
+	many bool // more than one value of this kind can be in one value of the root
+}
+
+// compiler holds the nodes of one plan: those of V, and those of the dynamic types that interfaces turned out to hold.
+type compiler struct {
+	cfg       Config
+	immutable map[reflect.Type]bool
+
+	mu      sync.Mutex
+	nodes   map[reflect.Type]*node
+	domains map[reflect.Type]*domain
+	fresh   []*node // made by the running compile, not linked yet
+	open    bool    // an interface is reachable: anything may be anywhere
+
+	dynamic sync.Map // reflect.Type -> *dynamicType, ready to use
+}
+
+// dynamicType is what Copy needs to know of a type that it met behind an interface.
+type dynamicType struct {
+	n   *node
+	err *TypeError
+}
+
+var (
+	errorType   = reflect.TypeFor[error]()
+	builderType = reflect.TypeFor[strings.Builder]()
+)
+
+// builtin are the types that are immutable, or have an identity that a copy would lose.
+// Everything of net/netip and unique is recognised by its package.
+func builtin(t reflect.Type) bool {
+	switch t {
+	case reflect.TypeFor[time.Time](), reflect.TypeFor[*time.Location](),
+		reflect.TypeFor[reflect.Type](), reflect.TypeOf(reflect.TypeFor[int]()):
+		return true
+	}
+	switch t.PkgPath() {
+	case "net/netip":
+		return true
+	case "unique":
+		return strings.HasPrefix(t.Name(), "Handle[")
+	}
+	return t.Kind() == reflect.Interface && t.Implements(errorType)
+}
+
+func newCompiler(cfg Config) (*compiler, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if cfg.MaxDepth == 0 {
+		cfg.MaxDepth = int(^uint(0) >> 1)
+	}
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = DefaultMaxBytes
+	}
+	if cfg.MaxNodes == 0 {
+		cfg.MaxNodes = DefaultMaxNodes
+	}
+	c := &compiler{
+		cfg:       cfg,
+		immutable: make(map[reflect.Type]bool, len(cfg.Immutable)),
+		nodes:     map[reflect.Type]*node{},
+		domains:   map[reflect.Type]*domain{},
+	}
+	for _, t := range cfg.Immutable {
+		c.immutable[t] = true
+	}
+	return c, nil
+}
+
+// compile returns the linked node of t.
+func (c *compiler) compile(t reflect.Type) (*node, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	root := c.discover(t)
+	if errs := refusals(root); len(errs) > 0 {
+		c.forget()
+		return nil, errors.Join(errs...)
+	}
+	c.analyse(root)
+	for _, n := range c.fresh {
+		n.link()
+	}
+	c.fresh = nil
+	return root, nil
+}
+
+// forget drops the nodes of a compile that failed, so that no unlinked node is ever found.
+func (c *compiler) forget() {
+	for _, n := range c.fresh {
+		delete(c.nodes, n.typ)
+	}
+	c.fresh = nil
+}
+
+// behind returns the plan of a type that was met behind an interface.
+func (c *compiler) behind(t reflect.Type) *dynamicType {
+	if d, ok := c.dynamic.Load(t); ok {
+		return d.(*dynamicType)
+	}
+	d := &dynamicType{}
+	if t.Implements(errorType) {
+		d.n = &node{typ: t, role: roleShared, flat: true}
+	} else if n, err := c.compile(t); err == nil {
+		d.n = n
+	} else {
+		d.err, _ = errors.AsType[*TypeError](err)
+	}
+	// Two goroutines may arrive here at once: the nodes are the same.
+	got, _ := c.dynamic.LoadOrStore(t, d)
+	return got.(*dynamicType)
+}
+
+// discover returns the node of t with everything below it, not linked yet.
+func (c *compiler) discover(t reflect.Type) *node {
+	if n := c.nodes[t]; n != nil {
+		return n
+	}
+	n := &node{typ: t}
+	c.nodes[t] = n
+	c.fresh = append(c.fresh, n)
+	if c.immutable[t] || builtin(t) {
+		n.flat = true
+		return n
+	}
+	if n.reason = refusal(t); n.reason != "" {
+		n.role = roleRefused
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		n.role, n.elem = rolePointer, c.discover(t.Elem())
+		n.dom = c.domain(reflect.PointerTo(t.Elem()))
+	case reflect.Slice:
+		n.role, n.elem = roleSlice, c.discover(t.Elem())
+		n.dom = c.domain(reflect.SliceOf(t.Elem()))
+	case reflect.Map:
+		n.role, n.key, n.elem = roleMap, c.discover(t.Key()), c.discover(t.Elem())
+		n.dom = c.domain(reflect.MapOf(t.Key(), t.Elem()))
+	case reflect.Array:
+		n.role, n.elem = roleArray, c.discover(t.Elem())
+		n.flat = n.elem.flat || t.Len() == 0
+	case reflect.Struct:
+		if n.role != roleRefused {
+			n.role = roleStruct
+		}
+		n.flat = n.role == roleStruct
+		for f := range fieldsOf(t) {
+			e := edge{f.Name, f.Offset, c.discover(f.Type)}
+			n.fields = append(n.fields, e)
+			n.flat = n.flat && e.to.flat
+		}
+	case reflect.Interface:
+		n.role = roleInterface
+	default:
+		n.flat = n.role != roleRefused
+	}
+	n.outside = n.role != roleRefused && hasPointers(t)
+	switch {
+	case n.flat:
+		n.role = roleShared
+	case t == builderType:
+		n.role = roleBuilder
+	case hasClone(t):
+		n.role = roleMethod
+	}
+	return n
+}
+
+// fieldsOf yields the fields of a struct type.
+func fieldsOf(t reflect.Type) func(yield func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range t.NumField() {
+			if !yield(t.Field(i)) {
+				return
+			}
+		}
+	}
+}
+
+// domain returns the domain of a canonical, unnamed reference type.
+func (c *compiler) domain(t reflect.Type) *domain {
+	d := c.domains[t]
+	if d == nil {
+		d = &domain{id: uint64(len(c.domains))}
+		c.domains[t] = d
+	}
+	return d
+}
+
+// refusal says why t itself cannot be copied, whatever it contains. It is empty for all other types.
+func refusal(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Chan:
+		return "a channel has an identity and a queue that no copy has"
+	case reflect.Func:
+		return "a function may hold variables that cannot be seen"
+	case reflect.UnsafePointer:
+		return "what an unsafe.Pointer leads to is unknown"
+	}
+	switch t.PkgPath() {
+	case "sync":
+		return "a copy of a value of package sync is not the same lock, pool or group"
+	case "sync/atomic":
+		return "an atomic value is shared between goroutines and must not be copied"
+	}
+	return ""
+}
+
+// hasClone reports whether t has a method Clone that takes nothing and returns a t.
+func hasClone(t reflect.Type) bool {
+	m, ok := t.MethodByName("Clone")
+	if !ok {
+		return false
+	}
+	in := 1
+	if t.Kind() == reflect.Interface {
+		in = 0
+	}
+	return m.Type.NumIn() == in && m.Type.NumOut() == 1 && m.Type.Out(0) == t
+}
+
+// parts yields the nodes that copying n leads to, with the number of values of each (2 stands for many).
+// It is empty where something else than the plan copies.
+func (n *node) parts(yield func(to *node, step string, count int)) {
+	switch n.role {
+	case rolePointer:
+		yield(n.elem, "", 1)
+	case roleSlice:
+		yield(n.elem, "[]", 2)
+	case roleArray:
+		yield(n.elem, "[]", n.typ.Len())
+	case roleMap:
+		yield(n.key, "[key]", 2)
+		yield(n.elem, "[]", 2)
+	case roleStruct:
+		for _, e := range n.fields {
+			yield(e.to, "."+e.name, 1)
+		}
+	}
+}
+
+// refusals lists what cannot be copied below root, each place once.
+func refusals(root *node) []error {
+	var errs []error
+	seen := map[*node]bool{}
+	var walk func(n *node, path string)
+	walk = func(n *node, path string) {
+		if n.role == roleRefused {
+			errs = append(errs, &TypeError{Path: path, Type: n.typ, Reason: n.reason})
+			return
+		}
+		if seen[n] || n.flat {
+			return
+		}
+		seen[n] = true
+		n.parts(func(to *node, step string, _ int) { walk(to, path+step) })
+	}
+	walk(root, root.typ.String())
+	return errs
+}
+
+// analyse finds out which of the fresh nodes must remember their copies and count their depth.
+func (c *compiler) analyse(root *node) {
+	c.open = c.open || slices.ContainsFunc(c.reachable(root), func(n *node) bool { return n.role == roleInterface })
+	if !c.open {
+		c.countPaths(root)
+	}
+	for _, n := range c.fresh {
+		if n.dom == nil || n.flat {
+			continue
+		}
+		n.deep = leads(n, n, func(*node) bool { return true })
+		if n.role == roleSlice {
+			// A cycle, or a number of paths that grows with depth, can pass through slices alone.
+			plain := func(m *node) bool { return m.role != rolePointer && m.role != roleMap }
+			n.tracked = leads(n, n, plain) || c.open && leads(n, nil, plain)
+		} else {
+			n.tracked = c.open || n.dom.many
+		}
+	}
+}
+
+// reachable lists the nodes that copying root leads to, root included.
+func (c *compiler) reachable(root *node) []*node {
+	var all []*node
+	seen := map[*node]bool{}
+	var walk func(n *node)
+	walk = func(n *node) {
+		if n.flat || seen[n] {
+			return
+		}
+		seen[n] = true
+		all = append(all, n)
+		n.parts(func(to *node, _ string, _ int) { walk(to) })
+	}
+	walk(root)
+	return all
+}
+
+// countPaths marks the domains to which more than one path leads: from two places, from a place that is repeated,
+// or from a part that is itself reached twice. A cycle of types is entered from outside and from inside, so it is marked.
+func (c *compiler) countPaths(root *node) {
+	many := map[*node]bool{}
+	in := map[*node]int{}
+	var mark func(n *node)
+	mark = func(n *node) {
+		if n.flat || many[n] {
+			return
+		}
+		many[n] = true
+		if n.dom != nil {
+			n.dom.many = true
+		}
+		n.parts(func(to *node, _ string, _ int) { mark(to) })
+	}
+	for _, n := range c.reachable(root) {
+		n.parts(func(to *node, _ string, count int) {
+			in[to]++
+			if to.dom != nil {
+				to.dom.in++
+			}
+			if count > 1 || in[to] > 1 || to == root {
+				mark(to)
+			}
+		})
+	}
+	for _, n := range c.reachable(root) {
+		if n.dom != nil && n.dom.in > 1 {
+			mark(n)
+		}
+	}
+}
+
+// leads reports whether the parts of n lead to target (nil: to any interface) by way of nodes that via allows.
+func leads(n, target *node, via func(*node) bool) bool {
+	seen := map[*node]bool{}
+	found := false
+	var walk func(n *node)
+	walk = func(n *node) {
+		n.parts(func(to *node, _ string, _ int) {
+			switch {
+			case found || to.flat:
+			case to == target || target == nil && to.role == roleInterface:
+				found = true
+			case !seen[to] && via(to):
+				seen[to] = true
+				walk(to)
+			}
+		})
+	}
+	walk(n)
+	return found
+}

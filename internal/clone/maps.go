@@ -1,0 +1,104 @@
+package clone
+
+import (
+	"reflect"
+	"sync"
+	"unsafe"
+)
+
+// linkMap chooses how maps of n's type are made and filled. Maps of the usual shapes are filled by code compiled for
+// that shape; all others by reflection.
+func (n *node) linkMap() {
+	n.mk = func(length int) unsafe.Pointer { return reflect.MakeMapWithSize(n.typ, length).UnsafePointer() }
+	n.put = putReflected
+	key, elem := n.typ.Key(), n.typ.Elem()
+	switch k := key.Kind(); {
+	case k == reflect.String:
+		linkValues[string](n, elem)
+	case isInteger(k) && key.Size() == 8:
+		linkValues[uint64](n, elem)
+	case isInteger(k) && key.Size() == 4:
+		linkValues[uint32](n, elem)
+	}
+}
+
+func isInteger(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Uintptr }
+
+func linkValues[K comparable](n *node, elem reflect.Type) {
+	if !hasPointers(elem) {
+		switch layout := [2]uintptr{elem.Size(), uintptr(elem.Align())}; layout {
+		case [2]uintptr{0, 1}:
+			linkShape[K, struct{}](n)
+		case [2]uintptr{1, 1}:
+			linkShape[K, uint8](n)
+		case [2]uintptr{4, 4}:
+			linkShape[K, uint32](n)
+		case [2]uintptr{8, unsafe.Alignof(uint64(0))}:
+			linkShape[K, uint64](n)
+		case [2]uintptr{16, unsafe.Alignof(uint64(0))}:
+			linkShape[K, [2]uint64](n)
+		}
+		return
+	}
+	switch elem.Kind() {
+	case reflect.String:
+		linkShape[K, string](n)
+	case reflect.Slice:
+		linkShape[K, []byte](n)
+	case reflect.Pointer, reflect.Map:
+		linkShape[K, unsafe.Pointer](n)
+	case reflect.Interface:
+		linkShape[K, any](n)
+	}
+}
+
+// linkShape makes n's maps be handled as map[K]V. That is sound where the key kinds are the same (string, integers of one
+// size), so that the hash is the same, and the values have one size, alignment and pointer layout: the two map types
+// then have equivalent memory layouts, and a map does not know its type.
+func linkShape[K comparable, V any](n *node) {
+	n.mk = func(length int) unsafe.Pointer {
+		m := make(map[K]V, length)
+		return *(*unsafe.Pointer)(unsafe.Pointer(&m))
+	}
+	if n.elem.flat {
+		n.put = func(dst, src unsafe.Pointer, _ *node, _ *state) {
+			to, from := *(*map[K]V)(unsafe.Pointer(&dst)), *(*map[K]V)(unsafe.Pointer(&src))
+			for k, v := range from {
+				to[k] = v
+			}
+		}
+		return
+	}
+	cells := sync.Pool{New: func() any { return new(V) }}
+	n.put = func(dst, src unsafe.Pointer, n *node, s *state) {
+		to, from := *(*map[K]V)(unsafe.Pointer(&dst)), *(*map[K]V)(unsafe.Pointer(&src))
+		cell := cells.Get().(*V)
+		for k, v := range from {
+			*cell = v
+			n.elem.fix(unsafe.Pointer(cell), s)
+			to[k] = *cell
+		}
+		clear(unsafe.Slice(cell, 1))
+		cells.Put(cell)
+	}
+}
+
+// putReflected copies entries of any type. A key is complete before it is stored, since its hash is taken then.
+func putReflected(dst, src unsafe.Pointer, n *node, s *state) {
+	to, from := reflect.NewAt(n.typ, unsafe.Pointer(&dst)).Elem(), reflect.NewAt(n.typ, unsafe.Pointer(&src)).Elem()
+	k, v := reflect.New(n.typ.Key()), reflect.New(n.typ.Elem())
+	for it := from.MapRange(); it.Next(); {
+		k.Elem().SetIterKey(it)
+		v.Elem().SetIterValue(it)
+		if !n.key.flat {
+			wasKey := s.inKey
+			s.inKey = true
+			n.key.fix(k.UnsafePointer(), s)
+			s.inKey = wasKey
+		}
+		if !n.elem.flat {
+			n.elem.fix(v.UnsafePointer(), s)
+		}
+		to.SetMapIndex(k.Elem(), v.Elem())
+	}
+}

@@ -1,0 +1,132 @@
+package clone
+
+import (
+	"reflect"
+	"runtime"
+	"unsafe"
+)
+
+// mapOverhead estimates a map besides its entries.
+const mapOverhead = 48
+
+// Size estimates the bytes of memory that v occupies: itself and everything it reaches, shared targets counted once, strings each time.
+// It leaves out what is shared by Copy (locations, errors) and the rounding of the allocator. It costs about as much as walking the value; for plain
+// fixed-size types it is a constant.
+func (p *Plan[V]) Size(v V) int64 {
+	own := int64(unsafe.Sizeof(v))
+	if !p.root.outside {
+		return own
+	}
+	z := sizer{c: p.c}
+	z.values(p.root, unsafe.Pointer(&v), 1)
+	for len(z.later) > 0 {
+		w := z.later[len(z.later)-1]
+		z.later = z.later[:len(z.later)-1]
+		z.values(w.n, w.p, w.count)
+	}
+	runtime.KeepAlive(&v)
+	return own + z.total
+}
+
+// sizer adds up what is reached. It remembers every target, since Clone methods hide parts of a type
+// from the analysis that Copy relies on; and it makes a list of what is too deep for the stack, as Copy does.
+type sizer struct {
+	c     *compiler
+	seen  seenTable
+	total int64
+	depth int
+	later []pending
+}
+
+// values adds what count values of n at p refer to.
+func (z *sizer) values(n *node, p unsafe.Pointer, count int) {
+	if !n.outside || count == 0 {
+		return
+	}
+	if z.depth >= stackDepth {
+		z.later = append(z.later, pending{n: n, p: p, count: count})
+		return
+	}
+	z.depth++
+	for i := range uintptr(count) {
+		z.value(n, unsafe.Add(p, i*n.typ.Size()))
+	}
+	z.depth--
+}
+
+// first reports whether the target at p has not been counted yet.
+func (z *sizer) first(p unsafe.Pointer, tag uint64) bool {
+	slot := z.seen.find(p, tag)
+	if slot.copy != nil {
+		return false
+	}
+	z.seen.put(slot, p, tag, p)
+	return true
+}
+
+func (z *sizer) value(n *node, p unsafe.Pointer) {
+	switch n.typ.Kind() {
+	case reflect.String:
+		z.total += int64(len(*(*string)(p)))
+	case reflect.Struct:
+		for _, e := range n.fields {
+			z.values(e.to, unsafe.Add(p, e.off), 1)
+		}
+	case reflect.Array:
+		z.values(n.elem, p, n.typ.Len())
+	case reflect.Pointer:
+		if to := *(*unsafe.Pointer)(p); to != nil && z.first(to, n.dom.id) {
+			z.total += int64(n.elem.typ.Size())
+			z.values(n.elem, to, 1)
+		}
+	case reflect.Slice:
+		h := *(*header)(p)
+		if h.cap > 0 && z.first(h.data, n.sliceTag(h.len)) {
+			z.total += int64(h.cap) * int64(n.elem.typ.Size())
+			z.values(n.elem, h.data, h.len)
+		}
+	case reflect.Map:
+		if to := *(*unsafe.Pointer)(p); to != nil && z.first(to, n.dom.id) {
+			z.entries(n, reflect.NewAt(n.typ, p).Elem())
+		}
+	case reflect.Interface:
+		z.held(n, p)
+	}
+}
+
+// entries adds a map: groups of slots that are seven eighths full at most, with a byte of control each.
+func (z *sizer) entries(n *node, m reflect.Value) {
+	slot := n.key.typ.Size() + n.elem.typ.Size() + 1
+	z.total += mapOverhead + int64(m.Len())*int64(slot)*8/7
+	if !n.key.outside && !n.elem.outside {
+		return
+	}
+	for it := m.MapRange(); it.Next(); {
+		// New variables for each entry, since its values may be looked at later.
+		k, v := reflect.New(n.key.typ), reflect.New(n.elem.typ)
+		k.Elem().SetIterKey(it)
+		v.Elem().SetIterValue(it)
+		z.values(n.key, k.UnsafePointer(), 1)
+		z.values(n.elem, v.UnsafePointer(), 1)
+	}
+}
+
+// held adds what an interface holds.
+func (z *sizer) held(n *node, p unsafe.Pointer) {
+	v := reflect.NewAt(n.typ, p).Elem()
+	if v.IsNil() {
+		return
+	}
+	t := v.Elem().Type()
+	f := (*face)(p)
+	d := z.c.behind(t)
+	switch {
+	case d.err != nil:
+		z.total += int64(t.Size())
+	case d.n.direct:
+		z.values(d.n, unsafe.Pointer(&f.data), 1)
+	default:
+		z.total += int64(t.Size())
+		z.values(d.n, f.data, 1)
+	}
+}

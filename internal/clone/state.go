@@ -1,0 +1,212 @@
+package clone
+
+import (
+	"math"
+	"math/bits"
+	"reflect"
+	"unsafe"
+)
+
+// stackDepth is how many counted references Copy follows on the goroutine's stack before it makes a list of the rest.
+const stackDepth = 256
+
+// keyDepth bounds interfaces nested in a map key, which must be complete before the key is stored.
+const keyDepth = 1000
+
+// state is the working memory of one copy.
+type state struct {
+	c    *compiler
+	seen seenTable
+
+	bytes, nodes int // what is left of the limits; negative once the copy has failed
+	depth, floor int // references followed in all, and where this part of the work list began
+	inKey        bool
+	pending      []pending
+	err          *ValueError
+
+	from, to header // for cloneReflected, between two statements of its own only
+}
+
+// pending is work put off: the values at p, or the entries of a map, shallow copies so far.
+type pending struct {
+	n     *node
+	p     unsafe.Pointer
+	src   unsafe.Pointer // map: the original
+	count int
+	depth int
+}
+
+func (s *state) begin() {
+	s.bytes, s.nodes = s.c.cfg.MaxBytes, s.c.cfg.MaxNodes
+}
+
+// drain does the work that was put off.
+func (s *state) drain() {
+	for len(s.pending) > 0 {
+		w := s.pending[len(s.pending)-1]
+		s.pending = s.pending[:len(s.pending)-1]
+		s.depth, s.floor = w.depth, w.depth
+		if w.src != nil {
+			w.n.put(w.p, w.src, w.n, s)
+		} else {
+			s.each(w.n, w.p, w.count)
+		}
+	}
+}
+
+// end returns the error of this copy and makes the state ready for the next one, keeping no value alive.
+func (s *state) end(root reflect.Type) error {
+	err := s.err
+	s.seen.reset()
+	clear(s.pending[:cap(s.pending)])
+	if cap(s.pending) > 1<<12 {
+		s.pending = nil
+	}
+	s.err, s.depth, s.floor = nil, 0, 0
+	if err == nil {
+		return nil
+	}
+	err.Root = root
+	return err
+}
+
+// charge takes one reference to size bytes from the limits. When it returns false the copy has failed and
+// nothing below need be done.
+func (s *state) charge(n *node, size int) bool {
+	s.bytes -= size
+	s.nodes--
+	if s.bytes|s.nodes >= 0 {
+		return true
+	}
+	if s.err == nil {
+		if s.bytes < 0 {
+			s.fail(&ValueError{Type: n.typ, Reason: "the copy is larger than Config.MaxBytes"})
+		} else {
+			s.fail(&ValueError{Type: n.typ, Reason: "the copy has more references than Config.MaxNodes"})
+		}
+	}
+	s.bytes = math.MinInt / 2 // far enough from wrapping round
+	return false
+}
+
+// fail ends the copy: every later charge is refused, so that what is running comes to its end soon.
+func (s *state) fail(err *ValueError) {
+	if s.err == nil {
+		s.err = err
+	}
+	s.bytes = math.MinInt / 2
+	s.pending = s.pending[:0]
+}
+
+// each replaces the references in count values of n at p.
+func (s *state) each(n *node, p unsafe.Pointer, count int) {
+	fix := n.fix
+	for size := n.mem.size; count > 0; count-- {
+		fix(p, s)
+		if count > 1 {
+			p = unsafe.Add(p, size)
+		}
+	}
+}
+
+// descend is each for values behind a reference that may be part of a very deep value.
+func (s *state) descend(n *node, p unsafe.Pointer, count int) {
+	if !s.deeper(n) {
+		return
+	}
+	if s.putOff() {
+		s.pending = append(s.pending, pending{n: n, p: p, count: count, depth: s.depth})
+	} else {
+		s.each(n, p, count)
+	}
+	s.depth--
+}
+
+// putOff reports whether what is behind a reference goes to the work list: to save stack, or because a map key waits,
+// for whose hash the targets of its references do not matter.
+func (s *state) putOff() bool { return s.inKey || s.depth-s.floor >= stackDepth }
+
+// deeper counts one reference more and reports whether the limits allow it.
+func (s *state) deeper(n *node) bool {
+	if s.depth >= s.c.cfg.MaxDepth {
+		s.fail(&ValueError{Type: n.typ, Reason: "the value is deeper than Config.MaxDepth"})
+		return false
+	}
+	s.depth++
+	return true
+}
+
+// held is descend for what an interface holds. In a map key it is part of the hash and cannot be put off.
+func (s *state) held(n *node, p unsafe.Pointer) {
+	switch {
+	case !s.inKey:
+		s.descend(n, p, 1)
+	case s.depth-s.floor >= keyDepth:
+		s.fail(&ValueError{Type: n.typ, Reason: "a map key holds interfaces nested too deeply"})
+	case s.deeper(n):
+		n.fix(p, s)
+		s.depth--
+	}
+}
+
+// seenTable remembers which copy was made of which original: a hash table with open addressing, at most half full.
+type seenTable struct {
+	slots []seenSlot // length is a power of two
+	n     int
+}
+
+// seenSlot holds the address as a number, so that the table does not keep the original alive: who uses it does.
+type seenSlot struct {
+	addr uintptr
+	tag  uint64
+	copy unsafe.Pointer
+}
+
+const (
+	minSlots  = 32
+	keepSlots = 1 << 16
+)
+
+// find returns the slot of the object at addr. An empty slot (copy == nil) may be filled with put before the next find.
+func (t *seenTable) find(addr unsafe.Pointer, tag uint64) *seenSlot {
+	if t.n*2 >= len(t.slots) {
+		t.grow()
+	}
+	return t.probe(uintptr(addr), tag)
+}
+
+func (t *seenTable) probe(addr uintptr, tag uint64) *seenSlot {
+	mask := uint64(len(t.slots) - 1)
+	high, low := bits.Mul64(uint64(addr)^tag*0xff51afd7ed558ccd, 0x9e3779b97f4a7c15)
+	for i := (high ^ low) & mask; ; i = (i + 1) & mask {
+		slot := &t.slots[i]
+		if slot.copy == nil || slot.addr == addr && slot.tag == tag {
+			return slot
+		}
+	}
+}
+
+func (t *seenTable) put(slot *seenSlot, addr unsafe.Pointer, tag uint64, copied unsafe.Pointer) {
+	*slot = seenSlot{uintptr(addr), tag, copied}
+	t.n++
+}
+
+func (t *seenTable) grow() {
+	old := t.slots
+	t.slots = make([]seenSlot, max(minSlots, 2*len(old)))
+	for i := range old {
+		if old[i].copy != nil {
+			*t.probe(old[i].addr, old[i].tag) = old[i]
+		}
+	}
+}
+
+// reset empties the table. A table that is much larger than its last use needed goes to the garbage collector.
+func (t *seenTable) reset() {
+	if len(t.slots) > keepSlots || len(t.slots) > 16*minSlots && t.n*16 < len(t.slots) {
+		t.slots = nil
+	} else if t.n > 0 {
+		clear(t.slots)
+	}
+	t.n = 0
+}
