@@ -1,0 +1,475 @@
+package canon
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/mitchellh/hashstructure/v2"
+)
+
+type form uint8
+
+const (
+	formLeaf form = iota // the program says all
+	formStruct
+	formArray
+	formSlice
+	formPointer
+	formMap
+	formInterface
+	formHashFunc // Config.HashFuncs has the type
+	formText     // tagged hash:"string"
+	formBad      // cannot be keyed, bad says why
+)
+
+// A node is the compiled plan of one type in one role. It is immutable once
+// compile has returned it.
+type node struct {
+	variant
+	form form
+	code opcode // formLeaf
+	bad  []*TypeError
+
+	elem   *node // array, slice, pointer, map value
+	key    *node // map key
+	fields []field
+	fn     func(any) (any, error) // formHashFunc
+
+	program    *program // not nil when the type has a fixed shape
+	void       bool     // the value has no data, its encoding is empty
+	tracked    bool     // a reference that may be part of a cycle
+	direct     bool     // hashstructure may be given the value as it is
+	asks       bool     // the struct is Includable
+	filters    bool     // the struct is IncludableMap
+	hashable   bool     // the struct is Hashable
+	typeID     string   // what stands for the type behind an interface
+	slots      sync.Pool
+	open       bool // being compiled
+	flattening bool
+}
+
+// field is one field of a struct that takes part in the key. A blank field has
+// no node: it only matters to the way hashstructure folds the fields.
+type field struct {
+	name     string
+	index    int
+	off      uintptr
+	exported bool
+	node     *node
+}
+
+// variant is a type and the role that a struct tag gives it.
+type variant struct {
+	t        reflect.Type
+	set      bool // order does not matter, if it is a slice
+	filtered bool // the enclosing struct says which entries count, if it is a map
+	text     bool // String() stands for it
+	raw      bool // inside the result of a HashFunc, where no HashFunc applies
+}
+
+// compiler makes nodes, and keeps them for the types that turn up behind interfaces.
+type compiler struct {
+	cfg     Config
+	home    string // package of K: its types can be tagged by their author
+	mu      sync.Mutex
+	nodes   map[variant]*node
+	fresh   []*node
+	locals  map[string][]reflect.Type // types that share one name
+	dynamic atomic.Pointer[map[variant]*node]
+	rawAny  *node
+}
+
+func newCompiler(cfg Config, home string) *compiler {
+	c := &compiler{cfg: cfg, home: home, nodes: map[variant]*node{}, locals: map[string][]reflect.Type{}}
+	c.dynamic.Store(&map[variant]*node{})
+	c.rawAny = c.compile(variant{t: reflect.TypeFor[any](), raw: true})
+	return c
+}
+
+// behind returns the node of a type found behind an interface.
+func (c *compiler) behind(v variant) *node {
+	if n := (*c.dynamic.Load())[v]; n != nil {
+		return n
+	}
+	n := c.compile(v)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next := maps.Clone(*c.dynamic.Load())
+	next[v] = n
+	c.dynamic.Store(&next)
+	return n
+}
+
+// compile returns the finished node of v.
+func (c *compiler) compile(v variant) *node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.node(v)
+	// A recursive type is complete only here, so what depends on the whole
+	// graph is derived now.
+	fresh := c.fresh
+	c.fresh = nil
+	for _, n := range fresh {
+		n.tracked = n.isReference() && n.mayRecur()
+	}
+	for _, n := range fresh {
+		n.typeID = c.typeID(n.t)
+		n.flatten()
+		n.direct = n.isDirect()
+		n.slots.New = newSlot(n)
+	}
+	return n
+}
+
+// node returns the node of v, which may still be in the making when its type is recursive.
+func (c *compiler) node(v variant) *node {
+	fn := c.cfg.HashFuncs[v.t]
+	if v.raw {
+		fn = nil
+	}
+	switch kind := v.t.Kind(); {
+	case fn != nil:
+		v = variant{t: v.t}
+	case v.text:
+		v = variant{t: v.t, text: true}
+	case kind != reflect.Pointer && kind != reflect.Interface:
+		v.set = v.set && kind == reflect.Slice
+		v.filtered = v.filtered && kind == reflect.Map
+	}
+	if n := c.nodes[v]; n != nil {
+		return n
+	}
+	n := &node{variant: v, open: true}
+	c.nodes[v] = n
+	c.fresh = append(c.fresh, n)
+	switch {
+	case fn != nil:
+		n.form, n.fn = formHashFunc, fn
+	case v.text:
+		c.text(n)
+	default:
+		c.plain(n)
+	}
+	n.open = false
+	if len(n.bad) > 0 {
+		n.form = formBad
+	}
+	return n
+}
+
+func (n *node) refuse(format string, args ...any) {
+	n.bad = append(n.bad, &TypeError{Type: n.t, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (c *compiler) text(n *node) {
+	n.form = formText
+	if n.t.Kind() != reflect.Interface && !n.t.Implements(reflect.TypeFor[fmt.Stringer]()) {
+		n.refuse("it is tagged hash:\"string\" and has no String method")
+	}
+}
+
+var leafCodes = map[reflect.Kind]opcode{
+	reflect.Bool: op8, reflect.Int8: op8, reflect.Uint8: op8, reflect.Int16: op16, reflect.Uint16: op16,
+	reflect.Int32: op32, reflect.Uint32: op32, reflect.Int64: op64, reflect.Uint64: op64,
+	reflect.Int: opInt, reflect.Uint: opUint, reflect.Uintptr: opUintptr,
+	reflect.Float32: opFloat32, reflect.Float64: opFloat64, reflect.Complex64: opComplex64, reflect.Complex128: opComplex128,
+	reflect.String: opString,
+}
+
+// plain compiles a type without a HashFunc.
+func (c *compiler) plain(n *node) {
+	if pkg := n.t.PkgPath(); pkg == "sync" || pkg == "sync/atomic" {
+		n.refuse("it is a means of synchronisation, not data")
+		return
+	}
+	if n.code = leafCodes[n.t.Kind()]; n.code != opNone {
+		return
+	}
+	if n.code = contentType(n.t); n.code != opNone {
+		return
+	}
+	inner := variant{raw: n.raw}
+	switch n.t.Kind() {
+	case reflect.Struct:
+		c.structure(n)
+		return
+	case reflect.Interface:
+		n.form = formInterface
+		return
+	case reflect.Pointer:
+		n.form = formPointer
+		inner.set, inner.filtered = n.set, n.filtered
+	case reflect.Array:
+		n.form = formArray
+	case reflect.Slice:
+		n.form = formSlice
+	case reflect.Map:
+		n.form = formMap
+		inner.t = n.t.Key()
+		n.key = c.node(inner)
+		n.inherit(n.key, "[key]")
+	default:
+		n.refuse("a %s has no content to compare", n.t.Kind())
+		return
+	}
+	inner.t = n.t.Elem()
+	n.elem = c.node(inner)
+	step := "[]"
+	if n.form == formPointer {
+		step = ""
+	}
+	n.inherit(n.elem, step)
+	if isByte := n.elem.form == formLeaf && n.elem.t.Kind() == reflect.Uint8; isByte && !n.set {
+		switch n.form {
+		case formArray:
+			n.form, n.code = formLeaf, opRaw
+		case formSlice:
+			n.form, n.code = formLeaf, opBytes
+		}
+	}
+	if n.form == formArray && n.t.Len() > c.cfg.MaxBytes {
+		n.refuse("it has more elements than MaxBytes allows")
+	}
+}
+
+// inherit takes over what is wrong inside n. What is wrong with a type that is
+// still open is reported where it was opened.
+func (n *node) inherit(inner *node, step string) {
+	if inner.open {
+		return
+	}
+	for _, e := range inner.bad {
+		path := step + e.Path
+		at := e.Type
+		if n.form == formPointer && e.Path == "" {
+			at = n.t
+		}
+		n.bad = append(n.bad, &TypeError{Path: path, Type: at, Reason: e.Reason})
+	}
+}
+
+func (c *compiler) structure(n *node) {
+	n.form = formStruct
+	ptr := reflect.PointerTo(n.t)
+	n.asks = ptr.Implements(reflect.TypeFor[hashstructure.Includable]())
+	n.filters = ptr.Implements(reflect.TypeFor[hashstructure.IncludableMap]())
+	n.hashable = ptr.Implements(reflect.TypeFor[hashstructure.Hashable]())
+	for i := range n.t.NumField() {
+		sf := n.t.Field(i)
+		tag := sf.Tag.Get("hash")
+		f := field{name: sf.Name, index: i, off: sf.Offset, exported: sf.IsExported()}
+		switch {
+		case sf.Name == "_":
+			n.fields = append(n.fields, f)
+			continue
+		case tag == "ignore" || tag == "-":
+			continue
+		}
+		f.node = c.node(variant{
+			t: sf.Type, raw: n.raw, set: tag == "set", text: tag == "string",
+			filtered: n.filters && f.exported,
+		})
+		n.inherit(f.node, "."+sf.Name)
+		n.fields = append(n.fields, f)
+	}
+	// Nobody can tag a field of somebody else's type: one line about the whole is enough.
+	if pkg := n.t.PkgPath(); len(n.bad) > 0 && pkg != "" && pkg != c.home {
+		first := n.bad[0]
+		n.bad = nil
+		n.refuse("it contains %s, a %s", strings.TrimPrefix(first.Path, "."), first.Type)
+	}
+}
+
+func (n *node) isReference() bool {
+	return n.form == formPointer || n.form == formSlice || n.form == formMap
+}
+
+// children returns the nodes that a value of n may contain.
+func (n *node) children() []*node {
+	var out []*node
+	if n.key != nil {
+		out = append(out, n.key)
+	}
+	if n.elem != nil {
+		out = append(out, n.elem)
+	}
+	for _, f := range n.fields {
+		if f.node != nil {
+			out = append(out, f.node)
+		}
+	}
+	return out
+}
+
+// mayRecur says whether a value of n can lead back to itself: its type
+// contains itself, or an interface, behind which there may be anything.
+func (n *node) mayRecur() bool {
+	seen := map[*node]bool{}
+	todo := n.children()
+	for len(todo) > 0 {
+		m := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if m == n || m.form == formInterface {
+			return true
+		}
+		if !seen[m] {
+			seen[m] = true
+			todo = append(todo, m.children()...)
+		}
+	}
+	return false
+}
+
+// flatten makes the program of a type of fixed shape.
+func (n *node) flatten() {
+	if n.program != nil || n.flattening {
+		return
+	}
+	n.flattening = true
+	pr := &program{size: n.t.Size()}
+	if pr.emit(n, 0, "") {
+		for i := range pr.ops {
+			pr.min += pr.ops[i].minBytes()
+		}
+		n.program = pr
+		n.void = len(pr.ops) == 0
+	}
+}
+
+// emit appends the operations for a value of n at off, or reports that it has none.
+func (pr *program) emit(n *node, off uintptr, path string) bool {
+	o := op{code: n.code, off: off, path: path, t: n.t}
+	switch n.form {
+	case formLeaf:
+		if n.code == opRaw {
+			o.n = n.t.Len()
+			if o.n == 0 {
+				return true
+			}
+		}
+		pr.ops = append(pr.ops, o)
+		return true
+	case formStruct:
+		if n.asks || n.filters {
+			return false
+		}
+		for _, f := range n.fields {
+			if f.node != nil && !pr.emit(f.node, off+f.off, path+"."+f.name) {
+				return false
+			}
+		}
+		return true
+	case formArray, formSlice, formPointer:
+		if n.tracked || n.set && n.form == formSlice {
+			return false
+		}
+		n.elem.flatten()
+		if n.elem.program == nil {
+			return false
+		}
+		o.elem = n.elem.program
+		switch n.form {
+		case formArray:
+			o.code, o.n = opArray, n.t.Len()
+			if o.n == 0 || n.elem.void {
+				return true
+			}
+		case formSlice:
+			o.code = opSlice
+		default:
+			o.code = opPointer
+		}
+		pr.ops = append(pr.ops, o)
+		return true
+	default:
+		return false
+	}
+}
+
+// isDirect says whether hashstructure can be given a value of n as it is: it
+// hashes all of it in bounded time, calls no user code and knows no second
+// spelling of an equal value.
+func (n *node) isDirect() bool {
+	switch n.form {
+	case formLeaf:
+		switch n.code {
+		case opFloat32, opFloat64, opComplex64, opComplex128, opUintptr, opBytes:
+			return false
+		case opRaw:
+			return n.t.Len() <= longBytes
+		default:
+			return true
+		}
+	case formStruct:
+		if n.asks || n.filters || n.hashable {
+			return false
+		}
+		for _, f := range n.fields {
+			if f.node != nil && f.exported && !f.node.isDirect() {
+				return false
+			}
+		}
+		return true
+	case formArray, formSlice, formPointer, formMap:
+		return !n.tracked && !n.elem.void && n.elem.isDirect() && (n.key == nil || n.key.isDirect())
+	default:
+		return false
+	}
+}
+
+// word says whether Go's own equality on the bytes of n is its identity, and how many bytes take part.
+func (n *node) word() (size uintptr, ok bool) {
+	switch n.form {
+	case formLeaf:
+		switch n.code {
+		case op8, op16, op32, op64, opInt, opUint, opUintptr, opRaw:
+			return n.t.Size(), true
+		}
+	case formArray:
+		size, ok = n.elem.word()
+		return size * uintptr(n.t.Len()), ok
+	case formStruct:
+		if n.asks || n.filters || len(n.fields) != n.t.NumField() {
+			return 0, false
+		}
+		for _, f := range n.fields {
+			if f.node == nil {
+				return 0, false
+			}
+			s, ok := f.node.word()
+			if !ok {
+				return 0, false
+			}
+			size += s
+		}
+		return size, size == n.t.Size() // no padding
+	}
+	return 0, false
+}
+
+// flat says whether a copy of a value by assignment shares nothing mutable.
+func flat(t reflect.Type) bool {
+	if code := contentType(t); code == opTime || code == opAddr {
+		return true
+	}
+	if t.PkgPath() == "unique" {
+		return true
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if !flat(t.Field(i).Type) {
+				return false
+			}
+		}
+		return true
+	case reflect.Array:
+		return t.Len() == 0 || flat(t.Elem())
+	default:
+		return leafCodes[t.Kind()] != opNone
+	}
+}
