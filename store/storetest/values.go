@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/reecho-go/reecho/store"
 )
@@ -142,22 +144,28 @@ var valueCases = []testCase{
 		name: "readers beside a writer see whole values",
 		why:  "A Get beside a Put returns the old item or the new one, never a mixture, and never goes back to an older one.",
 		run: func(t testing.TB, s store.Store) {
-			const size, writes = 4096, 50
+			const size, changes, readers = 4096, 20, 7
 			value := func(i int) []byte { return bytes.Repeat([]byte{byte(i)}, size) }
 			if err := s.Put(t.Context(), "k", store.Item{Value: value(0)}); err != nil {
 				t.Fatalf("Put: %v", err)
 			}
-			together(t, 8, func(who int) error {
+			var reading atomic.Int64
+			reading.Store(readers)
+			together(t, 1+readers, func(who int) error {
 				if who == 0 {
-					for i := range writes {
+					for i := 0; reading.Load() > 0; i++ {
 						if err := s.Put(t.Context(), "k", store.Item{Value: value(i)}); err != nil {
 							return fmt.Errorf("Put: %w", err)
 						}
 					}
 					return nil
 				}
+				defer reading.Add(-1)
 				var last store.Item
-				for range writes {
+				for seen, patience := 0, time.Now().Add(longTTL); seen < changes; {
+					if time.Now().After(patience) {
+						return fmt.Errorf("Get saw %d new versions in %v beside a writer", seen, longTTL)
+					}
 					it, err := s.Get(t.Context(), "k")
 					if err != nil {
 						return fmt.Errorf("Get: %w", err)
@@ -167,6 +175,9 @@ var valueCases = []testCase{
 					}
 					if it.Version < last.Version || it.Version == last.Version && last.Value != nil && !bytes.Equal(it.Value, last.Value) {
 						return fmt.Errorf("Get went from version %d to %d", last.Version, it.Version)
+					}
+					if it.Version != last.Version {
+						seen++
 					}
 					last = it
 				}
