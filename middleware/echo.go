@@ -209,6 +209,13 @@ func answer(c echo.Context, err error) (rendered bool, _ error) {
 	return rendered, problem.HTTPError(err)
 }
 
+// HTTPError wraps an [Error] for echo: an *echo.HTTPError with its status and
+// problem details, which even echo's default error handler answers with, and
+// err within reach of errors.As. Return it from handlers that must work
+// without a Stack; every handler function of the toolkit does. Other errors
+// come back unchanged.
+func HTTPError(err error) error { return problem.HTTPError(err) }
+
 // Alone makes one plugin a middleware: a Stack of its own. It panics if the
 // plugin is not fit for a Stack, which is a mistake in the program. The
 // caller, not the middleware, closes the plugin.

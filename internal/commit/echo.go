@@ -30,11 +30,11 @@ func (r *Run) Init(ctx context.Context, c echo.Context, hooks Hooks, always bool
 }
 
 // Finish is called when the handler is done and has returned no error: a
-// response that was never written is committed now, as echo would send it. It
-// returns the error that the response has become.
+// response that was never written is committed now, as the 200 that net/http
+// makes of it. It returns the error that the response has become.
 func (r *Run) Finish() error {
 	res := r.res.echo
-	if open := !res.Committed || informational(res.Status); open && !r.leave(res.Status, res.Header()) {
+	if open := !res.Committed || informational(res.Status); open && !r.leave(http.StatusOK, res.Header()) {
 		r.takeOver(res)
 		_ = r.sendError() // the client is gone: nobody is left to tell
 	}

@@ -123,8 +123,9 @@ func find(ds []directive, name string) (string, bool) {
 	return "", false
 }
 
-// parseDirectives splits at commas outside quotes; names are lower-cased and
-// the first of several directives of one name counts.
+// parseDirectives splits at commas outside quotes; names are lower-cased, the
+// first of several directives of one name counts, and what is no directive is
+// dropped.
 func parseDirectives(lines []string) []directive {
 	var out []directive
 	for _, line := range lines {
@@ -132,10 +133,14 @@ func parseDirectives(lines []string) []directive {
 			var part string
 			part, line = cutUnquoted(line)
 			name, value, _ := strings.Cut(part, "=")
-			name = strings.ToLower(strings.TrimSpace(name))
-			if name != "" && !has(out, name) {
-				out = append(out, directive{name, strings.TrimSpace(value)})
+			name, value = strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(value)
+			if !isToken(name) || has(out, name) {
+				continue
 			}
+			if !isToken(value) && !isQuoted(value) {
+				value = "" // a directive without its malformed argument is the stricter one
+			}
+			out = append(out, directive{name, value})
 		}
 	}
 	return out
@@ -155,6 +160,35 @@ func cutUnquoted(s string) (before, after string) {
 		}
 	}
 	return s, ""
+}
+
+// isToken reports whether s is a token (RFC 9110, section 5.6.2).
+func isToken(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isQuoted reports whether s is one complete quoted string.
+func isQuoted(s string) bool {
+	if len(s) < 2 || s[0] != '"' {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			i++
+		case c == '"':
+			return i == len(s)-1
+		case c < ' ' && c != '\t' || c == 0x7f:
+			return false
+		}
+	}
+	return false
 }
 
 func formatDirectives(ds []directive) string {

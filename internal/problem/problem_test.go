@@ -1,0 +1,111 @@
+package problem_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/reecho-go/reecho/internal/problem"
+)
+
+type fault struct{ d problem.Details }
+
+func (fault) Error() string              { return "fault" }
+func (fault) StatusCode() int            { return http.StatusBadRequest }
+func (f fault) Problem() problem.Details { return f.d }
+
+func TestAccept(t *testing.T) {
+	t.Parallel()
+	const html, json = "text/html; charset=utf-8", "application/problem+json"
+	tests := []struct {
+		accept []string
+		want   string
+	}{
+		{nil, json},
+		{[]string{"*/*"}, json},
+		{[]string{"text/html"}, html},
+		{[]string{"TEXT/HTML;q=0.3"}, html},
+		{[]string{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}, html},
+		{[]string{"application/json, text/html;q=0.9"}, json},
+		{[]string{"text/html;q=0.9, application/problem+json;q=0.9"}, json},
+		{[]string{"application/json;q=0.1", "text/html"}, html},
+		{[]string{"text/html;q=nonsense, */*"}, json},
+		{[]string{"text/html;q=2"}, json},
+		{[]string{strings.Repeat("a/b,", 1<<18) + "text/html"}, json},
+	}
+	for _, tt := range tests {
+		rec := httptest.NewRecorder()
+		req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		req.Header["Accept"] = tt.accept
+		d := problem.DetailsOf(fault{})
+		if err := d.Write(rec, req); err != nil {
+			t.Fatal(err)
+		}
+		if got := rec.Header().Get("Content-Type"); got != tt.want {
+			t.Errorf("Accept %.60q: content type = %q, want %q", tt.accept, got, tt.want)
+		}
+	}
+}
+
+func TestWrite(t *testing.T) {
+	t.Parallel()
+	value := `<script>alert("x")</script>`
+	d := problem.DetailsOf(fault{problem.Details{
+		Detail: "1 < 2", Errors: []problem.Item{{Parameter: "page", Code: "out_of_range", Detail: "too large", Value: &value, Expected: "1 to 9"}},
+	}})
+	for _, accept := range []string{"application/json", "text/html"} {
+		rec := httptest.NewRecorder()
+		rec.Header().Set("Content-Encoding", "gzip")
+		rec.Header().Set("Etag", `"x"`)
+		rec.Header().Set("Set-Cookie", "kept=1")
+		req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		req.Header.Set("Accept", accept)
+		if err := d.Write(rec, req); err != nil {
+			t.Fatal(err)
+		}
+		h := rec.Header()
+		if rec.Code != 400 || h.Get("Content-Encoding") != "" || h.Get("Etag") != "" || h.Get("Set-Cookie") != "kept=1" || h.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d %v", accept, rec.Code, h)
+		}
+		if got := rec.Body.String(); strings.Contains(got, "<script>") {
+			t.Errorf("%s: the value is not escaped: %s", accept, got)
+		}
+	}
+	rec := httptest.NewRecorder()
+	if err := d.Write(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody)); err != nil {
+		t.Fatal(err)
+	}
+	var got problem.Details
+	if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Title != "Bad Request" || got.Status != 400 || len(got.Errors) != 1 || *got.Errors[0].Value != value {
+		t.Errorf("problem = %+v", got)
+	}
+	head := httptest.NewRecorder()
+	if err := d.Write(head, httptest.NewRequest(http.MethodHead, "/", http.NoBody)); err != nil || head.Body.Len() != 0 {
+		t.Errorf("HEAD: error = %v, body = %q; want no body", err, head.Body)
+	}
+}
+
+type badStatus struct{ fault }
+
+func (badStatus) StatusCode() int { return 0 }
+
+func TestFromAndDetailsOf(t *testing.T) {
+	t.Parallel()
+	if _, ok := problem.From(errors.New("x")); ok {
+		t.Error("From() took a stranger's error")
+	}
+	pe, ok := problem.From(fmt.Errorf("wrapped: %w", fault{}))
+	if !ok || problem.DetailsOf(pe).Status != 400 {
+		t.Errorf("From(wrapped) = %v, %v", pe, ok)
+	}
+	if got := problem.DetailsOf(badStatus{}).Status; got != 500 {
+		t.Errorf("status of an error without one = %d, want 500", got)
+	}
+}

@@ -1,0 +1,109 @@
+package plugintest_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/middleware/plugintest"
+)
+
+// good has every hook and keeps every rule.
+type good struct{}
+
+func (*good) Name() string                                          { return "good" }
+func (*good) Start(context.Context) error                           { return nil }
+func (*good) Begin(echo.Context) error                              { return nil }
+func (*good) Wrap(next echo.HandlerFunc) echo.HandlerFunc           { return next }
+func (*good) BeforeHeaders(context.Context, int, http.Header) error { return nil }
+func (*good) End(_ echo.Context, err error) error                   { return err }
+func (*good) Close(context.Context) error                           { return nil }
+
+func TestM6_AGoodPluginPasses(t *testing.T) {
+	plugintest.Run(t, func(testing.TB) middleware.Plugin { return new(good) })
+}
+
+type (
+	nameless    struct{ good }
+	writesBegin struct{ good }
+	eatsErrors  struct{ good }
+	closesOnce  struct {
+		good
+		closed bool
+	}
+	failsCommit struct{ good }
+	shared      struct{ good }
+)
+
+func (*nameless) Name() string                    { return "" }
+func (*writesBegin) Begin(c echo.Context) error   { return c.String(http.StatusOK, "mine") }
+func (*eatsErrors) End(echo.Context, error) error { return nil }
+func (p *closesOnce) Close(context.Context) error {
+	if p.closed {
+		return errors.New("closed already")
+	}
+	p.closed = true
+	return nil
+}
+func (*failsCommit) BeforeHeaders(_ context.Context, status int, _ http.Header) error {
+	if status == http.StatusNotModified {
+		return errors.New("unexpected status")
+	}
+	return nil
+}
+
+var sharedClosed bool
+
+func (*shared) Close(context.Context) error { sharedClosed = true; return nil }
+func (*shared) Begin(echo.Context) error {
+	if sharedClosed {
+		return errors.New("closed")
+	}
+	return nil
+}
+
+// bad are plugins that break one rule each, and the case that must notice.
+var bad = map[string]struct {
+	open func() middleware.Plugin
+	want string
+}{
+	"nameless":     {func() middleware.Plugin { return new(nameless) }, "/name"},
+	"writes":       {func() middleware.Plugin { return new(writesBegin) }, "/handler's_answer"},
+	"eats errors":  {func() middleware.Plugin { return new(eatsErrors) }, "/handler's_error"},
+	"closes once":  {func() middleware.Plugin { return new(closesOnce) }, "/close_twice"},
+	"fails commit": {func() middleware.Plugin { return new(failsCommit) }, "/commit_once"},
+	"shares state": {func() middleware.Plugin { return new(shared) }, "/two_at_once"},
+}
+
+const badEnv = "PLUGINTEST_BAD"
+
+// TestBad is run by TestM6_ABadPluginIsFound in a process of its own, where it fails.
+func TestBad(t *testing.T) {
+	b, ok := bad[os.Getenv(badEnv)]
+	if !ok {
+		t.Skip("runs in a child process only")
+	}
+	plugintest.Run(t, func(testing.TB) middleware.Plugin { return b.open() })
+}
+
+func TestM6_ABadPluginIsFound(t *testing.T) {
+	t.Parallel()
+	for name, b := range bad {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBad$")
+			cmd.Env = append(os.Environ(), badEnv+"="+name)
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "--- FAIL: TestBad"+b.want) || !strings.Contains(string(out), "the rule: ") {
+				t.Errorf("the suite did not fail in %s:\n%s", b.want, out)
+			}
+		})
+	}
+}
