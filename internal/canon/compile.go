@@ -23,6 +23,7 @@ const (
 	formInterface
 	formHashFunc // Config.HashFuncs has the type
 	formText     // tagged hash:"string"
+	formLocation // time.Location
 	formBad      // cannot be keyed, bad says why
 )
 
@@ -190,6 +191,9 @@ func (c *compiler) plain(n *node) {
 		return
 	}
 	if n.code = contentType(n.t); n.code != opNone {
+		if n.code == opLocation {
+			n.form = formLocation
+		}
 		return
 	}
 	inner := variant{raw: n.raw}
@@ -395,6 +399,8 @@ func (pr *program) emit(n *node, off uintptr, path string) bool {
 // spelling of an equal value.
 func (n *node) isDirect() bool {
 	switch n.form {
+	case formLocation:
+		return true
 	case formLeaf:
 		switch n.code {
 		case opFloat32, opFloat64, opComplex64, opComplex128, opUintptr, opBytes:

@@ -42,7 +42,7 @@ const (
 	opSlice   // slice of elem
 	opPointer // pointer to elem
 	opTime
-	opLocation
+	opLocation // not in programs: its methods let the pointer escape
 	opAddr
 	opInt1   // big.Int
 	opRat    // big.Rat
@@ -61,7 +61,7 @@ type op struct {
 // minBytes says what the operation appends at least.
 func (o *op) minBytes() int {
 	switch o.code {
-	case op8, opString, opBytes, opSlice, opPointer, opTime, opLocation, opAddr, opInt1, opRat, opFloat1:
+	case op8, opString, opBytes, opSlice, opPointer, opTime, opAddr, opInt1, opRat, opFloat1:
 		return 1
 	case op16:
 		return 2
@@ -168,8 +168,6 @@ func (pr *program) append(dst []byte, p unsafe.Pointer, limit int) ([]byte, *op)
 			}
 		case opTime:
 			dst = appendTime(dst, *(*time.Time)(q))
-		case opLocation:
-			dst = appendLocation(dst, (*time.Location)(q))
 		case opAddr:
 			dst = appendAddr(dst, *(*netip.Addr)(q))
 		case opInt1:

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"time"
 	"unsafe"
 
 	"github.com/mitchellh/hashstructure/v2"
@@ -83,6 +84,9 @@ func (w *walker) encode(n *node, p unsafe.Pointer, addr bool) (uint64, *ValueErr
 		return w.iface(n, p)
 	case formHashFunc:
 		return w.hashFunc(n, p)
+	case formLocation:
+		w.buf = appendLocation(w.buf, (*time.Location)(p))
+		return 0, nil // direct when hashing
 	case formText:
 		s, err := w.text(n, p)
 		if err != nil {
