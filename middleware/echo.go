@@ -16,7 +16,8 @@ import (
 // Beginner is called before the handler, in list order. An error keeps the
 // handler and the later plugins from running; End runs for those begun, and
 // the error is answered. Begin should do next to nothing: put what the handler
-// may ask for within reach of the request's context, and compute it then.
+// and the plugin's other hooks may ask for into the request's context, with
+// c.SetRequest, and compute it when they do.
 type Beginner interface {
 	Plugin
 	Begin(c echo.Context) error
@@ -158,6 +159,7 @@ func (s *Stack) call(c echo.Context, r *request) (err error) {
 			break
 		}
 	}
+	r.run.In(c.Request().Context()) // with what the plugins have put there
 	if err == nil {
 		begun = len(s.plugins)
 		err = s.handler(c)

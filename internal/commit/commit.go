@@ -120,6 +120,9 @@ func (r *Run) run(status int, h http.Header) bool {
 	return true
 }
 
+// In makes ctx, a descendant of Init's, the context that the hooks get.
+func (r *Run) In(ctx context.Context) { r.ctx = ctx }
+
 // Err is the error that the response has become, nil if it has not.
 func (r *Run) Err() error {
 	if r.state.Load() != failed {
