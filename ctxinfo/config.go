@@ -1,0 +1,226 @@
+package ctxinfo
+
+import (
+	"errors"
+	"fmt"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"github.com/reecho-go/reecho/observe"
+)
+
+// Header names the one header in which proxies hand on the client's address.
+// [XForwardedFor] and [Forwarded] are lists that are read from right to left.
+// Any other name, such as "CF-Connecting-IP" or "X-Real-IP", is a header that
+// holds one address and comes once.
+type Header string
+
+// The headers that hold a list.
+const (
+	XForwardedFor Header = "X-Forwarded-For"
+	Forwarded     Header = "Forwarded" // RFC 7239
+)
+
+// Names of the cookies and the header that carry what a visitor or the page
+// itself says. All are preferences: never decide about access by them.
+const (
+	// ThemeCookie overrides the theme: "light" or "dark". See [Info.ThemeCookie].
+	ThemeCookie = "ctx_theme"
+	// LocaleCookie overrides the locale: a BCP 47 tag. See [Info.LocaleCookie].
+	LocaleCookie = "ctx_locale"
+	// TimezoneCookie overrides the time zone: an IANA name, or +hh:mm. See
+	// [Info.TimezoneCookie].
+	TimezoneCookie = "ctx_tz"
+	// ScriptCookie is what a page's script found out:
+	// 1&tz=Asia/Kolkata&lang=en-IN&theme=dark&motion=reduce&contrast=more.
+	// The leading 1 is the version; at most 256 bytes; a field that is not
+	// valid is ignored by itself.
+	ScriptCookie = "ctx"
+	// EmbeddedHeader is a request header that a page's script may add to what
+	// it fetches: "?1" if the page is in a frame, "?0" if it is not.
+	EmbeddedHeader = "X-Ctx-Embedded"
+)
+
+// Config configures a [Plugin]. The zero value trusts nothing but the
+// connection.
+type Config struct {
+	// Proxies says whose forwarding headers are believed, for all of address,
+	// scheme, host, prefix and request id at once. A proxy that is trusted
+	// must set or remove the X-Forwarded headers that it passes on.
+	// Default: none.
+	Proxies Proxies
+
+	// TrustUnixSocket believes peers that connect through a unix socket.
+	// Default: false.
+	TrustUnixSocket bool
+
+	// Header is the header that carries the client's address.
+	// Default: XForwardedFor.
+	Header Header
+
+	// HopCount, if positive, replaces the address check of the hops beyond
+	// the peer: the client is the HopCount-th element from the right of
+	// Header, which must be a list. 1 means one proxy in all. The peer is still
+	// checked against Proxies. Default: 0, walk by address. At most 32;
+	// negative is refused.
+	HopCount int
+
+	// AllowedHosts are the names this site is reached by: "example.com" (on
+	// any port), "example.com:8443", "*.example.com" (any depth, not the
+	// domain itself), "[2001:db8::1]". The first, which must not be a
+	// pattern, takes the place of a Host that is not among them, so that no
+	// link is built on a name that a client made up. X-Forwarded-Host and the
+	// host of Forwarded are used only if among them. Default: none, which
+	// takes Host as sent if it is well formed, and believes no other header.
+	AllowedHosts []string
+
+	// AllowedPrefixes are the paths under which a trusted proxy may mount the
+	// site and say so in X-Forwarded-Prefix, such as "/app". Default: none.
+	AllowedPrefixes []string
+
+	// Locales are the locales that the site speaks, its default first.
+	// Default: none, which makes Info.Locale the visitor's first choice.
+	Locales []language.Tag
+
+	// DefaultZone is the time zone of visitors who have not told theirs.
+	// Default: time.UTC.
+	DefaultZone *time.Location
+
+	// EmbedParam is the query parameter that says, as true or false, whether
+	// the page is shown in a frame. Default: "embed".
+	EmbedParam string
+
+	// RequestIDHeader carries the request id, inward from trusted proxies and
+	// outward on responses whose handler read it. Default: "X-Request-Id".
+	RequestIDHeader string
+
+	// HintTheme asks browsers that can to send their colour scheme, reduced
+	// motion and contrast as client hints, from the first request on
+	// (Accept-CH, Critical-CH): one more round trip on a first visit, over
+	// HTTPS only. Default: false.
+	HintTheme bool
+
+	// SharedCaching leaves out Cache-Control: private on responses whose
+	// handler read the address or a cookie. Vary is set all the same.
+	// Default: false.
+	SharedCaching bool
+
+	// Privacy is how much of an address appears in logs. Default: MaskedIP.
+	Privacy Privacy
+
+	// Observer is told of anomalies (observe.Anomaly). Default: nil, nobody.
+	Observer observe.Observer
+}
+
+type headerKind uint8
+
+const (
+	xForwardedFor headerKind = iota
+	forwarded
+	single
+)
+
+// Plugin makes the [Info] of each request. It is immutable and safe for
+// concurrent use; it has no goroutine and needs no Close.
+type Plugin struct {
+	cfg     Config
+	kind    headerKind
+	header  string // canonical
+	trusted trustList
+	hosts   hostList
+	locales *localeMatcher
+}
+
+// New validates cfg and returns the plugin. The error joins everything that
+// is wrong.
+func New(cfg Config) (*Plugin, error) {
+	p := &Plugin{cfg: cfg}
+	var errs []error
+	fail := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("ctxinfo: Config."+format, args...))
+	}
+
+	var err error
+	if p.trusted, err = cfg.Proxies.compile(); err != nil {
+		errs = append(errs, err)
+	}
+
+	if p.cfg.Header == "" {
+		p.cfg.Header = XForwardedFor
+	}
+	if !isToken(string(p.cfg.Header)) {
+		fail("Header %q is no header name", p.cfg.Header)
+	}
+	p.header = textproto.CanonicalMIMEHeaderKey(string(p.cfg.Header))
+	switch Header(p.header) {
+	case XForwardedFor:
+		p.kind = xForwardedFor
+	case Forwarded:
+		p.kind = forwarded
+	default:
+		p.kind = single
+	}
+	switch n := cfg.HopCount; {
+	case n < 0 || n > maxHops:
+		fail("HopCount %d: want 0 (walk by address) to %d", n, maxHops)
+	case n > 0 && p.kind == single:
+		fail("HopCount %d with Header %s, which holds one address: use a list header or leave HopCount 0", n, p.header)
+	}
+	if p.trusted.none() && !cfg.TrustUnixSocket && (cfg.Header != "" || cfg.HopCount != 0) {
+		fail("Header and HopCount have no effect without Proxies or TrustUnixSocket: say whom to believe")
+	}
+
+	if p.hosts, err = parseHosts(cfg.AllowedHosts); err != nil {
+		errs = append(errs, err)
+	}
+	p.cfg.AllowedPrefixes = nil
+	for _, raw := range cfg.AllowedPrefixes {
+		prefix := strings.TrimRight(raw, "/")
+		if !validPrefix(prefix) {
+			fail(`AllowedPrefixes %q: want a clean absolute path such as "/app"`, raw)
+		}
+		p.cfg.AllowedPrefixes = append(p.cfg.AllowedPrefixes, prefix)
+	}
+
+	p.locales = newLocaleMatcher(cfg.Locales)
+	for i, tag := range cfg.Locales {
+		if tag == language.Und {
+			fail("Locales[%d] is the undetermined locale: name a language", i)
+		}
+	}
+
+	if p.cfg.DefaultZone == nil {
+		p.cfg.DefaultZone = time.UTC
+	}
+	if p.cfg.EmbedParam == "" {
+		p.cfg.EmbedParam = "embed"
+	}
+	if p.cfg.RequestIDHeader == "" {
+		p.cfg.RequestIDHeader = "X-Request-Id"
+	}
+	if !isToken(p.cfg.RequestIDHeader) {
+		fail("RequestIDHeader %q is no header name", p.cfg.RequestIDHeader)
+	}
+	p.cfg.RequestIDHeader = textproto.CanonicalMIMEHeaderKey(p.cfg.RequestIDHeader)
+	if err := cfg.Privacy.validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Must returns p, or panics with err, for package variables and main.
+func Must(p *Plugin, err error) *Plugin {
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// Name implements middleware.Plugin.
+func (p *Plugin) Name() string { return "ctxinfo" }

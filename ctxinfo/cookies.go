@@ -1,0 +1,111 @@
+package ctxinfo
+
+import (
+	"iter"
+	"strings"
+)
+
+const (
+	// maxCookies and maxCookieBytes bound what is read of the Cookie header;
+	// browsers send far less.
+	maxCookies     = 256
+	maxCookieBytes = 64 << 10
+)
+
+// Cookies is a read-only view of the request's cookies: of the first 64 KB
+// and 256 of them, in the order in which they were sent. Pairs that net/http
+// would not accept are left out; values are not decoded. Nothing is cached:
+// each call scans, without allocating.
+type Cookies struct{ in *Info }
+
+// Cookies returns the cookies.
+func (in *Info) Cookies() Cookies { return Cookies{in} }
+
+// Get returns the first cookie of that name: if there are several, that of
+// the most specific path (RFC 6265, section 5.4). A __Host- cookie that comes
+// twice was smuggled in, since a browser keeps one: there is none then.
+func (c Cookies) Get(name string) (string, bool) { return cookieValue(c.lines(), name) }
+
+// GetAll returns the values of all cookies of that name, in the order sent;
+// the last is what Streamlit's mapping holds. The slice is the caller's.
+func (c Cookies) GetAll(name string) []string {
+	var all []string
+	for n, v := range eachCookie(c.lines()) {
+		if n == name {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// All yields every cookie, duplicates included, in the order sent.
+func (c Cookies) All() iter.Seq2[string, string] { return eachCookie(c.lines()) }
+
+// String says nothing about the cookies: they are secrets.
+func (c Cookies) String() string { return "cookies (redacted)" }
+
+func (c Cookies) lines() []string {
+	var f facts
+	lines := c.in.values(&f, fieldCookie)
+	c.in.note(f.read)
+	return lines
+}
+
+func cookieValue(lines []string, name string) (value string, ok bool) {
+	unique := strings.HasPrefix(name, "__Host-")
+	for n, v := range eachCookie(lines) {
+		if n != name {
+			continue
+		}
+		if ok {
+			return "", false
+		}
+		value, ok = v, true
+		if !unique {
+			break
+		}
+	}
+	return value, ok
+}
+
+// eachCookie parses Cookie header lines within the limits.
+func eachCookie(lines []string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		left, n := maxCookieBytes, 0
+		for _, line := range lines {
+			if len(line) > left { // the pair at the cut is left out
+				line = line[:max(0, strings.LastIndexByte(line[:left], ';'))]
+				left = 0
+			}
+			left = max(0, left-len(line))
+			for line != "" {
+				var pair string
+				pair, line, _ = strings.Cut(line, ";")
+				if n++; n > maxCookies {
+					return
+				}
+				name, value, _ := strings.Cut(trimOWS(pair), "=")
+				name = trimOWS(name)
+				if !isToken(name) {
+					continue
+				}
+				if value, ok := cookieText(value); ok && !yield(name, value) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// cookieText strips the quotes of a value and checks it as net/http does.
+func cookieText(s string) (string, bool) {
+	if len(s) > 1 && s[0] == '"' && s[len(s)-1] == '"' {
+		s = s[1 : len(s)-1]
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == ';' || c == '\\' {
+			return "", false
+		}
+	}
+	return s, true
+}

@@ -1,0 +1,184 @@
+package ctxinfo
+
+import "strings"
+
+// element is one forwarded-element of RFC 7239, section 4, unquoted.
+type element struct {
+	node  string // for=
+	by    string
+	host  string
+	proto string
+}
+
+// parse reads s by the grammar of RFC 7239; white space around semicolons is
+// let pass. It fails on anything else, on a parameter that comes twice, and on
+// an element of more than 1 KB.
+func (e *element) parse(s string) bool {
+	if len(s) > maxElement {
+		return false
+	}
+	seen := 0
+	for {
+		s = trimOWS(s)
+		if s == "" {
+			return seen > 0
+		}
+		if s[0] == ';' {
+			s = s[1:]
+			continue
+		}
+		eq := strings.IndexByte(s, '=')
+		if eq <= 0 || !isToken(s[:eq]) {
+			return false
+		}
+		name := s[:eq]
+		value, rest, ok := cutValue(s[eq+1:])
+		if !ok {
+			return false
+		}
+		if rest = trimOWS(rest); rest != "" && rest[0] != ';' {
+			return false
+		}
+		s = rest
+		var to *string
+		switch {
+		case strings.EqualFold(name, "for"):
+			to = &e.node
+		case strings.EqualFold(name, "by"):
+			to = &e.by
+		case strings.EqualFold(name, "host"):
+			to = &e.host
+		case strings.EqualFold(name, "proto"):
+			to = &e.proto
+		default: // an extension
+			seen++
+			continue
+		}
+		if *to != "" || value == "" {
+			return false
+		}
+		*to = value
+		seen++
+	}
+}
+
+// cutValue reads a token or quoted string at the start of s.
+func cutValue(s string) (value, rest string, ok bool) {
+	if s == "" || s[0] != '"' {
+		end := 0
+		for end < len(s) && isTokenChar(s[end]) {
+			end++
+		}
+		return s[:end], s[end:], end > 0
+	}
+	escaped := false
+	for i := 1; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			escaped = true
+			i++
+			if i == len(s) || !isQuotable(s[i]) {
+				return "", "", false
+			}
+		case c == '"':
+			value = s[1:i]
+			if escaped {
+				value = unescape(value)
+			}
+			return value, s[i+1:], true
+		case !isQuotable(c):
+			return "", "", false
+		}
+	}
+	return "", "", false
+}
+
+func unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// lastUnquotedComma finds the comma before the last element of a Forwarded
+// line, -1 if it is the only one. It reads from the right: the last element is
+// the work of a proxy that we trust, so its quotes pair up, while what a
+// client wrote further left could leave a quote open on purpose. It fails if
+// the element is too long or its quotes do not pair up.
+func lastUnquotedComma(s string) (int, bool) {
+	quoted := false
+	for i := len(s) - 1; i >= 0; i-- {
+		if len(s)-i > maxElement {
+			return 0, false
+		}
+		switch s[i] {
+		case ',':
+			if !quoted {
+				return i, true
+			}
+		case '"':
+			if quoted && oddBackslashes(s[:i]) {
+				continue // part of the text
+			}
+			quoted = !quoted
+		}
+	}
+	return -1, !quoted
+}
+
+// oddBackslashes reports whether what follows s in a quoted string is escaped.
+func oddBackslashes(s string) bool {
+	n := 0
+	for n < len(s) && n < maxElement && s[len(s)-1-n] == '\\' {
+		n++
+	}
+	return n%2 == 1
+}
+
+// obfuscated reports whether s is "unknown" or an obfuscated identifier of
+// RFC 7239, section 6.3, with or without a port.
+func obfuscated(s string) bool {
+	if name, port, ok := strings.Cut(s, ":"); ok {
+		if !portSuffix(":" + port) {
+			return false
+		}
+		s = name
+	}
+	if strings.EqualFold(s, "unknown") {
+		return true
+	}
+	if len(s) < 2 || s[0] != '_' {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if c := s[i]; !isAlnum(c) && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func isToken(s string) bool {
+	for i := range len(s) {
+		if !isTokenChar(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isTokenChar follows RFC 9110, section 5.6.2.
+func isTokenChar(c byte) bool {
+	return isAlnum(c) || c != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+}
+
+// isQuotable follows RFC 9110, section 5.6.4.
+func isQuotable(c byte) bool { return c == '\t' || c >= ' ' && c != 0x7f }
+
+func isAlnum(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}

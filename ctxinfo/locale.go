@@ -1,0 +1,293 @@
+package ctxinfo
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/language"
+)
+
+const (
+	maxAcceptLanguage = 1 << 10 // bytes of Accept-Language that are read
+	maxTags           = 16      // language ranges that are read
+	maxTag            = 64      // bytes of one tag
+)
+
+// choice is one language range of Accept-Language (RFC 9110, section 12.5.4).
+type choice struct {
+	tag language.Tag
+	any bool // the range *
+	q   int  // thousandths
+}
+
+// wish is what an Accept-Language header asks for. It is shared: read only.
+type wish struct {
+	choices []choice       // by falling preference, without q=0
+	refused []language.Tag // q=0
+	match   int            // index into the supported locales, -1 if none
+}
+
+// tags lists the named languages of w.
+func (w *wish) tags() []language.Tag {
+	tags := make([]language.Tag, 0, len(w.choices))
+	for _, c := range w.choices {
+		if !c.any {
+			tags = append(tags, c.tag)
+		}
+	}
+	return tags
+}
+
+// refuses reports whether one of the q=0 ranges covers t: the same tag, or a
+// shorter one that it starts with (RFC 4647, section 3.3.1).
+func (w *wish) refuses(t language.Tag) bool {
+	return slices.ContainsFunc(w.refused, func(r language.Tag) bool { return covers(r, t) })
+}
+
+func covers(r, t language.Tag) bool {
+	rs, ts := r.String(), t.String()
+	return strings.HasPrefix(ts, rs) && (len(ts) == len(rs) || ts[len(rs)] == '-')
+}
+
+// parseAcceptLanguage reads as much of the header as the limits allow. A range
+// that is malformed or unknown is left out; the others count.
+func parseAcceptLanguage(s string) wish {
+	w := wish{match: -1}
+	if len(s) > maxAcceptLanguage {
+		// The cut may go through a tag: what is left of it does not count.
+		s = s[:max(0, strings.LastIndexByte(s[:maxAcceptLanguage+1], ','))]
+	}
+	n := 0
+	for part := range strings.SplitSeq(s, ",") {
+		part = trimOWS(part)
+		if part == "" {
+			continue
+		}
+		if n++; n > maxTags {
+			break
+		}
+		name, params, _ := strings.Cut(part, ";")
+		name = trimOWS(name)
+		q, ok := quality(params)
+		if !ok {
+			continue
+		}
+		c := choice{q: q, any: name == "*"}
+		if !c.any {
+			if c.tag, ok = parseTag(name); !ok {
+				continue
+			}
+		}
+		switch {
+		case q > 0:
+			w.choices = append(w.choices, c)
+		case !c.any:
+			w.refused = append(w.refused, c.tag)
+		}
+	}
+	slices.SortStableFunc(w.choices, func(a, b choice) int { return cmp.Compare(b.q, a.q) })
+	return w
+}
+
+// quality reads the q parameter among params, in thousandths; 1000 when there
+// is none. Other parameters are passed over.
+func quality(params string) (int, bool) {
+	for p := range strings.SplitSeq(params, ";") {
+		name, value, ok := strings.Cut(trimOWS(p), "=")
+		if ok && strings.EqualFold(trimOWS(name), "q") {
+			return qvalue(trimOWS(value))
+		}
+	}
+	return 1000, true
+}
+
+// qvalue reads a weight of RFC 9110, section 12.4.2: 0 or 1 with at most three
+// decimals, not above 1.
+func qvalue(s string) (int, bool) {
+	whole, frac, _ := strings.Cut(s, ".")
+	if whole != "0" && whole != "1" || len(frac) > 3 {
+		return 0, false
+	}
+	q := int(whole[0] - '0')
+	for i := range 3 {
+		d := 0
+		if i < len(frac) {
+			if frac[i] < '0' || frac[i] > '9' {
+				return 0, false
+			}
+			d = int(frac[i] - '0')
+		}
+		q = q*10 + d
+	}
+	return q, q <= 1000
+}
+
+// parseTag reads one BCP 47 tag; unknown languages and subtags do not count.
+func parseTag(s string) (language.Tag, bool) {
+	if s == "" || len(s) > maxTag {
+		return language.Und, false
+	}
+	t, err := language.Parse(s)
+	return t, err == nil && t != language.Und
+}
+
+// localeMatcher finds the best of the supported locales.
+type localeMatcher struct {
+	supported []language.Tag
+	matcher   language.Matcher // nil without supported locales
+	wishes    *memo[wish]
+	tags      *memo[language.Tag] // single tags of cookies; Und for those that are none
+}
+
+func newLocaleMatcher(supported []language.Tag) *localeMatcher {
+	m := &localeMatcher{supported: slices.Clone(supported), wishes: newMemo[wish](), tags: newMemo[language.Tag]()}
+	if len(supported) > 0 {
+		m.matcher = language.NewMatcher(m.supported)
+	}
+	return m
+}
+
+// wish returns the parsed and matched header. A hit of the memo allocates
+// nothing; beyond the limits a header is cut before it is looked up.
+func (m *localeMatcher) wish(header string) *wish {
+	if len(header) > maxAcceptLanguage {
+		header = header[:maxAcceptLanguage+1]
+	}
+	return m.wishes.get(header, func(s string) wish {
+		w := parseAcceptLanguage(s)
+		w.match = m.best(&w)
+		return w
+	})
+}
+
+// best is the index of the supported locale for w: that of the first choice
+// which one serves well, -1 if none does.
+func (m *localeMatcher) best(w *wish) int {
+	for _, c := range w.choices {
+		if c.any {
+			if i := slices.IndexFunc(m.supported, func(t language.Tag) bool { return !w.refuses(t) }); i >= 0 {
+				return i
+			}
+			continue
+		}
+		if i := m.index(c.tag); i >= 0 && !w.refuses(m.supported[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// index is the supported locale that serves t well, -1 if none does: another
+// script or a merely related language does not.
+func (m *localeMatcher) index(t language.Tag) int {
+	if m.matcher == nil {
+		return -1
+	}
+	if _, i, c := m.matcher.Match(t); c >= language.High {
+		return i
+	}
+	return -1
+}
+
+// one reads a tag that stands alone and returns the locale to use for it.
+func (m *localeMatcher) one(s string) (language.Tag, bool) {
+	if s == "" || len(s) > maxTag {
+		return language.Und, false
+	}
+	t := *m.tags.get(s, func(s string) language.Tag {
+		t, ok := parseTag(s)
+		if ok && m.matcher != nil {
+			i := m.index(t)
+			if i < 0 {
+				return language.Und
+			}
+			return m.supported[i]
+		}
+		return t
+	})
+	return t, t != language.Und
+}
+
+// locales is the locale facet.
+type locales struct {
+	tag      language.Tag
+	override language.Tag // by a cookie; Und if none
+	wish     *wish        // nil without Accept-Language
+}
+
+func buildLocale(in *Info, f *facts) locales {
+	m := in.plugin.locales
+	var l locales
+	if v, name, ok := in.override(f, LocaleCookie, keyLang, func(s string) bool { _, ok := m.one(s); return ok }); ok {
+		l.override, _ = m.one(v)
+		l.tag = l.override
+		f.source = Source{Kind: SourceCookie, Name: name}
+		return l
+	}
+	if lines := in.values(f, fieldAcceptLanguage); len(lines) > 0 {
+		l.wish = m.wish(lines[0])
+	}
+	switch {
+	case l.wish != nil && m.matcher == nil:
+		if tags := l.wish.tags(); len(tags) > 0 {
+			l.tag = tags[0]
+		}
+	case l.wish != nil && l.wish.match >= 0:
+		l.tag = m.supported[l.wish.match]
+	case m.matcher != nil:
+		l.tag = m.supported[0]
+		return l
+	}
+	if l.tag != language.Und {
+		f.source = Source{Kind: SourceHeader, Name: headerNames[fieldAcceptLanguage]}
+	}
+	return l
+}
+
+// Locale is the locale to answer in: with Config.Locales always one of them,
+// the first if none serves the visitor; without, the visitor's first choice,
+// or language.Und. In order of precedence it follows [LocaleCookie], the page
+// script's cookie and Accept-Language.
+func (in *Info) Locale() language.Tag {
+	return in.locale.see(in, buildLocale).tag
+}
+
+// Locales lists the languages that the visitor asks for, the preferred first;
+// an override by cookie comes before those of Accept-Language. The slice is
+// the caller's.
+func (in *Info) Locales() []language.Tag {
+	l := in.locale.see(in, buildLocale)
+	var tags []language.Tag
+	if l.override != language.Und {
+		tags = append(tags, l.override)
+	}
+	w := l.wish
+	if w == nil {
+		var f facts
+		if lines := in.values(&f, fieldAcceptLanguage); len(lines) > 0 {
+			w = in.plugin.locales.wish(lines[0])
+		}
+		in.note(f.read)
+	}
+	if w != nil {
+		for _, t := range w.tags() {
+			if !slices.Contains(tags, t) {
+				tags = append(tags, t)
+			}
+		}
+	}
+	return tags
+}
+
+// Localize returns the index, in the list that m was made of, of the first of
+// the visitor's languages that m serves well. It is for a part of the site
+// that speaks other languages than Config.Locales.
+func (in *Info) Localize(m language.Matcher) (index int, ok bool) {
+	for _, t := range in.Locales() {
+		if _, i, c := m.Match(t); c >= language.High {
+			return i, true
+		}
+	}
+	return 0, false
+}

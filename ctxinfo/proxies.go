@@ -1,0 +1,148 @@
+package ctxinfo
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// A ProxySet is a group of addresses that belong to proxies of ours. Make one
+// with [Private], [Loopback], [Prefixes], [TrustPeer] or a preset.
+type ProxySet struct {
+	name     string
+	prefixes []netip.Prefix
+	anyPeer  bool
+	err      error
+}
+
+// Proxies says whose forwarding headers are believed. The zero value trusts
+// nobody. It is immutable.
+type Proxies struct{ sets []ProxySet }
+
+// Behind trusts the proxies of all the given sets. Mistakes in the sets are
+// reported by [New].
+func Behind(sets ...ProxySet) Proxies { return Proxies{sets: slices.Clone(sets)} }
+
+// Loopback is this machine: 127.0.0.0/8 and ::1.
+func Loopback() ProxySet {
+	return ProxySet{name: "Loopback", prefixes: []netip.Prefix{
+		netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
+	}}
+}
+
+// Private is every address that cannot come from the public internet:
+// loopback, RFC 1918, RFC 4193 (fc00::/7) and link-local. It is right when
+// only proxies share the private network with the server; where other tenants
+// or offices do, name the proxies with [Prefixes] instead.
+func Private() ProxySet {
+	s := Prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "169.254.0.0/16", "fe80::/10")
+	s.name = "Private"
+	s.prefixes = append(s.prefixes, Loopback().prefixes...)
+	return s
+}
+
+// Prefixes is a list of networks in CIDR form, or of single addresses.
+func Prefixes(cidrs ...string) ProxySet {
+	s := ProxySet{name: "Prefixes"}
+	var errs []error
+	for _, c := range cidrs {
+		p, err := parsePrefix(c)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		s.prefixes = append(s.prefixes, p)
+	}
+	s.err = errors.Join(errs...)
+	return s
+}
+
+// TrustPeer trusts whoever opened the connection, whatever its address, and
+// nobody further away. It is right only if the network lets nothing but the
+// proxy connect; it replaces the address check, so say it on purpose.
+func TrustPeer() ProxySet { return ProxySet{name: "TrustPeer", anyPeer: true} }
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		a, aerr := netip.ParseAddr(s)
+		if aerr != nil {
+			return netip.Prefix{}, fmt.Errorf("%q is no network such as 10.0.0.0/8 and no address", s)
+		}
+		a = a.Unmap().WithZone("")
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	if p.Addr().Is4In6() {
+		if p.Bits() < 96 {
+			return netip.Prefix{}, fmt.Errorf("%q mixes IPv4 and IPv6: write the two networks apart", s)
+		}
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	if p != p.Masked() {
+		return netip.Prefix{}, fmt.Errorf("%q has bits set beyond its length: write %s", s, p.Masked())
+	}
+	return p, nil
+}
+
+// trustList is the compiled form of Proxies.
+type trustList struct {
+	v4      []prefix4
+	v6      []netip.Prefix
+	anyPeer bool
+}
+
+type prefix4 struct{ base, mask uint32 }
+
+// compile returns the trust list and everything wrong with p.
+func (p Proxies) compile() (trustList, error) {
+	var t trustList
+	var errs []error
+	for _, s := range p.sets {
+		if s.err != nil {
+			errs = append(errs, fmt.Errorf("ctxinfo: Config.Proxies: %s: %w", s.name, s.err))
+		}
+		if s.name == "" {
+			errs = append(errs, errors.New("ctxinfo: Config.Proxies: an empty ProxySet: use Private, Prefixes or a preset"))
+		}
+		t.anyPeer = t.anyPeer || s.anyPeer
+		for _, pre := range s.prefixes {
+			if pre.Bits() == 0 {
+				errs = append(errs, fmt.Errorf("ctxinfo: Config.Proxies: %s: %s trusts the whole internet: use TrustPeer if only the proxy can connect", s.name, pre))
+			}
+			if pre.Addr().Is4() {
+				mask := ^uint32(0) << (32 - pre.Bits())
+				t.v4 = append(t.v4, prefix4{base: bits4(pre.Addr()), mask: mask})
+			} else {
+				t.v6 = append(t.v6, pre)
+			}
+		}
+	}
+	return t, errors.Join(errs...)
+}
+
+func (t *trustList) none() bool { return len(t.v4) == 0 && len(t.v6) == 0 && !t.anyPeer }
+
+// contains reports whether a, unmapped and without a zone, is a proxy of ours.
+func (t *trustList) contains(a netip.Addr) bool {
+	if a.Is4() {
+		b := bits4(a)
+		for _, p := range t.v4 {
+			if b&p.mask == p.base {
+				return true
+			}
+		}
+		return false
+	}
+	for _, p := range t.v6 {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func bits4(a netip.Addr) uint32 {
+	b := a.As4()
+	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+}

@@ -1,0 +1,141 @@
+package ctxinfo
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"slices"
+)
+
+type privacyMode uint8
+
+const (
+	maskedIP privacyMode = iota
+	fullIP
+	hashedIP
+)
+
+// Privacy is how much of an address appears in logs and JSON. The zero value
+// is [MaskedIP].
+type Privacy struct {
+	mode privacyMode
+	key  []byte
+}
+
+// MaskedIP shows the network: /24 of IPv4, /48 of IPv6.
+func MaskedIP() Privacy { return Privacy{} }
+
+// FullIP shows addresses whole.
+func FullIP() Privacy { return Privacy{mode: fullIP} }
+
+// HashedIP shows 16 hex digits of an HMAC-SHA-256 under key, at least 16
+// bytes: the same for the same address, telling nothing else to whoever has
+// not the key.
+func HashedIP(key []byte) Privacy { return Privacy{mode: hashedIP, key: slices.Clone(key)} }
+
+func (p Privacy) validate() error {
+	if p.mode == hashedIP && len(p.key) < 16 {
+		return errors.New("ctxinfo: Config.Privacy: the key of HashedIP has less than 16 bytes: addresses could be found by trying")
+	}
+	return nil
+}
+
+// show renders a for a log.
+func (p Privacy) show(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	switch p.mode {
+	case fullIP:
+		return a.String()
+	case hashedIP:
+		m := hmac.New(sha256.New, p.key)
+		b := a.As16()
+		m.Write(b[:])
+		return hex.EncodeToString(m.Sum(nil)[:8])
+	}
+	bits := 48
+	if a.Is4() {
+		bits = 24
+	}
+	return netip.PrefixFrom(a, bits).Masked().String()
+}
+
+// summary is what may be logged of an Info: no cookie, no other header, no
+// query, and of addresses what Config.Privacy allows.
+type summary struct {
+	IP        string   `json:"ip,omitzero"`
+	IPSource  string   `json:"ip_source"`
+	RequestID string   `json:"request_id"`
+	Scheme    string   `json:"scheme"`
+	Host      string   `json:"host,omitzero"`
+	Path      string   `json:"path,omitzero"`
+	Locale    string   `json:"locale"`
+	Timezone  string   `json:"timezone,omitzero"`
+	Theme     string   `json:"theme"`
+	Embedded  *bool    `json:"embedded,omitzero"`
+	Anomalies []string `json:"anomalies,omitzero"`
+}
+
+// summary does not count as reading the facets: logging a request changes
+// nothing about its response.
+func (in *Info) summary() summary {
+	t := in.trust.load(in, buildTrust)
+	s := in.site.load(in, buildSite)
+	out := summary{
+		IP:        in.plugin.cfg.Privacy.show(t.ip),
+		IPSource:  in.trust.facts.source.String(),
+		RequestID: *in.requestID.load(in, buildRequestID),
+		Scheme:    s.scheme,
+		Host:      s.host.under(s.scheme),
+		Path:      s.prefix + in.url.Path,
+		Locale:    in.locale.load(in, buildLocale).tag.String(),
+		Timezone:  in.zone.load(in, buildZone).name,
+		Theme:     in.theme.load(in, buildTheme).String(),
+	}
+	if fr := in.frame.load(in, buildFrame); fr.known {
+		out.Embedded = new(fr.yes)
+	}
+	for _, a := range in.plugin.list(anomalies(in.found.Load())) {
+		out.Anomalies = append(out.Anomalies, a.String())
+	}
+	return out
+}
+
+// LogValue implements slog.LogValuer: a group of what may be logged. Cookies,
+// other headers and the query are left out, and of addresses is shown what
+// Config.Privacy allows. Logging does not count as reading the facets.
+func (in *Info) LogValue() slog.Value {
+	s := in.summary()
+	attrs := []slog.Attr{
+		slog.String("ip", s.IP), slog.String("ip_source", s.IPSource), slog.String("request_id", s.RequestID),
+		slog.String("scheme", s.Scheme), slog.String("host", s.Host), slog.String("path", s.Path),
+		slog.String("locale", s.Locale), slog.String("timezone", s.Timezone), slog.String("theme", s.Theme),
+	}
+	if s.Embedded != nil {
+		attrs = append(attrs, slog.Bool("embedded", *s.Embedded))
+	}
+	if len(s.Anomalies) > 0 {
+		attrs = append(attrs, slog.Any("anomalies", s.Anomalies))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// MarshalJSON implements json.Marshaler with the members of LogValue.
+func (in *Info) MarshalJSON() ([]byte, error) { return json.Marshal(in.summary()) }
+
+// String is what MarshalJSON writes.
+func (in *Info) String() string {
+	b, err := in.MarshalJSON()
+	if err != nil { // strings and booleans only: cannot happen
+		return "ctxinfo.Info"
+	}
+	return string(b)
+}
+
+// GoString keeps %#v from printing the headers.
+func (in *Info) GoString() string { return "(*ctxinfo.Info)" + in.String() }
