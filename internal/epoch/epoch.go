@@ -1,0 +1,45 @@
+// Package epoch orders clears against loads: a load notes where it began, and
+// may keep its result only if no clear has come since.
+//
+// Promise: once a clear has ended, nothing that was loaded before its end or
+// while it ran is kept, also when it was derived from something that this
+// clear had not reached yet.
+package epoch
+
+import "sync/atomic"
+
+// Gate counts the clears of one domain, such as a group of caches, that each
+// take effect in several steps. The zero Gate is ready; all methods are safe
+// for concurrent use and cost a few atomic operations.
+type Gate struct {
+	begun atomic.Uint64
+	ended atomic.Uint64 // never more than begun
+}
+
+// Mark is a moment of a Gate. The zero Mark never holds.
+type Mark struct {
+	begun uint64
+	quiet bool // no clear was running
+}
+
+// Clear runs the steps of a clear. Nothing that is marked before it returns
+// holds afterwards.
+func (g *Gate) Clear(steps func()) {
+	g.begun.Add(1)
+	defer g.ended.Add(1)
+	steps()
+}
+
+// Mark notes the present. Where a clear also replaces what results are kept
+// in, take hold of that place first and mark second: then a place that is new
+// comes with a mark of after its clear, or with one that never holds.
+func (g *Gate) Mark() Mark {
+	// ended first: it follows begun, so equal values mean that no clear was
+	// running at the moment begun was read.
+	ended := g.ended.Load()
+	begun := g.begun.Load()
+	return Mark{begun: begun, quiet: begun == ended}
+}
+
+// Holds reports whether no clear was running at m and none has begun since.
+func (g *Gate) Holds(m Mark) bool { return m.quiet && g.begun.Load() == m.begun }

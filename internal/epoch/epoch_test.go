@@ -1,0 +1,51 @@
+package epoch_test
+
+import (
+	"testing"
+
+	"github.com/reecho-go/reecho/internal/epoch"
+)
+
+func TestX1_MarkHoldsOnlyWithoutClears(t *testing.T) {
+	t.Parallel()
+	var g epoch.Gate
+	before := g.Mark()
+	if !g.Holds(before) {
+		t.Fatal("a mark does not hold although nothing was cleared")
+	}
+	var during epoch.Mark
+	g.Clear(func() {
+		during = g.Mark()
+		if g.Holds(before) {
+			t.Error("a mark of before the clear holds while the clear runs")
+		}
+		g.Clear(func() {}) // a clear inside a clear, or beside it
+		if g.Holds(g.Mark()) {
+			t.Error("a mark of after the inner clear holds while the outer one runs")
+		}
+	})
+	if g.Holds(before) {
+		t.Error("a mark of before the clear holds after it")
+	}
+	if g.Holds(during) {
+		t.Error("a mark that was made while the clear ran holds after it")
+	}
+	if !g.Holds(g.Mark()) {
+		t.Error("a mark of after the clear does not hold")
+	}
+	if g.Holds(epoch.Mark{}) {
+		t.Error("the zero mark holds")
+	}
+}
+
+func TestX1_ClearThatPanicsEnds(t *testing.T) {
+	t.Parallel()
+	var g epoch.Gate
+	func() {
+		defer func() { _ = recover() }()
+		g.Clear(func() { panic("step") })
+	}()
+	if !g.Holds(g.Mark()) {
+		t.Error("a clear that panicked still runs")
+	}
+}

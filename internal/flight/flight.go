@@ -1,0 +1,303 @@
+// Package flight runs at most one load per key at a time and shares its result
+// among the callers that came while it ran.
+//
+// Promises:
+//   - a caller obeys its own context and leaves alone; the load goes on while
+//     anybody waits, and its context is cancelled when the last one has left;
+//   - a call that nobody waits for any more is never joined, and neither is one
+//     that was overridden: the next caller starts another;
+//   - a result is committed under the key's lock, and only while its call is
+//     still the key's own: whoever overrides the key has the last word;
+//   - a panic or Goexit of a load reaches its callers as an error, is raised
+//     again in the caller that started it, and leaves nothing behind;
+//   - loads that wait for each other in a circle fail with a [CycleError];
+//   - nothing remains of a key whose call is over.
+package flight
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"net/http"
+	"sync"
+
+	"github.com/reecho-go/reecho/internal/panics"
+)
+
+// ErrAbandoned is the cause with which a load's context is cancelled when
+// everybody who waited for it has left.
+var ErrAbandoned = errors.New("everybody who waited has left")
+
+// Work is one load, as seen by the call that runs it. The methods are called
+// at most once each, in this order, except that Find is called by every caller.
+type Work[R any] interface {
+	// Find looks for a result that has been committed since the caller missed
+	// it. It runs under the key's lock: it must be short and call no user code.
+	Find() (R, bool)
+	// Load computes the result in a goroutine of its own. Its context has the
+	// values of the caller that started it, but not its deadline or
+	// cancellation.
+	Load(ctx context.Context) (R, error)
+	// Commit keeps the result of a load that succeeded. It runs under the
+	// key's lock, and only if the call is still the key's own.
+	Commit(R)
+	// Done is told how the call ended, outside all locks, before the callers
+	// get the result.
+	Done(Outcome)
+}
+
+// Outcome is how a call ended.
+type Outcome struct {
+	Err error
+	// Overridden says why a result that was loaded could not be committed:
+	// the reason given to Override, or that of ErrAbandoned. Empty: it was,
+	// or Err is set.
+	Overridden string
+	// Callers is how many callers shared the call, the first one included.
+	Callers int
+}
+
+// Role is how a caller came to its result.
+type Role uint8
+
+// The roles.
+const (
+	Led    Role = iota // it started the load
+	Joined             // it waited for a load that somebody else had started
+	Found              // Find had the result
+)
+
+const shards = 16
+
+// Table holds the calls of one cache. It is safe for concurrent use.
+type Table[K comparable, R any] struct {
+	tracker *Tracker
+	name    func(K) string
+	seed    maphash.Seed
+	shards  [shards]shard[K, R]
+}
+
+type shard[K comparable, R any] struct {
+	mu    sync.Mutex
+	calls map[K]*call[K, R]
+	peak  int
+	_     [64 - 8 - 8 - 8]byte // a cache line each
+}
+
+type call[K comparable, R any] struct {
+	node
+	key    K
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+
+	// Guarded by the shard's lock.
+	waiting int    // callers who wait
+	callers int    // callers who ever waited
+	taken   string // why the call is no longer the key's own
+
+	// Written before done is closed, read after.
+	result R
+	err    error
+}
+
+// NewTable returns an empty table whose calls are counted by tracker. name
+// renders a key for a [CycleError]; it is called only then.
+func NewTable[K comparable, R any](tracker *Tracker, name func(K) string) *Table[K, R] {
+	return &Table[K, R]{tracker: tracker, name: name, seed: maphash.MakeSeed()}
+}
+
+func (t *Table[K, R]) shard(key K) *shard[K, R] {
+	return &t.shards[maphash.Comparable(t.seed, key)%shards]
+}
+
+// Do returns the result of key's call, which it starts with work unless there
+// is one or work.Find has the result. A context that is done starts and joins
+// nothing. It fails with the context's error, the load's, a [*CycleError] or
+// [ErrClosed], and panics with a *panics.Error if it started the load and the
+// load panicked.
+func (t *Table[K, R]) Do(ctx context.Context, key K, work Work[R]) (R, Role, error) {
+	var none R
+	if err := ctx.Err(); err != nil {
+		return none, Led, err
+	}
+	c, found, role, err := t.join(ctx, key, work)
+	if c == nil {
+		return found, role, err
+	}
+
+	if loading := nodeOf(ctx); loading != nil {
+		if err := loading.await(&c.node); err != nil {
+			t.leave(c)
+			return none, role, err
+		}
+		defer loading.release(&c.node)
+	}
+
+	t.tracker.waiting.Add(1)
+	defer t.tracker.waiting.Add(-1)
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		select {
+		case <-c.done: // both at once: the result is there
+		default:
+			t.leave(c)
+			return none, role, ctx.Err()
+		}
+	}
+	if role == Led {
+		raise(c.err)
+	}
+	return c.result, role, c.err
+}
+
+// join finds what there is for key, or starts a call.
+func (t *Table[K, R]) join(ctx context.Context, key K, work Work[R]) (c *call[K, R], found R, role Role, err error) {
+	s := t.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.calls[key]; c != nil {
+		c.waiting++
+		c.callers++
+		return c, found, Joined, nil
+	}
+	if found, ok := work.Find(); ok {
+		return nil, found, Found, nil
+	}
+
+	c = &call[K, R]{key: key, done: make(chan struct{}), waiting: 1, callers: 1}
+	c.name = func() string { return t.name(key) }
+	loadCtx, cancel := context.WithCancelCause(withNode(context.WithoutCancel(ctx), &c.node))
+	c.cancel = cancel
+	if !t.tracker.begin(&c.node, cancel) {
+		cancel(ErrClosed)
+		return nil, found, Led, ErrClosed
+	}
+	if s.calls == nil {
+		s.calls = make(map[K]*call[K, R])
+	}
+	s.calls[key] = c
+	s.peak = max(s.peak, len(s.calls))
+	go t.run(loadCtx, c, work)
+	return c, found, Led, nil
+}
+
+// run is the goroutine of a call.
+func (t *Table[K, R]) run(ctx context.Context, c *call[K, R], work Work[R]) {
+	var result R
+	var err error
+	returned := false
+	defer func() {
+		if !returned {
+			err = failure(recover())
+		}
+		t.finish(c, work, result, err)
+	}()
+	result, err = work.Load(ctx)
+	returned = true
+}
+
+// finish commits what may be committed and hands the result to the callers.
+func (t *Table[K, R]) finish(c *call[K, R], work Work[R], result R, err error) {
+	if err == nil {
+		c.result = result
+	}
+	c.err = err
+	outcome := t.commit(c, work)
+	work.Done(outcome)
+	close(c.done)
+	c.cancel(nil)
+	t.tracker.end(&c.node)
+}
+
+func (t *Table[K, R]) commit(c *call[K, R], work Work[R]) Outcome {
+	s := t.shard(c.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := s.take(c, "")
+	if c.err == nil && own {
+		work.Commit(c.result)
+	}
+	o := Outcome{Err: c.err, Callers: c.callers}
+	if c.err == nil && !own {
+		o.Overridden = c.taken
+	}
+	return o
+}
+
+// leave is what a caller does that stops waiting.
+func (t *Table[K, R]) leave(c *call[K, R]) {
+	s := t.shard(c.key)
+	s.mu.Lock()
+	c.waiting--
+	last := c.waiting == 0
+	if last {
+		s.take(c, ErrAbandoned.Error())
+	}
+	s.mu.Unlock()
+	if last {
+		c.cancel(ErrAbandoned)
+	}
+}
+
+// Override runs write under key's lock after having taken from key's call, if
+// there is one, the right to commit. Its callers still get its result; later
+// ones do not join it. write must be short and call no user code.
+func (t *Table[K, R]) Override(key K, reason string, write func()) {
+	s := t.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.calls[key]; c != nil {
+		s.take(c, reason)
+	}
+	write()
+}
+
+// Guard runs write under key's lock and leaves key's call alone. write must be
+// short and call no user code.
+func (t *Table[K, R]) Guard(key K, write func()) {
+	s := t.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	write()
+}
+
+// take makes c no longer the call of its key, and reports whether it was.
+func (s *shard[K, R]) take(c *call[K, R], reason string) bool {
+	if s.calls[c.key] != c {
+		return false
+	}
+	c.taken = reason
+	delete(s.calls, c.key)
+	if len(s.calls) == 0 && s.peak > burst {
+		s.calls, s.peak = nil, 0
+	}
+	return true
+}
+
+// failure is the error of a load that did not return: v is what was recovered,
+// nil after a Goexit.
+func failure(v any) error {
+	switch v := v.(type) {
+	case nil:
+		return panics.New(panics.ErrGoexit)
+	case *panics.Error: // raised again by a load inside this one
+		return v
+	default:
+		return panics.New(v)
+	}
+}
+
+// raise panics with err if it is that of a panic. The value is the
+// *panics.Error, which has the stack of the load; except for
+// http.ErrAbortHandler, which net/http knows by identity.
+func raise(err error) {
+	pe, ok := err.(*panics.Error)
+	if !ok || pe.Value == panics.ErrGoexit {
+		return
+	}
+	if pe.Value == http.ErrAbortHandler {
+		panic(pe.Value)
+	}
+	panic(pe)
+}

@@ -1,0 +1,111 @@
+package flight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// ErrClosed says that the owner of the table has been closed.
+var ErrClosed = errors.New("closed")
+
+// burst is how large a map may have grown that is kept once it is empty; a
+// larger one is given back, since a map never shrinks.
+const burst = 64
+
+// Tracker knows the calls that are running, in all tables of one owner, so
+// that the owner can wait for them. The zero Tracker is ready.
+//
+// It counts by itself: a sync.WaitGroup would tie a package variable to the
+// first testing/synctest bubble that uses it.
+type Tracker struct {
+	waiting atomic.Int64
+
+	mu      sync.Mutex
+	running map[*node]context.CancelCauseFunc
+	peak    int
+	closed  bool
+	idle    []chan struct{} // closed when running is empty
+}
+
+// begin notes a call, unless the tracker is closed.
+func (t *Tracker) begin(n *node, cancel context.CancelCauseFunc) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	if t.running == nil {
+		t.running = make(map[*node]context.CancelCauseFunc)
+	}
+	t.running[n] = cancel
+	t.peak = max(t.peak, len(t.running))
+	return true
+}
+
+func (t *Tracker) end(n *node) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.running, n)
+	if len(t.running) > 0 {
+		return
+	}
+	if t.peak > burst {
+		t.running, t.peak = nil, 0
+	}
+	for _, c := range t.idle {
+		close(c)
+	}
+	t.idle = nil
+}
+
+// Running returns how many calls run.
+func (t *Tracker) Running() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.running)
+}
+
+// Waiting returns how many callers wait for a call.
+func (t *Tracker) Waiting() int { return int(t.waiting.Load()) }
+
+// Close lets no call begin any more and waits for those that run. When ctx
+// ends first, it cancels their contexts with the cause [ErrClosed] and returns
+// an error that says how many there were, without waiting further. Calling it
+// again waits again.
+func (t *Tracker) Close(ctx context.Context) error {
+	idle := t.close()
+	if idle == nil {
+		return nil
+	}
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.running) == 0 {
+		return nil
+	}
+	for _, cancel := range t.running {
+		cancel(ErrClosed)
+	}
+	return fmt.Errorf("%d loads still run: %w", len(t.running), ctx.Err())
+}
+
+// close returns a channel that is closed when nothing runs, or nil if nothing
+// does now.
+func (t *Tracker) close() chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	if len(t.running) == 0 {
+		return nil
+	}
+	idle := make(chan struct{})
+	t.idle = append(t.idle, idle)
+	return idle
+}

@@ -1,0 +1,162 @@
+// Package group is what caches and resources have in common as members of a
+// group: unique names, a clear of all at once with its hooks, one timer for
+// what expires, and an orderly close.
+//
+// Promises:
+//   - once Clear has returned, no member returns what was loaded before, also
+//     not what one member derived from another while the clear ran;
+//   - hooks and observers run outside all locks;
+//   - no goroutine exists while nothing is due, and none after Close.
+package group
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/epoch"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// Errors of [Group.Add].
+var (
+	ErrDuplicate = errors.New("the name is taken")
+	ErrClosed    = errors.New("the group is closed")
+)
+
+// Member is a cache or resource of a group.
+type Member interface {
+	// Name is unique in the group and does not change.
+	Name() string
+	// Reset drops everything, so that nothing that was loaded before it
+	// returned is found afterwards, and returns how many entries that were.
+	// It runs no hooks.
+	Reset(ctx context.Context) int
+	// Hooks are what runs after a clear of this member.
+	Hooks() *Hooks
+	// Sweep frees what is due at now, in the nanoseconds of Group.Now, and
+	// returns when something will be due next, or Never.
+	Sweep(now int64) (next int64)
+	// Close ends the member and waits for what it runs until ctx ends. It must
+	// work twice. It calls [Group.Remove].
+	Close(ctx context.Context) error
+}
+
+// Group is a set of members. Create it with [New]. It is safe for concurrent
+// use.
+type Group struct {
+	name     string
+	observer observe.Observer
+	base     time.Time
+	gate     epoch.Gate
+	hooks    Hooks
+	alarm    alarm
+
+	mu      sync.Mutex
+	members []Member // in order of creation
+	closed  bool
+}
+
+// New returns an empty group.
+func New(name string, observer observe.Observer) *Group {
+	return &Group{name: name, observer: observer, base: time.Now()}
+}
+
+// Name returns the group's name.
+func (g *Group) Name() string { return g.name }
+
+// Observer returns what the group was made with; it may be nil.
+func (g *Group) Observer() observe.Observer { return g.observer }
+
+// Gate orders the group's clears against its members' loads.
+func (g *Group) Gate() *epoch.Gate { return &g.gate }
+
+// Hooks are what runs after a clear of the group or of one of its members.
+func (g *Group) Hooks() *Hooks { return &g.hooks }
+
+// Now returns the monotonic time since the group was made, in nanoseconds.
+func (g *Group) Now() int64 { return int64(time.Since(g.base)) }
+
+// Add makes m a member. It fails with [ErrDuplicate] or [ErrClosed].
+func (g *Group) Add(m Member) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return ErrClosed
+	}
+	if slices.ContainsFunc(g.members, func(o Member) bool { return o.Name() == m.Name() }) {
+		return ErrDuplicate
+	}
+	g.members = append(g.members, m)
+	return nil
+}
+
+// Remove takes m out, whose name is free again.
+func (g *Group) Remove(m Member) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.members = slices.DeleteFunc(g.members, func(o Member) bool { return o == m })
+}
+
+// Members returns the members in order of creation.
+func (g *Group) Members() []Member {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.members)
+}
+
+// Clear resets all members, tells the observer, and runs the hooks of every
+// member and of the group. The cost is that of the members' resets, whatever
+// they hold. The error joins the panics of hooks; the clear has taken effect
+// all the same.
+func (g *Group) Clear(ctx context.Context) error {
+	members := g.Members()
+	counts := make([]int, len(members))
+	total := 0
+	g.gate.Clear(func() {
+		for i, m := range members {
+			counts[i] = m.Reset(ctx)
+			total += counts[i]
+		}
+	})
+	observe.Emit(ctx, g.observer, observe.CacheClear{Source: observe.Source{Group: g.name}, Entries: total})
+
+	var errs []error
+	for i, m := range members {
+		errs = append(errs, m.Hooks().run(ctx, Cleared{Group: g.name, Cache: m.Name(), Entries: counts[i]}))
+	}
+	errs = append(errs, g.hooks.run(ctx, Cleared{Group: g.name, Entries: total}))
+	return errors.Join(errs...)
+}
+
+// ClearMember resets one member, tells observer, and runs its hooks and those
+// of the group. The error joins the panics of hooks; the clear has taken
+// effect all the same.
+func (g *Group) ClearMember(ctx context.Context, m Member, observer observe.Observer) error {
+	entries := m.Reset(ctx)
+	observe.Emit(ctx, observer, observe.CacheClear{Source: observe.Source{Group: g.name, Cache: m.Name()}, Entries: entries})
+	what := Cleared{Group: g.name, Cache: m.Name(), Entries: entries}
+	return errors.Join(m.Hooks().run(ctx, what), g.hooks.run(ctx, what))
+}
+
+// Close closes the members in reverse order of creation, each until ctx ends,
+// and stops the timer. No member can be added any more. It works twice. The
+// error joins those of the members, each with its name.
+func (g *Group) Close(ctx context.Context) error {
+	g.mu.Lock()
+	g.closed = true
+	members := slices.Clone(g.members)
+	g.mu.Unlock()
+
+	var errs []error
+	for _, m := range slices.Backward(members) {
+		if err := m.Close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", m.Name(), err))
+		}
+	}
+	g.alarm.close()
+	return errors.Join(errs...)
+}

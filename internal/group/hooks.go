@@ -1,0 +1,75 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/reecho-go/reecho/internal/panics"
+)
+
+// Cleared says what was cleared.
+type Cleared struct {
+	Group   string // the group's name
+	Cache   string // the member's name; empty: the whole group
+	Entries int    // how many entries were dropped, as far as known
+}
+
+// Hooks are functions that run after a clear. The zero Hooks is empty and
+// ready; it is safe for concurrent use.
+type Hooks struct {
+	mu  sync.Mutex
+	fns []func(context.Context, Cleared)
+}
+
+// Add appends fn.
+func (h *Hooks) Add(fn func(context.Context, Cleared)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fns = append(h.fns, fn)
+}
+
+// run calls the hooks in order, unless ctx shows that a hook of h is running
+// already: then a clear inside a hook has come round to where it began. A
+// panic of one does not keep the others from running.
+func (h *Hooks) run(ctx context.Context, what Cleared) error {
+	h.mu.Lock()
+	fns := slices.Clone(h.fns)
+	h.mu.Unlock()
+	if len(fns) == 0 || within(ctx, h) {
+		return nil
+	}
+	ctx = &hookContext{ctx, h}
+	var errs []error
+	for _, fn := range fns {
+		err := panics.Catch(func() error {
+			fn(ctx, what)
+			return nil
+		})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("clear hook: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// hookContext is the context of a running hook; hooks find themselves in it.
+type hookContext struct {
+	context.Context
+	hooks *Hooks
+}
+
+// hookKey asks whether a hook of this *Hooks is running.
+type hookKey struct{ hooks *Hooks }
+
+// Value implements context.Context.
+func (c *hookContext) Value(key any) any {
+	if key == (hookKey{c.hooks}) {
+		return true
+	}
+	return c.Context.Value(key)
+}
+
+func within(ctx context.Context, h *Hooks) bool { return ctx.Value(hookKey{h}) != nil }
