@@ -105,7 +105,7 @@ func TestFaultyFailsOneMethod(t *testing.T) {
 					t.Fatal(err)
 				}
 				s.Inject(storetest.Fault{Op: op, Prefix: "k", Lost: lost, Err: own})
-				if err := every(s)[op](t.Context()); err != own { //nolint:errorlint // exactly this one, as it is
+				if err := every(s)[op](t.Context()); err != own {
 					t.Fatalf("the call returns %v, want %v", err, own)
 				}
 				after, err := inner.Get(t.Context(), "k")

@@ -79,7 +79,10 @@ var listCases = []testCase{
 				}
 			}
 			steps := 0
-			for range scanner.Scan(t.Context(), "k") {
+			for _, err := range scanner.Scan(t.Context(), "k") {
+				if err != nil {
+					t.Fatalf("Scan: %v", err)
+				}
 				if steps++; steps == 3 {
 					break
 				}

@@ -1,0 +1,101 @@
+# Everything that is done to this repository by hand or in CI. `make` alone
+# lists the targets. The modules are those of go.work; nothing here names them.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-print-directory
+
+# What can be set: make test TIMEOUT=20m, make fuzz FUZZTIME=5m, make run ARGS=-addr=:8080
+TIMEOUT  ?= 10m
+FUZZTIME ?= 30s
+SOAK     ?= 20
+ARGS     ?=
+
+# The folders of the modules, and of those that have packages.
+modules  = $(shell go list -m -f '{{.Dir}}')
+packaged = $(shell for dir in $(modules); do \
+	if [ -n "$$(go -C "$$dir" list ./... 2>/dev/null)" ]; then echo "$$dir"; fi; done)
+
+# $(call each,folders,command) runs the command in each folder, shows which,
+# goes on after a failure and fails in the end.
+each = failed=; for dir in $(1); do \
+	echo "  $${dir\#$(CURDIR)/}"; (cd "$$dir" && $(2)) || failed="$$failed $$dir"; done; \
+	[ -z "$$failed" ] || { echo "failed in:$$failed"; exit 1; }
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: check
+check: format vet lint modules repo ## all that can be said without running the tests: format, vet, lint, modules, documents
+
+.PHONY: test
+test: prepare ## run all tests of all modules, with the race detector, in random order
+	go test -race -shuffle=on -timeout $(TIMEOUT) work
+
+.PHONY: race
+race: ## run the tests of the core alone, with the race detector
+	go test -race -shuffle=on -timeout $(TIMEOUT) ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (30s) each
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u | while read -r dir; do \
+		go test -list '^Fuzz' "$$dir" | grep '^Fuzz' | while read -r target; do \
+			echo "== $$dir $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir"; \
+		done; done
+
+.PHONY: soak
+soak: ## run the core's tests SOAK (20) times, each time in another order
+	go test -race -shuffle=on -count=$(SOAK) -timeout 0 ./...
+
+.PHONY: bench
+bench: ## run the comparisons with other libraries; ARGS=-short takes a minute
+	go -C benchmarks run . $(ARGS)
+
+.PHONY: run
+run: ## serve the example data app; ARGS=-addr=:8080 sets the address
+	go run ./examples/explorer $(ARGS)
+
+.PHONY: lint
+lint: bin/golangci-lint ## run the linters of .golangci.yml on every module
+	@echo "golangci-lint"
+	@$(call each,$(packaged),$(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
+
+.PHONY: fmt
+fmt: bin/gofumpt ## format all Go files
+	@bin/gofumpt -l -w .
+
+.PHONY: tidy
+tidy: ## tidy the go.mod and go.sum of every module
+	@$(call each,$(modules),GOWORK=off go mod tidy)
+
+# The parts of check that are not targets for people.
+.PHONY: format vet modules repo prepare
+
+format: bin/gofumpt
+	@echo "gofumpt"
+	@files=$$(bin/gofumpt -l .); [ -z "$$files" ] || { echo "not formatted, run make fmt:"; echo "$$files"; exit 1; }
+
+vet:
+	@echo "go vet"
+	@$(call each,$(packaged),go vet ./...)
+
+modules:
+	@echo "go mod tidy -diff"
+	@$(call each,$(modules),GOWORK=off go mod tidy -diff)
+
+# Builds each module alone, and compiles the Go code in the documents.
+repo:
+	go test ./internal/repo
+
+prepare:
+	@.ci/prepare
+
+# The tools are built from source as tools/go.mod pins them, without go.work,
+# which would raise their dependencies to those of the other modules.
+bin/golangci-lint bin/gofumpt bin/benchstat &: tools/go.mod tools/go.sum
+	@echo "building the tools, some minutes the first time"
+	@mkdir -p bin
+	@GOWORK=off go -C tools build -o $(CURDIR)/bin/ tool
+	@touch bin/golangci-lint bin/gofumpt bin/benchstat
