@@ -1,0 +1,135 @@
+package sessionstate
+
+import "time"
+
+// edit is one change of one key: to a fixed outcome, or, with redo, by a
+// function of the value that is there.
+type edit struct {
+	entry   entry
+	present bool
+	redo    func(now entry, ok bool) (next entry, present bool, err error)
+}
+
+// apply returns what the key is after the edit.
+func (e edit) apply(now entry, ok bool) (entry, bool, error) {
+	if e.redo == nil {
+		return e.entry, e.present, nil
+	}
+	return e.redo(now, ok)
+}
+
+// change is everything that a request did to one key: a fixed outcome, or
+// functions to be applied one after the other to whatever the store has.
+type change struct {
+	name  string
+	fixed edit
+	redo  []edit // empty: fixed
+}
+
+// changes is what a request did to its session, in a form that can be done
+// again to a newer record.
+type changes struct {
+	keys    []change
+	cleared bool // everything the record had was removed first
+	login   *login
+	foreign *string
+	renew   bool // give it a new id
+}
+
+// login is a change of who the session belongs to.
+type login struct {
+	user string
+	at   int64 // Unix seconds: the absolute timeout starts again
+	life int64 // seconds, 0: Config decides
+}
+
+// none reports whether there is nothing to save.
+func (c *changes) none() bool {
+	return len(c.keys) == 0 && !c.cleared && c.login == nil && c.foreign == nil && !c.renew
+}
+
+// of returns what was done to the key.
+func (c *changes) of(name string) (change, bool) {
+	for _, ch := range c.keys {
+		if ch.name == name {
+			return ch, true
+		}
+	}
+	return change{}, false
+}
+
+// put replaces what was done to a key.
+func (c *changes) put(ch change) {
+	for i := range c.keys {
+		if c.keys[i].name == ch.name {
+			c.keys[i] = ch
+			return
+		}
+	}
+	c.keys = append(c.keys, ch)
+}
+
+// drop forgets what was done to a key.
+func (c *changes) drop(name string) {
+	for i := range c.keys {
+		if c.keys[i].name == name {
+			c.keys = append(c.keys[:i:i], c.keys[i+1:]...)
+			return
+		}
+	}
+}
+
+// add notes an edit whose outcome was next.
+func (c *changes) add(name string, e edit, next entry, present bool) {
+	before, known := c.of(name)
+	ch := change{name: name, fixed: edit{entry: next, present: present}}
+	// What does not depend on the record is fixed, and stays so.
+	if dependent := !c.cleared && (!known || len(before.redo) > 0); e.redo != nil && dependent {
+		ch.redo = append(before.redo[:len(before.redo):len(before.redo)], e)
+	}
+	c.put(ch)
+}
+
+// apply does the changes to a record. It may call the functions given to
+// Update.
+func (c *changes) apply(r record) (record, error) {
+	if c.cleared {
+		r.entries = nil
+	}
+	for _, ch := range c.keys {
+		steps := ch.redo
+		if len(steps) == 0 {
+			steps = []edit{ch.fixed}
+		}
+		for _, step := range steps {
+			now, ok := r.find(ch.name)
+			next, present, err := step.apply(now, ok)
+			if err != nil {
+				return record{}, err
+			}
+			if present {
+				r = r.with(next)
+			} else {
+				r = r.without(ch.name)
+			}
+		}
+	}
+	if c.login != nil {
+		r = c.login.apply(r)
+	}
+	if c.foreign != nil {
+		r.foreign = *c.foreign
+	}
+	return r, nil
+}
+
+func (l *login) apply(r record) record {
+	r.user, r.life = l.user, l.life
+	r.created, r.seen = l.at, l.at
+	return r
+}
+
+// fresh returns an empty record that starts now.
+func fresh(now time.Time) record {
+	return record{created: now.Unix(), seen: now.Unix()}
+}

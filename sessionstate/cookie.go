@@ -1,0 +1,140 @@
+package sessionstate
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"strings"
+)
+
+// CookieConfig is how the session's cookie looks. It is always HttpOnly, and
+// Secure unless Config.Insecure is set.
+type CookieConfig struct {
+	// Name is the cookie's name; flash messages use Name with "-f" added.
+	// Default: "__Host-id", or "__Secure-id" when Domain or Path are set, or
+	// "id" when Config.Insecure is.
+	Name string
+
+	// Domain sends the cookie to subdomains of it too. Refused with a __Host-
+	// name. Default: empty, only the host that set it.
+	Domain string
+
+	// Path sends the cookie only below a path. It is no protection: scripts of
+	// one host reach each other. Refused with a __Host- name. Default: "/".
+	Path string
+
+	// SameSite is when other sites' requests carry the cookie.
+	// http.SameSiteNoneMode is refused with Config.Insecure, and
+	// http.SameSiteDefaultMode always. Default: 0, http.SameSiteLaxMode.
+	SameSite http.SameSite
+
+	// Partitioned gives each top-level site its own cookie when the app is
+	// shown in a frame (CHIPS). Refused with Config.Insecure. Default: false.
+	Partitioned bool
+}
+
+// withDefaults fills in what is empty.
+func (c CookieConfig) withDefaults(insecure bool) CookieConfig {
+	if c.Name == "" {
+		switch {
+		case insecure:
+			c.Name = "id"
+		case c.Domain != "" || c.Path != "" && c.Path != "/":
+			c.Name = "__Secure-id"
+		default:
+			c.Name = "__Host-id"
+		}
+	}
+	if c.Path == "" {
+		c.Path = "/"
+	}
+	if c.SameSite == 0 {
+		c.SameSite = http.SameSiteLaxMode
+	}
+	return c
+}
+
+// maxName keeps the name from eating up the cookie.
+const maxName = 64
+
+// check finds everything that is wrong with a complete config. Prefixes are
+// compared as browsers do, without regard to case.
+func (c CookieConfig) check(insecure bool) error {
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("sessionstate: Config.Cookie."+format, args...))
+	}
+	host, secure := hasPrefixFold(c.Name, "__Host-"), hasPrefixFold(c.Name, "__Secure-")
+	if probe := (&http.Cookie{Name: c.Name, Value: "x"}); probe.Valid() != nil || len(c.Name) > maxName {
+		bad("Name is %.80q: use a cookie name (RFC 6265) of at most %d bytes", c.Name, maxName)
+	}
+	if host && c.Domain != "" {
+		bad("Domain is %q: the name %q forbids a domain; drop it, or use a name with __Secure-", c.Domain, c.Name)
+	}
+	if host && c.Path != "/" {
+		bad(`Path is %q: the name %q demands "/"; drop it, or use a name with __Secure-`, c.Path, c.Name)
+	}
+	if (host || secure) && insecure {
+		bad("Name is %q, which browsers refuse with Config.Insecure: drop one of them", c.Name)
+	}
+	if !strings.HasPrefix(c.Path, "/") {
+		bad(`Path is %q: start it with "/"`, c.Path)
+	}
+	if probe := (&http.Cookie{Name: "x", Path: c.Path, Domain: c.Domain}); probe.Valid() != nil {
+		bad("Domain %q or Path %q is not valid in a cookie: %w", c.Domain, c.Path, probe.Valid())
+	}
+	switch c.SameSite {
+	case http.SameSiteLaxMode, http.SameSiteStrictMode:
+	case http.SameSiteNoneMode:
+		if insecure {
+			bad("SameSite is None, which browsers refuse with Config.Insecure: use http.SameSiteLaxMode")
+		}
+	default:
+		bad("SameSite is %d: use http.SameSiteLaxMode, StrictMode or NoneMode", c.SameSite)
+	}
+	if c.Partitioned && insecure {
+		bad("Partitioned is true, which browsers refuse with Config.Insecure: drop one of them")
+	}
+	return errors.Join(errs...)
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// maxSameName is how many cookies of one name are looked at: a browser sends
+// more than one when other hosts of the domain have set theirs.
+const maxSameName = 10
+
+// cookies yields the values of the request's cookies of that name, in order.
+func cookies(h http.Header, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		seen := 0
+		for _, line := range h["Cookie"] {
+			for line != "" {
+				var part string
+				part, line, _ = strings.Cut(line, ";")
+				part = strings.TrimLeft(part, " \t")
+				if len(part) <= len(name) || part[len(name)] != '=' || part[:len(name)] != name {
+					continue
+				}
+				if seen++; seen > maxSameName || !yield(strings.TrimRight(part[len(name)+1:], " \t")) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// setCookie puts c into the response's headers in place of earlier ones of
+// its name.
+func setCookie(h http.Header, c *http.Cookie) {
+	kept := h["Set-Cookie"][:0:0]
+	for _, line := range h["Set-Cookie"] {
+		if name, _, _ := strings.Cut(line, "="); name != c.Name {
+			kept = append(kept, line)
+		}
+	}
+	h["Set-Cookie"] = append(kept, c.String())
+}

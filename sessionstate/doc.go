@@ -1,0 +1,54 @@
+// Package sessionstate is typed state per visitor: Streamlit's
+// st.session_state for echo, on gorilla/sessions.
+//
+//	var visits = sessionstate.NewKey("visits", sessionstate.KeyConfig[int]{})
+//
+//	n, err := sessionstate.Incr(visits, sessionstate.From(c), 1)
+//
+// A [Manager] is a plugin for a middleware.Stack, and a middleware of its own.
+// By default the session lives in the visitor's cookie, encrypted (cookie
+// mode); with Config.Store it lives in any store.Store that can compare and
+// swap, and the cookie holds its sealed id (server mode). The same visitor in
+// another tab, or after a reload, has the same session.
+//
+// Promises, in both modes:
+//   - a route that does not use the session pays nothing for it, and a visitor
+//     who only reads gets no cookie and costs no call of a store;
+//   - changes are saved before the response's headers leave, on every way out
+//     of a handler: so a redirect's target sees them. They are dropped when the
+//     status is 5xx or the handler panics. What comes too late fails with
+//     [ErrCommitted];
+//   - nothing is written when nothing has changed;
+//   - what a key returns is the caller's own; a value that is not of the key's
+//     type reads as the default, and the observer is told;
+//   - cookies are AES-256-GCM, bound to their name and to a key with an id, and
+//     are never sealed in a weaker way. What is tampered with, truncated, of
+//     another name, of a removed key, expired or from the future is the cookie
+//     of a new visitor, never an error;
+//   - ids are 256 random bits, taken from the cookie only, never used again
+//     after their end, new after [State.Login], and kept in stores as digests;
+//   - no event, error or log line of this package holds an id, a cookie or a
+//     value;
+//   - a store that fails answers 503, unless Config.OnStoreError says otherwise.
+//
+// Server mode also promises that no update is lost and that nothing brings an
+// ended session back: every write is a compare-and-swap, and what meets
+// another request's write is done again on top of it.
+//
+// # What cookie mode cannot do
+//
+// The only copy of the session travels with the visitor. So of two requests at
+// the same moment the last response wins, whole: the changes of the other are
+// lost, also those made with [Key.Update]. A visitor can send an old cookie
+// again, and is then in the state that the cookie holds, until its deadline;
+// Login, Renew and Destroy end older cookies through Config.Revocations. A
+// session is limited to what fits in a cookie of 4,096 bytes, some 2,900 of
+// names and values. A refreshed deadline is a new cookie. What must be exact
+// (a balance, a quota) belongs in server mode, or in your database.
+//
+// # Rules
+//
+// Put the Manager before what uses it. Do not use echo's middleware.Timeout,
+// which runs the handler beside the response; use ContextTimeout. Streamlit's
+// state lives per browser tab and dies with a reload; this one is per browser.
+package sessionstate

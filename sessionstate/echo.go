@@ -1,0 +1,94 @@
+package sessionstate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/middleware"
+)
+
+var (
+	_ middleware.Starter   = (*Manager)(nil)
+	_ middleware.Beginner  = (*Manager)(nil)
+	_ middleware.Ender     = (*Manager)(nil)
+	_ middleware.Committer = (*Manager)(nil)
+	_ middleware.OnDemand  = (*Manager)(nil)
+	_ middleware.Closer    = (*Manager)(nil)
+)
+
+// Middleware returns the Manager as an echo middleware of its own, for apps
+// without a Stack. Put it outside of whatever uses the session.
+func (m *Manager) Middleware() echo.MiddlewareFunc { return middleware.Alone(m) }
+
+// Begin puts the Manager within reach of the request. It allocates nothing.
+func (m *Manager) Begin(c echo.Context) error {
+	scope.Fill(c.Request().Context(), scope.Session, m)
+	return nil
+}
+
+// End drops the changes of a handler that panicked.
+func (m *Manager) End(c echo.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, panicked := errors.AsType[*middleware.PanicError](err); panicked {
+		if s, ok := m.peek(c.Request().Context()); ok {
+			s.panicked()
+		}
+	}
+	return err
+}
+
+// BeforeHeaders saves the session of the request and sets its cookies.
+func (m *Manager) BeforeHeaders(ctx context.Context, status int, h http.Header) error {
+	if s, ok := m.peek(ctx); ok {
+		return s.commit(ctx, status, h)
+	}
+	return nil
+}
+
+// CommitOnDemand says that responses of requests that never use the session
+// need no commit.
+func (*Manager) CommitOnDemand() {}
+
+// peek returns the State of this Manager, if the request has used it.
+func (m *Manager) peek(ctx context.Context) (*State, bool) {
+	s, ok := scope.Peek[State](ctx, scope.Session)
+	return s, ok && s.m == m
+}
+
+// From returns the session of the request. It is lazy: neither cookie nor
+// store is touched before the first use. It panics with an [ErrNoSession] if
+// the Manager's middleware is missing; see [FromOK].
+func From(c echo.Context) *State {
+	s, err := FromContext(c.Request().Context())
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// FromOK returns the session of the request, and whether there is one.
+func FromOK(c echo.Context) (*State, bool) {
+	s, err := FromContext(c.Request().Context())
+	return s, err == nil
+}
+
+// FromContext returns the session of the request whose context ctx is, or
+// descends from. The error is [ErrNoSession], or that of a load whose result
+// all visitors share, and which therefore may not see one visitor's session.
+func FromContext(ctx context.Context) (*State, error) {
+	s, err := scope.Get(ctx, scope.Session, build)
+	if errors.Is(err, scope.ErrNone) {
+		return nil, ErrNoSession
+	}
+	return s, err
+}
+
+func build(r *scope.Request, filled any) *State {
+	return newState(filled.(*Manager), &r.HTTP)
+}

@@ -1,0 +1,116 @@
+package sessionstate
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/reecho-go/reecho/internal/commit"
+	"github.com/reecho-go/reecho/internal/problem"
+)
+
+var (
+	// ErrCommitted says that the change came after the response's headers had
+	// left. It was not made. It is middleware.ErrCommitted too.
+	ErrCommitted = fmt.Errorf("sessionstate: too late to change the session: %w", commit.ErrCommitted)
+
+	// ErrNoSession says that the route has no session: neither the Manager's
+	// middleware nor a Stack with the Manager is in front of it.
+	ErrNoSession = errors.New("sessionstate: no session in this request: put Manager.Middleware(), or a Stack with the Manager in it, in front of this route")
+
+	// ErrContention says that a save met other writers' changes each time it
+	// was tried. Nothing was written; the response is a 503.
+	ErrContention = errors.New("sessionstate: too many writers at the same session")
+
+	// ErrTooLarge says that a change would make a value or the session larger
+	// than allowed. It comes as a *[SizeError] and was not made.
+	ErrTooLarge = errors.New("sessionstate: too large")
+
+	// ErrCycle says that OnChange functions kept on changing keys.
+	ErrCycle = errors.New("sessionstate: OnChange functions change each other's keys without end")
+)
+
+// StoreError says that the session could not be loaded or saved. It answers
+// 503 and tells the client nothing of its cause.
+type StoreError struct {
+	Op  string // "load", "save" or "end"
+	Err error  // what the store returned
+}
+
+var _ problem.Error = (*StoreError)(nil)
+
+// Error names the operation and the cause.
+func (e *StoreError) Error() string {
+	return fmt.Sprintf("sessionstate: %s the session: %v", e.Op, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *StoreError) Unwrap() error { return e.Err }
+
+// StatusCode is 503.
+func (e *StoreError) StatusCode() int { return http.StatusServiceUnavailable }
+
+// Problem implements the toolkit's error interface.
+func (e *StoreError) Problem() problem.Details {
+	return problem.Details{Detail: "Your session cannot be reached at the moment. Nothing was changed. Try again in a moment."}
+}
+
+// SizeError is an [ErrTooLarge]: the change that caused it was not made. It
+// answers 500 if a handler returns it.
+type SizeError struct {
+	Key     string    // the key that was being set; empty for flash messages and others
+	Size    int       // bytes it would have taken
+	Limit   int       // bytes allowed
+	Largest []KeySize // the session's largest keys, largest first; at most five
+}
+
+// KeySize is how many bytes a key's name and value take.
+type KeySize struct {
+	Key  string
+	Size int
+}
+
+var _ problem.Error = (*SizeError)(nil)
+
+// Error says what is too large and which keys are the largest.
+func (e *SizeError) Error() string {
+	what := "the session"
+	if e.Key != "" {
+		what = fmt.Sprintf("the session with key %q", e.Key)
+	}
+	s := fmt.Sprintf("sessionstate: %s would take %d bytes of at most %d", what, e.Size, e.Limit)
+	for i, k := range e.Largest {
+		if i == 0 {
+			s += "; largest:"
+		}
+		s += fmt.Sprintf(" %q %d", k.Key, k.Size)
+	}
+	return s
+}
+
+// Is reports whether target is [ErrTooLarge].
+func (e *SizeError) Is(target error) bool { return target == ErrTooLarge }
+
+// StatusCode is 500: what an app keeps for a visitor is the app's affair.
+func (e *SizeError) StatusCode() int { return http.StatusInternalServerError }
+
+// Problem implements the toolkit's error interface. It does not name keys.
+func (e *SizeError) Problem() problem.Details {
+	return problem.Details{Detail: "There is too much to remember in your session."}
+}
+
+// ValueError says that a stored value is not one of the key's type, or that a
+// value cannot be stored.
+type ValueError struct {
+	Key  string
+	Type string // the key's Go type
+	Err  error
+}
+
+// Error names the key, its type and the cause.
+func (e *ValueError) Error() string {
+	return fmt.Sprintf("sessionstate: key %q (%s): %v", e.Key, e.Type, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *ValueError) Unwrap() error { return e.Err }

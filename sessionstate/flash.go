@@ -1,0 +1,194 @@
+package sessionstate
+
+import (
+	"encoding/json"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/commit"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// FlashKind is what a message is about; apps may have kinds of their own.
+type FlashKind string
+
+// The usual kinds.
+const (
+	Success FlashKind = "success"
+	Info    FlashKind = "info"
+	Warning FlashKind = "warning"
+	Failure FlashKind = "failure"
+)
+
+// Flash is a message that is shown once, usually by the page that a form
+// redirects to.
+type Flash struct {
+	Kind FlashKind `json:"k,omitempty"`
+	Text string    `json:"t"`
+}
+
+// flashLife is how long a message waits to be shown.
+const flashLife = time.Hour
+
+// flashBox is what the cookie of the messages holds. It is a cookie of its
+// own, in every mode: showing a message then never writes the session, and a
+// visitor without a session can be told something.
+type flashBox struct {
+	At       int64   `json:"a"` // Unix seconds
+	Messages []Flash `json:"m"`
+}
+
+// flashState is what a request does with the messages.
+type flashState struct {
+	loading sync.Once
+	loaded  bool
+	had     bool    // the cookie was there, with messages or junk
+	old     []Flash // from the cookie
+	added   []Flash // in this request
+	shown   int     // how many of old and added have been yielded
+	keep    bool
+}
+
+// all returns the messages of the cookie and those of this request.
+func (f *flashState) all() []Flash { return slices.Concat(f.old, f.added) }
+
+// rest returns what the next request shall find.
+func (f *flashState) rest() []Flash {
+	if f.keep {
+		return f.all()
+	}
+	return f.all()[f.shown:]
+}
+
+// discard forgets what this request did.
+func (f *flashState) discard() { f.added, f.shown, f.keep = nil, 0, false }
+
+// clear drops the messages of the cookie too.
+func (f *flashState) clear() {
+	f.discard()
+	f.old = nil
+}
+
+func (s *State) loadFlash() error {
+	s.flash.loading.Do(func() {
+		ctx := s.req.Context()
+		late := commit.Request(ctx) != nil
+		var messages []Flash
+		had := false
+		for value := range cookies(s.req.Header, s.m.flashName) {
+			had = true
+			if box, err := s.m.openFlash(value); err != nil {
+				observe.Emit(ctx, s.m.observer, observe.SessionRefused{Reason: "flash: " + err.Error(), Size: len(value)})
+			} else if age := time.Now().Unix() - box.At; age < int64(flashLife/time.Second) {
+				messages = box.Messages
+			}
+			break
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.flash.loaded, s.flash.had, s.flash.old = true, had, messages
+		if late {
+			s.phase = frozen
+		}
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != open {
+		return ErrCommitted
+	}
+	return nil
+}
+
+func (m *Manager) openFlash(value string) (flashBox, error) {
+	var box flashBox
+	plain, _, err := m.codec.open(boxFlash, m.flashName, value)
+	if err == nil {
+		err = json.Unmarshal(plain, &box)
+	}
+	return box, err
+}
+
+// Flash adds a message for the next page that reads [State.Flashes], here or
+// after a redirect. Messages wait for an hour at most, and are dropped with
+// the other changes of a request that fails. All of them share one cookie:
+// [ErrTooLarge] says that it is full. [ErrCommitted] says that it is too late.
+func (s *State) Flash(kind FlashKind, text string) error {
+	if err := s.loadFlash(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	added := append(s.flash.added[:len(s.flash.added):len(s.flash.added)], Flash{kind, text})
+	plain, err := json.Marshal(flashBox{At: time.Now().Unix(), Messages: slices.Concat(s.flash.old, added)})
+	if err != nil {
+		return &ValueError{Type: "Flash", Err: err}
+	}
+	if n := len(s.m.flashName) + sealedLen(len(plain)); n > maxCookie {
+		return &SizeError{Size: n, Limit: maxCookie}
+	}
+	s.flash.added = added
+	return nil
+}
+
+// Flashes yields the messages that wait, oldest first: those of earlier
+// requests and those of this one. Each is yielded once; what was yielded is
+// gone when this response leaves, unless its status is 5xx. Two requests at
+// the same moment may both get a message.
+//
+// Read them before the response is written: afterwards the browser could not
+// be told that they are gone, so nothing is yielded.
+func (s *State) Flashes() iter.Seq[Flash] {
+	return func(yield func(Flash) bool) {
+		if s.loadFlash() != nil {
+			return
+		}
+		for {
+			s.mu.Lock()
+			all := s.flash.all()
+			if s.phase != open || s.flash.shown >= len(all) {
+				s.mu.Unlock()
+				return
+			}
+			f := all[s.flash.shown]
+			s.flash.shown++
+			s.mu.Unlock()
+			if !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// KeepFlashes keeps the messages for the next request too, also those that
+// have been yielded.
+func (s *State) KeepFlashes() {
+	if s.loadFlash() != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flash.keep = true
+}
+
+// flashCookie returns the cookie value that the response needs, and whether
+// it needs any; the empty value deletes. It is called under the lock.
+func (s *State) flashCookie() (value string, needed bool) {
+	f := &s.flash
+	if !f.loaded {
+		return "", false
+	}
+	rest := f.rest()
+	switch {
+	case len(rest) == 0:
+		return "", f.had
+	case len(f.added) == 0 && len(rest) == len(f.old):
+		return "", false
+	}
+	plain, err := json.Marshal(flashBox{At: time.Now().Unix(), Messages: rest})
+	if err != nil { // Flash has encoded each of them before
+		return "", false
+	}
+	return s.m.codec.seal(boxFlash, s.m.flashName, plain), true
+}

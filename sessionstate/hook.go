@@ -1,0 +1,125 @@
+package sessionstate
+
+import (
+	"context"
+
+	"github.com/reecho-go/reecho/internal/panics"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// maxRunning bounds how many OnChange functions of one request run at once,
+// within each other or side by side.
+const maxRunning = 16
+
+// Hook is a function that is called when a key changes; [Key.OnChange] and
+// [Key.AfterCommit] make them, Config.Hooks takes them.
+type Hook struct {
+	key         string
+	onChange    func(ctx context.Context, s *State, ch rawChange) error
+	afterCommit func(ctx context.Context, s *State, ch rawChange)
+}
+
+// rawChange is a change before the key's type is known.
+type rawChange struct {
+	old, now       entry
+	hadOld, hasNow bool
+}
+
+// Change is what happened to a key.
+type Change[T any] struct {
+	State  *State
+	Key    *Key[T]
+	Old    T    // the default if there was none
+	New    T    // the default if there is none
+	HadOld bool // there was a value
+	HasNew bool // there is a value
+}
+
+func newChange[T any](k *Key[T], s *State, raw rawChange) Change[T] {
+	ch := Change[T]{State: s, Key: k, Old: k.fallback(), New: k.fallback(), HadOld: raw.hadOld, HasNew: raw.hasNow}
+	if raw.hadOld {
+		if v, err := k.decode(raw.old); err == nil {
+			ch.Old = v
+		}
+	}
+	if raw.hasNow {
+		if v, err := k.decode(raw.now); err == nil {
+			ch.New = v
+		}
+	}
+	return ch
+}
+
+// OnChange returns a Hook that calls f at once when a Set, Update or Delete of
+// any key with this name has changed the value, before that call returns. It
+// may read and change other keys, whose hooks then run too; more than 16 at
+// once are [ErrCycle]. An error takes the change back and is returned to
+// whoever made it; what f itself changed stays. f does not run again when an
+// Update is repeated on a newer session.
+func (k *Key[T]) OnChange(f func(ctx context.Context, ch Change[T]) error) Hook {
+	return Hook{key: k.name, onChange: func(ctx context.Context, s *State, raw rawChange) error {
+		return f(ctx, newChange(k, s, raw))
+	}}
+}
+
+// AfterCommit returns a Hook that calls f once per request in which the key
+// changed, after the session has been saved and before the response's headers
+// leave: from the value that was there before to the one that was saved. It
+// is not called when the changes were dropped. The session can no longer be
+// changed by f. A panic of f is reported to the observer.
+func (k *Key[T]) AfterCommit(f func(ctx context.Context, ch Change[T])) Hook {
+	return Hook{key: k.name, afterCommit: func(ctx context.Context, s *State, raw rawChange) {
+		f(ctx, newChange(k, s, raw))
+	}}
+}
+
+// changed runs the OnChange functions of a key.
+func (s *State) changed(name string, old entry, hadOld bool, now entry, hasNow bool) error {
+	hooks := s.m.hooks[name]
+	if len(hooks) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	if s.running >= maxRunning {
+		s.mu.Unlock()
+		return ErrCycle
+	}
+	s.running++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.running--
+	}()
+	raw := rawChange{old: old, hadOld: hadOld, now: now, hasNow: hasNow}
+	for _, h := range hooks {
+		if h.onChange == nil {
+			continue
+		}
+		if err := h.onChange(s.context(), s, raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// committed runs the AfterCommit functions of the keys that differ.
+func (s *State) committed(ctx context.Context, before, after *record) {
+	for name, hooks := range s.m.hooks {
+		old, hadOld := before.find(name)
+		now, hasNow := after.find(name)
+		if old == now && hadOld == hasNow {
+			continue
+		}
+		raw := rawChange{old: old, hadOld: hadOld, now: now, hasNow: hasNow}
+		for _, h := range hooks {
+			if h.afterCommit == nil {
+				continue
+			}
+			err := panics.Catch(func() error { h.afterCommit(ctx, s, raw); return nil })
+			if err != nil {
+				observe.Emit(ctx, s.m.observer, observe.PluginFailure{Plugin: s.m.Name(), Hook: "AfterCommit " + name, Err: err})
+			}
+		}
+	}
+}

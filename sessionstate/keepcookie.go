@@ -1,0 +1,117 @@
+package sessionstate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/store"
+)
+
+// cookieKeeper keeps sessions in their cookies. A store holds the ids of those
+// that were ended before their time.
+type cookieKeeper struct {
+	name    string // of the cookie
+	codec   *codec
+	limits  limits
+	revoked store.Store
+	prefix  string // of the keys in revoked
+}
+
+var _ keeper = (*cookieKeeper)(nil)
+
+// errRevoked is the reason of an observe.SessionRevoked.
+var errRevoked = errors.New("its id has been ended")
+
+func (k *cookieKeeper) load(ctx context.Context, value string) (held, error) {
+	plain, stale, err := k.codec.open(boxRecord, k.name, value)
+	if err != nil {
+		return held{}, &refusal{reason: err}
+	}
+	h, err := parseHeld(plain)
+	if err != nil {
+		return held{}, &refusal{reason: err}
+	}
+	h.stale = stale
+	h.deadline = k.limits.deadline(&h.record, time.Unix(h.record.seen, 0))
+	if err := k.limits.alive(h.id, &h.record, h.deadline, time.Now()); err != nil {
+		return held{}, err
+	}
+	switch dead, err := k.isRevoked(ctx, h.id); {
+	case err != nil:
+		return held{}, err
+	case dead:
+		return held{}, &refusal{errRevoked, observe.SessionRevoked, h.id}
+	}
+	return h, nil
+}
+
+// parseHeld reads an id and a record.
+func parseHeld(plain []byte) (held, error) {
+	if len(plain) < idSize {
+		return held{}, errFormat
+	}
+	h := held{is: true}
+	copy(h.id[:], plain)
+	var err error
+	h.record, err = parseRecord(plain[idSize:])
+	return h, err
+}
+
+// append encodes an id and a record for parseHeld.
+func (h *held) append(b []byte) []byte { return h.record.append(append(b, h.id[:]...)) }
+
+func (k *cookieKeeper) isRevoked(ctx context.Context, id sessionID) (bool, error) {
+	_, err := k.revoked.Get(ctx, k.prefix+id.storeKey())
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, store.ErrNotFound):
+		return false, nil
+	}
+	return false, err
+}
+
+func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
+	h := held{id: j.base.id, is: true, record: j.next}
+	if j.base.known() {
+		// A request that was under way when the session ended must not hand
+		// out a cookie for it.
+		if dead, err := k.isRevoked(ctx, j.base.id); err != nil {
+			return saved{}, err
+		} else if dead {
+			return saved{}, errLost
+		}
+	}
+	if !j.base.known() || j.renew {
+		h.id = newID()
+	}
+	h.record.seen = max(j.now.Unix(), h.record.created)
+	h.deadline = k.limits.deadline(&h.record, j.now)
+	if size, limit := k.size(&h.record); size > limit {
+		return saved{}, tooLarge("", &h.record, size, limit)
+	}
+	if j.base.known() && j.renew {
+		if err := k.end(ctx, &j.base); err != nil {
+			return saved{}, err
+		}
+	}
+	plain := h.append(make([]byte, 0, idSize+h.record.size()))
+	return saved{base: j.base.record, after: h, cookie: k.codec.seal(boxRecord, k.name, plain), tries: 1}, nil
+}
+
+// end notes the id for as long as a cookie with it could be believed.
+func (k *cookieKeeper) end(ctx context.Context, h *held) error {
+	until := k.limits.deadline(&h.record, time.Now())
+	if !until.IsZero() {
+		until = until.Add(skew)
+	}
+	return k.revoked.Put(ctx, k.prefix+h.id.storeKey(), store.Item{Expires: until})
+}
+
+func (k *cookieKeeper) size(r *record) (size, limit int) {
+	// seen grows until the record is sealed: count it at its longest
+	grow := uvarintLen(maxSeconds) - uvarintLen(uint64(r.seen-r.created))
+	return len(k.name) + sealedLen(idSize+r.size()+grow), maxCookie
+}

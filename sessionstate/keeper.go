@@ -1,0 +1,80 @@
+package sessionstate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/reecho-go/reecho/observe"
+)
+
+// held is a session as it was found or left.
+type held struct {
+	id       sessionID
+	is       bool   // there is one
+	version  uint64 // of the record in its store
+	record   record
+	deadline time.Time // when it ends if it is left alone; zero: never
+	stale    bool      // its cookie was sealed with an older key
+}
+
+func (h *held) known() bool { return h.is }
+
+// refusal says why a cookie is not that of a living session. It is no fault:
+// the visitor is a new one.
+type refusal struct {
+	reason error
+	action observe.SessionAction // empty: the cookie itself was not believed
+	id     sessionID             // when action is set
+}
+
+func (r *refusal) Error() string { return "sessionstate: refused: " + r.reason.Error() }
+
+// errLost says that the session ended while a request was changing it.
+var errLost = errors.New("sessionstate: the session has ended")
+
+// job is what a keeper saves.
+type job struct {
+	base    held
+	next    record // base with the changes
+	changes changes
+	renew   bool // give it a new id
+	touch   bool // nothing has changed: only move the deadline
+	now     time.Time
+}
+
+// saved is what a keeper has saved.
+type saved struct {
+	base   record // what the changes were in the end applied to
+	after  held
+	cookie string // the new cookie value; empty: the visitor's is still right
+	tries  int
+}
+
+// keeper is where sessions live.
+type keeper interface {
+	// load returns the session of a cookie's value. The error is a *refusal,
+	// or a fault of a store.
+	load(ctx context.Context, value string) (held, error)
+
+	// save saves a job, or fails with errLost when the session has ended
+	// meanwhile. The functions of Update may run again.
+	save(ctx context.Context, j *job) (saved, error)
+
+	// end ends a session for good.
+	end(ctx context.Context, h *held) error
+
+	// size is what a record takes of limit.
+	size(r *record) (size, limit int)
+}
+
+// alive refuses records that are over or come from the future.
+func (l limits) alive(id sessionID, r *record, deadline, now time.Time) error {
+	switch {
+	case !deadline.IsZero() && !now.Before(deadline):
+		return &refusal{errors.New("its time is over"), observe.SessionExpired, id}
+	case time.Unix(max(r.created, r.seen), 0).Sub(now) > skew:
+		return &refusal{errors.New("it comes from the future"), "", id}
+	}
+	return nil
+}

@@ -1,0 +1,247 @@
+package sessionstate
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/store"
+)
+
+// storeKeeper keeps sessions in a store; cookies hold a sealed id. Every write
+// is a compare-and-swap, so none is lost and none brings a session back.
+type storeKeeper struct {
+	name   string // of the cookie
+	codec  *codec
+	limits limits
+	store  store.Store
+	swap   store.Swapper
+	touch  store.Toucher // nil: the record is written again
+	prefix string
+	gates  [64]chan struct{} // those who met a conflict queue up here, by id
+}
+
+var _ keeper = (*storeKeeper)(nil)
+
+const (
+	// maxTries bounds the attempts of one save.
+	maxTries = 16
+
+	// maxRecord is the size of value that every store takes.
+	maxRecord = 1 << 20
+
+	// tombstoneLife is how long a renewed session's old key stays taken. It
+	// outlives every request that had loaded it and is about to save.
+	tombstoneLife = time.Minute
+)
+
+func newStoreKeeper(k storeKeeper) *storeKeeper {
+	for i := range k.gates {
+		k.gates[i] = make(chan struct{}, 1)
+	}
+	return &k
+}
+
+func (k *storeKeeper) key(id sessionID) string { return k.prefix + id.storeKey() }
+
+// errUnknown is the reason of an observe.SessionUnknown.
+var errUnknown = errors.New("the store has no such session")
+
+func (k *storeKeeper) load(ctx context.Context, value string) (held, error) {
+	plain, stale, err := k.codec.open(boxID, k.name, value)
+	if err != nil {
+		return held{}, &refusal{reason: err}
+	}
+	if len(plain) != idSize {
+		return held{}, &refusal{reason: errFormat}
+	}
+	h, err := k.get(ctx, sessionID(plain))
+	if err != nil {
+		return held{}, err
+	}
+	h.stale = stale
+	return h, k.limits.alive(h.id, &h.record, h.deadline, time.Now())
+}
+
+// get reads a record. The error is a *refusal or a fault.
+func (k *storeKeeper) get(ctx context.Context, id sessionID) (held, error) {
+	it, err := k.store.Get(ctx, k.key(id))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return held{}, &refusal{errUnknown, observe.SessionUnknown, id}
+	case err != nil:
+		return held{}, err
+	}
+	h := held{id: id, is: true, version: it.Version}
+	if h.record, err = parseRecord(it.Value); err != nil {
+		return held{}, &refusal{err, observe.SessionRevoked, id}
+	}
+	h.deadline = it.Expires
+	// A limit that was shortened holds for sessions that exist, too.
+	if end := k.limits.end(&h.record); !end.IsZero() && (h.deadline.IsZero() || end.Before(h.deadline)) {
+		h.deadline = end
+	}
+	return h, nil
+}
+
+// item is a record as it goes into the store.
+func (k *storeKeeper) item(r *record, now time.Time) (store.Item, time.Time) {
+	deadline := k.limits.deadline(r, now)
+	return store.Item{Value: r.append(make([]byte, 0, r.size())), Expires: deadline}, deadline
+}
+
+func (k *storeKeeper) save(ctx context.Context, j *job) (saved, error) {
+	switch {
+	case !j.base.known():
+		h := held{id: newID(), is: true, record: j.next}
+		out := saved{base: j.base.record, tries: 1}
+		err := k.write(ctx, &h, j.now)
+		out.after, out.cookie = h, k.seal(h.id)
+		return out, err
+	case j.touch:
+		return k.saveTouch(ctx, j)
+	}
+	return k.saveChanges(ctx, j)
+}
+
+func (k *storeKeeper) seal(id sessionID) string { return k.codec.seal(boxID, k.name, id[:]) }
+
+// write swaps h's record in for version h.version, or creates it.
+func (k *storeKeeper) write(ctx context.Context, h *held, now time.Time) error {
+	h.record.seen = max(now.Unix(), h.record.created)
+	if size, limit := k.size(&h.record); size > limit {
+		return tooLarge("", &h.record, size, limit)
+	}
+	var it store.Item
+	it, h.deadline = k.item(&h.record, now)
+	version, err := k.swap.Swap(ctx, k.key(h.id), h.version, it)
+	if err != nil {
+		return err
+	}
+	h.version = version
+	return nil
+}
+
+// saveTouch moves the deadline, without the value where the store can do that,
+// and seals a cookie again whose key is old.
+func (k *storeKeeper) saveTouch(ctx context.Context, j *job) (saved, error) {
+	h := j.base
+	out := saved{base: h.record, tries: 1}
+	var err error
+	if k.touch != nil {
+		h.deadline = k.limits.deadline(&h.record, j.now)
+		err = k.touch.Touch(ctx, k.key(h.id), h.deadline)
+	} else if err = k.write(ctx, &h, j.now); errors.Is(err, store.ErrConflict) {
+		err = nil // somebody else has just written it, and moved the deadline
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return saved{}, errLost
+	}
+	if h.stale {
+		out.cookie = k.seal(h.id)
+	}
+	out.after = h
+	return out, err
+}
+
+// saveChanges swaps until it meets no other writer. From the first conflict on
+// the writers of this process take turns, so that it takes them one attempt
+// each; the swap still guards against those of other processes.
+func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
+	base, next := j.base, j.next
+	target := held{id: base.id, is: true, version: base.version}
+	if j.renew {
+		target = held{id: newID(), is: true}
+	}
+	out := saved{}
+	gate := k.gates[base.id[0]%byte(len(k.gates))]
+	queued := false
+	defer func() {
+		if queued {
+			<-gate
+		}
+	}()
+	for out.tries = 1; ; out.tries++ {
+		target.record = next
+		err := k.write(ctx, &target, j.now)
+		if err == nil && j.renew {
+			err = k.bury(ctx, &base)
+		}
+		switch {
+		case err == nil:
+			out.base, out.after = base.record, target
+			if j.renew || base.stale {
+				out.cookie = k.seal(target.id)
+			}
+			return out, nil
+		case errors.Is(err, store.ErrNotFound):
+			err = errLost
+		case errors.Is(err, store.ErrConflict) && out.tries < maxTries:
+			if err = k.again(ctx, gate, &queued, out.tries); err == nil {
+				base, next, err = k.rebase(ctx, j, base.stale)
+			}
+			if err == nil {
+				if !j.renew {
+					target.version = base.version
+				}
+				continue
+			}
+		case errors.Is(err, store.ErrConflict):
+			err = ErrContention
+		}
+		if j.renew && target.version != 0 {
+			_ = k.store.Delete(ctx, k.key(target.id)) // nobody knows its id: it would only wait for its deadline
+		}
+		return out, err
+	}
+}
+
+// bury ends the old id of a renewed session, if nobody has written to it.
+func (k *storeKeeper) bury(ctx context.Context, old *held) error {
+	_, err := k.swap.Swap(ctx, k.key(old.id), old.version, store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneLife)})
+	return err
+}
+
+// again waits for this process's other writers of the session, and, when that
+// did not help, for a random while.
+func (k *storeKeeper) again(ctx context.Context, gate chan struct{}, queued *bool, tries int) error {
+	if !*queued {
+		select {
+		case gate <- struct{}{}:
+			*queued = true
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	t := time.NewTimer(rand.N(time.Millisecond << min(tries, 6)))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// rebase reads the session again and does the changes to it.
+func (k *storeKeeper) rebase(ctx context.Context, j *job, stale bool) (held, record, error) {
+	base, err := k.get(ctx, j.base.id)
+	if _, gone := errors.AsType[*refusal](err); gone {
+		return held{}, record{}, errLost
+	}
+	if err != nil {
+		return held{}, record{}, err
+	}
+	base.stale = stale
+	next, err := j.changes.apply(base.record)
+	return base, next, err
+}
+
+func (k *storeKeeper) end(ctx context.Context, h *held) error {
+	return k.store.Delete(ctx, k.key(h.id))
+}
+
+func (k *storeKeeper) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }

@@ -1,0 +1,323 @@
+package sessionstate
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/reecho-go/reecho/internal/panics"
+)
+
+// KeyConfig is the setting of a [Key]. The zero value is a key whose default
+// is the zero T.
+type KeyConfig[T any] struct {
+	// Default is what Get returns when the session has no value. Every Get
+	// returns its own copy. Default: the zero T.
+	Default T
+
+	// MaxBytes bounds the encoded value. Default: 0, no bound but that of the
+	// whole session. Negative values are refused.
+	MaxBytes int
+
+	// Version is the version of T's layout; it is kept beside each value.
+	// Default: 0. From 0 to 1,048,576.
+	Version int
+
+	// Migrate makes a T of a value that was written with another Version; raw
+	// is its JSON. It must be pure and may run several times. Default: nil,
+	// which means that such values are decoded as they are.
+	Migrate func(version int, raw []byte) (T, error)
+}
+
+// Key is a typed key of every session: a name, a type and a default. Make
+// keys once, as package variables, with [NewKey]; they need no registration.
+// Two keys of one name share the value; the one whose type it is not reads its
+// own default.
+//
+// Values are kept as JSON (encoding/json), so T should survive a round trip.
+// Every read decodes afresh: what it returns is the caller's own, and changing
+// it changes nothing. All methods are safe for concurrent use.
+type Key[T any] struct {
+	name   string
+	cfg    KeyConfig[T]
+	raw    string // the default, encoded
+	shared bool   // T has references: defaults must be decoded afresh
+	typ    string
+}
+
+// maxKeyName bounds a key's name in bytes.
+const maxKeyName = 128
+
+// NewKey makes a key. It panics if name is empty or longer than 128 bytes, if
+// cfg has a value out of its range, or if the default cannot be encoded, since
+// keys are package variables and such a key could never work.
+func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
+	k := &Key[T]{name: name, cfg: cfg, typ: reflect.TypeFor[T]().String()}
+	k.shared = hasReferences(reflect.TypeFor[T]())
+	var errs []error
+	if name == "" || len(name) > maxKeyName {
+		errs = append(errs, fmt.Errorf("sessionstate: NewKey: the name %.20q has %d bytes: use 1 to %d", name, len(name), maxKeyName))
+	}
+	if cfg.MaxBytes < 0 {
+		errs = append(errs, fmt.Errorf("sessionstate: NewKey(%q): MaxBytes is %d: use 0 for no bound", name, cfg.MaxBytes))
+	}
+	if cfg.Version < 0 || cfg.Version > maxVersion {
+		errs = append(errs, fmt.Errorf("sessionstate: NewKey(%q): Version is %d: use 0 to %d", name, cfg.Version, maxVersion))
+	}
+	e, err := k.encode(cfg.Default)
+	if err == nil && k.shared {
+		_, err = decodeJSON[T](e.raw)
+	}
+	if err != nil {
+		errs = append(errs, fmt.Errorf("sessionstate: NewKey(%q): the default cannot be kept in a session: %w", name, err))
+	}
+	if err := errors.Join(errs...); err != nil {
+		panic(err)
+	}
+	k.raw = e.raw
+	return k
+}
+
+// Name returns the key's name.
+func (k *Key[T]) Name() string { return k.name }
+
+// Get returns the key's value, or its default when there is none, when it is
+// not a T (the observer is told), or when the session could not be loaded (see
+// [State.Err]).
+func (k *Key[T]) Get(s *State) T {
+	v, _, _ := k.Lookup(s)
+	return v
+}
+
+// Lookup returns the key's value and true, or the default and false when
+// there is none. The error is that of loading the session, or a *[ValueError]
+// when the value is not a T; the default comes with it.
+func (k *Key[T]) Lookup(s *State) (T, bool, error) {
+	e, ok, err := s.read(k.name)
+	if err != nil || !ok {
+		return k.fallback(), false, err
+	}
+	v, err := k.decode(e)
+	if err != nil {
+		s.undecodable(k.name, err)
+		return k.fallback(), false, err
+	}
+	return v, true, nil
+}
+
+// Has reports whether the session has a value for the key, of whatever type.
+func (k *Key[T]) Has(s *State) bool {
+	_, ok, _ := s.read(k.name)
+	return ok
+}
+
+// Set gives the key a value. It is encoded at once, so a value that cannot be
+// kept or is too large ([ErrTooLarge]) fails here and changes nothing. Setting
+// the value that the key has already is no change. Errors: *[ValueError],
+// *[SizeError], [ErrCommitted], what an OnChange function returned, and that
+// of loading the session.
+func (k *Key[T]) Set(s *State, v T) error {
+	e, err := k.encode(v)
+	if err != nil {
+		return err
+	}
+	_, err = s.edit(k.name, edit{entry: e, present: true})
+	return err
+}
+
+// SetDefault gives the key v unless it has a value that is a T, and returns
+// the value that it has now.
+func (k *Key[T]) SetDefault(s *State, v T) (T, error) {
+	if now, ok, err := k.Lookup(s); ok {
+		return now, err
+	}
+	return k.Update(s, func(T) T { return v })
+}
+
+// Update replaces the key's value, or its default when there is none, by what
+// f makes of it, and returns the new value. No parallel update is lost, except
+// in cookie mode (see the package comment): when another request has saved
+// meanwhile, f runs again, with the value that the session has then. So f must
+// be pure and quick, and must not call methods of s. Errors are those of Set.
+func (k *Key[T]) Update(s *State, f func(T) T) (T, error) {
+	e, err := s.edit(k.name, edit{redo: func(e entry, ok bool) (entry, bool, error) {
+		v := k.fallback()
+		if ok {
+			d, err := k.decode(e)
+			if err == nil {
+				v = d
+			} else {
+				s.undecodable(k.name, err)
+			}
+		}
+		next, err := k.encode(f(v))
+		return next, true, err
+	}})
+	if err != nil {
+		return k.Get(s), err
+	}
+	return k.decode(e) // not what f returned: f may have kept it
+}
+
+// Delete removes the key's value. Errors: [ErrCommitted], what an OnChange
+// function returned, and that of loading the session.
+func (k *Key[T]) Delete(s *State) error {
+	_, err := s.edit(k.name, edit{})
+	return err
+}
+
+// Pop removes the key's value and returns what Lookup would have. When the
+// value cannot be removed, the default and the error are returned.
+func (k *Key[T]) Pop(s *State) (T, bool, error) {
+	v, ok, err := k.Lookup(s)
+	if !ok && err == nil {
+		return v, false, nil
+	}
+	if deleteErr := k.Delete(s); deleteErr != nil {
+		return k.fallback(), false, deleteErr
+	}
+	return v, ok, err
+}
+
+// Number is what [Incr] can add to.
+type Number interface {
+	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float32 | ~float64
+}
+
+// Incr adds delta to the key's value by [Key.Update] and returns the sum. Like
+// +, it wraps around.
+func Incr[T Number](k *Key[T], s *State, delta T) (T, error) {
+	return k.Update(s, func(v T) T { return v + delta })
+}
+
+// Toggle turns the key's value around by [Key.Update] and returns the new one.
+func Toggle(k *Key[bool], s *State) (bool, error) {
+	return k.Update(s, func(v bool) bool { return !v })
+}
+
+// Append appends to the key's value by [Key.Update] and returns all of it.
+func Append[E any](k *Key[[]E], s *State, elems ...E) ([]E, error) {
+	return k.Update(s, func(v []E) []E { return append(v, elems...) })
+}
+
+// fallback returns a default of the caller's own.
+func (k *Key[T]) fallback() T {
+	if !k.shared {
+		return k.cfg.Default
+	}
+	v, _ := decodeJSON[T](k.raw) // NewKey has tried it
+	return v
+}
+
+func (k *Key[T]) encode(v T) (entry, error) {
+	raw, err := encodeJSON(v)
+	if err != nil {
+		return entry{}, k.fault(err)
+	}
+	if k.cfg.MaxBytes > 0 && len(raw) > k.cfg.MaxBytes {
+		return entry{}, &SizeError{Key: k.name, Size: len(raw), Limit: k.cfg.MaxBytes, Largest: []KeySize{{k.name, len(raw)}}}
+	}
+	return entry{name: k.name, version: k.cfg.Version, raw: raw}, nil
+}
+
+func (k *Key[T]) decode(e entry) (T, error) {
+	if e.version == k.cfg.Version || k.cfg.Migrate == nil {
+		v, err := decodeJSON[T](e.raw)
+		return v, k.fault(err)
+	}
+	var v T
+	err := panics.Catch(func() (err error) {
+		v, err = k.cfg.Migrate(e.version, []byte(e.raw))
+		return err
+	})
+	if err != nil {
+		var zero T
+		return zero, k.fault(fmt.Errorf("migrate from version %d to %d: %w", e.version, k.cfg.Version, err))
+	}
+	return v, nil
+}
+
+func (k *Key[T]) fault(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ValueError{Key: k.name, Type: k.typ, Err: err}
+}
+
+// encodeJSON is json.Marshal with short ways for the commonest types.
+func encodeJSON(v any) (string, error) {
+	switch v := v.(type) {
+	case int:
+		return strconv.Itoa(v), nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	}
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+// errNull keeps null from passing for a zero value of a type that has none.
+var errNull = errors.New("the value is null")
+
+// decodeJSON is json.Unmarshal with short ways for the commonest types.
+func decodeJSON[T any](raw string) (T, error) {
+	var v T
+	switch p := any(&v).(type) {
+	case *int:
+		n, err := strconv.Atoi(raw)
+		*p = n
+		return v, err
+	case *bool:
+		if raw == "true" || raw == "false" {
+			*p = raw == "true"
+			return v, nil
+		}
+	case *string:
+		if n := len(raw); n >= 2 && raw[0] == '"' && strings.IndexByte(raw, '\\') < 0 {
+			*p = strings.Clone(raw[1 : n-1]) // a value must not hold on to the whole record
+			return v, nil
+		}
+	}
+	if raw == "null" && !hasNil(reflect.TypeFor[T]()) {
+		return v, errNull
+	}
+	err := json.Unmarshal([]byte(raw), &v)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return v, nil
+}
+
+// hasNil reports whether null is a value of t.
+func hasNil(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+		return true
+	}
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
+}
+
+// hasReferences reports whether two copies of a t may share memory that one
+// of them can change.
+func hasReferences(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+		return true
+	case reflect.Array:
+		return hasReferences(t.Elem())
+	case reflect.Struct:
+		if t.PkgPath() == "time" && t.Name() == "Time" {
+			return false
+		}
+		for i := range t.NumField() {
+			if hasReferences(t.Field(i).Type) {
+				return true
+			}
+		}
+	}
+	return false
+}

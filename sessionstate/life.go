@@ -1,0 +1,78 @@
+package sessionstate
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// LoginOption changes what [State.Login] does.
+type LoginOption func(*login)
+
+// Persist makes the session a remembered one: it lives for d in all, instead
+// of Config.Idle and Config.Absolute, and its cookie survives the end of the
+// browser. d is rounded down to seconds; less than a second is refused by Login.
+func Persist(d time.Duration) LoginOption {
+	return func(l *login) {
+		l.life = int64(d / time.Second)
+		if l.life <= 0 {
+			l.life = -1
+		}
+	}
+}
+
+// errNoUser tells Login from Destroy.
+var errNoUser = errors.New("sessionstate: Login needs a user: use Destroy to log out")
+
+// Login notes who the session belongs to, and gives it a new id, so that an id
+// that somebody planted before is worth nothing (ASVS 7.2.4). The values stay,
+// and the absolute timeout starts again. What other requests were writing to
+// the old id at that moment is lost.
+func (s *State) Login(user string, opts ...LoginOption) error {
+	if user == "" {
+		return errNoUser
+	}
+	l := &login{user: user, at: time.Now().Unix()}
+	for _, o := range opts {
+		o(l)
+	}
+	if l.life < 0 {
+		return fmt.Errorf("sessionstate: Login(%.20q): Persist needs at least a second", user)
+	}
+	return s.mutate(func() error {
+		cur := l.apply(s.cur)
+		if err := s.m.fits("", &cur); err != nil {
+			return err
+		}
+		s.cur, s.changes.login, s.changes.renew = cur, l, true
+		return nil
+	})
+}
+
+// Renew gives the session a new id and ends the old one, as one should
+// whenever the visitor's rights change. The values stay, the timeouts go on. A
+// visitor without a session has nothing to renew.
+func (s *State) Renew() error {
+	return s.mutate(func() error {
+		s.changes.renew = true
+		return nil
+	})
+}
+
+// Destroy logs out: it ends the session for good, here and in every copy of
+// its cookie, and forgets its values, the changes of this request, and unread
+// flash messages. What is set afterwards goes to a new session. Unlike other
+// changes, it is carried out whatever the status of the response; if it
+// cannot be, the response is a 503 in any case.
+func (s *State) Destroy() error {
+	_ = s.loadFlash() // unread messages were for whoever was logged in
+	return s.mutate(func() error {
+		if s.base.known() {
+			s.ended = append(s.ended, s.base)
+		}
+		s.base = held{}
+		s.discard()
+		s.flash.clear()
+		return nil
+	})
+}

@@ -1,0 +1,375 @@
+package sessionstate
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/panics"
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/store"
+	"github.com/reecho-go/reecho/store/memstore"
+)
+
+// OnStoreError says what a request gets whose session cannot be reached.
+type OnStoreError uint8
+
+const (
+	// FailClosed answers 503 to every request that used the session.
+	FailClosed OnStoreError = iota
+
+	// FailOpen treats the visitor as a new one, whose changes are refused or
+	// dropped; no cookie is set. Only a Destroy that fails still answers 503.
+	FailOpen
+)
+
+// Config is the setting of a [Manager]. The zero value keeps sessions in
+// encrypted cookies that end with the process.
+type Config struct {
+	// Secrets seal the cookies: the first seals, all open. To rotate, put a
+	// new one first and keep the others until their sessions are over; cookies
+	// are sealed again when their visitors come back. Default: nil, a random
+	// secret: then all sessions end with the process, and other processes do
+	// not know them; Start tells the observer. See [SecretFile].
+	Secrets []Secret
+
+	// Store keeps the sessions; it must have the capability of compare-and-swap
+	// (store.Swapper). It stays the caller's to close. Default: nil, they are
+	// kept in the cookies (cookie mode; the package comment says what that
+	// cannot do).
+	Store store.Store
+
+	// Revocations keeps the ids of sessions that were ended before their time,
+	// so that a copied cookie is dead too. One store must serve all processes
+	// that share the secrets. It stays the caller's to close. Refused with
+	// Store, which needs none. Default: nil, the memory of this process: a
+	// restart and other processes forget who logged out; Start tells the
+	// observer. It holds 64 MiB, some 250,000 ids; while it is full, logging
+	// out answers 503.
+	Revocations store.Store
+
+	// Prefix starts all keys in the stores. Default: "session/".
+	Prefix string
+
+	// Idle ends a session that is not used for so long. Default: 0, 30 minutes.
+	// Negative: no such limit. It is kept to within a tenth (at least a
+	// minute, where Idle is longer than two), since not every request writes.
+	Idle time.Duration
+
+	// Absolute ends a session so long after it began, or after its Login.
+	// Default: 0, 24 hours. Negative: no such limit. At least Idle.
+	Absolute time.Duration
+
+	// Cookie is how the cookie looks. Default: see [CookieConfig].
+	Cookie CookieConfig
+
+	// Insecure drops Secure from the cookie, for plain http beyond localhost
+	// (browsers take Secure cookies from localhost). Then everybody on the
+	// network can take over sessions. Refused with a name that starts with
+	// __Host- or __Secure-. Default: false.
+	Insecure bool
+
+	// OnStoreError is what happens when a store fails. Default: FailClosed.
+	OnStoreError OnStoreError
+
+	// StoreTimeout bounds each load and each save. A save goes on when the
+	// client hangs up, until then. It works through the context: a store that
+	// ignores it is waited for. Default: 0, 2 seconds. Negative is refused.
+	StoreTimeout time.Duration
+
+	// KeepOn5xx saves the changes of responses with a 5xx status too.
+	// Default: false, they are dropped.
+	KeepOn5xx bool
+
+	// Hooks are called when keys change, in order. See [Key.OnChange] and
+	// [Key.AfterCommit]. Default: none.
+	Hooks []Hook
+
+	// Observer is told of refused cookies, ended sessions, conflicts, values
+	// that cannot be decoded, and failures of the stores. Default: nil,
+	// nobody; notices at the start then go to slog.Default().
+	Observer observe.Observer
+}
+
+// Manager gives every request its session. It is a plugin for a
+// middleware.Stack, and a middleware of its own. It is safe for concurrent use.
+type Manager struct {
+	cookie    CookieConfig
+	insecure  bool
+	flashName string
+	codec     *codec
+	keeper    keeper
+	limits    limits
+	timeout   time.Duration
+	onError   OnStoreError
+	keepOn5xx bool
+	hooks     map[string][]Hook
+	observer  observe.Observer
+	logKey    []byte
+	notices   []string
+	own       *memstore.Store // of revocations; nil if the caller gave one
+	gorilla   gorillaStore
+}
+
+// New makes a Manager. All problems of c are reported together.
+func New(c Config) (*Manager, error) {
+	c = c.withDefaults()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	m := &Manager{
+		cookie:    c.Cookie,
+		insecure:  c.Insecure,
+		flashName: c.Cookie.Name + "-f",
+		limits:    limits{idle: max(c.Idle, 0), absolute: max(c.Absolute, 0)},
+		timeout:   c.StoreTimeout,
+		onError:   c.OnStoreError,
+		keepOn5xx: c.KeepOn5xx,
+		hooks:     make(map[string][]Hook),
+		observer:  c.Observer,
+	}
+	for _, h := range c.Hooks {
+		m.hooks[h.key] = append(m.hooks[h.key], h)
+	}
+	secrets := c.Secrets
+	if len(secrets) == 0 {
+		secrets = []Secret{randomSecret()}
+		m.notices = append(m.notices, "Config.Secrets is empty: all sessions end with this process, and other processes do not know them")
+	}
+	var err error
+	if m.codec, err = newCodec(secrets); err != nil {
+		return nil, fmt.Errorf("sessionstate: derive keys: %w", err)
+	}
+	if m.logKey, err = subkey(secrets[0], infoLog); err != nil {
+		return nil, fmt.Errorf("sessionstate: derive keys: %w", err)
+	}
+	if err := m.open(c); err != nil {
+		return nil, err
+	}
+	m.gorilla = newGorillaStore(m)
+	return m, nil
+}
+
+// open makes the keeper.
+func (m *Manager) open(c Config) error {
+	if c.Store != nil {
+		swap, _ := store.As[store.Swapper](c.Store)
+		touch, _ := store.As[store.Toucher](c.Store)
+		m.keeper = newStoreKeeper(storeKeeper{
+			name: c.Cookie.Name, codec: m.codec, limits: m.limits,
+			store: c.Store, swap: swap, touch: touch, prefix: c.Prefix,
+		})
+		return nil
+	}
+	revoked := c.Revocations
+	if revoked == nil {
+		var err error
+		if m.own, err = memstore.New(memstore.Config{WhenFull: memstore.Refuse}); err != nil {
+			return err
+		}
+		revoked = m.own
+		m.notices = append(m.notices, "Config.Revocations is nil: who logged out is kept in memory, and forgotten by a restart and by other processes")
+	}
+	m.keeper = &cookieKeeper{
+		name: c.Cookie.Name, codec: m.codec, limits: m.limits,
+		revoked: revoked, prefix: c.Prefix + "revoked/",
+	}
+	return nil
+}
+
+// Must returns m, and panics if there is an error. It is for package variables
+// and main functions: Must(New(Config{})).
+func Must(m *Manager, err error) *Manager {
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() Config {
+	c.Cookie = c.Cookie.withDefaults(c.Insecure)
+	if c.Prefix == "" {
+		c.Prefix = "session/"
+	}
+	if c.Idle == 0 {
+		c.Idle = 30 * time.Minute
+	}
+	if c.Absolute == 0 {
+		c.Absolute = max(24*time.Hour, c.Idle)
+	}
+	if c.StoreTimeout == 0 {
+		c.StoreTimeout = 2 * time.Second
+	}
+	return c
+}
+
+// maxPrefix bounds Config.Prefix.
+const maxPrefix = 512
+
+// check finds everything that is wrong with a complete config.
+func (c Config) check() error {
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("sessionstate: Config."+format, args...))
+	}
+	errs = append(errs, checkSecrets(c.Secrets), c.Cookie.check(c.Insecure))
+	if c.Store != nil {
+		if _, ok := store.As[store.Swapper](c.Store); !ok {
+			bad("Store is a %T without compare-and-swap (store.Swapper), so it would lose updates: use one that has it, such as memstore, or none for cookie mode", c.Store)
+		}
+		if c.Revocations != nil {
+			bad("Revocations is set, and Store too, which forgets ended sessions by itself: drop Revocations")
+		}
+	}
+	if len(c.Prefix) > maxPrefix {
+		bad("Prefix has %d bytes: use at most %d", len(c.Prefix), maxPrefix)
+	}
+	if c.Idle > 0 && c.Idle < time.Second || c.Idle.Seconds() > maxSeconds {
+		bad("Idle is %v: use at least a second, 0 for 30 minutes, or a negative value for no limit", c.Idle)
+	}
+	if c.Absolute > 0 && c.Absolute < time.Second || c.Absolute.Seconds() > maxSeconds {
+		bad("Absolute is %v: use at least a second, 0 for 24 hours, or a negative value for no limit", c.Absolute)
+	}
+	if c.Absolute > 0 && c.Idle > c.Absolute {
+		bad("Absolute is %v, less than Idle, %v: make it longer, or Idle shorter", c.Absolute, c.Idle)
+	}
+	if c.OnStoreError > FailOpen {
+		bad("OnStoreError is %d: use FailClosed or FailOpen", c.OnStoreError)
+	}
+	if c.StoreTimeout < 0 {
+		bad("StoreTimeout is %v: use 0 for 2 seconds", c.StoreTimeout)
+	}
+	for i, h := range c.Hooks {
+		if h.key == "" {
+			bad("Hooks[%d] is empty: make hooks with Key.OnChange and Key.AfterCommit", i)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Name is the plugin's name, "sessionstate".
+func (*Manager) Name() string { return "sessionstate" }
+
+// Start tells the observer what is not fit for production.
+func (m *Manager) Start(ctx context.Context) error {
+	o := m.observer
+	if o == nil {
+		o = observe.Slog(nil)
+	}
+	for _, text := range m.notices {
+		observe.Emit(ctx, o, observe.Notice{Owner: m.Name(), Text: text})
+	}
+	return nil
+}
+
+// Close frees what the Manager has made itself; stores that it was given stay
+// open. Requests that come later find their sessions unreachable in cookie
+// mode with the built-in list of revocations.
+func (m *Manager) Close(ctx context.Context) error {
+	if m.own == nil {
+		return nil
+	}
+	return m.own.Close(ctx)
+}
+
+// digest is the session's name in events and logs.
+func (m *Manager) digest(h *held) string {
+	if !h.known() {
+		return ""
+	}
+	mac := hmac.New(sha256.New, m.logKey)
+	mac.Write(h.id[:])
+	return hex.EncodeToString(mac.Sum(nil)[:6])
+}
+
+// find returns the session that the request's cookies name, the first that is
+// believed, and none for a new visitor. The error is a *StoreError.
+func (m *Manager) find(ctx context.Context, h http.Header) (held, error) {
+	for value := range cookies(h, m.cookie.Name) {
+		found, err := m.load(ctx, value)
+		if r, refused := errors.AsType[*refusal](err); refused {
+			m.refused(ctx, r, len(value))
+			continue
+		}
+		return found, err
+	}
+	return held{}, nil
+}
+
+// load asks the keeper, within the time that it has.
+func (m *Manager) load(ctx context.Context, value string) (h held, err error) {
+	err = m.call(ctx, "load", func(ctx context.Context) error {
+		h, err = m.keeper.load(ctx, value)
+		return err
+	})
+	if err != nil {
+		return held{}, err
+	}
+	return h, nil
+}
+
+// call bounds a call of the keeper and turns faults into *StoreError. Other
+// errors, which are answers, pass.
+func (m *Manager) call(ctx context.Context, op string, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, m.timeout)
+	defer cancel()
+	began := time.Now()
+	err := panics.Catch(func() error { return f(ctx) })
+	if err == nil || isAnswer(err) {
+		return err
+	}
+	err = &StoreError{Op: op, Err: err}
+	observe.Emit(ctx, m.observer, observe.StoreFailure{Owner: m.Name(), Op: op, Took: time.Since(began), Err: err})
+	return err
+}
+
+// isAnswer reports whether err is not the store's fault.
+func isAnswer(err error) bool {
+	if _, ok := errors.AsType[*refusal](err); ok {
+		return true
+	}
+	return errors.Is(err, errLost) || errors.Is(err, ErrTooLarge)
+}
+
+// refused tells the observer of a cookie that stands for no session.
+func (m *Manager) refused(ctx context.Context, r *refusal, size int) {
+	if r.action == "" {
+		observe.Emit(ctx, m.observer, observe.SessionRefused{Reason: r.reason.Error(), Size: size})
+		return
+	}
+	id := m.digest(&held{id: r.id, is: true})
+	observe.Emit(ctx, m.observer, observe.SessionLife{Action: r.action, ID: id, Reason: r.reason.Error()})
+}
+
+// life tells the observer of a step in a session's life.
+func (m *Manager) life(ctx context.Context, action observe.SessionAction, h *held) {
+	observe.Emit(ctx, m.observer, observe.SessionLife{Action: action, ID: m.digest(h)})
+}
+
+// fits refuses a record that could not be saved.
+func (m *Manager) fits(key string, r *record) error {
+	if size, limit := m.keeper.size(r); size > limit {
+		return tooLarge(key, r, size, limit)
+	}
+	return nil
+}
+
+// maxLargest is how many keys a SizeError names.
+const maxLargest = 5
+
+func tooLarge(key string, r *record, size, limit int) *SizeError {
+	e := &SizeError{Key: key, Size: size, Limit: limit}
+	for _, en := range r.entries {
+		e.Largest = append(e.Largest, KeySize{en.name, len(en.name) + len(en.raw)})
+	}
+	slices.SortStableFunc(e.Largest, func(a, b KeySize) int { return b.Size - a.Size })
+	e.Largest = e.Largest[:min(len(e.Largest), maxLargest)]
+	return e
+}

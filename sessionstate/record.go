@@ -1,0 +1,255 @@
+package sessionstate
+
+import (
+	"cmp"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+)
+
+// idSize is the size of a session id in bytes: 256 random bits (ASVS 7.2.3).
+const idSize = 32
+
+type sessionID [idSize]byte
+
+func newID() (id sessionID) {
+	rand.Read(id[:]) // never fails
+	return id
+}
+
+// storeKey is the id as stores know it: a digest, so that who reads the store
+// cannot use a session (RFC 4648 base64url of SHA-256).
+func (id sessionID) storeKey() string {
+	sum := sha256.Sum256(id[:])
+	return encoding.EncodeToString(sum[:])
+}
+
+// entry is one key's value. All its strings are immutable, so entries are
+// shared freely.
+type entry struct {
+	name    string
+	version int    // of the key's type, KeyConfig.Version
+	raw     string // JSON
+}
+
+// record is what a session holds. It is a value: its entries are sorted by
+// name and never changed in place.
+type record struct {
+	created int64  // Unix seconds: the absolute timeout counts from here
+	seen    int64  // Unix seconds: the idle timeout counts from here
+	life    int64  // seconds that a remembered session lives; 0: Config decides
+	user    string // who logged in
+	foreign string // the values of code written for gorilla/sessions, as gob
+	entries []entry
+}
+
+// find returns the entry of that name.
+func (r *record) find(name string) (entry, bool) {
+	for i := range r.entries {
+		if r.entries[i].name == name {
+			return r.entries[i], true
+		}
+	}
+	return entry{}, false
+}
+
+// with returns r with e in it.
+func (r record) with(e entry) record {
+	i, found := slices.BinarySearchFunc(r.entries, e.name, byName)
+	next := make([]entry, 0, len(r.entries)+1)
+	next = append(next, r.entries[:i]...)
+	next = append(next, e)
+	if found {
+		i++
+	}
+	r.entries = append(next, r.entries[i:]...)
+	return r
+}
+
+// without returns r without the entry of that name.
+func (r record) without(name string) record {
+	if i, found := slices.BinarySearchFunc(r.entries, name, byName); found {
+		r.entries = slices.Concat(r.entries[:i], r.entries[i+1:])
+	}
+	return r
+}
+
+func byName(e entry, name string) int { return cmp.Compare(e.name, name) }
+
+// empty reports whether there is nothing to keep.
+func (r *record) empty() bool {
+	return len(r.entries) == 0 && r.user == "" && r.foreign == ""
+}
+
+// The formats of a stored record; a record never starts otherwise.
+const (
+	formatRecord = 1
+	formatEnded  = 2 // a tombstone: the session was renewed, its id is dead
+)
+
+var tombstone = []byte{formatEnded}
+
+// The reasons why bytes are no record.
+var (
+	errFormat = errors.New("not a record of this version")
+	errEnded  = errors.New("the session has been given a new id")
+)
+
+// size is the length of the encoded record.
+func (r *record) size() int {
+	n := 1 + uvarintLen(uint64(r.created)) + uvarintLen(uint64(r.seen-r.created)) + uvarintLen(uint64(r.life)) +
+		stringLen(r.user) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
+	for _, e := range r.entries {
+		n += stringLen(e.name) + uvarintLen(uint64(e.version)) + stringLen(e.raw)
+	}
+	return n
+}
+
+func stringLen(s string) int { return uvarintLen(uint64(len(s))) + len(s) }
+
+func uvarintLen(v uint64) int {
+	n := 1
+	for ; v >= 0x80; v >>= 7 {
+		n++
+	}
+	return n
+}
+
+// append encodes r: one byte of format, then unsigned varints and
+// length-prefixed strings in the order of the fields. There is exactly one
+// encoding of a record.
+func (r *record) append(b []byte) []byte {
+	b = append(b, formatRecord)
+	b = binary.AppendUvarint(b, uint64(r.created))
+	b = binary.AppendUvarint(b, uint64(r.seen-r.created))
+	b = binary.AppendUvarint(b, uint64(r.life))
+	b = appendString(b, r.user)
+	b = appendString(b, r.foreign)
+	b = binary.AppendUvarint(b, uint64(len(r.entries)))
+	for _, e := range r.entries {
+		b = appendString(b, e.name)
+		b = binary.AppendUvarint(b, uint64(e.version))
+		b = appendString(b, e.raw)
+	}
+	return b
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// maxSeconds keeps times and durations within what package time can hold.
+const maxSeconds = 1 << 33
+
+// maxVersion bounds KeyConfig.Version.
+const maxVersion = 1 << 20
+
+// parseRecord decodes what append made, and nothing else.
+func parseRecord(b []byte) (record, error) {
+	if len(b) == 1 && b[0] == formatEnded {
+		return record{}, errEnded
+	}
+	if len(b) == 0 || b[0] != formatRecord {
+		return record{}, errFormat
+	}
+	p := parser{text: string(b[1:])} // one copy; every string below is a part of it
+	var r record
+	r.created = int64(p.uvarint(maxSeconds))
+	r.seen = r.created + int64(p.uvarint(maxSeconds))
+	r.life = int64(p.uvarint(maxSeconds))
+	r.user = p.string()
+	r.foreign = p.string()
+	if n := int(p.uvarint(uint64(len(p.text) / 3))); n > 0 { // an entry has at least 3 bytes
+		r.entries = make([]entry, n)
+	}
+	for i := range r.entries {
+		e := &r.entries[i]
+		e.name = p.string()
+		e.version = int(p.uvarint(maxVersion))
+		e.raw = p.string()
+		if i > 0 && e.name <= r.entries[i-1].name {
+			p.bad = true
+		}
+	}
+	if p.bad || p.text != "" {
+		return record{}, errFormat
+	}
+	return r, nil
+}
+
+// parser takes a record apart; after the first fault it yields nothing.
+type parser struct {
+	text string
+	bad  bool
+}
+
+// uvarint reads an unsigned varint in its shortest form, at most limit.
+func (p *parser) uvarint(limit uint64) uint64 {
+	var v uint64
+	for i := 0; i < len(p.text) && i < 9; i++ {
+		c := p.text[i]
+		v |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			if v > limit || i > 0 && c == 0 {
+				break
+			}
+			p.text = p.text[i+1:]
+			return v
+		}
+	}
+	p.bad, p.text = true, ""
+	return 0
+}
+
+func (p *parser) string() string {
+	n := p.uvarint(uint64(len(p.text)))
+	if n > uint64(len(p.text)) {
+		p.bad, n = true, 0
+	}
+	s := p.text[:n]
+	p.text = p.text[n:]
+	return s
+}
+
+// limits are the timeouts of a manager; zero means none.
+type limits struct {
+	idle, absolute time.Duration
+}
+
+// end is when the record is over for good, whatever the visitor does; the
+// zero time is never.
+func (l limits) end(r *record) time.Time {
+	switch {
+	case r.life > 0:
+		return time.Unix(r.created+r.life, 0)
+	case l.absolute > 0:
+		return time.Unix(r.created, 0).Add(l.absolute)
+	}
+	return time.Time{}
+}
+
+// deadline is when the record is over if it is last used at seen; the zero
+// time is never.
+func (l limits) deadline(r *record, seen time.Time) time.Time {
+	end := l.end(r)
+	if l.idle <= 0 || r.life > 0 {
+		return end
+	}
+	idle := seen.Add(l.idle)
+	if end.IsZero() || idle.Before(end) {
+		return idle
+	}
+	return end
+}
+
+// touchEvery is how much later a deadline must become to be written again.
+func (l limits) touchEvery() time.Duration {
+	return max(l.idle/10, min(time.Minute, l.idle/2))
+}
+
+// skew is how far in the future a record may come from: the clock of another
+// node may be ahead of ours.
+const skew = time.Minute
