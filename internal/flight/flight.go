@@ -28,9 +28,12 @@ import (
 // everybody who waited for it has left.
 var ErrAbandoned = errors.New("everybody who waited has left")
 
-// Work is one load, as seen by the call that runs it. The methods are called
-// at most once each, in this order, except that Find is called by every caller.
+// Work is one load, as seen by the call that runs it. Find, Load, Commit and
+// Done are called at most once each, in this order.
 type Work[R any] interface {
+	// Name names the call in a [CycleError]; it is called only then, at any
+	// time and from any goroutine.
+	Name() string
 	// Find looks for a result that has been committed since the caller missed
 	// it. It runs under the key's lock: it must be short and call no user code.
 	Find() (R, bool)
@@ -42,8 +45,8 @@ type Work[R any] interface {
 	// key's lock, and only if the call is still the key's own.
 	Commit(R)
 	// Done is told how the call ended, outside all locks, before the callers
-	// get the result.
-	Done(Outcome)
+	// get the result. ctx is that of Load.
+	Done(ctx context.Context, o Outcome)
 }
 
 // Outcome is how a call ended.
@@ -72,7 +75,6 @@ const shards = 16
 // Table holds the calls of one cache. It is safe for concurrent use.
 type Table[K comparable, R any] struct {
 	tracker *Tracker
-	name    func(K) string
 	seed    maphash.Seed
 	shards  [shards]shard[K, R]
 }
@@ -100,10 +102,9 @@ type call[K comparable, R any] struct {
 	err    error
 }
 
-// NewTable returns an empty table whose calls are counted by tracker. name
-// renders a key for a [CycleError]; it is called only then.
-func NewTable[K comparable, R any](tracker *Tracker, name func(K) string) *Table[K, R] {
-	return &Table[K, R]{tracker: tracker, name: name, seed: maphash.MakeSeed()}
+// NewTable returns an empty table whose calls are counted by tracker.
+func NewTable[K comparable, R any](tracker *Tracker) *Table[K, R] {
+	return &Table[K, R]{tracker: tracker, seed: maphash.MakeSeed()}
 }
 
 func (t *Table[K, R]) shard(key K) *shard[K, R] {
@@ -166,7 +167,7 @@ func (t *Table[K, R]) join(ctx context.Context, key K, work Work[R]) (c *call[K,
 	}
 
 	c = &call[K, R]{key: key, done: make(chan struct{}), waiting: 1, callers: 1}
-	c.name = func() string { return t.name(key) }
+	c.name = work.Name
 	loadCtx, cancel := context.WithCancelCause(withNode(context.WithoutCancel(ctx), &c.node))
 	c.cancel = cancel
 	if !t.tracker.begin(&c.node, cancel) {
@@ -191,20 +192,20 @@ func (t *Table[K, R]) run(ctx context.Context, c *call[K, R], work Work[R]) {
 		if !returned {
 			err = failure(recover())
 		}
-		t.finish(c, work, result, err)
+		t.finish(ctx, c, work, result, err)
 	}()
 	result, err = work.Load(ctx)
 	returned = true
 }
 
 // finish commits what may be committed and hands the result to the callers.
-func (t *Table[K, R]) finish(c *call[K, R], work Work[R], result R, err error) {
+func (t *Table[K, R]) finish(ctx context.Context, c *call[K, R], work Work[R], result R, err error) {
 	if err == nil {
 		c.result = result
 	}
 	c.err = err
 	outcome := t.commit(c, work)
-	work.Done(outcome)
+	work.Done(ctx, outcome)
 	close(c.done)
 	c.cancel(nil)
 	t.tracker.end(&c.node)

@@ -27,7 +27,10 @@ type work struct {
 	load   func(context.Context) (int, error)
 	commit func(int)
 	done   func(flight.Outcome)
+	name   string
 }
+
+func (w work) Name() string { return w.name }
 
 func (w work) Find() (int, bool) {
 	if w.find == nil {
@@ -44,17 +47,13 @@ func (w work) Commit(v int) {
 	}
 }
 
-func (w work) Done(o flight.Outcome) {
+func (w work) Done(_ context.Context, o flight.Outcome) {
 	if w.done != nil {
 		w.done(o)
 	}
 }
 
 func newTable(t *testing.T) *flight.Table[string, int] {
-	return namedTable(t, "t")
-}
-
-func namedTable(t *testing.T, name string) *flight.Table[string, int] {
 	t.Helper()
 	tracker := new(flight.Tracker)
 	t.Cleanup(func() {
@@ -65,7 +64,7 @@ func namedTable(t *testing.T, name string) *flight.Table[string, int] {
 			t.Errorf("%d waiting callers are left", n)
 		}
 	})
-	return flight.NewTable[string, int](tracker, func(k string) string { return name + "[" + k + "]" })
+	return flight.NewTable[string, int](tracker)
 }
 
 func after(d time.Duration, v int) work {
@@ -330,7 +329,7 @@ func TestL5_NestedPanicKeepsItsStack(t *testing.T) {
 func TestL6_CycleIsAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a, b := namedTable(t, "a"), namedTable(t, "b")
+		a, b := newTable(t), newTable(t)
 		var own *flight.CycleError
 		check := func(err error, want ...string) {
 			t.Helper()
@@ -340,14 +339,14 @@ func TestL6_CycleIsAnError(t *testing.T) {
 			}
 		}
 
-		_, _, err := a.Do(t.Context(), "1", work{load: func(ctx context.Context) (int, error) {
+		_, _, err := a.Do(t.Context(), "1", work{name: "a[1]", load: func(ctx context.Context) (int, error) {
 			v, _, err := a.Do(ctx, "1", after(0, 1))
 			return v, err
 		}})
 		check(err, "a[1]", "a[1]")
 
-		_, _, err = a.Do(t.Context(), "1", work{load: func(ctx context.Context) (int, error) {
-			v, _, err := b.Do(ctx, "2", work{load: func(ctx context.Context) (int, error) {
+		_, _, err = a.Do(t.Context(), "1", work{name: "a[1]", load: func(ctx context.Context) (int, error) {
+			v, _, err := b.Do(ctx, "2", work{name: "b[2]", load: func(ctx context.Context) (int, error) {
 				v, _, err := a.Do(ctx, "1", after(0, 1))
 				return v, err
 			}})
@@ -356,7 +355,7 @@ func TestL6_CycleIsAnError(t *testing.T) {
 		check(err, "b[2]", "a[1]", "b[2]")
 
 		// Other keys and caches inside a load are no cycle.
-		v, _, err := a.Do(t.Context(), "1", work{load: func(ctx context.Context) (int, error) {
+		v, _, err := a.Do(t.Context(), "1", work{name: "a[1]", load: func(ctx context.Context) (int, error) {
 			v, _, err := a.Do(ctx, "2", after(0, 9))
 			return v, err
 		}})
@@ -432,7 +431,7 @@ func TestTrackerClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tracker := new(flight.Tracker)
-		table := flight.NewTable[string, int](tracker, func(string) string { return "" })
+		table := flight.NewTable[string, int](tracker)
 		var wg sync.WaitGroup
 		var cause error
 		wg.Go(func() {

@@ -26,8 +26,6 @@ type alarm struct {
 	mu      sync.Mutex
 	current *ring
 	closed  bool
-	sweeps  int
-	idle    chan struct{} // closed when the last sweep ends after close
 }
 
 // ring is one arming. It lets go of the group when it is superseded, so that
@@ -68,10 +66,10 @@ func (a *alarm) set(due int64) {
 // fire is what the timer calls.
 func (r *ring) fire() {
 	g := r.group.Load()
-	if g == nil || !g.alarm.start(r) {
+	if g == nil || !g.alarm.ringing(r) || !g.tasks.begin() {
 		return
 	}
-	defer g.alarm.end()
+	defer g.tasks.end()
 	now, next := g.Now(), int64(Never)
 	for _, m := range g.Members() {
 		next = min(next, m.Sweep(now))
@@ -79,40 +77,21 @@ func (r *ring) fire() {
 	g.Arm(next)
 }
 
-// start notes that a sweep begins, if r is the one that is due.
-func (a *alarm) start(r *ring) bool {
+// ringing reports whether r is the current ring, which then is over.
+func (a *alarm) ringing(r *ring) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.closed || a.current != r {
+	if a.current != r {
 		return false
 	}
 	a.set(0)
-	a.sweeps++
 	return true
 }
 
-func (a *alarm) end() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.sweeps--
-	if a.closed && a.sweeps == 0 && a.idle != nil {
-		close(a.idle)
-		a.idle = nil
-	}
-}
-
-// close lets no sweep begin any more and waits for one that runs. Sweeps are
-// short and run no user code.
+// close lets nothing fire any more.
 func (a *alarm) close() {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.closed = true
 	a.set(0)
-	if a.sweeps > 0 && a.idle == nil {
-		a.idle = make(chan struct{})
-	}
-	idle := a.idle
-	a.mu.Unlock()
-	if idle != nil {
-		<-idle
-	}
 }

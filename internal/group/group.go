@@ -54,6 +54,8 @@ type Group struct {
 	gate     epoch.Gate
 	hooks    Hooks
 	alarm    alarm
+	mailbox  mailbox
+	tasks    tasks
 
 	mu      sync.Mutex
 	members []Member // in order of creation
@@ -143,7 +145,7 @@ func (g *Group) ClearMember(ctx context.Context, m Member, observer observe.Obse
 }
 
 // Close closes the members in reverse order of creation, each until ctx ends,
-// and stops the timer. No member can be added any more. It works twice. The
+// stops the timer and waits for sweeps and posted calls, which are short. No member can be added any more. It works twice. The
 // error joins those of the members, each with its name.
 func (g *Group) Close(ctx context.Context) error {
 	g.mu.Lock()
@@ -158,5 +160,6 @@ func (g *Group) Close(ctx context.Context) error {
 		}
 	}
 	g.alarm.close()
+	g.tasks.close()
 	return errors.Join(errs...)
 }
