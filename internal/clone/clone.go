@@ -77,6 +77,7 @@ type Config struct {
 type Plan[V any] struct {
 	c    *compiler
 	root *node
+	flat bool
 	runs sync.Pool // *run[V]
 }
 
@@ -97,18 +98,23 @@ func For[V any](cfg Config) (*Plan[V], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Plan[V]{c: c, root: root}, nil
+	return &Plan[V]{c: c, root: root, flat: root.flat}, nil
 }
 
 // Flat reports whether V is free of references that could be written through: copying is assignment and cannot fail.
-func (p *Plan[V]) Flat() bool { return p.root.flat }
+func (p *Plan[V]) Flat() bool { return p.flat }
 
 // Copy returns a deep copy of v that shares nothing with it that could be written. It fails with a [*ValueError] when the copy would be deeper or larger than the
 // limits of Config, or when an interface holds what cannot be copied; the value returned is then zero. v is only read.
 func (p *Plan[V]) Copy(v V) (V, error) {
-	if p.root.flat {
+	if p.flat {
 		return v, nil
 	}
+	return p.copy(v)
+}
+
+// copy is the part of Copy that is too large to be inlined.
+func (p *Plan[V]) copy(v V) (V, error) {
 	r, _ := p.runs.Get().(*run[V])
 	if r == nil {
 		r = &run[V]{state: state{c: p.c}}

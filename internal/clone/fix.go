@@ -21,6 +21,9 @@ func (n *node) link() {
 		n.fix = n.fixPointer
 	case roleSlice:
 		n.fix = n.fixSlice
+		if elem := memoryOf(n.elem.typ); n.elem.flat && !n.tracked && elem.slice != nil {
+			n.fix = elem.slice(n)
+		}
 	case roleMap:
 		n.linkMap()
 		n.fix = n.fixMap
@@ -69,6 +72,10 @@ func (n *node) fixParts() func(unsafe.Pointer, *state) {
 		return func(p unsafe.Pointer, s *state) { s.each(elem, p, length) }
 	}
 	parts := n.flatten(nil, 0)
+	if len(parts) == 1 {
+		off, to := parts[0].off, parts[0].n
+		return func(p unsafe.Pointer, s *state) { to.fix(unsafe.Add(p, off), s) }
+	}
 	return func(p unsafe.Pointer, s *state) {
 		for i := range parts {
 			f := &parts[i]
@@ -165,12 +172,17 @@ func (n *node) fixMap(p unsafe.Pointer, s *state) {
 	if !s.charge(n, length*int(n.key.mem.size+n.elem.mem.size)) {
 		return
 	}
-	made := n.mk(length)
+	var made unsafe.Pointer
+	if n.whole != nil {
+		made = n.whole(old)
+	} else {
+		made = n.mk(length)
+	}
 	if slot != nil {
 		s.seen.put(slot, old, n.dom.id, made)
 	}
 	*(*unsafe.Pointer)(p) = made
-	if length == 0 {
+	if length == 0 || n.whole != nil {
 		return
 	}
 	if !n.deep {

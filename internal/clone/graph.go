@@ -43,10 +43,11 @@ type node struct {
 	deep    bool // part of a cycle of types: count the depth
 	direct  bool // an interface holds the value itself, not a pointer to it
 
-	mem memory                                           // typed memory for values of typ
-	fix func(p unsafe.Pointer, s *state)                 // replaces the references in the shallow copy at p; nil when flat
-	mk  func(n int) unsafe.Pointer                       // map: a new one with room for n
-	put func(dst, src unsafe.Pointer, n *node, s *state) // map: copies the entries of src into dst
+	mem   memory                                           // typed memory for values of typ
+	fix   func(p unsafe.Pointer, s *state)                 // replaces the references in the shallow copy at p; nil when flat
+	whole func(src unsafe.Pointer) unsafe.Pointer          // map without references: a copy of it
+	mk    func(n int) unsafe.Pointer                       // other maps: a new one with room for n
+	put   func(dst, src unsafe.Pointer, n *node, s *state) // other maps: copies the entries of src into dst
 }
 
 // edge is a field of a struct.
@@ -331,12 +332,13 @@ func (c *compiler) analyse(root *node) {
 		if n.dom == nil || n.flat {
 			continue
 		}
-		n.deep = leads(n, n, func(*node) bool { return true })
 		if n.role == roleSlice {
-			// A cycle, or a number of paths that grows with depth, can pass through slices alone.
+			// Pointers and maps on the way remember and count already: what matters is a cycle through slices alone.
 			plain := func(m *node) bool { return m.role != rolePointer && m.role != roleMap }
-			n.tracked = leads(n, n, plain) || c.open && leads(n, nil, plain)
+			n.deep = leads(n, n, plain)
+			n.tracked = n.deep || c.open && leads(n, nil, plain)
 		} else {
+			n.deep = leads(n, n, func(*node) bool { return true })
 			n.tracked = c.open || n.dom.many
 		}
 	}

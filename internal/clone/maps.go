@@ -1,6 +1,7 @@
 package clone
 
 import (
+	"maps"
 	"reflect"
 	"sync"
 	"unsafe"
@@ -56,18 +57,16 @@ func linkValues[K comparable](n *node, elem reflect.Type) {
 // size), so that the hash is the same, and the values have one size, alignment and pointer layout: the two map types
 // then have equivalent memory layouts, and a map does not know its type.
 func linkShape[K comparable, V any](n *node) {
+	if n.elem.flat {
+		n.whole = func(src unsafe.Pointer) unsafe.Pointer {
+			m := maps.Clone(*(*map[K]V)(unsafe.Pointer(&src)))
+			return *(*unsafe.Pointer)(unsafe.Pointer(&m))
+		}
+		return
+	}
 	n.mk = func(length int) unsafe.Pointer {
 		m := make(map[K]V, length)
 		return *(*unsafe.Pointer)(unsafe.Pointer(&m))
-	}
-	if n.elem.flat {
-		n.put = func(dst, src unsafe.Pointer, _ *node, _ *state) {
-			to, from := *(*map[K]V)(unsafe.Pointer(&dst)), *(*map[K]V)(unsafe.Pointer(&src))
-			for k, v := range from {
-				to[k] = v
-			}
-		}
-		return
 	}
 	cells := sync.Pool{New: func() any { return new(V) }}
 	n.put = func(dst, src unsafe.Pointer, n *node, s *state) {

@@ -30,6 +30,8 @@ type memory struct {
 	size uintptr
 	// clone returns new memory with the n values at src in it, shallow.
 	clone func(s *state, src unsafe.Pointer, n int) unsafe.Pointer
+	// slice is the fix of a slice of such values that are flat and not tracked: the most frequent part of all.
+	slice func(of *node) func(p unsafe.Pointer, s *state)
 }
 
 // memoryOf chooses the cheapest allocation that gives the garbage collector the exact layout of t.
@@ -39,29 +41,33 @@ func memoryOf(t reflect.Type) memory {
 	case t.Size() == 0:
 		m.clone = func(*state, unsafe.Pointer, int) unsafe.Pointer { return unsafe.Pointer(&nothing) }
 	case !hasPointers(t):
-		// Without pointers only size and alignment matter, and append does not clear what it fills.
+		// Without pointers only size and alignment matter, and make followed by copy does not clear what it fills.
 		switch t.Align() {
 		case 8:
-			m.clone = cloneAs[uint64](t)
+			m.clone, m.slice = cloneAs[uint64](t), sliceAs[uint64]
 		case 4:
-			m.clone = cloneAs[uint32](t)
+			m.clone, m.slice = cloneAs[uint32](t), sliceAs[uint32]
 		case 2:
-			m.clone = cloneAs[uint16](t)
+			m.clone, m.slice = cloneAs[uint16](t), sliceAs[uint16]
 		default:
-			m.clone = cloneAs[uint8](t)
+			m.clone, m.slice = cloneAs[uint8](t), sliceAs[uint8]
 		}
 	default:
 		switch t.Kind() {
 		case reflect.String:
-			m.clone = cloneAs[string](t)
+			m.clone, m.slice = cloneAs[string](t), sliceAs[string]
 		case reflect.Slice:
-			m.clone = cloneAs[[]byte](t)
+			m.clone, m.slice = cloneAs[[]byte](t), sliceAs[[]byte]
 		case reflect.Interface:
-			m.clone = cloneAs[any](t)
+			m.clone, m.slice = cloneAs[any](t), sliceAs[any]
 		case reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func, reflect.UnsafePointer:
-			m.clone = cloneAs[unsafe.Pointer](t)
+			m.clone, m.slice = cloneAs[unsafe.Pointer](t), sliceAs[unsafe.Pointer]
 		default:
-			m.clone = cloneReflected(t)
+			if isDirect(t) && t.Size() == unsafe.Sizeof(unsafe.Pointer(nil)) {
+				m.clone, m.slice = cloneAs[unsafe.Pointer](t), sliceAs[unsafe.Pointer]
+			} else {
+				m.clone = cloneReflected(t)
+			}
 		}
 	}
 	return m
@@ -72,29 +78,65 @@ func memoryOf(t reflect.Type) memory {
 func cloneAs[T any](t reflect.Type) func(*state, unsafe.Pointer, int) unsafe.Pointer {
 	per := int(t.Size() / unsafe.Sizeof(*new(T)))
 	return func(_ *state, src unsafe.Pointer, n int) unsafe.Pointer {
-		return unsafe.Pointer(unsafe.SliceData(append([]T(nil), unsafe.Slice((*T)(src), n*per)...)))
+		return unsafe.Pointer(unsafe.SliceData(duplicate(unsafe.Slice((*T)(src), n*per))))
 	}
 }
 
-// cloneReflected clones values of any type. It works on slice headers in the state, since reflect's own
-// (MakeSlice) would cost an allocation each.
+// duplicate is written as the compiler wants it to make and fill in one step.
+func duplicate[T any](from []T) []T {
+	to := make([]T, len(from))
+	copy(to, from)
+	return to
+}
+
+// sliceAs gives a slice of flat values of an array of its own: fixSlice, cloneAs and nothing else.
+func sliceAs[T any](of *node) func(unsafe.Pointer, *state) {
+	size := int(of.elem.typ.Size())
+	per := size / int(unsafe.Sizeof(*new(T)))
+	return func(p unsafe.Pointer, s *state) {
+		h := (*header)(p)
+		switch {
+		case h.data == nil:
+		case h.len == 0:
+			*h = header{data: unsafe.Pointer(&nothing)}
+		case s.charge(of, h.len*size):
+			to := duplicate(unsafe.Slice((*T)(h.data), h.len*per))
+			*h = header{unsafe.Pointer(unsafe.SliceData(to)), h.len, h.len}
+		}
+	}
+}
+
+// cloneReflected clones values of any type whose values an interface holds by address.
+//
+// reflect's obvious ways cost too much here: MakeSlice allocates a header too, and New and NewAt look the pointer type up
+// each time. So a Value is made from an interface with a known type word, and the slice headers are in the state.
 func cloneReflected(t reflect.Type) func(*state, unsafe.Pointer, int) unsafe.Pointer {
-	st := reflect.SliceOf(t)
+	toOne, toMany := typeWord(reflect.PointerTo(t)), typeWord(reflect.PointerTo(reflect.SliceOf(t)))
+	at := func(typ, p unsafe.Pointer) reflect.Value {
+		f := face{typ, p}
+		return reflect.ValueOf(*(*any)(unsafe.Pointer(&f))).Elem()
+	}
 	return func(s *state, src unsafe.Pointer, n int) unsafe.Pointer {
 		if n == 1 {
-			v := reflect.New(t)
-			v.Elem().Set(reflect.NewAt(t, src).Elem()) // NewAt, so that unexported fields are copied too
-			return v.UnsafePointer()
+			// An interface made from a variable holds the address of a copy that nobody else knows.
+			one := at(toOne, src).Interface()
+			return (*face)(unsafe.Pointer(&one)).data
 		}
 		s.from, s.to = header{src, n, n}, header{}
-		to := reflect.NewAt(st, unsafe.Pointer(&s.to)).Elem()
+		to := at(toMany, unsafe.Pointer(&s.to))
 		to.Grow(n)
 		to.SetLen(n)
-		reflect.Copy(to, reflect.NewAt(st, unsafe.Pointer(&s.from)).Elem())
+		reflect.Copy(to, at(toMany, unsafe.Pointer(&s.from)))
 		data := s.to.data
 		s.from, s.to = header{}, header{}
 		return data
 	}
+}
+
+// typeWord returns the first word of an interface that holds a t.
+func typeWord(t reflect.Type) unsafe.Pointer {
+	zero := reflect.Zero(t).Interface()
+	return (*face)(unsafe.Pointer(&zero)).typ
 }
 
 // hasPointers reports whether the garbage collector finds pointers in a t.

@@ -98,15 +98,14 @@ func (s *state) fail(err *ValueError) {
 	s.pending = s.pending[:0]
 }
 
-// each replaces the references in count values of n at p.
+// each replaces the references in count values of n at p. The address after the last one is never made.
 func (s *state) each(n *node, p unsafe.Pointer, count int) {
 	fix := n.fix
-	for size := n.mem.size; count > 0; count-- {
+	for ; count > 1; count-- {
 		fix(p, s)
-		if count > 1 {
-			p = unsafe.Add(p, size)
-		}
+		p = unsafe.Add(p, n.mem.size)
 	}
+	fix(p, s)
 }
 
 // descend is each for values behind a reference that may be part of a very deep value.

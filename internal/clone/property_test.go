@@ -1,0 +1,66 @@
+package clone_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"github.com/reecho-go/reecho/internal/clone"
+)
+
+var errSentinel = errors.New("sentinel")
+
+type privateError struct{ codes []int }
+
+func (e *privateError) Error() string { return fmt.Sprint(e.codes) }
+
+// checkRandom copies one random value of one random type, by the plan of its static type and by that of any.
+func checkRandom(t *testing.T, seed1, seed2 uint64) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed1, seed2))
+	typ := randomType(r, 4)
+	v := randomValue(r, typ)
+	copyOf, err := clone.Reflected(typ, clone.Config{})
+	if err != nil {
+		t.Fatalf("%s: %v", typ, err)
+	}
+	got, err := copyOf(v)
+	if err != nil {
+		t.Fatalf("%s: %v", typ, err)
+	}
+	checkCopy(t, got, v)
+
+	p, err := clone.For[any](clone.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	boxed := v.Interface()
+	gotAny, err := p.Copy(boxed)
+	if err != nil {
+		t.Fatalf("any(%s): %v", typ, err)
+	}
+	checkCopy(t, reflect.ValueOf(&gotAny).Elem(), reflect.ValueOf(&boxed).Elem())
+	if size := p.Size(boxed); size < int64(typ.Size()) && size < 16 {
+		t.Fatalf("%s: Size is %d", typ, size)
+	}
+}
+
+func TestC1_C2_RandomValuesOfRandomTypes(t *testing.T) {
+	t.Parallel()
+	rounds := uint64(4000)
+	if testing.Short() {
+		rounds = 400
+	}
+	for seed := range rounds {
+		checkRandom(t, seed, 1)
+	}
+}
+
+func FuzzCopy(f *testing.F) {
+	for seed := range uint64(8) {
+		f.Add(seed, seed*seed)
+	}
+	f.Fuzz(checkRandom)
+}
