@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"strconv"
 	"sync"
@@ -106,6 +107,7 @@ func For[K any](cfg Config) (*Plan[K], error) {
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = DefaultMaxBytes
 	}
+	cfg.HashFuncs = maps.Clone(cfg.HashFuncs)
 	t := reflect.TypeFor[K]()
 	p := &Plan[K]{name: typeName(t, func(reflect.Type) string { return "" }), flat: flat(t), kind: ShapeFingerprint(t)}
 	p.c = newCompiler(cfg, t.PkgPath())
@@ -262,6 +264,7 @@ func (p *Plan[K]) end(s *state[K]) {
 	s.hashing = false
 	s.owner = owner{}
 	clear(s.path)
+	clear(s.places)
 	s.path, s.spans = s.path[:0], s.spans[:0]
 	p.pool.Put(s)
 }

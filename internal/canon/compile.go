@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -227,6 +226,9 @@ func (c *compiler) plain(n *node) {
 		step = ""
 	}
 	n.inherit(n.elem, step)
+	if n.form == formArray && n.t.Len() > c.cfg.MaxBytes {
+		n.refuse("it has more elements than MaxBytes allows bytes")
+	}
 	if isByte := n.elem.form == formLeaf && n.elem.t.Kind() == reflect.Uint8; isByte && !n.set {
 		switch n.form {
 		case formArray:
@@ -234,9 +236,6 @@ func (c *compiler) plain(n *node) {
 		case formSlice:
 			n.form, n.code = formLeaf, opBytes
 		}
-	}
-	if n.form == formArray && n.t.Len() > c.cfg.MaxBytes {
-		n.refuse("it has more elements than MaxBytes allows")
 	}
 }
 
@@ -262,6 +261,7 @@ func (c *compiler) structure(n *node) {
 	n.asks = ptr.Implements(reflect.TypeFor[hashstructure.Includable]())
 	n.filters = ptr.Implements(reflect.TypeFor[hashstructure.IncludableMap]())
 	n.hashable = ptr.Implements(reflect.TypeFor[hashstructure.Hashable]())
+	private := false
 	for i := range n.t.NumField() {
 		sf := n.t.Field(i)
 		tag := sf.Tag.Get("hash")
@@ -277,14 +277,16 @@ func (c *compiler) structure(n *node) {
 			t: sf.Type, raw: n.raw, set: tag == "set", text: tag == "string",
 			filtered: n.filters && f.exported,
 		})
-		n.inherit(f.node, "."+sf.Name)
 		n.fields = append(n.fields, f)
-	}
-	// Nobody can tag a field of somebody else's type: one line about the whole is enough.
-	if pkg := n.t.PkgPath(); len(n.bad) > 0 && pkg != "" && pkg != c.home {
-		first := n.bad[0]
-		n.bad = nil
-		n.refuse("it contains %s, a %s", strings.TrimPrefix(first.Path, "."), first.Type)
+		if pkg := n.t.PkgPath(); f.exported || pkg == "" || pkg == c.home {
+			n.inherit(f.node, "."+sf.Name)
+			continue
+		}
+		// Nobody can tag a private field of somebody else's type: one line about the whole is enough.
+		if len(f.node.bad) > 0 && !private {
+			private = true
+			n.refuse("it contains a private %s", f.node.bad[0].Type)
+		}
 	}
 }
 

@@ -1,11 +1,7 @@
 package canon
 
 import (
-	"bytes"
-	"encoding/binary"
-	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"time"
 	"unsafe"
@@ -23,21 +19,12 @@ type walker struct {
 	limit   int // len(buf) may not exceed it
 	depth   int
 	hashing bool
-	path    []ref  // the references around the current value that may close a cycle
-	spans   []span // entries of the maps and sets around the current value
+	path    []ref       // the references around the current value that may close a cycle
+	places  map[ref]int // where they are in path, when it is long
+	spans   []span      // entries of the maps and sets around the current value
 	scratch []byte
 	owner   owner
 }
-
-// ref is a reference that is being followed.
-type ref struct {
-	p   unsafe.Pointer
-	len int
-	n   *node
-}
-
-// span is an encoded entry in buf.
-type span struct{ lo, hi int }
 
 // owner is the struct that says which entries of the map in its field count.
 type owner struct {
@@ -124,41 +111,6 @@ func (w *walker) deeper(n *node) *ValueError {
 	return nil
 }
 
-// enter begins to follow a reference. When it is being followed already, the
-// value is cyclic: its encoding is then the distance to where that began.
-func (w *walker) enter(n *node, p unsafe.Pointer, length int) (cyclic bool, h uint64, err *ValueError) {
-	if !n.tracked {
-		return false, 0, nil
-	}
-	r := ref{p: p, len: length, n: n}
-	for i := len(w.path) - 1; i >= 0; i-- {
-		if w.path[i] == r {
-			distance := len(w.path) - i
-			w.buf = append(w.buf, refBack)
-			w.buf = binary.AppendUvarint(w.buf, uint64(distance))
-			if w.hashing {
-				h, err = w.hash(n, "\x00cycle"+strconv.Itoa(distance))
-			}
-			return true, h, err
-		}
-	}
-	if err := w.deeper(n); err != nil {
-		return false, 0, err
-	}
-	w.path = append(w.path, r)
-	return false, 0, nil
-}
-
-func (w *walker) leave(n *node) {
-	if !n.tracked {
-		return
-	}
-	w.depth--
-	last := len(w.path) - 1
-	w.path[last] = ref{}
-	w.path = w.path[:last]
-}
-
 func (w *walker) pointer(n *node, p unsafe.Pointer) (uint64, *ValueError) {
 	target := *(*unsafe.Pointer)(p)
 	if target == nil {
@@ -231,229 +183,6 @@ func (w *walker) list(n *node, p unsafe.Pointer, length int, addr bool) (h uint6
 		}
 	}
 	return h, nil
-}
-
-// set encodes the elements of a slice as a multiset: sorted by their bytes.
-func (w *walker) set(n *node, p unsafe.Pointer, length int, isNil bool) (h uint64, err *ValueError) {
-	start, base := len(w.buf), len(w.spans)
-	for i := range length {
-		lo := len(w.buf)
-		eh, err := w.encode(n.elem, unsafe.Add(p, uintptr(i)*n.elem.t.Size()), true)
-		if err == nil && !w.room(0) {
-			err = w.fail(n.t, ErrTooLarge)
-		}
-		if err != nil {
-			return 0, err.at("[" + strconv.Itoa(i) + "]")
-		}
-		w.spans = append(w.spans, span{lo, len(w.buf)})
-		h ^= eh
-	}
-	w.sort(start, base, isNil)
-	if w.hashing {
-		h = hashFinish(h)
-	}
-	return h, nil
-}
-
-// sort puts the entries from base on, which take buf from start on, in the
-// order of their bytes, behind their count. The encoding of a value is never
-// the beginning of another's of the same type, so the order is unique and
-// needs no separators.
-func (w *walker) sort(start, base int, isNil bool) {
-	spans := w.spans[base:]
-	buf := w.buf
-	slices.SortFunc(spans, func(a, b span) int {
-		return bytes.Compare(buf[a.lo:a.hi], buf[b.lo:b.hi])
-	})
-	w.scratch = w.scratch[:0]
-	for _, s := range spans {
-		w.scratch = append(w.scratch, buf[s.lo:s.hi]...)
-	}
-	w.buf = append(appendLen(w.buf[:start], len(spans), isNil), w.scratch...)
-	w.spans = w.spans[:base]
-}
-
-// mapSlot is what the iteration over one map needs.
-type mapSlot struct {
-	m        reflect.Value
-	iter     reflect.MapIter
-	key, val reflect.Value
-	kp, vp   unsafe.Pointer
-}
-
-// valueSlot holds the addressable copy of a value found behind an interface.
-type valueSlot struct {
-	v reflect.Value
-	p unsafe.Pointer
-}
-
-// slotPair is the pooled scratch of a node: one for a value behind an
-// interface, one for the iteration when it is a map.
-type slotPair struct {
-	value valueSlot
-	entry mapSlot
-}
-
-func newSlot(n *node) func() any {
-	return func() any {
-		s := &slotPair{}
-		if n.form == formMap {
-			k, v := reflect.New(n.t.Key()), reflect.New(n.t.Elem())
-			s.entry.key, s.entry.val = k.Elem(), v.Elem()
-			s.entry.kp, s.entry.vp = k.UnsafePointer(), v.UnsafePointer()
-		}
-		v := reflect.New(n.t)
-		s.value = valueSlot{v: v.Elem(), p: v.UnsafePointer()}
-		return s
-	}
-}
-
-func (w *walker) mapping(n *node, p unsafe.Pointer) (h uint64, err *ValueError) {
-	m := reflect.NewAt(n.t, p).Elem()
-	filter := w.owner
-	w.owner = owner{}
-	if !w.room(m.Len()) {
-		return 0, w.fail(n.t, ErrTooLarge)
-	}
-	if m.Len() > 0 {
-		cyclic, h, err := w.enter(n, m.UnsafePointer(), 0)
-		if cyclic || err != nil {
-			return h, err
-		}
-	}
-	if n.tracked {
-		w.buf = append(w.buf, refNew)
-	}
-	start, base := len(w.buf), len(w.spans)
-	slot := n.slots.Get().(*slotPair)
-	s := &slot.entry
-	s.iter.Reset(m)
-	for s.iter.Next() {
-		s.key.SetIterKey(&s.iter)
-		s.val.SetIterValue(&s.iter)
-		if n.filtered {
-			ok, err := w.includesEntry(n, filter, s)
-			if err != nil {
-				return 0, err
-			}
-			if !ok {
-				continue
-			}
-		}
-		lo := len(w.buf)
-		kh, err := w.encode(n.key, s.kp, false)
-		if err != nil {
-			return 0, err.at("[key]")
-		}
-		vh, err := w.encode(n.elem, s.vp, false)
-		if err == nil && !w.room(0) {
-			err = w.fail(n.t, ErrTooLarge)
-		}
-		if err != nil {
-			return 0, err.at(fmt.Sprintf("[%v]", s.key))
-		}
-		w.spans = append(w.spans, span{lo, len(w.buf)})
-		if w.hashing {
-			h ^= hashOrdered(kh, vh)
-		}
-	}
-	s.iter.Reset(reflect.Value{})
-	s.key.SetZero()
-	s.val.SetZero()
-	n.slots.Put(slot)
-	w.sort(start, base, m.IsNil())
-	if m.Len() > 0 {
-		w.leave(n)
-	}
-	if w.hashing {
-		h = hashFinish(h)
-	}
-	return h, nil
-}
-
-func (w *walker) includesEntry(n *node, o owner, s *mapSlot) (ok bool, _ *ValueError) {
-	err := panics.Catch(func() (err error) {
-		ok, err = o.impl.HashIncludeMap(o.field, s.key.Interface(), s.val.Interface())
-		return err
-	})
-	if err != nil {
-		return false, w.userError(n.t, "HashIncludeMap", err)
-	}
-	return ok, nil
-}
-
-// userError names the user's function that failed.
-func (w *walker) userError(t reflect.Type, what string, err error) *ValueError {
-	return &ValueError{Type: t, Reason: what + ": " + err.Error(), Err: err}
-}
-
-func (w *walker) iface(n *node, p unsafe.Pointer) (uint64, *ValueError) {
-	v := reflect.NewAt(n.t, p).Elem().Elem()
-	if !v.IsValid() {
-		w.buf = append(w.buf, 0)
-		return w.hashNil(n)
-	}
-	dyn := w.c.behind(variant{t: v.Type(), set: n.set, filtered: n.filtered, raw: n.raw})
-	if dyn.form == formBad {
-		return 0, w.refused(dyn)
-	}
-	if err := w.deeper(n); err != nil {
-		return 0, err
-	}
-	w.buf = append(w.buf, dyn.typeID...)
-	slot := dyn.slots.Get().(*slotPair)
-	slot.value.v.Set(v)
-	h, err := w.encode(dyn, slot.value.p, false)
-	if err != nil {
-		return 0, err.at(".(" + dyn.t.String() + ")")
-	}
-	slot.value.v.SetZero()
-	dyn.slots.Put(slot)
-	w.depth--
-	return h, nil
-}
-
-// copyOf returns the value at p for user code, which may keep it.
-func copyOf(n *node, p unsafe.Pointer) any { return reflect.NewAt(n.t, p).Elem().Interface() }
-
-func (w *walker) hashFunc(n *node, p unsafe.Pointer) (uint64, *ValueError) {
-	in := copyOf(n, p)
-	var out any
-	err := panics.Catch(func() (err error) {
-		out, err = n.fn(in)
-		return err
-	})
-	if err != nil {
-		return 0, w.userError(n.t, "HashFuncs["+n.t.String()+"]", err)
-	}
-	return w.encode(w.c.rawAny, unsafe.Pointer(&out), false)
-}
-
-// text calls String on a field tagged hash:"string".
-func (w *walker) text(n *node, p unsafe.Pointer) (s string, _ *ValueError) {
-	impl, ok := copyOf(n, p).(fmt.Stringer)
-	if !ok {
-		return "", &ValueError{Type: n.t, Reason: "it is tagged hash:\"string\" and holds nothing with a String method", Err: ErrUnkeyable}
-	}
-	err := panics.Catch(func() error {
-		s = impl.String()
-		return nil
-	})
-	if err != nil {
-		return "", w.userError(n.t, "String", err)
-	}
-	return s, nil
-}
-
-func (w *walker) string(n *node, s string) (uint64, *ValueError) {
-	if !w.room(len(s)) {
-		return 0, w.fail(n.t, ErrTooLarge)
-	}
-	w.buf = appendString(w.buf, s)
-	if w.hashing {
-		return w.hash(n, s)
-	}
-	return 0, nil
 }
 
 func (w *walker) structure(n *node, p unsafe.Pointer, addr bool) (h uint64, err *ValueError) {

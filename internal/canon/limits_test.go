@@ -1,0 +1,144 @@
+package canon_test
+
+import (
+	"bytes"
+	"errors"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/reecho-go/reecho/internal/canon"
+)
+
+type boxed struct{ Next any }
+
+// longList is a list of n nodes.
+func longList(n int) *ring {
+	nodes := make([]ring, n)
+	for i := range n - 1 {
+		nodes[i].Next = &nodes[i+1]
+	}
+	return &nodes[0]
+}
+
+type diamond struct{ L, R *diamond }
+
+// dag has n objects and 2^(n-1) paths.
+func dag(n int) *diamond {
+	d := &diamond{}
+	for range n - 1 {
+		d = &diamond{d, d}
+	}
+	return d
+}
+
+func TestK4_NothingOverflowsTheStackOrHangs(t *testing.T) {
+	t.Parallel()
+	nested := func(n int) any {
+		var v any
+		for range n {
+			v = boxed{v}
+		}
+		return v
+	}
+	lists := func(n int) any {
+		var v any
+		for range n {
+			v = []any{v}
+		}
+		return v
+	}
+	anyDAG := any(1)
+	for range 41 {
+		anyDAG = []any{anyDAG, anyDAG}
+	}
+	mapDAG := map[string]any{}
+	for range 41 {
+		mapDAG = map[string]any{"a": mapDAG, "b": mapDAG}
+	}
+	tests := []struct {
+		name string
+		cfg  canon.Config
+		v    any
+		want error
+	}{
+		{"list of 1000 nodes", canon.Config{}, longList(999), nil},
+		{"list of 5 million nodes", canon.Config{}, longList(5_000_000), canon.ErrTooDeep},
+		{"list of 5 million nodes, deepest limit", canon.Config{MaxDepth: 100_000}, longList(5_000_000), canon.ErrTooDeep},
+		{"a million boxes", canon.Config{MaxDepth: 100_000, MaxBytes: 1 << 24}, nested(1_000_000), canon.ErrTooDeep},
+		{"a million lists", canon.Config{MaxDepth: 50_000, MaxBytes: 1 << 24}, lists(1_000_000), canon.ErrTooDeep},
+		{"41 objects with 2^40 paths", canon.Config{}, dag(41), canon.ErrTooLarge},
+		{"41 lists with 2^40 paths", canon.Config{}, anyDAG, canon.ErrTooLarge},
+		{"41 maps with 2^40 paths", canon.Config{}, mapDAG, canon.ErrTooLarge},
+		{"ring of 5 million nodes", canon.Config{}, newRing(0, 5_000_000), canon.ErrTooDeep},
+		{"string of 2 MiB", canon.Config{}, strings.Repeat("x", 2<<20), canon.ErrTooLarge},
+		{"bytes of 2 MiB", canon.Config{}, make([]byte, 2<<20), canon.ErrTooLarge},
+		{"2 MiB in many strings", canon.Config{}, []string{strings.Repeat("x", 1<<20-8), "abcdefghijkl"}, canon.ErrTooLarge},
+		{"a million numbers", canon.Config{}, make([]int, 1<<20), canon.ErrTooLarge},
+		{"map of many entries", canon.Config{MaxBytes: 100}, manyEntries(50), canon.ErrTooLarge},
+		{"set of many elements", canon.Config{MaxBytes: 100}, tagged{Set: make([]string, 101)}, canon.ErrTooLarge},
+		{"array", canon.Config{MaxBytes: 100}, &[101]byte{}, canon.ErrUnkeyable},
+		{"array of numbers", canon.Config{MaxBytes: 100}, &[50]int{}, canon.ErrTooLarge},
+		{"big number", canon.Config{MaxBytes: 100}, new(big.Int).Lsh(big.NewInt(1), 1000), canon.ErrTooLarge},
+		{"big fraction", canon.Config{MaxBytes: 100}, new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), 1000)), canon.ErrTooLarge},
+		{"more elements than memory, without data", canon.Config{}, make([][1 << 20]struct{}, 1<<40), nil},
+		{"a million huge lists without data", canon.Config{}, [][]struct{}{make([]struct{}, 1<<40), make([]struct{}, 1<<40)}, nil},
+		{"self-referential any", canon.Config{}, func() any { var x any; x = &x; return x }(), nil},
+	}
+	for _, tt := range tests {
+		plan := must[any](t, tt.cfg)
+		if _, err := plan.Append(nil, &tt.v); !errors.Is(err, tt.want) {
+			t.Errorf("%s: Append gives %v, want %v", tt.name, err, tt.want)
+		} else if err != nil && len(err.Error()) > 600 {
+			t.Errorf("%s: the error has %d bytes", tt.name, len(err.Error()))
+		}
+		if _, err := plan.Fingerprint(tt.v); !errors.Is(err, tt.want) {
+			t.Errorf("%s: Fingerprint gives %v, want %v", tt.name, err, tt.want)
+		}
+	}
+}
+
+func manyEntries(n int) map[int]string {
+	m := map[int]string{}
+	for i := range n {
+		m[i] = "x"
+	}
+	return m
+}
+
+// The limit must be exact for every way in which bytes are appended: a value
+// of n bytes has a key with MaxBytes n, and none with n-1.
+func TestMaxBytesIsExact(t *testing.T) {
+	t.Parallel()
+	check := func(name string, size func(max int) (int, error)) {
+		n, err := size(0)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, err := size(n); err != nil {
+			t.Errorf("%s: %d bytes do not fit in %d: %v", name, n, n, err)
+		}
+		if _, err := size(n - 1); !errors.Is(err, canon.ErrTooLarge) {
+			t.Errorf("%s: %d bytes fit in %d (%v)", name, n, n-1, err)
+		}
+	}
+	check("fields", limited(t, eightFields{Name: "alice"}))
+	check("strings", limited(t, strings16()))
+	check("numbers", limited(t, []int64{1, 2, 3}))
+	check("map", limited(t, map[string]int{"a": 1, "b": 2}))
+	check("any", limited[any](t, []any{1, "a", nil}))
+	check("set", limited(t, tagged{Set: []string{"b", "a"}}))
+	check("list", limited(t, longList(10)))
+	check("bytes", limited(t, []byte("hello")))
+}
+
+func limited[K any](t *testing.T, k K) func(int) (int, error) {
+	return func(most int) (int, error) {
+		prefix := []byte("what was there")
+		b, err := must[K](t, canon.Config{MaxBytes: most}).Append(prefix, &k)
+		if !bytes.HasPrefix(b, prefix) || err != nil && len(b) != len(prefix) {
+			t.Errorf("Append turned %q into %q", prefix, b)
+		}
+		return len(b) - len(prefix), err
+	}
+}

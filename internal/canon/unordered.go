@@ -1,0 +1,179 @@
+package canon
+
+import (
+	"bytes"
+	"reflect"
+	"slices"
+	"strconv"
+	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/panics"
+)
+
+// span is an encoded entry in buf.
+type span struct{ lo, hi int }
+
+// set encodes the elements of a slice as a multiset: sorted by their bytes.
+func (w *walker) set(n *node, p unsafe.Pointer, length int, isNil bool) (h uint64, err *ValueError) {
+	start, base := len(w.buf), len(w.spans)
+	for i := range length {
+		lo := len(w.buf)
+		eh, err := w.encode(n.elem, unsafe.Add(p, uintptr(i)*n.elem.t.Size()), true)
+		if err == nil && !w.room(0) {
+			err = w.fail(n.t, ErrTooLarge)
+		}
+		if err != nil {
+			return 0, err.at("[" + strconv.Itoa(i) + "]")
+		}
+		w.spans = append(w.spans, span{lo, len(w.buf)})
+		h ^= eh
+	}
+	w.sort(start, base, isNil)
+	if w.hashing {
+		h = hashFinish(h)
+	}
+	return h, nil
+}
+
+// sort puts the entries from base on, which take buf from start on, in the
+// order of their bytes, behind their count. The encoding of a value is never
+// the beginning of another's of the same type, so the order is unique and
+// needs no separators.
+func (w *walker) sort(start, base int, isNil bool) {
+	spans := w.spans[base:]
+	buf := w.buf
+	slices.SortFunc(spans, func(a, b span) int {
+		return bytes.Compare(buf[a.lo:a.hi], buf[b.lo:b.hi])
+	})
+	w.scratch = w.scratch[:0]
+	for _, s := range spans {
+		w.scratch = append(w.scratch, buf[s.lo:s.hi]...)
+	}
+	w.buf = append(appendLen(w.buf[:start], len(spans), isNil), w.scratch...)
+	w.spans = w.spans[:base]
+}
+
+// mapSlot is what the iteration over one map needs.
+type mapSlot struct {
+	m        reflect.Value
+	iter     reflect.MapIter
+	key, val reflect.Value
+	kp, vp   unsafe.Pointer
+}
+
+// valueSlot holds the addressable copy of a value found behind an interface.
+type valueSlot struct {
+	v reflect.Value
+	p unsafe.Pointer
+}
+
+// slotPair is the pooled scratch of a node: one for a value behind an
+// interface, one for the iteration when it is a map.
+type slotPair struct {
+	value valueSlot
+	entry mapSlot
+}
+
+func newSlot(n *node) func() any {
+	return func() any {
+		s := &slotPair{}
+		if n.form == formMap {
+			k, v := reflect.New(n.t.Key()), reflect.New(n.t.Elem())
+			s.entry.key, s.entry.val = k.Elem(), v.Elem()
+			s.entry.kp, s.entry.vp = k.UnsafePointer(), v.UnsafePointer()
+		}
+		v := reflect.New(n.t)
+		s.value = valueSlot{v: v.Elem(), p: v.UnsafePointer()}
+		return s
+	}
+}
+
+func (w *walker) mapping(n *node, p unsafe.Pointer) (h uint64, err *ValueError) {
+	m := reflect.NewAt(n.t, p).Elem()
+	filter := w.owner
+	w.owner = owner{}
+	if !w.room(m.Len()) {
+		return 0, w.fail(n.t, ErrTooLarge)
+	}
+	if m.Len() > 0 {
+		cyclic, h, err := w.enter(n, m.UnsafePointer(), 0)
+		if cyclic || err != nil {
+			return h, err
+		}
+	}
+	if n.tracked {
+		w.buf = append(w.buf, refNew)
+	}
+	start, base := len(w.buf), len(w.spans)
+	slot := n.slots.Get().(*slotPair)
+	s := &slot.entry
+	s.iter.Reset(m)
+	for s.iter.Next() {
+		s.key.SetIterKey(&s.iter)
+		s.val.SetIterValue(&s.iter)
+		if n.filtered {
+			ok, err := w.includesEntry(n, filter, s)
+			if err != nil {
+				return 0, err
+			}
+			if !ok {
+				continue
+			}
+		}
+		lo := len(w.buf)
+		kh, err := w.encode(n.key, s.kp, false)
+		if err != nil {
+			return 0, err.at("[key]")
+		}
+		vh, err := w.encode(n.elem, s.vp, false)
+		if err == nil && !w.room(0) {
+			err = w.fail(n.t, ErrTooLarge)
+		}
+		if err != nil {
+			return 0, err.at(keyStep(s.key))
+		}
+		w.spans = append(w.spans, span{lo, len(w.buf)})
+		if w.hashing {
+			h ^= hashOrdered(kh, vh)
+		}
+	}
+	s.iter.Reset(reflect.Value{})
+	s.key.SetZero()
+	s.val.SetZero()
+	n.slots.Put(slot)
+	w.sort(start, base, m.IsNil())
+	if m.Len() > 0 {
+		w.leave(n)
+	}
+	if w.hashing {
+		h = hashFinish(h)
+	}
+	return h, nil
+}
+
+func (w *walker) includesEntry(n *node, o owner, s *mapSlot) (ok bool, _ *ValueError) {
+	err := panics.Catch(func() (err error) {
+		ok, err = o.impl.HashIncludeMap(o.field, s.key.Interface(), s.val.Interface())
+		return err
+	})
+	if err != nil {
+		return false, w.userError(n.t, "HashIncludeMap", err)
+	}
+	return ok, nil
+}
+
+// keyStep names a map entry in a path.
+func keyStep(key reflect.Value) string {
+	switch {
+	case key.Kind() == reflect.String:
+		s := key.String()
+		if len(s) > 32 {
+			s = s[:32] + "..."
+		}
+		return "[" + strconv.Quote(s) + "]"
+	case key.CanInt():
+		return "[" + strconv.FormatInt(key.Int(), 10) + "]"
+	default:
+		return "[...]"
+	}
+}
