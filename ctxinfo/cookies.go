@@ -7,12 +7,12 @@ import (
 
 const (
 	// maxCookies and maxCookieBytes bound what is read of the Cookie header;
-	// browsers send far less.
+	// browsers send less, and most servers accept no more.
 	maxCookies     = 256
-	maxCookieBytes = 64 << 10
+	maxCookieBytes = 16 << 10
 )
 
-// Cookies is a read-only view of the request's cookies: of the first 64 KB
+// Cookies is a read-only view of the request's cookies: of the first 16 KB
 // and 256 of them, in the order in which they were sent. Pairs that net/http
 // would not accept are left out; values are not decoded. Nothing is cached:
 // each call scans, without allocating.
@@ -30,16 +30,14 @@ func (c Cookies) Get(name string) (string, bool) { return cookieValue(c.lines(),
 // the last is what Streamlit's mapping holds. The slice is the caller's.
 func (c Cookies) GetAll(name string) []string {
 	var all []string
-	for n, v := range eachCookie(c.lines()) {
-		if n == name {
-			all = append(all, v)
-		}
+	for _, v := range eachCookie(c.lines(), name) {
+		all = append(all, v)
 	}
 	return all
 }
 
 // All yields every cookie, duplicates included, in the order sent.
-func (c Cookies) All() iter.Seq2[string, string] { return eachCookie(c.lines()) }
+func (c Cookies) All() iter.Seq2[string, string] { return eachCookie(c.lines(), "") }
 
 // String says nothing about the cookies: they are secrets.
 func (c Cookies) String() string { return "cookies (redacted)" }
@@ -52,41 +50,38 @@ func (c Cookies) lines() []string {
 }
 
 func cookieValue(lines []string, name string) (value string, ok bool) {
-	unique := strings.HasPrefix(name, "__Host-")
-	for n, v := range eachCookie(lines) {
-		if n != name {
-			continue
-		}
+	for _, v := range eachCookie(lines, name) {
 		if ok {
 			return "", false
 		}
 		value, ok = v, true
-		if !unique {
+		if !strings.HasPrefix(name, "__Host-") {
 			break
 		}
 	}
 	return value, ok
 }
 
-// eachCookie parses Cookie header lines within the limits.
-func eachCookie(lines []string) iter.Seq2[string, string] {
+// eachCookie parses Cookie header lines within the limits; only names the
+// one cookie that is wanted, or is empty.
+func eachCookie(lines []string, only string) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		left, n := maxCookieBytes, 0
 		for _, line := range lines {
-			if len(line) > left { // the pair at the cut is left out
-				line = line[:max(0, strings.LastIndexByte(line[:left], ';'))]
-				left = 0
+			cut := len(line) > left
+			if cut {
+				line = line[:left]
 			}
-			left = max(0, left-len(line))
+			left -= len(line)
 			for line != "" {
-				var pair string
-				pair, line, _ = strings.Cut(line, ";")
-				if n++; n > maxCookies {
+				pair, rest, more := strings.Cut(line, ";")
+				if n++; n > maxCookies || cut && !more { // the pair at the cut is left out
 					return
 				}
+				line = rest
 				name, value, _ := strings.Cut(trimOWS(pair), "=")
 				name = trimOWS(name)
-				if !isToken(name) {
+				if only != "" && name != only || !isToken(name) {
 					continue
 				}
 				if value, ok := cookieText(value); ok && !yield(name, value) {

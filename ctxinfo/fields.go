@@ -106,6 +106,24 @@ func (p *Plugin) value(h http.Header, f field, read *fields) string {
 	return ""
 }
 
+// joinLines makes one line of a list header's lines (RFC 9110, section 5.3), as
+// many as fit into limit bytes, and reports whether all did.
+func joinLines(lines []string, limit int) (joined string, whole bool) {
+	if len(lines) == 1 {
+		return lines[0], len(lines[0]) <= limit
+	}
+	for i, line := range lines {
+		if len(joined)+len(line)+1 > limit {
+			return joined, false
+		}
+		if i > 0 {
+			joined += ","
+		}
+		joined += line
+	}
+	return joined, true
+}
+
 // vary lists the headers among read and extra for a Vary header, sorted. Host
 // is no part of it: it belongs to every cache key (RFC 9111, section 4).
 func (p *Plugin) vary(read fields, extra []string) string {

@@ -176,6 +176,9 @@ func (p *Plugin) ClientIP(r *http.Request) netip.Addr {
 func buildTrust(in *Info, f *facts) trust {
 	f.read.add(fieldPeer)
 	t := in.plugin.walk(in.remote, in.header, &f.read, nil)
+	if t.believed && len(in.header[in.plugin.header]) > 0 && in.plugin.conflicting(in.header) {
+		t.anomalies.add(anomalyConflict)
+	}
 	f.anomalies |= t.anomalies
 	f.source = Source{Kind: SourceDefault}
 	switch {

@@ -216,6 +216,16 @@ type locales struct {
 	wish     *wish        // nil without Accept-Language
 }
 
+// wish is what the request's Accept-Language asks for, nil without it.
+func (in *Info) wish(f *facts) *wish {
+	lines := in.values(f, fieldAcceptLanguage)
+	if len(lines) == 0 {
+		return nil
+	}
+	header, _ := joinLines(lines, maxAcceptLanguage)
+	return in.plugin.locales.wish(header)
+}
+
 func buildLocale(in *Info, f *facts) locales {
 	m := in.plugin.locales
 	var l locales
@@ -225,9 +235,7 @@ func buildLocale(in *Info, f *facts) locales {
 		f.source = Source{Kind: SourceCookie, Name: name}
 		return l
 	}
-	if lines := in.values(f, fieldAcceptLanguage); len(lines) > 0 {
-		l.wish = m.wish(lines[0])
-	}
+	l.wish = in.wish(f)
 	switch {
 	case l.wish != nil && m.matcher == nil:
 		if tags := l.wish.tags(); len(tags) > 0 {
@@ -265,9 +273,7 @@ func (in *Info) Locales() []language.Tag {
 	w := l.wish
 	if w == nil {
 		var f facts
-		if lines := in.values(&f, fieldAcceptLanguage); len(lines) > 0 {
-			w = in.plugin.locales.wish(lines[0])
-		}
+		w = in.wish(&f)
 		in.note(f.read)
 	}
 	if w != nil {

@@ -1,6 +1,7 @@
 package ctxinfo
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -144,5 +145,5 @@ func (t *trustList) contains(a netip.Addr) bool {
 
 func bits4(a netip.Addr) uint32 {
 	b := a.As4()
-	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+	return binary.BigEndian.Uint32(b[:])
 }

@@ -85,8 +85,8 @@ func buildTrace(in *Info, f *facts) Trace {
 		Kind: SourceHeader, Name: headerNames[fieldTraceparent],
 		Trusted: in.trust.load(in, buildTrust).believed,
 	}
-	if state := strings.Join(in.values(f, fieldTracestate), ","); len(state) <= maxTracestate {
-		t.State = strings.Clone(state)
+	if state, whole := joinLines(in.values(f, fieldTracestate), maxTracestate); whole {
+		t.State = state
 	}
 	return t
 }

@@ -1,6 +1,7 @@
 package ctxinfo
 
 import (
+	"encoding/binary"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -67,9 +68,6 @@ func (p *Plugin) walk(remote string, h http.Header, read *fields, hops *[]Hop) t
 		return t
 	}
 	lines := p.values(h, fieldForward, read)
-	if p.conflicting(h) {
-		t.anomalies.add(anomalyConflict)
-	}
 	if len(lines) == 0 {
 		return t
 	}
@@ -85,8 +83,8 @@ func (p *Plugin) walk(remote string, h http.Header, read *fields, hops *[]Hop) t
 	return t
 }
 
-// conflicting reports whether a header that tells of the same thing as the
-// configured one came with it.
+// conflicting reports whether the other of the two list headers came with the
+// configured one. It is not read, so it is no reason for a Vary.
 func (p *Plugin) conflicting(h http.Header) bool {
 	switch p.kind {
 	case xForwardedFor:
@@ -119,7 +117,7 @@ func (w *walker) single(lines []string) {
 		w.t.anomalies.add(anomalyRepeated)
 		return
 	}
-	a, ok := parseNode(lines[0])
+	a, ok := parseNode(trimOWS(lines[0]))
 	if !ok {
 		w.t.anomalies.add(anomalyMalformed)
 		return
@@ -132,25 +130,30 @@ func (w *walker) single(lines []string) {
 func (w *walker) list(lines []string) {
 	e := elements{lines: lines, forwarded: w.p.kind == forwarded}
 	for n := 0; ; n++ {
-		raw, more, bad := e.next()
-		if !more {
-			return
-		}
-		if n == maxHops {
+		if n == maxHops && e.advance() {
 			w.t.anomalies.add(anomalyTooLong)
 			return
 		}
-		if bad != 0 {
-			w.t.anomalies.add(bad)
+		a, ok := e.next4()
+		if ok && !connectable(a) {
+			w.t.anomalies.add(anomalyMalformed)
 			return
 		}
-		if raw == "" { // RFC 9110, section 5.6.1: empty elements do not count
-			continue
-		}
-		a, bad := w.parse(raw)
-		if bad != 0 {
-			w.t.anomalies.add(bad)
-			return
+		if !ok {
+			raw, more, bad := e.next()
+			if !more {
+				return
+			}
+			if bad == 0 && raw == "" { // RFC 9110, section 5.6.1: empty elements do not count
+				continue
+			}
+			if bad == 0 {
+				a, bad = w.parse(raw)
+			}
+			if bad != 0 {
+				w.t.anomalies.add(bad)
+				return
+			}
 		}
 		trusted := w.p.trusted.contains(a)
 		w.t.depth++
@@ -234,14 +237,71 @@ type elements struct {
 	forwarded bool
 }
 
-// next returns the trimmed element before the ones already returned.
-func (e *elements) next() (raw string, more bool, bad anomaly) {
-	if !e.open {
-		if len(e.lines) == 0 {
-			return "", false, 0
+// next4 returns the next element if it is a plain IPv4 address, the usual case,
+// in one pass over it; otherwise it leaves e as it was, for next.
+func (e *elements) next4() (netip.Addr, bool) {
+	if e.forwarded || !e.advance() {
+		return netip.Addr{}, false
+	}
+	s := e.rest
+	i := len(s) - 1
+	for i >= 0 && s[i] == ' ' && len(s)-i < maxAddr {
+		i--
+	}
+	// From the right: digits of growing unit, a dot after every octet.
+	var bits, octet, unit, digit uint32 = 0, 0, 1, 0
+	shift := 0
+	for ; i >= 0; i-- {
+		if c := uint32(s[i]) - '0'; c <= 9 && unit <= 100 {
+			digit = c
+			octet += c * unit
+			unit *= 10
+			continue
 		}
+		if s[i] != '.' || shift == 24 || octet > 255 || unit == 1 || unit > 10 && digit == 0 {
+			break
+		}
+		bits |= octet << shift
+		shift += 8
+		octet, unit = 0, 1
+	}
+	if shift != 24 || octet > 255 || unit == 1 || unit > 10 && digit == 0 {
+		return netip.Addr{}, false
+	}
+	for i >= 0 && s[i] == ' ' && len(s)-i < maxAddr {
+		i--
+	}
+	if i >= 0 && s[i] != ',' {
+		return netip.Addr{}, false
+	}
+	e.cut(i)
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], bits|octet<<24)
+	return netip.AddrFrom4(b), true
+}
+
+// cut ends the part of the line that is still to be read before its comma.
+func (e *elements) cut(comma int) {
+	if comma < 0 {
+		e.open = false
+		return
+	}
+	e.rest = e.rest[:comma]
+}
+
+// advance opens the next line if none is open, and reports whether there is one.
+func (e *elements) advance() bool {
+	if !e.open && len(e.lines) > 0 {
 		last := len(e.lines) - 1
 		e.rest, e.lines, e.open = e.lines[last], e.lines[:last], true
+	}
+	return e.open
+}
+
+// next returns the trimmed element before the ones already returned.
+func (e *elements) next() (raw string, more bool, bad anomaly) {
+	if !e.advance() {
+		return "", false, 0
 	}
 	var comma int
 	var ok bool
@@ -254,26 +314,20 @@ func (e *elements) next() (raw string, more bool, bad anomaly) {
 		return "", true, anomalyMalformed
 	}
 	raw = trimOWS(e.rest[comma+1:])
-	if comma < 0 {
-		e.open = false
-	} else {
-		e.rest = e.rest[:comma]
-	}
+	e.cut(comma)
 	return raw, true, 0
 }
 
 // lastComma returns the index of the last comma, -1 if there is none, and
 // false if the element after it is too long to be an address.
 func lastComma(s string) (int, bool) {
-	for i := len(s) - 1; i >= 0; i-- {
+	last := len(s) - 1
+	for i := last; i >= max(0, last-maxAddr); i-- {
 		if s[i] == ',' {
 			return i, true
 		}
-		if len(s)-i > maxAddr {
-			return 0, false
-		}
 	}
-	return -1, true
+	return -1, last < maxAddr
 }
 
 // parsePeer reads http.Request.RemoteAddr. unix is true for the forms that a
@@ -281,6 +335,15 @@ func lastComma(s string) (int, bool) {
 func parsePeer(remote string) (peer netip.AddrPort, unix bool) {
 	if remote == "" || remote[0] == '@' || remote[0] == '/' {
 		return netip.AddrPort{}, true
+	}
+	if host, port, ok := strings.Cut(remote, ":"); ok {
+		if a, ok := parse4(host); ok {
+			n, ok := parsePort(port)
+			if !ok {
+				return netip.AddrPort{}, false
+			}
+			return netip.AddrPortFrom(a, uint16(n)), false
+		}
 	}
 	ap, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -296,9 +359,11 @@ func parsePeer(remote string) (peer netip.AddrPort, unix bool) {
 // parseNode reads an address with or without brackets and port, as proxies
 // write it. Addresses that nobody can connect from are refused.
 func parseNode(s string) (netip.Addr, bool) {
-	s = trimOWS(s)
 	if len(s) < len("::") || len(s) > maxAddr {
 		return netip.Addr{}, false
+	}
+	if a, ok := parse4(s); ok {
+		return a, connectable(a)
 	}
 	if s[0] == '[' {
 		end := strings.IndexByte(s, ']')
@@ -328,10 +393,39 @@ func parseNode(s string) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	a = a.Unmap()
-	if a.IsUnspecified() || a.IsMulticast() {
+	return a, connectable(a)
+}
+
+// connectable reports whether a client can have the address.
+func connectable(a netip.Addr) bool { return !a.IsUnspecified() && !a.IsMulticast() }
+
+// parse4 reads a plain dotted IPv4 address, the usual case, and leaves every
+// other form to its caller.
+func parse4(s string) (netip.Addr, bool) {
+	if len(s) > len("255.255.255.255") {
 		return netip.Addr{}, false
 	}
-	return a, true
+	bits, octet, digits, dots := uint32(0), uint32(0), 0, 0
+	for i := range len(s) {
+		c := uint32(s[i]) - '0'
+		switch {
+		case c <= 9:
+			octet = octet*10 + c
+			digits++
+			if octet > 255 || digits > 1 && octet < 10 { // a leading zero means octal to some
+				return netip.Addr{}, false
+			}
+		case s[i] == '.' && digits > 0 && dots < 3:
+			bits = bits<<8 | octet
+			octet, digits = 0, 0
+			dots++
+		default:
+			return netip.Addr{}, false
+		}
+	}
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], bits<<8|octet)
+	return netip.AddrFrom4(b), dots == 3 && digits > 0
 }
 
 // portSuffix reports whether s is empty or a colon and a port, by number or,
