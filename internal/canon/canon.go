@@ -72,7 +72,6 @@ type Plan[K any] struct {
 	shape Shape
 	root  *node
 	c     *compiler
-	name  string
 	prog  *program
 	pool  sync.Pool // of *state[K]
 	kind  uint64    // ShapeFingerprint of K
@@ -109,7 +108,7 @@ func For[K any](cfg Config) (*Plan[K], error) {
 	}
 	cfg.HashFuncs = maps.Clone(cfg.HashFuncs)
 	t := reflect.TypeFor[K]()
-	p := &Plan[K]{name: typeName(t, func(reflect.Type) string { return "" }), flat: flat(t), kind: ShapeFingerprint(t)}
+	p := &Plan[K]{flat: flat(t), kind: ShapeFingerprint(t)}
 	p.c = newCompiler(cfg, t.PkgPath())
 	p.root = p.c.compile(variant{t: t})
 	for _, e := range p.root.bad {
@@ -140,8 +139,14 @@ func (p *Plan[K]) path() string {
 // Shape returns the form in which a K identifies best.
 func (p *Plan[K]) Shape() Shape { return p.shape }
 
-// TypeName returns the name of K with its full package path.
-func (p *Plan[K]) TypeName() string { return p.name }
+// TypeName returns the name of K, with its full package path if it has one of its own.
+func (p *Plan[K]) TypeName() string {
+	t := p.root.t
+	if t.PkgPath() == "" {
+		return t.String()
+	}
+	return t.PkgPath() + "." + t.Name()
+}
 
 // Flat reports whether a copy of a K by assignment shares nothing mutable with
 // the original: there are no slices, maps, pointers or interfaces in it, those

@@ -400,6 +400,9 @@ func (pr *program) emit(n *node, off uintptr, path string) bool {
 // hashes all of it in bounded time, calls no user code and knows no second
 // spelling of an equal value.
 func (n *node) isDirect() bool {
+	if n.set || n.filtered {
+		return false // only the struct around it knows
+	}
 	switch n.form {
 	case formLocation:
 		return true

@@ -10,7 +10,10 @@ import (
 )
 
 // source turns bytes into decisions; when they run out, every decision is 0.
-type source struct{ data []byte }
+type source struct {
+	data    []byte
+	reverse bool // sets get the reverse order, maps another history
+}
 
 func (s *source) n(n int) int {
 	if len(s.data) == 0 {
@@ -163,6 +166,9 @@ func (s *source) fill(v reflect.Value, depth int) {
 			return
 		}
 		v.Set(reflect.MakeMap(v.Type()))
+		if s.reverse {
+			v.Set(reflect.MakeMapWithSize(v.Type(), 100))
+		}
 		for range n - 1 {
 			key, val := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
 			s.fill(key, depth)
@@ -171,8 +177,16 @@ func (s *source) fill(v reflect.Value, depth int) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if v.Type().Field(i).Name != "_" {
-				s.fill(readable(v.Field(i)), depth)
+			sf, f := v.Type().Field(i), readable(v.Field(i))
+			if sf.Name == "_" {
+				continue
+			}
+			s.fill(f, depth)
+			if s.reverse && f.Kind() == reflect.Slice && sf.Tag.Get("hash") == "set" {
+				swap := reflect.Swapper(f.Interface())
+				for i, j := 0, f.Len()-1; i < j; i, j = i+1, j-1 {
+					swap(i, j)
+				}
 			}
 		}
 	}
@@ -212,8 +226,15 @@ func (s *source) graph() *graph {
 }
 
 // value makes a value of t, two of them with the same bytes are equal as data.
-func value(t reflect.Type, data []byte) any {
-	s := &source{data}
+func value(t reflect.Type, data []byte) any { return (&source{data: data}).value(t) }
+
+// reversed makes a value that equals the one of value, with its sets in
+// another order and its maps made otherwise.
+func reversed(t reflect.Type, data []byte) any {
+	return (&source{data: data, reverse: true}).value(t)
+}
+
+func (s *source) value(t reflect.Type) any {
 	v := reflect.New(t).Elem()
 	s.fill(v, 2)
 	return v.Interface()

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// typeName writes t so that two types never share a name, except types that
-// are declared inside functions: these may share package path and name.
+// typeName writes t so that two types never share a name. Types declared
+// inside functions may share package path and name: local tells these apart.
 func typeName(t reflect.Type, local func(reflect.Type) string) string {
 	if t.Name() != "" {
 		if t.PkgPath() == "" {
@@ -68,9 +68,9 @@ func (c *compiler) typeID(t reflect.Type) string {
 
 // ShapeFingerprint returns a fingerprint of the structure of t: kinds, field
 // names, field order, tags and array lengths, through pointers and recursion.
-// Names of types and of packages do not matter, except for the types of the
-// standard library whose content is not their memory, such as time.Time. It
-// is the same on every platform and in every process, so stored keys contain
+// The names of types and packages are not part of it, only which places share
+// a named type; the types of the standard library whose content is not their
+// memory, such as time.Time, count as wholes. It is the same on every platform and in every process, so stored keys contain
 // it: a changed struct never decodes old bytes. It never fails, and costs
 // some microseconds: call it once per type.
 func ShapeFingerprint(t reflect.Type) uint64 {
