@@ -58,6 +58,9 @@ type Outcome struct {
 	Overridden string
 	// Callers is how many callers shared the call, the first one included.
 	Callers int
+	// Waiting is how many of them are still there and will get the result:
+	// from the commit on nobody leaves.
+	Waiting int
 }
 
 // Role is how a caller came to its result.
@@ -95,6 +98,7 @@ type call[K comparable, R any] struct {
 	// Guarded by the shard's lock.
 	waiting int    // callers who wait
 	callers int    // callers who ever waited
+	over    bool   // committed or failed: nobody leaves any more
 	taken   string // why the call is no longer the key's own
 
 	// Written before done is closed, read after.
@@ -127,11 +131,13 @@ func (t *Table[K, R]) Do(ctx context.Context, key K, work Work[R]) (R, Role, err
 	}
 
 	if loading := nodeOf(ctx); loading != nil {
-		if err := loading.await(&c.node); err != nil {
-			t.leave(c)
+		err := loading.await(&c.node)
+		switch {
+		case err == nil:
+			defer loading.release(&c.node)
+		case t.leave(c):
 			return none, role, err
 		}
-		defer loading.release(&c.node)
 	}
 
 	t.tracker.waiting.Add(1)
@@ -139,12 +145,10 @@ func (t *Table[K, R]) Do(ctx context.Context, key K, work Work[R]) (R, Role, err
 	select {
 	case <-c.done:
 	case <-ctx.Done():
-		select {
-		case <-c.done: // both at once: the result is there
-		default:
-			t.leave(c)
+		if t.leave(c) {
 			return none, role, ctx.Err()
 		}
+		<-c.done // the call is over: its result is on the way
 	}
 	if role == Led {
 		raise(c.err)
@@ -219,26 +223,29 @@ func (t *Table[K, R]) commit(c *call[K, R], work Work[R]) Outcome {
 	if c.err == nil && own {
 		work.Commit(c.result)
 	}
-	o := Outcome{Err: c.err, Callers: c.callers}
+	c.over = true
+	o := Outcome{Err: c.err, Callers: c.callers, Waiting: c.waiting}
 	if c.err == nil && !own {
 		o.Overridden = c.taken
 	}
 	return o
 }
 
-// leave is what a caller does that stops waiting.
-func (t *Table[K, R]) leave(c *call[K, R]) {
+// leave is what a caller does that stops waiting. It reports false, and does
+// nothing, when the call is over.
+func (t *Table[K, R]) leave(c *call[K, R]) bool {
 	s := t.shard(c.key)
 	s.mu.Lock()
-	c.waiting--
-	last := c.waiting == 0
-	if last {
-		s.take(c, ErrAbandoned.Error())
+	defer s.mu.Unlock()
+	if c.over {
+		return false
 	}
-	s.mu.Unlock()
-	if last {
+	c.waiting--
+	if c.waiting == 0 {
+		s.take(c, ErrAbandoned.Error())
 		c.cancel(ErrAbandoned)
 	}
+	return true
 }
 
 // Override runs write under key's lock after having taken from key's call, if

@@ -110,7 +110,7 @@ func TestL1_OneLoadPerKey(t *testing.T) {
 		if loads != 1 || commits != 1 || led.Load() != 1 || joined.Load() != 99 {
 			t.Errorf("%d loads, %d commits, %d led, %d joined", loads, commits, led.Load(), joined.Load())
 		}
-		if want := (flight.Outcome{Callers: 100}); outcome != want {
+		if want := (flight.Outcome{Callers: 100, Waiting: 100}); outcome != want {
 			t.Errorf("outcome %+v, want %+v", outcome, want)
 		}
 	})
@@ -421,7 +421,7 @@ func TestX2_OverriddenCallIsSharedButNotCommitted(t *testing.T) {
 		if !slices.Equal(committed, []int{2}) {
 			t.Errorf("committed %v", committed)
 		}
-		if want := (flight.Outcome{Overridden: "delete", Callers: 2}); outcome != want {
+		if want := (flight.Outcome{Overridden: "delete", Callers: 2, Waiting: 2}); outcome != want {
 			t.Errorf("outcome %+v, want %+v", outcome, want)
 		}
 	})
@@ -510,4 +510,22 @@ func TestL1_RandomMix(t *testing.T) {
 		}
 	}
 	t.Error("calls are left")
+}
+
+// A caller whose context ends while the result is on its way gets the result,
+// so that Outcome.Waiting is exact.
+func TestNobodyLeavesOnceTheCallIsOver(t *testing.T) {
+	t.Parallel()
+	table := newTable(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	w := after(0, 7)
+	w.done = func(o flight.Outcome) {
+		if o.Waiting != 1 {
+			t.Errorf("%d callers are waiting, want 1", o.Waiting)
+		}
+		cancel()
+	}
+	if v, _, err := table.Do(ctx, "k", w); v != 7 || err != nil {
+		t.Errorf("got %d, %v, want the result that was there already", v, err)
+	}
 }
