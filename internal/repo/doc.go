@@ -1,0 +1,26 @@
+// Package repo holds the tests of the repository as a whole: its modules, who
+// imports what, the code in its documents, and what must not stand in a file.
+// It has no code of its own.
+//
+// # Code in documents
+//
+// Every block that is fenced as go in a Markdown file is compiled.
+//
+// A block that begins with a package clause is a whole file, and must be right
+// in every respect, unused imports and variables included.
+//
+// Any other block is a fragment: declarations, or the inside of a function. It
+// may begin with imports; those it leaves out are found by package name, among
+// this repository's packages, echo, and the standard library where the name is
+// not ambiguous. Variables may stay unused. A value is returned only inside a
+// function that the fragment shows. What else it needs and does not show is
+// declared in a comment right above it, which readers of the rendered page do
+// not see:
+//
+//	<!-- given:
+//	type User struct{ ID int }
+//	var ctx context.Context
+//	-->
+//
+// Code that is not meant to compile is not fenced as go.
+package repo

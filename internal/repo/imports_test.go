@@ -1,0 +1,93 @@
+package repo_test
+
+import (
+	"go/parser"
+	"go/token"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// seams says which files of the core may import what, so that a library can be
+// replaced by changing one place.
+var seams = []struct {
+	imports string
+	where   string // said in the failure
+	allowed func(file string) bool
+}{
+	{
+		imports: "github.com/labstack/echo/v4",
+		where:   "files named echo.go",
+		allowed: func(file string) bool { return path.Base(file) == "echo.go" || forTests(file) },
+	},
+	{
+		imports: "github.com/mitchellh/hashstructure/v2",
+		where:   "internal/canon",
+		allowed: func(file string) bool { return path.Dir(file) == "internal/canon" },
+	},
+	{
+		imports: "github.com/jinzhu/copier",
+		where:   "internal/clone",
+		allowed: func(file string) bool { return path.Dir(file) == "internal/clone" },
+	},
+	{
+		imports: "github.com/gorilla",
+		where:   "sessionstate/gorilla.go",
+		allowed: func(file string) bool { return file == "sessionstate/gorilla.go" },
+	},
+	{
+		imports: "github.com/maypok86/otter/v2",
+		where:   "cachedata/engine.go",
+		allowed: func(file string) bool { return file == "cachedata/engine.go" },
+	},
+	{imports: "testing", where: "packages for tests", allowed: forTests},
+	{imports: "net/http/httptest", where: "packages for tests", allowed: forTests},
+	{imports: "go.uber.org/goleak", where: "packages for tests", allowed: forTests},
+	{imports: "github.com/google/go-cmp", where: "packages for tests", allowed: forTests},
+}
+
+// forTests says whether file is in a package for tests, such as storetest.
+func forTests(file string) bool { return strings.HasSuffix(path.Dir(file), "test") }
+
+func TestSeams(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for _, file := range files(t, "*.go") {
+		if strings.HasSuffix(file, "_test.go") || outsideCore(t, file) {
+			continue
+		}
+		seen++
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root(t), file), nil, parser.ImportsOnly)
+		if err != nil {
+			t.Errorf("%v", err)
+			continue
+		}
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Errorf("%s: import %s: %v", file, spec.Path.Value, err)
+			}
+			for _, seam := range seams {
+				if (imported == seam.imports || strings.HasPrefix(imported, seam.imports+"/")) && !seam.allowed(file) {
+					t.Errorf("%s imports %s, which only %s may", file, imported, seam.where)
+				}
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no file of the core was looked at")
+	}
+}
+
+// outsideCore says whether file belongs to another module than the core.
+func outsideCore(t *testing.T, file string) bool {
+	t.Helper()
+	for _, dir := range modules(t) {
+		if dir != "." && strings.HasPrefix(file, dir+"/") {
+			return true
+		}
+	}
+	return false
+}
