@@ -129,7 +129,10 @@ func parseTag(s string) (language.Tag, bool) {
 		return language.Und, false
 	}
 	t, err := language.Parse(s)
-	return t, err == nil && t != language.Und
+	if err != nil { // t is what could be made of it
+		return language.Und, false
+	}
+	return t, t != language.Und
 }
 
 // localeMatcher finds the best of the supported locales.

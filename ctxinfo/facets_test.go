@@ -1,0 +1,513 @@
+package ctxinfo_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/text/language"
+
+	"github.com/reecho-go/reecho/ctxinfo"
+)
+
+var tags = cmpopts.EquateComparable(language.Tag{})
+
+func parseTags(t testing.TB, names ...string) []language.Tag {
+	t.Helper()
+	var out []language.Tag
+	for _, n := range names {
+		tag, err := language.Parse(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, tag)
+	}
+	return out
+}
+
+func TestAcceptLanguage(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, header string
+		list         string // the visitor's languages
+		supported    string
+		want         string
+	}{
+		{"the usual", "de-CH, de;q=0.9, en;q=0.5", "de-CH de en", "en de fr", "de"},
+		{"one bad tag does not spoil the rest", "xx-invalid-zzzz, C, de", "de", "en de", "de"},
+		{"parameters other than q", "en;level=1;q=0.5, de;q=0.6", "de en", "en de", "de"},
+		{"a weight above 1 is malformed", "de;q=1.5, fr;q=0.1", "fr", "en de fr", "fr"},
+		{"a weight of four decimals is malformed", "de;q=0.1234, fr", "fr", "en de fr", "fr"},
+		{"no number", "de;q=, fr;q=x, it;q=-1, es;q=0.3", "es", "en de fr it es", "es"},
+		{"q=0 excludes", "de;q=0, *", "", "de en", "en"},
+		{"q=0 excludes longer tags", "de;q=0, *", "", "de-AT en", "en"},
+		{"q=0 does not exclude other languages", "d;q=0, de", "de", "de en", "de"},
+		{"everything excluded", "de;q=0, en;q=0, *", "", "de en", "de"},
+		{"star is the default", "*", "", "en de", "en"},
+		{"star by its weight", "de;q=0.3, *;q=0.5", "de", "en de", "en"},
+		{"weights order, position breaks ties", "fr;q=0.5, en;q=0.8, de;q=0.8", "en de fr", "de fr", "de"},
+		{"the first served choice wins", "pl, de;q=0.8, en;q=0.9", "pl en de", "de en", "en"},
+		{"zh-CN is not served by zh-Hant", "zh-CN, de;q=0.1", "zh-CN de", "en zh-Hant de", "de"},
+		{"zh-TW is served by zh-Hant", "zh-TW", "zh-TW", "en zh-Hant", "zh-Hant"},
+		{"the supported tag is returned, not an augmented one", "en-GB-u-rg-chzzzz", "en-GB-u-rg-chzzzz", "de en", "en"},
+		{"nothing served", "pl", "pl", "en de", "en"},
+		{"nothing sent", "", "", "en de", "en"},
+		{"no supported locales", "pt-BR, en", "pt-BR en", "", "pt-BR"},
+		{"no supported locales, nothing sent", "", "", "", "und"},
+		{"empty elements", ", ,de,,", "de", "en de", "de"},
+		{"16 tags", strings.Repeat("xx-invalid,", 15) + "de,fr", "de", "en fr de", "de"},
+		{"1 KB", "fr," + strings.Repeat(" ", 1100) + "de", "fr", "en de fr", "fr"},
+		{"cut at 1 KB within a tag", "fr," + strings.Repeat(" ", 1019) + "de-AT", "fr", "en de fr", "fr"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := mustNew(t, ctxinfo.Config{Locales: parseTags(t, strings.Fields(tt.supported)...)})
+			r := request()
+			if tt.header != "" {
+				r.Header.Set("Accept-Language", tt.header)
+			}
+			for range 2 { // the second time from the cache
+				in := p.FromRequest(r)
+				if got := in.Locale().String(); got != tt.want {
+					t.Errorf("Locale() = %s, want %s", got, tt.want)
+				}
+				if diff := cmp.Diff(parseTags(t, strings.Fields(tt.list)...), in.Locales(), tags, cmpopts.EquateEmpty()); diff != "" {
+					t.Errorf("Locales() (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+func TestAcceptLanguageOnSeveralLines(t *testing.T) {
+	t.Parallel()
+	in := mustNew(t, ctxinfo.Config{}).FromRequest(request("Accept-Language", "de;q=0.5", "Accept-Language", "fr"))
+	if diff := cmp.Diff(parseTags(t, "fr", "de"), in.Locales(), tags); diff != "" {
+		t.Errorf("Locales() (-want +got):\n%s", diff)
+	}
+}
+
+func TestLocaleOverrideOrder(t *testing.T) {
+	t.Parallel()
+	const script = "ctx=1&lang=fr-CA&tz=UTC"
+	tests := []struct{ cookie, want, source string }{
+		{"", "de", "header Accept-Language"},
+		{script, "fr", "cookie ctx"},
+		{script + "; ctx_locale=it", "it", "cookie ctx_locale"},
+		{script + "; ctx_locale=pl", "fr", "cookie ctx"},
+		{"ctx_locale=not-a-tag-", "de", "header Accept-Language"},
+		{"ctx_locale=" + strings.Repeat("x", 100), "de", "header Accept-Language"},
+	}
+	p := mustNew(t, ctxinfo.Config{Locales: parseTags(t, "en", "de", "fr", "it")})
+	for _, tt := range tests {
+		in := p.FromRequest(request("Accept-Language", "de", "Cookie", tt.cookie))
+		if got := in.Locale().String(); got != tt.want {
+			t.Errorf("%s: Locale() = %s, want %s", tt.cookie, got, tt.want)
+		}
+		if got := in.Source(ctxinfo.FacetLocale); got.String() != tt.source || got.Trusted {
+			t.Errorf("%s: Source() = %v, trusted %v; want %s, not trusted", tt.cookie, got, got.Trusted, tt.source)
+		}
+	}
+	in := p.FromRequest(request("Accept-Language", "de, it", "Cookie", "ctx_locale=it"))
+	if diff := cmp.Diff(parseTags(t, "it", "de"), in.Locales(), tags); diff != "" {
+		t.Errorf("Locales() with an override (-want +got):\n%s", diff)
+	}
+	if got, ok := in.Localize(language.NewMatcher(parseTags(t, "en", "de"))); !ok || got != 1 {
+		t.Errorf("Localize() = %d, %v; want 1, true", got, ok)
+	}
+	if _, ok := in.Localize(language.NewMatcher(parseTags(t, "ja"))); ok {
+		t.Error("Localize() finds a locale that nobody asked for")
+	}
+}
+
+func TestTimezone(t *testing.T) {
+	t.Parallel()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skipf("no time zone data: %v", err)
+	}
+	p := mustNew(t, ctxinfo.Config{DefaultZone: berlin})
+	tests := []struct{ cookie, name, location, source string }{
+		{"ctx_tz=Asia/Kolkata", "Asia/Kolkata", "Asia/Kolkata", "cookie ctx_tz"},
+		{"ctx=1&tz=Asia/Calcutta", "Asia/Calcutta", "Asia/Calcutta", "cookie ctx"},
+		{"ctx=1&tz=Asia/Calcutta; ctx_tz=UTC", "UTC", "UTC", "cookie ctx_tz"},
+		{"ctx_tz=Etc/GMT+5", "Etc/GMT+5", "Etc/GMT+5", "cookie ctx_tz"},
+		{"ctx_tz=+05:45", "+05:45", "+05:45", "cookie ctx_tz"},
+		{"ctx_tz=-03:30", "-03:30", "-03:30", "cookie ctx_tz"},
+		{"", "", "Europe/Berlin", "default"},
+		{"ctx_tz=Local", "", "Europe/Berlin", "default"},
+		{"ctx_tz=", "", "Europe/Berlin", "default"},
+		{"ctx_tz=../../etc/passwd", "", "Europe/Berlin", "default"},
+		{"ctx_tz=/etc/localtime", "", "Europe/Berlin", "default"},
+		{"ctx_tz=asia/kolkata", "", "Europe/Berlin", "default"},
+		{"ctx_tz=+14:30", "", "Europe/Berlin", "default"},
+		{"ctx_tz=-12:30", "", "Europe/Berlin", "default"},
+		{"ctx_tz=+01:60", "", "Europe/Berlin", "default"},
+		{"ctx_tz=+1:000", "", "Europe/Berlin", "default"},
+	}
+	for _, tt := range tests {
+		in := p.FromRequest(request("Cookie", tt.cookie))
+		if got := in.TimezoneName(); got != tt.name {
+			t.Errorf("%s: TimezoneName() = %q, want %q", tt.cookie, got, tt.name)
+		}
+		if got := in.Timezone().String(); got != tt.location {
+			t.Errorf("%s: Timezone() = %q, want %q", tt.cookie, got, tt.location)
+		}
+		if got := in.Source(ctxinfo.FacetTimezone).String(); got != tt.source {
+			t.Errorf("%s: Source() = %q, want %q", tt.cookie, got, tt.source)
+		}
+		if _, ok := in.TimezoneOffset(); ok != (tt.name != "") {
+			t.Errorf("%s: TimezoneOffset() known = %v", tt.cookie, ok)
+		}
+	}
+}
+
+func TestOffsetSigns(t *testing.T) {
+	t.Parallel()
+	summer := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	winter := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	in := mustNew(t, ctxinfo.Config{}).FromRequest(request("Cookie", "ctx_tz=America/New_York"))
+	if in.TimezoneName() == "" {
+		t.Skip("no time zone data")
+	}
+	if got := in.UTCOffset(summer); got != -4*time.Hour {
+		t.Errorf("UTCOffset(summer) = %v, want -4h: positive is east", got)
+	}
+	if got := in.UTCOffset(winter); got != -5*time.Hour {
+		t.Errorf("UTCOffset(winter) = %v, want -5h", got)
+	}
+	synctest.Test(t, func(t *testing.T) { // which starts in the winter of 2000
+		if got, ok := in.TimezoneOffset(); got != 300 || !ok {
+			t.Errorf("TimezoneOffset() = %d, %v; want 300, true: positive is west, as in JavaScript", got, ok)
+		}
+		if got, want := in.Now(), time.Now(); !got.Equal(want) || got.Location().String() != "America/New_York" {
+			t.Errorf("Now() = %v, want %v in America/New_York", got, want)
+		}
+		time.Sleep(182 * 24 * time.Hour)
+		if got, _ := in.TimezoneOffset(); got != 240 {
+			t.Errorf("TimezoneOffset() in summer = %d, want 240", got)
+		}
+	})
+	if got, _ := mustNew(t, ctxinfo.Config{}).FromRequest(request("Cookie", "ctx_tz=+05:30")).TimezoneOffset(); got != -330 {
+		t.Errorf("TimezoneOffset() of +05:30 = %d, want -330", got)
+	}
+}
+
+func TestTheme(t *testing.T) {
+	t.Parallel()
+	const (
+		scheme = "Sec-CH-Prefers-Color-Scheme"
+		motion = "Sec-CH-Prefers-Reduced-Motion"
+		more   = "Sec-CH-Prefers-Contrast"
+	)
+	tests := []struct {
+		name    string
+		headers []string
+		want    ctxinfo.Theme
+		source  string
+	}{
+		{"nothing", nil, ctxinfo.Theme{}, "default"},
+		{"hint, a structured string", []string{scheme, `"dark"`}, ctxinfo.Theme{Type: ctxinfo.Dark}, "header Sec-Ch-Prefers-Color-Scheme"},
+		{"hint, a token", []string{scheme, "light"}, ctxinfo.Theme{Type: ctxinfo.Light}, "header Sec-Ch-Prefers-Color-Scheme"},
+		{"hint, nonsense", []string{scheme, `"purple"`}, ctxinfo.Theme{}, "default"},
+		{"hint twice", []string{scheme, `"dark"`, scheme, `"light"`}, ctxinfo.Theme{}, "default"},
+		{"script cookie over hint", []string{scheme, `"dark"`, "Cookie", "ctx=1&theme=light"}, ctxinfo.Theme{Type: ctxinfo.Light}, "cookie ctx"},
+		{"override over script cookie", []string{scheme, `"light"`, "Cookie", "ctx=1&theme=light; ctx_theme=dark"}, ctxinfo.Theme{Type: ctxinfo.Dark}, "cookie ctx_theme"},
+		{"override that is none", []string{"Cookie", "ctx=1&theme=light; ctx_theme=blue"}, ctxinfo.Theme{Type: ctxinfo.Light}, "cookie ctx"},
+		{"motion and contrast by hint", []string{motion, `"reduce"`, more, `"more"`}, ctxinfo.Theme{ReducedMotion: true, Contrast: ctxinfo.ContrastMore}, "default"},
+		{"motion and contrast by script", []string{motion, `"reduce"`, "Cookie", "ctx=1&motion=no-preference&contrast=less"}, ctxinfo.Theme{Contrast: ctxinfo.ContrastLess}, "default"},
+	}
+	for _, tt := range tests {
+		in := mustNew(t, ctxinfo.Config{}).FromRequest(request(tt.headers...))
+		if got := in.Theme(); got != tt.want {
+			t.Errorf("%s: Theme() = %+v, want %+v", tt.name, got, tt.want)
+		}
+		if got := in.Source(ctxinfo.FacetTheme).String(); got != tt.source {
+			t.Errorf("%s: Source() = %q, want %q", tt.name, got, tt.source)
+		}
+	}
+}
+
+func TestSC8_ScriptCookie(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, cookie, zone, theme, locale string }{
+		{"all fields", "1&tz=Asia/Tokyo&lang=ja&theme=dark", "Asia/Tokyo", "dark", "ja"},
+		{"an invalid field is ignored by itself", "1&tz=Mars/Phobos&lang=ja&theme=dark", "", "dark", "ja"},
+		{"an unknown field", "1&x=y&theme=dark", "", "dark", "und"},
+		{"a field twice", "1&theme=dark&theme=light&lang=ja", "", "unknown", "ja"},
+		{"another version", "2&theme=dark", "", "unknown", "und"},
+		{"no version", "theme=dark", "", "unknown", "und"},
+		{"256 bytes", "1&theme=dark&x=" + strings.Repeat("x", 241), "", "dark", "und"},
+		{"257 bytes", "1&theme=dark&x=" + strings.Repeat("x", 242), "", "unknown", "und"},
+	}
+	for _, tt := range tests {
+		in := mustNew(t, ctxinfo.Config{}).FromRequest(request("Cookie", "ctx="+tt.cookie))
+		if got := in.TimezoneName(); got != tt.zone {
+			t.Errorf("%s: TimezoneName() = %q, want %q", tt.name, got, tt.zone)
+		}
+		if got := in.Theme().Type.String(); got != tt.theme {
+			t.Errorf("%s: Theme().Type = %s, want %s", tt.name, got, tt.theme)
+		}
+		if got := in.Locale().String(); got != tt.locale {
+			t.Errorf("%s: Locale() = %s, want %s", tt.name, got, tt.locale)
+		}
+		for _, f := range []ctxinfo.Facet{ctxinfo.FacetTimezone, ctxinfo.FacetTheme, ctxinfo.FacetLocale} {
+			if in.Source(f).Trusted {
+				t.Errorf("%s: the %s is called trusted", tt.name, f)
+			}
+		}
+	}
+}
+
+func TestSetterCookies(t *testing.T) {
+	t.Parallel()
+	p := mustNew(t, behindPrivate())
+	in := p.FromRequest(request("X-Forwarded-Proto", "https"))
+	tz, ok := in.TimezoneCookie("Asia/Tokyo")
+	if !ok {
+		t.Skip("no time zone data")
+	}
+	r := request()
+	for _, c := range []*http.Cookie{in.ThemeCookie(ctxinfo.Dark), in.LocaleCookie(language.Japanese), tz} {
+		if err := c.Valid(); err != nil {
+			t.Errorf("%s: %v", c.Name, err)
+		}
+		if !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.MaxAge <= 0 {
+			t.Errorf("%v: want Secure, SameSite=Lax, Path=/ and a positive Max-Age", c)
+		}
+		r.AddCookie(c)
+	}
+	next := p.FromRequest(r)
+	if got := next.Theme().Type; got != ctxinfo.Dark {
+		t.Errorf("Theme().Type = %v, want dark", got)
+	}
+	if got := next.Locale(); got != language.Japanese {
+		t.Errorf("Locale() = %v, want ja", got)
+	}
+	if got := next.TimezoneName(); got != "Asia/Tokyo" {
+		t.Errorf("TimezoneName() = %q, want Asia/Tokyo", got)
+	}
+	none, _ := next.TimezoneCookie("")
+	for _, c := range []*http.Cookie{next.ThemeCookie(ctxinfo.Unknown), next.LocaleCookie(language.Und), none} {
+		if c.MaxAge >= 0 || c.Secure {
+			t.Errorf("%v: want a deletion, not Secure over plain HTTP", c)
+		}
+	}
+	if _, ok := in.TimezoneCookie("Local"); ok {
+		t.Error("TimezoneCookie accepts a name that is none")
+	}
+}
+
+func TestIsEmbedded(t *testing.T) {
+	t.Parallel()
+	const dest = "Sec-Fetch-Dest"
+	tests := []struct {
+		name       string
+		query      string
+		headers    []string
+		yes, known bool
+		source     string
+	}{
+		{"nothing", "", nil, false, false, "default"},
+		{"a frame's navigation", "", []string{dest, "iframe"}, true, true, "header Sec-Fetch-Dest"},
+		{"fenced frame", "", []string{dest, "fencedframe"}, true, true, "header Sec-Fetch-Dest"},
+		{"frame", "", []string{dest, "frame"}, true, true, "header Sec-Fetch-Dest"},
+		{"embed", "", []string{dest, "embed"}, true, true, "header Sec-Fetch-Dest"},
+		{"object", "", []string{dest, "object"}, true, true, "header Sec-Fetch-Dest"},
+		{"a top-level navigation", "", []string{dest, "document"}, false, true, "header Sec-Fetch-Dest"},
+		{"a fetch says nothing", "", []string{dest, "empty"}, false, false, "default"},
+		{"the parameter says so", "a=1&embed=true", []string{dest, "document"}, true, true, "query embed"},
+		{"the parameter says not", "embed=false", []string{dest, "iframe"}, false, true, "query embed"},
+		{"the parameter says nothing", "embed=1", []string{dest, "iframe"}, true, true, "header Sec-Fetch-Dest"},
+		{"the page's parameter", "", []string{"HX-Current-URL", "https://example.com/?embed=true#x", dest, "empty"}, true, true, "header Hx-Current-Url"},
+		{"the script's header", "", []string{ctxinfo.EmbeddedHeader, "?1", dest, "empty"}, true, true, "header X-Ctx-Embedded"},
+		{"the script's header, not", "", []string{ctxinfo.EmbeddedHeader, "?0", dest, "empty"}, false, true, "header X-Ctx-Embedded"},
+		{"the script's header, nonsense", "", []string{ctxinfo.EmbeddedHeader, "yes"}, false, false, "default"},
+	}
+	for _, tt := range tests {
+		r := withURL(t, request(tt.headers...), "/?"+tt.query)
+		in := mustNew(t, ctxinfo.Config{}).FromRequest(r)
+		if yes, known := in.IsEmbedded(); yes != tt.yes || known != tt.known {
+			t.Errorf("%s: IsEmbedded() = %v, %v; want %v, %v", tt.name, yes, known, tt.yes, tt.known)
+		}
+		if got := in.Source(ctxinfo.FacetEmbedded).String(); got != tt.source {
+			t.Errorf("%s: Source() = %q, want %q", tt.name, got, tt.source)
+		}
+	}
+}
+
+func TestCookies(t *testing.T) {
+	t.Parallel()
+	in := mustNew(t, ctxinfo.Config{}).FromRequest(request(
+		"Cookie", `a=1; b="quoted"; bad name=x; c=%41; a=2; d; bad=b"d; =nameless`, "Cookie", "a=3; __Host-id=1; __Host-x=1; __Host-x=2",
+	))
+	all := [][2]string{}
+	for n, v := range in.Cookies().All() {
+		all = append(all, [2]string{n, v})
+	}
+	want := [][2]string{{"a", "1"}, {"b", "quoted"}, {"c", "%41"}, {"a", "2"}, {"d", ""}, {"a", "3"}, {"__Host-id", "1"}, {"__Host-x", "1"}, {"__Host-x", "2"}}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Errorf("All() (-want +got):\n%s", diff)
+	}
+	if got, ok := in.Cookies().Get("a"); got != "1" || !ok {
+		t.Errorf("Get(a) = %q, %v; want the first", got, ok)
+	}
+	if diff := cmp.Diff([]string{"1", "2", "3"}, in.Cookies().GetAll("a")); diff != "" {
+		t.Errorf("GetAll(a) (-want +got):\n%s", diff)
+	}
+	if _, ok := in.Cookies().Get("A"); ok {
+		t.Error("Get(A) finds a cookie of another name")
+	}
+	if got, ok := in.Cookies().Get("__Host-id"); got != "1" || !ok {
+		t.Errorf("Get(__Host-id) = %q, %v", got, ok)
+	}
+	if got, ok := in.Cookies().Get("__Host-x"); ok {
+		t.Errorf("Get(__Host-x) = %q: a __Host- cookie cannot come twice", got)
+	}
+}
+
+func TestCookiesBounds(t *testing.T) {
+	t.Parallel()
+	count := func(headers ...string) int {
+		n := 0
+		for range mustNew(t, ctxinfo.Config{}).FromRequest(request(headers...)).Cookies().All() {
+			n++
+		}
+		return n
+	}
+	if got := count("Cookie", strings.Repeat("a=1; ", 4000)); got != 256 {
+		t.Errorf("of 4000 cookies %d are read, want 256", got)
+	}
+	big := strings.Repeat("x", 10<<10)
+	if got := count("Cookie", "a="+big+"; b="+big+"; c=1"); got != 1 {
+		t.Errorf("of two cookies of 10 KB and one behind them %d are read, want the first", got)
+	}
+	if got := count("Cookie", "a="+big, "Cookie", "b="+big, "Cookie", "c=1"); got != 1 {
+		t.Errorf("of the same on three lines %d are read, want the first", got)
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	in := mustNew(t, ctxinfo.Config{}).FromRequest(request("X-Thing", "one", "X-Thing", "two"))
+	for _, name := range []string{"X-Thing", "x-thing", "X-THING", "x-Thing", "X-tHING", "x-tHiNg", "X-thing", "x-THING"} {
+		if got, ok := in.Headers().Get(name); got != "one" || !ok {
+			t.Errorf("Get(%s) = %q, %v; want the first value", name, got, ok)
+		}
+		if diff := cmp.Diff([]string{"one", "two"}, in.Headers().GetAll(name)); diff != "" {
+			t.Errorf("GetAll(%s) (-want +got):\n%s", name, diff)
+		}
+	}
+	if _, ok := in.Headers().Get("X-Other"); ok {
+		t.Error("Get(X-Other) finds a header that was not sent")
+	}
+	names := []string{}
+	for n := range in.Headers().All() {
+		names = append(names, n)
+	}
+	if diff := cmp.Diff([]string{"Host", "X-Thing"}, names); diff != "" {
+		t.Errorf("All() (-want +got):\n%s", diff)
+	}
+	if got := in.Headers().ToMap().Get("Host"); got != "example.com" {
+		t.Errorf("ToMap() has Host %q, want example.com", got)
+	}
+}
+
+func TestTrace(t *testing.T) {
+	t.Parallel()
+	const id, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+	tests := []struct {
+		name, value    string
+		valid, sampled bool
+	}{
+		{"version 00", "00-" + id + "-" + span + "-01", true, true},
+		{"not sampled", "00-" + id + "-" + span + "-00", true, false},
+		{"level 2 random flag", "00-" + id + "-" + span + "-03", true, true},
+		{"version 00 is exactly 55", "00-" + id + "-" + span + "-01-x", false, false},
+		{"a future version may be longer", "cc-" + id + "-" + span + "-01-more", true, true},
+		{"but only behind a dash", "cc-" + id + "-" + span + "-01more", false, false},
+		{"version ff", "ff-" + id + "-" + span + "-01", false, false},
+		{"upper case", "00-" + strings.ToUpper(id) + "-" + span + "-01", false, false},
+		{"zero trace id", "00-" + strings.Repeat("0", 32) + "-" + span + "-01", false, false},
+		{"zero span id", "00-" + id + "-" + strings.Repeat("0", 16) + "-01", false, false},
+		{"short", "00-" + id + "-" + span, false, false},
+		{"no dashes", "00_" + id + "_" + span + "_01", false, false},
+		{"nothing", "", false, false},
+	}
+	for _, tt := range tests {
+		in := mustNew(t, behindPrivate()).FromRequest(request("Traceparent", tt.value, "Tracestate", "a=1", "Tracestate", "b=2"))
+		tr := in.Trace()
+		if tr.IsValid() != tt.valid || tr.Sampled() != tt.sampled {
+			t.Errorf("%s: valid %v, sampled %v; want %v, %v", tt.name, tr.IsValid(), tr.Sampled(), tt.valid, tt.sampled)
+		}
+		if !tt.valid {
+			if tr.String() != "" || tr.State != "" {
+				t.Errorf("%s: an invalid trace is %+v", tt.name, tr)
+			}
+			continue
+		}
+		if got, want := tr.String(), "00-"+tt.value[3:55]; got != want {
+			t.Errorf("%s: String() = %s, want %s", tt.name, got, want)
+		}
+		if tr.State != "a=1,b=2" {
+			t.Errorf("%s: State = %q, want both lines", tt.name, tr.State)
+		}
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	const header = "X-Request-Id"
+	good := "abc.DEF_123-456"
+	tests := []struct {
+		name    string
+		remote  string
+		headers []string
+		kept    bool
+	}{
+		{"from a trusted proxy", "10.0.0.2:1", []string{header, good}, true},
+		{"from anybody else", "203.0.113.9:1", []string{header, good}, false},
+		{"too short", "10.0.0.2:1", []string{header, "abc1234"}, false},
+		{"too long", "10.0.0.2:1", []string{header, strings.Repeat("a", 65)}, false},
+		{"64", "10.0.0.2:1", []string{header, strings.Repeat("a", 64)}, true},
+		{"other characters", "10.0.0.2:1", []string{header, "abc\r\nSet-Cookie: x"}, false},
+		{"twice", "10.0.0.2:1", []string{header, good, header, good}, false},
+		{"none", "10.0.0.2:1", nil, false},
+	}
+	for _, tt := range tests {
+		in := mustNew(t, behindPrivate()).FromRequest(from(tt.remote, request(tt.headers...)))
+		got := in.RequestID()
+		if kept := len(tt.headers) > 0 && got == tt.headers[1]; kept != tt.kept {
+			t.Errorf("%s: RequestID() = %q, want the one sent: %v", tt.name, got, tt.kept)
+		}
+		if got != in.RequestID() {
+			t.Errorf("%s: RequestID() changes", tt.name)
+		}
+		if !tt.kept && (len(got) != 36 || got[14] != '7' || !strings.ContainsRune("89ab", rune(got[19]))) {
+			t.Errorf("%s: RequestID() = %q, want a UUID of version 7", tt.name, got)
+		}
+	}
+}
+
+func TestFetchAndHTMX(t *testing.T) {
+	t.Parallel()
+	in := mustNew(t, ctxinfo.Config{}).FromRequest(request(
+		"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "<script>", "Sec-Fetch-User", "?1",
+		"HX-Request", "true", "HX-Boosted", "true", "HX-Target", "list", "HX-Trigger", strings.Repeat("x", 300), "HX-Trigger-Name", "q",
+		"HX-History-Restore-Request", "true",
+	))
+	if got, want := in.Fetch(), (ctxinfo.Fetch{Dest: "empty", Mode: "cors", User: true}); got != want {
+		t.Errorf("Fetch() = %+v, want %+v", got, want)
+	}
+	if got, want := in.HTMX(), (ctxinfo.HTMX{Request: true, Boosted: true, HistoryRestore: true, Target: "list", TriggerName: "q"}); got != want {
+		t.Errorf("HTMX() = %+v, want %+v", got, want)
+	}
+	if got := mustNew(t, ctxinfo.Config{}).FromRequest(request("HX-Boosted", "true")).HTMX(); got != (ctxinfo.HTMX{}) {
+		t.Errorf("HTMX() without HX-Request = %+v, want nothing", got)
+	}
+}
