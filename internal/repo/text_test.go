@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -97,7 +98,27 @@ func tracked(t *testing.T) []string {
 	return strings.FieldsFunc(run(t, root(t), nil, "git", "ls-files", "-z"), func(r rune) bool { return r == 0 })
 }
 
-var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+var (
+	link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	code = regexp.MustCompile("(?ms)^\\s*```.*?^\\s*```|`[^`\n]*`")
+)
+
+// links returns the targets that a document links to, outside code.
+func links(text string) []string {
+	var targets []string
+	for _, match := range link.FindAllStringSubmatch(code.ReplaceAllString(text, ""), -1) {
+		targets = append(targets, match[1])
+	}
+	return targets
+}
+
+func TestLinksAreNotCode(t *testing.T) {
+	t.Parallel()
+	const text = "see [a](a.md) and `f[T](x)`, [`b`](b.md#c)\n```go\nf[T](y)\n```\n[d](https://example.com)\n"
+	if got, want := links(text), []string{"a.md", "b.md#c", "https://example.com"}; !slices.Equal(got, want) {
+		t.Errorf("links() = %q, want %q", got, want)
+	}
+}
 
 // A document links only to files that are there.
 func TestLinksBetweenDocuments(t *testing.T) {
@@ -107,17 +128,17 @@ func TestLinksBetweenDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, match := range link.FindAllStringSubmatch(string(text), -1) {
-			u, err := url.Parse(match[1])
+		for _, target := range links(string(text)) {
+			u, err := url.Parse(target)
 			if err != nil {
-				t.Errorf("%s: the link %q: %v", file, match[1], err)
+				t.Errorf("%s: the link %q: %v", file, target, err)
 				continue
 			}
 			if u.Scheme != "" || u.Path == "" {
 				continue
 			}
 			if _, err := os.Stat(filepath.Join(root(t), path.Dir(file), u.Path)); err != nil {
-				t.Errorf("%s links to %s, which is not there", file, match[1])
+				t.Errorf("%s links to %s, which is not there", file, target)
 			}
 		}
 	}
