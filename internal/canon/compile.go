@@ -34,10 +34,11 @@ type node struct {
 	code opcode // formLeaf
 	bad  []*TypeError
 
-	elem   *node // array, slice, pointer, map value
-	key    *node // map key
-	fields []field
-	fn     func(any) (any, error) // formHashFunc
+	elem    *node // array, slice, pointer, map value
+	key     *node // map key
+	fields  []field
+	fn      func(any) (any, error) // formHashFunc
+	entries entries                // formMap
 
 	program    *program // not nil when the type has a fixed shape
 	void       bool     // the value has no data, its encoding is empty
@@ -48,7 +49,8 @@ type node struct {
 	hashable   bool     // the struct is Hashable
 	typeID     string   // what stands for the type behind an interface
 	slots      sync.Pool
-	open       bool // being compiled
+	known      atomic.Pointer[map[reflect.Type]*node] // interface: the dynamic types met so far
+	open       bool                                   // being compiled
 	flattening bool
 }
 
@@ -73,35 +75,37 @@ type variant struct {
 
 // compiler makes nodes, and keeps them for the types that turn up behind interfaces.
 type compiler struct {
-	cfg     Config
-	home    string // package of K: its types can be tagged by their author
-	mu      sync.Mutex
-	nodes   map[variant]*node
-	fresh   []*node
-	locals  map[string][]reflect.Type // types that share one name
-	dynamic atomic.Pointer[map[variant]*node]
-	rawAny  *node
+	cfg    Config
+	home   string // package of K: its types can be tagged by their author
+	mu     sync.Mutex
+	nodes  map[variant]*node
+	fresh  []*node
+	locals map[string][]reflect.Type // types that share one name
+	rawAny *node
 }
 
 func newCompiler(cfg Config, home string) *compiler {
 	c := &compiler{cfg: cfg, home: home, nodes: map[variant]*node{}, locals: map[string][]reflect.Type{}}
-	c.dynamic.Store(&map[variant]*node{})
 	c.rawAny = c.compile(variant{t: reflect.TypeFor[any](), raw: true})
 	return c
 }
 
-// behind returns the node of a type found behind an interface.
-func (c *compiler) behind(v variant) *node {
-	if n := (*c.dynamic.Load())[v]; n != nil {
-		return n
+// behind returns the node of a type found behind the interface n.
+func (c *compiler) behind(n *node, t reflect.Type) *node {
+	if known := n.known.Load(); known != nil {
+		if dyn := (*known)[t]; dyn != nil {
+			return dyn
+		}
 	}
-	n := c.compile(v)
+	dyn := c.compile(variant{t: t, set: n.set, filtered: n.filtered, raw: n.raw})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	next := maps.Clone(*c.dynamic.Load())
-	next[v] = n
-	c.dynamic.Store(&next)
-	return n
+	next := map[reflect.Type]*node{t: dyn}
+	if known := n.known.Load(); known != nil {
+		maps.Copy(next, *known)
+	}
+	n.known.Store(&next)
+	return dyn
 }
 
 // compile returns the finished node of v.
@@ -211,7 +215,7 @@ func (c *compiler) plain(n *node) {
 	case reflect.Slice:
 		n.form = formSlice
 	case reflect.Map:
-		n.form = formMap
+		n.form, n.entries = formMap, entriesOf(n.t)
 		inner.t = n.t.Key()
 		n.key = c.node(inner)
 		n.inherit(n.key, "[key]")

@@ -19,7 +19,7 @@ func (w *walker) iface(n *node, p unsafe.Pointer) (uint64, *ValueError) {
 		w.buf = append(w.buf, 0)
 		return w.hashNil(n)
 	}
-	dyn := w.c.behind(variant{t: v.Type(), set: n.set, filtered: n.filtered, raw: n.raw})
+	dyn := w.c.behind(n, v.Type())
 	if dyn.form == formBad {
 		return 0, w.refused(dyn)
 	}

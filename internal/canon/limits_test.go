@@ -48,6 +48,7 @@ func TestK4_NothingOverflowsTheStackOrHangs(t *testing.T) {
 		}
 		return v
 	}
+	list, ring := longList(5_000_000), newRing(0, 5_000_000)
 	anyDAG := any(1)
 	for range 41 {
 		anyDAG = []any{anyDAG, anyDAG}
@@ -63,14 +64,14 @@ func TestK4_NothingOverflowsTheStackOrHangs(t *testing.T) {
 		want error
 	}{
 		{"list of 1000 nodes", canon.Config{}, longList(999), nil},
-		{"list of 5 million nodes", canon.Config{}, longList(5_000_000), canon.ErrTooDeep},
-		{"list of 5 million nodes, deepest limit", canon.Config{MaxDepth: 100_000}, longList(5_000_000), canon.ErrTooDeep},
+		{"list of 5 million nodes", canon.Config{}, list, canon.ErrTooDeep},
+		{"list of 5 million nodes, deepest limit", canon.Config{MaxDepth: 100_000}, list, canon.ErrTooDeep},
 		{"a million boxes", canon.Config{MaxDepth: 100_000, MaxBytes: 1 << 24}, nested(1_000_000), canon.ErrTooDeep},
 		{"a million lists", canon.Config{MaxDepth: 50_000, MaxBytes: 1 << 24}, lists(1_000_000), canon.ErrTooDeep},
 		{"41 objects with 2^40 paths", canon.Config{}, dag(41), canon.ErrTooLarge},
 		{"41 lists with 2^40 paths", canon.Config{}, anyDAG, canon.ErrTooLarge},
 		{"41 maps with 2^40 paths", canon.Config{}, mapDAG, canon.ErrTooLarge},
-		{"ring of 5 million nodes", canon.Config{}, newRing(0, 5_000_000), canon.ErrTooDeep},
+		{"ring of 5 million nodes", canon.Config{}, ring, canon.ErrTooDeep},
 		{"string of 2 MiB", canon.Config{}, strings.Repeat("x", 2<<20), canon.ErrTooLarge},
 		{"bytes of 2 MiB", canon.Config{}, make([]byte, 2<<20), canon.ErrTooLarge},
 		{"2 MiB in many strings", canon.Config{}, []string{strings.Repeat("x", 1<<20-8), "abcdefghijkl"}, canon.ErrTooLarge},

@@ -2,6 +2,8 @@ package canon
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"reflect"
 	"slices"
 	"strconv"
@@ -10,8 +12,25 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
-// span is an encoded entry in buf.
-type span struct{ lo, hi int }
+// span is an encoded entry in buf, with its first bytes as a number that
+// sorts alike, since comparing numbers is faster.
+type span struct {
+	lo, hi int
+	head   uint64
+}
+
+// entry notes that an entry was encoded from lo on.
+func (w *walker) entry(lo int) {
+	s := span{lo: lo, hi: len(w.buf)}
+	if s.hi-lo >= 8 {
+		s.head = binary.BigEndian.Uint64(w.buf[lo:])
+	} else {
+		var head [8]byte
+		copy(head[:], w.buf[lo:])
+		s.head = binary.BigEndian.Uint64(head[:])
+	}
+	w.spans = append(w.spans, s)
+}
 
 // set encodes the elements of a slice as a multiset: sorted by their bytes.
 func (w *walker) set(n *node, p unsafe.Pointer, length int, isNil bool) (h uint64, err *ValueError) {
@@ -25,7 +44,7 @@ func (w *walker) set(n *node, p unsafe.Pointer, length int, isNil bool) (h uint6
 		if err != nil {
 			return 0, err.at("[" + strconv.Itoa(i) + "]")
 		}
-		w.spans = append(w.spans, span{lo, len(w.buf)})
+		w.entry(lo)
 		h ^= eh
 	}
 	w.sort(start, base, isNil)
@@ -43,6 +62,9 @@ func (w *walker) sort(start, base int, isNil bool) {
 	spans := w.spans[base:]
 	buf := w.buf
 	slices.SortFunc(spans, func(a, b span) int {
+		if a.head != b.head {
+			return cmp.Compare(a.head, b.head)
+		}
 		return bytes.Compare(buf[a.lo:a.hi], buf[b.lo:b.hi])
 	})
 	w.scratch = w.scratch[:0]
@@ -55,7 +77,6 @@ func (w *walker) sort(start, base int, isNil bool) {
 
 // mapSlot is what the iteration over one map needs.
 type mapSlot struct {
-	m        reflect.Value
 	iter     reflect.MapIter
 	key, val reflect.Value
 	kp, vp   unsafe.Pointer
@@ -106,40 +127,12 @@ func (w *walker) mapping(n *node, p unsafe.Pointer) (h uint64, err *ValueError) 
 	}
 	start, base := len(w.buf), len(w.spans)
 	slot := n.slots.Get().(*slotPair)
-	s := &slot.entry
-	s.iter.Reset(m)
-	for s.iter.Next() {
-		s.key.SetIterKey(&s.iter)
-		s.val.SetIterValue(&s.iter)
-		if n.filtered {
-			ok, err := w.includesEntry(n, filter, s)
-			if err != nil {
-				return 0, err
-			}
-			if !ok {
-				continue
-			}
-		}
-		lo := len(w.buf)
-		kh, err := w.encode(n.key, s.kp, false)
-		if err != nil {
-			return 0, err.at("[key]")
-		}
-		vh, err := w.encode(n.elem, s.vp, false)
-		if err == nil && !w.room(0) {
-			err = w.fail(n.t, ErrTooLarge)
-		}
-		if err != nil {
-			return 0, err.at(keyStep(s.key))
-		}
-		w.spans = append(w.spans, span{lo, len(w.buf)})
-		if w.hashing {
-			h ^= hashOrdered(kh, vh)
-		}
+	h, err = n.entries(w, n, p, &slot.entry, filter)
+	if err != nil {
+		return 0, err
 	}
-	s.iter.Reset(reflect.Value{})
-	s.key.SetZero()
-	s.val.SetZero()
+	slot.entry.key.SetZero()
+	slot.entry.val.SetZero()
 	n.slots.Put(slot)
 	w.sort(start, base, m.IsNil())
 	if m.Len() > 0 {
@@ -147,6 +140,84 @@ func (w *walker) mapping(n *node, p unsafe.Pointer) (h uint64, err *ValueError) 
 	}
 	if w.hashing {
 		h = hashFinish(h)
+	}
+	return h, nil
+}
+
+// entries encodes every entry of the map at p, in the order of the iteration,
+// and folds their hashes.
+type entries func(w *walker, n *node, p unsafe.Pointer, s *mapSlot, filter owner) (uint64, *ValueError)
+
+// entriesOf chooses the iteration for a map type: by reflection, or three
+// times faster for the common types of keys and values.
+func entriesOf(t reflect.Type) entries {
+	if t.Key().Kind() == reflect.String {
+		switch e := t.Elem(); {
+		case e.Kind() == reflect.String:
+			return typedEntries[string]
+		case e.Kind() == reflect.Interface && e.NumMethod() == 0:
+			return typedEntries[any]
+		case e.Kind() == reflect.Slice && e.Elem().Kind() == reflect.String:
+			return typedEntries[[]string]
+		case e.Kind() == reflect.Int:
+			return typedEntries[int]
+		}
+	}
+	return anyEntries
+}
+
+// typedEntries reads a map whose type has the underlying types string and V.
+// Sound: such types share their memory layout and hash, and the map is only read.
+func typedEntries[V any](w *walker, n *node, p unsafe.Pointer, s *mapSlot, filter owner) (h uint64, err *ValueError) {
+	for k, v := range *(*map[string]V)(p) {
+		*(*string)(s.kp) = k
+		*(*V)(s.vp) = v
+		eh, err := w.mapEntry(n, s, filter)
+		if err != nil {
+			return 0, err
+		}
+		h ^= eh
+	}
+	return h, nil
+}
+
+func anyEntries(w *walker, n *node, p unsafe.Pointer, s *mapSlot, filter owner) (h uint64, err *ValueError) {
+	s.iter.Reset(reflect.NewAt(n.t, p).Elem())
+	for s.iter.Next() {
+		s.key.SetIterKey(&s.iter)
+		s.val.SetIterValue(&s.iter)
+		eh, err := w.mapEntry(n, s, filter)
+		if err != nil {
+			return 0, err
+		}
+		h ^= eh
+	}
+	s.iter.Reset(reflect.Value{})
+	return h, nil
+}
+
+// mapEntry encodes the entry in s, unless the struct around the map leaves it out.
+func (w *walker) mapEntry(n *node, s *mapSlot, filter owner) (h uint64, err *ValueError) {
+	if n.filtered {
+		if ok, err := w.includesEntry(n, filter, s); err != nil || !ok {
+			return 0, err
+		}
+	}
+	lo := len(w.buf)
+	kh, err := w.encode(n.key, s.kp, false)
+	if err != nil {
+		return 0, err.at("[key]")
+	}
+	vh, err := w.encode(n.elem, s.vp, false)
+	if err == nil && !w.room(0) {
+		err = w.fail(n.t, ErrTooLarge)
+	}
+	if err != nil {
+		return 0, err.at(keyStep(s.key))
+	}
+	w.entry(lo)
+	if w.hashing {
+		h = hashOrdered(kh, vh)
 	}
 	return h, nil
 }
