@@ -1,0 +1,65 @@
+// Package queryparams reads, checks and writes the URL's query from one
+// definition: a struct type says what a page's URL may hold, and from it come
+// typed values, defaults, 400 answers that name every fault, links, hidden
+// inputs and the URL that the browser shows.
+//
+// # Schemas
+//
+// [NewSchema] compiles a struct type once; mistakes in tags, defaults and
+// names are found there, all together. [Schema.Bind] reads a request,
+// [Schema.Encode] and [Schema.Link] write. [Bind] and [Get] are shortcuts for
+// the zero [SchemaConfig].
+//
+// A field is a parameter if it is exported and has a query tag; nothing else
+// is ever set. Its type is a string, bool, integer, float, [time.Time],
+// [time.Duration], [url.URL] or any type with text methods ([net/netip]'s,
+// [math/big]'s, your enums), a pointer to one (nil: missing), an [Opt] of one,
+// a slice of them or a map to them (name[key]=value). An embedded struct adds
+// its fields; a struct with a tag nests as name[field]; a pointer to one is nil
+// unless one of its fields is there. [NewCodec] teaches a schema other types.
+//
+//	query:"name"        the parameter; "-" for none; ",rest" on a url.Values
+//	                    collects the parameters that the schema does not have
+//	default:"20"        for a missing parameter; a list's items by commas
+//	required:"true"     missing is a fault
+//	min, max            of numbers, durations and times
+//	minlen, maxlen      of texts, in characters
+//	minitems, maxitems  of lists and maps
+//	enum:"a|b|c"        the allowed values
+//	pattern:"[a-z]+"    RE2, for the whole text
+//	layout:"date"       of times: rfc3339, date, datetime-local, unix,
+//	                    unixmilli, or Go's layouts; several by "|"
+//	loc:"Europe/Oslo"   the zone of times without one
+//	unit:"s"            what a bare number counts, for durations
+//	style               of lists: form (the default: tags=a&tags=b),
+//	                    "form,explode=false" (a,b), spaceDelimited,
+//	                    pipeDelimited, sep=X; of structs: deepObject, dotted
+//	invalid:"default"   a faulty value becomes the default, see [Schema.Correct]
+//	duplicate:"first"   or "last": which of several single values counts
+//	empty:"missing"     or "reject": what name= is, where it is not that already
+//	bool:"strict"       true and false only
+//	allow:"control"     control characters (line breaks); allow:"nan"
+//	secret:"true"       the value is never echoed
+//
+// # Promises
+//
+//   - The raw query is read in one pass and never goes through url.Values:
+//     nothing depends on the order of a map, and no pair is dropped in silence.
+//   - All faults are reported, in the order of the fields, unknown parameters
+//     last; a value that has a fault is not returned at all.
+//   - Missing, empty and zero are different things. A default stands in only
+//     for what is missing; name= is missing for types whose text is never
+//     empty, the empty text for strings, and the empty list for lists.
+//   - Whatever Encode accepts, Parse reads back the same; whatever Parse
+//     would refuse, Encode refuses. What is written is printable ASCII.
+//   - The work is linear in the query's bytes and bounded by [Limits]; no
+//     number in a query decides how much is allocated. No input panics.
+//   - Texts without escapes share memory with the request's URL, which
+//     [Limits].MaxBytes bounds; use strings.Clone for what is kept for long.
+//
+// # Params
+//
+// [Params] is Streamlit's st.query_params: the query as an ordered dictionary
+// of texts that a handler may change, the change reaching the browser with the
+// response. It needs the [Plugin].
+package queryparams

@@ -1,0 +1,100 @@
+package queryparams
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/middleware"
+)
+
+var (
+	_ middleware.Beginner  = (*Plugin)(nil)
+	_ middleware.Committer = (*Plugin)(nil)
+	_ middleware.OnDemand  = (*Plugin)(nil)
+)
+
+// Begin implements middleware.Beginner: it leaves the plugin in the request's
+// scope and parses nothing.
+func (p *Plugin) Begin(c echo.Context) error {
+	scope.Fill(c.Request().Context(), scope.Query, p)
+	return nil
+}
+
+// Middleware makes p work alone, outside a middleware.Stack.
+func (p *Plugin) Middleware() echo.MiddlewareFunc { return middleware.Alone(p) }
+
+// From returns the Params of c's request, which a [Plugin] must serve. The
+// first call reads the query; see [FromContext] for the errors.
+func From(c echo.Context) (*Params, error) {
+	p, err := FromContext(c.Request().Context())
+	return p, problem.HTTPError(err)
+}
+
+// Bind reads the query of c's request, with what was written to its [Params].
+// It needs no middleware. Its error is an *echo.HTTPError of status 400 (414
+// for a query that is too long), whose body names all faults; errors.As finds
+// the [*Errors] in it.
+func (s *Schema[T]) Bind(c echo.Context) (T, error) {
+	v, err := s.Parse(queryOf(c.Request()))
+	return v, problem.HTTPError(err)
+}
+
+// Bind reads the query of c's request into a T by the schema of the zero
+// [SchemaConfig], compiled on first use. A T that cannot be a schema is an
+// error of status 500. See [Schema.Bind].
+func Bind[T any](c echo.Context) (T, error) {
+	s, err := SchemaOf[T]()
+	if err != nil {
+		var zero T
+		return zero, problem.HTTPError(err)
+	}
+	return s.Bind(c)
+}
+
+// Get reads one parameter of c's request. Errors are as for [Schema.Bind].
+func Get[T any](c echo.Context, name string, param Param[T]) (T, error) {
+	v, err := Lookup(queryOf(c.Request()), name, param)
+	return v, problem.HTTPError(err)
+}
+
+// GetOr reads one parameter of c's request, and gives the fallback if it is
+// missing or not valid.
+func GetOr[T any](c echo.Context, name string, fallback T) T {
+	v, err := Lookup(queryOf(c.Request()), name, Param[T]{Default: fallback})
+	if err != nil {
+		return fallback
+	}
+	return v
+}
+
+// GetAll reads all values of one parameter of c's request; nil if it is
+// missing. Errors are as for [Schema.Bind].
+func GetAll[T any](c echo.Context, name string) ([]T, error) {
+	return Get(c, name, Param[[]T]{})
+}
+
+// Link is [Schema.LinkFrom] the URL of c's request, with what was written to
+// its [Params].
+func (s *Schema[T]) Link(c echo.Context, v T, edits ...func(*T)) (string, error) {
+	r := c.Request()
+	link, err := s.link(r.URL, queryOf(r), v, edits)
+	return link, problem.HTTPError(err)
+}
+
+// Redirect answers with the page's own URL and what was written to its
+// [Params]: 303 (POST, redirect, GET), or HX-Redirect to htmx. It stays on
+// this host whatever the request says.
+func Redirect(c echo.Context) error {
+	p, err := From(c)
+	if err != nil {
+		return err
+	}
+	if isFragment(c.Request()) {
+		c.Response().Header().Set(hxRedirect, p.URL())
+		return c.NoContent(http.StatusOK)
+	}
+	return c.Redirect(http.StatusSeeOther, p.URL())
+}

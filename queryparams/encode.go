@@ -1,0 +1,336 @@
+package queryparams
+
+import (
+	"fmt"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// encoder writes one value. Only what would read back as the value is written;
+// the rest are faults.
+type encoder struct {
+	p        *plan
+	b        []byte
+	pairs    int
+	marks    []int // pairs written before each group; -1: its pointer is nil
+	errs     []*FieldError
+	defaults bool // write defaults too
+}
+
+var encoders = sync.Pool{New: func() any { return new(encoder) }}
+
+// maxPooled is the size of a buffer that is worth keeping.
+const maxPooled = 4 << 10
+
+// encode returns the query for v, an addressable struct of the plan's type.
+func (p *plan) encode(v reflect.Value) (string, error) {
+	e := encoders.Get().(*encoder)
+	defer e.release()
+	e.p, e.defaults = p, p.cfg.KeepDefaults
+	e.all(v)
+	if len(e.errs) > 0 {
+		return "", &EncodeError{Fields: e.errs}
+	}
+	return string(e.b), nil
+}
+
+func (e *encoder) release() {
+	b := e.b[:0]
+	if cap(b) > maxPooled {
+		b = nil
+	}
+	*e = encoder{b: b}
+	encoders.Put(e)
+}
+
+func (e *encoder) all(v reflect.Value) {
+	p := e.p
+	if len(p.groups) > 0 {
+		e.marks = make([]int, len(p.groups))
+	}
+	for _, s := range p.order {
+		switch {
+		case s.leaf >= 0:
+			if l := &p.leaves[s.leaf]; l.group < 0 || e.marks[l.group] >= 0 {
+				e.leaf(l, at(v, l.steps))
+			}
+		case !s.end:
+			g := &p.groups[s.group]
+			e.marks[s.group] = e.pairs
+			if g.parent >= 0 && e.marks[g.parent] < 0 || at(v, g.steps).IsNil() {
+				e.marks[s.group] = -1
+			}
+		case e.marks[s.group] == e.pairs: // there, and nothing in it but defaults
+			e.key(p.groups[s.group].key)
+		}
+	}
+	if p.hasRest {
+		e.others(at(v, p.rest).Interface().(url.Values))
+	}
+	lim := &p.cfg.Limits
+	if e.pairs > lim.MaxPairs {
+		e.errs = append(e.errs, limitFault(CodeLimitPairs, "", fmt.Sprintf("at most %d parameters", lim.MaxPairs), -1))
+	}
+	if len(e.b) > lim.MaxBytes {
+		e.errs = append(e.errs, limitFault(CodeLimitBytes, "", fmt.Sprintf("at most %d bytes", lim.MaxBytes), -1))
+	}
+}
+
+// key starts a pair: key is escaped already.
+func (e *encoder) key(key string) {
+	if len(e.b) > 0 {
+		e.b = append(e.b, '&')
+	}
+	e.b = append(e.b, key...)
+	e.b = append(e.b, '=')
+	e.pairs++
+}
+
+func (e *encoder) fault(l *leaf, code Code, cause error) {
+	detail := details[code]
+	if cause != nil {
+		detail += ": " + cause.Error()
+	}
+	f := &FieldError{Parameter: l.name, Path: l.name, Code: code, Detail: detail, Expected: l.want, Offset: -1, Cause: cause}
+	if l.secret {
+		f.Detail, f.Cause = details[code], nil
+	}
+	e.errs = append(e.errs, f)
+}
+
+func (e *encoder) cannot(l *leaf, format string, args ...any) {
+	e.fault(l, CodeCannotCarry, fmt.Errorf(format, args...))
+}
+
+func (e *encoder) leaf(l *leaf, v reflect.Value) {
+	from, pairs := len(e.b), e.pairs
+	switch l.shape {
+	case shapeScalar:
+		if !l.hasDefault && !l.required && v.IsZero() {
+			return
+		}
+		e.key(l.key)
+		if e.value(l, v, false) == 0 && l.emptyMissing {
+			e.cannot(l, "its text is empty, which means that it is missing")
+		}
+	case shapePointer:
+		if v.IsNil() {
+			e.absent(l)
+			return
+		}
+		e.key(l.key)
+		if e.value(l, v.Elem(), false) == 0 && l.emptyMissing {
+			e.cannot(l, "its text is empty, which means that it is missing")
+		}
+	case shapeOpt:
+		e.option(l, v)
+	case shapeList:
+		e.list(l, v)
+	case shapeMap:
+		e.mapping(l, v)
+	}
+	if l.hasDefault && !e.defaults && string(strip(e.b[from:])) == l.defText {
+		e.b, e.pairs = e.b[:from], pairs
+	}
+}
+
+// strip removes the ampersand before the first pair.
+func strip(b []byte) []byte {
+	if len(b) > 0 && b[0] == '&' {
+		return b[1:]
+	}
+	return b
+}
+
+func (e *encoder) absent(l *leaf) {
+	if l.required {
+		e.fault(l, CodeMissing, nil)
+	}
+}
+
+func (e *encoder) option(l *leaf, v reflect.Value) {
+	value, state := v.Addr().Interface().(optional).slot()
+	switch *state {
+	case Missing:
+		e.absent(l)
+	case Empty:
+		e.key(l.key)
+	default:
+		e.key(l.key)
+		if e.value(l, reflect.ValueOf(value).Elem(), false) == 0 {
+			e.cannot(l, "its text is empty: use Cleared")
+		}
+	}
+}
+
+func (e *encoder) list(l *leaf, v reflect.Value) {
+	n := v.Len()
+	switch {
+	case v.IsNil() && l.hasDefault:
+		e.cannot(l, "a nil list reads back as the default: use an empty one")
+		return
+	case v.IsNil():
+		e.absent(l)
+		return
+	case n > l.maximum:
+		e.fault(l, CodeTooMany, fmt.Errorf("%d values, the most is %d", n, l.maximum))
+		return
+	case n < l.minimum:
+		e.fault(l, CodeTooFew, fmt.Errorf("%d values, the least is %d", n, l.minimum))
+		return
+	case n == 0:
+		e.key(l.key)
+		return
+	}
+	from, pairs := len(e.b), e.pairs
+	for i := range n {
+		switch {
+		case i == 0 || l.sep == 0:
+			e.key(l.key)
+		case l.sep == ' ':
+			e.b = append(e.b, "%20"...)
+		case l.sep == '|':
+			e.b = append(e.b, "%7C"...)
+		default:
+			e.b = append(e.b, l.sep)
+		}
+		if e.value(l, v.Index(i), true) == 0 && n == 1 { // tags= is the empty list
+			e.b, e.pairs = e.b[:from], pairs
+			e.key(l.key + "%5B%5D")
+		}
+	}
+}
+
+func (e *encoder) mapping(l *leaf, v reflect.Value) {
+	switch n := v.Len(); {
+	case v.IsNil():
+		e.absent(l)
+		return
+	case n > l.maximum:
+		e.fault(l, CodeTooMany, fmt.Errorf("%d values, the most is %d", n, l.maximum))
+		return
+	case n < l.minimum:
+		e.fault(l, CodeTooFew, fmt.Errorf("%d values, the least is %d", n, l.minimum))
+		return
+	case n == 0:
+		e.key(l.key)
+		return
+	}
+	type entry struct {
+		name  string
+		value reflect.Value
+	}
+	entries := make([]entry, 0, v.Len())
+	key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(l.elem).Elem()
+	for it := v.MapRange(); it.Next(); {
+		key.SetIterKey(it)
+		name, err := l.keys.appendText(nil, key)
+		switch {
+		case err != nil:
+			e.fault(l, CodeBadKey, err)
+			return
+		case len(name) == 0 || strings.ContainsAny(string(name), "[]") || !readable(name, false):
+			e.fault(l, CodeBadKey, fmt.Errorf("the key %q is empty, or has brackets or control characters", name))
+			return
+		}
+		entries = append(entries, entry{string(name), it.Value()})
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	for _, en := range entries {
+		name := escape(l.name + "[" + en.name + "]")
+		if len(name) > e.p.cfg.Limits.MaxKeyLen {
+			e.fault(l, CodeLimitKey, fmt.Errorf("the key %q is too long", en.name))
+		}
+		e.key(name)
+		value.Set(en.value)
+		e.value(l, value, false)
+	}
+}
+
+// value appends the escaped text of v, after the same checks as on reading it,
+// and returns its length.
+func (e *encoder) value(l *leaf, v reflect.Value, item bool) int {
+	if code := l.rules.check(l.codec, v); code != codeFine {
+		e.fault(l, code, nil)
+		return -1
+	}
+	from := len(e.b)
+	b, err := l.codec.appendText(e.b, v)
+	if err != nil {
+		e.cannot(l, "%w", err)
+		return -1
+	}
+	e.b = b
+	text := b[from:]
+	if !readable(text, l.control || e.p.cfg.Lenient) {
+		e.cannot(l, "it has control characters or is not UTF-8")
+		return -1
+	}
+	delim := byte(0)
+	if item {
+		delim = l.sep
+		if (delim == ' ' || delim == '|') && strings.IndexByte(string(text), delim) >= 0 {
+			e.cannot(l, "an item contains the separator %q", delim)
+			return -1
+		}
+	}
+	e.b = escapeTail(b, from, delim)
+	n := len(e.b) - from
+	if n > e.p.cfg.Limits.MaxValueLen {
+		e.fault(l, CodeLimitValue, nil)
+	}
+	return n
+}
+
+// readable reports whether strict reading accepts the text.
+func readable(text []byte, control bool) bool {
+	ascii := true
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			ascii = false
+		} else if (c < 0x20 || c == 0x7f) && !control {
+			return false
+		}
+	}
+	return ascii || utf8.Valid(text)
+}
+
+// others appends what a rest field has collected, by key.
+func (e *encoder) others(rest url.Values) {
+	keys := make([]string, 0, len(rest))
+	for key := range rest {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		l := leaf{name: key}
+		escaped := escape(key)
+		_, known := e.p.find(key, 0)
+		switch {
+		case known:
+			e.cannot(&l, "it is a parameter of the schema, not of the rest")
+			continue
+		case !readable([]byte(key), e.p.cfg.Lenient):
+			e.cannot(&l, "its name has control characters or is not UTF-8")
+			continue
+		case len(escaped) > e.p.cfg.Limits.MaxKeyLen:
+			e.fault(&l, CodeLimitKey, nil)
+			continue
+		}
+		for _, value := range rest[key] {
+			e.key(escaped)
+			from := len(e.b)
+			e.b = appendEscaped(e.b, value, 0)
+			if !readable([]byte(value), e.p.cfg.Lenient) {
+				e.cannot(&l, "it has control characters or is not UTF-8")
+			}
+			if len(e.b)-from > e.p.cfg.Limits.MaxValueLen {
+				e.fault(&l, CodeLimitValue, nil)
+			}
+		}
+	}
+}

@@ -1,0 +1,243 @@
+package queryparams
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/reecho-go/reecho/internal/problem"
+)
+
+// Code is the stable, machine-readable name of a fault. Translate messages by it.
+type Code string
+
+// The codes.
+const (
+	CodeMissing       Code = "missing"      // required, and not there
+	CodeType          Code = "type"         // not readable as the parameter's type
+	CodeRange         Code = "out_of_range" // beyond min, max or the Go type
+	CodeTooShort      Code = "too_short"    // fewer characters than minlen
+	CodeTooLong       Code = "too_long"     // more characters than maxlen
+	CodeTooFew        Code = "too_few"      // fewer elements than minitems
+	CodeTooMany       Code = "too_many"     // more elements than maxitems or Limits.MaxElements
+	CodeEnum          Code = "enum"         // not one of the allowed values
+	CodePattern       Code = "pattern"      // does not match the pattern
+	CodeInvalid       Code = "invalid"      // refused by the type's Validate method
+	CodeDuplicate     Code = "duplicate"    // a single value given more than once
+	CodeUnknown       Code = "unknown"      // no such parameter
+	CodeBadKey        Code = "bad_key"      // a map key that is empty, has brackets or is not of its type
+	CodeBadEncoding   Code = "bad_encoding" // a broken percent-escape
+	CodeBadUTF8       Code = "bad_utf8"     // not UTF-8
+	CodeControlChar   Code = "control_char" // a control character
+	CodeSemicolon     Code = "semicolon"    // an unescaped semicolon, when they are rejected
+	CodeLimitBytes    Code = "limit_bytes"  // Limits.MaxBytes; answered with 414
+	CodeLimitPairs    Code = "limit_pairs"  // Limits.MaxPairs
+	CodeLimitKey      Code = "limit_key"    // Limits.MaxKeyLen
+	CodeLimitValue    Code = "limit_value"  // Limits.MaxValueLen
+	CodeCannotCarry   Code = "cannot_carry" // only from Encode: the URL could not be read back as the value
+	CodeReserved      Code = "reserved"     // only from Params: a key that the app may not write
+	CodeNotAText      Code = "not_a_text"   // only from Params: a value that has no text form
+	codeFine          Code = ""
+	defaultErrorTitle      = "Invalid query parameters"
+)
+
+// details are the English sentences of the codes, to follow "name: ".
+var details = map[Code]string{
+	CodeMissing:     "is required",
+	CodeType:        "cannot be read",
+	CodeRange:       "is out of range",
+	CodeTooShort:    "is too short",
+	CodeTooLong:     "is too long",
+	CodeTooFew:      "has too few values",
+	CodeTooMany:     "has too many values",
+	CodeEnum:        "is not one of the allowed values",
+	CodePattern:     "does not have the required form",
+	CodeInvalid:     "is not valid",
+	CodeDuplicate:   "is given more than once",
+	CodeUnknown:     "is not a known parameter",
+	CodeBadKey:      "has a key that cannot be read",
+	CodeBadEncoding: "has a broken percent-escape",
+	CodeBadUTF8:     "is not valid UTF-8",
+	CodeControlChar: "has a control character",
+	CodeSemicolon:   "has an unescaped semicolon",
+	CodeLimitBytes:  "the query is too long",
+	CodeLimitPairs:  "the query has too many parameters",
+	CodeLimitKey:    "the query has a name that is too long",
+	CodeLimitValue:  "is too long",
+	CodeCannotCarry: "cannot be carried by the URL",
+	CodeReserved:    "is reserved and cannot be written",
+	CodeNotAText:    "has no text form",
+}
+
+// FieldError is one fault of one parameter.
+type FieldError struct {
+	// Parameter is the parameter's name as in the URL; empty for the query
+	// as a whole.
+	Parameter string
+	// Path is the place inside the parameter, such as ids[1]; otherwise the
+	// same as Parameter.
+	Path string
+	// Code names the fault.
+	Code Code
+	// Detail is the fault in English.
+	Detail string
+	// Value is the start of what was sent, at most 64 characters and made
+	// safe to show; nil when there is nothing or when it is secret.
+	Value *string
+	// Expected says what is allowed; may be empty.
+	Expected string
+	// Offset is the place of the fault in the raw query, in bytes; -1 when
+	// it has none.
+	Offset int
+	// Cause is what the type's own code returned, nil if nothing. It is for
+	// logs: clients are not shown it.
+	Cause error
+}
+
+// Error implements error. It shows Value, but never Cause.
+func (e *FieldError) Error() string {
+	var b strings.Builder
+	if path := e.Path; path != "" {
+		b.WriteString(path + ": ")
+	} else if e.Parameter != "" {
+		b.WriteString(e.Parameter + ": ")
+	}
+	b.WriteString(e.Detail)
+	if e.Value != nil {
+		b.WriteString(" (sent " + strconv.Quote(*e.Value) + ")")
+	}
+	if e.Expected != "" {
+		b.WriteString(", expected " + e.Expected)
+	}
+	return b.String()
+}
+
+// Unwrap returns Cause.
+func (e *FieldError) Unwrap() error { return e.Cause }
+
+// Errors is everything that is wrong with one query, in the schema's order,
+// unknown parameters last. It is never empty.
+type Errors struct {
+	Fields []*FieldError
+	// Omitted counts the faults beyond Limits.MaxErrors.
+	Omitted int
+}
+
+// Error implements error.
+func (e *Errors) Error() string {
+	var b strings.Builder
+	b.WriteString("queryparams: ")
+	for i, f := range e.Fields {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(f.Error())
+	}
+	if e.Omitted > 0 {
+		fmt.Fprintf(&b, "; and %d more", e.Omitted)
+	}
+	return b.String()
+}
+
+// Unwrap lists the faults for errors.Is and errors.As.
+func (e *Errors) Unwrap() []error {
+	errs := make([]error, len(e.Fields))
+	for i, f := range e.Fields {
+		errs[i] = f
+	}
+	return errs
+}
+
+// StatusCode is 414 for a query that is too long, 400 otherwise.
+func (e *Errors) StatusCode() int {
+	if len(e.Fields) == 1 && e.Fields[0].Code == CodeLimitBytes {
+		return http.StatusRequestURITooLong
+	}
+	return http.StatusBadRequest
+}
+
+// Problem is the body of the answer (RFC 9457).
+func (e *Errors) Problem() problem.Details {
+	d := problem.Details{Title: defaultErrorTitle, Errors: make([]problem.Item, len(e.Fields))}
+	if e.Omitted > 0 {
+		d.Detail = fmt.Sprintf("%d more faults are not listed.", e.Omitted)
+	}
+	for i, f := range e.Fields {
+		d.Errors[i] = problem.Item{
+			Parameter: f.Parameter, Path: f.Path, Code: string(f.Code),
+			Detail: f.Detail, Value: f.Value, Expected: f.Expected,
+		}
+		if d.Errors[i].Path == f.Parameter {
+			d.Errors[i].Path = ""
+		}
+	}
+	return d
+}
+
+// SchemaError says that a type cannot be a schema: its tags, defaults, names
+// or types are wrong. It is a programming error, answered with 500.
+type SchemaError struct {
+	Type reflect.Type
+	Err  error // all problems, joined
+}
+
+// Error implements error.
+func (e *SchemaError) Error() string { return fmt.Sprintf("queryparams: schema %s: %v", e.Type, e.Err) }
+
+// Unwrap returns the problems.
+func (e *SchemaError) Unwrap() error { return e.Err }
+
+// StatusCode is 500.
+func (e *SchemaError) StatusCode() int { return http.StatusInternalServerError }
+
+// Problem is the body of the answer; it does not tell clients about the type.
+func (e *SchemaError) Problem() problem.Details { return problem.Details{} }
+
+// EncodeError says that a value was not written to a URL, since what is there
+// could not be read back as the value, or would be refused. It is a
+// programming error, answered with 500.
+type EncodeError struct {
+	Fields []*FieldError
+}
+
+// Error implements error.
+func (e *EncodeError) Error() string {
+	return "queryparams: encode: " + strings.TrimPrefix((&Errors{Fields: e.Fields}).Error(), "queryparams: ")
+}
+
+// Unwrap lists the faults.
+func (e *EncodeError) Unwrap() []error { return (&Errors{Fields: e.Fields}).Unwrap() }
+
+// StatusCode is 500.
+func (e *EncodeError) StatusCode() int { return http.StatusInternalServerError }
+
+// Problem is the body of the answer; it does not tell clients the value.
+func (e *EncodeError) Problem() problem.Details { return problem.Details{} }
+
+// ErrNoPlugin says that [From] was called on a route that no [Plugin] serves.
+var ErrNoPlugin = errors.New("queryparams: no plugin on this route: add the plugin to the Stack, or use its Middleware")
+
+// safeValueRunes is how much of a value is echoed.
+const safeValueRunes = 64
+
+// safeValue is the start of s without anything that could disturb a log, a
+// terminal or a page: what is not printable becomes U+FFFD.
+func safeValue(s string) *string {
+	var b strings.Builder
+	n := 0
+	for _, r := range s {
+		if n++; n > safeValueRunes {
+			b.WriteString("…")
+			break
+		}
+		if !unicode.IsPrint(r) {
+			r = unicode.ReplacementChar
+		}
+		b.WriteRune(r)
+	}
+	return new(b.String())
+}

@@ -1,0 +1,164 @@
+package queryparams
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+const upperHex = "0123456789ABCDEF"
+
+// plain says which bytes a query may hold as they are: unreserved characters
+// (RFC 3986, section 2.3) and those that a query keeps readable and that no
+// parser takes for a delimiter.
+var plain = func() (t [256]bool) {
+	for b := range t {
+		c := byte(b)
+		t[b] = '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || strings.IndexByte(":,/?@!$()*-._~", c) >= 0
+	}
+	return t
+}()
+
+// appendEscaped appends s so that it reads back as s; delim, if not zero, is
+// escaped too. A space becomes a plus.
+func appendEscaped(b []byte, s string, delim byte) []byte {
+	for i := range len(s) {
+		b = appendByte(b, s[i], delim)
+	}
+	return b
+}
+
+func appendByte(b []byte, c, delim byte) []byte {
+	switch {
+	case plain[c] && c != delim:
+		return append(b, c)
+	case c == ' ':
+		return append(b, '+')
+	}
+	return append(b, '%', upperHex[c>>4], upperHex[c&15])
+}
+
+// escapeTail escapes b[from:] in place. Most texts need no escape.
+func escapeTail(b []byte, from int, delim byte) []byte {
+	for i := from; i < len(b); i++ {
+		if !plain[b[i]] || b[i] == delim {
+			rest := string(b[i:])
+			return appendEscaped(b[:i], rest, delim)
+		}
+	}
+	return b
+}
+
+func escape(s string) string { return string(appendEscaped(nil, s, 0)) }
+
+func unhex(c byte) (byte, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
+}
+
+// appendUnescaped decodes percent-escapes and plus signs. A broken escape is
+// kept literally, and bad is the offset of the first one, or -1.
+func appendUnescaped(b []byte, s string) (out []byte, bad int) {
+	bad = -1
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch c {
+		case '+':
+			c = ' '
+		case '%':
+			if i+2 < len(s) {
+				hi, ok1 := unhex(s[i+1])
+				lo, ok2 := unhex(s[i+2])
+				if ok1 && ok2 {
+					c = hi<<4 | lo
+					i += 2
+					break
+				}
+			}
+			if bad < 0 {
+				bad = i
+			}
+		}
+		b = append(b, c)
+	}
+	return b, bad
+}
+
+// unescape is appendUnescaped to a new string.
+func unescape(s string) (string, int) {
+	var buf [128]byte
+	b, bad := appendUnescaped(buf[:0], s)
+	return string(b), bad
+}
+
+// unescapeLenient decodes as the WHATWG URL standard does: broken escapes are
+// literal, and each maximal broken part of a UTF-8 sequence is one U+FFFD.
+func unescapeLenient(s string) string {
+	s, _ = unescape(s)
+	if utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 {
+			n = brokenPart(s[i:])
+		}
+		b.WriteRune(r)
+		i += n
+	}
+	return b.String()
+}
+
+// brokenPart is the length of the longest start of s, at least one byte, that
+// begins a well-formed UTF-8 sequence without completing it.
+func brokenPart(s string) int {
+	longest := min(len(s), utf8.UTFMax)
+	for n := 1; n <= longest; n++ {
+		if utf8.FullRuneInString(s[:n]) { // no further byte could complete it
+			return max(1, n-1)
+		}
+	}
+	return longest
+}
+
+// decode turns a raw key or value into text under the rules of the schema:
+// cfg.Lenient never fails; otherwise the code says what is wrong and the
+// offset where, counted from the start of s.
+func (p *plan) decode(s string, flags uint8, control bool) (text string, code Code, offset int) {
+	if flags&(hasEscape|hasOdd|hasSemi) == 0 {
+		return s, "", 0
+	}
+	if flags&hasSemi != 0 && p.cfg.RejectSemicolon {
+		return s, CodeSemicolon, strings.IndexByte(s, ';')
+	}
+	if p.cfg.Lenient {
+		return unescapeLenient(s), "", 0
+	}
+	text = s
+	if flags&hasEscape != 0 {
+		bad := -1
+		if text, bad = unescape(s); bad >= 0 {
+			return s, CodeBadEncoding, bad
+		}
+	}
+	ascii := true
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= utf8.RuneSelf:
+			ascii = false
+		case (c < 0x20 || c == 0x7f) && !control:
+			return text, CodeControlChar, 0
+		}
+	}
+	if !ascii && !utf8.ValidString(text) {
+		return text, CodeBadUTF8, 0
+	}
+	return text, "", 0
+}

@@ -1,0 +1,116 @@
+package queryparams
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Limits bounds the work that one query may cause. They are checked while the
+// query is scanned, before anything is allocated for it. In each field 0
+// means the default and a negative number means no limit.
+type Limits struct {
+	// MaxBytes is the length of the whole raw query; a longer one is answered
+	// with 414. Default 8 KiB; at most 2 GiB whatever is set.
+	MaxBytes int
+	// MaxPairs is the number of key=value pairs. Default 256.
+	MaxPairs int
+	// MaxKeyLen is the length of one key in raw bytes. Default 128.
+	MaxKeyLen int
+	// MaxValueLen is the length of one value in raw bytes. Default 4 KiB.
+	MaxValueLen int
+	// MaxElements is the number of elements of one list or map whose field
+	// has no maxitems tag. Default 1000.
+	MaxElements int
+	// MaxErrors is the number of faults that are reported; the others are
+	// counted. Default 20.
+	MaxErrors int
+}
+
+// withDefaults returns l with every field positive.
+func (l Limits) withDefaults() Limits {
+	for _, f := range []struct {
+		n   *int
+		def int
+	}{
+		{&l.MaxBytes, 8 << 10},
+		{&l.MaxPairs, 256},
+		{&l.MaxKeyLen, 128},
+		{&l.MaxValueLen, 4 << 10},
+		{&l.MaxElements, 1000},
+		{&l.MaxErrors, 20},
+	} {
+		switch {
+		case *f.n == 0:
+			*f.n = f.def
+		case *f.n < 0:
+			*f.n = math.MaxInt32
+		}
+	}
+	l.MaxBytes = min(l.MaxBytes, math.MaxInt32)
+	return l
+}
+
+// Unknown says what happens to parameters that the schema does not have. (A
+// field of type url.Values tagged `query:",rest"` collects them instead.)
+type Unknown uint8
+
+// The policies for unknown parameters.
+const (
+	UnknownIgnore Unknown = iota // they are skipped, whatever they hold
+	UnknownReject                // each is a fault, with the nearest known name
+)
+
+// Duplicate says what a single-valued parameter is that comes more than once.
+type Duplicate uint8
+
+// The policies for repeated parameters.
+const (
+	DuplicateReject Duplicate = iota // a fault: parsers that disagree on the winner are an attack
+	DuplicateFirst                   // the first counts
+	DuplicateLast                    // the last counts, as in Streamlit
+)
+
+// SchemaConfig configures a [Schema]. The zero value is strict and safe.
+type SchemaConfig struct {
+	// Limits bounds a query. Default: see [Limits].
+	Limits Limits
+	// Unknown is the policy for parameters that the schema does not have.
+	// Default [UnknownIgnore]. [UnknownReject] conflicts with a rest field.
+	Unknown Unknown
+	// Duplicate is the policy for repeated single-valued parameters of fields
+	// without a duplicate tag. Default [DuplicateReject].
+	Duplicate Duplicate
+	// Lenient reads broken percent-escapes literally and broken UTF-8 as
+	// U+FFFD, as browsers do (WHATWG URL), instead of reporting them.
+	// Default false.
+	Lenient bool
+	// RejectSemicolon reports values with an unescaped semicolon, which some
+	// old parsers take for a separator. Default false: it is data.
+	RejectSemicolon bool
+	// KeepDefaults writes fields that have their default value too, for links
+	// whose meaning must survive a change of the defaults. Default false.
+	KeepDefaults bool
+	// Retain names parameters outside the schema that links take over from
+	// the current URL; "*" is all of them. Default none.
+	Retain []string
+	// Codecs are the text forms of types, made by [NewCodec]. They win over
+	// TextUnmarshaler and over kinds. Default none.
+	Codecs []Codec
+}
+
+func (c *SchemaConfig) validate() error {
+	var errs []error
+	if c.Unknown > UnknownReject {
+		errs = append(errs, fmt.Errorf("queryparams: SchemaConfig.Unknown is %d: use UnknownIgnore or UnknownReject", c.Unknown))
+	}
+	if c.Duplicate > DuplicateLast {
+		errs = append(errs, fmt.Errorf("queryparams: SchemaConfig.Duplicate is %d: use DuplicateReject, DuplicateFirst or DuplicateLast", c.Duplicate))
+	}
+	for i, k := range c.Codecs {
+		if k.c == nil {
+			errs = append(errs, fmt.Errorf("queryparams: SchemaConfig.Codecs[%d] is empty: make it with NewCodec", i))
+		}
+	}
+	return errors.Join(errs...)
+}

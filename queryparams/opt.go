@@ -1,0 +1,60 @@
+package queryparams
+
+// State tells what a query says about an [Opt].
+type State uint8
+
+// The states of an [Opt].
+const (
+	Missing State = iota // the parameter is not there
+	Empty                // it is there without a value: explicitly cleared
+	Set                  // it has a value
+)
+
+// String is the state's name.
+func (s State) String() string {
+	switch s {
+	case Missing:
+		return "missing"
+	case Empty:
+		return "empty"
+	case Set:
+		return "set"
+	}
+	return "invalid"
+}
+
+// Opt is a parameter that may be missing, there without a value (?from=), or
+// set. The zero value is missing. It is a plain value: copies are independent.
+type Opt[T any] struct {
+	value T
+	state State
+}
+
+// Some is an Opt that is set to v. (An empty text in a query reads as
+// [Cleared]: Encode refuses Some("").)
+func Some[T any](v T) Opt[T] { return Opt[T]{v, Set} }
+
+// Cleared is an Opt that is explicitly empty: it is written as ?key=.
+func Cleared[T any]() Opt[T] { return Opt[T]{state: Empty} }
+
+// Get returns the value and whether it is set.
+func (o Opt[T]) Get() (T, bool) { return o.value, o.state == Set }
+
+// Or returns the value if it is set, fallback otherwise.
+func (o Opt[T]) Or(fallback T) T {
+	if o.state == Set {
+		return o.value
+	}
+	return fallback
+}
+
+// State tells which of the three it is.
+func (o Opt[T]) State() State { return o.state }
+
+// IsZero reports whether it is missing; encoding/json's omitzero uses it.
+func (o Opt[T]) IsZero() bool { return o.state == Missing }
+
+// slot lets a plan reach into any Opt.
+func (o *Opt[T]) slot() (value any, state *State) { return &o.value, &o.state }
+
+type optional interface{ slot() (any, *State) }

@@ -1,0 +1,164 @@
+package queryparams
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+)
+
+// Param says how [Get] reads one parameter. The zero value means: optional,
+// the zero T if it is missing.
+type Param[T any] struct {
+	// Default is the value of a missing parameter. Default: the zero T.
+	Default T
+	// Required makes a missing parameter an error. Default false.
+	Required bool
+	// Min and Max are the least and the greatest value of a number, duration
+	// or time. The zero T means no bound; for a bound of zero itself use an
+	// unsigned type, or Check. Default: none.
+	Min, Max T
+	// Check is called with a value that was read; its error is shown to the
+	// client. Default: none.
+	Check func(T) error
+}
+
+// Lookup reads one parameter of a raw query by the rules of a schema's field:
+// T may be whatever a field may be, a slice included, but no struct that nests.
+// Its error is an [*Errors], or a [*SchemaError] for a T that is no parameter.
+// It costs one allocation besides those of T's own texts and lists.
+func Lookup[T any](raw, name string, param Param[T]) (T, error) {
+	box := &struct { // one allocation for all that reflection looks at
+		v     T
+		param Param[T]
+	}{param: param}
+	p, err := parameterOf(reflect.TypeFor[T]())
+	if err != nil {
+		return box.v, err
+	}
+	l := p.leaves[0]
+	l.name, l.required = name, param.Required
+	if err := box.param.bounds(&l); err != nil {
+		return box.v, err
+	}
+	count, errs := p.parseOne(raw, &l, reflect.ValueOf(&box.v).Elem())
+	switch {
+	case errs != nil:
+		return *new(T), errs
+	case count == 0:
+		return box.param.Default, nil
+	}
+	if param.Check != nil {
+		if err := param.Check(box.v); err != nil {
+			f := &FieldError{Parameter: name, Path: name, Code: CodeInvalid, Detail: err.Error(), Offset: -1, Cause: err}
+			return *new(T), &Errors{Fields: []*FieldError{f}}
+		}
+	}
+	return box.v, nil
+}
+
+// bounds moves Min and Max into the rules of l.
+func (p *Param[T]) bounds(l *leaf) error {
+	least, most := reflect.ValueOf(&p.Min).Elem(), reflect.ValueOf(&p.Max).Elem()
+	if least.IsZero() && most.IsZero() {
+		return nil
+	}
+	_, isText := l.codec.(stringCodec)
+	if _, ok := l.codec.(ordered); !ok || isText || l.shape != shapeScalar {
+		t := reflect.TypeFor[T]()
+		return &SchemaError{Type: t, Err: fmt.Errorf("Param.Min and Max do not apply to %s: use Check", t)}
+	}
+	if !least.IsZero() {
+		l.rules.min = least
+	}
+	if !most.IsZero() {
+		l.rules.max = most
+	}
+	return nil
+}
+
+// parameters holds a plan with a single nameless leaf for each type that
+// [Lookup] has read: a memo of a pure function of the type.
+var parameters sync.Map // reflect.Type -> compiled
+
+func parameterOf(t reflect.Type) (*plan, error) {
+	got, ok := parameters.Load(t)
+	if !ok {
+		p, err := compileOne(t)
+		got, _ = parameters.LoadOrStore(t, &compiled{p, err})
+	}
+	c := got.(*compiled)
+	return c.plan, c.err
+}
+
+func compileOne(t reflect.Type) (*plan, error) {
+	cfg := SchemaConfig{}
+	cfg.Limits = cfg.Limits.withDefaults()
+	c := &compiler{plan: &plan{cfg: cfg, typ: t}}
+	l := leaf{group: -1}
+	tags := &tagSet{}
+	ok, err := c.resolve(&l, t, tags)
+	if err == nil && (!ok || l.shape == shapeMap) {
+		err = errors.New("is not a parameter by itself: use a schema")
+	}
+	if err != nil {
+		return nil, &SchemaError{Type: t, Err: err}
+	}
+	c.tagged(&l, tags)
+	c.leaves = []leaf{l}
+	return c.plan, nil
+}
+
+// parseOne reads the parameter l.name of raw into v and returns how often it
+// was given a value.
+func (p *plan) parseOne(raw string, l *leaf, v reflect.Value) (count int, errs *Errors) {
+	var occ [fewPairs]occurrence
+	r := reader{p: p, raw: raw, occ: occ[:0]}
+	var c chain
+	if fault := r.scanFor(l, &c); fault != nil {
+		return 0, &Errors{Fields: []*FieldError{fault}}
+	}
+	r.read(l, c, v)
+	if len(r.errs) > 0 {
+		if r.errs[0].Code == CodeRange { // the bounds are not in the memoised texts
+			r.errs[0].Expected = l.rules.expected(l.codec, true)
+		}
+		return 0, &Errors{Fields: r.errs, Omitted: r.omitted}
+	}
+	if c.count > 0 && l.emptyMissing && r.occ[c.first].val == r.occ[c.first].valEnd && r.occ[c.first].flags&noEquals == 0 {
+		return 0, nil
+	}
+	return int(c.count), nil
+}
+
+// scanFor collects the occurrences of l.name.
+func (r *reader) scanFor(l *leaf, c *chain) *FieldError {
+	if fault := r.tooLong(); fault != nil {
+		return fault
+	}
+	s := scanner{raw: r.raw, lim: &r.p.cfg.Limits}
+	var pr pair
+	for {
+		code, ok := s.next(&pr)
+		if !ok {
+			if code == codeFine {
+				return nil
+			}
+			return overLimit(code, r.raw, &pr, s.lim)
+		}
+		key := r.raw[pr.key:pr.keyEnd]
+		if pr.keyFlags&hasEscape != 0 {
+			var bad int
+			if key, bad = unescape(key); bad >= 0 {
+				continue
+			}
+		}
+		alias := l.shape == shapeList && len(key) == len(l.name)+2 && key[len(l.name):] == "[]"
+		if alias {
+			key = key[:len(l.name)]
+		}
+		if key == l.name {
+			r.append(l, c, &pr, alias)
+		}
+	}
+}

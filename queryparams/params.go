@@ -1,0 +1,510 @@
+package queryparams
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/reecho-go/reecho/internal/commit"
+)
+
+// entry is one pair of a query, decoded.
+type entry struct{ key, value string }
+
+// History says how the browser records a change of the URL.
+type History uint8
+
+// The kinds of record.
+const (
+	ReplaceHistory History = iota // the current entry changes: the back button skips it
+	PushHistory                   // a new entry: the back button undoes it
+)
+
+// Params is the query of one request as an ordered dictionary, with the
+// semantics of Streamlit's st.query_params: reading a repeated key gives its
+// last value, writes are seen at once in the same request (by [Bind] too), and
+// reach the browser with the response. Values are read as browsers read them:
+// a broken escape is text.
+//
+// Reserved keys (embed and embed_options, unless configured otherwise; in any
+// case) are kept, invisible and cannot be written.
+//
+// All methods are safe for concurrent use. Those that write are all or
+// nothing. They fail with [middleware.ErrCommitted] when the headers have
+// left, and with a [*FieldError] for a key or a value that cannot be written.
+type Params struct {
+	reserved []string
+	limits   Limits
+	req      *http.Request // nil: not of a request
+
+	mu      sync.Mutex
+	entries []entry
+	touched map[string]bool // keys that were written
+	all     bool            // every key that is not reserved was
+	history History
+	err     error // why the query could not be read
+}
+
+// ParseParams reads a raw query, without the question mark, into Params that
+// belong to no request: for tests and for code that builds URLs. A query
+// beyond the default [Limits] is an [*Errors].
+func ParseParams(raw string) (*Params, error) {
+	p := &Params{reserved: defaultReserved(), limits: Limits{}.withDefaults()}
+	if p.entries, p.err = parseEntries(raw, &p.limits); p.err != nil {
+		return nil, p.err
+	}
+	return p, nil
+}
+
+func parseEntries(raw string, lim *Limits) ([]entry, error) {
+	if len(raw) > lim.MaxBytes {
+		f := limitFault(CodeLimitBytes, "", fmt.Sprintf("at most %d bytes", lim.MaxBytes), lim.MaxBytes)
+		return nil, &Errors{Fields: []*FieldError{f}}
+	}
+	var entries []entry
+	s := scanner{raw: raw, lim: lim}
+	var pr pair
+	for {
+		code, ok := s.next(&pr)
+		switch {
+		case code != codeFine:
+			return nil, &Errors{Fields: []*FieldError{overLimit(code, raw, &pr, lim)}}
+		case !ok:
+			return entries, nil
+		}
+		entries = append(entries, entry{
+			unescapeFlagged(raw[pr.key:pr.keyEnd], pr.keyFlags),
+			unescapeFlagged(raw[pr.val:pr.valEnd], pr.valFlags),
+		})
+	}
+}
+
+func unescapeFlagged(s string, flags uint8) string {
+	if flags&(hasEscape|hasOdd) == 0 {
+		return s
+	}
+	return unescapeLenient(s)
+}
+
+func appendEntries(b []byte, entries []entry) []byte {
+	for i, e := range entries {
+		if i > 0 {
+			b = append(b, '&')
+		}
+		b = appendEscaped(b, e.key, 0)
+		b = append(b, '=')
+		b = appendEscaped(b, e.value, 0)
+	}
+	return b
+}
+
+func (p *Params) isReserved(key string) bool {
+	return slices.ContainsFunc(p.reserved, func(r string) bool { return strings.EqualFold(r, key) })
+}
+
+// Get returns the last value of key and whether it is there.
+func (p *Params) Get(key string) (string, bool) {
+	if p.isReserved(key) {
+		return "", false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range slices.Backward(p.entries) {
+		if e.key == key {
+			return e.value, true
+		}
+	}
+	return "", false
+}
+
+// GetAll returns all values of key in order: a slice of the caller's own,
+// empty if there are none.
+func (p *Params) GetAll(key string) []string {
+	values := []string{}
+	if p.isReserved(key) {
+		return values
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.entries {
+		if e.key == key {
+			values = append(values, e.value)
+		}
+	}
+	return values
+}
+
+// Has reports whether key is there.
+func (p *Params) Has(key string) bool {
+	_, ok := p.Get(key)
+	return ok
+}
+
+// Len is the number of different keys.
+func (p *Params) Len() int { return len(p.Keys()) }
+
+// Keys lists the different keys in order of first appearance.
+func (p *Params) Keys() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	keys := make([]string, 0, len(p.entries))
+	seen := make(map[string]bool, len(p.entries))
+	for _, e := range p.entries {
+		if !seen[e.key] && !p.isReserved(e.key) {
+			seen[e.key] = true
+			keys = append(keys, e.key)
+		}
+	}
+	return keys
+}
+
+// Items yields each key, in order of first appearance, with its last value, as
+// they were when the iteration began.
+func (p *Params) Items() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		last := p.ToDict()
+		for _, key := range p.Keys() {
+			if value, ok := last[key]; ok && !yield(key, value) {
+				return
+			}
+		}
+	}
+}
+
+// ToDict returns each key with its last value. Repeated values are lost:
+// [Params.ToMap] is what [Params.Replace] undoes.
+func (p *Params) ToDict() map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := make(map[string]string, len(p.entries))
+	for _, e := range p.entries {
+		if !p.isReserved(e.key) {
+			m[e.key] = e.value
+		}
+	}
+	return m
+}
+
+// ToMap returns each key with all its values.
+func (p *Params) ToMap() map[string][]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := make(map[string][]string, len(p.entries))
+	for _, e := range p.entries {
+		if !p.isReserved(e.key) {
+			m[e.key] = append(m[e.key], e.value)
+		}
+	}
+	return m
+}
+
+// Encode returns the whole query, reserved keys included, in order.
+func (p *Params) Encode() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return string(appendEntries(nil, p.entries))
+}
+
+// String is [Params.Encode].
+func (p *Params) String() string { return p.Encode() }
+
+// Set gives key the values, in the place where the key first was, or at the
+// end. Each value is a text, a number, a bool, a time, a duration, a type with
+// text methods or a String method, or a slice of these, which counts as its
+// elements. No values at all delete the key.
+func (p *Params) Set(key string, values ...any) error {
+	return p.update([]string{key}, func(string) ([]string, error) { return texts(key, values) })
+}
+
+// Add appends values to those that key has.
+func (p *Params) Add(key string, values ...any) error {
+	added, err := texts(key, values)
+	if err != nil {
+		return err
+	}
+	keys := []string{key}
+	return p.write(keys, false, func(entries []entry) ([]entry, []string) {
+		for _, v := range added {
+			entries = append(entries, entry{key, v})
+		}
+		return entries, keys
+	})
+}
+
+// Delete removes key. Removing what is not there changes nothing.
+func (p *Params) Delete(key string) error { return p.Set(key) }
+
+// Update sets every key of m, new ones in alphabetical order. A value is what
+// [Params.Set] takes as one.
+func (p *Params) Update(m map[string]any) error {
+	return p.update(slices.Sorted(maps.Keys(m)), func(key string) ([]string, error) { return texts(key, []any{m[key]}) })
+}
+
+// FromDict replaces everything but the reserved keys by m, in alphabetical
+// order. A value is what [Params.Set] takes as one.
+func (p *Params) FromDict(m map[string]any) error {
+	return p.replace(slices.Sorted(maps.Keys(m)), func(key string) ([]string, error) { return texts(key, []any{m[key]}) })
+}
+
+// Replace replaces everything but the reserved keys by m, in alphabetical
+// order. It undoes [Params.ToMap], up to the order of different keys.
+func (p *Params) Replace(m map[string][]string) error {
+	return p.replace(slices.Sorted(maps.Keys(m)), func(key string) ([]string, error) { return m[key], nil })
+}
+
+// Clear removes everything but the reserved keys.
+func (p *Params) Clear() error { return p.replace(nil, nil) }
+
+// SetStruct writes v, a struct with query tags, under the zero SchemaConfig:
+// its parameters replace those of the same names, defaults are removed, and
+// others stay. For a configured schema use [Schema.Store].
+func (p *Params) SetStruct(v any) error {
+	rv := reflect.ValueOf(v)
+	for rv.Kind() == reflect.Pointer && !rv.IsNil() {
+		rv = rv.Elem()
+	}
+	if rv.Kind() != reflect.Struct {
+		return &SchemaError{Type: reflect.TypeOf(v), Err: fmt.Errorf("SetStruct takes a struct, not %T", v)}
+	}
+	pl, err := planOf(rv.Type())
+	if err != nil {
+		return err
+	}
+	box := reflect.New(rv.Type())
+	box.Elem().Set(rv)
+	if errs := hookErrors(box.Interface()); errs != nil {
+		return &EncodeError{Fields: errs.Fields}
+	}
+	raw, err := pl.encode(box.Elem())
+	if err != nil {
+		return err
+	}
+	return p.store(pl, raw)
+}
+
+// Store writes v into p: the schema's parameters are replaced, others stay.
+func (s *Schema[T]) Store(p *Params, v T) error {
+	raw, err := s.Encode(v)
+	if err != nil {
+		return err
+	}
+	return p.store(s.plan, raw)
+}
+
+// store replaces the parameters that belong to the plan.
+func (p *Params) store(pl *plan, raw string) error {
+	fresh, err := parseEntries(raw, &pl.cfg.Limits)
+	if err != nil {
+		return err
+	}
+	return p.write(keysOf(fresh), false, func(entries []entry) ([]entry, []string) {
+		touched := keysOf(fresh)
+		entries = slices.DeleteFunc(entries, func(e entry) bool {
+			_, ours := pl.find(e.key, 0)
+			ours = ours && !p.isReserved(e.key)
+			if ours {
+				touched = append(touched, e.key)
+			}
+			return ours
+		})
+		return append(entries, fresh...), touched
+	})
+}
+
+func keysOf(entries []entry) []string {
+	keys := make([]string, len(entries))
+	for i, e := range entries {
+		keys[i] = e.key
+	}
+	return keys
+}
+
+// History chooses whether the browser's history gets a new entry for the
+// changes of this request. Default [ReplaceHistory].
+func (p *Params) History(h History) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.history = h
+}
+
+// collect makes the entries for keys.
+func collect(keys []string, values func(string) ([]string, error)) ([]entry, error) {
+	var entries []entry
+	for _, key := range keys {
+		vs, err := values(key)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range vs {
+			entries = append(entries, entry{key, v})
+		}
+	}
+	return entries, nil
+}
+
+func (p *Params) update(keys []string, values func(string) ([]string, error)) error {
+	fresh, err := collect(keys, values)
+	if err != nil {
+		return err
+	}
+	return p.write(keys, false, func(entries []entry) ([]entry, []string) { return merge(entries, keys, fresh), keys })
+}
+
+// merge gives keys their fresh values, where they first were or at the end.
+func merge(entries []entry, keys []string, fresh []entry) []entry {
+	values := make(map[string][]entry, len(keys))
+	for _, key := range keys {
+		values[key] = nil
+	}
+	for _, f := range fresh {
+		values[f.key] = append(values[f.key], f)
+	}
+	out := make([]entry, 0, len(entries)+len(fresh))
+	for _, e := range entries {
+		if vs, ours := values[e.key]; ours {
+			out = append(out, vs...)
+			values[e.key] = nil // the first place gets them all
+			continue
+		}
+		out = append(out, e)
+	}
+	for _, key := range keys {
+		out = append(out, values[key]...)
+		values[key] = nil
+	}
+	return out
+}
+
+func (p *Params) replace(keys []string, values func(string) ([]string, error)) error {
+	fresh, err := collect(keys, values)
+	if err != nil {
+		return err
+	}
+	return p.write(keys, true, func(entries []entry) ([]entry, []string) {
+		return append(slices.DeleteFunc(entries, func(e entry) bool { return !p.isReserved(e.key) }), fresh...), keys
+	})
+}
+
+// write is the one way to change p. keys are those to be written; change gets
+// a copy of the entries and returns them changed, with the keys it touched.
+func (p *Params) write(keys []string, all bool, change func([]entry) (changed []entry, touched []string)) error {
+	for _, key := range keys {
+		if p.isReserved(key) {
+			return writeFault(key, CodeReserved)
+		}
+		if key == "" || !utf8.ValidString(key) {
+			return writeFault(key, CodeBadKey)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	entries, touched := change(slices.Clone(p.entries))
+	if err := p.fits(entries); err != nil {
+		return err
+	}
+	if p.req != nil {
+		if err := commit.Request(p.req.Context()); err != nil {
+			return fmt.Errorf("queryparams: %w", err)
+		}
+	}
+	if p.touched == nil {
+		p.touched = map[string]bool{}
+	}
+	for _, key := range touched {
+		p.touched[key] = true
+	}
+	p.all = p.all || all
+	p.entries = entries
+	return nil
+}
+
+// fits checks that what is about to be written can be read back.
+func (p *Params) fits(entries []entry) error {
+	for _, e := range entries {
+		if !utf8.ValidString(e.value) {
+			return writeFault(e.key, CodeBadUTF8)
+		}
+	}
+	if _, err := parseEntries(string(appendEntries(nil, entries)), &p.limits); err != nil {
+		return err
+	}
+	return nil
+}
+
+func writeFault(key string, code Code) *FieldError {
+	name := *safeValue(key)
+	return &FieldError{Parameter: name, Path: name, Code: code, Detail: details[code], Offset: -1}
+}
+
+// dirty reports whether anything was written, and the query as it is now.
+func (p *Params) dirty() (raw string, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.touched == nil {
+		return "", false
+	}
+	return string(appendEntries(nil, p.entries)), true
+}
+
+// texts turns values into texts; a slice counts as its elements.
+func texts(key string, values []any) ([]string, error) {
+	out := make([]string, 0, len(values))
+	for _, v := range values {
+		if s, ok := v.(string); ok {
+			out = append(out, s)
+			continue
+		}
+		rv := reflect.ValueOf(v)
+		if s, ok := textOf(rv); ok {
+			out = append(out, s)
+			continue
+		}
+		if k := rv.Kind(); k != reflect.Slice && k != reflect.Array {
+			return nil, notAText(key, v)
+		}
+		for i := range rv.Len() {
+			s, ok := textOf(rv.Index(i))
+			if !ok {
+				return nil, notAText(key, v)
+			}
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+func notAText(key string, v any) error {
+	f := writeFault(key, CodeNotAText)
+	f.Detail = fmt.Sprintf("%s: %T", details[CodeNotAText], v)
+	return f
+}
+
+// textOf is the text of one value, as a schema would write it.
+func textOf(v reflect.Value) (string, bool) {
+	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return "", false
+		}
+		v = v.Elem()
+	}
+	if !v.IsValid() {
+		return "", false
+	}
+	box := reflect.New(v.Type())
+	box.Elem().Set(v)
+	c, err := scalar(v.Type(), &tagSet{}, nil)
+	if err == nil && c != nil {
+		text, err := c.appendText(nil, box.Elem())
+		return string(text), err == nil
+	}
+	if s, ok := box.Interface().(fmt.Stringer); ok {
+		return s.String(), true
+	}
+	return "", false
+}

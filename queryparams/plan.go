@@ -1,0 +1,448 @@
+package queryparams
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+type shape uint8
+
+const (
+	shapeScalar  shape = iota // T
+	shapePointer              // *T
+	shapeOpt                  // Opt[T]
+	shapeList                 // []T
+	shapeMap                  // map[K]T, as name[key]=value
+)
+
+// leaf is one parameter: a field that holds a scalar or a collection of them.
+type leaf struct {
+	name  string // as decoded
+	key   string // as written, escaped
+	steps []int  // struct fields from the root to the value
+	group int    // the innermost pointer to a struct above it; -1: none
+
+	shape   shape
+	codec   codec
+	elem    reflect.Type // what codec reads
+	keys    codec        // of a map's keys
+	sep     byte         // between the items of a list in one value; 0: one pair each
+	rules   rules
+	minimum int // elements
+	maximum int // elements
+
+	duplicate    Duplicate
+	correct      bool // an invalid value becomes the default
+	required     bool
+	secret       bool
+	control      bool // control characters are allowed
+	emptyMissing bool // an empty value counts as missing
+	emptyBad     bool // an empty value is a fault
+
+	hasDefault  bool
+	def         []string // default texts: one, or a list's items
+	defText     string   // the default as Encode would write it
+	want        string   // what is allowed
+	wantInRange string   // the same with the limits of the Go type
+}
+
+// group is a pointer to a struct: allocated when one of its parameters, or
+// its own name without a value, is in the query.
+type group struct {
+	name, key string
+	steps     []int
+	parent    int
+}
+
+// target is what a name in the query means: a leaf, its name[] alias, or a
+// group.
+type target struct {
+	leaf  int
+	group int // -1: it is a leaf
+	alias bool
+}
+
+// step is one piece of work of the encoder, in schema order.
+type step struct {
+	leaf, group int // the other is -1
+	end         bool
+}
+
+// plan is a compiled schema. It is immutable.
+type plan struct {
+	cfg     SchemaConfig
+	typ     reflect.Type
+	leaves  []leaf
+	groups  []group
+	order   []step
+	byName  map[string]target
+	names   []string // of leaves, for suggestions
+	maps    []int    // the leaves that are maps
+	rest    []int    // steps to the url.Values for unknown parameters
+	hasRest bool
+}
+
+// maxDepth is how deep structs nest in a schema.
+const maxDepth = 5
+
+type compiler struct {
+	*plan
+	errs []error
+}
+
+func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	cfg.Limits = cfg.Limits.withDefaults()
+	cfg.Retain, cfg.Codecs = slices.Clone(cfg.Retain), slices.Clone(cfg.Codecs)
+	c := &compiler{plan: &plan{cfg: cfg, typ: t, byName: map[string]target{}}}
+	if t.Kind() != reflect.Struct {
+		c.fail(t.String(), errors.New("is not a struct"))
+	} else {
+		c.fields(t, nil, place{group: -1, path: t.Name()})
+	}
+	for _, i := range c.maps {
+		for name := range c.byName {
+			if strings.HasPrefix(name, c.leaves[i].name+"[") {
+				c.fail(c.leaves[i].name, fmt.Errorf("the map takes the name %q of another field", name))
+			}
+		}
+	}
+	if c.hasRest && cfg.Unknown == UnknownReject {
+		c.fail("rest", errors.New("a rest field collects what UnknownReject would refuse: choose one"))
+	}
+	if len(c.errs) == 0 {
+		c.defaults()
+	}
+	if len(c.errs) > 0 {
+		return nil, &SchemaError{Type: t, Err: errors.Join(c.errs...)}
+	}
+	return c.plan, nil
+}
+
+func (c *compiler) fail(path string, err error) {
+	c.errs = append(c.errs, fmt.Errorf("%s: %w", path, err))
+}
+
+// place is where the fields of a struct are: under which name and pointer.
+type place struct {
+	prefix string
+	dotted bool
+	group  int
+	depth  int
+	path   string // Go names, for error texts
+}
+
+func (s place) join(name string) string {
+	switch {
+	case s.prefix == "":
+		return name
+	case s.dotted:
+		return s.prefix + "." + name
+	}
+	return s.prefix + "[" + name + "]"
+}
+
+func (c *compiler) fields(t reflect.Type, steps []int, in place) {
+	if in.depth > maxDepth {
+		c.fail(in.path, fmt.Errorf("structs nest more than %d deep", maxDepth))
+		return
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, tagged := f.Tag.Lookup("query")
+		at := append(slices.Clone(steps), i)
+		path := in.path + "." + f.Name
+		switch {
+		case tag == "-":
+		case !tagged:
+			if f.Anonymous && f.Type.Kind() == reflect.Struct {
+				inner := in
+				inner.path, inner.depth = path, in.depth+1
+				c.fields(f.Type, at, inner)
+			}
+		case !f.IsExported():
+			c.fail(path, errors.New("is tagged but not exported"))
+		case tag == ",rest":
+			c.collect(f, at, in, path)
+		default:
+			if err := checkName(tag); err != nil {
+				c.fail(path, err)
+				continue
+			}
+			c.field(f, tag, at, in, path)
+		}
+	}
+}
+
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return errors.New(`the query tag is empty: name the parameter, or use "-"`)
+	case strings.ContainsAny(name, "[],"):
+		return fmt.Errorf("the name %q has a bracket or a comma", name)
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < 0x20 || r == 0x7f }):
+		return fmt.Errorf("the name %q has a control character or is not UTF-8", name)
+	}
+	return nil
+}
+
+func (c *compiler) collect(f reflect.StructField, at []int, in place, path string) {
+	switch {
+	case f.Type != valuesType:
+		c.fail(path, fmt.Errorf("a rest field must be a url.Values, not %s", f.Type))
+	case c.hasRest || in.group >= 0 || in.prefix != "":
+		c.fail(path, errors.New("there can be one rest field, at the top level"))
+	default:
+		c.rest, c.hasRest = at, true
+	}
+}
+
+func (c *compiler) field(f reflect.StructField, tag string, at []int, in place, path string) {
+	tags := newTagSet(f)
+	l := leaf{name: in.join(tag), steps: at, group: in.group, duplicate: c.cfg.Duplicate}
+	l.key = escape(l.name)
+	ok, err := c.resolve(&l, f.Type, tags)
+	switch {
+	case err != nil:
+		c.fail(path, err)
+		return
+	case !ok:
+		c.nest(f.Type, l, tags, in, path)
+		return
+	}
+	c.tagged(&l, tags)
+	if err := tags.finish(); err != nil {
+		c.fail(path, err)
+		return
+	}
+	at0 := len(c.leaves)
+	c.claim(l.name, target{leaf: at0, group: -1}, path)
+	if l.shape == shapeList {
+		c.claim(l.name+"[]", target{leaf: at0, group: -1, alias: true}, path)
+	}
+	if l.shape == shapeMap {
+		c.maps = append(c.maps, at0)
+	}
+	c.order = append(c.order, step{leaf: at0, group: -1})
+	c.names = append(c.names, l.name)
+	c.leaves = append(c.leaves, l)
+}
+
+// resolve finds out the shape and the codec of t. It reports false for a
+// struct, or a pointer to one, that nests.
+func (c *compiler) resolve(l *leaf, t reflect.Type, tags *tagSet) (bool, error) {
+	var err error
+	if l.codec, err = scalar(t, tags, c.cfg.Codecs); l.codec != nil || err != nil {
+		l.elem = t
+		return true, err
+	}
+	switch {
+	case reflect.PointerTo(t).Implements(reflect.TypeFor[optional]()):
+		l.shape = shapeOpt
+		value, _ := reflect.New(t).Interface().(optional).slot()
+		l.elem = reflect.TypeOf(value).Elem()
+	case t.Kind() == reflect.Pointer:
+		l.shape, l.elem = shapePointer, t.Elem()
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		return false, fmt.Errorf("%s is bytes: use a string, or a Codec", t)
+	case t.Kind() == reflect.Slice:
+		l.shape, l.elem = shapeList, t.Elem()
+	case t.Kind() == reflect.Map:
+		l.shape, l.elem = shapeMap, t.Elem()
+		if l.keys, err = scalar(t.Key(), &tagSet{}, c.cfg.Codecs); l.keys == nil || err != nil {
+			return false, fmt.Errorf("%s: its keys have no text form", t)
+		}
+	case t.Kind() == reflect.Struct:
+		return false, nil
+	default:
+		return false, fmt.Errorf("%s has no text form: use a Codec, or leave the field out with query:\"-\"", t)
+	}
+	l.codec, err = scalar(l.elem, tags, c.cfg.Codecs)
+	if err != nil || l.codec != nil {
+		return true, err
+	}
+	if l.shape == shapePointer && l.elem.Kind() == reflect.Struct {
+		return false, nil
+	}
+	return false, fmt.Errorf("%s: %s is not a single value", t, l.elem)
+}
+
+// nest compiles a struct under a name of its own.
+func (c *compiler) nest(t reflect.Type, l leaf, tags *tagSet, in place, path string) {
+	inner := place{prefix: l.name, group: in.group, depth: in.depth + 1, path: path}
+	inner.dotted = tags.choice("style", "deepObject", "dotted") == 1
+	if err := tags.finish(); err != nil {
+		c.fail(path, err)
+		return
+	}
+	if t.Kind() != reflect.Pointer {
+		c.fields(t, l.steps, inner)
+		return
+	}
+	g := len(c.groups)
+	inner.group = g
+	c.claim(l.name, target{group: g}, path)
+	c.groups = append(c.groups, group{name: l.name, key: l.key, steps: l.steps, parent: in.group})
+	c.order = append(c.order, step{leaf: -1, group: g})
+	c.fields(t.Elem(), l.steps, inner)
+	c.order = append(c.order, step{leaf: -1, group: g, end: true})
+}
+
+func (c *compiler) claim(name string, t target, path string) {
+	if _, taken := c.byName[name]; taken {
+		c.fail(path, fmt.Errorf("the name %q is taken already", name))
+	}
+	c.byName[name] = t
+}
+
+// tagged takes the tags that are not the codec's own.
+func (c *compiler) tagged(l *leaf, tags *tagSet) {
+	_, isText := l.codec.(stringCodec)
+	many := l.shape == shapeList || l.shape == shapeMap
+	l.rules = newRules(l.elem, l.codec, tags)
+	l.required = tags.flag("required")
+	l.secret = tags.flag("secret")
+	l.control = tags.allowed("control")
+	l.correct = tags.choice("invalid", "reject", "default") == 1
+	if _, ok := tags.values["duplicate"]; ok && !many {
+		l.duplicate = Duplicate(tags.choice("duplicate", "reject", "first", "last"))
+	}
+	l.minimum, l.maximum = 0, c.cfg.Limits.MaxElements
+	if many {
+		l.minimum = max(0, tags.count("minitems"))
+		if n := tags.count("maxitems"); n >= 0 {
+			l.maximum = n
+		}
+	}
+	if l.shape == shapeList {
+		if style, ok := tags.lookup("style"); ok {
+			sep, err := separator(style)
+			if err != nil {
+				tags.errs = append(tags.errs, err)
+			}
+			l.sep = sep
+		}
+	}
+	if l.shape == shapeMap {
+		tags.choice("style", "deepObject")
+	}
+	if !many {
+		l.emptyMissing = l.shape != shapeOpt && (!isText || l.rules.enum != nil && !slices.Contains(l.rules.enumText, ""))
+		if l.shape == shapeScalar || l.shape == shapePointer {
+			switch tags.choice("empty", "", "missing", "reject") {
+			case 1:
+				l.emptyMissing = true
+			case 2:
+				l.emptyMissing, l.emptyBad = false, true
+			}
+		}
+	}
+	if text, ok := tags.values["default"]; ok && (l.shape == shapeScalar || l.shape == shapeList) {
+		tags.take("default")
+		l.hasDefault, l.def = true, []string{text}
+		if l.shape == shapeList {
+			sep := ","
+			if l.sep != 0 {
+				sep = string(rune(l.sep))
+			}
+			l.def = strings.Split(text, sep)
+		}
+		if l.required {
+			tags.fail("a required parameter has no use for a default")
+		}
+	}
+	l.want, l.wantInRange = l.rules.expected(l.codec, false), l.rules.expected(l.codec, true)
+}
+
+// separator reads a style tag of a list (OpenAPI's styles and names).
+func separator(style string) (byte, error) {
+	switch style {
+	case "form", "form,explode=true":
+		return 0, nil
+	case "form,explode=false":
+		return ',', nil
+	case "spaceDelimited":
+		return ' ', nil
+	case "pipeDelimited":
+		return '|', nil
+	}
+	if sep, ok := strings.CutPrefix(style, "sep="); ok && len(sep) == 1 && plain[sep[0]] && strings.ContainsAny(sep, ",:/?@!$()*-._~") {
+		return sep[0], nil
+	}
+	return 0, fmt.Errorf(`style:%q: use form, form,explode=false, spaceDelimited, pipeDelimited, or sep=X with one of , : / ? @ ! $ ( ) * - . _ ~`, style)
+}
+
+// defaults checks every default by reading it, and keeps what Encode would
+// write for it.
+func (c *compiler) defaults() {
+	for i := range c.leaves {
+		l := &c.leaves[i]
+		if !l.hasDefault {
+			continue
+		}
+		v := reflect.New(c.typeAt(l.steps)).Elem()
+		if code, err := c.setDefault(l, v); code != codeFine {
+			c.fail(l.name, fmt.Errorf("default:%q: %w", strings.Join(l.def, ","), cause(code, err)))
+			continue
+		}
+		e := encoder{p: c.plan, defaults: true}
+		e.leaf(l, v)
+		if len(e.errs) > 0 {
+			c.fail(l.name, fmt.Errorf("default:%q: %w", strings.Join(l.def, ","), e.errs[0]))
+			continue
+		}
+		l.defText = string(e.b)
+	}
+}
+
+// setDefault reads the default into v. A default is read anew each time: the
+// caller owns what it refers to.
+func (p *plan) setDefault(l *leaf, v reflect.Value) (Code, error) {
+	if l.shape == shapeScalar {
+		return l.set(v, l.def[0])
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(l.def), len(l.def)))
+	for i, text := range l.def {
+		if code, err := l.set(v.Index(i), text); code != codeFine {
+			return code, err
+		}
+	}
+	return codeFine, nil
+}
+
+// set reads one scalar and checks it.
+func (l *leaf) set(v reflect.Value, text string) (Code, error) {
+	if code, err := l.codec.parse(v, text); code != codeFine {
+		return code, err
+	}
+	return l.rules.check(l.codec, v), nil
+}
+
+// typeAt is the type of the field that steps lead to.
+func (p *plan) typeAt(steps []int) reflect.Type {
+	t := p.typ
+	for _, i := range steps {
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		t = t.Field(i).Type
+	}
+	return t
+}
+
+// at follows steps from a struct; pointers on the way must not be nil.
+func at(v reflect.Value, steps []int) reflect.Value {
+	for _, i := range steps {
+		if v.Kind() == reflect.Pointer {
+			v = v.Elem()
+		}
+		v = v.Field(i)
+	}
+	return v
+}

@@ -1,0 +1,143 @@
+package queryparams
+
+import (
+	"reflect"
+	"sync"
+)
+
+// Schema reads, checks and writes queries of one struct type. It is compiled
+// once, is immutable, and is safe for concurrent use.
+type Schema[T any] struct {
+	plan   *plan
+	retain []string
+}
+
+// NewSchema compiles the schema of T, a struct. All problems of its tags,
+// defaults, names and types come back together in a [SchemaError].
+func NewSchema[T any](cfg SchemaConfig) (*Schema[T], error) {
+	p, err := compile(reflect.TypeFor[T](), cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Schema[T]{plan: p, retain: p.cfg.Retain}, nil
+}
+
+// Must returns v, or panics with err: for package variables.
+func Must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// Validator is a type with rules that tags cannot say, such as that one field
+// is before another. Validate is called on a value whose fields are all right
+// by themselves, after it was read and before it is written. It may return
+// *FieldError values, joined, to name parameters; any other error is shown to
+// the client as it is.
+type Validator interface{ Validate() error }
+
+// Parse reads a raw query, without the question mark. Its error is an
+// [*Errors], and the value is then the zero T. It costs one allocation for T,
+// one for each text that had escapes and one for each list.
+func (s *Schema[T]) Parse(raw string) (T, error) {
+	v, _, err := s.Correct(raw)
+	return v, err
+}
+
+// Correct is [Schema.Parse] that also tells which faults were corrected: those
+// of fields tagged `invalid:"default"`.
+func (s *Schema[T]) Correct(raw string) (v T, corrected []*FieldError, err error) {
+	dst := new(T)
+	corrected, errs := s.plan.parse(raw, reflect.ValueOf(dst).Elem())
+	if errs == nil {
+		errs = hookErrors(dst)
+	}
+	if errs != nil {
+		return v, corrected, errs
+	}
+	return *dst, corrected, nil
+}
+
+// Encode writes v as a raw query: parameters in the order of T's fields, only
+// printable ASCII, defaults left out. For every value that it accepts,
+// Parse(Encode(v)) is v again. (Times are compared as instants, and what Parse
+// would refuse, Encode refuses.) Its error is an [*EncodeError]. It costs two
+// allocations, and one for each value of a type with text methods.
+func (s *Schema[T]) Encode(v T) (string, error) {
+	if errs := hookErrors(&v); errs != nil {
+		return "", &EncodeError{Fields: errs.Fields}
+	}
+	return s.plan.encode(reflect.ValueOf(&v).Elem())
+}
+
+// Names lists the parameters in order.
+func (s *Schema[T]) Names() []string { return append([]string(nil), s.plan.names...) }
+
+// hookErrors runs the type's own Validate.
+func hookErrors(v any) *Errors {
+	h, ok := v.(Validator)
+	if !ok {
+		return nil
+	}
+	err := h.Validate()
+	if err == nil {
+		return nil
+	}
+	errs := new(Errors)
+	flatten(err, errs)
+	return errs
+}
+
+// flatten turns what a Validate method returned into faults.
+func flatten(err error, to *Errors) {
+	if f, ok := err.(*FieldError); ok && f != nil {
+		c := *f
+		if c.Code == codeFine {
+			c.Code = CodeInvalid
+		}
+		if c.Detail == "" {
+			c.Detail = details[CodeInvalid]
+		}
+		if c.Path == "" {
+			c.Path = c.Parameter
+		}
+		to.Fields = append(to.Fields, &c)
+		return
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 {
+		for _, e := range many.Unwrap() {
+			flatten(e, to)
+		}
+		return
+	}
+	f := &FieldError{Code: CodeInvalid, Detail: err.Error(), Offset: -1, Cause: err}
+	to.Fields = append(to.Fields, f)
+}
+
+// SchemaOf returns the schema of T with the zero config, compiled on first use.
+func SchemaOf[T any]() (*Schema[T], error) {
+	p, err := planOf(reflect.TypeFor[T]())
+	if err != nil {
+		return nil, err
+	}
+	return &Schema[T]{plan: p}, nil
+}
+
+// memo holds plans with the zero config: a memo of a pure function of the type.
+var memo sync.Map // reflect.Type -> compiled
+
+type compiled struct {
+	plan *plan
+	err  error
+}
+
+func planOf(t reflect.Type) (*plan, error) {
+	got, ok := memo.Load(t)
+	if !ok {
+		p, err := compile(t, SchemaConfig{})
+		got, _ = memo.LoadOrStore(t, &compiled{p, err})
+	}
+	c := got.(*compiled)
+	return c.plan, c.err
+}
