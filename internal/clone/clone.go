@@ -13,7 +13,7 @@
 //     value of it can share (one path to each pointed-to type, no interface), nothing is remembered and nothing is paid.
 //     Slices are values here: two slices over one array get an array each. A slice is remembered only where it could
 //     contain itself without a pointer or a map between (type T []T, []any).
-//   - A pointer into the middle of something that is copied too (a field, an element) stays one: see [Config] for its cost.
+//   - A pointer into the middle of something that is copied too (a field, an element) gets a target of its own.
 //
 // # What is shared
 //

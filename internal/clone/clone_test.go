@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -558,12 +559,22 @@ func TestC4_LimitsEndInErrors(t *testing.T) {
 	}
 }
 
+// underRace reports whether the race detector is on, under which the largest values take too long.
+func underRace() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
 // A stack that is limited to 4 MB shows that depth costs no stack. It is a setting of the process: not parallel.
 func TestC4_DeepAndCyclicValuesEnd(t *testing.T) {
 	defer debug.SetMaxStack(debug.SetMaxStack(4 << 20))
 
+	nodes := 5_000_000
+	if underRace() {
+		nodes /= 50
+	}
 	var l *list
-	for range 5_000_000 {
+	for range nodes {
 		l = &list{l}
 	}
 	got := copyOf(t, l)
@@ -574,10 +585,10 @@ func TestC4_DeepAndCyclicValuesEnd(t *testing.T) {
 		}
 		n++
 	}
-	if n != 5_000_000 {
+	if n != nodes {
 		t.Errorf("%d nodes", n)
 	}
-	if size := planOf[*list](t, clone.Config{}).Size(l); size != 8+5_000_000*8 {
+	if size := planOf[*list](t, clone.Config{}).Size(l); size != 8+int64(nodes)*8 {
 		t.Errorf("Size is %d", size)
 	}
 

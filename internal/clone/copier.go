@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/jinzhu/copier"
@@ -226,8 +227,11 @@ func (j *judgement) contents(path string, n *node) {
 		case n.tracked:
 			j.refuse(path, n, "a shared map becomes several")
 		}
-		if k := n.key.typ.Kind(); k == reflect.Struct || k == reflect.Pointer || k == reflect.Interface {
+		if k := n.key.typ.Kind(); !n.key.flat || k == reflect.Struct || k == reflect.Pointer || k == reflect.Interface {
 			j.refuse(path+"[key]", n.key, "a map key must be a plain value")
+		}
+		if hasFloats(n.key.typ) {
+			j.refuse(path+"[key]", n.key, "the value of a NaN key is lost")
 		}
 		if n.elem.typ.Kind() == reflect.Pointer {
 			j.refuse(path+"[]", n.elem, "a nil pointer in a map becomes a pointer to zero")
@@ -237,6 +241,17 @@ func (j *judgement) contents(path string, n *node) {
 	case reflect.Struct:
 		j.structure(path, n)
 	}
+}
+
+// hasFloats reports whether a t that is a map key may be unequal to itself.
+func hasFloats(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Array:
+		return hasFloats(t.Elem())
+	case reflect.Float32, reflect.Float64, reflect.Complex64, reflect.Complex128:
+		return true
+	}
+	return false
 }
 
 // element judges the element of a slice or map, where Option.IgnoreEmpty does not keep nil.
@@ -264,7 +279,9 @@ func (j *judgement) structure(path string, n *node) {
 		j.tag(at, e.to, f.Tag.Get("copier"))
 		j.value(at, e.to)
 	}
-	for _, name := range promoted(n.typ, nil) {
+	all := names(n.typ, map[reflect.Type]bool{})
+	slices.Sort(all)
+	for _, name := range slices.Compact(all) {
 		j.name(path+"."+name, n, name)
 	}
 }
@@ -283,38 +300,39 @@ func (j *judgement) tag(path string, n *node, tag string) {
 }
 
 // name judges how copier finds the field of that name: in the source exactly, in the destination by case folding,
-// and by a method of that name after all.
+// and at last by the result of a method of that name.
 func (j *judgement) name(path string, n *node, name string) {
-	from, ok := n.typ.FieldByName(name)
-	if !ok {
-		return
-	}
 	find := func(s string) bool { return strings.EqualFold(s, name) }
 	if j.opt.CaseSensitive {
 		find = func(s string) bool { return s == name }
 	}
+	from, known := n.typ.FieldByName(name)
 	to, found := n.typ.FieldByNameFunc(find)
-	if !found || fmt.Sprint(from.Index) != fmt.Sprint(to.Index) {
-		j.refuse(path, n, "its name is found twice, or another field is found; set Option.CaseSensitive")
+	if known && (!found || !slices.Equal(from.Index, to.Index)) {
+		j.refuse(path, n, "the field is not found alone by its name in any case; set Option.CaseSensitive")
+	}
+	if m, ok := reflect.PointerTo(n.typ).MethodByName(name); ok && found && m.Type.NumIn() == 1 && m.Type.NumOut() == 1 {
+		j.refuse(path, n, "the result of a method of that name overwrites the promoted field")
 	}
 }
 
-// promoted lists the names that copier handles in t: exported fields, and those of exported embedded structs.
-func promoted(t reflect.Type, names []string) []string {
-	for t.Kind() == reflect.Pointer {
+// names lists the fields that copier handles in t: those that are exported, and those of exported embedded structs.
+func names(t reflect.Type, seen map[reflect.Type]bool) []string {
+	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t.Kind() != reflect.Struct {
-		return names
+	if t.Kind() != reflect.Struct || seen[t] {
+		return nil
 	}
+	seen[t] = true
+	var all []string
 	for f := range fieldsOf(t) {
-		if !f.IsExported() {
-			continue
-		}
-		names = append(names, f.Name)
-		if f.Anonymous {
-			names = promoted(f.Type, names)
+		if f.IsExported() {
+			all = append(all, f.Name)
+			if f.Anonymous {
+				all = append(all, names(f.Type, seen)...)
+			}
 		}
 	}
-	return names
+	return all
 }

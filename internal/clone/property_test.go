@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/jinzhu/copier"
+
 	"github.com/reecho-go/reecho/internal/clone"
 )
 
@@ -63,4 +65,31 @@ func FuzzCopy(f *testing.F) {
 		f.Add(seed, seed*seed)
 	}
 	f.Fuzz(checkRandom)
+}
+
+// A random type that WithCopier accepts is one that copier copies right.
+func TestC4_CopierIsRightForRandomTypesThatAreAccepted(t *testing.T) {
+	t.Parallel()
+	acceptedTypes := 0
+	for seed := range uint64(6000) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		typ := randomType(r, 3)
+		opt := copier.Option{DeepCopy: true, IgnoreEmpty: seed%2 == 0, CaseSensitive: seed%3 == 0}
+		if typ.Kind() == reflect.Interface || clone.JudgeCopier(typ, opt) != nil {
+			continue
+		}
+		v := randomValue(r, typ)
+		if k := typ.Kind(); (k == reflect.Slice || k == reflect.Map) && v.IsNil() {
+			continue // WithCopier answers these itself
+		}
+		acceptedTypes++
+		got := reflect.New(typ)
+		if err := copier.CopyWithOption(got.Interface(), v.Addr().Interface(), opt); err != nil {
+			t.Fatalf("%s: %v", typ, err)
+		}
+		checkCopy(t, got.Elem(), v)
+	}
+	if acceptedTypes < 500 {
+		t.Errorf("only %d types were accepted", acceptedTypes)
+	}
 }

@@ -148,7 +148,7 @@ func (s *state) held(n *node, p unsafe.Pointer) {
 	}
 }
 
-// seenTable remembers which copy was made of which original: a hash table with open addressing, at most half full.
+// seenTable remembers which copy was made of which original: a hash table with open addressing, at most five eighths full.
 type seenTable struct {
 	slots []seenSlot // length is a power of two
 	n     int
@@ -168,7 +168,7 @@ const (
 
 // find returns the slot of the object at addr. An empty slot (copy == nil) may be filled with put before the next find.
 func (t *seenTable) find(addr unsafe.Pointer, tag uint64) *seenSlot {
-	if t.n*2 >= len(t.slots) {
+	if t.n*8 >= len(t.slots)*5 {
 		t.grow()
 	}
 	return t.probe(uintptr(addr), tag)
