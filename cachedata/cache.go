@@ -1,0 +1,413 @@
+package cachedata
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/group"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// Cache remembers the results of one function by its argument. Make it with
+// [New]. All methods are safe for concurrent use.
+type Cache[K, V any] struct {
+	name       string
+	loader     func(context.Context, K) (V, error)
+	ttl        time.Duration
+	maxEntries int
+	group      *group.Group
+	observer   observe.Observer // nil: nobody listens
+
+	keys    *canon.Plan[K]
+	shape   canon.Shape
+	copyKey func(K) (K, error) // nil: by assignment
+	copy    func(V) (V, error) // nil: by assignment
+
+	words *table[uint64, K, V] // for keys of the shape Word
+	texts *table[string, K, V] // for all others
+
+	counters counters
+	tracker  flight.Tracker
+	hooks    group.Hooks
+	member   *member[K, V]
+	closed   atomic.Bool
+}
+
+// New makes a cache of load's results and puts it into its group, where its
+// name must be unique. load must be safe for concurrent use; it runs once at a
+// time per key, in a goroutine of its own. It may use other caches, and this
+// one with other keys.
+//
+// K is the argument, of any type that can be compared as data: struct{} for a
+// function without arguments, a struct for one with several. V is of any type
+// that can be copied, unless Config says otherwise.
+//
+// The error joins everything that is wrong: [*KeyError] and [*CopyError] for
+// places in K and V, [ErrDuplicate], [ErrClosed], and one for each field of
+// cfg. New takes microseconds to milliseconds, to compile the plans of K and V.
+func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Config[K, V]) (*Cache[K, V], error) {
+	c := &Cache[K, V]{
+		name:       name,
+		loader:     load,
+		ttl:        cfg.TTL,
+		maxEntries: cmp.Or(cfg.MaxEntries, DefaultMaxEntries),
+		group:      cmp.Or(cfg.Group, Default()).group,
+	}
+	c.observer = both(c.group.Observer(), cfg.Observer)
+
+	var errs []error
+	if name == "" {
+		errs = append(errs, errors.New("the name is empty: it identifies the cache in its group"))
+	}
+	if load == nil {
+		errs = append(errs, errors.New("the load function is nil"))
+	}
+	errs = append(errs, cfg.validate(), c.compileKeys(cfg), c.compileCopies(cfg))
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("cachedata: New(%q): %w", name, err)
+	}
+
+	if c.shape == canon.Word {
+		c.words = newTable[uint64](c)
+	} else {
+		c.texts = newTable[string](c)
+	}
+	if cfg.OnClear != nil {
+		c.hooks.Add(cfg.OnClear)
+	}
+	c.member = &member[K, V]{c}
+	switch err := c.group.Add(c.member); {
+	case errors.Is(err, group.ErrClosed):
+		return nil, fmt.Errorf("cachedata: New(%q): group %q: %w", name, c.group.Name(), ErrClosed)
+	case err != nil:
+		return nil, fmt.Errorf("cachedata: New(%q): group %q: %w: give it another name, or close the other cache first", name, c.group.Name(), err)
+	}
+	return c, nil
+}
+
+// Must returns v, or panics with err if there is one. It is for package
+// variables:
+//
+//	var users = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config[int, User]{}))
+func Must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// compileKeys finds out how a K identifies.
+func (c *Cache[K, V]) compileKeys(cfg Config[K, V]) error {
+	for t, fn := range cfg.HashFuncs {
+		if t == nil || fn == nil {
+			return nil // validate reports it
+		}
+	}
+	conf := canon.Config{HashFuncs: cfg.HashFuncs}
+	keys, err := canon.For[K](conf)
+	if err != nil {
+		return c.keyError(err)
+	}
+	c.keys, c.shape, c.copyKey = keys, keys.Shape(), keySnapshot(keys, conf)
+	return nil
+}
+
+// compileCopies finds out how a V is copied.
+func (c *Cache[K, V]) compileCopies(cfg Config[K, V]) error {
+	switch {
+	case cfg.ReadOnly, slices.Contains(cfg.Immutable, nil):
+		return nil // validate reports the latter
+	case cfg.Clone != nil:
+		c.copy = func(v V) (V, error) { return cfg.Clone(v), nil }
+		return nil
+	case cfg.Copy.copier != nil:
+		copy, err := clone.WithCopier[V](*cfg.Copy.copier)
+		if err != nil {
+			return c.copyError(err)
+		}
+		c.copy = copy
+		return nil
+	}
+	plan, err := clone.For[V](clone.Config{Immutable: cfg.Immutable})
+	if err != nil {
+		return c.copyError(err)
+	}
+	if !plan.Flat() {
+		c.copy = plan.Copy
+	}
+	return nil
+}
+
+// both returns an observer that tells a and b, or nil if both are.
+func both(a, b observe.Observer) observe.Observer {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return observe.Tee(a, b)
+}
+
+// Name returns the cache's name.
+func (c *Cache[K, V]) Name() string { return c.name }
+
+// Get returns a copy of key's result, loading it if there is none. It returns
+// when the result is there or ctx ends, whichever is first; the load goes on
+// while anybody waits for it. A result in memory is returned even if ctx has
+// ended.
+//
+// The error is ctx's, the loader's as it is, a [*PanicError], a [*CycleError],
+// [ErrVisitorInGlobalLoad], [ErrClosed], a [*KeyError] or a [*CopyError].
+// Errors are not kept: the next call loads again. If this call started the
+// load and the loader panics, Get panics too.
+//
+// A hit takes no lock. It allocates only what the copy needs.
+func (c *Cache[K, V]) Get(ctx context.Context, key K) (V, error) {
+	e, err := c.find(&key)
+	if e == nil {
+		v, _, err := c.miss(ctx, key, err)
+		return v, err
+	}
+	c.counters.hit(e.written)
+	return c.own(e.value)
+}
+
+// GetMeta is [Cache.Get] that also says where the result came from.
+func (c *Cache[K, V]) GetMeta(ctx context.Context, key K) (V, Meta, error) {
+	e, err := c.find(&key)
+	if e == nil {
+		return c.miss(ctx, key, err)
+	}
+	c.counters.hit(e.written)
+	v, err := c.own(e.value)
+	if err != nil {
+		return v, Meta{}, err
+	}
+	return v, e.meta(Hit, c.group.Now()), nil
+}
+
+// GetInto is [Cache.Get] into another type: it maps the caller's own copy of
+// the result into *dst by field name, with jinzhu/copier: its tags, and the
+// converters and field-name mappings of opt. dst must be a pointer that is not
+// nil; at most one opt is used. It is much slower than Get.
+func (c *Cache[K, V]) GetInto(ctx context.Context, key K, dst any, opt ...clone.Option) error {
+	v, err := c.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	var o clone.Option
+	if len(opt) > 0 {
+		o = opt[0]
+	}
+	if err := clone.Into(dst, v, o); err != nil {
+		return fmt.Errorf("cachedata: %s: GetInto: %w", c.name, err)
+	}
+	return nil
+}
+
+// Peek returns a copy of key's result if it is in memory. It never loads, and
+// counts as neither hit nor miss.
+func (c *Cache[K, V]) Peek(_ context.Context, key K) (V, bool) {
+	if e, _ := c.find(&key); e != nil {
+		v, err := c.own(e.value)
+		return v, err == nil
+	}
+	var none V
+	return none, false
+}
+
+// Put stores a copy of v as key's result. It wins over a load that is in
+// flight: those who wait for it get what it loads, but it is not stored. The
+// error is [ErrClosed], a [*KeyError] or a [*CopyError].
+func (c *Cache[K, V]) Put(ctx context.Context, key K, v V) error {
+	if err := c.open(); err != nil {
+		return err
+	}
+	s, err := c.slot(key)
+	if err != nil {
+		return err
+	}
+	if v, err = c.own(v); err != nil {
+		return err
+	}
+	s.put(ctx, v)
+	return nil
+}
+
+// Refresh loads key's result anew and returns a copy of it. The old result is
+// served until the new one is there, and stays if the load fails. If key is
+// being loaded already, Refresh waits for that load: to make sure that a load
+// starts after a change of its origin, use [Cache.Delete] and Get. The errors
+// are those of Get.
+func (c *Cache[K, V]) Refresh(ctx context.Context, key K) (V, error) {
+	v, _, err := c.load(ctx, key, true)
+	return v, err
+}
+
+// Delete drops key's result. When it has returned, no call that starts later
+// gets a result whose load had started before. The error is [ErrClosed] or a
+// [*KeyError].
+func (c *Cache[K, V]) Delete(ctx context.Context, key K) error {
+	if err := c.open(); err != nil {
+		return err
+	}
+	s, err := c.slot(key)
+	if err != nil {
+		return err
+	}
+	s.delete(ctx)
+	return nil
+}
+
+// Clear drops all results, in constant time. When it has returned, no call
+// that starts later gets a result whose load had started before. Then it runs
+// the hooks of the cache and of its group. The error is [ErrClosed], or joins
+// a [*PanicError] for each hook that panicked; the clear has taken effect then.
+func (c *Cache[K, V]) Clear(ctx context.Context) error {
+	if err := c.open(); err != nil {
+		return err
+	}
+	if err := c.group.ClearMember(ctx, c.member, c.observer); err != nil {
+		return fmt.Errorf("cachedata: %s: %w", c.name, err)
+	}
+	return nil
+}
+
+// Close drops all results, gives the name free and waits for the loads in
+// flight until ctx ends; then it cancels their contexts and returns an error
+// that wraps ctx's. Calls that would start a load fail with [ErrClosed] from
+// then on. Close may be called several times. A cache that lives as long as
+// the program is closed with its group.
+func (c *Cache[K, V]) Close(ctx context.Context) error {
+	c.closed.Store(true)
+	err := c.tracker.Close(ctx)
+	c.reset()
+	c.group.Remove(c.member)
+	if err != nil {
+		return fmt.Errorf("cachedata: %s: close: %w", c.name, err)
+	}
+	return nil
+}
+
+// Stats returns the counters. It takes a moment: use it for dashboards, not in
+// a request's path.
+func (c *Cache[K, V]) Stats() Stats {
+	s := c.counters.read()
+	s.InFlight, s.Waiters = c.tracker.Running(), c.tracker.Waiting()
+	if c.shape == canon.Word {
+		s.Entries = c.words.len()
+	} else {
+		s.Entries = c.texts.len()
+	}
+	return s
+}
+
+// Fingerprint returns the 64-bit hashstructure hash of key: its short name in
+// events and logs. Different keys may share it, so it is never an identity. It
+// costs microseconds. The error is a [*KeyError].
+func (c *Cache[K, V]) Fingerprint(key K) (uint64, error) {
+	fp, err := c.keys.Fingerprint(key)
+	if err != nil {
+		return 0, c.keyError(err)
+	}
+	return fp, nil
+}
+
+// miss goes on where find found nothing, or failed.
+func (c *Cache[K, V]) miss(ctx context.Context, key K, err error) (V, Meta, error) {
+	if err != nil {
+		c.counters.misses.Add(1)
+		var none V
+		return none, Meta{}, err
+	}
+	return c.load(ctx, key, false)
+}
+
+// load returns a copy of what key's call loads, or of what is there by now
+// unless force is set.
+func (c *Cache[K, V]) load(ctx context.Context, key K, force bool) (none V, _ Meta, _ error) {
+	s, err := c.slot(key)
+	if err != nil {
+		return none, Meta{}, err
+	}
+	e, source, err := s.load(ctx, force)
+	switch {
+	case source == Hit:
+		c.counters.hit(e.written)
+	case !force:
+		c.counters.misses.Add(1)
+	}
+	if err != nil {
+		return none, Meta{}, c.loadError(err)
+	}
+	v, err := c.own(e.value)
+	if err != nil {
+		return none, Meta{}, err
+	}
+	return v, e.meta(source, c.group.Now()), nil
+}
+
+// loadError says in our words what the flight table says.
+func (c *Cache[K, V]) loadError(err error) error {
+	if err == flight.ErrClosed {
+		return fmt.Errorf("%w: %s", ErrClosed, c.name)
+	}
+	if cycle, ok := err.(*CycleError); ok {
+		return fmt.Errorf("cachedata: %w", cycle)
+	}
+	return err
+}
+
+// own returns a copy of v.
+func (c *Cache[K, V]) own(v V) (V, error) {
+	if c.copy == nil {
+		return v, nil
+	}
+	return c.copied(v)
+}
+
+// copied is the part of own that is too large to be inlined.
+func (c *Cache[K, V]) copied(v V) (V, error) {
+	v, err := c.copy(v)
+	if err != nil {
+		return v, c.copyError(err)
+	}
+	return v, nil
+}
+
+func (c *Cache[K, V]) open() error {
+	if c.closed.Load() {
+		return fmt.Errorf("%w: %s", ErrClosed, c.name)
+	}
+	return nil
+}
+
+// reset drops everything and returns how many entries that were.
+func (c *Cache[K, V]) reset() int {
+	var n int
+	if c.shape == canon.Word {
+		n = c.words.reset()
+	} else {
+		n = c.texts.reset()
+	}
+	c.counters.cleared.Add(uint64(n))
+	return n
+}
+
+// source is what events say about the entry of key.
+func (c *Cache[K, V]) source(key K) observe.Source {
+	s := observe.Source{Group: c.group.Name(), Cache: c.name}
+	if fp, err := c.keys.Fingerprint(key); err == nil {
+		s.Fingerprint = fp
+	}
+	return s
+}

@@ -1,0 +1,57 @@
+// Package cachedata remembers the results of slow functions: wrap one, and
+// every caller gets a copy of its own of the result, loaded at most once.
+//
+//	var users = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config[int, User]{TTL: time.Minute}))
+//
+//	u, err := users.Get(ctx, 42)
+//
+// # Promises
+//
+// Identity: two arguments that differ as data never share a result, whatever a
+// client sends, and two that are equal always do. Keys may be of any type that
+// can be compared as data: numbers, strings, structs, slices, maps, pointers,
+// interfaces. A type that cannot identify anything, such as a function, is an
+// error in [New] that says where it is and what to do.
+//
+// Copies: nothing that one caller does to a result is seen by another, nor by
+// the loader. A type that cannot be copied truthfully is an error in [New];
+// keep live values, such as a connection pool, in package cacheresource.
+//
+// One load: a key is loaded by one goroutine at a time, whoever asks. Everybody
+// waits on a context of their own and leaves alone; the load's context has the
+// values of the caller that started it, and is cancelled when the last one has
+// left. A panic reaches everybody, and wedges nothing.
+//
+// Clearing: once Delete, Clear or a clear of the group has returned, no call
+// that starts later gets a result whose load had started before it, and a Put
+// wins over a load in flight. Those who were waiting already get what they
+// waited for. Clears take constant time.
+//
+// No visitor: the result of a load is everybody's, so the context of a load
+// hides whose request caused it. A load that asks for the session, the request
+// or the query fails with [ErrVisitorInGlobalLoad].
+//
+// Errors are returned, never kept.
+//
+// # Cost
+//
+// A hit takes no lock and reads no clock unless there is a TTL. It costs a
+// lookup in the engine (maypok86/otter) and a copy; a result without references
+// needs no allocation. A miss starts one goroutine. What has expired is freed
+// within two seconds, by a timer per group that exists only while something is
+// due; no cache has a goroutine of its own.
+//
+// # Keys
+//
+// Fields tagged hash:"ignore" are left out of the key, such as a connection
+// that the loader needs; hash:"set" and hash:"string", Includable and
+// IncludableMap of mitchellh/hashstructure are honoured, and Config.HashFuncs
+// gives a type a stand-in. The loader gets a copy of the key, so that the caller
+// may change its own at once; what is left out of the key is shared.
+//
+// # Sharing a package variable among tests
+//
+// A cache that is a package variable may be used inside and outside of
+// testing/synctest bubbles. Call [Clear] between tests that must not see each
+// other's results, or make caches in a [Group] of the test.
+package cachedata

@@ -1,0 +1,129 @@
+package cachedata
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+
+	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/group"
+	"github.com/reecho-go/reecho/internal/panics"
+	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/internal/scope"
+)
+
+// ErrClosed says that the cache or its group has been closed. Over HTTP it is
+// 503 Service Unavailable.
+var ErrClosed error = closedError{}
+
+// ErrDuplicate says that the group has a cache of that name already.
+var ErrDuplicate = group.ErrDuplicate
+
+// ErrVisitorInGlobalLoad says that a load, whose result everybody shares, read
+// the session, the request or the query of the one visitor who happened to
+// cause it. Nothing was stored. Make what the load needs part of the key.
+var ErrVisitorInGlobalLoad = scope.ErrVisitorInGlobalLoad
+
+// PanicError is a panic of a loader, as its waiting callers see it; the caller
+// that started the load panics with it. Value is what the loader panicked
+// with, and what errors.As finds if it is an error; Stack is the loader's. A
+// loader that calls runtime.Goexit fails with one too, which is returned to
+// all. It has no HTTP status: it is an internal fault.
+type PanicError = panics.Error
+
+// CycleError says that a load would have waited for itself, directly or
+// through other loads, and names them all. It has no HTTP status.
+type CycleError = flight.CycleError
+
+// Cleared says what a clear hook runs after.
+type Cleared = group.Cleared
+
+type closedError struct{}
+
+// Error implements error.
+func (closedError) Error() string { return "cachedata: closed" }
+
+// StatusCode is 503.
+func (closedError) StatusCode() int { return http.StatusServiceUnavailable }
+
+// Problem is the body of the answer over HTTP.
+func (closedError) Problem() problem.Details {
+	return problem.Details{Detail: "The service is shutting down."}
+}
+
+// KeyError says that something in a key cannot identify a result. [New]
+// returns one for each place in the type K; a call returns one for a value
+// whose interfaces hold such a thing, or that is too deep or too large, or
+// whose HashFunc failed. It has no HTTP status, since only the program knows
+// whether the client caused it.
+type KeyError struct {
+	Cache string       // the cache's name
+	Path  string       // the place, from K on
+	Type  reflect.Type // the type that stands there
+	Err   error        // what is wrong with it, and the ways out
+}
+
+// Error names the cache, the place, the type and the ways out.
+func (e *KeyError) Error() string { return fmt.Sprintf("cachedata: %s: key: %v", e.Cache, e.Err) }
+
+// Unwrap returns Err.
+func (e *KeyError) Unwrap() error { return e.Err }
+
+// CopyError says that something in a result cannot be copied, so that callers
+// could not be given copies of their own. [New] returns one for each place in
+// the type V; a call returns one for a value whose interfaces hold such a
+// thing, or that is too large. It has no HTTP status: it is an internal fault.
+type CopyError struct {
+	Cache string       // the cache's name
+	Path  string       // the place, from V on; empty for limits
+	Type  reflect.Type // the type that stands there
+	Err   error        // what is wrong with it, and the ways out
+}
+
+// Error names the cache, the place, the type and the ways out.
+func (e *CopyError) Error() string { return fmt.Sprintf("cachedata: %s: result: %v", e.Cache, e.Err) }
+
+// Unwrap returns Err.
+func (e *CopyError) Unwrap() error { return e.Err }
+
+// keyError turns what internal/canon says into ours.
+func (c *Cache[K, V]) keyError(err error) error {
+	return each(err, func(err error) error {
+		e := &KeyError{Cache: c.name, Err: err}
+		if at, ok := errors.AsType[*canon.TypeError](err); ok {
+			e.Path, e.Type = at.Path, at.Type
+		} else if at, ok := errors.AsType[*canon.ValueError](err); ok {
+			e.Path, e.Type = at.Path, at.Type
+		}
+		return e
+	})
+}
+
+// copyError turns what internal/clone says into ours.
+func (c *Cache[K, V]) copyError(err error) error {
+	return each(err, func(err error) error {
+		e := &CopyError{Cache: c.name, Err: err}
+		if at, ok := errors.AsType[*clone.TypeError](err); ok {
+			e.Path, e.Type = at.Path, at.Type
+		} else if at, ok := errors.AsType[*clone.ValueError](err); ok {
+			e.Path, e.Type = at.Path, at.Type
+		}
+		return e
+	})
+}
+
+// each applies fn to every error that err joins.
+func each(err error, fn func(error) error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return fn(err)
+	}
+	var errs []error
+	for _, err := range joined.Unwrap() {
+		errs = append(errs, each(err, fn))
+	}
+	return errors.Join(errs...)
+}

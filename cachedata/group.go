@@ -1,0 +1,138 @@
+package cachedata
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/group"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// Group is a set of caches with names of their own, which are cleared, closed
+// and watched together. Make it with [NewGroup], or use [Default]. All methods
+// are safe for concurrent use. A Group is a plugin for a middleware.Stack: then
+// the Stack's Close closes it.
+type Group struct{ group *group.Group }
+
+// GroupConfig configures a [Group]. The zero value is fine.
+type GroupConfig struct {
+	// Observer is told about the loads, evictions and clears of all caches in
+	// the group; see Config.Observer for its cost. Default nil: none.
+	Observer observe.Observer
+	// OnClear runs after each clear of the group or of one of its caches, as
+	// Config.OnClear does. Default nil: nothing.
+	OnClear func(ctx context.Context, what Cleared)
+}
+
+var defaultGroup = &Group{group.New("cachedata", nil)}
+
+// Default returns the group of the caches whose Config names none. Its name is
+// "cachedata". It lives as long as the program; closing it is for a program's
+// end.
+func Default() *Group { return defaultGroup }
+
+// NewGroup returns an empty group. name says who it is in events, and in a
+// Stack, where it must be unique.
+func NewGroup(name string, cfg GroupConfig) (*Group, error) {
+	if name == "" {
+		return nil, errors.New("cachedata: NewGroup: the name is empty")
+	}
+	g := &Group{group.New(name, cfg.Observer)}
+	if cfg.OnClear != nil {
+		g.OnClear(cfg.OnClear)
+	}
+	return g, nil
+}
+
+// Clear clears the default group: every cache whose Config names no other.
+func Clear(ctx context.Context) error { return Default().Clear(ctx) }
+
+// Name returns the group's name.
+func (g *Group) Name() string { return g.group.Name() }
+
+// OnClear adds a hook that runs after each clear of the group or of one of its
+// caches; see Config.OnClear. A hook cannot be taken away.
+func (g *Group) OnClear(hook func(ctx context.Context, what Cleared)) { g.group.Hooks().Add(hook) }
+
+// Clear drops all results of all caches, in constant time for each. When it
+// has returned, no call that starts later gets a result whose load had started
+// before, also not one that a cache derived from another while the clear ran.
+// Then it runs the hooks of the caches and of the group. The error joins a
+// [*PanicError] for each hook that panicked; the clear has taken effect then.
+func (g *Group) Clear(ctx context.Context) error {
+	if err := g.group.Clear(ctx); err != nil {
+		return fmt.Errorf("cachedata: group %s: %w", g.Name(), err)
+	}
+	return nil
+}
+
+// Close closes all caches of the group, the youngest first; see [Cache.Close].
+// No cache can be added any more. It waits for observers that are being told
+// about evictions. The error joins those of the caches.
+func (g *Group) Close(ctx context.Context) error { return g.group.Close(ctx) }
+
+// Stats returns the sums of the counters of the caches that are in the group
+// now.
+func (g *Group) Stats() Stats {
+	var sum Stats
+	for _, c := range g.Caches() {
+		sum.add(c.Stats())
+	}
+	return sum
+}
+
+// Caches returns the caches of the group in order of creation.
+func (g *Group) Caches() []AnyCache {
+	members := g.group.Members()
+	caches := make([]AnyCache, len(members))
+	for i, m := range members {
+		caches[i] = m.(interface{ any() AnyCache }).any()
+	}
+	return caches
+}
+
+// cache returns the cache of that name, or nil.
+func (g *Group) cache(name string) AnyCache {
+	for _, c := range g.Caches() {
+		if c.Name() == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// AnyCache is a [Cache] of whatever types, for those who look after caches
+// without knowing what is in them.
+type AnyCache interface {
+	Name() string
+	Stats() Stats
+	Clear(ctx context.Context) error
+	Close(ctx context.Context) error
+}
+
+// member is a cache as its group sees it.
+type member[K, V any] struct{ cache *Cache[K, V] }
+
+// Name implements group.Member.
+func (m *member[K, V]) Name() string { return m.cache.name }
+
+// Reset implements group.Member.
+func (m *member[K, V]) Reset(context.Context) int { return m.cache.reset() }
+
+// Hooks implements group.Member.
+func (m *member[K, V]) Hooks() *group.Hooks { return &m.cache.hooks }
+
+// Sweep implements group.Member.
+func (m *member[K, V]) Sweep(now int64) int64 {
+	if m.cache.shape == canon.Word {
+		return m.cache.words.sweep(now)
+	}
+	return m.cache.texts.sweep(now)
+}
+
+// Close implements group.Member.
+func (m *member[K, V]) Close(ctx context.Context) error { return m.cache.Close(ctx) }
+
+func (m *member[K, V]) any() AnyCache { return m.cache }

@@ -1,0 +1,109 @@
+package cachedata
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/reecho-go/reecho/observe"
+)
+
+// Stats are the counters of a cache since it was made, or the sums over the
+// caches of a group. Each is exact; together they are no snapshot of one
+// moment.
+type Stats struct {
+	Hits       uint64        // Gets that found their result in memory
+	Misses     uint64        // Gets that started or joined a load, or failed before
+	Loads      uint64        // loads that have ended
+	LoadErrors uint64        // of these, those that failed
+	LoadTime   time.Duration // sum over all loads
+	Refused    uint64        // results that were loaded but not stored, since a clear, delete or put came between
+	Evictions  Evictions
+	InFlight   int // loads that run now
+	Waiters    int // callers who wait for them
+	Entries    int // about how many results are stored; those that have expired count until they are swept
+}
+
+// Evictions count by cause how many entries have left.
+type Evictions struct {
+	Size     uint64 // pushed out by MaxEntries
+	Expired  uint64 // their time was over
+	Replaced uint64 // by Put or Refresh
+	Deleted  uint64 // by Delete
+	Cleared  uint64 // by a clear of the cache or group
+}
+
+// add adds o to s.
+func (s *Stats) add(o Stats) {
+	s.Hits += o.Hits
+	s.Misses += o.Misses
+	s.Loads += o.Loads
+	s.LoadErrors += o.LoadErrors
+	s.LoadTime += o.LoadTime
+	s.Refused += o.Refused
+	s.Evictions.Size += o.Evictions.Size
+	s.Evictions.Expired += o.Evictions.Expired
+	s.Evictions.Replaced += o.Evictions.Replaced
+	s.Evictions.Deleted += o.Evictions.Deleted
+	s.Evictions.Cleared += o.Evictions.Cleared
+	s.InFlight += o.InFlight
+	s.Waiters += o.Waiters
+	s.Entries += o.Entries
+}
+
+// counters are what Stats reads.
+type counters struct {
+	hits     [8]stripe
+	misses   atomic.Uint64
+	loads    atomic.Uint64
+	errors   atomic.Uint64
+	loadTime atomic.Int64
+	refused  atomic.Uint64
+
+	size, expired, replaced, deleted, cleared atomic.Uint64
+}
+
+// stripe is a counter with a cache line of its own.
+type stripe struct {
+	n atomic.Uint64
+	_ [56]byte
+}
+
+// hit counts a hit of an entry written at that time, so that hits of different
+// entries mostly count on different stripes.
+func (c *counters) hit(written int64) { c.hits[written>>6&7].n.Add(1) }
+
+// evicted returns the counter of a cause.
+func (c *counters) evicted(cause observe.Cause) *atomic.Uint64 {
+	switch cause {
+	case observe.CauseSize:
+		return &c.size
+	case observe.CauseExpired:
+		return &c.expired
+	case observe.CauseDeleted:
+		return &c.deleted
+	case observe.CauseCleared:
+		return &c.cleared
+	}
+	return &c.replaced
+}
+
+func (c *counters) read() Stats {
+	s := Stats{
+		Misses:     c.misses.Load(),
+		Loads:      c.loads.Load(),
+		LoadErrors: c.errors.Load(),
+		LoadTime:   time.Duration(c.loadTime.Load()),
+		Refused:    c.refused.Load(),
+		Evictions: Evictions{
+			Size:     c.size.Load(),
+			Expired:  c.expired.Load(),
+			Replaced: c.replaced.Load(),
+			Deleted:  c.deleted.Load(),
+			Cleared:  c.cleared.Load(),
+		},
+	}
+	for i := range c.hits {
+		s.Hits += c.hits[i].n.Load()
+	}
+	return s
+}

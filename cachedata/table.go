@@ -1,0 +1,165 @@
+package cachedata
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// table is a cache's contents by the identity I of its keys: a word or a
+// string. All changes of one key are ordered by the key's lock in the era's
+// flights; reads take no lock.
+type table[I comparable, K, V any] struct {
+	cache *Cache[K, V]
+	era   atomic.Pointer[era[I, K, V]]
+}
+
+// era is what a cache holds between two clears: the entries and the loads that
+// were started for them. A clear puts a new era in place. Whatever still runs
+// in the old one ends there, where nobody looks any more: so a load can never
+// store across a clear, and no later call joins it.
+type era[I comparable, K, V any] struct {
+	entries engine[I, entry[K, V]]
+	expiry  expiry[I, K, V]
+	flights *flight.Table[I, *entry[K, V]]
+}
+
+func newTable[I comparable, K, V any](c *Cache[K, V]) *table[I, K, V] {
+	t := &table[I, K, V]{cache: c}
+	t.era.Store(t.newEra())
+	return t
+}
+
+func (t *table[I, K, V]) newEra() *era[I, K, V] {
+	r := &era[I, K, V]{flights: flight.NewTable[I, *entry[K, V]](&t.cache.tracker)}
+	r.entries = newEngine[I](t.cache.maxEntries, func(e *entry[K, V], evicted bool) {
+		r.expiry.remove(e)
+		if evicted {
+			t.cache.pushedOut(e)
+		}
+	})
+	return r
+}
+
+// find returns id's entry if there is one that has not expired, without a lock.
+func (t *table[I, K, V]) find(id I) *entry[K, V] { return t.cache.fresh(t.era.Load().entries.get(id)) }
+
+// store makes e the entry of id. The key's lock is held. The entry is queued
+// first, so that an eviction finds it in the queue.
+func (t *table[I, K, V]) store(r *era[I, K, V], id I, e *entry[K, V]) (replaced *entry[K, V]) {
+	r.expiry.add(id, e)
+	replaced = r.entries.set(id, e)
+	if e.expires != never {
+		t.cache.group.Arm(e.expires)
+	}
+	return replaced
+}
+
+// reset starts a new era and returns how many entries the old one had.
+func (t *table[I, K, V]) reset() int { return t.era.Swap(t.newEra()).entries.len() }
+
+func (t *table[I, K, V]) len() int { return t.era.Load().entries.len() }
+
+// sweep frees what has expired at now and returns when more will.
+func (t *table[I, K, V]) sweep(now int64) (next int64) {
+	r := t.era.Load()
+	for {
+		expired, next := r.expiry.take(now)
+		for _, d := range expired {
+			removed := false
+			// Under the key's lock, so that an entry that is just being stored
+			// is in the engine by now.
+			r.flights.Guard(d.id, func() { removed = r.entries.removeIf(d.id, d.entry) })
+			if removed {
+				t.cache.left(context.Background(), d.entry, observe.CauseExpired)
+			}
+		}
+		if len(expired) < sweepStep {
+			return next
+		}
+	}
+}
+
+// place is one key of a table.
+type place[I comparable, K, V any] struct {
+	*table[I, K, V]
+	id  I // our own
+	key K // our own
+}
+
+// load gets the entry by the key's call; with force, also if there is one.
+func (p *place[I, K, V]) load(ctx context.Context, force bool) (*entry[K, V], Source, error) {
+	l := &load[I, K, V]{place: p, in: p.era.Load(), force: force}
+	e, role, err := l.in.flights.Do(ctx, p.id, l)
+	switch role {
+	case flight.Joined:
+		return e, Joined, err
+	case flight.Found:
+		return e, Hit, err
+	}
+	return e, Load, err
+}
+
+// put stores v, which must be our own.
+func (p *place[I, K, V]) put(ctx context.Context, v V) {
+	e := p.cache.newEntry(p.key, v)
+	var replaced *entry[K, V]
+	in := p.era.Load()
+	in.flights.Override(p.id, "put", func() { replaced = p.store(in, p.id, e) })
+	p.cache.left(ctx, replaced, observe.CauseReplaced)
+}
+
+func (p *place[I, K, V]) delete(ctx context.Context) {
+	var removed *entry[K, V]
+	in := p.era.Load()
+	in.flights.Override(p.id, "delete", func() { removed = in.entries.remove(p.id) })
+	p.cache.left(ctx, removed, observe.CauseDeleted)
+}
+
+// newEntry returns an entry of now.
+func (c *Cache[K, V]) newEntry(key K, v V) *entry[K, V] {
+	now := c.group.Now()
+	return &entry[K, V]{key: key, value: v, written: now, expires: deadline(now, c.ttl)}
+}
+
+// fresh returns e unless it is nil or has expired. It reads the clock only if
+// the cache has a time rule.
+func (c *Cache[K, V]) fresh(e *entry[K, V]) *entry[K, V] {
+	if e != nil && c.ttl != 0 && c.group.Now() >= e.expires {
+		return nil
+	}
+	return e
+}
+
+// left counts and reports an entry that has left; nil is none.
+func (c *Cache[K, V]) left(ctx context.Context, e *entry[K, V], cause observe.Cause) {
+	if e == nil {
+		return
+	}
+	now := c.group.Now()
+	if cause == observe.CauseReplaced && now >= e.expires {
+		cause = observe.CauseExpired
+	}
+	c.counters.evicted(cause).Add(1)
+	c.reportLeft(ctx, e, cause, now)
+}
+
+func (c *Cache[K, V]) reportLeft(ctx context.Context, e *entry[K, V], cause observe.Cause, now int64) {
+	if c.observer != nil {
+		observe.Emit(ctx, c.observer, observe.CacheEvict{Source: c.source(e.key), Cause: cause, Age: time.Duration(now - e.written)})
+	}
+}
+
+// pushedOut counts an eviction by size, which is decided under locks, and
+// leaves the report to the group's mailbox.
+func (c *Cache[K, V]) pushedOut(e *entry[K, V]) {
+	c.counters.size.Add(1)
+	if c.observer != nil {
+		c.group.Post(func() {
+			c.reportLeft(context.Background(), e, observe.CauseSize, c.group.Now())
+		})
+	}
+}
