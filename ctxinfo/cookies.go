@@ -30,8 +30,10 @@ func (c Cookies) Get(name string) (string, bool) { return cookieValue(c.lines(),
 // the last is what Streamlit's mapping holds. The slice is the caller's.
 func (c Cookies) GetAll(name string) []string {
 	var all []string
-	for _, v := range eachCookie(c.lines(), name) {
-		all = append(all, v)
+	for n, v := range eachCookie(c.lines(), name) {
+		if n == name {
+			all = append(all, v)
+		}
 	}
 	return all
 }
@@ -50,7 +52,10 @@ func (c Cookies) lines() []string {
 }
 
 func cookieValue(lines []string, name string) (value string, ok bool) {
-	for _, v := range eachCookie(lines, name) {
+	for n, v := range eachCookie(lines, name) {
+		if n != name {
+			continue
+		}
 		if ok {
 			return "", false
 		}
@@ -62,9 +67,9 @@ func cookieValue(lines []string, name string) (value string, ok bool) {
 	return value, ok
 }
 
-// eachCookie parses Cookie header lines within the limits; only names the
-// one cookie that is wanted, or is empty.
-func eachCookie(lines []string, only string) iter.Seq2[string, string] {
+// eachCookie parses Cookie header lines within the limits and yields the
+// cookies whose names have the prefix; it looks no closer at the others.
+func eachCookie(lines []string, prefix string) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		left, n := maxCookieBytes, 0
 		for _, line := range lines {
@@ -81,7 +86,7 @@ func eachCookie(lines []string, only string) iter.Seq2[string, string] {
 				line = rest
 				name, value, _ := strings.Cut(trimOWS(pair), "=")
 				name = trimOWS(name)
-				if only != "" && name != only || !isToken(name) {
+				if !strings.HasPrefix(name, prefix) || !isToken(name) {
 					continue
 				}
 				if value, ok := cookieText(value); ok && !yield(name, value) {

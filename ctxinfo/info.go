@@ -32,6 +32,7 @@ type Info struct {
 	trust     cell[trust]
 	site      cell[site]
 	requestID cell[string]
+	prefs     cell[preferences]
 	locale    cell[locales]
 	zone      cell[zone]
 	theme     cell[ThemeType]

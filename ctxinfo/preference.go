@@ -42,20 +42,51 @@ func scriptField(cookie, key string) (string, bool) {
 	return value, found
 }
 
-// override returns the first valid value that the visitor, by the setter
-// cookie, or the page's script reports for a preference, and the name of the
-// cookie. setter may be empty.
-func (in *Info) override(f *facts, setter, key string, valid func(string) bool) (value, name string, ok bool) {
-	lines := in.values(f, fieldCookie)
-	if setter != "" {
-		if v, ok := cookieValue(lines, setter); ok && valid(v) {
-			return v, setter, true
+// preferences are the cookies that carry preferences, found in one scan: the
+// name of the script's is the beginning of all.
+type preferences struct{ theme, locale, zone, script string }
+
+func buildPreferences(in *Info, f *facts) preferences {
+	var p preferences
+	for name, value := range eachCookie(in.values(f, fieldCookie), ScriptCookie) {
+		to := &p.script
+		switch name {
+		case ThemeCookie:
+			to = &p.theme
+		case LocaleCookie:
+			to = &p.locale
+		case TimezoneCookie:
+			to = &p.zone
+		case ScriptCookie:
+		default:
+			continue
+		}
+		if *to == "" { // the first is that of the most specific path
+			*to = value
 		}
 	}
-	if c, ok := cookieValue(lines, ScriptCookie); ok {
-		if v, ok := scriptField(c, key); ok && valid(v) {
-			return v, ScriptCookie, true
-		}
+	return p
+}
+
+// override returns the first valid value that the visitor, by the setter
+// cookie, or the page's script reports for a preference, and the name of the
+// cookie. setter is empty for what has none.
+func (in *Info) override(f *facts, setter, key string, valid func(string) bool) (value, name string, ok bool) {
+	p := in.prefs.load(in, buildPreferences)
+	f.read |= in.prefs.facts.read
+	switch setter {
+	case ThemeCookie:
+		value = p.theme
+	case LocaleCookie:
+		value = p.locale
+	case TimezoneCookie:
+		value = p.zone
+	}
+	if value != "" && valid(value) {
+		return value, setter, true
+	}
+	if v, ok := scriptField(p.script, key); ok && valid(v) {
+		return v, ScriptCookie, true
 	}
 	return "", "", false
 }

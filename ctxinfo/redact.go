@@ -37,6 +37,20 @@ func FullIP() Privacy { return Privacy{mode: fullIP} }
 // not the key.
 func HashedIP(key []byte) Privacy { return Privacy{mode: hashedIP, key: slices.Clone(key)} }
 
+// String is "masked", "full" or "hashed"; it never shows the key.
+func (p Privacy) String() string {
+	switch p.mode {
+	case fullIP:
+		return "full"
+	case hashedIP:
+		return "hashed"
+	}
+	return "masked"
+}
+
+// GoString keeps %#v from printing the key.
+func (p Privacy) GoString() string { return "ctxinfo.Privacy(" + p.String() + ")" }
+
 func (p Privacy) validate() error {
 	if p.mode == hashedIP && len(p.key) < 16 {
 		return errors.New("ctxinfo: Config.Privacy: the key of HashedIP has less than 16 bytes: addresses could be found by trying")

@@ -194,8 +194,11 @@ func parseHost(s string) (hostport, bool) {
 		}
 		return hostport{name: "[" + a.String() + "]", port: port}, true
 	}
+	if strings.Contains(name, "..") {
+		return h, false
+	}
 	name = strings.TrimSuffix(name, ".")
-	if name == "" || name[0] == '.' || name[0] == '-' || strings.Contains(name, "..") {
+	if name == "" || name[0] == '.' || name[0] == '-' {
 		return h, false
 	}
 	for i := range len(name) {

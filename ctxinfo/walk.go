@@ -271,7 +271,7 @@ func (e *elements) next4() (netip.Addr, bool) {
 	for i >= 0 && s[i] == ' ' && len(s)-i < maxAddr {
 		i--
 	}
-	if i >= 0 && s[i] != ',' {
+	if i >= 0 && s[i] != ',' || len(s)-1-i > maxAddr {
 		return netip.Addr{}, false
 	}
 	e.cut(i)
