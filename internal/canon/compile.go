@@ -43,6 +43,7 @@ type node struct {
 	program    *program // not nil when the type has a fixed shape
 	void       bool     // the value has no data, its encoding is empty
 	tracked    bool     // a reference that may be part of a cycle
+	settled    bool     // direct is known
 	direct     bool     // hashstructure may be given the value as it is
 	asks       bool     // the struct is Includable
 	filters    bool     // the struct is IncludableMap
@@ -123,7 +124,7 @@ func (c *compiler) compile(v variant) *node {
 	for _, n := range fresh {
 		n.typeID = c.typeID(n.t)
 		n.flatten()
-		n.direct = n.isDirect()
+		n.settleDirect()
 		n.slots.New = newSlot(n)
 	}
 	return n
@@ -243,6 +244,9 @@ func (c *compiler) plain(n *node) {
 	}
 }
 
+// maxBad bounds the problems that are reported together: shared types multiply.
+const maxBad = 32
+
 // inherit takes over what is wrong inside n. What is wrong with a type that is
 // still open is reported where it was opened.
 func (n *node) inherit(inner *node, step string) {
@@ -250,6 +254,9 @@ func (n *node) inherit(inner *node, step string) {
 		return
 	}
 	for _, e := range inner.bad {
+		if len(n.bad) == maxBad {
+			return
+		}
 		path := step + e.Path
 		at := e.Type
 		if n.form == formPointer && e.Path == "" {
@@ -400,6 +407,14 @@ func (pr *program) emit(n *node, off uintptr, path string) bool {
 	}
 }
 
+// settleDirect returns direct, and finds it out the first time.
+func (n *node) settleDirect() bool {
+	if !n.settled {
+		n.direct, n.settled = n.isDirect(), true
+	}
+	return n.direct
+}
+
 // isDirect says whether hashstructure can be given a value of n as it is: it
 // hashes all of it in bounded time, calls no user code and knows no second
 // spelling of an equal value.
@@ -424,13 +439,13 @@ func (n *node) isDirect() bool {
 			return false
 		}
 		for _, f := range n.fields {
-			if f.node != nil && f.exported && !f.node.isDirect() {
+			if f.node != nil && f.exported && !f.node.settleDirect() {
 				return false
 			}
 		}
 		return true
 	case formArray, formSlice, formPointer, formMap:
-		return !n.tracked && !n.elem.void && n.elem.isDirect() && (n.key == nil || n.key.isDirect())
+		return !n.tracked && !n.elem.void && n.elem.settleDirect() && (n.key == nil || n.key.settleDirect())
 	default:
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/big"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -30,6 +31,40 @@ func dag(n int) *diamond {
 		d = &diamond{d, d}
 	}
 	return d
+}
+
+// fork and its nestings are a DAG of 40 types without recursion.
+type (
+	fork[T any]   struct{ L, R *T }
+	fork4[T any]  = fork[fork[fork[fork[T]]]]
+	fork16[T any] = fork4[fork4[fork4[fork4[T]]]]
+	fork40[T any] = fork16[fork16[fork4[fork4[T]]]]
+)
+
+// forked makes a value of t in which both sides of every fork are one object.
+func forked(t reflect.Type) reflect.Value {
+	v := reflect.New(t)
+	if t.Kind() == reflect.Struct {
+		side := forked(t.Field(0).Type.Elem())
+		v.Elem().Field(0).Set(side)
+		v.Elem().Field(1).Set(side)
+	}
+	return v
+}
+
+func TestK4_TypesSharedByTypesDoNotExplode(t *testing.T) {
+	t.Parallel()
+	k := forked(reflect.TypeFor[fork40[int]]()).Interface().(*fork40[int])
+	plan := must[fork40[int]](t, canon.Config{})
+	if _, err := plan.Append(nil, k); !errors.Is(err, canon.ErrTooLarge) {
+		t.Errorf("Append gives %v", err)
+	}
+	if _, err := plan.Fingerprint(*k); !errors.Is(err, canon.ErrTooLarge) {
+		t.Errorf("Fingerprint gives %v", err)
+	}
+	if n := len(typeErrors[fork40[chan int]](t, canon.Config{})); n == 0 || n > 100 {
+		t.Errorf("a type with 2^40 paths to a chan is refused with %d reasons", n)
+	}
 }
 
 func TestK4_NothingOverflowsTheStackOrHangs(t *testing.T) {

@@ -161,6 +161,9 @@ func (pr *program) append(dst []byte, p unsafe.Pointer, limit int) ([]byte, *op)
 				dst = append(dst, refNil)
 				continue
 			}
+			if len(dst) >= limit { // shared targets multiply
+				return dst, o
+			}
 			dst = append(dst, refNew)
 			var bad *op
 			if dst, bad = o.elem.append(dst, target, limit); bad != nil {
