@@ -27,7 +27,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: format vet lint modules repo ## all that can be said without running the tests: format, vet, lint, modules, documents
+check: ## all that can be said without running the tests: format, vet, lint, modules, documents
+	@$(MAKE) --keep-going format vet lint modules repo
 
 .PHONY: test
 test: prepare ## run all tests of all modules, with the race detector, in random order

@@ -64,7 +64,7 @@ func TestWhatIsATrace(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
 		"see /home/ada/x":            true,
-		"\"/work/x/go.mod\"":      true,
+		"\"/work/x/go.mod\"":         true,
 		"cd /root/.cache":            true,
 		"https://example.com/work/x": false,
 		"docs/work/plan":             false,
