@@ -1,0 +1,40 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// tableVersion is the Go release that the committed table was made with.
+const tableVersion = "go1.26"
+
+func TestTableIsTheArchives(t *testing.T) {
+	t.Parallel()
+	if !strings.HasPrefix(runtime.Version(), tableVersion) {
+		t.Skipf("the table is that of %s, this is %s", tableVersion, runtime.Version())
+	}
+	names, err := read(filepath.Join(runtime.GOROOT(), "lib", "time", "zoneinfo.zip"))
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("this installation of Go has no time zone archive")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := render(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile("../../zones_table.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("zones_table.go is not what genzones writes: run go generate ./ctxinfo")
+	}
+}

@@ -1,0 +1,111 @@
+package ctxinfo
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestEveryZoneNameLoads(t *testing.T) {
+	t.Parallel()
+	if _, err := time.LoadLocation("Asia/Kolkata"); err != nil {
+		t.Skipf("no time zone data: %v", err)
+	}
+	if len(zoneNames) != 598 {
+		t.Errorf("the table has %d names, want 598", len(zoneNames))
+	}
+	if !slices.IsSorted(zoneNames[:]) {
+		t.Fatal("the table is not sorted")
+	}
+	missing := 0
+	for _, name := range zoneNames {
+		loc, ok := lookupZone(name)
+		if !ok {
+			// The machine's data comes before Go's and may leave out a few
+			// names that mean no place.
+			t.Logf("%s is not known to this machine", name)
+			missing++
+			continue
+		}
+		if loc.String() != name {
+			t.Errorf("lookupZone(%q) is %v", name, loc)
+		}
+		if again, _ := lookupZone(name); again != loc {
+			t.Errorf("lookupZone(%q) loads twice", name)
+		}
+	}
+	if missing > 5 {
+		t.Errorf("%d of %d names do not load", missing, len(zoneNames))
+	}
+}
+
+func TestAliasesAreKept(t *testing.T) {
+	t.Parallel()
+	old, ok := lookupZone("Asia/Calcutta")
+	if !ok {
+		t.Skip("no time zone data")
+	}
+	now, _ := lookupZone("Asia/Kolkata")
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	if a, b := at.In(old).Format(time.DateTime), at.In(now).Format(time.DateTime); a != b {
+		t.Errorf("Asia/Calcutta shows %s, Asia/Kolkata %s", a, b)
+	}
+}
+
+func TestLookupsAllocateNothing(t *testing.T) {
+	if _, ok := lookupZone("Asia/Kolkata"); !ok {
+		t.Skip("no time zone data")
+	}
+	m := newLocaleMatcher(nil)
+	m.wish("de, en;q=0.5")
+	checks := map[string]func(){
+		"a known zone":      func() { lookupZone("Asia/Kolkata") },
+		"an unknown zone":   func() { lookupZone("Asia/Nowhere") },
+		"a cached language": func() { m.wish("de, en;q=0.5") },
+	}
+	for name, f := range checks {
+		if n := testing.AllocsPerRun(100, f); n != 0 {
+			t.Errorf("%s costs %v allocations, want 0", name, n)
+		}
+	}
+}
+
+func TestMemoIsBoundedAndOwnsItsKeys(t *testing.T) {
+	t.Parallel()
+	m := newMemo[int]()
+	calls := 0
+	length := func(s string) int { calls++; return len(s) }
+	for range 3 {
+		if got := *m.get("abc", length); got != 3 {
+			t.Fatalf("get(abc) = %d", got)
+		}
+	}
+	if calls != 1 {
+		t.Errorf("the function ran %d times, want once", calls)
+	}
+	for i := range 10 * len(m.slots) {
+		m.get(time.Unix(int64(i), 0).String(), length)
+	}
+	kept := 0
+	for i := range m.slots {
+		if m.slots[i].Load() != nil {
+			kept++
+		}
+	}
+	if kept == 0 || kept > len(m.slots) {
+		t.Errorf("%d entries are kept, want 1 to %d", kept, len(m.slots))
+	}
+}
+
+func TestClientIPAllocatesNothing(t *testing.T) {
+	p := Must(New(Config{Proxies: Behind(Private())}))
+	h := map[string][]string{"X-Forwarded-For": {"2001:db8::7, [fd00::1]:80", "10.0.0.4:99, 10.0.0.3"}}
+	if n := testing.AllocsPerRun(100, func() {
+		var read fields
+		if got := p.walk("[::ffff:10.0.0.2]:1", h, &read, nil); got.depth != 4 {
+			t.Fatal(got)
+		}
+	}); n != 0 {
+		t.Errorf("a walk costs %v allocations, want 0", n)
+	}
+}
