@@ -28,6 +28,11 @@ const maxPooled = 4 << 10
 
 // encode returns the query for v, an addressable struct of the plan's type.
 func (p *plan) encode(v reflect.Value) (string, error) {
+	if p.hooked {
+		if errs := hookErrors(v.Addr().Interface()); errs != nil {
+			return "", &EncodeError{Fields: errs.Fields}
+		}
+	}
 	e := encoders.Get().(*encoder)
 	defer e.release()
 	e.p, e.defaults = p, p.cfg.KeepDefaults

@@ -68,6 +68,7 @@ func (p *Param[T]) bounds(l *leaf) error {
 		t := reflect.TypeFor[T]()
 		return &SchemaError{Type: t, Err: fmt.Errorf("Param.Min and Max do not apply to %s: use Check", t)}
 	}
+	l.rules.any = true
 	if !least.IsZero() {
 		l.rules.min = least
 	}
@@ -112,27 +113,27 @@ func compileOne(t reflect.Type) (*plan, error) {
 // parseOne reads the parameter l.name of raw into v and returns how often it
 // was given a value.
 func (p *plan) parseOne(raw string, l *leaf, v reflect.Value) (count int, errs *Errors) {
-	var occ [fewPairs]occurrence
-	r := reader{p: p, raw: raw, occ: occ[:0]}
+	r := reader{p: p, raw: raw}
+	var w work
 	var c chain
-	if fault := r.scanFor(l, &c); fault != nil {
+	if fault := r.scanFor(&w, l, &c); fault != nil {
 		return 0, &Errors{Fields: []*FieldError{fault}}
 	}
-	r.read(l, c, v)
+	r.read(&w, l, c, v)
 	if len(r.errs) > 0 {
 		if r.errs[0].Code == CodeRange { // the bounds are not in the memoised texts
 			r.errs[0].Expected = l.rules.expected(l.codec, true)
 		}
 		return 0, &Errors{Fields: r.errs, Omitted: r.omitted}
 	}
-	if c.count > 0 && l.emptyMissing && r.occ[c.first].val == r.occ[c.first].valEnd && r.occ[c.first].flags&noEquals == 0 {
+	if o := w.at(c.first); c.count > 0 && l.emptyMissing && o.val == o.valEnd && o.flags&noEquals == 0 {
 		return 0, nil
 	}
 	return int(c.count), nil
 }
 
 // scanFor collects the occurrences of l.name.
-func (r *reader) scanFor(l *leaf, c *chain) *FieldError {
+func (r *reader) scanFor(w *work, l *leaf, c *chain) *FieldError {
 	if fault := r.tooLong(); fault != nil {
 		return fault
 	}
@@ -158,7 +159,7 @@ func (r *reader) scanFor(l *leaf, c *chain) *FieldError {
 			key = key[:len(l.name)]
 		}
 		if key == l.name {
-			r.append(l, c, &pr, alias)
+			r.append(w, l, c, &pr, alias)
 		}
 	}
 }

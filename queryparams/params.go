@@ -278,9 +278,6 @@ func (p *Params) SetStruct(v any) error {
 	}
 	box := reflect.New(rv.Type())
 	box.Elem().Set(rv)
-	if errs := hookErrors(box.Interface()); errs != nil {
-		return &EncodeError{Fields: errs.Fields}
-	}
 	raw, err := pl.encode(box.Elem())
 	if err != nil {
 		return err

@@ -26,54 +26,84 @@ type reader struct {
 	p       *plan
 	raw     string
 	dst     reflect.Value
-	occ     []occurrence
-	chains  []chain
-	alive   []bool // groups
-	unknown []occurrence
 	errs    []*FieldError
 	omitted int
 	fixed   []*FieldError // faults of fields that take their default instead
+}
+
+// work is where the pairs of one reading are sorted. It is apart from reader,
+// whose texts live on in the result, so that it can stay on the stack.
+type work struct {
+	few     [fewPairs]occurrence // the first ones; an array, since a slice of it would move it to the heap
+	many    []occurrence
+	n       int
+	ofFew   [fewLeaves]chain
+	ofMany  []chain // when the plan has more leaves than that
+	alive   uint64  // set of groups
+	unknown []occurrence
+}
+
+// chain is that of leaf i.
+func (w *work) chain(i int) *chain {
+	if w.ofMany != nil {
+		return &w.ofMany[i]
+	}
+	return &w.ofFew[i]
+}
+
+func (w *work) isAlive(g int) bool { return w.alive&(1<<g) != 0 }
+
+func (w *work) at(i int32) *occurrence {
+	if i < fewPairs {
+		return &w.few[i]
+	}
+	return &w.many[i-fewPairs]
+}
+
+// push keeps a pair and returns its index. It writes field by field: copying a
+// struct just written costs more than everything else here.
+func (w *work) push(pr *pair, alias bool) int32 {
+	i := int32(w.n)
+	if i >= fewPairs {
+		w.many = append(w.many, occurrence{})
+	}
+	w.n++
+	w.at(i).fill(pr, alias)
+	return i
+}
+
+func (o *occurrence) fill(pr *pair, alias bool) {
+	o.key, o.keyEnd, o.val, o.valEnd = uint32(pr.key), uint32(pr.keyEnd), uint32(pr.val), uint32(pr.valEnd)
+	o.next, o.flags, o.keyFlags, o.alias = -1, pr.valFlags, pr.keyFlags, alias
 }
 
 // The sizes up to which a reading needs no memory besides its result.
 const (
 	fewPairs  = 16
 	fewLeaves = 16
-	fewGroups = 8
 )
 
 // parse reads raw into dst, a zero struct of the plan's type, whose content is
 // void when there are errors. It returns what was corrected, too.
 func (p *plan) parse(raw string, dst reflect.Value) (fixed []*FieldError, errs *Errors) {
-	var (
-		occ    [fewPairs]occurrence
-		chains [fewLeaves]chain
-		alive  [fewGroups]bool
-	)
-	r := reader{p: p, raw: raw, dst: dst, occ: occ[:0]}
-	if len(p.leaves) <= fewLeaves {
-		r.chains = chains[:len(p.leaves)]
-	} else {
-		r.chains = make([]chain, len(p.leaves))
+	r := reader{p: p, raw: raw, dst: dst}
+	var w work
+	if len(p.leaves) > fewLeaves {
+		w.ofMany = make([]chain, len(p.leaves))
 	}
-	if len(p.groups) <= fewGroups {
-		r.alive = alive[:len(p.groups)]
-	} else {
-		r.alive = make([]bool, len(p.groups))
-	}
-	if fault := r.scan(); fault != nil {
+	if fault := r.scan(&w); fault != nil {
 		return nil, &Errors{Fields: []*FieldError{fault}}
 	}
 	for g := range p.groups {
-		if r.alive[g] {
+		if w.isAlive(g) {
 			ptr := at(dst, p.groups[g].steps)
 			ptr.Set(reflect.New(ptr.Type().Elem()))
 		}
 	}
 	for i := range p.leaves {
-		r.leaf(i)
+		r.leaf(&w, i)
 	}
-	r.leftovers()
+	r.leftovers(&w)
 	if len(r.errs) > 0 {
 		return r.fixed, &Errors{Fields: r.errs, Omitted: r.omitted}
 	}
@@ -82,13 +112,14 @@ func (p *plan) parse(raw string, dst reflect.Value) (fixed []*FieldError, errs *
 
 // scan sorts the pairs of the query to their leaves. It fails when a limit is
 // exceeded.
-func (r *reader) scan() *FieldError {
+func (r *reader) scan(w *work) *FieldError {
 	p := r.p
 	if fault := r.tooLong(); fault != nil {
 		return fault
 	}
 	s := scanner{raw: r.raw, lim: &p.cfg.Limits}
 	var pr pair
+	next := 0 // links have the schema's order: the next parameter is likely this one or the one before
 	for {
 		code, ok := s.next(&pr)
 		if !ok {
@@ -97,10 +128,17 @@ func (r *reader) scan() *FieldError {
 			}
 			return overLimit(code, r.raw, &pr, s.lim)
 		}
-		if t, known := p.find(r.raw[pr.key:pr.keyEnd], pr.keyFlags); known {
-			r.add(t, &pr)
+		key := r.raw[pr.key:pr.keyEnd]
+		if next < len(p.leaves) && p.leaves[next].name == key {
+			r.add(w, target{leaf: next, group: -1}, &pr)
+			next++
+		} else if next > 0 && p.leaves[next-1].name == key {
+			r.add(w, target{leaf: next - 1, group: -1}, &pr)
+		} else if t, known := p.find(key, pr.keyFlags); known {
+			r.add(w, t, &pr)
+			next = t.leaf + 1
 		} else if p.cfg.Unknown == UnknownReject || p.hasRest {
-			r.addUnknown(&pr)
+			r.addUnknown(w, &pr)
 		}
 	}
 }
@@ -169,65 +207,59 @@ func (p *plan) findMap(key string) (target, bool) {
 	return target{}, false
 }
 
-func (r *reader) add(t target, pr *pair) {
+func (r *reader) add(w *work, t target, pr *pair) {
 	if t.group >= 0 {
-		r.wake(t.group)
+		r.wake(w, t.group)
 		return
 	}
 	l := &r.p.leaves[t.leaf]
-	r.wake(l.group)
-	r.append(l, &r.chains[t.leaf], pr, t.alias)
+	r.wake(w, l.group)
+	r.append(w, l, w.chain(t.leaf), pr, t.alias)
 }
 
 // append keeps a pair if the leaf has a use for it.
-func (r *reader) append(l *leaf, c *chain, pr *pair, alias bool) {
+func (r *reader) append(w *work, l *leaf, c *chain, pr *pair, alias bool) {
 	c.count++
-	o := occurrence{
-		key: uint32(pr.key), keyEnd: uint32(pr.keyEnd), val: uint32(pr.val), valEnd: uint32(pr.valEnd),
-		next: -1, flags: pr.valFlags, keyFlags: pr.keyFlags, alias: alias,
-	}
 	many := l.shape == shapeList || l.shape == shapeMap
 	switch {
 	case c.count == 1:
-		c.first, c.last = int32(len(r.occ)), int32(len(r.occ))
-		r.occ = append(r.occ, o)
+		c.first = w.push(pr, alias)
+		c.last = c.first
 	case many && int(c.count) <= l.maximum+1:
-		r.occ[c.last].next = int32(len(r.occ))
-		c.last = int32(len(r.occ))
-		r.occ = append(r.occ, o)
+		at := w.push(pr, alias)
+		w.at(c.last).next = at
+		c.last = at
 	case !many && l.duplicate == DuplicateLast:
-		r.occ[c.first] = o
+		w.at(c.first).fill(pr, alias)
 	}
 }
 
-func (r *reader) addUnknown(pr *pair) {
-	if !r.p.hasRest && len(r.unknown) >= r.p.cfg.Limits.MaxErrors {
+func (r *reader) addUnknown(w *work, pr *pair) {
+	if !r.p.hasRest && len(w.unknown) >= r.p.cfg.Limits.MaxErrors {
 		r.omitted++
 		return
 	}
-	r.unknown = append(r.unknown, occurrence{
-		key: uint32(pr.key), keyEnd: uint32(pr.keyEnd), val: uint32(pr.val), valEnd: uint32(pr.valEnd),
-		flags: pr.valFlags, keyFlags: pr.keyFlags,
-	})
+	w.unknown = append(w.unknown, occurrence{})
+	w.unknown[len(w.unknown)-1].fill(pr, false)
 }
 
 // wake marks a group and those above it as present.
-func (r *reader) wake(g int) {
-	for ; g >= 0 && !r.alive[g]; g = r.p.groups[g].parent {
-		r.alive[g] = true
+func (r *reader) wake(w *work, g int) {
+	for ; g >= 0 && !w.isAlive(g); g = r.p.groups[g].parent {
+		w.alive |= 1 << g
 	}
 }
 
-func (r *reader) leaf(i int) {
-	l, c := &r.p.leaves[i], r.chains[i]
-	if l.group >= 0 && !r.alive[l.group] {
+func (r *reader) leaf(w *work, i int) {
+	l, c := &r.p.leaves[i], *w.chain(i)
+	if l.group >= 0 && !w.isAlive(l.group) {
 		return
 	}
-	r.read(l, c, at(r.dst, l.steps))
+	r.read(w, l, c, at(r.dst, l.steps))
 }
 
 // read reads the occurrences of a leaf into v.
-func (r *reader) read(l *leaf, c chain, v reflect.Value) {
+func (r *reader) read(w *work, l *leaf, c chain, v reflect.Value) {
 	if c.count == 0 {
 		r.missing(l, v)
 		return
@@ -235,11 +267,11 @@ func (r *reader) read(l *leaf, c chain, v reflect.Value) {
 	errs, omitted := len(r.errs), r.omitted
 	switch l.shape {
 	case shapeList:
-		r.list(l, c, v)
+		r.list(w, l, c, v)
 	case shapeMap:
-		r.mapping(l, c, v)
+		r.mapping(w, l, c, v)
 	default:
-		r.single(l, c, v)
+		r.single(w, l, c, v)
 	}
 	if l.correct && (len(r.errs) > errs || r.omitted > omitted) {
 		r.fixed = append(r.fixed, r.errs[errs:]...)
@@ -260,8 +292,8 @@ func (r *reader) missing(l *leaf, v reflect.Value) {
 	}
 }
 
-func (r *reader) single(l *leaf, c chain, v reflect.Value) {
-	o := &r.occ[c.first]
+func (r *reader) single(w *work, l *leaf, c chain, v reflect.Value) {
+	o := w.at(c.first)
 	raw := r.raw[o.val:o.valEnd]
 	if c.count > 1 && l.duplicate == DuplicateReject {
 		r.fault(l, o, "", CodeDuplicate, nil, raw, 0)
@@ -298,11 +330,15 @@ func (r *reader) single(l *leaf, c chain, v reflect.Value) {
 
 // scalar reads one raw value into v.
 func (r *reader) scalar(l *leaf, o *occurrence, path, raw string, v reflect.Value) bool {
-	text, code, offset := r.p.decode(raw, o.flags, l.control)
-	var cause error
+	var (
+		text, code, offset = raw, codeFine, 0
+		cause              error
+	)
+	if o.flags&(hasEscape|hasOdd|hasSemi) != 0 {
+		text, code, offset = r.p.decode(raw, o.flags, l.control)
+	}
 	if code == codeFine {
 		code, cause = l.set(v, text)
-		offset = 0
 	}
 	if code != codeFine {
 		r.fault(l, o, path, code, cause, text, offset)
@@ -311,16 +347,16 @@ func (r *reader) scalar(l *leaf, o *occurrence, path, raw string, v reflect.Valu
 	return true
 }
 
-func (r *reader) list(l *leaf, c chain, v reflect.Value) {
-	first := &r.occ[c.first]
+func (r *reader) list(w *work, l *leaf, c chain, v reflect.Value) {
+	first := w.at(c.first)
 	n := 0
 	switch {
 	case c.count == 1 && !first.alias && first.val == first.valEnd: // tags= is an empty list
 	case l.sep == 0:
 		n = int(c.count)
 	default:
-		for i := c.first; i >= 0; i = r.occ[i].next {
-			n += countItems(r.raw[r.occ[i].val:r.occ[i].valEnd], l.sep)
+		for i := c.first; i >= 0; i = w.at(i).next {
+			n += countItems(r.raw[w.at(i).val:w.at(i).valEnd], l.sep)
 		}
 	}
 	if n > l.maximum || n < l.minimum {
@@ -331,11 +367,15 @@ func (r *reader) list(l *leaf, c chain, v reflect.Value) {
 		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
 		return
 	}
-	v.Grow(n)
-	v.SetLen(n)
+	if texts, ok := v.Addr().Interface().(*[]string); ok {
+		*texts = make([]string, n) // the usual list, without reflection's detour
+	} else {
+		v.Grow(n)
+		v.SetLen(n)
+	}
 	item := 0
-	for i := c.first; i >= 0; i = r.occ[i].next {
-		o := &r.occ[i]
+	for i := c.first; i >= 0; i = w.at(i).next {
+		o := w.at(i)
 		rest, more := r.raw[o.val:o.valEnd], true
 		for more {
 			raw := rest
@@ -368,15 +408,15 @@ func (r *reader) amount(l *leaf, o *occurrence, n int) {
 	}
 }
 
-func (r *reader) mapping(l *leaf, c chain, v reflect.Value) {
+func (r *reader) mapping(w *work, l *leaf, c chain, v reflect.Value) {
 	if int(c.count) > l.maximum {
-		r.amount(l, &r.occ[c.first], int(c.count))
+		r.amount(l, w.at(c.first), int(c.count))
 		return
 	}
 	m := reflect.MakeMapWithSize(v.Type(), int(c.count))
 	key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(l.elem).Elem()
-	for i := c.first; i >= 0; i = r.occ[i].next {
-		o := &r.occ[i]
+	for i := c.first; i >= 0; i = w.at(i).next {
+		o := w.at(i)
 		raw := r.raw[o.val:o.valEnd]
 		name, code, _ := r.p.decode(r.raw[o.key:o.keyEnd], o.keyFlags, false)
 		inner := strings.TrimPrefix(name, l.name)
@@ -410,7 +450,7 @@ func (r *reader) mapping(l *leaf, c chain, v reflect.Value) {
 		}
 	}
 	if n := m.Len(); n < l.minimum {
-		r.amount(l, &r.occ[c.first], n)
+		r.amount(l, w.at(c.first), n)
 	}
 	v.Set(m)
 }
@@ -445,19 +485,19 @@ func (r *reader) fault(l *leaf, o *occurrence, path string, code Code, cause err
 }
 
 // leftovers collects or refuses the parameters that are not in the schema.
-func (r *reader) leftovers() {
-	if len(r.unknown) == 0 {
+func (r *reader) leftovers(w *work) {
+	if len(w.unknown) == 0 {
 		return
 	}
 	if !r.p.hasRest {
-		for i := range r.unknown {
-			r.refuse(&r.unknown[i])
+		for i := range w.unknown {
+			r.refuse(&w.unknown[i])
 		}
 		return
 	}
-	rest := make(url.Values, len(r.unknown))
-	for i := range r.unknown {
-		o := &r.unknown[i]
+	rest := make(url.Values, len(w.unknown))
+	for i := range w.unknown {
+		o := &w.unknown[i]
 		key, code, offset := r.p.decode(r.raw[o.key:o.keyEnd], o.keyFlags, false)
 		value, at := "", int(o.key)
 		if code == codeFine {

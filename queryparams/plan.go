@@ -84,10 +84,13 @@ type plan struct {
 	maps    []int    // the leaves that are maps
 	rest    []int    // steps to the url.Values for unknown parameters
 	hasRest bool
+	hooked  bool // *T is a Validator
 }
 
-// maxDepth is how deep structs nest in a schema.
-const maxDepth = 5
+const (
+	maxDepth  = 5  // how deep structs nest
+	maxGroups = 64 // how many pointers to structs a schema has: they are a bit set
+)
 
 type compiler struct {
 	*plan
@@ -100,7 +103,7 @@ func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	cfg.Retain, cfg.Codecs = slices.Clone(cfg.Retain), slices.Clone(cfg.Codecs)
-	c := &compiler{plan: &plan{cfg: cfg, typ: t, byName: map[string]target{}}}
+	c := &compiler{plan: &plan{cfg: cfg, typ: t, byName: map[string]target{}, hooked: reflect.PointerTo(t).Implements(validatorType)}}
 	if t.Kind() != reflect.Struct {
 		c.fail(t.String(), errors.New("is not a struct"))
 	} else {
@@ -286,6 +289,10 @@ func (c *compiler) nest(t reflect.Type, l leaf, tags *tagSet, in place, path str
 		return
 	}
 	g := len(c.groups)
+	if g >= maxGroups {
+		c.fail(path, fmt.Errorf("the schema has more than %d pointers to structs", maxGroups))
+		return
+	}
 	inner.group = g
 	c.claim(l.name, target{group: g}, path)
 	c.groups = append(c.groups, group{name: l.name, key: l.key, steps: l.steps, parent: in.group})
@@ -418,7 +425,7 @@ func (p *plan) setDefault(l *leaf, v reflect.Value) (Code, error) {
 
 // set reads one scalar and checks it.
 func (l *leaf) set(v reflect.Value, text string) (Code, error) {
-	if code, err := l.codec.parse(v, text); code != codeFine {
+	if code, err := l.codec.parse(v, text); code != codeFine || !l.rules.any {
 		return code, err
 	}
 	return l.rules.check(l.codec, v), nil

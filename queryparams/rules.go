@@ -15,6 +15,7 @@ type rules struct {
 	enumText       []string
 	minLen, maxLen int // in characters; -1: none
 	pattern        *regexp.Regexp
+	any            bool // there is one of the above
 }
 
 // newRules takes the tags that constrain a scalar of type t.
@@ -54,6 +55,7 @@ func newRules(t reflect.Type, c codec, tags *tagSet) rules {
 			r.enum, r.enumText = append(r.enum, v), append(r.enumText, string(canonical))
 		}
 	}
+	r.any = r.min.IsValid() || r.max.IsValid() || r.enum != nil || r.minLen >= 0 || r.maxLen >= 0 || r.pattern != nil
 	return r
 }
 

@@ -53,7 +53,7 @@ func (s *scanner) next(p *pair) (Code, bool) {
 	if s.pairs++; s.pairs > s.lim.MaxPairs {
 		return CodeLimitPairs, false
 	}
-	*p = pair{key: i, keyEnd: -1}
+	p.key, p.keyEnd, p.keyFlags = i, -1, 0
 	var flags uint8
 scan:
 	for ; i < len(raw); i++ {

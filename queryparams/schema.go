@@ -50,7 +50,7 @@ func (s *Schema[T]) Parse(raw string) (T, error) {
 func (s *Schema[T]) Correct(raw string) (v T, corrected []*FieldError, err error) {
 	dst := new(T)
 	corrected, errs := s.plan.parse(raw, reflect.ValueOf(dst).Elem())
-	if errs == nil {
+	if errs == nil && s.plan.hooked {
 		errs = hookErrors(dst)
 	}
 	if errs != nil {
@@ -65,22 +65,17 @@ func (s *Schema[T]) Correct(raw string) (v T, corrected []*FieldError, err error
 // would refuse, Encode refuses.) Its error is an [*EncodeError]. It costs two
 // allocations, and one for each value of a type with text methods.
 func (s *Schema[T]) Encode(v T) (string, error) {
-	if errs := hookErrors(&v); errs != nil {
-		return "", &EncodeError{Fields: errs.Fields}
-	}
 	return s.plan.encode(reflect.ValueOf(&v).Elem())
 }
 
 // Names lists the parameters in order.
 func (s *Schema[T]) Names() []string { return append([]string(nil), s.plan.names...) }
 
-// hookErrors runs the type's own Validate.
+var validatorType = reflect.TypeFor[Validator]()
+
+// hookErrors runs the Validate method of v, a *T.
 func hookErrors(v any) *Errors {
-	h, ok := v.(Validator)
-	if !ok {
-		return nil
-	}
-	err := h.Validate()
+	err := v.(Validator).Validate()
 	if err == nil {
 		return nil
 	}
