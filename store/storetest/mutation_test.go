@@ -94,6 +94,7 @@ func TestSuiteCatchesWrongStores(t *testing.T) {
 		{"a done context writes", "context already done"},
 		{"close is ignored", "use after close"},
 		{"close panics the second time", "use after close"},
+		{"an equal value keeps its version and its deadline", "random history"},
 		{"close fails the calls beside it", "close beside use"},
 	}
 	seen := make(map[string]bool)
@@ -306,6 +307,8 @@ func (n *naive) set(key string, it store.Item) uint64 {
 		it.Expires = it.Expires.Add(time.Hour)
 	case n.is("deadlines round up to seconds") && !it.Expires.IsZero():
 		it.Expires = it.Expires.Truncate(time.Second).Add(time.Second)
+	case n.is("an equal value keeps its version and its deadline") && there && bytes.Equal(old.Value, it.Value):
+		return old.Version
 	case n.is("a deadline in the past is none") && it.Expires.Before(time.Now()):
 		it.Expires = time.Time{}
 	case n.is("the old deadline stays") && there && !old.Expires.IsZero():

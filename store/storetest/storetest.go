@@ -66,7 +66,7 @@ func (c testCase) try(t testing.TB, open func(t testing.TB) store.Store) {
 // cases are all rules, by the file that they are in.
 func cases() []testCase {
 	var all []testCase
-	for _, some := range [][]testCase{valueCases, expiryCases, swapCases, listCases, batchCases, endCases} {
+	for _, some := range [][]testCase{valueCases, expiryCases, swapCases, listCases, batchCases, endCases, historyCases} {
 		all = append(all, some...)
 	}
 	return all
