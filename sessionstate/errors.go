@@ -1,9 +1,11 @@
 package sessionstate
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/internal/problem"
@@ -107,9 +109,35 @@ type ValueError struct {
 	Err  error
 }
 
-// Error names the key, its type and the cause.
+// Error names the key, its type and what kind of fault it is. It leaves out
+// the text of the cause where that may quote the value.
 func (e *ValueError) Error() string {
-	return fmt.Sprintf("sessionstate: key %q (%s): %v", e.Key, e.Type, e.Err)
+	return fmt.Sprintf("sessionstate: key %q (%s): %s", e.Key, e.Type, withoutValue(e.Err))
+}
+
+// withoutValue describes an error of encoding or decoding.
+func withoutValue(err error) string {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		kind, _, _ := strings.Cut(e.Value, " ") // "number 5" quotes the number
+		return fmt.Sprintf("a JSON %s is no %s%s", kind, e.Type, inField(e.Field))
+	}
+	if e, ok := errors.AsType[*json.UnsupportedTypeError](err); ok {
+		return e.Error()
+	}
+	if e, ok := errors.AsType[*json.UnsupportedValueError](err); ok {
+		return e.Error() // NaN, an infinity, or a cycle
+	}
+	if errors.Is(err, errNull) {
+		return errNull.Error()
+	}
+	return fmt.Sprintf("cannot be encoded or decoded (%T)", err)
+}
+
+func inField(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " in field " + name
 }
 
 // Unwrap returns the cause.

@@ -1,0 +1,261 @@
+package sessionstate_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/store/storetest"
+)
+
+func TestS26_ASVS11_3_2_CookiesTellNothing(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, sessionstate.Config{})
+	secret := sessionstate.NewKey("MARKERKEY", sessionstate.KeyConfig[string]{})
+	a.handle("/", func(c echo.Context, s *sessionstate.State) error {
+		if err := secret.Set(s, "MARKERVALUE"); err != nil {
+			return err
+		}
+		if err := s.Flash(sessionstate.Info, "MARKERFLASH"); err != nil {
+			return err
+		}
+		return c.NoContent(204)
+	})
+	one, two := a.visitor(), a.visitor()
+	one.get(t, "/")
+	two.get(t, "/")
+	for name, value := range one.jar {
+		raw, err := base64.RawURLEncoding.DecodeString(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(raw, []byte("MARKER")) {
+			t.Errorf("cookie %s shows its content", name)
+		}
+		if value == two.jar[name] {
+			t.Errorf("cookie %s: the same data gives the same cookie", name)
+		}
+	}
+}
+
+func TestS27_KeysRotate(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		with := func(s ...sessionstate.Secret) *app {
+			cfg.Secrets = s
+			return newVisit(t, cfg)
+		}
+		before, during, after := with(key1), with(key2, key1), with(key2)
+		v := before.visitor()
+		v.get(t, "/incr")
+		v.a = during
+		r := v.get(t, "/")
+		r.wants(t, 200, "1")
+		if r.setCookies("__Host-id") != 1 {
+			t.Fatal("a cookie of the old key is not sealed again")
+		}
+		if v.get(t, "/").setCookies("__Host-id") != 0 {
+			t.Error("a cookie of the new key is sealed again")
+		}
+		v.a = after
+		v.get(t, "/").wants(t, 200, "1")
+
+		w := before.visitor()
+		w.get(t, "/incr")
+		w.a = after // the old key is gone
+		w.get(t, "/").wants(t, 200, "0")
+	})
+}
+
+func TestS28_WeakSecretsAreRefusedAllTogether(t *testing.T) {
+	t.Parallel()
+	same := bytes.Repeat([]byte("0123456789abcdef"), 2)
+	_, err := sessionstate.New(sessionstate.Config{Secrets: []sessionstate.Secret{
+		{ID: "good", Key: same},
+		{ID: "short", Key: same[:31]},
+		{ID: "zero", Key: make([]byte, 32)},
+		{ID: "", Key: bytes.Repeat([]byte("x1"), 16)},
+		{ID: "good", Key: bytes.Repeat([]byte("x2"), 16)},
+		{ID: "again", Key: same},
+	}})
+	if err == nil {
+		t.Fatal("New takes weak secrets")
+	}
+	for _, want := range []string{
+		"[1]", "31 bytes", "[2]", "all bytes of the key are the same", "[3]", "ID is empty", "[4]", "the ID is that of Secrets[0]", "[5]", "the key is that of Secrets[0]",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "0123456789abcdef") {
+		t.Error("the error shows a key")
+	}
+}
+
+func TestS28_IDsWithTheSameDigestAreRefused(t *testing.T) {
+	t.Parallel()
+	for i := range 2000 {
+		_, err := sessionstate.New(sessionstate.Config{Secrets: []sessionstate.Secret{key1, {ID: fmt.Sprint("k", i), Key: key2.Key}}})
+		if err == nil {
+			continue
+		}
+		if !strings.Contains(err.Error(), "one-byte digest") {
+			t.Fatalf("New() = %v", err)
+		}
+		return
+	}
+	t.Fatal("no two of 2000 ids collide in one byte")
+}
+
+func TestS28_ARandomSecretIsNoticed(t *testing.T) {
+	t.Parallel()
+	rec := new(observe.Recorder)
+	m := newManager(t, sessionstate.Config{Observer: rec})
+	if err := m.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var all string
+	for _, n := range observe.Of[observe.Notice](rec) {
+		all += n.Text + "\n"
+	}
+	if !strings.Contains(all, "Secrets") || !strings.Contains(all, "Revocations") {
+		t.Errorf("notices = %q, want one of the secrets and one of the revocations", all)
+	}
+	quiet := new(observe.Recorder)
+	m = newManager(t, sessionstate.Config{Observer: quiet, Secrets: []sessionstate.Secret{key1}, Store: newMem(t)})
+	if err := m.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := quiet.Events(); len(got) != 0 {
+		t.Errorf("a complete config is noticed: %v", got)
+	}
+}
+
+func TestS29_ASVS14_3_3_CookieModeAlwaysEncrypts(t *testing.T) {
+	t.Parallel()
+	m := newManager(t, sessionstate.Config{})
+	e := echo.New()
+	e.Use(m.Middleware())
+	a := &app{Echo: e, m: m}
+	a.handle("/", func(c echo.Context, s *sessionstate.State) error {
+		if err := name.Set(s, "MARKER"); err != nil {
+			return err
+		}
+		return c.NoContent(204)
+	})
+	v := a.visitor()
+	v.get(t, "/")
+	raw, err := base64.RawURLEncoding.DecodeString(v.cookie())
+	if err != nil || len(raw) == 0 || bytes.Contains(raw, []byte("MARKER")) {
+		t.Errorf("without a config the cookie is %q (%v)", v.cookie(), err)
+	}
+}
+
+func TestS30_ASVS16_2_5_EventsAndErrorsHoldNoSecrets(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"cookie", "memstore"} {
+		var logged bytes.Buffer
+		faulty := storetest.Faulty(newMem(t))
+		cfg := sessionstate.Config{Observer: observe.Slog(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))}
+		if mode == "cookie" {
+			cfg.Revocations = faulty
+		} else {
+			cfg.Store = faulty
+		}
+		a := newVisit(t, cfg)
+		a.handle("/value", func(c echo.Context, s *sessionstate.State) error {
+			return name.Set(s, "MARKERVALUE")
+		})
+		number := sessionstate.NewKey("name", sessionstate.KeyConfig[int]{})
+		a.handle("/wrong", func(c echo.Context, s *sessionstate.State) error {
+			_ = number.Get(s)
+			return c.NoContent(204)
+		})
+		v := a.visitor()
+		var cookies []string
+		visit := func(paths ...string) {
+			for _, path := range paths {
+				r := v.get(t, path)
+				logged.WriteString(r.body)
+				if v.cookie() != "" {
+					cookies = append(cookies, v.cookie())
+				}
+			}
+		}
+		visit("/value", "/wrong", "/login", "/renew", "/incr")
+		copied := v.clone()
+		visit("/logout")
+		copied.get(t, "/")
+		refusedAsNew(t, a, v.cookie()+"x", mode)
+		visit("/incr")
+		faulty.Inject(storetest.Fault{Times: -1})
+		visit("/", "/incr", "/logout")
+		if !strings.Contains(logged.String(), "session.value") || !strings.Contains(logged.String(), "store.failure") {
+			t.Fatalf("%s: events are missing:\n%s", mode, logged.String())
+		}
+		if strings.Contains(logged.String(), "MARKERVALUE") {
+			t.Errorf("%s: a value was logged:\n%s", mode, logged.String())
+		}
+		for _, c := range cookies {
+			if strings.Contains(logged.String(), c[:16]) {
+				t.Errorf("%s: a cookie was logged", mode)
+			}
+		}
+		for _, call := range faulty.Calls() {
+			for _, key := range call.Keys {
+				digest := key[strings.LastIndexByte(key, '/')+1:]
+				if strings.Contains(logged.String(), digest) {
+					t.Errorf("%s: a store's key was logged whole", mode)
+				}
+			}
+		}
+	}
+}
+
+func TestS31_TheStoreHoldsNoUsableID(t *testing.T) {
+	t.Parallel()
+	mem := newMem(t)
+	a := newVisit(t, sessionstate.Config{Store: mem})
+	v := a.visitor()
+	v.get(t, "/login")
+	v.get(t, "/incr")
+	entries := 0
+	for e, err := range mem.Scan(context.Background(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries++
+		digest := e.Key[strings.LastIndexByte(e.Key, '/')+1:]
+		for _, value := range []string{e.Key, digest, string(e.Value), base64.RawURLEncoding.EncodeToString(e.Value)} {
+			if strings.Contains(v.cookie(), value) {
+				t.Errorf("the cookie holds %q of the store", value)
+			}
+			w := a.visitor()
+			r := w.request("/who")
+			r.Header["Cookie"] = []string{"__Host-id=" + value}
+			w.do(t, r).wants(t, 200, "0")
+		}
+	}
+	if entries == 0 {
+		t.Fatal("the store is empty")
+	}
+}
+
+func TestSecretsDoNotPrintTheirKeys(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "secret", key1, "list", []sessionstate.Secret{key1})
+	fmt.Fprintf(&b, "%v %+v %#v %s", key1, key1, key1, []sessionstate.Secret{key1})
+	if strings.Contains(b.String(), string(key1.Key)) || strings.Contains(b.String(), fmt.Sprint(key1.Key)) {
+		t.Errorf("a secret is shown: %s", b.String())
+	}
+}
