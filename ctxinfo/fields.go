@@ -22,6 +22,11 @@ const (
 	fieldCookie
 	fieldAcceptLanguage
 	fieldUserAgent
+	fieldBrands
+	fieldMobile
+	fieldPlatform
+	fieldSaveData
+	fieldGPC
 	fieldFetchDest
 	fieldFetchMode
 	fieldFetchSite
@@ -52,6 +57,11 @@ var headerNames = [fieldCount]string{
 	fieldCookie:          "Cookie",
 	fieldAcceptLanguage:  "Accept-Language",
 	fieldUserAgent:       "User-Agent",
+	fieldBrands:          "Sec-Ch-Ua",
+	fieldMobile:          "Sec-Ch-Ua-Mobile",
+	fieldPlatform:        "Sec-Ch-Ua-Platform",
+	fieldSaveData:        "Save-Data",
+	fieldGPC:             "Sec-Gpc",
 	fieldFetchDest:       "Sec-Fetch-Dest",
 	fieldFetchMode:       "Sec-Fetch-Mode",
 	fieldFetchSite:       "Sec-Fetch-Site",

@@ -40,6 +40,7 @@ type Info struct {
 	contrast  cell[Contrast]
 	frame     cell[frame]
 	page      cell[*url.URL]
+	client    cell[Client]
 	trace     cell[Trace]
 
 	mu    sync.Mutex
@@ -273,6 +274,9 @@ func (in *Info) Source(f Facet) Source {
 			return Source{Kind: SourceConnection, Trusted: in.Source(FacetHost).Trusted}
 		}
 		return in.page.facts.source
+	case FacetClient:
+		in.client.see(in, buildClient)
+		return in.client.facts.source
 	case FacetTrace:
 		in.trace.see(in, buildTrace)
 		return in.trace.facts.source

@@ -28,7 +28,7 @@ func everything(in *ctxinfo.Info) map[string]any {
 		"locale": in.Locale(), "locales": in.Locales(), "zone": in.Timezone(), "zone name": in.TimezoneName(),
 		"offset": offset, "has offset": hasOffset, "utc": in.UTCOffset(time.Unix(0, 0)),
 		"theme": in.Theme(), "embedded": yes, "known": known, "id": in.RequestID(), "trace": in.Trace(),
-		"fetch": in.Fetch(), "htmx": in.HTMX(), "headers": in.Headers().ToMap(),
+		"client": in.Client(), "fetch": in.Fetch(), "htmx": in.HTMX(), "headers": in.Headers().ToMap(),
 		"cookie": in.Cookies().GetAll("a"), "string": in.String(),
 	}
 	for _, f := range ctxinfo.Facets() {
@@ -149,7 +149,7 @@ func oneMegabyte(fill string) *http.Request {
 	for _, name := range []string{
 		xff, "Forwarded", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Request-Id",
 		"Accept-Language", "Cookie", "User-Agent", "Hx-Current-Url", "Traceparent", "Tracestate", ctxinfo.EmbeddedHeader,
-		"Sec-Ch-Prefers-Color-Scheme", "Sec-Fetch-Dest",
+		"Sec-Ch-Prefers-Color-Scheme", "Sec-Fetch-Dest", "Sec-Ch-Ua", "Sec-Ch-Ua-Platform",
 	} {
 		r.Header[name] = []string{big}
 	}
@@ -170,6 +170,7 @@ func TestSC7_OneMegabyteIsBounded(t *testing.T) {
 		"embedded": func(in *ctxinfo.Info) { in.IsEmbedded() },
 		"page":     func(in *ctxinfo.Info) { in.Source(ctxinfo.FacetPageURL) },
 		"trace":    func(in *ctxinfo.Info) { in.Trace() },
+		"client":   func(in *ctxinfo.Info) { in.Client() },
 		"cookie":   func(in *ctxinfo.Info) { in.Cookies().Get("b") },
 	}
 	for _, header := range []ctxinfo.Header{ctxinfo.XForwardedFor, ctxinfo.Forwarded} {

@@ -19,6 +19,7 @@ const (
 	FacetContrast
 	FacetEmbedded
 	FacetPageURL
+	FacetClient
 	FacetTrace
 	facetCount
 )
@@ -27,7 +28,7 @@ var facetNames = [facetCount]string{
 	FacetIP: "ip", FacetScheme: "scheme", FacetHost: "host", FacetPrefix: "prefix",
 	FacetRequestID: "request id", FacetLocale: "locale", FacetTimezone: "time zone", FacetTheme: "theme",
 	FacetReducedMotion: "reduced motion", FacetContrast: "contrast",
-	FacetEmbedded: "embedded", FacetPageURL: "page url", FacetTrace: "trace",
+	FacetEmbedded: "embedded", FacetPageURL: "page url", FacetClient: "client", FacetTrace: "trace",
 }
 
 // String is the facet's name in words.

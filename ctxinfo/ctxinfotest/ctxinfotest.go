@@ -1,0 +1,92 @@
+// Package ctxinfotest makes visitors for tests: requests, and the
+// [ctxinfo.Info] of such requests, by what is to be true of the visitor rather
+// than by headers and cookies.
+//
+// A request made here is an ordinary one: send it through the whole
+// application, or hand it to echo.NewContext and call the handler; From works
+// in both.
+package ctxinfotest
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+
+	"golang.org/x/text/language"
+
+	"github.com/reecho-go/reecho/ctxinfo"
+)
+
+// An Option makes one thing true of a visitor. Later options win.
+type Option func(r *http.Request)
+
+// Request returns a GET request of the visitor for target, such as "/?page=2",
+// at example.com. Change its method and body as needed.
+func Request(target string, options ...Option) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, target, http.NoBody)
+	for _, o := range options {
+		o(r)
+	}
+	return r
+}
+
+// New returns the Info of the visitor's request for "/", by the zero Config.
+func New(options ...Option) *ctxinfo.Info { return ctxinfo.FromRequest(Request("/", options...)) }
+
+// IP makes the request come straight from ip. It panics if ip is no address.
+func IP(ip string) Option {
+	peer := netip.AddrPortFrom(netip.MustParseAddr(ip), 40000).String()
+	return func(r *http.Request) { r.RemoteAddr = peer }
+}
+
+// Dark is a visitor who prefers dark pages.
+func Dark() Option { return cookie(ctxinfo.ThemeCookie, "dark") }
+
+// Light is a visitor who prefers light pages.
+func Light() Option { return cookie(ctxinfo.ThemeCookie, "light") }
+
+// Zone is a visitor in the time zone of that name.
+func Zone(name string) Option { return cookie(ctxinfo.TimezoneCookie, name) }
+
+// Locales is a visitor who reads the given languages, the first best. It
+// panics if one is no BCP 47 tag.
+func Locales(tags ...string) Option {
+	for _, t := range tags {
+		language.MustParse(t)
+	}
+	return func(r *http.Request) { r.Header.Set("Accept-Language", strings.Join(tags, ", ")) }
+}
+
+// Embedded is a page in a frame of another page.
+func Embedded() Option { return Header(ctxinfo.EmbeddedHeader, "?1") }
+
+// HTMX is a request that htmx made on the page at url.
+func HTMX(url string) Option {
+	return func(r *http.Request) {
+		r.Header.Set("HX-Request", "true")
+		r.Header.Set("HX-Current-URL", url)
+	}
+}
+
+// Cookie is a visitor who sends the cookie.
+func Cookie(name, value string) Option { return cookie(name, value) }
+
+// Header is a request with the header.
+func Header(name, value string) Option {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
+// cookie sends a cookie in place of an earlier one of that name.
+func cookie(name, value string) Option {
+	return func(r *http.Request) {
+		kept := r.Cookies()
+		r.Header.Del("Cookie")
+		for _, c := range kept {
+			if c.Name != name {
+				r.AddCookie(c)
+			}
+		}
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+}
