@@ -338,7 +338,7 @@ func TestST2_Allocations(t *testing.T) {
 
 // What the store counts is what it costs, and an emptied store gives it back.
 func TestST2_CountedBytesAreTrue(t *testing.T) {
-	const n = 100_000
+	const n = 20_000
 	s := open(t, memstore.Config{MaxBytes: -1})
 	heap := func() int64 {
 		runtime.GC()
