@@ -127,11 +127,26 @@ func withoutValue(err error) string {
 	if e, ok := errors.AsType[*json.UnsupportedValueError](err); ok {
 		return e.Error() // NaN, an infinity, or a cycle
 	}
+	if e, ok := errors.AsType[*migrateError](err); ok {
+		return e.Error()
+	}
 	if errors.Is(err, errNull) {
 		return errNull.Error()
 	}
 	return fmt.Sprintf("cannot be encoded or decoded (%T)", err)
 }
+
+// migrateError says that KeyConfig.Migrate failed.
+type migrateError struct {
+	from, to int
+	err      error
+}
+
+func (e *migrateError) Error() string {
+	return fmt.Sprintf("cannot be migrated from version %d to %d", e.from, e.to)
+}
+
+func (e *migrateError) Unwrap() error { return e.err }
 
 func inField(name string) string {
 	if name == "" {

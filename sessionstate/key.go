@@ -235,7 +235,7 @@ func (k *Key[T]) decode(e entry) (T, error) {
 	})
 	if err != nil {
 		var zero T
-		return zero, k.fault(fmt.Errorf("migrate from version %d to %d: %w", e.version, k.cfg.Version, err))
+		return zero, k.fault(&migrateError{e.version, k.cfg.Version, err})
 	}
 	return v, nil
 }

@@ -1,0 +1,353 @@
+package sessionstate_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+// in runs f within one request of a new visitor, which must succeed.
+func in(t *testing.T, c sessionstate.Config, f func(s *sessionstate.State)) *app {
+	t.Helper()
+	a := newApp(t, c)
+	a.handle("/", func(c echo.Context, s *sessionstate.State) error {
+		f(s)
+		return c.NoContent(204)
+	})
+	a.visitor().get(t, "/").status(t, 204)
+	return a
+}
+
+func TestKeysOfEveryKindRoundTrip(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, c sessionstate.Config) {
+		a := newApp(t, c)
+		type nested struct {
+			A []int
+			M map[string]*int
+			T time.Time
+		}
+		seven := 7
+		roundTrip(t, a, "int", 0, math.MinInt, math.MaxInt)
+		roundTrip(t, a, "bool", true, false)
+		roundTrip(t, a, "string", "", "x", `"quoted" \ 'x'`, "\x00\n\u2028<>&", "ünïcödé", `\`)
+		roundTrip(t, a, "float", 0.1, -1e300)
+		roundTrip(t, a, "slice", []string{"a"}, []string{}, nil)
+		roundTrip(t, a, "map", map[string]int{"a": 1}, nil)
+		roundTrip(t, a, "pointer", &seven, nil)
+		roundTrip(t, a, "struct", nested{A: []int{1}, M: map[string]*int{"x": &seven}, T: time.Unix(1, 2).UTC()})
+		roundTrip(t, a, "any", any("x"), any(1.5), nil)
+		roundTrip(t, a, "raw", json.RawMessage(`{"a":1}`))
+	})
+}
+
+func roundTrip[T any](t *testing.T, a *app, name string, values ...T) {
+	t.Helper()
+	k := sessionstate.NewKey(name, sessionstate.KeyConfig[T]{})
+	for i, want := range values {
+		path := fmt.Sprintf("/%s/%d", name, i)
+		a.handle(path+"/set", func(c echo.Context, s *sessionstate.State) error { return k.Set(s, want) })
+		a.handle(path, func(_ echo.Context, s *sessionstate.State) error {
+			got, ok, err := k.Lookup(s)
+			if err != nil || !ok {
+				t.Errorf("%s: Lookup() = %v, %v", path, ok, err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", path, diff)
+			}
+			return nil
+		})
+		v := a.visitor()
+		v.get(t, path+"/set").status(t, 200)
+		v.get(t, path).status(t, 200)
+	}
+}
+
+func TestMutatingWhatAKeyReturnsChangesNothing(t *testing.T) {
+	t.Parallel()
+	def := map[string][]int{"a": {1}}
+	k := sessionstate.NewKey("m", sessionstate.KeyConfig[map[string][]int]{Default: def})
+	def["a"][0] = 99
+	in(t, sessionstate.Config{}, func(s *sessionstate.State) {
+		k.Get(s)["a"][0] = 2
+		if got := k.Get(s)["a"][0]; got != 1 {
+			t.Errorf("the default is now %d, want 1", got)
+		}
+		mine := map[string][]int{"a": {3}}
+		if err := k.Set(s, mine); err != nil {
+			t.Fatal(err)
+		}
+		mine["a"][0] = 4
+		k.Get(s)["a"][0] = 5
+		var kept map[string][]int
+		updated, err := k.Update(s, func(m map[string][]int) map[string][]int { kept = m; return m })
+		if err != nil {
+			t.Fatal(err)
+		}
+		updated["a"][0], kept["a"][0] = 6, 7
+		if got := k.Get(s)["a"][0]; got != 3 {
+			t.Errorf("the value is now %d, want 3", got)
+		}
+	})
+}
+
+func TestAValueOfAnotherTypeReadsAsTheDefault(t *testing.T) {
+	t.Parallel()
+	values := []any{"text", 1.5, true, nil, []int{1}, map[string]int{"a": 1}, "7", 1e100}
+	for i, value := range values {
+		other := sessionstate.NewKey("count", sessionstate.KeyConfig[any]{})
+		k := sessionstate.NewKey("count", sessionstate.KeyConfig[int]{Default: 42})
+		a := in(t, sessionstate.Config{}, func(s *sessionstate.State) {
+			if err := other.Set(s, value); err != nil {
+				t.Fatal(err)
+			}
+			if got := k.Get(s); got != 42 {
+				t.Errorf("%v: Get() = %d, want the default", value, got)
+			}
+			_, ok, err := k.Lookup(s)
+			if _, typed := errors.AsType[*sessionstate.ValueError](err); ok || !typed {
+				t.Errorf("%v: Lookup() = %v, %v, want a ValueError", value, ok, err)
+			}
+			if got, err := sessionstate.Incr(k, s, 1); got != 43 || err != nil {
+				t.Errorf("%v: Incr() = %d, %v, want 43", value, got, err)
+			}
+		})
+		if n := len(observe.Of[observe.SessionValue](a.rec)); n != 3 {
+			t.Errorf("value %d: %d events, want 3", i, n)
+		}
+	}
+	flag := sessionstate.NewKey("count", sessionstate.KeyConfig[bool]{Default: true})
+	in(t, sessionstate.Config{}, func(s *sessionstate.State) {
+		if err := count.Set(s, 0); err != nil {
+			t.Fatal(err)
+		}
+		if !flag.Get(s) {
+			t.Error("0 passes for false")
+		}
+	})
+}
+
+func TestWhatCannotBeKeptFailsAtSet(t *testing.T) {
+	t.Parallel()
+	in(t, sessionstate.Config{}, func(s *sessionstate.State) {
+		anything := sessionstate.NewKey("x", sessionstate.KeyConfig[any]{})
+		for _, v := range []any{make(chan int), func() {}, math.NaN(), math.Inf(1)} {
+			if _, ok := errors.AsType[*sessionstate.ValueError](anything.Set(s, v)); !ok {
+				t.Errorf("Set(%T) is not a ValueError", v)
+			}
+		}
+		small := sessionstate.NewKey("small", sessionstate.KeyConfig[string]{MaxBytes: 10})
+		if err := small.Set(s, "12345678"); err != nil {
+			t.Errorf("ten bytes: %v", err)
+		}
+		err := small.Set(s, "123456789")
+		if e, ok := errors.AsType[*sessionstate.SizeError](err); !ok || e.Size != 11 || e.Limit != 10 || e.StatusCode() != 500 {
+			t.Errorf("eleven bytes: %v, want a SizeError", err)
+		}
+		if got := small.Get(s); got != "12345678" || anything.Has(s) {
+			t.Errorf("refused changes were made: %q", got)
+		}
+	})
+}
+
+func TestBadKeysPanic(t *testing.T) {
+	t.Parallel()
+	bad := map[string]func(){
+		"empty name":     func() { sessionstate.NewKey("", sessionstate.KeyConfig[int]{}) },
+		"long name":      func() { sessionstate.NewKey(strings.Repeat("x", 129), sessionstate.KeyConfig[int]{}) },
+		"MaxBytes":       func() { sessionstate.NewKey("x", sessionstate.KeyConfig[int]{MaxBytes: -1}) },
+		"Version":        func() { sessionstate.NewKey("x", sessionstate.KeyConfig[int]{Version: -1}) },
+		"cannot be kept": func() { sessionstate.NewKey("x", sessionstate.KeyConfig[chan int]{}) },
+		"too large default": func() {
+			sessionstate.NewKey("x", sessionstate.KeyConfig[string]{Default: "abc", MaxBytes: 2})
+		},
+	}
+	for name, f := range bad {
+		func() {
+			defer func() {
+				if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), "NewKey") {
+					t.Errorf("%s: no panic that explains itself", name)
+				}
+			}()
+			f()
+		}()
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, sessionstate.Config{})
+	v1 := sessionstate.NewKey("k", sessionstate.KeyConfig[int]{Version: 1})
+	v2 := sessionstate.NewKey("k", sessionstate.KeyConfig[[]string]{Version: 2, Migrate: func(version int, raw []byte) ([]string, error) {
+		switch string(raw) {
+		case "13":
+			panic("bad luck")
+		case "14":
+			return nil, errors.New("MARKER")
+		}
+		return []string{fmt.Sprint(version), string(raw)}, nil
+	}})
+	a.handle("/set", func(c echo.Context, s *sessionstate.State) error {
+		var n int
+		if _, err := fmt.Sscan(c.QueryParam("n"), &n); err != nil {
+			return err
+		}
+		return v1.Set(s, n)
+	})
+	a.handle("/get", func(c echo.Context, s *sessionstate.State) error {
+		got, _, err := v2.Lookup(s)
+		return c.String(200, fmt.Sprint(got, err))
+	})
+	a.handle("/up", func(c echo.Context, s *sessionstate.State) error {
+		_, err := sessionstate.Append(v2, s, "new")
+		return err
+	})
+	v := a.visitor()
+	v.get(t, "/set?n=7")
+	v.get(t, "/get").wants(t, 200, "[1 7] <nil>")
+	v.get(t, "/up").status(t, 200)
+	v.get(t, "/get").wants(t, 200, "[1 7 new] <nil>")
+	for _, n := range []string{"13", "14"} {
+		v.get(t, "/set?n="+n)
+		v.get(t, "/get").wants(t, 200, `[] sessionstate: key "k" ([]string): cannot be migrated from version 1 to 2`)
+	}
+}
+
+func TestDictionaryMethods(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, c sessionstate.Config) {
+		flag := sessionstate.NewKey("flag", sessionstate.KeyConfig[bool]{})
+		in(t, c, func(s *sessionstate.State) {
+			must := func(err error) {
+				t.Helper()
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			v, err := name.SetDefault(s, "ada")
+			must(err)
+			again, err := name.SetDefault(s, "bob")
+			must(err)
+			if v != "ada" || again != "ada" {
+				t.Errorf("SetDefault() = %q, then %q, want ada twice", v, again)
+			}
+			on, err := sessionstate.Toggle(flag, s)
+			must(err)
+			list, err := sessionstate.Append(tags, s, "x", "y")
+			must(err)
+			if !on || len(list) != 2 || !tags.Has(s) || count.Has(s) {
+				t.Errorf("Toggle() = %v, Append() = %v", on, list)
+			}
+			if diff := cmp.Diff([]string{"flag", "name", "tags"}, s.Keys()); diff != "" {
+				t.Errorf("Keys(): %s", diff)
+			}
+			want := map[string]json.RawMessage{"flag": []byte("true"), "name": []byte(`"ada"`), "tags": []byte(`["x","y"]`)}
+			if diff := cmp.Diff(want, s.Snapshot()); diff != "" {
+				t.Errorf("Snapshot(): %s", diff)
+			}
+			popped, ok, err := name.Pop(s)
+			must(err)
+			if popped != "ada" || !ok || name.Has(s) {
+				t.Errorf("Pop() = %q, %v", popped, ok)
+			}
+			if popped, ok, err = name.Pop(s); popped != "nobody" || ok || err != nil {
+				t.Errorf("second Pop() = %q, %v, %v", popped, ok, err)
+			}
+			must(s.Clear())
+			if len(s.Keys()) != 0 {
+				t.Errorf("Keys() after Clear = %v", s.Keys())
+			}
+			must(count.Set(s, 1))
+			s.Revert()
+			if len(s.Keys()) != 0 {
+				t.Errorf("Keys() after Revert = %v", s.Keys())
+			}
+		})
+	})
+}
+
+func TestRevertGoesBackToWhatWasLoaded(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, c sessionstate.Config) {
+		a := newVisit(t, c)
+		a.handle("/revert", func(c echo.Context, s *sessionstate.State) error {
+			err := errors.Join(count.Set(s, 9), s.Clear(), s.Login("eve"), s.Flash(sessionstate.Info, "x"), s.Destroy(), count.Set(s, 8))
+			if err != nil {
+				return err
+			}
+			s.Revert()
+			return show(c, s)
+		})
+		v := a.visitor()
+		v.get(t, "/login")
+		v.get(t, "/incr")
+		r := v.get(t, "/revert")
+		r.wants(t, 200, "1")
+		if len(r.Header["Set-Cookie"]) != 0 {
+			t.Errorf("a reverted request sets %v", r.Header["Set-Cookie"])
+		}
+		v.get(t, "/who").wants(t, 200, "ada 1")
+	})
+}
+
+func TestOneRequestMayUseItsSessionFromManyGoroutines(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, c sessionstate.Config) {
+		a := newApp(t, c)
+		a.handle("/", show)
+		a.handle("/many", func(c echo.Context, s *sessionstate.State) error {
+			var wg sync.WaitGroup
+			for i := range 50 {
+				wg.Go(func() {
+					if _, err := sessionstate.Incr(count, s, 1); err != nil {
+						t.Error(err)
+					}
+					if i%10 == 0 {
+						if _, err := sessionstate.Append(tags, s, "x"); err != nil {
+							t.Error(err)
+						}
+					}
+					_, _, _ = s.Keys(), s.Snapshot(), name.Get(s)
+				})
+			}
+			wg.Wait()
+			return show(c, s)
+		})
+		v := a.visitor()
+		v.get(t, "/many").wants(t, 200, "50")
+		v.get(t, "/").wants(t, 200, "50")
+	})
+}
+
+func TestFromWithoutMiddleware(t *testing.T) {
+	t.Parallel()
+	a := &app{Echo: echo.New()}
+	a.GET("/", func(c echo.Context) error {
+		if s, ok := sessionstate.FromOK(c); ok || s != nil {
+			t.Error("FromOK finds a session")
+		}
+		if _, err := sessionstate.FromContext(context.Background()); !errors.Is(err, sessionstate.ErrNoSession) {
+			t.Errorf("FromContext() = %v, want ErrNoSession", err)
+		}
+		defer func() {
+			if err, ok := recover().(error); !ok || !errors.Is(err, sessionstate.ErrNoSession) {
+				t.Error("From does not panic with ErrNoSession")
+			}
+		}()
+		sessionstate.From(c)
+		return nil
+	})
+	a.visitor().get(t, "/")
+}
