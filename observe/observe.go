@@ -59,14 +59,20 @@ func Emit(ctx context.Context, o Observer, ev Event) {
 }
 
 // Tee returns an Observer that hands each event to all of the given ones, in
-// order; nil ones are left out. A panic in one does not keep the event from
-// the others.
+// order; nil ones are left out, and the result is nil if all are. A panic in
+// one does not keep the event from the others.
 func Tee(observers ...Observer) Observer {
 	t := make(tee, 0, len(observers))
 	for _, o := range observers {
 		if o != nil {
 			t = append(t, o)
 		}
+	}
+	switch len(t) {
+	case 0:
+		return nil
+	case 1:
+		return t[0]
 	}
 	return t
 }

@@ -78,6 +78,17 @@ func TestTeeReachesEverybodyDespiteAPanic(t *testing.T) {
 	}
 }
 
+func TestTeeOfNobodyIsNil(t *testing.T) {
+	t.Parallel()
+	if o := observe.Tee(nil, nil); o != nil {
+		t.Errorf("Tee(nil, nil) = %v, want nil", o)
+	}
+	var r observe.Recorder
+	if o := observe.Tee(nil, &r); o != &r {
+		t.Errorf("Tee(nil, r) = %v, want r itself", o)
+	}
+}
+
 func TestSlog(t *testing.T) {
 	t.Parallel()
 	var buf bytes.Buffer

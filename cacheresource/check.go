@@ -1,0 +1,105 @@
+package cacheresource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/panics"
+	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// due reports whether in must be checked before its next use.
+func (r *Resource[K, V]) due(in *instance[K, V]) bool {
+	return r.check != nil && r.group.Now()-in.checked.Load() >= int64(r.checkEvery)
+}
+
+// sound checks in, which the caller holds, or waits for somebody else's check.
+// It reports whether the instance may be used; an error is that of ctx.
+func (r *Resource[K, V]) sound(ctx context.Context, in *instance[K, V]) (bool, error) {
+	in.hold() // for the check, which may outlive the caller
+	c := &checking[K, V]{in: in, from: r.group.Now()}
+	_, _, err := r.checks.Do(ctx, in, c)
+	if !c.leads || err == flight.ErrClosed { // it was somebody else's check, or none
+		in.drop()
+	}
+	switch {
+	case err == nil:
+		return true, nil
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return false, err
+	}
+	return false, nil
+}
+
+// checking is the flight.Work of one check.
+type checking[K, V any] struct {
+	in    *instance[K, V]
+	from  int64 // when the caller asked: a check that passed later will do
+	leads bool  // Find has found nothing: this is the work that runs
+	began int64
+}
+
+// Name implements flight.Work.
+func (c *checking[K, V]) Name() string { return "check of " + c.in.res.name }
+
+// Find implements flight.Work.
+func (c *checking[K, V]) Find() (struct{}, bool) {
+	c.leads = c.in.checked.Load() <= c.from
+	return struct{}{}, !c.leads
+}
+
+// Load implements flight.Work. A check that ignores its context is left behind
+// with the hold that was taken for it.
+func (c *checking[K, V]) Load(ctx context.Context) (struct{}, error) {
+	in, r := c.in, c.in.res
+	c.began = r.group.Now()
+	ctx, cancel := context.WithTimeout(scope.Hide(ctx), r.checkTimeout)
+	r.stragglers.add()
+	result := make(chan error, 1)
+	go func() {
+		defer r.stragglers.done()
+		defer in.drop()
+		defer cancel()
+		result <- panics.Catch(func() error { return r.check(ctx, in.key, in.value) })
+	}()
+	var err error
+	select {
+	case err = <-result:
+	case <-ctx.Done():
+		select {
+		case err = <-result: // both at once
+		default:
+			err = fmt.Errorf("it has not returned: %w", context.Cause(ctx))
+		}
+	}
+	if err != nil {
+		// wrapped, so that a panic is no more than a failed check
+		err = fmt.Errorf("cacheresource: %s: check: %w", r.name, err)
+	}
+	return struct{}{}, err
+}
+
+// Commit implements flight.Work.
+func (c *checking[K, V]) Commit(struct{}) { c.in.checked.Store(c.in.res.group.Now()) }
+
+// Done implements flight.Work.
+func (c *checking[K, V]) Done(ctx context.Context, out flight.Outcome) {
+	in, r := c.in, c.in.res
+	if out.Err != nil && out.Waiting == 0 && ctx.Err() != nil {
+		return // everybody has left: a check that was broken off says nothing
+	}
+	r.counters.checks.Add(1)
+	if out.Err == nil {
+		return
+	}
+	r.counters.failedChecks.Add(1)
+	r.takeOut(in)
+	in.retire(observe.CauseUnsound)
+	if r.observer != nil {
+		observe.Emit(ctx, r.observer, observe.ResourceCheck{Source: in.source(), Took: time.Duration(r.group.Now() - c.began), Err: out.Err})
+	}
+}

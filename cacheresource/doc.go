@@ -1,0 +1,31 @@
+// Package cacheresource keeps one live value per key: a connection pool, a
+// client, a model, a prepared index. It is opened once, shared by everybody,
+// checked, and released exactly once, when it has been taken out of the cache
+// and nobody uses it any more.
+//
+//	var pools = cacheresource.Must(cacheresource.New("pool", openPool, cacheresource.Config[string, *sql.DB]{
+//		Check:   func(ctx context.Context, dsn string, db *sql.DB) error { return db.PingContext(ctx) },
+//		Release: func(ctx context.Context, dsn string, db *sql.DB) error { return db.Close() },
+//	}))
+//
+//	err := pools.Do(ctx, dsn, func(db *sql.DB) error { ... })
+//
+// Promises:
+//   - everybody gets the same instance, and a key is opened by one caller at a
+//     time; waiters obey their own contexts; a failed or panicking open is not
+//     kept and wedges nothing;
+//   - Release runs exactly once for every value that was opened, whatever ended
+//     it, never while it is leased, never under a lock, and what it returns or
+//     panics with stops nothing else;
+//   - after Delete, Clear or a group Clear has returned, no call that starts
+//     later gets an instance whose open had started before;
+//   - an instance that fails its check is taken out; those who lease it keep
+//     it until they are done, the next call opens anew;
+//   - a resource that was used to open another one is not released before the
+//     other has been;
+//   - an open cannot see the visitor that happened to cause it
+//     ([ErrVisitorInGlobalLoad]), since its result is everybody's.
+//
+// Use [Resource.Do] or [Resource.Acquire] whenever the use has an end;
+// [Resource.Get] is for values that live as long as the program.
+package cacheresource

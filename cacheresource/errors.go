@@ -1,0 +1,51 @@
+package cacheresource
+
+import (
+	"net/http"
+
+	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/group"
+	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/panics"
+	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/internal/scope"
+)
+
+// ErrClosed says that the resource or its group has been closed. Over HTTP it
+// is 503 Service Unavailable.
+var ErrClosed error = closedError{}
+
+// ErrDuplicate says that the group has a resource of that name already.
+var ErrDuplicate = group.ErrDuplicate
+
+// ErrVisitorInGlobalLoad says that an open, whose result everybody shares,
+// read the session, the request or the query of the one visitor who happened
+// to cause it. What it opened was released. Make what it needs part of the key.
+var ErrVisitorInGlobalLoad = scope.ErrVisitorInGlobalLoad
+
+// KeyError says that something in a key cannot identify an instance.
+type KeyError = identity.Error
+
+// PanicError is a panic of an open, as its waiting callers see it, of a check
+// or release, as events show it, or of a clear hook.
+type PanicError = panics.Error
+
+// CycleError says that an open would have waited for itself, directly or
+// through other opens and loads, and names them all. It has no HTTP status.
+type CycleError = flight.CycleError
+
+// Cleared says what a clear hook runs after.
+type Cleared = group.Cleared
+
+type closedError struct{}
+
+// Error implements error.
+func (closedError) Error() string { return "cacheresource: closed" }
+
+// StatusCode is 503.
+func (closedError) StatusCode() int { return http.StatusServiceUnavailable }
+
+// Problem is the body of the answer over HTTP.
+func (closedError) Problem() problem.Details {
+	return problem.Details{Detail: "The service is shutting down."}
+}

@@ -1,0 +1,121 @@
+package cacheresource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/reecho-go/reecho/internal/group"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// Group is a set of resources with names of their own, which are cleared,
+// closed and watched together. Make it with [NewGroup], or use [Default]. All
+// methods are safe for concurrent use. A Group is a plugin for a
+// middleware.Stack: then the Stack's Close closes it.
+type Group struct{ group *group.Group }
+
+// GroupConfig configures a [Group]. The zero value is fine.
+type GroupConfig struct {
+	// Observer is told about opens, failed checks and releases of all resources
+	// in the group. Default nil: none.
+	Observer observe.Observer
+	// OnClear runs after each clear of the group or of one of its resources.
+	// Default nil: nothing.
+	OnClear func(ctx context.Context, what Cleared)
+}
+
+var defaultGroup = &Group{group.New("cacheresource", nil)}
+
+// Default returns the group of the resources whose Config names none. Its name
+// is "cacheresource". It lives as long as the program; closing it is for a
+// program's end.
+func Default() *Group { return defaultGroup }
+
+// NewGroup returns an empty group. name says who it is in events, and in a
+// Stack, where it must be unique.
+func NewGroup(name string, cfg GroupConfig) (*Group, error) {
+	if name == "" {
+		return nil, errors.New("cacheresource: NewGroup: the name is empty")
+	}
+	g := &Group{group.New(name, cfg.Observer)}
+	if cfg.OnClear != nil {
+		g.OnClear(cfg.OnClear)
+	}
+	return g, nil
+}
+
+// Clear clears the default group: every resource whose Config names no other.
+func Clear(ctx context.Context) error { return Default().Clear(ctx) }
+
+// Name returns the group's name.
+func (g *Group) Name() string { return g.group.Name() }
+
+// OnClear adds a hook that runs after each clear of the group or of one of its
+// resources. A hook cannot be taken away.
+func (g *Group) OnClear(hook func(ctx context.Context, what Cleared)) { g.group.Hooks().Add(hook) }
+
+// Clear takes all instances of all resources out; see [Resource.Clear].
+func (g *Group) Clear(ctx context.Context) error {
+	if err := g.group.Clear(ctx); err != nil {
+		return fmt.Errorf("cacheresource: group %s: %w", g.Name(), err)
+	}
+	return nil
+}
+
+// Close closes all resources of the group. Whatever the order in which the
+// resources were made, their instances are released in the reverse order of
+// their opening, and one that another was opened with after the other. See
+// [Resource.Close] for what it waits for.
+func (g *Group) Close(ctx context.Context) error {
+	members := g.group.Members()
+	for _, m := range members {
+		m.(closer).shut()
+	}
+	// Opens under way may still bring instances: their own Close finds those.
+	var all []held
+	for _, m := range members {
+		all = append(all, m.(closer).held()...)
+	}
+	_ = endAll(ctx, all) // what is left is reported by each resource
+	return g.group.Close(ctx)
+}
+
+// Stats returns the sums of the counters of the resources that are in the
+// group now.
+func (g *Group) Stats() Stats {
+	var sum Stats
+	for _, m := range g.group.Members() {
+		sum.add(m.(closer).stats())
+	}
+	return sum
+}
+
+// closer is what a group needs of a member beyond group.Member.
+type closer interface {
+	shut()
+	held() []held
+	stats() Stats
+}
+
+// member is a resource as its group sees it.
+type member[K, V any] struct{ res *Resource[K, V] }
+
+// Name implements group.Member.
+func (m *member[K, V]) Name() string { return m.res.name }
+
+// Reset implements group.Member.
+func (m *member[K, V]) Reset(context.Context) int { return m.res.reset() }
+
+// Hooks implements group.Member.
+func (m *member[K, V]) Hooks() *group.Hooks { return &m.res.hooks }
+
+// Sweep implements group.Member: nothing is ever due.
+func (m *member[K, V]) Sweep(int64) int64 { return group.Never }
+
+// Close implements group.Member.
+func (m *member[K, V]) Close(ctx context.Context) error { return m.res.Close(ctx) }
+
+func (m *member[K, V]) shut()        { m.res.shut() }
+func (m *member[K, V]) held() []held { return m.res.held() }
+func (m *member[K, V]) stats() Stats { return m.res.Stats() }

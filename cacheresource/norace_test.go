@@ -1,0 +1,5 @@
+//go:build !race
+
+package cacheresource_test
+
+const raceEnabled = false

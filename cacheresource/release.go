@@ -1,0 +1,52 @@
+package cacheresource
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/panics"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// release ends an instance whose last hold has ended, in a goroutine of its
+// own: whoever drops the last lease should not wait for it.
+func (r *Resource[K, V]) release(in *instance[K, V]) {
+	r.stragglers.add()
+	go func() {
+		defer r.stragglers.done()
+		began := r.group.Now()
+		err := r.runRelease(in)
+		in.inner.drop()
+		r.counters.released(in.cause).Add(1)
+		r.untrack(in)
+		close(in.done)
+		if r.observer != nil {
+			now := r.group.Now()
+			observe.Emit(context.Background(), r.observer, observe.ResourceRelease{
+				Source: in.source(), Cause: in.cause, Age: time.Duration(now - in.opened), Took: time.Duration(now - began), Err: err,
+			})
+		}
+	}()
+}
+
+// runRelease calls the user's Release. One that does not return in time is
+// reported at once, and again when it returns.
+func (r *Resource[K, V]) runRelease(in *instance[K, V]) error {
+	if r.releaseFn == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), r.releaseTimeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		if ctx.Err() == context.DeadlineExceeded {
+			r.counters.stuck.Add(1)
+			observe.Emit(context.Background(), r.observer, observe.ResourceRelease{
+				Source: in.source(), Cause: in.cause, Age: time.Duration(r.group.Now() - in.opened), Took: r.releaseTimeout,
+				Err: fmt.Errorf("cacheresource: %s: the release has not returned: %w", r.name, ctx.Err()),
+			})
+		}
+	})
+	defer stop()
+	return panics.Catch(func() error { return r.releaseFn(ctx, in.key, in.value) })
+}

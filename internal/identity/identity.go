@@ -1,0 +1,174 @@
+// Package identity is how caches and resources know their keys: the plan that
+// tells equal ones from different ones, copies of keys that nobody else can
+// change, and the error for keys that identify nothing.
+package identity
+
+import (
+	"encoding/binary"
+	"errors"
+	"reflect"
+	"strings"
+	"sync"
+
+	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/clone"
+)
+
+// Keys knows the keys of one cache. It is safe for concurrent use.
+type Keys[K any] struct {
+	*canon.Plan[K]
+	owner string
+	copy  func(K) (K, error) // nil: by assignment
+}
+
+// For compiles the plan of K. owner names the cache in errors, package
+// included. The error joins a [*Error] for each place in K that cannot
+// identify anything.
+func For[K any](owner string, cfg canon.Config) (*Keys[K], error) {
+	plan, err := canon.For[K](cfg)
+	if err != nil {
+		return nil, each(err, func(err error) error { return newError(owner, err) })
+	}
+	return &Keys[K]{plan, owner, copies(plan, cfg)}, nil
+}
+
+// Snapshot returns a copy of key that shares nothing mutable with it, except
+// for what is left out of the identity.
+func (k *Keys[K]) Snapshot(key K) (K, error) {
+	if k.copy == nil {
+		return key, nil
+	}
+	own, err := k.copy(key)
+	if err != nil {
+		return own, newError(k.owner, err)
+	}
+	return own, nil
+}
+
+// ID returns the identity of key as a string of its own, whatever the shape.
+// Only keys of one plan can be compared by it.
+func (k *Keys[K]) ID(key *K) (string, error) {
+	switch k.Shape() {
+	case canon.Word:
+		word := Word(k.Word(key))
+		return string(word[:]), nil
+	case canon.Text:
+		return strings.Clone(k.Text(key)), nil
+	}
+	id, err := k.Append(nil, key)
+	return string(id), err
+}
+
+// Append appends key's canonical bytes to dst.
+func (k *Keys[K]) Append(dst []byte, key *K) ([]byte, error) {
+	id, err := k.Plan.Append(dst, key)
+	if err != nil {
+		return nil, newError(k.owner, err)
+	}
+	return id, nil
+}
+
+// Word is the identity of a key of the shape Word, as bytes.
+func Word(w uint64) (id [8]byte) {
+	binary.NativeEndian.PutUint64(id[:], w)
+	return id
+}
+
+// buffers holds the canonical bytes of keys while they are looked up.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxBuffer is the largest buffer that is kept.
+const maxBuffer = 64 << 10
+
+// Borrow returns an empty buffer for Append.
+func Borrow() *[]byte { return buffers.Get().(*[]byte) }
+
+// Return gives a borrowed buffer back; used is what Append made of it.
+func Return(buf *[]byte, used []byte) {
+	if cap(used) > maxBuffer {
+		return
+	}
+	if used != nil {
+		*buf = used[:0]
+	}
+	buffers.Put(buf)
+}
+
+// copies returns how keys of K are copied; nil means by assignment.
+func copies[K any](plan *canon.Plan[K], cfg canon.Config) func(K) (K, error) {
+	switch {
+	case plan.Shape() == canon.Text:
+		return func(k K) (K, error) {
+			// A string may be part of a larger one, or point to a buffer that
+			// will be used again.
+			v := reflect.ValueOf(&k).Elem()
+			v.SetString(strings.Clone(v.String()))
+			return k, nil
+		}
+	case plan.Flat():
+		return nil
+	}
+	p, err := clone.For[K](clone.Config{Immutable: shared(reflect.TypeFor[K](), cfg)})
+	if err != nil {
+		// Only what is not part of the identity can be beyond copying.
+		return nil
+	}
+	return p.Copy
+}
+
+// shared lists the types inside t that a copy of a key must share: those that
+// HashFuncs stand in for, and references in fields that are left out of the
+// key, such as a client or a logger, unless the same type is part of the key
+// elsewhere.
+func shared(t reflect.Type, cfg canon.Config) []reflect.Type {
+	used, ignored := make(map[reflect.Type]bool), make(map[reflect.Type]bool)
+	var walk func(t reflect.Type)
+	walk = func(t reflect.Type) {
+		if used[t] || cfg.HashFuncs[t] != nil {
+			return
+		}
+		used[t] = true
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Array:
+			walk(t.Elem())
+		case reflect.Map:
+			walk(t.Key())
+			walk(t.Elem())
+		case reflect.Struct:
+			for f := range t.Fields() {
+				if tag := f.Tag.Get("hash"); tag != "ignore" && tag != "-" {
+					walk(f.Type)
+					continue
+				}
+				switch f.Type.Kind() {
+				case reflect.Pointer, reflect.Interface, reflect.Func, reflect.Chan:
+					ignored[f.Type] = true
+				}
+			}
+		}
+	}
+	walk(t)
+	var out []reflect.Type
+	for t := range cfg.HashFuncs {
+		out = append(out, t)
+	}
+	for t := range ignored {
+		if !used[t] {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// each applies fn to every error that err joins.
+func each(err error, fn func(error) error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return fn(err)
+	}
+	var errs []error
+	for _, err := range joined.Unwrap() {
+		errs = append(errs, each(err, fn))
+	}
+	return errors.Join(errs...)
+}
