@@ -3,6 +3,7 @@ package ctxinfo
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/textproto"
 	"strings"
 	"time"
@@ -15,7 +16,8 @@ import (
 // Header names the one header in which proxies hand on the client's address.
 // [XForwardedFor] and [Forwarded] are lists that are read from right to left.
 // Any other name, such as "CF-Connecting-IP" or "X-Real-IP", is a header that
-// holds one address and comes once.
+// holds one address and comes once; that of a preset ([Cloudflare] and others)
+// is believed from that provider only.
 type Header string
 
 // The headers that hold a list.
@@ -130,8 +132,11 @@ type Plugin struct {
 	kind    headerKind
 	header  string // canonical
 	trusted trustList
+	presets []geoPreset
 	hosts   hostList
 	locales *localeMatcher
+
+	parseSingle func(string) (netip.Addr, bool) // a header that holds one address
 }
 
 // New validates cfg and returns the plugin. The error joins everything that
@@ -155,6 +160,7 @@ func New(cfg Config) (*Plugin, error) {
 		fail("Header %q is no header name", p.cfg.Header)
 	}
 	p.header = textproto.CanonicalMIMEHeaderKey(string(p.cfg.Header))
+	p.parseSingle = parseNode
 	switch Header(p.header) {
 	case XForwardedFor:
 		p.kind = xForwardedFor
@@ -162,7 +168,14 @@ func New(cfg Config) (*Plugin, error) {
 		p.kind = forwarded
 	default:
 		p.kind = single
+		if pr := owner(p.header); pr != nil && pr.parse != nil {
+			p.parseSingle = pr.parse
+		}
 	}
+	if err := cfg.Proxies.checkProviders(p.header); err != nil {
+		errs = append(errs, err)
+	}
+	p.presets = cfg.Proxies.geoPresets()
 	switch n := cfg.HopCount; {
 	case n < 0 || n > maxHops:
 		fail("HopCount %d: want 0 (walk by address) to %d", n, maxHops)

@@ -17,6 +17,7 @@ const (
 	fieldForwardedHost
 	fieldForwardedPort
 	fieldForwardedPrefix
+	fieldGeo       // the headers of the provider in front
 	fieldRequestID // Config.RequestIDHeader
 	fieldHost
 	fieldCookie
@@ -88,7 +89,7 @@ func (s *fields) add(f field)     { *s |= 1 << f }
 func (s fields) has(f field) bool { return s&(1<<f) != 0 }
 
 // personal are the fields whose facets make a response private to its visitor.
-const personal fields = 1<<fieldPeer | 1<<fieldForward | 1<<fieldCookie
+const personal fields = 1<<fieldPeer | 1<<fieldCookie
 
 // name is the canonical header name of f, empty for the connection.
 func (p *Plugin) name(f field) string {
@@ -139,13 +140,14 @@ func joinLines(lines []string, limit int) (joined string, whole bool) {
 func (p *Plugin) vary(read fields, extra []string) string {
 	names := slices.Clone(extra)
 	for f := range fieldCount {
-		if n := p.name(f); read.has(f) && f != fieldHost && n != "" {
-			names = append(names, n)
+		if read.has(f) && f != fieldHost {
+			names = append(names, p.name(f))
 		}
 	}
 	if slices.Contains(names, "*") {
 		return "*"
 	}
+	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })
 	slices.Sort(names)
 	return strings.Join(slices.Compact(names), ", ")
 }

@@ -26,6 +26,10 @@ func (p *Plugin) BeforeHeaders(ctx context.Context, _ int, h http.Header) error 
 	in.mu.Lock()
 	extra := slices.Clone(in.extra)
 	in.mu.Unlock()
+	if read.has(fieldGeo) {
+		names := in.geo.load(in, buildGeo).provider.geo.names()
+		extra = append(extra, names[:]...)
+	}
 	if v := p.vary(read, extra); v != "" {
 		h.Set("Vary", v)
 	}

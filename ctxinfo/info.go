@@ -41,6 +41,7 @@ type Info struct {
 	frame     cell[frame]
 	page      cell[*url.URL]
 	client    cell[Client]
+	geo       cell[place]
 	trace     cell[Trace]
 
 	mu    sync.Mutex
@@ -274,6 +275,9 @@ func (in *Info) Source(f Facet) Source {
 			return Source{Kind: SourceConnection, Trusted: in.Source(FacetHost).Trusted}
 		}
 		return in.page.facts.source
+	case FacetGeo:
+		in.geo.see(in, buildGeo)
+		return in.geo.facts.source
 	case FacetClient:
 		in.client.see(in, buildClient)
 		return in.client.facts.source

@@ -28,7 +28,7 @@ func everything(in *ctxinfo.Info) map[string]any {
 		"locale": in.Locale(), "locales": in.Locales(), "zone": in.Timezone(), "zone name": in.TimezoneName(),
 		"offset": offset, "has offset": hasOffset, "utc": in.UTCOffset(time.Unix(0, 0)),
 		"theme": in.Theme(), "embedded": yes, "known": known, "id": in.RequestID(), "trace": in.Trace(),
-		"client": in.Client(), "fetch": in.Fetch(), "htmx": in.HTMX(), "headers": in.Headers().ToMap(),
+		"client": in.Client(), "geo": in.Geo(), "fetch": in.Fetch(), "htmx": in.HTMX(), "headers": in.Headers().ToMap(),
 		"cookie": in.Cookies().GetAll("a"), "string": in.String(),
 	}
 	for _, f := range ctxinfo.Facets() {

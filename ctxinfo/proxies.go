@@ -13,6 +13,7 @@ import (
 type ProxySet struct {
 	name     string
 	prefixes []netip.Prefix
+	provider *provider // of a preset
 	anyPeer  bool
 	err      error
 }

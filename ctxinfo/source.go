@@ -20,6 +20,7 @@ const (
 	FacetEmbedded
 	FacetPageURL
 	FacetClient
+	FacetGeo
 	FacetTrace
 	facetCount
 )
@@ -28,7 +29,7 @@ var facetNames = [facetCount]string{
 	FacetIP: "ip", FacetScheme: "scheme", FacetHost: "host", FacetPrefix: "prefix",
 	FacetRequestID: "request id", FacetLocale: "locale", FacetTimezone: "time zone", FacetTheme: "theme",
 	FacetReducedMotion: "reduced motion", FacetContrast: "contrast",
-	FacetEmbedded: "embedded", FacetPageURL: "page url", FacetClient: "client", FacetTrace: "trace",
+	FacetEmbedded: "embedded", FacetPageURL: "page url", FacetClient: "client", FacetGeo: "geo", FacetTrace: "trace",
 }
 
 // String is the facet's name in words.

@@ -37,6 +37,7 @@ const (
 type trust struct {
 	peer     netip.AddrPort // zero for a unix socket
 	ip       netip.Addr     // zero if even the peer has none
+	edge     netip.Addr     // the hop that told of ip
 	origin   origin
 	believed bool // the peer is a proxy of ours
 	// depth counts the elements of the header, from the right, that led to ip.
@@ -67,6 +68,7 @@ func (p *Plugin) walk(remote string, h http.Header, read *fields, hops *[]Hop) t
 	if !t.believed {
 		return t
 	}
+	t.edge = t.ip
 	lines := p.values(h, fieldForward, read)
 	if len(lines) == 0 {
 		return t
@@ -103,7 +105,7 @@ type walker struct {
 
 // accept takes a as the next hop.
 func (w *walker) accept(a netip.Addr, trusted bool) {
-	w.t.ip, w.t.origin = a, fromHeader
+	w.t.edge, w.t.ip, w.t.origin = w.t.ip, a, fromHeader
 	if trusted {
 		w.t.origin = fromInternal
 	}
@@ -117,7 +119,7 @@ func (w *walker) single(lines []string) {
 		w.t.anomalies.add(anomalyRepeated)
 		return
 	}
-	a, ok := parseNode(trimOWS(lines[0]))
+	a, ok := w.p.parseSingle(trimOWS(lines[0]))
 	if !ok {
 		w.t.anomalies.add(anomalyMalformed)
 		return

@@ -70,13 +70,20 @@ func buildZone(in *Info, f *facts) zone {
 		z.name = strings.Clone(v)
 		z.loc, _ = lookupZone(z.name)
 		f.source = Source{Kind: SourceCookie, Name: name}
+		return z
 	}
+	if g := in.geo.load(in, buildGeo); g.Timezone != "" {
+		z.name = g.Timezone
+		z.loc, _ = lookupZone(z.name)
+		f.source = Source{Kind: SourceHeader, Name: g.provider.geo.zone, Trusted: true}
+	}
+	f.read |= in.geo.facts.read
 	return z
 }
 
 // Timezone is the visitor's time zone, Config.DefaultZone if it is not known:
-// no request header tells it, so it comes from [TimezoneCookie] or the page
-// script's cookie. The Location is shared by all requests, as time.UTC is.
+// no browser sends it, so it comes from [TimezoneCookie], the page script's
+// cookie, or the guess of a content delivery network ([Info.Geo]). The Location is shared by all requests, as time.UTC is.
 //
 // Names are those of Go's archive, old ones such as Asia/Calcutta included,
 // and offsets such as +05:30. A name is loaded from the machine's time zone
