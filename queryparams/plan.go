@@ -28,6 +28,7 @@ type leaf struct {
 
 	shape   shape
 	codec   codec
+	isText  bool         // it is stringCodec
 	elem    reflect.Type // what codec reads
 	keys    codec        // of a map's keys
 	sep     byte         // between the items of a list in one value; 0: one pair each
@@ -252,7 +253,7 @@ func (c *compiler) resolve(l *leaf, t reflect.Type, tags *tagSet) (bool, error) 
 		l.elem = reflect.TypeOf(value).Elem()
 	case t.Kind() == reflect.Pointer:
 		l.shape, l.elem = shapePointer, t.Elem()
-	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+	case t.Kind() == reflect.Slice && t.Elem() == reflect.TypeFor[byte]():
 		return false, fmt.Errorf("%s is bytes: use a string, or a Codec", t)
 	case t.Kind() == reflect.Slice:
 		l.shape, l.elem = shapeList, t.Elem()
@@ -311,6 +312,7 @@ func (c *compiler) claim(name string, t target, path string) {
 // tagged takes the tags that are not the codec's own.
 func (c *compiler) tagged(l *leaf, tags *tagSet) {
 	_, isText := l.codec.(stringCodec)
+	l.isText = isText
 	many := l.shape == shapeList || l.shape == shapeMap
 	l.rules = newRules(l.elem, l.codec, tags)
 	l.required = tags.flag("required")
@@ -425,6 +427,10 @@ func (p *plan) setDefault(l *leaf, v reflect.Value) (Code, error) {
 
 // set reads one scalar and checks it.
 func (l *leaf) set(v reflect.Value, text string) (Code, error) {
+	if l.isText && !l.rules.any { // the usual field, without a call
+		v.SetString(text)
+		return codeFine, nil
+	}
 	if code, err := l.codec.parse(v, text); code != codeFine || !l.rules.any {
 		return code, err
 	}
