@@ -24,9 +24,16 @@ var (
 // without a Stack. Put it outside of whatever uses the session.
 func (m *Manager) Middleware() echo.MiddlewareFunc { return middleware.Alone(m) }
 
-// Begin puts the Manager within reach of the request. It allocates nothing.
+// contribKey is where echo-contrib/session looks for its store.
+const contribKey = "_session_store"
+
+// Begin puts the Manager within reach of the request. It allocates nothing,
+// unless Config.EchoContrib is set.
 func (m *Manager) Begin(c echo.Context) error {
 	scope.Fill(c.Request().Context(), scope.Session, m)
+	if m.contrib {
+		c.Set(contribKey, m.gorilla)
+	}
 	return nil
 }
 

@@ -2,10 +2,12 @@ package sessionstate
 
 import (
 	"bytes"
+	"context"
 	"encoding/gob"
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/gorilla/securecookie"
@@ -16,13 +18,16 @@ import (
 // id and the record, as bytes.
 const recordKey = "_ss"
 
-// gorillaStore is what the Manager has of gorilla/sessions.
+// gorillaStore is the Manager as a sessions.Store.
 type gorillaStore struct {
-	cookies *sessions.CookieStore
+	m       *Manager
+	cookies *sessions.CookieStore // seals, opens and writes cookies of other names
 }
 
-func newGorillaStore(m *Manager) gorillaStore {
-	return gorillaStore{cookies: &sessions.CookieStore{
+var _ sessions.Store = (*gorillaStore)(nil)
+
+func newGorillaStore(m *Manager) *gorillaStore {
+	return &gorillaStore{m: m, cookies: &sessions.CookieStore{
 		Codecs: []securecookie.Codec{gorillaCodec{m.codec, m.limits}},
 		Options: &sessions.Options{
 			Path:        m.cookie.Path,
@@ -33,6 +38,221 @@ func newGorillaStore(m *Manager) gorillaStore {
 			Partitioned: m.cookie.Partitioned,
 		},
 	}}
+}
+
+// Gorilla returns the Manager as a store for code written for gorilla/sessions
+// (goth, echo-contrib/session, plain net/http handlers).
+//
+// The session of the Manager's cookie name is the visitor's [State]: what such
+// code puts into Values is kept beside the keys, as gob, and is not visible as
+// keys. Behind the Manager's middleware, Save notes the values, and the
+// response's commit saves them with everything else; it fails with
+// [ErrCommitted] when it is too late. Without it, Save saves at once. Of two
+// requests that save Values at the same moment the last wins, whole; keys are
+// safe from that. Options.MaxAge < 0 destroys the session, as
+// [State.Destroy] does; the other Options are the Manager's own.
+//
+// Sessions of other names live in cookies of their own, in every mode, sealed
+// like the Manager's and with its timeouts; in cookie mode, deleting one by
+// Options.MaxAge < 0 ends its copies too.
+//
+// Sessions are gorilla's: not safe for concurrent use.
+func (m *Manager) Gorilla() sessions.Store { return m.gorilla }
+
+// Get implements sessions.Store through gorilla's registry.
+func (g *gorillaStore) Get(r *http.Request, name string) (*sessions.Session, error) {
+	return sessions.GetRegistry(r).Get(g, name)
+}
+
+// New implements sessions.Store. The session is never nil. Unlike gorilla's
+// own stores, it reports no error for a cookie that is not believed: its
+// visitor is a new one.
+func (g *gorillaStore) New(r *http.Request, name string) (*sessions.Session, error) {
+	session := sessions.NewSession(g, name)
+	options := *g.cookies.Options
+	session.Options, session.IsNew = &options, true
+	if name != g.m.cookie.Name {
+		return session, g.open(r, session)
+	}
+	s, err := g.state(r)
+	if err == nil {
+		err = s.load()
+	}
+	if err != nil {
+		return session, err
+	}
+	values, err := decodeForeign(s.foreign())
+	if err != nil {
+		s.undecodable(recordKey, err)
+		return session, nil
+	}
+	session.Values, session.IsNew = values, s.IsNew()
+	return session, nil
+}
+
+// open fills the session of another cookie.
+func (g *gorillaStore) open(r *http.Request, session *sessions.Session) error {
+	found, err := g.cookies.New(r, session.Name())
+	if err != nil {
+		if refused, ok := errors.AsType[*refusal](err); ok {
+			g.m.refused(r.Context(), refused, 0)
+		}
+		return nil
+	}
+	if found.IsNew {
+		return nil
+	}
+	if h, ok := heldIn(found); ok {
+		switch dead, err := g.m.isRevoked(r.Context(), h.id); {
+		case err != nil:
+			return err
+		case dead:
+			return nil
+		}
+	}
+	session.Values, session.IsNew = found.Values, false
+	return nil
+}
+
+// Save implements sessions.Store.
+func (g *gorillaStore) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
+	if session.Name() != g.m.cookie.Name {
+		return g.saveOther(r, w, session)
+	}
+	s, err := g.state(r)
+	if err != nil {
+		return err
+	}
+	if session.Options != nil && session.Options.MaxAge < 0 {
+		err = s.Destroy()
+	} else {
+		err = s.setForeign(session.Values)
+	}
+	if _, alone := r.Context().Value(aloneKey{g.m}).(*State); err == nil && alone {
+		err = s.saveNow(r.Context(), w.Header())
+	}
+	return err
+}
+
+func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
+	if session.Options != nil && session.Options.MaxAge < 0 {
+		if h, ok := heldIn(session); ok {
+			if err := g.m.revoke(r.Context(), &h); err != nil {
+				return err
+			}
+		}
+		g.m.setCookie(w.Header(), session.Name(), "", -1)
+		return nil
+	}
+	value, err := g.cookies.Codecs[0].Encode(session.Name(), session.Values)
+	if err != nil {
+		return err
+	}
+	age := 0
+	if session.Options != nil {
+		age = session.Options.MaxAge
+	}
+	g.m.setCookie(w.Header(), session.Name(), value, age)
+	return nil
+}
+
+// heldIn returns the id and record that travel in a session's Values.
+func heldIn(session *sessions.Session) (held, bool) {
+	raw, ok := session.Values[recordKey].([]byte)
+	if !ok {
+		return held{}, false
+	}
+	h, err := parseHeld(raw)
+	return h, err == nil
+}
+
+// isRevoked reports whether a cookie of another name was deleted before.
+func (m *Manager) isRevoked(ctx context.Context, id sessionID) (dead bool, err error) {
+	if k, ok := m.keeper.(*cookieKeeper); ok {
+		err = m.call(ctx, "load", func(ctx context.Context) error {
+			dead, err = k.isRevoked(ctx, id)
+			return err
+		})
+	}
+	return dead, err
+}
+
+// revoke ends a cookie of another name.
+func (m *Manager) revoke(ctx context.Context, h *held) error {
+	k, ok := m.keeper.(*cookieKeeper)
+	if !ok {
+		return nil
+	}
+	return m.call(context.WithoutCancel(ctx), "end", func(ctx context.Context) error { return k.end(ctx, h) })
+}
+
+// aloneKey finds the State of a request without the Manager's middleware.
+type aloneKey struct{ m *Manager }
+
+// state returns the request's State; without a middleware it makes one and
+// hangs it into the request, as gorilla does with its registry.
+func (g *gorillaStore) state(r *http.Request) (*State, error) {
+	s, err := FromContext(r.Context())
+	if err == nil && s.m == g.m {
+		return s, nil
+	}
+	if err != nil && !errors.Is(err, ErrNoSession) {
+		return nil, err
+	}
+	if s, ok := r.Context().Value(aloneKey{g.m}).(*State); ok {
+		return s, nil
+	}
+	s = newState(g.m, r)
+	*r = *r.WithContext(context.WithValue(r.Context(), aloneKey{g.m}, s))
+	return s, nil
+}
+
+// foreign returns the values of gorilla code, as gob.
+func (s *State) foreign() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cur.foreign
+}
+
+// setForeign keeps the values of gorilla code.
+func (s *State) setForeign(values map[any]any) error {
+	if err := s.load(); err != nil {
+		return err
+	}
+	// The gob of a map has no fixed order: compare what it means.
+	if now, err := decodeForeign(s.foreign()); err == nil && sameValues(now, values) {
+		return nil
+	}
+	text, err := encodeForeign(values)
+	if err != nil {
+		return err
+	}
+	return s.mutate(func() error {
+		cur := s.cur
+		cur.foreign = text
+		if err := s.m.fits("", &cur); err != nil {
+			return err
+		}
+		s.cur, s.changes.foreign = cur, &text
+		return nil
+	})
+}
+
+// sameValues compares what was decoded with what is to be kept.
+func sameValues(now, next map[any]any) bool {
+	if _, ours := next[recordKey]; ours {
+		return false
+	}
+	return reflect.DeepEqual(now, next)
+}
+
+// saveNow commits outside of a response's commit, and goes on.
+func (s *State) saveNow(ctx context.Context, h http.Header) error {
+	err := s.commit(ctx, http.StatusOK, h)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase, s.ended = open, nil
+	return err
 }
 
 // newCookie makes a cookie with the Manager's attributes. A maxAge of 0 is

@@ -91,6 +91,11 @@ type Config struct {
 	// [Key.AfterCommit]. Default: none.
 	Hooks []Hook
 
+	// EchoContrib puts [Manager.Gorilla] where github.com/labstack/echo-contrib/session
+	// looks for its store, so that its session.Get works behind the Manager. It
+	// costs every request an allocation. Default: false.
+	EchoContrib bool
+
 	// Observer is told of refused cookies, ended sessions, conflicts, values
 	// that cannot be decoded, and failures of the stores. Default: nil,
 	// nobody; notices at the start then go to slog.Default().
@@ -114,7 +119,8 @@ type Manager struct {
 	logKey    []byte
 	notices   []string
 	own       *memstore.Store // of revocations; nil if the caller gave one
-	gorilla   gorillaStore
+	gorilla   *gorillaStore
+	contrib   bool
 }
 
 // New makes a Manager. All problems of c are reported together.
@@ -133,6 +139,7 @@ func New(c Config) (*Manager, error) {
 		keepOn5xx: c.KeepOn5xx,
 		hooks:     make(map[string][]Hook),
 		observer:  c.Observer,
+		contrib:   c.EchoContrib,
 	}
 	for _, h := range c.Hooks {
 		m.hooks[h.key] = append(m.hooks[h.key], h)

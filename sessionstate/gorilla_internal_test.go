@@ -1,0 +1,50 @@
+package sessionstate
+
+import (
+	"net/http/httptest"
+	"testing"
+)
+
+// The cookies of cookie mode are those of a real sessions.CookieStore: it
+// reads what the Manager writes, and the Manager reads what it writes.
+func TestACookieStoreReadsAndWritesOurCookies(t *testing.T) {
+	t.Parallel()
+	m, err := New(Config{Secrets: []Secret{testSecret("a", 1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := NewKey("n", KeyConfig[int]{})
+	s := newState(m, httptest.NewRequest("GET", "/", nil))
+	if err := k.Set(s, 7); err != nil {
+		t.Fatal(err)
+	}
+	rec := httptest.NewRecorder()
+	if err := s.commit(t.Context(), 200, rec.Header()); err != nil {
+		t.Fatal(err)
+	}
+
+	// their store reads ours and adds to it
+	r := httptest.NewRequest("GET", "/", nil)
+	r.AddCookie(rec.Result().Cookies()[0])
+	session, err := m.gorilla.cookies.Get(r, m.cookie.Name)
+	if err != nil || session.IsNew || session.Values[recordKey] == nil {
+		t.Fatalf("CookieStore.Get() = %+v, %v", session, err)
+	}
+	session.Values["theirs"] = "kept"
+	rec = httptest.NewRecorder()
+	if err := session.Save(r, rec); err != nil {
+		t.Fatal(err)
+	}
+
+	// and ours reads theirs
+	r = httptest.NewRequest("GET", "/", nil)
+	r.AddCookie(rec.Result().Cookies()[0])
+	s = newState(m, r)
+	if got := k.Get(s); got != 7 || s.IsNew() {
+		t.Errorf("Get() = %d after the CookieStore has saved, want 7", got)
+	}
+	values, err := decodeForeign(s.foreign())
+	if err != nil || values["theirs"] != "kept" {
+		t.Errorf("values of theirs = %v, %v", values, err)
+	}
+}

@@ -1,0 +1,228 @@
+package sessionstate_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/sessions"
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+// gorillaCount is a net/http handler written for gorilla/sessions.
+func gorillaCount(store sessions.Store, name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s, err := store.Get(r, name)
+		if err != nil {
+			http.Error(w, err.Error(), 500)
+			return
+		}
+		n, _ := s.Values["n"].(int)
+		if r.URL.Path == "/out" {
+			s.Options.MaxAge = -1
+		} else if r.URL.Path == "/g" {
+			n++
+			s.Values["n"] = n
+		}
+		if r.URL.Path != "/read" {
+			if err := s.Save(r, w); err != nil {
+				http.Error(w, err.Error(), 500)
+				return
+			}
+		}
+		fmt.Fprint(w, n, s.IsNew)
+	}
+}
+
+func TestGorillaCodeSharesTheSession(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		a := newVisit(t, cfg)
+		h := gorillaCount(a.m.Gorilla(), "__Host-id")
+		for _, path := range []string{"/g", "/read", "/out", "/same"} {
+			a.Any(path, echo.WrapHandler(h))
+		}
+		v := a.visitor()
+		v.get(t, "/g").wants(t, 200, "1 true")
+		v.get(t, "/incr").wants(t, 200, "1")
+		r := v.get(t, "/g")
+		r.wants(t, 200, "2 false")
+		v.get(t, "/incr").wants(t, 200, "2")
+		v.get(t, "/login")
+		v.get(t, "/read").wants(t, 200, "2 false")
+		if r := v.get(t, "/same"); len(r.Header["Set-Cookie"]) != 0 {
+			t.Error("saving the same values sets a cookie")
+		}
+		v.get(t, "/who").wants(t, 200, "ada 2")
+		copied := v.clone()
+		v.get(t, "/out").status(t, 200)
+		if v.cookie() != "" {
+			t.Error("MaxAge < 0 has left the cookie")
+		}
+		copied.get(t, "/read").wants(t, 200, "0 true")
+		copied.get(t, "/who").wants(t, 200, "0")
+	})
+}
+
+func TestGorillaWithoutOurMiddlewareReadsOurCookiesAndWeReadIts(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		a := newVisit(t, cfg)
+		h := gorillaCount(a.m.Gorilla(), "__Host-id")
+		a.Any("/read", echo.WrapHandler(h))
+		plain := func(v *visitor, path string) reply {
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, v.request(path))
+			return v.take(t, rec.Result())
+		}
+		v := a.visitor()
+		v.get(t, "/incr").wants(t, 200, "1")
+		plain(v, "/g").wants(t, 200, "1 false")
+		plain(v, "/g").wants(t, 200, "2 false")
+		v.get(t, "/").wants(t, 200, "1")
+		v.get(t, "/read").wants(t, 200, "2 false")
+		w := a.visitor()
+		plain(w, "/g").wants(t, 200, "1 true")
+		w.get(t, "/incr").wants(t, 200, "1")
+		plain(w, "/read").wants(t, 200, "1 false")
+		copied := w.clone()
+		plain(w, "/out").status(t, 200)
+		copied.get(t, "/").wants(t, 200, "0")
+		plain(copied, "/read").wants(t, 200, "0 true")
+	})
+}
+
+func TestGorillaSavesTwiceIntoOneSession(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		a := newVisit(t, cfg)
+		r, rec := a.visitor().request("/"), httptest.NewRecorder()
+		for i := range 3 {
+			s, err := a.m.Gorilla().Get(r, "__Host-id")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Values["n"] = i
+			if err := s.Save(r, rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(rec.Header()["Set-Cookie"]); n != 1 {
+			t.Errorf("%d cookies are set, want 1", n)
+		}
+		created := 0
+		for _, action := range a.actions() {
+			if action == observe.SessionCreated {
+				created++
+			}
+		}
+		if created != 1 {
+			t.Errorf("%d sessions were made, want 1", created)
+		}
+	})
+}
+
+func TestGorillaSessionsOfOtherNames(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		a := newVisit(t, cfg)
+		h := gorillaCount(a.m.Gorilla(), "_gothic_session")
+		for _, path := range []string{"/g", "/read", "/out"} {
+			a.Any(path, echo.WrapHandler(h))
+		}
+		v := a.visitor()
+		v.get(t, "/g").wants(t, 200, "1 true")
+		v.get(t, "/g").wants(t, 200, "2 false")
+		v.get(t, "/").wants(t, 200, "0")
+		raw, err := base64.RawURLEncoding.DecodeString(v.jar["_gothic_session"])
+		if err != nil || len(raw) < 60 {
+			t.Fatalf("cookie = %q", v.jar["_gothic_session"])
+		}
+		copied := v.clone()
+		r := v.get(t, "/out")
+		if line := strings.Join(r.Header["Set-Cookie"], "\n"); !strings.HasPrefix(line, "_gothic_session=;") {
+			t.Errorf("deleting sends %q, want an empty cookie", line)
+		}
+		v.get(t, "/read").wants(t, 200, "0 true")
+		if cfg.Store == nil {
+			copied.get(t, "/read").wants(t, 200, "0 true")
+		}
+		copied.jar["_gothic_session"] = "junk"
+		copied.get(t, "/read").wants(t, 200, "0 true")
+	})
+}
+
+func TestGorillaValuesThatDoNotFitFailAtSave(t *testing.T) {
+	t.Parallel()
+	a := newVisit(t, sessionstate.Config{})
+	for _, name := range []string{"__Host-id", "other"} {
+		r, rec := a.visitor().request("/"), httptest.NewRecorder()
+		s, err := a.m.Gorilla().Get(r, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Values["big"] = strings.Repeat("x", 4000)
+		if err := s.Save(r, rec); err == nil || len(rec.Header()["Set-Cookie"]) != 0 {
+			t.Errorf("%s: Save() = %v, want it refused", name, err)
+		}
+		s.Values["big"] = make(chan int)
+		if err := s.Save(r, rec); err == nil || len(rec.Header()["Set-Cookie"]) != 0 {
+			t.Errorf("%s: Save() of a channel = %v, want it refused", name, err)
+		}
+	}
+}
+
+func TestGorillaTimesOutToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newVisit(t, sessionstate.Config{Idle: time.Minute})
+		h := gorillaCount(a.m.Gorilla(), "other")
+		a.Any("/g", echo.WrapHandler(h))
+		v := a.visitor()
+		v.get(t, "/g").wants(t, 200, "1 true")
+		time.Sleep(59 * time.Second)
+		v.get(t, "/g").wants(t, 200, "2 false")
+		time.Sleep(61 * time.Second)
+		v.get(t, "/g").wants(t, 200, "1 true")
+	})
+}
+
+func TestEchoContribFindsTheStore(t *testing.T) {
+	t.Parallel()
+	for _, on := range []bool{false, true} {
+		a := newApp(t, sessionstate.Config{EchoContrib: on})
+		a.GET("/", func(c echo.Context) error {
+			store, ok := c.Get("_session_store").(sessions.Store) // as echo-contrib/session does
+			if ok != on {
+				t.Errorf("EchoContrib %v: store found: %v", on, ok)
+			}
+			if !ok {
+				return nil
+			}
+			s, err := store.Get(c.Request(), "__Host-id")
+			if err != nil {
+				return err
+			}
+			n, _ := s.Values["n"].(int)
+			s.Values["n"] = n + 1
+			if err := s.Save(c.Request(), c.Response()); err != nil {
+				return err
+			}
+			return c.String(200, fmt.Sprint(n+1))
+		})
+		if v := a.visitor(); on {
+			v.get(t, "/").wants(t, 200, "1")
+			v.get(t, "/").wants(t, 200, "2")
+		} else {
+			v.get(t, "/").status(t, 200)
+		}
+	}
+}
