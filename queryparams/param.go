@@ -126,7 +126,7 @@ func (p *plan) parseOne(raw string, l *leaf, v reflect.Value) (count int, errs *
 		}
 		return 0, &Errors{Fields: r.errs, Omitted: r.omitted}
 	}
-	if o := w.at(c.first); c.count > 0 && l.emptyMissing && o.val == o.valEnd && o.flags&noEquals == 0 {
+	if o := w.at(c.first); c.count > 0 && l.emptyMissing && o.val == o.valEnd && !l.isFlag(o) {
 		return 0, nil
 	}
 	return int(c.count), nil

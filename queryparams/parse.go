@@ -299,11 +299,8 @@ func (r *reader) single(w *work, l *leaf, c chain, v reflect.Value) {
 		r.fault(l, o, "", CodeDuplicate, nil, raw, 0)
 		return
 	}
-	if raw == "" {
-		_, isBool := l.codec.(boolCodec)
+	if raw == "" && !l.isFlag(o) {
 		switch {
-		case isBool && o.flags&noEquals != 0:
-			raw = "true"
 		case l.shape == shapeOpt:
 			_, state := v.Addr().Interface().(optional).slot()
 			*state = Empty
@@ -328,14 +325,23 @@ func (r *reader) single(w *work, l *leaf, c chain, v reflect.Value) {
 	r.scalar(l, o, "", raw, v)
 }
 
+// isFlag reports whether o is a bool without a value, which is true.
+func (l *leaf) isFlag(o *occurrence) bool {
+	_, isBool := l.codec.(boolCodec)
+	return isBool && o.flags&noEquals != 0
+}
+
 // scalar reads one raw value into v.
 func (r *reader) scalar(l *leaf, o *occurrence, path, raw string, v reflect.Value) bool {
 	var (
 		text, code, offset = raw, codeFine, 0
 		cause              error
 	)
-	if o.flags&(hasEscape|hasOdd|hasSemi) != 0 {
+	switch {
+	case o.flags&(hasEscape|hasOdd|hasSemi) != 0:
 		text, code, offset = r.p.decode(raw, o.flags, l.control)
+	case raw == "" && l.isFlag(o):
+		text = "true"
 	}
 	if code == codeFine {
 		code, cause = l.set(v, text)

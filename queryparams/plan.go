@@ -220,20 +220,20 @@ func (c *compiler) field(f reflect.StructField, tag string, at []int, in place, 
 		c.nest(f.Type, l, tags, in, path)
 		return
 	}
+	index := len(c.leaves)
+	c.claim(l.name, target{leaf: index, group: -1}, path)
+	if l.shape == shapeList {
+		c.claim(l.name+"[]", target{leaf: index, group: -1, alias: true}, path)
+	}
 	c.tagged(&l, tags)
 	if err := tags.finish(); err != nil {
 		c.fail(path, err)
 		return
 	}
-	at0 := len(c.leaves)
-	c.claim(l.name, target{leaf: at0, group: -1}, path)
-	if l.shape == shapeList {
-		c.claim(l.name+"[]", target{leaf: at0, group: -1, alias: true}, path)
-	}
 	if l.shape == shapeMap {
-		c.maps = append(c.maps, at0)
+		c.maps = append(c.maps, index)
 	}
-	c.order = append(c.order, step{leaf: at0, group: -1})
+	c.order = append(c.order, step{leaf: index, group: -1})
 	c.names = append(c.names, l.name)
 	c.leaves = append(c.leaves, l)
 }
