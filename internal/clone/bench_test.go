@@ -173,16 +173,15 @@ func compare[V any](name string, cfg clone.Config, v V, hand func(V) V) comparis
 			n *= 2
 		}
 		took(n, plan)
-		var planned, handed []time.Duration
+		var planned, handed, ratios []float64
 		for b.Loop() {
-			planned = append(planned, took(n, plan))
-			handed = append(handed, took(n, byHand))
+			mp, mh := float64(took(n, plan)), float64(took(n, byHand))
+			planned, handed, ratios = append(planned, mp), append(handed, mh), append(ratios, mp/mh)
 		}
-		mp, mh := median(planned), median(handed)
 		b.ReportMetric(0, "ns/op")
-		b.ReportMetric(float64(mp)/float64(n), "plan-ns")
-		b.ReportMetric(float64(mh)/float64(n), "hand-ns")
-		b.ReportMetric(float64(mp)/float64(mh), "ratio")
+		b.ReportMetric(median(planned)/float64(n), "plan-ns")
+		b.ReportMetric(median(handed)/float64(n), "hand-ns")
+		b.ReportMetric(median(ratios), "ratio") // of pairs, which see the same load
 		b.ReportMetric(testing.AllocsPerRun(10, plan), "plan-allocs")
 		b.ReportMetric(testing.AllocsPerRun(10, byHand), "hand-allocs")
 		_ = sink
@@ -197,10 +196,9 @@ func took(n int, f func()) time.Duration {
 	return time.Since(start)
 }
 
-func median(d []time.Duration) time.Duration {
-	d = slices.Clone(d)
-	slices.Sort(d)
-	return d[len(d)/2]
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
 }
 
 func listsOf(n int) map[string][]int {
@@ -216,6 +214,8 @@ func comparisons() []comparison {
 		compare("scalars", clone.Config{}, scalars{A: 1, D: time.Unix(1, 0)}, handSame),
 		compare("3strings", clone.Config{}, threeStrings{"a", "b", "c"}, handSame),
 		compare("rows100", clone.Config{}, rowsOf(100), handRows),
+		compare("rows100arena", clone.Config{Arena: true}, rowsOf(100), handArena),
+		compare("rows10000arena", clone.Config{Arena: true}, rowsOf(10_000), handArena),
 		compare("rows10000", clone.Config{}, rowsOf(10_000), handRows),
 		compare("map100x100", clone.Config{}, mapOf(100), handMap),
 		compare("lists100x100", clone.Config{}, listsOf(100), handLists),

@@ -13,7 +13,8 @@
 //     value of it can share (one path to each pointed-to type, no interface), nothing is remembered and nothing is paid.
 //     Slices are values here: two slices over one array get an array each. A slice is remembered only where it could
 //     contain itself without a pointer or a map between (type T []T, []any).
-//   - A pointer into the middle of something that is copied too (a field, an element) gets a target of its own.
+//   - A pointer into the middle of something that is copied too (a field, an element) gets a target of its own: what was
+//     one place in the original are two in the copy. This is the one shape that is lost.
 //
 // # What is shared
 //
@@ -30,7 +31,7 @@
 //
 // # What is refused
 //
-// chan, func, unsafe.Pointer and the types of sync and sync/atomic cannot be copied truthfully. [For] refuses a type that
+// chan, func, unsafe.Pointer and the types of sync, sync/atomic and container/list (which lives on pointers into its own middle) cannot be copied truthfully. [For] refuses a type that
 // contains them; behind an interface, where the type is known only later, [Plan.Copy] returns a [*ValueError].
 //
 // # How it works
@@ -60,6 +61,12 @@ type Config struct {
 	// Immutable lists types that are shared as they are, beyond the built-in ones: the caller's word that nobody
 	// writes to what they refer to. An interface type shares whatever it holds. Default: none; nil entries are an error.
 	Immutable []reflect.Type
+
+	// Arena gives the small slices in the elements of a slice of structs one array per element type instead of one each:
+	// the tags of 100 rows are one allocation, not 100. Capacities end where the next slice begins, so that append stays safe. The price:
+	// as long as one row is alive, the array of all is. It applies to slices of numbers, strings, and other elements without references that are
+	// not structs with strings in them. Default: false.
+	Arena bool
 
 	// MaxDepth bounds how many references deep a recursive type or an interface may lead.
 	// 0: no bound of its own, since depth costs no stack; MaxNodes ends it. Negative is an error.
@@ -101,7 +108,8 @@ func For[V any](cfg Config) (*Plan[V], error) {
 	return &Plan[V]{c: c, root: root, flat: root.flat}, nil
 }
 
-// Flat reports whether V is free of references that could be written through: copying is assignment and cannot fail.
+// Flat reports whether V is free of references that could be written through: copying is assignment and cannot fail. Who asks it once and then
+// assigns saves the call of Copy too.
 func (p *Plan[V]) Flat() bool { return p.flat }
 
 // Copy returns a deep copy of v that shares nothing with it that could be written. It fails with a [*ValueError] when the copy would be deeper or larger than the

@@ -2,6 +2,7 @@ package clone_test
 
 import (
 	"bytes"
+	clist "container/list"
 	"errors"
 	"fmt"
 	"io"
@@ -481,10 +482,11 @@ func TestC4_RefusedTypesNameThePlaceAndTheWaysOut(t *testing.T) {
 		t.Errorf("%s was not refused", path)
 	}
 	for name, refuse := range map[string]func() error{
-		"chan":    func() error { _, err := clone.For[chan int](clone.Config{}); return err },
-		"func":    func() error { _, err := clone.For[func()](clone.Config{}); return err },
-		"mutex":   func() error { _, err := clone.For[*sync.RWMutex](clone.Config{}); return err },
-		"request": func() error { _, err := clone.For[http.Client](clone.Config{}); return err },
+		"chan":   func() error { _, err := clone.For[chan int](clone.Config{}); return err },
+		"func":   func() error { _, err := clone.For[func()](clone.Config{}); return err },
+		"mutex":  func() error { _, err := clone.For[*sync.RWMutex](clone.Config{}); return err },
+		"list":   func() error { _, err := clone.For[*clist.List](clone.Config{}); return err },
+		"client": func() error { _, err := clone.For[http.Client](clone.Config{}); return err },
 	} {
 		if refuse() == nil {
 			t.Errorf("%s was accepted", name)
@@ -806,4 +808,63 @@ func ExamplePlan() {
 	// Output:
 	// [tea] [coffee]
 	// map[string]chan int[] chan int
+}
+
+func TestC5_ArenaCopiesAreTheSame(t *testing.T) {
+	t.Parallel()
+	type line struct {
+		Tags, Roles []string
+		Name        string
+		Nums        []int32
+		Own         []struct{ a, b string }
+		In          struct{ More []string }
+		Ref         *int
+		Empty       []string
+	}
+	one := 1
+	v := []line{
+		{Tags: []string{"a", "b"}, Roles: []string{"r"}, Nums: []int32{1, 2, 3}, Empty: []string{}, Ref: &one},
+		{},
+		{Tags: []string{"c"}, Nums: []int32{4}, Own: []struct{ a, b string }{{"x", "y"}}, In: struct{ More []string }{[]string{"m"}}, Ref: &one},
+	}
+	p := planOf[[]line](t, clone.Config{Arena: true})
+	got, err := p.Copy(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cap(got[0].Tags) != 2 || cap(got[0].Nums) != 3 || cap(got[0].Empty) != 0 {
+		t.Error("appending to one slice would overwrite the next")
+	}
+	checkCopy(t, reflect.ValueOf(&got).Elem(), reflect.ValueOf(&v).Elem())
+	if _, err := planOf[[]line](t, clone.Config{Arena: true, MaxBytes: 3 * int(unsafe.Sizeof(line{}))}).Copy(v); !isValueError(err, "MaxBytes") {
+		t.Errorf("got %v", err)
+	}
+	none, err := p.Copy([]line{{}, {}})
+	if err != nil || none[1].Tags != nil {
+		t.Errorf("got %v, %v", none, err)
+	}
+}
+
+// Not parallel, as all that counts allocations.
+func TestC5_AllocationsAreThoseOfAHandWrittenCopy(t *testing.T) {
+	sameAllocs(t, "rows", clone.Config{}, rowsOf(100), handRows, 3)
+	sameAllocs(t, "rows in an arena", clone.Config{Arena: true}, rowsOf(100), handArena, 3)
+	sameAllocs(t, "maps", clone.Config{}, mapOf(20), handMap, 3)
+	sameAllocs(t, "lists", clone.Config{}, listsOf(20), handLists, 3)
+	sameAllocs(t, "tree", clone.Config{}, treeOf(100), handTree, 3)
+	sameAllocs(t, "bytes", clone.Config{}, make([]byte, 1<<20), handBytes, 3)
+}
+
+func sameAllocs[V any](t *testing.T, name string, cfg clone.Config, v V, hand func(V) V, more float64) {
+	t.Helper()
+	p := planOf[V](t, cfg)
+	var sink V
+	p.Copy(v)
+	byPlan := testing.AllocsPerRun(50, func() { sink, _ = p.Copy(v) })
+	byHand := testing.AllocsPerRun(50, func() { sink = hand(v) })
+	// Under the race detector sync.Pool drops values at random, and with them a table of what was seen.
+	if byPlan > byHand+more && !underRace() {
+		t.Errorf("%s: %v allocations, by hand %v", name, byPlan, byHand)
+	}
+	_ = sink
 }

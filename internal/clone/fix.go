@@ -147,6 +147,8 @@ func (n *node) fixSlice(p unsafe.Pointer, s *state) {
 	case elem.flat:
 	case n.deep:
 		s.descend(elem, data, length)
+	case n.inside != nil:
+		n.inside(data, length, s)
 	default:
 		s.each(elem, data, length)
 	}

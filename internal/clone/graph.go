@@ -43,11 +43,12 @@ type node struct {
 	deep    bool // part of a cycle of types: count the depth
 	direct  bool // an interface holds the value itself, not a pointer to it
 
-	mem   memory                                           // typed memory for values of typ
-	fix   func(p unsafe.Pointer, s *state)                 // replaces the references in the shallow copy at p; nil when flat
-	whole func(src unsafe.Pointer) unsafe.Pointer          // map without references: a copy of it
-	mk    func(n int) unsafe.Pointer                       // other maps: a new one with room for n
-	put   func(dst, src unsafe.Pointer, n *node, s *state) // other maps: copies the entries of src into dst
+	mem    memory                                           // typed memory for values of typ
+	fix    func(p unsafe.Pointer, s *state)                 // replaces the references in the shallow copy at p; nil when flat
+	inside func(p unsafe.Pointer, count int, s *state)      // slice: how its elements are copied, if not each by itself
+	whole  func(src unsafe.Pointer) unsafe.Pointer          // map without references: a copy of it
+	mk     func(n int) unsafe.Pointer                       // other maps: a new one with room for n
+	put    func(dst, src unsafe.Pointer, n *node, s *state) // other maps: copies the entries of src into dst
 }
 
 // edge is a field of a struct.
@@ -143,6 +144,9 @@ func (c *compiler) compile(t reflect.Type) (*node, error) {
 	c.analyse(root)
 	for _, n := range c.fresh {
 		n.link()
+		if n.role == roleSlice {
+			n.linkInside(c.cfg.Arena)
+		}
 	}
 	c.fresh = nil
 	return root, nil
@@ -263,6 +267,8 @@ func refusal(t reflect.Type) string {
 	switch t.PkgPath() {
 	case "sync":
 		return "a copy of a value of package sync is not the same lock, pool or group"
+	case "container/list":
+		return "its elements point into the list itself, which a copy cannot follow"
 	case "sync/atomic":
 		return "an atomic value is shared between goroutines and must not be copied"
 	}

@@ -32,6 +32,8 @@ type memory struct {
 	clone func(s *state, src unsafe.Pointer, n int) unsafe.Pointer
 	// slice is the fix of a slice of such values that are flat and not tracked: the most frequent part of all.
 	slice func(of *node) func(p unsafe.Pointer, s *state)
+	// carve serves Config.Arena. Like slice it is nil for types that only reflection can allocate.
+	carve func(a *arena, p unsafe.Pointer, stride uintptr, count, total int)
 }
 
 // memoryOf chooses the cheapest allocation that gives the garbage collector the exact layout of t.
@@ -44,27 +46,27 @@ func memoryOf(t reflect.Type) memory {
 		// Without pointers only size and alignment matter, and make followed by copy does not clear what it fills.
 		switch t.Align() {
 		case 8:
-			m.clone, m.slice = cloneAs[uint64](t), sliceAs[uint64]
+			useAs[uint64](&m, t)
 		case 4:
-			m.clone, m.slice = cloneAs[uint32](t), sliceAs[uint32]
+			useAs[uint32](&m, t)
 		case 2:
-			m.clone, m.slice = cloneAs[uint16](t), sliceAs[uint16]
+			useAs[uint16](&m, t)
 		default:
-			m.clone, m.slice = cloneAs[uint8](t), sliceAs[uint8]
+			useAs[uint8](&m, t)
 		}
 	default:
 		switch t.Kind() {
 		case reflect.String:
-			m.clone, m.slice = cloneAs[string](t), sliceAs[string]
+			useAs[string](&m, t)
 		case reflect.Slice:
-			m.clone, m.slice = cloneAs[[]byte](t), sliceAs[[]byte]
+			useAs[[]byte](&m, t)
 		case reflect.Interface:
-			m.clone, m.slice = cloneAs[any](t), sliceAs[any]
+			useAs[any](&m, t)
 		case reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func, reflect.UnsafePointer:
-			m.clone, m.slice = cloneAs[unsafe.Pointer](t), sliceAs[unsafe.Pointer]
+			useAs[unsafe.Pointer](&m, t)
 		default:
 			if isDirect(t) && t.Size() == unsafe.Sizeof(unsafe.Pointer(nil)) {
-				m.clone, m.slice = cloneAs[unsafe.Pointer](t), sliceAs[unsafe.Pointer]
+				useAs[unsafe.Pointer](&m, t)
 			} else {
 				m.clone = cloneReflected(t)
 			}
@@ -73,13 +75,15 @@ func memoryOf(t reflect.Type) memory {
 	return m
 }
 
-// cloneAs clones values of t as values of T, of which each t is a whole number, with the same alignment and the same
+// useAs makes m handle values of t as values of T, of which each t is a whole number, with the same alignment and the same
 // words that are pointers: a named string as string, any slice as []byte, a struct of floats as uint64.
-func cloneAs[T any](t reflect.Type) func(*state, unsafe.Pointer, int) unsafe.Pointer {
+func useAs[T any](m *memory, t reflect.Type) {
 	per := int(t.Size() / unsafe.Sizeof(*new(T)))
-	return func(_ *state, src unsafe.Pointer, n int) unsafe.Pointer {
+	m.clone = func(_ *state, src unsafe.Pointer, n int) unsafe.Pointer {
 		return unsafe.Pointer(unsafe.SliceData(duplicate(unsafe.Slice((*T)(src), n*per))))
 	}
+	m.slice = sliceAs[T](per)
+	m.carve = carveAs[T](per)
 }
 
 // duplicate is written as the compiler wants it to make and fill in one step.
@@ -89,19 +93,20 @@ func duplicate[T any](from []T) []T {
 	return to
 }
 
-// sliceAs gives a slice of flat values of an array of its own: fixSlice, cloneAs and nothing else.
-func sliceAs[T any](of *node) func(unsafe.Pointer, *state) {
-	size := int(of.elem.typ.Size())
-	per := size / int(unsafe.Sizeof(*new(T)))
-	return func(p unsafe.Pointer, s *state) {
-		h := (*header)(p)
-		switch {
-		case h.data == nil:
-		case h.len == 0:
-			*h = header{data: unsafe.Pointer(&nothing)}
-		case s.charge(of, h.len*size):
-			to := duplicate(unsafe.Slice((*T)(h.data), h.len*per))
-			*h = header{unsafe.Pointer(unsafe.SliceData(to)), h.len, h.len}
+// sliceAs is fixSlice for flat values that need not be remembered, without any other question.
+func sliceAs[T any](per int) func(*node) func(unsafe.Pointer, *state) {
+	return func(of *node) func(unsafe.Pointer, *state) {
+		size := int(of.elem.typ.Size())
+		return func(p unsafe.Pointer, s *state) {
+			h := (*header)(p)
+			switch {
+			case h.data == nil:
+			case h.len == 0:
+				*h = header{data: unsafe.Pointer(&nothing)}
+			case s.charge(of, h.len*size):
+				to := duplicate(unsafe.Slice((*T)(h.data), h.len*per))
+				*h = header{unsafe.Pointer(unsafe.SliceData(to)), h.len, h.len}
+			}
 		}
 	}
 }

@@ -423,6 +423,14 @@ func (m *maker) reuse(v reflect.Value) bool {
 	return true
 }
 
+// hashable reports whether k can be a map key. Value.Comparable does not tell of empty arrays in interfaces.
+func hashable(k reflect.Value) (ok bool) {
+	defer func() { ok = recover() == nil }()
+	m := reflect.MakeMap(reflect.MapOf(k.Type(), reflect.TypeFor[bool]()))
+	m.SetMapIndex(k, reflect.ValueOf(true))
+	return
+}
+
 func (m *maker) fill(v reflect.Value, depth int) {
 	v = reflect.NewAt(v.Type(), v.Addr().UnsafePointer()).Elem()
 	t := v.Type()
@@ -490,7 +498,7 @@ func (m *maker) fill(v reflect.Value, depth int) {
 			k, e := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
 			m.fill(k, depth+1)
 			m.fill(e, depth+1)
-			if k.Comparable() {
+			if hashable(k) {
 				made.SetMapIndex(k, e)
 			}
 		}

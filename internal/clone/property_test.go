@@ -24,7 +24,7 @@ func checkRandom(t *testing.T, seed1, seed2 uint64) {
 	r := rand.New(rand.NewPCG(seed1, seed2))
 	typ := randomType(r, 4)
 	v := randomValue(r, typ)
-	copyOf, err := clone.Reflected(typ, clone.Config{})
+	copyOf, err := clone.Reflected(typ, clone.Config{Arena: seed1%2 == 0})
 	if err != nil {
 		t.Fatalf("%s: %v", typ, err)
 	}
