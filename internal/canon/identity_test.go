@@ -269,6 +269,27 @@ func TestK2_CyclesOfEqualShapeAreEqual(t *testing.T) {
 	}
 }
 
+// Behind a long path too, meeting an object twice is no cycle.
+func TestK2_SharedTargetsAreEqualTargetsAtAnyDepth(t *testing.T) {
+	t.Parallel()
+	for _, lead := range []int{0, 1, 30, 31, 32, 33, 40, 100} {
+		under := func(shared bool) *diamond {
+			x, y := &diamond{L: &diamond{}}, &diamond{L: &diamond{}}
+			if shared {
+				y = x
+			}
+			d := &diamond{L: &diamond{L: x, R: y}, R: &diamond{L: y, R: x}}
+			for range lead {
+				d = &diamond{L: d}
+			}
+			return d
+		}
+		if !bytes.Equal(keyOf(t, under(true)), keyOf(t, under(false))) {
+			t.Errorf("behind %d objects, a shared and two equal targets have different keys", lead)
+		}
+	}
+}
+
 // Types declared in functions may share their whole name.
 func localA() any { type local struct{ X int }; return local{1} }
 func localB() any { type local struct{ X int }; return local{1} }
