@@ -54,6 +54,13 @@ type slot[K, V any] interface {
 // slot returns the slot of key, with an identity and a key of its own: what
 // the caller does to key afterwards changes nothing.
 func (c *Cache[K, V]) slot(key K) (slot[K, V], error) {
+	var id []byte
+	if c.shape == canon.Encoded {
+		var err error
+		if id, err = c.keys.Append(nil, &key); err != nil {
+			return nil, c.keyError(err)
+		}
+	}
 	own, err := c.snapshot(key)
 	if err != nil {
 		return nil, c.keyError(err)
@@ -63,10 +70,6 @@ func (c *Cache[K, V]) slot(key K) (slot[K, V], error) {
 		return &place[uint64, K, V]{c.words, c.keys.Word(&own), own}, nil
 	case canon.Text:
 		return &place[string, K, V]{c.texts, c.keys.Text(&own), own}, nil
-	}
-	id, err := c.keys.Append(nil, &own)
-	if err != nil {
-		return nil, c.keyError(err)
 	}
 	return &place[string, K, V]{c.texts, string(id), own}, nil
 }

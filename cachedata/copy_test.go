@@ -1,0 +1,235 @@
+package cachedata_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jinzhu/copier"
+
+	"github.com/reecho-go/reecho/cachedata"
+)
+
+type page struct {
+	Title string
+	Rows  []row
+	Index map[string]*row
+	Next  *page
+	Any   any
+	Err   error
+}
+
+func newPage() *page {
+	r := row{ID: 1, Name: "a"}
+	return &page{Title: "t", Rows: []row{r}, Index: map[string]*row{"a": &r}, Next: &page{Title: "n"}, Any: []int{1}, Err: io.EOF}
+}
+
+func (p *page) spoil() {
+	p.Title = "spoiled"
+	p.Rows[0].Name = "spoiled"
+	p.Index["a"].Name = "spoiled"
+	p.Index["b"] = nil
+	p.Next.Title = "spoiled"
+	p.Any.([]int)[0] = 99
+}
+
+func TestC1_EveryCallerHasACopyOfItsOwn(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	var kept *page // what the loader returned
+	c := newCache(t, func(context.Context, int) (*page, error) {
+		kept = newPage()
+		return kept, nil
+	}, cachedata.Config[int, *page]{})
+	check := func(who string, got *page, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(newPage(), got, cmp.Comparer(func(a, b error) bool { return a == b })); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", who, diff)
+		}
+		got.spoil()
+	}
+	got, err := c.Get(ctx, 1)
+	kept.spoil()
+	check("the leader", got, err)
+	got, err = c.Get(ctx, 1)
+	check("a hit", got, err)
+	got, _ = c.Peek(ctx, 1)
+	check("Peek", got, nil)
+	got, _, err = c.GetMeta(ctx, 1)
+	check("GetMeta", got, err)
+	got, err = c.Refresh(ctx, 1)
+	kept.spoil()
+	check("Refresh", got, err)
+	mine := newPage()
+	if err := c.Put(ctx, 2, mine); err != nil {
+		t.Fatal(err)
+	}
+	mine.spoil()
+	got, err = c.Get(ctx, 2)
+	check("a hit of what was put", got, err)
+	got, err = c.Get(ctx, 2)
+	check("the next hit", got, err)
+}
+
+func TestC1_ManyCallersCopyOneValue(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, func(context.Context, int) (*page, error) { return newPage(), nil }, cachedata.Config[int, *page]{})
+	var wg sync.WaitGroup
+	for range 64 {
+		wg.Go(func() {
+			for range 50 {
+				p, err := c.Get(t.Context(), 1)
+				if err != nil || p.Title != "t" || p.Rows[0].Name != "a" {
+					t.Errorf("got %+v, %v", p, err)
+				}
+				p.spoil()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestC4_UncopyableTypesAreRefusedInNew(t *testing.T) {
+	t.Parallel()
+	type value struct {
+		ID    int
+		Inner struct{ Mu sync.Mutex }
+		Ch    chan int
+	}
+	load := func(context.Context, int) (*value, error) { return &value{}, nil }
+	_, err := cachedata.New("values", load, cachedata.Config[int, *value]{Group: newGroup(t, cachedata.GroupConfig{})})
+	found := map[string]bool{}
+	walkErrors(err, func(err error) {
+		if ce, ok := err.(*cachedata.CopyError); ok {
+			found[ce.Path] = ce.Cache == "values" && ce.Type != nil
+		}
+	})
+	if !found["value.Ch"] && !found["(*value).Ch"] && len(found) < 2 {
+		t.Errorf("the error names %v: %v", found, err)
+	}
+	for _, want := range []string{"values", "Ch", "Mu", "Config.Clone", "ReadOnly", "cacheresource"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not name %q: %v", want, err)
+		}
+	}
+
+	readOnly := newCache(t, load, cachedata.Config[int, *value]{ReadOnly: true})
+	a, errA := readOnly.Get(t.Context(), 1)
+	b, errB := readOnly.Get(t.Context(), 1)
+	if a != b || a == nil || errA != nil || errB != nil {
+		t.Errorf("ReadOnly does not share: %p, %p", a, b)
+	}
+	cloned := newCache(t, load, cachedata.Config[int, *value]{Clone: func(v *value) *value { return &value{ID: v.ID + 1} }})
+	if v, err := cloned.Get(t.Context(), 1); err != nil || v.ID != 2 { // into the cache, and out of it
+		t.Errorf("Clone: %+v, %v", v, err)
+	}
+}
+
+func TestC4_UncopyableValuesAreErrors(t *testing.T) {
+	t.Parallel()
+	bad := any(func() {})
+	c := newCache(t, func(context.Context, int) (any, error) { return bad, nil }, cachedata.Config[int, any]{})
+	_, err := c.Get(t.Context(), 1)
+	if ce, ok := errors.AsType[*cachedata.CopyError](err); !ok || ce.Cache != "test" {
+		t.Errorf("Get: %v", err)
+	}
+	if err := c.Put(t.Context(), 1, bad); err == nil {
+		t.Error("Put stored it")
+	}
+	if s := c.Stats(); s.Entries != 0 || s.LoadErrors != 1 {
+		t.Errorf("%+v", s)
+	}
+	bad = "fine now"
+	want(t, c, 1, any("fine now"))
+}
+
+func TestC4_VeryDeepValuesDoNotOverflowTheStack(t *testing.T) {
+	t.Parallel()
+	type list struct{ Next *list }
+	var head *list
+	for range 1_000_000 {
+		head = &list{head}
+	}
+	c := newCache(t, func(context.Context, int) (*list, error) { return head, nil }, cachedata.Config[int, *list]{})
+	got, err := c.Get(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for ; got != nil; got = got.Next {
+		n++
+	}
+	if n != 1_000_000 {
+		t.Errorf("%d nodes", n)
+	}
+}
+
+func TestImmutableTypesAreShared(t *testing.T) {
+	t.Parallel()
+	v := &row{ID: 1}
+	c := newCache(t, func(context.Context, int) ([]*row, error) { return []*row{v}, nil }, cachedata.Config[int, []*row]{
+		Immutable: []reflect.Type{reflect.TypeFor[*row]()},
+	})
+	got, err := c.Get(t.Context(), 1)
+	if err != nil || got[0] != v {
+		t.Errorf("got %p, want %p; %v", got[0], v, err)
+	}
+}
+
+func TestCopyWithCopier(t *testing.T) {
+	t.Parallel()
+	type value struct {
+		Name string
+		Tags *row
+	}
+	load := func(context.Context, int) (value, error) { return value{"a", &row{Name: "b"}}, nil }
+	c := newCache(t, load, cachedata.Config[int, value]{Copy: cachedata.CopyWithCopier(copier.Option{})})
+	for range 2 {
+		v, err := c.Get(t.Context(), 1)
+		if err != nil || v.Name != "a" || v.Tags.Name != "b" {
+			t.Errorf("got %+v, %v", v, err)
+		}
+		v.Tags.Name = "spoiled"
+	}
+	_, err := cachedata.New("bad", func(context.Context, int) (map[row]int, error) { return nil, nil }, cachedata.Config[int, map[row]int]{
+		Group: newGroup(t, cachedata.GroupConfig{}), Copy: cachedata.CopyWithCopier(copier.Option{}),
+	})
+	if _, ok := errors.AsType[*cachedata.CopyError](err); !ok {
+		t.Errorf("a shape that copier gets wrong: %v", err)
+	}
+}
+
+func TestGetInto(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, func(_ context.Context, k int) (row, error) {
+		if k == 0 {
+			return row{}, io.EOF
+		}
+		return row{ID: k, Name: "a", Cost: 2.5}, nil
+	}, cachedata.Config[int, row]{})
+	var dto struct {
+		ID    string
+		Name  string
+		Extra int
+	}
+	dto.Extra = 5
+	conv := copier.Option{Converters: []copier.TypeConverter{{SrcType: 0, DstType: "", Fn: func(v any) (any, error) { return fmt.Sprint("#", v), nil }}}}
+	if err := c.GetInto(t.Context(), 7, &dto, conv); err != nil || dto.ID != "#7" || dto.Name != "a" || dto.Extra != 5 {
+		t.Errorf("got %+v, %v", dto, err)
+	}
+	if err := c.GetInto(t.Context(), 7, nil); err == nil {
+		t.Error("a nil destination is no error")
+	}
+	if err := c.GetInto(t.Context(), 0, &dto); err != io.EOF {
+		t.Errorf("the loader's error: %v", err)
+	}
+}

@@ -1,0 +1,306 @@
+package cachedata_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/reecho-go/reecho/cachedata"
+)
+
+func TestK1_DifferentKeysNeverShareAResult(t *testing.T) {
+	t.Parallel()
+	describe := func(k any) string {
+		if p, ok := k.(*int); ok && p != nil {
+			return fmt.Sprint("pointer to ", *p)
+		}
+		return fmt.Sprintf("%T %#v", k, k)
+	}
+	c := newCache(t, func(_ context.Context, k any) (string, error) { return describe(k), nil }, cachedata.Config[any, string]{})
+	type named string
+	keys := []any{
+		nil, 1, uint(1), 1.0, "1", true, named("1"), int8(1), [1]int{1}, []int{1}, []int(nil), []int{}, map[string]int{}, map[string]int(nil),
+		[][]string{{"a"}, {"b"}}, [][]string{{"a", "b"}, {}}, struct{ A, B string }{"a-b", "c"}, struct{ A, B string }{"a", "b-c"},
+		time.Unix(1, 0).UTC(), time.Unix(2, 0).UTC(), (*int)(nil), new(int),
+	}
+	for _, k := range keys {
+		want(t, c, k, describe(k))
+	}
+	if s := c.Stats(); s.Hits != 0 || s.Entries != len(keys) {
+		t.Errorf("%d hits and %d entries, want 0 and %d", s.Hits, s.Entries, len(keys))
+	}
+	for _, k := range []any{map[string]int{}, time.Unix(1, 0).UTC(), new(int)} {
+		want(t, c, k, describe(k))
+	}
+	if s := c.Stats(); s.Hits != 3 {
+		t.Errorf("%d hits of equal keys, want 3", s.Hits)
+	}
+}
+
+func TestK3_KeyIsTakenBeforeTheLoad(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		type key struct {
+			IDs  []int
+			Tags map[string]bool
+		}
+		c := newCache(t, func(_ context.Context, k key) (string, error) {
+			before := fmt.Sprint(k.IDs, k.Tags)
+			time.Sleep(time.Second)
+			if after := fmt.Sprint(k.IDs, k.Tags); after != before {
+				t.Errorf("the loader's key changed from %s to %s", before, after)
+			}
+			k.IDs[0] = 77 // what a loader does to its key is nobody else's business
+			return before, nil
+		}, cachedata.Config[key, string]{})
+		mine := key{IDs: []int{1, 2}, Tags: map[string]bool{"a": true}}
+		var wg sync.WaitGroup
+		ctx, cancel := context.WithCancel(t.Context())
+		wg.Go(func() { _, _ = c.Get(ctx, mine) })
+		wg.Go(func() {
+			time.Sleep(time.Millisecond)
+			want(t, c, key{IDs: []int{1, 2}, Tags: map[string]bool{"a": true}}, "[1 2] map[a:true]")
+		})
+		time.Sleep(10 * time.Millisecond)
+		cancel()
+		synctest.Wait()
+		mine.IDs[1] = 99
+		mine.Tags["b"] = true
+		wg.Wait()
+		want(t, c, key{IDs: []int{1, 2}, Tags: map[string]bool{"a": true}}, "[1 2] map[a:true]")
+		want(t, c, mine, "[1 99] map[a:true b:true]")
+		if s := c.Stats(); s.Loads != 2 || s.Hits != 1 {
+			t.Errorf("%d loads and %d hits, want 2 and 1", s.Loads, s.Hits)
+		}
+	})
+}
+
+// A string may be a view of a buffer that its owner uses again.
+func TestK3_StringKeyIsOwned(t *testing.T) {
+	t.Parallel()
+	buf := []byte("abc")
+	c := newCache(t, func(_ context.Context, k stringKey) (string, error) { return strings.ToUpper(string(k)), nil }, cachedata.Config[stringKey, string]{})
+	want(t, c, view(buf), "ABC")
+	copy(buf, "xyz")
+	want(t, c, "abc", "ABC")
+	want(t, c, "xyz", "XYZ")
+	if s := c.Stats(); s.Hits != 1 || s.Entries != 2 {
+		t.Errorf("%+v", s)
+	}
+}
+
+type stringKey string
+
+type depsKey struct {
+	ID   int
+	Tags []string
+	DB   *sql.DB       `hash:"ignore"`
+	Log  func(string)  `hash:"-"`
+	Cond fmt.Stringer  `hash:"ignore"`
+	Dur  time.Duration `hash:"ignore"`
+}
+
+func TestK4_IgnoredFieldsReachTheLoaderAsTheyAre(t *testing.T) {
+	t.Parallel()
+	db := new(sql.DB)
+	var logged []string
+	c := newCache(t, func(_ context.Context, k depsKey) (bool, error) {
+		k.Log("loaded")
+		return k.DB == db && k.Cond == fmt.Stringer(stringer), nil
+	}, cachedata.Config[depsKey, bool]{})
+	log := func(s string) { logged = append(logged, s) }
+	want(t, c, depsKey{ID: 1, Tags: []string{"a"}, DB: db, Log: log, Cond: stringer}, true)
+	want(t, c, depsKey{ID: 1, Tags: []string{"a"}, Dur: 5}, true) // equal, as a key
+	if len(logged) != 1 {
+		t.Errorf("logged %v", logged)
+	}
+}
+
+var stringer = &locked{}
+
+type locked struct{ sync.Mutex }
+
+func (*locked) String() string { return "" }
+
+func TestK4_UnkeyableFieldsAreRefusedInNew(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		DB *sql.DB
+		Ch chan int
+	}
+	type key struct {
+		ID   int
+		Deps inner
+		Fn   func()
+	}
+	_, err := cachedata.New("reports", func(context.Context, key) (int, error) { return 0, nil }, cachedata.Config[key, int]{Group: newGroup(t, cachedata.GroupConfig{})})
+	var paths []string
+	walkErrors(err, func(err error) {
+		if ke, ok := err.(*cachedata.KeyError); ok {
+			if ke.Cache != "reports" || ke.Type == nil {
+				t.Errorf("%+v", ke)
+			}
+			paths = append(paths, ke.Path)
+		}
+	})
+	for _, want := range []string{"key.Deps.Ch", "key.Fn"} {
+		if !slices.Contains(paths, want) {
+			t.Errorf("the error names %q, not %q: %v", paths, want, err)
+		}
+	}
+	for _, want := range []string{"reports", "chan int", `hash:"ignore"`, "HashFuncs", "closure"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not name %q: %v", want, err)
+		}
+	}
+}
+
+// walkErrors calls fn for all of the tree of err.
+func walkErrors(err error, fn func(error)) {
+	if err == nil {
+		return
+	}
+	fn(err)
+	switch err := err.(type) {
+	case interface{ Unwrap() error }:
+		walkErrors(err.Unwrap(), fn)
+	case interface{ Unwrap() []error }:
+		for _, err := range err.Unwrap() {
+			walkErrors(err, fn)
+		}
+	}
+}
+
+func TestK4_UnkeyableValuesAreErrors(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, func(context.Context, any) (int, error) { return 1, nil }, cachedata.Config[any, int]{})
+	bad := any([]any{1, func() {}})
+	var deep any
+	for range 100_000 {
+		deep = []any{deep}
+	}
+	for name, k := range map[string]any{"func": bad, "deep": deep, "large": strings.Repeat("x", 2<<20)} {
+		_, err := c.Get(t.Context(), k)
+		_, _, errMeta := c.GetMeta(t.Context(), k)
+		_, errRefresh := c.Refresh(t.Context(), k)
+		_, errPrint := c.Fingerprint(k)
+		if _, ok := c.Peek(t.Context(), k); ok {
+			t.Errorf("%s: Peek found something", name)
+		}
+		for op, err := range map[string]error{
+			"Get": err, "GetMeta": errMeta, "Refresh": errRefresh, "Fingerprint": errPrint,
+			"Put": c.Put(t.Context(), k, 1), "Delete": c.Delete(t.Context(), k),
+		} {
+			ke, ok := errors.AsType[*cachedata.KeyError](err)
+			if !ok || ke.Cache != "test" || ke.Path == "" {
+				t.Errorf("%s: %s: %v", name, op, err)
+			}
+		}
+	}
+	if s := c.Stats(); s.Loads != 0 {
+		t.Errorf("%d loads", s.Loads)
+	}
+}
+
+func TestK5_HashFuncsStandIn(t *testing.T) {
+	t.Parallel()
+	type key struct{ DB *sql.DB }
+	a, b := new(sql.DB), new(sql.DB)
+	names := map[*sql.DB]string{a: "a", b: "b"}
+	c := newCache(t, func(_ context.Context, k key) (string, error) { return names[k.DB], nil }, cachedata.Config[key, string]{
+		HashFuncs: map[reflect.Type]func(any) (any, error){
+			reflect.TypeFor[*sql.DB](): func(v any) (any, error) {
+				if name := names[v.(*sql.DB)]; name != "" {
+					return name, nil
+				}
+				return nil, errors.New("an unknown database")
+			},
+		},
+	})
+	want(t, c, key{a}, "a")
+	want(t, c, key{b}, "b")
+	want(t, c, key{a}, "a")
+	if s := c.Stats(); s.Hits != 1 || s.Entries != 2 {
+		t.Errorf("%+v", s)
+	}
+	_, err := c.Get(t.Context(), key{new(sql.DB)})
+	if ke, ok := errors.AsType[*cachedata.KeyError](err); !ok || !strings.Contains(ke.Error(), "an unknown database") {
+		t.Errorf("a failing HashFunc: %v", err)
+	}
+}
+
+func TestK5_Fingerprint(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, counter[string](), cachedata.Config[string, string]{})
+	a, err := c.Fingerprint("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := c.Fingerprint("a")
+	b, _ := c.Fingerprint("b")
+	if a != again || a == b {
+		t.Errorf("fingerprints %x, %x and %x", a, again, b)
+	}
+}
+
+func TestEveryShapeOfKey(t *testing.T) {
+	t.Parallel()
+	shape(t, true, false)
+	shape(t, int8(-1), int8(1))
+	shape(t, uint64(1)<<63, uint64(1))
+	shape(t, "a", "")
+	shape(t, stringKey("a"), stringKey("b"))
+	shape(t, 1.5, -1.5)
+	shape(t, [3]byte{1, 2, 3}, [3]byte{1, 2, 4})
+	shape(t, struct{ A, B int }{1, 2}, struct{ A, B int }{2, 1})
+	shape(t, []string{"a", "b"}, []string{"ab"})
+	shape(t, map[string]int{"a": 1}, map[string]int{"a": 2})
+	shape(t, new(1), new(2))
+	shape(t, struct{}{}, struct{}{})
+}
+
+// shape uses every operation on the keys a and b.
+func shape[K any](t *testing.T, a, b K) {
+	t.Helper()
+	ctx := t.Context()
+	c := newCache(t, func(_ context.Context, k K) (string, error) { return fmt.Sprint(k), nil }, cachedata.Config[K, string]{TTL: time.Hour})
+	same := reflect.DeepEqual(a, b)
+	if v, err := c.Get(ctx, a); err != nil || v == "" {
+		t.Errorf("%T: Get: %q, %v", a, v, err)
+	}
+	if err := c.Put(ctx, b, "put"); err != nil {
+		t.Errorf("%T: Put: %v", a, err)
+	}
+	if v, err := c.Get(ctx, a); err != nil || (v == "put") != same {
+		t.Errorf("%T: Get: %q, %v", a, v, err)
+	}
+	if v, ok := c.Peek(ctx, b); !ok || v != "put" {
+		t.Errorf("%T: Peek: %q, %v", a, v, ok)
+	}
+	if err := c.Delete(ctx, b); err != nil {
+		t.Errorf("%T: Delete: %v", a, err)
+	}
+	if v, ok := c.Peek(ctx, b); ok {
+		t.Errorf("%T: Peek after Delete: %q", a, v)
+	}
+	if _, ok := c.Peek(ctx, a); ok == same {
+		t.Errorf("%T: Peek of the other key: %v", a, ok)
+	}
+	if v, err := c.Refresh(ctx, b); err != nil || v == "put" {
+		t.Errorf("%T: Refresh: %q, %v", a, v, err)
+	}
+	if err := c.Clear(ctx); err != nil {
+		t.Error(err)
+	}
+	if s := c.Stats(); s.Entries != 0 {
+		t.Errorf("%T: %d entries after Clear", a, s.Entries)
+	}
+}
