@@ -36,7 +36,7 @@ const (
 	// TimezoneCookie overrides the time zone: an IANA name, or +hh:mm. See
 	// [Info.TimezoneCookie].
 	TimezoneCookie = "ctx_tz"
-	// ScriptCookie is what a page's script found out:
+	// ScriptCookie is what a page's script ([Script] or another) found out:
 	// 1&tz=Asia/Kolkata&lang=en-IN&theme=dark&motion=reduce&contrast=more.
 	// The leading 1 is the version; at most 256 bytes; a field that is not
 	// valid is ignored by itself.

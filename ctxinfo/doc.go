@@ -32,6 +32,12 @@
 //   - in logs and JSON an Info shows no cookie, no credentials, no query, and
 //     of addresses no more than Config.Privacy allows.
 //
+// What no header tells (time zone, theme in most browsers) the next request
+// knows from the element that [Script] makes for the page's head; [Info.ThemeCookie]
+// and its siblings hold a visitor's own choice. Both are cookies, and pages work
+// without them. Behind a content delivery network see [Cloudflare] and
+// [Info.Geo]; in tests see package ctxinfotest.
+//
 // Inside a cached load whose result all visitors share, [FromContext] returns
 // an Info that knows nothing, and the load fails: pass what it needs as part
 // of its key.

@@ -89,7 +89,14 @@ func (in *Info) note(read fields) {
 	}
 }
 
+// noteHeader counts a header that a caller asked for by name, or all for "*".
 func (in *Info) noteHeader(name string) {
+	switch name {
+	case "*", headerNames[fieldCookie]:
+		in.note(1 << fieldCookie)
+	case in.plugin.header:
+		in.note(1 << fieldPeer)
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if slices.Contains(in.extra, name) {

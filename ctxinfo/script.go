@@ -1,0 +1,30 @@
+package ctxinfo
+
+import (
+	_ "embed" // the script
+	"html/template"
+	"strings"
+)
+
+//go:embed script.js
+var script string
+
+// Script returns the script element that tells the next request what no header
+// does: time zone, language, theme and reduced motion, in [ScriptCookie]. Put
+// it into the head of each page; pages work without it. nonce is that of the
+// page's Content-Security-Policy, empty for none.
+//
+// It writes the cookie, and again when one of these changes; then it
+// dispatches the event ctx:change on the window, for pages that want to load
+// themselves anew. To requests of htmx it adds [EmbeddedHeader]; requests that
+// other scripts make are left alone. The cookie lives as long as the browser
+// runs, is SameSite=Lax, Secure over HTTPS, and in a frame Partitioned, so that
+// it works where third-party cookies do not. The text is static (under 600
+// bytes): nothing of a request is in it but the nonce, which is escaped.
+func Script(nonce string) template.HTML {
+	attr := ""
+	if nonce != "" {
+		attr = ` nonce="` + template.HTMLEscapeString(nonce) + `"`
+	}
+	return template.HTML("<script" + attr + ">" + strings.TrimSpace(script) + "</script>")
+}
