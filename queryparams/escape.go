@@ -62,6 +62,16 @@ func unhex(c byte) (byte, bool) {
 	return 0, false
 }
 
+// escapeAt is the byte that the escape at s[i] stands for.
+func escapeAt(s string, i int) (byte, bool) {
+	if i+2 >= len(s) {
+		return 0, false
+	}
+	hi, ok1 := unhex(s[i+1])
+	lo, ok2 := unhex(s[i+2])
+	return hi<<4 | lo, ok1 && ok2
+}
+
 // appendUnescaped decodes percent-escapes and plus signs. A broken escape is
 // kept literally, and bad is the offset of the first one, or -1.
 func appendUnescaped(b []byte, s string) (out []byte, bad int) {
@@ -72,16 +82,10 @@ func appendUnescaped(b []byte, s string) (out []byte, bad int) {
 		case '+':
 			c = ' '
 		case '%':
-			if i+2 < len(s) {
-				hi, ok1 := unhex(s[i+1])
-				lo, ok2 := unhex(s[i+2])
-				if ok1 && ok2 {
-					c = hi<<4 | lo
-					i += 2
-					break
-				}
-			}
-			if bad < 0 {
+			if e, ok := escapeAt(s, i); ok {
+				c = e
+				i += 2
+			} else if bad < 0 {
 				bad = i
 			}
 		}
@@ -90,38 +94,78 @@ func appendUnescaped(b []byte, s string) (out []byte, bad int) {
 	return b, bad
 }
 
+// unescapedLen is the length of what appendUnescaped appends.
+func unescapedLen(s string) int {
+	n := len(s)
+	for i := 0; i < len(s); i++ {
+		if s[i] != '%' {
+			continue
+		}
+		if _, ok := escapeAt(s, i); ok {
+			n -= 2
+			i += 2
+		}
+	}
+	return n
+}
+
+// shortText is the length up to which texts are decoded on the stack first.
+const shortText = 128
+
 // unescape is appendUnescaped to a new string.
 func unescape(s string) (string, int) {
-	var buf [128]byte
-	b, bad := appendUnescaped(buf[:0], s)
+	var short [shortText]byte
+	b := short[:0]
+	if len(s) > len(short) {
+		b = make([]byte, 0, unescapedLen(s))
+	}
+	b, bad := appendUnescaped(b, s)
 	return string(b), bad
 }
 
 // unescapeLenient decodes as the WHATWG URL standard does: broken escapes are
 // literal, and each maximal broken part of a UTF-8 sequence is one U+FFFD.
 func unescapeLenient(s string) string {
-	s, _ = unescape(s)
-	if utf8.ValidString(s) {
-		return s
+	var short [shortText]byte
+	b := short[:0]
+	if len(s) > len(short) {
+		b = make([]byte, 0, unescapedLen(s))
 	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n == 1 {
-			n = brokenPart(s[i:])
-		}
-		b.WriteRune(r)
-		i += n
+	b, _ = appendUnescaped(b, s)
+	if utf8.Valid(b) {
+		return string(b)
 	}
-	return b.String()
+	size := 0
+	for rest := b; len(rest) > 0; {
+		r, n := nextRune(rest)
+		size += utf8.RuneLen(r)
+		rest = rest[n:]
+	}
+	var text strings.Builder
+	text.Grow(size)
+	for rest := b; len(rest) > 0; {
+		r, n := nextRune(rest)
+		text.WriteRune(r)
+		rest = rest[n:]
+	}
+	return text.String()
 }
 
-// brokenPart is the length of the longest start of s, at least one byte, that
+// nextRune is utf8.DecodeRune, but a broken sequence is one rune.
+func nextRune(b []byte) (r rune, n int) {
+	r, n = utf8.DecodeRune(b)
+	if r == utf8.RuneError && n == 1 {
+		n = brokenPart(b)
+	}
+	return r, n
+}
+
+// brokenPart is the length of the longest start of b, at least one byte, that
 // begins a well-formed UTF-8 sequence without completing it.
-func brokenPart(s string) int {
-	longest := min(len(s), utf8.UTFMax)
+func brokenPart(b []byte) int {
+	longest := min(len(b), utf8.UTFMax)
 	for n := 1; n <= longest; n++ {
-		if utf8.FullRuneInString(s[:n]) { // no further byte could complete it
+		if utf8.FullRune(b[:n]) { // no further byte could complete it
 			return max(1, n-1)
 		}
 	}

@@ -129,10 +129,11 @@ func (r *reader) scan(w *work) *FieldError {
 			return overLimit(code, r.raw, &pr, s.lim)
 		}
 		key := r.raw[pr.key:pr.keyEnd]
-		if next < len(p.leaves) && p.leaves[next].name == key {
+		whole := pr.keyFlags&(hasEscape|hasOdd) == 0
+		if whole && next < len(p.leaves) && p.leaves[next].name == key {
 			r.add(w, target{leaf: next, group: -1}, &pr)
 			next++
-		} else if next > 0 && p.leaves[next-1].name == key {
+		} else if whole && next > 0 && p.leaves[next-1].name == key {
 			r.add(w, target{leaf: next - 1, group: -1}, &pr)
 		} else if t, known := p.find(key, pr.keyFlags); known {
 			r.add(w, t, &pr)
@@ -178,7 +179,7 @@ func (p *plan) find(key string, flags uint8) (target, bool) {
 	if p.cfg.Lenient {
 		key = unescapeLenient(key)
 	} else {
-		var buf [128]byte
+		var buf [shortText]byte
 		b, bad := appendUnescaped(buf[:0], key)
 		if bad >= 0 {
 			return target{}, false
