@@ -144,6 +144,9 @@ func (s *State) save(ctx context.Context, j *job) (saved, error) {
 	if out.tries > 1 {
 		observe.Emit(ctx, s.m.observer, observe.SessionConflict{ID: s.m.digest(&j.base), Tries: out.tries, Err: err})
 	}
+	if err == nil && j.changes.login != nil {
+		s.m.users.limit(ctx, &out.after)
+	}
 	switch {
 	case err == nil && !j.base.known():
 		s.m.life(ctx, observe.SessionCreated, &out.after)

@@ -20,6 +20,7 @@ type storeKeeper struct {
 	swap   store.Swapper
 	touch  store.Toucher // nil: the record is written again
 	prefix string
+	digest func(*held) string
 	gates  [64]chan struct{} // those who met a conflict queue up here, by id
 }
 
@@ -97,7 +98,10 @@ func (k *storeKeeper) save(ctx context.Context, j *job) (saved, error) {
 	case !j.base.known():
 		h := held{id: newID(), is: true, record: j.next}
 		out := saved{base: j.base.record, tries: 1}
-		err := k.write(ctx, &h, j.now)
+		err := k.index(ctx, &h)
+		if err == nil {
+			err = k.write(ctx, &h, j.now)
+		}
 		out.after, out.cookie = h, k.seal(h.id)
 		return out, err
 	case j.touch:
@@ -165,10 +169,7 @@ func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
 	}()
 	for out.tries = 1; ; out.tries++ {
 		target.record = next
-		err := k.write(ctx, &target, j.now)
-		if err == nil && j.renew {
-			err = k.bury(ctx, &base)
-		}
+		err := k.attempt(ctx, j, &base, &target)
 		switch {
 		case err == nil:
 			out.base, out.after = base.record, target
@@ -192,10 +193,29 @@ func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
 			err = ErrContention
 		}
 		if j.renew && target.version != 0 {
-			_ = k.store.Delete(ctx, k.key(target.id)) // nobody knows its id: it would only wait for its deadline
+			_ = k.end(ctx, &target) // nobody knows its id: it would only wait for its deadline
 		}
 		return out, err
 	}
+}
+
+// attempt writes the changed record, under a new id if there is one; then the
+// old one must not have been written to meanwhile.
+func (k *storeKeeper) attempt(ctx context.Context, j *job, base, target *held) error {
+	if !j.renew {
+		return k.write(ctx, target, j.now)
+	}
+	if err := k.index(ctx, target); err != nil {
+		return err
+	}
+	if err := k.write(ctx, target, j.now); err != nil {
+		return err
+	}
+	if err := k.bury(ctx, base); err != nil {
+		return err
+	}
+	_ = k.unindex(ctx, base) // it names nothing any more
+	return nil
 }
 
 // bury ends the old id of a renewed session, if nobody has written to it.
@@ -241,7 +261,11 @@ func (k *storeKeeper) rebase(ctx context.Context, j *job, stale bool) (held, rec
 }
 
 func (k *storeKeeper) end(ctx context.Context, h *held) error {
-	return k.store.Delete(ctx, k.key(h.id))
+	if err := k.store.Delete(ctx, k.key(h.id)); err != nil {
+		return err
+	}
+	_ = k.unindex(ctx, h) // it names nothing any more
+	return nil
 }
 
 func (k *storeKeeper) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }

@@ -66,6 +66,11 @@ type Config struct {
 	// Default: 0, 24 hours. Negative: no such limit. At least Idle.
 	Absolute time.Duration
 
+	// MaxPerUser is how many sessions a user may have: a Login that makes one
+	// more ends the oldest. It needs a Store that can list (store.Scanner).
+	// Default: 0, no limit. Negative is refused.
+	MaxPerUser int
+
 	// Cookie is how the cookie looks. Default: see [CookieConfig].
 	Cookie CookieConfig
 
@@ -120,6 +125,7 @@ type Manager struct {
 	notices   []string
 	own       *memstore.Store // of revocations; nil if the caller gave one
 	gorilla   *gorillaStore
+	users     *Users // nil: cannot be listed
 	contrib   bool
 }
 
@@ -168,10 +174,14 @@ func (m *Manager) open(c Config) error {
 	if c.Store != nil {
 		swap, _ := store.As[store.Swapper](c.Store)
 		touch, _ := store.As[store.Toucher](c.Store)
-		m.keeper = newStoreKeeper(storeKeeper{
-			name: c.Cookie.Name, codec: m.codec, limits: m.limits,
+		k := newStoreKeeper(storeKeeper{
+			name: c.Cookie.Name, codec: m.codec, limits: m.limits, digest: m.digest,
 			store: c.Store, swap: swap, touch: touch, prefix: c.Prefix,
 		})
+		if scan, ok := store.As[store.Scanner](c.Store); ok {
+			m.users = &Users{m: m, k: k, scan: scan, most: c.MaxPerUser}
+		}
+		m.keeper = k
 		return nil
 	}
 	revoked := c.Revocations
@@ -234,6 +244,12 @@ func (c Config) check() error {
 		if c.Revocations != nil {
 			bad("Revocations is set, and Store too, which forgets ended sessions by itself: drop Revocations")
 		}
+	}
+	if c.MaxPerUser < 0 {
+		bad("MaxPerUser is %d: use 0 for no limit", c.MaxPerUser)
+	}
+	if _, ok := store.As[store.Scanner](c.Store); c.MaxPerUser > 0 && !ok {
+		bad("MaxPerUser is %d, which needs a Store that can list (store.Scanner), such as memstore", c.MaxPerUser)
 	}
 	if len(c.Prefix) > maxPrefix {
 		bad("Prefix has %d bytes: use at most %d", len(c.Prefix), maxPrefix)

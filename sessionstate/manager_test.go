@@ -208,14 +208,14 @@ func TestSecretFileRefusesWhatIsUnsafe(t *testing.T) {
 	}
 	good := "a AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n"
 	tests := map[string]string{
-		"mode 0644":  write("loose", good, 0o644),
-		"mode 0620":  write("group", good, 0o620),
-		"no key":     write("empty", "", 0o600),
-		"0 bytes":    write("word", "a\n", 0o600),
-		"line 2":     write("base64", good+"b !!MARKER!!\n", 0o600),
-		"31 bytes":   write("short", "a AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg\n", 0o600),
-		"regular":    dir,
-		"larger":     write("large", "#"+strings.Repeat("x", 1<<17), 0o600),
+		"mode 0644": write("loose", good, 0o644),
+		"mode 0620": write("group", good, 0o620),
+		"no key":    write("empty", "", 0o600),
+		"0 bytes":   write("word", "a\n", 0o600),
+		"line 2":    write("base64", good+"b !!MARKER!!\n", 0o600),
+		"31 bytes":  write("short", "a AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg\n", 0o600),
+		"regular":   dir,
+		"larger":    write("large", "#"+strings.Repeat("x", 1<<17), 0o600),
 	}
 	for want, path := range tests {
 		if strings.HasPrefix(want, "mode") && runtime.GOOS == "windows" {

@@ -1,0 +1,187 @@
+package sessionstate_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/store/storetest"
+)
+
+// userApp has routes that log in, list and log out users.
+func userApp(t *testing.T, cfg sessionstate.Config) *app {
+	a := newVisit(t, cfg)
+	a.handle("/as", func(c echo.Context, s *sessionstate.State) error {
+		if err := s.Login(c.QueryParam("u")); err != nil {
+			return err
+		}
+		return c.NoContent(204)
+	})
+	a.handle("/others", func(c echo.Context, s *sessionstate.State) error {
+		n, err := a.m.Users().Revoke(c.Request().Context(), s.User(), sessionstate.Except(s))
+		if err != nil {
+			return err
+		}
+		return c.String(200, fmt.Sprint(n))
+	})
+	a.handle("/handle", func(c echo.Context, s *sessionstate.State) error { return c.String(200, s.Handle()) })
+	return a
+}
+
+func (a *app) login(t *testing.T, user string) *visitor {
+	t.Helper()
+	v := a.visitor()
+	v.get(t, "/as?u="+user).status(t, 204)
+	return v
+}
+
+func (a *app) list(t *testing.T, user string) []sessionstate.SessionInfo {
+	t.Helper()
+	list, err := a.m.Users().List(t.Context(), user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestS18_ASVS7_4_2_AUsersSessionsCanBeListedAndEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userApp(t, sessionstate.Config{Store: newMem(t)})
+		first := a.login(t, "ada")
+		time.Sleep(time.Second)
+		second, third := a.login(t, "ada"), a.login(t, "ada")
+		bob := a.login(t, "bob")
+		second.get(t, "/renew")
+		second.get(t, "/incr")
+
+		list := a.list(t, "ada")
+		if len(list) != 3 || list[0].Handle != first.get(t, "/handle").body || list[0].ID == "" ||
+			!list[0].Created.Before(list[1].Created) || list[0].Deadline.IsZero() {
+			t.Fatalf("List() = %+v, want three, the oldest first", list)
+		}
+		if n := len(a.list(t, "nobody")); n != 0 {
+			t.Errorf("nobody has %d sessions", n)
+		}
+
+		second.get(t, "/others").wants(t, 200, "2")
+		first.get(t, "/who").wants(t, 200, "0")
+		third.get(t, "/who").wants(t, 200, "0")
+		second.get(t, "/who").wants(t, 200, "ada 1")
+		bob.get(t, "/who").wants(t, 200, "bob 0")
+		if n := len(a.list(t, "ada")); n != 1 {
+			t.Errorf("%d sessions are left, want 1", n)
+		}
+
+		handle := bob.get(t, "/handle").body
+		if ok, err := a.m.Users().End(t.Context(), "ada", handle); ok || err != nil {
+			t.Errorf("End of somebody else's session = %v, %v", ok, err)
+		}
+		bob.get(t, "/who").wants(t, 200, "bob 0")
+		if ok, err := a.m.Users().End(t.Context(), "bob", handle); !ok || err != nil {
+			t.Errorf("End() = %v, %v", ok, err)
+		}
+		bob.get(t, "/who").wants(t, 200, "0")
+
+		if n, err := a.m.Users().Revoke(t.Context(), "ada"); n != 1 || err != nil {
+			t.Errorf("Revoke() = %d, %v, want 1", n, err)
+		}
+		second.get(t, "/who").wants(t, 200, "0")
+		revoked := 0
+		for _, action := range a.actions() {
+			if action == observe.SessionRevoked {
+				revoked++
+			}
+		}
+		if revoked != 4 {
+			t.Errorf("%d revoked events, want 4", revoked)
+		}
+	})
+}
+
+func TestS18_HandlesAreNoCookies(t *testing.T) {
+	t.Parallel()
+	a := userApp(t, sessionstate.Config{Store: newMem(t)})
+	v := a.login(t, "ada")
+	handle := v.get(t, "/handle").body
+	if handle == "" || strings.Contains(v.cookie(), handle) {
+		t.Fatalf("handle = %q", handle)
+	}
+	refusedAsNew(t, a, handle, "a handle")
+}
+
+func TestS18_LogoutAndTimeTakeSessionsFromTheList(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mem := newMem(t)
+		a := userApp(t, sessionstate.Config{Store: mem, Absolute: -1})
+		v, w := a.login(t, "ada"), a.login(t, "ada")
+		v.get(t, "/logout")
+		if n := len(a.list(t, "ada")); n != 1 {
+			t.Errorf("after a logout: %d sessions, want 1", n)
+		}
+		time.Sleep(31 * time.Minute)
+		w.get(t, "/who").wants(t, 200, "0")
+		if n := len(a.list(t, "ada")); n != 0 {
+			t.Errorf("after the idle time: %d sessions, want 0", n)
+		}
+		for e, err := range mem.Scan(t.Context(), "session/user/") {
+			t.Errorf("the index still has %q (%v)", e.Key, err)
+		}
+	})
+}
+
+func TestS19_ASVS7_1_2_TheOldestSessionsOverTheLimitEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userApp(t, sessionstate.Config{Store: newMem(t), MaxPerUser: 2})
+		var all []*visitor
+		for range 4 {
+			all = append(all, a.login(t, "ada"))
+			time.Sleep(time.Minute)
+		}
+		other := a.login(t, "bob")
+		for i, v := range all {
+			want := "0"
+			if i >= 2 {
+				want = "ada 0"
+			}
+			v.get(t, "/who").wants(t, 200, want)
+		}
+		other.get(t, "/who").wants(t, 200, "bob 0")
+		all[3].get(t, "/as?u=ada").status(t, 204) // logging in again takes no second place
+		all[2].get(t, "/who").wants(t, 200, "ada 0")
+	})
+	for _, cfg := range []sessionstate.Config{{MaxPerUser: 1}, {MaxPerUser: -1}, {MaxPerUser: 1, Store: swapOnly{}}} {
+		if _, err := sessionstate.New(cfg); err == nil || !strings.Contains(err.Error(), "Config.MaxPerUser") {
+			t.Errorf("New(MaxPerUser %d) = %v", cfg.MaxPerUser, err)
+		}
+	}
+	if newManager(t, sessionstate.Config{}).Users() != nil {
+		t.Error("Users() is not nil in cookie mode")
+	}
+}
+
+func TestS18_AnIndexThatFailsKeepsNobodyOut(t *testing.T) {
+	t.Parallel()
+	faulty := storetest.Faulty(newMem(t))
+	a := userApp(t, sessionstate.Config{Store: faulty})
+	v := a.login(t, "ada")
+	faulty.Inject(storetest.Fault{Op: storetest.Put, Prefix: "session/user/"})
+	wants503(t, v.get(t, "/renew"), "renew") // a session that the index would miss is not made
+	v.get(t, "/who").wants(t, 200, "ada 0")
+	faulty.Inject(storetest.Fault{Op: storetest.Scan, Times: -1})
+	if _, err := a.m.Users().Revoke(t.Context(), "ada"); err == nil {
+		t.Error("Revoke() without a list is no error")
+	}
+	faulty.Heal()
+	if n, err := a.m.Users().Revoke(t.Context(), "ada"); n != 1 || err != nil {
+		t.Errorf("Revoke() = %d, %v", n, err)
+	}
+}
