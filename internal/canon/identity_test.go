@@ -278,7 +278,7 @@ func TestK2_SharedTargetsAreEqualTargetsAtAnyDepth(t *testing.T) {
 			if shared {
 				y = x
 			}
-			d := &diamond{L: &diamond{L: x, R: y}, R: &diamond{L: y, R: x}}
+			d := &diamond{L: &diamond{L: x, R: y}, R: &diamond{L: y, R: &diamond{L: x, R: &diamond{R: y}}}}
 			for range lead {
 				d = &diamond{L: d}
 			}
