@@ -34,6 +34,7 @@ type changes struct {
 	login   *login
 	foreign *string
 	renew   bool // give it a new id
+	create  bool // save it even if it is empty
 }
 
 // login is a change of who the session belongs to.
@@ -41,11 +42,6 @@ type login struct {
 	user string
 	at   int64 // Unix seconds: the absolute timeout starts again
 	life int64 // seconds, 0: Config decides
-}
-
-// none reports whether there is nothing to save.
-func (c *changes) none() bool {
-	return len(c.keys) == 0 && !c.cleared && c.login == nil && c.foreign == nil && !c.renew
 }
 
 // of returns what was done to the key.

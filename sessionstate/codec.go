@@ -27,6 +27,7 @@ const (
 const (
 	infoSeal = "sessionstate/v1/enc"
 	infoLog  = "sessionstate/v1/log"
+	infoCSRF = "sessionstate/v1/csrf"
 )
 
 // encoding is base64url without padding; Strict refuses trailing bits, so

@@ -11,13 +11,14 @@ import (
 
 // plan is what a commit has to do, decided under the State's lock.
 type plan struct {
-	read  bool // the response depends on a cookie
-	err   error
-	save  bool
-	job   job
-	ended []held
-	flash string
-	tell  bool // flash is to be set, or deleted when empty
+	read      bool // the response depends on a cookie
+	err       error
+	save      bool
+	job       job
+	ended     []held
+	clearSite bool
+	flash     string
+	tell      bool // flash is to be set, or deleted when empty
 }
 
 // commit saves the session and sets its cookies in h. It works once; then the
@@ -52,7 +53,7 @@ func (s *State) startCommit(status int) (plan, bool) {
 	if status >= http.StatusInternalServerError && !s.m.keepOn5xx {
 		s.discard()
 	}
-	p := plan{read: s.loaded || s.flash.loaded, err: s.err, ended: s.ended}
+	p := plan{read: s.loaded || s.flash.loaded, err: s.err, ended: s.ended, clearSite: s.clearSite}
 	p.flash, p.tell = s.flashCookie()
 	if !s.loaded || s.err != nil {
 		return p, true
@@ -62,12 +63,15 @@ func (s *State) startCommit(status int) (plan, bool) {
 	j.touch = s.base.known() && !changed
 	switch {
 	case !s.base.known():
-		p.save = !s.cur.empty()
+		p.save = s.changes.create || !s.cur.empty()
 	case changed:
 		p.save = true
 	default:
 		later := s.m.limits.deadline(&s.cur, now).Sub(s.base.deadline)
 		p.save = s.base.stale || s.m.limits.idle > 0 && later >= s.m.limits.touchEvery()
+	}
+	if p.save && !j.touch {
+		j.newID = s.comingID()
 	}
 	p.job = j
 	return p, true
@@ -102,6 +106,9 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 			return held{}, record{}, err
 		}
 		s.m.setCookie(h, s.m.cookie.Name, "", -1)
+	}
+	if p.clearSite {
+		h.Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
 	}
 	if p.save {
 		var out saved

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/internal/problem"
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/middleware"
 )
@@ -66,6 +67,35 @@ func (*Manager) CommitOnDemand() {}
 func (m *Manager) peek(ctx context.Context) (*State, bool) {
 	s, ok := scope.Peek[State](ctx, scope.Session)
 	return s, ok && s.m == m
+}
+
+// CSRF returns a middleware that answers 403 to every request that could change
+// something (any method but GET, HEAD, OPTIONS and TRACE) unless it carries a
+// token of [State.CSRFToken] for its own session, in the header [CSRFHeader] or
+// the form field [CSRFField]. Nothing else a request says of itself, such as
+// Sec-Fetch-Site, makes up for the token. Put it behind the Manager's own
+// middleware; without that, every such request is refused.
+func (m *Manager) CSRF() echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			switch c.Request().Method {
+			case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+				return next(c)
+			}
+			token := c.Request().Header.Get(CSRFHeader)
+			if token == "" {
+				token = c.FormValue(CSRFField)
+			}
+			s, ok := FromOK(c)
+			if !ok || s.m != m {
+				return problem.HTTPError(ErrCSRF)
+			}
+			if err := s.VerifyCSRF(token); err != nil {
+				return problem.HTTPError(err)
+			}
+			return next(c)
+		}
+	}
 }
 
 // From returns the session of the request. It is lazy: neither cookie nor

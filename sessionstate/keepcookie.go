@@ -85,7 +85,7 @@ func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
 		}
 	}
 	if !j.base.known() || j.renew {
-		h.id = newID()
+		h.id = j.newID
 	}
 	h.record.seen = max(j.now.Unix(), h.record.created)
 	h.deadline = k.limits.deadline(&h.record, j.now)

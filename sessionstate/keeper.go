@@ -38,7 +38,8 @@ type job struct {
 	base    held
 	next    record // base with the changes
 	changes changes
-	renew   bool // give it a new id
+	renew   bool // give it the new id
+	newID   sessionID
 	touch   bool // nothing has changed: only move the deadline
 	now     time.Time
 }

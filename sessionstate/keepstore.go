@@ -96,7 +96,7 @@ func (k *storeKeeper) item(r *record, now time.Time) (store.Item, time.Time) {
 func (k *storeKeeper) save(ctx context.Context, j *job) (saved, error) {
 	switch {
 	case !j.base.known():
-		h := held{id: newID(), is: true, record: j.next}
+		h := held{id: j.newID, is: true, record: j.next}
 		out := saved{base: j.base.record, tries: 1}
 		err := k.index(ctx, &h)
 		if err == nil {
@@ -157,7 +157,7 @@ func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
 	base, next := j.base, j.next
 	target := held{id: base.id, is: true, version: base.version}
 	if j.renew {
-		target = held{id: newID(), is: true}
+		target = held{id: j.newID, is: true}
 	}
 	out := saved{}
 	gate := k.gates[base.id[0]%byte(len(k.gates))]

@@ -59,12 +59,20 @@ func (s *State) Renew() error {
 	})
 }
 
+// DestroyOption changes what [State.Destroy] does.
+type DestroyOption func(*State)
+
+// ClearSiteData makes Destroy tell the browser to drop its cache, cookies and
+// storage of the site (W3C Clear Site Data; ASVS 14.3.1). That takes what the
+// same response sets with it, flash messages too.
+func ClearSiteData() DestroyOption { return func(s *State) { s.clearSite = true } }
+
 // Destroy logs out: it ends the session for good, here and in every copy of
 // its cookie, and forgets its values, the changes of this request, and unread
 // flash messages. What is set afterwards goes to a new session. Unlike other
 // changes, it is carried out whatever the status of the response; if it
 // cannot be, the response is a 503 in any case.
-func (s *State) Destroy() error {
+func (s *State) Destroy(opts ...DestroyOption) error {
 	_ = s.loadFlash() // unread messages were for whoever was logged in
 	return s.mutate(func() error {
 		if s.base.known() {
@@ -73,6 +81,10 @@ func (s *State) Destroy() error {
 		s.base = held{}
 		s.discard()
 		s.flash.clear()
+		s.nextID = sessionID{}
+		for _, o := range opts {
+			o(s)
+		}
 		return nil
 	})
 }

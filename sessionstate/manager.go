@@ -122,6 +122,7 @@ type Manager struct {
 	hooks     map[string][]Hook
 	observer  observe.Observer
 	logKey    []byte
+	csrfKeys  [][]byte // as Secrets: the first makes tokens, all verify
 	notices   []string
 	own       *memstore.Store // of revocations; nil if the caller gave one
 	gorilla   *gorillaStore
@@ -161,6 +162,13 @@ func New(c Config) (*Manager, error) {
 	}
 	if m.logKey, err = subkey(secrets[0], infoLog); err != nil {
 		return nil, fmt.Errorf("sessionstate: derive keys: %w", err)
+	}
+	for _, secret := range secrets {
+		key, err := subkey(secret, infoCSRF)
+		if err != nil {
+			return nil, fmt.Errorf("sessionstate: derive keys: %w", err)
+		}
+		m.csrfKeys = append(m.csrfKeys, key)
 	}
 	if err := m.open(c); err != nil {
 		return nil, err

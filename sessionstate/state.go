@@ -37,13 +37,16 @@ type State struct {
 	mu      sync.Mutex
 	phase   phase
 	loaded  bool
-	err     error   // why the session could not be loaded
-	base    held    // as it was loaded; without an id: a new visitor
-	cur     record  // base with the changes
-	changes changes // from base to cur
-	ended   []held  // sessions that this request destroyed
-	running int     // OnChange functions now running
-	flash   flashState
+	err     error     // why the session could not be loaded
+	base    held      // as it was loaded; without an id: a new visitor
+	cur     record    // base with the changes
+	changes changes   // from base to cur
+	nextID  sessionID // of a new or renewed session; zero: not yet chosen
+	ended   []held    // sessions that this request destroyed
+
+	clearSite bool // Destroy was asked for it
+	running   int  // OnChange functions now running
+	flash     flashState
 }
 
 func newState(m *Manager, req *http.Request) *State { return &State{m: m, req: req} }
@@ -293,6 +296,7 @@ func (s *State) Revert() {
 	if len(s.ended) > 0 {
 		s.base, s.ended = s.ended[0], nil
 	}
+	s.clearSite = false
 	s.discard()
 }
 
@@ -313,4 +317,13 @@ func (s *State) panicked() {
 	if s.phase == open {
 		s.discard()
 	}
+}
+
+// comingID returns the id that a new or renewed session will have. It is
+// called under the lock.
+func (s *State) comingID() sessionID {
+	if s.nextID == (sessionID{}) {
+		s.nextID = newID()
+	}
+	return s.nextID
 }

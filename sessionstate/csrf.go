@@ -1,0 +1,99 @@
+package sessionstate
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+
+	"github.com/reecho-go/reecho/internal/problem"
+)
+
+// Where [Manager.CSRF] looks for the token.
+const (
+	CSRFHeader = "X-Csrf-Token"
+	CSRFField  = "csrf_token"
+)
+
+// ErrCSRF says that a request has no token of its own session. It answers 403.
+var ErrCSRF error = csrfError{}
+
+type csrfError struct{}
+
+var _ problem.Error = csrfError{}
+
+func (csrfError) Error() string {
+	return "sessionstate: the CSRF token is missing or not of this session"
+}
+func (csrfError) StatusCode() int { return http.StatusForbidden }
+
+// Problem implements the toolkit's error interface.
+func (csrfError) Problem() problem.Details {
+	return problem.Details{Detail: "This form is out of date, or was not made for you. Reload the page and try again."}
+}
+
+// csrfSize is the size of a token's two halves: a mask, and the masked MAC.
+const csrfSize = 16
+
+// CSRFToken returns a token for the forms of this visitor. It is bound to the
+// session's id, so it is worthless in another session and after the session's
+// end, Login and Renew: ask for it after those. Every call returns another
+// spelling, so that compressed pages do not give it away (BREACH). A visitor
+// without a session gets one, with its cookie: [ErrCommitted] says that it is
+// too late for that.
+func (s *State) CSRFToken() (string, error) {
+	if err := s.load(); err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := s.base.id
+	if !s.base.known() || s.changes.renew {
+		if s.phase != open {
+			return "", ErrCommitted
+		}
+		id, s.changes.create = s.comingID(), true
+	}
+	token := make([]byte, 2*csrfSize)
+	mask, masked := token[:csrfSize], token[csrfSize:]
+	rand.Read(mask) // never fails
+	subtle.XORBytes(masked, csrfMAC(s.m.csrfKeys[0], id), mask)
+	return encoding.EncodeToString(token), nil
+}
+
+func csrfMAC(key []byte, id sessionID) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(id[:])
+	return mac.Sum(nil)[:csrfSize]
+}
+
+// VerifyCSRF returns nil if token was made by [State.CSRFToken] for the session
+// that the request came with, and [ErrCSRF] otherwise, or the error of loading
+// the session.
+func (s *State) VerifyCSRF(token string) error {
+	if err := s.load(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	base := s.base
+	if len(s.ended) > 0 {
+		base = s.ended[0]
+	}
+	s.mu.Unlock()
+	if !base.known() || len(token) != encoding.EncodedLen(2*csrfSize) {
+		return ErrCSRF
+	}
+	raw, err := encoding.DecodeString(token)
+	if err != nil || len(raw) != 2*csrfSize {
+		return ErrCSRF
+	}
+	got := make([]byte, csrfSize)
+	subtle.XORBytes(got, raw[:csrfSize], raw[csrfSize:])
+	for _, key := range s.m.csrfKeys {
+		if hmac.Equal(got, csrfMAC(key, base.id)) {
+			return nil
+		}
+	}
+	return ErrCSRF
+}
