@@ -274,11 +274,14 @@ func TestK2_SharedTargetsAreEqualTargetsAtAnyDepth(t *testing.T) {
 	t.Parallel()
 	for _, lead := range []int{0, 1, 30, 31, 32, 33, 40, 100} {
 		under := func(shared bool) *diamond {
-			x, y := &diamond{L: &diamond{}}, &diamond{L: &diamond{}}
-			if shared {
-				y = x
+			one := &diamond{L: &diamond{}}
+			leaf := func() *diamond {
+				if shared {
+					return one
+				}
+				return &diamond{L: &diamond{}}
 			}
-			d := &diamond{L: &diamond{L: x, R: y}, R: &diamond{L: y, R: &diamond{L: x, R: &diamond{R: y}}}}
+			d := &diamond{L: &diamond{L: leaf(), R: leaf()}, R: &diamond{L: leaf(), R: &diamond{L: leaf(), R: &diamond{R: leaf()}}}}
 			for range lead {
 				d = &diamond{L: d}
 			}
