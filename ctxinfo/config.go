@@ -75,8 +75,9 @@ type Config struct {
 	// domain itself), "[2001:db8::1]". The first, which must not be a
 	// pattern, takes the place of a Host that is not among them, so that no
 	// link is built on a name that a client made up. X-Forwarded-Host and the
-	// host of Forwarded are used only if among them. Default: none, which
-	// takes Host as sent if it is well formed, and believes no other header.
+	// host of Forwarded are used only if among them, X-Forwarded-Port only if
+	// the host is among them with that port. Default: none, which takes Host
+	// as sent if it is well formed, and believes no other header.
 	AllowedHosts []string
 
 	// AllowedPrefixes are the paths under which a trusted proxy may mount the

@@ -114,6 +114,7 @@ func TestSC12_VaryIsExactlyWhatWasRead(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := behindPrivate()
+			cfg.AllowedHosts, cfg.AllowedPrefixes = []string{"example.com"}, []string{"/app"}
 			res := serve(t, mustNew(t, cfg), request(), func(_ echo.Context, in *ctxinfo.Info) { tt.read(in) })
 			if got := res.Header.Get("Vary"); got != tt.vary {
 				t.Errorf("Vary = %q, want %q", got, tt.vary)
@@ -136,6 +137,10 @@ func TestVaryStopsAtWhatDecided(t *testing.T) {
 	res := serve(t, p, request("Cookie", "ctx_locale=de", "Accept-Language", "fr"), func(_ echo.Context, in *ctxinfo.Info) { in.Locale() })
 	if got := res.Header.Get("Vary"); got != "Cookie" {
 		t.Errorf("Vary = %q, want Cookie: Accept-Language was not looked at", got)
+	}
+	res = serve(t, mustNew(t, behindPrivate()), request(), func(_ echo.Context, in *ctxinfo.Info) { in.URL() })
+	if got := res.Header.Get("Vary"); got != "X-Forwarded-Proto" {
+		t.Errorf("Vary = %q, want X-Forwarded-Proto: no other header could have been believed", got)
 	}
 	res = serve(t, p, request(xff, wanted), func(_ echo.Context, in *ctxinfo.Info) { in.IP() })
 	if got := res.Header.Get("Vary"); got != "" {
