@@ -83,6 +83,12 @@ func (c *cell[T]) see(in *Info, build func(*Info, *facts) T) *T {
 	return v
 }
 
+// source is see for how the facet came about.
+func (c *cell[T]) source(in *Info, build func(*Info, *facts) T) Source {
+	c.see(in, build)
+	return c.facts.source
+}
+
 func (in *Info) note(read fields) {
 	if in.read.Load()&uint64(read) != uint64(read) {
 		in.read.Or(uint64(read))
@@ -244,8 +250,7 @@ func (in *Info) Anomalies() []Anomaly {
 func (in *Info) Source(f Facet) Source {
 	switch f {
 	case FacetIP:
-		in.trust.see(in, buildTrust)
-		return in.trust.facts.source
+		return in.trust.source(in, buildTrust)
 	case FacetScheme:
 		in.Scheme()
 		return in.site.value.schemeSource
@@ -256,41 +261,30 @@ func (in *Info) Source(f Facet) Source {
 		in.Prefix()
 		return in.site.value.prefixSource
 	case FacetRequestID:
-		in.requestID.see(in, buildRequestID)
-		return in.requestID.facts.source
+		return in.requestID.source(in, buildRequestID)
 	case FacetLocale:
-		in.locale.see(in, buildLocale)
-		return in.locale.facts.source
+		return in.locale.source(in, buildLocale)
 	case FacetTimezone:
-		in.zone.see(in, buildZone)
-		return in.zone.facts.source
+		return in.zone.source(in, buildZone)
 	case FacetTheme:
-		in.theme.see(in, buildTheme)
-		return in.theme.facts.source
+		return in.theme.source(in, buildTheme)
 	case FacetReducedMotion:
-		in.motion.see(in, buildMotion)
-		return in.motion.facts.source
+		return in.motion.source(in, buildMotion)
 	case FacetContrast:
-		in.contrast.see(in, buildContrast)
-		return in.contrast.facts.source
+		return in.contrast.source(in, buildContrast)
 	case FacetEmbedded:
-		in.frame.see(in, buildFrame)
-		return in.frame.facts.source
+		return in.frame.source(in, buildFrame)
 	case FacetPageURL:
-		in.page.see(in, buildPage)
-		if in.page.value == nil {
-			return Source{Kind: SourceConnection, Trusted: in.Source(FacetHost).Trusted}
+		if s := in.page.source(in, buildPage); in.page.value != nil {
+			return s
 		}
-		return in.page.facts.source
+		return Source{Kind: SourceConnection, Trusted: in.Source(FacetHost).Trusted}
 	case FacetGeo:
-		in.geo.see(in, buildGeo)
-		return in.geo.facts.source
+		return in.geo.source(in, buildGeo)
 	case FacetClient:
-		in.client.see(in, buildClient)
-		return in.client.facts.source
+		return in.client.source(in, buildClient)
 	case FacetTrace:
-		in.trace.see(in, buildTrace)
-		return in.trace.facts.source
+		return in.trace.source(in, buildTrace)
 	}
 	return Source{}
 }

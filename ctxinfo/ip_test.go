@@ -287,6 +287,10 @@ func TestHopCount(t *testing.T) {
 			t.Errorf("HopCount %d, XFF %q: Hops() has %d hops, want the peer alone", tt.n, tt.xff, n)
 		}
 	}
+	socket := mustNew(t, ctxinfo.Config{TrustUnixSocket: true, HopCount: 2}).FromRequest(from("@", request(xff, "198.51.100.7")))
+	if got := socket.Hops(); len(got) != 0 || socket.IP().IsValid() {
+		t.Errorf("HopCount 2, one hop through a unix socket: Hops() = %v, IP() = %v; want none", got, socket.IP())
+	}
 	cfg := behindPrivate()
 	cfg.HopCount = 1
 	if got := mustNew(t, cfg).ClientIP(from("203.0.113.9:1", request(xff, wanted))).String(); got != "203.0.113.9" {

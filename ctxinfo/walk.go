@@ -167,7 +167,10 @@ func (w *walker) list(lines []string) {
 // count takes the HopCount-th element from the right, whatever the addresses.
 func (w *walker) count(lines []string) {
 	e := elements{lines: lines, forwarded: w.p.kind == forwarded}
-	before := *w.t
+	before, hops := *w.t, 0
+	if w.hops != nil {
+		hops = len(*w.hops)
+	}
 	for n, taken := 0, 0; taken < w.p.cfg.HopCount; n++ {
 		raw, more, bad := e.next()
 		switch {
@@ -188,7 +191,7 @@ func (w *walker) count(lines []string) {
 			before.anomalies.add(bad)
 			*w.t = before
 			if w.hops != nil {
-				*w.hops = (*w.hops)[:min(1, len(*w.hops))]
+				*w.hops = (*w.hops)[:hops]
 			}
 			return
 		}
