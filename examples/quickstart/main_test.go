@@ -1,0 +1,65 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+func TestQuickstart(t *testing.T) {
+	t.Parallel()
+	e := echo.New()
+	e.Use(sessionstate.Must(sessionstate.New(sessionstate.Config{})).Middleware())
+	e.GET("/", hello)
+
+	var cookies []*http.Cookie
+	get := func(url string) *httptest.ResponseRecorder {
+		req := httptest.NewRequest(http.MethodGet, url, http.NoBody)
+		for _, c := range cookies {
+			req.AddCookie(c)
+		}
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(rec, req)
+		if set := rec.Result().Cookies(); len(set) > 0 {
+			cookies = set
+		}
+		return rec
+	}
+	for _, tt := range []struct {
+		url    string
+		status int
+		want   string
+	}{
+		{"/?id=42", 200, `{"from":"load","name":"user 42","visits":1}`},
+		{"/?id=42", 200, `{"from":"hit","name":"user 42","visits":2}`},
+		{"/?id=999", 400, `"parameter":"id"`},
+		{"/?id=42", 200, `"visits":3`},
+	} {
+		rec := get(tt.url)
+		if rec.Code != tt.status || !strings.Contains(rec.Body.String(), tt.want) {
+			t.Errorf("%s: %d %s, want %d with %s", tt.url, rec.Code, rec.Body, tt.status, tt.want)
+		}
+	}
+}
+
+// The README shows this program, to the letter.
+func TestTheREADMEShowsThisProgram(t *testing.T) {
+	t.Parallel()
+	program, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), "```go\n"+string(program)+"```\n") {
+		t.Error("README.md does not show main.go as it is")
+	}
+}
