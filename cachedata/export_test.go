@@ -1,0 +1,16 @@
+package cachedata
+
+// Queued returns how many entries wait to expire.
+func (c *Cache[K, V]) Queued() int {
+	if c.words != nil {
+		return c.words.queued()
+	}
+	return c.texts.queued()
+}
+
+func (t *table[I, K, V]) queued() int {
+	x := &t.era.Load().expiry
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.queue)
+}

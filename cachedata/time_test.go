@@ -1,0 +1,317 @@
+package cachedata_test
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/observe"
+)
+
+const years = 365 * 24 * time.Hour
+
+func TestT1_ServedUntilExactlyTTL(t *testing.T) {
+	t.Parallel()
+	for _, ttl := range []time.Duration{1, time.Microsecond, time.Second, time.Hour, 100 * years, 290 * years} {
+		t.Run(ttl.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCache(t, counter[int](), cachedata.Config[int, string]{TTL: ttl})
+				want(t, c, 1, "1#1")
+				if ttl > 200*years {
+					want(t, c, 1, "1#1") // the clock of a bubble does not go so far
+					return
+				}
+				time.Sleep(ttl / 2)
+				want(t, c, 1, "1#1") // which does not prolong it
+				time.Sleep(ttl - ttl/2 - 1)
+				want(t, c, 1, "1#1")
+				time.Sleep(1)
+				if _, ok := c.Peek(t.Context(), 1); ok {
+					t.Error("Peek finds an expired result")
+				}
+				want(t, c, 1, "1#2")
+				if err := c.Put(t.Context(), 1, "put"); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(ttl - 1)
+				want(t, c, 1, "put")
+				time.Sleep(1)
+				want(t, c, 1, "1#3")
+			})
+		})
+	}
+}
+
+func TestT1_ZeroIsForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, counter[int](), cachedata.Config[int, string]{})
+		want(t, c, 1, "1#1")
+		time.Sleep(100 * years)
+		want(t, c, 1, "1#1")
+		if _, meta, _ := c.GetMeta(t.Context(), 1); !meta.Expires.IsZero() || meta.Age != 100*years {
+			t.Errorf("%+v", meta)
+		}
+	})
+}
+
+func TestT1_NegativeIsAnError(t *testing.T) {
+	t.Parallel()
+	_, err := cachedata.New("", nil, cachedata.Config[int, int]{
+		TTL: -time.Second, MaxEntries: -5, ReadOnly: true, Clone: func(v int) int { return v },
+		Group: newGroup(t, cachedata.GroupConfig{}),
+	})
+	for _, want := range []string{"the name is empty", "load function is nil", "TTL is -1s", "MaxEntries is -5", "exclude each other"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q: %v", want, err)
+		}
+	}
+}
+
+// The memory of expired results comes back without any traffic.
+func TestT2_ExpiredResultsAreFreed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var rec observe.Recorder
+		g := newGroup(t, cachedata.GroupConfig{Observer: &rec})
+		words := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{Group: g, TTL: 10 * time.Second})
+		texts := cachedata.Must(cachedata.New("texts", func(_ context.Context, k []int) (int, error) { return k[0], nil }, cachedata.Config[[]int, int]{Group: g, TTL: time.Hour}))
+		for k := range 1000 {
+			want(t, words, k, k)
+			want(t, texts, []int{k}, k)
+		}
+		entries := func(w, x int) {
+			t.Helper()
+			synctest.Wait()
+			if a, b := words.Stats().Entries, texts.Stats().Entries; a != w || b != x {
+				t.Errorf("%d and %d entries, want %d and %d", a, b, w, x)
+			}
+		}
+		time.Sleep(10*time.Second - 1)
+		entries(1000, 1000)
+		time.Sleep(2 * time.Second)
+		entries(0, 1000)
+		time.Sleep(time.Hour)
+		entries(0, 0)
+		s := g.Stats()
+		if s.Evictions != (cachedata.Evictions{Expired: 2000}) || s.Loads != 2000 {
+			t.Errorf("%+v", s)
+		}
+		events := observe.Of[observe.CacheEvict](&rec)
+		if n := len(events); n != 2000 || events[0].Cause != observe.CauseExpired || events[0].Fingerprint == 0 {
+			t.Errorf("%d events, the first is %+v", n, events[0])
+		}
+	})
+}
+
+func TestT2_RefreshedResultsAreNotFreedTooEarly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, counter[int](), cachedata.Config[int, string]{TTL: 10 * time.Second})
+		want(t, c, 1, "1#1")
+		time.Sleep(5 * time.Second)
+		if _, err := c.Refresh(t.Context(), 1); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(7 * time.Second)
+		want(t, c, 1, "1#2")
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if s := c.Stats(); s.Entries != 0 || s.Evictions != (cachedata.Evictions{Replaced: 1, Expired: 1}) {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestT2_NoGoroutinePerCache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := runtime.NumGoroutine()
+		g := newGroup(t, cachedata.GroupConfig{})
+		for i := range 100 {
+			c := cachedata.Must(cachedata.New(strings.Repeat("x", i+1), counter[int](), cachedata.Config[int, string]{Group: g, TTL: time.Hour}))
+			want(t, c, 1, "1#1")
+		}
+		synctest.Wait()
+		if after := runtime.NumGoroutine(); after > before {
+			t.Errorf("%d goroutines, %d before", after, before)
+		}
+	})
+}
+
+// A package variable is used inside and outside of bubbles.
+func TestT2_BubblesShareACache(t *testing.T) {
+	c := newCache(t, counter[int](), cachedata.Config[int, string]{TTL: time.Hour})
+	want(t, c, 1, "1#1")
+	for i := range 2 {
+		synctest.Test(t, func(t *testing.T) {
+			want(t, c, 10+i, []string{"10#1", "11#1"}[i])
+			if err := c.Delete(t.Context(), 10+i); err != nil {
+				t.Error(err)
+			}
+			want(t, c, 10+i, []string{"10#2", "11#2"}[i])
+			if err := c.Clear(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	want(t, c, 1, "1#2")
+}
+
+func TestB3_CausesAreReported(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var rec observe.Recorder
+		ctx := t.Context()
+		c := newCache(t, counter[int](), cachedata.Config[int, string]{TTL: 10 * time.Second, Observer: &rec})
+		want(t, c, 1, "1#1")
+		time.Sleep(time.Second)
+		_ = c.Put(ctx, 1, "put")
+		time.Sleep(time.Second)
+		_ = c.Delete(ctx, 1)
+		_ = c.Delete(ctx, 1) // nothing is there
+		want(t, c, 1, "1#2")
+		time.Sleep(10 * time.Second) // expired, not swept yet
+		want(t, c, 1, "1#3")
+		_ = c.Clear(ctx)
+		fp, _ := c.Fingerprint(1)
+		source := observe.Source{Group: "group", Cache: "test", Fingerprint: fp}
+		wantEvents := []observe.Event{
+			observe.CacheLoad{Source: source, Waiters: 1},
+			observe.CacheEvict{Source: source, Cause: observe.CauseReplaced, Age: time.Second},
+			observe.CacheEvict{Source: source, Cause: observe.CauseDeleted, Age: time.Second},
+			observe.CacheLoad{Source: source, Waiters: 1},
+			observe.CacheEvict{Source: source, Cause: observe.CauseExpired, Age: 10 * time.Second},
+			observe.CacheLoad{Source: source, Waiters: 1},
+			observe.CacheClear{Source: observe.Source{Group: "group", Cache: "test"}, Entries: 1},
+		}
+		if got := rec.Events(); !slices.Equal(got, wantEvents) {
+			t.Errorf("events\n%+v\nwant\n%+v", got, wantEvents)
+		}
+		if s := c.Stats(); s.Evictions != (cachedata.Evictions{Expired: 1, Replaced: 1, Deleted: 1, Cleared: 1}) {
+			t.Errorf("%+v", s.Evictions)
+		}
+	})
+}
+
+func TestB1_MaxEntriesBounds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, bound := range []int{1, 100} {
+			var rec observe.Recorder
+			g := newGroup(t, cachedata.GroupConfig{})
+			c := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{Group: g, MaxEntries: bound, Observer: &rec, TTL: time.Hour})
+			const n = 1000
+			for k := range n {
+				want(t, c, k, k)
+			}
+			synctest.Wait() // for the engine's maintenance and for the mailbox
+			s := c.Stats()
+			if s.Entries > bound || s.Entries == 0 || s.Evictions.Size != uint64(n-s.Entries) {
+				t.Errorf("bound %d: %d entries, %d evictions", bound, s.Entries, s.Evictions.Size)
+			}
+			if c.Queued() != s.Entries {
+				t.Errorf("bound %d: %d wait to expire, of %d entries", bound, c.Queued(), s.Entries)
+			}
+			events := observe.Of[observe.CacheEvict](&rec)
+			if uint64(len(events)) != s.Evictions.Size || events[0].Cause != observe.CauseSize {
+				t.Errorf("bound %d: %d events for %d evictions", bound, len(events), s.Evictions.Size)
+			}
+		}
+	})
+}
+
+func TestX3_ClearGivesMemoryBack(t *testing.T) {
+	c := newCache(t, func(context.Context, int) ([]byte, error) { return make([]byte, 1<<20), nil }, cachedata.Config[int, []byte]{TTL: time.Hour})
+	before := heap()
+	for k := range 64 {
+		if _, err := c.Get(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if full := heap(); full < before+60<<20 {
+		t.Errorf("64 results of 1 MiB take %d bytes", full-before)
+	}
+	if err := c.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := heap(); after > before+4<<20 {
+		t.Errorf("%d bytes are left after Clear", after-before)
+	}
+}
+
+// heap returns how many bytes are in use after a collection.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// Nothing remains of a key once its result is gone.
+func TestL7_NothingRemainsOfAKey(t *testing.T) {
+	keys := 20_000
+	if *soak {
+		keys = 1_000_000
+	}
+	c := newCache(t, func(_ context.Context, k [2]int) (string, error) { return "a result of some length", nil }, cachedata.Config[[2]int, string]{MaxEntries: 100, TTL: time.Hour})
+	use := func(from, to int) {
+		for k := from; k < to; k++ {
+			key := [2]int{k, k}
+			if _, err := c.Get(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+			switch k % 4 {
+			case 0:
+				_ = c.Delete(t.Context(), key)
+			case 1:
+				_ = c.Put(t.Context(), key, "another")
+			case 2:
+				_, _ = c.Refresh(t.Context(), key)
+			}
+		}
+	}
+	use(0, 1000)
+	before := heap()
+	use(1000, keys)
+	if after := heap(); after > before+256<<10 {
+		t.Errorf("%d bytes more after %d keys", after-before, keys)
+	}
+}
+
+func TestHitAllocates(t *testing.T) {
+	type small struct {
+		A uint32
+		B bool
+	}
+	allocs(t, "int", 0, 7, 7)
+	allocs(t, "string", 0, "a", time.Now())
+	allocs(t, "small struct", 0, small{1, true}, [4]int{})
+	allocs(t, "struct with a slice", 0, query{"Texas", []string{"gull", "dove"}, 1}, 5)
+	allocs(t, "no argument", 0, struct{}{}, "text")
+	allocs(t, "slice", 1, 1, []int{1, 2, 3})
+	allocs(t, "pointer", 1, 1, &[3]int{1})
+}
+
+// allocs fails the test unless a hit takes that many allocations.
+func allocs[K, V any](t *testing.T, name string, want float64, key K, v V) {
+	t.Helper()
+	c := newCache(t, func(context.Context, K) (V, error) { return v, nil }, cachedata.Config[K, V]{TTL: time.Hour})
+	ctx := t.Context()
+	get := func() {
+		if _, err := c.Get(ctx, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	get()
+	// The engine now and then tends its books in a goroutine of its own.
+	if got := testing.AllocsPerRun(1000, get); got > want {
+		t.Errorf("%s: %v allocations per hit, want %v", name, got, want)
+	}
+}
