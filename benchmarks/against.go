@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+
+	"github.com/reecho-go/reecho/benchmarks/report"
+	"github.com/reecho-go/reecho/benchmarks/workloads"
+)
+
+// turns is how often the two builds are run, one after the other.
+const turns = 4
+
+// compare builds this tree and the given revision and runs them in turn: the
+// median of each of our rows, theirs and ours, and the ratio.
+func compare(ctx context.Context, o options) error {
+	dir, err := moduleDir()
+	if err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp("", "benchmarks")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	tree := filepath.Join(tmp, "tree")
+	if err := command(ctx, dir, "git", "worktree", "add", "--detach", tree, o.against); err != nil {
+		return fmt.Errorf("-against %s: %w", o.against, err)
+	}
+	// the context may be over by then; the work tree must go all the same
+	defer func() {
+		_ = command(context.WithoutCancel(ctx), dir, "git", "worktree", "remove", "--force", tree)
+	}()
+	now, then := filepath.Join(tmp, "now"), filepath.Join(tmp, "then")
+	if err := command(ctx, dir, "go", "build", "-o", now, "."); err != nil {
+		return err
+	}
+	if err := command(ctx, filepath.Join(tree, "benchmarks"), "go", "build", "-o", then, "."); err != nil {
+		return fmt.Errorf("-against %s: its benchmarks do not build: %w", o.against, err)
+	}
+	nows, thens := map[string][]float64{}, map[string][]float64{}
+	for range turns {
+		for bin, into := range map[string]map[string][]float64{now: nows, then: thens} {
+			if err := collect(ctx, bin, o, into); err != nil {
+				return err
+			}
+		}
+	}
+	names := make([]string, 0, len(nows))
+	for name := range nows {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	fmt.Printf("| workload | %s | now | now / then |\n|---|---:|---:|---:|\n", o.against)
+	for _, name := range names {
+		a, b := median(thens[name]), median(nows[name])
+		if a == 0 {
+			fmt.Printf("| %s | | %.1f | |\n", name, b)
+			continue
+		}
+		fmt.Printf("| %s | %.1f | %.1f | %.2f |\n", name, a, b, b/a)
+	}
+	return nil
+}
+
+// collect runs a build once and adds the medians of our rows.
+func collect(ctx context.Context, bin string, o options, into map[string][]float64) error {
+	out := bin + ".json"
+	args := []string{"-json", out, fmt.Sprintf("-count=%d", o.count), "-only=" + o.only}
+	if o.short {
+		args = append(args, "-short")
+	}
+	if err := command(ctx, "", bin, args...); err != nil {
+		return err
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		return err
+	}
+	var r report.Run
+	if err := json.Unmarshal(b, &r); err != nil {
+		return err
+	}
+	for _, res := range r.Results {
+		for _, m := range res.Rows {
+			if m.Peer == workloads.Ours && m.Error == "" {
+				name := res.Group + ": " + res.Name
+				into[name] = append(into[name], m.NsPerOp)
+			}
+		}
+	}
+	return nil
+}
+
+func median(xs []float64) float64 {
+	if len(xs) == 0 {
+		return 0
+	}
+	slices.Sort(xs)
+	return (xs[(len(xs)-1)/2] + xs[len(xs)/2]) / 2
+}
+
+func command(ctx context.Context, dir, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Stderr = dir, os.Stderr
+	return cmd.Run()
+}

@@ -1,0 +1,153 @@
+// Command benchmarks compares the toolkit with its peers and with the physical
+// limit, prints tables of medians and ratios, and writes results/<date>.md,
+// results/<date>.json, the charts and the tables in the README.
+//
+//	go run .                      everything, about ten minutes
+//	go run . -short               everything, about a minute, nothing written
+//	go run . -only hit,stack      some groups
+//	go run . -against v0.1.0      this tree against a commit
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/reecho-go/reecho/benchmarks/bench"
+	"github.com/reecho-go/reecho/benchmarks/report"
+	"github.com/reecho-go/reecho/benchmarks/workloads"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "benchmarks:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the command line.
+type options struct {
+	short   bool
+	only    string
+	count   int
+	against string
+	json    string
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	fs := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
+	fs.BoolVar(&o.short, "short", false, "quick and rough: fewer, shorter rounds; writes no files")
+	fs.StringVar(&o.only, "only", "", "comma-separated groups to run: "+strings.Join(workloads.Groups(), ", "))
+	fs.IntVar(&o.count, "count", 0, "rounds per row (default 8, with -short 3)")
+	fs.StringVar(&o.against, "against", "", "compare this tree's own rows with those of a git revision")
+	fs.StringVar(&o.json, "json", "", "write the results to this file only")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if o.count < 0 {
+		return o, fmt.Errorf("-count is %d: it must be at least 1", o.count)
+	}
+	for _, g := range o.groups() {
+		if !slices.Contains(workloads.Groups(), g) {
+			return o, fmt.Errorf("-only: there is no group %q; the groups are %s", g, strings.Join(workloads.Groups(), ", "))
+		}
+	}
+	return o, nil
+}
+
+// groups are those asked for, all by default.
+func (o options) groups() []string {
+	if o.only == "" {
+		return workloads.Groups()
+	}
+	return strings.Split(o.only, ",")
+}
+
+func (o options) settings() bench.Settings {
+	s := bench.Settings{Rounds: 8, Round: 100 * time.Millisecond, Progress: progress}
+	if o.short {
+		s.Rounds, s.Round = 3, 20*time.Millisecond
+	}
+	if o.count > 0 {
+		s.Rounds = o.count
+	}
+	return s
+}
+
+func progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "\r\033[K"+format, args...)
+}
+
+func run(ctx context.Context, args []string) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	if o.against != "" {
+		return compare(ctx, o)
+	}
+	list, err := workloads.Of(o.groups()...)
+	if err != nil {
+		return err
+	}
+	s := o.settings()
+	r := report.New(bench.Run(list, s), s.Rounds)
+	fmt.Fprint(os.Stderr, "\r\033[K")
+	if o.json != "" {
+		return r.WriteJSON(o.json)
+	}
+	fmt.Print(r.Markdown())
+	if o.short || o.only != "" {
+		return nil
+	}
+	return publish(r)
+}
+
+// publish writes everything that is committed.
+func publish(r report.Run) error {
+	dir, err := moduleDir()
+	if err != nil {
+		return err
+	}
+	paths, err := r.Write(filepath.Join(dir, "results"))
+	if err != nil {
+		return err
+	}
+	for _, res := range r.Results {
+		if res.Name != workloads.Headline {
+			continue
+		}
+		chart := filepath.Join(dir, "results", "hit.svg")
+		if err := os.WriteFile(chart, []byte(report.Chart(res, workloads.Ours)), 0o644); err != nil {
+			return err
+		}
+		paths = append(paths, chart)
+		if err := report.Between(filepath.Join(dir, "..", "README.md"), "benchmark", report.Ratios(res, workloads.Ours)); err != nil {
+			return err
+		}
+	}
+	fmt.Println("\nwritten:", strings.Join(paths, ", "))
+	return nil
+}
+
+// moduleDir is the folder of this module, where results belong.
+func moduleDir() (string, error) {
+	for _, dir := range []string{".", "benchmarks"} {
+		if _, err := os.Stat(filepath.Join(dir, "workloads", "hit.go")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("run this from the repository or from its folder benchmarks")
+}

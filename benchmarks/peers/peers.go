@@ -1,0 +1,28 @@
+// Package peers puts the libraries that are compared behind one small shape,
+// one file per peer: a function that looks up a key which is present.
+package peers
+
+import "errors"
+
+// errMiss is what a hit benchmark must never see.
+var errMiss = errors.New("peers: a key that was stored is not there")
+
+// Lookup is a memoized call that hits.
+type Lookup[K, V any] func(K) (V, error)
+
+// Via makes a Lookup of keys that a peer cannot hold, such as structs with
+// slices, through what its users turn them into.
+func Via[K any, C comparable, V any](get Lookup[C, V], key func(K) C) Lookup[K, V] {
+	return func(k K) (V, error) { return get(key(k)) }
+}
+
+// Copying makes a Lookup safe to give out: every caller gets its own copy.
+func Copying[K, V any](get Lookup[K, V], clone func(V) V) Lookup[K, V] {
+	return func(k K) (V, error) {
+		v, err := get(k)
+		if err != nil {
+			return v, err
+		}
+		return clone(v), nil
+	}
+}

@@ -1,0 +1,161 @@
+// Package report writes what a run has measured: tables for people, JSON for
+// programs, charts for the README.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/reecho-go/reecho/benchmarks/bench"
+)
+
+// Run is everything that a run has to say.
+type Run struct {
+	Date    string            `json:"date"`
+	CPU     string            `json:"cpu"`
+	CPUs    int               `json:"cpus"`
+	OS      string            `json:"os"`
+	Go      string            `json:"go"`
+	Rounds  int               `json:"rounds"`
+	Peers   map[string]string `json:"peers"` // module -> version
+	Results []bench.Result    `json:"results"`
+}
+
+// New describes this machine and build.
+func New(results []bench.Result, rounds int) Run {
+	return Run{
+		Date: time.Now().UTC().Format(time.DateOnly), CPU: cpu(), CPUs: runtime.GOMAXPROCS(0),
+		OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Rounds: rounds, Peers: versions(), Results: results,
+	}
+}
+
+// compared are the modules whose versions a reader wants to know.
+var compared = []string{
+	"github.com/maypok86/otter/v2", "github.com/jellydator/ttlcache/v3", "github.com/hashicorp/golang-lru/v2",
+	"github.com/mitchellh/hashstructure/v2", "github.com/jinzhu/copier", "github.com/labstack/echo/v4",
+}
+
+func versions() map[string]string {
+	out := map[string]string{}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return out
+	}
+	for _, d := range info.Deps {
+		if slices.Contains(compared, d.Path) {
+			out[d.Path] = d.Version
+		}
+	}
+	return out
+}
+
+// cpu is the processor's name as Linux tells it.
+func cpu() string {
+	b, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown"
+	}
+	for line := range strings.SplitSeq(string(b), "\n") {
+		if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == "model name" {
+			return strings.TrimSpace(v)
+		}
+	}
+	return "unknown"
+}
+
+// Markdown renders the whole run.
+func (r Run) Markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Benchmarks, %s\n\n%s, %d CPUs, %s, %s. Medians of %d interleaved rounds; ratios are to the row marked 1.00 of the same table.\n", r.Date, r.CPU, r.CPUs, r.OS, r.Go, r.Rounds)
+	mods := make([]string, 0, len(r.Peers))
+	for m, v := range r.Peers {
+		mods = append(mods, m+" "+v)
+	}
+	slices.Sort(mods)
+	fmt.Fprintf(&b, "Peers: %s.\n", strings.Join(mods, ", "))
+	for _, res := range r.Results {
+		fmt.Fprintf(&b, "\n## %s: %s\n\n%s", res.Group, res.Name, Table(res))
+	}
+	return b.String()
+}
+
+// Table renders one workload.
+func Table(res bench.Result) string {
+	var b strings.Builder
+	b.WriteString("| | ns/op | min-max | B/op | allocs/op | ratio | |\n|---|---:|---:|---:|---:|---:|---|\n")
+	for _, m := range res.Rows {
+		if m.Error != "" {
+			fmt.Fprintf(&b, "| %s | | | | | | failed: %s |\n", m.Peer, m.Error)
+			continue
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s-%s | %d | %d | %.2f | %s |\n", m.Peer, number(m.NsPerOp), number(m.MinNs), number(m.MaxNs), m.Bytes, m.Allocs, m.Ratio, m.Note)
+	}
+	return b.String()
+}
+
+func number(ns float64) string {
+	if ns < 100 {
+		return fmt.Sprintf("%.1f", ns)
+	}
+	return fmt.Sprintf("%.0f", ns)
+}
+
+// Write puts results/<date>.md and .json into dir and returns their paths.
+func (r Run) Write(dir string) ([]string, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	md, js := filepath.Join(dir, r.Date+".md"), filepath.Join(dir, r.Date+".json")
+	if err := os.WriteFile(md, []byte(r.Markdown()), 0o644); err != nil {
+		return nil, err
+	}
+	return []string{md, js}, r.WriteJSON(js)
+}
+
+// WriteJSON writes the run to one file.
+func (r Run) WriteJSON(path string) error {
+	b, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(b, '\n'), 0o644)
+}
+
+// Ratios is a short table: how many times longer each peer takes than ours.
+func Ratios(res bench.Result, ours string) string {
+	at := slices.IndexFunc(res.Rows, func(m bench.Measure) bool { return m.Peer == ours })
+	if at < 0 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "| %s | time of a hit | allocations | |\n|---|---:|---:|---|\n", res.Name)
+	for _, m := range res.Rows {
+		if m.Error == "" {
+			fmt.Fprintf(&b, "| %s | %.2f | %d | %s |\n", m.Peer, m.NsPerOp/res.Rows[at].NsPerOp, m.Allocs, m.Note)
+		}
+	}
+	return b.String()
+}
+
+// Between replaces what stands between the markers <!-- name --> and
+// <!-- /name --> in the file by text.
+func Between(path, name, text string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	open, end := "<!-- "+name+" -->", "<!-- /"+name+" -->"
+	before, rest, ok := strings.Cut(string(b), open)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		return fmt.Errorf("%s: the markers %s and %s are missing", path, open, end)
+	}
+	return os.WriteFile(path, []byte(before+open+"\n"+text+end+after), 0o644)
+}
