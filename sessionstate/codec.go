@@ -28,6 +28,7 @@ const (
 	infoSeal = "sessionstate/v1/enc"
 	infoLog  = "sessionstate/v1/log"
 	infoCSRF = "sessionstate/v1/csrf"
+	infoMove = "sessionstate/v1/move"
 )
 
 // encoding is base64url without padding; Strict refuses trailing bits, so

@@ -109,9 +109,9 @@ func TestRecordRoundTrip(t *testing.T) {
 	t.Parallel()
 	tests := []record{
 		{},
-		{created: 1_700_000_000, seen: 1_700_000_001},
-		{created: 1, seen: 1 << 32, life: 86400 * 30, user: "ada", foreign: "gob\x00\xff"},
-		record{created: 5, seen: 5}.with(entry{"b", 1, "2"}).with(entry{"a", 0, `"x"`}).with(entry{"c", 9, "null"}).with(entry{"a", 2, "1"}).without("b").without("z"),
+		{created: 1_700_000_000, issued: 1_700_000_000, seen: 1_700_000_001},
+		{created: 1, issued: 7, seen: 1 << 32, life: 86400 * 30, user: "ada", foreign: "gob\x00\xff"},
+		record{created: 5, issued: 5, seen: 5}.with(entry{"b", 1, "2"}).with(entry{"a", 0, `"x"`}).with(entry{"c", 9, "null"}).with(entry{"a", 2, "1"}).without("b").without("z"),
 		record{}.with(entry{strings.Repeat("n", 200), 300, strings.Repeat("v", 70000)}),
 	}
 	for _, want := range tests {
@@ -120,7 +120,7 @@ func TestRecordRoundTrip(t *testing.T) {
 			t.Errorf("size() = %d, encoded %d", want.size(), len(b))
 		}
 		got, err := parseRecord(b)
-		if err != nil || !got.equal(&want) || got.seen != want.seen {
+		if err != nil || !got.equal(&want) || got.seen != want.seen || got.issued != want.issued {
 			t.Errorf("parseRecord() = %+v, %v, want %+v", got, err, want)
 		}
 		for i := range b {
@@ -145,7 +145,7 @@ func TestRecordsAreNeverChangedInPlace(t *testing.T) {
 // FuzzEnvelope parses whatever it is given: it must never panic, and take
 // only the one encoding of a record.
 func FuzzEnvelope(f *testing.F) {
-	r := record{created: 1_700_000_000, seen: 1_700_000_060, user: "ada"}.with(entry{"a", 1, "2"}).with(entry{"b", 0, `"x"`})
+	r := record{created: 1_700_000_000, issued: 1_700_000_000, seen: 1_700_000_060, user: "ada"}.with(entry{"a", 1, "2"}).with(entry{"b", 0, `"x"`})
 	f.Add(r.append(nil))
 	f.Add((&record{}).append(nil))
 	f.Add(tombstone)

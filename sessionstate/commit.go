@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/reecho-go/reecho/observe"
@@ -59,7 +60,8 @@ func (s *State) startCommit(status int) (plan, bool) {
 		return p, true
 	}
 	j := job{base: s.base, next: s.cur, changes: s.changes, renew: s.changes.renew, now: now}
-	changed := s.base.known() && (j.renew || !s.cur.equal(&s.base.record))
+	j.timed = s.base.known() && !j.renew && s.m.renewEvery > 0 && now.Sub(time.Unix(s.base.record.issued, 0)) >= s.m.renewEvery
+	changed := s.base.known() && (j.renew || j.timed || !s.cur.equal(&s.base.record))
 	j.touch = s.base.known() && !changed
 	switch {
 	case !s.base.known():
@@ -94,7 +96,9 @@ func (r *record) equal(o *record) bool {
 // record that the changes were made to.
 func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, before record, err error) {
 	if p.read {
-		h.Add("Vary", "Cookie")
+		if !slices.Contains(h["Vary"], "Cookie") {
+			h.Add("Vary", "Cookie")
+		}
 	}
 	if p.err != nil && s.m.onError == FailClosed {
 		return held{}, record{}, p.err
@@ -157,7 +161,7 @@ func (s *State) save(ctx context.Context, j *job) (saved, error) {
 	switch {
 	case err == nil && !j.base.known():
 		s.m.life(ctx, observe.SessionCreated, &out.after)
-	case err == nil && j.renew:
+	case err == nil && out.newID:
 		s.m.life(ctx, observe.SessionRenewed, &out.after)
 	case err == nil:
 	case errors.Is(err, errLost):

@@ -31,7 +31,10 @@ const contribKey = "_session_store"
 // Begin puts the Manager within reach of the request. It allocates nothing,
 // unless Config.EchoContrib is set.
 func (m *Manager) Begin(c echo.Context) error {
-	scope.Fill(c.Request().Context(), scope.Session, m)
+	ctx := c.Request().Context()
+	if _, again := m.peek(ctx); !again { // a Stack further out may have the Manager too, and its State in use
+		scope.Fill(ctx, scope.Session, m)
+	}
 	if m.contrib {
 		c.Set(contribKey, m.gorilla)
 	}

@@ -313,8 +313,7 @@ func (g gorillaCodec) Decode(name, value string, dst any) error {
 	if err != nil {
 		return &refusal{reason: err}
 	}
-	deadline := g.limits.deadline(&h.record, time.Unix(h.record.seen, 0))
-	if err := g.limits.alive(h.id, &h.record, deadline, time.Now()); err != nil {
+	if err := h.timely(g.limits, time.Now()); err != nil {
 		return err
 	}
 	foreign, err := decodeForeign(h.record.foreign)

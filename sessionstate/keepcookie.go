@@ -21,6 +21,9 @@ type cookieKeeper struct {
 
 var _ keeper = (*cookieKeeper)(nil)
 
+// errFuture is the reason of an observe.SessionRefused.
+var errFuture = errors.New("from the future")
+
 // errRevoked is the reason of an observe.SessionRevoked.
 var errRevoked = errors.New("its id has been ended")
 
@@ -34,8 +37,7 @@ func (k *cookieKeeper) load(ctx context.Context, value string) (held, error) {
 		return held{}, &refusal{reason: err}
 	}
 	h.stale = stale
-	h.deadline = k.limits.deadline(&h.record, time.Unix(h.record.seen, 0))
-	if err := k.limits.alive(h.id, &h.record, h.deadline, time.Now()); err != nil {
+	if err := h.timely(k.limits, time.Now()); err != nil {
 		return held{}, err
 	}
 	switch dead, err := k.isRevoked(ctx, h.id); {
@@ -57,6 +59,17 @@ func parseHeld(plain []byte) (held, error) {
 	var err error
 	h.record, err = parseRecord(plain[idSize:])
 	return h, err
+}
+
+// timely sets the deadline of a session whose times come from its cookie, and
+// refuses one that is over, or from the future.
+func (h *held) timely(l limits, now time.Time) error {
+	seen := time.Unix(h.record.seen, 0)
+	h.deadline = l.deadline(&h.record, seen)
+	if seen.Sub(now) > skew {
+		return &refusal{reason: errFuture}
+	}
+	return h.alive(now)
 }
 
 // append encodes an id and a record for parseHeld.
@@ -85,7 +98,7 @@ func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
 		}
 	}
 	if !j.base.known() || j.renew {
-		h.id = j.newID
+		h.id, h.record.issued = j.newID, max(j.now.Unix(), h.record.created)
 	}
 	h.record.seen = max(j.now.Unix(), h.record.created)
 	h.deadline = k.limits.deadline(&h.record, j.now)
@@ -98,7 +111,10 @@ func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
 		}
 	}
 	plain := h.append(make([]byte, 0, idSize+h.record.size()))
-	return saved{base: j.base.record, after: h, cookie: k.codec.seal(boxRecord, k.name, plain), tries: 1}, nil
+	return saved{
+		base: j.base.record, after: h, cookie: k.codec.seal(boxRecord, k.name, plain), tries: 1,
+		newID: j.base.known() && j.renew,
+	}, nil
 }
 
 // end notes the id for as long as a cookie with it could be believed.

@@ -39,6 +39,7 @@ type job struct {
 	next    record // base with the changes
 	changes changes
 	renew   bool // give it the new id
+	timed   bool // the same, but the old id leads to the new one for a while
 	newID   sessionID
 	touch   bool // nothing has changed: only move the deadline
 	now     time.Time
@@ -50,6 +51,7 @@ type saved struct {
 	after  held
 	cookie string // the new cookie value; empty: the visitor's is still right
 	tries  int
+	newID  bool // of a session that had another
 }
 
 // keeper is where sessions live.
@@ -69,13 +71,10 @@ type keeper interface {
 	size(r *record) (size, limit int)
 }
 
-// alive refuses records that are over or come from the future.
-func (l limits) alive(id sessionID, r *record, deadline, now time.Time) error {
-	switch {
-	case !deadline.IsZero() && !now.Before(deadline):
-		return &refusal{errors.New("its time is over"), observe.SessionExpired, id}
-	case time.Unix(max(r.created, r.seen), 0).Sub(now) > skew:
-		return &refusal{errors.New("it comes from the future"), "", id}
+// alive refuses a session that is over.
+func (h *held) alive(now time.Time) error {
+	if !h.deadline.IsZero() && !now.Before(h.deadline) {
+		return &refusal{errors.New("its time is over"), observe.SessionExpired, h.id}
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type storeKeeper struct {
 	swap   store.Swapper
 	touch  store.Toucher // nil: the record is written again
 	prefix string
+	grace  time.Duration // how long an id that was renewed by time still works
 	digest func(*held) string
 	gates  [64]chan struct{} // those who met a conflict queue up here, by id
 }
@@ -62,29 +63,52 @@ func (k *storeKeeper) load(ctx context.Context, value string) (held, error) {
 	if err != nil {
 		return held{}, err
 	}
-	h.stale = stale
-	return h, k.limits.alive(h.id, &h.record, h.deadline, time.Now())
+	h.stale = h.stale || stale
+	return h, h.alive(time.Now())
 }
 
-// get reads a record. The error is a *refusal or a fault.
+// maxMoves bounds how many renewals one read follows.
+const maxMoves = 8
+
+// get reads the record of an id, or of the id that has taken its place; then
+// its cookie is stale. The error is a *refusal or a fault.
 func (k *storeKeeper) get(ctx context.Context, id sessionID) (held, error) {
+	for moves := 0; ; moves++ {
+		h, next, err := k.getOne(ctx, id)
+		if err != nil || next == (sessionID{}) {
+			h.stale = moves > 0
+			return h, err
+		}
+		if moves == maxMoves {
+			return held{}, &refusal{errEnded, observe.SessionRevoked, id}
+		}
+		id = next
+	}
+}
+
+// getOne reads the record of an id, or the id that has taken its place.
+func (k *storeKeeper) getOne(ctx context.Context, id sessionID) (held, sessionID, error) {
+	var none sessionID
 	it, err := k.store.Get(ctx, k.key(id))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return held{}, &refusal{errUnknown, observe.SessionUnknown, id}
+		return held{}, none, &refusal{errUnknown, observe.SessionUnknown, id}
 	case err != nil:
-		return held{}, err
+		return held{}, none, err
+	}
+	if next, ok := openMoved(id, it.Value); ok {
+		return held{}, next, nil
 	}
 	h := held{id: id, is: true, version: it.Version}
 	if h.record, err = parseRecord(it.Value); err != nil {
-		return held{}, &refusal{err, observe.SessionRevoked, id}
+		return held{}, none, &refusal{err, observe.SessionRevoked, id}
 	}
 	h.deadline = it.Expires
 	// A limit that was shortened holds for sessions that exist, too.
 	if end := k.limits.end(&h.record); !end.IsZero() && (h.deadline.IsZero() || end.Before(h.deadline)) {
 		h.deadline = end
 	}
-	return h, nil
+	return h, none, nil
 }
 
 // item is a record as it goes into the store.
@@ -156,7 +180,8 @@ func (k *storeKeeper) saveTouch(ctx context.Context, j *job) (saved, error) {
 func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
 	base, next := j.base, j.next
 	target := held{id: base.id, is: true, version: base.version}
-	if j.renew {
+	renew := j.renew || j.timed
+	if renew {
 		target = held{id: j.newID, is: true}
 	}
 	out := saved{}
@@ -169,11 +194,16 @@ func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
 	}()
 	for out.tries = 1; ; out.tries++ {
 		target.record = next
-		err := k.attempt(ctx, j, &base, &target)
+		var err error
+		if renew {
+			err = k.writeRenewed(ctx, j, &base, &target)
+		} else {
+			err = k.write(ctx, &target, j.now)
+		}
 		switch {
 		case err == nil:
-			out.base, out.after = base.record, target
-			if j.renew || base.stale {
+			out.base, out.after, out.newID = base.record, target, renew
+			if renew || base.stale {
 				out.cookie = k.seal(target.id)
 			}
 			return out, nil
@@ -184,44 +214,56 @@ func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
 				base, next, err = k.rebase(ctx, j, base.stale)
 			}
 			if err == nil {
-				if !j.renew {
-					target.version = base.version
+				if j.timed && base.id != j.base.id { // somebody else has just renewed it: once is enough
+					k.dropNew(ctx, &target)
+					renew = false
+				}
+				if !renew {
+					target.id, target.version = base.id, base.version
 				}
 				continue
 			}
 		case errors.Is(err, store.ErrConflict):
 			err = ErrContention
 		}
-		if j.renew && target.version != 0 {
-			_ = k.end(ctx, &target) // nobody knows its id: it would only wait for its deadline
+		if renew {
+			k.dropNew(ctx, &target)
 		}
 		return out, err
 	}
 }
 
-// attempt writes the changed record, under a new id if there is one; then the
-// old one must not have been written to meanwhile.
-func (k *storeKeeper) attempt(ctx context.Context, j *job, base, target *held) error {
-	if !j.renew {
-		return k.write(ctx, target, j.now)
+// dropNew takes back a new id that nobody knows: it would only wait for its
+// deadline. It may fail.
+func (k *storeKeeper) dropNew(ctx context.Context, target *held) {
+	if target.version != 0 {
+		_ = k.end(ctx, target)
 	}
+}
+
+// writeRenewed writes the changed record under the new id, and then ends the
+// old one, which must not have been written to meanwhile.
+func (k *storeKeeper) writeRenewed(ctx context.Context, j *job, base, target *held) error {
+	target.record.issued = max(j.now.Unix(), target.record.created)
 	if err := k.index(ctx, target); err != nil {
 		return err
 	}
 	if err := k.write(ctx, target, j.now); err != nil {
 		return err
 	}
-	if err := k.bury(ctx, base); err != nil {
+	grave := store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneLife)}
+	if j.timed && k.grace > 0 {
+		moved, err := sealMoved(base.id, target.id)
+		if err != nil {
+			return err
+		}
+		grave = store.Item{Value: moved, Expires: time.Now().Add(k.grace)}
+	}
+	if _, err := k.swap.Swap(ctx, k.key(base.id), base.version, grave); err != nil {
 		return err
 	}
 	_ = k.unindex(ctx, base) // it names nothing any more
 	return nil
-}
-
-// bury ends the old id of a renewed session, if nobody has written to it.
-func (k *storeKeeper) bury(ctx context.Context, old *held) error {
-	_, err := k.swap.Swap(ctx, k.key(old.id), old.version, store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneLife)})
-	return err
 }
 
 // again waits for this process's other writers of the session, and, when that
@@ -255,7 +297,7 @@ func (k *storeKeeper) rebase(ctx context.Context, j *job, stale bool) (held, rec
 	if err != nil {
 		return held{}, record{}, err
 	}
-	base.stale = stale
+	base.stale = base.stale || stale
 	next, err := j.changes.apply(base.record)
 	return base, next, err
 }

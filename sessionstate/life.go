@@ -2,20 +2,23 @@ package sessionstate
 
 import (
 	"errors"
-	"fmt"
 	"time"
 )
 
 // LoginOption changes what [State.Login] does.
 type LoginOption func(*login)
 
+// maxLife is the longest that a session may be remembered, in seconds.
+const maxLife = 100 * 366 * 24 * 3600
+
 // Persist makes the session a remembered one: it lives for d in all, instead
 // of Config.Idle and Config.Absolute, and its cookie survives the end of the
-// browser. d is rounded down to seconds; less than a second is refused by Login.
+// browser. d is rounded down to seconds; Login refuses less than one, and more
+// than a century.
 func Persist(d time.Duration) LoginOption {
 	return func(l *login) {
 		l.life = int64(d / time.Second)
-		if l.life <= 0 {
+		if l.life <= 0 || l.life > maxLife {
 			l.life = -1
 		}
 	}
@@ -37,7 +40,7 @@ func (s *State) Login(user string, opts ...LoginOption) error {
 		o(l)
 	}
 	if l.life < 0 {
-		return fmt.Errorf("sessionstate: Login(%.20q): Persist needs at least a second", user)
+		return errors.New("sessionstate: Login: Persist needs from a second to a century")
 	}
 	return s.mutate(func() error {
 		cur := l.apply(s.cur)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/reecho-go/reecho/internal/panics"
@@ -66,6 +67,18 @@ type Config struct {
 	// Default: 0, 24 hours. Negative: no such limit. At least Idle.
 	Absolute time.Duration
 
+	// RenewEvery gives a session a new id so long after its last, so that a
+	// stolen one does not last. Requests with the old id that come within
+	// Grace get the new one too, all the same one. Refused without Store: in
+	// cookie mode there is nothing that would make them agree. At least a
+	// second. Default: 0, never. Negative is refused.
+	RenewEvery time.Duration
+
+	// Grace is how long an id works after RenewEvery has replaced it; after
+	// Login and Renew it is dead at once. Default: 0, 10 seconds. Negative:
+	// no time at all, which loses what parallel requests write.
+	Grace time.Duration
+
 	// MaxPerUser is how many sessions a user may have: a Login that makes one
 	// more ends the oldest. It needs a Store that can list (store.Scanner).
 	// Default: 0, no limit. Negative is refused.
@@ -119,15 +132,18 @@ type Manager struct {
 	timeout   time.Duration
 	onError   OnStoreError
 	keepOn5xx bool
-	hooks     map[string][]Hook
-	observer  observe.Observer
-	logKey    []byte
-	csrfKeys  [][]byte // as Secrets: the first makes tokens, all verify
-	notices   []string
-	own       *memstore.Store // of revocations; nil if the caller gave one
-	gorilla   *gorillaStore
-	users     *Users // nil: cannot be listed
-	contrib   bool
+
+	renewEvery time.Duration
+	started    sync.Once // Start tells its notices once
+	hooks      map[string][]Hook
+	observer   observe.Observer
+	logKey     []byte
+	csrfKeys   [][]byte // as Secrets: the first makes tokens, all verify
+	notices    []string
+	own        *memstore.Store // of revocations; nil if the caller gave one
+	gorilla    *gorillaStore
+	users      *Users // nil: cannot be listed
+	contrib    bool
 }
 
 // New makes a Manager. All problems of c are reported together.
@@ -147,6 +163,8 @@ func New(c Config) (*Manager, error) {
 		hooks:     make(map[string][]Hook),
 		observer:  c.Observer,
 		contrib:   c.EchoContrib,
+
+		renewEvery: c.RenewEvery,
 	}
 	for _, h := range c.Hooks {
 		m.hooks[h.key] = append(m.hooks[h.key], h)
@@ -184,7 +202,7 @@ func (m *Manager) open(c Config) error {
 		touch, _ := store.As[store.Toucher](c.Store)
 		k := newStoreKeeper(storeKeeper{
 			name: c.Cookie.Name, codec: m.codec, limits: m.limits, digest: m.digest,
-			store: c.Store, swap: swap, touch: touch, prefix: c.Prefix,
+			store: c.Store, swap: swap, touch: touch, prefix: c.Prefix, grace: max(c.Grace, 0),
 		})
 		if scan, ok := store.As[store.Scanner](c.Store); ok {
 			m.users = &Users{m: m, k: k, scan: scan, most: c.MaxPerUser}
@@ -229,6 +247,9 @@ func (c Config) withDefaults() Config {
 	if c.Absolute == 0 {
 		c.Absolute = max(24*time.Hour, c.Idle)
 	}
+	if c.Grace == 0 {
+		c.Grace = 10 * time.Second
+	}
 	if c.StoreTimeout == 0 {
 		c.StoreTimeout = 2 * time.Second
 	}
@@ -252,6 +273,12 @@ func (c Config) check() error {
 		if c.Revocations != nil {
 			bad("Revocations is set, and Store too, which forgets ended sessions by itself: drop Revocations")
 		}
+	}
+	if c.RenewEvery < 0 || c.RenewEvery > 0 && c.RenewEvery < time.Second {
+		bad("RenewEvery is %v: use at least a second, or 0 for never", c.RenewEvery)
+	}
+	if c.RenewEvery > 0 && c.Store == nil {
+		bad("RenewEvery is %v, which needs a Store: in cookie mode parallel requests could not agree on a new id", c.RenewEvery)
 	}
 	if c.MaxPerUser < 0 {
 		bad("MaxPerUser is %d: use 0 for no limit", c.MaxPerUser)
@@ -288,15 +315,17 @@ func (c Config) check() error {
 // Name is the plugin's name, "sessionstate".
 func (*Manager) Name() string { return "sessionstate" }
 
-// Start tells the observer what is not fit for production.
+// Start tells the observer, once, what is not fit for production.
 func (m *Manager) Start(ctx context.Context) error {
 	o := m.observer
 	if o == nil {
 		o = observe.Slog(nil)
 	}
-	for _, text := range m.notices {
-		observe.Emit(ctx, o, observe.Notice{Owner: m.Name(), Text: text})
-	}
+	m.started.Do(func() {
+		for _, text := range m.notices {
+			observe.Emit(ctx, o, observe.Notice{Owner: m.Name(), Text: text})
+		}
+	})
 	return nil
 }
 

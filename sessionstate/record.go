@@ -39,6 +39,7 @@ type entry struct {
 // name and never changed in place.
 type record struct {
 	created int64  // Unix seconds: the absolute timeout counts from here
+	issued  int64  // Unix seconds: the id was made then
 	seen    int64  // Unix seconds: the idle timeout counts from here
 	life    int64  // seconds that a remembered session lives; 0: Config decides
 	user    string // who logged in
@@ -88,6 +89,7 @@ func (r *record) empty() bool {
 const (
 	formatRecord = 1
 	formatEnded  = 2 // a tombstone: the session was renewed, its id is dead
+	formatMoved  = 3 // a tombstone that leads to the new id, for a while
 )
 
 var tombstone = []byte{formatEnded}
@@ -100,7 +102,8 @@ var (
 
 // size is the length of the encoded record.
 func (r *record) size() int {
-	n := 1 + uvarintLen(uint64(r.created)) + uvarintLen(uint64(r.seen-r.created)) + uvarintLen(uint64(r.life)) +
+	n := 1 + uvarintLen(uint64(r.created)) + uvarintLen(uint64(r.issued-r.created)) +
+		uvarintLen(uint64(r.seen-r.created)) + uvarintLen(uint64(r.life)) +
 		stringLen(r.user) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
 	for _, e := range r.entries {
 		n += stringLen(e.name) + uvarintLen(uint64(e.version)) + stringLen(e.raw)
@@ -124,6 +127,7 @@ func uvarintLen(v uint64) int {
 func (r *record) append(b []byte) []byte {
 	b = append(b, formatRecord)
 	b = binary.AppendUvarint(b, uint64(r.created))
+	b = binary.AppendUvarint(b, uint64(r.issued-r.created))
 	b = binary.AppendUvarint(b, uint64(r.seen-r.created))
 	b = binary.AppendUvarint(b, uint64(r.life))
 	b = appendString(b, r.user)
@@ -158,6 +162,7 @@ func parseRecord(b []byte) (record, error) {
 	p := parser{text: string(b[1:])} // one copy; every string below is a part of it
 	var r record
 	r.created = int64(p.uvarint(maxSeconds))
+	r.issued = r.created + int64(p.uvarint(maxSeconds))
 	r.seen = r.created + int64(p.uvarint(maxSeconds))
 	r.life = int64(p.uvarint(maxSeconds))
 	r.user = p.string()
