@@ -95,10 +95,8 @@ func (r *record) equal(o *record) bool {
 // run carries a plan out. It returns the session as it was saved, and the
 // record that the changes were made to.
 func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, before record, err error) {
-	if p.read {
-		if !slices.Contains(h["Vary"], "Cookie") {
-			h.Add("Vary", "Cookie")
-		}
+	if p.read && !slices.Contains(h["Vary"], "Cookie") {
+		h.Add("Vary", "Cookie")
 	}
 	if p.err != nil && s.m.onError == FailClosed {
 		return held{}, record{}, p.err

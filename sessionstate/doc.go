@@ -48,6 +48,9 @@
 //
 // # Rules
 //
+// A hijacked connection (WebSocket) commits before it is handed over; the cookie
+// reaches the browser only if the handshake sends the response's headers.
+//
 // Put the Manager before what uses it. Do not use echo's middleware.Timeout,
 // which runs the handler beside the response; use ContextTimeout. Streamlit's
 // state lives per browser tab and dies with a reload; this one is per browser.

@@ -96,7 +96,7 @@ func (k *storeKeeper) getOne(ctx context.Context, id sessionID) (held, sessionID
 	case err != nil:
 		return held{}, none, err
 	}
-	if next, ok := openMoved(id, it.Value); ok {
+	if next, ok := openMoved(id, it.Value, time.Now()); ok {
 		return held{}, next, nil
 	}
 	h := held{id: id, is: true, version: it.Version}
@@ -253,11 +253,11 @@ func (k *storeKeeper) writeRenewed(ctx context.Context, j *job, base, target *he
 	}
 	grave := store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneLife)}
 	if j.timed && k.grace > 0 {
-		moved, err := sealMoved(base.id, target.id)
-		if err != nil {
+		grave.Expires = time.Now().Add(k.grace)
+		var err error
+		if grave.Value, err = sealMoved(base.id, target.id, grave.Expires); err != nil {
 			return err
 		}
-		grave = store.Item{Value: moved, Expires: time.Now().Add(k.grace)}
 	}
 	if _, err := k.swap.Swap(ctx, k.key(base.id), base.version, grave); err != nil {
 		return err

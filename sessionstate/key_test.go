@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -350,4 +351,16 @@ func TestFromWithoutMiddleware(t *testing.T) {
 		return nil
 	})
 	a.visitor().get(t, "/")
+}
+
+func TestALoadForAllVisitorsCannotSeeTheSession(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, sessionstate.Config{})
+	a.GET("/", func(c echo.Context) error {
+		if _, err := sessionstate.FromContext(scope.Hide(c.Request().Context())); !errors.Is(err, scope.ErrVisitorInGlobalLoad) {
+			t.Errorf("FromContext() = %v, want ErrVisitorInGlobalLoad", err)
+		}
+		return nil
+	})
+	a.visitor().get(t, "/").status(t, 200)
 }

@@ -205,3 +205,24 @@ func TestTheManagerTwiceInOneRequestIsOneSession(t *testing.T) {
 		v.get(t, "/").wants(t, 200, "4")
 	})
 }
+
+func TestS20_ATouchDoesNotStretchTheGrace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mem := newMem(t)
+		a := newVisit(t, sessionstate.Config{Store: mem, RenewEvery: time.Minute})
+		v := a.visitor()
+		v.get(t, "/incr")
+		old := v.clone()
+		time.Sleep(time.Minute)
+		v.get(t, "/").wants(t, 200, "1")
+		for e, err := range mem.Scan(t.Context(), "session/") { // as a request under way would
+			if err = errors.Join(err, mem.Touch(t.Context(), e.Key, time.Now().Add(time.Hour))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(10 * time.Second)
+		old.get(t, "/").wants(t, 200, "0")
+		v.get(t, "/").wants(t, 200, "1")
+	})
+}
