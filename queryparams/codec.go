@@ -136,7 +136,10 @@ func (c boolCodec) parse(v reflect.Value, s string) (Code, error) {
 	if len(s) > len("false") {
 		return CodeType, nil
 	}
-	switch strings.ToLower(s) {
+	if s != "true" { // which is what Encode writes
+		s = strings.ToLower(s)
+	}
+	switch s {
 	case "true":
 		v.SetBool(true)
 		return "", nil
@@ -144,17 +147,18 @@ func (c boolCodec) parse(v reflect.Value, s string) (Code, error) {
 		v.SetBool(false)
 		return "", nil
 	}
-	if !c.strict {
-		switch strings.ToLower(s) {
-		case "1", "t", "on", "yes":
-			v.SetBool(true)
-			return "", nil
-		case "0", "f", "off", "no":
-			v.SetBool(false)
-			return "", nil
-		}
+	if c.strict {
+		return CodeType, nil
 	}
-	return CodeType, nil
+	switch s {
+	case "1", "t", "on", "yes":
+		v.SetBool(true)
+	case "0", "f", "off", "no":
+		v.SetBool(false)
+	default:
+		return CodeType, nil
+	}
+	return "", nil
 }
 
 func (boolCodec) appendText(b []byte, v reflect.Value) ([]byte, error) {

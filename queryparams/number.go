@@ -13,12 +13,32 @@ import (
 type intCodec struct{ bits int }
 
 func (c intCodec) parse(v reflect.Value, s string) (Code, error) {
+	if n, ok := fewDigits(s); ok {
+		v.SetInt(n)
+		return "", nil
+	}
 	n, err := strconv.ParseInt(s, 10, c.bits)
 	if err != nil {
 		return numberCode(err), nil
 	}
 	v.SetInt(n)
 	return "", nil
+}
+
+// fewDigits reads the usual number, of so few digits that it fits any type,
+// without strconv's generality.
+func fewDigits(s string) (n int64, ok bool) {
+	if len(s) == 0 || len(s) > 2 {
+		return 0, false
+	}
+	for i := range len(s) {
+		d := s[i] - '0'
+		if d > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(d)
+	}
+	return n, true
 }
 
 func (intCodec) appendText(b []byte, v reflect.Value) ([]byte, error) {

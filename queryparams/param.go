@@ -114,20 +114,23 @@ func compileOne(t reflect.Type) (*plan, error) {
 // was given a value.
 func (p *plan) parseOne(raw string, l *leaf, v reflect.Value) (count int, errs *Errors) {
 	r := reader{p: p, raw: raw}
-	var w work
-	var c chain
-	if fault := r.scanFor(&w, l, &c); fault != nil {
+	w := newWork(1)
+	defer w.release()
+	c := &w.chains[0]
+	if fault := r.scanFor(w, l, c); fault != nil {
 		return 0, &Errors{Fields: []*FieldError{fault}}
 	}
-	r.read(&w, l, c, v)
+	r.read(w, l, c, v)
 	if len(r.errs) > 0 {
 		if r.errs[0].Code == CodeRange { // the bounds are not in the memoised texts
 			r.errs[0].Expected = l.rules.expected(l.codec, true)
 		}
 		return 0, &Errors{Fields: r.errs, Omitted: r.omitted}
 	}
-	if o := w.at(c.first); c.count > 0 && l.emptyMissing && o.val == o.valEnd && !l.isFlag(o) {
-		return 0, nil
+	if c.count > 0 && l.emptyMissing {
+		if o := w.at(c.first); o.val == o.valEnd && !l.isFlag(o) {
+			return 0, nil
+		}
 	}
 	return int(c.count), nil
 }
@@ -159,7 +162,7 @@ func (r *reader) scanFor(w *work, l *leaf, c *chain) *FieldError {
 			key = key[:len(l.name)]
 		}
 		if key == l.name {
-			r.append(w, l, c, &pr, alias)
+			w.append(l, c, &pr, alias)
 		}
 	}
 }

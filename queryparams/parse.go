@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // occurrence is a pair of the query that belongs to the schema.
@@ -31,45 +32,53 @@ type reader struct {
 	fixed   []*FieldError // faults of fields that take their default instead
 }
 
-// work is where the pairs of one reading are sorted. It is apart from reader,
-// whose texts live on in the result, so that it can stay on the stack.
+// work is where the pairs of one reading are sorted, by offsets alone: it can
+// be used again without keeping a request's memory alive.
 type work struct {
-	few     [fewPairs]occurrence // the first ones; an array, since a slice of it would move it to the heap
-	many    []occurrence
-	n       int
-	ofFew   [fewLeaves]chain
-	ofMany  []chain // when the plan has more leaves than that
+	occ     []occurrence
+	chains  []chain // one for each leaf
 	alive   uint64  // set of groups
 	unknown []occurrence
 }
 
-// chain is that of leaf i.
-func (w *work) chain(i int) *chain {
-	if w.ofMany != nil {
-		return &w.ofMany[i]
+var works = sync.Pool{New: func() any { return new(work) }}
+
+func newWork(leaves int) *work {
+	w := works.Get().(*work)
+	if cap(w.chains) < leaves {
+		w.chains = make([]chain, leaves)
 	}
-	return &w.ofFew[i]
+	w.chains = w.chains[:leaves]
+	clear(w.chains)
+	return w
 }
+
+func (w *work) release() {
+	if cap(w.occ)+cap(w.unknown) > maxPooledPairs {
+		return
+	}
+	w.occ, w.unknown, w.alive = w.occ[:0], w.unknown[:0], 0
+	works.Put(w)
+}
+
+// maxPooledPairs is how many pairs a work may have room for to be kept.
+const maxPooledPairs = 1 << 10
 
 func (w *work) isAlive(g int) bool { return w.alive&(1<<g) != 0 }
 
-func (w *work) at(i int32) *occurrence {
-	if i < fewPairs {
-		return &w.few[i]
-	}
-	return &w.many[i-fewPairs]
-}
+func (w *work) at(i int32) *occurrence { return &w.occ[i] }
 
 // push keeps a pair and returns its index. It writes field by field: copying a
 // struct just written costs more than everything else here.
 func (w *work) push(pr *pair, alias bool) int32 {
-	i := int32(w.n)
-	if i >= fewPairs {
-		w.many = append(w.many, occurrence{})
+	i := len(w.occ)
+	if i < cap(w.occ) {
+		w.occ = w.occ[:i+1]
+	} else {
+		w.occ = append(w.occ, occurrence{})
 	}
-	w.n++
-	w.at(i).fill(pr, alias)
-	return i
+	w.occ[i].fill(pr, alias)
+	return int32(i)
 }
 
 func (o *occurrence) fill(pr *pair, alias bool) {
@@ -77,21 +86,13 @@ func (o *occurrence) fill(pr *pair, alias bool) {
 	o.next, o.flags, o.keyFlags, o.alias = -1, pr.valFlags, pr.keyFlags, alias
 }
 
-// The sizes up to which a reading needs no memory besides its result.
-const (
-	fewPairs  = 16
-	fewLeaves = 16
-)
-
 // parse reads raw into dst, a zero struct of the plan's type, whose content is
 // void when there are errors. It returns what was corrected, too.
 func (p *plan) parse(raw string, dst reflect.Value) (fixed []*FieldError, errs *Errors) {
 	r := reader{p: p, raw: raw, dst: dst}
-	var w work
-	if len(p.leaves) > fewLeaves {
-		w.ofMany = make([]chain, len(p.leaves))
-	}
-	if fault := r.scan(&w); fault != nil {
+	w := newWork(len(p.leaves))
+	defer w.release()
+	if fault := r.scan(w); fault != nil {
 		return nil, &Errors{Fields: []*FieldError{fault}}
 	}
 	for g := range p.groups {
@@ -101,9 +102,9 @@ func (p *plan) parse(raw string, dst reflect.Value) (fixed []*FieldError, errs *
 		}
 	}
 	for i := range p.leaves {
-		r.leaf(&w, i)
+		r.leaf(w, i)
 	}
-	r.leftovers(&w)
+	r.leftovers(w)
 	if len(r.errs) > 0 {
 		return r.fixed, &Errors{Fields: r.errs, Omitted: r.omitted}
 	}
@@ -130,13 +131,17 @@ func (r *reader) scan(w *work) *FieldError {
 		}
 		key := r.raw[pr.key:pr.keyEnd]
 		whole := pr.keyFlags&(hasEscape|hasOdd) == 0
-		if whole && next < len(p.leaves) && p.leaves[next].name == key {
-			r.add(w, target{leaf: next, group: -1}, &pr)
+		if whole && next < len(p.names) && p.names[next] == key {
+			r.add(w, next, &pr, false)
 			next++
-		} else if whole && next > 0 && p.leaves[next-1].name == key {
-			r.add(w, target{leaf: next - 1, group: -1}, &pr)
+		} else if whole && next > 0 && p.names[next-1] == key {
+			r.add(w, next-1, &pr, false)
 		} else if t, known := p.find(key, pr.keyFlags); known {
-			r.add(w, t, &pr)
+			if t.group >= 0 {
+				w.wake(p, t.group)
+				continue
+			}
+			r.add(w, t.leaf, &pr, t.alias)
 			next = t.leaf + 1
 		} else if p.cfg.Unknown == UnknownReject || p.hasRest {
 			r.addUnknown(w, &pr)
@@ -208,18 +213,16 @@ func (p *plan) findMap(key string) (target, bool) {
 	return target{}, false
 }
 
-func (r *reader) add(w *work, t target, pr *pair) {
-	if t.group >= 0 {
-		r.wake(w, t.group)
-		return
+func (r *reader) add(w *work, i int, pr *pair, alias bool) {
+	l := &r.p.leaves[i]
+	if l.group >= 0 {
+		w.wake(r.p, l.group)
 	}
-	l := &r.p.leaves[t.leaf]
-	r.wake(w, l.group)
-	r.append(w, l, w.chain(t.leaf), pr, t.alias)
+	w.append(l, &w.chains[i], pr, alias)
 }
 
 // append keeps a pair if the leaf has a use for it.
-func (r *reader) append(w *work, l *leaf, c *chain, pr *pair, alias bool) {
+func (w *work) append(l *leaf, c *chain, pr *pair, alias bool) {
 	c.count++
 	many := l.shape == shapeList || l.shape == shapeMap
 	switch {
@@ -245,22 +248,32 @@ func (r *reader) addUnknown(w *work, pr *pair) {
 }
 
 // wake marks a group and those above it as present.
-func (r *reader) wake(w *work, g int) {
-	for ; g >= 0 && !w.isAlive(g); g = r.p.groups[g].parent {
+func (w *work) wake(p *plan, g int) {
+	for ; g >= 0 && !w.isAlive(g); g = p.groups[g].parent {
 		w.alive |= 1 << g
 	}
 }
 
 func (r *reader) leaf(w *work, i int) {
-	l, c := &r.p.leaves[i], *w.chain(i)
+	l, c := &r.p.leaves[i], &w.chains[i]
 	if l.group >= 0 && !w.isAlive(l.group) {
 		return
 	}
-	r.read(w, l, c, at(r.dst, l.steps))
+	v := at(r.dst, l.steps)
+	if c.count == 1 && l.simple { // the usual parameter, by the shortest way
+		if o := w.at(c.first); o.flags == 0 && o.val < o.valEnd {
+			text := r.raw[o.val:o.valEnd]
+			if code, cause := l.set(v, text); code != codeFine {
+				r.fault(l, o, code, cause, text, 0)
+			}
+			return
+		}
+	}
+	r.read(w, l, c, v)
 }
 
 // read reads the occurrences of a leaf into v.
-func (r *reader) read(w *work, l *leaf, c chain, v reflect.Value) {
+func (r *reader) read(w *work, l *leaf, c *chain, v reflect.Value) {
 	if c.count == 0 {
 		r.missing(l, v)
 		return
@@ -286,18 +299,18 @@ func (r *reader) missing(l *leaf, v reflect.Value) {
 	switch {
 	case l.hasDefault:
 		if code, err := r.p.setDefault(l, v); code != codeFine { // compile has read it once
-			r.fault(l, nil, "", code, err, "", 0)
+			r.fault(l, nil, code, err, "", 0)
 		}
 	case l.required:
-		r.fault(l, nil, "", CodeMissing, nil, "", 0)
+		r.fault(l, nil, CodeMissing, nil, "", 0)
 	}
 }
 
-func (r *reader) single(w *work, l *leaf, c chain, v reflect.Value) {
+func (r *reader) single(w *work, l *leaf, c *chain, v reflect.Value) {
 	o := w.at(c.first)
 	raw := r.raw[o.val:o.valEnd]
 	if c.count > 1 && l.duplicate == DuplicateReject {
-		r.fault(l, o, "", CodeDuplicate, nil, raw, 0)
+		r.fault(l, o, CodeDuplicate, nil, raw, 0)
 		return
 	}
 	if raw == "" && !l.isFlag(o) {
@@ -310,7 +323,7 @@ func (r *reader) single(w *work, l *leaf, c chain, v reflect.Value) {
 			r.missing(l, v)
 			return
 		case l.emptyBad:
-			r.fault(l, o, "", CodeType, nil, raw, 0)
+			r.fault(l, o, CodeType, nil, raw, 0)
 			return
 		}
 	}
@@ -323,7 +336,7 @@ func (r *reader) single(w *work, l *leaf, c chain, v reflect.Value) {
 		*state = Set
 		v = reflect.ValueOf(value).Elem()
 	}
-	r.scalar(l, o, "", raw, v)
+	r.scalar(l, o, raw, v)
 }
 
 // isFlag reports whether o is a bool without a value, which is true.
@@ -333,7 +346,7 @@ func (l *leaf) isFlag(o *occurrence) bool {
 }
 
 // scalar reads one raw value into v.
-func (r *reader) scalar(l *leaf, o *occurrence, path, raw string, v reflect.Value) bool {
+func (r *reader) scalar(l *leaf, o *occurrence, raw string, v reflect.Value) bool {
 	var (
 		text, code, offset = raw, codeFine, 0
 		cause              error
@@ -348,13 +361,13 @@ func (r *reader) scalar(l *leaf, o *occurrence, path, raw string, v reflect.Valu
 		code, cause = l.set(v, text)
 	}
 	if code != codeFine {
-		r.fault(l, o, path, code, cause, text, offset)
+		r.fault(l, o, code, cause, text, offset)
 		return false
 	}
 	return true
 }
 
-func (r *reader) list(w *work, l *leaf, c chain, v reflect.Value) {
+func (r *reader) list(w *work, l *leaf, c *chain, v reflect.Value) {
 	first := w.at(c.first)
 	n := 0
 	switch {
@@ -374,12 +387,15 @@ func (r *reader) list(w *work, l *leaf, c chain, v reflect.Value) {
 		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
 		return
 	}
-	if texts, ok := v.Addr().Interface().(*[]string); ok {
-		*texts = make([]string, n) // the usual list, without reflection's detour
+	var texts []string // the list itself, if it is the usual one
+	if list, ok := v.Addr().Interface().(*[]string); ok {
+		texts = make([]string, n)
+		*list = texts
 	} else {
 		v.Grow(n)
 		v.SetLen(n)
 	}
+	asIs := texts != nil && l.isText && !l.rules.any
 	item := 0
 	for i := c.first; i >= 0; i = w.at(i).next {
 		o := w.at(i)
@@ -389,7 +405,9 @@ func (r *reader) list(w *work, l *leaf, c chain, v reflect.Value) {
 			if more = false; l.sep != 0 {
 				raw, rest, more = cutItem(rest, l.sep)
 			}
-			if !r.scalar(l, o, "", raw, v.Index(item)) {
+			if asIs && o.flags == 0 {
+				texts[item] = raw
+			} else if !r.scalar(l, o, raw, v.Index(item)) {
 				r.pathOfLast(l.name + "[" + strconv.Itoa(item) + "]")
 			}
 			item++
@@ -409,13 +427,13 @@ func (r *reader) amount(l *leaf, o *occurrence, n int) {
 	if n < l.minimum {
 		code, limit = CodeTooFew, fmt.Sprintf("at least %d values", l.minimum)
 	}
-	r.fault(l, o, "", code, nil, "", 0)
+	r.fault(l, o, code, nil, "", 0)
 	if k := len(r.errs); r.omitted == 0 {
 		r.errs[k-1].Expected, r.errs[k-1].Value = limit, nil
 	}
 }
 
-func (r *reader) mapping(w *work, l *leaf, c chain, v reflect.Value) {
+func (r *reader) mapping(w *work, l *leaf, c *chain, v reflect.Value) {
 	if int(c.count) > l.maximum {
 		r.amount(l, w.at(c.first), int(c.count))
 		return
@@ -429,7 +447,7 @@ func (r *reader) mapping(w *work, l *leaf, c chain, v reflect.Value) {
 		inner := strings.TrimPrefix(name, l.name)
 		if inner == "" { // m= alone is an empty map
 			if raw != "" {
-				r.fault(l, o, "", CodeBadKey, nil, raw, 0)
+				r.fault(l, o, CodeBadKey, nil, raw, 0)
 			}
 			continue
 		}
@@ -451,10 +469,12 @@ func (r *reader) mapping(w *work, l *leaf, c chain, v reflect.Value) {
 		}
 		switch {
 		case code != codeFine:
-			r.fault(l, o, path, code, cause, raw, 0)
-		case r.scalar(l, o, path, raw, value):
+			r.fault(l, o, code, cause, raw, 0)
+		case r.scalar(l, o, raw, value):
 			m.SetMapIndex(key, value)
+			continue
 		}
+		r.pathOfLast(path)
 	}
 	if n := m.Len(); n < l.minimum {
 		r.amount(l, w.at(c.first), n)
@@ -464,15 +484,12 @@ func (r *reader) mapping(w *work, l *leaf, c chain, v reflect.Value) {
 
 // fault records what is wrong. text is what was sent; offset counts from its
 // start in the query.
-func (r *reader) fault(l *leaf, o *occurrence, path string, code Code, cause error, text string, offset int) {
+func (r *reader) fault(l *leaf, o *occurrence, code Code, cause error, text string, offset int) {
 	if len(r.errs) >= r.p.cfg.Limits.MaxErrors {
 		r.omitted++
 		return
 	}
-	f := &FieldError{Parameter: l.name, Path: path, Code: code, Detail: details[code], Expected: l.want, Offset: -1}
-	if path == "" {
-		f.Path = l.name
-	}
+	f := &FieldError{Parameter: l.name, Path: l.name, Code: code, Detail: details[code], Expected: l.want, Offset: -1}
 	if o != nil {
 		f.Offset = int(o.val) + offset
 	}

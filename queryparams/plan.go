@@ -29,6 +29,7 @@ type leaf struct {
 	shape   shape
 	codec   codec
 	isText  bool         // it is stringCodec
+	simple  bool         // shapeScalar, and its faults are not corrected
 	elem    reflect.Type // what codec reads
 	keys    codec        // of a map's keys
 	sep     byte         // between the items of a list in one value; 0: one pair each
@@ -322,6 +323,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 	if _, ok := tags.values["duplicate"]; ok && !many {
 		l.duplicate = Duplicate(tags.choice("duplicate", "reject", "first", "last"))
 	}
+	l.simple = l.shape == shapeScalar && !l.correct
 	l.minimum, l.maximum = 0, c.cfg.Limits.MaxElements
 	if many {
 		l.minimum = max(0, tags.count("minitems"))

@@ -53,26 +53,29 @@ func (s *scanner) next(p *pair) (Code, bool) {
 	if s.pairs++; s.pairs > s.lim.MaxPairs {
 		return CodeLimitPairs, false
 	}
-	p.key, p.keyEnd, p.keyFlags = i, -1, 0
+	p.key = i
 	var flags uint8
-scan:
 	for ; i < len(raw); i++ {
-		switch c := classes[raw[i]]; c {
-		case 0:
-		case isAmp:
-			break scan
-		case isEquals:
-			if p.keyEnd < 0 {
-				p.keyEnd, p.keyFlags, p.val = i, flags, i+1
-				flags = 0
+		c := classes[raw[i]]
+		if c&(isAmp|isEquals) != 0 {
+			break
+		}
+		flags |= c
+	}
+	p.keyEnd, p.keyFlags = i, flags
+	if i < len(raw) && raw[i] == '=' {
+		i++
+		p.val, flags = i, 0
+		for ; i < len(raw); i++ {
+			c := classes[raw[i]]
+			if c&isAmp != 0 {
+				break
 			}
-		default:
 			flags |= c
 		}
-	}
-	if p.keyEnd < 0 {
-		p.keyEnd, p.keyFlags, p.val = i, flags, i
-		flags = noEquals
+		flags &^= isEquals
+	} else {
+		p.val, flags = i, noEquals
 	}
 	p.valEnd, p.valFlags = i, flags
 	s.pos = i

@@ -41,22 +41,31 @@ type Validator interface{ Validate() error }
 // [*Errors], and the value is then the zero T. It costs one allocation for T,
 // one for each text that had escapes and one for each list.
 func (s *Schema[T]) Parse(raw string) (T, error) {
-	v, _, err := s.Correct(raw)
-	return v, err
+	v, _, errs := s.read(raw)
+	if errs != nil {
+		var zero T
+		return zero, errs
+	}
+	return *v, nil
 }
 
 // Correct is [Schema.Parse] that also tells which faults were corrected: those
 // of fields tagged `invalid:"default"`.
 func (s *Schema[T]) Correct(raw string) (v T, corrected []*FieldError, err error) {
-	dst := new(T)
-	corrected, errs := s.plan.parse(raw, reflect.ValueOf(dst).Elem())
-	if errs == nil && s.plan.hooked {
-		errs = hookErrors(dst)
-	}
+	read, corrected, errs := s.read(raw)
 	if errs != nil {
 		return v, corrected, errs
 	}
-	return *dst, corrected, nil
+	return *read, corrected, nil
+}
+
+func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
+	v := new(T)
+	corrected, errs := s.plan.parse(raw, reflect.ValueOf(v).Elem())
+	if errs == nil && s.plan.hooked {
+		errs = hookErrors(v)
+	}
+	return v, corrected, errs
 }
 
 // Encode writes v as a raw query: parameters in the order of T's fields, only
