@@ -15,9 +15,9 @@ import (
 // load is the flight.Work of one load.
 type load[I comparable, K, V any] struct {
 	*place[I, K, V]
-	in       *era[I, K, V] // taken before mark
-	force    bool          // load although there is an entry
-	mark     epoch.Mark
+	in       *era[I, K, V]
+	at       epoch.Mark // when the caller came: taken after in
+	force    bool       // load although there is an entry
 	began    int64
 	replaced *entry[K, V]
 	refused  string
@@ -46,7 +46,6 @@ func (l *load[I, K, V]) Find() (*entry[K, V], bool) {
 // of its own.
 func (l *load[I, K, V]) Load(ctx context.Context) (*entry[K, V], error) {
 	c := l.cache
-	l.mark = c.group.Gate().Mark()
 	l.began = c.group.Now()
 	key, err := c.snapshot(l.key)
 	if err != nil {
@@ -70,7 +69,7 @@ func (l *load[I, K, V]) Load(ctx context.Context) (*entry[K, V], error) {
 
 // Commit implements flight.Work.
 func (l *load[I, K, V]) Commit(e *entry[K, V]) {
-	if !l.cache.group.Gate().Holds(l.mark) {
+	if !l.cache.group.Gate().Holds(l.at) {
 		l.refused = "clear"
 		return
 	}

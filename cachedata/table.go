@@ -93,7 +93,8 @@ type place[I comparable, K, V any] struct {
 // load gets the entry by the key's call; with force, also if there is one.
 func (p *place[I, K, V]) load(ctx context.Context, force bool) (*entry[K, V], Source, error) {
 	l := &load[I, K, V]{place: p, in: p.era.Load(), force: force}
-	e, role, err := l.in.flights.Do(ctx, p.id, l)
+	l.at = p.cache.group.Gate().Mark()
+	e, role, err := l.in.flights.DoAt(ctx, p.id, l.at, l)
 	switch role {
 	case flight.Joined:
 		return e, Joined, err

@@ -39,7 +39,6 @@ func (o *opening[K, V]) Find() (*instance[K, V], bool) {
 // Load implements flight.Work.
 func (o *opening[K, V]) Load(ctx context.Context) (*instance[K, V], error) {
 	r := o.res
-	o.mark = r.group.Gate().Mark()
 	o.began = r.group.Now()
 	key, err := r.keys.Snapshot(o.key) // open may keep it and change it
 	if err != nil {

@@ -267,7 +267,8 @@ func (r *Resource[K, V]) cold(ctx context.Context, key K) (_ *instance[K, V], op
 	if closed {
 		return nil, false, ErrClosed
 	}
-	got, role, err := in.opens.Do(ctx, id, &opening[K, V]{res: r, in: in, id: id, key: own})
+	mark := r.group.Gate().Mark()
+	got, role, err := in.opens.DoAt(ctx, id, mark, &opening[K, V]{res: r, in: in, id: id, key: own, mark: mark})
 	if errors.Is(err, flight.ErrClosed) {
 		err = ErrClosed
 	}

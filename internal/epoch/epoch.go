@@ -43,3 +43,9 @@ func (g *Gate) Mark() Mark {
 
 // Holds reports whether no clear was running at m and none has begun since.
 func (g *Gate) Holds(m Mark) bool { return m.quiet && g.begun.Load() == m.begun }
+
+// Before reports whether a clear has begun or ended between m and later, marks
+// of one Gate: what began at m then is not for those who came at later.
+func (m Mark) Before(later Mark) bool {
+	return m.begun < later.begun || m.begun == later.begun && !m.quiet && later.quiet
+}

@@ -16,6 +16,9 @@ func TestX1_MarkHoldsOnlyWithoutClears(t *testing.T) {
 	var during epoch.Mark
 	g.Clear(func() {
 		during = g.Mark()
+		if !before.Before(during) || during.Before(g.Mark()) {
+			t.Error("a clear that runs comes after what was before it, and is one moment")
+		}
 		if g.Holds(before) {
 			t.Error("a mark of before the clear holds while the clear runs")
 		}
@@ -30,8 +33,12 @@ func TestX1_MarkHoldsOnlyWithoutClears(t *testing.T) {
 	if g.Holds(during) {
 		t.Error("a mark that was made while the clear ran holds after it")
 	}
-	if !g.Holds(g.Mark()) {
+	after := g.Mark()
+	if !g.Holds(after) {
 		t.Error("a mark of after the clear does not hold")
+	}
+	if !before.Before(after) || !during.Before(after) || after.Before(after) || after.Before(during) {
+		t.Error("the marks of before, during and after a clear are not in this order")
 	}
 	if g.Holds(epoch.Mark{}) {
 		t.Error("the zero mark holds")

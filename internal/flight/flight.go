@@ -5,7 +5,8 @@
 //   - a caller obeys its own context and leaves alone; the load goes on while
 //     anybody waits, and its context is cancelled when the last one has left;
 //   - a call that nobody waits for any more is never joined, and neither is one
-//     that was overridden: the next caller starts another;
+//     that was overridden or that a clear has overtaken: the next caller starts
+//     another;
 //   - a result is committed under the key's lock, and only while its call is
 //     still the key's own: whoever overrides the key has the last word;
 //   - a panic or Goexit of a load reaches its callers as an error, is raised
@@ -21,6 +22,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
@@ -92,6 +94,7 @@ type shard[K comparable, R any] struct {
 type call[K comparable, R any] struct {
 	node
 	key    K
+	at     epoch.Mark
 	cancel context.CancelCauseFunc
 	done   chan struct{}
 
@@ -115,17 +118,25 @@ func (t *Table[K, R]) shard(key K) *shard[K, R] {
 	return &t.shards[maphash.Comparable(t.seed, key)%shards]
 }
 
-// Do returns the result of key's call, which it starts with work unless there
-// is one or work.Find has the result. A context that is done starts and joins
-// nothing. It fails with the context's error, the load's, a [*CycleError] or
-// [ErrClosed], and panics with a *panics.Error if it started the load and the
-// load panicked.
+// Do is [Table.DoAt] for a table that no clear of several steps concerns.
 func (t *Table[K, R]) Do(ctx context.Context, key K, work Work[R]) (R, Role, error) {
+	return t.DoAt(ctx, key, epoch.Mark{}, work)
+}
+
+// DoAt returns the result of key's call, which it starts with work unless there
+// is one or work.Find has the result. at is when the caller came, in the gate
+// of the clears that concern the table: a call that began before one of these
+// is not joined by who came after it, but overridden.
+//
+// A context that is done starts and joins nothing. The error is the context's,
+// the load's, a [*CycleError] or [ErrClosed]. DoAt panics with a *panics.Error
+// if it started the load and the load panicked.
+func (t *Table[K, R]) DoAt(ctx context.Context, key K, at epoch.Mark, work Work[R]) (R, Role, error) {
 	var none R
 	if err := ctx.Err(); err != nil {
 		return none, Led, err
 	}
-	c, found, role, err := t.join(ctx, key, work)
+	c, found, role, err := t.join(ctx, key, at, work)
 	if c == nil {
 		return found, role, err
 	}
@@ -157,20 +168,23 @@ func (t *Table[K, R]) Do(ctx context.Context, key K, work Work[R]) (R, Role, err
 }
 
 // join finds what there is for key, or starts a call.
-func (t *Table[K, R]) join(ctx context.Context, key K, work Work[R]) (c *call[K, R], found R, role Role, err error) {
+func (t *Table[K, R]) join(ctx context.Context, key K, at epoch.Mark, work Work[R]) (c *call[K, R], found R, role Role, err error) {
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.calls[key]; c != nil {
-		c.waiting++
-		c.callers++
-		return c, found, Joined, nil
+		if !c.at.Before(at) {
+			c.waiting++
+			c.callers++
+			return c, found, Joined, nil
+		}
+		s.take(c, "clear")
 	}
 	if found, ok := work.Find(); ok {
 		return nil, found, Found, nil
 	}
 
-	c = &call[K, R]{key: key, done: make(chan struct{}), waiting: 1, callers: 1}
+	c = &call[K, R]{key: key, at: at, done: make(chan struct{}), waiting: 1, callers: 1}
 	c.name = work.Name
 	loadCtx, cancel := context.WithCancelCause(withNode(context.WithoutCancel(ctx), &c.node))
 	c.cancel = cancel

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/panics"
 	"go.uber.org/goleak"
@@ -423,6 +424,51 @@ func TestX2_OverriddenCallIsSharedButNotCommitted(t *testing.T) {
 		}
 		if want := (flight.Outcome{Overridden: "delete", Callers: 2, Waiting: 2}); outcome != want {
 			t.Errorf("outcome %+v, want %+v", outcome, want)
+		}
+	})
+}
+
+// Whoever comes after a clear that runs in several steps does not join a call
+// that began before or in the middle of it.
+func TestX1_CallsOfBeforeAClearAreNotJoined(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		table := newTable(t)
+		var gate epoch.Gate
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var overridden []string
+		get := func(v, want int) {
+			at := gate.Mark()
+			w := after(time.Second, v)
+			w.done = func(o flight.Outcome) {
+				mu.Lock()
+				defer mu.Unlock()
+				overridden = append(overridden, o.Overridden)
+			}
+			wg.Go(func() {
+				if got, _, err := table.DoAt(t.Context(), "k", at, w); got != want || err != nil {
+					t.Errorf("got %d, %v; want %d", got, err, want)
+				}
+			})
+			synctest.Wait()
+		}
+		get(1, 1)
+		get(2, 1)
+		old := gate.Mark()
+		gate.Clear(func() {
+			get(3, 3)
+			get(4, 3) // both came while the clear ran
+		})
+		get(5, 5)
+		get(6, 5)
+		if v, role, err := table.DoAt(t.Context(), "k", old, after(0, 7)); v != 5 || role != flight.Joined || err != nil {
+			t.Errorf("who came earlier got %d, role %d, %v", v, role, err)
+		}
+		wg.Wait()
+		slices.Sort(overridden)
+		if want := []string{"", "clear", "clear"}; !slices.Equal(overridden, want) {
+			t.Errorf("overridden %q, want %q", overridden, want)
 		}
 	})
 }

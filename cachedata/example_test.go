@@ -1,0 +1,186 @@
+package cachedata_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/cachedata"
+)
+
+type User struct {
+	ID    int
+	Name  string
+	Roles []string
+}
+
+func loadUser(_ context.Context, id int) (User, error) {
+	fmt.Println("loading", id)
+	return User{ID: id, Name: "Ann", Roles: []string{"admin"}}, nil
+}
+
+var users = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config[int, User]{TTL: time.Minute}))
+
+// Everybody gets a copy of their own: what one does to it, the next does not see.
+func Example() {
+	ctx := context.Background()
+	for range 2 {
+		u, err := users.Get(ctx, 42)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(u.Name, u.Roles)
+		u.Roles[0] = "changed"
+	}
+	// Output:
+	// loading 42
+	// Ann [admin]
+	// Ann [admin]
+}
+
+// Several arguments are a struct. What the loader needs, but what does not
+// change the result, is left out of the key.
+func ExampleNew_severalArguments() {
+	type query struct {
+		State   string
+		Species []string
+		Log     func(string) `hash:"ignore"`
+	}
+	counts := cachedata.Must(cachedata.New("counts", func(_ context.Context, q query) (int, error) {
+		q.Log("counting in " + q.State)
+		return len(q.State) + len(q.Species), nil
+	}, cachedata.Config[query, int]{}))
+
+	log := func(s string) { fmt.Println(s) }
+	n, _ := counts.Get(context.Background(), query{"Texas", []string{"gull", "dove"}, log})
+	m, _ := counts.Get(context.Background(), query{State: "Texas", Species: []string{"gull", "dove"}})
+	fmt.Println(n, m)
+	// Output:
+	// counting in Texas
+	// 7 7
+}
+
+// Repo is a service whose method is slow.
+type Repo struct{ prefix string }
+
+// Title is the slow method.
+func (r *Repo) Title(_ context.Context, id int) (string, error) {
+	return fmt.Sprint(r.prefix, id), nil
+}
+
+// A method value captures its receiver, which is no part of the key.
+func ExampleNew_methodValue() {
+	repo := &Repo{prefix: "report "}
+	titles := cachedata.Must(cachedata.New("titles", repo.Title, cachedata.Config[int, string]{}))
+	title, err := titles.Get(context.Background(), 7)
+	fmt.Println(title, err)
+	// Output:
+	// report 7 <nil>
+}
+
+// Tree has a cache whose loader uses that cache with other keys. As a package
+// variable this would be an initialization cycle, which Go refuses.
+type Tree struct{ sizes *cachedata.Cache[string, int] }
+
+func NewTree(children map[string][]string) (*Tree, error) {
+	t := &Tree{}
+	var err error
+	t.sizes, err = cachedata.New("tree sizes", func(ctx context.Context, node string) (int, error) {
+		size := 1
+		for _, child := range children[node] {
+			n, err := t.sizes.Get(ctx, child) // pass on ctx: it knows the way here
+			if err != nil {
+				return 0, err
+			}
+			size += n
+		}
+		return size, nil
+	}, cachedata.Config[string, int]{})
+	return t, err
+}
+
+func ExampleNew_cacheInAStruct() {
+	t, err := NewTree(map[string][]string{"root": {"a", "b"}, "a": {"c"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	n, err := t.sizes.Get(context.Background(), "root")
+	fmt.Println(n, err)
+
+	loop, _ := cachedata.NewGroup("loop", cachedata.GroupConfig{})
+	var self *cachedata.Cache[int, int]
+	self = cachedata.Must(cachedata.New("self", func(ctx context.Context, k int) (int, error) {
+		return self.Get(ctx, k)
+	}, cachedata.Config[int, int]{Group: loop}))
+	_, err = self.Get(context.Background(), 1)
+	cycle, ok := errors.AsType[*cachedata.CycleError](err)
+	fmt.Println(ok, len(cycle.Path))
+	// Output:
+	// 4 <nil>
+	// true 2
+}
+
+// Meta says what a result cost, and how old it is.
+func ExampleCache_GetMeta() {
+	squares := cachedata.Must(cachedata.New("squares", func(_ context.Context, n int) (int, error) { return n * n, nil }, cachedata.Config[int, int]{}))
+	for range 2 {
+		v, meta, err := squares.GetMeta(context.Background(), 9)
+		fmt.Println(v, meta.Source, err)
+	}
+	// Output:
+	// 81 load <nil>
+	// 81 hit <nil>
+}
+
+// GetInto maps a result into the caller's own type, by field name.
+func ExampleCache_GetInto() {
+	people := cachedata.Must(cachedata.New("people", func(_ context.Context, id int) (User, error) {
+		return User{ID: id, Name: "Ben"}, nil
+	}, cachedata.Config[int, User]{}))
+	var dto struct{ Name string }
+	err := people.GetInto(context.Background(), 1, &dto)
+	fmt.Println(dto.Name, err)
+	// Output:
+	// Ben <nil>
+}
+
+// Clearing over HTTP is for those whom authorize lets in.
+func ExampleClearHandler() {
+	group, _ := cachedata.NewGroup("reports", cachedata.GroupConfig{
+		OnClear: func(_ context.Context, what cachedata.Cleared) { fmt.Println("cleared", what.Entries) },
+	})
+	daily := cachedata.Must(cachedata.New("daily", loadUser, cachedata.Config[int, User]{Group: group}))
+	_, _ = daily.Get(context.Background(), 1)
+
+	clear, err := cachedata.ClearHandler(group, func(c echo.Context) error {
+		if c.Request().Header.Get("Authorization") != "Bearer sesame" {
+			return echo.ErrUnauthorized
+		}
+		return nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	e := echo.New()
+	e.POST("/admin/clear", clear)
+	for _, token := range []string{"Bearer guess", "Bearer sesame"} {
+		req := httptest.NewRequest(http.MethodPost, "/admin/clear", http.NoBody)
+		req.Header.Set("Authorization", token)
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(rec, req)
+		fmt.Println(rec.Code)
+	}
+	// Output:
+	// loading 1
+	// 401
+	// cleared 1
+	// 204
+}
