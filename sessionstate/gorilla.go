@@ -48,8 +48,8 @@ func newGorillaStore(m *Manager) *gorillaStore {
 // keys. Behind the Manager's middleware, Save notes the values, and the
 // response's commit saves them with everything else; it fails with
 // [ErrCommitted] when it is too late. Without it, Save saves at once. Of two
-// requests that save Values at the same moment the last wins, whole; keys are
-// safe from that. Options.MaxAge < 0 destroys the session, as
+// requests that save Values at the same moment the last wins, whole; in server
+// mode keys are safe from that. Options.MaxAge < 0 destroys the session, as
 // [State.Destroy] does; the other Options are the Manager's own.
 //
 // Sessions of other names live in cookies of their own, in every mode, sealed

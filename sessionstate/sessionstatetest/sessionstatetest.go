@@ -1,0 +1,120 @@
+// Package sessionstatetest helps to test apps that use package sessionstate:
+// a [Client] that keeps cookies as a browser does, [Seed] to give it a session,
+// and [Inspect] to look into the session that it has.
+//
+// For a store that fails, hangs or loses answers, wrap it with
+// [github.com/reecho-go/reecho/store/storetest.Faulty].
+package sessionstatetest
+
+import (
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+// origin is the site that every Client visits: Secure cookies need https.
+var origin = url.URL{Scheme: "https", Host: "example.com", Path: "/"}
+
+// Client is one visitor of a handler. It calls the handler directly, so it
+// works within a bubble of testing/synctest. It does not follow redirects. It
+// is safe for concurrent use.
+type Client struct {
+	handler http.Handler
+	jar     *cookiejar.Jar
+}
+
+// NewClient returns a visitor without cookies.
+func NewClient(h http.Handler) *Client {
+	jar, _ := cookiejar.New(nil) // never fails
+	return &Client{handler: h, jar: jar}
+}
+
+// Clone returns another visitor with copies of the same cookies, such as a
+// thief or a second tab.
+func (c *Client) Clone() *Client {
+	other := NewClient(c.handler)
+	other.take(c.jar.Cookies(&origin))
+	return other
+}
+
+// Cookie returns the value of a cookie, empty if there is none.
+func (c *Client) Cookie(name string) string {
+	for _, cookie := range c.jar.Cookies(&origin) {
+		if cookie.Name == name {
+			return cookie.Value
+		}
+	}
+	return ""
+}
+
+// Get sends a GET request for a path, with a query if need be.
+func (c *Client) Get(path string) *http.Response {
+	return c.Do(httptest.NewRequest(http.MethodGet, path, http.NoBody))
+}
+
+// Do sends a request, with the cookies added to those it has, and keeps the
+// cookies of the response. The body can be read without an error.
+func (c *Client) Do(r *http.Request) *http.Response { return c.send(c.handler, r) }
+
+func (c *Client) send(h http.Handler, r *http.Request) *http.Response {
+	for _, cookie := range c.jar.Cookies(&origin) {
+		r.AddCookie(cookie)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	res := w.Result()
+	c.take(res.Cookies())
+	return res
+}
+
+// take keeps cookies.
+func (c *Client) take(cookies []*http.Cookie) {
+	for _, cookie := range cookies {
+		cookie.Domain, cookie.Path = "", "/" // whatever the app's host is, this is the one
+	}
+	c.jar.SetCookies(&origin, cookies)
+}
+
+// Seed runs f with the client's session of m, in a request of its own, and
+// keeps the cookies: the client's next request finds what f has set. It fails
+// the test if the session cannot be saved.
+func Seed(t testing.TB, c *Client, m *sessionstate.Manager, f func(s *sessionstate.State)) {
+	t.Helper()
+	if res := c.within(m, f); res.StatusCode != http.StatusNoContent {
+		t.Fatalf("sessionstatetest: Seed: the session could not be saved: status %s", res.Status)
+	}
+}
+
+// Inspect runs f with the client's session of m, in a request of its own. What
+// f changes is dropped; what any reading request does happens: a deadline may
+// move, a due renewal takes place. It fails the test if the session cannot be
+// loaded.
+func Inspect(t testing.TB, c *Client, m *sessionstate.Manager, f func(s *sessionstate.State)) {
+	t.Helper()
+	var failed error
+	c.within(m, func(s *sessionstate.State) {
+		if failed = s.Err(); failed == nil {
+			f(s)
+		}
+		s.Revert()
+	})
+	if failed != nil {
+		t.Fatalf("sessionstatetest: Inspect: %v", failed)
+	}
+}
+
+// within runs f in a request of its own.
+func (c *Client) within(m *sessionstate.Manager, f func(s *sessionstate.State)) *http.Response {
+	e := echo.New()
+	e.GET("/", func(ec echo.Context) error {
+		f(sessionstate.From(ec))
+		return ec.NoContent(http.StatusNoContent)
+	}, m.Middleware())
+	return c.send(e, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+}
