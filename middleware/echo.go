@@ -95,8 +95,9 @@ func (r *request) Value(key any) any {
 }
 
 // Middleware returns the Stack as one echo middleware, for e.Use, a group or a
-// route. It may be used in several places; a Stack within a Stack works, each
-// with its own plugins.
+// route. It may be used in several places, but a request should meet it once:
+// what meets it twice, by e.Use and by a group, runs all its hooks twice. A
+// Stack within another Stack works, each with its own plugins.
 func (s *Stack) Middleware() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error { return s.serve(c, next) }
@@ -118,6 +119,9 @@ func (s *Stack) serve(c echo.Context, next echo.HandlerFunc) error {
 		r.run.Init(r, c, s.hooks, s.always)
 	}
 	err := s.call(c, r)
+	if commits {
+		r.run.Settle()
+	}
 	if err == nil {
 		if commits {
 			err = r.run.Finish()
@@ -146,6 +150,7 @@ func (s *Stack) call(c echo.Context, r *request) (err error) {
 		}
 		_ = s.end(c, r, begun, pe) // a panic cannot be replaced
 		if len(s.committers) > 0 {
+			r.run.Settle()
 			r.run.Watch()
 		}
 		if v != nil {

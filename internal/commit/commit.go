@@ -52,7 +52,7 @@ type Run struct {
 	hooks Hooks
 	err   error // why the hooks failed; written before state becomes failed
 	state atomic.Uint32
-	sent  bool // the error of a failed run has been written
+	sent  bool // a final status has been written: the response's, or that of a failed run
 }
 
 // Key is the context key under which a request's state gives out its *Run.
@@ -140,13 +140,25 @@ func (r *Run) details() problem.Details {
 	return problem.Details{Status: http.StatusInternalServerError, Title: http.StatusText(http.StatusInternalServerError)}
 }
 
-// sendError writes the error of a failed run, once.
+// left keeps echo's books: the first final status is what the client sees.
+func (r *Run) left(status int) {
+	if !r.sent {
+		r.sent = true
+		r.res.left(status)
+	}
+}
+
+// sendError writes the error of a failed run, once, and at once: the handler
+// may go on for long.
 func (r *Run) sendError() error {
 	if r.sent || r.state.Load() != failed {
 		return nil
 	}
-	r.sent = true
 	d := r.details()
-	r.res.left(d.Status)
-	return d.Write(r.under, r.req)
+	r.left(d.Status)
+	if err := d.Write(r.under, r.req); err != nil {
+		return err
+	}
+	_ = http.NewResponseController(r.under).Flush() // not every writer can
+	return nil
 }

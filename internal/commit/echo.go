@@ -29,12 +29,21 @@ func (r *Run) Init(ctx context.Context, c echo.Context, hooks Hooks, always bool
 	res.Writer = r
 }
 
+// Settle is called when the handler is done, before anything is made of how it
+// ended: to echo, an informational status that it sent with echo's Response is
+// the final one, and nobody would answer any more.
+func (r *Run) Settle() {
+	if res := r.res.echo; res.Committed && informational(res.Status) {
+		res.Committed = false
+	}
+}
+
 // Finish is called when the handler is done and has returned no error: a
 // response that was never written is committed now, as the 200 that net/http
 // makes of it. It returns the error that the response has become.
 func (r *Run) Finish() error {
 	res := r.res.echo
-	if open := !res.Committed || informational(res.Status); open && !r.leave(http.StatusOK, res.Header()) {
+	if !res.Committed && !r.leave(http.StatusOK, res.Header()) {
 		r.takeOver(res)
 		_ = r.sendError() // the client is gone: nobody is left to tell
 	}

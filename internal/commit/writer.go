@@ -34,7 +34,7 @@ func (r *Run) WriteHeader(status int) {
 		_ = r.sendError() // the client is gone: nobody is left to tell
 		return
 	}
-	r.res.left(status)
+	r.left(status)
 	r.under.WriteHeader(status)
 }
 
@@ -51,7 +51,7 @@ func (r *Run) ready() bool {
 	if !r.leave(http.StatusOK, r.under.Header()) {
 		return false
 	}
-	r.res.left(http.StatusOK)
+	r.left(http.StatusOK)
 	return true
 }
 
@@ -83,12 +83,10 @@ func (r *Run) WriteString(s string) (int, error) {
 // ReadFrom implements io.ReaderFrom, so that files still go out by sendfile.
 func (r *Run) ReadFrom(src io.Reader) (int64, error) {
 	if !r.ready() {
-		n, err := io.Copy(io.Discard, src)
-		if err != nil {
-			return n, err
+		if _, err := r.dropped(0); err != nil {
+			return 0, err
 		}
-		_, err = r.dropped(0)
-		return n, err
+		return io.Copy(io.Discard, src)
 	}
 	return io.Copy(r.under, src)
 }
@@ -107,8 +105,12 @@ func (r *Run) FlushError() error {
 }
 
 // Hijack implements http.Hijacker. The hooks see status 101; headers they set
-// reach the client only if the new protocol's handshake sends them.
+// reach the client only if the new protocol's handshake sends them. Where no
+// writer can be hijacked, as with HTTP/2, nothing is committed.
 func (r *Run) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if _, ok := reach[http.Hijacker](r.under); !ok {
+		return nil, nil, http.ErrNotSupported
+	}
 	if !r.leave(http.StatusSwitchingProtocols, r.under.Header()) {
 		if err := r.Err(); err != nil {
 			return nil, nil, err
@@ -120,15 +122,24 @@ func (r *Run) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // Push implements http.Pusher.
 func (r *Run) Push(target string, opts *http.PushOptions) error {
-	for w := r.under; w != nil; {
-		if p, ok := w.(http.Pusher); ok {
-			return p.Push(target, opts)
+	p, ok := reach[http.Pusher](r.under)
+	if !ok {
+		return http.ErrNotSupported
+	}
+	return p.Push(target, opts)
+}
+
+// reach returns the outermost T among w and what it wraps.
+func reach[T any](w http.ResponseWriter) (T, bool) {
+	for {
+		if t, ok := w.(T); ok {
+			return t, true
 		}
 		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
-			break
+			var none T
+			return none, false
 		}
 		w = u.Unwrap()
 	}
-	return http.ErrNotSupported
 }

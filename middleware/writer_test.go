@@ -1,0 +1,163 @@
+package middleware_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	echomw "github.com/labstack/echo/v4/middleware"
+
+	"github.com/reecho-go/reecho/middleware"
+)
+
+// An informational status that is sent with echo's own Response counts for
+// echo as the final one; what follows must be answered and committed all the same.
+func TestM1_AfterAnInformationalStatusTheAnswerStillCounts(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		after  func(c echo.Context) error
+		status int
+	}{
+		{"nothing", func(echo.Context) error { return nil }, 200},
+		{"body", func(c echo.Context) error { _, err := io.WriteString(c.Response(), "x"); return err }, 200},
+		{"echo error", func(echo.Context) error { return echo.ErrNotFound }, 404},
+		{"our error", func(echo.Context) error { return teapot{} }, 418},
+		{"panic", func(echo.Context) error { panic("boom") }, 500},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			a := &stamp{name: "A"}
+			e := echo.New()
+			e.Logger.SetOutput(io.Discard)
+			e.Use(echomw.RecoverWithConfig(echomw.RecoverConfig{DisablePrintStack: true}), middleware.Alone(a))
+			e.GET("/", func(c echo.Context) error {
+				c.Response().WriteHeader(http.StatusEarlyHints)
+				return tt.after(c)
+			})
+			srv := httptest.NewServer(e)
+			defer srv.Close()
+			res, err := srv.Client().Get(srv.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if res.StatusCode != tt.status || res.Header.Get("X-A") != "committed" || a.runs.Load() != 1 || int(a.status.Load()) != tt.status {
+				t.Errorf("status %d (committed as %d), X-A %q, %d commits; want %d, committed once", res.StatusCode, a.status.Load(), res.Header.Get("X-A"), a.runs.Load(), tt.status)
+			}
+		})
+	}
+}
+
+// A connection that cannot be taken over has sent no headers yet.
+func TestM1_AHijackThatIsNotSupportedCommitsNothing(t *testing.T) {
+	t.Parallel()
+	a := &stamp{name: "A"}
+	rec := serve(t, func(c echo.Context) error {
+		if _, _, err := c.Response().Hijack(); !errors.Is(err, http.ErrNotSupported) {
+			t.Errorf("Hijack() = %v, want ErrNotSupported", err)
+		}
+		return c.NoContent(http.StatusUpgradeRequired)
+	}, middleware.Alone(a))
+	if rec.Code != http.StatusUpgradeRequired || a.runs.Load() != 1 || a.status.Load() != http.StatusUpgradeRequired {
+		t.Errorf("status %d, %d commits of status %d; want one commit of 426", rec.Code, a.runs.Load(), a.status.Load())
+	}
+}
+
+// A handler that streams for ever must not keep the client from learning that
+// the commit has failed.
+func TestM1_AFailedCommitIsAnsweredBeforeTheStreamEnds(t *testing.T) {
+	t.Parallel()
+	streams := map[string]func(c echo.Context, src io.Reader) error{
+		"ReadFrom": func(c echo.Context, src io.Reader) error { _, err := io.Copy(c.Response().Writer, src); return err },
+		"Write":    func(c echo.Context, src io.Reader) error { return c.Stream(200, "text/plain", src) },
+		"buffered": func(c echo.Context, src io.Reader) error {
+			w := bufio.NewWriterSize(c.Response(), 16)
+			_, err := io.Copy(w, src)
+			return err
+		},
+	}
+	for name, stream := range streams {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			src, feed := io.Pipe()
+			e := echo.New()
+			e.Use(middleware.Alone(&stamp{name: "A", fail: unavailable{}}))
+			e.GET("/", func(c echo.Context) error { return stream(c, src) })
+			srv := httptest.NewServer(e)
+			defer srv.Close()
+			defer feed.Close()
+			go func() { _, _ = feed.Write(bytes.Repeat([]byte("x"), 64)) }()
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := srv.Client().Do(req)
+			if err != nil {
+				t.Fatalf("no answer while the stream goes on: %v", err)
+			}
+			defer res.Body.Close()
+			if _, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusServiceUnavailable {
+				t.Errorf("answer = %d, %v; want a complete 503", res.StatusCode, err)
+			}
+		})
+	}
+}
+
+// What echo's books say is what the client saw: the first status counts.
+func TestM1_ASecondStatusChangesNothing(t *testing.T) {
+	t.Parallel()
+	var status int
+	rec := serve(t, func(c echo.Context) error {
+		c.Response().Writer.WriteHeader(http.StatusAccepted)
+		c.Response().Writer.WriteHeader(http.StatusBadGateway)
+		status = c.Response().Status
+		return nil
+	}, middleware.Alone(&stamp{name: "A"}))
+	if rec.Code != http.StatusAccepted || status != http.StatusAccepted {
+		t.Errorf("the client saw %d, echo says %d; want 202 twice", rec.Code, status)
+	}
+}
+
+// A middleware further in may replace echo's Response.
+func TestM1_AReplacedResponseIsCommittedOnce(t *testing.T) {
+	t.Parallel()
+	ends := map[string]struct {
+		handler echo.HandlerFunc
+		status  int
+	}{
+		"body":      {func(c echo.Context) error { return c.String(201, "x") }, 201},
+		"nothing":   {func(echo.Context) error { return nil }, 200},
+		"error":     {func(echo.Context) error { return echo.ErrNotFound }, 404},
+		"our error": {func(echo.Context) error { return teapot{} }, 418},
+		"panic":     {func(echo.Context) error { panic("boom") }, 500},
+	}
+	for _, fail := range []error{nil, unavailable{}} {
+		for name, end := range ends {
+			a := &stamp{name: "A", fail: fail}
+			rec := serve(t, end.handler, middleware.Alone(a), func(next echo.HandlerFunc) echo.HandlerFunc {
+				return func(c echo.Context) error {
+					c.SetResponse(echo.NewResponse(c.Response().Writer, c.Echo()))
+					return next(c)
+				}
+			})
+			want := end.status
+			if fail != nil {
+				want = 503
+			}
+			if rec.Code != want || a.runs.Load() != 1 || int(a.status.Load()) != end.status {
+				t.Errorf("%s, commit error %v: status %d (committed as %d), %d commits; want %d, one", name, fail, rec.Code, a.status.Load(), a.runs.Load(), want)
+			}
+		}
+	}
+}
