@@ -331,6 +331,8 @@ func TestQ16_MapsAndStructs(t *testing.T) {
 	reads(t, "ip[::1]", T{IP: map[netip.Addr]bool{netip.IPv6Loopback(): true}})
 	reads(t, "n[a]=1&n[l]=x&n[l][]=y", T{N: N{"1", []string{"x", "y"}}})
 	reads(t, "p[a]=1", T{P: &N{A: "1"}})
+	reads(t, "p=", T{P: &N{}})
+	reads(t, "p=1&n=1&n[l]=", T{N: N{L: []string{}}})
 	reads(t, "dot.a=1&dot.l=2", T{Dot: N{"1", []string{"2"}}})
 	reads(t, "m[a=1&m]=1&ma]=1&n[a=1", T{})
 	reads(t, "m[]=1", T{}, fault("m[]", "bad_key"))

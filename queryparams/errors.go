@@ -17,33 +17,34 @@ type Code string
 
 // The codes.
 const (
-	CodeMissing       Code = "missing"      // required, and not there
-	CodeType          Code = "type"         // not readable as the parameter's type
-	CodeRange         Code = "out_of_range" // beyond min, max or the Go type
-	CodeTooShort      Code = "too_short"    // fewer characters than minlen
-	CodeTooLong       Code = "too_long"     // more characters than maxlen
-	CodeTooFew        Code = "too_few"      // fewer elements than minitems
-	CodeTooMany       Code = "too_many"     // more elements than maxitems or Limits.MaxElements
-	CodeEnum          Code = "enum"         // not one of the allowed values
-	CodePattern       Code = "pattern"      // does not match the pattern
-	CodeInvalid       Code = "invalid"      // refused by the type's Validate method
-	CodeDuplicate     Code = "duplicate"    // a single value given more than once
-	CodeUnknown       Code = "unknown"      // no such parameter
-	CodeBadKey        Code = "bad_key"      // a map key that is empty, has brackets or is not of its type
-	CodeBadEncoding   Code = "bad_encoding" // a broken percent-escape
-	CodeBadUTF8       Code = "bad_utf8"     // not UTF-8
-	CodeControlChar   Code = "control_char" // a control character
-	CodeSemicolon     Code = "semicolon"    // an unescaped semicolon, when they are rejected
-	CodeLimitBytes    Code = "limit_bytes"  // Limits.MaxBytes; answered with 414
-	CodeLimitPairs    Code = "limit_pairs"  // Limits.MaxPairs
-	CodeLimitKey      Code = "limit_key"    // Limits.MaxKeyLen
-	CodeLimitValue    Code = "limit_value"  // Limits.MaxValueLen
-	CodeCannotCarry   Code = "cannot_carry" // only from Encode: the URL could not be read back as the value
-	CodeReserved      Code = "reserved"     // only from Params: a key that the app may not write
-	CodeNotAText      Code = "not_a_text"   // only from Params: a value that has no text form
-	codeFine          Code = ""
-	defaultErrorTitle      = "Invalid query parameters"
+	CodeMissing     Code = "missing"      // required, and not there
+	CodeType        Code = "type"         // not readable as the parameter's type
+	CodeRange       Code = "out_of_range" // beyond min, max or the Go type
+	CodeTooShort    Code = "too_short"    // fewer characters than minlen
+	CodeTooLong     Code = "too_long"     // more characters than maxlen
+	CodeTooFew      Code = "too_few"      // fewer elements than minitems
+	CodeTooMany     Code = "too_many"     // more elements than maxitems or Limits.MaxElements
+	CodeEnum        Code = "enum"         // not one of the allowed values
+	CodePattern     Code = "pattern"      // does not match the pattern
+	CodeInvalid     Code = "invalid"      // refused by the type's Validate method
+	CodeDuplicate   Code = "duplicate"    // a single value given more than once
+	CodeUnknown     Code = "unknown"      // no such parameter
+	CodeBadKey      Code = "bad_key"      // a map key that is empty, has brackets or is not of its type
+	CodeBadEncoding Code = "bad_encoding" // a broken percent-escape
+	CodeBadUTF8     Code = "bad_utf8"     // not UTF-8
+	CodeControlChar Code = "control_char" // a control character
+	CodeSemicolon   Code = "semicolon"    // an unescaped semicolon, when they are rejected
+	CodeLimitBytes  Code = "limit_bytes"  // Limits.MaxBytes; answered with 414
+	CodeLimitPairs  Code = "limit_pairs"  // Limits.MaxPairs
+	CodeLimitKey    Code = "limit_key"    // Limits.MaxKeyLen
+	CodeLimitValue  Code = "limit_value"  // Limits.MaxValueLen
+	CodeCannotCarry Code = "cannot_carry" // only from Encode: the URL could not be read back as the value
+	CodeReserved    Code = "reserved"     // only from Params: a key that the app may not write
+	CodeNotAText    Code = "not_a_text"   // only from Params: a value that has no text form
 )
+
+// codeFine is what nothing is wrong with.
+const codeFine Code = ""
 
 // details are the English sentences of the codes, to follow "name: ".
 var details = map[Code]string{
@@ -162,7 +163,7 @@ func (e *Errors) StatusCode() int {
 
 // Problem is the body of the answer (RFC 9457).
 func (e *Errors) Problem() problem.Details {
-	d := problem.Details{Title: defaultErrorTitle, Errors: make([]problem.Item, len(e.Fields))}
+	d := problem.Details{Title: "Invalid query parameters", Errors: make([]problem.Item, len(e.Fields))}
 	if e.Omitted > 0 {
 		d.Detail = fmt.Sprintf("%d more faults are not listed.", e.Omitted)
 	}

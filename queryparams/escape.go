@@ -73,8 +73,9 @@ func escapeAt(s string, i int) (byte, bool) {
 }
 
 // appendUnescaped decodes percent-escapes and plus signs. A broken escape is
-// kept literally, and bad is the offset of the first one, or -1.
-func appendUnescaped(b []byte, s string) (out []byte, bad int) {
+// kept literally, and bad is the offset of the first one, or -1. odd tells
+// whether an escape stood for a control character or a byte above ASCII.
+func appendUnescaped(b []byte, s string) (out []byte, bad int, odd bool) {
 	bad = -1
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -85,13 +86,14 @@ func appendUnescaped(b []byte, s string) (out []byte, bad int) {
 			if e, ok := escapeAt(s, i); ok {
 				c = e
 				i += 2
+				odd = odd || classes[e]&hasOdd != 0
 			} else if bad < 0 {
 				bad = i
 			}
 		}
 		b = append(b, c)
 	}
-	return b, bad
+	return b, bad, odd
 }
 
 // unescapedLen is the length of what appendUnescaped appends.
@@ -113,14 +115,14 @@ func unescapedLen(s string) int {
 const shortText = 128
 
 // unescape is appendUnescaped to a new string.
-func unescape(s string) (string, int) {
+func unescape(s string) (text string, bad int, odd bool) {
 	var short [shortText]byte
 	b := short[:0]
 	if len(s) > len(short) {
 		b = make([]byte, 0, unescapedLen(s))
 	}
-	b, bad := appendUnescaped(b, s)
-	return string(b), bad
+	b, bad, odd = appendUnescaped(b, s)
+	return string(b), bad, odd
 }
 
 // unescapeLenient decodes as the WHATWG URL standard does: broken escapes are
@@ -131,7 +133,7 @@ func unescapeLenient(s string) string {
 	if len(s) > len(short) {
 		b = make([]byte, 0, unescapedLen(s))
 	}
-	b, _ = appendUnescaped(b, s)
+	b, _, _ = appendUnescaped(b, s)
 	if utf8.Valid(b) {
 		return string(b)
 	}
@@ -186,22 +188,21 @@ func (p *plan) decode(s string, flags uint8, control bool) (text string, code Co
 		return unescapeLenient(s), "", 0
 	}
 	text = s
+	odd := flags&hasOdd != 0
 	if flags&hasEscape != 0 {
-		bad := -1
-		if text, bad = unescape(s); bad >= 0 {
+		bad, oddEscape := -1, false
+		if text, bad, oddEscape = unescape(s); bad >= 0 {
 			return s, CodeBadEncoding, bad
 		}
+		odd = odd || oddEscape
 	}
-	ascii := true
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c >= utf8.RuneSelf:
-			ascii = false
-		case (c < 0x20 || c == 0x7f) && !control:
-			return text, CodeControlChar, 0
-		}
+	if !odd {
+		return text, "", 0
 	}
-	if !ascii && !utf8.ValidString(text) {
+	if !control && strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+		return text, CodeControlChar, 0
+	}
+	if !utf8.ValidString(text) {
 		return text, CodeBadUTF8, 0
 	}
 	return text, "", 0

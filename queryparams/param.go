@@ -153,7 +153,7 @@ func (r *reader) scanFor(w *work, l *leaf, c *chain) *FieldError {
 		key := r.raw[pr.key:pr.keyEnd]
 		if pr.keyFlags&hasEscape != 0 {
 			var bad int
-			if key, bad = unescape(key); bad >= 0 {
+			if key, bad, _ = unescape(key); bad >= 0 {
 				continue
 			}
 		}

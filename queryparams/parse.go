@@ -136,13 +136,11 @@ func (r *reader) scan(w *work) *FieldError {
 			next++
 		} else if whole && next > 0 && p.names[next-1] == key {
 			r.add(w, next-1, &pr, false)
-		} else if t, known := p.find(key, pr.keyFlags); known {
-			if t.group >= 0 {
-				w.wake(p, t.group)
-				continue
-			}
+		} else if t, known := p.find(key, pr.keyFlags); known && t.group < 0 {
 			r.add(w, t.leaf, &pr, t.alias)
 			next = t.leaf + 1
+		} else if known && pr.val == pr.valEnd { // price= is a Price without anything in it
+			w.wake(p, t.group)
 		} else if p.cfg.Unknown == UnknownReject || p.hasRest {
 			r.addUnknown(w, &pr)
 		}
@@ -185,7 +183,7 @@ func (p *plan) find(key string, flags uint8) (target, bool) {
 		key = unescapeLenient(key)
 	} else {
 		var buf [shortText]byte
-		b, bad := appendUnescaped(buf[:0], key)
+		b, bad, _ := appendUnescaped(buf[:0], key)
 		if bad >= 0 {
 			return target{}, false
 		}
