@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -63,22 +64,32 @@ func (s *Stack) Start(ctx context.Context) error {
 	}
 }
 
-func (s *Stack) start(ctx context.Context) error {
-	next := started
-	var err error
-	for _, h := range s.starters {
-		if err = panics.Catch(func() error { return h.call.Start(ctx) }); err != nil {
-			err = &unavailable{s.failed(ctx, h.name, "Start", err)}
+func (s *Stack) start(ctx context.Context) (err error) {
+	at, returned := 0, false
+	defer func() {
+		if !returned {
+			err = panics.New(panics.ErrGoexit)
+		}
+		next := started
+		if err != nil {
+			h := s.starters[at]
+			err = errors.Join(
+				&unavailable{s.failed(ctx, h.name, "Start", err)},
+				s.closeUpTo(context.WithoutCancel(ctx), h.at))
 			next = broken
-			err = errors.Join(err, s.closeUpTo(context.WithoutCancel(ctx), h.at))
+		}
+		s.life.mu.Lock()
+		defer s.life.mu.Unlock()
+		s.life.err = err
+		s.life.now.Store(uint32(next))
+		close(s.life.ready)
+	}()
+	for at = range s.starters {
+		if err = panics.Catch(func() error { return s.starters[at].call.Start(ctx) }); err != nil {
 			break
 		}
 	}
-	s.life.mu.Lock()
-	defer s.life.mu.Unlock()
-	s.life.err = err
-	s.life.now.Store(uint32(next))
-	close(s.life.ready)
+	returned = true
 	return err
 }
 
@@ -89,13 +100,16 @@ func (s *Stack) begin(ctx context.Context) error {
 	}
 	// A first request must not lend its values or its deadline to what lives
 	// as long as the server: only those who wait may leave.
-	done := make(chan error, 1)
-	go func() { done <- s.Start(context.Background()) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.Start(context.Background())
+	}()
 	select {
-	case err := <-done:
-		return err
+	case <-done:
+		return s.Start(ctx) // over by now: it says how it ended
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return &unavailable{fmt.Errorf("middleware: the stack is still starting: %w", context.Cause(ctx))}
 	}
 }
 
