@@ -247,7 +247,8 @@ func (f *fromEcho) Wrap(next echo.HandlerFunc) echo.HandlerFunc { return f.mw(ne
 
 // ErrorHandler returns an echo error handler that answers every [Error], the
 // toolkit's and that of other plugins, with its problem details (RFC 9457), as
-// JSON or as HTML for clients that prefer it. Everything else, and every
+// JSON or as HTML for clients that prefer it. Everything else, such as an
+// *echo.HTTPError of the program's own with one of them as Internal, and every
 // response that has been sent already, goes to next unchanged; use
 // e.DefaultHTTPErrorHandler when in doubt. The middlewares of the toolkit
 // answer their errors by themselves: this handler is for routes without them.

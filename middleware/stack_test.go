@@ -543,6 +543,53 @@ func TestM8_ErrorHandler(t *testing.T) {
 	}
 }
 
+// What the program has answered in its own way, with our error as the cause,
+// is not ours any more.
+func TestM8_AnAnswerOfTheProgramsOwnStays(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		err    error
+		status int
+		body   string
+	}{
+		{"cause of an HTTPError", echo.NewHTTPError(http.StatusConflict, "mine").SetInternal(teapot{}), 409, `{"message":"mine"}`},
+		{"cause of ours", fmt.Errorf("x: %w", &caused{echo.ErrNotFound}), 418, `"detail":"caused"`},
+		{"ours, marked for echo", middleware.HTTPError(teapot{}), 418, `"detail":"short and stout"`},
+	}
+	for _, tt := range tests {
+		for _, how := range []string{"Stack", "ErrorHandler", "HTTPError"} {
+			t.Run(tt.name+"/"+how, func(t *testing.T) {
+				t.Parallel()
+				e := echo.New()
+				err := tt.err
+				switch how {
+				case "Stack":
+					e.Use(middleware.Alone(&stamp{name: "A"}))
+				case "ErrorHandler":
+					e.HTTPErrorHandler = middleware.ErrorHandler(e.DefaultHTTPErrorHandler)
+				case "HTTPError":
+					err = middleware.HTTPError(err)
+				}
+				e.GET("/", func(echo.Context) error { return err })
+				rec := httptest.NewRecorder()
+				e.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+				if rec.Code != tt.status || !strings.Contains(rec.Body.String(), tt.body) {
+					t.Errorf("answer = %d %s, want %d with %s", rec.Code, rec.Body, tt.status, tt.body)
+				}
+			})
+		}
+	}
+}
+
+// caused is an error of ours whose cause was made for echo.
+type caused struct{ err error }
+
+func (e *caused) Error() string             { return "caused" }
+func (e *caused) Unwrap() error             { return e.err }
+func (*caused) StatusCode() int             { return http.StatusTeapot }
+func (*caused) Problem() middleware.Problem { return middleware.Problem{Detail: "caused"} }
+
 func TestHTTPErrorOnABareEcho(t *testing.T) {
 	t.Parallel()
 	rec := serve(t, func(echo.Context) error { return middleware.HTTPError(fmt.Errorf("brewing: %w", teapot{})) })

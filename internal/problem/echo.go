@@ -2,6 +2,7 @@ package problem
 
 import (
 	"encoding/json"
+	"errors"
 
 	"github.com/labstack/echo/v4"
 )
@@ -25,18 +26,33 @@ func HTTPError(err error) error {
 		return err
 	}
 	pe, ok := From(err)
-	if !ok {
+	if !ok || overruled(err) {
 		return err
 	}
 	d := DetailsOf(pe)
 	return &echo.HTTPError{Code: d.Status, Message: message{d}, Internal: err}
 }
 
-// Render answers with err's problem details if err is ours and nothing has
-// been sent yet, and reports whether it did.
+// overruled reports whether the program has given an error of ours an answer
+// of its own: an *echo.HTTPError around it that HTTPError has not made.
+func overruled(err error) bool {
+	he, ok := errors.AsType[*echo.HTTPError](err)
+	if !ok {
+		return false
+	}
+	if _, ok := he.Message.(message); ok {
+		return false
+	}
+	_, around := From(he)
+	return around
+}
+
+// Render answers with err's problem details if err is ours, the program has no
+// answer of its own for it, and nothing has been sent yet. It reports whether
+// it did.
 func Render(c echo.Context, err error) (bool, error) {
 	pe, ok := From(err)
-	if !ok || c.Response().Committed {
+	if !ok || overruled(err) || c.Response().Committed {
 		return false, nil
 	}
 	d := DetailsOf(pe)
