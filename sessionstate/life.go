@@ -53,8 +53,10 @@ func (s *State) Login(user string, opts ...LoginOption) error {
 }
 
 // Renew gives the session a new id and ends the old one, as one should
-// whenever the visitor's rights change. The values stay, the timeouts go on. A
-// visitor without a session has nothing to renew.
+// whenever the visitor's rights change. The values stay, the timeouts go on.
+// What other requests were writing to the old id at that moment is lost, since
+// they may be an intruder's; Config.RenewEvery loses nothing. A visitor without
+// a session has nothing to renew.
 func (s *State) Renew() error {
 	return s.mutate(func() error {
 		s.changes.renew = true
