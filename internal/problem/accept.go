@@ -9,30 +9,33 @@ import (
 const maxAccept = 1 << 10
 
 // prefersHTML reports whether the client would rather have HTML than JSON
-// (RFC 9110, section 12.5.1). Equal weights, wildcards and no header mean JSON.
+// (RFC 9110, section 12.5.1). Equal weights and no header mean JSON.
 func prefersHTML(accept []string) bool {
-	var html, json float64
-	exactJSON := false
+	said := make(map[string]float64)
 	for _, line := range accept {
 		if len(line) > maxAccept {
 			line = line[:maxAccept]
 		}
 		for part := range strings.SplitSeq(line, ",") {
 			name, params, _ := strings.Cut(part, ";")
-			q := weight(params)
-			switch strings.ToLower(strings.TrimSpace(name)) {
-			case "text/html", "application/xhtml+xml":
-				html = max(html, q)
-			case "application/problem+json", "application/json":
-				json, exactJSON = max(json, q), true
-			case "*/*", "application/*":
-				if !exactJSON {
-					json = max(json, q)
-				}
+			switch name = strings.ToLower(strings.TrimSpace(name)); name {
+			case "text/html", "text/*", "application/problem+json", "application/json", "application/*", "*/*":
+				said[name] = max(said[name], weight(params))
 			}
 		}
 	}
-	return html > json
+	// the closest range that the client named has the say
+	of := func(ranges ...string) float64 {
+		for _, r := range ranges {
+			if q, ok := said[r]; ok {
+				return q
+			}
+		}
+		return 0
+	}
+	html := of("text/html", "text/*", "*/*")
+	return html > of("application/problem+json", "application/*", "*/*") &&
+		html > of("application/json", "application/*", "*/*")
 }
 
 // weight is the q parameter, 1 when absent and 0 when malformed.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,6 +35,13 @@ func TestAccept(t *testing.T) {
 		{[]string{"text/html;q=0.9, application/problem+json;q=0.9"}, json},
 		{[]string{"application/json;q=0.1", "text/html"}, html},
 		{[]string{"text/html;q=nonsense, */*"}, json},
+		{[]string{"*/*, text/html;q=0.5, application/json;q=0.1, application/problem+json;q=0.1"}, html}, // the closest range counts, wherever it stands
+		{[]string{"text/html;q=0.5, application/json;q=0.1, application/problem+json;q=0.1, */*"}, html},
+		{[]string{"text/*"}, html},
+		{[]string{"text/html;q=0, */*"}, json},
+		{[]string{"application/json, text/plain, */*"}, json}, // as axios sends it
+		{[]string{"text/html;level=1;Q=1.0"}, html},
+		{[]string{"application/json;q=0.5", "application/*;q=0.9, text/html;q=0.7"}, json}, // problem+json has 0.9
 		{[]string{"text/html;q=2"}, json},
 		{[]string{strings.Repeat("a/b,", 1<<18) + "text/html"}, json},
 	}
@@ -49,6 +57,64 @@ func TestAccept(t *testing.T) {
 			t.Errorf("Accept %.60q: content type = %q, want %q", tt.accept, got, tt.want)
 		}
 	}
+}
+
+// FuzzAccept compares the reading of an Accept header with a naive one.
+func FuzzAccept(f *testing.F) {
+	for _, s := range []string{"", "*/*", "text/html", "text/*;q=0.5,*/*;q=0.1", "application/json;q=0.1, */*", ",;,q=1;=", "text/html; Q=.5;x=y"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, accept string) {
+		if len(accept) > 1<<10 {
+			t.Skip("cut short")
+		}
+		rec := httptest.NewRecorder()
+		req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		req.Header["Accept"] = []string{accept}
+		d := problem.DetailsOf(fault{})
+		if err := d.Write(rec, req); err != nil {
+			t.Fatal(err)
+		}
+		html := quality(accept, "text/html")
+		got, want := rec.Header().Get("Content-Type"), "application/problem+json"
+		if html > max(quality(accept, "application/json"), quality(accept, "application/problem+json")) {
+			want = "text/html; charset=utf-8"
+		}
+		if got != want {
+			t.Errorf("Accept %q: content type = %q, want %q", accept, got, want)
+		}
+	})
+}
+
+// quality is the weight that accept gives to a media type: that of the closest
+// range, the largest of equal ones.
+func quality(accept, media string) float64 {
+	major, _, _ := strings.Cut(media, "/")
+	for _, at := range []string{media, major + "/*", "*/*"} {
+		best, found := 0.0, false
+		for _, part := range strings.Split(strings.ToLower(accept), ",") {
+			params := strings.Split(part, ";")
+			if strings.TrimSpace(params[0]) != at {
+				continue
+			}
+			q := 1.0
+			for _, p := range params[1:] {
+				if v, ok := strings.CutPrefix(strings.TrimSpace(p), "q="); ok {
+					n, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+					if err != nil || !(n >= 0 && n <= 1) {
+						n = 0
+					}
+					q = n
+					break
+				}
+			}
+			best, found = max(best, q), true
+		}
+		if found {
+			return best
+		}
+	}
+	return 0
 }
 
 func TestWrite(t *testing.T) {
