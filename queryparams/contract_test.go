@@ -362,7 +362,7 @@ func TestQ17_SchemaErrorsComeTogetherAtStartUp(t *testing.T) {
 		Enum   string        `query:"enum" enum:"a|b" default:"c"`
 		Re     string        `query:"re" pattern:"("`
 		Layout time.Time     `query:"layout" layout:"noon"`
-		hidden int           `query:"hidden"` //nolint:unused // the mistake that is tested
+		hidden int           `query:"hidden"`
 		Range  int           `query:"range" min:"2" max:"1"`
 		Foo    string        `query:"foo" min:"1"`
 		Ptr    *int          `query:"ptr" default:"1"`

@@ -72,7 +72,7 @@ func parseDuration(s string) (time.Duration, bool) {
 			u++
 		}
 		number, unit := sign+s[:n], s[n:u]
-		scale := time.Duration(1)
+		scale := int64(1)
 		switch unit {
 		case "d":
 			unit, scale = "h", 24
@@ -80,10 +80,10 @@ func parseDuration(s string) (time.Duration, bool) {
 			unit, scale = "h", 7*24
 		}
 		d, err := time.ParseDuration(number + unit)
-		if err != nil || d > math.MaxInt64/scale || d < math.MinInt64/scale {
+		if n := int64(d); err != nil || n > math.MaxInt64/scale || n < math.MinInt64/scale {
 			return 0, false
 		}
-		d *= scale
+		d = time.Duration(int64(d) * scale)
 		if sum := total + d; (d > 0) == (sum > total) || d == 0 {
 			total = sum
 		} else {

@@ -190,11 +190,11 @@ func (p *plan) decode(s string, flags uint8, control bool) (text string, code Co
 	text = s
 	odd := flags&hasOdd != 0
 	if flags&hasEscape != 0 {
-		bad, oddEscape := -1, false
-		if text, bad, oddEscape = unescape(s); bad >= 0 {
+		decoded, bad, oddEscape := unescape(s)
+		if bad >= 0 {
 			return s, CodeBadEncoding, bad
 		}
-		odd = odd || oddEscape
+		text, odd = decoded, odd || oddEscape
 	}
 	if !odd {
 		return text, "", 0

@@ -500,7 +500,7 @@ func textOf(v reflect.Value) (string, bool) {
 		text, err := c.appendText(nil, box.Elem())
 		return string(text), err == nil
 	}
-	if s, ok := box.Interface().(fmt.Stringer); ok {
+	if s, ok := reflect.TypeAssert[fmt.Stringer](box); ok {
 		return s.String(), true
 	}
 	return "", false

@@ -386,7 +386,7 @@ func (r *reader) list(w *work, l *leaf, c *chain, v reflect.Value) {
 		return
 	}
 	var texts []string // the list itself, if it is the usual one
-	if list, ok := v.Addr().Interface().(*[]string); ok {
+	if list, ok := reflect.TypeAssert[*[]string](v.Addr()); ok {
 		texts = make([]string, n)
 		*list = texts
 	} else {
@@ -527,7 +527,7 @@ func (r *reader) leftovers(w *work) {
 			at = int(o.val)
 		}
 		if code != codeFine {
-			r.stranger(key, code, at+offset)
+			_ = r.stranger(key, code, at+offset)
 			continue
 		}
 		rest[key] = append(rest[key], value)
@@ -556,11 +556,12 @@ func (r *reader) stranger(key string, code Code, offset int) *FieldError {
 
 // countItems is the number of items in a raw value.
 func countItems(raw string, sep byte) int {
-	n := 1
-	for more := true; ; n++ {
-		if _, raw, more = cutItem(raw, sep); !more {
+	for n := 1; ; n++ {
+		_, rest, more := cutItem(raw, sep)
+		if !more {
 			return n
 		}
+		raw = rest
 	}
 }
 

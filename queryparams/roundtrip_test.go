@@ -89,7 +89,7 @@ type Everything struct {
 	Level   Level                   `query:"level" default:"mid"`
 	C       Celsius                 `query:"c"`
 	Dur     time.Duration           `query:"dur"`
-	DurSec  time.Duration           `query:"dursec" unit:"s" default:"30"`
+	DurUnit time.Duration           `query:"dursec" unit:"s" default:"30"`
 	Time    time.Time               `query:"time"`
 	Day     time.Time               `query:"day" layout:"date"`
 	Unix    time.Time               `query:"unix" layout:"unix|unixmilli"`
@@ -168,7 +168,8 @@ func (m maker) float() float64 {
 
 func (m maker) time() time.Time {
 	return []time.Time{
-		{}, time.Unix(0, 0), time.Unix(1e9, 0).UTC(), time.Unix(1e9, 5e8), time.Date(2024, 2, 29, 0, 0, 0, 0, time.UTC),
+		{},
+		time.Unix(0, 0), time.Unix(1e9, 0).UTC(), time.Unix(1e9, 5e8), time.Date(2024, 2, 29, 0, 0, 0, 0, time.UTC),
 		time.Date(2024, 1, 2, 3, 4, 0, 0, time.FixedZone("", 19800)), time.Date(12024, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2024, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3601)),
 	}[m.IntN(8)]
 }
@@ -205,7 +206,7 @@ func (m maker) innermost() Innermost {
 // everything fills each field with even chance, so that values that Encode
 // refuses do not hide all others.
 func (m maker) everything() Everything {
-	v := Everything{Int8: 7, BoolOn: true, StrDef: "x y", Level: 1, DurSec: 30 * time.Second, TagsDef: []string{"a", "b"}}
+	v := Everything{Int8: 7, BoolOn: true, StrDef: "x y", Level: 1, DurUnit: 30 * time.Second, TagsDef: []string{"a", "b"}}
 	fill := []func(){
 		func() { v.Deep = m.text() },
 		func() { v.Bool = true },
@@ -218,7 +219,7 @@ func (m maker) everything() Everything {
 		func() { v.Enum = []string{"", "a", "c d", "z"}[m.IntN(4)] },
 		func() { v.Level = Level(m.IntN(4)) },
 		func() { v.C = Celsius(m.float()) },
-		func() { v.Dur, v.DurSec = m.duration(), m.duration() },
+		func() { v.Dur, v.DurUnit = m.duration(), m.duration() },
 		func() { v.Time = m.time() },
 		func() { v.Day = m.time() },
 		func() { v.Unix = m.time() },
@@ -309,7 +310,7 @@ func TestQ24_EncodeNamesWhatItCannotCarry(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 1, 2, 3, 4, 5, 6, time.UTC)
 	base := func(edit func(*Everything)) Everything {
-		v := Everything{Int8: 7, BoolOn: true, StrDef: "x y", Level: 1, DurSec: 30 * time.Second, TagsDef: []string{"a", "b"}}
+		v := Everything{Int8: 7, BoolOn: true, StrDef: "x y", Level: 1, DurUnit: 30 * time.Second, TagsDef: []string{"a", "b"}}
 		edit(&v)
 		return v
 	}
@@ -382,7 +383,7 @@ func TestQ15_ListsRoundTrip(t *testing.T) {
 		t.Run(tt.want, func(t *testing.T) {
 			t.Parallel()
 			v := tt.v
-			v.Int8, v.BoolOn, v.StrDef, v.Level, v.DurSec, v.TagsDef = 7, true, "x y", 1, 30*time.Second, []string{"a", "b"}
+			v.Int8, v.BoolOn, v.StrDef, v.Level, v.DurUnit, v.TagsDef = 7, true, "x y", 1, 30*time.Second, []string{"a", "b"}
 			v.In.A = 3
 			got, err := everything.Encode(v)
 			if got != tt.want || err != nil {

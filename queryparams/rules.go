@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -101,12 +102,7 @@ func (r *rules) listed(c codec, v reflect.Value) bool {
 	if err != nil {
 		return false
 	}
-	for _, e := range r.enumText {
-		if string(text) == e {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.enumText, string(text))
 }
 
 // expected says in words what codec and rules allow; full adds the limits of
