@@ -65,6 +65,17 @@ func MergeCacheControl(a, b []string) string {
 		}
 		va, inA := find(da, d.name)
 		vb, inB := find(db, d.name)
+		if d.name == "s-maxage" { // where it is missing, max-age speaks to shared caches too
+			if !inA {
+				va, inA = find(da, "max-age")
+			}
+			if !inB {
+				vb, inB = find(db, "max-age")
+			}
+		}
+		if inA && inB {
+			d.value = stricter(d.name, va, vb)
+		}
 		switch d.name {
 		case "public":
 			if noStore || private || !inA || !inB {
@@ -74,23 +85,31 @@ func MergeCacheControl(a, b []string) string {
 			if noStore || !inA || !inB {
 				continue
 			}
-			d.value = shorter(va, vb)
 		case "max-age", "s-maxage":
 			if noStore {
 				continue
 			}
-			if inA && inB {
-				d.value = shorter(va, vb)
-			}
-		case "private", "no-cache":
-			// with field names the directive restricts those only: without is stricter
-			if inA && inB && va != vb {
-				d.value = ""
+		case "must-understand":
+			if noStore && (!inA || !inB) { // it lets some caches ignore no-store
+				continue
 			}
 		}
 		out = append(out, d)
 	}
 	return formatDirectives(out)
+}
+
+// stricter is the stricter of two values of one directive.
+func stricter(name, a, b string) string {
+	switch name {
+	case "max-age", "s-maxage", "immutable", "stale-while-revalidate", "stale-if-error":
+		return shorter(a, b)
+	case "private", "no-cache":
+		if a != b { // with field names it restricts those only
+			return ""
+		}
+	}
+	return a
 }
 
 // shorter is the smaller of two delta-seconds; what is no number is taken as 0.
@@ -124,8 +143,8 @@ func find(ds []directive, name string) (string, bool) {
 }
 
 // parseDirectives splits at commas outside quotes; names are lower-cased, the
-// first of several directives of one name counts, and what is no directive is
-// dropped.
+// strictest of several directives of one name counts, and what is no directive
+// is dropped.
 func parseDirectives(lines []string) []directive {
 	var out []directive
 	for _, line := range lines {
@@ -134,11 +153,15 @@ func parseDirectives(lines []string) []directive {
 			part, line = cutUnquoted(line)
 			name, value, _ := strings.Cut(part, "=")
 			name, value = strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(value)
-			if !isToken(name) || has(out, name) {
+			if !isToken(name) {
 				continue
 			}
 			if !isToken(value) && !isQuoted(value) {
 				value = "" // a directive without its malformed argument is the stricter one
+			}
+			if at := slices.IndexFunc(out, func(d directive) bool { return d.name == name }); at >= 0 {
+				out[at].value = stricter(name, out[at].value, value)
+				continue
 			}
 			out = append(out, directive{name, value})
 		}

@@ -27,6 +27,14 @@ func TestM1_MergeCacheControl(t *testing.T) {
 		{"no-transform", "must-revalidate", "no-transform, must-revalidate"},
 		{" , ,", "private", "private"},
 		{"x-extension=1", "private", "x-extension=1, private"},
+		{"s-maxage=600", "max-age=10", "s-maxage=10, max-age=10"}, // max-age speaks to shared caches too
+		{"max-age=10", "public, s-maxage=600, max-age=20", "max-age=10, s-maxage=10"},
+		{"max-age=60, s-maxage=5", "max-age=10", "max-age=10, s-maxage=5"},
+		{"must-understand, no-store", "no-store", "no-store"}, // lets some caches ignore no-store
+		{"must-understand, no-store", "must-understand, no-store", "must-understand, no-store"},
+		{"must-understand, max-age=9", "max-age=5", "must-understand, max-age=5"},
+		{`private="a", private`, "no-cache", "private, no-cache"}, // twice on one side
+		{"max-age=60, max-age=5", "no-cache", "max-age=5, no-cache"},
 	}
 	for _, tt := range tests {
 		if got := commit.MergeCacheControl([]string{tt.a}, []string{tt.b}); got != tt.want {
