@@ -23,11 +23,12 @@ import (
 // limit is how long a hook may take in these tests before it counts as hung.
 const limit = 10 * time.Second
 
-// Run checks the plugin that open returns, a new one at each call. earlier are
-// the plugins that it must come after, if it is a middleware.Dependent.
+// Run checks the plugin that open returns, a new one at each call. earlier open
+// the plugins that it must come after, if it is a middleware.Dependent: new
+// ones as well, since each stack is closed with all that is in it.
 // Capabilities that the plugin does not have are skipped, with a line in the
 // log.
-func Run(t *testing.T, open func(t testing.TB) middleware.Plugin, earlier ...middleware.Plugin) {
+func Run(t *testing.T, open func(t testing.TB) middleware.Plugin, earlier ...func(t testing.TB) middleware.Plugin) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -43,7 +44,7 @@ func Run(t *testing.T, open func(t testing.TB) middleware.Plugin, earlier ...mid
 
 type bench struct {
 	open    func(t testing.TB) middleware.Plugin
-	earlier []middleware.Plugin
+	earlier []func(t testing.TB) middleware.Plugin
 }
 
 var cases = []struct {
@@ -67,8 +68,12 @@ var cases = []struct {
 // stack returns a stack of the plugin, closed when the test ends.
 func (b *bench) stack(t *testing.T) (*middleware.Stack, middleware.Plugin) {
 	t.Helper()
+	var plugins []middleware.Plugin
+	for _, open := range b.earlier {
+		plugins = append(plugins, open(t))
+	}
 	p := b.open(t)
-	s, err := middleware.New(append(append([]middleware.Plugin(nil), b.earlier...), p)...)
+	s, err := middleware.New(append(plugins, p)...)
 	if err != nil {
 		t.Fatalf("middleware.New() = %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/labstack/echo/v4"
@@ -28,6 +29,31 @@ func (*good) Close(context.Context) error                           { return nil
 
 func TestM6_AGoodPluginPasses(t *testing.T) {
 	plugintest.Run(t, func(testing.TB) middleware.Plugin { return new(good) })
+}
+
+// dependent comes after a plugin that is of no use once it has been closed.
+type dependent struct{ good }
+
+func (*dependent) After() []string { return []string{"earlier"} }
+
+type earlier struct {
+	good
+	closed atomic.Bool
+}
+
+func (*earlier) Name() string                  { return "earlier" }
+func (p *earlier) Close(context.Context) error { p.closed.Store(true); return nil }
+func (p *earlier) Begin(echo.Context) error {
+	if p.closed.Load() {
+		return errors.New("closed")
+	}
+	return nil
+}
+
+func TestM6_APluginThatComesAfterAnotherPasses(t *testing.T) {
+	plugintest.Run(t,
+		func(testing.TB) middleware.Plugin { return new(dependent) },
+		func(testing.TB) middleware.Plugin { return new(earlier) })
 }
 
 type (
