@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // limit is how long a hook may take in these tests before it counts as hung.
@@ -68,7 +69,7 @@ var cases = []struct {
 // stack returns a stack of the plugin, closed when the test ends.
 func (b *bench) stack(t *testing.T) (*middleware.Stack, middleware.Plugin) {
 	t.Helper()
-	var plugins []middleware.Plugin
+	plugins := []middleware.Plugin{watcher{t}}
 	for _, open := range b.earlier {
 		plugins = append(plugins, open(t))
 	}
@@ -85,6 +86,21 @@ func (b *bench) stack(t *testing.T) (*middleware.Stack, middleware.Plugin) {
 		}
 	})
 	return s, p
+}
+
+// watcher reports hooks that panic, which the stack contains.
+type watcher struct{ t *testing.T }
+
+// Name implements middleware.Plugin.
+func (watcher) Name() string { return "plugintest" }
+
+// Observe implements observe.Observer.
+func (w watcher) Observe(_ context.Context, ev observe.Event) {
+	if f, ok := ev.(observe.PluginFailure); ok {
+		if _, panicked := errors.AsType[*middleware.PanicError](f.Err); panicked {
+			w.t.Errorf("%s of %q: %v", f.Hook, f.Plugin, f.Err)
+		}
+	}
 }
 
 // serve sends one GET to the handler behind the stack.

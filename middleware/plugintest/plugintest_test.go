@@ -65,7 +65,18 @@ type (
 		closed bool
 	}
 	failsCommit struct{ good }
-	shared      struct{ good }
+	loner       struct{ good }
+	needsStart  struct {
+		good
+		ok bool
+	}
+	keepsFailing struct {
+		good
+		err error
+	}
+	swallows  struct{ good }
+	panicsEnd struct{ good }
+	shared    struct{ good }
 )
 
 func (*nameless) Name() string                    { return "" }
@@ -85,6 +96,33 @@ func (*failsCommit) BeforeHeaders(_ context.Context, status int, _ http.Header) 
 	return nil
 }
 
+func (*loner) After() []string { return []string{"nobody"} }
+
+func (p *needsStart) Start(context.Context) error { p.ok = true; return nil }
+func (p *needsStart) Close(context.Context) error {
+	if !p.ok {
+		return errors.New("not started")
+	}
+	return nil
+}
+
+func (p *keepsFailing) Start(ctx context.Context) error { p.err = ctx.Err(); return p.err }
+func (p *keepsFailing) Close(context.Context) error     { return p.err }
+
+func (*swallows) Wrap(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		defer func() { _ = recover() }()
+		return next(c)
+	}
+}
+
+func (*panicsEnd) End(_ echo.Context, err error) error {
+	if _, ok := errors.AsType[*middleware.PanicError](err); ok {
+		panic("unexpected")
+	}
+	return err
+}
+
 var sharedClosed bool
 
 func (*shared) Close(context.Context) error { sharedClosed = true; return nil }
@@ -100,12 +138,17 @@ var bad = map[string]struct {
 	open func() middleware.Plugin
 	want string
 }{
-	"nameless":     {func() middleware.Plugin { return new(nameless) }, "/name"},
-	"writes":       {func() middleware.Plugin { return new(writesBegin) }, "/handler's_answer"},
-	"eats errors":  {func() middleware.Plugin { return new(eatsErrors) }, "/handler's_error"},
-	"closes once":  {func() middleware.Plugin { return new(closesOnce) }, "/close_twice"},
-	"fails commit": {func() middleware.Plugin { return new(failsCommit) }, "/commit_once"},
-	"shares state": {func() middleware.Plugin { return new(shared) }, "/two_at_once"},
+	"nameless":      {func() middleware.Plugin { return new(nameless) }, "/name"},
+	"writes":        {func() middleware.Plugin { return new(writesBegin) }, "/handler's_answer"},
+	"eats errors":   {func() middleware.Plugin { return new(eatsErrors) }, "/handler's_error"},
+	"closes once":   {func() middleware.Plugin { return new(closesOnce) }, "/close_twice"},
+	"fails commit":  {func() middleware.Plugin { return new(failsCommit) }, "/commit_once"},
+	"cannot fit":    {func() middleware.Plugin { return new(loner) }, "/fits_a_stack"},
+	"needs start":   {func() middleware.Plugin { return new(needsStart) }, "/close_without_start"},
+	"keeps failing": {func() middleware.Plugin { return new(keepsFailing) }, "/close_after_failed_start"},
+	"swallows":      {func() middleware.Plugin { return new(swallows) }, "/handler's_panic"},
+	"panics":        {func() middleware.Plugin { return new(panicsEnd) }, "/handler's_panic"},
+	"shares state":  {func() middleware.Plugin { return new(shared) }, "/two_at_once"},
 }
 
 const badEnv = "PLUGINTEST_BAD"
