@@ -13,6 +13,7 @@ import (
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
+	"github.com/reecho-go/reecho/internal/identity"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -26,10 +27,9 @@ type Cache[K, V any] struct {
 	group      *group.Group
 	observer   observe.Observer // nil: nobody listens
 
-	keys    *canon.Plan[K]
-	shape   canon.Shape
-	copyKey func(K) (K, error) // nil: by assignment
-	copy    func(V) (V, error) // nil: by assignment
+	keys  *identity.Keys[K]
+	shape canon.Shape
+	copy  func(V) (V, error) // nil: by assignment
 
 	words *table[uint64, K, V] // for keys of the shape Word
 	texts *table[string, K, V] // for all others
@@ -111,12 +111,11 @@ func (c *Cache[K, V]) compileKeys(cfg Config[K, V]) error {
 			return nil // validate reports it
 		}
 	}
-	conf := canon.Config{HashFuncs: cfg.HashFuncs}
-	keys, err := canon.For[K](conf)
+	keys, err := identity.For[K]("cachedata: "+c.name, canon.Config{HashFuncs: cfg.HashFuncs})
 	if err != nil {
-		return c.keyError(err)
+		return err
 	}
-	c.keys, c.shape, c.copyKey = keys, keys.Shape(), keySnapshot(keys, conf)
+	c.keys, c.shape = keys, keys.Shape()
 	return nil
 }
 
@@ -315,11 +314,7 @@ func (c *Cache[K, V]) Stats() Stats {
 // events and logs. Different keys may share it, so it is never an identity. It
 // costs microseconds. The error is a [*KeyError].
 func (c *Cache[K, V]) Fingerprint(key K) (uint64, error) {
-	fp, err := c.keys.Fingerprint(key)
-	if err != nil {
-		return 0, c.keyError(err)
-	}
-	return fp, nil
+	return c.keys.Fingerprint(key)
 }
 
 // miss goes on where find found nothing, or failed.

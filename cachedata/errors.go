@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"reflect"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
+	"github.com/reecho-go/reecho/internal/identity"
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/problem"
 	"github.com/reecho-go/reecho/internal/scope"
@@ -54,23 +54,13 @@ func (closedError) Problem() problem.Details {
 	return problem.Details{Detail: "The service is shutting down."}
 }
 
-// KeyError says that something in a key cannot identify a result. [New]
-// returns one for each place in the type K; a call returns one for a value
-// whose interfaces hold such a thing, or that is too deep or too large, or
-// whose HashFunc failed. It has no HTTP status, since only the program knows
-// whether the client caused it.
-type KeyError struct {
-	Cache string       // the cache's name
-	Path  string       // the place, from K on
-	Type  reflect.Type // the type that stands there
-	Err   error        // what is wrong with it, and the ways out
-}
-
-// Error names the cache, the place, the type and the ways out.
-func (e *KeyError) Error() string { return fmt.Sprintf("cachedata: %s: key: %v", e.Cache, e.Err) }
-
-// Unwrap returns Err.
-func (e *KeyError) Unwrap() error { return e.Err }
+// KeyError says that something in a key cannot identify a result, in which
+// cache, at which place in K and of which type. [New] returns one for each
+// place in the type K; a call returns one for a value whose interfaces hold
+// such a thing, or that is too deep or too large, or whose HashFunc failed. It
+// has no HTTP status, since only the program knows whether the client caused
+// it.
+type KeyError = identity.Error
 
 // CopyError says that something in a result cannot be copied, so that callers
 // could not be given copies of their own. [New] returns one for each place in
@@ -88,19 +78,6 @@ func (e *CopyError) Error() string { return fmt.Sprintf("cachedata: %s: result: 
 
 // Unwrap returns Err.
 func (e *CopyError) Unwrap() error { return e.Err }
-
-// keyError turns what internal/canon says into ours.
-func (c *Cache[K, V]) keyError(err error) error {
-	return each(err, func(err error) error {
-		e := &KeyError{Cache: c.name, Err: err}
-		if at, ok := errors.AsType[*canon.TypeError](err); ok {
-			e.Path, e.Type = at.Path, at.Type
-		} else if at, ok := errors.AsType[*canon.ValueError](err); ok {
-			e.Path, e.Type = at.Path, at.Type
-		}
-		return e
-	})
-}
 
 // copyError turns what internal/clone says into ours.
 func (c *Cache[K, V]) copyError(err error) error {

@@ -145,7 +145,7 @@ func TestK4_UnkeyableFieldsAreRefusedInNew(t *testing.T) {
 	var paths []string
 	walkErrors(err, func(err error) {
 		if ke, ok := err.(*cachedata.KeyError); ok {
-			if ke.Cache != "reports" || ke.Type == nil {
+			if ke.Owner != "cachedata: reports" || ke.Type == nil {
 				t.Errorf("%+v", ke)
 			}
 			paths = append(paths, ke.Path)
@@ -200,7 +200,7 @@ func TestK4_UnkeyableValuesAreErrors(t *testing.T) {
 			"Put": c.Put(t.Context(), k, 1), "Delete": c.Delete(t.Context(), k),
 		} {
 			ke, ok := errors.AsType[*cachedata.KeyError](err)
-			if !ok || ke.Cache != "test" || ke.Path == "" {
+			if !ok || ke.Owner != "cachedata: test" || ke.Path == "" {
 				t.Errorf("%s: %s: %v", name, op, err)
 			}
 		}

@@ -87,9 +87,9 @@ func step(state, input, output any) []any {
 		return []any{keyState{value: v, expire: s.expire}}
 	case "delete", "clear":
 		return []any{keyState{expire: s.expire}}
-	case "hit":
-		return only(s.value == v, s)
-	case "load":
+	case "hit", "load":
+		// A hit may be of a load that a clear has overtaken, as a result that
+		// was waited for may be, if the caller came before the clear returned.
 		return only(s.value == v || s.may(v), s)
 	case "none":
 		return only(s.value == 0 || s.expire, s)
@@ -264,7 +264,7 @@ func TestX4_HistoriesAreLinearizable(t *testing.T) {
 	t.Parallel()
 	rounds, opsEach := 30, 30
 	if *soak {
-		rounds, opsEach = 2000, 60
+		rounds, opsEach = 1000, 40
 	}
 	kinds := map[string]int{}
 	for round := range rounds {

@@ -47,9 +47,9 @@ func (l *load[I, K, V]) Find() (*entry[K, V], bool) {
 func (l *load[I, K, V]) Load(ctx context.Context) (*entry[K, V], error) {
 	c := l.cache
 	l.began = c.group.Now()
-	key, err := c.snapshot(l.key)
+	key, err := c.keys.Snapshot(l.key)
 	if err != nil {
-		return nil, c.keyError(err)
+		return nil, err
 	}
 	mask := scope.Hide(ctx)
 	v, err := c.loader(mask, key)

@@ -68,6 +68,16 @@ func (k *Keys[K]) Append(dst []byte, key *K) ([]byte, error) {
 	return id, nil
 }
 
+// Fingerprint returns the 64-bit hashstructure hash of key: a short name, never
+// an identity. It costs microseconds.
+func (k *Keys[K]) Fingerprint(key K) (uint64, error) {
+	h, err := k.Plan.Fingerprint(key)
+	if err != nil {
+		return 0, newError(k.owner, err)
+	}
+	return h, nil
+}
+
 // Word is the identity of a key of the shape Word, as bytes.
 func Word(w uint64) (id [8]byte) {
 	binary.NativeEndian.PutUint64(id[:], w)

@@ -1,0 +1,5 @@
+//go:build !race
+
+package cachedata_test
+
+const raced = false
