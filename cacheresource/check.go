@@ -18,7 +18,8 @@ func (r *Resource[K, V]) due(in *instance[K, V]) bool {
 }
 
 // sound checks in, which the caller holds, or waits for somebody else's check.
-// It reports whether the instance may be used; an error is that of ctx.
+// It reports whether the instance may be used; an error is that of ctx, or says
+// that the check would wait for itself.
 func (r *Resource[K, V]) sound(ctx context.Context, in *instance[K, V]) (bool, error) {
 	in.hold() // for the check, which may outlive the caller
 	c := &checking[K, V]{in: in, from: r.group.Now()}
@@ -30,6 +31,9 @@ func (r *Resource[K, V]) sound(ctx context.Context, in *instance[K, V]) (bool, e
 	case err == nil:
 		return true, nil
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return false, err
+	}
+	if _, ok := err.(*flight.CycleError); ok { // not that of the check, which is wrapped
 		return false, err
 	}
 	return false, nil
@@ -57,7 +61,7 @@ func (c *checking[K, V]) Find() (struct{}, bool) {
 func (c *checking[K, V]) Load(ctx context.Context) (struct{}, error) {
 	in, r := c.in, c.in.res
 	c.began = r.group.Now()
-	ctx, cancel := context.WithTimeout(scope.Hide(ctx), r.checkTimeout)
+	ctx, cancel := context.WithTimeout(scope.Hide(&innerContext{Context: ctx}), r.checkTimeout)
 	r.stragglers.add()
 	result := make(chan error, 1)
 	go func() {

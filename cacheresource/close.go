@@ -72,17 +72,17 @@ func (e *LeasedError) Unwrap() error { return e.Err }
 
 // Close lets nothing be acquired any more ([ErrClosed]), waits for opens under
 // way, and releases every instance, the youngest first; those that are leased,
-// when their leases end. It gives the name free. When ctx ends first it
+// when their leases end. Then it gives the name free. When ctx ends first it
 // returns a [*LeasedError], joined with what else is still under way; call it
 // again to go on waiting.
 func (r *Resource[K, V]) Close(ctx context.Context) error {
 	r.shut()
-	err := r.tracker.Close(ctx)
+	err := r.settle(ctx)
 	err = errors.Join(err, endAll(ctx, r.held()), r.stragglers.wait(ctx))
-	r.group.Remove(r.member)
 	if err != nil {
 		return fmt.Errorf("cacheresource: %s: close: %w", r.name, err)
 	}
+	r.group.Remove(r.member)
 	return nil
 }
 
@@ -93,6 +93,9 @@ func (r *Resource[K, V]) shut() {
 	r.closed = true
 	r.era = r.newEra()
 }
+
+// settle waits for the opens under way.
+func (r *Resource[K, V]) settle(ctx context.Context) error { return r.tracker.Close(ctx) }
 
 // held lists the instances that have not been released.
 func (r *Resource[K, V]) held() []held {

@@ -72,9 +72,9 @@ func (g *Group) Close(ctx context.Context) error {
 	for _, m := range members {
 		m.(closer).shut()
 	}
-	// Opens under way may still bring instances: their own Close finds those.
 	var all []held
 	for _, m := range members {
+		_ = m.(closer).settle(ctx) // the resource's own Close reports what is left
 		all = append(all, m.(closer).held()...)
 	}
 	_ = endAll(ctx, all) // what is left is reported by each resource
@@ -94,6 +94,7 @@ func (g *Group) Stats() Stats {
 // closer is what a group needs of a member beyond group.Member.
 type closer interface {
 	shut()
+	settle(ctx context.Context) error
 	held() []held
 	stats() Stats
 }
@@ -115,6 +116,8 @@ func (m *member[K, V]) Sweep(int64) int64 { return group.Never }
 
 // Close implements group.Member.
 func (m *member[K, V]) Close(ctx context.Context) error { return m.res.Close(ctx) }
+
+func (m *member[K, V]) settle(ctx context.Context) error { return m.res.settle(ctx) }
 
 func (m *member[K, V]) shut()        { m.res.shut() }
 func (m *member[K, V]) held() []held { return m.res.held() }

@@ -106,7 +106,7 @@ type inner struct {
 type innerKey struct{}
 
 // innerContext is the context of an open; resources that are used in it find
-// what holds them.
+// what holds them. In that of a check they find nil.
 type innerContext struct {
 	context.Context
 	inner *inner

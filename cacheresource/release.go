@@ -16,18 +16,24 @@ func (r *Resource[K, V]) release(in *instance[K, V]) {
 	go func() {
 		defer r.stragglers.done()
 		began := r.group.Now()
-		err := r.runRelease(in)
-		in.inner.drop()
-		r.counters.released(in.cause).Add(1)
-		r.untrack(in)
-		close(in.done)
-		if r.observer != nil {
-			now := r.group.Now()
-			observe.Emit(context.Background(), r.observer, observe.ResourceRelease{
-				Source: in.source(), Cause: in.cause, Age: time.Duration(now - in.opened), Took: time.Duration(now - began), Err: err,
-			})
-		}
+		err := panics.ErrGoexit // unless it returns
+		defer func() { r.released(in, began, err) }()
+		err = r.runRelease(in)
 	}()
+}
+
+// released is what follows the end of an instance.
+func (r *Resource[K, V]) released(in *instance[K, V], began int64, err error) {
+	in.inner.drop()
+	r.counters.released(in.cause).Add(1)
+	r.untrack(in)
+	close(in.done)
+	if r.observer != nil {
+		now := r.group.Now()
+		observe.Emit(context.Background(), r.observer, observe.ResourceRelease{
+			Source: in.source(), Cause: in.cause, Age: time.Duration(now - in.opened), Took: time.Duration(now - began), Err: err,
+		})
+	}
 }
 
 // runRelease calls the user's Release. One that does not return in time is

@@ -151,7 +151,8 @@ func (r *Resource[K, V]) Acquire(ctx context.Context, key K) (*Lease[V], error) 
 // Get returns key's instance, opened if there is none, and keeps it from being
 // released until the resource or its group is closed, whatever is deleted or
 // cleared before. Use it for values that live as long as the program. The
-// errors are those of [Resource.Acquire].
+// errors are those of [Resource.Acquire]; [ErrClosed] also when the close came
+// while Get was under way.
 func (r *Resource[K, V]) Get(ctx context.Context, key K) (V, error) {
 	in, err := r.acquire(ctx, &key)
 	if err != nil {
@@ -160,6 +161,11 @@ func (r *Resource[K, V]) Get(ctx context.Context, key K) (V, error) {
 	}
 	if !in.pinned.CompareAndSwap(false, true) {
 		in.drop() // pinned already: this hold is one too many
+	}
+	if r.isClosed() { // a Close may have looked for pins before this one was there
+		in.unpin()
+		var none V
+		return none, ErrClosed
 	}
 	return in.value, nil
 }
@@ -199,7 +205,7 @@ func (r *Resource[K, V]) acquire(ctx context.Context, key *K) (*instance[K, V], 
 				continue
 			}
 		}
-		if outer, ok := ctx.Value(innerKey{}).(*inner); ok {
+		if outer, _ := ctx.Value(innerKey{}).(*inner); outer != nil {
 			in.hold()
 			if !outer.add(in.drop) {
 				in.drop()
@@ -284,6 +290,12 @@ func (r *Resource[K, V]) takeOut(in *instance[K, V]) {
 	}
 }
 
+func (r *Resource[K, V]) isClosed() bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.closed
+}
+
 func (r *Resource[K, V]) track(in *instance[K, V]) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -335,10 +347,7 @@ func (r *Resource[K, V]) Delete(_ context.Context, key K) error {
 // error is [ErrClosed], or joins a [*PanicError] for each hook that panicked;
 // the clear has taken effect then.
 func (r *Resource[K, V]) Clear(ctx context.Context) error {
-	r.mu.RLock()
-	closed := r.closed
-	r.mu.RUnlock()
-	if closed {
+	if r.isClosed() {
 		return ErrClosed
 	}
 	if err := r.group.ClearMember(ctx, r.member, r.observer); err != nil {
