@@ -43,12 +43,12 @@ type Config struct {
 type Shape uint8
 
 const (
-	// Word: plain data of at most eight bytes without padding, pointers and
+	// Word is plain data of at most eight bytes without padding, pointers and
 	// floats; [Plan.Word] is the identity.
 	Word Shape = iota + 1
-	// Text: of kind string, the string itself is the identity.
+	// Text is of kind string: the string itself is the identity.
 	Text
-	// Encoded: the canonical bytes of [Plan.Append] are the identity.
+	// Encoded is everything else: the canonical bytes of [Plan.Append] are the identity.
 	Encoded
 )
 
@@ -192,7 +192,7 @@ func (p *Plan[K]) Append(dst []byte, k *K) ([]byte, error) {
 		err := &ValueError{Type: p.root.t, Reason: ErrTooLarge.Error(), Err: ErrTooLarge}
 		if bad != nil {
 			err.Type = bad.t
-			err.at(bad.path)
+			err = err.at(bad.path)
 		}
 		return dst, err.finish(p.path())
 	}

@@ -91,11 +91,13 @@ func (s *source) typ(depth int) reflect.Type {
 
 var (
 	someTimes = []time.Time{
-		{}, time.Unix(0, 0).UTC(), time.Unix(0, 0).In(time.FixedZone("UTC", 0)), time.Unix(0, 1).UTC(),
+		{},
+		time.Unix(0, 0).UTC(), time.Unix(0, 0).In(time.FixedZone("UTC", 0)), time.Unix(0, 1).UTC(),
 		time.Unix(0, 0).In(time.FixedZone("X", 60)), time.Unix(0, 0).In(time.FixedZone("X", 61)),
 	}
 	someAddrs = []netip.Addr{
-		{}, netip.MustParseAddr("1.2.3.4"), netip.MustParseAddr("::ffff:1.2.3.4"), netip.MustParseAddr("fe80::1"),
+		{},
+		netip.MustParseAddr("1.2.3.4"), netip.MustParseAddr("::ffff:1.2.3.4"), netip.MustParseAddr("fe80::1"),
 		netip.MustParseAddr("fe80::1%eth0"), netip.IPv4Unspecified(), netip.IPv6Unspecified(),
 	}
 	someFloats  = []float64{0, math.Copysign(0, -1), 1, math.NaN(), math.Float64frombits(0xfff8000000000000), math.Inf(1)}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
 type boxed struct{ Next any }
@@ -83,7 +84,9 @@ func TestK4_NothingOverflowsTheStackOrHangs(t *testing.T) {
 		}
 		return v
 	}
-	list, ring := longList(5_000_000), newRing(0, 5_000_000)
+	// Deeper than the deepest limit, also under the race detector.
+	size := func(n int) int { return max(soaktest.Size(n), 150_000) }
+	list, ring := longList(size(5_000_000)), newRing(0, size(5_000_000))
 	anyDAG := any(1)
 	for range 41 {
 		anyDAG = []any{anyDAG, anyDAG}
@@ -101,8 +104,8 @@ func TestK4_NothingOverflowsTheStackOrHangs(t *testing.T) {
 		{"list of 1000 nodes", canon.Config{}, longList(999), nil},
 		{"list of 5 million nodes", canon.Config{}, list, canon.ErrTooDeep},
 		{"list of 5 million nodes, deepest limit", canon.Config{MaxDepth: 100_000}, list, canon.ErrTooDeep},
-		{"a million boxes", canon.Config{MaxDepth: 100_000, MaxBytes: 1 << 24}, nested(1_000_000), canon.ErrTooDeep},
-		{"a million lists", canon.Config{MaxDepth: 50_000, MaxBytes: 1 << 24}, lists(1_000_000), canon.ErrTooDeep},
+		{"a million boxes", canon.Config{MaxDepth: 100_000, MaxBytes: 1 << 24}, nested(size(1_000_000)), canon.ErrTooDeep},
+		{"a million lists", canon.Config{MaxDepth: 50_000, MaxBytes: 1 << 24}, lists(size(1_000_000)), canon.ErrTooDeep},
 		{"41 objects with 2^40 paths", canon.Config{}, dag(41), canon.ErrTooLarge},
 		{"41 lists with 2^40 paths", canon.Config{}, anyDAG, canon.ErrTooLarge},
 		{"41 maps with 2^40 paths", canon.Config{}, mapDAG, canon.ErrTooLarge},
@@ -146,7 +149,7 @@ func manyEntries(n int) map[int]string {
 // of n bytes has a key with MaxBytes n, and none with n-1.
 func TestMaxBytesIsExact(t *testing.T) {
 	t.Parallel()
-	check := func(name string, size func(max int) (int, error)) {
+	check := func(name string, size func(most int) (int, error)) {
 		n, err := size(0)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

@@ -12,6 +12,7 @@ import (
 	"unique"
 
 	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
 type padded struct {
@@ -247,7 +248,7 @@ func TestK6_ShapeFingerprint(t *testing.T) {
 	seen := map[uint64]reflect.Type{}
 	for _, typ := range different {
 		h := canon.ShapeFingerprint(typ)
-		if other, ok := seen[h]; ok && !(typ == reflect.TypeFor[ring]() && other == reflect.TypeFor[list]()) {
+		if other, ok := seen[h]; ok && (typ != reflect.TypeFor[ring]() || other != reflect.TypeFor[list]()) {
 			t.Errorf("%v and %v share a fingerprint", typ, other)
 		}
 		seen[h] = typ
@@ -282,7 +283,7 @@ func allocs[K any](t *testing.T, k K) float64 {
 }
 
 func TestKeysDoNotAllocate(t *testing.T) {
-	if raceEnabled {
+	if soaktest.Race {
 		t.Skip("pools drop at random under the race detector")
 	}
 	tests := []struct {

@@ -113,9 +113,7 @@ func handMap(m map[string]map[string]int) map[string]map[string]int {
 	out := make(map[string]map[string]int, len(m))
 	for k, inner := range m {
 		to := make(map[string]int, len(inner))
-		for k, v := range inner {
-			to[k] = v
-		}
+		maps.Copy(to, inner)
 		out[k] = to
 	}
 	return out

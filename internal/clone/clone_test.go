@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"reflect"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +22,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
 func planOf[V any](t testing.TB, cfg clone.Config) *clone.Plan[V] {
@@ -224,8 +224,18 @@ func TestC2_FloatsTimesAndKeysSurvive(t *testing.T) {
 		H map[uintptr]string
 		I map[bool][3]string
 		J map[string]time.Time
-	}{map[int8]int8{1: 2}, map[int32]struct{}{5: {}}, map[uint64]bool{1: true}, map[string][2]int{"a": {1, 2}}, map[string]float32{"": 1},
-		map[string]error{"e": io.EOF}, map[string]any{"a": []int{1}, "b": 2.5}, map[uintptr]string{7: "x"}, map[bool][3]string{true: {"a"}}, map[string]time.Time{"now": now}})
+	}{
+		map[int8]int8{1: 2},
+		map[int32]struct{}{5: {}},
+		map[uint64]bool{1: true},
+		map[string][2]int{"a": {1, 2}},
+		map[string]float32{"": 1},
+		map[string]error{"e": io.EOF},
+		map[string]any{"a": []int{1}, "b": 2.5},
+		map[uintptr]string{7: "x"},
+		map[bool][3]string{true: {"a"}},
+		map[string]time.Time{"now": now},
+	})
 	if bits.F["e"] != io.EOF || bits.C[1] != true || bits.H[7] != "x" || bits.J["now"] != now {
 		t.Errorf("got %v", bits)
 	}
@@ -289,8 +299,11 @@ func TestC3_ImmutableTypesAndIdentitiesAreShared(t *testing.T) {
 		Wrap   []error
 	}
 	my := &privateError{[]int{1}}
-	v := identities{time.FixedZone("Z", 1), netip.MustParseAddr("fe80::1%eth0"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParseAddrPort("[::1%lo]:80"),
-		unique.Make("x"), reflect.TypeFor[identities](), io.EOF, my, []error{my, fmt.Errorf("w: %w", io.ErrUnexpectedEOF)}}
+	v := identities{
+		time.FixedZone("Z", 1), netip.MustParseAddr("fe80::1%eth0"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParseAddrPort("[::1%lo]:80"),
+		unique.Make("x"), reflect.TypeFor[identities](), io.EOF, my,
+		[]error{my, fmt.Errorf("w: %w", io.ErrUnexpectedEOF)},
+	}
 	got := copyOf(t, v)
 	if got.Loc != v.Loc || got.Addr != v.Addr || got.Prefix != v.Prefix || got.Port != v.Port || got.Handle != v.Handle || got.Type != v.Type {
 		t.Error("an identity was lost")
@@ -349,7 +362,9 @@ func TestC3_UnexportedFieldsAreData(t *testing.T) {
 	exact(t, "big.Rat by value", *big.NewRat(1, 3))
 
 	buf := bytes.NewBufferString("hello")
-	io.CopyN(io.Discard, buf, 1)
+	if _, err := io.CopyN(io.Discard, buf, 1); err != nil {
+		t.Fatal(err)
+	}
 	cp := exact(t, "bytes.Buffer", buf)
 	cp.WriteString("!")
 	if buf.String() != "ello" || cp.String() != "ello!" {
@@ -561,20 +576,11 @@ func TestC4_LimitsEndInErrors(t *testing.T) {
 	}
 }
 
-// underRace reports whether the race detector is on, under which the largest values take too long.
-func underRace() bool {
-	info, _ := debug.ReadBuildInfo()
-	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
-
 // A stack that is limited to 4 MB shows that depth costs no stack. It is a setting of the process: not parallel.
 func TestC4_DeepAndCyclicValuesEnd(t *testing.T) {
 	defer debug.SetMaxStack(debug.SetMaxStack(4 << 20))
 
-	nodes := 5_000_000
-	if underRace() {
-		nodes /= 50
-	}
+	nodes := soaktest.Size(5_000_000)
 	var l *list
 	for range nodes {
 		l = &list{l}
@@ -662,13 +668,13 @@ func TestC5_FlatTypesAllocateNothing(t *testing.T) {
 	}
 	count := func(f func()) float64 { return testing.AllocsPerRun(100, f) }
 	s := planOf[scalars](t, clone.Config{})
-	flat("scalars", s.Flat(), count(func() { s.Copy(scalars{}) }))
+	flat("scalars", s.Flat(), count(func() { _, _ = s.Copy(scalars{}) }))
 	st := planOf[threeStrings](t, clone.Config{})
-	flat("strings", st.Flat(), count(func() { st.Copy(threeStrings{}) }))
+	flat("strings", st.Flat(), count(func() { _, _ = st.Copy(threeStrings{}) }))
 	i := planOf[int](t, clone.Config{})
-	flat("int", i.Flat(), count(func() { i.Copy(1) }))
+	flat("int", i.Flat(), count(func() { _, _ = i.Copy(1) }))
 	e := planOf[[2]error](t, clone.Config{})
-	flat("errors", e.Flat(), count(func() { e.Copy([2]error{io.EOF}) }))
+	flat("errors", e.Flat(), count(func() { _, _ = e.Copy([2]error{io.EOF}) }))
 	if planOf[[]int](t, clone.Config{}).Flat() || planOf[any](t, clone.Config{}).Flat() || planOf[*int](t, clone.Config{}).Flat() {
 		t.Error("a reference is flat")
 	}
@@ -858,12 +864,14 @@ func TestC5_AllocationsAreThoseOfAHandWrittenCopy(t *testing.T) {
 func sameAllocs[V any](t *testing.T, name string, cfg clone.Config, v V, hand func(V) V, more float64) {
 	t.Helper()
 	p := planOf[V](t, cfg)
-	var sink V
-	p.Copy(v)
+	sink, err := p.Copy(v)
+	if err != nil {
+		t.Fatal(err)
+	}
 	byPlan := testing.AllocsPerRun(50, func() { sink, _ = p.Copy(v) })
 	byHand := testing.AllocsPerRun(50, func() { sink = hand(v) })
 	// Under the race detector sync.Pool drops values at random, and with them a table of what was seen.
-	if byPlan > byHand+more && !underRace() {
+	if byPlan > byHand+more && !soaktest.Race {
 		t.Errorf("%s: %v allocations, by hand %v", name, byPlan, byHand)
 	}
 	_ = sink

@@ -43,7 +43,8 @@ type refusal struct {
 
 func refusalOf[V any](name, reason string, v V, opt copier.Option) refusal {
 	opt.DeepCopy = true
-	return refusal{name, reason,
+	return refusal{
+		name, reason,
 		func() error { _, err := clone.WithCopier[V](opt); return err },
 		func() (what string, wrong bool) {
 			var got V
@@ -65,7 +66,8 @@ func refusalOf[V any](name, reason string, v V, opt copier.Option) refusal {
 				}
 			}
 			return "right", false
-		}}
+		},
+	}
 }
 
 func TestC4_CopierIsRefusedWhereItIsWrong(t *testing.T) {
@@ -186,8 +188,19 @@ func TestC4_CopierIsRightWhereItIsAccepted(t *testing.T) {
 		EmptyMap map[int]bool
 	}
 	opt := copier.Option{IgnoreEmpty: true}
-	p := Person{"Ann", new(3), Address{"A", []string{"x"}}, &Address{Lines: []string{"y"}}, time.Now(), sql.NullString{String: "s", Valid: true},
-		map[string]float64{"a": 1}, []Address{{"B", nil}, {}}, Inner{"inner"}, [2]string{"p"}, nil, []int{}, map[int]bool{}}
+	p := Person{
+		"Ann", new(3),
+		Address{"A", []string{"x"}},
+		&Address{Lines: []string{"y"}}, time.Now(),
+		sql.NullString{String: "s", Valid: true},
+		map[string]float64{"a": 1},
+		[]Address{{"B", nil}, {}},
+		Inner{"inner"},
+		[2]string{"p"},
+		nil,
+		[]int{},
+		map[int]bool{},
+	}
 	accepted(t, "person", p, opt)
 	accepted(t, "zero", Person{}, opt)
 	type Row struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/jinzhu/copier"
 
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
 var errSentinel = errors.New("sentinel")
@@ -51,12 +52,10 @@ func checkRandom(t *testing.T, seed1, seed2 uint64) {
 
 func TestC1_C2_RandomValuesOfRandomTypes(t *testing.T) {
 	t.Parallel()
-	rounds := uint64(4000)
-	if testing.Short() {
-		rounds = 400
-	}
-	for seed := range rounds {
-		checkRandom(t, seed, 1)
+	seed := soaktest.Seed()
+	t.Logf("seed %d", seed) // shown when it fails
+	for round := range soaktest.Rounds(4000) {
+		checkRandom(t, uint64(round), seed)
 	}
 }
 
@@ -70,11 +69,13 @@ func FuzzCopy(f *testing.F) {
 // A random type that WithCopier accepts is one that copier copies right.
 func TestC4_CopierIsRightForRandomTypesThatAreAccepted(t *testing.T) {
 	t.Parallel()
-	acceptedTypes := 0
-	for seed := range uint64(6000) {
-		r := rand.New(rand.NewPCG(seed, 2))
+	seed := soaktest.Seed()
+	t.Logf("seed %d", seed) // shown when it fails
+	acceptedTypes, rounds := 0, soaktest.Rounds(6000)
+	for round := range rounds {
+		r := rand.New(rand.NewPCG(uint64(round), seed))
 		typ := randomType(r, 3)
-		opt := copier.Option{DeepCopy: true, IgnoreEmpty: seed%2 == 0, CaseSensitive: seed%3 == 0}
+		opt := copier.Option{DeepCopy: true, IgnoreEmpty: round%2 == 0, CaseSensitive: round%3 == 0}
 		if typ.Kind() == reflect.Interface || clone.JudgeCopier(typ, opt) != nil {
 			continue
 		}
@@ -89,7 +90,7 @@ func TestC4_CopierIsRightForRandomTypesThatAreAccepted(t *testing.T) {
 		}
 		checkCopy(t, got.Elem(), v)
 	}
-	if acceptedTypes < 500 {
+	if acceptedTypes < rounds/12 {
 		t.Errorf("only %d types were accepted", acceptedTypes)
 	}
 }
