@@ -3,7 +3,6 @@ package ctxinfo
 import (
 	"fmt"
 	"math/bits"
-	"strings"
 )
 
 // An Anomaly is a reason not to believe a header that came from a proxy of
@@ -81,16 +80,4 @@ func (p *Plugin) list(s anomalies) []Anomaly {
 		s &= s - 1
 	}
 	return out
-}
-
-// joined renders a list for a log line.
-func joined(list []Anomaly) string {
-	var b strings.Builder
-	for i, a := range list {
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		b.WriteString(a.String())
-	}
-	return b.String()
 }

@@ -24,14 +24,26 @@ type Client struct {
 // products are the marks of browsers in User-Agent, the more special first,
 // since each names those that it wants to be taken for as well.
 var products = [...]struct{ mark, name string }{
-	{"Edg/", "Edge"}, {"EdgA/", "Edge"}, {"EdgiOS/", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"},
-	{"CriOS/", "Chrome"}, {"Chrome/", "Chrome"}, {"Version/", "Safari"},
+	{"Edg/", "Edge"},
+	{"EdgA/", "Edge"},
+	{"EdgiOS/", "Edge"},
+	{"OPR/", "Opera"},
+	{"Firefox/", "Firefox"},
+	{"FxiOS/", "Firefox"},
+	{"CriOS/", "Chrome"},
+	{"Chrome/", "Chrome"},
+	{"Version/", "Safari"},
 }
 
 // platforms are the marks of operating systems in User-Agent, likewise.
 var platforms = [...]struct{ mark, name string }{
-	{"iPhone", "iOS"}, {"iPad", "iOS"}, {"Android", "Android"}, {"CrOS", "ChromeOS"}, {"Windows", "Windows"},
-	{"Macintosh", "macOS"}, {"Linux", "Linux"},
+	{"iPhone", "iOS"},
+	{"iPad", "iOS"},
+	{"Android", "Android"},
+	{"CrOS", "ChromeOS"},
+	{"Windows", "Windows"},
+	{"Macintosh", "macOS"},
+	{"Linux", "Linux"},
 }
 
 // bots are the marks of programs, in lower case. Well-behaved ones give the

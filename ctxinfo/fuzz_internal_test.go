@@ -127,7 +127,7 @@ func naiveAcceptLanguage(s string) (tags []string, refused []string) {
 	}
 	var all []ranked
 	n := 0
-	for _, part := range strings.Split(s, ",") {
+	for part := range strings.SplitSeq(s, ",") {
 		part = strings.Trim(part, " \t")
 		if part == "" {
 			continue

@@ -50,7 +50,7 @@ type trust struct {
 // hops is given.
 func (p *Plugin) walk(remote string, h http.Header, read *fields, hops *[]Hop) trust {
 	var t trust
-	unix := false
+	var unix bool
 	if t.peer, unix = parsePeer(remote); t.peer.IsValid() {
 		t.ip = t.peer.Addr().WithZone("")
 	}

@@ -22,7 +22,7 @@ func HTTPError(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := err.(*echo.HTTPError); ok {
+	if outermost, ok := errors.AsType[*echo.HTTPError](err); ok && outermost == err {
 		return err
 	}
 	pe, ok := From(err)

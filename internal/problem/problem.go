@@ -60,11 +60,7 @@ type Error interface {
 
 // From finds the first [Error] in err's tree.
 func From(err error) (Error, bool) {
-	var pe Error
-	if errors.As(err, &pe) {
-		return pe, true
-	}
-	return nil, false
+	return errors.AsType[Error](err)
 }
 
 // DetailsOf returns the complete details of e: status, title and type filled in.

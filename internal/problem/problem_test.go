@@ -92,7 +92,7 @@ func quality(accept, media string) float64 {
 	major, _, _ := strings.Cut(media, "/")
 	for _, at := range []string{media, major + "/*", "*/*"} {
 		best, found := 0.0, false
-		for _, part := range strings.Split(strings.ToLower(accept), ",") {
+		for part := range strings.SplitSeq(strings.ToLower(accept), ",") {
 			params := strings.Split(part, ";")
 			if strings.TrimSpace(params[0]) != at {
 				continue

@@ -7,21 +7,28 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"go/format"
 	"log"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 )
 
 func main() {
-	archive := flag.String("zip", filepath.Join(runtime.GOROOT(), "lib", "time", "zoneinfo.zip"), "the time zone archive")
+	archive := flag.String("zip", "", "the time zone archive (default: that of the go command)")
 	out := flag.String("o", "zones_table.go", "the file to write")
 	flag.Parse()
+	if *archive == "" {
+		var err error
+		if *archive, err = ofGo(context.Background()); err != nil {
+			log.Fatalf("genzones: %v", err)
+		}
+	}
 	names, err := read(*archive)
 	if err != nil {
 		log.Fatalf("genzones: %v", err)
@@ -35,12 +42,21 @@ func main() {
 	}
 }
 
+// ofGo returns the path of the archive that comes with the go command.
+func ofGo(ctx context.Context) (string, error) {
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOROOT: %w", err)
+	}
+	return filepath.Join(strings.TrimSpace(string(root)), "lib", "time", "zoneinfo.zip"), nil
+}
+
 func read(archive string) ([]string, error) {
 	z, err := zip.OpenReader(archive)
 	if err != nil {
 		return nil, err
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }() // only read
 	var names []string
 	for _, f := range z.File {
 		if !strings.HasSuffix(f.Name, "/") {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -19,7 +18,11 @@ func TestTableIsTheArchives(t *testing.T) {
 	if !strings.HasPrefix(runtime.Version(), tableVersion) {
 		t.Skipf("the table is that of %s, this is %s", tableVersion, runtime.Version())
 	}
-	names, err := read(filepath.Join(runtime.GOROOT(), "lib", "time", "zoneinfo.zip"))
+	archive, err := ofGo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := read(archive)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip("this installation of Go has no time zone archive")
 	}
