@@ -251,15 +251,15 @@ func (k *storeKeeper) writeRenewed(ctx context.Context, j *job, base, target *he
 	if err := k.write(ctx, target, j.now); err != nil {
 		return err
 	}
-	grave := store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneLife)}
+	stone := grave()
 	if j.timed && k.grace > 0 {
-		grave.Expires = time.Now().Add(k.grace)
+		stone.Expires = time.Now().Add(k.grace)
 		var err error
-		if grave.Value, err = sealMoved(base.id, target.id, grave.Expires); err != nil {
+		if stone.Value, err = sealMoved(base.id, target.id, stone.Expires); err != nil {
 			return err
 		}
 	}
-	if _, err := k.swap.Swap(ctx, k.key(base.id), base.version, grave); err != nil {
+	if _, err := k.swap.Swap(ctx, k.key(base.id), base.version, stone); err != nil {
 		return err
 	}
 	_ = k.unindex(ctx, base) // it names nothing any more
@@ -302,12 +302,36 @@ func (k *storeKeeper) rebase(ctx context.Context, j *job, stale bool) (held, rec
 	return base, next, err
 }
 
+// end buries the session, and the one that it leads to if it was renewed by
+// time since h was read. A plain Delete would not notice that.
 func (k *storeKeeper) end(ctx context.Context, h *held) error {
-	if err := k.store.Delete(ctx, k.key(h.id)); err != nil {
-		return err
+	last := *h
+	for range maxTries {
+		_, err := k.swap.Swap(ctx, k.key(last.id), last.version, grave())
+		switch {
+		case err == nil:
+			// Dead already: what fails now is left to its deadline.
+			_ = k.store.Delete(ctx, k.key(last.id))
+			_ = k.unindex(ctx, &last)
+			return nil
+		case errors.Is(err, store.ErrNotFound):
+			return nil
+		case !errors.Is(err, store.ErrConflict):
+			return err
+		}
+		if last, err = k.get(ctx, last.id); err != nil {
+			if _, gone := errors.AsType[*refusal](err); gone {
+				return nil
+			}
+			return err
+		}
 	}
-	_ = k.unindex(ctx, h) // it names nothing any more
-	return nil
+	return ErrContention
+}
+
+// grave is a tombstone that leads nowhere.
+func grave() store.Item {
+	return store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneLife)}
 }
 
 func (k *storeKeeper) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }

@@ -1,0 +1,76 @@
+package sessionstate_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/store"
+	"github.com/reecho-go/reecho/store/memstore"
+)
+
+// between is a store that lets a test do something at a moment that only a
+// race would reach.
+type between struct {
+	*memstore.Store
+	afterGet, beforeSwap func()
+}
+
+func (b *between) Get(ctx context.Context, key string) (store.Item, error) {
+	it, err := b.Store.Get(ctx, key)
+	if f := b.afterGet; f != nil {
+		f()
+	}
+	return it, err
+}
+
+func (b *between) Swap(ctx context.Context, key string, old uint64, it store.Item) (uint64, error) {
+	if f := b.beforeSwap; f != nil {
+		b.beforeSwap = nil
+		f()
+	}
+	return b.Store.Swap(ctx, key, old, it)
+}
+
+func TestS12_ALogoutThatARenewalOvertookEndsTheNewIDToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mem := &between{Store: newMem(t)}
+		a := userApp(t, sessionstate.Config{Store: mem, RenewEvery: time.Minute})
+		v := a.login(t, "ada")
+		other := v.clone()
+		meanwhile := func() {}
+		a.handle("/slow", func(c echo.Context, s *sessionstate.State) error {
+			if err := s.Err(); err != nil {
+				return err
+			}
+			meanwhile()
+			return s.Destroy()
+		})
+
+		time.Sleep(time.Minute)
+		meanwhile = func() { other.get(t, "/incr").wants(t, 200, "1") }
+		v.get(t, "/slow").status(t, 200)
+		other.get(t, "/who").wants(t, 200, "0")
+		if list := a.list(t, "ada"); len(list) != 0 {
+			t.Errorf("after the logout: %+v", list)
+		}
+
+		// The same between the logout's look at the store and its write.
+		v = a.login(t, "ada")
+		other = v.clone()
+		time.Sleep(time.Minute)
+		meanwhile = func() {
+			mem.beforeSwap = func() { other.get(t, "/incr").wants(t, 200, "1") }
+		}
+		v.get(t, "/slow").status(t, 200)
+		other.get(t, "/who").wants(t, 200, "0")
+		if list := a.list(t, "ada"); len(list) != 0 {
+			t.Errorf("after the logout: %+v", list)
+		}
+	})
+}
