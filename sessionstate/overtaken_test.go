@@ -74,3 +74,22 @@ func TestS12_ALogoutThatARenewalOvertookEndsTheNewIDToo(t *testing.T) {
 		}
 	})
 }
+
+func TestS18_ASessionThatIsBeingRenewedStaysListed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mem := &between{Store: newMem(t)}
+		a := userApp(t, sessionstate.Config{Store: mem})
+		v := a.login(t, "ada")
+		time.Sleep(10 * time.Minute)
+		mem.beforeSwap = func() { a.list(t, "ada") } // the index has the new id, the store not yet
+		v.get(t, "/renew").status(t, 200)
+		if list := a.list(t, "ada"); len(list) != 1 {
+			t.Errorf("List() = %+v, want the renewed session", list)
+		}
+		if n, err := a.m.Users().Revoke(t.Context(), "ada"); n != 1 || err != nil {
+			t.Errorf("Revoke() = %d, %v, want 1", n, err)
+		}
+		v.get(t, "/who").wants(t, 200, "0")
+	})
+}

@@ -59,12 +59,12 @@ func (k *storeKeeper) indexPrefix(user string) string {
 	return k.prefix + "user/" + encoding.EncodeToString(sum[:]) + "/"
 }
 
-// index notes that a session belongs to its user.
+// index notes that a session belongs to its user, and when it was noted.
 func (k *storeKeeper) index(ctx context.Context, h *held) error {
 	if h.record.user == "" {
 		return nil
 	}
-	value := binary.AppendUvarint(nil, uint64(h.record.created))
+	value := binary.AppendUvarint(nil, uint64(time.Now().Unix()))
 	return k.store.Put(ctx, k.indexPrefix(h.record.user)+h.id.storeKey(), store.Item{
 		Value:   append(value, k.digest(h)...),
 		Expires: k.limits.end(&h.record),
@@ -112,7 +112,7 @@ func (u *Users) list(ctx context.Context, user string) ([]SessionInfo, error) {
 			return nil, err
 		}
 		// The session is over, unless it is just about to be written.
-		if made, _ := binary.Uvarint(e.Value); time.Since(time.Unix(int64(min(made, maxSeconds)), 0)) > tombstoneLife {
+		if noted, _ := binary.Uvarint(e.Value); time.Since(time.Unix(int64(min(noted, maxSeconds)), 0)) > tombstoneLife {
 			if err := u.k.store.Delete(ctx, e.Key); err != nil {
 				return nil, err
 			}
