@@ -16,7 +16,8 @@ type cookieKeeper struct {
 	codec   *codec
 	limits  limits
 	revoked store.Store
-	prefix  string // of the keys in revoked
+	swap    store.Swapper // of revoked; nil: it has none
+	prefix  string        // of the keys in revoked
 }
 
 var _ keeper = (*cookieKeeper)(nil)
@@ -88,15 +89,6 @@ func (k *cookieKeeper) isRevoked(ctx context.Context, id sessionID) (bool, error
 
 func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
 	h := held{id: j.base.id, is: true, record: j.next}
-	if j.base.known() {
-		// A request that was under way when the session ended must not hand
-		// out a cookie for it.
-		if dead, err := k.isRevoked(ctx, j.base.id); err != nil {
-			return saved{}, err
-		} else if dead {
-			return saved{}, errLost
-		}
-	}
 	if !j.base.known() || j.renew {
 		h.id, h.record.issued = j.newID, max(j.now.Unix(), h.record.created)
 	}
@@ -105,8 +97,8 @@ func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
 	if size, limit := k.size(&h.record); size > limit {
 		return saved{}, tooLarge("", &h.record, size, limit)
 	}
-	if j.base.known() && j.renew {
-		if err := k.end(ctx, &j.base); err != nil {
+	if j.base.known() {
+		if err := k.goOn(ctx, j); err != nil {
 			return saved{}, err
 		}
 	}
@@ -117,13 +109,42 @@ func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
 	}, nil
 }
 
-// end notes the id for as long as a cookie with it could be believed.
+// goOn fails with errLost if the session has ended meanwhile: a request that
+// was under way must not hand out a cookie for it. One that renews the id ends
+// the old one, and of several that do so at once only the first goes on.
+func (k *cookieKeeper) goOn(ctx context.Context, j *job) error {
+	if j.renew && k.swap != nil {
+		key, note := k.note(&j.base)
+		_, err := k.swap.Swap(ctx, key, 0, note)
+		if errors.Is(err, store.ErrConflict) {
+			return errLost
+		}
+		return err
+	}
+	switch dead, err := k.isRevoked(ctx, j.base.id); {
+	case err != nil:
+		return err
+	case dead:
+		return errLost
+	case j.renew:
+		return k.end(ctx, &j.base)
+	}
+	return nil
+}
+
 func (k *cookieKeeper) end(ctx context.Context, h *held) error {
+	key, note := k.note(h)
+	return k.revoked.Put(ctx, key, note)
+}
+
+// note is what says that a session has ended, for as long as a cookie with its
+// id could be believed.
+func (k *cookieKeeper) note(h *held) (key string, note store.Item) {
 	until := k.limits.deadline(&h.record, time.Now())
 	if !until.IsZero() {
 		until = until.Add(skew)
 	}
-	return k.revoked.Put(ctx, k.prefix+h.id.storeKey(), store.Item{Expires: until})
+	return k.prefix + h.id.storeKey(), store.Item{Expires: until}
 }
 
 func (k *cookieKeeper) size(r *record) (size, limit int) {

@@ -48,8 +48,9 @@ type Config struct {
 
 	// Revocations keeps the ids of sessions that were ended before their time,
 	// so that a copied cookie is dead too. One store must serve all processes
-	// that share the secrets. It stays the caller's to close. Refused with
-	// Store, which needs none. Default: nil, the memory of this process: a
+	// that share the secrets. With compare-and-swap (store.Swapper) a Login or
+	// Renew that runs beside a logout cannot escape it. It stays the caller's to
+	// close. Refused with Store, which needs none. Default: nil, the memory of this process: a
 	// restart and other processes forget who logged out; Start tells the
 	// observer. It holds 64 MiB, some 250,000 ids; while it is full, logging
 	// out answers 503.
@@ -219,9 +220,10 @@ func (m *Manager) open(c Config) error {
 		revoked = m.own
 		m.notices = append(m.notices, "Config.Revocations is nil: who logged out is kept in memory, and forgotten by a restart and by other processes")
 	}
+	swap, _ := store.As[store.Swapper](revoked)
 	m.keeper = &cookieKeeper{
 		name: c.Cookie.Name, codec: m.codec, limits: m.limits,
-		revoked: revoked, prefix: c.Prefix + "revoked/",
+		revoked: revoked, swap: swap, prefix: c.Prefix + "revoked/",
 	}
 	return nil
 }

@@ -2,12 +2,14 @@ package sessionstate_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store"
 	"github.com/reecho-go/reecho/store/memstore"
@@ -73,6 +75,32 @@ func TestS12_ALogoutThatARenewalOvertookEndsTheNewIDToo(t *testing.T) {
 			t.Errorf("after the logout: %+v", list)
 		}
 	})
+}
+
+func TestS13_InCookieModeALogoutBeatsARenewalUnderWay(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/renew", "/login"} {
+		revoked := &between{Store: newMem(t)}
+		a := newVisit(t, sessionstate.Config{Revocations: revoked})
+		v := a.visitor()
+		v.get(t, "/incr")
+		other := v.clone()
+		logout := func() { other.get(t, "/logout").status(t, 200) }
+		gets := 0
+		revoked.afterGet = func() {
+			if gets++; gets == 1 { // the load
+				revoked.beforeSwap = logout
+			} else {
+				revoked.afterGet, revoked.beforeSwap = nil, nil
+				logout()
+			}
+		}
+		v.get(t, path).status(t, 200)
+		v.get(t, "/who").wants(t, 200, "0")
+		if actions := a.actions(); !slices.Contains(actions, observe.SessionLost) {
+			t.Errorf("%s: actions %v, want the session lost", path, actions)
+		}
+	}
 }
 
 func TestS18_ASessionThatIsBeingRenewedStaysListed(t *testing.T) {
