@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -118,18 +119,31 @@ func copies[K any](plan *canon.Plan[K], cfg canon.Config) func(K) (K, error) {
 	case plan.Flat():
 		return nil
 	}
-	p, err := clone.For[K](clone.Config{Immutable: shared(reflect.TypeFor[K](), cfg)})
-	if err != nil {
-		// Only what is not part of the identity can be beyond copying.
-		return nil
+	share := shared(reflect.TypeFor[K](), cfg)
+	for {
+		p, err := clone.For[K](clone.Config{Immutable: share})
+		if err == nil {
+			return p.Copy
+		}
+		// What identifies by something else, its String method for one, may be
+		// beyond copying.
+		n := len(share)
+		_ = each(err, func(err error) error {
+			if at, ok := errors.AsType[*clone.TypeError](err); ok && !slices.Contains(share, at.Type) {
+				share = append(share, at.Type)
+			}
+			return nil
+		})
+		if len(share) == n {
+			return nil
+		}
 	}
-	return p.Copy
 }
 
 // shared lists the types inside t that a copy of a key must share: those that
-// HashFuncs stand in for, and references in fields that are left out of the
-// key, such as a client or a logger, unless the same type is part of the key
-// elsewhere.
+// HashFuncs stand in for, and those of fields that are left out of the key,
+// such as a client, a logger or a lock, unless the same type is part of the
+// key elsewhere.
 func shared(t reflect.Type, cfg canon.Config) []reflect.Type {
 	used, ignored := make(map[reflect.Type]bool), make(map[reflect.Type]bool)
 	var walk func(t reflect.Type)
@@ -146,13 +160,10 @@ func shared(t reflect.Type, cfg canon.Config) []reflect.Type {
 			walk(t.Elem())
 		case reflect.Struct:
 			for f := range t.Fields() {
-				if tag := f.Tag.Get("hash"); tag != "ignore" && tag != "-" {
-					walk(f.Type)
-					continue
-				}
-				switch f.Type.Kind() {
-				case reflect.Pointer, reflect.Interface, reflect.Func, reflect.Chan:
+				if tag := f.Tag.Get("hash"); tag == "ignore" || tag == "-" {
 					ignored[f.Type] = true
+				} else {
+					walk(f.Type)
 				}
 			}
 		}

@@ -1,0 +1,255 @@
+package identity_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"unsafe"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/identity"
+)
+
+func mustFor[K any](t *testing.T, cfg canon.Config) *identity.Keys[K] {
+	t.Helper()
+	k, err := identity.For[K]("test: keys", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+type client struct{ calls chan int }
+
+type query struct {
+	IDs    []int
+	Tags   map[string][]string
+	Where  any
+	Client *client    `hash:"-"`
+	Log    func()     `hash:"ignore"`
+	Hits   *[]int     `hash:"-"` // its type stands nowhere else
+	Mu     sync.Mutex `hash:"-"`
+}
+
+func newQuery() *query {
+	return &query{
+		IDs: []int{1, 2}, Tags: map[string][]string{"a": {"b"}}, Where: []string{"c"},
+		Client: &client{make(chan int)}, Log: func() {}, Hits: new([]int{1}),
+	}
+}
+
+func TestSnapshotSharesNothingThatIdentifies(t *testing.T) {
+	t.Parallel()
+	keys := mustFor[*query](t, canon.Config{})
+	key := newQuery()
+	want, err := keys.ID(&key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := keys.Snapshot(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own.Client != key.Client || own.Log == nil || own.Hits != key.Hits {
+		t.Error("what is left out of the identity was not handed on as it is")
+	}
+	key.IDs[0], key.Tags["a"][0] = 99, "changed"
+	key.Tags["new"] = nil
+	key.Where.([]string)[0] = "changed"
+	got, err := keys.ID(&own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != want {
+		t.Error("the snapshot changed with the caller's key")
+	}
+	if changed, _ := keys.ID(&key); changed == want {
+		t.Error("the key did not change: the test tests nothing")
+	}
+}
+
+// A type that identifies in one place is copied in all.
+func TestSnapshotCopiesWhatIdentifiesElsewhere(t *testing.T) {
+	t.Parallel()
+	type both struct {
+		IDs   *[]int
+		Notes *[]int `hash:"-"`
+	}
+	keys := mustFor[both](t, canon.Config{})
+	key := both{new([]int{1}), new([]int{2})}
+	own, err := keys.Snapshot(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	(*key.IDs)[0] = 99
+	if (*own.IDs)[0] != 1 {
+		t.Error("the snapshot changed with the caller's key")
+	}
+}
+
+func TestSnapshotSharesWhatHashFuncsStandInFor(t *testing.T) {
+	t.Parallel()
+	type request struct {
+		IDs    []int
+		Client *client
+	}
+	keys := mustFor[request](t, canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
+		reflect.TypeFor[*client](): func(any) (any, error) { return "the client", nil },
+	}})
+	key := request{[]int{1}, &client{make(chan int)}}
+	own, err := keys.Snapshot(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.IDs[0] = 2
+	if own.Client != key.Client || own.IDs[0] != 1 {
+		t.Errorf("snapshot = %+v, want the client shared and the ids copied", own)
+	}
+}
+
+type conn struct {
+	name string
+	wake chan int
+}
+
+func (c *conn) String() string { return c.name }
+
+// What is beyond copying is shared, and nothing else with it.
+func TestSnapshotSharesOnlyWhatCannotBeCopied(t *testing.T) {
+	t.Parallel()
+	type request struct {
+		IDs  []int
+		Conn *conn `hash:"string"`
+	}
+	keys := mustFor[request](t, canon.Config{})
+	key := request{[]int{1}, &conn{"a", make(chan int)}}
+	own, err := keys.Snapshot(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.IDs[0] = 2
+	if own.IDs[0] != 1 || own.Conn.wake != key.Conn.wake {
+		t.Errorf("snapshot = %+v, want the ids copied and the channel shared", own)
+	}
+}
+
+type name string
+
+func TestSnapshotOwnsItsText(t *testing.T) {
+	t.Parallel()
+	keys := mustFor[name](t, canon.Config{})
+	buf := []byte("before")
+	key := name(unsafe.String(&buf[0], len(buf)))
+	own, err := keys.Snapshot(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := keys.ID(&key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(buf, "after!")
+	if own != "before" || id != "before" {
+		t.Errorf("snapshot %q and id %q share the caller's memory", own, id)
+	}
+}
+
+func TestIDTellsKeysApart(t *testing.T) {
+	t.Parallel()
+	check := func(shape, got canon.Shape, same bool, ids ...string) {
+		t.Helper()
+		if got != shape {
+			t.Errorf("shape = %v, want %v: the case tests another one", got, shape)
+		}
+		if (ids[0] == ids[1]) != same {
+			t.Errorf("%v: ids %q, want them the same: %v", shape, ids, same)
+		}
+	}
+	id := func(s string, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	words := mustFor[int](t, canon.Config{})
+	check(canon.Word, words.Shape(), true, id(words.ID(new(7))), id(words.ID(new(7))))
+	check(canon.Word, words.Shape(), false, id(words.ID(new(7))), id(words.ID(new(7<<32))))
+	texts := mustFor[string](t, canon.Config{})
+	check(canon.Text, texts.Shape(), true, id(texts.ID(new("a"))), id(texts.ID(new("a"))))
+	check(canon.Text, texts.Shape(), false, id(texts.ID(new("a"))), id(texts.ID(new("b"))))
+	lists := mustFor[[]string](t, canon.Config{})
+	check(canon.Encoded, lists.Shape(), true, id(lists.ID(new([]string{"a", "b"}))), id(lists.ID(new([]string{"a", "b"}))))
+	check(canon.Encoded, lists.Shape(), false, id(lists.ID(new([]string{"ab"}))), id(lists.ID(new([]string{"a", "b"}))))
+}
+
+func TestErrorsNameOwnerPlaceAndType(t *testing.T) {
+	t.Parallel()
+	type bad struct {
+		A chan int
+		B struct{ F func() }
+	}
+	_, err := identity.For[bad]("cache: users", canon.Config{})
+	var paths []string
+	var walk func(error)
+	walk = func(err error) {
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, err := range joined.Unwrap() {
+				walk(err)
+			}
+			return
+		}
+		e, ok := err.(*identity.Error)
+		if !ok {
+			t.Errorf("%T in the error, want *identity.Error", err)
+			return
+		}
+		paths = append(paths, fmt.Sprintf("%s %v", e.Path[strings.IndexByte(e.Path, '.'):], e.Type.Kind()))
+		if e.Owner != "cache: users" || !strings.HasPrefix(e.Error(), "cache: users: key: ") {
+			t.Errorf("%v does not begin with its owner", e)
+		}
+		if _, ok := errors.AsType[*canon.TypeError](e); !ok {
+			t.Errorf("%v does not unwrap to its cause", e)
+		}
+	}
+	walk(err)
+	if diff := cmp.Diff([]string{".A chan", ".B.F func"}, paths); diff != "" {
+		t.Errorf("places (-want +got):\n%s", diff)
+	}
+
+	keys := mustFor[any](t, canon.Config{})
+	key := any(make(chan int))
+	_, idErr := keys.ID(&key)
+	_, appendErr := keys.Append(nil, &key)
+	_, copyErr := keys.Snapshot(key)
+	for _, err := range []error{idErr, appendErr, copyErr} {
+		if e, ok := errors.AsType[*identity.Error](err); !ok || e.Type == nil || e.Owner != "test: keys" {
+			t.Errorf("a channel as key: %#v, want an *identity.Error that names the type", err)
+		}
+	}
+}
+
+func TestBuffersAreReusedButNotLargeOnes(t *testing.T) {
+	t.Parallel()
+	buf := identity.Borrow()
+	if len(*buf) != 0 {
+		t.Fatalf("a borrowed buffer has %d bytes in it", len(*buf))
+	}
+	used := append(*buf, strings.Repeat("x", 100)...)
+	identity.Return(buf, used)
+	if len(*buf) != 0 || cap(*buf) < 100 {
+		t.Errorf("after Return: length %d, capacity %d; want what was used, emptied", len(*buf), cap(*buf))
+	}
+	large := identity.Borrow()
+	before := cap(*large)
+	identity.Return(large, make([]byte, 1<<20))
+	if cap(*large) != before {
+		t.Error("a large buffer was kept")
+	}
+	identity.Return(identity.Borrow(), nil) // after an Append that failed
+}
