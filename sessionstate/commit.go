@@ -12,8 +12,9 @@ import (
 
 // plan is what a commit has to do, decided under the State's lock.
 type plan struct {
-	read      bool // the response depends on a cookie
-	err       error
+	read      bool  // the response depends on a cookie
+	err       error // why the session could not be loaded
+	mustFail  bool
 	save      bool
 	job       job
 	ended     []held
@@ -54,7 +55,7 @@ func (s *State) startCommit(status int) (plan, bool) {
 	if status >= http.StatusInternalServerError && !s.m.keepOn5xx {
 		s.discard()
 	}
-	p := plan{read: s.loaded || s.flash.loaded, err: s.err, ended: s.ended, clearSite: s.clearSite}
+	p := plan{read: s.loaded || s.flash.loaded, err: s.err, mustFail: s.mustFail, ended: s.ended, clearSite: s.clearSite}
 	p.flash, p.tell = s.flashCookie()
 	if !s.loaded || s.err != nil {
 		return p, true
@@ -98,7 +99,7 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 	if p.read && !slices.Contains(h["Vary"], "Cookie") {
 		h.Add("Vary", "Cookie")
 	}
-	if p.err != nil && s.m.onError == FailClosed {
+	if p.err != nil && (p.mustFail || s.m.onError == FailClosed) {
 		return held{}, record{}, p.err
 	}
 	// The client may have gone: what it did is saved all the same.

@@ -79,6 +79,12 @@ func ClearSiteData() DestroyOption { return func(s *State) { s.clearSite = true 
 // cannot be, the response is a 503 in any case.
 func (s *State) Destroy(opts ...DestroyOption) error {
 	_ = s.loadFlash() // unread messages were for whoever was logged in
+	if err := s.load(); err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.mustFail = true // the session may live: the response must not pass for a logout
+		return err
+	}
 	return s.mutate(func() error {
 		if s.base.known() {
 			s.ended = append(s.ended, s.base)

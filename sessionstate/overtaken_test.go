@@ -13,6 +13,7 @@ import (
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store"
 	"github.com/reecho-go/reecho/store/memstore"
+	"github.com/reecho-go/reecho/store/storetest"
 )
 
 // between is a store that lets a test do something at a moment that only a
@@ -120,4 +121,24 @@ func TestS18_ASessionThatIsBeingRenewedStaysListed(t *testing.T) {
 		}
 		v.get(t, "/who").wants(t, 200, "0")
 	})
+}
+
+func TestS12_ALogoutThatCannotBeDoneIsA503WhateverTheHandlerMakesOfIt(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []sessionstate.OnStoreError{sessionstate.FailClosed, sessionstate.FailOpen} {
+		faultyModes(t, func(t *testing.T, cfg sessionstate.Config, s *storetest.FaultyStore) {
+			cfg.OnStoreError = policy
+			a := newVisit(t, cfg)
+			a.handle("/careless", func(c echo.Context, st *sessionstate.State) error {
+				_ = st.Destroy()
+				return c.String(200, "You are logged out.")
+			})
+			v := a.visitor()
+			v.get(t, "/incr")
+			s.Inject(storetest.Fault{Times: -1})
+			wants503(t, v.get(t, "/careless"), "careless")
+			s.Heal()
+			v.get(t, "/").wants(t, 200, "1")
+		})
+	}
 }

@@ -45,6 +45,7 @@ type State struct {
 	ended   []held    // sessions that this request destroyed
 
 	clearSite bool // Destroy was asked for it
+	mustFail  bool // Destroy could not be noted
 	running   int  // OnChange functions now running
 	flash     flashState
 }
@@ -296,7 +297,7 @@ func (s *State) Revert() {
 	if len(s.ended) > 0 {
 		s.base, s.ended = s.ended[0], nil
 	}
-	s.clearSite = false
+	s.clearSite, s.mustFail = false, false
 	s.discard()
 }
 
