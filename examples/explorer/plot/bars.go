@@ -57,7 +57,7 @@ func Bars(c Chart, bars []Bar) template.HTML {
 		s.raw(`<rect class="hit" x="0" y="%s" width="%d" height="%s"/>`, num(y), width, num(row))
 		s.text("label", left, y+17, b.Label)
 		s.text("value end", right, y+17, b.Text)
-		s.raw(`<rect class="bar" x="%s" y="%s" width="%s" height="9" rx="2"/>`, num(left), num(y+23), num(max(x(b.Value)-left, 1)))
+		s.raw(`<rect class="bar" x="%s" y="%s" width="%s" height="9" rx="2"/>`, num(left), num(y+23), num(x(b.Value)-left))
 		if b.Href != "" {
 			s.raw(`</a>`)
 		} else {

@@ -15,7 +15,7 @@ type Point struct {
 // Line draws evenly spaced values as a line over a filled area.
 func Line(c Chart, points []Point) template.HTML {
 	const (
-		height = 268.0
+		height = 306.0
 		left   = 44.0
 		right  = width - 8.0
 		top    = 10.0

@@ -17,8 +17,12 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-//go:embed schema.sql
-var schema string
+var (
+	//go:embed schema.sql
+	schema string
+	//go:embed indices.sql
+	indices string
+)
 
 // A DB is an open database of all strikes. It is safe for concurrent use.
 type DB struct {
@@ -102,7 +106,7 @@ func (db *DB) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `ANALYZE`); err != nil {
+	if _, err := tx.ExecContext(ctx, indices); err != nil {
 		return err
 	}
 	return tx.Commit()

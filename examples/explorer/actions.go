@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+// Every action is a POST that changes something, leaves a message and leads
+// back to the page that it came from. The query in the form is read by the
+// same schema as the URL, so that it can lead nowhere else.
+
+// save answers POST /saved: it keeps the filter under a name.
+func (a *app) save(c echo.Context) error {
+	query, err := a.queryOf(c)
+	if err != nil {
+		return err
+	}
+	r, s := a.readerOf(c), sessionstate.From(c)
+	name := c.FormValue("name")
+	switch err := saveFilter(s, name, query); {
+	case errors.Is(err, errBadName):
+		return echo.NewHTTPError(http.StatusBadRequest, r.T("A name has 1 to 40 characters."))
+	case errors.Is(err, sessionstate.ErrTooLarge):
+		return a.back(c, query, sessionstate.Warning, r.T("There is no room for another filter. Delete one first."))
+	case err != nil:
+		return err
+	}
+	return a.back(c, query, sessionstate.Success, r.T("Saved as “%s”.", name))
+}
+
+// unsave answers POST /saved/delete.
+func (a *app) unsave(c echo.Context) error {
+	query, err := a.queryOf(c)
+	if err != nil {
+		return err
+	}
+	name := c.FormValue("name")
+	if err := deleteFilter(sessionstate.From(c), name); err != nil {
+		return err
+	}
+	return a.back(c, query, sessionstate.Success, a.readerOf(c).T("Deleted “%s”.", name))
+}
+
+// set answers POST /settings: language and units.
+func (a *app) set(c echo.Context) error {
+	query, err := a.queryOf(c)
+	if err != nil {
+		return err
+	}
+	p := preference{Language: c.FormValue("language"), Units: unit(c.FormValue("units"))}
+	known := func(l locale) bool { return l.Tag.String() == p.Language }
+	if p.Language != "" && !slices.ContainsFunc(locales(), known) || !slices.Contains(units(), p.Units) {
+		return echo.NewHTTPError(http.StatusBadRequest, a.readerOf(c).T("There is no such language or unit."))
+	}
+	if err := preferences.Set(sessionstate.From(c), p); err != nil {
+		return err
+	}
+	return a.back(c, query, sessionstate.Success, a.readerOf(c).T("Settings saved."))
+}
+
+// paint answers POST /theme: light, dark, or what the device says.
+func (a *app) paint(c echo.Context) error {
+	query, err := a.queryOf(c)
+	if err != nil {
+		return err
+	}
+	theme, ok := map[string]ctxinfo.ThemeType{"": ctxinfo.Unknown, "light": ctxinfo.Light, "dark": ctxinfo.Dark}[c.FormValue("theme")]
+	if !ok {
+		return echo.NewHTTPError(http.StatusBadRequest, a.readerOf(c).T("There is no such theme."))
+	}
+	c.SetCookie(ctxinfo.From(c).ThemeCookie(theme))
+	return c.Redirect(http.StatusSeeOther, pageURL(query))
+}
+
+// clear answers POST /clear: it drops one panel's result, or all of them.
+func (a *app) clear(c echo.Context) error {
+	query, err := a.queryOf(c)
+	if err != nil {
+		return err
+	}
+	f, err := a.filters.Parse(query)
+	if err != nil {
+		return err
+	}
+	r := a.readerOf(c)
+	switch err := a.results.drop(c.Request().Context(), c.FormValue("panel"), f); {
+	case errors.Is(err, errNoPanel):
+		return echo.NewHTTPError(http.StatusBadRequest, r.T("There is no such panel."))
+	case err != nil:
+		return err
+	}
+	text := r.T("Cleared one result.")
+	if c.FormValue("panel") == "all" {
+		text = r.T("Cleared all cached results.")
+	}
+	return a.back(c, query, sessionstate.Info, text)
+}
+
+// queryOf is the filter that a form carries, checked and written anew.
+func (a *app) queryOf(c echo.Context) (string, error) {
+	if err := c.Request().ParseForm(); err != nil {
+		return "", echo.NewHTTPError(http.StatusBadRequest, "The form cannot be read.").SetInternal(err)
+	}
+	f, err := a.filters.Parse(c.Request().PostForm.Get("query"))
+	if err != nil {
+		return "", err
+	}
+	return a.filters.Encode(f)
+}
+
+// back leads to the page of a query, with a message.
+func (a *app) back(c echo.Context, query string, kind sessionstate.FlashKind, text string) error {
+	if err := sessionstate.From(c).Flash(kind, text); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, pageURL(query))
+}

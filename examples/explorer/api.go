@@ -1,0 +1,54 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/examples/explorer/strikes"
+)
+
+// A jsonPage is the answer of the API.
+type jsonPage struct {
+	Totals  strikes.Totals   `json:"totals"`
+	Page    int              `json:"page"`
+	Pages   int              `json:"pages"`
+	Next    string           `json:"next,omitzero"` // the URL of the next page
+	Cached  bool             `json:"cached"`        // the strikes came from the cache
+	Strikes []strikes.Strike `json:"strikes"`
+}
+
+// showJSON answers GET /api/strikes: the page's query, results and errors for
+// programs. Errors are problem details (RFC 9457).
+func (a *app) showJSON(c echo.Context) error {
+	f, err := a.filters.Bind(c)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	totals, _, err := a.results.totals.GetMeta(ctx, f.selection())
+	if err != nil {
+		return err
+	}
+	list, m, err := a.results.list.GetMeta(ctx, f.page())
+	if err != nil {
+		return err
+	}
+	p := jsonPage{
+		Totals: totals, Page: f.Page, Pages: (totals.Strikes + f.Rows - 1) / f.Rows,
+		Cached: m.Source == cachedata.Hit, Strikes: list,
+	}
+	if p.Strikes == nil {
+		p.Strikes = []strikes.Strike{} // an array in any case
+	}
+	if f.Page < p.Pages {
+		f.Page++
+		query, err := a.filters.Encode(f)
+		if err != nil {
+			return err
+		}
+		p.Next = "/api/strikes?" + query
+	}
+	return c.JSON(http.StatusOK, p)
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"html/template"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+	echomw "github.com/labstack/echo/v4/middleware"
+	"golang.org/x/text/message/catalog"
+
+	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/examples/explorer/strikes"
+	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/queryparams"
+)
+
+// A config is what main knows and the app needs.
+type config struct {
+	State    string // the folder of the secret
+	Insecure bool   // cookies go over plain http beyond localhost
+}
+
+// An app is the explorer: an http.Handler that owns its caches and database.
+type app struct {
+	echo     *echo.Echo
+	stack    *middleware.Stack
+	results  *results
+	options  strikes.Options
+	filters  *queryparams.Schema[filter]
+	defaults filter // what an empty query says
+	texts    catalog.Catalog
+	assets   *assets
+	pages    *template.Template
+	csrf     *http.CrossOriginProtection
+}
+
+// newApp opens everything. The caller closes it.
+func newApp(ctx context.Context, cfg config) (_ *app, err error) {
+	a := &app{echo: echo.New(), csrf: http.NewCrossOriginProtection()}
+	if err := a.build(cfg); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if err := a.stack.Start(ctx); err != nil {
+		return nil, err
+	}
+	if a.options, err = a.results.options.Get(ctx, struct{}{}); err != nil {
+		return nil, err
+	}
+	if a.filters, err = newFilters(a.options); err != nil {
+		return nil, err
+	}
+	if a.defaults, err = a.filters.Parse(""); err != nil {
+		return nil, err
+	}
+	a.routes()
+	return a, nil
+}
+
+// build makes the plugins and their Stack, which then owns them, and what else
+// needs no database.
+func (a *app) build(cfg config) error {
+	info, err := ctxinfo.New(ctxinfo.Config{Locales: localeTags()})
+	if err != nil {
+		return err
+	}
+	params, err := queryparams.New(queryparams.Config{})
+	if err != nil {
+		return err
+	}
+	sessions, err := newSessions(cfg.State, cfg.Insecure)
+	if err != nil {
+		return err
+	}
+	db, err := newDatabase()
+	if err != nil {
+		return err
+	}
+	if a.results, err = newResults(db); err != nil {
+		return err
+	}
+	// Closed in reverse order: first the results, whose loads use the database.
+	if a.stack, err = middleware.New(info, params, sessions, db.group, a.results.group); err != nil {
+		return err
+	}
+	if a.texts, err = newCatalog(); err != nil {
+		return err
+	}
+	if a.assets, err = newAssets(); err != nil {
+		return err
+	}
+	a.pages, err = newTemplates(a.assets)
+	return err
+}
+
+// routes is the map of the app.
+func (a *app) routes() {
+	e := a.echo
+	e.HTTPErrorHandler = a.showError
+	e.Use(echomw.Recover(), securityHeaders, echomw.Gzip(), a.stack.Middleware(), answerErrors)
+	e.GET("/", a.showPage)
+	e.GET("/api/strikes", a.showJSON)
+	e.GET("/static/*", echo.WrapHandler(a.assets))
+	form := []echo.MiddlewareFunc{a.sameOriginOnly, echomw.BodyLimit("64K")}
+	e.POST("/saved", a.save, form...)
+	e.POST("/saved/delete", a.unsave, form...)
+	e.POST("/settings", a.set, form...)
+	e.POST("/theme", a.paint, form...)
+	e.POST("/clear", a.clear, form...)
+}
+
+// ServeHTTP implements http.Handler.
+func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.echo.ServeHTTP(w, r) }
+
+// Close ends what the app owns, in the right order. Stop the server first.
+func (a *app) Close(ctx context.Context) error { return a.stack.Close(ctx) }
+
+// securityHeaders lets pages load from this server only, and run no script
+// but ours.
+func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+		"form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		return next(c)
+	}
+}
+
+// sameOriginOnly refuses forms that other sites send with our visitors'
+// cookies (CSRF).
+func (a *app) sameOriginOnly(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := a.csrf.Check(c.Request()); err != nil {
+			return echo.NewHTTPError(http.StatusForbidden, "This form came from another site.").SetInternal(err)
+		}
+		return next(c)
+	}
+}
+
+// answerErrors turns errors into pages inside of the Stack, so that an error
+// page too is written with the session's cookie.
+func answerErrors(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/middleware"
+)
+
+// showError is the app's error handler. The API answers problem details; a
+// page says what is wrong, what is allowed, and offers the way on.
+func (a *app) showError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	if strings.HasPrefix(c.Request().URL.Path, "/api/") {
+		middleware.ErrorHandler(a.echo.DefaultHTTPErrorHandler)(err, c)
+		return
+	}
+	e := a.describe(err, c)
+	if e.Status >= http.StatusInternalServerError {
+		slog.ErrorContext(c.Request().Context(), "explorer: request failed", "path", c.Request().URL.Path, "err", err)
+	}
+	v, viewErr := a.newView(c, a.defaults)
+	if viewErr == nil {
+		v.Title = e.Title
+		v.Error = e
+		viewErr = a.render(c, e.Status, v)
+	}
+	if viewErr != nil {
+		a.echo.DefaultHTTPErrorHandler(errors.Join(err, viewErr), c)
+	}
+}
+
+// describe is what a visitor is told of an error: all of it if it is theirs to
+// mend, next to nothing otherwise.
+func (a *app) describe(err error, c echo.Context) *errorView {
+	r := a.readerOf(c)
+	if e, ok := errors.AsType[middleware.Error](err); ok {
+		p := e.Problem()
+		v := &errorView{Status: e.StatusCode(), Title: r.T(http.StatusText(e.StatusCode())), Detail: p.Detail}
+		query := c.Request().URL.Query()
+		for _, f := range p.Errors {
+			fault := faultView{Parameter: f.Parameter, Detail: f.Detail, Expected: f.Expected}
+			if f.Value != nil {
+				fault.Value = *f.Value
+			}
+			v.Faults = append(v.Faults, fault)
+			query.Del(f.Parameter)
+		}
+		if len(v.Faults) > 0 {
+			v.Title, v.Detail = r.T("This address cannot be read"), ""
+			v.Without = withoutFaults(query)
+		}
+		return v
+	}
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+		v := &errorView{Status: e.Code, Title: r.T(http.StatusText(e.Code))}
+		if text, ok := e.Message.(string); ok && text != http.StatusText(e.Code) && e.Code < http.StatusInternalServerError {
+			v.Detail = r.T(text)
+		}
+		return v
+	}
+	return &errorView{
+		Status: http.StatusInternalServerError,
+		Title:  r.T(http.StatusText(http.StatusInternalServerError)),
+		Detail: r.T("This is our fault. Try again later."),
+	}
+}
+
+// withoutFaults is the page of what is left of a query; empty if nothing is.
+func withoutFaults(query url.Values) string {
+	if len(query) == 0 || len(query) > 50 {
+		return ""
+	}
+	return pageURL(query.Encode())
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+// showPage answers GET /: the page for the filter in the URL, or, when htmx
+// asks, the part of it that changes.
+func (a *app) showPage(c echo.Context) error {
+	f, err := a.filters.Bind(c)
+	if err != nil {
+		return err
+	}
+	here, err := a.filters.Link(c, f)
+	if err != nil {
+		return err
+	}
+	s := sessionstate.From(c)
+	switch {
+	case isPartial(c):
+		history(c, here)
+	case here != c.Request().RequestURI:
+		return c.Redirect(http.StatusSeeOther, here) // a form sends empty fields too
+	default:
+		if _, err := sessionstate.Incr(visits, s, 1); err != nil {
+			return err
+		}
+	}
+	found, err := a.results.find(c.Request().Context(), f)
+	if err != nil {
+		return err
+	}
+	v, err := a.newView(c, f)
+	if err != nil {
+		return err
+	}
+	var broken error
+	href := func(f filter) string {
+		url, err := a.filters.Link(c, f)
+		if err != nil {
+			broken = err
+		}
+		return url
+	}
+	v.fillForm(f, a.options, href)
+	v.fillResults(f, found, href)
+	v.fillTable(f, found.list.Value, found.totals.Value.Strikes, href)
+	for _, s := range saved.Get(s) {
+		v.Saved = append(v.Saved, savedView{s.Name, pageURL(s.Query)})
+	}
+	for flash := range s.Flashes() {
+		v.Flashes = append(v.Flashes, flashView{string(flash.Kind), flash.Text})
+	}
+	v.Facts = a.facts(c, v.reader)
+	v.APIHref = "/api/strikes"
+	if v.Query != "" {
+		v.APIHref += "?" + v.Query
+	}
+	if broken != nil {
+		return broken
+	}
+	return a.render(c, http.StatusOK, v)
+}
+
+// newView is a page with its frame alone.
+func (a *app) newView(c echo.Context, f filter) (*pageView, error) {
+	query, err := a.filters.Encode(f)
+	if err != nil {
+		return nil, err
+	}
+	r := a.readerOf(c)
+	v := &pageView{reader: r, Query: query, Title: r.T("Wildlife strikes")}
+	theme := ""
+	if t := ctxinfo.From(c).Theme().Type; ctxinfo.From(c).Source(ctxinfo.FacetTheme).Kind == ctxinfo.SourceCookie && t != ctxinfo.Unknown {
+		theme = t.String()
+	}
+	v.Theme = theme
+	v.Themes = choices([]string{"", "light", "dark"}, func(theme string) string {
+		return r.T(map[string]string{"": "Auto", "light": "Light", "dark": "Dark"}[theme])
+	}, theme)
+	chosen := ""
+	if s, ok := sessionstate.FromOK(c); ok {
+		chosen = preferences.Get(s).Language
+	}
+	v.Languages = []option{{Label: r.T("as in your browser"), Selected: chosen == ""}}
+	for _, l := range locales() {
+		v.Languages = append(v.Languages, option{l.Tag.String(), l.Name, chosen == l.Tag.String()})
+	}
+	v.Units = choices(units(), func(u unit) string { return string(u) }, r.Unit)
+	return v, nil
+}
+
+// fillResults shows the totals and the plots.
+func (v *pageView) fillResults(f filter, found *found, href func(filter) string) {
+	v.Totals = &totalsView{found.totals.Value, v.cache("totals", v.T("Totals"), found.totals.Meta)}
+	v.TotalCost = float64(found.totals.Value.Cost)
+	v.DamageShare = "–"
+	if n := found.totals.Value.Strikes; n > 0 {
+		v.DamageShare = v.Percent(float64(found.totals.Value.Damaging) / float64(n))
+	}
+	v.ListCache = v.cache("strikes", v.T("Strikes"), found.list.Meta)
+
+	narrowed := func(change func(*filter)) string {
+		next := f
+		next.Page = 1
+		change(&next)
+		return href(next)
+	}
+	panel := func(id, title, note string, ch chart, meta cachedata.Meta) {
+		v.Panels = append(v.Panels, panelView{v.reader, id, title, note, ch, v.cache(id, title, meta)})
+	}
+	panel("months", v.T("Strikes per month"), "", monthsChart(v.reader, found.months.Value), found.months.Meta)
+	panel("airports", v.T("Map of airports"), v.T("area: strikes"), airportsChart(v.reader, found.airports.Value, found.backdrop.Value), found.airports.Meta)
+	panel("species", v.T("Top species"), v.T("identified animals only"), speciesChart(v.reader, found.species.Value, func(name string) string {
+		return narrowed(func(f *filter) { f.Species = species(name) })
+	}), found.species.Meta)
+	panel("phases", v.T("Cost by phase of flight"), "", phasesChart(v.reader, found.phases.Value, func(name string) string {
+		return narrowed(func(f *filter) { f.Phases = []phase{phase(name)} })
+	}), found.phases.Meta)
+}
+
+// isPartial reports that htmx will put the response into the page.
+func isPartial(c echo.Context) bool { return c.Request().Header.Get("HX-Request-Type") == "partial" }
+
+// history tells htmx what the address bar is to show: a new entry in the
+// browser's history if the page is another one, the same entry otherwise.
+func history(c echo.Context, here string) {
+	header := "HX-Push-Url"
+	if ctxinfo.From(c).PageURL().RequestURI() == here {
+		header = "HX-Replace-Url"
+	}
+	c.Response().Header().Set(header, here)
+}
+
+// render writes a page, or the part of it that htmx asks for.
+func (a *app) render(c echo.Context, status int, v *pageView) error {
+	c.Response().Header().Add("Vary", "HX-Request-Type")
+	name := "page.html"
+	if isPartial(c) {
+		name = "partial"
+	}
+	var b bytes.Buffer // so that an error cannot cut a page in half
+	if err := a.pages.ExecuteTemplate(&b, name, v); err != nil {
+		return err
+	}
+	return c.HTMLBlob(status, b.Bytes())
+}
+
+// pageURL is the page of a query that the schema wrote.
+func pageURL(query string) string {
+	if query == "" {
+		return "/"
+	}
+	return "/?" + query
+}

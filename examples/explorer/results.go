@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/examples/explorer/plot"
+	"github.com/reecho-go/reecho/examples/explorer/strikes"
+)
+
+// Results are the cached functions behind the page: each runs SQL the first
+// time it is asked for a selection and hands out copies of the answer after
+// that. All but the table take the selection alone as their key, so turning
+// pages and sorting asks the database for nothing but the table.
+type results struct {
+	group *cachedata.Group
+
+	totals   *cachedata.Cache[strikes.Filter, strikes.Totals]
+	months   *cachedata.Cache[strikes.Filter, []strikes.Month]
+	airports *cachedata.Cache[strikes.Filter, []strikes.Airport]
+	species  *cachedata.Cache[strikes.Filter, []strikes.Species]
+	phases   *cachedata.Cache[strikes.Filter, []strikes.PhaseCost]
+	list     *cachedata.Cache[strikes.Page, []strikes.Strike]
+
+	// These two do not depend on anything: their key is struct{}.
+	options  *cachedata.Cache[struct{}, strikes.Options]
+	backdrop *cachedata.Cache[struct{}, string]
+}
+
+// newResults makes the caches in a group of their own, over a database.
+func newResults(db *database) (*results, error) {
+	group, err := cachedata.NewGroup("results", cachedata.GroupConfig{})
+	if err != nil {
+		return nil, err
+	}
+	r := &results{group: group}
+	topSpecies := func(db *strikes.DB, ctx context.Context, f strikes.Filter) ([]strikes.Species, error) {
+		return db.TopSpecies(ctx, f, 10)
+	}
+	options := func(db *strikes.DB, ctx context.Context, _ struct{}) (strikes.Options, error) { return db.Options(ctx) }
+	return r, errors.Join(
+		remember(&r.totals, group, "totals", db, (*strikes.DB).Total),
+		remember(&r.months, group, "months", db, (*strikes.DB).Months),
+		remember(&r.airports, group, "airports", db, (*strikes.DB).Airports),
+		remember(&r.species, group, "species", db, topSpecies),
+		remember(&r.phases, group, "phases", db, (*strikes.DB).CostByPhase),
+		remember(&r.list, group, "strikes", db, (*strikes.DB).List),
+		remember(&r.options, group, "options", db, options),
+		remember(&r.backdrop, group, "backdrop", db, drawBackdrop),
+	)
+}
+
+// remember makes a cached function of a query.
+func remember[K, V any](into **cachedata.Cache[K, V], group *cachedata.Group, name string, db *database, query func(*strikes.DB, context.Context, K) (V, error)) (err error) {
+	load := func(ctx context.Context, key K) (v V, err error) {
+		err = db.Do(ctx, func(db *strikes.DB) error {
+			v, err = query(db, ctx, key)
+			return err
+		})
+		return v, err
+	}
+	*into, err = cachedata.New(name, load, cachedata.Config[K, V]{Group: group, TTL: 10 * time.Minute, MaxEntries: 500})
+	return err
+}
+
+func drawBackdrop(db *strikes.DB, ctx context.Context, _ struct{}) (string, error) {
+	found, err := db.Places(ctx)
+	if err != nil {
+		return "", err
+	}
+	places := make([]plot.Place, len(found))
+	for i, p := range found {
+		places[i] = plot.Place(p)
+	}
+	return plot.Backdrop(places), nil
+}
+
+// An answer is a result and how the cache came by it.
+type answer[V any] struct {
+	Value V
+	Meta  cachedata.Meta
+}
+
+// found is everything that the page shows of the data.
+type found struct {
+	totals   answer[strikes.Totals]
+	months   answer[[]strikes.Month]
+	airports answer[[]strikes.Airport]
+	species  answer[[]strikes.Species]
+	phases   answer[[]strikes.PhaseCost]
+	list     answer[[]strikes.Strike]
+	backdrop answer[string]
+}
+
+// find answers all of the page's questions.
+func (r *results) find(ctx context.Context, f filter) (*found, error) {
+	selection := f.selection()
+	var all found
+	err := errors.Join(
+		ask(ctx, r.totals, selection, &all.totals),
+		ask(ctx, r.months, selection, &all.months),
+		ask(ctx, r.airports, selection, &all.airports),
+		ask(ctx, r.species, selection, &all.species),
+		ask(ctx, r.phases, selection, &all.phases),
+		ask(ctx, r.list, f.page(), &all.list),
+		ask(ctx, r.backdrop, struct{}{}, &all.backdrop),
+	)
+	return &all, err
+}
+
+func ask[K, V any](ctx context.Context, cache *cachedata.Cache[K, V], key K, into *answer[V]) (err error) {
+	into.Value, into.Meta, err = cache.GetMeta(ctx, key)
+	return err
+}
+
+var errNoPanel = errors.New("no such panel")
+
+// drop forgets the result that one panel shows for a filter, or, for "all",
+// every result of every panel.
+func (r *results) drop(ctx context.Context, panel string, f filter) error {
+	switch panel {
+	case "all":
+		return r.group.Clear(ctx)
+	case "totals":
+		return r.totals.Delete(ctx, f.selection())
+	case "months":
+		return r.months.Delete(ctx, f.selection())
+	case "airports":
+		return r.airports.Delete(ctx, f.selection())
+	case "species":
+		return r.species.Delete(ctx, f.selection())
+	case "phases":
+		return r.phases.Delete(ctx, f.selection())
+	case "strikes":
+		return r.list.Delete(ctx, f.page())
+	}
+	return errNoPanel
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+	"golang.org/x/text/language"
+
+	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+// What the explorer remembers of a visitor. It lives in the visitor's own
+// cookie, encrypted, so the server keeps nothing and a restart loses nothing
+// but needs its secret again.
+var (
+	visits      = sessionstate.NewKey("visits", sessionstate.KeyConfig[int]{})
+	saved       = sessionstate.NewKey("saved", sessionstate.KeyConfig[[]savedFilter]{MaxBytes: 2 << 10})
+	preferences = sessionstate.NewKey("preferences", sessionstate.KeyConfig[preference]{Default: preference{Units: knots}})
+)
+
+// A savedFilter is a filter under a name.
+type savedFilter struct {
+	Name  string `json:"n"`
+	Query string `json:"q"` // as the schema writes it
+}
+
+// A preference is what the visitor chose.
+type preference struct {
+	Language string `json:"l,omitzero"` // a tag of locales; empty: what the browser asks for
+	Units    unit   `json:"u"`
+}
+
+// newSessions opens the visitors' state with the secret in the folder dir,
+// which is made on the first start.
+func newSessions(dir string, insecure bool) (*sessionstate.Manager, error) {
+	secrets, err := sessionstate.SecretFile(filepath.Join(dir, "secret"))
+	if err != nil {
+		return nil, fmt.Errorf("the folder of -state, %s: %w", dir, err)
+	}
+	return sessionstate.New(sessionstate.Config{
+		Secrets:  secrets,
+		Idle:     30 * 24 * time.Hour,
+		Absolute: 365 * 24 * time.Hour,
+		Insecure: insecure,
+	})
+}
+
+// readerOf is who reads the response to a request, as they chose or as their
+// browser says.
+func (a *app) readerOf(c echo.Context) reader {
+	tag, units := ctxinfo.From(c).Locale(), knots
+	if s, ok := sessionstate.FromOK(c); ok {
+		p := preferences.Get(s)
+		units = p.Units
+		if chosen, err := language.Parse(p.Language); err == nil {
+			tag = chosen
+		}
+	}
+	return newReader(a.texts, tag, units)
+}
+
+var errBadName = errors.New("a name has 1 to 40 characters")
+
+// saveFilter keeps a query under a name, in place of an earlier one of that
+// name; the newest comes first.
+func saveFilter(s *sessionstate.State, name, query string) error {
+	name = strings.TrimSpace(name)
+	if n := utf8.RuneCountInString(name); n < 1 || n > 40 || !utf8.ValidString(name) {
+		return errBadName
+	}
+	_, err := saved.Update(s, func(list []savedFilter) []savedFilter {
+		return append([]savedFilter{{name, query}}, dropFilter(list, name)...)
+	})
+	return err
+}
+
+// deleteFilter forgets what was saved under a name.
+func deleteFilter(s *sessionstate.State, name string) error {
+	_, err := saved.Update(s, func(list []savedFilter) []savedFilter { return dropFilter(list, name) })
+	return err
+}
+
+func dropFilter(list []savedFilter, name string) []savedFilter {
+	return slices.DeleteFunc(list, func(f savedFilter) bool { return f.Name == name })
+}
+
+// facts is what the server knows about the visitor, and how.
+func (a *app) facts(c echo.Context, r reader) []factView {
+	in, s := ctxinfo.From(c), sessionstate.From(c)
+	how := func(f ctxinfo.Facet) string {
+		source := in.Source(f)
+		text := r.T("from: %s", r.T(source.Kind.String()))
+		if source.Name != "" {
+			text = r.T("from: %s", r.T(source.Kind.String())+" "+source.Name)
+		}
+		if !source.Trusted && source.Kind != ctxinfo.SourceDefault {
+			text += ", " + r.T("as your browser says")
+		}
+		return text
+	}
+	embedded := r.T("not known")
+	if yes, known := in.IsEmbedded(); known && yes {
+		embedded = r.T("yes")
+	} else if known {
+		embedded = r.T("no")
+	}
+	colours := map[ctxinfo.ThemeType]string{
+		ctxinfo.Light: "Light", ctxinfo.Dark: "Dark", ctxinfo.Unknown: "as your device says",
+	}[in.Theme().Type]
+	languageHow := how(ctxinfo.FacetLocale)
+	if preferences.Get(s).Language != "" {
+		languageHow = r.T("your choice")
+	}
+	facts := []factView{
+		{r.T("Visits"), r.Int(visits.Get(s)), r.T("pages that you opened since %s", r.Date(s.Created()))},
+		{r.T("Address"), in.IP().String(), how(ctxinfo.FacetIP)},
+		{r.T("Language"), r.Name, languageHow},
+		{r.T("Colors"), r.T(colours), how(ctxinfo.FacetTheme)},
+		{r.T("Shown in a frame"), embedded, how(ctxinfo.FacetEmbedded)},
+		{r.T("Request"), in.RequestID(), how(ctxinfo.FacetRequestID)},
+	}
+	if id := s.ID(); id != "" {
+		facts = append(facts, factView{r.T("Session"), id, r.T("a digest for logs, not the key")})
+	}
+	return facts
+}
