@@ -38,7 +38,8 @@ const csrfSize = 16
 
 // CSRFToken returns a token for the forms of this visitor. It is bound to the
 // session's id, so it is worthless in another session and after the session's
-// end, Login and Renew: ask for it after those. Every call returns another
+// end, Login and Renew: ask for it after those. Config.RenewEvery leaves it
+// good. Every call returns another
 // spelling, so that compressed pages do not give it away (BREACH). A visitor
 // without a session gets one, with its cookie: [ErrCommitted] says that it is
 // too late for that.
@@ -48,23 +49,23 @@ func (s *State) CSRFToken() (string, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := s.base.id
+	of := s.base
 	if !s.base.known() || s.changes.renew {
 		if s.phase != open {
 			return "", ErrCommitted
 		}
-		id, s.changes.create = s.comingID(), true
+		of, s.changes.create = held{id: s.comingID()}, true
 	}
 	token := make([]byte, 2*csrfSize)
 	mask, masked := token[:csrfSize], token[csrfSize:]
 	rand.Read(mask) // never fails
-	subtle.XORBytes(masked, csrfMAC(s.m.csrfKeys[0], id), mask)
+	subtle.XORBytes(masked, csrfMAC(s.m.csrfKeys[0], of.root()), mask)
 	return encoding.EncodeToString(token), nil
 }
 
-func csrfMAC(key []byte, id sessionID) []byte {
+func csrfMAC(key []byte, root string) []byte {
 	mac := hmac.New(sha256.New, key)
-	mac.Write(id[:])
+	mac.Write([]byte(root))
 	return mac.Sum(nil)[:csrfSize]
 }
 
@@ -91,7 +92,7 @@ func (s *State) VerifyCSRF(token string) error {
 	got := make([]byte, csrfSize)
 	subtle.XORBytes(got, raw[:csrfSize], raw[csrfSize:])
 	for _, key := range s.m.csrfKeys {
-		if hmac.Equal(got, csrfMAC(key, base.id)) {
+		if hmac.Equal(got, csrfMAC(key, base.root())) {
 			return nil
 		}
 	}

@@ -20,6 +20,16 @@ type held struct {
 
 func (h *held) known() bool { return h.is }
 
+// root is what CSRF tokens are bound to: pages that are open keep working when
+// the id is renewed by time, and stop when it is renewed for safety.
+func (h *held) root() string {
+	if h.record.root != "" {
+		return h.record.root
+	}
+	sum := h.id.sum()
+	return string(sum[:])
+}
+
 // refusal says why a cookie is not that of a living session. It is no fault:
 // the visitor is a new one.
 type refusal struct {

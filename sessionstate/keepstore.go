@@ -245,6 +245,9 @@ func (k *storeKeeper) dropNew(ctx context.Context, target *held) {
 // old one, which must not have been written to meanwhile.
 func (k *storeKeeper) writeRenewed(ctx context.Context, j *job, base, target *held) error {
 	target.record.issued = max(j.now.Unix(), target.record.created)
+	if target.record.root = ""; j.timed {
+		target.record.root = base.root()
+	}
 	if err := k.index(ctx, target); err != nil {
 		return err
 	}

@@ -142,3 +142,28 @@ func TestS12_ALogoutThatCannotBeDoneIsA503WhateverTheHandlerMakesOfIt(t *testing
 		})
 	}
 }
+
+func TestS37_CSRFTokensSurviveATimedRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := csrfApp(t, sessionstate.Config{Store: newMem(t), RenewEvery: time.Minute})
+		v := a.visitor()
+		before := v.get(t, "/form").body
+		old := v.cookie()
+		time.Sleep(time.Minute)
+		during := v.get(t, "/form").body // this response renews the id
+		if v.cookie() == old {
+			t.Fatal("the id was not renewed")
+		}
+		v.post(t, "/save", "", during).wants(t, 200, "1")
+		v.post(t, "/save", "", before).wants(t, 200, "2")
+		time.Sleep(time.Minute)
+		v.post(t, "/save", "", before).wants(t, 200, "3") // this request comes with an id to be renewed
+		v.post(t, "/save", "", during).wants(t, 200, "4")
+		for _, path := range []string{"/renew", "/login"} {
+			token := v.get(t, "/form").body
+			v.get(t, path)
+			v.post(t, "/save", "", token).status(t, 403)
+		}
+	})
+}

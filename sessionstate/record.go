@@ -23,9 +23,11 @@ func newID() (id sessionID) {
 // storeKey is the id as stores know it: a digest, so that who reads the store
 // cannot use a session (RFC 4648 base64url of SHA-256).
 func (id sessionID) storeKey() string {
-	sum := sha256.Sum256(id[:])
+	sum := id.sum()
 	return encoding.EncodeToString(sum[:])
 }
+
+func (id sessionID) sum() [sha256.Size]byte { return sha256.Sum256(id[:]) }
 
 // entry is one key's value. All its strings are immutable, so entries are
 // shared freely.
@@ -42,6 +44,7 @@ type record struct {
 	issued  int64  // Unix seconds: the id was made then
 	seen    int64  // Unix seconds: the idle timeout counts from here
 	life    int64  // seconds that a remembered session lives; 0: Config decides
+	root    string // digest of the id that the present one was renewed from by time; empty: none
 	user    string // who logged in
 	foreign string // the values of code written for gorilla/sessions, as gob
 	entries []entry
@@ -104,7 +107,7 @@ var (
 func (r *record) size() int {
 	n := 1 + uvarintLen(uint64(r.created)) + uvarintLen(uint64(r.issued-r.created)) +
 		uvarintLen(uint64(r.seen-r.created)) + uvarintLen(uint64(r.life)) +
-		stringLen(r.user) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
+		stringLen(r.root) + stringLen(r.user) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
 	for _, e := range r.entries {
 		n += stringLen(e.name) + uvarintLen(uint64(e.version)) + stringLen(e.raw)
 	}
@@ -130,6 +133,7 @@ func (r *record) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(r.issued-r.created))
 	b = binary.AppendUvarint(b, uint64(r.seen-r.created))
 	b = binary.AppendUvarint(b, uint64(r.life))
+	b = appendString(b, r.root)
 	b = appendString(b, r.user)
 	b = appendString(b, r.foreign)
 	b = binary.AppendUvarint(b, uint64(len(r.entries)))
@@ -165,6 +169,7 @@ func parseRecord(b []byte) (record, error) {
 	r.issued = r.created + int64(p.uvarint(maxSeconds))
 	r.seen = r.created + int64(p.uvarint(maxSeconds))
 	r.life = int64(p.uvarint(maxSeconds))
+	r.root = p.string()
 	r.user = p.string()
 	r.foreign = p.string()
 	if n := int(p.uvarint(uint64(len(p.text) / 3))); n > 0 { // an entry has at least 3 bytes
@@ -179,7 +184,7 @@ func parseRecord(b []byte) (record, error) {
 			p.bad = true
 		}
 	}
-	if p.bad || p.text != "" {
+	if p.bad || p.text != "" || r.root != "" && len(r.root) != sha256.Size {
 		return record{}, errFormat
 	}
 	return r, nil
