@@ -3,6 +3,7 @@ package sessionstate_test
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -98,9 +99,7 @@ func (a *app) visitor() *visitor { return &visitor{a: a, jar: map[string]string{
 // clone is another copy of the same cookies.
 func (v *visitor) clone() *visitor {
 	c := v.a.visitor()
-	for k, val := range v.jar {
-		c.jar[k] = val
-	}
+	maps.Copy(c.jar, v.jar)
 	return c
 }
 

@@ -76,7 +76,7 @@ func TestS37_CSRFTokensAreBoundToTheSession(t *testing.T) {
 		}
 		for what, b := range bad {
 			r := v.post(t, "/save", b, b)
-			if r.StatusCode != 403 || !strings.Contains(r.body, `"status":403`) {
+			if r.StatusCode != http.StatusForbidden || !strings.Contains(r.body, `"status":403`) {
 				t.Errorf("%s token: %d %q, want the 403 problem", what, r.StatusCode, r.body)
 			}
 		}

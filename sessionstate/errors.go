@@ -80,14 +80,15 @@ func (e *SizeError) Error() string {
 	if e.Key != "" {
 		what = fmt.Sprintf("the session with key %q", e.Key)
 	}
-	s := fmt.Sprintf("sessionstate: %s would take %d bytes of at most %d", what, e.Size, e.Limit)
+	var b strings.Builder
+	fmt.Fprintf(&b, "sessionstate: %s would take %d bytes of at most %d", what, e.Size, e.Limit)
 	for i, k := range e.Largest {
 		if i == 0 {
-			s += "; largest:"
+			b.WriteString("; largest:")
 		}
-		s += fmt.Sprintf(" %q %d", k.Key, k.Size)
+		fmt.Fprintf(&b, " %q %d", k.Key, k.Size)
 	}
-	return s
+	return b.String()
 }
 
 // Is reports whether target is [ErrTooLarge].

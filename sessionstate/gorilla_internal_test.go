@@ -1,6 +1,7 @@
 package sessionstate
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 )
@@ -14,7 +15,7 @@ func TestACookieStoreReadsAndWritesOurCookies(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := NewKey("n", KeyConfig[int]{})
-	s := newState(m, httptest.NewRequest("GET", "/", nil))
+	s := newState(m, httptest.NewRequest(http.MethodGet, "/", nil))
 	if err := k.Set(s, 7); err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +25,7 @@ func TestACookieStoreReadsAndWritesOurCookies(t *testing.T) {
 	}
 
 	// their store reads ours and adds to it
-	r := httptest.NewRequest("GET", "/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.AddCookie(rec.Result().Cookies()[0])
 	session, err := m.gorilla.cookies.Get(r, m.cookie.Name)
 	if err != nil || session.IsNew || session.Values[recordKey] == nil {
@@ -37,7 +38,7 @@ func TestACookieStoreReadsAndWritesOurCookies(t *testing.T) {
 	}
 
 	// and ours reads theirs
-	r = httptest.NewRequest("GET", "/", nil)
+	r = httptest.NewRequest(http.MethodGet, "/", nil)
 	r.AddCookie(rec.Result().Cookies()[0])
 	s = newState(m, r)
 	if got := k.Get(s); got != 7 || s.IsNew() {

@@ -22,19 +22,20 @@ func gorillaCount(store sessions.Store, name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s, err := store.Get(r, name)
 		if err != nil {
-			http.Error(w, err.Error(), 500)
+			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 		n, _ := s.Values["n"].(int)
-		if r.URL.Path == "/out" {
+		switch r.URL.Path {
+		case "/out":
 			s.Options.MaxAge = -1
-		} else if r.URL.Path == "/g" {
+		case "/g":
 			n++
 			s.Values["n"] = n
 		}
 		if r.URL.Path != "/read" {
 			if err := s.Save(r, w); err != nil {
-				http.Error(w, err.Error(), 500)
+				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
 		}

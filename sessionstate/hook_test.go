@@ -222,8 +222,10 @@ func TestChangesAreDoneAgainOnTopOfOthers(t *testing.T) {
 		{"clear then update", func(s *sessionstate.State) error { return errors.Join(s.Clear(), inc(s)) }, plus10, `count=1`},
 		{"login", func(s *sessionstate.State) error { return errors.Join(inc(s), s.Login("ada")) }, plus10, `count=12 name="a" other=5 tags=["t"] ada`},
 		{"renew", func(s *sessionstate.State) error { return errors.Join(inc(s), s.Renew()) }, plus10, `count=12 name="a" other=5 tags=["t"]`},
-		{"append", func(s *sessionstate.State) error { _, err := sessionstate.Append(tags, s, "x"); return err },
-			func(s *sessionstate.State) error { _, err := sessionstate.Append(tags, s, "y"); return err }, `count=1 name="a" tags=["t","y","x"]`},
+		{
+			"append", func(s *sessionstate.State) error { _, err := sessionstate.Append(tags, s, "x"); return err },
+			func(s *sessionstate.State) error { _, err := sessionstate.Append(tags, s, "y"); return err }, `count=1 name="a" tags=["t","y","x"]`,
+		},
 		{"there and back", func(s *sessionstate.State) error { return errors.Join(count.Set(s, 9), count.Set(s, 1)) }, plus10, `count=11 name="a" other=5 tags=["t"]`},
 		{"the other clears", inc, func(s *sessionstate.State) error { return s.Clear() }, `count=1`},
 	}

@@ -24,6 +24,7 @@ import (
 type plain struct{ inner store.Store }
 
 func (p plain) Get(ctx context.Context, key string) (store.Item, error) { return p.inner.Get(ctx, key) }
+
 func (p plain) Put(ctx context.Context, key string, it store.Item) error {
 	return p.inner.Put(ctx, key, it)
 }

@@ -115,7 +115,7 @@ func readSecrets(path string) ([]Secret, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sessionstate: secret file: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("sessionstate: secret file: %w", err)
@@ -171,7 +171,7 @@ func createSecrets(path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
+	defer func() { _ = os.Remove(tmp.Name()) }() // if it stays, it is as private as the file
 	_, err = fmt.Fprintf(tmp, "%s %s\n", s.ID, encoding.EncodeToString(s.Key))
 	if err == nil {
 		err = tmp.Sync()

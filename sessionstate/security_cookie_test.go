@@ -287,7 +287,7 @@ func refusedAsNew(t *testing.T, a *app, value, what string) {
 	r := v.request("/")
 	r.Header.Set("Cookie", "__Host-id="+value)
 	got := v.do(t, r)
-	if got.StatusCode != 200 || got.body != "0" {
+	if got.StatusCode != http.StatusOK || got.body != "0" {
 		t.Errorf("%s: %d %q, want the answer of a new visitor", what, got.StatusCode, got.body)
 	}
 }
@@ -372,7 +372,7 @@ func TestS11_UnknownCookiesNeverBecomeSessions(t *testing.T) {
 			r := v.request("/incr")
 			r.Header.Set("Cookie", "__Host-id="+value)
 			got := v.do(t, r)
-			if got.StatusCode != 200 || got.body != "1" || v.cookie() == value || v.cookie() == "" {
+			if got.StatusCode != http.StatusOK || got.body != "1" || v.cookie() == value || v.cookie() == "" {
 				t.Errorf("%s: %d %q, cookie kept: %v; want a new session", what, got.StatusCode, got.body, v.cookie() == value)
 			}
 		}
