@@ -39,10 +39,13 @@ func (s Secret) kid() byte {
 }
 
 // String shows the ID alone.
-func (s Secret) String() string { return fmt.Sprintf("Secret(%s)", s.ID) }
+func (s Secret) String() string { return "Secret(" + s.ID + ")" }
 
-// GoString shows the ID alone.
-func (s Secret) GoString() string { return s.String() }
+// Format implements fmt.Formatter: every verb shows the ID alone.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// MarshalText shows the ID alone, so that JSON, and logs in it, hold no key.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // LogValue implements slog.LogValuer: it shows the ID alone.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

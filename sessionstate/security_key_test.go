@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -253,9 +254,21 @@ func TestS31_TheStoreHoldsNoUsableID(t *testing.T) {
 func TestSecretsDoNotPrintTheirKeys(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "secret", key1, "list", []sessionstate.Secret{key1})
-	fmt.Fprintf(&b, "%v %+v %#v %s", key1, key1, key1, []sessionstate.Secret{key1})
-	if strings.Contains(b.String(), string(key1.Key)) || strings.Contains(b.String(), fmt.Sprint(key1.Key)) {
-		t.Errorf("a secret is shown: %s", b.String())
+	list := []sessionstate.Secret{key1}
+	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "secret", key1, "list", list)
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "secret", key1, "list", list, "pointer", &key1)
+	if err := json.NewEncoder(&b).Encode(list); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		fmt.Fprintf(&b, verb+" "+verb+" "+verb+"\n", key1, &key1, list)
+	}
+	numbers := fmt.Sprint(key1.Key)
+	for _, form := range []string{
+		string(key1.Key), numbers[1 : len(numbers)-1], fmt.Sprintf("%x", key1.Key), base64.StdEncoding.EncodeToString(key1.Key),
+	} {
+		if strings.Contains(b.String(), form) {
+			t.Errorf("a secret is shown as %s: %s", form, b.String())
+		}
 	}
 }
