@@ -75,7 +75,7 @@ func (k *Key[T]) AfterCommit(f func(ctx context.Context, ch Change[T])) Hook {
 
 // changed runs the OnChange functions of a key.
 func (s *State) changed(name string, old entry, hadOld bool, now entry, hasNow bool) error {
-	hooks := s.m.hooks[name]
+	hooks := s.m.onChange[name]
 	if len(hooks) == 0 {
 		return nil
 	}
@@ -93,9 +93,6 @@ func (s *State) changed(name string, old entry, hadOld bool, now entry, hasNow b
 	}()
 	raw := rawChange{old: old, hadOld: hadOld, now: now, hasNow: hasNow}
 	for _, h := range hooks {
-		if h.onChange == nil {
-			continue
-		}
 		if err := h.onChange(s.context(), s, raw); err != nil {
 			return err
 		}
@@ -105,21 +102,16 @@ func (s *State) changed(name string, old entry, hadOld bool, now entry, hasNow b
 
 // committed runs the AfterCommit functions of the keys that differ.
 func (s *State) committed(ctx context.Context, before, after *record) {
-	for name, hooks := range s.m.hooks {
-		old, hadOld := before.find(name)
-		now, hasNow := after.find(name)
+	for _, h := range s.m.afterCommit {
+		old, hadOld := before.find(h.key)
+		now, hasNow := after.find(h.key)
 		if old == now && hadOld == hasNow {
 			continue
 		}
 		raw := rawChange{old: old, hadOld: hadOld, now: now, hasNow: hasNow}
-		for _, h := range hooks {
-			if h.afterCommit == nil {
-				continue
-			}
-			err := panics.Catch(func() error { h.afterCommit(ctx, s, raw); return nil })
-			if err != nil {
-				observe.Emit(ctx, s.m.observer, observe.PluginFailure{Plugin: s.m.Name(), Hook: "AfterCommit " + name, Err: err})
-			}
+		err := panics.Catch(func() error { h.afterCommit(ctx, s, raw); return nil })
+		if err != nil {
+			observe.Emit(ctx, s.m.observer, observe.PluginFailure{Plugin: s.m.Name(), Hook: "AfterCommit " + h.key, Err: err})
 		}
 	}
 }

@@ -113,6 +113,29 @@ func TestOnChangeCyclesEnd(t *testing.T) {
 	})
 }
 
+func TestAfterCommitFunctionsRunInTheOrderOfTheConfig(t *testing.T) {
+	t.Parallel()
+	var got, want []int
+	var cfg sessionstate.Config
+	var keys []*sessionstate.Key[int]
+	for i := range 8 {
+		k := sessionstate.NewKey(fmt.Sprint("key", (i*5)%8), sessionstate.KeyConfig[int]{})
+		keys = append(keys, k)
+		want = append(want, i)
+		cfg.Hooks = append(cfg.Hooks, k.AfterCommit(func(context.Context, sessionstate.Change[int]) { got = append(got, i) }))
+	}
+	in(t, cfg, func(s *sessionstate.State) {
+		for _, k := range keys {
+			if err := k.Set(s, 1); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
+
 func TestAfterCommitComesOnceWithWhatWasSaved(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {

@@ -134,17 +134,18 @@ type Manager struct {
 	onError   OnStoreError
 	keepOn5xx bool
 
-	renewEvery time.Duration
-	started    sync.Once // Start tells its notices once
-	hooks      map[string][]Hook
-	observer   observe.Observer
-	logKey     []byte
-	csrfKeys   [][]byte // as Secrets: the first makes tokens, all verify
-	notices    []string
-	own        *memstore.Store // of revocations; nil if the caller gave one
-	gorilla    *gorillaStore
-	users      *Users // nil: cannot be listed
-	contrib    bool
+	renewEvery  time.Duration
+	afterCommit []Hook
+	started     sync.Once         // Start tells its notices once
+	onChange    map[string][]Hook // by key
+	observer    observe.Observer
+	logKey      []byte
+	csrfKeys    [][]byte // as Secrets: the first makes tokens, all verify
+	notices     []string
+	own         *memstore.Store // of revocations; nil if the caller gave one
+	gorilla     *gorillaStore
+	users       *Users // nil: cannot be listed
+	contrib     bool
 }
 
 // New makes a Manager. All problems of c are reported together.
@@ -161,14 +162,18 @@ func New(c Config) (*Manager, error) {
 		timeout:   c.StoreTimeout,
 		onError:   c.OnStoreError,
 		keepOn5xx: c.KeepOn5xx,
-		hooks:     make(map[string][]Hook),
+		onChange:  make(map[string][]Hook),
 		observer:  c.Observer,
 		contrib:   c.EchoContrib,
 
 		renewEvery: c.RenewEvery,
 	}
 	for _, h := range c.Hooks {
-		m.hooks[h.key] = append(m.hooks[h.key], h)
+		if h.onChange != nil {
+			m.onChange[h.key] = append(m.onChange[h.key], h)
+		} else {
+			m.afterCommit = append(m.afterCommit, h)
+		}
 	}
 	secrets := c.Secrets
 	if len(secrets) == 0 {
