@@ -68,7 +68,7 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", f.kind)
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	w.Write(f.body) // the client is gone if this fails
+	_, _ = w.Write(f.body) // if this fails, the client is gone
 }
 
 // newTemplates parses the templates; "page" is the whole page, "app" the part

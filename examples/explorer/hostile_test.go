@@ -48,7 +48,7 @@ func TestHugeHeadersAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			io.WriteString(conn, head+"\r\n\r\n") // fails when the server has heard enough
+			_, _ = io.WriteString(conn, head+"\r\n\r\n") // fails when the server has heard enough
 			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
 				t.Fatal(err)

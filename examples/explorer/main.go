@@ -43,11 +43,11 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if *state == "" {
 		return errors.New("this user has no config folder: name one with -state")
 	}
-	l, err := net.Listen("tcp", *addr)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", *addr)
 	if err != nil {
 		return fmt.Errorf("-addr %s: %w", *addr, err)
 	}
-	defer l.Close() // the server closes it earlier
+	defer func() { _ = l.Close() }() // the server may have closed it
 	a, err := newApp(ctx, config{State: *state, Insecure: *insecure})
 	if err != nil {
 		return err

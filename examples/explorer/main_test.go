@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -134,9 +135,7 @@ func (v *visitor) do(method, path string, form url.Values) response {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	for k, values := range v.header {
-		r.Header[k] = values
-	}
+	maps.Copy(r.Header, v.header)
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
@@ -312,7 +311,7 @@ func TestStopLetsRequestsFinish(t *testing.T) {
 		done <- serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			close(inside)
 			<-goOn
-			io.WriteString(w, "whole")
+			_, _ = io.WriteString(w, "whole")
 		}))
 	}()
 	answer := make(chan string, 1)

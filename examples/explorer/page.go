@@ -26,7 +26,7 @@ func (a *app) showPage(c echo.Context) error {
 	switch {
 	case isPartial(c):
 		history(c, here)
-	case here != c.Request().RequestURI:
+	case here != c.Request().URL.RequestURI():
 		return c.Redirect(http.StatusSeeOther, here) // a form sends empty fields too
 	default:
 		if _, err := sessionstate.Incr(visits, s, 1); err != nil {

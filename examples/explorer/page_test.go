@@ -70,6 +70,30 @@ func TestFormAsItIsSentWithoutScript(t *testing.T) {
 	}
 }
 
+// However a query is written, one redirect at most leads to the way that the
+// schema writes it.
+func TestAddressesSettle(t *testing.T) {
+	t.Parallel()
+	v := newSite(t).visitor(t)
+	hops := 0
+	v.client.CheckRedirect = func(_ *http.Request, via []*http.Request) error {
+		hops = len(via)
+		return nil
+	}
+	for _, query := range []string{
+		"", "?", "?&&", "?state=New%20York", "?rows=25", "?page=1&state=Ohio", "?sort=cost&size=Small&size=Small",
+		"?from=1999-01-01&utm_source=x", "?embed=true&state=Ohio", "?embed=%ff%27&embed=;&state=Ohio", "?mincost=%2B7", "?;", "?a=%zz",
+	} {
+		hops = 0
+		page := v.get("/" + query)
+		page.has(t, http.StatusOK)
+		if hops > 1 {
+			t.Errorf("%q takes %d redirects", query, hops)
+		}
+	}
+	v.get("/?embed=true&page=1").has(t, http.StatusOK, "from: query embed")
+}
+
 func TestPagesTurn(t *testing.T) {
 	t.Parallel()
 	v := newSite(t).visitor(t)

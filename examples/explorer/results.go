@@ -10,7 +10,7 @@ import (
 	"github.com/reecho-go/reecho/examples/explorer/strikes"
 )
 
-// Results are the cached functions behind the page: each runs SQL the first
+// The results are the cached functions behind the page: each runs SQL the first
 // time it is asked for a selection and hands out copies of the answer after
 // that. All but the table take the selection alone as their key, so turning
 // pages and sorting asks the database for nothing but the table.
@@ -40,6 +40,14 @@ func newResults(db *database) (*results, error) {
 		return db.TopSpecies(ctx, f, 10)
 	}
 	options := func(db *strikes.DB, ctx context.Context, _ struct{}) (strikes.Options, error) { return db.Options(ctx) }
+	backdrop := func(db *strikes.DB, ctx context.Context, _ struct{}) (string, error) {
+		airports, err := db.Places(ctx)
+		places := make([]plot.Place, len(airports))
+		for i, p := range airports {
+			places[i] = plot.Place(p)
+		}
+		return plot.Backdrop(places), err
+	}
 	return r, errors.Join(
 		remember(&r.totals, group, "totals", db, (*strikes.DB).Total),
 		remember(&r.months, group, "months", db, (*strikes.DB).Months),
@@ -48,7 +56,7 @@ func newResults(db *database) (*results, error) {
 		remember(&r.phases, group, "phases", db, (*strikes.DB).CostByPhase),
 		remember(&r.list, group, "strikes", db, (*strikes.DB).List),
 		remember(&r.options, group, "options", db, options),
-		remember(&r.backdrop, group, "backdrop", db, drawBackdrop),
+		remember(&r.backdrop, group, "backdrop", db, backdrop),
 	)
 }
 
@@ -63,18 +71,6 @@ func remember[K, V any](into **cachedata.Cache[K, V], group *cachedata.Group, na
 	}
 	*into, err = cachedata.New(name, load, cachedata.Config[K, V]{Group: group, TTL: 10 * time.Minute, MaxEntries: 500})
 	return err
-}
-
-func drawBackdrop(db *strikes.DB, ctx context.Context, _ struct{}) (string, error) {
-	found, err := db.Places(ctx)
-	if err != nil {
-		return "", err
-	}
-	places := make([]plot.Place, len(found))
-	for i, p := range found {
-		places[i] = plot.Place(p)
-	}
-	return plot.Backdrop(places), nil
 }
 
 // An answer is a result and how the cache came by it.

@@ -122,11 +122,22 @@ func TestColoursContrast(t *testing.T) {
 		front, back string
 		least       float64
 	}{
-		{"ink", "page", 4.5}, {"ink", "card", 4.5}, {"ink", "raised", 4.5},
-		{"muted", "page", 4.5}, {"muted", "card", 4.5}, {"muted", "raised", 4.5},
-		{"accent", "page", 4.5}, {"accent", "card", 4.5}, {"on-accent", "accent", 4.5},
-		{"good", "good-page", 4.5}, {"warm", "warm-page", 4.5}, {"bad", "bad-page", 4.5}, {"bad", "page", 4.5},
-		{"edge", "card", 3}, {"bar", "card", 3}, {"dot", "card", 3},
+		{"ink", "page", 4.5},
+		{"ink", "card", 4.5},
+		{"ink", "raised", 4.5},
+		{"muted", "page", 4.5},
+		{"muted", "card", 4.5},
+		{"muted", "raised", 4.5},
+		{"accent", "page", 4.5},
+		{"accent", "card", 4.5},
+		{"on-accent", "accent", 4.5},
+		{"good", "good-page", 4.5},
+		{"warm", "warm-page", 4.5},
+		{"bad", "bad-page", 4.5},
+		{"bad", "page", 4.5},
+		{"edge", "card", 3},
+		{"bar", "card", 3},
+		{"dot", "card", 3},
 	} {
 		front, ok := colours[pair.front]
 		back, ok2 := colours[pair.back]
@@ -169,13 +180,26 @@ func TestReaderWritesNumbersAndUnits(t *testing.T) {
 	all := locales()
 	us, uk, de := newReader(texts, all[0].Tag, mph), newReader(texts, all[1].Tag, kmh), newReader(texts, all[2].Tag, knots)
 	for i, tt := range []struct{ got, want string }{
-		{us.Speed(new(100)), "115\u00a0mph"}, {uk.Speed(new(100)), "185\u00a0km/h"}, {de.Speed(new(1000)), "1.000\u00a0kn"}, {us.Speed(nil), "–"},
-		{us.Dollars(1234567), "$1,234,567"}, {de.Dollars(1234567), "1.234.567\u00a0$"},
-		{us.ShortDollars(2.5e6), "$2.5M"}, {us.ShortDollars(5000), "$5,000"}, {de.ShortDollars(2.5e6), "2,5\u00a0Mio.\u00a0$"},
-		{us.Age(999 * time.Millisecond), "just now"}, {us.Age(59 * time.Second), "59 s old"}, {us.Age(time.Minute), "1 min old"}, {us.Age(49 * time.Hour), "49 h old"},
-		{us.Took(1234 * time.Microsecond), "1.2\u00a0ms"}, {us.Took(12345 * time.Microsecond), "12\u00a0ms"}, {de.Took(1500 * time.Microsecond), "1,5\u00a0ms"},
-		{us.Month(time.Date(1999, 3, 1, 0, 0, 0, 0, time.UTC)), "March 1999"}, {de.Month(time.Date(1999, 3, 1, 0, 0, 0, 0, time.UTC)), "März 1999"},
-		{uk.T("Colors"), "Colours"}, {fmt.Sprint(uk.Percent(0.1234)), "12.3%"},
+		{us.Speed(new(100)), "115\u00a0mph"},
+		{uk.Speed(new(100)), "185\u00a0km/h"},
+		{de.Speed(new(1000)), "1.000\u00a0kn"},
+		{us.Speed(nil), "–"},
+		{us.Dollars(1234567), "$1,234,567"},
+		{de.Dollars(1234567), "1.234.567\u00a0$"},
+		{us.ShortDollars(2.5e6), "$2.5M"},
+		{us.ShortDollars(5000), "$5,000"},
+		{de.ShortDollars(2.5e6), "2,5\u00a0Mio.\u00a0$"},
+		{us.Age(999 * time.Millisecond), "just now"},
+		{us.Age(59 * time.Second), "59 s old"},
+		{us.Age(time.Minute), "1 min old"},
+		{us.Age(49 * time.Hour), "49 h old"},
+		{us.Took(1234 * time.Microsecond), "1.2\u00a0ms"},
+		{us.Took(12345 * time.Microsecond), "12\u00a0ms"},
+		{de.Took(1500 * time.Microsecond), "1,5\u00a0ms"},
+		{us.Month(time.Date(1999, 3, 1, 0, 0, 0, 0, time.UTC)), "March 1999"},
+		{de.Month(time.Date(1999, 3, 1, 0, 0, 0, 0, time.UTC)), "März 1999"},
+		{uk.T("Colors"), "Colours"},
+		{fmt.Sprint(uk.Percent(0.1234)), "12.3%"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%d: got %q, want %q", i, tt.got, tt.want)

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bytes"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -61,12 +62,11 @@ func (r *row) oneOf(column int, allowed ...string) string {
 
 // read turns every record of a file into a T.
 func read[T any](name string, header []string, parse func(*row) T) ([]T, error) {
-	f, err := files.Open(name)
+	text, err := files.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
-	defer f.Close()
-	return readFrom(f, name, header, parse)
+	return readFrom(bytes.NewReader(text), name, header, parse)
 }
 
 func readFrom[T any](src io.Reader, name string, header []string, parse func(*row) T) ([]T, error) {

@@ -84,7 +84,7 @@ func (db *DB) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // does nothing after Commit
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
 	if _, err := tx.ExecContext(ctx, schema); err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func insert[T any](ctx context.Context, tx *sql.Tx, query string, rows []T, args
 	if err != nil {
 		return err
 	}
-	defer stmt.Close()
+	defer func() { _ = stmt.Close() }() // its transaction tells what went wrong
 	for i, r := range rows {
 		if _, err := stmt.ExecContext(ctx, args(r)...); err != nil {
 			return fmt.Errorf("row %d: %w", i+1, err)

@@ -232,7 +232,7 @@ func query[T any](ctx context.Context, db *DB, text string, args []any, scan fun
 	if err != nil {
 		return nil, fmt.Errorf("strikes: %w", err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
 	var all []T
 	for rows.Next() {
 		var v T
