@@ -23,7 +23,9 @@
 //     out of a handler: a body, no body, an error, a redirect, a flush, a
 //     direct write, a hijack, an error page written by an outer middleware.
 //     Vary and Cache-Control of several plugins are merged: a union, and the
-//     strictest. A failed commit becomes the response;
+//     strictest. A failed commit becomes the response. Only one thing is out
+//     of reach: an error or panic that a middleware further out swallows
+//     without an answer, or answers past the echo.Response it went in with;
 //   - End runs for every plugin whose Begin succeeded, on error and panic too;
 //     a panic of the handler goes on afterwards, a panic of End is contained;
 //   - [Stack.Close] closes every plugin, also after a failed start.

@@ -624,3 +624,71 @@ func TestAStackWithinAStack(t *testing.T) {
 		t.Errorf("status %d, calls (-want +got):\n%s", rec.Code, diff)
 	}
 }
+
+type ctxKey struct{}
+
+// teller puts a value into the request's context and tells what its other
+// hooks find there.
+type teller struct {
+	name         string
+	committed    any
+	begin, atEnd context.Context
+}
+
+func (p *teller) Name() string { return p.name }
+func (p *teller) Begin(c echo.Context) error {
+	p.begin = c.Request().Context()
+	c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), ctxKey{}, p.name)))
+	return nil
+}
+func (p *teller) BeforeHeaders(ctx context.Context, _ int, _ http.Header) error {
+	p.committed = ctx.Value(ctxKey{})
+	return nil
+}
+func (p *teller) End(c echo.Context, err error) error {
+	p.atEnd = c.Request().Context()
+	return err
+}
+
+func TestHooksSeeTheirOwnStacksContext(t *testing.T) {
+	t.Parallel()
+	outer, inner := &teller{name: "outer"}, &teller{name: "inner"}
+	serve(t, func(c echo.Context) error { return c.NoContent(204) }, middleware.Alone(outer), middleware.Alone(inner))
+	if outer.committed != "outer" || inner.committed != "inner" {
+		t.Errorf("BeforeHeaders saw %v and %v, want what each Stack's Begin put there", outer.committed, inner.committed)
+	}
+	if outer.atEnd != outer.begin {
+		t.Errorf("End of the outer Stack saw the context of %v, want that of its own Begin", outer.atEnd.Value(ctxKey{}))
+	}
+}
+
+func TestTheServerRemovesTheFilesOfAForm(t *testing.T) {
+	t.Parallel()
+	e := echo.New()
+	e.Use(middleware.Alone(&stamp{name: "A"}))
+	e.POST("/", func(c echo.Context) error {
+		_, err := c.MultipartForm()
+		return err
+	})
+	req := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--\r\n"))
+	req.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+	e.ServeHTTP(httptest.NewRecorder(), req)
+	if req.MultipartForm == nil {
+		t.Error("the server's request does not know of the form: its files would stay")
+	}
+}
+
+func TestAFailedCommitIsToldToLoggersAsAnHTTPError(t *testing.T) {
+	t.Parallel()
+	var got error
+	serve(t, func(echo.Context) error { return nil }, func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			got = next(c)
+			return got
+		}
+	}, middleware.Alone(&stamp{name: "A", fail: unavailable{}}))
+	he, ok := got.(*echo.HTTPError)
+	if !ok || he.Code != http.StatusServiceUnavailable || !errors.Is(got, unavailable{}) {
+		t.Errorf("the middleware outside got %v, want an *echo.HTTPError of 503 with the cause within reach", got)
+	}
+}

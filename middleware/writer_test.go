@@ -161,3 +161,30 @@ func TestM1_AReplacedResponseIsCommittedOnce(t *testing.T) {
 		}
 	}
 }
+
+// A middleware further in may lose the status that echo has taken for sent:
+// gzip does so when an informational one follows.
+func TestM1_AStatusThatWasLostOnTheWayIsCommitted(t *testing.T) {
+	t.Parallel()
+	for _, fail := range []error{nil, unavailable{}} {
+		a := &stamp{name: "A", fail: fail}
+		e := echo.New()
+		e.Use(middleware.Alone(a), echomw.Gzip())
+		e.GET("/", func(c echo.Context) error {
+			c.Response().WriteHeader(http.StatusCreated)
+			c.Response().Writer.WriteHeader(http.StatusEarlyHints)
+			return nil
+		})
+		req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		req.Header.Set("Accept-Encoding", "gzip")
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(final{rec}, req)
+		want := http.StatusOK
+		if fail != nil {
+			want = http.StatusServiceUnavailable
+		}
+		if rec.Code != want || a.runs.Load() != 1 || int(a.status.Load()) != http.StatusOK {
+			t.Errorf("commit error %v: status %d, %d commits as %d; want %d, one as 200", fail, rec.Code, a.runs.Load(), a.status.Load(), want)
+		}
+	}
+}

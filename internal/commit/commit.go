@@ -140,12 +140,10 @@ func (r *Run) details() problem.Details {
 	return problem.Details{Status: http.StatusInternalServerError, Title: http.StatusText(http.StatusInternalServerError)}
 }
 
-// left keeps echo's books: the first final status is what the client sees.
+// left notes that a final status is on its way, and keeps echo's books.
 func (r *Run) left(status int) {
-	if !r.sent {
-		r.sent = true
-		r.res.left(status)
-	}
+	r.sent = true
+	r.res.left(status)
 }
 
 // sendError writes the error of a failed run, once, and at once: the handler

@@ -39,11 +39,12 @@ func (r *Run) Settle() {
 }
 
 // Finish is called when the handler is done and has returned no error: a
-// response that was never written is committed now, as the 200 that net/http
-// makes of it. It returns the error that the response has become.
+// response of which nothing has come this far is committed now, as the 200 that
+// net/http makes of it, whatever echo holds for sent. It returns the error that
+// the response has become.
 func (r *Run) Finish() error {
 	res := r.res.echo
-	if !res.Committed && !r.leave(http.StatusOK, res.Header()) {
+	if !r.leave(http.StatusOK, res.Header()) {
 		r.takeOver(res)
 		_ = r.sendError() // the client is gone: nobody is left to tell
 	}
@@ -55,15 +56,11 @@ func (r *Run) Finish() error {
 // when that answer is written, through whatever writer is in place by then.
 func (r *Run) Watch() {
 	res := r.res.echo
-	if r.state.Load() == done || res.Committed {
-		return
-	}
 	res.Before(func() {
 		if informational(res.Status) {
 			return
 		}
 		if !r.leave(res.Status, res.Header()) && !r.sent && r.Err() != nil {
-			res.Status = r.details().Status
 			r.takeOver(res)
 		}
 	})

@@ -25,6 +25,8 @@ func (r *Run) Header() http.Header { return r.under.Header() }
 
 // WriteHeader commits, then sends the status. Informational statuses (1xx)
 // pass without a commit; 101 ends the HTTP part of the connection and commits.
+// The first final status counts: a writer below that delays it, as gzip does,
+// must not take a second one for it.
 func (r *Run) WriteHeader(status int) {
 	if informational(status) {
 		r.under.WriteHeader(status)
@@ -34,8 +36,10 @@ func (r *Run) WriteHeader(status int) {
 		_ = r.sendError() // the client is gone: nobody is left to tell
 		return
 	}
-	r.left(status)
-	r.under.WriteHeader(status)
+	if !r.sent {
+		r.left(status)
+		r.under.WriteHeader(status)
+	}
 }
 
 // informational reports whether a final status will follow (RFC 9110, section 15.2).
