@@ -128,11 +128,11 @@ func (c *Cache[K, V]) compileCopies(cfg Config[K, V]) error {
 		c.copy = func(v V) (V, error) { return cfg.Clone(v), nil }
 		return nil
 	case cfg.Copy.copier != nil:
-		copy, err := clone.WithCopier[V](*cfg.Copy.copier)
+		own, err := clone.WithCopier[V](*cfg.Copy.copier)
 		if err != nil {
 			return c.copyError(err)
 		}
-		c.copy = copy
+		c.copy = own
 		return nil
 	}
 	plan, err := clone.For[V](clone.Config{Immutable: cfg.Immutable})
@@ -356,6 +356,7 @@ func (c *Cache[K, V]) loadError(err error) error {
 	if err == flight.ErrClosed {
 		return fmt.Errorf("%w: %s", ErrClosed, c.name)
 	}
+	//nolint:errorlint // only a cycle of this very call; a loader's error stays as it is
 	if cycle, ok := err.(*CycleError); ok {
 		return fmt.Errorf("cachedata: %w", cycle)
 	}

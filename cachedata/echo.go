@@ -39,15 +39,15 @@ func ClearHandler(group *Group, authorize func(echo.Context) error) (echo.Handle
 		if err := authorize(c); err != nil {
 			return problem.HTTPError(denied(err))
 		}
-		clear := group.Clear
+		clearAll := group.Clear
 		if name := c.QueryParam("cache"); name != "" {
 			cache := group.cache(name)
 			if cache == nil {
 				return problem.HTTPError(&refusal{status: http.StatusNotFound, detail: "There is no cache of that name."})
 			}
-			clear = cache.Clear
+			clearAll = cache.Clear
 		}
-		if err := clear(c.Request().Context()); err != nil {
+		if err := clearAll(c.Request().Context()); err != nil {
 			return problem.HTTPError(err)
 		}
 		return c.NoContent(http.StatusNoContent)

@@ -81,7 +81,7 @@ func (e *CopyError) Unwrap() error { return e.Err }
 
 // copyError turns what internal/clone says into ours.
 func (c *Cache[K, V]) copyError(err error) error {
-	return each(err, func(err error) error {
+	return identity.Each(err, func(err error) error {
 		e := &CopyError{Cache: c.name, Err: err}
 		if at, ok := errors.AsType[*clone.TypeError](err); ok {
 			e.Path, e.Type = at.Path, at.Type
@@ -90,17 +90,4 @@ func (c *Cache[K, V]) copyError(err error) error {
 		}
 		return e
 	})
-}
-
-// each applies fn to every error that err joins.
-func each(err error, fn func(error) error) error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return fn(err)
-	}
-	var errs []error
-	for _, err := range joined.Unwrap() {
-		errs = append(errs, each(err, fn))
-	}
-	return errors.Join(errs...)
 }

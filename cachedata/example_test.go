@@ -159,7 +159,7 @@ func ExampleClearHandler() {
 	daily := cachedata.Must(cachedata.New("daily", loadUser, cachedata.Config[int, User]{Group: group}))
 	_, _ = daily.Get(context.Background(), 1)
 
-	clear, err := cachedata.ClearHandler(group, func(c echo.Context) error {
+	handler, err := cachedata.ClearHandler(group, func(c echo.Context) error {
 		if c.Request().Header.Get("Authorization") != "Bearer sesame" {
 			return echo.ErrUnauthorized
 		}
@@ -170,7 +170,7 @@ func ExampleClearHandler() {
 		return
 	}
 	e := echo.New()
-	e.POST("/admin/clear", clear)
+	e.POST("/admin/clear", handler)
 	for _, token := range []string{"Bearer guess", "Bearer sesame"} {
 		req := httptest.NewRequest(http.MethodPost, "/admin/clear", http.NoBody)
 		req.Header.Set("Authorization", token)

@@ -27,8 +27,17 @@ func TestK1_DifferentKeysNeverShareAResult(t *testing.T) {
 	c := newCache(t, func(_ context.Context, k any) (string, error) { return describe(k), nil }, cachedata.Config[any, string]{})
 	type named string
 	keys := []any{
-		nil, 1, uint(1), 1.0, "1", true, named("1"), int8(1), [1]int{1}, []int{1}, []int(nil), []int{}, map[string]int{}, map[string]int(nil),
-		[][]string{{"a"}, {"b"}}, [][]string{{"a", "b"}, {}}, struct{ A, B string }{"a-b", "c"}, struct{ A, B string }{"a", "b-c"},
+		nil, 1, uint(1), 1.0, "1", true, named("1"), int8(1),
+		[1]int{1},
+		[]int{1},
+		[]int(nil),
+		[]int{},
+		map[string]int{},
+		map[string]int(nil),
+		[][]string{{"a"}, {"b"}},
+		[][]string{{"a", "b"}, {}},
+		struct{ A, B string }{"a-b", "c"},
+		struct{ A, B string }{"a", "b-c"},
 		time.Unix(1, 0).UTC(), time.Unix(2, 0).UTC(), (*int)(nil), new(int),
 	}
 	for _, k := range keys {
@@ -144,6 +153,7 @@ func TestK4_UnkeyableFieldsAreRefusedInNew(t *testing.T) {
 	_, err := cachedata.New("reports", func(context.Context, key) (int, error) { return 0, nil }, cachedata.Config[key, int]{Group: newGroup(t, cachedata.GroupConfig{})})
 	var paths []string
 	walkErrors(err, func(err error) {
+		//nolint:errorlint // each node of the tree by itself
 		if ke, ok := err.(*cachedata.KeyError); ok {
 			if ke.Owner != "cachedata: reports" || ke.Type == nil {
 				t.Errorf("%+v", ke)
@@ -169,6 +179,7 @@ func walkErrors(err error, fn func(error)) {
 		return
 	}
 	fn(err)
+	//nolint:errorlint // this is the walk itself
 	switch err := err.(type) {
 	case interface{ Unwrap() error }:
 		walkErrors(err.Unwrap(), fn)

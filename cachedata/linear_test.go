@@ -247,11 +247,11 @@ func operate(ctx context.Context, h *historian, values *atomic.Int64, c *cacheda
 			h.note(client, "delete", key, 0, call, h.now())
 		}
 	default:
-		clear := c.Clear
+		clearAll := c.Clear
 		if n == 19 {
-			clear = g.Clear
+			clearAll = g.Clear
 		}
-		if err := clear(ctx); err == nil {
+		if err := clearAll(ctx); err == nil {
 			done := h.now()
 			for k := range historyKeys {
 				h.note(client, "clear", k, 0, call, done)

@@ -188,7 +188,7 @@ func TestRaceMatrix(t *testing.T) {
 						t.Errorf("a caller with a deadline of %v left after %v", r, who.after)
 					}
 				}
-				if pe, ok := waiter.err.(*cachedata.PanicError); tt.fail != nil && (!ok || len(pe.Stack) == 0) {
+				if pe, ok := errors.AsType[*cachedata.PanicError](waiter.err); tt.fail != nil && (!ok || len(pe.Stack) == 0) {
 					t.Errorf("the waiter's error has no stack: %v", waiter.err)
 				}
 			})

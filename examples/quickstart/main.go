@@ -13,8 +13,10 @@ import (
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
-var users = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config[int, string]{TTL: time.Minute}))
-var visits = sessionstate.NewKey("visits", sessionstate.KeyConfig[int]{})
+var (
+	users  = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config[int, string]{TTL: time.Minute}))
+	visits = sessionstate.NewKey("visits", sessionstate.KeyConfig[int]{})
+)
 
 func loadUser(_ context.Context, id int) (string, error) {
 	time.Sleep(time.Second) // a slow database

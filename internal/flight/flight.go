@@ -314,6 +314,7 @@ func failure(v any) error {
 // *panics.Error, which has the stack of the load; except for
 // http.ErrAbortHandler, which net/http knows by identity.
 func raise(err error) {
+	//nolint:errorlint // a load that wraps a panic in its error has dealt with it
 	pe, ok := err.(*panics.Error)
 	if !ok || pe.Value == panics.ErrGoexit {
 		return

@@ -28,7 +28,7 @@ type Keys[K any] struct {
 func For[K any](owner string, cfg canon.Config) (*Keys[K], error) {
 	plan, err := canon.For[K](cfg)
 	if err != nil {
-		return nil, each(err, func(err error) error { return newError(owner, err) })
+		return nil, Each(err, func(err error) error { return newError(owner, err) })
 	}
 	return &Keys[K]{plan, owner, copies(plan, cfg)}, nil
 }
@@ -128,7 +128,7 @@ func copies[K any](plan *canon.Plan[K], cfg canon.Config) func(K) (K, error) {
 		// What identifies by something else, its String method for one, may be
 		// beyond copying.
 		n := len(share)
-		_ = each(err, func(err error) error {
+		_ = Each(err, func(err error) error {
 			if at, ok := errors.AsType[*clone.TypeError](err); ok && !slices.Contains(share, at.Type) {
 				share = append(share, at.Type)
 			}
@@ -181,15 +181,15 @@ func shared(t reflect.Type, cfg canon.Config) []reflect.Type {
 	return out
 }
 
-// each applies fn to every error that err joins.
-func each(err error, fn func(error) error) error {
+// Each applies fn to every error that err joins, and joins what it returns.
+func Each(err error, fn func(error) error) error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return fn(err)
 	}
 	var errs []error
 	for _, err := range joined.Unwrap() {
-		errs = append(errs, each(err, fn))
+		errs = append(errs, Each(err, fn))
 	}
 	return errors.Join(errs...)
 }
