@@ -204,7 +204,7 @@ func TestErrorsNameOwnerPlaceAndType(t *testing.T) {
 			}
 			return
 		}
-		e, ok := err.(*identity.Error)
+		e, ok := errors.AsType[*identity.Error](err)
 		if !ok {
 			t.Errorf("%T in the error, want *identity.Error", err)
 			return
