@@ -1,3 +1,4 @@
+// A slow function, cached; a counter per visitor; a checked query parameter.
 package main
 
 import (
