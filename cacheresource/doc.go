@@ -12,8 +12,8 @@
 //
 // Promises:
 //   - everybody gets the same instance, and a key is opened by one caller at a
-//     time; waiters obey their own contexts; a failed or panicking open is not
-//     kept and wedges nothing;
+//     time, unless an open was given up (see [New]); waiters obey their own
+//     contexts; a failed or panicking open is not kept and wedges nothing;
 //   - Release runs exactly once for every value that was opened, whatever ended
 //     it, never while it is leased, never under a lock, and what it returns or
 //     panics with stops nothing else;

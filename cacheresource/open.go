@@ -75,7 +75,7 @@ func (o *opening[K, V]) Commit(in *instance[K, V]) {
 	r := o.res
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.era == o.in && !r.closed && r.group.Gate().Holds(o.mark) {
+	if r.era == o.in && r.group.Gate().Holds(o.mark) { // a close begins a new era too
 		o.in.live[o.id] = in
 		o.kept = true
 	}

@@ -63,8 +63,10 @@ func (r *Resource[K, V]) newEra() *era[K, V] {
 // New makes a resource of what open returns and puts it into its group, where
 // its name must be unique. open must be safe for concurrent use with different
 // keys; it runs once at a time per key, in a goroutine of its own, whose
-// context is cancelled when everybody who waited has left. A value that is
-// returned together with an error is ignored.
+// context is cancelled when everybody who waited has left. An open that was
+// given up, by its waiters or by a Delete or Clear, holds nobody up: the next
+// call starts another, even if the first is deaf to its context and still
+// runs. A value that is returned together with an error is ignored.
 //
 // K is of any type that can be compared as data; see cachedata. The error
 // joins everything that is wrong: a [*KeyError] for each place in K,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -238,6 +239,7 @@ func TestR1_AnOpenAcrossAClearIsForItsCallersOnly(t *testing.T) {
 					}
 					l.Release()
 					l.Release() // harmless
+					synctest.Wait()
 				}
 				synctest.Wait()
 				if n := leases[0].Value().released.Load(); n != 1 {
@@ -636,15 +638,9 @@ func TestR8_RandomHistory(t *testing.T) {
 		}
 		return nil
 	}
-	var opening sync.Map // key -> opens under way
 	g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 	must(t, err)
-	r, err := cacheresource.New("things", func(ctx context.Context, key string) (*thing, error) {
-		n, _ := opening.LoadOrStore(key, new(atomic.Int64))
-		n.(*atomic.Int64).Add(1)
-		defer n.(*atomic.Int64).Add(-1)
-		return w.open(ctx, key)
-	}, cacheresource.Config[string, *thing]{
+	r, err := cacheresource.New("things", w.open, cacheresource.Config[string, *thing]{
 		Group: g, Release: w.release, CheckEvery: cacheresource.EveryAcquire,
 		Check: func(_ context.Context, _ string, th *thing) error {
 			if th.released.Load() != 0 {
@@ -744,31 +740,57 @@ func BenchmarkR8(b *testing.B) {
 	var mu sync.RWMutex
 	var leases atomic.Int64
 	m := map[int]int{42: 1}
-	rows := map[string]func(){
-		"Do": func() { _ = r.Do(ctx, 42, fn) },
-		"map": func() {
+	reference := func(n int) {
+		for range n {
 			mu.RLock()
 			v := m[42]
 			leases.Add(1)
 			mu.RUnlock()
 			_ = fn(v)
 			leases.Add(-1)
-		},
+		}
 	}
-	for _, name := range []string{"map", "Do"} {
-		b.Run(name, func(b *testing.B) {
+	do := func(n int) {
+		for range n {
+			_ = r.Do(ctx, 42, fn)
+		}
+	}
+	for _, cpus := range []int{1, runtime.GOMAXPROCS(0)} {
+		b.Run(fmt.Sprintf("CPUs=%d", cpus), func(b *testing.B) {
 			b.ReportAllocs()
-			for b.Loop() {
-				rows[name]()
-			}
-		})
-		b.Run(name+"/all CPUs", func(b *testing.B) {
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					rows[name]()
+			var took [2]time.Duration // of the reference and of Do
+			for b.Loop() {            // in turns, so that what else the machine does hits both
+				for i, f := range []func(int){reference, do} {
+					took[i] += inParallel(cpus, f)
 				}
-			})
+			}
+			ops := float64(b.N) * float64(cpus) * batch
+			ratio := float64(took[1]) / float64(took[0])
+			b.ReportMetric(float64(took[0].Nanoseconds())/ops, "map-ns/use")
+			b.ReportMetric(float64(took[1].Nanoseconds())/ops, "Do-ns/use")
+			b.ReportMetric(ratio, "ratio")
+			if b.N > 100 && !raceEnabled && ratio > 4 {
+				b.Errorf("Do takes %.1f times the reference, want at most 4", ratio)
+			}
 		})
 	}
 	must(b, g.Close(ctx))
+}
+
+// batch is how many uses are timed at once.
+const batch = 1000
+
+// inParallel returns how long n goroutines take for batch uses each.
+func inParallel(n int, f func(int)) time.Duration {
+	start := time.Now()
+	if n == 1 {
+		f(batch)
+		return time.Since(start)
+	}
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() { f(batch) })
+	}
+	wg.Wait()
+	return time.Since(start)
 }
