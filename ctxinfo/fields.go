@@ -123,16 +123,14 @@ func joinLines(lines []string, limit int) (joined string, whole bool) {
 	if len(lines) == 1 {
 		return lines[0], len(lines[0]) <= limit
 	}
-	for i, line := range lines {
-		if len(joined)+len(line)+1 > limit {
-			return joined, false
+	fit, size := 0, 0
+	for _, line := range lines {
+		if size += len(line) + 1; size > limit {
+			break
 		}
-		if i > 0 {
-			joined += ","
-		}
-		joined += line
+		fit++
 	}
-	return joined, true
+	return strings.Join(lines[:fit], ","), fit == len(lines)
 }
 
 // vary lists the headers among read and extra for a Vary header, sorted. Host

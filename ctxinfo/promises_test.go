@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -226,5 +227,24 @@ func BenchmarkOneMegabyte(b *testing.B) {
 				facet.read(p.FromRequest(r))
 			}
 		})
+	}
+}
+
+func TestSC7_ManyShortLinesAreJoinedInBoundedMemory(t *testing.T) {
+	p := mustNew(t, behindPrivate())
+	for _, fill := range []string{"", "a", "en,"} {
+		r := request()
+		for _, name := range []string{"Accept-Language", "Sec-Ch-Ua", "Tracestate"} {
+			r.Header[name] = slices.Repeat([]string{fill}, 10_000)
+		}
+		n := testing.AllocsPerRun(2, func() {
+			in := p.FromRequest(r)
+			in.Locale()
+			in.Client()
+			in.Trace()
+		})
+		if n > 150 {
+			t.Errorf("%q x 10000 lines: %v allocations", fill, n)
+		}
 	}
 }
