@@ -46,3 +46,20 @@ func TestS9_ASVS7_2_3_IDsAreLongAndRandom(t *testing.T) {
 		}
 	}
 }
+
+func TestRecordsHaveOneEncodingOnly(t *testing.T) {
+	t.Parallel()
+	unsorted := record{entries: []entry{{name: "b", raw: "1"}, {name: "a", raw: "2"}}}
+	twice := record{entries: []entry{{name: "a", raw: "1"}, {name: "a", raw: "2"}}}
+	shortRoot := record{root: "short"}
+	plain := (&record{created: 5}).append(nil)
+	long := append([]byte{plain[0], plain[1] | 0x80, 0}, plain[2:]...) // 5 in two bytes
+	for what, b := range map[string][]byte{
+		"unsorted keys": unsorted.append(nil), "a key twice": twice.append(nil), "a root of another size": shortRoot.append(nil),
+		"a number in more bytes than it needs": long, "a byte more": append(plain, 0),
+	} {
+		if r, err := parseRecord(b); err == nil {
+			t.Errorf("%s: parsed as %+v", what, r)
+		}
+	}
+}
