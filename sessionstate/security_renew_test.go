@@ -226,3 +226,19 @@ func TestS20_ATouchDoesNotStretchTheGrace(t *testing.T) {
 		v.get(t, "/").wants(t, 200, "1")
 	})
 }
+
+func TestS15_AnAbsoluteLimitThatWasShortenedHoldsForOldSessions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mem := newMem(t)
+		before := newVisit(t, sessionstate.Config{Store: mem, Idle: 2 * time.Hour})
+		after := newVisit(t, sessionstate.Config{Store: mem, Idle: time.Hour, Absolute: time.Hour})
+		v := before.visitor()
+		v.get(t, "/incr")
+		v.a = after
+		time.Sleep(time.Hour - time.Second)
+		v.clone().get(t, "/").wants(t, 200, "1")
+		time.Sleep(time.Second)
+		v.get(t, "/").wants(t, 200, "0")
+	})
+}
