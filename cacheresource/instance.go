@@ -38,6 +38,14 @@ type instance[K, V any] struct {
 // retired: it is in the cache, under the resource's lock, or held already.
 func (in *instance[K, V]) hold() { in.holds.Add(1) }
 
+// held adds a lease, if there is an instance, and returns it.
+func (in *instance[K, V]) held() *instance[K, V] {
+	if in != nil {
+		in.hold()
+	}
+	return in
+}
+
 // drop ends a hold.
 func (in *instance[K, V]) drop() {
 	if in.holds.Add(-1) == retired {

@@ -76,7 +76,7 @@ func (o *opening[K, V]) Commit(in *instance[K, V]) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.era == o.in && r.group.Gate().Holds(o.mark) { // a close begins a new era too
-		o.in.live[o.id] = in
+		o.in.put(in)
 		o.kept = true
 	}
 }

@@ -52,12 +52,48 @@ type Resource[K, V any] struct {
 // that were started for them. What an open brings after its era is over is for
 // its callers only.
 type era[K, V any] struct {
-	live  map[string]*instance[K, V]
+	words map[uint64]*instance[K, V] // for keys of the shape Word, whose lookup is the fastest
+	texts map[string]*instance[K, V] // for all others
 	opens *flight.Table[string, *instance[K, V]]
 }
 
 func (r *Resource[K, V]) newEra() *era[K, V] {
-	return &era[K, V]{live: make(map[string]*instance[K, V]), opens: flight.NewTable[string, *instance[K, V]](&r.tracker)}
+	e := &era[K, V]{opens: flight.NewTable[string, *instance[K, V]](&r.tracker)}
+	if r.keys.Shape() == canon.Word {
+		e.words = make(map[uint64]*instance[K, V])
+	} else {
+		e.texts = make(map[string]*instance[K, V])
+	}
+	return e
+}
+
+// at returns the instance of an id, or nil.
+func (e *era[K, V]) at(id string) *instance[K, V] {
+	if e.words != nil {
+		return e.words[identity.ParseWord(id)]
+	}
+	return e.texts[id]
+}
+
+func (e *era[K, V]) put(in *instance[K, V]) {
+	if e.words != nil {
+		e.words[identity.ParseWord(in.id)] = in
+	} else {
+		e.texts[in.id] = in
+	}
+}
+
+func (e *era[K, V]) remove(id string) {
+	if e.words != nil {
+		delete(e.words, identity.ParseWord(id))
+	} else {
+		delete(e.texts, id)
+	}
+}
+
+// all lists the instances.
+func (e *era[K, V]) all() []*instance[K, V] {
+	return slices.AppendSeq(slices.Collect(maps.Values(e.words)), maps.Values(e.texts))
 }
 
 // New makes a resource of what open returns and puts it into its group, where
@@ -221,8 +257,7 @@ func (r *Resource[K, V]) acquire(ctx context.Context, key *K) (*instance[K, V], 
 func (r *Resource[K, V]) warm(key *K) (*instance[K, V], error) {
 	switch r.keys.Shape() {
 	case canon.Word:
-		word := identity.Word(r.keys.Word(key))
-		return r.findBytes(word[:]), nil
+		return r.findWord(r.keys.Word(key)), nil
 	case canon.Text:
 		return r.find(r.keys.Text(key)), nil
 	}
@@ -240,22 +275,22 @@ func (r *Resource[K, V]) warm(key *K) (*instance[K, V], error) {
 func (r *Resource[K, V]) find(id string) *instance[K, V] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	in := r.era.live[id]
-	if in != nil {
-		in.hold()
-	}
-	return in
+	return r.era.at(id).held()
 }
 
-// findBytes is find; the conversion inside the index expression is free.
+// findWord is find for the id that is a word.
+func (r *Resource[K, V]) findWord(word uint64) *instance[K, V] {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.era.words[word].held()
+}
+
+// findBytes is find for an id that is no word; the conversion inside the index
+// expression is free.
 func (r *Resource[K, V]) findBytes(id []byte) *instance[K, V] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	in := r.era.live[string(id)]
-	if in != nil {
-		in.hold()
-	}
-	return in
+	return r.era.texts[string(id)].held()
 }
 
 // cold opens the instance, or waits for somebody else's open. It reports
@@ -287,8 +322,8 @@ func (r *Resource[K, V]) cold(ctx context.Context, key K) (_ *instance[K, V], op
 func (r *Resource[K, V]) takeOut(in *instance[K, V]) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.era.live[in.id] == in {
-		delete(r.era.live, in.id)
+	if r.era.at(in.id) == in {
+		r.era.remove(in.id)
 	}
 }
 
@@ -334,8 +369,8 @@ func (r *Resource[K, V]) Delete(_ context.Context, key K) error {
 	e.opens.Override(id, "delete", func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		in = e.live[id]
-		delete(e.live, id)
+		in = e.at(id)
+		e.remove(id)
 	})
 	if in != nil {
 		in.retire(observe.CauseDeleted)
@@ -371,7 +406,7 @@ func (r *Resource[K, V]) reset() int {
 func (r *Resource[K, V]) turn() []*instance[K, V] {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old := slices.Collect(maps.Values(r.era.live))
+	old := r.era.all()
 	r.era = r.newEra()
 	return old
 }

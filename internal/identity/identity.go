@@ -51,8 +51,7 @@ func (k *Keys[K]) Snapshot(key K) (K, error) {
 func (k *Keys[K]) ID(key *K) (string, error) {
 	switch k.Shape() {
 	case canon.Word:
-		word := Word(k.Word(key))
-		return string(word[:]), nil
+		return string(binary.NativeEndian.AppendUint64(nil, k.Word(key))), nil
 	case canon.Text:
 		return strings.Clone(k.Text(key)), nil
 	}
@@ -79,11 +78,8 @@ func (k *Keys[K]) Fingerprint(key K) (uint64, error) {
 	return h, nil
 }
 
-// Word is the identity of a key of the shape Word, as bytes.
-func Word(w uint64) (id [8]byte) {
-	binary.NativeEndian.PutUint64(id[:], w)
-	return id
-}
+// ParseWord is the word of an ID, for keys of the shape Word.
+func ParseWord(id string) uint64 { return binary.NativeEndian.Uint64([]byte(id)) }
 
 // buffers holds the canonical bytes of keys while they are looked up.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
