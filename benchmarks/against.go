@@ -27,7 +27,7 @@ func compare(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }()
 	tree := filepath.Join(tmp, "tree")
 	if err := command(ctx, dir, "git", "worktree", "add", "--detach", tree, o.against); err != nil {
 		return fmt.Errorf("-against %s: %w", o.against, err)

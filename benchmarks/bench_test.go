@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/reecho-go/reecho/benchmarks/bench"
@@ -9,9 +10,38 @@ import (
 
 // Benchmark is every workload as an ordinary Go benchmark: go test -bench .
 func Benchmark(b *testing.B) {
-	list, err := workloads.Of(workloads.Groups()...)
-	if err != nil {
-		b.Fatal(err)
+	for _, w := range workloads.Of(workloads.Groups()...) {
+		b.Run(fmt.Sprintf("%s/%s", w.Group, w.Name), func(b *testing.B) {
+			rows, err := w.Prepare()
+			defer bench.Close(rows)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, row := range rows {
+				b.Run(row.Peer, func(b *testing.B) {
+					b.ReportAllocs()
+					if w.Parallel {
+						parallel(b, row.Op)
+						return
+					}
+					for i := 0; b.Loop(); i++ {
+						if err := row.Op(i); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+		})
 	}
-	bench.Go(b, list)
+}
+
+func parallel(b *testing.B, op func(int) error) {
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			if err := op(i); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
 }

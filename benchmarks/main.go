@@ -1,6 +1,7 @@
 // Command benchmarks compares the toolkit with its peers and with the physical
 // limit, prints tables of medians and ratios, and writes results/<date>.md,
-// results/<date>.json, the charts and the tables in the README.
+// results/<date>.json, the charts and the tables in the README and the records
+// of decisions.
 //
 //	go run .                      everything, about ten minutes
 //	go run . -short               everything, about a minute, nothing written
@@ -98,13 +99,13 @@ func run(ctx context.Context, args []string) error {
 	if o.against != "" {
 		return compare(ctx, o)
 	}
-	list, err := workloads.Of(o.groups()...)
+	s := o.settings()
+	results, err := bench.Run(ctx, workloads.Of(o.groups()...), s)
+	progress("")
 	if err != nil {
 		return err
 	}
-	s := o.settings()
-	r := report.New(bench.Run(list, s), s.Rounds)
-	fmt.Fprint(os.Stderr, "\r\033[K")
+	r := report.New(results, s.Rounds)
 	if o.json != "" {
 		return r.WriteJSON(o.json)
 	}
@@ -112,31 +113,13 @@ func run(ctx context.Context, args []string) error {
 	if o.short || o.only != "" {
 		return nil
 	}
-	return publish(r)
-}
-
-// publish writes everything that is committed.
-func publish(r report.Run) error {
 	dir, err := moduleDir()
 	if err != nil {
 		return err
 	}
-	paths, err := r.Write(filepath.Join(dir, "results"))
+	paths, err := publish(r, filepath.Join(dir, ".."))
 	if err != nil {
 		return err
-	}
-	for _, res := range r.Results {
-		if res.Name != workloads.Headline {
-			continue
-		}
-		chart := filepath.Join(dir, "results", "hit.svg")
-		if err := os.WriteFile(chart, []byte(report.Chart(res, workloads.Ours)), 0o644); err != nil {
-			return err
-		}
-		paths = append(paths, chart)
-		if err := report.Between(filepath.Join(dir, "..", "README.md"), "benchmark", report.Ratios(res, workloads.Ours)); err != nil {
-			return err
-		}
 	}
 	fmt.Println("\nwritten:", strings.Join(paths, ", "))
 	return nil

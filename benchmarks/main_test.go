@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/reecho-go/reecho/benchmarks/bench"
 	"github.com/reecho-go/reecho/benchmarks/workloads"
 )
 
@@ -24,26 +25,35 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Every peer must answer what it was given: a benchmark of a wrong answer
-// measures nothing.
-func TestEveryRowWorks(t *testing.T) {
+// Every peer must answer what it was asked: a benchmark of a wrong answer
+// measures nothing. What one gets wrong is said beside its row, and must be so.
+func TestEveryRowIsRightOrSaysItsFlaw(t *testing.T) {
 	t.Parallel()
-	list, err := workloads.Of(workloads.Groups()...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	headline := false
-	for _, w := range list {
-		headline = headline || w.Name == workloads.Headline
-		for _, row := range w.Rows {
-			for i := range 3 {
-				if err := row.Op(i); err != nil {
-					t.Errorf("%s: %s: %s: %v", w.Group, w.Name, row.Peer, err)
+	for _, w := range workloads.Of(workloads.Groups()...) {
+		t.Run(w.Group+"/"+w.Name, func(t *testing.T) {
+			t.Parallel()
+			rows, err := w.Prepare()
+			defer bench.Close(rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reference := false
+			for _, row := range rows {
+				reference = reference || row.Peer == w.Reference
+				if err := row.Op(0); err != nil {
+					t.Errorf("%s: %v", row.Peer, err)
+				}
+				err := row.Check()
+				switch {
+				case err != nil && row.Flaw == "":
+					t.Errorf("%s: %v", row.Peer, err)
+				case err == nil && row.Flaw != "":
+					t.Errorf("%s: is right, though its row says %q", row.Peer, row.Flaw)
 				}
 			}
-		}
-	}
-	if !headline {
-		t.Errorf("no workload is called %q", workloads.Headline)
+			if !reference {
+				t.Errorf("no row is called %q", w.Reference)
+			}
+		})
 	}
 }

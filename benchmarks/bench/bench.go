@@ -6,10 +6,11 @@ package bench
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"runtime"
 	"slices"
-	"testing"
+	"strings"
 	"time"
 )
 
@@ -19,19 +20,38 @@ type Row struct {
 	// Op does the work once; i counts from 0. A parallel workload calls it from
 	// one goroutine per processor at a time.
 	Op func(i int) error
-	// Note is printed beside the row: what the peer does less than the others.
+	// Check says what is wrong with the answers; nil if nothing is. It is for
+	// tests, and not measured.
+	Check func() error
+	// Flaw is what Check finds wrong with this peer; empty: nothing. It is
+	// printed beside the row.
+	Flaw string
+	// Note is what else is printed beside the row.
 	Note string
+	// Close ends what the row has started; nil: nothing.
+	Close func()
 }
 
 // A Workload is the same work done by several peers.
 type Workload struct {
 	Group string // such as "hit"
 	Name  string // such as "int key, 100 rows"
-	Rows  []Row
+	// Prepare makes the rows. It is called right before they are used, so that
+	// no workload is measured beside the data of another.
+	Prepare func() ([]Row, error)
 	// Reference is the peer whose median is 1.0; the first row if empty.
 	Reference string
 	// Parallel runs Op on all processors at once.
 	Parallel bool
+}
+
+// Close ends what the rows have started.
+func Close(rows []Row) {
+	for _, row := range rows {
+		if row.Close != nil {
+			row.Close()
+		}
+	}
 }
 
 // A Measure is the result of one row.
@@ -66,37 +86,61 @@ type Settings struct {
 }
 
 // Run measures the workloads one after the other, the rows of each in turn,
-// round by round; every other round goes backwards.
-func Run(workloads []Workload, s Settings) []Result {
+// round by round; every other round goes backwards. It ends early, by an error,
+// when ctx does.
+func Run(ctx context.Context, workloads []Workload, s Settings) ([]Result, error) {
 	var out []Result
 	for i, w := range workloads {
-		r := Result{Group: w.Group, Name: w.Name, Parallel: w.Parallel, Reference: cmp.Or(w.Reference, w.Rows[0].Peer), Rows: make([]Measure, len(w.Rows))}
-		loops := make([]int, len(w.Rows))
-		for j, row := range w.Rows {
-			r.Rows[j] = Measure{Peer: row.Peer, Note: row.Note}
-			loops[j] = calibrate(row, w.Parallel, s.Round, &r.Rows[j])
+		r, err := run(ctx, w, s, fmt.Sprintf("%d/%d", i+1, len(workloads)))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", w.Group, w.Name, err)
 		}
-		for round := range s.Rounds {
-			if s.Progress != nil {
-				s.Progress("%d/%d %s: %s, round %d of %d", i+1, len(workloads), w.Group, w.Name, round+1, s.Rounds)
-			}
-			for at := range w.Rows {
-				j := at
-				if round%2 == 1 {
-					j = len(w.Rows) - 1 - at
-				}
-				if r.Rows[j].Error == "" {
-					measure(w.Rows[j], w.Parallel, loops[j], &r.Rows[j])
-				}
-			}
-		}
-		for j := range r.Rows {
-			r.Rows[j].finish()
-		}
-		r.rate()
 		out = append(out, r)
 	}
-	return out
+	return out, nil
+}
+
+// run measures one workload; at says how far the whole run is.
+func run(ctx context.Context, w Workload, s Settings, at string) (Result, error) {
+	r := Result{Group: w.Group, Name: w.Name, Parallel: w.Parallel, Reference: w.Reference}
+	rows, err := w.Prepare()
+	defer Close(rows)
+	if err != nil {
+		return r, err
+	}
+	r.Reference = cmp.Or(r.Reference, rows[0].Peer)
+	r.Rows = make([]Measure, len(rows))
+	loops := make([]int, len(rows))
+	for j, row := range rows {
+		r.Rows[j] = Measure{Peer: row.Peer, Note: row.note()}
+		loops[j] = calibrate(row, w.Parallel, s.Round, &r.Rows[j])
+	}
+	for round := range s.Rounds {
+		if s.Progress != nil {
+			s.Progress("%s %s: %s, round %d of %d", at, w.Group, w.Name, round+1, s.Rounds)
+		}
+		for j := range rows {
+			if round%2 == 1 {
+				j = len(rows) - 1 - j
+			}
+			if err := ctx.Err(); err != nil {
+				return r, err
+			}
+			if r.Rows[j].Error == "" {
+				measure(rows[j], w.Parallel, loops[j], &r.Rows[j])
+			}
+		}
+	}
+	for j := range r.Rows {
+		r.Rows[j].finish()
+	}
+	r.rate()
+	return r, nil
+}
+
+// note is what is printed beside the row.
+func (r Row) note() string {
+	return strings.Join(slices.DeleteFunc([]string{r.Flaw, r.Note}, func(s string) bool { return s == "" }), "; ")
 }
 
 // rate fills in the ratios.
@@ -181,31 +225,4 @@ func loop(op func(int) error, n int) (time.Duration, error) {
 		}
 	}
 	return time.Since(start), nil
-}
-
-// Go runs the workloads as ordinary Go benchmarks.
-func Go(b *testing.B, workloads []Workload) {
-	for _, w := range workloads {
-		for _, row := range w.Rows {
-			b.Run(fmt.Sprintf("%s/%s/%s", w.Group, w.Name, row.Peer), func(b *testing.B) {
-				b.ReportAllocs()
-				if w.Parallel {
-					b.RunParallel(func(pb *testing.PB) {
-						for i := 0; pb.Next(); i++ {
-							if err := row.Op(i); err != nil {
-								b.Error(err)
-								return
-							}
-						}
-					})
-					return
-				}
-				for i := 0; b.Loop(); i++ {
-					if err := row.Op(i); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-	}
 }

@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -10,21 +11,36 @@ import (
 
 var sink []byte
 
-func TestRun(t *testing.T) {
-	spin := func(n int) func(int) error {
-		return func(int) error {
-			for range n {
-				sink = make([]byte, 1<<10)
-			}
-			return nil
+func rows(rows ...bench.Row) func() ([]bench.Row, error) {
+	return func() ([]bench.Row, error) { return rows, nil }
+}
+
+// spin is work that makes n allocations.
+func spin(n int) func(int) error {
+	return func(int) error {
+		for range n {
+			sink = make([]byte, 1<<10)
 		}
+		return nil
 	}
-	results := bench.Run([]bench.Workload{{
+}
+
+// Not parallel: it counts allocations.
+func TestRun(t *testing.T) {
+	closed := 0
+	results, err := bench.Run(t.Context(), []bench.Workload{{
 		Group: "g", Name: "w", Reference: "slow",
-		Rows: []bench.Row{{Peer: "fast", Op: spin(1)}, {Peer: "slow", Op: spin(50)}, {Peer: "broken", Op: func(int) error { return errors.New("boom") }}},
+		Prepare: rows(
+			bench.Row{Peer: "fast", Op: spin(1), Flaw: "wrong", Note: "odd", Close: func() { closed++ }},
+			bench.Row{Peer: "slow", Op: spin(50)},
+			bench.Row{Peer: "broken", Op: func(int) error { return errors.New("boom") }},
+		),
 	}, {
-		Group: "g", Name: "parallel", Parallel: true, Rows: []bench.Row{{Peer: "fast", Op: spin(1)}},
+		Group: "g", Name: "parallel", Parallel: true, Prepare: rows(bench.Row{Peer: "fast", Op: func(int) error { return nil }}),
 	}}, bench.Settings{Rounds: 3, Round: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
 	rows := results[0].Rows
 	if rows[1].Ratio != 1 || rows[0].Ratio >= 1 || rows[0].Allocs != 1 || rows[1].Allocs != 50 || rows[0].Bytes < 1<<10 {
 		t.Errorf("rows = %+v", rows)
@@ -32,7 +48,30 @@ func TestRun(t *testing.T) {
 	if rows[2].Error != "boom" || rows[2].Ratio != 0 {
 		t.Errorf("the broken row = %+v", rows[2])
 	}
-	if results[1].Rows[0].NsPerOp <= 0 || results[1].Rows[0].Ratio != 1 {
-		t.Errorf("the parallel row = %+v", results[1].Rows[0])
+	if rows[0].Note != "wrong; odd" || rows[1].Note != "" {
+		t.Errorf("notes are %q and %q", rows[0].Note, rows[1].Note)
+	}
+	if closed != 1 {
+		t.Errorf("the first row was closed %d times", closed)
+	}
+	if results[1].Reference != "fast" || results[1].Rows[0].NsPerOp <= 0 || results[1].Rows[0].Ratio != 1 {
+		t.Errorf("the parallel workload = %+v", results[1])
+	}
+}
+
+func TestRunEndsEarly(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	stop := bench.Row{Peer: "a", Op: func(int) error {
+		cancel()
+		return nil
+	}}
+	if _, err := bench.Run(ctx, []bench.Workload{{Prepare: rows(stop)}}, bench.Settings{Rounds: 1}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Run() = %v after an interrupt", err)
+	}
+	boom := errors.New("boom")
+	failing := bench.Workload{Group: "g", Prepare: func() ([]bench.Row, error) { return nil, boom }}
+	if _, err := bench.Run(t.Context(), []bench.Workload{failing}, bench.Settings{Rounds: 1}); !errors.Is(err, boom) {
+		t.Errorf("Run() = %v when the rows cannot be made", err)
 	}
 }

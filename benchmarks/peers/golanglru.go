@@ -6,8 +6,9 @@ import (
 	"github.com/hashicorp/golang-lru/v2/expirable"
 )
 
-// GolangLRU is hashicorp/golang-lru's expirable cache.
-func GolangLRU[K comparable, V any](entries map[K]V) Lookup[K, V] {
+// GolangLRU is hashicorp/golang-lru's expirable cache. Its goroutine never
+// ends; purge gives up what it holds.
+func GolangLRU[K comparable, V any](entries map[K]V) (get Lookup[K, V], purge func()) {
 	c := expirable.NewLRU[K, V](10_000, nil, time.Hour)
 	for k, v := range entries {
 		c.Add(k, v)
@@ -18,5 +19,5 @@ func GolangLRU[K comparable, V any](entries map[K]V) Lookup[K, V] {
 			return v, errMiss
 		}
 		return v, nil
-	}
+	}, c.Purge
 }

@@ -8,18 +8,20 @@ import (
 
 // Otter is maypok86/otter with a bound, no time rules.
 func Otter[K comparable, V any](entries map[K]V) (Lookup[K, V], error) {
-	return newOtter(entries, &otter.Options[K, V]{MaximumSize: 10_000})
+	get, _, err := newOtter(entries, &otter.Options[K, V]{MaximumSize: 10_000})
+	return get, err
 }
 
-// OtterTTL is maypok86/otter with a bound and a time to live.
-func OtterTTL[K comparable, V any](entries map[K]V) (Lookup[K, V], error) {
+// OtterTTL is maypok86/otter with a bound and a time to live; stop ends its
+// goroutine.
+func OtterTTL[K comparable, V any](entries map[K]V) (get Lookup[K, V], stop func(), err error) {
 	return newOtter(entries, &otter.Options[K, V]{MaximumSize: 10_000, ExpiryCalculator: otter.ExpiryWriting[K, V](time.Hour)})
 }
 
-func newOtter[K comparable, V any](entries map[K]V, o *otter.Options[K, V]) (Lookup[K, V], error) {
+func newOtter[K comparable, V any](entries map[K]V, o *otter.Options[K, V]) (get Lookup[K, V], stop func(), err error) {
 	c, err := otter.New(o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for k, v := range entries {
 		c.Set(k, v)
@@ -30,5 +32,5 @@ func newOtter[K comparable, V any](entries map[K]V, o *otter.Options[K, V]) (Loo
 			return v, errMiss
 		}
 		return v, nil
-	}, nil
+	}, func() { c.StopAllGoroutines() }, nil
 }

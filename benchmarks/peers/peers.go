@@ -1,5 +1,6 @@
-// Package peers puts the libraries that are compared behind one small shape,
-// one file per peer: a function that looks up a key which is present.
+// Package peers puts the libraries that are compared behind small shapes, one
+// file per peer: a lookup of a key that is present, the identity of a key, and
+// the deep copy of a value.
 package peers
 
 import "errors"
@@ -25,4 +26,20 @@ func Copying[K, V any](get Lookup[K, V], clone func(V) V) Lookup[K, V] {
 		}
 		return clone(v), nil
 	}
+}
+
+// codec is an encoding of values: a deep copy is what it makes of its own bytes.
+type codec struct {
+	marshal   func(any) ([]byte, error)
+	unmarshal func([]byte, any) error
+}
+
+func roundTrip[V any](c codec, v V) (V, error) {
+	var own V
+	b, err := c.marshal(v)
+	if err != nil {
+		return own, err
+	}
+	err = c.unmarshal(b, &own)
+	return own, err
 }

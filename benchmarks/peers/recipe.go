@@ -1,10 +1,6 @@
 package peers
 
-import (
-	"github.com/jinzhu/copier"
-	"github.com/maypok86/otter/v2"
-	"github.com/mitchellh/hashstructure/v2"
-)
+import "github.com/maypok86/otter/v2"
 
 // Recipe is what one would build by hand of a fast cache, a hash of the
 // arguments and a deep copy: otter, hashstructure and copier. Different
@@ -15,23 +11,22 @@ func Recipe[K, V any](keys []K, value func(i int) V) (Lookup[K, V], error) {
 		return nil, err
 	}
 	for i, k := range keys {
-		h, err := hashstructure.Hash(k, hashstructure.FormatV2, nil)
+		h, err := HashstructureKey(k)
 		if err != nil {
 			return nil, err
 		}
 		c.Set(h, value(i))
 	}
 	return func(k K) (V, error) {
-		var own V
-		h, err := hashstructure.Hash(k, hashstructure.FormatV2, nil)
+		h, err := HashstructureKey(k)
 		if err != nil {
-			return own, err
+			var none V
+			return none, err
 		}
 		v, ok := c.GetIfPresent(h)
 		if !ok {
-			return own, errMiss
+			return v, errMiss
 		}
-		err = copier.CopyWithOption(&own, &v, copier.Option{DeepCopy: true})
-		return own, err
+		return CopierCopy(v)
 	}, nil
 }

@@ -39,7 +39,9 @@ func New(results []bench.Result, rounds int) Run {
 // compared are the modules whose versions a reader wants to know.
 var compared = []string{
 	"github.com/maypok86/otter/v2", "github.com/jellydator/ttlcache/v3", "github.com/hashicorp/golang-lru/v2",
-	"github.com/mitchellh/hashstructure/v2", "github.com/jinzhu/copier", "github.com/labstack/echo/v4",
+	"github.com/mitchellh/hashstructure/v2", "github.com/cespare/xxhash/v2", "github.com/fxamacker/cbor/v2",
+	"github.com/vmihailenco/msgpack/v5", "github.com/jinzhu/copier", "github.com/huandu/go-clone",
+	"github.com/tiendc/go-deepcopy", "github.com/labstack/echo/v4",
 }
 
 func versions() map[string]string {
@@ -68,6 +70,16 @@ func cpu() string {
 		}
 	}
 	return "unknown"
+}
+
+// Find returns the result of one workload.
+func (r Run) Find(group, name string) (bench.Result, bool) {
+	for _, res := range r.Results {
+		if res.Group == group && res.Name == name {
+			return res, true
+		}
+	}
+	return bench.Result{}, false
 }
 
 // Markdown renders the whole run.

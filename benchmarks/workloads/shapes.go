@@ -21,6 +21,7 @@ func intKeys() []int { return fill(func(i int) int { return i }) }
 func stringKeys() []string {
 	return fill(func(i int) string { return "user:" + strconv.Itoa(i) + ":profile" })
 }
+
 func queryKeys() []query {
 	return fill(func(i int) query { return query{Table: "strikes", IDs: []int{i, i + 1, i + 2}, Limit: 50} })
 }
@@ -54,11 +55,17 @@ type row struct {
 	Tags  []string
 }
 
-func makeRows(i int) []row {
-	return list(100, func(j int) row {
-		n := strconv.Itoa(i*100 + j)
+func makeRows(i int) []row { return makeTable(100, i*100) }
+
+// makeTable makes n rows; like real ones, some have no tags and some have none
+// of them.
+func makeTable(n, first int) []row {
+	rows := list(n, func(j int) row {
+		n := strconv.Itoa(first + j)
 		return row{ID: j, Name: "row " + n, Price: float64(j) / 3, Tags: []string{"a" + n, "b" + n}}
 	})
+	rows[0].Tags, rows[1].Tags = nil, []string{}
+	return rows
 }
 
 // cloneRows is a copy by ordinary loops.

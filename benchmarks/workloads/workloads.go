@@ -1,30 +1,50 @@
+// Package workloads is what the benchmarks do: one file per group.
 package workloads
 
 import (
-	"errors"
+	"slices"
 
 	"github.com/reecho-go/reecho/benchmarks/bench"
+)
+
+// Peers whose rows the documents show.
+const (
+	Ours          = "reecho"
+	ByHand        = "hand-written" // code for one type, with ordinary loops
+	Hashstructure = "hashstructure"
+	Copier        = "copier"
 )
 
 // Headline is the workload that the README shows.
 const Headline = "struct key with slice, 100 rows"
 
-// Groups are the names of all groups, in the order of the report.
-func Groups() []string { return []string{"hit", "stack"} }
+// groups are all groups, in the order of the report.
+var groups = []struct {
+	name      string
+	workloads func() []bench.Workload
+}{
+	{"hit", func() []bench.Workload { return slices.Concat(Hit(false), Hit(true)) }},
+	{"key", Key},
+	{"copy", Copy},
+	{"stack", Stack},
+}
 
-// Of prepares the workloads of the given groups.
-func Of(groups ...string) ([]bench.Workload, error) {
-	var out []bench.Workload
-	var errs []error
-	add := func(ws []bench.Workload, err error) { out, errs = append(out, ws...), append(errs, err) }
+// Groups are the names of all groups.
+func Groups() []string {
+	var names []string
 	for _, g := range groups {
-		switch g {
-		case "hit":
-			add(Hit(false))
-			add(Hit(true))
-		case "stack":
-			add(Stack())
+		names = append(names, g.name)
+	}
+	return names
+}
+
+// Of are the workloads of the given groups.
+func Of(names ...string) []bench.Workload {
+	var out []bench.Workload
+	for _, g := range groups {
+		if slices.Contains(names, g.name) {
+			out = append(out, g.workloads()...)
 		}
 	}
-	return out, errors.Join(errs...)
+	return out
 }

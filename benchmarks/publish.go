@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/reecho-go/reecho/benchmarks/report"
+	"github.com/reecho-go/reecho/benchmarks/workloads"
+)
+
+// tables are what the documents show of a run: the figures of a group between
+// the markers measured:<group>.
+var tables = []struct {
+	file  string
+	group string
+	peers []string // the columns; none: all peers
+}{
+	{"docs/adr/0001-exact-keys.md", "key", nil},
+	{"docs/adr/0002-hashstructure-for-fingerprints.md", "key", []string{workloads.Ours, workloads.Hashstructure}},
+	{"docs/adr/0003-compiled-copies.md", "copy", nil},
+	{"docs/adr/0004-copier-for-mapping.md", "copy", []string{workloads.ByHand, workloads.Ours, workloads.Copier}},
+}
+
+// publish writes everything that is committed, below the repository's folder,
+// and returns the paths.
+func publish(r report.Run, repository string) ([]string, error) {
+	results := filepath.Join(repository, "benchmarks", "results")
+	paths, err := r.Write(results)
+	if err != nil {
+		return nil, err
+	}
+	headline, ok := r.Find("hit", workloads.Headline)
+	if !ok {
+		return nil, fmt.Errorf("nothing was measured for %q", workloads.Headline)
+	}
+	chart := filepath.Join(results, "hit.svg")
+	if err := os.WriteFile(chart, []byte(report.Chart(headline, workloads.Ours)), 0o644); err != nil {
+		return nil, err
+	}
+	readme := filepath.Join(repository, "README.md")
+	if err := report.Between(readme, "benchmark", report.Ratios(headline, workloads.Ours)); err != nil {
+		return nil, err
+	}
+	paths = append(paths, chart, readme)
+	for _, t := range tables {
+		path := filepath.Join(repository, t.file)
+		if err := report.Between(path, "measured:"+t.group, "\n"+r.Overview(t.group, t.peers...)+"\n"); err != nil {
+			return nil, err
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
