@@ -263,7 +263,7 @@ func TestSecretsDoNotPrintTheirKeys(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&b, verb+" "+verb+" "+verb+"\n", key1, &key1, list)
 	}
-	numbers := fmt.Sprint(key1.Key)
+	numbers := fmt.Sprintf("%d", key1.Key)
 	for _, form := range []string{
 		string(key1.Key), numbers[1 : len(numbers)-1], fmt.Sprintf("%x", key1.Key), base64.StdEncoding.EncodeToString(key1.Key),
 	} {
