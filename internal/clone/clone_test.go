@@ -350,6 +350,29 @@ func TestC3_ConfigImmutableIsShared(t *testing.T) {
 	}
 }
 
+// The one shape that is lost; what is left of it is still a true copy of its own.
+func TestC2_APointerIntoTheMiddleGetsATargetOfItsOwn(t *testing.T) {
+	t.Parallel()
+	type page struct {
+		Rows   []row
+		Marked *row
+		Count  int
+		Shown  *int
+	}
+	v := &page{Rows: rowsOf(3), Count: 3}
+	v.Marked, v.Shown = &v.Rows[2], &v.Count
+	got := copyOf(t, v)
+	if !reflect.DeepEqual(got, v) {
+		t.Errorf("got %+v, want %+v", got, v)
+	}
+	if got.Marked == v.Marked || got.Shown == v.Shown || &got.Marked.Tags[0] == &v.Marked.Tags[0] {
+		t.Error("the copy points into the original")
+	}
+	if got.Marked == &got.Rows[2] || got.Shown == &got.Count {
+		t.Error("the shape is kept now: say so in the package comment and in the record of decisions")
+	}
+}
+
 func TestC3_UnexportedFieldsAreData(t *testing.T) {
 	t.Parallel()
 	b := new(big.Int).Lsh(big.NewInt(3), 200)
