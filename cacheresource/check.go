@@ -33,6 +33,7 @@ func (r *Resource[K, V]) sound(ctx context.Context, in *instance[K, V]) (bool, e
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return false, err
 	}
+	//nolint:errorlint // only a cycle of this very call
 	if _, ok := err.(*flight.CycleError); ok { // not that of the check, which is wrapped
 		return false, err
 	}

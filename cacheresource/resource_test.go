@@ -368,7 +368,7 @@ func TestR3_Check(t *testing.T) {
 		if checks != 0 {
 			t.Errorf("%d checks before CheckEvery, want none", checks)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() { use() })

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -253,7 +254,7 @@ func TestM1_AFailedCommitBecomesTheResponse(t *testing.T) {
 						_, mws := ho.make(t, fail)
 						res, body := roundTrip(t, w, ar, mws, file, false)
 						want := http.StatusInternalServerError
-						if _, ok := fail.(unavailable); ok {
+						if _, ok := errors.AsType[unavailable](fail); ok {
 							want = http.StatusServiceUnavailable
 						}
 						if res.StatusCode != want {
@@ -448,9 +449,7 @@ type setter struct {
 
 func (s *setter) Name() string { return s.name }
 func (s *setter) BeforeHeaders(_ context.Context, _ int, h http.Header) error {
-	for k, v := range s.h {
-		h[k] = v
-	}
+	maps.Copy(h, s.h)
 	return nil
 }
 

@@ -214,7 +214,7 @@ func TestM1_RandomHistory(t *testing.T) {
 			if failing < 0 && len(res.Header.Values("X-"+s.name)) != 1 {
 				bad("the header of %s has not left", s.name)
 			}
-			if i == failing && res.StatusCode != 503 {
+			if i == failing && res.StatusCode != http.StatusServiceUnavailable {
 				bad("status = %d after a failed commit, want 503", res.StatusCode)
 			}
 		}

@@ -64,10 +64,12 @@ func (p *full) Start(context.Context) error {
 	p.d.add("start %s", p.name)
 	return do(p.start)
 }
+
 func (p *full) Begin(echo.Context) error {
 	p.d.add("begin %s", p.name)
 	return do(p.begin)
 }
+
 func (p *full) Wrap(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		p.d.add("into %s", p.name)
@@ -75,10 +77,12 @@ func (p *full) Wrap(next echo.HandlerFunc) echo.HandlerFunc {
 		return next(c)
 	}
 }
+
 func (p *full) BeforeHeaders(_ context.Context, status int, _ http.Header) error {
 	p.d.add("commit %s %d", p.name, status)
 	return do(p.commit)
 }
+
 func (p *full) End(_ echo.Context, err error) error {
 	if pe, ok := errors.AsType[*middleware.PanicError](err); ok {
 		p.d.add("end %s panic %v", p.name, pe.Value)
@@ -90,6 +94,7 @@ func (p *full) End(_ echo.Context, err error) error {
 	}
 	return err
 }
+
 func (p *full) Close(context.Context) error {
 	p.d.add("close %s", p.name)
 	return do(p.closeHook)
@@ -641,10 +646,12 @@ func (p *teller) Begin(c echo.Context) error {
 	c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), ctxKey{}, p.name)))
 	return nil
 }
+
 func (p *teller) BeforeHeaders(ctx context.Context, _ int, _ http.Header) error {
 	p.committed = ctx.Value(ctxKey{})
 	return nil
 }
+
 func (p *teller) End(c echo.Context, err error) error {
 	p.atEnd = c.Request().Context()
 	return err
@@ -687,6 +694,7 @@ func TestAFailedCommitIsToldToLoggersAsAnHTTPError(t *testing.T) {
 			return got
 		}
 	}, middleware.Alone(&stamp{name: "A", fail: unavailable{}}))
+	//nolint:errorlint // as echo's own handler looks at it
 	he, ok := got.(*echo.HTTPError)
 	if !ok || he.Code != http.StatusServiceUnavailable || !errors.Is(got, unavailable{}) {
 		t.Errorf("the middleware outside got %v, want an *echo.HTTPError of 503 with the cause within reach", got)

@@ -89,6 +89,7 @@ func (p *closesOnce) Close(context.Context) error {
 	p.closed = true
 	return nil
 }
+
 func (*failsCommit) BeforeHeaders(_ context.Context, status int, _ http.Header) error {
 	if status == http.StatusNotModified {
 		return errors.New("unexpected status")
