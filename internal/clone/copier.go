@@ -15,6 +15,7 @@ import (
 // WithCopier returns a function that copies values of V with copier, DeepCopy always on. Types without references
 // are returned as they are. The error joins a [*TypeError] for each shape that copier would get wrong: it is refused here instead of changing
 // or sharing data there. A nil slice or map becomes empty in copier unless opt.IgnoreEmpty is set, so slice and map fields need it.
+// With opt.IgnoreEmpty a field of -0 becomes 0, since copier takes it for empty; the two are equal in Go.
 //
 // The function is safe for concurrent use as far as opt.Converters are. It is 10 to 100 times slower than a [Plan].
 func WithCopier[V any](opt copier.Option) (func(V) (V, error), error) {

@@ -166,6 +166,25 @@ type sliceError []int
 func (sliceError) Error() string { return "x" }
 
 // What is accepted is right, also at its edges.
+// Refusing every float for it would leave little that is accepted.
+func TestC4_CopierTakesNegativeZeroForEmpty(t *testing.T) {
+	t.Parallel()
+	type rates struct{ Rates []struct{ Rate float64 } }
+	v := rates{make([]struct{ Rate float64 }, 1)}
+	v.Rates[0].Rate = math.Copysign(0, -1)
+	copyRates, err := clone.WithCopier[rates](copier.Option{IgnoreEmpty: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := copyRates(v)
+	if err != nil || got.Rates[0].Rate != 0 {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	if math.Signbit(got.Rates[0].Rate) {
+		t.Error("-0 stays -0 now: say so in the comment of WithCopier and in the record of decisions")
+	}
+}
+
 func TestC4_CopierIsRightWhereItIsAccepted(t *testing.T) {
 	t.Parallel()
 	type Address struct {

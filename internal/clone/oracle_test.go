@@ -403,11 +403,15 @@ func randomType(r *rand.Rand, depth int) reflect.Type {
 type maker struct {
 	*rand.Rand
 	old    map[reflect.Type][]reflect.Value
+	floats []float64
 	budget int
 }
 
-func randomValue(r *rand.Rand, t reflect.Type) reflect.Value {
-	m := &maker{Rand: r, old: map[reflect.Type][]reflect.Value{}, budget: 300}
+// floats are special ones.
+var floats = []float64{0, math.NaN(), math.Inf(1), math.Copysign(0, -1)}
+
+func randomValue(r *rand.Rand, t reflect.Type, floats ...float64) reflect.Value {
+	m := &maker{Rand: r, old: map[reflect.Type][]reflect.Value{}, floats: floats, budget: 300}
 	v := reflect.New(t).Elem()
 	m.fill(v, 0)
 	return v
@@ -460,7 +464,10 @@ func (m *maker) fill(v reflect.Value, depth int) {
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
 		v.SetUint(m.Uint64())
 	case reflect.Float32, reflect.Float64:
-		v.SetFloat([]float64{math.NaN(), math.Copysign(0, -1), 0, math.Inf(1), m.NormFloat64()}[m.IntN(5)])
+		v.SetFloat(m.NormFloat64())
+		if i := m.IntN(len(m.floats) + 1); i < len(m.floats) {
+			v.SetFloat(m.floats[i])
+		}
 	case reflect.Complex64, reflect.Complex128:
 		v.SetComplex(complex(m.NormFloat64(), math.NaN()))
 	case reflect.String:
