@@ -70,7 +70,8 @@ type CopyEngine struct{ copier *clone.Option }
 // CopyWithCopier makes jinzhu/copier the copy engine of a cache, for types
 // whose copies depend on copier's tags or converters. DeepCopy is always on. It
 // is 10 to 100 times slower than the compiled plan, and [New] refuses the
-// shapes that copier would alias or change.
+// shapes that copier would alias or change, except for one: with IgnoreEmpty a
+// float of -0 counts as empty and becomes +0.
 func CopyWithCopier(opt clone.Option) CopyEngine { return CopyEngine{copier: &opt} }
 
 // validate reports what is wrong with the configuration, all of it.

@@ -3,7 +3,6 @@ package cachedata_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -15,10 +14,9 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/observe"
 )
-
-var soak = flag.Bool("soak", false, "run the long tests")
 
 // The model of one key. A load begins, and may commit until the key is
 // changed by somebody else. A caller may get what is stored, or the result of
@@ -263,7 +261,7 @@ func operate(ctx context.Context, h *historian, values *atomic.Int64, c *cacheda
 func TestX4_HistoriesAreLinearizable(t *testing.T) {
 	t.Parallel()
 	rounds, opsEach := 30, 30
-	if *soak {
+	if soaktest.Long() {
 		rounds, opsEach = 1000, 40
 	}
 	kinds := map[string]int{}

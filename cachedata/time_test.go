@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -257,7 +258,7 @@ func heap() uint64 {
 // Nothing remains of a key once its result is gone.
 func TestL7_NothingRemainsOfAKey(t *testing.T) {
 	keys := 20_000
-	if *soak {
+	if soaktest.Long() {
 		keys = 1_000_000
 	}
 	c := newCache(t, func(_ context.Context, k [2]int) (string, error) { return "a result of some length", nil }, cachedata.Config[[2]int, string]{MaxEntries: 100, TTL: time.Hour})

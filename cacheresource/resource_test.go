@@ -17,6 +17,7 @@ import (
 
 	"github.com/reecho-go/reecho/cacheresource"
 	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -624,10 +625,7 @@ func TestBadInput(t *testing.T) {
 
 func TestR8_RandomHistory(t *testing.T) {
 	t.Parallel()
-	rounds := 300
-	if testing.Short() {
-		rounds = 50
-	}
+	rounds := soaktest.Rounds(2000)
 	w := &world{t: t}
 	w.fail = func() error {
 		switch rand.IntN(10) {
@@ -695,7 +693,7 @@ func TestR8_RandomHistory(t *testing.T) {
 }
 
 func TestR8_AllocationsOfAWarmKey(t *testing.T) {
-	if raceEnabled {
+	if soaktest.Race {
 		t.Skip("the race detector makes sync.Pool forget at random")
 	}
 	type pair struct {
@@ -769,7 +767,7 @@ func BenchmarkR8(b *testing.B) {
 			b.ReportMetric(float64(took[0].Nanoseconds())/ops, "map-ns/use")
 			b.ReportMetric(float64(took[1].Nanoseconds())/ops, "Do-ns/use")
 			b.ReportMetric(ratio, "ratio")
-			if b.N > 10 && !raceEnabled && ratio > 4 {
+			if b.N > 10 && !soaktest.Race && ratio > 4 {
 				b.Errorf("Do takes %.1f times the reference, want at most 4", ratio)
 			}
 		})

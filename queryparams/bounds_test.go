@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/queryparams"
 )
 
@@ -103,7 +104,7 @@ func TestSQ3_TimeIsLinear(t *testing.T) {
 
 // Not parallel: it counts allocations.
 func TestAllocations(t *testing.T) {
-	if raceEnabled {
+	if soaktest.Race {
 		t.Skip("the race detector empties pools at random")
 	}
 	v, err := searches.Parse(searchQuery)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/queryparams"
 )
 
@@ -292,10 +293,7 @@ func checkRoundTrip(t *testing.T, v Everything) (accepted bool) {
 func TestQ24_ParseUndoesEncode(t *testing.T) {
 	t.Parallel()
 	m := maker{rand.New(rand.NewPCG(1, 2))}
-	accepted, cases := 0, 20_000
-	if raceEnabled {
-		cases = 2_000
-	}
+	accepted, cases := 0, soaktest.Rounds(20_000)
 	for range cases {
 		if checkRoundTrip(t, m.everything()) {
 			accepted++

@@ -1,5 +1,0 @@
-//go:build !race
-
-package cacheresource_test
-
-const raceEnabled = false

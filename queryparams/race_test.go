@@ -1,5 +1,0 @@
-//go:build race
-
-package queryparams_test
-
-const raceEnabled = true
