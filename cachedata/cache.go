@@ -61,7 +61,7 @@ func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Co
 		maxEntries: cmp.Or(cfg.MaxEntries, DefaultMaxEntries),
 		group:      cmp.Or(cfg.Group, Default()).group,
 	}
-	c.observer = both(c.group.Observer(), cfg.Observer)
+	c.observer = observe.Tee(c.group.Observer(), cfg.Observer)
 
 	var errs []error
 	if name == "" {
@@ -143,17 +143,6 @@ func (c *Cache[K, V]) compileCopies(cfg Config[K, V]) error {
 		c.copy = plan.Copy
 	}
 	return nil
-}
-
-// both returns an observer that tells a and b, or nil if both are.
-func both(a, b observe.Observer) observe.Observer {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
-	}
-	return observe.Tee(a, b)
 }
 
 // Name returns the cache's name.
