@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/reecho-go/reecho/benchmarks/bench"
 	"github.com/reecho-go/reecho/benchmarks/report"
 	"github.com/reecho-go/reecho/benchmarks/workloads"
 )
@@ -58,7 +59,7 @@ func compare(ctx context.Context, o options) error {
 	slices.Sort(names)
 	fmt.Printf("| workload | %s | now | now / then |\n|---|---:|---:|---:|\n", o.against)
 	for _, name := range names {
-		a, b := median(thens[name]), median(nows[name])
+		a, b := bench.Median(thens[name]), bench.Median(nows[name])
 		if a == 0 {
 			fmt.Printf("| %s | | %.1f | |\n", name, b)
 			continue
@@ -95,14 +96,6 @@ func collect(ctx context.Context, bin string, o options, into map[string][]float
 		}
 	}
 	return nil
-}
-
-func median(xs []float64) float64 {
-	if len(xs) == 0 {
-		return 0
-	}
-	slices.Sort(xs)
-	return (xs[(len(xs)-1)/2] + xs[len(xs)/2]) / 2
 }
 
 func command(ctx context.Context, dir, name string, args ...string) error {

@@ -158,10 +158,18 @@ func (m *Measure) finish() {
 	if len(m.perRound) == 0 {
 		return
 	}
-	slices.Sort(m.perRound)
-	n := len(m.perRound)
-	m.MinNs, m.MaxNs = m.perRound[0], m.perRound[n-1]
-	m.NsPerOp = (m.perRound[(n-1)/2] + m.perRound[n/2]) / 2
+	m.MinNs, m.MaxNs = slices.Min(m.perRound), slices.Max(m.perRound)
+	m.NsPerOp = Median(m.perRound)
+}
+
+// Median is the middle of xs, or the mean of the two in the middle; 0 for
+// none. It sorts xs.
+func Median(xs []float64) float64 {
+	if len(xs) == 0 {
+		return 0
+	}
+	slices.Sort(xs)
+	return (xs[(len(xs)-1)/2] + xs[len(xs)/2]) / 2
 }
 
 // calibrate finds how many operations make a round; it also warms up.
