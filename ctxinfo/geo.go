@@ -146,5 +146,6 @@ func (r geoReader) degrees(name string, limit float64) (float64, bool) {
 
 // Geo is where the client seems to be, by the headers of a content delivery
 // network. It is known only if that network is among Config.Proxies by its
-// preset ([Cloudflare], [CloudFront]), and the request came in through it.
+// preset ([Cloudflare], [CloudFront], [Vercel]), and the request came in
+// through it.
 func (in *Info) Geo() Geo { return in.geo.see(in, buildGeo).Geo }

@@ -23,6 +23,7 @@ func TestSC6_PresetHeadersNeedTheProvider(t *testing.T) {
 		{"Fastly", "Fastly-Client-IP", ctxinfo.Fastly(cfRange), wanted},
 		{"Fly", "Fly-Client-IP", ctxinfo.Fly(cfRange), wanted},
 		{"AzureFrontDoor", "X-Azure-ClientIP", ctxinfo.AzureFrontDoor(cfRange), wanted},
+		{"Vercel", "X-Vercel-Forwarded-For", ctxinfo.Vercel(cfRange), wanted},
 	}
 	for _, tt := range tests {
 		p := mustNew(t, ctxinfo.Config{Proxies: ctxinfo.Behind(tt.set), Header: ctxinfo.Header(tt.header)})
@@ -47,6 +48,39 @@ func TestSC6_PresetHeadersNeedTheProvider(t *testing.T) {
 	}
 	if _, err := ctxinfo.New(ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Fly())}); err == nil {
 		t.Error("New() accepts a preset with neither ranges nor TrustPeer")
+	}
+}
+
+func TestSC6_GoogleCloudAndNginx(t *testing.T) {
+	t.Parallel()
+	const frontEnd, balancer = "35.191.0.1:1", "203.0.113.80"
+	byAddress := ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.GoogleCloud("35.191.0.0/16", "130.211.0.0/22", balancer))}
+	byCount := ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.GoogleCloud("35.191.0.0/16", "130.211.0.0/22")), HopCount: 2}
+	realIP := ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Nginx("10.0.0.2")), Header: "X-Real-IP"}
+	appending := ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Nginx("10.0.0.2"))}
+	for _, tt := range []struct {
+		name    string
+		cfg     ctxinfo.Config
+		remote  string
+		headers []string
+		want    string
+	}{
+		{"Google, by address", byAddress, frontEnd, []string{xff, "6.6.6.6, 198.51.100.7," + balancer}, wanted},
+		{"Google, by count", byCount, frontEnd, []string{xff, "6.6.6.6, 198.51.100.7," + balancer}, wanted},
+		{"Google, past it", byAddress, "198.51.100.9:1", []string{xff, "6.6.6.6," + balancer}, "198.51.100.9"},
+		{"nginx, X-Real-IP", realIP, "10.0.0.2:1", []string{"X-Real-IP", wanted, xff, "6.6.6.6"}, wanted},
+		{"nginx, X-Real-IP twice", realIP, "10.0.0.2:1", []string{"X-Real-IP", wanted, "X-Real-IP", "6.6.6.6"}, "10.0.0.2"},
+		{"nginx, X-Real-IP past it", realIP, "10.0.0.3:1", []string{"X-Real-IP", "6.6.6.6"}, "10.0.0.3"},
+		{"nginx, X-Forwarded-For", appending, "10.0.0.2:1", []string{xff, "6.6.6.6, 198.51.100.7"}, wanted},
+	} {
+		if got := mustNew(t, tt.cfg).ClientIP(from(tt.remote, request(tt.headers...))).String(); got != tt.want {
+			t.Errorf("%s: ClientIP() = %s, want %s", tt.name, got, tt.want)
+		}
+	}
+	for _, set := range []ctxinfo.ProxySet{ctxinfo.GoogleCloud(), ctxinfo.Nginx()} {
+		if _, err := ctxinfo.New(ctxinfo.Config{Proxies: ctxinfo.Behind(set)}); err == nil || !strings.Contains(err.Error(), "without ranges") {
+			t.Errorf("New() without ranges: %v", err)
+		}
 	}
 }
 
@@ -112,6 +146,20 @@ func TestGeo(t *testing.T) {
 			"CloudFront", aws, "203.0.113.9:1",
 			[]string{"CloudFront-Viewer-Country", "BR", "CloudFront-Viewer-City", "S%C3%A3o%20Paulo", "CF-IPCountry", "CH"},
 			ctxinfo.Geo{Country: "BR", City: "São Paulo", Provider: "CloudFront"},
+		},
+		{
+			"Vercel",
+			ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Vercel(cfRange))},
+			"203.0.113.9:1",
+			[]string{
+				"X-Vercel-IP-Country", "BR", "X-Vercel-IP-Country-Region", "SP", "X-Vercel-IP-City", "S%C3%A3o%20Paulo",
+				"X-Vercel-IP-Timezone", "America/Sao_Paulo", "X-Vercel-IP-Latitude", "-23.5", "X-Vercel-IP-Longitude", "-46.6",
+				"X-Vercel-IP-Continent", "SA", "X-Vercel-IP-Postal-Code", "01000",
+			},
+			ctxinfo.Geo{
+				Country: "BR", Continent: "SA", Region: "SP", City: "São Paulo", PostalCode: "01000", Latitude: -23.5, Longitude: -46.6, Located: true,
+				Timezone: "America/Sao_Paulo", Provider: "Vercel",
+			},
 		},
 		{"CloudFront, escapes that are none", aws, "203.0.113.9:1", []string{"CloudFront-Viewer-City", "100%"}, ctxinfo.Geo{}},
 	}

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// provider is a content delivery network whose headers we know.
+// provider is a proxy whose headers we know, often a content delivery network.
 type provider struct {
 	name     string
-	clientIP string      // the header that it alone writes
+	clientIP string      // the header that it alone writes; empty: there is none
 	geo      *geoHeaders // nil: it tells nothing about places
 
 	// parse reads clientIP; nil: an address like any other
@@ -32,12 +32,19 @@ var (
 	fastly = provider{name: "Fastly", clientIP: "Fastly-Client-Ip"}
 	fly    = provider{name: "Fly", clientIP: "Fly-Client-Ip"}
 	azure  = provider{name: "AzureFrontDoor", clientIP: "X-Azure-Clientip"}
+	vercel = provider{name: "Vercel", clientIP: "X-Vercel-Forwarded-For", geo: &geoHeaders{
+		country: "X-Vercel-Ip-Country", continent: "X-Vercel-Ip-Continent", region: "X-Vercel-Ip-Country-Region", city: "X-Vercel-Ip-City",
+		postalCode: "X-Vercel-Ip-Postal-Code", latitude: "X-Vercel-Ip-Latitude", longitude: "X-Vercel-Ip-Longitude",
+		zone: "X-Vercel-Ip-Timezone", escaped: true,
+	}}
+	google = provider{name: "GoogleCloud"}
+	nginx  = provider{name: "Nginx"}
 )
 
 // owner returns the provider that alone writes the canonical header, nil if
 // none does.
 func owner(header string) *provider {
-	for _, p := range []*provider{&cloudflare, &cloudFront, &fastly, &fly, &azure} {
+	for _, p := range []*provider{&cloudflare, &cloudFront, &fastly, &fly, &azure, &vercel} {
 		if p.clientIP == header {
 			return p
 		}
@@ -77,6 +84,25 @@ func Fly(ranges ...string) ProxySet { return preset(&fly, ranges) }
 // ranges it goes with [TrustPeer]. Any customer's Front Door has those
 // addresses: check X-Azure-FDID as well.
 func AzureFrontDoor(ranges ...string) ProxySet { return preset(&azure, ranges) }
+
+// Vercel trusts Vercel's edge for X-Forwarded-For or X-Vercel-Forwarded-For,
+// and for [Info.Geo]. Without ranges it goes with [TrustPeer].
+func Vercel(ranges ...string) ProxySet { return preset(&vercel, ranges) }
+
+// GoogleCloud trusts the external load balancers of Google Cloud for
+// X-Forwarded-For: they connect from 35.191.0.0/16 and 130.211.0.0/22, and
+// append the client's address and then their own. So list the address of the
+// load balancer too, or set Config.HopCount to 2. Any customer's load balancer
+// connects from those ranges: let the firewall admit yours alone. Where a
+// client is it tells only in headers that each customer names: it has no part
+// in [Info.Geo]. Without ranges it goes with [TrustPeer].
+func GoogleCloud(ranges ...string) ProxySet { return preset(&google, ranges) }
+
+// Nginx trusts your own nginx at its addresses, for X-Forwarded-For
+// ($proxy_add_x_forwarded_for), or with Config.Header for "X-Real-IP"
+// ($remote_addr), which it must set and not hand on. Without ranges it goes
+// with [TrustPeer]; on a unix socket, Config.TrustUnixSocket does without it.
+func Nginx(ranges ...string) ProxySet { return preset(&nginx, ranges) }
 
 // checkProviders refuses sets that do not go with the header: one that a
 // provider writes is believed from that provider alone, since any other proxy
