@@ -36,6 +36,7 @@ func atEnd(f func() error) {
 }
 
 func TestMain(m *testing.M) {
+	atEnd(theBrowser.Close)
 	code := m.Run()
 	for _, end := range slices.Backward(ends.list) {
 		if err := end(); err != nil {
