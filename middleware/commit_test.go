@@ -1,26 +1,22 @@
 package middleware_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/labstack/echo/v4"
-	echomw "github.com/labstack/echo/v4/middleware"
 
+	"github.com/reecho-go/reecho/internal/waysouttest"
 	"github.com/reecho-go/reecho/middleware"
 )
 
@@ -44,114 +40,7 @@ func (s *stamp) BeforeHeaders(_ context.Context, status int, h http.Header) erro
 	return nil
 }
 
-// way is one way out of a handler, as the client sees it.
-type way struct {
-	name    string
-	handler func(file string) echo.HandlerFunc
-	method  string
-	status  int
-	body    string // the client's body, unless it is to be ignored
-	anyBody bool
-	hijack  bool
-	panics  bool
-}
-
-var ways = []way{
-	{name: "String", status: 200, body: "hello", handler: fixed(func(c echo.Context) error { return c.String(200, "hello") })},
-	{name: "long String", status: 200, body: strings.Repeat("x", 100_000), handler: fixed(func(c echo.Context) error { return c.String(200, strings.Repeat("x", 100_000)) })},
-	{name: "JSON", status: 201, body: "1\n", handler: fixed(func(c echo.Context) error { return c.JSON(201, 1) })},
-	{name: "nothing written", status: 200, handler: fixed(func(echo.Context) error { return nil })},
-	{name: "NoContent", status: 204, handler: fixed(func(c echo.Context) error { return c.NoContent(204) })},
-	{name: "echo error", status: 404, anyBody: true, handler: fixed(func(echo.Context) error { return echo.ErrNotFound })},
-	{name: "plain error", status: 500, anyBody: true, handler: fixed(func(echo.Context) error { return errors.New("boom") })},
-	{name: "our error", status: 418, anyBody: true, handler: fixed(func(echo.Context) error { return middleware.HTTPError(teapot{}) })},
-	{name: "redirect", status: 303, handler: fixed(func(c echo.Context) error { return c.Redirect(303, "/elsewhere") })},
-	{name: "Flush first", status: 200, body: "data: 1\n\n", handler: fixed(func(c echo.Context) error {
-		c.Response().Flush()
-		_, err := io.WriteString(c.Response().Writer, "data: 1\n\n")
-		return err
-	})},
-	{name: "direct Writer", status: 200, body: "direct", handler: fixed(func(c echo.Context) error {
-		_, err := c.Response().Writer.Write([]byte("direct"))
-		return err
-	})},
-	{name: "direct WriteHeader", status: 202, body: "", handler: fixed(func(c echo.Context) error {
-		c.Response().Writer.WriteHeader(202)
-		return nil
-	})},
-	{name: "ReadFrom", status: 200, body: "from a file", handler: func(file string) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			f, err := os.Open(file)
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			_, err = io.Copy(c.Response().Writer, f)
-			return err
-		}
-	}},
-	{name: "File", status: 200, body: "from a file", handler: func(file string) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			http.ServeFile(c.Response(), c.Request(), file)
-			return nil
-		}
-	}},
-	{name: "103 first", status: 200, body: "after", handler: fixed(func(c echo.Context) error {
-		c.Response().Header().Set("Link", "</x.css>; rel=preload")
-		c.Response().Writer.WriteHeader(http.StatusEarlyHints)
-		return c.String(200, "after")
-	})},
-	{name: "HEAD", method: http.MethodHead, status: 200, handler: fixed(func(c echo.Context) error { return c.String(200, "hello") })},
-	{name: "panic", status: 500, anyBody: true, panics: true, handler: fixed(func(echo.Context) error { panic("boom") })},
-	{name: "hijack", status: 101, hijack: true, handler: fixed(func(c echo.Context) error {
-		conn, rw, err := c.Response().Hijack()
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		_, err = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: test\r\nConnection: Upgrade\r\n\r\n")
-		return errors.Join(err, rw.Flush())
-	})},
-}
-
-func fixed(h echo.HandlerFunc) func(string) echo.HandlerFunc {
-	return func(string) echo.HandlerFunc { return h }
-}
-
-type teapot struct{}
-
-func (teapot) Error() string               { return "teapot" }
-func (teapot) StatusCode() int             { return http.StatusTeapot }
-func (teapot) Problem() middleware.Problem { return middleware.Problem{Detail: "short and stout"} }
-
-// around is a mix of other middlewares outside and inside of ours.
-type around struct {
-	name            string
-	outside, inside []echo.MiddlewareFunc
-	noHijack        bool
-}
-
-func arounds() []around {
-	gz := echomw.GzipWithConfig(echomw.GzipConfig{MinLength: 64})
-	gzAll := echomw.Gzip()
-	dump := echomw.BodyDump(func(echo.Context, []byte, []byte) {})
-	timeout := echomw.ContextTimeout(time.Minute)
-	rec := echomw.RecoverWithConfig(echomw.RecoverConfig{DisablePrintStack: true, LogErrorFunc: func(_ echo.Context, err error, _ []byte) error { return err }})
-	mw := func(m ...echo.MiddlewareFunc) []echo.MiddlewareFunc { return m }
-	return []around{
-		{name: "Recover outside", outside: mw(rec)},
-		{name: "Recover inside", outside: mw(rec), inside: mw(rec)},
-		{name: "gzip outside", outside: mw(rec, gz), noHijack: true},
-		{name: "gzip inside", outside: mw(rec), inside: mw(gz), noHijack: true},
-		{name: "gzip of everything outside", outside: mw(rec, gzAll), noHijack: true},
-		{name: "gzip of everything inside", outside: mw(rec), inside: mw(gzAll), noHijack: true},
-		{name: "BodyDump outside", outside: mw(rec, dump)},
-		{name: "BodyDump inside", outside: mw(rec), inside: mw(dump)},
-		{name: "ContextTimeout outside", outside: mw(rec, timeout)},
-		{name: "ContextTimeout inside", outside: mw(rec), inside: mw(timeout)},
-		{name: "all of them", outside: mw(rec, gz, dump, timeout), inside: mw(timeout, dump, rec), noHijack: true},
-	}
-}
+type teapot = waysouttest.Teapot
 
 // host puts the committers into an app.
 type host struct {
@@ -191,35 +80,26 @@ func hosts() []host {
 
 func TestM1_CommitRunsOnceOnEveryWayOut(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "f.txt")
-	if err := os.WriteFile(file, []byte("from a file"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for _, h2 := range []bool{false, true} {
 		for _, ho := range hosts() {
-			for _, ar := range arounds() {
-				for _, w := range ways {
-					if w.hijack && (ar.noHijack || h2) {
-						continue // gzip buffers and HTTP/2 cannot hijack
+			for _, ar := range waysouttest.Arounds() {
+				for _, w := range waysouttest.Ways(t) {
+					if !w.Exists(ar, h2) {
+						continue
 					}
-					t.Run(fmt.Sprintf("%s/%s/%s/http2=%v", w.name, ho.name, ar.name, h2), func(t *testing.T) {
+					t.Run(fmt.Sprintf("%s/%s/%s/http2=%v", w.Name, ho.name, ar.Name, h2), func(t *testing.T) {
 						t.Parallel()
 						stamps, mws := ho.make(t, nil)
-						res, body := roundTrip(t, w, ar, mws, file, h2)
-						if res.StatusCode != w.status {
-							t.Errorf("status = %d, want %d", res.StatusCode, w.status)
-						}
-						if !w.anyBody && !w.hijack && body != w.body {
-							t.Errorf("body = %.80q, want %.80q", body, w.body)
-						}
+						res, body := roundTrip(t, w, ar, mws, h2)
+						w.Answered(t, res, body)
 						for i, name := range ho.names {
 							if got := stamps[i].runs.Load(); got != 1 {
 								t.Errorf("committer %s ran %d times, want 1", name, got)
 							}
-							if got := int(stamps[i].status.Load()); got != w.status {
-								t.Errorf("committer %s saw status %d, want %d", name, got, w.status)
+							if got := int(stamps[i].status.Load()); got != w.Status {
+								t.Errorf("committer %s saw status %d, want %d", name, got, w.Status)
 							}
-							if got := res.Header.Values("X-" + name); !w.hijack && len(got) != 1 {
+							if got := res.Header.Values("X-" + name); len(got) != 1 {
 								t.Errorf("header X-%s = %q, want it once", name, got)
 							}
 						}
@@ -238,21 +118,18 @@ func (unavailable) Problem() middleware.Problem { return middleware.Problem{Deta
 
 func TestM1_AFailedCommitBecomesTheResponse(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "f.txt")
-	if err := os.WriteFile(file, []byte("from a file"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for _, fail := range []error{unavailable{}, errors.New("secret reason")} {
 		for _, ho := range hosts() {
-			for _, ar := range arounds() {
-				for _, w := range ways {
-					if w.hijack {
-						continue // see TestM1_AFailedCommitRefusesAHijack
+			for _, ar := range waysouttest.Arounds() {
+				for _, w := range waysouttest.Ways(t) {
+					if w.Hijack && ar.Buffers {
+						continue // it cannot be hijacked for another reason
 					}
-					t.Run(fmt.Sprintf("%T/%s/%s/%s", fail, w.name, ho.name, ar.name), func(t *testing.T) {
+					t.Run(fmt.Sprintf("%T/%s/%s/%s", fail, w.Name, ho.name, ar.Name), func(t *testing.T) {
 						t.Parallel()
 						_, mws := ho.make(t, fail)
-						res, body := roundTrip(t, w, ar, mws, file, false)
+						w.Hijack = false // what comes is an answer with a body
+						res, body := roundTrip(t, w, ar, mws, false)
 						want := http.StatusInternalServerError
 						if _, ok := errors.AsType[unavailable](fail); ok {
 							want = http.StatusServiceUnavailable
@@ -263,10 +140,10 @@ func TestM1_AFailedCommitBecomesTheResponse(t *testing.T) {
 						if got := res.Header.Get("Content-Type"); got != "application/problem+json" {
 							t.Errorf("content type = %q, want a problem", got)
 						}
-						if w.method != http.MethodHead && !strings.Contains(body, fmt.Sprintf(`"status":%d`, want)) {
+						if w.Method != http.MethodHead && !strings.Contains(body, fmt.Sprintf(`"status":%d`, want)) {
 							t.Errorf("body = %.200q, want the problem alone", body)
 						}
-						if strings.Contains(body, "secret") || (w.body != "" && strings.Contains(body, w.body)) {
+						if strings.Contains(body, "secret") || (w.Body != "" && strings.Contains(body, w.Body)) {
 							t.Errorf("body = %.200q leaks the cause or what the handler wrote", body)
 						}
 					})
@@ -276,83 +153,12 @@ func TestM1_AFailedCommitBecomesTheResponse(t *testing.T) {
 	}
 }
 
-func TestM1_AFailedCommitRefusesAHijack(t *testing.T) {
-	t.Parallel()
-	a := &stamp{name: "A", fail: unavailable{}}
-	e := echo.New()
-	e.Use(middleware.Alone(a))
-	e.GET("/", ways[len(ways)-1].handler(""))
-	srv := httptest.NewServer(e)
-	defer srv.Close()
-	res, err := srv.Client().Get(srv.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("status = %d, want 503", res.StatusCode)
-	}
-}
-
 // roundTrip serves one request over a real connection.
-func roundTrip(t *testing.T, w way, ar around, ours []echo.MiddlewareFunc, file string, h2 bool) (*http.Response, string) {
+func roundTrip(t *testing.T, w waysouttest.Way, ar waysouttest.Around, ours []echo.MiddlewareFunc, h2 bool) (*http.Response, string) {
 	t.Helper()
 	e := echo.New()
-	e.Logger.SetOutput(io.Discard)
-	e.Use(ar.outside...)
-	e.Use(ours...)
-	e.Use(ar.inside...)
-	e.Any("/", w.handler(file))
-	srv := httptest.NewUnstartedServer(e)
-	srv.Config.ErrorLog = nil
-	srv.EnableHTTP2 = h2
-	if h2 {
-		srv.StartTLS()
-	} else {
-		srv.Start()
-	}
-	defer srv.Close()
-	if w.hijack {
-		return hijacked(t, srv)
-	}
-	method := w.method
-	if method == "" {
-		method = http.MethodGet
-	}
-	req, err := http.NewRequestWithContext(t.Context(), method, srv.URL, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := srv.Client()
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	res, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if h2 && res.ProtoMajor != 2 {
-		t.Fatalf("protocol = %s, want HTTP/2", res.Proto)
-	}
-	return res, string(body)
-}
-
-func hijacked(t *testing.T, srv *httptest.Server) (*http.Response, string) {
-	t.Helper()
-	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res, ""
+	e.Any("/", w.Out)
+	return w.Take(t, waysouttest.Serve(t, e, ar, h2, ours...), "/")
 }
 
 func TestM1_OnDemandCommitsOnlyWhenAsked(t *testing.T) {

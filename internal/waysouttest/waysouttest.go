@@ -1,0 +1,233 @@
+// Package waysouttest lists the ways in which a response leaves a handler, and
+// the middlewares that change how: what is to happen before the headers leave
+// must happen on all of them. Whoever commits something to a response tests it
+// over [Ways] x [Arounds] x {HTTP/1.1, HTTP/2}.
+package waysouttest
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	echomw "github.com/labstack/echo/v4/middleware"
+
+	"github.com/reecho-go/reecho/internal/problem"
+)
+
+// Way is one way out of a handler, and what the client sees of it.
+type Way struct {
+	Name    string // fit for a path
+	Method  string // empty: GET
+	Status  int
+	Body    string
+	AnyBody bool // the body does not matter
+	Hijack  bool // the handler takes over the connection
+	Out     echo.HandlerFunc
+}
+
+// Ways returns all of them. The file that one of them sends goes with the test.
+func Ways(t testing.TB) []Way {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "f.txt")
+	if err := os.WriteFile(file, []byte("from a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", 100_000)
+	return []Way{
+		{Name: "String", Status: 200, Body: "hello", Out: func(c echo.Context) error { return c.String(200, "hello") }},
+		{Name: "long-String", Status: 200, Body: long, Out: func(c echo.Context) error { return c.String(200, long) }},
+		{Name: "JSON", Status: 201, Body: "1\n", Out: func(c echo.Context) error { return c.JSON(201, 1) }},
+		{Name: "nothing-written", Status: 200, Out: func(echo.Context) error { return nil }},
+		{Name: "NoContent", Status: 204, Out: func(c echo.Context) error { return c.NoContent(204) }},
+		{Name: "echo-error", Status: 404, AnyBody: true, Out: func(echo.Context) error { return echo.ErrNotFound }},
+		{Name: "plain-error", Status: 500, AnyBody: true, Out: func(echo.Context) error { return errors.New("boom") }},
+		{Name: "our-error", Status: 418, AnyBody: true, Out: func(echo.Context) error { return problem.HTTPError(Teapot{}) }},
+		{Name: "redirect", Status: 303, Out: func(c echo.Context) error { return c.Redirect(303, "/elsewhere") }},
+		{Name: "Flush-first", Status: 200, Body: "data: 1\n\n", Out: func(c echo.Context) error {
+			c.Response().Flush()
+			_, err := io.WriteString(c.Response(), "data: 1\n\n")
+			return err
+		}},
+		{Name: "Flush-first-past-echo", Status: 200, Body: "data: 1\n\n", Out: func(c echo.Context) error {
+			if err := http.NewResponseController(c.Response().Writer).Flush(); err != nil {
+				return err
+			}
+			_, err := io.WriteString(c.Response().Writer, "data: 1\n\n")
+			return err
+		}},
+		{Name: "direct-Writer", Status: 200, Body: "direct", Out: func(c echo.Context) error {
+			_, err := io.WriteString(c.Response().Writer, "direct")
+			return err
+		}},
+		{Name: "direct-WriteHeader", Status: 202, Out: func(c echo.Context) error {
+			c.Response().Writer.WriteHeader(202)
+			return nil
+		}},
+		{Name: "ReadFrom", Status: 200, Body: "from a file", Out: func(c echo.Context) error {
+			f, err := os.Open(file)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = f.Close() }() // only read
+			_, err = io.Copy(c.Response().Writer, f)
+			return err
+		}},
+		{Name: "File", Status: 200, Body: "from a file", Out: func(c echo.Context) error {
+			http.ServeFile(c.Response(), c.Request(), file)
+			return nil
+		}},
+		{Name: "103-first", Status: 200, Body: "after", Out: func(c echo.Context) error {
+			c.Response().Header().Set("Link", "</x.css>; rel=preload")
+			c.Response().Writer.WriteHeader(http.StatusEarlyHints)
+			return c.String(200, "after")
+		}},
+		{Name: "HEAD", Method: http.MethodHead, Status: 200, Out: func(c echo.Context) error { return c.String(200, "hello") }},
+		{Name: "panic", Status: 500, AnyBody: true, Out: func(echo.Context) error { panic("boom") }},
+		{Name: "hijack", Status: 101, Hijack: true, Out: func(c echo.Context) error {
+			conn, rw, err := c.Response().Hijack()
+			if err != nil {
+				return err
+			}
+			defer func() { _ = conn.Close() }()
+			_, err = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: test\r\nConnection: Upgrade\r\n")
+			err = errors.Join(err, c.Response().Header().Write(rw))
+			_, end := rw.WriteString("\r\n")
+			return errors.Join(err, end, rw.Flush())
+		}},
+	}
+}
+
+// Teapot is an error of the kind that the toolkit makes, with a status of its own.
+type Teapot struct{} //nolint:errname // it stands for any error
+
+// Error implements error.
+func (Teapot) Error() string { return "teapot" }
+
+// StatusCode is 418.
+func (Teapot) StatusCode() int { return http.StatusTeapot }
+
+// Problem implements the toolkit's error interface.
+func (Teapot) Problem() problem.Details { return problem.Details{Detail: "short and stout"} }
+
+// Around is a mix of other middlewares outside and inside of the tested one.
+type Around struct {
+	Name            string // fit for a path
+	Outside, Inside []echo.MiddlewareFunc
+	Buffers         bool // cannot be hijacked
+}
+
+// Arounds returns all of them. A panic is always recovered somewhere.
+func Arounds() []Around {
+	rec := echomw.RecoverWithConfig(echomw.RecoverConfig{DisablePrintStack: true, LogErrorFunc: func(_ echo.Context, err error, _ []byte) error { return err }})
+	gz := echomw.GzipWithConfig(echomw.GzipConfig{MinLength: 64})
+	gzAll := echomw.Gzip()
+	dump := echomw.BodyDump(func(echo.Context, []byte, []byte) {})
+	timeout := echomw.ContextTimeout(time.Minute)
+	mw := func(m ...echo.MiddlewareFunc) []echo.MiddlewareFunc { return m }
+	return []Around{
+		{Name: "Recover-outside", Outside: mw(rec)},
+		{Name: "Recover-inside", Inside: mw(rec)},
+		{Name: "gzip-outside", Outside: mw(rec, gz), Buffers: true},
+		{Name: "gzip-inside", Outside: mw(rec), Inside: mw(gz), Buffers: true},
+		{Name: "gzip-of-everything-outside", Outside: mw(rec, gzAll), Buffers: true},
+		{Name: "gzip-of-everything-inside", Outside: mw(rec), Inside: mw(gzAll), Buffers: true},
+		{Name: "BodyDump-outside", Outside: mw(rec, dump)},
+		{Name: "BodyDump-inside", Outside: mw(rec), Inside: mw(dump)},
+		{Name: "ContextTimeout-outside", Outside: mw(rec, timeout)},
+		{Name: "ContextTimeout-inside", Outside: mw(rec), Inside: mw(timeout)},
+		{Name: "all", Outside: mw(rec, gz, dump, timeout), Inside: mw(timeout, dump, rec), Buffers: true},
+	}
+}
+
+// Exists reports whether the way can be taken: neither what gzip buffers nor
+// HTTP/2 can be hijacked.
+func (w Way) Exists(a Around, http2 bool) bool { return !w.Hijack || !a.Buffers && !http2 }
+
+// Serve serves e with the middlewares of a around ours until the test ends.
+// Routes may be added to e before or after.
+func Serve(t testing.TB, e *echo.Echo, a Around, http2 bool, ours ...echo.MiddlewareFunc) *httptest.Server {
+	t.Helper()
+	e.Logger.SetOutput(io.Discard)
+	e.Use(a.Outside...)
+	e.Use(ours...)
+	e.Use(a.Inside...)
+	srv := httptest.NewUnstartedServer(e)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.EnableHTTP2 = http2
+	if http2 {
+		srv.StartTLS()
+	} else {
+		srv.Start()
+	}
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+// Take makes a request that takes the way, and returns the response with its
+// body, which is not read after a hijack. Redirects are not followed.
+func (w Way) Take(t testing.TB, srv *httptest.Server, path string) (*http.Response, string) {
+	t.Helper()
+	if w.Hijack {
+		return hijacked(t, srv, path)
+	}
+	method := w.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, srv.URL+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := *srv.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if srv.EnableHTTP2 && res.ProtoMajor != 2 {
+		t.Fatalf("protocol = %s, want HTTP/2", res.Proto)
+	}
+	return res, string(body)
+}
+
+func hijacked(t testing.TB, srv *httptest.Server, path string) (*http.Response, string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }() // what was to be read has been
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: test\r\n\r\n", path)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, ""
+}
+
+// Answered fails unless the response is that of the way.
+func (w Way) Answered(t testing.TB, res *http.Response, body string) {
+	t.Helper()
+	if res.StatusCode != w.Status {
+		t.Errorf("status = %d, want %d", res.StatusCode, w.Status)
+	}
+	if !w.AnyBody && !w.Hijack && body != w.Body {
+		t.Errorf("body = %.80q, want %.80q", body, w.Body)
+	}
+}
