@@ -10,7 +10,7 @@ import (
 // CycleError says that a load was about to wait, directly or through other
 // loads, for itself.
 type CycleError struct {
-	// Path names the calls of the circle, from the one that was about to wait
+	// Path names the loads of the circle, from the one that was about to wait
 	// to the same one again.
 	Path []string
 }
@@ -20,7 +20,7 @@ func (e *CycleError) Error() string {
 	return "a load would wait for itself: " + strings.Join(e.Path, " -> ")
 }
 
-// node is a call in the graph of who waits for whom. A load that calls another
+// node is a load in the graph of who waits for whom. A load that calls another
 // cache is known by the node in its context.
 type node struct {
 	name func() string

@@ -1,12 +1,15 @@
 // Package flight runs at most one load per key at a time and shares its result
-// among the callers that came while it ran.
+// among the callers that came while it ran. A load may be for one key or for
+// several: each key has a call of its own, which is joined, overridden and
+// committed by itself.
 //
 // Promises:
 //   - a caller obeys its own context and leaves alone; the load goes on while
-//     anybody waits, and its context is cancelled when the last one has left;
-//   - a call that nobody waits for any more is never joined, and neither is one
-//     that was overridden or that a clear has overtaken: the next caller starts
-//     another;
+//     anybody waits for any of its keys, and its context is cancelled when the
+//     last one has left;
+//   - a load that nobody waits for any more is never joined, and neither is a
+//     call that was overridden or that a clear has overtaken: the next caller
+//     starts another;
 //   - a result is committed under the key's lock, and only while its call is
 //     still the key's own: whoever overrides the key has the last word;
 //   - a panic or Goexit of a load reaches its callers as an error, is raised
@@ -30,25 +33,33 @@ import (
 // everybody who waited for it has left.
 var ErrAbandoned = errors.New("everybody who waited has left")
 
-// Work is one load, as seen by the call that runs it. Find, Load, Commit and
-// Done are called at most once each, in this order.
-type Work[R any] interface {
-	// Name names the call in a [CycleError]; it is called only then, at any
-	// time and from any goroutine.
-	Name() string
+// errUnsettled is the error of a key that a load of several says nothing of.
+var errUnsettled = errors.New("the load gave no answer")
+
+// Task is one key's part of a load. Find, Commit and Done are called at most
+// once each, in this order.
+type Task[R any] interface {
 	// Find looks for a result that has been committed since the caller missed
 	// it. It runs under the key's lock: it must be short and call no user code.
 	Find() (R, bool)
-	// Load computes the result in a goroutine of its own. Its context has the
-	// values of the caller that started it, but not its deadline or
-	// cancellation.
-	Load(ctx context.Context) (R, error)
 	// Commit keeps the result of a load that succeeded. It runs under the
 	// key's lock, and only if the call is still the key's own.
 	Commit(R)
 	// Done is told how the call ended, outside all locks, before the callers
 	// get the result. ctx is that of Load.
 	Done(ctx context.Context, o Outcome)
+}
+
+// Work is a load of one key.
+type Work[R any] interface {
+	Task[R]
+	// Name names the load in a [CycleError]; it is called only then, at any
+	// time and from any goroutine.
+	Name() string
+	// Load computes the result in a goroutine of its own, between Find and
+	// Commit. Its context has the values of the caller that started it, but not
+	// its deadline or cancellation.
+	Load(ctx context.Context) (R, error)
 }
 
 // Outcome is how a call ended.
@@ -91,12 +102,12 @@ type shard[K comparable, R any] struct {
 	_     [64 - 8 - 8 - 8]byte // a cache line each
 }
 
+// call is what the callers of one key wait for.
 type call[K comparable, R any] struct {
-	node
-	key    K
-	at     epoch.Mark
-	cancel context.CancelCauseFunc
-	done   chan struct{}
+	*run
+	key  K
+	task Task[R]
+	done chan struct{}
 
 	// Guarded by the shard's lock.
 	waiting int    // callers who wait
@@ -136,9 +147,18 @@ func (t *Table[K, R]) DoAt(ctx context.Context, key K, at epoch.Mark, work Work[
 	if err := ctx.Err(); err != nil {
 		return none, Led, err
 	}
-	c, found, role, err := t.join(ctx, key, at, work)
-	if c == nil {
+	var begun context.Context
+	c, found, role, err := t.join(key, at, work, func() (r *run, err error) {
+		r, begun, err = t.tracker.start(ctx, at, work.Name)
+		return r, err
+	})
+	switch {
+	case c == nil:
 		return found, role, err
+	case role == Led:
+		go t.load(begun, c.run, []*call[K, R]{c}, func(ctx context.Context) {
+			c.settle(work.Load(ctx))
+		})
 	}
 
 	if loading := nodeOf(ctx); loading != nil {
@@ -150,16 +170,10 @@ func (t *Table[K, R]) DoAt(ctx context.Context, key K, at epoch.Mark, work Work[
 			return none, role, err
 		}
 	}
-
 	t.tracker.waiting.Add(1)
 	defer t.tracker.waiting.Add(-1)
-	select {
-	case <-c.done:
-	case <-ctx.Done():
-		if t.leave(c) {
-			return none, role, ctx.Err()
-		}
-		<-c.done // the call is over: its result is on the way
+	if err := t.wait(ctx, c); err != nil {
+		return none, role, err
 	}
 	if role == Led {
 		raise(c.err)
@@ -167,82 +181,54 @@ func (t *Table[K, R]) DoAt(ctx context.Context, key K, at epoch.Mark, work Work[
 	return c.result, role, c.err
 }
 
-// join finds what there is for key, or starts a call.
-func (t *Table[K, R]) join(ctx context.Context, key K, at epoch.Mark, work Work[R]) (c *call[K, R], found R, role Role, err error) {
+// join finds what there is for key, or makes a call of the load that lead
+// returns, which the caller then sets going.
+func (t *Table[K, R]) join(key K, at epoch.Mark, task Task[R], lead func() (*run, error)) (c *call[K, R], found R, role Role, err error) {
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.calls[key]; c != nil {
-		if !c.at.Before(at) {
+		switch {
+		case c.at.Before(at):
+			s.take(c, "clear")
+		case !c.enter():
+			s.take(c, ErrAbandoned.Error())
+		default:
 			c.waiting++
 			c.callers++
 			return c, found, Joined, nil
 		}
-		s.take(c, "clear")
 	}
-	if found, ok := work.Find(); ok {
+	if found, ok := task.Find(); ok {
 		return nil, found, Found, nil
 	}
 
-	c = &call[K, R]{key: key, at: at, done: make(chan struct{}), waiting: 1, callers: 1}
-	c.name = work.Name
-	loadCtx, cancel := context.WithCancelCause(withNode(context.WithoutCancel(ctx), &c.node))
-	c.cancel = cancel
-	if !t.tracker.begin(&c.node, cancel) {
-		cancel(ErrClosed)
-		return nil, found, Led, ErrClosed
+	r, err := lead()
+	if err != nil {
+		return nil, found, Led, err
 	}
+	r.waiting.Add(1)
+	c = &call[K, R]{run: r, key: key, task: task, done: make(chan struct{}), waiting: 1, callers: 1, err: errUnsettled}
 	if s.calls == nil {
 		s.calls = make(map[K]*call[K, R])
 	}
 	s.calls[key] = c
 	s.peak = max(s.peak, len(s.calls))
-	go t.run(loadCtx, c, work)
 	return c, found, Led, nil
 }
 
-// run is the goroutine of a call.
-func (t *Table[K, R]) run(ctx context.Context, c *call[K, R], work Work[R]) {
-	var result R
-	var err error
-	returned := false
-	defer func() {
-		if !returned {
-			err = failure(recover())
-		}
-		t.finish(ctx, c, work, result, err)
-	}()
-	result, err = work.Load(ctx)
-	returned = true
-}
-
-// finish commits what may be committed and hands the result to the callers.
-func (t *Table[K, R]) finish(ctx context.Context, c *call[K, R], work Work[R], result R, err error) {
-	if err == nil {
-		c.result = result
+// wait returns when the call is over, or with ctx's error if that ends first.
+func (t *Table[K, R]) wait(ctx context.Context, c *call[K, R]) error {
+	select {
+	case <-c.done:
+		return nil
+	case <-ctx.Done():
 	}
-	c.err = err
-	outcome := t.commit(c, work)
-	work.Done(ctx, outcome)
-	close(c.done)
-	c.cancel(nil)
-	t.tracker.end(&c.node)
-}
-
-func (t *Table[K, R]) commit(c *call[K, R], work Work[R]) Outcome {
-	s := t.shard(c.key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	own := s.take(c, "")
-	if c.err == nil && own {
-		work.Commit(c.result)
+	if t.leave(c) {
+		return ctx.Err()
 	}
-	c.over = true
-	o := Outcome{Err: c.err, Callers: c.callers, Waiting: c.waiting}
-	if c.err == nil && !own {
-		o.Overridden = c.taken
-	}
-	return o
+	<-c.done // the call is over: its result is on the way
+	return nil
 }
 
 // leave is what a caller does that stops waiting. It reports false, and does
@@ -255,11 +241,76 @@ func (t *Table[K, R]) leave(c *call[K, R]) bool {
 		return false
 	}
 	c.waiting--
-	if c.waiting == 0 {
-		s.take(c, ErrAbandoned.Error())
-		c.cancel(ErrAbandoned)
-	}
+	c.exit()
 	return true
+}
+
+// load is the goroutine of a run; compute settles its calls.
+func (t *Table[K, R]) load(ctx context.Context, r *run, calls []*call[K, R], compute func(context.Context)) {
+	returned := false
+	defer func() {
+		if !returned {
+			err := failure(recover())
+			for _, c := range calls {
+				c.fail(err)
+			}
+		}
+		t.finish(ctx, calls)
+		r.cancel(nil)
+		t.tracker.end(r)
+	}()
+	compute(ctx)
+	returned = true
+}
+
+// finish commits what may be committed and hands the results to the callers.
+// All is committed before anybody is told, which may take time.
+func (t *Table[K, R]) finish(ctx context.Context, calls []*call[K, R]) {
+	for _, c := range calls {
+		t.commit(c)
+	}
+	for _, c := range calls {
+		c.task.Done(ctx, c.outcome())
+		close(c.done)
+	}
+}
+
+func (t *Table[K, R]) commit(c *call[K, R]) {
+	s := t.shard(c.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.take(c, "") {
+		switch {
+		case c.abandoned():
+			c.taken = ErrAbandoned.Error()
+		case c.err == nil:
+			c.task.Commit(c.result)
+		}
+	}
+	c.over = true
+}
+
+// settle is what the load says of the key.
+func (c *call[K, R]) settle(result R, err error) {
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.result, c.err = result, nil
+}
+
+func (c *call[K, R]) fail(err error) {
+	var none R
+	c.result, c.err = none, err
+}
+
+// outcome describes a call that is over: nothing of it changes any more.
+func (c *call[K, R]) outcome() Outcome {
+	o := Outcome{Err: c.err, Callers: c.callers, Waiting: c.waiting}
+	if c.err == nil {
+		o.Overridden = c.taken
+	}
+	return o
 }
 
 // Override runs write under key's lock after having taken from key's call, if
@@ -310,17 +361,23 @@ func failure(v any) error {
 	}
 }
 
+// panicked reports whether err is that of a load that panicked.
+func panicked(err error) bool {
+	//nolint:errorlint // a load that wraps a panic in its error has dealt with it
+	pe, ok := err.(*panics.Error)
+	return ok && pe.Value != panics.ErrGoexit
+}
+
 // raise panics with err if it is that of a panic. The value is the
 // *panics.Error, which has the stack of the load; except for
 // http.ErrAbortHandler, which net/http knows by identity.
 func raise(err error) {
-	//nolint:errorlint // a load that wraps a panic in its error has dealt with it
-	pe, ok := err.(*panics.Error)
-	if !ok || pe.Value == panics.ErrGoexit {
+	if !panicked(err) {
 		return
 	}
-	if pe.Value == http.ErrAbortHandler {
+	//nolint:errorlint // see panicked
+	if pe := err.(*panics.Error); pe.Value == http.ErrAbortHandler {
 		panic(pe.Value)
 	}
-	panic(pe)
+	panic(err)
 }

@@ -15,7 +15,7 @@ var ErrClosed = errors.New("closed")
 // larger one is given back, since a map never shrinks.
 const burst = 64
 
-// Tracker knows the calls that are running, in all tables of one owner, so
+// Tracker knows the loads that are running, in all tables of one owner, so
 // that the owner can wait for them. The zero Tracker is ready.
 //
 // It counts by itself: a sync.WaitGroup would tie a package variable to the
@@ -24,31 +24,31 @@ type Tracker struct {
 	waiting atomic.Int64
 
 	mu      sync.Mutex
-	running map[*node]context.CancelCauseFunc
+	running map[*run]struct{}
 	peak    int
 	closed  bool
 	idle    []chan struct{} // closed when running is empty
 }
 
-// begin notes a call, unless the tracker is closed.
-func (t *Tracker) begin(n *node, cancel context.CancelCauseFunc) bool {
+// begin notes a load, unless the tracker is closed.
+func (t *Tracker) begin(r *run) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return false
 	}
 	if t.running == nil {
-		t.running = make(map[*node]context.CancelCauseFunc)
+		t.running = make(map[*run]struct{})
 	}
-	t.running[n] = cancel
+	t.running[r] = struct{}{}
 	t.peak = max(t.peak, len(t.running))
 	return true
 }
 
-func (t *Tracker) end(n *node) {
+func (t *Tracker) end(r *run) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.running, n)
+	delete(t.running, r)
 	if len(t.running) > 0 {
 		return
 	}
@@ -61,17 +61,17 @@ func (t *Tracker) end(n *node) {
 	t.idle = nil
 }
 
-// Running returns how many calls run.
+// Running returns how many loads run.
 func (t *Tracker) Running() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.running)
 }
 
-// Waiting returns how many callers wait for a call.
+// Waiting returns how many callers wait for a load.
 func (t *Tracker) Waiting() int { return int(t.waiting.Load()) }
 
-// Close lets no call begin any more and waits for those that run. When ctx
+// Close lets no load begin any more and waits for those that run. When ctx
 // ends first, it cancels their contexts with the cause [ErrClosed] and returns
 // an error that says how many there were, without waiting further. Calling it
 // again waits again.
@@ -90,8 +90,8 @@ func (t *Tracker) Close(ctx context.Context) error {
 	if len(t.running) == 0 {
 		return nil
 	}
-	for _, cancel := range t.running {
-		cancel(ErrClosed)
+	for r := range t.running {
+		r.cancel(ErrClosed)
 	}
 	return fmt.Errorf("%d loads still run: %w", len(t.running), ctx.Err())
 }

@@ -1,0 +1,146 @@
+package flight
+
+import (
+	"context"
+
+	"github.com/reecho-go/reecho/internal/epoch"
+)
+
+// Batch is a load of several keys at once.
+type Batch[R any] interface {
+	// Task is the part of key i of those given to [Table.DoMany].
+	Task(i int) Task[R]
+	// Name names a load of the keys led in a [CycleError], as Work.Name does.
+	Name(led []int) string
+	// Load computes the results of the keys led in a goroutine of its own, and
+	// before it returns calls settle once for each, the nth of led. Its context
+	// is as that of Work.Load. If it panics, all its keys have failed.
+	Load(ctx context.Context, led []int, settle func(n int, result R, err error))
+}
+
+// Result is what DoMany returns for a key.
+type Result[R any] struct {
+	Value R
+	Role  Role
+	Err   error
+}
+
+// DoMany returns the results of the calls of keys. It joins those that are in
+// flight, takes what Find has, and leads the rest in one load, or in several at
+// once of at most size keys each, if size is not 0. Everything else is as with
+// [Table.DoAt], for each key by itself: one may fail while others succeed. When
+// ctx ends, the keys that are over have their results, and the others its error.
+//
+// Its loads are started before anything is waited for, so callers whose keys
+// overlap never wait for each other in a circle. A key that stands twice joins
+// its own call.
+func (t *Table[K, R]) DoMany(ctx context.Context, keys []K, at epoch.Mark, size int, work Batch[R]) []Result[R] {
+	results := make([]Result[R], len(keys))
+	if err := ctx.Err(); err != nil {
+		for i := range results {
+			results[i].Err = err
+		}
+		return results
+	}
+	calls := t.joinMany(ctx, keys, at, size, work, results)
+	if loading := nodeOf(ctx); loading != nil {
+		defer t.awaitMany(loading, calls, results)()
+	}
+	t.tracker.waiting.Add(1)
+	defer t.tracker.waiting.Add(-1)
+	var raised error // of a load that this caller started
+	for i, c := range calls {
+		if c == nil {
+			continue
+		}
+		r := &results[i]
+		if r.Err = t.wait(ctx, c); r.Err == nil {
+			r.Value, r.Err = c.result, c.err
+			if r.Role == Led && panicked(c.err) {
+				raised = c.err
+			}
+		}
+	}
+	raise(raised)
+	return results
+}
+
+// chunk is a load that is being put together.
+type chunk[K comparable, R any] struct {
+	*run
+	begun context.Context //nolint:containedctx // on its way to the load's goroutine
+	keys  []int
+	calls []*call[K, R]
+}
+
+// joinMany returns the calls that are to be waited for, nil where there is a
+// result already, and sets the loads going that it needs.
+func (t *Table[K, R]) joinMany(ctx context.Context, keys []K, at epoch.Mark, size int, work Batch[R], results []Result[R]) []*call[K, R] {
+	calls := make([]*call[K, R], len(keys))
+	var next *chunk[K, R]
+	lead := func() (*run, error) {
+		if next != nil {
+			return next.run, nil
+		}
+		// A load is named only while it waits for another one: then it runs,
+		// and has all its keys.
+		c := new(chunk[K, R])
+		var err error
+		if c.run, c.begun, err = t.tracker.start(ctx, at, func() string { return work.Name(c.keys) }); err != nil {
+			return nil, err
+		}
+		next = c
+		return c.run, nil
+	}
+	start := func() {
+		if next != nil {
+			go t.load(next.begun, next.run, next.calls, next.compute(work))
+			next = nil
+		}
+	}
+	for i, key := range keys {
+		r := &results[i]
+		calls[i], r.Value, r.Role, r.Err = t.join(key, at, work.Task(i), lead)
+		if calls[i] == nil || r.Role != Led {
+			continue
+		}
+		next.keys, next.calls = append(next.keys, i), append(next.calls, calls[i])
+		if len(next.keys) == size {
+			start()
+		}
+	}
+	start()
+	return calls
+}
+
+func (c *chunk[K, R]) compute(work Batch[R]) func(context.Context) {
+	return func(ctx context.Context) {
+		work.Load(ctx, c.keys, func(n int, result R, err error) { c.calls[n].settle(result, err) })
+	}
+}
+
+// awaitMany notes that loading waits for the calls, and returns what ends that.
+// It leaves those for which loading would wait in a circle.
+func (t *Table[K, R]) awaitMany(loading *node, calls []*call[K, R], results []Result[R]) (release func()) {
+	awaited := make(map[*run]error)
+	for i, c := range calls {
+		if c == nil {
+			continue
+		}
+		err, seen := awaited[c.run]
+		if !seen {
+			err = loading.await(&c.node)
+			awaited[c.run] = err
+		}
+		if err != nil && t.leave(c) {
+			calls[i], results[i].Err = nil, err
+		}
+	}
+	return func() {
+		for r, err := range awaited {
+			if err == nil {
+				loading.release(&r.node)
+			}
+		}
+	}
+}

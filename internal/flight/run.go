@@ -1,0 +1,52 @@
+package flight
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/reecho-go/reecho/internal/epoch"
+)
+
+// run is one load, for one call or for several.
+type run struct {
+	node
+	at     epoch.Mark
+	cancel context.CancelCauseFunc
+	// waiting is how many callers its calls have together. Once it is zero
+	// again, the run is abandoned for good.
+	waiting atomic.Int64
+}
+
+// start begins a run with the values of ctx, unless the tracker is closed.
+func (t *Tracker) start(ctx context.Context, at epoch.Mark, name func() string) (*run, context.Context, error) {
+	r := &run{node: node{name: name}, at: at}
+	begun, cancel := context.WithCancelCause(withNode(context.WithoutCancel(ctx), &r.node))
+	r.cancel = cancel
+	if !t.begin(r) {
+		cancel(ErrClosed)
+		return nil, nil, ErrClosed
+	}
+	return r, begun, nil
+}
+
+// enter lets one more caller wait, unless the run is abandoned.
+func (r *run) enter() bool {
+	for {
+		n := r.waiting.Load()
+		if n == 0 {
+			return false
+		}
+		if r.waiting.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// exit lets one caller go; the last one abandons the run.
+func (r *run) exit() {
+	if r.waiting.Add(-1) == 0 {
+		r.cancel(ErrAbandoned)
+	}
+}
+
+func (r *run) abandoned() bool { return r.waiting.Load() == 0 }
