@@ -16,6 +16,7 @@ require (
 	github.com/reecho-go/reecho v0.0.0
 	github.com/tiendc/go-deepcopy v1.7.2
 	github.com/vmihailenco/msgpack/v5 v5.4.1
+	golang.org/x/text v0.43.0
 )
 
 require (
@@ -32,7 +33,6 @@ require (
 	golang.org/x/net v0.56.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.46.0 // indirect
-	golang.org/x/text v0.43.0 // indirect
 )
 
 replace github.com/reecho-go/reecho => ../

@@ -27,6 +27,7 @@ var groups = []struct {
 	{"key", Key},
 	{"copy", Copy},
 	{"stack", Stack},
+	{"visitor", Visitor},
 }
 
 // Groups are the names of all groups.
