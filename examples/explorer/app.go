@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 
@@ -105,6 +107,7 @@ func (a *app) routes() {
 	e.HTTPErrorHandler = a.showError
 	e.Use(echomw.Recover(), securityHeaders, echomw.Gzip(), a.stack.Middleware(), answerErrors)
 	e.GET("/", a.showPage)
+	e.GET("/you", a.showYou)
 	e.GET("/api/strikes", a.showJSON)
 	e.GET("/static/*", echo.WrapHandler(a.assets))
 	form := []echo.MiddlewareFunc{a.sameOriginOnly, echomw.BodyLimit("64K")}
@@ -121,14 +124,19 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.echo.ServeHT
 // Close ends what the app owns, in the right order. Stop the server first.
 func (a *app) Close(ctx context.Context) error { return a.stack.Close(ctx) }
 
+// nonceKey is where a request has the nonce of its page's one inline script.
+const nonceKey = "nonce"
+
 // securityHeaders lets pages load from this server only, and run no script
 // but ours.
 func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
-	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	const policy = "default-src 'none'; script-src 'self' 'nonce-%s'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 		"form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 	return func(c echo.Context) error {
+		nonce := rand.Text()
+		c.Set(nonceKey, nonce)
 		h := c.Response().Header()
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", fmt.Sprintf(policy, nonce))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		return next(c)

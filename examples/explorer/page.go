@@ -77,9 +77,11 @@ func (a *app) newView(c echo.Context, f filter) (*pageView, error) {
 	}
 	r := a.readerOf(c)
 	v := &pageView{reader: r, Query: query, Title: r.T("Wildlife strikes")}
-	theme := ""
-	if t := ctxinfo.From(c).Theme().Type; ctxinfo.From(c).Source(ctxinfo.FacetTheme).Kind == ctxinfo.SourceCookie && t != ctxinfo.Unknown {
-		theme = t.String()
+	nonce, _ := c.Get(nonceKey).(string)
+	v.Script = ctxinfo.Script(nonce)
+	theme := "" // of the visitor's choice; what the device says is for CSS
+	if in := ctxinfo.From(c); in.Source(ctxinfo.FacetTheme).Name == ctxinfo.ThemeCookie {
+		theme = in.Theme().Type.String()
 	}
 	v.Theme = theme
 	v.Themes = choices([]string{"", "light", "dark"}, func(theme string) string {

@@ -69,6 +69,9 @@ func textsInUse(t *testing.T) map[string]bool {
 	for _, c := range crosswalk {
 		used[c.Note] = c.Note != ""
 	}
+	for _, f := range allFacts() {
+		used[f.name] = true
+	}
 	for _, text := range []string{"Auto", "Light", "Dark", "as your device says"} {
 		used[text] = true
 	}

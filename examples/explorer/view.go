@@ -1,6 +1,7 @@
 package main
 
 import (
+	"html/template"
 	"strconv"
 	"time"
 
@@ -42,7 +43,10 @@ type pageView struct {
 	Facts   []factView
 	APIHref string
 
-	Error *errorView // in place of all results
+	You   *youView   // in place of all results
+	Error *errorView // likewise
+
+	Script template.HTML // tells the server what no header does
 }
 
 type (

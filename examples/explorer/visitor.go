@@ -96,24 +96,12 @@ func (a *app) facts(c echo.Context, r reader) []factView {
 	in, s := ctxinfo.From(c), sessionstate.From(c)
 	how := func(f ctxinfo.Facet) string {
 		source := in.Source(f)
-		text := r.T("from: %s", r.T(source.Kind.String()))
-		if source.Name != "" {
-			text = r.T("from: %s", r.T(source.Kind.String())+" "+source.Name)
-		}
+		text := r.T("from: %s", r.sourceName(source))
 		if !source.Trusted && source.Kind != ctxinfo.SourceDefault {
 			text += ", " + r.T("as your browser says")
 		}
 		return text
 	}
-	embedded := r.T("not known")
-	if yes, known := in.IsEmbedded(); known && yes {
-		embedded = r.T("yes")
-	} else if known {
-		embedded = r.T("no")
-	}
-	colours := map[ctxinfo.ThemeType]string{
-		ctxinfo.Light: "Light", ctxinfo.Dark: "Dark", ctxinfo.Unknown: "as your device says",
-	}[in.Theme().Type]
 	languageHow := how(ctxinfo.FacetLocale)
 	if preferences.Get(s).Language != "" {
 		languageHow = r.T("your choice")
@@ -122,8 +110,8 @@ func (a *app) facts(c echo.Context, r reader) []factView {
 		{r.T("Visits"), r.Int(visits.Get(s)), r.T("pages that you opened since %s", r.Date(s.Created()))},
 		{r.T("Address"), in.IP().String(), how(ctxinfo.FacetIP)},
 		{r.T("Language"), r.Name, languageHow},
-		{r.T("Colors"), r.T(colours), how(ctxinfo.FacetTheme)},
-		{r.T("Shown in a frame"), embedded, how(ctxinfo.FacetEmbedded)},
+		{r.T("Colors"), r.T(colourName(in.Theme().Type)), how(ctxinfo.FacetTheme)},
+		{r.T("Shown in a frame"), embedding(in, r), how(ctxinfo.FacetEmbedded)},
 		{r.T("Request"), in.RequestID(), how(ctxinfo.FacetRequestID)},
 	}
 	if id := s.ID(); id != "" {

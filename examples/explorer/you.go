@@ -1,0 +1,168 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/ctxinfo"
+)
+
+// A fact is one facet of ctxinfo as the page shows it.
+type fact struct {
+	facet ctxinfo.Facet
+	name  string
+	value func(*ctxinfo.Info, reader) string // empty: there is none
+}
+
+// allFacts is everything that ctxinfo finds out, in the order of the page.
+func allFacts() []fact {
+	return []fact{
+		{ctxinfo.FacetIP, "Address", func(in *ctxinfo.Info, _ reader) string {
+			var way []string
+			for _, hop := range in.Hops() {
+				way = append(way, hop.Addr.String())
+			}
+			return strings.Join(way, " ← ")
+		}},
+		{ctxinfo.FacetScheme, "Scheme", func(in *ctxinfo.Info, _ reader) string { return in.Scheme() }},
+		{ctxinfo.FacetHost, "Host", func(in *ctxinfo.Info, _ reader) string { return in.Host() }},
+		{ctxinfo.FacetPrefix, "Prefix of paths", func(in *ctxinfo.Info, _ reader) string { return in.Prefix() }},
+		{ctxinfo.FacetPageURL, "Page", func(in *ctxinfo.Info, _ reader) string { return in.PageURL().String() }},
+		{ctxinfo.FacetLocale, "Language", func(in *ctxinfo.Info, _ reader) string { return languages(in) }},
+		{ctxinfo.FacetTimezone, "Time zone", func(in *ctxinfo.Info, r reader) string {
+			if in.TimezoneName() == "" {
+				return ""
+			}
+			return in.TimezoneName() + ", " + r.T("now %s", in.Now().Format("15:04 -07:00"))
+		}},
+		{ctxinfo.FacetTheme, "Colors", func(in *ctxinfo.Info, r reader) string { return r.T(colourName(in.Theme().Type)) }},
+		{ctxinfo.FacetReducedMotion, "Less motion", func(in *ctxinfo.Info, r reader) string { return r.YesNo(in.Theme().ReducedMotion) }},
+		{ctxinfo.FacetContrast, "Contrast", func(in *ctxinfo.Info, _ reader) string { return in.Theme().Contrast.String() }},
+		{ctxinfo.FacetEmbedded, "Shown in a frame", func(in *ctxinfo.Info, r reader) string { return embedding(in, r) }},
+		{ctxinfo.FacetClient, "Browser", func(in *ctxinfo.Info, r reader) string { return browserName(in.Client(), r) }},
+		{ctxinfo.FacetGeo, "Place", func(in *ctxinfo.Info, _ reader) string {
+			g := in.Geo()
+			return strings.Join(nonEmpty(g.City, g.Region, g.Country), ", ")
+		}},
+		{ctxinfo.FacetRequestID, "Request", func(in *ctxinfo.Info, _ reader) string { return in.RequestID() }},
+		{ctxinfo.FacetTrace, "Trace", func(in *ctxinfo.Info, _ reader) string { return in.Trace().String() }},
+	}
+}
+
+// youView is the page of what this site knows about the visitor.
+type youView struct {
+	Facts     []youFact
+	Cookies   []string // their names
+	Headers   []string // their names
+	Anomalies []string
+}
+
+type youFact struct {
+	ID, Name, Value, Source string
+	Known                   bool // somebody said so
+	Trusted                 bool
+}
+
+// showYou answers GET /you: every facet with its value, where it came from,
+// and whether that is believed.
+func (a *app) showYou(c echo.Context) error {
+	v, err := a.newView(c, a.defaults)
+	if err != nil {
+		return err
+	}
+	v.Title = v.T("What this server knows about you")
+	v.You = newYouView(ctxinfo.From(c), v.reader)
+	return a.render(c, http.StatusOK, v)
+}
+
+func newYouView(in *ctxinfo.Info, r reader) *youView {
+	you := &youView{}
+	for _, f := range allFacts() {
+		source := in.Source(f.facet)
+		you.Facts = append(you.Facts, youFact{
+			ID: strings.ReplaceAll(f.facet.String(), " ", "-"), Name: r.T(f.name), Value: f.value(in, r), Source: r.sourceName(source),
+			Known: source.Kind != ctxinfo.SourceDefault, Trusted: source.Trusted,
+		})
+	}
+	for name := range in.Cookies().All() {
+		you.Cookies = append(you.Cookies, name)
+	}
+	for name := range in.Headers().All() {
+		you.Headers = append(you.Headers, name)
+	}
+	for _, a := range in.Anomalies() {
+		you.Anomalies = append(you.Anomalies, a.String())
+	}
+	return you
+}
+
+// sourceName is a source in the reader's language.
+func (r reader) sourceName(s ctxinfo.Source) string {
+	if s.Name == "" {
+		return r.T(s.Kind.String())
+	}
+	return r.T(s.Kind.String()) + " " + s.Name
+}
+
+// YesNo is a truth in the reader's language.
+func (r reader) YesNo(yes bool) string {
+	if yes {
+		return r.T("yes")
+	}
+	return r.T("no")
+}
+
+// colourName is the text for a colour scheme.
+func colourName(t ctxinfo.ThemeType) string {
+	switch t {
+	case ctxinfo.Light:
+		return "Light"
+	case ctxinfo.Dark:
+		return "Dark"
+	default:
+		return "as your device says"
+	}
+}
+
+// embedding says whether the page is in a frame.
+func embedding(in *ctxinfo.Info, r reader) string {
+	yes, known := in.IsEmbedded()
+	if !known {
+		return r.T("not known")
+	}
+	return r.YesNo(yes)
+}
+
+// languages is the chosen locale, and what the visitor asked for.
+func languages(in *ctxinfo.Info) string {
+	var asked []string
+	for _, tag := range in.Locales() {
+		asked = append(asked, tag.String())
+	}
+	return in.Locale().String() + " ← " + strings.Join(asked, ", ")
+}
+
+// browserName is the visitor's software.
+func browserName(cl ctxinfo.Client, r reader) string {
+	parts := nonEmpty(strings.TrimSpace(cl.Browser+" "+cl.Version), cl.Platform)
+	if cl.Mobile {
+		parts = append(parts, r.T("a phone"))
+	}
+	if cl.Bot {
+		parts = append(parts, r.T("a program"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// nonEmpty is the texts that are not empty.
+func nonEmpty(texts ...string) []string {
+	var kept []string
+	for _, t := range texts {
+		if t != "" {
+			kept = append(kept, t)
+		}
+	}
+	return kept
+}
