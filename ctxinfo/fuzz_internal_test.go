@@ -306,3 +306,71 @@ func FuzzHost(f *testing.F) {
 		}
 	})
 }
+
+// brandRE is a member of Sec-CH-UA by RFC 9651: a string, and its version.
+var brandRE = regexp.MustCompile(`^[ \t]*"((?:[ !#-\[\]-~]|\\["\\])*)"(?:;v="((?:[ !#-\[\]-~]|\\["\\])*)")?[ \t]*(?:,|$)`)
+
+func FuzzClient(f *testing.F) {
+	f.Add(`"Chromium";v="148", "Not/A)Brand";v="99"`, `"Linux"`, "Mozilla/5.0 Chrome/148.0.0.0 Safari/537.36")
+	f.Add(`"Not;A=Brand";v="8","Google Chrome";v="1\\2"`, `"Chrome OS"`, "curl/8")
+	f.Add(`"a";v="1",`, `"`, "Version/17 Safari/605 Mobile")
+	f.Add(`a`, ``, ``)
+	f.Fuzz(func(t *testing.T, brands, platform, agent string) {
+		in := Must(New(Config{})).FromRequest(&http.Request{Header: http.Header{
+			"Sec-Ch-Ua": {brands}, "Sec-Ch-Ua-Platform": {platform}, "User-Agent": {agent},
+		}})
+		c := in.Client()
+		if len(c.Agent) > maxAgent || len(c.Platform) > 32 || strings.Trim(c.Version, "0123456789") != "" || len(c.Version) > 6 {
+			t.Errorf("Client() = %+v", c)
+		}
+		valid := len(brands) <= maxBrands && brands != ""
+		for rest := brands; valid && rest != ""; {
+			m := brandRE.FindString(rest)
+			rest = rest[len(m):]
+			valid = m != "" && (rest != "" || !strings.HasSuffix(m, ","))
+		}
+		if name, _ := brand(brands); name != "" && len(brands) <= maxBrands && !valid {
+			t.Errorf("brand(%q) = %q, of a list that is malformed", brands, name)
+		}
+	})
+}
+
+func FuzzViewerAddress(f *testing.F) {
+	for _, s := range []string{"198.51.100.7:46532", "2001:db8::7:443", "[2001:db8::7]:443", "::1", "1.2.3.4:", ":80", "::ffff:1.2.3.4:1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := viewerAddress(s)
+		if !ok {
+			return
+		}
+		colon := strings.LastIndexByte(s, ':')
+		want, err := netip.ParseAddr(strings.Trim(s[:colon], "[]"))
+		if err != nil || want.Unmap().WithZone("") != got {
+			t.Errorf("viewerAddress(%q) = %v, want %v, %v", s, got, want, err)
+		}
+		if _, err := strconv.ParseUint(s[colon+1:], 10, 16); err != nil {
+			t.Errorf("viewerAddress(%q) took the port %q", s, s[colon+1:])
+		}
+	})
+}
+
+func FuzzEmbedParam(f *testing.F) {
+	for _, s := range []string{"embed=true", "a=1&embed=false", "%65mbed=true", "embed=1&embed=true", "embed", "x%zz=1&embed=true"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		got, ok := boolParam(query, "embed")
+		if len(query) > maxQuery || strings.Contains(query, ";") {
+			return
+		}
+		values, _ := url.ParseQuery(query) // keeps what is well formed
+		first := ""
+		if v := values["embed"]; len(v) > 0 {
+			first = v[0]
+		}
+		if ok && first != strconv.FormatBool(got) {
+			t.Errorf("boolParam(%q) = %v, and the first is %q", query, got, first)
+		}
+	})
+}

@@ -151,8 +151,13 @@ func viewerAddress(s string) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	colon := strings.LastIndexByte(s, ':')
-	if colon < 0 || !portSuffix(s[colon:]) {
+	if colon < 0 {
 		return netip.Addr{}, false
 	}
-	return parseNode(s[:colon])
+	host := s[:colon]
+	_, port := parsePort(s[colon+1:])
+	if !port || strings.Count(host, ":") == 1 || strings.HasPrefix(host, "[") { // parseNode would take a second port
+		return netip.Addr{}, false
+	}
+	return parseNode(host)
 }
