@@ -28,6 +28,7 @@ var groups = []struct {
 	{"copy", Copy},
 	{"stack", Stack},
 	{"visitor", Visitor},
+	{"session", Session},
 }
 
 // Groups are the names of all groups.

@@ -1,0 +1,37 @@
+package peers
+
+import (
+	"net/http"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
+	"github.com/labstack/echo/v4"
+)
+
+// SCS is alexedwards/scs with its memstore. It stands around the whole app,
+// since it does not work through echo.WrapMiddleware.
+func SCS() SessionLibrary {
+	registerSession()
+	m := scs.New()
+	m.Store = memstore.NewWithCleanupInterval(0)
+	m.Cookie.Name, m.Cookie.Secure = "__Host-id", true
+	return SessionLibrary{
+		Use: func(e *echo.Echo) http.Handler { return m.LoadAndSave(e) },
+		Fill: func(c echo.Context, v Visitor) error {
+			ctx := c.Request().Context()
+			for key, value := range map[string]any{
+				"user_id": v.User, "email": v.Email, "roles": v.Roles, "cart": v.Cart, "prefs": v.Prefs, "csrf": v.CSRF, "visits": v.Visits,
+			} {
+				m.Put(ctx, key, value)
+			}
+			return nil
+		},
+		User: func(c echo.Context) (int, error) { return m.GetInt(c.Request().Context(), "user_id"), nil },
+		Visit: func(c echo.Context) (int, error) {
+			ctx := c.Request().Context()
+			n := m.GetInt(ctx, "visits") + 1
+			m.Put(ctx, "visits", n)
+			return n, nil
+		},
+	}
+}

@@ -1,0 +1,121 @@
+package workloads
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/benchmarks/bench"
+	"github.com/reecho-go/reecho/benchmarks/peers"
+	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/store/memstore"
+)
+
+// The rows of sessions.
+const (
+	OursInCookie = Ours + ", cookie"
+	OursInMemory = Ours + ", memory"
+	EchoContrib  = "echo-contrib + gorilla, cookie"
+	SCS          = "scs, memory"
+)
+
+// Session is one request of a visitor whose session has seven keys, through
+// echo, in the modes that keep it in the cookie and those that keep it in
+// memory.
+func Session() []bench.Workload {
+	return []bench.Workload{
+		session("a route that does not use the session", "/never"),
+		session("read one of seven keys", "/user"),
+		session("read, update, save one of seven keys", "/visit"),
+	}
+}
+
+func session(name, path string) bench.Workload {
+	return bench.Workload{Group: "session", Name: name, Reference: OursInCookie, Prepare: func() ([]bench.Row, error) {
+		var rows []bench.Row
+		if path == "/never" {
+			bare := peers.NewBareSite()
+			rows = append(rows, bench.Row{Peer: "echo alone", Op: func(int) error { return bare.Get(path) }, Check: func() error { return bare.Get(path) }})
+		}
+		for _, lib := range []struct {
+			peer string
+			open func() (peers.SessionLibrary, error)
+		}{
+			{OursInCookie, func() (peers.SessionLibrary, error) { return reecho(sessionstate.Config{}) }},
+			{EchoContrib, func() (peers.SessionLibrary, error) { return peers.EchoContrib(), nil }},
+			{OursInMemory, inMemory},
+			{SCS, func() (peers.SessionLibrary, error) { return peers.SCS(), nil }},
+		} {
+			l, err := lib.open()
+			if err != nil {
+				return rows, err
+			}
+			row := bench.Row{Peer: lib.peer, Close: l.Close}
+			site, err := peers.NewSite(l)
+			if err != nil {
+				return append(rows, row), err
+			}
+			row.Op = func(int) error { return site.Get(path) }
+			row.Check = site.Check
+			row.Note = fmt.Sprintf("a cookie of %d bytes", len(site.Cookie()))
+			rows = append(rows, row)
+		}
+		return rows, nil
+	}}
+}
+
+// inMemory is server mode on our own store.
+func inMemory() (peers.SessionLibrary, error) {
+	s, err := memstore.New(memstore.Config{})
+	if err != nil {
+		return peers.SessionLibrary{}, err
+	}
+	lib, err := reecho(sessionstate.Config{Store: s})
+	lib.Close = func() { _ = s.Close(context.Background()) } // nothing is in flight
+	return lib, err
+}
+
+var (
+	userKey   = sessionstate.NewKey("user_id", sessionstate.KeyConfig[int]{})
+	emailKey  = sessionstate.NewKey("email", sessionstate.KeyConfig[string]{})
+	rolesKey  = sessionstate.NewKey("roles", sessionstate.KeyConfig[[]string]{})
+	cartKey   = sessionstate.NewKey("cart", sessionstate.KeyConfig[[]int]{})
+	prefsKey  = sessionstate.NewKey("prefs", sessionstate.KeyConfig[peers.Preferences]{})
+	csrfKey   = sessionstate.NewKey("csrf", sessionstate.KeyConfig[string]{})
+	visitsKey = sessionstate.NewKey("visits", sessionstate.KeyConfig[int]{})
+)
+
+func reecho(cfg sessionstate.Config) (peers.SessionLibrary, error) {
+	cfg.Observer = unread
+	cfg.Secrets = []sessionstate.Secret{{ID: "bench", Key: bytes.Repeat([]byte("0123456789abcdef"), 2)}}
+	m, err := sessionstate.New(cfg)
+	if err != nil {
+		return peers.SessionLibrary{}, err
+	}
+	return peers.SessionLibrary{
+		Use: func(e *echo.Echo) http.Handler {
+			e.Use(m.Middleware())
+			return e
+		},
+		Fill: func(c echo.Context, v peers.Visitor) error {
+			s := sessionstate.From(c)
+			for _, err := range []error{
+				userKey.Set(s, v.User), emailKey.Set(s, v.Email), rolesKey.Set(s, v.Roles), cartKey.Set(s, v.Cart),
+				prefsKey.Set(s, v.Prefs), csrfKey.Set(s, v.CSRF), visitsKey.Set(s, v.Visits),
+			} {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		User: func(c echo.Context) (int, error) { return userKey.Get(sessionstate.From(c)), nil },
+		Visit: func(c echo.Context) (int, error) {
+			return sessionstate.Incr(visitsKey, sessionstate.From(c), 1)
+		},
+		Close: func() { _ = m.Close(context.Background()) }, // nothing is in flight
+	}, nil
+}
