@@ -38,6 +38,13 @@ func TestSealedValuesOpen(t *testing.T) {
 	}
 }
 
+func TestThreeThousandBytesCanBeSealedIntoACookie(t *testing.T) {
+	t.Parallel()
+	if got := len("__Host-id") + sealedLen(3035); got > maxCookie {
+		t.Errorf("3035 bytes are sealed into a cookie of %d bytes, want at most %d", got, maxCookie)
+	}
+}
+
 func TestOpenSaysWhyItRefuses(t *testing.T) {
 	t.Parallel()
 	c := testCodec(t, testSecret("a", 1))

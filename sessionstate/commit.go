@@ -187,6 +187,6 @@ func (m *Manager) maxAge(r *record, now time.Time) int {
 
 // setCookie sets one of the Manager's cookies, for ever after uncacheable.
 func (m *Manager) setCookie(h http.Header, name, value string, maxAge int) {
-	setCookie(h, m.newCookie(name, value, maxAge))
+	setCookie(h, name, m.cookieLine(name, value, maxAge))
 	h.Set("Cache-Control", "no-store")
 }

@@ -127,14 +127,14 @@ func cookies(h http.Header, name string) iter.Seq[string] {
 	}
 }
 
-// setCookie puts c into the response's headers in place of earlier ones of
-// its name.
-func setCookie(h http.Header, c *http.Cookie) {
+// setCookie puts a Set-Cookie line into the response's headers in place of
+// earlier ones of its name.
+func setCookie(h http.Header, name, line string) {
 	kept := h["Set-Cookie"][:0:0]
-	for _, line := range h["Set-Cookie"] {
-		if name, _, _ := strings.Cut(line, "="); name != c.Name {
-			kept = append(kept, line)
+	for _, earlier := range h["Set-Cookie"] {
+		if n, _, _ := strings.Cut(earlier, "="); n != name {
+			kept = append(kept, earlier)
 		}
 	}
-	h["Set-Cookie"] = append(kept, c.String())
+	h["Set-Cookie"] = append(kept, line)
 }

@@ -42,7 +42,7 @@
 // lost, also those made with [Key.Update]. A visitor can send an old cookie
 // again, and is then in the state that the cookie holds, until its deadline;
 // Login, Renew and Destroy end older cookies through Config.Revocations. A
-// session is limited to what fits in a cookie of 4,096 bytes, some 2,900 of
+// session is limited to what fits in a cookie of 4,096 bytes, some 2,970 of
 // names and values. A refreshed deadline is a new cookie. What must be exact
 // (a balance, a quota) belongs in server mode, or in your database.
 //

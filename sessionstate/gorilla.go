@@ -255,12 +255,16 @@ func (s *State) saveNow(ctx context.Context, h http.Header) error {
 	return err
 }
 
-// newCookie makes a cookie with the Manager's attributes. A maxAge of 0 is
-// until the browser is closed, a negative one deletes.
-func (m *Manager) newCookie(name, value string, maxAge int) *http.Cookie {
+// cookieLine is the Set-Cookie header of a cookie with the Manager's
+// attributes. A maxAge of 0 is until the browser is closed, a negative one
+// deletes.
+func (m *Manager) cookieLine(name, value string, maxAge int) string {
+	if maxAge == 0 && (name == m.cookie.Name || name == m.flashName) {
+		return name + "=" + value + m.attributes // the usual one: name and value need no check
+	}
 	options := *m.gorilla.cookies.Options
 	options.MaxAge = maxAge
-	return sessions.NewCookie(name, value, &options)
+	return sessions.NewCookie(name, value, &options).String()
 }
 
 // gorillaCodec lets a sessions.CookieStore seal and open the cookies of cookie

@@ -77,7 +77,7 @@ func (h *held) timely(l limits, now time.Time) error {
 func (h *held) append(b []byte) []byte { return h.record.append(append(b, h.id[:]...)) }
 
 func (k *cookieKeeper) isRevoked(ctx context.Context, id sessionID) (bool, error) {
-	_, err := k.revoked.Get(ctx, k.prefix+id.storeKey())
+	_, err := k.revoked.Get(ctx, id.storeKeyIn(k.prefix))
 	switch {
 	case err == nil:
 		return true, nil
@@ -144,7 +144,7 @@ func (k *cookieKeeper) note(h *held) (key string, note store.Item) {
 	if !until.IsZero() {
 		until = until.Add(skew)
 	}
-	return k.prefix + h.id.storeKey(), store.Item{Expires: until}
+	return h.id.storeKeyIn(k.prefix), store.Item{Expires: until}
 }
 
 func (k *cookieKeeper) size(r *record) (size, limit int) {

@@ -46,7 +46,7 @@ func newStoreKeeper(k storeKeeper) *storeKeeper {
 	return &k
 }
 
-func (k *storeKeeper) key(id sessionID) string { return k.prefix + id.storeKey() }
+func (k *storeKeeper) key(id sessionID) string { return id.storeKeyIn(k.prefix) }
 
 // errUnknown is the reason of an observe.SessionUnknown.
 var errUnknown = errors.New("the store has no such session")

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -124,15 +125,16 @@ type Config struct {
 // Manager gives every request its session. It is a plugin for a
 // middleware.Stack, and a middleware of its own. It is safe for concurrent use.
 type Manager struct {
-	cookie    CookieConfig
-	insecure  bool
-	flashName string
-	codec     *codec
-	keeper    keeper
-	limits    limits
-	timeout   time.Duration
-	onError   OnStoreError
-	keepOn5xx bool
+	cookie     CookieConfig
+	attributes string // of a cookie that lives until the browser is closed
+	insecure   bool
+	flashName  string
+	codec      *codec
+	keeper     keeper
+	limits     limits
+	timeout    time.Duration // 0: the store never waits
+	onError    OnStoreError
+	keepOn5xx  bool
 
 	renewEvery  time.Duration
 	afterCommit []Hook
@@ -198,12 +200,14 @@ func New(c Config) (*Manager, error) {
 		return nil, err
 	}
 	m.gorilla = newGorillaStore(m)
+	m.attributes = strings.TrimPrefix(m.cookieLine("x", "", 0), "x=")
 	return m, nil
 }
 
 // open makes the keeper.
 func (m *Manager) open(c Config) error {
 	if c.Store != nil {
+		m.bound(c.Store)
 		swap, _ := store.As[store.Swapper](c.Store)
 		touch, _ := store.As[store.Toucher](c.Store)
 		k := newStoreKeeper(storeKeeper{
@@ -225,12 +229,20 @@ func (m *Manager) open(c Config) error {
 		revoked = m.own
 		m.notices = append(m.notices, "Config.Revocations is nil: who logged out is kept in memory, and forgotten by a restart and by other processes")
 	}
+	m.bound(revoked)
 	swap, _ := store.As[store.Swapper](revoked)
 	m.keeper = &cookieKeeper{
 		name: c.Cookie.Name, codec: m.codec, limits: m.limits,
 		revoked: revoked, swap: swap, prefix: c.Prefix + "revoked/",
 	}
 	return nil
+}
+
+// bound spares the calls of a store that never waits a timer.
+func (m *Manager) bound(s store.Store) {
+	if _, here := s.(*memstore.Store); here {
+		m.timeout = 0
+	}
 }
 
 // Must returns m, and panics if there is an error. It is for package variables
@@ -385,8 +397,11 @@ func (m *Manager) load(ctx context.Context, value string) (h held, err error) {
 // call bounds a call of the keeper and turns faults into *StoreError. Other
 // errors, which are answers, pass.
 func (m *Manager) call(ctx context.Context, op string, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, m.timeout)
-	defer cancel()
+	if m.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, m.timeout)
+		defer cancel()
+	}
 	began := time.Now()
 	err := panics.Catch(func() error { return f(ctx) })
 	if err == nil || isAnswer(err) {

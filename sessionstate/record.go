@@ -22,9 +22,13 @@ func newID() (id sessionID) {
 
 // storeKey is the id as stores know it: a digest, so that who reads the store
 // cannot use a session (RFC 4648 base64url of SHA-256).
-func (id sessionID) storeKey() string {
+func (id sessionID) storeKey() string { return id.storeKeyIn("") }
+
+// storeKeyIn is storeKey behind a prefix.
+func (id sessionID) storeKeyIn(prefix string) string {
+	var buf [96]byte // enough for most
 	sum := id.sum()
-	return encoding.EncodeToString(sum[:])
+	return string(encoding.AppendEncode(append(buf[:0], prefix...), sum[:]))
 }
 
 func (id sessionID) sum() [sha256.Size]byte { return sha256.Sum256(id[:]) }
