@@ -73,8 +73,13 @@ func NewSite(lib SessionLibrary) (*Site, error) {
 	return s, nil
 }
 
-// NewBareSite makes an app without sessions. Its only route is /never.
-func NewBareSite() *Site { return newSite(echo.New()) }
+// NewBareSite makes an app without sessions, with the middlewares given. Its
+// only route is /never.
+func NewBareSite(mws ...echo.MiddlewareFunc) *Site {
+	e := echo.New()
+	e.Use(mws...)
+	return newSite(e)
+}
 
 func newSite(e *echo.Echo) *Site {
 	s := &Site{app: e, w: discard{}}

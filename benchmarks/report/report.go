@@ -42,6 +42,7 @@ var compared = []string{
 	"github.com/mitchellh/hashstructure/v2", "github.com/cespare/xxhash/v2", "github.com/fxamacker/cbor/v2",
 	"github.com/vmihailenco/msgpack/v5", "github.com/jinzhu/copier", "github.com/huandu/go-clone",
 	"github.com/tiendc/go-deepcopy", "github.com/labstack/echo/v4",
+	"github.com/labstack/echo-contrib", "github.com/gorilla/sessions", "github.com/alexedwards/scs/v2",
 }
 
 func versions() map[string]string {

@@ -37,8 +37,7 @@ func session(name, path string) bench.Workload {
 	return bench.Workload{Group: "session", Name: name, Reference: OursInCookie, Prepare: func() ([]bench.Row, error) {
 		var rows []bench.Row
 		if path == "/never" {
-			bare := peers.NewBareSite()
-			rows = append(rows, bench.Row{Peer: "echo alone", Op: func(int) error { return bare.Get(path) }, Check: func() error { return bare.Get(path) }})
+			rows = append(rows, bare("echo alone", path), bare("echo with one empty middleware", path, pass))
 		}
 		for _, lib := range []struct {
 			peer string
@@ -65,6 +64,13 @@ func session(name, path string) bench.Workload {
 		}
 		return rows, nil
 	}}
+}
+
+// bare is a row without sessions.
+func bare(peer, path string, mws ...echo.MiddlewareFunc) bench.Row {
+	site := peers.NewBareSite(mws...)
+	get := func() error { return site.Get(path) }
+	return bench.Row{Peer: peer, Op: func(int) error { return get() }, Check: get}
 }
 
 // inMemory is server mode on our own store.
