@@ -54,6 +54,15 @@ type Cache[K, V any] struct {
 // places in K and V, [ErrDuplicate], [ErrClosed], and one for each field of
 // cfg. New takes microseconds to milliseconds, to compile the plans of K and V.
 func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Config[K, V]) (*Cache[K, V], error) {
+	c, err := newCache(name, load, cfg, cfg.withoutBatch())
+	if err != nil {
+		return nil, fmt.Errorf("cachedata: New(%q): %w", name, err)
+	}
+	return c, nil
+}
+
+// newCache is New with what else is wrong.
+func newCache[K, V any](name string, load func(context.Context, K) (V, error), cfg Config[K, V], wrong error) (*Cache[K, V], error) {
 	c := &Cache[K, V]{
 		name:       name,
 		loader:     load,
@@ -63,7 +72,7 @@ func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Co
 	}
 	c.observer = observe.Tee(c.group.Observer(), cfg.Observer)
 
-	var errs []error
+	errs := []error{wrong}
 	if name == "" {
 		errs = append(errs, errors.New("the name is empty: it identifies the cache in its group"))
 	}
@@ -72,7 +81,7 @@ func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Co
 	}
 	errs = append(errs, cfg.validate(), c.compileKeys(cfg), c.compileCopies(cfg))
 	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("cachedata: New(%q): %w", name, err)
+		return nil, err
 	}
 
 	if c.shape == canon.Word {
@@ -86,9 +95,9 @@ func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Co
 	c.member = &member[K, V]{c}
 	switch err := c.group.Add(c.member); {
 	case errors.Is(err, group.ErrClosed):
-		return nil, fmt.Errorf("cachedata: New(%q): group %q: %w", name, c.group.Name(), ErrClosed)
+		return nil, fmt.Errorf("group %q: %w", c.group.Name(), ErrClosed)
 	case err != nil:
-		return nil, fmt.Errorf("cachedata: New(%q): group %q: %w: give it another name, or close the other cache first", name, c.group.Name(), err)
+		return nil, fmt.Errorf("group %q: %w: give it another name, or close the other cache first", c.group.Name(), err)
 	}
 	return c, nil
 }
@@ -323,12 +332,16 @@ func (c *Cache[K, V]) load(ctx context.Context, key K, force bool) (none V, _ Me
 	if err != nil {
 		return none, Meta{}, err
 	}
+	missed := !force
+	defer func() {
+		if missed { // also if the load panics
+			c.counters.misses.Add(1)
+		}
+	}()
 	e, source, err := s.load(ctx, force)
-	switch {
-	case source == Hit:
+	if source == Hit {
+		missed = false
 		c.counters.hit(e.written)
-	case !force:
-		c.counters.misses.Add(1)
 	}
 	if err != nil {
 		return none, Meta{}, c.loadError(err)

@@ -38,6 +38,11 @@ type Config[K, V any] struct {
 	// computed for it; hits stay as they are. Default nil: none.
 	Observer observe.Observer
 
+	// MaxBatch bounds how many keys one load of a [Batch] gets; a call that
+	// needs more starts several loads at once. Default 0: no bound. Negative is
+	// an error, and so is anything but 0 in [New].
+	MaxBatch int
+
 	// HashFuncs gives types that cannot identify anything, or not well, a
 	// stand-in: the function's result is part of the key instead. The type must
 	// match exactly and may stand at any depth of K. The function must be safe
@@ -74,6 +79,14 @@ type CopyEngine struct{ copier *clone.Option }
 // float of -0 counts as empty and becomes +0.
 func CopyWithCopier(opt clone.Option) CopyEngine { return CopyEngine{copier: &opt} }
 
+// withoutBatch reports what only a Batch has a use for.
+func (cfg *Config[K, V]) withoutBatch() error {
+	if cfg.MaxBatch > 0 {
+		return fmt.Errorf("MaxBatch is %d, but there are no batches: use NewBatch, or leave it out", cfg.MaxBatch)
+	}
+	return nil
+}
+
 // validate reports what is wrong with the configuration, all of it.
 func (cfg *Config[K, V]) validate() error {
 	var errs []error
@@ -83,6 +96,9 @@ func (cfg *Config[K, V]) validate() error {
 	}
 	if cfg.MaxEntries < 0 {
 		bad("MaxEntries is %d: use 0 for %d", cfg.MaxEntries, DefaultMaxEntries)
+	}
+	if cfg.MaxBatch < 0 {
+		bad("MaxBatch is %d: use 0 for no bound", cfg.MaxBatch)
 	}
 	for t, fn := range cfg.HashFuncs {
 		if t == nil || fn == nil {

@@ -22,6 +22,10 @@
 // values of the caller that started it, and is cancelled when the last one has
 // left. A panic reaches everybody, and wedges nothing.
 //
+// Several at once: a [Batch] has a loader for many keys, and GetMany asks it for
+// those that are neither in memory nor in flight. What is said here of a key
+// holds for each of them by itself.
+//
 // Clearing: once Delete, Clear or a clear of the group has returned, no call
 // that starts later gets a result whose load had started before it, and a Put
 // wins over a load in flight. Those who were waiting already get what they

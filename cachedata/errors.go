@@ -19,6 +19,11 @@ import (
 // 503 Service Unavailable.
 var ErrClosed error = closedError{}
 
+// ErrNotFound is what a loader returns, alone or wrapped, for a key that there
+// is nothing for. A [Batch] returns it for keys that its load left out. Over
+// HTTP it is 404 Not Found.
+var ErrNotFound error = notFoundError{}
+
 // ErrDuplicate says that the group has a cache of that name already.
 var ErrDuplicate = group.ErrDuplicate
 
@@ -52,6 +57,19 @@ func (closedError) StatusCode() int { return http.StatusServiceUnavailable }
 // Problem is the body of the answer over HTTP.
 func (closedError) Problem() problem.Details {
 	return problem.Details{Detail: "The service is shutting down."}
+}
+
+type notFoundError struct{}
+
+// Error implements error.
+func (notFoundError) Error() string { return "cachedata: not found" }
+
+// StatusCode is 404.
+func (notFoundError) StatusCode() int { return http.StatusNotFound }
+
+// Problem is the body of the answer over HTTP.
+func (notFoundError) Problem() problem.Details {
+	return problem.Details{Detail: "There is no such thing."}
 }
 
 // KeyError says that something in a key cannot identify a result, in which

@@ -184,3 +184,52 @@ func ExampleClearHandler() {
 	// cleared 1
 	// 204
 }
+
+// A list of a hundred users is one query, and a list that has most of them in
+// common with it asks for the rest only.
+func ExampleNewBatch() {
+	names := map[int]string{1: "Ada", 2: "Grace", 3: "Katherine"}
+	users := cachedata.Must(cachedata.NewBatch("names", func(_ context.Context, ids []int) (map[int]string, error) {
+		fmt.Println("SELECT ... WHERE id IN", ids)
+		found := make(map[int]string)
+		for _, id := range ids {
+			if name, ok := names[id]; ok {
+				found[id] = name
+			}
+		}
+		return found, nil
+	}, cachedata.Config[int, string]{TTL: time.Minute}))
+
+	ctx := context.Background()
+	first, err := users.GetMany(ctx, []int{1, 2})
+	fmt.Println(first, err)
+	second, err := users.GetMany(ctx, []int{1, 2, 3, 4})
+	fmt.Println(second, err)
+	_, err = users.Get(ctx, 4)
+	fmt.Println(errors.Is(err, cachedata.ErrNotFound))
+	// Output:
+	// SELECT ... WHERE id IN [1 2]
+	// map[1:Ada 2:Grace] <nil>
+	// SELECT ... WHERE id IN [3 4]
+	// map[1:Ada 2:Grace 3:Katherine] <nil>
+	// SELECT ... WHERE id IN [4]
+	// true
+}
+
+// When the origin answers in part, so does GetMany, and says what is missing.
+func ExampleBatchError() {
+	stock := cachedata.Must(cachedata.NewBatch("stock", func(_ context.Context, ids []string) (map[string]int, error) {
+		return map[string]int{"apple": 3}, errors.New("warehouse 2 does not answer")
+	}, cachedata.Config[string, int]{}))
+
+	m, err := stock.GetMany(context.Background(), []string{"apple", "pear"})
+	fmt.Println(m)
+	if failed, ok := errors.AsType[*cachedata.BatchError[string]](err); ok {
+		fmt.Println(failed)
+		fmt.Println("pear:", failed.Failed["pear"])
+	}
+	// Output:
+	// map[apple:3]
+	// cachedata: stock: 1 of 2 keys failed, the first with: warehouse 2 does not answer
+	// pear: warehouse 2 does not answer
+}

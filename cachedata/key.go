@@ -41,8 +41,16 @@ type slot[K, V any] interface {
 // the caller does to key afterwards changes nothing.
 func (c *Cache[K, V]) slot(key K) (slot[K, V], error) {
 	if c.shape == canon.Word {
-		return &place[uint64, K, V]{c.words, c.keys.Word(&key), key}, nil
+		return c.wordPlace(key)
 	}
+	return c.textPlace(key)
+}
+
+func (c *Cache[K, V]) wordPlace(key K) (*place[uint64, K, V], error) {
+	return &place[uint64, K, V]{c.words, c.keys.Word(&key), key}, nil
+}
+
+func (c *Cache[K, V]) textPlace(key K) (*place[string, K, V], error) {
 	id, err := c.keys.ID(&key)
 	if err != nil {
 		return nil, err

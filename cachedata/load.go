@@ -12,7 +12,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// load is the flight.Work of one load.
+// load is the flight.Work of one key.
 type load[I comparable, K, V any] struct {
 	*place[I, K, V]
 	in       *era[I, K, V]
@@ -41,28 +41,46 @@ func (l *load[I, K, V]) Find() (*entry[K, V], bool) {
 	return e, e != nil
 }
 
-// Load implements flight.Work. The entry gets a copy of what the loader
-// returns, since the loader may keep and change it; and the loader gets a key
-// of its own.
+// Load implements flight.Work.
 func (l *load[I, K, V]) Load(ctx context.Context) (*entry[K, V], error) {
-	c := l.cache
-	l.began = c.group.Now()
-	key, err := c.keys.Snapshot(l.key)
+	key, err := l.begin()
 	if err != nil {
 		return nil, err
 	}
+	var v V
+	err = l.cache.hidden(ctx, func(ctx context.Context) (err error) {
+		v, err = l.cache.loader(ctx, key)
+		return err
+	})
+	return l.loaded(v, err)
+}
+
+// begin starts the clock and returns a key for the loader, of its own.
+func (l *load[I, K, V]) begin() (K, error) {
+	l.began = l.cache.group.Now()
+	return l.cache.keys.Snapshot(l.key)
+}
+
+// hidden calls the loader in a context that hides the visitor.
+func (c *Cache[K, V]) hidden(ctx context.Context, loader func(context.Context) error) error {
 	mask := scope.Hide(ctx)
-	v, err := c.loader(mask, key)
+	err := loader(mask)
 	if seen := mask.Violation(); seen != nil && !errors.Is(err, ErrVisitorInGlobalLoad) {
 		err = errors.Join(fmt.Errorf("cachedata: %s: %w", c.name, seen), err)
 	}
+	return err
+}
+
+// loaded makes an entry of what the loader returned: of a copy, since the
+// loader may keep and change it.
+func (l *load[I, K, V]) loaded(v V, err error) (*entry[K, V], error) {
 	if err != nil {
 		return nil, err
 	}
-	if v, err = c.own(v); err != nil {
+	if v, err = l.cache.own(v); err != nil {
 		return nil, err
 	}
-	e := c.newEntry(l.key, v)
+	e := l.cache.newEntry(l.key, v)
 	e.took = float32(e.written - l.began)
 	return e, nil
 }

@@ -95,13 +95,18 @@ func (p *place[I, K, V]) load(ctx context.Context, force bool) (*entry[K, V], So
 	l := &load[I, K, V]{place: p, in: p.era.Load(), force: force}
 	l.at = p.cache.group.Gate().Mark()
 	e, role, err := l.in.flights.DoAt(ctx, p.id, l.at, l)
+	return e, sourceOf(role), err
+}
+
+// sourceOf says how a call came by its result.
+func sourceOf(role flight.Role) Source {
 	switch role {
 	case flight.Joined:
-		return e, Joined, err
+		return Joined
 	case flight.Found:
-		return e, Hit, err
+		return Hit
 	}
-	return e, Load, err
+	return Load
 }
 
 // put stores v, which must be our own.
