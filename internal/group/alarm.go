@@ -66,10 +66,10 @@ func (a *alarm) set(due int64) {
 // fire is what the timer calls.
 func (r *ring) fire() {
 	g := r.group.Load()
-	if g == nil || !g.alarm.ringing(r) || !g.tasks.begin() {
+	if g == nil || !g.alarm.ringing(r) || !g.tasks.Begin() {
 		return
 	}
-	defer g.tasks.end()
+	defer g.tasks.End()
 	now, next := g.Now(), int64(Never)
 	for _, m := range g.Members() {
 		next = min(next, m.Sweep(now))

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/internal/epoch"
+	"github.com/reecho-go/reecho/internal/tasks"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -55,7 +56,9 @@ type Group struct {
 	hooks    Hooks
 	alarm    alarm
 	mailbox  mailbox
-	tasks    tasks
+	tasks    tasks.Counter // sweeps and posted calls
+
+	background tasks.Counter // what Background has started
 
 	mu      sync.Mutex
 	members []Member // in order of creation
@@ -145,8 +148,9 @@ func (g *Group) ClearMember(ctx context.Context, m Member, observer observe.Obse
 }
 
 // Close closes the members in reverse order of creation, each until ctx ends,
-// stops the timer and waits for sweeps and posted calls, which are short. No member can be added any more. It works twice. The
-// error joins those of the members, each with its name.
+// stops the timer, waits for sweeps and posted calls, which are short, and for
+// background tasks until ctx ends. No member can be added any more. It works
+// twice. The error joins those of the members, each with its name.
 func (g *Group) Close(ctx context.Context) error {
 	g.mu.Lock()
 	g.closed = true
@@ -160,6 +164,11 @@ func (g *Group) Close(ctx context.Context) error {
 		}
 	}
 	g.alarm.close()
-	g.tasks.close()
+	g.tasks.Close()
+	g.background.Close()
+	g.tasks.Wait(context.WithoutCancel(ctx))
+	if n := g.background.Wait(ctx); n > 0 {
+		errs = append(errs, fmt.Errorf("%d background tasks still run: %w", n, context.Cause(ctx)))
+	}
 	return errors.Join(errs...)
 }

@@ -281,3 +281,29 @@ func TestCloseIsInReverseOrder(t *testing.T) {
 		}
 	})
 }
+
+func TestT3_BackgroundTasksAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := group.New("g", nil)
+		stop, started := make(chan struct{}), 0
+		for g.Background(func() { <-stop }) {
+			started++
+		}
+		if started != 16 {
+			t.Errorf("%d tasks run at a time, want 16", started)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := g.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Close() beside tasks that do not end = %v, want its timeout", err)
+		}
+		close(stop)
+		if err := g.Close(t.Context()); err != nil {
+			t.Errorf("Close() when they have ended = %v", err)
+		}
+		if g.Background(func() {}) {
+			t.Error("a closed group starts tasks")
+		}
+	})
+}

@@ -24,7 +24,7 @@ func (g *Group) Post(fn func()) {
 		return
 	}
 	if !m.draining {
-		if !g.tasks.begin() {
+		if !g.tasks.Begin() {
 			return
 		}
 		m.draining = true
@@ -34,7 +34,7 @@ func (g *Group) Post(fn func()) {
 }
 
 func (g *Group) drain() {
-	defer g.tasks.end()
+	defer g.tasks.End()
 	for {
 		calls := g.mailbox.take()
 		if calls == nil {
