@@ -1,6 +1,7 @@
 package queryparams
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -14,12 +15,52 @@ var (
 	_ middleware.Beginner  = (*Plugin)(nil)
 	_ middleware.Committer = (*Plugin)(nil)
 	_ middleware.OnDemand  = (*Plugin)(nil)
+	_ middleware.Wrapper   = (*Plugin)(nil)
+	_ middleware.Ender     = (*Plugin)(nil)
 )
 
 // Begin implements middleware.Beginner: it leaves the plugin in the request's
-// scope and parses nothing.
+// scope and parses nothing, unless there are migrations.
 func (p *Plugin) Begin(c echo.Context) error {
-	scope.Fill(c.Request().Context(), scope.Query, p)
+	ctx := c.Request().Context()
+	if params := p.migrate(c.Request()); params != nil {
+		scope.Fill(ctx, scope.Query, params)
+		return problem.HTTPError(middleware.RequestCommit(ctx))
+	}
+	scope.Fill(ctx, scope.Query, p)
+	return nil
+}
+
+// Wrap implements middleware.Wrapper: it redirects from the URLs that a
+// migration changes.
+func (p *Plugin) Wrap(next echo.HandlerFunc) echo.HandlerFunc {
+	if p.cfg.Canonical != Redirect308 || len(p.cfg.Migrations) == 0 {
+		return next
+	}
+	return func(c echo.Context) error {
+		r := c.Request()
+		if params, ok := scope.Peek[Params](r.Context(), scope.Query); ok && p.redirects(r) {
+			// a migration that does not leave alone what it has made would redirect forever
+			if _, again := params.migrated(params.entries); !again {
+				if to := p.canonical(r, params.entries); to != "" {
+					c.Response().Header().Add(echo.HeaderVary, hxRequest)
+					return c.Redirect(http.StatusPermanentRedirect, to)
+				}
+			}
+		}
+		return next(c)
+	}
+}
+
+// End implements middleware.Ender: a change that nobody sent becomes
+// [ErrNotSent].
+func (p *Plugin) End(c echo.Context, err error) error {
+	if err != nil {
+		return err
+	}
+	if params, ok := scope.Peek[Params](c.Request().Context(), scope.Query); ok && !params.sent(c.Response().Status) {
+		return ErrNotSent
+	}
 	return nil
 }
 
@@ -37,9 +78,41 @@ func From(c echo.Context) (*Params, error) {
 // It needs no middleware. Its error is an *echo.HTTPError of status 400 (414
 // for a query that is too long), whose body names all faults; errors.As finds
 // the [*Errors] in it.
+//
+// On routes that a [Plugin] serves, the values that took the place of faulty
+// ones (invalid:"default") are written to the Params, so that the browser's URL
+// is corrected; and with [Redirect308] the error may be an *echo.HTTPError of
+// status 308 around a [*RedirectError], which sends the browser to the canonical
+// URL.
 func (s *Schema[T]) Bind(c echo.Context) (T, error) {
-	v, err := s.Parse(queryOf(c.Request()))
-	return v, problem.HTTPError(err)
+	r := c.Request()
+	raw := queryOf(r)
+	v, fixed, errs := s.read(raw)
+	if errs != nil {
+		var zero T
+		return zero, answer(c, errs)
+	}
+	if raw != "" {
+		if to := s.correctURL(r, raw, v, fixed); to != "" {
+			h := c.Response().Header()
+			h.Set(echo.HeaderLocation, to)
+			h.Add(echo.HeaderVary, hxRequest)
+			err := &RedirectError{URL: to}
+			return *v, &echo.HTTPError{Code: err.StatusCode(), Message: http.StatusText(err.StatusCode()), Internal: err}
+		}
+	}
+	return *v, nil
+}
+
+// answer is err for echo, after the plugin's OnError.
+func answer(c echo.Context, err error) error {
+	ctx := c.Request().Context()
+	if p := pluginOf(ctx); p != nil && p.cfg.OnError != nil {
+		if errs, ok := errors.AsType[*Errors](err); ok {
+			err = p.cfg.OnError(ctx, errs)
+		}
+	}
+	return problem.HTTPError(err)
 }
 
 // Bind reads the query of c's request into a T by the schema of the zero
@@ -57,7 +130,10 @@ func Bind[T any](c echo.Context) (T, error) {
 // Get reads one parameter of c's request. Errors are as for [Schema.Bind].
 func Get[T any](c echo.Context, name string, param Param[T]) (T, error) {
 	v, err := Lookup(queryOf(c.Request()), name, param)
-	return v, problem.HTTPError(err)
+	if err != nil {
+		return v, answer(c, err)
+	}
+	return v, nil
 }
 
 // GetOr reads one parameter of c's request, and gives the fallback if it is

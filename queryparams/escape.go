@@ -13,10 +13,14 @@ const upperHex = "0123456789ABCDEF"
 var plain = func() (t [256]bool) {
 	for b := range t {
 		c := byte(b)
-		t[b] = '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || strings.IndexByte(":,/?@!$()*-._~", c) >= 0
+		t[b] = isAlnum(c) || strings.IndexByte(":,/?@!$()*-._~", c) >= 0
 	}
 	return t
 }()
+
+func isAlnum(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
 
 // appendEscaped appends s so that it reads back as s; delim, if not zero, is
 // escaped too. A space becomes a plus.

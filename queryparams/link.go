@@ -95,7 +95,7 @@ func (s *Schema[T]) With(v T, pairs ...any) (T, error) {
 				return zero, err
 			}
 			for _, value := range values {
-				fresh = append(fresh, entry{name, value})
+				fresh = append(fresh, entry{key: name, value: value})
 			}
 		}
 		entries = merge(entries, []string{name}, fresh)

@@ -173,7 +173,9 @@ func TestQ25_WriteBack(t *testing.T) {
 		{"SQ7 another scheme", set, []string{"HX-Request", "true", "HX-Current-URL", "ftp://example.com/list"}, "/frag?page=2&x=1", ""},
 		{"SQ7 slashes", set, []string{"HX-Request", "true", "HX-Current-URL", "http://example.com//evil.example/"}, "/evil.example/?page=2", ""},
 		{"SQ7 not a URL", set, []string{"HX-Request", "true", "HX-Current-URL", "http://%zz"}, "/frag?page=2&x=1", ""},
-		{"boosted", set, []string{"HX-Request", "true", "HX-Boosted", "true"}, "", ""},
+		{"boosted", set, []string{"HX-Request", "true", "HX-Boosted", "true", "HX-Current-URL", "http://example.com/before?a=1"}, "", "/frag?page=2&x=1"},
+		{"boosted without a change", func(_ *queryparams.Params, c echo.Context) error { return c.NoContent(http.StatusOK) }, []string{"HX-Request", "true", "HX-Boosted", "true"}, "", ""},
+		{"history restore", set, []string{"HX-Request", "true", "HX-History-Restore-Request", "true"}, "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -14,9 +14,6 @@ import (
 	"github.com/reecho-go/reecho/internal/commit"
 )
 
-// entry is one pair of a query, decoded.
-type entry struct{ key, value string }
-
 // History says how the browser records a change of the URL.
 type History uint8
 
@@ -39,16 +36,24 @@ const (
 // nothing. They fail with [middleware.ErrCommitted] when the headers have
 // left, and with a [*FieldError] for a key or a value that cannot be written.
 type Params struct {
+	plugin   *Plugin // nil: not of a request
 	reserved []string
 	limits   Limits
 	req      *http.Request // nil: not of a request
 
-	mu      sync.Mutex
-	entries []entry
-	touched map[string]bool // keys that were written
-	all     bool            // every key that is not reserved was
-	history History
-	err     error // why the query could not be read
+	mu       sync.Mutex
+	entries  []entry
+	touched  map[string]bool // keys that were written
+	all      bool            // every key that is not reserved was
+	explicit bool            // the program wrote, not only a correction
+	told     bool            // the change is on its way to the browser, or not to be told
+	scripted bool            // by a script, after which there can be no other
+	history  History
+	err      error // why the query could not be read
+
+	onChange   func(Change)
+	changes    []Change // not yet handed to onChange
+	delivering bool
 }
 
 // ParseParams reads a raw query, without the question mark, into Params that
@@ -62,50 +67,12 @@ func ParseParams(raw string) (*Params, error) {
 	return p, nil
 }
 
-func parseEntries(raw string, lim *Limits) ([]entry, error) {
-	if len(raw) > lim.MaxBytes {
-		f := limitFault(CodeLimitBytes, "", fmt.Sprintf("at most %d bytes", lim.MaxBytes), lim.MaxBytes)
-		return nil, &Errors{Fields: []*FieldError{f}}
-	}
-	var entries []entry
-	s := scanner{raw: raw, lim: lim}
-	var pr pair
-	for {
-		code, ok := s.next(&pr)
-		switch {
-		case code != codeFine:
-			return nil, &Errors{Fields: []*FieldError{overLimit(code, raw, &pr, lim)}}
-		case !ok:
-			return entries, nil
-		}
-		entries = append(entries, entry{
-			unescapeFlagged(raw[pr.key:pr.keyEnd], pr.keyFlags),
-			unescapeFlagged(raw[pr.val:pr.valEnd], pr.valFlags),
-		})
-	}
-}
-
-func unescapeFlagged(s string, flags uint8) string {
-	if flags&(hasEscape|hasOdd) == 0 {
-		return s
-	}
-	return unescapeLenient(s)
-}
-
-func appendEntries(b []byte, entries []entry) []byte {
-	for i, e := range entries {
-		if i > 0 {
-			b = append(b, '&')
-		}
-		b = appendEscaped(b, e.key, 0)
-		b = append(b, '=')
-		b = appendEscaped(b, e.value, 0)
-	}
-	return b
-}
-
 func (p *Params) isReserved(key string) bool {
-	return slices.ContainsFunc(p.reserved, func(r string) bool { return strings.EqualFold(r, key) })
+	return containsFold(p.reserved, key)
+}
+
+func containsFold(keys []string, key string) bool {
+	return slices.ContainsFunc(keys, func(k string) bool { return strings.EqualFold(k, key) })
 }
 
 // Get returns the last value of key and whether it is there.
@@ -231,7 +198,7 @@ func (p *Params) Add(key string, values ...any) error {
 	keys := []string{key}
 	return p.write(keys, false, func(entries []entry) ([]entry, []string) {
 		for _, v := range added {
-			entries = append(entries, entry{key, v})
+			entries = append(entries, entry{key: key, value: v})
 		}
 		return entries, keys
 	})
@@ -339,7 +306,7 @@ func collect(keys []string, values func(string) ([]string, error)) ([]entry, err
 			return nil, err
 		}
 		for _, v := range vs {
-			entries = append(entries, entry{key, v})
+			entries = append(entries, entry{key: key, value: v})
 		}
 	}
 	return entries, nil
@@ -399,13 +366,26 @@ func (p *Params) write(keys []string, all bool, change func([]entry) (changed []
 			return writeFault(key, CodeBadKey)
 		}
 	}
+	if err := p.apply(all, true, change); err != nil {
+		return err
+	}
+	p.deliver()
+	return nil
+}
+
+// apply makes one change, all of it or nothing. A change that is not explicit
+// is one that nobody misses when no response carries it.
+func (p *Params) apply(all, explicit bool, change func([]entry) (changed []entry, touched []string)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	entries, touched := change(slices.Clone(p.entries))
 	if err := p.fits(entries); err != nil {
 		return err
 	}
-	if p.req != nil {
+	if p.req != nil && p.onChange == nil {
+		if p.scripted {
+			return fmt.Errorf("queryparams: the page's script has been written: %w", commit.ErrCommitted)
+		}
 		if err := commit.Request(p.req.Context()); err != nil {
 			return fmt.Errorf("queryparams: %w", err)
 		}
@@ -417,7 +397,12 @@ func (p *Params) write(keys []string, all bool, change func([]entry) (changed []
 		p.touched[key] = true
 	}
 	p.all = p.all || all
+	p.explicit = p.explicit || explicit
+	changed := p.onChange != nil && !slices.Equal(p.entries, entries)
 	p.entries = entries
+	if changed {
+		p.changes = append(p.changes, p.change())
+	}
 	return nil
 }
 

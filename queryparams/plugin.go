@@ -10,6 +10,16 @@ import (
 	"github.com/reecho-go/reecho/internal/scope"
 )
 
+// Canonical says what is done about a URL that is not written as the schema
+// would write it.
+type Canonical uint8
+
+// The ways to treat URLs that are not canonical.
+const (
+	CanonicalOff Canonical = iota // they are served like any other
+	Redirect308                   // GET and HEAD of full pages are sent to the canonical URL
+)
+
 // Config configures a [Plugin]. The zero value is safe.
 type Config struct {
 	// Limits bounds the query that [Params] read and what they write.
@@ -19,17 +29,42 @@ type Config struct {
 	// any case. Default nil: embed and embed_options. An empty slice that is
 	// not nil: none.
 	Reserved []string
+	// Migrations are applied to every query, in order, before anybody reads
+	// it; the browser's URL follows as if [Params] had been written. They
+	// conflict with Reserved: no name may be in both. Default none.
+	Migrations []Migration
+	// Canonical set to [Redirect308] answers a GET or HEAD of a full page
+	// whose URL a migration changes, or whose parameters a schema would write
+	// otherwise (their order, defaults, corrected values, escapes), with a
+	// permanent redirect to the one URL that means the same: once, and never
+	// to another host. [Schema.Bind] does it with its error, a
+	// [*RedirectError]. Other parameters keep their places. Schemas of one
+	// route must not disagree about a parameter that they share. Default
+	// [CanonicalOff].
+	Canonical Canonical
+	// OnError is given the faults that [Schema.Bind], [Bind], [Get] and
+	// [GetAll] are about to return, and returns what they return instead:
+	// the same with Detail translated by Code, or an error of the app's own.
+	// It may be called from many goroutines. Default nil: they stay as they
+	// are.
+	OnError func(ctx context.Context, errs *Errors) error
 }
 
 func defaultReserved() []string { return []string{"embed", "embed_options"} }
 
-// Plugin gives the requests that it serves their [Params], and sends what was
-// written to them with the response: to an htmx request as HX-Replace-Url or
-// HX-Push-Url. A full page has no header that changes the browser's URL: after
-// a POST use [Redirect], on a page show [Params.URL]. [Bind], [Get] and schemas
-// do not need the plugin.
+// Plugin gives the requests that it serves their [Params], and sees to it that
+// the browser's URL follows what was written to them:
 //
-// It is safe for concurrent use, starts no goroutine and has nothing to close.
+//   - a part of a page that htmx asked for: HX-Replace-Url or HX-Push-Url, set
+//     when the headers leave. What is written later fails with
+//     [middleware.ErrCommitted];
+//   - a full page: [Params.Script] in its template, or [Redirect] after a POST.
+//     A handler that writes and does neither returns [ErrNotSent], after the
+//     fact, for its logs;
+//   - a stream of events or a WebSocket: [Params.OnChange].
+//
+// [Bind], [Get] and schemas do not need the plugin. It is safe for concurrent
+// use, starts no goroutine and has nothing to close.
 type Plugin struct{ cfg Config }
 
 // New makes a Plugin.
@@ -38,11 +73,27 @@ func New(cfg Config) (*Plugin, error) {
 	if cfg.Reserved == nil {
 		cfg.Reserved = defaultReserved()
 	}
-	cfg.Reserved = slices.Clone(cfg.Reserved)
+	cfg.Reserved, cfg.Migrations = slices.Clone(cfg.Reserved), slices.Clone(cfg.Migrations)
 	for i, key := range cfg.Reserved {
 		if key == "" {
 			errs = append(errs, fmt.Errorf("queryparams: Config.Reserved[%d] is empty: name a key", i))
 		}
+	}
+	for i, m := range cfg.Migrations {
+		switch {
+		case m.err != nil:
+			errs = append(errs, m.err)
+		case m.apply == nil:
+			errs = append(errs, fmt.Errorf("queryparams: Config.Migrations[%d] is empty: use Rename, Drop or Rewrite", i))
+		}
+		for _, name := range m.names {
+			if containsFold(cfg.Reserved, name) {
+				errs = append(errs, fmt.Errorf("queryparams: Config.Migrations[%d] changes %q, which is in Reserved", i, name))
+			}
+		}
+	}
+	if cfg.Canonical > Redirect308 {
+		errs = append(errs, fmt.Errorf("queryparams: Config.Canonical is %d: use CanonicalOff or Redirect308", cfg.Canonical))
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -84,10 +135,62 @@ func FromContext(ctx context.Context) (*Params, error) {
 
 // build reads the request's query on first use.
 func build(r *scope.Request, filled any) *Params {
-	cfg := &filled.(*Plugin).cfg
-	p := &Params{reserved: cfg.Reserved, limits: cfg.Limits, req: &r.HTTP}
-	p.entries, p.err = parseEntries(r.HTTP.URL.RawQuery, &p.limits)
+	return filled.(*Plugin).params(&r.HTTP)
+}
+
+func (p *Plugin) params(r *http.Request) *Params {
+	params := &Params{plugin: p, reserved: p.cfg.Reserved, limits: p.cfg.Limits, req: r}
+	params.entries, params.err = parseEntries(r.URL.RawQuery, &params.limits)
+	return params
+}
+
+// pluginOf is the plugin that serves the request of ctx, nil if there is none.
+func pluginOf(ctx context.Context) *Plugin {
+	if params, ok := scope.Peek[Params](ctx, scope.Query); ok {
+		return params.plugin
+	}
+	p, _ := scope.Peek[Plugin](ctx, scope.Query)
 	return p
+}
+
+// migrate applies the migrations to the query of r. It returns nil when that
+// changes nothing, or the query is not readable.
+func (p *Plugin) migrate(r *http.Request) *Params {
+	if len(p.cfg.Migrations) == 0 || r.URL.RawQuery == "" {
+		return nil
+	}
+	params := p.params(r)
+	after, changed := params.migrated(params.entries)
+	if !changed || params.fits(after) != nil {
+		return nil
+	}
+	params.touched = map[string]bool{}
+	params.entries = after
+	return params
+}
+
+// migrated is entries after the plugin's migrations.
+func (p *Params) migrated(entries []entry) ([]entry, bool) {
+	if p.plugin == nil {
+		return entries, false
+	}
+	return migrated(entries, p.plugin.cfg.Migrations)
+}
+
+// redirects reports whether a request may be answered by a redirect to another
+// spelling of its URL.
+func (p *Plugin) redirects(r *http.Request) bool {
+	return p.cfg.Canonical == Redirect308 && (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get(hxRequest) != "true"
+}
+
+// canonical is where a request is to go whose query means entries, "" if it
+// is there already.
+func (p *Plugin) canonical(r *http.Request, entries []entry) string {
+	query := string(appendEntries(nil, entries))
+	if query == r.URL.RawQuery {
+		return ""
+	}
+	return localURL(r.URL, query, false)
 }
 
 // queryOf is the query of a request, with what was written to its Params.

@@ -1,6 +1,9 @@
 package queryparams
 
 import (
+	"encoding/json"
+	"errors"
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,6 +19,7 @@ const (
 	hxReplaceURL = "HX-Replace-Url"
 	hxRedirect   = "HX-Redirect"
 	hxLocation   = "HX-Location"
+	hxRestore    = "HX-History-Restore-Request"
 )
 
 // page is the URL that the browser shows, as far as the request tells.
@@ -36,7 +40,13 @@ func page(r *http.Request, limits *Limits) (*url.URL, []entry) {
 
 // isFragment reports whether htmx asked for a part of a page.
 func isFragment(r *http.Request) bool {
-	return r.Header.Get(hxRequest) == "true" && r.Header.Get(hxBoosted) != "true"
+	return r.Header.Get(hxRequest) == "true" && r.Header.Get(hxBoosted) != "true" && r.Header.Get(hxRestore) != "true"
+}
+
+// isBoosted reports whether htmx follows a link in the browser's stead: it
+// will record the URL that it asked for, or what a header says.
+func isBoosted(r *http.Request) bool {
+	return r.Header.Get(hxRequest) == "true" && r.Header.Get(hxBoosted) == "true" && r.Header.Get(hxRestore) != "true"
 }
 
 // currentURL is htmx's account of the browser's URL. It is believed only if it
@@ -78,15 +88,22 @@ func localURL(u *url.URL, query string, fragment bool) string {
 	return string(b)
 }
 
-// changed applies what was written to the entries of the page's URL, and
-// reports whether that changes them.
-func (p *Params) changed(base []entry) (query string, differs bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// target is the page's URL with what was written, as a path and a query, and
+// whether that differs from the URL that the browser shows. p.mu is held.
+func (p *Params) target() (link string, differs bool) {
+	u, base := page(p.req, &p.limits)
+	query, differs := p.merged(base)
+	return localURL(u, query, true), differs
+}
+
+// merged applies what was written to the entries of the page's URL, and
+// reports whether that changes them. p.mu is held.
+func (p *Params) merged(base []entry) (query string, differs bool) {
 	before := string(appendEntries(nil, base))
 	if p.touched == nil {
 		return before, false
 	}
+	base, _ = p.migrated(base)
 	fresh := make([]entry, 0, len(p.entries))
 	for _, e := range p.entries {
 		if p.touched[e.key] {
@@ -112,19 +129,80 @@ func (p *Params) changed(base []entry) (query string, differs bool) {
 // host, never another one. For a fragment asked for by htmx, the page is the
 // one that the browser shows. Of Params that belong to no request it is the
 // query alone, as a relative reference.
+//
+// Whoever asks for the URL is taken to send it: see [ErrNotSent].
 func (p *Params) URL() string {
 	if p.req == nil {
 		return "?" + p.Encode()
 	}
-	u, base := page(p.req, &p.limits)
-	query, _ := p.changed(base)
-	return localURL(u, query, true)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.told = true
+	link, _ := p.target()
+	return link
+}
+
+// Script returns the script element by which a full page makes the browser's
+// URL follow what was written: history.replaceState, or pushState after
+// [Params.History]. Put it into the page's template; it is empty when nothing
+// changes and when a header tells htmx. The fragment of the URL stays. With
+// pushState the page loads anew when the visitor goes back to the other URL.
+//
+// nonce is that of the page's Content-Security-Policy, empty for none. It and
+// the URL are escaped. What is written after a script has been made fails with
+// [middleware.ErrCommitted]: there is one change for each response.
+func (p *Params) Script(nonce string) template.HTML {
+	if p.req == nil || isFragment(p.req) || isBoosted(p.req) {
+		return ""
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.told = true
+	link, differs := p.target()
+	if !differs {
+		return ""
+	}
+	p.scripted = true
+	text, err := json.Marshal(link) // escapes <, > and & for scripts
+	if err != nil {                 // a string: cannot happen
+		return ""
+	}
+	attr := ""
+	if nonce != "" {
+		attr = ` nonce="` + template.HTMLEscapeString(nonce) + `"`
+	}
+	code := `history.replaceState(history.state,"",` + string(text) + `+location.hash)`
+	if p.history == PushHistory {
+		code = `history.pushState(null,"",` + string(text) + `+location.hash);` +
+			`((u)=>addEventListener("popstate",()=>{if(location.pathname+location.search!==u)location.reload()}))(location.pathname+location.search)`
+	}
+	return template.HTML("<script" + attr + ">" + code + "</script>")
+}
+
+// ErrNotSent says that a handler of a full page changed its [Params] and the
+// browser was not told. It is what the request ends with, for the logs; only a
+// handler that has written nothing is answered with it. Put [Params.Script]
+// into the page, answer a POST with [Redirect], or send [Params.URL] by other
+// means.
+var ErrNotSent = errors.New("queryparams: the URL's change did not reach the browser: use Params.Script, Redirect, URL or OnChange")
+
+// sent reports, after the handler, whether what the program wrote has reached
+// the browser or still will, with a response of the given status.
+func (p *Params) sent(status int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.explicit || p.told || status >= 300 || isFragment(p.req) || isBoosted(p.req) {
+		return true
+	}
+	_, differs := p.target()
+	return !differs
 }
 
 // writeBack sets the one header that tells htmx the new URL. A redirect has no
 // use for it, and what the handler has set itself stays.
 func (p *Params) writeBack(status int, h http.Header) {
-	if p.req == nil || !isFragment(p.req) || status >= 300 && status < 400 {
+	boosted := p.req != nil && isBoosted(p.req)
+	if p.req == nil || !isFragment(p.req) && !boosted || status >= 300 && status < 400 {
 		return
 	}
 	for _, name := range []string{hxPushURL, hxReplaceURL, hxRedirect, hxLocation} {
@@ -132,18 +210,114 @@ func (p *Params) writeBack(status int, h http.Header) {
 			return
 		}
 	}
-	u, base := page(p.req, &p.limits)
-	query, differs := p.changed(base)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	link, differs := p.target()
 	if !differs {
 		return
 	}
 	name := hxReplaceURL
-	p.mu.Lock()
-	if p.history == PushHistory {
+	if boosted || p.history == PushHistory { // a followed link is a new entry by itself
 		name = hxPushURL
 	}
-	p.mu.Unlock()
-	h.Set(name, localURL(u, query, true))
+	h.Set(name, link)
 	h.Add("Vary", hxRequest)
 	h.Add("Vary", hxCurrentURL)
+}
+
+// Change is one change of the URL, for [Params.OnChange].
+type Change struct {
+	// Query is the whole raw query, reserved keys included, without the
+	// question mark. The path is the page's: its script knows it.
+	Query string
+	// History says how to record it.
+	History History
+}
+
+// OnChange hands every later change of the query to fn, in place of the
+// response's headers: for handlers that hold a connection, such as a stream of
+// events or a WebSocket, whose headers have long left. Writes then no longer
+// fail with [middleware.ErrCommitted].
+//
+// fn is called by the goroutine that writes, or by another one that is writing
+// at the time; never twice at once, in the order of the writes, under no lock,
+// and not for writes that change nothing. It may write itself. There is one fn:
+// the last one given.
+func (p *Params) OnChange(fn func(Change)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onChange = fn
+	p.told = true
+}
+
+// change is the change that has just been made. p.mu is held.
+func (p *Params) change() Change {
+	return Change{Query: string(appendEntries(nil, p.entries)), History: p.history}
+}
+
+// deliver hands out the changes that are waiting, unless somebody is at it.
+func (p *Params) deliver() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.delivering {
+		return
+	}
+	p.delivering = true
+	defer func() { p.delivering = false }()
+	for len(p.changes) > 0 {
+		next, fn := p.changes[0], p.onChange
+		p.changes = p.changes[1:]
+		p.unlocked(func() { fn(next) })
+	}
+}
+
+// unlocked runs fn without p.mu, which is held again even after a panic.
+func (p *Params) unlocked(fn func()) {
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	fn()
+}
+
+// repair writes the values that a schema has put in the place of faulty ones:
+// those parameters take the values they have in canonical, or vanish. A
+// response that has left carries nothing.
+func (p *Params) repair(pl *plan, canonical string, faults []*FieldError) {
+	fresh, err := parseEntries(canonical, &pl.cfg.Limits)
+	if err != nil {
+		return
+	}
+	repaired := func(e entry) bool {
+		t, ours := pl.find(e.key, 0)
+		return ours && t.group < 0 && !p.isReserved(e.key) && slices.ContainsFunc(faults, func(f *FieldError) bool {
+			return f.Parameter == pl.leaves[t.leaf].name
+		})
+	}
+	fresh = slices.DeleteFunc(fresh, func(e entry) bool { return !repaired(e) })
+	err = p.apply(false, false, func(entries []entry) ([]entry, []string) {
+		touched := keysOf(fresh)
+		for _, e := range entries {
+			if repaired(e) {
+				touched = append(touched, e.key)
+			}
+		}
+		return settle(entries, repaired, fresh), touched
+	})
+	if err == nil {
+		p.deliver()
+	}
+}
+
+// settle puts fresh entries where those that ours selects are, the surplus at
+// the end; the others keep their places.
+func settle(entries []entry, ours func(entry) bool, fresh []entry) []entry {
+	out := make([]entry, 0, len(entries)+len(fresh))
+	for _, e := range entries {
+		switch {
+		case !ours(e):
+			out = append(out, e)
+		case len(fresh) > 0:
+			out, fresh = append(out, fresh[0]), fresh[1:]
+		}
+	}
+	return append(out, fresh...)
 }

@@ -1,0 +1,72 @@
+package queryparams
+
+import "net/http"
+
+// RedirectError sends the browser to the canonical URL of the page that it
+// asked for: see [Config].Canonical.
+type RedirectError struct {
+	// URL is a path and a query on the same host.
+	URL string
+}
+
+// Error implements error.
+func (e *RedirectError) Error() string { return "queryparams: the page's URL is " + e.URL }
+
+// StatusCode is 308.
+func (e *RedirectError) StatusCode() int { return http.StatusPermanentRedirect }
+
+// Canonical returns raw with the schema's parameters as Encode would write v,
+// in the places where the schema's parameters are, and all others as they are
+// but for their escapes. Applied to its own result it changes nothing.
+func (s *Schema[T]) Canonical(raw string, v T) (string, error) {
+	own, err := s.Encode(v)
+	if err != nil {
+		return "", err
+	}
+	return s.canonical(raw, own)
+}
+
+func (s *Schema[T]) canonical(raw, own string) (string, error) {
+	lim := &s.plan.cfg.Limits
+	fresh, err := parseEntries(own, lim)
+	if err != nil {
+		return "", err
+	}
+	entries, err := parseEntries(raw, lim)
+	if err != nil {
+		return "", err
+	}
+	if s.plan.hasRest { // the others are a part of v
+		return own, nil
+	}
+	ours := func(e entry) bool {
+		_, known := s.plan.find(e.key, 0)
+		return known
+	}
+	return string(appendEntries(nil, settle(entries, ours, fresh))), nil
+}
+
+// correctURL makes the URL of a page say what was read from it. It returns where
+// the browser is to be sent, "" for nowhere.
+func (s *Schema[T]) correctURL(r *http.Request, raw string, v *T, fixed []*FieldError) (to string) {
+	p := pluginOf(r.Context())
+	redirect := p != nil && p.redirects(r) && raw == r.URL.RawQuery // nothing was written before
+	if p == nil || !redirect && len(fixed) == 0 {
+		return ""
+	}
+	own, err := s.Encode(*v)
+	if err != nil { // a value that can be read and not written has no better URL
+		return ""
+	}
+	if redirect {
+		query, err := s.canonical(raw, own)
+		if err != nil || query == raw {
+			return ""
+		}
+		return localURL(r.URL, query, false)
+	}
+	if params, err := FromContext(r.Context()); err == nil {
+		params.repair(s.plan, own, fixed)
+	}
+	return ""
+}
