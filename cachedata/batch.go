@@ -154,7 +154,7 @@ func loadMany[I, K comparable, V any](ctx context.Context, b *Batch[K, V], t *ta
 		w.loads = append(w.loads, &load[I, K, V]{place: p, in: in, at: mark})
 		ids, index = append(ids, p.id), append(index, i)
 	}
-	for j, r := range in.flights.DoMany(ctx, ids, mark, b.max, w) {
+	for j, r := range in.flights.DoMany(ctx, ids, flight.Terms{At: mark}, b.max, w) {
 		results[index[j]] = r
 	}
 	return results

@@ -94,7 +94,7 @@ type place[I comparable, K, V any] struct {
 func (p *place[I, K, V]) load(ctx context.Context, force bool) (*entry[K, V], Source, error) {
 	l := &load[I, K, V]{place: p, in: p.era.Load(), force: force}
 	l.at = p.cache.group.Gate().Mark()
-	e, role, err := l.in.flights.DoAt(ctx, p.id, l.at, l)
+	e, role, err := l.in.flights.DoAt(ctx, p.id, flight.Terms{At: l.at}, l)
 	return e, sourceOf(role), err
 }
 

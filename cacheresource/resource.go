@@ -311,7 +311,7 @@ func (r *Resource[K, V]) cold(ctx context.Context, key K) (_ *instance[K, V], op
 		return nil, false, ErrClosed
 	}
 	mark := r.group.Gate().Mark()
-	got, role, err := in.opens.DoAt(ctx, id, mark, &opening[K, V]{res: r, in: in, id: id, key: own, mark: mark})
+	got, role, err := in.opens.DoAt(ctx, id, flight.Terms{At: mark}, &opening[K, V]{res: r, in: in, id: id, key: own, mark: mark})
 	if errors.Is(err, flight.ErrClosed) {
 		err = ErrClosed
 	}

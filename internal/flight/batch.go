@@ -1,10 +1,6 @@
 package flight
 
-import (
-	"context"
-
-	"github.com/reecho-go/reecho/internal/epoch"
-)
+import "context"
 
 // Batch is a load of several keys at once.
 type Batch[R any] interface {
@@ -34,7 +30,7 @@ type Result[R any] struct {
 // Its loads are started before anything is waited for, so callers whose keys
 // overlap never wait for each other in a circle. A key that stands twice joins
 // its own call.
-func (t *Table[K, R]) DoMany(ctx context.Context, keys []K, at epoch.Mark, size int, work Batch[R]) []Result[R] {
+func (t *Table[K, R]) DoMany(ctx context.Context, keys []K, terms Terms, size int, work Batch[R]) []Result[R] {
 	results := make([]Result[R], len(keys))
 	if err := ctx.Err(); err != nil {
 		for i := range results {
@@ -42,7 +38,7 @@ func (t *Table[K, R]) DoMany(ctx context.Context, keys []K, at epoch.Mark, size 
 		}
 		return results
 	}
-	calls := t.joinMany(ctx, keys, at, size, work, results)
+	calls := t.joinMany(ctx, keys, terms, size, work, results)
 	if loading := nodeOf(ctx); loading != nil {
 		defer t.awaitMany(loading, calls, results)()
 	}
@@ -54,14 +50,14 @@ func (t *Table[K, R]) DoMany(ctx context.Context, keys []K, at epoch.Mark, size 
 			continue
 		}
 		r := &results[i]
-		if r.Err = t.wait(ctx, c); r.Err == nil {
+		if r.Err = t.wait(ctx, c, terms.Patience); r.Err == nil {
 			r.Value, r.Err = c.result, c.err
-			if r.Role == Led && panicked(c.err) {
+			if r.Role == Led && !terms.Quiet && panicked(c.err) {
 				raised = c.err
 			}
 		}
 	}
-	raise(raised)
+	Raise(raised)
 	return results
 }
 
@@ -75,7 +71,7 @@ type chunk[K comparable, R any] struct {
 
 // joinMany returns the calls that are to be waited for, nil where there is a
 // result already, and sets the loads going that it needs.
-func (t *Table[K, R]) joinMany(ctx context.Context, keys []K, at epoch.Mark, size int, work Batch[R], results []Result[R]) []*call[K, R] {
+func (t *Table[K, R]) joinMany(ctx context.Context, keys []K, terms Terms, size int, work Batch[R], results []Result[R]) []*call[K, R] {
 	calls := make([]*call[K, R], len(keys))
 	var next *chunk[K, R]
 	lead := func() (*run, error) {
@@ -86,7 +82,7 @@ func (t *Table[K, R]) joinMany(ctx context.Context, keys []K, at epoch.Mark, siz
 		// and has all its keys.
 		c := new(chunk[K, R])
 		var err error
-		if c.run, c.begun, err = t.tracker.start(ctx, at, func() string { return work.Name(c.keys) }); err != nil {
+		if c.run, c.begun, err = t.tracker.start(ctx, terms, func() string { return work.Name(c.keys) }); err != nil {
 			return nil, err
 		}
 		next = c
@@ -100,7 +96,7 @@ func (t *Table[K, R]) joinMany(ctx context.Context, keys []K, at epoch.Mark, siz
 	}
 	for i, key := range keys {
 		r := &results[i]
-		calls[i], r.Value, r.Role, r.Err = t.join(key, at, work.Task(i), lead)
+		calls[i], r.Value, r.Role, r.Err = t.join(key, terms.At, work.Task(i), lead)
 		if calls[i] == nil || r.Role != Led {
 			continue
 		}
@@ -132,7 +128,7 @@ func (t *Table[K, R]) awaitMany(loading *node, calls []*call[K, R], results []Re
 			err = loading.await(&c.node)
 			awaited[c.run] = err
 		}
-		if err != nil && t.leave(c) {
+		if err != nil && t.leave(c, false) {
 			calls[i], results[i].Err = nil, err
 		}
 	}

@@ -67,7 +67,7 @@ func (b *batch) Load(ctx context.Context, led []int, settle func(int, int, error
 // do is DoMany of the letters of keys.
 func (b batch) do(ctx context.Context, table *flight.Table[string, int], keys string) []flight.Result[int] {
 	b.keys = strings.Split(keys, "")
-	return table.DoMany(ctx, b.keys, epoch.Mark{}, 0, &b)
+	return table.DoMany(ctx, b.keys, flight.Terms{}, 0, &b)
 }
 
 // slowly loads the position in the alphabet of each key, in a second.
@@ -196,7 +196,7 @@ func TestBatchesAreSplit(t *testing.T) {
 			return slowly(ctx, keys)
 		}}
 		start := time.Now()
-		raised := recovered(func() { table.DoMany(t.Context(), b.keys, epoch.Mark{}, 3, &b) })
+		raised := recovered(func() { table.DoMany(t.Context(), b.keys, flight.Terms{}, 3, &b) })
 		if pe, ok := raised.(*panics.Error); !ok || pe.Value != "boom" {
 			t.Errorf("the caller panicked with %v", raised)
 		}
@@ -463,7 +463,7 @@ func TestX1_BatchOfBeforeAClearIsNotJoined(t *testing.T) {
 			at := gate.Mark()
 			b := batch{keys: []string{"a", "b"}, load: slowly}
 			wg.Go(func() {
-				if got := text(table.DoMany(t.Context(), b.keys, at, 0, &b)); got != want {
+				if got := text(table.DoMany(t.Context(), b.keys, flight.Terms{At: at}, 0, &b)); got != want {
 					t.Errorf("got %s, want %s", got, want)
 				}
 			})
@@ -551,7 +551,7 @@ func TestL1_RandomMixOfBatchesAndSingles(t *testing.T) {
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(200))*time.Microsecond)
 				b := batch{keys: strings.Split(keys, ""), load: load, commit: commit}
-				recovered(func() { table.DoMany(ctx, b.keys, epoch.Mark{}, rand.IntN(3), &b) })
+				recovered(func() { table.DoMany(ctx, b.keys, flight.Terms{}, rand.IntN(3), &b) })
 				cancel()
 			}
 		})

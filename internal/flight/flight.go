@@ -10,6 +10,9 @@
 //   - a load that nobody waits for any more is never joined, and neither is a
 //     call that was overridden or that a clear has overtaken: the next caller
 //     starts another;
+//   - a load that has a limit is over when that has passed, whatever it does: its
+//     callers are answered then, and what it returns later is thrown away;
+//   - a load may also go on for nobody, in the background;
 //   - a result is committed under the key's lock, and only while its call is
 //     still the key's own: whoever overrides the key has the last word;
 //   - a panic or Goexit of a load reaches its callers as an error, is raised
@@ -24,6 +27,7 @@ import (
 	"hash/maphash"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/panics"
@@ -32,6 +36,14 @@ import (
 // ErrAbandoned is the cause with which a load's context is cancelled when
 // everybody who waited for it has left.
 var ErrAbandoned = errors.New("everybody who waited has left")
+
+// ErrTimeout is the error of the callers of a load that has reached its limit,
+// and the cause with which its context ends.
+var ErrTimeout = errors.New("the load took too long")
+
+// ErrImpatient is what a caller gets who left before the load was over, which
+// goes on.
+var ErrImpatient = errors.New("the load is not over yet")
 
 // errUnsettled is the error of a key that a load of several says nothing of.
 var errUnsettled = errors.New("the load gave no answer")
@@ -50,6 +62,21 @@ type Task[R any] interface {
 	Done(ctx context.Context, o Outcome)
 }
 
+// Failer is a Task that wants to know of a load that failed.
+type Failer interface {
+	// Fail is called instead of Commit. It runs under the key's lock, and only
+	// if the call is still the key's own.
+	Fail(err error)
+}
+
+// Later is a Task that wants to know what came of a load after its limit.
+type Later interface {
+	// Late is called after Done, outside all locks, when a load that had
+	// reached its limit has returned at last. ctx is that of Load, which is
+	// done; err is what the load returned.
+	Late(ctx context.Context, err error)
+}
+
 // Work is a load of one key.
 type Work[R any] interface {
 	Task[R]
@@ -58,7 +85,7 @@ type Work[R any] interface {
 	Name() string
 	// Load computes the result in a goroutine of its own, between Find and
 	// Commit. Its context has the values of the caller that started it, but not
-	// its deadline or cancellation.
+	// its deadline or cancellation; its deadline is the limit.
 	Load(ctx context.Context) (R, error)
 }
 
@@ -74,6 +101,24 @@ type Outcome struct {
 	// Waiting is how many of them are still there and will get the result:
 	// from the commit on nobody leaves.
 	Waiting int
+}
+
+// Terms are what a caller asks for. The zero Terms ask for nothing.
+type Terms struct {
+	// At is when the caller came, in the gate of the clears that concern the
+	// table: a call that began before one of these is not joined by who came
+	// after it, but overridden.
+	At epoch.Mark
+	// Limit is how long a load that this caller starts may take; its callers
+	// get ErrTimeout then. 0: as long as it likes.
+	Limit time.Duration
+	// Patience is how long the load may have taken until this caller leaves
+	// with ErrImpatient. The load then goes on even if nobody waits for it.
+	// 0: the caller waits until the load is over.
+	Patience time.Duration
+	// Quiet: a panic of the load is only returned, as a *panics.Error, and not
+	// raised again.
+	Quiet bool
 }
 
 // Role is how a caller came to its result.
@@ -115,7 +160,11 @@ type call[K comparable, R any] struct {
 	over    bool   // committed or failed: nobody leaves any more
 	taken   string // why the call is no longer the key's own
 
-	// Written before done is closed, read after.
+	loaded    answer[R] // what the load says; nobody else's until the call is over
+	answer[R]           // written before done is closed, read after
+}
+
+type answer[R any] struct {
 	result R
 	err    error
 }
@@ -129,36 +178,33 @@ func (t *Table[K, R]) shard(key K) *shard[K, R] {
 	return &t.shards[maphash.Comparable(t.seed, key)%shards]
 }
 
-// Do is [Table.DoAt] for a table that no clear of several steps concerns.
+// Do is [Table.DoAt] without terms.
 func (t *Table[K, R]) Do(ctx context.Context, key K, work Work[R]) (R, Role, error) {
-	return t.DoAt(ctx, key, epoch.Mark{}, work)
+	return t.DoAt(ctx, key, Terms{}, work)
 }
 
 // DoAt returns the result of key's call, which it starts with work unless there
-// is one or work.Find has the result. at is when the caller came, in the gate
-// of the clears that concern the table: a call that began before one of these
-// is not joined by who came after it, but overridden.
+// is one or work.Find has the result.
 //
 // A context that is done starts and joins nothing. The error is the context's,
-// the load's, a [*CycleError] or [ErrClosed]. DoAt panics with a *panics.Error
-// if it started the load and the load panicked.
-func (t *Table[K, R]) DoAt(ctx context.Context, key K, at epoch.Mark, work Work[R]) (R, Role, error) {
+// the load's, a [*CycleError], [ErrTimeout], [ErrImpatient] or [ErrClosed].
+// DoAt panics with a *panics.Error if it started the load and the load
+// panicked, unless it is to be quiet.
+func (t *Table[K, R]) DoAt(ctx context.Context, key K, terms Terms, work Work[R]) (R, Role, error) {
 	var none R
 	if err := ctx.Err(); err != nil {
 		return none, Led, err
 	}
 	var begun context.Context
-	c, found, role, err := t.join(key, at, work, func() (r *run, err error) {
-		r, begun, err = t.tracker.start(ctx, at, work.Name)
+	c, found, role, err := t.join(key, terms.At, work, func() (r *run, err error) {
+		r, begun, err = t.tracker.start(ctx, terms, work.Name)
 		return r, err
 	})
 	switch {
 	case c == nil:
 		return found, role, err
 	case role == Led:
-		go t.load(begun, c.run, []*call[K, R]{c}, func(ctx context.Context) {
-			c.settle(work.Load(ctx))
-		})
+		go t.load(begun, c.run, []*call[K, R]{c}, single(c, work))
 	}
 
 	if loading := nodeOf(ctx); loading != nil {
@@ -166,19 +212,52 @@ func (t *Table[K, R]) DoAt(ctx context.Context, key K, at epoch.Mark, work Work[
 		switch {
 		case err == nil:
 			defer loading.release(&c.node)
-		case t.leave(c):
+		case t.leave(c, false):
 			return none, role, err
 		}
 	}
 	t.tracker.waiting.Add(1)
 	defer t.tracker.waiting.Add(-1)
-	if err := t.wait(ctx, c); err != nil {
+	if err := t.wait(ctx, c, terms.Patience); err != nil {
 		return none, role, err
 	}
-	if role == Led {
-		raise(c.err)
+	if role == Led && !terms.Quiet {
+		Raise(c.err)
 	}
 	return c.result, role, c.err
+}
+
+// Start starts a load of key that goes on although nobody waits for it, and
+// reports whether it did: it does nothing if key has a call already, if work.Find
+// has a result, or if the owner is closed. Those who come later may join. ended
+// is called when the load has returned, also after its limit.
+func (t *Table[K, R]) Start(ctx context.Context, key K, terms Terms, work Work[R], ended func()) bool {
+	s := t.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.calls[key]; c != nil && !c.at.Before(terms.At) && !c.abandoned() {
+		return false
+	}
+	if _, ok := work.Find(); ok {
+		return false
+	}
+	r, begun, err := t.tracker.start(ctx, terms, work.Name)
+	if err != nil {
+		return false
+	}
+	r.waiting.Add(1) // for ever
+	r.ended = ended
+	if c := s.calls[key]; c != nil {
+		s.take(c, "clear")
+	}
+	c := s.open(key, r, work)
+	go t.load(begun, r, []*call[K, R]{c}, single(c, work))
+	return true
+}
+
+// single computes the only call of a load.
+func single[K comparable, R any](c *call[K, R], work Work[R]) func(context.Context) {
+	return func(ctx context.Context) { c.settle(work.Load(ctx)) }
 }
 
 // join finds what there is for key, or makes a call of the load that lead
@@ -208,32 +287,52 @@ func (t *Table[K, R]) join(key K, at epoch.Mark, task Task[R], lead func() (*run
 		return nil, found, Led, err
 	}
 	r.waiting.Add(1)
-	c = &call[K, R]{run: r, key: key, task: task, done: make(chan struct{}), waiting: 1, callers: 1, err: errUnsettled}
+	c = s.open(key, r, task)
+	c.waiting, c.callers = 1, 1
+	return c, found, Led, nil
+}
+
+// open makes a call of key, which must have none.
+func (s *shard[K, R]) open(key K, r *run, task Task[R]) *call[K, R] {
+	c := &call[K, R]{run: r, key: key, task: task, done: make(chan struct{})}
+	c.loaded.err = errUnsettled
 	if s.calls == nil {
 		s.calls = make(map[K]*call[K, R])
 	}
 	s.calls[key] = c
 	s.peak = max(s.peak, len(s.calls))
-	return c, found, Led, nil
+	return c
 }
 
-// wait returns when the call is over, or with ctx's error if that ends first.
-func (t *Table[K, R]) wait(ctx context.Context, c *call[K, R]) error {
+// wait returns when the call is over, or with an error if ctx ends first or the
+// load has taken longer than patience.
+func (t *Table[K, R]) wait(ctx context.Context, c *call[K, R], patience time.Duration) error {
+	var enough <-chan time.Time
+	if patience > 0 {
+		timer := time.NewTimer(patience - time.Since(c.began))
+		defer timer.Stop()
+		enough = timer.C
+	}
+	var err error
 	select {
 	case <-c.done:
 		return nil
 	case <-ctx.Done():
+		err = ctx.Err()
+	case <-enough:
+		err = ErrImpatient
 	}
-	if t.leave(c) {
-		return ctx.Err()
+	if t.leave(c, err == ErrImpatient) {
+		return err
 	}
 	<-c.done // the call is over: its result is on the way
 	return nil
 }
 
-// leave is what a caller does that stops waiting. It reports false, and does
-// nothing, when the call is over.
-func (t *Table[K, R]) leave(c *call[K, R]) bool {
+// leave is what a caller does that stops waiting; with keep, the load goes on
+// even if nobody else waits. It reports false, and does nothing, when the call
+// is over.
+func (t *Table[K, R]) leave(c *call[K, R], keep bool) bool {
 	s := t.shard(c.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -241,12 +340,22 @@ func (t *Table[K, R]) leave(c *call[K, R]) bool {
 		return false
 	}
 	c.waiting--
-	c.exit()
+	if !keep {
+		c.exit()
+	}
 	return true
 }
 
 // load is the goroutine of a run; compute settles its calls.
 func (t *Table[K, R]) load(ctx context.Context, r *run, calls []*call[K, R], compute func(context.Context)) {
+	stop := func() bool { return true }
+	if _, limited := ctx.Deadline(); limited {
+		stop = context.AfterFunc(ctx, func() {
+			if timedOut(ctx) {
+				t.expire(ctx, r, calls)
+			}
+		})
+	}
 	returned := false
 	defer func() {
 		if !returned {
@@ -255,17 +364,57 @@ func (t *Table[K, R]) load(ctx context.Context, r *run, calls []*call[K, R], com
 				c.fail(err)
 			}
 		}
-		t.finish(ctx, calls)
+		t.finish(ctx, r, calls)
+		stop()
 		r.cancel(nil)
 		t.tracker.end(r)
+		if r.ended != nil {
+			r.ended()
+		}
 	}()
 	compute(ctx)
 	returned = true
 }
 
-// finish commits what may be committed and hands the results to the callers.
+// timedOut reports whether ctx has ended by the limit of its load.
+func timedOut(ctx context.Context) bool { return context.Cause(ctx) == ErrTimeout }
+
+// expire answers the callers of a load that has reached its limit, unless it
+// has just returned.
+func (t *Table[K, R]) expire(ctx context.Context, r *run, calls []*call[K, R]) {
+	if !r.over.CompareAndSwap(false, true) {
+		return
+	}
+	for _, c := range calls {
+		c.err = ErrTimeout
+	}
+	t.conclude(ctx, calls)
+}
+
+// finish answers the callers of a load that has returned, unless it had
+// reached its limit before.
+func (t *Table[K, R]) finish(ctx context.Context, r *run, calls []*call[K, R]) {
+	if r.over.CompareAndSwap(false, true) {
+		for _, c := range calls {
+			c.answer = c.loaded
+			if c.err != nil && timedOut(ctx) && !isPanic(c.err) {
+				c.err = ErrTimeout
+			}
+		}
+		t.conclude(ctx, calls)
+		return
+	}
+	for _, c := range calls {
+		<-c.done
+		if task, ok := c.task.(Later); ok {
+			task.Late(ctx, c.loaded.err)
+		}
+	}
+}
+
+// conclude commits what may be committed and hands the results to the callers.
 // All is committed before anybody is told, which may take time.
-func (t *Table[K, R]) finish(ctx context.Context, calls []*call[K, R]) {
+func (t *Table[K, R]) conclude(ctx context.Context, calls []*call[K, R]) {
 	for _, c := range calls {
 		t.commit(c)
 	}
@@ -280,11 +429,12 @@ func (t *Table[K, R]) commit(c *call[K, R]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.take(c, "") {
-		switch {
-		case c.abandoned():
+		if c.abandoned() {
 			c.taken = ErrAbandoned.Error()
-		case c.err == nil:
+		} else if c.err == nil {
 			c.task.Commit(c.result)
+		} else if task, ok := c.task.(Failer); ok {
+			task.Fail(c.err)
 		}
 	}
 	c.over = true
@@ -296,13 +446,10 @@ func (c *call[K, R]) settle(result R, err error) {
 		c.fail(err)
 		return
 	}
-	c.result, c.err = result, nil
+	c.loaded = answer[R]{result: result}
 }
 
-func (c *call[K, R]) fail(err error) {
-	var none R
-	c.result, c.err = none, err
-}
+func (c *call[K, R]) fail(err error) { c.loaded = answer[R]{err: err} }
 
 // outcome describes a call that is over: nothing of it changes any more.
 func (c *call[K, R]) outcome() Outcome {
@@ -311,6 +458,24 @@ func (c *call[K, R]) outcome() Outcome {
 		o.Overridden = c.taken
 	}
 	return o
+}
+
+// Tasks returns the tasks of the calls that are in flight now.
+func (t *Table[K, R]) Tasks() []Task[R] {
+	var tasks []Task[R]
+	for i := range t.shards {
+		tasks = t.shards[i].tasks(tasks)
+	}
+	return tasks
+}
+
+func (s *shard[K, R]) tasks(to []Task[R]) []Task[R] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.calls {
+		to = append(to, c.task)
+	}
+	return to
 }
 
 // Override runs write under key's lock after having taken from key's call, if
@@ -361,21 +526,26 @@ func failure(v any) error {
 	}
 }
 
-// panicked reports whether err is that of a load that panicked.
-func panicked(err error) bool {
+// isPanic reports whether err is that of a load that panicked or called Goexit.
+func isPanic(err error) bool {
 	//nolint:errorlint // a load that wraps a panic in its error has dealt with it
-	pe, ok := err.(*panics.Error)
-	return ok && pe.Value != panics.ErrGoexit
+	_, ok := err.(*panics.Error)
+	return ok
 }
 
-// raise panics with err if it is that of a panic. The value is the
+// panicked reports whether err is that of a load that panicked.
+func panicked(err error) bool {
+	return isPanic(err) && err.(*panics.Error).Value != panics.ErrGoexit //nolint:errorlint // see isPanic
+}
+
+// Raise panics with err if it is that of a load that panicked. The value is the
 // *panics.Error, which has the stack of the load; except for
 // http.ErrAbortHandler, which net/http knows by identity.
-func raise(err error) {
+func Raise(err error) {
 	if !panicked(err) {
 		return
 	}
-	//nolint:errorlint // see panicked
+	//nolint:errorlint // see isPanic
 	if pe := err.(*panics.Error); pe.Value == http.ErrAbortHandler {
 		panic(pe.Value)
 	}

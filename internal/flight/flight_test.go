@@ -447,7 +447,7 @@ func TestX1_CallsOfBeforeAClearAreNotJoined(t *testing.T) {
 				overridden = append(overridden, o.Overridden)
 			}
 			wg.Go(func() {
-				if got, _, err := table.DoAt(t.Context(), "k", at, w); got != want || err != nil {
+				if got, _, err := table.DoAt(t.Context(), "k", flight.Terms{At: at}, w); got != want || err != nil {
 					t.Errorf("got %d, %v; want %d", got, err, want)
 				}
 			})
@@ -462,7 +462,7 @@ func TestX1_CallsOfBeforeAClearAreNotJoined(t *testing.T) {
 		})
 		get(5, 5)
 		get(6, 5)
-		if v, role, err := table.DoAt(t.Context(), "k", old, after(0, 7)); v != 5 || role != flight.Joined || err != nil {
+		if v, role, err := table.DoAt(t.Context(), "k", flight.Terms{At: old}, after(0, 7)); v != 5 || role != flight.Joined || err != nil {
 			t.Errorf("who came earlier got %d, role %d, %v", v, role, err)
 		}
 		wg.Wait()

@@ -3,6 +3,7 @@ package flight
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/reecho-go/reecho/internal/epoch"
 )
@@ -15,15 +16,26 @@ type run struct {
 	// waiting is how many callers its calls have together. Once it is zero
 	// again, the run is abandoned for good.
 	waiting atomic.Int64
+	began   time.Time
+	over    atomic.Bool // somebody is answering the callers, or has
+	ended   func()      // nil, or what to call when the load has returned
 }
 
-// start begins a run with the values of ctx, unless the tracker is closed.
-func (t *Tracker) start(ctx context.Context, at epoch.Mark, name func() string) (*run, context.Context, error) {
-	r := &run{node: node{name: name}, at: at}
+// start begins a run with the values of ctx and the limit of terms, unless the
+// tracker is closed.
+func (t *Tracker) start(ctx context.Context, terms Terms, name func() string) (*run, context.Context, error) {
+	r := &run{node: node{name: name}, at: terms.At, began: time.Now()}
 	begun, cancel := context.WithCancelCause(withNode(context.WithoutCancel(ctx), &r.node))
 	r.cancel = cancel
+	if terms.Limit > 0 {
+		limited, release := context.WithDeadlineCause(begun, r.began.Add(terms.Limit), ErrTimeout)
+		begun, r.cancel = limited, func(cause error) {
+			cancel(cause)
+			release()
+		}
+	}
 	if !t.begin(r) {
-		cancel(ErrClosed)
+		r.cancel(ErrClosed)
 		return nil, nil, ErrClosed
 	}
 	return r, begun, nil
