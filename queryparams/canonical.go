@@ -40,7 +40,7 @@ func (s *Schema[T]) canonical(raw, own string) (string, error) {
 		return own, nil
 	}
 	ours := func(e entry) bool {
-		_, known := s.plan.find(e.key, 0)
+		_, _, known := s.plan.lookup(e.key)
 		return known
 	}
 	return string(appendEntries(nil, settle(entries, ours, fresh))), nil

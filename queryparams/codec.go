@@ -29,6 +29,16 @@ type ordered interface {
 	compare(a, b reflect.Value) int
 }
 
+// QueryCodec is a type with a text form for queries of its own, which wins over
+// its other text methods; a pointer to it has both methods. UnmarshalQuery must
+// read what MarshalQuery writes back to the same value, and must not keep a
+// reference to what it is given beyond what strings do. Both may be called from
+// many goroutines, for different values.
+type QueryCodec interface {
+	UnmarshalQuery(text string) error
+	MarshalQuery() (string, error)
+}
+
 // Codec is the text form of one type, for [SchemaConfig.Codecs].
 type Codec struct {
 	typ reflect.Type
@@ -76,6 +86,7 @@ var (
 
 	unmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 	marshalerType   = reflect.TypeFor[encoding.TextMarshaler]()
+	queryCodecType  = reflect.TypeFor[QueryCodec]()
 )
 
 // scalar finds the codec of t, which is not a pointer. A nil codec without an
@@ -95,6 +106,9 @@ func scalar(t reflect.Type, tags *tagSet, codecs []Codec) (codec, error) {
 		return urlCodec{}, nil
 	}
 	p := reflect.PointerTo(t)
+	if p.Implements(queryCodecType) {
+		return queryCodec{t}, nil
+	}
 	switch reads, writes := p.Implements(unmarshalerType), p.Implements(marshalerType); {
 	case reads && writes:
 		return textCodec{t}, nil
@@ -189,6 +203,22 @@ func (urlCodec) appendText(b []byte, v reflect.Value) ([]byte, error) {
 }
 
 func (urlCodec) expected() string { return "a URL" }
+
+type queryCodec struct{ typ reflect.Type }
+
+func (queryCodec) parse(v reflect.Value, s string) (Code, error) {
+	if err := v.Addr().Interface().(QueryCodec).UnmarshalQuery(s); err != nil {
+		return CodeType, err
+	}
+	return codeFine, nil
+}
+
+func (queryCodec) appendText(b []byte, v reflect.Value) ([]byte, error) {
+	s, err := v.Addr().Interface().(QueryCodec).MarshalQuery()
+	return append(b, s...), err
+}
+
+func (c queryCodec) expected() string { return "a valid " + c.typ.Name() }
 
 type textCodec struct{ typ reflect.Type }
 

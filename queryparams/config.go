@@ -85,6 +85,11 @@ type SchemaConfig struct {
 	// U+FFFD, as browsers do (WHATWG URL), instead of reporting them.
 	// Default false.
 	Lenient bool
+	// FoldCase reads names in any case (of ASCII letters): PAGE is page. Spelled
+	// both ways it is there twice; where duplicates are allowed, the exact
+	// spelling wins. Links have the exact names. Default false: PAGE is an
+	// unknown parameter.
+	FoldCase bool
 	// RejectSemicolon reports values with an unescaped semicolon, which some
 	// old parsers take for a separator. Default false: it is data.
 	RejectSemicolon bool

@@ -344,6 +344,111 @@ func TestQ16_MapsAndStructs(t *testing.T) {
 	reads(t, "m=1", T{}, fault("m", "bad_key"))
 }
 
+func TestQ16_ListsOfStructsAreDense(t *testing.T) {
+	t.Parallel()
+	type S struct {
+		Z []int `query:"z"`
+	}
+	type E struct {
+		X int               `query:"x" max:"9"`
+		Y string            `query:"y" default:"d"`
+		M map[string]string `query:"m"`
+		S []S               `query:"s" maxitems:"2"`
+		P *S                `query:"p"`
+	}
+	type T struct {
+		L []E   `query:"l" maxitems:"3"`
+		N []int `query:"n"`
+	}
+	d := E{Y: "d"}
+	reads(t, "l[0][x]=1&l%5B1%5D[y]=b&l[0][y]=a", T{L: []E{{X: 1, Y: "a"}, {Y: "b"}}})
+	reads(t, "l=", T{L: []E{}})
+	reads(t, "l[0]=&l[1]", T{L: []E{d, d}})
+	reads(t, "l[0][s][0][z]=1&l[0][s][0][z]=2&l[0][s][1]=&l[0][m][k]=v&l[0][p]=", T{L: []E{
+		{Y: "d", M: map[string]string{"k": "v"}, S: []S{{Z: []int{1, 2}}, {}}, P: &S{}},
+	}})
+	reads(t, "l[0][p][z][0]=4&l[0][zz]=5", T{L: []E{{Y: "d", P: &S{Z: []int{4}}}}}) // what is unknown is ignored, inside too
+	reads(t, "n[0]=5&n[1]=6&n[]=7&n=8", T{N: []int{5, 6, 7, 8}})
+	reads(t, "l[1][x]=1", T{}, fault("l[1]", "bad_index"))
+	reads(t, "l[0][x]=1&l[2][x]=1", T{}, fault("l[2]", "bad_index"))
+	reads(t, "l[0][x]=1&l[1][x]=10&l[1][x]=1&l[0][x]=y", T{}, fault("l[0][x]", "duplicate"), fault("l[1][x]", "duplicate"))
+	reads(t, "l[0][s][0][z]=q&l[1][x]=10", T{}, fault("l[0][s][0][z][0]", "type"), fault("l[1][x]", "out_of_range"))
+	reads(t, "l[0][s][0]=&l[0][s][1]=&l[0][s][2]=", T{}, fault("l[0][s]", "too_many"))
+	reads(t, "l[0]=&l[1]=&l[2]=&l[3]=", T{}, fault("l", "too_many"))
+	reads(t, "l[0]=x", T{}, fault("l[0]", "bad_key"))
+	reads(t, "l=x", T{}, fault("l", "bad_key"))
+	reads(t, "l[0][s]=1", T{}, fault("l[0][s]", "bad_key"))
+	reads(t, "l[0][m][]=1", T{}, fault("l[0][m][]", "bad_key"))
+	reads(t, "n[1]=5", T{}, fault("n[1]", "bad_index"))
+	reads(t, "n[0]=5&n[0]=6", T{}, fault("n[0]", "bad_index"))
+	for _, nobodys := range []string{"l[00][x]=1", "l[+0][x]=1", "l[-1][x]=1", "l[x]=1", "l[0]x=1", "l[0", "l[]=1", "l[0]x]=1", "l[9999999999]=", "n[00]=1", "n[a]=1"} {
+		reads(t, nobodys, T{})
+	}
+
+	strict := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{Unknown: queryparams.UnknownReject, RejectSemicolon: true}))
+	_, err := strict.Parse("l[0][xx]=1&l[0][p]=1&l[0][;]=1&l[0][x]=;")
+	want := [][2]string{fault("l[0][xx]", "unknown"), fault("l[0][p]", "unknown"), fault("l[0][;]", "unknown"), fault("l[0][x]", "semicolon")}
+	if diff := cmp.Diff(want, faults(t, err)); diff != "" {
+		t.Errorf("inside an element (-want +got):\n%s", diff)
+	}
+	errs, _ := errors.AsType[*queryparams.Errors](err)
+	for _, f := range errs.Fields {
+		if f.Parameter != "l" {
+			t.Errorf("%s: the parameter is %q, want l", f.Path, f.Parameter)
+		}
+	}
+}
+
+func TestQ5_FoldCase(t *testing.T) {
+	t.Parallel()
+	type N struct {
+		A int `query:"a"`
+	}
+	type T struct {
+		Page int               `query:"page"`
+		Sort string            `query:"Sort" duplicate:"first"`
+		Last string            `query:"last" duplicate:"last"`
+		Tags []string          `query:"tags"`
+		M    map[string]string `query:"m"`
+		L    []N               `query:"l"`
+		P    *N                `query:"p"`
+	}
+	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{FoldCase: true}))
+	for raw, want := range map[string]T{
+		"PAGE=1&%53ORT=x":                        {Page: 1, Sort: "x"},
+		"SORT=a&sort=b&Sort=c":                   {Sort: "c"}, // the exact one
+		"SORT=a&sort=b":                          {Sort: "a"},
+		"Last=a&last=b&LAST=c":                   {Last: "b"},
+		"Last=a&LAST=c":                          {Last: "c"},
+		"TAGS=a&tags[]=b&Tags%5B%5D=c&taGs[3]=d": {Tags: []string{"a", "b", "c", "d"}},
+		"M[Key]=v":                               {M: map[string]string{"Key": "v"}},
+		"L[0][A]=1&l[1]=":                        {L: []N{{1}, {}}},
+		"P[A]=2":                                 {P: &N{2}},
+		"P=":                                     {P: &N{}},
+	} {
+		got, err := s.Parse(raw)
+		if err != nil {
+			t.Errorf("%s: %v", raw, err)
+		} else if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", raw, diff)
+		}
+	}
+	_, err := s.Parse("page=1&PAGE=2")
+	if diff := cmp.Diff([][2]string{fault("page", "duplicate")}, faults(t, err)); diff != "" {
+		t.Errorf("both spellings (-want +got):\n%s", diff)
+	}
+	type clash struct {
+		A int `query:"a"`
+		B int `query:"A"`
+	}
+	if _, err := queryparams.NewSchema[clash](queryparams.SchemaConfig{FoldCase: true}); err == nil {
+		t.Error("names that differ in case alone are accepted")
+	}
+	if _, err := queryparams.NewSchema[clash](queryparams.SchemaConfig{}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestQ17_SchemaErrorsComeTogetherAtStartUp(t *testing.T) {
 	t.Parallel()
 	type N struct {
@@ -368,7 +473,7 @@ func TestQ17_SchemaErrorsComeTogetherAtStartUp(t *testing.T) {
 		Ptr    *int          `query:"ptr" default:"1"`
 		Loop   *Loop         `query:"loop"`
 		Style  []int         `query:"style" style:"matrix"`
-		Deep   []N           `query:"deep"`
+		Deep   [][]N         `query:"deep"`
 		Req    int           `query:"req" required:"true" default:"1"`
 		Brack  int           `query:"a[b]"`
 		Rest   []string      `query:",rest"`
@@ -383,7 +488,7 @@ func TestQ17_SchemaErrorsComeTogetherAtStartUp(t *testing.T) {
 	}
 	for _, want := range []string{
 		`min:"x"`, `"a" is taken`, "Bad.Empty", "Bad.Chan", "is bytes", "Bad.Any", "Bad.Re", `layout "noon"`, "tagged but not exported",
-		"min is more than max", `min:"1" does not apply`, `default:"1" does not apply`, "nest more than 5 deep", `style:"matrix"`, "N is not a single value",
+		"min is more than max", `min:"1" does not apply`, `default:"1" does not apply`, "nest more than 5 deep", `style:"matrix"`, "[]queryparams_test.N is not a single value",
 		"no use for a default", "bracket", "must be a url.Values", `required:"maybe"`, `unit "y"`, `maxitems:"-1"`,
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -16,7 +16,10 @@
 // [math/big]'s, your enums), a pointer to one (nil: missing), an [Opt] of one,
 // a slice of them or a map to them (name[key]=value). An embedded struct adds
 // its fields; a struct with a tag nests as name[field]; a pointer to one is nil
-// unless one of its fields is there. [NewCodec] teaches a schema other types.
+// unless one of its fields is there; a slice of structs is name[0][field]=value,
+// where the first index is 0 and each new one is the next: no number in a query
+// makes room for anything. [NewCodec] and [QueryCodec] teach a schema other
+// types.
 //
 //	query:"name"        the parameter; "-" for none; ",rest" on a url.Values
 //	                    collects the parameters that the schema does not have
@@ -33,13 +36,16 @@
 //	unit:"s"            what a bare number counts, for durations
 //	style               of lists: form (the default: tags=a&tags=b),
 //	                    "form,explode=false" (a,b), spaceDelimited,
-//	                    pipeDelimited, sep=X; of structs: deepObject, dotted
+//	                    pipeDelimited, sep=X; of structs: deepObject (the
+//	                    default), dotted, form (fields by their own names), or
+//	                    one of the others of lists: p=x,1,y,2
 //	invalid:"default"   a faulty value becomes the default, see [Schema.Correct]
 //	duplicate:"first"   or "last": which of several single values counts
 //	empty:"missing"     or "reject": what name= is, where it is not that already
 //	bool:"strict"       true and false only
 //	allow:"control"     control characters (line breaks); allow:"nan"
 //	secret:"true"       the value is never echoed
+//	doc:"..."           the description in [Schema.OpenAPI]
 //
 // # Promises
 //

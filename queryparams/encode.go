@@ -1,10 +1,13 @@
 package queryparams
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -15,6 +18,9 @@ import (
 type encoder struct {
 	p        *plan
 	b        []byte
+	prefix   string // of the keys, escaped
+	path     string // and as it is shown
+	owner    string // the parameter that is being written inside of; empty: none
 	pairs    int
 	marks    []int // pairs written before each group; -1: its pointer is nil
 	errs     []*FieldError
@@ -54,6 +60,22 @@ func (e *encoder) release() {
 
 func (e *encoder) all(v reflect.Value) {
 	p := e.p
+	e.fields(v)
+	if p.hasRest {
+		e.others(at(v, p.rest).Interface().(url.Values))
+	}
+	lim := &p.cfg.Limits
+	if e.pairs > lim.MaxPairs {
+		e.errs = append(e.errs, limitFault(CodeLimitPairs, "", fmt.Sprintf("at most %d parameters", lim.MaxPairs), -1))
+	}
+	if len(e.b) > lim.MaxBytes {
+		e.errs = append(e.errs, limitFault(CodeLimitBytes, "", fmt.Sprintf("at most %d bytes", lim.MaxBytes), -1))
+	}
+}
+
+// fields writes the leaves of e.p.
+func (e *encoder) fields(v reflect.Value) {
+	p := e.p
 	if len(p.groups) > 0 {
 		e.marks = make([]int, len(p.groups))
 	}
@@ -73,16 +95,22 @@ func (e *encoder) all(v reflect.Value) {
 			e.key(p.groups[s.group].key)
 		}
 	}
-	if p.hasRest {
-		e.others(at(v, p.rest).Interface().(url.Values))
+}
+
+// inside writes v, a struct that the leaf l holds, under keys of its own.
+func (e *encoder) inside(l *leaf, v reflect.Value, index int) {
+	p, prefix, path, owner, marks := e.p, e.prefix, e.path, e.owner, e.marks
+	n := strconv.Itoa(index)
+	if owner == "" {
+		e.owner = path + l.name
 	}
-	lim := &p.cfg.Limits
-	if e.pairs > lim.MaxPairs {
-		e.errs = append(e.errs, limitFault(CodeLimitPairs, "", fmt.Sprintf("at most %d parameters", lim.MaxPairs), -1))
+	e.p, e.prefix, e.path = l.sub, prefix+l.key+"%5B"+n+"%5D", path+l.name+"["+n+"]"
+	written := e.pairs
+	e.fields(v)
+	if e.pairs == written { // there, and nothing in it but defaults
+		e.key("")
 	}
-	if len(e.b) > lim.MaxBytes {
-		e.errs = append(e.errs, limitFault(CodeLimitBytes, "", fmt.Sprintf("at most %d bytes", lim.MaxBytes), -1))
-	}
+	e.p, e.prefix, e.path, e.owner, e.marks = p, prefix, path, owner, marks
 }
 
 // key starts a pair: key is escaped already.
@@ -90,7 +118,11 @@ func (e *encoder) key(key string) {
 	if len(e.b) > 0 {
 		e.b = append(e.b, '&')
 	}
-	e.b = append(e.b, key...)
+	from := len(e.b)
+	e.b = append(append(e.b, e.prefix...), key...)
+	if e.prefix != "" && len(e.b)-from > e.p.cfg.Limits.MaxKeyLen {
+		e.errs = append(e.errs, limitFault(CodeLimitKey, e.owner, "", -1))
+	}
 	e.b = append(e.b, '=')
 	e.pairs++
 }
@@ -100,7 +132,8 @@ func (e *encoder) fault(l *leaf, code Code, cause error) {
 	if cause != nil {
 		detail += ": " + cause.Error()
 	}
-	f := &FieldError{Parameter: l.name, Path: l.name, Code: code, Detail: detail, Expected: l.want, Offset: -1, Cause: cause}
+	path := e.path + l.name
+	f := &FieldError{Parameter: cmp.Or(e.owner, path), Path: path, Code: code, Detail: detail, Expected: l.want, Offset: -1, Cause: cause}
 	if l.secret {
 		f.Detail, f.Cause = details[code], nil
 	}
@@ -119,7 +152,7 @@ func (e *encoder) leaf(l *leaf, v reflect.Value) {
 			return
 		}
 		e.key(l.key)
-		if e.value(l, v, false) == 0 && l.emptyMissing {
+		if e.value(l, v, 0) == 0 && l.emptyMissing {
 			e.cannot(l, "its text is empty, which means that it is missing")
 		}
 	case shapePointer:
@@ -128,7 +161,7 @@ func (e *encoder) leaf(l *leaf, v reflect.Value) {
 			return
 		}
 		e.key(l.key)
-		if e.value(l, v.Elem(), false) == 0 && l.emptyMissing {
+		if e.value(l, v.Elem(), 0) == 0 && l.emptyMissing {
 			e.cannot(l, "its text is empty, which means that it is missing")
 		}
 	case shapeOpt:
@@ -137,8 +170,12 @@ func (e *encoder) leaf(l *leaf, v reflect.Value) {
 		e.list(l, v)
 	case shapeMap:
 		e.mapping(l, v)
+	case shapeStructs:
+		e.structs(l, v)
+	case shapeForm:
+		e.form(l, v)
 	}
-	if l.hasDefault && !e.defaults && string(strip(e.b[from:])) == l.defText {
+	if l.hasDefault && !e.defaults && string(bytes.TrimPrefix(strip(e.b[from:]), []byte(e.prefix))) == l.defText {
 		e.b, e.pairs = e.b[:from], pairs
 	}
 }
@@ -166,63 +203,146 @@ func (e *encoder) option(l *leaf, v reflect.Value) {
 		e.key(l.key)
 	default:
 		e.key(l.key)
-		if e.value(l, reflect.ValueOf(value).Elem(), false) == 0 {
+		if e.value(l, reflect.ValueOf(value).Elem(), 0) == 0 {
 			e.cannot(l, "its text is empty: use Cleared")
 		}
 	}
 }
 
 func (e *encoder) list(l *leaf, v reflect.Value) {
-	n := v.Len()
-	switch {
-	case v.IsNil() && l.hasDefault:
+	if v.IsNil() && l.hasDefault {
 		e.cannot(l, "a nil list reads back as the default: use an empty one")
 		return
-	case v.IsNil():
-		e.absent(l)
-		return
-	case n > l.maximum:
-		e.fault(l, CodeTooMany, fmt.Errorf("%d values, the most is %d", n, l.maximum))
-		return
-	case n < l.minimum:
-		e.fault(l, CodeTooFew, fmt.Errorf("%d values, the least is %d", n, l.minimum))
-		return
-	case n == 0:
-		e.key(l.key)
+	}
+	if !e.collection(l, v) {
 		return
 	}
+	n := v.Len()
 	from, pairs := len(e.b), e.pairs
 	for i := range n {
 		switch {
 		case i == 0 || l.sep == 0:
 			e.key(l.key)
-		case l.sep == ' ':
-			e.b = append(e.b, "%20"...)
-		case l.sep == '|':
-			e.b = append(e.b, "%7C"...)
 		default:
-			e.b = append(e.b, l.sep)
+			e.separate(l.sep)
 		}
-		if e.value(l, v.Index(i), true) == 0 && n == 1 { // tags= is the empty list
+		if e.value(l, v.Index(i), l.sep) == 0 && n == 1 { // tags= is the empty list
 			e.b, e.pairs = e.b[:from], pairs
 			e.key(l.key + "%5B%5D")
 		}
 	}
 }
 
-func (e *encoder) mapping(l *leaf, v reflect.Value) {
+// collection checks the length of a list or a map, and writes it if it is nil
+// or empty. It reports whether there are elements to write.
+func (e *encoder) collection(l *leaf, v reflect.Value) bool {
 	switch n := v.Len(); {
 	case v.IsNil():
 		e.absent(l)
-		return
 	case n > l.maximum:
 		e.fault(l, CodeTooMany, fmt.Errorf("%d values, the most is %d", n, l.maximum))
-		return
 	case n < l.minimum:
 		e.fault(l, CodeTooFew, fmt.Errorf("%d values, the least is %d", n, l.minimum))
-		return
 	case n == 0:
 		e.key(l.key)
+	default:
+		return true
+	}
+	return false
+}
+
+// separate appends what stands between two items of one value.
+func (e *encoder) separate(sep byte) {
+	switch sep {
+	case ' ':
+		e.b = append(e.b, "%20"...)
+	case '|':
+		e.b = append(e.b, "%7C"...)
+	default:
+		e.b = append(e.b, sep)
+	}
+}
+
+func (e *encoder) structs(l *leaf, v reflect.Value) {
+	if !e.collection(l, v) {
+		return
+	}
+	for i := range v.Len() {
+		e.inside(l, v.Index(i), i)
+	}
+}
+
+// form writes the fields of a struct into one value, names and values in turn.
+func (e *encoder) form(l *leaf, v reflect.Value) {
+	isPointer := v.Kind() == reflect.Pointer
+	if isPointer {
+		if v.IsNil() {
+			e.absent(l)
+			return
+		}
+		v = v.Elem()
+	}
+	from, pairs := len(e.b), e.pairs
+	e.key(l.key)
+	start := len(e.b)
+	path, owner := e.path, e.owner
+	e.path, e.owner = path+l.name, cmp.Or(owner, path+l.name)
+	for i := range l.sub.leaves {
+		e.member(l, &l.sub.leaves[i], at(v, l.sub.leaves[i].steps), start)
+	}
+	e.path, e.owner = path, owner
+	switch n := len(e.b) - start; {
+	case n > e.p.cfg.Limits.MaxValueLen:
+		e.fault(l, CodeLimitValue, nil)
+	case n == 0 && !isPointer && l.required:
+		e.absent(l)
+	case n == 0 && !isPointer:
+		e.b, e.pairs = e.b[:from], pairs
+	}
+}
+
+// member writes one field of a struct in form style, if it has something to say.
+func (e *encoder) member(l, f *leaf, v reflect.Value, start int) {
+	empty := false
+	switch f.shape {
+	case shapePointer:
+		if v.IsNil() {
+			e.absent(f)
+			return
+		}
+		v = v.Elem()
+	case shapeOpt:
+		value, state := v.Addr().Interface().(optional).slot()
+		if *state == Missing {
+			e.absent(f)
+			return
+		}
+		empty = *state == Empty
+		v = reflect.ValueOf(value).Elem()
+	default:
+		if !f.hasDefault && !f.required && v.IsZero() {
+			return
+		}
+	}
+	from := len(e.b)
+	if from > start {
+		e.separate(l.sep)
+	}
+	e.b = appendEscaped(e.b, f.name[1:len(f.name)-1], l.sep)
+	e.separate(l.sep)
+	at := len(e.b)
+	switch {
+	case empty:
+		return
+	case e.value(f, v, l.sep) == 0 && (f.emptyMissing || f.shape == shapeOpt):
+		e.cannot(f, "its text is empty, which means that it is missing")
+	case f.hasDefault && !e.defaults && string(e.b[at:]) == strings.TrimPrefix(f.defText, f.key+"="):
+		e.b = e.b[:from]
+	}
+}
+
+func (e *encoder) mapping(l *leaf, v reflect.Value) {
+	if !e.collection(l, v) {
 		return
 	}
 	type entry struct {
@@ -247,18 +367,19 @@ func (e *encoder) mapping(l *leaf, v reflect.Value) {
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	for _, en := range entries {
 		name := escape(l.name + "[" + en.name + "]")
-		if len(name) > e.p.cfg.Limits.MaxKeyLen {
+		if len(e.prefix)+len(name) > e.p.cfg.Limits.MaxKeyLen {
 			e.fault(l, CodeLimitKey, fmt.Errorf("the key %q is too long", en.name))
 		}
 		e.key(name)
 		value.Set(en.value)
-		e.value(l, value, false)
+		e.value(l, value, 0)
 	}
 }
 
 // value appends the escaped text of v, after the same checks as on reading it,
 // and returns its length.
-func (e *encoder) value(l *leaf, v reflect.Value, item bool) int {
+// The delimiter that it stands between, if any, is escaped.
+func (e *encoder) value(l *leaf, v reflect.Value, delim byte) int {
 	if code := l.rules.check(l.codec, v); code != codeFine {
 		e.fault(l, code, nil)
 		return -1
@@ -275,13 +396,9 @@ func (e *encoder) value(l *leaf, v reflect.Value, item bool) int {
 		e.cannot(l, "it has control characters or is not UTF-8")
 		return -1
 	}
-	delim := byte(0)
-	if item {
-		delim = l.sep
-		if (delim == ' ' || delim == '|') && strings.IndexByte(string(text), delim) >= 0 {
-			e.cannot(l, "an item contains the separator %q", delim)
-			return -1
-		}
+	if (delim == ' ' || delim == '|') && bytes.IndexByte(text, delim) >= 0 {
+		e.cannot(l, "an item contains the separator %q", delim)
+		return -1
 	}
 	e.b = escapeTail(b, from, delim)
 	n := len(e.b) - from
@@ -314,7 +431,7 @@ func (e *encoder) others(rest url.Values) {
 	for _, key := range keys {
 		l := leaf{name: key}
 		escaped := escape(key)
-		_, known := e.p.find(key, 0)
+		_, _, known := e.p.lookup(key)
 		switch {
 		case known:
 			e.cannot(&l, "it is a parameter of the schema, not of the rest")

@@ -30,6 +30,7 @@ const (
 	CodeDuplicate   Code = "duplicate"    // a single value given more than once
 	CodeUnknown     Code = "unknown"      // no such parameter
 	CodeBadKey      Code = "bad_key"      // a map key that is empty, has brackets or is not of its type
+	CodeBadIndex    Code = "bad_index"    // the index of a list's element that is not the next one
 	CodeBadEncoding Code = "bad_encoding" // a broken percent-escape
 	CodeBadUTF8     Code = "bad_utf8"     // not UTF-8
 	CodeControlChar Code = "control_char" // a control character
@@ -61,6 +62,7 @@ var details = map[Code]string{
 	CodeDuplicate:   "is given more than once",
 	CodeUnknown:     "is not a known parameter",
 	CodeBadKey:      "has a key that cannot be read",
+	CodeBadIndex:    "has an index that skips elements",
 	CodeBadEncoding: "has a broken percent-escape",
 	CodeBadUTF8:     "is not valid UTF-8",
 	CodeControlChar: "has a control character",

@@ -43,7 +43,7 @@ func (s *Schema[T]) appendRetained(b []byte, current string) []byte {
 		return b
 	}
 	kept := slices.DeleteFunc(entries, func(e entry) bool {
-		if _, ours := s.plan.find(e.key, 0); ours {
+		if _, _, ours := s.plan.lookup(e.key); ours {
 			return true
 		}
 		return !slices.Contains(s.retain, e.key) && !slices.Contains(s.retain, "*")
@@ -85,7 +85,7 @@ func (s *Schema[T]) With(v T, pairs ...any) (T, error) {
 		if !ok {
 			return zero, fmt.Errorf("queryparams: With: argument %d is a %T: it should be a parameter's name", i, pairs[i])
 		}
-		if _, known := s.plan.find(name, 0); !known {
+		if _, _, known := s.plan.lookup(name); !known {
 			return zero, fmt.Errorf("queryparams: With: no parameter %q; did you mean %q?", name, nearest(name, s.plan.names))
 		}
 		var fresh []entry

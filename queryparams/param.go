@@ -99,7 +99,7 @@ func compileOne(t reflect.Type) (*plan, error) {
 	l := leaf{group: -1}
 	tags := &tagSet{}
 	ok, err := c.resolve(&l, t, tags)
-	if err == nil && (!ok || l.shape == shapeMap) {
+	if err == nil && (!ok || l.shape == shapeMap || l.shape == shapeStructs) {
 		err = errors.New("is not a parameter by itself: use a schema")
 	}
 	if err != nil {
@@ -162,7 +162,11 @@ func (r *reader) scanFor(w *work, l *leaf, c *chain) *FieldError {
 			key = key[:len(l.name)]
 		}
 		if key == l.name {
-			w.append(l, c, &pr, alias)
+			how := spelling(0)
+			if alias {
+				how = spelledAlias
+			}
+			w.append(l, c, &pr, how)
 		}
 	}
 }

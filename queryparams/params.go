@@ -270,7 +270,7 @@ func (p *Params) store(pl *plan, raw string) error {
 	return p.write(keysOf(fresh), false, func(entries []entry) ([]entry, []string) {
 		touched := keysOf(fresh)
 		entries = slices.DeleteFunc(entries, func(e entry) bool {
-			_, ours := pl.find(e.key, 0)
+			_, _, ours := pl.lookup(e.key)
 			ours = ours && !p.isReserved(e.key)
 			if ours {
 				touched = append(touched, e.key)

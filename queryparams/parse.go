@@ -1,7 +1,9 @@
 package queryparams
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"net/url"
 	"reflect"
 	"strconv"
@@ -16,8 +18,16 @@ type occurrence struct {
 	next        int32 // of the same leaf; -1: none
 	flags       uint8
 	keyFlags    uint8
-	alias       bool // it came as name[]
+	how         spelling
 }
+
+// spelling is how a parameter's name was written.
+type spelling uint8
+
+const (
+	spelledAlias  spelling = 1 << iota // name[] or name[0]
+	spelledFolded                      // in another case
+)
 
 // chain is the occurrences of one leaf, in URL order.
 type chain struct{ first, last, count int32 }
@@ -27,6 +37,8 @@ type reader struct {
 	p       *plan
 	raw     string
 	dst     reflect.Value
+	owner   string // the parameter that dst is inside of; empty: none
+	prefix  string // the path of dst
 	errs    []*FieldError
 	omitted int
 	fixed   []*FieldError // faults of fields that take their default instead
@@ -70,20 +82,20 @@ func (w *work) at(i int32) *occurrence { return &w.occ[i] }
 
 // push keeps a pair and returns its index. It writes field by field: copying a
 // struct just written costs more than everything else here.
-func (w *work) push(pr *pair, alias bool) int32 {
+func (w *work) push(pr *pair, how spelling) int32 {
 	i := len(w.occ)
 	if i < cap(w.occ) {
 		w.occ = w.occ[:i+1]
 	} else {
 		w.occ = append(w.occ, occurrence{})
 	}
-	w.occ[i].fill(pr, alias)
+	w.occ[i].fill(pr, how)
 	return int32(i)
 }
 
-func (o *occurrence) fill(pr *pair, alias bool) {
+func (o *occurrence) fill(pr *pair, how spelling) {
 	o.key, o.keyEnd, o.val, o.valEnd = uint32(pr.key), uint32(pr.keyEnd), uint32(pr.val), uint32(pr.valEnd)
-	o.next, o.flags, o.keyFlags, o.alias = -1, pr.valFlags, pr.keyFlags, alias
+	o.next, o.flags, o.keyFlags, o.how = -1, pr.valFlags, pr.keyFlags, how
 }
 
 // parse reads raw into dst, a zero struct of the plan's type, whose content is
@@ -95,20 +107,28 @@ func (p *plan) parse(raw string, dst reflect.Value) (fixed []*FieldError, errs *
 	if fault := r.scan(w); fault != nil {
 		return nil, &Errors{Fields: []*FieldError{fault}}
 	}
-	for g := range p.groups {
-		if w.isAlive(g) {
-			ptr := at(dst, p.groups[g].steps)
-			ptr.Set(reflect.New(ptr.Type().Elem()))
-		}
-	}
-	for i := range p.leaves {
-		r.leaf(w, i)
-	}
+	r.fill(w)
 	r.leftovers(w)
 	if len(r.errs) > 0 {
 		return r.fixed, &Errors{Fields: r.errs, Omitted: r.omitted}
 	}
 	return r.fixed, nil
+}
+
+// fill reads the sorted pairs into r.dst.
+func (r *reader) fill(w *work) {
+	for g := range r.p.groups {
+		if w.isAlive(g) {
+			ptr := at(r.dst, r.p.groups[g].steps)
+			ptr.Set(reflect.New(ptr.Type().Elem()))
+		}
+	}
+	for i := range r.p.leaves {
+		l, c := &r.p.leaves[i], &w.chains[i]
+		if l.group < 0 || w.isAlive(l.group) {
+			r.read(w, l, c, at(r.dst, l.steps))
+		}
+	}
 }
 
 // scan sorts the pairs of the query to their leaves. It fails when a limit is
@@ -120,7 +140,6 @@ func (r *reader) scan(w *work) *FieldError {
 	}
 	s := scanner{raw: r.raw, lim: &p.cfg.Limits}
 	var pr pair
-	next := 0 // links have the schema's order: the next parameter is likely this one or the one before
 	for {
 		code, ok := s.next(&pr)
 		if !ok {
@@ -129,19 +148,13 @@ func (r *reader) scan(w *work) *FieldError {
 			}
 			return overLimit(code, r.raw, &pr, s.lim)
 		}
-		key := r.raw[pr.key:pr.keyEnd]
-		whole := pr.keyFlags&(hasEscape|hasOdd) == 0
-		if whole && next < len(p.names) && p.names[next] == key {
-			r.add(w, next, &pr, false)
-			next++
-		} else if whole && next > 0 && p.names[next-1] == key {
-			r.add(w, next-1, &pr, false)
-		} else if t, known := p.find(key, pr.keyFlags); known && t.group < 0 {
-			r.add(w, t.leaf, &pr, t.alias)
-			next = t.leaf + 1
-		} else if known && pr.val == pr.valEnd { // price= is a Price without anything in it
+		t, how, known := p.find(r.raw[pr.key:pr.keyEnd], pr.keyFlags)
+		switch {
+		case known && t.group < 0:
+			r.add(w, t.leaf, &pr, how)
+		case known && pr.val == pr.valEnd: // price= is a Price without anything in it
 			w.wake(p, t.group)
-		} else if p.cfg.Unknown == UnknownReject || p.hasRest {
+		case p.cfg.Unknown == UnknownReject || p.hasRest:
 			r.addUnknown(w, &pr)
 		}
 	}
@@ -171,68 +184,139 @@ func overLimit(code Code, raw string, pr *pair, lim *Limits) *FieldError {
 }
 
 // find looks up a raw key. A key that cannot be decoded is nobody's.
-func (p *plan) find(key string, flags uint8) (target, bool) {
+func (p *plan) find(key string, flags uint8) (target, spelling, bool) {
 	if flags&(hasEscape|hasOdd) == 0 {
-		t, ok := p.byName[key]
-		if !ok && len(p.maps) > 0 {
-			return p.findMap(key)
-		}
-		return t, ok
+		return p.lookup(key)
 	}
 	if p.cfg.Lenient {
-		key = unescapeLenient(key)
-	} else {
-		var buf [shortText]byte
-		b, bad, _ := appendUnescaped(buf[:0], key)
-		if bad >= 0 {
-			return target{}, false
-		}
-		if t, ok := p.byName[string(b)]; ok || len(p.maps) == 0 {
-			return t, ok
-		}
-		key = string(b)
+		return p.lookup(unescapeLenient(key))
 	}
-	if t, ok := p.byName[key]; ok {
-		return t, ok
+	var buf [shortText]byte
+	b, bad, _ := appendUnescaped(buf[:0], key)
+	if bad >= 0 {
+		return target{}, 0, false
 	}
-	return p.findMap(key)
+	if t, ok := p.byName[string(b)]; ok || len(p.open) == 0 && p.folded == nil {
+		return t, t.how, ok
+	}
+	return p.lookup(string(b))
 }
 
-// findMap finds the map that name[key] belongs to.
-func (p *plan) findMap(key string) (target, bool) {
-	if !strings.HasSuffix(key, "]") {
-		return target{}, false
+// lookup finds what a decoded name means.
+func (p *plan) lookup(name string) (target, spelling, bool) {
+	if t, ok := p.byName[name]; ok {
+		return t, t.how, true
 	}
-	for _, i := range p.maps {
-		if rest, ok := strings.CutPrefix(key, p.leaves[i].name); ok && rest[0] == '[' {
-			return target{leaf: i, group: -1}, true
-		}
+	if i, ok := p.findOpen(name, strings.HasPrefix); ok {
+		return target{leaf: i, group: -1}, spelledAlias, true
 	}
-	return target{}, false
+	if p.folded == nil {
+		return target{}, 0, false
+	}
+	if t, ok := p.folded[lowerASCII(name)]; ok {
+		return t, t.how | spelledFolded, true
+	}
+	i, ok := p.findOpen(name, func(s, prefix string) bool {
+		return len(s) >= len(prefix) && lowerASCII(s[:len(prefix)]) == lowerASCII(prefix)
+	})
+	return target{leaf: i, group: -1}, spelledAlias | spelledFolded, ok
 }
 
-func (r *reader) add(w *work, i int, pr *pair, alias bool) {
+// findOpen finds the leaf that owns a name such as name[key], name[0] or
+// name[0][field].
+func (p *plan) findOpen(name string, hasPrefix func(s, prefix string) bool) (int, bool) {
+	if len(p.open) == 0 || strings.IndexByte(name, '[') < 0 {
+		return 0, false
+	}
+	for _, i := range p.open {
+		l := &p.leaves[i]
+		if !hasPrefix(name, l.name) {
+			continue
+		}
+		rest := name[len(l.name):]
+		if rest == "" || rest[0] != '[' {
+			continue
+		}
+		_, after, isIndex := cutIndex(rest)
+		switch {
+		case l.shape == shapeMap && rest[len(rest)-1] == ']':
+			return i, true
+		case l.shape == shapeList && isIndex && after == "":
+			return i, true
+		case l.shape == shapeStructs && isIndex && (after == "" || after[0] == '['):
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// cutIndex cuts [n] off, a number without a sign and needless zeros.
+func cutIndex(s string) (n int, after string, ok bool) {
+	s, ok = strings.CutPrefix(s, "[")
+	digits, after, closed := strings.Cut(s, "]")
+	if !ok || !closed || digits == "" || len(digits) > maxIndexDigits || digits[0] == '0' && len(digits) > 1 {
+		return 0, "", false
+	}
+	for i := range len(digits) {
+		d := digits[i] - '0'
+		if d > 9 {
+			return 0, "", false
+		}
+		n = n*10 + int(d)
+	}
+	return n, after, true
+}
+
+// maxIndexDigits is more than any list has elements.
+const maxIndexDigits = 9
+
+func lowerASCII(s string) string {
+	for i := range len(s) {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if 'A' <= b[i] && b[i] <= 'Z' {
+					b[i] += 'a' - 'A'
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
+}
+
+func (r *reader) add(w *work, i int, pr *pair, how spelling) {
 	l := &r.p.leaves[i]
 	if l.group >= 0 {
 		w.wake(r.p, l.group)
 	}
-	w.append(l, &w.chains[i], pr, alias)
+	w.append(l, &w.chains[i], pr, how)
 }
 
 // append keeps a pair if the leaf has a use for it.
-func (w *work) append(l *leaf, c *chain, pr *pair, alias bool) {
+func (w *work) append(l *leaf, c *chain, pr *pair, how spelling) {
 	c.count++
-	many := l.shape == shapeList || l.shape == shapeMap
+	most := 1
+	switch l.shape {
+	case shapeList, shapeMap:
+		most = l.maximum + 1
+	case shapeStructs: // an element has many pairs: Limits.MaxPairs bounds them
+		most = math.MaxInt32
+	}
 	switch {
 	case c.count == 1:
-		c.first = w.push(pr, alias)
+		c.first = w.push(pr, how)
 		c.last = c.first
-	case many && int(c.count) <= l.maximum+1:
-		at := w.push(pr, alias)
+	case int(c.count) <= most:
+		at := w.push(pr, how)
 		w.at(c.last).next = at
 		c.last = at
-	case !many && l.duplicate == DuplicateLast:
-		w.at(c.first).fill(pr, alias)
+	case most == 1:
+		kept := w.at(c.first)
+		was, is := kept.how&spelledFolded, how&spelledFolded
+		if was > is || was == is && l.duplicate == DuplicateLast { // the exact spelling wins
+			kept.fill(pr, how)
+		}
 	}
 }
 
@@ -242,7 +326,7 @@ func (r *reader) addUnknown(w *work, pr *pair) {
 		return
 	}
 	w.unknown = append(w.unknown, occurrence{})
-	w.unknown[len(w.unknown)-1].fill(pr, false)
+	w.unknown[len(w.unknown)-1].fill(pr, 0)
 }
 
 // wake marks a group and those above it as present.
@@ -250,24 +334,6 @@ func (w *work) wake(p *plan, g int) {
 	for ; g >= 0 && !w.isAlive(g); g = p.groups[g].parent {
 		w.alive |= 1 << g
 	}
-}
-
-func (r *reader) leaf(w *work, i int) {
-	l, c := &r.p.leaves[i], &w.chains[i]
-	if l.group >= 0 && !w.isAlive(l.group) {
-		return
-	}
-	v := at(r.dst, l.steps)
-	if c.count == 1 && l.simple { // the usual parameter, by the shortest way
-		if o := w.at(c.first); o.flags == 0 && o.val < o.valEnd {
-			text := r.raw[o.val:o.valEnd]
-			if code, cause := l.set(v, text); code != codeFine {
-				r.fault(l, o, code, cause, text, 0)
-			}
-			return
-		}
-	}
-	r.read(w, l, c, v)
 }
 
 // read reads the occurrences of a leaf into v.
@@ -282,6 +348,8 @@ func (r *reader) read(w *work, l *leaf, c *chain, v reflect.Value) {
 		r.list(w, l, c, v)
 	case shapeMap:
 		r.mapping(w, l, c, v)
+	case shapeStructs:
+		r.structs(w, l, c, v)
 	default:
 		r.single(w, l, c, v)
 	}
@@ -301,6 +369,8 @@ func (r *reader) missing(l *leaf, v reflect.Value) {
 		}
 	case l.required:
 		r.fault(l, nil, CodeMissing, nil, "", 0)
+	case l.shape == shapeForm && v.Kind() == reflect.Struct: // its fields have defaults of their own
+		r.inside(l, v, "", func(*work) {})
 	}
 }
 
@@ -311,6 +381,15 @@ func (r *reader) single(w *work, l *leaf, c *chain, v reflect.Value) {
 		r.fault(l, o, CodeDuplicate, nil, raw, 0)
 		return
 	}
+	if l.shape == shapeForm {
+		r.form(l, o, v)
+		return
+	}
+	r.one(l, o, raw, v)
+}
+
+// one reads the single occurrence of a leaf.
+func (r *reader) one(l *leaf, o *occurrence, raw string, v reflect.Value) {
 	if raw == "" && !l.isFlag(o) {
 		switch {
 		case l.shape == shapeOpt:
@@ -369,7 +448,7 @@ func (r *reader) list(w *work, l *leaf, c *chain, v reflect.Value) {
 	first := w.at(c.first)
 	n := 0
 	switch {
-	case c.count == 1 && !first.alias && first.val == first.valEnd: // tags= is an empty list
+	case c.count == 1 && first.how&spelledAlias == 0 && first.val == first.valEnd: // tags= is an empty list
 	case l.sep == 0:
 		n = int(c.count)
 	default:
@@ -398,6 +477,9 @@ func (r *reader) list(w *work, l *leaf, c *chain, v reflect.Value) {
 	for i := c.first; i >= 0; i = w.at(i).next {
 		o := w.at(i)
 		rest, more := r.raw[o.val:o.valEnd], true
+		if o.how&spelledAlias != 0 && !r.isNext(l, o, item) {
+			return
+		}
 		for more {
 			raw := rest
 			if more = false; l.sep != 0 {
@@ -406,11 +488,34 @@ func (r *reader) list(w *work, l *leaf, c *chain, v reflect.Value) {
 			if asIs && o.flags == 0 {
 				texts[item] = raw
 			} else if !r.scalar(l, o, raw, v.Index(item)) {
-				r.pathOfLast(l.name + "[" + strconv.Itoa(item) + "]")
+				r.pathOfLast(r.prefix + l.name + "[" + strconv.Itoa(item) + "]")
 			}
 			item++
 		}
 	}
+}
+
+// isNext checks the index of a list's element, if it has one: only name[n]
+// after n elements is fine, so that no number in a query allocates anything.
+func (r *reader) isNext(l *leaf, o *occurrence, item int) bool {
+	n, _, ok := cutIndex(r.inner(l, o))
+	if !ok || n == item { // name[]
+		return true
+	}
+	r.fault(l, o, CodeBadIndex, nil, r.raw[o.val:o.valEnd], 0)
+	r.pathOfLast(r.prefix + l.name + "[" + strconv.Itoa(n) + "]")
+	return false
+}
+
+// inner is what follows the leaf's name in the key of o, decoded.
+func (r *reader) inner(l *leaf, o *occurrence) string {
+	return r.nameOf(o)[len(r.prefix)+len(l.name):]
+}
+
+// nameOf is the key of o, which find has read already, decoded.
+func (r *reader) nameOf(o *occurrence) string {
+	name, _, _ := r.p.decode(r.raw[o.key:o.keyEnd], o.keyFlags&^hasSemi, true)
+	return name
 }
 
 // pathOfLast gives the fault that was just found its place.
@@ -441,8 +546,8 @@ func (r *reader) mapping(w *work, l *leaf, c *chain, v reflect.Value) {
 	for i := c.first; i >= 0; i = w.at(i).next {
 		o := w.at(i)
 		raw := r.raw[o.val:o.valEnd]
-		name, code, _ := r.p.decode(r.raw[o.key:o.keyEnd], o.keyFlags, false)
-		inner := strings.TrimPrefix(name, l.name)
+		_, code, _ := r.p.decode(r.raw[o.key:o.keyEnd], o.keyFlags, false)
+		inner := r.inner(l, o)
 		if inner == "" { // m= alone is an empty map
 			if raw != "" {
 				r.fault(l, o, CodeBadKey, nil, raw, 0)
@@ -450,7 +555,7 @@ func (r *reader) mapping(w *work, l *leaf, c *chain, v reflect.Value) {
 			continue
 		}
 		inner = inner[1 : len(inner)-1]
-		path := *safeValue(name)
+		path := *safeValue(r.prefix + l.name + "[" + inner + "]")
 		key.SetZero()
 		value.SetZero()
 		var cause error
@@ -487,7 +592,8 @@ func (r *reader) fault(l *leaf, o *occurrence, code Code, cause error, text stri
 		r.omitted++
 		return
 	}
-	f := &FieldError{Parameter: l.name, Path: l.name, Code: code, Detail: details[code], Expected: l.want, Offset: -1}
+	path := r.prefix + l.name
+	f := &FieldError{Parameter: cmp.Or(r.owner, path), Path: path, Code: code, Detail: details[code], Expected: l.want, Offset: -1}
 	if o != nil {
 		f.Offset = int(o.val) + offset
 	}

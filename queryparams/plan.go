@@ -3,6 +3,7 @@ package queryparams
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,6 +18,8 @@ const (
 	shapeOpt                  // Opt[T]
 	shapeList                 // []T
 	shapeMap                  // map[K]T, as name[key]=value
+	shapeStructs              // []struct, as name[0][field]=value
+	shapeForm                 // struct or *struct, as name=field,value,field,value
 )
 
 // leaf is one parameter: a field that holds a scalar or a collection of them.
@@ -29,10 +32,10 @@ type leaf struct {
 	shape   shape
 	codec   codec
 	isText  bool         // it is stringCodec
-	simple  bool         // shapeScalar, and its faults are not corrected
 	elem    reflect.Type // what codec reads
 	keys    codec        // of a map's keys
 	sep     byte         // between the items of a list in one value; 0: one pair each
+	sub     *plan        // of the elements of shapeStructs, of the struct of shapeForm; its names are in brackets
 	rules   rules
 	minimum int // elements
 	maximum int // elements
@@ -42,6 +45,7 @@ type leaf struct {
 	required     bool
 	secret       bool
 	control      bool // control characters are allowed
+	doc          string
 	emptyMissing bool // an empty value counts as missing
 	emptyBad     bool // an empty value is a fault
 
@@ -65,7 +69,7 @@ type group struct {
 type target struct {
 	leaf  int
 	group int // -1: it is a leaf
-	alias bool
+	how   spelling
 }
 
 // step is one piece of work of the encoder, in schema order.
@@ -82,9 +86,10 @@ type plan struct {
 	groups  []group
 	order   []step
 	byName  map[string]target
-	names   []string // of leaves, for suggestions
-	maps    []int    // the leaves that are maps
-	rest    []int    // steps to the url.Values for unknown parameters
+	folded  map[string]target // by the name in lower case, if case does not matter
+	names   []string          // of leaves, for suggestions
+	open    []int             // the leaves that own names beginning with name[
+	rest    []int             // steps to the url.Values for unknown parameters
 	hasRest bool
 	hooked  bool // *T is a Validator
 }
@@ -105,29 +110,50 @@ func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	cfg.Retain, cfg.Codecs = slices.Clone(cfg.Retain), slices.Clone(cfg.Codecs)
-	c := &compiler{plan: &plan{cfg: cfg, typ: t, byName: map[string]target{}, hooked: reflect.PointerTo(t).Implements(validatorType)}}
+	c := newCompiler(t, cfg)
+	c.hooked = reflect.PointerTo(t).Implements(validatorType)
 	if t.Kind() != reflect.Struct {
 		c.fail(t.String(), errors.New("is not a struct"))
 	} else {
 		c.fields(t, nil, place{group: -1, path: t.Name()})
 	}
-	for _, i := range c.maps {
-		for name := range c.byName {
-			if strings.HasPrefix(name, c.leaves[i].name+"[") {
-				c.fail(c.leaves[i].name, fmt.Errorf("the map takes the name %q of another field", name))
-			}
-		}
-	}
 	if c.hasRest && cfg.Unknown == UnknownReject {
 		c.fail("rest", errors.New("a rest field collects what UnknownReject would refuse: choose one"))
 	}
-	if len(c.errs) == 0 {
-		c.defaults()
-	}
+	c.finish()
 	if len(c.errs) > 0 {
 		return nil, &SchemaError{Type: t, Err: errors.Join(c.errs...)}
 	}
 	return c.plan, nil
+}
+
+func newCompiler(t reflect.Type, cfg SchemaConfig) *compiler {
+	return &compiler{plan: &plan{cfg: cfg, typ: t, byName: map[string]target{}}}
+}
+
+// finish checks what all fields together are.
+func (c *compiler) finish() {
+	for _, i := range c.open {
+		l := &c.leaves[i]
+		for name, t := range c.byName {
+			if strings.HasPrefix(name, l.name+"[") && (t.group >= 0 || t.leaf != i) {
+				c.fail(l.name, fmt.Errorf("it takes the name %q of another field", name))
+			}
+		}
+	}
+	if c.cfg.FoldCase {
+		c.folded = make(map[string]target, len(c.byName))
+		for _, name := range slices.Sorted(maps.Keys(c.byName)) {
+			lower := lowerASCII(name)
+			if _, taken := c.folded[lower]; taken {
+				c.fail(name, errors.New("FoldCase: another name differs in case alone"))
+			}
+			c.folded[lower] = c.byName[name]
+		}
+	}
+	if len(c.errs) == 0 {
+		c.defaults()
+	}
 }
 
 func (c *compiler) fail(path string, err error) {
@@ -137,6 +163,7 @@ func (c *compiler) fail(path string, err error) {
 // place is where the fields of a struct are: under which name and pointer.
 type place struct {
 	prefix string
+	nested bool // the names of the top level are in brackets too
 	dotted bool
 	group  int
 	depth  int
@@ -145,7 +172,7 @@ type place struct {
 
 func (s place) join(name string) string {
 	switch {
-	case s.prefix == "":
+	case s.prefix == "" && !s.nested:
 		return name
 	case s.dotted:
 		return s.prefix + "." + name
@@ -201,7 +228,7 @@ func (c *compiler) collect(f reflect.StructField, at []int, in place, path strin
 	switch {
 	case f.Type != valuesType:
 		c.fail(path, fmt.Errorf("a rest field must be a url.Values, not %s", f.Type))
-	case c.hasRest || in.group >= 0 || in.prefix != "":
+	case c.hasRest || in.group >= 0 || in.prefix != "" || in.nested:
 		c.fail(path, errors.New("there can be one rest field, at the top level"))
 	default:
 		c.rest, c.hasRest = at, true
@@ -221,22 +248,53 @@ func (c *compiler) field(f reflect.StructField, tag string, at []int, in place, 
 		c.nest(f.Type, l, tags, in, path)
 		return
 	}
+	if l.shape == shapeStructs {
+		l.sub = c.compileSub(l.elem, &l, in, path)
+	}
+	c.add(&l, tags, path)
+}
+
+// add makes l a leaf of the plan.
+func (c *compiler) add(l *leaf, tags *tagSet, path string) {
 	index := len(c.leaves)
 	c.claim(l.name, target{leaf: index, group: -1}, path)
 	if l.shape == shapeList {
-		c.claim(l.name+"[]", target{leaf: index, group: -1, alias: true}, path)
+		c.claim(l.name+"[]", target{leaf: index, group: -1, how: spelledAlias}, path)
 	}
-	c.tagged(&l, tags)
+	c.tagged(l, tags)
 	if err := tags.finish(); err != nil {
 		c.fail(path, err)
 		return
 	}
-	if l.shape == shapeMap {
-		c.maps = append(c.maps, index)
+	switch l.shape {
+	case shapeList, shapeMap, shapeStructs:
+		c.open = append(c.open, index)
 	}
 	c.order = append(c.order, step{leaf: index, group: -1})
 	c.names = append(c.names, l.name)
-	c.leaves = append(c.leaves, l)
+	c.leaves = append(c.leaves, *l)
+}
+
+// compileSub compiles the struct t that a leaf holds, as a plan of its own
+// whose names are in brackets.
+func (c *compiler) compileSub(t reflect.Type, l *leaf, in place, path string) *plan {
+	sub := newCompiler(t, c.cfg)
+	sub.fields(t, nil, place{group: -1, nested: true, depth: in.depth + 1, path: path})
+	if l.shape == shapeForm {
+		for i := range sub.leaves {
+			switch f := &sub.leaves[i]; {
+			case f.shape > shapeOpt || len(sub.groups) > 0 || f.name[0] != '[' || strings.Count(f.name, "[") > 1:
+				sub.fail(path, fmt.Errorf("%s: this style holds single values only", f.name))
+			case strings.IndexByte(f.name, l.sep) >= 0:
+				sub.fail(path, fmt.Errorf("%s: its name has the separator %q", f.name, l.sep))
+			}
+		}
+	}
+	if len(sub.errs) == 0 {
+		sub.finish()
+	}
+	c.errs = append(c.errs, sub.errs...)
+	return sub.plan
 }
 
 // resolve finds out the shape and the codec of t. It reports false for a
@@ -272,6 +330,10 @@ func (c *compiler) resolve(l *leaf, t reflect.Type, tags *tagSet) (bool, error) 
 	if err != nil || l.codec != nil {
 		return true, err
 	}
+	if l.shape == shapeList && l.elem.Kind() == reflect.Struct {
+		l.shape = shapeStructs
+		return true, nil
+	}
 	if l.shape == shapePointer && l.elem.Kind() == reflect.Struct {
 		return false, nil
 	}
@@ -281,7 +343,30 @@ func (c *compiler) resolve(l *leaf, t reflect.Type, tags *tagSet) (bool, error) 
 // nest compiles a struct under a name of its own.
 func (c *compiler) nest(t reflect.Type, l leaf, tags *tagSet, in place, path string) {
 	inner := place{prefix: l.name, group: in.group, depth: in.depth + 1, path: path}
-	inner.dotted = tags.choice("style", "deepObject", "dotted") == 1
+	style, _ := tags.lookup("style")
+	switch style {
+	case "", "deepObject":
+	case "dotted":
+		inner.dotted = true
+	case "form", "form,explode=true": // the fields are parameters themselves
+		inner.prefix, inner.nested, inner.dotted = in.prefix, in.nested, in.dotted
+		if t.Kind() == reflect.Pointer {
+			tags.fail("style:%q: a pointer's struct could not be told from a missing one", style)
+		}
+	default:
+		var err error
+		if l.sep, err = separator(style); err != nil {
+			tags.fail("style:%q: use deepObject, dotted, form, or a style of lists", style)
+			break
+		}
+		l.shape, l.elem = shapeForm, t
+		if t.Kind() == reflect.Pointer {
+			l.elem = t.Elem()
+		}
+		l.sub = c.compileSub(l.elem, &l, in, path)
+		c.add(&l, tags, path)
+		return
+	}
 	if err := tags.finish(); err != nil {
 		c.fail(path, err)
 		return
@@ -314,16 +399,14 @@ func (c *compiler) claim(name string, t target, path string) {
 func (c *compiler) tagged(l *leaf, tags *tagSet) {
 	_, isText := l.codec.(stringCodec)
 	l.isText = isText
-	many := l.shape == shapeList || l.shape == shapeMap
-	l.rules = newRules(l.elem, l.codec, tags)
+	many := l.shape == shapeList || l.shape == shapeMap || l.shape == shapeStructs
 	l.required = tags.flag("required")
 	l.secret = tags.flag("secret")
-	l.control = tags.allowed("control")
+	l.doc = tags.take("doc")
 	l.correct = tags.choice("invalid", "reject", "default") == 1
 	if _, ok := tags.values["duplicate"]; ok && !many {
 		l.duplicate = Duplicate(tags.choice("duplicate", "reject", "first", "last"))
 	}
-	l.simple = l.shape == shapeScalar && !l.correct
 	l.minimum, l.maximum = 0, c.cfg.Limits.MaxElements
 	if many {
 		l.minimum = max(0, tags.count("minitems"))
@@ -331,6 +414,19 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 			l.maximum = n
 		}
 	}
+	if l.sub != nil {
+		l.want = "names and values in turn"
+		if l.shape == shapeStructs {
+			l.want = l.name + "[0][...]=..., its elements in order"
+		}
+		l.wantInRange = l.want
+		for i := range l.sub.leaves {
+			l.sub.leaves[i].secret = l.sub.leaves[i].secret || l.secret
+		}
+		return
+	}
+	l.rules = newRules(l.elem, l.codec, tags)
+	l.control = tags.allowed("control")
 	if l.shape == shapeList {
 		if style, ok := tags.lookup("style"); ok {
 			sep, err := separator(style)

@@ -72,6 +72,45 @@ type Innermost struct {
 	Y *int   `query:"y"`
 }
 
+// Ratio writes itself for queries in another way than for texts.
+type Ratio struct{ A, B int16 }
+
+func (r *Ratio) UnmarshalQuery(s string) error {
+	if n, err := fmt.Sscanf(s, "%d:%d", &r.A, &r.B); n != 2 || err != nil || s != fmt.Sprintf("%d:%d", r.A, r.B) {
+		return errors.New("not a ratio")
+	}
+	return nil
+}
+
+func (r *Ratio) MarshalQuery() (string, error)   { return fmt.Sprintf("%d:%d", r.A, r.B), nil }
+func (r *Ratio) MarshalText() ([]byte, error)    { return nil, errors.New("not for queries") }
+func (r *Ratio) UnmarshalText(text []byte) error { return errors.New("not for queries") }
+
+// Item is an element of a list.
+type Item struct {
+	X    int            `query:"x" default:"1"`
+	S    string         `query:"s"`
+	Tags []string       `query:"tags"`
+	M    map[string]int `query:"m"`
+	N    struct {
+		Y *bool `query:"y"`
+	} `query:"n"`
+	P   *Innermost `query:"p"`
+	Sub []struct {
+		Z queryparams.Opt[int] `query:"z"`
+	} `query:"sub"`
+}
+
+// Color is a struct that one value holds.
+type Color struct {
+	R int                  `query:"R"`
+	G uint8                `query:"G" default:"7"`
+	B *float64             `query:"B"`
+	O queryparams.Opt[int] `query:"O"`
+	S string               `query:"name" default:"x"`
+	T Ratio                `query:"T"`
+}
+
 // Everything has each supported type and style at least once.
 type Everything struct {
 	Embedded
@@ -115,7 +154,16 @@ type Everything struct {
 	In      Inner                   `query:"in"`
 	PIn     *Inner                  `query:"pin"`
 	Dot     Innermost               `query:"dot" style:"dotted"`
-	Rest    url.Values              `query:",rest"`
+	Ratio   Ratio                   `query:"ratio"`
+	Items   []Item                  `query:"items"`
+	Form    Color                   `query:"form" style:"form,explode=false"`
+	PForm   *Color                  `query:"pform" style:"pipeDelimited"`
+	Colon   *Color                  `query:"colon" style:"sep=:"`
+	Flat    struct {
+		FlatA int    `query:"flata"`
+		FlatB string `query:"flatb"`
+	} `query:"flat" style:"form"`
+	Rest url.Values `query:",rest"`
 }
 
 var everything = queryparams.Must(queryparams.NewSchema[Everything](queryparams.SchemaConfig{
@@ -204,10 +252,60 @@ func (m maker) innermost() Innermost {
 	return in
 }
 
+func (m maker) items() []Item {
+	items := make([]Item, m.IntN(4))
+	for i := range items {
+		items[i].X = 1
+		switch m.IntN(8) {
+		case 0:
+			items[i].X = m.int()
+		case 1:
+			items[i].S, items[i].Tags = m.text(), m.texts()
+		case 2:
+			items[i].M = map[string]int{m.text(): 1, "k": 2}
+		case 3:
+			items[i].N.Y = new(m.IntN(2) == 0)
+		case 4:
+			items[i].P = new(m.innermost())
+		case 5:
+			items[i].P = &Innermost{}
+		case 6:
+			items[i].Sub = make([]struct {
+				Z queryparams.Opt[int] `query:"z"`
+			}, m.IntN(3))
+			for j := range items[i].Sub {
+				if m.IntN(2) == 0 {
+					items[i].Sub[j].Z = queryparams.Cleared[int]()
+				}
+			}
+		}
+	}
+	return items
+}
+
+func (m maker) color() Color {
+	c := Color{G: 7, S: "x"}
+	switch m.IntN(6) {
+	case 0:
+		c.R = m.int()
+	case 1:
+		c.G = uint8(m.int())
+	case 2:
+		c.B = new(m.float())
+	case 3:
+		c.O = queryparams.Cleared[int]()
+	case 4:
+		c.S = m.text()
+	case 5:
+		c.R, c.O, c.T = m.int(), queryparams.Some(m.int()), Ratio{1, int16(m.int())}
+	}
+	return c
+}
+
 // everything fills each field with even chance, so that values that Encode
 // refuses do not hide all others.
 func (m maker) everything() Everything {
-	v := Everything{Int8: 7, BoolOn: true, StrDef: "x y", Level: 1, DurUnit: 30 * time.Second, TagsDef: []string{"a", "b"}}
+	v := Everything{Int8: 7, BoolOn: true, StrDef: "x y", Level: 1, DurUnit: 30 * time.Second, TagsDef: []string{"a", "b"}, Form: Color{G: 7, S: "x"}}
 	fill := []func(){
 		func() { v.Deep = m.text() },
 		func() { v.Bool = true },
@@ -253,6 +351,12 @@ func (m maker) everything() Everything {
 		func() { v.In = m.inner() },
 		func() { v.PIn = new(m.inner()) },
 		func() { v.Dot = m.innermost() },
+		func() { v.Ratio = Ratio{int16(m.int()), 1} },
+		func() { v.Items = m.items() },
+		func() { v.Form = m.color() },
+		func() { v.PForm = new(m.color()) },
+		func() { v.Colon = new(m.color()) },
+		func() { v.Flat.FlatA, v.Flat.FlatB = m.int(), m.text() },
 		func() { v.Rest = url.Values{"r" + m.text(): {m.text(), m.text()}} },
 	}
 	for range 1 + m.IntN(4) {
@@ -292,8 +396,13 @@ func checkRoundTrip(t *testing.T, v Everything) (accepted bool) {
 
 func TestQ24_ParseUndoesEncode(t *testing.T) {
 	t.Parallel()
-	m := maker{rand.New(rand.NewPCG(1, 2))}
-	accepted, cases := 0, soaktest.Rounds(20_000)
+	seed := soaktest.Seed()
+	t.Logf("seed %d", seed)
+	m := maker{rand.New(rand.NewPCG(seed, 2))}
+	accepted, cases := 0, 3_000
+	if soaktest.Long() {
+		cases = 1_000_000
+	}
 	for range cases {
 		if checkRoundTrip(t, m.everything()) {
 			accepted++
@@ -308,7 +417,7 @@ func TestQ24_EncodeNamesWhatItCannotCarry(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 1, 2, 3, 4, 5, 6, time.UTC)
 	base := func(edit func(*Everything)) Everything {
-		v := Everything{Int8: 7, BoolOn: true, StrDef: "x y", Level: 1, DurUnit: 30 * time.Second, TagsDef: []string{"a", "b"}}
+		v := Everything{Int8: 7, BoolOn: true, StrDef: "x y", Level: 1, DurUnit: 30 * time.Second, TagsDef: []string{"a", "b"}, Form: Color{G: 7, S: "x"}}
 		edit(&v)
 		return v
 	}
@@ -382,7 +491,7 @@ func TestQ15_ListsRoundTrip(t *testing.T) {
 			t.Parallel()
 			v := tt.v
 			v.Int8, v.BoolOn, v.StrDef, v.Level, v.DurUnit, v.TagsDef = 7, true, "x y", 1, 30*time.Second, []string{"a", "b"}
-			v.In.A = 3
+			v.In.A, v.Form = 3, Color{G: 7, S: "x"}
 			got, err := everything.Encode(v)
 			if got != tt.want || err != nil {
 				t.Errorf("Encode = %q, %v; want %q", got, err, tt.want)

@@ -13,7 +13,7 @@ import (
 // tagNames are the tags that a field of a schema may have besides query.
 var tagNames = []string{
 	"default", "required", "min", "max", "minlen", "maxlen", "minitems", "maxitems", "enum", "pattern",
-	"layout", "loc", "unit", "style", "invalid", "duplicate", "empty", "bool", "allow", "secret",
+	"layout", "loc", "unit", "style", "invalid", "duplicate", "empty", "bool", "allow", "secret", "doc",
 }
 
 // tagSet is the tags of one field. What nobody has taken in the end does not

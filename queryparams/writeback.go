@@ -287,7 +287,7 @@ func (p *Params) repair(pl *plan, canonical string, faults []*FieldError) {
 		return
 	}
 	repaired := func(e entry) bool {
-		t, ours := pl.find(e.key, 0)
+		t, _, ours := pl.lookup(e.key)
 		return ours && t.group < 0 && !p.isReserved(e.key) && slices.ContainsFunc(faults, func(f *FieldError) bool {
 			return f.Parameter == pl.leaves[t.leaf].name
 		})

@@ -1,0 +1,144 @@
+package queryparams
+
+import (
+	"reflect"
+	"strconv"
+)
+
+// inside reads into v, a struct that the leaf l holds, what sort puts into the
+// work for it. path is v's place inside the leaf's.
+func (r *reader) inside(l *leaf, v reflect.Value, path string, sort func(w *work)) {
+	outer := *r
+	if r.owner == "" {
+		r.owner = r.prefix + l.name
+	}
+	r.p, r.dst, r.prefix = l.sub, v, r.prefix+l.name+path
+	w := newWork(len(l.sub.leaves))
+	defer w.release()
+	sort(w)
+	r.fill(w)
+	r.p, r.dst, r.owner, r.prefix = outer.p, outer.dst, outer.owner, outer.prefix
+}
+
+// structs reads a list of structs. The pairs of an element may stand anywhere,
+// but its first one comes after those of the elements before it.
+func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
+	first := w.at(c.first)
+	var elements []chain
+	for i := c.first; i >= 0; {
+		o := w.at(i)
+		at := i
+		i, o.next = o.next, -1
+		rest := r.inner(l, o)
+		if rest == "" { // l= alone is an empty list
+			if o.val < o.valEnd {
+				r.fault(l, o, CodeBadKey, nil, r.raw[o.val:o.valEnd], 0)
+				return
+			}
+			continue
+		}
+		n, _, _ := cutIndex(rest)
+		switch {
+		case n > len(elements):
+			r.fault(l, o, CodeBadIndex, nil, r.raw[o.val:o.valEnd], 0)
+			r.pathOfLast(r.prefix + l.name + "[" + strconv.Itoa(n) + "]")
+			return
+		case n == l.maximum:
+			r.amount(l, first, n+1)
+			return
+		case n == len(elements):
+			elements = append(elements, chain{first: at, last: at})
+		default:
+			w.at(elements[n].last).next = at
+			elements[n].last = at
+		}
+	}
+	if len(elements) < l.minimum {
+		r.amount(l, first, len(elements))
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(elements), len(elements)))
+	for n := range elements {
+		r.inside(l, v.Index(n), "["+strconv.Itoa(n)+"]", func(sub *work) {
+			for i := elements[n].first; i >= 0; i = w.at(i).next {
+				r.sortInto(sub, w.at(i))
+			}
+		})
+	}
+}
+
+// sortInto gives a pair of an element to the leaf of the element's plan. The
+// element's own name, without a value, says that it is there.
+func (r *reader) sortInto(w *work, o *occurrence) {
+	name := r.nameOf(o)
+	rest := name[len(r.prefix):]
+	pr := pair{key: int(o.key), keyEnd: int(o.keyEnd), val: int(o.val), valEnd: int(o.valEnd), keyFlags: o.keyFlags, valFlags: o.flags}
+	t, how, known := r.p.lookup(rest)
+	switch {
+	case known && t.group < 0:
+		r.add(w, t.leaf, &pr, how|o.how&spelledFolded)
+	case rest == "" && o.val < o.valEnd:
+		r.errorAt(o, name, CodeBadKey)
+	case known && o.val == o.valEnd:
+		w.wake(r.p, t.group)
+	case rest != "" && r.p.cfg.Unknown == UnknownReject:
+		r.errorAt(o, name, CodeUnknown)
+	}
+}
+
+// errorAt records a fault of a name that no leaf has.
+func (r *reader) errorAt(o *occurrence, name string, code Code) {
+	if f := r.stranger(name, code, int(o.key)); f != nil {
+		f.Parameter = r.owner
+	}
+}
+
+// form reads a struct that one value holds, as names and values in turn.
+func (r *reader) form(l *leaf, o *occurrence, v reflect.Value) {
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(l.elem))
+		v = v.Elem()
+	}
+	r.inside(l, v, "", func(w *work) {
+		at, raw, more := int(o.val), r.raw[o.val:o.valEnd], o.val < o.valEnd
+		next := func() (from, to int) {
+			item, rest, found := cutItem(raw, l.sep)
+			from, to = at, at+len(item)
+			at += len(raw) - len(rest)
+			raw, more = rest, found
+			return from, to
+		}
+		for more {
+			from, to := next()
+			name, code, _ := r.p.decode(r.raw[from:to], o.flags, false)
+			if !more {
+				code = CodeType
+			}
+			if code != codeFine {
+				at := *o
+				at.val, at.valEnd = uint32(from), uint32(to)
+				r.faultOf(l, &at, code, name)
+				return
+			}
+			t, how, known := r.p.lookup("[" + name + "]")
+			pr := pair{key: from, keyEnd: to, valFlags: o.flags &^ noEquals}
+			pr.val, pr.valEnd = next()
+			switch {
+			case known:
+				r.add(w, t.leaf, &pr, how)
+			case r.p.cfg.Unknown == UnknownReject:
+				if f := r.stranger(r.prefix+"["+name+"]", CodeUnknown, from); f != nil {
+					f.Parameter = r.owner
+				}
+			}
+		}
+	})
+}
+
+// faultOf records a fault of l while r is inside of it.
+func (r *reader) faultOf(l *leaf, o *occurrence, code Code, text string) {
+	owner, prefix := r.owner, r.prefix
+	r.owner, r.prefix = "", prefix[:len(prefix)-len(l.name)]
+	r.fault(l, o, code, nil, text, 0)
+	r.owner, r.prefix = owner, prefix
+}
