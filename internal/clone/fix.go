@@ -110,6 +110,8 @@ func (n *node) fixPointer(p unsafe.Pointer, s *state) {
 	case elem.flat:
 	case n.deep:
 		s.descend(elem, target, 1)
+	case s.putOff():
+		s.pending = append(s.pending, pending{n: elem, p: target, count: 1, depth: s.depth})
 	default:
 		elem.fix(target, s)
 	}
@@ -187,11 +189,7 @@ func (n *node) fixMap(p unsafe.Pointer, s *state) {
 	if length == 0 || n.whole != nil {
 		return
 	}
-	if !n.deep {
-		n.put(made, old, n, s)
-		return
-	}
-	if !s.deeper(n) {
+	if n.deep && !s.deeper(n) {
 		return
 	}
 	if s.putOff() {
@@ -199,7 +197,9 @@ func (n *node) fixMap(p unsafe.Pointer, s *state) {
 	} else {
 		n.put(made, old, n, s)
 	}
-	s.depth--
+	if n.deep {
+		s.depth--
+	}
 }
 
 // fixAny copies what the empty interface at p holds.
@@ -232,14 +232,18 @@ func fixHeld(p unsafe.Pointer, t reflect.Type, s *state) {
 	}
 	f := (*face)(p)
 	if n.direct {
-		s.held(n, unsafe.Pointer(&f.data)) // the word is the value
+		s.inPlace(n, unsafe.Pointer(&f.data)) // the word is the value
 		return
 	}
 	if !s.charge(n, int(n.mem.size)) {
 		return
 	}
 	f.data = n.mem.clone(s, f.data, 1)
-	s.held(n, f.data)
+	if s.inKey { // part of the hash
+		s.inPlace(n, f.data)
+	} else {
+		s.descend(n, f.data, 1)
+	}
 }
 
 // fixMethod copies the value at p by its Clone method.

@@ -135,14 +135,14 @@ func (s *state) deeper(n *node) bool {
 	return true
 }
 
-// held is descend for what an interface holds. In a map key it is part of the hash and cannot be put off.
-func (s *state) held(n *node, p unsafe.Pointer) {
-	switch {
-	case !s.inKey:
-		s.descend(n, p, 1)
-	case s.depth-s.floor >= keyDepth:
+// inPlace replaces the references of what an interface holds where it is. It cannot be put off: the interface may be in
+// a map key, of whose hash this is a part, or in a variable whose value goes into a map next. What it refers to can.
+func (s *state) inPlace(n *node, p unsafe.Pointer) {
+	if s.inKey && s.depth-s.floor >= keyDepth {
 		s.fail(&ValueError{Type: n.typ, Reason: "a map key holds interfaces nested too deeply"})
-	case s.deeper(n):
+		return
+	}
+	if s.deeper(n) {
 		n.fix(p, s)
 		s.depth--
 	}
