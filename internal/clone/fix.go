@@ -249,35 +249,68 @@ func fixHeld(p unsafe.Pointer, t reflect.Type, s *state) {
 // fixMethod copies the value at p by its Clone method.
 func (n *node) fixMethod() func(unsafe.Pointer, *state) {
 	t := n.typ
-	call := func(v reflect.Value) reflect.Value { return v.MethodByName("Clone").Call(nil)[0] }
-	if m, ok := t.MethodByName("Clone"); ok && t.Kind() != reflect.Interface {
-		call = func(v reflect.Value) reflect.Value { return m.Func.Call([]reflect.Value{v})[0] }
+	if t.Kind() == reflect.Interface {
+		return n.fixHeldMethod
 	}
-	nilable := t.Kind() == reflect.Pointer || t.Kind() == reflect.Map || t.Kind() == reflect.Slice || t.Kind() == reflect.Interface || t.Kind() == reflect.Func || t.Kind() == reflect.Chan
+	m, _ := t.MethodByName("Clone")
+	call := func(v reflect.Value) reflect.Value { return m.Func.Call([]reflect.Value{v})[0] }
+	remember := n.tracked && t.Kind() != reflect.Slice // a pointer or a map, which are one word
 	return func(p unsafe.Pointer, s *state) {
 		v := reflect.NewAt(t, p).Elem()
-		if nilable && v.IsNil() {
+		if nilable(t.Kind()) && v.IsNil() {
 			return
 		}
-		if !n.tracked || t.Kind() == reflect.Slice {
-			if s.charge(n, int(n.mem.size)) {
-				v.Set(call(v))
+		var old unsafe.Pointer
+		if remember {
+			old = *(*unsafe.Pointer)(p)
+			if slot := s.seen.find(old, n.dom.id); slot.copy != nil {
+				*(*unsafe.Pointer)(p) = slot.copy
+				return
 			}
-			return
-		}
-		old := *(*unsafe.Pointer)(p) // tracked: a pointer or a map, which are one word
-		if slot := s.seen.find(old, n.dom.id); slot.copy != nil {
-			*(*unsafe.Pointer)(p) = slot.copy
-			return
 		}
 		if !s.charge(n, int(n.mem.size)) {
 			return
 		}
 		v.Set(call(v))
 		// The method may have copied values of this plan, in a state of its own: only ours is looked up again.
-		if made := *(*unsafe.Pointer)(p); made != nil {
+		if made := *(*unsafe.Pointer)(p); remember && made != nil {
 			s.seen.put(s.seen.find(old, n.dom.id), old, n.dom.id, made)
 		}
+	}
+}
+
+// fixHeldMethod copies what the interface at p holds by the Clone method of the interface.
+func (n *node) fixHeldMethod(p unsafe.Pointer, s *state) {
+	v := reflect.NewAt(n.typ, p).Elem()
+	if v.IsNil() {
+		return
+	}
+	held := v.Elem()
+	t := held.Type()
+	if nilable(t.Kind()) && held.IsNil() {
+		return
+	}
+	f := (*face)(p)
+	old := f.data
+	d := s.c.behind(t)
+	if d.dom != nil {
+		if slot := s.seen.find(old, d.dom.id); slot.copy != nil {
+			f.data = slot.copy
+			return
+		}
+	}
+	if !s.charge(n, int(n.mem.size)) {
+		return
+	}
+	made := v.MethodByName("Clone").Call(nil)[0]
+	if made.IsNil() || made.Elem().Type() != t {
+		// The method of an embedded value, promoted: it copies that value and knows nothing of the rest.
+		fixHeld(p, t, s)
+		return
+	}
+	v.Set(made)
+	if d.dom != nil && f.data != nil {
+		s.seen.put(s.seen.find(old, d.dom.id), old, d.dom.id, f.data)
 	}
 }
 

@@ -83,6 +83,7 @@ type compiler struct {
 type dynamicType struct {
 	n   *node
 	err *TypeError
+	dom *domain // of a pointer or a map
 }
 
 var (
@@ -173,6 +174,14 @@ func (c *compiler) behind(t reflect.Type) *dynamicType {
 	} else {
 		d.err, _ = errors.AsType[*TypeError](err)
 	}
+	c.mu.Lock()
+	switch t.Kind() {
+	case reflect.Pointer:
+		d.dom = c.domain(reflect.PointerTo(t.Elem()))
+	case reflect.Map:
+		d.dom = c.domain(reflect.MapOf(t.Key(), t.Elem()))
+	}
+	c.mu.Unlock()
 	// Two goroutines may arrive here at once: the nodes are the same.
 	got, _ := c.dynamic.LoadOrStore(t, d)
 	return got.(*dynamicType)
@@ -330,7 +339,7 @@ func refusals(root *node) []error {
 
 // analyse finds out which of the fresh nodes must remember their copies and count their depth.
 func (c *compiler) analyse(root *node) {
-	c.open = c.open || slices.ContainsFunc(c.reachable(root), func(n *node) bool { return n.role == roleInterface })
+	c.open = c.open || slices.ContainsFunc(c.reachable(root), (*node).open)
 	if !c.open {
 		c.countPaths(root)
 	}
@@ -349,6 +358,9 @@ func (c *compiler) analyse(root *node) {
 		}
 	}
 }
+
+// open reports whether n is an interface whose contents are copied: it may hold anything.
+func (n *node) open() bool { return n.typ.Kind() == reflect.Interface && !n.flat }
 
 // reachable lists the nodes that copying root leads to, root included.
 func (c *compiler) reachable(root *node) []*node {
@@ -410,7 +422,7 @@ func leads(n, target *node, via func(*node) bool) bool {
 		n.parts(func(to *node, _ string, _ int) {
 			switch {
 			case found || to.flat:
-			case to == target || target == nil && to.role == roleInterface:
+			case to == target || target == nil && to.open():
 				found = true
 			case !seen[to] && via(to):
 				seen[to] = true
