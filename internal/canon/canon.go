@@ -214,7 +214,7 @@ func (p *Plan[K]) Append(dst []byte, k *K) ([]byte, error) {
 // where hashstructure has no answer or more than one: HashFuncs stand for their
 // types, all NaNs are one, bytes beyond 32 are hashed by their digest, cycles
 // end, lists of elements without data are hashed by their length, uintptr and
-// complex128 have a hash, and methods with pointer receivers count wherever
+// complex128 have a hash, so do times with impossible offsets, and methods with pointer receivers count wherever
 // the value stands. User code runs once for both the check and the hash.
 func (p *Plan[K]) Fingerprint(k K) (uint64, error) {
 	s := p.begin(nil, &k)

@@ -230,7 +230,9 @@ func (c *compiler) plain(n *node) {
 	if n.form == formPointer {
 		step = ""
 	}
-	n.inherit(n.elem, step)
+	if n.form != formArray || n.t.Len() > 0 {
+		n.inherit(n.elem, step)
+	}
 	if n.form == formArray && n.t.Len() > c.cfg.MaxBytes {
 		n.refuse("it has more elements than MaxBytes allows bytes")
 	}

@@ -84,6 +84,9 @@ func (pr *program) emit(n *node, off uintptr, path string) bool {
 		}
 		return true
 	case formArray, formSlice, formPointer:
+		if n.form == formArray && n.t.Len() == 0 {
+			return true
+		}
 		if n.tracked || n.set && n.form == formSlice {
 			return false
 		}
@@ -95,7 +98,7 @@ func (pr *program) emit(n *node, off uintptr, path string) bool {
 		switch n.form {
 		case formArray:
 			o.code, o.n = opArray, n.t.Len()
-			if o.n == 0 || n.elem.void {
+			if n.elem.void {
 				return true
 			}
 		case formSlice:
@@ -130,7 +133,7 @@ func (n *node) isDirect() bool {
 		return true
 	case formLeaf:
 		switch n.code {
-		case opFloat32, opFloat64, opComplex64, opComplex128, opUintptr, opBytes:
+		case opFloat32, opFloat64, opComplex64, opComplex128, opUintptr, opBytes, opTime:
 			return false
 		case opRaw:
 			return n.t.Len() <= longBytes

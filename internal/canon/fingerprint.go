@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"reflect"
+	"time"
 	"unsafe"
 
 	"github.com/mitchellh/hashstructure/v2"
@@ -60,9 +61,23 @@ func (w *walker) hashLeaf(n *node, p unsafe.Pointer) (uint64, *ValueError) {
 		return w.hash(n, uint64(*(*uintptr)(p)))
 	case opBytes:
 		return w.hashBytes(n, *(*[]byte)(p))
+	case opTime:
+		return w.hashTime(n, p)
 	default: // opRaw
 		return w.hashBytes(n, unsafe.Slice((*byte)(p), n.t.Len()))
 	}
+}
+
+// hashTime hashes the time at p. hashstructure has no answer to an offset of
+// more than 22 days, which only a made-up zone has: it gets the instant then.
+func (w *walker) hashTime(n *node, p unsafe.Pointer) (uint64, *ValueError) {
+	v := reflect.NewAt(n.t, p).Elem().Interface()
+	if t, ok := v.(time.Time); ok {
+		if _, err := t.MarshalBinary(); err != nil {
+			v = t.UTC()
+		}
+	}
+	return w.hash(n, v)
 }
 
 func (w *walker) hashBytes(n *node, b []byte) (uint64, *ValueError) {

@@ -82,6 +82,12 @@ func TestK4_TypesThatIdentifyNothingAreRefused(t *testing.T) {
 			F func()     `hash:"ignore"`
 			M sync.Mutex `hash:"-"`
 		}](t, canon.Config{}), nil},
+		{"in an array without elements, which has no data", typeErrors[struct {
+			F [0]func()
+			M [0]sync.Mutex
+			A [2][0]chan int
+			N int
+		}](t, canon.Config{}), nil},
 		{"with HashFuncs", typeErrors[deps](t, canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
 			reflect.TypeFor[*sql.DB]():      func(any) (any, error) { return 1, nil },
 			reflect.TypeFor[func(string)](): func(any) (any, error) { return 2, nil },

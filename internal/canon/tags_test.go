@@ -141,8 +141,11 @@ func TestK5_ErrorsAndPanicsOfUserCodeAreNamed(t *testing.T) {
 	t.Parallel()
 	failing := canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
 		reflect.TypeFor[colour](): func(v any) (any, error) {
-			if v == colour("panic") {
+			switch v {
+			case colour("panic"):
 				panic("in a HashFunc")
+			case colour("nil"):
+				return 1, (*nilError)(nil)
 			}
 			return nil, io.ErrUnexpectedEOF
 		},
@@ -157,6 +160,7 @@ func TestK5_ErrorsAndPanicsOfUserCodeAreNamed(t *testing.T) {
 	}{
 		{"HashFunc", failing, pairOf[colour]{Y: "x"}, "key.(canon_test.pairOf[github.com/reecho-go/reecho/internal/canon_test.colour]).X", "HashFuncs[canon_test.colour]: unexpected EOF", io.ErrUnexpectedEOF},
 		{"HashFunc panics", failing, []colour{"panic"}, "key.([]canon_test.colour)[0]", "HashFuncs[canon_test.colour]: panic: in a HashFunc", nil},
+		{"HashFunc returns an error that panics", failing, []colour{"nil"}, "key.([]canon_test.colour)[0]", "HashFuncs[canon_test.colour]: <nil>", nil},
 		{"String panics", canon.Config{}, asText{S: shown{A: -1}, I: shown{}}, "key.(canon_test.asText).S", "String: panic: negative", nil},
 		{"String on nothing", canon.Config{}, asText{}, "key.(canon_test.asText).I", "no", canon.ErrUnkeyable},
 		{"HashInclude", canon.Config{}, picky{Skip: "fail"}, "key.(canon_test.picky).Skip", "HashInclude: unexpected EOF", io.ErrUnexpectedEOF},
@@ -181,6 +185,11 @@ func TestK5_ErrorsAndPanicsOfUserCodeAreNamed(t *testing.T) {
 }
 
 type pairOf[T any] struct{ X, Y T }
+
+// nilError is an error that cannot be nil.
+type nilError struct{ text string }
+
+func (e *nilError) Error() string { return e.text }
 
 func TestK5_HashFuncs(t *testing.T) {
 	t.Parallel()
@@ -371,6 +380,28 @@ func TestK5_FingerprintIsTheHashOfHashstructure(t *testing.T) {
 	checkHash(t, withSets{S: []int{1, 2}, P: new([]int{2, 1}), A: []int{5, 4}, N: [][]int{{1}, {2}}, B: []byte("ba")})
 	checkHash(t, constant{1})
 	checkHash(t, []constant{{1}})
+}
+
+// A zone may be further from UTC than hashstructure can write down.
+func TestK5_TimesOfImpossibleZonesHaveFingerprints(t *testing.T) {
+	t.Parallel()
+	type query struct {
+		Any  any
+		From time.Time
+	}
+	at := time.Unix(1, 1).In(time.FixedZone("far", 1<<30))
+	plan := must[query](t, canon.Config{})
+	a, errA := plan.Fingerprint(query{at, at})
+	b, errB := plan.Fingerprint(query{at, at.Add(1)})
+	if errA != nil || errB != nil || a == b {
+		t.Errorf("fingerprints %x (%v), %x (%v)", a, errA, b, errB)
+	}
+	if _, _, err := plan.StoreName(query{at, at}); err != nil {
+		t.Errorf("StoreName: %v", err)
+	}
+	checkHash(t, query{1, time.Unix(1, 1).In(time.FixedZone("near", -3601))})
+	checkHash(t, stamp(at))
+	checkHash(t, struct{ F [0]func() }{})
 }
 
 func checkHash[K any](t *testing.T, k K) {
