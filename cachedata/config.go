@@ -44,10 +44,14 @@ type Config[K, V any] struct {
 	MaxBatch int
 
 	// HashFuncs gives types that cannot identify anything, or not well, a
-	// stand-in: the function's result is part of the key instead. The type must
-	// match exactly and may stand at any depth of K. The function must be safe
-	// for concurrent use and must not keep or change its argument.
-	// Default nil: none.
+	// stand-in: the function's result, which may be of any type that can be a
+	// key, is part of the key instead. The type must match exactly and may stand
+	// at any depth of K, also behind interfaces. The function is called once for
+	// each occurrence; it must be safe for concurrent use, give equal results
+	// for what is equal, and neither keep nor change its argument. Its errors
+	// and panics are a [*KeyError]. The loader gets pointers, interfaces and
+	// functions of these types as they are, and copies of other values if they
+	// can be copied. Default nil: none.
 	HashFuncs map[reflect.Type]func(any) (any, error)
 
 	// Clone copies results, instead of the compiled plan. It must return

@@ -248,6 +248,35 @@ func TestK5_HashFuncsStandIn(t *testing.T) {
 	}
 }
 
+// A caller who leaves may change the argument while the load reads it; a
+// HashFunc for its type is no reason to share it.
+func TestK3_HashFuncsDoNotShareTheCallersData(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{ Body []byte }
+		c := newCache(t, func(_ context.Context, k key) (string, error) {
+			time.Sleep(time.Second)
+			return string(k.Body), nil
+		}, cachedata.Config[key, string]{HashFuncs: map[reflect.Type]func(any) (any, error){
+			reflect.TypeFor[[]byte](): func(v any) (any, error) { return string(v.([]byte)), nil },
+		}})
+		mine := key{[]byte("before")}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = c.Get(ctx, mine) })
+		wg.Go(func() {
+			time.Sleep(time.Millisecond)
+			want(t, c, key{[]byte("before")}, "before")
+		})
+		time.Sleep(10 * time.Millisecond)
+		cancel()
+		synctest.Wait()
+		copy(mine.Body, "after!")
+		wg.Wait()
+		want(t, c, key{[]byte("before")}, "before")
+	})
+}
+
 func TestK5_Fingerprint(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, counter[string](), cachedata.Config[string, string]{})

@@ -62,6 +62,9 @@ type Config struct {
 	// writes to what they refer to. An interface type shares whatever it holds. Default: none; nil entries are an error.
 	Immutable []reflect.Type
 
+	// Keep reports which fields of structs are assigned instead of copied, whatever they hold. Default nil: none.
+	Keep func(reflect.StructField) bool
+
 	// Arena gives the small slices in the elements of a slice of structs one array per element type instead of one each:
 	// the tags of 100 rows are one allocation, not 100. Capacities end where the next slice begins, so that append stays safe. The price:
 	// as long as one row is alive, the array of all is. It applies to slices of numbers, strings, and other elements without references that are
@@ -106,6 +109,17 @@ func For[V any](cfg Config) (*Plan[V], error) {
 		return nil, err
 	}
 	return &Plan[V]{c: c, root: root, flat: root.flat}, nil
+}
+
+// Copyable reports whether every value of t can be copied, within the limits: it holds nothing that is refused, and
+// no interface, which could.
+func Copyable(t reflect.Type) bool {
+	c, err := newCompiler(Config{})
+	if err != nil {
+		return false
+	}
+	_, err = c.compile(t)
+	return err == nil && !c.open
 }
 
 // Flat reports whether V is free of references that could be written through: copying is assignment and cannot fail. Who asks it once and then

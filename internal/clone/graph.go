@@ -221,7 +221,12 @@ func (c *compiler) discover(t reflect.Type) *node {
 		}
 		n.flat = n.role == roleStruct
 		for f := range fieldsOf(t) {
-			e := edge{f.Name, f.Offset, c.discover(f.Type)}
+			e := edge{name: f.Name, off: f.Offset}
+			if c.cfg.Keep != nil && c.cfg.Keep(f) {
+				e.to = &node{typ: f.Type, flat: true}
+			} else {
+				e.to = c.discover(f.Type)
+			}
 			n.fields = append(n.fields, e)
 			n.flat = n.flat && e.to.flat
 		}

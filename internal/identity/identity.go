@@ -115,66 +115,54 @@ func copies[K any](plan *canon.Plan[K], cfg canon.Config) func(K) (K, error) {
 	case plan.Flat():
 		return nil
 	}
-	share := shared(reflect.TypeFor[K](), cfg)
+	how := clone.Config{Immutable: standIns(cfg), Keep: leftOut}
 	for {
-		p, err := clone.For[K](clone.Config{Immutable: share})
+		p, err := clone.For[K](how)
 		if err == nil {
 			return p.Copy
 		}
-		// What identifies by something else, its String method for one, may be
-		// beyond copying.
-		n := len(share)
+		// What identifies by its content may still be beyond copying.
+		n := len(how.Immutable)
 		_ = Each(err, func(err error) error {
-			if at, ok := errors.AsType[*clone.TypeError](err); ok && !slices.Contains(share, at.Type) {
-				share = append(share, at.Type)
+			if at, ok := errors.AsType[*clone.TypeError](err); ok && !slices.Contains(how.Immutable, at.Type) {
+				how.Immutable = append(how.Immutable, at.Type)
 			}
 			return nil
 		})
-		if len(share) == n {
+		if len(how.Immutable) == n {
 			return nil
 		}
 	}
 }
 
-// shared lists the types inside t that a copy of a key must share: those that
-// HashFuncs stand in for, and those of fields that are left out of the key,
-// such as a client, a logger or a lock, unless the same type is part of the
-// key elsewhere.
-func shared(t reflect.Type, cfg canon.Config) []reflect.Type {
-	used, ignored := make(map[reflect.Type]bool), make(map[reflect.Type]bool)
-	var walk func(t reflect.Type)
-	walk = func(t reflect.Type) {
-		if used[t] || cfg.HashFuncs[t] != nil {
-			return
-		}
-		used[t] = true
-		switch t.Kind() {
-		case reflect.Pointer, reflect.Slice, reflect.Array:
-			walk(t.Elem())
-		case reflect.Map:
-			walk(t.Key())
-			walk(t.Elem())
-		case reflect.Struct:
-			for f := range t.Fields() {
-				if tag := f.Tag.Get("hash"); tag == "ignore" || tag == "-" {
-					ignored[f.Type] = true
-				} else {
-					walk(f.Type)
-				}
-			}
-		}
-	}
-	walk(t)
+// standIns lists the types that a copy of a key must share, since a HashFunc
+// stands in for them: those whose identity may matter to the loader, such as a
+// *sql.DB, and those of which some value cannot be copied.
+func standIns(cfg canon.Config) []reflect.Type {
 	var out []reflect.Type
 	for t := range cfg.HashFuncs {
+		switch t.Kind() {
+		case reflect.Slice, reflect.Map, reflect.Struct, reflect.Array:
+			if clone.Copyable(t) {
+				continue
+			}
+		}
 		out = append(out, t)
 	}
-	for t := range ignored {
-		if !used[t] {
-			out = append(out, t)
-		}
-	}
 	return out
+}
+
+// leftOut reports whether a copy of a key shares what the field holds: it is
+// no part of the key, such as a client, a logger or a lock, or only its text
+// is, and some values of its type cannot be copied.
+func leftOut(f reflect.StructField) bool {
+	switch f.Tag.Get("hash") {
+	case "ignore", "-":
+		return true
+	case "string":
+		return !clone.Copyable(f.Type)
+	}
+	return false
 }
 
 // Each applies fn to every error that err joins, and joins what it returns.

@@ -112,6 +112,65 @@ func TestSnapshotSharesWhatHashFuncsStandInFor(t *testing.T) {
 	}
 }
 
+// What a HashFunc stands in for is data all the same, unless it is a reference
+// with an identity: the caller may change it while the loader still reads it.
+func TestK3_SnapshotCopiesDataThatHashFuncsStandInFor(t *testing.T) {
+	t.Parallel()
+	type part struct{ Tags []string }
+	type request struct {
+		Body  []byte
+		Part  part
+		Index map[string]int
+		Any   any
+		Wake  struct {
+			ch    chan int
+			names []string
+		}
+	}
+	constant := func(any) (any, error) { return 1, nil }
+	var key request
+	keys := mustFor[request](t, canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
+		reflect.TypeFor[[]byte](): constant, reflect.TypeFor[part](): constant, reflect.TypeFor[map[string]int](): constant,
+		reflect.TypeOf(key.Wake): constant,
+	}})
+	key.Body, key.Part, key.Index, key.Any = []byte("a"), part{[]string{"a"}}, map[string]int{"a": 1}, []byte("a")
+	key.Wake.names = []string{"a"}
+	own, err := keys.Snapshot(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.Body[0], key.Part.Tags[0], key.Index["a"], key.Any.([]byte)[0] = 'b', "b", 2, 'b'
+	if string(own.Body) != "a" || own.Part.Tags[0] != "a" || own.Index["a"] != 1 || string(own.Any.([]byte)) != "a" {
+		t.Errorf("the snapshot changed with the caller's key: %+v", own.Body)
+	}
+	if &own.Wake.names[0] != &key.Wake.names[0] {
+		t.Error("what cannot be copied is half copied")
+	}
+}
+
+// Fields that are left out are handed on, also when their type is part of the
+// key elsewhere.
+func TestSnapshotSharesEveryFieldThatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	type deps struct{ wake chan int }
+	type request struct {
+		Filter any
+		Log    any   `hash:"ignore"`
+		Note   []int `hash:"-"`
+		IDs    []int
+	}
+	keys := mustFor[request](t, canon.Config{})
+	key := request{Filter: []int{1}, Log: &deps{make(chan int)}, Note: []int{1}, IDs: []int{1}}
+	own, err := keys.Snapshot(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.IDs[0], key.Filter.([]int)[0] = 2, 2
+	if own.Log != key.Log || &own.Note[0] != &key.Note[0] || own.IDs[0] != 1 || own.Filter.([]int)[0] != 1 {
+		t.Errorf("snapshot = %+v", own)
+	}
+}
+
 type conn struct {
 	name string
 	wake chan int
@@ -124,17 +183,18 @@ func TestSnapshotSharesOnlyWhatCannotBeCopied(t *testing.T) {
 	t.Parallel()
 	type request struct {
 		IDs  []int
-		Conn *conn `hash:"string"`
+		Conn *conn        `hash:"string"`
+		Any  fmt.Stringer `hash:"string"`
 	}
 	keys := mustFor[request](t, canon.Config{})
-	key := request{[]int{1}, &conn{"a", make(chan int)}}
+	key := request{[]int{1}, &conn{"a", make(chan int)}, &conn{"b", make(chan int)}}
 	own, err := keys.Snapshot(key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	key.IDs[0] = 2
-	if own.IDs[0] != 1 || own.Conn.wake != key.Conn.wake {
-		t.Errorf("snapshot = %+v, want the ids copied and the channel shared", own)
+	if own.IDs[0] != 1 || own.Conn != key.Conn || own.Any != key.Any {
+		t.Errorf("snapshot = %+v, want the ids copied and the connection shared", own)
 	}
 }
 
