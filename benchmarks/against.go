@@ -89,7 +89,7 @@ func collect(ctx context.Context, bin string, o options, into map[string][]float
 	}
 	for _, res := range r.Results {
 		for _, m := range res.Rows {
-			if m.Peer == workloads.Ours && m.Error == "" {
+			if m.Peer == workloads.Ours && m.Error == "" && m.Text == "" {
 				name := res.Group + ": " + res.Name
 				into[name] = append(into[name], m.NsPerOp)
 			}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/reecho-go/reecho/benchmarks/bench"
@@ -19,6 +21,10 @@ func Benchmark(b *testing.B) {
 			}
 			for _, row := range rows {
 				b.Run(row.Peer, func(b *testing.B) {
+					if row.Op == nil {
+						other(b, row, w.Unit)
+						return
+					}
 					b.ReportAllocs()
 					if w.Parallel {
 						parallel(b, row.Op)
@@ -32,6 +38,25 @@ func Benchmark(b *testing.B) {
 				})
 			}
 		})
+	}
+}
+
+// other reports what is no time per operation.
+func other(b *testing.B, row bench.Row, unit string) {
+	for b.Loop() {
+		if row.Say != nil {
+			text, err := row.Say()
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Log(text)
+			continue
+		}
+		v, err := row.Figure()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(v, strings.ReplaceAll(cmp.Or(unit, "ns"), " ", "-"))
 	}
 }
 

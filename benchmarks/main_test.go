@@ -40,8 +40,13 @@ func TestEveryRowIsRightOrSaysItsFlaw(t *testing.T) {
 			reference := false
 			for _, row := range rows {
 				reference = reference || row.Peer == w.Reference
-				if err := row.Op(0); err != nil {
-					t.Errorf("%s: %v", row.Peer, err)
+				if row.Op != nil {
+					if err := row.Op(0); err != nil {
+						t.Errorf("%s: %v", row.Peer, err)
+					}
+				}
+				if row.Check == nil {
+					continue
 				}
 				err := row.Check()
 				switch {

@@ -20,6 +20,7 @@ var tables = []struct {
 	{"docs/adr/0002-hashstructure-for-fingerprints.md", "key", []string{workloads.Ours, workloads.Hashstructure}},
 	{"docs/adr/0003-compiled-copies.md", "copy", nil},
 	{"docs/adr/0004-copier-for-mapping.md", "copy", []string{workloads.ByHand, workloads.Ours, workloads.Copier}},
+	{"docs/adr/0006-the-publish-rule.md", "races", nil},
 	{"docs/adr/0008-sessions-on-gorilla.md", "session", []string{workloads.OursInCookie, workloads.EchoContrib, workloads.OursInMemory, workloads.SCS}},
 }
 

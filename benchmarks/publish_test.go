@@ -42,6 +42,9 @@ func TestPublish(t *testing.T) {
 		{Group: "copy", Name: "a value", Reference: workloads.ByHand, Rows: []bench.Measure{
 			row(workloads.ByHand, 1), row(workloads.Ours, 1.125), row(workloads.Copier, 41), row("a peer", 6),
 		}},
+		{Group: "races", Name: "a delete", Reference: workloads.Ours, Rows: []bench.Measure{
+			{Peer: workloads.Ours, Text: "2 / 2"}, {Peer: "a peer", Text: "1 / 1"},
+		}},
 		{Group: "session", Name: "a route", Reference: workloads.OursInCookie, Rows: []bench.Measure{
 			row("echo alone", 0.5), row(workloads.OursInCookie, 1), row(workloads.EchoContrib, 7), row(workloads.OursInMemory, 1), row(workloads.SCS, 8),
 		}},
@@ -52,7 +55,8 @@ func TestPublish(t *testing.T) {
 		tables[1].file: "\n| a key | 1.0 µs (0) | 31.0 (0) |\n",
 		tables[2].file: "\n| a value | 1.0 µs (0) | 1.12 (0) | 41.0 (0) | 6.00 (0) |\n",
 		tables[3].file: "\n| a value | 1.0 µs (0) | 1.12 (0) | 41.0 (0) |\n",
-		tables[4].file: "\n| a route | 1.0 µs (0) | 7.00 (0) | 1.00 (0) | 8.00 (0) |\n",
+		tables[4].file: "\n| a delete | 2 / 2 | 1 / 1 |\n",
+		tables[5].file: "\n| a route | 1.0 µs (0) | 7.00 (0) | 1.00 (0) | 8.00 (0) |\n",
 	}
 	read := func(file string) string {
 		b, err := os.ReadFile(filepath.Join(repository, file))

@@ -14,14 +14,18 @@ import (
 	"time"
 )
 
-// A Row is one peer doing a workload.
+// A Row is one peer doing a workload. It has one of Op, Figure and Say.
 type Row struct {
 	Peer string
 	// Op does the work once; i counts from 0. A parallel workload calls it from
 	// one goroutine per processor at a time.
 	Op func(i int) error
+	// Figure does its own measuring, once a round, in the workload's Unit.
+	Figure func() (float64, error)
+	// Say answers in words; it is asked once.
+	Say func() (string, error)
 	// Check says what is wrong with the answers; nil if nothing is. It is for
-	// tests, and not measured.
+	// tests, and not measured. A nil Check is content.
 	Check func() error
 	// Flaw is what Check finds wrong with this peer; empty: nothing. It is
 	// printed beside the row.
@@ -43,6 +47,11 @@ type Workload struct {
 	Reference string
 	// Parallel runs Op on all processors at once.
 	Parallel bool
+	// Unit is that of the rows' figures; empty: nanoseconds.
+	Unit string
+	// Once measures the rows' figures in one round, since they are slow and do
+	// not vary.
+	Once bool
 }
 
 // Close ends what the rows have started.
@@ -58,7 +67,8 @@ func Close(rows []Row) {
 type Measure struct {
 	Peer     string  `json:"peer"`
 	Note     string  `json:"note,omitempty"`
-	NsPerOp  float64 `json:"ns_per_op"` // median of the rounds
+	Text     string  `json:"text,omitempty"` // the answer in words: then there are no numbers
+	NsPerOp  float64 `json:"ns_per_op"`      // median of the rounds, in the Unit of the result
 	MinNs    float64 `json:"min_ns"`
 	MaxNs    float64 `json:"max_ns"`
 	Allocs   int64   `json:"allocs_per_op"`
@@ -73,8 +83,14 @@ type Result struct {
 	Group     string    `json:"group"`
 	Name      string    `json:"name"`
 	Parallel  bool      `json:"parallel"`
+	Unit      string    `json:"unit,omitempty"` // empty: nanoseconds per operation
 	Reference string    `json:"reference"`
 	Rows      []Measure `json:"rows"`
+}
+
+// Words reports whether the rows answer in words.
+func (r Result) Words() bool {
+	return slices.ContainsFunc(r.Rows, func(m Measure) bool { return m.Text != "" })
 }
 
 // Settings of a run.
@@ -102,7 +118,7 @@ func Run(ctx context.Context, workloads []Workload, s Settings) ([]Result, error
 
 // run measures one workload; at says how far the whole run is.
 func run(ctx context.Context, w Workload, s Settings, at string) (Result, error) {
-	r := Result{Group: w.Group, Name: w.Name, Parallel: w.Parallel, Reference: w.Reference}
+	r := Result{Group: w.Group, Name: w.Name, Parallel: w.Parallel, Unit: w.Unit, Reference: w.Reference}
 	rows, err := w.Prepare()
 	defer Close(rows)
 	if err != nil {
@@ -113,11 +129,17 @@ func run(ctx context.Context, w Workload, s Settings, at string) (Result, error)
 	loops := make([]int, len(rows))
 	for j, row := range rows {
 		r.Rows[j] = Measure{Peer: row.Peer, Note: row.note()}
-		loops[j] = calibrate(row, w.Parallel, s.Round, &r.Rows[j])
+		if row.Op != nil {
+			loops[j] = calibrate(row, w.Parallel, s.Round, &r.Rows[j])
+		}
 	}
-	for round := range s.Rounds {
+	rounds := s.Rounds
+	if w.Once {
+		rounds = 1
+	}
+	for round := range rounds {
 		if s.Progress != nil {
-			s.Progress("%s %s: %s, round %d of %d", at, w.Group, w.Name, round+1, s.Rounds)
+			s.Progress("%s %s: %s, round %d of %d", at, w.Group, w.Name, round+1, rounds)
 		}
 		for j := range rows {
 			if round%2 == 1 {
@@ -189,6 +211,16 @@ func calibrate(row Row, parallel bool, round time.Duration, m *Measure) int {
 }
 
 func measure(row Row, parallel bool, n int, m *Measure) {
+	switch {
+	case row.Say != nil:
+		if m.Text == "" {
+			m.answer(row.Say)
+		}
+		return
+	case row.Figure != nil:
+		m.figure(row.Figure)
+		return
+	}
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -201,6 +233,22 @@ func measure(row Row, parallel bool, n int, m *Measure) {
 	m.perRound = append(m.perRound, float64(took.Nanoseconds())/float64(n))
 	m.Allocs = int64(after.Mallocs-before.Mallocs) / int64(n)
 	m.Bytes = int64(after.TotalAlloc-before.TotalAlloc) / int64(n)
+}
+
+func (m *Measure) answer(say func() (string, error)) {
+	var err error
+	if m.Text, err = say(); err != nil {
+		m.Error = err.Error()
+	}
+}
+
+func (m *Measure) figure(figure func() (float64, error)) {
+	v, err := figure()
+	if err != nil {
+		m.Error = err.Error()
+		return
+	}
+	m.perRound = append(m.perRound, v)
 }
 
 // timed does n operations and says how long they took.

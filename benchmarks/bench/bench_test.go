@@ -59,6 +59,38 @@ func TestRun(t *testing.T) {
 	}
 }
 
+func TestFiguresAndWords(t *testing.T) {
+	t.Parallel()
+	figures := []float64{5, 3, 4}
+	measured, asked := 0, 0
+	figure := func() (float64, error) {
+		measured++
+		return figures[measured%len(figures)], nil
+	}
+	results, err := bench.Run(t.Context(), []bench.Workload{{
+		Unit: "B", Prepare: rows(bench.Row{Peer: "a", Figure: figure}, bench.Row{Peer: "b", Figure: func() (float64, error) { return 8, nil }}),
+	}, {
+		Once: true, Prepare: rows(bench.Row{Peer: "a", Figure: figure}, bench.Row{Peer: "b", Figure: func() (float64, error) { return 0, errors.New("boom") }}),
+	}, {
+		Prepare: rows(bench.Row{Peer: "a", Say: func() (string, error) {
+			asked++
+			return "yes", nil
+		}}, bench.Row{Peer: "b", Say: func() (string, error) { return "", errors.New("boom") }}),
+	}}, bench.Settings{Rounds: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := results[0]; r.Unit != "B" || r.Words() || r.Rows[0].NsPerOp != 4 || r.Rows[0].MinNs != 3 || r.Rows[1].Ratio != 2 {
+		t.Errorf("figures: %+v", r)
+	}
+	if r := results[1]; measured != 4 || r.Rows[1].Error != "boom" {
+		t.Errorf("once: measured %d times in all, %+v", measured, r)
+	}
+	if r := results[2]; asked != 1 || !r.Words() || r.Rows[0].Text != "yes" || r.Rows[1].Error != "boom" {
+		t.Errorf("words: asked %d times, %+v", asked, r)
+	}
+}
+
 func TestRunEndsEarly(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -22,8 +22,12 @@ func (r Run) Overview(group string, peers ...string) string {
 	}
 	reference := results[0].Reference
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured %s on %s, %d CPUs, %s, %s, medians of %d interleaved rounds. The time is that of %s; of the others, how many times as long. Allocations are in brackets.\n\n",
-		r.Date, r.CPU, r.CPUs, r.OS, r.Go, r.Rounds, reference)
+	fmt.Fprintf(&b, "Measured %s on %s, %d CPUs, %s, %s", r.Date, r.CPU, r.CPUs, r.OS, r.Go)
+	if results[0].Words() {
+		b.WriteString("; each answer is what the library did.\n\n")
+	} else {
+		fmt.Fprintf(&b, ", medians of %d interleaved rounds. The time is that of %s; of the others, how many times as long. Allocations are in brackets.\n\n", r.Rounds, reference)
+	}
 	fmt.Fprintf(&b, "| | %s |\n|---|%s\n", strings.Join(peers, " | "), strings.Repeat("---:|", len(peers)))
 	var notes notes
 	for _, res := range results {
@@ -64,6 +68,9 @@ func cell(res bench.Result, peer string, notes *notes) string {
 	m := res.Rows[at]
 	if m.Error != "" {
 		return notes.mark("failed", peer, m.Error)
+	}
+	if m.Text != "" {
+		return notes.mark(m.Text, peer, m.Note)
 	}
 	value := ratio(m.Ratio)
 	if peer == res.Reference {

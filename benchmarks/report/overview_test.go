@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,6 +49,25 @@ func TestOverview(t *testing.T) {
 `
 	if diff := cmp.Diff(some, run.Overview("copy", "ours", "hand")); diff != "" {
 		t.Errorf("some peers (-want +got):\n%s", diff)
+	}
+	words := report.Run{Date: "2026-01-02", CPU: "a processor", CPUs: 2, OS: "linux/amd64", Go: "go1.26", Results: []bench.Result{
+		{Group: "races", Name: "a delete", Reference: "ours", Rows: []bench.Measure{{Peer: "ours", Text: "2 / 2"}, {Peer: "theirs", Text: "1 / 1"}}},
+		{Group: "races", Name: "a clear", Reference: "ours", Rows: []bench.Measure{{Peer: "ours", Text: "2 / 2"}, {Peer: "theirs", Error: "boom"}}},
+	}}
+	const matrix = `Measured 2026-01-02 on a processor, 2 CPUs, linux/amd64, go1.26; each answer is what the library did.
+
+| | ours | theirs |
+|---|---:|---:|
+| a delete | 2 / 2 | 1 / 1 |
+| a clear | 2 / 2 | failed [1] |
+
+1. theirs: boom.
+`
+	if diff := cmp.Diff(matrix, words.Overview("races")); diff != "" {
+		t.Errorf("words (-want +got):\n%s", diff)
+	}
+	if all := words.Markdown(); strings.Count(all, matrix) != 1 || strings.Count(all, "## ") != 1 {
+		t.Errorf("words are one table:\n%s", all)
 	}
 	if got := run.Overview("nothing"); got != "" {
 		t.Errorf("a group without results gives %q", got)

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -42,6 +43,7 @@ var compared = []string{
 	"github.com/mitchellh/hashstructure/v2", "github.com/cespare/xxhash/v2", "github.com/fxamacker/cbor/v2",
 	"github.com/vmihailenco/msgpack/v5", "github.com/jinzhu/copier", "github.com/huandu/go-clone",
 	"github.com/tiendc/go-deepcopy", "github.com/labstack/echo/v4",
+	"github.com/Yiling-J/theine-go", "github.com/viccon/sturdyc", "github.com/bluele/gcache", "golang.org/x/sync",
 	"github.com/labstack/echo-contrib", "github.com/gorilla/sessions", "github.com/alexedwards/scs/v2",
 }
 
@@ -93,8 +95,13 @@ func (r Run) Markdown() string {
 	}
 	slices.Sort(mods)
 	fmt.Fprintf(&b, "Peers: %s.\n", strings.Join(mods, ", "))
-	for _, res := range r.Results {
-		fmt.Fprintf(&b, "\n## %s: %s\n\n%s", res.Group, res.Name, Table(res))
+	for i, res := range r.Results {
+		switch first := i == 0 || r.Results[i-1].Group != res.Group; {
+		case !res.Words():
+			fmt.Fprintf(&b, "\n## %s: %s\n\n%s", res.Group, res.Name, Table(res))
+		case first:
+			fmt.Fprintf(&b, "\n## %s\n\n%s", res.Group, r.Overview(res.Group))
+		}
 	}
 	return b.String()
 }
@@ -102,10 +109,14 @@ func (r Run) Markdown() string {
 // Table renders one workload.
 func Table(res bench.Result) string {
 	var b strings.Builder
-	b.WriteString("| | ns/op | min-max | B/op | allocs/op | ratio | |\n|---|---:|---:|---:|---:|---:|---|\n")
+	fmt.Fprintf(&b, "| | %s | min-max | B/op | allocs/op | ratio | |\n|---|---:|---:|---:|---:|---:|---|\n", cmp.Or(res.Unit, "ns/op"))
 	for _, m := range res.Rows {
-		if m.Error != "" {
+		switch {
+		case m.Error != "":
 			fmt.Fprintf(&b, "| %s | | | | | | failed: %s |\n", m.Peer, m.Error)
+			continue
+		case m.Text != "":
+			fmt.Fprintf(&b, "| %s | | | | | | %s |\n", m.Peer, m.Text)
 			continue
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s-%s | %d | %d | %.2f | %s |\n", m.Peer, number(m.NsPerOp), number(m.MinNs), number(m.MaxNs), m.Bytes, m.Allocs, m.Ratio, m.Note)

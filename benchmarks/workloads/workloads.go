@@ -24,6 +24,11 @@ var groups = []struct {
 	workloads func() []bench.Workload
 }{
 	{"hit", func() []bench.Workload { return slices.Concat(Hit(false), Hit(true)) }},
+	{"stampede", Stampede},
+	{"stall", Stall},
+	{"races", Races},
+	{"ratio", HitRatio},
+	{"memory", Memory},
 	{"key", Key},
 	{"copy", Copy},
 	{"stack", Stack},
