@@ -37,6 +37,7 @@ func (s *State) commit(ctx context.Context, status int, h http.Header) error {
 		s.base, s.cur, s.changes = after, after.record, changes{}
 	}
 	s.mu.Unlock()
+	s.born(&p.job.base, &after)
 	if err == nil && after.known() {
 		s.committed(ctx, &before, &after.record)
 	}
@@ -138,6 +139,7 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 func (s *State) end(ctx context.Context, old *held) error {
 	err := s.m.call(ctx, "end", func(ctx context.Context) error { return s.m.keeper.end(ctx, old) })
 	if err == nil {
+		s.m.lives.end(old.life())
 		s.m.life(ctx, observe.SessionDestroyed, old)
 	}
 	return err

@@ -31,6 +31,12 @@
 //     value;
 //   - a store that fails answers 503, unless Config.OnStoreError says otherwise.
 //
+// Caches and resources in session scope borrow the session's life: what they
+// keep for a visitor outlasts renewed ids, and ends with the session, at the
+// latest when its idle or absolute time is over. A visitor without a session
+// gets one. Config.MaxNewcomers bounds what is kept for clients that never
+// send their cookie back.
+//
 // Server mode also promises that no update is lost and that nothing brings an
 // ended session back: every write is a compare-and-swap, and what meets
 // another request's write is done again on top of it.

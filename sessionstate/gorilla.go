@@ -170,7 +170,7 @@ func heldIn(session *sessions.Session) (held, bool) {
 func (m *Manager) isRevoked(ctx context.Context, id sessionID) (dead bool, err error) {
 	if k, ok := m.keeper.(*cookieKeeper); ok {
 		err = m.call(ctx, "load", func(ctx context.Context) error {
-			dead, err = k.isRevoked(ctx, id)
+			dead, err = k.revoked.has(ctx, id)
 			return err
 		})
 	}

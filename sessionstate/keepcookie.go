@@ -6,18 +6,14 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/observe"
-	"github.com/reecho-go/reecho/store"
 )
 
-// cookieKeeper keeps sessions in their cookies. A store holds the ids of those
-// that were ended before their time.
+// cookieKeeper keeps sessions in their cookies.
 type cookieKeeper struct {
 	name    string // of the cookie
 	codec   *codec
 	limits  limits
-	revoked store.Store
-	swap    store.Swapper // of revoked; nil: it has none
-	prefix  string        // of the keys in revoked
+	revoked *revocations
 }
 
 var _ keeper = (*cookieKeeper)(nil)
@@ -41,7 +37,7 @@ func (k *cookieKeeper) load(ctx context.Context, value string) (held, error) {
 	if err := h.timely(k.limits, time.Now()); err != nil {
 		return held{}, err
 	}
-	switch dead, err := k.isRevoked(ctx, h.id); {
+	switch dead, err := k.revoked.has(ctx, h.id); {
 	case err != nil:
 		return held{}, err
 	case dead:
@@ -76,21 +72,11 @@ func (h *held) timely(l limits, now time.Time) error {
 // append encodes an id and a record for parseHeld.
 func (h *held) append(b []byte) []byte { return h.record.append(append(b, h.id[:]...)) }
 
-func (k *cookieKeeper) isRevoked(ctx context.Context, id sessionID) (bool, error) {
-	_, err := k.revoked.Get(ctx, id.storeKeyIn(k.prefix))
-	switch {
-	case err == nil:
-		return true, nil
-	case errors.Is(err, store.ErrNotFound):
-		return false, nil
-	}
-	return false, err
-}
-
 func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
 	h := held{id: j.base.id, is: true, record: j.next}
 	if !j.base.known() || j.renew {
 		h.id, h.record.issued = j.newID, max(j.now.Unix(), h.record.created)
+		h.record.scope = j.base.lifeAfter(&j.next)
 	}
 	h.record.seen = max(j.now.Unix(), h.record.created)
 	h.deadline = k.limits.deadline(&h.record, j.now)
@@ -113,39 +99,19 @@ func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
 // was under way must not hand out a cookie for it. One that renews the id ends
 // the old one, and of several that do so at once only the first goes on.
 func (k *cookieKeeper) goOn(ctx context.Context, j *job) error {
-	if j.renew && k.swap != nil {
-		key, note := k.note(&j.base)
-		_, err := k.swap.Swap(ctx, key, 0, note)
-		if errors.Is(err, store.ErrConflict) {
-			return errLost
-		}
-		return err
+	if j.renew {
+		return k.revoked.addFirst(ctx, &j.base)
 	}
-	switch dead, err := k.isRevoked(ctx, j.base.id); {
+	switch dead, err := k.revoked.has(ctx, j.base.id); {
 	case err != nil:
 		return err
 	case dead:
 		return errLost
-	case j.renew:
-		return k.end(ctx, &j.base)
 	}
 	return nil
 }
 
-func (k *cookieKeeper) end(ctx context.Context, h *held) error {
-	key, note := k.note(h)
-	return k.revoked.Put(ctx, key, note)
-}
-
-// note is what says that a session has ended, for as long as a cookie with its
-// id could be believed.
-func (k *cookieKeeper) note(h *held) (key string, note store.Item) {
-	until := k.limits.deadline(&h.record, time.Now())
-	if !until.IsZero() {
-		until = until.Add(skew)
-	}
-	return h.id.storeKeyIn(k.prefix), store.Item{Expires: until}
-}
+func (k *cookieKeeper) end(ctx context.Context, h *held) error { return k.revoked.add(ctx, h) }
 
 func (k *cookieKeeper) size(r *record) (size, limit int) {
 	// seen grows until the record is sealed: count it at its longest

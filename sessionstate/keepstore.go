@@ -245,6 +245,7 @@ func (k *storeKeeper) dropNew(ctx context.Context, target *held) {
 // old one, which must not have been written to meanwhile.
 func (k *storeKeeper) writeRenewed(ctx context.Context, j *job, base, target *held) error {
 	target.record.issued = max(j.now.Unix(), target.record.created)
+	target.record.scope = base.lifeAfter(&target.record)
 	if target.record.root = ""; j.timed {
 		target.record.root = base.root()
 	}
@@ -265,7 +266,9 @@ func (k *storeKeeper) writeRenewed(ctx context.Context, j *job, base, target *he
 	if _, err := k.swap.Swap(ctx, k.key(base.id), base.version, stone); err != nil {
 		return err
 	}
-	_ = k.unindex(ctx, base) // it names nothing any more
+	// The entry of the old id names nothing any more. But who reads the index just
+	// now may have missed the new one, and sees by the old one that it must look again.
+	_ = k.indexUntil(ctx, base, time.Now().Add(tombstoneLife))
 	return nil
 }
 

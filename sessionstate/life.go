@@ -29,8 +29,10 @@ var errNoUser = errors.New("sessionstate: Login needs a user: use Destroy to log
 
 // Login notes who the session belongs to, and gives it a new id, so that an id
 // that somebody planted before is worth nothing (ASVS 7.2.4). The values stay,
-// and the absolute timeout starts again. What other requests were writing to
-// the old id at that moment is lost.
+// and the absolute timeout starts again. What caches and resources keep in
+// session scope stays if it is the same user as before, and ends otherwise: it
+// is about somebody else. What other requests were writing to the old id at
+// that moment is lost.
 func (s *State) Login(user string, opts ...LoginOption) error {
 	if user == "" {
 		return errNoUser
@@ -44,22 +46,30 @@ func (s *State) Login(user string, opts ...LoginOption) error {
 	}
 	return s.mutate(func() error {
 		cur := l.apply(s.cur)
+		cur.scope = s.base.lifeAfter(&cur)
 		if err := s.m.fits("", &cur); err != nil {
 			return err
 		}
 		s.cur, s.changes.login, s.changes.renew = cur, l, true
+		s.nextID, s.lent = sessionID{}, nil
 		return nil
 	})
 }
 
 // Renew gives the session a new id and ends the old one, as one should
-// whenever the visitor's rights change. The values stay, the timeouts go on.
+// whenever the visitor's rights change. The values stay, and so does what caches
+// and resources keep in session scope; the timeouts go on.
 // What other requests were writing to the old id at that moment is lost, since
 // they may be an intruder's; Config.RenewEvery loses nothing. A visitor without
 // a session has nothing to renew.
 func (s *State) Renew() error {
 	return s.mutate(func() error {
-		s.changes.renew = true
+		cur := s.cur
+		cur.scope = s.base.lifeAfter(&cur)
+		if err := s.m.fits("", &cur); err != nil {
+			return err
+		}
+		s.cur, s.changes.renew = cur, true
 		return nil
 	})
 }

@@ -51,10 +51,12 @@ type Config struct {
 	// so that a copied cookie is dead too. One store must serve all processes
 	// that share the secrets. With compare-and-swap (store.Swapper) a Login or
 	// Renew that runs beside a logout cannot escape it. It stays the caller's to
-	// close. Refused with Store, which needs none. Default: nil, the memory of this process: a
-	// restart and other processes forget who logged out; Start tells the
-	// observer. It holds 64 MiB, some 250,000 ids; while it is full, logging
-	// out answers 503.
+	// close. Refused with Store, which needs none. Default: nil, the memory of
+	// this process: a restart and other processes forget who logged out; the
+	// observer is told when the first does. It holds 60 MiB, some 280,000 ids,
+	// for sessions with a Login or with values of gorilla code; while it is full,
+	// logging out answers 503. For all others, which anybody can make, it holds
+	// 4 MiB, the last 19,000 or so, and forgets the rest: so they cannot fill it.
 	Revocations store.Store
 
 	// Prefix starts all keys in the stores. Default: "session/".
@@ -85,6 +87,13 @@ type Config struct {
 	// more ends the oldest. It needs a Store that can list (store.Scanner).
 	// Default: 0, no limit. Negative is refused.
 	MaxPerUser int
+
+	// MaxNewcomers is how many visitors who have not sent their cookie back yet
+	// may have entries in caches and resources of session scope: one more ends
+	// the entries, not the session, of the one who came first. So clients that
+	// never keep cookies cannot fill the memory. Default: 0, 1,000. Negative:
+	// any number.
+	MaxNewcomers int
 
 	// Cookie is how the cookie looks. Default: see [CookieConfig].
 	Cookie CookieConfig
@@ -144,9 +153,10 @@ type Manager struct {
 	logKey      []byte
 	csrfKeys    [][]byte // as Secrets: the first makes tokens, all verify
 	notices     []string
-	own         *memstore.Store // of revocations; nil if the caller gave one
+	revoked     *revocations // nil in server mode
 	gorilla     *gorillaStore
 	users       *Users // nil: cannot be listed
+	lives       *lives
 	contrib     bool
 }
 
@@ -167,6 +177,7 @@ func New(c Config) (*Manager, error) {
 		onChange:  make(map[string][]Hook),
 		observer:  c.Observer,
 		contrib:   c.EchoContrib,
+		lives:     newLives(max(c.MaxNewcomers, 0)),
 
 		renewEvery: c.RenewEvery,
 	}
@@ -220,21 +231,12 @@ func (m *Manager) open(c Config) error {
 		m.keeper = k
 		return nil
 	}
-	revoked := c.Revocations
-	if revoked == nil {
-		var err error
-		if m.own, err = memstore.New(memstore.Config{WhenFull: memstore.Refuse}); err != nil {
-			return err
-		}
-		revoked = m.own
-		m.notices = append(m.notices, "Config.Revocations is nil: who logged out is kept in memory, and forgotten by a restart and by other processes")
+	var err error
+	if m.revoked, err = newRevocations(c.Revocations, c.Prefix+"revoked/", m.limits, m.forgetful); err != nil {
+		return err
 	}
-	m.bound(revoked)
-	swap, _ := store.As[store.Swapper](revoked)
-	m.keeper = &cookieKeeper{
-		name: c.Cookie.Name, codec: m.codec, limits: m.limits,
-		revoked: revoked, swap: swap, prefix: c.Prefix + "revoked/",
-	}
+	m.bound(m.revoked.users)
+	m.keeper = &cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked}
 	return nil
 }
 
@@ -243,6 +245,11 @@ func (m *Manager) bound(s store.Store) {
 	if _, here := s.(*memstore.Store); here {
 		m.timeout = 0
 	}
+}
+
+// forgetful says what the built-in list of revocations cannot do.
+func (m *Manager) forgetful(ctx context.Context) {
+	m.tell(ctx, "Config.Revocations is nil: who logged out is kept in memory, and forgotten by a restart and by other processes")
 }
 
 // Must returns m, and panics if there is an error. It is for package variables
@@ -268,6 +275,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Grace == 0 {
 		c.Grace = 10 * time.Second
+	}
+	if c.MaxNewcomers == 0 {
+		c.MaxNewcomers = 1000
 	}
 	if c.StoreTimeout == 0 {
 		c.StoreTimeout = 2 * time.Second
@@ -336,26 +346,31 @@ func (*Manager) Name() string { return "sessionstate" }
 
 // Start tells the observer, once, what is not fit for production.
 func (m *Manager) Start(ctx context.Context) error {
+	m.started.Do(func() {
+		for _, text := range m.notices {
+			m.tell(ctx, text)
+		}
+	})
+	return nil
+}
+
+// tell emits a notice.
+func (m *Manager) tell(ctx context.Context, text string) {
 	o := m.observer
 	if o == nil {
 		o = observe.Slog(nil)
 	}
-	m.started.Do(func() {
-		for _, text := range m.notices {
-			observe.Emit(ctx, o, observe.Notice{Owner: m.Name(), Text: text})
-		}
-	})
-	return nil
+	observe.Emit(ctx, o, observe.Notice{Owner: m.Name(), Text: text})
 }
 
 // Close frees what the Manager has made itself; stores that it was given stay
 // open. Requests that come later find their sessions unreachable in cookie
 // mode with the built-in list of revocations.
 func (m *Manager) Close(ctx context.Context) error {
-	if m.own == nil {
+	if m.revoked == nil {
 		return nil
 	}
-	return m.own.Close(ctx)
+	return m.revoked.close(ctx)
 }
 
 // digest is the session's name in events and logs.

@@ -49,6 +49,7 @@ type record struct {
 	seen    int64  // Unix seconds: the idle timeout counts from here
 	life    int64  // seconds that a remembered session lives; 0: Config decides
 	root    string // digest of the id that the present one was renewed from by time; empty: none
+	scope   string // name of the life that goes on since an earlier id; empty: it began with this one
 	user    string // who logged in
 	foreign string // the values of code written for gorilla/sessions, as gob
 	entries []entry
@@ -111,7 +112,7 @@ var (
 func (r *record) size() int {
 	n := 1 + uvarintLen(uint64(r.created)) + uvarintLen(uint64(r.issued-r.created)) +
 		uvarintLen(uint64(r.seen-r.created)) + uvarintLen(uint64(r.life)) +
-		stringLen(r.root) + stringLen(r.user) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
+		stringLen(r.root) + stringLen(r.scope) + stringLen(r.user) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
 	for _, e := range r.entries {
 		n += stringLen(e.name) + uvarintLen(uint64(e.version)) + stringLen(e.raw)
 	}
@@ -138,6 +139,7 @@ func (r *record) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(r.seen-r.created))
 	b = binary.AppendUvarint(b, uint64(r.life))
 	b = appendString(b, r.root)
+	b = appendString(b, r.scope)
 	b = appendString(b, r.user)
 	b = appendString(b, r.foreign)
 	b = binary.AppendUvarint(b, uint64(len(r.entries)))
@@ -174,6 +176,7 @@ func parseRecord(b []byte) (record, error) {
 	r.seen = r.created + int64(p.uvarint(maxSeconds))
 	r.life = int64(p.uvarint(maxSeconds))
 	r.root = p.string()
+	r.scope = p.string()
 	r.user = p.string()
 	r.foreign = p.string()
 	if n := int(p.uvarint(uint64(len(p.text) / 3))); n > 0 { // an entry has at least 3 bytes
@@ -188,7 +191,7 @@ func parseRecord(b []byte) (record, error) {
 			p.bad = true
 		}
 	}
-	if p.bad || p.text != "" || r.root != "" && len(r.root) != sha256.Size {
+	if p.bad || p.text != "" || r.root != "" && len(r.root) != sha256.Size || r.scope != "" && len(r.scope) != lifeSize {
 		return record{}, errFormat
 	}
 	return r, nil

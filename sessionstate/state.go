@@ -44,6 +44,9 @@ type State struct {
 	nextID  sessionID // of a new or renewed session; zero: not yet chosen
 	ended   []held    // sessions that this request destroyed
 
+	lent   *life   // what Lend has lent; nil: nothing, or it is another now
+	unborn []*life // lent to sessions that are yet to be saved
+
 	clearSite bool // Destroy was asked for it
 	mustFail  bool // Destroy could not be noted
 	running   int  // OnChange functions now running
@@ -303,7 +306,7 @@ func (s *State) Revert() {
 
 // discard forgets the changes, but not what was destroyed.
 func (s *State) discard() {
-	s.cur, s.changes = s.base.record, changes{}
+	s.cur, s.changes, s.lent = s.base.record, changes{}, nil
 	if s.loaded && !s.base.known() {
 		s.cur = fresh(time.Now())
 	}
@@ -314,10 +317,11 @@ func (s *State) discard() {
 // stays destroyed.
 func (s *State) panicked() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.phase == open {
 		s.discard()
 	}
+	s.mu.Unlock()
+	s.born(&held{}, &held{})
 }
 
 // comingID returns the id that a new or renewed session will have. It is

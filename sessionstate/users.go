@@ -61,13 +61,17 @@ func (k *storeKeeper) indexPrefix(user string) string {
 
 // index notes that a session belongs to its user, and when it was noted.
 func (k *storeKeeper) index(ctx context.Context, h *held) error {
+	return k.indexUntil(ctx, h, k.limits.end(&h.record))
+}
+
+func (k *storeKeeper) indexUntil(ctx context.Context, h *held, until time.Time) error {
 	if h.record.user == "" {
 		return nil
 	}
 	value := binary.AppendUvarint(nil, uint64(time.Now().Unix()))
 	return k.store.Put(ctx, k.indexPrefix(h.record.user)+h.id.storeKey(), store.Item{
 		Value:   append(value, k.digest(h)...),
-		Expires: k.limits.end(&h.record),
+		Expires: until,
 	})
 }
 
@@ -79,47 +83,85 @@ func (k *storeKeeper) unindex(ctx context.Context, h *held) error {
 	return k.store.Delete(ctx, k.indexPrefix(h.record.user)+h.id.storeKey())
 }
 
+// listed is a session of a user as the index and the store have it.
+type listed struct {
+	SessionInfo
+	key, life string // the digest of its id, the name of its life
+}
+
 // List returns the living sessions of a user, oldest first. It reads each of
 // them. The error is a *[StoreError].
 func (u *Users) List(ctx context.Context, user string) ([]SessionInfo, error) {
+	all, err := u.list(ctx, user)
 	var list []SessionInfo
-	err := u.m.call(ctx, "list", func(ctx context.Context) (err error) {
-		list, err = u.list(ctx, user)
-		return err
-	})
+	for _, l := range all {
+		// One that is just getting a new id is in the store twice.
+		if !slices.ContainsFunc(list, func(i SessionInfo) bool { return i.Handle == l.Handle }) {
+			list = append(list, l.SessionInfo)
+		}
+	}
 	return list, err
 }
 
-func (u *Users) list(ctx context.Context, user string) ([]SessionInfo, error) {
+func (u *Users) list(ctx context.Context, user string) ([]listed, error) {
+	var list []listed
+	err := u.m.call(ctx, "list", func(ctx context.Context) error {
+		moved, err := u.read(ctx, user, &list)
+		if err == nil && moved {
+			_, err = u.read(ctx, user, &list)
+		}
+		return err
+	})
+	slices.SortStableFunc(list, func(a, b listed) int { return a.Created.Compare(b.Created) })
+	return list, err
+}
+
+// read adds the sessions to list that are not in it. moved says that one of the
+// index was over: it may have been given a new id that this reading has missed.
+func (u *Users) read(ctx context.Context, user string, list *[]listed) (moved bool, err error) {
 	prefix := u.k.indexPrefix(user)
-	var list []SessionInfo
 	for e, err := range u.scan.Scan(ctx, prefix) {
 		if err != nil {
-			return nil, err
+			return false, err
 		}
-		handle := e.Key[len(prefix):]
-		it, err := u.k.store.Get(ctx, u.k.prefix+handle)
+		key := e.Key[len(prefix):]
+		noted, n := binary.Uvarint(e.Value)
+		it, err := u.k.store.Get(ctx, u.k.prefix+key)
 		if err == nil {
-			var r record
-			if r, err = parseRecord(it.Value); err == nil && r.user == user {
-				_, n := binary.Uvarint(e.Value)
-				list = append(list, SessionInfo{
-					Handle: handle, ID: string(e.Value[max(n, 0):]), Created: time.Unix(r.created, 0), Deadline: it.Expires,
-				})
+			if l, ok := newListed(key, it, user); ok {
+				l.ID = string(e.Value[max(n, 0):])
+				if !slices.ContainsFunc(*list, func(o listed) bool { return o.key == key }) {
+					*list = append(*list, l)
+				}
 				continue
 			}
 		} else if !errors.Is(err, store.ErrNotFound) {
-			return nil, err
+			return false, err
 		}
+		moved = true
 		// The session is over, unless it is just about to be written.
-		if noted, _ := binary.Uvarint(e.Value); time.Since(time.Unix(int64(min(noted, maxSeconds)), 0)) > tombstoneLife {
+		if time.Since(time.Unix(int64(min(noted, maxSeconds)), 0)) > tombstoneLife {
 			if err := u.k.store.Delete(ctx, e.Key); err != nil {
-				return nil, err
+				return false, err
 			}
 		}
 	}
-	slices.SortStableFunc(list, func(a, b SessionInfo) int { return a.Created.Compare(b.Created) })
-	return list, nil
+	return moved, nil
+}
+
+// newListed reads a session that the index has for the user; it may be over,
+// or be somebody else's by now.
+func newListed(key string, it store.Item, user string) (listed, bool) {
+	r, err := parseRecord(it.Value)
+	sum, keyErr := encoding.DecodeString(key)
+	if err != nil || keyErr != nil || len(sum) != sha256.Size || r.user != user {
+		return listed{}, false
+	}
+	life := r.scope
+	if life == "" {
+		life = lifeOf([sha256.Size]byte(sum))
+	}
+	return listed{SessionInfo{Handle: handleOf(life), Created: time.Unix(r.created, 0), Deadline: it.Expires}, key, life}, true
 }
 
 // Revoke ends all sessions of a user, and returns how many it has ended. One
@@ -130,53 +172,51 @@ func (u *Users) Revoke(ctx context.Context, user string, opts ...RevokeOption) (
 	for _, o := range opts {
 		o(&r)
 	}
-	ended := 0
-	for range maxPasses {
-		list, err := u.List(ctx, user)
-		if err != nil {
-			return ended, err
-		}
-		found := 0
-		for _, info := range list {
-			if info.Handle == r.except && r.except != "" {
-				continue
-			}
-			found++
-			if err := u.end(ctx, user, info); err != nil {
-				return ended, err
-			}
-		}
-		if found == 0 {
-			break
-		}
-		ended += found
-	}
-	return ended, nil
+	return u.endAll(ctx, user, func(handle string) bool { return handle != r.except || r.except == "" })
 }
 
 // End ends one session of a user, by the handle of [Users.List] or
 // [State.Handle], and reports whether the user had it. The error is a
 // *[StoreError].
 func (u *Users) End(ctx context.Context, user, handle string) (bool, error) {
-	list, err := u.List(ctx, user)
-	for _, info := range list {
-		if info.Handle == handle {
-			return true, u.end(ctx, user, info)
+	n, err := u.endAll(ctx, user, func(h string) bool { return h == handle })
+	return n > 0, err
+}
+
+// endAll ends the sessions of a user whose handles are wanted, until there are
+// none: one that was getting a new id as it was ended is there under that.
+func (u *Users) endAll(ctx context.Context, user string, wanted func(handle string) bool) (int, error) {
+	ended := make(map[string]bool)
+	for range maxPasses {
+		list, err := u.list(ctx, user)
+		if err != nil {
+			return len(ended), err
+		}
+		list = slices.DeleteFunc(list, func(l listed) bool { return !wanted(l.Handle) })
+		if len(list) == 0 {
+			break
+		}
+		for i := range list {
+			if err := u.end(ctx, user, &list[i]); err != nil {
+				return len(ended), err
+			}
+			ended[list[i].Handle] = true
 		}
 	}
-	return false, err
+	return len(ended), nil
 }
 
 // end deletes a session, then its entry in the index.
-func (u *Users) end(ctx context.Context, user string, info SessionInfo) error {
+func (u *Users) end(ctx context.Context, user string, l *listed) error {
 	err := u.m.call(ctx, "end", func(ctx context.Context) error {
-		if err := u.k.store.Delete(ctx, u.k.prefix+info.Handle); err != nil {
+		if err := u.k.store.Delete(ctx, u.k.prefix+l.key); err != nil {
 			return err
 		}
-		return u.k.store.Delete(ctx, u.k.indexPrefix(user)+info.Handle)
+		return u.k.store.Delete(ctx, u.k.indexPrefix(user)+l.key)
 	})
 	if err == nil {
-		observe.Emit(ctx, u.m.observer, observe.SessionLife{Action: observe.SessionRevoked, ID: info.ID, Reason: "ended by Revoke"})
+		u.m.lives.end(l.life)
+		observe.Emit(ctx, u.m.observer, observe.SessionLife{Action: observe.SessionRevoked, ID: l.ID, Reason: "ended by Revoke"})
 	}
 	return err
 }
@@ -191,17 +231,22 @@ func (u *Users) limit(ctx context.Context, after *held) {
 	if err != nil {
 		return
 	}
-	mine := after.id.storeKey()
+	mine := handleOf(after.life())
 	list = slices.DeleteFunc(list, func(info SessionInfo) bool { return info.Handle == mine })
-	for _, info := range list[:max(0, len(list)+1-u.most)] {
-		if err := u.end(ctx, after.record.user, info); err != nil {
-			return
-		}
+	over := list[:max(0, len(list)+1-u.most)]
+	if len(over) > 0 {
+		_, _ = u.endAll(ctx, after.record.user, func(handle string) bool {
+			return slices.ContainsFunc(over, func(info SessionInfo) bool { return info.Handle == handle })
+		})
 	}
 }
 
+// handleOf names a session for Users.End after its life.
+func handleOf(life string) string { return encoding.EncodeToString([]byte(life)) }
+
 // Handle returns the name of the session for [Users.End], empty for a new
-// visitor. It is no secret. It loads the session.
+// visitor. It is no secret, and stays when the session gets a new id, unless
+// somebody else logs in. It loads the session.
 func (s *State) Handle() string {
 	_ = s.load() // a failed load has no session
 	s.mu.Lock()
@@ -209,5 +254,5 @@ func (s *State) Handle() string {
 	if !s.base.known() {
 		return ""
 	}
-	return s.base.id.storeKey()
+	return handleOf(s.base.life())
 }

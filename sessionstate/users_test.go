@@ -1,6 +1,8 @@
 package sessionstate_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/store"
 	"github.com/reecho-go/reecho/store/storetest"
 )
 
@@ -184,4 +187,131 @@ func TestS18_AnIndexThatFailsKeepsNobodyOut(t *testing.T) {
 	if n, err := a.m.Users().Revoke(t.Context(), "ada"); n != 1 || err != nil {
 		t.Errorf("Revoke() = %d, %v", n, err)
 	}
+}
+
+func TestS18_ASessionThatIsGettingANewIDIsEndedAllTheSame(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		end  func(t *testing.T, a *app, handle string)
+	}{
+		{"End", func(t *testing.T, a *app, handle string) {
+			if ok, err := a.m.Users().End(t.Context(), "ada", handle); !ok || err != nil {
+				t.Errorf("End() = %v, %v", ok, err)
+			}
+		}},
+		{"MaxPerUser", func(t *testing.T, a *app, _ string) { a.login(t, "ada") }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				mem := &between{Store: newMem(t)}
+				a := userApp(t, sessionstate.Config{Store: mem, RenewEvery: time.Minute, MaxPerUser: 1})
+				v := a.login(t, "ada")
+				handle := v.get(t, "/handle").body
+				time.Sleep(2 * time.Minute)
+				listed := false
+				mem.afterGet = func() { // between the list and the end
+					if !listed {
+						listed = true
+						v.get(t, "/incr").wants(t, 200, "1")
+					}
+				}
+				old := v.cookie()
+				test.end(t, a, handle)
+				if !listed || v.cookie() == old {
+					t.Fatal("the id was not renewed meanwhile")
+				}
+				v.get(t, "/who").wants(t, 200, "0")
+			})
+		})
+	}
+}
+
+func TestS18_HandlesOutlastTheIDs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userApp(t, sessionstate.Config{Store: newMem(t), RenewEvery: time.Minute})
+		v := a.login(t, "ada")
+		handle := a.list(t, "ada")[0].Handle
+		time.Sleep(2 * time.Minute)
+		v.get(t, "/incr").wants(t, 200, "1") // by time
+		v.get(t, "/renew").status(t, 200)
+		v.get(t, "/handle").wants(t, 200, handle)
+		if list := a.list(t, "ada"); len(list) != 1 || list[0].Handle != handle {
+			t.Errorf("List() = %+v, want the handle %s", list, handle)
+		}
+		v.get(t, "/others").wants(t, 200, "0")
+		v.get(t, "/as?u=bob").status(t, 204)
+		if got := v.get(t, "/handle").body; got == handle {
+			t.Error("bob's session has the handle of ada's")
+		}
+	})
+}
+
+func TestS18_ListShowsASessionOnceWhileItIsRenewed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mem := &between{Store: newMem(t)}
+		a := userApp(t, sessionstate.Config{Store: mem})
+		v := a.login(t, "ada")
+		seen := 0
+		mem.beforeSwap = func() { // of the new id
+			mem.beforeSwap = func() { seen = len(a.list(t, "ada")) } // of the old one: both are in the store
+		}
+		v.get(t, "/renew").status(t, 200)
+		if seen != 1 {
+			t.Errorf("List() showed %d sessions, want 1", seen)
+		}
+	})
+}
+
+func TestS18_ListLeavesOutWhatTheStoreHasForSomebodyElse(t *testing.T) {
+	t.Parallel()
+	mem := newMem(t)
+	a := userApp(t, sessionstate.Config{Store: mem})
+	a.login(t, "ada")
+	bob := a.login(t, "bob")
+	prefix := func(user string) (prefix, key string) {
+		sum := sha256.Sum256([]byte(user))
+		prefix = "session/user/" + base64.RawURLEncoding.EncodeToString(sum[:]) + "/"
+		for e := range mem.Scan(t.Context(), prefix) {
+			key = e.Key[len(prefix):]
+		}
+		return prefix, key
+	}
+	adas, _ := prefix("ada")
+	_, bobs := prefix("bob")
+	for _, key := range []string{bobs, "no digest"} { // an index that lies
+		if err := mem.Put(t.Context(), adas+key, store.Item{Value: []byte{1, 'x'}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if list := a.list(t, "ada"); len(list) != 1 {
+		t.Errorf("List() = %+v, want ada's own session", list)
+	}
+	if n, err := a.m.Users().Revoke(t.Context(), "ada"); n != 1 || err != nil {
+		t.Errorf("Revoke() = %d, %v, want 1", n, err)
+	}
+	bob.get(t, "/who").wants(t, 200, "bob 0")
+}
+
+func TestS18_RevokeLooksAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mem := &between{Store: newMem(t)}
+		a := userApp(t, sessionstate.Config{Store: mem, RenewEvery: time.Second})
+		v := a.login(t, "ada")
+		passes := 0
+		mem.afterGet = func() { // each pass finds that the session has just moved on
+			if passes++; passes%2 == 1 && passes < 8 {
+				time.Sleep(2 * time.Second)
+				v.get(t, "/incr")
+			}
+		}
+		if n, err := a.m.Users().Revoke(t.Context(), "ada"); n != 1 || err != nil {
+			t.Errorf("Revoke() = %d, %v, want the one session", n, err)
+		}
+		v.get(t, "/who").wants(t, 200, "0")
+	})
 }
