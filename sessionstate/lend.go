@@ -46,8 +46,8 @@ func (h *held) lifeAfter(next *record) string {
 // life is the life of a session as this process knows it.
 type life struct {
 	all      *lives
-	id       string // the name
-	handle   string // the same, as text
+	id       string       // the name
+	handle   string       // the same, as text
 	deadline atomic.Int64 // Unix milliseconds; 0: none
 
 	// Under all.mu.

@@ -13,7 +13,7 @@ func TestVisitorsCannotFillTheListOfRevocations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.close(t.Context())
+	t.Cleanup(func() { _ = r.close(t.Context()) })
 	session := func(user, foreign string) *held {
 		return &held{id: newID(), is: true, record: record{created: time.Now().Unix(), user: user, foreign: foreign}}
 	}

@@ -275,7 +275,10 @@ func TestS18_ListLeavesOutWhatTheStoreHasForSomebodyElse(t *testing.T) {
 	prefix := func(user string) (prefix, key string) {
 		sum := sha256.Sum256([]byte(user))
 		prefix = "session/user/" + base64.RawURLEncoding.EncodeToString(sum[:]) + "/"
-		for e := range mem.Scan(t.Context(), prefix) {
+		for e, err := range mem.Scan(t.Context(), prefix) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			key = e.Key[len(prefix):]
 		}
 		return prefix, key
