@@ -33,7 +33,8 @@ var encoders = sync.Pool{New: func() any { return new(encoder) }}
 const maxPooled = 4 << 10
 
 // encode returns the query for v, an addressable struct of the plan's type.
-func (p *plan) encode(v reflect.Value) (string, error) {
+// defaults says that it includes defaults.
+func (p *plan) encode(v reflect.Value, defaults bool) (string, error) {
 	if p.hooked {
 		if errs := hookErrors(v.Addr().Interface()); errs != nil {
 			return "", &EncodeError{Fields: errs.Fields}
@@ -41,7 +42,7 @@ func (p *plan) encode(v reflect.Value) (string, error) {
 	}
 	e := encoders.Get().(*encoder)
 	defer e.release()
-	e.p, e.defaults = p, p.cfg.KeepDefaults
+	e.p, e.defaults = p, defaults || p.cfg.KeepDefaults
 	e.all(v)
 	if len(e.errs) > 0 {
 		return "", &EncodeError{Fields: e.errs}

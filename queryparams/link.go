@@ -5,7 +5,6 @@ import (
 	"html/template"
 	"net/url"
 	"slices"
-	"strings"
 )
 
 // Retain returns the schema with other parameters to take over from the
@@ -69,11 +68,7 @@ func (s *Schema[T]) Href(v T, edits ...func(*T)) (string, error) {
 // it has its default. The result has passed every check of the schema.
 func (s *Schema[T]) With(v T, pairs ...any) (T, error) {
 	var zero T
-	raw, err := s.Encode(v)
-	if err != nil {
-		return zero, err
-	}
-	entries, err := parseEntries(raw, &s.plan.cfg.Limits)
+	entries, err := s.entries(v)
 	if err != nil {
 		return zero, err
 	}
@@ -118,29 +113,4 @@ func (s *Schema[T]) Funcs() template.FuncMap {
 		},
 		"qhidden": s.Hidden,
 	}
-}
-
-// Hidden is v as hidden inputs, so that a form keeps what it has no control
-// for. The parameters named in except are left out: those that the form has.
-func (s *Schema[T]) Hidden(v T, except ...string) (template.HTML, error) {
-	raw, err := s.Encode(v)
-	if err != nil {
-		return "", err
-	}
-	entries, err := parseEntries(raw, &s.plan.cfg.Limits)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	for _, e := range entries {
-		if slices.Contains(except, strings.TrimSuffix(e.key, "[]")) {
-			continue
-		}
-		b.WriteString(`<input type="hidden" name="`)
-		template.HTMLEscape(&b, []byte(e.key))
-		b.WriteString(`" value="`)
-		template.HTMLEscape(&b, []byte(e.value))
-		b.WriteString(`">`)
-	}
-	return template.HTML(b.String()), nil //nolint:gosec // every part is escaped or a constant
 }

@@ -245,7 +245,7 @@ func (p *Params) SetStruct(v any) error {
 	}
 	box := reflect.New(rv.Type())
 	box.Elem().Set(rv)
-	raw, err := pl.encode(box.Elem())
+	raw, err := pl.encode(box.Elem(), false)
 	if err != nil {
 		return err
 	}

@@ -181,6 +181,8 @@ var same = cmp.Options{
 // maker draws values, most of them small and awkward.
 type maker struct{ *rand.Rand }
 
+func newMaker(seed uint64) maker { return maker{rand.New(rand.NewPCG(seed, 2))} }
+
 func (m maker) text() string {
 	alphabet := []string{"a", "b", " ", "+", "%", "&", "=", ";", ",", "|", "-", "[", "]", "é", "世", "\"", "<", "#", "'", "/", "%41", "."}
 	var b strings.Builder
@@ -398,7 +400,7 @@ func TestQ24_ParseUndoesEncode(t *testing.T) {
 	t.Parallel()
 	seed := soaktest.Seed()
 	t.Logf("seed %d", seed)
-	m := maker{rand.New(rand.NewPCG(seed, 2))}
+	m := newMaker(seed)
 	accepted, cases := 0, 3_000
 	if soaktest.Long() {
 		cases = 1_000_000

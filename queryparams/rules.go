@@ -140,10 +140,14 @@ func (r *rules) expected(c codec, full bool) string {
 		fmt.Fprintf(&b, " of at most %d characters", r.maxLen)
 	}
 	if r.pattern != nil {
-		text := strings.TrimSuffix(strings.TrimPrefix(r.pattern.String(), `\A(?:`), `)\z`)
-		b.WriteString(" of the form " + text)
+		b.WriteString(" of the form " + r.source())
 	}
 	return b.String()
+}
+
+// source is the pattern as it was written.
+func (r *rules) source() string {
+	return strings.TrimSuffix(strings.TrimPrefix(r.pattern.String(), `\A(?:`), `)\z`)
 }
 
 func (r *rules) text(c codec, v reflect.Value) string {

@@ -74,7 +74,7 @@ func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
 // would refuse, Encode refuses.) Its error is an [*EncodeError]. It costs two
 // allocations, and one for each value of a type with text methods.
 func (s *Schema[T]) Encode(v T) (string, error) {
-	return s.plan.encode(reflect.ValueOf(&v).Elem())
+	return s.plan.encode(reflect.ValueOf(&v).Elem(), false)
 }
 
 // Names lists the parameters in order.

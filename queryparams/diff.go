@@ -1,0 +1,89 @@
+package queryparams
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Difference is a parameter in which two values differ.
+type Difference struct {
+	// Parameter is the name as in the URL, such as page or price[min].
+	Parameter string
+	// From and To are the texts of the first and the second value: one, or a
+	// list's; nil when it is missing there.
+	From, To []string
+}
+
+// Diff lists the parameters in which from and to differ, in the order of T's
+// fields, defaults included. Its error is an [*EncodeError]: what no URL
+// can carry is not compared.
+func (s *Schema[T]) Diff(from, to T) ([]Difference, error) {
+	a, err := s.texts(from)
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.texts(to)
+	if err != nil {
+		return nil, err
+	}
+	var diffs []Difference
+	for _, key := range append(a.keys, b.keys...) {
+		if slices.ContainsFunc(diffs, func(d Difference) bool { return d.Parameter == key }) {
+			continue
+		}
+		if before, after := a.values[key], b.values[key]; !slices.Equal(before, after) || (before == nil) != (after == nil) {
+			diffs = append(diffs, Difference{key, before, after})
+		}
+	}
+	place := func(d Difference) int {
+		t, _, known := s.plan.lookup(d.Parameter)
+		if !known { // of the rest
+			return len(s.plan.order)
+		}
+		return slices.IndexFunc(s.plan.order, func(st step) bool {
+			return !st.end && (t.group >= 0 && st.group == t.group || t.group < 0 && st.leaf == t.leaf)
+		})
+	}
+	slices.SortStableFunc(diffs, func(a, b Difference) int { return cmp.Compare(place(a), place(b)) })
+	return diffs, nil
+}
+
+// written is what a value is in a URL, defaults included.
+type written struct {
+	keys   []string
+	values map[string][]string
+}
+
+func (s *Schema[T]) texts(v T) (written, error) {
+	raw, err := s.plan.encode(reflect.ValueOf(&v).Elem(), true)
+	if err != nil {
+		return written{}, err
+	}
+	entries, err := parseEntries(raw, &s.plan.cfg.Limits)
+	w := written{values: make(map[string][]string, len(entries))}
+	for _, e := range entries {
+		key := strings.TrimSuffix(e.key, "[]")
+		t, _, known := s.plan.lookup(e.key)
+		values := []string{e.value}
+		if l := &s.plan.leaves[t.leaf]; known && t.group < 0 && l.shape == shapeList {
+			if values = l.items(e); e.key == key && e.value == "" {
+				values = []string{} // an empty list, if nothing follows
+			}
+		}
+		if _, seen := w.values[key]; !seen {
+			w.keys = append(w.keys, key)
+			w.values[key] = values
+			continue
+		}
+		if len(w.values[key]) == 0 { // it was an empty item after all
+			w.values[key] = []string{""}
+		}
+		if len(values) == 0 {
+			values = []string{""}
+		}
+		w.values[key] = append(w.values[key], values...)
+	}
+	return w, err
+}
