@@ -12,11 +12,6 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// due reports whether in must be checked before its next use.
-func (r *Resource[K, V]) due(in *instance[K, V]) bool {
-	return r.check != nil && r.group.Now()-in.checked.Load() >= int64(r.checkEvery)
-}
-
 // sound checks in, which the caller holds, or waits for somebody else's check.
 // It reports whether the instance may be used; an error is that of ctx, or says
 // that the check would wait for itself.
@@ -49,7 +44,7 @@ type checking[K, V any] struct {
 }
 
 // Name implements flight.Work.
-func (c *checking[K, V]) Name() string { return "check of " + c.in.res.name }
+func (c *checking[K, V]) Name() string { return "check of " + nameOf(c.in.source()) }
 
 // Find implements flight.Work.
 func (c *checking[K, V]) Find() (struct{}, bool) {
@@ -63,10 +58,10 @@ func (c *checking[K, V]) Load(ctx context.Context) (struct{}, error) {
 	in, r := c.in, c.in.res
 	c.began = r.group.Now()
 	ctx, cancel := context.WithTimeout(scope.Hide(&innerContext{Context: ctx}), r.checkTimeout)
-	r.stragglers.add()
+	r.stragglers.Begin()
 	result := make(chan error, 1)
 	go func() {
-		defer r.stragglers.done()
+		defer r.stragglers.End()
 		defer in.drop()
 		defer cancel()
 		result <- panics.Catch(func() error { return r.check(ctx, in.key, in.value) })

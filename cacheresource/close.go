@@ -1,101 +1,108 @@
 package cacheresource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
+	"time"
 )
 
-// stragglers counts the goroutines that run user code nobody can break off:
-// checks and releases. It is no sync.WaitGroup, which would tie a package
-// variable to the first testing/synctest bubble that uses it.
-type stragglers struct {
-	mu   sync.Mutex
-	n    int
-	idle []chan struct{} // closed when n is 0
-}
-
-func (s *stragglers) add() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.n++
-}
-
-func (s *stragglers) done() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.n--; s.n > 0 {
-		return
-	}
-	for _, c := range s.idle {
-		close(c)
-	}
-	s.idle = nil
-}
-
-// wait waits until there are none, or ctx ends.
-func (s *stragglers) wait(ctx context.Context) error {
-	s.mu.Lock()
-	if s.n == 0 {
-		s.mu.Unlock()
-		return nil
-	}
-	idle := make(chan struct{})
-	s.idle = append(s.idle, idle)
-	n := s.n
-	s.mu.Unlock()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%d checks or releases still run: %w", n, context.Cause(ctx))
-	}
-}
-
 // LeasedError says that instances were still leased, or not released yet, when
-// the context of a Close ended. They are released when their leases end.
+// a Close stopped waiting. They are released when their leases end.
 type LeasedError struct {
-	Keys []string // name[fingerprint] of each, in the order of their opening
-	Err  error    // why the Close did not wait longer
+	Instances []LeasedInstance // in the order of their opening
+	Err       error            // why the Close did not wait longer
 }
 
-// Error names the instances.
+// LeasedInstance is one instance that a Close has left.
+type LeasedInstance struct {
+	Name   string   // name[fingerprint]
+	Leases int      // how many there are; 0: its release has not returned
+	Sites  []string // file:line of the acquires, if LeakAge is set
+	Users  []string // name[fingerprint] of the instances that were opened with it
+}
+
+// String says by whom the instance is held.
+func (i LeasedInstance) String() string {
+	switch {
+	case i.Leases == 0:
+		return i.Name + " (its release has not returned)"
+	case i.Leases == 1:
+		return fmt.Sprintf("%s (1 lease%s)", i.Name, i.holders())
+	}
+	return fmt.Sprintf("%s (%d leases%s)", i.Name, i.Leases, i.holders())
+}
+
+func (i LeasedInstance) holders() string {
+	if len(i.Sites)+len(i.Users) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(slices.Concat(i.Sites, i.Users), ", ")
+}
+
+// Error names the instances and who holds them.
 func (e *LeasedError) Error() string {
-	return fmt.Sprintf("cacheresource: not released: %s: %v", strings.Join(e.Keys, ", "), e.Err)
+	names := make([]string, len(e.Instances))
+	for i, in := range e.Instances {
+		names[i] = in.String()
+	}
+	return fmt.Sprintf("not released: %s: %v", strings.Join(names, ", "), e.Err)
 }
 
 // Unwrap returns Err.
 func (e *LeasedError) Unwrap() error { return e.Err }
 
+// ErrDrainTimeout is why a Close did not wait longer when DrainTimeout has
+// passed. It is a context.DeadlineExceeded.
+var ErrDrainTimeout = fmt.Errorf("DrainTimeout has passed: %w", context.DeadlineExceeded)
+
 // Close lets nothing be acquired any more ([ErrClosed]), waits for opens under
 // way, and releases every instance, the youngest first; those that are leased,
-// when their leases end. Then it gives the name free. When ctx ends first it
-// returns a [*LeasedError], joined with what else is still under way; call it
-// again to go on waiting.
+// when their leases end. Then it gives the name free. When ctx ends or
+// DrainTimeout passes first, it returns a [*LeasedError], joined with what else
+// is still under way; call it again to go on waiting.
 func (r *Resource[K, V]) Close(ctx context.Context) error {
-	r.shut()
-	err := r.settle(ctx)
-	err = errors.Join(err, endAll(ctx, r.held()), r.stragglers.wait(ctx))
-	if err != nil {
+	if err := r.close(ctx); err != nil {
 		return fmt.Errorf("cacheresource: %s: close: %w", r.name, err)
 	}
-	r.group.Remove(r.member)
 	return nil
+}
+
+func (r *Resource[K, V]) close(ctx context.Context) error {
+	ctx, cancel := draining(ctx, r.drainTimeout)
+	defer cancel()
+	r.shut()
+	err := errors.Join(r.settle(ctx), endAll(ctx, r.held()), r.finish(ctx))
+	if err == nil {
+		r.group.Remove(r.member)
+	}
+	return err
 }
 
 // shut refuses new opens and hides what is open.
 func (r *Resource[K, V]) shut() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.closed = true
-	r.era = r.newEra()
+	for _, in := range r.turn(true) {
+		in.renewal.stop()
+	}
 }
 
-// settle waits for the opens under way.
+// settle waits for those who wait for opens and checks.
 func (r *Resource[K, V]) settle(ctx context.Context) error { return r.tracker.Close(ctx) }
+
+// finish waits for the opens, checks and releases that were left behind.
+func (r *Resource[K, V]) finish(ctx context.Context) error {
+	n := r.stragglers.Wait(ctx)
+	if n == 0 {
+		return nil
+	}
+	if names := r.turns.names(); len(names) > 0 {
+		return fmt.Errorf("the open of %s has not returned: %w", strings.Join(names, ", "), context.Cause(ctx))
+	}
+	return fmt.Errorf("%d checks or releases still run: %w", n, context.Cause(ctx))
+}
 
 // held lists the instances that have not been released.
 func (r *Resource[K, V]) held() []held {
@@ -111,42 +118,67 @@ func (r *Resource[K, V]) held() []held {
 // endAll releases the instances, the youngest first: each one that is not
 // leased is waited for before the next is begun. Then it waits for the leased.
 func endAll(ctx context.Context, all []held) error {
-	slices.SortFunc(all, func(a, b held) int {
-		if a.order() > b.order() {
-			return -1
-		}
-		return 1
-	})
+	ctx = context.WithValue(ctx, drainKey{}, time.Now())
+	slices.SortFunc(all, func(a, b held) int { return cmp.Compare(b.order(), a.order()) })
 	for _, in := range all {
 		in.end()
 		if in.leases() == 0 {
-			wait(ctx, in)
+			_ = wait(ctx, in) // looked at below
 		}
 	}
-	var left []string
+	var left []held
+	var why error
 	for _, in := range slices.Backward(all) {
-		if !wait(ctx, in) {
-			s := in.source()
-			left = append(left, fmt.Sprintf("%s[%016x]", s.Cache, s.Fingerprint))
+		if err := wait(ctx, in); err != nil {
+			left = append(left, in)
+			why = err
 		}
 	}
-	if len(left) > 0 {
-		return &LeasedError{Keys: left, Err: context.Cause(ctx)}
+	if len(left) == 0 {
+		return nil
 	}
-	return nil
+	e := &LeasedError{Err: why}
+	for _, in := range left {
+		l := LeasedInstance{Name: nameOf(in.source()), Leases: in.leases(), Sites: in.sites()}
+		for _, user := range left {
+			if user.uses(in) {
+				l.Users = append(l.Users, nameOf(user.source()))
+			}
+		}
+		e.Instances = append(e.Instances, l)
+	}
+	return e
 }
 
-// wait reports whether in was released before ctx ended.
-func wait(ctx context.Context, in held) bool {
+// wait waits until in has been released, but no longer than its DrainTimeout,
+// or until ctx ends.
+func wait(ctx context.Context, in held) error {
+	ctx, cancel := draining(ctx, in.drain())
+	defer cancel()
 	select {
 	case <-in.released():
-		return true
+		return nil
 	case <-ctx.Done():
 	}
 	select {
 	case <-in.released():
-		return true
+		return nil
 	default:
-		return false
+		return context.Cause(ctx)
 	}
+}
+
+// drainKey finds when the Close of a group began.
+type drainKey struct{}
+
+// draining returns ctx with the timeout d from when the Close began; 0 is none.
+func draining(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d == 0 {
+		return ctx, func() {}
+	}
+	began, ok := ctx.Value(drainKey{}).(time.Time)
+	if !ok {
+		began = time.Now()
+	}
+	return context.WithDeadlineCause(ctx, began.Add(d), ErrDrainTimeout)
 }

@@ -1,7 +1,10 @@
 package cacheresource
 
 import (
+	"context"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
@@ -9,6 +12,7 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/problem"
 	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // ErrClosed says that the resource or its group has been closed. Over HTTP it
@@ -36,6 +40,32 @@ type CycleError = flight.CycleError
 
 // Cleared says what a clear hook runs after.
 type Cleared = group.Cleared
+
+// OpenTimeoutError says that an open has not returned within Config.OpenTimeout.
+// It is a context.DeadlineExceeded; over HTTP it is 503 Service Unavailable.
+type OpenTimeoutError struct {
+	Instance string // name[fingerprint] of what is being opened
+	Limit    time.Duration
+}
+
+// Error names the instance.
+func (e *OpenTimeoutError) Error() string {
+	return fmt.Sprintf("cacheresource: %s: the open has not returned within %v", e.Instance, e.Limit)
+}
+
+// Unwrap returns context.DeadlineExceeded.
+func (e *OpenTimeoutError) Unwrap() error { return context.DeadlineExceeded }
+
+// StatusCode is 503.
+func (e *OpenTimeoutError) StatusCode() int { return http.StatusServiceUnavailable }
+
+// Problem is the body of the answer over HTTP.
+func (e *OpenTimeoutError) Problem() problem.Details {
+	return problem.Details{Detail: "The service waits for something that it needs."}
+}
+
+// nameOf names an instance in errors.
+func nameOf(s observe.Source) string { return fmt.Sprintf("%s[%016x]", s.Cache, s.Fingerprint) }
 
 type closedError struct{}
 

@@ -17,8 +17,8 @@ type Group struct{ group *group.Group }
 
 // GroupConfig configures a [Group]. The zero value is fine.
 type GroupConfig struct {
-	// Observer is told about opens, failed checks and releases of all resources
-	// in the group. Default nil: none.
+	// Observer is told about opens, failed checks, releases and leaks of all
+	// resources in the group. Default nil: none.
 	Observer observe.Observer
 	// OnClear runs after each clear of the group or of one of its resources.
 	// Default nil: nothing.
@@ -78,7 +78,10 @@ func (g *Group) Close(ctx context.Context) error {
 		all = append(all, m.(closer).held()...)
 	}
 	_ = endAll(ctx, all) // what is left is reported by each resource
-	return g.group.Close(ctx)
+	if err := g.group.Close(ctx); err != nil {
+		return fmt.Errorf("cacheresource: group %s: close: %w", g.Name(), err)
+	}
+	return nil
 }
 
 // Stats returns the sums of the counters of the resources that are in the
@@ -111,11 +114,11 @@ func (m *member[K, V]) Reset(context.Context) int { return m.res.reset() }
 // Hooks implements group.Member.
 func (m *member[K, V]) Hooks() *group.Hooks { return &m.res.hooks }
 
-// Sweep implements group.Member: nothing is ever due.
-func (m *member[K, V]) Sweep(int64) int64 { return group.Never }
+// Sweep implements group.Member.
+func (m *member[K, V]) Sweep(now int64) int64 { return m.res.sweep(now) }
 
 // Close implements group.Member.
-func (m *member[K, V]) Close(ctx context.Context) error { return m.res.Close(ctx) }
+func (m *member[K, V]) Close(ctx context.Context) error { return m.res.close(ctx) }
 
 func (m *member[K, V]) settle(ctx context.Context) error { return m.res.settle(ctx) }
 

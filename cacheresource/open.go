@@ -1,84 +1,168 @@
 package cacheresource
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"errors"
 	"reflect"
 	"time"
 
 	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/flight"
-	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/observe"
 )
 
+// opened is the result of an open: an instance, or an error that is to be
+// remembered. Other errors are those of the flight.
+type opened[K, V any] struct {
+	in  *instance[K, V]
+	err error
+}
+
 // opening is the flight.Work of one open.
 type opening[K, V any] struct {
-	res   *Resource[K, V]
-	in    *era[K, V] // taken before mark
-	id    string
-	key   K // our own
-	mark  epoch.Mark
+	res  *Resource[K, V]
+	in   *era[K, V] // taken before mark
+	id   string
+	key  K // our own
+	mark epoch.Mark
+	// old is what is to be replaced in the background; nil: what Find finds
+	// will do.
+	old   *instance[K, V]
 	began int64
-	// opened is what this call opened, kept or not; written by Load.
-	opened *instance[K, V]
-	kept   bool
+
+	// of what this call opened, kept or not; written by Load and Commit.
+	got      *instance[K, V]
+	failed   error
+	kept     bool
+	replaced *instance[K, V]
+	evicted  []*instance[K, V]
+}
+
+// opening returns an open of a key, whose instance goes into e.
+func (r *Resource[K, V]) opening(e *era[K, V], id string, key K) *opening[K, V] {
+	return &opening[K, V]{res: r, in: e, id: id, key: key, mark: r.group.Gate().Mark()}
+}
+
+// do opens, unless Find finds something or somebody else opens already. The
+// instance comes with a hold.
+func (o *opening[K, V]) do(ctx context.Context) (*instance[K, V], flight.Role, error) {
+	got, role, err := o.in.opens.DoAt(ctx, o.id, flight.Terms{At: o.mark, Quiet: o.old != nil}, o)
+	if errors.Is(err, flight.ErrClosed) {
+		err = ErrClosed
+	}
+	return got.in, role, cmp.Or(err, got.err)
 }
 
 // Name implements flight.Work.
-func (o *opening[K, V]) Name() string {
-	return fmt.Sprintf("%s[%016x]", o.res.name, o.res.source(o.key).Fingerprint)
-}
+func (o *opening[K, V]) Name() string { return nameOf(o.res.source(o.key)) }
 
 // Find implements flight.Work. The caller gets its hold with the instance.
-func (o *opening[K, V]) Find() (*instance[K, V], bool) {
-	in := o.res.find(o.id)
-	return in, in != nil
+func (o *opening[K, V]) Find() (opened[K, V], bool) {
+	in, gone, cause, err := o.look()
+	if gone != nil {
+		gone.retire(cause)
+	}
+	switch {
+	case o.old != nil:
+		return opened[K, V]{}, in != o.old // there is nothing to replace any more
+	case in != nil:
+		return opened[K, V]{in: in}, true
+	}
+	return opened[K, V]{err: err}, err != nil
 }
 
-// Load implements flight.Work.
-func (o *opening[K, V]) Load(ctx context.Context) (*instance[K, V], error) {
+// look finds the instance, with a hold unless it is to be replaced, or the
+// error that is remembered. It takes out what is over.
+func (o *opening[K, V]) look() (in, gone *instance[K, V], cause observe.Cause, err error) {
+	r := o.res
+	now := r.group.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	in = o.in.at(o.id)
+	if in == nil {
+		return nil, nil, "", o.in.faults.of(o.id, now)
+	}
+	if cause := in.over(now); cause != "" {
+		o.in.remove(in)
+		return nil, in, cause, nil
+	}
+	if o.old == nil {
+		in.lent(now)
+	}
+	return in, nil, "", nil
+}
+
+// Load implements flight.Work. It returns when the open has, or when its
+// context ends: then the open is left behind, and goes on to hold its turn.
+func (o *opening[K, V]) Load(ctx context.Context) (opened[K, V], error) {
 	r := o.res
 	o.began = r.group.Now()
 	key, err := r.keys.Snapshot(o.key) // open may keep it and change it
 	if err != nil {
-		return nil, err
+		return opened[K, V]{}, err
 	}
-	in := &instance[K, V]{res: r, id: o.id, key: o.key, done: make(chan struct{})}
-	in.holds.Store(1) // its birth
-	mask := scope.Hide(&innerContext{ctx, &in.inner})
-	defer func() {
-		in.inner.seal()
-		if o.opened == nil { // it failed, or panicked
-			in.inner.drop()
-		}
-	}()
-	v, err := r.open(mask, key)
-	if err == nil && isNil(v) {
-		err = fmt.Errorf("cacheresource: %s: open returned nil without an error", r.name)
-	}
+	turn, err := r.turns.take(ctx, o.id, o.Name(), r.openTimeout)
 	if err != nil {
-		return nil, err
+		return opened[K, V]{}, err
 	}
-	in.value, in.opened, in.seq = v, r.group.Now(), sequence.Add(1)
-	in.checked.Store(in.opened)
-	o.opened = in
-	r.track(in)
-	if err := mask.Violation(); err != nil {
-		return nil, fmt.Errorf("cacheresource: %s: %w", r.name, err) // Done releases what was opened
+	var cancel context.CancelFunc
+	if r.openTimeout > 0 {
+		ctx, cancel = context.WithTimeoutCause(ctx, r.openTimeout, turn.timedOut())
+		defer cancel()
 	}
-	return in, nil
+	a := newAttempt(o)
+	go a.run(ctx, key)
+	left, err := a.wait(ctx)
+	if !left && a.opened {
+		o.got = a.in
+	}
+	o.failed = err
+	switch {
+	case err == nil:
+		return opened[K, V]{in: a.in}, nil
+	case o.remembers(ctx, err):
+		return opened[K, V]{err: err}, nil
+	}
+	return opened[K, V]{}, err
+}
+
+// remembers reports whether an error of open is kept. It says something about
+// what was to be opened, not about who asked for it and how.
+func (o *opening[K, V]) remembers(ctx context.Context, err error) bool {
+	if o.res.errorTTL == 0 || errors.Is(err, ErrVisitorInGlobalLoad) || errors.Is(err, ErrClosed) {
+		return false
+	}
+	if _, ok := errors.AsType[*PanicError](err); ok {
+		return false
+	}
+	if _, ok := errors.AsType[*CycleError](err); ok {
+		return false
+	}
+	_, late := errors.AsType[*OpenTimeoutError](context.Cause(ctx))
+	return ctx.Err() == nil || late
 }
 
 // Commit implements flight.Work.
-func (o *opening[K, V]) Commit(in *instance[K, V]) {
+func (o *opening[K, V]) Commit(got opened[K, V]) {
 	r := o.res
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.era == o.in && r.group.Gate().Holds(o.mark) { // a close begins a new era too
-		o.in.put(in)
-		o.kept = true
+	if o.in.over || !r.group.Gate().Holds(o.mark) {
+		return
 	}
+	if got.err != nil {
+		until := after(r.group.Now(), r.errorTTL)
+		o.in.remember(o.id, got.err, until)
+		r.group.Arm(until)
+		return
+	}
+	o.replaced = o.in.at(o.id)
+	o.in.put(got.in)
+	o.kept = true
+	delete(o.in.faults, o.id)
+	o.evicted = o.in.shrink(r.maxEntries, got.in)
+	r.group.Arm(got.in.due(got.in.opened))
 }
 
 // Done implements flight.Work. Everybody who gets the instance has a hold
@@ -86,21 +170,32 @@ func (o *opening[K, V]) Commit(in *instance[K, V]) {
 // the last of them is done with it.
 func (o *opening[K, V]) Done(ctx context.Context, out flight.Outcome) {
 	r := o.res
+	failed := cmp.Or(out.Err, o.failed)
 	r.counters.opens.Add(1)
-	if out.Err != nil {
+	if failed != nil {
 		r.counters.openErrors.Add(1)
 	}
-	if in := o.opened; in != nil {
+	if in := o.got; in != nil {
 		if out.Err == nil {
-			in.holds.Add(int64(out.Waiting))
+			for range out.Waiting {
+				in.hold()
+			}
 		}
 		if !o.kept {
 			in.retire(observe.CauseOrphan)
 		}
 		in.drop()
 	}
+	if o.replaced != nil {
+		o.replaced.retire(observe.CauseReplaced)
+	}
+	for _, in := range o.evicted {
+		in.retire(observe.CauseSize)
+	}
 	if r.observer != nil {
-		observe.Emit(ctx, r.observer, observe.ResourceOpen{Source: r.source(o.key), Took: time.Duration(r.group.Now() - o.began), Err: out.Err})
+		observe.Emit(ctx, r.observer, observe.ResourceOpen{
+			Source: r.source(o.key), Took: time.Duration(r.group.Now() - o.began), Background: o.old != nil, Err: failed,
+		})
 	}
 }
 

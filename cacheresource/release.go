@@ -12,9 +12,13 @@ import (
 // release ends an instance whose last hold has ended, in a goroutine of its
 // own: whoever drops the last lease should not wait for it.
 func (r *Resource[K, V]) release(in *instance[K, V]) {
-	r.stragglers.add()
+	r.stragglers.Begin()
 	go func() {
-		defer r.stragglers.done()
+		defer r.stragglers.End()
+		if !r.part(in) { // open has returned its value again
+			r.ended(in)
+			return
+		}
 		began := r.group.Now()
 		err := panics.ErrGoexit // unless it returns
 		defer func() { r.released(in, began, err) }()
@@ -22,12 +26,17 @@ func (r *Resource[K, V]) release(in *instance[K, V]) {
 	}()
 }
 
-// released is what follows the end of an instance.
-func (r *Resource[K, V]) released(in *instance[K, V], began int64, err error) {
+// ended is what follows the end of an instance.
+func (r *Resource[K, V]) ended(in *instance[K, V]) {
 	in.inner.drop()
 	r.counters.released(in.cause).Add(1)
 	r.untrack(in)
 	close(in.done)
+}
+
+// released is what follows a release.
+func (r *Resource[K, V]) released(in *instance[K, V], began int64, err error) {
+	r.ended(in)
 	if r.observer != nil {
 		now := r.group.Now()
 		observe.Emit(context.Background(), r.observer, observe.ResourceRelease{

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/tasks"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -28,9 +27,18 @@ type Resource[K, V any] struct {
 	open           func(context.Context, K) (V, error)
 	releaseFn      func(context.Context, K, V) error
 	check          func(context.Context, K, V) error
-	checkEvery     time.Duration
+	ttl            time.Duration
+	staleFor       time.Duration
+	idleTTL        time.Duration
+	maxEntries     int
+	openTimeout    time.Duration
+	errorTTL       time.Duration
+	checkEvery     time.Duration // 0: before each use
 	checkTimeout   time.Duration
 	releaseTimeout time.Duration
+	drainTimeout   time.Duration
+	clocked        bool // a use asks for the time
+	recency        bool // instances know when they were last used
 	group          *group.Group
 	observer       observe.Observer // nil: nobody listens
 	keys           *identity.Keys[K]
@@ -38,71 +46,26 @@ type Resource[K, V any] struct {
 	mu     sync.RWMutex
 	era    *era[K, V]
 	all    map[*instance[K, V]]struct{} // every instance that has not been released
+	bodies map[body]int                 // how many of these share a value
 	closed bool
 
+	turns      turns
 	checks     *flight.Table[*instance[K, V], struct{}]
 	tracker    flight.Tracker
-	stragglers stragglers
+	stragglers tasks.Counter // opens, checks and releases, which nobody can break off
+	ledger     *ledger       // nil: leases are not watched
 	counters   counters
 	hooks      group.Hooks
 	member     *member[K, V]
 }
 
-// era is what a resource holds between two clears: the instances and the opens
-// that were started for them. What an open brings after its era is over is for
-// its callers only.
-type era[K, V any] struct {
-	words map[uint64]*instance[K, V] // for keys of the shape Word, whose lookup is the fastest
-	texts map[string]*instance[K, V] // for all others
-	opens *flight.Table[string, *instance[K, V]]
-}
-
-func (r *Resource[K, V]) newEra() *era[K, V] {
-	e := &era[K, V]{opens: flight.NewTable[string, *instance[K, V]](&r.tracker)}
-	if r.keys.Shape() == canon.Word {
-		e.words = make(map[uint64]*instance[K, V])
-	} else {
-		e.texts = make(map[string]*instance[K, V])
-	}
-	return e
-}
-
-// at returns the instance of an id, or nil.
-func (e *era[K, V]) at(id string) *instance[K, V] {
-	if e.words != nil {
-		return e.words[identity.ParseWord(id)]
-	}
-	return e.texts[id]
-}
-
-func (e *era[K, V]) put(in *instance[K, V]) {
-	if e.words != nil {
-		e.words[identity.ParseWord(in.id)] = in
-	} else {
-		e.texts[in.id] = in
-	}
-}
-
-func (e *era[K, V]) remove(id string) {
-	if e.words != nil {
-		delete(e.words, identity.ParseWord(id))
-	} else {
-		delete(e.texts, id)
-	}
-}
-
-// all lists the instances.
-func (e *era[K, V]) all() []*instance[K, V] {
-	return slices.AppendSeq(slices.Collect(maps.Values(e.words)), maps.Values(e.texts))
-}
-
 // New makes a resource of what open returns and puts it into its group, where
 // its name must be unique. open must be safe for concurrent use with different
 // keys; it runs once at a time per key, in a goroutine of its own, whose
-// context is cancelled when everybody who waited has left. An open that was
-// given up, by its waiters or by a Delete or Clear, holds nobody up: the next
-// call starts another, even if the first is deaf to its context and still
-// runs. A value that is returned together with an error is ignored.
+// context is cancelled when everybody who waited has left or OpenTimeout has
+// passed. A Delete or Clear does not break it off, but what it brings is for
+// those who waited before; the next call waits for its end and opens anew. A
+// value that is returned together with an error is ignored.
 //
 // K is of any type that can be compared as data; see cachedata. The error
 // joins everything that is wrong: a [*KeyError] for each place in K,
@@ -110,12 +73,17 @@ func (e *era[K, V]) all() []*instance[K, V] {
 func New[K, V any](name string, open func(context.Context, K) (V, error), cfg Config[K, V]) (*Resource[K, V], error) {
 	r := &Resource[K, V]{
 		name: name, open: open, releaseFn: cfg.Release, check: cfg.Check,
+		ttl: cfg.TTL, staleFor: cfg.StaleFor, idleTTL: cfg.IdleTTL, maxEntries: cfg.MaxEntries,
+		openTimeout: cfg.OpenTimeout, errorTTL: cfg.ErrorTTL, drainTimeout: cfg.DrainTimeout,
 		checkEvery:     max(cmp.Or(cfg.CheckEvery, DefaultCheckEvery), 0),
 		checkTimeout:   cmp.Or(cfg.CheckTimeout, DefaultCheckTimeout),
 		releaseTimeout: cmp.Or(cfg.ReleaseTimeout, DefaultReleaseTimeout),
+		recency:        cfg.IdleTTL > 0 || cfg.MaxEntries > 0,
 		group:          cmp.Or(cfg.Group, Default()).group,
 		all:            make(map[*instance[K, V]]struct{}),
+		bodies:         make(map[body]int),
 	}
+	r.clocked = r.recency || r.ttl > 0 || r.check != nil
 	r.observer = observe.Tee(r.group.Observer(), cfg.Observer)
 	var errs []error
 	if name == "" {
@@ -133,6 +101,9 @@ func New[K, V any](name string, open func(context.Context, K) (V, error), cfg Co
 	}
 	r.era = r.newEra()
 	r.checks = flight.NewTable[*instance[K, V], struct{}](&r.tracker)
+	if cfg.LeakAge > 0 {
+		r.ledger = newLedger(r.group, cfg.LeakAge)
+	}
 	if cfg.OnClear != nil {
 		r.hooks.Add(cfg.OnClear)
 	}
@@ -160,13 +131,17 @@ func (r *Resource[K, V]) Name() string { return r.name }
 // Do calls fn with key's instance, opened if there is none, and leases it for
 // the call: it is not released before fn has returned or panicked. The error
 // is fn's as it is, or one of [Resource.Acquire]. On an open instance Do
-// allocates nothing.
+// allocates nothing, unless LeakAge is set.
 func (r *Resource[K, V]) Do(ctx context.Context, key K, fn func(V) error) error {
 	in, err := r.acquire(ctx, &key)
 	if err != nil {
 		return err
 	}
-	defer in.drop()
+	if r.ledger != nil {
+		defer r.ledger.note(in).giveBack()
+	} else {
+		defer in.giveBack()
+	}
 	return fn(in.value)
 }
 
@@ -174,23 +149,26 @@ func (r *Resource[K, V]) Do(ctx context.Context, key K, fn func(V) error) error 
 // released. It returns when the instance is there and sound, or ctx ends,
 // whichever is first; an open goes on while anybody waits for it.
 //
-// The error is ctx's, that of open as it is, a [*PanicError], a [*CycleError],
-// [ErrVisitorInGlobalLoad], [ErrClosed] or a [*KeyError]. Errors are not kept:
-// the next call opens again. If this call started the open and it panics,
-// Acquire panics too.
+// The error is ctx's, that of open as it is, an [*OpenTimeoutError], a
+// [*PanicError], a [*CycleError], [ErrVisitorInGlobalLoad], [ErrClosed] or a
+// [*KeyError]. Errors are not kept, except for ErrorTTL: the next call opens
+// again. If this call started the open and it panics, Acquire panics too.
 func (r *Resource[K, V]) Acquire(ctx context.Context, key K) (*Lease[V], error) {
 	in, err := r.acquire(ctx, &key)
 	if err != nil {
 		return nil, err
 	}
+	if r.ledger != nil {
+		return watch(r.ledger.note(in), in.value), nil
+	}
 	return &Lease[V]{value: in.value, of: in}, nil
 }
 
 // Get returns key's instance, opened if there is none, and keeps it from being
-// released until the resource or its group is closed, whatever is deleted or
-// cleared before. Use it for values that live as long as the program. The
-// errors are those of [Resource.Acquire]; [ErrClosed] also when the close came
-// while Get was under way.
+// released until the resource or its group is closed, whatever is deleted,
+// cleared or expires before. Use it for values that live as long as the
+// program. The errors are those of [Resource.Acquire]; [ErrClosed] also when
+// the close came while Get was under way.
 func (r *Resource[K, V]) Get(ctx context.Context, key K) (V, error) {
 	in, err := r.acquire(ctx, &key)
 	if err != nil {
@@ -198,7 +176,7 @@ func (r *Resource[K, V]) Get(ctx context.Context, key K) (V, error) {
 		return none, err
 	}
 	if !in.pinned.CompareAndSwap(false, true) {
-		in.drop() // pinned already: this hold is one too many
+		in.giveBack() // pinned already: this hold is one too many
 	}
 	if r.isClosed() { // a Close may have looked for pins before this one was there
 		in.unpin()
@@ -208,44 +186,39 @@ func (r *Resource[K, V]) Get(ctx context.Context, key K) (V, error) {
 	return in.value, nil
 }
 
-// Lease is a right to use an instance until it is released. It may be released
-// from any goroutine.
-type Lease[V any] struct {
-	value V
-	of    interface{ drop() } // the instance, whatever its key
-	once  sync.Once
-}
-
-// Value returns the instance. It must not be used after Release.
-func (l *Lease[V]) Value() V { return l.value }
-
-// Release ends the lease. Only the first call counts.
-func (l *Lease[V]) Release() { l.once.Do(func() { l.of.drop() }) }
-
 // acquire returns key's instance with a hold for the caller.
 func (r *Resource[K, V]) acquire(ctx context.Context, key *K) (*instance[K, V], error) {
 	for {
+		var now int64
+		if r.clocked {
+			now = r.group.Now()
+		}
 		opened := false
-		in, err := r.warm(key)
+		in, err := r.warm(key, now)
 		if in == nil && err == nil {
 			in, opened, err = r.cold(ctx, *key)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if !opened && r.due(in) {
-			ok, err := r.sound(ctx, in)
-			if !ok {
-				in.drop()
-				if err != nil {
-					return nil, err
+		if !opened && r.clocked {
+			if now >= in.stale {
+				r.renew(ctx, in, now)
+			}
+			if r.check != nil && now-in.checked.Load() >= int64(r.checkEvery) {
+				ok, err := r.sound(ctx, in)
+				if !ok {
+					in.giveBack()
+					if err != nil {
+						return nil, err
+					}
+					continue
 				}
-				continue
 			}
 		}
 		if outer, _ := ctx.Value(innerKey{}).(*inner); outer != nil {
 			in.hold()
-			if !outer.add(in.drop) {
+			if !outer.add(in) {
 				in.drop()
 			}
 		}
@@ -254,12 +227,12 @@ func (r *Resource[K, V]) acquire(ctx context.Context, key *K) (*instance[K, V], 
 }
 
 // warm returns the instance that is there, with a hold, or nil.
-func (r *Resource[K, V]) warm(key *K) (*instance[K, V], error) {
+func (r *Resource[K, V]) warm(key *K, now int64) (*instance[K, V], error) {
 	switch r.keys.Shape() {
 	case canon.Word:
-		return r.findWord(r.keys.Word(key)), nil
+		return r.findWord(r.keys.Word(key), now), nil
 	case canon.Text:
-		return r.find(r.keys.Text(key)), nil
+		return r.findText(r.keys.Text(key), now), nil
 	}
 	buf := identity.Borrow()
 	id, err := r.keys.Append((*buf)[:0], key)
@@ -267,35 +240,35 @@ func (r *Resource[K, V]) warm(key *K) (*instance[K, V], error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.findBytes(id), nil
+	return r.findBytes(id, now), nil
 }
 
-// find returns the instance of an id, with a hold. An instance is retired only
-// after it has been taken out under the lock: so what is found can be held.
-func (r *Resource[K, V]) find(id string) *instance[K, V] {
+// findWord finds by a word. An instance is retired only after it has been taken
+// out under the lock: so what is found can be held.
+func (r *Resource[K, V]) findWord(word uint64, now int64) *instance[K, V] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.era.at(id).held()
+	return r.era.words[word].lent(now)
 }
 
-// findWord is find for the id that is a word.
-func (r *Resource[K, V]) findWord(word uint64) *instance[K, V] {
+// findText finds by a string.
+func (r *Resource[K, V]) findText(id string, now int64) *instance[K, V] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.era.words[word].held()
+	return r.era.texts[id].lent(now)
 }
 
-// findBytes is find for an id that is no word; the conversion inside the index
+// findBytes finds by canonical bytes; the conversion inside the index
 // expression is free.
-func (r *Resource[K, V]) findBytes(id []byte) *instance[K, V] {
+func (r *Resource[K, V]) findBytes(id []byte, now int64) *instance[K, V] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.era.texts[string(id)].held()
+	return r.era.texts[string(id)].lent(now)
 }
 
 // cold opens the instance, or waits for somebody else's open. It reports
 // whether the instance has just been opened.
-func (r *Resource[K, V]) cold(ctx context.Context, key K) (_ *instance[K, V], opened bool, _ error) {
+func (r *Resource[K, V]) cold(ctx context.Context, key K) (_ *instance[K, V], isNew bool, _ error) {
 	own, err := r.keys.Snapshot(key)
 	if err != nil {
 		return nil, false, err
@@ -304,45 +277,31 @@ func (r *Resource[K, V]) cold(ctx context.Context, key K) (_ *instance[K, V], op
 	if err != nil {
 		return nil, false, err
 	}
-	r.mu.RLock()
-	in, closed := r.era, r.closed
-	r.mu.RUnlock()
+	e, closed := r.current()
 	if closed {
 		return nil, false, ErrClosed
 	}
-	mark := r.group.Gate().Mark()
-	got, role, err := in.opens.DoAt(ctx, id, flight.Terms{At: mark}, &opening[K, V]{res: r, in: in, id: id, key: own, mark: mark})
-	if errors.Is(err, flight.ErrClosed) {
-		err = ErrClosed
-	}
+	got, role, err := r.opening(e, id, own).do(ctx)
 	return got, role != flight.Found, err
+}
+
+// current returns the era, and whether the resource is closed.
+func (r *Resource[K, V]) current() (e *era[K, V], closed bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.era, r.closed
+}
+
+func (r *Resource[K, V]) isClosed() bool {
+	_, closed := r.current()
+	return closed
 }
 
 // takeOut removes in from the cache, if it is still there.
 func (r *Resource[K, V]) takeOut(in *instance[K, V]) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.era.at(in.id) == in {
-		r.era.remove(in.id)
-	}
-}
-
-func (r *Resource[K, V]) isClosed() bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.closed
-}
-
-func (r *Resource[K, V]) track(in *instance[K, V]) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.all[in] = struct{}{}
-}
-
-func (r *Resource[K, V]) untrack(in *instance[K, V]) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.all, in)
+	in.home.remove(in)
 }
 
 // source names a key in an event.
@@ -359,9 +318,7 @@ func (r *Resource[K, V]) Delete(_ context.Context, key K) error {
 	if err != nil {
 		return err
 	}
-	r.mu.RLock()
-	e, closed := r.era, r.closed
-	r.mu.RUnlock()
+	e, closed := r.current()
 	if closed {
 		return ErrClosed
 	}
@@ -370,7 +327,8 @@ func (r *Resource[K, V]) Delete(_ context.Context, key K) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		in = e.at(id)
-		e.remove(id)
+		e.remove(in)
+		delete(e.faults, id)
 	})
 	if in != nil {
 		in.retire(observe.CauseDeleted)
@@ -395,18 +353,21 @@ func (r *Resource[K, V]) Clear(ctx context.Context) error {
 
 // reset starts a new era and retires the instances of the old one.
 func (r *Resource[K, V]) reset() int {
-	old := r.turn()
+	old := r.turn(false)
 	for _, in := range old {
 		in.retire(observe.CauseCleared)
 	}
 	return len(old)
 }
 
-// turn starts a new era and returns the instances of the old one.
-func (r *Resource[K, V]) turn() []*instance[K, V] {
+// turn starts a new era, the last one if that is for closing, and returns the
+// instances of the old one.
+func (r *Resource[K, V]) turn(last bool) []*instance[K, V] {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old := r.era.all()
+	r.closed = r.closed || last
+	old := r.era.end()
 	r.era = r.newEra()
+	r.era.over = r.closed
 	return old
 }

@@ -114,8 +114,9 @@ func (e CacheClear) LogValue() slog.Value {
 // ResourceOpen is a finished open of cacheresource.
 type ResourceOpen struct {
 	Source
-	Took time.Duration
-	Err  error
+	Took       time.Duration
+	Background bool // a new instance for one that was stale
+	Err        error
 }
 
 // ResourceCheck is a health check of a shared value that failed or recovered;
@@ -135,12 +136,22 @@ type ResourceRelease struct {
 	Err   error         // what the release returned, a *PanicError included
 }
 
-// ResourceLeak is a lease that was held for longer than allowed, or was
-// dropped without having been released.
+// Leak says what is wrong with a lease.
+type Leak string
+
+// The leaks.
+const (
+	LeakOverdue Leak = "overdue" // it has been held for longer than allowed, and still is
+	LeakLost    Leak = "lost"    // it was dropped without having been released; that has been done now
+	LeakTwice   Leak = "twice"   // it was released a second time, to no effect
+)
+
+// ResourceLeak is a lease that was not released as it should be.
 type ResourceLeak struct {
 	Source
-	Held time.Duration
-	Site string // file:line of the acquire, when call sites are recorded
+	Why  Leak
+	Held time.Duration // not for LeakTwice
+	Site string        // file:line of the acquire; for LeakTwice, of the second release
 }
 
 // Kind implements Event.
@@ -151,7 +162,7 @@ func (e ResourceOpen) Level() slog.Level { return failed(e.Err, slog.LevelInfo) 
 
 // LogValue implements Event.
 func (e ResourceOpen) LogValue() slog.Value {
-	return e.attrs().add(slog.Duration("took", e.Took)).err(e.Err).value()
+	return e.attrs().add(slog.Duration("took", e.Took), slog.Bool("background", e.Background)).err(e.Err).value()
 }
 
 // Kind implements Event.
@@ -184,7 +195,7 @@ func (ResourceLeak) Level() slog.Level { return slog.LevelWarn }
 
 // LogValue implements Event.
 func (e ResourceLeak) LogValue() slog.Value {
-	return e.attrs().add(slog.Duration("held", e.Held)).str("site", e.Site).value()
+	return e.attrs().str("why", string(e.Why)).add(slog.Duration("held", e.Held)).str("site", e.Site).value()
 }
 
 func (CacheLoad) sealed()       {}

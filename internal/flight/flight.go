@@ -359,7 +359,7 @@ func (t *Table[K, R]) load(ctx context.Context, r *run, calls []*call[K, R], com
 	returned := false
 	defer func() {
 		if !returned {
-			err := failure(recover())
+			err := panics.Recovered(recover())
 			for _, c := range calls {
 				c.fail(err)
 			}
@@ -511,19 +511,6 @@ func (s *shard[K, R]) take(c *call[K, R], reason string) bool {
 		s.calls, s.peak = nil, 0
 	}
 	return true
-}
-
-// failure is the error of a load that did not return: v is what was recovered,
-// nil after a Goexit.
-func failure(v any) error {
-	switch v := v.(type) {
-	case nil:
-		return panics.New(panics.ErrGoexit)
-	case *panics.Error: // raised again by a load inside this one
-		return v
-	default:
-		return panics.New(v)
-	}
 }
 
 // isPanic reports whether err is that of a load that panicked or called Goexit.

@@ -23,6 +23,19 @@ type Error struct {
 // recovered value.
 func New(value any) *Error { return &Error{Value: value, Stack: debug.Stack()} }
 
+// Recovered is New for what recover returned when a function did not return:
+// nil after a Goexit; an *Error that was raised again stays what it is.
+func Recovered(v any) *Error {
+	switch v := v.(type) {
+	case nil:
+		return New(ErrGoexit)
+	case *Error:
+		return v
+	default:
+		return New(v)
+	}
+}
+
 // Error names the value; the stack is left to those who ask for it.
 func (e *Error) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 

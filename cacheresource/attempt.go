@@ -1,0 +1,107 @@
+package cacheresource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/reecho-go/reecho/internal/panics"
+	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// attempt is one run of the user's open, in a goroutine of its own: who waits
+// for it can leave it behind when it ignores its context.
+type attempt[K, V any] struct {
+	*opening[K, V]
+	in     *instance[K, V] // with its birth
+	result chan error
+	// settled: either the result is on its way, or the attempt was left behind.
+	settled atomic.Bool
+	// opened: the open has returned a value, whatever is wrong with it. Written
+	// before the result is sent.
+	opened bool
+}
+
+func newAttempt[K, V any](o *opening[K, V]) *attempt[K, V] {
+	in := &instance[K, V]{res: o.res, home: o.in, id: o.id, key: o.key, done: make(chan struct{})}
+	in.holds.Store(1)
+	o.res.stragglers.Begin()
+	return &attempt[K, V]{opening: o, in: in, result: make(chan error, 1)}
+}
+
+// wait returns the error of the open, or that of ctx when it has left the
+// open behind.
+func (a *attempt[K, V]) wait(ctx context.Context) (left bool, err error) {
+	select {
+	case err = <-a.result:
+	case <-ctx.Done():
+		if a.settled.CompareAndSwap(false, true) {
+			return true, context.Cause(ctx)
+		}
+		err = <-a.result
+	}
+	if late, ok := errors.AsType[*OpenTimeoutError](context.Cause(ctx)); ok && errors.Is(err, context.DeadlineExceeded) {
+		err = late // the open has noticed
+	}
+	return false, err
+}
+
+// run opens.
+func (a *attempt[K, V]) run(ctx context.Context, key K) {
+	defer a.res.stragglers.End()
+	mask := scope.Hide(&innerContext{ctx, &a.in.inner})
+	var v V
+	var err error
+	returned := false
+	defer func() {
+		if !returned {
+			err = panics.Recovered(recover())
+		}
+		a.finish(v, err, mask.Violation())
+	}()
+	v, err = a.res.open(mask, key)
+	returned = true
+}
+
+// finish hands the result over, or releases what came too late.
+func (a *attempt[K, V]) finish(v V, err, violation error) {
+	r, in := a.res, a.in
+	in.inner.seal()
+	if err == nil && isNil(v) {
+		err = fmt.Errorf("cacheresource: %s: open returned nil without an error", r.name)
+	}
+	if err != nil {
+		in.inner.drop()
+	} else {
+		in.born(v)
+		a.opened = true
+		if violation != nil {
+			err = fmt.Errorf("cacheresource: %s: %w", r.name, violation)
+		}
+	}
+	r.turns.end(a.id)
+	switch {
+	case a.settled.CompareAndSwap(false, true):
+		a.result <- err
+	case a.opened:
+		in.retire(observe.CauseOrphan)
+		in.drop()
+	}
+}
+
+// born makes in the instance of v.
+func (in *instance[K, V]) born(v V) {
+	r := in.res
+	now := r.group.Now()
+	in.value, in.opened, in.seq = v, now, sequence.Add(1)
+	in.stale = after(now, r.ttl)
+	in.dies = in.stale
+	if in.dies != never && r.staleFor > 0 {
+		in.dies = after(in.dies, r.staleFor)
+	}
+	in.checked.Store(now)
+	in.used.Store(now)
+	r.track(in)
+}

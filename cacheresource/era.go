@@ -1,0 +1,154 @@
+package cacheresource
+
+import (
+	"iter"
+	"maps"
+
+	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/identity"
+)
+
+// era is what a resource holds between two clears: the instances, the errors
+// that it remembers, and the opens that were started for them. What an open
+// brings after its era is over is for its callers only. All but opens is
+// guarded by the resource's lock.
+type era[K, V any] struct {
+	words map[uint64]*instance[K, V] // for keys of the shape Word, whose lookup is the fastest
+	texts map[string]*instance[K, V] // for all others
+	faults
+	over  bool // nothing is put in any more
+	opens *flight.Table[string, opened[K, V]]
+}
+
+func (r *Resource[K, V]) newEra() *era[K, V] {
+	e := &era[K, V]{opens: flight.NewTable[string, opened[K, V]](&r.tracker)}
+	if r.keys.Shape() == canon.Word {
+		e.words = make(map[uint64]*instance[K, V])
+	} else {
+		e.texts = make(map[string]*instance[K, V])
+	}
+	return e
+}
+
+// at returns the instance of an id, or nil.
+func (e *era[K, V]) at(id string) *instance[K, V] {
+	if e.words != nil {
+		return e.words[identity.ParseWord(id)]
+	}
+	return e.texts[id]
+}
+
+func (e *era[K, V]) put(in *instance[K, V]) {
+	if e.words != nil {
+		e.words[identity.ParseWord(in.id)] = in
+	} else {
+		e.texts[in.id] = in
+	}
+}
+
+// remove takes in out and reports whether it was in.
+func (e *era[K, V]) remove(in *instance[K, V]) bool {
+	if in == nil || e.at(in.id) != in {
+		return false
+	}
+	if e.words != nil {
+		delete(e.words, identity.ParseWord(in.id))
+	} else {
+		delete(e.texts, in.id)
+	}
+	return true
+}
+
+func (e *era[K, V]) len() int { return len(e.words) + len(e.texts) }
+
+// all are the instances, in no order. What it yields may be removed.
+func (e *era[K, V]) all() iter.Seq[*instance[K, V]] {
+	return func(yield func(*instance[K, V]) bool) {
+		for in := range maps.Values(e.words) {
+			if !yield(in) {
+				return
+			}
+		}
+		for in := range maps.Values(e.texts) {
+			if !yield(in) {
+				return
+			}
+		}
+	}
+}
+
+// end lets nothing be put in any more and returns what is in.
+func (e *era[K, V]) end() []*instance[K, V] {
+	e.over = true
+	old := make([]*instance[K, V], 0, e.len())
+	for in := range e.all() {
+		old = append(old, in)
+	}
+	e.words, e.texts, e.faults = nil, nil, nil
+	return old
+}
+
+// shrink takes out what is too much beside the newest instance.
+func (e *era[K, V]) shrink(bound int, newest *instance[K, V]) (out []*instance[K, V]) {
+	for bound > 0 && e.len() > bound {
+		var victim *instance[K, V]
+		for in := range e.all() {
+			if in != newest && !in.pinned.Load() && (victim == nil || in.goesBefore(victim)) {
+				victim = in
+			}
+		}
+		if !e.remove(victim) {
+			break // all others are pinned
+		}
+		out = append(out, victim)
+	}
+	return out
+}
+
+// maxFaults is how many errors an era remembers at a time.
+const maxFaults = 1024
+
+// faults are the errors of failed opens that are remembered, by id.
+type faults map[string]fault
+
+type fault struct {
+	err   error
+	until int64
+}
+
+// of returns the error of an id, unless it has been remembered for long enough.
+func (f faults) of(id string, now int64) error {
+	if fault, ok := f[id]; ok && now < fault.until {
+		return fault.err
+	}
+	return nil
+}
+
+// remember keeps an error. When there are too many, another one goes: to
+// forget one costs no more than an open.
+func (f *faults) remember(id string, err error, until int64) {
+	if *f == nil {
+		*f = make(faults)
+	}
+	for other := range *f {
+		if len(*f) < maxFaults {
+			break
+		}
+		delete(*f, other)
+	}
+	(*f)[id] = fault{err, until}
+}
+
+// sweep forgets what has been remembered for long enough and returns when more
+// will have been.
+func (f faults) sweep(now, next int64) int64 {
+	for id, fault := range f {
+		if now >= fault.until {
+			delete(f, id)
+		} else {
+			next = min(next, fault.until)
+		}
+	}
+	return next
+}

@@ -1,0 +1,179 @@
+package cacheresource
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/group"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// stack is where a lease was taken: the innermost callers.
+type stack [8]uintptr
+
+// callers returns the callers of the function that called it.
+func callers() (s stack) {
+	runtime.Callers(3, s[:])
+	return s
+}
+
+// pkg is how the names of this package's functions begin.
+const pkg = "github.com/reecho-go/reecho/cacheresource."
+
+// site is the first place outside this package.
+func (s stack) site() string {
+	frames := runtime.CallersFrames(s[:])
+	for {
+		frame, more := frames.Next()
+		if frame.PC != 0 && !strings.HasPrefix(frame.Function, pkg) {
+			return fmt.Sprintf("%s:%d", frame.File, frame.Line)
+		}
+		if !more {
+			return ""
+		}
+	}
+}
+
+// ledger has a note of each lease that is held.
+type ledger struct {
+	group *group.Group
+	age   time.Duration
+
+	mu    sync.Mutex
+	notes map[*note]struct{}
+}
+
+// note is one lease that is watched.
+type note struct {
+	ledger  *ledger
+	of      lender
+	since   int64
+	stack   stack
+	cleanup runtime.Cleanup
+	lost    atomic.Bool // the garbage collector has found the lease
+	over    atomic.Bool // it has been given back
+
+	reported bool // guarded by the ledger's lock
+}
+
+// lender is an instance, whatever its types.
+type lender interface {
+	held
+	lessor
+	leaked(event observe.ResourceLeak)
+}
+
+func newLedger(g *group.Group, age time.Duration) *ledger {
+	return &ledger{group: g, age: age, notes: make(map[*note]struct{})}
+}
+
+// note writes down a lease, which is one of the hold that its caller has.
+func (l *ledger) note(in lender) *note {
+	n := &note{ledger: l, of: in, since: l.group.Now(), stack: callers()}
+	l.mu.Lock()
+	l.notes[n] = struct{}{}
+	l.mu.Unlock()
+	l.group.Arm(after(n.since, l.age))
+	return n
+}
+
+// watch returns a lease that is given back if nobody does it.
+func watch[V any](n *note, v V) *Lease[V] {
+	lease := &Lease[V]{value: v, of: n}
+	// Only a mark is left here: this runs in a goroutine of the runtime, and
+	// outside of the testing/synctest bubble that the rest may be in.
+	n.cleanup = runtime.AddCleanup(lease, func(n *note) { n.lost.Store(true) }, n)
+	return lease
+}
+
+// giveBack ends the lease.
+func (n *note) giveBack() {
+	if !n.over.CompareAndSwap(false, true) {
+		return
+	}
+	if !n.lost.Load() {
+		n.cleanup.Stop()
+	}
+	n.ledger.mu.Lock()
+	delete(n.ledger.notes, n)
+	n.ledger.mu.Unlock()
+	n.of.giveBack()
+}
+
+func (n *note) givenTwice(site string) { n.of.givenTwice(site) }
+
+// sweep reports the leases that are too old, each once, gives back those that
+// were lost, and returns when to look again.
+func (l *ledger) sweep(now int64) (next int64) {
+	if l == nil {
+		return never
+	}
+	overdue, next := l.overdue(now)
+	for _, n := range overdue {
+		why := observe.LeakOverdue
+		if n.lost.Load() {
+			why = observe.LeakLost
+			n.giveBack()
+		}
+		n.of.leaked(observe.ResourceLeak{Why: why, Held: time.Duration(now - n.since), Site: n.stack.site()})
+	}
+	return next
+}
+
+// overdue finds the leases that have to be reported, the oldest first.
+func (l *ledger) overdue(now int64) (out []*note, next int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next = never
+	for n := range l.notes {
+		due := after(n.since, l.age)
+		switch {
+		case n.lost.Load(), now >= due && !n.reported:
+			n.reported = true
+			out = append(out, n)
+			fallthrough
+		case n.reported:
+			next = min(next, after(now, l.age)) // it may be lost by then
+		default:
+			next = min(next, due)
+		}
+	}
+	slices.SortFunc(out, func(a, b *note) int { return int(a.since - b.since) })
+	return out, next
+}
+
+// sites are the places at which the leases of an instance were taken.
+func (l *ledger) sites(in held) (sites []string) {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for n := range l.notes {
+		if n.of == in {
+			sites = append(sites, n.stack.site())
+		}
+	}
+	slices.Sort(sites)
+	return slices.Compact(sites)
+}
+
+// givenTwice reports a lease that was released again.
+func (in *instance[K, V]) givenTwice(site string) {
+	in.leaked(observe.ResourceLeak{Why: observe.LeakTwice, Site: site})
+}
+
+// leaked counts and reports a misuse of a lease.
+func (in *instance[K, V]) leaked(event observe.ResourceLeak) {
+	in.res.counters.leaks.Add(1)
+	if in.res.observer != nil {
+		event.Source = in.source()
+		observe.Emit(context.Background(), in.res.observer, event)
+	}
+}

@@ -1,0 +1,64 @@
+package cacheresource
+
+import (
+	"context"
+	"time"
+
+	"github.com/reecho-go/reecho/observe"
+)
+
+// sweep does what is due at now: it takes out what is over, begins background
+// checks, and looks for leaks. It returns when there is more to do. It costs a
+// look at each instance.
+func (r *Resource[K, V]) sweep(now int64) (next int64) {
+	gone, unchecked, next := r.collect(now)
+	for in, cause := range gone {
+		in.retire(cause)
+	}
+	for _, in := range unchecked {
+		if !r.group.Background(func() { r.probe(in) }) {
+			in.probed.Store(false)
+			in.drop()
+			next = min(next, after(now, time.Second)) // all workers are busy
+		}
+	}
+	return min(next, r.ledger.sweep(now))
+}
+
+// collect takes out what is over, and returns it with the instances that want
+// a check, which come with a hold.
+func (r *Resource[K, V]) collect(now int64) (gone map[*instance[K, V]]observe.Cause, unchecked []*instance[K, V], next int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next = r.era.faults.sweep(now, never)
+	gone = make(map[*instance[K, V]]observe.Cause)
+	for in := range r.era.all() {
+		if cause := in.over(now); cause != "" {
+			gone[in] = cause
+			r.era.remove(in)
+			continue
+		}
+		if now >= in.checkDue() && in.probed.CompareAndSwap(false, true) {
+			in.hold()
+			unchecked = append(unchecked, in)
+		}
+		next = min(next, in.due(now))
+	}
+	return gone, unchecked, next
+}
+
+// probe checks an instance that nobody may be using.
+func (r *Resource[K, V]) probe(in *instance[K, V]) {
+	defer in.drop()
+	_, _ = r.sound(context.Background(), in) // what is wrong has been reported
+	in.probed.Store(false)
+	r.group.Arm(in.checkDue())
+}
+
+// checkDue is when the instance wants a background check.
+func (in *instance[K, V]) checkDue() int64 {
+	if r := in.res; r.check == nil || r.checkEvery == 0 || in.probed.Load() || in.leaving.Load() {
+		return never
+	}
+	return after(in.checked.Load(), in.res.checkEvery)
+}
