@@ -27,6 +27,7 @@ type attempt[K, V any] struct {
 func newAttempt[K, V any](o *opening[K, V]) *attempt[K, V] {
 	in := &instance[K, V]{res: o.res, home: o.in, id: o.id, key: o.key, done: make(chan struct{})}
 	in.holds.Store(1)
+	in.inner.owner = in
 	o.res.stragglers.Begin()
 	return &attempt[K, V]{opening: o, in: in, result: make(chan error, 1)}
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// sound checks in, which the caller holds, or waits for somebody else's check.
-// It reports whether the instance may be used; an error is that of ctx, or says
+// sound checks in, which the caller holds and which was due at now, or waits for
+// somebody else's check. It reports whether the instance may be used; an error is that of ctx, or says
 // that the check would wait for itself.
-func (r *Resource[K, V]) sound(ctx context.Context, in *instance[K, V]) (bool, error) {
+func (r *Resource[K, V]) sound(ctx context.Context, in *instance[K, V], now int64) (bool, error) {
 	in.hold() // for the check, which may outlive the caller
-	c := &checking[K, V]{in: in, from: r.group.Now()}
+	c := &checking[K, V]{in: in, from: now - int64(r.checkEvery)}
 	_, _, err := r.checks.Do(ctx, in, c)
 	if !c.leads || err == flight.ErrClosed { // it was somebody else's check, or none
 		in.drop()
@@ -38,7 +38,7 @@ func (r *Resource[K, V]) sound(ctx context.Context, in *instance[K, V]) (bool, e
 // checking is the flight.Work of one check.
 type checking[K, V any] struct {
 	in    *instance[K, V]
-	from  int64 // when the caller asked: a check that passed later will do
+	from  int64 // a check that passed later will do
 	leads bool  // Find has found nothing: this is the work that runs
 	began int64
 }

@@ -27,10 +27,10 @@ type LeasedInstance struct {
 
 // String says by whom the instance is held.
 func (i LeasedInstance) String() string {
-	switch {
-	case i.Leases == 0:
+	switch i.Leases {
+	case 0:
 		return i.Name + " (its release has not returned)"
-	case i.Leases == 1:
+	case 1:
 		return fmt.Sprintf("%s (1 lease%s)", i.Name, i.holders())
 	}
 	return fmt.Sprintf("%s (%d leases%s)", i.Name, i.Leases, i.holders())
@@ -118,7 +118,6 @@ func (r *Resource[K, V]) held() []held {
 // endAll releases the instances, the youngest first: each one that is not
 // leased is waited for before the next is begun. Then it waits for the leased.
 func endAll(ctx context.Context, all []held) error {
-	ctx = context.WithValue(ctx, drainKey{}, time.Now())
 	slices.SortFunc(all, func(a, b held) int { return cmp.Compare(b.order(), a.order()) })
 	for _, in := range all {
 		in.end()
@@ -139,13 +138,9 @@ func endAll(ctx context.Context, all []held) error {
 	}
 	e := &LeasedError{Err: why}
 	for _, in := range left {
-		l := LeasedInstance{Name: nameOf(in.source()), Leases: in.leases(), Sites: in.sites()}
-		for _, user := range left {
-			if user.uses(in) {
-				l.Users = append(l.Users, nameOf(user.source()))
-			}
-		}
-		e.Instances = append(e.Instances, l)
+		e.Instances = append(e.Instances, LeasedInstance{
+			Name: nameOf(in.source()), Leases: in.leases(), Sites: in.sites(), Users: in.users(),
+		})
 	}
 	return e
 }
@@ -170,6 +165,11 @@ func wait(ctx context.Context, in held) error {
 
 // drainKey finds when the Close of a group began.
 type drainKey struct{}
+
+// drainFromNow returns a context for the Close of several resources.
+func drainFromNow(ctx context.Context) context.Context {
+	return context.WithValue(ctx, drainKey{}, time.Now())
+}
 
 // draining returns ctx with the timeout d from when the Close began; 0 is none.
 func draining(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {

@@ -89,7 +89,7 @@ func TestR5_ClosingAgainGoesOnWaiting(t *testing.T) {
 		must(t, err)
 		for range 2 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			if le, ok := errors.AsType[*cacheresource.LeasedError](g.Close(ctx)); !ok || len(le.Keys) != 1 {
+			if le, ok := errors.AsType[*cacheresource.LeasedError](g.Close(ctx)); !ok || len(le.Instances) != 1 {
 				t.Errorf("Close() with a lease = %v, want a LeasedError", le)
 			}
 			cancel()

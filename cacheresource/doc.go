@@ -12,15 +12,19 @@
 //
 // Promises:
 //   - everybody gets the same instance, and a key is opened by one caller at a
-//     time, unless an open was given up (see [New]); waiters obey their own
-//     contexts; a failed or panicking open is not kept and wedges nothing;
+//     time, whatever became of the one before; waiters obey their own contexts;
+//     a failed or panicking open wedges nothing and is not kept, except for
+//     Config.ErrorTTL;
 //   - Release runs exactly once for every value that was opened, whatever ended
 //     it, never while it is leased, never under a lock, and what it returns or
-//     panics with stops nothing else;
+//     panics with stops nothing else; one that open returns again is the same
+//     value, and is released when nobody needs it any more;
 //   - after Delete, Clear or a group Clear has returned, no call that starts
 //     later gets an instance whose open had started before;
-//   - an instance that fails its check is taken out; those who lease it keep
-//     it until they are done, the next call opens anew;
+//   - an instance that fails its check is taken out, also when nobody uses it;
+//     those who lease it keep it until they are done, the next call opens anew;
+//   - an instance that has expired, by Config.TTL or IdleTTL, is not handed out
+//     at that very moment and later, and is released within a second or two;
 //   - a resource that was used to open another one is not released before the
 //     other has been;
 //   - an open cannot see the visitor that happened to cause it

@@ -14,11 +14,11 @@ import (
 // brings after its era is over is for its callers only. All but opens is
 // guarded by the resource's lock.
 type era[K, V any] struct {
-	words map[uint64]*instance[K, V] // for keys of the shape Word, whose lookup is the fastest
-	texts map[string]*instance[K, V] // for all others
-	faults
-	over  bool // nothing is put in any more
-	opens *flight.Table[string, opened[K, V]]
+	words  map[uint64]*instance[K, V] // for keys of the shape Word, whose lookup is the fastest
+	texts  map[string]*instance[K, V] // for all others
+	faults faults
+	over   bool // nothing is put in any more
+	opens  *flight.Table[string, opened[K, V]]
 }
 
 func (r *Resource[K, V]) newEra() *era[K, V] {

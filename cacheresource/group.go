@@ -68,6 +68,7 @@ func (g *Group) Clear(ctx context.Context) error {
 // their opening, and one that another was opened with after the other. See
 // [Resource.Close] for what it waits for.
 func (g *Group) Close(ctx context.Context) error {
+	ctx = drainFromNow(ctx)
 	members := g.group.Members()
 	for _, m := range members {
 		m.(closer).shut()

@@ -2,10 +2,7 @@ package cacheresource
 
 import (
 	"cmp"
-	"context"
 	"math"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,7 +39,7 @@ type instance[K, V any] struct {
 	dies   int64 // when it is not handed out any more
 
 	holds   atomic.Int64 // plus retired
-	peak    atomic.Int64 // the most holds there were
+	peak    atomic.Int64 // the most holds that there were when a use began
 	leaving atomic.Bool  // retire has been called
 	pinned  atomic.Bool
 	checked atomic.Int64 // time of the last passed check, or of the opening
@@ -54,11 +51,15 @@ type instance[K, V any] struct {
 	done  chan struct{} // closed when it has been released
 
 	inner inner // what it was opened with
+	outer outer // what was opened with it
 }
 
 // hold adds a hold. The caller must know that the instance has not been
 // retired: it is in the cache, under the resource's lock, or held already.
-func (in *instance[K, V]) hold() {
+func (in *instance[K, V]) hold() { in.holds.Add(1) }
+
+// lease adds a hold that is a use.
+func (in *instance[K, V]) lease() {
 	n := in.holds.Add(1)
 	for peak := in.peak.Load(); n > peak; peak = in.peak.Load() {
 		if in.peak.CompareAndSwap(peak, n) {
@@ -88,7 +89,7 @@ func (in *instance[K, V]) lent(now int64) *instance[K, V] {
 	if in == nil || in.res.clocked && in.over(now) != "" {
 		return nil
 	}
-	in.hold()
+	in.lease()
 	if in.res.recency {
 		in.used.Store(now)
 	}
@@ -107,19 +108,22 @@ func (in *instance[K, V]) over(now int64) observe.Cause {
 	return ""
 }
 
-// due is when something has to be done about the instance: it dies, has been
-// idle for too long, or wants a check.
-func (in *instance[K, V]) due(now int64) int64 {
-	due := in.dies
-	if idle := in.res.idleTTL; idle > 0 {
-		since := in.used.Load()
-		if in.holds.Load() > 0 {
-			since = now
-		}
-		due = min(due, after(since, idle))
+// ends is when the instance will be over, if nobody uses it before.
+func (in *instance[K, V]) ends(now int64) int64 {
+	idle := in.res.idleTTL
+	if idle == 0 {
+		return in.dies
 	}
-	return min(due, in.checkDue())
+	since := in.used.Load()
+	if in.holds.Load() > 0 {
+		since = now
+	}
+	return min(in.dies, after(since, idle))
 }
+
+// due is when something has to be done about the instance: it is over, or
+// wants a check.
+func (in *instance[K, V]) due(now int64) int64 { return min(in.ends(now), in.checkDue()) }
 
 // goesBefore reports whether in makes room before other does.
 func (in *instance[K, V]) goesBefore(other *instance[K, V]) bool {
@@ -160,7 +164,9 @@ func (in *instance[K, V]) released() chan struct{} { return in.done }
 func (in *instance[K, V]) source() observe.Source  { return in.res.source(in.key) }
 func (in *instance[K, V]) drain() time.Duration    { return in.res.drainTimeout }
 func (in *instance[K, V]) sites() []string         { return in.res.ledger.sites(in) }
-func (in *instance[K, V]) uses(other held) bool    { return in.inner.has(other) }
+func (in *instance[K, V]) users() []string         { return in.outer.names() }
+
+func (in *instance[K, V]) usedBy() *outer { return &in.outer }
 
 // leases is how many leases there are, the pin not included.
 func (in *instance[K, V]) leases() int {
@@ -187,66 +193,8 @@ type held interface {
 	source() observe.Source
 	drain() time.Duration
 	sites() []string
-	uses(other held) bool
+	users() []string
+	lease()
 	giveBack()
-}
-
-// inner are the leases of what an instance was opened with. They end when it
-// has been released, so that nothing is taken from under it.
-type inner struct {
-	mu     sync.Mutex
-	sealed bool // the open is over: nothing is added any more
-	held   []held
-}
-
-type innerKey struct{}
-
-// innerContext is the context of an open; resources that are used in it find
-// what holds them. In that of a check they find nil.
-type innerContext struct {
-	context.Context
-	inner *inner
-}
-
-// Value implements context.Context.
-func (c *innerContext) Value(key any) any {
-	if key == (innerKey{}) {
-		return c.inner
-	}
-	return c.Context.Value(key)
-}
-
-// add keeps a hold on an instance until the outer one has been released. It
-// reports false when the open is over.
-func (i *inner) add(in held) bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if !i.sealed {
-		i.held = append(i.held, in)
-	}
-	return !i.sealed
-}
-
-func (i *inner) seal() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.sealed = true
-}
-
-func (i *inner) has(in held) bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return slices.Contains(i.held, in)
-}
-
-// drop ends the holds, the last one first.
-func (i *inner) drop() {
-	i.mu.Lock()
-	i.sealed = true
-	held := i.held
-	i.held = nil
-	i.mu.Unlock()
-	for _, in := range slices.Backward(held) {
-		in.giveBack()
-	}
+	usedBy() *outer
 }

@@ -153,7 +153,7 @@ func (o *opening[K, V]) Commit(got opened[K, V]) {
 	}
 	if got.err != nil {
 		until := after(r.group.Now(), r.errorTTL)
-		o.in.remember(o.id, got.err, until)
+		o.in.faults.remember(o.id, got.err, until)
 		r.group.Arm(until)
 		return
 	}
@@ -166,8 +166,8 @@ func (o *opening[K, V]) Commit(got opened[K, V]) {
 }
 
 // Done implements flight.Work. Everybody who gets the instance has a hold
-// before its birth ends, so that one that could not be kept is released when
-// the last of them is done with it.
+// before its birth ends, which becomes the hold of the first of them: so one that
+// could not be kept is released when the last of them is done with it.
 func (o *opening[K, V]) Done(ctx context.Context, out flight.Outcome) {
 	r := o.res
 	failed := cmp.Or(out.Err, o.failed)
@@ -176,15 +176,19 @@ func (o *opening[K, V]) Done(ctx context.Context, out flight.Outcome) {
 		r.counters.openErrors.Add(1)
 	}
 	if in := o.got; in != nil {
+		waiting := 0
 		if out.Err == nil {
-			for range out.Waiting {
-				in.hold()
-			}
+			waiting = out.Waiting
+		}
+		for range waiting - 1 {
+			in.lease()
 		}
 		if !o.kept {
 			in.retire(observe.CauseOrphan)
 		}
-		in.drop()
+		if waiting == 0 {
+			in.drop()
+		}
 	}
 	if o.replaced != nil {
 		o.replaced.retire(observe.CauseReplaced)

@@ -206,7 +206,7 @@ func (r *Resource[K, V]) acquire(ctx context.Context, key *K) (*instance[K, V], 
 				r.renew(ctx, in, now)
 			}
 			if r.check != nil && now-in.checked.Load() >= int64(r.checkEvery) {
-				ok, err := r.sound(ctx, in)
+				ok, err := r.sound(ctx, in, now)
 				if !ok {
 					in.giveBack()
 					if err != nil {
@@ -216,11 +216,8 @@ func (r *Resource[K, V]) acquire(ctx context.Context, key *K) (*instance[K, V], 
 				}
 			}
 		}
-		if outer, _ := ctx.Value(innerKey{}).(*inner); outer != nil {
-			in.hold()
-			if !outer.add(in) {
-				in.drop()
-			}
+		if opening, _ := ctx.Value(innerKey{}).(*inner); opening != nil {
+			opening.lease(in)
 		}
 		return in, nil
 	}

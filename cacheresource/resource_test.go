@@ -327,7 +327,7 @@ func TestR2_AStuckReleaseIsReported(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		err := r.Close(ctx)
-		if le, ok := errors.AsType[*cacheresource.LeasedError](err); !ok || len(le.Keys) != 1 {
+		if le, ok := errors.AsType[*cacheresource.LeasedError](err); !ok || len(le.Instances) != 1 {
 			t.Errorf("Close() = %v, want it to name what is not released", err)
 		}
 		if got := observe.Of[observe.ResourceRelease](&rec); len(got) != 1 || !errors.Is(got[0].Err, context.DeadlineExceeded) {
@@ -486,7 +486,7 @@ func TestR5_Close(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		err = r.Close(ctx)
-		if le, ok := errors.AsType[*cacheresource.LeasedError](err); !ok || len(le.Keys) != 1 || !errors.Is(err, context.DeadlineExceeded) {
+		if le, ok := errors.AsType[*cacheresource.LeasedError](err); !ok || len(le.Instances) != 1 || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Close() = %v, want it to name the one lease", err)
 		}
 		if _, err := r.Acquire(t.Context(), "a"); !errors.Is(err, cacheresource.ErrClosed) {

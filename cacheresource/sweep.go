@@ -16,7 +16,7 @@ func (r *Resource[K, V]) sweep(now int64) (next int64) {
 		in.retire(cause)
 	}
 	for _, in := range unchecked {
-		if !r.group.Background(func() { r.probe(in) }) {
+		if !r.group.Background(func() { r.probe(in, now) }) {
 			in.probed.Store(false)
 			in.drop()
 			next = min(next, after(now, time.Second)) // all workers are busy
@@ -38,21 +38,23 @@ func (r *Resource[K, V]) collect(now int64) (gone map[*instance[K, V]]observe.Ca
 			r.era.remove(in)
 			continue
 		}
-		if now >= in.checkDue() && in.probed.CompareAndSwap(false, true) {
+		next = min(next, in.ends(now))
+		if check := in.checkDue(); now < check {
+			next = min(next, check)
+		} else if in.probed.CompareAndSwap(false, true) {
 			in.hold()
 			unchecked = append(unchecked, in)
 		}
-		next = min(next, in.due(now))
 	}
 	return gone, unchecked, next
 }
 
 // probe checks an instance that nobody may be using.
-func (r *Resource[K, V]) probe(in *instance[K, V]) {
-	defer in.drop()
-	_, _ = r.sound(context.Background(), in) // what is wrong has been reported
+func (r *Resource[K, V]) probe(in *instance[K, V], now int64) {
+	_, _ = r.sound(context.Background(), in, now) // what is wrong has been reported
 	in.probed.Store(false)
-	r.group.Arm(in.checkDue())
+	in.drop()
+	r.group.Arm(in.due(r.group.Now())) // it may be idle by now, but was held
 }
 
 // checkDue is when the instance wants a background check.
