@@ -1,0 +1,171 @@
+package contracts
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"testing"
+
+	ginsessions "github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/tester"
+	"github.com/gin-gonic/gin"
+	"github.com/gorilla/sessions"
+	"github.com/labstack/echo-contrib/session"
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/store/memstore"
+)
+
+func TestMain(m *testing.M) {
+	gin.SetMode(gin.ReleaseMode)
+	gin.DefaultWriter = io.Discard
+	os.Exit(m.Run())
+}
+
+// ginStore is the Manager as a store of gin-contrib, whose only addition to
+// gorilla's interface is a setter of options: those are the Manager's own.
+type ginStore struct{ sessions.Store }
+
+func (ginStore) Options(ginsessions.Options) {}
+
+var quiet observe.Func = func(context.Context, observe.Event) {}
+
+func newManager(t *testing.T, c sessionstate.Config) *sessionstate.Manager {
+	t.Helper()
+	c.Secrets = []sessionstate.Secret{{ID: "test", Key: bytes.Repeat([]byte("0123456789abcdef"), 2)}}
+	c.Observer = quiet
+	m, err := sessionstate.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close(context.Background()) }) // nothing is in flight
+	return m
+}
+
+// modes runs f for cookie mode and for server mode.
+func modes(t *testing.T, f func(t *testing.T, c sessionstate.Config)) {
+	t.Run("cookie", func(t *testing.T) { f(t, sessionstate.Config{}) })
+	t.Run("memstore", func(t *testing.T) {
+		s := memstore.Must(memstore.New(memstore.Config{}))
+		t.Cleanup(func() { _ = s.Close(context.Background()) })
+		f(t, sessionstate.Config{Store: s})
+	})
+}
+
+// The suite calls its session "mysession": once that is the visitor's own
+// session, with the Manager's cookie, and once another beside it. Its case
+// Options is left out: path, domain and the rest are the Manager's, and no code
+// behind it can weaken them.
+func TestGinContribSuite(t *testing.T) {
+	cases := map[string]func(*testing.T, func(*testing.T) ginsessions.Store){
+		"GetSet":    func(t *testing.T, open func(*testing.T) ginsessions.Store) { tester.GetSet(t, open) },
+		"DeleteKey": func(t *testing.T, open func(*testing.T) ginsessions.Store) { tester.DeleteKey(t, open) },
+		"Flashes":   func(t *testing.T, open func(*testing.T) ginsessions.Store) { tester.Flashes(t, open) },
+		"Clear":     func(t *testing.T, open func(*testing.T) ginsessions.Store) { tester.Clear(t, open) },
+		"Many":      func(t *testing.T, open func(*testing.T) ginsessions.Store) { tester.Many(t, open) },
+	}
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		for name, run := range cases {
+			for _, cookie := range []string{"mysession", "a", "__Host-id"} {
+				t.Run(name+"/"+cookie, func(t *testing.T) {
+					cfg.Cookie.Name = cookie
+					run(t, func(t *testing.T) ginsessions.Store { return ginStore{newManager(t, cfg).Gorilla()} })
+				})
+			}
+		}
+	})
+}
+
+// What code behind the Manager asks for with Options changes no attribute of
+// its cookie, but for the end of the session.
+func TestOptionsCannotWeakenTheCookie(t *testing.T) {
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		store := newManager(t, cfg).Gorilla()
+		save := func(o sessions.Options, cookies ...*http.Cookie) *http.Cookie {
+			r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+			for _, c := range cookies {
+				r.AddCookie(c)
+			}
+			s, err := store.Get(r, "__Host-id")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Values["key"], s.Options = "value", &o
+			rec := httptest.NewRecorder()
+			if err := s.Save(r, rec); err != nil {
+				t.Fatal(err)
+			}
+			return rec.Result().Cookies()[0]
+		}
+		c := save(sessions.Options{Path: "/x", Domain: "example.org", MaxAge: 5, SameSite: http.SameSiteNoneMode})
+		if c.Path != "/" || c.Domain != "" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.MaxAge != 0 {
+			t.Errorf("the cookie is %v", c)
+		}
+		if gone := save(sessions.Options{MaxAge: -1}, c); gone.MaxAge >= 0 || gone.Value != "" {
+			t.Errorf("a deleted session leaves %v", gone)
+		}
+	})
+}
+
+// The real echo-contrib/session, behind the Manager's middleware and with its
+// own beside it, shares the session with typed keys.
+func TestEchoContribSharesTheSession(t *testing.T) {
+	count := sessionstate.NewKey("count", sessionstate.KeyConfig[int]{})
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		for name, middlewares := range map[string]func(*sessionstate.Manager) []echo.MiddlewareFunc{
+			"behind ours": func(m *sessionstate.Manager) []echo.MiddlewareFunc { return []echo.MiddlewareFunc{m.Middleware()} },
+			"beside its": func(m *sessionstate.Manager) []echo.MiddlewareFunc {
+				return []echo.MiddlewareFunc{m.Middleware(), session.Middleware(m.Gorilla())}
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				cfg.EchoContrib = name == "behind ours"
+				m := newManager(t, cfg)
+				e := echo.New()
+				e.Use(middlewares(m)...)
+				e.GET("/", func(c echo.Context) error {
+					s, err := session.Get("__Host-id", c)
+					if err != nil {
+						return err
+					}
+					n, _ := s.Values["n"].(int)
+					s.Values["n"] = n + 1
+					if err := s.Save(c.Request(), c.Response()); err != nil {
+						return err
+					}
+					ours, err := sessionstate.Incr(count, sessionstate.From(c), 1)
+					if err != nil {
+						return err
+					}
+					return c.String(http.StatusOK, strconv.Itoa(n+1)+" "+strconv.Itoa(ours))
+				})
+				srv := httptest.NewTLSServer(e)
+				t.Cleanup(srv.Close)
+				client := srv.Client()
+				client.Jar, _ = cookiejar.New(nil) // never fails
+				for i := range 3 {
+					res, err := client.Get(srv.URL)
+					if err != nil {
+						t.Fatal(err)
+					}
+					body, err := io.ReadAll(res.Body)
+					res.Body.Close()
+					want := strconv.Itoa(i+1) + " " + strconv.Itoa(i+1)
+					if err != nil || string(body) != want {
+						t.Errorf("request %d: %q, %v, want %q", i+1, body, err, want)
+					}
+					if n := len(res.Header["Set-Cookie"]); n > 1 {
+						t.Errorf("request %d: %d cookies", i+1, n)
+					}
+				}
+			})
+		}
+	})
+}
