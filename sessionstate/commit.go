@@ -57,6 +57,9 @@ func (s *State) startCommit(status int) (plan, bool) {
 		s.discard()
 	}
 	p := plan{read: s.loaded || s.flash.loaded, err: s.err, mustFail: s.mustFail, ended: s.ended, clearSite: s.clearSite}
+	if s.endUnread {
+		p.ended = slices.Concat(s.ended, s.unread)
+	}
 	p.flash, p.tell = s.flashCookie()
 	if !s.loaded || s.err != nil {
 		return p, true

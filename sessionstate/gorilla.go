@@ -251,7 +251,7 @@ func (s *State) saveNow(ctx context.Context, h http.Header) error {
 	err := s.commit(ctx, http.StatusOK, h)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.phase, s.ended = open, nil
+	s.phase, s.ended, s.endUnread = open, nil, false
 	return err
 }
 

@@ -38,6 +38,11 @@ type refusal struct {
 	id     sessionID             // when action is set
 }
 
+// unread reports whether the session is there: the cookie is authentic, and
+// what the store has for it makes no sense to us. A newer version of this
+// package may have written it.
+func (r *refusal) unread() bool { return r.action != "" && errors.Is(r.reason, errFormat) }
+
 func (r *refusal) Error() string { return "sessionstate: refused: " + r.reason.Error() }
 
 // errLost says that the session ended while a request was changing it.

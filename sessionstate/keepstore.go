@@ -326,10 +326,14 @@ func (k *storeKeeper) end(ctx context.Context, h *held) error {
 			return err
 		}
 		if last, err = k.get(ctx, last.id); err != nil {
-			if _, gone := errors.AsType[*refusal](err); gone {
-				return nil
+			r, refused := errors.AsType[*refusal](err)
+			switch {
+			case !refused:
+				return err
+			case r.unread():
+				return k.store.Delete(ctx, k.key(r.id))
 			}
-			return err
+			return nil
 		}
 	}
 	return ErrContention

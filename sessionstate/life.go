@@ -99,7 +99,7 @@ func (s *State) Destroy(opts ...DestroyOption) error {
 		if s.base.known() {
 			s.ended = append(s.ended, s.base)
 		}
-		s.base = held{}
+		s.base, s.endUnread = held{}, true
 		s.discard()
 		s.flash.clear()
 		s.nextID = sessionID{}

@@ -385,16 +385,21 @@ func (m *Manager) digest(h *held) string {
 
 // find returns the session that the request's cookies name, the first that is
 // believed, and none for a new visitor. The error is a *StoreError.
-func (m *Manager) find(ctx context.Context, h http.Header) (held, error) {
+//
+// Unread are sessions that are there, but whose records cannot be read.
+func (m *Manager) find(ctx context.Context, h http.Header) (found held, unread []held, err error) {
 	for value := range cookies(h, m.cookie.Name) {
 		found, err := m.load(ctx, value)
 		if r, refused := errors.AsType[*refusal](err); refused {
 			m.refused(ctx, r, len(value))
+			if r.unread() {
+				unread = append(unread, held{id: r.id, is: true})
+			}
 			continue
 		}
-		return found, err
+		return found, unread, err
 	}
-	return held{}, nil
+	return held{}, unread, nil
 }
 
 // load asks the keeper, within the time that it has.

@@ -43,12 +43,14 @@ type State struct {
 	changes changes   // from base to cur
 	nextID  sessionID // of a new or renewed session; zero: not yet chosen
 	ended   []held    // sessions that this request destroyed
+	unread  []held    // sessions of the request that cannot be read, only ended
 
 	lent   *life   // what Lend has lent; nil: nothing, or it is another now
 	unborn []*life // lent to sessions that are yet to be saved
 
 	clearSite bool // Destroy was asked for it
 	mustFail  bool // Destroy could not be noted
+	endUnread bool // Destroy ends them too
 	running   int  // OnChange functions now running
 	flash     flashState
 }
@@ -60,10 +62,10 @@ func (s *State) load() error {
 	s.loading.Do(func() {
 		ctx := s.req.Context()
 		late := commit.Request(ctx) != nil
-		h, err := s.m.find(ctx, s.req.Header)
+		h, unread, err := s.m.find(ctx, s.req.Header)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.base, s.cur, s.err = h, h.record, err
+		s.base, s.cur, s.unread, s.err = h, h.record, unread, err
 		if !h.known() {
 			s.cur = fresh(time.Now())
 		}
@@ -300,7 +302,7 @@ func (s *State) Revert() {
 	if len(s.ended) > 0 {
 		s.base, s.ended = s.ended[0], nil
 	}
-	s.clearSite, s.mustFail = false, false
+	s.clearSite, s.mustFail, s.endUnread = false, false, false
 	s.discard()
 }
 
