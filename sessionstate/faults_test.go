@@ -44,7 +44,7 @@ func TestS33_WhateverAStoreDoesTheAnswerIsRightOrA503(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					for _, op := range []storetest.Op{storetest.Get, storetest.Put, storetest.Swap, storetest.Delete, storetest.Touch, storetest.Scan} {
 						for _, path := range []string{"/", "/incr", "/login", "/renew", "/logout", "/flash"} {
-							for after := range 3 {
+							for after := range 2 {
 								unlucky(t, mode, path, fault, op, after)
 							}
 						}
