@@ -92,6 +92,7 @@ type plan struct {
 	rest    []int             // steps to the url.Values for unknown parameters
 	hasRest bool
 	hooked  bool // *T is a Validator
+	fast    *quickPlan
 }
 
 const (
@@ -124,6 +125,7 @@ func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
 	if len(c.errs) > 0 {
 		return nil, &SchemaError{Type: t, Err: errors.Join(c.errs...)}
 	}
+	c.fast = c.quickly()
 	return c.plan, nil
 }
 

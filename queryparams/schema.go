@@ -61,7 +61,16 @@ func (s *Schema[T]) Correct(raw string) (v T, corrected []*FieldError, err error
 
 func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
 	v := new(T)
-	corrected, errs := s.plan.parse(raw, reflect.ValueOf(v).Elem())
+	dst := reflect.ValueOf(v).Elem()
+	if s.plan.fast != nil && s.plan.quick(raw, dst) {
+		if s.plan.hooked {
+			return v, nil, hookErrors(v)
+		}
+		return v, nil, nil
+	}
+	var zero T
+	*v = zero // what the quick way has left
+	corrected, errs := s.plan.parse(raw, dst)
 	if errs == nil && s.plan.hooked {
 		errs = hookErrors(v)
 	}
