@@ -32,6 +32,7 @@ var groups = []struct {
 	{"key", Key},
 	{"copy", Copy},
 	{"stack", Stack},
+	{"query", Query},
 	{"visitor", Visitor},
 	{"session", Session},
 }
