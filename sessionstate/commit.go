@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/reecho-go/reecho/observe"
@@ -20,7 +21,9 @@ type plan struct {
 	ended     []held
 	clearSite bool
 	flash     string
-	tell      bool // flash is to be set, or deleted when empty
+	tell      bool        // flash is to be set, or deleted when empty
+	early     http.Header // of earlier saves
+	strict    bool        // there is a caller to hear of every failure
 }
 
 // commit saves the session and sets its cookies in h. It works once; then the
@@ -30,11 +33,93 @@ func (s *State) commit(ctx context.Context, status int, h http.Header) error {
 	if !ok {
 		return nil
 	}
-	after, before, err := s.run(ctx, &p, h)
+	return s.carryOut(ctx, &p, h, frozen)
+}
+
+// SaveNow saves the session before its response does: for a handler that goes
+// on for long, or that hands over to somebody who reads the session at once. A
+// status of 5xx or a panic that comes later does not undo it. The session can
+// still be changed; the response saves that, and brings the cookie, if a new
+// one is needed. AfterCommit functions are called for each save. It returns
+// when the store has answered.
+//
+// Errors: [ErrCommitted], [ErrEnded], [ErrContention], *[SizeError], *[StoreError],
+// also with FailOpen, and [ErrNeedsResponse] in cookie mode, where nothing but
+// the response can save anything. After an error nothing was saved, and the
+// response tries again.
+func (s *State) SaveNow(ctx context.Context) error {
+	if err := s.load(); err != nil {
+		return err
+	}
+	if !s.m.keeps() {
+		return ErrNeedsResponse
+	}
+	h := make(http.Header)
+	if err := s.saveNow(ctx, h); err != nil {
+		return err
+	}
 	s.mu.Lock()
-	s.phase = frozen
+	defer s.mu.Unlock()
+	if s.early == nil {
+		s.early = make(http.Header)
+	}
+	mergeEarly(s.early, h)
+	return nil
+}
+
+// keeps reports whether the Manager itself keeps sessions.
+func (m *Manager) keeps() bool {
+	_, ok := m.keeper.(*storeKeeper)
+	return ok
+}
+
+// saveNow commits outside of a response's commit, and goes on.
+func (s *State) saveNow(ctx context.Context, h http.Header) error {
+	p, ok := s.startSave()
+	if !ok {
+		return ErrCommitted
+	}
+	return s.carryOut(ctx, &p, h, open)
+}
+
+func (s *State) startSave() (plan, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.isOpen() {
+		return plan{}, false
+	}
+	p := s.plan()
+	p.strict, p.tell, p.early = true, false, nil // messages and earlier cookies wait for the response
+	s.saving = make(chan struct{})
+	return p, true
+}
+
+// isOpen reports whether the session can be changed, once nobody is saving it
+// any more. It is called under the lock, which it may give up meanwhile.
+func (s *State) isOpen() bool {
+	for s.saving != nil {
+		done := s.saving
+		s.mu.Unlock()
+		<-done
+		s.mu.Lock()
+	}
+	return s.phase == open
+}
+
+// carryOut carries out a plan and takes the State from committing to then.
+func (s *State) carryOut(ctx context.Context, p *plan, h http.Header, then phase) error {
+	after, before, err := s.run(ctx, p, h)
+	s.mu.Lock()
+	s.phase = then
 	if after.known() {
 		s.base, s.cur, s.changes = after, after.record, changes{}
+	}
+	if err == nil {
+		s.ended, s.endUnread = nil, false
+	}
+	if s.saving != nil {
+		close(s.saving)
+		s.saving = nil
 	}
 	s.mu.Unlock()
 	s.born(&p.job.base, &after)
@@ -44,35 +129,56 @@ func (s *State) commit(ctx context.Context, status int, h http.Header) error {
 	return err
 }
 
+// mergeEarly puts headers of an earlier save into h.
+func mergeEarly(h, early http.Header) {
+	for name, lines := range early {
+		if name != "Set-Cookie" {
+			h[name] = lines
+			continue
+		}
+		for _, line := range lines {
+			cookie, _, _ := strings.Cut(line, "=")
+			setCookie(h, cookie, line)
+		}
+	}
+}
+
 // startCommit takes the State from open to committing.
 func (s *State) startCommit(status int) (plan, bool) {
-	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.phase != open {
+	if !s.isOpen() {
 		return plan{}, false
 	}
-	s.phase = committing
 	if status >= http.StatusInternalServerError && !s.m.keepOn5xx {
 		s.discard()
 	}
-	p := plan{read: s.loaded || s.flash.loaded, err: s.err, mustFail: s.mustFail, ended: s.ended, clearSite: s.clearSite}
+	return s.plan(), true
+}
+
+// plan takes the State to committing and says what is to be done. It is called
+// under the lock.
+func (s *State) plan() plan {
+	now := time.Now()
+	s.phase = committing
+	p := plan{read: s.loaded || s.flash.loaded, err: s.err, mustFail: s.mustFail, ended: s.ended, clearSite: s.clearSite, early: s.early, strict: s.detached}
 	if s.endUnread {
 		p.ended = slices.Concat(s.ended, s.unread)
 	}
 	p.flash, p.tell = s.flashCookie()
 	if !s.loaded || s.err != nil {
-		return p, true
+		return p
 	}
-	j := job{base: s.base, next: s.cur, changes: s.changes, renew: s.changes.renew, now: now}
-	j.timed = s.base.known() && !j.renew && s.m.renewEvery > 0 && now.Sub(time.Unix(s.base.record.issued, 0)) >= s.m.renewEvery
+	j := job{base: s.base, next: s.cur, changes: s.changes, renew: s.changes.renew, now: now, still: s.detached && !s.present}
+	j.timed = s.base.known() && !j.renew && !s.detached && s.m.renewEvery > 0 && now.Sub(time.Unix(s.base.record.issued, 0)) >= s.m.renewEvery
 	changed := s.base.known() && (j.renew || j.timed || !s.cur.equal(&s.base.record))
 	j.touch = s.base.known() && !changed
 	switch {
 	case !s.base.known():
-		p.save = s.changes.create || !s.cur.empty()
+		p.save = !s.detached && (s.changes.create || !s.cur.empty())
 	case changed:
 		p.save = true
+	case s.detached && !s.present:
 	default:
 		later := s.m.limits.deadline(&s.cur, now).Sub(s.base.deadline)
 		p.save = s.base.stale || s.m.limits.idle > 0 && later >= s.m.limits.touchEvery()
@@ -81,7 +187,7 @@ func (s *State) startCommit(status int) (plan, bool) {
 		j.newID = s.comingID()
 	}
 	p.job = j
-	return p, true
+	return p
 }
 
 // equal reports whether two records hold the same.
@@ -103,6 +209,7 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 	if p.read && !slices.Contains(h["Vary"], "Cookie") {
 		h.Add("Vary", "Cookie")
 	}
+	mergeEarly(h, p.early)
 	if p.err != nil && (p.mustFail || s.m.onError == FailClosed) {
 		return held{}, record{}, p.err
 	}
@@ -120,7 +227,13 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 	if p.save {
 		var out saved
 		out, err = s.save(ctx, &p.job)
-		if err != nil {
+		switch {
+		case err == nil:
+		case !p.strict && (errors.Is(err, ErrEnded) || p.job.touch || s.m.onError == FailOpen && !errors.Is(err, ErrTooLarge)):
+			// The observer has been told. No cookie is set: the browser may have a
+			// newer one by now, from the response that ended this session.
+			out = saved{}
+		default:
 			return held{}, record{}, err
 		}
 		after, before = out.after, out.base
@@ -148,8 +261,7 @@ func (s *State) end(ctx context.Context, old *held) error {
 	return err
 }
 
-// save has the keeper save a job, and tells the observer how it went. No error
-// means that the response may leave as it is.
+// save has the keeper save a job, and tells the observer how it went.
 func (s *State) save(ctx context.Context, j *job) (saved, error) {
 	var out saved
 	err := s.m.call(ctx, "save", func(ctx context.Context) (err error) {
@@ -168,15 +280,8 @@ func (s *State) save(ctx context.Context, j *job) (saved, error) {
 	case err == nil && out.newID:
 		s.m.life(ctx, observe.SessionRenewed, &out.after)
 	case err == nil:
-	case errors.Is(err, errLost):
-		// No cookie is set: the browser may have a newer one by now, from the
-		// response that ended this session.
+	case errors.Is(err, ErrEnded):
 		s.m.life(ctx, observe.SessionLost, &j.base)
-		return saved{}, nil
-	case errors.Is(err, ErrTooLarge):
-		return saved{}, err
-	case j.touch || s.m.onError == FailOpen:
-		return saved{}, nil // the observer has been told of the fault
 	}
 	return out, err
 }

@@ -51,8 +51,11 @@ func (s *State) CSRFToken() (string, error) {
 	defer s.mu.Unlock()
 	of := s.base
 	if !s.base.known() || s.changes.renew {
-		if s.phase != open {
+		if !s.isOpen() {
 			return "", ErrCommitted
+		}
+		if s.detached {
+			return "", ErrNeedsResponse
 		}
 		of, s.changes.create = held{id: s.comingID()}, true
 	}

@@ -24,6 +24,13 @@ var (
 	// was tried. Nothing was written; the response is a 503.
 	ErrContention = errors.New("sessionstate: too many writers at the same session")
 
+	// ErrEnded says that the session that was to be read or saved has ended.
+	ErrEnded = errors.New("sessionstate: the session has ended")
+
+	// ErrNeedsResponse says that a change could only reach the visitor's cookie
+	// with a response, and that there is none to take it. It was not made.
+	ErrNeedsResponse = errors.New("sessionstate: this needs a response that sets the visitor's cookie")
+
 	// ErrTooLarge says that a change would make a value or the session larger
 	// than allowed. It comes as a *[SizeError] and was not made.
 	ErrTooLarge = errors.New("sessionstate: too large")

@@ -72,6 +72,9 @@ func (f *flashState) clear() {
 }
 
 func (s *State) loadFlash() error {
+	if s.detached {
+		return ErrNeedsResponse
+	}
 	s.flash.loading.Do(func() {
 		ctx := s.req.Context()
 		late := commit.Request(ctx) != nil
@@ -95,7 +98,7 @@ func (s *State) loadFlash() error {
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.phase != open {
+	if !s.isOpen() {
 		return ErrCommitted
 	}
 	return nil
@@ -147,7 +150,7 @@ func (s *State) Flashes() iter.Seq[Flash] {
 		for {
 			s.mu.Lock()
 			all := s.flash.all()
-			if s.phase != open || s.flash.shown >= len(all) {
+			if !s.isOpen() || s.flash.shown >= len(all) {
 				s.mu.Unlock()
 				return
 			}

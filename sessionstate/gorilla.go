@@ -246,15 +246,6 @@ func sameValues(now, next map[any]any) bool {
 	return reflect.DeepEqual(now, next)
 }
 
-// saveNow commits outside of a response's commit, and goes on.
-func (s *State) saveNow(ctx context.Context, h http.Header) error {
-	err := s.commit(ctx, http.StatusOK, h)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.phase, s.ended, s.endUnread = open, nil, false
-	return err
-}
-
 // cookieLine is the Set-Cookie header of a cookie with the Manager's
 // attributes. A maxAge of 0 is until the browser is closed, a negative one
 // deletes.

@@ -95,7 +95,7 @@ func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
 	}, nil
 }
 
-// goOn fails with errLost if the session has ended meanwhile: a request that
+// goOn fails with ErrEnded if the session has ended meanwhile: a request that
 // was under way must not hand out a cookie for it. One that renews the id ends
 // the old one, and of several that do so at once only the first goes on.
 func (k *cookieKeeper) goOn(ctx context.Context, j *job) error {
@@ -106,9 +106,20 @@ func (k *cookieKeeper) goOn(ctx context.Context, j *job) error {
 	case err != nil:
 		return err
 	case dead:
-		return errLost
+		return ErrEnded
 	}
 	return nil
+}
+
+// reload returns what the cookie had: there is no other copy.
+func (k *cookieKeeper) reload(ctx context.Context, h *held) (held, error) {
+	switch dead, err := k.revoked.has(ctx, h.id); {
+	case err != nil:
+		return held{}, err
+	case dead:
+		return held{}, &refusal{errRevoked, observe.SessionRevoked, h.id}
+	}
+	return *h, nil
 }
 
 func (k *cookieKeeper) end(ctx context.Context, h *held) error { return k.revoked.add(ctx, h) }

@@ -45,9 +45,6 @@ func (r *refusal) unread() bool { return r.action != "" && errors.Is(r.reason, e
 
 func (r *refusal) Error() string { return "sessionstate: refused: " + r.reason.Error() }
 
-// errLost says that the session ended while a request was changing it.
-var errLost = errors.New("sessionstate: the session has ended")
-
 // job is what a keeper saves.
 type job struct {
 	base    held
@@ -57,6 +54,7 @@ type job struct {
 	timed   bool // the same, but the old id leads to the new one for a while
 	newID   sessionID
 	touch   bool // nothing has changed: only move the deadline
+	still   bool // the visitor is not there: leave the deadline where it is
 	now     time.Time
 }
 
@@ -75,7 +73,11 @@ type keeper interface {
 	// or a fault of a store.
 	load(ctx context.Context, value string) (held, error)
 
-	// save saves a job, or fails with errLost when the session has ended
+	// reload returns a session as it is now. The error is a *refusal, or a fault
+	// of a store.
+	reload(ctx context.Context, h *held) (held, error)
+
+	// save saves a job, or fails with ErrEnded when the session has ended
 	// meanwhile. The functions of Update may run again.
 	save(ctx context.Context, j *job) (saved, error)
 

@@ -34,6 +34,10 @@ const (
 	// maxRecord is the size of value that every store takes.
 	maxRecord = 1 << 20
 
+	// maxTrail bounds how long a session that was renewed by time is found by
+	// its old id, by those who did not get that from a cookie.
+	maxTrail = 24 * time.Hour
+
 	// tombstoneLife is how long a renewed session's old key stays taken. It
 	// outlives every request that had loaded it and is about to save.
 	tombstoneLife = time.Minute
@@ -59,7 +63,7 @@ func (k *storeKeeper) load(ctx context.Context, value string) (held, error) {
 	if len(plain) != idSize {
 		return held{}, &refusal{reason: errFormat}
 	}
-	h, err := k.get(ctx, sessionID(plain))
+	h, err := k.get(ctx, sessionID(plain), false)
 	if err != nil {
 		return held{}, err
 	}
@@ -71,10 +75,11 @@ func (k *storeKeeper) load(ctx context.Context, value string) (held, error) {
 const maxMoves = 8
 
 // get reads the record of an id, or of the id that has taken its place; then
-// its cookie is stale. The error is a *refusal or a fault.
-func (k *storeKeeper) get(ctx context.Context, id sessionID) (held, error) {
+// its cookie is stale. beyond says that the grace of old ids does not matter:
+// the id is not one that came with a cookie. The error is a *refusal or a fault.
+func (k *storeKeeper) get(ctx context.Context, id sessionID, beyond bool) (held, error) {
 	for moves := 0; ; moves++ {
-		h, next, err := k.getOne(ctx, id)
+		h, next, err := k.getOne(ctx, id, beyond)
 		if err != nil || next == (sessionID{}) {
 			h.stale = moves > 0
 			return h, err
@@ -87,7 +92,7 @@ func (k *storeKeeper) get(ctx context.Context, id sessionID) (held, error) {
 }
 
 // getOne reads the record of an id, or the id that has taken its place.
-func (k *storeKeeper) getOne(ctx context.Context, id sessionID) (held, sessionID, error) {
+func (k *storeKeeper) getOne(ctx context.Context, id sessionID, beyond bool) (held, sessionID, error) {
 	var none sessionID
 	it, err := k.store.Get(ctx, k.key(id))
 	switch {
@@ -96,7 +101,10 @@ func (k *storeKeeper) getOne(ctx context.Context, id sessionID) (held, sessionID
 	case err != nil:
 		return held{}, none, err
 	}
-	if next, ok := openMoved(id, it.Value, time.Now()); ok {
+	if next, until, ok := openMoved(id, it.Value); ok {
+		if !beyond && !time.Now().Before(until) {
+			return held{}, none, &refusal{errEnded, observe.SessionRevoked, id}
+		}
 		return held{}, next, nil
 	}
 	h := held{id: id, is: true, version: it.Version}
@@ -111,10 +119,12 @@ func (k *storeKeeper) getOne(ctx context.Context, id sessionID) (held, sessionID
 	return h, none, nil
 }
 
-// item is a record as it goes into the store.
-func (k *storeKeeper) item(r *record, now time.Time) (store.Item, time.Time) {
-	deadline := k.limits.deadline(r, now)
-	return store.Item{Value: r.append(make([]byte, 0, r.size())), Expires: deadline}, deadline
+func (k *storeKeeper) reload(ctx context.Context, h *held) (held, error) {
+	now, err := k.get(ctx, h.id, true)
+	if err != nil {
+		return held{}, err
+	}
+	return now, now.alive(time.Now())
 }
 
 func (k *storeKeeper) save(ctx context.Context, j *job) (saved, error) {
@@ -124,7 +134,7 @@ func (k *storeKeeper) save(ctx context.Context, j *job) (saved, error) {
 		out := saved{base: j.base.record, tries: 1}
 		err := k.index(ctx, &h)
 		if err == nil {
-			err = k.write(ctx, &h, j.now)
+			err = k.write(ctx, &h, j)
 		}
 		out.after, out.cookie = h, k.seal(h.id)
 		return out, err
@@ -137,13 +147,18 @@ func (k *storeKeeper) save(ctx context.Context, j *job) (saved, error) {
 func (k *storeKeeper) seal(id sessionID) string { return k.codec.seal(boxID, k.name, id[:]) }
 
 // write swaps h's record in for version h.version, or creates it.
-func (k *storeKeeper) write(ctx context.Context, h *held, now time.Time) error {
-	h.record.seen = max(now.Unix(), h.record.created)
+func (k *storeKeeper) write(ctx context.Context, h *held, j *job) error {
+	if !j.still {
+		h.record.seen = max(j.now.Unix(), h.record.created)
+	}
 	if size, limit := k.size(&h.record); size > limit {
 		return tooLarge("", &h.record, size, limit)
 	}
 	var it store.Item
-	it, h.deadline = k.item(&h.record, now)
+	if it.Value = h.record.append(make([]byte, 0, h.record.size())); !j.still {
+		h.deadline = k.limits.deadline(&h.record, j.now)
+	}
+	it.Expires = h.deadline
 	version, err := k.swap.Swap(ctx, k.key(h.id), h.version, it)
 	if err != nil {
 		return err
@@ -161,11 +176,11 @@ func (k *storeKeeper) saveTouch(ctx context.Context, j *job) (saved, error) {
 	if k.touch != nil {
 		h.deadline = k.limits.deadline(&h.record, j.now)
 		err = k.touch.Touch(ctx, k.key(h.id), h.deadline)
-	} else if err = k.write(ctx, &h, j.now); errors.Is(err, store.ErrConflict) {
+	} else if err = k.write(ctx, &h, j); errors.Is(err, store.ErrConflict) {
 		err = nil // somebody else has just written it, and moved the deadline
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return saved{}, errLost
+		return saved{}, ErrEnded
 	}
 	if h.stale {
 		out.cookie = k.seal(h.id)
@@ -198,7 +213,8 @@ func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
 		if renew {
 			err = k.writeRenewed(ctx, j, &base, &target)
 		} else {
-			err = k.write(ctx, &target, j.now)
+			target.deadline = base.deadline
+			err = k.write(ctx, &target, j)
 		}
 		switch {
 		case err == nil:
@@ -208,7 +224,7 @@ func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
 			}
 			return out, nil
 		case errors.Is(err, store.ErrNotFound):
-			err = errLost
+			err = ErrEnded
 		case errors.Is(err, store.ErrConflict) && out.tries < maxTries:
 			if err = k.again(ctx, gate, &queued, out.tries); err == nil {
 				base, next, err = k.rebase(ctx, j, base.stale)
@@ -252,15 +268,19 @@ func (k *storeKeeper) writeRenewed(ctx context.Context, j *job, base, target *he
 	if err := k.index(ctx, target); err != nil {
 		return err
 	}
-	if err := k.write(ctx, target, j.now); err != nil {
+	if err := k.write(ctx, target, j); err != nil {
 		return err
 	}
 	stone := grave()
-	if j.timed && k.grace > 0 {
-		stone.Expires = time.Now().Add(k.grace)
+	if j.timed {
+		now := time.Now()
 		var err error
-		if stone.Value, err = sealMoved(base.id, target.id, stone.Expires); err != nil {
+		if stone.Value, err = sealMoved(base.id, target.id, now.Add(k.grace)); err != nil {
 			return err
+		}
+		// Cookies follow for the grace; handles, logouts and saves under way for longer.
+		if stone.Expires = now.Add(max(k.grace, maxTrail)); !target.deadline.IsZero() && target.deadline.Before(stone.Expires) {
+			stone.Expires = target.deadline
 		}
 	}
 	if _, err := k.swap.Swap(ctx, k.key(base.id), base.version, stone); err != nil {
@@ -296,9 +316,9 @@ func (k *storeKeeper) again(ctx context.Context, gate chan struct{}, queued *boo
 
 // rebase reads the session again and does the changes to it.
 func (k *storeKeeper) rebase(ctx context.Context, j *job, stale bool) (held, record, error) {
-	base, err := k.get(ctx, j.base.id)
+	base, err := k.get(ctx, j.base.id, j.still)
 	if _, gone := errors.AsType[*refusal](err); gone {
-		return held{}, record{}, errLost
+		return held{}, record{}, ErrEnded
 	}
 	if err != nil {
 		return held{}, record{}, err
@@ -325,7 +345,7 @@ func (k *storeKeeper) end(ctx context.Context, h *held) error {
 		case !errors.Is(err, store.ErrConflict):
 			return err
 		}
-		if last, err = k.get(ctx, last.id); err != nil {
+		if last, err = k.get(ctx, last.id, true); err != nil {
 			r, refused := errors.AsType[*refusal](err)
 			switch {
 			case !refused:

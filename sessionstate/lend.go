@@ -256,11 +256,12 @@ func (s *State) Lend(context.Context) (scope.Life, error) {
 func (s *State) lend() (l *life, over []*waiter, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	opened := s.isOpen()
 	switch {
 	case s.lent != nil:
 	case s.base.known() && s.cur.user == s.base.record.user:
 		s.lent, over = s.m.lives.lend(s.base.life(), s.base.deadline, false)
-	case s.phase != open:
+	case !opened:
 		return nil, nil, ErrCommitted
 	default:
 		s.changes.create = true

@@ -45,6 +45,9 @@ func (s *State) Login(user string, opts ...LoginOption) error {
 		return errors.New("sessionstate: Login: Persist needs from a second to a century")
 	}
 	return s.mutate(func() error {
+		if s.detached {
+			return ErrNeedsResponse
+		}
 		cur := l.apply(s.cur)
 		cur.scope = s.base.lifeAfter(&cur)
 		if err := s.m.fits("", &cur); err != nil {
@@ -64,6 +67,9 @@ func (s *State) Login(user string, opts ...LoginOption) error {
 // a session has nothing to renew.
 func (s *State) Renew() error {
 	return s.mutate(func() error {
+		if s.detached {
+			return ErrNeedsResponse
+		}
 		cur := s.cur
 		cur.scope = s.base.lifeAfter(&cur)
 		if err := s.m.fits("", &cur); err != nil {

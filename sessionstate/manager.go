@@ -437,7 +437,7 @@ func isAnswer(err error) bool {
 	if _, ok := errors.AsType[*refusal](err); ok {
 		return true
 	}
-	return errors.Is(err, errLost) || errors.Is(err, ErrTooLarge)
+	return errors.Is(err, ErrEnded) || errors.Is(err, ErrTooLarge)
 }
 
 // refused tells the observer of a cookie that stands for no session.

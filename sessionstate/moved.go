@@ -37,18 +37,19 @@ func sealMoved(old, next sessionID, until time.Time) ([]byte, error) {
 	return aead.Seal([]byte{formatMoved}, nil, plain, nil), nil
 }
 
-// openMoved returns where a tombstone of old leads now, if it is one that does.
-func openMoved(old sessionID, value []byte, now time.Time) (next sessionID, ok bool) {
+// openMoved returns where a tombstone of old leads, if it is one that does, and
+// until when it leads cookies there.
+func openMoved(old sessionID, value []byte) (next sessionID, until time.Time, ok bool) {
 	if len(value) == 0 || value[0] != formatMoved {
-		return next, false
+		return next, until, false
 	}
 	aead, err := movedKey(old)
 	if err != nil {
-		return next, false
+		return next, until, false
 	}
 	plain, err := aead.Open(nil, nil, value[1:], nil)
-	if err != nil || len(plain) != idSize+8 || now.UnixMilli() >= int64(binary.BigEndian.Uint64(plain[idSize:])) {
-		return next, false
+	if err != nil || len(plain) != idSize+8 {
+		return next, until, false
 	}
-	return sessionID(plain), true
+	return sessionID(plain), time.UnixMilli(int64(binary.BigEndian.Uint64(plain[idSize:]))), true
 }

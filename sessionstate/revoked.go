@@ -50,7 +50,7 @@ func newRevocations(given store.Store, prefix string, l limits, notice func(ctx 
 
 // has reports whether a session has ended.
 func (r *revocations) has(ctx context.Context, id sessionID) (bool, error) {
-	key := r.prefix + id.storeKey()
+	key := id.storeKeyIn(r.prefix)
 	_, err := r.users.Get(ctx, key)
 	if errors.Is(err, store.ErrNotFound) && r.others != r.users {
 		_, err = r.others.Get(ctx, key)
@@ -80,7 +80,7 @@ func (r *revocations) add(ctx context.Context, h *held) error {
 }
 
 // addFirst does so for a request that gives the session a new id. It fails with
-// errLost if it has ended already: of several at once only the first goes on.
+// ErrEnded if it has ended already: of several at once only the first goes on.
 func (r *revocations) addFirst(ctx context.Context, h *held) error {
 	swap, ok := store.As[store.Swapper](r.list(h))
 	if !ok || r.others != r.users {
@@ -88,7 +88,7 @@ func (r *revocations) addFirst(ctx context.Context, h *held) error {
 		case err != nil:
 			return err
 		case dead:
-			return errLost
+			return ErrEnded
 		}
 	}
 	if !ok {
@@ -97,7 +97,7 @@ func (r *revocations) addFirst(ctx context.Context, h *held) error {
 	key, it := r.entry(ctx, h)
 	_, err := swap.Swap(ctx, key, 0, it)
 	if errors.Is(err, store.ErrConflict) {
-		return errLost
+		return ErrEnded
 	}
 	return err
 }
@@ -110,7 +110,7 @@ func (r *revocations) entry(ctx context.Context, h *held) (key string, it store.
 	if !until.IsZero() {
 		until = until.Add(skew)
 	}
-	return r.prefix + h.id.storeKey(), store.Item{Expires: until}
+	return h.id.storeKeyIn(r.prefix), store.Item{Expires: until}
 }
 
 func (r *revocations) close(ctx context.Context) error {

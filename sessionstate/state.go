@@ -48,6 +48,12 @@ type State struct {
 	lent   *life   // what Lend has lent; nil: nothing, or it is another now
 	unborn []*life // lent to sessions that are yet to be saved
 
+	saving chan struct{} // closed when SaveNow is done; nil: it is not under way
+	early  http.Header   // what SaveNow has left for the response
+
+	detached bool // of a Handle: there is no response
+	present  bool // the Handle says that the visitor is there
+
 	clearSite bool // Destroy was asked for it
 	mustFail  bool // Destroy could not be noted
 	endUnread bool // Destroy ends them too
@@ -96,7 +102,11 @@ func (s *State) edit(name string, e edit) (entry, error) {
 	}
 	for {
 		s.mu.Lock()
-		if s.phase != open {
+		if s.detached && !s.base.known() {
+			s.mu.Unlock()
+			return entry{}, ErrEnded
+		}
+		if !s.isOpen() {
 			s.mu.Unlock()
 			return entry{}, ErrCommitted
 		}
@@ -129,7 +139,7 @@ func (s *State) edit(name string, e edit) (entry, error) {
 func (s *State) put(name string, e edit, now entry, ok bool, next entry, present bool) (done bool, undo func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.phase != open {
+	if !s.isOpen() {
 		return false, nil, ErrCommitted
 	}
 	if again, okAgain := s.cur.find(name); again != now || okAgain != ok {
@@ -174,7 +184,7 @@ func (s *State) mutate(f func() error) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.phase != open {
+	if !s.isOpen() {
 		return ErrCommitted
 	}
 	return f()
@@ -296,7 +306,7 @@ func (s *State) Clear() error {
 func (s *State) Revert() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.phase != open {
+	if !s.isOpen() {
 		return
 	}
 	if len(s.ended) > 0 {
@@ -319,7 +329,7 @@ func (s *State) discard() {
 // stays destroyed.
 func (s *State) panicked() {
 	s.mu.Lock()
-	if s.phase == open {
+	if s.isOpen() {
 		s.discard()
 	}
 	s.mu.Unlock()

@@ -1,0 +1,212 @@
+package sessionstate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/scope"
+)
+
+// Handle is a session beyond its request: for goroutines, for streams of
+// server-sent events after their headers have left, for WebSockets. It reads
+// the session as it is now, and saves without a response. [State.Detach] makes
+// it. It holds nothing of the request, needs no closing, and is safe for
+// concurrent use.
+//
+// In server mode it follows the session when Config.RenewEvery gives it a new
+// id, for a day after the last look at least, unless Config.Idle is shorter.
+// It ends with the session, and with Login and Renew: what holds the old id may
+// be an intruder's.
+//
+// In cookie mode the only copy travels with the visitor: the handle has the
+// values as they were when it was made, and cannot change them.
+type Handle struct {
+	m *Manager
+
+	mu sync.Mutex
+	at held
+	of *life
+}
+
+var _ scope.Lender = (*Handle)(nil)
+
+// Detach returns a handle to the session that outlives the request. In server
+// mode a session that is new, or is to get a new id, is saved by it, as by
+// [State.SaveNow], so that there is something to hold on to. In cookie mode it
+// has the values as they are now; a visitor without a session gets one.
+//
+// Errors are those of loading the session and of SaveNow, and [ErrCommitted]
+// for a visitor without a session when it is too late to give one.
+func (s *State) Detach() (*Handle, error) {
+	lent, err := s.Lend(s.context())
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	unsaved := !s.base.known() || s.changes.renew
+	s.mu.Unlock()
+	if unsaved && s.m.keeps() {
+		if err := s.SaveNow(s.context()); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.base
+	if !s.m.keeps() {
+		if at.record = s.cur; !s.base.known() || s.changes.renew {
+			at.id, at.is = s.comingID(), true
+		}
+		at.deadline = s.m.limits.deadline(&at.record, time.Now())
+	}
+	return &Handle{m: s.m, at: at, of: lent.(*life)}, nil
+}
+
+// View calls f with the session as it is now. It cannot be changed in there:
+// that fails with [ErrCommitted]. Do not keep it. Errors: [ErrEnded], *[StoreError],
+// and those of f.
+func (h *Handle) View(ctx context.Context, f func(s *State) error) error {
+	s, err := h.open(ctx)
+	if err != nil {
+		return err
+	}
+	s.phase = frozen
+	return f(s)
+}
+
+// Update calls f with the session as it is now, and saves what f has changed
+// when it returns. If f fails or panics, nothing is changed. Changes that other
+// requests save meanwhile are kept: what f did is done again on top of them, f
+// itself is not called again. It does not count as a visit: the session ends
+// as if nothing had happened, see [Handle.Touch].
+//
+// The session can be destroyed in there. Login, Renew and flash messages need a
+// cookie and fail with [ErrNeedsResponse]. In cookie mode Update fails with it
+// and does not call f. Other errors: [ErrEnded], [ErrContention], *[SizeError],
+// *[StoreError], and those of f.
+func (h *Handle) Update(ctx context.Context, f func(s *State) error) error {
+	if !h.m.keeps() {
+		return ErrNeedsResponse
+	}
+	s, err := h.open(ctx)
+	if err != nil {
+		return err
+	}
+	if err := f(s); err != nil {
+		return err
+	}
+	return h.save(ctx, s)
+}
+
+// Touch says that the visitor is still there, for example that a WebSocket has
+// brought a message: the idle time starts again. It may be called often: it
+// writes only now and then. Errors: [ErrEnded], *[StoreError], and
+// [ErrNeedsResponse] in cookie mode.
+func (h *Handle) Touch(ctx context.Context) error {
+	if !h.m.keeps() {
+		return ErrNeedsResponse
+	}
+	s, err := h.open(ctx)
+	if err != nil {
+		return err
+	}
+	s.present = true
+	return h.save(ctx, s)
+}
+
+// Context returns a context for work that belongs to the session and to no
+// request: caches and resources in session scope work in it, until the session
+// ends.
+func (h *Handle) Context(parent context.Context) context.Context {
+	return scope.WithLender(parent, h)
+}
+
+// Lend lends the session's life to caches and resources in session scope. It
+// asks the store only when the session may have ended. Errors: [ErrEnded] and
+// *[StoreError].
+func (h *Handle) Lend(ctx context.Context) (scope.Life, error) {
+	h.mu.Lock()
+	of := h.of
+	h.mu.Unlock()
+	if !of.over(time.Now()) {
+		return of, nil
+	}
+	at, err := h.reload(ctx)
+	if err != nil {
+		return nil, err
+	}
+	of, over := h.m.lives.lend(at.life(), at.deadline, false)
+	tell(over)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.of = of
+	return of, nil
+}
+
+// over reports whether the life has ended, or its time is over.
+func (l *life) over(now time.Time) bool {
+	l.all.mu.Lock()
+	ended := l.ended
+	l.all.mu.Unlock()
+	at := l.Deadline()
+	return ended || !at.IsZero() && !now.Before(at)
+}
+
+// reload reads the session.
+func (h *Handle) reload(ctx context.Context) (held, error) {
+	h.mu.Lock()
+	at, of := h.at, h.of
+	h.mu.Unlock()
+	err := h.m.call(ctx, "load", func(ctx context.Context) (err error) {
+		at, err = h.m.keeper.reload(ctx, &at)
+		return err
+	})
+	if _, gone := errors.AsType[*refusal](err); gone {
+		return held{}, ErrEnded
+	}
+	if err != nil {
+		return held{}, err
+	}
+	if !h.m.keeps() {
+		// What this process has heard of the deadline may be newer.
+		if later := of.Deadline(); later.After(at.deadline) {
+			at.deadline = later
+		}
+		if at.alive(time.Now()) != nil {
+			return held{}, ErrEnded
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.at = at
+	return at, nil
+}
+
+// open returns a State of its own with the session as it is now.
+func (h *Handle) open(ctx context.Context) (*State, error) {
+	at, err := h.reload(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := newState(h.m, new(http.Request).WithContext(ctx))
+	s.loading.Do(func() {})
+	s.base, s.cur, s.loaded, s.detached = at, at.record, true, true
+	return s, nil
+}
+
+// save saves what was done to a State of open.
+func (h *Handle) save(ctx context.Context, s *State) error {
+	err := s.commit(ctx, http.StatusOK, make(http.Header))
+	s.mu.Lock()
+	at := s.base
+	s.mu.Unlock()
+	if err == nil && at.known() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.at = at
+	}
+	return err
+}
