@@ -121,8 +121,15 @@ func (s *State) carryOut(ctx context.Context, p *plan, h http.Header, then phase
 		close(s.saving)
 		s.saving = nil
 	}
+	var run []func()
+	if then == frozen {
+		run, s.then = s.then, nil
+	}
 	s.mu.Unlock()
 	s.born(&p.job.base, &after)
+	for _, f := range run {
+		f()
+	}
 	if err == nil && after.known() {
 		s.committed(ctx, &before, &after.record)
 	}

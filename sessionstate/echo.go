@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -97,6 +98,64 @@ func (m *Manager) CSRF() echo.MiddlewareFunc {
 				return problem.HTTPError(err)
 			}
 			return next(c)
+		}
+	}
+}
+
+// Exclusive returns a middleware that lets the requests of one session through
+// one at a time, in the order in which they came, for routes where doing a thing
+// twice at once would be wrong (a checkout) or wasteful. Each finds the session
+// as the last one left it. A request waits for its turn at most for wait (0: 10
+// seconds; negative: not at all) and then fails with [ErrBusy], a 503; so do more
+// than 64 that wait at once. Its turn ends when its response has saved the
+// session and the handler is done, at the latest after hold (0 or negative: 10
+// seconds): then the next one goes on beside it. Visitors without a session do
+// not wait.
+//
+// It works within this process: with several, send the requests of a session to
+// the same one, or rely on [Key.Update], which needs no turn. In cookie mode
+// requests come with the cookie they were sent with, so turns order them, but do
+// not show them each other's changes.
+//
+// Put it behind the Manager's own middleware.
+func (m *Manager) Exclusive(wait, hold time.Duration) echo.MiddlewareFunc {
+	if wait == 0 {
+		wait = 10 * time.Second
+	}
+	if hold <= 0 {
+		hold = 10 * time.Second
+	}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			s, ok := FromOK(c)
+			if !ok || s.m != m {
+				return ErrNoSession
+			}
+			give, err := s.exclusive(wait)
+			if errors.Is(err, ErrBusy) {
+				c.Response().Header().Set("Retry-After", "1")
+			}
+			if err != nil {
+				return problem.HTTPError(err)
+			}
+			if give == nil {
+				return next(c)
+			}
+			late := time.AfterFunc(hold, give)
+			done := func() {
+				late.Stop()
+				give()
+			}
+			returned := false
+			defer func() {
+				if !returned { // a panic
+					done()
+				}
+			}()
+			err = next(c)
+			returned = true
+			s.whenFrozen(done)
+			return err
 		}
 	}
 }

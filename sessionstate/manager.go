@@ -157,6 +157,7 @@ type Manager struct {
 	gorilla     *gorillaStore
 	users       *Users // nil: cannot be listed
 	lives       *lives
+	turns       turns
 	contrib     bool
 }
 

@@ -51,6 +51,8 @@ type State struct {
 	saving chan struct{} // closed when SaveNow is done; nil: it is not under way
 	early  http.Header   // what SaveNow has left for the response
 
+	then []func() // to be called when the session is frozen
+
 	detached bool // of a Handle: there is no response
 	present  bool // the Handle says that the visitor is there
 

@@ -1,0 +1,169 @@
+package sessionstate
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/problem"
+)
+
+// ErrBusy says that other requests of the same session were in the way for too
+// long; see [Manager.Exclusive]. It answers 503.
+var ErrBusy error = busyError{}
+
+type busyError struct{}
+
+var _ problem.Error = busyError{}
+
+func (busyError) Error() string {
+	return "sessionstate: other requests of this session are under way"
+}
+func (busyError) StatusCode() int { return http.StatusServiceUnavailable }
+
+// Problem implements the toolkit's error interface.
+func (busyError) Problem() problem.Details {
+	return problem.Details{Detail: "Another of your requests is still being worked on. Try again in a moment."}
+}
+
+// maxWaiting bounds how many requests of one session wait for their turn.
+const maxWaiting = 64
+
+// turns gives those who ask for the same name their turns, one after the
+// other, in the order in which they came.
+type turns struct {
+	mu     sync.Mutex
+	queues map[string]*queue // those that somebody holds
+}
+
+type queue struct{ waiting []chan struct{} }
+
+// take waits for its turn, at most for wait. give ends the turn; it may be
+// called several times. waited says that somebody else had the turn before.
+func (t *turns) take(ctx context.Context, name string, wait time.Duration) (give func(), waited bool, err error) {
+	give = sync.OnceFunc(func() { t.give(name) })
+	t.mu.Lock()
+	q, held := t.queues[name]
+	if !held {
+		if t.queues == nil {
+			t.queues = make(map[string]*queue)
+		}
+		t.queues[name] = new(queue)
+		t.mu.Unlock()
+		return give, false, nil
+	}
+	if wait <= 0 || len(q.waiting) >= maxWaiting {
+		t.mu.Unlock()
+		return nil, false, ErrBusy
+	}
+	turn := make(chan struct{})
+	q.waiting = append(q.waiting, turn)
+	t.mu.Unlock()
+
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-turn:
+		return give, true, nil
+	case <-timer.C:
+		err = ErrBusy
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	t.mu.Lock()
+	i := slices.Index(q.waiting, turn)
+	if i >= 0 {
+		q.waiting = slices.Delete(q.waiting, i, i+1)
+	}
+	t.mu.Unlock()
+	if i < 0 { // it was given the turn at the same moment
+		give()
+	}
+	return nil, false, err
+}
+
+func (t *turns) give(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	q := t.queues[name]
+	if len(q.waiting) == 0 {
+		delete(t.queues, name)
+		return
+	}
+	close(q.waiting[0])
+	q.waiting = slices.Delete(q.waiting, 0, 1)
+}
+
+// exclusive waits until no other request of the session has its turn, and then
+// has the session as the last one left it. give is nil for a visitor without a
+// session: nobody else has it.
+func (s *State) exclusive(wait time.Duration) (give func(), err error) {
+	if err := s.load(); err != nil {
+		if s.m.onError == FailOpen {
+			return nil, nil
+		}
+		return nil, err
+	}
+	s.mu.Lock()
+	base := s.base
+	s.mu.Unlock()
+	if !base.known() {
+		return nil, nil
+	}
+	give, waited, err := s.m.turns.take(s.context(), base.life(), wait)
+	if err == nil && waited {
+		err = s.refresh(&base)
+	}
+	if err != nil && give != nil {
+		give()
+	}
+	return give, err
+}
+
+// refresh reads the session again, and does what this request has changed so
+// far on top of it.
+func (s *State) refresh(base *held) error {
+	now := held{}
+	err := s.m.call(s.context(), "load", func(ctx context.Context) (err error) {
+		now, err = s.m.keeper.reload(ctx, base)
+		return err
+	})
+	gone := false
+	if err != nil {
+		if gone = isAnswer(err); !gone {
+			return err
+		}
+		now = held{record: fresh(time.Now())}
+	}
+	s.mu.Lock()
+	mine := s.changes
+	s.mu.Unlock()
+	if gone {
+		mine = changes{}
+	}
+	cur, err := mine.apply(now.record)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isOpen() && s.base.id == base.id { // neither saved nor destroyed meanwhile
+		now.stale = !gone && (now.stale || s.base.stale)
+		s.base, s.cur, s.changes, s.lent = now, cur, mine, nil
+	}
+	return nil
+}
+
+// whenFrozen calls f when the session has been saved with the response, or at
+// once if it has.
+func (s *State) whenFrozen(f func()) {
+	s.mu.Lock()
+	if s.phase != frozen {
+		s.then = append(s.then, f)
+		f = func() {}
+	}
+	s.mu.Unlock()
+	f()
+}
