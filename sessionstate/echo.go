@@ -160,6 +160,75 @@ func (m *Manager) Exclusive(wait, hold time.Duration) echo.MiddlewareFunc {
 	}
 }
 
+// Bind sets the keys of fields to what the request's form has for them, all or
+// none: from the body, or, for GET and HEAD, from the query. OnChange functions
+// run before it returns, so the rest of the handler sees what they made of it;
+// an error of one takes all fields back. Check the CSRF token first
+// ([Manager.CSRF]). Errors: a *[BindError] that names every fault, a 400; those
+// of [Key.Set]; and a 400 or 413 for a form that cannot be read.
+func Bind(s *State, c echo.Context, fields ...Field) error {
+	r := c.Request()
+	if _, err := c.FormParams(); err != nil {
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			return echo.NewHTTPError(http.StatusRequestEntityTooLarge).SetInternal(err)
+		}
+		if _, answered := errors.AsType[*echo.HTTPError](err); answered {
+			return err
+		}
+		return echo.NewHTTPError(http.StatusBadRequest, "the form cannot be read").SetInternal(err)
+	}
+	form := r.PostForm
+	switch {
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		form = r.URL.Query()
+	case r.MultipartForm != nil:
+		form = r.MultipartForm.Value
+	}
+	return problem.HTTPError(s.bind(form, fields))
+}
+
+// Bind returns a middleware that does [Bind] before the handler runs, as
+// Streamlit sets its widgets' keys before the script. Put it behind the
+// Manager's own middleware, and behind [Manager.CSRF].
+func (m *Manager) Bind(fields ...Field) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			s, ok := FromOK(c)
+			if !ok || s.m != m {
+				return ErrNoSession
+			}
+			if err := Bind(s, c, fields...); err != nil {
+				return err
+			}
+			return next(c)
+		}
+	}
+}
+
+// Tab returns the name of the browser tab that sent the request: the header
+// [TabHeader], or the form field or query parameter [TabField]. A tab that gives
+// none, or none made of up to 36 letters, digits, "-" and "_", is a new one and
+// gets a random name: put that into the page, as a hidden input, in its links, or
+// in sessionStorage for a script that sends the header. Without it a reload
+// starts anew, as in Streamlit. Keys have values per tab by [Key.In].
+func Tab(c echo.Context) TabName {
+	if name, ok := c.Get(tabKey).(TabName); ok {
+		return name
+	}
+	name := TabName(c.Request().Header.Get(TabHeader))
+	if name == "" {
+		name = TabName(c.FormValue(TabField))
+	}
+	if !name.valid() {
+		name = newTabName()
+	}
+	c.Set(tabKey, name) // a new tab keeps its name for the whole request
+	return name
+}
+
+// tabKey is where the echo.Context keeps the name of the tab.
+const tabKey = "sessionstate.tab"
+
 // From returns the session of the request. It is lazy: neither cookie nor
 // store is touched before the first use. It panics with an [ErrNoSession] if
 // the Manager's middleware is missing; see [FromOK].

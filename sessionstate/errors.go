@@ -73,7 +73,8 @@ type SizeError struct {
 	Largest []KeySize // the session's largest keys, largest first; at most five
 }
 
-// KeySize is how many bytes a key's name and value take.
+// KeySize is how many bytes a key's name and value take. A key in a tab is named
+// with "@" and the tab's name.
 type KeySize struct {
 	Key  string
 	Size int

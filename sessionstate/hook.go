@@ -2,6 +2,7 @@ package sessionstate
 
 import (
 	"context"
+	"slices"
 
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/observe"
@@ -21,6 +22,7 @@ type Hook struct {
 
 // rawChange is a change before the key's type is known.
 type rawChange struct {
+	tab            TabName
 	old, now       entry
 	hadOld, hasNow bool
 }
@@ -28,14 +30,17 @@ type rawChange struct {
 // Change is what happened to a key.
 type Change[T any] struct {
 	State  *State
-	Key    *Key[T]
-	Old    T    // the default if there was none
-	New    T    // the default if there is none
-	HadOld bool // there was a value
-	HasNew bool // there is a value
+	Key    *Key[T] // in its tab, if it is one of a tab
+	Old    T       // the default if there was none
+	New    T       // the default if there is none
+	HadOld bool    // there was a value
+	HasNew bool    // there is a value
 }
 
 func newChange[T any](k *Key[T], s *State, raw rawChange) Change[T] {
+	if raw.tab != "" {
+		k = k.In(raw.tab)
+	}
 	ch := Change[T]{State: s, Key: k, Old: k.fallback(), New: k.fallback(), HadOld: raw.hadOld, HasNew: raw.hasNow}
 	if raw.hadOld {
 		if v, err := k.decode(raw.old); err == nil {
@@ -75,7 +80,8 @@ func (k *Key[T]) AfterCommit(f func(ctx context.Context, ch Change[T])) Hook {
 
 // changed runs the OnChange functions of a key.
 func (s *State) changed(name string, old entry, hadOld bool, now entry, hasNow bool) error {
-	hooks := s.m.onChange[name]
+	key, tab := splitTab(name)
+	hooks := s.m.onChange[key]
 	if len(hooks) == 0 {
 		return nil
 	}
@@ -91,7 +97,7 @@ func (s *State) changed(name string, old entry, hadOld bool, now entry, hasNow b
 		defer s.mu.Unlock()
 		s.running--
 	}()
-	raw := rawChange{old: old, hadOld: hadOld, now: now, hasNow: hasNow}
+	raw := rawChange{tab: tab, old: old, hadOld: hadOld, now: now, hasNow: hasNow}
 	for _, h := range hooks {
 		if err := h.onChange(s.context(), s, raw); err != nil {
 			return err
@@ -103,15 +109,35 @@ func (s *State) changed(name string, old entry, hadOld bool, now entry, hasNow b
 // committed runs the AfterCommit functions of the keys that differ.
 func (s *State) committed(ctx context.Context, before, after *record) {
 	for _, h := range s.m.afterCommit {
-		old, hadOld := before.find(h.key)
-		now, hasNow := after.find(h.key)
-		if old == now && hadOld == hasNow {
-			continue
+		s.committedKey(ctx, h, h.key, before, after)
+		for _, name := range tabsOf(h.key, before, after) {
+			s.committedKey(ctx, h, name, before, after)
 		}
-		raw := rawChange{old: old, hadOld: hadOld, now: now, hasNow: hasNow}
-		err := panics.Catch(func() error { h.afterCommit(ctx, s, raw); return nil })
-		if err != nil {
-			observe.Emit(ctx, s.m.observer, observe.PluginFailure{Plugin: s.m.Name(), Hook: "AfterCommit " + h.key, Err: err})
+	}
+}
+
+// tabsOf returns the names under which tabs have or had values of a key.
+func tabsOf(key string, records ...*record) (names []string) {
+	for _, r := range records {
+		for _, e := range r.entries {
+			if k, tab := splitTab(e.name); tab != "" && k == key && !slices.Contains(names, e.name) {
+				names = append(names, e.name)
+			}
 		}
+	}
+	return names
+}
+
+func (s *State) committedKey(ctx context.Context, h Hook, name string, before, after *record) {
+	old, hadOld := before.find(name)
+	now, hasNow := after.find(name)
+	if old == now && hadOld == hasNow {
+		return
+	}
+	_, tab := splitTab(name)
+	raw := rawChange{tab: tab, old: old, hadOld: hadOld, now: now, hasNow: hasNow}
+	err := panics.Catch(func() error { h.afterCommit(ctx, s, raw); return nil })
+	if err != nil {
+		observe.Emit(ctx, s.m.observer, observe.PluginFailure{Plugin: s.m.Name(), Hook: "AfterCommit " + h.key, Err: err})
 	}
 }

@@ -61,6 +61,9 @@ func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
 	if name == "" || len(name) > maxKeyName {
 		errs = append(errs, fmt.Errorf("sessionstate: NewKey: the name %.20q has %d bytes: use 1 to %d", name, len(name), maxKeyName))
 	}
+	if strings.Contains(name, tabMark) {
+		errs = append(errs, fmt.Errorf("sessionstate: NewKey: the name %.20q has a zero byte: leave it out", name))
+	}
 	if cfg.MaxBytes < 0 {
 		errs = append(errs, fmt.Errorf("sessionstate: NewKey(%q): MaxBytes is %d: use 0 for no bound", name, cfg.MaxBytes))
 	}
@@ -81,8 +84,11 @@ func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
 	return k
 }
 
-// Name returns the key's name.
-func (k *Key[T]) Name() string { return k.name }
+// Name returns the key's name, without that of a tab.
+func (k *Key[T]) Name() string {
+	name, _ := splitTab(k.name)
+	return name
+}
 
 // Get returns the key's value, or its default when there is none, when it is
 // not a T (the observer is told), or when the session could not be loaded (see
@@ -102,7 +108,7 @@ func (k *Key[T]) Lookup(s *State) (T, bool, error) {
 	}
 	v, err := k.decode(e)
 	if err != nil {
-		s.undecodable(k.name, err)
+		s.undecodable(k.Name(), err)
 		return k.fallback(), false, err
 	}
 	return v, true, nil
@@ -150,7 +156,7 @@ func (k *Key[T]) Update(s *State, f func(T) T) (T, error) {
 			if err == nil {
 				v = d
 			} else {
-				s.undecodable(k.name, err)
+				s.undecodable(k.Name(), err)
 			}
 		}
 		next, err := k.encode(f(v))
@@ -218,7 +224,7 @@ func (k *Key[T]) encode(v T) (entry, error) {
 		return entry{}, k.fault(err)
 	}
 	if k.cfg.MaxBytes > 0 && len(raw) > k.cfg.MaxBytes {
-		return entry{}, &SizeError{Key: k.name, Size: len(raw), Limit: k.cfg.MaxBytes, Largest: []KeySize{{k.name, len(raw)}}}
+		return entry{}, &SizeError{Key: k.Name(), Size: len(raw), Limit: k.cfg.MaxBytes, Largest: []KeySize{{k.Name(), len(raw)}}}
 	}
 	return entry{name: k.name, version: k.cfg.Version, raw: raw}, nil
 }
@@ -244,7 +250,7 @@ func (k *Key[T]) fault(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &ValueError{Key: k.name, Type: k.typ, Err: err}
+	return &ValueError{Key: k.Name(), Type: k.typ, Err: err}
 }
 
 // encodeJSON is json.Marshal with short ways for the commonest types.

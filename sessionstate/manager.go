@@ -468,9 +468,11 @@ func (m *Manager) fits(key string, r *record) error {
 const maxLargest = 5
 
 func tooLarge(key string, r *record, size, limit int) *SizeError {
+	key, _ = splitTab(key)
 	e := &SizeError{Key: key, Size: size, Limit: limit}
 	for _, en := range r.entries {
-		e.Largest = append(e.Largest, KeySize{en.name, len(en.name) + len(en.raw)})
+		name := strings.ReplaceAll(en.name, tabMark, "@")
+		e.Largest = append(e.Largest, KeySize{name, len(en.name) + len(en.raw)})
 	}
 	slices.SortStableFunc(e.Largest, func(a, b KeySize) int { return b.Size - a.Size })
 	e.Largest = e.Largest[:min(len(e.Largest), maxLargest)]

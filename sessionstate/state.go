@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -131,6 +132,12 @@ func (s *State) edit(name string, e edit) (entry, error) {
 				undo()
 				return entry{}, err
 			}
+			if key, tab := splitTab(name); tab != "" && key != "" && present {
+				if err := s.wrote(tab); err != nil {
+					undo()
+					return entry{}, err
+				}
+			}
 		}
 		return next, nil
 	}
@@ -255,26 +262,35 @@ func (s *State) Deadline() time.Time {
 	return s.m.limits.deadline(&s.cur, time.Now())
 }
 
-// Keys returns the names of the keys that have a value, sorted.
+// Keys returns the names of the keys that have a value, sorted, without those
+// that only have one in a tab.
 func (s *State) Keys() []string {
 	_ = s.load() // a failed load has no keys
+	return s.names(false)
+}
+
+func (s *State) names(tabs bool) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	names := make([]string, len(s.cur.entries))
-	for i, e := range s.cur.entries {
-		names[i] = e.name
+	names := make([]string, 0, len(s.cur.entries))
+	for _, e := range s.cur.entries {
+		if tabs || !strings.Contains(e.name, tabMark) {
+			names = append(names, e.name)
+		}
 	}
 	return names
 }
 
-// Snapshot returns a copy of all values as JSON.
+// Snapshot returns a copy of all values as JSON, without those of tabs.
 func (s *State) Snapshot() map[string]json.RawMessage {
 	_ = s.load() // a failed load has no keys
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := make(map[string]json.RawMessage, len(s.cur.entries))
 	for _, e := range s.cur.entries {
-		m[e.name] = json.RawMessage(e.raw)
+		if !strings.Contains(e.name, tabMark) {
+			m[e.name] = json.RawMessage(e.raw)
+		}
 	}
 	return m
 }
@@ -287,7 +303,7 @@ func (s *State) Clear() error {
 	if err := s.load(); err != nil {
 		return err
 	}
-	for _, name := range s.Keys() {
+	for _, name := range s.names(true) {
 		if _, err := s.edit(name, edit{}); err != nil {
 			return err
 		}
