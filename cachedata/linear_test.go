@@ -85,7 +85,7 @@ func step(state, input, output any) []any {
 		return []any{keyState{value: v, expire: s.expire}}
 	case "delete", "clear":
 		return []any{keyState{expire: s.expire}}
-	case "hit", "load":
+	case "hit", "load", "many":
 		// A hit may be of a load that a clear has overtaken, as a result that
 		// was waited for may be, if the caller came before the clear returned.
 		return only(s.value == v || s.may(v), s)
@@ -135,72 +135,118 @@ func (h *historian) note(client int, kind string, key, v int, call, done int64) 
 	})
 }
 
-// loading is carried by the context of a caller, to connect what its load
-// does with the end of that load.
-type loading struct {
-	client, key, value int
-	returned           int64
-	failed             bool
+// asking is carried by the context of one operation, to connect what its loads
+// do with the ends of these loads. An operation starts at most one load of a
+// key, and may be over before that.
+type asking struct {
+	client int
+	loads  [historyKeys]loading
 }
 
-type loadingKey struct{}
+type loading struct {
+	value    int
+	returned int64
+	failed   bool
+}
+
+type askingKey struct{}
 
 const historyKeys = 2
 
-// history runs a random mix of all operations and returns what happened.
-func history(tb testing.TB, seed uint64, ttl time.Duration, opsEach int) []porcupine.Operation {
-	var h historian
-	var values atomic.Int64
-	loader := func(ctx context.Context, key int) (int, error) {
-		l := ctx.Value(loadingKey{}).(*loading)
-		call := h.now()
-		l.value = int(values.Add(1))
-		h.note(l.client, "begin", key, l.value, call, h.now())
-		r := rand.New(rand.NewPCG(seed, uint64(l.value)))
-		if r.IntN(3) > 0 {
-			time.Sleep(time.Duration(r.IntN(100)) * time.Microsecond)
-		}
-		l.returned = h.now()
-		switch r.IntN(10) {
-		case 0:
-			l.failed = true
-			return 0, errors.New("failed")
-		case 1:
-			l.failed = true
-			panic("panicked")
-		}
-		return l.value, nil
+var errFailed = errors.New("failed")
+
+// world is what one history happens in.
+type world struct {
+	historian
+	seed   uint64
+	values atomic.Int64
+	cache  *cachedata.Batch[int, int]
+	group  *cachedata.Group
+	keys   map[uint64]int // by fingerprint
+}
+
+// load loads in no time or a short one, and fails or panics now and then, in
+// whole or in part.
+func (w *world) load(ctx context.Context, keys []int) (map[int]int, error) {
+	a := ctx.Value(askingKey{}).(*asking)
+	m := make(map[int]int)
+	for _, key := range keys {
+		call := w.now()
+		v := int(w.values.Add(1))
+		m[key], a.loads[key].value = v, v
+		w.note(a.client, "begin", key, v, call, w.now())
 	}
+	r := rand.New(rand.NewPCG(w.seed, uint64(m[keys[0]])))
+	if r.IntN(3) > 0 {
+		time.Sleep(time.Duration(r.IntN(100)) * time.Microsecond)
+	}
+	returned := w.now()
+	var lost []int
+	fate := r.IntN(12)
+	switch {
+	case fate < 2:
+		lost = keys
+	case fate == 2:
+		lost = keys[:1]
+	}
+	for _, key := range lost {
+		delete(m, key)
+		a.loads[key].failed = true
+	}
+	for _, key := range keys {
+		a.loads[key].returned = returned
+	}
+	switch {
+	case fate == 1:
+		panic("panicked")
+	case lost != nil:
+		return m, errFailed
+	}
+	return m, nil
+}
+
+// Observe notes the ends of loads.
+func (w *world) Observe(ctx context.Context, ev observe.Event) {
+	e, ok := ev.(observe.CacheLoad)
+	if !ok {
+		return
+	}
+	a, key := ctx.Value(askingKey{}).(*asking), w.keys[e.Fingerprint]
+	l, kind := &a.loads[key], "commit"
+	if l.failed {
+		kind = "drop"
+	}
+	w.note(a.client, kind, key, l.value, l.returned, w.now())
+}
+
+// history runs a random mix of all operations and returns what happened.
+func history(tb testing.TB, seed uint64, cfg cachedata.Config[int, int], opsEach int) []porcupine.Operation {
+	tb.Helper()
 	g, err := cachedata.NewGroup("history", cachedata.GroupConfig{})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	c := newCache(tb, loader, cachedata.Config[int, int]{
-		Group: g, TTL: ttl,
-		Observer: observe.Func(func(ctx context.Context, ev observe.Event) {
-			if _, ok := ev.(observe.CacheLoad); !ok {
-				return
-			}
-			l := ctx.Value(loadingKey{}).(*loading)
-			kind := "commit"
-			if l.failed {
-				kind = "drop"
-			}
-			h.note(l.client, kind, l.key, l.value, l.returned, h.now())
-		}),
-	})
+	w := &world{seed: seed, group: g, keys: make(map[uint64]int)}
+	cfg.Group, cfg.Observer = g, w
+	w.cache = newBatch(tb, w.load, cfg)
+	for key := range historyKeys {
+		fp, err := w.cache.Fingerprint(key)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		w.keys[fp] = key
+	}
 	var wg sync.WaitGroup
 	for client := range 8 {
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(seed, uint64(client)))
 			for range opsEach {
-				key := r.IntN(historyKeys)
-				ctx := context.WithValue(context.Background(), loadingKey{}, &loading{client: client, key: key})
+				ctx := context.WithValue(context.Background(), askingKey{}, &asking{client: client})
 				cancel := func() {}
 				if r.IntN(4) == 0 {
 					ctx, cancel = context.WithTimeout(ctx, time.Duration(r.IntN(100))*time.Microsecond)
 				}
-				operate(ctx, &h, &values, c, g, client, key, r)
+				w.operate(ctx, client, r)
 				cancel()
 			}
 		})
@@ -209,50 +255,59 @@ func history(tb testing.TB, seed uint64, ttl time.Duration, opsEach int) []porcu
 	if err := g.Close(context.Background()); err != nil { // waits for abandoned loads
 		tb.Fatal(err)
 	}
-	return h.ops
+	return w.ops
 }
 
 // operate does one random operation and notes it.
-func operate(ctx context.Context, h *historian, values *atomic.Int64, c *cachedata.Cache[int, int], g *cachedata.Group, client, key int, r *rand.Rand) {
+func (w *world) operate(ctx context.Context, client int, r *rand.Rand) {
 	defer func() { _ = recover() }() // the panic of a load, in its leader
-	call := h.now()
-	switch n := r.IntN(20); {
+	key, c := r.IntN(historyKeys), w.cache
+	call := w.now()
+	note := func(kind string, v int) { w.note(client, kind, key, v, call, w.now()) }
+	switch n := r.IntN(24); {
 	case n < 9:
 		if v, meta, err := c.GetMeta(ctx, key); err == nil {
 			kind := "load"
 			if meta.Source == cachedata.Hit {
 				kind = "hit"
 			}
-			h.note(client, kind, key, v, call, h.now())
-		}
-	case n < 11:
-		if v, ok := c.Peek(ctx, key); ok {
-			h.note(client, "hit", key, v, call, h.now())
-		} else {
-			h.note(client, "none", key, 0, call, h.now())
+			note(kind, v)
 		}
 	case n < 13:
-		if v, err := c.Refresh(ctx, key); err == nil {
-			h.note(client, "load", key, v, call, h.now())
+		keys := []int{key, 1 - key}
+		got, _ := c.GetMany(ctx, keys) // what it has counts, whatever failed
+		done := w.now()
+		for k, v := range got {
+			w.note(client, "many", k, v, call, done)
 		}
 	case n < 15:
-		v := int(values.Add(1))
-		if err := c.Put(ctx, key, v); err == nil {
-			h.note(client, "put", key, v, call, h.now())
+		if v, ok := c.Peek(ctx, key); ok {
+			note("hit", v)
+		} else {
+			note("none", 0)
 		}
 	case n < 17:
+		if v, err := c.Refresh(ctx, key); err == nil {
+			note("load", v)
+		}
+	case n < 19:
+		v := int(w.values.Add(1))
+		if err := c.Put(ctx, key, v); err == nil {
+			note("put", v)
+		}
+	case n < 21:
 		if err := c.Delete(ctx, key); err == nil {
-			h.note(client, "delete", key, 0, call, h.now())
+			note("delete", 0)
 		}
 	default:
 		clearAll := c.Clear
-		if n == 19 {
-			clearAll = g.Clear
+		if n == 23 {
+			clearAll = w.group.Clear
 		}
 		if err := clearAll(ctx); err == nil {
-			done := h.now()
+			done := w.now()
 			for k := range historyKeys {
-				h.note(client, "clear", k, 0, call, done)
+				w.note(client, "clear", k, 0, call, done)
 			}
 		}
 	}
@@ -264,18 +319,23 @@ func TestX4_HistoriesAreLinearizable(t *testing.T) {
 	if soaktest.Long() {
 		rounds, opsEach = 1000, 40
 	}
+	configs := []cachedata.Config[int, int]{
+		{},
+		{TTL: 100 * time.Microsecond},
+		{TTL: 200 * time.Microsecond, MaxBatch: 1},
+	}
 	kinds := map[string]int{}
 	for round := range rounds {
-		ttl := time.Duration(round%3) * 100 * time.Microsecond // 0: none
-		ops := history(t, uint64(round), ttl, opsEach)
+		cfg := configs[round%len(configs)]
+		ops := history(t, uint64(round), cfg, opsEach)
 		for _, o := range ops {
 			kinds[o.Input.(op).kind]++
 		}
-		if got := porcupine.CheckOperationsTimeout(model(ttl > 0), ops, time.Minute); got != porcupine.Ok {
+		if got := porcupine.CheckOperationsTimeout(model(cfg.TTL > 0), ops, time.Minute); got != porcupine.Ok {
 			t.Fatalf("round %d: %d operations: %s", round, len(ops), got)
 		}
 	}
-	for _, kind := range []string{"begin", "commit", "drop", "put", "delete", "clear", "hit", "load", "none"} {
+	for _, kind := range []string{"begin", "commit", "drop", "put", "delete", "clear", "hit", "load", "many", "none"} {
 		if kinds[kind] == 0 {
 			t.Errorf("no operation %q came up", kind)
 		}
