@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -518,5 +519,44 @@ func TestBatchErrorKeepsItsStatus(t *testing.T) {
 	}
 	if _, ok := errors.AsType[*cachedata.BatchError[int]](err); !ok {
 		t.Errorf("got %T", err)
+	}
+}
+
+// Nothing remains of a batch's keys once their results are gone, whether they
+// were found, failed, or were left by who asked for them.
+func TestL7_NothingRemainsOfABatch(t *testing.T) {
+	keys := 20_000
+	if soaktest.Long() {
+		keys = 1_000_000
+	}
+	b := newBatch(t, func(ctx context.Context, keys []int) (map[int]string, error) {
+		m, err := make(map[int]string), error(nil)
+		for _, k := range keys {
+			switch k % 5 {
+			case 0:
+				err = errNegative
+			case 1: // there is nothing
+			default:
+				m[k] = "a result of some length"
+			}
+		}
+		return m, err
+	}, cachedata.Config[int, string]{MaxEntries: 100, TTL: time.Hour, MaxBatch: 4})
+	use := func(from, to int) {
+		for k := from; k < to; k += 10 {
+			ctx, cancel := context.WithCancel(t.Context())
+			some := []int{k, k + 1, k + 2, k + 3, k + 4, k + 5, k + 6, k + 7, k + 8, k + 9}
+			if k%20 == 0 {
+				time.AfterFunc(20*time.Microsecond, cancel)
+			}
+			_, _ = b.GetMany(ctx, some)
+			cancel()
+		}
+	}
+	use(0, 1000)
+	before := heap()
+	use(1000, keys)
+	if after := heap(); after > before+256<<10 {
+		t.Errorf("%d bytes more after %d keys", after-before, keys)
 	}
 }
