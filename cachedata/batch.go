@@ -101,7 +101,7 @@ func (b *Batch[K, V]) hit(key *K) (v V, ok bool, err error) {
 	if e == nil {
 		return v, false, err
 	}
-	b.counters.hit(e.written)
+	b.counters.hit()
 	v, err = b.own(e.value)
 	return v, true, err
 }
@@ -114,7 +114,7 @@ func (b *Batch[K, V]) loadMany(ctx context.Context, keys []K, results map[K]V, f
 		key, err := keys[i], r.Err
 		settled++
 		if r.Role == flight.Found {
-			b.counters.hit(r.Value.written)
+			b.counters.hit()
 		} else {
 			b.counters.misses.Add(1)
 		}

@@ -174,7 +174,7 @@ func (c *Cache[K, V]) Get(ctx context.Context, key K) (V, error) {
 		v, _, err := c.miss(ctx, key, err)
 		return v, err
 	}
-	c.counters.hit(e.written)
+	c.counters.hit()
 	return c.own(e.value)
 }
 
@@ -184,7 +184,7 @@ func (c *Cache[K, V]) GetMeta(ctx context.Context, key K) (V, Meta, error) {
 	if e == nil {
 		return c.miss(ctx, key, err)
 	}
-	c.counters.hit(e.written)
+	c.counters.hit()
 	v, err := c.own(e.value)
 	if err != nil {
 		return v, Meta{}, err
@@ -341,7 +341,7 @@ func (c *Cache[K, V]) load(ctx context.Context, key K, force bool) (none V, _ Me
 	e, source, err := s.load(ctx, force)
 	if source == Hit {
 		missed = false
-		c.counters.hit(e.written)
+		c.counters.hit()
 	}
 	if err != nil {
 		return none, Meta{}, c.loadError(err)

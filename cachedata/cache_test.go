@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,5 +121,31 @@ func TestK6_DuplicateNameIsAnError(t *testing.T) {
 	}
 	if _, err := cachedata.New("test", load, cachedata.Config[int, int]{Group: g}); err != nil {
 		t.Errorf("the name is not free after Close: %v", err)
+	}
+}
+
+// Hits are counted exactly, and goroutines that read one key do not all count
+// in one place.
+func TestStatsCountsEveryHit(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, func(context.Context, int) (int, error) { return 7, nil }, cachedata.Config[int, int]{})
+	want(t, c, 1, 7)
+	var start, wg sync.WaitGroup
+	start.Add(64)
+	for range 64 {
+		wg.Go(func() {
+			start.Done()
+			start.Wait() // so that each has a stack of its own
+			for range 100 {
+				_, _ = c.Get(t.Context(), 1)
+			}
+		})
+	}
+	wg.Wait()
+	if s := c.Stats(); s.Hits != 6400 {
+		t.Errorf("%d hits, want 6400", s.Hits)
+	}
+	if n := c.HitStripes(); n < 8 {
+		t.Errorf("64 goroutines count in %d places", n)
 	}
 }

@@ -14,3 +14,14 @@ func (t *table[I, K, V]) queued() int {
 	defer x.mu.Unlock()
 	return len(x.queue)
 }
+
+// HitStripes returns how many of the stripes of the hit counter were used.
+func (c *Cache[K, V]) HitStripes() int {
+	n := 0
+	for i := range c.counters.hits {
+		if c.counters.hits[i].n.Load() > 0 {
+			n++
+		}
+	}
+	return n
+}
