@@ -53,6 +53,22 @@
 // gives a type a stand-in. The loader gets a copy of the key, so that the caller
 // may change its own at once; what is left out of the key is shared.
 //
+// Equal as data means: the same type and content, through pointers, also of
+// unexported fields, maps in any order. nil, empty and a pointer to zero are
+// three keys. Every NaN is one key, +0 and -0 are two. Inside an interface the
+// type counts: int 1, uint 1 and "1" differ. A time is its instant and its zone;
+// its monotonic reading does not count. A key that nests deeper than 1000
+// levels, or has more than 1 MiB, is a [*KeyError].
+//
+// # Copies
+//
+// A copy equals its original in every way that can be observed: nil and empty
+// stay what they were, pointers that share a target share its copy, cycles stay
+// cycles, NaN, -0, zones and unexported fields survive; capacity ends at the
+// length. Times, addresses of net/netip, unique.Handle and errors behind an
+// interface are shared. A type that has a method Clone of its own type is copied
+// by it, at any depth. Config.Clone, Copy, ReadOnly and Immutable change this.
+//
 // # Sharing a package variable among tests
 //
 // A cache that is a package variable may be used inside and outside of

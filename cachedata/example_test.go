@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"time"
 
+	"github.com/jinzhu/copier"
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
@@ -139,16 +141,105 @@ func ExampleCache_GetMeta() {
 	// 81 hit <nil>
 }
 
-// GetInto maps a result into the caller's own type, by field name.
+// GetInto maps a result into the caller's own type, by field name and by
+// copier's tags, and leaves alone what has no counterpart. What comes back is
+// the caller's: writing to it changes nothing in the cache.
 func ExampleCache_GetInto() {
 	people := cachedata.Must(cachedata.New("people", func(_ context.Context, id int) (User, error) {
-		return User{ID: id, Name: "Ben"}, nil
+		return User{ID: id, Name: "Ben", Roles: []string{"guest"}}, nil
 	}, cachedata.Config[int, User]{}))
-	var dto struct{ Name string }
+	dto := struct {
+		Label string `copier:"Name"`
+		Roles []string
+		Theme string
+	}{Theme: "dark"}
 	err := people.GetInto(context.Background(), 1, &dto)
-	fmt.Println(dto.Name, err)
+	fmt.Println(dto.Label, dto.Roles, dto.Theme, err)
+
+	dto.Roles[0] = "admin"
+	again, _ := people.Get(context.Background(), 1)
+	fmt.Println(again.Roles)
 	// Output:
-	// Ben <nil>
+	// Ben [guest] dark <nil>
+	// [guest]
+}
+
+// CopyWithCopier is for types whose copies depend on copier's converters. It
+// refuses in New what copier would get wrong.
+func ExampleCopyWithCopier() {
+	type account struct {
+		Name   string
+		Secret string
+	}
+	redact := copier.Option{Converters: []copier.TypeConverter{{
+		SrcType: account{}, DstType: account{},
+		Fn: func(v any) (any, error) { return account{Name: v.(account).Name, Secret: "***"}, nil },
+	}}}
+	accounts, err := cachedata.New("accounts", func(context.Context, int) ([]account, error) {
+		return []account{{"Ann", "12345"}}, nil
+	}, cachedata.Config[int, []account]{Copy: cachedata.CopyWithCopier(redact)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(accounts.Get(context.Background(), 1))
+
+	_, err = cachedata.New("pointers", func(context.Context, int) (*account, error) { return nil, nil },
+		cachedata.Config[int, *account]{Copy: cachedata.CopyWithCopier(copier.Option{})})
+	refused, ok := errors.AsType[*cachedata.CopyError](err)
+	fmt.Println(ok, refused.Path)
+	// Output:
+	// [{Ann ***}] <nil>
+	// true *cachedata_test.account
+}
+
+// The fingerprint is a short name for logs and events: the same for equal
+// arguments in every process, and no identity. Whoever wants to can make two
+// arguments share one; they never share a result.
+func ExampleCache_Fingerprint() {
+	type filter struct {
+		State string
+		Tags  []string `hash:"set"`
+	}
+	hits := cachedata.Must(cachedata.New("filters", func(_ context.Context, f filter) (int, error) {
+		return len(f.Tags), nil
+	}, cachedata.Config[filter, int]{}))
+	a, err := hits.Fingerprint(filter{"Texas", []string{"day", "rain"}})
+	b, _ := hits.Fingerprint(filter{"Texas", []string{"rain", "day"}})
+	c, _ := hits.Fingerprint(filter{"Ohio", nil})
+	fmt.Println(a == b, a == c, err)
+	// Output:
+	// true false <nil>
+}
+
+// HashFuncs makes a type part of the key that could not be: here a database
+// by its name, so that each has results of its own.
+func ExampleConfig_hashFuncs() {
+	type database struct {
+		name string
+		lock chan struct{} // cannot identify anything
+	}
+	type query struct {
+		DB  *database
+		SQL string
+	}
+	counts := cachedata.Must(cachedata.New("rows", func(_ context.Context, q query) (string, error) {
+		fmt.Println("asking", q.DB.name)
+		return q.DB.name + ": 3 rows", nil
+	}, cachedata.Config[query, string]{HashFuncs: map[reflect.Type]func(any) (any, error){
+		reflect.TypeFor[*database](): func(v any) (any, error) { return v.(*database).name, nil },
+	}}))
+	ctx := context.Background()
+	for _, name := range []string{"main", "replica", "main"} {
+		db := &database{name, make(chan struct{})} // another pointer each time
+		fmt.Println(counts.Get(ctx, query{db, "select ..."}))
+	}
+	// Output:
+	// asking main
+	// main: 3 rows <nil>
+	// asking replica
+	// replica: 3 rows <nil>
+	// main: 3 rows <nil>
 }
 
 // Clearing over HTTP is for those whom authorize lets in.
