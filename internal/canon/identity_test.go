@@ -340,3 +340,14 @@ func TestK6_CanonicalBytesAreStable(t *testing.T) {
 		t.Errorf("canonical bytes are\n%q, want\n%q", got, want)
 	}
 }
+
+// A slice that contains its own beginning is not one that contains itself.
+func TestK2_SlicesOfOneArrayAndOtherLengthsAreNoCycle(t *testing.T) {
+	t.Parallel()
+	whole, part := []any{nil, 1}, []any{nil, 1}
+	whole[0] = whole
+	part[0] = part[:1]
+	if bytes.Equal(bytesOf(t, whole), bytesOf(t, part)) {
+		t.Error("they share a key")
+	}
+}
