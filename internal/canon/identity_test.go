@@ -94,6 +94,7 @@ func TestK2_MustDiffer(t *testing.T) {
 		differ[any]("maps of different types", map[string]int{"a": 1}, map[string]uint{"a": 1}),
 		differ("boundaries between lists", [][]string{{"a"}, {"b"}}, [][]string{{"a", "b"}, {}}),
 		differ("boundaries between fields", pair{"a-b", "c"}, pair{"a", "b-c"}),
+		differ("boundaries between strings", pair{"ab", "c"}, pair{"a", "bc"}),
 		differ("boundaries between elements", []string{"a", "b"}, []string{"ab"}),
 		differ("bytes in a string that look like a length", pair{"a\x01b", ""}, pair{"a", "b"}),
 		differ("key and value of a map swapped", map[string]string{"a": "b"}, map[string]string{"b": "a"}),
