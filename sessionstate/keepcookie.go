@@ -129,3 +129,6 @@ func (k *cookieKeeper) size(r *record) (size, limit int) {
 	grow := uvarintLen(maxSeconds) - uvarintLen(uint64(r.seen-r.created))
 	return len(k.name) + sealedLen(idSize+r.size()+grow), maxCookie
 }
+
+// waits implements keeper: our own lists are in memory.
+func (k *cookieKeeper) waits() bool { return len(k.revoked.own) == 0 }

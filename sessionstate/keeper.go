@@ -84,6 +84,10 @@ type keeper interface {
 	// end ends a session for good.
 	end(ctx context.Context, h *held) error
 
+	// waits reports whether a call can take long: for a store elsewhere, or for
+	// other requests.
+	waits() bool
+
 	// size is what a record takes of limit.
 	size(r *record) (size, limit int)
 }

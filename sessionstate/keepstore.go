@@ -365,3 +365,7 @@ func grave() store.Item {
 }
 
 func (k *storeKeeper) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }
+
+// waits implements keeper: also in memory, requests that met a conflict queue up
+// behind each other's functions.
+func (k *storeKeeper) waits() bool { return true }

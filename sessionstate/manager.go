@@ -16,7 +16,6 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
-	"github.com/reecho-go/reecho/store/memstore"
 )
 
 // OnStoreError says what a request gets whose session cannot be reached.
@@ -141,7 +140,7 @@ type Manager struct {
 	codec      *codec
 	keeper     keeper
 	limits     limits
-	timeout    time.Duration // 0: the store never waits
+	timeout    time.Duration
 	onError    OnStoreError
 	keepOn5xx  bool
 
@@ -219,7 +218,6 @@ func New(c Config) (*Manager, error) {
 // open makes the keeper.
 func (m *Manager) open(c Config) error {
 	if c.Store != nil {
-		m.bound(c.Store)
 		swap, _ := store.As[store.Swapper](c.Store)
 		touch, _ := store.As[store.Toucher](c.Store)
 		k := newStoreKeeper(storeKeeper{
@@ -236,16 +234,8 @@ func (m *Manager) open(c Config) error {
 	if m.revoked, err = newRevocations(c.Revocations, c.Prefix+"revoked/", m.limits, m.forgetful); err != nil {
 		return err
 	}
-	m.bound(m.revoked.users)
 	m.keeper = &cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked}
 	return nil
-}
-
-// bound spares the calls of a store that never waits a timer.
-func (m *Manager) bound(s store.Store) {
-	if _, here := s.(*memstore.Store); here {
-		m.timeout = 0
-	}
 }
 
 // forgetful says what the built-in list of revocations cannot do.
@@ -418,7 +408,7 @@ func (m *Manager) load(ctx context.Context, value string) (h held, err error) {
 // call bounds a call of the keeper and turns faults into *StoreError. Other
 // errors, which are answers, pass.
 func (m *Manager) call(ctx context.Context, op string, f func(context.Context) error) error {
-	if m.timeout > 0 {
+	if m.keeper.waits() { // a timer costs more than all of a call that does not
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, m.timeout)
 		defer cancel()
