@@ -94,7 +94,7 @@ func unlucky(t *testing.T, mode, path string, fault storetest.Fault, op storetes
 	for _, next := range []*visitor{v, before.clone(), a.visitor()} {
 		first := next.get(t, "/incr")
 		n, err := strconv.Atoi(first.body)
-		if first.StatusCode != 200 || err != nil || n > 5 {
+		if first.StatusCode != http.StatusOK || err != nil || n > 5 {
 			t.Errorf("%s: then %d %q", what, first.StatusCode, first.body)
 		}
 		next.get(t, "/incr").wants(t, 200, strconv.Itoa(n+1))

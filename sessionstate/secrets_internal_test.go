@@ -71,7 +71,7 @@ func TestS30_ASVS16_2_5_NoIDIsLogged(t *testing.T) {
 		for _, id := range ids {
 			for _, form := range []string{
 				string(id[:8]), hex.EncodeToString(id[:8]), base64.StdEncoding.EncodeToString(id[:])[:10], encoding.EncodeToString(id[:])[:10],
-				strings.Trim(fmt.Sprint(id[:8]), "[]"),
+				strings.Trim(fmt.Sprintf("%d", id[:8]), "[]"),
 			} {
 				if strings.Contains(logged.String(), form) {
 					t.Errorf("%s: an id was logged as %q:\n%s", mode, form, logged.String())
