@@ -67,5 +67,16 @@
 //
 // [Params] is Streamlit's st.query_params: the query as an ordered dictionary
 // of texts that a handler may change, the change reaching the browser with the
-// response. It needs the [Plugin].
+// response: see [Plugin], which it needs.
+//
+// # Session
+//
+// [Remember] binds a schema to a key of the session: a visit without a query
+// finds what it was the last time. The URL counts first, then the session,
+// then the defaults: see [Remembered].
+//
+// # Testing
+//
+// Package queryparamstest sends requests as browsers and htmx do, says what
+// became of the URL, and checks that a schema reads back what it writes.
 package queryparams

@@ -3,6 +3,7 @@ package queryparams
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -150,6 +151,54 @@ func GetOr[T any](c echo.Context, name string, fallback T) T {
 // missing. Errors are as for [Schema.Bind].
 func GetAll[T any](c echo.Context, name string) ([]T, error) {
 	return Get(c, name, Param[[]T]{})
+}
+
+// Remember binds the parameters of s to a memory, which state finds for a
+// request: sessionstate.From, if the memory is a key of the session.
+func Remember[T, S any](s *Schema[T], m Memory[T, S], state func(echo.Context) S, cfg RememberConfig) (*RememberedPage[T, S], error) {
+	r, err := remember(s, m, cfg)
+	if err == nil && state == nil {
+		err = errors.New("queryparams: Remember needs the function that finds the state of a request")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &RememberedPage[T, S]{Remembered: r, state: state}, nil
+}
+
+// RememberedPage is a [Remembered] that serves requests of echo.
+type RememberedPage[T, S any] struct {
+	*Remembered[T, S]
+	state func(echo.Context) S
+}
+
+// Bind is [Schema.Bind] with the memory; see [Remembered] for what counts. On
+// routes that a [Plugin] serves, the browser's URL gets what came from the
+// memory. It never redirects. Its error may also be one of the memory's.
+func (p *RememberedPage[T, S]) Bind(c echo.Context) (T, error) {
+	var zero T
+	ctx := c.Request().Context()
+	raw := queryOf(c.Request())
+	v, fixed, seeds, err := p.read(raw, func() S { return p.state(c) })
+	if err != nil {
+		return zero, answer(c, err)
+	}
+	show(ctx, seeds)
+	if len(fixed) > 0 {
+		if params, err := FromContext(ctx); err == nil {
+			if own, err := p.schema.Encode(*v); err == nil {
+				params.repair(p.schema.plan, own, fixed)
+			}
+		}
+	}
+	if p.cfg.Follow && raw != "" && len(seeds) == 0 {
+		if entries, err := parseEntries(raw, &p.schema.plan.cfg.Limits); err == nil && slices.ContainsFunc(entries, p.ours) {
+			if err := p.keep(p.state(c), *v); err != nil {
+				return zero, problem.HTTPError(err)
+			}
+		}
+	}
+	return *v, nil
 }
 
 // Link is [Schema.LinkFrom] the URL of c's request, with what was written to

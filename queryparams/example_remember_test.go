@@ -1,0 +1,58 @@
+package queryparams_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/queryparams"
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+// LastView is the query of a page that finds a visitor's last view again.
+type LastView struct {
+	Page int    `query:"page" default:"1"`
+	Sort string `query:"sort" default:"name" enum:"name|age"`
+}
+
+// The URL counts first, then the session, then the defaults.
+func ExampleRemember() {
+	key := sessionstate.NewKey("listing", sessionstate.KeyConfig[LastView]{})
+	schema := queryparams.Must(queryparams.NewSchema[LastView](queryparams.SchemaConfig{}))
+	page := queryparams.Must(queryparams.Remember(schema, key, sessionstate.From, queryparams.RememberConfig{Follow: true}))
+
+	silent := observe.Func(func(context.Context, observe.Event) {})
+	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{Observer: silent}))
+	defer func() { _ = sessions.Close(context.Background()) }()
+	query := queryparams.Must(queryparams.New(queryparams.Config{}))
+	e := echo.New()
+	e.Use(middleware.Must(middleware.New(sessions, query)).Middleware())
+	e.GET("/", func(c echo.Context) error {
+		v, err := page.Bind(c)
+		if err != nil {
+			return err
+		}
+		fmt.Println(v.Page, v.Sort)
+		return c.NoContent(http.StatusOK)
+	})
+
+	cookie := ""
+	for _, target := range []string{"/?page=3&sort=age", "/", "/?page=2"} {
+		req := httptest.NewRequest(http.MethodGet, target, http.NoBody)
+		req.Header.Set("Cookie", cookie)
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(rec, req)
+		if c := rec.Result().Cookies(); len(c) > 0 {
+			cookie = c[0].Name + "=" + c[0].Value
+		}
+	}
+	// Output:
+	// 3 age
+	// 3 age
+	// 2 name
+}

@@ -1,0 +1,151 @@
+// Package queryparamstest helps to test handlers and schemas: requests as
+// browsers and htmx send them, what a handler made of the browser's URL, and
+// the law that a schema reads back what it writes.
+package queryparamstest
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/queryparams"
+)
+
+// An Option changes a request.
+type Option func(r *http.Request)
+
+// Request returns a GET request for target, such as "/list?page=2", at
+// example.com. Change its method and body as needed.
+func Request(target string, options ...Option) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, target, http.NoBody)
+	for _, o := range options {
+		o(r)
+	}
+	return r
+}
+
+// Fragment is a request of htmx for a part of the page that the browser shows:
+// current is that page's path and query, at example.com, or a whole URL.
+func Fragment(current string) Option {
+	if strings.HasPrefix(current, "/") {
+		current = "http://example.com" + current
+	}
+	return func(r *http.Request) {
+		r.Header.Set("HX-Request", "true")
+		r.Header.Set("HX-Current-URL", current)
+	}
+}
+
+// Boosted is a link that htmx follows in the browser's stead.
+func Boosted() Option {
+	return func(r *http.Request) {
+		r.Header.Set("HX-Request", "true")
+		r.Header.Set("HX-Boosted", "true")
+	}
+}
+
+// How says by what means a response changes the browser's URL.
+type How string
+
+// The means.
+const (
+	Unchanged How = ""         // the URL stays
+	Replace   How = "replace"  // by a header of htmx or a script; no new entry in the history
+	Push      How = "push"     // the same with a new entry
+	Redirect  How = "redirect" // by Location or HX-Redirect
+)
+
+// Response is what a handler answered.
+type Response struct {
+	*httptest.ResponseRecorder
+	// Err is what the request ended with, before echo answered it.
+	Err error
+}
+
+// Serve sends r to a handler behind a [queryparams.Plugin] of the given
+// configuration. A panic of the handler goes on. It panics for a configuration
+// that is not valid.
+func Serve(handler echo.HandlerFunc, r *http.Request, cfg queryparams.Config) *Response {
+	e := echo.New()
+	res := &Response{ResponseRecorder: httptest.NewRecorder()}
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			res.Err = next(c)
+			return res.Err
+		}
+	})
+	e.Use(queryparams.Must(queryparams.New(cfg)).Middleware())
+	e.Any("/*", handler)
+	e.ServeHTTP(res, r)
+	return res
+}
+
+// URL is the URL that the browser shows after the response, if the response
+// changes it, and how it does. Scripts count if [queryparams.Params.Script]
+// made them.
+func (r *Response) URL() (url string, how How) {
+	h := r.Header()
+	if to := h.Get("HX-Redirect"); to != "" {
+		return to, Redirect
+	}
+	if r.Code >= 300 && r.Code < 400 {
+		return h.Get("Location"), Redirect
+	}
+	if to := h.Get("HX-Push-Url"); to != "" && to != "false" { // htmx lets it win
+		return to, Push
+	}
+	if to := h.Get("HX-Replace-Url"); to != "" && to != "false" {
+		return to, Replace
+	}
+	body := r.Body.String()
+	for call, how := range map[string]How{`history.replaceState(history.state,"",`: Replace, `history.pushState(null,"",`: Push} {
+		_, rest, found := strings.Cut(body, call)
+		if !found {
+			continue
+		}
+		if err := json.NewDecoder(strings.NewReader(rest)).Decode(&url); err == nil {
+			return url, how
+		}
+	}
+	return "", Unchanged
+}
+
+// Faults are the faults of the query that the request ended with; nil if it did
+// not.
+func (r *Response) Faults() []*queryparams.FieldError {
+	if errs, ok := errors.AsType[*queryparams.Errors](r.Err); ok {
+		return errs.Fields
+	}
+	return nil
+}
+
+// RoundTrip checks that the schema reads back each value that it writes, as the
+// same value (times as instants are not enough: use UTC), that writing it again
+// is no different, and that it refuses none.
+func RoundTrip[T any](t testing.TB, s *queryparams.Schema[T], values ...T) {
+	t.Helper()
+	for _, v := range values {
+		raw, err := s.Encode(v)
+		if err != nil {
+			t.Errorf("Encode(%+v): %v", v, err)
+			continue
+		}
+		back, err := s.Parse(raw)
+		if err != nil {
+			t.Errorf("Parse(%q), written for %+v: %v", raw, v, err)
+			continue
+		}
+		if !reflect.DeepEqual(back, v) {
+			t.Errorf("%q, written for %+v, reads back %+v", raw, v, back)
+		}
+		if again, err := s.Encode(back); again != raw || err != nil {
+			t.Errorf("%q, read and written again, is %q, %v", raw, again, err)
+		}
+	}
+}
