@@ -52,7 +52,12 @@ func (a *attempt[K, V]) wait(ctx context.Context) (left bool, err error) {
 // run opens.
 func (a *attempt[K, V]) run(ctx context.Context, key K) {
 	defer a.res.stragglers.End()
-	mask := scope.Hide(&innerContext{ctx, &a.in.inner})
+	ctx = &innerContext{ctx, &a.in.inner}
+	violation := func() error { return nil }
+	if a.res.visitors == nil {
+		mask := scope.Hide(ctx)
+		ctx, violation = mask, mask.Violation
+	}
 	var v V
 	var err error
 	returned := false
@@ -60,9 +65,9 @@ func (a *attempt[K, V]) run(ctx context.Context, key K) {
 		if !returned {
 			err = panics.Recovered(recover())
 		}
-		a.finish(v, err, mask.Violation())
+		a.finish(v, err, violation())
 	}()
-	v, err = a.res.open(mask, key)
+	v, err = a.res.open(ctx, key)
 	returned = true
 }
 
@@ -82,7 +87,7 @@ func (a *attempt[K, V]) finish(v V, err, violation error) {
 			err = fmt.Errorf("cacheresource: %s: %w", r.name, violation)
 		}
 	}
-	r.turns.end(a.id)
+	r.turns.end(a.turn())
 	switch {
 	case a.settled.CompareAndSwap(false, true):
 		a.result <- err

@@ -87,6 +87,9 @@ func (r *Resource[K, V]) shut() {
 	for _, in := range r.turn(true) {
 		in.renewal.stop()
 	}
+	if r.visitors != nil {
+		r.visitors.Close()
+	}
 }
 
 // settle waits for those who wait for opens and checks.

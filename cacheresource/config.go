@@ -21,6 +21,17 @@ const (
 // that opened the instance, and never in the background.
 const EveryAcquire time.Duration = -1
 
+// Scope says for whom an instance is.
+type Scope uint8
+
+// The scopes.
+const (
+	// Global instances are everybody's: an open cannot see who caused it.
+	Global Scope = iota
+	// Session instances are one visitor's, for as long as the session lives.
+	Session
+)
+
 // Config of a [Resource]. The zero value is useful: instances live until they
 // are deleted, cleared or closed, and need no release.
 type Config[K, V any] struct {
@@ -93,6 +104,12 @@ type Config[K, V any] struct {
 	// error.
 	LeakAge time.Duration
 
+	// Scope says for whom an instance is. In [Session] each visitor has
+	// instances of their own, which leave the cache when the session ends and
+	// are released when their leases do; a call outside of a session fails with
+	// [ErrNoSession], Get with any context. MaxEntries is for each visitor
+	// then. Default [Global].
+	Scope Scope
 	// Group is what the resource belongs to. Default nil: [Default].
 	Group *Group
 	// OnClear runs after each clear of this resource, alone or with its group,
@@ -143,6 +160,9 @@ func (cfg *Config[K, V]) validate() error {
 	}
 	if cfg.StaleFor > 0 && cfg.TTL == 0 {
 		bad("StaleFor is %v without TTL, so that nothing is ever stale: set TTL, or leave it out", cfg.StaleFor)
+	}
+	if cfg.Scope > Session {
+		bad("Scope is %d: use Global or Session", cfg.Scope)
 	}
 	for t, fn := range cfg.HashFuncs {
 		if t == nil || fn == nil {

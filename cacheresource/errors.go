@@ -2,6 +2,7 @@ package cacheresource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -21,6 +22,13 @@ var ErrClosed error = closedError{}
 
 // ErrDuplicate says that the group has a resource of that name already.
 var ErrDuplicate = group.ErrDuplicate
+
+// ErrNoSession says that a resource of Scope Session was used outside of a
+// session.
+var ErrNoSession = errors.New("cacheresource: no session in this context: put a session manager in front of this route, or use Scope Global")
+
+// errPinned is the error of Get in Scope Session.
+var errPinned = errors.New("Get keeps its value until Close, but Scope Session ends before: use Do or Acquire")
 
 // ErrVisitorInGlobalLoad says that an open, whose result everybody shares,
 // read the session, the request or the query of the one visitor who happened

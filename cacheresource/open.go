@@ -23,6 +23,7 @@ type opened[K, V any] struct {
 type opening[K, V any] struct {
 	res  *Resource[K, V]
 	in   *era[K, V] // taken before mark
+	life string     // names the visitor; empty: everybody
 	id   string
 	key  K // our own
 	mark epoch.Mark
@@ -40,9 +41,12 @@ type opening[K, V any] struct {
 }
 
 // opening returns an open of a key, whose instance goes into e.
-func (r *Resource[K, V]) opening(e *era[K, V], id string, key K) *opening[K, V] {
-	return &opening[K, V]{res: r, in: e, id: id, key: key, mark: r.group.Gate().Mark()}
+func (r *Resource[K, V]) opening(e *era[K, V], life, id string, key K) *opening[K, V] {
+	return &opening[K, V]{res: r, in: e, life: life, id: id, key: key, mark: r.group.Gate().Mark()}
 }
+
+// turn names the turn that the open takes: its visitor and key.
+func (o *opening[K, V]) turn() turnKey { return turnKey{o.life, o.id} }
 
 // do opens, unless Find finds something or somebody else opens already. The
 // instance comes with a hold.
@@ -102,7 +106,7 @@ func (o *opening[K, V]) Load(ctx context.Context) (opened[K, V], error) {
 	if err != nil {
 		return opened[K, V]{}, err
 	}
-	turn, err := r.turns.take(ctx, o.id, o.Name(), r.openTimeout)
+	turn, err := r.turns.take(ctx, o.turn(), o.Name(), r.openTimeout)
 	if err != nil {
 		return opened[K, V]{}, err
 	}

@@ -61,13 +61,13 @@ func (w *renewal) stop() {
 
 // renew opens a new instance for in, which is stale, in the background, unless
 // that is done already or all workers of the group are busy.
-func (r *Resource[K, V]) renew(ctx context.Context, in *instance[K, V], now int64) {
+func (r *Resource[K, V]) renew(ctx context.Context, at place[K, V], in *instance[K, V], now int64) {
 	ctx, ok := in.renewal.begin(&innerContext{Context: flight.Detach(ctx)}, now)
 	if !ok {
 		return
 	}
 	started := r.group.Background(func() {
-		o := r.opening(in.home, in.id, in.key)
+		o := r.opening(in.home, at.life, in.id, in.key)
 		o.old = in
 		fresh, role, err := o.do(ctx)
 		if err == nil && role != flight.Found {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/identity"
 	"github.com/reecho-go/reecho/internal/tasks"
+	"github.com/reecho-go/reecho/internal/visitors"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -44,11 +46,12 @@ type Resource[K, V any] struct {
 	keys           *identity.Keys[K]
 
 	mu     sync.RWMutex
-	era    *era[K, V]
+	era    *era[K, V]                   // everybody's
 	all    map[*instance[K, V]]struct{} // every instance that has not been released
 	bodies map[body]int                 // how many of these share a value
 	closed bool
 
+	visitors   *visitors.Registry[*era[K, V]] // nil: not in Scope Session
 	turns      turns
 	checks     *flight.Table[*instance[K, V], struct{}]
 	tracker    flight.Tracker
@@ -100,6 +103,9 @@ func New[K, V any](name string, open func(context.Context, K) (V, error), cfg Co
 		return nil, fmt.Errorf("cacheresource: New(%q): %w", name, err)
 	}
 	r.era = r.newEra()
+	if cfg.Scope == Session {
+		r.visitors = visitorsOf(r)
+	}
 	r.checks = flight.NewTable[*instance[K, V], struct{}](&r.tracker)
 	if cfg.LeakAge > 0 {
 		r.ledger = newLedger(r.group, cfg.LeakAge)
@@ -150,8 +156,8 @@ func (r *Resource[K, V]) Do(ctx context.Context, key K, fn func(V) error) error 
 // whichever is first; an open goes on while anybody waits for it.
 //
 // The error is ctx's, that of open as it is, an [*OpenTimeoutError], a
-// [*PanicError], a [*CycleError], [ErrVisitorInGlobalLoad], [ErrClosed] or a
-// [*KeyError]. Errors are not kept, except for ErrorTTL: the next call opens
+// [*PanicError], a [*CycleError], [ErrVisitorInGlobalLoad], [ErrNoSession],
+// [ErrClosed] or a [*KeyError]. Errors are not kept, except for ErrorTTL: the next call opens
 // again. If this call started the open and it panics, Acquire panics too.
 func (r *Resource[K, V]) Acquire(ctx context.Context, key K) (*Lease[V], error) {
 	in, err := r.acquire(ctx, &key)
@@ -167,9 +173,14 @@ func (r *Resource[K, V]) Acquire(ctx context.Context, key K) (*Lease[V], error) 
 // Get returns key's instance, opened if there is none, and keeps it from being
 // released until the resource or its group is closed, whatever is deleted,
 // cleared or expires before. Use it for values that live as long as the
-// program. The errors are those of [Resource.Acquire]; [ErrClosed] also when
-// the close came while Get was under way.
+// program; in Scope Session it is an error. The other errors are those of
+// [Resource.Acquire]; [ErrClosed] also when the close came while Get was under
+// way.
 func (r *Resource[K, V]) Get(ctx context.Context, key K) (V, error) {
+	if r.visitors != nil {
+		var none V
+		return none, fmt.Errorf("cacheresource: %s: %w", r.name, errPinned)
+	}
 	in, err := r.acquire(ctx, &key)
 	if err != nil {
 		var none V
@@ -193,17 +204,21 @@ func (r *Resource[K, V]) acquire(ctx context.Context, key *K) (*instance[K, V], 
 		if r.clocked {
 			now = r.group.Now()
 		}
+		at, err := r.placeOf(ctx)
+		if err != nil {
+			return nil, err
+		}
 		opened := false
-		in, err := r.warm(key, now)
+		in, err := r.warm(at.era, key, now)
 		if in == nil && err == nil {
-			in, opened, err = r.cold(ctx, *key)
+			in, opened, err = r.cold(ctx, at, *key)
 		}
 		if err != nil {
 			return nil, err
 		}
 		if !opened && r.clocked {
 			if now >= in.stale {
-				r.renew(ctx, in, now)
+				r.renew(ctx, at, in, now)
 			}
 			if r.check != nil && now-in.checked.Load() >= int64(r.checkEvery) {
 				ok, err := r.sound(ctx, in, now)
@@ -224,12 +239,12 @@ func (r *Resource[K, V]) acquire(ctx context.Context, key *K) (*instance[K, V], 
 }
 
 // warm returns the instance that is there, with a hold, or nil.
-func (r *Resource[K, V]) warm(key *K, now int64) (*instance[K, V], error) {
+func (r *Resource[K, V]) warm(e *era[K, V], key *K, now int64) (*instance[K, V], error) {
 	switch r.keys.Shape() {
 	case canon.Word:
-		return r.findWord(r.keys.Word(key), now), nil
+		return r.findWord(e, r.keys.Word(key), now), nil
 	case canon.Text:
-		return r.findText(r.keys.Text(key), now), nil
+		return r.findText(e, r.keys.Text(key), now), nil
 	}
 	buf := identity.Borrow()
 	id, err := r.keys.Append((*buf)[:0], key)
@@ -237,35 +252,35 @@ func (r *Resource[K, V]) warm(key *K, now int64) (*instance[K, V], error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.findBytes(id, now), nil
+	return r.findBytes(e, id, now), nil
 }
 
 // findWord finds by a word. An instance is retired only after it has been taken
 // out under the lock: so what is found can be held.
-func (r *Resource[K, V]) findWord(word uint64, now int64) *instance[K, V] {
+func (r *Resource[K, V]) findWord(e *era[K, V], word uint64, now int64) *instance[K, V] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.era.words[word].lent(now)
+	return cmp.Or(e, r.era).words[word].lent(now)
 }
 
 // findText finds by a string.
-func (r *Resource[K, V]) findText(id string, now int64) *instance[K, V] {
+func (r *Resource[K, V]) findText(e *era[K, V], id string, now int64) *instance[K, V] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.era.texts[id].lent(now)
+	return cmp.Or(e, r.era).texts[id].lent(now)
 }
 
 // findBytes finds by canonical bytes; the conversion inside the index
 // expression is free.
-func (r *Resource[K, V]) findBytes(id []byte, now int64) *instance[K, V] {
+func (r *Resource[K, V]) findBytes(e *era[K, V], id []byte, now int64) *instance[K, V] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.era.texts[string(id)].lent(now)
+	return cmp.Or(e, r.era).texts[string(id)].lent(now)
 }
 
 // cold opens the instance, or waits for somebody else's open. It reports
 // whether the instance has just been opened.
-func (r *Resource[K, V]) cold(ctx context.Context, key K) (_ *instance[K, V], isNew bool, _ error) {
+func (r *Resource[K, V]) cold(ctx context.Context, at place[K, V], key K) (_ *instance[K, V], isNew bool, _ error) {
 	own, err := r.keys.Snapshot(key)
 	if err != nil {
 		return nil, false, err
@@ -278,7 +293,7 @@ func (r *Resource[K, V]) cold(ctx context.Context, key K) (_ *instance[K, V], is
 	if closed {
 		return nil, false, ErrClosed
 	}
-	got, role, err := r.opening(e, id, own).do(ctx)
+	got, role, err := r.opening(cmp.Or(at.era, e), at.life, id, own).do(ctx)
 	return got, role != flight.Found, err
 }
 
@@ -309,8 +324,9 @@ func (r *Resource[K, V]) source(key K) observe.Source {
 
 // Delete takes key's instance out; it is released when its leases end. When
 // Delete has returned, no call that starts later gets an instance whose open
-// had started before. The error is [ErrClosed] or a [*KeyError].
-func (r *Resource[K, V]) Delete(_ context.Context, key K) error {
+// had started before. In Scope Session it is the visitor's own. The error is
+// [ErrClosed], [ErrNoSession], [ErrVisitorInGlobalLoad] or a [*KeyError].
+func (r *Resource[K, V]) Delete(ctx context.Context, key K) error {
 	id, err := r.keys.ID(&key)
 	if err != nil {
 		return err
@@ -318,6 +334,17 @@ func (r *Resource[K, V]) Delete(_ context.Context, key K) error {
 	e, closed := r.current()
 	if closed {
 		return ErrClosed
+	}
+	if r.visitors != nil {
+		life, err := r.lend(ctx)
+		if err != nil {
+			return err
+		}
+		own, there := r.visitors.Find(life)
+		if !there {
+			return nil
+		}
+		e = own
 	}
 	var in *instance[K, V]
 	e.opens.Override(id, "delete", func() {
@@ -348,8 +375,14 @@ func (r *Resource[K, V]) Clear(ctx context.Context) error {
 	return nil
 }
 
-// reset starts a new era and retires the instances of the old one.
+// reset starts a new era for everybody, or for each visitor, and retires the
+// instances of the old ones.
 func (r *Resource[K, V]) reset() int {
+	if r.visitors != nil {
+		n := r.entries()
+		r.visitors.Reset()() // left retires them
+		return n
+	}
 	old := r.turn(false)
 	for _, in := range old {
 		in.retire(observe.CauseCleared)
@@ -367,4 +400,22 @@ func (r *Resource[K, V]) turn(last bool) []*instance[K, V] {
 	r.era = r.newEra()
 	r.era.over = r.closed
 	return old
+}
+
+// eras are all eras that are not over.
+func (r *Resource[K, V]) eras() iter.Seq[*era[K, V]] {
+	if r.visitors != nil {
+		return r.visitors.All()
+	}
+	return func(yield func(*era[K, V]) bool) { yield(r.era) }
+}
+
+// entries is how many instances there are.
+func (r *Resource[K, V]) entries() (n int) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for e := range r.eras() {
+		n += e.len()
+	}
+	return n
 }

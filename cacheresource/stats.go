@@ -38,6 +38,7 @@ type Releases struct {
 	Cleared  uint64 // by a clear of the resource or group
 	Unsound  uint64 // their check failed
 	Orphan   uint64 // opened across a clear or delete, or for nobody
+	Session  uint64 // their session has ended
 	Closed   uint64 // by Close
 }
 
@@ -73,6 +74,7 @@ func (s *Stats) add(o Stats) {
 	s.Releases.Cleared += o.Releases.Cleared
 	s.Releases.Unsound += o.Releases.Unsound
 	s.Releases.Orphan += o.Releases.Orphan
+	s.Releases.Session += o.Releases.Session
 	s.Releases.Closed += o.Releases.Closed
 	s.Stuck += o.Stuck
 	s.Leaks += o.Leaks
@@ -89,7 +91,7 @@ func (s *Stats) add(o Stats) {
 type counters struct {
 	opens, openErrors, checks, failedChecks, stuck, leaks atomic.Uint64
 	expired, idle, size, replaced                         atomic.Uint64
-	deleted, cleared, unsound, orphan, closed             atomic.Uint64
+	deleted, cleared, unsound, orphan, session, closed    atomic.Uint64
 }
 
 // released returns the counter of a cause.
@@ -111,6 +113,8 @@ func (c *counters) released(cause observe.Cause) *atomic.Uint64 {
 		return &c.unsound
 	case observe.CauseOrphan:
 		return &c.orphan
+	case observe.CauseSession:
+		return &c.session
 	}
 	return &c.closed
 }
@@ -122,7 +126,7 @@ func (c *counters) read() Stats {
 		Releases: Releases{
 			Expired: c.expired.Load(), Idle: c.idle.Load(), Size: c.size.Load(), Replaced: c.replaced.Load(),
 			Deleted: c.deleted.Load(), Cleared: c.cleared.Load(), Unsound: c.unsound.Load(),
-			Orphan: c.orphan.Load(), Closed: c.closed.Load(),
+			Orphan: c.orphan.Load(), Session: c.session.Load(), Closed: c.closed.Load(),
 		},
 	}
 }

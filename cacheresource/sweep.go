@@ -22,6 +22,9 @@ func (r *Resource[K, V]) sweep(now int64) (next int64) {
 			next = min(next, after(now, time.Second)) // all workers are busy
 		}
 	}
+	if r.visitors != nil {
+		next = min(next, r.visitors.Sweep(now))
+	}
 	return min(next, r.ledger.sweep(now))
 }
 
@@ -30,20 +33,23 @@ func (r *Resource[K, V]) sweep(now int64) (next int64) {
 func (r *Resource[K, V]) collect(now int64) (gone map[*instance[K, V]]observe.Cause, unchecked []*instance[K, V], next int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next = r.era.faults.sweep(now, never)
+	next = never
 	gone = make(map[*instance[K, V]]observe.Cause)
-	for in := range r.era.all() {
-		if cause := in.over(now); cause != "" {
-			gone[in] = cause
-			r.era.remove(in)
-			continue
-		}
-		next = min(next, in.ends(now))
-		if check := in.checkDue(); now < check {
-			next = min(next, check)
-		} else if in.probed.CompareAndSwap(false, true) {
-			in.hold()
-			unchecked = append(unchecked, in)
+	for e := range r.eras() {
+		next = e.faults.sweep(now, next)
+		for in := range e.all() {
+			if cause := in.over(now); cause != "" {
+				gone[in] = cause
+				e.remove(in)
+				continue
+			}
+			next = min(next, in.ends(now))
+			if check := in.checkDue(); now < check {
+				next = min(next, check)
+			} else if in.probed.CompareAndSwap(false, true) {
+				in.hold()
+				unchecked = append(unchecked, in)
+			}
 		}
 	}
 	return gone, unchecked, next

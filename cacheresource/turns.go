@@ -17,8 +17,11 @@ const grace = time.Second
 // open's callers.
 type turns struct {
 	mu      sync.Mutex
-	running map[string]*turn // by the id of the key
+	running map[turnKey]*turn
 }
+
+// turnKey is what must not be opened twice at a time.
+type turnKey struct{ life, id string }
 
 // turn is one open that runs.
 type turn struct {
@@ -31,7 +34,7 @@ type turn struct {
 
 // take begins an open when the one that runs has returned. It fails when ctx
 // ends, or when the one that runs should have returned by now.
-func (t *turns) take(ctx context.Context, id, name string, limit time.Duration) (*turn, error) {
+func (t *turns) take(ctx context.Context, id turnKey, name string, limit time.Duration) (*turn, error) {
 	for {
 		own := &turn{name: name, began: time.Now(), limit: limit, call: flight.CallOf(ctx), done: make(chan struct{})}
 		first := t.enter(id, own)
@@ -45,21 +48,21 @@ func (t *turns) take(ctx context.Context, id, name string, limit time.Duration) 
 }
 
 // enter returns the turn that has begun: own, or that of somebody else.
-func (t *turns) enter(id string, own *turn) *turn {
+func (t *turns) enter(id turnKey, own *turn) *turn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if first := t.running[id]; first != nil {
 		return first
 	}
 	if t.running == nil {
-		t.running = make(map[string]*turn)
+		t.running = make(map[turnKey]*turn)
 	}
 	t.running[id] = own
 	return own
 }
 
 // end is called when the open has returned.
-func (t *turns) end(id string) {
+func (t *turns) end(id turnKey) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	close(t.running[id].done)

@@ -37,6 +37,7 @@ const (
 	CauseCleared  Cause = "cleared"  // a clear of the cache, group or tag
 	CauseUnsound  Cause = "unsound"  // its check failed
 	CauseClosed   Cause = "closed"   // the cache or group was closed
+	CauseSession  Cause = "session"  // the visitor's session has ended
 	CauseOrphan   Cause = "orphan"   // it was opened or loaded across a clear and never kept
 )
 
