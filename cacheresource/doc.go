@@ -28,7 +28,8 @@
 //   - a resource that was used to open another one is not released before the
 //     other has been;
 //   - an open cannot see the visitor that happened to cause it
-//     ([ErrVisitorInGlobalLoad]), since its result is everybody's.
+//     ([ErrVisitorInGlobalLoad]), since its result is everybody's; in Scope
+//     [Session] it can, and what it opens ends with the visitor's session.
 //
 // Use [Resource.Do] or [Resource.Acquire] whenever the use has an end;
 // [Resource.Get] is for values that live as long as the program.

@@ -24,6 +24,7 @@ var groups = []struct {
 	workloads func() []bench.Workload
 }{
 	{"hit", func() []bench.Workload { return slices.Concat(Hit(false), Hit(true)) }},
+	{"resource", Resource},
 	{"stampede", Stampede},
 	{"stall", Stall},
 	{"races", Races},
