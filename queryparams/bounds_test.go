@@ -20,11 +20,23 @@ type unbounded struct {
 	N *struct {
 		X []string `query:"x"`
 	} `query:"n"`
+	L []struct {
+		X int      `query:"x"`
+		S []string `query:"s"`
+	} `query:"l"`
+	F *struct {
+		X int `query:"x"`
+	} `query:"f" style:"form,explode=false"`
 }
 
 var unboundeds = queryparams.Must(queryparams.NewSchema[unbounded](queryparams.SchemaConfig{
 	Limits:  queryparams.Limits{MaxBytes: -1, MaxPairs: -1, MaxKeyLen: -1, MaxValueLen: -1},
 	Unknown: queryparams.UnknownReject,
+}))
+
+// quicks is unboundeds with a quick way of reading.
+var quicks = queryparams.Must(queryparams.NewSchema[unbounded](queryparams.SchemaConfig{
+	Limits: queryparams.Limits{MaxBytes: -1, MaxPairs: -1, MaxKeyLen: -1, MaxValueLen: -1},
 }))
 
 // hostile are the queries that made other libraries allocate or loop.
@@ -41,6 +53,11 @@ var hostile = map[string]string{
 	"broken escapes":        "s=" + strings.Repeat("%", 1<<20),
 	"bad UTF-8":             "m[x]=" + strings.Repeat("%ff", 1<<18),
 	"equals":                strings.Repeat("=", 1<<20),
+	"a large element":       "l[15999][x]=1",
+	"one element's fields":  strings.Repeat("l[0][s]=&", 100_000),
+	"elements":              elements(50_000),
+	"pairs in one value":    "f=" + strings.Repeat("x,1,", 1<<18),
+	"names in one value":    "f=" + strings.Repeat("zz,1,", 1<<18),
 	"one long unknown name": strings.Repeat("x", 1<<20),
 }
 
@@ -48,6 +65,14 @@ func distinct(n int) string {
 	var b strings.Builder
 	for i := range n {
 		b.WriteString("m[" + strconv.Itoa(i) + "]=x&k" + strconv.Itoa(i) + "[x]=1&")
+	}
+	return b.String()
+}
+
+func elements(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString("l[" + strconv.Itoa(i) + "][x]=1&")
 	}
 	return b.String()
 }
@@ -72,6 +97,10 @@ func TestSQ2_MemoryIsBoundedByTheQuery(t *testing.T) {
 		if limit := uint64(4*len(raw) + fixedCost); got > limit {
 			t.Errorf("%s: %d bytes of query allocate %d, more than %d", name, len(raw), got, limit)
 		}
+		got = allocated(func() { _, _ = quicks.Parse(raw) })
+		if limit := uint64(4*len(raw) + fixedCost); got > limit {
+			t.Errorf("%s: the quick way: %d bytes of query allocate %d, more than %d", name, len(raw), got, limit)
+		}
 		got = allocated(func() { _, _ = queryparams.ParseParams(raw) })
 		if limit := uint64(4*len(raw) + fixedCost); got > limit {
 			t.Errorf("%s: Params of %d bytes of query allocate %d, more than %d", name, len(raw), got, limit)
@@ -88,7 +117,7 @@ func TestSQ3_TimeIsLinear(t *testing.T) {
 		_, _ = unboundeds.Parse(raw)
 		return time.Since(start)
 	}
-	for name, unit := range map[string]string{"unknown": "zz=1&", "pairs": "a=1&", "maps": "m[x]=1&", "escapes": "%41", "commas": "s=,,,,&", "brackets": "[m["} {
+	for name, unit := range map[string]string{"unknown": "zz=1&", "pairs": "a=1&", "maps": "m[x]=1&", "escapes": "%41", "commas": "s=,,,,&", "brackets": "[m[", "elements": "l[0][x]=&"} {
 		short, long := strings.Repeat(unit, 4_000), strings.Repeat(unit, 32_000)
 		small, large := time.Duration(1<<62), time.Duration(1<<62)
 		linear := false

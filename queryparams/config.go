@@ -20,7 +20,8 @@ type Limits struct {
 	// MaxValueLen is the length of one value in raw bytes. Default 4 KiB.
 	MaxValueLen int
 	// MaxElements is the number of elements of one list or map whose field
-	// has no maxitems tag. Default 1000.
+	// has no maxitems tag, and of all parameters of one list of structs.
+	// Default 1000.
 	MaxElements int
 	// MaxErrors is the number of faults that are reported; the others are
 	// counted. Default 20.

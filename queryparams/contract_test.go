@@ -385,6 +385,19 @@ func TestQ16_ListsOfStructsAreDense(t *testing.T) {
 		reads(t, nobodys, T{})
 	}
 
+	few := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{Limits: queryparams.Limits{MaxElements: 3}}))
+	three := T{L: []E{{X: 1, Y: "d"}, {X: 1, Y: "e"}}}
+	if raw, err := few.Encode(three); err != nil || strings.Count(raw, "&") != 2 {
+		t.Errorf("three parameters: %q, %v", raw, err)
+	}
+	three.L[0].Y = "e"
+	if raw, err := few.Encode(three); err == nil {
+		t.Errorf("four parameters of three at most are written: %q", raw)
+	}
+	if _, err := few.Parse("l[0][x]=1&l[0][y]=e&l[1][x]=1&l[1][y]=e"); err == nil || !strings.Contains(err.Error(), "at most 3 parameters") {
+		t.Errorf("four parameters of three at most are read: %v", err)
+	}
+
 	strict := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{Unknown: queryparams.UnknownReject, RejectSemicolon: true}))
 	_, err := strict.Parse("l[0][xx]=1&l[0][p]=1&l[0][;]=1&l[0][x]=;")
 	want := [][2]string{fault("l[0][xx]", "unknown"), fault("l[0][p]", "unknown"), fault("l[0][;]", "unknown"), fault("l[0][x]", "semicolon")}

@@ -268,8 +268,12 @@ func (e *encoder) structs(l *leaf, v reflect.Value) {
 	if !e.collection(l, v) {
 		return
 	}
+	before := e.pairs
 	for i := range v.Len() {
 		e.inside(l, v.Index(i), i)
+	}
+	if n := e.pairs - before; n > l.pairs {
+		e.fault(l, CodeTooMany, fmt.Errorf("%d parameters, the most is %d", n, l.pairs))
 	}
 }
 

@@ -24,6 +24,14 @@ func (r *reader) inside(l *leaf, v reflect.Value, path string, sort func(w *work
 // but its first one comes after those of the elements before it.
 func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
 	first := w.at(c.first)
+	if int(c.count) > l.pairs {
+		r.fault(l, first, CodeTooMany, nil, "", 0)
+		if r.omitted == 0 {
+			f := r.errs[len(r.errs)-1]
+			f.Expected, f.Value = "at most "+strconv.Itoa(l.pairs)+" parameters", nil
+		}
+		return
+	}
 	var elements []chain
 	for i := c.first; i >= 0; {
 		o := w.at(i)

@@ -3,7 +3,6 @@ package queryparams
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"net/url"
 	"reflect"
 	"strconv"
@@ -300,8 +299,8 @@ func (w *work) append(l *leaf, c *chain, pr *pair, how spelling) {
 	switch l.shape {
 	case shapeList, shapeMap:
 		most = l.maximum + 1
-	case shapeStructs: // an element has many pairs: Limits.MaxPairs bounds them
-		most = math.MaxInt32
+	case shapeStructs:
+		most = l.pairs + 1
 	}
 	switch {
 	case c.count == 1:

@@ -39,6 +39,7 @@ type leaf struct {
 	rules   rules
 	minimum int // elements
 	maximum int // elements
+	pairs   int // of shapeStructs: Limits.MaxElements, whatever they belong to
 
 	duplicate    Duplicate
 	correct      bool // an invalid value becomes the default
@@ -409,7 +410,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 	if _, ok := tags.values["duplicate"]; ok && !many {
 		l.duplicate = Duplicate(tags.choice("duplicate", "reject", "first", "last"))
 	}
-	l.minimum, l.maximum = 0, c.cfg.Limits.MaxElements
+	l.minimum, l.maximum, l.pairs = 0, c.cfg.Limits.MaxElements, c.cfg.Limits.MaxElements
 	if many {
 		l.minimum = max(0, tags.count("minitems"))
 		if n := tags.count("maxitems"); n >= 0 {
