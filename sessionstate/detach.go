@@ -58,7 +58,7 @@ func (s *State) Detach() (*Handle, error) {
 	at := s.base
 	if !s.m.keeps() {
 		if at.record = s.cur; !s.base.known() || s.changes.renew {
-			at.id, at.is = s.comingID(), true
+			at.id, at.is, at.cookie = s.comingID(), true, ""
 		}
 		at.deadline = s.m.limits.deadline(&at.record, time.Now())
 	}

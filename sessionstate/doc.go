@@ -8,7 +8,8 @@
 // A [Manager] is a plugin for a middleware.Stack, and a middleware of its own.
 // By default the session lives in the visitor's cookie, encrypted (cookie
 // mode); with Config.Store it lives in any store.Store that can compare and
-// swap, and the cookie holds its sealed id (server mode). The same visitor in
+// swap, and the cookie holds its sealed id (server mode). Config.Gorilla keeps it
+// in a third-party store for gorilla/sessions, with the promises of cookie mode. The same visitor in
 // another tab, or after a reload, has the same session.
 //
 // Promises, in both modes:
@@ -53,6 +54,9 @@
 // (a balance, a quota) belongs in server mode, or in your database.
 //
 // # Rules
+//
+// What goes on after the response has left (a goroutine, a stream, a WebSocket)
+// uses [State.Detach]; the State itself can then only be read.
 //
 // A hijacked connection (WebSocket) commits before it is handed over; the cookie
 // reaches the browser only if the handshake sends the response's headers.

@@ -6,7 +6,9 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"net/url"
 	"reflect"
 	"time"
 
@@ -25,6 +27,14 @@ type gorillaStore struct {
 }
 
 var _ sessions.Store = (*gorillaStore)(nil)
+
+// FromGorilla returns a third-party store for gorilla/sessions as Config.Gorilla
+// takes it.
+func FromGorilla(s sessions.Store) *GorillaStore { return &GorillaStore{s} }
+
+// GorillaStore is a third-party store for gorilla/sessions; [FromGorilla] makes
+// it.
+type GorillaStore struct{ store sessions.Store }
 
 func newGorillaStore(m *Manager) *gorillaStore {
 	return &gorillaStore{m: m, cookies: &sessions.CookieStore{
@@ -351,3 +361,103 @@ func decodeForeign(s string) (map[any]any, error) {
 	}
 	return values, nil
 }
+
+// thirdParty is a sessions.Store of somebody else, whose cookies are taken out of
+// its hands.
+type thirdParty struct {
+	name  string // of the cookie
+	store sessions.Store
+}
+
+// thirdSession is one of its sessions.
+type thirdSession struct {
+	of      *thirdParty
+	req     *http.Request
+	session *sessions.Session
+}
+
+// open returns the session of a cookie's value; an empty one stands for a new
+// session. The error is a *refusal, or a fault.
+func (t *thirdParty) open(ctx context.Context, value string) (*thirdSession, error) {
+	req := (&http.Request{Method: http.MethodGet, URL: new(url.URL), Header: make(http.Header)}).WithContext(ctx)
+	if value != "" {
+		req.AddCookie(&http.Cookie{Name: t.name, Value: value})
+	}
+	session, err := t.store.New(req, t.name) // not Get: its registry shares sessions between stores
+	switch {
+	case err != nil && value != "" && refuses(err):
+		return nil, &refusal{reason: errForged}
+	case err != nil && value != "":
+		return nil, &thirdError{err}
+	case session == nil: // some stores do that
+		return nil, errors.New("sessionstate: the store of Config.Gorilla returned no session")
+	case value != "" && session.IsNew:
+		return nil, &refusal{reason: errUnknown}
+	}
+	if session.Values == nil {
+		session.Values = make(map[any]any)
+	}
+	return &thirdSession{t, req, session}, nil
+}
+
+// refuses reports whether the store found fault with the cookie, or has no
+// session for it, rather than with itself.
+func refuses(err error) bool {
+	if e, ok := errors.AsType[securecookie.Error](err); ok {
+		return e.IsDecode()
+	}
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// save gives the session values, to be kept for so many seconds, and returns
+// the cookie's value.
+func (t *thirdSession) save(values map[any]any, age int) (string, error) {
+	t.session.Values = values
+	h, err := t.write(age)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range (&http.Response{Header: h}).Cookies() {
+		if c.Name == t.of.name && c.Value != "" {
+			return c.Value, nil
+		}
+	}
+	return "", errors.New("sessionstate: the store of Config.Gorilla set no cookie")
+}
+
+// erase deletes the session.
+func (t *thirdSession) erase() error {
+	_, err := t.write(-1)
+	return err
+}
+
+func (t *thirdSession) write(age int) (http.Header, error) {
+	var options sessions.Options
+	if t.session.Options != nil {
+		options = *t.session.Options
+	}
+	options.MaxAge = age
+	t.session.Options = &options
+	w := headerWriter{}
+	if err := t.of.store.Save(t.req, w, t.session); err != nil {
+		return nil, &thirdError{err}
+	}
+	return http.Header(w), nil
+}
+
+// thirdError is a fault of a third-party store. It leaves out the store's words,
+// which may name the session: a file, a key in a database.
+type thirdError struct{ err error }
+
+func (e *thirdError) Error() string {
+	return fmt.Sprintf("the store of Config.Gorilla failed (%T)", e.err)
+}
+
+func (e *thirdError) Unwrap() error { return e.err }
+
+// headerWriter takes the headers of a response that nobody sees.
+type headerWriter http.Header
+
+func (h headerWriter) Header() http.Header         { return http.Header(h) }
+func (h headerWriter) Write(b []byte) (int, error) { return len(b), nil }
+func (h headerWriter) WriteHeader(int)             {}

@@ -12,6 +12,7 @@ import (
 type held struct {
 	id       sessionID
 	is       bool   // there is one
+	cookie   string // its value, where a third-party store needs it
 	version  uint64 // of the record in its store
 	record   record
 	deadline time.Time // when it ends if it is left alone; zero: never
@@ -42,6 +43,11 @@ type refusal struct {
 // what the store has for it makes no sense to us. A newer version of this
 // package may have written it.
 func (r *refusal) unread() bool { return r.action != "" && errors.Is(r.reason, errFormat) }
+
+func isRefusal(err error) bool {
+	_, ok := errors.AsType[*refusal](err)
+	return ok
+}
 
 func (r *refusal) Error() string { return "sessionstate: refused: " + r.reason.Error() }
 

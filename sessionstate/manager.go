@@ -46,6 +46,17 @@ type Config struct {
 	// cannot do).
 	Store store.Store
 
+	// Gorilla keeps the sessions in a third-party store for gorilla/sessions; see
+	// [FromGorilla]. What an app has in its sessions already is taken over, and
+	// stays visible to gorilla code through [Manager.Gorilla]; give Cookie.Name
+	// the name that the app uses. The store's own cookie options are ignored, its
+	// limits of size and age hold. Such stores cannot compare and swap: requests
+	// of this process are kept from overwriting each other where the store is a
+	// server's, those of several processes are not, the last one wins. As in
+	// cookie mode Revocations keeps what has ended, and Users, RenewEvery, SaveNow
+	// and saving through a Handle are not there. Refused with Store. Default: nil.
+	Gorilla *GorillaStore
+
 	// Revocations keeps the ids of sessions that were ended before their time,
 	// so that a copied cookie is dead too. One store must serve all processes
 	// that share the secrets. With compare-and-swap (store.Swapper) a Login or
@@ -234,7 +245,12 @@ func (m *Manager) open(c Config) error {
 	if m.revoked, err = newRevocations(c.Revocations, c.Prefix+"revoked/", m.limits, m.forgetful); err != nil {
 		return err
 	}
-	m.keeper = &cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked}
+	k := cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked}
+	if c.Gorilla != nil {
+		m.keeper = &thirdKeeper{cookieKeeper: k, store: &thirdParty{c.Cookie.Name, c.Gorilla.store}}
+		return nil
+	}
+	m.keeper = &k
 	return nil
 }
 
@@ -293,6 +309,12 @@ func (c Config) check() error {
 		if c.Revocations != nil {
 			bad("Revocations is set, and Store too, which forgets ended sessions by itself: drop Revocations")
 		}
+	}
+	if c.Gorilla != nil && c.Store != nil {
+		bad("Gorilla is set, and Store too: sessions can live in one place only; drop one of them")
+	}
+	if c.Gorilla != nil && c.Gorilla.store == nil {
+		bad("Gorilla is empty: make it with FromGorilla, of a store that is not nil")
 	}
 	if c.RenewEvery < 0 || c.RenewEvery > 0 && c.RenewEvery < time.Second {
 		bad("RenewEvery is %v: use at least a second, or 0 for never", c.RenewEvery)

@@ -1,0 +1,144 @@
+package sessionstate
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"github.com/reecho-go/reecho/observe"
+)
+
+// thirdKeeper keeps sessions in a third-party store for gorilla/sessions. Such a
+// store can neither compare and swap nor tell what it has: the writers of this
+// process take turns and read before they write, those of several processes
+// overwrite each other. The record is one of the session's Values, what code
+// written for gorilla has put there is kept beside it.
+type thirdKeeper struct {
+	cookieKeeper // its times and its revocations
+	store        *thirdParty
+	turns        turns
+}
+
+var _ keeper = (*thirdKeeper)(nil)
+
+// maxThirdAge is how long sessions without a deadline are kept, in seconds:
+// these stores take none for an order to delete.
+const maxThirdAge = 400 * 24 * 3600
+
+func (k *thirdKeeper) load(ctx context.Context, value string) (held, error) {
+	h, _, err := k.open(ctx, value)
+	return h, err
+}
+
+func (k *thirdKeeper) open(ctx context.Context, value string) (held, *thirdSession, error) {
+	session, err := k.store.open(ctx, value)
+	if err != nil {
+		return held{}, nil, err
+	}
+	h, ok := heldIn(session.session)
+	if !ok { // an app's session of before: it is taken over, and begins now
+		h = held{id: sha256.Sum256([]byte("sessionstate/v1/third" + value)), is: true, record: fresh(time.Now())}
+	}
+	h.cookie = value
+	if h.record.foreign, err = encodeForeign(session.session.Values); err != nil {
+		return held{}, nil, err
+	}
+	if err := h.timely(k.limits, time.Now()); err != nil {
+		return held{}, nil, err
+	}
+	switch dead, err := k.revoked.has(ctx, h.id); {
+	case err != nil:
+		return held{}, nil, err
+	case dead:
+		return held{}, nil, &refusal{errRevoked, observe.SessionRevoked, h.id}
+	}
+	return h, session, nil
+}
+
+func (k *thirdKeeper) reload(ctx context.Context, h *held) (held, error) {
+	if h.cookie == "" { // not saved yet
+		return k.cookieKeeper.reload(ctx, h)
+	}
+	return k.load(ctx, h.cookie)
+}
+
+func (k *thirdKeeper) save(ctx context.Context, j *job) (saved, error) {
+	out := saved{base: j.base.record, tries: 1}
+	h := held{is: true, record: j.next}
+	var session *thirdSession
+	if j.base.known() {
+		give, _, err := k.turns.take(ctx, string(j.base.id[:]), time.Minute)
+		if err != nil {
+			return saved{}, err
+		}
+		defer give()
+		now, found, err := k.open(ctx, j.base.cookie)
+		if isRefusal(err) {
+			return saved{}, ErrEnded
+		}
+		if err != nil {
+			return saved{}, err
+		}
+		if h.record, err = j.changes.apply(now.record); err != nil {
+			return saved{}, err
+		}
+		h.id, out.base, session = now.id, now.record, found
+	}
+	if !j.base.known() || j.renew {
+		if j.renew && j.base.known() {
+			if err := k.revoked.addFirst(ctx, &j.base); err != nil {
+				return saved{}, err
+			}
+			if err := session.erase(); err != nil {
+				return saved{}, err
+			}
+			out.newID = true
+		}
+		h.id, h.record.issued = j.newID, max(j.now.Unix(), h.record.created)
+		h.record.scope = j.base.lifeAfter(&h.record)
+		var err error
+		if session, err = k.store.open(ctx, ""); err != nil {
+			return saved{}, err
+		}
+	}
+	h.record.seen = max(j.now.Unix(), h.record.created)
+	h.deadline = k.limits.deadline(&h.record, j.now)
+	values, err := decodeForeign(h.record.foreign)
+	if err != nil {
+		return saved{}, err
+	}
+	plain := h
+	plain.record.foreign = ""
+	values[recordKey] = plain.append(nil)
+	age := maxThirdAge
+	if !h.deadline.IsZero() {
+		age = max(1, int(h.deadline.Sub(j.now)/time.Second))
+	}
+	if out.cookie, err = session.save(values, age); err != nil {
+		return saved{}, err
+	}
+	h.cookie = out.cookie
+	out.after = h
+	return out, nil
+}
+
+func (k *thirdKeeper) end(ctx context.Context, h *held) error {
+	give, _, err := k.turns.take(ctx, string(h.id[:]), time.Minute)
+	if err != nil {
+		return err
+	}
+	defer give()
+	if err := k.revoked.add(ctx, h); err != nil {
+		return err
+	}
+	session, err := k.store.open(ctx, h.cookie)
+	switch {
+	case isRefusal(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	return session.erase()
+}
+
+func (k *thirdKeeper) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }
