@@ -217,7 +217,7 @@ func TestHandlesOfThirdPartySessionsRead(t *testing.T) {
 
 func ExampleFromGorilla() {
 	dir, _ := os.MkdirTemp("", "sessions")
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	count := sessionstate.NewKey("count", sessionstate.KeyConfig[int]{})
 	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{
 		Secrets: secrets,
