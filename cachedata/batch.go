@@ -70,7 +70,7 @@ func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 		if _, ok := results[key]; ok || others[key] {
 			continue
 		}
-		v, ok, err := b.hit(&key)
+		v, ok, err := b.hit(ctx, &key)
 		if ok && err == nil {
 			results[key] = v
 			continue
@@ -79,10 +79,11 @@ func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 			others = make(map[K]bool)
 		}
 		others[key] = true
-		if err != nil {
-			failed.add(key, err)
-		} else {
+		switch {
+		case !ok && err == nil:
 			missing = append(missing, key)
+		case !b.missing(err): // nor a remembered error of that kind
+			failed.add(key, err)
 		}
 	}
 	failed.Asked = len(results) + len(others)
@@ -93,16 +94,15 @@ func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 }
 
 // hit returns a copy of *key's result if it is in memory, and counts.
-func (b *Batch[K, V]) hit(key *K) (v V, ok bool, err error) {
-	e, err := b.find(key)
+func (b *Batch[K, V]) hit(ctx context.Context, key *K) (v V, ok bool, err error) {
+	e, _, err := b.lookup(ctx, key)
 	if err != nil {
 		b.counters.misses.Add(1)
 	}
 	if e == nil {
 		return v, false, err
 	}
-	b.counters.hit()
-	v, err = b.own(e.value)
+	v, err = b.value(e)
 	return v, true, err
 }
 
@@ -111,51 +111,68 @@ func (b *Batch[K, V]) loadMany(ctx context.Context, keys []K, results map[K]V, f
 	settled := 0
 	defer func() { b.counters.misses.Add(uint64(len(keys) - settled)) }() // a load panicked
 	for i, r := range b.calls(ctx, keys) {
-		key, err := keys[i], r.Err
+		key, err := keys[i], r.err
 		settled++
-		if r.Role == flight.Found {
-			b.counters.hit()
-		} else {
+		if r.source != Hit {
 			b.counters.misses.Add(1)
 		}
 		if err == nil {
+			b.counters.served(r.source)
 			var own V
-			if own, err = b.own(r.Value.value); err == nil {
+			if own, err = b.value(r.entry); err == nil {
 				results[key] = own
 				continue
 			}
 		}
-		if !errors.Is(err, ErrNotFound) {
+		if !b.missing(err) {
 			failed.add(key, b.loadError(err))
 		}
 	}
 }
 
-// calls returns the results of the calls of keys.
-func (b *Batch[K, V]) calls(ctx context.Context, keys []K) []flight.Result[*entry[K, V]] {
+// outcome is what the call of one key gave.
+type outcome[K, V any] struct {
+	entry  *entry[K, V]
+	source Source
+	err    error
+}
+
+// calls returns what the calls of keys give.
+func (b *Batch[K, V]) calls(ctx context.Context, keys []K) []outcome[K, V] {
 	if b.shape == canon.Word {
 		return loadMany(ctx, b, b.words, b.wordPlace, keys)
 	}
 	return loadMany(ctx, b, b.texts, b.textPlace, keys)
 }
 
-func loadMany[I, K comparable, V any](ctx context.Context, b *Batch[K, V], t *table[I, K, V], at func(K) (*place[I, K, V], error), keys []K) []flight.Result[*entry[K, V]] {
+func loadMany[I, K comparable, V any](ctx context.Context, b *Batch[K, V], t *table[I, K, V], at func(K) (*place[I, K, V], error), keys []K) []outcome[K, V] {
 	in := t.era.Load()
 	w := &batchWork[I, K, V]{batch: b}
-	mark := b.group.Gate().Mark()
-	results := make([]flight.Result[*entry[K, V]], len(keys))
+	terms := flight.Terms{At: b.group.Gate().Mark(), Limit: b.cfg.HardTimeout, Quiet: true}
+	results := make([]outcome[K, V], len(keys))
 	ids, index := make([]I, 0, len(keys)), make([]int, 0, len(keys))
 	for i, key := range keys {
 		p, err := at(key)
 		if err != nil {
-			results[i].Err = err
+			results[i].err = err
 			continue
 		}
-		w.loads = append(w.loads, &load[I, K, V]{place: p, in: in, at: mark})
+		w.loads = append(w.loads, p.newLoad(in, terms.At, toGet))
 		ids, index = append(ids, p.id), append(index, i)
 	}
-	for j, r := range in.flights.DoMany(ctx, ids, flight.Terms{At: mark}, b.max, w) {
-		results[index[j]] = r
+	var led []error
+	for j, r := range in.flights.DoMany(ctx, ids, terms, b.max, w) {
+		o := &results[index[j]]
+		if o.entry, o.source = w.loads[j].instead(ctx, r.Err); o.entry != nil {
+			continue
+		}
+		*o = outcome[K, V]{r.Value, sourceOf(r.Role), r.Err}
+		if r.Role == flight.Led {
+			led = append(led, r.Err)
+		}
+	}
+	for _, err := range led {
+		flight.Raise(err)
 	}
 	return results
 }
@@ -204,7 +221,7 @@ func (w *batchWork[I, K, V]) Load(ctx context.Context, led []int, settle func(in
 	answer := w.batch.answers(m, err)
 	for j, n := range asked {
 		v, err := answer(keys[j])
-		e, err := w.loads[led[n]].loaded(v, err)
+		e, err := w.loads[led[n]].loaded(ctx, v, err)
 		settle(n, e, err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
@@ -20,12 +19,12 @@ import (
 // Cache remembers the results of one function by its argument. Make it with
 // [New]. All methods are safe for concurrent use.
 type Cache[K, V any] struct {
-	name       string
-	loader     func(context.Context, K) (V, error)
-	ttl        time.Duration
-	maxEntries int
-	group      *group.Group
-	observer   observe.Observer // nil: nobody listens
+	name     string
+	loader   func(context.Context, K) (V, error)
+	cfg      Config[K, V]
+	rich     bool // entries have more than a TTL
+	group    *group.Group
+	observer observe.Observer // nil: nobody listens
 
 	keys  *identity.Keys[K]
 	shape canon.Shape
@@ -64,11 +63,11 @@ func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Co
 // newCache is New with what else is wrong.
 func newCache[K, V any](name string, load func(context.Context, K) (V, error), cfg Config[K, V], wrong error) (*Cache[K, V], error) {
 	c := &Cache[K, V]{
-		name:       name,
-		loader:     load,
-		ttl:        cfg.TTL,
-		maxEntries: cmp.Or(cfg.MaxEntries, DefaultMaxEntries),
-		group:      cmp.Or(cfg.Group, Default()).group,
+		name:   name,
+		loader: load,
+		cfg:    cfg,
+		rich:   cfg.IdleTTL > 0 || cfg.StaleFor > 0 || cfg.FailSafe > 0 || cfg.EagerAt > 0,
+		group:  cmp.Or(cfg.Group, Default()).group,
 	}
 	c.observer = observe.Tee(c.group.Observer(), cfg.Observer)
 
@@ -169,27 +168,21 @@ func (c *Cache[K, V]) Name() string { return c.name }
 //
 // A hit takes no lock. It allocates only what the copy needs.
 func (c *Cache[K, V]) Get(ctx context.Context, key K) (V, error) {
-	e, err := c.find(&key)
+	e, _, err := c.lookup(ctx, &key)
 	if e == nil {
 		v, _, err := c.miss(ctx, key, err)
 		return v, err
 	}
-	c.counters.hit()
-	return c.own(e.value)
+	return c.value(e)
 }
 
 // GetMeta is [Cache.Get] that also says where the result came from.
 func (c *Cache[K, V]) GetMeta(ctx context.Context, key K) (V, Meta, error) {
-	e, err := c.find(&key)
+	e, source, err := c.lookup(ctx, &key)
 	if e == nil {
 		return c.miss(ctx, key, err)
 	}
-	c.counters.hit()
-	v, err := c.own(e.value)
-	if err != nil {
-		return v, Meta{}, err
-	}
-	return v, e.meta(Hit, c.group.Now()), nil
+	return c.valueMeta(e, source)
 }
 
 // GetInto is [Cache.Get] into another type: it maps the caller's own copy of
@@ -211,11 +204,12 @@ func (c *Cache[K, V]) GetInto(ctx context.Context, key K, dst any, opt ...clone.
 	return nil
 }
 
-// Peek returns a copy of key's result if it is in memory. It never loads, and
-// counts as neither hit nor miss.
+// Peek returns a copy of key's result if it is in memory and Get would serve
+// it without a load: fresh, or within StaleFor. It never loads or refreshes, is
+// no read in the sense of IdleTTL, and counts as neither hit nor miss.
 func (c *Cache[K, V]) Peek(_ context.Context, key K) (V, bool) {
-	if e, _ := c.find(&key); e != nil {
-		v, err := c.own(e.value)
+	if e, _ := c.find(&key); c.good(e) >= stale {
+		v, err := c.value(e)
 		return v, err == nil
 	}
 	var none V
@@ -339,30 +333,49 @@ func (c *Cache[K, V]) load(ctx context.Context, key K, force bool) (none V, _ Me
 		}
 	}()
 	e, source, err := s.load(ctx, force)
-	if source == Hit {
+	switch source {
+	case Hit:
 		missed = false
-		c.counters.hit()
+		fallthrough
+	case Stale, FailSafe:
+		c.counters.served(source)
 	}
 	if err != nil {
 		return none, Meta{}, c.loadError(err)
 	}
-	v, err := c.own(e.value)
-	if err != nil {
-		return none, Meta{}, err
-	}
-	return v, e.meta(source, c.group.Now()), nil
+	return c.valueMeta(e, source)
 }
 
 // loadError says in our words what the flight table says.
 func (c *Cache[K, V]) loadError(err error) error {
-	if err == flight.ErrClosed {
+	switch err {
+	case flight.ErrClosed:
 		return fmt.Errorf("%w: %s", ErrClosed, c.name)
+	case flight.ErrTimeout:
+		return fmt.Errorf("%w: %s: after %v", ErrTimeout, c.name, c.cfg.HardTimeout)
 	}
 	//nolint:errorlint // only a cycle of this very call; a loader's error stays as it is
 	if cycle, ok := err.(*CycleError); ok {
 		return fmt.Errorf("cachedata: %w", cycle)
 	}
 	return err
+}
+
+// value returns a copy of the value that e has, or the error.
+func (c *Cache[K, V]) value(e *entry[K, V]) (V, error) {
+	if err := e.err(); err != nil {
+		return e.value, err
+	}
+	return c.own(e.value)
+}
+
+// valueMeta is value with what describes it.
+func (c *Cache[K, V]) valueMeta(e *entry[K, V], source Source) (V, Meta, error) {
+	v, err := c.value(e)
+	if err != nil {
+		return v, Meta{}, err
+	}
+	return v, e.meta(source, c.group.Now()), nil
 }
 
 // own returns a copy of v.

@@ -14,16 +14,81 @@ import (
 // DefaultMaxEntries is the bound of a cache whose Config has none.
 const DefaultMaxEntries = 10_000
 
+// DefaultRetryAfter is the pause of a cache whose Config has none.
+const DefaultRetryAfter = 5 * time.Second
+
 // Config of a cache. The zero value is safe: results are kept until 10,000
 // others are of more use, in the default group.
 type Config[K, V any] struct {
-	// TTL is for how long a result is served after it was loaded or put; reads
+	// TTL is for how long a result is fresh after it was loaded or put; reads
 	// do not prolong it. Default 0: for ever. Negative is an error.
 	TTL time.Duration
 	// MaxEntries bounds how many results are kept; those least likely to be
 	// used again make room (W-TinyLFU). A burst may exceed it for a moment.
 	// Default 0: 10,000. Negative is an error.
 	MaxEntries int
+
+	// StaleFor is for how long after its TTL a result is still served, at once,
+	// while it is refreshed in the background: at most once per key and in 16
+	// goroutines for the group, beyond which refreshes wait for a later read.
+	// Needs a TTL. Default 0: not at all. Negative is an error.
+	StaleFor time.Duration
+	// FailSafe is for how long after its TTL a result is served if the load of
+	// a new one fails, panics or takes longer than HardTimeout. The errors of
+	// the load are events then. [ErrNotFound] is an answer, and no failure.
+	// Needs a TTL, and must be longer than StaleFor. Default 0: not at all.
+	// Negative is an error.
+	FailSafe time.Duration
+	// RetryAfter is for how long the origin is left alone after a failed load
+	// while there is an old result to serve. It is doubled with each failure in
+	// a row, three times at most. Needs StaleFor, FailSafe or EagerAt.
+	// Default 0: 5 seconds. Negative is an error.
+	RetryAfter time.Duration
+	// EagerAt makes the first read of a result refresh it in the background
+	// that comes after this part of its TTL, or somewhat later: each result has
+	// a moment of its own between EagerAt and half the way from there to the
+	// end. Needs a TTL. Default 0: never. Anything below 0 and from 1 on is an
+	// error.
+	EagerAt float64
+	// Jitter shortens the TTL of each result by a random part of it, up to
+	// this one, so that what was loaded together is not loaded again together.
+	// Needs a TTL, ErrorTTL or NotFoundTTL. Default 0: none. Anything below 0
+	// and from 1 on is an error.
+	Jitter float64
+	// IdleTTL drops a result that nobody has read for that long, even if its
+	// TTL is not over. Default 0: never. Negative is an error.
+	IdleTTL time.Duration
+
+	// SoftTimeout is how long a load may have taken until its callers are given
+	// the expired result that FailSafe keeps. The load goes on, and those who
+	// come while it does are given the expired result at once. Needs FailSafe.
+	// Default 0: they wait. Negative is an error.
+	SoftTimeout time.Duration
+	// HardTimeout is how long a load may take. Then its context ends, its
+	// callers get [ErrTimeout] and the key can be loaded anew, even if the
+	// loader goes on; what it returns then is thrown away. Without it, a loader
+	// that never returns blocks its key for good, and in the background one of
+	// the group's 16 places. It must be longer than SoftTimeout. Default 0: no
+	// end. Negative is an error.
+	HardTimeout time.Duration
+
+	// ErrorTTL is for how long an error of the loader is remembered and
+	// returned instead of another load. Not so panics, and errors for which
+	// there is an old result to serve. Default 0: not at all. Negative is an
+	// error.
+	ErrorTTL time.Duration
+	// NotFoundTTL is for how long it is remembered that there is nothing for a
+	// key: that the loader returned [ErrNotFound], or what NotFound says. An old
+	// result is dropped in any case. Default 0: ErrorTTL. Negative is an error.
+	NotFoundTTL time.Duration
+	// NotFound reports whether an error of the loader says that there is
+	// nothing for the key, such as sql.ErrNoRows. It must be safe for
+	// concurrent use. Default nil: only [ErrNotFound] does.
+	NotFound func(error) bool
+	// Keep reports whether a result that was loaded is to be kept. If not, it
+	// is only returned, and what was kept before is dropped. It must not change
+	// its arguments, and must be safe for concurrent use. Default nil: all are.
+	Keep func(K, V) bool
 
 	// Group is what the cache belongs to, for its name and for clears and
 	// closes of several caches. Default nil: [Default].
@@ -95,9 +160,7 @@ func (cfg *Config[K, V]) withoutBatch() error {
 func (cfg *Config[K, V]) validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if cfg.TTL < 0 {
-		bad("TTL is %v: use 0 to keep results for ever", cfg.TTL)
-	}
+	cfg.validateTimes(bad)
 	if cfg.MaxEntries < 0 {
 		bad("MaxEntries is %d: use 0 for %d", cfg.MaxEntries, DefaultMaxEntries)
 	}
@@ -127,4 +190,56 @@ func (cfg *Config[K, V]) validate() error {
 		bad("Immutable has no effect together with Clone, Copy or ReadOnly: leave it out")
 	}
 	return errors.Join(errs...)
+}
+
+// validateTimes reports what is wrong with the rules of time.
+func (cfg *Config[K, V]) validateTimes(bad func(format string, args ...any)) {
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+		zero  string
+	}{
+		{"TTL", cfg.TTL, "to keep results for ever"},
+		{"StaleFor", cfg.StaleFor, "not to serve what has expired"},
+		{"FailSafe", cfg.FailSafe, "not to serve what has expired"},
+		{"RetryAfter", cfg.RetryAfter, "for " + DefaultRetryAfter.String()},
+		{"IdleTTL", cfg.IdleTTL, "to keep what nobody reads"},
+		{"SoftTimeout", cfg.SoftTimeout, "to wait for loads"},
+		{"HardTimeout", cfg.HardTimeout, "to let loads take as long as they like"},
+		{"ErrorTTL", cfg.ErrorTTL, "not to remember errors"},
+		{"NotFoundTTL", cfg.NotFoundTTL, "for ErrorTTL"},
+	} {
+		if d.value < 0 {
+			bad("%s is %v: use 0 %s", d.name, d.value, d.zero)
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{{"EagerAt", cfg.EagerAt}, {"Jitter", cfg.Jitter}} {
+		if !(f.value >= 0 && f.value < 1) {
+			bad("%s is %v: use a part of the TTL, such as 0.8, or 0 to do without", f.name, f.value)
+		}
+	}
+	if cfg.TTL == 0 && max(cfg.StaleFor, cfg.FailSafe) > 0 {
+		bad("StaleFor is %v and FailSafe is %v, but results do not expire: set TTL, or leave them out", cfg.StaleFor, cfg.FailSafe)
+	}
+	if cfg.TTL == 0 && cfg.EagerAt > 0 {
+		bad("EagerAt is %v, but results do not expire: set TTL, or leave it out", cfg.EagerAt)
+	}
+	if cfg.Jitter > 0 && cfg.TTL == 0 && cfg.ErrorTTL == 0 && cfg.NotFoundTTL == 0 {
+		bad("Jitter is %v, but nothing expires: set TTL, or leave it out", cfg.Jitter)
+	}
+	if cfg.FailSafe > 0 && cfg.FailSafe <= cfg.StaleFor {
+		bad("FailSafe is %v, and StaleFor serves for %v anyway: make FailSafe longer, or leave it out", cfg.FailSafe, cfg.StaleFor)
+	}
+	if cfg.RetryAfter > 0 && cfg.StaleFor == 0 && cfg.FailSafe == 0 && cfg.EagerAt == 0 {
+		bad("RetryAfter is %v, but no old result is served: set StaleFor, FailSafe or EagerAt, or leave it out", cfg.RetryAfter)
+	}
+	if cfg.SoftTimeout > 0 && cfg.FailSafe == 0 {
+		bad("SoftTimeout is %v, but there is no old result to serve then: set FailSafe, or leave it out", cfg.SoftTimeout)
+	}
+	if cfg.HardTimeout > 0 && cfg.SoftTimeout >= cfg.HardTimeout {
+		bad("SoftTimeout is %v, but HardTimeout ends the load after %v: make it shorter, or leave it out", cfg.SoftTimeout, cfg.HardTimeout)
+	}
 }

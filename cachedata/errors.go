@@ -1,6 +1,7 @@
 package cachedata
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,6 +24,11 @@ var ErrClosed error = closedError{}
 // is nothing for. A [Batch] returns it for keys that its load left out. Over
 // HTTP it is 404 Not Found.
 var ErrNotFound error = notFoundError{}
+
+// ErrTimeout says that a load took longer than Config.HardTimeout. errors.Is
+// finds context.DeadlineExceeded in it, too. Over HTTP it is 504 Gateway
+// Timeout.
+var ErrTimeout error = timeoutError{}
 
 // ErrDuplicate says that the group has a cache of that name already.
 var ErrDuplicate = group.ErrDuplicate
@@ -57,6 +63,25 @@ func (closedError) StatusCode() int { return http.StatusServiceUnavailable }
 // Problem is the body of the answer over HTTP.
 func (closedError) Problem() problem.Details {
 	return problem.Details{Detail: "The service is shutting down."}
+}
+
+type timeoutError struct{}
+
+// Error implements error.
+func (timeoutError) Error() string { return "cachedata: the load took too long" }
+
+// Is makes it a context.DeadlineExceeded.
+func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// Timeout makes it a timeout in the sense of package net.
+func (timeoutError) Timeout() bool { return true }
+
+// StatusCode is 504.
+func (timeoutError) StatusCode() int { return http.StatusGatewayTimeout }
+
+// Problem is the body of the answer over HTTP.
+func (timeoutError) Problem() problem.Details {
+	return problem.Details{Detail: "It took too long to get this."}
 }
 
 type notFoundError struct{}

@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// expiry is the queue of an era's entries by the time at which they expire. It
+// expiry is the queue of an era's entries by the time at which they may have
+// expired. It
 // is safe for concurrent use; its lock is the innermost of all.
 type expiry[I comparable, K, V any] struct {
 	mu    sync.Mutex
@@ -15,63 +16,64 @@ type expiry[I comparable, K, V any] struct {
 type due[I comparable, K, V any] struct {
 	id    I
 	entry *entry[K, V]
+	at    int64
 }
 
-// add queues e, unless it never expires.
-func (x *expiry[I, K, V]) add(id I, e *entry[K, V]) {
-	if e.expires == never {
+// add queues e to be looked at then, unless that is never.
+func (x *expiry[I, K, V]) add(id I, e *entry[K, V], at int64) {
+	if at == never {
 		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	heap.Push(&x.queue, due[I, K, V]{id, e})
+	heap.Push(&x.queue, due[I, K, V]{id, e, at})
 }
 
 // remove takes e out, if it is in.
 func (x *expiry[I, K, V]) remove(e *entry[K, V]) {
-	if e.expires == never {
+	if e.life == nil {
 		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if e.slot > 0 {
-		heap.Remove(&x.queue, int(e.slot)-1)
+	if slot := e.life.slot; slot > 0 {
+		heap.Remove(&x.queue, int(slot)-1)
 	}
 }
 
 // sweepStep is how many entries are freed under one hold of the lock.
 const sweepStep = 128
 
-// take removes up to sweepStep entries that have expired at now, earliest
-// first, and returns when the next one expires, or never.
-func (x *expiry[I, K, V]) take(now int64) (expired []due[I, K, V], next int64) {
+// take removes up to sweepStep entries that are to be looked at by now, earliest
+// first, and returns when the next one is, or never.
+func (x *expiry[I, K, V]) take(now int64) (taken []due[I, K, V], next int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for len(x.queue) > 0 && len(expired) < sweepStep && x.queue[0].entry.expires <= now {
-		expired = append(expired, heap.Pop(&x.queue).(due[I, K, V]))
+	for len(x.queue) > 0 && len(taken) < sweepStep && x.queue[0].at <= now {
+		taken = append(taken, heap.Pop(&x.queue).(due[I, K, V]))
 	}
 	if len(x.queue) == 0 {
 		x.queue = nil // gives its room back
-		return expired, never
+		return taken, never
 	}
-	return expired, x.queue[0].entry.expires
+	return taken, x.queue[0].at
 }
 
 // expiryHeap implements heap.Interface and keeps the entries' slots.
 type expiryHeap[I comparable, K, V any] []due[I, K, V]
 
 func (h expiryHeap[I, K, V]) Len() int           { return len(h) }
-func (h expiryHeap[I, K, V]) Less(i, j int) bool { return h[i].entry.expires < h[j].entry.expires }
+func (h expiryHeap[I, K, V]) Less(i, j int) bool { return h[i].at < h[j].at }
 
 func (h expiryHeap[I, K, V]) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].entry.slot, h[j].entry.slot = int32(i)+1, int32(j)+1
+	h[i].entry.life.slot, h[j].entry.life.slot = int32(i)+1, int32(j)+1
 }
 
 func (h *expiryHeap[I, K, V]) Push(x any) {
 	d := x.(due[I, K, V])
 	*h = append(*h, d)
-	d.entry.slot = int32(len(*h))
+	d.entry.life.slot = int32(len(*h))
 }
 
 func (h *expiryHeap[I, K, V]) Pop() any {
@@ -79,6 +81,6 @@ func (h *expiryHeap[I, K, V]) Pop() any {
 	d := (*h)[last]
 	(*h)[last] = due[I, K, V]{}
 	*h = (*h)[:last]
-	d.entry.slot = 0
+	d.entry.life.slot = 0
 	return d
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/reecho-go/reecho/internal/identity"
 )
 
-// find returns the entry of *key if there is one that has not expired. It
-// takes no lock, and allocates nothing unless user code does.
+// find returns the entry of *key, whatever it is good for, or nil. It takes no
+// lock, and allocates nothing unless user code does.
 func (c *Cache[K, V]) find(key *K) (*entry[K, V], error) {
 	switch c.shape {
 	case canon.Word:
@@ -33,6 +33,7 @@ func (c *Cache[K, V]) find(key *K) (*entry[K, V], error) {
 // slot is one key of a cache, whatever the shape of its identity.
 type slot[K, V any] interface {
 	load(ctx context.Context, force bool) (*entry[K, V], Source, error)
+	refresh(ctx context.Context, prior *entry[K, V], ended func()) bool
 	put(ctx context.Context, own V)
 	delete(ctx context.Context)
 }

@@ -202,16 +202,18 @@ type site struct {
 
 func newSite(t *testing.T, links map[string]string) *site {
 	s := &site{links: links}
-	s.pages = newCache(t, func(ctx context.Context, name string) (string, error) {
-		time.Sleep(s.delay)
-		next, ok := s.links[name]
-		if !ok {
-			return name, nil
-		}
-		rest, err := s.pages.Get(ctx, next)
-		return name + rest, err
-	}, cachedata.Config[string, string]{})
+	s.pages = newCache(t, s.load, cachedata.Config[string, string]{})
 	return s
+}
+
+func (s *site) load(ctx context.Context, name string) (string, error) {
+	time.Sleep(s.delay)
+	next, ok := s.links[name]
+	if !ok {
+		return name, nil
+	}
+	rest, err := s.pages.Get(ctx, next)
+	return name + rest, err
 }
 
 func TestL6_LoadsMayUseOtherKeys(t *testing.T) {

@@ -12,10 +12,14 @@ import (
 // caches of a group. Each is exact; together they are no snapshot of one
 // moment.
 type Stats struct {
-	Hits       uint64        // Gets that found their result in memory
-	Misses     uint64        // Gets that started or joined a load, or failed before
-	Loads      uint64        // loads that have ended
+	Hits       uint64        // Gets that found a fresh result, or a remembered error, in memory
+	StaleHits  uint64        // Gets that were given an expired result while it was refreshed
+	FailSafe   uint64        // Gets that were given an expired result since a load had failed
+	Misses     uint64        // Gets that started or joined a load, whatever they were given, or failed before
+	Loads      uint64        // loads that have ended, or reached HardTimeout
 	LoadErrors uint64        // of these, those that failed
+	Refreshes  uint64        // of these, those in the background
+	Skipped    uint64        // refreshes that were due, but too many were running
 	LoadTime   time.Duration // sum over all loads
 	Refused    uint64        // results that were loaded but not stored, since a clear, delete or put came between
 	Evictions  Evictions
@@ -28,7 +32,8 @@ type Stats struct {
 type Evictions struct {
 	Size     uint64 // pushed out by MaxEntries
 	Expired  uint64 // their time was over
-	Replaced uint64 // by Put or Refresh
+	Idle     uint64 // nobody had read them for IdleTTL
+	Replaced uint64 // by a newer result
 	Deleted  uint64 // by Delete
 	Cleared  uint64 // by a clear of the cache or group
 }
@@ -36,13 +41,18 @@ type Evictions struct {
 // add adds o to s.
 func (s *Stats) add(o Stats) {
 	s.Hits += o.Hits
+	s.StaleHits += o.StaleHits
+	s.FailSafe += o.FailSafe
 	s.Misses += o.Misses
 	s.Loads += o.Loads
 	s.LoadErrors += o.LoadErrors
+	s.Refreshes += o.Refreshes
+	s.Skipped += o.Skipped
 	s.LoadTime += o.LoadTime
 	s.Refused += o.Refused
 	s.Evictions.Size += o.Evictions.Size
 	s.Evictions.Expired += o.Evictions.Expired
+	s.Evictions.Idle += o.Evictions.Idle
 	s.Evictions.Replaced += o.Evictions.Replaced
 	s.Evictions.Deleted += o.Evictions.Deleted
 	s.Evictions.Cleared += o.Evictions.Cleared
@@ -61,7 +71,9 @@ type counters struct {
 	loadTime atomic.Int64
 	refused  atomic.Uint64
 
-	size, expired, replaced, deleted, cleared atomic.Uint64
+	stale, failSafe, refreshes, skipped atomic.Uint64
+
+	size, expired, idle, replaced, deleted, cleared atomic.Uint64
 }
 
 // stripe is a counter with a cache line of its own.
@@ -81,6 +93,18 @@ func (c *counters) hit() {
 	c.hits[stack*0x9e3779b97f4a7c15>>60].n.Add(1)
 }
 
+// served counts a result that was given from source.
+func (c *counters) served(source Source) {
+	switch source {
+	case Hit:
+		c.hit()
+	case Stale:
+		c.stale.Add(1)
+	case FailSafe:
+		c.failSafe.Add(1)
+	}
+}
+
 // evicted returns the counter of a cause.
 func (c *counters) evicted(cause observe.Cause) *atomic.Uint64 {
 	switch cause {
@@ -88,6 +112,8 @@ func (c *counters) evicted(cause observe.Cause) *atomic.Uint64 {
 		return &c.size
 	case observe.CauseExpired:
 		return &c.expired
+	case observe.CauseIdle:
+		return &c.idle
 	case observe.CauseDeleted:
 		return &c.deleted
 	case observe.CauseCleared:
@@ -103,9 +129,14 @@ func (c *counters) read() Stats {
 		LoadErrors: c.errors.Load(),
 		LoadTime:   time.Duration(c.loadTime.Load()),
 		Refused:    c.refused.Load(),
+		StaleHits:  c.stale.Load(),
+		FailSafe:   c.failSafe.Load(),
+		Refreshes:  c.refreshes.Load(),
+		Skipped:    c.skipped.Load(),
 		Evictions: Evictions{
 			Size:     c.size.Load(),
 			Expired:  c.expired.Load(),
+			Idle:     c.idle.Load(),
 			Replaced: c.replaced.Load(),
 			Deleted:  c.deleted.Load(),
 			Cleared:  c.cleared.Load(),

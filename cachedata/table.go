@@ -1,6 +1,7 @@
 package cachedata
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 	"time"
@@ -35,7 +36,7 @@ func newTable[I comparable, K, V any](c *Cache[K, V]) *table[I, K, V] {
 
 func (t *table[I, K, V]) newEra() *era[I, K, V] {
 	r := &era[I, K, V]{flights: flight.NewTable[I, *entry[K, V]](&t.cache.tracker)}
-	r.entries = newEngine[I](t.cache.maxEntries, func(e *entry[K, V], evicted bool) {
+	r.entries = newEngine[I](cmp.Or(t.cache.cfg.MaxEntries, DefaultMaxEntries), func(e *entry[K, V], evicted bool) {
 		r.expiry.remove(e)
 		if evicted {
 			t.cache.pushedOut(e)
@@ -44,16 +45,17 @@ func (t *table[I, K, V]) newEra() *era[I, K, V] {
 	return r
 }
 
-// find returns id's entry if there is one that has not expired, without a lock.
-func (t *table[I, K, V]) find(id I) *entry[K, V] { return t.cache.fresh(t.era.Load().entries.get(id)) }
+// find returns id's entry, whatever it is good for, without a lock.
+func (t *table[I, K, V]) find(id I) *entry[K, V] { return t.era.Load().entries.get(id) }
 
 // store makes e the entry of id. The key's lock is held. The entry is queued
 // first, so that an eviction finds it in the queue.
 func (t *table[I, K, V]) store(r *era[I, K, V], id I, e *entry[K, V]) (replaced *entry[K, V]) {
-	r.expiry.add(id, e)
+	until := t.cache.until(e)
+	r.expiry.add(id, e, until)
 	replaced = r.entries.set(id, e)
-	if e.expires != never {
-		t.cache.group.Arm(e.expires)
+	if until != never {
+		t.cache.group.Arm(until)
 	}
 	return replaced
 }
@@ -63,21 +65,28 @@ func (t *table[I, K, V]) reset() int { return t.era.Swap(t.newEra()).entries.len
 
 func (t *table[I, K, V]) len() int { return t.era.Load().entries.len() }
 
-// sweep frees what has expired at now and returns when more will.
+// sweep frees what is gone at now and returns when more will be.
 func (t *table[I, K, V]) sweep(now int64) (next int64) {
 	r := t.era.Load()
 	for {
-		expired, next := r.expiry.take(now)
-		for _, d := range expired {
+		taken, next := r.expiry.take(now)
+		for _, d := range taken {
 			removed := false
 			// Under the key's lock, so that an entry that is just being stored
 			// is in the engine by now.
-			r.flights.Guard(d.id, func() { removed = r.entries.removeIf(d.id, d.entry) })
+			r.flights.Guard(d.id, func() {
+				if until := t.cache.until(d.entry); until > now { // it has been read
+					r.expiry.add(d.id, d.entry, until)
+					next = min(next, until)
+					return
+				}
+				removed = r.entries.removeIf(d.id, d.entry)
+			})
 			if removed {
 				t.cache.left(context.Background(), d.entry, observe.CauseExpired)
 			}
 		}
-		if len(expired) < sweepStep {
+		if len(taken) < sweepStep {
 			return next
 		}
 	}
@@ -90,28 +99,9 @@ type place[I comparable, K, V any] struct {
 	key K // our own
 }
 
-// load gets the entry by the key's call; with force, also if there is one.
-func (p *place[I, K, V]) load(ctx context.Context, force bool) (*entry[K, V], Source, error) {
-	l := &load[I, K, V]{place: p, in: p.era.Load(), force: force}
-	l.at = p.cache.group.Gate().Mark()
-	e, role, err := l.in.flights.DoAt(ctx, p.id, flight.Terms{At: l.at}, l)
-	return e, sourceOf(role), err
-}
-
-// sourceOf says how a call came by its result.
-func sourceOf(role flight.Role) Source {
-	switch role {
-	case flight.Joined:
-		return Joined
-	case flight.Found:
-		return Hit
-	}
-	return Load
-}
-
 // put stores v, which must be our own.
 func (p *place[I, K, V]) put(ctx context.Context, v V) {
-	e := p.cache.newEntry(p.key, v)
+	e := p.cache.newEntry(p.key, v, nil, p.cache.cfg.TTL)
 	var replaced *entry[K, V]
 	in := p.era.Load()
 	in.flights.Override(p.id, "put", func() { replaced = p.store(in, p.id, e) })
@@ -125,29 +115,14 @@ func (p *place[I, K, V]) delete(ctx context.Context) {
 	p.cache.left(ctx, removed, observe.CauseDeleted)
 }
 
-// newEntry returns an entry of now.
-func (c *Cache[K, V]) newEntry(key K, v V) *entry[K, V] {
-	now := c.group.Now()
-	return &entry[K, V]{key: key, value: v, written: now, expires: deadline(now, c.ttl)}
-}
-
-// fresh returns e unless it is nil or has expired. It reads the clock only if
-// the cache has a time rule.
-func (c *Cache[K, V]) fresh(e *entry[K, V]) *entry[K, V] {
-	if e != nil && c.ttl != 0 && c.group.Now() >= e.expires {
-		return nil
-	}
-	return e
-}
-
 // left counts and reports an entry that has left; nil is none.
 func (c *Cache[K, V]) left(ctx context.Context, e *entry[K, V], cause observe.Cause) {
 	if e == nil {
 		return
 	}
 	now := c.group.Now()
-	if cause == observe.CauseReplaced && now >= e.expires {
-		cause = observe.CauseExpired
+	if (cause == observe.CauseReplaced || cause == observe.CauseExpired) && e.life != nil {
+		cause = c.whyGone(e, now, cause)
 	}
 	c.counters.evicted(cause).Add(1)
 	c.reportLeft(ctx, e, cause, now)

@@ -50,6 +50,14 @@ type CacheLoad struct {
 	Err        error // nil: the load succeeded
 }
 
+// CacheOverrun is a load that has returned at last, after its hard timeout. Its
+// result was thrown away.
+type CacheOverrun struct {
+	Source
+	Took time.Duration
+	Err  error // what the load returned
+}
+
 // CacheRefused is a loaded value that was handed to its callers but not
 // stored, since a clear, delete or put came in between.
 type CacheRefused struct {
@@ -79,6 +87,17 @@ func (e CacheLoad) Level() slog.Level { return failed(e.Err, slog.LevelDebug) }
 // LogValue implements Event.
 func (e CacheLoad) LogValue() slog.Value {
 	return e.attrs().add(slog.Duration("took", e.Took), slog.Int("waiters", e.Waiters), slog.Bool("background", e.Background)).err(e.Err).value()
+}
+
+// Kind implements Event.
+func (CacheOverrun) Kind() string { return "cache.overrun" }
+
+// Level implements Event.
+func (CacheOverrun) Level() slog.Level { return slog.LevelWarn }
+
+// LogValue implements Event.
+func (e CacheOverrun) LogValue() slog.Value {
+	return e.attrs().add(slog.Duration("took", e.Took)).err(e.Err).value()
 }
 
 // Kind implements Event.
@@ -200,6 +219,7 @@ func (e ResourceLeak) LogValue() slog.Value {
 }
 
 func (CacheLoad) sealed()       {}
+func (CacheOverrun) sealed()    {}
 func (CacheRefused) sealed()    {}
 func (CacheEvict) sealed()      {}
 func (CacheClear) sealed()      {}

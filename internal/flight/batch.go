@@ -50,7 +50,7 @@ func (t *Table[K, R]) DoMany(ctx context.Context, keys []K, terms Terms, size in
 			continue
 		}
 		r := &results[i]
-		if r.Err = t.wait(ctx, c, terms.Patience); r.Err == nil {
+		if r.Err = t.wait(ctx, c, terms); r.Err == nil {
 			r.Value, r.Err = c.result, c.err
 			if r.Role == Led && !terms.Quiet && panicked(c.err) {
 				raised = c.err

@@ -112,10 +112,12 @@ type Terms struct {
 	// Limit is how long a load that this caller starts may take; its callers
 	// get ErrTimeout then. 0: as long as it likes.
 	Limit time.Duration
-	// Patience is how long the load may have taken until this caller leaves
-	// with ErrImpatient. The load then goes on even if nobody waits for it.
-	// 0: the caller waits until the load is over.
+	// Patience is how long the load may have taken until Leave is called, once,
+	// outside all locks. If it reports true, the caller leaves with
+	// ErrImpatient, and the load goes on even if nobody waits for it. 0: the
+	// caller waits until the load is over.
 	Patience time.Duration
+	Leave    func() bool
 	// Quiet: a panic of the load is only returned, as a *panics.Error, and not
 	// raised again.
 	Quiet bool
@@ -218,7 +220,7 @@ func (t *Table[K, R]) DoAt(ctx context.Context, key K, terms Terms, work Work[R]
 	}
 	t.tracker.waiting.Add(1)
 	defer t.tracker.waiting.Add(-1)
-	if err := t.wait(ctx, c, terms.Patience); err != nil {
+	if err := t.wait(ctx, c, terms); err != nil {
 		return none, role, err
 	}
 	if role == Led && !terms.Quiet {
@@ -305,28 +307,33 @@ func (s *shard[K, R]) open(key K, r *run, task Task[R]) *call[K, R] {
 }
 
 // wait returns when the call is over, or with an error if ctx ends first or the
-// load has taken longer than patience.
-func (t *Table[K, R]) wait(ctx context.Context, c *call[K, R], patience time.Duration) error {
+// caller's patience does.
+func (t *Table[K, R]) wait(ctx context.Context, c *call[K, R], terms Terms) error {
 	var enough <-chan time.Time
-	if patience > 0 {
-		timer := time.NewTimer(patience - time.Since(c.began))
+	if terms.Patience > 0 {
+		timer := time.NewTimer(terms.Patience - time.Since(c.began))
 		defer timer.Stop()
 		enough = timer.C
 	}
-	var err error
-	select {
-	case <-c.done:
+	for {
+		var err error
+		select {
+		case <-c.done:
+			return nil
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-enough:
+			if !terms.Leave() {
+				continue
+			}
+			err = ErrImpatient
+		}
+		if t.leave(c, err == ErrImpatient) {
+			return err
+		}
+		<-c.done // the call is over: its result is on the way
 		return nil
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-enough:
-		err = ErrImpatient
 	}
-	if t.leave(c, err == ErrImpatient) {
-		return err
-	}
-	<-c.done // the call is over: its result is on the way
-	return nil
 }
 
 // leave is what a caller does that stops waiting; with keep, the load goes on

@@ -105,7 +105,15 @@ func TestL3_ImpatientCallerLeavesTheLoadRunning(t *testing.T) {
 		committed := 0
 		slow := after(10*time.Second, 7)
 		slow.commit = func(v int) { committed = v }
-		impatient := flight.Terms{Patience: time.Second}
+		asked := 0
+		patient := flight.Terms{Patience: time.Millisecond, Leave: func() bool { asked++; return false }}
+		go func() {
+			if v, _, err := table.DoAt(t.Context(), "k", patient, slow); v != 7 || err != nil || asked != 1 {
+				t.Errorf("the patient caller got %d, %v and was asked %d times", v, err, asked)
+			}
+		}()
+		synctest.Wait()
+		impatient := flight.Terms{Patience: time.Second, Leave: func() bool { return true }}
 		for i, want := range []time.Duration{time.Second, 0, 0} { // it counts from the start of the load
 			start := time.Now()
 			_, role, err := table.DoAt(t.Context(), "k", impatient, slow)

@@ -8,12 +8,20 @@ const workers = 16
 // is run. It is for refreshes and checks that can wait until they are asked for
 // again; whoever asks makes sure that fn ends when its member is closed.
 func (g *Group) Background(fn func()) bool {
-	if !g.background.BeginOf(workers) {
+	if !g.Occupy() {
 		return false
 	}
 	go func() {
-		defer g.background.End()
+		defer g.Vacate()
 		fn()
 	}()
 	return true
 }
+
+// Occupy takes the place of a background task for a goroutine of the caller's
+// and reports true, unless there is none; see [Group.Background]. When the
+// goroutine ends, it calls Vacate.
+func (g *Group) Occupy() bool { return g.background.BeginOf(workers) }
+
+// Vacate gives back what Occupy took.
+func (g *Group) Vacate() { g.background.End() }

@@ -1,0 +1,33 @@
+package cachedata
+
+import (
+	"context"
+
+	"github.com/reecho-go/reecho/internal/flight"
+)
+
+// safe reports whether there is something to serve if the load fails or takes
+// long: not for who asked for a new result.
+func (l *load[I, K, V]) safe() bool {
+	return l.cache.cfg.FailSafe > 0 && l.why == toGet && l.prior != nil
+}
+
+// instead returns what to serve instead of err, if there is anything: an
+// expired entry that is still there, since a clear takes it away at once, or one
+// that has taken its place.
+func (l *load[I, K, V]) instead(ctx context.Context, err error) (*entry[K, V], Source) {
+	slow := err == flight.ErrImpatient //nolint:errorlint // it is of this very call
+	if err == nil || !l.safe() || !slow && (ctx.Err() != nil || ours(err) || l.cache.missing(err)) {
+		return nil, 0
+	}
+	e := l.era.Load().entries.get(l.id)
+	switch st := l.cache.good(e); {
+	case st == gone || e.err() != nil:
+		return nil, 0
+	case st >= early:
+		return e, Hit
+	case slow:
+		return e, Stale
+	}
+	return e, FailSafe
+}

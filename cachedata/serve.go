@@ -1,0 +1,79 @@
+package cachedata
+
+import (
+	"context"
+	"math"
+	"time"
+)
+
+// lookup returns what to serve for *key from memory, or nil. It counts, and
+// sees to it that the entry is refreshed if that is due.
+func (c *Cache[K, V]) lookup(ctx context.Context, key *K) (*entry[K, V], Source, error) {
+	e, err := c.find(key)
+	switch {
+	case e == nil:
+		return nil, 0, err
+	case e.life == nil || e.life.more == nil && c.group.Now() < e.life.soft:
+		c.counters.hit()
+		return e, Hit, nil
+	}
+	return c.aged(ctx, key, e)
+}
+
+// aged is lookup for an entry that may not be fresh.
+func (c *Cache[K, V]) aged(ctx context.Context, key *K, e *entry[K, V]) (*entry[K, V], Source, error) {
+	now := c.group.Now()
+	st := c.state(e, now)
+	switch {
+	case st == gone, st == spare && now >= e.life.more.retry.Load():
+		return nil, 0, nil
+	case c.cfg.IdleTTL != 0:
+		e.life.more.used.Store(now)
+	}
+	source := Hit
+	switch st {
+	case stale:
+		c.refresh(ctx, *key, e, now)
+		source = Stale
+	case early:
+		c.refresh(ctx, *key, e, now)
+	case spare:
+		source = FailSafe
+	}
+	c.counters.served(source)
+	return e, source, nil
+}
+
+// refresh loads key anew in the background, unless that runs already, has
+// failed lately, or too many others do. e is what it is to replace.
+func (c *Cache[K, V]) refresh(ctx context.Context, key K, e *entry[K, V], now int64) {
+	m := e.life.more
+	if now < m.retry.Load() || !m.busy.CompareAndSwap(false, true) {
+		return
+	}
+	started := false
+	defer func() {
+		if !started {
+			m.busy.Store(false)
+		}
+	}()
+	if !c.group.Occupy() {
+		c.counters.skipped.Add(1)
+		return
+	}
+	s, err := c.slot(key)
+	if started = err == nil && s.refresh(ctx, e, c.group.Vacate); !started {
+		c.group.Vacate()
+	}
+}
+
+// maxBackoff is how often RetryAfter is doubled.
+const maxBackoff = 3
+
+// retryLater notes that a load has failed that was to replace the entry of m.
+func (m *more) retryLater(now int64, after time.Duration) {
+	for n := min(m.failures.Add(1)-1, maxBackoff); n > 0 && after < math.MaxInt64/2; n-- {
+		after *= 2
+	}
+	m.retry.Store(later(now, after))
+}

@@ -1,0 +1,118 @@
+package cachedata
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/reecho-go/reecho/observe"
+)
+
+// state is what an entry is good for.
+type state uint8
+
+const (
+	gone  state = iota
+	spare       // it has expired, and is served only if a load fails
+	stale       // it has expired, and is served while it is refreshed
+	early       // it is fresh, and a refresh is due
+	fresh
+)
+
+// state returns what e is good for at now.
+func (c *Cache[K, V]) state(e *entry[K, V], now int64) state {
+	l := e.life
+	if l == nil {
+		return fresh
+	}
+	m := l.more
+	if m != nil && c.idle(m, now) {
+		return gone
+	}
+	switch past := now - l.soft; {
+	case past < 0 && (m == nil || now < m.eager):
+		return fresh
+	case past < 0:
+		return early
+	case m == nil || m.err != nil:
+		return gone
+	case past < int64(c.cfg.StaleFor):
+		return stale
+	case past < int64(c.cfg.FailSafe):
+		return spare
+	}
+	return gone
+}
+
+// idle reports whether nobody has read the entry of m for too long.
+func (c *Cache[K, V]) idle(m *more, now int64) bool {
+	return c.cfg.IdleTTL != 0 && now-m.used.Load() >= int64(c.cfg.IdleTTL)
+}
+
+// good is state for an entry that may be nil.
+func (c *Cache[K, V]) good(e *entry[K, V]) state {
+	if e == nil {
+		return gone
+	}
+	if e.life == nil { // without a look at the clock
+		return fresh
+	}
+	return c.state(e, c.group.Now())
+}
+
+// freshness says until when what is written now is fresh, and when a refresh of
+// it is due. A ttl of 0 is for ever.
+func (c *Cache[K, V]) freshness(now int64, ttl time.Duration) (soft, eager int64) {
+	if ttl == 0 {
+		return never, never
+	}
+	if c.cfg.Jitter > 0 {
+		ttl = max(ttl-time.Duration(c.cfg.Jitter*rand.Float64()*float64(ttl)), 1) //nolint:gosec // it only spreads
+	}
+	soft, eager = later(now, ttl), never
+	if at := c.cfg.EagerAt; at > 0 {
+		// At a moment of its own between EagerAt and half the way to the end.
+		at += (1 - at) / 2 * rand.Float64() //nolint:gosec // it only spreads
+		eager = later(now, time.Duration(at*float64(ttl)))
+	}
+	return soft, eager
+}
+
+// until says when e is of no use any more, unless it is read before. Only an
+// IdleTTL makes it change.
+func (c *Cache[K, V]) until(e *entry[K, V]) int64 {
+	l := e.life
+	if l == nil {
+		return never
+	}
+	end := l.soft
+	if l.more == nil {
+		return end
+	}
+	if l.more.err == nil {
+		end = later(end, max(c.cfg.StaleFor, c.cfg.FailSafe))
+	}
+	if c.cfg.IdleTTL != 0 {
+		end = min(end, later(l.more.used.Load(), c.cfg.IdleTTL))
+	}
+	return end
+}
+
+// whyGone is why e, which has left by cause, was of no use any more at now; if
+// it was, it is cause.
+func (c *Cache[K, V]) whyGone(e *entry[K, V], now int64, cause observe.Cause) observe.Cause {
+	switch m := e.life.more; {
+	case m != nil && c.idle(m, now):
+		return observe.CauseIdle
+	case c.state(e, now) == gone:
+		return observe.CauseExpired
+	}
+	return cause
+}
+
+// later is t plus d, or never if that would overflow.
+func later(t int64, d time.Duration) int64 {
+	if t > never-int64(d) {
+		return never
+	}
+	return t + int64(d)
+}
