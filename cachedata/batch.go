@@ -139,7 +139,11 @@ type outcome[K, V any] struct {
 
 // calls returns what the calls of keys give.
 func (b *Batch[K, V]) calls(ctx context.Context, keys []K) []outcome[K, V] {
-	if b.shape == canon.Word {
+	switch {
+	case b.sessions != nil:
+		at := func(key K) (*place[sessionKey, K, V], error) { return b.sessions.place(ctx, key) }
+		return loadMany(ctx, b, b.sessions.table, at, keys)
+	case b.shape == canon.Word:
 		return loadMany(ctx, b, b.words, b.wordPlace, keys)
 	}
 	return loadMany(ctx, b, b.texts, b.textPlace, keys)

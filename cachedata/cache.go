@@ -33,6 +33,8 @@ type Cache[K, V any] struct {
 	words *table[uint64, K, V] // for keys of the shape Word
 	texts *table[string, K, V] // for all others
 
+	sessions *sessions[K, V] // instead of these, in session scope
+
 	counters counters
 	tracker  flight.Tracker
 	hooks    group.Hooks
@@ -83,10 +85,13 @@ func newCache[K, V any](name string, load func(context.Context, K) (V, error), c
 		return nil, err
 	}
 
-	if c.shape == canon.Word {
-		c.words = newTable[uint64](c)
-	} else {
-		c.texts = newTable[string](c)
+	switch {
+	case cfg.Scope == Session:
+		c.sessions = newSessions(c, cfg)
+	case c.shape == canon.Word:
+		c.words = newTable[uint64](c, nil)
+	default:
+		c.texts = newTable[string](c, nil)
 	}
 	if cfg.OnClear != nil {
 		c.hooks.Add(cfg.OnClear)
@@ -207,8 +212,8 @@ func (c *Cache[K, V]) GetInto(ctx context.Context, key K, dst any, opt ...clone.
 // Peek returns a copy of key's result if it is in memory and Get would serve
 // it without a load: fresh, or within StaleFor. It never loads or refreshes, is
 // no read in the sense of IdleTTL, and counts as neither hit nor miss.
-func (c *Cache[K, V]) Peek(_ context.Context, key K) (V, bool) {
-	if e, _ := c.find(&key); c.good(e) >= stale {
+func (c *Cache[K, V]) Peek(ctx context.Context, key K) (V, bool) {
+	if e, _ := c.find(ctx, &key); c.good(e) >= stale {
 		v, err := c.value(e)
 		return v, err == nil
 	}
@@ -223,7 +228,7 @@ func (c *Cache[K, V]) Put(ctx context.Context, key K, v V) error {
 	if err := c.open(); err != nil {
 		return err
 	}
-	s, err := c.slot(key)
+	s, err := c.slot(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -251,7 +256,7 @@ func (c *Cache[K, V]) Delete(ctx context.Context, key K) error {
 	if err := c.open(); err != nil {
 		return err
 	}
-	s, err := c.slot(key)
+	s, err := c.slot(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -282,6 +287,9 @@ func (c *Cache[K, V]) Close(ctx context.Context) error {
 	c.closed.Store(true)
 	err := c.tracker.Close(ctx)
 	c.reset()
+	if c.sessions != nil {
+		c.sessions.visits.Close()
+	}
 	c.group.Remove(c.member)
 	if err != nil {
 		return fmt.Errorf("cachedata: %s: close: %w", c.name, err)
@@ -294,10 +302,9 @@ func (c *Cache[K, V]) Close(ctx context.Context) error {
 func (c *Cache[K, V]) Stats() Stats {
 	s := c.counters.read()
 	s.InFlight, s.Waiters = c.tracker.Running(), c.tracker.Waiting()
-	if c.shape == canon.Word {
-		s.Entries = c.words.len()
-	} else {
-		s.Entries = c.texts.len()
+	s.Entries = c.contents().len()
+	if c.sessions != nil {
+		s.Sessions = c.sessions.visits.Len()
 	}
 	return s
 }
@@ -322,7 +329,7 @@ func (c *Cache[K, V]) miss(ctx context.Context, key K, err error) (V, Meta, erro
 // load returns a copy of what key's call loads, or of what is there by now
 // unless force is set.
 func (c *Cache[K, V]) load(ctx context.Context, key K, force bool) (none V, _ Meta, _ error) {
-	s, err := c.slot(key)
+	s, err := c.slot(ctx, key)
 	if err != nil {
 		return none, Meta{}, err
 	}
@@ -404,12 +411,7 @@ func (c *Cache[K, V]) open() error {
 
 // reset drops everything and returns how many entries that were.
 func (c *Cache[K, V]) reset() int {
-	var n int
-	if c.shape == canon.Word {
-		n = c.words.reset()
-	} else {
-		n = c.texts.reset()
-	}
+	n := c.contents().reset()
 	c.counters.cleared.Add(uint64(n))
 	return n
 }

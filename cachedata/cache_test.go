@@ -69,7 +69,7 @@ func TestGetPeekPutDeleteRefreshClear(t *testing.T) {
 
 	s := c.Stats()
 	got := fmt.Sprint(s.Hits, s.Misses, s.Loads, s.LoadErrors, s.Refused, s.Evictions, s.InFlight, s.Waiters, s.Entries)
-	if want := "3 4 5 0 0 {0 0 0 2 1 1} 0 0 2"; got != want {
+	if want := "3 4 5 0 0 {0 0 0 2 1 1 0} 0 0 2"; got != want {
 		t.Errorf("stats %s, want %s", got, want)
 	}
 }

@@ -90,6 +90,19 @@ type Config[K, V any] struct {
 	// its arguments, and must be safe for concurrent use. Default nil: all are.
 	Keep func(K, V) bool
 
+	// Scope says whose results they are. With [Session] every visitor has
+	// results of their own; see there. Default: [Global].
+	Scope Scope
+	// MaxPerSession bounds, in session scope, how many results one session
+	// keeps; those stored first make room. MaxEntries bounds those of all
+	// sessions together. Default 0: 1,000. Negative is an error.
+	MaxPerSession int
+	// MaxSessions bounds, in session scope, of how many sessions results are
+	// kept; those unused for longest make room, so that clients that never send
+	// their cookie back cannot fill the memory. Default 0: 10,000. Negative is
+	// an error.
+	MaxSessions int
+
 	// Group is what the cache belongs to, for its name and for clears and
 	// closes of several caches. Default nil: [Default].
 	Group *Group
@@ -167,6 +180,7 @@ func (cfg *Config[K, V]) validate() error {
 	if cfg.MaxBatch < 0 {
 		bad("MaxBatch is %d: use 0 for no bound", cfg.MaxBatch)
 	}
+	cfg.validateScope(bad)
 	for t, fn := range cfg.HashFuncs {
 		if t == nil || fn == nil {
 			bad("HashFuncs[%v]: neither the type nor the function may be nil", t)

@@ -33,7 +33,9 @@
 //
 // No visitor: the result of a load is everybody's, so the context of a load
 // hides whose request caused it. A load that asks for the session, the request
-// or the query fails with [ErrVisitorInGlobalLoad].
+// or the query fails with [ErrVisitorInGlobalLoad]. With Config.Scope set to
+// [Session] it is the other way round: every visitor has results of their own,
+// which end with the session, and nobody sees another's.
 //
 // Errors are returned, never kept.
 //

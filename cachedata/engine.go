@@ -15,11 +15,11 @@ type engine[I comparable, E any] struct {
 // newEngine returns an engine for at most size entries, which a burst may
 // exceed for a moment. gone is called for each entry that leaves, evicted or
 // not, under locks of otter: it must be short and not use the engine.
-func newEngine[I comparable, E any](size int, gone func(e *E, evicted bool)) engine[I, E] {
+func newEngine[I comparable, E any](size int, gone func(id I, e *E, evicted bool)) engine[I, E] {
 	return engine[I, E]{otter.Must(&otter.Options[I, *E]{
 		MaximumSize: size,
 		OnAtomicDeletion: func(d otter.DeletionEvent[I, *E]) {
-			gone(d.Value, d.WasEvicted())
+			gone(d.Key, d.Value, d.WasEvicted())
 		},
 	})}
 }

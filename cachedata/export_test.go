@@ -2,10 +2,20 @@ package cachedata
 
 // Queued returns how many entries wait to expire.
 func (c *Cache[K, V]) Queued() int {
-	if c.words != nil {
-		return c.words.queued()
+	return c.contents().(interface{ queued() int }).queued()
+}
+
+func (s *sessions[K, V]) queued() int { return s.table.queued() }
+
+// Kept returns how many results a cache in session scope has noted for its
+// visitors.
+func (c *Cache[K, V]) Kept() (n int) {
+	for v := range c.sessions.visits.All() {
+		v.mu.Lock()
+		n += len(v.kept)
+		v.mu.Unlock()
 	}
-	return c.texts.queued()
+	return n
 }
 
 func (t *table[I, K, V]) queued() int {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -126,10 +125,7 @@ func (m *member[K, V]) Hooks() *group.Hooks { return &m.cache.hooks }
 
 // Sweep implements group.Member.
 func (m *member[K, V]) Sweep(now int64) int64 {
-	if m.cache.shape == canon.Word {
-		return m.cache.words.sweep(now)
-	}
-	return m.cache.texts.sweep(now)
+	return m.cache.contents().sweep(now)
 }
 
 // Close implements group.Member.

@@ -10,7 +10,10 @@ import (
 
 // find returns the entry of *key, whatever it is good for, or nil. It takes no
 // lock, and allocates nothing unless user code does.
-func (c *Cache[K, V]) find(key *K) (*entry[K, V], error) {
+func (c *Cache[K, V]) find(ctx context.Context, key *K) (*entry[K, V], error) {
+	if c.sessions != nil {
+		return c.sessions.find(ctx, key)
+	}
 	switch c.shape {
 	case canon.Word:
 		return c.words.find(c.keys.Word(key)), nil
@@ -40,8 +43,11 @@ type slot[K, V any] interface {
 
 // slot returns the slot of key, with an identity and a key of its own: what
 // the caller does to key afterwards changes nothing.
-func (c *Cache[K, V]) slot(key K) (slot[K, V], error) {
-	if c.shape == canon.Word {
+func (c *Cache[K, V]) slot(ctx context.Context, key K) (slot[K, V], error) {
+	switch {
+	case c.sessions != nil:
+		return c.sessions.place(ctx, key)
+	case c.shape == canon.Word:
 		return c.wordPlace(key)
 	}
 	return c.textPlace(key)

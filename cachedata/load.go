@@ -143,8 +143,12 @@ func (l *load[I, K, V]) Load(ctx context.Context) (*entry[K, V], error) {
 // begin returns a key for the loader, of its own.
 func (l *load[I, K, V]) begin() (K, error) { return l.cache.keys.Snapshot(l.key) }
 
-// hidden calls the loader in a context that hides the visitor.
+// hidden calls the loader in a context that hides the visitor, unless the
+// result is the visitor's own.
 func (c *Cache[K, V]) hidden(ctx context.Context, loader func(context.Context) error) error {
+	if c.sessions != nil {
+		return loader(ctx)
+	}
 	mask := scope.Hide(ctx)
 	err := loader(mask)
 	if seen := mask.Violation(); seen != nil && !errors.Is(err, ErrVisitorInGlobalLoad) {
@@ -208,7 +212,7 @@ func (c *Cache[K, V]) missing(err error) bool {
 // in how the loader uses caches. It is neither remembered nor covered up.
 func ours(err error) bool {
 	_, cycle := errors.AsType[*CycleError](err)
-	return cycle || errors.Is(err, ErrVisitorInGlobalLoad) || errors.Is(err, ErrClosed)
+	return cycle || errors.Is(err, ErrVisitorInGlobalLoad) || errors.Is(err, ErrNoSession) || errors.Is(err, ErrClosed)
 }
 
 // Commit implements flight.Work.
@@ -219,7 +223,10 @@ func (l *load[I, K, V]) Commit(e *entry[K, V]) {
 	case l.passing:
 		l.replaced = l.in.entries.remove(l.id) // it is not true any more
 	default:
-		l.replaced = l.store(l.in, l.id, e)
+		var ok bool
+		if l.replaced, ok = l.store(l.in, l.id, e); !ok {
+			l.refused = "session"
+		}
 	}
 }
 
@@ -243,6 +250,7 @@ func (l *load[I, K, V]) Fail(err error) {
 // Done implements flight.Work.
 func (l *load[I, K, V]) Done(ctx context.Context, o flight.Outcome) {
 	c := l.cache
+	l.settle(l.id)
 	if l.why == toRenew {
 		c.counters.refreshes.Add(1)
 		l.prior.more().busy.Store(false)

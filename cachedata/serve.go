@@ -9,7 +9,7 @@ import (
 // lookup returns what to serve for *key from memory, or nil. It counts, and
 // sees to it that the entry is refreshed if that is due.
 func (c *Cache[K, V]) lookup(ctx context.Context, key *K) (*entry[K, V], Source, error) {
-	e, err := c.find(key)
+	e, err := c.find(ctx, key)
 	switch {
 	case e == nil:
 		return nil, 0, err
@@ -61,7 +61,7 @@ func (c *Cache[K, V]) refresh(ctx context.Context, key K, e *entry[K, V], now in
 		c.counters.skipped.Add(1)
 		return
 	}
-	s, err := c.slot(key)
+	s, err := c.slot(ctx, key)
 	if started = err == nil && s.refresh(ctx, e, c.group.Vacate); !started {
 		c.group.Vacate()
 	}

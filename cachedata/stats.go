@@ -25,6 +25,7 @@ type Stats struct {
 	Evictions  Evictions
 	InFlight   int // loads that run now
 	Waiters    int // callers who wait for them
+	Sessions   int // visitors with results of their own, in session scope
 	Entries    int // about how many results are stored; those that have expired count until they are swept
 }
 
@@ -35,7 +36,8 @@ type Evictions struct {
 	Idle     uint64 // nobody had read them for IdleTTL
 	Replaced uint64 // by a newer result
 	Deleted  uint64 // by Delete
-	Cleared  uint64 // by a clear of the cache or group
+	Cleared  uint64 // by a clear of the cache or group, or of the session
+	Session  uint64 // their session has ended
 }
 
 // add adds o to s.
@@ -56,8 +58,10 @@ func (s *Stats) add(o Stats) {
 	s.Evictions.Replaced += o.Evictions.Replaced
 	s.Evictions.Deleted += o.Evictions.Deleted
 	s.Evictions.Cleared += o.Evictions.Cleared
+	s.Evictions.Session += o.Evictions.Session
 	s.InFlight += o.InFlight
 	s.Waiters += o.Waiters
+	s.Sessions += o.Sessions
 	s.Entries += o.Entries
 }
 
@@ -73,7 +77,7 @@ type counters struct {
 
 	stale, failSafe, refreshes, skipped atomic.Uint64
 
-	size, expired, idle, replaced, deleted, cleared atomic.Uint64
+	size, expired, idle, replaced, deleted, cleared, session atomic.Uint64
 }
 
 // stripe is a counter with a cache line of its own.
@@ -118,6 +122,8 @@ func (c *counters) evicted(cause observe.Cause) *atomic.Uint64 {
 		return &c.deleted
 	case observe.CauseCleared:
 		return &c.cleared
+	case observe.CauseSession:
+		return &c.session
 	}
 	return &c.replaced
 }
@@ -140,6 +146,7 @@ func (c *counters) read() Stats {
 			Replaced: c.replaced.Load(),
 			Deleted:  c.deleted.Load(),
 			Cleared:  c.cleared.Load(),
+			Session:  c.session.Load(),
 		},
 	}
 	for i := range c.hits {

@@ -14,8 +14,38 @@ import (
 // string. All changes of one key are ordered by the key's lock in the era's
 // flights; reads take no lock.
 type table[I comparable, K, V any] struct {
-	cache *Cache[K, V]
-	era   atomic.Pointer[era[I, K, V]]
+	cache  *Cache[K, V]
+	owners owners[I, K, V] // nil: the entries are everybody's
+	era    atomic.Pointer[era[I, K, V]]
+}
+
+// owners is what a table asks about those whom its entries belong to.
+type owners[I comparable, K, V any] interface {
+	// admit notes that e becomes the entry of id in r, and reports whether it
+	// may. The key's lock is held.
+	admit(r *era[I, K, V], id I, e *entry[K, V]) bool
+	// forget notes that e is no longer an entry. Locks of the engine are held.
+	forget(id I, e *entry[K, V])
+	// settle does what is left to be done after admit, outside locks.
+	settle(id I)
+}
+
+// contents is a table whatever the identity of its keys.
+type contents interface {
+	reset() int
+	len() int
+	sweep(now int64) (next int64)
+}
+
+// contents returns the cache's table.
+func (c *Cache[K, V]) contents() contents {
+	switch {
+	case c.sessions != nil:
+		return c.sessions
+	case c.words != nil:
+		return c.words
+	}
+	return c.texts
 }
 
 // era is what a cache holds between two clears: the entries and the loads that
@@ -28,16 +58,19 @@ type era[I comparable, K, V any] struct {
 	flights *flight.Table[I, *entry[K, V]]
 }
 
-func newTable[I comparable, K, V any](c *Cache[K, V]) *table[I, K, V] {
-	t := &table[I, K, V]{cache: c}
+func newTable[I comparable, K, V any](c *Cache[K, V], owners owners[I, K, V]) *table[I, K, V] {
+	t := &table[I, K, V]{cache: c, owners: owners}
 	t.era.Store(t.newEra())
 	return t
 }
 
 func (t *table[I, K, V]) newEra() *era[I, K, V] {
 	r := &era[I, K, V]{flights: flight.NewTable[I, *entry[K, V]](&t.cache.tracker)}
-	r.entries = newEngine[I](cmp.Or(t.cache.cfg.MaxEntries, DefaultMaxEntries), func(e *entry[K, V], evicted bool) {
+	r.entries = newEngine[I](cmp.Or(t.cache.cfg.MaxEntries, DefaultMaxEntries), func(id I, e *entry[K, V], evicted bool) {
 		r.expiry.remove(e)
+		if t.owners != nil {
+			t.owners.forget(id, e)
+		}
 		if evicted {
 			t.cache.pushedOut(e)
 		}
@@ -48,16 +81,27 @@ func (t *table[I, K, V]) newEra() *era[I, K, V] {
 // find returns id's entry, whatever it is good for, without a lock.
 func (t *table[I, K, V]) find(id I) *entry[K, V] { return t.era.Load().entries.get(id) }
 
-// store makes e the entry of id. The key's lock is held. The entry is queued
-// first, so that an eviction finds it in the queue.
-func (t *table[I, K, V]) store(r *era[I, K, V], id I, e *entry[K, V]) (replaced *entry[K, V]) {
+// store makes e the entry of id, unless its owner has gone. The key's lock is
+// held; settle is to be called after it. The entry is queued first, so that an
+// eviction finds it in the queue.
+func (t *table[I, K, V]) store(r *era[I, K, V], id I, e *entry[K, V]) (replaced *entry[K, V], ok bool) {
+	if t.owners != nil && !t.owners.admit(r, id, e) {
+		return nil, false
+	}
 	until := t.cache.until(e)
 	r.expiry.add(id, e, until)
 	replaced = r.entries.set(id, e)
 	if until != never {
 		t.cache.group.Arm(until)
 	}
-	return replaced
+	return replaced, true
+}
+
+// settle is to be called after store.
+func (t *table[I, K, V]) settle(id I) {
+	if t.owners != nil {
+		t.owners.settle(id)
+	}
 }
 
 // reset starts a new era and returns how many entries the old one had.
@@ -104,15 +148,21 @@ func (p *place[I, K, V]) put(ctx context.Context, v V) {
 	e := p.cache.newEntry(p.key, v, nil, p.cache.cfg.TTL)
 	var replaced *entry[K, V]
 	in := p.era.Load()
-	in.flights.Override(p.id, "put", func() { replaced = p.store(in, p.id, e) })
+	in.flights.Override(p.id, "put", func() { replaced, _ = p.store(in, p.id, e) })
+	p.settle(p.id)
 	p.cache.left(ctx, replaced, observe.CauseReplaced)
 }
 
 func (p *place[I, K, V]) delete(ctx context.Context) {
+	p.drop(ctx, p.id, "delete", observe.CauseDeleted)
+}
+
+// drop removes the entry of id and takes from its load the right to store.
+func (t *table[I, K, V]) drop(ctx context.Context, id I, reason string, cause observe.Cause) {
 	var removed *entry[K, V]
-	in := p.era.Load()
-	in.flights.Override(p.id, "delete", func() { removed = in.entries.remove(p.id) })
-	p.cache.left(ctx, removed, observe.CauseDeleted)
+	in := t.era.Load()
+	in.flights.Override(id, reason, func() { removed = in.entries.remove(id) })
+	t.cache.left(ctx, removed, cause)
 }
 
 // left counts and reports an entry that has left; nil is none.

@@ -49,14 +49,22 @@ func (k *Keys[K]) Snapshot(key K) (K, error) {
 // ID returns the identity of key as a string of its own, whatever the shape.
 // Only keys of one plan can be compared by it.
 func (k *Keys[K]) ID(key *K) (string, error) {
-	switch k.Shape() {
-	case canon.Word:
-		return string(binary.NativeEndian.AppendUint64(nil, k.Word(key))), nil
-	case canon.Text:
+	if k.Shape() == canon.Text {
 		return strings.Clone(k.Text(key)), nil
 	}
-	id, err := k.Append(nil, key)
+	id, err := k.AppendID(nil, key)
 	return string(id), err
+}
+
+// AppendID appends the bytes of key's [Keys.ID] to dst.
+func (k *Keys[K]) AppendID(dst []byte, key *K) ([]byte, error) {
+	switch k.Shape() {
+	case canon.Word:
+		return binary.NativeEndian.AppendUint64(dst, k.Word(key)), nil
+	case canon.Text:
+		return append(dst, k.Text(key)...), nil
+	}
+	return k.Append(dst, key)
 }
 
 // Append appends key's canonical bytes to dst.

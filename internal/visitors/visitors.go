@@ -31,7 +31,7 @@ const (
 	Ended   Cause = iota // the session has ended
 	Expired              // its time is over
 	Crowded              // too many others were there more recently
-	Dropped              // Reset or Close
+	Dropped              // Drop, Reset or Close
 )
 
 // Never is when nothing is due.
@@ -144,6 +144,19 @@ func (r *Registry[T]) Find(life scope.Life) (part T, ok bool) {
 	}
 	v.used.Store(now)
 	return v.part, true
+}
+
+// Drop drops the part of the visitor with that life: when it has returned, the
+// visitor finds a new one.
+func (r *Registry[T]) Drop(life scope.Life) {
+	g := r.now.Load()
+	if g == nil {
+		return
+	}
+	if v, ok := g.find(life.ID()); ok {
+		g.exit(v) // also if somebody else is just about to do so
+		r.leave(v, Dropped)
+	}
 }
 
 // All iterates over the parts, in no order. It may be used while they change.
