@@ -178,6 +178,18 @@ func TestC2_SharedPointersAndCyclesKeepTheirShape(t *testing.T) {
 	}
 }
 
+// Two slices of one array are two values, also where slices are remembered.
+func TestC2_SlicesOfOneArrayKeepTheirLengths(t *testing.T) {
+	t.Parallel()
+	s := slicey{{}, {nil}}
+	v := slicey{s[:1], s, s[:1]}
+	got := copyOf(t, v)
+	if len(got[0]) != 1 || len(got[1]) != 2 || len(got[1][1]) != 1 || &got[0][0] == &got[1][0] {
+		t.Errorf("got %#v", got)
+	}
+	checkCopy(t, reflect.ValueOf(&got).Elem(), reflect.ValueOf(&v).Elem())
+}
+
 func TestC2_FloatsTimesAndKeysSurvive(t *testing.T) {
 	t.Parallel()
 	neg := math.Copysign(0, -1)
@@ -659,13 +671,18 @@ func TestC4_DeepAndCyclicValuesEnd(t *testing.T) {
 	for range 100_000 {
 		boxed = struct{ x any }{[1]any{boxed}}
 	}
+	var deepPointer, deepAnyMap any
+	for range 100_000 {
+		deepPointer = &struct{ x any }{deepPointer}
+		deepAnyMap = map[string]any{"x": deepAnyMap}
+	}
 	self := []any{nil, 1}
 	self[0] = self
 	var ptr any
 	ptr = &ptr
 	m := map[string]any{}
 	m["m"] = []any{m}
-	for name, v := range map[string]any{"slices": deepSlice, "anys": deepAny, "maps": deepMap, "boxes": boxed, "2^40 paths of slices": wide, "self slice": self, "self pointer": ptr, "self map": m} {
+	for name, v := range map[string]any{"slices": deepSlice, "anys": deepAny, "maps": deepMap, "boxes": boxed, "pointers": deepPointer, "maps of anys": deepAnyMap, "2^40 paths of slices": wide, "self slice": self, "self pointer": ptr, "self map": m} {
 		got := copyOf(t, v)
 		if reflect.TypeOf(got) != reflect.TypeOf(v) {
 			t.Errorf("%s: got %T", name, got)
