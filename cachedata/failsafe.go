@@ -16,7 +16,7 @@ func (l *load[I, K, V]) safe() bool {
 // expired entry that is still there, since a clear takes it away at once, or one
 // that has taken its place.
 func (l *load[I, K, V]) instead(ctx context.Context, err error) (*entry[K, V], Source) {
-	slow := err == flight.ErrImpatient //nolint:errorlint // it is of this very call
+	slow := err == flight.ErrImpatient // it is of this very call
 	if err == nil || !l.safe() || !slow && (ctx.Err() != nil || ours(err) || l.cache.missing(err)) {
 		return nil, 0
 	}

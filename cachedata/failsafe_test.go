@@ -44,13 +44,13 @@ func TestT4_FailSafeServesWhatHasExpired(t *testing.T) {
 				time.Sleep(time.Second - 1)
 				gets(t, c, "1 fail-safe")
 				s.wants(t, 2)
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				gets(t, c, "1 fail-safe")
 				s.wants(t, 3)
 				time.Sleep(2*time.Second - 1)
 				gets(t, c, "1 fail-safe")
 				s.wants(t, 3)
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				s.heal()
 				gets(t, c, "4 load")
 				if st := c.Stats(); st.FailSafe != 4 || st.Misses != 4 || st.LoadErrors != 2 || st.Loads != 4 {
@@ -76,7 +76,7 @@ func TestT4_FailSafeEndsAtExactlyFailSafe(t *testing.T) {
 				s.failWith(errDown)
 				time.Sleep(rule.ttl + rule.failSafe - 1)
 				gets(t, c, "1 fail-safe")
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				gets(t, c, "down") // throttled or not
 			})
 		})
@@ -107,7 +107,7 @@ func TestT4_StaleForThenFailSafe(t *testing.T) {
 		time.Sleep(2*time.Minute - 1)
 		gets(t, c, "1 stale")
 		synctest.Wait()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		gets(t, c, "1 fail-safe") // the refresh has just failed
 		s.wants(t, 2)
 		time.Sleep(time.Second)

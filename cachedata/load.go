@@ -235,7 +235,7 @@ func (l *load[I, K, V]) Fail(err error) {
 	if l.prior == nil || ours(err) {
 		return
 	}
-	//nolint:errorlint // after a timeout the loader may be running
+	// After a timeout the loader may be running still, and write to l.
 	if err != flight.ErrTimeout && l.missing {
 		if l.in.entries.removeIf(l.id, l.prior) {
 			l.replaced = l.prior

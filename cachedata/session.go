@@ -19,10 +19,10 @@ import (
 type Scope uint8
 
 const (
-	// Global: everybody's. A load cannot see the visitor who caused it; see
+	// Global results are everybody's. A load cannot see the visitor who caused it; see
 	// [ErrVisitorInGlobalLoad].
 	Global Scope = iota
-	// Session: the visitor's own. They belong to the session of the context
+	// Session results are the visitor's own. They belong to the session of the context
 	// that a call gets, are seen in no other, and end with it: when it is
 	// destroyed, when its time is over, and when another user logs in; a new
 	// id of the session keeps them. Loads see the visitor. A visitor without a

@@ -211,7 +211,7 @@ func TestScopeSession_EntriesEndAtTheDeadlineWithoutTraffic(t *testing.T) {
 		if v := get(a, t, c, 1); v != first {
 			t.Errorf("Get() before the deadline = %q, want %q", v, first)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if v, ok := c.Peek(a, 1); ok {
 			t.Errorf("Peek() at the deadline = %q", v)
 		}
@@ -238,7 +238,7 @@ func TestScopeSession_TTLHoldsToo(t *testing.T) {
 		if get(a, t, c, 1) != first {
 			t.Error("it left early")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if get(a, t, c, 1) == first {
 			t.Error("it is served at TTL")
 		}
@@ -340,10 +340,10 @@ func TestScopeSession_ClearIsForAllAndFreesMemory(t *testing.T) {
 		g := newGroup(t, cachedata.GroupConfig{})
 		c := own(t, cachedata.Config[int, string]{Group: g})
 		a, b := scopetest.New().In(t.Context()), scopetest.New().In(t.Context())
-		for name, clear := range map[string]func(context.Context) error{"cache": c.Clear, "group": g.Clear} {
+		for name, drop := range map[string]func(context.Context) error{"cache": c.Clear, "group": g.Clear} {
 			get(a, t, c, 1)
 			get(b, t, c, 1)
-			if err := clear(t.Context()); err != nil {
+			if err := drop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			_, inA := c.Peek(a, 1)

@@ -77,7 +77,7 @@ func TestT3_StaleIsServedAndRefreshed(t *testing.T) {
 		time.Sleep(time.Minute - 1)
 		gets(t, c, "1 hit")
 		s.takes.Store(int64(time.Second))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		for range 10 {
 			gets(t, c, "1 stale")
 		}
@@ -88,7 +88,7 @@ func TestT3_StaleIsServedAndRefreshed(t *testing.T) {
 		s.wants(t, 2)
 		time.Sleep(time.Second - 1)
 		gets(t, c, "1 stale")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		gets(t, c, "2 hit")
 		s.wants(t, 2)
@@ -115,7 +115,7 @@ func TestT3_StaleEndsAtExactlyStaleFor(t *testing.T) {
 				s.failWith(errDown)
 				gets(t, c, "1 stale")
 				synctest.Wait()
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				if _, ok := c.Peek(t.Context(), "k"); ok {
 					t.Error("Peek finds what nobody is served any more")
 				}
@@ -154,16 +154,16 @@ func TestT3_FailedRefreshBacksOff(t *testing.T) {
 		s.failWith(errDown)
 		time.Sleep(time.Minute)
 		loads := int32(1)
-		for _, pause := range []time.Duration{1, 2, 4, 8, 8} {
+		for _, pause := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 8 * time.Second} {
 			gets(t, c, "1 stale")
 			synctest.Wait()
 			loads++
 			s.wants(t, loads)
-			time.Sleep(pause*time.Second - 1)
+			time.Sleep(pause - 1)
 			gets(t, c, "1 stale")
 			synctest.Wait()
 			s.wants(t, loads)
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 		}
 		s.heal()
 		gets(t, c, "1 stale")
@@ -200,7 +200,7 @@ func TestT3_DefaultBackoff(t *testing.T) {
 		gets(t, c, "1 stale")
 		synctest.Wait()
 		s.wants(t, 2)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		gets(t, c, "1 stale")
 		synctest.Wait()
 		s.wants(t, 3)
@@ -215,7 +215,7 @@ func TestT3_BackoffOf100Years(t *testing.T) {
 		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: 1, StaleFor: 200 * years, RetryAfter: 100 * years})
 		gets(t, c, "1 load")
 		s.failWith(errDown)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		for i := range int32(2) {
 			gets(t, c, "1 stale")
 			synctest.Wait()
@@ -394,7 +394,7 @@ func TestT5_FailedEagerRefreshBacksOff(t *testing.T) {
 		gets(t, c, "1 hit")
 		synctest.Wait()
 		s.wants(t, 2)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		gets(t, c, "1 hit")
 		synctest.Wait()
 		s.wants(t, 3)
@@ -453,7 +453,7 @@ func TestT1_IdleTTL(t *testing.T) {
 		if _, ok := c.Peek(t.Context(), "k"); !ok { // which is no read
 			t.Error("Peek finds nothing")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if _, ok := c.Peek(t.Context(), "k"); ok {
 			t.Error("Peek finds what was idle for too long")
 		}
@@ -478,9 +478,9 @@ func TestT1_ReadsDoNotExtendTTL(t *testing.T) {
 		gets(t, c, "1 load")
 		time.Sleep(time.Minute - 1)
 		gets(t, c, "1 hit")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		gets(t, c, "1 hit")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		gets(t, c, "2 load")
 	})
 }
