@@ -39,10 +39,19 @@ func (w *wish) tags() []language.Tag {
 	return tags
 }
 
-// refuses reports whether one of the q=0 ranges covers t: the same tag, or a
-// shorter one that it starts with (RFC 4647, section 3.3.1).
+// refuses reports whether w excludes t: of the ranges that cover t, the same tag
+// or a shorter one that it starts with (RFC 4647, section 3.3.1), the longest
+// has q=0. So "en-GB, en;q=0" asks for British English only.
 func (w *wish) refuses(t language.Tag) bool {
-	return slices.ContainsFunc(w.refused, func(r language.Tag) bool { return covers(r, t) })
+	longest := -1
+	for _, r := range w.refused {
+		if covers(r, t) {
+			longest = max(longest, len(r.String()))
+		}
+	}
+	return longest >= 0 && !slices.ContainsFunc(w.choices, func(c choice) bool {
+		return !c.any && covers(c.tag, t) && len(c.tag.String()) > longest
+	})
 }
 
 func covers(r, t language.Tag) bool {
