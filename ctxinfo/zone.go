@@ -16,9 +16,19 @@ type zone struct {
 	name string
 }
 
-// zoneCache holds the loaded zones by their place in zoneNames: at most one of
+// zoneTable holds the loaded zones by their place in zoneNames: at most one of
 // each name. It is a memo of a pure function.
-var zoneCache [len(zoneNames)]atomic.Pointer[time.Location]
+type zoneTable struct {
+	load   func(name string) (*time.Location, error)
+	loaded [len(zoneNames)]atomic.Pointer[time.Location]
+	failed [len(zoneNames)]atomic.Int64 // when, in Unix seconds; 0: never
+}
+
+// retryZone is for how long a name that could not be loaded is not tried again:
+// a search through the machine's files costs a thousand times a hit.
+const retryZone = time.Minute
+
+var zones = &zoneTable{load: time.LoadLocation}
 
 // lookupZone returns the zone of a name that a client sent: one of zoneNames
 // or ±hh:mm. Nothing else ever reaches time.LoadLocation. A known name costs
@@ -27,19 +37,28 @@ func lookupZone(name string) (*time.Location, bool) {
 	if offset, ok := parseOffset(name); ok {
 		return time.FixedZone(name, int(offset.Seconds())), true
 	}
+	return zones.lookup(name)
+}
+
+func (t *zoneTable) lookup(name string) (*time.Location, bool) {
 	i, ok := slices.BinarySearch(zoneNames[:], name)
 	if !ok {
 		return nil, false
 	}
-	if loc := zoneCache[i].Load(); loc != nil {
+	if loc := t.loaded[i].Load(); loc != nil {
 		return loc, true
 	}
-	loc, err := time.LoadLocation(zoneNames[i])
-	if err != nil { // this machine has no time zone data, or an older one
+	failed := t.failed[i].Load()
+	if failed != 0 && time.Since(time.Unix(failed, 0)) < retryZone {
 		return nil, false
 	}
-	zoneCache[i].CompareAndSwap(nil, loc)
-	return zoneCache[i].Load(), true
+	loc, err := t.load(zoneNames[i])
+	if err != nil { // this machine has no time zone data, or an older one
+		t.failed[i].Store(time.Now().Unix())
+		return nil, false
+	}
+	t.loaded[i].CompareAndSwap(nil, loc)
+	return t.loaded[i].Load(), true
 }
 
 // parseOffset reads ±hh:mm, from -12:00 to +14:00 (the offsets in use).

@@ -1,8 +1,11 @@
 package ctxinfo
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/text/language"
@@ -38,6 +41,78 @@ func TestEveryZoneNameLoads(t *testing.T) {
 	}
 	if missing > 5 {
 		t.Errorf("%d of %d names do not load", missing, len(zoneNames))
+	}
+}
+
+// A client must not make the server search the disk for each request by a
+// name that this machine cannot load.
+func TestZonesThatDoNotLoadAreRemembered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls, broken := 0, errors.New("too many open files")
+		table := &zoneTable{load: func(string) (*time.Location, error) {
+			if calls++; broken != nil {
+				return nil, broken
+			}
+			return time.FixedZone("loaded", 0), nil
+		}}
+		for range 100 {
+			for _, name := range []string{"Asia/Kolkata", "Asia/Nowhere", "Local", "", "../etc/passwd"} {
+				if loc, ok := table.lookup(name); ok {
+					t.Fatalf("lookup(%q) = %v", name, loc)
+				}
+			}
+		}
+		if calls != 1 {
+			t.Errorf("%d searches in one minute, want 1: for the only name there is", calls)
+		}
+		broken = nil
+		time.Sleep(retryZone)
+		if _, ok := table.lookup("Asia/Kolkata"); !ok || calls != 2 {
+			t.Errorf("after a minute: found %v, by %d searches", ok, calls)
+		}
+	})
+}
+
+// Every hour of Etc/GMT is a name; its sign is that of POSIX, west positive.
+func TestEtcGMT(t *testing.T) {
+	t.Parallel()
+	if _, ok := lookupZone("Etc/GMT+1"); !ok {
+		t.Skip("no time zone data")
+	}
+	for h := -14; h <= 12; h++ {
+		name := fmt.Sprintf("Etc/GMT%+d", h)
+		loc, ok := lookupZone(name)
+		if !ok {
+			t.Errorf("lookupZone(%q) finds nothing", name)
+			continue
+		}
+		if _, seconds := time.Unix(0, 0).In(loc).Zone(); seconds != -h*3600 {
+			t.Errorf("%s is %d seconds east, want %d", name, seconds, -h*3600)
+		}
+	}
+	for _, name := range []string{"Etc/GMT-15", "Etc/GMT+13", "GMT+5", "UTC+1"} {
+		if loc, ok := lookupZone(name); ok {
+			t.Errorf("lookupZone(%q) = %v", name, loc)
+		}
+	}
+}
+
+// Every offset in use, quarter of an hour by quarter, and none beyond.
+func TestOffsets(t *testing.T) {
+	t.Parallel()
+	for m := -24 * 60; m <= 24*60; m += 15 {
+		name := fmt.Sprintf("%c%02d:%02d", "+-"[min(max(-m, 0), 1)], max(m, -m)/60, max(m, -m)%60)
+		loc, ok := lookupZone(name)
+		if want := m >= -12*60 && m <= 14*60; ok != want {
+			t.Errorf("lookupZone(%q) finds one: %v, want %v", name, ok, want)
+		}
+		if !ok {
+			continue
+		}
+		if _, seconds := time.Now().In(loc).Zone(); seconds != m*60 {
+			t.Errorf("%s is %d seconds east, want %d", name, seconds, m*60)
+		}
 	}
 }
 
