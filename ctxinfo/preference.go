@@ -118,7 +118,7 @@ func (in *Info) setter(name, value string) *http.Cookie {
 	c := &http.Cookie{
 		Name: name, Value: value, Path: "/",
 		MaxAge: int((365 * 24 * time.Hour).Seconds()), SameSite: http.SameSiteLaxMode,
-		Secure: in.site.load(in, buildSite).scheme == "https",
+		Secure: in.Scheme() == "https",
 	}
 	if value == "" {
 		c.MaxAge = -1

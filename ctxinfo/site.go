@@ -20,55 +20,59 @@ type site struct {
 }
 
 func buildSite(in *Info, f *facts) site {
-	var s site
-	t := in.trust.load(in, buildTrust)
-	p := in.plugin
-
-	s.scheme, s.schemeSource = "http", Source{Kind: SourceConnection, Trusted: true}
+	s := site{
+		scheme: "http", schemeSource: Source{Kind: SourceConnection, Trusted: true},
+		prefixSource: Source{Kind: SourceDefault, Trusted: true},
+	}
 	if in.tls {
 		s.scheme = "https"
 	}
 	s.host, s.hostSource = in.ownHost(f)
 	s.hostRead.add(fieldHost)
-	s.prefixSource = Source{Kind: SourceDefault, Trusted: true}
-	if !t.believed {
-		return s
+	if t := in.trust.load(in, buildTrust); t.believed {
+		in.applyScheme(f, &s, t)
+		in.applyPrefix(f, &s)
+		if !in.plugin.hosts.none() { // otherwise no other host could be believed
+			in.applyHost(f, &s, t)
+			in.applyPort(f, &s)
+		}
 	}
+	if s.host.port == defaultPort("http") || s.host.port == defaultPort("https") {
+		s.hostRead |= s.schemeRead // which says whether the port is shown
+	}
+	return s
+}
 
-	raw, from, ok := t.proto, fieldForward, true
-	if p.kind == forwarded {
-		s.schemeRead.add(from)
-	} else {
-		from = fieldForwardedProto
-		raw, ok = aligned(p.values(in.header, from, &s.schemeRead), t.depth)
+// hopValue is what the proxy at the client's hop says in the X-Forwarded
+// header or, with Forwarded, in the parameter that stands for it.
+func (in *Info) hopValue(header field, parameter string, t *trust, read *fields) (raw string, from field, ok bool) {
+	if in.plugin.kind == forwarded {
+		read.add(fieldForward)
+		return parameter, fieldForward, true
 	}
+	raw, ok = in.aligned(header, t.depth, read)
+	return raw, header, ok
+}
+
+func (in *Info) applyScheme(f *facts, s *site, t *trust) {
+	raw, from, ok := in.hopValue(fieldForwardedProto, t.proto, t, &s.schemeRead)
 	if scheme, known := parseScheme(raw); known && ok {
-		s.scheme, s.schemeSource = scheme, Source{Kind: SourceHeader, Name: p.name(from), Trusted: true}
+		s.scheme, s.schemeSource = scheme, Source{Kind: SourceHeader, Name: in.plugin.name(from), Trusted: true}
 	} else if raw != "" || !ok {
 		f.anomalies.add(anomalyScheme)
 	}
+}
 
-	in.applyPrefix(f, &s)
-	if p.hosts.none() { // no other host could be believed
-		return s
-	}
-	raw, from, ok = t.host, fieldForward, true
-	if p.kind == forwarded {
-		s.hostRead.add(from)
-	} else {
-		from = fieldForwardedHost
-		raw, ok = aligned(p.values(in.header, from, &s.hostRead), t.depth)
-	}
+func (in *Info) applyHost(f *facts, s *site, t *trust) {
+	raw, from, ok := in.hopValue(fieldForwardedHost, t.host, t, &s.hostRead)
 	h, valid := parseHost(raw)
 	switch {
 	case raw == "" && ok: // not sent
-	case ok && valid && p.hosts.allows(h):
-		s.host, s.hostSource = h, Source{Kind: SourceHeader, Name: p.name(from), Trusted: true}
+	case ok && valid && in.plugin.hosts.allows(h):
+		s.host, s.hostSource = h, Source{Kind: SourceHeader, Name: in.plugin.name(from), Trusted: true}
 	default:
 		f.anomalies.add(anomalyForwardedHost)
 	}
-	in.applyPort(f, &s)
-	return s
 }
 
 // ownHost is the Host of the request if it may be believed, else the first of
@@ -87,14 +91,18 @@ func (in *Info) ownHost(f *facts) (hostport, Source) {
 }
 
 // applyPort takes X-Forwarded-Port if the host then is an allowed one by its
-// port too.
+// port too. With Forwarded the port is part of its host.
 func (in *Info) applyPort(f *facts, s *site) {
+	if in.plugin.kind == forwarded {
+		return
+	}
 	lines := in.plugin.values(in.header, fieldForwardedPort, &s.hostRead)
 	if len(lines) == 0 || s.host.port != "" {
 		return
 	}
 	n, ok := parsePort(lines[0])
 	with := hostport{name: s.host.name, port: strconv.Itoa(n)}
+	s.hostRead |= s.schemeRead
 	switch {
 	case len(lines) == 1 && ok && with.port == defaultPort(s.scheme):
 	case len(lines) == 1 && ok && in.plugin.hosts.allowsPort(with):
@@ -122,8 +130,8 @@ func (in *Info) applyPrefix(f *facts, s *site) {
 
 // aligned picks the element of a list header that belongs to the same hop as
 // the client's address: the depth-th from the right, or the only one there is.
-func aligned(lines []string, depth int) (string, bool) {
-	e := elements{lines: lines}
+func (in *Info) aligned(header field, depth int, read *fields) (string, bool) {
+	e := elements{lines: in.plugin.values(in.header, header, read)}
 	var at string
 	n := 0
 	for n < 2 || n < depth {
@@ -138,7 +146,11 @@ func aligned(lines []string, depth int) (string, bool) {
 			at = raw
 		}
 	}
-	return at, n <= 1 || depth >= 1 && n >= depth
+	if n <= 1 {
+		return at, true
+	}
+	read.add(fieldForward) // which hop is the client's decided
+	return at, depth >= 1 && n >= depth
 }
 
 func parseScheme(s string) (string, bool) {
