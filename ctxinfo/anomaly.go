@@ -46,7 +46,7 @@ func (p *Plugin) describe(a anomaly) Anomaly {
 	case anomalyHidden:
 		return Anomaly{p.header, "a proxy hides the address before it"}
 	case anomalyTooLong:
-		return Anomaly{p.header, "more than 32 elements"}
+		return Anomaly{p.header, "more than 32 elements, or than 4 KB of them"}
 	case anomalyTooShort:
 		return Anomaly{p.header, "fewer elements than Config.HopCount"}
 	case anomalyRepeated:

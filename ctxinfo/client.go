@@ -54,7 +54,7 @@ var bots = [...]string{
 
 func buildClient(in *Info, f *facts) Client {
 	c := Client{
-		SaveData: strings.EqualFold(in.value(f, fieldSaveData), "on"),
+		SaveData: strings.EqualFold(sfWord(in.value(f, fieldSaveData)), "on"),
 		GPC:      in.value(f, fieldGPC) == "1",
 	}
 	c.Agent = in.value(f, fieldUserAgent)
@@ -69,13 +69,10 @@ func buildClient(in *Info, f *facts) Client {
 			f.source = Source{Kind: SourceHeader, Name: headerNames[fieldBrands]}
 		}
 	}
-	switch in.value(f, fieldMobile) {
-	case "?1":
-		c.Mobile = true
-	case "?0":
-		c.Mobile = false
+	if mobile, ok := sfTrue(in.value(f, fieldMobile)); ok {
+		c.Mobile = mobile
 	}
-	if s, rest, ok := cutString(in.value(f, fieldPlatform)); ok && rest == "" && s != "" && s != "Unknown" && len(s) <= 32 {
+	if s, kind := sfItem(in.value(f, fieldPlatform)); kind == sfString && s != "" && s != "Unknown" && len(s) <= 32 {
 		c.Platform = s
 		if s == "Chrome OS" || s == "Chromium OS" {
 			c.Platform = "ChromeOS"
@@ -113,16 +110,24 @@ func (c *Client) fromAgent() {
 // brand picks the browser of a Sec-CH-UA list: the first brand that is no
 // GREASE, the engine's own only if there is no other; none of a malformed list.
 func brand(list string) (name, version string) {
-	for list = trimOWS(list); ; {
-		n, v, rest, ok := cutBrand(list)
-		if !ok {
+	for list = strings.Trim(list, " "); ; {
+		n, kind, rest, ok := cutBare(list)
+		if !ok || kind != sfString {
+			return "", ""
+		}
+		v := ""
+		if rest, ok = cutParams(rest, func(key, text string, kind sfKind) {
+			if key == "v" && kind == sfString {
+				v = text
+			}
+		}); !ok {
 			return "", ""
 		}
 		grease := strings.Contains(n, "Not") && strings.Contains(n, "Brand")
 		if !grease && (name == "" || name == "Chromium") {
 			name, version = n, digits(v)
 		}
-		if rest == "" {
+		if rest = trimOWS(rest); rest == "" {
 			break
 		}
 		if rest[0] != ',' {
@@ -139,35 +144,9 @@ func brand(list string) (name, version string) {
 	return name, version
 }
 
-// cutBrand reads one member of a structured field list of strings with a
-// parameter v (RFC 9651, section 3.1).
-func cutBrand(s string) (name, version, rest string, ok bool) {
-	if name, rest, ok = cutString(s); !ok {
-		return "", "", "", false
-	}
-	if after, found := strings.CutPrefix(rest, ";v="); found {
-		if version, rest, ok = cutString(after); !ok {
-			return "", "", "", false
-		}
-	}
-	return name, version, trimOWS(rest), true
-}
-
-// cutString reads a structured field string at the start of s.
-func cutString(s string) (text, rest string, ok bool) {
-	if s == "" || s[0] != '"' {
-		return "", s, false
-	}
-	return cutValue(s)
-}
-
-// digits is the number that s starts with, as text.
+// digits is the number that s starts with, as text, its first six digits.
 func digits(s string) string {
-	n := 0
-	for n < len(s) && n < 6 && s[n] >= '0' && s[n] <= '9' {
-		n++
-	}
-	return s[:n]
+	return s[:min(span(s, isDigit), 6)]
 }
 
 // Client is what the visitor's software says of itself.

@@ -12,6 +12,12 @@ type elements struct {
 	rest      string
 	open      bool // rest is a line that still has an element
 	forwarded bool
+	used      int // bytes of the elements that next returned
+}
+
+// tooLong reports whether there is more after n elements, and it is too much.
+func (e *elements) tooLong(n int) bool {
+	return (n >= maxHops || e.used > maxList) && e.advance()
 }
 
 // next4 returns the next element if it is a plain IPv4 address, the usual case,
@@ -90,6 +96,7 @@ func (e *elements) next() (raw string, more bool, bad anomaly) {
 	if !ok {
 		return "", true, anomalyMalformed
 	}
+	e.used += len(e.rest) - comma
 	raw = trimOWS(e.rest[comma+1:])
 	e.cut(comma)
 	return raw, true, 0

@@ -22,16 +22,12 @@ func buildFrame(in *Info, f *facts) frame {
 			return frame{yes, true}
 		}
 	}
-	switch in.value(f, fieldEmbedded) {
-	case "?1":
+	if yes, ok := sfTrue(in.value(f, fieldEmbedded)); ok {
 		f.source = Source{Kind: SourceHeader, Name: EmbeddedHeader}
-		return frame{true, true}
-	case "?0":
-		f.source = Source{Kind: SourceHeader, Name: EmbeddedHeader}
-		return frame{false, true}
+		return frame{yes, true}
 	}
 	var fr frame
-	switch in.value(f, fieldFetchDest) {
+	switch in.keyword(f, fieldFetchDest) {
 	case "iframe", "frame", "embed", "object", "fencedframe":
 		fr = frame{true, true}
 	case "document":

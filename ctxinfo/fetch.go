@@ -17,23 +17,18 @@ func (in *Info) Fetch() Fetch {
 		Dest: in.keyword(&f, fieldFetchDest),
 		Mode: in.keyword(&f, fieldFetchMode),
 		Site: in.keyword(&f, fieldFetchSite),
-		User: in.value(&f, fieldFetchUser) == "?1",
 	}
+	out.User, _ = sfTrue(in.value(&f, fieldFetchUser))
 	in.note(f.read)
 	return out
 }
 
-// keyword reads a header that holds one short lower-case word, as structured
-// field tokens do; anything else counts as absent.
+// keyword reads a header that holds one short lower-case word, a token;
+// anything else counts as absent.
 func (in *Info) keyword(f *facts, h field) string {
-	v := in.value(f, h)
-	if len(v) > 32 {
+	v, kind := sfItem(in.value(f, h))
+	if kind != sfToken || len(v) > 32 || span(v, func(c byte) bool { return isLower(c) || c == '-' }) != len(v) {
 		return ""
-	}
-	for i := range len(v) {
-		if c := v[i]; (c < 'a' || c > 'z') && c != '-' {
-			return ""
-		}
 	}
 	return v
 }

@@ -179,6 +179,4 @@ func isTokenChar(c byte) bool {
 // isQuotable follows RFC 9110, section 5.6.4.
 func isQuotable(c byte) bool { return c == '\t' || c >= ' ' && c != 0x7f }
 
-func isAlnum(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-}
+func isAlnum(c byte) bool { return isDigit(c) || isAlpha(c) }

@@ -94,21 +94,11 @@ func preference[T any](in *Info, f *facts, setter, key string, hint field, parse
 		f.source = Source{Kind: SourceCookie, Name: name}
 		return t
 	}
-	t, ok := parse(unquoteHint(in.value(f, hint)))
+	t, ok := parse(sfWord(in.value(f, hint)))
 	if ok {
 		f.source = Source{Kind: SourceHeader, Name: headerNames[hint]}
 	}
 	return t
-}
-
-// unquoteHint reads a structured field that is a string or a token (RFC 9651,
-// section 3.3) without parameters; none of our keywords needs an escape.
-func unquoteHint(s string) string {
-	s = trimOWS(s)
-	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
-		return s[1 : len(s)-1]
-	}
-	return s
 }
 
 func buildTheme(in *Info, f *facts) ThemeType {

@@ -13,6 +13,8 @@ const (
 	maxAddr = 128
 	// maxElement bounds one element of Forwarded.
 	maxElement = 1 << 10
+	// maxList bounds the elements that a walk looks at together.
+	maxList = maxHops * (maxAddr + 1)
 )
 
 // A Hop is one station of the request's way, as far as it was verified.
@@ -117,7 +119,10 @@ func (w *walker) single(lines []string) {
 		w.t.anomalies.add(anomalyRepeated)
 		return
 	}
-	a, ok := w.p.parseSingle(trimOWS(lines[0]))
+	a, ok := netip.Addr{}, false
+	if len(lines[0]) <= maxAddr { // also before white space is cut off
+		a, ok = w.p.parseSingle(trimOWS(lines[0]))
+	}
 	if !ok {
 		w.t.anomalies.add(anomalyMalformed)
 		return
@@ -130,7 +135,7 @@ func (w *walker) single(lines []string) {
 func (w *walker) list(lines []string) {
 	e := elements{lines: lines, forwarded: w.p.kind == forwarded}
 	for n := 0; ; n++ {
-		if n == maxHops && e.advance() {
+		if e.tooLong(n) {
 			w.t.anomalies.add(anomalyTooLong)
 			return
 		}
@@ -172,11 +177,12 @@ func (w *walker) count(lines []string) {
 		hops = len(*w.hops)
 	}
 	for n, taken := 0, 0; taken < w.p.cfg.HopCount; n++ {
+		long := e.tooLong(n)
 		raw, more, bad := e.next()
 		switch {
 		case !more:
 			bad = anomalyTooShort
-		case n == maxHops:
+		case long:
 			bad = anomalyTooLong
 		case bad == 0 && raw == "":
 			continue
