@@ -97,6 +97,9 @@ func (in *Info) note(read fields) {
 
 // noteHeader counts a header that a caller asked for by name, or all for "*".
 func (in *Info) noteHeader(name string) {
+	if !isToken(name) { // nobody can send it, and it must not get into Vary
+		return
+	}
 	switch name {
 	case "*", headerNames[fieldCookie]:
 		in.note(1 << fieldCookie)

@@ -112,7 +112,14 @@ func (p Proxies) checkProviders(header string) error {
 	anyPeer := slices.ContainsFunc(p.sets, func(s ProxySet) bool { return s.anyPeer })
 	var errs []error
 	found := false
+	var unranged string // the provider without ranges that tells of places
 	for _, s := range p.sets {
+		if s.provider != nil && s.provider.geo != nil && len(s.prefixes) == 0 && anyPeer {
+			if unranged != "" {
+				errs = append(errs, fmt.Errorf("ctxinfo: Config.Proxies: %s and %s, both without ranges: each hands on what a client writes into the other's headers, so list the ranges of one", unranged, s.name))
+			}
+			unranged = s.name
+		}
 		if s.provider != nil && len(s.prefixes) == 0 && !anyPeer && s.err == nil {
 			errs = append(errs, fmt.Errorf("ctxinfo: Config.Proxies: %s without ranges: list its ranges, or add TrustPeer if only it can connect", s.name))
 		}

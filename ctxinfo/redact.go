@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -23,7 +25,10 @@ const (
 // is [MaskedIP].
 type Privacy struct {
 	mode privacyMode
-	key  []byte
+	weak bool // the key is too short
+
+	// digest holds the key where nothing that prints structs gets at it.
+	digest func(netip.Addr) string
 }
 
 // MaskedIP shows the network: /24 of IPv4, /48 of IPv6.
@@ -35,7 +40,15 @@ func FullIP() Privacy { return Privacy{mode: fullIP} }
 // HashedIP shows 16 hex digits of an HMAC-SHA-256 under key, at least 16
 // bytes: the same for the same address, telling nothing else to whoever has
 // not the key.
-func HashedIP(key []byte) Privacy { return Privacy{mode: hashedIP, key: slices.Clone(key)} }
+func HashedIP(key []byte) Privacy {
+	own := slices.Clone(key)
+	return Privacy{mode: hashedIP, weak: len(own) < 16, digest: func(a netip.Addr) string {
+		m := hmac.New(sha256.New, own)
+		b := a.As16()
+		m.Write(b[:])
+		return hex.EncodeToString(m.Sum(nil)[:8])
+	}}
+}
 
 // String is "masked", "full" or "hashed"; it never shows the key.
 func (p Privacy) String() string {
@@ -48,11 +61,8 @@ func (p Privacy) String() string {
 	return "masked"
 }
 
-// GoString keeps %#v from printing the key.
-func (p Privacy) GoString() string { return "ctxinfo.Privacy(" + p.String() + ")" }
-
 func (p Privacy) validate() error {
-	if p.mode == hashedIP && len(p.key) < 16 {
+	if p.weak {
 		return errors.New("ctxinfo: Config.Privacy: the key of HashedIP has less than 16 bytes: addresses could be found by trying")
 	}
 	return nil
@@ -67,10 +77,7 @@ func (p Privacy) show(a netip.Addr) string {
 	case fullIP:
 		return a.String()
 	case hashedIP:
-		m := hmac.New(sha256.New, p.key)
-		b := a.As16()
-		m.Write(b[:])
-		return hex.EncodeToString(m.Sum(nil)[:8])
+		return p.digest(a)
 	}
 	bits := 48
 	if a.Is4() {
@@ -151,5 +158,12 @@ func (in *Info) String() string {
 	return string(b)
 }
 
-// GoString keeps %#v from printing the headers.
-func (in *Info) GoString() string { return "(*ctxinfo.Info)" + in.String() }
+// Format implements fmt.Formatter: whatever the verb, it is String, so that no
+// print shows the headers.
+func (in *Info) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, in.String()) }
+
+// Format implements fmt.Formatter, as that of [Info] does.
+func (h Headers) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, h.String()) }
+
+// Format implements fmt.Formatter, as that of [Info] does.
+func (c Cookies) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String()) }
