@@ -187,8 +187,12 @@ var leafCodes = map[reflect.Kind]opcode{
 
 // plain compiles a type without a HashFunc.
 func (c *compiler) plain(n *node) {
-	if pkg := n.t.PkgPath(); pkg == "sync" || pkg == "sync/atomic" {
+	switch n.t.PkgPath() {
+	case "sync", "sync/atomic":
 		n.refuse("it is a means of synchronisation, not data")
+		return
+	case "internal/poll":
+		n.refuse("it is a handle of the operating system, not data")
 		return
 	}
 	if n.code = leafCodes[n.t.Kind()]; n.code != opNone {

@@ -74,11 +74,11 @@ func (pr *program) emit(n *node, off uintptr, path string) bool {
 		pr.ops = append(pr.ops, o)
 		return true
 	case formStruct:
-		if n.asks || n.filters {
-			return false
-		}
 		for _, f := range n.fields {
-			if f.node != nil && !pr.emit(f.node, off+f.off, path+"."+f.name) {
+			if f.node == nil {
+				continue
+			}
+			if n.asks || n.filters || !pr.emit(f.node, off+f.off, path+"."+f.name) {
 				return false
 			}
 		}

@@ -35,8 +35,8 @@
 //     rounding mode and accuracy. Decimals and other types made of these follow.
 //   - Config.HashFuncs comes before all of this for the types that it names.
 //
-// Functions, channels, unsafe pointers and the types of sync and sync/atomic
-// cannot identify anything: [For] refuses them by a [TypeError], Append refuses
+// Functions, channels, unsafe pointers, the types of sync and sync/atomic, and
+// open files and connections cannot identify anything: [For] refuses them by a [TypeError], Append refuses
 // them behind interfaces by a [ValueError]. Types declared inside functions
 // that share package and name are told apart within a plan, but not in a store
 // when they stand behind interfaces and have one structure.

@@ -2,10 +2,13 @@ package canon_test
 
 import (
 	"bytes"
+	htmltemplate "html/template"
 	"math"
 	"math/big"
 	"net/netip"
+	"reflect"
 	"testing"
+	texttemplate "text/template"
 	"time"
 	"unique"
 
@@ -314,6 +317,34 @@ func TestK1_LocalTypesOfOneNameDiffer(t *testing.T) {
 	}
 	if key(a) != key(localA()) {
 		t.Error("one value has two keys")
+	}
+}
+
+// Two packages may have one name, and types without a name of their own may
+// differ in nothing else.
+func TestK1_TypesOfPackagesOfOneNameDiffer(t *testing.T) {
+	t.Parallel()
+	type (
+		text = *texttemplate.Template
+		html = *htmltemplate.Template
+	)
+	for _, pair := range [][2]any{
+		{[]interface{ M(text) }{}, []interface{ M(html) }{}},
+		{[]interface{ M() text }{}, []interface{ M() html }{}},
+		{[]interface{ M(func(text)) }{}, []interface{ M(func(html)) }{}},
+		{[]interface{ M(...text) }{}, []interface{ M([]text) }{}},
+		{[]interface{ M(chan text) }{}, []interface{ M(chan html) }{}},
+		{[]interface{ M(chan int) }{}, []interface{ M(<-chan int) }{}},
+		{[]interface{ M(interface{ N(text) }) }{}, []interface{ M(interface{ N(html) }) }{}},
+		{[]interface{ M() }{}, []interface{ N() }{}},
+		{[]interface{ M() }{}, []any{}},
+	} {
+		if reflect.TypeOf(pair[0]) == reflect.TypeOf(pair[1]) {
+			t.Fatalf("%T: the test compares a type with itself", pair[0])
+		}
+		if bytes.Equal(bytesOf(t, pair[0]), bytesOf(t, pair[1])) {
+			t.Errorf("%T and %T share a key", pair[0], pair[1])
+		}
 	}
 }
 

@@ -14,6 +14,11 @@ import (
 
 type boxed struct{ Next any }
 
+// asked is Includable and has nothing to ask about.
+type asked struct{}
+
+func (asked) HashInclude(string, any) (bool, error) { return true, nil }
+
 // longList is a list of n nodes.
 func longList(n int) *ring {
 	nodes := make([]ring, n)
@@ -122,6 +127,7 @@ func TestK4_NothingOverflowsTheStackOrHangs(t *testing.T) {
 		{"big fraction", canon.Config{MaxBytes: 100}, new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), 1000)), canon.ErrTooLarge},
 		{"more elements than memory, without data", canon.Config{}, make([][1 << 20]struct{}, 1<<40), nil},
 		{"a million huge lists without data", canon.Config{}, [][]struct{}{make([]struct{}, 1<<40), make([]struct{}, 1<<40)}, nil},
+		{"more elements than time, without fields to ask about", canon.Config{}, &[1 << 20][1 << 20]asked{}, nil},
 		{"self-referential any", canon.Config{}, func() any { var x any; x = &x; return x }(), nil},
 	}
 	for _, tt := range tests {

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"reflect"
 	"strings"
 	"sync"
@@ -65,6 +66,7 @@ func TestK4_TypesThatIdentifyNothingAreRefused(t *testing.T) {
 		{"wait group", typeErrors[struct{ W *sync.WaitGroup }](t, canon.Config{}), []string{"key.W: *sync.WaitGroup"}},
 		{"atomic", typeErrors[struct{ N atomic.Int64 }](t, canon.Config{}), []string{"key.N: atomic.Int64"}},
 		{"atomic pointer", typeErrors[struct{ P atomic.Pointer[int] }](t, canon.Config{}), []string{"key.P: atomic.Pointer[int]"}},
+		{"connection", typeErrors[*net.TCPConn](t, canon.Config{}), []string{"key: *net.TCPConn"}},
 		{"all problems together", typeErrors[deps](t, canon.Config{}), []string{"deps.DB: *sql.DB", "deps.log: func(string)"}},
 		{"in containers", typeErrors[struct {
 			L []func()
@@ -116,6 +118,7 @@ func TestK4_DynamicTypesThatIdentifyNothingAreErrors(t *testing.T) {
 		{"deep inside", query{Args: map[string]any{"a": []any{1, &deps{}}}}, `query.Args["a"].([]interface {})[1].DB: *sql.DB`},
 		{"mutex", query{any: &sync.Mutex{}}, "query.any: *sync.Mutex"},
 		{"recursive", query{any: &looped{}}, "query.any.Stop: chan int"},
+		{"connection", query{any: &net.UDPConn{}}, "query.any: *net.UDPConn"},
 	}
 	plan := must[query](t, canon.Config{})
 	for _, tt := range tests {

@@ -38,9 +38,37 @@ func typeName(t reflect.Type, local func(reflect.Type) string) string {
 		}
 		b.WriteString("}")
 		return b.String()
-	default: // chan, func and interface literals: their own spelling
+	case reflect.Chan:
+		return t.ChanDir().String() + " " + inner(t.Elem())
+	case reflect.Func:
+		return "func" + signature(t, inner)
+	case reflect.Interface:
+		var b strings.Builder
+		b.WriteString("interface{")
+		for i := range t.NumMethod() {
+			m := t.Method(i)
+			fmt.Fprintf(&b, "%q.%s%s;", m.PkgPath, m.Name, signature(m.Type, inner))
+		}
+		b.WriteString("}")
+		return b.String()
+	default:
 		return t.String()
 	}
+}
+
+// signature writes the parameters and results of a function type.
+func signature(t reflect.Type, name func(reflect.Type) string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "(%t", t.IsVariadic())
+	for in := range t.Ins() {
+		b.WriteString("," + name(in))
+	}
+	b.WriteString(")(")
+	for out := range t.Outs() {
+		b.WriteString(name(out) + ",")
+	}
+	b.WriteString(")")
+	return b.String()
 }
 
 // typeID returns what stands for t behind an interface: its length and name,
