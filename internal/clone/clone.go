@@ -31,7 +31,7 @@
 //
 // # What is refused
 //
-// chan, func, unsafe.Pointer and the types of sync, sync/atomic and container/list (which lives on pointers into its own middle) cannot be copied truthfully. [For] refuses a type that
+// chan, func, unsafe.Pointer, open files and connections, and the types of sync, sync/atomic and container/list (which lives on pointers into its own middle) cannot be copied truthfully. [For] refuses a type that
 // contains them; behind an interface, where the type is known only later, [Plan.Copy] returns a [*ValueError].
 //
 // # How it works

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"math/big"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -536,6 +537,7 @@ func TestC4_RefusedTypesNameThePlaceAndTheWaysOut(t *testing.T) {
 		"func":   func() error { _, err := clone.For[func()](clone.Config{}); return err },
 		"mutex":  func() error { _, err := clone.For[*sync.RWMutex](clone.Config{}); return err },
 		"list":   func() error { _, err := clone.For[*clist.List](clone.Config{}); return err },
+		"conn":   func() error { _, err := clone.For[*net.TCPConn](clone.Config{}); return err },
 		"client": func() error { _, err := clone.For[http.Client](clone.Config{}); return err },
 	} {
 		if refuse() == nil {
@@ -549,7 +551,7 @@ func TestC4_DynamicTypesGiveAValueError(t *testing.T) {
 	type conn struct{ mu *sync.Mutex }
 	p := planOf[map[string]any](t, clone.Config{})
 	for name, bad := range map[string]any{
-		"chan": make(chan int), "func": func() {}, "mutex": &sync.Mutex{}, "conn": []conn{{}}, "pointer": unsafe.Pointer(nil), "time": time.NewTimer(0),
+		"chan": make(chan int), "func": func() {}, "mutex": &sync.Mutex{}, "conn": []conn{{}}, "pointer": unsafe.Pointer(nil), "time": time.NewTimer(0), "connection": &net.TCPConn{},
 	} {
 		v := map[string]any{"ok": []int{1}, "bad": []any{1, bad}, "more": map[string]any{"x": []any{}}}
 		for range 2 { // the second one finds the type in the memo

@@ -1,6 +1,7 @@
 package clone
 
 import (
+	"cmp"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -44,7 +45,8 @@ func WithCopier[V any](opt copier.Option) (func(V) (V, error), error) {
 
 // Into maps src into *dst by field name with copier: its tags, converters and field-name mapping included. Give it a copy of your own: without opt.DeepCopy
 // parts of src become parts of *dst. dst must be a pointer that is not nil. A panic of copier or of a converter becomes an error.
-// copier follows references without an end, so a value that is cyclic, or larger than a million references as a tree, is refused.
+// copier follows references without an end, so a value that is cyclic, or larger than a million references as a tree, is refused,
+// and so are types that embed themselves or consist of pointers and slices alone.
 func Into(dst, src any, opt copier.Option) error {
 	to := reflect.ValueOf(dst)
 	if to.Kind() != reflect.Pointer || to.IsNil() {
@@ -52,6 +54,9 @@ func Into(dst, src any, opt copier.Option) error {
 	}
 	if !reflect.ValueOf(src).IsValid() {
 		return errors.New("clone: Into: source is a nil interface: nothing can be mapped")
+	}
+	if bad := endless(to.Type()); bad != nil {
+		return fmt.Errorf("clone: Into: destination %T: %w", dst, &endlessError{bad})
 	}
 	if err := boundTree(reflect.ValueOf(src)); err != nil {
 		return err
@@ -79,6 +84,7 @@ const (
 
 // boundTree walks v as copier does, every reference anew, and fails where copier would not come to an end.
 func boundTree(v reflect.Value) error {
+	bad := endless(v.Type())
 	budget := treeNodes
 	var walk func(v reflect.Value, depth int) bool
 	walk = func(v reflect.Value, depth int) bool {
@@ -89,7 +95,12 @@ func boundTree(v reflect.Value) error {
 			return false
 		}
 		switch v.Kind() {
-		case reflect.Pointer, reflect.Interface:
+		case reflect.Pointer:
+			return walk(v.Elem(), depth+1)
+		case reflect.Interface:
+			if !v.IsNil() {
+				bad = cmp.Or(bad, endless(v.Elem().Type()))
+			}
 			return walk(v.Elem(), depth+1)
 		case reflect.Slice, reflect.Array:
 			if !hasPointers(v.Type().Elem()) || v.Type().Elem().Kind() == reflect.String {
@@ -115,7 +126,11 @@ func boundTree(v reflect.Value) error {
 		}
 		return true
 	}
-	if !walk(v, 0) {
+	whole := walk(v, 0)
+	if bad != nil {
+		return fmt.Errorf("clone: Into: source %s: %w", v.Type(), &endlessError{bad})
+	}
+	if !whole {
 		return fmt.Errorf("clone: Into: source %s is cyclic, or deeper than %d or larger than %d references: copier would not come to an end", v.Type(), treeDepth, treeNodes)
 	}
 	return nil

@@ -308,6 +308,52 @@ func TestIntoMapsByFieldName(t *testing.T) {
 	}
 }
 
+type (
+	// Embedding embeds itself, which stops copier only by a stack overflow.
+	Embedding struct {
+		*Embedding
+		Name string
+	}
+	// EmbeddedSlice embeds itself through a slice that has a name.
+	EmbeddedSlice struct{ Embeddings }
+	Embeddings    []EmbeddedSlice
+	// Slicey and Pointery stop copier never.
+	Slicey   []Slicey
+	Pointery *Pointery
+	// Through is fine: what leads back to it is a field, not embedded.
+	Through struct {
+		Inner
+		Next *Through
+	}
+)
+
+func TestC4_IntoRefusesTypesThatCopierNeverEnds(t *testing.T) {
+	t.Parallel()
+	type named struct{ Name string }
+	type holder[T any] struct{ Field map[string][]T }
+	src := struct{ Name string }{"a"}
+	for name, err := range map[string]error{
+		"destination that embeds itself":      clone.Into(&Embedding{}, src, copier.Option{}),
+		"destination inside":                  clone.Into(&holder[*Embedding]{}, src, copier.Option{}),
+		"destination through a slice":         clone.Into(&EmbeddedSlice{}, src, copier.Option{}),
+		"destination of slices":               clone.Into(&Slicey{}, []int{}, copier.Option{}),
+		"destination of pointers":             clone.Into(new(Pointery), src, copier.Option{}),
+		"source that embeds itself":           clone.Into(&named{}, Embedding{Name: "a"}, copier.Option{}),
+		"source inside":                       clone.Into(&named{}, holder[Embedding]{}, copier.Option{}),
+		"source behind an interface":          clone.Into(&named{}, []any{holder[Embedding]{}}, copier.Option{}),
+		"source of slices":                    clone.Into(&named{}, Slicey{}, copier.Option{}),
+		"source of slices behind a interface": clone.Into(&named{}, struct{ Name any }{Slicey{}}, copier.Option{}),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "never come to an end") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	var got Through
+	if err := clone.Into(&got, Through{Inner{}, &Through{}}, copier.Option{DeepCopy: true}); err != nil || got.Next == nil {
+		t.Errorf("a recursive type that copier can do: %+v, %v", got, err)
+	}
+}
+
 func TestIntoAnswersBadInputWithErrors(t *testing.T) {
 	t.Parallel()
 	ring := &graph{}

@@ -285,6 +285,8 @@ func refusal(t reflect.Type) string {
 		return "its elements point into the list itself, which a copy cannot follow"
 	case "sync/atomic":
 		return "an atomic value is shared between goroutines and must not be copied"
+	case "internal/poll":
+		return "a connection or file is a handle of the operating system, which two values cannot hold"
 	}
 	return ""
 }
