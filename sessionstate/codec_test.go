@@ -38,6 +38,22 @@ func TestSealedValuesOpen(t *testing.T) {
 	}
 }
 
+func TestG16_SealingLeavesTheCallersBytesAlone(t *testing.T) {
+	t.Parallel()
+	c := testCodec(t, testSecret("a", 1))
+	plain := append(make([]byte, 0, 4096), "plain"...) // room behind it must not be used either
+	room := plain[:cap(plain)]
+	first, second := c.seal(boxRecord, "id", plain), c.seal(boxRecord, "id", plain)
+	if string(plain) != "plain" || bytes.Count(room[5:], []byte{0}) != len(room)-5 {
+		t.Errorf("after sealing the bytes are %q", bytes.TrimRight(room, "\x00"))
+	}
+	for _, value := range []string{first, second} {
+		if got, _, err := c.open(boxRecord, "id", value); err != nil || string(got) != "plain" {
+			t.Errorf("open() = %q, %v", got, err)
+		}
+	}
+}
+
 func TestThreeThousandBytesCanBeSealedIntoACookie(t *testing.T) {
 	t.Parallel()
 	if got := len("__Host-id") + sealedLen(3035); got > maxCookie {

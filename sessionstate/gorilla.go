@@ -3,6 +3,7 @@ package sessionstate
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
+
+	"github.com/reecho-go/reecho/internal/commit"
 )
 
 // recordKey is the one entry of a gorilla session's Values that is ours: the
@@ -24,6 +27,7 @@ const recordKey = "_ss"
 type gorillaStore struct {
 	m       *Manager
 	cookies *sessions.CookieStore // seals, opens and writes cookies of other names
+	mark    string                // the ID of sessions that New has made
 }
 
 var _ sessions.Store = (*gorillaStore)(nil)
@@ -37,7 +41,7 @@ func FromGorilla(s sessions.Store) *GorillaStore { return &GorillaStore{s} }
 type GorillaStore struct{ store sessions.Store }
 
 func newGorillaStore(m *Manager) *gorillaStore {
-	return &gorillaStore{m: m, cookies: &sessions.CookieStore{
+	return &gorillaStore{m: m, mark: rand.Text(), cookies: &sessions.CookieStore{
 		Codecs: []securecookie.Codec{gorillaCodec{m.codec, m.limits}},
 		Options: &sessions.Options{
 			Path:        m.cookie.Path,
@@ -63,15 +67,20 @@ func newGorillaStore(m *Manager) *gorillaStore {
 // [State.Destroy] does; the other Options are the Manager's own.
 //
 // Sessions of other names live in cookies of their own, in every mode, sealed
-// like the Manager's and with its timeouts; in cookie mode, deleting one by
-// Options.MaxAge < 0 ends its copies too.
+// like the Manager's and with its timeouts; deleting one by Options.MaxAge < 0
+// ends its copies too.
 //
 // Sessions are gorilla's: not safe for concurrent use.
 func (m *Manager) Gorilla() sessions.Store { return m.gorilla }
 
-// Get implements sessions.Store through gorilla's registry.
+// Get implements sessions.Store through gorilla's registry, which has one
+// session for a name, whichever store asked first: another store's is refused.
 func (g *gorillaStore) Get(r *http.Request, name string) (*sessions.Session, error) {
-	return sessions.GetRegistry(r).Get(g, name)
+	session, err := sessions.GetRegistry(r).Get(g, name)
+	if err == nil && session.ID != g.mark {
+		return nil, fmt.Errorf("sessionstate: another store has opened the session %q of this request before: use one store, or give their cookies different names", name)
+	}
+	return session, err
 }
 
 // New implements sessions.Store. The session is never nil. Unlike gorilla's
@@ -80,7 +89,7 @@ func (g *gorillaStore) Get(r *http.Request, name string) (*sessions.Session, err
 func (g *gorillaStore) New(r *http.Request, name string) (*sessions.Session, error) {
 	session := sessions.NewSession(g, name)
 	options := *g.cookies.Options
-	session.Options, session.IsNew = &options, true
+	session.ID, session.Options, session.IsNew = g.mark, &options, true
 	if name != g.m.cookie.Name {
 		return session, g.open(r, session)
 	}
@@ -145,6 +154,9 @@ func (g *gorillaStore) Save(r *http.Request, w http.ResponseWriter, session *ses
 }
 
 func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
+	if commit.Request(r.Context()) != nil {
+		return ErrCommitted
+	}
 	if session.Options != nil && session.Options.MaxAge < 0 {
 		if h, ok := heldIn(session); ok {
 			if err := g.m.revoke(r.Context(), &h); err != nil {
@@ -178,22 +190,16 @@ func heldIn(session *sessions.Session) (held, bool) {
 
 // isRevoked reports whether a cookie of another name was deleted before.
 func (m *Manager) isRevoked(ctx context.Context, id sessionID) (dead bool, err error) {
-	if k, ok := m.keeper.(*cookieKeeper); ok {
-		err = m.call(ctx, "load", func(ctx context.Context) error {
-			dead, err = k.revoked.has(ctx, id)
-			return err
-		})
-	}
+	err = m.call(ctx, "load", func(ctx context.Context) error {
+		dead, err = m.revoked.has(ctx, id)
+		return err
+	})
 	return dead, err
 }
 
 // revoke ends a cookie of another name.
 func (m *Manager) revoke(ctx context.Context, h *held) error {
-	k, ok := m.keeper.(*cookieKeeper)
-	if !ok {
-		return nil
-	}
-	return m.call(context.WithoutCancel(ctx), "end", func(ctx context.Context) error { return k.end(ctx, h) })
+	return m.call(context.WithoutCancel(ctx), "end", func(ctx context.Context) error { return m.revoked.add(ctx, h) })
 }
 
 // aloneKey finds the State of a request without the Manager's middleware.

@@ -1,9 +1,11 @@
 package sessionstate
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 )
 
 // The cookies of cookie mode are those of a real sessions.CookieStore: it
@@ -47,5 +49,35 @@ func TestACookieStoreReadsAndWritesOurCookies(t *testing.T) {
 	values, err := decodeForeign(s.foreign())
 	if err != nil || values["theirs"] != "kept" {
 		t.Errorf("values of theirs = %v, %v", values, err)
+	}
+}
+
+func TestG17_ACookieThatIsRefusedLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	m, err := New(Config{Secrets: []Secret{testSecret("a", 1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	codec := m.gorilla.cookies.Codecs[0]
+	good, err := codec.Encode("x", map[any]any{"a": 1, "b": 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := held{id: newID(), record: fresh(time.Now())}
+	h.record.foreign = "not the gob of anything"
+	half := m.codec.seal(boxRecord, "x", h.append(nil))
+	for what, value := range map[string]string{"cut": good[:len(good)-1], "junk": "junk", "half": half} {
+		values := map[any]any{"mine": true}
+		if err := codec.Decode("x", value, &values); err == nil || len(values) != 1 || values["mine"] != true {
+			t.Errorf("%s: Decode() = %v, and the values are %v", what, err, values)
+		}
+	}
+	for _, dst := range []any{nil, "text", map[any]any{}} {
+		if err := codec.Decode("x", good, dst); err == nil {
+			t.Errorf("Decode into a %T: want an error", dst)
+		}
+		if _, err := codec.Encode("x", dst); (err == nil) != (fmt.Sprintf("%T", dst) == "map[interface {}]interface {}") {
+			t.Errorf("Encode of a %T: %v", dst, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package sessionstate
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -163,7 +164,7 @@ type Manager struct {
 	logKey      []byte
 	csrfKeys    [][]byte // as Secrets: the first makes tokens, all verify
 	notices     []string
-	revoked     *revocations // nil in server mode
+	revoked     *revocations // in server mode only of gorilla's cookies of other names
 	gorilla     *gorillaStore
 	users       *Users // nil: cannot be listed
 	lives       *lives
@@ -228,6 +229,10 @@ func New(c Config) (*Manager, error) {
 
 // open makes the keeper.
 func (m *Manager) open(c Config) error {
+	var err error
+	if m.revoked, err = newRevocations(cmp.Or(c.Revocations, c.Store), c.Prefix+"revoked/", m.limits, m.forgetful); err != nil {
+		return err
+	}
 	if c.Store != nil {
 		swap, _ := store.As[store.Swapper](c.Store)
 		touch, _ := store.As[store.Toucher](c.Store)
@@ -240,10 +245,6 @@ func (m *Manager) open(c Config) error {
 		}
 		m.keeper = k
 		return nil
-	}
-	var err error
-	if m.revoked, err = newRevocations(c.Revocations, c.Prefix+"revoked/", m.limits, m.forgetful); err != nil {
-		return err
 	}
 	k := cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked}
 	if c.Gorilla != nil {
@@ -380,9 +381,6 @@ func (m *Manager) tell(ctx context.Context, text string) {
 // open. Requests that come later find their sessions unreachable in cookie
 // mode with the built-in list of revocations.
 func (m *Manager) Close(ctx context.Context) error {
-	if m.revoked == nil {
-		return nil
-	}
 	return m.revoked.close(ctx)
 }
 

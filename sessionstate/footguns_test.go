@@ -1,0 +1,196 @@
+package sessionstate_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gorilla/sessions"
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+// What trips users of gorilla/sessions, gorilla/securecookie (G1 to G18) and
+// echo (E1 to E8) must not reach ours. The traps, and where they are tested:
+//
+//	G1  copies of a request have sessions of their own        below
+//	G2  concurrent use races                                  TestOneRequestMayUseItsSessionFromManyGoroutines
+//	G3  two stores get one session for one name               below
+//	G4  a bad cookie is an error for ever                     below
+//	G5  Save after the first byte is lost without an error    below
+//	G6  cookies without HttpOnly, 30 days, SameSite=None      TestS1, TestS2, TestS3, TestOptionsCannotWeakenTheCookie
+//	G7  a deleted cookie holds the session, and works on      TestS8, TestS12
+//	G8  two ages, no idle and no absolute limit               TestS14, TestS15, TestS16, TestGorillaTimesOutToo
+//	G9  MaxAge 0 means something else to each store           TestThirdPartyStoresKeepSessions
+//	G10 ids of ended sessions are used again                  TestS11, TestThirdPartyStoresKeepSessions
+//	G11 stores that are changed by each request               TestS22, under the race detector
+//	G12 encoding falls back to older keys, and to plaintext   TestS28, TestS29
+//	G13 size errors have no type, and forget the name         TestS4, TestGorillaValuesThatDoNotFitFailAtSave
+//	G14 base64 twice                                          TestAnchor10
+//	G15 gob: registered types, errors at Save only            TestAnchor7
+//	G16 encryption in place destroys the caller's bytes       TestG16 (codec_test.go)
+//	G17 half of what failed to decode stays                   TestG17 (gorilla_internal_test.go)
+//	G18 a junk cookie in front hides the session              TestS11
+//	E1  echo-contrib's session.Get finds its store            TestEchoContribFindsTheStore, and module contracts
+//	E2  sessions do not pass echo.WrapMiddleware              below
+//	E3  Before functions are skipped, or enter themselves     TestAnchor4, and package middleware
+//	E4  gzip outside puts its own writer back                 TestAnchor4, TestS33
+//	E5  a recovered panic, and 1xx, run Before                TestAnchor4, TestS35
+//	E6  loggers print the cookie                              TestS30
+//	E7  Sec-Fetch-Site lets POST through without a token      TestS37
+//	E8  contexts are used again for other requests            below
+
+func TestG1_E2_TheSessionPassesCopiedRequestsAndWrappedMiddlewares(t *testing.T) {
+	t.Parallel()
+	around := map[string]echo.MiddlewareFunc{
+		"copied request": func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				c.SetRequest(c.Request().Clone(c.Request().Context()))
+				return next(c)
+			}
+		},
+		"echo.WrapMiddleware": echo.WrapMiddleware(func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(struct{ http.ResponseWriter }{w}, r.Clone(r.Context()))
+			})
+		}),
+	}
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		for what, mw := range around {
+			a := newApp(t, cfg)
+			a.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+				return func(c echo.Context) error {
+					if _, err := sessionstate.Incr(count, sessionstate.From(c), 1); err != nil {
+						return err
+					}
+					before, err := a.m.Gorilla().Get(c.Request(), "__Host-id")
+					if err != nil {
+						return err
+					}
+					before.Values["outside"] = "kept"
+					if err := before.Save(c.Request(), c.Response()); err != nil {
+						return err
+					}
+					return next(c)
+				}
+			}, mw)
+			a.handle("/", func(c echo.Context, s *sessionstate.State) error {
+				inside, err := a.m.Gorilla().Get(c.Request(), "__Host-id")
+				if err != nil || inside.Values["outside"] != "kept" {
+					t.Errorf("%s: the handler finds %v, %v", what, inside.Values, err)
+				}
+				return incr(c, s)
+			})
+			a.handle("/fails", func(echo.Context, *sessionstate.State) error { return echo.ErrTeapot })
+			v := a.visitor()
+			v.get(t, "/").wants(t, 200, "2")
+			v.get(t, "/fails").status(t, 418)
+			v.get(t, "/").wants(t, 200, "5")
+		}
+	})
+}
+
+func TestG3_AnotherStoresSessionOfTheSameNameIsRefused(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		a, other := newApp(t, cfg), newApp(t, cfg)
+		for _, name := range []string{"__Host-id", "another"} {
+			for what, theirs := range map[string]sessions.Store{"a CookieStore": sessions.NewCookieStore(gorillaKey), "another Manager": other.m.Gorilla()} {
+				r := a.visitor().request("/")
+				if _, err := theirs.Get(r, name); err != nil {
+					t.Fatal(err)
+				}
+				if s, err := a.m.Gorilla().Get(r, name); err == nil || !strings.Contains(err.Error(), name) {
+					t.Errorf("%s has opened %q before: %v, %v, want an error that names it", what, name, s, err)
+				}
+			}
+		}
+	})
+}
+
+func TestG4_ABadCookieIsANewSessionAndNoError(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		a := newApp(t, cfg)
+		for _, name := range []string{"__Host-id", "another"} {
+			for _, value := range []string{"junk", "", strings.Repeat("A", 5000)} {
+				v := a.visitor()
+				v.jar[name] = value
+				for range 2 { // and not for ever: the first answer mends it
+					r, rec := v.request("/"), httptest.NewRecorder()
+					s, err := a.m.Gorilla().Get(r, name)
+					if err != nil || s == nil {
+						t.Fatalf("%s=%.9q: %v, %v, want a session", name, value, s, err)
+					}
+					s.Values["k"] = 1
+					if err := s.Save(r, rec); err != nil {
+						t.Fatalf("%s=%.9q: %v", name, value, err)
+					}
+					v.take(t, rec.Result())
+				}
+				s, err := a.m.Gorilla().Get(v.request("/"), name)
+				if err != nil || s.IsNew || s.Values["k"] != 1 {
+					t.Errorf("%s=%.9q: then %+v, %v", name, value, s, err)
+				}
+			}
+		}
+	})
+}
+
+func TestG5_SaveAfterTheFirstByteFails(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		for _, name := range []string{"__Host-id", "another"} {
+			a := newApp(t, cfg)
+			a.GET("/", func(c echo.Context) error {
+				s, err := a.m.Gorilla().Get(c.Request(), name)
+				if err != nil {
+					return err
+				}
+				if err := c.String(http.StatusOK, "first byte"); err != nil {
+					return err
+				}
+				for _, age := range []int{0, -1} {
+					s.Values["k"], s.Options.MaxAge = 1, age
+					if err := s.Save(c.Request(), c.Response()); !errors.Is(err, sessionstate.ErrCommitted) {
+						t.Errorf("%s: Save() with MaxAge %d = %v, want ErrCommitted", name, age, err)
+					}
+				}
+				return nil
+			})
+			a.visitor().get(t, "/").wants(t, 200, "first byte")
+		}
+	})
+}
+
+// echo.Contexts and their requests' memory are used again: a State that is kept
+// for too long must never show the next visitor's session.
+func TestE8_AStateThatIsKeptShowsNobodyElse(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		a := newApp(t, cfg)
+		var kept []*sessionstate.State
+		a.handle("/", func(c echo.Context, s *sessionstate.State) error {
+			kept = append(kept, s)
+			if err := name.Set(s, c.QueryParam("n")); err != nil {
+				return err
+			}
+			return c.NoContent(http.StatusNoContent)
+		})
+		for i := range 50 {
+			a.visitor().get(t, fmt.Sprintf("/?n=%d", i)).status(t, 204)
+		}
+		for i, s := range kept {
+			if got := name.Get(s); got != fmt.Sprint(i) {
+				t.Errorf("the state of request %d now reads %q", i, got)
+			}
+			if err := name.Set(s, "late"); !errors.Is(err, sessionstate.ErrCommitted) {
+				t.Errorf("the state of request %d can still be changed: %v", i, err)
+			}
+		}
+	})
+}
