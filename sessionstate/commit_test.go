@@ -165,3 +165,43 @@ func TestAnchor8_NothingIsWrittenWhenNothingChanged(t *testing.T) {
 		}
 	})
 }
+
+// watcher is a response that looks at what the client will get, at the moment
+// when its headers leave.
+type watcher struct {
+	http.ResponseWriter
+	leaving func(h http.Header)
+}
+
+func (w *watcher) WriteHeader(status int) {
+	w.leaving(w.Header())
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func TestAnchor5_WhatIsSavedCanBeReadBeforeTheHeadersLeave(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		a := newVisit(t, cfg)
+		a.handle("/go", func(c echo.Context, s *sessionstate.State) error {
+			if _, err := sessionstate.Incr(count, s, 1); err != nil {
+				return err
+			}
+			return c.Redirect(http.StatusSeeOther, "/")
+		})
+		v, looked := a.visitor(), 0
+		for want := range 3 {
+			w := &watcher{httptest.NewRecorder(), nil}
+			w.leaving = func(h http.Header) {
+				looked++
+				quick := v.clone() // the browser, faster than is possible
+				quick.take(t, &http.Response{Header: h.Clone(), Body: http.NoBody})
+				quick.get(t, "/").wants(t, 200, fmt.Sprint(want+1))
+			}
+			a.ServeHTTP(w, v.request("/go"))
+			v.take(t, w.ResponseWriter.(*httptest.ResponseRecorder).Result())
+		}
+		if looked != 3 {
+			t.Errorf("%d headers left, want 3", looked)
+		}
+	})
+}

@@ -31,7 +31,7 @@ func in(t *testing.T, c sessionstate.Config, f func(s *sessionstate.State)) *app
 	return a
 }
 
-func TestKeysOfEveryKindRoundTrip(t *testing.T) {
+func TestAnchor7_KeysOfEveryKindRoundTrip(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, c sessionstate.Config) {
 		a := newApp(t, c)
@@ -104,7 +104,7 @@ func TestMutatingWhatAKeyReturnsChangesNothing(t *testing.T) {
 	})
 }
 
-func TestAValueOfAnotherTypeReadsAsTheDefault(t *testing.T) {
+func TestAnchor7_AValueOfAnotherTypeReadsAsTheDefault(t *testing.T) {
 	t.Parallel()
 	values := []any{"text", 1.5, true, nil, []int{1}, map[string]int{"a": 1}, "7", 1e100}
 	for i, value := range values {
@@ -187,7 +187,7 @@ func TestBadKeysPanic(t *testing.T) {
 	}
 }
 
-func TestMigrate(t *testing.T) {
+func TestAnchor7_Migrate(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, sessionstate.Config{})
 	v1 := sessionstate.NewKey("k", sessionstate.KeyConfig[int]{Version: 1})
@@ -224,6 +224,32 @@ func TestMigrate(t *testing.T) {
 		v.get(t, "/set?n="+n)
 		v.get(t, "/get").wants(t, 200, `[] sessionstate: key "k" ([]string): cannot be migrated from version 1 to 2`)
 	}
+}
+
+func TestAnchor7_StructsMayGrowAndShrink(t *testing.T) {
+	t.Parallel()
+	type before struct {
+		Name string
+		Old  int
+	}
+	type after struct { // another type by now, with another field
+		Name string
+		New  []string
+	}
+	was := sessionstate.NewKey("profile", sessionstate.KeyConfig[before]{})
+	is := sessionstate.NewKey("profile", sessionstate.KeyConfig[after]{})
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		a := newApp(t, cfg)
+		a.handle("/before", func(_ echo.Context, s *sessionstate.State) error { return was.Set(s, before{"ada", 7}) })
+		a.handle("/after", func(c echo.Context, s *sessionstate.State) error {
+			p, err := is.Update(s, func(p after) after { p.New = append(p.New, "x"); return p })
+			return errors.Join(err, c.String(200, fmt.Sprintf("%+v", p)))
+		})
+		v := a.visitor()
+		v.get(t, "/before").status(t, 200)
+		v.get(t, "/after").wants(t, 200, "{Name:ada New:[x]}")
+		v.get(t, "/after").wants(t, 200, "{Name:ada New:[x x]}")
+	})
 }
 
 func TestDictionaryMethods(t *testing.T) {

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cacheresource"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -92,6 +94,90 @@ func TestResourcesInSessionScopeLiveAndEndWithTheSession(t *testing.T) {
 		time.Sleep(11 * time.Minute)
 		if got := counts(); got != [2]int{13, 13} {
 			t.Errorf("after the idle time: %d made, %d released", got[0], got[1])
+		}
+	})
+}
+
+func TestResultsInSessionScopeLiveAndEndWithTheSession(t *testing.T) {
+	t.Parallel()
+	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
+		cfg.Idle, cfg.MaxNewcomers = 10*time.Minute, 2
+		group, err := cachedata.NewGroup("scope", cachedata.GroupConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := group.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}()
+		var loads atomic.Int64
+		reports, err := cachedata.New("reports", func(ctx context.Context, _ string) (string, error) {
+			s, err := sessionstate.FromContext(ctx) // a load in session scope may look
+			if err != nil {
+				return "", err
+			}
+			return fmt.Sprintf("%d for %q", loads.Add(1), s.User()), nil
+		}, cachedata.Config[string, string]{Scope: cachedata.Session, Group: group, TTL: 24 * time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := func() int {
+			synctest.Wait()
+			return reports.Stats().Entries
+		}
+		a := userApp(t, cfg)
+		a.GET("/report", func(c echo.Context) error {
+			text, err := reports.Get(c.Request().Context(), "q")
+			if err != nil {
+				return err
+			}
+			return c.String(200, text)
+		})
+		a.GET("/report-late", func(c echo.Context) error {
+			c.Response().Flush()
+			if _, err := reports.Get(c.Request().Context(), "q"); !errors.Is(err, sessionstate.ErrCommitted) {
+				t.Errorf("a Get of a new visitor after the headers: %v, want ErrCommitted", err)
+			}
+			return nil
+		})
+
+		v, other := a.visitor(), a.visitor()
+		first := v.get(t, "/report")
+		first.wants(t, 200, `1 for ""`)
+		if first.setCookies("__Host-id") != 1 {
+			t.Fatal("a new visitor has got no session")
+		}
+		v.get(t, "/report").wants(t, 200, `1 for ""`)
+		other.get(t, "/report").wants(t, 200, `2 for ""`) // nobody sees another's
+		a.visitor().get(t, "/report-late")
+
+		v.get(t, "/renew").status(t, 200)
+		v.get(t, "/report").wants(t, 200, `1 for ""`)
+		v.get(t, "/as?u=ada").status(t, 204)
+		v.get(t, "/report").wants(t, 200, `3 for "ada"`) // what was kept was about somebody else
+		v.get(t, "/logout").status(t, 200)
+		v.get(t, "/report").wants(t, 200, `4 for ""`)
+
+		// Activity keeps what the session has, and the idle deadline ends it.
+		for range 5 {
+			time.Sleep(6 * time.Minute)
+			v.get(t, "/report").wants(t, 200, `4 for ""`)
+		}
+		if n := kept(); n != 1 {
+			t.Errorf("%d results are kept, want that of the one who came back", n)
+		}
+		time.Sleep(11 * time.Minute)
+		if n := kept(); n != 0 {
+			t.Errorf("%d results outlive the idle deadline", n)
+		}
+		v.get(t, "/report").wants(t, 200, `5 for ""`)
+
+		for range 50 {
+			a.visitor().get(t, "/report").status(t, 200)
+		}
+		if n := kept(); n > 3 {
+			t.Errorf("%d results are kept for clients without cookies, want two, and that of the one with a cookie", n)
 		}
 	})
 }

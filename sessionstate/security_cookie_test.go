@@ -73,7 +73,7 @@ func newVisit(t testing.TB, c sessionstate.Config) *app {
 	return a
 }
 
-func TestS1_ASVS3_3_1_CookieIsHostBound(t *testing.T) {
+func TestS1_ASVS3_3_1_3_3_3_CookieIsHostBound(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
@@ -351,7 +351,7 @@ func TestS25_TruncatedAndRespelledCookiesAreRefused(t *testing.T) {
 	})
 }
 
-func TestS11_UnknownCookiesNeverBecomeSessions(t *testing.T) {
+func TestS11_Anchor3_UnknownCookiesNeverBecomeSessions(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)

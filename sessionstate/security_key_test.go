@@ -76,7 +76,7 @@ func TestS27_KeysRotate(t *testing.T) {
 	})
 }
 
-func TestS28_WeakSecretsAreRefusedAllTogether(t *testing.T) {
+func TestS28_Anchor6_WeakSecretsAreRefusedAllTogether(t *testing.T) {
 	t.Parallel()
 	same := bytes.Repeat([]byte("0123456789abcdef"), 2)
 	_, err := sessionstate.New(sessionstate.Config{Secrets: []sessionstate.Secret{
@@ -138,7 +138,7 @@ func TestS28_ARandomSecretIsNoticed(t *testing.T) {
 	}
 }
 
-func TestS29_ASVS14_3_3_CookieModeAlwaysEncrypts(t *testing.T) {
+func TestS29_ASVS14_3_3_Anchor6_CookieModeAlwaysEncrypts(t *testing.T) {
 	t.Parallel()
 	m := newManager(t, sessionstate.Config{})
 	e := echo.New()

@@ -58,7 +58,7 @@ func TestS10_ASVS7_2_4_LoginGivesANewID(t *testing.T) {
 	})
 }
 
-func TestS12_ASVS7_4_1_LogoutEndsEveryCopy(t *testing.T) {
+func TestS12_ASVS7_4_1_Anchor9_LogoutEndsEveryCopy(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
