@@ -1,11 +1,13 @@
 package queryparams_test
 
 import (
+	"net/url"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/queryparams"
@@ -39,26 +41,58 @@ var quicks = queryparams.Must(queryparams.NewSchema[unbounded](queryparams.Schem
 	Limits: queryparams.Limits{MaxBytes: -1, MaxPairs: -1, MaxKeyLen: -1, MaxValueLen: -1},
 }))
 
+// folds is unboundeds with names in any case, more of them, and all of it read.
+var folds = queryparams.Must(queryparams.NewSchema[struct {
+	unbounded
+	Alpha map[string]string `query:"alpha"`
+	Beta  []string          `query:"beta"`
+	Rest  url.Values        `query:",rest"`
+}](queryparams.SchemaConfig{
+	Limits:   queryparams.Limits{MaxBytes: -1, MaxPairs: -1, MaxKeyLen: -1, MaxValueLen: -1, MaxElements: 100},
+	FoldCase: true,
+}))
+
 // hostile are the queries that made other libraries allocate or loop.
 var hostile = map[string]string{
-	"one large index":       "a[15999]=1",
-	"nested indices":        strings.Repeat("a[15999][15999][15999][15999]=1&", 100),
-	"distinct brackets":     distinct(8000),
-	"ampersands":            strings.Repeat("&", 1<<20),
-	"pairs":                 strings.Repeat("a&", 100_000),
-	"commas":                "s=" + strings.Repeat(",", 1<<20),
-	"unknown keys":          strings.Repeat("zz=1&", 100_000),
-	"open brackets":         strings.Repeat("m[", 1<<19),
-	"escapes":               "s=" + strings.Repeat("%41", 1<<18),
-	"broken escapes":        "s=" + strings.Repeat("%", 1<<20),
-	"bad UTF-8":             "m[x]=" + strings.Repeat("%ff", 1<<18),
-	"equals":                strings.Repeat("=", 1<<20),
-	"a large element":       "l[15999][x]=1",
-	"one element's fields":  strings.Repeat("l[0][s]=&", 100_000),
-	"elements":              elements(50_000),
-	"pairs in one value":    "f=" + strings.Repeat("x,1,", 1<<18),
-	"names in one value":    "f=" + strings.Repeat("zz,1,", 1<<18),
-	"one long unknown name": strings.Repeat("x", 1<<20),
+	"one large index":        "a[15999]=1",
+	"nested indices":         strings.Repeat("a[15999][15999][15999][15999]=1&", 100),
+	"distinct brackets":      distinct(8000),
+	"ampersands":             strings.Repeat("&", 1<<20),
+	"pairs":                  strings.Repeat("a&", 100_000),
+	"commas":                 "s=" + strings.Repeat(",", 1<<20),
+	"unknown keys":           strings.Repeat("zz=1&", 100_000),
+	"open brackets":          strings.Repeat("m[", 1<<19),
+	"escapes":                "s=" + strings.Repeat("%41", 1<<18),
+	"broken escapes":         "s=" + strings.Repeat("%", 1<<20),
+	"bad UTF-8":              "m[x]=" + strings.Repeat("%ff", 1<<18),
+	"equals":                 strings.Repeat("=", 1<<20),
+	"a large element":        "l[15999][x]=1",
+	"one element's fields":   strings.Repeat("l[0][s]=&", 100_000),
+	"elements":               elements(50_000),
+	"pairs in one value":     "f=" + strings.Repeat("x,1,", 1<<18),
+	"names in one value":     "f=" + strings.Repeat("zz,1,", 1<<18),
+	"one long unknown name":  strings.Repeat("x", 1<<20),
+	"nested indices, dots":   dotted(100),
+	"one large dotted":       "a.5000000=1",
+	"a long name of spaces":  strings.Repeat("+", 1<<20),
+	"a long escaped name":    strings.Repeat("%41", 1<<18),
+	"a long broken name":     strings.Repeat("\xff", 1<<20),
+	"a long key of a map":    "m[" + strings.Repeat("+", 1<<20) + "]=1",
+	"empty keys of a map":    strings.Repeat("m%5B%5D=&", 900),
+	"a long name in one":     "f=" + strings.Repeat("+", 1<<20) + ",1",
+	"spaces in one value":    "f=" + strings.Repeat("+,1,", 1<<18),
+	"escaped elements":       strings.Repeat("l%5B0%5D%5Bs%5D=&", 60_000),
+	"elements, not too many": strings.Repeat("l%5B0%5D%5Bs%5D=&", 900),
+	"capital letters":        strings.Repeat("ZZZZ[Z]=1&", 100_000),
+}
+
+// dotted is the query that made other libraries allocate 205 MB of 1.7 KB.
+func dotted(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString("a." + strconv.Itoa(i) + ".b.15999.x=1&")
+	}
+	return b.String()
 }
 
 func distinct(n int) string {
@@ -86,24 +120,28 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// fixedCost is what one reading may allocate whatever the query's length:
-// lists up to MaxElements and the faults that are reported.
-const fixedCost = 96 << 10
+// What one reading may allocate whatever the query's length: lists and maps up
+// to MaxElements, and the faults that are reported. By default, MaxPairs keeps
+// lists short.
+const (
+	fixedCost   = 192 << 10
+	defaultCost = 64 << 10
+)
 
 // Not parallel: it counts the allocations of the whole process.
 func TestSQ2_MemoryIsBoundedByTheQuery(t *testing.T) {
 	for name, raw := range hostile {
-		got := allocated(func() { _, _ = unboundeds.Parse(raw) })
-		if limit := uint64(4*len(raw) + fixedCost); got > limit {
-			t.Errorf("%s: %d bytes of query allocate %d, more than %d", name, len(raw), got, limit)
-		}
-		got = allocated(func() { _, _ = quicks.Parse(raw) })
-		if limit := uint64(4*len(raw) + fixedCost); got > limit {
-			t.Errorf("%s: the quick way: %d bytes of query allocate %d, more than %d", name, len(raw), got, limit)
-		}
-		got = allocated(func() { _, _ = queryparams.ParseParams(raw) })
-		if limit := uint64(4*len(raw) + fixedCost); got > limit {
-			t.Errorf("%s: Params of %d bytes of query allocate %d, more than %d", name, len(raw), got, limit)
+		for by, read := range map[string]func(){
+			"a schema":          func() { _, _ = unboundeds.Parse(raw) },
+			"the quick way":     func() { _, _ = quicks.Parse(raw) },
+			"names in any case": func() { _, _ = folds.Parse(raw) },
+			"Params":            func() { _, _ = queryparams.ParseParams(raw) },
+			"Lookup":            func() { _, _ = queryparams.Lookup(raw, "a", queryparams.Param[[]int]{}) },
+			"default limits":    func() { _, _ = everything.Parse(raw) },
+		} {
+			if got, limit := allocated(read), uint64(4*len(raw)+fixedCost); got > limit {
+				t.Errorf("%s: %d bytes of query, read by %s, allocate %d, more than %d", name, len(raw), by, got, limit)
+			}
 		}
 	}
 }
@@ -153,6 +191,23 @@ func TestAllocations(t *testing.T) {
 	} {
 		if got := testing.AllocsPerRun(200, tt.f); got > tt.most {
 			t.Errorf("%s: %v allocations, want at most %v", tt.name, got, tt.most)
+		}
+	}
+}
+
+func TestSQ15_TextsCanBeKeptWithoutTheRequest(t *testing.T) {
+	t.Parallel()
+	within := func(s, of string) bool {
+		a, b := uintptr(unsafe.Pointer(unsafe.StringData(s))), uintptr(unsafe.Pointer(unsafe.StringData(of)))
+		return b <= a && a < b+uintptr(len(of))
+	}
+	line := "GET /" + strings.Repeat("x", 1<<20) + "?q=some+text&tags=plain"
+	raw := line[strings.IndexByte(line, '?')+1:]
+	for _, clone := range []bool{false, true} {
+		s := queryparams.Must(queryparams.NewSchema[Filter](queryparams.SchemaConfig{Clone: clone}))
+		v, err := s.Parse(raw)
+		if err != nil || within(v.Tags[0], line) == clone {
+			t.Errorf("Clone %v: the text is in the request's line: %v, %v", clone, within(v.Tags[0], line), err)
 		}
 	}
 }

@@ -75,7 +75,8 @@ func (c timeCodec) read(s string) (time.Time, bool) {
 				return time.UnixMilli(n).In(c.loc), true
 			}
 		case time.RFC3339Nano:
-			if t, err := time.ParseInLocation(layout, strings.ToUpper(s), c.loc); err == nil {
+			s := strings.ToUpper(s)
+			if t, err := time.ParseInLocation(layout, s, c.loc); err == nil && strictRFC3339(s) {
 				return t, true
 			}
 		default:
@@ -85,6 +86,17 @@ func (c timeCodec) read(s string) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
+}
+
+// strictRFC3339 refuses what package time reads besides: hours of one digit,
+// commas, offsets of a day and more.
+func strictRFC3339(s string) bool {
+	const hour, fraction = len("2006-01-02T15"), len("2006-01-02T15:04:05")
+	if len(s) <= fraction || s[hour] != ':' || s[fraction] == ',' {
+		return false
+	}
+	offset := s[len(s)-len("+01:00"):]
+	return s[len(s)-1] == 'Z' || offset[1:3] <= "23" && offset[4:] <= "59"
 }
 
 func (c timeCodec) parse(v reflect.Value, s string) (Code, error) {

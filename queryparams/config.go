@@ -20,7 +20,8 @@ type Limits struct {
 	// MaxValueLen is the length of one value in raw bytes. Default 4 KiB.
 	MaxValueLen int
 	// MaxElements is the number of elements of one list or map whose field
-	// has no maxitems tag, and of all parameters of one list of structs.
+	// has no maxitems tag, of all parameters of one list of structs, and of
+	// those that a rest field collects.
 	// Default 1000.
 	MaxElements int
 	// MaxErrors is the number of faults that are reported; the others are
@@ -94,12 +95,21 @@ type SchemaConfig struct {
 	// RejectSemicolon reports values with an unescaped semicolon, which some
 	// old parsers take for a separator. Default false: it is data.
 	RejectSemicolon bool
+	// Clone copies each query before it is read. Texts without escapes share
+	// memory with what was read: without a copy, one that is kept for long
+	// keeps the whole first line of its request, which a path can make long.
+	// It costs one allocation of the query's length. Default false.
+	Clone bool
 	// KeepDefaults writes fields that have their default value too, for links
 	// whose meaning must survive a change of the defaults. Default false.
 	KeepDefaults bool
 	// Retain names parameters outside the schema that links take over from
 	// the current URL; "*" is all of them. Default none.
 	Retain []string
+	// Strip names parameters that links leave out, with what nests in them:
+	// the schema's own, which then have their defaults where the link leads,
+	// and those that Retain would take over. Default none.
+	Strip []string
 	// Codecs are the text forms of types, made by [NewCodec]. They win over
 	// TextUnmarshaler and over kinds. Default none.
 	Codecs []Codec

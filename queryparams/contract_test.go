@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/queryparams"
 )
 
@@ -701,6 +702,55 @@ func TestQ23_TextRules(t *testing.T) {
 	reads(t, "s=", T{}, fault("s", "too_short"))
 }
 
+func TestSQ12_PatternsAreLinear(t *testing.T) {
+	t.Parallel()
+	type T struct {
+		S string `query:"s" pattern:"(a+)+b"`
+	}
+	start := time.Now()
+	reads(t, "s="+strings.Repeat("a", 4000), T{}, fault("s", "pattern")) // a backtracking engine would never end
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// Every text of one or two bytes, and of up to five of those that mean something.
+func TestSQ1_NoTextPanics(t *testing.T) {
+	t.Parallel()
+	lenient := queryparams.Must(queryparams.NewSchema[Everything](queryparams.SchemaConfig{
+		Codecs: []queryparams.Codec{celsius}, Lenient: true, FoldCase: true,
+	}))
+	try := func(raw string) {
+		for _, prefix := range []string{"", "str=", "comma=", "map", "items", "form=", "pin", "dur=", "time="} {
+			_, _ = everything.Parse(prefix + raw)
+			_, _ = lenient.Parse(prefix + raw)
+		}
+		_, _ = queryparams.ParseParams(raw)
+		_, _ = queryparams.Lookup(raw, "a", queryparams.Param[[]int]{})
+	}
+	for a := range 256 {
+		try(string([]byte{byte(a)}))
+		for b := range 256 {
+			if a%16 == b%16 || soaktest.Long() {
+				try(string([]byte{byte(a), byte(b)}))
+			}
+		}
+	}
+	const special = "[]=&%0a"
+	var grow func(text string, more int)
+	grow = func(text string, more int) {
+		try(text)
+		for i := 0; more > 0 && i < len(special); i++ {
+			grow(text+special[i:i+1], more-1)
+		}
+	}
+	more := 4
+	if soaktest.Long() {
+		more = 6
+	}
+	grow("", more)
+}
+
 func TestQ27_Limits(t *testing.T) {
 	t.Parallel()
 	type T struct {
@@ -733,5 +783,72 @@ func TestQ27_Limits(t *testing.T) {
 		if ee, ok := errors.AsType[*queryparams.EncodeError](err); !ok || string(ee.Fields[0].Code) != name {
 			t.Errorf("Encode beyond the limits = %v, want %s", err, name)
 		}
+	}
+}
+
+type Paging struct {
+	Page int `query:"page"`
+}
+
+func TestQ17_AnEmbeddedPointerIsNotIgnored(t *testing.T) {
+	t.Parallel()
+	type T struct {
+		*Paging
+	}
+	if _, err := queryparams.SchemaOf[T](); err == nil || !strings.Contains(err.Error(), "Paging") {
+		t.Errorf("error = %v, want one that names the embedded pointer", err)
+	}
+}
+
+func TestQ13_RFC3339IsReadStrictly(t *testing.T) {
+	t.Parallel()
+	type T struct {
+		At time.Time `query:"at" layout:"rfc3339"`
+	}
+	for _, bad := range []string{"2024-01-02T3:04:05Z", "2024-01-02T03:04:05%2B24:00", "2024-01-02T03:04:05%2B01:60", "2024-01-02T03:04:05,5Z", "2024-01-02T03:04:60Z"} {
+		reads(t, "at="+bad, T{}, fault("at", "type"))
+	}
+}
+
+func TestSQ9_SecretsAreNotEchoedInPlaces(t *testing.T) {
+	t.Parallel()
+	type F struct {
+		A int `query:"a"`
+	}
+	type T struct {
+		M map[string]int `query:"m" secret:"true"`
+		F *F             `query:"f" style:"form,explode=false" secret:"true"`
+		L []F            `query:"l" secret:"true"`
+		S string         `query:"s" secret:"true" maxlen:"3"`
+		I []int          `query:"i" secret:"true" style:"form,explode=false"`
+	}
+	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{Unknown: queryparams.UnknownReject}))
+	for _, raw := range []string{
+		"m[hunter2]=x", "m[hunter2[]=1", "m[hunter2]=1&m[hunter2]=1", "f=hunter2,1", "f=a,hunter2", "f=%zzhunter2,1", "f=hunter2", "l[0][a]=hunter2",
+		"s=hunter2", "i=1,hunter2", "s=hunter2%zz", "l[0]=hunter2", "l=hunter2", "m=hunter2", "s=hunter2&s=hunter2",
+	} {
+		_, err := s.Parse(raw)
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+}
+
+func TestSQ2_ARestFieldHasALimit(t *testing.T) {
+	t.Parallel()
+	type T struct {
+		A    int        `query:"a"`
+		Rest url.Values `query:",rest"`
+	}
+	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{Limits: queryparams.Limits{MaxElements: 2}}))
+	if _, err := s.Parse("x=1&a=1&y=2"); err != nil {
+		t.Error(err)
+	}
+	_, err := s.Parse("x=1&a=1&y=2&x=3")
+	if d := cmp.Diff([][2]string{fault("", queryparams.CodeTooMany)}, faults(t, err)); d != "" || !strings.Contains(err.Error(), "at most 2 other parameters") {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+	if _, err := s.Encode(T{Rest: url.Values{"x": {"1", "2", "3"}}}); err == nil {
+		t.Error("what would be refused is written")
 	}
 }

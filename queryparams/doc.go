@@ -60,8 +60,8 @@
 //     would refuse, Encode refuses. What is written is printable ASCII.
 //   - The work is linear in the query's bytes and bounded by [Limits]; no
 //     number in a query decides how much is allocated. No input panics.
-//   - Texts without escapes share memory with the request's URL, which
-//     [Limits].MaxBytes bounds; use strings.Clone for what is kept for long.
+//   - Texts without escapes share memory with the request's first line: for
+//     what is kept for long use strings.Clone, or [SchemaConfig].Clone for all.
 //
 // # Params
 //

@@ -110,7 +110,9 @@ func answer(c echo.Context, err error) error {
 	ctx := c.Request().Context()
 	if p := pluginOf(ctx); p != nil && p.cfg.OnError != nil {
 		if errs, ok := errors.AsType[*Errors](err); ok {
-			err = p.cfg.OnError(ctx, errs)
+			if own := p.cfg.OnError(ctx, errs); own != nil {
+				err = own
+			}
 		}
 	}
 	return problem.HTTPError(err)

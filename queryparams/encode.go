@@ -433,6 +433,7 @@ func (e *encoder) others(rest url.Values) {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)
+	before := e.pairs
 	for _, key := range keys {
 		l := leaf{name: key}
 		escaped := escape(key)
@@ -459,5 +460,8 @@ func (e *encoder) others(rest url.Values) {
 				e.fault(&l, CodeLimitValue, nil)
 			}
 		}
+	}
+	if most := e.p.cfg.Limits.MaxElements; e.pairs-before > most {
+		e.fault(&leaf{want: tooManyOthers(most)}, CodeTooMany, nil)
 	}
 }

@@ -224,8 +224,12 @@ func (e *EncodeError) Problem() problem.Details { return problem.Details{} }
 // ErrNoPlugin says that [From] was called on a route that no [Plugin] serves.
 var ErrNoPlugin = errors.New("queryparams: no plugin on this route: add the plugin to the Stack, or use its Middleware")
 
-// safeValueRunes is how much of a value is echoed.
-const safeValueRunes = 64
+// How much of a value is echoed, and a length that surely has more than that,
+// even of bytes that are all escaped.
+const (
+	safeValueRunes = 64
+	safeValueBytes = (safeValueRunes + 1) * len("%F0%9F%92%A9")
+)
 
 // safeValue is the start of s without anything that could disturb a log, a
 // terminal or a page: what is not printable becomes U+FFFD.

@@ -118,14 +118,19 @@ func unescapedLen(s string) int {
 // shortText is the length up to which texts are decoded on the stack first.
 const shortText = 128
 
+// roomFor is short, a buffer of shortText bytes, if that is enough for s
+// decoded, or a new one that is: buffers that grow cost several times as much.
+func roomFor(short []byte, s string) []byte {
+	if len(s) <= shortText {
+		return short
+	}
+	return make([]byte, 0, unescapedLen(s))
+}
+
 // unescape is appendUnescaped to a new string.
 func unescape(s string) (text string, bad int, odd bool) {
 	var short [shortText]byte
-	b := short[:0]
-	if len(s) > len(short) {
-		b = make([]byte, 0, unescapedLen(s))
-	}
-	b, bad, odd = appendUnescaped(b, s)
+	b, bad, odd := appendUnescaped(roomFor(short[:0], s), s)
 	return string(b), bad, odd
 }
 
@@ -133,11 +138,7 @@ func unescape(s string) (text string, bad int, odd bool) {
 // literal, and each maximal broken part of a UTF-8 sequence is one U+FFFD.
 func unescapeLenient(s string) string {
 	var short [shortText]byte
-	b := short[:0]
-	if len(s) > len(short) {
-		b = make([]byte, 0, unescapedLen(s))
-	}
-	b, _, _ = appendUnescaped(b, s)
+	b, _, _ := appendUnescaped(roomFor(short[:0], s), s)
 	if utf8.Valid(b) {
 		return string(b)
 	}

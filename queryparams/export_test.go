@@ -6,7 +6,7 @@ import "reflect"
 func (s *Schema[T]) General() *Schema[T] {
 	p := *s.plan
 	p.fast = nil
-	return &Schema[T]{plan: &p, retain: s.retain}
+	return &Schema[T]{plan: &p, retain: s.retain, strip: s.strip}
 }
 
 // TookQuick reports whether s has a quick way of reading, which took raw.

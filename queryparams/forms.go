@@ -18,7 +18,7 @@ func (s *Schema[T]) Hidden(v T, except ...string) (template.HTML, error) {
 	}
 	var b strings.Builder
 	for _, e := range entries {
-		if slices.ContainsFunc(except, func(name string) bool { _, ok := cutName(e.key, name); return ok }) {
+		if isNamed(e, except) {
 			continue
 		}
 		values, err := s.plan.formValues(e)

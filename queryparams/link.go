@@ -5,13 +5,32 @@ import (
 	"html/template"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // Retain returns the schema with other parameters to take over from the
 // current URL into links, "*" for all that are not the schema's own, in place
 // of SchemaConfig.Retain. It is cheap; s is unchanged.
 func (s *Schema[T]) Retain(keys ...string) *Schema[T] {
-	return &Schema[T]{plan: s.plan, retain: slices.Clone(keys)}
+	return &Schema[T]{plan: s.plan, retain: slices.Clone(keys), strip: s.strip}
+}
+
+// Strip returns the schema with other parameters that links leave out, in
+// place of SchemaConfig.Strip: filters.Retain("*").Strip("utm_source") keeps
+// everything else. It is cheap; s is unchanged.
+func (s *Schema[T]) Strip(keys ...string) *Schema[T] {
+	return &Schema[T]{plan: s.plan, retain: s.retain, strip: slices.Clone(keys)}
+}
+
+// stripped reports whether links leave e out.
+func (s *Schema[T]) stripped(e entry) bool { return isNamed(e, s.strip) }
+
+// isNamed reports whether e is one of the parameters, or nests in it.
+func isNamed(e entry, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, ok := cutName(e.key, name)
+		return ok
+	})
 }
 
 // LinkFrom is the URL of a page on this host: the path of u, then v after the
@@ -42,7 +61,7 @@ func (s *Schema[T]) appendRetained(b []byte, current string) []byte {
 		return b
 	}
 	kept := slices.DeleteFunc(entries, func(e entry) bool {
-		if _, _, ours := s.plan.lookup(e.key); ours {
+		if _, _, ours := s.plan.lookup(e.key); ours || s.stripped(e) {
 			return true
 		}
 		return !slices.Contains(s.retain, e.key) && !slices.Contains(s.retain, "*")
@@ -60,12 +79,20 @@ func (s *Schema[T]) Href(v T, edits ...func(*T)) (string, error) {
 		edit(&v)
 	}
 	query, err := s.Encode(v)
+	if err == nil && len(s.strip) > 0 {
+		entries, err := parseEntries(query, &s.plan.cfg.Limits)
+		if err != nil {
+			return "?", err
+		}
+		query = string(appendEntries(nil, slices.DeleteFunc(entries, s.stripped)))
+	}
 	return "?" + query, err
 }
 
 // With returns v with parameters changed by name: names and values alternate,
-// a value is what [Params.Set] takes, and nil removes the parameter, so that
-// it has its default. The result has passed every check of the schema.
+// a value is what [Params.Set] takes, and nil removes the parameter with what
+// nests in it, so that it has its default. The result has passed every check
+// of the schema.
 func (s *Schema[T]) With(v T, pairs ...any) (T, error) {
 	var zero T
 	entries, err := s.entries(v)
@@ -80,22 +107,77 @@ func (s *Schema[T]) With(v T, pairs ...any) (T, error) {
 		if !ok {
 			return zero, fmt.Errorf("queryparams: With: argument %d is a %T: it should be a parameter's name", i, pairs[i])
 		}
-		if _, _, known := s.plan.lookup(name); !known {
+		t, how, known := s.plan.lookup(name)
+		if !known {
 			return zero, fmt.Errorf("queryparams: With: no parameter %q; did you mean %q?", name, nearest(name, s.plan.names))
 		}
-		var fresh []entry
+		var values []string
 		if pairs[i+1] != nil {
-			values, err := texts(name, pairs[i+1:i+2])
-			if err != nil {
+			if values, err = texts(name, pairs[i+1:i+2]); err != nil {
 				return zero, err
 			}
-			for _, value := range values {
-				fresh = append(fresh, entry{key: name, value: value})
-			}
 		}
-		entries = merge(entries, []string{name}, fresh)
+		fresh, err := s.plan.spell(name, t, how, values)
+		if err != nil {
+			return zero, err
+		}
+		entries = append(slices.DeleteFunc(entries, func(e entry) bool { return s.plan.belongs(e, name, t) }), fresh...)
 	}
 	return s.Parse(string(appendEntries(nil, entries)))
+}
+
+// spell writes values, as they are, so that the schema reads them as the
+// parameter that name means: a list's items keep what would separate them.
+func (p *plan) spell(name string, t target, how spelling, values []string) ([]entry, error) {
+	entries := make([]entry, len(values))
+	for i, value := range values {
+		entries[i] = entry{key: name, value: value}
+	}
+	if t.group >= 0 || p.leaves[t.leaf].shape != shapeList || how&spelledAlias != 0 {
+		return entries, nil
+	}
+	l := &p.leaves[t.leaf]
+	if len(values) == 1 && values[0] == "" { // name= is an empty list
+		entries[0].key += "[]"
+	}
+	for i := range entries {
+		e := &entries[i]
+		switch {
+		case l.sep == 0 || strings.IndexByte(e.value, l.sep) < 0:
+		case l.sep == ' ' || l.sep == '|': // escaped or not, it separates
+			f := &FieldError{Parameter: l.name, Path: l.name, Code: CodeCannotCarry, Detail: fmt.Sprintf("%s: an item contains the separator %q", details[CodeCannotCarry], l.sep), Offset: -1}
+			return nil, &EncodeError{Fields: []*FieldError{f}}
+		default:
+			e.raw = string(appendEscaped(nil, e.value, l.sep))
+		}
+	}
+	return entries, nil
+}
+
+// belongs reports whether e, as Encode writes it, is the parameter name, which
+// means t, or nests in it.
+func (p *plan) belongs(e entry, name string, t target) bool {
+	if _, ok := cutName(e.key, name); ok {
+		return true
+	}
+	at, _, known := p.lookup(e.key)
+	switch {
+	case !known:
+		return false
+	case t.group < 0:
+		l := &p.leaves[t.leaf]
+		return at.group < 0 && at.leaf == t.leaf && l.shape != shapeMap && l.shape != shapeStructs
+	}
+	g := at.group
+	if g < 0 {
+		g = p.leaves[at.leaf].group
+	}
+	for ; g >= 0; g = p.groups[g].parent {
+		if g == t.group {
+			return true
+		}
+	}
+	return false
 }
 
 // Funcs are the schema's functions for templates:

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/middleware"
@@ -225,5 +226,88 @@ func TestRedirectAfterPost(t *testing.T) {
 	rec = send(t, e, http.MethodPost, "/form?tab=2", "HX-Request", "true", "HX-Current-URL", "http://example.com/page?a=1")
 	if got := rec.Header().Get("HX-Redirect"); got != "/page?a=1&saved=yes" || rec.Code != http.StatusOK || rec.Header().Get("HX-Replace-Url") != "" {
 		t.Errorf("htmx: %d, HX-Redirect %q, HX-Replace-Url %q", rec.Code, got, rec.Header().Get("HX-Replace-Url"))
+	}
+}
+
+func TestWithTakesItemsAsTheyAre(t *testing.T) {
+	t.Parallel()
+	type T struct {
+		Form  []string `query:"form"`
+		Comma []string `query:"comma" style:"form,explode=false"`
+		Pipe  []string `query:"pipe" style:"pipeDelimited"`
+	}
+	s := queryparams.Must(queryparams.SchemaOf[T]())
+	for _, want := range []T{
+		{Comma: []string{"a,b"}}, {Comma: []string{"a,b", "c"}}, {Comma: []string{""}}, {Form: []string{""}}, {Pipe: []string{"a", "b"}}, {Pipe: []string{""}},
+	} {
+		got, err := s.With(T{Comma: []string{"old"}}, "form", want.Form, "comma", want.Comma, "pipe", want.Pipe)
+		if d := cmp.Diff(want, got); d != "" || err != nil {
+			t.Errorf("With, %v (-want +got):\n%s", err, d)
+		}
+	}
+	if got, err := s.With(T{}, "pipe", []string{"a|b"}); err == nil {
+		t.Errorf("With of an item that no URL can carry = %+v", got)
+	}
+}
+
+func TestWithRemovesWhatNests(t *testing.T) {
+	t.Parallel()
+	type N struct {
+		A int `query:"a"`
+		P *struct {
+			B int `query:"b"`
+		} `query:"p"`
+	}
+	type T struct {
+		Tags []string       `query:"tags"`
+		M    map[string]int `query:"m"`
+		L    []N            `query:"l"`
+		G    *N             `query:"g"`
+		Dot  *N             `query:"dot" style:"dotted"`
+		X    int            `query:"x"`
+		Rest url.Values     `query:",rest"`
+	}
+	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{}))
+	v, err := s.Parse("tags[]=&m[a]=1&l[0][a]=1&g[p][b]=1&g[a]=2&dot.p[b]=1&dot.a=3&x=1&r=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		pairs []any
+		want  string
+	}{
+		{[]any{"tags", []string{"y"}}, "tags=y&m%5Ba%5D=1&l%5B0%5D%5Ba%5D=1&g%5Ba%5D=2&g%5Bp%5D%5Bb%5D=1&dot.a=3&dot.p%5Bb%5D=1&x=1&r=1"},
+		{[]any{"tags", nil, "m", nil, "l", nil}, "g%5Ba%5D=2&g%5Bp%5D%5Bb%5D=1&dot.a=3&dot.p%5Bb%5D=1&x=1&r=1"},
+		{[]any{"tags", nil, "m", nil, "l", nil, "g", nil, "dot", nil}, "x=1&r=1"},
+		{[]any{"tags", nil, "m[b]", 2, "l", nil, "g[p]", nil, "dot.p", nil, "x", 7}, "m%5Ba%5D=1&m%5Bb%5D=2&g%5Ba%5D=2&dot.a=3&x=7&r=1"},
+	} {
+		got, err := s.With(v, tt.pairs...)
+		if err != nil {
+			t.Errorf("With(%v): %v", tt.pairs, err)
+			continue
+		}
+		if raw, err := s.Encode(got); raw != tt.want || err != nil {
+			t.Errorf("With(%v) = %s, %v; want %s", tt.pairs, raw, err, tt.want)
+		}
+	}
+}
+
+func TestLinksStripWhatTheyAreTold(t *testing.T) {
+	t.Parallel()
+	u := &url.URL{Path: "/l", RawQuery: "utm[a]=1&lang=no&page=4"}
+	v := Filter{Page: 3, Size: 20, Sort: "name", Price: &Range{Min: 1}, Q: "x"}
+	s := filters.Retain("*").Strip("utm", "price", "q")
+	if got, err := s.LinkFrom(u, v); got != "/l?page=3&lang=no" || err != nil {
+		t.Errorf("LinkFrom = %q, %v", got, err)
+	}
+	if got, err := s.Retain("utm").Href(v); got != "?page=3" || err != nil {
+		t.Errorf("Href = %q, %v", got, err)
+	}
+	if raw, err := s.Encode(v); err != nil || !strings.Contains(raw, "q=x") {
+		t.Errorf("Encode = %q, %v: only links strip", raw, err)
+	}
+	s = queryparams.Must(queryparams.NewSchema[Filter](queryparams.SchemaConfig{Retain: []string{"*"}, Strip: []string{"lang", "utm"}}))
+	if got, err := s.LinkFrom(u, plainFilter); got != "/l" || err != nil {
+		t.Errorf("LinkFrom by the config = %q, %v", got, err)
 	}
 }

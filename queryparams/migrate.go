@@ -46,12 +46,7 @@ func cutName(key, name string) (suffix string, ok bool) {
 // Drop removes parameters, and what nests in them.
 func Drop(names ...string) Migration {
 	m := Migration{names: slices.Clone(names), apply: func(entries []entry) []entry {
-		return slices.DeleteFunc(entries, func(e entry) bool {
-			return slices.ContainsFunc(names, func(name string) bool {
-				_, ok := cutName(e.key, name)
-				return ok
-			})
-		})
+		return slices.DeleteFunc(entries, func(e entry) bool { return isNamed(e, names) })
 	}}
 	if len(names) == 0 || slices.Contains(names, "") {
 		m.err = errors.New("queryparams: Drop: name the parameters")

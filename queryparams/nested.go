@@ -135,7 +135,11 @@ func (r *reader) form(l *leaf, o *occurrence, v reflect.Value) {
 			case known:
 				r.add(w, t.leaf, &pr, how)
 			case r.p.cfg.Unknown == UnknownReject:
-				if f := r.stranger(r.prefix+"["+name+"]", CodeUnknown, from); f != nil {
+				place := r.prefix
+				if !l.secret && len(r.errs) < r.p.cfg.Limits.MaxErrors { // of a secret, the name is a part
+					place += "[" + *safeValue(name) + "]"
+				}
+				if f := r.stranger(place, CodeUnknown, from); f != nil {
 					f.Parameter = r.owner
 				}
 			}

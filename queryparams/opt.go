@@ -1,5 +1,7 @@
 package queryparams
 
+import "encoding/json"
+
 // State tells what a query says about an [Opt].
 type State uint8
 
@@ -53,6 +55,37 @@ func (o Opt[T]) State() State { return o.state }
 
 // IsZero reports whether it is missing; encoding/json's omitzero uses it.
 func (o Opt[T]) IsZero() bool { return o.state == Missing }
+
+// MarshalJSON implements json.Marshaler, so that a session or an API keeps the
+// state: the value, "" if it is explicitly empty, null if it is missing.
+func (o Opt[T]) MarshalJSON() ([]byte, error) {
+	switch o.state {
+	case Missing:
+		return []byte("null"), nil
+	case Empty:
+		return []byte(`""`), nil
+	}
+	return json.Marshal(o.value)
+}
+
+// UnmarshalJSON implements json.Unmarshaler. As in a query, an empty text is
+// [Cleared].
+func (o *Opt[T]) UnmarshalJSON(b []byte) error {
+	switch string(b) {
+	case "null":
+		*o = Opt[T]{}
+		return nil
+	case `""`:
+		*o = Cleared[T]()
+		return nil
+	}
+	var v T
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	*o = Some(v)
+	return nil
+}
 
 // slot lets a plan reach into any Opt.
 func (o *Opt[T]) slot() (value any, state *State) { return &o.value, &o.state }

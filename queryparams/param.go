@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 )
 
@@ -135,6 +136,13 @@ func (p *plan) parseOne(raw string, l *leaf, v reflect.Value) (count int, errs *
 	return int(c.count), nil
 }
 
+// isItem reports whether what follows a list's name says that this is one of
+// its items: [] or [0].
+func isItem(rest string) bool {
+	_, after, isIndex := cutIndex(rest)
+	return rest == "[]" || isIndex && after == ""
+}
+
 // scanFor collects the occurrences of l.name.
 func (r *reader) scanFor(w *work, l *leaf, c *chain) *FieldError {
 	if fault := r.tooLong(); fault != nil {
@@ -157,16 +165,13 @@ func (r *reader) scanFor(w *work, l *leaf, c *chain) *FieldError {
 				continue
 			}
 		}
-		alias := l.shape == shapeList && len(key) == len(l.name)+2 && key[len(l.name):] == "[]"
-		if alias {
-			key = key[:len(l.name)]
-		}
-		if key == l.name {
-			how := spelling(0)
-			if alias {
-				how = spelledAlias
-			}
-			w.append(l, c, &pr, how)
+		rest, ours := strings.CutPrefix(key, l.name)
+		switch {
+		case !ours:
+		case rest == "":
+			w.append(l, c, &pr, 0)
+		case l.shape == shapeList && isItem(rest):
+			w.append(l, c, &pr, spelledAlias)
 		}
 	}
 }

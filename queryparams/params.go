@@ -48,8 +48,11 @@ type Params struct {
 	explicit bool            // the program wrote, not only a correction
 	told     bool            // the change is on its way to the browser, or not to be told
 	scripted bool            // by a script, after which there can be no other
+	left     bool            // the headers are on their way
 	history  History
 	err      error // why the query could not be read
+
+	corrections []*FieldError // faults that a default has taken the place of
 
 	onChange   func(Change)
 	changes    []Change // not yet handed to onChange
@@ -120,9 +123,13 @@ func (p *Params) Len() int { return len(p.Keys()) }
 func (p *Params) Keys() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	keys := make([]string, 0, len(p.entries))
-	seen := make(map[string]bool, len(p.entries))
-	for _, e := range p.entries {
+	return p.keys(p.entries)
+}
+
+func (p *Params) keys(entries []entry) []string {
+	keys := make([]string, 0, len(entries))
+	seen := make(map[string]bool, len(entries))
+	for _, e := range entries {
 		if !seen[e.key] && !p.isReserved(e.key) {
 			seen[e.key] = true
 			keys = append(keys, e.key)
@@ -135,9 +142,12 @@ func (p *Params) Keys() []string {
 // they were when the iteration began.
 func (p *Params) Items() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
-		last := p.ToDict()
-		for _, key := range p.Keys() {
-			if value, ok := last[key]; ok && !yield(key, value) {
+		p.mu.Lock()
+		entries := slices.Clone(p.entries)
+		p.mu.Unlock()
+		last := p.lastValues(entries)
+		for _, key := range p.keys(entries) {
+			if !yield(key, last[key]) {
 				return
 			}
 		}
@@ -149,8 +159,12 @@ func (p *Params) Items() iter.Seq2[string, string] {
 func (p *Params) ToDict() map[string]string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m := make(map[string]string, len(p.entries))
-	for _, e := range p.entries {
+	return p.lastValues(p.entries)
+}
+
+func (p *Params) lastValues(entries []entry) map[string]string {
+	m := make(map[string]string, len(entries))
+	for _, e := range entries {
 		if !p.isReserved(e.key) {
 			m[e.key] = e.value
 		}
@@ -184,7 +198,8 @@ func (p *Params) String() string { return p.Encode() }
 // Set gives key the values, in the place where the key first was, or at the
 // end. Each value is a text, a number, a bool, a time, a duration, a type with
 // text methods or a String method, or a slice of these, which counts as its
-// elements. No values at all delete the key.
+// elements. Bytes are refused: they could be a text or numbers. No values at
+// all delete the key.
 func (p *Params) Set(key string, values ...any) error {
 	return p.update([]string{key}, func(string) ([]string, error) { return texts(key, values) })
 }
@@ -289,6 +304,15 @@ func keysOf(entries []entry) []string {
 	return keys
 }
 
+// Corrections lists the faults whose place a default has taken in this request
+// (invalid:"default"), as [Schema.Bind] found them: for a page that says so. The
+// faults are shared, the list is the caller's own.
+func (p *Params) Corrections() []*FieldError {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.corrections)
+}
+
 // History chooses whether the browser's history gets a new entry for the
 // changes of this request. Default [ReplaceHistory].
 func (p *Params) History(h History) {
@@ -362,7 +386,7 @@ func (p *Params) write(keys []string, all bool, change func([]entry) (changed []
 		if p.isReserved(key) {
 			return writeFault(key, CodeReserved)
 		}
-		if key == "" || !utf8.ValidString(key) {
+		if key == "" && !all || !utf8.ValidString(key) { // Replace undoes ToMap, of =value too
 			return writeFault(key, CodeBadKey)
 		}
 	}
@@ -383,8 +407,11 @@ func (p *Params) apply(all, explicit bool, change func([]entry) (changed []entry
 		return err
 	}
 	if p.req != nil && p.onChange == nil {
-		if p.scripted {
+		switch {
+		case p.scripted:
 			return fmt.Errorf("queryparams: the page's script has been written: %w", commit.ErrCommitted)
+		case p.left:
+			return fmt.Errorf("queryparams: %w", commit.ErrCommitted)
 		}
 		if err := commit.Request(p.req.Context()); err != nil {
 			return fmt.Errorf("queryparams: %w", err)
@@ -447,7 +474,7 @@ func texts(key string, values []any) ([]string, error) {
 			out = append(out, s)
 			continue
 		}
-		if k := rv.Kind(); k != reflect.Slice && k != reflect.Array {
+		if k := rv.Kind(); k != reflect.Slice && k != reflect.Array || rv.Type().Elem().Kind() == reflect.Uint8 {
 			return nil, notAText(key, v)
 		}
 		for i := range rv.Len() {

@@ -21,6 +21,7 @@ func dict(t *testing.T, raw string) *queryparams.Params {
 	return p
 }
 
+// Streamlit 100 and 103: repeats, order, absence; reserved keys are not seen.
 func TestParamsReadLikeADict(t *testing.T) {
 	t.Parallel()
 	p := dict(t, "b=1&a=x&b=2&e=&Embed=true&embed_options=dark&v&bad=%zz%ff&semi=a;b")
@@ -64,6 +65,7 @@ func TestParamsReadLikeADict(t *testing.T) {
 	}
 }
 
+// Streamlit 101 and 103: values become texts; reserved keys survive.
 func TestParamsWrite(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -111,6 +113,7 @@ func TestParamsWrite(t *testing.T) {
 	}
 }
 
+// Streamlit 102, 103 and 105: no maps, no reserved keys, all or nothing.
 func TestSQ11_RefusedWritesChangeNothing(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -160,6 +163,7 @@ func TestSQ11_RefusedWritesChangeNothing(t *testing.T) {
 	}
 }
 
+// Streamlit 105: all values by key are the way back.
 func TestParamsMapRoundTrips(t *testing.T) {
 	t.Parallel()
 	p := dict(t, "a=1&b=2&a=3&embed=true")
@@ -266,5 +270,83 @@ func TestLookup(t *testing.T) {
 	}
 	if _, err := queryparams.Lookup(strings.Repeat("&", 9000), "a", queryparams.Param[int]{}); err == nil {
 		t.Error("a query beyond the limits has no error")
+	}
+}
+
+func TestParamsRefuseBytes(t *testing.T) {
+	t.Parallel()
+	p := dict(t, "")
+	err := p.Set("a", []byte("ab"))
+	if f, ok := errors.AsType[*queryparams.FieldError](err); !ok || f.Code != queryparams.CodeNotAText {
+		t.Errorf("Set of bytes = %v, query %q; want an error, not their numbers", err, p)
+	}
+}
+
+func TestReplaceUndoesToMapForEmptyKeys(t *testing.T) {
+	t.Parallel()
+	p := dict(t, "=b&a=1")
+	if err := p.Replace(p.ToMap()); err != nil || p.Encode() != "=b&a=1" {
+		t.Errorf("Replace(ToMap()) = %v, %q", err, p.Encode())
+	}
+}
+
+func TestLookupReadsWhatASchemaReads(t *testing.T) {
+	t.Parallel()
+	type T struct {
+		IDs []int `query:"ids"`
+	}
+	for _, raw := range []string{"ids[0]=5&ids[1]=6", "ids%5B0%5D=5&ids[]=6", "ids[1]=5", "ids[0]=5&ids[0]=6", "ids[x]=5", "ids[00]=5", "ids]=1"} {
+		want, wantErr := parse[T](t, raw)
+		got, err := queryparams.Lookup(raw, "ids", queryparams.Param[[]int]{})
+		if d := cmp.Diff(faults(t, wantErr), faults(t, err)); d != "" || !cmp.Equal(want.IDs, got) {
+			t.Errorf("%s: %v, want %v; faults (-schema +lookup):\n%s", raw, got, want.IDs, d)
+		}
+	}
+}
+
+func TestStreamlit104_ManyKeysAreOneChange(t *testing.T) {
+	t.Parallel()
+	p := dict(t, "a=1&embed=true")
+	var got []string
+	p.OnChange(func(ch queryparams.Change) { got = append(got, ch.Query) })
+	err := errors.Join(
+		p.Update(map[string]any{"a": 2, "b": 3, "c": []int{4, 5}}),
+		p.FromDict(map[string]any{"x": 1, "y": 2}),
+		p.Replace(map[string][]string{"z": {"1", "2"}}),
+		p.Clear(),
+	)
+	want := []string{"a=2&embed=true&b=3&c=4&c=5", "embed=true&x=1&y=2", "embed=true&z=1&z=2", "embed=true"}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("changes, %v (-want +got):\n%s", err, d)
+	}
+}
+
+func TestStreamlit106_ReadingIsNoChange(t *testing.T) {
+	t.Parallel()
+	e, ended := serve(t, queryparams.Config{}, show(func(p *queryparams.Params) error {
+		_, _ = p.Get("a")
+		_ = p.ToMap()
+		return nil
+	}))
+	for _, header := range [][]string{nil, {"HX-Request", "true"}} {
+		rec := get(t, e, "/?a=1&a=2&b=%zz", header...)
+		if rec.Body.String() != "<head></head>" || rec.Header().Get("HX-Replace-Url") != "" || *ended != nil {
+			t.Errorf("%v: %s %v, %v", header, rec.Body, rec.Header(), *ended)
+		}
+	}
+}
+
+func TestStreamlit107_ListsOfTextsBothWays(t *testing.T) {
+	t.Parallel()
+	p := dict(t, "old=1&EMBED=true")
+	want := map[string][]string{"a": {"x", "y"}, "empty": {""}}
+	if err := p.Replace(want); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, p.ToMap()); d != "" || p.Encode() != "EMBED=true&a=x&a=y&empty=" {
+		t.Errorf("%s (-want +got):\n%s", p, d)
+	}
+	if err := p.Replace(map[string][]string{"Embed": {"1"}}); err == nil {
+		t.Error("a reserved key is written")
 	}
 }

@@ -190,8 +190,11 @@ func (p *plan) find(key string, flags uint8) (target, spelling, bool) {
 	if p.cfg.Lenient {
 		return p.lookup(unescapeLenient(key))
 	}
+	if len(p.open) == 0 && len(key) > len("%41")*p.longest {
+		return target{}, 0, false
+	}
 	var buf [shortText]byte
-	b, bad, _ := appendUnescaped(buf[:0], key)
+	b, bad, _ := appendUnescaped(roomFor(buf[:0], key), key)
 	if bad >= 0 {
 		return target{}, 0, false
 	}
@@ -215,9 +218,7 @@ func (p *plan) lookup(name string) (target, spelling, bool) {
 	if t, ok := p.folded[lowerASCII(name)]; ok {
 		return t, t.how | spelledFolded, true
 	}
-	i, ok := p.findOpen(name, func(s, prefix string) bool {
-		return len(s) >= len(prefix) && lowerASCII(s[:len(prefix)]) == lowerASCII(prefix)
-	})
+	i, ok := p.findOpen(name, hasPrefixFold)
 	return target{leaf: i, group: -1}, spelledAlias | spelledFolded, ok
 }
 
@@ -269,14 +270,32 @@ func cutIndex(s string) (n int, after string, ok bool) {
 // maxIndexDigits is more than any list has elements.
 const maxIndexDigits = 9
 
+// hasPrefixFold is strings.HasPrefix but for the case of ASCII letters.
+func hasPrefixFold(s, prefix string) bool {
+	if len(s) < len(prefix) {
+		return false
+	}
+	for i := range len(prefix) {
+		if lower(s[i]) != lower(prefix[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
 func lowerASCII(s string) string {
 	for i := range len(s) {
 		if 'A' <= s[i] && s[i] <= 'Z' {
 			b := []byte(s)
 			for ; i < len(b); i++ {
-				if 'A' <= b[i] && b[i] <= 'Z' {
-					b[i] += 'a' - 'A'
-				}
+				b[i] = lower(b[i])
 			}
 			return string(b)
 		}
@@ -320,7 +339,10 @@ func (w *work) append(l *leaf, c *chain, pr *pair, how spelling) {
 }
 
 func (r *reader) addUnknown(w *work, pr *pair) {
-	if !r.p.hasRest && len(w.unknown) >= r.p.cfg.Limits.MaxErrors {
+	switch lim := &r.p.cfg.Limits; {
+	case r.p.hasRest && len(w.unknown) > lim.MaxElements: // enough to see that there are too many
+		return
+	case !r.p.hasRest && len(w.unknown) >= lim.MaxErrors:
 		r.omitted++
 		return
 	}
@@ -545,8 +567,8 @@ func (r *reader) mapping(w *work, l *leaf, c *chain, v reflect.Value) {
 	for i := c.first; i >= 0; i = w.at(i).next {
 		o := w.at(i)
 		raw := r.raw[o.val:o.valEnd]
-		_, code, _ := r.p.decode(r.raw[o.key:o.keyEnd], o.keyFlags, false)
-		inner := r.inner(l, o)
+		name, code, _ := r.p.decode(r.raw[o.key:o.keyEnd], o.keyFlags&^hasSemi, false)
+		inner := name[len(r.prefix)+len(l.name):]
 		if inner == "" { // m= alone is an empty map
 			if raw != "" {
 				r.fault(l, o, CodeBadKey, nil, raw, 0)
@@ -554,7 +576,6 @@ func (r *reader) mapping(w *work, l *leaf, c *chain, v reflect.Value) {
 			continue
 		}
 		inner = inner[1 : len(inner)-1]
-		path := *safeValue(r.prefix + l.name + "[" + inner + "]")
 		key.SetZero()
 		value.SetZero()
 		var cause error
@@ -576,7 +597,9 @@ func (r *reader) mapping(w *work, l *leaf, c *chain, v reflect.Value) {
 			m.SetMapIndex(key, value)
 			continue
 		}
-		r.pathOfLast(path)
+		if !l.secret {
+			r.pathOfLast(r.prefix + l.name + "[" + *safeValue(inner) + "]")
+		}
 	}
 	if n := m.Len(); n < l.minimum {
 		r.amount(l, w.at(c.first), n)
@@ -622,6 +645,12 @@ func (r *reader) leftovers(w *work) {
 		}
 		return
 	}
+	if most := r.p.cfg.Limits.MaxElements; len(w.unknown) > most {
+		if f := r.stranger("", CodeTooMany, -1); f != nil {
+			f.Expected = tooManyOthers(most)
+		}
+		return
+	}
 	rest := make(url.Values, len(w.unknown))
 	for i := range w.unknown {
 		o := &w.unknown[i]
@@ -640,11 +669,18 @@ func (r *reader) leftovers(w *work) {
 	at(r.dst, r.p.rest).Set(reflect.ValueOf(rest))
 }
 
+func tooManyOthers(most int) string { return fmt.Sprintf("at most %d other parameters", most) }
+
 func (r *reader) refuse(o *occurrence) {
-	key := unescapeLenient(r.raw[o.key:o.keyEnd])
+	raw := r.raw[o.key:o.keyEnd]
+	whole := len(raw) <= safeValueBytes
+	if !whole { // nobody will see more of it
+		raw = raw[:safeValueBytes]
+	}
+	key := unescapeLenient(raw)
 	f := r.stranger(key, CodeUnknown, int(o.key))
-	if near := nearest(key, r.p.names); near != "" && f != nil {
-		f.Expected = near
+	if f != nil && whole {
+		f.Expected = nearest(key, r.p.names)
 	}
 }
 

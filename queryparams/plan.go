@@ -89,6 +89,7 @@ type plan struct {
 	byName  map[string]target
 	folded  map[string]target // by the name in lower case, if case does not matter
 	names   []string          // of leaves, for suggestions
+	longest int               // the length of the longest name in byName
 	open    []int             // the leaves that own names beginning with name[
 	rest    []int             // steps to the url.Values for unknown parameters
 	hasRest bool
@@ -111,7 +112,7 @@ func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
 		return nil, err
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
-	cfg.Retain, cfg.Codecs = slices.Clone(cfg.Retain), slices.Clone(cfg.Codecs)
+	cfg.Retain, cfg.Strip, cfg.Codecs = slices.Clone(cfg.Retain), slices.Clone(cfg.Strip), slices.Clone(cfg.Codecs)
 	c := newCompiler(t, cfg)
 	c.hooked = reflect.PointerTo(t).Implements(validatorType)
 	if t.Kind() != reflect.Struct {
@@ -196,10 +197,13 @@ func (c *compiler) fields(t reflect.Type, steps []int, in place) {
 		switch {
 		case tag == "-":
 		case !tagged:
-			if f.Anonymous && f.Type.Kind() == reflect.Struct {
+			switch {
+			case f.Anonymous && f.Type.Kind() == reflect.Struct:
 				inner := in
 				inner.path, inner.depth = path, in.depth+1
 				c.fields(f.Type, at, inner)
+			case f.Anonymous && f.Type.Kind() == reflect.Pointer && holdsParameters(f.Type.Elem()):
+				c.fail(path, errors.New("is an embedded pointer: embed the struct itself, or give it a query tag"))
 			}
 		case !f.IsExported():
 			c.fail(path, errors.New("is tagged but not exported"))
@@ -213,6 +217,20 @@ func (c *compiler) fields(t reflect.Type, steps []int, in place) {
 			c.field(f, tag, at, in, path)
 		}
 	}
+}
+
+// holdsParameters reports whether t is a struct with tagged fields, which
+// somebody would miss.
+func holdsParameters(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct {
+		return false
+	}
+	for i := range t.NumField() {
+		if _, tagged := t.Field(i).Tag.Lookup("query"); tagged {
+			return true
+		}
+	}
+	return false
 }
 
 func checkName(name string) error {
@@ -396,6 +414,7 @@ func (c *compiler) claim(name string, t target, path string) {
 		c.fail(path, fmt.Errorf("the name %q is taken already", name))
 	}
 	c.byName[name] = t
+	c.longest = max(c.longest, len(name))
 }
 
 // tagged takes the tags that are not the codec's own.

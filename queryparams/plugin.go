@@ -44,9 +44,9 @@ type Config struct {
 	Canonical Canonical
 	// OnError is given the faults that [Schema.Bind], [Bind], [Get] and
 	// [GetAll] are about to return, and returns what they return instead:
-	// the same with Detail translated by Code, or an error of the app's own.
-	// It may be called from many goroutines. Default nil: they stay as they
-	// are.
+	// the same with Detail translated by Code, or an error of the app's own;
+	// nil for the same. It may be called from many goroutines. Default nil:
+	// they stay as they are.
 	OnError func(ctx context.Context, errs *Errors) error
 }
 

@@ -2,14 +2,16 @@ package queryparams
 
 import (
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 )
 
 // Schema reads, checks and writes queries of one struct type. It is compiled
 // once, is immutable, and is safe for concurrent use.
 type Schema[T any] struct {
-	plan   *plan
-	retain []string
+	plan          *plan
+	retain, strip []string
 }
 
 // NewSchema compiles the schema of T, a struct. All problems of its tags,
@@ -19,7 +21,7 @@ func NewSchema[T any](cfg SchemaConfig) (*Schema[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Schema[T]{plan: p, retain: p.cfg.Retain}, nil
+	return &Schema[T]{plan: p, retain: p.cfg.Retain, strip: p.cfg.Strip}, nil
 }
 
 // Must returns v, or panics with err: for package variables.
@@ -60,6 +62,9 @@ func (s *Schema[T]) Correct(raw string) (v T, corrected []*FieldError, err error
 }
 
 func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
+	if s.plan.cfg.Clone {
+		raw = strings.Clone(raw)
+	}
 	v := new(T)
 	dst := reflect.ValueOf(v).Elem()
 	if s.plan.fast != nil && s.plan.quick(raw, dst) {
@@ -87,7 +92,7 @@ func (s *Schema[T]) Encode(v T) (string, error) {
 }
 
 // Names lists the parameters in order.
-func (s *Schema[T]) Names() []string { return append([]string(nil), s.plan.names...) }
+func (s *Schema[T]) Names() []string { return slices.Clone(s.plan.names) }
 
 var validatorType = reflect.TypeFor[Validator]()
 

@@ -198,20 +198,29 @@ func (p *Params) sent(status int) bool {
 	return !differs
 }
 
-// writeBack sets the one header that tells htmx the new URL. A redirect has no
-// use for it, and what the handler has set itself stays.
+// writeBack sets the one header that tells htmx the new URL, after which there
+// can be no other write. A redirect has no use for it, and what the handler has
+// set itself stays.
 func (p *Params) writeBack(status int, h http.Header) {
-	boosted := p.req != nil && isBoosted(p.req)
-	if p.req == nil || !isFragment(p.req) && !boosted || status >= 300 && status < 400 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.req == nil || p.touched == nil {
 		return
 	}
+	p.left = true
+	boosted := isBoosted(p.req)
+	for _, name := range []string{hxRequest, hxBoosted, hxRestore} { // the answer depends on them, whatever it is
+		h.Add("Vary", name)
+	}
+	if !isFragment(p.req) && !boosted || status >= 300 && status < 400 {
+		return
+	}
+	h.Add("Vary", hxCurrentURL)
 	for _, name := range []string{hxPushURL, hxReplaceURL, hxRedirect, hxLocation} {
 		if h.Get(name) != "" {
 			return
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	link, differs := p.target()
 	if !differs {
 		return
@@ -221,8 +230,6 @@ func (p *Params) writeBack(status int, h http.Header) {
 		name = hxPushURL
 	}
 	h.Set(name, link)
-	h.Add("Vary", hxRequest)
-	h.Add("Vary", hxCurrentURL)
 }
 
 // Change is one change of the URL, for [Params.OnChange].
@@ -242,12 +249,12 @@ type Change struct {
 // fn is called by the goroutine that writes, or by another one that is writing
 // at the time; never twice at once, in the order of the writes, under no lock,
 // and not for writes that change nothing. It may write itself. There is one fn:
-// the last one given.
+// the last one given; nil takes it away, with the changes that it has not seen.
 func (p *Params) OnChange(fn func(Change)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.onChange = fn
-	p.told = true
+	p.told = p.told || fn != nil
 }
 
 // change is the change that has just been made. p.mu is held.
@@ -267,7 +274,9 @@ func (p *Params) deliver() {
 	for len(p.changes) > 0 {
 		next, fn := p.changes[0], p.onChange
 		p.changes = p.changes[1:]
-		p.unlocked(func() { fn(next) })
+		if fn != nil { // taken away while changes were waiting
+			p.unlocked(func() { fn(next) })
+		}
 	}
 }
 
@@ -282,6 +291,9 @@ func (p *Params) unlocked(fn func()) {
 // those parameters take the values they have in canonical, or vanish. A
 // response that has left carries nothing.
 func (p *Params) repair(pl *plan, canonical string, faults []*FieldError) {
+	p.mu.Lock()
+	p.corrections = append(p.corrections, faults...)
+	p.mu.Unlock()
 	fresh, err := parseEntries(canonical, &pl.cfg.Limits)
 	if err != nil {
 		return

@@ -504,3 +504,105 @@ func TestQ25_EscapedDelimitersSurviveWritesElsewhere(t *testing.T) {
 		t.Errorf("With = %+v, %v", got, err)
 	}
 }
+
+func TestOnErrorThatReturnsNothingDoesNotHideTheFaults(t *testing.T) {
+	t.Parallel()
+	cfg := queryparams.Config{OnError: func(context.Context, *queryparams.Errors) error { return nil }}
+	e, ended := serve(t, cfg, func(c echo.Context) error {
+		_, err := views.Bind(c)
+		return err
+	})
+	if rec := get(t, e, "/?sort=size"); rec.Code != http.StatusBadRequest {
+		t.Errorf("%d, %v: the handler went on with no value", rec.Code, *ended)
+	}
+}
+
+// A cache between must not give one browser's answer to another.
+func TestQ25_AnswersVaryByWhatDecidesThem(t *testing.T) {
+	t.Parallel()
+	e, _ := serve(t, queryparams.Config{}, show(func(p *queryparams.Params) error { return p.Set("page", 2) }))
+	for _, header := range [][]string{
+		nil,
+		{"HX-Request", "true", "HX-Current-URL", "http://example.com/l?page=2"}, // nothing differs for this one
+		{"HX-Request", "true", "HX-Current-URL", "http://example.com/l"},
+		{"HX-Request", "true", "HX-Boosted", "true"},
+	} {
+		vary := strings.Join(get(t, e, "/l", header...).Header().Values("Vary"), ", ")
+		want := []string{"HX-Request", "HX-Boosted", "HX-History-Restore-Request"}
+		if header != nil {
+			want = append(want, "HX-Current-URL")
+		}
+		for _, name := range want {
+			if !slices.Contains(strings.Split(vary, ", "), name) {
+				t.Errorf("%v: Vary %q lacks %s", header, vary, name)
+			}
+		}
+	}
+	e, _ = serve(t, queryparams.Config{}, show(func(*queryparams.Params) error { return nil }))
+	if vary := get(t, e, "/l").Header().Get("Vary"); vary != "" {
+		t.Errorf("nothing is written, and Vary is %q", vary)
+	}
+}
+
+func TestOnChangeCanBeTakenAway(t *testing.T) {
+	t.Parallel()
+	p := dict(t, "")
+	n := 0
+	p.OnChange(func(queryparams.Change) { // a change is waiting when fn goes
+		if n++; n == 1 {
+			_ = p.Set("b", 1)
+			p.OnChange(nil)
+		}
+	})
+	if err := errors.Join(p.Set("a", 1), p.Set("a", 2)); err != nil || n != 1 {
+		t.Errorf("%v, %d calls", err, n)
+	}
+}
+
+// A write that comes while the headers are on their way must not be lost in
+// silence: it is in them, or it is refused.
+func TestQ25_WritesDuringTheCommitAreRefusedOrSent(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		var err error
+		wrote := make(chan struct{})
+		e := page(t, func(p *queryparams.Params, c echo.Context) error {
+			if err := p.Set("page", 1); err != nil {
+				return err
+			}
+			go func() {
+				defer close(wrote)
+				err = p.Set("page", 2)
+			}()
+			return c.NoContent(http.StatusOK)
+		})
+		got := get(t, e, "/", "HX-Request", "true").Header().Get("HX-Replace-Url")
+		<-wrote
+		if sent := got == "/?page=2"; sent != (err == nil) {
+			t.Fatalf("sent %q, Set = %v", got, err)
+		}
+	}
+}
+
+func TestQ22_APageCanSayWhatWasCorrected(t *testing.T) {
+	t.Parallel()
+	var got []*queryparams.FieldError
+	e, _ := serve(t, queryparams.Config{}, func(c echo.Context) error {
+		if _, err := views.Bind(c); err != nil {
+			return err
+		}
+		p, err := queryparams.From(c)
+		if err != nil {
+			return err
+		}
+		got = p.Corrections()
+		return layout.Execute(c.Response(), p)
+	})
+	get(t, e, "/l?page=99")
+	if len(got) != 1 || got[0].Parameter != "page" || got[0].Code != queryparams.CodeRange || *got[0].Value != "99" {
+		t.Errorf("Corrections = %v", got)
+	}
+	if get(t, e, "/l?page=2"); got != nil {
+		t.Errorf("Corrections of a good query = %v", got)
+	}
+}
