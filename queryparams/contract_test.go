@@ -731,7 +731,7 @@ func TestSQ1_NoTextPanics(t *testing.T) {
 	for a := range 256 {
 		try(string([]byte{byte(a)}))
 		for b := range 256 {
-			if a%16 == b%16 || soaktest.Long() {
+			if a%64 == b%64 || soaktest.Long() {
 				try(string([]byte{byte(a), byte(b)}))
 			}
 		}
@@ -744,7 +744,7 @@ func TestSQ1_NoTextPanics(t *testing.T) {
 			grow(text+special[i:i+1], more-1)
 		}
 	}
-	more := 4
+	more := 3
 	if soaktest.Long() {
 		more = 6
 	}

@@ -28,7 +28,7 @@ func FuzzParse(f *testing.F) {
 			v   Everything
 			err error
 		)
-		if got, limit := allocated(func() { v, err = everything.Parse(raw) }), uint64(4*len(raw)+fixedCost); got > limit {
+		if got, limit := allocated(func() { v, err = everything.Parse(raw) }), uint64(4*len(raw)+defaultCost); got > limit {
 			t.Errorf("%d bytes of query allocate %d, more than %d", len(raw), got, limit)
 		}
 		if err != nil {
@@ -65,6 +65,9 @@ func FuzzParse(f *testing.F) {
 		}
 		if d := cmp.Diff(v, back, same); d != "" {
 			t.Errorf("%q reads back from %q as another value:\n%s", raw, written, d)
+		}
+		if again, err := everything.Encode(back); again != written || err != nil {
+			t.Errorf("%q, read and written again, is %q, %v", written, again, err)
 		}
 	})
 }

@@ -1,9 +1,13 @@
 package queryparams_test
 
 import (
+	"net/url"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/reecho-go/reecho/queryparams"
 )
 
 // The urlencoded parser of the WHATWG URL standard, on the inputs that the web
@@ -51,7 +55,18 @@ func TestQ2_LenientReadingIsThatOfBrowsers(t *testing.T) {
 		{"b=%2%2af%2a", pairs{"b": {"%2*f*"}}},
 		{"b=%%2a", pairs{"b": {"%*"}}},
 	}
+	if len(tests) != 35 {
+		t.Fatalf("%d vectors, want all 35", len(tests))
+	}
+	type all struct {
+		Rest url.Values `query:",rest"`
+	}
+	lenient := queryparams.Must(queryparams.NewSchema[all](queryparams.SchemaConfig{Lenient: true}))
 	for _, tt := range tests {
+		got, err := lenient.Parse(tt.raw)
+		if d := cmp.Diff(tt.want, pairs(got.Rest), cmpopts.EquateEmpty()); d != "" || err != nil {
+			t.Errorf("%q by a lenient schema, %v (-want +got):\n%s", tt.raw, err, d)
+		}
 		p := dict(t, tt.raw)
 		if d := cmp.Diff(tt.want, pairs(p.ToMap())); d != "" {
 			t.Errorf("%q (-want +got):\n%s", tt.raw, d)
