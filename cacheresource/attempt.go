@@ -17,6 +17,8 @@ type attempt[K, V any] struct {
 	*opening[K, V]
 	in     *instance[K, V] // with its birth
 	result chan error
+	// stale is held, since the open may return its value again; nil: there is none.
+	stale *instance[K, V]
 	// settled: either the result is on its way, or the attempt was left behind.
 	settled atomic.Bool
 	// opened: the open has returned a value, whatever is wrong with it. Written
@@ -28,8 +30,15 @@ func newAttempt[K, V any](o *opening[K, V]) *attempt[K, V] {
 	in := &instance[K, V]{res: o.res, home: o.in, id: o.id, key: o.key, done: make(chan struct{})}
 	in.holds.Store(1)
 	in.inner.owner = in
+	if o.res.check != nil {
+		in.checking = make(chan struct{}, 1)
+	}
 	o.res.stragglers.Begin()
-	return &attempt[K, V]{opening: o, in: in, result: make(chan error, 1)}
+	a := &attempt[K, V]{opening: o, in: in, result: make(chan error, 1)}
+	if o.old != nil && o.old.tryHold() {
+		a.stale = o.old
+	}
+	return a
 }
 
 // wait returns the error of the open, or that of ctx when it has left the
@@ -86,6 +95,9 @@ func (a *attempt[K, V]) finish(v V, err, violation error) {
 		if violation != nil {
 			err = fmt.Errorf("cacheresource: %s: %w", r.name, violation)
 		}
+	}
+	if a.stale != nil {
+		a.stale.drop()
 	}
 	r.turns.end(a.turn())
 	switch {

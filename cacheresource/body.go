@@ -29,6 +29,12 @@ func bodyOf[V any](v V) body {
 	return body{rv.Type(), rv.Pointer()}
 }
 
+// sharers are the instances of one value that have not been released.
+type sharers[K, V any] struct {
+	count int
+	inner inner // of those that have ended: they are needed until the last has
+}
+
 // track notes an instance that has been opened.
 func (r *Resource[K, V]) track(in *instance[K, V]) {
 	b := bodyOf(in.value)
@@ -36,12 +42,19 @@ func (r *Resource[K, V]) track(in *instance[K, V]) {
 	defer r.mu.Unlock()
 	r.all[in] = struct{}{}
 	if b != (body{}) {
-		r.bodies[b]++
+		s := r.bodies[b]
+		if s == nil {
+			s = new(sharers[K, V])
+			s.inner.owner = in
+			r.bodies[b] = s
+		}
+		s.count++
 	}
 }
 
 // part reports whether in is the last instance of its value, which is to be
-// released then; otherwise the others still need it.
+// released then; otherwise the others still need it, and what any of them was
+// opened with.
 func (r *Resource[K, V]) part(in *instance[K, V]) (last bool) {
 	b := bodyOf(in.value)
 	if b == (body{}) {
@@ -49,10 +62,13 @@ func (r *Resource[K, V]) part(in *instance[K, V]) (last bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.bodies[b]--; r.bodies[b] > 0 {
+	s := r.bodies[b]
+	if s.count--; s.count > 0 {
+		s.inner.absorb(&in.inner)
 		return false
 	}
 	delete(r.bodies, b)
+	in.inner.absorb(&s.inner)
 	return true
 }
 

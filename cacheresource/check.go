@@ -61,10 +61,14 @@ func (c *checking[K, V]) Load(ctx context.Context) (struct{}, error) {
 	r.stragglers.Begin()
 	result := make(chan error, 1)
 	go func() {
-		defer r.stragglers.End()
-		defer in.drop()
-		defer cancel()
-		result <- panics.Catch(func() error { return r.check(ctx, in.key, in.value) })
+		err := panics.ErrGoexit // unless it returns
+		defer func() {
+			in.drop()
+			result <- err
+			cancel()
+			r.stragglers.End()
+		}()
+		err = panics.Catch(func() error { return in.runCheck(ctx) })
 	}()
 	var err error
 	select {
@@ -81,6 +85,17 @@ func (c *checking[K, V]) Load(ctx context.Context) (struct{}, error) {
 		err = fmt.Errorf("cacheresource: %s: check: %w", r.name, err)
 	}
 	return struct{}{}, err
+}
+
+// runCheck calls the user's Check, after one that was left behind has returned.
+func (in *instance[K, V]) runCheck(ctx context.Context) error {
+	select {
+	case in.checking <- struct{}{}:
+		defer func() { <-in.checking }()
+		return in.res.check(ctx, in.key, in.value)
+	case <-ctx.Done():
+		return fmt.Errorf("the one before has not returned: %w", context.Cause(ctx))
+	}
 }
 
 // Commit implements flight.Work.

@@ -3,12 +3,15 @@ package cacheresource_test
 import (
 	"context"
 	"errors"
+	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // A check that asks for the instance that it is checking learns so at once.
@@ -77,6 +80,74 @@ func TestR6_ACheckInsideAnOpenKeepsNothing(t *testing.T) {
 		must(t, top.Close(t.Context()))
 		closeAll(t, base)
 		closeAll(t, probe)
+		w.everythingReleased()
+	})
+}
+
+// A check that goes on after everybody left is still the only one.
+func TestR3_OneCheckAtATimeWhoeverLeaves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t}
+		var running, checks atomic.Int32
+		r := newResource(t, w, cacheresource.Config[string, *thing]{
+			CheckEvery: cacheresource.EveryAcquire, CheckTimeout: 5 * time.Second,
+			Check: func(context.Context, string, *thing) error {
+				if running.Add(1) > 1 {
+					t.Error("two checks of one instance at a time")
+				}
+				defer running.Add(-1)
+				if checks.Add(1); checks.Load() > 2 {
+					time.Sleep(time.Hour)
+				}
+				time.Sleep(3 * time.Second) // deaf
+				return nil
+			},
+		})
+		first := use(t, r, "k")
+		leave := func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := r.Acquire(ctx, "k"); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Acquire() = %v, want the caller's own timeout", err)
+			}
+		}
+		leave()
+		start := time.Now()
+		if th := use(t, r, "k"); th != first || checks.Load() != 2 {
+			t.Errorf("got instance %d after %d checks, want the first one after two", th.n, checks.Load())
+		}
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("took %v, want what is left of the first check, and the second", took)
+		}
+		// A check that never returns keeps nobody longer than CheckTimeout.
+		leave()
+		start = time.Now()
+		if th := use(t, r, "k"); th == first || time.Since(start) != 5*time.Second {
+			t.Errorf("got instance %d after %v, want another one after CheckTimeout", th.n, time.Since(start))
+		}
+		closeAll(t, r)
+		w.everythingReleased()
+	})
+}
+
+func TestR3_ACheckThatExitsItsGoroutineHasFailed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var rec observe.Recorder
+		w := &world{t: t}
+		r := newResource(t, w, cacheresource.Config[string, *thing]{
+			Observer: &rec, CheckEvery: cacheresource.EveryAcquire,
+			Check: func(context.Context, string, *thing) error { runtime.Goexit(); return nil },
+		})
+		first := use(t, r, "k")
+		if use(t, r, "k") == first {
+			t.Error("got the instance whose check failed")
+		}
+		if got := observe.Of[observe.ResourceCheck](&rec); len(got) != 1 || !strings.Contains(got[0].Err.Error(), "Goexit") {
+			t.Errorf("events %+v, want the check that exited", got)
+		}
+		closeAll(t, r)
 		w.everythingReleased()
 	})
 }

@@ -61,11 +61,12 @@ var ErrDrainTimeout = fmt.Errorf("DrainTimeout has passed: %w", context.Deadline
 
 // Close lets nothing be acquired any more ([ErrClosed]), waits for opens under
 // way, and releases every instance, the youngest first; those that are leased,
-// when their leases end. Then it gives the name free. When ctx ends or
+// when their leases end, which a Close inside of Do waits for in vain. Then it
+// gives the name free. When ctx ends or
 // DrainTimeout passes first, it returns a [*LeasedError], joined with what else
 // is still under way; call it again to go on waiting.
 func (r *Resource[K, V]) Close(ctx context.Context) error {
-	if err := r.close(ctx); err != nil {
+	if err := r.close(drainFromNow(ctx)); err != nil {
 		return fmt.Errorf("cacheresource: %s: close: %w", r.name, err)
 	}
 	return nil
@@ -93,7 +94,13 @@ func (r *Resource[K, V]) shut() {
 }
 
 // settle waits for those who wait for opens and checks.
-func (r *Resource[K, V]) settle(ctx context.Context) error { return r.tracker.Close(ctx) }
+func (r *Resource[K, V]) settle(ctx context.Context) error {
+	ctx, cancel := draining(ctx, r.drainTimeout)
+	defer cancel()
+	err := r.tracker.Close(ctx)
+	r.background.Wait(ctx)
+	return err
+}
 
 // finish waits for the opens, checks and releases that were left behind.
 func (r *Resource[K, V]) finish(ctx context.Context) error {
@@ -119,13 +126,16 @@ func (r *Resource[K, V]) held() []held {
 }
 
 // endAll releases the instances, the youngest first: each one that is not
-// leased is waited for before the next is begun. Then it waits for the leased.
+// leased is waited for before the next is begun, unless its release is stuck.
+// Then it waits for all that is left.
 func endAll(ctx context.Context, all []held) error {
 	slices.SortFunc(all, func(a, b held) int { return cmp.Compare(b.order(), a.order()) })
 	for _, in := range all {
 		in.end()
 		if in.leases() == 0 {
-			_ = wait(ctx, in) // looked at below
+			soon, cancel := context.WithTimeout(ctx, in.patience())
+			_ = wait(soon, in) // looked at below
+			cancel()
 		}
 	}
 	var left []held
@@ -169,7 +179,7 @@ func wait(ctx context.Context, in held) error {
 // drainKey finds when the Close of a group began.
 type drainKey struct{}
 
-// drainFromNow returns a context for the Close of several resources.
+// drainFromNow returns a context for the Close of one or more resources.
 func drainFromNow(ctx context.Context) context.Context {
 	return context.WithValue(ctx, drainKey{}, time.Now())
 }
@@ -179,9 +189,6 @@ func draining(ctx context.Context, d time.Duration) (context.Context, context.Ca
 	if d == 0 {
 		return ctx, func() {}
 	}
-	began, ok := ctx.Value(drainKey{}).(time.Time)
-	if !ok {
-		began = time.Now()
-	}
+	began, _ := ctx.Value(drainKey{}).(time.Time)
 	return context.WithDeadlineCause(ctx, began.Add(d), ErrDrainTimeout)
 }

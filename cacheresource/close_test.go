@@ -3,14 +3,18 @@ package cacheresource_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -119,4 +123,162 @@ func TestR2_AReleaseThatExitsItsGoroutineHasEnded(t *testing.T) {
 			t.Errorf("events %+v, want one release that failed", got)
 		}
 	})
+}
+
+// A Release that does not return delays the older instances by its timeout, not
+// by all of the time that Close has.
+func TestR2_ABlockedReleaseDelaysTheOthersByItsTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
+		must(t, err)
+		start := time.Now()
+		var mu sync.Mutex
+		released := make(map[string]time.Duration)
+		r := newResource(t, &world{t: t}, cacheresource.Config[string, *thing]{
+			Group: g, ReleaseTimeout: time.Second,
+			Release: func(_ context.Context, key string, _ *thing) error {
+				mu.Lock()
+				released[key] = time.Since(start)
+				mu.Unlock()
+				if key == "c" {
+					time.Sleep(time.Hour)
+				}
+				return nil
+			},
+		})
+		for _, k := range []string{"a", "b", "c"} {
+			use(t, r, k)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := g.Close(ctx); err == nil || !strings.Contains(err.Error(), "(its release has not returned)") {
+			t.Errorf("Close() = %v, want it to say that a release has not returned", err)
+		}
+		synctest.Wait()
+		mu.Lock()
+		if want := map[string]time.Duration{"c": 0, "b": time.Second, "a": time.Second}; !maps.Equal(released, want) {
+			t.Errorf("released after %v, want %v", released, want)
+		}
+		mu.Unlock()
+		must(t, g.Close(t.Context()))
+	})
+}
+
+// DrainTimeout is also for opens that do not return, and for a whole group.
+func TestR5_DrainTimeoutIsAlsoForOpens(t *testing.T) {
+	t.Parallel()
+	for _, whole := range []bool{false, true} {
+		t.Run(fmt.Sprintf("group %t", whole), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
+				must(t, err)
+				w := &world{t: t, took: time.Hour} // deaf
+				r := newResource(t, w, cacheresource.Config[string, *thing]{Group: g, DrainTimeout: time.Minute})
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if _, err := r.Acquire(t.Context(), "k"); !errors.Is(err, cacheresource.ErrClosed) {
+						t.Errorf("Acquire() = %v, want ErrClosed", err)
+					}
+				})
+				synctest.Wait()
+				end := r.Close
+				if whole {
+					end = g.Close
+				}
+				start := time.Now()
+				if err := end(t.Context()); !errors.Is(err, cacheresource.ErrDrainTimeout) {
+					t.Errorf("Close() = %v, want ErrDrainTimeout", err)
+				}
+				if took := time.Since(start); took != time.Minute {
+					t.Errorf("Close() took %v, want DrainTimeout", took)
+				}
+				wg.Wait()
+				time.Sleep(time.Hour)
+				must(t, end(t.Context()))
+				w.everythingReleased()
+			})
+		})
+	}
+}
+
+// A resource that joined a group while it closes would be closed by nobody.
+func TestR5_NothingJoinsAGroupThatCloses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
+		must(t, err)
+		r := newResource(t, &world{t: t}, cacheresource.Config[string, *thing]{Group: g})
+		l, err := r.Acquire(t.Context(), "k")
+		must(t, err)
+		var wg sync.WaitGroup
+		wg.Go(func() { must(t, g.Close(t.Context())) })
+		synctest.Wait()
+		_, err = cacheresource.New("late", (&world{t: t}).open, cacheresource.Config[string, *thing]{Group: g})
+		if !errors.Is(err, cacheresource.ErrClosed) {
+			t.Errorf("New() in a group that closes = %v, want ErrClosed", err)
+		}
+		l.Release()
+		wg.Wait()
+	})
+}
+
+// The report of a stuck release comes before that of its end, and Close waits
+// for both.
+func TestR2_AStuckReleaseIsReportedBeforeItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var errs []error
+		r := newResource(t, &world{t: t}, cacheresource.Config[string, *thing]{
+			ReleaseTimeout: time.Second,
+			Release:        func(context.Context, string, *thing) error { time.Sleep(2 * time.Second); return nil },
+			Observer: observe.Func(func(_ context.Context, ev observe.Event) {
+				if ev, ok := ev.(observe.ResourceRelease); ok {
+					if ev.Err != nil {
+						time.Sleep(time.Minute) // slow to write
+					}
+					errs = append(errs, ev.Err)
+				}
+			}),
+		})
+		use(t, r, "k")
+		closeAll(t, r)
+		if len(errs) != 2 || errs[0] == nil || errs[1] != nil {
+			t.Errorf("reported %v, want the stuck release, then its end", errs)
+		}
+	})
+}
+
+// What runs in the background does not change the order of a close.
+func TestR5_ABackgroundCheckChangesNoOrder(t *testing.T) {
+	t.Parallel()
+	for range soaktest.Rounds(300) {
+		synctest.Test(t, func(t *testing.T) {
+			var order []string
+			r := newResource(t, &world{t: t}, cacheresource.Config[string, *thing]{
+				CheckEvery: time.Second,
+				Check:      func(context.Context, string, *thing) error { time.Sleep(3 * time.Second); return nil },
+				Release: func(_ context.Context, key string, _ *thing) error {
+					time.Sleep(time.Second)
+					order = append(order, key)
+					return nil
+				},
+			})
+			for _, k := range []string{"a", "b", "c", "d"} {
+				use(t, r, k)
+			}
+			time.Sleep(3 * time.Second)
+			if s := r.Stats(); s.InFlight != 4 {
+				t.Errorf("stats %+v, want four checks under way", s)
+			}
+			closeAll(t, r)
+			if got := strings.Join(order, ""); got != "dcba" {
+				t.Errorf("released in the order %s, want the youngest first", got)
+			}
+		})
+		if t.Failed() {
+			return
+		}
+	}
 }

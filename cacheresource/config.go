@@ -54,15 +54,16 @@ type Config[K, V any] struct {
 	// more than once is released when the last of these instances ends.
 	// Default nil: nothing to release.
 	Release func(ctx context.Context, key K, v V) error
-	// ReleaseTimeout is how long a release may take before it counts as stuck.
-	// Default 0: 30 s. Negative is an error.
+	// ReleaseTimeout is how long a release may take before it counts as stuck:
+	// that is reported, and a Close goes on with the next. Default 0: 30 s.
+	// Negative is an error.
 	ReleaseTimeout time.Duration
 
 	// Check tells whether an instance is still good. It runs when the last
 	// check is older than CheckEvery, before a use or, without any, in the
 	// background within a second; once at a time per instance, while the users
-	// wait for its result, and never right after open. An error takes the
-	// instance out. Default nil: every instance is good.
+	// wait for its result, and never right after open. An error or a panic takes
+	// the instance out. Default nil: every instance is good.
 	Check func(ctx context.Context, key K, v V) error
 	// CheckEvery is how old a passed check may be. Default 0: 30 s. Negative:
 	// only [EveryAcquire]. No effect without Check.
@@ -85,15 +86,16 @@ type Config[K, V any] struct {
 	// StaleFor is for how much longer than TTL an instance is handed out while
 	// a new one is opened in the background, on the first use after TTL. When
 	// that fails it is tried again on a use a second later, then after 2, 4 and
-	// so on up to 60 s. Default 0: none. Negative is an error, and so is
-	// StaleFor without TTL.
+	// so on up to 60 s. Both are open for a moment, unless open returns the same
+	// value again, which is not released while it may. Default 0: none.
+	// Negative is an error, and so is StaleFor without TTL.
 	StaleFor time.Duration
 	// IdleTTL is for how long an instance stays that nobody leases. Default 0:
 	// for ever. Negative is an error.
 	IdleTTL time.Duration
 
-	// DrainTimeout is how long a Close waits for leases of this resource, if
-	// its context allows that long. Default 0: as long as the context.
+	// DrainTimeout is how long a Close waits for opens and leases of this
+	// resource, if its context allows that long. Default 0: as long as the context.
 	// Negative is an error.
 	DrainTimeout time.Duration
 	// LeakAge is how long a lease may be held, by Acquire or Do, before it is

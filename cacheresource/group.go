@@ -69,7 +69,7 @@ func (g *Group) Clear(ctx context.Context) error {
 // [Resource.Close] for what it waits for.
 func (g *Group) Close(ctx context.Context) error {
 	ctx = drainFromNow(ctx)
-	members := g.group.Members()
+	members := g.group.Seal()
 	for _, m := range members {
 		m.(closer).shut()
 	}

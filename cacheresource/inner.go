@@ -54,15 +54,36 @@ func (i *inner) seal() {
 
 // drop ends the leases, the last one first.
 func (i *inner) drop() {
-	i.mu.Lock()
-	i.sealed = true
-	held := i.held
-	i.held = nil
-	i.mu.Unlock()
-	for _, in := range slices.Backward(held) {
+	for _, in := range slices.Backward(i.take()) {
 		in.usedBy().remove(i.owner)
 		in.giveBack()
 	}
+}
+
+// absorb takes over the leases of another one, without having two of the same
+// instance.
+func (i *inner) absorb(other *inner) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, in := range other.take() {
+		in.usedBy().remove(other.owner)
+		if slices.Contains(i.held, in) {
+			in.giveBack()
+			continue
+		}
+		in.usedBy().add(i.owner)
+		i.held = append(i.held, in)
+	}
+}
+
+// take ends the collecting of leases and returns them.
+func (i *inner) take() []held {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.sealed = true
+	held := i.held
+	i.held = nil
+	return held
 }
 
 // outer are the instances that were opened with an instance; one may be in it

@@ -44,8 +44,10 @@ type instance[K, V any] struct {
 	pinned  atomic.Bool
 	checked atomic.Int64 // time of the last passed check, or of the opening
 	probed  atomic.Bool  // a background check has been started
-	used    atomic.Int64 // when it was last handed out or given back; kept only if somebody asks
-	renewal renewal
+	// checking is full while a check runs, also one that was left behind.
+	checking chan struct{}
+	used     atomic.Int64 // when it was last handed out or given back; kept only if somebody asks
+	renewal  renewal
 
 	cause observe.Cause // why it left; written before retired is added
 	done  chan struct{} // closed when it has been released
@@ -57,6 +59,19 @@ type instance[K, V any] struct {
 // hold adds a hold. The caller must know that the instance has not been
 // retired: it is in the cache, under the resource's lock, or held already.
 func (in *instance[K, V]) hold() { in.holds.Add(1) }
+
+// tryHold adds a hold, unless the last one has ended for good.
+func (in *instance[K, V]) tryHold() bool {
+	for {
+		n := in.holds.Load()
+		if n == retired {
+			return false
+		}
+		if in.holds.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
 
 // lease adds a hold that is a use.
 func (in *instance[K, V]) lease() {
@@ -163,6 +178,7 @@ func (in *instance[K, V]) order() uint64           { return in.seq }
 func (in *instance[K, V]) released() chan struct{} { return in.done }
 func (in *instance[K, V]) source() observe.Source  { return in.res.source(in.key) }
 func (in *instance[K, V]) drain() time.Duration    { return in.res.drainTimeout }
+func (in *instance[K, V]) patience() time.Duration { return in.res.releaseTimeout }
 func (in *instance[K, V]) sites() []string         { return in.res.ledger.sites(in) }
 func (in *instance[K, V]) users() []string         { return in.outer.names() }
 
@@ -192,6 +208,7 @@ type held interface {
 	released() chan struct{}
 	source() observe.Source
 	drain() time.Duration
+	patience() time.Duration
 	sites() []string
 	users() []string
 	lease()

@@ -236,3 +236,15 @@ func TestR5_CloseNamesADeafOpen(t *testing.T) {
 		d.everythingReleased()
 	})
 }
+
+// `defer lease.Release()` may stand before the error is looked at.
+func TestR4_ReleaseOfNoLeaseIsHarmless(t *testing.T) {
+	t.Parallel()
+	r := newResource(t, &world{t: t, fail: func() error { return errors.New("down") }}, cacheresource.Config[string, *thing]{})
+	defer closeAll(t, r)
+	l, err := r.Acquire(t.Context(), "k")
+	defer l.Release()
+	if err == nil {
+		t.Error("Acquire() succeeded")
+	}
+}

@@ -21,8 +21,12 @@ type lessor interface {
 func (l *Lease[V]) Value() V { return l.value }
 
 // Release ends the lease. Only the first call counts; another one is reported
-// to the observers with the place of the call.
+// to the observers with the place of the call. That of a nil Lease, which comes
+// with an error, does nothing.
 func (l *Lease[V]) Release() {
+	if l == nil {
+		return
+	}
 	if l.over.CompareAndSwap(false, true) {
 		l.of.giveBack()
 		return

@@ -53,15 +53,19 @@ func (r *Resource[K, V]) runRelease(in *instance[K, V]) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), r.releaseTimeout)
 	defer cancel()
+	reported := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		if ctx.Err() == context.DeadlineExceeded {
-			r.counters.stuck.Add(1)
-			observe.Emit(context.Background(), r.observer, observe.ResourceRelease{
-				Source: in.source(), Cause: in.cause, Age: time.Duration(r.group.Now() - in.opened), Took: r.releaseTimeout,
-				Err: fmt.Errorf("cacheresource: %s: the release has not returned: %w", r.name, ctx.Err()),
-			})
-		}
+		defer close(reported)
+		r.counters.stuck.Add(1)
+		observe.Emit(context.Background(), r.observer, observe.ResourceRelease{
+			Source: in.source(), Cause: in.cause, Age: time.Duration(r.group.Now() - in.opened), Took: r.releaseTimeout,
+			Err: fmt.Errorf("cacheresource: %s: the release has not returned: %w", r.name, ctx.Err()),
+		})
 	})
-	defer stop()
+	defer func() {
+		if !stop() {
+			<-reported // before its end is
+		}
+	}()
 	return panics.Catch(func() error { return r.releaseFn(ctx, in.key, in.value) })
 }

@@ -66,7 +66,7 @@ func (r *Resource[K, V]) renew(ctx context.Context, at place[K, V], in *instance
 	if !ok {
 		return
 	}
-	started := r.group.Background(func() {
+	started := r.inBackground(func() {
 		o := r.opening(in.home, at.life, in.id, in.key)
 		o.old = in
 		fresh, role, err := o.do(ctx)
@@ -78,4 +78,18 @@ func (r *Resource[K, V]) renew(ctx context.Context, at place[K, V], in *instance
 	if !started {
 		in.renewal.end(now, false)
 	}
+}
+
+// inBackground runs fn in a goroutine of its own and reports true, unless all
+// workers of the group are busy.
+func (r *Resource[K, V]) inBackground(fn func()) bool {
+	r.background.Begin()
+	if r.group.Background(func() {
+		defer r.background.End()
+		fn()
+	}) {
+		return true
+	}
+	r.background.End()
+	return false
 }

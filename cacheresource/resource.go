@@ -48,13 +48,14 @@ type Resource[K, V any] struct {
 	mu     sync.RWMutex
 	era    *era[K, V]                   // everybody's
 	all    map[*instance[K, V]]struct{} // every instance that has not been released
-	bodies map[body]int                 // how many of these share a value
+	bodies map[body]*sharers[K, V]      // which of these share a value
 	closed bool
 
 	visitors   *visitors.Registry[*era[K, V]] // nil: not in Scope Session
 	turns      turns
 	checks     *flight.Table[*instance[K, V], struct{}]
 	tracker    flight.Tracker
+	background tasks.Counter // refreshes and checks that nobody has asked for
 	stragglers tasks.Counter // opens, checks and releases, which nobody can break off
 	ledger     *ledger       // nil: leases are not watched
 	counters   counters
@@ -68,7 +69,9 @@ type Resource[K, V any] struct {
 // context is cancelled when everybody who waited has left or OpenTimeout has
 // passed. A Delete or Clear does not break it off, but what it brings is for
 // those who waited before; the next call waits for its end and opens anew. A
-// value that is returned together with an error is ignored.
+// value that is returned together with an error is ignored. open may return a
+// value again as long as Release has not been called for it. The resources that
+// it uses with its context are leased to what it opens.
 //
 // K is of any type that can be compared as data; see cachedata. The error
 // joins everything that is wrong: a [*KeyError] for each place in K,
@@ -84,7 +87,7 @@ func New[K, V any](name string, open func(context.Context, K) (V, error), cfg Co
 		recency:        cfg.IdleTTL > 0 || cfg.MaxEntries > 0,
 		group:          cmp.Or(cfg.Group, Default()).group,
 		all:            make(map[*instance[K, V]]struct{}),
-		bodies:         make(map[body]int),
+		bodies:         make(map[body]*sharers[K, V]),
 	}
 	r.clocked = r.recency || r.ttl > 0 || r.check != nil
 	r.observer = observe.Tee(r.group.Observer(), cfg.Observer)

@@ -16,7 +16,7 @@ func (r *Resource[K, V]) sweep(now int64) (next int64) {
 		in.retire(cause)
 	}
 	for _, in := range unchecked {
-		if !r.group.Background(func() { r.probe(in, now) }) {
+		if !r.inBackground(func() { r.probe(in, now) }) {
 			in.probed.Store(false)
 			in.drop()
 			next = min(next, after(now, time.Second)) // all workers are busy

@@ -93,7 +93,7 @@ func (t *Tracker) Close(ctx context.Context) error {
 	for r := range t.running {
 		r.cancel(ErrClosed)
 	}
-	return fmt.Errorf("%d loads still run: %w", len(t.running), ctx.Err())
+	return fmt.Errorf("%d loads still run: %w", len(t.running), context.Cause(ctx))
 }
 
 // close returns a channel that is closed when nothing runs, or nil if nothing

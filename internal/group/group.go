@@ -147,18 +147,22 @@ func (g *Group) ClearMember(ctx context.Context, m Member, observer observe.Obse
 	return errors.Join(m.Hooks().run(ctx, what), g.hooks.run(ctx, what))
 }
 
+// Seal lets no member be added any more and returns those that there are, in
+// order of creation.
+func (g *Group) Seal() []Member {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	return slices.Clone(g.members)
+}
+
 // Close closes the members in reverse order of creation, each until ctx ends,
 // stops the timer, waits for sweeps and posted calls, which are short, and for
 // background tasks until ctx ends. No member can be added any more. It works
 // twice. The error joins those of the members, each with its name.
 func (g *Group) Close(ctx context.Context) error {
-	g.mu.Lock()
-	g.closed = true
-	members := slices.Clone(g.members)
-	g.mu.Unlock()
-
 	var errs []error
-	for _, m := range slices.Backward(members) {
+	for _, m := range slices.Backward(g.Seal()) {
 		if err := m.Close(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", m.Name(), err))
 		}
