@@ -17,10 +17,10 @@ type LeasedError struct {
 	Err       error            // why the Close did not wait longer
 }
 
-// LeasedInstance is one instance that a Close has left.
+// LeasedInstance is an instance that is leased, or that a Close has left.
 type LeasedInstance struct {
 	Name   string   // name[fingerprint]
-	Leases int      // how many there are; 0: its release has not returned
+	Leases int      // how many there are; in a LeasedError, 0: its release has not returned
 	Sites  []string // file:line of the acquires, if LeakAge is set
 	Users  []string // name[fingerprint] of the instances that were opened with it
 }
@@ -129,8 +129,8 @@ func (r *Resource[K, V]) held() []held {
 // leased is waited for before the next is begun, unless its release is stuck.
 // Then it waits for all that is left.
 func endAll(ctx context.Context, all []held) error {
-	slices.SortFunc(all, func(a, b held) int { return cmp.Compare(b.order(), a.order()) })
-	for _, in := range all {
+	slices.SortFunc(all, older)
+	for _, in := range slices.Backward(all) {
 		in.end()
 		if in.leases() == 0 {
 			soon, cancel := context.WithTimeout(ctx, in.patience())
@@ -140,7 +140,7 @@ func endAll(ctx context.Context, all []held) error {
 	}
 	var left []held
 	var why error
-	for _, in := range slices.Backward(all) {
+	for _, in := range all {
 		if err := wait(ctx, in); err != nil {
 			left = append(left, in)
 			why = err
@@ -157,6 +157,9 @@ func endAll(ctx context.Context, all []held) error {
 	}
 	return e
 }
+
+// older orders instances by their opening.
+func older(a, b held) int { return cmp.Compare(a.order(), b.order()) }
 
 // wait waits until in has been released, but no longer than its DrainTimeout,
 // or until ctx ends.

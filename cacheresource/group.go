@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/observe"
@@ -83,6 +84,25 @@ func (g *Group) Close(ctx context.Context) error {
 		return fmt.Errorf("cacheresource: group %s: close: %w", g.Name(), err)
 	}
 	return nil
+}
+
+// Leased lists the instances that are leased now, in the order of their
+// opening, and where their leases were taken, if LeakAge is set. Checks and
+// refreshes that run count as leases; pins of Get, and that others were opened
+// with an instance, do not. It costs a look at each instance.
+func (g *Group) Leased() []LeasedInstance {
+	var all []held
+	for _, m := range g.group.Members() {
+		all = append(all, m.(closer).held()...)
+	}
+	slices.SortFunc(all, older)
+	var leased []LeasedInstance
+	for _, in := range all {
+		if n := in.leases() - in.usedBy().count(); n > 0 {
+			leased = append(leased, LeasedInstance{Name: nameOf(in.source()), Leases: n, Sites: in.sites()})
+		}
+	}
+	return leased
 }
 
 // Stats returns the sums of the counters of the resources that are in the

@@ -107,6 +107,12 @@ func (o *outer) remove(user held) {
 	}
 }
 
+func (o *outer) count() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.of)
+}
+
 // names names the users.
 func (o *outer) names() []string {
 	o.mu.Lock()
