@@ -164,8 +164,11 @@ func (h *history) step(ctx context.Context) (open bool) {
 	if rand.IntN(5) == 0 {
 		time.AfterFunc(rand.N(time.Second), cancel)
 	}
-	open = true
-	defer func() { _ = recover() }() // opens panic
+	defer func() {
+		if recover() != nil { // opens panic
+			open = true
+		}
+	}()
 	var err error
 	switch n := rand.IntN(1000); {
 	case n < 1:
