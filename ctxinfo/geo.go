@@ -16,6 +16,7 @@ type Geo struct {
 	Region     string // ISO 3166-2 without the country
 	City       string
 	PostalCode string
+	MetroCode  string // the television market in the United States
 	Latitude   float64
 	Longitude  float64
 	Located    bool   // Latitude and Longitude are known
@@ -27,13 +28,13 @@ type Geo struct {
 // geoHeaders are the canonical names of a provider's headers, empty for those
 // that it has not.
 type geoHeaders struct {
-	country, continent, region, city, postalCode, latitude, longitude, zone string
+	country, continent, region, city, postalCode, metroCode, latitude, longitude, zone string
 
 	escaped bool // texts are percent-encoded
 }
 
-func (g *geoHeaders) names() [8]string {
-	return [...]string{g.country, g.continent, g.region, g.city, g.postalCode, g.latitude, g.longitude, g.zone}
+func (g *geoHeaders) names() [9]string {
+	return [...]string{g.country, g.continent, g.region, g.city, g.postalCode, g.metroCode, g.latitude, g.longitude, g.zone}
 }
 
 // maxPlace bounds the name of a place.
@@ -74,7 +75,7 @@ func buildGeo(in *Info, f *facts) place {
 	r := geoReader{h: in.header, escaped: pr.geo.escaped}
 	g := Geo{
 		Country: r.letters(pr.geo.country), Continent: r.letters(pr.geo.continent), Region: r.text(pr.geo.region),
-		City: r.text(pr.geo.city), PostalCode: r.text(pr.geo.postalCode),
+		City: r.text(pr.geo.city), PostalCode: r.text(pr.geo.postalCode), MetroCode: r.text(pr.geo.metroCode),
 	}
 	if g.Country == "XX" { // unknown, says Cloudflare
 		g.Country = ""

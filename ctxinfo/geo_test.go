@@ -103,7 +103,7 @@ func TestCloudFrontViewerAddress(t *testing.T) {
 
 func cloudflareRequest(headers ...string) []string {
 	return append([]string{
-		"CF-IPCountry", "CH", "CF-IPContinent", "EU", "CF-Region-Code", "ZH", "CF-IPCity", "Zürich", "CF-Postal-Code", "8001",
+		"CF-IPCountry", "CH", "CF-IPContinent", "EU", "CF-Region-Code", "ZH", "CF-IPCity", "Zürich", "CF-Postal-Code", "8001", "CF-Metro-Code", "501",
 		"CF-IPLatitude", "47.36667", "CF-IPLongitude", "8.55", "CF-Timezone", "Europe/Zurich",
 	}, headers...)
 }
@@ -111,7 +111,7 @@ func cloudflareRequest(headers ...string) []string {
 func TestGeo(t *testing.T) {
 	t.Parallel()
 	zurich := ctxinfo.Geo{
-		Country: "CH", Continent: "EU", Region: "ZH", City: "Zürich", PostalCode: "8001", Latitude: 47.36667, Longitude: 8.55, Located: true,
+		Country: "CH", Continent: "EU", Region: "ZH", City: "Zürich", PostalCode: "8001", MetroCode: "501", Latitude: 47.36667, Longitude: 8.55, Located: true,
 		Timezone: "Europe/Zurich", Provider: "Cloudflare",
 	}
 	direct := ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Cloudflare(cfRange))}
@@ -145,8 +145,8 @@ func TestGeo(t *testing.T) {
 		{"sent twice", direct, "203.0.113.9:1", []string{"CF-IPCountry", "CH", "CF-IPCountry", "DE"}, ctxinfo.Geo{}},
 		{
 			"CloudFront", aws, "203.0.113.9:1",
-			[]string{"CloudFront-Viewer-Country", "BR", "CloudFront-Viewer-City", "S%C3%A3o%20Paulo", "CF-IPCountry", "CH"},
-			ctxinfo.Geo{Country: "BR", City: "São Paulo", Provider: "CloudFront"},
+			[]string{"CloudFront-Viewer-Metro-Code", "819", "CloudFront-Viewer-Country", "BR", "CloudFront-Viewer-City", "S%C3%A3o%20Paulo", "CF-IPCountry", "CH"},
+			ctxinfo.Geo{Country: "BR", City: "São Paulo", MetroCode: "819", Provider: "CloudFront"},
 		},
 		{
 			"Vercel",
@@ -192,7 +192,7 @@ func TestSC12_GeoVaries(t *testing.T) {
 	t.Parallel()
 	p := mustNew(t, ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Cloudflare(cfRange))})
 	res := serve(t, p, from("203.0.113.9:1", request(cloudflareRequest()...)), func(_ echo.Context, in *ctxinfo.Info) { in.Geo() })
-	const want = "Cf-Ipcity, Cf-Ipcontinent, Cf-Ipcountry, Cf-Iplatitude, Cf-Iplongitude, Cf-Postal-Code, Cf-Region-Code, Cf-Timezone, X-Forwarded-For"
+	const want = "Cf-Ipcity, Cf-Ipcontinent, Cf-Ipcountry, Cf-Iplatitude, Cf-Iplongitude, Cf-Metro-Code, Cf-Postal-Code, Cf-Region-Code, Cf-Timezone, X-Forwarded-For"
 	if got := res.Header.Get("Vary"); got != want {
 		t.Errorf("Vary = %q, want %q", got, want)
 	}

@@ -22,11 +22,11 @@ type provider struct {
 var (
 	cloudflare = provider{name: "Cloudflare", clientIP: "Cf-Connecting-Ip", geo: &geoHeaders{
 		country: "Cf-Ipcountry", continent: "Cf-Ipcontinent", region: "Cf-Region-Code", city: "Cf-Ipcity", postalCode: "Cf-Postal-Code",
-		latitude: "Cf-Iplatitude", longitude: "Cf-Iplongitude", zone: "Cf-Timezone",
+		metroCode: "Cf-Metro-Code", latitude: "Cf-Iplatitude", longitude: "Cf-Iplongitude", zone: "Cf-Timezone",
 	}}
 	cloudFront = provider{name: "CloudFront", clientIP: "Cloudfront-Viewer-Address", geo: &geoHeaders{
 		country: "Cloudfront-Viewer-Country", region: "Cloudfront-Viewer-Country-Region", city: "Cloudfront-Viewer-City",
-		postalCode: "Cloudfront-Viewer-Postal-Code", latitude: "Cloudfront-Viewer-Latitude", longitude: "Cloudfront-Viewer-Longitude",
+		postalCode: "Cloudfront-Viewer-Postal-Code", metroCode: "Cloudfront-Viewer-Metro-Code", latitude: "Cloudfront-Viewer-Latitude", longitude: "Cloudfront-Viewer-Longitude",
 		zone: "Cloudfront-Viewer-Time-Zone", escaped: true,
 	}, parse: viewerAddress}
 	fastly = provider{name: "Fastly", clientIP: "Fastly-Client-Ip"}
