@@ -31,6 +31,12 @@ const (
 const (
 	// ThemeCookie overrides the theme: "light" or "dark". See [Info.ThemeCookie].
 	ThemeCookie = "ctx_theme"
+	// MotionCookie overrides reduced motion: "reduce" or "no-preference". See
+	// [Info.MotionCookie].
+	MotionCookie = "ctx_motion"
+	// ContrastCookie overrides the contrast: "more", "less", "custom" or
+	// "no-preference". See [Info.ContrastCookie].
+	ContrastCookie = "ctx_contrast"
 	// LocaleCookie overrides the locale: a BCP 47 tag. See [Info.LocaleCookie].
 	LocaleCookie = "ctx_locale"
 	// TimezoneCookie overrides the time zone: an IANA name, or +hh:mm. See
@@ -39,7 +45,9 @@ const (
 	// ScriptCookie is what a page's script ([Script] or another) found out:
 	// 1&tz=Asia/Kolkata&lang=en-IN&theme=dark&motion=reduce&contrast=more.
 	// The leading 1 is the version; at most 256 bytes; a field that is not
-	// valid is ignored by itself.
+	// valid is ignored by itself. Script writes the last three as css=1110: one
+	// digit for each of the media queries prefers-color-scheme: dark,
+	// prefers-reduced-motion, prefers-contrast: more and less.
 	ScriptCookie = "ctx"
 	// EmbeddedHeader is a request header that a page's script may add to what
 	// it fetches: "?1" if the page is in a frame, "?0" if it is not.

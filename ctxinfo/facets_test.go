@@ -222,6 +222,17 @@ func TestTheme(t *testing.T) {
 		{"script cookie over hint", []string{scheme, `"dark"`, "Cookie", "ctx=1&theme=light"}, ctxinfo.Theme{Type: ctxinfo.Light}, "cookie ctx"},
 		{"override over script cookie", []string{scheme, `"light"`, "Cookie", "ctx=1&theme=light; ctx_theme=dark"}, ctxinfo.Theme{Type: ctxinfo.Dark}, "cookie ctx_theme"},
 		{"override that is none", []string{"Cookie", "ctx=1&theme=light; ctx_theme=blue"}, ctxinfo.Theme{Type: ctxinfo.Light}, "cookie ctx"},
+		{"hint with a parameter", []string{scheme, ` "dark";x=?1 `}, ctxinfo.Theme{Type: ctxinfo.Dark}, "header Sec-Ch-Prefers-Color-Scheme"},
+		{"hint, a boolean", []string{scheme, "?1"}, ctxinfo.Theme{}, "default"},
+		{"script's digits", []string{scheme, `"light"`, motion, `"no-preference"`, "Cookie", "ctx=1&css=1110"}, ctxinfo.Theme{Type: ctxinfo.Dark, ReducedMotion: true, Contrast: ctxinfo.ContrastMore}, "cookie ctx"},
+		{"script's digits, none", []string{scheme, `"dark"`, motion, `"reduce"`, more, `"more"`, "Cookie", "ctx=1&css=0000"}, ctxinfo.Theme{Type: ctxinfo.Light}, "cookie ctx"},
+		{"script's digits, less", []string{"Cookie", "ctx=1&css=0001"}, ctxinfo.Theme{Type: ctxinfo.Light, Contrast: ctxinfo.ContrastLess}, "cookie ctx"},
+		{"script's digits, malformed", []string{"Cookie", "ctx=1&css=111"}, ctxinfo.Theme{}, "default"},
+		{"script's digits that are none", []string{"Cookie", "ctx=1&css=11x0"}, ctxinfo.Theme{}, "default"},
+		{"another script's words over digits", []string{"Cookie", "ctx=1&css=1111&theme=light&motion=no-preference&contrast=custom"}, ctxinfo.Theme{Type: ctxinfo.Light, Contrast: ctxinfo.ContrastCustom}, "cookie ctx"},
+		{"a word that is none, and digits", []string{"Cookie", "ctx=1&css=1000&theme=blue"}, ctxinfo.Theme{Type: ctxinfo.Dark}, "cookie ctx"},
+		{"overrides over the script", []string{"Cookie", "ctx=1&css=1111; ctx_theme=light; ctx_motion=no-preference; ctx_contrast=less"}, ctxinfo.Theme{Type: ctxinfo.Light, Contrast: ctxinfo.ContrastLess}, "cookie ctx_theme"},
+		{"overrides that are none", []string{"Cookie", "ctx=1&css=1110; ctx_theme=x; ctx_motion=x; ctx_contrast=x"}, ctxinfo.Theme{Type: ctxinfo.Dark, ReducedMotion: true, Contrast: ctxinfo.ContrastMore}, "cookie ctx"},
 		{"motion and contrast by hint", []string{motion, `"reduce"`, more, `"more"`}, ctxinfo.Theme{ReducedMotion: true, Contrast: ctxinfo.ContrastMore}, "default"},
 		{"motion and contrast by script", []string{motion, `"reduce"`, "Cookie", "ctx=1&motion=no-preference&contrast=less"}, ctxinfo.Theme{Contrast: ctxinfo.ContrastLess}, "default"},
 	}
@@ -276,7 +287,9 @@ func TestSetterCookies(t *testing.T) {
 		t.Skip("no time zone data")
 	}
 	r := request()
-	for _, c := range []*http.Cookie{in.ThemeCookie(ctxinfo.Dark), in.LocaleCookie(language.Japanese), tz} {
+	for _, c := range []*http.Cookie{
+		in.ThemeCookie(ctxinfo.Dark), in.LocaleCookie(language.Japanese), tz, in.MotionCookie(true), in.ContrastCookie(ctxinfo.ContrastMore),
+	} {
 		if err := c.Valid(); err != nil {
 			t.Errorf("%s: %v", c.Name, err)
 		}
@@ -286,8 +299,17 @@ func TestSetterCookies(t *testing.T) {
 		r.AddCookie(c)
 	}
 	next := p.FromRequest(r)
-	if got := next.Theme().Type; got != ctxinfo.Dark {
-		t.Errorf("Theme().Type = %v, want dark", got)
+	if got, want := next.Theme(), (ctxinfo.Theme{Type: ctxinfo.Dark, ReducedMotion: true, Contrast: ctxinfo.ContrastMore}); got != want {
+		t.Errorf("Theme() = %v, want %v", got, want)
+	}
+	for _, f := range []ctxinfo.Facet{ctxinfo.FacetTheme, ctxinfo.FacetReducedMotion, ctxinfo.FacetContrast} {
+		if got := next.Source(f); got.Kind != ctxinfo.SourceCookie || got.Trusted {
+			t.Errorf("Source(%s) = %v, trusted %v; want a cookie, not trusted", f, got, got.Trusted)
+		}
+	}
+	off := p.FromRequest(request("Cookie", "ctx=1&css=0110; ctx_motion="+in.MotionCookie(false).Value+"; ctx_contrast="+in.ContrastCookie(ctxinfo.ContrastDefault).Value))
+	if got := off.Theme(); got.ReducedMotion || got.Contrast != ctxinfo.ContrastDefault {
+		t.Errorf("Theme() = %v, want neither: that is the visitor's choice", got)
 	}
 	if got := next.Locale(); got != language.Japanese {
 		t.Errorf("Locale() = %v, want ja", got)
@@ -296,7 +318,7 @@ func TestSetterCookies(t *testing.T) {
 		t.Errorf("TimezoneName() = %q, want Asia/Tokyo", got)
 	}
 	none, _ := next.TimezoneCookie("")
-	for _, c := range []*http.Cookie{next.ThemeCookie(ctxinfo.Unknown), next.LocaleCookie(language.Und), none} {
+	for _, c := range []*http.Cookie{next.ThemeCookie(ctxinfo.Unknown), next.LocaleCookie(language.Und), none, next.ForgetCookie(ctxinfo.MotionCookie)} {
 		if c.MaxAge >= 0 || c.Secure {
 			t.Errorf("%v: want a deletion, not Secure over plain HTTP", c)
 		}

@@ -18,6 +18,7 @@ const (
 	keyTheme    = "theme"
 	keyMotion   = "motion"
 	keyContrast = "contrast"
+	keyCSS      = "css"
 )
 
 // scriptField returns one field of the script's cookie, whose form is
@@ -42,50 +43,78 @@ func scriptField(cookie, key string) (string, bool) {
 	return value, found
 }
 
+// mediaField is what the css field, which is short because [Script] is, says
+// about a setting. Its digits tell whether the media queries color-scheme:
+// dark, reduced-motion, contrast: more and contrast: less match.
+func mediaField(css, key string) (string, bool) {
+	if len(css) != 4 || span(css, func(c byte) bool { return c == '0' || c == '1' }) != 4 {
+		return "", false
+	}
+	switch {
+	case key == keyTheme && css[0] == '1':
+		return "dark", true
+	case key == keyTheme:
+		return "light", true
+	case key == keyMotion && css[1] == '1':
+		return "reduce", true
+	case key == keyContrast && css[2] == '1':
+		return "more", true
+	case key == keyContrast && css[3] == '1':
+		return "less", true
+	case key == keyMotion, key == keyContrast:
+		return "no-preference", true
+	}
+	return "", false
+}
+
 // preferences are the cookies that carry preferences, found in one scan: the
 // name of the script's is the beginning of all.
-type preferences struct{ theme, locale, zone, script string }
+type preferences struct{ theme, motion, contrast, locale, zone, script string }
 
 func buildPreferences(in *Info, f *facts) preferences {
 	var p preferences
 	for name, value := range eachCookie(in.values(f, fieldCookie), ScriptCookie) {
-		to := &p.script
-		switch name {
-		case ThemeCookie:
-			to = &p.theme
-		case LocaleCookie:
-			to = &p.locale
-		case TimezoneCookie:
-			to = &p.zone
-		case ScriptCookie:
-		default:
-			continue
-		}
-		if *to == "" { // the first is that of the most specific path
+		// The first is that of the most specific path.
+		if to := p.of(name); to != nil && *to == "" {
 			*to = value
 		}
 	}
 	return p
 }
 
+// of is where the cookie of that name is kept, nil for any other.
+func (p *preferences) of(name string) *string {
+	switch name {
+	case ThemeCookie:
+		return &p.theme
+	case MotionCookie:
+		return &p.motion
+	case ContrastCookie:
+		return &p.contrast
+	case LocaleCookie:
+		return &p.locale
+	case TimezoneCookie:
+		return &p.zone
+	case ScriptCookie:
+		return &p.script
+	}
+	return nil
+}
+
 // override returns the first valid value that the visitor, by the setter
 // cookie, or the page's script reports for a preference, and the name of the
-// cookie. setter is empty for what has none.
+// cookie.
 func (in *Info) override(f *facts, setter, key string, valid func(string) bool) (value, name string, ok bool) {
 	p := in.prefs.load(in, buildPreferences)
 	f.read |= in.prefs.facts.read
-	switch setter {
-	case ThemeCookie:
-		value = p.theme
-	case LocaleCookie:
-		value = p.locale
-	case TimezoneCookie:
-		value = p.zone
-	}
-	if value != "" && valid(value) {
-		return value, setter, true
+	if v := *p.of(setter); v != "" && valid(v) {
+		return v, setter, true
 	}
 	if v, ok := scriptField(p.script, key); ok && valid(v) {
+		return v, ScriptCookie, true
+	}
+	css, _ := scriptField(p.script, keyCSS)
+	if v, ok := mediaField(css, key); ok {
 		return v, ScriptCookie, true
 	}
 	return "", "", false
@@ -100,6 +129,24 @@ func (in *Info) ThemeCookie(t ThemeType) *http.Cookie {
 	}
 	return in.setter(ThemeCookie, v)
 }
+
+// MotionCookie returns the cookie that asks for reduced motion, or for motion
+// whatever the browser says, from the next request on.
+func (in *Info) MotionCookie(reduced bool) *http.Cookie {
+	if reduced {
+		return in.setter(MotionCookie, "reduce")
+	}
+	return in.setter(MotionCookie, "no-preference")
+}
+
+// ContrastCookie returns the cookie that makes c the visitor's contrast from
+// the next request on, whatever the browser says.
+func (in *Info) ContrastCookie(c Contrast) *http.Cookie { return in.setter(ContrastCookie, c.String()) }
+
+// ForgetCookie returns the cookie that takes a choice back: name is
+// [ThemeCookie], [MotionCookie], [ContrastCookie], [LocaleCookie] or
+// [TimezoneCookie].
+func (in *Info) ForgetCookie(name string) *http.Cookie { return in.setter(name, "") }
 
 // LocaleCookie returns the cookie that makes t the visitor's locale from the
 // next request on; language.Und takes the choice back.

@@ -10,11 +10,12 @@ import (
 var script string
 
 // Script returns the script element that tells the next request what no header
-// does: time zone, language, theme and reduced motion, in [ScriptCookie]. Put
+// does: time zone, language, theme, reduced motion and contrast, in
+// [ScriptCookie]. Put
 // it into the head of each page; pages work without it. nonce is that of the
 // page's Content-Security-Policy, empty for none.
 //
-// It writes the cookie, and again when the visitor's colours or motion change,
+// It writes the cookie, and again when the visitor's colours, motion or contrast change,
 // or the page comes back into view in another time zone or language; then it
 // dispatches the event ctx:change on the window, for pages that want to load
 // themselves anew. To requests of htmx (versions 1 to 4) it adds

@@ -106,16 +106,17 @@ func buildTheme(in *Info, f *facts) ThemeType {
 }
 
 func buildMotion(in *Info, f *facts) bool {
-	return preference(in, f, "", keyMotion, fieldReducedMotion, parseMotion)
+	return preference(in, f, MotionCookie, keyMotion, fieldReducedMotion, parseMotion)
 }
 
 func buildContrast(in *Info, f *facts) Contrast {
-	return preference(in, f, "", keyContrast, fieldContrast, parseContrast)
+	return preference(in, f, ContrastCookie, keyContrast, fieldContrast, parseContrast)
 }
 
 // Theme is how the visitor wants pages to look. In order of precedence it
-// follows [ThemeCookie], the page script's cookie and the client hints that
-// browsers send if Config.HintTheme asks for them.
+// follows [ThemeCookie], [MotionCookie] and [ContrastCookie], the page script's
+// cookie, and the client hints that browsers send if Config.HintTheme asks for
+// them.
 func (in *Info) Theme() Theme {
 	return Theme{
 		Type:          *in.theme.see(in, buildTheme),

@@ -5,6 +5,7 @@ package visitorscript_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/labstack/echo/v4"
 
@@ -29,9 +31,17 @@ var browser = chromiumtest.Browser{Flags: map[string]any{
 	"ignore-certificate-errors": true,
 }}
 
+// darkBrowser runs on a device that wants dark colours and less motion.
+var darkBrowser = chromiumtest.Browser{Flags: map[string]any{
+	"host-resolver-rules":          "MAP *.test 127.0.0.1",
+	"ignore-certificate-errors":    true,
+	"force-dark-mode":              true,
+	"force-prefers-reduced-motion": true,
+}}
+
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if err := browser.Close(); err != nil {
+	if err := errors.Join(browser.Close(), darkBrowser.Close()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
@@ -43,6 +53,8 @@ type facts struct {
 	Zone, ZoneSource   string
 	Theme, ThemeSource string
 	Motion             bool
+	Contrast           string
+	Offset             int // minutes, as JavaScript has it
 	Locale             string
 	Embedded, Known    bool
 	EmbeddedSource     string
@@ -50,10 +62,11 @@ type facts struct {
 
 func factsOf(in *ctxinfo.Info) facts {
 	yes, known := in.IsEmbedded()
+	offset, _ := in.TimezoneOffset()
 	return facts{
 		Zone: in.TimezoneName(), ZoneSource: in.Source(ctxinfo.FacetTimezone).String(),
 		Theme: in.Theme().Type.String(), ThemeSource: in.Source(ctxinfo.FacetTheme).String(),
-		Motion: in.Theme().ReducedMotion, Locale: in.Locale().String(),
+		Motion: in.Theme().ReducedMotion, Contrast: in.Theme().Contrast.String(), Offset: offset, Locale: in.Locale().String(),
 		Embedded: yes, Known: known, EmbeddedSource: in.Source(ctxinfo.FacetEmbedded).String(),
 	}
 }
@@ -66,9 +79,9 @@ var page = template.Must(template.New("").Parse(`<!doctype html><title>page</tit
 // site serves "/" with the script, "/frame" with "/" of another host in a
 // frame, and "/facts" as JSON; all under a policy that runs only what has the
 // nonce, which "/blocked" leaves out.
-func site(t *testing.T) (url string) {
+func site(t *testing.T, cfg ctxinfo.Config) (url string) {
 	t.Helper()
-	info := ctxinfo.Must(ctxinfo.New(ctxinfo.Config{}))
+	info := ctxinfo.Must(ctxinfo.New(cfg))
 	e := echo.New()
 	e.Use(info.Middleware())
 	show := func(nonce, frame string) echo.HandlerFunc {
@@ -118,7 +131,7 @@ func zone(t *testing.T, b *chromiumtest.Tab, name string) {
 }
 
 func TestTimeZone(t *testing.T) {
-	url, b := site(t), browser.NewTab(t)
+	url, b := site(t, ctxinfo.Config{}), browser.NewTab(t)
 	zone(t, b, "Asia/Kolkata")
 	b.Open(url)
 	if got := shown(t, b); got.Zone != "" || got.ZoneSource != "default" {
@@ -127,6 +140,9 @@ func TestTimeZone(t *testing.T) {
 	b.Open(url)
 	if got := shown(t, b); got.Zone != "Asia/Kolkata" && got.Zone != "Asia/Calcutta" || got.ZoneSource != "cookie ctx" {
 		t.Errorf("second page: %+v, want the zone by the script", got)
+	}
+	if got, want := shown(t, b).Offset, chromiumtest.Eval[int](b, `new Date().getTimezoneOffset()`); got != want || got != -330 {
+		t.Errorf("the offset is %d, in JavaScript %d, want -330", got, want)
 	}
 	if n := chromiumtest.Eval[int](b, `changes`); n != 0 {
 		t.Errorf("ctx:change came %d times, and nothing changed", n)
@@ -143,7 +159,7 @@ func TestTimeZone(t *testing.T) {
 }
 
 func TestThemeAndItsLiveChange(t *testing.T) {
-	url, b := site(t), browser.NewTab(t)
+	url, b := site(t, ctxinfo.Config{}), browser.NewTab(t)
 	b.Scheme("dark")
 	b.Open(url)
 	b.Open(url)
@@ -151,26 +167,85 @@ func TestThemeAndItsLiveChange(t *testing.T) {
 		t.Errorf("dark: %+v", got)
 	}
 	b.Scheme("light")
-	b.Until(`changes === 1 && document.cookie.includes("theme=light")`)
+	b.Until(`changes === 1 && document.cookie.includes("css=0000")`)
 	b.Open(url)
 	if got := shown(t, b); got.Theme != "light" {
 		t.Errorf("after the change: %+v", got)
 	}
-	_, err := chromedp.Call(b.Context(), emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}, {Name: "prefers-reduced-motion", Value: "reduce"}},
-	})
+	media(t, b, "prefers-color-scheme", "light", "prefers-reduced-motion", "reduce")
+	b.Until(`document.cookie.includes("css=0100")`)
+	b.Open(url)
+	if got := shown(t, b); !got.Motion || got.Theme != "light" || got.Contrast != "no-preference" {
+		t.Errorf("less motion: %+v", got)
+	}
+	for digits, contrast := range map[string]string{"1010": "more", "1001": "less"} {
+		media(t, b, "prefers-color-scheme", "dark", "prefers-contrast", contrast)
+		b.Until(`document.cookie.includes("css=` + digits + `")`)
+		b.Open(url)
+		if got := shown(t, b); got.Contrast != contrast || got.Motion || got.Theme != "dark" {
+			t.Errorf("contrast %s: %+v", contrast, got)
+		}
+	}
+}
+
+// media makes the device ask for what the media features say, and nothing else.
+func media(t *testing.T, b *chromiumtest.Tab, features ...string) {
+	t.Helper()
+	var params emulation.SetEmulatedMediaParams
+	for i := 0; i < len(features); i += 2 {
+		params.Features = append(params.Features, &emulation.MediaFeature{Name: features[i], Value: features[i+1]})
+	}
+	if _, err := chromedp.Call(b.Context(), emulation.SetEmulatedMedia, params); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// With Config.HintTheme a Chromium tells its colours with the very first
+// request, also when scripts are off, and the page says so in Vary.
+func TestHints(t *testing.T) {
+	url, b := site(t, ctxinfo.Config{HintTheme: true}), darkBrowser.NewTab(t)
+	if _, err := chromedp.Call(b.Context(), emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	b.Open(url)
+	if got := shown(t, b); got.Theme != "dark" || got.ThemeSource != "header Sec-Ch-Prefers-Color-Scheme" || !got.Motion {
+		t.Errorf("first page: %+v", got)
+	}
+}
+
+// SC8: what the cookie is like, outside and inside a frame of another site.
+func TestSC8_CookieAttributes(t *testing.T) {
+	url, b := site(t, ctxinfo.Config{}), browser.NewTab(t)
+	b.Open(url + "/frame")
+	await(t, inFrame(t, b), `new Promise(r => setTimeout(r, 0)).then(() => "")`)
+	found, err := chromedp.Call(b.Context(), network.GetCookies, network.GetCookiesParams{URLs: []string{url, strings.Replace(url, "outer", "inner", 1)}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Until(`document.cookie.includes("motion=reduce")`)
-	b.Open(url)
-	if got := shown(t, b); !got.Motion || got.Theme != "light" {
-		t.Errorf("less motion: %+v", got)
+	seen := map[string]bool{}
+	for _, c := range found.Cookies {
+		if c.Name != ctxinfo.ScriptCookie {
+			continue
+		}
+		seen[c.Domain] = true
+		site, partitioned := network.CookieSameSiteLax, false
+		if c.Domain == "inner.test" {
+			site, partitioned = network.CookieSameSiteNone, true
+		}
+		if c.HTTPOnly || !c.Secure || !c.Session || c.Path != "/" || c.SameSite != site || (c.PartitionKey != nil) != partitioned {
+			t.Errorf("the cookie of %s is %+v, want Path=/, Secure, SameSite=%s, for scripts too, until the browser ends, partitioned: %v", c.Domain, c, site, partitioned)
+		}
+		if len(c.Name)+len(c.Value) > 256 {
+			t.Errorf("the cookie of %s has %d bytes", c.Domain, len(c.Name)+len(c.Value))
+		}
+	}
+	if !seen["outer.test"] || !seen["inner.test"] || len(seen) != 2 {
+		t.Errorf("cookies are at %v, want one on each site", seen)
 	}
 }
 
 func TestLocale(t *testing.T) {
-	url, b := site(t), browser.NewTab(t)
+	url, b := site(t, ctxinfo.Config{}), browser.NewTab(t)
 	agent := chromiumtest.Eval[string](b, `navigator.userAgent`)
 	_, err := chromedp.Call(b.Context(), emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: "de-CH"})
 	if err != nil {
@@ -188,7 +263,7 @@ func TestLocale(t *testing.T) {
 // In a frame of another site the cookie is partitioned, so that it comes back
 // there, and the page says that it is embedded.
 func TestCrossSiteFrame(t *testing.T) {
-	url, b := site(t), browser.NewTab(t)
+	url, b := site(t, ctxinfo.Config{}), browser.NewTab(t)
 	b.Open(url + "/frame")
 	if got := shown(t, b); got.Embedded || !got.Known {
 		t.Errorf("outside: %+v, want a page that is known to be in no frame", got)
@@ -253,7 +328,7 @@ func await(t *testing.T, ctx context.Context, expression string) string {
 }
 
 func TestWithoutJavaScript(t *testing.T) {
-	url, b := site(t), browser.NewTab(t)
+	url, b := site(t, ctxinfo.Config{}), browser.NewTab(t)
 	if _, err := chromedp.Call(b.Context(), emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +341,7 @@ func TestWithoutJavaScript(t *testing.T) {
 
 // SC10: the script needs the nonce of the page's policy.
 func TestSC10_Nonce(t *testing.T) {
-	url, b := site(t), browser.NewTab(t)
+	url, b := site(t, ctxinfo.Config{}), browser.NewTab(t)
 	b.Allow("Content Security Policy")
 	b.Open(url + "/blocked")
 	if got := chromiumtest.Eval[string](b, `document.cookie`); got != "" {
