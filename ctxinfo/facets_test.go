@@ -417,6 +417,8 @@ func TestCookiesBounds(t *testing.T) {
 	}
 }
 
+// Streamlit's test ideas 108 (names in any case, eight spellings) and, with
+// TestCookies, 109 (headers and cookies of the request).
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	in := mustNew(t, ctxinfo.Config{}).FromRequest(request("X-Thing", "one", "X-Thing", "two"))

@@ -2,12 +2,19 @@ package ctxinfo_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"runtime"
 	"strings"
 	"testing"
+	"weak"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
 // SC5: with Forwarded, whose host has a port of its own, a client's
@@ -68,4 +75,185 @@ func TestVaryNamesOnlyWhatCanBeAHeader(t *testing.T) {
 	if got := res.Header.Get("Vary"); got != "X-Thing" {
 		t.Errorf("Vary = %q, want X-Thing", got)
 	}
+}
+
+// spoofs are what a client may write to seem somebody else, each by itself.
+var spoofs = [][2]string{
+	{xff, "6.6.6.6"},
+	{"Forwarded", "for=6.6.6.6;proto=https;host=shop.example.com"},
+	{"X-Real-Ip", "6.6.6.6"},
+	{"True-Client-Ip", "6.6.6.6"},
+	{"X-Client-Ip", "6.6.6.6"},
+	{"X-Cluster-Client-Ip", "6.6.6.6"},
+	{"X-Forwarded", "for=6.6.6.6"},
+	{"Forwarded-For", "6.6.6.6"},
+	{"Via", "1.1 6.6.6.6"},
+	{"Cf-Connecting-Ip", "6.6.6.6"},
+	{"Cf-Connecting-Ipv6", "2001:db8::666"},
+	{"Cloudfront-Viewer-Address", "6.6.6.6:1"},
+	{"Fastly-Client-Ip", "6.6.6.6"},
+	{"Fly-Client-Ip", "6.6.6.6"},
+	{"X-Azure-Clientip", "6.6.6.6"},
+	{"X-Azure-Socketip", "6.6.6.6"},
+	{"X-Vercel-Forwarded-For", "6.6.6.6"},
+	{"X-Appengine-User-Ip", "6.6.6.6"},
+	{"X-Forwarded-Proto", "https"},
+	{"X-Forwarded-Scheme", "https"},
+	{"X-Scheme", "https"},
+	{"X-Forwarded-Ssl", "on"},
+	{"Front-End-Https", "on"},
+	{"X-Url-Scheme", "https"},
+	{"X-Forwarded-Host", "shop.example.com"},
+	{"X-Host", "shop.example.com"},
+	{"X-Original-Host", "shop.example.com"},
+	{"X-Forwarded-Port", "8443"},
+	{"X-Forwarded-Prefix", "/app"},
+	{"X-Script-Name", "/app"},
+	{"X-Original-Url", "/admin"},
+	{"X-Rewrite-Url", "/admin"},
+	{"X-Request-Id", "chosen-by-the-client"},
+	{"Cf-Ipcountry", "CH"},
+	{"Cf-Timezone", "Asia/Tokyo"},
+	{"Cf-Ipcity", "x"},
+	{"Cloudfront-Viewer-Country", "CH"},
+	{"Cloudfront-Viewer-Time-Zone", "Asia/Tokyo"},
+	{"X-Vercel-Ip-Country", "CH"},
+	{"X-Vercel-Ip-Timezone", "Asia/Tokyo"},
+	{"X-Client-Geo-Location", "CH"},
+}
+
+// believed is all that rests on the trust decision.
+func believed(in *ctxinfo.Info) map[string]any {
+	all := map[string]any{
+		"ip": in.IP(), "hops": in.Hops(), "url": in.FullURL().String(), "host": in.Host(), "prefix": in.Prefix(), "geo": in.Geo(),
+		"trusted trace": in.Source(ctxinfo.FacetTrace).Trusted,
+	}
+	if in.Source(ctxinfo.FacetTimezone).Trusted {
+		all["zone"] = in.TimezoneName()
+	}
+	if id := in.RequestID(); in.Source(ctxinfo.FacetRequestID).Kind != ctxinfo.SourceGenerated {
+		all["id"] = id
+	}
+	return all
+}
+
+// SC1, SC6: with the zero Config, and with every preset from elsewhere than its
+// ranges, no header that a client writes changes anything. From its ranges only
+// those headers do that the provider is believed for.
+func TestSC6_SpoofingThroughEachHeader(t *testing.T) {
+	t.Parallel()
+	presets := map[string]struct {
+		set    func(...string) ctxinfo.ProxySet
+		header ctxinfo.Header
+		geo    string // how the names of its headers begin
+	}{
+		"Cloudflare":     {ctxinfo.Cloudflare, "CF-Connecting-IP", "Cf-"},
+		"CloudFront":     {ctxinfo.CloudFront, "CloudFront-Viewer-Address", "Cloudfront-"},
+		"Fastly":         {ctxinfo.Fastly, "Fastly-Client-IP", ""},
+		"Fly":            {ctxinfo.Fly, "Fly-Client-IP", ""},
+		"AzureFrontDoor": {ctxinfo.AzureFrontDoor, "X-Azure-ClientIP", ""},
+		"Vercel":         {ctxinfo.Vercel, "X-Vercel-Forwarded-For", "X-Vercel-Ip-"},
+		"GoogleCloud":    {ctxinfo.GoogleCloud, ctxinfo.XForwardedFor, ""},
+		"Nginx":          {ctxinfo.Nginx, "X-Real-Ip", ""},
+	}
+	type server struct {
+		name   string
+		plugin *ctxinfo.Plugin
+		peer   string
+		may    func(header string) bool // what the peer is believed for
+	}
+	servers := []server{}
+	for _, remote := range []string{"127.0.0.1:1", "10.0.0.2:1", "203.0.113.9:1", "[2001:db8::9]:1", "@"} {
+		servers = append(servers, server{"zero Config", mustNew(t, ctxinfo.Config{}), remote, func(string) bool { return false }})
+	}
+	for name, preset := range presets {
+		for _, header := range []ctxinfo.Header{ctxinfo.XForwardedFor, ctxinfo.Forwarded, preset.header} {
+			p := mustNew(t, ctxinfo.Config{
+				Proxies: ctxinfo.Behind(preset.set(cfRange)), Header: header,
+				AllowedHosts: []string{"example.com", "shop.example.com", "example.com:8443"}, AllowedPrefixes: []string{"/app"},
+			})
+			for _, remote := range []string{"10.0.0.2:1", "203.0.114.9:1"} {
+				servers = append(servers, server{name + " past it", p, remote, func(string) bool { return false }})
+			}
+			servers = append(servers, server{name, p, "203.0.113.9:1", func(h string) bool {
+				switch {
+				case strings.EqualFold(h, string(header)), h == "X-Forwarded-Prefix", h == "X-Request-Id":
+					return true
+				case h == "X-Forwarded-Proto", h == "X-Forwarded-Host", h == "X-Forwarded-Port":
+					return header != ctxinfo.Forwarded
+				}
+				return preset.geo != "" && strings.HasPrefix(h, preset.geo)
+			}})
+		}
+	}
+	for _, s := range servers {
+		want := believed(s.plugin.FromRequest(withURL(t, from(s.peer, request()), "/")))
+		for _, spoof := range spoofs {
+			got := believed(s.plugin.FromRequest(withURL(t, from(s.peer, request(spoof[0], spoof[1])), "/")))
+			if !s.may(spoof[0]) && !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, peer %s: %s: %s makes of\n%v\n%v", s.name, s.peer, spoof[0], spoof[1], want, got)
+			}
+		}
+	}
+}
+
+// SC13: an Info that is kept keeps neither the request nor its body.
+func TestSC13_InfoKeepsNoRequest(t *testing.T) {
+	type body struct {
+		io.ReadCloser
+		big [1 << 20]byte
+	}
+	var kept *ctxinfo.Info
+	var gone weak.Pointer[body]
+	func() {
+		r := httptest.NewRequest(http.MethodPost, "/", http.NoBody)
+		b := &body{ReadCloser: io.NopCloser(strings.NewReader("x"))}
+		gone, r.Body = weak.Make(b), b
+		e := echo.New()
+		e.Use(mustNew(t, behindPrivate()).Middleware())
+		e.POST("/", func(c echo.Context) error { kept = ctxinfo.From(c); return nil })
+		e.ServeHTTP(httptest.NewRecorder(), r)
+	}()
+	for range 10 {
+		runtime.GC()
+		if gone.Value() == nil {
+			break
+		}
+	}
+	if gone.Value() != nil {
+		t.Error("the body is still there")
+	}
+	if got := kept.Host(); got != "example.com" {
+		t.Errorf("Host() = %q", got)
+	}
+}
+
+// Clients choose what the caches of languages remember: neither how many nor
+// how large headers they send makes them grow without bound.
+func TestSC7_CachesCannotBeFilled(t *testing.T) {
+	p := mustNew(t, ctxinfo.Config{Locales: parseTags(t, "en", "de")})
+	send := func(from, to int) {
+		for i := from; i < to; i++ {
+			pad := strings.Repeat("x", 800)
+			in := p.FromRequest(request("Accept-Language", fmt.Sprintf("de-x-a%d, en;q=0.%d,%s", i, i%1000, pad), "Cookie", fmt.Sprintf("ctx_locale=de-x-b%d", i)))
+			in.Locale()
+			in = p.FromRequest(request("Cookie", fmt.Sprintf("ctx_tz=Zone/N%d", i), "Accept-Language", fmt.Sprintf("fr-x-c%d", i)))
+			in.Locale()
+			in.Timezone()
+		}
+	}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	full := soaktest.Size(4000) + 800 // slots are 512
+	send(0, full)
+	before := heap()
+	send(full, 3*full)
+	if after := heap(); after > before+(1<<20) {
+		t.Errorf("after 2 x %d more languages the heap is %d KB larger", full, (after-before)>>10)
+	}
+	runtime.KeepAlive(p)
 }
