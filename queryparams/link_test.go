@@ -175,6 +175,8 @@ func TestQ25_WriteBack(t *testing.T) {
 		{"SQ7 slashes", set, []string{"HX-Request", "true", "HX-Current-URL", "http://example.com//evil.example/"}, "/evil.example/?page=2", ""},
 		{"SQ7 not a URL", set, []string{"HX-Request", "true", "HX-Current-URL", "http://%zz"}, "/frag?page=2&x=1", ""},
 		{"boosted", set, []string{"HX-Request", "true", "HX-Boosted", "true", "HX-Current-URL", "http://example.com/before?a=1"}, "", "/frag?page=2&x=1"},
+		{"boosted to the page itself", set, []string{"HX-Request", "true", "HX-Boosted", "true", "HX-Current-URL", "http://example.com/frag?page=2&x=%31#top"}, "/frag?page=2&x=1", ""},
+		{"boosted from another host", set, []string{"HX-Request", "true", "HX-Boosted", "true", "HX-Current-URL", "http://evil.example/frag?page=2&x=1"}, "", "/frag?page=2&x=1"},
 		{"boosted without a change", func(_ *queryparams.Params, c echo.Context) error { return c.NoContent(http.StatusOK) }, []string{"HX-Request", "true", "HX-Boosted", "true"}, "", ""},
 		{"history restore", set, []string{"HX-Request", "true", "HX-History-Restore-Request", "true"}, "", ""},
 	}

@@ -222,14 +222,29 @@ func (p *Params) writeBack(status int, h http.Header) {
 		}
 	}
 	link, differs := p.target()
-	if !differs {
-		return
+	switch {
+	case boosted && link == p.shown(): // a link to the same page is no second entry
+		h.Set(hxReplaceURL, link)
+	case !differs:
+	case boosted || p.history == PushHistory: // a followed link is a new entry by itself
+		h.Set(hxPushURL, link)
+	default:
+		h.Set(hxReplaceURL, link)
 	}
-	name := hxReplaceURL
-	if boosted || p.history == PushHistory { // a followed link is a new entry by itself
-		name = hxPushURL
+}
+
+// shown is the page that the browser shows by its own account, as a path and a
+// query; empty if it is not to be believed.
+func (p *Params) shown() string {
+	u, ok := currentURL(p.req, p.limits.MaxBytes)
+	if !ok {
+		return ""
 	}
-	h.Set(name, link)
+	entries, err := parseEntries(u.RawQuery, &p.limits)
+	if err != nil {
+		return ""
+	}
+	return localURL(u, string(appendEntries(nil, entries)), false)
 }
 
 // Change is one change of the URL, for [Params.OnChange].
