@@ -127,3 +127,93 @@ func (s *tagSet) finish() error {
 	}
 	return errors.Join(s.errs...)
 }
+
+// tagged takes the tags that are not the codec's own.
+func (c *compiler) tagged(l *leaf, tags *tagSet) {
+	_, isText := l.codec.(stringCodec)
+	l.isText = isText
+	many := l.shape == shapeList || l.shape == shapeMap || l.shape == shapeStructs
+	l.required = tags.flag("required")
+	l.secret = tags.flag("secret")
+	l.doc = tags.take("doc")
+	l.correct = tags.choice("invalid", "reject", "default") == 1
+	if _, ok := tags.values["duplicate"]; ok && !many {
+		l.duplicate = Duplicate(tags.choice("duplicate", "reject", "first", "last"))
+	}
+	l.minimum, l.maximum, l.pairs = 0, c.cfg.Limits.MaxElements, c.cfg.Limits.MaxElements
+	if many {
+		l.minimum = max(0, tags.count("minitems"))
+		if n := tags.count("maxitems"); n >= 0 {
+			l.maximum = n
+		}
+	}
+	if l.sub != nil {
+		l.want = "names and values in turn"
+		if l.shape == shapeStructs {
+			l.want = l.name + "[0][...]=..., its elements in order"
+		}
+		l.wantInRange = l.want
+		for i := range l.sub.leaves {
+			l.sub.leaves[i].secret = l.sub.leaves[i].secret || l.secret
+		}
+		return
+	}
+	l.rules = newRules(l.elem, l.codec, tags)
+	l.control = tags.allowed("control")
+	if l.shape == shapeList {
+		if style, ok := tags.lookup("style"); ok {
+			sep, err := separator(style)
+			if err != nil {
+				tags.errs = append(tags.errs, err)
+			}
+			l.sep = sep
+		}
+	}
+	if l.shape == shapeMap {
+		tags.choice("style", "deepObject")
+	}
+	if !many {
+		l.emptyMissing = l.shape != shapeOpt && (!isText || l.rules.enum != nil && !slices.Contains(l.rules.enumText, ""))
+		if l.shape == shapeScalar || l.shape == shapePointer {
+			switch tags.choice("empty", "", "missing", "reject") {
+			case 1:
+				l.emptyMissing = true
+			case 2:
+				l.emptyMissing, l.emptyBad = false, true
+			}
+		}
+	}
+	if text, ok := tags.values["default"]; ok && (l.shape == shapeScalar || l.shape == shapeList) {
+		tags.take("default")
+		l.hasDefault, l.def = true, []string{text}
+		if l.shape == shapeList {
+			sep := ","
+			if l.sep != 0 {
+				sep = string(rune(l.sep))
+			}
+			l.def = strings.Split(text, sep)
+		}
+		if l.required {
+			tags.fail("a required parameter has no use for a default")
+		}
+	}
+	l.want, l.wantInRange = l.rules.expected(l.codec, false), l.rules.expected(l.codec, true)
+}
+
+// separator reads a style tag of a list (OpenAPI's styles and names).
+func separator(style string) (byte, error) {
+	switch style {
+	case "form", "form,explode=true":
+		return 0, nil
+	case "form,explode=false":
+		return ',', nil
+	case "spaceDelimited":
+		return ' ', nil
+	case "pipeDelimited":
+		return '|', nil
+	}
+	if sep, ok := strings.CutPrefix(style, "sep="); ok && len(sep) == 1 && plain[sep[0]] && strings.ContainsAny(sep, ",:/?@!$()*-._~") {
+		return sep[0], nil
+	}
+	return 0, fmt.Errorf(`style:%q: use form, form,explode=false, spaceDelimited, pipeDelimited, or sep=X with one of , : / ? @ ! $ ( ) * - . _ ~`, style)
+}

@@ -1,0 +1,167 @@
+package queryparams
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+func (r *reader) list(w *work, l *leaf, c *chain, v reflect.Value) {
+	first := w.at(c.first)
+	n := 0
+	switch {
+	case c.count == 1 && first.how&spelledAlias == 0 && first.val == first.valEnd: // tags= is an empty list
+	case l.sep == 0:
+		n = int(c.count)
+	default:
+		for i := c.first; i >= 0; i = w.at(i).next {
+			n += countItems(r.raw[w.at(i).val:w.at(i).valEnd], l.sep)
+		}
+	}
+	if n > l.maximum || n < l.minimum {
+		r.amount(l, first, n)
+		return
+	}
+	if n == 0 {
+		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+		return
+	}
+	var texts []string // the list itself, if it is the usual one
+	if list, ok := reflect.TypeAssert[*[]string](v.Addr()); ok {
+		texts = make([]string, n)
+		*list = texts
+	} else {
+		v.Grow(n)
+		v.SetLen(n)
+	}
+	asIs := texts != nil && l.isText && !l.rules.any
+	item := 0
+	for i := c.first; i >= 0; i = w.at(i).next {
+		o := w.at(i)
+		rest, more := r.raw[o.val:o.valEnd], true
+		if o.how&spelledAlias != 0 && !r.isNext(l, o, item) {
+			return
+		}
+		for more {
+			raw := rest
+			if more = false; l.sep != 0 {
+				raw, rest, more = cutItem(rest, l.sep)
+			}
+			if asIs && o.flags == 0 {
+				texts[item] = raw
+			} else if !r.scalar(l, o, raw, v.Index(item)) {
+				r.pathOfLast(r.prefix + l.name + "[" + strconv.Itoa(item) + "]")
+			}
+			item++
+		}
+	}
+}
+
+// isNext checks the index of a list's element, if it has one: only name[n]
+// after n elements is fine, so that no number in a query allocates anything.
+func (r *reader) isNext(l *leaf, o *occurrence, item int) bool {
+	n, _, ok := cutIndex(r.inner(l, o))
+	if !ok || n == item { // name[]
+		return true
+	}
+	r.fault(l, o, CodeBadIndex, nil, r.raw[o.val:o.valEnd], 0)
+	r.pathOfLast(r.prefix + l.name + "[" + strconv.Itoa(n) + "]")
+	return false
+}
+
+func (r *reader) amount(l *leaf, o *occurrence, n int) {
+	code, limit := CodeTooMany, fmt.Sprintf("at most %d values", l.maximum)
+	if n < l.minimum {
+		code, limit = CodeTooFew, fmt.Sprintf("at least %d values", l.minimum)
+	}
+	r.fault(l, o, code, nil, "", 0)
+	if k := len(r.errs); r.omitted == 0 {
+		r.errs[k-1].Expected, r.errs[k-1].Value = limit, nil
+	}
+}
+
+func (r *reader) mapping(w *work, l *leaf, c *chain, v reflect.Value) {
+	if int(c.count) > l.maximum {
+		r.amount(l, w.at(c.first), int(c.count))
+		return
+	}
+	m := reflect.MakeMapWithSize(v.Type(), int(c.count))
+	key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(l.elem).Elem()
+	for i := c.first; i >= 0; i = w.at(i).next {
+		o := w.at(i)
+		raw := r.raw[o.val:o.valEnd]
+		name, code, _ := r.p.decode(r.raw[o.key:o.keyEnd], o.keyFlags&^hasSemi, false)
+		inner := name[len(r.prefix)+len(l.name):]
+		if inner == "" { // m= alone is an empty map
+			if raw != "" {
+				r.fault(l, o, CodeBadKey, nil, raw, 0)
+			}
+			continue
+		}
+		inner = inner[1 : len(inner)-1]
+		key.SetZero()
+		value.SetZero()
+		var cause error
+		if inner == "" || strings.ContainsAny(inner, "[]") {
+			code = CodeBadKey
+		}
+		if code == codeFine {
+			if code, cause = l.keys.parse(key, inner); code != codeFine {
+				code = CodeBadKey
+			}
+		}
+		if code == codeFine && m.MapIndex(key).IsValid() {
+			code = CodeDuplicate
+		}
+		switch {
+		case code != codeFine:
+			r.fault(l, o, code, cause, raw, 0)
+		case r.scalar(l, o, raw, value):
+			m.SetMapIndex(key, value)
+			continue
+		}
+		if !l.secret {
+			r.pathOfLast(r.prefix + l.name + "[" + *safeValue(inner) + "]")
+		}
+	}
+	if n := m.Len(); n < l.minimum {
+		r.amount(l, w.at(c.first), n)
+	}
+	v.Set(m)
+}
+
+// countItems is the number of items in a raw value.
+func countItems(raw string, sep byte) int {
+	for n := 1; ; n++ {
+		_, rest, more := cutItem(raw, sep)
+		if !more {
+			return n
+		}
+		raw = rest
+	}
+}
+
+// cutItem splits a raw value at its first separator. A space is also a plus or
+// %20, and a pipe %7C: these two cannot stand in a URL as they are.
+func cutItem(raw string, sep byte) (item, rest string, found bool) {
+	switch sep {
+	case ' ':
+		return cutAny(raw, " +", "%20")
+	case '|':
+		return cutAny(raw, "|", "%7C")
+	}
+	return strings.Cut(raw, string(rune(sep)))
+}
+
+func cutAny(raw, bytes, escaped string) (item, rest string, found bool) {
+	for i := range len(raw) {
+		if strings.IndexByte(bytes, raw[i]) >= 0 {
+			return raw[:i], raw[i+1:], true
+		}
+		if raw[i] == '%' && len(raw)-i >= 3 && strings.EqualFold(raw[i:i+3], escaped) {
+			return raw[:i], raw[i+3:], true
+		}
+	}
+	return raw, "", false
+}

@@ -1,0 +1,63 @@
+package queryparams
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// texts turns values into texts; a slice counts as its elements.
+func texts(key string, values []any) ([]string, error) {
+	out := make([]string, 0, len(values))
+	for _, v := range values {
+		if s, ok := v.(string); ok {
+			out = append(out, s)
+			continue
+		}
+		rv := reflect.ValueOf(v)
+		if s, ok := textOf(rv); ok {
+			out = append(out, s)
+			continue
+		}
+		if k := rv.Kind(); k != reflect.Slice && k != reflect.Array || rv.Type().Elem().Kind() == reflect.Uint8 {
+			return nil, notAText(key, v)
+		}
+		for i := range rv.Len() {
+			s, ok := textOf(rv.Index(i))
+			if !ok {
+				return nil, notAText(key, v)
+			}
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+func notAText(key string, v any) error {
+	f := writeFault(key, CodeNotAText)
+	f.Detail = fmt.Sprintf("%s: %T", details[CodeNotAText], v)
+	return f
+}
+
+// textOf is the text of one value, as a schema would write it.
+func textOf(v reflect.Value) (string, bool) {
+	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return "", false
+		}
+		v = v.Elem()
+	}
+	if !v.IsValid() {
+		return "", false
+	}
+	box := reflect.New(v.Type())
+	box.Elem().Set(v)
+	c, err := scalar(v.Type(), &tagSet{}, nil)
+	if err == nil && c != nil {
+		text, err := c.appendText(nil, box.Elem())
+		return string(text), err == nil
+	}
+	if s, ok := reflect.TypeAssert[fmt.Stringer](box); ok {
+		return s.String(), true
+	}
+	return "", false
+}
