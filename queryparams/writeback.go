@@ -204,10 +204,9 @@ func (p *Params) sent(status int) bool {
 func (p *Params) writeBack(status int, h http.Header) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.req == nil || p.touched == nil {
+	if p.left = true; p.req == nil || p.touched == nil {
 		return
 	}
-	p.left = true
 	boosted := isBoosted(p.req)
 	for _, name := range []string{hxRequest, hxBoosted, hxRestore} { // the answer depends on them, whatever it is
 		h.Add("Vary", name)
