@@ -20,7 +20,7 @@ import (
 type Field struct {
 	name string
 	// parse makes the change that the field's values ask for.
-	parse func(values []string) (set func(s *State) error, err error)
+	parse func(c Codec, values []string) (set func(s *State) error, err error)
 }
 
 // Field returns the form field of that name, bound to the key. T is a string, a
@@ -39,12 +39,12 @@ func (k *Key[T]) Field(name string) Field {
 	if !ok {
 		panic(fmt.Sprintf("sessionstate: key %q: a form field cannot be a %T: use text, numbers, bool, times, encoding.TextUnmarshaler, or slices of them", k.Name(), v))
 	}
-	return Field{name: name, parse: func(values []string) (func(s *State) error, error) {
+	return Field{name: name, parse: func(c Codec, values []string) (func(s *State) error, error) {
 		var v T
 		if err := parse(reflect.ValueOf(&v).Elem(), values); err != nil {
 			return nil, err
 		}
-		e, err := k.encode(v)
+		e, err := k.encode(c, v)
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +114,7 @@ func (s *State) bind(form url.Values, fields []Field) error {
 		if !ok {
 			continue
 		}
-		set, err := f.parse(values)
+		set, err := f.parse(s.m.values, values)
 		if err != nil {
 			faults = append(faults, FieldError{f.name, err})
 			continue

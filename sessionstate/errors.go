@@ -139,8 +139,10 @@ func withoutValue(err error) string {
 	if e, ok := errors.AsType[*migrateError](err); ok {
 		return e.Error()
 	}
-	if errors.Is(err, errNull) {
-		return errNull.Error()
+	for _, plain := range []error{errNull, errNoCodec} {
+		if errors.Is(err, plain) {
+			return plain.Error()
+		}
 	}
 	return fmt.Sprintf("cannot be encoded or decoded (%T)", err)
 }

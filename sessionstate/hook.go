@@ -43,12 +43,12 @@ func newChange[T any](k *Key[T], s *State, raw rawChange) Change[T] {
 	}
 	ch := Change[T]{State: s, Key: k, Old: k.fallback(), New: k.fallback(), HadOld: raw.hadOld, HasNew: raw.hasNow}
 	if raw.hadOld {
-		if v, err := k.decode(raw.old); err == nil {
+		if v, err := k.decode(s.m.values, raw.old); err == nil {
 			ch.Old = v
 		}
 	}
 	if raw.hasNow {
-		if v, err := k.decode(raw.now); err == nil {
+		if v, err := k.decode(s.m.values, raw.now); err == nil {
 			ch.New = v
 		}
 	}

@@ -27,7 +27,7 @@ type KeyConfig[T any] struct {
 	Version int
 
 	// Migrate makes a T of a value that was written with another Version; raw
-	// is its JSON. It must be pure and may run several times. Default: nil,
+	// is its JSON, or what Config.Codec made of it. It must be pure and may run several times. Default: nil,
 	// which means that such values are decoded as they are.
 	Migrate func(version int, raw []byte) (T, error)
 }
@@ -37,7 +37,8 @@ type KeyConfig[T any] struct {
 // Two keys of one name share the value; the one whose type it is not reads its
 // own default.
 //
-// Values are kept as JSON (encoding/json), so T should survive a round trip.
+// Values are kept as JSON (encoding/json), or as Config.Codec says, so T should
+// survive a round trip. The default must survive one as JSON.
 // Every read decodes afresh: what it returns is the caller's own, and changing
 // it changes nothing. All methods are safe for concurrent use.
 type Key[T any] struct {
@@ -70,7 +71,7 @@ func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
 	if cfg.Version < 0 || cfg.Version > maxVersion {
 		errs = append(errs, fmt.Errorf("sessionstate: NewKey(%q): Version is %d: use 0 to %d", name, cfg.Version, maxVersion))
 	}
-	e, err := k.encode(cfg.Default)
+	e, err := k.encode(nil, cfg.Default)
 	if err == nil && k.shared {
 		_, err = decodeJSON[T](e.raw)
 	}
@@ -106,7 +107,7 @@ func (k *Key[T]) Lookup(s *State) (T, bool, error) {
 	if err != nil || !ok {
 		return k.fallback(), false, err
 	}
-	v, err := k.decode(e)
+	v, err := k.decode(s.m.values, e)
 	if err != nil {
 		s.undecodable(k.Name(), err)
 		return k.fallback(), false, err
@@ -126,7 +127,7 @@ func (k *Key[T]) Has(s *State) bool {
 // *[SizeError], [ErrCommitted], what an OnChange function returned, and that
 // of loading the session.
 func (k *Key[T]) Set(s *State, v T) error {
-	e, err := k.encode(v)
+	e, err := k.encode(s.m.values, v)
 	if err != nil {
 		return err
 	}
@@ -152,20 +153,20 @@ func (k *Key[T]) Update(s *State, f func(T) T) (T, error) {
 	e, err := s.edit(k.name, edit{redo: func(e entry, ok bool) (entry, bool, error) {
 		v := k.fallback()
 		if ok {
-			d, err := k.decode(e)
+			d, err := k.decode(s.m.values, e)
 			if err == nil {
 				v = d
 			} else {
 				s.undecodable(k.Name(), err)
 			}
 		}
-		next, err := k.encode(f(v))
+		next, err := k.encode(s.m.values, f(v))
 		return next, true, err
 	}})
 	if err != nil {
 		return k.Get(s), err
 	}
-	return k.decode(e) // not what f returned: f may have kept it
+	return k.decode(s.m.values, e) // not what f returned: f may have kept it
 }
 
 // Delete removes the key's value. Errors: [ErrCommitted], what an OnChange
@@ -218,8 +219,8 @@ func (k *Key[T]) fallback() T {
 	return v
 }
 
-func (k *Key[T]) encode(v T) (entry, error) {
-	raw, err := encodeJSON(v)
+func (k *Key[T]) encode(c Codec, v T) (entry, error) {
+	raw, err := encodeValue(c, v)
 	if err != nil {
 		return entry{}, k.fault(err)
 	}
@@ -229,14 +230,14 @@ func (k *Key[T]) encode(v T) (entry, error) {
 	return entry{name: k.name, version: k.cfg.Version, raw: raw}, nil
 }
 
-func (k *Key[T]) decode(e entry) (T, error) {
+func (k *Key[T]) decode(c Codec, e entry) (T, error) {
 	if e.version == k.cfg.Version || k.cfg.Migrate == nil {
-		v, err := decodeJSON[T](e.raw)
+		v, err := decodeValue[T](c, e.raw)
 		return v, k.fault(err)
 	}
 	var v T
 	err := panics.Catch(func() (err error) {
-		v, err = k.cfg.Migrate(e.version, []byte(e.raw))
+		v, err = k.cfg.Migrate(e.version, []byte(strings.TrimPrefix(e.raw, codedMark)))
 		return err
 	})
 	if err != nil {

@@ -127,6 +127,12 @@ type Config struct {
 	// Default: false, they are dropped.
 	KeepOn5xx bool
 
+	// Codec keeps the values of keys, such as that of module
+	// sessionstate/cborcodec. Values that were kept as JSON before can still be
+	// read; those of another Codec cannot, and read as defaults. Default: nil,
+	// JSON.
+	Codec Codec
+
 	// Hooks are called when keys change, in order. See [Key.OnChange] and
 	// [Key.AfterCommit]. Default: none.
 	Hooks []Hook
@@ -150,6 +156,7 @@ type Manager struct {
 	insecure   bool
 	flashName  string
 	codec      *codec
+	values     Codec // nil: JSON
 	keeper     keeper
 	limits     limits
 	timeout    time.Duration
@@ -188,6 +195,7 @@ func New(c Config) (*Manager, error) {
 		keepOn5xx: c.KeepOn5xx,
 		onChange:  make(map[string][]Hook),
 		observer:  c.Observer,
+		values:    c.Codec,
 		contrib:   c.EchoContrib,
 		lives:     newLives(max(c.MaxNewcomers, 0)),
 

@@ -38,7 +38,7 @@ func (id sessionID) sum() [sha256.Size]byte { return sha256.Sum256(id[:]) }
 type entry struct {
 	name    string
 	version int    // of the key's type, KeyConfig.Version
-	raw     string // JSON
+	raw     string // JSON, or codedMark and what Config.Codec made
 }
 
 // record is what a session holds. It is a value: its entries are sorted by

@@ -281,7 +281,8 @@ func (s *State) names(tabs bool) []string {
 	return names
 }
 
-// Snapshot returns a copy of all values as JSON, without those of tabs.
+// Snapshot returns a copy of all values as JSON, without those of tabs. Values
+// of Config.Codec are translated; those that have no form in JSON are left out.
 func (s *State) Snapshot() map[string]json.RawMessage {
 	_ = s.load() // a failed load has no keys
 	s.mu.Lock()
@@ -289,7 +290,9 @@ func (s *State) Snapshot() map[string]json.RawMessage {
 	m := make(map[string]json.RawMessage, len(s.cur.entries))
 	for _, e := range s.cur.entries {
 		if !strings.Contains(e.name, tabMark) {
-			m[e.name] = json.RawMessage(e.raw)
+			if raw, ok := asJSON(s.m.values, e.raw); ok {
+				m[e.name] = raw
+			}
 		}
 	}
 	return m

@@ -1,0 +1,62 @@
+package sessionstate
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+)
+
+// Codec turns the values of keys into bytes and back, in place of JSON; see
+// Config.Codec. Marshal must make the same bytes of equal values each time, or
+// setting the value that a key has already counts as a change. Unmarshal is given a
+// pointer to what Marshal was given, and what Marshal made of it, but perhaps of a
+// value of another type: that must be an error. Both are called from several
+// goroutines at once.
+type Codec interface {
+	Marshal(v any) ([]byte, error)
+	Unmarshal(data []byte, v any) error
+}
+
+// codedMark starts the values of a Codec: no JSON text starts so.
+const codedMark = "\x01"
+
+// errNoCodec says that a value was written by a Codec that is gone.
+var errNoCodec = errors.New("the value was written with a Config.Codec, and there is none now")
+
+// encodeValue is what is kept of v.
+func encodeValue(c Codec, v any) (string, error) {
+	if c == nil {
+		return encodeJSON(v)
+	}
+	b, err := c.Marshal(v)
+	return codedMark + string(b), err
+}
+
+// decodeValue decodes JSON and what c has written.
+func decodeValue[T any](c Codec, raw string) (T, error) {
+	coded, ok := strings.CutPrefix(raw, codedMark)
+	if !ok {
+		return decodeJSON[T](raw)
+	}
+	var v, zero T
+	if c == nil {
+		return zero, errNoCodec
+	}
+	if err := c.Unmarshal([]byte(coded), &v); err != nil {
+		return zero, err
+	}
+	return v, nil
+}
+
+// asJSON is a kept value as JSON, if it has that form.
+func asJSON(c Codec, raw string) (json.RawMessage, bool) {
+	if !strings.HasPrefix(raw, codedMark) {
+		return json.RawMessage(raw), true
+	}
+	v, err := decodeValue[any](c, raw)
+	if err != nil {
+		return nil, false
+	}
+	b, err := json.Marshal(v)
+	return b, err == nil
+}
