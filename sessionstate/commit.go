@@ -173,6 +173,10 @@ func (s *State) plan() plan {
 		p.ended = slices.Concat(s.ended, s.unread)
 	}
 	p.flash, p.tell = s.flashCookie()
+	if s.coldErr != nil {
+		p.err = s.coldErr
+		return p
+	}
 	if !s.loaded || s.err != nil {
 		return p
 	}
@@ -199,7 +203,7 @@ func (s *State) plan() plan {
 
 // equal reports whether two records hold the same.
 func (r *record) equal(o *record) bool {
-	if r.created != o.created || r.life != o.life || r.user != o.user || r.foreign != o.foreign || len(r.entries) != len(o.entries) {
+	if r.created != o.created || r.life != o.life || r.user != o.user || r.foreign != o.foreign || r.cold != o.cold || len(r.entries) != len(o.entries) {
 		return false
 	}
 	for i := range r.entries {

@@ -50,7 +50,7 @@
 // again, and is then in the state that the cookie holds, until its deadline;
 // Login, Renew and Destroy end older cookies through Config.Revocations. A
 // session is limited to what fits in a cookie of 4,096 bytes, some 2,970 of
-// names and values. A refreshed deadline is a new cookie. What must be exact
+// names and values, unless Config.Spill takes the rest. A refreshed deadline is a new cookie. What must be exact
 // (a balance, a quota) belongs in server mode, or in your database.
 //
 // # Rules

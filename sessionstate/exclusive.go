@@ -100,7 +100,7 @@ func (t *turns) give(name string) {
 // has the session as the last one left it. give is nil for a visitor without a
 // session: nobody else has it.
 func (s *State) exclusive(wait time.Duration) (give func(), err error) {
-	if err := s.load(); err != nil {
+	if err := s.whole(); err != nil {
 		if s.m.onError == FailOpen {
 			return nil, nil
 		}

@@ -95,7 +95,7 @@ func (g *gorillaStore) New(r *http.Request, name string) (*sessions.Session, err
 	}
 	s, err := g.state(r)
 	if err == nil {
-		err = s.load()
+		err = s.whole()
 	}
 	if err != nil {
 		return session, err
@@ -232,7 +232,7 @@ func (s *State) foreign() string {
 
 // setForeign keeps the values of gorilla code.
 func (s *State) setForeign(values map[any]any) error {
-	if err := s.load(); err != nil {
+	if err := s.whole(); err != nil {
 		return err
 	}
 	// The gob of a map has no fixed order: compare what it means.

@@ -2,7 +2,9 @@ package sessionstate
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/reecho-go/reecho/observe"
@@ -14,6 +16,7 @@ type cookieKeeper struct {
 	codec   *codec
 	limits  limits
 	revoked *revocations
+	spill   *spill // nil: what does not fit is refused
 }
 
 var _ keeper = (*cookieKeeper)(nil)
@@ -33,7 +36,7 @@ func (k *cookieKeeper) load(ctx context.Context, value string) (held, error) {
 	if err != nil {
 		return held{}, &refusal{reason: err}
 	}
-	h.stale = stale
+	h.stale, h.cold = stale, h.record.cold
 	if err := h.timely(k.limits, time.Now()); err != nil {
 		return held{}, err
 	}
@@ -83,12 +86,17 @@ func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
 	if size, limit := k.size(&h.record); size > limit {
 		return saved{}, tooLarge("", &h.record, size, limit)
 	}
+	var err error
 	if j.base.known() {
-		if err := k.goOn(ctx, j); err != nil {
+		if err = k.goOn(ctx, j); err != nil {
 			return saved{}, err
 		}
 	}
-	plain := h.append(make([]byte, 0, idSize+h.record.size()))
+	kept := h
+	if kept.record, err = k.part(ctx, &j.base, &h); err != nil {
+		return saved{}, err
+	}
+	plain := kept.append(make([]byte, 0, idSize+kept.record.size()))
 	return saved{
 		base: j.base.record, after: h, cookie: k.codec.seal(boxRecord, k.name, plain), tries: 1,
 		newID: j.base.known() && j.renew,
@@ -122,13 +130,32 @@ func (k *cookieKeeper) reload(ctx context.Context, h *held) (held, error) {
 	return *h, nil
 }
 
-func (k *cookieKeeper) end(ctx context.Context, h *held) error { return k.revoked.add(ctx, h) }
+func (k *cookieKeeper) end(ctx context.Context, h *held) error {
+	err := k.revoked.add(ctx, h)
+	if err == nil && k.spill != nil {
+		k.spill.drop(ctx, h)
+	}
+	return err
+}
 
 func (k *cookieKeeper) size(r *record) (size, limit int) {
+	if k.spill == nil {
+		return k.cookieSize(r)
+	}
+	hot := *r
+	hot.entries, hot.foreign, hot.cold = nil, "", strings.Repeat("x", sha256.Size)
+	if size, limit = k.cookieSize(&hot); size > limit {
+		return size, limit
+	}
+	return r.size() + 2, maxRecord
+}
+
+// cookieSize is what a cookie with all of the record takes.
+func (k *cookieKeeper) cookieSize(r *record) (size, limit int) {
 	// seen grows until the record is sealed: count it at its longest
 	grow := uvarintLen(maxSeconds) - uvarintLen(uint64(r.seen-r.created))
 	return len(k.name) + sealedLen(idSize+r.size()+grow), maxCookie
 }
 
 // waits implements keeper: our own lists are in memory.
-func (k *cookieKeeper) waits() bool { return len(k.revoked.own) == 0 }
+func (k *cookieKeeper) waits() bool { return len(k.revoked.own) == 0 || k.spill != nil }

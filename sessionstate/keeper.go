@@ -13,6 +13,7 @@ type held struct {
 	id       sessionID
 	is       bool   // there is one
 	cookie   string // its value, where a third-party store needs it
+	cold     string // names what its cookie has left to Config.Spill, loaded or not
 	version  uint64 // of the record in its store
 	record   record
 	deadline time.Time // when it ends if it is left alone; zero: never

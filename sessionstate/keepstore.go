@@ -108,7 +108,10 @@ func (k *storeKeeper) getOne(ctx context.Context, id sessionID, beyond bool) (he
 		return held{}, next, nil
 	}
 	h := held{id: id, is: true, version: it.Version}
-	if h.record, err = parseRecord(it.Value); err != nil {
+	if h.record, err = parseRecord(it.Value); err == nil && h.record.cold != "" {
+		err = errFormat
+	}
+	if err != nil {
 		return held{}, none, &refusal{err, observe.SessionRevoked, id}
 	}
 	h.deadline = it.Expires

@@ -44,6 +44,9 @@ func (s *State) Login(user string, opts ...LoginOption) error {
 	if l.life < 0 {
 		return errors.New("sessionstate: Login: Persist needs from a second to a century")
 	}
+	if err := s.whole(); err != nil { // all of it goes to the new id
+		return err
+	}
 	return s.mutate(func() error {
 		if s.detached {
 			return ErrNeedsResponse
@@ -66,6 +69,9 @@ func (s *State) Login(user string, opts ...LoginOption) error {
 // they may be an intruder's; Config.RenewEvery loses nothing. A visitor without
 // a session has nothing to renew.
 func (s *State) Renew() error {
+	if err := s.whole(); err != nil { // all of it goes to the new id
+		return err
+	}
 	return s.mutate(func() error {
 		if s.detached {
 			return ErrNeedsResponse
@@ -105,7 +111,7 @@ func (s *State) Destroy(opts ...DestroyOption) error {
 		if s.base.known() {
 			s.ended = append(s.ended, s.base)
 		}
-		s.base, s.endUnread = held{}, true
+		s.base, s.coldErr, s.endUnread = held{}, nil, true
 		s.discard()
 		s.flash.clear()
 		s.nextID = sessionID{}

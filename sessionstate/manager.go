@@ -70,6 +70,15 @@ type Config struct {
 	// 4 MiB, the last 19,000 or so, and forgets the rest: so they cannot fill it.
 	Revocations store.Store
 
+	// Spill takes from sessions in cookies what does not fit: the largest values
+	// move there, the others stay in the cookie and are read without it. All else
+	// of cookie mode stays as it is, but that a session may have 1 MiB. Values that
+	// the store has lost read as their defaults, and the observer is told. One
+	// store must serve all processes that share the secrets; it stays the caller's
+	// to close. Refused with Store and Gorilla. Default: nil, what does not fit is
+	// an [ErrTooLarge].
+	Spill store.Store
+
 	// Prefix starts all keys in the stores. Default: "session/".
 	Prefix string
 
@@ -254,7 +263,7 @@ func (m *Manager) open(c Config) error {
 		m.keeper = k
 		return nil
 	}
-	k := cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked}
+	k := cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked, spill: newSpill(c.Spill, c.Prefix+"spill/")}
 	if c.Gorilla != nil {
 		m.keeper = &thirdKeeper{cookieKeeper: k, store: &thirdParty{c.Cookie.Name, c.Gorilla.store}}
 		return nil
@@ -318,6 +327,9 @@ func (c Config) check() error {
 		if c.Revocations != nil {
 			bad("Revocations is set, and Store too, which forgets ended sessions by itself: drop Revocations")
 		}
+	}
+	if c.Spill != nil && (c.Store != nil || c.Gorilla != nil) {
+		bad("Spill is set, and Store or Gorilla too: only sessions in cookies can be too large for them; drop Spill")
 	}
 	if c.Gorilla != nil && c.Store != nil {
 		bad("Gorilla is set, and Store too: sessions can live in one place only; drop one of them")

@@ -52,6 +52,7 @@ type record struct {
 	scope   string // name of the life that goes on since an earlier id; empty: it began with this one
 	user    string // who logged in
 	foreign string // the values of code written for gorilla/sessions, as gob
+	cold    string // names the values that Config.Spill has, which are not here; empty: none
 	entries []entry
 }
 
@@ -90,7 +91,7 @@ func byName(e entry, name string) int { return cmp.Compare(e.name, name) }
 
 // empty reports whether there is nothing to keep.
 func (r *record) empty() bool {
-	return len(r.entries) == 0 && r.user == "" && r.foreign == ""
+	return len(r.entries) == 0 && r.user == "" && r.foreign == "" && r.cold == ""
 }
 
 // The formats of a stored record; a record never starts otherwise.
@@ -98,6 +99,7 @@ const (
 	formatRecord = 1
 	formatEnded  = 2 // a tombstone: the session was renewed, its id is dead
 	formatMoved  = 3 // a tombstone that leads to the new id, for a while
+	formatPart   = 4 // a record some of whose values are elsewhere
 )
 
 var tombstone = []byte{formatEnded}
@@ -113,10 +115,18 @@ func (r *record) size() int {
 	n := 1 + uvarintLen(uint64(r.created)) + uvarintLen(uint64(r.issued-r.created)) +
 		uvarintLen(uint64(r.seen-r.created)) + uvarintLen(uint64(r.life)) +
 		stringLen(r.root) + stringLen(r.scope) + stringLen(r.user) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
+	if r.cold != "" {
+		n += stringLen(r.cold)
+	}
 	for _, e := range r.entries {
-		n += stringLen(e.name) + uvarintLen(uint64(e.version)) + stringLen(e.raw)
+		n += e.size()
 	}
 	return n
+}
+
+// size is what an entry adds to the encoded record.
+func (e *entry) size() int {
+	return stringLen(e.name) + uvarintLen(uint64(e.version)) + stringLen(e.raw)
 }
 
 func stringLen(s string) int { return uvarintLen(uint64(len(s))) + len(s) }
@@ -133,7 +143,11 @@ func uvarintLen(v uint64) int {
 // length-prefixed strings in the order of the fields. There is exactly one
 // encoding of a record.
 func (r *record) append(b []byte) []byte {
-	b = append(b, formatRecord)
+	format := byte(formatRecord)
+	if r.cold != "" {
+		format = formatPart
+	}
+	b = append(b, format)
 	b = binary.AppendUvarint(b, uint64(r.created))
 	b = binary.AppendUvarint(b, uint64(r.issued-r.created))
 	b = binary.AppendUvarint(b, uint64(r.seen-r.created))
@@ -142,6 +156,9 @@ func (r *record) append(b []byte) []byte {
 	b = appendString(b, r.scope)
 	b = appendString(b, r.user)
 	b = appendString(b, r.foreign)
+	if r.cold != "" {
+		b = appendString(b, r.cold)
+	}
 	b = binary.AppendUvarint(b, uint64(len(r.entries)))
 	for _, e := range r.entries {
 		b = appendString(b, e.name)
@@ -166,7 +183,7 @@ func parseRecord(b []byte) (record, error) {
 	if len(b) == 1 && b[0] == formatEnded {
 		return record{}, errEnded
 	}
-	if len(b) == 0 || b[0] != formatRecord {
+	if len(b) == 0 || b[0] != formatRecord && b[0] != formatPart {
 		return record{}, errFormat
 	}
 	p := parser{text: string(b[1:])} // one copy; every string below is a part of it
@@ -179,6 +196,11 @@ func parseRecord(b []byte) (record, error) {
 	r.scope = p.string()
 	r.user = p.string()
 	r.foreign = p.string()
+	if b[0] == formatPart {
+		if r.cold = p.string(); len(r.cold) != sha256.Size {
+			p.bad = true
+		}
+	}
 	if n := int(p.uvarint(uint64(len(p.text) / 3))); n > 0 { // an entry has at least 3 bytes
 		r.entries = make([]entry, n)
 	}

@@ -33,12 +33,14 @@ type State struct {
 	m   *Manager
 	req *http.Request // its context and its cookies
 
-	loading sync.Once
+	loading  sync.Once
+	fetching sync.Mutex // held while the rest of a session is loaded
 
 	mu      sync.Mutex
 	phase   phase
 	loaded  bool
 	err     error     // why the session could not be loaded
+	coldErr error     // why the rest of it could not
 	base    held      // as it was loaded; without an id: a new visitor
 	cur     record    // base with the changes
 	changes changes   // from base to cur
@@ -92,15 +94,24 @@ func (s *State) read(name string) (entry, bool, error) {
 		return entry{}, false, err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	e, ok := s.cur.find(name)
+	elsewhere := !ok && s.cur.cold != ""
+	s.mu.Unlock()
+	if elsewhere {
+		if err := s.whole(); err != nil {
+			return entry{}, false, err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		e, ok = s.cur.find(name)
+	}
 	return e, ok, nil
 }
 
 // edit changes one key and returns what it is afterwards. Functions of the
 // caller run outside the lock.
 func (s *State) edit(name string, e edit) (entry, error) {
-	if err := s.load(); err != nil {
+	if err := s.whole(); err != nil {
 		return entry{}, err
 	}
 	for {
@@ -265,7 +276,7 @@ func (s *State) Deadline() time.Time {
 // Keys returns the names of the keys that have a value, sorted, without those
 // that only have one in a tab.
 func (s *State) Keys() []string {
-	_ = s.load() // a failed load has no keys
+	_ = s.whole() // a failed load has no keys
 	return s.names(false)
 }
 
@@ -284,7 +295,7 @@ func (s *State) names(tabs bool) []string {
 // Snapshot returns a copy of all values as JSON, without those of tabs. Values
 // of Config.Codec are translated; those that have no form in JSON are left out.
 func (s *State) Snapshot() map[string]json.RawMessage {
-	_ = s.load() // a failed load has no keys
+	_ = s.whole() // a failed load has no keys
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := make(map[string]json.RawMessage, len(s.cur.entries))
@@ -303,7 +314,7 @@ func (s *State) Snapshot() map[string]json.RawMessage {
 // keys after it, in alphabetical order, keep their values. Without one, values
 // that other requests add meanwhile are removed too.
 func (s *State) Clear() error {
-	if err := s.load(); err != nil {
+	if err := s.whole(); err != nil {
 		return err
 	}
 	for _, name := range s.names(true) {

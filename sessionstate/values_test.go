@@ -26,7 +26,9 @@ func (gobs) Marshal(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func (gobs) Unmarshal(data []byte, v any) error { return gob.NewDecoder(bytes.NewReader(data)).Decode(v) }
+func (gobs) Unmarshal(data []byte, v any) error {
+	return gob.NewDecoder(bytes.NewReader(data)).Decode(v)
+}
 
 // texts is a Codec whose values have one.
 type texts struct{}

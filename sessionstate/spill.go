@@ -1,0 +1,227 @@
+package sessionstate
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/store"
+)
+
+// spill keeps what does not fit into cookies. The cookie stays the truth: it
+// names what it has left here by a digest, which is never written to again. So a
+// cookie has exactly the session that it was sealed with, whatever other
+// requests have saved since.
+type spill struct {
+	store  store.Store
+	touch  store.Toucher // nil: written again
+	prefix string
+}
+
+func newSpill(s store.Store, prefix string) *spill {
+	if s == nil {
+		return nil
+	}
+	touch, _ := store.As[store.Toucher](s)
+	return &spill{s, touch, prefix}
+}
+
+// spilledLife is how long what was replaced stays, where its session has longer:
+// a request that was under way may still hand out a cookie that names it.
+const spilledLife = 24 * time.Hour
+
+func (sp *spill) key(id sessionID, cold string) string {
+	sum := sha256.Sum256(append(id[:], cold...))
+	return string(encoding.AppendEncode([]byte(sp.prefix), sum[:]))
+}
+
+// split parts a record whose encoding may have size bytes: the largest values,
+// and those of gorilla code, are taken out.
+func (r record) split(size int) (hot, cold record) {
+	bySize := slices.Clone(r.entries)
+	slices.SortStableFunc(bySize, func(a, b entry) int { return cmp.Compare(a.size(), b.size()) })
+	cold.foreign = r.foreign
+	hot = r
+	hot.entries, hot.foreign, hot.cold = nil, "", strings.Repeat("x", sha256.Size)
+	left := size - hot.size() - uvarintLen(uint64(len(r.entries)))
+	n := 0
+	for n < len(bySize) && bySize[n].size() <= left {
+		left -= bySize[n].size()
+		n++
+	}
+	for _, e := range r.entries {
+		if slices.Contains(bySize[:n], e) {
+			hot.entries = append(hot.entries, e)
+		} else {
+			cold.entries = append(cold.entries, e)
+		}
+	}
+	return hot, cold
+}
+
+// put keeps a part until a session's deadline, and returns what names it.
+func (sp *spill) put(ctx context.Context, h *held, part *record) (cold string, err error) {
+	value := part.append(nil)
+	sum := sha256.Sum256(value)
+	cold = string(sum[:])
+	return cold, sp.store.Put(ctx, sp.key(h.id, cold), store.Item{Value: value, Expires: h.spilledUntil()})
+}
+
+// spilledUntil is until when a cookie that is sealed now may ask for its part.
+func (h *held) spilledUntil() time.Time {
+	if h.deadline.IsZero() {
+		return time.Time{}
+	}
+	return h.deadline.Add(skew)
+}
+
+// get returns the part that a session's cookie names. ok is false when the store
+// has lost it.
+func (sp *spill) get(ctx context.Context, h *held) (part record, ok bool, err error) {
+	it, err := sp.store.Get(ctx, sp.key(h.id, h.record.cold))
+	if errors.Is(err, store.ErrNotFound) {
+		return record{}, false, nil
+	}
+	if err != nil {
+		return record{}, false, err
+	}
+	if sum := sha256.Sum256(it.Value); string(sum[:]) != h.record.cold {
+		return record{}, false, nil
+	}
+	part, err = parseRecord(it.Value)
+	return part, err == nil, nil
+}
+
+// extend keeps the part of a session until its deadline.
+func (sp *spill) extend(ctx context.Context, h *held) error {
+	key := sp.key(h.id, h.record.cold)
+	err := error(nil)
+	if sp.touch != nil {
+		err = sp.touch.Touch(ctx, key, h.spilledUntil())
+	} else {
+		var it store.Item
+		if it, err = sp.store.Get(ctx, key); err == nil {
+			err = sp.store.Put(ctx, key, store.Item{Value: it.Value, Expires: h.spilledUntil()})
+		}
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // whoever reads it is told
+	}
+	return err
+}
+
+// replaced lets a part go that another has taken the place of. What cannot be
+// done is left to its deadline.
+func (sp *spill) replaced(ctx context.Context, h *held) {
+	until := time.Now().Add(spilledLife)
+	if h.cold != "" && sp.touch != nil && (h.deadline.IsZero() || h.deadline.After(until)) {
+		_ = sp.touch.Touch(ctx, sp.key(h.id, h.cold), until)
+	}
+}
+
+// drop deletes the part of a session that has ended.
+func (sp *spill) drop(ctx context.Context, h *held) {
+	if h.cold != "" {
+		_ = sp.store.Delete(ctx, sp.key(h.id, h.cold)) // it may fail: nobody can ask for it any more
+	}
+}
+
+// room is the size that an encoded record of a cookie may have.
+func (k *cookieKeeper) room() int {
+	return encoding.DecodedLen(maxCookie-len(k.name)) - sealOverhead - idSize
+}
+
+// part returns what the cookie of h holds, once the store has the rest.
+func (k *cookieKeeper) part(ctx context.Context, base, h *held) (record, error) {
+	if k.spill == nil {
+		return h.record, nil
+	}
+	if h.record.cold != "" { // the rest is there and was not looked at
+		return h.record, k.spill.extend(ctx, h)
+	}
+	hot, before := h.record, base.cold
+	h.cold = ""
+	if h.record.size() > k.room() {
+		var cold record
+		var err error
+		hot, cold = h.record.split(k.room())
+		if h.cold, err = k.spill.put(ctx, h, &cold); err != nil {
+			return record{}, err
+		}
+		hot.cold = h.cold
+	}
+	if before != h.cold {
+		k.spill.replaced(ctx, base)
+	}
+	return hot, nil
+}
+
+// errSpilled tells the observer of values that read as their defaults now.
+var errSpilled = errors.New("what was moved to Config.Spill is gone")
+
+// rest loads what the cookie of h has left to Config.Spill.
+func (m *Manager) rest(ctx context.Context, h *held) (part record, err error) {
+	k, ok := m.keeper.(*cookieKeeper)
+	there := false
+	if ok && k.spill != nil {
+		err = m.call(ctx, "load", func(ctx context.Context) (err error) {
+			part, there, err = k.spill.get(ctx, h)
+			return err
+		})
+	}
+	if err == nil && !there {
+		observe.Emit(ctx, m.observer, observe.StoreFailure{Owner: m.Name(), Op: "load", Err: errSpilled})
+	}
+	return part, err
+}
+
+// whole loads the session with all of its keys, and returns why it could not.
+func (s *State) whole() error {
+	if err := s.load(); err != nil || !s.lacks() {
+		return err
+	}
+	s.fetching.Lock()
+	defer s.fetching.Unlock()
+	if !s.lacks() {
+		return nil
+	}
+	s.mu.Lock()
+	at, err := s.base, s.coldErr
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	part, err := s.m.rest(s.context(), &at)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.base.id != at.id || s.base.record.cold != at.record.cold {
+		return nil // saved or destroyed meanwhile
+	}
+	if s.coldErr = err; err == nil {
+		s.base.record, s.cur = s.base.record.joined(&part), s.cur.joined(&part)
+	}
+	return err
+}
+
+// lacks reports whether some of the session has not been loaded.
+func (s *State) lacks() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cur.cold != ""
+}
+
+// joined is r with the part that it has left elsewhere.
+func (r record) joined(part *record) record {
+	if r.cold == "" {
+		return r
+	}
+	r.cold, r.foreign = "", part.foreign
+	r.entries = slices.Concat(r.entries, part.entries)
+	slices.SortFunc(r.entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
+	return r
+}
