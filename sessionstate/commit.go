@@ -240,7 +240,7 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 		out, err = s.save(ctx, &p.job)
 		switch {
 		case err == nil:
-		case !p.strict && (errors.Is(err, ErrEnded) || p.job.touch || s.m.onError == FailOpen && !errors.Is(err, ErrTooLarge)):
+		case !p.strict && (errors.Is(err, ErrEnded) || p.job.touch || s.m.onError == FailOpen && !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrTooManySessions)):
 			// The observer has been told. No cookie is set: the browser may have a
 			// newer one by now, from the response that ended this session.
 			out = saved{}
@@ -283,7 +283,9 @@ func (s *State) save(ctx context.Context, j *job) (saved, error) {
 		observe.Emit(ctx, s.m.observer, observe.SessionConflict{ID: s.m.digest(&j.base), Tries: out.tries, Err: err})
 	}
 	if err == nil && j.changes.login != nil {
-		s.m.users.limit(ctx, &out.after)
+		if err := s.m.users.limit(ctx, &out.after); err != nil {
+			return saved{}, err
+		}
 	}
 	switch {
 	case err == nil && !j.base.known():

@@ -32,7 +32,7 @@ var errNoUser = errors.New("sessionstate: Login needs a user: use Destroy to log
 // and the absolute timeout starts again. What caches and resources keep in
 // session scope stays if it is the same user as before, and ends otherwise: it
 // is about somebody else. What other requests were writing to the old id at
-// that moment is lost.
+// that moment is lost. It fails with [ErrTooManySessions] if Config.WhenUserFull says so.
 func (s *State) Login(user string, opts ...LoginOption) error {
 	if user == "" {
 		return errNoUser
@@ -45,6 +45,9 @@ func (s *State) Login(user string, opts ...LoginOption) error {
 		return errors.New("sessionstate: Login: Persist needs from a second to a century")
 	}
 	if err := s.whole(); err != nil { // all of it goes to the new id
+		return err
+	}
+	if err := s.m.users.admit(s.context(), user, s.lifeOf(user)); err != nil {
 		return err
 	}
 	return s.mutate(func() error {
@@ -60,6 +63,16 @@ func (s *State) Login(user string, opts ...LoginOption) error {
 		s.nextID, s.lent = sessionID{}, nil
 		return nil
 	})
+}
+
+// lifeOf names the life of the session if it is that of the user.
+func (s *State) lifeOf(user string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.base.known() || s.base.record.user != user {
+		return ""
+	}
+	return s.base.life()
 }
 
 // Renew gives the session a new id and ends the old one, as one should

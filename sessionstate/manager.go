@@ -31,6 +31,19 @@ const (
 	FailOpen
 )
 
+// WhenUserFull says what a Login does that makes one session too many.
+type WhenUserFull uint8
+
+const (
+	// EndOldest ends the sessions whose Login is the longest ago.
+	EndOldest WhenUserFull = iota
+
+	// RefuseLogin lets Login fail with [ErrTooManySessions]. Of logins that come
+	// at the same moment some may find that out when they are saved: then the
+	// response becomes that error.
+	RefuseLogin
+)
+
 // Config is the setting of a [Manager]. The zero value keeps sessions in
 // encrypted cookies that end with the process.
 type Config struct {
@@ -104,9 +117,12 @@ type Config struct {
 	Grace time.Duration
 
 	// MaxPerUser is how many sessions a user may have: a Login that makes one
-	// more ends the oldest. It needs a Store that can list (store.Scanner).
+	// more ends the oldest, or is refused, see WhenUserFull. It needs a Store that can list (store.Scanner).
 	// Default: 0, no limit. Negative is refused.
 	MaxPerUser int
+
+	// WhenUserFull is what happens to a Login beyond MaxPerUser. Default: EndOldest.
+	WhenUserFull WhenUserFull
 
 	// MaxNewcomers is how many visitors who have not sent their cookie back yet
 	// may have entries in caches and resources of session scope: one more ends
@@ -258,7 +274,7 @@ func (m *Manager) open(c Config) error {
 			store: c.Store, swap: swap, touch: touch, prefix: c.Prefix, grace: max(c.Grace, 0),
 		})
 		if scan, ok := store.As[store.Scanner](c.Store); ok {
-			m.users = &Users{m: m, k: k, scan: scan, most: c.MaxPerUser}
+			m.users = &Users{m: m, k: k, scan: scan, most: c.MaxPerUser, refuse: c.WhenUserFull == RefuseLogin}
 		}
 		m.keeper = k
 		return nil
@@ -348,6 +364,12 @@ func (c Config) check() error {
 	}
 	if _, ok := store.As[store.Scanner](c.Store); c.MaxPerUser > 0 && !ok {
 		bad("MaxPerUser is %d, which needs a Store that can list (store.Scanner), such as memstore", c.MaxPerUser)
+	}
+	if c.WhenUserFull > RefuseLogin {
+		bad("WhenUserFull is %d: use EndOldest or RefuseLogin", c.WhenUserFull)
+	}
+	if c.WhenUserFull == RefuseLogin && c.MaxPerUser == 0 {
+		bad("WhenUserFull is RefuseLogin, and MaxPerUser is 0, no limit: set MaxPerUser")
 	}
 	if len(c.Prefix) > maxPrefix {
 		bad("Prefix has %d bytes: use at most %d", len(c.Prefix), maxPrefix)

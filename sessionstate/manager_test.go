@@ -42,6 +42,8 @@ func TestNewReportsAllProblemsTogether(t *testing.T) {
 		Cookie:       sessionstate.CookieConfig{Name: "a b", Domain: "not a domain;", Path: "x", SameSite: 9},
 		OnStoreError: 7,
 		StoreTimeout: -1,
+		Spill:        newMem(t),
+		WhenUserFull: 9,
 		Hooks:        make([]sessionstate.Hook, 1),
 	})
 	if err == nil {
@@ -49,7 +51,7 @@ func TestNewReportsAllProblemsTogether(t *testing.T) {
 	}
 	for _, field := range []string{
 		"Config.Secrets[0]", "Config.Store ", "store.Swapper", "Config.Revocations", "Config.Prefix", "Config.Idle", "Config.Absolute",
-		"Config.Cookie.Name", "Config.Cookie.Domain", "Config.Cookie.Path", "Config.Cookie.SameSite", "Config.OnStoreError", "Config.StoreTimeout", "Config.Hooks[0]",
+		"Config.Cookie.Name", "Config.Cookie.Domain", "Config.Cookie.Path", "Config.Cookie.SameSite", "Config.OnStoreError", "Config.StoreTimeout", "Config.Hooks[0]", "Config.Spill", "Config.WhenUserFull",
 	} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("the error does not name %s:\n%v", field, err)

@@ -100,7 +100,7 @@ func (sp *spill) get(ctx context.Context, h *held) (part record, ok bool, err er
 // extend keeps the part of a session until its deadline.
 func (sp *spill) extend(ctx context.Context, h *held) error {
 	key := sp.key(h.id, h.record.cold)
-	err := error(nil)
+	var err error
 	if sp.touch != nil {
 		err = sp.touch.Touch(ctx, key, h.spilledUntil())
 	} else {

@@ -1,13 +1,16 @@
 package sessionstate
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"net/http"
 	"slices"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/problem"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
 )
@@ -33,6 +36,8 @@ type Users struct {
 	k    *storeKeeper
 	scan store.Scanner
 	most int // Config.MaxPerUser; 0: any number
+
+	refuse bool // Config.WhenUserFull: a login beyond most, instead of ending the oldest
 }
 
 // Users returns the sessions of users. It is nil in cookie mode, where there
@@ -221,17 +226,62 @@ func (u *Users) end(ctx context.Context, user string, l *listed) error {
 	return err
 }
 
-// limit ends the oldest sessions of a user who has too many after a login. It
-// does what it can: the observer is told of failures.
-func (u *Users) limit(ctx context.Context, after *held) {
+// ErrTooManySessions says that a user has Config.MaxPerUser sessions already, and
+// that Config.WhenUserFull refuses another. It answers 409.
+var ErrTooManySessions error = tooManyError{}
+
+type tooManyError struct{}
+
+var _ problem.Error = tooManyError{}
+
+func (tooManyError) Error() string   { return "sessionstate: the user has too many sessions" }
+func (tooManyError) StatusCode() int { return http.StatusConflict }
+
+// Problem implements the toolkit's error interface.
+func (tooManyError) Problem() problem.Details {
+	return problem.Details{Detail: "You are logged in in too many places. Log out in one of them first."}
+}
+
+// admit refuses a login that would make one session too many, where that is
+// wanted. mine is the life of the session that logs in, if it is the user's.
+func (u *Users) admit(ctx context.Context, user, mine string) error {
+	if u == nil || !u.refuse {
+		return nil
+	}
+	list, err := u.List(ctx, user)
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(info SessionInfo) bool { return mine != "" && info.Handle == handleOf(mine) })
+	if len(list) >= u.most {
+		return ErrTooManySessions
+	}
+	return nil
+}
+
+// limit ends the oldest sessions of a user who has too many after a login, or
+// the one that has just logged in, if that is to be refused. It does what it can:
+// the observer is told of failures.
+func (u *Users) limit(ctx context.Context, after *held) error {
 	if u == nil || u.most == 0 {
-		return
+		return nil
 	}
 	list, err := u.List(ctx, after.record.user)
 	if err != nil {
-		return
+		return nil
 	}
 	mine := handleOf(after.life())
+	if u.refuse {
+		slices.SortFunc(list, func(a, b SessionInfo) int { // as all who look at it
+			return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Handle, b.Handle))
+		})
+		first := list[:min(len(list), u.most)]
+		if slices.ContainsFunc(first, func(info SessionInfo) bool { return info.Handle == mine }) {
+			return nil
+		}
+		_, _ = u.End(ctx, after.record.user, mine)
+		return ErrTooManySessions
+	}
 	list = slices.DeleteFunc(list, func(info SessionInfo) bool { return info.Handle == mine })
 	over := list[:max(0, len(list)+1-u.most)]
 	if len(over) > 0 {
@@ -239,6 +289,7 @@ func (u *Users) limit(ctx context.Context, after *held) {
 			return slices.ContainsFunc(over, func(info SessionInfo) bool { return info.Handle == handle })
 		})
 	}
+	return nil
 }
 
 // handleOf names a session for Users.End after its life.

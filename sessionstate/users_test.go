@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -317,4 +319,51 @@ func TestS18_RevokeLooksAgain(t *testing.T) {
 		}
 		v.get(t, "/who").wants(t, 200, "0")
 	})
+}
+
+func TestS19_ASessionTooManyIsRefused(t *testing.T) {
+	t.Parallel()
+	refuse := func(onError sessionstate.OnStoreError) *app {
+		return userApp(t, sessionstate.Config{Store: newMem(t), MaxPerUser: 2, WhenUserFull: sessionstate.RefuseLogin, OnStoreError: onError})
+	}
+	a := refuse(sessionstate.FailClosed)
+	one, two := a.login(t, "ada"), a.login(t, "ada")
+	three := a.visitor()
+	three.get(t, "/incr").wants(t, 200, "1")
+	three.get(t, "/as?u=ada").status(t, 409)
+	three.get(t, "/incr").wants(t, 200, "2") // what it had stays
+	three.get(t, "/as?u=bob").status(t, 204)
+	two.get(t, "/as?u=ada").status(t, 204) // it has been counted already
+	if n := len(a.list(t, "ada")); n != 2 {
+		t.Errorf("ada has %d sessions, want 2", n)
+	}
+	one.get(t, "/logout")
+	three.get(t, "/as?u=ada").status(t, 204)
+
+	// At the same moment, too, and whatever a store that fails would be answered.
+	for _, onError := range []sessionstate.OnStoreError{sessionstate.FailClosed, sessionstate.FailOpen} {
+		a := refuse(onError)
+		var wg sync.WaitGroup
+		var in atomic.Int64
+		for range 12 {
+			wg.Go(func() {
+				v := a.visitor()
+				switch r := v.get(t, "/as?u=ada"); r.StatusCode {
+				case 204:
+					in.Add(1)
+					v.get(t, "/who").wants(t, 200, "ada 0")
+				case 409:
+					if v.cookie() != "" {
+						t.Error("a refused login has set a cookie")
+					}
+				default:
+					t.Errorf("status %d", r.StatusCode)
+				}
+			})
+		}
+		wg.Wait()
+		if n := len(a.list(t, "ada")); n > 2 || int64(n) > in.Load() {
+			t.Errorf("ada has %d sessions, %d logins went through, want at most 2", n, in.Load())
+		}
+	}
 }
