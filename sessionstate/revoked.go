@@ -107,6 +107,10 @@ func (r *revocations) entry(ctx context.Context, h *held) (key string, it store.
 		r.notice(ctx)
 	}
 	until := r.limits.deadline(&h.record, time.Now())
+	// A list that outlasts this process may meet a longer Config.Idle.
+	if end := r.limits.end(&h.record); len(r.own) == 0 && !end.IsZero() {
+		until = end
+	}
 	if !until.IsZero() {
 		until = until.Add(skew)
 	}

@@ -416,3 +416,22 @@ func TestS39_ASVS16_3_EachStepIsAnEvent(t *testing.T) {
 		}
 	})
 }
+
+// A longer Idle must not bring sessions back that were logged out before.
+func TestS12_ALongerIdleBringsNoSessionBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		list := newMem(t)
+		before := newVisit(t, sessionstate.Config{Revocations: list, Idle: 10 * time.Minute})
+		after := newVisit(t, sessionstate.Config{Revocations: list, Idle: 12 * time.Hour})
+		v := before.visitor()
+		v.get(t, "/login")
+		copied := v.clone()
+		v.get(t, "/logout").status(t, 200)
+		copied.a = after
+		for range 4 {
+			time.Sleep(20 * time.Minute)
+			copied.clone().get(t, "/who").wants(t, 200, "0")
+		}
+	})
+}
