@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -39,6 +40,64 @@ func FromGorilla(s sessions.Store) *GorillaStore { return &GorillaStore{s} }
 // GorillaStore is a third-party store for gorilla/sessions; [FromGorilla] makes
 // it.
 type GorillaStore struct{ store sessions.Store }
+
+// LegacyCookies are cookies that a CookieStore of gorilla/sessions has set;
+// [FromCodecs] makes it.
+type LegacyCookies struct {
+	until  time.Time
+	codecs []securecookie.Codec
+}
+
+// FromCodecs returns what Config.Legacy takes: the Codecs of the CookieStore that
+// an app had before, and the time from which on their cookies are refused. Until
+// then a cookie of before whose session has been logged out stays in the list of
+// revocations; no later than the old store's MaxAge, after the last was set, is
+// late enough.
+func FromCodecs(until time.Time, codecs ...securecookie.Codec) *LegacyCookies {
+	return &LegacyCookies{until, codecs}
+}
+
+// legacyMark is the size of the part of an id that tells that it comes from a
+// cookie of before.
+const legacyMark = 8
+
+// legacyID is the id of the session that a cookie of before holds.
+func legacyID(value string) (id sessionID) {
+	sum := sha256.Sum256([]byte("sessionstate/v1/legacy" + value))
+	copy(id[:], sum[:])
+	copy(id[idSize-legacyMark:], id.legacyMark())
+	return id
+}
+
+func (id sessionID) legacyMark() []byte {
+	sum := sha256.Sum256(append([]byte("sessionstate/v1/legacy-id"), id[:idSize-legacyMark]...))
+	return sum[:legacyMark]
+}
+
+func (id sessionID) isLegacy() bool {
+	return bytes.Equal(id[idSize-legacyMark:], id.legacyMark())
+}
+
+// open decodes a cookie of before. Its session begins now.
+func (l *LegacyCookies) open(name, value string, now time.Time) (held, bool) {
+	if l == nil || !now.Before(l.until) {
+		return held{}, false
+	}
+	for _, codec := range l.codecs {
+		values := make(map[any]any) // each has its own: one that fails may have begun to fill it
+		if codec.Decode(name, value, &values) != nil {
+			continue
+		}
+		foreign, err := encodeForeign(values)
+		if err != nil {
+			continue
+		}
+		h := held{id: legacyID(value), is: true, stale: true, record: fresh(now)}
+		h.record.foreign = foreign
+		return h, true
+	}
+	return held{}, false
+}
 
 func newGorillaStore(m *Manager) *gorillaStore {
 	return &gorillaStore{m: m, mark: rand.Text(), cookies: &sessions.CookieStore{
@@ -221,6 +280,17 @@ func (g *gorillaStore) state(r *http.Request) (*State, error) {
 	s = newState(g.m, r)
 	*r = *r.WithContext(context.WithValue(r.Context(), aloneKey{g.m}, s))
 	return s, nil
+}
+
+// Gorilla returns a copy of the values that code written for gorilla/sessions
+// keeps in the visitor's session; that code changes them, through
+// [Manager.Gorilla]. The error is that of loading the session, or says that gob
+// cannot decode them.
+func (s *State) Gorilla() (map[any]any, error) {
+	if err := s.whole(); err != nil {
+		return nil, err
+	}
+	return decodeForeign(s.foreign())
 }
 
 // foreign returns the values of gorilla code, as gob.

@@ -17,6 +17,7 @@ type cookieKeeper struct {
 	limits  limits
 	revoked *revocations
 	spill   *spill // nil: what does not fit is refused
+	legacy  *LegacyCookies
 }
 
 var _ keeper = (*cookieKeeper)(nil)
@@ -28,15 +29,10 @@ var errFuture = errors.New("from the future")
 var errRevoked = errors.New("its id has been ended")
 
 func (k *cookieKeeper) load(ctx context.Context, value string) (held, error) {
-	plain, stale, err := k.codec.open(boxRecord, k.name, value)
+	h, err := k.open(value)
 	if err != nil {
 		return held{}, &refusal{reason: err}
 	}
-	h, err := parseHeld(plain)
-	if err != nil {
-		return held{}, &refusal{reason: err}
-	}
-	h.stale, h.cold = stale, h.record.cold
 	if err := h.timely(k.limits, time.Now()); err != nil {
 		return held{}, err
 	}
@@ -47,6 +43,20 @@ func (k *cookieKeeper) load(ctx context.Context, value string) (held, error) {
 		return held{}, &refusal{errRevoked, observe.SessionRevoked, h.id}
 	}
 	return h, nil
+}
+
+// open reads a cookie's value, our own or one of before.
+func (k *cookieKeeper) open(value string) (held, error) {
+	plain, stale, err := k.codec.open(boxRecord, k.name, value)
+	if err != nil {
+		if h, ok := k.legacy.open(k.name, value, time.Now()); ok {
+			return h, nil
+		}
+		return held{}, err
+	}
+	h, err := parseHeld(plain)
+	h.stale, h.cold = stale, h.record.cold
+	return h, err
 }
 
 // parseHeld reads an id and a record.

@@ -92,6 +92,13 @@ type Config struct {
 	// an [ErrTooLarge].
 	Spill store.Store
 
+	// Legacy takes over the sessions that an app has in the cookies of a
+	// CookieStore of gorilla/sessions; see [FromCodecs]. Give Cookie.Name the name
+	// that the app used. What they hold is there for gorilla code and by
+	// [State.Gorilla]; the next response seals it anew, never in the old way.
+	// Refused with Store and Gorilla. Default: nil.
+	Legacy *LegacyCookies
+
 	// Prefix starts all keys in the stores. Default: "session/".
 	Prefix string
 
@@ -279,7 +286,10 @@ func (m *Manager) open(c Config) error {
 		m.keeper = k
 		return nil
 	}
-	k := cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked, spill: newSpill(c.Spill, c.Prefix+"spill/")}
+	k := cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked, spill: newSpill(c.Spill, c.Prefix+"spill/"), legacy: c.Legacy}
+	if c.Legacy != nil {
+		m.revoked.legacy = c.Legacy.until
+	}
 	if c.Gorilla != nil {
 		m.keeper = &thirdKeeper{cookieKeeper: k, store: &thirdParty{c.Cookie.Name, c.Gorilla.store}}
 		return nil
@@ -343,6 +353,12 @@ func (c Config) check() error {
 		if c.Revocations != nil {
 			bad("Revocations is set, and Store too, which forgets ended sessions by itself: drop Revocations")
 		}
+	}
+	if c.Legacy != nil && (c.Store != nil || c.Gorilla != nil) {
+		bad("Legacy is set, and Store or Gorilla too: sessions in cookies can only be taken over into cookies; drop Legacy")
+	}
+	if c.Legacy != nil && (len(c.Legacy.codecs) == 0 || slices.Contains(c.Legacy.codecs, nil) || c.Legacy.until.IsZero()) {
+		bad("Legacy is incomplete: make it with FromCodecs, of the old store's Codecs and the time at which it ends")
 	}
 	if c.Spill != nil && (c.Store != nil || c.Gorilla != nil) {
 		bad("Spill is set, and Store or Gorilla too: only sessions in cookies can be too large for them; drop Spill")

@@ -14,6 +14,7 @@ import (
 // long as a cookie with one of them could be believed.
 type revocations struct {
 	limits limits
+	legacy time.Time // until when cookies of before are believed
 	prefix string
 	users  store.Store // of sessions that somebody had logged in to
 	others store.Store // of all others: anybody can make those without end
@@ -110,6 +111,9 @@ func (r *revocations) entry(ctx context.Context, h *held) (key string, it store.
 	// A list that outlasts this process may meet a longer Config.Idle.
 	if end := r.limits.end(&h.record); len(r.own) == 0 && !end.IsZero() {
 		until = end
+	}
+	if !until.IsZero() && h.id.isLegacy() && until.Before(r.legacy) {
+		until = r.legacy
 	}
 	if !until.IsZero() {
 		until = until.Add(skew)

@@ -266,17 +266,13 @@ func (u *Users) limit(ctx context.Context, after *held) error {
 	if u == nil || u.most == 0 {
 		return nil
 	}
-	list, err := u.List(ctx, after.record.user)
-	if err != nil {
-		return nil
-	}
+	list, _ := u.List(ctx, after.record.user) // what could not be read does not count
 	mine := handleOf(after.life())
 	if u.refuse {
 		slices.SortFunc(list, func(a, b SessionInfo) int { // as all who look at it
 			return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Handle, b.Handle))
 		})
-		first := list[:min(len(list), u.most)]
-		if slices.ContainsFunc(first, func(info SessionInfo) bool { return info.Handle == mine }) {
+		if slices.IndexFunc(list, func(info SessionInfo) bool { return info.Handle == mine }) < u.most {
 			return nil
 		}
 		_, _ = u.End(ctx, after.record.user, mine)

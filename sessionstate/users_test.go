@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -349,10 +350,10 @@ func TestS19_ASessionTooManyIsRefused(t *testing.T) {
 			wg.Go(func() {
 				v := a.visitor()
 				switch r := v.get(t, "/as?u=ada"); r.StatusCode {
-				case 204:
+				case http.StatusNoContent:
 					in.Add(1)
 					v.get(t, "/who").wants(t, 200, "ada 0")
-				case 409:
+				case http.StatusConflict:
 					if v.cookie() != "" {
 						t.Error("a refused login has set a cookie")
 					}
