@@ -100,7 +100,7 @@ func TestDetachReadsAndSavesBesideTheRequests(t *testing.T) {
 
 func TestAnchor1_HandlesAndRequestsLoseNoUpdate(t *testing.T) {
 	t.Parallel()
-	a, last := detachApp(t, sessionstate.Config{Store: newMem(t)})
+	a, last := detachApp(t, sessionstate.Config{Store: newMem(t), StoreTimeout: time.Minute})
 	v := a.visitor()
 	v.get(t, "/detach")
 	h := last()

@@ -108,7 +108,7 @@ type DestroyOption func(*State)
 func ClearSiteData() DestroyOption { return func(s *State) { s.clearSite = true } }
 
 // Destroy logs out: it ends the session for good, here and in every copy of
-// its cookie, and forgets its values, the changes of this request, and unread
+// its cookie, with any other session that the request has a cookie of, and forgets its values, the changes of this request, and unread
 // flash messages. What is set afterwards goes to a new session. Unlike other
 // changes, it is carried out whatever the status of the response; if it
 // cannot be, the response is a 503 in any case.
@@ -120,9 +120,19 @@ func (s *State) Destroy(opts ...DestroyOption) error {
 		s.mustFail = true // the session may live: the response must not pass for a logout
 		return err
 	}
+	s.mu.Lock()
+	base := s.base
+	s.mu.Unlock()
+	others, err := s.m.others(s.context(), s.req.Header, &base)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.mustFail = true
+		return err
+	}
 	return s.mutate(func() error {
 		if s.base.known() {
-			s.ended = append(s.ended, s.base)
+			s.ended = append(append(s.ended, s.base), others...)
 		}
 		s.base, s.coldErr, s.endUnread = held{}, nil, true
 		s.discard()

@@ -85,7 +85,8 @@ type Config struct {
 
 	// Spill takes from sessions in cookies what does not fit: the largest values
 	// move there, the others stay in the cookie and are read without it. All else
-	// of cookie mode stays as it is, but that a session may have 1 MiB. Values that
+	// of cookie mode stays as it is, but that a session may have 1 MiB; what moves
+	// is not encrypted there. Values that
 	// the store has lost read as their defaults, and the observer is told. One
 	// store must serve all processes that share the secrets; it stays the caller's
 	// to close. Refused with Store and Gorilla. Default: nil, what does not fit is
@@ -469,6 +470,27 @@ func (m *Manager) find(ctx context.Context, h http.Header) (found held, unread [
 		return found, unread, err
 	}
 	return held{}, unread, nil
+}
+
+// others returns the sessions other than base that the request's cookies name: a
+// browser may have several cookies of the name, of other paths and domains. The
+// error is a *StoreError.
+func (m *Manager) others(ctx context.Context, h http.Header, base *held) (others []held, err error) {
+	values := slices.Collect(cookies(h, m.cookie.Name))
+	if len(values) < 2 || !base.known() {
+		return nil, nil
+	}
+	for _, value := range values {
+		found, err := m.load(ctx, value)
+		switch {
+		case isRefusal(err):
+		case err != nil:
+			return nil, err
+		case found.id != base.id && !slices.ContainsFunc(others, func(o held) bool { return o.id == found.id }):
+			others = append(others, found)
+		}
+	}
+	return others, nil
 }
 
 // load asks the keeper, within the time that it has.

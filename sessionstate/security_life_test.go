@@ -235,6 +235,7 @@ func TestS17_CookiesFromTheFutureAreRefused(t *testing.T) {
 func TestS22_SessionsNeverMix(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		cfg.StoreTimeout = time.Minute // a busy machine is no failed store
 		a := newApp(t, cfg)
 		owner := sessionstate.NewKey("owner", sessionstate.KeyConfig[string]{})
 		a.handle("/", func(c echo.Context, s *sessionstate.State) error {
@@ -433,5 +434,39 @@ func TestS12_ALongerIdleBringsNoSessionBack(t *testing.T) {
 			time.Sleep(20 * time.Minute)
 			copied.clone().get(t, "/who").wants(t, 200, "0")
 		}
+	})
+}
+
+// A browser may have several cookies of the name, of another path or domain, and
+// several of them may be sessions. Who logs out is not to be in the next one.
+func TestS12_LogoutEndsEverySessionOfTheRequest(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		a := newVisit(t, cfg)
+		a.handle("/undecided", func(_ echo.Context, s *sessionstate.State) error {
+			err := s.Destroy()
+			s.Revert()
+			return err
+		})
+		one, two := a.visitor(), a.visitor()
+		for _, v := range []*visitor{one, two} {
+			v.get(t, "/login").status(t, 200)
+			v.get(t, "/incr").wants(t, 200, "1")
+		}
+		both := func(path string) reply {
+			r := a.visitor().request(path)
+			r.Header["Cookie"] = []string{"__Host-id=junk; __Host-id=" + one.cookie() + "; __Host-id=" + two.cookie()}
+			return a.visitor().do(t, r)
+		}
+		both("/undecided").status(t, 200)
+		both("/who").wants(t, 200, "ada 1")
+		was := len(observe.Of[observe.SessionLife](a.rec))
+		both("/logout").status(t, 200)
+		if n := len(observe.Of[observe.SessionLife](a.rec)) - was; n != 2 {
+			t.Errorf("%d events, want one for each session", n)
+		}
+		both("/who").wants(t, 200, "0")
+		one.get(t, "/who").wants(t, 200, "0")
+		two.get(t, "/who").wants(t, 200, "0")
 	})
 }

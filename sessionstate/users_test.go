@@ -325,7 +325,7 @@ func TestS18_RevokeLooksAgain(t *testing.T) {
 func TestS19_ASessionTooManyIsRefused(t *testing.T) {
 	t.Parallel()
 	refuse := func(onError sessionstate.OnStoreError) *app {
-		return userApp(t, sessionstate.Config{Store: newMem(t), MaxPerUser: 2, WhenUserFull: sessionstate.RefuseLogin, OnStoreError: onError})
+		return userApp(t, sessionstate.Config{Store: newMem(t), MaxPerUser: 2, WhenUserFull: sessionstate.RefuseLogin, OnStoreError: onError, StoreTimeout: time.Minute})
 	}
 	a := refuse(sessionstate.FailClosed)
 	one, two := a.login(t, "ada"), a.login(t, "ada")
