@@ -38,9 +38,12 @@ type instance[K, V any] struct {
 	stale  int64 // when a new one is to be opened; never: it has no TTL
 	dies   int64 // when it is not handed out any more
 
-	holds   atomic.Int64 // plus retired
-	peak    atomic.Int64 // the most holds that there were when a use began
-	leaving atomic.Bool  // retire has been called
+	_     line
+	holds atomic.Int64 // plus retired
+	peak  atomic.Int64 // the most holds that there were when a use began
+	_     line
+
+	leaving atomic.Bool // retire has been called
 	pinned  atomic.Bool
 	checked atomic.Int64 // time of the last passed check, or of the opening
 	probed  atomic.Bool  // a background check has been started

@@ -19,6 +19,9 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
+// line is as much memory as processors take from each other at a time, on most.
+type line [64]byte
+
 // sequence numbers all instances in the order of their opening.
 var sequence atomic.Uint64
 
@@ -40,12 +43,15 @@ type Resource[K, V any] struct {
 	releaseTimeout time.Duration
 	drainTimeout   time.Duration
 	clocked        bool // a use asks for the time
+	simple         bool // a use asks nothing but a map of words
 	recency        bool // instances know when they were last used
 	group          *group.Group
 	observer       observe.Observer // nil: nobody listens
 	keys           *identity.Keys[K]
 
+	_      line // what every use writes slows down nothing that it reads
 	mu     sync.RWMutex
+	_      line
 	era    *era[K, V]                   // everybody's
 	all    map[*instance[K, V]]struct{} // every instance that has not been released
 	bodies map[body]*sharers[K, V]      // which of these share a value
@@ -105,6 +111,7 @@ func New[K, V any](name string, open func(context.Context, K) (V, error), cfg Co
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, fmt.Errorf("cacheresource: New(%q): %w", name, err)
 	}
+	r.simple = !r.clocked && cfg.Scope == Global && r.keys.Shape() == canon.Word
 	r.era = r.newEra()
 	if cfg.Scope == Session {
 		r.visitors = visitorsOf(r)
@@ -148,9 +155,9 @@ func (r *Resource[K, V]) Do(ctx context.Context, key K, fn func(V) error) error 
 	}
 	if r.ledger != nil {
 		defer r.ledger.note(in).giveBack()
-	} else {
-		defer in.giveBack()
+		return fn(in.value)
 	}
+	defer in.giveBack()
 	return fn(in.value)
 }
 
@@ -202,6 +209,25 @@ func (r *Resource[K, V]) Get(ctx context.Context, key K) (V, error) {
 
 // acquire returns key's instance with a hold for the caller.
 func (r *Resource[K, V]) acquire(ctx context.Context, key *K) (*instance[K, V], error) {
+	var in *instance[K, V]
+	if r.simple {
+		in = r.findWord(nil, r.keys.Word(key), 0)
+	}
+	if in == nil {
+		var err error
+		if in, err = r.usable(ctx, key); err != nil {
+			return nil, err
+		}
+	}
+	if opening, _ := ctx.Value(innerKey{}).(*inner); opening != nil {
+		opening.lease(in)
+	}
+	return in, nil
+}
+
+// usable returns key's instance with a hold: one that may be used now, or a new
+// one.
+func (r *Resource[K, V]) usable(ctx context.Context, key *K) (*instance[K, V], error) {
 	for {
 		var now int64
 		if r.clocked {
@@ -234,9 +260,6 @@ func (r *Resource[K, V]) acquire(ctx context.Context, key *K) (*instance[K, V], 
 				}
 			}
 		}
-		if opening, _ := ctx.Value(innerKey{}).(*inner); opening != nil {
-			opening.lease(in)
-		}
 		return in, nil
 	}
 }
@@ -258,19 +281,27 @@ func (r *Resource[K, V]) warm(e *era[K, V], key *K, now int64) (*instance[K, V],
 	return r.findBytes(e, id, now), nil
 }
 
+// orOwn returns e, or everybody's era if it is nil.
+func (r *Resource[K, V]) orOwn(e *era[K, V]) *era[K, V] {
+	if e == nil { // cmp.Or would take as long as the rest
+		return r.era
+	}
+	return e
+}
+
 // findWord finds by a word. An instance is retired only after it has been taken
 // out under the lock: so what is found can be held.
 func (r *Resource[K, V]) findWord(e *era[K, V], word uint64, now int64) *instance[K, V] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return cmp.Or(e, r.era).words[word].lent(now)
+	return r.orOwn(e).words[word].lent(now)
 }
 
 // findText finds by a string.
 func (r *Resource[K, V]) findText(e *era[K, V], id string, now int64) *instance[K, V] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return cmp.Or(e, r.era).texts[id].lent(now)
+	return r.orOwn(e).texts[id].lent(now)
 }
 
 // findBytes finds by canonical bytes; the conversion inside the index
@@ -278,7 +309,7 @@ func (r *Resource[K, V]) findText(e *era[K, V], id string, now int64) *instance[
 func (r *Resource[K, V]) findBytes(e *era[K, V], id []byte, now int64) *instance[K, V] {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return cmp.Or(e, r.era).texts[string(id)].lent(now)
+	return r.orOwn(e).texts[string(id)].lent(now)
 }
 
 // cold opens the instance, or waits for somebody else's open. It reports
