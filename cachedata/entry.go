@@ -4,17 +4,18 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+
+	"github.com/reecho-go/reecho/internal/canon"
 )
 
 // entry is one stored result. Nothing of it changes once it is published,
-// except what says otherwise. There may be millions: what few of them need
-// stands behind life.
+// except what says otherwise. There may be millions, so what only some of them
+// need stands behind it in memory, as its form says: see layout.go.
 type entry[K, V any] struct {
-	key     K // our own
 	value   V // our own
 	written int64
-	took    float32 // nanoseconds, to seven digits: half the memory
-	life    *life   // nil: always fresh
+	load    loadTime
+	size    uint32 // bytes, as far as they fit; see [entry.bytes]
 }
 
 // life is what an entry has that does not stay fresh for ever, or that may be
@@ -22,7 +23,6 @@ type entry[K, V any] struct {
 type life struct {
 	soft int64 // fresh until then; never: math.MaxInt64
 	slot int32 // its place in the expiry queue plus one, guarded by the queue's lock
-	more *more // nil: nothing but soft matters
 }
 
 // more is what an entry has in a cache with rules beyond a TTL.
@@ -36,51 +36,36 @@ type more struct {
 	busy     atomic.Bool   // a background refresh runs
 }
 
-// An entry is allocated together with what it needs.
-type (
-	timedEntry[K, V any] struct {
-		entry[K, V]
-		own life
-	}
-	richEntry[K, V any] struct {
-		timedEntry[K, V]
-		rest more
-	}
-)
-
 const never = math.MaxInt64
 
 // newEntry returns an entry of now that is fresh for ttl, or for ever if ttl is
 // 0; err stands in for the value if it is not nil.
 func (c *Cache[K, V]) newEntry(key K, v V, err error, ttl time.Duration) *entry[K, V] {
 	now := c.group.Now()
-	plain := entry[K, V]{key: key, value: v, written: now}
+	f := plain
 	switch {
 	case c.rich || err != nil:
-		e := new(richEntry[K, V])
-		e.entry = plain
-		e.life = &e.own
-		e.own.more = &e.rest
-		e.rest.err = err
-		e.own.soft, e.rest.eager = c.freshness(now, ttl)
-		e.rest.used.Store(now)
-		return &e.entry
+		f = rich
 	case ttl != 0:
-		e := new(timedEntry[K, V])
-		e.entry = plain
-		e.life = &e.own
-		e.own.soft, _ = c.freshness(now, ttl)
-		return &e.entry
+		f = timed
 	}
-	return &plain
-}
-
-// more returns what e has beyond a TTL, or nil.
-func (e *entry[K, V]) more() *more {
-	if e.life == nil {
-		return nil
+	if c.shape == canon.Encoded {
+		f |= keyed
 	}
-	return e.life.more
+	e := allocate[K, V](f)
+	e.value, e.written = v, now
+	if k := e.ownKey(); k != nil {
+		*k = key
+	}
+	if l := e.life(); l != nil {
+		var eager int64
+		l.soft, eager = c.freshness(now, ttl)
+		if m := e.more(); m != nil {
+			m.err, m.eager = err, eager
+			m.used.Store(now)
+		}
+	}
+	return e
 }
 
 // err returns the remembered error that e is, or nil.
@@ -136,16 +121,16 @@ type Meta struct {
 	// Expires is until when it is fresh; zero means for ever. That it is in
 	// the past goes with the sources Stale and FailSafe.
 	Expires time.Time
-	// LoadTook is how long the load took that made it, to seven digits; zero
+	// LoadTook is how long the load took that made it, to six digits; zero
 	// if it was put.
 	LoadTook time.Duration
 }
 
 // meta describes e at now.
 func (e *entry[K, V]) meta(source Source, now int64) Meta {
-	m := Meta{Source: source, Age: time.Duration(max(now-e.written, 0)), LoadTook: time.Duration(e.took)}
-	if e.life != nil && e.life.soft != never {
-		m.Expires = time.Now().Add(time.Duration(e.life.soft - now))
+	m := Meta{Source: source, Age: time.Duration(max(now-e.written, 0)), LoadTook: e.load.took()}
+	if l := e.life(); l != nil && l.soft != never {
+		m.Expires = time.Now().Add(time.Duration(l.soft - now))
 	}
 	return m
 }

@@ -31,13 +31,14 @@ func (x *expiry[I, K, V]) add(id I, e *entry[K, V], at int64) {
 
 // remove takes e out, if it is in.
 func (x *expiry[I, K, V]) remove(e *entry[K, V]) {
-	if e.life == nil {
+	l := e.life()
+	if l == nil {
 		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if slot := e.life.slot; slot > 0 {
-		heap.Remove(&x.queue, int(slot)-1)
+	if l.slot > 0 {
+		heap.Remove(&x.queue, int(l.slot)-1)
 	}
 }
 
@@ -67,13 +68,13 @@ func (h expiryHeap[I, K, V]) Less(i, j int) bool { return h[i].at < h[j].at }
 
 func (h expiryHeap[I, K, V]) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].entry.life.slot, h[j].entry.life.slot = int32(i)+1, int32(j)+1
+	h[i].entry.life().slot, h[j].entry.life().slot = int32(i)+1, int32(j)+1
 }
 
 func (h *expiryHeap[I, K, V]) Push(x any) {
 	d := x.(due[I, K, V])
 	*h = append(*h, d)
-	d.entry.life.slot = int32(len(*h))
+	d.entry.life().slot = int32(len(*h))
 }
 
 func (h *expiryHeap[I, K, V]) Pop() any {
@@ -81,6 +82,6 @@ func (h *expiryHeap[I, K, V]) Pop() any {
 	d := (*h)[last]
 	(*h)[last] = due[I, K, V]{}
 	*h = (*h)[:last]
-	d.entry.life.slot = 0
+	d.entry.life().slot = 0
 	return d
 }

@@ -199,7 +199,7 @@ func (l *load[I, K, V]) failed(ctx context.Context, err error) (*entry[K, V], er
 }
 
 func (l *load[I, K, V]) took(e *entry[K, V]) *entry[K, V] {
-	e.took = float32(e.written - l.began)
+	e.load = e.load.of(time.Duration(e.written - l.began))
 	return e
 }
 
@@ -274,7 +274,7 @@ func (l *load[I, K, V]) Done(ctx context.Context, o flight.Outcome) {
 	if refused != "" {
 		c.counters.refused.Add(1)
 	}
-	c.left(ctx, l.replaced, observe.CauseReplaced)
+	l.left(ctx, l.id, l.replaced, observe.CauseReplaced)
 	if c.observer == nil {
 		return
 	}

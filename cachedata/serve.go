@@ -13,7 +13,7 @@ func (c *Cache[K, V]) lookup(ctx context.Context, key *K) (*entry[K, V], Source,
 	switch {
 	case e == nil:
 		return nil, 0, err
-	case e.life == nil || e.life.more == nil && c.group.Now() < e.life.soft:
+	case e.form() == plain || e.form() == timed && c.group.Now() < e.life().soft:
 		c.counters.hit()
 		return e, Hit, nil
 	}
@@ -25,10 +25,10 @@ func (c *Cache[K, V]) aged(ctx context.Context, key *K, e *entry[K, V]) (*entry[
 	now := c.group.Now()
 	st := c.state(e, now)
 	switch {
-	case st == gone, st == spare && now >= e.life.more.retry.Load():
+	case st == gone, st == spare && now >= e.more().retry.Load():
 		return nil, 0, nil
 	case c.cfg.IdleTTL != 0:
-		e.life.more.used.Store(now)
+		e.more().used.Store(now)
 	}
 	source := Hit
 	switch st {
@@ -47,7 +47,7 @@ func (c *Cache[K, V]) aged(ctx context.Context, key *K, e *entry[K, V]) (*entry[
 // refresh loads key anew in the background, unless that runs already, has
 // failed lately, or too many others do. e is what it is to replace.
 func (c *Cache[K, V]) refresh(ctx context.Context, key K, e *entry[K, V], now int64) {
-	m := e.life.more
+	m := e.more()
 	if now < m.retry.Load() || !m.busy.CompareAndSwap(false, true) {
 		return
 	}

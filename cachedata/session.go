@@ -243,7 +243,7 @@ func (s *sessions[K, V]) settle(id sessionKey) {
 		removed := false
 		r.flights.Guard(key, func() { removed = r.entries.removeIf(key, e) })
 		if removed {
-			s.cache.left(context.Background(), e, observe.CauseSize)
+			s.table.left(context.Background(), key, e, observe.CauseSize)
 		}
 	}
 }

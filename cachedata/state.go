@@ -20,11 +20,11 @@ const (
 
 // state returns what e is good for at now.
 func (c *Cache[K, V]) state(e *entry[K, V], now int64) state {
-	l := e.life
+	l := e.life()
 	if l == nil {
 		return fresh
 	}
-	m := l.more
+	m := e.more()
 	if m != nil && c.idle(m, now) {
 		return gone
 	}
@@ -53,7 +53,7 @@ func (c *Cache[K, V]) good(e *entry[K, V]) state {
 	if e == nil {
 		return gone
 	}
-	if e.life == nil { // without a look at the clock
+	if e.life() == nil { // without a look at the clock
 		return fresh
 	}
 	return c.state(e, c.group.Now())
@@ -80,19 +80,19 @@ func (c *Cache[K, V]) freshness(now int64, ttl time.Duration) (soft, eager int64
 // until says when e is of no use any more, unless it is read before. Only an
 // IdleTTL makes it change.
 func (c *Cache[K, V]) until(e *entry[K, V]) int64 {
-	l := e.life
+	l, m := e.life(), e.more()
 	if l == nil {
 		return never
 	}
 	end := l.soft
-	if l.more == nil {
+	if m == nil {
 		return end
 	}
-	if l.more.err == nil {
+	if m.err == nil {
 		end = later(end, max(c.cfg.StaleFor, c.cfg.FailSafe))
 	}
 	if c.cfg.IdleTTL != 0 {
-		end = min(end, later(l.more.used.Load(), c.cfg.IdleTTL))
+		end = min(end, later(m.used.Load(), c.cfg.IdleTTL))
 	}
 	return end
 }
@@ -100,7 +100,7 @@ func (c *Cache[K, V]) until(e *entry[K, V]) int64 {
 // whyGone is why e, which has left by cause, was of no use any more at now; if
 // it was, it is cause.
 func (c *Cache[K, V]) whyGone(e *entry[K, V], now int64, cause observe.Cause) observe.Cause {
-	switch m := e.life.more; {
+	switch m := e.more(); {
 	case m != nil && c.idle(m, now):
 		return observe.CauseIdle
 	case c.state(e, now) == gone:

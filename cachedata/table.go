@@ -72,7 +72,7 @@ func (t *table[I, K, V]) newEra() *era[I, K, V] {
 			t.owners.forget(id, e)
 		}
 		if evicted {
-			t.cache.pushedOut(e)
+			t.pushedOut(id, e)
 		}
 	})
 	return r
@@ -127,7 +127,7 @@ func (t *table[I, K, V]) sweep(now int64) (next int64) {
 				removed = r.entries.removeIf(d.id, d.entry)
 			})
 			if removed {
-				t.cache.left(context.Background(), d.entry, observe.CauseExpired)
+				t.left(context.Background(), d.id, d.entry, observe.CauseExpired)
 			}
 		}
 		if len(taken) < sweepStep {
@@ -150,7 +150,7 @@ func (p *place[I, K, V]) put(ctx context.Context, v V) {
 	in := p.era.Load()
 	in.flights.Override(p.id, "put", func() { replaced, _ = p.store(in, p.id, e) })
 	p.settle(p.id)
-	p.cache.left(ctx, replaced, observe.CauseReplaced)
+	p.left(ctx, p.id, replaced, observe.CauseReplaced)
 }
 
 func (p *place[I, K, V]) delete(ctx context.Context) {
@@ -162,35 +162,51 @@ func (t *table[I, K, V]) drop(ctx context.Context, id I, reason string, cause ob
 	var removed *entry[K, V]
 	in := t.era.Load()
 	in.flights.Override(id, reason, func() { removed = in.entries.remove(id) })
-	t.cache.left(ctx, removed, cause)
+	t.left(ctx, id, removed, cause)
 }
 
-// left counts and reports an entry that has left; nil is none.
-func (c *Cache[K, V]) left(ctx context.Context, e *entry[K, V], cause observe.Cause) {
+// left counts and reports an entry of id that has left; nil is none.
+func (t *table[I, K, V]) left(ctx context.Context, id I, e *entry[K, V], cause observe.Cause) {
 	if e == nil {
 		return
 	}
+	c := t.cache
 	now := c.group.Now()
-	if (cause == observe.CauseReplaced || cause == observe.CauseExpired) && e.life != nil {
+	if (cause == observe.CauseReplaced || cause == observe.CauseExpired) && e.life() != nil {
 		cause = c.whyGone(e, now, cause)
 	}
 	c.counters.evicted(cause).Add(1)
-	c.reportLeft(ctx, e, cause, now)
+	t.reportLeft(ctx, id, e, cause, now)
 }
 
-func (c *Cache[K, V]) reportLeft(ctx context.Context, e *entry[K, V], cause observe.Cause, now int64) {
-	if c.observer != nil {
-		observe.Emit(ctx, c.observer, observe.CacheEvict{Source: c.source(e.key), Cause: cause, Age: time.Duration(now - e.written)})
+func (t *table[I, K, V]) reportLeft(ctx context.Context, id I, e *entry[K, V], cause observe.Cause, now int64) {
+	if c := t.cache; c.observer != nil {
+		observe.Emit(ctx, c.observer, observe.CacheEvict{Source: c.source(t.keyOf(id, e)), Cause: cause, Age: time.Duration(now - e.written)})
 	}
+}
+
+// keyOf returns the key of an entry by its identity, if that says it all.
+func (t *table[I, K, V]) keyOf(id I, e *entry[K, V]) K {
+	if own := e.ownKey(); own != nil {
+		return *own
+	}
+	switch id := any(id).(type) {
+	case uint64:
+		return t.cache.keys.OfWord(id)
+	case sessionKey:
+		return t.cache.keys.OfID(id.id)
+	}
+	return t.cache.keys.OfID(any(id).(string))
 }
 
 // pushedOut counts an eviction by size, which is decided under locks, and
 // leaves the report to the group's mailbox.
-func (c *Cache[K, V]) pushedOut(e *entry[K, V]) {
+func (t *table[I, K, V]) pushedOut(id I, e *entry[K, V]) {
+	c := t.cache
 	c.counters.size.Add(1)
 	if c.observer != nil {
 		c.group.Post(func() {
-			c.reportLeft(context.Background(), e, observe.CauseSize, c.group.Now())
+			t.reportLeft(context.Background(), id, e, observe.CauseSize, c.group.Now())
 		})
 	}
 }

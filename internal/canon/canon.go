@@ -166,6 +166,25 @@ func (p *Plan[K]) Word(k *K) uint64 {
 	return word
 }
 
+// OfWord returns the K of which [Plan.Word] makes word. It may be called only
+// for the shape [Word].
+func (p *Plan[K]) OfWord(word uint64) K {
+	if p.shape != Word {
+		panic("canon: OfWord called for a key of shape " + p.shape.String())
+	}
+	// Sound for the same reason as in Word; whatever Word made is a K.
+	return *(*K)(unsafe.Pointer(&word))
+}
+
+// OfText returns the K that s is. It may be called only for the shape [Text].
+func (p *Plan[K]) OfText(s string) K {
+	if p.shape != Text {
+		panic("canon: OfText called for a key of shape " + p.shape.String())
+	}
+	// Sound for the same reason as in Text.
+	return *(*K)(unsafe.Pointer(&s))
+}
+
 // Text returns the string that *k is, without an allocation. It may be called
 // only for the shape [Text].
 func (p *Plan[K]) Text(k *K) string {

@@ -86,6 +86,15 @@ func (k *Keys[K]) Fingerprint(key K) (uint64, error) {
 	return h, nil
 }
 
+// OfID returns the key of an [Keys.ID], for keys of the shapes Word and Text:
+// their identity says it all.
+func (k *Keys[K]) OfID(id string) K {
+	if k.Shape() == canon.Word {
+		return k.OfWord(ParseWord(id))
+	}
+	return k.OfText(id)
+}
+
 // ParseWord is the word of an ID, for keys of the shape Word.
 func ParseWord(id string) uint64 { return binary.NativeEndian.Uint64([]byte(id)) }
 
