@@ -30,6 +30,9 @@ type Cache[K, V any] struct {
 	shape canon.Shape
 	copy  func(V) (V, error) // nil: by assignment
 
+	estimate func(V) int64 // the bytes of a V; nil: what is behind it is not known
+	budget   *budget       // the group's
+
 	words *table[uint64, K, V] // for keys of the shape Word
 	texts *table[string, K, V] // for all others
 
@@ -70,6 +73,7 @@ func newCache[K, V any](name string, load func(context.Context, K) (V, error), c
 		cfg:    cfg,
 		rich:   cfg.IdleTTL > 0 || cfg.StaleFor > 0 || cfg.FailSafe > 0 || cfg.EagerAt > 0,
 		group:  cmp.Or(cfg.Group, Default()).group,
+		budget: cmp.Or(cfg.Group, Default()).budget,
 	}
 	c.observer = observe.Tee(c.group.Observer(), cfg.Observer)
 
@@ -96,7 +100,7 @@ func newCache[K, V any](name string, load func(context.Context, K) (V, error), c
 	if cfg.OnClear != nil {
 		c.hooks.Add(cfg.OnClear)
 	}
-	c.member = &member[K, V]{c}
+	c.member = &member[K, V]{cache: c}
 	switch err := c.group.Add(c.member); {
 	case errors.Is(err, group.ErrClosed):
 		return nil, fmt.Errorf("group %q: %w", c.group.Name(), ErrClosed)
@@ -135,18 +139,20 @@ func (c *Cache[K, V]) compileKeys(cfg Config[K, V]) error {
 // compileCopies finds out how a V is copied.
 func (c *Cache[K, V]) compileCopies(cfg Config[K, V]) error {
 	switch {
-	case cfg.ReadOnly, slices.Contains(cfg.Immutable, nil):
-		return nil // validate reports the latter
+	case slices.Contains(cfg.Immutable, nil):
+		return nil // validate reports it
+	case cfg.ReadOnly:
+		return c.compileSizes(cfg, nil)
 	case cfg.Clone != nil:
 		c.copy = func(v V) (V, error) { return cfg.Clone(v), nil }
-		return nil
+		return c.compileSizes(cfg, nil)
 	case cfg.Copy.copier != nil:
 		own, err := clone.WithCopier[V](*cfg.Copy.copier)
 		if err != nil {
 			return c.copyError(err)
 		}
 		c.copy = own
-		return nil
+		return c.compileSizes(cfg, nil)
 	}
 	plan, err := clone.For[V](clone.Config{Immutable: cfg.Immutable})
 	if err != nil {
@@ -155,7 +161,7 @@ func (c *Cache[K, V]) compileCopies(cfg Config[K, V]) error {
 	if !plan.Flat() {
 		c.copy = plan.Copy
 	}
-	return nil
+	return c.compileSizes(cfg, plan)
 }
 
 // Name returns the cache's name.
@@ -235,7 +241,11 @@ func (c *Cache[K, V]) Put(ctx context.Context, key K, v V) error {
 	if v, err = c.own(v); err != nil {
 		return err
 	}
-	s.put(ctx, v)
+	size, err := c.measure(v)
+	if err != nil {
+		return err
+	}
+	s.put(ctx, v, size)
 	return nil
 }
 
@@ -302,7 +312,7 @@ func (c *Cache[K, V]) Close(ctx context.Context) error {
 func (c *Cache[K, V]) Stats() Stats {
 	s := c.counters.read()
 	s.InFlight, s.Waiters = c.tracker.Running(), c.tracker.Waiting()
-	s.Entries = c.contents().len()
+	s.Entries, s.Bytes = c.contents().len(), c.contents().bytes()
 	if c.sessions != nil {
 		s.Sessions = c.sessions.visits.Len()
 	}

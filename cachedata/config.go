@@ -25,8 +25,14 @@ type Config[K, V any] struct {
 	TTL time.Duration
 	// MaxEntries bounds how many results are kept; those least likely to be
 	// used again make room (W-TinyLFU). A burst may exceed it for a moment.
-	// Default 0: 10,000. Negative is an error.
+	// Default 0: 10,000, or no bound if there is MaxBytes. Negative is an error.
 	MaxEntries int
+	// MaxBytes bounds how many bytes the results take, as Size or an estimate
+	// says; those least likely to be used again make room, beside those of
+	// MaxEntries. A result that is larger than all of it is returned, and not
+	// stored. A burst may exceed it for a moment. Default 0: no bound. Negative
+	// is an error.
+	MaxBytes int64
 
 	// StaleFor is for how long after its TTL a result is still served, at once,
 	// while it is refreshed in the background: at most once per key and in 16
@@ -89,6 +95,14 @@ type Config[K, V any] struct {
 	// is only returned, and what was kept before is dropped. It must not change
 	// its arguments, and must be safe for concurrent use. Default nil: all are.
 	Keep func(K, V) bool
+
+	// Size returns what a result counts for MaxBytes and in Stats, in bytes or
+	// whatever you count; it is then exact, and its sum is the bound. It is
+	// called once for each result that is loaded or put. It must not change its
+	// argument, and must be safe for concurrent use. If it returns less than 0,
+	// the call fails. Default nil: an estimate of the memory that the result
+	// occupies, and 96 bytes for its entry; it costs about as much as a copy.
+	Size func(V) int64
 
 	// Scope says whose results they are. With [Session] every visitor has
 	// results of their own; see there. Default: [Global].
@@ -176,6 +190,9 @@ func (cfg *Config[K, V]) validate() error {
 	cfg.validateTimes(bad)
 	if cfg.MaxEntries < 0 {
 		bad("MaxEntries is %d: use 0 for %d", cfg.MaxEntries, DefaultMaxEntries)
+	}
+	if cfg.MaxBytes < 0 {
+		bad("MaxBytes is %d: use 0 for no bound", cfg.MaxBytes)
 	}
 	if cfg.MaxBatch < 0 {
 		bad("MaxBatch is %d: use 0 for no bound", cfg.MaxBatch)

@@ -1,6 +1,11 @@
 package cachedata
 
-import "github.com/maypok86/otter/v2"
+import (
+	"iter"
+	"math"
+
+	"github.com/maypok86/otter/v2"
+)
 
 // engine holds the entries of one era: a concurrent map with a bound, which
 // evicts by adaptive W-TinyLFU. It is the only place that knows otter, and uses
@@ -12,16 +17,38 @@ type engine[I comparable, E any] struct {
 	cache *otter.Cache[I, *E]
 }
 
-// newEngine returns an engine for at most size entries, which a burst may
-// exceed for a moment. gone is called for each entry that leaves, evicted or
+// bounds are what an engine holds at most.
+type bounds struct {
+	entries int   // if there is no bound on bytes
+	bytes   int64 // 0: any number
+	cold    bool  // its cold end will be asked for
+}
+
+// warmUp is for how many entries an engine whose cold end will be asked for
+// counts from the beginning how often each is used; others begin when they are
+// half full, as they evict nothing before.
+const warmUp = 1024
+
+// newEngine returns an engine, whose bound a burst may exceed for a moment. gone is called for each entry that leaves, evicted or
 // not, under locks of otter: it must be short and not use the engine.
-func newEngine[I comparable, E any](size int, gone func(id I, e *E, evicted bool)) engine[I, E] {
-	return engine[I, E]{otter.Must(&otter.Options[I, *E]{
-		MaximumSize: size,
+func newEngine[I comparable, E any](most bounds, size func(*E) int64, gone func(id I, e *E, evicted bool)) engine[I, E] {
+	o := &otter.Options[I, *E]{
+		MaximumSize: most.entries,
 		OnAtomicDeletion: func(d otter.DeletionEvent[I, *E]) {
 			gone(d.Key, d.Value, d.WasEvicted())
 		},
-	})}
+	}
+	if most.bytes > 0 {
+		// Weights have 32 bits.
+		unit := most.bytes>>32 + 1
+		weight := func(bytes int64) int64 { return (max(bytes, 1)-1)/unit + 1 }
+		o.MaximumSize, o.MaximumWeight = 0, uint64(weight(most.bytes))
+		o.Weigher = func(_ I, e *E) uint32 { return uint32(min(weight(size(e)), math.MaxUint32)) }
+	}
+	if most.cold {
+		o.InitialCapacity = warmUp
+	}
+	return engine[I, E]{otter.Must(o)}
 }
 
 // get returns id's entry, or nil, without a lock.
@@ -56,6 +83,19 @@ func (g engine[I, E]) removeIf(id I, e *E) bool {
 		return nil, otter.InvalidateOp
 	})
 	return removed
+}
+
+// coldest iterates over the entries, those first that are least likely to be
+// used again. It holds evictions up: the loop must be short, and not change the
+// engine.
+func (g engine[I, E]) coldest() iter.Seq2[I, *E] {
+	return func(yield func(I, *E) bool) {
+		for e := range g.cache.Coldest() {
+			if !yield(e.Key, e.Value) {
+				return
+			}
+		}
+	}
 }
 
 // len returns about how many entries there are.

@@ -15,7 +15,7 @@ type entry[K, V any] struct {
 	value   V // our own
 	written int64
 	load    loadTime
-	size    uint32 // bytes, as far as they fit; see [entry.bytes]
+	size    uint32 // see bytes
 }
 
 // life is what an entry has that does not stay fresh for ever, or that may be
@@ -28,6 +28,7 @@ type life struct {
 // more is what an entry has in a cache with rules beyond a TTL.
 type more struct {
 	err   error // what the load returned instead of a value; nil: a value
+	size  int64 // bytes
 	eager int64 // when a refresh is due although it is fresh; never: math.MaxInt64
 
 	used     atomic.Int64  // when it was last read, if there is an IdleTTL
@@ -38,13 +39,13 @@ type more struct {
 
 const never = math.MaxInt64
 
-// newEntry returns an entry of now that is fresh for ttl, or for ever if ttl is
-// 0; err stands in for the value if it is not nil.
-func (c *Cache[K, V]) newEntry(key K, v V, err error, ttl time.Duration) *entry[K, V] {
+// newEntry returns an entry of now that counts size bytes and is fresh for ttl,
+// or for ever if ttl is 0; err stands in for the value if it is not nil.
+func (c *Cache[K, V]) newEntry(key K, v V, err error, ttl time.Duration, size int64) *entry[K, V] {
 	now := c.group.Now()
 	f := plain
 	switch {
-	case c.rich || err != nil:
+	case c.rich || err != nil || size >= math.MaxUint32:
 		f = rich
 	case ttl != 0:
 		f = timed
@@ -54,6 +55,7 @@ func (c *Cache[K, V]) newEntry(key K, v V, err error, ttl time.Duration) *entry[
 	}
 	e := allocate[K, V](f)
 	e.value, e.written = v, now
+	e.size = uint32(min(size, math.MaxUint32))
 	if k := e.ownKey(); k != nil {
 		*k = key
 	}
@@ -61,11 +63,19 @@ func (c *Cache[K, V]) newEntry(key K, v V, err error, ttl time.Duration) *entry[
 		var eager int64
 		l.soft, eager = c.freshness(now, ttl)
 		if m := e.more(); m != nil {
-			m.err, m.eager = err, eager
+			m.err, m.size, m.eager = err, size, eager
 			m.used.Store(now)
 		}
 	}
 	return e
+}
+
+// bytes returns what e counts.
+func (e *entry[K, V]) bytes() int64 {
+	if e.size == math.MaxUint32 {
+		return e.more().size
+	}
+	return int64(e.size)
 }
 
 // err returns the remembered error that e is, or nil.

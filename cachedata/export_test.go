@@ -35,3 +35,17 @@ func (c *Cache[K, V]) HitStripes() int {
 	}
 	return n
 }
+
+// Sizes returns what each entry counts.
+func (c *Cache[K, V]) Sizes() (sizes []int64) {
+	return c.contents().(interface{ sizes() []int64 }).sizes()
+}
+
+func (s *sessions[K, V]) sizes() []int64 { return s.table.sizes() }
+
+func (t *table[I, K, V]) sizes() (sizes []int64) {
+	for _, e := range t.era.Load().entries.coldest() {
+		sizes = append(sizes, e.bytes())
+	}
+	return sizes
+}

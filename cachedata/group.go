@@ -13,10 +13,20 @@ import (
 // and watched together. Make it with [NewGroup], or use [Default]. All methods
 // are safe for concurrent use. A Group is a plugin for a middleware.Stack: then
 // the Stack's Close closes it.
-type Group struct{ group *group.Group }
+type Group struct {
+	group  *group.Group
+	budget *budget // nil: none
+}
 
 // GroupConfig configures a [Group]. The zero value is fine.
 type GroupConfig struct {
+	// MaxBytes bounds how many bytes the results of all caches of the group
+	// take together, beside the bounds of each; see Config.MaxBytes. An equal
+	// share of it is each cache's own. If there is more in all, one of the
+	// caches that have more than their share gives up its coldest results: the
+	// one that was called least, lately, for the bytes it holds. A burst may
+	// exceed it for a moment. Default 0: no bound. Negative is an error.
+	MaxBytes int64
 	// Observer is told about the loads, evictions and clears of all caches in
 	// the group; see Config.Observer for its cost. Default nil: none.
 	Observer observe.Observer
@@ -25,7 +35,7 @@ type GroupConfig struct {
 	OnClear func(ctx context.Context, what Cleared)
 }
 
-var defaultGroup = &Group{group.New("cachedata", nil)}
+var defaultGroup = &Group{group: group.New("cachedata", nil)}
 
 // Default returns the group of the caches whose Config names none. Its name is
 // "cachedata". It lives as long as the program; closing it is for a program's
@@ -38,7 +48,13 @@ func NewGroup(name string, cfg GroupConfig) (*Group, error) {
 	if name == "" {
 		return nil, errors.New("cachedata: NewGroup: the name is empty")
 	}
-	g := &Group{group.New(name, cfg.Observer)}
+	if cfg.MaxBytes < 0 {
+		return nil, fmt.Errorf("cachedata: NewGroup(%q): MaxBytes is %d: use 0 for no bound", name, cfg.MaxBytes)
+	}
+	g := &Group{group: group.New(name, cfg.Observer)}
+	if cfg.MaxBytes > 0 {
+		g.budget = &budget{most: cfg.MaxBytes, group: g.group}
+	}
 	if cfg.OnClear != nil {
 		g.OnClear(cfg.OnClear)
 	}
@@ -112,7 +128,22 @@ type AnyCache interface {
 }
 
 // member is a cache as its group sees it.
-type member[K, V any] struct{ cache *Cache[K, V] }
+type member[K, V any] struct {
+	cache *Cache[K, V]
+	used  usage
+}
+
+// bytes implements shareholder.
+func (m *member[K, V]) bytes() int64 { return m.cache.contents().bytes() }
+
+// shrink implements shareholder.
+func (m *member[K, V]) shrink(bytes int64) int64 { return m.cache.contents().shrink(bytes) }
+
+// calls implements shareholder.
+func (m *member[K, V]) calls() uint64 { return m.cache.counters.calls() }
+
+// usage implements shareholder.
+func (m *member[K, V]) usage() *usage { return &m.used }
 
 // Name implements group.Member.
 func (m *member[K, V]) Name() string { return m.cache.name }

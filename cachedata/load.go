@@ -174,7 +174,11 @@ func (l *load[I, K, V]) loaded(ctx context.Context, v V, err error) (*entry[K, V
 	if v, err = c.own(v); err != nil {
 		return nil, err
 	}
-	return l.took(c.newEntry(l.key, v, nil, c.cfg.TTL)), nil
+	size, err := c.measure(v)
+	if err != nil {
+		return nil, err
+	}
+	return l.took(c.newEntry(l.key, v, nil, c.cfg.TTL, size)), nil
 }
 
 // failed makes an entry of an error that is to be remembered; other errors it
@@ -195,7 +199,7 @@ func (l *load[I, K, V]) failed(ctx context.Context, err error) (*entry[K, V], er
 		return nil, err
 	}
 	var none V
-	return l.took(c.newEntry(l.key, none, err, ttl)), nil
+	return l.took(c.newEntry(l.key, none, err, ttl, entryBytes)), nil
 }
 
 func (l *load[I, K, V]) took(e *entry[K, V]) *entry[K, V] {
@@ -223,10 +227,7 @@ func (l *load[I, K, V]) Commit(e *entry[K, V]) {
 	case l.passing:
 		l.replaced = l.in.entries.remove(l.id) // it is not true any more
 	default:
-		var ok bool
-		if l.replaced, ok = l.store(l.in, l.id, e); !ok {
-			l.refused = "session"
-		}
+		l.replaced, l.refused = l.store(l.in, l.id, e)
 	}
 }
 

@@ -202,6 +202,10 @@ func (s *sessions[K, V]) reset() int {
 
 func (s *sessions[K, V]) len() int { return s.table.len() }
 
+func (s *sessions[K, V]) bytes() int64 { return s.table.bytes() }
+
+func (s *sessions[K, V]) shrink(bytes int64) int64 { return s.table.shrink(bytes) }
+
 // sweep frees what has expired and what a clear has dropped.
 func (s *sessions[K, V]) sweep(now int64) (next int64) {
 	next = min(s.table.sweep(now), s.visits.Sweep(now))

@@ -21,17 +21,18 @@ type Stats struct {
 	Refreshes  uint64        // of these, those in the background
 	Skipped    uint64        // refreshes that were due, but too many were running
 	LoadTime   time.Duration // sum over all loads
-	Refused    uint64        // results that were loaded but not stored, since a clear, delete or put came between
+	Refused    uint64        // results that were not stored, since a clear, delete or put came between, or since they are too large
 	Evictions  Evictions
-	InFlight   int // loads that run now
-	Waiters    int // callers who wait for them
-	Sessions   int // visitors with results of their own, in session scope
-	Entries    int // about how many results are stored; those that have expired count until they are swept
+	InFlight   int   // loads that run now
+	Waiters    int   // callers who wait for them
+	Sessions   int   // visitors with results of their own, in session scope
+	Bytes      int64 // what the results that are stored count; see Config.MaxBytes
+	Entries    int   // about how many results are stored; those that have expired count until they are swept
 }
 
 // Evictions count by cause how many entries have left.
 type Evictions struct {
-	Size     uint64 // pushed out by MaxEntries
+	Size     uint64 // pushed out by a bound on entries or bytes
 	Expired  uint64 // their time was over
 	Idle     uint64 // nobody had read them for IdleTTL
 	Replaced uint64 // by a newer result
@@ -62,6 +63,7 @@ func (s *Stats) add(o Stats) {
 	s.InFlight += o.InFlight
 	s.Waiters += o.Waiters
 	s.Sessions += o.Sessions
+	s.Bytes += o.Bytes
 	s.Entries += o.Entries
 }
 
@@ -126,6 +128,15 @@ func (c *counters) evicted(cause observe.Cause) *atomic.Uint64 {
 		return &c.session
 	}
 	return &c.replaced
+}
+
+// calls is how many results were asked for.
+func (c *counters) calls() uint64 {
+	n := c.misses.Load() + c.stale.Load() + c.failSafe.Load()
+	for i := range c.hits {
+		n += c.hits[i].n.Load()
+	}
+	return n
 }
 
 func (c *counters) read() Stats {

@@ -1,8 +1,8 @@
 package cachedata
 
 import (
-	"cmp"
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,9 +14,10 @@ import (
 // string. All changes of one key are ordered by the key's lock in the era's
 // flights; reads take no lock.
 type table[I comparable, K, V any] struct {
-	cache  *Cache[K, V]
-	owners owners[I, K, V] // nil: the entries are everybody's
-	era    atomic.Pointer[era[I, K, V]]
+	cache    *Cache[K, V]
+	owners   owners[I, K, V] // nil: the entries are everybody's
+	era      atomic.Pointer[era[I, K, V]]
+	evicting sync.Mutex // held while room is made at the cold end
 }
 
 // owners is what a table asks about those whom its entries belong to.
@@ -34,6 +35,8 @@ type owners[I comparable, K, V any] interface {
 type contents interface {
 	reset() int
 	len() int
+	bytes() int64
+	shrink(bytes int64) (freed int64)
 	sweep(now int64) (next int64)
 }
 
@@ -54,6 +57,7 @@ func (c *Cache[K, V]) contents() contents {
 // store across a clear, and no later call joins it.
 type era[I comparable, K, V any] struct {
 	entries engine[I, entry[K, V]]
+	bytes   atomic.Int64 // of all entries
 	expiry  expiry[I, K, V]
 	flights *flight.Table[I, *entry[K, V]]
 }
@@ -66,7 +70,8 @@ func newTable[I comparable, K, V any](c *Cache[K, V], owners owners[I, K, V]) *t
 
 func (t *table[I, K, V]) newEra() *era[I, K, V] {
 	r := &era[I, K, V]{flights: flight.NewTable[I, *entry[K, V]](&t.cache.tracker)}
-	r.entries = newEngine[I](cmp.Or(t.cache.cfg.MaxEntries, DefaultMaxEntries), func(id I, e *entry[K, V], evicted bool) {
+	r.entries = newEngine(t.cache.bounds(), (*entry[K, V]).bytes, func(id I, e *entry[K, V], evicted bool) {
+		r.bytes.Add(-e.bytes())
 		r.expiry.remove(e)
 		if t.owners != nil {
 			t.owners.forget(id, e)
@@ -81,33 +86,48 @@ func (t *table[I, K, V]) newEra() *era[I, K, V] {
 // find returns id's entry, whatever it is good for, without a lock.
 func (t *table[I, K, V]) find(id I) *entry[K, V] { return t.era.Load().entries.get(id) }
 
-// store makes e the entry of id, unless its owner has gone. The key's lock is
-// held; settle is to be called after it. The entry is queued first, so that an
-// eviction finds it in the queue.
-func (t *table[I, K, V]) store(r *era[I, K, V], id I, e *entry[K, V]) (replaced *entry[K, V], ok bool) {
+// store makes e the entry of id, unless it is refused: since its owner has gone,
+// or since it is too large; then what was there is not true any more, and
+// dropped. The key's lock is held; settle is to be called after it. The entry
+// is counted and queued first, so that an eviction finds it there.
+func (t *table[I, K, V]) store(r *era[I, K, V], id I, e *entry[K, V]) (replaced *entry[K, V], refused string) {
+	if t.cache.tooLarge(e) {
+		return r.entries.remove(id), refusedSize
+	}
 	if t.owners != nil && !t.owners.admit(r, id, e) {
-		return nil, false
+		return nil, refusedSession
 	}
 	until := t.cache.until(e)
+	r.bytes.Add(e.bytes())
 	r.expiry.add(id, e, until)
 	replaced = r.entries.set(id, e)
 	if until != never {
 		t.cache.group.Arm(until)
 	}
-	return replaced, true
+	return replaced, ""
 }
 
-// settle is to be called after store.
+// Why a result was not stored.
+const (
+	refusedSession = "session"
+	refusedSize    = "size"
+)
+
+// settle is to be called after store: it makes room for what was stored.
 func (t *table[I, K, V]) settle(id I) {
 	if t.owners != nil {
 		t.owners.settle(id)
 	}
+	t.makeRoom()
+	t.cache.budget.makeRoom()
 }
 
 // reset starts a new era and returns how many entries the old one had.
 func (t *table[I, K, V]) reset() int { return t.era.Swap(t.newEra()).entries.len() }
 
 func (t *table[I, K, V]) len() int { return t.era.Load().entries.len() }
+
+func (t *table[I, K, V]) bytes() int64 { return t.era.Load().bytes.Load() }
 
 // sweep frees what is gone at now and returns when more will be.
 func (t *table[I, K, V]) sweep(now int64) (next int64) {
@@ -143,14 +163,18 @@ type place[I comparable, K, V any] struct {
 	key K // our own
 }
 
-// put stores v, which must be our own.
-func (p *place[I, K, V]) put(ctx context.Context, v V) {
-	e := p.cache.newEntry(p.key, v, nil, p.cache.cfg.TTL)
+// put stores v, which must be our own and counts size bytes.
+func (p *place[I, K, V]) put(ctx context.Context, v V, size int64) {
+	e := p.cache.newEntry(p.key, v, nil, p.cache.cfg.TTL, size)
 	var replaced *entry[K, V]
+	var refused string
 	in := p.era.Load()
-	in.flights.Override(p.id, "put", func() { replaced, _ = p.store(in, p.id, e) })
+	in.flights.Override(p.id, "put", func() { replaced, refused = p.store(in, p.id, e) })
 	p.settle(p.id)
 	p.left(ctx, p.id, replaced, observe.CauseReplaced)
+	if refused == refusedSize {
+		p.cache.refused(ctx, p.key, refused)
+	}
 }
 
 func (p *place[I, K, V]) delete(ctx context.Context) {

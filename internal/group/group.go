@@ -61,7 +61,7 @@ type Group struct {
 	background tasks.Counter // what Background has started
 
 	mu      sync.Mutex
-	members []Member // in order of creation
+	members []Member // in order of creation; a change makes a new one
 	closed  bool
 }
 
@@ -95,7 +95,7 @@ func (g *Group) Add(m Member) error {
 	if slices.ContainsFunc(g.members, func(o Member) bool { return o.Name() == m.Name() }) {
 		return ErrDuplicate
 	}
-	g.members = append(g.members, m)
+	g.members = append(slices.Clip(g.members), m)
 	return nil
 }
 
@@ -103,14 +103,15 @@ func (g *Group) Add(m Member) error {
 func (g *Group) Remove(m Member) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.members = slices.DeleteFunc(g.members, func(o Member) bool { return o == m })
+	g.members = slices.DeleteFunc(slices.Clone(g.members), func(o Member) bool { return o == m })
 }
 
-// Members returns the members in order of creation.
+// Members returns the members in order of creation, in a slice that is not to
+// be changed.
 func (g *Group) Members() []Member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.Clone(g.members)
+	return g.members
 }
 
 // Clear resets all members, tells the observer, and runs the hooks of every

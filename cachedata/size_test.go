@@ -1,0 +1,445 @@
+package cachedata_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/soaktest"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// member returns a cache of that name in g.
+func member(t *testing.T, name string, load func(context.Context, int) (string, error), cfg cachedata.Config[int, string]) *cachedata.Cache[int, string] {
+	t.Helper()
+	c, err := cachedata.New(name, load, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func length(s string) int64 { return int64(len(s)) }
+
+// blob returns a loader of texts of n bytes.
+func blob(n int) func(context.Context, int) (string, error) {
+	return func(context.Context, int) (string, error) { return strings.Repeat("x", n), nil }
+}
+
+// settled returns the counters once the engine has had time to tidy up.
+func settled[K, V any](c *cachedata.Cache[K, V]) cachedata.Stats {
+	synctest.Wait()
+	return c.Stats()
+}
+
+// B1: MaxEntries and MaxBytes, alone and together: either evicts.
+func TestB1_EitherBoundEvicts(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name        string
+		entries     int
+		bytes       int64
+		size        int
+		keys        int
+		wantEntries int
+	}{
+		{"bytes alone", 0, 1000, 10, 500, 100},
+		{"bytes alone, more entries than the default bound", 0, 1_000_000, 10, 20_000, 20_000},
+		{"bytes first", 1000, 1000, 10, 500, 100},
+		{"entries first", 50, 1000, 10, 500, 50},
+		{"entries first, few bytes", 50, math.MaxInt64, 10, 500, 50},
+		{"one fits", 0, 10, 10, 500, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCache(t, blob(tt.size), cachedata.Config[int, string]{MaxEntries: tt.entries, MaxBytes: tt.bytes, Size: length})
+				for k := range tt.keys {
+					if _, err := c.Get(t.Context(), k); err != nil {
+						t.Fatal(err)
+					}
+				}
+				s := settled(c)
+				if s.Bytes > tt.bytes || s.Bytes != int64(s.Entries*tt.size) {
+					t.Errorf("%d bytes in %d entries", s.Bytes, s.Entries)
+				}
+				if s.Entries > tt.wantEntries || s.Entries < tt.wantEntries*9/10 {
+					t.Errorf("%d entries, want about %d", s.Entries, tt.wantEntries)
+				}
+				if got, want := s.Evictions.Size, uint64(tt.keys-s.Entries); got != want {
+					t.Errorf("%d evictions by size, want %d", got, want)
+				}
+			})
+		})
+	}
+}
+
+// B2: exact by the user's function, else estimated by the copy plan.
+func TestB2_Size(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	exact := newCache(t, blob(777), cachedata.Config[int, string]{Size: length})
+	want(t, exact, 1, strings.Repeat("x", 777))
+	if err := exact.Put(ctx, 2, strings.Repeat("y", 1_000_003)); err != nil {
+		t.Fatal(err)
+	}
+	if got := exact.Stats().Bytes; got != 777+1_000_003 {
+		t.Errorf("exact: %d bytes", got)
+	}
+	if err := exact.Put(ctx, 2, ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := exact.Stats().Bytes; got != 777 {
+		t.Errorf("after a replacement: %d bytes", got)
+	}
+
+	type page struct {
+		title string
+		rows  [][]int64
+	}
+	rows := func(n int) page {
+		p := page{title: "title"}
+		for range n {
+			p.rows = append(p.rows, make([]int64, 100))
+		}
+		return p
+	}
+	estimated := newCache(t, func(_ context.Context, n int) (page, error) { return rows(n), nil }, cachedata.Config[int, page]{})
+	before := int64(0)
+	for _, n := range []int{1, 10, 100} {
+		if _, err := estimated.Get(ctx, n); err != nil {
+			t.Fatal(err)
+		}
+		got := estimated.Stats().Bytes
+		if cost, least := got-before, int64(n*(800+24)); cost < least || cost > least*5/4+300 {
+			t.Errorf("%d rows: %d bytes, want a little more than %d", n, cost, least)
+		}
+		before = got
+	}
+}
+
+// Sizes beyond 32 bits count, too.
+func TestB2_HugeSizes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, size := range []int64{math.MaxUint32 - 1, math.MaxUint32, math.MaxUint32 + 1, 1 << 40} {
+			c := newCache(t, counter[int](), cachedata.Config[int, string]{MaxBytes: 10 * size, Size: func(string) int64 { return size }})
+			for k := range 100 {
+				want(t, c, k, fmt.Sprintf("%d#1", k))
+			}
+			if s := settled(c); s.Bytes != int64(s.Entries)*size || s.Entries > 10 || s.Entries < 8 {
+				t.Errorf("size %d: %d bytes in %d entries", size, s.Bytes, s.Entries)
+			}
+			if err := c.Clear(t.Context()); err != nil || c.Stats().Bytes != 0 {
+				t.Errorf("%d bytes after a clear, %v", c.Stats().Bytes, err)
+			}
+		}
+	})
+}
+
+// A result that is larger than the bound is returned and not kept, and what it
+// was to replace is gone.
+func TestB1_TooLarge(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	var refused []string
+	observer := observe.Func(func(_ context.Context, e observe.Event) {
+		if r, ok := e.(observe.CacheRefused); ok {
+			refused = append(refused, r.Reason)
+		}
+	})
+	for name, cfg := range map[string]cachedata.Config[int, string]{
+		"of the cache": {MaxBytes: 100},
+		"of the group": {Group: newGroup(t, cachedata.GroupConfig{MaxBytes: 100})},
+	} {
+		refused = nil
+		cfg.Size, cfg.Observer = length, observer
+		n := 100
+		c := newCache(t, func(ctx context.Context, k int) (string, error) { return blob(n)(ctx, k) }, cfg)
+		want(t, c, 1, strings.Repeat("x", 100))
+		if s := c.Stats(); s.Bytes != 100 || s.Refused != 0 {
+			t.Errorf("%s: one that just fits: %+v", name, s)
+		}
+		n = 101
+		if v, err := c.Refresh(ctx, 1); len(v) != 101 || err != nil {
+			t.Errorf("%s: got %d bytes, %v", name, len(v), err)
+		}
+		if _, ok := c.Peek(ctx, 1); ok {
+			t.Errorf("%s: something is kept", name)
+		}
+		if err := c.Put(ctx, 2, "small"); err != nil {
+			t.Error(err)
+		}
+		if err := c.Put(ctx, 2, strings.Repeat("y", 101)); err != nil {
+			t.Error(err)
+		}
+		if _, ok := c.Peek(ctx, 2); ok {
+			t.Errorf("%s: Put: something is kept", name)
+		}
+		s := c.Stats()
+		if s.Bytes != 0 || s.Entries != 0 || s.Refused != 2 || s.Evictions.Replaced != 2 || fmt.Sprint(refused) != "[size size]" {
+			t.Errorf("%s: %+v, refused %v", name, s, refused)
+		}
+	}
+}
+
+func TestB2_SizeMisbehaves(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newCache(t, blob(1), cachedata.Config[int, string]{Size: func(string) int64 { return -7 }})
+	_, err := c.Get(ctx, 1)
+	for _, err := range []error{err, c.Put(ctx, 1, "x")} {
+		if err == nil || !strings.Contains(err.Error(), "Size returned -7") || !strings.Contains(err.Error(), c.Name()) {
+			t.Errorf("a negative size: %v", err)
+		}
+	}
+	if s := c.Stats(); s.Entries != 0 || s.Bytes != 0 {
+		t.Errorf("%+v", s)
+	}
+
+	panics := newCache(t, blob(1), cachedata.Config[int, string]{Size: func(string) int64 { panic("size") }})
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic of Size was lost")
+			}
+		}()
+		_, _ = panics.Get(ctx, 1)
+	}()
+	if s := panics.Stats(); s.InFlight != 0 || s.Entries != 0 {
+		t.Errorf("after a panic: %+v", s)
+	}
+
+	_, err = cachedata.New("unmeasured", func(context.Context, int) (chan int, error) { return nil, nil },
+		cachedata.Config[int, chan int]{ReadOnly: true, MaxBytes: 1, Group: newGroup(t, cachedata.GroupConfig{})})
+	if err == nil || !strings.Contains(err.Error(), "set Size") {
+		t.Errorf("what cannot be measured: %v", err)
+	}
+	_, err = cachedata.New("negative", blob(1), cachedata.Config[int, string]{MaxBytes: -1, Group: newGroup(t, cachedata.GroupConfig{})})
+	if err == nil || !strings.Contains(err.Error(), "MaxBytes is -1") {
+		t.Errorf("a negative bound: %v", err)
+	}
+	if _, err = cachedata.NewGroup("g", cachedata.GroupConfig{MaxBytes: -1}); err == nil || !strings.Contains(err.Error(), "MaxBytes is -1") {
+		t.Errorf("a negative budget: %v", err)
+	}
+}
+
+// B1: the budget of a group. Each cache has its share for itself; of those that
+// have more, it is the one that is called least that gives up.
+func TestB1_GroupBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		g := newGroup(t, cachedata.GroupConfig{MaxBytes: 4000})
+		of := func(size int) *cachedata.Cache[int, string] {
+			return member(t, fmt.Sprint(size), blob(size), cachedata.Config[int, string]{Group: g, Size: length})
+		}
+		get := func(c *cachedata.Cache[int, string], k int) {
+			if _, err := c.Get(ctx, k); err != nil {
+				t.Fatal(err)
+			}
+			if got := g.Stats().Bytes; got > 4000 {
+				t.Fatalf("%d bytes", got)
+			}
+		}
+		small, scan, busy := of(10), of(100), of(50)
+		for k := range 20 { // loaded once, long ago
+			get(small, k)
+		}
+		for k := range 40 {
+			get(busy, k)
+		}
+		for k := range 1000 {
+			get(scan, k) // never again
+			for i := range 5 {
+				get(busy, (k+i)%40)
+			}
+		}
+		synctest.Wait()
+		if s := small.Stats(); s.Entries != 20 || s.Evictions.Size != 0 {
+			t.Errorf("the small one, below its share: %+v", s)
+		}
+		if s := busy.Stats(); s.Entries != 40 || s.Evictions.Size != 0 {
+			t.Errorf("the busy one, above its share: %+v", s)
+		}
+		if s := scan.Stats(); s.Entries != 18 || s.Evictions.Size != 1000-18 {
+			t.Errorf("the one that is never asked again: %+v", s)
+		}
+
+		if err := scan.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got := g.Stats().Bytes; got != 2200 {
+			t.Errorf("after a close: %d bytes", got)
+		}
+		if err := g.Clear(ctx); err != nil || g.Stats().Bytes != 0 {
+			t.Errorf("after a clear: %d bytes, %v", g.Stats().Bytes, err)
+		}
+	})
+}
+
+// T2: bytes come back without traffic, whatever takes an entry away.
+func TestT2_BytesComeBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		g := newGroup(t, cachedata.GroupConfig{})
+		c := newCache(t, blob(100), cachedata.Config[int, string]{Group: g, TTL: time.Minute, Size: length, MaxBytes: 1 << 20})
+		fill := func() {
+			for k := range 10 {
+				want(t, c, k, strings.Repeat("x", 100))
+			}
+			if got := c.Stats().Bytes; got != 1000 {
+				t.Fatalf("filled: %d bytes", got)
+			}
+		}
+		empty := func(how string) {
+			t.Helper()
+			if s := settled(c); s.Bytes != 0 || s.Entries != 0 {
+				t.Errorf("%s: %d bytes in %d entries", how, s.Bytes, s.Entries)
+			}
+			if c.Queued() != 0 {
+				t.Errorf("%s: %d wait to expire", how, c.Queued())
+			}
+		}
+		fill()
+		time.Sleep(time.Minute + 2*time.Second)
+		empty("expired")
+		fill()
+		for k := range 10 {
+			if err := c.Delete(ctx, k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		empty("deleted")
+		fill()
+		if err := c.Clear(ctx); err != nil {
+			t.Fatal(err)
+		}
+		empty("cleared")
+		fill()
+		if err := g.Clear(ctx); err != nil {
+			t.Fatal(err)
+		}
+		empty("cleared with the group")
+		fill()
+		for k := range 10 {
+			if err := c.Put(ctx, k, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s := c.Stats(); s.Bytes != 0 || s.Entries != 10 {
+			t.Errorf("replaced: %d bytes in %d entries", s.Bytes, s.Entries)
+		}
+		if err := c.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		empty("closed")
+	})
+}
+
+// The count of bytes against a model: whatever happens at once, it is the sum
+// of what is there, and nothing after a clear.
+func TestB3_AccountsBalance(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(soaktest.Rounds(300)) {
+		accounts(t, seed)
+	}
+}
+
+func accounts(t *testing.T, seed uint64) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's
+	var evicted atomic.Int64
+	g := newGroup(t, cachedata.GroupConfig{MaxBytes: []int64{0, 3000}[r.IntN(2)]})
+	cfg := cachedata.Config[int, string]{
+		Group: g, Size: length,
+		MaxEntries: []int{0, 20}[r.IntN(2)], MaxBytes: []int64{0, 2000}[r.IntN(2)],
+		TTL: []time.Duration{0, time.Millisecond, time.Hour}[r.IntN(3)],
+		Observer: observe.Func(func(_ context.Context, e observe.Event) {
+			if _, ok := e.(observe.CacheEvict); ok {
+				evicted.Add(1)
+			}
+		}),
+	}
+	errLoad := errors.New("load")
+	c := newCache(t, func(_ context.Context, k int) (string, error) {
+		if k%11 == 0 {
+			return "", errLoad
+		}
+		return strings.Repeat("x", k*7%300), nil
+	}, cfg)
+	other := member(t, "other", blob(150), cachedata.Config[int, string]{Group: g, Size: length})
+	ctx := t.Context()
+	var wg sync.WaitGroup
+	for i := range 4 {
+		r := rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // a test's
+		wg.Go(func() {
+			for range 300 {
+				k := r.IntN(60)
+				var err error
+				switch r.IntN(12) {
+				case 0:
+					err = c.Put(ctx, k, strings.Repeat("p", r.IntN(2500))) // some do not fit
+				case 1:
+					err = c.Delete(ctx, k)
+				case 2:
+					if r.IntN(10) == 0 {
+						err = c.Clear(ctx)
+					}
+				case 3:
+					if r.IntN(20) == 0 {
+						err = g.Clear(ctx)
+					}
+				case 4:
+					_, err = c.Refresh(ctx, k)
+				case 5:
+					_, err = other.Get(ctx, k)
+				default:
+					_, err = c.Get(ctx, k)
+				}
+				if err != nil && err != errLoad {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	// The engine tidies up in goroutines of its own.
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		sum, n := int64(0), 0
+		for _, size := range c.Sizes() {
+			sum += size
+			n++
+		}
+		s := c.Stats()
+		kept := s.Bytes == sum && s.Entries == n &&
+			(cfg.MaxBytes == 0 || sum <= cfg.MaxBytes) && (cfg.MaxEntries == 0 || n <= cfg.MaxEntries)
+		if kept && g.Stats().Bytes == s.Bytes+other.Stats().Bytes {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("seed %d, %+v: %d bytes are counted in %d entries, and there are %d in %d", seed, cfg, s.Bytes, s.Entries, sum, n)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := g.Clear(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if s := g.Stats(); s.Bytes != 0 || s.Entries != 0 {
+		t.Fatalf("seed %d: %d bytes in %d entries after a clear", seed, s.Bytes, s.Entries)
+	}
+	if err := g.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
