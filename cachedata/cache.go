@@ -71,7 +71,7 @@ func newCache[K, V any](name string, load func(context.Context, K) (V, error), c
 		name:   name,
 		loader: load,
 		cfg:    cfg,
-		rich:   cfg.IdleTTL > 0 || cfg.StaleFor > 0 || cfg.FailSafe > 0 || cfg.EagerAt > 0,
+		rich:   cfg.IdleTTL > 0 || cfg.StaleFor > 0 || cfg.FailSafe > 0 || cfg.EagerAt > 0 || cfg.CountHits,
 		group:  cmp.Or(cfg.Group, Default()).group,
 		budget: cmp.Or(cfg.Group, Default()).budget,
 	}

@@ -130,6 +130,12 @@ type Config[K, V any] struct {
 	// computed for it; hits stay as they are. Default nil: none.
 	Observer observe.Observer
 
+	// CountHits counts the reads of each entry for [Cache.Entries]. It makes an
+	// entry larger, and hits of one key on several processors slower, since
+	// these meet at its counter. Default false: only those of all entries
+	// together are counted, for Stats.
+	CountHits bool
+
 	// MaxBatch bounds how many keys one load of a [Batch] gets; a call that
 	// needs more starts several loads at once. Default 0: no bound. Negative is
 	// an error, and so is anything but 0 in [New].

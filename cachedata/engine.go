@@ -98,5 +98,10 @@ func (g engine[I, E]) coldest() iter.Seq2[I, *E] {
 	}
 }
 
+// all iterates over the entries. It sees each that was there before it began
+// and is still there when it ends, or another one in its place; it holds
+// nothing up.
+func (g engine[I, E]) all() iter.Seq2[I, *E] { return g.cache.All() }
+
 // len returns about how many entries there are.
 func (g engine[I, E]) len() int { return g.cache.EstimatedSize() }

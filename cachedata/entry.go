@@ -31,6 +31,7 @@ type more struct {
 	size  int64 // bytes
 	eager int64 // when a refresh is due although it is fresh; never: math.MaxInt64
 
+	hits     atomic.Uint64 // reads of it, if they are counted
 	used     atomic.Int64  // when it was last read, if there is an IdleTTL
 	retry    atomic.Int64  // no refresh and, once it has expired, no load before
 	failures atomic.Uint32 // loads that have failed in a row since it was loaded

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/observe"
@@ -123,6 +124,7 @@ func (g *Group) cache(name string) AnyCache {
 type AnyCache interface {
 	Name() string
 	Stats() Stats
+	Inspect() iter.Seq[EntryInfo[any]]
 	Clear(ctx context.Context) error
 	Close(ctx context.Context) error
 }

@@ -259,6 +259,7 @@ func (l *load[I, K, V]) Done(ctx context.Context, o flight.Outcome) {
 	took := time.Duration(c.group.Now() - l.began)
 	c.counters.loads.Add(1)
 	c.counters.loadTime.Add(int64(took))
+	c.counters.times.note(took)
 	err, refused := o.Err, l.refused
 	switch {
 	case o.Err != nil:

@@ -30,6 +30,9 @@ func (c *Cache[K, V]) aged(ctx context.Context, key *K, e *entry[K, V]) (*entry[
 	case c.cfg.IdleTTL != 0:
 		e.more().used.Store(now)
 	}
+	if c.cfg.CountHits {
+		e.more().hits.Add(1)
+	}
 	source := Hit
 	switch st {
 	case stale:

@@ -21,6 +21,7 @@ type Stats struct {
 	Refreshes  uint64        // of these, those in the background
 	Skipped    uint64        // refreshes that were due, but too many were running
 	LoadTime   time.Duration // sum over all loads
+	LoadTimes  Histogram     // how long loads took
 	Refused    uint64        // results that were not stored, since a clear, delete or put came between, or since they are too large
 	Evictions  Evictions
 	InFlight   int   // loads that run now
@@ -52,6 +53,7 @@ func (s *Stats) add(o Stats) {
 	s.Refreshes += o.Refreshes
 	s.Skipped += o.Skipped
 	s.LoadTime += o.LoadTime
+	s.LoadTimes.add(o.LoadTimes)
 	s.Refused += o.Refused
 	s.Evictions.Size += o.Evictions.Size
 	s.Evictions.Expired += o.Evictions.Expired
@@ -75,6 +77,7 @@ type counters struct {
 	loads    atomic.Uint64
 	errors   atomic.Uint64
 	loadTime atomic.Int64
+	times    histogram
 	refused  atomic.Uint64
 
 	stale, failSafe, refreshes, skipped atomic.Uint64
@@ -145,6 +148,7 @@ func (c *counters) read() Stats {
 		Loads:      c.loads.Load(),
 		LoadErrors: c.errors.Load(),
 		LoadTime:   time.Duration(c.loadTime.Load()),
+		LoadTimes:  c.times.read(),
 		Refused:    c.refused.Load(),
 		StaleHits:  c.stale.Load(),
 		FailSafe:   c.failSafe.Load(),

@@ -485,6 +485,30 @@ func (s *shard[K, R]) tasks(to []Task[R]) []Task[R] {
 	return to
 }
 
+// Calls returns the calls that are in flight now, with the number of callers
+// who wait for each.
+func (t *Table[K, R]) Calls() map[K]InFlight[R] {
+	calls := make(map[K]InFlight[R])
+	for i := range t.shards {
+		t.shards[i].addTo(calls)
+	}
+	return calls
+}
+
+// InFlight is a call of which others may want to know.
+type InFlight[R any] struct {
+	Task    Task[R]
+	Waiting int
+}
+
+func (s *shard[K, R]) addTo(calls map[K]InFlight[R]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, c := range s.calls {
+		calls[key] = InFlight[R]{c.task, c.waiting}
+	}
+}
+
 // Override runs write under key's lock after having taken from key's call, if
 // there is one, the right to commit. Its callers still get its result; later
 // ones do not join it. write must be short and call no user code.
