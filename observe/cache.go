@@ -46,6 +46,7 @@ type CacheLoad struct {
 	Source
 	Took       time.Duration
 	Background bool  // a refresh for which nobody waited
+	Unmodified bool  // the origin said that the old value still holds
 	Waiters    int   // callers who shared the result, the first one included
 	Err        error // nil: the load succeeded
 }
@@ -72,10 +73,20 @@ type CacheEvict struct {
 	Age   time.Duration
 }
 
-// CacheClear is a clear of a whole cache or group that has taken effect.
+// CacheClear is a clear of a cache or group that has taken effect.
 type CacheClear struct {
 	Source
-	Entries int // how many entries it dropped, as far as known
+	Tag     string // if not empty, only what has this tag was cleared
+	Chosen  bool   // only what a function chose was cleared
+	Entries int    // how many entries it dropped, as far as known: not of a tag
+}
+
+// CacheServed is an expired value of cachedata that was served. It comes once
+// after the value has expired, and once more after each load of it that failed.
+type CacheServed struct {
+	Source
+	FailSafe bool          // a load has failed; otherwise it is served while it is refreshed
+	Age      time.Duration // since it was loaded
 }
 
 // Kind implements Event.
@@ -86,7 +97,11 @@ func (e CacheLoad) Level() slog.Level { return failed(e.Err, slog.LevelDebug) }
 
 // LogValue implements Event.
 func (e CacheLoad) LogValue() slog.Value {
-	return e.attrs().add(slog.Duration("took", e.Took), slog.Int("waiters", e.Waiters), slog.Bool("background", e.Background)).err(e.Err).value()
+	a := e.attrs().add(slog.Duration("took", e.Took), slog.Int("waiters", e.Waiters), slog.Bool("background", e.Background))
+	if e.Unmodified {
+		a = a.add(slog.Bool("unmodified", true))
+	}
+	return a.err(e.Err).value()
 }
 
 // Kind implements Event.
@@ -128,7 +143,27 @@ func (CacheClear) Level() slog.Level { return slog.LevelInfo }
 
 // LogValue implements Event.
 func (e CacheClear) LogValue() slog.Value {
-	return e.attrs().add(slog.Int("entries", e.Entries)).value()
+	a := e.attrs().str("tag", e.Tag)
+	if e.Chosen {
+		a = a.add(slog.Bool("chosen", true))
+	}
+	return a.add(slog.Int("entries", e.Entries)).value()
+}
+
+// Kind implements Event.
+func (CacheServed) Kind() string { return "cache.served" }
+
+// Level implements Event.
+func (e CacheServed) Level() slog.Level {
+	if e.FailSafe {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}
+
+// LogValue implements Event.
+func (e CacheServed) LogValue() slog.Value {
+	return e.attrs().add(slog.Bool("fail_safe", e.FailSafe), slog.Duration("age", e.Age)).value()
 }
 
 // ResourceOpen is a finished open of cacheresource.
@@ -223,6 +258,7 @@ func (CacheOverrun) sealed()    {}
 func (CacheRefused) sealed()    {}
 func (CacheEvict) sealed()      {}
 func (CacheClear) sealed()      {}
+func (CacheServed) sealed()     {}
 func (ResourceOpen) sealed()    {}
 func (ResourceCheck) sealed()   {}
 func (ResourceRelease) sealed() {}
