@@ -74,7 +74,7 @@ func (r *ring) fire() {
 	for _, m := range g.Members() {
 		next = min(next, m.Sweep(now))
 	}
-	g.Arm(next)
+	g.Arm(min(next, g.sweepTags(now)))
 }
 
 // ringing reports whether r is the current ring, which then is over.

@@ -54,6 +54,8 @@ type Group struct {
 	base     time.Time
 	gate     epoch.Gate
 	hooks    Hooks
+	tags     epoch.Tags
+	tagSweep tagSweep
 	alarm    alarm
 	mailbox  mailbox
 	tasks    tasks.Counter // sweeps and posted calls
@@ -142,9 +144,15 @@ func (g *Group) Clear(ctx context.Context) error {
 // of the group. The error joins the panics of hooks; the clear has taken
 // effect all the same.
 func (g *Group) ClearMember(ctx context.Context, m Member, observer observe.Observer) error {
-	entries := m.Reset(ctx)
-	observe.Emit(ctx, observer, observe.CacheClear{Source: observe.Source{Group: g.name, Cache: m.Name()}, Entries: entries})
-	what := Cleared{Group: g.name, Cache: m.Name(), Entries: entries}
+	return g.Tell(ctx, m, observer, Cleared{Entries: m.Reset(ctx)})
+}
+
+// Tell tells observer what of m was cleared, and runs the hooks of m and of
+// the group. The error joins the panics of hooks.
+func (g *Group) Tell(ctx context.Context, m Member, observer observe.Observer, what Cleared) error {
+	what.Group, what.Cache = g.name, m.Name()
+	source := observe.Source{Group: what.Group, Cache: what.Cache}
+	observe.Emit(ctx, observer, observe.CacheClear{Source: source, Tag: what.Tag, Chosen: what.Chosen, Entries: what.Entries})
 	return errors.Join(m.Hooks().run(ctx, what), g.hooks.run(ctx, what))
 }
 

@@ -14,7 +14,9 @@ import (
 type Cleared struct {
 	Group   string // the group's name
 	Cache   string // the member's name; empty: the whole group
-	Entries int    // how many entries were dropped, as far as known
+	Tag     string // if not empty, only what has this tag was cleared
+	Chosen  bool   // only what a function chose was cleared
+	Entries int    // how many entries were dropped, as far as known: not of a tag
 }
 
 // Hooks are functions that run after a clear. The zero Hooks is empty and
