@@ -45,6 +45,7 @@ func NewBatch[K comparable, V any](name string, load func(ctx context.Context, k
 	if b.Cache, err = newCache(name, single, cfg, nil); err != nil {
 		return nil, fmt.Errorf("cachedata: NewBatch(%q): %w", name, err)
 	}
+	b.batch = true
 	return b, nil
 }
 
@@ -117,7 +118,7 @@ func (b *Batch[K, V]) loadMany(ctx context.Context, keys []K, results map[K]V, f
 			b.counters.misses.Add(1)
 		}
 		if err == nil {
-			b.counters.served(r.source)
+			b.served(ctx, key, r.entry, r.source)
 			var own V
 			if own, err = b.value(r.entry); err == nil {
 				results[key] = own
@@ -150,24 +151,39 @@ func (b *Batch[K, V]) calls(ctx context.Context, keys []K) []outcome[K, V] {
 }
 
 func loadMany[I, K comparable, V any](ctx context.Context, b *Batch[K, V], t *table[I, K, V], at func(K) (*place[I, K, V], error), keys []K) []outcome[K, V] {
+	results := make([]outcome[K, V], len(keys))
+	places := make([]*place[I, K, V], len(keys))
+	index := make([]int, 0, len(keys)) // of those that have no result yet
+	for i, key := range keys {
+		if places[i], results[i].err = at(key); results[i].err == nil {
+			index = append(index, i)
+		}
+	}
+	for len(index) > 0 {
+		index = joinMany(ctx, b, t, places, index, results)
+	}
+	return results
+}
+
+// joinMany sets the results of the calls of index, and returns those that are
+// too old for this call.
+func joinMany[I, K comparable, V any](ctx context.Context, b *Batch[K, V], t *table[I, K, V], places []*place[I, K, V], index []int, results []outcome[K, V]) (again []int) {
 	in := t.era.Load()
 	w := &batchWork[I, K, V]{batch: b}
 	terms := flight.Terms{At: b.group.Gate().Mark(), Limit: b.cfg.HardTimeout, Quiet: true}
-	results := make([]outcome[K, V], len(keys))
-	ids, index := make([]I, 0, len(keys)), make([]int, 0, len(keys))
-	for i, key := range keys {
-		p, err := at(key)
-		if err != nil {
-			results[i].err = err
-			continue
-		}
-		w.loads = append(w.loads, p.newLoad(in, terms.At, toGet))
-		ids, index = append(ids, p.id), append(index, i)
+	ids := make([]I, len(index))
+	for j, i := range index {
+		w.loads = append(w.loads, places[i].newLoad(in, terms.At, toGet))
+		ids[j] = places[i].id
 	}
 	var led []error
 	for j, r := range in.flights.DoMany(ctx, ids, terms, b.max, w) {
-		o := &results[index[j]]
-		if o.entry, o.source = w.loads[j].instead(ctx, r.Err); o.entry != nil {
+		l, o := w.loads[j], &results[index[j]]
+		if o.entry, o.source = l.instead(ctx, r.Err); o.entry != nil {
+			continue
+		}
+		if r.Role == flight.Joined && l.tooOld(r.Value) {
+			again = append(again, index[j])
 			continue
 		}
 		*o = outcome[K, V]{r.Value, sourceOf(r.Role), r.Err}
@@ -178,7 +194,7 @@ func loadMany[I, K comparable, V any](ctx context.Context, b *Batch[K, V], t *ta
 	for _, err := range led {
 		flight.Raise(err)
 	}
-	return results
+	return again
 }
 
 // batchWork is the flight.Batch of a call of GetMany.
@@ -203,19 +219,20 @@ func (w *batchWork[I, K, V]) Name(led []int) string {
 func (w *batchWork[I, K, V]) Load(ctx context.Context, led []int, settle func(int, *entry[K, V], error)) {
 	keys := make([]K, 0, len(led))
 	asked := make([]int, 0, len(led)) // of led
+	said := make([]*load[I, K, V], 0, len(led))
 	for n, i := range led {
 		key, err := w.loads[i].begin()
 		if err != nil {
 			settle(n, nil, err)
 			continue
 		}
-		keys, asked = append(keys, key), append(asked, n)
+		keys, asked, said = append(keys, key), append(asked, n), append(said, w.loads[i])
 	}
 	if len(keys) == 0 {
 		return
 	}
 	var m map[K]V
-	err := w.batch.hidden(ctx, func(ctx context.Context) (err error) {
+	err := w.batch.hidden(ctx, newBatchLoadings(said), func(ctx context.Context) (err error) {
 		m, err = w.batch.load(ctx, slices.Clone(keys)) // it may sort them
 		return err
 	})

@@ -23,6 +23,7 @@ type Cache[K, V any] struct {
 	loader   func(context.Context, K) (V, error)
 	cfg      Config[K, V]
 	rich     bool // entries have more than a TTL
+	batch    bool // the loader is that of a Batch
 	group    *group.Group
 	observer observe.Observer // nil: nobody listens
 
@@ -43,6 +44,7 @@ type Cache[K, V any] struct {
 	hooks    group.Hooks
 	member   *member[K, V]
 	closed   atomic.Bool
+	hasTags  atomic.Bool // entries may have tags
 }
 
 // New makes a cache of load's results and puts it into its group, where its
@@ -238,6 +240,10 @@ func (c *Cache[K, V]) Put(ctx context.Context, key K, v V) error {
 	if err != nil {
 		return err
 	}
+	var tags []string
+	if c.cfg.Tags != nil {
+		tags = tagged(c.cfg.Tags(key, v))
+	}
 	if v, err = c.own(v); err != nil {
 		return err
 	}
@@ -245,7 +251,7 @@ func (c *Cache[K, V]) Put(ctx context.Context, key K, v V) error {
 	if err != nil {
 		return err
 	}
-	s.put(ctx, v, size)
+	s.put(ctx, v, size, tags)
 	return nil
 }
 
@@ -350,16 +356,13 @@ func (c *Cache[K, V]) load(ctx context.Context, key K, force bool) (none V, _ Me
 		}
 	}()
 	e, source, err := s.load(ctx, force)
-	switch source {
-	case Hit:
+	if source == Hit {
 		missed = false
-		fallthrough
-	case Stale, FailSafe:
-		c.counters.served(source)
 	}
 	if err != nil {
 		return none, Meta{}, c.loadError(err)
 	}
+	c.served(ctx, key, e, source)
 	return c.valueMeta(e, source)
 }
 

@@ -104,6 +104,12 @@ type Config[K, V any] struct {
 	// occupies, and 96 bytes for its entry; it costs about as much as a copy.
 	Size func(V) int64
 
+	// Tags returns the tags of a result that was loaded or put: [Cache.ClearTag]
+	// of any of them drops it. Empty ones are left out. It must not change its
+	// arguments, and must be safe for concurrent use. A load can add tags with
+	// [Loading.AddTags]. Default nil: none.
+	Tags func(K, V) []string
+
 	// Scope says whose results they are. With [Session] every visitor has
 	// results of their own; see there. Default: [Global].
 	Scope Scope

@@ -31,22 +31,41 @@ type more struct {
 	size  int64 // bytes
 	eager int64 // when a refresh is due although it is fresh; never: math.MaxInt64
 
+	extra *extra // what its load said of it, if anything
+
 	hits     atomic.Uint64 // reads of it, if they are counted
 	used     atomic.Int64  // when it was last read, if there is an IdleTTL
 	retry    atomic.Int64  // no refresh and, once it has expired, no load before
 	failures atomic.Uint32 // loads that have failed in a row since it was loaded
 	busy     atomic.Bool   // a background refresh runs
+	told     atomic.Bool   // observers know that it is served although it has expired
+}
+
+// extra is what an entry has of its own; see [Loading].
+type extra struct {
+	tags     []string // sorted
+	born     uint64   // the clears of tags before its load
+	checked  atomic.Uint64
+	etag     string
+	modified time.Time
+}
+
+// bornAt sets the clears of tags before the load.
+func (x *extra) bornAt(clears uint64) {
+	x.born = clears
+	x.checked.Store(clears)
 }
 
 const never = math.MaxInt64
 
 // newEntry returns an entry of now that counts size bytes and is fresh for ttl,
-// or for ever if ttl is 0; err stands in for the value if it is not nil.
-func (c *Cache[K, V]) newEntry(key K, v V, err error, ttl time.Duration, size int64) *entry[K, V] {
+// or for ever if ttl is 0; err stands in for the value if it is not nil, and own
+// may be nil.
+func (c *Cache[K, V]) newEntry(key K, v V, err error, ttl time.Duration, size int64, own *extra) *entry[K, V] {
 	now := c.group.Now()
 	f := plain
 	switch {
-	case c.rich || err != nil || size >= math.MaxUint32:
+	case c.rich || err != nil || own != nil || size >= math.MaxUint32:
 		f = rich
 	case ttl != 0:
 		f = timed
@@ -64,7 +83,7 @@ func (c *Cache[K, V]) newEntry(key K, v V, err error, ttl time.Duration, size in
 		var eager int64
 		l.soft, eager = c.freshness(now, ttl)
 		if m := e.more(); m != nil {
-			m.err, m.size, m.eager = err, size, eager
+			m.err, m.size, m.eager, m.extra = err, size, eager, own
 			m.used.Store(now)
 		}
 	}
@@ -83,6 +102,14 @@ func (e *entry[K, V]) bytes() int64 {
 func (e *entry[K, V]) err() error {
 	if m := e.more(); m != nil {
 		return m.err
+	}
+	return nil
+}
+
+// extra returns what the load of e said of it, or nil.
+func (e *entry[K, V]) extra() *extra {
+	if m := e.more(); m != nil {
+		return m.extra
 	}
 	return nil
 }

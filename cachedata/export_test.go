@@ -49,3 +49,6 @@ func (t *table[I, K, V]) sizes() (sizes []int64) {
 	}
 	return sizes
 }
+
+// TagsCleared returns how many clears of tags the group remembers.
+func (g *Group) TagsCleared() int { return g.group.Tags().Len() }

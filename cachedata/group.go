@@ -126,6 +126,7 @@ type AnyCache interface {
 	Stats() Stats
 	Inspect() iter.Seq[EntryInfo[any]]
 	Clear(ctx context.Context) error
+	ClearTag(ctx context.Context, tag string) error
 	Close(ctx context.Context) error
 }
 

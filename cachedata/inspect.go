@@ -2,6 +2,7 @@ package cachedata
 
 import (
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -29,6 +30,7 @@ type EntryInfo[K any] struct {
 	LoadTook time.Duration // to six digits; 0 if it was put
 	Hits     uint64        // reads of it, if Config.CountHits is set
 	Bytes    int64         // what it counts; see Config.MaxBytes
+	Tags     []string      // sorted
 	Loading  bool          // a load of its key is in flight
 	Waiters  int           // callers who wait for that load
 
@@ -71,7 +73,7 @@ func (c *Cache[K, V]) Inspect() iter.Seq[EntryInfo[any]] {
 func (e EntryInfo[K]) any() EntryInfo[any] {
 	return EntryInfo[any]{
 		Key: e.Key, State: e.State, Age: e.Age, Expires: e.Expires, LoadTook: e.LoadTook, Hits: e.Hits,
-		Bytes: e.Bytes, Loading: e.Loading, Waiters: e.Waiters, fingerprint: e.fingerprint,
+		Bytes: e.Bytes, Tags: e.Tags, Loading: e.Loading, Waiters: e.Waiters, fingerprint: e.fingerprint,
 	}
 }
 
@@ -140,5 +142,8 @@ func (c *Cache[K, V]) describe(info *EntryInfo[K], e *entry[K, V]) {
 	}
 	if m := e.more(); m != nil {
 		info.Hits = m.hits.Load()
+		if m.extra != nil {
+			info.Tags = slices.Clone(m.extra.tags)
+		}
 	}
 }

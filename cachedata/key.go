@@ -37,7 +37,7 @@ func (c *Cache[K, V]) find(ctx context.Context, key *K) (*entry[K, V], error) {
 type slot[K, V any] interface {
 	load(ctx context.Context, force bool) (*entry[K, V], Source, error)
 	refresh(ctx context.Context, prior *entry[K, V], ended func()) bool
-	put(ctx context.Context, own V, size int64)
+	put(ctx context.Context, own V, size int64, tags []string)
 	delete(ctx context.Context)
 }
 

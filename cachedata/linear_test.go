@@ -42,8 +42,21 @@ func (s keyState) with(v int) keyState {
 	return s.set(vs)
 }
 
+// without takes one load of v away.
 func (s keyState) without(v int) keyState {
-	return s.set(slices.DeleteFunc(s.list(), func(o int) bool { return o == v }))
+	vs := s.list()
+	if i := slices.Index(vs, v); i >= 0 {
+		vs = slices.Delete(vs, i, i+1)
+	}
+	return s.set(vs)
+}
+
+// untagged drops everything of one parity, which is its tag.
+func (s keyState) untagged(parity int) keyState {
+	if s.value%2 == parity {
+		s.value = 0
+	}
+	return s.set(slices.DeleteFunc(s.list(), func(o int) bool { return o%2 == parity }))
 }
 
 func (s keyState) set(vs []int) keyState {
@@ -51,6 +64,11 @@ func (s keyState) set(vs []int) keyState {
 	for _, v := range vs {
 		s.loads += string(rune(v))
 	}
+	return s
+}
+
+func (s keyState) emptied() keyState {
+	s.value = 0
 	return s
 }
 
@@ -72,6 +90,15 @@ func step(state, input, output any) []any {
 	switch in.kind {
 	case "begin":
 		return []any{s.with(v)}
+	case "renew": // a load that says that what is there still holds
+		return only(s.value == v || s.may(v), s.with(v))
+	case "pass": // a load whose result is not to be kept, nor what was before
+		if !s.may(v) {
+			return []any{s}
+		}
+		return []any{s.without(v).emptied(), s.without(v)}
+	case "tag":
+		return []any{s.untagged(v)}
 	case "commit":
 		if !s.may(v) {
 			return []any{s}
@@ -85,7 +112,7 @@ func step(state, input, output any) []any {
 		return []any{keyState{value: v, expire: s.expire}}
 	case "delete", "clear":
 		return []any{keyState{expire: s.expire}}
-	case "hit", "load", "many":
+	case "hit", "stale", "load", "many":
 		// A hit may be of a load that a clear has overtaken, as a result that
 		// was waited for may be, if the caller came before the clear returned.
 		return only(s.value == v || s.may(v), s)
@@ -140,13 +167,14 @@ func (h *historian) note(client int, kind string, key, v int, call, done int64) 
 // key, and may be over before that.
 type asking struct {
 	client int
+	call   int64
 	loads  [historyKeys]loading
 }
 
 type loading struct {
 	value    int
 	returned int64
-	failed   bool
+	kind     string // what its end is, if it may commit
 }
 
 type askingKey struct{}
@@ -165,58 +193,81 @@ type world struct {
 	keys   map[uint64]int // by fingerprint
 }
 
-// load loads in no time or a short one, and fails or panics now and then, in
-// whole or in part.
+// tags are the parity of a value, so that they change with it.
+func tags(_, v int) []string { return []string{parity(v)} }
+
+func parity(v int) string { return [...]string{"even", "odd"}[v%2] }
+
+// load loads in no time or a short one, says now and then that the old result
+// holds or that the new one is not to be kept, and fails or panics, in whole or
+// in part.
 func (w *world) load(ctx context.Context, keys []int) (map[int]int, error) {
 	a := ctx.Value(askingKey{}).(*asking)
+	r := rand.New(rand.NewPCG(w.seed, uint64(w.values.Add(1))))
 	m := make(map[int]int)
 	for _, key := range keys {
+		l, e := &a.loads[key], cachedata.EntryFor(ctx, key)
 		call := w.now()
-		v := int(w.values.Add(1))
-		m[key], a.loads[key].value = v, v
-		w.note(a.client, "begin", key, v, call, w.now())
+		if old, ok := cachedata.Old[int](e); ok && r.IntN(3) == 0 {
+			e.NotModified()
+			l.value, l.kind = old, "commit"
+			w.note(a.client, "renew", key, old, a.call, w.now())
+		} else {
+			v := int(w.values.Add(1))
+			m[key], l.value, l.kind = v, v, "commit"
+			w.note(a.client, "begin", key, v, call, w.now())
+		}
+		switch r.IntN(20) {
+		case 0:
+			e.NoStore()
+			l.kind = "pass"
+		case 1:
+			e.SetTTL(0)
+			l.kind = "pass"
+		case 2:
+			e.SetTTL(time.Hour)
+		}
 	}
-	r := rand.New(rand.NewPCG(w.seed, uint64(m[keys[0]])))
 	if r.IntN(3) > 0 {
 		time.Sleep(time.Duration(r.IntN(100)) * time.Microsecond)
 	}
 	returned := w.now()
-	var lost []int
-	fate := r.IntN(12)
-	switch {
-	case fate < 2:
-		lost = keys
-	case fate == 2:
-		lost = keys[:1]
-	}
-	for _, key := range lost {
-		delete(m, key)
-		a.loads[key].failed = true
-	}
 	for _, key := range keys {
 		a.loads[key].returned = returned
 	}
-	switch {
-	case fate == 1:
-		panic("panicked")
-	case lost != nil:
+	lose := func(keys []int, kind string) {
+		for _, key := range keys {
+			if _, ok := m[key]; ok {
+				delete(m, key)
+				a.loads[key].kind = kind
+			}
+		}
+	}
+	switch r.IntN(14) {
+	case 0, 1:
+		lose(keys, "drop")
 		return m, errFailed
+	case 2:
+		lose(keys[:1], "drop")
+		return m, errFailed
+	case 3: // there is nothing for it
+		lose(keys[:1], "pass")
+	case 4:
+		for _, key := range keys {
+			a.loads[key].kind = "drop"
+		}
+		panic("panicked")
 	}
 	return m, nil
 }
 
 // Observe notes the ends of loads.
 func (w *world) Observe(ctx context.Context, ev observe.Event) {
-	e, ok := ev.(observe.CacheLoad)
-	if !ok {
-		return
+	if e, ok := ev.(observe.CacheLoad); ok {
+		a, key := ctx.Value(askingKey{}).(*asking), w.keys[e.Fingerprint]
+		l := &a.loads[key]
+		w.note(a.client, l.kind, key, l.value, l.returned, w.now())
 	}
-	a, key := ctx.Value(askingKey{}).(*asking), w.keys[e.Fingerprint]
-	l, kind := &a.loads[key], "commit"
-	if l.failed {
-		kind = "drop"
-	}
-	w.note(a.client, kind, key, l.value, l.returned, w.now())
 }
 
 // history runs a random mix of all operations and returns what happened.
@@ -241,7 +292,7 @@ func history(tb testing.TB, seed uint64, cfg cachedata.Config[int, int], opsEach
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(seed, uint64(client)))
 			for range opsEach {
-				ctx := context.WithValue(context.Background(), askingKey{}, &asking{client: client})
+				ctx := context.WithValue(context.Background(), askingKey{}, &asking{client: client, call: w.now()})
 				cancel := func() {}
 				if r.IntN(4) == 0 {
 					ctx, cancel = context.WithTimeout(ctx, time.Duration(r.IntN(100))*time.Microsecond)
@@ -264,12 +315,15 @@ func (w *world) operate(ctx context.Context, client int, r *rand.Rand) {
 	key, c := r.IntN(historyKeys), w.cache
 	call := w.now()
 	note := func(kind string, v int) { w.note(client, kind, key, v, call, w.now()) }
-	switch n := r.IntN(24); {
+	switch n := r.IntN(29); {
 	case n < 9:
 		if v, meta, err := c.GetMeta(ctx, key); err == nil {
 			kind := "load"
-			if meta.Source == cachedata.Hit {
+			switch meta.Source {
+			case cachedata.Hit:
 				kind = "hit"
+			case cachedata.Stale, cachedata.FailSafe:
+				kind = "stale"
 			}
 			note(kind, v)
 		}
@@ -299,34 +353,61 @@ func (w *world) operate(ctx context.Context, client int, r *rand.Rand) {
 		if err := c.Delete(ctx, key); err == nil {
 			note("delete", 0)
 		}
-	default:
+	case n < 24:
 		clearAll := c.Clear
 		if n == 23 {
 			clearAll = w.group.Clear
 		}
 		if err := clearAll(ctx); err == nil {
-			done := w.now()
-			for k := range historyKeys {
-				w.note(client, "clear", k, 0, call, done)
-			}
+			w.everywhere(client, "clear", 0, call)
 		}
+	case n < 27:
+		v := r.IntN(2)
+		clearTag := c.ClearTag
+		if n == 26 {
+			clearTag = w.group.ClearTag
+		}
+		if err := clearTag(ctx, parity(v)); err == nil {
+			w.everywhere(client, "tag", v, call)
+		}
+	case n < 28:
+		if err := c.ClearFunc(ctx, func(k int) bool { return k == key }); err == nil {
+			note("clear", 0)
+		}
+	default:
+		if err := c.ClearFunc(ctx, func(int) bool { return true }); err == nil {
+			w.everywhere(client, "clear", 0, call)
+		}
+	}
+}
+
+// everywhere notes an operation on all keys.
+func (w *world) everywhere(client int, kind string, v int, call int64) {
+	done := w.now()
+	for k := range historyKeys {
+		w.note(client, kind, k, v, call, done)
 	}
 }
 
 func TestX4_HistoriesAreLinearizable(t *testing.T) {
 	t.Parallel()
-	rounds, opsEach := 30, 30
+	rounds, opsEach := 50, 30
 	if soaktest.Long() {
 		rounds, opsEach = 1000, 40
 	}
+	const us = time.Microsecond
 	configs := []cachedata.Config[int, int]{
 		{},
-		{TTL: 100 * time.Microsecond},
-		{TTL: 200 * time.Microsecond, MaxBatch: 1},
+		{TTL: 100 * us},
+		{TTL: 200 * us, MaxBatch: 1},
+		{TTL: 100 * us, StaleFor: 200 * us, RetryAfter: 50 * us},
+		{TTL: 100 * us, StaleFor: 50 * us, FailSafe: 300 * us, RetryAfter: 50 * us, EagerAt: 0.5, Jitter: 0.2},
+		{TTL: 50 * us, FailSafe: time.Second, SoftTimeout: 20 * us, HardTimeout: 10 * time.Second, RetryAfter: us, IdleTTL: time.Millisecond, ErrorTTL: 50 * us},
 	}
 	kinds := map[string]int{}
 	for round := range rounds {
 		cfg := configs[round%len(configs)]
+		cfg.Tags = tags
 		ops := history(t, uint64(round), cfg, opsEach)
 		for _, o := range ops {
 			kinds[o.Input.(op).kind]++
@@ -335,7 +416,7 @@ func TestX4_HistoriesAreLinearizable(t *testing.T) {
 			t.Fatalf("round %d: %d operations: %s", round, len(ops), got)
 		}
 	}
-	for _, kind := range []string{"begin", "commit", "drop", "put", "delete", "clear", "hit", "load", "many", "none"} {
+	for _, kind := range []string{"begin", "commit", "drop", "renew", "pass", "put", "delete", "clear", "tag", "hit", "stale", "load", "many", "none"} {
 		if kinds[kind] == 0 {
 			t.Errorf("no operation %q came up", kind)
 		}
@@ -360,6 +441,10 @@ func TestX4_TheCheckFindsStaleResults(t *testing.T) {
 		{"a reader of after the delete gets the old value", []at{{"begin", 1, 1, 2}, {"delete", 0, 3, 4}, {"load", 1, 5, 8}, {"commit", 1, 6, 7}}, porcupine.Illegal},
 		{"the old value is stored across the delete", []at{{"begin", 1, 1, 2}, {"delete", 0, 3, 4}, {"commit", 1, 5, 6}, {"hit", 1, 7, 8}}, porcupine.Illegal},
 		{"a load wins over a put", []at{{"begin", 1, 1, 2}, {"put", 2, 3, 4}, {"commit", 1, 5, 6}, {"hit", 1, 7, 8}}, porcupine.Illegal},
+		{"a load is joined across the clear of its tag", []at{{"begin", 1, 1, 2}, {"tag", 1, 3, 4}, {"load", 1, 5, 6}}, porcupine.Illegal},
+		{"a load is joined across the clear of another tag", []at{{"begin", 1, 1, 2}, {"tag", 0, 3, 4}, {"load", 1, 5, 6}}, porcupine.Ok},
+		{"a load revives what has been deleted before", []at{{"put", 1, 1, 2}, {"delete", 0, 3, 4}, {"renew", 1, 5, 6}}, porcupine.Illegal},
+		{"a load revives what is deleted while it runs", []at{{"put", 1, 1, 2}, {"renew", 1, 3, 4}, {"delete", 0, 5, 6}, {"commit", 1, 7, 8}, {"hit", 1, 9, 10}}, porcupine.Illegal},
 		{"a put is forgotten", []at{{"put", 2, 3, 4}, {"none", 0, 7, 8}}, porcupine.Illegal},
 	}
 	for _, tt := range tests {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/reecho-go/reecho/internal/epoch"
@@ -19,15 +21,20 @@ type load[I comparable, K, V any] struct {
 	*place[I, K, V]
 	in    *era[I, K, V]
 	at    epoch.Mark // when the caller came: taken after in
+	came  uint64     // the clears of tags before the caller came
 	began int64
 	why   purpose
 	prior *entry[K, V] // what there is already, in whatever state but gone; or nil
+	entry Loading
+	born  atomic.Uint64 // the clears of tags before the loader began, plus 1; 0: it has not
+	basis *entry[K, V]  // prior, unless a tag of it has been cleared by then
 
 	replaced *entry[K, V]
 	refused  string
 	failure  error // what the loader returned
 	missing  bool  // failure says that there is nothing for the key
 	passing  bool  // the result is not to be kept
+	same     bool  // it is the old one, which still holds
 }
 
 // purpose is what a load is for.
@@ -41,20 +48,41 @@ const (
 
 // newLoad returns a load for a caller who comes now.
 func (p *place[I, K, V]) newLoad(in *era[I, K, V], at epoch.Mark, why purpose) *load[I, K, V] {
-	l := &load[I, K, V]{place: p, in: in, at: at, began: p.cache.group.Now(), why: why}
-	if e := in.entries.get(p.id); p.cache.good(e) != gone && e.err() == nil {
-		l.prior = e
-	}
+	l := &load[I, K, V]{place: p, in: in, at: at, came: p.cache.group.Tags().Now(), began: p.cache.group.Now(), why: why}
+	l.entry.work = l
+	l.prior = p.prior(in.entries.get(p.id))
 	return l
+}
+
+// prior returns e, unless it is of no use to a load.
+func (p *place[I, K, V]) prior(e *entry[K, V]) *entry[K, V] {
+	if p.cache.good(e) == gone || e.err() != nil {
+		return nil
+	}
+	return e
 }
 
 // load gets the entry by the key's call; with force, also if there is one.
 func (p *place[I, K, V]) load(ctx context.Context, force bool) (*entry[K, V], Source, error) {
-	in := p.era.Load()
 	why := toGet
 	if force {
 		why = toRefresh
 	}
+	for {
+		e, source, err := p.join(ctx, why)
+		if source != tooOld {
+			return e, source, err
+		}
+	}
+}
+
+// tooOld is the source of a result that was joined, and then turned out to have
+// a tag that had been cleared before the caller came.
+const tooOld Source = math.MaxUint8
+
+// join is load, but may come to a result that is too old.
+func (p *place[I, K, V]) join(ctx context.Context, why purpose) (*entry[K, V], Source, error) {
+	in := p.era.Load()
 	l := p.newLoad(in, p.cache.group.Gate().Mark(), why)
 	terms := l.terms()
 	var old *entry[K, V]
@@ -73,7 +101,25 @@ func (p *place[I, K, V]) load(ctx context.Context, force bool) (*entry[K, V], So
 	if terms.Quiet && role == flight.Led {
 		flight.Raise(err)
 	}
+	if role == flight.Joined && l.tooOld(e) {
+		return nil, tooOld, nil
+	}
 	return e, sourceOf(role), err
+}
+
+// tooOld reports whether e, which the caller of l has joined, may have a tag
+// that was cleared after its load began and before the caller came. What the
+// tags of a result are is not known before its load has ended; by then the
+// clears may be forgotten unless e was stored, and so found to be good.
+func (l *load[I, K, V]) tooOld(e *entry[K, V]) bool {
+	if e == nil {
+		return false
+	}
+	x := e.extra()
+	if x == nil || len(x.tags) == 0 || l.came <= x.born {
+		return false
+	}
+	return l.era.Load() != l.in || l.in.entries.get(l.id) != e || l.cache.tagCleared(x)
 }
 
 // refresh starts a load in the background that is to replace prior, and
@@ -116,14 +162,15 @@ func (l *load[I, K, V]) Name() string {
 
 // Find implements flight.Work.
 func (l *load[I, K, V]) Find() (*entry[K, V], bool) {
-	if l.why == toRefresh {
-		return nil, false
-	}
 	e := l.in.entries.get(l.id)
-	if l.why == toRenew {
+	switch {
+	case l.why == toRenew:
 		return e, e != l.prior
+	case l.why == toGet && l.cache.good(e) >= early:
+		return e, true
 	}
-	return e, l.cache.good(e) >= early
+	l.prior = l.place.prior(e) // as it is now that the load can be overridden
+	return nil, false
 }
 
 // Load implements flight.Work.
@@ -133,24 +180,43 @@ func (l *load[I, K, V]) Load(ctx context.Context) (*entry[K, V], error) {
 		return nil, err
 	}
 	var v V
-	err = l.cache.hidden(ctx, func(ctx context.Context) (err error) {
+	err = l.cache.hidden(ctx, l, func(ctx context.Context) (err error) {
 		v, err = l.cache.loader(ctx, key)
 		return err
 	})
 	return l.loaded(ctx, v, err)
 }
 
-// begin returns a key for the loader, of its own.
-func (l *load[I, K, V]) begin() (K, error) { return l.cache.keys.Snapshot(l.key) }
+// begin is called before the loader, and returns a key for it, of its own.
+func (l *load[I, K, V]) begin() (K, error) {
+	l.born.Store(l.cache.group.Tags().Now() + 1)
+	// A clear of a tag that has come before this is not seen by the check of the
+	// result; one that comes after it is.
+	if l.prior != nil && !l.cache.tagCleared(l.prior.extra()) {
+		l.basis = l.prior
+	}
+	return l.snapshot()
+}
 
-// hidden calls the loader in a context that hides the visitor, unless the
-// result is the visitor's own.
-func (c *Cache[K, V]) hidden(ctx context.Context, loader func(context.Context) error) error {
+// oldest returns the clears of tags that what l will store has seen at least.
+func (l *load[I, K, V]) oldest() uint64 {
+	if born := l.born.Load(); born > 0 {
+		return born - 1
+	}
+	return math.MaxUint64 // it has yet to begin
+}
+
+// snapshot returns the key for user code, which may change it.
+func (l *load[I, K, V]) snapshot() (K, error) { return l.cache.keys.Snapshot(l.key) }
+
+// hidden calls the loader in a context that has the loadings, and hides the
+// visitor unless the result is the visitor's own.
+func (c *Cache[K, V]) hidden(ctx context.Context, said loadings, loader func(context.Context) error) error {
 	if c.sessions != nil {
-		return loader(ctx)
+		return loader(&loadingContext{ctx, said})
 	}
 	mask := scope.Hide(ctx)
-	err := loader(mask)
+	err := loader(&loadingContext{mask, said})
 	if seen := mask.Violation(); seen != nil && !errors.Is(err, ErrVisitorInGlobalLoad) {
 		err = errors.Join(fmt.Errorf("cachedata: %s: %w", c.name, seen), err)
 	}
@@ -160,30 +226,72 @@ func (c *Cache[K, V]) hidden(ctx context.Context, loader func(context.Context) e
 // loaded makes an entry of what the loader returned: of a copy, since the
 // loader may keep and change it.
 func (l *load[I, K, V]) loaded(ctx context.Context, v V, err error) (*entry[K, V], error) {
-	c := l.cache
-	if err != nil {
-		return l.failed(ctx, err)
+	c, said := l.cache, l.entry.end()
+	if said.wrong != nil {
+		l.failure = fmt.Errorf("cachedata: %s: %w", c.name, errors.Join(append(said.wrong, err)...))
+		return nil, l.failure
 	}
-	if c.cfg.Keep != nil {
-		key, err := l.begin()
+	l.passing = said.noStore
+	if c.batch && said.unmodified && !errors.Is(err, ErrVisitorInGlobalLoad) {
+		err = nil // it may be of other keys, or say that this one was left out
+	}
+	if err != nil {
+		return l.failed(ctx, err, said)
+	}
+	ttl := c.cfg.TTL
+	if said.hasTTL {
+		ttl = said.ttl
+		l.passing = l.passing || ttl <= 0
+	}
+	if said.unmodified {
+		return l.renewed(ttl, said)
+	}
+	tags := said.tags
+	if c.cfg.Keep != nil || c.cfg.Tags != nil {
+		key, err := l.snapshot()
 		if err != nil {
 			return nil, err
 		}
-		l.passing = !c.cfg.Keep(key, v)
+		if c.cfg.Keep != nil && !c.cfg.Keep(key, v) {
+			l.passing = true
+		}
+		if c.cfg.Tags != nil {
+			tags = append(tags, c.cfg.Tags(key, v)...)
+		}
 	}
 	if v, err = c.own(v); err != nil {
 		return nil, err
 	}
-	size, err := c.measure(v)
-	if err != nil {
-		return nil, err
+	size := said.cost
+	if !said.hasCost {
+		if size, err = c.measure(v); err != nil {
+			return nil, err
+		}
 	}
-	return l.took(c.newEntry(l.key, v, nil, c.cfg.TTL, size)), nil
+	return l.made(v, nil, ttl, size, said.extra(tagged(tags))), nil
+}
+
+// renewed makes an entry of what was there before, whose value both share.
+func (l *load[I, K, V]) renewed(ttl time.Duration, said said) (*entry[K, V], error) {
+	if l.basis == nil {
+		l.failure = fmt.Errorf("cachedata: %s: NotModified: there is no old result", l.cache.name)
+		return nil, l.failure
+	}
+	l.same = true
+	old := cmp.Or(l.basis.extra(), new(extra))
+	if said.etag == "" && said.modified.IsZero() {
+		said.etag, said.modified = old.etag, old.modified
+	}
+	size := l.basis.bytes()
+	if said.hasCost {
+		size = said.cost
+	}
+	return l.made(l.basis.value, nil, ttl, size, said.extra(tagged(old.tags, said.tags))), nil
 }
 
 // failed makes an entry of an error that is to be remembered; other errors it
 // returns.
-func (l *load[I, K, V]) failed(ctx context.Context, err error) (*entry[K, V], error) {
+func (l *load[I, K, V]) failed(ctx context.Context, err error, said said) (*entry[K, V], error) {
 	c := l.cache
 	l.failure, l.missing = err, c.missing(err)
 	ttl := c.cfg.ErrorTTL
@@ -195,14 +303,28 @@ func (l *load[I, K, V]) failed(ctx context.Context, err error) (*entry[K, V], er
 	case ctx.Err() != nil: // it is none of the origin
 		ttl = 0
 	}
-	if ttl == 0 {
+	if ttl == 0 || l.passing {
 		return nil, err
 	}
 	var none V
-	return l.took(c.newEntry(l.key, none, err, ttl, entryBytes)), nil
+	return l.made(none, err, ttl, entryBytes, said.extra(tagged(said.tags))), nil
 }
 
-func (l *load[I, K, V]) took(e *entry[K, V]) *entry[K, V] {
+// extra returns what an entry has of its own by what its load has said, and
+// nil if that is nothing.
+func (s said) extra(tags []string) *extra {
+	if len(tags) == 0 && s.etag == "" && s.modified.IsZero() {
+		return nil
+	}
+	return &extra{tags: tags, etag: s.etag, modified: s.modified}
+}
+
+// made returns the entry that l has come to.
+func (l *load[I, K, V]) made(v V, err error, ttl time.Duration, size int64, x *extra) *entry[K, V] {
+	if x != nil {
+		x.bornAt(l.oldest())
+	}
+	e := l.cache.newEntry(l.key, v, err, ttl, size, x)
 	e.load = e.load.of(time.Duration(e.written - l.began))
 	return e
 }
@@ -226,6 +348,8 @@ func (l *load[I, K, V]) Commit(e *entry[K, V]) {
 		l.refused = "clear"
 	case l.passing:
 		l.replaced = l.in.entries.remove(l.id) // it is not true any more
+	case l.cache.tagCleared(e.extra()):
+		l.refused = "tag"
 	default:
 		l.replaced, l.refused = l.store(l.in, l.id, e)
 	}
@@ -281,7 +405,7 @@ func (l *load[I, K, V]) Done(ctx context.Context, o flight.Outcome) {
 		return
 	}
 	source := c.source(l.key)
-	observe.Emit(ctx, c.observer, observe.CacheLoad{Source: source, Took: took, Background: l.why == toRenew, Waiters: o.Callers, Err: c.loadError(err)})
+	observe.Emit(ctx, c.observer, observe.CacheLoad{Source: source, Took: took, Background: l.why == toRenew, Unmodified: err == nil && l.same, Waiters: o.Callers, Err: c.loadError(err)})
 	if refused != "" {
 		observe.Emit(ctx, c.observer, observe.CacheRefused{Source: source, Reason: refused})
 	}

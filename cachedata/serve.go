@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"time"
+
+	"github.com/reecho-go/reecho/observe"
 )
 
 // lookup returns what to serve for *key from memory, or nil. It counts, and
@@ -22,7 +24,7 @@ func (c *Cache[K, V]) lookup(ctx context.Context, key *K) (*entry[K, V], Source,
 
 // aged is lookup for an entry that may not be fresh.
 func (c *Cache[K, V]) aged(ctx context.Context, key *K, e *entry[K, V]) (*entry[K, V], Source, error) {
-	now := c.group.Now()
+	now := c.clock(e.life())
 	st := c.state(e, now)
 	switch {
 	case st == gone, st == spare && now >= e.more().retry.Load():
@@ -43,8 +45,19 @@ func (c *Cache[K, V]) aged(ctx context.Context, key *K, e *entry[K, V]) (*entry[
 	case spare:
 		source = FailSafe
 	}
-	c.counters.served(source)
+	c.served(ctx, *key, e, source)
 	return e, source, nil
+}
+
+// served counts what is served from source, and tells observers once that it is
+// an expired result.
+func (c *Cache[K, V]) served(ctx context.Context, key K, e *entry[K, V], source Source) {
+	c.counters.served(source)
+	if c.observer == nil || source != Stale && source != FailSafe || !e.more().told.CompareAndSwap(false, true) {
+		return
+	}
+	age := time.Duration(c.group.Now() - e.written)
+	observe.Emit(ctx, c.observer, observe.CacheServed{Source: c.source(key), FailSafe: source == FailSafe, Age: age})
 }
 
 // refresh loads key anew in the background, unless that runs already, has
@@ -79,4 +92,5 @@ func (m *more) retryLater(now int64, after time.Duration) {
 		after *= 2
 	}
 	m.retry.Store(later(now, after))
+	m.told.Store(false)
 }

@@ -25,7 +25,7 @@ func (c *Cache[K, V]) state(e *entry[K, V], now int64) state {
 		return fresh
 	}
 	m := e.more()
-	if m != nil && c.idle(m, now) {
+	if m != nil && (c.idle(m, now) || c.tagCleared(m.extra)) {
 		return gone
 	}
 	switch past := now - l.soft; {
@@ -53,10 +53,20 @@ func (c *Cache[K, V]) good(e *entry[K, V]) state {
 	if e == nil {
 		return gone
 	}
-	if e.life() == nil { // without a look at the clock
+	l := e.life()
+	if l == nil {
 		return fresh
 	}
-	return c.state(e, c.group.Now())
+	return c.state(e, c.clock(l))
+}
+
+// clock returns the time, without a look at the clock if l does not depend on
+// it.
+func (c *Cache[K, V]) clock(l *life) int64 {
+	if l.soft == never && !c.rich {
+		return 0
+	}
+	return c.group.Now()
 }
 
 // freshness says until when what is written now is fresh, and when a refresh of
@@ -101,6 +111,8 @@ func (c *Cache[K, V]) until(e *entry[K, V]) int64 {
 // it was, it is cause.
 func (c *Cache[K, V]) whyGone(e *entry[K, V], now int64, cause observe.Cause) observe.Cause {
 	switch m := e.more(); {
+	case m != nil && c.tagCleared(m.extra):
+		return observe.CauseCleared
 	case m != nil && c.idle(m, now):
 		return observe.CauseIdle
 	case c.state(e, now) == gone:

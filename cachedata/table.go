@@ -32,16 +32,18 @@ type owners[I comparable, K, V any] interface {
 }
 
 // contents is a table whatever the identity of its keys.
-type contents interface {
+type contents[K any] interface {
 	reset() int
 	len() int
 	bytes() int64
 	shrink(bytes int64) (freed int64)
 	sweep(now int64) (next int64)
+	sweepTags(walk bool) (oldest uint64)
+	clearFunc(match func(K) bool) (int, error)
 }
 
 // contents returns the cache's table.
-func (c *Cache[K, V]) contents() contents {
+func (c *Cache[K, V]) contents() contents[K] {
 	switch {
 	case c.sessions != nil:
 		return c.sessions
@@ -96,6 +98,9 @@ func (t *table[I, K, V]) store(r *era[I, K, V], id I, e *entry[K, V]) (replaced 
 	}
 	if t.owners != nil && !t.owners.admit(r, id, e) {
 		return nil, refusedSession
+	}
+	if x := e.extra(); x != nil && len(x.tags) > 0 {
+		t.cache.hasTags.Store(true)
 	}
 	until := t.cache.until(e)
 	r.bytes.Add(e.bytes())
@@ -163,13 +168,19 @@ type place[I comparable, K, V any] struct {
 	key K // our own
 }
 
-// put stores v, which must be our own and counts size bytes.
-func (p *place[I, K, V]) put(ctx context.Context, v V, size int64) {
-	e := p.cache.newEntry(p.key, v, nil, p.cache.cfg.TTL, size)
+// put stores v, which must be our own and counts size bytes, with tags.
+func (p *place[I, K, V]) put(ctx context.Context, v V, size int64, tags []string) {
+	x := said{}.extra(tags)
+	e := p.cache.newEntry(p.key, v, nil, p.cache.cfg.TTL, size, x)
 	var replaced *entry[K, V]
 	var refused string
 	in := p.era.Load()
-	in.flights.Override(p.id, "put", func() { replaced, refused = p.store(in, p.id, e) })
+	in.flights.Override(p.id, "put", func() {
+		if x != nil { // what is stored now is newer than any clear
+			x.bornAt(p.cache.group.Tags().Now())
+		}
+		replaced, refused = p.store(in, p.id, e)
+	})
 	p.settle(p.id)
 	p.left(ctx, p.id, replaced, observe.CauseReplaced)
 	if refused == refusedSize {

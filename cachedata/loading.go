@@ -1,0 +1,278 @@
+package cachedata
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+)
+
+// Loading is what a load says of its result beside the value. A loader gets it
+// from [Entry] or [EntryFor]. What it says holds if the load succeeds; tags and
+// NoStore also if its error is remembered. Nothing can be said once the loader
+// has returned: that has no effect. It is safe for concurrent use.
+//
+// Outside a load there is a Loading as well, of nothing: there is no old result,
+// and what is said has no effect. So a loader can be called directly.
+type Loading struct {
+	work any // the load, if there is one
+
+	mu    sync.Mutex
+	ended bool
+	said  said
+}
+
+// said is what a load has said.
+type said struct {
+	ttl        time.Duration
+	hasTTL     bool
+	noStore    bool
+	unmodified bool
+	tags       []string
+	cost       int64
+	hasCost    bool
+	etag       string
+	modified   time.Time
+	wrong      []error
+}
+
+// Entry returns what the load of ctx is to say of its result: for how long it
+// is fresh, what clears it, whether it is stored. ctx is the one that the loader
+// was given, or one made from it. In the load of a [Batch], use [EntryFor].
+func Entry(ctx context.Context) *Loading {
+	if c := loadingOf(ctx); c != nil {
+		return c.only()
+	}
+	return new(Loading)
+}
+
+// EntryFor is [Entry] for one key of the load of a [Batch]. If the load was not
+// asked for key, or if that has another type, the whole load fails.
+func EntryFor[K any](ctx context.Context, key K) *Loading {
+	if c := loadingOf(ctx); c != nil {
+		return c.of(&key)
+	}
+	return new(Loading)
+}
+
+// SetTTL makes the result fresh for d from the end of the load, instead of
+// Config.TTL; Config.Jitter and EagerAt hold for it too. If d is 0 or negative,
+// its time is over already: it is returned, and not stored. It can be as long as
+// a Duration, so math.MaxInt64 is for ever.
+func (l *Loading) SetTTL(d time.Duration) { l.say(func(s *said) { s.ttl, s.hasTTL = d, true }) }
+
+// NoStore has the result returned to those who wait, and not stored; what was
+// stored before is dropped.
+func (l *Loading) NoStore() { l.say(func(s *said) { s.noStore = true }) }
+
+// AddTags adds tags to those of Config.Tags: [Cache.ClearTag] of any of them
+// drops the result. Empty tags are left out. There may be thousands; each costs
+// 16 bytes and, at the first read after a clear of any tag in the group, two
+// lookups.
+func (l *Loading) AddTags(tags ...string) {
+	l.say(func(s *said) { s.tags = append(s.tags, tags...) })
+}
+
+// SetCost says what the result counts for Config.MaxBytes and in Stats, instead
+// of Config.Size or the estimate. If n is negative, the load fails.
+func (l *Loading) SetCost(n int64) {
+	l.say(func(s *said) {
+		if n < 0 {
+			s.wrong = append(s.wrong, fmt.Errorf("SetCost(%d): a cost cannot be negative", n))
+			return
+		}
+		s.cost, s.hasCost = n, true
+	})
+}
+
+// SetETag notes the result's validator for the load that comes after it.
+func (l *Loading) SetETag(etag string) { l.say(func(s *said) { s.etag = etag }) }
+
+// SetModified notes when the result was changed at its origin, for the load that
+// comes after it.
+func (l *Loading) SetModified(at time.Time) { l.say(func(s *said) { s.modified = at }) }
+
+// OldETag returns the validator that the load of the old result has noted, or
+// "". There is an old result if it is still fresh, or within Config.StaleFor or
+// FailSafe.
+func (l *Loading) OldETag() string {
+	if x := l.old(); x != nil {
+		return x.etag
+	}
+	return ""
+}
+
+// OldModified returns when the old result was changed, as its load has noted,
+// or the zero time.
+func (l *Loading) OldModified() time.Time {
+	if x := l.old(); x != nil {
+		return x.modified
+	}
+	return time.Time{}
+}
+
+// NotModified says that the old result still holds, and begins its life anew,
+// without another copy. What the loader returns beside a nil error does not
+// count then; a batch may leave the key out. Tags, cost and validators stay
+// unless others are set; tags are added. If there is no old result, the load
+// fails: ask for a validator first.
+func (l *Loading) NotModified() { l.say(func(s *said) { s.unmodified = true }) }
+
+// Old returns a copy of the old result, if there is one; see [Loading.OldETag].
+// If V is not the type of the cache's results, the load fails.
+func Old[V any](l *Loading) (v V, ok bool) {
+	if l.work == nil {
+		return v, false
+	}
+	of, ok := l.work.(interface{ oldValue() (V, bool, error) })
+	if !ok {
+		l.say(func(s *said) {
+			s.wrong = append(s.wrong, fmt.Errorf("Old[%v]: the results are of another type", reflect.TypeFor[V]()))
+		})
+		return v, false
+	}
+	v, ok, err := of.oldValue()
+	if err != nil {
+		l.say(func(s *said) { s.wrong = append(s.wrong, fmt.Errorf("Old: %w", err)) })
+	}
+	return v, ok
+}
+
+// old returns what the load of the old result has said, or nil.
+func (l *Loading) old() *extra {
+	if l.work == nil {
+		return nil
+	}
+	return l.work.(interface{ oldExtra() *extra }).oldExtra()
+}
+
+func (l *Loading) say(set func(*said)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended && l.work != nil {
+		set(&l.said)
+	}
+}
+
+// end returns what was said; nothing more can be.
+func (l *Loading) end() said {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	return l.said
+}
+
+// loadings are those of one call of a loader.
+type loadings interface {
+	only() *Loading
+	of(key any) *Loading // of the key that key points to
+}
+
+// only implements loadings.
+func (l *load[I, K, V]) only() *Loading {
+	if l.cache.batch {
+		return l.misused(errNoKey)
+	}
+	return &l.entry
+}
+
+// of implements loadings.
+func (l *load[I, K, V]) of(key any) *Loading {
+	if k, ok := key.(*K); ok {
+		id, err := l.cache.keys.ID(k)
+		if own, _ := l.cache.keys.ID(&l.key); err == nil && id == own {
+			return &l.entry
+		}
+	}
+	return l.misused(errOtherKey)
+}
+
+// misused makes the load fail with err, and returns a Loading of nothing.
+func (l *load[I, K, V]) misused(err error) *Loading {
+	l.entry.say(func(s *said) { s.wrong = append(s.wrong, err) })
+	return new(Loading)
+}
+
+// oldValue returns a copy of what the load is to replace, if there is anything.
+func (l *load[I, K, V]) oldValue() (v V, ok bool, err error) {
+	if l.basis == nil {
+		return v, false, nil
+	}
+	v, err = l.cache.own(l.basis.value)
+	return v, err == nil, err
+}
+
+func (l *load[I, K, V]) oldExtra() *extra {
+	if l.basis == nil {
+		return nil
+	}
+	return l.basis.extra()
+}
+
+// batchLoadings are those of the load of several keys.
+type batchLoadings[I comparable, K, V any] struct {
+	loads []*load[I, K, V]
+	byID  func() map[string]*load[I, K, V]
+}
+
+func newBatchLoadings[I comparable, K, V any](loads []*load[I, K, V]) *batchLoadings[I, K, V] {
+	return &batchLoadings[I, K, V]{loads, sync.OnceValue(func() map[string]*load[I, K, V] {
+		m := make(map[string]*load[I, K, V], len(loads))
+		for _, l := range loads {
+			if id, err := l.cache.keys.ID(&l.key); err == nil {
+				m[id] = l
+			}
+		}
+		return m
+	})}
+}
+
+// only implements loadings.
+func (b *batchLoadings[I, K, V]) only() *Loading { return b.misused(errNoKey) }
+
+// of implements loadings.
+func (b *batchLoadings[I, K, V]) of(key any) *Loading {
+	if k, ok := key.(*K); ok {
+		if id, err := b.loads[0].cache.keys.ID(k); err == nil {
+			if l := b.byID()[id]; l != nil {
+				return &l.entry
+			}
+		}
+	}
+	return b.misused(errOtherKey)
+}
+
+func (b *batchLoadings[I, K, V]) misused(err error) *Loading {
+	for _, l := range b.loads {
+		l.misused(err)
+	}
+	return new(Loading)
+}
+
+type loadingKey struct{}
+
+type loadingContext struct {
+	context.Context
+	loadings loadings
+}
+
+// Value implements context.Context.
+func (c *loadingContext) Value(key any) any {
+	if key == (loadingKey{}) {
+		return c.loadings
+	}
+	return c.Context.Value(key)
+}
+
+func loadingOf(ctx context.Context) loadings {
+	c, _ := ctx.Value(loadingKey{}).(loadings)
+	return c
+}
+
+// Misuse of Entry and EntryFor.
+var (
+	errNoKey    = errors.New("Entry: this load is for several keys: use EntryFor")
+	errOtherKey = errors.New("EntryFor: the load was not asked for this key")
+)

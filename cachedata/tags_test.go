@@ -1,0 +1,257 @@
+package cachedata_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/observe"
+)
+
+func TestX3_ClearTagDropsWhatHasTheTag(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var rec observe.Recorder
+		var cleared []cachedata.Cleared
+		g := newGroup(t, cachedata.GroupConfig{OnClear: func(_ context.Context, what cachedata.Cleared) { cleared = append(cleared, what) }})
+		load := func(ctx context.Context, k int) (int, error) {
+			cachedata.Entry(ctx).AddTags("all", "", "all")
+			return k, nil
+		}
+		cfg := cachedata.Config[int, int]{Group: g, Observer: &rec, Tags: func(k, _ int) []string { return []string{fmt.Sprint("rest:", k%3)} }}
+		a := cachedata.Must(cachedata.New("a", load, cfg))
+		b := cachedata.Must(cachedata.New("b", load, cfg))
+		fill := func() {
+			for k := range 9 {
+				want(t, a, k, k)
+				want(t, b, k, k)
+			}
+			if err := a.Put(t.Context(), 9, 9); err != nil {
+				t.Error(err)
+			}
+		}
+		there := func() (keys string) {
+			for _, c := range []*cachedata.Cache[int, int]{a, b} {
+				for k := range 10 {
+					if _, ok := c.Peek(t.Context(), k); ok {
+						keys += fmt.Sprint(k)
+					}
+				}
+				keys += " "
+			}
+			return keys
+		}
+		for _, tt := range []struct {
+			clear func() error
+			want  string
+		}{
+			{func() error { return a.ClearTag(t.Context(), "rest:1") }, "0235689 012345678 "},
+			{func() error { return a.ClearTag(t.Context(), "rest:0") }, "124578 012345678 "},
+			{func() error { return a.ClearTag(t.Context(), "all") }, "9 012345678 "},
+			{func() error { return g.ClearTag(t.Context(), "rest:2") }, "0134679 013467 "},
+			{func() error { return g.ClearTag(t.Context(), "all") }, "9  "},
+			{func() error { return g.ClearTag(t.Context(), "rest") }, "0123456789 012345678 "},
+		} {
+			fill()
+			if err := tt.clear(); err != nil {
+				t.Error(err)
+			}
+			if got := there(); got != tt.want {
+				t.Errorf("there is %q, want %q", got, tt.want)
+			}
+			fill()
+			if got := there(); got != "0123456789 012345678 " {
+				t.Errorf("after the next loads there is %q", got)
+			}
+		}
+		if diff := cmp.Diff(cleared[:1], []cachedata.Cleared{{Group: "group", Cache: "a", Tag: "rest:1"}}); diff != "" {
+			t.Error(diff)
+		}
+		if last := cleared[len(cleared)-1]; last.Cache != "" || last.Tag != "rest" {
+			t.Errorf("the last hook was told of %+v", last)
+		}
+		if events := observe.Of[observe.CacheClear](&rec); len(events) != 3 || events[0].Tag != "rest:1" || events[0].Cache != "a" {
+			t.Errorf("events %+v", events)
+		}
+	})
+}
+
+func TestX3_ClearTagGivesMemoryBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup(t, cachedata.GroupConfig{})
+		c := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{Group: g, Tags: func(k, _ int) []string { return []string{fmt.Sprint(k % 2)} }})
+		for k := range 1000 {
+			want(t, c, k, k)
+		}
+		if err := c.ClearTag(t.Context(), "1"); err != nil {
+			t.Error(err)
+		}
+		for i := range 100 { // which nobody has
+			if err := c.ClearTag(t.Context(), fmt.Sprint("nobody's ", i)); err != nil {
+				t.Error(err)
+			}
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if s := c.Stats(); s.Entries != 500 || s.Evictions != (cachedata.Evictions{Cleared: 500}) {
+			t.Errorf("%+v", s)
+		}
+		if n := g.TagsCleared(); n != 0 {
+			t.Errorf("%d clears are remembered", n)
+		}
+		want(t, c, 1, 1)
+		if s := c.Stats(); s.Loads != 1001 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// A clear is remembered for as long as something is in flight that is older,
+// however long that takes.
+func TestX1_ClearTagOutlivesALoadThatTakesAnHour(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var s source
+		g := newGroup(t, cachedata.GroupConfig{})
+		c := newCache(t, s.load, cachedata.Config[string, int]{Group: g, Tags: func(string, int) []string { return []string{"t"} }})
+		s.takes.Store(int64(time.Hour))
+		var wg sync.WaitGroup
+		wg.Go(func() { gets(t, c, "1 load") })
+		synctest.Wait()
+		if err := c.ClearTag(t.Context(), "t"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		wg.Go(func() { gets(t, c, "2 load") }) // joins, and has to load again
+		time.Sleep(3 * time.Hour)
+		wg.Wait()
+		s.wants(t, 2)
+		gets(t, c, "2 hit")
+		if st := c.Stats(); st.Refused != 1 {
+			t.Errorf("%+v", st)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if n := g.TagsCleared(); n != 0 {
+			t.Errorf("%d clears are remembered", n)
+		}
+	})
+}
+
+// Many tags on one result are allowed: what they cost is documented.
+func TestX3_TenThousandTags(t *testing.T) {
+	t.Parallel()
+	const n = 10_000
+	var loads int
+	c := newCache(t, func(ctx context.Context, _ int) (int, error) {
+		loads++
+		for i := range n {
+			cachedata.Entry(ctx).AddTags(fmt.Sprint("row:", i))
+		}
+		return loads, nil
+	}, cachedata.Config[int, int]{})
+	want(t, c, 0, 1)
+	for i, tag := range []string{"row:0", "row:5000", "row:9999"} {
+		if err := c.ClearTag(t.Context(), "row:10000"); err != nil {
+			t.Error(err)
+		}
+		want(t, c, 0, i+1)
+		if err := c.ClearTag(t.Context(), tag); err != nil {
+			t.Error(err)
+		}
+		want(t, c, 0, i+2)
+	}
+}
+
+func TestX3_ClearTagRefusesNonsense(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, counter[int](), cachedata.Config[int, string]{})
+	g := newGroup(t, cachedata.GroupConfig{})
+	for what, err := range map[string]error{
+		"the cache": c.ClearTag(t.Context(), ""), "the group": g.ClearTag(t.Context(), ""), "the default group": cachedata.ClearTag(t.Context(), ""),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "the tag is empty") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := c.ClearFunc(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "match is nil") {
+		t.Errorf("ClearFunc(nil): %v", err)
+	}
+	if err := c.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := c.ClearTag(t.Context(), "t"); !errors.Is(err, cachedata.ErrClosed) {
+		t.Errorf("ClearTag after Close: %v", err)
+	}
+	if err := c.ClearFunc(t.Context(), func(int) bool { return true }); !errors.Is(err, cachedata.ErrClosed) {
+		t.Errorf("ClearFunc after Close: %v", err)
+	}
+}
+
+func TestX1_ClearFunc(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var rec observe.Recorder
+		var told []cachedata.Cleared
+		type key struct {
+			Team int
+			Tags []string
+		}
+		c := newCache(t, func(_ context.Context, k key) (string, error) { return fmt.Sprint(k.Team), nil }, cachedata.Config[key, string]{Observer: &rec, OnClear: func(_ context.Context, what cachedata.Cleared) { told = append(told, what) }})
+		for i := range 100 {
+			want(t, c, key{i % 10, []string{fmt.Sprint(i)}}, fmt.Sprint(i%10))
+		}
+		err := c.ClearFunc(t.Context(), func(k key) bool {
+			k.Tags[0] = "changed" // its own
+			return k.Team == 7
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if s := c.Stats(); s.Entries != 90 || s.Evictions != (cachedata.Evictions{Cleared: 10}) {
+			t.Errorf("%+v", s)
+		}
+		if _, ok := c.Peek(t.Context(), key{1, []string{"1"}}); !ok {
+			t.Error("what match did to its key is seen")
+		}
+		if want := []cachedata.Cleared{{Group: "group", Cache: "test", Chosen: true, Entries: 10}}; cmp.Diff(want, told) != "" {
+			t.Errorf("told of %+v", told)
+		}
+		if events := observe.Of[observe.CacheClear](&rec); len(events) != 1 || !events[0].Chosen || events[0].Entries != 10 {
+			t.Errorf("events %+v", events)
+		}
+	})
+}
+
+// match may use the cache, and panic: what it has not seen stays.
+func TestClearFuncRunsOutsideLocks(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, counter[int](), cachedata.Config[int, string]{})
+	want(t, c, 1, "1#1")
+	err := c.ClearFunc(t.Context(), func(k int) bool {
+		want(t, c, k, "1#1")
+		return c.Delete(t.Context(), k) == nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	want(t, c, 1, "1#2")
+	func() {
+		defer func() {
+			if v := recover(); v != "boom" {
+				t.Errorf("ClearFunc panicked with %v", v)
+			}
+		}()
+		_ = c.ClearFunc(t.Context(), func(int) bool { panic("boom") })
+	}()
+	want(t, c, 1, "1#2")
+}
