@@ -15,22 +15,23 @@ import (
 // expiry calculator it keeps none.
 type engine[I comparable, E any] struct {
 	cache *otter.Cache[I, *E]
+	unit  int64 // how many bytes weigh 1
 }
 
 // bounds are what an engine holds at most.
 type bounds struct {
 	entries int   // if there is no bound on bytes
 	bytes   int64 // 0: any number
-	cold    bool  // its cold end will be asked for
 }
 
-// warmUp is for how many entries an engine whose cold end will be asked for
-// counts from the beginning how often each is used; others begin when they are
-// half full, as they evict nothing before.
+// warmUp is for how many entries an engine that counts bytes notes from the
+// beginning how often each is used; others begin when they are half full, as
+// they evict nothing before.
 const warmUp = 1024
 
-// newEngine returns an engine, whose bound a burst may exceed for a moment. gone is called for each entry that leaves, evicted or
-// not, under locks of otter: it must be short and not use the engine.
+// newEngine returns an engine, whose bound a burst may exceed for a moment.
+// gone is called for each entry that leaves, evicted or not, under locks of
+// otter: it must be short and not use the engine.
 func newEngine[I comparable, E any](most bounds, size func(*E) int64, gone func(id I, e *E, evicted bool)) engine[I, E] {
 	o := &otter.Options[I, *E]{
 		MaximumSize: most.entries,
@@ -38,18 +39,21 @@ func newEngine[I comparable, E any](most bounds, size func(*E) int64, gone func(
 			gone(d.Key, d.Value, d.WasEvicted())
 		},
 	}
+	g := engine[I, E]{unit: most.bytes>>32 + 1} // weights have 32 bits
 	if most.bytes > 0 {
-		// Weights have 32 bits.
-		unit := most.bytes>>32 + 1
-		weight := func(bytes int64) int64 { return (max(bytes, 1)-1)/unit + 1 }
-		o.MaximumSize, o.MaximumWeight = 0, uint64(weight(most.bytes))
-		o.Weigher = func(_ I, e *E) uint32 { return uint32(min(weight(size(e)), math.MaxUint32)) }
-	}
-	if most.cold {
+		o.MaximumSize, o.MaximumWeight = 0, uint64(g.weight(most.bytes))
+		o.Weigher = func(_ I, e *E) uint32 { return uint32(min(g.weight(size(e)), math.MaxUint32)) }
 		o.InitialCapacity = warmUp
 	}
-	return engine[I, E]{otter.Must(o)}
+	g.cache = otter.Must(o)
+	return g
 }
+
+func (g engine[I, E]) weight(bytes int64) int64 { return (max(bytes, 1)-1)/g.unit + 1 }
+
+// limit makes the engine, which must have a bound on bytes, hold at most that
+// many from now on. What has to leave has left when it returns.
+func (g engine[I, E]) limit(bytes int64) { g.cache.SetMaximum(uint64(g.weight(bytes))) }
 
 // get returns id's entry, or nil, without a lock.
 func (g engine[I, E]) get(id I) *E {
@@ -83,19 +87,6 @@ func (g engine[I, E]) removeIf(id I, e *E) bool {
 		return nil, otter.InvalidateOp
 	})
 	return removed
-}
-
-// coldest iterates over the entries, those first that are least likely to be
-// used again. It holds evictions up: the loop must be short, and not change the
-// engine.
-func (g engine[I, E]) coldest() iter.Seq2[I, *E] {
-	return func(yield func(I, *E) bool) {
-		for e := range g.cache.Coldest() {
-			if !yield(e.Key, e.Value) {
-				return
-			}
-		}
-	}
 }
 
 // all iterates over the entries. It sees each that was there before it began

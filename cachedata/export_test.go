@@ -44,7 +44,7 @@ func (c *Cache[K, V]) Sizes() (sizes []int64) {
 func (s *sessions[K, V]) sizes() []int64 { return s.table.sizes() }
 
 func (t *table[I, K, V]) sizes() (sizes []int64) {
-	for _, e := range t.era.Load().entries.coldest() {
+	for _, e := range t.era.Load().entries.all() {
 		sizes = append(sizes, e.bytes())
 	}
 	return sizes

@@ -1,9 +1,10 @@
 package cachedata
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/clone"
@@ -49,12 +50,22 @@ func (c *Cache[K, V]) measure(v V) (int64, error) {
 	return n + entryBytes, nil
 }
 
-// bounds are what an engine of the cache holds at most.
+// bounds are what an engine of the cache holds at most: the bytes of the cache
+// or of its whole group, or else entries.
 func (c *Cache[K, V]) bounds() bounds {
-	if c.cfg.MaxBytes > 0 {
-		return bounds{bytes: c.cfg.MaxBytes, cold: c.cfg.MaxEntries > 0 || c.budget != nil}
+	most := c.cfg.MaxBytes
+	if c.budget != nil && (most == 0 || most > c.budget.most) {
+		most = c.budget.most
 	}
-	return bounds{entries: cmp.Or(c.cfg.MaxEntries, DefaultMaxEntries), cold: c.budget != nil}
+	return bounds{entries: c.maxEntries(), bytes: most}
+}
+
+// maxEntries is the bound on entries; 0: none.
+func (c *Cache[K, V]) maxEntries() int {
+	if c.cfg.MaxEntries == 0 && c.cfg.MaxBytes == 0 {
+		return DefaultMaxEntries
+	}
+	return c.cfg.MaxEntries
 }
 
 // tooLarge reports whether e alone is more than there is room for.
@@ -71,47 +82,59 @@ func (c *Cache[K, V]) refused(ctx context.Context, key K, reason string) {
 	}
 }
 
-// makeRoom keeps the bound on entries where the engine keeps that on bytes.
-func (t *table[I, K, V]) makeRoom() {
-	if t.cache.cfg.MaxBytes == 0 || t.cache.cfg.MaxEntries == 0 {
+// room is how many bytes an engine with a bound on them is to hold at the
+// moment: less than the bound if there are too many entries, or too much in the
+// group. So it is always the engine's policy that chooses what leaves.
+type room struct {
+	most int64 // 0: the engine has a bound on entries instead
+
+	mu  sync.Mutex
+	now atomic.Int64 // changed under mu
+}
+
+// grow lets the engine hold what it has been given.
+func (r *era[I, K, V]) grow() {
+	if now := r.room.now.Load(); now == r.room.most || r.bytes.Load() <= now {
 		return
 	}
-	surplus := func(r *era[I, K, V]) int { return r.entries.len() - t.cache.cfg.MaxEntries }
-	for r := t.era.Load(); surplus(r) > 0 && t.evicting.TryLock(); { // who holds it looks again
-		t.evict(r, 0, surplus(r))
+	r.room.mu.Lock()
+	defer r.room.mu.Unlock()
+	r.limit(max(r.bytes.Load(), r.room.now.Load()))
+}
+
+// shrink makes the engine hold that many bytes less, and returns how many it
+// has let go.
+func (r *era[I, K, V]) shrink(bytes int64) (freed int64) {
+	r.room.mu.Lock()
+	defer r.room.mu.Unlock()
+	before := r.bytes.Load()
+	r.limit(max(before-bytes, 1))
+	return before - r.bytes.Load()
+}
+
+func (r *era[I, K, V]) limit(bytes int64) {
+	bytes = min(bytes, r.room.most)
+	r.entries.limit(bytes)
+	r.room.now.Store(bytes)
+}
+
+// makeRoom keeps the bound on entries where the engine keeps that on bytes.
+func (t *table[I, K, V]) makeRoom() {
+	r, most := t.era.Load(), t.cache.maxEntries()
+	if r.room.most == 0 || most == 0 {
+		return
+	}
+	surplus := func() int { return r.entries.len() - most }
+	for surplus() > 0 && t.evicting.TryLock() { // who holds it looks again
+		n := r.entries.len()
+		freed := r.shrink(r.bytes.Load() / int64(max(n, 1)) * int64(max(n-most, 1)))
 		t.evicting.Unlock()
+		if freed == 0 {
+			return
+		}
 	}
 }
 
 // shrink makes room for that many bytes, if there are so many, and returns how
 // many it has freed.
-func (t *table[I, K, V]) shrink(bytes int64) (freed int64) {
-	return t.evict(t.era.Load(), bytes, 0)
-}
-
-// evictStep is how many entries are evicted under one hold of the engine's lock.
-const evictStep = 128
-
-// evict evicts from the cold end until that many bytes and entries are gone, or
-// enough for one step.
-func (t *table[I, K, V]) evict(r *era[I, K, V], bytes int64, entries int) (freed int64) {
-	type victim struct {
-		id    I
-		entry *entry[K, V]
-	}
-	var victims []victim
-	for id, e := range r.entries.coldest() {
-		if len(victims) == evictStep || bytes <= 0 && entries <= len(victims) {
-			break
-		}
-		victims = append(victims, victim{id, e})
-		bytes -= e.bytes()
-	}
-	for _, v := range victims {
-		if r.entries.removeIf(v.id, v.entry) {
-			freed += v.entry.bytes()
-			t.pushedOut(v.id, v.entry)
-		}
-	}
-	return freed
-}
+func (t *table[I, K, V]) shrink(bytes int64) (freed int64) { return t.era.Load().shrink(bytes) }

@@ -60,6 +60,7 @@ func (c *Cache[K, V]) contents() contents[K] {
 type era[I comparable, K, V any] struct {
 	entries engine[I, entry[K, V]]
 	bytes   atomic.Int64 // of all entries
+	room    room
 	expiry  expiry[I, K, V]
 	flights *flight.Table[I, *entry[K, V]]
 }
@@ -72,7 +73,10 @@ func newTable[I comparable, K, V any](c *Cache[K, V], owners owners[I, K, V]) *t
 
 func (t *table[I, K, V]) newEra() *era[I, K, V] {
 	r := &era[I, K, V]{flights: flight.NewTable[I, *entry[K, V]](&t.cache.tracker)}
-	r.entries = newEngine(t.cache.bounds(), (*entry[K, V]).bytes, func(id I, e *entry[K, V], evicted bool) {
+	most := t.cache.bounds()
+	r.room.most = most.bytes
+	r.room.now.Store(most.bytes)
+	r.entries = newEngine(most, (*entry[K, V]).bytes, func(id I, e *entry[K, V], evicted bool) {
 		r.bytes.Add(-e.bytes())
 		r.expiry.remove(e)
 		if t.owners != nil {
@@ -104,6 +108,7 @@ func (t *table[I, K, V]) store(r *era[I, K, V], id I, e *entry[K, V]) (replaced 
 	}
 	until := t.cache.until(e)
 	r.bytes.Add(e.bytes())
+	r.grow()
 	r.expiry.add(id, e, until)
 	replaced = r.entries.set(id, e)
 	if until != never {
