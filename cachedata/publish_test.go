@@ -143,14 +143,14 @@ func TestX1_EveryClearInEveryPhaseOfEveryLoad(t *testing.T) {
 						if kind.prepare != nil {
 							kind.prepare(s)
 						}
-						clear := func() {
+						change := func() {
 							s.set(3)
 							if err := op.do(t.Context(), c, g); err != nil {
 								t.Error(err)
 							}
 						}
 						if phase == "before load" {
-							clear()
+							change()
 						}
 						release := s.hold(phase)
 						got := make(chan string, 1)
@@ -160,7 +160,7 @@ func TestX1_EveryClearInEveryPhaseOfEveryLoad(t *testing.T) {
 						}()
 						synctest.Wait()
 						if phase != "before load" {
-							clear()
+							change()
 						}
 						next := make(chan int, 2)
 						for _, call := range []func(context.Context, *cache) (int, error){get, many} {
@@ -203,7 +203,7 @@ func TestX1_EveryClearInEveryPhaseOfEveryLoad(t *testing.T) {
 // if that was cleared in the meantime.
 func TestX1_FailSafeServesNothingThatWasCleared(t *testing.T) {
 	t.Parallel()
-	for name, clear := range map[string]func(context.Context, *cachedata.Cache[string, int], *cachedata.Group) error{
+	for name, drop := range map[string]func(context.Context, *cachedata.Cache[string, int], *cachedata.Group) error{
 		"Delete": func(ctx context.Context, c *cachedata.Cache[string, int], _ *cachedata.Group) error {
 			return c.Delete(ctx, "k")
 		},
@@ -236,7 +236,7 @@ func TestX1_FailSafeServesNothingThatWasCleared(t *testing.T) {
 				done := make(chan string)
 				go func() { done <- served(t, c) }()
 				synctest.Wait()
-				if err := clear(t.Context(), c, g); err != nil {
+				if err := drop(t.Context(), c, g); err != nil {
 					t.Error(err)
 				}
 				if got := <-done; got != "down" {
