@@ -52,3 +52,15 @@ func (a *app) showJSON(c echo.Context) error {
 	}
 	return c.JSON(http.StatusOK, p)
 }
+
+// describeAPI answers GET /api/openapi.json: the API in OpenAPI 3.1, whose
+// parameters come from the schema that reads them.
+func (a *app) describeAPI(c echo.Context) error {
+	ok := map[string]any{"200": map[string]string{"description": "One page of the strikes, with the totals of all."}}
+	get := map[string]any{"summary": "Strikes by filter", "parameters": a.filters.OpenAPI(), "responses": ok}
+	return c.JSON(http.StatusOK, map[string]any{
+		"openapi": "3.1.0",
+		"info":    map[string]string{"title": "Wildlife strikes", "version": "1"},
+		"paths":   map[string]any{"/api/strikes": map[string]any{"get": get}},
+	})
+}

@@ -72,7 +72,7 @@ func (a *app) build(cfg config) error {
 	if err != nil {
 		return err
 	}
-	params, err := queryparams.New(queryparams.Config{})
+	params, err := queryparams.New(queryparams.Config{Migrations: migrations(), OnError: a.translate})
 	if err != nil {
 		return err
 	}
@@ -109,6 +109,7 @@ func (a *app) routes() {
 	e.GET("/", a.showPage)
 	e.GET("/you", a.showYou)
 	e.GET("/api/strikes", a.showJSON)
+	e.GET("/api/openapi.json", a.describeAPI)
 	e.GET("/static/*", echo.WrapHandler(a.assets))
 	form := []echo.MiddlewareFunc{a.sameOriginOnly, echomw.BodyLimit("64K")}
 	e.POST("/saved", a.save, form...)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/queryparams"
 )
 
 // showError is the app's error handler. The API answers problem details; a
@@ -71,6 +73,40 @@ func (a *app) describe(err error, c echo.Context) *errorView {
 		Title:  r.T(http.StatusText(http.StatusInternalServerError)),
 		Detail: r.T("This is our fault. Try again later."),
 	}
+}
+
+// translate says the faults of a query in the reader's language, for the pages
+// and the API alike.
+func (a *app) translate(ctx context.Context, errs *queryparams.Errors) error {
+	r := a.readerFor(ctx)
+	for _, f := range errs.Fields {
+		f.Detail = r.fault(f)
+	}
+	return errs
+}
+
+// fault is what is wrong with a parameter, by its code.
+func (r reader) fault(f *queryparams.FieldError) string {
+	switch f.Code {
+	case queryparams.CodeType:
+		return r.T("cannot be read")
+	case queryparams.CodeRange:
+		if f.Parameter == "to" { // see filter.Validate
+			return r.T("is before the first day")
+		}
+		return r.T("is out of range")
+	case queryparams.CodeEnum:
+		return r.T("is not one of the allowed values")
+	case queryparams.CodeDuplicate:
+		return r.T("is given more than once")
+	case queryparams.CodeTooMany:
+		return r.T("has too many values")
+	case queryparams.CodeBadEncoding, queryparams.CodeBadUTF8, queryparams.CodeControlChar:
+		return r.T("has characters that no text has")
+	case queryparams.CodeLimitBytes, queryparams.CodeLimitPairs, queryparams.CodeLimitKey, queryparams.CodeLimitValue:
+		return r.T("is too long")
+	}
+	return f.Detail
 }
 
 // withoutFaults is the page of what is left of a query; empty if nothing is.

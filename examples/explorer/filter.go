@@ -47,6 +47,16 @@ func newFilters(o strikes.Options) (*queryparams.Schema[filter], error) {
 	})
 }
 
+// migrations keep links alive that were made for older versions of the page, and
+// drop what others append to links.
+func migrations() []queryparams.Migration {
+	return []queryparams.Migration{
+		queryparams.Rename("min_cost", "mincost"),
+		queryparams.Rename("per_page", "rows"),
+		queryparams.Drop("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "fbclid", "gclid"),
+	}
+}
+
 // oneOf is the text form of a type that has a few values.
 func oneOf[T ~string](allowed []string) queryparams.Codec {
 	return queryparams.NewCodec("one of "+strings.Join(allowed, ", "),

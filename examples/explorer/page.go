@@ -8,6 +8,7 @@ import (
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/queryparams"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
@@ -25,7 +26,9 @@ func (a *app) showPage(c echo.Context) error {
 	s := sessionstate.From(c)
 	switch {
 	case isPartial(c):
-		history(c, here)
+		if err := a.follow(c, f); err != nil {
+			return err
+		}
 	case here != c.Request().URL.RequestURI():
 		return c.Redirect(http.StatusSeeOther, here) // a form sends empty fields too
 	default:
@@ -131,14 +134,15 @@ func (v *pageView) fillResults(f filter, found *found, href func(filter) string)
 // isPartial reports that htmx will put the response into the page.
 func isPartial(c echo.Context) bool { return c.Request().Header.Get("HX-Request-Type") == "partial" }
 
-// history tells htmx what the address bar is to show: a new entry in the
-// browser's history if the page is another one, the same entry otherwise.
-func history(c echo.Context, here string) {
-	header := "HX-Push-Url"
-	if ctxinfo.From(c).PageURL().RequestURI() == here {
-		header = "HX-Replace-Url"
+// follow lets the address bar follow the filter: a new entry in the browser's
+// history if the page is another one, the same entry otherwise.
+func (a *app) follow(c echo.Context, f filter) error {
+	p, err := queryparams.From(c)
+	if err != nil {
+		return err
 	}
-	c.Response().Header().Set(header, here)
+	p.History(queryparams.PushHistory)
+	return a.filters.Store(p, f)
 }
 
 // render writes a page, or the part of it that htmx asks for.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -54,9 +55,12 @@ func newSessions(dir string, insecure bool) (*sessionstate.Manager, error) {
 
 // readerOf is who reads the response to a request, as they chose or as their
 // browser says.
-func (a *app) readerOf(c echo.Context) reader {
-	tag, units := ctxinfo.From(c).Locale(), knots
-	if s, ok := sessionstate.FromOK(c); ok {
+func (a *app) readerOf(c echo.Context) reader { return a.readerFor(c.Request().Context()) }
+
+// readerFor is readerOf by the request's context.
+func (a *app) readerFor(ctx context.Context) reader {
+	tag, units := ctxinfo.FromContext(ctx).Locale(), knots
+	if s, err := sessionstate.FromContext(ctx); err == nil {
 		p := preferences.Get(s)
 		units = p.Units
 		if chosen, err := language.Parse(p.Language); err == nil {

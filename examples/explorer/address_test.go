@@ -1,0 +1,115 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/reecho-go/reecho/queryparams/queryparamstest"
+)
+
+// The address bar follows each partial update: by a new entry in the history if
+// the page is another one.
+func TestAddressBarFollowsTheFilter(t *testing.T) {
+	t.Parallel()
+	partial := func(r *http.Request) { r.Header.Set("HX-Request-Type", "partial") }
+	boosted := queryparamstest.Boosted()
+	for name, tt := range map[string]struct {
+		target, shown string
+		options       []queryparamstest.Option
+		want          string
+		how           queryparamstest.How
+	}{
+		"a form's empty fields":   {"/?state=Ohio&species=&mincost=", "/", []queryparamstest.Option{boosted}, "/?state=Ohio", queryparamstest.Push},
+		"a form, not boosted":     {"/?state=Ohio&species=", "/", nil, "/?state=Ohio", queryparamstest.Push},
+		"the page that is there":  {"/?state=Ohio", "/?state=Ohio", []queryparamstest.Option{boosted}, "/?state=Ohio", queryparamstest.Replace},
+		"nothing new by the form": {"/?state=Ohio&species=", "/?state=Ohio", nil, "", queryparamstest.Unchanged},
+		"a link as it should be":  {"/?state=Ohio", "/", []queryparamstest.Option{boosted}, "", queryparamstest.Unchanged}, // htmx records it
+	} {
+		rec := httptest.NewRecorder()
+		options := append([]queryparamstest.Option{queryparamstest.Fragment(tt.shown), partial}, tt.options...)
+		newSite(t).app.ServeHTTP(rec, queryparamstest.Request(tt.target, options...))
+		res := queryparamstest.Response{ResponseRecorder: rec}
+		if got, how := res.URL(); got != tt.want || how != tt.how || rec.Code != http.StatusOK {
+			t.Errorf("%s: %d, %q by %q, want %q by %q", name, rec.Code, got, how, tt.want, tt.how)
+		}
+	}
+}
+
+func TestOldLinksKeepWorking(t *testing.T) {
+	t.Parallel()
+	rec := httptest.NewRecorder()
+	newSite(t).app.ServeHTTP(rec, queryparamstest.Request("/?min_cost=1000&per_page=50&utm_source=news&fbclid=1"))
+	if got := rec.Header().Get("Location"); got != "/?mincost=1000&rows=50" || rec.Code != http.StatusSeeOther {
+		t.Errorf("%d to %q", rec.Code, got)
+	}
+	newSite(t).visitor(t).get("/api/strikes?state=Utah&per_page=100").has(t, http.StatusOK, `"pages":3`)
+}
+
+func TestFaultsAreSaidInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	v := newSite(t).visitor(t)
+	v.header.Set("Accept-Language", "de")
+	const query = "?state=Texass&mincost=-1&rows=7&page=1&page=2&from=2000-02-01&to=2000-01-01"
+	for _, path := range []string{"/", "/api/strikes"} {
+		v.get(path+query).has(t, http.StatusBadRequest, "kann nicht gelesen werden", "liegt außerhalb des Bereichs", "ist keiner der erlaubten Werte", "kommt mehrmals vor")
+	}
+	v.get("/?from=2000-02-01&to=2000-01-01").has(t, http.StatusBadRequest, "liegt vor dem ersten Tag")
+}
+
+func TestAPIDescribesItself(t *testing.T) {
+	t.Parallel()
+	res := newSite(t).visitor(t).get("/api/openapi.json")
+	var doc struct {
+		OpenAPI string
+		Paths   map[string]map[string]struct {
+			Parameters []struct {
+				Name, In string
+				Schema   struct{ Enum []any }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(res.body), &doc); err != nil || doc.OpenAPI != "3.1.0" {
+		t.Fatalf("%s: %v", res.body, err)
+	}
+	var names []string
+	for _, p := range doc.Paths["/api/strikes"]["get"].Parameters {
+		names = append(names, p.Name)
+	}
+	if got := strings.Join(names, " "); got != "state species size phase from to mincost sort rows page" {
+		t.Errorf("parameters %s", got)
+	}
+}
+
+// What the address bar shows is all that somebody else needs to see the same.
+func TestBrowserShareableLinks(t *testing.T) {
+	b, other, p := newTab(t), newTab(t), program(t)
+	b.open(p.URL)
+	b.Picks("state", "Texas")
+	b.Shows("of 1,495")
+	b.Click(`.pages a[rel="next"]`)
+	b.Shows("26 to 50 of 1,495")
+	link, length := eval[string](b, `location.href`), eval[int](b, `history.length`)
+	other.open(link)
+	other.Shows("26 to 50 of 1,495")
+	other.At("/?state=Texas&page=2")
+
+	// an action that leads back to the same page is no new entry
+	b.Types("#name", "Texas")
+	b.Click(".save button")
+	b.Shows("Saved as “Texas”.")
+	if got := eval[int](b, `history.length`); got != length {
+		t.Errorf("the history has %d entries after an action, %d before", got, length)
+	}
+	b.Do(chromedp.NavigateBack())
+	b.Shows("1 to 25 of 1,495")
+	b.Do(chromedp.NavigateForward())
+	b.Shows("26 to 50 of 1,495")
+
+	other.open(p.URL + "/?state=Texas&per_page=50&utm_source=news")
+	other.At("/?state=Texas&rows=50")
+}
