@@ -5,7 +5,8 @@
 //
 //	go run .                      everything, about ten minutes
 //	go run . -short               everything, about a minute, nothing written
-//	go run . -only hit,stack      some groups
+//	go run . -only hit,stack      some groups, nothing written
+//	go run . -only key -write     some groups, with their tables in the documents
 //	go run . -against v0.1.0      this tree against a commit
 package main
 
@@ -38,6 +39,7 @@ func main() {
 type options struct {
 	short   bool
 	only    string
+	write   bool
 	count   int
 	against string
 	json    string
@@ -48,6 +50,7 @@ func parse(args []string) (options, error) {
 	fs := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
 	fs.BoolVar(&o.short, "short", false, "quick and rough: fewer, shorter rounds; writes no files")
 	fs.StringVar(&o.only, "only", "", "comma-separated groups to run: "+strings.Join(workloads.Groups(), ", "))
+	fs.BoolVar(&o.write, "write", false, "with -only: write the results and the tables of these groups")
 	fs.IntVar(&o.count, "count", 0, "rounds per row (default 8, with -short 3)")
 	fs.StringVar(&o.against, "against", "", "compare this tree's own rows with those of a git revision")
 	fs.StringVar(&o.json, "json", "", "write the results to this file only")
@@ -56,6 +59,9 @@ func parse(args []string) (options, error) {
 	}
 	if fs.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if o.write && (o.only == "" || o.short) {
+		return o, fmt.Errorf("-write is for -only, and not for -short: a whole run writes anyway")
 	}
 	if o.count < 0 {
 		return o, fmt.Errorf("-count is %d: it must be at least 1", o.count)
@@ -110,14 +116,18 @@ func run(ctx context.Context, args []string) error {
 		return r.WriteJSON(o.json)
 	}
 	fmt.Print(r.Markdown())
-	if o.short || o.only != "" {
+	if o.short || o.only != "" && !o.write {
 		return nil
 	}
 	dir, err := moduleDir()
 	if err != nil {
 		return err
 	}
-	paths, err := publish(r, filepath.Join(dir, ".."))
+	name := r.Date
+	if o.only != "" {
+		name += "-" + strings.Join(o.groups(), "-")
+	}
+	paths, err := publish(r, name, filepath.Join(dir, ".."))
 	if err != nil {
 		return err
 	}

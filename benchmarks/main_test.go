@@ -13,6 +13,7 @@ func TestParse(t *testing.T) {
 	for args, want := range map[string]string{
 		"-only nothing": `there is no group "nothing"`,
 		"-count -1":     "-count is -1",
+		"-write":        "-write is for -only",
 		"more":          `unexpected argument "more"`,
 	} {
 		if _, err := parse(strings.Fields(args)); err == nil || !strings.Contains(err.Error(), want) {

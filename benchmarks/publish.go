@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -25,27 +24,29 @@ var tables = []struct {
 }
 
 // publish writes everything that is committed, below the repository's folder,
-// and returns the paths.
-func publish(r report.Run, repository string) ([]string, error) {
+// and returns the paths. The results are called name; what was not measured
+// stays as it is.
+func publish(r report.Run, name, repository string) ([]string, error) {
 	results := filepath.Join(repository, "benchmarks", "results")
-	paths, err := r.Write(results)
+	paths, err := r.Write(results, name)
 	if err != nil {
 		return nil, err
 	}
-	headline, ok := r.Find("hit", workloads.Headline)
-	if !ok {
-		return nil, fmt.Errorf("nothing was measured for %q", workloads.Headline)
+	if headline, ok := r.Find("hit", workloads.Headline); ok {
+		chart := filepath.Join(results, "hit.svg")
+		if err := os.WriteFile(chart, []byte(report.Chart(headline, workloads.Ours)), 0o644); err != nil {
+			return nil, err
+		}
+		readme := filepath.Join(repository, "README.md")
+		if err := report.Between(readme, "benchmark", report.Ratios(headline, workloads.Ours)); err != nil {
+			return nil, err
+		}
+		paths = append(paths, chart, readme)
 	}
-	chart := filepath.Join(results, "hit.svg")
-	if err := os.WriteFile(chart, []byte(report.Chart(headline, workloads.Ours)), 0o644); err != nil {
-		return nil, err
-	}
-	readme := filepath.Join(repository, "README.md")
-	if err := report.Between(readme, "benchmark", report.Ratios(headline, workloads.Ours)); err != nil {
-		return nil, err
-	}
-	paths = append(paths, chart, readme)
 	for _, t := range tables {
+		if !r.Has(t.group) {
+			continue
+		}
 		path := filepath.Join(repository, t.file)
 		if err := report.Between(path, "measured:"+t.group, "\n"+r.Overview(t.group, t.peers...)+"\n"); err != nil {
 			return nil, err

@@ -67,7 +67,7 @@ func TestPublish(t *testing.T) {
 	}
 	first := make(map[string]string)
 	for range 2 { // publishing again replaces what was published
-		paths, err := publish(run, repository)
+		paths, err := publish(run, run.Date, repository)
 		if err != nil {
 			t.Fatal(err)
 		}

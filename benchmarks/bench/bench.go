@@ -45,7 +45,7 @@ type Workload struct {
 	Prepare func() ([]Row, error)
 	// Reference is the peer whose median is 1.0; the first row if empty.
 	Reference string
-	// Parallel runs Op on all processors at once.
+	// Parallel runs Op on all processors at once; otherwise it runs on one.
 	Parallel bool
 	// Unit is that of the rows' figures; empty: nanoseconds.
 	Unit string
@@ -73,7 +73,7 @@ type Measure struct {
 	MaxNs    float64 `json:"max_ns"`
 	Allocs   int64   `json:"allocs_per_op"`
 	Bytes    int64   `json:"bytes_per_op"`
-	Ratio    float64 `json:"ratio"` // to the reference of the workload; 0 when the row failed
+	Ratio    float64 `json:"ratio"` // median of those to the reference of the workload; 0 when the row failed
 	Error    string  `json:"error,omitempty"`
 	perRound []float64
 }
@@ -135,6 +135,9 @@ func run(ctx context.Context, w Workload, s Settings, at string) (Result, error)
 		return r, err
 	}
 	r.Reference = cmp.Or(r.Reference, rows[0].Peer)
+	if !w.Parallel && rows[0].Op != nil {
+		defer alone()()
+	}
 	r.Rows = make([]Measure, len(rows))
 	loops := make([]int, len(rows))
 	// Twice: the first rows would be slowed down by memory that is used for the
@@ -179,14 +182,23 @@ func (r Row) note() string {
 	return strings.Join(slices.DeleteFunc([]string{r.Flaw, r.Note}, func(s string) bool { return s == "" }), "; ")
 }
 
-// rate fills in the ratios.
+// rate fills in the ratios: each is the median of the ratios within a round,
+// since what slows a machine down lasts longer than a round and concerns all
+// rows.
 func (r *Result) rate() {
 	at := slices.IndexFunc(r.Rows, func(m Measure) bool { return m.Peer == r.Reference })
-	if at < 0 || r.Rows[at].NsPerOp == 0 {
+	if at < 0 {
 		return
 	}
+	reference := r.Rows[at].perRound
 	for j := range r.Rows {
-		r.Rows[j].Ratio = r.Rows[j].NsPerOp / r.Rows[at].NsPerOp
+		var ratios []float64
+		for round, ns := range r.Rows[j].perRound {
+			if round < len(reference) && reference[round] > 0 {
+				ratios = append(ratios, ns/reference[round])
+			}
+		}
+		r.Rows[j].Ratio = Median(ratios)
 	}
 }
 
@@ -195,7 +207,7 @@ func (m *Measure) finish() {
 		return
 	}
 	m.MinNs, m.MaxNs = slices.Min(m.perRound), slices.Max(m.perRound)
-	m.NsPerOp = Median(m.perRound)
+	m.NsPerOp = Median(slices.Clone(m.perRound))
 }
 
 // Median is the middle of xs, or the mean of the two in the middle; 0 for
@@ -263,36 +275,4 @@ func (m *Measure) figure(figure func() (float64, error)) {
 		return
 	}
 	m.perRound = append(m.perRound, v)
-}
-
-// timed does n operations and says how long they took.
-func timed(row Row, parallel bool, n int) (time.Duration, error) {
-	if !parallel {
-		return loop(row.Op, n)
-	}
-	procs := runtime.GOMAXPROCS(0)
-	errs := make(chan error, procs)
-	each := max(1, n/procs)
-	start := time.Now()
-	for range procs {
-		go func() {
-			_, err := loop(row.Op, each)
-			errs <- err
-		}()
-	}
-	var first error
-	for range procs {
-		first = cmp.Or(first, <-errs)
-	}
-	return time.Since(start), first
-}
-
-func loop(op func(int) error, n int) (time.Duration, error) {
-	start := time.Now()
-	for i := range n {
-		if err := op(i); err != nil {
-			return 0, err
-		}
-	}
-	return time.Since(start), nil
 }

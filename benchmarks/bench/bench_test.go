@@ -3,6 +3,7 @@ package bench_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -91,8 +92,38 @@ func TestFiguresAndWords(t *testing.T) {
 	}
 }
 
+// A row that waits costs nothing on one processor; the ratio is that within rounds.
+func TestTimesAreCPUTimes(t *testing.T) {
+	turn := 0
+	slower := func(int) error { // four times as slow, on a machine that gets slower
+		turn++
+		return spin(40)(0)
+	}
+	results, err := bench.Run(t.Context(), []bench.Workload{{Prepare: rows(
+		bench.Row{Peer: "a", Op: spin(10)},
+		bench.Row{Peer: "waits", Op: func(int) error {
+			time.Sleep(100 * time.Microsecond)
+			return nil
+		}},
+		bench.Row{Peer: "b", Op: slower},
+	)}}, bench.Settings{Rounds: 5, Round: 2 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := results[0].Rows
+	if r[1].NsPerOp > 90_000 {
+		t.Errorf("waiting took %v ns", r[1].NsPerOp)
+	}
+	if r[0].Ratio != 1 || r[2].Ratio < 1.5 {
+		t.Errorf("ratios are %v and %v", r[0].Ratio, r[2].Ratio)
+	}
+	if procs := runtime.GOMAXPROCS(0); procs != runtime.NumCPU() {
+		t.Errorf("%d processors are left", procs)
+	}
+}
+
+// Not parallel, since Run changes GOMAXPROCS.
 func TestRunEndsEarly(t *testing.T) {
-	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	stop := bench.Row{Peer: "a", Op: func(int) error {
 		cancel()

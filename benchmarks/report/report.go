@@ -85,10 +85,16 @@ func (r Run) Find(group, name string) (bench.Result, bool) {
 	return bench.Result{}, false
 }
 
+// Has reports whether a group was measured.
+func (r Run) Has(group string) bool {
+	return slices.ContainsFunc(r.Results, func(res bench.Result) bool { return res.Group == group })
+}
+
 // Markdown renders the whole run.
 func (r Run) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Benchmarks, %s\n\n%s, %d CPUs, %s, %s. Medians of %d interleaved rounds; ratios are to the row marked 1.00 of the same table.\n", r.Date, r.CPU, r.CPUs, r.OS, r.Go, r.Rounds)
+	fmt.Fprintf(&b, "# Benchmarks, %s\n\n%s, %d CPUs, %s, %s. Medians of %d interleaved rounds; ratios are medians of those within a round, to the row marked 1.00 of the same table. "+
+		"Times are CPU time on one processor, garbage collection included; on all CPUs, the time that passes.\n", r.Date, r.CPU, r.CPUs, r.OS, r.Go, r.Rounds)
 	mods := make([]string, 0, len(r.Peers))
 	for m, v := range r.Peers {
 		mods = append(mods, m+" "+v)
@@ -131,12 +137,12 @@ func number(ns float64) string {
 	return fmt.Sprintf("%.0f", ns)
 }
 
-// Write puts results/<date>.md and .json into dir and returns their paths.
-func (r Run) Write(dir string) ([]string, error) {
+// Write puts name.md and name.json into dir and returns their paths.
+func (r Run) Write(dir, name string) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	md, js := filepath.Join(dir, r.Date+".md"), filepath.Join(dir, r.Date+".json")
+	md, js := filepath.Join(dir, name+".md"), filepath.Join(dir, name+".json")
 	if err := os.WriteFile(md, []byte(r.Markdown()), 0o644); err != nil {
 		return nil, err
 	}

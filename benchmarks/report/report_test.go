@@ -52,7 +52,7 @@ func TestChartIsWellFormed(t *testing.T) {
 func TestWriteAndBetween(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	paths, err := report.New([]bench.Result{result}, 3).Write(dir)
+	paths, err := report.New([]bench.Result{result}, 3).Write(dir, "today")
 	if err != nil || len(paths) != 2 {
 		t.Fatalf("Write() = %v, %v", paths, err)
 	}
