@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
+	"reflect"
 	"testing"
+
+	"github.com/mitchellh/hashstructure/v2"
 
 	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/soaktest"
@@ -95,6 +98,119 @@ func TestK1_EqualKeysExactlyForEqualData(t *testing.T) {
 	}
 }
 
+// checkHashes checks a law against hashstructure itself: equal values have
+// equal hashes, and its hash is the fingerprint, where it has a sound answer.
+func checkHashes(t testing.TB, plan *canon.Plan[any], a, b any) (checked bool) {
+	t.Helper()
+	if !equal(a, b) || !sound(reflect.ValueOf(&a).Elem(), nil) || !sound(reflect.ValueOf(&b).Elem(), nil) {
+		return false
+	}
+	ha, errA := hashstructure.Hash(a, hashstructure.FormatV2, nil)
+	hb, errB := hashstructure.Hash(b, hashstructure.FormatV2, nil)
+	if errA != nil || errB != nil || ha != hb {
+		t.Fatalf("equal values have the hashes %x (%v) and %x (%v)\n a: %T %#v\n b: %#v", ha, errA, hb, errB, a, a, b)
+	}
+	if f, err := plan.Fingerprint(a); err != nil || f != ha {
+		t.Fatalf("the fingerprint of %T %#v is %x (%v), its hash %x", a, a, f, err, ha)
+	}
+	return true
+}
+
+// sound reports whether hashstructure has one answer for v: it has none for
+// some kinds and for cycles, several for NaN, and takes forever for long lists
+// without data.
+func sound(v reflect.Value, path []step) bool {
+	switch v.Kind() {
+	case reflect.Uintptr, reflect.Complex128:
+		return false
+	case reflect.Float32, reflect.Float64:
+		return v.Float() == v.Float()
+	case reflect.Complex64:
+		return v.Complex() == v.Complex()
+	case reflect.Interface:
+		return v.IsNil() || sound(addressable(v.Elem()), path)
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		if v.IsNil() {
+			break
+		}
+		here := step{t: v.Type(), p: v.UnsafePointer()}
+		if v.Kind() == reflect.Slice {
+			here.len = v.Len()
+		}
+		if index(path, here) > 0 {
+			return false
+		}
+		path = append(path[:len(path):len(path)], here)
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		return v.IsNil() || sound(v.Elem(), path)
+	case reflect.Slice, reflect.Array:
+		if empty(v.Type().Elem()) {
+			return false
+		}
+		for i := range v.Len() {
+			if !sound(v.Index(i), path) {
+				return false
+			}
+		}
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			if !sound(addressable(it.Key()), path) || !sound(addressable(it.Value()), path) {
+				return false
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() && f.Tag.Get("hash") != "ignore" && !sound(v.Field(i), path) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// empty reports whether values of t have no data.
+func empty(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Array:
+		return t.Len() == 0 || empty(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if f := t.Field(i); f.Name != "_" && f.Tag.Get("hash") != "ignore" && !empty(f.Type) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func TestK5_EqualKeysHaveEqualHashesOfHashstructure(t *testing.T) {
+	t.Parallel()
+	plan := must[any](t, canon.Config{MaxBytes: 1 << 14})
+	seed := soaktest.Seed()
+	t.Logf("seed %d", seed) // shown when it fails
+	rng := rand.New(rand.NewPCG(seed, 3))
+	random := func(n int) []byte {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(rng.Uint32())
+		}
+		return b
+	}
+	rounds, checked := soaktest.Rounds(4000), 0
+	for range rounds {
+		typ, data := (&source{data: random(60)}).typ(3), random(rng.IntN(40))
+		if checkHashes(t, plan, value(typ, data), reversed(typ, data)) {
+			checked++
+		}
+	}
+	if checked < rounds/4 {
+		t.Errorf("hashstructure had a sound answer in %d of %d rounds only", checked, rounds)
+	}
+}
+
 // FuzzCanon takes a type and two values of it from the input.
 func FuzzCanon(f *testing.F) {
 	f.Add([]byte("\x05\x03\x00\x01"), []byte("abc"), []byte("abd"))
@@ -106,5 +222,6 @@ func FuzzCanon(f *testing.F) {
 		kt := (&source{data: typ}).typ(3)
 		checkLaw(t, plan, value(kt, a), value(kt, b))
 		checkLaw(t, plan, value(kt, a), reversed(kt, a))
+		checkHashes(t, plan, value(kt, a), reversed(kt, a))
 	})
 }

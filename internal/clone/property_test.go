@@ -20,12 +20,11 @@ type privateError struct{ codes []int }
 func (e *privateError) Error() string { return fmt.Sprint(e.codes) }
 
 // checkRandom copies one random value of one random type, by the plan of its static type and by that of any.
-func checkRandom(t *testing.T, seed1, seed2 uint64) {
+func checkRandom(t *testing.T, r *rand.Rand) {
 	t.Helper()
-	r := rand.New(rand.NewPCG(seed1, seed2))
 	typ := randomType(r, 4)
 	v := randomValue(r, typ, floats...)
-	copyOf, err := clone.Reflected(typ, clone.Config{Arena: seed1%2 == 0})
+	copyOf, err := clone.Reflected(typ, clone.Config{Arena: r.IntN(2) == 0})
 	if err != nil {
 		t.Fatalf("%s: %v", typ, err)
 	}
@@ -55,15 +54,35 @@ func TestC1_C2_RandomValuesOfRandomTypes(t *testing.T) {
 	seed := soaktest.Seed()
 	t.Logf("seed %d", seed) // shown when it fails
 	for round := range soaktest.Rounds(4000) {
-		checkRandom(t, uint64(round), seed)
+		checkRandom(t, rand.New(rand.NewPCG(uint64(round), seed)))
 	}
 }
 
-func FuzzCopy(f *testing.F) {
-	for seed := range uint64(8) {
-		f.Add(seed, seed*seed)
+// source makes the decisions of a random generator from bytes, one for each, so that a fuzzer can change a single one.
+// When they run out it goes on at random, always the same.
+type source struct {
+	data []byte
+	rest rand.Source
+}
+
+func (s *source) Uint64() uint64 {
+	if len(s.data) == 0 {
+		return s.rest.Uint64()
 	}
-	f.Fuzz(checkRandom)
+	b := uint64(s.data[0])
+	s.data = s.data[1:]
+	return b * 0x0101010101010101
+}
+
+// FuzzCopy takes a type and a value of it from the input.
+func FuzzCopy(f *testing.F) {
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 1000 {
+			t.Skip("enough for every decision")
+		}
+		checkRandom(t, rand.New(&source{data, rand.NewPCG(1, uint64(len(data)))}))
+	})
 }
 
 // A random type that WithCopier accepts is one that copier copies right.
