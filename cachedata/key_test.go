@@ -291,6 +291,39 @@ func TestK5_Fingerprint(t *testing.T) {
 	}
 }
 
+// colliding is a key whose fingerprint is the same for all values.
+type colliding struct {
+	ID   int
+	Tags []string
+}
+
+func (colliding) Hash() (uint64, error) { return 42, nil }
+
+// A fingerprint is a name in logs and events, never an identity.
+func TestK5_AForcedCollisionOfFingerprintsSharesNothing(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newCache(t, func(_ context.Context, k colliding) (int, error) { return k.ID, nil }, cachedata.Config[colliding, int]{})
+	for i := range 100 {
+		k := colliding{ID: i, Tags: []string{"a"}}
+		if fp, err := c.Fingerprint(k); err != nil || fp != 42 {
+			t.Fatalf("Fingerprint = %d, %v", fp, err)
+		}
+		want(t, c, k, i)
+	}
+	if err := c.Delete(ctx, colliding{ID: 7, Tags: []string{"a"}}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		if v, ok := c.Peek(ctx, colliding{ID: i, Tags: []string{"a"}}); ok != (i != 7) || ok && v != i {
+			t.Errorf("Peek(%d) = %d, %v", i, v, ok)
+		}
+	}
+	if s := c.Stats(); s.Loads != 100 || s.Entries != 99 {
+		t.Errorf("%d loads and %d entries", s.Loads, s.Entries)
+	}
+}
+
 func TestEveryShapeOfKey(t *testing.T) {
 	t.Parallel()
 	shape(t, true, false)
