@@ -164,9 +164,9 @@ func TestInspect(t *testing.T) {
 	c := newCache(t, counter[int](), cachedata.Config[int, string]{Group: g})
 	want(t, c, 7, "7#1")
 	want(t, c, 7, "7#1")
-	for _, any := range g.Caches() {
+	for _, listed := range g.Caches() {
 		n := 0
-		for e := range any.Inspect() {
+		for e := range listed.Inspect() {
 			n++
 			fp, _ := e.Fingerprint()
 			if own, _ := c.Fingerprint(7); e.Key != 7 || e.State != cachedata.StateFresh || e.Hits != 0 || fp != own {

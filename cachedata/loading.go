@@ -129,7 +129,7 @@ func Old[V any](l *Loading) (v V, ok bool) {
 	of, ok := l.work.(interface{ oldValue() (V, bool, error) })
 	if !ok {
 		l.say(func(s *said) {
-			s.wrong = append(s.wrong, fmt.Errorf("Old[%v]: the results are of another type", reflect.TypeFor[V]()))
+			s.wrong = append(s.wrong, fmt.Errorf("type %v in Old: the results are of another type", reflect.TypeFor[V]()))
 		})
 		return v, false
 	}

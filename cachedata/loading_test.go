@@ -288,7 +288,7 @@ func TestMisuseOfEntryFailsTheLoad(t *testing.T) {
 		{"a negative cost", func(ctx context.Context) { cachedata.EntryFor(ctx, "k").SetCost(-1) }, "SetCost(-1): a cost cannot be negative"},
 		{"another key", func(ctx context.Context) { cachedata.EntryFor(ctx, "other").NoStore() }, "EntryFor: the load was not asked for this key"},
 		{"a key of another type", func(ctx context.Context) { cachedata.EntryFor(ctx, 7).NoStore() }, "EntryFor: the load was not asked for this key"},
-		{"a value of another type", func(ctx context.Context) { _, _ = cachedata.Old[string](cachedata.EntryFor(ctx, "k")) }, "Old[string]: the results are of another type"},
+		{"a value of another type", func(ctx context.Context) { _, _ = cachedata.Old[string](cachedata.EntryFor(ctx, "k")) }, "type string in Old: the results are of another type"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -3,6 +3,7 @@ package canon_test
 import (
 	"bytes"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -124,9 +125,9 @@ func sound(v reflect.Value, path []step) bool {
 	case reflect.Uintptr, reflect.Complex128:
 		return false
 	case reflect.Float32, reflect.Float64:
-		return v.Float() == v.Float()
+		return !math.IsNaN(v.Float())
 	case reflect.Complex64:
-		return v.Complex() == v.Complex()
+		return !math.IsNaN(real(v.Complex())) && !math.IsNaN(imag(v.Complex()))
 	case reflect.Interface:
 		return v.IsNil() || sound(addressable(v.Elem()), path)
 	case reflect.Pointer, reflect.Slice, reflect.Map:
