@@ -19,7 +19,7 @@ type engine[I comparable, E any] struct {
 	// pointers, which the garbage collector sees alike, since otherwise all of
 	// otter would be compiled anew for each type of result.
 	cache *otter.Cache[I, unsafe.Pointer]
-	unit  int64 // how many bytes weigh 1
+	unit  int64 // how many bytes weigh 1: more if the bound needs more than 32 bits
 }
 
 // bounds are what an engine holds at most.
@@ -53,11 +53,12 @@ func newEngine[I comparable, E any](most bounds, size func(*E) int64, gone func(
 	return g
 }
 
+// weight is what so many bytes weigh in an engine with a bound on them.
 func (g engine[I, E]) weight(bytes int64) int64 { return (max(bytes, 1)-1)/g.unit + 1 }
 
 // limit makes the engine, which must have a bound on bytes, hold at most that
-// many from now on. What has to leave has left when it returns.
-func (g engine[I, E]) limit(bytes int64) { g.cache.SetMaximum(uint64(g.weight(bytes))) }
+// weight from now on. What has to leave has left when it returns.
+func (g engine[I, E]) limit(weight int64) { g.cache.SetMaximum(uint64(weight)) }
 
 // get returns id's entry, or nil, without a lock.
 func (g engine[I, E]) get(id I) *E {

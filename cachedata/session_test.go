@@ -384,6 +384,10 @@ func TestScopeSession_BoundsPerSession(t *testing.T) {
 
 func TestScopeSession_BoundsInAll(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, testScopeSessionBoundsInAll)
+}
+
+func testScopeSessionBoundsInAll(t *testing.T) {
 	c := own(t, cachedata.Config[int, string]{MaxEntries: 50, MaxSessions: 100})
 	for range 1000 {
 		a := scopetest.New().In(t.Context())
@@ -391,7 +395,7 @@ func TestScopeSession_BoundsInAll(t *testing.T) {
 			get(a, t, c, k)
 		}
 	}
-	s := c.Stats()
+	s := settled(c)
 	if s.Sessions > 100 || s.Sessions < 90 {
 		t.Errorf("%d sessions, want at most 100", s.Sessions)
 	}

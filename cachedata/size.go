@@ -82,24 +82,34 @@ func (c *Cache[K, V]) refused(ctx context.Context, key K, reason string) {
 	}
 }
 
-// room is how many bytes an engine with a bound on them is to hold at the
-// moment: less than the bound if there are too many entries, or too much in the
-// group. So it is always the engine's policy that chooses what leaves.
+// room is what weight an engine with a bound on bytes is to hold at the moment:
+// less than the bound if there are too many entries, or too much in the group.
+// So it is always the engine's policy that chooses what leaves.
 type room struct {
-	most int64 // 0: the engine has a bound on entries instead
+	most int64        // 0: the engine has a bound on entries instead
+	used atomic.Int64 // by all entries
 
 	mu  sync.Mutex
 	now atomic.Int64 // changed under mu
 }
 
+// count adds e to what is there n times.
+func (r *era[I, K, V]) count(e *entry[K, V], n int64) {
+	bytes := e.bytes()
+	r.bytes.Add(n * bytes)
+	if r.room.most > 0 {
+		r.room.used.Add(n * r.entries.weight(bytes))
+	}
+}
+
 // grow lets the engine hold what it has been given.
 func (r *era[I, K, V]) grow() {
-	if now := r.room.now.Load(); now == r.room.most || r.bytes.Load() <= now {
+	if now := r.room.now.Load(); now == r.room.most || r.room.used.Load() <= now {
 		return
 	}
 	r.room.mu.Lock()
 	defer r.room.mu.Unlock()
-	r.limit(max(r.bytes.Load(), r.room.now.Load()))
+	r.limit(max(r.room.used.Load(), r.room.now.Load()))
 }
 
 // shrink makes the engine hold that many bytes less, and returns how many it
@@ -108,14 +118,14 @@ func (r *era[I, K, V]) shrink(bytes int64) (freed int64) {
 	r.room.mu.Lock()
 	defer r.room.mu.Unlock()
 	before := r.bytes.Load()
-	r.limit(max(before-bytes, 1))
+	r.limit(max(r.room.used.Load()-r.entries.weight(bytes), 1))
 	return before - r.bytes.Load()
 }
 
-func (r *era[I, K, V]) limit(bytes int64) {
-	bytes = min(bytes, r.room.most)
-	r.entries.limit(bytes)
-	r.room.now.Store(bytes)
+func (r *era[I, K, V]) limit(weight int64) {
+	weight = min(weight, r.room.most)
+	r.entries.limit(weight)
+	r.room.now.Store(weight)
 }
 
 // makeRoom keeps the bound on entries where the engine keeps that on bytes.

@@ -74,10 +74,8 @@ func newTable[I comparable, K, V any](c *Cache[K, V], owners owners[I, K, V]) *t
 func (t *table[I, K, V]) newEra() *era[I, K, V] {
 	r := &era[I, K, V]{flights: flight.NewTable[I, *entry[K, V]](&t.cache.tracker)}
 	most := t.cache.bounds()
-	r.room.most = most.bytes
-	r.room.now.Store(most.bytes)
 	r.entries = newEngine(most, (*entry[K, V]).bytes, func(id I, e *entry[K, V], evicted bool) {
-		r.bytes.Add(-e.bytes())
+		r.count(e, -1)
 		r.expiry.remove(e)
 		if t.owners != nil {
 			t.owners.forget(id, e)
@@ -86,6 +84,10 @@ func (t *table[I, K, V]) newEra() *era[I, K, V] {
 			t.pushedOut(id, e)
 		}
 	})
+	if most.bytes > 0 {
+		r.room.most = r.entries.weight(most.bytes)
+		r.room.now.Store(r.room.most)
+	}
 	return r
 }
 
@@ -107,7 +109,7 @@ func (t *table[I, K, V]) store(r *era[I, K, V], id I, e *entry[K, V]) (replaced 
 		t.cache.hasTags.Store(true)
 	}
 	until := t.cache.until(e)
-	r.bytes.Add(e.bytes())
+	r.count(e, 1)
 	r.grow()
 	r.expiry.add(id, e, until)
 	replaced = r.entries.set(id, e)
