@@ -1,7 +1,6 @@
 package sessionstate
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -37,7 +36,8 @@ type Users struct {
 	scan store.Scanner
 	most int // Config.MaxPerUser; 0: any number
 
-	refuse bool // Config.WhenUserFull: a login beyond most, instead of ending the oldest
+	refuse bool  // Config.WhenUserFull: a login beyond most, instead of ending the oldest
+	turns  turns // of a user's logins that are counted
 }
 
 // Users returns the sessions of users. It is nil in cookie mode, where there
@@ -266,13 +266,17 @@ func (u *Users) limit(ctx context.Context, after *held) error {
 	if u == nil || u.most == 0 {
 		return nil
 	}
+	if u.refuse {
+		// Whoever sees too many gives way, so the last to be saved does at the
+		// latest. Without turns all of several would, instead of as many as have to.
+		if give, _, err := u.turns.take(ctx, after.record.user, u.m.timeout); err == nil {
+			defer give()
+		}
+	}
 	list, _ := u.List(ctx, after.record.user) // what could not be read does not count
 	mine := handleOf(after.life())
 	if u.refuse {
-		slices.SortFunc(list, func(a, b SessionInfo) int { // as all who look at it
-			return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Handle, b.Handle))
-		})
-		if slices.IndexFunc(list, func(info SessionInfo) bool { return info.Handle == mine }) < u.most {
+		if len(list) <= u.most || !slices.ContainsFunc(list, func(info SessionInfo) bool { return info.Handle == mine }) {
 			return nil
 		}
 		_, _ = u.End(ctx, after.record.user, mine)
