@@ -26,10 +26,11 @@
 // those that are neither in memory nor in flight. What is said here of a key
 // holds for each of them by itself.
 //
-// Clearing: once Delete, Clear or a clear of the group has returned, no call
-// that starts later gets a result whose load had started before it, and a Put
-// wins over a load in flight. Those who were waiting already get what they
-// waited for. Clears take constant time.
+// Clearing: once Delete, Clear, ClearTag, ClearFunc or a clear of the group has
+// returned, no call that starts later gets a result whose load had started
+// before it, and a Put wins over a load in flight. Those who were waiting
+// already get what they waited for. Clears take constant time, but for ClearFunc, which looks at every
+// key.
 //
 // No visitor: the result of a load is everybody's, so the context of a load
 // hides whose request caused it. A load that asks for the session, the request
@@ -37,7 +38,7 @@
 // [Session] it is the other way round: every visitor has results of their own,
 // which end with the session, and nobody sees another's.
 //
-// Errors are returned, never kept.
+// Errors are returned, and kept only where ErrorTTL or NotFoundTTL say so.
 //
 // # Cost
 //
