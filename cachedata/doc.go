@@ -29,8 +29,8 @@
 // Clearing: once Delete, Clear, ClearTag, ClearFunc or a clear of the group has
 // returned, no call that starts later gets a result whose load had started
 // before it, and a Put wins over a load in flight. Those who were waiting
-// already get what they waited for. Clears take constant time, but for ClearFunc, which looks at every
-// key.
+// already get what they waited for. Clears take constant time, but for
+// ClearFunc, which looks at every key.
 //
 // No visitor: the result of a load is everybody's, so the context of a load
 // hides whose request caused it. A load that asks for the session, the request
