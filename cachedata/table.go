@@ -17,7 +17,7 @@ type table[I comparable, K, V any] struct {
 	cache    *Cache[K, V]
 	owners   owners[I, K, V] // nil: the entries are everybody's
 	era      atomic.Pointer[era[I, K, V]]
-	evicting sync.Mutex // held while room is made at the cold end
+	evicting sync.Mutex // held while the bound on entries is kept
 }
 
 // owners is what a table asks about those whom its entries belong to.

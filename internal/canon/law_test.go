@@ -56,20 +56,26 @@ func checkLaw(t testing.TB, plan *canon.Plan[any], a, b any) (same bool) {
 	return same
 }
 
-// TestK1_EqualKeysExactlyForEqualData checks the law on random types and values.
-func TestK1_EqualKeysExactlyForEqualData(t *testing.T) {
-	t.Parallel()
-	plan := must[any](t, canon.Config{MaxBytes: 1 << 14})
+// drawn returns the random numbers of a test, and random bytes of them.
+func drawn(t *testing.T, stream uint64) (rng *rand.Rand, random func(n int) []byte) {
+	t.Helper()
 	seed := soaktest.Seed()
 	t.Logf("seed %d", seed) // shown when it fails
-	rng := rand.New(rand.NewPCG(seed, 2))
-	random := func(n int) []byte {
+	rng = rand.New(rand.NewPCG(seed, stream))
+	return rng, func(n int) []byte {
 		b := make([]byte, n)
 		for i := range b {
 			b[i] = byte(rng.Uint32())
 		}
 		return b
 	}
+}
+
+// TestK1_EqualKeysExactlyForEqualData checks the law on random types and values.
+func TestK1_EqualKeysExactlyForEqualData(t *testing.T) {
+	t.Parallel()
+	plan := must[any](t, canon.Config{MaxBytes: 1 << 14})
+	rng, random := drawn(t, 2)
 	rounds := soaktest.Rounds(1000)
 	var same, different int
 	for range rounds {
@@ -190,16 +196,7 @@ func empty(t reflect.Type) bool {
 func TestK5_EqualKeysHaveEqualHashesOfHashstructure(t *testing.T) {
 	t.Parallel()
 	plan := must[any](t, canon.Config{MaxBytes: 1 << 14})
-	seed := soaktest.Seed()
-	t.Logf("seed %d", seed) // shown when it fails
-	rng := rand.New(rand.NewPCG(seed, 3))
-	random := func(n int) []byte {
-		b := make([]byte, n)
-		for i := range b {
-			b[i] = byte(rng.Uint32())
-		}
-		return b
-	}
+	rng, random := drawn(t, 3)
 	rounds, checked := soaktest.Rounds(4000), 0
 	for range rounds {
 		typ, data := (&source{data: random(60)}).typ(3), random(rng.IntN(40))
