@@ -252,13 +252,30 @@ func (b *Tab) Picks(id, value string) {
 // Click clicks on what is there or comes.
 func (b *Tab) Click(selector chromedp.CSS) {
 	b.t.Helper()
-	b.Do(chromedp.ScrollIntoView(selector), chromedp.Click(selector))
+	b.onNode(chromedp.ScrollIntoView(selector), chromedp.Click(selector))
+}
+
+// onNode does something to an element. An element can be found in a page and
+// be gone a moment later, since the next page replaced it: then nothing was
+// done, and it is looked for again.
+func (b *Tab) onNode(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	for {
+		b.Until(`document.readyState === 'complete'`)
+		err := chromedp.Do(b.ctx, actions...)
+		if err == nil {
+			return
+		}
+		if b.ctx.Err() != nil || !strings.Contains(err.Error(), "node with given id") {
+			b.t.Fatal(err)
+		}
+	}
 }
 
 // Types presses keys in a field.
 func (b *Tab) Types(selector chromedp.CSS, text string) {
 	b.t.Helper()
-	b.Do(chromedp.SendKeys(selector, text))
+	b.onNode(chromedp.SendKeys(selector, text))
 }
 
 // Picture saves the whole page as a PNG file at path and makes its folder.
