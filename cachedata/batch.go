@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/flight"
@@ -182,11 +183,11 @@ func joinMany[I, K comparable, V any](ctx context.Context, b *Batch[K, V], t *ta
 		if o.entry, o.source = l.instead(ctx, r.Err); o.entry != nil {
 			continue
 		}
-		if r.Role == flight.Joined && l.tooOld(r.Value) {
+		if r.Role == flight.Joined && l.tooOld((*entry[K, V])(r.Value)) {
 			again = append(again, index[j])
 			continue
 		}
-		*o = outcome[K, V]{r.Value, sourceOf(r.Role), r.Err}
+		*o = outcome[K, V]{(*entry[K, V])(r.Value), sourceOf(r.Role), r.Err}
 		if r.Role == flight.Led {
 			led = append(led, r.Err)
 		}
@@ -204,7 +205,7 @@ type batchWork[I, K comparable, V any] struct {
 }
 
 // Task implements flight.Batch.
-func (w *batchWork[I, K, V]) Task(i int) flight.Task[*entry[K, V]] { return w.loads[i] }
+func (w *batchWork[I, K, V]) Task(i int) flight.Task[unsafe.Pointer] { return w.loads[i] }
 
 // Name implements flight.Batch.
 func (w *batchWork[I, K, V]) Name(led []int) string {
@@ -216,7 +217,7 @@ func (w *batchWork[I, K, V]) Name(led []int) string {
 }
 
 // Load implements flight.Batch.
-func (w *batchWork[I, K, V]) Load(ctx context.Context, led []int, settle func(int, *entry[K, V], error)) {
+func (w *batchWork[I, K, V]) Load(ctx context.Context, led []int, settle func(int, unsafe.Pointer, error)) {
 	keys := make([]K, 0, len(led))
 	asked := make([]int, 0, len(led)) // of led
 	said := make([]*load[I, K, V], 0, len(led))
@@ -243,7 +244,7 @@ func (w *batchWork[I, K, V]) Load(ctx context.Context, led []int, settle func(in
 	for j, n := range asked {
 		v, err := answer(keys[j])
 		e, err := w.loads[led[n]].loaded(ctx, v, err)
-		settle(n, e, err)
+		settle(n, unsafe.Pointer(e), err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/flight"
@@ -91,7 +92,8 @@ func (p *place[I, K, V]) join(ctx context.Context, why purpose) (*entry[K, V], S
 		old, source = l.instead(ctx, flight.ErrImpatient)
 		return old != nil
 	}
-	e, role, err := in.flights.DoAt(ctx, p.id, terms, l)
+	result, role, err := in.flights.DoAt(ctx, p.id, terms, l)
+	e := (*entry[K, V])(result)
 	if err != flight.ErrImpatient {
 		old, source = l.instead(ctx, err)
 	}
@@ -161,20 +163,20 @@ func (l *load[I, K, V]) Name() string {
 }
 
 // Find implements flight.Work.
-func (l *load[I, K, V]) Find() (*entry[K, V], bool) {
+func (l *load[I, K, V]) Find() (unsafe.Pointer, bool) {
 	e := l.in.entries.get(l.id)
 	switch {
 	case l.why == toRenew:
-		return e, e != l.prior
+		return unsafe.Pointer(e), e != l.prior
 	case l.why == toGet && l.cache.good(e) >= early:
-		return e, true
+		return unsafe.Pointer(e), true
 	}
 	l.prior = l.place.prior(e) // as it is now that the load can be overridden
 	return nil, false
 }
 
 // Load implements flight.Work.
-func (l *load[I, K, V]) Load(ctx context.Context) (*entry[K, V], error) {
+func (l *load[I, K, V]) Load(ctx context.Context) (unsafe.Pointer, error) {
 	key, err := l.begin()
 	if err != nil {
 		return nil, err
@@ -184,7 +186,8 @@ func (l *load[I, K, V]) Load(ctx context.Context) (*entry[K, V], error) {
 		v, err = l.cache.loader(ctx, key)
 		return err
 	})
-	return l.loaded(ctx, v, err)
+	e, err := l.loaded(ctx, v, err)
+	return unsafe.Pointer(e), err
 }
 
 // begin is called before the loader, and returns a key for it, of its own.
@@ -342,7 +345,8 @@ func ours(err error) bool {
 }
 
 // Commit implements flight.Work.
-func (l *load[I, K, V]) Commit(e *entry[K, V]) {
+func (l *load[I, K, V]) Commit(result unsafe.Pointer) {
+	e := (*entry[K, V])(result)
 	switch {
 	case !l.cache.group.Gate().Holds(l.at):
 		l.refused = "clear"

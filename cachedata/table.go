@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/observe"
@@ -62,7 +63,7 @@ type era[I comparable, K, V any] struct {
 	bytes   atomic.Int64 // of all entries
 	room    room
 	expiry  expiry[I, K, V]
-	flights *flight.Table[I, *entry[K, V]]
+	flights *flight.Table[I, unsafe.Pointer] // *entry[K, V]; see engine
 }
 
 func newTable[I comparable, K, V any](c *Cache[K, V], owners owners[I, K, V]) *table[I, K, V] {
@@ -72,7 +73,7 @@ func newTable[I comparable, K, V any](c *Cache[K, V], owners owners[I, K, V]) *t
 }
 
 func (t *table[I, K, V]) newEra() *era[I, K, V] {
-	r := &era[I, K, V]{flights: flight.NewTable[I, *entry[K, V]](&t.cache.tracker)}
+	r := &era[I, K, V]{flights: flight.NewTable[I, unsafe.Pointer](&t.cache.tracker)}
 	most := t.cache.bounds()
 	r.entries = newEngine(most, (*entry[K, V]).bytes, func(id I, e *entry[K, V], evicted bool) {
 		r.count(e, -1)
