@@ -220,9 +220,10 @@ func (c *compiler) plain(n *node) {
 	case reflect.Slice:
 		n.form = formSlice
 	case reflect.Map:
-		n.form, n.entries = formMap, entriesOf(n.t)
+		n.form = formMap
 		inner.t = n.t.Key()
 		n.key = c.node(inner)
+		n.entries = entriesOf(n.t, n.key)
 		n.inherit(n.key, "[key]")
 	default:
 		n.refuse("a %s has no content to compare", n.t.Kind())

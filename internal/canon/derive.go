@@ -8,6 +8,9 @@ func (n *node) isReference() bool {
 	return n.form == formPointer || n.form == formSlice || n.form == formMap
 }
 
+// isString reports whether a value of n is a string that stands for itself.
+func (n *node) isString() bool { return n.code == opString && n.form == formLeaf }
+
 // children returns the nodes that a value of n may contain.
 func (n *node) children() []*node {
 	var out []*node

@@ -2,11 +2,15 @@ package canon_test
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	htmltemplate "html/template"
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	texttemplate "text/template"
 	"time"
@@ -181,6 +185,75 @@ func TestK2_MustBeEqual(t *testing.T) {
 		if name, ok := tt(t); !ok {
 			t.Errorf("%s: they have different keys", name)
 		}
+	}
+}
+
+// Long and short maps, of every kind of value that is read in a way of its
+// own, whose keys begin alike or end in what short ones are filled up with.
+func TestK2_MapsOfStringsInAnyOrder(t *testing.T) {
+	t.Parallel()
+	names := []string{"", "\x00", "\x00\x00", "a", "a\x00", "abcdefgh", "abcdefgh\x00", "abcdefgi", "abcdefghi", "abcdefghj", strings.Repeat("x", 200)}
+	for i := range 30 {
+		names = append(names, fmt.Sprintf("prefix-of-eight-%d", i))
+	}
+	for _, n := range []int{1, 5, len(names) - 30, 23, 24, 25, len(names)} {
+		inAnyOrder(t, names[:n], func(i int) string { return strings.Repeat("v", i) })
+		inAnyOrder(t, names[:n], func(i int) any { return i })
+		inAnyOrder(t, names[:n], func(i int) []string { return make([]string, i) })
+		inAnyOrder(t, names[:n], func(i int) int { return i })
+		inAnyOrder(t, names[:n], func(i int) uint8 { return uint8(i) })
+	}
+}
+
+// inAnyOrder checks that maps of names have one key in whatever order they are
+// filled, and another if two values change places.
+func inAnyOrder[V any](t *testing.T, names []string, value func(i int) V) {
+	t.Helper()
+	fill := func(order []int) map[string]V {
+		m := map[string]V{}
+		for _, i := range order {
+			m[names[i]] = value(i)
+		}
+		return m
+	}
+	order := make([]int, len(names))
+	for i := range order {
+		order[i] = i
+	}
+	first := fill(order)
+	want := keyOf(t, first)
+	for range 20 {
+		rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+		if got := keyOf(t, fill(order)); !bytes.Equal(got, want) {
+			t.Errorf("%T of %d: the order matters", first, len(names))
+		}
+	}
+	if len(names) < 2 {
+		return
+	}
+	a, b := names[len(names)-1], names[len(names)-2]
+	first[a], first[b] = first[b], first[a]
+	if bytes.Equal(keyOf(t, first), want) {
+		t.Errorf("%T of %d: changing two values does not matter", first, len(names))
+	}
+}
+
+type folded string
+
+// What a HashFunc makes of its keys is what orders a map.
+func TestK2_MapsOfFoldedKeysInAnyOrder(t *testing.T) {
+	t.Parallel()
+	plan, err := canon.For[map[folded]string](canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
+		reflect.TypeFor[folded](): func(v any) (any, error) { return strings.ToLower(string(v.(folded))), nil },
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := map[folded]string{"A": "1", "b": "2"}, map[folded]string{"a": "1", "B": "2"}
+	ka, err1 := plan.Append(nil, &a)
+	kb, err2 := plan.Append(nil, &b)
+	if err := errors.Join(err1, err2); err != nil || !bytes.Equal(ka, kb) {
+		t.Errorf("%q and %q (%v), want one key", ka, kb, err)
 	}
 }
 

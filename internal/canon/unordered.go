@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/panics"
@@ -19,17 +20,9 @@ type span struct {
 	head   uint64
 }
 
-// entry notes that an entry was encoded from lo on.
-func (w *walker) entry(lo int) {
-	s := span{lo: lo, hi: len(w.buf)}
-	if s.hi-lo >= 8 {
-		s.head = binary.BigEndian.Uint64(w.buf[lo:])
-	} else {
-		var head [8]byte
-		copy(head[:], w.buf[lo:])
-		s.head = binary.BigEndian.Uint64(head[:])
-	}
-	w.spans = append(w.spans, s)
+// span notes that an entry was encoded from lo on.
+func (w *walker) span(lo int) {
+	w.spans = append(w.spans, span{lo: lo, hi: len(w.buf), head: head(w.buf[lo:])})
 }
 
 // set encodes the elements of a slice as a multiset: sorted by their bytes.
@@ -44,7 +37,7 @@ func (w *walker) set(n *node, p unsafe.Pointer, length int, isNil bool) (h uint6
 		if err != nil {
 			return 0, err.at("[" + strconv.Itoa(i) + "]")
 		}
-		w.entry(lo)
+		w.span(lo)
 		h ^= eh
 	}
 	w.sort(start, base, isNil)
@@ -61,12 +54,7 @@ func (w *walker) set(n *node, p unsafe.Pointer, length int, isNil bool) (h uint6
 func (w *walker) sort(start, base int, isNil bool) {
 	spans := w.spans[base:]
 	buf := w.buf
-	slices.SortFunc(spans, func(a, b span) int {
-		if a.head != b.head {
-			return cmp.Compare(a.head, b.head)
-		}
-		return bytes.Compare(buf[a.lo:a.hi], buf[b.lo:b.hi])
-	})
+	sortSpans(spans, func(a, b span) int { return bytes.Compare(buf[a.lo:a.hi], buf[b.lo:b.hi]) })
 	w.scratch = w.scratch[:0]
 	for _, s := range spans {
 		w.scratch = append(w.scratch, buf[s.lo:s.hi]...)
@@ -80,6 +68,7 @@ type mapSlot struct {
 	iter     reflect.MapIter
 	key, val reflect.Value
 	kp, vp   unsafe.Pointer
+	pairs    any // *[]pair[V] of a map with strings as keys, empty
 }
 
 // valueSlot holds the addressable copy of a value found behind an interface.
@@ -125,16 +114,12 @@ func (w *walker) mapping(n *node, p unsafe.Pointer) (h uint64, err *ValueError) 
 	if n.tracked {
 		w.buf = append(w.buf, refNew)
 	}
-	start, base := len(w.buf), len(w.spans)
 	slot := n.slots.Get().(*slotPair)
 	h, err = n.entries(w, n, p, &slot.entry, filter)
 	if err != nil {
 		return 0, err
 	}
-	slot.entry.key.SetZero()
-	slot.entry.val.SetZero()
 	n.slots.Put(slot)
-	w.sort(start, base, m.IsNil())
 	if m.Len() > 0 {
 		w.leave(n)
 	}
@@ -144,14 +129,14 @@ func (w *walker) mapping(n *node, p unsafe.Pointer) (h uint64, err *ValueError) 
 	return h, nil
 }
 
-// entries encodes every entry of the map at p, in the order of the iteration,
-// and folds their hashes.
+// entries encodes every entry of the map at p behind their count, in an order
+// that depends on the entries alone, and folds their hashes.
 type entries func(w *walker, n *node, p unsafe.Pointer, s *mapSlot, filter owner) (uint64, *ValueError)
 
 // entriesOf chooses the iteration for a map type: by reflection, or three
 // times faster for the common types of keys and values.
-func entriesOf(t reflect.Type) entries {
-	if t.Key().Kind() == reflect.String {
+func entriesOf(t reflect.Type, key *node) entries {
+	if key.isString() {
 		switch e := t.Elem(); {
 		case e.Kind() == reflect.String:
 			return typedEntries[string]
@@ -166,60 +151,138 @@ func entriesOf(t reflect.Type) entries {
 	return anyEntries
 }
 
-// typedEntries reads a map whose type has the underlying types string and V.
+// pair is an entry of a map with strings as keys.
+type pair[V any] struct {
+	key   string
+	value V
+}
+
+// keptPairs is for how many entries a slot keeps room.
+const keptPairs = 1024
+
+// typedEntries reads a map whose type has the underlying types string and V,
+// and sorts by key before it encodes, so that no encoding has to be moved.
 // Sound: such types share their memory layout and hash, and the map is only read.
 func typedEntries[V any](w *walker, n *node, p unsafe.Pointer, s *mapSlot, filter owner) (h uint64, err *ValueError) {
-	for k, v := range *(*map[string]V)(p) {
-		*(*string)(s.kp) = k
-		*(*V)(s.vp) = v
-		eh, err := w.mapEntry(n, s, filter)
+	m := *(*map[string]V)(p)
+	all, _ := s.pairs.(*[]pair[V])
+	if all == nil || cap(*all) < len(m) {
+		all = new(make([]pair[V], 0, len(m)))
+	}
+	pairs, base := (*all)[:0], len(w.spans)
+	for k, v := range m {
+		if n.filtered {
+			*(*string)(s.kp), *(*V)(s.vp) = k, v
+			if ok, err := w.includesEntry(n, filter, s); err != nil {
+				return 0, err
+			} else if !ok {
+				continue
+			}
+		}
+		w.spans = append(w.spans, span{lo: len(pairs), head: head(unsafe.Slice(unsafe.StringData(k), len(k)))})
+		pairs = append(pairs, pair[V]{k, v})
+	}
+	order := w.spans[base:]
+	sortSpans(order, func(a, b span) int { return strings.Compare(pairs[a.lo].key, pairs[b.lo].key) })
+	w.buf = appendLen(w.buf, len(pairs), m == nil)
+	for i := range order {
+		e := &pairs[w.spans[base+i].lo]
+		kh, vh, err := w.entry(n, unsafe.Pointer(&e.key), unsafe.Pointer(&e.value))
 		if err != nil {
 			return 0, err
 		}
-		h ^= eh
+		if w.hashing {
+			h ^= hashOrdered(kh, vh)
+		}
+	}
+	w.spans = w.spans[:base]
+	if clear(pairs); cap(pairs) <= keptPairs {
+		s.pairs = all
 	}
 	return h, nil
+}
+
+// head returns the first bytes of b as a number that sorts alike.
+func head(b []byte) uint64 {
+	if len(b) >= 8 {
+		return binary.BigEndian.Uint64(b)
+	}
+	h := uint64(0)
+	for i, c := range b {
+		h |= uint64(c) << (56 - 8*i)
+	}
+	return h
+}
+
+// sortSpans sorts by head, and those of one head by tie. The few entries of
+// most maps are sorted by insertion, which is faster then.
+func sortSpans(spans []span, tie func(a, b span) int) {
+	if len(spans) > 24 {
+		slices.SortFunc(spans, func(a, b span) int {
+			if a.head != b.head {
+				return cmp.Compare(a.head, b.head)
+			}
+			return tie(a, b)
+		})
+		return
+	}
+	for i := 1; i < len(spans); i++ {
+		s, j := spans[i], i
+		for ; j > 0; j-- {
+			before := spans[j-1]
+			if s.head > before.head || s.head == before.head && tie(s, before) >= 0 {
+				break
+			}
+			spans[j] = before
+		}
+		spans[j] = s
+	}
 }
 
 func anyEntries(w *walker, n *node, p unsafe.Pointer, s *mapSlot, filter owner) (h uint64, err *ValueError) {
-	s.iter.Reset(reflect.NewAt(n.t, p).Elem())
+	m := reflect.NewAt(n.t, p).Elem()
+	start, base := len(w.buf), len(w.spans)
+	s.iter.Reset(m)
 	for s.iter.Next() {
 		s.key.SetIterKey(&s.iter)
 		s.val.SetIterValue(&s.iter)
-		eh, err := w.mapEntry(n, s, filter)
+		if n.filtered {
+			if ok, err := w.includesEntry(n, filter, s); err != nil {
+				return 0, err
+			} else if !ok {
+				continue
+			}
+		}
+		lo := len(w.buf)
+		kh, vh, err := w.entry(n, s.kp, s.vp)
 		if err != nil {
 			return 0, err
 		}
-		h ^= eh
+		w.span(lo)
+		if w.hashing {
+			h ^= hashOrdered(kh, vh)
+		}
 	}
+	w.sort(start, base, m.IsNil())
 	s.iter.Reset(reflect.Value{})
+	s.key.SetZero()
+	s.val.SetZero()
 	return h, nil
 }
 
-// mapEntry encodes the entry in s, unless the struct around the map leaves it out.
-func (w *walker) mapEntry(n *node, s *mapSlot, filter owner) (h uint64, err *ValueError) {
-	if n.filtered {
-		if ok, err := w.includesEntry(n, filter, s); err != nil || !ok {
-			return 0, err
-		}
+// entry encodes a key and its value.
+func (w *walker) entry(n *node, key, value unsafe.Pointer) (kh, vh uint64, err *ValueError) {
+	if kh, err = w.encode(n.key, key, false); err != nil {
+		return 0, 0, err.at("[key]")
 	}
-	lo := len(w.buf)
-	kh, err := w.encode(n.key, s.kp, false)
-	if err != nil {
-		return 0, err.at("[key]")
-	}
-	vh, err := w.encode(n.elem, s.vp, false)
+	vh, err = w.encode(n.elem, value, false)
 	if err == nil && !w.room(0) {
 		err = w.fail(n.t, ErrTooLarge)
 	}
 	if err != nil {
-		return 0, err.at(keyStep(s.key))
+		return 0, 0, err.at(keyStep(reflect.NewAt(n.t.Key(), key).Elem()))
 	}
-	w.entry(lo)
-	if w.hashing {
-		h = hashOrdered(kh, vh)
-	}
-	return h, nil
+	return kh, vh, nil
 }
 
 func (w *walker) includesEntry(n *node, o owner, s *mapSlot) (ok bool, _ *ValueError) {

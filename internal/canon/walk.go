@@ -46,6 +46,14 @@ func (w *walker) encode(n *node, p unsafe.Pointer, addr bool) (uint64, *ValueErr
 		}
 		return w.hashDirect(n, p, addr)
 	}
+	if n.isString() && !w.hashing { // not worth a program
+		s := *(*string)(p)
+		if !w.room(len(s)) {
+			return 0, w.fail(n.t, ErrTooLarge)
+		}
+		w.buf = appendString(w.buf, s)
+		return 0, nil
+	}
 	if n.program != nil && (!w.hashing || n.form == formLeaf) {
 		var bad *op
 		if w.buf, bad = n.program.append(w.buf, p, w.limit); bad != nil {
