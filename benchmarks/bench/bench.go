@@ -110,7 +110,8 @@ type Settings struct {
 const liveHeap = 64 << 20
 
 // Run measures the workloads one after the other, the rows of each in turn,
-// round by round; every other round goes backwards. It ends early, by an error,
+// round by round, and long operations one by one; every other round goes
+// backwards. It ends early, by an error,
 // when ctx does.
 func Run(ctx context.Context, workloads []Workload, s Settings) ([]Result, error) {
 	var out []Result
@@ -157,6 +158,12 @@ func run(ctx context.Context, w Workload, s Settings, at string) (Result, error)
 	for round := range rounds {
 		if s.Progress != nil {
 			s.Progress("%s %s: %s, round %d of %d", at, w.Group, w.Name, round+1, rounds)
+		}
+		if w.takesTurns(rows, loops, s.Round) {
+			if err := turns(ctx, rows, loops, r.Rows); err != nil {
+				return r, err
+			}
+			continue
 		}
 		for j := range rows {
 			if round%2 == 1 {
@@ -257,8 +264,7 @@ func measure(row Row, parallel bool, n int, m *Measure) {
 		return
 	}
 	m.perRound = append(m.perRound, float64(took.Nanoseconds())/float64(n))
-	m.Allocs = int64(after.Mallocs-before.Mallocs) / int64(n)
-	m.Bytes = int64(after.TotalAlloc-before.TotalAlloc) / int64(n)
+	m.allocated(&before, &after, n)
 }
 
 func (m *Measure) answer(say func() (string, error)) {

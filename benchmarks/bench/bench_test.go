@@ -122,6 +122,40 @@ func TestTimesAreCPUTimes(t *testing.T) {
 	}
 }
 
+// Rows of long operations take turns at each; slow ones have fewer.
+func TestLongOperationsTakeTurns(t *testing.T) {
+	var order []string
+	row := func(peer string, allocations int) bench.Row {
+		return bench.Row{Peer: peer, Op: func(int) error {
+			order = append(order, peer)
+			return spin(allocations)(0)
+		}}
+	}
+	results, err := bench.Run(t.Context(), []bench.Workload{{Prepare: rows(
+		row("a", 1000), row("b", 1000), row("slow", 10_000),
+		bench.Row{Peer: "broken", Op: func(int) error { return errors.New("boom") }},
+	)}}, bench.Settings{Rounds: 3, Round: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	longest, now := 0, 0
+	for i, peer := range order[len(order)/2:] { // calibrated by then
+		if now++; i > 0 && peer != order[len(order)/2+i-1] {
+			now = 1
+		}
+		if peer != "slow" {
+			longest = max(longest, now)
+		}
+	}
+	if longest > 8 { // 4 to count allocations, and their neighbours
+		t.Errorf("%d operations of a row in a row", longest)
+	}
+	r := results[0].Rows
+	if r[0].Allocs < 1000 || r[0].Allocs > 1002 || r[2].Allocs < 10_000 || r[2].Ratio < 3 || r[1].Ratio > 2 || r[3].Error != "boom" {
+		t.Errorf("rows = %+v", r)
+	}
+}
+
 // Not parallel, since Run changes GOMAXPROCS.
 func TestRunEndsEarly(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
