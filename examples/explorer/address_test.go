@@ -87,6 +87,7 @@ func TestAPIDescribesItself(t *testing.T) {
 
 // What the address bar shows is all that somebody else needs to see the same.
 func TestBrowserShareableLinks(t *testing.T) {
+	t.Parallel()
 	b, other, p := newTab(t), newTab(t), program(t)
 	b.open(p.URL)
 	b.Picks("state", "Texas")

@@ -53,6 +53,7 @@ const untouched = `window.untouched === true`
 func (b tab) mark() { b.t.Helper(); eval[bool](b, `window.untouched = true`) }
 
 func TestBrowserFilterPageSortAndBack(t *testing.T) {
+	t.Parallel()
 	b, p := newTab(t), program(t)
 	b.open(p.URL)
 	b.Shows("1 to 25 of 10,000")
@@ -94,6 +95,7 @@ func TestBrowserFilterPageSortAndBack(t *testing.T) {
 }
 
 func TestBrowserSavesFiltersAcrossReloadAndRestart(t *testing.T) {
+	t.Parallel()
 	b, other, state := newTab(t), newTab(t), t.TempDir()
 	p := start(t, "-addr", "127.0.0.1:0", "-state", state)
 	b.open(p.URL + "/?species=Canada+goose&mincost=1000")
@@ -131,6 +133,7 @@ func TestBrowserSavesFiltersAcrossReloadAndRestart(t *testing.T) {
 }
 
 func TestBrowserClearsAPanel(t *testing.T) {
+	t.Parallel()
 	b, p := newTab(t), program(t)
 	b.open(p.URL + "/?state=Ohio&mincost=77")
 	badge := func(panel, kind string) string {
@@ -154,6 +157,7 @@ func TestBrowserClearsAPanel(t *testing.T) {
 }
 
 func TestBrowserWrongAddress(t *testing.T) {
+	t.Parallel()
 	b, p := newTab(t), program(t)
 	b.Do(chromedp.Navigate(p.URL + "/?state=Texass&rows=7&page=2"))
 	b.Shows("This address cannot be read", "Texass", "Tennessee, Texas, Utah", "10, 25, 50")
@@ -164,6 +168,7 @@ func TestBrowserWrongAddress(t *testing.T) {
 }
 
 func TestBrowserColours(t *testing.T) {
+	t.Parallel()
 	b, p := newTab(t), program(t)
 	background := `getComputedStyle(document.body).backgroundColor`
 	const light, dark = "rgb(244, 245, 241)", "rgb(14, 20, 18)"
@@ -182,6 +187,7 @@ func TestBrowserColours(t *testing.T) {
 }
 
 func TestBrowserLanguage(t *testing.T) {
+	t.Parallel()
 	b, p := newTab(t), program(t)
 	b.open(p.URL)
 	b.Picks("language", "de")
@@ -193,6 +199,7 @@ func TestBrowserLanguage(t *testing.T) {
 
 // Without JavaScript every control still works, with whole pages.
 func TestBrowserWithoutJavaScript(t *testing.T) {
+	t.Parallel()
 	b, p := newTab(t), program(t)
 	if _, err := chromedp.Call(b.Context(), emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 		t.Fatal(err)
@@ -226,6 +233,7 @@ func TestBrowserWithoutJavaScript(t *testing.T) {
 // The keyboard alone reaches and works everything: first the skip link, then
 // every control, each with a visible focus and a name.
 func TestBrowserKeyboardAndNames(t *testing.T) {
+	t.Parallel()
 	b, p := newTab(t), program(t)
 	b.open(p.URL + "/?state=Ohio")
 	b.Do(chromedp.KeyEvent("\t"))
@@ -254,6 +262,7 @@ func TestBrowserKeyboardAndNames(t *testing.T) {
 // No text is cut off and nothing scrolls sideways, from small phones to wide
 // screens, in both colour schemes. The pictures are there to be looked at.
 func TestBrowserLayouts(t *testing.T) {
+	t.Parallel()
 	b, p := newTab(t), program(t)
 	for name, width := range map[string]int64{"phone": 390, "small": 320, "tablet": 820, "desktop": 1360, "wide": 1920} {
 		for _, scheme := range []string{"light", "dark"} {

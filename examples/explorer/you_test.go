@@ -63,6 +63,7 @@ func TestYouSaysValueSourceAndTrust(t *testing.T) {
 // The browser's own word reaches the page by the script, changes with it, and
 // htmx says that the page is in no frame.
 func TestBrowserYou(t *testing.T) {
+	t.Parallel()
 	b, p := newTab(t), program(t)
 	_, err := chromedp.Call(b.Context(), emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Europe/Berlin"})
 	if err != nil {
