@@ -30,6 +30,7 @@ type Cache[K, V any] struct {
 	keys  *identity.Keys[K]
 	shape canon.Shape
 	copy  func(V) (V, error) // nil: by assignment
+	seals *seals             // nil: writes to shared results are not looked for
 
 	estimate func(V) int64 // the bytes of a V; nil: what is behind it is not known
 	budget   *budget       // the group's
@@ -144,6 +145,13 @@ func (c *Cache[K, V]) compileCopies(cfg Config[K, V]) error {
 	case slices.Contains(cfg.Immutable, nil):
 		return nil // validate reports it
 	case cfg.ReadOnly:
+		if cfg.VerifyReadOnly {
+			var zero V
+			var err error
+			if c.seals, err = newSeals(zero); err != nil {
+				return err
+			}
+		}
 		return c.compileSizes(cfg, nil)
 	case cfg.Clone != nil:
 		c.copy = func(v V) (V, error) { return cfg.Clone(v), nil }

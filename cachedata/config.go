@@ -170,6 +170,13 @@ type Config[K, V any] struct {
 	// and the loader, must leave it unmodified for ever. It lifts every
 	// restriction on V. Default false: every caller gets a copy of its own.
 	ReadOnly bool
+	// VerifyReadOnly finds those who break ReadOnly, in tests and while
+	// developing: a read that finds that the result has been changed since it
+	// was stored drops it and fails with a [*WriteError]. Each read walks the
+	// whole result, which costs about as much as a copy. [New] refuses a V that
+	// has places which are no data, such as channels; fields with hash:"ignore"
+	// are not compared. Not without ReadOnly. Default false.
+	VerifyReadOnly bool
 	// Immutable lists types that are shared instead of copied, at any depth of
 	// V, since nobody changes what they refer to. Default nil: only those of
 	// the standard library, such as time.Time. Nil elements are an error.
@@ -228,6 +235,9 @@ func (cfg *Config[K, V]) validate() error {
 	}
 	if ways > 1 {
 		bad("Clone, Copy and ReadOnly exclude each other: set one")
+	}
+	if cfg.VerifyReadOnly && !cfg.ReadOnly {
+		bad("VerifyReadOnly has no effect without ReadOnly: leave it out, or set both")
 	}
 	if len(cfg.Immutable) > 0 && (cfg.Clone != nil || cfg.Copy.copier != nil || cfg.ReadOnly) {
 		bad("Immutable has no effect together with Clone, Copy or ReadOnly: leave it out")

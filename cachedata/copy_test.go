@@ -135,6 +135,74 @@ func TestC4_UncopyableTypesAreRefusedInNew(t *testing.T) {
 	}
 }
 
+func TestC4_WritesToSharedResultsAreFound(t *testing.T) {
+	t.Parallel()
+	mine := &[]string{"a", "b"} // the loader's
+	load := func(ctx context.Context, k int) (*[]string, error) {
+		if k == 2 {
+			cachedata.Entry(ctx).SetETag("v1")
+			if cachedata.Entry(ctx).OldETag() != "" {
+				cachedata.Entry(ctx).NotModified()
+				return nil, nil
+			}
+		}
+		return mine, nil
+	}
+	c := newCache(t, load, cachedata.Config[int, *[]string]{ReadOnly: true, VerifyReadOnly: true})
+	found := func(what string, err error) {
+		t.Helper()
+		we, ok := errors.AsType[*cachedata.WriteError](err)
+		if fp, _ := c.Fingerprint(1); !ok || we.Cache != "test" || fp != we.Fingerprint && what != "a load that was not modified" {
+			t.Errorf("%s: %v, want a WriteError", what, err)
+		}
+	}
+	for range 3 {
+		if _, err := c.Get(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v, _ := c.Get(t.Context(), 1)
+	(*v)[1] = "changed by a caller"
+	_, err := c.Get(t.Context(), 1)
+	found("a caller's write", err)
+	if v, err := c.Get(t.Context(), 1); err != nil || v != mine {
+		t.Errorf("the next call: %v, %v: want it to load again", v, err)
+	}
+	*mine = append(*mine, "by the loader")
+	_, err = c.Get(t.Context(), 1)
+	found("the loader's write", err)
+
+	if _, err := c.Get(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	(*mine)[0] = "while it is renewed"
+	_, err = c.Refresh(t.Context(), 2)
+	found("a load that was not modified", err)
+
+	if err := c.Put(t.Context(), 1, mine); err != nil {
+		t.Fatal(err)
+	}
+	(*mine)[0] = "after Put"
+	_, err = c.Get(t.Context(), 1)
+	found("a write after Put", err)
+}
+
+func TestC4_VerifyReadOnlyNeedsData(t *testing.T) {
+	t.Parallel()
+	type value struct{ Ch chan int }
+	g := newGroup(t, cachedata.GroupConfig{})
+	_, err := cachedata.New("values", func(context.Context, int) (*value, error) { return &value{}, nil },
+		cachedata.Config[int, *value]{Group: g, ReadOnly: true, VerifyReadOnly: true})
+	if err == nil || !strings.Contains(err.Error(), "VerifyReadOnly") || !strings.Contains(err.Error(), "Ch") {
+		t.Errorf("New with a channel in V: %v", err)
+	}
+	_, err = cachedata.New("values", func(context.Context, int) (int, error) { return 1, nil },
+		cachedata.Config[int, int]{Group: g, VerifyReadOnly: true})
+	if err == nil || !strings.Contains(err.Error(), "VerifyReadOnly has no effect without ReadOnly") {
+		t.Errorf("New without ReadOnly: %v", err)
+	}
+}
+
 func TestC4_UncopyableValuesAreErrors(t *testing.T) {
 	t.Parallel()
 	bad := any(func() {})

@@ -70,7 +70,8 @@
 // cycles, NaN, -0, zones and unexported fields survive; capacity ends at the
 // length. Times, addresses of net/netip, unique.Handle and errors behind an
 // interface are shared. A type that has a method Clone of its own type is copied
-// by it, at any depth. Config.Clone, Copy, ReadOnly and Immutable change this.
+// by it, at any depth. Config.Clone, Copy, ReadOnly and Immutable change this;
+// VerifyReadOnly finds those who change what ReadOnly shares.
 //
 // # Sharing a package variable among tests
 //

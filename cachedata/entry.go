@@ -48,6 +48,7 @@ type extra struct {
 	checked  atomic.Uint64
 	etag     string
 	modified time.Time
+	seal     uint64 // of the value, if writes are looked for
 }
 
 // bornAt sets the clears of tags before the load.
@@ -62,6 +63,9 @@ const never = math.MaxInt64
 // or for ever if ttl is 0; err stands in for the value if it is not nil, and own
 // may be nil.
 func (c *Cache[K, V]) newEntry(key K, v V, err error, ttl time.Duration, size int64, own *extra) *entry[K, V] {
+	if err == nil {
+		own = c.sealed(own, v)
+	}
 	now := c.group.Now()
 	f := plain
 	switch {

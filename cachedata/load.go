@@ -247,7 +247,7 @@ func (l *load[I, K, V]) loaded(ctx context.Context, v V, err error) (*entry[K, V
 		l.passing = l.passing || ttl <= 0
 	}
 	if said.unmodified {
-		return l.renewed(ttl, said)
+		return l.renewed(ctx, ttl, said)
 	}
 	tags := said.tags
 	if c.cfg.Keep != nil || c.cfg.Tags != nil {
@@ -275,10 +275,14 @@ func (l *load[I, K, V]) loaded(ctx context.Context, v V, err error) (*entry[K, V
 }
 
 // renewed makes an entry of what was there before, whose value both share.
-func (l *load[I, K, V]) renewed(ttl time.Duration, said said) (*entry[K, V], error) {
+func (l *load[I, K, V]) renewed(ctx context.Context, ttl time.Duration, said said) (*entry[K, V], error) {
 	if l.basis == nil {
 		l.failure = fmt.Errorf("cachedata: %s: NotModified: there is no old result", l.cache.name)
 		return nil, l.failure
+	}
+	if err := l.cache.written(ctx, l.key, l.basis); err != nil {
+		l.failure = err
+		return nil, err
 	}
 	l.same = true
 	old := cmp.Or(l.basis.extra(), new(extra))

@@ -24,6 +24,9 @@ func (c *Cache[K, V]) lookup(ctx context.Context, key *K) (*entry[K, V], Source,
 
 // aged is lookup for an entry that may not be fresh.
 func (c *Cache[K, V]) aged(ctx context.Context, key *K, e *entry[K, V]) (*entry[K, V], Source, error) {
+	if err := c.written(ctx, *key, e); err != nil {
+		return nil, 0, err
+	}
 	now := c.clock(e.life())
 	st := c.state(e, now)
 	switch {

@@ -1,0 +1,28 @@
+module github.com/reecho-go/reecho/cachedata/contracts
+
+go 1.26.0
+
+require (
+	github.com/google/uuid v1.6.0
+	github.com/reecho-go/reecho v0.0.0
+	github.com/shopspring/decimal v1.4.0
+	google.golang.org/protobuf v1.36.12
+)
+
+require (
+	github.com/jinzhu/copier v0.4.0 // indirect
+	github.com/labstack/echo/v4 v4.16.0 // indirect
+	github.com/labstack/gommon v0.5.0 // indirect
+	github.com/mattn/go-colorable v0.1.15 // indirect
+	github.com/mattn/go-isatty v0.0.22 // indirect
+	github.com/maypok86/otter/v2 v2.4.0 // indirect
+	github.com/mitchellh/hashstructure/v2 v2.0.2 // indirect
+	github.com/valyala/bytebufferpool v1.0.0 // indirect
+	github.com/valyala/fasttemplate v1.2.2 // indirect
+	golang.org/x/crypto v0.53.0 // indirect
+	golang.org/x/net v0.56.0 // indirect
+	golang.org/x/sys v0.46.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
+
+replace github.com/reecho-go/reecho => ../..
