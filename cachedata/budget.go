@@ -29,25 +29,38 @@ type usage struct{ calls, recent uint64 }
 
 // makeRoom evicts until the budget is kept.
 func (b *budget) makeRoom() {
-	for b.over() > 0 && b.mu.TryLock() { // who holds it looks again
-		freed := b.evict()
-		b.mu.Unlock()
+	if b == nil {
+		return
+	}
+	relieve(&b.mu, func() bool {
+		over, _ := b.over(b.group.Members())
+		return over > 0
+	}, b.evict)
+}
+
+// relieve evicts while there is too much. Of those who come at once one does
+// it, and looks again for the others.
+func relieve(mu *sync.Mutex, over func() bool, evict func() (freed int64)) {
+	for over() && mu.TryLock() {
+		freed := evict()
+		mu.Unlock()
 		if freed == 0 {
 			return // the rest is on its way in or out
 		}
 	}
 }
 
-// over returns how many bytes there are too many.
-func (b *budget) over() int64 {
-	if b == nil {
-		return 0
+// over returns how many bytes the members have too many, and how many of them
+// have any.
+func (b *budget) over(members []group.Member) (over, holders int64) {
+	over = -b.most
+	for _, m := range members {
+		n := m.(shareholder).bytes()
+		if over += n; n > 0 {
+			holders++
+		}
 	}
-	over := -b.most
-	for _, m := range b.group.Members() {
-		over += m.(shareholder).bytes()
-	}
-	return over
+	return over, holders
 }
 
 // evict makes one member give up its coldest entries, and returns how many
@@ -55,14 +68,7 @@ func (b *budget) over() int64 {
 // have more it is the one that was called least for its bytes. b.mu is held.
 func (b *budget) evict() (freed int64) {
 	members := b.group.Members()
-	holders := int64(0)
-	over := -b.most
-	for _, m := range members {
-		n := m.(shareholder).bytes()
-		if over += n; n > 0 {
-			holders++
-		}
-	}
+	over, holders := b.over(members)
 	if over <= 0 {
 		return 0
 	}

@@ -134,15 +134,10 @@ func (t *table[I, K, V]) makeRoom() {
 	if r.room.most == 0 || most == 0 {
 		return
 	}
-	surplus := func() int { return r.entries.len() - most }
-	for surplus() > 0 && t.evicting.TryLock() { // who holds it looks again
+	relieve(&t.evicting, func() bool { return r.entries.len() > most }, func() int64 {
 		n := r.entries.len()
-		freed := r.shrink(r.bytes.Load() / int64(max(n, 1)) * int64(max(n-most, 1)))
-		t.evicting.Unlock()
-		if freed == 0 {
-			return
-		}
-	}
+		return r.shrink(r.bytes.Load() / int64(max(n, 1)) * int64(max(n-most, 1)))
+	})
 }
 
 // shrink makes room for that many bytes, if there are so many, and returns how

@@ -75,9 +75,11 @@ type Resource[K, V any] struct {
 // context is cancelled when everybody who waited has left or OpenTimeout has
 // passed. A Delete or Clear does not break it off, but what it brings is for
 // those who waited before; the next call waits for its end and opens anew. A
-// value that is returned together with an error is ignored. open may return a
-// value again as long as Release has not been called for it. The resources that
-// it uses with its context are leased to what it opens.
+// value that is returned together with an error is ignored. A refresh may return
+// the value that it is to replace, which is kept while the refresh runs; any
+// other open is to return a value of its own, since the Release of an earlier
+// one can begin at any moment. The resources that it uses with its context are
+// leased to what it opens.
 //
 // K is of any type that can be compared as data; see cachedata. The error
 // joins everything that is wrong: a [*KeyError] for each place in K,
