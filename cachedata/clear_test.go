@@ -206,6 +206,20 @@ func TestD12_ClearHandler(t *testing.T) {
 		{name: "all", method: http.MethodPost, status: http.StatusNoContent, cleared: "ab"},
 		{name: "one", method: http.MethodPost, query: "?cache=b", status: http.StatusNoContent, cleared: "b"},
 		{name: "unknown", method: http.MethodPost, query: "?cache=c", status: http.StatusNotFound},
+		{name: "a tag of both", method: http.MethodPost, query: "?tag=all+of+it", status: http.StatusNoContent, cleared: "ab"},
+		{name: "a tag of one", method: http.MethodPost, query: "?tag=a", status: http.StatusNoContent, cleared: "a"},
+		{name: "a tag in one", method: http.MethodPost, query: "?tag=all+of+it&cache=b", status: http.StatusNoContent, cleared: "b"},
+		{name: "a tag of another", method: http.MethodPost, query: "?tag=a&cache=b", status: http.StatusNoContent},
+		{name: "a tag of nothing", method: http.MethodPost, query: "?tag=ab", status: http.StatusNoContent},
+		{name: "a tag in an unknown cache", method: http.MethodPost, query: "?tag=a&cache=c", status: http.StatusNotFound},
+		{name: "an empty tag", method: http.MethodPost, query: "?tag=", status: http.StatusBadRequest},
+		{name: "an empty tag in one", method: http.MethodPost, query: "?cache=a&tag", status: http.StatusBadRequest},
+		{name: "an empty name", method: http.MethodPost, query: "?cache=", status: http.StatusBadRequest},
+		{name: "two tags", method: http.MethodPost, query: "?tag=a&tag=b", status: http.StatusBadRequest},
+		{name: "another word", method: http.MethodPost, query: "?tags=a", status: http.StatusBadRequest},
+		{name: "a bad escape", method: http.MethodPost, query: "?tag=%zz", status: http.StatusBadRequest},
+		{name: "a tag by GET", method: http.MethodGet, query: "?tag=a", status: http.StatusMethodNotAllowed},
+		{name: "a tag, not allowed", method: http.MethodPost, query: "?tag=", authorize: echo.ErrUnauthorized, status: http.StatusUnauthorized},
 		{name: "GET", method: http.MethodGet, status: http.StatusMethodNotAllowed},
 		{name: "another site", method: http.MethodPost, header: map[string]string{"Sec-Fetch-Site": "cross-site"}, status: http.StatusForbidden},
 		{name: "another origin", method: http.MethodPost, header: map[string]string{"Origin": "https://evil.example"}, status: http.StatusForbidden},
@@ -218,7 +232,9 @@ func TestD12_ClearHandler(t *testing.T) {
 			g := newGroup(t, cachedata.GroupConfig{})
 			var caches []*cachedata.Cache[int, string]
 			for _, name := range []string{"a", "b"} {
-				c := cachedata.Must(cachedata.New(name, counter[int](), cachedata.Config[int, string]{Group: g}))
+				c := cachedata.Must(cachedata.New(name, counter[int](), cachedata.Config[int, string]{
+					Group: g, Tags: func(int, string) []string { return []string{name, "all of it"} },
+				}))
 				want(t, c, 1, "1#1")
 				caches = append(caches, c)
 			}

@@ -1,18 +1,23 @@
 package cachedata
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/internal/problem"
 )
 
-// ClearHandler returns an echo handler that clears group, or with the query
-// parameter cache=NAME that cache alone, and answers 204 No Content. A nil
-// group is [Default]. A nil authorize is an error: whoever may clear can make
-// every request slow.
+// ClearHandler returns an echo handler that clears group and answers 204 No
+// Content. With the query parameter cache=NAME it clears that cache alone, with
+// tag=TAG what has the tag (see [Group.ClearTag]; a tag that nothing has clears
+// nothing), and with both what has the tag in that cache. A query that says
+// anything else, such as an empty tag, is refused with 400 Bad Request, lest a
+// slip of the pen clear everything. A nil group is [Default]. A nil authorize is
+// an error: whoever may clear can make every request slow.
 //
 // authorize is called first. Its error is the answer if it has a status of its
 // own, as echo's and this toolkit's errors do; otherwise the answer is 403
@@ -39,19 +44,39 @@ func ClearHandler(group *Group, authorize func(echo.Context) error) (echo.Handle
 		if err := authorize(c); err != nil {
 			return problem.HTTPError(denied(err))
 		}
-		clearAll := group.Clear
-		if name := c.QueryParam("cache"); name != "" {
-			cache := group.cache(name)
-			if cache == nil {
-				return problem.HTTPError(&refusal{status: http.StatusNotFound, detail: "There is no cache of that name."})
-			}
-			clearAll = cache.Clear
-		}
-		if err := clearAll(c.Request().Context()); err != nil {
+		if err := clearAsAsked(c.Request(), group); err != nil {
 			return problem.HTTPError(err)
 		}
 		return c.NoContent(http.StatusNoContent)
 	}, nil
+}
+
+// clearAsAsked clears what the query of r says.
+func clearAsAsked(r *http.Request, group *Group) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return &refusal{status: http.StatusBadRequest, detail: "The query cannot be read.", cause: err}
+	}
+	for name, values := range query {
+		if name != "cache" && name != "tag" || len(values) != 1 || values[0] == "" {
+			return &refusal{status: http.StatusBadRequest, detail: "The query may have cache and tag, each with one value."}
+		}
+	}
+	var scope interface {
+		Clear(ctx context.Context) error
+		ClearTag(ctx context.Context, tag string) error
+	} = group
+	if name := query.Get("cache"); name != "" {
+		cache := group.cache(name)
+		if cache == nil {
+			return &refusal{status: http.StatusNotFound, detail: "There is no cache of that name."}
+		}
+		scope = cache
+	}
+	if tag := query.Get("tag"); tag != "" {
+		return scope.ClearTag(r.Context(), tag)
+	}
+	return scope.Clear(r.Context())
 }
 
 // denied is what to answer when authorize has failed with err.
