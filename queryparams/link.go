@@ -184,14 +184,16 @@ func (p *plan) belongs(e entry, name string, t target) bool {
 //
 //	<a href="{{qlink .Filter "page" 2}}">   Href of With
 //	{{qhidden .Filter "q"}}                 Hidden
-func (s *Schema[T]) Funcs() template.FuncMap {
+func (s *Schema[T]) Funcs() template.FuncMap { return s.funcs(s.Href) }
+
+func (s *Schema[T]) funcs(href func(v T, edits ...func(*T)) (string, error)) template.FuncMap {
 	return template.FuncMap{
 		"qlink": func(v T, pairs ...any) (string, error) {
 			changed, err := s.With(v, pairs...)
 			if err != nil {
 				return "", err
 			}
-			return s.Href(changed)
+			return href(changed)
 		},
 		"qhidden": s.Hidden,
 	}

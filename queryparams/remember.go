@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"slices"
 )
 
@@ -166,3 +167,7 @@ func (r *Remembered[T, S]) Href(v T, edits ...func(*T)) (string, error) {
 	}
 	return "?" + query, nil
 }
+
+// Funcs are [Schema.Funcs] for pages that remember: qlink is made by
+// [Remembered.Href].
+func (r *Remembered[T, S]) Funcs() template.FuncMap { return r.schema.funcs(r.Href) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -130,6 +131,14 @@ func TestRememberedLinksToTheDefaultsSaySo(t *testing.T) {
 		if back, err := seens.Parse(got[1:]); err != nil || back != tt.v {
 			t.Errorf("%s reads back %+v, %v", got, back, err)
 		}
+	}
+	tpl := template.Must(template.New("").Funcs(page.Funcs()).Parse(`{{qlink . "sort" "age"}} {{qlink . "page" nil}} {{qlink . "lang" "no" "page" 1}} {{qhidden . "sort"}}`))
+	var b strings.Builder
+	if err := tpl.Execute(&b, seen{Page: 2, Sort: "name"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := `?page=2&amp;sort=age ?page= ?lang=no&amp;page= <input type="hidden" name="page" value="2">`; b.String() != want {
+		t.Errorf("the template writes %s, want %s", b.String(), want)
 	}
 	type texts struct {
 		Q string `query:"q"`

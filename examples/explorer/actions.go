@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -23,7 +24,11 @@ func (a *app) save(c echo.Context) error {
 	}
 	r, s := a.readerOf(c), sessionstate.From(c)
 	name := c.FormValue("name")
-	switch err := saveFilter(s, name, query); {
+	filter, err := a.withoutPage(query)
+	if err != nil {
+		return err
+	}
+	switch err := saveFilter(s, name, filter); {
 	case errors.Is(err, errBadName):
 		return echo.NewHTTPError(http.StatusBadRequest, r.T("A name has 1 to 40 characters."))
 	case errors.Is(err, sessionstate.ErrTooLarge):
@@ -32,6 +37,16 @@ func (a *app) save(c echo.Context) error {
 		return err
 	}
 	return a.back(c, query, sessionstate.Success, r.T("Saved as “%s”.", name))
+}
+
+// withoutPage is a query without its page, which is no part of the filter.
+func (a *app) withoutPage(query string) (string, error) {
+	f, err := a.filters.Parse(query)
+	if err != nil {
+		return "", err
+	}
+	href, err := a.filters.Strip("page").Href(f)
+	return strings.TrimPrefix(href, "?"), err
 }
 
 // unsave answers POST /saved/delete.

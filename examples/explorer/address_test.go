@@ -40,12 +40,34 @@ func TestAddressBarFollowsTheFilter(t *testing.T) {
 	}
 }
 
-func TestOldLinksKeepWorking(t *testing.T) {
+// A page has one address: other spellings of it, old names and what others append
+// to links are sent there for good, in one step, by the page and the API alike.
+func TestAPageHasOneAddress(t *testing.T) {
 	t.Parallel()
-	rec := httptest.NewRecorder()
-	newSite(t).app.ServeHTTP(rec, queryparamstest.Request("/?min_cost=1000&per_page=50&utm_source=news&fbclid=1"))
-	if got := rec.Header().Get("Location"); got != "/?mincost=1000&rows=50" || rec.Code != http.StatusSeeOther {
-		t.Errorf("%d to %q", rec.Code, got)
+	for name, tt := range map[string]struct {
+		target  string
+		options []queryparamstest.Option
+		want    string // empty: it is the address
+	}{
+		"old names":        {"/?min_cost=1000&per_page=50&utm_source=news&fbclid=1", nil, "/?mincost=1000&rows=50"},
+		"another order":    {"/?rows=50&state=Ohio", nil, "/?state=Ohio&rows=50"},
+		"a default":        {"/?state=Ohio&page=1", nil, "/?state=Ohio"},
+		"a form":           {"/?state=Ohio&species=&from=&mincost=&sort=-date", nil, "/?state=Ohio"},
+		"another escape":   {"/?state=New%20York", nil, "/?state=New+York"},
+		"of somebody else": {"/?embed=true&page=2&x=1", nil, ""},
+		"the API":          {"/api/strikes?per_page=50", nil, "/api/strikes?rows=50"},
+		"as it should be":  {"/?state=Ohio&rows=50&page=2", nil, ""},
+		"a part for htmx":  {"/?rows=50&state=Ohio", []queryparamstest.Option{queryparamstest.Fragment("/")}, ""},
+	} {
+		rec := httptest.NewRecorder()
+		newSite(t).app.ServeHTTP(rec, queryparamstest.Request(tt.target, tt.options...))
+		code := http.StatusOK
+		if tt.want != "" {
+			code = http.StatusPermanentRedirect
+		}
+		if got := rec.Header().Get("Location"); got != tt.want || rec.Code != code {
+			t.Errorf("%s: %d to %q, want %d to %q", name, rec.Code, got, code, tt.want)
+		}
 	}
 	newSite(t).visitor(t).get("/api/strikes?state=Utah&per_page=100").has(t, http.StatusOK, `"pages":3`)
 }

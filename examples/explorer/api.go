@@ -43,12 +43,9 @@ func (a *app) showJSON(c echo.Context) error {
 		p.Strikes = []strikes.Strike{} // an array in any case
 	}
 	if f.Page < p.Pages {
-		f.Page++
-		query, err := a.filters.Encode(f)
-		if err != nil {
+		if p.Next, err = a.filters.Link(c, f, func(f *filter) { f.Page++ }); err != nil {
 			return err
 		}
-		p.Next = "/api/strikes?" + query
 	}
 	return c.JSON(http.StatusOK, p)
 }
@@ -56,8 +53,12 @@ func (a *app) showJSON(c echo.Context) error {
 // describeAPI answers GET /api/openapi.json: the API in OpenAPI 3.1, whose
 // parameters come from the schema that reads them.
 func (a *app) describeAPI(c echo.Context) error {
-	ok := map[string]any{"200": map[string]string{"description": "One page of the strikes, with the totals of all."}}
-	get := map[string]any{"summary": "Strikes by filter", "parameters": a.filters.OpenAPI(), "responses": ok}
+	answers := map[string]any{
+		"200": map[string]string{"description": "One page of the strikes, with the totals of all."},
+		"308": map[string]string{"description": "The same question is asked at another address: without defaults, in the order of the parameters."},
+		"400": map[string]string{"description": "Every parameter that is wrong, as problem details."},
+	}
+	get := map[string]any{"summary": "Strikes by filter", "parameters": a.filters.OpenAPI(), "responses": answers}
 	return c.JSON(http.StatusOK, map[string]any{
 		"openapi": "3.1.0",
 		"info":    map[string]string{"title": "Wildlife strikes", "version": "1"},

@@ -16,6 +16,7 @@ import (
 	"github.com/reecho-go/reecho/examples/explorer/strikes"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/queryparams"
+	"github.com/reecho-go/reecho/sessionstate"
 )
 
 // A config is what main knows and the app needs.
@@ -26,16 +27,17 @@ type config struct {
 
 // An app is the explorer: an http.Handler that owns its caches and database.
 type app struct {
-	echo     *echo.Echo
-	stack    *middleware.Stack
-	results  *results
-	options  strikes.Options
-	filters  *queryparams.Schema[filter]
-	defaults filter // what an empty query says
-	texts    catalog.Catalog
-	assets   *assets
-	pages    *template.Template
-	csrf     *http.CrossOriginProtection
+	echo      *echo.Echo
+	stack     *middleware.Stack
+	results   *results
+	options   strikes.Options
+	filters   *queryparams.Schema[filter]
+	cachePage *queryparams.RememberedPage[cacheQuery, *sessionstate.State]
+	defaults  filter // what an empty query says
+	texts     catalog.Catalog
+	assets    *assets
+	pages     *template.Template
+	csrf      *http.CrossOriginProtection
 }
 
 // newApp opens everything. The caller closes it.
@@ -72,7 +74,11 @@ func (a *app) build(cfg config) error {
 	if err != nil {
 		return err
 	}
-	params, err := queryparams.New(queryparams.Config{Migrations: migrations(), OnError: a.translate})
+	params, err := queryparams.New(queryparams.Config{
+		Migrations: migrations(),
+		Canonical:  queryparams.Redirect308, // one address for one page, however it was written
+		OnError:    a.translate,
+	})
 	if err != nil {
 		return err
 	}
@@ -97,7 +103,10 @@ func (a *app) build(cfg config) error {
 	if a.assets, err = newAssets(); err != nil {
 		return err
 	}
-	a.pages, err = newTemplates(a.assets)
+	if a.cachePage, err = newCachePage(a.results.group); err != nil {
+		return err
+	}
+	a.pages, err = newTemplates(a.assets, a.cachePage.Funcs())
 	return err
 }
 
@@ -108,6 +117,7 @@ func (a *app) routes() {
 	e.Use(echomw.Recover(), securityHeaders, echomw.Gzip(), a.stack.Middleware(), answerErrors)
 	e.GET("/", a.showPage)
 	e.GET("/you", a.showYou)
+	e.GET("/cache", a.showCache)
 	e.GET("/api/strikes", a.showJSON)
 	e.GET("/api/openapi.json", a.describeAPI)
 	e.GET("/static/*", echo.WrapHandler(a.assets))
@@ -117,6 +127,7 @@ func (a *app) routes() {
 	e.POST("/settings", a.set, form...)
 	e.POST("/theme", a.paint, form...)
 	e.POST("/clear", a.clear, form...)
+	e.POST("/cache/clear", a.clearState, form...)
 }
 
 // ServeHTTP implements http.Handler.

@@ -20,6 +20,12 @@ func (a *app) showError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
+	if to, ok := errors.AsType[*queryparams.RedirectError](err); ok {
+		err = c.Redirect(to.StatusCode(), to.URL)
+	}
+	if err == nil {
+		return
+	}
 	if strings.HasPrefix(c.Request().URL.Path, "/api/") {
 		middleware.ErrorHandler(a.echo.DefaultHTTPErrorHandler)(err, c)
 		return

@@ -19,22 +19,14 @@ func (a *app) showPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	here, err := a.filters.Link(c, f)
+	s := sessionstate.From(c)
+	if isPartial(c) {
+		err = a.follow(c, f)
+	} else {
+		_, err = sessionstate.Incr(visits, s, 1)
+	}
 	if err != nil {
 		return err
-	}
-	s := sessionstate.From(c)
-	switch {
-	case isPartial(c):
-		if err := a.follow(c, f); err != nil {
-			return err
-		}
-	case here != c.Request().URL.RequestURI():
-		return c.Redirect(http.StatusSeeOther, here) // a form sends empty fields too
-	default:
-		if _, err := sessionstate.Incr(visits, s, 1); err != nil {
-			return err
-		}
 	}
 	found, err := a.results.find(c.Request().Context(), f)
 	if err != nil {
@@ -56,11 +48,9 @@ func (a *app) showPage(c echo.Context) error {
 	v.fillResults(f, found, href)
 	v.fillTable(f, found.list.Value, found.totals.Value.Strikes, href)
 	for _, s := range saved.Get(s) {
-		v.Saved = append(v.Saved, savedView{s.Name, pageURL(s.Query)})
+		v.Saved = append(v.Saved, a.savedView(v.reader, s, f))
 	}
-	for flash := range s.Flashes() {
-		v.Flashes = append(v.Flashes, flashView{string(flash.Kind), flash.Text})
-	}
+	v.showFlashes(s)
 	v.Facts = a.facts(c, v.reader)
 	v.APIHref = "/api/strikes"
 	if v.Query != "" {
@@ -82,6 +72,9 @@ func (a *app) newView(c echo.Context, f filter) (*pageView, error) {
 	v := &pageView{reader: r, Query: query, Title: r.T("Wildlife strikes")}
 	nonce, _ := c.Get(nonceKey).(string)
 	v.Script = ctxinfo.Script(nonce)
+	if p, err := queryparams.From(c); err == nil { // not beyond the limits
+		v.Address = p.Script(nonce)
+	}
 	theme := "" // of the visitor's choice; what the device says is for CSS
 	if in := ctxinfo.From(c); in.Source(ctxinfo.FacetTheme).Name == ctxinfo.ThemeCookie {
 		theme = in.Theme().Type.String()
@@ -129,6 +122,13 @@ func (v *pageView) fillResults(f filter, found *found, href func(filter) string)
 	panel("phases", v.T("Cost by phase of flight"), "", phasesChart(v.reader, found.phases.Value, func(name string) string {
 		return narrowed(func(f *filter) { f.Phases = []phase{phase(name)} })
 	}), found.phases.Meta)
+}
+
+// showFlashes shows the messages for the visitor, each once.
+func (v *pageView) showFlashes(s *sessionstate.State) {
+	for flash := range s.Flashes() {
+		v.Flashes = append(v.Flashes, flashView{string(flash.Kind), flash.Text})
+	}
 }
 
 // isPartial reports that htmx will put the response into the page.

@@ -31,7 +31,7 @@ type results struct {
 
 // newResults makes the caches in a group of their own, over a database.
 func newResults(db *database) (*results, error) {
-	group, err := cachedata.NewGroup("results", cachedata.GroupConfig{})
+	group, err := cachedata.NewGroup("results", cachedata.GroupConfig{MaxBytes: 64 << 20})
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +69,27 @@ func remember[K, V any](into **cachedata.Cache[K, V], group *cachedata.Group, na
 		})
 		return v, err
 	}
-	*into, err = cachedata.New(name, load, cachedata.Config[K, V]{Group: group, TTL: 10 * time.Minute, MaxEntries: 500})
+	*into, err = cachedata.New(name, load, cachedata.Config[K, V]{
+		Group: group, TTL: 10 * time.Minute, MaxEntries: 500,
+		Tags:      func(key K, _ V) []string { return tags(key) },
+		CountHits: true, // for the page about the cache
+	})
 	return err
+}
+
+// tags are those of a result: the state that was asked for, if it was one.
+func tags(key any) []string {
+	if f, ok := asked(key); ok && f.State != "" {
+		return []string{stateTag(string(f.State))}
+	}
+	return nil
+}
+
+func stateTag(state string) string { return "state " + state }
+
+// dropState forgets every result, of whatever panel, that was asked for one state.
+func (r *results) dropState(ctx context.Context, state string) error {
+	return r.group.ClearTag(ctx, stateTag(state))
 }
 
 // An answer is a result and how the cache came by it.

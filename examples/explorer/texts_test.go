@@ -72,6 +72,9 @@ func textsInUse(t *testing.T) map[string]bool {
 	for _, f := range allFacts() {
 		used[f.name] = true
 	}
+	for _, w := range allWords() {
+		used[w.name] = true
+	}
 	for _, text := range []string{"Auto", "Light", "Dark", "as your device says"} {
 		used[text] = true
 	}

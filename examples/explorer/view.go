@@ -44,9 +44,11 @@ type pageView struct {
 	APIHref string
 
 	You   *youView   // in place of all results
+	Held  *heldView  // likewise
 	Error *errorView // likewise
 
-	Script template.HTML // tells the server what no header does
+	Script  template.HTML // tells the server what no header does
+	Address template.HTML // tells the browser which address the page has
 }
 
 type (
@@ -56,7 +58,11 @@ type (
 		Selected     bool
 	}
 	link      struct{ Label, Href string }
-	savedView struct{ Name, Href string }
+	savedView struct {
+		Name, Href string
+		About      string // what it selects
+		Here       bool   // the page is it
+	}
 	flashView struct{ Kind, Text string }
 
 	totalsView struct {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/examples/explorer/strikes"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
@@ -93,6 +94,70 @@ func deleteFilter(s *sessionstate.State, name string) error {
 
 func dropFilter(list []savedFilter, name string) []savedFilter {
 	return slices.DeleteFunc(list, func(f savedFilter) bool { return f.Name == name })
+}
+
+// savedView shows a saved filter: in what it differs from a page without one,
+// and whether it is the page that is here.
+func (a *app) savedView(r reader, s savedFilter, here filter) savedView {
+	v := savedView{Name: s.Name, Href: pageURL(s.Query)}
+	f, err := a.filters.Parse(s.Query)
+	if err != nil { // the data is another one since: its page will say what is wrong
+		return v
+	}
+	here.Page = f.Page
+	same, err := a.filters.Diff(here, f)
+	v.Here = err == nil && len(same) == 0
+	set, err := a.filters.Diff(a.defaults, f)
+	if err != nil {
+		return v
+	}
+	var about []string
+	for _, d := range set {
+		about = append(about, r.parameter(d.Parameter)+": "+strings.Join(r.values(d.Parameter, d.To), ", "))
+	}
+	v.About = strings.Join(about, "; ")
+	return v
+}
+
+// parameter is what the form calls a parameter.
+func (r reader) parameter(name string) string {
+	switch name {
+	case "state":
+		return r.T("State")
+	case "species":
+		return r.T("Species")
+	case "size":
+		return r.T("Size of the animal")
+	case "phase":
+		return r.T("Phase of flight")
+	case "from":
+		return r.T("From")
+	case "to":
+		return r.T("To")
+	case "mincost":
+		return r.T("Minimum cost ($)")
+	case "sort":
+		return r.T("Sort by")
+	case "rows":
+		return r.T("Rows")
+	}
+	return name
+}
+
+// values are the texts of a parameter in the reader's language.
+func (r reader) values(name string, texts []string) []string {
+	named := make([]string, len(texts))
+	for i, text := range texts {
+		switch name {
+		case "size", "phase":
+			named[i] = r.T(text)
+		case "sort":
+			named[i] = r.sortName(strikes.Sort(text))
+		default:
+			named[i] = text
+		}
+	}
+	return named
 }
 
 // facts is what the server knows about the visitor, and how.

@@ -14,7 +14,7 @@ func TestStateSurvivesReloadAndRestart(t *testing.T) {
 	v := first.visitor(t)
 	v.get("/").has(t, http.StatusOK, "<dt>Visits</dt><dd>1 <", "None yet.")
 	v.post("/saved", "name", "Geese of Ohio", "query", "state=Ohio&species=Canada+goose").
-		has(t, http.StatusOK, "Saved as “Geese of Ohio”.", `<a href="/?state=Ohio&amp;species=Canada&#43;goose">Geese of Ohio</a>`)
+		has(t, http.StatusOK, "Saved as “Geese of Ohio”.", `<a href="/?state=Ohio&amp;species=Canada&#43;goose" aria-current="page">Geese of Ohio <small>State: Ohio; Species: Canada goose</small></a>`)
 	v.post("/settings", "language", "de", "units", "km/h").has(t, http.StatusOK, `<html lang="de">`, "Einstellungen gespeichert.")
 	v.get("/").has(t, http.StatusOK, "Geese of Ohio", "10.000", "km/h")
 
@@ -59,20 +59,20 @@ func TestVisitorsDoNotSeeEachOther(t *testing.T) {
 	a, b := site.visitor(t), site.visitor(t)
 	a.get("/")
 	a.get("/")
-	a.post("/saved", "name", "mine", "query", "state=Ohio").has(t, 200, ">mine</a>")
+	a.post("/saved", "name", "mine", "query", "state=Ohio").has(t, 200, ">mine <small>")
 	a.post("/settings", "language", "fr", "units", "mph")
 	page := b.get("/")
 	page.has(t, 200, "<dt>Visits</dt><dd>1 <", "None yet.", `lang="en-US"`)
-	page.lacks(t, "mine</a>", "mph</td>", "Saved as", "enregistrés")
+	page.lacks(t, ">mine <small>", "mph</td>", "Saved as", "enregistrés")
 }
 
 func TestSavedFilters(t *testing.T) {
 	t.Parallel()
 	v := newSite(t).visitor(t)
-	v.post("/saved", "name", "  x  ", "query", "state=Ohio").has(t, 200, ">x</a>")
+	v.post("/saved", "name", "  x  ", "query", "state=Ohio").has(t, 200, `<a href="/?state=Ohio" aria-current="page">x <small>`)
 	page := v.post("/saved", "name", "x", "query", "state=Utah")
-	page.has(t, 200, `<a href="/?state=Utah">x</a>`)
-	page.lacks(t, `<a href="/?state=Ohio">x</a>`)
+	page.has(t, 200, `<a href="/?state=Utah" aria-current="page">x <small>State: Utah</small></a>`)
+	page.lacks(t, `<a href="/?state=Ohio"`)
 	for _, name := range []string{"", "   ", strings.Repeat("é", 41), "\xff"} {
 		v.post("/saved", "name", name, "query", "").has(t, http.StatusBadRequest, "A name has 1 to 40 characters.")
 	}
@@ -80,10 +80,26 @@ func TestSavedFilters(t *testing.T) {
 	v.post("/saved", "name", `<b>"bold"</b>`, "query", "").has(t, 200, "&lt;b&gt;&#34;bold&#34;&lt;/b&gt;")
 	page = v.post("/saved/delete", "name", "x", "query", "rows=10")
 	page.has(t, 200, "Deleted “x”.")
-	page.lacks(t, ">x</a>")
+	page.lacks(t, ">x <small>")
 	if page.url.RequestURI() != "/?rows=10" {
 		t.Errorf("it leads to %v", page.url)
 	}
+}
+
+// A saved filter says what it selects, in the reader's language, and is marked
+// on every page of what it selects.
+func TestSavedFiltersSayWhatTheySelect(t *testing.T) {
+	t.Parallel()
+	v := newSite(t).visitor(t)
+	v.post("/saved", "name", "all", "query", "")
+	v.post("/saved", "name", "big", "query", "size=Large&size=Medium&from=1999-01-01&mincost=5&sort=-cost&page=3").has(t, 200,
+		`big <small>Size of the animal: Large, Medium; From: 1999-01-01; Minimum cost ($): 5; Sort by: Most expensive first</small>`,
+		`<a href="/">all</a>`)
+	v.get("/?size=Large&size=Medium&from=1999-01-01&mincost=5&sort=-cost&page=2").has(t, 200,
+		`<a href="/?size=Large&amp;size=Medium&amp;from=1999-01-01&amp;mincost=5&amp;sort=-cost" aria-current="page">big <small>`)
+	v.get("/?size=Large").lacks(t, `aria-current="page">big`, `aria-current="page">all`)
+	v.header.Set("Accept-Language", "de")
+	v.get("/").has(t, 200, `aria-current="page">all</a>`, "Größe des Tiers: Groß, Mittel")
 }
 
 // A cookie holds only so much: the visitor is told, and loses nothing.
@@ -183,5 +199,5 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	}
 	page := v.get("/?state=Ohio")
 	page.want(t, "hit")
-	page.lacks(t, ">x</a>")
+	page.lacks(t, ">x <small>")
 }

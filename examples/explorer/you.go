@@ -16,6 +16,35 @@ type fact struct {
 	value func(*ctxinfo.Info, reader) string // empty: there is none
 }
 
+// A word is what one header field says of a request, in ctxinfo's reading.
+type word struct {
+	header string
+	name   string
+	value  func(*ctxinfo.Info, reader) string // empty: it says nothing
+}
+
+// allWords is what ctxinfo reads from header fields that have no facet of
+// their own, since nothing else could say it.
+func allWords() []word {
+	yes := func(said bool, r reader) string {
+		if !said {
+			return ""
+		}
+		return r.YesNo(true)
+	}
+	return []word{
+		{"Save-Data", "Save data", func(in *ctxinfo.Info, r reader) string { return yes(in.Client().SaveData, r) }},
+		{"Sec-GPC", "Do not sell or share my data", func(in *ctxinfo.Info, r reader) string { return yes(in.Client().GPC, r) }},
+		{"Sec-Fetch-Site", "Asked by a page of", func(in *ctxinfo.Info, _ reader) string { return in.Fetch().Site }},
+		{"Sec-Fetch-Mode", "Way of asking", func(in *ctxinfo.Info, _ reader) string { return in.Fetch().Mode }},
+		{"Sec-Fetch-Dest", "Asked for", func(in *ctxinfo.Info, _ reader) string { return in.Fetch().Dest }},
+		{"Sec-Fetch-User", "You clicked or typed", func(in *ctxinfo.Info, r reader) string { return yes(in.Fetch().User, r) }},
+		{"HX-Request", "Asked by htmx", func(in *ctxinfo.Info, r reader) string { return yes(in.HTMX().Request, r) }},
+		{"HX-Boosted", "htmx followed a link", func(in *ctxinfo.Info, r reader) string { return yes(in.HTMX().Boosted, r) }},
+		{"HX-Target", "htmx puts it into", func(in *ctxinfo.Info, _ reader) string { return in.HTMX().Target }},
+	}
+}
+
 // allFacts is everything that ctxinfo finds out, in the order of the page.
 func allFacts() []fact {
 	return []fact{
@@ -85,6 +114,15 @@ func newYouView(in *ctxinfo.Info, r reader) *youView {
 			ID: strings.ReplaceAll(f.facet.String(), " ", "-"), Name: r.T(f.name), Value: f.value(in, r), Source: r.sourceName(source),
 			Known: source.Kind != ctxinfo.SourceDefault, Trusted: source.Trusted,
 		})
+	}
+	for _, w := range allWords() {
+		v := youFact{ID: strings.ToLower(w.header), Name: r.T(w.name), Value: w.value(in, r)}
+		source := ctxinfo.Source{}
+		if v.Known = v.Value != ""; v.Known {
+			source = ctxinfo.Source{Kind: ctxinfo.SourceHeader, Name: w.header}
+		}
+		v.Source = r.sourceName(source)
+		you.Facts = append(you.Facts, v)
 	}
 	for name := range in.Cookies().All() {
 		you.Cookies = append(you.Cookies, name)

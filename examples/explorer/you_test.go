@@ -34,12 +34,13 @@ func TestYouSaysValueSourceAndTrust(t *testing.T) {
 	v := newSite(t).visitor(t)
 	v.header = http.Header{
 		"Accept-Language": {"en-GB, fr;q=0.5"}, "User-Agent": {"curl/8"}, "X-Forwarded-For": {"6.6.6.6"}, "X-Forwarded-Host": {"evil.test"},
+		"Save-Data": {"on"}, "Sec-Gpc": {"1"}, "Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"<b>"},
 		"Cookie": {"ctx=1&tz=Asia/Kolkata&theme=dark&motion=reduce"}, "Sec-Fetch-Dest": {"document"},
 		"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, "X-Secret": {"<script>alert(1)</script>"},
 	}
 	page := v.get("/you")
-	page.has(t, http.StatusOK, "What this server knows about you", "<code>X-Secret</code>", "<code>ctx</code>", "<td>default</td>\n<td data-label=\"Trusted\"></td>")
-	page.lacks(t, "6.6.6.6", "evil.test", "alert(1)")
+	page.has(t, http.StatusOK, "What this server knows about you", "<code>X-Secret</code>", "<code>ctx</code>", "<td>default</td>\n<td data-label=\"Trusted\"></td>", `<tr id="you-hx-request">`)
+	page.lacks(t, "header Sec-Fetch-Mode", "header HX-", "6.6.6.6", "evil.test", "alert(1)")
 	for _, want := range []*regexp.Regexp{
 		row("ip", `127\.0\.0\.1`, "connection", "yes"),
 		row("scheme", "https", "connection", "yes"),
@@ -51,6 +52,10 @@ func TestYouSaysValueSourceAndTrust(t *testing.T) {
 		row("embedded", "no", "header Sec-Fetch-Dest", "no"),
 		row("client", "a program", "header User-Agent", "no"),
 		row("request-id", `[\w-]{8,64}`, "generated", "yes"),
+		row("save-data", "yes", "header Save-Data", "no"),
+		row("sec-gpc", "yes", "header Sec-GPC", "no"),
+		row("sec-fetch-site", "cross-site", "header Sec-Fetch-Site", "no"),
+		row("sec-fetch-dest", "document", "header Sec-Fetch-Dest", "no"),
 		row("trace", `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`, "header Traceparent", "no"),
 	} {
 		if !want.MatchString(page.body) {
@@ -79,6 +84,8 @@ func TestBrowserYou(t *testing.T) {
 	b.Scheme("dark")
 	b.Until(cell("theme") + `.includes("Dark")`)
 	b.At("/you")
+	b.Until(cell("hx-request") + `.includes("HX-Request")`)
+	b.Until(cell("sec-fetch-site") + `.includes("same-origin")`)
 	b.picture("you")
 	b.Size(320, 900)
 	if over := eval[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
@@ -87,6 +94,7 @@ func TestBrowserYou(t *testing.T) {
 	b.picture("you-small")
 	b.Do(chromedp.Reload())
 	b.Until(cell("embedded") + `.includes("Sec-Fetch-Dest")`)
+	b.Until(cell("sec-fetch-mode") + `.includes("navigate")`)
 	b.Do(chromedp.NavigateBack())
 	b.Shows("1 to 25 of 10,000")
 }
