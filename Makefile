@@ -51,7 +51,7 @@ soak: ## run the core's tests SOAK (20) times, in another order each time, with 
 	SOAK=$(SOAK) go test -race -shuffle=on -count=$(SOAK) -timeout 0 ./...
 
 .PHONY: bench
-bench: ## run the comparisons with other libraries; ARGS=-short takes a minute
+bench: ## run the comparisons with other libraries; ARGS=-short takes a few minutes
 	go -C benchmarks run . $(ARGS)
 
 .PHONY: run

@@ -3,11 +3,15 @@ module github.com/reecho-go/reecho/benchmarks
 go 1.26.0
 
 require (
+	github.com/VictoriaMetrics/fastcache v1.13.2
 	github.com/Yiling-J/theine-go v0.6.2
 	github.com/alexedwards/scs/v2 v2.9.0
+	github.com/allegro/bigcache/v3 v3.1.0
 	github.com/bluele/gcache v0.0.2
 	github.com/cespare/xxhash/v2 v2.3.0
+	github.com/coocood/freecache v1.2.7
 	github.com/danielgtaylor/huma/v2 v2.37.2
+	github.com/dgraph-io/ristretto/v2 v2.4.2
 	github.com/fxamacker/cbor/v2 v2.10.0
 	github.com/ggicci/httpin v0.20.1
 	github.com/go-playground/form/v4 v4.2.1
@@ -22,6 +26,7 @@ require (
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/maypok86/otter/v2 v2.4.0
 	github.com/mitchellh/hashstructure/v2 v2.0.2
+	github.com/patrickmn/go-cache v2.1.0+incompatible
 	github.com/reecho-go/reecho v0.0.0
 	github.com/tiendc/go-deepcopy v1.7.2
 	github.com/viccon/sturdyc v1.1.5
@@ -31,7 +36,9 @@ require (
 )
 
 require (
+	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/ggicci/owl v0.8.2 // indirect
+	github.com/golang/snappy v1.0.0 // indirect
 	github.com/gorilla/context v1.1.2 // indirect
 	github.com/gorilla/securecookie v1.1.2 // indirect
 	github.com/klauspost/cpuid/v2 v2.3.0 // indirect

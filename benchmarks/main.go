@@ -3,8 +3,8 @@
 // results/<date>.json, the charts and the tables in the README and the records
 // of decisions.
 //
-//	go run .                      everything, about ten minutes
-//	go run . -short               everything, about a minute, nothing written
+//	go run .                      everything, about twenty minutes
+//	go run . -short               everything, in a few minutes, nothing written
 //	go run . -only hit,stack      some groups, nothing written
 //	go run . -only key -write     some groups, with their tables in the documents
 //	go run . -against v0.1.0      this tree against a commit

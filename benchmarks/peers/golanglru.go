@@ -8,7 +8,7 @@ import (
 
 // GolangLRU is hashicorp/golang-lru's expirable cache. Its goroutine never
 // ends; purge gives up what it holds.
-func GolangLRU[K comparable, V any](entries map[K]V) (get Lookup[K, V], purge func()) {
+func GolangLRU[K comparable, V any](entries map[K]V) (get Lookup[K, V], purge func(), _ error) {
 	c := expirable.NewLRU[K, V](10_000, nil, time.Hour)
 	for k, v := range entries {
 		c.Add(k, v)
@@ -19,5 +19,5 @@ func GolangLRU[K comparable, V any](entries map[K]V) (get Lookup[K, V], purge fu
 			return v, errMiss
 		}
 		return v, nil
-	}, c.Purge
+	}, c.Purge, nil
 }

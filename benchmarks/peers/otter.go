@@ -7,9 +7,8 @@ import (
 )
 
 // Otter is maypok86/otter with a bound, no time rules.
-func Otter[K comparable, V any](entries map[K]V) (Lookup[K, V], error) {
-	get, _, err := newOtter(entries, &otter.Options[K, V]{MaximumSize: 10_000})
-	return get, err
+func Otter[K comparable, V any](entries map[K]V) (get Lookup[K, V], stop func(), err error) {
+	return newOtter(entries, &otter.Options[K, V]{MaximumSize: 10_000})
 }
 
 // OtterTTL is maypok86/otter with a bound and a time to live; stop ends its

@@ -1,6 +1,8 @@
 // Package peers puts the libraries that are compared behind small shapes, one
 // file per peer: a lookup of a key that is present, the identity of a key, and
-// the deep copy of a value.
+// the deep copy of a value; beside them, caches that load, readers of queries and
+// sessions. What needs a server, such as the client-side caches of Redis, is not
+// among them.
 package peers
 
 import "errors"
@@ -10,6 +12,10 @@ var errMiss = errors.New("peers: a key that was stored is not there")
 
 // Lookup is a memoized call that hits.
 type Lookup[K, V any] func(K) (V, error)
+
+// Fill makes a Lookup of what is to be there, as users of a peer set it up. What
+// it returns beside that ends what has been started; nil: nothing.
+type Fill[K comparable, V any] func(map[K]V) (Lookup[K, V], func(), error)
 
 // Via makes a Lookup of keys that a peer cannot hold, such as structs with
 // slices, through what its users turn them into.

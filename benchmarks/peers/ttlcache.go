@@ -7,7 +7,7 @@ import (
 )
 
 // TTLCache is jellydator/ttlcache; reads do not extend the time to live.
-func TTLCache[K comparable, V any](entries map[K]V) Lookup[K, V] {
+func TTLCache[K comparable, V any](entries map[K]V) (Lookup[K, V], func(), error) {
 	c := ttlcache.New(
 		ttlcache.WithTTL[K, V](time.Hour),
 		ttlcache.WithCapacity[K, V](10_000),
@@ -23,5 +23,5 @@ func TTLCache[K comparable, V any](entries map[K]V) Lookup[K, V] {
 			return none, errMiss
 		}
 		return it.Value(), nil
-	}
+	}, nil, nil
 }

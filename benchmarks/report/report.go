@@ -39,7 +39,9 @@ func New(results []bench.Result, rounds int) Run {
 
 // compared are the modules whose versions a reader wants to know.
 var compared = []string{
-	"github.com/maypok86/otter/v2", "github.com/jellydator/ttlcache/v3", "github.com/hashicorp/golang-lru/v2",
+	"github.com/maypok86/otter/v2", "github.com/dgraph-io/ristretto/v2", "github.com/patrickmn/go-cache",
+	"github.com/allegro/bigcache/v3", "github.com/coocood/freecache", "github.com/VictoriaMetrics/fastcache",
+	"github.com/jellydator/ttlcache/v3", "github.com/hashicorp/golang-lru/v2",
 	"github.com/mitchellh/hashstructure/v2", "github.com/cespare/xxhash/v2", "github.com/fxamacker/cbor/v2",
 	"github.com/vmihailenco/msgpack/v5", "github.com/jinzhu/copier", "github.com/huandu/go-clone",
 	"github.com/tiendc/go-deepcopy", "github.com/labstack/echo/v4",
