@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/reecho-go/reecho/benchmarks/report"
 	"github.com/reecho-go/reecho/benchmarks/workloads"
@@ -19,6 +20,8 @@ var tables = []struct {
 	{"docs/adr/0002-hashstructure-for-fingerprints.md", "key", []string{workloads.Ours, workloads.Hashstructure}},
 	{"docs/adr/0003-compiled-copies.md", "copy", nil},
 	{"docs/adr/0004-copier-for-mapping.md", "copy", []string{workloads.ByHand, workloads.Ours, workloads.Copier}},
+	{"docs/adr/0005-otter-as-a-store-only.md", "ratio", nil},
+	{"docs/adr/0005-otter-as-a-store-only.md", "memory", nil},
 	{"docs/adr/0006-the-publish-rule.md", "races", nil},
 	{"docs/adr/0008-sessions-on-gorilla.md", "session", []string{workloads.OursInCookie, workloads.EchoContrib, workloads.OursInMemory, workloads.SCS}},
 }
@@ -51,7 +54,9 @@ func publish(r report.Run, name, repository string) ([]string, error) {
 		if err := report.Between(path, "measured:"+t.group, "\n"+r.Overview(t.group, t.peers...)+"\n"); err != nil {
 			return nil, err
 		}
-		paths = append(paths, path)
+		if !slices.Contains(paths, path) {
+			paths = append(paths, path)
+		}
 	}
 	return paths, nil
 }

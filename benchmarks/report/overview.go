@@ -11,7 +11,7 @@ import (
 // Overview renders the workloads of one group as one table: a line for each
 // workload, a column for each peer. The reference of the workloads has times,
 // the others say how many times as long they take; allocations are in brackets.
-// Peers, if there are any, are the only ones shown, in this order.
+// Figures that are no times are those of each peer. Peers, if there are any, are the only ones shown, in this order.
 func (r Run) Overview(group string, peers ...string) string {
 	results := slices.DeleteFunc(slices.Clone(r.Results), func(res bench.Result) bool { return res.Group != group })
 	if len(results) == 0 {
@@ -23,9 +23,12 @@ func (r Run) Overview(group string, peers ...string) string {
 	reference := results[0].Reference
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured %s on %s, %d CPUs, %s, %s", r.Date, r.CPU, r.CPUs, r.OS, r.Go)
-	if results[0].Words() {
+	switch {
+	case results[0].Words():
 		b.WriteString("; each answer is what the library did.\n\n")
-	} else {
+	case results[0].Unit != "":
+		fmt.Fprintf(&b, ", in %s.\n\n", results[0].Unit)
+	default:
 		fmt.Fprintf(&b, ", medians of %d interleaved rounds. The time is that of %s; of the others, how many times as long. Allocations are in brackets.\n\n", r.Rounds, reference)
 	}
 	fmt.Fprintf(&b, "| | %s |\n|---|%s\n", strings.Join(peers, " | "), strings.Repeat("---:|", len(peers)))
@@ -71,6 +74,9 @@ func cell(res bench.Result, peer string, notes *notes) string {
 	}
 	if m.Text != "" {
 		return notes.mark(m.Text, peer, m.Note)
+	}
+	if res.Unit != "" {
+		return notes.mark(number(m.NsPerOp), peer, m.Note)
 	}
 	value := ratio(m.Ratio)
 	if peer == res.Reference {

@@ -69,6 +69,22 @@ func TestOverview(t *testing.T) {
 	if all := words.Markdown(); strings.Count(all, matrix) != 1 || strings.Count(all, "## ") != 1 {
 		t.Errorf("words are one table:\n%s", all)
 	}
+	figures := report.Run{Date: "2026-01-02", CPU: "a processor", CPUs: 2, OS: "linux/amd64", Go: "go1.26", Rounds: 8, Results: []bench.Result{
+		{Group: "ratio", Name: "a trace", Unit: "% hits", Reference: "theirs", Rows: []bench.Measure{
+			{Peer: "ours", NsPerOp: 64.04, Ratio: 1.1}, {Peer: "theirs", NsPerOp: 58.2, Ratio: 1, Note: "guesses"},
+		}},
+	}}
+	const hits = `Measured 2026-01-02 on a processor, 2 CPUs, linux/amd64, go1.26, in % hits.
+
+| | theirs | ours |
+|---|---:|---:|
+| a trace | 58.2 [1] | 64.0 |
+
+1. theirs: guesses.
+`
+	if diff := cmp.Diff(hits, figures.Overview("ratio")); diff != "" {
+		t.Errorf("figures (-want +got):\n%s", diff)
+	}
 	if got := run.Overview("nothing"); got != "" {
 		t.Errorf("a group without results gives %q", got)
 	}

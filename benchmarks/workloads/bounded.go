@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/Yiling-J/theine-go"
 	"github.com/maypok86/otter/v2"
@@ -27,31 +28,51 @@ type store[K comparable, V any] struct {
 	end func()
 }
 
-// stores are the bounded peers, ours first; value is what they store.
-func stores[K comparable, V any](value func(K) V) []struct {
+// opener opens one peer's store for so many entries.
+type opener[K comparable, V any] struct {
 	peer string
 	open func(size int) (store[K, V], error)
-} {
-	return []struct {
-		peer string
-		open func(size int) (store[K, V], error)
-	}{
-		{Ours, func(size int) (s store[K, V], err error) { return ownStore(size, value) }},
+}
+
+// stores are the bounded peers, ours first; value is what they store.
+func stores[K comparable, V any](value func(K) V) []opener[K, V] {
+	return []opener[K, V]{
+		{Ours, func(size int) (store[K, V], error) {
+			return ownStore(cachedata.GroupConfig{}, cachedata.Config[K, V]{MaxEntries: size}, value)
+		}},
 		{"otter", func(size int) (store[K, V], error) { return otterStore(size, value) }},
 		{"theine", func(size int) (store[K, V], error) { return theineStore(size, value) }},
 	}
 }
 
-func ownStore[K comparable, V any](size int, value func(K) V) (s store[K, V], err error) {
-	g, err := cachedata.NewGroup("bounded", cachedata.GroupConfig{})
-	if err != nil {
+// bounds are stores with the other bounds of ours, which hold as many entries.
+// Beside them stands what the second bound could do instead of lowering otter's.
+func bounds[K comparable, V any](value func(K) V) []opener[K, V] {
+	const noBound = 1 << 40
+	one := func(V) int64 { return 1 }
+	return []opener[K, V]{
+		{Ours + ", MaxBytes", func(size int) (store[K, V], error) {
+			return ownStore(cachedata.GroupConfig{}, cachedata.Config[K, V]{MaxBytes: int64(size), Size: one}, value)
+		}},
+		{Ours + ", MaxEntries beside MaxBytes", func(size int) (store[K, V], error) {
+			return ownStore(cachedata.GroupConfig{}, cachedata.Config[K, V]{MaxEntries: size, MaxBytes: noBound}, value)
+		}},
+		{Ours + ", budget of the group", func(size int) (store[K, V], error) {
+			return ownStore(cachedata.GroupConfig{MaxBytes: int64(size)}, cachedata.Config[K, V]{MaxEntries: 10 * size, Size: one}, value)
+		}},
+		{"otter, from its cold end", func(size int) (store[K, V], error) { return coldStore(size, value) }},
+	}
+}
+
+func ownStore[K comparable, V any](group cachedata.GroupConfig, cfg cachedata.Config[K, V], value func(K) V) (s store[K, V], err error) {
+	if cfg.Group, err = cachedata.NewGroup("bounded", group); err != nil {
 		return s, err
 	}
 	loaded := false
 	c, err := cachedata.New("bounded", func(_ context.Context, k K) (V, error) {
 		loaded = true
 		return value(k), nil
-	}, cachedata.Config[K, V]{Group: g, MaxEntries: size})
+	}, cfg)
 	if err != nil {
 		return s, err
 	}
@@ -63,7 +84,7 @@ func ownStore[K comparable, V any](size int, value func(K) V) (s store[K, V], er
 			return err == nil && !loaded
 		},
 		len: func() int { return c.Stats().Entries },
-		end: func() { _ = g.Close(ctx) }, // nothing is in flight
+		end: func() { _ = cfg.Group.Close(ctx) }, // nothing is in flight
 	}, nil
 }
 
@@ -83,6 +104,36 @@ func otterStore[K comparable, V any](size int, value func(K) V) (s store[K, V], 
 		len: c.EstimatedSize,
 		end: c.InvalidateAll,
 	}, nil
+}
+
+// coldStore is an otter with room for more, of whose coldest entry each new one
+// takes the place.
+func coldStore[K comparable, V any](size int, value func(K) V) (s store[K, V], err error) {
+	c, err := otter.New(&otter.Options[K, V]{MaximumSize: 10 * size, InitialCapacity: size})
+	if err != nil {
+		return s, err
+	}
+	return store[K, V]{
+		get: func(k K) bool {
+			_, ok := c.GetIfPresent(k)
+			if !ok {
+				c.Set(k, value(k))
+				for c.EstimatedSize() > size {
+					c.Invalidate(coldest(c))
+				}
+			}
+			return ok
+		},
+		len: c.EstimatedSize,
+		end: c.InvalidateAll,
+	}, nil
+}
+
+func coldest[K comparable, V any](c *otter.Cache[K, V]) (k K) {
+	for e := range c.Coldest() {
+		return e.Key
+	}
+	return k
 }
 
 func theineStore[K comparable, V any](size int, value func(K) V) (s store[K, V], err error) {
@@ -107,24 +158,29 @@ func theineStore[K comparable, V any](size int, value func(K) V) (s store[K, V],
 // small for all. More is better.
 func HitRatio() []bench.Workload {
 	zipf := func() ([]string, error) { return zipfTrace(), nil }
+	shifting := func() ([]string, error) { return shiftingTrace(), nil }
+	peers := stores(textLen)
 	return []bench.Workload{
-		hitRatio("zipf, room for 1 %", 1000, zipf),
-		hitRatio("zipf, room for 10 %", 10_000, zipf),
-		hitRatio("bird strikes by airport and species, room for 100", 100, strikesTrace),
-		hitRatio("bird strikes by airport and species, room for 500", 500, strikesTrace),
+		hitRatio("zipf, room for 1 %", 1000, zipf, peers),
+		hitRatio("zipf, room for 10 %", 10_000, zipf, peers),
+		hitRatio("bird strikes by airport and species, room for 100", 100, strikesTrace, peers),
+		hitRatio("bird strikes by airport and species, room for 500", 500, strikesTrace, peers),
+		hitRatio("shifting zipf, room for 1,000", 1000, shifting, slices.Concat(peers, bounds(textLen))),
 	}
 }
 
-func hitRatio(name string, size int, trace func() ([]string, error)) bench.Workload {
+func textLen(k string) int { return len(k) }
+
+func hitRatio(name string, size int, trace func() ([]string, error), peers []opener[string, int]) bench.Workload {
 	return bench.Workload{Group: "ratio", Name: name, Reference: "otter", Unit: "% hits", Prepare: func() ([]bench.Row, error) {
 		keys, err := trace()
 		if err != nil {
 			return nil, err
 		}
 		var rows []bench.Row
-		for _, p := range stores(func(k string) int { return len(k) }) {
+		for _, p := range peers {
 			rows = append(rows, bench.Row{Peer: p.peer, Figure: func() (float64, error) {
-				hits := 0
+				hits, replays := 0, lookups/len(keys)
 				for range replays {
 					s, err := p.open(size)
 					if err != nil {
@@ -139,20 +195,35 @@ func hitRatio(name string, size int, trace func() ([]string, error)) bench.Workl
 				if err != nil {
 					return err
 				}
-				defer s.end()
-				if first, second := s.get("a"), s.get("a"); first || !second {
-					return fmt.Errorf("lookups of one key: %v, %v", first, second)
-				}
-				return nil
+				return check(s, size)
 			}})
 		}
 		return rows, nil
 	}}
 }
 
-// replays is how many caches see the trace for one figure: what an engine
-// keeps depends a little on when it finds the time to tidy up.
-const replays = 5
+// check says whether a store keeps what it was given, and no more than it may.
+func check(s store[string, int], size int) error {
+	defer s.end()
+	if first, second := s.get("a"), s.get("a"); first || !second {
+		return fmt.Errorf("lookups of one key: %v, %v", first, second)
+	}
+	for n := range 3 * size {
+		s.get(strconv.Itoa(n))
+	}
+	for wait := time.Millisecond; s.len() > size; wait *= 2 { // engines tidy up a little later
+		if wait > time.Second {
+			return fmt.Errorf("%d entries are left, with room for %d", s.len(), size)
+		}
+		time.Sleep(wait)
+	}
+	return nil
+}
+
+// lookups is about how many make one figure. Short traces are replayed, each
+// time to a new cache: what an engine keeps depends a little on when it finds the
+// time to tidy up.
+const lookups = 400_000
 
 // replay looks all keys up and counts those that were there.
 func replay(s store[string, int], keys []string) (hits int) {
@@ -172,6 +243,14 @@ func zipfTrace() []string {
 	r := rand.New(rand.NewPCG(1, 2))
 	z := rand.NewZipf(r, 1.05, 1, 100_000-1)
 	return list(300_000, func(int) string { return strconv.FormatUint(z.Uint64(), 10) })
+}
+
+// shiftingTrace is 300,000 lookups of keys that come into use and go out of it:
+// after each 100, all of them are one place less popular, and a new one leads.
+func shiftingTrace() []string {
+	r := rand.New(rand.NewPCG(3, 4))
+	z := rand.NewZipf(r, 1.05, 1, 100_000-1)
+	return list(300_000, func(i int) string { return strconv.Itoa(i/100 - int(z.Uint64())) })
 }
 
 // strikesTrace is what a page on each bird strike would look up, in the order
