@@ -1,0 +1,80 @@
+package cachedata_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reecho-go/reecho/cachedata"
+)
+
+// circle returns the circle that err is about.
+func circle(err error) []string {
+	if ce, ok := errors.AsType[*cachedata.CycleError](err); ok {
+		return ce.Path
+	}
+	return nil
+}
+
+// loadOf is how errors name the load of k.
+func loadOf[K, V any](t *testing.T, c *cachedata.Cache[K, V], k K) string {
+	t.Helper()
+	fp, err := c.Fingerprint(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s[%016x]", c.Name(), fp)
+}
+
+// A load that comes back to itself by way of a cache of another group fails
+// with an error that names the way.
+func TestL6_CycleAcrossCaches(t *testing.T) {
+	t.Parallel()
+	type cache = cachedata.Cache[string, string]
+	var first, second *cache
+	open := func(name string, next **cache) *cache {
+		return cachedata.Must(cachedata.New(name, func(ctx context.Context, k string) (string, error) {
+			return (*next).Get(ctx, k)
+		}, cachedata.Config[string, string]{Group: newGroup(t, cachedata.GroupConfig{})}))
+	}
+	first, second = open("first", &second), open("second", &first)
+	_, err := first.Get(t.Context(), "k")
+	way := []string{loadOf(t, second, "k"), loadOf(t, first, "k"), loadOf(t, second, "k")}
+	if diff := cmp.Diff(way, circle(err)); diff != "" {
+		t.Errorf("%v: (-want +got)\n%s", err, diff)
+	}
+	if n := first.Stats().Entries + second.Stats().Entries; n != 0 {
+		t.Errorf("%d entries", n)
+	}
+}
+
+// So does one that comes back by way of a batch, wherever the way begins.
+func TestL6_CycleThroughABatch(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t, cachedata.GroupConfig{})
+	var texts *cachedata.Cache[string, string]
+	rows := cachedata.Must(cachedata.NewBatch("rows", func(ctx context.Context, keys []int) (map[int]string, error) {
+		_, err := texts.Get(ctx, "k")
+		return nil, err
+	}, cachedata.Config[int, string]{Group: g}))
+	texts = cachedata.Must(cachedata.New("texts", func(ctx context.Context, _ string) (string, error) {
+		m, err := rows.GetMany(ctx, []int{1, 2})
+		return m[1], err
+	}, cachedata.Config[string, string]{Group: g}))
+	text, batch := loadOf(t, texts, "k"), loadOf(t, rows.Cache, 1)+" and 1 more"
+
+	_, err := texts.Get(t.Context(), "k")
+	if diff := cmp.Diff([]string{batch, text, batch}, circle(err)); diff != "" {
+		t.Errorf("from the cache: %v: (-want +got)\n%s", err, diff)
+	}
+	_, err = rows.GetMany(t.Context(), []int{1, 2})
+	if diff := cmp.Diff([]string{text, batch, text}, circle(err)); diff != "" {
+		t.Errorf("from the batch: %v: (-want +got)\n%s", err, diff)
+	}
+	if n := texts.Stats().Entries + rows.Stats().Entries; n != 0 {
+		t.Errorf("%d entries", n)
+	}
+}

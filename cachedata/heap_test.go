@@ -1,0 +1,93 @@
+package cachedata_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/soaktest"
+)
+
+// However results go, nothing is left of their keys: no memory, no place in a
+// queue, no goroutine. Not parallel: the heap is everybody's.
+func TestL7_NothingRemainsHoweverResultsGo(t *testing.T) {
+	keys := 5_000
+	if soaktest.Long() {
+		keys = soaktest.Size(1_000_000)
+	}
+	type cache = cachedata.Cache[int, int]
+	type config = cachedata.Config[int, int]
+	clearAll := func(ctx context.Context, c *cache) error { return c.Clear(ctx) }
+	age := func(context.Context, *cache) error {
+		time.Sleep(time.Hour + 2*time.Second)
+		return nil
+	}
+	for _, tt := range []struct {
+		name string
+		cfg  config
+		end  func(context.Context, *cache) error
+	}{
+		{"evicted by number", config{MaxEntries: 100}, clearAll},
+		{"evicted by bytes", config{MaxBytes: 10_000}, clearAll},
+		{"expired", config{TTL: time.Hour, MaxEntries: keys}, age},
+		{"expired, after being stale", config{TTL: time.Minute, StaleFor: time.Minute, FailSafe: 58 * time.Minute, MaxEntries: keys}, age},
+		{"idle", config{IdleTTL: time.Hour, MaxEntries: keys}, age},
+		{"remembered errors, expired", config{ErrorTTL: time.Hour, TTL: time.Hour, MaxEntries: keys}, age},
+		{"cleared", config{TTL: 2 * time.Hour, MaxEntries: keys}, clearAll},
+		{"cleared by their tag", config{Tags: tags, MaxEntries: keys}, func(ctx context.Context, c *cache) error {
+			defer time.Sleep(2 * time.Second) // the memory comes back later
+			for v := range 2 {
+				if err := c.ClearTag(ctx, parity(v)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{"cleared by a function", config{MaxEntries: keys}, func(ctx context.Context, c *cache) error {
+			return c.ClearFunc(ctx, func(int) bool { return true })
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCache(t, func(_ context.Context, k int) (int, error) {
+					if k%7 == 0 {
+						return 0, errDown
+					}
+					return k, nil
+				}, tt.cfg)
+				goroutines := runtime.NumGoroutine()
+				use := func(from int) (full, left uint64) {
+					for k := from; k < from+keys; k++ {
+						if v, err := c.Get(t.Context(), k); v != k && err != errDown {
+							t.Fatal(v, err)
+						}
+					}
+					full = heap()
+					if err := tt.end(t.Context(), c); err != nil {
+						t.Error(err)
+					}
+					synctest.Wait() // for the engine, which tidies up in goroutines
+					return full, heap()
+				}
+				_, before := use(0)
+				full, after := use(keys)
+				if s := c.Stats(); s.Entries != 0 || s.Bytes != 0 || s.InFlight != 0 || s.Waiters != 0 || c.Queued() != 0 {
+					t.Errorf("%d are queued of %+v", c.Queued(), s)
+				}
+				if n := runtime.NumGoroutine(); n > goroutines {
+					t.Errorf("%d goroutines, and %d before", n, goroutines)
+				}
+				t.Logf("%d bytes when full, %d after %d keys, %d more after as many others", full-before, before, keys, int64(after-before))
+				if tt.cfg.MaxEntries == keys && full < before+uint64(keys)*40 {
+					t.Errorf("%d results take %d bytes", keys, full-before)
+				}
+				if after > before+128<<10 {
+					t.Errorf("%d bytes more after %d keys", after-before, keys)
+				}
+			})
+		})
+	}
+}
