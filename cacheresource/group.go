@@ -121,6 +121,7 @@ type closer interface {
 	settle(ctx context.Context) error
 	held() []held
 	stats() Stats
+	clear(ctx context.Context) error
 }
 
 // member is a resource as its group sees it.
@@ -146,3 +147,5 @@ func (m *member[K, V]) settle(ctx context.Context) error { return m.res.settle(c
 func (m *member[K, V]) shut()        { m.res.shut() }
 func (m *member[K, V]) held() []held { return m.res.held() }
 func (m *member[K, V]) stats() Stats { return m.res.Stats() }
+
+func (m *member[K, V]) clear(ctx context.Context) error { return m.res.Clear(ctx) }
