@@ -18,8 +18,8 @@ type Gate struct {
 
 // Mark is a moment of a Gate. The zero Mark never holds.
 type Mark struct {
-	begun uint64
-	quiet bool // no clear was running
+	begun, ended uint64
+	quiet        bool // no clear was running
 }
 
 // Clear runs the steps of a clear. Nothing that is marked before it returns
@@ -38,7 +38,7 @@ func (g *Gate) Mark() Mark {
 	// running at the moment begun was read.
 	ended := g.ended.Load()
 	begun := g.begun.Load()
-	return Mark{begun: begun, quiet: begun == ended}
+	return Mark{begun: begun, ended: ended, quiet: begun == ended}
 }
 
 // Holds reports whether no clear was running at m and none has begun since.
@@ -47,5 +47,5 @@ func (g *Gate) Holds(m Mark) bool { return m.quiet && g.begun.Load() == m.begun 
 // Before reports whether a clear has begun or ended between m and later, marks
 // of one Gate: what began at m then is not for those who came at later.
 func (m Mark) Before(later Mark) bool {
-	return m.begun < later.begun || m.begun == later.begun && !m.quiet && later.quiet
+	return m.begun < later.begun || m.ended < later.ended
 }

@@ -2,6 +2,7 @@ package group
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,52 +16,69 @@ const Never = math.MaxInt64
 const tick = int64(time.Second)
 
 // alarm calls for a sweep when something is due. Between sweeps it is at most
-// a timer of the runtime, never a goroutine.
+// a few timers of the runtime, never a goroutine.
 //
 // It does not stop or reset timers, since that is not allowed across
 // testing/synctest bubbles and a group may be a package variable: a timer that
-// has been superseded fires and finds itself so.
+// is not the first any more stays, and serves when its time comes, so that
+// there is never another one for later.
 type alarm struct {
-	due atomic.Int64 // when the timer fires, in whole ticks; 0: it is not armed. Written under mu.
+	due atomic.Int64 // when the first timer fires, in whole ticks; 0: there is none. Written under mu.
 
-	mu      sync.Mutex
-	current *ring
-	closed  bool
+	mu     sync.Mutex
+	rings  []*ring // what is set, the first one last
+	closed bool
 }
 
-// ring is one arming. It lets go of the group when it is superseded, so that
-// a timer that is still far off keeps nothing alive.
-type ring struct{ group atomic.Pointer[Group] }
+// ring is one timer.
+type ring struct {
+	due   int64
+	group atomic.Pointer[Group] // nil once the group is closed
+}
 
 // Arm makes sure that the members are swept within a tick after due, a time
-// of [Group.Now]. It costs one atomic load when a sweep is due by then anyway.
+// of [Group.Now]. It costs one look at the clock when a sweep is due by then
+// anyway.
 func (g *Group) Arm(due int64) {
 	if due > Never-2*tick {
 		return
 	}
 	due = (due/tick + 1) * tick
-	a := &g.alarm
-	if armed := a.due.Load(); armed != 0 && armed <= due {
+	a, now := &g.alarm, g.Now()
+	if a.armed(due, now) {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if armed := a.due.Load(); a.closed || armed != 0 && armed <= due {
+	// Timers of a bubble that has ended do not fire any more.
+	a.rings = slices.DeleteFunc(a.rings, func(r *ring) bool { return lost(r.due, now) })
+	a.set()
+	if a.closed || a.armed(due, now) {
 		return
 	}
-	a.set(due)
-	r := a.current
+	r := &ring{due: due}
 	r.group.Store(g)
-	time.AfterFunc(time.Duration(due-g.Now()), r.fire)
+	a.rings = append(a.rings, r)
+	a.set()
+	time.AfterFunc(time.Duration(due-now), r.fire)
 }
 
-// set replaces the current ring. a.mu is held.
-func (a *alarm) set(due int64) {
-	if a.current != nil {
-		a.current.group.Store(nil)
+// armed reports whether a timer fires by due.
+func (a *alarm) armed(due, now int64) bool {
+	first := a.due.Load()
+	return first != 0 && first <= due && !lost(first, now)
+}
+
+// lost reports whether a timer for due ought to have fired long ago.
+func lost(due, now int64) bool { return due < now-2*tick }
+
+// set notes when the first timer fires. a.mu is held.
+func (a *alarm) set() {
+	first := int64(0)
+	if n := len(a.rings); n > 0 {
+		first = a.rings[n-1].due
 	}
-	a.current = new(ring)
-	a.due.Store(due)
+	a.due.Store(first)
 }
 
 // fire is what the timer calls.
@@ -77,14 +95,16 @@ func (r *ring) fire() {
 	g.Arm(min(next, g.sweepTags(now)))
 }
 
-// ringing reports whether r is the current ring, which then is over.
+// ringing takes r out, and reports whether it was in.
 func (a *alarm) ringing(r *ring) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.current != r {
+	i := slices.Index(a.rings, r)
+	if i < 0 {
 		return false
 	}
-	a.set(0)
+	a.rings = slices.Delete(a.rings, i, i+1)
+	a.set()
 	return true
 }
 
@@ -93,5 +113,9 @@ func (a *alarm) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.closed = true
-	a.set(0)
+	for _, r := range a.rings {
+		r.group.Store(nil)
+	}
+	a.rings = nil
+	a.set()
 }

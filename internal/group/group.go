@@ -121,13 +121,15 @@ func (g *Group) Members() []Member {
 // they hold. The error joins the panics of hooks; the clear has taken effect
 // all the same.
 func (g *Group) Clear(ctx context.Context) error {
-	members := g.Members()
-	counts := make([]int, len(members))
+	var members []Member
+	var counts []int
 	total := 0
 	g.gate.Clear(func() {
-		for i, m := range members {
-			counts[i] = m.Reset(ctx)
-			total += counts[i]
+		members = g.Members() // what is added from now on keeps nothing until the clear has ended
+		for _, m := range members {
+			n := m.Reset(ctx)
+			counts = append(counts, n)
+			total += n
 		}
 	})
 	observe.Emit(ctx, g.observer, observe.CacheClear{Source: observe.Source{Group: g.name}, Entries: total})
