@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"unsafe"
@@ -17,8 +18,9 @@ import (
 // results and loads with [Batch.GetMany]. It is safe for concurrent use.
 type Batch[K comparable, V any] struct {
 	*Cache[K, V]
-	load batchLoader[K, V]
-	max  int
+	load    batchLoader[K, V]
+	max     int
+	dynamic bool // a K may be of a type that no map takes, behind an interface
 }
 
 type batchLoader[K comparable, V any] func(ctx context.Context, keys []K) (map[K]V, error)
@@ -32,10 +34,14 @@ type batchLoader[K comparable, V any] func(ctx context.Context, keys []K) (map[K
 // error; without an error there is nothing for it, which is [ErrNotFound].
 // Keys that were not asked for are ignored. The keys of the map are matched by
 // what they are as data, so they need not be the very pointers that were asked
-// for.
+// for. A key that no map takes, such as a slice behind an interface, is a
+// [*KeyError].
 func NewBatch[K comparable, V any](name string, load func(ctx context.Context, keys []K) (map[K]V, error), cfg Config[K, V]) (*Batch[K, V], error) {
-	b := &Batch[K, V]{load: load, max: cfg.MaxBatch}
-	single := func(ctx context.Context, key K) (V, error) {
+	b := &Batch[K, V]{load: load, max: cfg.MaxBatch, dynamic: hasInterface(reflect.TypeFor[K]())}
+	single := func(ctx context.Context, key K) (none V, _ error) {
+		if err := b.mappable(&key); err != nil {
+			return none, err
+		}
 		m, err := load(ctx, []K{key})
 		return b.answers(m, err)(key)
 	}
@@ -59,11 +65,17 @@ func NewBatch[K comparable, V any](name string, load func(ctx context.Context, k
 // keys fail, the error is a [*BatchError] that says which and why, and the map
 // has the results of the rest; its errors are those of [Cache.Get]. When ctx
 // ends, so does GetMany, with what is there by then. If this call started a
-// load that panics, GetMany panics too.
+// load that panics, GetMany panics too. If no map can have one of the keys, there
+// are no results, and the error is a [*KeyError].
 //
 // The results are those of separate calls of Get at the same time, no snapshot:
 // a change of two keys may be seen in one and not in the other.
 func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
+	for i := range keys {
+		if err := b.mappable(&keys[i]); err != nil {
+			return nil, err
+		}
+	}
 	results := make(map[K]V, len(keys))
 	failed := &BatchError[K]{Cache: b.name}
 	var missing []K
@@ -94,6 +106,38 @@ func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 	}
 	return results, failed.orNil()
 }
+
+// hasInterface reports whether a t holds an interface by value.
+func hasInterface(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Interface:
+		return true
+	case reflect.Array:
+		return hasInterface(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if hasInterface(t.Field(i).Type) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mappable returns an error if *key cannot be the key of a map, as those are
+// that loaders return. It is data all the same, and a Cache takes it.
+func (b *Batch[K, V]) mappable(key *K) error {
+	if !b.dynamic {
+		return nil
+	}
+	v := reflect.ValueOf(key).Elem()
+	if v.Comparable() {
+		return nil
+	}
+	return &KeyError{Owner: "cachedata: " + b.name, Path: v.Type().String(), Type: v.Type(), Err: errNotMappable}
+}
+
+var errNotMappable = errors.New("a batch returns its results in a map, and a value behind an interface of this key cannot be a key of maps: use comparable types, or a Cache instead of a Batch")
 
 // hit returns a copy of *key's result if it is in memory, and counts.
 func (b *Batch[K, V]) hit(ctx context.Context, key *K) (v V, ok bool, err error) {
@@ -172,6 +216,9 @@ func joinMany[I, K comparable, V any](ctx context.Context, b *Batch[K, V], t *ta
 	in := t.era.Load()
 	w := &batchWork[I, K, V]{batch: b}
 	terms := flight.Terms{At: b.group.Gate().Mark(), Limit: b.cfg.HardTimeout, Quiet: true}
+	if b.cfg.FailSafe > 0 {
+		terms.Patience = b.cfg.SoftTimeout
+	}
 	ids := make([]I, len(index))
 	for j, i := range index {
 		w.loads = append(w.loads, places[i].newLoad(in, terms.At, toGet))
@@ -180,6 +227,10 @@ func joinMany[I, K comparable, V any](ctx context.Context, b *Batch[K, V], t *ta
 	var led []error
 	for j, r := range in.flights.DoMany(ctx, ids, terms, b.max, w) {
 		l, o := w.loads[j], &results[index[j]]
+		if r.Err == flight.ErrImpatient {
+			*o = w.left[j]
+			continue
+		}
 		if o.entry, o.source = l.instead(ctx, r.Err); o.entry != nil {
 			continue
 		}
@@ -187,7 +238,8 @@ func joinMany[I, K comparable, V any](ctx context.Context, b *Batch[K, V], t *ta
 			again = append(again, index[j])
 			continue
 		}
-		*o = outcome[K, V]{(*entry[K, V])(r.Value), sourceOf(r.Role), r.Err}
+		e := (*entry[K, V])(r.Value)
+		*o = outcome[K, V]{e, l.sourceOf(r.Role, e), r.Err}
 		if r.Role == flight.Led {
 			led = append(led, r.Err)
 		}
@@ -202,6 +254,20 @@ func joinMany[I, K comparable, V any](ctx context.Context, b *Batch[K, V], t *ta
 type batchWork[I, K comparable, V any] struct {
 	batch *Batch[K, V]
 	loads []*load[I, K, V]
+	left  map[int]outcome[K, V] // what the caller takes instead of waiting on
+}
+
+// Leave implements flight.Batch.
+func (w *batchWork[I, K, V]) Leave(i int) bool {
+	e, source := w.loads[i].instead(context.Background(), flight.ErrImpatient)
+	if e == nil {
+		return false
+	}
+	if w.left == nil {
+		w.left = make(map[int]outcome[K, V])
+	}
+	w.left[i] = outcome[K, V]{entry: e, source: source}
+	return true
 }
 
 // Task implements flight.Batch.

@@ -40,11 +40,11 @@ func (b *budget) makeRoom() {
 
 // relieve evicts while there is too much. Of those who come at once one does
 // it, and looks again for the others.
-func relieve(mu *sync.Mutex, over func() bool, evict func() (freed int64)) {
+func relieve(mu *sync.Mutex, over func() bool, evict func() (gone int64)) {
 	for over() && mu.TryLock() {
-		freed := evict()
+		gone := evict()
 		mu.Unlock()
-		if freed == 0 {
+		if gone <= 0 {
 			return // the rest is on its way in or out
 		}
 	}

@@ -97,8 +97,8 @@ type Config[K, V any] struct {
 	Keep func(K, V) bool
 
 	// Size returns what a result counts for MaxBytes and in Stats, in bytes or
-	// whatever you count; it is then exact, and its sum is the bound. It is
-	// called once for each result that is loaded or put. It must not change its
+	// whatever you count; it is then exact, and its sum is the bound, to which a
+	// result of 0 adds 1. It is called once for each result that is loaded or put. It must not change its
 	// argument, and must be safe for concurrent use. If it returns less than 0,
 	// the call fails. Default nil: an estimate of the memory that the result
 	// occupies, and 96 bytes for its entry; it costs about as much as a copy.
@@ -172,10 +172,12 @@ type Config[K, V any] struct {
 	ReadOnly bool
 	// VerifyReadOnly finds those who break ReadOnly, in tests and while
 	// developing: a read that finds that the result has been changed since it
-	// was stored drops it and fails with a [*WriteError]. Each read walks the
-	// whole result, which costs about as much as a copy. [New] refuses a V that
-	// has places which are no data, such as channels; fields with hash:"ignore"
-	// are not compared. Not without ReadOnly. Default false.
+	// was stored drops it and fails with a [*WriteError]; Peek finds nothing
+	// then. Each read walks the whole result, which costs about as much as a
+	// copy. [New] refuses a V that has places which are no data, such as
+	// channels. Not compared are fields with hash:"ignore", and results that are
+	// no data behind an interface, deeper than 1000 levels or larger than 1 GiB.
+	// Not without ReadOnly. Default false.
 	VerifyReadOnly bool
 	// Immutable lists types that are shared instead of copied, at any depth of
 	// V, since nobody changes what they refer to. Default nil: only those of

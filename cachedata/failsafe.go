@@ -12,6 +12,15 @@ func (l *load[I, K, V]) safe() bool {
 	return l.cache.cfg.FailSafe > 0 && l.why == toGet && l.prior != nil
 }
 
+// throttled reports whether e has expired and is to be served without a load,
+// since one has failed lately: perhaps after the caller looked and before it came.
+func (l *load[I, K, V]) throttled(e *entry[K, V]) bool {
+	if l.cache.cfg.FailSafe == 0 || l.cache.good(e) != spare {
+		return false
+	}
+	return l.cache.group.Now() < e.more().retry.Load()
+}
+
 // instead returns what to serve instead of err, if there is anything: an
 // expired entry that is still there, since a clear takes it away at once, or one
 // that has taken its place.
@@ -22,7 +31,7 @@ func (l *load[I, K, V]) instead(ctx context.Context, err error) (*entry[K, V], S
 	}
 	e := l.era.Load().entries.get(l.id)
 	switch st := l.cache.good(e); {
-	case st == gone || e.err() != nil:
+	case st == gone || e.err() != nil || l.cache.seals != nil && !l.cache.intact(e):
 		return nil, 0
 	case st >= early:
 		return e, Hit

@@ -88,7 +88,7 @@ func (t *table[I, K, V]) inspect(yield func(EntryInfo[K]) bool) {
 	flights := r.flights.Calls()
 	for id, e := range r.entries.all() {
 		info, ok := t.cache.info(t.keyOf(id, e))
-		if !ok {
+		if !ok || t.cache.tagCleared(e.extra()) {
 			continue
 		}
 		t.cache.describe(&info, e)

@@ -106,7 +106,7 @@ func (p *place[I, K, V]) join(ctx context.Context, why purpose) (*entry[K, V], S
 	if role == flight.Joined && l.tooOld(e) {
 		return nil, tooOld, nil
 	}
-	return e, sourceOf(role), err
+	return e, l.sourceOf(role, e), err
 }
 
 // tooOld reports whether e, which the caller of l has joined, may have a tag
@@ -142,15 +142,17 @@ func (l *load[I, K, V]) terms() flight.Terms {
 	return t
 }
 
-// sourceOf says how a call came by its result.
-func sourceOf(role flight.Role) Source {
-	switch role {
-	case flight.Joined:
+// sourceOf says how a call came by its result e.
+func (l *load[I, K, V]) sourceOf(role flight.Role, e *entry[K, V]) Source {
+	switch {
+	case role == flight.Joined:
 		return Joined
-	case flight.Found:
-		return Hit
+	case role == flight.Led:
+		return Load
+	case l.cache.good(e) < early:
+		return FailSafe
 	}
-	return Load
+	return Hit
 }
 
 // Name implements flight.Work.
@@ -168,7 +170,7 @@ func (l *load[I, K, V]) Find() (unsafe.Pointer, bool) {
 	switch {
 	case l.why == toRenew:
 		return unsafe.Pointer(e), e != l.prior
-	case l.why == toGet && l.cache.good(e) >= early:
+	case l.why == toGet && (l.cache.good(e) >= early || l.throttled(e)):
 		return unsafe.Pointer(e), true
 	}
 	l.prior = l.place.prior(e) // as it is now that the load can be overridden
@@ -195,7 +197,9 @@ func (l *load[I, K, V]) begin() (K, error) {
 	l.born.Store(l.cache.group.Tags().Now() + 1)
 	// A clear of a tag that has come before this is not seen by the check of the
 	// result; one that comes after it is.
-	if l.prior != nil && !l.cache.tagCleared(l.prior.extra()) {
+	// The clear may be forgotten by now; then what it has cleared is no longer
+	// among the entries, which is looked at last.
+	if l.prior != nil && l.prior.err() == nil && !l.cache.tagCleared(l.prior.extra()) && l.in.entries.get(l.id) == l.prior {
 		l.basis = l.prior
 	}
 	return l.snapshot()

@@ -70,20 +70,20 @@ func (c *Cache[K, V]) refresh(ctx context.Context, key K, e *entry[K, V], now in
 	if now < m.retry.Load() || !m.busy.CompareAndSwap(false, true) {
 		return
 	}
-	started := false
-	defer func() {
-		if !started {
-			m.busy.Store(false)
-		}
-	}()
 	if !c.group.Occupy() {
+		m.busy.Store(false)
 		c.counters.skipped.Add(1)
 		return
 	}
+	started := false
+	defer func() { // also if a method of the key panics
+		if !started {
+			m.busy.Store(false)
+			c.group.Vacate()
+		}
+	}()
 	s, err := c.slot(ctx, key)
-	if started = err == nil && s.refresh(ctx, e, c.group.Vacate); !started {
-		c.group.Vacate()
-	}
+	started = err == nil && s.refresh(ctx, e, c.group.Vacate)
 }
 
 // maxBackoff is how often RetryAfter is doubled.

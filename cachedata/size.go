@@ -136,7 +136,8 @@ func (t *table[I, K, V]) makeRoom() {
 	}
 	relieve(&t.evicting, func() bool { return r.entries.len() > most }, func() int64 {
 		n := r.entries.len()
-		return r.shrink(r.bytes.Load() / int64(max(n, 1)) * int64(max(n-most, 1)))
+		r.shrink(1) // the coldest, whatever it counts
+		return int64(n - r.entries.len())
 	})
 }
 

@@ -152,7 +152,7 @@ func (t *table[I, K, V]) sweep(now int64) (next int64) {
 			// Under the key's lock, so that an entry that is just being stored
 			// is in the engine by now.
 			r.flights.Guard(d.id, func() {
-				if until := t.cache.until(d.entry); until > now { // it has been read
+				if until := t.cache.until(d.entry); until > now && r.entries.get(d.id) == d.entry { // it has been read
 					r.expiry.add(d.id, d.entry, until)
 					next = min(next, until)
 					return

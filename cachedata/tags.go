@@ -92,7 +92,7 @@ func (c *Cache[K, V]) tagCleared(x *extra) bool {
 
 // SweepTags implements group.Tagged.
 func (m *member[K, V]) SweepTags(walk bool) (oldest uint64) {
-	return m.cache.contents().sweepTags(walk && m.cache.hasTags.Load())
+	return m.cache.contents().sweepTags(walk)
 }
 
 func (s *sessions[K, V]) sweepTags(walk bool) (oldest uint64) { return s.table.sweepTags(walk) }
@@ -106,7 +106,8 @@ func (t *table[I, K, V]) sweepTags(walk bool) (oldest uint64) {
 	for _, task := range r.flights.Tasks() {
 		oldest = min(oldest, task.(*load[I, K, V]).oldest())
 	}
-	if !walk {
+	// Looked at second: what was being stored until then has set it.
+	if !walk || !t.cache.hasTags.Load() {
 		return oldest
 	}
 	for id, e := range r.entries.all() {

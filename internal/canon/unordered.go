@@ -196,6 +196,10 @@ func typedEntries[V any](w *walker, n *node, p unsafe.Pointer, s *mapSlot, filte
 		}
 	}
 	w.spans = w.spans[:base]
+	if n.filtered {
+		s.key.SetZero()
+		s.val.SetZero()
+	}
 	if clear(pairs); cap(pairs) <= keptPairs {
 		s.pairs = all
 	}

@@ -6,6 +6,8 @@ import "context"
 type Batch[R any] interface {
 	// Task is the part of key i of those given to [Table.DoMany].
 	Task(i int) Task[R]
+	// Leave is [Terms].Leave for key i.
+	Leave(i int) bool
 	// Name names a load of the keys led in a [CycleError], as Work.Name does.
 	Name(led []int) string
 	// Load computes the results of the keys led in a goroutine of its own, and
@@ -50,6 +52,9 @@ func (t *Table[K, R]) DoMany(ctx context.Context, keys []K, terms Terms, size in
 			continue
 		}
 		r := &results[i]
+		if terms.Patience > 0 {
+			terms.Leave = func() bool { return work.Leave(i) }
+		}
 		if r.Err = t.wait(ctx, c, terms); r.Err == nil {
 			r.Value, r.Err = c.result, c.err
 			if r.Role == Led && !terms.Quiet && panicked(c.err) {

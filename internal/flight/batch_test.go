@@ -43,6 +43,8 @@ func (b *batch) Task(i int) flight.Task[int] {
 	return w
 }
 
+func (b *batch) Leave(int) bool { return false }
+
 func (b *batch) Name(led []int) string { return strings.Join(b.some(led), "+") }
 
 func (b *batch) some(led []int) (keys []string) {

@@ -115,7 +115,7 @@ type Terms struct {
 	// Patience is how long the load may have taken until Leave is called, once,
 	// outside all locks. If it reports true, the caller leaves with
 	// ErrImpatient, and the load goes on even if nobody waits for it. 0: the
-	// caller waits until the load is over.
+	// caller waits until the load is over. DoMany asks its Batch instead.
 	Patience time.Duration
 	Leave    func() bool
 	// Quiet: a panic of the load is only returned, as a *panics.Error, and not
@@ -356,12 +356,14 @@ func (t *Table[K, R]) leave(c *call[K, R], keep bool) bool {
 // load is the goroutine of a run; compute settles its calls.
 func (t *Table[K, R]) load(ctx context.Context, r *run, calls []*call[K, R], compute func(context.Context)) {
 	stop := func() bool { return true }
-	if _, limited := ctx.Deadline(); limited {
-		stop = context.AfterFunc(ctx, func() {
-			if timedOut(ctx) {
+	if limit, limited := ctx.Deadline(); limited {
+		// Not when ctx ends, which it may do before: closed owners end it.
+		stop = time.AfterFunc(time.Until(limit), func() {
+			<-ctx.Done()
+			if context.Cause(ctx) != ErrAbandoned {
 				t.expire(ctx, r, calls)
 			}
-		})
+		}).Stop
 	}
 	returned := false
 	defer func() {

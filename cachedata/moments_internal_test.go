@@ -1,0 +1,229 @@
+package cachedata
+
+// Tests of moments that only a look inside can hold up. They hold locks while
+// they wait, and so cannot use the time of testing/synctest.
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/group"
+)
+
+// slowMember is a member whose Reset takes as long as the test likes.
+type slowMember struct {
+	hooks   group.Hooks
+	entered chan chan struct{}
+}
+
+func (m *slowMember) Name() string { return "slow" }
+func (m *slowMember) Reset(context.Context) int {
+	release := make(chan struct{})
+	m.entered <- release
+	<-release
+	return 0
+}
+func (m *slowMember) Hooks() *group.Hooks         { return &m.hooks }
+func (m *slowMember) Sweep(int64) int64           { return group.Never }
+func (m *slowMember) Close(context.Context) error { return nil }
+
+// X1: of two clears of a group that overlap, the first has returned: a call
+// that starts later must not get what was derived, while it ran, from what it had
+// not reached yet.
+func TestX1_OverlappingClearsOfAGroup(t *testing.T) {
+	t.Parallel()
+	g, err := NewGroup("g", GroupConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	var origin, loads atomic.Int64
+	origin.Store(1)
+	read, goOn := make(chan struct{}), make(chan struct{})
+	var a *Cache[int, int64]
+	derived := Must(New("derived", func(ctx context.Context, k int) (int64, error) {
+		v, err := a.Get(ctx, k)
+		if loads.Add(1) == 1 {
+			close(read)
+			<-goOn
+		}
+		return v, err
+	}, Config[int, int64]{Group: g}))
+	slow := &slowMember{entered: make(chan chan struct{})}
+	if err := g.group.Add(slow); err != nil {
+		t.Fatal(err)
+	}
+	a = Must(New("a", func(context.Context, int) (int64, error) { return origin.Load(), nil }, Config[int, int64]{Group: g}))
+
+	if v, _ := a.Get(ctx, 7); v != 1 {
+		t.Fatal(v)
+	}
+	origin.Store(2)
+	first, second := make(chan struct{}), make(chan struct{})
+	go func() { _ = g.Clear(ctx); close(first) }()
+	releaseFirst := <-slow.entered
+	go func() { _ = g.Clear(ctx); close(second) }()
+	releaseSecond := <-slow.entered
+	go func() { _, _ = derived.Get(ctx, 7) }() // while both run: it reads 1 from a
+	<-read
+	close(releaseFirst)
+	<-first // the first clear has returned
+
+	later := make(chan int64)
+	go func() { v, _ := derived.Get(ctx, 7); later <- v }()
+	var v int64
+	select {
+	case v = <-later:
+	case <-time.After(time.Second):
+		close(goOn)
+		goOn = nil
+		v = <-later
+	}
+	if v != 2 {
+		t.Errorf("a call after a Group.Clear that has returned got %d, derived from what the clear dropped; want 2", v)
+	}
+	if goOn != nil {
+		close(goOn)
+	}
+	close(releaseSecond)
+	<-second
+}
+
+// stalled holds up a commit between its look at the tags and its store.
+type stalled struct {
+	once             atomic.Bool
+	entered, release chan struct{}
+}
+
+func (s *stalled) admit(*era[string, string, int], string, *entry[string, int]) bool {
+	if s.once.CompareAndSwap(false, true) {
+		close(s.entered)
+		<-s.release
+	}
+	return true
+}
+func (s *stalled) forget(string, *entry[string, int]) {}
+func (s *stalled) settle(string)                      {}
+
+// X1: the first tagged result of a cache is being stored while a clear of its
+// tag comes and a sweep begins: the sweep has looked at hasTags before, does not
+// walk, and forgets the clear.
+func TestX1_ASweepSeesTheFirstTaggedResult(t *testing.T) {
+	t.Parallel()
+	g, err := NewGroup("g", GroupConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	c := Must(New("c", func(context.Context, string) (int, error) { return 1, nil },
+		Config[string, int]{Group: g, Tags: func(string, int) []string { return []string{"t"} }}))
+	s := &stalled{entered: make(chan struct{}), release: make(chan struct{})}
+	c.texts.owners = s
+	got := make(chan int)
+	go func() { v, _ := c.Get(ctx, "k"); got <- v }()
+	<-s.entered
+	if err := c.ClearTag(ctx, "t"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1500 * time.Millisecond) // the sweep has begun
+	close(s.release)
+	<-got
+	for g.TagsCleared() > 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if _, m, err := c.GetMeta(ctx, "k"); err != nil || m.Source != Load {
+		t.Errorf("after ClearTag: source %v, %v; want load", m.Source, err)
+	}
+}
+
+// X1: a load has its old result, but its loader has not begun, while a clear of
+// the old result's tag comes, is swept and forgotten: the loader gets the old
+// result all the same and revives it.
+func TestX1_AForgottenClearLeavesNoOldResult(t *testing.T) {
+	t.Parallel()
+	g, err := NewGroup("g", GroupConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	n := 0
+	c := Must(New("c", func(ctx context.Context, _ string) (int, error) {
+		e := Entry(ctx)
+		e.AddTags("t")
+		if _, ok := Old[int](e); ok {
+			e.NotModified()
+			return 0, nil
+		}
+		n++
+		return n, nil
+	}, Config[string, int]{Group: g, TTL: time.Nanosecond, FailSafe: time.Hour}))
+	if v, err := c.Get(ctx, "k"); v != 1 || err != nil {
+		t.Fatal(v, err)
+	}
+	// What a caller does up to "go t.load".
+	p, _ := c.textPlace("k")
+	in := p.era.Load()
+	l := p.newLoad(in, g.group.Gate().Mark(), toGet)
+	if _, ok := l.Find(); ok || l.prior == nil {
+		t.Fatal("no prior")
+	}
+	// Meanwhile.
+	if err := c.ClearTag(ctx, "t"); err != nil {
+		t.Fatal(err)
+	}
+	for g.TagsCleared() > 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	// What the goroutine of the load does.
+	e, err := l.Load(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Commit(e)
+	if v := (*entry[string, int])(e).value; v != 2 || l.same {
+		t.Errorf("the load revived %d, which ClearTag had dropped before its loader began (refused: %q)", v, l.refused)
+	}
+}
+
+// T2, L7: an entry that is deleted while a sweep looks at it stays in the queue.
+func TestL7_ASweepQueuesNothingThatWasDeleted(t *testing.T) {
+	t.Parallel()
+	g, err := NewGroup("g", GroupConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	c := Must(New("c", func(context.Context, int) (int, error) { return 1, nil }, Config[int, int]{Group: g, IdleTTL: time.Hour}))
+	for k := range 64 {
+		_, _ = c.Get(ctx, k)
+	}
+	r := c.words.era.Load()
+	// Hold up the sweep at one key, when all have been taken from the queue.
+	hold, held := make(chan struct{}), make(chan struct{})
+	go r.flights.Guard(c.keys.Word(new(0)), func() { close(held); <-hold })
+	<-held
+	// As if they had been read just now: used is what decides, so the sweep is told a
+	// time before their end, and the queue one after it.
+	done := make(chan struct{})
+	taken, _ := r.expiry.take(never)
+	for _, d := range taken {
+		r.expiry.add(d.id, d.entry, 1)
+	}
+	go func() { c.words.sweep(g.group.Now()); close(done) }()
+	time.Sleep(100 * time.Millisecond)
+	deleted := make(chan struct{}, 64)
+	for k := range 64 {
+		go func() { _ = c.Delete(ctx, k); deleted <- struct{}{} }()
+	}
+	time.Sleep(100 * time.Millisecond)
+	close(hold)
+	<-done
+	for range 64 {
+		<-deleted
+	}
+	if n := c.Queued(); n > 0 || c.Stats().Entries > 0 {
+		t.Errorf("%d queued of %d entries", n, c.Stats().Entries)
+	}
+}
