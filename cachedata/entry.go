@@ -43,9 +43,9 @@ type more struct {
 
 // extra is what an entry has of its own; see [Loading].
 type extra struct {
-	tags     []string // sorted
-	born     uint64   // the clears of tags before its load
-	checked  atomic.Uint64
+	tags     []string      // sorted
+	born     uint64        // the clears of tags before its load
+	checked  atomic.Uint64 // until which clear none has been of a tag; or dead
 	etag     string
 	modified time.Time
 	seal     uint64 // of the value, if writes are looked for

@@ -1,5 +1,7 @@
 package cachedata
 
+import "github.com/reecho-go/reecho/internal/group"
+
 // Queued returns how many entries wait to expire.
 func (c *Cache[K, V]) Queued() int {
 	return c.contents().(interface{ queued() int }).queued()
@@ -52,3 +54,13 @@ func (t *table[I, K, V]) sizes() (sizes []int64) {
 
 // TagsCleared returns how many clears of tags the group remembers.
 func (g *Group) TagsCleared() int { return g.group.Tags().Len() }
+
+// SweepTags frees what tags were cleared of and forgets these clears, as the
+// group does from time to time.
+func (g *Group) SweepTags() {
+	oldest := g.group.Tags().Now()
+	for _, m := range g.group.Members() {
+		oldest = min(oldest, m.(group.Tagged).SweepTags(true))
+	}
+	g.group.Tags().Prune(oldest)
+}

@@ -315,7 +315,7 @@ func (w *world) operate(ctx context.Context, client int, r *rand.Rand) {
 	key, c := r.IntN(historyKeys), w.cache
 	call := w.now()
 	note := func(kind string, v int) { w.note(client, kind, key, v, call, w.now()) }
-	switch n := r.IntN(29); {
+	switch n := r.IntN(31); {
 	case n < 9:
 		if v, meta, err := c.GetMeta(ctx, key); err == nil {
 			kind := "load"
@@ -374,10 +374,12 @@ func (w *world) operate(ctx context.Context, client int, r *rand.Rand) {
 		if err := c.ClearFunc(ctx, func(k int) bool { return k == key }); err == nil {
 			note("clear", 0)
 		}
-	default:
+	case n < 29:
 		if err := c.ClearFunc(ctx, func(int) bool { return true }); err == nil {
 			w.everywhere(client, "clear", 0, call)
 		}
+	default: // which nobody may notice
+		w.group.SweepTags()
 	}
 }
 

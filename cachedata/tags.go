@@ -74,21 +74,27 @@ func tagged(tags ...[]string) []string {
 
 // tagCleared reports whether a tag of x, which may be nil, has been cleared
 // since its load began. It looks at the tags only if any has been cleared since
-// it did so last.
+// it did so last. Once it is true it stays so: the clear may be forgotten while
+// somebody holds an entry that a sweep has found to be cleared.
 func (c *Cache[K, V]) tagCleared(x *extra) bool {
 	if x == nil || len(x.tags) == 0 {
 		return false
 	}
 	tags := c.group.Tags()
-	if x.checked.Load() == tags.Now() {
-		return false
+	checked := x.checked.Load()
+	if checked == dead || checked == tags.Now() {
+		return checked == dead
 	}
-	cleared, until := tags.Cleared(c.name, x.tags, x.born)
-	if !cleared {
-		x.checked.Store(until)
+	over, until := tags.Cleared(c.name, x.tags, x.born)
+	if over {
+		x.checked.Store(dead)
+		return true
 	}
-	return cleared
+	return !x.checked.CompareAndSwap(checked, until) && x.checked.Load() == dead
 }
+
+// dead is what stands in extra.checked once a tag has been cleared.
+const dead = math.MaxUint64
 
 // SweepTags implements group.Tagged.
 func (m *member[K, V]) SweepTags(walk bool) (oldest uint64) {
