@@ -229,7 +229,7 @@ func (c *Cache[K, V]) GetInto(ctx context.Context, key K, dst any, opt ...clone.
 // it without a load: fresh, or within StaleFor. It never loads or refreshes, is
 // no read in the sense of IdleTTL, and counts as neither hit nor miss.
 func (c *Cache[K, V]) Peek(ctx context.Context, key K) (V, bool) {
-	if e, _ := c.find(ctx, &key); c.good(e) >= stale && (c.seals == nil || c.intact(e)) {
+	if e, _ := c.find(ctx, &key); c.good(e) >= stale && c.intact(e) {
 		v, err := c.value(e)
 		return v, err == nil
 	}

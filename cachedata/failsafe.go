@@ -31,7 +31,7 @@ func (l *load[I, K, V]) instead(ctx context.Context, err error) (*entry[K, V], S
 	}
 	e := l.era.Load().entries.get(l.id)
 	switch st := l.cache.good(e); {
-	case st == gone || e.err() != nil || l.cache.seals != nil && !l.cache.intact(e):
+	case st == gone || e.err() != nil || !l.cache.intact(e):
 		return nil, 0
 	case st >= early:
 		return e, Hit

@@ -72,9 +72,10 @@ func (c *Cache[K, V]) sealed(x *extra, v V) *extra {
 	return x
 }
 
-// intact reports whether the value of e is what was stored.
+// intact reports whether the value of e is what was stored, as far as that is
+// looked for.
 func (c *Cache[K, V]) intact(e *entry[K, V]) bool {
-	if e.err() != nil {
+	if c.seals == nil || e.err() != nil {
 		return true
 	}
 	now, _ := c.seals.of(e.value) // see sealed
@@ -84,7 +85,7 @@ func (c *Cache[K, V]) intact(e *entry[K, V]) bool {
 // written returns a *WriteError, and drops the result of key, if its entry e is
 // not any more what was stored.
 func (c *Cache[K, V]) written(ctx context.Context, key K, e *entry[K, V]) error {
-	if c.seals == nil || c.intact(e) {
+	if c.intact(e) {
 		return nil
 	}
 	fp, _ := c.keys.Fingerprint(key) // the key has been looked up
