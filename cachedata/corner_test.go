@@ -102,6 +102,31 @@ func TestX1_EntriesShowNothingOfAClearedTag(t *testing.T) {
 	}
 }
 
+// But the load of such a key is seen.
+func TestX1_EntriesShowTheLoadAfterAClearedTag(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, func(context.Context, int) (int, error) {
+			time.Sleep(time.Millisecond)
+			return 1, nil
+		}, cachedata.Config[int, int]{Tags: func(int, int) []string { return []string{"t"} }})
+		_, _ = c.Get(t.Context(), 1)
+		if err := c.ClearTag(t.Context(), "t"); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = c.Get(t.Context(), 1) }()
+		synctest.Wait()
+		var seen []cachedata.EntryState
+		for e := range c.Entries() {
+			seen = append(seen, e.State)
+		}
+		if len(seen) != 1 || seen[0] != cachedata.StateLoading {
+			t.Errorf("Entries gives %q, want the load alone", seen)
+		}
+		time.Sleep(time.Second) // it ends
+	})
+}
+
 // VerifyReadOnly: "a read that finds that the result has been changed since it
 // was stored drops it"; "Each read walks the whole result".
 func TestC4_PeekFindsNothingThatWasChanged(t *testing.T) {

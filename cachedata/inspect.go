@@ -87,8 +87,11 @@ func (t *table[I, K, V]) inspect(yield func(EntryInfo[K]) bool) {
 	r := t.era.Load()
 	flights := r.flights.Calls()
 	for id, e := range r.entries.all() {
+		if t.cache.tagCleared(e.extra()) {
+			continue // its key may be in flight
+		}
 		info, ok := t.cache.info(t.keyOf(id, e))
-		if !ok || t.cache.tagCleared(e.extra()) {
+		if !ok {
 			continue
 		}
 		t.cache.describe(&info, e)
@@ -101,7 +104,7 @@ func (t *table[I, K, V]) inspect(yield func(EntryInfo[K]) bool) {
 		}
 	}
 	for id, f := range flights {
-		if r.entries.get(id) != nil {
+		if e := r.entries.get(id); e != nil && !t.cache.tagCleared(e.extra()) {
 			continue // it has come meanwhile, and been seen or not
 		}
 		info, ok := t.cache.info(f.Task.(*load[I, K, V]).key)
