@@ -121,12 +121,12 @@ func (c *changes) apply(r record) (record, error) {
 
 func (l *login) apply(r record) record {
 	r.user, r.life = l.user, l.life
-	r.created, r.issued, r.seen = l.at, l.at, l.at
+	r.created, r.issued, r.seen = l.at, l.at, 1000*l.at
 	return r
 }
 
 // fresh returns an empty record that starts now.
 func fresh(now time.Time) record {
 	at := now.Unix()
-	return record{created: at, issued: at, seen: at}
+	return record{created: at, issued: at, seen: 1000 * at}
 }

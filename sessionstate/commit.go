@@ -230,7 +230,13 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 		if err := s.end(ctx, &p.ended[i]); err != nil {
 			return held{}, record{}, err
 		}
+	}
+	if len(p.ended) > 0 { // all of them: while one may live, the browser keeps its cookies
 		s.m.setCookie(h, s.m.cookie.Name, "", -1)
+		for range cookies(s.req.Header, s.m.visitName) {
+			s.m.setCookie(h, s.m.visitName, "", -1)
+			break
+		}
 	}
 	if p.clearSite {
 		h.Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
@@ -250,6 +256,9 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 		after, before = out.after, out.base
 		if out.cookie != "" {
 			s.m.setCookie(h, s.m.cookie.Name, out.cookie, s.m.maxAge(&after.record, p.job.now))
+		}
+		if out.visit != "" {
+			s.m.setCookie(h, s.m.visitName, out.visit, 0)
 		}
 	}
 	if p.tell {

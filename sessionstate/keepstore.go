@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/reecho-go/reecho/observe"
@@ -55,7 +56,7 @@ func (k *storeKeeper) key(id sessionID) string { return id.storeKeyIn(k.prefix) 
 // errUnknown is the reason of an observe.SessionUnknown.
 var errUnknown = errors.New("the store has no such session")
 
-func (k *storeKeeper) load(ctx context.Context, value string) (held, error) {
+func (k *storeKeeper) load(ctx context.Context, value string, _ http.Header) (held, error) {
 	plain, stale, err := k.codec.open(boxID, k.name, value)
 	if err != nil {
 		return held{}, &refusal{reason: err}
@@ -152,7 +153,7 @@ func (k *storeKeeper) seal(id sessionID) string { return k.codec.seal(boxID, k.n
 // write swaps h's record in for version h.version, or creates it.
 func (k *storeKeeper) write(ctx context.Context, h *held, j *job) error {
 	if !j.still {
-		h.record.seen = max(j.now.Unix(), h.record.created)
+		h.record.seen = h.record.seenAt(j.now)
 	}
 	if size, limit := k.size(&h.record); size > limit {
 		return tooLarge("", &h.record, size, limit)
@@ -229,7 +230,7 @@ func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
 		case errors.Is(err, store.ErrNotFound):
 			err = ErrEnded
 		case errors.Is(err, store.ErrConflict) && out.tries < maxTries:
-			if err = k.again(ctx, gate, &queued, out.tries); err == nil {
+			if err = again(ctx, gate, &queued, out.tries); err == nil {
 				base, next, err = k.rebase(ctx, j, base.stale)
 			}
 			if err == nil {
@@ -297,7 +298,7 @@ func (k *storeKeeper) writeRenewed(ctx context.Context, j *job, base, target *he
 
 // again waits for this process's other writers of the session, and, when that
 // did not help, for a random while.
-func (k *storeKeeper) again(ctx context.Context, gate chan struct{}, queued *bool, tries int) error {
+func again(ctx context.Context, gate chan struct{}, queued *bool, tries int) error {
 	if !*queued {
 		select {
 		case gate <- struct{}{}:

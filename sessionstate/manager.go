@@ -188,6 +188,7 @@ type Manager struct {
 	attributes string // of a cookie that lives until the browser is closed
 	insecure   bool
 	flashName  string
+	visitName  string
 	codec      *codec
 	values     Codec // nil: JSON
 	keeper     keeper
@@ -222,6 +223,7 @@ func New(c Config) (*Manager, error) {
 		cookie:    c.Cookie,
 		insecure:  c.Insecure,
 		flashName: c.Cookie.Name + "-f",
+		visitName: c.Cookie.Name + visitSuffix,
 		limits:    limits{idle: max(c.Idle, 0), absolute: max(c.Absolute, 0)},
 		timeout:   c.StoreTimeout,
 		onError:   c.OnStoreError,
@@ -355,6 +357,9 @@ func (c Config) check() error {
 			bad("Revocations is set, and Store too, which forgets ended sessions by itself: drop Revocations")
 		}
 	}
+	if _, ok := store.As[store.Swapper](c.Revocations); c.Revocations != nil && !ok {
+		bad("Revocations is a %T without compare-and-swap (store.Swapper), so a logout at the same moment as another could be lost: use one that has it, or none for a list in memory", c.Revocations)
+	}
 	if c.Legacy != nil && (c.Store != nil || c.Gorilla != nil) {
 		bad("Legacy is set, and Store or Gorilla too: sessions in cookies can only be taken over into cookies; drop Legacy")
 	}
@@ -459,7 +464,7 @@ func (m *Manager) digest(h *held) string {
 // Unread are sessions that are there, but whose records cannot be read.
 func (m *Manager) find(ctx context.Context, h http.Header) (found held, unread []held, err error) {
 	for value := range cookies(h, m.cookie.Name) {
-		found, err := m.load(ctx, value)
+		found, err := m.load(ctx, value, h)
 		if r, refused := errors.AsType[*refusal](err); refused {
 			m.refused(ctx, r, len(value))
 			if r.unread() {
@@ -481,7 +486,7 @@ func (m *Manager) others(ctx context.Context, h http.Header, base *held) (others
 		return nil, nil
 	}
 	for _, value := range values {
-		found, err := m.load(ctx, value)
+		found, err := m.load(ctx, value, h)
 		switch {
 		case isRefusal(err):
 		case err != nil:
@@ -494,9 +499,9 @@ func (m *Manager) others(ctx context.Context, h http.Header, base *held) (others
 }
 
 // load asks the keeper, within the time that it has.
-func (m *Manager) load(ctx context.Context, value string) (h held, err error) {
+func (m *Manager) load(ctx context.Context, value string, sent http.Header) (h held, err error) {
 	err = m.call(ctx, "load", func(ctx context.Context) error {
-		h, err = m.keeper.load(ctx, value)
+		h, err = m.keeper.load(ctx, value, sent)
 		return err
 	})
 	if err != nil {

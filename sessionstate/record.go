@@ -46,7 +46,7 @@ type entry struct {
 type record struct {
 	created int64  // Unix seconds: the absolute timeout counts from here
 	issued  int64  // Unix seconds: the id was made then
-	seen    int64  // Unix seconds: the idle timeout counts from here
+	seen    int64  // Unix milliseconds: the idle timeout counts from here
 	life    int64  // seconds that a remembered session lives; 0: Config decides
 	root    string // digest of the id that the present one was renewed from by time; empty: none
 	scope   string // name of the life that goes on since an earlier id; empty: it began with this one
@@ -113,7 +113,7 @@ var (
 // size is the length of the encoded record.
 func (r *record) size() int {
 	n := 1 + uvarintLen(uint64(r.created)) + uvarintLen(uint64(r.issued-r.created)) +
-		uvarintLen(uint64(r.seen-r.created)) + uvarintLen(uint64(r.life)) +
+		uvarintLen(uint64(r.seen-1000*r.created)) + uvarintLen(uint64(r.life)) +
 		stringLen(r.root) + stringLen(r.scope) + stringLen(r.user) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
 	if r.cold != "" {
 		n += stringLen(r.cold)
@@ -150,7 +150,7 @@ func (r *record) append(b []byte) []byte {
 	b = append(b, format)
 	b = binary.AppendUvarint(b, uint64(r.created))
 	b = binary.AppendUvarint(b, uint64(r.issued-r.created))
-	b = binary.AppendUvarint(b, uint64(r.seen-r.created))
+	b = binary.AppendUvarint(b, uint64(r.seen-1000*r.created))
 	b = binary.AppendUvarint(b, uint64(r.life))
 	b = appendString(b, r.root)
 	b = appendString(b, r.scope)
@@ -190,7 +190,7 @@ func parseRecord(b []byte) (record, error) {
 	var r record
 	r.created = int64(p.uvarint(maxSeconds))
 	r.issued = r.created + int64(p.uvarint(maxSeconds))
-	r.seen = r.created + int64(p.uvarint(maxSeconds))
+	r.seen = 1000*r.created + int64(p.uvarint(1000*maxSeconds))
 	r.life = int64(p.uvarint(maxSeconds))
 	r.root = p.string()
 	r.scope = p.string()
@@ -243,8 +243,9 @@ func (p *parser) uvarint(limit uint64) uint64 {
 	return 0
 }
 
-func (p *parser) string() string {
-	n := p.uvarint(uint64(len(p.text)))
+func (p *parser) string() string { return p.bytes(p.uvarint(uint64(len(p.text)))) }
+
+func (p *parser) bytes(n uint64) string {
 	if n > uint64(len(p.text)) {
 		p.bad, n = true, 0
 	}
@@ -285,9 +286,10 @@ func (l limits) deadline(r *record, seen time.Time) time.Time {
 }
 
 // touchEvery is how much later a deadline must become to be written again.
-func (l limits) touchEvery() time.Duration {
-	return max(l.idle/10, min(time.Minute, l.idle/2))
-}
+func (l limits) touchEvery() time.Duration { return l.idle / 10 }
+
+// seenAt is what a record says that is used now.
+func (r *record) seenAt(now time.Time) int64 { return max(now.UnixMilli(), 1000*r.created) }
 
 // skew is how far in the future a record may come from: the clock of another
 // node may be ahead of ours.
