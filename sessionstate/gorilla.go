@@ -466,9 +466,9 @@ type thirdSession struct {
 func (t *thirdParty) open(ctx context.Context, value string) (*thirdSession, error) {
 	req := (&http.Request{Method: http.MethodGet, URL: new(url.URL), Header: make(http.Header)}).WithContext(ctx)
 	if value != "" {
-		req.AddCookie(&http.Cookie{Name: t.name, Value: value})
+		req.Header.Set("Cookie", t.name+"="+value) // not AddCookie: it logs what no cookie may have
 	}
-	if c, err := req.Cookie(t.name); err == nil { // net/http leaves out quotes and what no cookie may have
+	if c, err := req.Cookie(t.name); err == nil { // net/http leaves out quotes
 		value = c.Value
 	}
 	session, err := t.store.New(req, t.name) // not Get: its registry shares sessions between stores

@@ -17,6 +17,7 @@ type held struct {
 	cold     string // names what its cookie has left to Config.Spill, loaded or not
 	version  uint64 // of the record in its store
 	record   record
+	read     time.Time // when a store had it
 	deadline time.Time // when it ends if it is left alone; zero: never
 	stale    bool      // its cookie was sealed with an older key
 	touched  int64     // Unix milliseconds: when a visit was last noted beside its cookie; 0: it was not
@@ -91,7 +92,8 @@ type keeper interface {
 	// meanwhile. The functions of Update may run again.
 	save(ctx context.Context, j *job) (saved, error)
 
-	// end ends a session for good.
+	// end ends a session for good, also under an id that it was given meanwhile:
+	// then it sets h to that.
 	end(ctx context.Context, h *held) error
 
 	// waits reports whether a call can take long: for a store elsewhere, or for

@@ -25,9 +25,11 @@ func newID() (id sessionID) {
 func (id sessionID) storeKey() string { return id.storeKeyIn("") }
 
 // storeKeyIn is storeKey behind a prefix.
-func (id sessionID) storeKeyIn(prefix string) string {
+func (id sessionID) storeKeyIn(prefix string) string { return sumKeyIn(prefix, id.sum()) }
+
+// sumKeyIn is storeKeyIn for the id of a digest.
+func sumKeyIn(prefix string, sum [sha256.Size]byte) string {
 	var buf [96]byte // enough for most
-	sum := id.sum()
 	return string(encoding.AppendEncode(append(buf[:0], prefix...), sum[:]))
 }
 
@@ -51,6 +53,7 @@ type record struct {
 	root    string // digest of the id that the present one was renewed from by time; empty: none
 	scope   string // name of the life that goes on since an earlier id; empty: it began with this one
 	user    string // who logged in
+	mark    string // the user's last mark at the Login, see marks; empty: none, or cookie mode
 	foreign string // the values of code written for gorilla/sessions, as gob
 	cold    string // names the values that Config.Spill has, which are not here; empty: none
 	entries []entry
@@ -98,7 +101,7 @@ func (r *record) empty() bool {
 const (
 	formatRecord = 1
 	formatEnded  = 2 // a tombstone: the session was renewed, its id is dead
-	formatMoved  = 3 // a tombstone that leads to the new id, for a while
+	formatMoved  = 3 // a tombstone that names the new id
 	formatPart   = 4 // a record some of whose values are elsewhere
 )
 
@@ -114,7 +117,7 @@ var (
 func (r *record) size() int {
 	n := 1 + uvarintLen(uint64(r.created)) + uvarintLen(uint64(r.issued-r.created)) +
 		uvarintLen(uint64(r.seen-1000*r.created)) + uvarintLen(uint64(r.life)) +
-		stringLen(r.root) + stringLen(r.scope) + stringLen(r.user) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
+		stringLen(r.root) + stringLen(r.scope) + stringLen(r.user) + stringLen(r.mark) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
 	if r.cold != "" {
 		n += stringLen(r.cold)
 	}
@@ -155,6 +158,7 @@ func (r *record) append(b []byte) []byte {
 	b = appendString(b, r.root)
 	b = appendString(b, r.scope)
 	b = appendString(b, r.user)
+	b = appendString(b, r.mark)
 	b = appendString(b, r.foreign)
 	if r.cold != "" {
 		b = appendString(b, r.cold)
@@ -180,7 +184,7 @@ const maxVersion = 1 << 20
 
 // parseRecord decodes what append made, and nothing else.
 func parseRecord(b []byte) (record, error) {
-	if len(b) == 1 && b[0] == formatEnded {
+	if len(b) == 1 && b[0] == formatEnded || len(b) == stoneSize && b[0] == formatMoved {
 		return record{}, errEnded
 	}
 	if len(b) == 0 || b[0] != formatRecord && b[0] != formatPart {
@@ -195,6 +199,7 @@ func parseRecord(b []byte) (record, error) {
 	r.root = p.string()
 	r.scope = p.string()
 	r.user = p.string()
+	r.mark = p.string()
 	r.foreign = p.string()
 	if b[0] == formatPart {
 		if r.cold = p.string(); len(r.cold) != sha256.Size {
@@ -213,7 +218,7 @@ func parseRecord(b []byte) (record, error) {
 			p.bad = true
 		}
 	}
-	if p.bad || p.text != "" || r.root != "" && len(r.root) != sha256.Size || r.scope != "" && len(r.scope) != lifeSize {
+	if p.bad || p.text != "" || r.root != "" && len(r.root) != sha256.Size || r.scope != "" && len(r.scope) != lifeSize || r.mark != "" && len(r.mark) != revisionSize {
 		return record{}, errFormat
 	}
 	return r, nil
