@@ -122,9 +122,6 @@ func TestALogoutThatWasOvertakenEndsTheNewIDOrSaysThatItDidNot(t *testing.T) {
 					r := v.get(t, "/overtaken")
 					switch r.StatusCode {
 					case http.StatusOK:
-						if cfg.Store == nil {
-							t.Log("the list has led the logout on")
-						}
 					case http.StatusServiceUnavailable:
 						if r.setCookies("app") > 0 {
 							t.Error("the logout failed, and the browser has lost its cookie")
@@ -538,6 +535,101 @@ func TestALogoutOfNobodyIsNoticedOnce(t *testing.T) {
 		}
 		if len(notices) != want || want > 0 && !strings.Contains(notices[0].Text, "State.Login") {
 			t.Errorf("with Login %v: notices %v, want %d", login, notices, want)
+		}
+	}
+}
+
+func TestASessionOfAnotherNameEndsWithAllItsCopiesWhateverTheCodeDoesToValues(t *testing.T) {
+	t.Parallel()
+	for what, forget := range map[string]func(s *sessions.Session){
+		"nothing":         func(*sessions.Session) {},
+		"replaces Values": func(s *sessions.Session) { s.Values = make(map[any]any) },
+		"empties Values":  func(s *sessions.Session) { clear(s.Values) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			a := newVisit(t, sessionstate.Config{})
+			route := func(path string, f func(s *sessions.Session)) {
+				a.Any(path, echo.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					session, err := a.m.Gorilla().Get(r, "other")
+					if err != nil {
+						t.Error(err)
+					}
+					f(session)
+					if err := session.Save(r, w); err != nil {
+						t.Error(err)
+					}
+				})))
+			}
+			route("/in", func(s *sessions.Session) { s.Values["user"] = "ada" })
+			route("/anew", func(s *sessions.Session) { forget(s); s.Values["user"] = "bob" })
+			route("/out", func(s *sessions.Session) { forget(s); s.Options.MaxAge = -1 })
+			var user any
+			a.Any("/ask", echo.WrapHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				session, _ := a.m.Gorilla().Get(r, "other")
+				user = session.Values["user"]
+			})))
+			v := a.visitor()
+			v.get(t, "/in")
+			first := v.clone()
+			v.get(t, "/anew")
+			second := v.clone()
+			v.get(t, "/out")
+			for name, copied := range map[string]*visitor{"the first": first, "the second": second} {
+				if copied.get(t, "/ask"); user != nil {
+					t.Errorf("code that %s: %s copy is still that of %v", what, name, user)
+				}
+			}
+		})
+	}
+}
+
+func TestRevokeAndEndAreSureOfASessionThatIsRenewedAtEveryLook(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(t *testing.T, users *sessionstate.Users, handle string) error{
+		"Revoke": func(t *testing.T, users *sessionstate.Users, _ string) error {
+			_, err := users.Revoke(t.Context(), "ada")
+			return err
+		},
+		"End": func(t *testing.T, users *sessionstate.Users, handle string) error {
+			_, err := users.End(t.Context(), "ada", handle)
+			return err
+		},
+	} {
+		for _, every := range []time.Duration{0, time.Second} { // by the client, or by time
+			t.Run(fmt.Sprint(name, " ", every), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					mem := &between{Store: newMem(t)}
+					a := userApp(t, sessionstate.Config{Store: mem, RenewEvery: every, StoreTimeout: time.Hour})
+					v := a.login(t, "ada")
+					handle := v.get(t, "/handle").body
+					within, renewals := false, 0
+					mem.afterGet = func() {
+						if within {
+							return
+						}
+						within = true
+						time.Sleep(2 * every)
+						was := v.cookie()
+						if v.get(t, "/renew"); v.cookie() != was {
+							renewals++
+						}
+						within = false
+					}
+					err := end(t, a.m.Users(), handle)
+					mem.afterGet = nil
+					if renewals == 0 {
+						t.Fatal("nothing was renewed meanwhile")
+					}
+					if got := strings.TrimSpace(v.get(t, "/who").body); err == nil && got != "0" {
+						t.Errorf("no error, and the session is that of %q, after %d renewals", got, renewals)
+					}
+					if err != nil {
+						t.Errorf("%v, with a store that works", err)
+					}
+				})
+			})
 		}
 	}
 }

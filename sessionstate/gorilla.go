@@ -224,14 +224,25 @@ func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session
 	if commit.Request(r.Context()) != nil {
 		return ErrCommitted
 	}
+	own, ok := heldIn(session)
+	sent := g.sent(r, session.Name())
 	if session.Options != nil && session.Options.MaxAge < 0 {
-		if h, ok := heldIn(session); ok {
-			if err := g.m.revoke(r.Context(), &h); err != nil {
+		if ok {
+			sent = append(sent, own)
+		}
+		for i := range sent {
+			if err := g.m.revoke(r.Context(), &sent[i]); err != nil {
 				return err
 			}
 		}
 		g.m.setCookie(w.Header(), session.Name(), "", -1)
 		return nil
+	}
+	if session.Values == nil {
+		session.Values = make(map[any]any)
+	}
+	if !ok && len(sent) > 0 { // code that replaces Values drops what is ours
+		session.Values[recordKey] = sent[0].append(nil)
 	}
 	value, err := g.cookies.Codecs[0].Encode(session.Name(), session.Values)
 	if err != nil {
@@ -243,6 +254,20 @@ func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session
 	}
 	g.m.setCookie(w.Header(), session.Name(), value, age)
 	return nil
+}
+
+// sent returns the ids and records that the request's cookies of another name hold.
+func (g *gorillaStore) sent(r *http.Request, name string) (all []held) {
+	for value := range cookies(r.Header, name) {
+		values := make(map[any]any)
+		if g.cookies.Codecs[0].Decode(name, value, &values) != nil {
+			continue
+		}
+		if h, ok := heldIn(&sessions.Session{Values: values}); ok {
+			all = append(all, h)
+		}
+	}
+	return all
 }
 
 // heldIn returns the id and record that travel in a session's Values.

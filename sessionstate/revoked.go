@@ -21,7 +21,7 @@ type revocations struct {
 	limits limits
 	legacy time.Time // until when cookies of before are believed
 	prefix string
-	salt   []byte // of our own list: nobody can aim at a page
+	salt   digest // of our own list: nobody can aim at a page
 	store  store.Store
 	swap   store.Swapper
 	once   chan struct{} // has room for one who met a conflict, and keeps others of this process from meeting more
@@ -57,8 +57,8 @@ func newRevocations(given store.Store, prefix string, l limits, notice func(ctx 
 		if err != nil {
 			return nil, err
 		}
-		r.store, r.own, r.notice, r.salt = own, own, notice, make([]byte, 16)
-		rand.Read(r.salt) // never fails
+		r.store, r.own, r.notice = own, own, notice
+		rand.Read(r.salt[:]) // never fails
 	}
 	r.swap, _ = store.As[store.Swapper](r.store)
 	return r, nil
@@ -81,7 +81,8 @@ func (h *held) mention() mention {
 	case h.id.isLegacy():
 		m.class, m.issued = ofLegacy, 0 // when it was made is not known
 	case h.record.user != "":
-		sum := sha256.Sum256([]byte("sessionstate/v1/revoked" + h.record.user))
+		var buf [96]byte // enough for most
+		sum := sha256.Sum256(append(append(buf[:0], "sessionstate/v1/revoked"...), h.record.user...))
 		m.class, m.user = ofUsers, digest(sum[:digestSize])
 	}
 	return m
@@ -100,11 +101,10 @@ func (r *revocations) key(m *mention) string {
 	if m.user != (digest{}) {
 		of = m.user
 	}
-	n := binary.BigEndian.Uint64(of[:])
-	if len(r.salt) > 0 {
-		sum := sha256.Sum256(append(r.salt[:len(r.salt):len(r.salt)], of[:]...))
-		n = binary.BigEndian.Uint64(sum[:])
-	}
+	var salted [2 * digestSize]byte
+	copy(salted[copy(salted[:], r.salt[:]):], of[:])
+	sum := sha256.Sum256(salted[:])
+	n := binary.BigEndian.Uint64(sum[:])
 	var buf [96]byte // enough for most
 	b := append(append(append(buf[:0], r.prefix...), m.class.name...), '/')
 	return string(strconv.AppendUint(b, n%m.class.pages, 36))

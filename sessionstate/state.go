@@ -50,6 +50,7 @@ type State struct {
 	unread  []held      // sessions of the request that cannot be read, only ended
 
 	lent   *life   // what Lend has lent; nil: nothing, or it is another now
+	lends  []*life // all that was lent to this request
 	unborn []*life // lent to sessions that are yet to be saved
 
 	saving chan struct{} // closed when SaveNow is done; nil: it is not under way

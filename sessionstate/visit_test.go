@@ -133,3 +133,32 @@ func TestIdleHoldsWithinATenthAtEveryLength(t *testing.T) {
 		}
 	})
 }
+
+func TestHandlesHearOfVisits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for mode, cfg := range visitedKeepers(t) {
+			cfg.Idle = 10 * time.Minute
+			a := newVisit(t, cfg)
+			var h *sessionstate.Handle
+			a.handle("/detach", func(_ echo.Context, s *sessionstate.State) (err error) {
+				h, err = s.Detach()
+				return err
+			})
+			v := a.visitor()
+			v.get(t, "/incr")
+			v.get(t, "/detach").status(t, 200)
+			for range 4 {
+				time.Sleep(8 * time.Minute)
+				v.get(t, "/").wants(t, 200, "1")
+			}
+			if n, err := seen(t, h); n != 1 || err != nil {
+				t.Errorf("%s: View() = %d, %v, want 1", mode, n, err)
+			}
+			time.Sleep(10*time.Minute + time.Second)
+			if _, err := seen(t, h); err == nil {
+				t.Errorf("%s: the handle outlives the session", mode)
+			}
+		}
+	})
+}
