@@ -134,7 +134,7 @@ func (r *revocations) has(ctx context.Context, m mention) (bool, error) {
 // page of its user does not refuse. Who makes it need not fail when the list
 // does: then the id is refused at worst.
 func (r *revocations) after(ctx context.Context, m mention, now int64) int64 {
-	if m.class != ofUsers {
+	if m.class.name != ofUsers.name {
 		return now // too many for anybody to keep up with
 	}
 	_, p, _, _ := r.page(ctx, &m)
@@ -180,8 +180,12 @@ func (r *revocations) add(ctx context.Context, h *held, m mention, renewed bool)
 		case now != living:
 			return errOvertaken
 		}
+		before := p.size()
 		p = p.with(&m, r.until(h), renewed, time.Now().Unix())
-		_, err = r.swap.Swap(ctx, key, version, store.Item{Value: p.append(nil), Expires: p.expires()})
+		err = r.write(ctx, key, version, p, &m)
+		if errors.Is(err, store.ErrFull) && version != 0 { // there is always room for what is there
+			err = r.write(ctx, key, version, p.within(before), &m)
+		}
 		switch {
 		case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound):
 			return err
@@ -192,6 +196,14 @@ func (r *revocations) add(ctx context.Context, h *held, m mention, renewed bool)
 			return err
 		}
 	}
+}
+
+// write swaps a page in. Those that anybody can fill are the first to go from a
+// store that evicts, and the first that one refuses.
+func (r *revocations) write(ctx context.Context, key string, version uint64, p page, m *mention) error {
+	expendable := m.class.name == ofVisitors.name || m.class.name == ofOthers.name
+	_, err := r.swap.Swap(ctx, key, version, store.Item{Value: p.append(nil), Expires: p.expires(), Expendable: expendable})
+	return err
 }
 
 // until is when no cookie of a session could be believed any more, in Unix

@@ -102,6 +102,37 @@ func TestNobodyCanFillTheListOfRevocations(t *testing.T) {
 	}
 }
 
+func TestAListInAStoreThatIsFullEndsTooManyRatherThanTooFew(t *testing.T) {
+	t.Parallel()
+	small := memstore.Must(memstore.New(memstore.Config{MaxBytes: 8 << 10, WhenFull: memstore.Refuse}))
+	t.Cleanup(func() { _ = small.Close(t.Context()) })
+	r, err := newRevocations(small, "session/revoked/", limits{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Unix()
+	var all []mention
+	for i := range int64(2000) {
+		for _, h := range []*held{session("", now+i), session("ada", now+i)} {
+			m := h.mention()
+			m.class.pages = 2
+			if err := r.end(t.Context(), h, m); err != nil {
+				t.Fatalf("logout no. %d: %v", i, err)
+			}
+			all = append(all, m)
+		}
+	}
+	for i, m := range all {
+		if dead, err := r.has(t.Context(), m); !dead || err != nil {
+			t.Fatalf("session no. %d has come back: %v", i, err)
+		}
+	}
+	bob := session("bob", now+1999)
+	if m := bob.mention(); r.after(t.Context(), m, 0) > now+2000 {
+		t.Error("a new id gets a time that is too late")
+	}
+}
+
 func TestWhatAPageHasEndedStaysEnded(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {

@@ -77,10 +77,15 @@ func (p page) with(m *mention, until int64, renewed bool, now int64) page {
 		}
 	}
 	next = append(next, cut{m.user, m.id, m.issued, until, renewed})
-	for next.size() > maxPage {
-		next = next.shorter()
+	return next.within(maxPage)
+}
+
+// within makes the page as short as size, or as short as it can be.
+func (p page) within(size int) page {
+	for p.size() > size && len(p) > 1 {
+		p = p.shorter()
 	}
-	return next
+	return p
 }
 
 // fairShare is how many ids of a user a full page keeps before it cuts off those
