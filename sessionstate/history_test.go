@@ -53,7 +53,7 @@ func TestASessionThatWasEndedNeverAnswersAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ends := 0
-			for round := range soaktest.Rounds(60) {
+			for round := range soaktest.Rounds(30) {
 				rnd := rand.New(rand.NewPCG(seed, uint64(round)))
 				synctest.Test(t, func(t *testing.T) {
 					cfg, s := mode(t)

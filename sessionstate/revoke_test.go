@@ -81,9 +81,9 @@ func TestRevokeEndsASessionThatRenewsInALoop(t *testing.T) {
 			end = "End"
 			_, err = a.m.Users().End(t.Context(), "ada", handle)
 		}
-		lives := v.a.list(t, "ada")
 		close(stop)
 		<-done
+		lives := a.list(t, "ada")
 		if err != nil {
 			t.Fatalf("%s: %v", end, err)
 		}
@@ -136,7 +136,10 @@ func TestRenewalsLeaveNothingInTheIndex(t *testing.T) {
 		v.get(t, "/as?u=ada").status(t, 204)
 	}
 	n := 0
-	for range mem.Scan(t.Context(), "session/user/") {
+	for _, err := range mem.Scan(t.Context(), "session/user/") {
+		if err != nil {
+			t.Fatal(err)
+		}
 		n++
 	}
 	if n != 1 {
