@@ -196,8 +196,39 @@ type CopyEngine struct{ copier *clone.Option }
 // float of -0 counts as empty and becomes +0.
 func CopyWithCopier(opt clone.Option) CopyEngine { return CopyEngine{copier: &opt} }
 
+// settings are a [Config] without its types.
+type settings struct {
+	TTL, StaleFor, FailSafe, RetryAfter, IdleTTL     time.Duration
+	SoftTimeout, HardTimeout, ErrorTTL, NotFoundTTL  time.Duration
+	EagerAt, Jitter                                  float64
+	MaxEntries, MaxPerSession, MaxSessions, MaxBatch int
+	MaxBytes                                         int64
+	NotFound                                         func(error) bool
+	Scope                                            Scope
+	Group                                            *Group
+	OnClear                                          func(ctx context.Context, what Cleared)
+	Observer                                         observe.Observer
+	HashFuncs                                        map[reflect.Type]func(any) (any, error)
+	Copy                                             CopyEngine
+	Immutable                                        []reflect.Type
+	CountHits, ReadOnly, VerifyReadOnly              bool
+	clones                                           bool // Config.Clone is set
+}
+
+func (cfg *Config[K, V]) settings() settings {
+	return settings{
+		TTL: cfg.TTL, StaleFor: cfg.StaleFor, FailSafe: cfg.FailSafe, RetryAfter: cfg.RetryAfter, IdleTTL: cfg.IdleTTL,
+		SoftTimeout: cfg.SoftTimeout, HardTimeout: cfg.HardTimeout, ErrorTTL: cfg.ErrorTTL, NotFoundTTL: cfg.NotFoundTTL,
+		EagerAt: cfg.EagerAt, Jitter: cfg.Jitter,
+		MaxEntries: cfg.MaxEntries, MaxPerSession: cfg.MaxPerSession, MaxSessions: cfg.MaxSessions, MaxBatch: cfg.MaxBatch,
+		MaxBytes: cfg.MaxBytes, NotFound: cfg.NotFound, Scope: cfg.Scope, Group: cfg.Group, OnClear: cfg.OnClear, Observer: cfg.Observer,
+		HashFuncs: cfg.HashFuncs, Copy: cfg.Copy, Immutable: cfg.Immutable,
+		CountHits: cfg.CountHits, ReadOnly: cfg.ReadOnly, VerifyReadOnly: cfg.VerifyReadOnly, clones: cfg.Clone != nil,
+	}
+}
+
 // withoutBatch reports what only a Batch has a use for.
-func (cfg *Config[K, V]) withoutBatch() error {
+func (cfg *settings) withoutBatch() error {
 	if cfg.MaxBatch > 0 {
 		return fmt.Errorf("MaxBatch is %d, but there are no batches: use NewBatch, or leave it out", cfg.MaxBatch)
 	}
@@ -205,7 +236,7 @@ func (cfg *Config[K, V]) withoutBatch() error {
 }
 
 // validate reports what is wrong with the configuration, all of it.
-func (cfg *Config[K, V]) validate() error {
+func (cfg *settings) validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	cfg.validateTimes(bad)
@@ -230,7 +261,7 @@ func (cfg *Config[K, V]) validate() error {
 		}
 	}
 	ways := 0
-	for _, set := range []bool{cfg.Clone != nil, cfg.Copy.copier != nil, cfg.ReadOnly} {
+	for _, set := range []bool{cfg.clones, cfg.Copy.copier != nil, cfg.ReadOnly} {
 		if set {
 			ways++
 		}
@@ -241,14 +272,14 @@ func (cfg *Config[K, V]) validate() error {
 	if cfg.VerifyReadOnly && !cfg.ReadOnly {
 		bad("VerifyReadOnly has no effect without ReadOnly: leave it out, or set both")
 	}
-	if len(cfg.Immutable) > 0 && (cfg.Clone != nil || cfg.Copy.copier != nil || cfg.ReadOnly) {
+	if len(cfg.Immutable) > 0 && (cfg.clones || cfg.Copy.copier != nil || cfg.ReadOnly) {
 		bad("Immutable has no effect together with Clone, Copy or ReadOnly: leave it out")
 	}
 	return errors.Join(errs...)
 }
 
 // validateTimes reports what is wrong with the rules of time.
-func (cfg *Config[K, V]) validateTimes(bad func(format string, args ...any)) {
+func (cfg *settings) validateTimes(bad func(format string, args ...any)) {
 	for _, d := range []struct {
 		name  string
 		value time.Duration

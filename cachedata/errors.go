@@ -123,7 +123,7 @@ func (e *CopyError) Error() string { return fmt.Sprintf("cachedata: %s: result: 
 func (e *CopyError) Unwrap() error { return e.Err }
 
 // copyError turns what internal/clone says into ours.
-func (c *Cache[K, V]) copyError(err error) error {
+func (c *core) copyError(err error) error {
 	return identity.Each(err, func(err error) error {
 		e := &CopyError{Cache: c.name, Err: err}
 		if at, ok := errors.AsType[*clone.TypeError](err); ok {

@@ -3,16 +3,12 @@ package cachedata
 import "github.com/reecho-go/reecho/internal/group"
 
 // Queued returns how many entries wait to expire.
-func (c *Cache[K, V]) Queued() int {
-	return c.contents().(interface{ queued() int }).queued()
-}
-
-func (s *sessions[K, V]) queued() int { return s.table.queued() }
+func (c *Cache[K, V]) Queued() int { return c.core.table.era.Load().entries.queued() }
 
 // Kept returns how many results a cache in session scope has noted for its
 // visitors.
 func (c *Cache[K, V]) Kept() (n int) {
-	for v := range c.sessions.visits.All() {
+	for v := range c.core.sessions.visits.All() {
 		v.mu.Lock()
 		n += len(v.kept)
 		v.mu.Unlock()
@@ -20,18 +16,11 @@ func (c *Cache[K, V]) Kept() (n int) {
 	return n
 }
 
-func (t *table[I, K, V]) queued() int {
-	x := &t.era.Load().expiry
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return len(x.queue)
-}
-
 // HitStripes returns how many of the stripes of the hit counter were used.
 func (c *Cache[K, V]) HitStripes() int {
 	n := 0
-	for i := range c.counters.hits {
-		if c.counters.hits[i].n.Load() > 0 {
+	for i := range c.core.counters.hits {
+		if c.core.counters.hits[i].n.Load() > 0 {
 			n++
 		}
 	}
@@ -40,13 +29,7 @@ func (c *Cache[K, V]) HitStripes() int {
 
 // Sizes returns what each entry counts.
 func (c *Cache[K, V]) Sizes() (sizes []int64) {
-	return c.contents().(interface{ sizes() []int64 }).sizes()
-}
-
-func (s *sessions[K, V]) sizes() []int64 { return s.table.sizes() }
-
-func (t *table[I, K, V]) sizes() (sizes []int64) {
-	for _, e := range t.era.Load().entries.all() {
+	for _, e := range c.core.table.era.Load().entries.all() {
 		sizes = append(sizes, e.bytes())
 	}
 	return sizes

@@ -104,7 +104,7 @@ func (g *Group) Caches() []AnyCache {
 	members := g.group.Members()
 	caches := make([]AnyCache, len(members))
 	for i, m := range members {
-		caches[i] = m.(interface{ any() AnyCache }).any()
+		caches[i] = m.(*member).self
 	}
 	return caches
 }
@@ -131,38 +131,37 @@ type AnyCache interface {
 }
 
 // member is a cache as its group sees it.
-type member[K, V any] struct {
-	cache *Cache[K, V]
-	used  usage
+type member struct {
+	core *core
+	self AnyCache
+	used usage
 }
 
 // bytes implements shareholder.
-func (m *member[K, V]) bytes() int64 { return m.cache.contents().bytes() }
+func (m *member) bytes() int64 { return m.core.table.bytes() }
 
 // shrink implements shareholder.
-func (m *member[K, V]) shrink(bytes int64) int64 { return m.cache.contents().shrink(bytes) }
+func (m *member) shrink(bytes int64) int64 { return m.core.table.shrink(bytes) }
 
 // calls implements shareholder.
-func (m *member[K, V]) calls() uint64 { return m.cache.counters.calls() }
+func (m *member) calls() uint64 { return m.core.counters.calls() }
 
 // usage implements shareholder.
-func (m *member[K, V]) usage() *usage { return &m.used }
+func (m *member) usage() *usage { return &m.used }
 
 // Name implements group.Member.
-func (m *member[K, V]) Name() string { return m.cache.name }
+func (m *member) Name() string { return m.core.name }
 
 // Reset implements group.Member.
-func (m *member[K, V]) Reset(context.Context) int { return m.cache.reset() }
+func (m *member) Reset(context.Context) int { return m.core.reset() }
 
 // Hooks implements group.Member.
-func (m *member[K, V]) Hooks() *group.Hooks { return &m.cache.hooks }
+func (m *member) Hooks() *group.Hooks { return &m.core.hooks }
 
 // Sweep implements group.Member.
-func (m *member[K, V]) Sweep(now int64) int64 {
-	return m.cache.contents().sweep(now)
+func (m *member) Sweep(now int64) int64 {
+	return m.core.table.sweep(now)
 }
 
 // Close implements group.Member.
-func (m *member[K, V]) Close(ctx context.Context) error { return m.cache.Close(ctx) }
-
-func (m *member[K, V]) any() AnyCache { return m.cache }
+func (m *member) Close(ctx context.Context) error { return m.core.close(ctx) }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"sync"
 	"time"
+	"unsafe"
 )
 
 // Loading is what a load says of its result beside the value. A loader gets it
@@ -17,7 +18,7 @@ import (
 // Outside a load there is a Loading as well, of nothing: there is no old result,
 // and what is said has no effect. So a loader can be called directly.
 type Loading struct {
-	work any // the load, if there is one
+	work *load // if there is one
 
 	mu    sync.Mutex
 	ended bool
@@ -52,7 +53,7 @@ func Entry(ctx context.Context) *Loading {
 // asked for key, or if that has another type, the whole load fails.
 func EntryFor[K any](ctx context.Context, key K) *Loading {
 	if c := loadingOf(ctx); c != nil {
-		return c.of(&key)
+		return c.of(reflect.TypeFor[K](), unsafe.Pointer(&key))
 	}
 	return new(Loading)
 }
@@ -126,18 +127,19 @@ func Old[V any](l *Loading) (v V, ok bool) {
 	if l.work == nil {
 		return v, false
 	}
-	of, ok := l.work.(interface{ oldValue() (V, bool, error) })
-	if !ok {
+	if l.work.core.result != reflect.TypeFor[V]() {
 		l.say(func(s *said) {
 			s.wrong = append(s.wrong, fmt.Errorf("type %v in Old: the results are of another type", reflect.TypeFor[V]()))
 		})
 		return v, false
 	}
-	v, ok, err := of.oldValue()
+	own := new(V)
+	ok, err := l.work.oldValue(unsafe.Pointer(own))
 	if err != nil {
 		l.say(func(s *said) { s.wrong = append(s.wrong, fmt.Errorf("Old: %w", err)) })
+		return v, false
 	}
-	return v, ok
+	return *own, ok
 }
 
 // old returns what the load of the old result has said, or nil.
@@ -145,7 +147,7 @@ func (l *Loading) old() *extra {
 	if l.work == nil {
 		return nil
 	}
-	return l.work.(interface{ oldExtra() *extra }).oldExtra()
+	return l.work.oldExtra()
 }
 
 func (l *Loading) say(set func(*said)) {
@@ -167,22 +169,22 @@ func (l *Loading) end() said {
 // loadings are those of one call of a loader.
 type loadings interface {
 	only() *Loading
-	of(key any) *Loading // of the key that key points to
+	of(t reflect.Type, key unsafe.Pointer) *Loading // of the key of type t
 }
 
 // only implements loadings.
-func (l *load[I, K, V]) only() *Loading {
-	if l.cache.batch {
+func (l *load) only() *Loading {
+	if l.core.fns.many != nil {
 		return l.misused(errNoKey)
 	}
 	return &l.entry
 }
 
 // of implements loadings.
-func (l *load[I, K, V]) of(key any) *Loading {
-	if k, ok := key.(*K); ok {
-		id, err := l.cache.keys.ID(k)
-		if own, _ := l.cache.keys.ID(&l.key); err == nil && id == own {
+func (l *load) of(t reflect.Type, key unsafe.Pointer) *Loading {
+	if t == l.core.key {
+		id, err := l.core.keys.ID(key)
+		if own, _ := l.core.keys.ID(l.key); err == nil && id == own {
 			return &l.entry
 		}
 	}
@@ -190,21 +192,22 @@ func (l *load[I, K, V]) of(key any) *Loading {
 }
 
 // misused makes the load fail with err, and returns a Loading of nothing.
-func (l *load[I, K, V]) misused(err error) *Loading {
+func (l *load) misused(err error) *Loading {
 	l.entry.say(func(s *said) { s.wrong = append(s.wrong, err) })
 	return new(Loading)
 }
 
-// oldValue returns a copy of what the load is to replace, if there is anything.
-func (l *load[I, K, V]) oldValue() (v V, ok bool, err error) {
+// oldValue sets the result at into to a copy of what the load is to replace, if
+// there is anything.
+func (l *load) oldValue(into unsafe.Pointer) (ok bool, err error) {
 	if l.basis == nil {
-		return v, false, nil
+		return false, nil
 	}
-	v, err = l.cache.own(l.basis.value)
-	return v, err == nil, err
+	err = l.core.copied(into, l.core.valueOf(l.basis))
+	return err == nil, err
 }
 
-func (l *load[I, K, V]) oldExtra() *extra {
+func (l *load) oldExtra() *extra {
 	if l.basis == nil {
 		return nil
 	}
@@ -212,16 +215,16 @@ func (l *load[I, K, V]) oldExtra() *extra {
 }
 
 // batchLoadings are those of the load of several keys.
-type batchLoadings[I comparable, K, V any] struct {
-	loads []*load[I, K, V]
-	byID  func() map[string]*load[I, K, V]
+type batchLoadings struct {
+	loads []*load
+	byID  func() map[string]*load
 }
 
-func newBatchLoadings[I comparable, K, V any](loads []*load[I, K, V]) *batchLoadings[I, K, V] {
-	return &batchLoadings[I, K, V]{loads, sync.OnceValue(func() map[string]*load[I, K, V] {
-		m := make(map[string]*load[I, K, V], len(loads))
+func newBatchLoadings(loads []*load) *batchLoadings {
+	return &batchLoadings{loads, sync.OnceValue(func() map[string]*load {
+		m := make(map[string]*load, len(loads))
 		for _, l := range loads {
-			if id, err := l.cache.keys.ID(&l.key); err == nil {
+			if id, err := l.core.keys.ID(l.key); err == nil {
 				m[id] = l
 			}
 		}
@@ -230,12 +233,12 @@ func newBatchLoadings[I comparable, K, V any](loads []*load[I, K, V]) *batchLoad
 }
 
 // only implements loadings.
-func (b *batchLoadings[I, K, V]) only() *Loading { return b.misused(errNoKey) }
+func (b *batchLoadings) only() *Loading { return b.misused(errNoKey) }
 
 // of implements loadings.
-func (b *batchLoadings[I, K, V]) of(key any) *Loading {
-	if k, ok := key.(*K); ok {
-		if id, err := b.loads[0].cache.keys.ID(k); err == nil {
+func (b *batchLoadings) of(t reflect.Type, key unsafe.Pointer) *Loading {
+	if c := b.loads[0].core; t == c.key {
+		if id, err := c.keys.ID(key); err == nil {
 			if l := b.byID()[id]; l != nil {
 				return &l.entry
 			}
@@ -244,7 +247,7 @@ func (b *batchLoadings[I, K, V]) of(key any) *Loading {
 	return b.misused(errOtherKey)
 }
 
-func (b *batchLoadings[I, K, V]) misused(err error) *Loading {
+func (b *batchLoadings) misused(err error) *Loading {
 	for _, l := range b.loads {
 		l.misused(err)
 	}

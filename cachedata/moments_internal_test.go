@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/group"
 )
@@ -97,15 +98,16 @@ type stalled struct {
 	entered, release chan struct{}
 }
 
-func (s *stalled) admit(*era[string, string, int], string, *entry[string, int]) bool {
+func (s *stalled) admit(*era, id, *entry) bool {
 	if s.once.CompareAndSwap(false, true) {
 		close(s.entered)
 		<-s.release
 	}
 	return true
 }
-func (s *stalled) forget(string, *entry[string, int]) {}
-func (s *stalled) settle(string)                      {}
+func (s *stalled) forget(id, *entry) {}
+func (s *stalled) settle(*visitor)   {}
+func (s *stalled) sweep(int64) int64 { return never }
 
 // X1: the first tagged result of a cache is being stored while a clear of its
 // tag comes and a sweep begins: the sweep has looked at hasTags before, does not
@@ -120,7 +122,7 @@ func TestX1_ASweepSeesTheFirstTaggedResult(t *testing.T) {
 	c := Must(New("c", func(context.Context, string) (int, error) { return 1, nil },
 		Config[string, int]{Group: g, Tags: func(string, int) []string { return []string{"t"} }}))
 	s := &stalled{entered: make(chan struct{}), release: make(chan struct{})}
-	c.texts.owners = s
+	c.core.table.owners = s
 	got := make(chan int)
 	go func() { v, _ := c.Get(ctx, "k"); got <- v }()
 	<-s.entered
@@ -163,7 +165,8 @@ func TestX1_AForgottenClearLeavesNoOldResult(t *testing.T) {
 		t.Fatal(v, err)
 	}
 	// What a caller does up to "go t.load".
-	p, _ := c.textPlace("k")
+	key := "k"
+	p, _ := c.core.place(ctx, unsafe.Pointer(&key))
 	in := p.era.Load()
 	l := p.newLoad(in, g.group.Gate().Mark(), toGet)
 	if _, ok := l.Find(); ok || l.prior == nil {
@@ -182,7 +185,7 @@ func TestX1_AForgottenClearLeavesNoOldResult(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Commit(e)
-	if v := (*entry[string, int])(e).value; v != 2 || l.same {
+	if v := *(*int)(c.core.valueOf(e.(*entry))); v != 2 || l.same {
 		t.Errorf("the load revived %d, which ClearTag had dropped before its loader began (refused: %q)", v, l.refused)
 	}
 }
@@ -199,19 +202,19 @@ func TestL7_ASweepQueuesNothingThatWasDeleted(t *testing.T) {
 	for k := range 64 {
 		_, _ = c.Get(ctx, k)
 	}
-	r := c.words.era.Load()
+	r := c.core.table.era.Load()
 	// Hold up the sweep at one key, when all have been taken from the queue.
 	hold, held := make(chan struct{}), make(chan struct{})
-	go r.flights.Guard(c.keys.Word(new(0)), func() { close(held); <-hold })
+	go r.flights.Guard(id{}, func() { close(held); <-hold })
 	<-held
 	// As if they had been read just now: used is what decides, so the sweep is told a
 	// time before their end, and the queue one after it.
 	done := make(chan struct{})
-	taken, _ := r.expiry.take(never)
+	taken, _ := r.entries.overdue(never)
 	for _, d := range taken {
-		r.expiry.add(d.id, d.entry, 1)
+		r.entries.queue(d.id, d.entry, 1)
 	}
-	go func() { c.words.sweep(g.group.Now()); close(done) }()
+	go func() { c.core.table.sweep(g.group.Now()); close(done) }()
 	time.Sleep(100 * time.Millisecond)
 	deleted := make(chan struct{}, 64)
 	for k := range 64 {

@@ -15,16 +15,16 @@ import (
 // engine, which has its key, and of ours.
 const entryBytes = 96
 
-// compileSizes finds out how many bytes a V counts. plan copies a V if that is
-// not nil.
-func (c *Cache[K, V]) compileSizes(cfg Config[K, V], plan *clone.Plan[V]) error {
-	if cfg.Size != nil {
+// compileSizes finds out how many bytes a result counts. plan copies one if that
+// is not nil.
+func (c *core) compileSizes(plan *clone.Untyped) error {
+	if c.fns.size != nil {
 		return nil
 	}
 	if plan == nil {
 		var err error
-		plan, err = clone.For[V](clone.Config{})
-		if err != nil && (cfg.MaxBytes > 0 || c.budget != nil) {
+		plan, err = clone.ForType(c.result, clone.Config{})
+		if err != nil && (c.cfg.MaxBytes > 0 || c.budget != nil) {
 			return fmt.Errorf("results cannot be measured for MaxBytes: set Size: %w", err)
 		}
 	}
@@ -34,16 +34,16 @@ func (c *Cache[K, V]) compileSizes(cfg Config[K, V], plan *clone.Plan[V]) error 
 	return nil
 }
 
-// measure returns how many bytes v counts.
-func (c *Cache[K, V]) measure(v V) (int64, error) {
-	if c.cfg.Size != nil {
-		n := c.cfg.Size(v)
+// measure returns how many bytes the result at v counts.
+func (c *core) measure(v unsafe.Pointer) (int64, error) {
+	if c.fns.size != nil {
+		n := c.fns.size(v)
 		if n < 0 {
 			return 0, fmt.Errorf("cachedata: %s: Size returned %d: it must be 0 or more", c.name, n)
 		}
 		return n, nil
 	}
-	n := int64(unsafe.Sizeof(v))
+	n := int64(c.result.Size())
 	if c.estimate != nil {
 		n = c.estimate(v)
 	}
@@ -52,7 +52,7 @@ func (c *Cache[K, V]) measure(v V) (int64, error) {
 
 // bounds are what an engine of the cache holds at most: the bytes of the cache
 // or of its whole group, or else entries.
-func (c *Cache[K, V]) bounds() bounds {
+func (c *core) bounds() bounds {
 	most := c.cfg.MaxBytes
 	if c.budget != nil && (most == 0 || most > c.budget.most) {
 		most = c.budget.most
@@ -61,7 +61,7 @@ func (c *Cache[K, V]) bounds() bounds {
 }
 
 // maxEntries is the bound on entries; 0: none.
-func (c *Cache[K, V]) maxEntries() int {
+func (c *core) maxEntries() int {
 	if c.cfg.MaxEntries == 0 && c.cfg.MaxBytes == 0 {
 		return DefaultMaxEntries
 	}
@@ -69,13 +69,13 @@ func (c *Cache[K, V]) maxEntries() int {
 }
 
 // tooLarge reports whether e alone is more than there is room for.
-func (c *Cache[K, V]) tooLarge(e *entry[K, V]) bool {
+func (c *core) tooLarge(e *entry) bool {
 	n := e.bytes()
 	return c.cfg.MaxBytes > 0 && n > c.cfg.MaxBytes || c.budget != nil && n > c.budget.most
 }
 
 // refused counts and reports a result that was not stored.
-func (c *Cache[K, V]) refused(ctx context.Context, key K, reason string) {
+func (c *core) refused(ctx context.Context, key unsafe.Pointer, reason string) {
 	c.counters.refused.Add(1)
 	if c.observer != nil {
 		observe.Emit(ctx, c.observer, observe.CacheRefused{Source: c.source(key), Reason: reason})
@@ -94,7 +94,7 @@ type room struct {
 }
 
 // count adds e to what is there n times.
-func (r *era[I, K, V]) count(e *entry[K, V], n int64) {
+func (r *era) count(e *entry, n int64) {
 	bytes := e.bytes()
 	r.bytes.Add(n * bytes)
 	if r.room.most > 0 {
@@ -103,7 +103,7 @@ func (r *era[I, K, V]) count(e *entry[K, V], n int64) {
 }
 
 // grow lets the engine hold what it has been given.
-func (r *era[I, K, V]) grow() {
+func (r *era) grow() {
 	if now := r.room.now.Load(); now == r.room.most || r.room.used.Load() <= now {
 		return
 	}
@@ -114,7 +114,7 @@ func (r *era[I, K, V]) grow() {
 
 // shrink makes the engine hold that many bytes less, and returns how many it
 // has let go.
-func (r *era[I, K, V]) shrink(bytes int64) (freed int64) {
+func (r *era) shrink(bytes int64) (freed int64) {
 	r.room.mu.Lock()
 	defer r.room.mu.Unlock()
 	before := r.bytes.Load()
@@ -122,15 +122,15 @@ func (r *era[I, K, V]) shrink(bytes int64) (freed int64) {
 	return before - r.bytes.Load()
 }
 
-func (r *era[I, K, V]) limit(weight int64) {
+func (r *era) limit(weight int64) {
 	weight = min(weight, r.room.most)
-	r.entries.limit(weight)
+	r.entries.setMaximum(uint64(weight))
 	r.room.now.Store(weight)
 }
 
 // makeRoom keeps the bound on entries where the engine keeps that on bytes.
-func (t *table[I, K, V]) makeRoom() {
-	r, most := t.era.Load(), t.cache.maxEntries()
+func (t *table) makeRoom() {
+	r, most := t.era.Load(), t.core.maxEntries()
 	if r.room.most == 0 || most == 0 {
 		return
 	}
@@ -143,4 +143,4 @@ func (t *table[I, K, V]) makeRoom() {
 
 // shrink makes room for that many bytes, if there are so many, and returns how
 // many it has freed.
-func (t *table[I, K, V]) shrink(bytes int64) (freed int64) { return t.era.Load().shrink(bytes) }
+func (t *table) shrink(bytes int64) (freed int64) { return t.era.Load().shrink(bytes) }

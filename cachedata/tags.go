@@ -28,6 +28,10 @@ var errNoTag = errors.New("the tag is empty: name one, or use Clear for everythi
 // The error is [ErrClosed], says that the tag is empty, or joins a
 // [*PanicError] for each hook that panicked; the clear has taken effect then.
 func (c *Cache[K, V]) ClearTag(ctx context.Context, tag string) error {
+	return c.core.clearTag(ctx, tag)
+}
+
+func (c *core) clearTag(ctx context.Context, tag string) error {
 	err := c.open()
 	switch {
 	case err != nil:
@@ -76,7 +80,7 @@ func tagged(tags ...[]string) []string {
 // since its load began. It looks at the tags only if any has been cleared since
 // it did so last. Once it is true it stays so: the clear may be forgotten while
 // somebody holds an entry that a sweep has found to be cleared.
-func (c *Cache[K, V]) tagCleared(x *extra) bool {
+func (c *core) tagCleared(x *extra) bool {
 	if x == nil || len(x.tags) == 0 {
 		return false
 	}
@@ -97,27 +101,25 @@ func (c *Cache[K, V]) tagCleared(x *extra) bool {
 const dead = math.MaxUint64
 
 // SweepTags implements group.Tagged.
-func (m *member[K, V]) SweepTags(walk bool) (oldest uint64) {
-	return m.cache.contents().sweepTags(walk)
+func (m *member) SweepTags(walk bool) (oldest uint64) {
+	return m.core.table.sweepTags(walk)
 }
-
-func (s *sessions[K, V]) sweepTags(walk bool) (oldest uint64) { return s.table.sweepTags(walk) }
 
 // sweepTags frees the entries that have a tag which was cleared. It returns the
 // least number of clears before a load that is in flight.
-func (t *table[I, K, V]) sweepTags(walk bool) (oldest uint64) {
+func (t *table) sweepTags(walk bool) (oldest uint64) {
 	r := t.era.Load()
 	// The loads first: one that has ended by then has its entry in the engine.
 	oldest = math.MaxUint64
 	for _, task := range r.flights.Tasks() {
-		oldest = min(oldest, task.(*load[I, K, V]).oldest())
+		oldest = min(oldest, task.(*load).oldest())
 	}
 	// Looked at second: what was being stored until then has set it.
-	if !walk || !t.cache.hasTags.Load() {
+	if !walk || !t.core.hasTags.Load() {
 		return oldest
 	}
 	for id, e := range r.entries.all() {
-		if !t.cache.tagCleared(e.extra()) {
+		if !t.core.tagCleared(e.extra()) {
 			continue
 		}
 		removed := false

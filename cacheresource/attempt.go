@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/scope"
@@ -13,12 +15,12 @@ import (
 
 // attempt is one run of the user's open, in a goroutine of its own: who waits
 // for it can leave it behind when it ignores its context.
-type attempt[K, V any] struct {
-	*opening[K, V]
-	in     *instance[K, V] // with its birth
+type attempt struct {
+	*opening
+	in     *instance // with its birth
 	result chan error
 	// stale is held, since the open may return its value again; nil: there is none.
-	stale *instance[K, V]
+	stale *instance
 	// settled: either the result is on its way, or the attempt was left behind.
 	settled atomic.Bool
 	// opened: the open has returned a value, whatever is wrong with it. Written
@@ -26,15 +28,15 @@ type attempt[K, V any] struct {
 	opened bool
 }
 
-func newAttempt[K, V any](o *opening[K, V]) *attempt[K, V] {
-	in := &instance[K, V]{res: o.res, home: o.in, id: o.id, key: o.key, done: make(chan struct{})}
+func newAttempt(o *opening) *attempt {
+	in := &instance{core: o.core, home: o.in, id: o.id, key: o.key, done: make(chan struct{})}
 	in.holds.Store(1)
 	in.inner.owner = in
-	if o.res.check != nil {
+	if o.core.fns.check != nil {
 		in.checking = make(chan struct{}, 1)
 	}
-	o.res.stragglers.Begin()
-	a := &attempt[K, V]{opening: o, in: in, result: make(chan error, 1)}
+	o.core.stragglers.Begin()
+	a := &attempt{opening: o, in: in, result: make(chan error, 1)}
 	if o.old != nil && o.old.tryHold() {
 		a.stale = o.old
 	}
@@ -43,7 +45,7 @@ func newAttempt[K, V any](o *opening[K, V]) *attempt[K, V] {
 
 // wait returns the error of the open, or that of ctx when it has left the
 // open behind.
-func (a *attempt[K, V]) wait(ctx context.Context) (left bool, err error) {
+func (a *attempt) wait(ctx context.Context) (left bool, err error) {
 	select {
 	case err = <-a.result:
 	case <-ctx.Done():
@@ -59,15 +61,15 @@ func (a *attempt[K, V]) wait(ctx context.Context) (left bool, err error) {
 }
 
 // run opens.
-func (a *attempt[K, V]) run(ctx context.Context, key K) {
-	defer a.res.stragglers.End()
+func (a *attempt) run(ctx context.Context, key unsafe.Pointer) {
+	defer a.core.stragglers.End()
 	ctx = &innerContext{ctx, &a.in.inner}
 	violation := func() error { return nil }
-	if a.res.visitors == nil {
+	if a.core.visitors == nil {
 		mask := scope.Hide(ctx)
 		ctx, violation = mask, mask.Violation
 	}
-	var v V
+	var v unsafe.Pointer
 	var err error
 	returned := false
 	defer func() {
@@ -76,15 +78,15 @@ func (a *attempt[K, V]) run(ctx context.Context, key K) {
 		}
 		a.finish(v, err, violation())
 	}()
-	v, err = a.res.open(ctx, key)
+	v, err = a.core.fns.open(ctx, key)
 	returned = true
 }
 
 // finish hands the result over, or releases what came too late.
-func (a *attempt[K, V]) finish(v V, err, violation error) {
-	r, in := a.res, a.in
+func (a *attempt) finish(v unsafe.Pointer, err, violation error) {
+	r, in := a.core, a.in
 	in.inner.seal()
-	if err == nil && isNil(v) {
+	if err == nil && isNil(reflect.NewAt(r.result, v).Elem()) {
 		err = fmt.Errorf("cacheresource: %s: open returned nil without an error", r.name)
 	}
 	if err != nil {
@@ -110,8 +112,8 @@ func (a *attempt[K, V]) finish(v V, err, violation error) {
 }
 
 // born makes in the instance of v.
-func (in *instance[K, V]) born(v V) {
-	r := in.res
+func (in *instance) born(v unsafe.Pointer) {
+	r := in.core
 	now := r.group.Now()
 	in.value, in.opened, in.seq = v, now, sequence.Add(1)
 	in.stale = after(now, r.ttl)

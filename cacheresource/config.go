@@ -125,8 +125,30 @@ type Config[K, V any] struct {
 	HashFuncs map[reflect.Type]func(any) (any, error)
 }
 
+// settings are a [Config] without its types.
+type settings struct {
+	TTL, StaleFor, IdleTTL                                time.Duration
+	OpenTimeout, CheckEvery, CheckTimeout, ReleaseTimeout time.Duration
+	ErrorTTL, DrainTimeout, LeakAge                       time.Duration
+	MaxEntries                                            int
+	Scope                                                 Scope
+	Group                                                 *Group
+	OnClear                                               func(ctx context.Context, what Cleared)
+	Observer                                              observe.Observer
+	HashFuncs                                             map[reflect.Type]func(any) (any, error)
+}
+
+func (cfg *Config[K, V]) settings() settings {
+	return settings{
+		TTL: cfg.TTL, StaleFor: cfg.StaleFor, IdleTTL: cfg.IdleTTL,
+		OpenTimeout: cfg.OpenTimeout, CheckEvery: cfg.CheckEvery, CheckTimeout: cfg.CheckTimeout, ReleaseTimeout: cfg.ReleaseTimeout,
+		ErrorTTL: cfg.ErrorTTL, DrainTimeout: cfg.DrainTimeout, LeakAge: cfg.LeakAge,
+		MaxEntries: cfg.MaxEntries, Scope: cfg.Scope, Group: cfg.Group, OnClear: cfg.OnClear, Observer: cfg.Observer, HashFuncs: cfg.HashFuncs,
+	}
+}
+
 // validate reports everything that is wrong with the configuration.
-func (cfg *Config[K, V]) validate() error {
+func (cfg *settings) validate(fns functions) error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for _, d := range []struct {
@@ -154,10 +176,10 @@ func (cfg *Config[K, V]) validate() error {
 	if cfg.CheckEvery < 0 && cfg.CheckEvery != EveryAcquire {
 		bad("CheckEvery is %v: use 0 for %v, or EveryAcquire", cfg.CheckEvery, DefaultCheckEvery)
 	}
-	if cfg.Check == nil && (cfg.CheckEvery != 0 || cfg.CheckTimeout != 0) {
+	if fns.check == nil && (cfg.CheckEvery != 0 || cfg.CheckTimeout != 0) {
 		bad("CheckEvery and CheckTimeout have no effect without Check: set it, or leave them out")
 	}
-	if cfg.Release == nil && cfg.ReleaseTimeout != 0 {
+	if fns.release == nil && cfg.ReleaseTimeout != 0 {
 		bad("ReleaseTimeout has no effect without Release: set it, or leave it out")
 	}
 	if cfg.StaleFor > 0 && cfg.TTL == 0 {

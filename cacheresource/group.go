@@ -125,27 +125,27 @@ type closer interface {
 }
 
 // member is a resource as its group sees it.
-type member[K, V any] struct{ res *Resource[K, V] }
+type member struct{ core *core }
 
 // Name implements group.Member.
-func (m *member[K, V]) Name() string { return m.res.name }
+func (m *member) Name() string { return m.core.name }
 
 // Reset implements group.Member.
-func (m *member[K, V]) Reset(context.Context) int { return m.res.reset() }
+func (m *member) Reset(context.Context) int { return m.core.reset() }
 
 // Hooks implements group.Member.
-func (m *member[K, V]) Hooks() *group.Hooks { return &m.res.hooks }
+func (m *member) Hooks() *group.Hooks { return &m.core.hooks }
 
 // Sweep implements group.Member.
-func (m *member[K, V]) Sweep(now int64) int64 { return m.res.sweep(now) }
+func (m *member) Sweep(now int64) int64 { return m.core.sweep(now) }
 
 // Close implements group.Member.
-func (m *member[K, V]) Close(ctx context.Context) error { return m.res.close(ctx) }
+func (m *member) Close(ctx context.Context) error { return m.core.close(ctx) }
 
-func (m *member[K, V]) settle(ctx context.Context) error { return m.res.settle(ctx) }
+func (m *member) settle(ctx context.Context) error { return m.core.settle(ctx) }
 
-func (m *member[K, V]) shut()        { m.res.shut() }
-func (m *member[K, V]) held() []held { return m.res.held() }
-func (m *member[K, V]) stats() Stats { return m.res.Stats() }
+func (m *member) shut()        { m.core.shut() }
+func (m *member) held() []held { return m.core.held() }
+func (m *member) stats() Stats { return m.core.stats() }
 
-func (m *member[K, V]) clear(ctx context.Context) error { return m.res.Clear(ctx) }
+func (m *member) clear(ctx context.Context) error { return m.core.clear(ctx) }

@@ -43,7 +43,9 @@ type Releases struct {
 }
 
 // Stats returns the counters. It costs a lock and a look at each instance.
-func (r *Resource[K, V]) Stats() Stats {
+func (r *Resource[K, V]) Stats() Stats { return r.core.stats() }
+
+func (r *core) stats() Stats {
 	s := r.counters.read()
 	s.InFlight, s.Waiters = r.tracker.Running(), r.tracker.Waiting()
 	r.mu.RLock()

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/jinzhu/copier"
 )
@@ -20,26 +21,38 @@ import (
 //
 // The function is safe for concurrent use as far as opt.Converters are. It is 10 to 100 times slower than a [Plan].
 func WithCopier[V any](opt copier.Option) (func(V) (V, error), error) {
-	p, err := For[V](Config{})
+	copyTo, err := WithCopierOf(reflect.TypeFor[V](), opt)
+	if err != nil {
+		return nil, err
+	}
+	return func(v V) (out V, err error) {
+		if err := copyTo(unsafe.Pointer(&out), unsafe.Pointer(&v)); err != nil {
+			return *new(V), err
+		}
+		return out, nil
+	}, nil
+}
+
+// WithCopierOf is [WithCopier] for a type that is known at run time only. The function makes what is at dst, which is zero, a
+// copy of what is at src.
+func WithCopierOf(t reflect.Type, opt copier.Option) (copyTo func(dst, src unsafe.Pointer) error, _ error) {
+	u, err := ForType(t, Config{})
 	if err != nil {
 		return nil, err
 	}
 	opt.DeepCopy = true
-	if p.Flat() && len(opt.Converters) == 0 {
-		return func(v V) (V, error) { return v, nil }, nil
+	if u.Flat() && len(opt.Converters) == 0 {
+		return u.CopyTo, nil
 	}
-	if err := judge(p.root, opt); err != nil {
+	if err := judge(u.root, opt); err != nil {
 		return nil, err
 	}
-	return func(v V) (V, error) {
-		var out V
-		if r := reflect.ValueOf(&v).Elem(); nilable(r.Kind()) && r.IsNil() {
-			return out, nil
+	return func(dst, src unsafe.Pointer) error {
+		v := reflect.NewAt(t, src)
+		if r := v.Elem(); nilable(r.Kind()) && r.IsNil() {
+			return nil
 		}
-		if err := runCopier(&out, &v, opt); err != nil {
-			return *new(V), err
-		}
-		return out, nil
+		return runCopier(reflect.NewAt(t, dst).Interface(), v.Interface(), opt)
 	}, nil
 }
 

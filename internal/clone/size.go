@@ -9,22 +9,22 @@ import (
 // mapOverhead estimates a map besides its entries.
 const mapOverhead = 48
 
-// Size estimates the bytes of memory that v occupies: itself and everything it reaches, shared targets counted once, strings each time.
+// Size estimates the bytes of memory that what is at v occupies: itself and everything it reaches, shared targets counted once, strings each time.
 // It leaves out what is shared by Copy (locations, errors) and the rounding of the allocator. It costs about as much as walking the value; for plain
 // fixed-size types it is a constant.
-func (p *Plan[V]) Size(v V) int64 {
-	own := int64(unsafe.Sizeof(v))
-	if !p.root.outside {
+func (u *Untyped) Size(v unsafe.Pointer) int64 {
+	own := int64(u.root.typ.Size())
+	if !u.root.outside {
 		return own
 	}
-	z := sizer{c: p.c}
-	z.values(p.root, unsafe.Pointer(&v), 1)
+	z := sizer{c: u.c}
+	z.values(u.root, v, 1)
 	for len(z.later) > 0 {
 		w := z.later[len(z.later)-1]
 		z.later = z.later[:len(z.later)-1]
 		z.values(w.n, w.p, w.count)
 	}
-	runtime.KeepAlive(&v)
+	runtime.KeepAlive(v)
 	return own + z.total
 }
 

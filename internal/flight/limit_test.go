@@ -174,7 +174,7 @@ func TestT3_StartAfterCloseOrAbandonedCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tracker := new(flight.Tracker)
-		table := flight.NewTable[string, int](tracker)
+		table := table{flight.NewTable(tracker)}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, _, _ = table.Do(ctx, "k", after(time.Minute, 1))
