@@ -59,7 +59,21 @@ type Fact struct {
 	Way     Way
 	Pointer bool   // Binary, Gob, Clone: the methods are those of the pointer, so the value must be reached by one
 	Reason  string // Refuse: why
+	Key     Key
 }
+
+// Key is how values of a type are compared that is neither plain data nor has
+// an encoding.
+type Key uint8
+
+const (
+	// None identifies nothing.
+	None Key = iota
+	// Memory is compared as if it were plain data.
+	Memory
+	// Alone is the only value of its type.
+	Alone
+)
 
 // Types knows types, and which ones the program trusts. It is safe for
 // concurrent use.
@@ -170,12 +184,12 @@ func (ts *Types) find(t reflect.Type) Fact {
 	case where == "":
 		return Fact{}
 	case from == standard:
-		return Fact{Way: Refuse, Reason: "what a copy of its private field " + where + " would mean is not known of this type of the standard library"}
+		return Fact{Way: Refuse, Reason: "what its private field " + where + " means is not known outside of the standard library"}
 	}
 	if f, ok := encodes(t); ok {
 		return f
 	}
-	reason := "it is of another module, its private field " + where + " refers to something, and it has no encoding of its own (MarshalBinary and UnmarshalBinary, or GobEncode and GobDecode) to be copied by: " +
+	reason := "it is of another module, its private field " + where + " refers to something, and it has no encoding of its own (MarshalBinary and UnmarshalBinary, or GobEncode and GobDecode): " +
 		"name it in Config.Trusted if that is plain data"
 	if t.Name() != "" {
 		if _, ok := reflect.PointerTo(t).MethodByName("Clone"); ok {
@@ -195,18 +209,15 @@ func tableName(t reflect.Type) string {
 	return t.PkgPath() + "." + name
 }
 
-// packageOf returns the package of t, or of the private fields of a struct
-// type that has no name.
+// packageOf returns the package in which the fields of the struct t are
+// declared. That of its name may be another: type mine theirs.T.
 func packageOf(t reflect.Type) string {
-	if t.Name() != "" {
-		return t.PkgPath()
-	}
 	for i := range t.NumField() {
 		if f := t.Field(i); f.PkgPath != "" {
 			return f.PkgPath
 		}
 	}
-	return ""
+	return t.PkgPath()
 }
 
 func exported(name string) bool { return name != "" && 'A' <= name[0] && name[0] <= 'Z' }

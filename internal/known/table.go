@@ -11,7 +11,7 @@ var table = map[string]Fact{
 	// Values that are compared and copied by what they are, wherever they lie.
 	"time.Time":       {Way: Assign},
 	"net/netip.Addr":  {Way: Assign},
-	"unique.Handle":   {Way: Assign},
+	"unique.Handle":   {Way: Assign, Key: Memory},
 	"regexp.Regexp":   {Way: Assign}, // Longest changes a field of the struct alone
 	"embed.FS":        {Way: Assign},
 	"log/slog.Value":  {Way: Special},
@@ -21,9 +21,9 @@ var table = map[string]Fact{
 	"time.Location":                          {Way: Share},
 	"reflect.rtype":                          {Way: Share},
 	"runtime.Func":                           {Way: Share},
-	"crypto/elliptic.nistCurve":              {Way: Share},
-	"crypto/elliptic.p256Curve":              {Way: Share},
-	"crypto/elliptic.CurveParams":            {Way: Share},
+	"crypto/elliptic.nistCurve":              {Way: Share, Key: Alone},
+	"crypto/elliptic.p256Curve":              {Way: Share, Key: Alone},
+	"crypto/elliptic.CurveParams":            {Way: Share, Key: Memory},
 	"crypto/ecdh.PublicKey":                  {Way: Share},
 	"crypto/ecdh.PrivateKey":                 {Way: Share},
 	"crypto/internal/fips140/rsa.PrivateKey": {Way: Share}, // behind rsa.PrecomputedValues
