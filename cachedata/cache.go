@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 
 	"github.com/reecho-go/reecho/internal/canon"
@@ -87,7 +86,10 @@ func newCache[K, V any](name string, load func(context.Context, K) (V, error), c
 	if load == nil {
 		errs = append(errs, errors.New("the load function is nil"))
 	}
-	errs = append(errs, cfg.validate(), c.compileKeys(cfg), c.compileCopies(cfg))
+	errs = append(errs, cfg.validate())
+	if cfg.validateTypes() == nil { // what the plans are made by
+		errs = append(errs, c.compileKeys(cfg), c.compileCopies(cfg))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -126,12 +128,7 @@ func Must[T any](v T, err error) T {
 
 // compileKeys finds out how a K identifies.
 func (c *Cache[K, V]) compileKeys(cfg Config[K, V]) error {
-	for t, fn := range cfg.HashFuncs {
-		if t == nil || fn == nil {
-			return nil // validate reports it
-		}
-	}
-	keys, err := identity.For[K]("cachedata: "+c.name, canon.Config{HashFuncs: cfg.HashFuncs})
+	keys, err := identity.For[K]("cachedata: "+c.name, cfg.identifies())
 	if err != nil {
 		return err
 	}
@@ -142,13 +139,11 @@ func (c *Cache[K, V]) compileKeys(cfg Config[K, V]) error {
 // compileCopies finds out how a V is copied.
 func (c *Cache[K, V]) compileCopies(cfg Config[K, V]) error {
 	switch {
-	case slices.Contains(cfg.Immutable, nil):
-		return nil // validate reports it
 	case cfg.ReadOnly:
 		if cfg.VerifyReadOnly {
 			var zero V
 			var err error
-			if c.seals, err = newSeals(zero); err != nil {
+			if c.seals, err = newSeals(zero, cfg.Trusted); err != nil {
 				return err
 			}
 		}
@@ -164,7 +159,7 @@ func (c *Cache[K, V]) compileCopies(cfg Config[K, V]) error {
 		c.copy = own
 		return c.compileSizes(cfg, nil)
 	}
-	plan, err := clone.For[V](clone.Config{Immutable: cfg.Immutable})
+	plan, err := clone.For[V](clone.Config{Immutable: cfg.Immutable, Trusted: cfg.Trusted})
 	if err != nil {
 		return c.copyError(err)
 	}

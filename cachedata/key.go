@@ -65,7 +65,7 @@ func (c *Cache[K, V]) textPlace(key K) (*place[string, K, V], error) {
 	if c.shape == canon.Text {
 		return &place[string, K, V]{c.texts, id, c.keys.OfText(id)}, nil // one copy of the text will do
 	}
-	own, err := c.keys.Snapshot(key)
+	own, err := c.keys.Own(key)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"reflect"
 
 	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/identity"
@@ -32,9 +33,9 @@ type seals struct {
 }
 
 // newSeals returns seals for values of the type of zero, in which everything
-// must be data.
-func newSeals(zero any) (*seals, error) {
-	plan, err := canon.For[any](canon.Config{MaxBytes: 1 << 30})
+// must be data; trusted is Config.Trusted.
+func newSeals(zero any, trusted []reflect.Type) (*seals, error) {
+	plan, err := canon.For[any](canon.Config{MaxBytes: 1 << 30, Trusted: trusted})
 	s := &seals{plan, maphash.MakeSeed()}
 	if err == nil {
 		_, err = s.of(zero)

@@ -164,7 +164,7 @@ func (s *sessions[K, V]) place(ctx context.Context, key K) (*place[sessionKey, K
 	if err != nil {
 		return nil, err
 	}
-	own, err := s.cache.keys.Snapshot(key)
+	own, err := s.cache.keys.Own(key)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (c *Cache[K, V]) compileSizes(cfg Config[K, V], plan *clone.Plan[V]) error 
 	}
 	if plan == nil {
 		var err error
-		plan, err = clone.For[V](clone.Config{})
+		plan, err = clone.For[V](clone.Config{Trusted: cfg.Trusted})
 		if err != nil && (cfg.MaxBytes > 0 || c.budget != nil) {
 			return fmt.Errorf("results cannot be measured for MaxBytes: set Size: %w", err)
 		}

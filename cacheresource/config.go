@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/known"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -123,6 +124,11 @@ type Config[K, V any] struct {
 	// HashFuncs gives types that cannot identify anything a stand-in, at any
 	// depth of K; see cachedata.Config. Default nil: none.
 	HashFuncs map[reflect.Type]func(any) (any, error)
+	// MaxKeyBytes bounds the bytes of a key, and Trusted lists types of other
+	// modules whose private fields are plain data; see cachedata.Config.
+	// Defaults: 1 MiB, and none.
+	MaxKeyBytes int
+	Trusted     []reflect.Type
 }
 
 // validate reports everything that is wrong with the configuration.
@@ -171,5 +177,9 @@ func (cfg *Config[K, V]) validate() error {
 			bad("HashFuncs[%v]: neither the type nor the function may be nil", t)
 		}
 	}
+	if cfg.MaxKeyBytes < 0 || cfg.MaxKeyBytes > 1<<30 {
+		bad("MaxKeyBytes is %d: use 0 for 1 MiB, or up to 1 GiB", cfg.MaxKeyBytes)
+	}
+	errs = append(errs, known.Check("Trusted", cfg.Trusted))
 	return errors.Join(errs...)
 }

@@ -108,7 +108,7 @@ func New[K, V any](name string, open func(context.Context, K) (V, error), cfg Co
 	}
 	err := cfg.validate()
 	if err == nil {
-		r.keys, err = identity.For[K]("cacheresource: "+name, canon.Config{HashFuncs: cfg.HashFuncs})
+		r.keys, err = identity.For[K]("cacheresource: "+name, canon.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes})
 	}
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, fmt.Errorf("cacheresource: New(%q): %w", name, err)
@@ -317,7 +317,7 @@ func (r *Resource[K, V]) findBytes(e *era[K, V], id []byte, now int64) *instance
 // cold opens the instance, or waits for somebody else's open. It reports
 // whether the instance has just been opened.
 func (r *Resource[K, V]) cold(ctx context.Context, at place[K, V], key K) (_ *instance[K, V], isNew bool, _ error) {
-	own, err := r.keys.Snapshot(key)
+	own, err := r.keys.Own(key)
 	if err != nil {
 		return nil, false, err
 	}

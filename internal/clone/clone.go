@@ -68,6 +68,9 @@ type Config struct {
 	// method Clone if they have one, else as their memory says, with all that they consist of. Default: none; nil entries and types of the standard library are errors.
 	Trusted []reflect.Type
 
+	// Strings copies the bytes of strings, too: they may lie over a buffer that is used again. Default: false.
+	Strings bool
+
 	// Keep reports which fields of structs are assigned instead of copied, whatever they hold. Default nil: none.
 	Keep func(reflect.StructField) bool
 

@@ -2,6 +2,7 @@ package clone
 
 import (
 	"reflect"
+	"strings"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/known"
@@ -16,6 +17,8 @@ func (n *node) link() {
 	switch n.role {
 	case roleMethod:
 		n.fix = n.fixMethod()
+	case roleString:
+		n.fix = fixString
 	case roleSpecial:
 		n.fix = fixBuilder
 		if n.typ == valueType {
@@ -209,9 +212,24 @@ func (n *node) fixMap(p unsafe.Pointer, s *state) {
 // fixAny copies what the empty interface at p holds.
 func fixAny(p unsafe.Pointer, s *state) {
 	switch e := (*(*any)(p)).(type) {
-	case nil, bool, int, int64, uint64, float64, string:
+	case nil, bool, int, int64, uint64, float64:
+	case string:
+		if s.c.cfg.Strings && s.charge(stringNode, len(e)) {
+			*(*any)(p) = strings.Clone(e)
+		}
 	default:
 		fixHeld(p, reflect.TypeOf(e), s)
+	}
+}
+
+// stringNode names strings where a limit is reached.
+var stringNode = &node{typ: reflect.TypeFor[string]()}
+
+// fixString gives the string at p bytes of its own.
+func fixString(p unsafe.Pointer, s *state) {
+	text := (*string)(p)
+	if s.charge(stringNode, len(*text)) {
+		*text = strings.Clone(*text)
 	}
 }
 

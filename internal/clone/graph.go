@@ -18,6 +18,7 @@ const (
 	roleRefused               // cannot be copied
 	roleMethod                // by methods of its own
 	roleSpecial               // by code for this one type
+	roleString                // with Config.Strings
 	rolePointer               // a new target
 	roleSlice                 // a new array
 	roleMap                   // a new map
@@ -234,6 +235,9 @@ func (c *compiler) discover(t reflect.Type) *node {
 		}
 	case reflect.Interface:
 		n.role = roleInterface
+	case reflect.String:
+		n.flat = !c.cfg.Strings
+		n.role = roleString
 	default:
 		n.flat = n.role != roleRefused
 	}

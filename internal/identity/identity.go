@@ -20,26 +20,42 @@ type Keys[K any] struct {
 	*canon.Plan[K]
 	owner string
 	copy  func(K) (K, error) // nil: by assignment
+	own   func(K) (K, error) // copy, with the bytes of strings; nil: by assignment
 }
 
 // For compiles the plan of K. owner names the cache in errors, package
 // included. The error joins a [*Error] for each place in K that cannot
-// identify anything.
+// identify anything, or that carries a visitor.
 func For[K any](owner string, cfg canon.Config) (*Keys[K], error) {
 	plan, err := canon.For[K](cfg)
+	carriers := visitors[K](owner)
 	if err != nil {
-		return nil, Each(err, func(err error) error { return newError(owner, err) })
+		err = Each(err, func(err error) error { return unlessInside(carriers, newError(owner, err)) })
 	}
-	return &Keys[K]{plan, owner, copies(plan, cfg)}, nil
+	if err = errors.Join(append(carriers, err)...); err != nil {
+		return nil, err
+	}
+	k := &Keys[K]{Plan: plan, owner: owner, copy: copies(plan, cfg, false)}
+	k.own = k.copy
+	if hasStrings(reflect.TypeFor[K]()) {
+		k.own = copies(plan, cfg, true)
+	}
+	return k, nil
 }
+
+// Own is [Keys.Snapshot] of a key that comes from a caller: its strings are
+// copied too, since they may lie over a buffer that the caller uses again.
+func (k *Keys[K]) Own(key K) (K, error) { return k.copied(key, k.own) }
 
 // Snapshot returns a copy of key that shares nothing mutable with it, except
 // for what is left out of the identity.
-func (k *Keys[K]) Snapshot(key K) (K, error) {
-	if k.copy == nil {
+func (k *Keys[K]) Snapshot(key K) (K, error) { return k.copied(key, k.copy) }
+
+func (k *Keys[K]) copied(key K, how func(K) (K, error)) (K, error) {
+	if how == nil {
 		return key, nil
 	}
-	own, err := k.copy(key)
+	own, err := how(key)
 	if err != nil {
 		return own, newError(k.owner, err)
 	}
@@ -50,6 +66,9 @@ func (k *Keys[K]) Snapshot(key K) (K, error) {
 // Only keys of one plan can be compared by it.
 func (k *Keys[K]) ID(key *K) (string, error) {
 	if k.Shape() == canon.Text {
+		if err := k.fits(key); err != nil {
+			return "", err
+		}
 		return strings.Clone(k.Text(key)), nil
 	}
 	id, err := k.AppendID(nil, key)
@@ -62,9 +81,20 @@ func (k *Keys[K]) AppendID(dst []byte, key *K) ([]byte, error) {
 	case canon.Word:
 		return binary.NativeEndian.AppendUint64(dst, k.Word(key)), nil
 	case canon.Text:
+		if err := k.fits(key); err != nil {
+			return nil, err
+		}
 		return append(dst, k.Text(key)...), nil
 	}
 	return k.Append(dst, key)
+}
+
+// fits returns an error for a text that is too long.
+func (k *Keys[K]) fits(key *K) error {
+	if err := k.TextFits(key); err != nil {
+		return newError(k.owner, err)
+	}
+	return nil
 }
 
 // Append appends key's canonical bytes to dst.
@@ -118,21 +148,13 @@ func Return(buf *[]byte, used []byte) {
 	buffers.Put(buf)
 }
 
-// copies returns how keys of K are copied; nil means by assignment.
-func copies[K any](plan *canon.Plan[K], cfg canon.Config) func(K) (K, error) {
-	switch {
-	case plan.Shape() == canon.Text:
-		return func(k K) (K, error) {
-			// A string may be part of a larger one, or point to a buffer that
-			// will be used again.
-			v := reflect.ValueOf(&k).Elem()
-			v.SetString(strings.Clone(v.String()))
-			return k, nil
-		}
-	case plan.Flat():
+// copies returns how keys of K are copied, with the bytes of their strings if
+// owning; nil means by assignment.
+func copies[K any](plan *canon.Plan[K], cfg canon.Config, owning bool) func(K) (K, error) {
+	if plan.Flat() && !owning {
 		return nil
 	}
-	how := clone.Config{Immutable: standIns(cfg), Keep: leftOut}
+	how := clone.Config{Immutable: standIns(cfg), Keep: leftOut, Trusted: cfg.Trusted, Strings: owning}
 	for {
 		p, err := clone.For[K](how)
 		if err == nil {
@@ -159,6 +181,8 @@ func standIns(cfg canon.Config) []reflect.Type {
 	var out []reflect.Type
 	for t := range cfg.HashFuncs {
 		switch t.Kind() {
+		case reflect.String:
+			continue
 		case reflect.Slice, reflect.Map, reflect.Struct, reflect.Array:
 			if clone.Copyable(t) {
 				continue
@@ -175,9 +199,26 @@ func standIns(cfg canon.Config) []reflect.Type {
 func leftOut(f reflect.StructField) bool {
 	switch f.Tag.Get("hash") {
 	case "ignore", "-":
-		return true
+		return f.Type.Kind() != reflect.String
 	case "string":
 		return !clone.Copyable(f.Type)
+	}
+	return false
+}
+
+// hasStrings reports whether there may be strings in a t.
+func hasStrings(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.String, reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface:
+		return true
+	case reflect.Array:
+		return hasStrings(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if hasStrings(t.Field(i).Type) {
+				return true
+			}
+		}
 	}
 	return false
 }

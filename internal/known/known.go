@@ -161,6 +161,12 @@ func (ts *Types) Owns(t reflect.Type) bool {
 	return originOf(t.PkgPath()) == own || ts.trusts(t)
 }
 
+// Standard reports whether t is declared by the standard library.
+func Standard(t reflect.Type) bool { return originOf(t.PkgPath()) == standard }
+
+// Foreign reports whether t is declared by a module that is not of the program itself.
+func Foreign(t reflect.Type) bool { return originOf(t.PkgPath()) == foreign }
+
 func (ts *Types) trusts(t reflect.Type) bool {
 	return ts.trusted[t] || ts.packages[t.PkgPath()] && !exported(t.Name())
 }

@@ -22,7 +22,6 @@ var table = map[string]Fact{
 	"reflect.rtype":                          {Way: Share},
 	"runtime.Func":                           {Way: Share},
 	"crypto/elliptic.nistCurve":              {Way: Share, Key: Alone},
-	"crypto/elliptic.p256Curve":              {Way: Share, Key: Alone},
 	"crypto/elliptic.CurveParams":            {Way: Share, Key: Memory},
 	"crypto/ecdh.PublicKey":                  {Way: Share},
 	"crypto/ecdh.PrivateKey":                 {Way: Share},
