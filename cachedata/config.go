@@ -7,7 +7,9 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/known"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -147,6 +149,10 @@ type Config[K, V any] struct {
 	// an error, and so is anything but 0 in [New].
 	MaxBatch int
 
+	// MaxKeyBytes bounds the bytes of a key: of a string, or of everything that
+	// identifies another K. A longer one is a [*KeyError], whose way out is a
+	// digest by HashFuncs. Default 0: 1 MiB. At most 1 GiB; negative is an error.
+	MaxKeyBytes int
 	// HashFuncs gives types that cannot identify anything, or not well, a
 	// stand-in: the function's result, which may be of any type that can be a
 	// key, is part of the key instead. The type must match exactly and may stand
@@ -183,6 +189,16 @@ type Config[K, V any] struct {
 	// V, since nobody changes what they refer to. Default nil: only those of
 	// the standard library, such as time.Time. Nil elements are an error.
 	Immutable []reflect.Type
+	// Trusted lists types of other modules, or pointers to them, that are
+	// copied and compared as the types of this program are, wherever they stand
+	// in K and V: by their method Clone, if they have one, else field by field,
+	// private ones included, and so is all that they consist of. It is your word
+	// that private fields are plain data (no pointer is compared, none leads
+	// back into the value), and that Clone copies everything that can be changed
+	// and only reads. See "Types of other modules" in the package's
+	// documentation. Default nil: none. Nil elements, interfaces and types of
+	// the standard library are errors.
+	Trusted []reflect.Type
 }
 
 // CopyEngine is how a cache copies results. The zero value is the compiled
@@ -210,7 +226,8 @@ type settings struct {
 	Observer                                         observe.Observer
 	HashFuncs                                        map[reflect.Type]func(any) (any, error)
 	Copy                                             CopyEngine
-	Immutable                                        []reflect.Type
+	Immutable, Trusted                               []reflect.Type
+	MaxKeyBytes                                      int
 	CountHits, ReadOnly, VerifyReadOnly              bool
 	clones                                           bool // Config.Clone is set
 }
@@ -222,9 +239,14 @@ func (cfg *Config[K, V]) settings() settings {
 		EagerAt: cfg.EagerAt, Jitter: cfg.Jitter,
 		MaxEntries: cfg.MaxEntries, MaxPerSession: cfg.MaxPerSession, MaxSessions: cfg.MaxSessions, MaxBatch: cfg.MaxBatch,
 		MaxBytes: cfg.MaxBytes, NotFound: cfg.NotFound, Scope: cfg.Scope, Group: cfg.Group, OnClear: cfg.OnClear, Observer: cfg.Observer,
-		HashFuncs: cfg.HashFuncs, Copy: cfg.Copy, Immutable: cfg.Immutable,
+		HashFuncs: cfg.HashFuncs, Copy: cfg.Copy, Immutable: cfg.Immutable, Trusted: cfg.Trusted, MaxKeyBytes: cfg.MaxKeyBytes,
 		CountHits: cfg.CountHits, ReadOnly: cfg.ReadOnly, VerifyReadOnly: cfg.VerifyReadOnly, clones: cfg.Clone != nil,
 	}
+}
+
+// identifies is how keys are compared.
+func (cfg *settings) identifies() canon.Config {
+	return canon.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes}
 }
 
 // withoutBatch reports what only a Batch has a use for.
@@ -250,16 +272,7 @@ func (cfg *settings) validate() error {
 		bad("MaxBatch is %d: use 0 for no bound", cfg.MaxBatch)
 	}
 	cfg.validateScope(bad)
-	for t, fn := range cfg.HashFuncs {
-		if t == nil || fn == nil {
-			bad("HashFuncs[%v]: neither the type nor the function may be nil", t)
-		}
-	}
-	for i, t := range cfg.Immutable {
-		if t == nil {
-			bad("Immutable[%d] is nil: name a type with reflect.TypeFor", i)
-		}
-	}
+	errs = append(errs, cfg.validateTypes())
 	ways := 0
 	for _, set := range []bool{cfg.clones, cfg.Copy.copier != nil, cfg.ReadOnly} {
 		if set {
@@ -274,6 +287,27 @@ func (cfg *settings) validate() error {
 	}
 	if len(cfg.Immutable) > 0 && (cfg.clones || cfg.Copy.copier != nil || cfg.ReadOnly) {
 		bad("Immutable has no effect together with Clone, Copy or ReadOnly: leave it out")
+	}
+	return errors.Join(errs...)
+}
+
+// validateTypes reports what is wrong with what the plans of K and V are made by.
+func (cfg *settings) validateTypes() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	for t, fn := range cfg.HashFuncs {
+		if t == nil || fn == nil {
+			bad("HashFuncs[%v]: neither the type nor the function may be nil", t)
+		}
+	}
+	if cfg.MaxKeyBytes < 0 || cfg.MaxKeyBytes > 1<<30 {
+		bad("MaxKeyBytes is %d: use 0 for 1 MiB, or up to 1 GiB", cfg.MaxKeyBytes)
+	}
+	errs = append(errs, known.Check("Trusted", cfg.Trusted))
+	for i, t := range cfg.Immutable {
+		if t == nil {
+			bad("Immutable[%d] is nil: name a type with reflect.TypeFor", i)
+		}
 	}
 	return errors.Join(errs...)
 }

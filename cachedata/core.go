@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"sync/atomic"
 	"unsafe"
 
@@ -86,7 +85,10 @@ func newCore(self AnyCache, name string, key, result reflect.Type, cfg settings,
 	if fns.load == nil {
 		errs = append(errs, errors.New("the load function is nil"))
 	}
-	errs = append(errs, cfg.validate(), c.compileKeys(), c.compileCopies())
+	errs = append(errs, cfg.validate())
+	if cfg.validateTypes() == nil { // what the plans are made by
+		errs = append(errs, c.compileKeys(), c.compileCopies())
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -111,12 +113,7 @@ func newCore(self AnyCache, name string, key, result reflect.Type, cfg settings,
 
 // compileKeys finds out how a key identifies.
 func (c *core) compileKeys() error {
-	for t, fn := range c.cfg.HashFuncs {
-		if t == nil || fn == nil {
-			return nil // validate reports it
-		}
-	}
-	keys, err := identity.ForType("cachedata: "+c.name, c.key, canon.Config{HashFuncs: c.cfg.HashFuncs})
+	keys, err := identity.ForType("cachedata: "+c.name, c.key, c.cfg.identifies())
 	if err != nil {
 		return err
 	}
@@ -127,12 +124,10 @@ func (c *core) compileKeys() error {
 // compileCopies finds out how a result is copied.
 func (c *core) compileCopies() error {
 	switch {
-	case slices.Contains(c.cfg.Immutable, nil):
-		return nil // validate reports it
 	case c.cfg.ReadOnly:
 		if c.cfg.VerifyReadOnly {
 			var err error
-			if c.seals, err = newSeals(c.result); err != nil {
+			if c.seals, err = newSeals(c.result, c.cfg.Trusted); err != nil {
 				return err
 			}
 		}
@@ -151,7 +146,7 @@ func (c *core) compileCopies() error {
 		c.copyTo = own
 		return c.compileSizes(nil)
 	}
-	plan, err := clone.ForType(c.result, clone.Config{Immutable: c.cfg.Immutable})
+	plan, err := clone.ForType(c.result, clone.Config{Immutable: c.cfg.Immutable, Trusted: c.cfg.Trusted})
 	if err != nil {
 		return c.copyError(err)
 	}

@@ -49,7 +49,7 @@ func (c *core) place(ctx context.Context, key unsafe.Pointer) (*place, error) {
 	}
 	if c.shape == canon.Encoded {
 		var err error
-		if p.key, err = c.keys.Snapshot(key); err != nil {
+		if p.key, err = c.keys.Own(key); err != nil {
 			return nil, err
 		}
 	} else {

@@ -35,9 +35,9 @@ type seals struct {
 }
 
 // newSeals returns seals for values of the type t, in which everything
-// must be data.
-func newSeals(t reflect.Type) (*seals, error) {
-	plan, err := canon.For[any](canon.Config{MaxBytes: 1 << 30})
+// must be data; trusted is Config.Trusted.
+func newSeals(t reflect.Type, trusted []reflect.Type) (*seals, error) {
+	plan, err := canon.For[any](canon.Config{MaxBytes: 1 << 30, Trusted: trusted})
 	s := &seals{plan, t, maphash.MakeSeed()}
 	if err == nil {
 		_, err = s.of(reflect.New(t).UnsafePointer())

@@ -168,7 +168,7 @@ func (s *sessions) place(ctx context.Context, key unsafe.Pointer, p *place) erro
 	if err != nil {
 		return err
 	}
-	if p.key, err = s.core.keys.Snapshot(key); err != nil {
+	if p.key, err = s.core.keys.Own(key); err != nil {
 		return err
 	}
 	if p.visitor, err = s.visits.Of(life); err != nil {

@@ -23,7 +23,7 @@ func (c *core) compileSizes(plan *clone.Untyped) error {
 	}
 	if plan == nil {
 		var err error
-		plan, err = clone.ForType(c.result, clone.Config{})
+		plan, err = clone.ForType(c.result, clone.Config{Trusted: c.cfg.Trusted})
 		if err != nil && (c.cfg.MaxBytes > 0 || c.budget != nil) {
 			return fmt.Errorf("results cannot be measured for MaxBytes: set Size: %w", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/known"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -123,6 +124,11 @@ type Config[K, V any] struct {
 	// HashFuncs gives types that cannot identify anything a stand-in, at any
 	// depth of K; see cachedata.Config. Default nil: none.
 	HashFuncs map[reflect.Type]func(any) (any, error)
+	// MaxKeyBytes bounds the bytes of a key, and Trusted lists types of other
+	// modules whose private fields are plain data; see cachedata.Config.
+	// Defaults: 1 MiB, and none.
+	MaxKeyBytes int
+	Trusted     []reflect.Type
 }
 
 // settings are a [Config] without its types.
@@ -136,6 +142,8 @@ type settings struct {
 	OnClear                                               func(ctx context.Context, what Cleared)
 	Observer                                              observe.Observer
 	HashFuncs                                             map[reflect.Type]func(any) (any, error)
+	MaxKeyBytes                                           int
+	Trusted                                               []reflect.Type
 }
 
 func (cfg *Config[K, V]) settings() settings {
@@ -144,6 +152,7 @@ func (cfg *Config[K, V]) settings() settings {
 		OpenTimeout: cfg.OpenTimeout, CheckEvery: cfg.CheckEvery, CheckTimeout: cfg.CheckTimeout, ReleaseTimeout: cfg.ReleaseTimeout,
 		ErrorTTL: cfg.ErrorTTL, DrainTimeout: cfg.DrainTimeout, LeakAge: cfg.LeakAge,
 		MaxEntries: cfg.MaxEntries, Scope: cfg.Scope, Group: cfg.Group, OnClear: cfg.OnClear, Observer: cfg.Observer, HashFuncs: cfg.HashFuncs,
+		MaxKeyBytes: cfg.MaxKeyBytes, Trusted: cfg.Trusted,
 	}
 }
 
@@ -193,5 +202,9 @@ func (cfg *settings) validate(fns functions) error {
 			bad("HashFuncs[%v]: neither the type nor the function may be nil", t)
 		}
 	}
+	if cfg.MaxKeyBytes < 0 || cfg.MaxKeyBytes > 1<<30 {
+		bad("MaxKeyBytes is %d: use 0 for 1 MiB, or up to 1 GiB", cfg.MaxKeyBytes)
+	}
+	errs = append(errs, known.Check("Trusted", cfg.Trusted))
 	return errors.Join(errs...)
 }

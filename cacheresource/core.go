@@ -108,7 +108,7 @@ func newCore(name string, key, result reflect.Type, cfg settings, fns functions)
 	}
 	err := cfg.validate(fns)
 	if err == nil {
-		r.keys, err = identity.ForType("cacheresource: "+name, key, canon.Config{HashFuncs: cfg.HashFuncs})
+		r.keys, err = identity.ForType("cacheresource: "+name, key, canon.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes})
 	}
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
@@ -262,7 +262,7 @@ func (r *core) findBytes(e *era, id []byte, now int64) *instance {
 // cold opens the instance, or waits for somebody else's open. It reports
 // whether the instance has just been opened.
 func (r *core) cold(ctx context.Context, at place, key unsafe.Pointer) (_ *instance, isNew bool, _ error) {
-	own, err := r.keys.Snapshot(key)
+	own, err := r.keys.Own(key)
 	if err != nil {
 		return nil, false, err
 	}

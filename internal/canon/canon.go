@@ -11,6 +11,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/reecho-go/reecho/internal/known"
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
@@ -31,13 +32,17 @@ type Config struct {
 	// concurrent use and give equal results for equal values. The result may
 	// be of any type; no HashFunc applies inside it. Default nil: none.
 	HashFuncs map[reflect.Type]func(any) (any, error)
+	// Trusted lists types of other modules whose private data is compared as
+	// that of the program's own types, with all that they consist of. Default
+	// nil: none. Nil entries and types of the standard library are errors.
+	Trusted []reflect.Type
 	// MaxDepth is how deep interfaces and the references of recursive types
 	// may nest in a value before it has no key. Default 0: 1000. At most
 	// 100,000; negatives are refused.
 	MaxDepth int
 	// MaxBytes is how many canonical bytes a value may have before it has no
-	// key. It does not apply to a K of kind string, which is its own key.
-	// Default 0: 1 MiB. At most 1 GiB; negatives are refused.
+	// key; for a K of kind string it is the length of the string, which
+	// [Untyped.TextFits] checks. Default 0: 1 MiB. At most 1 GiB; negatives are refused.
 	MaxBytes int
 }
 
@@ -102,6 +107,9 @@ func ForType(t reflect.Type, cfg Config) (*Untyped, error) {
 		if t == nil || fn == nil {
 			errs = append(errs, fmt.Errorf("canon: HashFuncs[%v]: neither the type nor the function may be nil", t))
 		}
+	}
+	if err := known.Check("canon: Trusted", cfg.Trusted); err != nil {
+		return nil, errors.Join(append(errs, err)...)
 	}
 	if cfg.MaxDepth == 0 {
 		cfg.MaxDepth = DefaultMaxDepth
@@ -205,6 +213,15 @@ func (p *Untyped) Text(k unsafe.Pointer) string {
 	return *(*string)(k)
 }
 
+// TextFits returns a *[ValueError] if the string that *k is is longer than
+// Config.MaxBytes. It may be called only for the shape [Text].
+func (p *Untyped) TextFits(k unsafe.Pointer) error {
+	if len(p.Text(k)) <= p.c.cfg.MaxBytes {
+		return nil
+	}
+	return (&ValueError{Type: p.root.t, Reason: tooLarge(p.c.cfg.MaxBytes), Err: ErrTooLarge}).finish(p.path())
+}
+
 // must panics if keys have another shape.
 func (p *Untyped) must(s Shape) {
 	if p.shape != s {
@@ -225,7 +242,7 @@ func (p *Untyped) Append(dst []byte, k unsafe.Pointer) ([]byte, error) {
 		if bad == nil && len(out) <= limit {
 			return out, nil
 		}
-		err := &ValueError{Type: p.root.t, Reason: ErrTooLarge.Error(), Err: ErrTooLarge}
+		err := &ValueError{Type: p.root.t, Reason: tooLarge(p.c.cfg.MaxBytes), Err: ErrTooLarge}
 		if bad != nil {
 			err.Type = bad.t
 			err = err.at(bad.path)

@@ -49,6 +49,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/reecho-go/reecho/internal/known"
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
@@ -63,6 +64,13 @@ type Config struct {
 	// Immutable lists types that are shared as they are, beyond the built-in ones: the caller's word that nobody
 	// writes to what they refer to. An interface type shares whatever it holds. Default: none; nil entries are an error.
 	Immutable []reflect.Type
+
+	// Trusted lists types of other modules, or of packages of this one, that are copied as those of the program itself: by their
+	// method Clone if they have one, else as their memory says, with all that they consist of. Default: none; nil entries and types of the standard library are errors.
+	Trusted []reflect.Type
+
+	// Strings copies the bytes of strings, too: they may lie over a buffer that is used again. Default: false.
+	Strings bool
 
 	// Keep reports which fields of structs are assigned instead of copied, whatever they hold. Default nil: none.
 	Keep func(reflect.StructField) bool
@@ -225,6 +233,7 @@ func (cfg Config) validate() error {
 			errs = append(errs, fmt.Errorf("clone: Config.Immutable[%d] is nil: name a type with reflect.TypeFor", i))
 		}
 	}
+	errs = append(errs, known.Check("clone: Config.Trusted", cfg.Trusted))
 	for _, f := range []struct {
 		name  string
 		value int

@@ -25,29 +25,45 @@ type Untyped struct {
 	owner string
 	t     reflect.Type
 	copy  func(dst, src unsafe.Pointer) error // nil: by assignment
+	own   func(dst, src unsafe.Pointer) error // copy, with the bytes of strings; nil: by assignment
 }
 
 // ForType compiles the plan of t. owner names the cache in errors, package
 // included. The error joins a [*Error] for each place in t that cannot identify
-// anything.
+// anything, or that carries a visitor.
 func ForType(owner string, t reflect.Type, cfg canon.Config) (*Untyped, error) {
 	plan, err := canon.ForType(t, cfg)
+	carriers := visitors(owner, t)
 	if err != nil {
-		return nil, Each(err, func(err error) error { return newError(owner, err) })
+		err = Each(err, func(err error) error { return unlessInside(carriers, newError(owner, err)) })
 	}
-	return &Untyped{plan, owner, t, copies(t, plan, cfg)}, nil
+	if err = errors.Join(append(carriers, err)...); err != nil {
+		return nil, err
+	}
+	k := &Untyped{Untyped: plan, owner: owner, t: t, copy: copies(t, plan, cfg, false)}
+	k.own = k.copy
+	if hasStrings(t) {
+		k.own = copies(t, plan, cfg, true)
+	}
+	return k, nil
 }
+
+// Own is [Untyped.Snapshot] of a key that comes from a caller: its strings are
+// copied too, since they may lie over a buffer that the caller uses again.
+func (k *Untyped) Own(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.own) }
 
 // Snapshot returns the address of a copy of the key that shares nothing mutable
 // with it, except for what is left out of the identity.
-func (k *Untyped) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) {
+func (k *Untyped) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.copy) }
+
+func (k *Untyped) copied(key unsafe.Pointer, how func(dst, src unsafe.Pointer) error) (unsafe.Pointer, error) {
 	key = raw.Hide(key)
 	own := reflect.New(k.t).UnsafePointer()
-	if k.copy == nil {
+	if how == nil {
 		raw.Move(k.t, own, key)
 		return own, nil
 	}
-	if err := k.copy(own, key); err != nil {
+	if err := how(own, key); err != nil {
 		return nil, newError(k.owner, err)
 	}
 	return own, nil
@@ -57,6 +73,9 @@ func (k *Untyped) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) {
 // shape. Only keys of one plan can be compared by it.
 func (k *Untyped) ID(key unsafe.Pointer) (string, error) {
 	if k.Shape() == canon.Text {
+		if err := k.fits(key); err != nil {
+			return "", err
+		}
 		return strings.Clone(k.Text(key)), nil
 	}
 	id, err := k.AppendID(nil, key)
@@ -69,9 +88,20 @@ func (k *Untyped) AppendID(dst []byte, key unsafe.Pointer) ([]byte, error) {
 	case canon.Word:
 		return binary.NativeEndian.AppendUint64(dst, k.Word(key)), nil
 	case canon.Text:
+		if err := k.fits(key); err != nil {
+			return nil, err
+		}
 		return append(dst, k.Text(key)...), nil
 	}
 	return k.Append(dst, key)
+}
+
+// fits returns an error for a text that is too long.
+func (k *Untyped) fits(key unsafe.Pointer) error {
+	if err := k.TextFits(key); err != nil {
+		return newError(k.owner, err)
+	}
+	return nil
 }
 
 // Append appends the key's canonical bytes to dst.
@@ -116,20 +146,13 @@ func Return(buf *[]byte, used []byte) {
 	buffers.Put(buf)
 }
 
-// copies returns how keys of t are copied; nil means by assignment.
-func copies(t reflect.Type, plan *canon.Untyped, cfg canon.Config) func(dst, src unsafe.Pointer) error {
-	switch {
-	case plan.Shape() == canon.Text:
-		return func(dst, src unsafe.Pointer) error {
-			// A string may be part of a larger one, or point to a buffer that
-			// will be used again.
-			*(*string)(dst) = strings.Clone(plan.Text(src))
-			return nil
-		}
-	case plan.Flat():
+// copies returns how keys of t are copied, with the bytes of their strings if
+// owning; nil means by assignment.
+func copies(t reflect.Type, plan *canon.Untyped, cfg canon.Config, owning bool) func(dst, src unsafe.Pointer) error {
+	if plan.Flat() && !owning {
 		return nil
 	}
-	how := clone.Config{Immutable: standIns(cfg), Keep: leftOut}
+	how := clone.Config{Immutable: standIns(cfg), Keep: leftOut, Trusted: cfg.Trusted, Strings: owning}
 	for {
 		p, err := clone.ForType(t, how)
 		if err == nil {
@@ -156,6 +179,8 @@ func standIns(cfg canon.Config) []reflect.Type {
 	var out []reflect.Type
 	for t := range cfg.HashFuncs {
 		switch t.Kind() {
+		case reflect.String:
+			continue
 		case reflect.Slice, reflect.Map, reflect.Struct, reflect.Array:
 			if clone.Copyable(t) {
 				continue
@@ -172,9 +197,26 @@ func standIns(cfg canon.Config) []reflect.Type {
 func leftOut(f reflect.StructField) bool {
 	switch f.Tag.Get("hash") {
 	case "ignore", "-":
-		return true
+		return f.Type.Kind() != reflect.String
 	case "string":
 		return !clone.Copyable(f.Type)
+	}
+	return false
+}
+
+// hasStrings reports whether there may be strings in a t.
+func hasStrings(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.String, reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface:
+		return true
+	case reflect.Array:
+		return hasStrings(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if hasStrings(t.Field(i).Type) {
+				return true
+			}
+		}
 	}
 	return false
 }
