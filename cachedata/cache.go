@@ -13,6 +13,7 @@ import (
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -41,6 +42,7 @@ type Cache[K, V any] struct {
 	sessions *sessions[K, V] // instead of these, in session scope
 
 	counters counters
+	reads    *scope.Reads // what loads read of their contexts; nil: they see all of it
 	tracker  flight.Tracker
 	hooks    group.Hooks
 	member   *member[K, V]
@@ -92,6 +94,9 @@ func newCache[K, V any](name string, load func(context.Context, K) (V, error), c
 		return nil, err
 	}
 
+	if cfg.Scope == Global {
+		c.reads = scope.NewReads(c.contextRead)
+	}
 	switch {
 	case cfg.Scope == Session:
 		c.sessions = newSessions(c, cfg)

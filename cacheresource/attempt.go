@@ -1,13 +1,13 @@
 package cacheresource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
 
 	"github.com/reecho-go/reecho/internal/panics"
-	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -62,39 +62,42 @@ func (a *attempt[K, V]) wait(ctx context.Context) (left bool, err error) {
 func (a *attempt[K, V]) run(ctx context.Context, key K) {
 	defer a.res.stragglers.End()
 	ctx = &innerContext{ctx, &a.in.inner}
-	violation := func() error { return nil }
-	if a.res.visitors == nil {
-		mask := scope.Hide(ctx)
-		ctx, violation = mask, mask.Violation
-	}
 	var v V
 	var err error
-	returned := false
+	opened, returned := false, false
 	defer func() {
 		if !returned {
 			err = panics.Recovered(recover())
 		}
-		a.finish(v, err, violation())
+		a.finish(v, opened, err)
 	}()
-	v, err = a.res.open(ctx, key)
+	open := func(ctx context.Context) (err error) {
+		v, err = a.res.open(ctx, key)
+		opened = err == nil
+		return err
+	}
+	if a.res.visitors != nil {
+		err = open(ctx)
+	} else {
+		mask := a.res.reads.Hide(ctx)
+		err = mask.Checked("cacheresource: "+a.res.name, func() error { return open(mask) })
+	}
 	returned = true
 }
 
 // finish hands the result over, or releases what came too late.
-func (a *attempt[K, V]) finish(v V, err, violation error) {
+func (a *attempt[K, V]) finish(v V, opened bool, err error) {
 	r, in := a.res, a.in
 	in.inner.seal()
-	if err == nil && isNil(v) {
-		err = fmt.Errorf("cacheresource: %s: open returned nil without an error", r.name)
+	if opened && isNil(v) {
+		opened = false
+		err = cmp.Or(err, fmt.Errorf("cacheresource: %s: open returned nil without an error", r.name))
 	}
-	if err != nil {
-		in.inner.drop()
-	} else {
+	if opened {
 		in.born(v)
 		a.opened = true
-		if violation != nil {
-			err = fmt.Errorf("cacheresource: %s: %w", r.name, violation)
-		}
+	} else {
+		in.inner.drop()
 	}
 	if a.stale != nil {
 		a.stale.drop()

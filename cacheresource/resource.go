@@ -14,6 +14,7 @@ import (
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/internal/tasks"
 	"github.com/reecho-go/reecho/internal/visitors"
 	"github.com/reecho-go/reecho/observe"
@@ -61,6 +62,7 @@ type Resource[K, V any] struct {
 	turns      turns
 	checks     *flight.Table[*instance[K, V], struct{}]
 	tracker    flight.Tracker
+	reads      *scope.Reads  // what opens and checks read of their contexts
 	background tasks.Counter // refreshes and checks that nobody has asked for
 	stragglers tasks.Counter // opens, checks and releases, which nobody can break off
 	ledger     *ledger       // nil: leases are not watched
@@ -99,6 +101,7 @@ func New[K, V any](name string, open func(context.Context, K) (V, error), cfg Co
 	}
 	r.clocked = r.recency || r.ttl > 0 || r.check != nil
 	r.observer = observe.Tee(r.group.Observer(), cfg.Observer)
+	r.reads = scope.NewReads(r.contextRead)
 	var errs []error
 	if name == "" {
 		errs = append(errs, errors.New("the name is empty: it identifies the resource in its group"))
@@ -116,7 +119,7 @@ func New[K, V any](name string, open func(context.Context, K) (V, error), cfg Co
 	r.simple = !r.clocked && cfg.Scope == Global && r.keys.Shape() == canon.Word
 	r.era = r.newEra()
 	if cfg.Scope == Session {
-		r.visitors = visitorsOf(r)
+		r.visitors = visitorsOf(r, cmp.Or(cfg.MaxSessions, DefaultMaxSessions))
 	}
 	r.checks = flight.NewTable[*instance[K, V], struct{}](&r.tracker)
 	if cfg.LeakAge > 0 {
@@ -356,6 +359,11 @@ func (r *Resource[K, V]) takeOut(in *instance[K, V]) {
 func (r *Resource[K, V]) source(key K) observe.Source {
 	fp, _ := r.keys.Fingerprint(key) // 0 for a key that cannot be hashed
 	return observe.Source{Group: r.group.Name(), Cache: r.name, Fingerprint: fp}
+}
+
+// contextRead tells of a context value that an open or check has read.
+func (r *Resource[K, V]) contextRead(ctx context.Context, key, value string) {
+	observe.Emit(ctx, r.observer, observe.ContextRead{Source: observe.Source{Group: r.group.Name(), Cache: r.name}, Key: key, Value: value})
 }
 
 // Delete takes key's instance out; it is released when its leases end. When

@@ -17,9 +17,9 @@ type place[K, V any] struct {
 }
 
 // visitorsOf returns the registry of a resource's visitors.
-func visitorsOf[K, V any](r *Resource[K, V]) *visitors.Registry[*era[K, V]] {
+func visitorsOf[K, V any](r *Resource[K, V], most int) *visitors.Registry[*era[K, V]] {
 	return visitors.New(visitors.Config[*era[K, V]]{
-		Now: r.group.Now, Make: r.newEra, Due: r.group.Arm, Left: r.left,
+		Most: most, Now: r.group.Now, Make: r.newEra, Due: r.group.Arm, Left: r.left,
 	})
 }
 
@@ -58,8 +58,11 @@ func (r *Resource[K, V]) left(e *era[K, V], cause visitors.Cause) {
 	old, closed := e.end(), r.closed
 	r.mu.Unlock()
 	why := observe.CauseSession
-	if cause == visitors.Dropped {
+	switch cause {
+	case visitors.Dropped:
 		why = observe.CauseCleared
+	case visitors.Crowded:
+		why = observe.CauseSize
 	}
 	for _, in := range old {
 		if closed {
