@@ -34,9 +34,13 @@
 //
 // No visitor: the result of a load is everybody's, so the context of a load
 // hides whose request caused it. A load that asks for the session, the request
-// or the query fails with [ErrVisitorInGlobalLoad]. With Config.Scope set to
-// [Session] it is the other way round: every visitor has results of their own,
-// which end with the session, and nobody sees another's.
+// or the query fails with [ErrVisitorInGlobalLoad], and so does one that asks
+// for the user whom a login has put into the context, once the program has
+// declared that (middleware.Visitor). With Config.Scope set to [Session] it is
+// the other way round: every visitor has results of their own, which end with
+// the session, and nobody sees another's. What a load can still see is what its
+// function has captured, and context values that nobody has declared: of these
+// observe.ContextRead tells.
 //
 // Errors are returned, and kept only where ErrorTTL or NotFoundTTL say so.
 //

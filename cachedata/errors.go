@@ -35,7 +35,10 @@ var ErrDuplicate = group.ErrDuplicate
 
 // ErrVisitorInGlobalLoad says that a load, whose result everybody shares, read
 // the session, the request or the query of the one visitor who happened to
-// cause it. Nothing was stored. Make what the load needs part of the key.
+// cause it, or a context value that is a visitor's: one of those that the program
+// has declared (middleware.Visitor), a request, or a token of golang-jwt. The load
+// found nothing there, and nothing was stored, whatever it returned or panicked
+// with. Make what the load needs part of the key, or use [Session] scope.
 var ErrVisitorInGlobalLoad = scope.ErrVisitorInGlobalLoad
 
 // PanicError is a panic of a loader, as its waiting callers see it; the caller

@@ -12,7 +12,6 @@ import (
 
 	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/flight"
-	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -218,12 +217,13 @@ func (c *core) hidden(ctx context.Context, said loadings, loader func(context.Co
 	if c.sessions != nil {
 		return loader(&loadingContext{ctx, said})
 	}
-	mask := scope.Hide(ctx)
-	err := loader(&loadingContext{mask, said})
-	if seen := mask.Violation(); seen != nil && !errors.Is(err, ErrVisitorInGlobalLoad) {
-		err = errors.Join(fmt.Errorf("cachedata: %s: %w", c.name, seen), err)
-	}
-	return err
+	mask := c.reads.Hide(ctx)
+	return mask.Checked("cachedata: "+c.name, func() error { return loader(&loadingContext{mask, said}) })
+}
+
+// contextRead tells of a context value that a load has read.
+func (c *core) contextRead(ctx context.Context, key, value string) {
+	observe.Emit(ctx, c.observer, observe.ContextRead{Source: observe.Source{Group: c.group.Name(), Cache: c.name}, Key: key, Value: value})
 }
 
 // loaded makes an entry of what the loader returned: of a copy, since the
@@ -332,7 +332,7 @@ func (l *load) made(m making) (*entry, error) {
 
 // missing reports whether err says that there is nothing for a key.
 func (c *core) missing(err error) bool {
-	return errors.Is(err, ErrNotFound) || c.cfg.NotFound != nil && c.cfg.NotFound(err)
+	return (errors.Is(err, ErrNotFound) || c.cfg.NotFound != nil && c.cfg.NotFound(err)) && !ours(err)
 }
 
 // ours reports whether err is no answer of the origin, but tells of a mistake

@@ -23,13 +23,17 @@ type Scope uint8
 
 const (
 	// Global results are everybody's. A load cannot see the visitor who caused it; see
-	// [ErrVisitorInGlobalLoad].
+	// [ErrVisitorInGlobalLoad]. What else it reads of the request's context is
+	// an event (observe.ContextRead).
 	Global Scope = iota
 	// Session results are the visitor's own. They belong to the session of the context
 	// that a call gets, are seen in no other, and end with it: when it is
 	// destroyed, when its time is over, and when another user logs in; a new
 	// id of the session keeps them. Loads see the visitor. A visitor without a
-	// session is given one. Outside a session there is only [ErrNoSession].
+	// session is given one. Where the program has declared its visitors
+	// (middleware.Visitor), the results belong to the visitor, and end with
+	// Forget; where there is a session too, they belong to both and end with
+	// either. Without a session and a visitor there is only [ErrNoSession].
 	Session
 )
 
@@ -50,10 +54,11 @@ func (s Scope) String() string {
 	return fmt.Sprintf("Scope(%d)", uint8(s))
 }
 
-// ErrNoSession says that a cache in session scope was used outside a session:
-// with a context that is not that of a request, or where no sessionstate
-// plugin is in place. It is a mistake in the program and has no HTTP status.
-var ErrNoSession = errors.New("cachedata: there is no session in this context: pass that of the request, behind the sessionstate plugin")
+// ErrNoSession says that a cache in session scope was used for nobody: with a
+// context that is not that of a request, where no sessionstate plugin is in
+// place, and no visitor declared (middleware.Visitor) or none logged in. It has
+// no HTTP status.
+var ErrNoSession = errors.New("cachedata: there is no session and no visitor in this context: pass that of the request, behind the sessionstate plugin or behind the login of a visitor declared with middleware.NewVisitor")
 
 // validateScope reports what is wrong with the scope and its bounds.
 func (cfg *settings) validateScope(bad func(format string, args ...any)) {
@@ -188,8 +193,8 @@ func (s *sessions) keyOf(own id) unsafe.Pointer {
 	return s.core.keyOf(&own)
 }
 
-// ClearSession drops what a cache in session scope keeps for the session of
-// ctx. When it has returned, no call of that session that starts later gets a
+// ClearSession drops what a cache in session scope keeps for the session, or
+// the declared visitor, of ctx. When it has returned, no call of that session that starts later gets a
 // result whose load had started before. It runs no hooks. The error is
 // [ErrNoSession], also in global scope, [ErrClosed], or that of the session.
 func (c *Cache[K, V]) ClearSession(ctx context.Context) error { return c.core.clearSession(ctx) }

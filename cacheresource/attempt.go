@@ -1,6 +1,7 @@
 package cacheresource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/panics"
-	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -64,39 +64,42 @@ func (a *attempt) wait(ctx context.Context) (left bool, err error) {
 func (a *attempt) run(ctx context.Context, key unsafe.Pointer) {
 	defer a.core.stragglers.End()
 	ctx = &innerContext{ctx, &a.in.inner}
-	violation := func() error { return nil }
-	if a.core.visitors == nil {
-		mask := scope.Hide(ctx)
-		ctx, violation = mask, mask.Violation
-	}
 	var v unsafe.Pointer
 	var err error
-	returned := false
+	opened, returned := false, false
 	defer func() {
 		if !returned {
 			err = panics.Recovered(recover())
 		}
-		a.finish(v, err, violation())
+		a.finish(v, opened, err)
 	}()
-	v, err = a.core.fns.open(ctx, key)
+	open := func(ctx context.Context) (err error) {
+		v, err = a.core.fns.open(ctx, key)
+		opened = err == nil
+		return err
+	}
+	if a.core.visitors != nil {
+		err = open(ctx)
+	} else {
+		mask := a.core.reads.Hide(ctx)
+		err = mask.Checked("cacheresource: "+a.core.name, func() error { return open(mask) })
+	}
 	returned = true
 }
 
 // finish hands the result over, or releases what came too late.
-func (a *attempt) finish(v unsafe.Pointer, err, violation error) {
+func (a *attempt) finish(v unsafe.Pointer, opened bool, err error) {
 	r, in := a.core, a.in
 	in.inner.seal()
-	if err == nil && isNil(reflect.NewAt(r.result, v).Elem()) {
-		err = fmt.Errorf("cacheresource: %s: open returned nil without an error", r.name)
+	if opened && isNil(reflect.NewAt(r.result, v).Elem()) {
+		opened = false
+		err = cmp.Or(err, fmt.Errorf("cacheresource: %s: open returned nil without an error", r.name))
 	}
-	if err != nil {
-		in.inner.drop()
-	} else {
+	if opened {
 		in.born(v)
 		a.opened = true
-		if violation != nil {
-			err = fmt.Errorf("cacheresource: %s: %w", r.name, violation)
-		}
+	} else {
+		in.inner.drop()
 	}
 	if a.stale != nil {
 		a.stale.drop()

@@ -8,7 +8,6 @@ import (
 
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/panics"
-	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -57,7 +56,8 @@ func (c *checking) Find() (any, bool) {
 func (c *checking) Load(ctx context.Context) (any, error) {
 	in, r := c.in, c.in.core
 	c.began = r.group.Now()
-	ctx, cancel := context.WithTimeout(scope.Hide(&innerContext{Context: ctx}), r.checkTimeout)
+	mask := r.reads.Hide(&innerContext{Context: ctx})
+	ctx, cancel := context.WithTimeout(mask, r.checkTimeout)
 	r.stragglers.Begin()
 	result := make(chan error, 1)
 	go func() {
@@ -68,7 +68,9 @@ func (c *checking) Load(ctx context.Context) (any, error) {
 			cancel()
 			r.stragglers.End()
 		}()
-		err = panics.Catch(func() error { return in.runCheck(ctx) })
+		err = panics.Catch(func() error {
+			return mask.Checked("cacheresource: "+r.name, func() error { return in.runCheck(ctx) })
+		})
 	}()
 	var err error
 	select {

@@ -16,6 +16,7 @@ const (
 	DefaultCheckEvery     = 30 * time.Second
 	DefaultCheckTimeout   = 5 * time.Second
 	DefaultReleaseTimeout = 30 * time.Second
+	DefaultMaxSessions    = 10_000
 )
 
 // EveryAcquire as Config.CheckEvery checks before each use, but for the one
@@ -111,8 +112,14 @@ type Config[K, V any] struct {
 	// instances of their own, which leave the cache when the session ends and
 	// are released when their leases do; a call outside of a session fails with
 	// [ErrNoSession], Get with any context. MaxEntries is for each visitor
-	// then. Default [Global].
+	// then. Where the program has declared its visitors (middleware.Visitor),
+	// the instances belong to the visitor, and to the session if there is one
+	// too. Default [Global].
 	Scope Scope
+	// MaxSessions bounds, in [Session], for how many sessions or visitors
+	// instances are kept; those who were not there for longest make room. Default 0: 10,000.
+	// Negative, or in another scope, is an error.
+	MaxSessions int
 	// Group is what the resource belongs to. Default nil: [Default].
 	Group *Group
 	// OnClear runs after each clear of this resource, alone or with its group,
@@ -136,7 +143,7 @@ type settings struct {
 	TTL, StaleFor, IdleTTL                                time.Duration
 	OpenTimeout, CheckEvery, CheckTimeout, ReleaseTimeout time.Duration
 	ErrorTTL, DrainTimeout, LeakAge                       time.Duration
-	MaxEntries                                            int
+	MaxEntries, MaxSessions                               int
 	Scope                                                 Scope
 	Group                                                 *Group
 	OnClear                                               func(ctx context.Context, what Cleared)
@@ -151,7 +158,7 @@ func (cfg *Config[K, V]) settings() settings {
 		TTL: cfg.TTL, StaleFor: cfg.StaleFor, IdleTTL: cfg.IdleTTL,
 		OpenTimeout: cfg.OpenTimeout, CheckEvery: cfg.CheckEvery, CheckTimeout: cfg.CheckTimeout, ReleaseTimeout: cfg.ReleaseTimeout,
 		ErrorTTL: cfg.ErrorTTL, DrainTimeout: cfg.DrainTimeout, LeakAge: cfg.LeakAge,
-		MaxEntries: cfg.MaxEntries, Scope: cfg.Scope, Group: cfg.Group, OnClear: cfg.OnClear, Observer: cfg.Observer, HashFuncs: cfg.HashFuncs,
+		MaxEntries: cfg.MaxEntries, MaxSessions: cfg.MaxSessions, Scope: cfg.Scope, Group: cfg.Group, OnClear: cfg.OnClear, Observer: cfg.Observer, HashFuncs: cfg.HashFuncs,
 		MaxKeyBytes: cfg.MaxKeyBytes, Trusted: cfg.Trusted,
 	}
 }
@@ -194,8 +201,13 @@ func (cfg *settings) validate(fns functions) error {
 	if cfg.StaleFor > 0 && cfg.TTL == 0 {
 		bad("StaleFor is %v without TTL, so that nothing is ever stale: set TTL, or leave it out", cfg.StaleFor)
 	}
-	if cfg.Scope > Session {
+	switch {
+	case cfg.Scope > Session:
 		bad("Scope is %d: use Global or Session", cfg.Scope)
+	case cfg.MaxSessions < 0:
+		bad("MaxSessions is %d: use 0 for %d", cfg.MaxSessions, DefaultMaxSessions)
+	case cfg.MaxSessions > 0 && cfg.Scope == Global:
+		bad("MaxSessions is %d, but the scope is global: set Scope to Session, or leave it out", cfg.MaxSessions)
 	}
 	for t, fn := range cfg.HashFuncs {
 		if t == nil || fn == nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/internal/tasks"
 	"github.com/reecho-go/reecho/internal/visitors"
 	"github.com/reecho-go/reecho/observe"
@@ -66,6 +67,7 @@ type core struct {
 	turns      turns
 	checks     *flight.Table
 	tracker    flight.Tracker
+	reads      *scope.Reads  // what opens and checks read of their contexts
 	background tasks.Counter // refreshes and checks that nobody has asked for
 	stragglers tasks.Counter // opens, checks and releases, which nobody can break off
 	ledger     *ledger       // nil: leases are not watched
@@ -99,6 +101,7 @@ func newCore(name string, key, result reflect.Type, cfg settings, fns functions)
 	}
 	r.clocked = r.recency || r.ttl > 0 || fns.check != nil
 	r.observer = observe.Tee(r.group.Observer(), cfg.Observer)
+	r.reads = scope.NewReads(r.contextRead)
 	var errs []error
 	if name == "" {
 		errs = append(errs, errors.New("the name is empty: it identifies the resource in its group"))
@@ -116,7 +119,7 @@ func newCore(name string, key, result reflect.Type, cfg settings, fns functions)
 	r.simple = !r.clocked && cfg.Scope == Global && r.keys.Shape() == canon.Word
 	r.era = r.newEra()
 	if cfg.Scope == Session {
-		r.visitors = visitorsOf(r)
+		r.visitors = visitorsOf(r, cmp.Or(cfg.MaxSessions, DefaultMaxSessions))
 	}
 	r.checks = flight.NewTable(&r.tracker)
 	if cfg.LeakAge > 0 {
@@ -301,6 +304,11 @@ func (r *core) takeOut(in *instance) {
 func (r *core) source(key unsafe.Pointer) observe.Source {
 	fp, _ := r.keys.Fingerprint(key) // 0 for a key that cannot be hashed
 	return observe.Source{Group: r.group.Name(), Cache: r.name, Fingerprint: fp}
+}
+
+// contextRead tells of a context value that an open or check has read.
+func (r *core) contextRead(ctx context.Context, key, value string) {
+	observe.Emit(ctx, r.observer, observe.ContextRead{Source: observe.Source{Group: r.group.Name(), Cache: r.name}, Key: key, Value: value})
 }
 
 // delete is [Resource.Delete].

@@ -23,16 +23,18 @@ var ErrClosed error = closedError{}
 // ErrDuplicate says that the group has a resource of that name already.
 var ErrDuplicate = group.ErrDuplicate
 
-// ErrNoSession says that a resource of Scope Session was used outside of a
-// session.
-var ErrNoSession = errors.New("cacheresource: no session in this context: put a session manager in front of this route, or use Scope Global")
+// ErrNoSession says that a resource of Scope Session was used for nobody: there
+// is no session, and no visitor declared (middleware.Visitor) or none logged in.
+var ErrNoSession = errors.New("cacheresource: no session and no visitor in this context: put a session manager in front of this route, declare the visitor with middleware.NewVisitor, or use Scope Global")
 
 // errPinned is the error of Get in Scope Session.
 var errPinned = errors.New("Get keeps its value until Close, but Scope Session ends before: use Do or Acquire")
 
 // ErrVisitorInGlobalLoad says that an open, whose result everybody shares,
 // read the session, the request or the query of the one visitor who happened
-// to cause it. What it opened was released. Make what it needs part of the key.
+// to cause it, or a context value that is a visitor's; see the same error of
+// package cachedata. It found nothing there, and what it opened was released.
+// Make what it needs part of the key. A check that does so has failed.
 var ErrVisitorInGlobalLoad = scope.ErrVisitorInGlobalLoad
 
 // KeyError says that something in a key cannot identify an instance.

@@ -17,9 +17,9 @@ type place struct {
 }
 
 // visitorsOf returns the registry of a resource's visitors.
-func visitorsOf(r *core) *visitors.Registry[*era] {
+func visitorsOf(r *core, most int) *visitors.Registry[*era] {
 	return visitors.New(visitors.Config[*era]{
-		Now: r.group.Now, Make: r.newEra, Due: r.group.Arm, Left: r.left,
+		Most: most, Now: r.group.Now, Make: r.newEra, Due: r.group.Arm, Left: r.left,
 	})
 }
 
@@ -58,8 +58,11 @@ func (r *core) left(e *era, cause visitors.Cause) {
 	old, closed := e.end(), r.closed
 	r.mu.Unlock()
 	why := observe.CauseSession
-	if cause == visitors.Dropped {
+	switch cause {
+	case visitors.Dropped:
 		why = observe.CauseCleared
+	case visitors.Crowded:
+		why = observe.CauseSize
 	}
 	for _, in := range old {
 		if closed {

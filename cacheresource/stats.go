@@ -32,7 +32,7 @@ type Stats struct {
 type Releases struct {
 	Expired  uint64 // by TTL
 	Idle     uint64 // by IdleTTL
-	Size     uint64 // by MaxEntries
+	Size     uint64 // by MaxEntries or MaxSessions
 	Replaced uint64 // by a new instance, opened in the background
 	Deleted  uint64 // by Delete
 	Cleared  uint64 // by a clear of the resource or group

@@ -228,6 +228,30 @@ func HTTPError(err error) error { return problem.HTTPError(err) }
 // caller, not the middleware, closes the plugin.
 func Alone(p Plugin) echo.MiddlewareFunc { return Must(New(p)).Middleware() }
 
+var (
+	_ Beginner = (*Visitor)(nil)
+	_ Ender    = (*Visitor)(nil)
+)
+
+// Begin makes the declaration hold for the request.
+func (v *Visitor) Begin(c echo.Context) error {
+	var named func(string) any
+	if v.visitor.Named() {
+		named = c.Get
+	}
+	v.visitor.Declare(c.Request().Context(), named)
+	return nil
+}
+
+// End keeps what the id is made of for what goes on after the request.
+func (v *Visitor) End(c echo.Context, err error) error {
+	scope.Settle(c.Request().Context())
+	return err
+}
+
+// Middleware returns the declaration as an echo middleware by itself.
+func (v *Visitor) Middleware() echo.MiddlewareFunc { return Alone(v) }
+
 // FromEcho makes a plugin of any echo middleware, as a [Wrapper]: it runs
 // inside every Begin of the Stack.
 func FromEcho(name string, mw echo.MiddlewareFunc) Plugin { return &fromEcho{name, mw} }

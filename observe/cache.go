@@ -81,6 +81,18 @@ type CacheClear struct {
 	Entries int    // how many entries it dropped, as far as known: not of a tag
 }
 
+// ContextRead is a value of the request's context that a load or open has read
+// whose result all visitors share. It comes once for each key and type of value
+// of a cache, until there are 100: whoever sees it can tell whether the result may
+// depend on that. Values that are known to be a visitor's are not read at all:
+// the load fails. Those of the standard library and of an OpenTelemetry span are
+// not told of.
+type ContextRead struct {
+	Source
+	Key   string // the type of the key, and its text or number if it has one
+	Value string // the type of the value
+}
+
 // CacheServed is an expired value of cachedata that was served. It comes once
 // after the value has expired, and once more after each load of it that failed.
 type CacheServed struct {
@@ -148,6 +160,17 @@ func (e CacheClear) LogValue() slog.Value {
 		a = a.add(slog.Bool("chosen", true))
 	}
 	return a.add(slog.Int("entries", e.Entries)).value()
+}
+
+// Kind implements Event.
+func (ContextRead) Kind() string { return "cache.context" }
+
+// Level implements Event.
+func (ContextRead) Level() slog.Level { return slog.LevelWarn }
+
+// LogValue implements Event.
+func (e ContextRead) LogValue() slog.Value {
+	return e.attrs().str("context_key", e.Key).str("context_value", e.Value).value()
 }
 
 // Kind implements Event.
@@ -258,6 +281,7 @@ func (CacheOverrun) sealed()    {}
 func (CacheRefused) sealed()    {}
 func (CacheEvict) sealed()      {}
 func (CacheClear) sealed()      {}
+func (ContextRead) sealed()     {}
 func (CacheServed) sealed()     {}
 func (ResourceOpen) sealed()    {}
 func (ResourceCheck) sealed()   {}

@@ -20,9 +20,10 @@ type Slot uint8
 
 // The slots.
 const (
-	Session Slot = iota // sessionstate's *State
-	Info                // ctxinfo's *Info
-	Query               // queryparams' *Params
+	Session  Slot = iota // sessionstate's *State
+	Info                 // ctxinfo's *Info
+	Query                // queryparams' *Params
+	Declared             // who the visitor is, by what the program has declared
 	slots
 )
 
@@ -35,6 +36,8 @@ func (s Slot) String() string {
 		return "ctxinfo"
 	case Query:
 		return "queryparams"
+	case Declared:
+		return "the declared visitor"
 	}
 	return fmt.Sprintf("Slot(%d)", uint8(s))
 }
@@ -136,8 +139,7 @@ func Get[T any](ctx context.Context, s Slot, build func(r *Request, filled any) 
 		at.values[s] = v
 		return v, nil
 	case *Mask:
-		at.seen.Or(1 << s)
-		return nil, fmt.Errorf("%s: %w", s, ErrVisitorInGlobalLoad)
+		return nil, at.refuse(s)
 	}
 	return nil, ErrNone
 }
