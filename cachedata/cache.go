@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
@@ -33,7 +34,7 @@ type Cache[K, V any] struct {
 	seals *seals             // nil: writes to shared results are not looked for
 
 	estimate func(V) int64 // the bytes of a V; nil: what is behind it is not known
-	budget   *budget       // the group's
+	budget   *budget       // the group's; nil: the cache's own bound stands in for the default
 
 	words *table[uint64, K, V] // for keys of the shape Word
 	texts *table[string, K, V] // for all others
@@ -77,6 +78,9 @@ func newCache[K, V any](name string, load func(context.Context, K) (V, error), c
 		rich:   cfg.IdleTTL > 0 || cfg.StaleFor > 0 || cfg.FailSafe > 0 || cfg.EagerAt > 0 || cfg.CountHits,
 		group:  cmp.Or(cfg.Group, Default()).group,
 		budget: cmp.Or(cfg.Group, Default()).budget,
+	}
+	if cfg.MaxBytes > 0 && !c.budget.given {
+		c.budget = nil
 	}
 	c.observer = observe.Tee(c.group.Observer(), cfg.Observer)
 
@@ -238,9 +242,30 @@ func (c *Cache[K, V]) Peek(ctx context.Context, key K) (V, bool) {
 }
 
 // Put stores a copy of v as key's result. It wins over a load that is in
-// flight: those who wait for it get what it loads, but it is not stored. The
-// error is [ErrClosed], a [*KeyError] or a [*CopyError].
+// flight: those who wait for it get what it loads, but it is not stored. What it
+// stores is newer than any clear of a tag that comes before it returns. The error
+// is [ErrClosed], a [*KeyError] or a [*CopyError].
 func (c *Cache[K, V]) Put(ctx context.Context, key K, v V) error {
+	return c.PutWith(ctx, key, v, PutOptions{})
+}
+
+// PutOptions are what [Cache.PutWith] says of a result, as a load does by its
+// [Loading]. The zero value is [Cache.Put].
+type PutOptions struct {
+	// TTL is for how long the result is fresh; Config.Jitter and EagerAt hold
+	// for it too. Default 0: Config.TTL. Use math.MaxInt64 for ever. Negative is
+	// an error.
+	TTL time.Duration
+	// Tags are added to those of Config.Tags and Config.KeyTags. Default nil:
+	// none.
+	Tags []string
+}
+
+// PutWith is [Cache.Put] with options. The error may also be one of them.
+func (c *Cache[K, V]) PutWith(ctx context.Context, key K, v V, how PutOptions) error {
+	if how.TTL < 0 {
+		return fmt.Errorf("cachedata: %s: PutWith: TTL is %v: use 0 for Config.TTL, or Delete what is over", c.name, how.TTL)
+	}
 	if err := c.open(); err != nil {
 		return err
 	}
@@ -248,9 +273,12 @@ func (c *Cache[K, V]) Put(ctx context.Context, key K, v V) error {
 	if err != nil {
 		return err
 	}
-	var tags []string
+	var ofKey, ofResult []string
+	if c.cfg.KeyTags != nil {
+		ofKey = c.cfg.KeyTags(key)
+	}
 	if c.cfg.Tags != nil {
-		tags = tagged(c.cfg.Tags(key, v))
+		ofResult = c.cfg.Tags(key, v)
 	}
 	if v, err = c.own(v); err != nil {
 		return err
@@ -259,7 +287,7 @@ func (c *Cache[K, V]) Put(ctx context.Context, key K, v V) error {
 	if err != nil {
 		return err
 	}
-	s.put(ctx, v, size, tags)
+	s.put(ctx, v, size, cmp.Or(how.TTL, c.cfg.TTL), tagged(how.Tags, ofKey, ofResult))
 	if err := c.open(); err != nil { // it has been closed meanwhile
 		c.reset()
 		return err

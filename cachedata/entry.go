@@ -45,7 +45,7 @@ type more struct {
 type extra struct {
 	tags     []string      // sorted
 	born     uint64        // the clears of tags before its load
-	checked  atomic.Uint64 // until which clear none has been of a tag; or dead
+	checked  atomic.Uint64 // until which clear none has been of a tag; or unborn
 	etag     string
 	modified time.Time
 	seal     uint64 // of the value, if writes are looked for
@@ -59,17 +59,18 @@ func (x *extra) bornAt(clears uint64) {
 
 const never = math.MaxInt64
 
-// newEntry returns an entry of now that counts size bytes and is fresh for ttl,
-// or for ever if ttl is 0; err stands in for the value if it is not nil, and own
-// may be nil.
-func (c *Cache[K, V]) newEntry(key K, v V, err error, ttl time.Duration, size int64, own *extra) *entry[K, V] {
+// newEntry returns an entry of now whose result counts size bytes and is fresh
+// for ttl, or for ever if ttl is 0; err stands in for the value if it is not nil,
+// and own may be nil.
+func (p *place[I, K, V]) newEntry(v V, err error, ttl time.Duration, size int64, own *extra) *entry[K, V] {
+	c := p.cache
 	if err == nil {
 		own = c.sealed(own, v)
 	}
 	now := c.group.Now()
 	f := plain
 	switch {
-	case c.rich || err != nil || own != nil || size >= math.MaxUint32:
+	case c.rich || err != nil || own != nil:
 		f = rich
 	case ttl != 0:
 		f = timed
@@ -77,17 +78,22 @@ func (c *Cache[K, V]) newEntry(key K, v V, err error, ttl time.Duration, size in
 	if c.shape == canon.Encoded {
 		f |= keyed
 	}
+	bytes := plus(size, p.beside(f, p.key, err, own))
+	if bytes >= math.MaxUint32 && f&^keyed != rich {
+		f = rich | f&keyed
+		bytes = plus(size, p.beside(f, p.key, err, own))
+	}
 	e := allocate[K, V](f)
 	e.value, e.written = v, now
-	e.size = uint32(min(size, math.MaxUint32))
+	e.size = uint32(min(bytes, math.MaxUint32))
 	if k := e.ownKey(); k != nil {
-		*k = key
+		*k = p.key
 	}
 	if l := e.life(); l != nil {
 		var eager int64
 		l.soft, eager = c.freshness(now, ttl)
 		if m := e.more(); m != nil {
-			m.err, m.size, m.eager, m.extra = err, size, eager, own
+			m.err, m.size, m.eager, m.extra = err, bytes, eager, own
 			m.used.Store(now)
 		}
 	}

@@ -1,6 +1,10 @@
 package cachedata
 
-import "github.com/reecho-go/reecho/internal/group"
+import (
+	"strings"
+
+	"github.com/reecho-go/reecho/internal/group"
+)
 
 // Queued returns how many entries wait to expire.
 func (c *Cache[K, V]) Queued() int {
@@ -41,6 +45,23 @@ func (c *Cache[K, V]) HitStripes() int {
 // Sizes returns what each entry counts.
 func (c *Cache[K, V]) Sizes() (sizes []int64) {
 	return c.contents().(interface{ sizes() []int64 }).sizes()
+}
+
+// Beside returns what an entry counts beside its result, by a key of one word,
+// or of a text of so many bytes.
+func Beside[K, V any](text int, ttl, more bool) int64 {
+	var key K
+	f := plain
+	switch {
+	case more:
+		f = rich
+	case ttl:
+		f = timed
+	}
+	if text > 0 {
+		return (&place[string, K, V]{id: strings.Repeat("x", text)}).beside(f, key, nil, nil)
+	}
+	return new(place[uint64, K, V]).beside(f, key, nil, nil)
 }
 
 func (s *sessions[K, V]) sizes() []int64 { return s.table.sizes() }

@@ -2,6 +2,7 @@ package cachedata
 
 import (
 	"context"
+	"time"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/canon"
@@ -37,7 +38,7 @@ func (c *Cache[K, V]) find(ctx context.Context, key *K) (*entry[K, V], error) {
 type slot[K, V any] interface {
 	load(ctx context.Context, force bool) (*entry[K, V], Source, error)
 	refresh(ctx context.Context, prior *entry[K, V], ended func()) bool
-	put(ctx context.Context, own V, size int64, tags []string)
+	put(ctx context.Context, own V, size int64, ttl time.Duration, tags []string)
 	delete(ctx context.Context)
 }
 

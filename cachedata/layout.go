@@ -55,6 +55,26 @@ func allocate[K, V any](f form) (e *entry[K, V]) {
 	return e
 }
 
+// bytesOf returns the size of an entry of form f.
+func bytesOf[K, V any](f form) int64 {
+	var n uintptr
+	switch f {
+	case plain:
+		n = unsafe.Sizeof(entry[K, V]{})
+	case timed:
+		n = unsafe.Sizeof(timedEntry[K, V]{})
+	case rich:
+		n = unsafe.Sizeof(richEntry[K, V]{})
+	case plain | keyed:
+		n = unsafe.Sizeof(keyedEntry[entry[K, V], K]{})
+	case timed | keyed:
+		n = unsafe.Sizeof(keyedEntry[timedEntry[K, V], K]{})
+	case rich | keyed:
+		n = unsafe.Sizeof(keyedEntry[richEntry[K, V], K]{})
+	}
+	return int64(n)
+}
+
 // What follows is sound since an entry is allocated by [allocate] alone, as the
 // type that its form names, at the beginning of which it stands. The layout of
 // a rich entry begins with that of a timed one.
@@ -89,6 +109,14 @@ func (e *entry[K, V]) ownKey() *K {
 		return &(*keyedEntry[richEntry[K, V], K])(unsafe.Pointer(e)).key
 	}
 	return nil
+}
+
+// keyOr returns the own key of e, or key, which is equal, if it has none.
+func (e *entry[K, V]) keyOr(key K) K {
+	if own := e.ownKey(); own != nil {
+		return *own
+	}
+	return key
 }
 
 // loadTime is how long a load took, as the bits of a float32 of nanoseconds,

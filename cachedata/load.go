@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -253,18 +254,17 @@ func (l *load[I, K, V]) loaded(ctx context.Context, v V, err error) (*entry[K, V
 	if said.unmodified {
 		return l.renewed(ctx, ttl, said)
 	}
-	tags := said.tags
-	if c.cfg.Keep != nil || c.cfg.Tags != nil {
-		key, err := l.snapshot()
-		if err != nil {
-			return nil, err
-		}
+	tags, err := l.tags(said, func(key K) []string {
 		if c.cfg.Keep != nil && !c.cfg.Keep(key, v) {
 			l.passing = true
 		}
-		if c.cfg.Tags != nil {
-			tags = append(tags, c.cfg.Tags(key, v)...)
+		if c.cfg.Tags == nil {
+			return nil
 		}
+		return c.cfg.Tags(key, v)
+	})
+	if err != nil {
+		return nil, err
 	}
 	if v, err = c.own(v); err != nil {
 		return nil, err
@@ -275,7 +275,24 @@ func (l *load[I, K, V]) loaded(ctx context.Context, v V, err error) (*entry[K, V
 			return nil, err
 		}
 	}
-	return l.made(v, nil, ttl, size, said.extra(tagged(tags))), nil
+	return l.made(v, nil, ttl, size, said.extra(tags)), nil
+}
+
+// tags returns those that the load has said, those of the key, and more.
+func (l *load[I, K, V]) tags(said said, more func(K) []string) ([]string, error) {
+	cfg := &l.cache.cfg
+	if cfg.Keep == nil && cfg.Tags == nil && cfg.KeyTags == nil {
+		return tagged(said.tags), nil
+	}
+	key, err := l.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	var ofKey []string
+	if cfg.KeyTags != nil {
+		ofKey = cfg.KeyTags(key)
+	}
+	return tagged(said.tags, ofKey, more(key)), nil
 }
 
 // renewed makes an entry of what was there before, whose value both share.
@@ -293,9 +310,9 @@ func (l *load[I, K, V]) renewed(ctx context.Context, ttl time.Duration, said sai
 	if said.etag == "" && said.modified.IsZero() {
 		said.etag, said.modified = old.etag, old.modified
 	}
-	size := l.basis.bytes()
-	if said.hasCost {
-		size = said.cost
+	size := said.cost
+	if !said.hasCost {
+		size = max(l.basis.bytes()-l.beside(l.basis.load.form(), l.basis.keyOr(l.key), nil, l.basis.extra()), 0)
 	}
 	return l.made(l.basis.value, nil, ttl, size, said.extra(tagged(old.tags, said.tags))), nil
 }
@@ -317,8 +334,12 @@ func (l *load[I, K, V]) failed(ctx context.Context, err error, said said) (*entr
 	if ttl == 0 || l.passing {
 		return nil, err
 	}
+	tags, wrong := l.tags(said, func(K) []string { return nil })
+	if wrong != nil {
+		return nil, err
+	}
 	var none V
-	return l.made(none, err, ttl, entryBytes, said.extra(tagged(said.tags))), nil
+	return l.made(none, err, ttl, 0, said.extra(tags)), nil
 }
 
 // extra returns what an entry has of its own by what its load has said, and
@@ -327,7 +348,8 @@ func (s said) extra(tags []string) *extra {
 	if len(tags) == 0 && s.etag == "" && s.modified.IsZero() {
 		return nil
 	}
-	return &extra{tags: tags, etag: s.etag, modified: s.modified}
+	// A copy: it may be part of all the headers of a response.
+	return &extra{tags: tags, etag: strings.Clone(s.etag), modified: s.modified}
 }
 
 // made returns the entry that l has come to.
@@ -335,7 +357,7 @@ func (l *load[I, K, V]) made(v V, err error, ttl time.Duration, size int64, x *e
 	if x != nil {
 		x.bornAt(l.oldest())
 	}
-	e := l.cache.newEntry(l.key, v, err, ttl, size, x)
+	e := l.newEntry(v, err, ttl, size, x)
 	e.load = e.load.of(time.Duration(e.written - l.began))
 	return e
 }
@@ -357,7 +379,7 @@ func (l *load[I, K, V]) Commit(result unsafe.Pointer) {
 	e := (*entry[K, V])(result)
 	switch {
 	case !l.cache.group.Gate().Holds(l.at):
-		l.refused = "clear"
+		l.refused = refusedClear
 	case l.passing:
 		l.replaced = l.in.entries.remove(l.id) // it is not true any more
 	case l.cache.tagCleared(e.extra()):
@@ -403,8 +425,6 @@ func (l *load[I, K, V]) Done(ctx context.Context, o flight.Outcome) {
 		err = l.failure
 	case o.Overridden != "":
 		refused = o.Overridden
-	case l.era.Load() != l.in && !l.passing:
-		refused = "clear" // stored, but in an era that is over
 	}
 	if err != nil {
 		c.counters.errors.Add(1)
@@ -412,7 +432,7 @@ func (l *load[I, K, V]) Done(ctx context.Context, o flight.Outcome) {
 	if refused != "" {
 		c.counters.refused.Add(1)
 	}
-	l.left(ctx, l.id, l.replaced, observe.CauseReplaced)
+	l.left(ctx, l.in, l.id, l.replaced, observe.CauseReplaced)
 	if c.observer == nil {
 		return
 	}

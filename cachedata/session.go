@@ -247,7 +247,7 @@ func (s *sessions[K, V]) settle(id sessionKey) {
 		removed := false
 		r.flights.Guard(key, func() { removed = r.entries.removeIf(key, e) })
 		if removed {
-			s.table.left(context.Background(), key, e, observe.CauseSize)
+			s.table.left(context.Background(), r, key, e, observe.CauseSize)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package cachedata
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,8 +59,12 @@ func (c *Cache[K, V]) contents() contents[K] {
 // were started for them. A clear puts a new era in place. Whatever still runs
 // in the old one ends there, where nobody looks any more: so a load can never
 // store across a clear, and no later call joins it.
+//
+// When an era is over, it lets go of its entries: loads that hang keep what they
+// know of it, and nothing else.
 type era[I comparable, K, V any] struct {
 	entries engine[I, entry[K, V]]
+	stored  atomic.Int64 // entries that have come and not been counted as gone; far below 0 once the era is over
 	bytes   atomic.Int64 // of all entries
 	room    room
 	expiry  expiry[I, K, V]
@@ -75,29 +80,48 @@ func newTable[I comparable, K, V any](c *Cache[K, V], owners owners[I, K, V]) *t
 func (t *table[I, K, V]) newEra() *era[I, K, V] {
 	r := &era[I, K, V]{flights: flight.NewTable[I, unsafe.Pointer](&t.cache.tracker)}
 	most := t.cache.bounds()
-	r.entries = newEngine(most, (*entry[K, V]).bytes, func(id I, e *entry[K, V], evicted bool) {
+	r.entries.start(most, (*entry[K, V]).bytes, func(id I, e *entry[K, V], evicted bool) {
 		r.count(e, -1)
 		r.expiry.remove(e)
 		if t.owners != nil {
 			t.owners.forget(id, e)
 		}
-		if evicted {
+		if evicted && r.leave() {
 			t.pushedOut(id, e)
 		}
 	})
+	r.room.most = int64(most.entries)
 	if most.bytes > 0 {
 		r.room.most = r.entries.weight(most.bytes)
-		r.room.now.Store(r.room.most)
 	}
+	r.room.now.Store(r.room.most)
 	return r
 }
+
+// enter counts an entry that comes; false: the era is over.
+func (r *era[I, K, V]) enter() bool { return r.stored.Add(1) > 0 }
+
+// leave counts an entry that has gone; false: the clear that has ended the era
+// has counted it. So each entry counts once, whatever happens at a time.
+func (r *era[I, K, V]) leave() bool { return r.stored.Add(-1) >= 0 }
+
+// end lets go of everything and returns how many entries that were.
+func (r *era[I, K, V]) end() int {
+	n := r.stored.Swap(math.MinInt64 / 2)
+	r.entries.release()
+	r.expiry.release()
+	return int(n)
+}
+
+// over reports whether the era has ended.
+func (r *era[I, K, V]) over() bool { return r.stored.Load() < 0 }
 
 // find returns id's entry, whatever it is good for, without a lock.
 func (t *table[I, K, V]) find(id I) *entry[K, V] { return t.era.Load().entries.get(id) }
 
 // store makes e the entry of id, unless it is refused: since its owner has gone,
-// or since it is too large; then what was there is not true any more, and
-// dropped. The key's lock is held; settle is to be called after it. The entry
+// since a clear has come, or since it is too large; then what was there is not
+// true any more, and dropped. The key's lock is held; settle is to be called after it. The entry
 // is counted and queued first, so that an eviction finds it there.
 func (t *table[I, K, V]) store(r *era[I, K, V], id I, e *entry[K, V]) (replaced *entry[K, V], refused string) {
 	if t.cache.tooLarge(e) {
@@ -106,11 +130,18 @@ func (t *table[I, K, V]) store(r *era[I, K, V], id I, e *entry[K, V]) (replaced 
 	if t.owners != nil && !t.owners.admit(r, id, e) {
 		return nil, refusedSession
 	}
+	if !r.enter() {
+		if t.owners != nil {
+			t.owners.forget(id, e)
+		}
+		return nil, refusedClear
+	}
 	if x := e.extra(); x != nil && len(x.tags) > 0 {
 		t.cache.hasTags.Store(true)
 	}
 	until := t.cache.until(e)
 	r.count(e, 1)
+	t.cache.budget.spend(e.bytes())
 	r.grow()
 	r.expiry.add(id, e, until)
 	replaced = r.entries.set(id, e)
@@ -122,6 +153,7 @@ func (t *table[I, K, V]) store(r *era[I, K, V], id I, e *entry[K, V]) (replaced 
 
 // Why a result was not stored.
 const (
+	refusedClear   = "clear"
 	refusedSession = "session"
 	refusedSize    = "size"
 )
@@ -136,7 +168,7 @@ func (t *table[I, K, V]) settle(id I) {
 }
 
 // reset starts a new era and returns how many entries the old one had.
-func (t *table[I, K, V]) reset() int { return t.era.Swap(t.newEra()).entries.len() }
+func (t *table[I, K, V]) reset() int { return t.era.Swap(t.newEra()).end() }
 
 func (t *table[I, K, V]) len() int { return t.era.Load().entries.len() }
 
@@ -160,7 +192,7 @@ func (t *table[I, K, V]) sweep(now int64) (next int64) {
 				removed = r.entries.removeIf(d.id, d.entry)
 			})
 			if removed {
-				t.left(context.Background(), d.id, d.entry, observe.CauseExpired)
+				t.left(context.Background(), r, d.id, d.entry, observe.CauseExpired)
 			}
 		}
 		if len(taken) < sweepStep {
@@ -176,22 +208,29 @@ type place[I comparable, K, V any] struct {
 	key K // our own
 }
 
-// put stores v, which must be our own and counts size bytes, with tags.
-func (p *place[I, K, V]) put(ctx context.Context, v V, size int64, tags []string) {
+// put stores v, which must be our own and counts size bytes, with tags, to be
+// fresh for ttl. It is there for nobody until it is newer than all clears of tags
+// that have come: so none of these can take it away.
+func (p *place[I, K, V]) put(ctx context.Context, v V, size int64, ttl time.Duration, tags []string) {
+	clears := p.cache.group.Tags()
 	x := said{}.extra(tags)
-	e := p.cache.newEntry(p.key, v, nil, p.cache.cfg.TTL, size, x)
+	e := p.newEntry(v, nil, ttl, size, x)
 	var replaced *entry[K, V]
 	var refused string
 	in := p.era.Load()
 	in.flights.Override(p.id, "put", func() {
-		if x != nil { // what is stored now is newer than any clear
-			x.bornAt(p.cache.group.Tags().Now())
+		if x != nil {
+			x.born = clears.Now()
+			x.checked.Store(unborn)
 		}
 		replaced, refused = p.store(in, p.id, e)
+		if x != nil {
+			x.checked.Store(clears.Now())
+		}
 	})
 	p.settle(p.id)
-	p.left(ctx, p.id, replaced, observe.CauseReplaced)
-	if refused == refusedSize {
+	p.left(ctx, in, p.id, replaced, observe.CauseReplaced)
+	if refused != "" {
 		p.cache.refused(ctx, p.key, refused)
 	}
 }
@@ -205,12 +244,13 @@ func (t *table[I, K, V]) drop(ctx context.Context, id I, reason string, cause ob
 	var removed *entry[K, V]
 	in := t.era.Load()
 	in.flights.Override(id, reason, func() { removed = in.entries.remove(id) })
-	t.left(ctx, id, removed, cause)
+	t.left(ctx, in, id, removed, cause)
 }
 
-// left counts and reports an entry of id that has left; nil is none.
-func (t *table[I, K, V]) left(ctx context.Context, id I, e *entry[K, V], cause observe.Cause) {
-	if e == nil {
+// left counts and reports an entry of id that has left the era r, unless a clear
+// has done so; nil is none.
+func (t *table[I, K, V]) left(ctx context.Context, r *era[I, K, V], id I, e *entry[K, V], cause observe.Cause) {
+	if e == nil || !r.leave() {
 		return
 	}
 	c := t.cache

@@ -20,6 +20,7 @@ type Keys[K any] struct {
 	*canon.Plan[K]
 	owner string
 	copy  func(K) (K, error) // nil: by assignment
+	size  func(K) int64      // nil: see Size
 }
 
 // For compiles the plan of K. owner names the cache in errors, package
@@ -30,7 +31,7 @@ func For[K any](owner string, cfg canon.Config) (*Keys[K], error) {
 	if err != nil {
 		return nil, Each(err, func(err error) error { return newError(owner, err) })
 	}
-	return &Keys[K]{plan, owner, copies(plan, cfg)}, nil
+	return &Keys[K]{plan, owner, copies(plan, cfg), sizes[K](plan.Shape(), cfg)}, nil
 }
 
 // Snapshot returns a copy of key that shares nothing mutable with it, except
