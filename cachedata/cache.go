@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"time"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/clone"
@@ -64,6 +65,9 @@ func functionsOf[K, V any](cfg Config[K, V]) (fns functions) {
 	}
 	if tags := cfg.Tags; tags != nil {
 		fns.tags = func(k, v unsafe.Pointer) []string { return tags(*(*K)(k), *(*V)(v)) }
+	}
+	if tags := cfg.KeyTags; tags != nil {
+		fns.keyTags = func(k unsafe.Pointer) []string { return tags(*(*K)(k)) }
 	}
 	if keep := cfg.Keep; keep != nil {
 		fns.keep = func(k, v unsafe.Pointer) bool { return keep(*(*K)(k), *(*V)(v)) }
@@ -195,10 +199,28 @@ func (c *Cache[K, V]) Peek(ctx context.Context, key K) (V, bool) {
 }
 
 // Put stores a copy of v as key's result. It wins over a load that is in
-// flight: those who wait for it get what it loads, but it is not stored. The
-// error is [ErrClosed], a [*KeyError] or a [*CopyError].
+// flight: those who wait for it get what it loads, but it is not stored. What it
+// stores is newer than any clear of a tag that comes before it returns. The error
+// is [ErrClosed], a [*KeyError] or a [*CopyError].
 func (c *Cache[K, V]) Put(ctx context.Context, key K, v V) error {
-	return c.core.put(ctx, at(&key), at(&v))
+	return c.PutWith(ctx, key, v, PutOptions{})
+}
+
+// PutOptions are what [Cache.PutWith] says of a result, as a load does by its
+// [Loading]. The zero value is [Cache.Put].
+type PutOptions struct {
+	// TTL is for how long the result is fresh; Config.Jitter and EagerAt hold
+	// for it too. Default 0: Config.TTL. Use math.MaxInt64 for ever. Negative is
+	// an error.
+	TTL time.Duration
+	// Tags are added to those of Config.Tags and Config.KeyTags. Default nil:
+	// none.
+	Tags []string
+}
+
+// PutWith is [Cache.Put] with options. The error may also be one of them.
+func (c *Cache[K, V]) PutWith(ctx context.Context, key K, v V, how PutOptions) error {
+	return c.core.put(ctx, at(&key), at(&v), how)
 }
 
 // Refresh loads key's result anew and returns a copy of it. The old result is

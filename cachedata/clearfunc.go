@@ -59,7 +59,7 @@ func (t *table) clearFunc(match func(unsafe.Pointer) bool) (n int, err error) {
 		}
 		removed := false
 		r.flights.Override(id, "clear", func() { removed = r.entries.remove(id) != nil })
-		if removed {
+		if removed && r.leave() {
 			n++
 		}
 	}
@@ -69,6 +69,9 @@ func (t *table) clearFunc(match func(unsafe.Pointer) bool) (n int, err error) {
 		clearKey(l.id, l.key)
 	}
 	for id, e := range r.entries.all() {
+		if r.over() {
+			break
+		}
 		clearKey(id, t.keyOf(id, e))
 	}
 	return n, errors.Join(errs...)

@@ -29,11 +29,14 @@ type Config[K, V any] struct {
 	// used again make room (W-TinyLFU). A burst may exceed it for a moment.
 	// Default 0: 10,000, or no bound if there is MaxBytes. Negative is an error.
 	MaxEntries int
-	// MaxBytes bounds how many bytes the results take, as Size or an estimate
-	// says; those least likely to be used again make room, beside those of
-	// MaxEntries. A result that is larger than all of it is returned, and not
-	// stored. A burst may exceed it for a moment. Default 0: no bound. Negative
-	// is an error.
+	// MaxBytes bounds how many bytes the entries take: their results, as Size or
+	// an estimate says, their keys, tags and remembered errors, and what the
+	// cache has for each, which is from 130 to 500 bytes. Those least likely to
+	// be used again make room, beside those of MaxEntries. A result that is
+	// larger than all of it is returned, and not stored. A burst may exceed it
+	// for a moment. Default 0: only the bound of the group, which by
+	// default is a part of the memory; see GroupConfig.MaxBytes. Negative is an
+	// error.
 	MaxBytes int64
 
 	// StaleFor is for how long after its TTL a result is still served, at once,
@@ -98,19 +101,26 @@ type Config[K, V any] struct {
 	// its arguments, and must be safe for concurrent use. Default nil: all are.
 	Keep func(K, V) bool
 
-	// Size returns what a result counts for MaxBytes and in Stats, in bytes or
-	// whatever you count; it is then exact, and its sum is the bound, to which a
-	// result of 0 adds 1. It is called once for each result that is loaded or put. It must not change its
-	// argument, and must be safe for concurrent use. If it returns less than 0,
-	// the call fails. Default nil: an estimate of the memory that the result
-	// occupies, and 96 bytes for its entry; it costs about as much as a copy.
+	// Size returns how many bytes of memory a result occupies, for MaxBytes,
+	// for the bound of the group and in Stats; its key and its entry are added
+	// to it. It is called once for each result that is loaded or put. It must
+	// not change its argument, and must be safe for concurrent use. If it
+	// returns less than 0, the call fails. Default nil: an estimate, which costs
+	// about as much as a copy. Of a result that cannot be copied, as ReadOnly
+	// allows, that is without what it refers to: New demands Size if there is
+	// MaxBytes.
 	Size func(V) int64
 
 	// Tags returns the tags of a result that was loaded or put: [Cache.ClearTag]
 	// of any of them drops it. Empty ones are left out. It must not change its
 	// arguments, and must be safe for concurrent use. A load can add tags with
-	// [Loading.AddTags]. Default nil: none.
+	// [Loading.AddTags], and [Cache.PutWith] others. Default nil: none.
 	Tags func(K, V) []string
+	// KeyTags returns the tags of whatever is kept for a key: of its result,
+	// beside those of Tags, and also of a remembered error or that there is
+	// nothing for it (ErrorTTL, NotFoundTTL), so that what creates "user:42" can
+	// clear that there is none. The rest is as for Tags. Default nil: none.
+	KeyTags func(K) []string
 
 	// Scope says whose results they are. With [Session] every visitor has
 	// results of their own; see there. Default: [Global].

@@ -39,7 +39,7 @@ type core struct {
 	seals  *seals                              // nil: writes to shared results are not looked for
 
 	estimate func(unsafe.Pointer) int64 // the bytes of a result; nil: what is behind it is not known
-	budget   *budget                    // the group's
+	budget   *budget                    // the group's; nil: the cache's own bound stands in for the default
 
 	layout   layout
 	table    table
@@ -57,12 +57,13 @@ type core struct {
 // functions are those of a cache's user, as the core calls them: with addresses
 // of keys and results, which they do not keep. All but load may be nil.
 type functions struct {
-	load  func(ctx context.Context, key unsafe.Pointer) (result unsafe.Pointer, err error)
-	many  func(ctx context.Context, keys []unsafe.Pointer) (answers, error) // of a Batch
-	clone func(dst, src unsafe.Pointer)
-	size  func(result unsafe.Pointer) int64
-	tags  func(key, result unsafe.Pointer) []string
-	keep  func(key, result unsafe.Pointer) bool
+	load    func(ctx context.Context, key unsafe.Pointer) (result unsafe.Pointer, err error)
+	many    func(ctx context.Context, keys []unsafe.Pointer) (answers, error) // of a Batch
+	clone   func(dst, src unsafe.Pointer)
+	size    func(result unsafe.Pointer) int64
+	tags    func(key, result unsafe.Pointer) []string
+	keyTags func(key unsafe.Pointer) []string
+	keep    func(key, result unsafe.Pointer) bool
 }
 
 // newCore makes a core of a cache with keys and results of these types, and
@@ -77,6 +78,9 @@ func newCore(self AnyCache, name string, key, result reflect.Type, cfg settings,
 		rich:   cfg.IdleTTL > 0 || cfg.StaleFor > 0 || cfg.FailSafe > 0 || cfg.EagerAt > 0 || cfg.CountHits,
 		group:  cmp.Or(cfg.Group, Default()).group,
 		budget: cmp.Or(cfg.Group, Default()).budget,
+	}
+	if cfg.MaxBytes > 0 && !c.budget.given {
+		c.budget = nil
 	}
 	c.observer = observe.Tee(c.group.Observer(), cfg.Observer)
 
@@ -226,8 +230,11 @@ func (c *core) peek(ctx context.Context, key unsafe.Pointer) *entry {
 	return nil
 }
 
-// put is [Cache.Put] of the result at v.
-func (c *core) put(ctx context.Context, key, v unsafe.Pointer) error {
+// put is [Cache.PutWith] of the result at v.
+func (c *core) put(ctx context.Context, key, v unsafe.Pointer, how PutOptions) error {
+	if how.TTL < 0 {
+		return fmt.Errorf("cachedata: %s: PutWith: TTL is %v: use 0 for Config.TTL, or Delete what is over", c.name, how.TTL)
+	}
 	if err := c.open(); err != nil {
 		return err
 	}
@@ -235,7 +242,7 @@ func (c *core) put(ctx context.Context, key, v unsafe.Pointer) error {
 	if err != nil {
 		return err
 	}
-	if err := p.put(ctx, v); err != nil {
+	if err := p.put(ctx, v, how); err != nil {
 		return err
 	}
 	if err := c.open(); err != nil { // it has been closed meanwhile

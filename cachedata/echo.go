@@ -2,6 +2,7 @@ package cachedata
 
 import (
 	"context"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 
@@ -10,8 +11,9 @@ import (
 
 // ClearHandler returns an echo handler that clears group and answers 204 No
 // Content. With the query parameter cache=NAME it clears that cache alone, with
-// tag=TAG what has the tag (see [Group.ClearTag]; a tag that nothing has clears
-// nothing), and with both what has the tag in that cache. A query that says
+// tag=TAG, which may stand several times, what has one of the tags (see
+// [Group.ClearTag]; a tag that nothing has clears nothing), and with both what
+// has a tag in that cache. A query that says
 // anything else, such as an empty tag, is refused with 400 Bad Request, lest a
 // slip of the pen clear everything. A nil group is [Default]. A nil authorize is
 // an error: whoever may clear can make every request slow.
@@ -27,21 +29,21 @@ func ClearHandler(group *Group, authorize func(echo.Context) error) (echo.Handle
 		group = Default()
 	}
 	return clearing.Handler(clearing.Config{
-		Package: "cachedata", Words: []string{"cache", "tag"}, Authorize: authorize,
-		Clear: func(ctx context.Context, value func(string) string) error {
+		Package: "cachedata", Words: []string{"cache"}, Lists: []string{"tag"}, Authorize: authorize,
+		Clear: func(ctx context.Context, query url.Values) error {
 			var what interface {
 				Clear(ctx context.Context) error
-				ClearTag(ctx context.Context, tag string) error
+				ClearTag(ctx context.Context, tags ...string) error
 			} = group
-			if name := value("cache"); name != "" {
+			if name := query.Get("cache"); name != "" {
 				cache := group.cache(name)
 				if cache == nil {
 					return clearing.ErrUnknown
 				}
 				what = cache
 			}
-			if tag := value("tag"); tag != "" {
-				return what.ClearTag(ctx, tag)
+			if tags := query["tag"]; len(tags) > 0 {
+				return what.ClearTag(ctx, tags...)
 			}
 			return what.Clear(ctx)
 		},

@@ -3,6 +3,7 @@ package cachedata
 import (
 	"iter"
 	"math"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/maypok86/otter/v2"
@@ -48,10 +49,10 @@ func wordOf[I word](id id) (i I) {
 // otter runs its maintenance in short-lived goroutines of its own; without an
 // expiry calculator it keeps none.
 type engine struct {
-	books
-	words *otter.Cache[uint64, *entry] // what the books are in, if keys are words
-	texts *otter.Cache[string, *entry] // and if they are not
-	unit  int64                        // how many bytes weigh 1: more if the bound needs more than 32 bits
+	books              // whichever of the two is in use
+	words book[uint64] // if keys are words
+	texts book[string] // if they are not
+	unit  int64        // how many bytes weigh 1: more if the bound needs more than 32 bits; 0: each entry weighs 1
 }
 
 // books are the entries by what identifies them.
@@ -70,9 +71,12 @@ type books interface {
 	all() iter.Seq2[id, *entry]
 	// len returns about how many entries there are.
 	len() int
-	// setMaximum makes the engine, which must have a bound on bytes, hold at
-	// most that weight from now on. What has to leave has left when it returns.
-	setMaximum(weight uint64)
+	// limit makes the engine hold at most that weight from now on. What has to
+	// leave has left when it returns.
+	limit(weight int64)
+	// release lets go of all entries, without calling gone, in constant time.
+	// Nothing can be stored or queued any more: set is not heard.
+	release()
 
 	// queue has e looked at then, unless that is never.
 	queue(id id, e *entry, at int64)
@@ -102,41 +106,44 @@ type bounds struct {
 // they evict nothing before.
 const warmUp = 1024
 
-// newEngine returns an engine, whose bound a burst may exceed for a moment.
-// gone is called for each entry that leaves, evicted or not, under locks of
-// otter: it must be short and not use the engine.
-func newEngine(shape canon.Shape, scope Scope, most bounds, gone func(id id, e *entry, evicted bool)) engine {
-	g := engine{unit: most.bytes>>32 + 1} // weights have 32 bits
-	if shape == canon.Word && scope == Global {
-		b := newBook[uint64](&g, most, gone)
-		g.books, g.words = b, b.cache
-	} else {
-		b := newBook[string](&g, most, gone)
-		g.books, g.texts = b, b.cache
+// start makes g ready. A burst may exceed its bound for a moment. gone is called
+// for each entry that leaves, evicted or not, under locks of otter: it must be
+// short and not use the engine.
+func (g *engine) start(shape canon.Shape, scope Scope, most bounds, gone func(id id, e *entry, evicted bool)) {
+	if most.bytes > 0 {
+		g.unit = most.bytes>>32 + 1 // weights have 32 bits
 	}
-	return g
+	if shape == canon.Word && scope == Global {
+		g.books = &g.words
+		g.words.start(g, most, gone)
+	} else {
+		g.books = &g.texts
+		g.texts.start(g, most, gone)
+	}
 }
 
-// weight is what so many bytes weigh in an engine with a bound on them.
-func (g *engine) weight(bytes int64) int64 { return (max(bytes, 1)-1)/g.unit + 1 }
+// weight is what an entry of so many bytes weighs.
+func (g *engine) weight(bytes int64) int64 {
+	if g.unit == 0 {
+		return 1
+	}
+	return (max(bytes, 1)-1)/g.unit + 1
+}
 
 // view returns the entry of a text, or nil.
 func (g *engine) view(text []byte) *entry {
 	// Sound: the string is used for this lookup only, which keeps no reference
 	// to it, and the bytes do not change before it is over.
-	e, _ := g.texts.GetIfPresent(unsafe.String(unsafe.SliceData(text), len(text)))
-	return e
+	return g.texts.find(unsafe.String(unsafe.SliceData(text), len(text)))
 }
 
 // book implements books.
 type book[I word] struct {
-	cache  *otter.Cache[I, *entry]
+	cache  atomic.Pointer[otter.Cache[I, *entry]] // nil once it is released
 	expiry expiry[I]
 }
 
-func newBook[I word](g *engine, most bounds, gone func(id id, e *entry, evicted bool)) *book[I] {
-	b := new(book[I])
-	unit := engine{unit: g.unit}
+func (b *book[I]) start(g *engine, most bounds, gone func(id id, e *entry, evicted bool)) {
 	o := &otter.Options[I, *entry]{
 		MaximumSize: most.entries,
 		OnAtomicDeletion: func(d otter.DeletionEvent[I, *entry]) {
@@ -145,20 +152,30 @@ func newBook[I word](g *engine, most bounds, gone func(id id, e *entry, evicted 
 	}
 	if most.bytes > 0 {
 		o.MaximumSize, o.MaximumWeight = 0, uint64(g.weight(most.bytes))
-		o.Weigher = func(_ I, e *entry) uint32 { return uint32(min(unit.weight(e.bytes()), math.MaxUint32)) }
+		o.Weigher = func(_ I, e *entry) uint32 { return uint32(min(g.weight(e.bytes()), math.MaxUint32)) }
 		o.InitialCapacity = warmUp
 	}
-	b.cache = otter.Must(o)
-	return b
+	b.cache.Store(otter.Must(o))
 }
 
-func (b *book[I]) get(id id) *entry {
-	e, _ := b.cache.GetIfPresent(wordOf[I](id))
+// find is get for who has the very word or text.
+func (b *book[I]) find(i I) *entry {
+	c := b.cache.Load()
+	if c == nil {
+		return nil
+	}
+	e, _ := c.GetIfPresent(i)
 	return e
 }
 
+func (b *book[I]) get(id id) *entry { return b.find(wordOf[I](id)) }
+
 func (b *book[I]) set(id id, e *entry) *entry {
-	old, inserted := b.cache.Set(wordOf[I](id), e)
+	c := b.cache.Load()
+	if c == nil {
+		return nil
+	}
+	old, inserted := c.Set(wordOf[I](id), e)
 	if inserted {
 		return nil
 	}
@@ -166,13 +183,21 @@ func (b *book[I]) set(id id, e *entry) *entry {
 }
 
 func (b *book[I]) remove(id id) *entry {
-	old, _ := b.cache.Invalidate(wordOf[I](id))
+	c := b.cache.Load()
+	if c == nil {
+		return nil
+	}
+	old, _ := c.Invalidate(wordOf[I](id))
 	return old
 }
 
 func (b *book[I]) removeIf(id id, e *entry) bool {
+	c := b.cache.Load()
+	if c == nil {
+		return false
+	}
 	removed := false
-	b.cache.ComputeIfPresent(wordOf[I](id), func(now *entry) (*entry, otter.ComputeOp) {
+	c.ComputeIfPresent(wordOf[I](id), func(now *entry) (*entry, otter.ComputeOp) {
 		if now != e {
 			return now, otter.CancelOp
 		}
@@ -184,7 +209,11 @@ func (b *book[I]) removeIf(id id, e *entry) bool {
 
 func (b *book[I]) all() iter.Seq2[id, *entry] {
 	return func(yield func(id, *entry) bool) {
-		for i, e := range b.cache.All() {
+		c := b.cache.Load()
+		if c == nil {
+			return
+		}
+		for i, e := range c.All() {
 			if !yield(idOf(i), e) {
 				return
 			}
@@ -192,9 +221,24 @@ func (b *book[I]) all() iter.Seq2[id, *entry] {
 	}
 }
 
-func (b *book[I]) len() int { return b.cache.EstimatedSize() }
+func (b *book[I]) len() int {
+	c := b.cache.Load()
+	if c == nil {
+		return 0
+	}
+	return c.EstimatedSize()
+}
 
-func (b *book[I]) setMaximum(weight uint64) { b.cache.SetMaximum(weight) }
+func (b *book[I]) limit(weight int64) {
+	if c := b.cache.Load(); c != nil {
+		c.SetMaximum(uint64(weight))
+	}
+}
+
+func (b *book[I]) release() {
+	b.cache.Store(nil)
+	b.expiry.release()
+}
 
 func (b *book[I]) queue(id id, e *entry, at int64) { b.expiry.add(wordOf[I](id), e, at) }
 

@@ -46,7 +46,7 @@ type more struct {
 type extra struct {
 	tags     []string      // sorted
 	born     uint64        // the clears of tags before its load
-	checked  atomic.Uint64 // until which clear none has been of a tag; or dead
+	checked  atomic.Uint64 // until which clear none has been of a tag; or unborn
 	etag     string
 	modified time.Time
 	seal     uint64 // of the value, if writes are looked for
@@ -66,7 +66,7 @@ type making struct {
 	ours  bool           // the value is our own: it need not be copied
 	err   error          // what stands in for the value; nil: nothing
 	ttl   time.Duration  // for how long it is fresh; 0: for ever
-	cost  int64          // what it counts, if set
+	cost  int64          // what the value counts, if set
 	set   bool
 	extra *extra // or nil
 }
@@ -100,8 +100,11 @@ func (p *place) make(m making) (*entry, error) {
 			return nil, err
 		}
 	}
-	if size >= math.MaxUint32 && f != rich {
-		larger := c.allocate(rich)
+	bytes := plus(size, p.beside(f, p.key, m.err, m.extra))
+	if bytes >= math.MaxUint32 && f != rich {
+		f = rich
+		bytes = plus(size, p.beside(f, p.key, m.err, m.extra))
+		larger := c.allocate(f)
 		raw.Move(c.result, c.valueOf(larger), c.valueOf(e))
 		e = larger
 	}
@@ -113,12 +116,12 @@ func (p *place) make(m making) (*entry, error) {
 	}
 	now := c.group.Now()
 	e.written = now
-	e.size = uint32(min(size, math.MaxUint32))
+	e.size = uint32(min(bytes, math.MaxUint32))
 	if l := e.life(); l != nil {
 		var eager int64
 		l.soft, eager = c.freshness(now, m.ttl)
 		if rest := e.more(); rest != nil {
-			rest.err, rest.size, rest.eager, rest.extra = m.err, size, eager, m.extra
+			rest.err, rest.size, rest.eager, rest.extra = m.err, bytes, eager, m.extra
 			rest.used.Store(now)
 		}
 	}

@@ -6,11 +6,11 @@ import (
 )
 
 // expiry is the queue of an era's entries by the time at which they may have
-// expired. It
-// is safe for concurrent use; its lock is the innermost of all.
+// expired. It is safe for concurrent use; its lock is the innermost of all.
 type expiry[I word] struct {
-	mu    sync.Mutex
-	queue expiryHeap[I]
+	mu       sync.Mutex
+	queue    expiryHeap[I]
+	released bool
 }
 
 type due[I word] struct {
@@ -26,7 +26,16 @@ func (x *expiry[I]) add(id I, e *entry, at int64) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	heap.Push(&x.queue, due[I]{id, e, at})
+	if !x.released {
+		heap.Push(&x.queue, due[I]{id, e, at})
+	}
+}
+
+// release lets go of all entries. Nothing is queued any more.
+func (x *expiry[I]) release() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.queue, x.released = nil, true
 }
 
 // remove takes e out, if it is in.
@@ -37,7 +46,7 @@ func (x *expiry[I]) remove(e *entry) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if l.slot > 0 {
+	if l.slot > 0 && !x.released {
 		heap.Remove(&x.queue, int(l.slot)-1)
 	}
 }

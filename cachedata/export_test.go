@@ -1,6 +1,11 @@
 package cachedata
 
-import "github.com/reecho-go/reecho/internal/group"
+import (
+	"context"
+	"strings"
+
+	"github.com/reecho-go/reecho/internal/group"
+)
 
 // Queued returns how many entries wait to expire.
 func (c *Cache[K, V]) Queued() int { return c.core.table.era.Load().entries.queued() }
@@ -33,6 +38,21 @@ func (c *Cache[K, V]) Sizes() (sizes []int64) {
 		sizes = append(sizes, e.bytes())
 	}
 	return sizes
+}
+
+// Beside returns what an entry counts beside its result, by a key of one word,
+// or of a text of so many bytes.
+func Beside[K, V any](text int, ttl, more bool) int64 {
+	g := Must(NewGroup("beside", GroupConfig{}))
+	c := Must(New("beside", func(context.Context, K) (v V, _ error) { return v, nil }, Config[K, V]{Group: g})).core
+	f := plain
+	switch {
+	case more:
+		f = rich
+	case ttl:
+		f = timed
+	}
+	return (&place{table: &c.table, id: id{Text: strings.Repeat("x", text)}}).beside(f, nil, nil, nil)
 }
 
 // TagsCleared returns how many clears of tags the group remembers.

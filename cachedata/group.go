@@ -16,7 +16,7 @@ import (
 // the Stack's Close closes it.
 type Group struct {
 	group  *group.Group
-	budget *budget // nil: none
+	budget *budget
 }
 
 // GroupConfig configures a [Group]. The zero value is fine.
@@ -25,8 +25,13 @@ type GroupConfig struct {
 	// take together, beside the bounds of each; see Config.MaxBytes. An equal
 	// share of it is each cache's own. If there is more in all, one of the
 	// caches that have more than their share gives up its coldest results: the
-	// one that was called least, lately, for the bytes it holds. A burst may
-	// exceed it for a moment. Default 0: no bound. Negative is an error.
+	// one that was called least, lately, for the bytes it holds. The first time
+	// is an event; see [observe.CacheFull]. A burst may exceed it for a moment.
+	// Default 0: an eighth of the memory that the process may use when the first
+	// result is stored, and at least 32 MiB, for those caches of this group that
+	// have no MaxBytes of their own. The memory is the least of GOMEMLIMIT, the
+	// limits of the cgroup and, on Linux, what the machine has; 2 GiB where none
+	// of these is known. Use math.MaxInt64 for no bound. Negative is an error.
 	MaxBytes int64
 	// Observer is told about the loads, evictions and clears of all caches in
 	// the group; see Config.Observer for its cost. Default nil: none.
@@ -36,10 +41,15 @@ type GroupConfig struct {
 	OnClear func(ctx context.Context, what Cleared)
 }
 
-var defaultGroup = &Group{group: group.New("cachedata", nil)}
+var defaultGroup = newGroup("cachedata", GroupConfig{})
+
+func newGroup(name string, cfg GroupConfig) *Group {
+	g := group.NewCollectable(name, cfg.Observer)
+	return &Group{group: g, budget: newBudget(g, cfg.MaxBytes)}
+}
 
 // Default returns the group of the caches whose Config names none. Its name is
-// "cachedata". It lives as long as the program; closing it is for a program's
+// "cachedata", and its GroupConfig is the zero one. It lives as long as the program; closing it is for a program's
 // end.
 func Default() *Group { return defaultGroup }
 
@@ -50,12 +60,9 @@ func NewGroup(name string, cfg GroupConfig) (*Group, error) {
 		return nil, errors.New("cachedata: NewGroup: the name is empty")
 	}
 	if cfg.MaxBytes < 0 {
-		return nil, fmt.Errorf("cachedata: NewGroup(%q): MaxBytes is %d: use 0 for no bound", name, cfg.MaxBytes)
+		return nil, fmt.Errorf("cachedata: NewGroup(%q): MaxBytes is %d: use 0 for the default, or math.MaxInt64 for no bound", name, cfg.MaxBytes)
 	}
-	g := &Group{group: group.New(name, cfg.Observer)}
-	if cfg.MaxBytes > 0 {
-		g.budget = &budget{most: cfg.MaxBytes, group: g.group}
-	}
+	g := newGroup(name, cfg)
 	if cfg.OnClear != nil {
 		g.OnClear(cfg.OnClear)
 	}
@@ -126,7 +133,7 @@ type AnyCache interface {
 	Stats() Stats
 	Inspect() iter.Seq[EntryInfo[any]]
 	Clear(ctx context.Context) error
-	ClearTag(ctx context.Context, tag string) error
+	ClearTag(ctx context.Context, tags ...string) error
 	Close(ctx context.Context) error
 }
 
@@ -138,7 +145,12 @@ type member struct {
 }
 
 // bytes implements shareholder.
-func (m *member) bytes() int64 { return m.core.table.bytes() }
+func (m *member) bytes() int64 {
+	if m.core.budget == nil {
+		return 0
+	}
+	return m.core.table.bytes()
+}
 
 // shrink implements shareholder.
 func (m *member) shrink(bytes int64) int64 { return m.core.table.shrink(bytes) }
@@ -148,6 +160,13 @@ func (m *member) calls() uint64 { return m.core.counters.calls() }
 
 // usage implements shareholder.
 func (m *member) usage() *usage { return &m.used }
+
+// full implements shareholder.
+func (m *member) full(most int64, given bool) {
+	observe.Emit(context.Background(), m.core.observer, observe.CacheFull{
+		Source: observe.Source{Group: m.core.group.Name(), Cache: m.core.name}, MaxBytes: most, Default: !given,
+	})
+}
 
 // Name implements group.Member.
 func (m *member) Name() string { return m.core.name }

@@ -16,9 +16,9 @@ func (c *core) find(ctx context.Context, key unsafe.Pointer) (e *entry, _ error)
 	}
 	switch in := &c.table.era.Load().entries; c.shape {
 	case canon.Word:
-		e, _ = in.words.GetIfPresent(c.keys.Word(key))
+		e = in.words.find(c.keys.Word(key))
 	case canon.Text:
-		e, _ = in.texts.GetIfPresent(c.keys.Text(key))
+		e = in.texts.find(c.keys.Text(key))
 	default:
 		buf := identity.Borrow()
 		text, err := c.keys.Append(*buf, key)

@@ -65,6 +65,9 @@ func (c *core) allocate(f form) *entry {
 	return e
 }
 
+// bytesOf returns the size of an entry of form f.
+func (c *core) bytesOf(f form) int64 { return int64(c.layout.types[f].Size()) }
+
 // What follows is sound since an entry is allocated by allocate alone, in a
 // struct whose fields after the value have the sizes below, all of them multiples of
 // the largest alignment there is.
@@ -127,6 +130,14 @@ func (c *core) ownKey(e *entry) unsafe.Pointer {
 		return unsafe.Add(e.end(), unsafe.Sizeof((*visitor)(nil)))
 	}
 	return e.end()
+}
+
+// keyOr returns the own key of e, or key, which is equal, if it has none.
+func (c *core) keyOr(e *entry, key unsafe.Pointer) unsafe.Pointer {
+	if own := c.ownKey(e); own != nil {
+		return own
+	}
+	return key
 }
 
 // loadTime is how long a load took, as the bits of a float32 of nanoseconds,

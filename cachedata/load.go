@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -249,20 +250,20 @@ func (l *load) loaded(ctx context.Context, v unsafe.Pointer, err error) (*entry,
 	if said.unmodified {
 		return l.renewed(ctx, ttl, said)
 	}
-	tags := said.tags
-	if c.fns.keep != nil || c.fns.tags != nil {
+	if c.fns.keep != nil {
 		key, err := c.lend(l.key)
 		if err != nil {
 			return nil, err
 		}
-		if c.fns.keep != nil && !c.fns.keep(key, v) {
+		if !c.fns.keep(key, v) {
 			l.passing = true
 		}
-		if c.fns.tags != nil {
-			tags = append(tags, c.fns.tags(key, v)...)
-		}
 	}
-	return l.made(making{from: v, ttl: ttl, cost: said.cost, set: said.hasCost, extra: said.extra(tagged(tags))})
+	tags, err := l.tags(said.tags, v)
+	if err != nil {
+		return nil, err
+	}
+	return l.made(making{from: v, ttl: ttl, cost: said.cost, set: said.hasCost, extra: said.extra(tags)})
 }
 
 // renewed makes an entry of what was there before, whose value both share.
@@ -280,9 +281,9 @@ func (l *load) renewed(ctx context.Context, ttl time.Duration, said said) (*entr
 	if said.etag == "" && said.modified.IsZero() {
 		said.etag, said.modified = old.etag, old.modified
 	}
-	size := l.basis.bytes()
-	if said.hasCost {
-		size = said.cost
+	size := said.cost
+	if !said.hasCost {
+		size = max(l.basis.bytes()-l.beside(l.basis.form(), l.core.keyOr(l.basis, l.key), nil, l.basis.extra()), 0)
 	}
 	return l.made(making{
 		from: l.core.valueOf(l.basis), ours: true, ttl: ttl, cost: size, set: true, extra: said.extra(tagged(old.tags, said.tags)),
@@ -306,7 +307,11 @@ func (l *load) failed(ctx context.Context, err error, said said) (*entry, error)
 	if ttl == 0 || l.passing {
 		return nil, err
 	}
-	return l.made(making{err: err, ttl: ttl, cost: entryBytes, set: true, extra: said.extra(tagged(said.tags))})
+	tags, wrong := l.tags(said.tags, nil)
+	if wrong != nil {
+		return nil, err
+	}
+	return l.made(making{err: err, ttl: ttl, set: true, extra: said.extra(tags)})
 }
 
 // extra returns what an entry has of its own by what its load has said, and
@@ -315,7 +320,8 @@ func (s said) extra(tags []string) *extra {
 	if len(tags) == 0 && s.etag == "" && s.modified.IsZero() {
 		return nil
 	}
-	return &extra{tags: tags, etag: s.etag, modified: s.modified}
+	// A copy: it may be part of all the headers of a response.
+	return &extra{tags: tags, etag: strings.Clone(s.etag), modified: s.modified}
 }
 
 // made returns the entry that l has come to.
@@ -347,7 +353,7 @@ func (l *load) Commit(result any) {
 	e := result.(*entry)
 	switch {
 	case !l.core.group.Gate().Holds(l.at):
-		l.refused = "clear"
+		l.refused = refusedClear
 	case l.passing:
 		l.replaced = l.in.entries.remove(l.id) // it is not true any more
 	case l.core.tagCleared(e.extra()):
@@ -393,8 +399,6 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 		err = l.failure
 	case o.Overridden != "":
 		refused = o.Overridden
-	case l.era.Load() != l.in && !l.passing:
-		refused = "clear" // stored, but in an era that is over
 	}
 	if err != nil {
 		c.counters.errors.Add(1)
@@ -402,7 +406,7 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 	if refused != "" {
 		c.counters.refused.Add(1)
 	}
-	l.left(ctx, l.id, l.replaced, observe.CauseReplaced)
+	l.left(ctx, l.in, l.id, l.replaced, observe.CauseReplaced)
 	if c.observer == nil {
 		return
 	}

@@ -70,14 +70,15 @@ func (l *Loading) NoStore() { l.say(func(s *said) { s.noStore = true }) }
 
 // AddTags adds tags to those of Config.Tags: [Cache.ClearTag] of any of them
 // drops the result. Empty tags are left out. There may be thousands; each costs
-// 16 bytes and, at the first read after a clear of any tag in the group, two
-// lookups.
+// 16 bytes, its text and, at the first read after a clear of any tag in the
+// group, two lookups.
 func (l *Loading) AddTags(tags ...string) {
 	l.say(func(s *said) { s.tags = append(s.tags, tags...) })
 }
 
-// SetCost says what the result counts for Config.MaxBytes and in Stats, instead
-// of Config.Size or the estimate. If n is negative, the load fails.
+// SetCost says how many bytes the result counts for Config.MaxBytes, for the
+// bound of the group and in Stats, instead of Config.Size or the estimate; its key
+// and its entry are added to it. If n is negative, the load fails.
 func (l *Loading) SetCost(n int64) {
 	l.say(func(s *said) {
 		if n < 0 {

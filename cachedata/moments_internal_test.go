@@ -29,6 +29,11 @@ func (m *slowMember) Reset(context.Context) int {
 func (m *slowMember) Hooks() *group.Hooks         { return &m.hooks }
 func (m *slowMember) Sweep(int64) int64           { return group.Never }
 func (m *slowMember) Close(context.Context) error { return nil }
+func (m *slowMember) bytes() int64                { return 0 }
+func (m *slowMember) shrink(int64) int64          { return 0 }
+func (m *slowMember) calls() uint64               { return 0 }
+func (m *slowMember) usage() *usage               { return new(usage) }
+func (m *slowMember) full(int64, bool)            {}
 
 // X1: of two clears of a group that overlap, the first has returned: a call
 // that starts later must not get what was derived, while it ran, from what it had
@@ -228,5 +233,107 @@ func TestL7_ASweepQueuesNothingThatWasDeleted(t *testing.T) {
 	}
 	if n := c.Queued(); n > 0 || c.Stats().Entries > 0 {
 		t.Errorf("%d queued of %d entries", n, c.Stats().Entries)
+	}
+}
+
+// A reader has found an entry and stalls. Meanwhile a tag of it is cleared, the
+// entry leaves by whatever way before a sweep looks at it, and the clear is
+// forgotten: then the reader must not serve it.
+func TestX1_AForgottenClearIsStillSeenByAReaderThatStalls(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for name, leave := range map[string]func(*Cache[string, int]) error{
+		"deleted":  func(c *Cache[string, int]) error { return c.Delete(ctx, "k") },
+		"replaced": func(c *Cache[string, int]) error { return c.Put(ctx, "k", 2) },
+		"cleared":  func(c *Cache[string, int]) error { return c.Clear(ctx) },
+		"chosen":   func(c *Cache[string, int]) error { return c.ClearFunc(ctx, func(string) bool { return true }) },
+		"evicted": func(c *Cache[string, int]) error {
+			c.core.table.shrink(1 << 40)
+			return nil
+		},
+		"still there": func(*Cache[string, int]) error { return nil },
+	} {
+		for _, other := range []bool{false, true} {
+			g, err := NewGroup("g", GroupConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := Must(New("c", func(context.Context, string) (int, error) { return 1, nil },
+				Config[string, int]{Group: g, Tags: func(string, int) []string { return []string{"t"} }}))
+			if _, err := c.Get(ctx, "k"); err != nil {
+				t.Fatal(err)
+			}
+			e := c.core.table.era.Load().entries.get(id{Text: "k"})
+			if c.core.good(e) != fresh {
+				t.Fatal("it is not fresh")
+			}
+			tag := "t"
+			if other {
+				tag = "other"
+			}
+			if err := c.ClearTag(ctx, tag); err != nil {
+				t.Error(err)
+			}
+			if err := leave(c); err != nil {
+				t.Error(err)
+			}
+			g.SweepTags()
+			if g.TagsCleared() > 0 {
+				t.Errorf("%s: the clear is not forgotten", name)
+			}
+			if got := c.core.good(e); got != gone && !other {
+				t.Errorf("%s: the reader serves it, in state %d", name, got)
+			}
+			if got := c.core.good(e); got != fresh && other && name == "still there" {
+				t.Errorf("%s: the clear of another tag has dropped it", name)
+			}
+		}
+	}
+}
+
+// A put is being stored while its tag is cleared: what it puts is newer.
+func TestX1_APutIsNotLostToAClearOfItsTag(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, sweep := range []bool{false, true} {
+		g, err := NewGroup("g", GroupConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := Must(New("c", func(context.Context, string) (int, error) { return 1, nil },
+			Config[string, int]{Group: g, Tags: func(string, int) []string { return []string{"t"} }}))
+		s := &stalled{entered: make(chan struct{}), release: make(chan struct{})}
+		c.core.table.owners = s
+		done := make(chan error)
+		go func() { done <- c.Put(ctx, "k", 2) }()
+		<-s.entered
+		if err := c.ClearTag(ctx, "t"); err != nil {
+			t.Fatal(err)
+		}
+		if sweep {
+			time.Sleep(1500 * time.Millisecond) // it has begun
+		}
+		close(s.release)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if v, ok := c.Peek(ctx, "k"); v != 2 || !ok {
+			t.Errorf("after a Put that a clear of its tag overlapped: %d, %v; want 2", v, ok)
+		}
+		for g.TagsCleared() > 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if v, ok := c.Peek(ctx, "k"); v != 2 || !ok {
+			t.Errorf("after the sweep: %d, %v; want 2", v, ok)
+		}
+		if st := c.Stats(); st.Entries != 1 {
+			t.Errorf("%+v", st)
+		}
+		if err := c.ClearTag(ctx, "t"); err != nil {
+			t.Fatal(err)
+		}
+		if v, ok := c.Peek(ctx, "k"); ok {
+			t.Errorf("after a clear that came later: %d", v)
+		}
 	}
 }

@@ -256,7 +256,7 @@ func (s *sessions) settle(v *visitor) {
 		removed := false
 		r.flights.Guard(key, func() { removed = r.entries.removeIf(key, k.entry) })
 		if removed {
-			s.table.left(context.Background(), key, k.entry, observe.CauseSize)
+			s.table.left(context.Background(), r, key, k.entry, observe.CauseSize)
 		}
 	}
 }

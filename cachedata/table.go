@@ -1,7 +1,9 @@
 package cachedata
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,8 +41,12 @@ type owners interface {
 // were started for them. A clear puts a new era in place. Whatever still runs
 // in the old one ends there, where nobody looks any more: so a load can never
 // store across a clear, and no later call joins it.
+//
+// When an era is over, it lets go of its entries: loads that hang keep what they
+// know of it, and nothing else.
 type era struct {
 	entries engine
+	stored  atomic.Int64 // entries that have come and not been counted as gone; far below 0 once the era is over
 	bytes   atomic.Int64 // of all entries
 	room    room
 	flights *flight.Table // of *entry
@@ -59,26 +65,44 @@ func (t *table) newEra() *era {
 	c := t.core
 	r := &era{flights: flight.NewTable(&c.tracker)}
 	most := c.bounds()
-	r.entries = newEngine(c.shape, c.cfg.Scope, most, func(id id, e *entry, evicted bool) {
+	r.entries.start(c.shape, c.cfg.Scope, most, func(id id, e *entry, evicted bool) {
 		r.count(e, -1)
 		r.entries.unqueue(e)
 		if t.owners != nil {
 			t.owners.forget(id, e)
 		}
-		if evicted {
+		if evicted && r.leave() {
 			t.pushedOut(id, e)
 		}
 	})
+	r.room.most = int64(most.entries)
 	if most.bytes > 0 {
 		r.room.most = r.entries.weight(most.bytes)
-		r.room.now.Store(r.room.most)
 	}
+	r.room.now.Store(r.room.most)
 	return r
 }
 
+// enter counts an entry that comes; false: the era is over.
+func (r *era) enter() bool { return r.stored.Add(1) > 0 }
+
+// leave counts an entry that has gone; false: the clear that has ended the era
+// has counted it. So each entry counts once, whatever happens at a time.
+func (r *era) leave() bool { return r.stored.Add(-1) >= 0 }
+
+// end lets go of everything and returns how many entries that were.
+func (r *era) end() int {
+	n := r.stored.Swap(math.MinInt64 / 2)
+	r.entries.release()
+	return int(n)
+}
+
+// over reports whether the era has ended.
+func (r *era) over() bool { return r.stored.Load() < 0 }
+
 // store makes e the entry of id, unless it is refused: since its owner has gone,
-// or since it is too large; then what was there is not true any more, and
-// dropped. The key's lock is held; settle is to be called after it. The entry
+// since a clear has come, or since it is too large; then what was there is not
+// true any more, and dropped. The key's lock is held; settle is to be called after it. The entry
 // is counted and queued first, so that an eviction finds it there.
 func (t *table) store(r *era, id id, e *entry) (replaced *entry, refused string) {
 	if t.core.tooLarge(e) {
@@ -87,11 +111,18 @@ func (t *table) store(r *era, id id, e *entry) (replaced *entry, refused string)
 	if t.owners != nil && !t.owners.admit(r, id, e) {
 		return nil, refusedSession
 	}
+	if !r.enter() {
+		if t.owners != nil {
+			t.owners.forget(id, e)
+		}
+		return nil, refusedClear
+	}
 	if x := e.extra(); x != nil && len(x.tags) > 0 {
 		t.core.hasTags.Store(true)
 	}
 	until := t.core.until(e)
 	r.count(e, 1)
+	t.core.budget.spend(e.bytes())
 	r.grow()
 	r.entries.queue(id, e, until)
 	replaced = r.entries.set(id, e)
@@ -103,6 +134,7 @@ func (t *table) store(r *era, id id, e *entry) (replaced *entry, refused string)
 
 // Why a result was not stored.
 const (
+	refusedClear   = "clear"
 	refusedSession = "session"
 	refusedSize    = "size"
 )
@@ -120,7 +152,7 @@ func (p *place) settle() {
 // reset starts a new era and returns how many entries the old one had. In
 // session scope the next sweep frees what visitors know of it.
 func (t *table) reset() int {
-	n := t.era.Swap(t.newEra()).entries.len()
+	n := t.era.Swap(t.newEra()).end()
 	if t.owners != nil {
 		t.core.group.Arm(t.core.group.Now())
 	}
@@ -157,7 +189,7 @@ func (t *table) expire(now int64) (next int64) {
 				removed = r.entries.removeIf(d.id, d.entry)
 			})
 			if removed {
-				t.left(context.Background(), d.id, d.entry, observe.CauseExpired)
+				t.left(context.Background(), r, d.id, d.entry, observe.CauseExpired)
 			}
 		}
 		if len(taken) < sweepStep {
@@ -174,37 +206,61 @@ type place struct {
 	visitor *visitor       // whose it is, in session scope
 }
 
-// put stores a copy of the result at v, which counts as new.
-func (p *place) put(ctx context.Context, v unsafe.Pointer) error {
+// put stores a copy of the result at v, as how says. It is there for nobody until
+// it is newer than all clears of tags that have come: so none of these can take it
+// away.
+func (p *place) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error {
 	c := p.core
-	var tags []string
-	if c.fns.tags != nil {
-		key, err := c.lend(p.key)
-		if err != nil {
-			return err
-		}
-		tags = tagged(c.fns.tags(key, v))
-	}
-	x := said{}.extra(tags)
-	e, err := p.make(making{from: v, ttl: c.cfg.TTL, extra: x})
+	tags, err := p.tags(how.Tags, v)
 	if err != nil {
 		return err
 	}
+	x := said{}.extra(tags)
+	e, err := p.make(making{from: v, ttl: cmp.Or(how.TTL, c.cfg.TTL), extra: x})
+	if err != nil {
+		return err
+	}
+	clears := c.group.Tags()
 	var replaced *entry
 	var refused string
 	in := p.era.Load()
 	in.flights.Override(p.id, "put", func() {
-		if x != nil { // what is stored now is newer than any clear
-			x.bornAt(c.group.Tags().Now())
+		if x != nil {
+			x.born = clears.Now()
+			x.checked.Store(unborn)
 		}
 		replaced, refused = p.store(in, p.id, e)
+		if x != nil {
+			x.checked.Store(clears.Now())
+		}
 	})
 	p.settle()
-	p.left(ctx, p.id, replaced, observe.CauseReplaced)
-	if refused == refusedSize {
+	p.left(ctx, in, p.id, replaced, observe.CauseReplaced)
+	if refused != "" {
 		c.refused(ctx, p.key, refused)
 	}
 	return nil
+}
+
+// tags returns those that were said, those of the key, and those of the result
+// at v, unless that is nil.
+func (p *place) tags(said []string, v unsafe.Pointer) ([]string, error) {
+	fns := &p.core.fns
+	if fns.keyTags == nil && (fns.tags == nil || v == nil) {
+		return tagged(said), nil
+	}
+	key, err := p.core.lend(p.key)
+	if err != nil {
+		return nil, err
+	}
+	var ofKey, ofResult []string
+	if fns.keyTags != nil {
+		ofKey = fns.keyTags(key)
+	}
+	if fns.tags != nil && v != nil {
+		ofResult = fns.tags(key, v)
+	}
+	return tagged(said, ofKey, ofResult), nil
 }
 
 func (p *place) delete(ctx context.Context) {
@@ -216,12 +272,13 @@ func (t *table) drop(ctx context.Context, id id, reason string, cause observe.Ca
 	var removed *entry
 	in := t.era.Load()
 	in.flights.Override(id, reason, func() { removed = in.entries.remove(id) })
-	t.left(ctx, id, removed, cause)
+	t.left(ctx, in, id, removed, cause)
 }
 
-// left counts and reports an entry of id that has left; nil is none.
-func (t *table) left(ctx context.Context, id id, e *entry, cause observe.Cause) {
-	if e == nil {
+// left counts and reports an entry of id that has left the era r, unless a clear
+// has done so; nil is none.
+func (t *table) left(ctx context.Context, r *era, id id, e *entry, cause observe.Cause) {
+	if e == nil || !r.leave() {
 		return
 	}
 	c := t.core

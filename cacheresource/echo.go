@@ -2,6 +2,7 @@ package cacheresource
 
 import (
 	"context"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 
@@ -25,8 +26,8 @@ func ClearHandler(group *Group, authorize func(echo.Context) error) (echo.Handle
 	}
 	return clearing.Handler(clearing.Config{
 		Package: "cacheresource", Words: []string{"resource"}, Authorize: authorize,
-		Clear: func(ctx context.Context, value func(string) string) error {
-			if name := value("resource"); name != "" {
+		Clear: func(ctx context.Context, query url.Values) error {
+			if name := query.Get("resource"); name != "" {
 				return group.clearOne(ctx, name)
 			}
 			return group.Clear(ctx)

@@ -66,6 +66,15 @@ type CacheRefused struct {
 	Reason string
 }
 
+// CacheFull is a group of caches that has reached its bound on bytes for the
+// first time, so that results leave which may have been of use. The source names
+// the cache that gives up results first.
+type CacheFull struct {
+	Source
+	MaxBytes int64
+	Default  bool // nobody has set the bound; it comes of the memory that there is
+}
+
 // CacheEvict is an entry that left a cache.
 type CacheEvict struct {
 	Source
@@ -135,6 +144,17 @@ func (CacheRefused) Level() slog.Level { return slog.LevelDebug }
 
 // LogValue implements Event.
 func (e CacheRefused) LogValue() slog.Value { return e.attrs().str("reason", e.Reason).value() }
+
+// Kind implements Event.
+func (CacheFull) Kind() string { return "cache.full" }
+
+// Level implements Event.
+func (CacheFull) Level() slog.Level { return slog.LevelWarn }
+
+// LogValue implements Event.
+func (e CacheFull) LogValue() slog.Value {
+	return e.attrs().add(slog.Int64("max_bytes", e.MaxBytes), slog.Bool("default", e.Default)).value()
+}
 
 // Kind implements Event.
 func (CacheEvict) Kind() string { return "cache.evict" }
@@ -279,6 +299,7 @@ func (e ResourceLeak) LogValue() slog.Value {
 func (CacheLoad) sealed()       {}
 func (CacheOverrun) sealed()    {}
 func (CacheRefused) sealed()    {}
+func (CacheFull) sealed()       {}
 func (CacheEvict) sealed()      {}
 func (CacheClear) sealed()      {}
 func (ContextRead) sealed()     {}

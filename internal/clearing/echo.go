@@ -22,13 +22,16 @@ var ErrUnknown = errors.New("there is nothing of that name")
 type Config struct {
 	// Package is who answers, in errors.
 	Package string
-	// Words are the parameters that the query may have, the name first.
+	// Words are the parameters that the query may have, once each, the name
+	// first.
 	Words []string
+	// Lists are the parameters that the query may have several times.
+	Lists []string
 	// Authorize lets a request through or says why not.
 	Authorize func(echo.Context) error
-	// Clear clears what the values of the words say; those that were not given
-	// are empty.
-	Clear func(ctx context.Context, value func(word string) string) error
+	// Clear clears what the query says, which has nothing else and no empty
+	// values.
+	Clear func(ctx context.Context, query url.Values) error
 }
 
 // Handler returns the handler, or says that nobody authorizes.
@@ -67,15 +70,25 @@ func (cfg *Config) clear(r *http.Request) error {
 		return cfg.refuse(http.StatusBadRequest, "The query cannot be read.", err)
 	}
 	for word, values := range query {
-		if !slices.Contains(cfg.Words, word) || len(values) != 1 || values[0] == "" {
-			return cfg.refuse(http.StatusBadRequest, "The query may have "+strings.Join(cfg.Words, " and ")+", with one value.", nil)
+		once := slices.Contains(cfg.Words, word) && len(values) == 1
+		if !once && !slices.Contains(cfg.Lists, word) || slices.Contains(values, "") {
+			return cfg.refuse(http.StatusBadRequest, cfg.allowed(), nil)
 		}
 	}
-	err = cfg.Clear(r.Context(), query.Get)
+	err = cfg.Clear(r.Context(), query)
 	if errors.Is(err, ErrUnknown) {
 		return cfg.refuse(http.StatusNotFound, "There is no "+cfg.Words[0]+" of that name.", nil)
 	}
 	return err
+}
+
+// allowed says what the query may have.
+func (cfg *Config) allowed() string {
+	text := "The query may have " + strings.Join(cfg.Words, " and ") + ", with one value"
+	if len(cfg.Lists) > 0 {
+		text += ", and " + strings.Join(cfg.Lists, " and ") + ", with one or several"
+	}
+	return text + "."
 }
 
 // denied is what to answer when Authorize has failed with err: err itself if it

@@ -25,6 +25,7 @@ type Untyped struct {
 	owner string
 	t     reflect.Type
 	copy  func(dst, src unsafe.Pointer) error // nil: by assignment
+	size  func(key unsafe.Pointer) int64      // nil: see Size
 	own   func(dst, src unsafe.Pointer) error // copy, with the bytes of strings; nil: by assignment
 }
 
@@ -40,7 +41,7 @@ func ForType(owner string, t reflect.Type, cfg canon.Config) (*Untyped, error) {
 	if err = errors.Join(append(carriers, err)...); err != nil {
 		return nil, err
 	}
-	k := &Untyped{Untyped: plan, owner: owner, t: t, copy: copies(t, plan, cfg, false)}
+	k := &Untyped{Untyped: plan, owner: owner, t: t, copy: copies(t, plan, cfg, false), size: sizes(t, plan.Shape(), cfg)}
 	k.own = k.copy
 	if hasStrings(t) {
 		k.own = copies(t, plan, cfg, true)
