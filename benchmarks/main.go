@@ -9,6 +9,7 @@
 //	go run . -only key -write     some groups, with their tables in the documents
 //	go run . -against v0.1.0      this tree against a commit
 //	go run . weight               what one more cache weighs, in the binary and the compiler
+//	go run . weight -ours         without the peers
 package main
 
 import (
@@ -100,8 +101,8 @@ func progress(format string, args ...any) {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) == 1 && args[0] == "weight" {
-		return weigh(ctx)
+	if len(args) > 0 && args[0] == "weight" {
+		return weigh(ctx, args[1:])
 	}
 	o, err := parse(args)
 	if err != nil {
@@ -142,13 +143,21 @@ func run(ctx context.Context, args []string) error {
 
 // weigh prints what one more cache and its peers weigh, and fails if ours are
 // over their bounds.
-func weigh(ctx context.Context) error {
+func weigh(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("benchmarks weight", flag.ContinueOnError)
+	ours := fs.Bool("ours", false, "weigh only what has a bound")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
 	dir, err := moduleDir()
 	if err != nil {
 		return err
 	}
 	var rows []weight.Row
 	for _, peer := range weight.Peers() {
+		if *ours && peer.File == 0 {
+			continue
+		}
 		progress("%s", peer.Name)
 		row, err := weight.Measure(ctx, dir, peer)
 		if err != nil {

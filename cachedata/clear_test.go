@@ -191,7 +191,7 @@ func TestMustPanics(t *testing.T) {
 
 func TestD12_ClearHandler(t *testing.T) {
 	t.Parallel()
-	if _, err := cachedata.ClearHandler(nil, nil); err == nil {
+	if _, err := middleware.ClearHandler(cachedata.Default(), nil); err == nil {
 		t.Error("a nil authorize is no error")
 	}
 	tests := []struct {
@@ -241,7 +241,7 @@ func TestD12_ClearHandler(t *testing.T) {
 				want(t, c, 1, "1#1")
 				caches = append(caches, c)
 			}
-			h, err := cachedata.ClearHandler(g, func(echo.Context) error { return tt.authorize })
+			h, err := middleware.ClearHandler(g, func(echo.Context) error { return tt.authorize })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -281,7 +281,7 @@ func TestErrorsKeepTheirStatusOnEcho(t *testing.T) {
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h, err := cachedata.ClearHandler(nil, func(ec echo.Context) error {
+	h, err := middleware.ClearHandler(cachedata.Default(), func(ec echo.Context) error {
 		_, err := c.Get(ec.Request().Context(), 1)
 		return err
 	})

@@ -14,7 +14,7 @@ import (
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/identity"
-	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -46,7 +46,7 @@ type core struct {
 	sessions *sessions // who the entries belong to, in session scope
 
 	counters counters
-	reads    *scope.Reads // what loads read of their contexts; nil: they see all of it
+	reads    *visit.Reads // what loads read of their contexts; nil: they see all of it
 	tracker  flight.Tracker
 	hooks    group.Hooks
 	member   *member
@@ -103,7 +103,7 @@ func newCore(self AnyCache, name string, key, result reflect.Type, cfg settings,
 	if cfg.Scope == Session {
 		c.sessions = newSessions(c)
 	} else {
-		c.reads = scope.NewReads(c.contextRead)
+		c.reads = visit.NewReads(c.contextRead)
 	}
 	c.table.init(c)
 	if cfg.OnClear != nil {

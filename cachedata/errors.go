@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"reflect"
 
+	"github.com/reecho-go/reecho/internal/answer"
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/identity"
 	"github.com/reecho-go/reecho/internal/panics"
-	"github.com/reecho-go/reecho/internal/problem"
-	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/visit"
 )
 
 // ErrClosed says that the cache or its group has been closed. Over HTTP it is
@@ -38,8 +37,8 @@ var ErrDuplicate = group.ErrDuplicate
 // cause it, or a context value that is a visitor's: one of those that the program
 // has declared (middleware.Visitor), a request, or a token of golang-jwt. The load
 // found nothing there, and nothing was stored, whatever it returned or panicked
-// with. Make what the load needs part of the key, or use [Session] scope.
-var ErrVisitorInGlobalLoad = scope.ErrVisitorInGlobalLoad
+// with. Make what the load needs part of the key, or use [Session] visit.
+var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
 
 // PanicError is a panic of a loader, as its waiting callers see it; the caller
 // that started the load panics with it. Value is what the loader panicked
@@ -61,11 +60,11 @@ type closedError struct{}
 func (closedError) Error() string { return "cachedata: closed" }
 
 // StatusCode is 503.
-func (closedError) StatusCode() int { return http.StatusServiceUnavailable }
+func (closedError) StatusCode() int { return 503 }
 
 // Problem is the body of the answer over HTTP.
-func (closedError) Problem() problem.Details {
-	return problem.Details{Detail: "The service is shutting down."}
+func (closedError) Problem() answer.Details {
+	return answer.Details{Detail: "The service is shutting down."}
 }
 
 type timeoutError struct{}
@@ -80,11 +79,11 @@ func (timeoutError) Is(target error) bool { return target == context.DeadlineExc
 func (timeoutError) Timeout() bool { return true }
 
 // StatusCode is 504.
-func (timeoutError) StatusCode() int { return http.StatusGatewayTimeout }
+func (timeoutError) StatusCode() int { return 504 }
 
 // Problem is the body of the answer over HTTP.
-func (timeoutError) Problem() problem.Details {
-	return problem.Details{Detail: "It took too long to get this."}
+func (timeoutError) Problem() answer.Details {
+	return answer.Details{Detail: "It took too long to get this."}
 }
 
 type notFoundError struct{}
@@ -93,11 +92,11 @@ type notFoundError struct{}
 func (notFoundError) Error() string { return "cachedata: not found" }
 
 // StatusCode is 404.
-func (notFoundError) StatusCode() int { return http.StatusNotFound }
+func (notFoundError) StatusCode() int { return 404 }
 
 // Problem is the body of the answer over HTTP.
-func (notFoundError) Problem() problem.Details {
-	return problem.Details{Detail: "There is no such thing."}
+func (notFoundError) Problem() answer.Details {
+	return answer.Details{Detail: "There is no such thing."}
 }
 
 // KeyError says that something in a key cannot identify a result, in which

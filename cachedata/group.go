@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/url"
 
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/observe"
@@ -89,6 +90,40 @@ func (g *Group) Clear(ctx context.Context) error {
 		return fmt.Errorf("cachedata: group %s: %w", g.Name(), err)
 	}
 	return nil
+}
+
+// query is what [Group.ClearBy] understands.
+var query = group.Query{Who: "cachedata: ClearBy", Name: "cache", Tags: "tag"}
+
+// ClearBy clears what the query of a request says: with cache=NAME that cache
+// alone, with tag=TAG, which may stand several times, what has one of the tags
+// (see [Group.ClearTag]; a tag that nothing has clears nothing), with both what
+// has a tag in that cache, and with nothing everything. A query that says anything
+// else, such as an empty tag, is an error and clears nothing, lest a slip of the
+// pen clear everything: over HTTP it is 400 Bad Request, and for a name that no
+// cache has it is 404 Not Found. The other errors are those of Clear and ClearTag.
+//
+// Whoever may clear can make every request slow: middleware.ClearHandler asks who
+// may.
+func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
+	if err := query.Check(asked); err != nil {
+		return err
+	}
+	var what interface {
+		Clear(ctx context.Context) error
+		ClearTag(ctx context.Context, tags ...string) error
+	} = g
+	if name := asked.Get(query.Name); name != "" {
+		cache := g.cache(name)
+		if cache == nil {
+			return query.Unknown()
+		}
+		what = cache
+	}
+	if tags := asked[query.Tags]; len(tags) > 0 {
+		return what.ClearTag(ctx, tags...)
+	}
+	return what.Clear(ctx)
 }
 
 // Close closes all caches of the group, the youngest first; see [Cache.Close].

@@ -13,7 +13,7 @@ import (
 
 	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/identity"
-	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/internal/visitors"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -131,10 +131,10 @@ func (s *sessions) visitor() *visitor {
 }
 
 // life returns the life of the session of ctx.
-func (s *sessions) life(ctx context.Context) (scope.Life, error) {
-	life, err := scope.Lend(ctx)
+func (s *sessions) life(ctx context.Context) (visit.Life, error) {
+	life, err := visit.Lend(ctx)
 	switch {
-	case err == scope.ErrNone:
+	case err == visit.ErrNone:
 		return nil, fmt.Errorf("%w: %s", ErrNoSession, s.core.name)
 	case err != nil:
 		return nil, fmt.Errorf("cachedata: %s: %w", s.core.name, err)

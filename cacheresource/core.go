@@ -16,8 +16,8 @@ import (
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/identity"
-	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/internal/tasks"
+	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/internal/visitors"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -67,7 +67,7 @@ type core struct {
 	turns      turns
 	checks     *flight.Table
 	tracker    flight.Tracker
-	reads      *scope.Reads  // what opens and checks read of their contexts
+	reads      *visit.Reads  // what opens and checks read of their contexts
 	background tasks.Counter // refreshes and checks that nobody has asked for
 	stragglers tasks.Counter // opens, checks and releases, which nobody can break off
 	ledger     *ledger       // nil: leases are not watched
@@ -101,7 +101,7 @@ func newCore(name string, key, result reflect.Type, cfg settings, fns functions)
 	}
 	r.clocked = r.recency || r.ttl > 0 || fns.check != nil
 	r.observer = observe.Tee(r.group.Observer(), cfg.Observer)
-	r.reads = scope.NewReads(r.contextRead)
+	r.reads = visit.NewReads(r.contextRead)
 	var errs []error
 	if name == "" {
 		errs = append(errs, errors.New("the name is empty: it identifies the resource in its group"))

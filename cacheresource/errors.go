@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/answer"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/identity"
 	"github.com/reecho-go/reecho/internal/panics"
-	"github.com/reecho-go/reecho/internal/problem"
-	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -35,7 +34,7 @@ var errPinned = errors.New("Get keeps its value until Close, but Scope Session e
 // to cause it, or a context value that is a visitor's; see the same error of
 // package cachedata. It found nothing there, and what it opened was released.
 // Make what it needs part of the key. A check that does so has failed.
-var ErrVisitorInGlobalLoad = scope.ErrVisitorInGlobalLoad
+var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
 
 // KeyError says that something in a key cannot identify an instance.
 type KeyError = identity.Error
@@ -67,11 +66,11 @@ func (e *OpenTimeoutError) Error() string {
 func (e *OpenTimeoutError) Unwrap() error { return context.DeadlineExceeded }
 
 // StatusCode is 503.
-func (e *OpenTimeoutError) StatusCode() int { return http.StatusServiceUnavailable }
+func (e *OpenTimeoutError) StatusCode() int { return 503 }
 
 // Problem is the body of the answer over HTTP.
-func (e *OpenTimeoutError) Problem() problem.Details {
-	return problem.Details{Detail: "The service waits for something that it needs."}
+func (e *OpenTimeoutError) Problem() answer.Details {
+	return answer.Details{Detail: "The service waits for something that it needs."}
 }
 
 // nameOf names an instance in errors.
@@ -83,9 +82,9 @@ type closedError struct{}
 func (closedError) Error() string { return "cacheresource: closed" }
 
 // StatusCode is 503.
-func (closedError) StatusCode() int { return http.StatusServiceUnavailable }
+func (closedError) StatusCode() int { return 503 }
 
 // Problem is the body of the answer over HTTP.
-func (closedError) Problem() problem.Details {
-	return problem.Details{Detail: "The service is shutting down."}
+func (closedError) Problem() answer.Details {
+	return answer.Details{Detail: "The service is shutting down."}
 }

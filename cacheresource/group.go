@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 
 	"github.com/reecho-go/reecho/internal/group"
@@ -62,6 +63,33 @@ func (g *Group) Clear(ctx context.Context) error {
 		return fmt.Errorf("cacheresource: group %s: %w", g.Name(), err)
 	}
 	return nil
+}
+
+// query is what [Group.ClearBy] understands.
+var query = group.Query{Who: "cacheresource: ClearBy", Name: "resource"}
+
+// ClearBy clears what the query of a request says: with resource=NAME that
+// resource alone, and with nothing all of them. What is leased goes on until it is
+// released; the next call opens anew. A query that says anything else is an error
+// and clears nothing: over HTTP it is 400 Bad Request, and for a name that no
+// resource has it is 404 Not Found. The other errors are those of Clear.
+//
+// Whoever may clear can make every request slow: middleware.ClearHandler asks who
+// may.
+func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
+	if err := query.Check(asked); err != nil {
+		return err
+	}
+	name := asked.Get(query.Name)
+	if name == "" {
+		return g.Clear(ctx)
+	}
+	for _, m := range g.group.Members() {
+		if m.Name() == name {
+			return m.(closer).clear(ctx)
+		}
+	}
+	return query.Unknown()
 }
 
 // Close closes all resources of the group. Whatever the order in which the

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/internal/visitors"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -40,10 +40,10 @@ func (r *core) placeOf(ctx context.Context) (place, error) {
 }
 
 // lend returns the life of the session of ctx.
-func (r *core) lend(ctx context.Context) (scope.Life, error) {
-	life, err := scope.Lend(ctx)
+func (r *core) lend(ctx context.Context) (visit.Life, error) {
+	life, err := visit.Lend(ctx)
 	switch {
-	case errors.Is(err, scope.ErrNone):
+	case errors.Is(err, visit.ErrNone):
 		return nil, ErrNoSession
 	case err != nil:
 		return nil, fmt.Errorf("cacheresource: %s: %w", r.name, err)

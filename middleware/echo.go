@@ -3,10 +3,13 @@ package middleware
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/internal/answer"
 	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/problem"
@@ -286,4 +289,71 @@ func ErrorHandler(next echo.HTTPErrorHandler) echo.HTTPErrorHandler {
 		}
 		next(err, c)
 	}
+}
+
+// Clearer is what [ClearHandler] clears: a *cachedata.Group or a
+// *cacheresource.Group.
+type Clearer interface {
+	// ClearBy clears what the query of a request says.
+	ClearBy(ctx context.Context, query url.Values) error
+}
+
+// ClearHandler returns an echo handler that clears what the query of a request
+// says, by what's ClearBy, and answers 204 No Content. A nil what or authorize is
+// an error: whoever may clear can make every request slow.
+//
+// authorize is called first. Its error is the answer if it has a status of its
+// own, as echo's and this toolkit's errors do; otherwise the answer is 403
+// Forbidden, which says no more. Besides that, the handler accepts only POST,
+// and refuses requests that a browser sends for another origin (see
+// http.CrossOriginProtection): a page elsewhere cannot make an administrator's
+// browser clear the cache.
+func ClearHandler(what Clearer, authorize func(echo.Context) error) (echo.HandlerFunc, error) {
+	switch {
+	case what == nil:
+		return nil, errors.New("middleware: ClearHandler: there is nothing to clear: give a group of caches or resources, such as cachedata.Default()")
+	case authorize == nil:
+		return nil, errors.New("middleware: ClearHandler: authorize is nil: say who may clear")
+	}
+	sameOrigin := http.NewCrossOriginProtection()
+	clearAsAsked := func(c echo.Context) error {
+		r := c.Request()
+		if r.Method != http.MethodPost {
+			c.Response().Header().Set(echo.HeaderAllow, http.MethodPost)
+			return refuse(http.StatusMethodNotAllowed, "Use POST.", nil)
+		}
+		if err := sameOrigin.Check(r); err != nil {
+			return refuse(http.StatusForbidden, "This request comes from another site.", err)
+		}
+		if err := authorize(c); err != nil {
+			return denied(err)
+		}
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			return refuse(http.StatusBadRequest, "The query cannot be read.", err)
+		}
+		return what.ClearBy(r.Context(), query)
+	}
+	return func(c echo.Context) error {
+		if err := clearAsAsked(c); err != nil {
+			return problem.HTTPError(err)
+		}
+		return c.NoContent(http.StatusNoContent)
+	}, nil
+}
+
+// denied is what to answer when authorize has failed with err: err itself if it
+// is meant for clients.
+func denied(err error) error {
+	if _, ok := errors.AsType[*echo.HTTPError](err); ok {
+		return err
+	}
+	if _, ok := problem.From(err); ok {
+		return err
+	}
+	return refuse(http.StatusForbidden, "You may not clear this.", err)
+}
+
+func refuse(status int, detail string, cause error) error {
+	return &answer.Refusal{Who: "middleware: ClearHandler", Status: status, Detail: detail, Cause: cause}
 }

@@ -25,7 +25,6 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"net/http"
 	"sync"
 	"time"
 
@@ -565,14 +564,15 @@ func panicked(err error) bool {
 
 // Raise panics with err if it is that of a load that panicked. The value is the
 // *panics.Error, which has the stack of the load; except for
-// http.ErrAbortHandler, which net/http knows by identity.
+// http.ErrAbortHandler, which net/http knows by identity. This package knows it
+// by its text: programs without a web server would carry one.
 func Raise(err error) {
 	if !panicked(err) {
 		return
 	}
 	//nolint:errorlint // see isPanic
-	if pe := err.(*panics.Error); pe.Value == http.ErrAbortHandler {
-		panic(pe.Value)
+	if abort, ok := err.(*panics.Error).Value.(error); ok && abort.Error() == "net/http: abort Handler" {
+		panic(abort)
 	}
 	panic(err)
 }

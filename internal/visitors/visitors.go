@@ -17,7 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/visit"
 )
 
 // ErrClosed says that the registry takes no visitors any more.
@@ -73,7 +73,7 @@ type generation[T any] struct {
 // visit is one visitor.
 type visit[T any] struct {
 	id   string
-	life scope.Life
+	life visit.Life
 	part T
 	in   *generation[T]
 	used atomic.Int64 // by Now
@@ -94,7 +94,7 @@ func New[T any](cfg Config[T]) *Registry[T] {
 // Of returns the part of the visitor with that life, making it if there is
 // none. If the life is over, the part is one that nobody else finds and that
 // has left already. The error is ErrClosed.
-func (r *Registry[T]) Of(life scope.Life) (T, error) {
+func (r *Registry[T]) Of(life visit.Life) (T, error) {
 	id, now := life.ID(), r.cfg.Now()
 	for {
 		g := r.now.Load()
@@ -128,7 +128,7 @@ func (r *Registry[T]) Of(life scope.Life) (T, error) {
 
 // Find returns the part of the visitor with that life if there is one, and
 // makes none.
-func (r *Registry[T]) Find(life scope.Life) (part T, ok bool) {
+func (r *Registry[T]) Find(life visit.Life) (part T, ok bool) {
 	g := r.now.Load()
 	if g == nil {
 		return part, false
@@ -148,7 +148,7 @@ func (r *Registry[T]) Find(life scope.Life) (part T, ok bool) {
 
 // Drop drops the part of the visitor with that life: when it has returned, the
 // visitor finds a new one.
-func (r *Registry[T]) Drop(life scope.Life) {
+func (r *Registry[T]) Drop(life visit.Life) {
 	g := r.now.Load()
 	if g == nil {
 		return
@@ -226,7 +226,7 @@ func (r *Registry[T]) Sweep(now int64) (next int64) {
 
 // lives reports whether v's time is not over, asking life about it when it
 // may be.
-func (r *Registry[T]) lives(v *visit[T], life scope.Life, now int64) bool {
+func (r *Registry[T]) lives(v *visit[T], life visit.Life, now int64) bool {
 	if at := v.due.Load(); at != 0 && now < at {
 		return true
 	}

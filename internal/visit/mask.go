@@ -1,4 +1,4 @@
-package scope
+package visit
 
 import (
 	"context"
@@ -41,7 +41,7 @@ func (m *Mask) Value(key any) any {
 	switch key.(type) {
 	case Slot:
 		return m
-	case requestKey:
+	case RequestKey:
 		return nil
 	}
 	v, hidden := m.look(key)
@@ -67,8 +67,8 @@ func (m *Mask) look(key any) (v any, hidden bool) {
 	return v, m.reads.note(m, key, v)
 }
 
-// refuse notes that a slot was asked for, and returns [ErrVisitorInGlobalLoad].
-func (m *Mask) refuse(s Slot) error {
+// Refuse notes that a slot was asked for, and returns [ErrVisitorInGlobalLoad].
+func (m *Mask) Refuse(s Slot) error {
 	m.seen.Or(1 << s)
 	return fmt.Errorf("%s: %w", s, ErrVisitorInGlobalLoad)
 }

@@ -1,4 +1,4 @@
-package scope
+package visit
 
 import (
 	"context"
@@ -163,7 +163,9 @@ func (v *Visitor) Declare(ctx context.Context, named func(string) any) {
 	if outer, _ := declarationOf(ctx); outer != nil || named != nil {
 		d = &Declaration{of: v, outer: outer, named: named}
 	}
-	Fill(ctx, Declared, d)
+	if r, ok := ctx.Value(RequestKey{}).(Holder); ok {
+		r.Fill(Declared, d)
+	}
 }
 
 // Settle ends the use of what the framework keeps by name, when the request is
@@ -208,8 +210,8 @@ func (c *declared) Value(key any) any {
 // declarationOf returns what holds for ctx, or what hides it, or nothing.
 func declarationOf(ctx context.Context) (*Declaration, *Mask) {
 	switch at := ctx.Value(Declared).(type) {
-	case *Request:
-		d, _ := at.held(Declared).(*Declaration)
+	case Holder:
+		d, _ := at.Held(Declared).(*Declaration)
 		return d, nil
 	case *declared:
 		return at.by, nil
@@ -224,7 +226,7 @@ func declarationOf(ctx context.Context) (*Declaration, *Mask) {
 func (v *Visitor) ID(ctx context.Context) (string, error) {
 	d, mask := declarationOf(ctx)
 	if mask != nil {
-		return "", mask.refuse(Declared)
+		return "", mask.Refuse(Declared)
 	}
 	for ; d != nil; d = d.outer {
 		if d.of == v {

@@ -1,10 +1,9 @@
-package scope
+package visit
 
 import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -101,14 +100,23 @@ func mapKey(key any) any {
 // visitors reports whether v is a visitor's whoever has put it into a context: a
 // request, what has one (as the contexts of web frameworks), or a JSON Web Token.
 func visitors(v any) bool {
-	switch v := v.(type) {
-	case *http.Request, interface{ Request() *http.Request }:
-		return true
-	case nil:
+	t := reflect.TypeOf(v)
+	switch {
+	case t == nil:
 		return false
-	default:
-		return ofTokens(packageOf(reflect.TypeOf(v)))
+	case isRequest(t):
+		return true
 	}
+	if m, ok := t.MethodByName("Request"); ok && m.Type.NumIn() == 1 && m.Type.NumOut() == 1 && isRequest(m.Type.Out(0)) {
+		return true
+	}
+	return ofTokens(packageOf(t))
+}
+
+// isRequest reports whether t is *http.Request, which this package does not
+// import: programs without a web server would carry one.
+func isRequest(t reflect.Type) bool {
+	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == "Request"
 }
 
 // ofTokens reports whether a package is golang-jwt, in any version.

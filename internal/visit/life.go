@@ -1,4 +1,4 @@
-package scope
+package visit
 
 import (
 	"context"
@@ -63,12 +63,12 @@ func Lend(ctx context.Context) (Life, error) {
 
 func lendSession(ctx context.Context) (Life, error) {
 	switch at := ctx.Value(Session).(type) {
-	case *Request:
-		if l, ok := at.held(Session).(Lender); ok {
+	case Holder:
+		if l, ok := at.Held(Session).(Lender); ok {
 			return l.Lend(ctx)
 		}
 	case *Mask:
-		return nil, at.refuse(Session)
+		return nil, at.Refuse(Session)
 	case *lending:
 		return at.lender.Lend(ctx)
 	}
@@ -134,12 +134,6 @@ func (l *visit) OnEnd(fn func()) (stop func()) {
 			stop()
 		}
 	}
-}
-
-func (r *Request) held(s Slot) any {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.values[s]
 }
 
 // WithLender returns a context whose session is lent by l, for work that
