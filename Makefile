@@ -5,8 +5,8 @@ SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS   += --no-print-directory
 
-# What can be set: make test TIMEOUT=20m, make fuzz FUZZTIME=5m, make run ARGS=-addr=:8080
-TIMEOUT  ?= 10m
+# What can be set: make test TIMEOUT=2h (it only ends tests that hang), make fuzz FUZZTIME=5m, make run ARGS=-addr=:8080
+TIMEOUT  ?= 60m
 FUZZTIME ?= 30s
 SOAK     ?= 20
 ARGS     ?=
@@ -32,11 +32,16 @@ help: ## list the targets
 
 .PHONY: check
 check: ## all that can be said without running the tests: format, vet, lint, modules, documents
-	@$(MAKE) --keep-going format vet lint modules repo
+	@$(MAKE) --keep-going format vet lint modules alone repo
 
 .PHONY: test
-test: prepare ## run all tests of all modules, with the race detector, in random order
-	go test -race $(unchecked) -shuffle=on -timeout $(TIMEOUT) work
+test: prepare bin/gotestsum ## run all tests of all modules, with the race detector, in random order
+	@mkdir -p artifacts
+	@bin/gotestsum --format pkgname --jsonfile artifacts/tests.json --hide-summary=skipped -- \
+		-race $(unchecked) -shuffle=on -timeout $(TIMEOUT) work || failed=1; \
+	echo "the slowest tests: $$(bin/gotestsum tool slowest --jsonfile artifacts/tests.json --threshold 100ms --num 10 | \
+		awk '{ sub("^github.com/reecho-go/", "", $$1); printf "%s%s %s %s", sep, $$1, $$2, $$3; sep = ", " }')"; \
+	exit $${failed:-0}
 
 .PHONY: race
 race: ## run the tests of the core alone, with the race detector
@@ -76,7 +81,7 @@ tidy: ## tidy the go.mod and go.sum of every module
 	@$(call each,$(modules),GOWORK=off go mod tidy)
 
 # The parts of check that are not targets for people.
-.PHONY: format vet modules repo prepare
+.PHONY: format vet modules alone repo prepare
 
 format: bin/gofumpt
 	@echo "gofumpt"
@@ -90,7 +95,12 @@ modules:
 	@echo "go mod tidy -diff"
 	@$(call each,$(modules),GOWORK=off go mod tidy -diff)
 
-# Builds each module alone, and compiles the Go code in the documents.
+# Users have no go.work of ours.
+alone:
+	@echo "go build without go.work"
+	@$(call each,$(packaged),GOWORK=off go build ./...)
+
+# Compiles the Go code in the documents, among other things.
 repo:
 	go test ./internal/repo
 
@@ -99,8 +109,8 @@ prepare:
 
 # The tools are built from source as tools/go.mod pins them, without go.work,
 # which would raise their dependencies to those of the other modules.
-bin/golangci-lint bin/gofumpt bin/benchstat &: tools/go.mod tools/go.sum
+bin/golangci-lint bin/gofumpt bin/benchstat bin/gotestsum &: tools/go.mod tools/go.sum
 	@echo "building the tools, some minutes the first time"
 	@mkdir -p bin
 	@GOWORK=off go -C tools build -o $(CURDIR)/bin/ tool
-	@touch bin/golangci-lint bin/gofumpt bin/benchstat
+	@touch bin/golangci-lint bin/gofumpt bin/benchstat bin/gotestsum

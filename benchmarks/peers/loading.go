@@ -23,6 +23,9 @@ type Loading[V any] struct {
 	Close  func()
 	// NoContext says that a caller has no way to stop waiting.
 	NoContext bool
+	// LoadsTwice says that a caller who misses right before a load ends, and
+	// asks for one right after it, loads again.
+	LoadsTwice bool
 }
 
 // Load is the slow function.
@@ -96,6 +99,7 @@ func loadingMap[V any](load Load[V]) (Loading[V], error) {
 			defer mu.Unlock()
 			clear(entries)
 		},
+		LoadsTwice: true,
 	}, nil
 }
 

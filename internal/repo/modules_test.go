@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -63,16 +62,5 @@ func TestCoreDependencies(t *testing.T) {
 	}
 	if diff := cmp.Diff(lines(string(want)), got); diff != "" {
 		t.Errorf("the modules that the core's packages are built from are not those of %s (-want +got):\n%s", golden, diff)
-	}
-}
-
-// Users have no go.work of ours.
-func TestEveryModuleBuildsAlone(t *testing.T) {
-	t.Parallel()
-	for _, dir := range modules(t) {
-		t.Run(dir, func(t *testing.T) {
-			t.Parallel()
-			run(t, filepath.Join(root(t), dir), alone, "go", "build", "./...")
-		})
 	}
 }

@@ -1,0 +1,265 @@
+package boltstore
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/reecho-go/reecho/store"
+)
+
+func nowMilli() int64 { return time.Now().UnixMilli() }
+
+// Get implements [store.Store].
+func (s *Store) Get(ctx context.Context, key string) (it store.Item, err error) {
+	err = s.view(ctx, func(f *file) error {
+		return f.db.View(func(tx *bolt.Tx) error {
+			it, err = item(tx, key)
+			return err
+		})
+	})
+	return it, fault("get", key, err)
+}
+
+// item returns what is present under a key.
+func item(tx *bolt.Tx, key string) (store.Item, error) {
+	if len(key) > maxKey {
+		return store.Item{}, store.ErrNotFound
+	}
+	r, there, err := get(tx, dataKey(key))
+	switch {
+	case err != nil:
+		return store.Item{}, err
+	case !there || r.gone(nowMilli()):
+		return store.Item{}, store.ErrNotFound
+	}
+	return r.item(), nil
+}
+
+// Put implements [store.Store].
+func (s *Store) Put(ctx context.Context, key string, it store.Item) error {
+	return s.PutMany(ctx, []store.Entry{{Key: key, Item: it}})
+}
+
+// Swap implements [store.Swapper].
+func (s *Store) Swap(ctx context.Context, key string, old uint64, it store.Item) (uint64, error) {
+	if err := s.fits(key, it.Value); err != nil {
+		return 0, fault("swap", key, err)
+	}
+	value := bytes.Clone(it.Value)
+	var version uint64 // not a result: the write may end after this call
+	err := s.write(ctx, func(t *transaction) error {
+		r, there, err := t.get(dataKey(key))
+		switch {
+		case err != nil:
+			return err
+		case !there && old != 0:
+			return store.ErrNotFound
+		case there && r.version != old:
+			return store.ErrConflict
+		}
+		version, err = t.put(key, deadline(it.Expires), value)
+		return err
+	})
+	if err != nil {
+		return 0, fault("swap", key, err)
+	}
+	return version, nil
+}
+
+// Delete implements [store.Store].
+func (s *Store) Delete(ctx context.Context, key string) error {
+	err := s.write(ctx, func(t *transaction) error {
+		if len(key) > maxKey {
+			return nil
+		}
+		dataKey := dataKey(key)
+		r, there, err := get(t.data.Tx(), dataKey)
+		if err != nil || !there {
+			return err
+		}
+		return t.remove(dataKey, r)
+	})
+	return fault("delete", key, err)
+}
+
+// Touch implements [store.Toucher].
+func (s *Store) Touch(ctx context.Context, key string, expires time.Time) error {
+	err := s.write(ctx, func(t *transaction) error {
+		if len(key) > maxKey {
+			return store.ErrNotFound
+		}
+		dataKey := dataKey(key)
+		r, there, err := t.get(dataKey)
+		switch {
+		case err != nil:
+			return err
+		case !there:
+			return store.ErrNotFound
+		}
+		return t.touch(dataKey, r, deadline(expires))
+	})
+	return fault("touch", key, err)
+}
+
+// step is how many entries a Scan or a Clear looks at in one transaction.
+const step = 256
+
+// Scan implements [store.Scanner].
+func (s *Store) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entry, error] {
+	return func(yield func(store.Entry, error) bool) {
+		from := dataKey(prefix)
+		for from != nil {
+			var found []store.Entry
+			err := s.view(ctx, func(f *file) error {
+				return f.db.View(func(tx *bolt.Tx) error {
+					var err error
+					found, from, err = scan(tx, from, prefix)
+					return err
+				})
+			})
+			if err != nil {
+				yield(store.Entry{}, fault("scan", prefix, err))
+				return
+			}
+			for _, e := range found {
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// scanBytes is how many bytes of values a step of a Scan holds, at least one.
+const scanBytes = 1 << 20
+
+// scan returns some of the entries with a prefix, and the key to go on at: nil
+// at the end.
+func scan(tx *bolt.Tx, from []byte, prefix string) (found []store.Entry, next []byte, err error) {
+	all, now, held := dataKey(prefix), nowMilli(), 0
+	c := tx.Bucket(dataBucket).Cursor()
+	k, v := c.Seek(from)
+	for n := 0; k != nil && bytes.HasPrefix(k, all); k, v = c.Next() {
+		if n++; n > step || held > scanBytes {
+			return found, bytes.Clone(k), nil
+		}
+		r, err := decode(k, v)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !r.gone(now) {
+			found = append(found, store.Entry{Key: string(k[1:]), Item: r.item()})
+			held += len(v)
+		}
+	}
+	return found, nil, nil
+}
+
+// Clear implements [store.Clearer]. It deletes in steps, so that others can
+// write in between.
+func (s *Store) Clear(ctx context.Context, prefix string) error {
+	// What is written from now on stays.
+	var last uint64
+	err := s.view(ctx, func(f *file) error {
+		return f.db.View(func(tx *bolt.Tx) error {
+			last = tx.Bucket(dataBucket).Sequence()
+			return nil
+		})
+	})
+	for from := dataKey(prefix); err == nil && from != nil; {
+		err = s.write(ctx, func(t *transaction) error {
+			var err error
+			from, err = t.clear(from, prefix, last)
+			return err
+		})
+	}
+	return fault("clear", prefix, err)
+}
+
+// clear removes some of the entries with a prefix that are not newer than
+// last, and returns the key to go on at: nil at the end.
+func (t *transaction) clear(from []byte, prefix string, last uint64) ([]byte, error) {
+	type doomed struct {
+		key []byte
+		r   record
+	}
+	var all []doomed
+	var next []byte
+	c := t.data.Cursor()
+	k, v := c.Seek(from)
+	for n := 0; k != nil && bytes.HasPrefix(k, dataKey(prefix)); k, v = c.Next() {
+		if n++; n > step {
+			next = bytes.Clone(k)
+			break
+		}
+		r, err := decode(k, v)
+		if err != nil {
+			return nil, err
+		}
+		if r.version <= last {
+			all = append(all, doomed{bytes.Clone(k), r})
+		}
+	}
+	for _, d := range all {
+		if err := t.remove(d.key, d.r); err != nil {
+			return nil, err
+		}
+	}
+	return next, nil
+}
+
+// GetMany implements [store.Batcher], in one transaction.
+func (s *Store) GetMany(ctx context.Context, keys []string) (map[string]store.Item, error) {
+	found := make(map[string]store.Item, len(keys))
+	err := s.view(ctx, func(f *file) error {
+		return f.db.View(func(tx *bolt.Tx) error {
+			for _, key := range keys {
+				it, err := item(tx, key)
+				switch {
+				case err == nil:
+					found[key] = it
+				case err != store.ErrNotFound:
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fault("getmany", "", err)
+	}
+	return found, nil
+}
+
+// PutMany implements [store.Batcher], in one transaction. With [Config.Refuse]
+// it stops at the first entry that does not fit.
+func (s *Store) PutMany(ctx context.Context, entries []store.Entry) error {
+	op, key := "put", ""
+	if len(entries) != 1 {
+		op = "putmany"
+	} else {
+		key = entries[0].Key
+	}
+	entries = slices.Clone(entries)
+	for i := range entries {
+		e := &entries[i]
+		if err := s.fits(e.Key, e.Value); err != nil {
+			return fault(op, e.Key, err)
+		}
+		e.Value = bytes.Clone(e.Value)
+	}
+	err := s.write(ctx, func(t *transaction) error {
+		for _, e := range entries {
+			if _, err := t.put(e.Key, deadline(e.Expires), e.Value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return fault(op, key, err)
+}

@@ -1,0 +1,370 @@
+// Package redisstore keeps bytes in Redis, behind the contract of package
+// store, for apps that run in several processes. It is tested with Redis 7; it
+// uses nothing that Valkey lacks, but Valkey is not tested.
+//
+// # Keys
+//
+// The store's keys begin with its namespace in braces, which is also a hash tag:
+// in a cluster all keys of a store are in one slot, so that its scripts work.
+// Two apps on one server need different namespaces. A value is a Redis string:
+// the version and the deadline in 16 digits each, then the bytes. The key
+// "{namespace}:version" holds the last version.
+//
+// # Time and versions
+//
+// The server's clock decides what has expired. The server numbers the writes:
+// a version is the server's time in microseconds, or one more than the last if
+// that is greater. So versions go on also when the server has lost its data.
+// A server whose data is lost and whose clock is set back at the same time can
+// repeat a version.
+//
+// # Faults
+//
+// When a reply is lost or a context ends, a write may have happened or not. A
+// server that is full and evicts nothing (maxmemory-policy noeviction) answers
+// [store.ErrFull]. For sessions use that policy: every other one forgets
+// sessions when memory is short. A server that does not answer holds a call
+// until its context ends, so give calls a deadline.
+//
+// # Cost
+//
+// Every call is one round trip, and so are GetMany and PutMany. A Scan asks for
+// all keys of the server, in steps, and then for the values.
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/reecho-go/reecho/store"
+)
+
+// DefaultNamespace is that of a store whose Config has none.
+const DefaultNamespace = "reecho"
+
+// maxNamespace is the length of the longest namespace, in bytes.
+const maxNamespace = 100
+
+// allowed are the characters of a namespace.
+const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/"
+
+// Redis takes keys and values of less than 512 MB.
+const (
+	maxKey   = 1 << 20
+	maxValue = 512<<20 - headerSize - 1
+)
+
+// ErrForeign says that something else than this store has written the value.
+var ErrForeign = errors.New("redisstore: the value was not written by this store")
+
+// Config is the setting of a Store. The zero value is useful.
+type Config struct {
+	// Namespace keeps the keys of this store apart from those of other apps on
+	// the server. Up to 100 letters, digits and "-_.:/". Default "": "reecho".
+	Namespace string
+}
+
+// Store is a [store.Store] in Redis. All methods are safe for concurrent use.
+// Make one with [New]. It does not close the client.
+type Store struct {
+	client  rueidis.Client
+	keys    string // what the keys of all values begin with
+	counter string
+}
+
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.Swapper = (*Store)(nil)
+	_ store.Toucher = (*Store)(nil)
+	_ store.Scanner = (*Store)(nil)
+	_ store.Clearer = (*Store)(nil)
+	_ store.Batcher = (*Store)(nil)
+)
+
+// New makes a store on the client, which stays the caller's to configure and to
+// close. It does not ask the server, so that an app starts without one.
+func New(client rueidis.Client, cfg Config) (*Store, error) {
+	var errs []error
+	if client == nil {
+		errs = append(errs, errors.New("redisstore: the client is nil: make one with rueidis.NewClient"))
+	}
+	if cfg.Namespace == "" {
+		cfg.Namespace = DefaultNamespace
+	}
+	if strings.Trim(cfg.Namespace, allowed) != "" {
+		errs = append(errs, fmt.Errorf("redisstore: Config.Namespace is %.100q: use letters, digits and -_.:/ only", cfg.Namespace))
+	}
+	if len(cfg.Namespace) > maxNamespace {
+		errs = append(errs, fmt.Errorf("redisstore: Config.Namespace has %d bytes: use at most %d", len(cfg.Namespace), maxNamespace))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	tag := "{" + cfg.Namespace + "}:"
+	return &Store{client: client, keys: tag + "k:", counter: tag + "version"}, nil
+}
+
+// Must returns s, and panics if there is an error. It is for package variables
+// and main functions.
+func Must(s *Store, err error) *Store {
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// Get implements [store.Store].
+func (s *Store) Get(ctx context.Context, key string) (store.Item, error) {
+	if err := ready(ctx, key, nil); err != nil {
+		return store.Item{}, answerOf("get", key, err)
+	}
+	b, err := s.client.Do(ctx, s.client.B().Get().Key(s.keys+key).Build()).AsBytes()
+	if err != nil {
+		return store.Item{}, answerOf("get", key, err)
+	}
+	it, err := decode(b)
+	return it, answerOf("get", key, err)
+}
+
+// Put implements [store.Store].
+func (s *Store) Put(ctx context.Context, key string, it store.Item) error {
+	return s.putMany(ctx, "put", []store.Entry{{Key: key, Item: it}})
+}
+
+// Swap implements [store.Swapper].
+func (s *Store) Swap(ctx context.Context, key string, old uint64, it store.Item) (uint64, error) {
+	if err := ready(ctx, key, it.Value); err != nil {
+		return 0, answerOf("swap", key, err)
+	}
+	n, err := s.run(ctx, swapScript, key, strconv.FormatUint(old, 10), milli(it.Expires), rueidis.BinaryString(it.Value))
+	if err != nil {
+		return 0, answerOf("swap", key, err)
+	}
+	return uint64(n), nil
+}
+
+// Delete implements [store.Store].
+func (s *Store) Delete(ctx context.Context, key string) error {
+	err := ready(ctx, key, nil)
+	if errors.Is(err, store.ErrTooLarge) {
+		return nil // it is absent
+	}
+	if err == nil {
+		err = s.client.Do(ctx, s.client.B().Unlink().Key(s.keys+key).Build()).Error()
+	}
+	return answerOf("delete", key, err)
+}
+
+// Touch implements [store.Toucher].
+func (s *Store) Touch(ctx context.Context, key string, expires time.Time) error {
+	err := ready(ctx, key, nil)
+	if errors.Is(err, store.ErrTooLarge) {
+		return store.ErrNotFound
+	}
+	if err == nil {
+		_, err = s.run(ctx, touchScript, key, milli(expires))
+	}
+	return answerOf("touch", key, err)
+}
+
+// step is how many keys a Scan or a Clear handles at a time.
+const step = 256
+
+// Scan implements [store.Scanner]. It first collects the matching keys, from
+// every server of a cluster.
+func (s *Store) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entry, error] {
+	return func(yield func(store.Entry, error) bool) {
+		fail := func(err error) { yield(store.Entry{}, answerOf("scan", prefix, err)) }
+		var keys []string
+		if err := s.each(ctx, prefix, func(some []string) error {
+			keys = append(keys, some...)
+			return nil
+		}); err != nil {
+			fail(err)
+			return
+		}
+		slices.Sort(keys)
+		keys = slices.Compact(keys) // Redis may name a key twice
+		for some := range slices.Chunk(keys, step) {
+			items, err := s.getMany(ctx, some)
+			if err != nil {
+				fail(err)
+				return
+			}
+			for _, key := range some {
+				it, there := items[key]
+				if there && !yield(store.Entry{Key: key, Item: it}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Clear implements [store.Clearer].
+func (s *Store) Clear(ctx context.Context, prefix string) error {
+	err := s.each(ctx, prefix, func(some []string) error {
+		for i := range some {
+			some[i] = s.keys + some[i]
+		}
+		return s.client.Do(ctx, s.client.B().Unlink().Key(some...).Build()).Error()
+	})
+	return answerOf("clear", prefix, err)
+}
+
+// each calls fn with the keys that start with prefix, some at a time.
+func (s *Store) each(ctx context.Context, prefix string, fn func([]string) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	pattern := globEscaper.Replace(s.keys+prefix) + "*"
+	for _, node := range s.client.Nodes() {
+		for cursor, more := uint64(0), true; more; more = cursor != 0 {
+			page, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(pattern).Count(step).Build()).AsScanEntry()
+			if err != nil {
+				return err
+			}
+			cursor = page.Cursor
+			if len(page.Elements) == 0 {
+				continue
+			}
+			for i, full := range page.Elements {
+				page.Elements[i] = strings.TrimPrefix(full, s.keys)
+			}
+			if err := fn(page.Elements); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `^`, `\^`)
+
+// GetMany implements [store.Batcher].
+func (s *Store) GetMany(ctx context.Context, keys []string) (map[string]store.Item, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, answerOf("getmany", "", err)
+	}
+	found, err := s.getMany(ctx, keys)
+	return found, answerOf("getmany", "", err)
+}
+
+func (s *Store) getMany(ctx context.Context, keys []string) (map[string]store.Item, error) {
+	found := make(map[string]store.Item, len(keys))
+	var full, asked []string
+	for _, key := range keys {
+		if len(key) <= maxKey {
+			full, asked = append(full, s.keys+key), append(asked, key)
+		}
+	}
+	if len(full) == 0 {
+		return found, nil
+	}
+	values, err := s.client.Do(ctx, s.client.B().Mget().Key(full...).Build()).ToArray()
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range values {
+		if v.IsNil() {
+			continue
+		}
+		b, err := v.AsBytes()
+		if err != nil {
+			return nil, err
+		}
+		it, err := decode(b)
+		if err != nil {
+			return nil, &store.Error{Op: "getmany", Key: asked[i], Err: err}
+		}
+		found[asked[i]] = it
+	}
+	return found, nil
+}
+
+// PutMany implements [store.Batcher].
+func (s *Store) PutMany(ctx context.Context, entries []store.Entry) error {
+	return s.putMany(ctx, "putmany", entries)
+}
+
+func (s *Store) putMany(ctx context.Context, op string, entries []store.Entry) error {
+	if err := ctx.Err(); err != nil {
+		return answerOf(op, "", err)
+	}
+	execs := make([]rueidis.LuaExec, len(entries))
+	for i, e := range entries {
+		if err := ready(ctx, e.Key, e.Value); err != nil {
+			return answerOf(op, e.Key, err)
+		}
+		execs[i] = s.exec(e.Key, milli(e.Expires), rueidis.BinaryString(e.Value))
+	}
+	for i, r := range putScript.ExecMulti(ctx, s.client, execs...) {
+		if err := r.Error(); err != nil {
+			return answerOf(op, entries[i].Key, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) exec(key string, args ...string) rueidis.LuaExec {
+	return rueidis.LuaExec{Keys: []string{s.keys + key, s.counter}, Args: args}
+}
+
+// run runs a script on a key. A negative result is an answer.
+func (s *Store) run(ctx context.Context, script *rueidis.Lua, key string, args ...string) (int64, error) {
+	e := s.exec(key, args...)
+	n, err := script.Exec(ctx, s.client, e.Keys, e.Args).AsInt64()
+	switch {
+	case err != nil:
+		return 0, err
+	case n == isAbsent:
+		return 0, store.ErrNotFound
+	case n == hasAnother:
+		return 0, store.ErrConflict
+	}
+	return n, nil
+}
+
+// ready is what every method with a key asks first.
+func ready(ctx context.Context, key string, value []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(key) > maxKey {
+		return fmt.Errorf("%w: a key of %d bytes, of at most %d", store.ErrTooLarge, len(key), maxKey)
+	}
+	if len(value) > maxValue {
+		return fmt.Errorf("%w: a value of %d bytes, of at most %d", store.ErrTooLarge, len(value), maxValue)
+	}
+	return nil
+}
+
+// answerOf makes answers and faults of the contract from what the client says.
+func answerOf(op, key string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case rueidis.IsRedisNil(err), err == store.ErrNotFound:
+		return store.ErrNotFound
+	case err == store.ErrConflict:
+		return err
+	}
+	if redis, ok := errors.AsType[*rueidis.RedisError](err); ok && strings.HasPrefix(redis.Error(), "OOM ") {
+		err = fmt.Errorf("%w: %w", store.ErrFull, err)
+	}
+	if _, ok := errors.AsType[*store.Error](err); ok {
+		return err
+	}
+	if errors.Is(err, rueidis.ErrClosing) {
+		err = fmt.Errorf("%w: %w", store.ErrClosed, err)
+	}
+	return &store.Error{Op: op, Key: key, Err: err}
+}

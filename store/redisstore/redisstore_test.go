@@ -1,0 +1,366 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"go.uber.org/goleak"
+
+	"github.com/reecho-go/reecho/internal/redistest"
+	"github.com/reecho-go/reecho/store"
+	"github.com/reecho-go/reecho/store/redisstore"
+	"github.com/reecho-go/reecho/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// dial makes a client, which ends with the test.
+func dial(t testing.TB, addr string) rueidis.Client {
+	t.Helper()
+	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func open(t testing.TB, c rueidis.Client, namespace string) *redisstore.Store {
+	t.Helper()
+	s, err := redisstore.New(c, redisstore.Config{Namespace: namespace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func put(t testing.TB, s store.Store, key, value string) {
+	t.Helper()
+	if err := s.Put(t.Context(), key, store.Item{Value: []byte(value)}); err != nil {
+		t.Fatalf("Put(%.40q): %v", key, err)
+	}
+}
+
+func version(t testing.TB, s store.Store, key string) uint64 {
+	t.Helper()
+	it, err := s.Get(t.Context(), key)
+	if err != nil {
+		t.Fatalf("Get(%.40q): %v", key, err)
+	}
+	return it.Version
+}
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"one server":       nil,
+		"a cluster of one": {"--cluster-enabled", "yes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t, args...)
+			if args != nil {
+				makeCluster(t, server)
+			}
+			c := dial(t, server.Addr)
+			var n atomic.Int64
+			// The cases are parallel, and the client is to live as long as they do.
+			t.Run("case", func(t *testing.T) {
+				storetest.Run(t, func(t testing.TB) store.Store {
+					return open(t, c, fmt.Sprintf("test.%d", n.Add(1)))
+				})
+			})
+		})
+	}
+}
+
+// makeCluster gives a server all slots of a cluster, and waits until it is one.
+func makeCluster(t *testing.T, s *redistest.Server) {
+	t.Helper()
+	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr}, DisableCache: true, ForceSingleClient: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Do(t.Context(), c.B().ClusterAddslotsrange().StartSlotEndSlot().StartSlotEndSlot(0, 16383).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		info, err := c.Do(t.Context(), c.B().ClusterInfo().Build()).ToString()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(info, "cluster_state:ok") {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func TestNewNamesAllThatIsWrong(t *testing.T) {
+	t.Parallel()
+	_, err := redisstore.New(nil, redisstore.Config{Namespace: "a{b}" + strings.Repeat("x", 100)})
+	for _, want := range []string{"the client is nil", `Config.Namespace is "a{b}x`, "Config.Namespace has 104 bytes"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("New: %v, want %q in it", err, want)
+		}
+	}
+}
+
+func TestNamespacesAreApart(t *testing.T) {
+	t.Parallel()
+	c := dial(t, redistest.Start(t).Addr)
+	one, other := open(t, c, "app"), open(t, c, "app:k") // its keys begin alike
+	put(t, one, "a", "1")
+	put(t, other, "a", "2")
+	put(t, one, "*?[a]\\", "glob")
+	if err := one.Clear(t.Context(), "*"); err != nil {
+		t.Fatal(err)
+	}
+	if version(t, one, "a") == 0 || version(t, other, "a") == 0 {
+		t.Error("a pattern was taken for more than itself")
+	}
+	if err := one.Clear(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := one.Get(t.Context(), "a"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Get after Clear: %v", err)
+	}
+	if it, err := other.Get(t.Context(), "a"); err != nil || string(it.Value) != "2" {
+		t.Errorf("Clear of one namespace: the other has %q, %v", it.Value, err)
+	}
+}
+
+func TestValuesOfOthersAreFaults(t *testing.T) {
+	t.Parallel()
+	c := dial(t, redistest.Start(t).Addr)
+	s := open(t, c, "app")
+	set := func(key, value string) {
+		t.Helper()
+		if err := c.Do(t.Context(), c.B().Set().Key("{app}:k:"+key).Value(value).Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("short", "x")
+	set("text", strings.Repeat("some text ", 10))
+	set("zero", strings.Repeat("0", 40))
+	if err := c.Do(t.Context(), c.B().Lpush().Key("{app}:k:list").Element("x").Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"short", "text", "zero", "list"} {
+		_, err := s.Get(t.Context(), key)
+		fault := new(store.Error)
+		if !errors.As(err, &fault) || fault.Key != key || key != "list" && !errors.Is(err, redisstore.ErrForeign) {
+			t.Errorf("Get(%s): %v, want a fault that names the key", key, err)
+		}
+		if _, err := s.GetMany(t.Context(), []string{key}); key != "list" && !errors.Is(err, redisstore.ErrForeign) {
+			t.Errorf("GetMany(%s): %v", key, err)
+		}
+		if key != "list" {
+			put(t, s, key, "ours")
+		}
+	}
+	if it, err := s.Get(t.Context(), "text"); err != nil || string(it.Value) != "ours" {
+		t.Errorf("a value that was written over: %q, %v", it.Value, err)
+	}
+}
+
+func TestVersionsGoOnAfterTheServerLostItsData(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s := open(t, dial(t, server.Addr), "app")
+	put(t, s, "a", "1")
+	before := version(t, s, "a")
+	server.Restart(t)
+	putAgain(t, s, "a")
+	if after := version(t, s, "a"); after <= before {
+		t.Errorf("the version is %d after a restart, and was %d", after, before)
+	}
+	if _, err := s.Swap(t.Context(), "a", before, store.Item{}); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("Swap of a version that was lost: %v, want ErrConflict", err)
+	}
+}
+
+// putAgain writes until the client has found the server again.
+func putAgain(t *testing.T, s store.Store, key string) {
+	t.Helper()
+	for {
+		err := s.Put(t.Context(), key, store.Item{})
+		if err == nil {
+			return
+		}
+		fault := new(store.Error)
+		if !errors.As(err, &fault) {
+			t.Fatalf("Put: %v, want a fault", err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func TestAPausedServerHoldsACallUntilItsContextEnds(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s := open(t, dial(t, server.Addr), "app")
+	put(t, s, "a", "1")
+	server.Pause(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := s.Get(ctx, "a")
+	server.Resume(t)
+	if fault := new(store.Error); !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &fault) {
+		t.Errorf("Get: %v, want a fault for the deadline", err)
+	}
+	if version(t, s, "a") == 0 {
+		t.Error("nothing is there after the pause")
+	}
+}
+
+func TestAFullServerSaysSoAndKeepsWhatItHas(t *testing.T) {
+	t.Parallel()
+	s := open(t, dial(t, redistest.Start(t, "--maxmemory", "5mb", "--maxmemory-policy", "noeviction").Addr), "app")
+	var err error
+	n := 0
+	for ; err == nil && n < 1000; n++ {
+		err = s.Put(t.Context(), fmt.Sprint(n), store.Item{Value: make([]byte, 100_000)})
+	}
+	if !errors.Is(err, store.ErrFull) {
+		t.Fatalf("Put %d: %v, want ErrFull", n, err)
+	}
+	for i := range n - 1 {
+		if version(t, s, fmt.Sprint(i)) == 0 {
+			t.Errorf("value %d is gone", i)
+		}
+	}
+	if err := s.Clear(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	putAgain(t, s, "a") // the memory comes back a little later
+}
+
+func TestTheCallersClientStaysOpen(t *testing.T) {
+	t.Parallel()
+	c := dial(t, redistest.Start(t).Addr)
+	s := open(t, c, "")
+	put(t, s, "a", "1")
+	if _, ok := store.As[store.Closer](s); ok {
+		t.Error("the store closes what it has not opened")
+	}
+	c.Close()
+	if _, err := s.Get(t.Context(), "a"); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("Get after the client was closed: %v, want ErrClosed", err)
+	}
+}
+
+// proxy passes bytes on to a server, and can lose what comes back.
+type proxy struct {
+	l    net.Listener
+	lose atomic.Bool
+	mu   sync.Mutex
+	open []net.Conn
+	wg   sync.WaitGroup
+}
+
+func newProxy(t *testing.T, to string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{l: l}
+	p.wg.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			p.mu.Lock()
+			p.open = append(p.open, in, out)
+			p.mu.Unlock()
+			p.wg.Go(func() {
+				_, _ = io.Copy(out, in)
+				_ = out.Close()
+			})
+			p.wg.Go(func() {
+				p.back(in, out)
+				_ = in.Close()
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		p.cut()
+		p.wg.Wait()
+	})
+	return p
+}
+
+// back passes replies on, until one is to be lost: then it ends the connection.
+func (p *proxy) back(in, out net.Conn) {
+	b := make([]byte, 32<<10)
+	for {
+		n, err := out.Read(b)
+		if err != nil || p.lose.Load() {
+			return
+		}
+		if _, err := in.Write(b[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.open {
+		_ = c.Close()
+	}
+	p.open = nil
+}
+
+func TestALostReplyIsAFaultAndTheWriteIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := newProxy(t, server.Addr)
+	direct, far := open(t, dial(t, server.Addr), "app"), open(t, dial(t, p.l.Addr().String()), "app")
+	put(t, far, "a", "1")
+	before, err := far.Swap(t.Context(), "a", version(t, direct, "a"), store.Item{Value: []byte("1")}) // the server knows the script now
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The first thing that is lost may be the reply to a ping of the client's.
+	var it store.Item
+	for it.Version = before; it.Version == before; {
+		p.lose.Store(true)
+		_, err = far.Swap(t.Context(), "a", before, store.Item{Value: []byte("2")})
+		p.lose.Store(false)
+		if fault := new(store.Error); !errors.As(err, &fault) || errors.Is(err, store.ErrConflict) {
+			t.Fatalf("Swap whose reply was lost: %v, want a fault that is no conflict", err)
+		}
+		if it, err = direct.Get(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		putAgain(t, far, "b") // connected again
+	}
+	if string(it.Value) != "2" {
+		t.Errorf("Get: %q", it.Value)
+	}
+	p.cut()
+	putAgain(t, far, "b")
+	if after := version(t, direct, "a"); after != it.Version {
+		t.Errorf("the write was repeated: version %d, then %d", it.Version, after)
+	}
+}

@@ -1,0 +1,120 @@
+package redisstore
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/reecho-go/reecho/store"
+)
+
+// A value begins with its version and its deadline, 16 digits each.
+const (
+	digits     = 16
+	headerSize = 2 * digits
+)
+
+// never is the deadline that does not come, and the last one that does is
+// before it. Lua's numbers are exact up to 2^53, which has 16 digits.
+const never = 1<<53 - 1
+
+// What scripts answer instead of a version.
+const (
+	isAbsent   = -1
+	hasAnother = -2
+)
+
+// The scripts share these functions. KEYS are the key of the value and the
+// counter. Redis drops a key when its time is past, so a deadline is set a
+// millisecond early: from the deadline on the key is absent.
+const functions = `
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function write(expires, value)
+	local version = clock[1] * 1000000 + clock[2]
+	local last = tonumber(redis.call('GET', KEYS[2]) or '0')
+	if version <= last then
+		version = last + 1
+	end
+	redis.call('SET', KEYS[2], string.format('%.0f', version))
+	if expires <= now then
+		redis.call('UNLINK', KEYS[1])
+	else
+		value = string.format('%016.0f%016.0f', version, expires) .. value
+		if expires < ` + neverText + ` then
+			redis.call('SET', KEYS[1], value, 'PXAT', string.format('%.0f', expires - 1))
+		else
+			redis.call('SET', KEYS[1], value)
+		end
+	end
+	return string.format('%.0f', version)
+end
+`
+
+const neverText = "9007199254740991"
+
+var (
+	putScript = rueidis.NewLuaScript(functions + `
+return write(tonumber(ARGV[1]), ARGV[2])`)
+
+	swapScript = rueidis.NewLuaScript(functions + `
+local old = redis.call('GETRANGE', KEYS[1], 0, 15)
+if old == '' then
+	if ARGV[1] ~= '0' then
+		return '-1'
+	end
+elseif tonumber(old) ~= tonumber(ARGV[1]) then
+	return '-2'
+end
+return write(tonumber(ARGV[2]), ARGV[3])`)
+
+	touchScript = rueidis.NewLuaScript(functions + `
+local expires = tonumber(ARGV[1])
+if redis.call('EXISTS', KEYS[1]) == 0 then
+	return '-1'
+end
+if expires <= now then
+	redis.call('UNLINK', KEYS[1])
+	return '0'
+end
+redis.call('SETRANGE', KEYS[1], 16, string.format('%016.0f', expires))
+if expires < ` + neverText + ` then
+	redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', expires - 1))
+else
+	redis.call('PERSIST', KEYS[1])
+end
+return '0'`)
+)
+
+// milli is a deadline for the scripts: Unix milliseconds, rounded down.
+func milli(at time.Time) string {
+	switch {
+	case at.IsZero() || at.Unix() >= never/1000:
+		return neverText
+	case at.Unix() < 0:
+		return "0"
+	}
+	return strconv.FormatInt(at.UnixMilli(), 10)
+}
+
+// decode splits what stands under a key. The item keeps b.
+func decode(b []byte) (store.Item, error) {
+	if len(b) < headerSize {
+		return store.Item{}, fmt.Errorf("%w: it has %d bytes, and the header alone %d", ErrForeign, len(b), headerSize)
+	}
+	version, err := strconv.ParseUint(string(b[:digits]), 10, 64)
+	if err != nil || version == 0 {
+		return store.Item{}, fmt.Errorf("%w: it has no version", ErrForeign)
+	}
+	expires, err := strconv.ParseInt(string(b[digits:headerSize]), 10, 64)
+	if err != nil {
+		return store.Item{}, fmt.Errorf("%w: it has no deadline", ErrForeign)
+	}
+	it := store.Item{Value: b[headerSize:len(b):len(b)], Version: version}
+	if expires != never {
+		it.Expires = time.UnixMilli(expires)
+	}
+	return it, nil
+}
