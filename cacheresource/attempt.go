@@ -67,7 +67,7 @@ func (a *attempt[K, V]) run(ctx context.Context, key K) {
 	opened, returned := false, false
 	defer func() {
 		if !returned {
-			err = panics.Recovered(recover())
+			err = panics.Recovered(recover()).In(a.Name())
 		}
 		a.finish(v, opened, err)
 	}()

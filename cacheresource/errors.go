@@ -41,7 +41,8 @@ var ErrVisitorInGlobalLoad = scope.ErrVisitorInGlobalLoad
 type KeyError = identity.Error
 
 // PanicError is a panic of an open, as its waiting callers see it, of a check
-// or release, as events show it, or of a clear hook.
+// or release, as events show it, or of a clear hook. That of an open names the
+// resource and the line of the open.
 type PanicError = panics.Error
 
 // CycleError says that an open would have waited for itself, directly or

@@ -368,7 +368,7 @@ func (t *Table[K, R]) load(ctx context.Context, r *run, calls []*call[K, R], com
 	returned := false
 	defer func() {
 		if !returned {
-			err := panics.Recovered(recover())
+			err := panics.Recovered(recover()).In(r.name())
 			for _, c := range calls {
 				c.fail(err)
 			}
@@ -558,16 +558,16 @@ func panicked(err error) bool {
 	return isPanic(err) && err.(*panics.Error).Value != panics.ErrGoexit //nolint:errorlint // see isPanic
 }
 
-// Raise panics with err if it is that of a load that panicked. The value is the
-// *panics.Error, which has the stack of the load; except for
+// Raise panics with err if it is that of a load that panicked. The value is a
+// *panics.Error that names the load, with the stack of it; except for
 // http.ErrAbortHandler, which net/http knows by identity.
 func Raise(err error) {
 	if !panicked(err) {
 		return
 	}
-	//nolint:errorlint // see isPanic
-	if pe := err.(*panics.Error); pe.Value == http.ErrAbortHandler {
+	pe := err.(*panics.Error) //nolint:errorlint // see isPanic
+	if pe.Value == http.ErrAbortHandler {
 		panic(pe.Value)
 	}
-	panic(err)
+	panic(pe.Raised())
 }
