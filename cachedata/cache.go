@@ -169,7 +169,8 @@ func (c *Cache[K, V]) GetMeta(ctx context.Context, key K) (V, Meta, error) {
 // GetInto is [Cache.Get] into another type: it maps the caller's own copy of
 // the result into *dst by field name, with jinzhu/copier: its tags, and the
 // converters and field-name mappings of opt. dst must be a pointer that is not
-// nil; at most one opt is used. It is much slower than Get.
+// nil, to a type in which something of V has a counterpart; anything else is an
+// error. At most one opt is used. It is much slower than Get.
 func (c *Cache[K, V]) GetInto(ctx context.Context, key K, dst any, opt ...clone.Option) error {
 	v, err := c.Get(ctx, key)
 	if err != nil {

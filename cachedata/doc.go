@@ -42,7 +42,16 @@
 // function has captured, and context values that nobody has declared: of these
 // observe.ContextRead tells.
 //
-// Errors are returned, and kept only where ErrorTTL or NotFoundTTL say so.
+// Errors are returned, and kept only where ErrorTTL or NotFoundTTL say so. What
+// is said of their answers over HTTP, such as 404 for [ErrNotFound], is what
+// their method StatusCode returns, as problem details (RFC 9457). A handler that
+// returns them answers so behind any middleware of the toolkit; on an echo without
+// one, set
+//
+//	e.HTTPErrorHandler = middleware.ErrorHandler(nil)
+//
+// or return middleware.HTTPError(err): echo's own error handler answers 500 to
+// every error that it does not know.
 //
 // # Cost
 //

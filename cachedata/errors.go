@@ -42,8 +42,10 @@ var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
 
 // PanicError is a panic of a loader, as its waiting callers see it; the caller
 // that started the load panics with it. Value is what the loader panicked
-// with, and what errors.As finds if it is an error; Stack is the loader's. A
-// loader that calls runtime.Goexit fails with one too, which is returned to
+// with, and what errors.As finds if it is an error; Stack is the loader's, Where
+// names the cache and the key's fingerprint, and Line is the line of the loader.
+// Its text has all of this, and what is panicked with the loader's part of the
+// stack as well, so that a Recover middleware shows it. A loader that calls runtime.Goexit fails with one too, which is returned to
 // all. It has no HTTP status: it is an internal fault.
 type PanicError = panics.Error
 

@@ -69,7 +69,7 @@ func (a *attempt) run(ctx context.Context, key unsafe.Pointer) {
 	opened, returned := false, false
 	defer func() {
 		if !returned {
-			err = panics.Recovered(recover())
+			err = panics.Recovered(recover()).In(a.Name())
 		}
 		a.finish(v, opened, err)
 	}()

@@ -16,7 +16,8 @@ import (
 )
 
 // ErrClosed says that the resource or its group has been closed. Over HTTP it
-// is 503 Service Unavailable.
+// is 503 Service Unavailable: behind a middleware of the toolkit, or with
+// middleware.ErrorHandler.
 var ErrClosed error = closedError{}
 
 // ErrDuplicate says that the group has a resource of that name already.
@@ -40,7 +41,8 @@ var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
 type KeyError = identity.Error
 
 // PanicError is a panic of an open, as its waiting callers see it, of a check
-// or release, as events show it, or of a clear hook.
+// or release, as events show it, or of a clear hook. That of an open names the
+// resource and the line of the open.
 type PanicError = panics.Error
 
 // CycleError says that an open would have waited for itself, directly or

@@ -276,15 +276,21 @@ func (f *fromEcho) Wrap(next echo.HandlerFunc) echo.HandlerFunc { return f.mw(ne
 // toolkit's and that of other plugins, with its problem details (RFC 9457), as
 // JSON or as HTML for clients that prefer it. Everything else, such as an
 // *echo.HTTPError of the program's own with one of them as Internal, and every
-// response that has been sent already, goes to next unchanged; use
-// e.DefaultHTTPErrorHandler when in doubt. The middlewares of the toolkit
-// answer their errors by themselves: this handler is for routes without them.
+// response that has been sent already, goes to next unchanged; nil is echo's
+// default handler. The middlewares of the toolkit answer errors by themselves:
+// this handler is for apps or routes without them, where echo would answer 500.
+//
+//	e.HTTPErrorHandler = middleware.ErrorHandler(nil)
 func ErrorHandler(next echo.HTTPErrorHandler) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
 		if rendered, writeErr := problem.Render(c, err); rendered {
 			if writeErr != nil {
 				c.Logger().Error(writeErr)
 			}
+			return
+		}
+		if next == nil {
+			c.Echo().DefaultHTTPErrorHandler(err, c)
 			return
 		}
 		next(err, c)

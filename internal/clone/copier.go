@@ -57,7 +57,7 @@ func WithCopierOf(t reflect.Type, opt copier.Option) (copyTo func(dst, src unsaf
 }
 
 // Into maps src into *dst by field name with copier: its tags, converters and field-name mapping included. Give it a copy of your own: without opt.DeepCopy
-// parts of src become parts of *dst. dst must be a pointer that is not nil. A panic of copier or of a converter becomes an error.
+// parts of src become parts of *dst. dst must be a pointer that is not nil, to a type in which something of src has a counterpart. A panic of copier or of a converter becomes an error.
 // copier follows references without an end, so a value that is cyclic, or larger than a million references as a tree, is refused,
 // and so are types that embed themselves or consist of pointers and slices alone.
 func Into(dst, src any, opt copier.Option) error {
@@ -73,6 +73,9 @@ func Into(dst, src any, opt copier.Option) error {
 	}
 	if err := boundTree(reflect.ValueOf(src)); err != nil {
 		return err
+	}
+	if from := reflect.TypeOf(src); !counterpart(to.Type().Elem(), from, opt) {
+		return fmt.Errorf("clone: Into: nothing of a %v has a counterpart in the destination %T: give it fields of the same names or types, copier tags, a converter or a field name mapping", from, dst)
 	}
 	return runCopier(dst, src, opt)
 }

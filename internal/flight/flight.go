@@ -372,7 +372,7 @@ func (t *Table) load(ctx context.Context, r *run, calls []*call, compute func(co
 	returned := false
 	defer func() {
 		if !returned {
-			err := panics.Recovered(recover())
+			err := panics.Recovered(recover()).In(r.name())
 			for _, c := range calls {
 				c.fail(err)
 			}
@@ -562,17 +562,17 @@ func panicked(err error) bool {
 	return isPanic(err) && err.(*panics.Error).Value != panics.ErrGoexit //nolint:errorlint // see isPanic
 }
 
-// Raise panics with err if it is that of a load that panicked. The value is the
-// *panics.Error, which has the stack of the load; except for
+// Raise panics with err if it is that of a load that panicked. The value is a
+// *panics.Error that names the load, with the stack of it; except for
 // http.ErrAbortHandler, which net/http knows by identity. This package knows it
 // by its text: programs without a web server would carry one.
 func Raise(err error) {
 	if !panicked(err) {
 		return
 	}
-	//nolint:errorlint // see isPanic
-	if abort, ok := err.(*panics.Error).Value.(error); ok && abort.Error() == "net/http: abort Handler" {
+	pe := err.(*panics.Error) //nolint:errorlint // see isPanic
+	if abort, ok := pe.Value.(error); ok && abort.Error() == "net/http: abort Handler" {
 		panic(abort)
 	}
-	panic(err)
+	panic(pe.Raised())
 }

@@ -204,7 +204,7 @@ func TestL5_QuietPanicIsAnError(t *testing.T) {
 	if !slices.Equal(w.failed, []error{err}) {
 		t.Errorf("failed %v", w.failed)
 	}
-	if v := recovered(func() { flight.Raise(err) }); v != pe {
+	if v, ok := recovered(func() { flight.Raise(err) }).(*panics.Error); !ok || v.Value != "boom" || &v.Stack[0] != &pe.Stack[0] {
 		t.Errorf("raised %v", v)
 	}
 	if v := recovered(func() { flight.Raise(errors.New("other")) }); v != nil {
