@@ -106,25 +106,21 @@ func (c *Cache[K, V]) copied(own *V) (v V, err error) {
 		r := c.core.plan.Begin()
 		*(*V)(r.At) = *own
 		r.Fix()
-		v = *(*V)(r.At)
 		var zero V
-		*(*V)(r.At) = zero
-		if err = r.End(); err != nil {
-			return zero, c.core.copyError(err)
-		}
-		return v, nil
+		v, *(*V)(r.At) = *(*V)(r.At), zero
+		err = r.End()
 	case c.clone != nil:
 		return c.clone(*own), nil
+	default:
+		into := new(V) // for another engine it has to be on the heap
+		err = c.core.copyTo(unsafe.Pointer(into), unsafe.Pointer(own))
+		v = *into
 	}
-	return c.mapped(own)
-}
-
-// mapped is copied by another engine, for which the copy has to be on the heap.
-func (c *Cache[K, V]) mapped(own *V) (v V, err error) {
-	if err = c.core.copyTo(unsafe.Pointer(&v), unsafe.Pointer(own)); err != nil {
-		err = c.core.copyError(err)
+	if err != nil {
+		var none V
+		return none, c.core.copyError(err)
 	}
-	return v, err
+	return v, nil
 }
 
 // Name returns the cache's name.
@@ -176,14 +172,7 @@ func (c *Cache[K, V]) GetInto(ctx context.Context, key K, dst any, opt ...clone.
 	if err != nil {
 		return err
 	}
-	var o clone.Option
-	if len(opt) > 0 {
-		o = opt[0]
-	}
-	if err := clone.Into(dst, v, o); err != nil {
-		return fmt.Errorf("cachedata: %s: GetInto: %w", c.core.name, err)
-	}
-	return nil
+	return c.core.into(dst, v, opt)
 }
 
 // Peek returns a copy of key's result if it is in memory and Get would serve

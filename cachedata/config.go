@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
@@ -213,14 +214,20 @@ type Config[K, V any] struct {
 
 // CopyEngine is how a cache copies results. The zero value is the compiled
 // plan.
-type CopyEngine struct{ copier *clone.Option }
+type CopyEngine struct {
+	// compile is nil for the compiled plan. It is a function so that who does not
+	// choose another engine does not link it.
+	compile func(t reflect.Type) (func(dst, src unsafe.Pointer) error, error)
+}
 
 // CopyWithCopier makes jinzhu/copier the copy engine of a cache, for types
 // whose copies depend on copier's tags or converters. DeepCopy is always on. It
 // is 10 to 100 times slower than the compiled plan, and [New] refuses the
 // shapes that copier would alias or change, except for one: with IgnoreEmpty a
 // float of -0 counts as empty and becomes +0.
-func CopyWithCopier(opt clone.Option) CopyEngine { return CopyEngine{copier: &opt} }
+func CopyWithCopier(opt clone.Option) CopyEngine {
+	return CopyEngine{func(t reflect.Type) (func(dst, src unsafe.Pointer) error, error) { return clone.WithCopierOf(t, opt) }}
+}
 
 // settings are a [Config] without its types.
 type settings struct {
@@ -284,7 +291,7 @@ func (cfg *settings) validate() error {
 	cfg.validateScope(bad)
 	errs = append(errs, cfg.validateTypes())
 	ways := 0
-	for _, set := range []bool{cfg.clones, cfg.Copy.copier != nil, cfg.ReadOnly} {
+	for _, set := range []bool{cfg.clones, cfg.Copy.compile != nil, cfg.ReadOnly} {
 		if set {
 			ways++
 		}
@@ -295,7 +302,7 @@ func (cfg *settings) validate() error {
 	if cfg.VerifyReadOnly && !cfg.ReadOnly {
 		bad("VerifyReadOnly has no effect without ReadOnly: leave it out, or set both")
 	}
-	if len(cfg.Immutable) > 0 && (cfg.clones || cfg.Copy.copier != nil || cfg.ReadOnly) {
+	if len(cfg.Immutable) > 0 && (cfg.clones || cfg.Copy.compile != nil || cfg.ReadOnly) {
 		bad("Immutable has no effect together with Clone, Copy or ReadOnly: leave it out")
 	}
 	return errors.Join(errs...)

@@ -126,7 +126,10 @@ func (e *CopyError) Error() string { return fmt.Sprintf("cachedata: %s: result: 
 // Unwrap returns Err.
 func (e *CopyError) Unwrap() error { return e.Err }
 
-// copyError turns what internal/clone says into ours.
+// copyError turns what internal/clone says into ours. It is not to be a part of
+// each shell.
+//
+//go:noinline
 func (c *core) copyError(err error) error {
 	return identity.Each(err, func(err error) error {
 		e := &CopyError{Cache: c.name, Err: err}

@@ -46,7 +46,7 @@ func typeName(t reflect.Type, local func(reflect.Type) string) string {
 		var b strings.Builder
 		b.WriteString("interface{")
 		for i := range t.NumMethod() {
-			m := t.Method(i)
+			m := method(t, i)
 			fmt.Fprintf(&b, "%q.%s%s;", m.PkgPath, m.Name, signature(m.Type, inner))
 		}
 		b.WriteString("}")
@@ -150,4 +150,11 @@ func (s *shape) inner(t reflect.Type) {
 	s.buf = append(s.buf, '<')
 	s.add(t)
 	s.buf = append(s.buf, '>')
+}
+
+// method returns the i-th method of an interface type. It asks by name, since a
+// plain call of Method makes the linker keep all methods of all types.
+func method(t reflect.Type, i int) reflect.Method {
+	of := reflect.ValueOf(t).MethodByName("Method")
+	return of.Call([]reflect.Value{reflect.ValueOf(i)})[0].Interface().(reflect.Method)
 }
