@@ -9,7 +9,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/reecho-go/reecho/internal/answer"
 	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/problem"
@@ -361,5 +360,5 @@ func denied(err error) error {
 }
 
 func refuse(status int, detail string, cause error) error {
-	return &answer.Refusal{Who: "middleware: ClearHandler", Status: status, Detail: detail, Cause: cause}
+	return &problem.Refusal{Who: "middleware: ClearHandler", Status: status, Detail: detail, Cause: cause}
 }

@@ -16,6 +16,7 @@ type (
 	Details = answer.Details
 	Item    = answer.Item
 	Error   = answer.Error
+	Refusal = answer.Refusal
 )
 
 // From finds the first [Error] in err's tree.
