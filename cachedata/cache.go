@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"runtime"
 	"time"
 	"unsafe"
 
@@ -106,6 +107,7 @@ func (c *Cache[K, V]) copied(own *V) (v V, err error) {
 		r := c.core.plan.Begin()
 		*(*V)(r.At) = *own
 		r.Fix()
+		runtime.KeepAlive(own) // which knows the original by its addresses alone
 		var zero V
 		v, *(*V)(r.At) = *(*V)(r.At), zero
 		err = r.End()
@@ -210,7 +212,7 @@ type PutOptions struct {
 
 // PutWith is [Cache.Put] with options. The error may also be one of them.
 func (c *Cache[K, V]) PutWith(ctx context.Context, key K, v V, how PutOptions) error {
-	return c.core.put(ctx, at(&key), at(&v), how)
+	return c.core.put(ctx, at(&key), unsafe.Pointer(&v), how)
 }
 
 // Refresh loads key's result anew and returns a copy of it. The old result is

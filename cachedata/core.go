@@ -242,7 +242,7 @@ func (c *core) into(dst, own any, opt []clone.Option) error {
 	return nil
 }
 
-// put is [Cache.PutWith] of the result at v.
+// put is [Cache.PutWith] of the result at v, which is not on a stack.
 func (c *core) put(ctx context.Context, key, v unsafe.Pointer, how PutOptions) error {
 	if how.TTL < 0 {
 		return fmt.Errorf("cachedata: %s: PutWith: TTL is %v: use 0 for Config.TTL, or Delete what is over", c.name, how.TTL)

@@ -138,6 +138,7 @@ func (u *Untyped) CopyTo(dst, src unsafe.Pointer) error {
 //	r := u.Begin()
 //	*(*V)(r.At) = *v
 //	r.Fix()
+//	runtime.KeepAlive(v)
 //	out := *(*V)(r.At)
 //	*(*V)(r.At) = zero
 //	err := r.End()
