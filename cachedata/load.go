@@ -317,25 +317,28 @@ func (l *load[I, K, V]) renewed(ctx context.Context, ttl time.Duration, said sai
 	return l.made(l.basis.value, nil, ttl, size, said.extra(tagged(old.tags, said.tags))), nil
 }
 
-// failed makes an entry of an error that is to be remembered; other errors it
-// returns.
+// failed makes an entry of an error that is to be remembered, or that has tags:
+// those who joined the load after a clear of one are not to get it. Other errors
+// it returns.
 func (l *load[I, K, V]) failed(ctx context.Context, err error, said said) (*entry[K, V], error) {
 	c := l.cache
 	l.failure, l.missing = err, c.missing(err)
 	ttl := c.cfg.ErrorTTL
+	own := ours(err)
 	switch {
 	case l.missing:
 		ttl = cmp.Or(c.cfg.NotFoundTTL, ttl)
-	case l.prior != nil || ours(err): // what is there is worth more than an error
+	case l.prior != nil || own: // what is there is worth more than an error
 		ttl = 0
 	case ctx.Err() != nil: // it is none of the origin
 		ttl = 0
 	}
-	if ttl == 0 || l.passing {
+	l.passing = l.passing || ttl == 0
+	if l.passing && (l.prior != nil || own || ctx.Err() != nil) {
 		return nil, err
 	}
 	tags, wrong := l.tags(said, func(K) []string { return nil })
-	if wrong != nil {
+	if wrong != nil || l.passing && len(tags) == 0 {
 		return nil, err
 	}
 	var none V
