@@ -290,25 +290,28 @@ func (l *load) renewed(ctx context.Context, ttl time.Duration, said said) (*entr
 	})
 }
 
-// failed makes an entry of an error that is to be remembered; other errors it
-// returns.
+// failed makes an entry of an error that is to be remembered, or that has tags:
+// those who joined the load after a clear of one are not to get it. Other errors
+// it returns.
 func (l *load) failed(ctx context.Context, err error, said said) (*entry, error) {
 	c := l.core
 	l.failure, l.missing = err, c.missing(err)
 	ttl := c.cfg.ErrorTTL
+	own := ours(err)
 	switch {
 	case l.missing:
 		ttl = cmp.Or(c.cfg.NotFoundTTL, ttl)
-	case l.prior != nil || ours(err): // what is there is worth more than an error
+	case l.prior != nil || own: // what is there is worth more than an error
 		ttl = 0
 	case ctx.Err() != nil: // it is none of the origin
 		ttl = 0
 	}
-	if ttl == 0 || l.passing {
+	l.passing = l.passing || ttl == 0
+	if l.passing && (l.prior != nil || own || ctx.Err() != nil) {
 		return nil, err
 	}
 	tags, wrong := l.tags(said.tags, nil)
-	if wrong != nil {
+	if wrong != nil || l.passing && len(tags) == 0 {
 		return nil, err
 	}
 	return l.made(making{err: err, ttl: ttl, set: true, extra: said.extra(tags)})

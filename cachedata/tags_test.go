@@ -357,6 +357,65 @@ func TestX3_ClearTagDropsWhatIsNotThere(t *testing.T) {
 	}
 }
 
+// A load is in flight and finds nothing. Meanwhile there is something, and the
+// tag is cleared: who comes after that gets it.
+func TestX1_ClearTagDropsWhatIsNotThereInFlight(t *testing.T) {
+	t.Parallel()
+	for _, ttl := range []time.Duration{0, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			var users sync.Map
+			find := func(k int) (string, error) {
+				v, ok := users.Load(k)
+				time.Sleep(time.Second)
+				if !ok {
+					return "", fmt.Errorf("%d: %w", k, cachedata.ErrNotFound)
+				}
+				return v.(string), nil
+			}
+			cfg := cachedata.Config[int, string]{Group: newGroup(t, cachedata.GroupConfig{}), ErrorTTL: ttl, KeyTags: func(k int) []string { return []string{fmt.Sprint("user:", k)} }}
+			single := cachedata.Must(cachedata.New("single", func(_ context.Context, k int) (string, error) { return find(k) }, cfg))
+			many := cachedata.Must(cachedata.NewBatch("many", func(_ context.Context, keys []int) (map[int]string, error) {
+				m := map[int]string{}
+				for _, k := range keys {
+					if v, err := find(k); err == nil {
+						m[k] = v
+					}
+				}
+				return m, nil
+			}, cfg))
+			for _, c := range []*cachedata.Cache[int, string]{single, many.Cache} {
+				users.Clear()
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if _, m, err := c.GetMeta(t.Context(), 42); !errors.Is(err, cachedata.ErrNotFound) || m != (cachedata.Meta{}) {
+						t.Errorf("%s: before: %+v, %v", c.Name(), m, err)
+					}
+				})
+				time.Sleep(time.Millisecond)
+				wg.Go(func() {
+					if _, err := c.Get(t.Context(), 42); !errors.Is(err, cachedata.ErrNotFound) {
+						t.Errorf("%s: joined before: %v", c.Name(), err)
+					}
+				})
+				synctest.Wait()
+				users.Store(42, "new")
+				if err := c.ClearTag(t.Context(), "user:42"); err != nil {
+					t.Error(err)
+				}
+				if c == many.Cache {
+					wantMany(t, many, []int{42}, map[int]string{42: "new"})
+				} else {
+					want(t, c, 42, "new")
+				}
+				wg.Wait()
+				if s := c.Stats(); s.Loads != 2 || s.LoadErrors != 1 || s.Entries != 1 {
+					t.Errorf("%s: %+v", c.Name(), s)
+				}
+			}
+		})
+	}
+}
+
 func TestPutWith(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
