@@ -31,8 +31,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: ## all that can be said without running the tests: format, vet, lint, modules, documents
-	@$(MAKE) --keep-going format vet lint modules alone repo
+check: ## all that can be said without running the tests: format, vet, lint, modules, documents, weight
+	@$(MAKE) --keep-going format vet lint modules alone repo weight
 
 .PHONY: test
 test: prepare bin/gotestsum ## run all tests of all modules, with the race detector, in random order
@@ -81,7 +81,7 @@ tidy: ## tidy the go.mod and go.sum of every module
 	@$(call each,$(modules),GOWORK=off go mod tidy)
 
 # The parts of check that are not targets for people.
-.PHONY: format vet modules alone repo prepare
+.PHONY: format vet modules alone repo prepare weight
 
 format: bin/gofumpt
 	@echo "gofumpt"
@@ -103,6 +103,11 @@ alone:
 # Compiles the Go code in the documents, among other things.
 repo:
 	go test ./internal/repo
+
+# Builds programs with caches, and says what one more of them adds.
+weight:
+	@echo "the weight of one more cache"
+	@go -C benchmarks run . weight -ours
 
 prepare:
 	@.ci/prepare

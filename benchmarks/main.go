@@ -8,6 +8,8 @@
 //	go run . -only hit,stack      some groups, nothing written
 //	go run . -only key -write     some groups, with their tables in the documents
 //	go run . -against v0.1.0      this tree against a commit
+//	go run . weight               what one more cache weighs, in the binary and the compiler
+//	go run . weight -ours         without the peers
 package main
 
 import (
@@ -23,6 +25,7 @@ import (
 
 	"github.com/reecho-go/reecho/benchmarks/bench"
 	"github.com/reecho-go/reecho/benchmarks/report"
+	"github.com/reecho-go/reecho/benchmarks/weight"
 	"github.com/reecho-go/reecho/benchmarks/workloads"
 )
 
@@ -98,6 +101,9 @@ func progress(format string, args ...any) {
 }
 
 func run(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "weight" {
+		return weigh(ctx, args[1:])
+	}
 	o, err := parse(args)
 	if err != nil {
 		return err
@@ -133,6 +139,35 @@ func run(ctx context.Context, args []string) error {
 	}
 	fmt.Println("\nwritten:", strings.Join(paths, ", "))
 	return nil
+}
+
+// weigh prints what one more cache and its peers weigh, and fails if ours are
+// over their bounds.
+func weigh(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("benchmarks weight", flag.ContinueOnError)
+	ours := fs.Bool("ours", false, "weigh only what has a bound")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	dir, err := moduleDir()
+	if err != nil {
+		return err
+	}
+	var rows []weight.Row
+	for _, peer := range weight.Peers() {
+		if *ours && peer.File == 0 {
+			continue
+		}
+		progress("%s", peer.Name)
+		row, err := weight.Measure(ctx, dir, peer)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	progress("")
+	fmt.Print(weight.Table(rows))
+	return weight.Over(rows)
 }
 
 // moduleDir is the folder of this module, where results belong.

@@ -5,12 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"sync"
 	"unsafe"
-
-	"github.com/reecho-go/reecho/internal/canon"
-	"github.com/reecho-go/reecho/internal/flight"
 )
 
 // Batch is a [Cache] whose results are loaded several at a time. Make it with
@@ -18,12 +14,8 @@ import (
 // results and loads with [Batch.GetMany]. It is safe for concurrent use.
 type Batch[K comparable, V any] struct {
 	*Cache[K, V]
-	load    batchLoader[K, V]
-	max     int
 	dynamic bool // a K may be of a type that no map takes, behind an interface
 }
-
-type batchLoader[K comparable, V any] func(ctx context.Context, keys []K) (map[K]V, error)
 
 // NewBatch is [New] for a function that loads several results at once, such as
 // a query with IN (...). load gets at least one key, none twice, in a slice
@@ -37,22 +29,29 @@ type batchLoader[K comparable, V any] func(ctx context.Context, keys []K) (map[K
 // for. A key that no map takes, such as a slice behind an interface, is a
 // [*KeyError].
 func NewBatch[K comparable, V any](name string, load func(ctx context.Context, keys []K) (map[K]V, error), cfg Config[K, V]) (*Batch[K, V], error) {
-	b := &Batch[K, V]{load: load, max: cfg.MaxBatch, dynamic: hasInterface(reflect.TypeFor[K]())}
-	single := func(ctx context.Context, key K) (none V, _ error) {
-		if err := b.mappable(&key); err != nil {
-			return none, err
+	b := &Batch[K, V]{&Cache[K, V]{clone: cfg.Clone}, hasInterface(reflect.TypeFor[K]())}
+	fns := functionsOf(cfg)
+	if load != nil {
+		fns.load = func(ctx context.Context, key unsafe.Pointer) (unsafe.Pointer, error) {
+			if err := b.mappable((*K)(key)); err != nil {
+				return nil, err
+			}
+			m, err := load(ctx, []K{*(*K)(key)})
+			return b.core.answer(b.answers(m), key, err)
 		}
-		m, err := load(ctx, []K{key})
-		return b.answers(m, err)(key)
-	}
-	if load == nil {
-		single = nil
+		fns.many = func(ctx context.Context, keys []unsafe.Pointer) (answers, error) {
+			own := make([]K, len(keys)) // the loader may sort them
+			for i, key := range keys {
+				own[i] = *(*K)(key)
+			}
+			m, err := load(ctx, own)
+			return b.answers(m), err
+		}
 	}
 	var err error
-	if b.Cache, err = newCache(name, single, cfg, nil); err != nil {
+	if b.core, err = newCore(b.Cache, name, reflect.TypeFor[K](), reflect.TypeFor[V](), cfg.settings(), fns, nil); err != nil {
 		return nil, fmt.Errorf("cachedata: NewBatch(%q): %w", name, err)
 	}
-	b.batch = true
 	return b, nil
 }
 
@@ -77,32 +76,45 @@ func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 		}
 	}
 	results := make(map[K]V, len(keys))
-	failed := &BatchError[K]{Cache: b.name}
+	failed := &BatchError[K]{Cache: b.core.name}
+	take := func(key *K, e *entry, err error) {
+		if err == nil {
+			var v V
+			if v, err = b.value(e); err == nil {
+				results[*key] = v
+				return
+			}
+		}
+		if !b.core.missing(err) { // nor a remembered error of that kind
+			failed.add(*key, err)
+		}
+	}
 	var missing []K
 	var others map[K]bool // keys that are not among the results
 	for _, key := range keys {
 		if _, ok := results[key]; ok || others[key] {
 			continue
 		}
-		v, ok, err := b.hit(ctx, &key)
-		if ok && err == nil {
-			results[key] = v
-			continue
-		}
-		if others == nil {
-			others = make(map[K]bool)
-		}
-		others[key] = true
-		switch {
-		case !ok && err == nil:
+		e, err := b.core.hit(ctx, at(&key))
+		if e == nil && err == nil {
 			missing = append(missing, key)
-		case !b.missing(err): // nor a remembered error of that kind
-			failed.add(key, err)
+		} else {
+			take(&key, e, err)
+		}
+		if _, ok := results[key]; !ok {
+			if others == nil {
+				others = make(map[K]bool)
+			}
+			others[key] = true
 		}
 	}
 	failed.Asked = len(results) + len(others)
 	if len(missing) > 0 {
-		b.loadMany(ctx, missing, results, failed)
+		asked := make([]unsafe.Pointer, len(missing))
+		for i := range missing {
+			asked[i] = unsafe.Pointer(&missing[i])
+		}
+		b.core.loadMany(ctx, asked, func(key unsafe.Pointer, e *entry, err error) { take((*K)(key), e, err) })
 	}
 	return results, failed.orNil()
 }
@@ -134,212 +146,37 @@ func (b *Batch[K, V]) mappable(key *K) error {
 	if v.Comparable() {
 		return nil
 	}
-	return &KeyError{Owner: "cachedata: " + b.name, Path: v.Type().String(), Type: v.Type(), Err: errNotMappable}
+	return &KeyError{Owner: "cachedata: " + b.core.name, Path: v.Type().String(), Type: v.Type(), Err: errNotMappable}
 }
 
 var errNotMappable = errors.New("a batch returns its results in a map, and a value behind an interface of this key cannot be a key of maps: use comparable types, or a Cache instead of a Batch")
 
-// hit returns a copy of *key's result if it is in memory, and counts.
-func (b *Batch[K, V]) hit(ctx context.Context, key *K) (v V, ok bool, err error) {
-	e, _, err := b.lookup(ctx, key)
-	if err != nil {
-		b.counters.misses.Add(1)
-	}
-	if e == nil {
-		return v, false, err
-	}
-	v, err = b.value(e)
-	return v, true, err
-}
-
-// loadMany adds what the calls of keys give to results or to failed.
-func (b *Batch[K, V]) loadMany(ctx context.Context, keys []K, results map[K]V, failed *BatchError[K]) {
-	settled := 0
-	defer func() { b.counters.misses.Add(uint64(len(keys) - settled)) }() // a load panicked
-	for i, r := range b.calls(ctx, keys) {
-		key, err := keys[i], r.err
-		settled++
-		if r.source != Hit {
-			b.counters.misses.Add(1)
-		}
-		if err == nil {
-			b.served(ctx, key, r.entry, r.source)
-			var own V
-			if own, err = b.value(r.entry); err == nil {
-				results[key] = own
-				continue
-			}
-		}
-		if !b.missing(err) {
-			failed.add(key, b.loadError(err))
-		}
-	}
-}
-
-// outcome is what the call of one key gave.
-type outcome[K, V any] struct {
-	entry  *entry[K, V]
-	source Source
-	err    error
-}
-
-// calls returns what the calls of keys give.
-func (b *Batch[K, V]) calls(ctx context.Context, keys []K) []outcome[K, V] {
-	switch {
-	case b.sessions != nil:
-		at := func(key K) (*place[sessionKey, K, V], error) { return b.sessions.place(ctx, key) }
-		return loadMany(ctx, b, b.sessions.table, at, keys)
-	case b.shape == canon.Word:
-		return loadMany(ctx, b, b.words, b.wordPlace, keys)
-	}
-	return loadMany(ctx, b, b.texts, b.textPlace, keys)
-}
-
-func loadMany[I, K comparable, V any](ctx context.Context, b *Batch[K, V], t *table[I, K, V], at func(K) (*place[I, K, V], error), keys []K) []outcome[K, V] {
-	results := make([]outcome[K, V], len(keys))
-	places := make([]*place[I, K, V], len(keys))
-	index := make([]int, 0, len(keys)) // of those that have no result yet
-	for i, key := range keys {
-		if places[i], results[i].err = at(key); results[i].err == nil {
-			index = append(index, i)
-		}
-	}
-	for len(index) > 0 {
-		index = joinMany(ctx, b, t, places, index, results)
-	}
-	return results
-}
-
-// joinMany sets the results of the calls of index, and returns those that are
-// too old for this call.
-func joinMany[I, K comparable, V any](ctx context.Context, b *Batch[K, V], t *table[I, K, V], places []*place[I, K, V], index []int, results []outcome[K, V]) (again []int) {
-	in := t.era.Load()
-	w := &batchWork[I, K, V]{batch: b}
-	terms := flight.Terms{At: b.group.Gate().Mark(), Limit: b.cfg.HardTimeout, Quiet: true}
-	if b.cfg.FailSafe > 0 {
-		terms.Patience = b.cfg.SoftTimeout
-	}
-	ids := make([]I, len(index))
-	for j, i := range index {
-		w.loads = append(w.loads, places[i].newLoad(in, terms.At, toGet))
-		ids[j] = places[i].id
-	}
-	var led []error
-	for j, r := range in.flights.DoMany(ctx, ids, terms, b.max, w) {
-		l, o := w.loads[j], &results[index[j]]
-		if r.Err == flight.ErrImpatient {
-			*o = w.left[j]
-			continue
-		}
-		if o.entry, o.source = l.instead(ctx, r.Err); o.entry != nil {
-			continue
-		}
-		if r.Role == flight.Joined && l.tooOld((*entry[K, V])(r.Value)) {
-			again = append(again, index[j])
-			continue
-		}
-		e := (*entry[K, V])(r.Value)
-		*o = outcome[K, V]{e, l.sourceOf(r.Role, e), r.Err}
-		if r.Role == flight.Led {
-			led = append(led, r.Err)
-		}
-	}
-	for _, err := range led {
-		flight.Raise(err)
-	}
-	return again
-}
-
-// batchWork is the flight.Batch of a call of GetMany.
-type batchWork[I, K comparable, V any] struct {
-	batch *Batch[K, V]
-	loads []*load[I, K, V]
-	left  map[int]outcome[K, V] // what the caller takes instead of waiting on
-}
-
-// Leave implements flight.Batch.
-func (w *batchWork[I, K, V]) Leave(i int) bool {
-	e, source := w.loads[i].instead(context.Background(), flight.ErrImpatient)
-	if e == nil {
-		return false
-	}
-	if w.left == nil {
-		w.left = make(map[int]outcome[K, V])
-	}
-	w.left[i] = outcome[K, V]{entry: e, source: source}
-	return true
-}
-
-// Task implements flight.Batch.
-func (w *batchWork[I, K, V]) Task(i int) flight.Task[unsafe.Pointer] { return w.loads[i] }
-
-// Name implements flight.Batch.
-func (w *batchWork[I, K, V]) Name(led []int) string {
-	name := w.loads[led[0]].Name()
-	if more := len(led) - 1; more > 0 {
-		name = fmt.Sprintf("%s and %d more", name, more)
-	}
-	return name
-}
-
-// Load implements flight.Batch.
-func (w *batchWork[I, K, V]) Load(ctx context.Context, led []int, settle func(int, unsafe.Pointer, error)) {
-	keys := make([]K, 0, len(led))
-	asked := make([]int, 0, len(led)) // of led
-	said := make([]*load[I, K, V], 0, len(led))
-	for n, i := range led {
-		key, err := w.loads[i].begin()
-		if err != nil {
-			settle(n, nil, err)
-			continue
-		}
-		keys, asked, said = append(keys, key), append(asked, n), append(said, w.loads[i])
-	}
-	if len(keys) == 0 {
-		return
-	}
-	var m map[K]V
-	err := w.batch.hidden(ctx, newBatchLoadings(said), func(ctx context.Context) (err error) {
-		m, err = w.batch.load(ctx, slices.Clone(keys)) // it may sort them
-		return err
-	})
-	if errors.Is(err, ErrVisitorInGlobalLoad) {
-		m = nil // nothing of it is kept
-	}
-	answer := w.batch.answers(m, err)
-	for j, n := range asked {
-		v, err := answer(keys[j])
-		e, err := w.loads[led[n]].loaded(ctx, v, err)
-		settle(n, unsafe.Pointer(e), err)
-	}
-}
-
-// answers returns what a load that returned m and err says of a key.
-func (b *Batch[K, V]) answers(m map[K]V, err error) func(K) (V, error) {
-	index := sync.OnceValue(func() map[string]V { return b.byID(m) })
-	return func(key K) (V, error) {
-		v, ok := m[key]
+// answers returns where the core finds what m says.
+func (b *Batch[K, V]) answers(m map[K]V) answers {
+	index := sync.OnceValue(func() map[string]K { return byID(b.core, m) })
+	return func(key unsafe.Pointer) unsafe.Pointer {
+		v, ok := m[*(*K)(key)]
 		if !ok && len(m) > 0 {
-			if id, err := b.keys.ID(&key); err == nil {
-				v, ok = index()[id]
+			if id, err := b.core.keys.ID(key); err == nil {
+				var as K
+				if as, ok = index()[id]; ok {
+					v = m[as]
+				}
 			}
 		}
-		switch {
-		case ok:
-			return v, nil
-		case err != nil:
-			return v, err
+		if !ok {
+			return nil
 		}
-		return v, fmt.Errorf("%w: %s", ErrNotFound, b.name)
+		return unsafe.Pointer(&v)
 	}
 }
 
-// byID returns m by the identities of its keys, as far as they have one.
-func (b *Batch[K, V]) byID(m map[K]V) map[string]V {
-	out := make(map[string]V, len(m))
-	for k, v := range m {
-		if id, err := b.keys.ID(&k); err == nil {
-			out[id] = v
+// byID returns the keys of m by their identities, as far as they have one.
+func byID[K comparable, V any](c *core, m map[K]V) map[string]K {
+	out := make(map[string]K, len(m))
+	for k := range m {
+		if id, err := c.keys.ID(unsafe.Pointer(&k)); err == nil {
+			out[id] = k
 		}
 	}
 	return out

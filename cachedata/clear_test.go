@@ -191,7 +191,7 @@ func TestMustPanics(t *testing.T) {
 
 func TestD12_ClearHandler(t *testing.T) {
 	t.Parallel()
-	if _, err := cachedata.ClearHandler(nil, nil); err == nil {
+	if _, err := middleware.ClearHandler(cachedata.Default(), nil); err == nil {
 		t.Error("a nil authorize is no error")
 	}
 	tests := []struct {
@@ -215,7 +215,10 @@ func TestD12_ClearHandler(t *testing.T) {
 		{name: "an empty tag", method: http.MethodPost, query: "?tag=", status: http.StatusBadRequest},
 		{name: "an empty tag in one", method: http.MethodPost, query: "?cache=a&tag", status: http.StatusBadRequest},
 		{name: "an empty name", method: http.MethodPost, query: "?cache=", status: http.StatusBadRequest},
-		{name: "two tags", method: http.MethodPost, query: "?tag=a&tag=b", status: http.StatusBadRequest},
+		{name: "two tags", method: http.MethodPost, query: "?tag=a&tag=b", status: http.StatusNoContent, cleared: "ab"},
+		{name: "two tags in one", method: http.MethodPost, query: "?tag=a&tag=b&cache=b", status: http.StatusNoContent, cleared: "b"},
+		{name: "two tags, one empty", method: http.MethodPost, query: "?tag=a&tag=", status: http.StatusBadRequest},
+		{name: "two caches", method: http.MethodPost, query: "?cache=a&cache=b", status: http.StatusBadRequest},
 		{name: "another word", method: http.MethodPost, query: "?tags=a", status: http.StatusBadRequest},
 		{name: "a bad escape", method: http.MethodPost, query: "?tag=%zz", status: http.StatusBadRequest},
 		{name: "a tag by GET", method: http.MethodGet, query: "?tag=a", status: http.StatusMethodNotAllowed},
@@ -238,7 +241,7 @@ func TestD12_ClearHandler(t *testing.T) {
 				want(t, c, 1, "1#1")
 				caches = append(caches, c)
 			}
-			h, err := cachedata.ClearHandler(g, func(echo.Context) error { return tt.authorize })
+			h, err := middleware.ClearHandler(g, func(echo.Context) error { return tt.authorize })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -278,7 +281,7 @@ func TestErrorsKeepTheirStatusOnEcho(t *testing.T) {
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h, err := cachedata.ClearHandler(nil, func(ec echo.Context) error {
+	h, err := middleware.ClearHandler(cachedata.Default(), func(ec echo.Context) error {
 		_, err := c.Get(ec.Request().Context(), 1)
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"unsafe"
 )
 
 // ClearFunc drops the results of all keys for which match reports true. When it
@@ -21,13 +22,20 @@ import (
 // The error is [ErrClosed], says that match is nil, or joins those of keys that
 // could not be copied and a [*PanicError] for each hook that panicked.
 func (c *Cache[K, V]) ClearFunc(ctx context.Context, match func(K) bool) error {
+	if match == nil {
+		return c.core.clearFunc(ctx, nil)
+	}
+	return c.core.clearFunc(ctx, func(key unsafe.Pointer) bool { return match(*(*K)(key)) })
+}
+
+func (c *core) clearFunc(ctx context.Context, match func(unsafe.Pointer) bool) error {
 	if err := c.open(); err != nil {
 		return err
 	}
 	if match == nil {
 		return fmt.Errorf("cachedata: %s: ClearFunc: match is nil: say which keys, or use Clear for all", c.name)
 	}
-	n, err := c.contents().clearFunc(match)
+	n, err := c.table.clearFunc(match)
 	c.counters.cleared.Add(uint64(n))
 	if err := errors.Join(err, c.group.Tell(ctx, c.member, c.observer, Cleared{Chosen: true, Entries: n})); err != nil {
 		return fmt.Errorf("cachedata: %s: ClearFunc: %w", c.name, err)
@@ -35,15 +43,13 @@ func (c *Cache[K, V]) ClearFunc(ctx context.Context, match func(K) bool) error {
 	return nil
 }
 
-func (s *sessions[K, V]) clearFunc(match func(K) bool) (int, error) { return s.table.clearFunc(match) }
-
 // clearFunc drops the entries of the keys that match and takes from their loads
 // the right to store. It returns how many entries that were.
-func (t *table[I, K, V]) clearFunc(match func(K) bool) (n int, err error) {
+func (t *table) clearFunc(match func(unsafe.Pointer) bool) (n int, err error) {
 	r := t.era.Load()
 	var errs []error
-	clearKey := func(id I, key K) {
-		own, err := t.cache.keys.Snapshot(key)
+	clearKey := func(id id, key unsafe.Pointer) {
+		own, err := t.core.lend(key)
 		if err != nil {
 			errs = append(errs, err)
 			return
@@ -53,16 +59,19 @@ func (t *table[I, K, V]) clearFunc(match func(K) bool) (n int, err error) {
 		}
 		removed := false
 		r.flights.Override(id, "clear", func() { removed = r.entries.remove(id) != nil })
-		if removed {
+		if removed && r.leave() {
 			n++
 		}
 	}
 	// The loads first: one that has ended by then has its entry in the engine.
 	for _, task := range r.flights.Tasks() {
-		l := task.(*load[I, K, V])
+		l := task.(*load)
 		clearKey(l.id, l.key)
 	}
 	for id, e := range r.entries.all() {
+		if r.over() {
+			break
+		}
 		clearKey(id, t.keyOf(id, e))
 	}
 	return n, errors.Join(errs...)

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+	"unsafe"
 
+	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/known"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -27,11 +30,14 @@ type Config[K, V any] struct {
 	// used again make room (W-TinyLFU). A burst may exceed it for a moment.
 	// Default 0: 10,000, or no bound if there is MaxBytes. Negative is an error.
 	MaxEntries int
-	// MaxBytes bounds how many bytes the results take, as Size or an estimate
-	// says; those least likely to be used again make room, beside those of
-	// MaxEntries. A result that is larger than all of it is returned, and not
-	// stored. A burst may exceed it for a moment. Default 0: no bound. Negative
-	// is an error.
+	// MaxBytes bounds how many bytes the entries take: their results, as Size or
+	// an estimate says, their keys, tags and remembered errors, and what the
+	// cache has for each, which is from 130 to 500 bytes. Those least likely to
+	// be used again make room, beside those of MaxEntries. A result that is
+	// larger than all of it is returned, and not stored. A burst may exceed it
+	// for a moment. Default 0: only the bound of the group, which by
+	// default is a part of the memory; see GroupConfig.MaxBytes. Negative is an
+	// error.
 	MaxBytes int64
 
 	// StaleFor is for how long after its TTL a result is still served, at once,
@@ -96,19 +102,26 @@ type Config[K, V any] struct {
 	// its arguments, and must be safe for concurrent use. Default nil: all are.
 	Keep func(K, V) bool
 
-	// Size returns what a result counts for MaxBytes and in Stats, in bytes or
-	// whatever you count; it is then exact, and its sum is the bound, to which a
-	// result of 0 adds 1. It is called once for each result that is loaded or put. It must not change its
-	// argument, and must be safe for concurrent use. If it returns less than 0,
-	// the call fails. Default nil: an estimate of the memory that the result
-	// occupies, and 96 bytes for its entry; it costs about as much as a copy.
+	// Size returns how many bytes of memory a result occupies, for MaxBytes,
+	// for the bound of the group and in Stats; its key and its entry are added
+	// to it. It is called once for each result that is loaded or put. It must
+	// not change its argument, and must be safe for concurrent use. If it
+	// returns less than 0, the call fails. Default nil: an estimate, which costs
+	// about as much as a copy. Of a result that cannot be copied, as ReadOnly
+	// allows, that is without what it refers to: New demands Size if there is
+	// MaxBytes.
 	Size func(V) int64
 
 	// Tags returns the tags of a result that was loaded or put: [Cache.ClearTag]
 	// of any of them drops it. Empty ones are left out. It must not change its
 	// arguments, and must be safe for concurrent use. A load can add tags with
-	// [Loading.AddTags]. Default nil: none.
+	// [Loading.AddTags], and [Cache.PutWith] others. Default nil: none.
 	Tags func(K, V) []string
+	// KeyTags returns the tags of whatever is kept for a key: of its result,
+	// beside those of Tags, and also of a remembered error or that there is
+	// nothing for it (ErrorTTL, NotFoundTTL), so that what creates "user:42" can
+	// clear that there is none. The rest is as for Tags. Default nil: none.
+	KeyTags func(K) []string
 
 	// Scope says whose results they are. With [Session] every visitor has
 	// results of their own; see there. Default: [Global].
@@ -147,6 +160,10 @@ type Config[K, V any] struct {
 	// an error, and so is anything but 0 in [New].
 	MaxBatch int
 
+	// MaxKeyBytes bounds the bytes of a key: of a string, or of everything that
+	// identifies another K. A longer one is a [*KeyError], whose way out is a
+	// digest by HashFuncs. Default 0: 1 MiB. At most 1 GiB; negative is an error.
+	MaxKeyBytes int
 	// HashFuncs gives types that cannot identify anything, or not well, a
 	// stand-in: the function's result, which may be of any type that can be a
 	// key, is part of the key instead. The type must match exactly and may stand
@@ -183,21 +200,74 @@ type Config[K, V any] struct {
 	// V, since nobody changes what they refer to. Default nil: only those of
 	// the standard library, such as time.Time. Nil elements are an error.
 	Immutable []reflect.Type
+	// Trusted lists types of other modules, or pointers to them, that are
+	// copied and compared as the types of this program are, wherever they stand
+	// in K and V: by their method Clone, if they have one, else field by field,
+	// private ones included, and so is all that they consist of. It is your word
+	// that private fields are plain data (no pointer is compared, none leads
+	// back into the value), and that Clone copies everything that can be changed
+	// and only reads. See "Types of other modules" in the package's
+	// documentation. Default nil: none. Nil elements, interfaces and types of
+	// the standard library are errors.
+	Trusted []reflect.Type
 }
 
 // CopyEngine is how a cache copies results. The zero value is the compiled
 // plan.
-type CopyEngine struct{ copier *clone.Option }
+type CopyEngine struct {
+	// compile is nil for the compiled plan. It is a function so that who does not
+	// choose another engine does not link it.
+	compile func(t reflect.Type) (func(dst, src unsafe.Pointer) error, error)
+}
 
 // CopyWithCopier makes jinzhu/copier the copy engine of a cache, for types
 // whose copies depend on copier's tags or converters. DeepCopy is always on. It
 // is 10 to 100 times slower than the compiled plan, and [New] refuses the
 // shapes that copier would alias or change, except for one: with IgnoreEmpty a
 // float of -0 counts as empty and becomes +0.
-func CopyWithCopier(opt clone.Option) CopyEngine { return CopyEngine{copier: &opt} }
+func CopyWithCopier(opt clone.Option) CopyEngine {
+	return CopyEngine{func(t reflect.Type) (func(dst, src unsafe.Pointer) error, error) { return clone.WithCopierOf(t, opt) }}
+}
+
+// settings are a [Config] without its types.
+type settings struct {
+	TTL, StaleFor, FailSafe, RetryAfter, IdleTTL     time.Duration
+	SoftTimeout, HardTimeout, ErrorTTL, NotFoundTTL  time.Duration
+	EagerAt, Jitter                                  float64
+	MaxEntries, MaxPerSession, MaxSessions, MaxBatch int
+	MaxBytes                                         int64
+	NotFound                                         func(error) bool
+	Scope                                            Scope
+	Group                                            *Group
+	OnClear                                          func(ctx context.Context, what Cleared)
+	Observer                                         observe.Observer
+	HashFuncs                                        map[reflect.Type]func(any) (any, error)
+	Copy                                             CopyEngine
+	Immutable, Trusted                               []reflect.Type
+	MaxKeyBytes                                      int
+	CountHits, ReadOnly, VerifyReadOnly              bool
+	clones                                           bool // Config.Clone is set
+}
+
+func (cfg *Config[K, V]) settings() settings {
+	return settings{
+		TTL: cfg.TTL, StaleFor: cfg.StaleFor, FailSafe: cfg.FailSafe, RetryAfter: cfg.RetryAfter, IdleTTL: cfg.IdleTTL,
+		SoftTimeout: cfg.SoftTimeout, HardTimeout: cfg.HardTimeout, ErrorTTL: cfg.ErrorTTL, NotFoundTTL: cfg.NotFoundTTL,
+		EagerAt: cfg.EagerAt, Jitter: cfg.Jitter,
+		MaxEntries: cfg.MaxEntries, MaxPerSession: cfg.MaxPerSession, MaxSessions: cfg.MaxSessions, MaxBatch: cfg.MaxBatch,
+		MaxBytes: cfg.MaxBytes, NotFound: cfg.NotFound, Scope: cfg.Scope, Group: cfg.Group, OnClear: cfg.OnClear, Observer: cfg.Observer,
+		HashFuncs: cfg.HashFuncs, Copy: cfg.Copy, Immutable: cfg.Immutable, Trusted: cfg.Trusted, MaxKeyBytes: cfg.MaxKeyBytes,
+		CountHits: cfg.CountHits, ReadOnly: cfg.ReadOnly, VerifyReadOnly: cfg.VerifyReadOnly, clones: cfg.Clone != nil,
+	}
+}
+
+// identifies is how keys are compared.
+func (cfg *settings) identifies() canon.Config {
+	return canon.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes}
+}
 
 // withoutBatch reports what only a Batch has a use for.
-func (cfg *Config[K, V]) withoutBatch() error {
+func (cfg *settings) withoutBatch() error {
 	if cfg.MaxBatch > 0 {
 		return fmt.Errorf("MaxBatch is %d, but there are no batches: use NewBatch, or leave it out", cfg.MaxBatch)
 	}
@@ -205,7 +275,7 @@ func (cfg *Config[K, V]) withoutBatch() error {
 }
 
 // validate reports what is wrong with the configuration, all of it.
-func (cfg *Config[K, V]) validate() error {
+func (cfg *settings) validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	cfg.validateTimes(bad)
@@ -219,18 +289,9 @@ func (cfg *Config[K, V]) validate() error {
 		bad("MaxBatch is %d: use 0 for no bound", cfg.MaxBatch)
 	}
 	cfg.validateScope(bad)
-	for t, fn := range cfg.HashFuncs {
-		if t == nil || fn == nil {
-			bad("HashFuncs[%v]: neither the type nor the function may be nil", t)
-		}
-	}
-	for i, t := range cfg.Immutable {
-		if t == nil {
-			bad("Immutable[%d] is nil: name a type with reflect.TypeFor", i)
-		}
-	}
+	errs = append(errs, cfg.validateTypes())
 	ways := 0
-	for _, set := range []bool{cfg.Clone != nil, cfg.Copy.copier != nil, cfg.ReadOnly} {
+	for _, set := range []bool{cfg.clones, cfg.Copy.compile != nil, cfg.ReadOnly} {
 		if set {
 			ways++
 		}
@@ -241,14 +302,35 @@ func (cfg *Config[K, V]) validate() error {
 	if cfg.VerifyReadOnly && !cfg.ReadOnly {
 		bad("VerifyReadOnly has no effect without ReadOnly: leave it out, or set both")
 	}
-	if len(cfg.Immutable) > 0 && (cfg.Clone != nil || cfg.Copy.copier != nil || cfg.ReadOnly) {
+	if len(cfg.Immutable) > 0 && (cfg.clones || cfg.Copy.compile != nil || cfg.ReadOnly) {
 		bad("Immutable has no effect together with Clone, Copy or ReadOnly: leave it out")
 	}
 	return errors.Join(errs...)
 }
 
+// validateTypes reports what is wrong with what the plans of K and V are made by.
+func (cfg *settings) validateTypes() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	for t, fn := range cfg.HashFuncs {
+		if t == nil || fn == nil {
+			bad("HashFuncs[%v]: neither the type nor the function may be nil", t)
+		}
+	}
+	if cfg.MaxKeyBytes < 0 || cfg.MaxKeyBytes > 1<<30 {
+		bad("MaxKeyBytes is %d: use 0 for 1 MiB, or up to 1 GiB", cfg.MaxKeyBytes)
+	}
+	errs = append(errs, known.Check("Trusted", cfg.Trusted))
+	for i, t := range cfg.Immutable {
+		if t == nil {
+			bad("Immutable[%d] is nil: name a type with reflect.TypeFor", i)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // validateTimes reports what is wrong with the rules of time.
-func (cfg *Config[K, V]) validateTimes(bad func(format string, args ...any)) {
+func (cfg *settings) validateTimes(bad func(format string, args ...any)) {
 	for _, d := range []struct {
 		name  string
 		value time.Duration

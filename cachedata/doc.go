@@ -34,11 +34,24 @@
 //
 // No visitor: the result of a load is everybody's, so the context of a load
 // hides whose request caused it. A load that asks for the session, the request
-// or the query fails with [ErrVisitorInGlobalLoad]. With Config.Scope set to
-// [Session] it is the other way round: every visitor has results of their own,
-// which end with the session, and nobody sees another's.
+// or the query fails with [ErrVisitorInGlobalLoad], and so does one that asks
+// for the user whom a login has put into the context, once the program has
+// declared that (middleware.Visitor). With Config.Scope set to [Session] it is
+// the other way round: every visitor has results of their own, which end with
+// the session, and nobody sees another's. What a load can still see is what its
+// function has captured, and context values that nobody has declared: of these
+// observe.ContextRead tells.
 //
-// Errors are returned, and kept only where ErrorTTL or NotFoundTTL say so.
+// Errors are returned, and kept only where ErrorTTL or NotFoundTTL say so. What
+// is said of their answers over HTTP, such as 404 for [ErrNotFound], is what
+// their method StatusCode returns, as problem details (RFC 9457). A handler that
+// returns them answers so behind any middleware of the toolkit; on an echo without
+// one, set
+//
+//	e.HTTPErrorHandler = middleware.ErrorHandler(nil)
+//
+// or return middleware.HTTPError(err): echo's own error handler answers 500 to
+// every error that it does not know.
 //
 // # Cost
 //

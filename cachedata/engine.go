@@ -3,10 +3,44 @@ package cachedata
 import (
 	"iter"
 	"math"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/maypok86/otter/v2"
+
+	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/flight"
 )
+
+// id identifies an entry: by a word or by a text, as the cache's keys do. In
+// session scope it is a text that begins with the visitor.
+type id = flight.Key
+
+// word is what an engine identifies entries by, so that those of numbers take no
+// more memory than they need.
+type word interface{ uint64 | string }
+
+// idOf is the id that an engine knows as i.
+func idOf[I word](i I) id {
+	switch i := any(&i).(type) {
+	case *uint64:
+		return id{Word: *i}
+	case *string:
+		return id{Text: *i}
+	}
+	panic("unreachable")
+}
+
+// wordOf is what an engine knows an id as.
+func wordOf[I word](id id) (i I) {
+	switch i := any(&i).(type) {
+	case *uint64:
+		*i = id.Word
+	case *string:
+		*i = id.Text
+	}
+	return i
+}
 
 // engine holds the entries of one era: a concurrent map with a bound, which
 // evicts by adaptive W-TinyLFU. It is the only place that knows otter, and uses
@@ -14,12 +48,51 @@ import (
 //
 // otter runs its maintenance in short-lived goroutines of its own; without an
 // expiry calculator it keeps none.
-type engine[I comparable, E any] struct {
-	// The values are *E, and nothing else is ever put in. They are kept as plain
-	// pointers, which the garbage collector sees alike, since otherwise all of
-	// otter would be compiled anew for each type of result.
-	cache *otter.Cache[I, unsafe.Pointer]
-	unit  int64 // how many bytes weigh 1: more if the bound needs more than 32 bits
+type engine struct {
+	books              // whichever of the two is in use
+	words book[uint64] // if keys are words
+	texts book[string] // if they are not
+	unit  int64        // how many bytes weigh 1: more if the bound needs more than 32 bits; 0: each entry weighs 1
+}
+
+// books are the entries by what identifies them.
+type books interface {
+	// get returns id's entry, or nil, without a lock.
+	get(id id) *entry
+	// set stores e under id and returns what it replaced, or nil.
+	set(id id, e *entry) *entry
+	// remove drops id's entry and returns it, or nil.
+	remove(id id) *entry
+	// removeIf drops id's entry if it is e, and reports whether it was.
+	removeIf(id id, e *entry) bool
+	// all iterates over the entries. It sees each that was there before it
+	// began and is still there when it ends, or another one in its place; it
+	// holds nothing up.
+	all() iter.Seq2[id, *entry]
+	// len returns about how many entries there are.
+	len() int
+	// limit makes the engine hold at most that weight from now on. What has to
+	// leave has left when it returns.
+	limit(weight int64)
+	// release lets go of all entries, without calling gone, in constant time.
+	// Nothing can be stored or queued any more: set is not heard.
+	release()
+
+	// queue has e looked at then, unless that is never.
+	queue(id id, e *entry, at int64)
+	// unqueue undoes that, if it has not been done.
+	unqueue(e *entry)
+	// overdue takes out of the queue some entries that are to be looked at by
+	// now, earliest first, and returns when the next one is, or never.
+	overdue(now int64) (taken []numbered, next int64)
+	// queued is how many entries are in the queue.
+	queued() int
+}
+
+// numbered is an entry with its id.
+type numbered struct {
+	id    id
+	entry *entry
 }
 
 // bounds are what an engine holds at most.
@@ -33,59 +106,99 @@ type bounds struct {
 // they evict nothing before.
 const warmUp = 1024
 
-// newEngine returns an engine, whose bound a burst may exceed for a moment.
-// gone is called for each entry that leaves, evicted or not, under locks of
-// otter: it must be short and not use the engine.
-func newEngine[I comparable, E any](most bounds, size func(*E) int64, gone func(id I, e *E, evicted bool)) engine[I, E] {
-	o := &otter.Options[I, unsafe.Pointer]{
+// start makes g ready. A burst may exceed its bound for a moment. gone is called
+// for each entry that leaves, evicted or not, under locks of otter: it must be
+// short and not use the engine.
+func (g *engine) start(shape canon.Shape, scope Scope, most bounds, gone func(id id, e *entry, evicted bool)) {
+	if most.bytes > 0 {
+		g.unit = most.bytes>>32 + 1 // weights have 32 bits
+	}
+	if shape == canon.Word && scope == Global {
+		g.books = &g.words
+		g.words.start(g, most, gone)
+	} else {
+		g.books = &g.texts
+		g.texts.start(g, most, gone)
+	}
+}
+
+// weight is what an entry of so many bytes weighs.
+func (g *engine) weight(bytes int64) int64 {
+	if g.unit == 0 {
+		return 1
+	}
+	return (max(bytes, 1)-1)/g.unit + 1
+}
+
+// view returns the entry of a text, or nil.
+func (g *engine) view(text []byte) *entry {
+	// Sound: the string is used for this lookup only, which keeps no reference
+	// to it, and the bytes do not change before it is over.
+	return g.texts.find(unsafe.String(unsafe.SliceData(text), len(text)))
+}
+
+// book implements books.
+type book[I word] struct {
+	cache  atomic.Pointer[otter.Cache[I, *entry]] // nil once it is released
+	expiry expiry[I]
+}
+
+func (b *book[I]) start(g *engine, most bounds, gone func(id id, e *entry, evicted bool)) {
+	o := &otter.Options[I, *entry]{
 		MaximumSize: most.entries,
-		OnAtomicDeletion: func(d otter.DeletionEvent[I, unsafe.Pointer]) {
-			gone(d.Key, (*E)(d.Value), d.WasEvicted())
+		OnAtomicDeletion: func(d otter.DeletionEvent[I, *entry]) {
+			gone(idOf(d.Key), d.Value, d.WasEvicted())
 		},
 	}
-	g := engine[I, E]{unit: most.bytes>>32 + 1} // weights have 32 bits
 	if most.bytes > 0 {
 		o.MaximumSize, o.MaximumWeight = 0, uint64(g.weight(most.bytes))
-		o.Weigher = func(_ I, e unsafe.Pointer) uint32 { return uint32(min(g.weight(size((*E)(e))), math.MaxUint32)) }
+		o.Weigher = func(_ I, e *entry) uint32 { return uint32(min(g.weight(e.bytes()), math.MaxUint32)) }
 		o.InitialCapacity = warmUp
 	}
-	g.cache = otter.Must(o)
-	return g
+	b.cache.Store(otter.Must(o))
 }
 
-// weight is what so many bytes weigh in an engine with a bound on them.
-func (g engine[I, E]) weight(bytes int64) int64 { return (max(bytes, 1)-1)/g.unit + 1 }
-
-// limit makes the engine, which must have a bound on bytes, hold at most that
-// weight from now on. What has to leave has left when it returns.
-func (g engine[I, E]) limit(weight int64) { g.cache.SetMaximum(uint64(weight)) }
-
-// get returns id's entry, or nil, without a lock.
-func (g engine[I, E]) get(id I) *E {
-	e, _ := g.cache.GetIfPresent(id)
-	return (*E)(e)
+// find is get for who has the very word or text.
+func (b *book[I]) find(i I) *entry {
+	c := b.cache.Load()
+	if c == nil {
+		return nil
+	}
+	e, _ := c.GetIfPresent(i)
+	return e
 }
 
-// set stores e under id and returns what it replaced, or nil.
-func (g engine[I, E]) set(id I, e *E) *E {
-	old, inserted := g.cache.Set(id, unsafe.Pointer(e))
+func (b *book[I]) get(id id) *entry { return b.find(wordOf[I](id)) }
+
+func (b *book[I]) set(id id, e *entry) *entry {
+	c := b.cache.Load()
+	if c == nil {
+		return nil
+	}
+	old, inserted := c.Set(wordOf[I](id), e)
 	if inserted {
 		return nil
 	}
-	return (*E)(old)
+	return old
 }
 
-// remove drops id's entry and returns it, or nil.
-func (g engine[I, E]) remove(id I) *E {
-	old, _ := g.cache.Invalidate(id)
-	return (*E)(old)
+func (b *book[I]) remove(id id) *entry {
+	c := b.cache.Load()
+	if c == nil {
+		return nil
+	}
+	old, _ := c.Invalidate(wordOf[I](id))
+	return old
 }
 
-// removeIf drops id's entry if it is e, and reports whether it was.
-func (g engine[I, E]) removeIf(id I, e *E) bool {
+func (b *book[I]) removeIf(id id, e *entry) bool {
+	c := b.cache.Load()
+	if c == nil {
+		return false
+	}
 	removed := false
-	g.cache.ComputeIfPresent(id, func(now unsafe.Pointer) (unsafe.Pointer, otter.ComputeOp) {
-		if now != unsafe.Pointer(e) {
+	c.ComputeIfPresent(wordOf[I](id), func(now *entry) (*entry, otter.ComputeOp) {
+		if now != e {
 			return now, otter.CancelOp
 		}
 		removed = true
@@ -94,18 +207,49 @@ func (g engine[I, E]) removeIf(id I, e *E) bool {
 	return removed
 }
 
-// all iterates over the entries. It sees each that was there before it began
-// and is still there when it ends, or another one in its place; it holds
-// nothing up.
-func (g engine[I, E]) all() iter.Seq2[I, *E] {
-	return func(yield func(I, *E) bool) {
-		for id, e := range g.cache.All() {
-			if !yield(id, (*E)(e)) {
+func (b *book[I]) all() iter.Seq2[id, *entry] {
+	return func(yield func(id, *entry) bool) {
+		c := b.cache.Load()
+		if c == nil {
+			return
+		}
+		for i, e := range c.All() {
+			if !yield(idOf(i), e) {
 				return
 			}
 		}
 	}
 }
 
-// len returns about how many entries there are.
-func (g engine[I, E]) len() int { return g.cache.EstimatedSize() }
+func (b *book[I]) len() int {
+	c := b.cache.Load()
+	if c == nil {
+		return 0
+	}
+	return c.EstimatedSize()
+}
+
+func (b *book[I]) limit(weight int64) {
+	if c := b.cache.Load(); c != nil {
+		c.SetMaximum(uint64(weight))
+	}
+}
+
+func (b *book[I]) release() {
+	b.cache.Store(nil)
+	b.expiry.release()
+}
+
+func (b *book[I]) queue(id id, e *entry, at int64) { b.expiry.add(wordOf[I](id), e, at) }
+
+func (b *book[I]) unqueue(e *entry) { b.expiry.remove(e) }
+
+func (b *book[I]) overdue(now int64) (taken []numbered, next int64) {
+	due, next := b.expiry.take(now)
+	for _, d := range due {
+		taken = append(taken, numbered{idOf(d.id), d.entry})
+	}
+	return taken, next
+}
+
+func (b *book[I]) queued() int { return b.expiry.len() }

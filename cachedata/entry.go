@@ -4,15 +4,16 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // entry is one stored result. Nothing of it changes once it is published,
 // except what says otherwise. There may be millions, so what only some of them
-// need stands behind it in memory, as its form says: see layout.go.
-type entry[K, V any] struct {
-	value   V // our own
+// need stands behind it in memory, as its form says; its value, our own, stands
+// before it: see layout.go.
+type entry struct {
 	written int64
 	load    loadTime
 	size    uint32 // see bytes
@@ -45,7 +46,7 @@ type more struct {
 type extra struct {
 	tags     []string      // sorted
 	born     uint64        // the clears of tags before its load
-	checked  atomic.Uint64 // until which clear none has been of a tag; or dead
+	checked  atomic.Uint64 // until which clear none has been of a tag; or unborn
 	etag     string
 	modified time.Time
 	seal     uint64 // of the value, if writes are looked for
@@ -59,43 +60,92 @@ func (x *extra) bornAt(clears uint64) {
 
 const never = math.MaxInt64
 
-// newEntry returns an entry of now that counts size bytes and is fresh for ttl,
-// or for ever if ttl is 0; err stands in for the value if it is not nil, and own
-// may be nil.
-func (c *Cache[K, V]) newEntry(key K, v V, err error, ttl time.Duration, size int64, own *extra) *entry[K, V] {
-	if err == nil {
-		own = c.sealed(own, v)
-	}
-	now := c.group.Now()
+// making is what an entry is made of.
+type making struct {
+	from  unsafe.Pointer // the value; nil: there is none
+	ours  bool           // the value is our own: it need not be copied
+	err   error          // what stands in for the value; nil: nothing
+	ttl   time.Duration  // for how long it is fresh; 0: for ever
+	cost  int64          // what the value counts, if set
+	set   bool
+	extra *extra // or nil
+}
+
+// make returns an entry of now for p.
+func (p *place) make(m making) (*entry, error) {
+	c := p.core
 	f := plain
 	switch {
-	case c.rich || err != nil || own != nil || size >= math.MaxUint32:
+	case m.err == nil && c.seals != nil && m.extra == nil:
+		m.extra, f = new(extra), rich
+	case c.rich || m.err != nil || m.extra != nil:
 		f = rich
-	case ttl != 0:
+	case m.ttl != 0:
 		f = timed
 	}
-	if c.shape == canon.Encoded {
-		f |= keyed
-	}
-	e := allocate[K, V](f)
-	e.value, e.written = v, now
-	e.size = uint32(min(size, math.MaxUint32))
-	if k := e.ownKey(); k != nil {
-		*k = key
-	}
-	if l := e.life(); l != nil {
-		var eager int64
-		l.soft, eager = c.freshness(now, ttl)
-		if m := e.more(); m != nil {
-			m.err, m.size, m.eager, m.extra = err, size, eager, own
-			m.used.Store(now)
+	e := c.allocate(f)
+	switch {
+	case m.from == nil:
+	case m.ours:
+		raw.Move(c.result, c.valueOf(e), m.from)
+	default:
+		if err := c.copied(c.valueOf(e), m.from); err != nil {
+			return nil, err
 		}
 	}
-	return e
+	size := m.cost
+	if !m.set {
+		var err error
+		if size, err = c.measure(c.valueOf(e)); err != nil {
+			return nil, err
+		}
+	}
+	bytes := plus(size, p.beside(f, p.key, m.err, m.extra))
+	if bytes >= math.MaxUint32 && f != rich {
+		f = rich
+		bytes = plus(size, p.beside(f, p.key, m.err, m.extra))
+		larger := c.allocate(f)
+		raw.Move(c.result, c.valueOf(larger), c.valueOf(e))
+		e = larger
+	}
+	if own := c.ownKey(e); own != nil {
+		raw.Move(c.key, own, p.key)
+	}
+	if owner := c.owner(e); owner != nil {
+		*owner = p.visitor
+	}
+	now := c.group.Now()
+	e.written = now
+	e.size = uint32(min(bytes, math.MaxUint32))
+	if l := e.life(); l != nil {
+		var eager int64
+		l.soft, eager = c.freshness(now, m.ttl)
+		if rest := e.more(); rest != nil {
+			rest.err, rest.size, rest.eager, rest.extra = m.err, bytes, eager, m.extra
+			rest.used.Store(now)
+		}
+	}
+	if m.err == nil {
+		c.seal(e)
+	}
+	return e, nil
+}
+
+// copied makes the result at dst, which is not on a stack, a copy of that at
+// src.
+func (c *core) copied(dst, src unsafe.Pointer) error {
+	if c.copyTo == nil {
+		raw.Move(c.result, dst, src)
+		return nil
+	}
+	if err := c.copyTo(dst, src); err != nil {
+		return c.copyError(err)
+	}
+	return nil
 }
 
 // bytes returns what e counts.
-func (e *entry[K, V]) bytes() int64 {
+func (e *entry) bytes() int64 {
 	if e.size == math.MaxUint32 {
 		return e.more().size
 	}
@@ -103,7 +153,7 @@ func (e *entry[K, V]) bytes() int64 {
 }
 
 // err returns the remembered error that e is, or nil.
-func (e *entry[K, V]) err() error {
+func (e *entry) err() error {
 	if m := e.more(); m != nil {
 		return m.err
 	}
@@ -111,7 +161,7 @@ func (e *entry[K, V]) err() error {
 }
 
 // extra returns what the load of e said of it, or nil.
-func (e *entry[K, V]) extra() *extra {
+func (e *entry) extra() *extra {
 	if m := e.more(); m != nil {
 		return m.extra
 	}
@@ -168,8 +218,9 @@ type Meta struct {
 	LoadTook time.Duration
 }
 
-// meta describes e at now.
-func (e *entry[K, V]) meta(source Source, now int64) Meta {
+// meta describes e, which is served from source.
+func (c *core) meta(e *entry, source Source) Meta {
+	now := c.group.Now()
 	m := Meta{Source: source, Age: time.Duration(max(now-e.written, 0)), LoadTook: e.load.took()}
 	if l := e.life(); l != nil && l.soft != never {
 		m.Expires = time.Now().Add(time.Duration(l.soft - now))

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"reflect"
 
+	"github.com/reecho-go/reecho/internal/answer"
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/identity"
 	"github.com/reecho-go/reecho/internal/panics"
-	"github.com/reecho-go/reecho/internal/problem"
-	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/visit"
 )
 
 // ErrClosed says that the cache or its group has been closed. Over HTTP it is
@@ -35,13 +34,18 @@ var ErrDuplicate = group.ErrDuplicate
 
 // ErrVisitorInGlobalLoad says that a load, whose result everybody shares, read
 // the session, the request or the query of the one visitor who happened to
-// cause it. Nothing was stored. Make what the load needs part of the key.
-var ErrVisitorInGlobalLoad = scope.ErrVisitorInGlobalLoad
+// cause it, or a context value that is a visitor's: one of those that the program
+// has declared (middleware.Visitor), a request, or a token of golang-jwt. The load
+// found nothing there, and nothing was stored, whatever it returned or panicked
+// with. Make what the load needs part of the key, or use [Session] visit.
+var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
 
 // PanicError is a panic of a loader, as its waiting callers see it; the caller
 // that started the load panics with it. Value is what the loader panicked
-// with, and what errors.As finds if it is an error; Stack is the loader's. A
-// loader that calls runtime.Goexit fails with one too, which is returned to
+// with, and what errors.As finds if it is an error; Stack is the loader's, Where
+// names the cache and the key's fingerprint, and Line is the line of the loader.
+// Its text has all of this, and what is panicked with the loader's part of the
+// stack as well, so that a Recover middleware shows it. A loader that calls runtime.Goexit fails with one too, which is returned to
 // all. It has no HTTP status: it is an internal fault.
 type PanicError = panics.Error
 
@@ -58,11 +62,11 @@ type closedError struct{}
 func (closedError) Error() string { return "cachedata: closed" }
 
 // StatusCode is 503.
-func (closedError) StatusCode() int { return http.StatusServiceUnavailable }
+func (closedError) StatusCode() int { return 503 }
 
 // Problem is the body of the answer over HTTP.
-func (closedError) Problem() problem.Details {
-	return problem.Details{Detail: "The service is shutting down."}
+func (closedError) Problem() answer.Details {
+	return answer.Details{Detail: "The service is shutting down."}
 }
 
 type timeoutError struct{}
@@ -77,11 +81,11 @@ func (timeoutError) Is(target error) bool { return target == context.DeadlineExc
 func (timeoutError) Timeout() bool { return true }
 
 // StatusCode is 504.
-func (timeoutError) StatusCode() int { return http.StatusGatewayTimeout }
+func (timeoutError) StatusCode() int { return 504 }
 
 // Problem is the body of the answer over HTTP.
-func (timeoutError) Problem() problem.Details {
-	return problem.Details{Detail: "It took too long to get this."}
+func (timeoutError) Problem() answer.Details {
+	return answer.Details{Detail: "It took too long to get this."}
 }
 
 type notFoundError struct{}
@@ -90,11 +94,11 @@ type notFoundError struct{}
 func (notFoundError) Error() string { return "cachedata: not found" }
 
 // StatusCode is 404.
-func (notFoundError) StatusCode() int { return http.StatusNotFound }
+func (notFoundError) StatusCode() int { return 404 }
 
 // Problem is the body of the answer over HTTP.
-func (notFoundError) Problem() problem.Details {
-	return problem.Details{Detail: "There is no such thing."}
+func (notFoundError) Problem() answer.Details {
+	return answer.Details{Detail: "There is no such thing."}
 }
 
 // KeyError says that something in a key cannot identify a result, in which
@@ -122,8 +126,11 @@ func (e *CopyError) Error() string { return fmt.Sprintf("cachedata: %s: result: 
 // Unwrap returns Err.
 func (e *CopyError) Unwrap() error { return e.Err }
 
-// copyError turns what internal/clone says into ours.
-func (c *Cache[K, V]) copyError(err error) error {
+// copyError turns what internal/clone says into ours. It is not to be a part of
+// each shell.
+//
+//go:noinline
+func (c *core) copyError(err error) error {
 	return identity.Each(err, func(err error) error {
 		e := &CopyError{Cache: c.name, Err: err}
 		if at, ok := errors.AsType[*clone.TypeError](err); ok {

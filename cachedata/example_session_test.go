@@ -75,5 +75,5 @@ func Example_session() {
 	// cart of ann
 	// 2 carts
 	// 1 cart
-	// cachedata: there is no session in this context: pass that of the request, behind the sessionstate plugin: carts
+	// cachedata: there is no session and no visitor in this context: pass that of the request, behind the sessionstate plugin or behind the login of a visitor declared with middleware.NewVisitor: carts
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/middleware"
 )
 
 type User struct {
@@ -243,14 +244,14 @@ func ExampleConfig_hashFuncs() {
 }
 
 // Clearing over HTTP is for those whom authorize lets in.
-func ExampleClearHandler() {
+func ExampleGroup_ClearBy() {
 	group, _ := cachedata.NewGroup("reports", cachedata.GroupConfig{
 		OnClear: func(_ context.Context, what cachedata.Cleared) { fmt.Println("cleared", what.Entries) },
 	})
 	daily := cachedata.Must(cachedata.New("daily", loadUser, cachedata.Config[int, User]{Group: group}))
 	_, _ = daily.Get(context.Background(), 1)
 
-	handler, err := cachedata.ClearHandler(group, func(c echo.Context) error {
+	handler, err := middleware.ClearHandler(group, func(c echo.Context) error {
 		if c.Request().Header.Get("Authorization") != "Bearer sesame" {
 			return echo.ErrUnauthorized
 		}

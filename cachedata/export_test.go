@@ -1,18 +1,19 @@
 package cachedata
 
-import "github.com/reecho-go/reecho/internal/group"
+import (
+	"context"
+	"strings"
+
+	"github.com/reecho-go/reecho/internal/group"
+)
 
 // Queued returns how many entries wait to expire.
-func (c *Cache[K, V]) Queued() int {
-	return c.contents().(interface{ queued() int }).queued()
-}
-
-func (s *sessions[K, V]) queued() int { return s.table.queued() }
+func (c *Cache[K, V]) Queued() int { return c.core.table.era.Load().entries.queued() }
 
 // Kept returns how many results a cache in session scope has noted for its
 // visitors.
 func (c *Cache[K, V]) Kept() (n int) {
-	for v := range c.sessions.visits.All() {
+	for v := range c.core.sessions.visits.All() {
 		v.mu.Lock()
 		n += len(v.kept)
 		v.mu.Unlock()
@@ -20,18 +21,11 @@ func (c *Cache[K, V]) Kept() (n int) {
 	return n
 }
 
-func (t *table[I, K, V]) queued() int {
-	x := &t.era.Load().expiry
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return len(x.queue)
-}
-
 // HitStripes returns how many of the stripes of the hit counter were used.
 func (c *Cache[K, V]) HitStripes() int {
 	n := 0
-	for i := range c.counters.hits {
-		if c.counters.hits[i].n.Load() > 0 {
+	for i := range c.core.counters.hits {
+		if c.core.counters.hits[i].n.Load() > 0 {
 			n++
 		}
 	}
@@ -40,16 +34,25 @@ func (c *Cache[K, V]) HitStripes() int {
 
 // Sizes returns what each entry counts.
 func (c *Cache[K, V]) Sizes() (sizes []int64) {
-	return c.contents().(interface{ sizes() []int64 }).sizes()
-}
-
-func (s *sessions[K, V]) sizes() []int64 { return s.table.sizes() }
-
-func (t *table[I, K, V]) sizes() (sizes []int64) {
-	for _, e := range t.era.Load().entries.all() {
+	for _, e := range c.core.table.era.Load().entries.all() {
 		sizes = append(sizes, e.bytes())
 	}
 	return sizes
+}
+
+// Beside returns what an entry counts beside its result, by a key of one word,
+// or of a text of so many bytes.
+func Beside[K, V any](text int, ttl, more bool) int64 {
+	g := Must(NewGroup("beside", GroupConfig{}))
+	c := Must(New("beside", func(context.Context, K) (v V, _ error) { return v, nil }, Config[K, V]{Group: g})).core
+	f := plain
+	switch {
+	case more:
+		f = rich
+	case ttl:
+		f = timed
+	}
+	return (&place{table: &c.table, id: id{Text: strings.Repeat("x", text)}}).beside(f, nil, nil, nil)
 }
 
 // TagsCleared returns how many clears of tags the group remembers.

@@ -8,30 +8,30 @@ import (
 
 // safe reports whether there is something to serve if the load fails or takes
 // long: not for who asked for a new result.
-func (l *load[I, K, V]) safe() bool {
-	return l.cache.cfg.FailSafe > 0 && l.why == toGet && l.prior != nil
+func (l *load) safe() bool {
+	return l.core.cfg.FailSafe > 0 && l.why == toGet && l.prior != nil
 }
 
 // throttled reports whether e has expired and is to be served without a load,
 // since one has failed lately: perhaps after the caller looked and before it came.
-func (l *load[I, K, V]) throttled(e *entry[K, V]) bool {
-	if l.cache.cfg.FailSafe == 0 || l.cache.good(e) != spare {
+func (l *load) throttled(e *entry) bool {
+	if l.core.cfg.FailSafe == 0 || l.core.good(e) != spare {
 		return false
 	}
-	return l.cache.group.Now() < e.more().retry.Load()
+	return l.core.group.Now() < e.more().retry.Load()
 }
 
 // instead returns what to serve instead of err, if there is anything: an
 // expired entry that is still there, since a clear takes it away at once, or one
 // that has taken its place.
-func (l *load[I, K, V]) instead(ctx context.Context, err error) (*entry[K, V], Source) {
+func (l *load) instead(ctx context.Context, err error) (*entry, Source) {
 	slow := err == flight.ErrImpatient // it is of this very call
-	if err == nil || !l.safe() || !slow && (ctx.Err() != nil || ours(err) || l.cache.missing(err)) {
+	if err == nil || !l.safe() || !slow && (ctx.Err() != nil || ours(err) || l.core.missing(err)) {
 		return nil, 0
 	}
 	e := l.era.Load().entries.get(l.id)
-	switch st := l.cache.good(e); {
-	case st == gone || e.err() != nil || !l.cache.intact(e):
+	switch st := l.core.good(e); {
+	case st == gone || e.err() != nil || !l.core.intact(e):
 		return nil, 0
 	case st >= early:
 		return e, Hit

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/url"
 
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/observe"
@@ -16,7 +17,7 @@ import (
 // the Stack's Close closes it.
 type Group struct {
 	group  *group.Group
-	budget *budget // nil: none
+	budget *budget
 }
 
 // GroupConfig configures a [Group]. The zero value is fine.
@@ -25,8 +26,13 @@ type GroupConfig struct {
 	// take together, beside the bounds of each; see Config.MaxBytes. An equal
 	// share of it is each cache's own. If there is more in all, one of the
 	// caches that have more than their share gives up its coldest results: the
-	// one that was called least, lately, for the bytes it holds. A burst may
-	// exceed it for a moment. Default 0: no bound. Negative is an error.
+	// one that was called least, lately, for the bytes it holds. The first time
+	// is an event; see [observe.CacheFull]. A burst may exceed it for a moment.
+	// Default 0: an eighth of the memory that the process may use when the first
+	// result is stored, and at least 32 MiB, for those caches of this group that
+	// have no MaxBytes of their own. The memory is the least of GOMEMLIMIT, the
+	// limits of the cgroup and, on Linux, what the machine has; 2 GiB where none
+	// of these is known. Use math.MaxInt64 for no bound. Negative is an error.
 	MaxBytes int64
 	// Observer is told about the loads, evictions and clears of all caches in
 	// the group; see Config.Observer for its cost. Default nil: none.
@@ -36,10 +42,15 @@ type GroupConfig struct {
 	OnClear func(ctx context.Context, what Cleared)
 }
 
-var defaultGroup = &Group{group: group.New("cachedata", nil)}
+var defaultGroup = newGroup("cachedata", GroupConfig{})
+
+func newGroup(name string, cfg GroupConfig) *Group {
+	g := group.NewCollectable(name, cfg.Observer)
+	return &Group{group: g, budget: newBudget(g, cfg.MaxBytes)}
+}
 
 // Default returns the group of the caches whose Config names none. Its name is
-// "cachedata". It lives as long as the program; closing it is for a program's
+// "cachedata", and its GroupConfig is the zero one. It lives as long as the program; closing it is for a program's
 // end.
 func Default() *Group { return defaultGroup }
 
@@ -50,12 +61,9 @@ func NewGroup(name string, cfg GroupConfig) (*Group, error) {
 		return nil, errors.New("cachedata: NewGroup: the name is empty")
 	}
 	if cfg.MaxBytes < 0 {
-		return nil, fmt.Errorf("cachedata: NewGroup(%q): MaxBytes is %d: use 0 for no bound", name, cfg.MaxBytes)
+		return nil, fmt.Errorf("cachedata: NewGroup(%q): MaxBytes is %d: use 0 for the default, or math.MaxInt64 for no bound", name, cfg.MaxBytes)
 	}
-	g := &Group{group: group.New(name, cfg.Observer)}
-	if cfg.MaxBytes > 0 {
-		g.budget = &budget{most: cfg.MaxBytes, group: g.group}
-	}
+	g := newGroup(name, cfg)
 	if cfg.OnClear != nil {
 		g.OnClear(cfg.OnClear)
 	}
@@ -84,6 +92,40 @@ func (g *Group) Clear(ctx context.Context) error {
 	return nil
 }
 
+// query is what [Group.ClearBy] understands.
+var query = group.Query{Who: "cachedata: ClearBy", Name: "cache", Tags: "tag"}
+
+// ClearBy clears what the query of a request says: with cache=NAME that cache
+// alone, with tag=TAG, which may stand several times, what has one of the tags
+// (see [Group.ClearTag]; a tag that nothing has clears nothing), with both what
+// has a tag in that cache, and with nothing everything. A query that says anything
+// else, such as an empty tag, is an error and clears nothing, lest a slip of the
+// pen clear everything: over HTTP it is 400 Bad Request, and for a name that no
+// cache has it is 404 Not Found. The other errors are those of Clear and ClearTag.
+//
+// Whoever may clear can make every request slow: middleware.ClearHandler asks who
+// may.
+func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
+	if err := query.Check(asked); err != nil {
+		return err
+	}
+	var what interface {
+		Clear(ctx context.Context) error
+		ClearTag(ctx context.Context, tags ...string) error
+	} = g
+	if name := asked.Get(query.Name); name != "" {
+		cache := g.cache(name)
+		if cache == nil {
+			return query.Unknown()
+		}
+		what = cache
+	}
+	if tags := asked[query.Tags]; len(tags) > 0 {
+		return what.ClearTag(ctx, tags...)
+	}
+	return what.Clear(ctx)
+}
+
 // Close closes all caches of the group, the youngest first; see [Cache.Close].
 // No cache can be added any more. It waits for observers that are being told
 // about evictions. The error joins those of the caches.
@@ -104,7 +146,7 @@ func (g *Group) Caches() []AnyCache {
 	members := g.group.Members()
 	caches := make([]AnyCache, len(members))
 	for i, m := range members {
-		caches[i] = m.(interface{ any() AnyCache }).any()
+		caches[i] = m.(*member).self
 	}
 	return caches
 }
@@ -126,43 +168,54 @@ type AnyCache interface {
 	Stats() Stats
 	Inspect() iter.Seq[EntryInfo[any]]
 	Clear(ctx context.Context) error
-	ClearTag(ctx context.Context, tag string) error
+	ClearTag(ctx context.Context, tags ...string) error
 	Close(ctx context.Context) error
 }
 
 // member is a cache as its group sees it.
-type member[K, V any] struct {
-	cache *Cache[K, V]
-	used  usage
+type member struct {
+	core *core
+	self AnyCache
+	used usage
 }
 
 // bytes implements shareholder.
-func (m *member[K, V]) bytes() int64 { return m.cache.contents().bytes() }
+func (m *member) bytes() int64 {
+	if m.core.budget == nil {
+		return 0
+	}
+	return m.core.table.bytes()
+}
 
 // shrink implements shareholder.
-func (m *member[K, V]) shrink(bytes int64) int64 { return m.cache.contents().shrink(bytes) }
+func (m *member) shrink(bytes int64) int64 { return m.core.table.shrink(bytes) }
 
 // calls implements shareholder.
-func (m *member[K, V]) calls() uint64 { return m.cache.counters.calls() }
+func (m *member) calls() uint64 { return m.core.counters.calls() }
 
 // usage implements shareholder.
-func (m *member[K, V]) usage() *usage { return &m.used }
+func (m *member) usage() *usage { return &m.used }
+
+// full implements shareholder.
+func (m *member) full(most int64, given bool) {
+	observe.Emit(context.Background(), m.core.observer, observe.CacheFull{
+		Source: observe.Source{Group: m.core.group.Name(), Cache: m.core.name}, MaxBytes: most, Default: !given,
+	})
+}
 
 // Name implements group.Member.
-func (m *member[K, V]) Name() string { return m.cache.name }
+func (m *member) Name() string { return m.core.name }
 
 // Reset implements group.Member.
-func (m *member[K, V]) Reset(context.Context) int { return m.cache.reset() }
+func (m *member) Reset(context.Context) int { return m.core.reset() }
 
 // Hooks implements group.Member.
-func (m *member[K, V]) Hooks() *group.Hooks { return &m.cache.hooks }
+func (m *member) Hooks() *group.Hooks { return &m.core.hooks }
 
 // Sweep implements group.Member.
-func (m *member[K, V]) Sweep(now int64) int64 {
-	return m.cache.contents().sweep(now)
+func (m *member) Sweep(now int64) int64 {
+	return m.core.table.sweep(now)
 }
 
 // Close implements group.Member.
-func (m *member[K, V]) Close(ctx context.Context) error { return m.cache.Close(ctx) }
-
-func (m *member[K, V]) any() AnyCache { return m.cache }
+func (m *member) Close(ctx context.Context) error { return m.core.close(ctx) }

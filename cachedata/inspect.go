@@ -2,8 +2,10 @@ package cachedata
 
 import (
 	"iter"
+	"reflect"
 	"slices"
 	"time"
+	"unsafe"
 )
 
 // EntryState says what an entry is good for.
@@ -56,76 +58,70 @@ func (e EntryInfo[K]) Fingerprint() (uint64, error) {
 // itself: an entry that is there all the time is seen, and what comes or goes
 // may be or not. Nothing of a clear that came before the call is seen.
 func (c *Cache[K, V]) Entries() iter.Seq[EntryInfo[K]] {
-	return func(yield func(EntryInfo[K]) bool) { c.contents().(inspectable[K]).inspect(yield) }
+	return func(yield func(EntryInfo[K]) bool) {
+		c.core.table.inspect(func(key unsafe.Pointer, e EntryInfo[any]) bool {
+			return yield(EntryInfo[K]{
+				Key: *(*K)(key), State: e.State, Age: e.Age, Expires: e.Expires, LoadTook: e.LoadTook, Hits: e.Hits,
+				Bytes: e.Bytes, Tags: e.Tags, Loading: e.Loading, Waiters: e.Waiters, fingerprint: e.fingerprint,
+			})
+		})
+	}
 }
 
 // Inspect is [Cache.Entries] for those who do not know K.
-func (c *Cache[K, V]) Inspect() iter.Seq[EntryInfo[any]] {
-	return func(yield func(EntryInfo[any]) bool) {
-		for e := range c.Entries() {
-			if !yield(e.any()) {
-				return
-			}
-		}
-	}
+func (c *Cache[K, V]) Inspect() iter.Seq[EntryInfo[any]] { return c.core.inspect }
+
+func (c *core) inspect(yield func(EntryInfo[any]) bool) {
+	c.table.inspect(func(key unsafe.Pointer, e EntryInfo[any]) bool {
+		e.Key = reflect.NewAt(c.key, key).Elem().Interface()
+		return yield(e)
+	})
 }
 
-func (e EntryInfo[K]) any() EntryInfo[any] {
-	return EntryInfo[any]{
-		Key: e.Key, State: e.State, Age: e.Age, Expires: e.Expires, LoadTook: e.LoadTook, Hits: e.Hits,
-		Bytes: e.Bytes, Tags: e.Tags, Loading: e.Loading, Waiters: e.Waiters, fingerprint: e.fingerprint,
-	}
-}
-
-type inspectable[K any] interface {
-	inspect(yield func(EntryInfo[K]) bool)
-}
-
-func (s *sessions[K, V]) inspect(yield func(EntryInfo[K]) bool) { s.table.inspect(yield) }
-
-func (t *table[I, K, V]) inspect(yield func(EntryInfo[K]) bool) {
+// inspect yields what there is to say about each entry, with its key beside it.
+func (t *table) inspect(yield func(key unsafe.Pointer, e EntryInfo[any]) bool) {
 	r := t.era.Load()
 	flights := r.flights.Calls()
 	for id, e := range r.entries.all() {
-		if t.cache.tagCleared(e.extra()) {
+		if t.core.tagCleared(e.extra()) {
 			continue // its key may be in flight
 		}
-		info, ok := t.cache.info(t.keyOf(id, e))
+		key, info, ok := t.core.info(t.keyOf(id, e))
 		if !ok {
 			continue
 		}
-		t.cache.describe(&info, e)
+		t.core.describe(&info, e)
 		if f, ok := flights[id]; ok {
 			info.Loading, info.Waiters = true, f.Waiting
 			delete(flights, id)
 		}
-		if !yield(info) {
+		if !yield(key, info) {
 			return
 		}
 	}
 	for id, f := range flights {
-		if e := r.entries.get(id); e != nil && !t.cache.tagCleared(e.extra()) {
+		if e := r.entries.get(id); e != nil && !t.core.tagCleared(e.extra()) {
 			continue // it has come meanwhile, and been seen or not
 		}
-		info, ok := t.cache.info(f.Task.(*load[I, K, V]).key)
+		key, info, ok := t.core.info(f.Task.(*load).key)
 		info.State, info.Loading, info.Waiters = StateLoading, true, f.Waiting
-		if ok && !yield(info) {
+		if ok && !yield(key, info) {
 			return
 		}
 	}
 }
 
-// info returns what there is to say about an entry of key, which is not the
-// caller's own.
-func (c *Cache[K, V]) info(key K) (EntryInfo[K], bool) {
-	own, err := c.keys.Snapshot(key)
-	return EntryInfo[K]{Key: own, fingerprint: func() (uint64, error) { return c.keys.Fingerprint(key) }}, err == nil
+// info returns what there is to say about an entry of key, which is ours, and
+// the key for the caller.
+func (c *core) info(key unsafe.Pointer) (own unsafe.Pointer, _ EntryInfo[any], ok bool) {
+	own, err := c.lend(key)
+	return own, EntryInfo[any]{fingerprint: func() (uint64, error) { return c.keys.Fingerprint(key) }}, err == nil
 }
 
 // describe adds what there is to say about e.
-func (c *Cache[K, V]) describe(info *EntryInfo[K], e *entry[K, V]) {
+func (c *core) describe(info *EntryInfo[any], e *entry) {
 	now := c.group.Now()
-	m := e.meta(Hit, now)
+	m := c.meta(e, Hit)
 	info.Age, info.Expires, info.LoadTook, info.Bytes = m.Age, m.Expires, m.LoadTook, e.bytes()
 	switch st, err := c.state(e, now), e.err(); {
 	case st == gone:

@@ -8,66 +8,69 @@ import (
 	"github.com/reecho-go/reecho/internal/identity"
 )
 
-// find returns the entry of *key, whatever it is good for, or nil. It takes no
-// lock, and allocates nothing unless user code does.
-func (c *Cache[K, V]) find(ctx context.Context, key *K) (*entry[K, V], error) {
+// find returns the entry of the key, whatever it is good for, or nil. It takes
+// no lock, and allocates nothing unless user code does.
+func (c *core) find(ctx context.Context, key unsafe.Pointer) (e *entry, _ error) {
 	if c.sessions != nil {
 		return c.sessions.find(ctx, key)
 	}
-	switch c.shape {
+	switch in := &c.table.era.Load().entries; c.shape {
 	case canon.Word:
-		return c.words.find(c.keys.Word(key)), nil
+		e = in.words.find(c.keys.Word(key))
 	case canon.Text:
-		return c.texts.find(c.keys.Text(key)), nil
+		e = in.texts.find(c.keys.Text(key))
+	default:
+		buf := identity.Borrow()
+		text, err := c.keys.Append(*buf, key)
+		if err != nil {
+			identity.Return(buf, nil)
+			return nil, err
+		}
+		e = in.view(text)
+		identity.Return(buf, text)
 	}
-	buf := identity.Borrow()
-	id, err := c.keys.Append(*buf, key)
-	if err != nil {
-		identity.Return(buf, nil)
-		return nil, err
-	}
-	// Sound: the string is used for this lookup only, which keeps no reference
-	// to it, and the bytes do not change before it is over.
-	e := c.texts.find(unsafe.String(unsafe.SliceData(id), len(id)))
-	identity.Return(buf, id)
 	return e, nil
 }
 
-// slot is one key of a cache, whatever the shape of its identity.
-type slot[K, V any] interface {
-	load(ctx context.Context, force bool) (*entry[K, V], Source, error)
-	refresh(ctx context.Context, prior *entry[K, V], ended func()) bool
-	put(ctx context.Context, own V, size int64, tags []string)
-	delete(ctx context.Context)
+// place returns the place of the key, with an identity and a key of its own:
+// what the caller does to the key afterwards changes nothing.
+func (c *core) place(ctx context.Context, key unsafe.Pointer) (*place, error) {
+	p := &place{table: &c.table}
+	if c.sessions != nil {
+		return p, c.sessions.place(ctx, key, p)
+	}
+	if c.shape == canon.Word {
+		p.id.Word = c.keys.Word(key)
+	} else {
+		var err error
+		if p.id.Text, err = c.keys.ID(key); err != nil {
+			return nil, err
+		}
+	}
+	if c.shape == canon.Encoded {
+		var err error
+		if p.key, err = c.keys.Own(key); err != nil {
+			return nil, err
+		}
+	} else {
+		p.key = c.keyOf(&p.id) // one copy of the text will do
+	}
+	return p, nil
 }
 
-// slot returns the slot of key, with an identity and a key of its own: what
-// the caller does to key afterwards changes nothing.
-func (c *Cache[K, V]) slot(ctx context.Context, key K) (slot[K, V], error) {
-	switch {
-	case c.sessions != nil:
-		return c.sessions.place(ctx, key)
-	case c.shape == canon.Word:
-		return c.wordPlace(key)
+// keyOf returns the key that *id says all of: it is in *id.
+func (c *core) keyOf(id *id) unsafe.Pointer {
+	if c.shape == canon.Word {
+		return c.keys.OfWord(&id.Word)
 	}
-	return c.textPlace(key)
+	return c.keys.OfText(&id.Text)
 }
 
-func (c *Cache[K, V]) wordPlace(key K) (*place[uint64, K, V], error) {
-	return &place[uint64, K, V]{c.words, c.keys.Word(&key), key}, nil
-}
-
-func (c *Cache[K, V]) textPlace(key K) (*place[string, K, V], error) {
-	id, err := c.keys.ID(&key)
-	if err != nil {
-		return nil, err
+// lend returns the key, which is ours, for user code, which gets it by value and
+// may change what it refers to.
+func (c *core) lend(key unsafe.Pointer) (unsafe.Pointer, error) {
+	if c.keys.Flat() {
+		return key, nil
 	}
-	if c.shape == canon.Text {
-		return &place[string, K, V]{c.texts, id, c.keys.OfText(id)}, nil // one copy of the text will do
-	}
-	own, err := c.keys.Snapshot(key)
-	if err != nil {
-		return nil, err
-	}
-	return &place[string, K, V]{c.texts, id, own}, nil
+	return c.keys.Snapshot(key)
 }

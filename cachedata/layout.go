@@ -2,8 +2,11 @@ package cachedata
 
 import (
 	"math"
+	"reflect"
 	"time"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/canon"
 )
 
 // form says what stands behind an entry in memory.
@@ -13,86 +16,132 @@ const (
 	plain form = iota // nothing
 	timed             // life
 	rich              // life and more
-	keyed form = 4    // and then the key, which the identity does not give back
+	forms
 
-	formBits = 7
+	formBits = 3
 )
 
-// An entry is allocated together with what stands behind it.
-type (
-	timedEntry[K, V any] struct {
-		entry[K, V]
-		life life
-	}
-	richEntry[K, V any] struct {
-		entry[K, V]
-		life life
-		more more
-	}
-	keyedEntry[E, K any] struct {
-		entry E
-		key   K
-	}
-)
+// layout is how the entries of a cache stand in memory: the value, the entry,
+// what its form says, and what all entries of the cache have, which is the
+// visitor in session scope and the key where its identity does not give it back.
+type layout struct {
+	types [forms]reflect.Type
+	owned bool
+	keyed bool
+}
 
-// allocate returns an entry of form f.
-func allocate[K, V any](f form) (e *entry[K, V]) {
-	switch f {
-	case plain:
-		e = new(entry[K, V])
-	case timed:
-		e = &new(timedEntry[K, V]).entry
-	case rich:
-		e = &new(richEntry[K, V]).entry
-	case plain | keyed:
-		e = &new(keyedEntry[entry[K, V], K]).entry
-	case timed | keyed:
-		e = &new(keyedEntry[timedEntry[K, V], K]).entry.entry
-	case rich | keyed:
-		e = &new(keyedEntry[richEntry[K, V], K]).entry.entry
+// newLayout returns the layout of a cache's entries.
+func newLayout(c *core) layout {
+	l := layout{owned: c.cfg.Scope == Session, keyed: c.shape == canon.Encoded}
+	for f := range forms {
+		l.types[f] = l.typeOf(f, c)
 	}
+	return l
+}
+
+// typeOf is the type as which an entry of form f is allocated.
+func (l *layout) typeOf(f form, c *core) reflect.Type {
+	fields := []reflect.StructField{{Name: "Value", Type: c.result}, {Name: "Entry", Type: reflect.TypeFor[entry]()}}
+	if f >= timed {
+		fields = append(fields, reflect.StructField{Name: "Life", Type: reflect.TypeFor[life]()})
+	}
+	if f >= rich {
+		fields = append(fields, reflect.StructField{Name: "More", Type: reflect.TypeFor[more]()})
+	}
+	if l.owned {
+		fields = append(fields, reflect.StructField{Name: "Owner", Type: reflect.TypeFor[*visitor]()})
+	}
+	if l.keyed {
+		fields = append(fields, reflect.StructField{Name: "Key", Type: c.key})
+	}
+	return reflect.StructOf(fields)
+}
+
+// allocate returns an entry of form f, whose value and key are zero.
+func (c *core) allocate(f form) *entry {
+	// Sound: the entry stands behind the value.
+	e := (*entry)(unsafe.Add(reflect.New(c.layout.types[f]).UnsafePointer(), before(c.result.Size())))
 	e.load = loadTime(f)
 	return e
 }
 
-// What follows is sound since an entry is allocated by [allocate] alone, as the
-// type that its form names, at the beginning of which it stands. The layout of
-// a rich entry begins with that of a timed one.
+// bytesOf returns the size of an entry of form f.
+func (c *core) bytesOf(f form) int64 { return int64(c.layout.types[f].Size()) }
 
-// form says what stands behind e, a key apart.
-func (e *entry[K, V]) form() form { return e.load.form() &^ keyed }
+// What follows is sound since an entry is allocated by allocate alone, in a
+// struct whose fields after the value have the sizes below, all of them multiples of
+// the largest alignment there is.
+const (
+	lifeAt  = unsafe.Sizeof(entry{})
+	moreAt  = lifeAt + unsafe.Sizeof(life{})
+	richEnd = moreAt + unsafe.Sizeof(more{})
+	align   = 8
+)
+
+// before is how far before its entry a value of that size begins.
+func before(size uintptr) uintptr { return (size + align - 1) &^ (align - 1) }
+
+// value is the address of the value of e, which has that size.
+func (e *entry) value(size uintptr) unsafe.Pointer {
+	return unsafe.Add(unsafe.Pointer(e), -int(before(size)))
+}
+
+// valueOf is the address of the value of e.
+func (c *core) valueOf(e *entry) unsafe.Pointer { return e.value(c.result.Size()) }
+
+// form says what stands behind e.
+func (e *entry) form() form { return e.load.form() }
 
 // life returns what stands behind e about time, or nil.
-func (e *entry[K, V]) life() *life {
+func (e *entry) life() *life {
 	if e.form() == plain {
 		return nil
 	}
-	return &(*timedEntry[K, V])(unsafe.Pointer(e)).life
+	return (*life)(unsafe.Add(unsafe.Pointer(e), lifeAt))
 }
 
 // more returns what stands behind e beyond a TTL, or nil.
-func (e *entry[K, V]) more() *more {
+func (e *entry) more() *more {
 	if e.form() != rich {
 		return nil
 	}
-	return &(*richEntry[K, V])(unsafe.Pointer(e)).more
+	return (*more)(unsafe.Add(unsafe.Pointer(e), moreAt))
+}
+
+// end is the address of what all entries of the cache have.
+func (e *entry) end() unsafe.Pointer {
+	return unsafe.Add(unsafe.Pointer(e), [forms]uintptr{lifeAt, moreAt, richEnd}[e.form()])
+}
+
+// owner returns where the visitor is whose entry e is, or nil in global scope.
+func (c *core) owner(e *entry) **visitor {
+	if !c.layout.owned {
+		return nil
+	}
+	return (**visitor)(e.end())
 }
 
 // ownKey returns where the key of e is, or nil if its identity says it all.
-func (e *entry[K, V]) ownKey() *K {
-	switch e.load.form() {
-	case plain | keyed:
-		return &(*keyedEntry[entry[K, V], K])(unsafe.Pointer(e)).key
-	case timed | keyed:
-		return &(*keyedEntry[timedEntry[K, V], K])(unsafe.Pointer(e)).key
-	case rich | keyed:
-		return &(*keyedEntry[richEntry[K, V], K])(unsafe.Pointer(e)).key
+func (c *core) ownKey(e *entry) unsafe.Pointer {
+	switch {
+	case !c.layout.keyed:
+		return nil
+	case c.layout.owned:
+		return unsafe.Add(e.end(), unsafe.Sizeof((*visitor)(nil)))
 	}
-	return nil
+	return e.end()
+}
+
+// keyOr returns the own key of e, or key, which is equal, if it has none.
+func (c *core) keyOr(e *entry, key unsafe.Pointer) unsafe.Pointer {
+	if own := c.ownKey(e); own != nil {
+		return own
+	}
+	return key
 }
 
 // loadTime is how long a load took, as the bits of a float32 of nanoseconds,
-// of which the last three are the entry's form: that leaves six digits.
+// of which the last two are the entry's form: that leaves six digits.
 type loadTime uint32
 
 func (t loadTime) form() form { return form(t & formBits) }

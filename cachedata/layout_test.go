@@ -1,64 +1,102 @@
 package cachedata
 
 import (
+	"context"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/raw"
 )
 
-// Behind an entry stands what its form says, whatever surrounds it.
+// Around an entry stands what its form says, whatever its key and value are.
 func TestLayout(t *testing.T) {
 	t.Parallel()
-	layout[uint64, int](t, 1, 2)
-	layout[string, string](t, "key", "value")
-	layout[[3]byte, struct{}](t, [3]byte{1, 2, 3}, struct{}{})
-	layout[struct{}, [40]byte](t, struct{}{}, [40]byte{39: 1})
-	layout[any, bool](t, "key", true)
-	layout[[]int, error](t, nil, fmt.Errorf("value"))
+	for _, scope := range []Scope{Global, Session} {
+		layoutOf[uint64, int](t, scope, 1, 2)
+		layoutOf(t, scope, "key", "value")
+		layoutOf(t, scope, [3]byte{1, 2, 3}, struct{}{})
+		layoutOf(t, scope, [3]string{2: "key"}, [3]byte{1, 2, 3})
+		layoutOf(t, scope, struct{}{}, [40]byte{39: 1})
+		layoutOf[any](t, scope, "key", true)
+		layoutOf(t, scope, [2]any{1: "key"}, struct {
+			a string
+			b bool
+		}{"value", true})
+		layoutOf(t, scope, [5]float32{4: 1}, int32(7))
+		layoutOf[[]int, error](t, scope, nil, fmt.Errorf("value"))
+	}
 }
 
-func layout[K, V any](t *testing.T, k K, v V) {
+func layoutOf[K, V any](t *testing.T, scope Scope, k K, v V) {
 	t.Helper()
-	for f := range rich | keyed + 1 {
-		if f&^keyed > rich {
-			continue
-		}
-		e := allocate[K, V](f)
-		e.value, e.written = v, 3
+	g, err := NewGroup("g", GroupConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Must(New("c", func(context.Context, K) (V, error) { return v, nil }, Config[K, V]{Group: g, Scope: scope})).core
+	owner := new(visitor)
+	for f := range forms {
+		e := c.allocate(f)
+		raw.Move(c.result, c.valueOf(e), unsafe.Pointer(&v))
+		e.written = 3
 		e.load = e.load.of(time.Second)
-		if e.form() != f&^keyed || e.load.took().Round(time.Microsecond) != time.Second {
-			t.Errorf("%T, form %d: form %d, took %v", e, f, e.form(), e.load.took())
+		if e.form() != f || e.load.took().Round(time.Microsecond) != time.Second {
+			t.Errorf("%v, form %d: form %d, took %v", c.layout.types[f], f, e.form(), e.load.took())
 		}
-		if l := e.life(); (l != nil) != (f&^keyed >= timed) {
-			t.Errorf("%T, form %d: life is %v", e, f, l)
+		if l := e.life(); (l != nil) != (f >= timed) {
+			t.Errorf("%v, form %d: life is %v", c.layout.types[f], f, l)
 		} else if l != nil {
 			l.soft, l.slot = 4, 5
 		}
-		if m := e.more(); (m != nil) != (f&^keyed == rich) {
-			t.Errorf("%T, form %d: more is %v", e, f, m)
+		if m := e.more(); (m != nil) != (f == rich) {
+			t.Errorf("%v, form %d: more is %v", c.layout.types[f], f, m)
 		} else if m != nil {
 			m.eager = 6
 			m.busy.Store(true)
 		}
-		own := e.ownKey()
-		if (own != nil) != (f&keyed != 0) {
-			t.Errorf("%T, form %d: the key is %v", e, f, own)
+		at := c.owner(e)
+		if (at != nil) != (scope == Session) {
+			t.Errorf("%v, form %d: the owner is %v", c.layout.types[f], f, at)
+		} else if at != nil {
+			*at = owner
+		}
+		own := c.ownKey(e)
+		if (own != nil) != c.layout.keyed {
+			t.Errorf("%v, form %d: the key is %v", c.layout.types[f], f, own)
 		} else if own != nil {
-			*own = k
+			raw.Move(c.key, own, unsafe.Pointer(&k))
+		}
+		// As the type that it was allocated as says.
+		whole := reflect.NewAt(c.layout.types[f], c.valueOf(e)).Elem()
+		for name, want := range map[string]unsafe.Pointer{
+			"Value": c.valueOf(e), "Entry": unsafe.Pointer(e), "Life": unsafe.Pointer(e.life()), "More": unsafe.Pointer(e.more()),
+			"Owner": unsafe.Pointer(at), "Key": own,
+		} {
+			if field := whole.FieldByName(name); field.IsValid() && field.Addr().UnsafePointer() != want {
+				t.Errorf("%v, form %d: %s is not where it is looked for", c.layout.types[f], f, name)
+			}
 		}
 		if l := e.life(); l != nil && (l.soft != 4 || l.slot != 5) {
-			t.Errorf("%T, form %d: life is overwritten: %v", e, f, l)
+			t.Errorf("%v, form %d: life is overwritten: %v", c.layout.types[f], f, l)
 		}
 		if m := e.more(); m != nil && (m.eager != 6 || !m.busy.Load()) {
-			t.Errorf("%T, form %d: more is overwritten: %v", e, f, m)
+			t.Errorf("%v, form %d: more is overwritten: %v", c.layout.types[f], f, m)
 		}
-		if fmt.Sprint(e.value) != fmt.Sprint(v) || e.written != 3 {
-			t.Errorf("%T, form %d: the entry is overwritten: %v", e, f, e)
+		if got := *(*V)(e.value(unsafe.Sizeof(v))); fmt.Sprint(got) != fmt.Sprint(v) || e.written != 3 {
+			t.Errorf("%v, form %d: the entry is overwritten: %v, %v", c.layout.types[f], f, got, e)
 		}
-		if own != nil && fmt.Sprint(*own) != fmt.Sprint(k) {
-			t.Errorf("%T, form %d: the key is overwritten: %v", e, f, *own)
+		if at != nil && *at != owner {
+			t.Errorf("%v, form %d: the owner is overwritten: %v", c.layout.types[f], f, *at)
 		}
+		if own != nil && fmt.Sprint(*(*K)(own)) != fmt.Sprint(k) {
+			t.Errorf("%v, form %d: the key is overwritten: %v", c.layout.types[f], f, *(*K)(own))
+		}
+	}
+	if err := g.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -66,8 +104,12 @@ func layout[K, V any](t *testing.T, k K, v V) {
 // millions.
 func TestSmallEntry(t *testing.T) {
 	t.Parallel()
-	if got := unsafe.Sizeof(entry[string, [4]int64]{}); got != 32+16 {
+	c := Must(New("small", func(context.Context, string) (v [4]int64, _ error) { return v, nil }, Config[string, [4]int64]{}))
+	if got := c.core.layout.types[plain].Size(); got != 32+16 {
 		t.Errorf("an entry of a value of 32 bytes takes %d", got)
+	}
+	if err := c.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -51,13 +51,18 @@ func (s keyState) without(v int) keyState {
 	return s.set(vs)
 }
 
-// untagged drops everything of one parity, which is its tag.
+// untagged drops everything of one parity, which is its tag, and what has both
+// tags.
 func (s keyState) untagged(parity int) keyState {
-	if s.value%2 == parity {
+	if s.value > 0 && (s.value%2 == parity || s.value >= bothTags) {
 		s.value = 0
 	}
-	return s.set(slices.DeleteFunc(s.list(), func(o int) bool { return o%2 == parity }))
+	return s.set(slices.DeleteFunc(s.list(), func(o int) bool { return o%2 == parity || o >= bothTags }))
 }
+
+// From bothTags on are values that were put with the other tag, too. A load that
+// says that such a value still holds has both.
+const bothTags = 1 << 16
 
 func (s keyState) set(vs []int) keyState {
 	s.loads = ""
@@ -344,9 +349,15 @@ func (w *world) operate(ctx context.Context, client int, r *rand.Rand) {
 		if v, err := c.Refresh(ctx, key); err == nil {
 			note("load", v)
 		}
-	case n < 19:
+	case n < 18:
 		v := int(w.values.Add(1))
 		if err := c.Put(ctx, key, v); err == nil {
+			note("put", v)
+		}
+	case n < 19:
+		v := int(w.values.Add(1)) + bothTags
+		how := cachedata.PutOptions{Tags: []string{parity(0), parity(1)}, TTL: time.Duration(r.IntN(2)) * time.Hour}
+		if err := c.PutWith(ctx, key, v, how); err == nil {
 			note("put", v)
 		}
 	case n < 21:

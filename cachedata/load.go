@@ -6,31 +6,31 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/flight"
-	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/observe"
 )
 
 // load is the flight.Work of one key. What its goroutine writes is read by
 // others only if it has returned in time: not after HardTimeout.
-type load[I comparable, K, V any] struct {
-	*place[I, K, V]
-	in    *era[I, K, V]
+type load struct {
+	*place
+	in    *era
 	at    epoch.Mark // when the caller came: taken after in
 	came  uint64     // the clears of tags before the caller came
 	began int64
 	why   purpose
-	prior *entry[K, V] // what there is already, in whatever state but gone; or nil
+	prior *entry // what there is already, in whatever state but gone; or nil
 	entry Loading
 	born  atomic.Uint64 // the clears of tags before the loader began, plus 1; 0: it has not
-	basis *entry[K, V]  // prior, unless a tag of it has been cleared by then
+	basis *entry        // prior, unless a tag of it has been cleared by then
 
-	replaced *entry[K, V]
+	replaced *entry
 	refused  string
 	failure  error // what the loader returned
 	missing  bool  // failure says that there is nothing for the key
@@ -48,23 +48,23 @@ const (
 )
 
 // newLoad returns a load for a caller who comes now.
-func (p *place[I, K, V]) newLoad(in *era[I, K, V], at epoch.Mark, why purpose) *load[I, K, V] {
-	l := &load[I, K, V]{place: p, in: in, at: at, came: p.cache.group.Tags().Now(), began: p.cache.group.Now(), why: why}
+func (p *place) newLoad(in *era, at epoch.Mark, why purpose) *load {
+	l := &load{place: p, in: in, at: at, came: p.core.group.Tags().Now(), began: p.core.group.Now(), why: why}
 	l.entry.work = l
 	l.prior = p.prior(in.entries.get(p.id))
 	return l
 }
 
 // prior returns e, unless it is of no use to a load.
-func (p *place[I, K, V]) prior(e *entry[K, V]) *entry[K, V] {
-	if p.cache.good(e) == gone || e.err() != nil {
+func (p *place) prior(e *entry) *entry {
+	if p.core.good(e) == gone || e.err() != nil {
 		return nil
 	}
 	return e
 }
 
 // load gets the entry by the key's call; with force, also if there is one.
-func (p *place[I, K, V]) load(ctx context.Context, force bool) (*entry[K, V], Source, error) {
+func (p *place) load(ctx context.Context, force bool) (*entry, Source, error) {
 	why := toGet
 	if force {
 		why = toRefresh
@@ -82,18 +82,18 @@ func (p *place[I, K, V]) load(ctx context.Context, force bool) (*entry[K, V], So
 const tooOld Source = math.MaxUint8
 
 // join is load, but may come to a result that is too old.
-func (p *place[I, K, V]) join(ctx context.Context, why purpose) (*entry[K, V], Source, error) {
+func (p *place) join(ctx context.Context, why purpose) (*entry, Source, error) {
 	in := p.era.Load()
-	l := p.newLoad(in, p.cache.group.Gate().Mark(), why)
+	l := p.newLoad(in, p.core.group.Gate().Mark(), why)
 	terms := l.terms()
-	var old *entry[K, V]
+	var old *entry
 	var source Source
 	terms.Leave = func() bool {
 		old, source = l.instead(ctx, flight.ErrImpatient)
 		return old != nil
 	}
 	result, role, err := in.flights.DoAt(ctx, p.id, terms, l)
-	e := (*entry[K, V])(result)
+	e, _ := result.(*entry)
 	if err != flight.ErrImpatient {
 		old, source = l.instead(ctx, err)
 	}
@@ -113,7 +113,7 @@ func (p *place[I, K, V]) join(ctx context.Context, why purpose) (*entry[K, V], S
 // that was cleared after its load began and before the caller came. What the
 // tags of a result are is not known before its load has ended; by then the
 // clears may be forgotten unless e was stored, and so found to be good.
-func (l *load[I, K, V]) tooOld(e *entry[K, V]) bool {
+func (l *load) tooOld(e *entry) bool {
 	if e == nil {
 		return false
 	}
@@ -121,125 +121,122 @@ func (l *load[I, K, V]) tooOld(e *entry[K, V]) bool {
 	if x == nil || len(x.tags) == 0 || l.came <= x.born {
 		return false
 	}
-	return l.era.Load() != l.in || l.in.entries.get(l.id) != e || l.cache.tagCleared(x)
+	return l.era.Load() != l.in || l.in.entries.get(l.id) != e || l.core.tagCleared(x)
 }
 
 // refresh starts a load in the background that is to replace prior, and
 // reports whether it did. ended is called when the load has returned.
-func (p *place[I, K, V]) refresh(ctx context.Context, prior *entry[K, V], ended func()) bool {
+func (p *place) refresh(ctx context.Context, prior *entry, ended func()) bool {
 	in := p.era.Load()
-	l := p.newLoad(in, p.cache.group.Gate().Mark(), toRenew)
+	l := p.newLoad(in, p.core.group.Gate().Mark(), toRenew)
 	l.prior = prior
 	return in.flights.Start(ctx, p.id, l.terms(), l, ended)
 }
 
 // terms are what the caller of l asks of the key's call.
-func (l *load[I, K, V]) terms() flight.Terms {
-	t := flight.Terms{At: l.at, Limit: l.cache.cfg.HardTimeout}
+func (l *load) terms() flight.Terms {
+	t := flight.Terms{At: l.at, Limit: l.core.cfg.HardTimeout}
 	if l.safe() {
-		t.Patience, t.Quiet = l.cache.cfg.SoftTimeout, true
+		t.Patience, t.Quiet = l.core.cfg.SoftTimeout, true
 	}
 	return t
 }
 
 // sourceOf says how a call came by its result e.
-func (l *load[I, K, V]) sourceOf(role flight.Role, e *entry[K, V]) Source {
+func (l *load) sourceOf(role flight.Role, e *entry) Source {
 	switch {
 	case role == flight.Joined:
 		return Joined
 	case role == flight.Led:
 		return Load
-	case l.cache.good(e) < early:
+	case l.core.good(e) < early:
 		return FailSafe
 	}
 	return Hit
 }
 
 // Name implements flight.Work.
-func (l *load[I, K, V]) Name() string {
-	fp, err := l.cache.keys.Fingerprint(l.key)
+func (l *load) Name() string {
+	fp, err := l.core.keys.Fingerprint(l.key)
 	if err != nil {
-		return l.cache.name
+		return l.core.name
 	}
-	return fmt.Sprintf("%s[%016x]", l.cache.name, fp)
+	return fmt.Sprintf("%s[%016x]", l.core.name, fp)
 }
 
 // Find implements flight.Work.
-func (l *load[I, K, V]) Find() (unsafe.Pointer, bool) {
+func (l *load) Find() (any, bool) {
 	e := l.in.entries.get(l.id)
 	switch {
 	case l.why == toRenew:
-		return unsafe.Pointer(e), e != l.prior
-	case l.why == toGet && (l.cache.good(e) >= early || l.throttled(e)):
-		return unsafe.Pointer(e), true
+		return e, e != l.prior
+	case l.why == toGet && (l.core.good(e) >= early || l.throttled(e)):
+		return e, true
 	}
 	l.prior = l.place.prior(e) // as it is now that the load can be overridden
 	return nil, false
 }
 
 // Load implements flight.Work.
-func (l *load[I, K, V]) Load(ctx context.Context) (unsafe.Pointer, error) {
+func (l *load) Load(ctx context.Context) (any, error) {
 	key, err := l.begin()
 	if err != nil {
 		return nil, err
 	}
-	var v V
-	err = l.cache.hidden(ctx, l, func(ctx context.Context) (err error) {
-		v, err = l.cache.loader(ctx, key)
+	var v unsafe.Pointer
+	err = l.core.hidden(ctx, l, func(ctx context.Context) (err error) {
+		v, err = l.core.fns.load(ctx, key)
 		return err
 	})
-	e, err := l.loaded(ctx, v, err)
-	return unsafe.Pointer(e), err
+	return l.loaded(ctx, v, err)
 }
 
 // begin is called before the loader, and returns a key for it, of its own.
-func (l *load[I, K, V]) begin() (K, error) {
-	l.born.Store(l.cache.group.Tags().Now() + 1)
+func (l *load) begin() (unsafe.Pointer, error) {
+	l.born.Store(l.core.group.Tags().Now() + 1)
 	// A clear of a tag that has come before this is not seen by the check of the
 	// result; one that comes after it is.
 	// The clear may be forgotten by now; then what it has cleared is no longer
 	// among the entries, which is looked at last.
-	if l.prior != nil && l.prior.err() == nil && !l.cache.tagCleared(l.prior.extra()) && l.in.entries.get(l.id) == l.prior {
+	if l.prior != nil && l.prior.err() == nil && !l.core.tagCleared(l.prior.extra()) && l.in.entries.get(l.id) == l.prior {
 		l.basis = l.prior
 	}
-	return l.snapshot()
+	return l.core.lend(l.key)
 }
 
 // oldest returns the clears of tags that what l will store has seen at least.
-func (l *load[I, K, V]) oldest() uint64 {
+func (l *load) oldest() uint64 {
 	if born := l.born.Load(); born > 0 {
 		return born - 1
 	}
 	return math.MaxUint64 // it has yet to begin
 }
 
-// snapshot returns the key for user code, which may change it.
-func (l *load[I, K, V]) snapshot() (K, error) { return l.cache.keys.Snapshot(l.key) }
-
 // hidden calls the loader in a context that has the loadings, and hides the
 // visitor unless the result is the visitor's own.
-func (c *Cache[K, V]) hidden(ctx context.Context, said loadings, loader func(context.Context) error) error {
+func (c *core) hidden(ctx context.Context, said loadings, loader func(context.Context) error) error {
 	if c.sessions != nil {
 		return loader(&loadingContext{ctx, said})
 	}
-	mask := scope.Hide(ctx)
-	err := loader(&loadingContext{mask, said})
-	if seen := mask.Violation(); seen != nil && !errors.Is(err, ErrVisitorInGlobalLoad) {
-		err = errors.Join(fmt.Errorf("cachedata: %s: %w", c.name, seen), err)
-	}
-	return err
+	mask := c.reads.Hide(ctx)
+	return mask.Checked("cachedata: "+c.name, func() error { return loader(&loadingContext{mask, said}) })
+}
+
+// contextRead tells of a context value that a load has read.
+func (c *core) contextRead(ctx context.Context, key, value string) {
+	observe.Emit(ctx, c.observer, observe.ContextRead{Source: observe.Source{Group: c.group.Name(), Cache: c.name}, Key: key, Value: value})
 }
 
 // loaded makes an entry of what the loader returned: of a copy, since the
 // loader may keep and change it.
-func (l *load[I, K, V]) loaded(ctx context.Context, v V, err error) (*entry[K, V], error) {
-	c, said := l.cache, l.entry.end()
+func (l *load) loaded(ctx context.Context, v unsafe.Pointer, err error) (*entry, error) {
+	c, said := l.core, l.entry.end()
 	if said.wrong != nil {
 		l.failure = fmt.Errorf("cachedata: %s: %w", c.name, errors.Join(append(said.wrong, err)...))
 		return nil, l.failure
 	}
 	l.passing = said.noStore
-	if c.batch && said.unmodified && !errors.Is(err, ErrVisitorInGlobalLoad) {
+	if c.fns.many != nil && said.unmodified && !errors.Is(err, ErrVisitorInGlobalLoad) {
 		err = nil // it may be of other keys, or say that this one was left out
 	}
 	if err != nil {
@@ -253,38 +250,29 @@ func (l *load[I, K, V]) loaded(ctx context.Context, v V, err error) (*entry[K, V
 	if said.unmodified {
 		return l.renewed(ctx, ttl, said)
 	}
-	tags := said.tags
-	if c.cfg.Keep != nil || c.cfg.Tags != nil {
-		key, err := l.snapshot()
+	if c.fns.keep != nil {
+		key, err := c.lend(l.key)
 		if err != nil {
 			return nil, err
 		}
-		if c.cfg.Keep != nil && !c.cfg.Keep(key, v) {
+		if !c.fns.keep(key, v) {
 			l.passing = true
 		}
-		if c.cfg.Tags != nil {
-			tags = append(tags, c.cfg.Tags(key, v)...)
-		}
 	}
-	if v, err = c.own(v); err != nil {
+	tags, err := l.tags(said.tags, v)
+	if err != nil {
 		return nil, err
 	}
-	size := said.cost
-	if !said.hasCost {
-		if size, err = c.measure(v); err != nil {
-			return nil, err
-		}
-	}
-	return l.made(v, nil, ttl, size, said.extra(tagged(tags))), nil
+	return l.made(making{from: v, ttl: ttl, cost: said.cost, set: said.hasCost, extra: said.extra(tags)})
 }
 
 // renewed makes an entry of what was there before, whose value both share.
-func (l *load[I, K, V]) renewed(ctx context.Context, ttl time.Duration, said said) (*entry[K, V], error) {
+func (l *load) renewed(ctx context.Context, ttl time.Duration, said said) (*entry, error) {
 	if l.basis == nil {
-		l.failure = fmt.Errorf("cachedata: %s: NotModified: there is no old result", l.cache.name)
+		l.failure = fmt.Errorf("cachedata: %s: NotModified: there is no old result", l.core.name)
 		return nil, l.failure
 	}
-	if err := l.cache.written(ctx, l.key, l.basis); err != nil {
+	if err := l.core.written(ctx, l.key, l.basis); err != nil {
 		l.failure = err
 		return nil, err
 	}
@@ -293,32 +281,40 @@ func (l *load[I, K, V]) renewed(ctx context.Context, ttl time.Duration, said sai
 	if said.etag == "" && said.modified.IsZero() {
 		said.etag, said.modified = old.etag, old.modified
 	}
-	size := l.basis.bytes()
-	if said.hasCost {
-		size = said.cost
+	size := said.cost
+	if !said.hasCost {
+		size = max(l.basis.bytes()-l.beside(l.basis.form(), l.core.keyOr(l.basis, l.key), nil, l.basis.extra()), 0)
 	}
-	return l.made(l.basis.value, nil, ttl, size, said.extra(tagged(old.tags, said.tags))), nil
+	return l.made(making{
+		from: l.core.valueOf(l.basis), ours: true, ttl: ttl, cost: size, set: true, extra: said.extra(tagged(old.tags, said.tags)),
+	})
 }
 
-// failed makes an entry of an error that is to be remembered; other errors it
-// returns.
-func (l *load[I, K, V]) failed(ctx context.Context, err error, said said) (*entry[K, V], error) {
-	c := l.cache
+// failed makes an entry of an error that is to be remembered, or that has tags:
+// those who joined the load after a clear of one are not to get it. Other errors
+// it returns.
+func (l *load) failed(ctx context.Context, err error, said said) (*entry, error) {
+	c := l.core
 	l.failure, l.missing = err, c.missing(err)
 	ttl := c.cfg.ErrorTTL
+	own := ours(err)
 	switch {
 	case l.missing:
 		ttl = cmp.Or(c.cfg.NotFoundTTL, ttl)
-	case l.prior != nil || ours(err): // what is there is worth more than an error
+	case l.prior != nil || own: // what is there is worth more than an error
 		ttl = 0
 	case ctx.Err() != nil: // it is none of the origin
 		ttl = 0
 	}
-	if ttl == 0 || l.passing {
+	l.passing = l.passing || ttl == 0
+	if l.passing && (l.prior != nil || own || ctx.Err() != nil) {
 		return nil, err
 	}
-	var none V
-	return l.made(none, err, ttl, entryBytes, said.extra(tagged(said.tags))), nil
+	tags, wrong := l.tags(said.tags, nil)
+	if wrong != nil || l.passing && len(tags) == 0 {
+		return nil, err
+	}
+	return l.made(making{err: err, ttl: ttl, set: true, extra: said.extra(tags)})
 }
 
 // extra returns what an entry has of its own by what its load has said, and
@@ -327,22 +323,25 @@ func (s said) extra(tags []string) *extra {
 	if len(tags) == 0 && s.etag == "" && s.modified.IsZero() {
 		return nil
 	}
-	return &extra{tags: tags, etag: s.etag, modified: s.modified}
+	// A copy: it may be part of all the headers of a response.
+	return &extra{tags: tags, etag: strings.Clone(s.etag), modified: s.modified}
 }
 
 // made returns the entry that l has come to.
-func (l *load[I, K, V]) made(v V, err error, ttl time.Duration, size int64, x *extra) *entry[K, V] {
-	if x != nil {
-		x.bornAt(l.oldest())
+func (l *load) made(m making) (*entry, error) {
+	if m.extra != nil {
+		m.extra.bornAt(l.oldest())
 	}
-	e := l.cache.newEntry(l.key, v, err, ttl, size, x)
-	e.load = e.load.of(time.Duration(e.written - l.began))
-	return e
+	e, err := l.make(m)
+	if err == nil {
+		e.load = e.load.of(time.Duration(e.written - l.began))
+	}
+	return e, err
 }
 
 // missing reports whether err says that there is nothing for a key.
-func (c *Cache[K, V]) missing(err error) bool {
-	return errors.Is(err, ErrNotFound) || c.cfg.NotFound != nil && c.cfg.NotFound(err)
+func (c *core) missing(err error) bool {
+	return (errors.Is(err, ErrNotFound) || c.cfg.NotFound != nil && c.cfg.NotFound(err)) && !ours(err)
 }
 
 // ours reports whether err is no answer of the origin, but tells of a mistake
@@ -353,14 +352,14 @@ func ours(err error) bool {
 }
 
 // Commit implements flight.Work.
-func (l *load[I, K, V]) Commit(result unsafe.Pointer) {
-	e := (*entry[K, V])(result)
+func (l *load) Commit(result any) {
+	e := result.(*entry)
 	switch {
-	case !l.cache.group.Gate().Holds(l.at):
-		l.refused = "clear"
+	case !l.core.group.Gate().Holds(l.at):
+		l.refused = refusedClear
 	case l.passing:
 		l.replaced = l.in.entries.remove(l.id) // it is not true any more
-	case l.cache.tagCleared(e.extra()):
+	case l.core.tagCleared(e.extra()):
 		l.refused = "tag"
 	default:
 		l.replaced, l.refused = l.store(l.in, l.id, e)
@@ -368,7 +367,7 @@ func (l *load[I, K, V]) Commit(result unsafe.Pointer) {
 }
 
 // Fail implements flight.Failer.
-func (l *load[I, K, V]) Fail(err error) {
+func (l *load) Fail(err error) {
 	if l.prior == nil || ours(err) {
 		return
 	}
@@ -380,14 +379,14 @@ func (l *load[I, K, V]) Fail(err error) {
 		return
 	}
 	if m := l.prior.more(); m != nil {
-		m.retryLater(l.cache.group.Now(), cmp.Or(l.cache.cfg.RetryAfter, DefaultRetryAfter))
+		m.retryLater(l.core.group.Now(), cmp.Or(l.core.cfg.RetryAfter, DefaultRetryAfter))
 	}
 }
 
 // Done implements flight.Work.
-func (l *load[I, K, V]) Done(ctx context.Context, o flight.Outcome) {
-	c := l.cache
-	l.settle(l.id)
+func (l *load) Done(ctx context.Context, o flight.Outcome) {
+	c := l.core
+	l.settle()
 	if l.why == toRenew {
 		c.counters.refreshes.Add(1)
 		l.prior.more().busy.Store(false)
@@ -403,8 +402,6 @@ func (l *load[I, K, V]) Done(ctx context.Context, o flight.Outcome) {
 		err = l.failure
 	case o.Overridden != "":
 		refused = o.Overridden
-	case l.era.Load() != l.in && !l.passing:
-		refused = "clear" // stored, but in an era that is over
 	}
 	if err != nil {
 		c.counters.errors.Add(1)
@@ -412,7 +409,7 @@ func (l *load[I, K, V]) Done(ctx context.Context, o flight.Outcome) {
 	if refused != "" {
 		c.counters.refused.Add(1)
 	}
-	l.left(ctx, l.id, l.replaced, observe.CauseReplaced)
+	l.left(ctx, l.in, l.id, l.replaced, observe.CauseReplaced)
 	if c.observer == nil {
 		return
 	}
@@ -424,9 +421,9 @@ func (l *load[I, K, V]) Done(ctx context.Context, o flight.Outcome) {
 }
 
 // Late implements flight.Later.
-func (l *load[I, K, V]) Late(ctx context.Context, err error) {
-	if l.cache.observer != nil {
-		took := time.Duration(l.cache.group.Now() - l.began)
-		observe.Emit(ctx, l.cache.observer, observe.CacheOverrun{Source: l.cache.source(l.key), Took: took, Err: err})
+func (l *load) Late(ctx context.Context, err error) {
+	if l.core.observer != nil {
+		took := time.Duration(l.core.group.Now() - l.began)
+		observe.Emit(ctx, l.core.observer, observe.CacheOverrun{Source: l.core.source(l.key), Took: took, Err: err})
 	}
 }

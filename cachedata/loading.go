@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"sync"
 	"time"
+	"unsafe"
 )
 
 // Loading is what a load says of its result beside the value. A loader gets it
@@ -17,7 +18,7 @@ import (
 // Outside a load there is a Loading as well, of nothing: there is no old result,
 // and what is said has no effect. So a loader can be called directly.
 type Loading struct {
-	work any // the load, if there is one
+	work *load // if there is one
 
 	mu    sync.Mutex
 	ended bool
@@ -52,7 +53,7 @@ func Entry(ctx context.Context) *Loading {
 // asked for key, or if that has another type, the whole load fails.
 func EntryFor[K any](ctx context.Context, key K) *Loading {
 	if c := loadingOf(ctx); c != nil {
-		return c.of(&key)
+		return c.of(reflect.TypeFor[K](), unsafe.Pointer(&key))
 	}
 	return new(Loading)
 }
@@ -69,14 +70,15 @@ func (l *Loading) NoStore() { l.say(func(s *said) { s.noStore = true }) }
 
 // AddTags adds tags to those of Config.Tags: [Cache.ClearTag] of any of them
 // drops the result. Empty tags are left out. There may be thousands; each costs
-// 16 bytes and, at the first read after a clear of any tag in the group, two
-// lookups.
+// 16 bytes, its text and, at the first read after a clear of any tag in the
+// group, two lookups.
 func (l *Loading) AddTags(tags ...string) {
 	l.say(func(s *said) { s.tags = append(s.tags, tags...) })
 }
 
-// SetCost says what the result counts for Config.MaxBytes and in Stats, instead
-// of Config.Size or the estimate. If n is negative, the load fails.
+// SetCost says how many bytes the result counts for Config.MaxBytes, for the
+// bound of the group and in Stats, instead of Config.Size or the estimate; its key
+// and its entry are added to it. If n is negative, the load fails.
 func (l *Loading) SetCost(n int64) {
 	l.say(func(s *said) {
 		if n < 0 {
@@ -126,18 +128,19 @@ func Old[V any](l *Loading) (v V, ok bool) {
 	if l.work == nil {
 		return v, false
 	}
-	of, ok := l.work.(interface{ oldValue() (V, bool, error) })
-	if !ok {
+	if l.work.core.result != reflect.TypeFor[V]() {
 		l.say(func(s *said) {
 			s.wrong = append(s.wrong, fmt.Errorf("type %v in Old: the results are of another type", reflect.TypeFor[V]()))
 		})
 		return v, false
 	}
-	v, ok, err := of.oldValue()
+	own := new(V)
+	ok, err := l.work.oldValue(unsafe.Pointer(own))
 	if err != nil {
 		l.say(func(s *said) { s.wrong = append(s.wrong, fmt.Errorf("Old: %w", err)) })
+		return v, false
 	}
-	return v, ok
+	return *own, ok
 }
 
 // old returns what the load of the old result has said, or nil.
@@ -145,7 +148,7 @@ func (l *Loading) old() *extra {
 	if l.work == nil {
 		return nil
 	}
-	return l.work.(interface{ oldExtra() *extra }).oldExtra()
+	return l.work.oldExtra()
 }
 
 func (l *Loading) say(set func(*said)) {
@@ -167,22 +170,22 @@ func (l *Loading) end() said {
 // loadings are those of one call of a loader.
 type loadings interface {
 	only() *Loading
-	of(key any) *Loading // of the key that key points to
+	of(t reflect.Type, key unsafe.Pointer) *Loading // of the key of type t
 }
 
 // only implements loadings.
-func (l *load[I, K, V]) only() *Loading {
-	if l.cache.batch {
+func (l *load) only() *Loading {
+	if l.core.fns.many != nil {
 		return l.misused(errNoKey)
 	}
 	return &l.entry
 }
 
 // of implements loadings.
-func (l *load[I, K, V]) of(key any) *Loading {
-	if k, ok := key.(*K); ok {
-		id, err := l.cache.keys.ID(k)
-		if own, _ := l.cache.keys.ID(&l.key); err == nil && id == own {
+func (l *load) of(t reflect.Type, key unsafe.Pointer) *Loading {
+	if t == l.core.key {
+		id, err := l.core.keys.ID(key)
+		if own, _ := l.core.keys.ID(l.key); err == nil && id == own {
 			return &l.entry
 		}
 	}
@@ -190,21 +193,22 @@ func (l *load[I, K, V]) of(key any) *Loading {
 }
 
 // misused makes the load fail with err, and returns a Loading of nothing.
-func (l *load[I, K, V]) misused(err error) *Loading {
+func (l *load) misused(err error) *Loading {
 	l.entry.say(func(s *said) { s.wrong = append(s.wrong, err) })
 	return new(Loading)
 }
 
-// oldValue returns a copy of what the load is to replace, if there is anything.
-func (l *load[I, K, V]) oldValue() (v V, ok bool, err error) {
+// oldValue sets the result at into to a copy of what the load is to replace, if
+// there is anything.
+func (l *load) oldValue(into unsafe.Pointer) (ok bool, err error) {
 	if l.basis == nil {
-		return v, false, nil
+		return false, nil
 	}
-	v, err = l.cache.own(l.basis.value)
-	return v, err == nil, err
+	err = l.core.copied(into, l.core.valueOf(l.basis))
+	return err == nil, err
 }
 
-func (l *load[I, K, V]) oldExtra() *extra {
+func (l *load) oldExtra() *extra {
 	if l.basis == nil {
 		return nil
 	}
@@ -212,16 +216,16 @@ func (l *load[I, K, V]) oldExtra() *extra {
 }
 
 // batchLoadings are those of the load of several keys.
-type batchLoadings[I comparable, K, V any] struct {
-	loads []*load[I, K, V]
-	byID  func() map[string]*load[I, K, V]
+type batchLoadings struct {
+	loads []*load
+	byID  func() map[string]*load
 }
 
-func newBatchLoadings[I comparable, K, V any](loads []*load[I, K, V]) *batchLoadings[I, K, V] {
-	return &batchLoadings[I, K, V]{loads, sync.OnceValue(func() map[string]*load[I, K, V] {
-		m := make(map[string]*load[I, K, V], len(loads))
+func newBatchLoadings(loads []*load) *batchLoadings {
+	return &batchLoadings{loads, sync.OnceValue(func() map[string]*load {
+		m := make(map[string]*load, len(loads))
 		for _, l := range loads {
-			if id, err := l.cache.keys.ID(&l.key); err == nil {
+			if id, err := l.core.keys.ID(l.key); err == nil {
 				m[id] = l
 			}
 		}
@@ -230,12 +234,12 @@ func newBatchLoadings[I comparable, K, V any](loads []*load[I, K, V]) *batchLoad
 }
 
 // only implements loadings.
-func (b *batchLoadings[I, K, V]) only() *Loading { return b.misused(errNoKey) }
+func (b *batchLoadings) only() *Loading { return b.misused(errNoKey) }
 
 // of implements loadings.
-func (b *batchLoadings[I, K, V]) of(key any) *Loading {
-	if k, ok := key.(*K); ok {
-		if id, err := b.loads[0].cache.keys.ID(k); err == nil {
+func (b *batchLoadings) of(t reflect.Type, key unsafe.Pointer) *Loading {
+	if c := b.loads[0].core; t == c.key {
+		if id, err := c.keys.ID(key); err == nil {
 			if l := b.byID()[id]; l != nil {
 				return &l.entry
 			}
@@ -244,7 +248,7 @@ func (b *batchLoadings[I, K, V]) of(key any) *Loading {
 	return b.misused(errOtherKey)
 }
 
-func (b *batchLoadings[I, K, V]) misused(err error) *Loading {
+func (b *batchLoadings) misused(err error) *Loading {
 	for _, l := range b.loads {
 		l.misused(err)
 	}

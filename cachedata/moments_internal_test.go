@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/group"
 )
@@ -28,6 +29,11 @@ func (m *slowMember) Reset(context.Context) int {
 func (m *slowMember) Hooks() *group.Hooks         { return &m.hooks }
 func (m *slowMember) Sweep(int64) int64           { return group.Never }
 func (m *slowMember) Close(context.Context) error { return nil }
+func (m *slowMember) bytes() int64                { return 0 }
+func (m *slowMember) shrink(int64) int64          { return 0 }
+func (m *slowMember) calls() uint64               { return 0 }
+func (m *slowMember) usage() *usage               { return new(usage) }
+func (m *slowMember) full(int64, bool)            {}
 
 // X1: of two clears of a group that overlap, the first has returned: a call
 // that starts later must not get what was derived, while it ran, from what it had
@@ -97,15 +103,16 @@ type stalled struct {
 	entered, release chan struct{}
 }
 
-func (s *stalled) admit(*era[string, string, int], string, *entry[string, int]) bool {
+func (s *stalled) admit(*era, id, *entry) bool {
 	if s.once.CompareAndSwap(false, true) {
 		close(s.entered)
 		<-s.release
 	}
 	return true
 }
-func (s *stalled) forget(string, *entry[string, int]) {}
-func (s *stalled) settle(string)                      {}
+func (s *stalled) forget(id, *entry) {}
+func (s *stalled) settle(*visitor)   {}
+func (s *stalled) sweep(int64) int64 { return never }
 
 // X1: the first tagged result of a cache is being stored while a clear of its
 // tag comes and a sweep begins: the sweep has looked at hasTags before, does not
@@ -120,7 +127,7 @@ func TestX1_ASweepSeesTheFirstTaggedResult(t *testing.T) {
 	c := Must(New("c", func(context.Context, string) (int, error) { return 1, nil },
 		Config[string, int]{Group: g, Tags: func(string, int) []string { return []string{"t"} }}))
 	s := &stalled{entered: make(chan struct{}), release: make(chan struct{})}
-	c.texts.owners = s
+	c.core.table.owners = s
 	got := make(chan int)
 	go func() { v, _ := c.Get(ctx, "k"); got <- v }()
 	<-s.entered
@@ -163,7 +170,8 @@ func TestX1_AForgottenClearLeavesNoOldResult(t *testing.T) {
 		t.Fatal(v, err)
 	}
 	// What a caller does up to "go t.load".
-	p, _ := c.textPlace("k")
+	key := "k"
+	p, _ := c.core.place(ctx, unsafe.Pointer(&key))
 	in := p.era.Load()
 	l := p.newLoad(in, g.group.Gate().Mark(), toGet)
 	if _, ok := l.Find(); ok || l.prior == nil {
@@ -182,7 +190,7 @@ func TestX1_AForgottenClearLeavesNoOldResult(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Commit(e)
-	if v := (*entry[string, int])(e).value; v != 2 || l.same {
+	if v := *(*int)(c.core.valueOf(e.(*entry))); v != 2 || l.same {
 		t.Errorf("the load revived %d, which ClearTag had dropped before its loader began (refused: %q)", v, l.refused)
 	}
 }
@@ -199,19 +207,19 @@ func TestL7_ASweepQueuesNothingThatWasDeleted(t *testing.T) {
 	for k := range 64 {
 		_, _ = c.Get(ctx, k)
 	}
-	r := c.words.era.Load()
+	r := c.core.table.era.Load()
 	// Hold up the sweep at one key, when all have been taken from the queue.
 	hold, held := make(chan struct{}), make(chan struct{})
-	go r.flights.Guard(c.keys.Word(new(0)), func() { close(held); <-hold })
+	go r.flights.Guard(id{}, func() { close(held); <-hold })
 	<-held
 	// As if they had been read just now: used is what decides, so the sweep is told a
 	// time before their end, and the queue one after it.
 	done := make(chan struct{})
-	taken, _ := r.expiry.take(never)
+	taken, _ := r.entries.overdue(never)
 	for _, d := range taken {
-		r.expiry.add(d.id, d.entry, 1)
+		r.entries.queue(d.id, d.entry, 1)
 	}
-	go func() { c.words.sweep(g.group.Now()); close(done) }()
+	go func() { c.core.table.sweep(g.group.Now()); close(done) }()
 	time.Sleep(100 * time.Millisecond)
 	deleted := make(chan struct{}, 64)
 	for k := range 64 {
@@ -225,5 +233,107 @@ func TestL7_ASweepQueuesNothingThatWasDeleted(t *testing.T) {
 	}
 	if n := c.Queued(); n > 0 || c.Stats().Entries > 0 {
 		t.Errorf("%d queued of %d entries", n, c.Stats().Entries)
+	}
+}
+
+// A reader has found an entry and stalls. Meanwhile a tag of it is cleared, the
+// entry leaves by whatever way before a sweep looks at it, and the clear is
+// forgotten: then the reader must not serve it.
+func TestX1_AForgottenClearIsStillSeenByAReaderThatStalls(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for name, leave := range map[string]func(*Cache[string, int]) error{
+		"deleted":  func(c *Cache[string, int]) error { return c.Delete(ctx, "k") },
+		"replaced": func(c *Cache[string, int]) error { return c.Put(ctx, "k", 2) },
+		"cleared":  func(c *Cache[string, int]) error { return c.Clear(ctx) },
+		"chosen":   func(c *Cache[string, int]) error { return c.ClearFunc(ctx, func(string) bool { return true }) },
+		"evicted": func(c *Cache[string, int]) error {
+			c.core.table.shrink(1 << 40)
+			return nil
+		},
+		"still there": func(*Cache[string, int]) error { return nil },
+	} {
+		for _, other := range []bool{false, true} {
+			g, err := NewGroup("g", GroupConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := Must(New("c", func(context.Context, string) (int, error) { return 1, nil },
+				Config[string, int]{Group: g, Tags: func(string, int) []string { return []string{"t"} }}))
+			if _, err := c.Get(ctx, "k"); err != nil {
+				t.Fatal(err)
+			}
+			e := c.core.table.era.Load().entries.get(id{Text: "k"})
+			if c.core.good(e) != fresh {
+				t.Fatal("it is not fresh")
+			}
+			tag := "t"
+			if other {
+				tag = "other"
+			}
+			if err := c.ClearTag(ctx, tag); err != nil {
+				t.Error(err)
+			}
+			if err := leave(c); err != nil {
+				t.Error(err)
+			}
+			g.SweepTags()
+			if g.TagsCleared() > 0 {
+				t.Errorf("%s: the clear is not forgotten", name)
+			}
+			if got := c.core.good(e); got != gone && !other {
+				t.Errorf("%s: the reader serves it, in state %d", name, got)
+			}
+			if got := c.core.good(e); got != fresh && other && name == "still there" {
+				t.Errorf("%s: the clear of another tag has dropped it", name)
+			}
+		}
+	}
+}
+
+// A put is being stored while its tag is cleared: what it puts is newer.
+func TestX1_APutIsNotLostToAClearOfItsTag(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, sweep := range []bool{false, true} {
+		g, err := NewGroup("g", GroupConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := Must(New("c", func(context.Context, string) (int, error) { return 1, nil },
+			Config[string, int]{Group: g, Tags: func(string, int) []string { return []string{"t"} }}))
+		s := &stalled{entered: make(chan struct{}), release: make(chan struct{})}
+		c.core.table.owners = s
+		done := make(chan error)
+		go func() { done <- c.Put(ctx, "k", 2) }()
+		<-s.entered
+		if err := c.ClearTag(ctx, "t"); err != nil {
+			t.Fatal(err)
+		}
+		if sweep {
+			time.Sleep(1500 * time.Millisecond) // it has begun
+		}
+		close(s.release)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if v, ok := c.Peek(ctx, "k"); v != 2 || !ok {
+			t.Errorf("after a Put that a clear of its tag overlapped: %d, %v; want 2", v, ok)
+		}
+		for g.TagsCleared() > 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if v, ok := c.Peek(ctx, "k"); v != 2 || !ok {
+			t.Errorf("after the sweep: %d, %v; want 2", v, ok)
+		}
+		if st := c.Stats(); st.Entries != 1 {
+			t.Errorf("%+v", st)
+		}
+		if err := c.ClearTag(ctx, "t"); err != nil {
+			t.Fatal(err)
+		}
+		if v, ok := c.Peek(ctx, "k"); ok {
+			t.Errorf("after a clear that came later: %d", v)
+		}
 	}
 }

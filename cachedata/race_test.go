@@ -54,6 +54,9 @@ func (r result) String() string {
 	case r.raised != nil:
 		return "panic"
 	case r.err != nil:
+		if pe, ok := errors.AsType[*cachedata.PanicError](r.err); ok {
+			return fmt.Sprint("panic: ", pe.Value)
+		}
 		return r.err.Error()
 	}
 	return fmt.Sprint(r.value)

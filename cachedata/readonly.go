@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"reflect"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/identity"
@@ -28,16 +30,17 @@ func (e *WriteError) Error() string {
 // hash of the value's canonical bytes.
 type seals struct {
 	plan *canon.Plan[any]
+	t    reflect.Type
 	seed maphash.Seed
 }
 
-// newSeals returns seals for values of the type of zero, in which everything
-// must be data.
-func newSeals(zero any) (*seals, error) {
-	plan, err := canon.For[any](canon.Config{MaxBytes: 1 << 30})
-	s := &seals{plan, maphash.MakeSeed()}
+// newSeals returns seals for values of the type t, in which everything
+// must be data; trusted is Config.Trusted.
+func newSeals(t reflect.Type, trusted []reflect.Type) (*seals, error) {
+	plan, err := canon.For[any](canon.Config{MaxBytes: 1 << 30, Trusted: trusted})
+	s := &seals{plan, t, maphash.MakeSeed()}
 	if err == nil {
-		_, err = s.of(zero)
+		_, err = s.of(reflect.New(t).UnsafePointer())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("VerifyReadOnly: results of this type cannot be compared: leave it out: %w", err)
@@ -45,9 +48,10 @@ func newSeals(zero any) (*seals, error) {
 	return s, nil
 }
 
-// of returns the seal of v. Its bytes are written anew each time, in memory
+// of returns the seal of what is at p. Its bytes are written anew each time, in memory
 // that keys use as well.
-func (s *seals) of(v any) (uint64, error) {
+func (s *seals) of(p unsafe.Pointer) (uint64, error) {
+	v := reflect.NewAt(s.t, p).Elem().Interface()
 	buf := identity.Borrow()
 	b, err := s.plan.Append(*buf, &v)
 	if err != nil {
@@ -59,35 +63,30 @@ func (s *seals) of(v any) (uint64, error) {
 	return seal, nil
 }
 
-// sealed returns what is known of a result v with its seal. x may be nil.
-func (c *Cache[K, V]) sealed(x *extra, v V) *extra {
-	if c.seals == nil {
-		return x
+// seal notes what the value of e is, if writes to it are looked for.
+func (c *core) seal(e *entry) {
+	if c.seals != nil {
+		// What cannot be walked, since it is too deep, has no seal, now or later.
+		e.extra().seal, _ = c.seals.of(c.valueOf(e))
 	}
-	if x == nil {
-		x = new(extra)
-	}
-	// What cannot be walked, since it is too deep, has no seal, now or later.
-	x.seal, _ = c.seals.of(v)
-	return x
 }
 
 // intact reports whether the value of e is what was stored, as far as that is
 // looked for.
-func (c *Cache[K, V]) intact(e *entry[K, V]) bool {
+func (c *core) intact(e *entry) bool {
 	if c.seals == nil || e.err() != nil {
 		return true
 	}
-	now, _ := c.seals.of(e.value) // see sealed
+	now, _ := c.seals.of(c.valueOf(e)) // see seal
 	return now == e.extra().seal
 }
 
 // written returns a *WriteError, and drops the result of key, if its entry e is
 // not any more what was stored.
-func (c *Cache[K, V]) written(ctx context.Context, key K, e *entry[K, V]) error {
+func (c *core) written(ctx context.Context, key unsafe.Pointer, e *entry) error {
 	if c.intact(e) {
 		return nil
 	}
 	fp, _ := c.keys.Fingerprint(key) // the key has been looked up
-	return errors.Join(&WriteError{Cache: c.name, Fingerprint: fp}, c.Delete(ctx, key))
+	return errors.Join(&WriteError{Cache: c.name, Fingerprint: fp}, c.delete(ctx, key))
 }

@@ -4,13 +4,14 @@ import (
 	"context"
 	"math"
 	"time"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/observe"
 )
 
 // lookup returns what to serve for *key from memory, or nil. It counts, and
 // sees to it that the entry is refreshed if that is due.
-func (c *Cache[K, V]) lookup(ctx context.Context, key *K) (*entry[K, V], Source, error) {
+func (c *core) lookup(ctx context.Context, key unsafe.Pointer) (*entry, Source, error) {
 	e, err := c.find(ctx, key)
 	switch {
 	case e == nil:
@@ -23,8 +24,8 @@ func (c *Cache[K, V]) lookup(ctx context.Context, key *K) (*entry[K, V], Source,
 }
 
 // aged is lookup for an entry that may not be fresh.
-func (c *Cache[K, V]) aged(ctx context.Context, key *K, e *entry[K, V]) (*entry[K, V], Source, error) {
-	if err := c.written(ctx, *key, e); err != nil {
+func (c *core) aged(ctx context.Context, key unsafe.Pointer, e *entry) (*entry, Source, error) {
+	if err := c.written(ctx, key, e); err != nil {
 		return nil, 0, err
 	}
 	now := c.clock(e.life())
@@ -41,20 +42,20 @@ func (c *Cache[K, V]) aged(ctx context.Context, key *K, e *entry[K, V]) (*entry[
 	source := Hit
 	switch st {
 	case stale:
-		c.refresh(ctx, *key, e, now)
+		c.refresh(ctx, key, e, now)
 		source = Stale
 	case early:
-		c.refresh(ctx, *key, e, now)
+		c.refresh(ctx, key, e, now)
 	case spare:
 		source = FailSafe
 	}
-	c.served(ctx, *key, e, source)
+	c.served(ctx, key, e, source)
 	return e, source, nil
 }
 
 // served counts what is served from source, and tells observers once that it is
 // an expired result.
-func (c *Cache[K, V]) served(ctx context.Context, key K, e *entry[K, V], source Source) {
+func (c *core) served(ctx context.Context, key unsafe.Pointer, e *entry, source Source) {
 	c.counters.served(source)
 	if c.observer == nil || source != Stale && source != FailSafe || !e.more().told.CompareAndSwap(false, true) {
 		return
@@ -65,7 +66,7 @@ func (c *Cache[K, V]) served(ctx context.Context, key K, e *entry[K, V], source 
 
 // refresh loads key anew in the background, unless that runs already, has
 // failed lately, or too many others do. e is what it is to replace.
-func (c *Cache[K, V]) refresh(ctx context.Context, key K, e *entry[K, V], now int64) {
+func (c *core) refresh(ctx context.Context, key unsafe.Pointer, e *entry, now int64) {
 	m := e.more()
 	if now < m.retry.Load() || !m.busy.CompareAndSwap(false, true) {
 		return
@@ -82,8 +83,8 @@ func (c *Cache[K, V]) refresh(ctx context.Context, key K, e *entry[K, V], now in
 			c.group.Vacate()
 		}
 	}()
-	s, err := c.slot(ctx, key)
-	started = err == nil && s.refresh(ctx, e, c.group.Vacate)
+	p, err := c.place(ctx, key)
+	started = err == nil && p.refresh(ctx, e, c.group.Vacate)
 }
 
 // maxBackoff is how often RetryAfter is doubled.

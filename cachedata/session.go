@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"container/list"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
+	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/identity"
-	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/internal/visitors"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -20,13 +23,17 @@ type Scope uint8
 
 const (
 	// Global results are everybody's. A load cannot see the visitor who caused it; see
-	// [ErrVisitorInGlobalLoad].
+	// [ErrVisitorInGlobalLoad]. What else it reads of the request's context is
+	// an event (observe.ContextRead).
 	Global Scope = iota
 	// Session results are the visitor's own. They belong to the session of the context
 	// that a call gets, are seen in no other, and end with it: when it is
 	// destroyed, when its time is over, and when another user logs in; a new
 	// id of the session keeps them. Loads see the visitor. A visitor without a
-	// session is given one. Outside a session there is only [ErrNoSession].
+	// session is given one. Where the program has declared its visitors
+	// (middleware.Visitor), the results belong to the visitor, and end with
+	// Forget; where there is a session too, they belong to both and end with
+	// either. Without a session and a visitor there is only [ErrNoSession].
 	Session
 )
 
@@ -47,13 +54,14 @@ func (s Scope) String() string {
 	return fmt.Sprintf("Scope(%d)", uint8(s))
 }
 
-// ErrNoSession says that a cache in session scope was used outside a session:
-// with a context that is not that of a request, or where no sessionstate
-// plugin is in place. It is a mistake in the program and has no HTTP status.
-var ErrNoSession = errors.New("cachedata: there is no session in this context: pass that of the request, behind the sessionstate plugin")
+// ErrNoSession says that a cache in session scope was used for nobody: with a
+// context that is not that of a request, where no sessionstate plugin is in
+// place, and no visitor declared (middleware.Visitor) or none logged in. It has
+// no HTTP status.
+var ErrNoSession = errors.New("cachedata: there is no session and no visitor in this context: pass that of the request, behind the sessionstate plugin or behind the login of a visitor declared with middleware.NewVisitor")
 
 // validateScope reports what is wrong with the scope and its bounds.
-func (cfg *Config[K, V]) validateScope(bad func(format string, args ...any)) {
+func (cfg *settings) validateScope(bad func(format string, args ...any)) {
 	if cfg.Scope > Session {
 		bad("Scope is %v: use Global or Session", cfg.Scope)
 	}
@@ -76,64 +84,66 @@ func (cfg *Config[K, V]) validateScope(bad func(format string, args ...any)) {
 
 // sessions is what a cache in session scope has instead of a plain table: one
 // whose keys are those of visitors.
-type sessions[K, V any] struct {
-	cache         *Cache[K, V]
-	table         *table[sessionKey, K, V]
+type sessions struct {
+	core          *core
+	table         *table
+	serial        atomic.Uint64
 	visits        *visitors.Registry[*visitor]
 	maxPerSession int
 }
 
-// sessionKey identifies a key of one visitor. While there is an entry of the
-// visitor, no other visitor can be at the same address.
-type sessionKey struct {
-	visitor *visitor
-	id      string
-}
-
-// visitor knows what one visitor keeps. Its lock is among the innermost. It
-// does not depend on the types of the cache, nor does sessionKey, so that they
-// and the engine are compiled once for all of them.
+// visitor knows what one visitor keeps. Its lock is among the innermost.
 type visitor struct {
+	prefix [prefixLen]byte // with which the ids of its entries begin; no other visitor of the cache ever has it
+
 	mu   sync.Mutex
 	over bool
-	in   any // the era that kept is about
+	in   *era // that kept is about
 	kept map[string]*list.Element
 	all  list.List // of kept, those stored first in front
 }
 
+const prefixLen = 8
+
 // kept is one entry that a visitor keeps.
 type kept struct {
-	id    string
-	entry any
+	id    string // with the visitor's prefix
+	entry *entry
 }
 
-func newSessions[K, V any](c *Cache[K, V], cfg Config[K, V]) *sessions[K, V] {
-	s := &sessions[K, V]{cache: c, maxPerSession: cmp.Or(cfg.MaxPerSession, DefaultMaxPerSession)}
-	s.table = newTable(c, s)
+func newSessions(c *core) *sessions {
+	s := &sessions{core: c, table: &c.table, maxPerSession: cmp.Or(c.cfg.MaxPerSession, DefaultMaxPerSession)}
 	s.visits = visitors.New(visitors.Config[*visitor]{
-		Most: cmp.Or(cfg.MaxSessions, DefaultMaxSessions),
+		Most: cmp.Or(c.cfg.MaxSessions, DefaultMaxSessions),
 		Now:  c.group.Now,
-		Make: func() *visitor { return new(visitor) },
+		Make: s.visitor,
 		Left: s.left,
 		Due:  c.group.Arm,
 	})
 	return s
 }
 
+// visitor returns a new visitor.
+func (s *sessions) visitor() *visitor {
+	v := new(visitor)
+	binary.NativeEndian.PutUint64(v.prefix[:], s.serial.Add(1))
+	return v
+}
+
 // life returns the life of the session of ctx.
-func (s *sessions[K, V]) life(ctx context.Context) (scope.Life, error) {
-	life, err := scope.Lend(ctx)
+func (s *sessions) life(ctx context.Context) (visit.Life, error) {
+	life, err := visit.Lend(ctx)
 	switch {
-	case err == scope.ErrNone:
-		return nil, fmt.Errorf("%w: %s", ErrNoSession, s.cache.name)
+	case err == visit.ErrNone:
+		return nil, fmt.Errorf("%w: %s", ErrNoSession, s.core.name)
 	case err != nil:
-		return nil, fmt.Errorf("cachedata: %s: %w", s.cache.name, err)
+		return nil, fmt.Errorf("cachedata: %s: %w", s.core.name, err)
 	}
 	return life, nil
 }
 
-// find returns the visitor's entry of *key if there is one.
-func (s *sessions[K, V]) find(ctx context.Context, key *K) (*entry[K, V], error) {
+// find returns the visitor's entry of the key if there is one.
+func (s *sessions) find(ctx context.Context, key unsafe.Pointer) (*entry, error) {
 	life, err := s.life(ctx)
 	if err != nil {
 		return nil, err
@@ -143,43 +153,53 @@ func (s *sessions[K, V]) find(ctx context.Context, key *K) (*entry[K, V], error)
 		return nil, nil
 	}
 	buf := identity.Borrow()
-	id, err := s.cache.keys.AppendID(*buf, key)
+	id, err := s.core.keys.AppendID(append(*buf, v.prefix[:]...), key)
 	if err != nil {
 		identity.Return(buf, nil)
 		return nil, err
 	}
-	// Sound for the same reason as in [Cache.find].
-	e := s.table.find(sessionKey{v, unsafe.String(unsafe.SliceData(id), len(id))})
+	e := s.table.era.Load().entries.view(id)
 	identity.Return(buf, id)
 	return e, nil
 }
 
-// place returns the visitor's place of key.
-func (s *sessions[K, V]) place(ctx context.Context, key K) (*place[sessionKey, K, V], error) {
+// place makes p the visitor's place of the key.
+func (s *sessions) place(ctx context.Context, key unsafe.Pointer, p *place) error {
 	life, err := s.life(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	id, err := s.cache.keys.ID(&key)
+	text, err := s.core.keys.AppendID(make([]byte, prefixLen), key)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	own, err := s.cache.keys.Snapshot(key)
-	if err != nil {
-		return nil, err
+	if p.key, err = s.core.keys.Own(key); err != nil {
+		return err
 	}
-	v, err := s.visits.Of(life)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s", ErrClosed, s.cache.name)
+	if p.visitor, err = s.visits.Of(life); err != nil {
+		return fmt.Errorf("%w: %s", ErrClosed, s.core.name)
 	}
-	return &place[sessionKey, K, V]{s.table, sessionKey{v, id}, own}, nil
+	copy(text, p.visitor.prefix[:])
+	p.id.Text = string(text)
+	return nil
 }
 
-// ClearSession drops what a cache in session scope keeps for the session of
-// ctx. When it has returned, no call of that session that starts later gets a
+// keyOf returns the key of an entry by its identity, which says all of it.
+func (s *sessions) keyOf(own id) unsafe.Pointer {
+	own.Text = own.Text[prefixLen:]
+	if s.core.shape == canon.Word {
+		own.Word = identity.ParseWord(own.Text)
+	}
+	return s.core.keyOf(&own)
+}
+
+// ClearSession drops what a cache in session scope keeps for the session, or
+// the declared visitor, of ctx. When it has returned, no call of that session that starts later gets a
 // result whose load had started before. It runs no hooks. The error is
 // [ErrNoSession], also in global scope, [ErrClosed], or that of the session.
-func (c *Cache[K, V]) ClearSession(ctx context.Context) error {
+func (c *Cache[K, V]) ClearSession(ctx context.Context) error { return c.core.clearSession(ctx) }
+
+func (c *core) clearSession(ctx context.Context) error {
 	if err := c.open(); err != nil {
 		return err
 	}
@@ -194,21 +214,10 @@ func (c *Cache[K, V]) ClearSession(ctx context.Context) error {
 	return nil
 }
 
-// reset drops everything, in constant time; the next sweep frees it.
-func (s *sessions[K, V]) reset() int {
-	defer s.cache.group.Arm(s.cache.group.Now())
-	return s.table.reset()
-}
-
-func (s *sessions[K, V]) len() int { return s.table.len() }
-
-func (s *sessions[K, V]) bytes() int64 { return s.table.bytes() }
-
-func (s *sessions[K, V]) shrink(bytes int64) int64 { return s.table.shrink(bytes) }
-
-// sweep frees what has expired and what a clear has dropped.
-func (s *sessions[K, V]) sweep(now int64) (next int64) {
-	next = min(s.table.sweep(now), s.visits.Sweep(now))
+// sweep implements owners: it frees what visitors know of what a clear has
+// dropped.
+func (s *sessions) sweep(now int64) (next int64) {
+	next = s.visits.Sweep(now)
 	r := s.table.era.Load()
 	for v := range s.visits.All() {
 		v.prune(r)
@@ -217,7 +226,7 @@ func (s *sessions[K, V]) sweep(now int64) (next int64) {
 }
 
 // left drops what a visitor has kept that has left.
-func (s *sessions[K, V]) left(v *visitor, cause visitors.Cause) {
+func (s *sessions) left(v *visitor, cause visitors.Cause) {
 	why := observe.CauseSession
 	switch cause {
 	case visitors.Crowded:
@@ -225,36 +234,36 @@ func (s *sessions[K, V]) left(v *visitor, cause visitors.Cause) {
 	case visitors.Dropped:
 		why = observe.CauseCleared
 	}
-	for _, id := range v.end() {
-		s.table.drop(context.Background(), sessionKey{v, id}, "session", why)
+	for _, text := range v.end() {
+		s.table.drop(context.Background(), id{Text: text}, "session", why)
 	}
 }
 
 // admit implements owners.
-func (s *sessions[K, V]) admit(r *era[sessionKey, K, V], id sessionKey, e *entry[K, V]) bool {
+func (s *sessions) admit(r *era, id id, e *entry) bool {
 	current := func() bool { return s.table.era.Load() == r }
-	return id.visitor.keep(r, current, kept{id.id, e})
+	return (*s.core.owner(e)).keep(r, current, kept{id.Text, e})
 }
 
 // forget implements owners.
-func (s *sessions[K, V]) forget(id sessionKey, e *entry[K, V]) { id.visitor.forget(id.id, e) }
+func (s *sessions) forget(id id, e *entry) { (*s.core.owner(e)).forget(id.Text, e) }
 
 // settle implements owners: it makes room for what was stored last.
-func (s *sessions[K, V]) settle(id sessionKey) {
+func (s *sessions) settle(v *visitor) {
 	r := s.table.era.Load()
-	for _, k := range id.visitor.surplus(r, s.maxPerSession) {
-		key, e := sessionKey{id.visitor, k.id}, k.entry.(*entry[K, V])
+	for _, k := range v.surplus(r, s.maxPerSession) {
+		key := id{Text: k.id}
 		removed := false
-		r.flights.Guard(key, func() { removed = r.entries.removeIf(key, e) })
+		r.flights.Guard(key, func() { removed = r.entries.removeIf(key, k.entry) })
 		if removed {
-			s.table.left(context.Background(), key, e, observe.CauseSize)
+			s.table.left(context.Background(), r, key, k.entry, observe.CauseSize)
 		}
 	}
 }
 
 // keep notes an entry of the era r, unless the visitor has left or r is not
 // the current one any more.
-func (v *visitor) keep(r any, current func() bool, k kept) bool {
+func (v *visitor) keep(r *era, current func() bool, k kept) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.over || v.in != r && !current() {
@@ -275,7 +284,7 @@ func (v *visitor) keep(r any, current func() bool, k kept) bool {
 }
 
 // forget notes that an entry has gone, unless it has been replaced.
-func (v *visitor) forget(id string, e any) {
+func (v *visitor) forget(id string, e *entry) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if at := v.kept[id]; at != nil && at.Value.(kept).entry == e {
@@ -285,7 +294,7 @@ func (v *visitor) forget(id string, e any) {
 }
 
 // surplus returns those stored first of more than most entries of the era r.
-func (v *visitor) surplus(r any, most int) (out []kept) {
+func (v *visitor) surplus(r *era, most int) (out []kept) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for v.in == r && v.all.Len() > most {
@@ -310,7 +319,7 @@ func (v *visitor) end() (ids []string) {
 }
 
 // prune lets go of what a clear has dropped before r.
-func (v *visitor) prune(r any) {
+func (v *visitor) prune(r *era) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.in != nil && v.in != r {

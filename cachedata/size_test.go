@@ -30,6 +30,12 @@ func member(t *testing.T, name string, load func(context.Context, int) (string, 
 
 func length(s string) int64 { return int64(len(s)) }
 
+// What an entry counts beside its result.
+var (
+	beside      = cachedata.Beside[int, string](0, false, false)
+	besideTimed = cachedata.Beside[int, string](0, true, false)
+)
+
 // blob returns a loader of texts of n bytes.
 func blob(n int) func(context.Context, int) (string, error) {
 	return func(context.Context, int) (string, error) { return strings.Repeat("x", n), nil }
@@ -52,12 +58,12 @@ func TestB1_EitherBoundEvicts(t *testing.T) {
 		keys        int
 		wantEntries int
 	}{
-		{"bytes alone", 0, 1000, 10, 500, 100},
-		{"bytes alone, more entries than the default bound", 0, 1_000_000, 10, 20_000, 20_000},
-		{"bytes first", 1000, 1000, 10, 500, 100},
-		{"entries first", 50, 1000, 10, 500, 50},
+		{"bytes alone", 0, 100 * (10 + beside), 10, 500, 100},
+		{"bytes alone, more entries than the default bound", 0, 20_000 * (10 + beside), 10, 20_000, 20_000},
+		{"bytes first", 1000, 100 * (10 + beside), 10, 500, 100},
+		{"entries first", 50, 100 * (10 + beside), 10, 500, 50},
 		{"entries first, few bytes", 50, math.MaxInt64, 10, 500, 50},
-		{"one fits", 0, 10, 10, 500, 1},
+		{"one fits", 0, 10 + beside, 10, 500, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -69,7 +75,7 @@ func TestB1_EitherBoundEvicts(t *testing.T) {
 					}
 				}
 				s := settled(c)
-				if s.Bytes > tt.bytes || s.Bytes != int64(s.Entries*tt.size) {
+				if s.Bytes > tt.bytes || s.Bytes != int64(s.Entries)*(int64(tt.size)+beside) {
 					t.Errorf("%d bytes in %d entries", s.Bytes, s.Entries)
 				}
 				if s.Entries > tt.wantEntries || s.Entries < tt.wantEntries*9/10 {
@@ -92,13 +98,13 @@ func TestB2_Size(t *testing.T) {
 	if err := exact.Put(ctx, 2, strings.Repeat("y", 1_000_003)); err != nil {
 		t.Fatal(err)
 	}
-	if got := exact.Stats().Bytes; got != 777+1_000_003 {
+	if got := exact.Stats().Bytes; got != 777+1_000_003+2*beside {
 		t.Errorf("exact: %d bytes", got)
 	}
 	if err := exact.Put(ctx, 2, ""); err != nil {
 		t.Fatal(err)
 	}
-	if got := exact.Stats().Bytes; got != 777 {
+	if got := exact.Stats().Bytes; got != 777+2*beside {
 		t.Errorf("after a replacement: %d bytes", got)
 	}
 
@@ -136,7 +142,11 @@ func TestB2_HugeSizes(t *testing.T) {
 			for k := range 100 {
 				want(t, c, k, fmt.Sprintf("%d#1", k))
 			}
-			if s := settled(c); s.Bytes != int64(s.Entries)*size || s.Entries > 10 || s.Entries < 8 {
+			each := size + beside
+			if each >= math.MaxUint32 {
+				each = size + cachedata.Beside[int, string](0, false, true)
+			}
+			if s := settled(c); s.Bytes != int64(s.Entries)*each || s.Entries > 10 || s.Entries < 8 {
 				t.Errorf("size %d: %d bytes in %d entries", size, s.Bytes, s.Entries)
 			}
 			if err := c.Clear(t.Context()); err != nil || c.Stats().Bytes != 0 {
@@ -158,15 +168,15 @@ func TestB1_TooLarge(t *testing.T) {
 		}
 	})
 	for name, cfg := range map[string]cachedata.Config[int, string]{
-		"of the cache": {MaxBytes: 100},
-		"of the group": {Group: newGroup(t, cachedata.GroupConfig{MaxBytes: 100})},
+		"of the cache": {MaxBytes: 100 + beside},
+		"of the group": {Group: newGroup(t, cachedata.GroupConfig{MaxBytes: 100 + beside})},
 	} {
 		refused = nil
 		cfg.Size, cfg.Observer = length, observer
 		n := 100
 		c := newCache(t, func(ctx context.Context, k int) (string, error) { return blob(n)(ctx, k) }, cfg)
 		want(t, c, 1, strings.Repeat("x", 100))
-		if s := c.Stats(); s.Bytes != 100 || s.Refused != 0 {
+		if s := c.Stats(); s.Bytes != 100+beside || s.Refused != 0 {
 			t.Errorf("%s: one that just fits: %+v", name, s)
 		}
 		n = 101
@@ -239,15 +249,16 @@ func TestB1_GroupBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		g := newGroup(t, cachedata.GroupConfig{MaxBytes: 4000})
+		// The sizes of entries are 1, 5 and 10 times 200.
+		g := newGroup(t, cachedata.GroupConfig{MaxBytes: 400 * 200})
 		of := func(size int) *cachedata.Cache[int, string] {
-			return member(t, fmt.Sprint(size), blob(size), cachedata.Config[int, string]{Group: g, Size: length})
+			return member(t, fmt.Sprint(size), blob(size*20-int(beside)), cachedata.Config[int, string]{Group: g, Size: length})
 		}
 		get := func(c *cachedata.Cache[int, string], k int) {
 			if _, err := c.Get(ctx, k); err != nil {
 				t.Fatal(err)
 			}
-			if got := g.Stats().Bytes; got > 4000 {
+			if got := g.Stats().Bytes; got > 400*200 {
 				t.Fatalf("%d bytes", got)
 			}
 		}
@@ -278,7 +289,7 @@ func TestB1_GroupBudget(t *testing.T) {
 		if err := scan.Close(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if got := g.Stats().Bytes; got != 2200 {
+		if got := g.Stats().Bytes; got != 20*2200 {
 			t.Errorf("after a close: %d bytes", got)
 		}
 		if err := g.Clear(ctx); err != nil || g.Stats().Bytes != 0 {
@@ -298,7 +309,7 @@ func TestT2_BytesComeBack(t *testing.T) {
 			for k := range 10 {
 				want(t, c, k, strings.Repeat("x", 100))
 			}
-			if got := c.Stats().Bytes; got != 1000 {
+			if got := c.Stats().Bytes; got != 10*(100+besideTimed) {
 				t.Fatalf("filled: %d bytes", got)
 			}
 		}
@@ -337,7 +348,7 @@ func TestT2_BytesComeBack(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if s := c.Stats(); s.Bytes != 0 || s.Entries != 10 {
+		if s := c.Stats(); s.Bytes != 10*besideTimed || s.Entries != 10 {
 			t.Errorf("replaced: %d bytes in %d entries", s.Bytes, s.Entries)
 		}
 		if err := c.Close(ctx); err != nil {
@@ -360,10 +371,10 @@ func accounts(t *testing.T, seed uint64) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's
 	var evicted atomic.Int64
-	g := newGroup(t, cachedata.GroupConfig{MaxBytes: []int64{0, 3000}[r.IntN(2)]})
+	g := newGroup(t, cachedata.GroupConfig{MaxBytes: []int64{0, 6000}[r.IntN(2)]})
 	cfg := cachedata.Config[int, string]{
 		Group: g, Size: length,
-		MaxEntries: []int{0, 20}[r.IntN(2)], MaxBytes: []int64{0, 2000}[r.IntN(2)],
+		MaxEntries: []int{0, 20}[r.IntN(2)], MaxBytes: []int64{0, 4000}[r.IntN(2)],
 		TTL: []time.Duration{0, time.Millisecond, time.Hour}[r.IntN(3)],
 		Observer: observe.Func(func(_ context.Context, e observe.Event) {
 			if _, ok := e.(observe.CacheEvict); ok {
@@ -389,7 +400,7 @@ func accounts(t *testing.T, seed uint64) {
 				var err error
 				switch r.IntN(12) {
 				case 0:
-					err = c.Put(ctx, k, strings.Repeat("p", r.IntN(2500))) // some do not fit
+					err = c.Put(ctx, k, strings.Repeat("p", r.IntN(5000))) // some do not fit
 				case 1:
 					err = c.Delete(ctx, k)
 				case 2:

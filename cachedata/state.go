@@ -19,7 +19,7 @@ const (
 )
 
 // state returns what e is good for at now.
-func (c *Cache[K, V]) state(e *entry[K, V], now int64) state {
+func (c *core) state(e *entry, now int64) state {
 	l := e.life()
 	if l == nil {
 		return fresh
@@ -44,12 +44,12 @@ func (c *Cache[K, V]) state(e *entry[K, V], now int64) state {
 }
 
 // idle reports whether nobody has read the entry of m for too long.
-func (c *Cache[K, V]) idle(m *more, now int64) bool {
+func (c *core) idle(m *more, now int64) bool {
 	return c.cfg.IdleTTL != 0 && now-m.used.Load() >= int64(c.cfg.IdleTTL)
 }
 
 // good is state for an entry that may be nil.
-func (c *Cache[K, V]) good(e *entry[K, V]) state {
+func (c *core) good(e *entry) state {
 	if e == nil {
 		return gone
 	}
@@ -62,7 +62,7 @@ func (c *Cache[K, V]) good(e *entry[K, V]) state {
 
 // clock returns the time, without a look at the clock if l does not depend on
 // it.
-func (c *Cache[K, V]) clock(l *life) int64 {
+func (c *core) clock(l *life) int64 {
 	if l.soft == never && !c.rich {
 		return 0
 	}
@@ -71,7 +71,7 @@ func (c *Cache[K, V]) clock(l *life) int64 {
 
 // freshness says until when what is written now is fresh, and when a refresh of
 // it is due. A ttl of 0 is for ever.
-func (c *Cache[K, V]) freshness(now int64, ttl time.Duration) (soft, eager int64) {
+func (c *core) freshness(now int64, ttl time.Duration) (soft, eager int64) {
 	if ttl == 0 {
 		return never, never
 	}
@@ -89,7 +89,7 @@ func (c *Cache[K, V]) freshness(now int64, ttl time.Duration) (soft, eager int64
 
 // until says when e is of no use any more, unless it is read before. Only an
 // IdleTTL makes it change.
-func (c *Cache[K, V]) until(e *entry[K, V]) int64 {
+func (c *core) until(e *entry) int64 {
 	l, m := e.life(), e.more()
 	if l == nil {
 		return never
@@ -109,7 +109,7 @@ func (c *Cache[K, V]) until(e *entry[K, V]) int64 {
 
 // whyGone is why e, which has left by cause, was of no use any more at now; if
 // it was, it is cause.
-func (c *Cache[K, V]) whyGone(e *entry[K, V], now int64, cause observe.Cause) observe.Cause {
+func (c *core) whyGone(e *entry, now int64, cause observe.Cause) observe.Cause {
 	switch m := e.more(); {
 	case m != nil && c.tagCleared(m.extra):
 		return observe.CauseCleared

@@ -65,7 +65,7 @@ func (s *Stats) add(o Stats) {
 	s.InFlight += o.InFlight
 	s.Waiters += o.Waiters
 	s.Sessions += o.Sessions
-	s.Bytes += o.Bytes
+	s.Bytes = plus(s.Bytes, o.Bytes)
 	s.Entries += o.Entries
 }
 

@@ -1,7 +1,9 @@
 package cachedata
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,156 +13,183 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// table is a cache's contents by the identity I of its keys: a word or a
-// string. All changes of one key are ordered by the key's lock in the era's
-// flights; reads take no lock.
-type table[I comparable, K, V any] struct {
-	cache    *Cache[K, V]
-	owners   owners[I, K, V] // nil: the entries are everybody's
-	era      atomic.Pointer[era[I, K, V]]
+// table is a cache's contents. All changes of one key are ordered by the key's
+// lock in the era's flights; reads take no lock.
+type table struct {
+	core     *core
+	owners   owners // nil: the entries are everybody's
+	era      atomic.Pointer[era]
 	evicting sync.Mutex // held while the bound on entries is kept
 }
 
 // owners is what a table asks about those whom its entries belong to.
-type owners[I comparable, K, V any] interface {
+type owners interface {
 	// admit notes that e becomes the entry of id in r, and reports whether it
 	// may. The key's lock is held.
-	admit(r *era[I, K, V], id I, e *entry[K, V]) bool
+	admit(r *era, id id, e *entry) bool
 	// forget notes that e is no longer an entry. Locks of the engine are held.
-	forget(id I, e *entry[K, V])
-	// settle does what is left to be done after admit, outside locks.
-	settle(id I)
-}
-
-// contents is a table whatever the identity of its keys.
-type contents[K any] interface {
-	reset() int
-	len() int
-	bytes() int64
-	shrink(bytes int64) (freed int64)
+	forget(id id, e *entry)
+	// settle does what is left to be done after an entry of v was admitted,
+	// outside locks.
+	settle(v *visitor)
+	// sweep lets those go who are no longer there at now, and returns when
+	// more will be.
 	sweep(now int64) (next int64)
-	sweepTags(walk bool) (oldest uint64)
-	clearFunc(match func(K) bool) (int, error)
-}
-
-// contents returns the cache's table.
-func (c *Cache[K, V]) contents() contents[K] {
-	switch {
-	case c.sessions != nil:
-		return c.sessions
-	case c.words != nil:
-		return c.words
-	}
-	return c.texts
 }
 
 // era is what a cache holds between two clears: the entries and the loads that
 // were started for them. A clear puts a new era in place. Whatever still runs
 // in the old one ends there, where nobody looks any more: so a load can never
 // store across a clear, and no later call joins it.
-type era[I comparable, K, V any] struct {
-	entries engine[I, entry[K, V]]
+//
+// When an era is over, it lets go of its entries: loads that hang keep what they
+// know of it, and nothing else.
+type era struct {
+	entries engine
+	stored  atomic.Int64 // entries that have come and not been counted as gone; far below 0 once the era is over
 	bytes   atomic.Int64 // of all entries
 	room    room
-	expiry  expiry[I, K, V]
-	flights *flight.Table[I, unsafe.Pointer] // *entry[K, V]; see engine
+	flights *flight.Table // of *entry
 }
 
-func newTable[I comparable, K, V any](c *Cache[K, V], owners owners[I, K, V]) *table[I, K, V] {
-	t := &table[I, K, V]{cache: c, owners: owners}
+// init makes t the table of c.
+func (t *table) init(c *core) {
+	t.core = c
+	if c.sessions != nil { // not a nil in an interface
+		t.owners = c.sessions
+	}
 	t.era.Store(t.newEra())
-	return t
 }
 
-func (t *table[I, K, V]) newEra() *era[I, K, V] {
-	r := &era[I, K, V]{flights: flight.NewTable[I, unsafe.Pointer](&t.cache.tracker)}
-	most := t.cache.bounds()
-	r.entries = newEngine(most, (*entry[K, V]).bytes, func(id I, e *entry[K, V], evicted bool) {
+func (t *table) newEra() *era {
+	c := t.core
+	r := &era{flights: flight.NewTable(&c.tracker)}
+	most := c.bounds()
+	r.entries.start(c.shape, c.cfg.Scope, most, func(id id, e *entry, evicted bool) {
 		r.count(e, -1)
-		r.expiry.remove(e)
+		r.entries.unqueue(e)
 		if t.owners != nil {
 			t.owners.forget(id, e)
 		}
-		if evicted {
+		if evicted && r.leave() {
 			t.pushedOut(id, e)
 		}
 	})
+	r.room.most = int64(most.entries)
 	if most.bytes > 0 {
 		r.room.most = r.entries.weight(most.bytes)
-		r.room.now.Store(r.room.most)
 	}
+	r.room.now.Store(r.room.most)
 	return r
 }
 
-// find returns id's entry, whatever it is good for, without a lock.
-func (t *table[I, K, V]) find(id I) *entry[K, V] { return t.era.Load().entries.get(id) }
+// enter counts an entry that comes; false: the era is over.
+func (r *era) enter() bool { return r.stored.Add(1) > 0 }
+
+// leave counts an entry that has gone; false: the clear that has ended the era
+// has counted it. So each entry counts once, whatever happens at a time.
+func (r *era) leave() bool { return r.stored.Add(-1) >= 0 }
+
+// end lets go of everything and returns how many entries that were.
+func (r *era) end() int {
+	n := r.stored.Swap(math.MinInt64 / 2)
+	r.entries.release()
+	return int(n)
+}
+
+// over reports whether the era has ended.
+func (r *era) over() bool { return r.stored.Load() < 0 }
 
 // store makes e the entry of id, unless it is refused: since its owner has gone,
-// or since it is too large; then what was there is not true any more, and
-// dropped. The key's lock is held; settle is to be called after it. The entry
+// since a clear has come, or since it is too large; then what was there is not
+// true any more, and dropped. The key's lock is held; settle is to be called after it. The entry
 // is counted and queued first, so that an eviction finds it there.
-func (t *table[I, K, V]) store(r *era[I, K, V], id I, e *entry[K, V]) (replaced *entry[K, V], refused string) {
-	if t.cache.tooLarge(e) {
+func (t *table) store(r *era, id id, e *entry) (replaced *entry, refused string) {
+	if t.core.tooLarge(e) {
 		return r.entries.remove(id), refusedSize
 	}
 	if t.owners != nil && !t.owners.admit(r, id, e) {
 		return nil, refusedSession
 	}
-	if x := e.extra(); x != nil && len(x.tags) > 0 {
-		t.cache.hasTags.Store(true)
+	if !r.enter() {
+		if t.owners != nil {
+			t.owners.forget(id, e)
+		}
+		return nil, refusedClear
 	}
-	until := t.cache.until(e)
+	if x := e.extra(); x != nil && len(x.tags) > 0 {
+		t.core.hasTags.Store(true)
+	}
+	until := t.core.until(e)
 	r.count(e, 1)
+	t.core.budget.spend(e.bytes())
 	r.grow()
-	r.expiry.add(id, e, until)
+	r.entries.queue(id, e, until)
 	replaced = r.entries.set(id, e)
 	if until != never {
-		t.cache.group.Arm(until)
+		t.core.group.Arm(until)
 	}
 	return replaced, ""
 }
 
 // Why a result was not stored.
 const (
+	refusedClear   = "clear"
 	refusedSession = "session"
 	refusedSize    = "size"
 )
 
 // settle is to be called after store: it makes room for what was stored.
-func (t *table[I, K, V]) settle(id I) {
+func (p *place) settle() {
+	t := p.table
 	if t.owners != nil {
-		t.owners.settle(id)
+		t.owners.settle(p.visitor)
 	}
 	t.makeRoom()
-	t.cache.budget.makeRoom()
+	t.core.budget.makeRoom()
 }
 
-// reset starts a new era and returns how many entries the old one had.
-func (t *table[I, K, V]) reset() int { return t.era.Swap(t.newEra()).entries.len() }
+// reset starts a new era and returns how many entries the old one had. In
+// session scope the next sweep frees what visitors know of it.
+func (t *table) reset() int {
+	n := t.era.Swap(t.newEra()).end()
+	if t.owners != nil {
+		t.core.group.Arm(t.core.group.Now())
+	}
+	return n
+}
 
-func (t *table[I, K, V]) len() int { return t.era.Load().entries.len() }
+func (t *table) len() int { return t.era.Load().entries.len() }
 
-func (t *table[I, K, V]) bytes() int64 { return t.era.Load().bytes.Load() }
+func (t *table) bytes() int64 { return t.era.Load().bytes.Load() }
 
 // sweep frees what is gone at now and returns when more will be.
-func (t *table[I, K, V]) sweep(now int64) (next int64) {
+func (t *table) sweep(now int64) (next int64) {
+	next = t.expire(now)
+	if t.owners != nil {
+		next = min(next, t.owners.sweep(now))
+	}
+	return next
+}
+
+func (t *table) expire(now int64) (next int64) {
 	r := t.era.Load()
 	for {
-		taken, next := r.expiry.take(now)
+		taken, next := r.entries.overdue(now)
 		for _, d := range taken {
 			removed := false
 			// Under the key's lock, so that an entry that is just being stored
 			// is in the engine by now.
 			r.flights.Guard(d.id, func() {
-				if until := t.cache.until(d.entry); until > now && r.entries.get(d.id) == d.entry { // it has been read
-					r.expiry.add(d.id, d.entry, until)
+				if until := t.core.until(d.entry); until > now && r.entries.get(d.id) == d.entry { // it has been read
+					r.entries.queue(d.id, d.entry, until)
 					next = min(next, until)
 					return
 				}
 				removed = r.entries.removeIf(d.id, d.entry)
 			})
 			if removed {
-				t.left(context.Background(), d.id, d.entry, observe.CauseExpired)
+				t.left(context.Background(), r, d.id, d.entry, observe.CauseExpired)
 			}
 		}
 		if len(taken) < sweepStep {
@@ -170,50 +199,89 @@ func (t *table[I, K, V]) sweep(now int64) (next int64) {
 }
 
 // place is one key of a table.
-type place[I comparable, K, V any] struct {
-	*table[I, K, V]
-	id  I // our own
-	key K // our own
+type place struct {
+	*table
+	id      id             // our own
+	key     unsafe.Pointer // our own
+	visitor *visitor       // whose it is, in session scope
 }
 
-// put stores v, which must be our own and counts size bytes, with tags.
-func (p *place[I, K, V]) put(ctx context.Context, v V, size int64, tags []string) {
+// put stores a copy of the result at v, as how says. It is there for nobody until
+// it is newer than all clears of tags that have come: so none of these can take it
+// away.
+func (p *place) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error {
+	c := p.core
+	tags, err := p.tags(how.Tags, v)
+	if err != nil {
+		return err
+	}
 	x := said{}.extra(tags)
-	e := p.cache.newEntry(p.key, v, nil, p.cache.cfg.TTL, size, x)
-	var replaced *entry[K, V]
+	e, err := p.make(making{from: v, ttl: cmp.Or(how.TTL, c.cfg.TTL), extra: x})
+	if err != nil {
+		return err
+	}
+	clears := c.group.Tags()
+	var replaced *entry
 	var refused string
 	in := p.era.Load()
 	in.flights.Override(p.id, "put", func() {
-		if x != nil { // what is stored now is newer than any clear
-			x.bornAt(p.cache.group.Tags().Now())
+		if x != nil {
+			x.born = clears.Now()
+			x.checked.Store(unborn)
 		}
 		replaced, refused = p.store(in, p.id, e)
+		if x != nil {
+			x.checked.Store(clears.Now())
+		}
 	})
-	p.settle(p.id)
-	p.left(ctx, p.id, replaced, observe.CauseReplaced)
-	if refused == refusedSize {
-		p.cache.refused(ctx, p.key, refused)
+	p.settle()
+	p.left(ctx, in, p.id, replaced, observe.CauseReplaced)
+	if refused != "" {
+		c.refused(ctx, p.key, refused)
 	}
+	return nil
 }
 
-func (p *place[I, K, V]) delete(ctx context.Context) {
+// tags returns those that were said, those of the key, and those of the result
+// at v, unless that is nil.
+func (p *place) tags(said []string, v unsafe.Pointer) ([]string, error) {
+	fns := &p.core.fns
+	if fns.keyTags == nil && (fns.tags == nil || v == nil) {
+		return tagged(said), nil
+	}
+	key, err := p.core.lend(p.key)
+	if err != nil {
+		return nil, err
+	}
+	var ofKey, ofResult []string
+	if fns.keyTags != nil {
+		ofKey = fns.keyTags(key)
+	}
+	if fns.tags != nil && v != nil {
+		ofResult = fns.tags(key, v)
+	}
+	return tagged(said, ofKey, ofResult), nil
+}
+
+func (p *place) delete(ctx context.Context) {
 	p.drop(ctx, p.id, "delete", observe.CauseDeleted)
 }
 
 // drop removes the entry of id and takes from its load the right to store.
-func (t *table[I, K, V]) drop(ctx context.Context, id I, reason string, cause observe.Cause) {
-	var removed *entry[K, V]
+func (t *table) drop(ctx context.Context, id id, reason string, cause observe.Cause) {
+	var removed *entry
 	in := t.era.Load()
 	in.flights.Override(id, reason, func() { removed = in.entries.remove(id) })
-	t.left(ctx, id, removed, cause)
+	t.left(ctx, in, id, removed, cause)
 }
 
-// left counts and reports an entry of id that has left; nil is none.
-func (t *table[I, K, V]) left(ctx context.Context, id I, e *entry[K, V], cause observe.Cause) {
-	if e == nil {
+// left counts and reports an entry of id that has left the era r, unless a clear
+// has done so; nil is none.
+func (t *table) left(ctx context.Context, r *era, id id, e *entry, cause observe.Cause) {
+	if e == nil || !r.leave() {
 		return
 	}
-	c := t.cache
+	c := t.core
 	now := c.group.Now()
 	if (cause == observe.CauseReplaced || cause == observe.CauseExpired) && e.life() != nil {
 		cause = c.whyGone(e, now, cause)
@@ -222,30 +290,29 @@ func (t *table[I, K, V]) left(ctx context.Context, id I, e *entry[K, V], cause o
 	t.reportLeft(ctx, id, e, cause, now)
 }
 
-func (t *table[I, K, V]) reportLeft(ctx context.Context, id I, e *entry[K, V], cause observe.Cause, now int64) {
-	if c := t.cache; c.observer != nil {
+func (t *table) reportLeft(ctx context.Context, id id, e *entry, cause observe.Cause, now int64) {
+	if c := t.core; c.observer != nil {
 		observe.Emit(ctx, c.observer, observe.CacheEvict{Source: c.source(t.keyOf(id, e)), Cause: cause, Age: time.Duration(now - e.written)})
 	}
 }
 
-// keyOf returns the key of an entry by its identity, if that says it all.
-func (t *table[I, K, V]) keyOf(id I, e *entry[K, V]) K {
-	if own := e.ownKey(); own != nil {
-		return *own
+// keyOf returns the key of an entry by its identity, if that says it all. It is
+// ours.
+func (t *table) keyOf(id id, e *entry) unsafe.Pointer {
+	c := t.core
+	if own := c.ownKey(e); own != nil {
+		return own
 	}
-	switch id := any(id).(type) {
-	case uint64:
-		return t.cache.keys.OfWord(id)
-	case sessionKey:
-		return t.cache.keys.OfID(id.id)
+	if c.sessions != nil {
+		return c.sessions.keyOf(id)
 	}
-	return t.cache.keys.OfID(any(id).(string))
+	return c.keyOf(&id)
 }
 
 // pushedOut counts an eviction by size, which is decided under locks, and
 // leaves the report to the group's mailbox.
-func (t *table[I, K, V]) pushedOut(id I, e *entry[K, V]) {
-	c := t.cache
+func (t *table) pushedOut(id id, e *entry) {
+	c := t.core
 	c.counters.size.Add(1)
 	if c.observer != nil {
 		c.group.Post(func() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/reecho-go/reecho/observe"
 )
@@ -13,29 +14,30 @@ import (
 // errNoTag says that a clear names no tag.
 var errNoTag = errors.New("the tag is empty: name one, or use Clear for everything")
 
-// ClearTag drops all results of this cache that have the tag, by Config.Tags or
-// [Loading.AddTags], in constant time. When it has returned, no call that
-// starts later gets such a result whose load had started before. Their memory
-// comes back within seconds. Then it runs the hooks of the cache and of its
-// group.
+// ClearTag drops all results and remembered errors of this cache that have one
+// of the tags, by Config.Tags, Config.KeyTags, [Loading.AddTags] or
+// [PutOptions], in one step, whatever it holds. When it has returned, no call
+// that starts later gets such a result whose load had started before. Their
+// memory comes back within seconds. Then it runs the hooks of the cache and of
+// its group, once for each tag.
 //
 // There are no lists of who has a tag: a clear is a number, which the first
 // read of a tagged result after it compares, in two lookups for each of the
 // result's tags. Numbers are forgotten when no older result or load is left. Of
-// more than 65,536 tags that are cleared until then, everything in the group
-// that has a tag is dropped.
+// more than 65,536 tags that are cleared until then, or of more than 8 MiB of
+// their names, everything in the group that has a tag is dropped.
 //
-// The error is [ErrClosed], says that the tag is empty, or joins a
-// [*PanicError] for each hook that panicked; the clear has taken effect then.
-func (c *Cache[K, V]) ClearTag(ctx context.Context, tag string) error {
-	err := c.open()
-	switch {
-	case err != nil:
-		return err
-	case tag == "":
-		err = errNoTag
-	default:
-		err = c.group.ClearTagOf(ctx, c.member, c.observer, tag)
+// The error is [ErrClosed], says that there is no tag or an empty one, in which
+// case nothing is cleared, or joins a [*PanicError] for each hook that panicked;
+// the clear has taken effect then.
+func (c *Cache[K, V]) ClearTag(ctx context.Context, tags ...string) error {
+	return c.core.clearTag(ctx, tags)
+}
+
+func (c *core) clearTag(ctx context.Context, tags []string) error {
+	err := errors.Join(c.open(), checkTags(tags))
+	if err == nil {
+		err = c.group.ClearTagsOf(ctx, c.member, c.observer, tags)
 	}
 	if err != nil {
 		return fmt.Errorf("cachedata: %s: ClearTag: %w", c.name, err)
@@ -43,13 +45,13 @@ func (c *Cache[K, V]) ClearTag(ctx context.Context, tag string) error {
 	return nil
 }
 
-// ClearTag drops all results of all caches that have the tag, in one step; see
-// [Cache.ClearTag]. A cache's results that were derived from another's have to
-// have the tag, too.
-func (g *Group) ClearTag(ctx context.Context, tag string) error {
-	err := errNoTag
-	if tag != "" {
-		err = g.group.ClearTag(ctx, tag)
+// ClearTag drops all results of all caches that have one of the tags, in one
+// step; see [Cache.ClearTag]. A cache's results that were derived from another's
+// have to have the tag, too.
+func (g *Group) ClearTag(ctx context.Context, tags ...string) error {
+	err := checkTags(tags)
+	if err == nil {
+		err = g.group.ClearTags(ctx, tags)
 	}
 	if err != nil {
 		return fmt.Errorf("cachedata: group %s: ClearTag: %w", g.Name(), err)
@@ -58,10 +60,18 @@ func (g *Group) ClearTag(ctx context.Context, tag string) error {
 }
 
 // ClearTag is [Group.ClearTag] of the default group.
-func ClearTag(ctx context.Context, tag string) error { return Default().ClearTag(ctx, tag) }
+func ClearTag(ctx context.Context, tags ...string) error { return Default().ClearTag(ctx, tags...) }
 
-// tagged returns tags without those that are empty or stand twice, sorted and
-// in a slice of its own.
+// checkTags says what is wrong with the tags of a clear.
+func checkTags(tags []string) error {
+	if len(tags) == 0 || slices.Contains(tags, "") {
+		return errNoTag
+	}
+	return nil
+}
+
+// tagged returns tags without those that are empty or stand twice, sorted, and
+// in memory of its own: they may be parts of something larger.
 func tagged(tags ...[]string) []string {
 	own := slices.Concat(tags...)
 	slices.Sort(own)
@@ -69,61 +79,68 @@ func tagged(tags ...[]string) []string {
 	if len(own) > 0 && own[0] == "" {
 		own = own[1:]
 	}
+	text := strings.Join(own, "")
+	for i, tag := range own {
+		own[i], text = text[:len(tag)], text[len(tag):]
+	}
 	return slices.Clip(own)
 }
 
 // tagCleared reports whether a tag of x, which may be nil, has been cleared
 // since its load began. It looks at the tags only if any has been cleared since
-// it did so last. Once it is true it stays so: the clear may be forgotten while
-// somebody holds an entry that a sweep has found to be cleared.
-func (c *Cache[K, V]) tagCleared(x *extra) bool {
+// it did so last. It stays true: clears are forgotten only when all entries have
+// been looked at, and what was none of them by then counts as cleared, for those
+// who still hold it.
+func (c *core) tagCleared(x *extra) bool {
 	if x == nil || len(x.tags) == 0 {
 		return false
 	}
 	tags := c.group.Tags()
 	checked := x.checked.Load()
-	if checked == dead || checked == tags.Now() {
-		return checked == dead
+	if checked == unborn || checked == tags.Now() {
+		return checked == unborn
 	}
-	over, until := tags.Cleared(c.name, x.tags, x.born)
-	if over {
-		x.checked.Store(dead)
-		return true
+	cleared, until := tags.Cleared(c.name, x.tags, checked)
+	if !cleared {
+		x.checked.CompareAndSwap(checked, until)
 	}
-	return !x.checked.CompareAndSwap(checked, until) && x.checked.Load() == dead
+	return cleared
 }
 
-// dead is what stands in extra.checked once a tag has been cleared.
-const dead = math.MaxUint64
+// unborn is what stands in extra.checked of an entry that is being put.
+const unborn = math.MaxUint64
 
 // SweepTags implements group.Tagged.
-func (m *member[K, V]) SweepTags(walk bool) (oldest uint64) {
-	return m.cache.contents().sweepTags(walk)
+func (m *member) SweepTags(walk bool) (oldest uint64) {
+	return m.core.table.sweepTags(walk)
 }
-
-func (s *sessions[K, V]) sweepTags(walk bool) (oldest uint64) { return s.table.sweepTags(walk) }
 
 // sweepTags frees the entries that have a tag which was cleared. It returns the
 // least number of clears before a load that is in flight.
-func (t *table[I, K, V]) sweepTags(walk bool) (oldest uint64) {
+func (t *table) sweepTags(walk bool) (oldest uint64) {
 	r := t.era.Load()
 	// The loads first: one that has ended by then has its entry in the engine.
 	oldest = math.MaxUint64
 	for _, task := range r.flights.Tasks() {
-		oldest = min(oldest, task.(*load[I, K, V]).oldest())
+		oldest = min(oldest, task.(*load).oldest())
 	}
 	// Looked at second: what was being stored until then has set it.
-	if !walk || !t.cache.hasTags.Load() {
+	if !walk || !t.core.hasTags.Load() {
 		return oldest
 	}
 	for id, e := range r.entries.all() {
-		if !t.cache.tagCleared(e.extra()) {
+		if r.over() {
+			break // a clear has come, and freed it all
+		}
+		if !t.core.tagCleared(e.extra()) {
 			continue
 		}
 		removed := false
-		r.flights.Guard(id, func() { removed = r.entries.removeIf(id, e) })
+		r.flights.Guard(id, func() {
+			removed = t.core.tagCleared(e.extra()) && r.entries.removeIf(id, e) // it may have been unborn
+		})
 		if removed {
-			t.left(context.Background(), id, e, observe.CauseCleared)
+			t.left(context.Background(), r, id, e, observe.CauseCleared)
 		}
 	}
 	return oldest

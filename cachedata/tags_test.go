@@ -255,3 +255,214 @@ func TestClearFuncRunsOutsideLocks(t *testing.T) {
 	}()
 	want(t, c, 1, "1#2")
 }
+
+func TestX3_ClearTagOfSeveralTags(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		g := newGroup(t, cachedata.GroupConfig{OnClear: func(_ context.Context, what cachedata.Cleared) { told = append(told, what.Cache+" "+what.Tag) }})
+		c := newCache(t, counter[int](), cachedata.Config[int, string]{Group: g, KeyTags: func(k int) []string { return []string{fmt.Sprint("rest:", k%5)} }})
+		fill := func() {
+			for k := range 10 {
+				_, _ = c.Get(t.Context(), k)
+			}
+		}
+		there := func() (keys string) {
+			for k := range 10 {
+				if _, ok := c.Peek(t.Context(), k); ok {
+					keys += fmt.Sprint(k)
+				}
+			}
+			return keys
+		}
+		fill()
+		if err := c.ClearTag(t.Context(), "rest:1", "rest:3", "rest:9"); err != nil || there() != "024579" {
+			t.Errorf("there is %q, %v", there(), err)
+		}
+		fill()
+		if err := g.ClearTag(t.Context(), "rest:0", "rest:1"); err != nil || there() != "234789" {
+			t.Errorf("there is %q, %v", there(), err)
+		}
+		if err := g.ClearTag(t.Context(), "rest:2", ""); err == nil || there() != "234789" {
+			t.Errorf("there is %q, %v", there(), err)
+		}
+		if err := g.ClearTag(t.Context()); err == nil {
+			t.Error("a clear of no tag")
+		}
+		if want := []string{"test rest:1", "test rest:3", "test rest:9", " rest:0", " rest:1"}; cmp.Diff(want, told) != "" {
+			t.Errorf("told %q", told)
+		}
+	})
+}
+
+// A clear of a key's tag also drops that there was nothing, or an error.
+func TestX3_ClearTagDropsWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	users := map[int]string{}
+	var down error
+	load := func(_ context.Context, k int) (string, error) {
+		if v, ok := users[k]; ok {
+			return v, down
+		}
+		return "", errors.Join(down, cachedata.ErrNotFound)
+	}
+	tag := func(k int) []string { return []string{fmt.Sprint("user:", k)} }
+	batch := func(ctx context.Context, keys []int) (map[int]string, error) {
+		m := map[int]string{}
+		for _, k := range keys {
+			if v, err := load(ctx, k); err == nil {
+				m[k] = v
+			}
+		}
+		return m, down
+	}
+	cfg := cachedata.Config[int, string]{ErrorTTL: time.Hour, KeyTags: tag}
+	cfg.Group = newGroup(t, cachedata.GroupConfig{})
+	single := cachedata.Must(cachedata.New("single", load, cfg))
+	many := cachedata.Must(cachedata.NewBatch("many", batch, cfg))
+	said := cachedata.Must(cachedata.New("said", func(ctx context.Context, k int) (string, error) {
+		cachedata.Entry(ctx).AddTags(tag(k)...)
+		return load(ctx, k)
+	}, cachedata.Config[int, string]{ErrorTTL: time.Hour, Group: cfg.Group}))
+	for name, c := range map[string]*cachedata.Cache[int, string]{"single": single, "many": many.Cache, "said": said} {
+		clear(users)
+		wantErr := func(what string, loads uint64) {
+			t.Helper()
+			if _, err := c.Get(t.Context(), 42); err == nil || c.Stats().Loads != loads {
+				t.Errorf("%s: %s: %v after %d loads, want %d", name, what, err, c.Stats().Loads, loads)
+			}
+		}
+		wantErr("nothing", 1)
+		wantErr("remembered", 1)
+		users[42] = "new"
+		if err := c.ClearTag(t.Context(), "user:41"); err != nil {
+			t.Error(err)
+		}
+		wantErr("another tag was cleared", 1)
+		if err := c.ClearTag(t.Context(), "user:42"); err != nil {
+			t.Error(err)
+		}
+		want(t, c, 42, "new")
+		down = errDown
+		if err := c.Delete(t.Context(), 42); err != nil {
+			t.Error(err)
+		}
+		wantErr("down", 3)
+		wantErr("remembered", 3)
+		down = nil
+		if err := cfg.Group.ClearTag(t.Context(), "user:42"); err != nil {
+			t.Error(err)
+		}
+		want(t, c, 42, "new")
+	}
+}
+
+// A load is in flight and finds nothing. Meanwhile there is something, and the
+// tag is cleared: who comes after that gets it.
+func TestX1_ClearTagDropsWhatIsNotThereInFlight(t *testing.T) {
+	t.Parallel()
+	for _, ttl := range []time.Duration{0, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			var users sync.Map
+			find := func(k int) (string, error) {
+				v, ok := users.Load(k)
+				time.Sleep(time.Second)
+				if !ok {
+					return "", fmt.Errorf("%d: %w", k, cachedata.ErrNotFound)
+				}
+				return v.(string), nil
+			}
+			cfg := cachedata.Config[int, string]{Group: newGroup(t, cachedata.GroupConfig{}), ErrorTTL: ttl, KeyTags: func(k int) []string { return []string{fmt.Sprint("user:", k)} }}
+			single := cachedata.Must(cachedata.New("single", func(_ context.Context, k int) (string, error) { return find(k) }, cfg))
+			many := cachedata.Must(cachedata.NewBatch("many", func(_ context.Context, keys []int) (map[int]string, error) {
+				m := map[int]string{}
+				for _, k := range keys {
+					if v, err := find(k); err == nil {
+						m[k] = v
+					}
+				}
+				return m, nil
+			}, cfg))
+			for _, c := range []*cachedata.Cache[int, string]{single, many.Cache} {
+				users.Clear()
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if _, m, err := c.GetMeta(t.Context(), 42); !errors.Is(err, cachedata.ErrNotFound) || m != (cachedata.Meta{}) {
+						t.Errorf("%s: before: %+v, %v", c.Name(), m, err)
+					}
+				})
+				time.Sleep(time.Millisecond)
+				wg.Go(func() {
+					if _, err := c.Get(t.Context(), 42); !errors.Is(err, cachedata.ErrNotFound) {
+						t.Errorf("%s: joined before: %v", c.Name(), err)
+					}
+				})
+				synctest.Wait()
+				users.Store(42, "new")
+				if err := c.ClearTag(t.Context(), "user:42"); err != nil {
+					t.Error(err)
+				}
+				if c == many.Cache {
+					wantMany(t, many, []int{42}, map[int]string{42: "new"})
+				} else {
+					want(t, c, 42, "new")
+				}
+				wg.Wait()
+				if s := c.Stats(); s.Loads != 2 || s.LoadErrors != 1 || s.Entries != 1 {
+					t.Errorf("%s: %+v", c.Name(), s)
+				}
+			}
+		})
+	}
+}
+
+func TestPutWith(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		for _, cfg := range []cachedata.Config[int, string]{
+			{}, {TTL: time.Hour}, {TTL: time.Second, IdleTTL: 24 * time.Hour}, {TTL: time.Hour, KeyTags: func(int) []string { return []string{"key"} }},
+		} {
+			c := newCache(t, counter[int](), cfg)
+			put := func(how cachedata.PutOptions) {
+				t.Helper()
+				if err := c.PutWith(ctx, 1, "put", how); err != nil {
+					t.Fatal(err)
+				}
+				want(t, c, 1, "put")
+			}
+			put(cachedata.PutOptions{TTL: time.Minute})
+			time.Sleep(time.Minute - time.Nanosecond)
+			want(t, c, 1, "put")
+			time.Sleep(time.Nanosecond)
+			want(t, c, 1, "1#1")
+			put(cachedata.PutOptions{TTL: 1<<63 - 1})
+			time.Sleep(12 * time.Hour)
+			want(t, c, 1, "put")
+
+			own := []string{"a", "b", ""}
+			put(cachedata.PutOptions{Tags: own, TTL: time.Hour})
+			own[0] = "c"
+			for i, tag := range []string{"c", "a"} {
+				if err := c.ClearTag(ctx, tag); err != nil {
+					t.Error(err)
+				}
+				if _, ok := c.Peek(ctx, 1); ok != (i == 0) {
+					t.Errorf("there after a clear of %q: %v", tag, ok)
+				}
+			}
+			if cfg.KeyTags != nil {
+				put(cachedata.PutOptions{Tags: []string{"b"}})
+				if err := c.ClearTag(ctx, "key"); err != nil {
+					t.Error(err)
+				}
+				if _, ok := c.Peek(ctx, 1); ok {
+					t.Error("there after a clear of its key's tag")
+				}
+			}
+			if err := c.PutWith(ctx, 1, "x", cachedata.PutOptions{TTL: -1}); err == nil || !strings.Contains(err.Error(), "TTL is -1ns") {
+				t.Errorf("a negative TTL: %v", err)
+			}
+		}
+	})
+}

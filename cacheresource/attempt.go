@@ -1,24 +1,26 @@
 package cacheresource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/panics"
-	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/observe"
 )
 
 // attempt is one run of the user's open, in a goroutine of its own: who waits
 // for it can leave it behind when it ignores its context.
-type attempt[K, V any] struct {
-	*opening[K, V]
-	in     *instance[K, V] // with its birth
+type attempt struct {
+	*opening
+	in     *instance // with its birth
 	result chan error
 	// stale is held, since the open may return its value again; nil: there is none.
-	stale *instance[K, V]
+	stale *instance
 	// settled: either the result is on its way, or the attempt was left behind.
 	settled atomic.Bool
 	// opened: the open has returned a value, whatever is wrong with it. Written
@@ -26,15 +28,15 @@ type attempt[K, V any] struct {
 	opened bool
 }
 
-func newAttempt[K, V any](o *opening[K, V]) *attempt[K, V] {
-	in := &instance[K, V]{res: o.res, home: o.in, id: o.id, key: o.key, done: make(chan struct{})}
+func newAttempt(o *opening) *attempt {
+	in := &instance{core: o.core, home: o.in, id: o.id, key: o.key, done: make(chan struct{})}
 	in.holds.Store(1)
 	in.inner.owner = in
-	if o.res.check != nil {
+	if o.core.fns.check != nil {
 		in.checking = make(chan struct{}, 1)
 	}
-	o.res.stragglers.Begin()
-	a := &attempt[K, V]{opening: o, in: in, result: make(chan error, 1)}
+	o.core.stragglers.Begin()
+	a := &attempt{opening: o, in: in, result: make(chan error, 1)}
 	if o.old != nil && o.old.tryHold() {
 		a.stale = o.old
 	}
@@ -43,7 +45,7 @@ func newAttempt[K, V any](o *opening[K, V]) *attempt[K, V] {
 
 // wait returns the error of the open, or that of ctx when it has left the
 // open behind.
-func (a *attempt[K, V]) wait(ctx context.Context) (left bool, err error) {
+func (a *attempt) wait(ctx context.Context) (left bool, err error) {
 	select {
 	case err = <-a.result:
 	case <-ctx.Done():
@@ -59,42 +61,45 @@ func (a *attempt[K, V]) wait(ctx context.Context) (left bool, err error) {
 }
 
 // run opens.
-func (a *attempt[K, V]) run(ctx context.Context, key K) {
-	defer a.res.stragglers.End()
+func (a *attempt) run(ctx context.Context, key unsafe.Pointer) {
+	defer a.core.stragglers.End()
 	ctx = &innerContext{ctx, &a.in.inner}
-	violation := func() error { return nil }
-	if a.res.visitors == nil {
-		mask := scope.Hide(ctx)
-		ctx, violation = mask, mask.Violation
-	}
-	var v V
+	var v unsafe.Pointer
 	var err error
-	returned := false
+	opened, returned := false, false
 	defer func() {
 		if !returned {
-			err = panics.Recovered(recover())
+			err = panics.Recovered(recover()).In(a.Name())
 		}
-		a.finish(v, err, violation())
+		a.finish(v, opened, err)
 	}()
-	v, err = a.res.open(ctx, key)
+	open := func(ctx context.Context) (err error) {
+		v, err = a.core.fns.open(ctx, key)
+		opened = err == nil
+		return err
+	}
+	if a.core.visitors != nil {
+		err = open(ctx)
+	} else {
+		mask := a.core.reads.Hide(ctx)
+		err = mask.Checked("cacheresource: "+a.core.name, func() error { return open(mask) })
+	}
 	returned = true
 }
 
 // finish hands the result over, or releases what came too late.
-func (a *attempt[K, V]) finish(v V, err, violation error) {
-	r, in := a.res, a.in
+func (a *attempt) finish(v unsafe.Pointer, opened bool, err error) {
+	r, in := a.core, a.in
 	in.inner.seal()
-	if err == nil && isNil(v) {
-		err = fmt.Errorf("cacheresource: %s: open returned nil without an error", r.name)
+	if opened && isNil(reflect.NewAt(r.result, v).Elem()) {
+		opened = false
+		err = cmp.Or(err, fmt.Errorf("cacheresource: %s: open returned nil without an error", r.name))
 	}
-	if err != nil {
-		in.inner.drop()
-	} else {
+	if opened {
 		in.born(v)
 		a.opened = true
-		if violation != nil {
-			err = fmt.Errorf("cacheresource: %s: %w", r.name, violation)
-		}
+	} else {
+		in.inner.drop()
 	}
 	if a.stale != nil {
 		a.stale.drop()
@@ -110,8 +115,8 @@ func (a *attempt[K, V]) finish(v V, err, violation error) {
 }
 
 // born makes in the instance of v.
-func (in *instance[K, V]) born(v V) {
-	r := in.res
+func (in *instance) born(v unsafe.Pointer) {
+	r := in.core
 	now := r.group.Now()
 	in.value, in.opened, in.seq = v, now, sequence.Add(1)
 	in.stale = after(now, r.ttl)

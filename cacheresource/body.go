@@ -10,10 +10,10 @@ type body struct {
 	at   uintptr
 }
 
-// bodyOf returns the body of v. Who asks keeps v, so that nothing else gets its
-// address.
-func bodyOf[V any](v V) body {
-	rv := reflect.ValueOf(&v).Elem()
+// body returns the body of the instance's value. Who asks keeps the value, so
+// that nothing else gets its address.
+func (in *instance) body() body {
+	rv := reflect.NewAt(in.core.result, in.value).Elem()
 	if rv.Kind() == reflect.Interface {
 		rv = rv.Elem()
 	}
@@ -30,21 +30,21 @@ func bodyOf[V any](v V) body {
 }
 
 // sharers are the instances of one value that have not been released.
-type sharers[K, V any] struct {
+type sharers struct {
 	count int
 	inner inner // of those that have ended: they are needed until the last has
 }
 
 // track notes an instance that has been opened.
-func (r *Resource[K, V]) track(in *instance[K, V]) {
-	b := bodyOf(in.value)
+func (r *core) track(in *instance) {
+	b := in.body()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all[in] = struct{}{}
 	if b != (body{}) {
 		s := r.bodies[b]
 		if s == nil {
-			s = new(sharers[K, V])
+			s = new(sharers)
 			s.inner.owner = in
 			r.bodies[b] = s
 		}
@@ -55,8 +55,8 @@ func (r *Resource[K, V]) track(in *instance[K, V]) {
 // part reports whether in is the last instance of its value, which is to be
 // released then; otherwise the others still need it, and what any of them was
 // opened with.
-func (r *Resource[K, V]) part(in *instance[K, V]) (last bool) {
-	b := bodyOf(in.value)
+func (r *core) part(in *instance) (last bool) {
+	b := in.body()
 	if b == (body{}) {
 		return true
 	}
@@ -73,7 +73,7 @@ func (r *Resource[K, V]) part(in *instance[K, V]) (last bool) {
 }
 
 // untrack forgets an instance that has been released.
-func (r *Resource[K, V]) untrack(in *instance[K, V]) {
+func (r *core) untrack(in *instance) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.all, in)

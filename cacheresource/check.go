@@ -8,17 +8,16 @@ import (
 
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/panics"
-	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/observe"
 )
 
 // sound checks in, which the caller holds and which was due at now, or waits for
 // somebody else's check. It reports whether the instance may be used; an error is that of ctx, or says
 // that the check would wait for itself.
-func (r *Resource[K, V]) sound(ctx context.Context, in *instance[K, V], now int64) (bool, error) {
+func (r *core) sound(ctx context.Context, in *instance, now int64) (bool, error) {
 	in.hold() // for the check, which may outlive the caller
-	c := &checking[K, V]{in: in, from: now - int64(r.checkEvery)}
-	_, _, err := r.checks.Do(ctx, in, c)
+	c := &checking{in: in, from: now - int64(r.checkEvery)}
+	_, _, err := r.checks.Do(ctx, flight.Key{Word: in.seq}, c)
 	if !c.leads || err == flight.ErrClosed { // it was somebody else's check, or none
 		in.drop()
 	}
@@ -36,28 +35,29 @@ func (r *Resource[K, V]) sound(ctx context.Context, in *instance[K, V], now int6
 }
 
 // checking is the flight.Work of one check.
-type checking[K, V any] struct {
-	in    *instance[K, V]
+type checking struct {
+	in    *instance
 	from  int64 // a check that passed later will do
 	leads bool  // Find has found nothing: this is the work that runs
 	began int64
 }
 
 // Name implements flight.Work.
-func (c *checking[K, V]) Name() string { return "check of " + nameOf(c.in.source()) }
+func (c *checking) Name() string { return "check of " + nameOf(c.in.source()) }
 
 // Find implements flight.Work.
-func (c *checking[K, V]) Find() (struct{}, bool) {
+func (c *checking) Find() (any, bool) {
 	c.leads = c.in.checked.Load() <= c.from
-	return struct{}{}, !c.leads
+	return nil, !c.leads
 }
 
 // Load implements flight.Work. A check that ignores its context is left behind
 // with the hold that was taken for it.
-func (c *checking[K, V]) Load(ctx context.Context) (struct{}, error) {
-	in, r := c.in, c.in.res
+func (c *checking) Load(ctx context.Context) (any, error) {
+	in, r := c.in, c.in.core
 	c.began = r.group.Now()
-	ctx, cancel := context.WithTimeout(scope.Hide(&innerContext{Context: ctx}), r.checkTimeout)
+	mask := r.reads.Hide(&innerContext{Context: ctx})
+	ctx, cancel := context.WithTimeout(mask, r.checkTimeout)
 	r.stragglers.Begin()
 	result := make(chan error, 1)
 	go func() {
@@ -68,7 +68,9 @@ func (c *checking[K, V]) Load(ctx context.Context) (struct{}, error) {
 			cancel()
 			r.stragglers.End()
 		}()
-		err = panics.Catch(func() error { return in.runCheck(ctx) })
+		err = panics.Catch(func() error {
+			return mask.Checked("cacheresource: "+r.name, func() error { return in.runCheck(ctx) })
+		})
 	}()
 	var err error
 	select {
@@ -84,26 +86,26 @@ func (c *checking[K, V]) Load(ctx context.Context) (struct{}, error) {
 		// wrapped, so that a panic is no more than a failed check
 		err = fmt.Errorf("cacheresource: %s: check: %w", r.name, err)
 	}
-	return struct{}{}, err
+	return nil, err
 }
 
 // runCheck calls the user's Check, after one that was left behind has returned.
-func (in *instance[K, V]) runCheck(ctx context.Context) error {
+func (in *instance) runCheck(ctx context.Context) error {
 	select {
 	case in.checking <- struct{}{}:
 		defer func() { <-in.checking }()
-		return in.res.check(ctx, in.key, in.value)
+		return in.core.fns.check(ctx, in.key, in.value)
 	case <-ctx.Done():
 		return fmt.Errorf("the one before has not returned: %w", context.Cause(ctx))
 	}
 }
 
 // Commit implements flight.Work.
-func (c *checking[K, V]) Commit(struct{}) { c.in.checked.Store(c.in.res.group.Now()) }
+func (c *checking) Commit(any) { c.in.checked.Store(c.in.core.group.Now()) }
 
 // Done implements flight.Work.
-func (c *checking[K, V]) Done(ctx context.Context, out flight.Outcome) {
-	in, r := c.in, c.in.res
+func (c *checking) Done(ctx context.Context, out flight.Outcome) {
+	in, r := c.in, c.in.core
 	if out.Err != nil && out.Waiting == 0 && ctx.Err() != nil {
 		return // everybody has left: a check that was broken off says nothing
 	}

@@ -65,14 +65,16 @@ var ErrDrainTimeout = fmt.Errorf("DrainTimeout has passed: %w", context.Deadline
 // gives the name free. When ctx ends or
 // DrainTimeout passes first, it returns a [*LeasedError], joined with what else
 // is still under way; call it again to go on waiting.
-func (r *Resource[K, V]) Close(ctx context.Context) error {
+func (r *Resource[K, V]) Close(ctx context.Context) error { return r.core.closeNow(ctx) }
+
+func (r *core) closeNow(ctx context.Context) error {
 	if err := r.close(drainFromNow(ctx)); err != nil {
 		return fmt.Errorf("cacheresource: %s: close: %w", r.name, err)
 	}
 	return nil
 }
 
-func (r *Resource[K, V]) close(ctx context.Context) error {
+func (r *core) close(ctx context.Context) error {
 	ctx, cancel := draining(ctx, r.drainTimeout)
 	defer cancel()
 	r.shut()
@@ -84,7 +86,7 @@ func (r *Resource[K, V]) close(ctx context.Context) error {
 }
 
 // shut refuses new opens and hides what is open.
-func (r *Resource[K, V]) shut() {
+func (r *core) shut() {
 	for _, in := range r.turn(true) {
 		in.renewal.stop()
 	}
@@ -94,7 +96,7 @@ func (r *Resource[K, V]) shut() {
 }
 
 // settle waits for those who wait for opens and checks.
-func (r *Resource[K, V]) settle(ctx context.Context) error {
+func (r *core) settle(ctx context.Context) error {
 	ctx, cancel := draining(ctx, r.drainTimeout)
 	defer cancel()
 	err := r.tracker.Close(ctx)
@@ -103,7 +105,7 @@ func (r *Resource[K, V]) settle(ctx context.Context) error {
 }
 
 // finish waits for the opens, checks and releases that were left behind.
-func (r *Resource[K, V]) finish(ctx context.Context) error {
+func (r *core) finish(ctx context.Context) error {
 	n := r.stragglers.Wait(ctx)
 	if n == 0 {
 		return nil
@@ -115,7 +117,7 @@ func (r *Resource[K, V]) finish(ctx context.Context) error {
 }
 
 // held lists the instances that have not been released.
-func (r *Resource[K, V]) held() []held {
+func (r *core) held() []held {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	out := make([]held, 0, len(r.all))

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/known"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -15,6 +16,7 @@ const (
 	DefaultCheckEvery     = 30 * time.Second
 	DefaultCheckTimeout   = 5 * time.Second
 	DefaultReleaseTimeout = 30 * time.Second
+	DefaultMaxSessions    = 10_000
 )
 
 // EveryAcquire as Config.CheckEvery checks before each use, but for the one
@@ -110,8 +112,14 @@ type Config[K, V any] struct {
 	// instances of their own, which leave the cache when the session ends and
 	// are released when their leases do; a call outside of a session fails with
 	// [ErrNoSession], Get with any context. MaxEntries is for each visitor
-	// then. Default [Global].
+	// then. Where the program has declared its visitors (middleware.Visitor),
+	// the instances belong to the visitor, and to the session if there is one
+	// too. Default [Global].
 	Scope Scope
+	// MaxSessions bounds, in [Session], for how many sessions or visitors
+	// instances are kept; those who were not there for longest make room. Default 0: 10,000.
+	// Negative, or in another scope, is an error.
+	MaxSessions int
 	// Group is what the resource belongs to. Default nil: [Default].
 	Group *Group
 	// OnClear runs after each clear of this resource, alone or with its group,
@@ -123,10 +131,40 @@ type Config[K, V any] struct {
 	// HashFuncs gives types that cannot identify anything a stand-in, at any
 	// depth of K; see cachedata.Config. Default nil: none.
 	HashFuncs map[reflect.Type]func(any) (any, error)
+	// MaxKeyBytes bounds the bytes of a key, and Trusted lists types of other
+	// modules whose private fields are plain data; see cachedata.Config.
+	// Defaults: 1 MiB, and none.
+	MaxKeyBytes int
+	Trusted     []reflect.Type
+}
+
+// settings are a [Config] without its types.
+type settings struct {
+	TTL, StaleFor, IdleTTL                                time.Duration
+	OpenTimeout, CheckEvery, CheckTimeout, ReleaseTimeout time.Duration
+	ErrorTTL, DrainTimeout, LeakAge                       time.Duration
+	MaxEntries, MaxSessions                               int
+	Scope                                                 Scope
+	Group                                                 *Group
+	OnClear                                               func(ctx context.Context, what Cleared)
+	Observer                                              observe.Observer
+	HashFuncs                                             map[reflect.Type]func(any) (any, error)
+	MaxKeyBytes                                           int
+	Trusted                                               []reflect.Type
+}
+
+func (cfg *Config[K, V]) settings() settings {
+	return settings{
+		TTL: cfg.TTL, StaleFor: cfg.StaleFor, IdleTTL: cfg.IdleTTL,
+		OpenTimeout: cfg.OpenTimeout, CheckEvery: cfg.CheckEvery, CheckTimeout: cfg.CheckTimeout, ReleaseTimeout: cfg.ReleaseTimeout,
+		ErrorTTL: cfg.ErrorTTL, DrainTimeout: cfg.DrainTimeout, LeakAge: cfg.LeakAge,
+		MaxEntries: cfg.MaxEntries, MaxSessions: cfg.MaxSessions, Scope: cfg.Scope, Group: cfg.Group, OnClear: cfg.OnClear, Observer: cfg.Observer, HashFuncs: cfg.HashFuncs,
+		MaxKeyBytes: cfg.MaxKeyBytes, Trusted: cfg.Trusted,
+	}
 }
 
 // validate reports everything that is wrong with the configuration.
-func (cfg *Config[K, V]) validate() error {
+func (cfg *settings) validate(fns functions) error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for _, d := range []struct {
@@ -154,22 +192,31 @@ func (cfg *Config[K, V]) validate() error {
 	if cfg.CheckEvery < 0 && cfg.CheckEvery != EveryAcquire {
 		bad("CheckEvery is %v: use 0 for %v, or EveryAcquire", cfg.CheckEvery, DefaultCheckEvery)
 	}
-	if cfg.Check == nil && (cfg.CheckEvery != 0 || cfg.CheckTimeout != 0) {
+	if fns.check == nil && (cfg.CheckEvery != 0 || cfg.CheckTimeout != 0) {
 		bad("CheckEvery and CheckTimeout have no effect without Check: set it, or leave them out")
 	}
-	if cfg.Release == nil && cfg.ReleaseTimeout != 0 {
+	if fns.release == nil && cfg.ReleaseTimeout != 0 {
 		bad("ReleaseTimeout has no effect without Release: set it, or leave it out")
 	}
 	if cfg.StaleFor > 0 && cfg.TTL == 0 {
 		bad("StaleFor is %v without TTL, so that nothing is ever stale: set TTL, or leave it out", cfg.StaleFor)
 	}
-	if cfg.Scope > Session {
+	switch {
+	case cfg.Scope > Session:
 		bad("Scope is %d: use Global or Session", cfg.Scope)
+	case cfg.MaxSessions < 0:
+		bad("MaxSessions is %d: use 0 for %d", cfg.MaxSessions, DefaultMaxSessions)
+	case cfg.MaxSessions > 0 && cfg.Scope == Global:
+		bad("MaxSessions is %d, but the scope is global: set Scope to Session, or leave it out", cfg.MaxSessions)
 	}
 	for t, fn := range cfg.HashFuncs {
 		if t == nil || fn == nil {
 			bad("HashFuncs[%v]: neither the type nor the function may be nil", t)
 		}
 	}
+	if cfg.MaxKeyBytes < 0 || cfg.MaxKeyBytes > 1<<30 {
+		bad("MaxKeyBytes is %d: use 0 for 1 MiB, or up to 1 GiB", cfg.MaxKeyBytes)
+	}
+	errs = append(errs, known.Check("Trusted", cfg.Trusted))
 	return errors.Join(errs...)
 }

@@ -13,33 +13,33 @@ import (
 // that it remembers, and the opens that were started for them. What an open
 // brings after its era is over is for its callers only. All but opens is
 // guarded by the resource's lock.
-type era[K, V any] struct {
-	words  map[uint64]*instance[K, V] // for keys of the shape Word, whose lookup is the fastest
-	texts  map[string]*instance[K, V] // for all others
+type era struct {
+	words  map[uint64]*instance // for keys of the shape Word, whose lookup is the fastest
+	texts  map[string]*instance // for all others
 	faults faults
 	over   bool // nothing is put in any more
-	opens  *flight.Table[string, opened[K, V]]
+	opens  *flight.Table
 }
 
-func (r *Resource[K, V]) newEra() *era[K, V] {
-	e := &era[K, V]{opens: flight.NewTable[string, opened[K, V]](&r.tracker)}
+func (r *core) newEra() *era {
+	e := &era{opens: flight.NewTable(&r.tracker)}
 	if r.keys.Shape() == canon.Word {
-		e.words = make(map[uint64]*instance[K, V])
+		e.words = make(map[uint64]*instance)
 	} else {
-		e.texts = make(map[string]*instance[K, V])
+		e.texts = make(map[string]*instance)
 	}
 	return e
 }
 
 // at returns the instance of an id, or nil.
-func (e *era[K, V]) at(id string) *instance[K, V] {
+func (e *era) at(id string) *instance {
 	if e.words != nil {
 		return e.words[identity.ParseWord(id)]
 	}
 	return e.texts[id]
 }
 
-func (e *era[K, V]) put(in *instance[K, V]) {
+func (e *era) put(in *instance) {
 	if e.words != nil {
 		e.words[identity.ParseWord(in.id)] = in
 	} else {
@@ -48,7 +48,7 @@ func (e *era[K, V]) put(in *instance[K, V]) {
 }
 
 // remove takes in out and reports whether it was in.
-func (e *era[K, V]) remove(in *instance[K, V]) bool {
+func (e *era) remove(in *instance) bool {
 	if in == nil || e.at(in.id) != in {
 		return false
 	}
@@ -60,11 +60,11 @@ func (e *era[K, V]) remove(in *instance[K, V]) bool {
 	return true
 }
 
-func (e *era[K, V]) len() int { return len(e.words) + len(e.texts) }
+func (e *era) len() int { return len(e.words) + len(e.texts) }
 
 // all are the instances, in no order. What it yields may be removed.
-func (e *era[K, V]) all() iter.Seq[*instance[K, V]] {
-	return func(yield func(*instance[K, V]) bool) {
+func (e *era) all() iter.Seq[*instance] {
+	return func(yield func(*instance) bool) {
 		for in := range maps.Values(e.words) {
 			if !yield(in) {
 				return
@@ -79,9 +79,9 @@ func (e *era[K, V]) all() iter.Seq[*instance[K, V]] {
 }
 
 // end lets nothing be put in any more and returns what is in.
-func (e *era[K, V]) end() []*instance[K, V] {
+func (e *era) end() []*instance {
 	e.over = true
-	old := make([]*instance[K, V], 0, e.len())
+	old := make([]*instance, 0, e.len())
 	for in := range e.all() {
 		old = append(old, in)
 	}
@@ -90,9 +90,9 @@ func (e *era[K, V]) end() []*instance[K, V] {
 }
 
 // shrink takes out what is too much beside the newest instance.
-func (e *era[K, V]) shrink(bound int, newest *instance[K, V]) (out []*instance[K, V]) {
+func (e *era) shrink(bound int, newest *instance) (out []*instance) {
 	for bound > 0 && e.len() > bound {
-		var victim *instance[K, V]
+		var victim *instance
 		for in := range e.all() {
 			if in != newest && !in.pinned.Load() && (victim == nil || in.goesBefore(victim)) {
 				victim = in

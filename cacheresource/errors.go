@@ -4,42 +4,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/answer"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/identity"
 	"github.com/reecho-go/reecho/internal/panics"
-	"github.com/reecho-go/reecho/internal/problem"
-	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/observe"
 )
 
 // ErrClosed says that the resource or its group has been closed. Over HTTP it
-// is 503 Service Unavailable.
+// is 503 Service Unavailable: behind a middleware of the toolkit, or with
+// middleware.ErrorHandler.
 var ErrClosed error = closedError{}
 
 // ErrDuplicate says that the group has a resource of that name already.
 var ErrDuplicate = group.ErrDuplicate
 
-// ErrNoSession says that a resource of Scope Session was used outside of a
-// session.
-var ErrNoSession = errors.New("cacheresource: no session in this context: put a session manager in front of this route, or use Scope Global")
+// ErrNoSession says that a resource of Scope Session was used for nobody: there
+// is no session, and no visitor declared (middleware.Visitor) or none logged in.
+var ErrNoSession = errors.New("cacheresource: no session and no visitor in this context: put a session manager in front of this route, declare the visitor with middleware.NewVisitor, or use Scope Global")
 
 // errPinned is the error of Get in Scope Session.
 var errPinned = errors.New("Get keeps its value until Close, but Scope Session ends before: use Do or Acquire")
 
 // ErrVisitorInGlobalLoad says that an open, whose result everybody shares,
 // read the session, the request or the query of the one visitor who happened
-// to cause it. What it opened was released. Make what it needs part of the key.
-var ErrVisitorInGlobalLoad = scope.ErrVisitorInGlobalLoad
+// to cause it, or a context value that is a visitor's; see the same error of
+// package cachedata. It found nothing there, and what it opened was released.
+// Make what it needs part of the key. A check that does so has failed.
+var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
 
 // KeyError says that something in a key cannot identify an instance.
 type KeyError = identity.Error
 
 // PanicError is a panic of an open, as its waiting callers see it, of a check
-// or release, as events show it, or of a clear hook.
+// or release, as events show it, or of a clear hook. That of an open names the
+// resource and the line of the open.
 type PanicError = panics.Error
 
 // CycleError says that an open would have waited for itself, directly or
@@ -65,11 +68,11 @@ func (e *OpenTimeoutError) Error() string {
 func (e *OpenTimeoutError) Unwrap() error { return context.DeadlineExceeded }
 
 // StatusCode is 503.
-func (e *OpenTimeoutError) StatusCode() int { return http.StatusServiceUnavailable }
+func (e *OpenTimeoutError) StatusCode() int { return 503 }
 
 // Problem is the body of the answer over HTTP.
-func (e *OpenTimeoutError) Problem() problem.Details {
-	return problem.Details{Detail: "The service waits for something that it needs."}
+func (e *OpenTimeoutError) Problem() answer.Details {
+	return answer.Details{Detail: "The service waits for something that it needs."}
 }
 
 // nameOf names an instance in errors.
@@ -81,9 +84,9 @@ type closedError struct{}
 func (closedError) Error() string { return "cacheresource: closed" }
 
 // StatusCode is 503.
-func (closedError) StatusCode() int { return http.StatusServiceUnavailable }
+func (closedError) StatusCode() int { return 503 }
 
 // Problem is the body of the answer over HTTP.
-func (closedError) Problem() problem.Details {
-	return problem.Details{Detail: "The service is shutting down."}
+func (closedError) Problem() answer.Details {
+	return answer.Details{Detail: "The service is shutting down."}
 }

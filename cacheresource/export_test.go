@@ -7,7 +7,7 @@ func (g *Group) AddMember(m group.Member) error { return g.group.Add(m) }
 
 // Faults returns how many errors r remembers.
 func Faults[K, V any](r *Resource[K, V]) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.era.faults)
+	r.core.mu.Lock()
+	defer r.core.mu.Unlock()
+	return len(r.core.era.faults)
 }

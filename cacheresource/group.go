@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 
 	"github.com/reecho-go/reecho/internal/group"
@@ -62,6 +63,33 @@ func (g *Group) Clear(ctx context.Context) error {
 		return fmt.Errorf("cacheresource: group %s: %w", g.Name(), err)
 	}
 	return nil
+}
+
+// query is what [Group.ClearBy] understands.
+var query = group.Query{Who: "cacheresource: ClearBy", Name: "resource"}
+
+// ClearBy clears what the query of a request says: with resource=NAME that
+// resource alone, and with nothing all of them. What is leased goes on until it is
+// released; the next call opens anew. A query that says anything else is an error
+// and clears nothing: over HTTP it is 400 Bad Request, and for a name that no
+// resource has it is 404 Not Found. The other errors are those of Clear.
+//
+// Whoever may clear can make every request slow: middleware.ClearHandler asks who
+// may.
+func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
+	if err := query.Check(asked); err != nil {
+		return err
+	}
+	name := asked.Get(query.Name)
+	if name == "" {
+		return g.Clear(ctx)
+	}
+	for _, m := range g.group.Members() {
+		if m.Name() == name {
+			return m.(closer).clear(ctx)
+		}
+	}
+	return query.Unknown()
 }
 
 // Close closes all resources of the group. Whatever the order in which the
@@ -125,27 +153,27 @@ type closer interface {
 }
 
 // member is a resource as its group sees it.
-type member[K, V any] struct{ res *Resource[K, V] }
+type member struct{ core *core }
 
 // Name implements group.Member.
-func (m *member[K, V]) Name() string { return m.res.name }
+func (m *member) Name() string { return m.core.name }
 
 // Reset implements group.Member.
-func (m *member[K, V]) Reset(context.Context) int { return m.res.reset() }
+func (m *member) Reset(context.Context) int { return m.core.reset() }
 
 // Hooks implements group.Member.
-func (m *member[K, V]) Hooks() *group.Hooks { return &m.res.hooks }
+func (m *member) Hooks() *group.Hooks { return &m.core.hooks }
 
 // Sweep implements group.Member.
-func (m *member[K, V]) Sweep(now int64) int64 { return m.res.sweep(now) }
+func (m *member) Sweep(now int64) int64 { return m.core.sweep(now) }
 
 // Close implements group.Member.
-func (m *member[K, V]) Close(ctx context.Context) error { return m.res.close(ctx) }
+func (m *member) Close(ctx context.Context) error { return m.core.close(ctx) }
 
-func (m *member[K, V]) settle(ctx context.Context) error { return m.res.settle(ctx) }
+func (m *member) settle(ctx context.Context) error { return m.core.settle(ctx) }
 
-func (m *member[K, V]) shut()        { m.res.shut() }
-func (m *member[K, V]) held() []held { return m.res.held() }
-func (m *member[K, V]) stats() Stats { return m.res.Stats() }
+func (m *member) shut()        { m.core.shut() }
+func (m *member) held() []held { return m.core.held() }
+func (m *member) stats() Stats { return m.core.stats() }
 
-func (m *member[K, V]) clear(ctx context.Context) error { return m.res.Clear(ctx) }
+func (m *member) clear(ctx context.Context) error { return m.core.clear(ctx) }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/observe"
 )
@@ -27,12 +28,12 @@ func after(t int64, d time.Duration) int64 {
 // instance is one opened value. It is held by its leases, by its pin, while it
 // is checked, and until the callers of its open have their leases, by its
 // birth. All times are those of the group.
-type instance[K, V any] struct {
-	res    *Resource[K, V]
-	home   *era[K, V]
+type instance struct {
+	core   *core
+	home   *era
 	id     string
-	key    K // our own
-	value  V
+	key    unsafe.Pointer // our own
+	value  unsafe.Pointer
 	seq    uint64 // order of opening within the process
 	opened int64
 	stale  int64 // when a new one is to be opened; never: it has no TTL
@@ -61,10 +62,10 @@ type instance[K, V any] struct {
 
 // hold adds a hold. The caller must know that the instance has not been
 // retired: it is in the cache, under the resource's lock, or held already.
-func (in *instance[K, V]) hold() { in.holds.Add(1) }
+func (in *instance) hold() { in.holds.Add(1) }
 
 // tryHold adds a hold, unless the last one has ended for good.
-func (in *instance[K, V]) tryHold() bool {
+func (in *instance) tryHold() bool {
 	for {
 		n := in.holds.Load()
 		if n == retired {
@@ -77,7 +78,7 @@ func (in *instance[K, V]) tryHold() bool {
 }
 
 // lease adds a hold that is a use.
-func (in *instance[K, V]) lease() {
+func (in *instance) lease() {
 	n := in.holds.Add(1)
 	for peak := in.peak.Load(); n > peak; peak = in.peak.Load() {
 		if in.peak.CompareAndSwap(peak, n) {
@@ -87,28 +88,28 @@ func (in *instance[K, V]) lease() {
 }
 
 // drop ends a hold.
-func (in *instance[K, V]) drop() {
+func (in *instance) drop() {
 	if in.holds.Add(-1) == retired {
-		in.res.release(in)
+		in.core.release(in)
 	}
 }
 
 // giveBack ends a hold that was a use.
-func (in *instance[K, V]) giveBack() {
-	if in.res.recency {
-		in.used.Store(in.res.group.Now())
+func (in *instance) giveBack() {
+	if in.core.recency {
+		in.used.Store(in.core.group.Now())
 	}
 	in.drop()
 }
 
 // lent adds a hold for a use, if the instance is there and may be used at now,
 // and returns it. It is in the cache, under the resource's lock.
-func (in *instance[K, V]) lent(now int64) *instance[K, V] {
-	if in == nil || in.res.clocked && in.over(now) != "" {
+func (in *instance) lent(now int64) *instance {
+	if in == nil || in.core.clocked && in.over(now) != "" {
 		return nil
 	}
 	in.lease()
-	if in.res.recency {
+	if in.core.recency {
 		in.used.Store(now)
 	}
 	return in
@@ -116,19 +117,19 @@ func (in *instance[K, V]) lent(now int64) *instance[K, V] {
 
 // over says why the instance must not be handed out any more at now; empty: it
 // may be.
-func (in *instance[K, V]) over(now int64) observe.Cause {
+func (in *instance) over(now int64) observe.Cause {
 	switch {
 	case now >= in.dies:
 		return observe.CauseExpired
-	case in.res.idleTTL > 0 && in.holds.Load() == 0 && now >= after(in.used.Load(), in.res.idleTTL):
+	case in.core.idleTTL > 0 && in.holds.Load() == 0 && now >= after(in.used.Load(), in.core.idleTTL):
 		return observe.CauseIdle
 	}
 	return ""
 }
 
 // ends is when the instance will be over, if nobody uses it before.
-func (in *instance[K, V]) ends(now int64) int64 {
-	idle := in.res.idleTTL
+func (in *instance) ends(now int64) int64 {
+	idle := in.core.idleTTL
 	if idle == 0 {
 		return in.dies
 	}
@@ -141,10 +142,10 @@ func (in *instance[K, V]) ends(now int64) int64 {
 
 // due is when something has to be done about the instance: it is over, or
 // wants a check.
-func (in *instance[K, V]) due(now int64) int64 { return min(in.ends(now), in.checkDue()) }
+func (in *instance) due(now int64) int64 { return min(in.ends(now), in.checkDue()) }
 
 // goesBefore reports whether in makes room before other does.
-func (in *instance[K, V]) goesBefore(other *instance[K, V]) bool {
+func (in *instance) goesBefore(other *instance) bool {
 	if a, b := in.holds.Load() > 0, other.holds.Load() > 0; a != b {
 		return b
 	}
@@ -153,7 +154,7 @@ func (in *instance[K, V]) goesBefore(other *instance[K, V]) bool {
 
 // retire makes the instance release itself when its last hold ends. It must
 // be out of the cache. Only the first call counts.
-func (in *instance[K, V]) retire(cause observe.Cause) {
+func (in *instance) retire(cause observe.Cause) {
 	if !in.leaving.CompareAndSwap(false, true) {
 		return
 	}
@@ -164,12 +165,12 @@ func (in *instance[K, V]) retire(cause observe.Cause) {
 	}
 	in.cause = cause
 	if in.holds.Add(retired) == retired {
-		in.res.release(in)
+		in.core.release(in)
 	}
 }
 
 // unpin ends the hold of Get.
-func (in *instance[K, V]) unpin() {
+func (in *instance) unpin() {
 	if in.pinned.CompareAndSwap(true, false) {
 		in.drop()
 	}
@@ -177,18 +178,18 @@ func (in *instance[K, V]) unpin() {
 
 // The methods of held.
 
-func (in *instance[K, V]) order() uint64           { return in.seq }
-func (in *instance[K, V]) released() chan struct{} { return in.done }
-func (in *instance[K, V]) source() observe.Source  { return in.res.source(in.key) }
-func (in *instance[K, V]) drain() time.Duration    { return in.res.drainTimeout }
-func (in *instance[K, V]) patience() time.Duration { return in.res.releaseTimeout }
-func (in *instance[K, V]) sites() []string         { return in.res.ledger.sites(in) }
-func (in *instance[K, V]) users() []string         { return in.outer.names() }
+func (in *instance) order() uint64           { return in.seq }
+func (in *instance) released() chan struct{} { return in.done }
+func (in *instance) source() observe.Source  { return in.core.source(in.key) }
+func (in *instance) drain() time.Duration    { return in.core.drainTimeout }
+func (in *instance) patience() time.Duration { return in.core.releaseTimeout }
+func (in *instance) sites() []string         { return in.core.ledger.sites(in) }
+func (in *instance) users() []string         { return in.outer.names() }
 
-func (in *instance[K, V]) usedBy() *outer { return &in.outer }
+func (in *instance) usedBy() *outer { return &in.outer }
 
 // leases is how many leases there are, the pin not included.
-func (in *instance[K, V]) leases() int {
+func (in *instance) leases() int {
 	n := in.holds.Load() &^ retired
 	if in.pinned.Load() {
 		n--
@@ -197,8 +198,8 @@ func (in *instance[K, V]) leases() int {
 }
 
 // end retires the instance for good, with its pin.
-func (in *instance[K, V]) end() {
-	in.res.takeOut(in)
+func (in *instance) end() {
+	in.core.takeOut(in)
 	in.retire(observe.CauseClosed)
 	in.unpin()
 }

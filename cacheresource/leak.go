@@ -83,13 +83,12 @@ func (l *ledger) note(in lender) *note {
 	return n
 }
 
-// watch returns a lease that is given back if nobody does it.
-func watch[V any](n *note, v V) *Lease[V] {
-	lease := &Lease[V]{value: v, of: n}
+// watch has a lease given back if nobody does it.
+func (l *lease) watch(n *note) {
+	l.of = n
 	// Only a mark is left here: this runs in a goroutine of the runtime, and
 	// outside of the testing/synctest bubble that the rest may be in.
-	n.cleanup = runtime.AddCleanup(lease, func(n *note) { n.lost.Store(true) }, n)
-	return lease
+	n.cleanup = runtime.AddCleanup(l, func(n *note) { n.lost.Store(true) }, n)
 }
 
 // giveBack ends the lease.
@@ -165,15 +164,15 @@ func (l *ledger) sites(in held) (sites []string) {
 }
 
 // givenTwice reports a lease that was released again.
-func (in *instance[K, V]) givenTwice(site string) {
+func (in *instance) givenTwice(site string) {
 	in.leaked(observe.ResourceLeak{Why: observe.LeakTwice, Site: site})
 }
 
 // leaked counts and reports a misuse of a lease.
-func (in *instance[K, V]) leaked(event observe.ResourceLeak) {
-	in.res.counters.leaks.Add(1)
-	if in.res.observer != nil {
+func (in *instance) leaked(event observe.ResourceLeak) {
+	in.core.counters.leaks.Add(1)
+	if in.core.observer != nil {
 		event.Source = in.source()
-		observe.Emit(context.Background(), in.res.observer, event)
+		observe.Emit(context.Background(), in.core.observer, event)
 	}
 }

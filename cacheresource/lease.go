@@ -6,8 +6,13 @@ import "sync/atomic"
 // from any goroutine.
 type Lease[V any] struct {
 	value V
-	of    lessor
-	over  atomic.Bool
+	lease
+}
+
+// lease is a Lease without its type.
+type lease struct {
+	of   lessor
+	over atomic.Bool
 }
 
 // lessor is who gets back what was leased: an instance, whatever its key, or
@@ -27,6 +32,10 @@ func (l *Lease[V]) Release() {
 	if l == nil {
 		return
 	}
+	l.release()
+}
+
+func (l *lease) release() {
 	if l.over.CompareAndSwap(false, true) {
 		l.of.giveBack()
 		return

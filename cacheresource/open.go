@@ -6,6 +6,7 @@ import (
 	"errors"
 	"reflect"
 	"time"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/flight"
@@ -14,72 +15,73 @@ import (
 
 // opened is the result of an open: an instance, or an error that is to be
 // remembered. Other errors are those of the flight.
-type opened[K, V any] struct {
-	in  *instance[K, V]
+type opened struct {
+	in  *instance
 	err error
 }
 
 // opening is the flight.Work of one open.
-type opening[K, V any] struct {
-	res  *Resource[K, V]
-	in   *era[K, V] // taken before mark
-	life string     // names the visitor; empty: everybody
+type opening struct {
+	core *core
+	in   *era   // taken before mark
+	life string // names the visitor; empty: everybody
 	id   string
-	key  K // our own
+	key  unsafe.Pointer // our own
 	mark epoch.Mark
 	// old is what is to be replaced in the background; nil: what Find finds
 	// will do.
-	old   *instance[K, V]
+	old   *instance
 	began int64
 
 	// of what this call opened, kept or not; written by Load and Commit.
-	got      *instance[K, V]
+	got      *instance
 	failed   error
 	kept     bool
-	replaced *instance[K, V]
-	evicted  []*instance[K, V]
+	replaced *instance
+	evicted  []*instance
 }
 
 // opening returns an open of a key, whose instance goes into e.
-func (r *Resource[K, V]) opening(e *era[K, V], life, id string, key K) *opening[K, V] {
-	return &opening[K, V]{res: r, in: e, life: life, id: id, key: key, mark: r.group.Gate().Mark()}
+func (r *core) opening(e *era, life, id string, key unsafe.Pointer) *opening {
+	return &opening{core: r, in: e, life: life, id: id, key: key, mark: r.group.Gate().Mark()}
 }
 
 // turn names the turn that the open takes: its visitor and key.
-func (o *opening[K, V]) turn() turnKey { return turnKey{o.life, o.id} }
+func (o *opening) turn() turnKey { return turnKey{o.life, o.id} }
 
 // do opens, unless Find finds something or somebody else opens already. The
 // instance comes with a hold.
-func (o *opening[K, V]) do(ctx context.Context) (*instance[K, V], flight.Role, error) {
-	got, role, err := o.in.opens.DoAt(ctx, o.id, flight.Terms{At: o.mark, Quiet: o.old != nil}, o)
+func (o *opening) do(ctx context.Context) (*instance, flight.Role, error) {
+	result, role, err := o.in.opens.DoAt(ctx, flight.Key{Text: o.id}, flight.Terms{At: o.mark, Quiet: o.old != nil}, o)
 	if errors.Is(err, flight.ErrClosed) {
 		err = ErrClosed
 	}
+	got, _ := result.(opened)
 	return got.in, role, cmp.Or(err, got.err)
 }
 
 // Name implements flight.Work.
-func (o *opening[K, V]) Name() string { return nameOf(o.res.source(o.key)) }
+func (o *opening) Name() string { return nameOf(o.core.source(o.key)) }
 
 // Find implements flight.Work. The caller gets its hold with the instance.
-func (o *opening[K, V]) Find() (opened[K, V], bool) {
+func (o *opening) Find() (any, bool) {
 	in, gone, cause, err := o.look()
 	if gone != nil {
 		gone.retire(cause)
 	}
 	switch {
 	case o.old != nil:
-		return opened[K, V]{}, in != o.old // there is nothing to replace any more
+		return opened{}, in != o.old // there is nothing to replace any more
 	case in != nil:
-		return opened[K, V]{in: in}, true
+		return opened{in: in}, true
 	}
-	return opened[K, V]{err: err}, err != nil
+	return opened{err: err}, err != nil
 }
 
 // look finds the instance, with a hold unless it is to be replaced, or the
 // error that is remembered. It takes out what is over.
-func (o *opening[K, V]) look() (in, gone *instance[K, V], cause observe.Cause, err error) {
-	r := o.res
+func (o *opening) look() (in, gone *instance, cause observe.Cause, err error) {
+	r := o.core
 	now := r.group.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,16 +101,16 @@ func (o *opening[K, V]) look() (in, gone *instance[K, V], cause observe.Cause, e
 
 // Load implements flight.Work. It returns when the open has, or when its
 // context ends: then the open is left behind, and goes on to hold its turn.
-func (o *opening[K, V]) Load(ctx context.Context) (opened[K, V], error) {
-	r := o.res
+func (o *opening) Load(ctx context.Context) (any, error) {
+	r := o.core
 	o.began = r.group.Now()
 	key, err := r.keys.Snapshot(o.key) // open may keep it and change it
 	if err != nil {
-		return opened[K, V]{}, err
+		return opened{}, err
 	}
 	turn, err := r.turns.take(ctx, o.turn(), o.Name(), r.openTimeout)
 	if err != nil {
-		return opened[K, V]{}, err
+		return opened{}, err
 	}
 	var cancel context.CancelFunc
 	if r.openTimeout > 0 {
@@ -124,17 +126,17 @@ func (o *opening[K, V]) Load(ctx context.Context) (opened[K, V], error) {
 	o.failed = err
 	switch {
 	case err == nil:
-		return opened[K, V]{in: a.in}, nil
+		return opened{in: a.in}, nil
 	case o.remembers(ctx, err):
-		return opened[K, V]{err: err}, nil
+		return opened{err: err}, nil
 	}
-	return opened[K, V]{}, err
+	return opened{}, err
 }
 
 // remembers reports whether an error of open is kept. It says something about
 // what was to be opened, not about who asked for it and how.
-func (o *opening[K, V]) remembers(ctx context.Context, err error) bool {
-	if o.res.errorTTL == 0 || errors.Is(err, ErrVisitorInGlobalLoad) || errors.Is(err, ErrClosed) {
+func (o *opening) remembers(ctx context.Context, err error) bool {
+	if o.core.errorTTL == 0 || errors.Is(err, ErrVisitorInGlobalLoad) || errors.Is(err, ErrClosed) {
 		return false
 	}
 	if _, ok := errors.AsType[*PanicError](err); ok {
@@ -148,8 +150,9 @@ func (o *opening[K, V]) remembers(ctx context.Context, err error) bool {
 }
 
 // Commit implements flight.Work.
-func (o *opening[K, V]) Commit(got opened[K, V]) {
-	r := o.res
+func (o *opening) Commit(result any) {
+	got := result.(opened)
+	r := o.core
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if o.in.over || !r.group.Gate().Holds(o.mark) {
@@ -172,8 +175,8 @@ func (o *opening[K, V]) Commit(got opened[K, V]) {
 // Done implements flight.Work. Everybody who gets the instance has a hold
 // before its birth ends, which becomes the hold of the first of them: so one that
 // could not be kept is released when the last of them is done with it.
-func (o *opening[K, V]) Done(ctx context.Context, out flight.Outcome) {
-	r := o.res
+func (o *opening) Done(ctx context.Context, out flight.Outcome) {
+	r := o.core
 	failed := cmp.Or(out.Err, o.failed)
 	r.counters.opens.Add(1)
 	if failed != nil {
@@ -208,11 +211,10 @@ func (o *opening[K, V]) Done(ctx context.Context, out flight.Outcome) {
 }
 
 // isNil reports whether v is a nil of whatever kind, which nobody could use.
-func isNil[V any](v V) bool {
-	rv := reflect.ValueOf(&v).Elem()
-	switch rv.Kind() {
+func isNil(v reflect.Value) bool {
+	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Func, reflect.Chan, reflect.UnsafePointer:
-		return rv.IsNil()
+		return v.IsNil()
 	}
 	return false
 }

@@ -11,7 +11,7 @@ import (
 
 // release ends an instance whose last hold has ended, in a goroutine of its
 // own: whoever drops the last lease should not wait for it.
-func (r *Resource[K, V]) release(in *instance[K, V]) {
+func (r *core) release(in *instance) {
 	r.stragglers.Begin()
 	go func() {
 		defer r.stragglers.End()
@@ -27,7 +27,7 @@ func (r *Resource[K, V]) release(in *instance[K, V]) {
 }
 
 // ended is what follows the end of an instance.
-func (r *Resource[K, V]) ended(in *instance[K, V]) {
+func (r *core) ended(in *instance) {
 	in.inner.drop()
 	r.counters.released(in.cause).Add(1)
 	r.untrack(in)
@@ -35,7 +35,7 @@ func (r *Resource[K, V]) ended(in *instance[K, V]) {
 }
 
 // released is what follows a release.
-func (r *Resource[K, V]) released(in *instance[K, V], began int64, err error) {
+func (r *core) released(in *instance, began int64, err error) {
 	r.ended(in)
 	if r.observer != nil {
 		now := r.group.Now()
@@ -47,8 +47,8 @@ func (r *Resource[K, V]) released(in *instance[K, V], began int64, err error) {
 
 // runRelease calls the user's Release. One that does not return in time is
 // reported at once, and again when it returns.
-func (r *Resource[K, V]) runRelease(in *instance[K, V]) error {
-	if r.releaseFn == nil {
+func (r *core) runRelease(in *instance) error {
+	if r.fns.release == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), r.releaseTimeout)
@@ -67,5 +67,5 @@ func (r *Resource[K, V]) runRelease(in *instance[K, V]) error {
 			<-reported // before its end is
 		}
 	}()
-	return panics.Catch(func() error { return r.releaseFn(ctx, in.key, in.value) })
+	return panics.Catch(func() error { return r.fns.release(ctx, in.key, in.value) })
 }

@@ -61,7 +61,7 @@ func (w *renewal) stop() {
 
 // renew opens a new instance for in, which is stale, in the background, unless
 // that is done already or all workers of the group are busy.
-func (r *Resource[K, V]) renew(ctx context.Context, at place[K, V], in *instance[K, V], now int64) {
+func (r *core) renew(ctx context.Context, at place, in *instance, now int64) {
 	ctx, ok := in.renewal.begin(&innerContext{Context: flight.Detach(ctx)}, now)
 	if !ok {
 		return
@@ -82,7 +82,7 @@ func (r *Resource[K, V]) renew(ctx context.Context, at place[K, V], in *instance
 
 // inBackground runs fn in a goroutine of its own and reports true, unless all
 // workers of the group are busy.
-func (r *Resource[K, V]) inBackground(fn func()) bool {
+func (r *core) inBackground(fn func()) bool {
 	r.background.Begin()
 	if r.group.Background(func() {
 		defer r.background.End()

@@ -32,7 +32,7 @@ type Stats struct {
 type Releases struct {
 	Expired  uint64 // by TTL
 	Idle     uint64 // by IdleTTL
-	Size     uint64 // by MaxEntries
+	Size     uint64 // by MaxEntries or MaxSessions
 	Replaced uint64 // by a new instance, opened in the background
 	Deleted  uint64 // by Delete
 	Cleared  uint64 // by a clear of the resource or group
@@ -43,7 +43,9 @@ type Releases struct {
 }
 
 // Stats returns the counters. It costs a lock and a look at each instance.
-func (r *Resource[K, V]) Stats() Stats {
+func (r *Resource[K, V]) Stats() Stats { return r.core.stats() }
+
+func (r *core) stats() Stats {
 	s := r.counters.read()
 	s.InFlight, s.Waiters = r.tracker.Running(), r.tracker.Waiting()
 	r.mu.RLock()

@@ -10,7 +10,7 @@ import (
 // sweep does what is due at now: it takes out what is over, begins background
 // checks, and looks for leaks. It returns when there is more to do. It costs a
 // look at each instance.
-func (r *Resource[K, V]) sweep(now int64) (next int64) {
+func (r *core) sweep(now int64) (next int64) {
 	gone, unchecked, next := r.collect(now)
 	for in, cause := range gone {
 		in.retire(cause)
@@ -30,11 +30,11 @@ func (r *Resource[K, V]) sweep(now int64) (next int64) {
 
 // collect takes out what is over, and returns it with the instances that want
 // a check, which come with a hold.
-func (r *Resource[K, V]) collect(now int64) (gone map[*instance[K, V]]observe.Cause, unchecked []*instance[K, V], next int64) {
+func (r *core) collect(now int64) (gone map[*instance]observe.Cause, unchecked []*instance, next int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next = never
-	gone = make(map[*instance[K, V]]observe.Cause)
+	gone = make(map[*instance]observe.Cause)
 	for e := range r.eras() {
 		next = e.faults.sweep(now, next)
 		for in := range e.all() {
@@ -56,7 +56,7 @@ func (r *Resource[K, V]) collect(now int64) (gone map[*instance[K, V]]observe.Ca
 }
 
 // probe checks an instance that nobody may be using.
-func (r *Resource[K, V]) probe(in *instance[K, V], now int64) {
+func (r *core) probe(in *instance, now int64) {
 	_, _ = r.sound(context.Background(), in, now) // what is wrong has been reported
 	in.probed.Store(false)
 	in.drop()
@@ -64,9 +64,9 @@ func (r *Resource[K, V]) probe(in *instance[K, V], now int64) {
 }
 
 // checkDue is when the instance wants a background check.
-func (in *instance[K, V]) checkDue() int64 {
-	if r := in.res; r.check == nil || r.checkEvery == 0 || in.probed.Load() || in.leaving.Load() {
+func (in *instance) checkDue() int64 {
+	if r := in.core; r.fns.check == nil || r.checkEvery == 0 || in.probed.Load() || in.leaving.Load() {
 		return never
 	}
-	return after(in.checked.Load(), in.res.checkEvery)
+	return after(in.checked.Load(), in.core.checkEvery)
 }

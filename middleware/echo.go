@@ -3,6 +3,8 @@ package middleware
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/labstack/echo/v4"
@@ -228,6 +230,30 @@ func HTTPError(err error) error { return problem.HTTPError(err) }
 // caller, not the middleware, closes the plugin.
 func Alone(p Plugin) echo.MiddlewareFunc { return Must(New(p)).Middleware() }
 
+var (
+	_ Beginner = (*Visitor)(nil)
+	_ Ender    = (*Visitor)(nil)
+)
+
+// Begin makes the declaration hold for the request.
+func (v *Visitor) Begin(c echo.Context) error {
+	var named func(string) any
+	if v.visitor.Named() {
+		named = c.Get
+	}
+	v.visitor.Declare(c.Request().Context(), named)
+	return nil
+}
+
+// End keeps what the id is made of for what goes on after the request.
+func (v *Visitor) End(c echo.Context, err error) error {
+	scope.Settle(c.Request().Context())
+	return err
+}
+
+// Middleware returns the declaration as an echo middleware by itself.
+func (v *Visitor) Middleware() echo.MiddlewareFunc { return Alone(v) }
+
 // FromEcho makes a plugin of any echo middleware, as a [Wrapper]: it runs
 // inside every Begin of the Stack.
 func FromEcho(name string, mw echo.MiddlewareFunc) Plugin { return &fromEcho{name, mw} }
@@ -249,9 +275,11 @@ func (f *fromEcho) Wrap(next echo.HandlerFunc) echo.HandlerFunc { return f.mw(ne
 // toolkit's and that of other plugins, with its problem details (RFC 9457), as
 // JSON or as HTML for clients that prefer it. Everything else, such as an
 // *echo.HTTPError of the program's own with one of them as Internal, and every
-// response that has been sent already, goes to next unchanged; use
-// e.DefaultHTTPErrorHandler when in doubt. The middlewares of the toolkit
-// answer their errors by themselves: this handler is for routes without them.
+// response that has been sent already, goes to next unchanged; nil is echo's
+// default handler. The middlewares of the toolkit answer errors by themselves:
+// this handler is for apps or routes without them, where echo would answer 500.
+//
+//	e.HTTPErrorHandler = middleware.ErrorHandler(nil)
 func ErrorHandler(next echo.HTTPErrorHandler) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
 		if rendered, writeErr := problem.Render(c, err); rendered {
@@ -260,6 +288,77 @@ func ErrorHandler(next echo.HTTPErrorHandler) echo.HTTPErrorHandler {
 			}
 			return
 		}
+		if next == nil {
+			c.Echo().DefaultHTTPErrorHandler(err, c)
+			return
+		}
 		next(err, c)
 	}
+}
+
+// Clearer is what [ClearHandler] clears: a *cachedata.Group or a
+// *cacheresource.Group.
+type Clearer interface {
+	// ClearBy clears what the query of a request says.
+	ClearBy(ctx context.Context, query url.Values) error
+}
+
+// ClearHandler returns an echo handler that clears what the query of a request
+// says, by what's ClearBy, and answers 204 No Content. A nil what or authorize is
+// an error: whoever may clear can make every request slow.
+//
+// authorize is called first. Its error is the answer if it has a status of its
+// own, as echo's and this toolkit's errors do; otherwise the answer is 403
+// Forbidden, which says no more. Besides that, the handler accepts only POST,
+// and refuses requests that a browser sends for another origin (see
+// http.CrossOriginProtection): a page elsewhere cannot make an administrator's
+// browser clear the cache.
+func ClearHandler(what Clearer, authorize func(echo.Context) error) (echo.HandlerFunc, error) {
+	switch {
+	case what == nil:
+		return nil, errors.New("middleware: ClearHandler: there is nothing to clear: give a group of caches or resources, such as cachedata.Default()")
+	case authorize == nil:
+		return nil, errors.New("middleware: ClearHandler: authorize is nil: say who may clear")
+	}
+	sameOrigin := http.NewCrossOriginProtection()
+	clearAsAsked := func(c echo.Context) error {
+		r := c.Request()
+		if r.Method != http.MethodPost {
+			c.Response().Header().Set(echo.HeaderAllow, http.MethodPost)
+			return refuse(http.StatusMethodNotAllowed, "Use POST.", nil)
+		}
+		if err := sameOrigin.Check(r); err != nil {
+			return refuse(http.StatusForbidden, "This request comes from another site.", err)
+		}
+		if err := authorize(c); err != nil {
+			return denied(err)
+		}
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			return refuse(http.StatusBadRequest, "The query cannot be read.", err)
+		}
+		return what.ClearBy(r.Context(), query)
+	}
+	return func(c echo.Context) error {
+		if err := clearAsAsked(c); err != nil {
+			return problem.HTTPError(err)
+		}
+		return c.NoContent(http.StatusNoContent)
+	}, nil
+}
+
+// denied is what to answer when authorize has failed with err: err itself if it
+// is meant for clients.
+func denied(err error) error {
+	if _, ok := errors.AsType[*echo.HTTPError](err); ok {
+		return err
+	}
+	if _, ok := problem.From(err); ok {
+		return err
+	}
+	return refuse(http.StatusForbidden, "You may not clear this.", err)
+}
+
+func refuse(status int, detail string, cause error) error {
+	return &problem.Refusal{Who: "middleware: ClearHandler", Status: status, Detail: detail, Cause: cause}
 }

@@ -21,7 +21,7 @@ type Problem = problem.Details
 type ProblemItem = problem.Item
 
 // PanicError is a recovered panic: Value is what was passed to panic, Stack
-// where it happened.
+// where it happened, Where and Line the same in short, if that is known.
 type PanicError = panics.Error
 
 // ErrClosed is what a request gets from a Stack that has been closed. It

@@ -74,12 +74,12 @@ func collect[T any](hooks *[]hook[T], at int, name string, p Plugin) {
 	}
 }
 
-// Must returns s or panics with err; for package variables and main functions.
-func Must(s *Stack, err error) *Stack {
+// Must returns v or panics with err; for package variables and main functions.
+func Must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return s
+	return v
 }
 
 // check finds everything that is wrong with a list of plugins.

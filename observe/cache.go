@@ -66,6 +66,15 @@ type CacheRefused struct {
 	Reason string
 }
 
+// CacheFull is a group of caches that has reached its bound on bytes for the
+// first time, so that results leave which may have been of use. The source names
+// the cache that gives up results first.
+type CacheFull struct {
+	Source
+	MaxBytes int64
+	Default  bool // nobody has set the bound; it comes of the memory that there is
+}
+
 // CacheEvict is an entry that left a cache.
 type CacheEvict struct {
 	Source
@@ -79,6 +88,18 @@ type CacheClear struct {
 	Tag     string // if not empty, only what has this tag was cleared
 	Chosen  bool   // only what a function chose was cleared
 	Entries int    // how many entries it dropped, as far as known: not of a tag
+}
+
+// ContextRead is a value of the request's context that a load or open has read
+// whose result all visitors share. It comes once for each key and type of value
+// of a cache, until there are 100: whoever sees it can tell whether the result may
+// depend on that. Values that are known to be a visitor's are not read at all:
+// the load fails. Those of the standard library and of an OpenTelemetry span are
+// not told of.
+type ContextRead struct {
+	Source
+	Key   string // the type of the key, and its text or number if it has one
+	Value string // the type of the value
 }
 
 // CacheServed is an expired value of cachedata that was served. It comes once
@@ -125,6 +146,17 @@ func (CacheRefused) Level() slog.Level { return slog.LevelDebug }
 func (e CacheRefused) LogValue() slog.Value { return e.attrs().str("reason", e.Reason).value() }
 
 // Kind implements Event.
+func (CacheFull) Kind() string { return "cache.full" }
+
+// Level implements Event.
+func (CacheFull) Level() slog.Level { return slog.LevelWarn }
+
+// LogValue implements Event.
+func (e CacheFull) LogValue() slog.Value {
+	return e.attrs().add(slog.Int64("max_bytes", e.MaxBytes), slog.Bool("default", e.Default)).value()
+}
+
+// Kind implements Event.
 func (CacheEvict) Kind() string { return "cache.evict" }
 
 // Level implements Event.
@@ -148,6 +180,17 @@ func (e CacheClear) LogValue() slog.Value {
 		a = a.add(slog.Bool("chosen", true))
 	}
 	return a.add(slog.Int("entries", e.Entries)).value()
+}
+
+// Kind implements Event.
+func (ContextRead) Kind() string { return "cache.context" }
+
+// Level implements Event.
+func (ContextRead) Level() slog.Level { return slog.LevelWarn }
+
+// LogValue implements Event.
+func (e ContextRead) LogValue() slog.Value {
+	return e.attrs().str("context_key", e.Key).str("context_value", e.Value).value()
 }
 
 // Kind implements Event.
@@ -256,8 +299,10 @@ func (e ResourceLeak) LogValue() slog.Value {
 func (CacheLoad) sealed()       {}
 func (CacheOverrun) sealed()    {}
 func (CacheRefused) sealed()    {}
+func (CacheFull) sealed()       {}
 func (CacheEvict) sealed()      {}
 func (CacheClear) sealed()      {}
+func (ContextRead) sealed()     {}
 func (CacheServed) sealed()     {}
 func (ResourceOpen) sealed()    {}
 func (ResourceCheck) sealed()   {}

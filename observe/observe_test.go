@@ -19,6 +19,8 @@ var all = []observe.Event{
 	observe.CacheRefused{Source: source, Reason: "cleared"},
 	observe.CacheEvict{Source: source, Cause: observe.CauseExpired},
 	observe.CacheOverrun{Source: source, Took: time.Minute},
+	observe.ContextRead{Source: source, Key: "app.userKey", Value: "*app.User"},
+	observe.CacheFull{Source: source, MaxBytes: 1 << 30, Default: true},
 	observe.CacheServed{Source: source, FailSafe: true, Age: time.Hour},
 	observe.CacheClear{Source: observe.Source{Group: "g"}, Tag: "team:7", Entries: 3},
 	observe.ResourceOpen{Source: source},

@@ -27,7 +27,7 @@ func (a *app) showError(err error, c echo.Context) {
 		return
 	}
 	if strings.HasPrefix(c.Request().URL.Path, "/api/") {
-		middleware.ErrorHandler(a.echo.DefaultHTTPErrorHandler)(err, c)
+		middleware.ErrorHandler(nil)(err, c)
 		return
 	}
 	e := a.describe(err, c)

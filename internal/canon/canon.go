@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"sync"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/known"
+	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // Defaults and bounds of [Config].
@@ -29,13 +32,17 @@ type Config struct {
 	// concurrent use and give equal results for equal values. The result may
 	// be of any type; no HashFunc applies inside it. Default nil: none.
 	HashFuncs map[reflect.Type]func(any) (any, error)
+	// Trusted lists types of other modules whose private data is compared as
+	// that of the program's own types, with all that they consist of. Default
+	// nil: none. Nil entries and types of the standard library are errors.
+	Trusted []reflect.Type
 	// MaxDepth is how deep interfaces and the references of recursive types
 	// may nest in a value before it has no key. Default 0: 1000. At most
 	// 100,000; negatives are refused.
 	MaxDepth int
 	// MaxBytes is how many canonical bytes a value may have before it has no
-	// key. It does not apply to a K of kind string, which is its own key.
-	// Default 0: 1 MiB. At most 1 GiB; negatives are refused.
+	// key; for a K of kind string it is the length of the string, which
+	// [Untyped.TextFits] checks. Default 0: 1 MiB. At most 1 GiB; negatives are refused.
 	MaxBytes int
 }
 
@@ -66,28 +73,29 @@ func (s Shape) String() string {
 	}
 }
 
-// Plan is the compiled identity of the type K. It is immutable and safe for
-// concurrent use; the values that it is given must not change during a call.
-type Plan[K any] struct {
+// Untyped is a [Plan] of a type that is known at run time only. Its keys are
+// addresses of values of that type, which are not kept: a variable whose address
+// it is given may stay on the stack.
+type Untyped struct {
 	shape Shape
 	root  *node
 	c     *compiler
 	prog  *program
-	pool  sync.Pool // of *state[K]
-	kind  uint64    // ShapeFingerprint of K
+	pool  *sync.Pool // of *state
+	kind  uint64     // ShapeFingerprint of the type
+	words uintptr    // how many bytes a key of the shape Word has, if it is aligned as a number of these is; else 0
 	flat  bool
 }
 
 // state is a walker and the key that it walks. The key is copied here so that
 // the caller's does not escape to the heap.
-type state[K any] struct {
+type state struct {
 	walker
-	key K
+	key reflect.Value
 }
 
-// For compiles the plan of K. The error joins a *[TypeError] for every place
-// in K that cannot identify anything, and whatever is wrong with cfg.
-func For[K any](cfg Config) (*Plan[K], error) {
+// ForType is [For] for a type that is known at run time only.
+func ForType(t reflect.Type, cfg Config) (*Untyped, error) {
 	var errs []error
 	if cfg.MaxDepth < 0 || cfg.MaxDepth > maxMaxDepth {
 		errs = append(errs, fmt.Errorf("canon: MaxDepth %d: use 0 for %d, or up to %d", cfg.MaxDepth, DefaultMaxDepth, maxMaxDepth))
@@ -100,6 +108,9 @@ func For[K any](cfg Config) (*Plan[K], error) {
 			errs = append(errs, fmt.Errorf("canon: HashFuncs[%v]: neither the type nor the function may be nil", t))
 		}
 	}
+	if err := known.Check("canon: Trusted", cfg.Trusted); err != nil {
+		return nil, errors.Join(append(errs, err)...)
+	}
 	if cfg.MaxDepth == 0 {
 		cfg.MaxDepth = DefaultMaxDepth
 	}
@@ -107,8 +118,7 @@ func For[K any](cfg Config) (*Plan[K], error) {
 		cfg.MaxBytes = DefaultMaxBytes
 	}
 	cfg.HashFuncs = maps.Clone(cfg.HashFuncs)
-	t := reflect.TypeFor[K]()
-	p := &Plan[K]{flat: flat(t), kind: ShapeFingerprint(t)}
+	p := &Untyped{flat: flat(t), kind: ShapeFingerprint(t)}
 	p.c = newCompiler(cfg, t.PkgPath())
 	p.root = p.c.compile(variant{t: t})
 	for _, e := range p.root.bad {
@@ -121,15 +131,18 @@ func For[K any](cfg Config) (*Plan[K], error) {
 	p.shape = Encoded
 	if size, ok := p.root.word(); ok && size <= 8 {
 		p.shape = Word
+		if t.Align() == int(size) {
+			p.words = size
+		}
 	} else if p.root.form == formLeaf && p.root.code == opString {
 		p.shape = Text
 	}
-	p.pool.New = func() any { return &state[K]{walker: walker{c: p.c}} }
+	p.pool = &sync.Pool{New: func() any { return &state{walker: walker{c: p.c}, key: reflect.New(t).Elem()} }}
 	return p, nil
 }
 
 // path is what paths in errors begin with.
-func (p *Plan[K]) path() string {
+func (p *Untyped) path() string {
 	if name := p.root.t.Name(); name != "" {
 		return name
 	}
@@ -137,10 +150,10 @@ func (p *Plan[K]) path() string {
 }
 
 // Shape returns the form in which a K identifies best.
-func (p *Plan[K]) Shape() Shape { return p.shape }
+func (p *Untyped) Shape() Shape { return p.shape }
 
 // TypeName returns the name of K, with its full package path if it has one of its own.
-func (p *Plan[K]) TypeName() string {
+func (p *Untyped) TypeName() string {
 	t := p.root.t
 	if t.PkgPath() == "" {
 		return t.String()
@@ -151,64 +164,85 @@ func (p *Plan[K]) TypeName() string {
 // Flat reports whether a copy of a K by assignment shares nothing mutable with
 // the original: there are no slices, maps, pointers or interfaces in it, those
 // inside time.Time, netip.Addr and unique.Handle excepted.
-func (p *Plan[K]) Flat() bool { return p.flat }
+func (p *Untyped) Flat() bool { return p.flat }
 
 // Word returns the bytes of *k as a number, without an allocation. It may be
 // called only for the shape [Word].
-func (p *Plan[K]) Word(k *K) uint64 {
-	if p.shape != Word {
-		panic("canon: Word called for a key of shape " + p.shape.String())
+func (p *Untyped) Word(k unsafe.Pointer) uint64 {
+	// Sound: the shape Word means that the type has so many bytes and no
+	// pointers.
+	if p.words == 8 {
+		return *(*uint64)(k)
 	}
-	var word uint64
-	// Sound: the shape Word means that K has at most eight bytes and no
-	// pointers, so it fits in word, which is aligned for every type of that size.
-	*(*K)(unsafe.Pointer(&word)) = *k
+	return p.shortWord(k)
+}
+
+// shortWord is Word for types that are not one aligned word.
+func (p *Untyped) shortWord(k unsafe.Pointer) (word uint64) {
+	p.must(Word)
+	if p.words == 4 {
+		*(*uint32)(unsafe.Pointer(&word)) = *(*uint32)(k)
+		return word
+	}
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&word)), 8), unsafe.Slice((*byte)(k), p.root.t.Size()))
 	return word
 }
 
-// OfWord returns the K of which [Plan.Word] makes word. It may be called only
-// for the shape [Word].
-func (p *Plan[K]) OfWord(word uint64) K {
-	if p.shape != Word {
-		panic("canon: OfWord called for a key of shape " + p.shape.String())
-	}
-	// Sound for the same reason as in Word; whatever Word made is a K.
-	return *(*K)(unsafe.Pointer(&word))
+// OfWord returns the address of the key of which [Untyped.Word] makes *word: it
+// is that of word. It may be called only for the shape [Word].
+func (p *Untyped) OfWord(word *uint64) unsafe.Pointer {
+	p.must(Word)
+	// Sound for the same reason as in Word: a word has room for the key, is
+	// aligned for every type of that size, and the key's bytes come first.
+	return unsafe.Pointer(word)
 }
 
-// OfText returns the K that s is. It may be called only for the shape [Text].
-func (p *Plan[K]) OfText(s string) K {
-	if p.shape != Text {
-		panic("canon: OfText called for a key of shape " + p.shape.String())
-	}
+// OfText returns the address of the key that *s is: it is that of s. It may be
+// called only for the shape [Text].
+func (p *Untyped) OfText(s *string) unsafe.Pointer {
+	p.must(Text)
 	// Sound for the same reason as in Text.
-	return *(*K)(unsafe.Pointer(&s))
+	return unsafe.Pointer(s)
 }
 
 // Text returns the string that *k is, without an allocation. It may be called
 // only for the shape [Text].
-func (p *Plan[K]) Text(k *K) string {
-	if p.shape != Text {
-		panic("canon: Text called for a key of shape " + p.shape.String())
-	}
-	// Sound: the shape Text means that K's underlying type is string.
-	return *(*string)(unsafe.Pointer(k))
+func (p *Untyped) Text(k unsafe.Pointer) string {
+	p.must(Text)
+	// Sound: the shape Text means that the type's underlying type is string.
+	return *(*string)(k)
 }
 
-// Append appends the canonical bytes of *k to dst: two values of K have the
+// TextFits returns a *[ValueError] if the string that *k is is longer than
+// Config.MaxBytes. It may be called only for the shape [Text].
+func (p *Untyped) TextFits(k unsafe.Pointer) error {
+	if len(p.Text(k)) <= p.c.cfg.MaxBytes {
+		return nil
+	}
+	return (&ValueError{Type: p.root.t, Reason: tooLarge(p.c.cfg.MaxBytes), Err: ErrTooLarge}).finish(p.path())
+}
+
+// must panics if keys have another shape.
+func (p *Untyped) must(s Shape) {
+	if p.shape != s {
+		panic("canon: a key of shape " + p.shape.String() + " was taken for one of shape " + s.String())
+	}
+}
+
+// Append appends the canonical bytes of *k to dst: two values of the type have the
 // same bytes exactly if they are equal as data. It works for every shape. The
 // error is a *[ValueError]; dst is then returned as it was.
 //
 // It does not allocate when dst has room, except for what user code (HashFuncs,
 // String, Includable, IncludableMap) needs.
-func (p *Plan[K]) Append(dst []byte, k *K) ([]byte, error) {
+func (p *Untyped) Append(dst []byte, k unsafe.Pointer) ([]byte, error) {
 	if p.prog != nil {
 		limit := len(dst) + p.c.cfg.MaxBytes
-		out, bad := p.prog.append(dst, unsafe.Pointer(k), limit)
+		out, bad := p.prog.append(dst, k, limit)
 		if bad == nil && len(out) <= limit {
 			return out, nil
 		}
-		err := &ValueError{Type: p.root.t, Reason: ErrTooLarge.Error(), Err: ErrTooLarge}
+		err := &ValueError{Type: p.root.t, Reason: tooLarge(p.c.cfg.MaxBytes), Err: ErrTooLarge}
 		if bad != nil {
 			err.Type = bad.t
 			err = err.at(bad.path)
@@ -225,7 +259,7 @@ func (p *Plan[K]) Append(dst []byte, k *K) ([]byte, error) {
 	return out, nil
 }
 
-// Fingerprint returns the 64-bit hashstructure hash (FormatV2) of k. Keys with
+// Fingerprint returns the 64-bit hashstructure hash (FormatV2) of *k. Keys with
 // equal canonical bytes have equal fingerprints, but not the other way round:
 // use it as a short name, never as an identity. It costs microseconds.
 //
@@ -235,8 +269,8 @@ func (p *Plan[K]) Append(dst []byte, k *K) ([]byte, error) {
 // end, lists of elements without data are hashed by their length, uintptr and
 // complex128 have a hash, so do times with impossible offsets, and methods with pointer receivers count wherever
 // the value stands. User code runs once for both the check and the hash.
-func (p *Plan[K]) Fingerprint(k K) (uint64, error) {
-	s := p.begin(nil, &k)
+func (p *Untyped) Fingerprint(k unsafe.Pointer) (uint64, error) {
+	s := p.begin(nil, k)
 	s.hashing = true
 	h, err := s.run(p.root)
 	p.end(s)
@@ -246,13 +280,13 @@ func (p *Plan[K]) Fingerprint(k K) (uint64, error) {
 	return h, nil
 }
 
-// StoreName returns the name of k in a shared store and the bytes that
+// StoreName returns the name of *k in a shared store and the bytes that
 // identify it there, which the store's reader must compare: names can collide.
 // The name is the fingerprint, "-" and the first 16 bytes of the SHA-256 of
 // canonical, in hex. canonical is the [ShapeFingerprint] of K in eight bytes,
 // so that a changed K finds nothing of the old one, and then what Append gives.
-func (p *Plan[K]) StoreName(k K) (name string, canonical []byte, err error) {
-	s := p.begin(binary.BigEndian.AppendUint64(nil, p.kind), &k)
+func (p *Untyped) StoreName(k unsafe.Pointer) (name string, canonical []byte, err error) {
+	s := p.begin(binary.BigEndian.AppendUint64(nil, p.kind), k)
 	s.hashing = true
 	h, verr := s.run(p.root)
 	canonical = s.buf
@@ -264,17 +298,17 @@ func (p *Plan[K]) StoreName(k K) (name string, canonical []byte, err error) {
 	return fmt.Sprintf("%016x-%x", h, sum[:16]), canonical, nil
 }
 
-func (p *Plan[K]) begin(dst []byte, k *K) *state[K] {
-	s := p.pool.Get().(*state[K])
-	s.key = *k
+func (p *Untyped) begin(dst []byte, k unsafe.Pointer) *state {
+	s := p.pool.Get().(*state)
+	raw.Move(p.root.t, s.key.Addr().UnsafePointer(), k)
 	s.buf = dst
 	s.limit = len(dst) + p.c.cfg.MaxBytes
 	return s
 }
 
 // run encodes the key of the state.
-func (s *state[K]) run(root *node) (uint64, *ValueError) {
-	h, err := s.encode(root, unsafe.Pointer(&s.key), false)
+func (s *state) run(root *node) (uint64, *ValueError) {
+	h, err := s.encode(root, s.key.Addr().UnsafePointer(), false)
 	if err == nil && !s.room(0) {
 		err = s.fail(root.t, ErrTooLarge)
 	}
@@ -282,9 +316,8 @@ func (s *state[K]) run(root *node) (uint64, *ValueError) {
 }
 
 // end gives the state back, without what it held of the caller's.
-func (p *Plan[K]) end(s *state[K]) {
-	var zero K
-	s.key = zero
+func (p *Untyped) end(s *state) {
+	s.key.SetZero()
 	s.buf = nil
 	s.depth = 0
 	s.hashing = false

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	"github.com/mitchellh/hashstructure/v2"
+
+	"github.com/reecho-go/reecho/internal/known"
 )
 
 type form uint8
@@ -23,6 +25,8 @@ const (
 	formHashFunc // Config.HashFuncs has the type
 	formText     // tagged hash:"string"
 	formLocation // time.Location
+	formMethod   // its own encoding, or that of what it points to
+	formAlone    // the only value of its type
 	formBad      // cannot be keyed, bad says why
 )
 
@@ -38,6 +42,7 @@ type node struct {
 	key     *node // map key
 	fields  []field
 	fn      func(any) (any, error) // formHashFunc
+	way     known.Way              // formMethod
 	entries entries                // formMap
 
 	program    *program // not nil when the type has a fixed shape
@@ -78,6 +83,7 @@ type variant struct {
 type compiler struct {
 	cfg    Config
 	home   string // package of K: its types can be tagged by their author
+	types  *known.Types
 	mu     sync.Mutex
 	nodes  map[variant]*node
 	fresh  []*node
@@ -86,7 +92,7 @@ type compiler struct {
 }
 
 func newCompiler(cfg Config, home string) *compiler {
-	c := &compiler{cfg: cfg, home: home, nodes: map[variant]*node{}, locals: map[string][]reflect.Type{}}
+	c := &compiler{cfg: cfg, home: home, types: known.New(cfg.Trusted), nodes: map[variant]*node{}, locals: map[string][]reflect.Type{}}
 	c.rawAny = c.compile(variant{t: reflect.TypeFor[any](), raw: true})
 	return c
 }
@@ -204,6 +210,9 @@ func (c *compiler) plain(n *node) {
 		}
 		return
 	}
+	if c.byItself(n) {
+		return
+	}
 	inner := variant{raw: n.raw}
 	switch n.t.Kind() {
 	case reflect.Struct:
@@ -249,6 +258,36 @@ func (c *compiler) plain(n *node) {
 			n.form, n.code = formLeaf, opBytes
 		}
 	}
+}
+
+// byItself finishes n if its memory is not what it is compared by.
+func (c *compiler) byItself(n *node) bool {
+	t, pointer := n.t, n.t.Kind() == reflect.Pointer
+	if pointer {
+		t = t.Elem()
+		if contentType(t) != opNone || c.cfg.HashFuncs[t] != nil && !n.raw {
+			return false
+		}
+	}
+	fact := c.types.Of(t)
+	encoded := fact.Way == known.Binary || fact.Way == known.Gob
+	switch {
+	case fact.Way == known.Structure || fact.Key == known.Memory:
+		return false
+	case encoded && pointer == fact.Pointer:
+		n.form, n.way = formMethod, fact.Way
+	case pointer:
+		return false // the target says it
+	case fact.Key == known.Alone:
+		n.form = formAlone
+	case fact.Way == known.Refuse:
+		n.refuse("%s", fact.Reason)
+	case encoded:
+		n.refuse("only a pointer to it has the methods by which it is compared: hold it by one")
+	default:
+		n.refuse("what its private data means is not known to others")
+	}
+	return true
 }
 
 // maxBad bounds the problems that are reported together: shared types multiply.

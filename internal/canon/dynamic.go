@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"unsafe"
 
+	"github.com/reecho-go/reecho/internal/known"
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
@@ -53,6 +54,24 @@ func (w *walker) hashFunc(n *node, p unsafe.Pointer) (uint64, *ValueError) {
 		return 0, w.userError(n.t, "HashFuncs["+n.t.String()+"]", err)
 	}
 	return w.encode(w.c.rawAny, unsafe.Pointer(&out), false)
+}
+
+// method encodes what its own methods say that the value at p is.
+func (w *walker) method(n *node, p unsafe.Pointer) (uint64, *ValueError) {
+	t := n.t
+	if t.Kind() == reflect.Pointer {
+		if p = *(*unsafe.Pointer)(p); p == nil {
+			w.buf = append(w.buf, refNil)
+			return w.hashNil(n)
+		}
+		w.buf = append(w.buf, refNew)
+		t = t.Elem()
+	}
+	b, err := known.Encode(n.way, reflect.NewAt(t, p).Interface())
+	if err != nil {
+		return 0, &ValueError{Type: n.t, Reason: err.Error(), Err: err}
+	}
+	return w.string(n, string(b))
 }
 
 // text calls String on a field tagged hash:"string".

@@ -22,6 +22,12 @@ var (
 const waysOut = "leave the field out with the tag `hash:\"ignore\"`, give HashFuncs a function for the type, " +
 	"or capture the value in the load function's closure"
 
+// tooLarge is the reason of an [ErrTooLarge], with the ways out.
+func tooLarge(limit int) string {
+	return fmt.Sprintf("%v: a key has at most %d bytes: give HashFuncs a function for a type in it that returns a digest, such as sha256.Sum256 of the content, "+
+		"or raise the limit (MaxKeyBytes)", ErrTooLarge, limit)
+}
+
 // TypeError says that a type inside K cannot identify anything.
 type TypeError struct {
 	Path   string       // where, from K on: "Query.Deps.DB"

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// typeName writes t so that two types never share a name. Types declared
-// inside functions may share package path and name: local tells these apart.
+// typeName writes t so that two types never share a name. Types declared inside
+// functions may share package path and name, and interfaces without a name what
+// is written of their methods: local tells these apart.
 func typeName(t reflect.Type, local func(reflect.Type) string) string {
 	if t.Name() != "" {
 		if t.PkgPath() == "" {
@@ -43,14 +44,9 @@ func typeName(t reflect.Type, local func(reflect.Type) string) string {
 	case reflect.Func:
 		return "func" + signature(t, inner)
 	case reflect.Interface:
-		var b strings.Builder
-		b.WriteString("interface{")
-		for i := range t.NumMethod() {
-			m := t.Method(i)
-			fmt.Fprintf(&b, "%q.%s%s;", m.PkgPath, m.Name, signature(m.Type, inner))
-		}
-		b.WriteString("}")
-		return b.String()
+		// The types in its methods are named without their paths. To ask for the
+		// methods would make the linker keep all methods of all types.
+		return t.String() + local(t)
 	default:
 		return t.String()
 	}
@@ -73,11 +69,11 @@ func signature(t reflect.Type, name func(reflect.Type) string) string {
 
 // typeID returns what stands for t behind an interface: its length and name,
 // and for composite types the fingerprint of its structure, so that a key in
-// a store does not outlive a change of the type. Types declared in functions
-// that share a name get a running number. Called under mu.
+// a store does not outlive a change of the type. Types that share what can be
+// written of them get a running number. Called under mu.
 func (c *compiler) typeID(t reflect.Type) string {
 	name := typeName(t, func(t reflect.Type) string {
-		key := strconv.Quote(t.PkgPath()) + t.Name()
+		key := strconv.Quote(t.PkgPath()) + t.String()
 		i := slices.Index(c.locals[key], t)
 		if i < 0 {
 			i = len(c.locals[key])

@@ -82,6 +82,10 @@ func (w *walker) encode(n *node, p unsafe.Pointer, addr bool) (uint64, *ValueErr
 	case formLocation:
 		w.buf = appendLocation(w.buf, (*time.Location)(p))
 		return 0, nil // direct when hashing
+	case formMethod:
+		return w.method(n, p)
+	case formAlone:
+		return w.hashNil(n)
 	case formText:
 		s, err := w.text(n, p)
 		if err != nil {
@@ -101,7 +105,11 @@ func (w *walker) refused(n *node) *ValueError {
 
 // fail starts an error at the current value.
 func (w *walker) fail(t reflect.Type, err error) *ValueError {
-	return &ValueError{Type: t, Reason: err.Error(), Err: err}
+	reason := err.Error()
+	if err == ErrTooLarge {
+		reason = tooLarge(w.c.cfg.MaxBytes)
+	}
+	return &ValueError{Type: t, Reason: reason, Err: err}
 }
 
 // room says whether n more bytes fit.

@@ -48,6 +48,9 @@ import (
 	"runtime"
 	"sync"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/known"
+	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // Defaults of [Config].
@@ -61,6 +64,13 @@ type Config struct {
 	// Immutable lists types that are shared as they are, beyond the built-in ones: the caller's word that nobody
 	// writes to what they refer to. An interface type shares whatever it holds. Default: none; nil entries are an error.
 	Immutable []reflect.Type
+
+	// Trusted lists types of other modules, or of packages of this one, that are copied as those of the program itself: by their
+	// method Clone if they have one, else as their memory says, with all that they consist of. Default: none; nil entries and types of the standard library are errors.
+	Trusted []reflect.Type
+
+	// Strings copies the bytes of strings, too: they may lie over a buffer that is used again. Default: false.
+	Strings bool
 
 	// Keep reports which fields of structs are assigned instead of copied, whatever they hold. Default nil: none.
 	Keep func(reflect.StructField) bool
@@ -83,33 +93,128 @@ type Config struct {
 	MaxNodes int
 }
 
-// Plan copies values of type V. It is safe for concurrent use, also on one shared value.
-type Plan[V any] struct {
+// Untyped is a [Plan] of a type that is known at run time only. It knows values by their addresses. It is safe for
+// concurrent use, also on one shared value.
+type Untyped struct {
 	c    *compiler
 	root *node
-	flat bool
-	runs sync.Pool // *run[V]
+	runs sync.Pool // *Run
 }
 
-// run is the working memory of one copy: pooled, so that a copy allocates what the copy itself consists of.
-type run[V any] struct {
-	state
-	v V
-}
-
-// For compiles the copy plan of V. The error joins a [*TypeError] for each place that cannot be copied, and one error
-// for each wrong field of cfg. It takes microseconds to milliseconds, by the size of the type; do it once.
-func For[V any](cfg Config) (*Plan[V], error) {
+// ForType is [For] for a type that is known at run time only.
+func ForType(t reflect.Type, cfg Config) (*Untyped, error) {
 	c, err := newCompiler(cfg)
 	if err != nil {
 		return nil, err
 	}
-	root, err := c.compile(reflect.TypeFor[V]())
+	root, err := c.compile(t)
 	if err != nil {
 		return nil, err
 	}
-	return &Plan[V]{c: c, root: root, flat: root.flat}, nil
+	return &Untyped{c: c, root: root}, nil
 }
+
+// Flat reports whether the type is free of references that could be written through: copying is assignment and cannot
+// fail. Who asks it once and then assigns saves the call of Copy too.
+func (u *Untyped) Flat() bool { return u.root.flat }
+
+// CopyTo makes what is at dst a deep copy of what is at src, which shares nothing with it that could be written. It
+// fails as [Plan.Copy] does; what is at dst is then of no use. What is at src is only read, and dst is not on a stack.
+func (u *Untyped) CopyTo(dst, src unsafe.Pointer) error {
+	raw.Move(u.root.typ, dst, src)
+	if u.root.flat {
+		return nil
+	}
+	r := u.Begin()
+	r.fix(dst)
+	err := r.End()
+	runtime.KeepAlive(src) // the table of seen references knows the original by address alone
+	return err
+}
+
+// Run is the working memory of one copy: pooled, so that a copy allocates what the copy itself consists of. Who has
+// the type makes a copy of *v without a look at it by reflection:
+//
+//	r := u.Begin()
+//	*(*V)(r.At) = *v
+//	r.Fix()
+//	runtime.KeepAlive(v)
+//	out := *(*V)(r.At)
+//	*(*V)(r.At) = zero
+//	err := r.End()
+type Run struct {
+	state
+	of *Untyped
+	// At is the address of a value of the type, which is zero at first and has to be in the end.
+	At unsafe.Pointer
+}
+
+// Begin returns working memory.
+func (u *Untyped) Begin() *Run {
+	r, _ := u.runs.Get().(*Run)
+	if r == nil {
+		r = &Run{state: state{c: u.c}, of: u, At: reflect.New(u.root.typ).UnsafePointer()}
+	}
+	return r
+}
+
+// Fix makes the shallow copy at r.At a deep one.
+func (r *Run) Fix() { r.fix(r.At) }
+
+func (r *Run) fix(p unsafe.Pointer) {
+	r.begin()
+	r.of.root.fix(p, &r.state) // it is a whole value of ours: the plan may address it
+	r.drain()
+}
+
+// End gives the working memory back and returns the error of the copy, which is of no use then.
+func (r *Run) End() error {
+	err := r.end(r.of.root.typ)
+	r.of.runs.Put(r)
+	return err
+}
+
+// Plan copies values of type V. It is safe for concurrent use, also on one shared value.
+type Plan[V any] struct{ *Untyped }
+
+// For compiles the copy plan of V. The error joins a [*TypeError] for each place that cannot be copied, and one error
+// for each wrong field of cfg. It takes microseconds to milliseconds, by the size of the type; do it once.
+func For[V any](cfg Config) (*Plan[V], error) {
+	u, err := ForType(reflect.TypeFor[V](), cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Plan[V]{u}, nil
+}
+
+// Copy returns a deep copy of v that shares nothing with it that could be written. It fails with a [*ValueError] when the copy would be deeper or larger than the
+// limits of Config, or when an interface holds what cannot be copied; the value returned is then zero. v is only read.
+func (p *Plan[V]) Copy(v V) (V, error) {
+	if p.Flat() {
+		return v, nil
+	}
+	return p.copy(v)
+}
+
+// copy is the part of Copy that is too large to be inlined.
+func (p *Plan[V]) copy(v V) (out V, err error) {
+	var zero V
+	r := p.Begin()
+	*(*V)(r.At) = v
+	r.Fix()
+	out = *(*V)(r.At)
+	*(*V)(r.At) = zero
+	err = r.End()
+	// The table of seen references knows the original by address alone.
+	runtime.KeepAlive(&v)
+	if err != nil {
+		return zero, err
+	}
+	return out, nil
+}
+
+// Size is [Untyped.Size] of v.
+func (p *Plan[V]) Size(v V) int64 { return p.Untyped.Size(unsafe.Pointer(&v)) }
 
 // Copyable reports whether every value of t can be copied, within the limits: it holds nothing that is refused, and
 // no interface, which could.
@@ -122,41 +227,6 @@ func Copyable(t reflect.Type) bool {
 	return err == nil && !c.open
 }
 
-// Flat reports whether V is free of references that could be written through: copying is assignment and cannot fail. Who asks it once and then
-// assigns saves the call of Copy too.
-func (p *Plan[V]) Flat() bool { return p.flat }
-
-// Copy returns a deep copy of v that shares nothing with it that could be written. It fails with a [*ValueError] when the copy would be deeper or larger than the
-// limits of Config, or when an interface holds what cannot be copied; the value returned is then zero. v is only read.
-func (p *Plan[V]) Copy(v V) (V, error) {
-	if p.flat {
-		return v, nil
-	}
-	return p.copy(v)
-}
-
-// copy is the part of Copy that is too large to be inlined.
-func (p *Plan[V]) copy(v V) (V, error) {
-	r, _ := p.runs.Get().(*run[V])
-	if r == nil {
-		r = &run[V]{state: state{c: p.c}}
-	}
-	r.v = v
-	r.begin()
-	p.root.fix(unsafe.Pointer(&r.v), &r.state) // r.v is a whole V of ours: the plan of V may address it
-	r.drain()
-	out, err := r.v, r.end(p.root.typ)
-	var zero V
-	r.v = zero
-	p.runs.Put(r)
-	// The table of seen references knows the original by address alone.
-	runtime.KeepAlive(&v)
-	if err != nil {
-		return zero, err
-	}
-	return out, nil
-}
-
 func (cfg Config) validate() error {
 	var errs []error
 	for i, t := range cfg.Immutable {
@@ -164,6 +234,7 @@ func (cfg Config) validate() error {
 			errs = append(errs, fmt.Errorf("clone: Config.Immutable[%d] is nil: name a type with reflect.TypeFor", i))
 		}
 	}
+	errs = append(errs, known.Check("clone: Config.Trusted", cfg.Trusted))
 	for _, f := range []struct {
 		name  string
 		value int

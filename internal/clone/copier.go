@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/jinzhu/copier"
 )
@@ -20,31 +21,43 @@ import (
 //
 // The function is safe for concurrent use as far as opt.Converters are. It is 10 to 100 times slower than a [Plan].
 func WithCopier[V any](opt copier.Option) (func(V) (V, error), error) {
-	p, err := For[V](Config{})
+	copyTo, err := WithCopierOf(reflect.TypeFor[V](), opt)
 	if err != nil {
 		return nil, err
 	}
-	opt.DeepCopy = true
-	if p.Flat() && len(opt.Converters) == 0 {
-		return func(v V) (V, error) { return v, nil }, nil
-	}
-	if err := judge(p.root, opt); err != nil {
-		return nil, err
-	}
-	return func(v V) (V, error) {
-		var out V
-		if r := reflect.ValueOf(&v).Elem(); nilable(r.Kind()) && r.IsNil() {
-			return out, nil
-		}
-		if err := runCopier(&out, &v, opt); err != nil {
+	return func(v V) (out V, err error) {
+		if err := copyTo(unsafe.Pointer(&out), unsafe.Pointer(&v)); err != nil {
 			return *new(V), err
 		}
 		return out, nil
 	}, nil
 }
 
+// WithCopierOf is [WithCopier] for a type that is known at run time only. The function makes what is at dst, which is zero, a
+// copy of what is at src.
+func WithCopierOf(t reflect.Type, opt copier.Option) (copyTo func(dst, src unsafe.Pointer) error, _ error) {
+	u, err := ForType(t, Config{})
+	if err != nil {
+		return nil, err
+	}
+	opt.DeepCopy = true
+	if u.Flat() && len(opt.Converters) == 0 {
+		return u.CopyTo, nil
+	}
+	if err := judge(u.root, opt); err != nil {
+		return nil, err
+	}
+	return func(dst, src unsafe.Pointer) error {
+		v := reflect.NewAt(t, src)
+		if r := v.Elem(); nilable(r.Kind()) && r.IsNil() {
+			return nil
+		}
+		return runCopier(reflect.NewAt(t, dst).Interface(), v.Interface(), opt)
+	}, nil
+}
+
 // Into maps src into *dst by field name with copier: its tags, converters and field-name mapping included. Give it a copy of your own: without opt.DeepCopy
-// parts of src become parts of *dst. dst must be a pointer that is not nil. A panic of copier or of a converter becomes an error.
+// parts of src become parts of *dst. dst must be a pointer that is not nil, to a type in which something of src has a counterpart. A panic of copier or of a converter becomes an error.
 // copier follows references without an end, so a value that is cyclic, or larger than a million references as a tree, is refused,
 // and so are types that embed themselves or consist of pointers and slices alone.
 func Into(dst, src any, opt copier.Option) error {
@@ -60,6 +73,9 @@ func Into(dst, src any, opt copier.Option) error {
 	}
 	if err := boundTree(reflect.ValueOf(src)); err != nil {
 		return err
+	}
+	if from := reflect.TypeOf(src); !counterpart(to.Type().Elem(), from, opt) {
+		return fmt.Errorf("clone: Into: nothing of a %v has a counterpart in the destination %T: give it fields of the same names or types, copier tags, a converter or a field name mapping", from, dst)
 	}
 	return runCopier(dst, src, opt)
 }

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"strings"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/known"
 )
 
 // link builds the copier of n. Nodes it refers to may be linked later: their fix is read when it runs.
@@ -15,8 +17,13 @@ func (n *node) link() {
 	switch n.role {
 	case roleMethod:
 		n.fix = n.fixMethod()
-	case roleBuilder:
+	case roleString:
+		n.fix = fixString
+	case roleSpecial:
 		n.fix = fixBuilder
+		if n.typ == valueType {
+			n.fix = fixLogValue
+		}
 	case rolePointer:
 		n.fix = n.fixPointer
 	case roleSlice:
@@ -205,9 +212,24 @@ func (n *node) fixMap(p unsafe.Pointer, s *state) {
 // fixAny copies what the empty interface at p holds.
 func fixAny(p unsafe.Pointer, s *state) {
 	switch e := (*(*any)(p)).(type) {
-	case nil, bool, int, int64, uint64, float64, string:
+	case nil, bool, int, int64, uint64, float64:
+	case string:
+		if s.c.cfg.Strings && s.charge(stringNode, len(e)) {
+			*(*any)(p) = strings.Clone(e)
+		}
 	default:
 		fixHeld(p, reflect.TypeOf(e), s)
+	}
+}
+
+// stringNode names strings where a limit is reached.
+var stringNode = &node{typ: reflect.TypeFor[string]()}
+
+// fixString gives the string at p bytes of its own.
+func fixString(p unsafe.Pointer, s *state) {
+	text := (*string)(p)
+	if s.charge(stringNode, len(*text)) {
+		*text = strings.Clone(*text)
 	}
 }
 
@@ -246,14 +268,23 @@ func fixHeld(p unsafe.Pointer, t reflect.Type, s *state) {
 	}
 }
 
-// fixMethod copies the value at p by its Clone method.
+// fixMethod copies the value at p by its own methods.
 func (n *node) fixMethod() func(unsafe.Pointer, *state) {
 	t := n.typ
 	if t.Kind() == reflect.Interface {
 		return n.fixHeldMethod
 	}
-	m, _ := t.MethodByName("Clone")
-	call := func(v reflect.Value) reflect.Value { return m.Func.Call([]reflect.Value{v})[0] }
+	call := n.method()
+	if t.Kind() == reflect.Pointer && t.Name() != "" { // a defined pointer type has no methods
+		plain, of := reflect.PointerTo(t.Elem()), call
+		call = func(v reflect.Value) (reflect.Value, error) {
+			out, err := of(v.Convert(plain))
+			if err == nil {
+				out = out.Convert(t)
+			}
+			return out, err
+		}
+	}
 	remember := n.tracked && t.Kind() != reflect.Slice // a pointer or a map, which are one word
 	return func(p unsafe.Pointer, s *state) {
 		v := reflect.NewAt(t, p).Elem()
@@ -271,12 +302,49 @@ func (n *node) fixMethod() func(unsafe.Pointer, *state) {
 		if !s.charge(n, int(n.mem.size)) {
 			return
 		}
-		v.Set(call(v))
+		out, err := call(v)
+		if err != nil {
+			s.fail(&ValueError{Path: t.String(), Type: t, Reason: err.Error()})
+			return
+		}
+		v.Set(out)
 		// The method may have copied values of this plan, in a state of its own: only ours is looked up again.
 		if made := *(*unsafe.Pointer)(p); remember && made != nil {
 			s.seen.put(s.seen.find(old, n.dom.id), old, n.dom.id, made)
 		}
 	}
+}
+
+// method returns how the methods of n's type make a copy.
+func (n *node) method() func(reflect.Value) (reflect.Value, error) {
+	switch n.fact.Way {
+	case known.Proto:
+		return known.CloneProto
+	case known.Binary, known.Gob:
+		way, pointer := n.fact.Way, n.fact.Pointer
+		return func(v reflect.Value) (reflect.Value, error) {
+			from, to := v, reflect.Value{}
+			if pointer {
+				to = reflect.New(v.Type().Elem())
+			} else {
+				from, to = v.Addr(), reflect.New(v.Type())
+			}
+			b, err := known.Encode(way, from.Interface())
+			if err == nil {
+				err = known.Decode(way, to.Interface(), b)
+			}
+			if pointer {
+				return to, err
+			}
+			return to.Elem(), err
+		}
+	}
+	t := n.typ
+	if t.Kind() == reflect.Pointer && t.Name() != "" {
+		t = reflect.PointerTo(t.Elem())
+	}
+	m, _ := t.MethodByName("Clone")
+	return func(v reflect.Value) (reflect.Value, error) { return m.Func.Call([]reflect.Value{v})[0], nil }
 }
 
 // fixHeldMethod copies what the interface at p holds by the Clone method of the interface.
@@ -288,6 +356,10 @@ func (n *node) fixHeldMethod(p unsafe.Pointer, s *state) {
 	held := v.Elem()
 	t := held.Type()
 	if nilable(t.Kind()) && held.IsNil() {
+		return
+	}
+	if !s.c.types.Owns(t) {
+		fixHeld(p, t, s) // what its method does is not known
 		return
 	}
 	f := (*face)(p)
@@ -311,19 +383,5 @@ func (n *node) fixHeldMethod(p unsafe.Pointer, s *state) {
 	v.Set(made)
 	if d.dom != nil && f.data != nil {
 		s.seen.put(s.seen.find(old, d.dom.id), old, d.dom.id, f.data)
-	}
-}
-
-// builderNode names strings.Builder where a limit is reported.
-var builderNode = &node{typ: builderType}
-
-// fixBuilder gives the strings.Builder at p its own buffer. A builder that was written to knows its address and
-// panics elsewhere, so it is written anew where it is now.
-func fixBuilder(p unsafe.Pointer, s *state) {
-	b := (*strings.Builder)(p)
-	text := b.String()
-	*b = strings.Builder{}
-	if s.charge(builderNode, len(text)) {
-		b.WriteString(text)
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
-	"time"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/known"
 )
 
 // role is the way in which values of a type are copied.
@@ -16,8 +16,9 @@ type role uint8
 const (
 	roleShared    role = iota // assignment: no references, or immutable
 	roleRefused               // cannot be copied
-	roleMethod                // by its Clone method
-	roleBuilder               // strings.Builder, which knows its own address
+	roleMethod                // by methods of its own
+	roleSpecial               // by code for this one type
+	roleString                // with Config.Strings
 	rolePointer               // a new target
 	roleSlice                 // a new array
 	roleMap                   // a new map
@@ -31,11 +32,13 @@ const (
 type node struct {
 	typ    reflect.Type
 	role   role
-	flat   bool   // copying is assignment
-	reason string // roleRefused: why
-	elem   *node  // pointer, slice, array: what it holds; map: its values
-	key    *node  // map
-	fields []edge // struct
+	flat   bool       // copying is assignment
+	reason string     // roleRefused: why
+	fact   known.Fact // how its own methods copy it; [known.Structure]: by Clone
+	opaque bool       // what is behind its fields is not looked at
+	elem   *node      // pointer, slice, array: what it holds; map: its values
+	key    *node      // map
+	fields []edge     // struct
 
 	dom     *domain
 	outside bool // a value may refer to memory outside itself: strings count
@@ -68,6 +71,7 @@ type domain struct {
 // compiler holds the nodes of one plan: those of V, and those of the dynamic types that interfaces turned out to hold.
 type compiler struct {
 	cfg       Config
+	types     *known.Types
 	immutable map[reflect.Type]bool
 
 	mu      sync.Mutex
@@ -86,26 +90,21 @@ type dynamicType struct {
 	dom *domain // of a pointer or a map
 }
 
-var (
-	errorType   = reflect.TypeFor[error]()
-	builderType = reflect.TypeFor[strings.Builder]()
-)
+var errorType = reflect.TypeFor[error]()
 
-// builtin are the types that are immutable, or have an identity that a copy would lose.
-// Everything of net/netip and unique is recognised by its package.
-func builtin(t reflect.Type) bool {
-	switch t {
-	case reflect.TypeFor[time.Time](), reflect.TypeFor[*time.Location](),
-		reflect.TypeFor[reflect.Type](), reflect.TypeOf(reflect.TypeFor[int]()):
+// builtin reports whether values of t are shared: they are immutable, or have an identity that a copy would lose.
+func (c *compiler) builtin(t reflect.Type) bool {
+	if c.immutable[t] || t == reflect.TypeFor[reflect.Type]() {
 		return true
 	}
-	switch t.PkgPath() {
-	case "net/netip":
-		return true
-	case "unique":
-		return strings.HasPrefix(t.Name(), "Handle[")
+	switch t.Kind() {
+	case reflect.Interface:
+		return t.Implements(errorType)
+	case reflect.Pointer:
+		return c.types.Of(t.Elem()).Way == known.Share
 	}
-	return t.Kind() == reflect.Interface && t.Implements(errorType)
+	way := c.types.Of(t).Way
+	return way == known.Assign || way == known.Share
 }
 
 func newCompiler(cfg Config) (*compiler, error) {
@@ -123,6 +122,7 @@ func newCompiler(cfg Config) (*compiler, error) {
 	}
 	c := &compiler{
 		cfg:       cfg,
+		types:     known.New(cfg.Trusted),
 		immutable: make(map[reflect.Type]bool, len(cfg.Immutable)),
 		nodes:     map[reflect.Type]*node{},
 		domains:   map[reflect.Type]*domain{},
@@ -195,8 +195,11 @@ func (c *compiler) discover(t reflect.Type) *node {
 	n := &node{typ: t}
 	c.nodes[t] = n
 	c.fresh = append(c.fresh, n)
-	if c.immutable[t] || builtin(t) {
+	if c.builtin(t) {
 		n.flat = true
+		return n
+	}
+	if c.byItself(n) {
 		return n
 	}
 	if n.reason = refusal(t); n.reason != "" {
@@ -232,6 +235,9 @@ func (c *compiler) discover(t reflect.Type) *node {
 		}
 	case reflect.Interface:
 		n.role = roleInterface
+	case reflect.String:
+		n.flat = !c.cfg.Strings
+		n.role = roleString
 	default:
 		n.flat = n.role != roleRefused
 	}
@@ -239,12 +245,49 @@ func (c *compiler) discover(t reflect.Type) *node {
 	switch {
 	case n.flat:
 		n.role = roleShared
-	case t == builderType:
-		n.role = roleBuilder
-	case hasClone(t):
+	case hasClone(t) && (t.Kind() == reflect.Interface || c.types.Owns(t)):
 		n.role = roleMethod
 	}
 	return n
+}
+
+// byItself finishes n if its type, or the one that it points to, is not copied as its memory says.
+func (c *compiler) byItself(n *node) bool {
+	pointer := n.typ.Kind() == reflect.Pointer
+	t := n.typ
+	if pointer {
+		t = t.Elem()
+	}
+	fact := c.types.Of(t)
+	switch fact.Way {
+	case known.Structure, known.Assign, known.Share:
+		return false
+	case known.Refuse:
+		if pointer {
+			return false // the target says it
+		}
+		n.role, n.reason = roleRefused, fact.Reason
+		return true
+	case known.Special:
+		if pointer {
+			return false
+		}
+		n.role = roleSpecial
+	case known.Proto, known.Binary, known.Gob, known.Clone:
+		if pointer != fact.Pointer {
+			if pointer {
+				return false
+			}
+			n.role, n.reason = roleRefused, "only a pointer to it has the methods by which it is copied: hold it by one"
+			return true
+		}
+		n.role, n.fact = roleMethod, fact
+	}
+	n.opaque, n.outside = true, true
+	if pointer {
+		n.dom = c.domain(reflect.PointerTo(t))
+	}
+	return true
 }
 
 // fieldsOf yields the fields of a struct type.
@@ -281,8 +324,6 @@ func refusal(t reflect.Type) string {
 	switch t.PkgPath() {
 	case "sync":
 		return "a copy of a value of package sync is not the same lock, pool or group"
-	case "container/list":
-		return "its elements point into the list itself, which a copy cannot follow"
 	case "sync/atomic":
 		return "an atomic value is shared between goroutines and must not be copied"
 	case "internal/poll":

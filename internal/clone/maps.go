@@ -13,6 +13,9 @@ func (n *node) linkMap() {
 	n.mk = func(length int) unsafe.Pointer { return reflect.MakeMapWithSize(n.typ, length).UnsafePointer() }
 	n.put = putReflected
 	key, elem := n.typ.Key(), n.typ.Elem()
+	if !n.key.flat {
+		return
+	}
 	switch k := key.Kind(); {
 	case k == reflect.String:
 		linkValues[string](n, elem)

@@ -1,30 +1,34 @@
 package clone
 
 import (
+	"log/slog"
 	"reflect"
 	"runtime"
+	"strings"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/known"
 )
 
 // mapOverhead estimates a map besides its entries.
 const mapOverhead = 48
 
-// Size estimates the bytes of memory that v occupies: itself and everything it reaches, shared targets counted once, strings each time.
+// Size estimates the bytes of memory that what is at v occupies: itself and everything it reaches, shared targets counted once, strings each time.
 // It leaves out what is shared by Copy (locations, errors) and the rounding of the allocator. It costs about as much as walking the value; for plain
 // fixed-size types it is a constant.
-func (p *Plan[V]) Size(v V) int64 {
-	own := int64(unsafe.Sizeof(v))
-	if !p.root.outside {
+func (u *Untyped) Size(v unsafe.Pointer) int64 {
+	own := int64(u.root.typ.Size())
+	if !u.root.outside {
 		return own
 	}
-	z := sizer{c: p.c}
-	z.values(p.root, unsafe.Pointer(&v), 1)
+	z := sizer{c: u.c}
+	z.values(u.root, v, 1)
 	for len(z.later) > 0 {
 		w := z.later[len(z.later)-1]
 		z.later = z.later[:len(z.later)-1]
 		z.values(w.n, w.p, w.count)
 	}
-	runtime.KeepAlive(&v)
+	runtime.KeepAlive(v)
 	return own + z.total
 }
 
@@ -65,6 +69,10 @@ func (z *sizer) first(p unsafe.Pointer, tag uint64) bool {
 }
 
 func (z *sizer) value(n *node, p unsafe.Pointer) {
+	if n.opaque {
+		z.own(n, p)
+		return
+	}
 	switch n.typ.Kind() {
 	case reflect.String:
 		z.total += int64(len(*(*string)(p)))
@@ -91,6 +99,50 @@ func (z *sizer) value(n *node, p unsafe.Pointer) {
 		}
 	case reflect.Interface:
 		z.held(n, p)
+	}
+}
+
+// anyNode stands for what a slog.Value holds.
+var anyNode = &node{typ: reflect.TypeFor[any]()}
+
+// own adds what a value refers to whose own methods tell: the length of its encoding.
+func (z *sizer) own(n *node, p unsafe.Pointer) {
+	v := reflect.NewAt(n.typ, p)
+	if v.Elem().Kind() == reflect.Pointer {
+		v = v.Elem()
+		if v.IsNil() || !z.first(v.UnsafePointer(), n.dom.id) {
+			return
+		}
+		z.total += int64(n.typ.Elem().Size())
+	}
+	switch n.fact.Way {
+	case known.Proto:
+		z.total += known.ProtoSize(v)
+	case known.Binary, known.Gob:
+		b, _ := known.Encode(n.fact.Way, v.Interface()) // what has none fails when it is copied
+		z.total += int64(len(b))
+	}
+	switch v := v.Interface().(type) {
+	case *strings.Builder:
+		z.total += int64(v.Cap())
+	case *slog.Value:
+		z.logValue(*v)
+	}
+}
+
+// logValue adds what v refers to.
+func (z *sizer) logValue(v slog.Value) {
+	switch v.Kind() {
+	case slog.KindString:
+		z.total += int64(len(v.String()))
+	case slog.KindGroup:
+		for _, a := range v.Group() {
+			z.total += int64(unsafe.Sizeof(a)) + int64(len(a.Key))
+			z.logValue(a.Value)
+		}
+	case slog.KindAny, slog.KindLogValuer:
+		held := v.Any()
+		z.held(anyNode, unsafe.Pointer(&held))
 	}
 }
 

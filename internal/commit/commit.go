@@ -154,7 +154,7 @@ func (r *Run) sendError() error {
 	}
 	d := r.details()
 	r.left(d.Status)
-	if err := d.Write(r.under, r.req); err != nil {
+	if err := problem.Write(r.under, r.req, d); err != nil {
 		return err
 	}
 	_ = http.NewResponseController(r.under).Flush() // not every writer can

@@ -2,6 +2,7 @@ package epoch_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/reecho-go/reecho/internal/epoch"
@@ -88,5 +89,64 @@ func TestX3_TagsAreBounded(t *testing.T) {
 	}
 	if cleared, _ := tags.Cleared("", nil, 0); cleared {
 		t.Error("what has no tag is cleared")
+	}
+}
+
+func TestX1_SeveralTagsAreClearedInOneStep(t *testing.T) {
+	t.Parallel()
+	var tags epoch.Tags
+	tags.Clear(epoch.Tag{Name: "a"}, epoch.Tag{Member: "m", Name: "b"})
+	if tags.Now() != 1 || tags.Len() != 2 {
+		t.Errorf("%d clears of %d tags, want 1 of 2", tags.Now(), tags.Len())
+	}
+	for _, name := range []string{"a", "b"} {
+		if cleared, _ := tags.Cleared("m", []string{name}, 0); !cleared {
+			t.Errorf("%s is not cleared", name)
+		}
+	}
+}
+
+// What nobody asked about before a clear was forgotten counts as cleared.
+func TestX1_ForgottenClearsCount(t *testing.T) {
+	t.Parallel()
+	var tags epoch.Tags
+	tags.Clear(epoch.Tag{Name: "a"})
+	tags.Prune(0)
+	if cleared, _ := tags.Cleared("m", []string{"b"}, 0); cleared {
+		t.Error("nothing is forgotten, and b is cleared")
+	}
+	tags.Clear(epoch.Tag{Name: "a"})
+	tags.Prune(1)
+	for since, want := range []bool{true, false, false} {
+		if cleared, _ := tags.Cleared("m", []string{"b"}, uint64(since)); cleared != want {
+			t.Errorf("b is cleared since %d: %v, want %v", since, cleared, want)
+		}
+	}
+	if cleared, _ := tags.Cleared("m", nil, 0); cleared {
+		t.Error("what has no tags is cleared")
+	}
+}
+
+func TestX3_NamesOfTagsAreBounded(t *testing.T) {
+	t.Parallel()
+	var tags epoch.Tags
+	long := strings.Repeat("x", 1<<20)
+	for i := range 7 {
+		tags.Clear(epoch.Tag{Name: fmt.Sprint(i, long)})
+	}
+	if n := tags.Len(); n != 7 {
+		t.Errorf("%d tags are remembered, want 7", n)
+	}
+	tags.Prune(3)
+	before := tags.Now()
+	for i := range 3 {
+		tags.Clear(epoch.Tag{Name: fmt.Sprint(10+i, long)})
+	}
+	if cleared, _ := tags.Cleared("m", []string{"other"}, before); cleared || tags.Len() != 7 {
+		t.Errorf("%d tags are remembered, want 7", tags.Len())
+	}
+	tags.Clear(epoch.Tag{Name: "last" + long})
+	if cleared, _ := tags.Cleared("m", []string{"other"}, before); !cleared || tags.Len() != 0 {
+		t.Errorf("of too long names %d are remembered", tags.Len())
 	}
 }

@@ -3,9 +3,9 @@ package flight
 import "context"
 
 // Batch is a load of several keys at once.
-type Batch[R any] interface {
+type Batch interface {
 	// Task is the part of key i of those given to [Table.DoMany].
-	Task(i int) Task[R]
+	Task(i int) Task
 	// Leave is [Terms].Leave for key i.
 	Leave(i int) bool
 	// Name names a load of the keys led in a [CycleError], as Work.Name does.
@@ -13,12 +13,12 @@ type Batch[R any] interface {
 	// Load computes the results of the keys led in a goroutine of its own, and
 	// before it returns calls settle once for each, the nth of led. Its context
 	// is as that of Work.Load. If it panics, all its keys have failed.
-	Load(ctx context.Context, led []int, settle func(n int, result R, err error))
+	Load(ctx context.Context, led []int, settle func(n int, result any, err error))
 }
 
 // Result is what DoMany returns for a key.
-type Result[R any] struct {
-	Value R
+type Result struct {
+	Value any
 	Role  Role
 	Err   error
 }
@@ -32,8 +32,8 @@ type Result[R any] struct {
 // Its loads are started before anything is waited for, so callers whose keys
 // overlap never wait for each other in a circle. A key that stands twice joins
 // its own call.
-func (t *Table[K, R]) DoMany(ctx context.Context, keys []K, terms Terms, size int, work Batch[R]) []Result[R] {
-	results := make([]Result[R], len(keys))
+func (t *Table) DoMany(ctx context.Context, keys []Key, terms Terms, size int, work Batch) []Result {
+	results := make([]Result, len(keys))
 	if err := ctx.Err(); err != nil {
 		for i := range results {
 			results[i].Err = err
@@ -67,25 +67,25 @@ func (t *Table[K, R]) DoMany(ctx context.Context, keys []K, terms Terms, size in
 }
 
 // chunk is a load that is being put together.
-type chunk[K comparable, R any] struct {
+type chunk struct {
 	*run
 	begun context.Context //nolint:containedctx // on its way to the load's goroutine
 	keys  []int
-	calls []*call[K, R]
+	calls []*call
 }
 
 // joinMany returns the calls that are to be waited for, nil where there is a
 // result already, and sets the loads going that it needs.
-func (t *Table[K, R]) joinMany(ctx context.Context, keys []K, terms Terms, size int, work Batch[R], results []Result[R]) []*call[K, R] {
-	calls := make([]*call[K, R], len(keys))
-	var next *chunk[K, R]
+func (t *Table) joinMany(ctx context.Context, keys []Key, terms Terms, size int, work Batch, results []Result) []*call {
+	calls := make([]*call, len(keys))
+	var next *chunk
 	lead := func() (*run, error) {
 		if next != nil {
 			return next.run, nil
 		}
 		// A load is named only while it waits for another one: then it runs,
 		// and has all its keys.
-		c := new(chunk[K, R])
+		c := new(chunk)
 		var err error
 		if c.run, c.begun, err = t.tracker.start(ctx, terms, func() string { return work.Name(c.keys) }); err != nil {
 			return nil, err
@@ -114,15 +114,15 @@ func (t *Table[K, R]) joinMany(ctx context.Context, keys []K, terms Terms, size 
 	return calls
 }
 
-func (c *chunk[K, R]) compute(work Batch[R]) func(context.Context) {
+func (c *chunk) compute(work Batch) func(context.Context) {
 	return func(ctx context.Context) {
-		work.Load(ctx, c.keys, func(n int, result R, err error) { c.calls[n].settle(result, err) })
+		work.Load(ctx, c.keys, func(n int, result any, err error) { c.calls[n].settle(result, err) })
 	}
 }
 
 // awaitMany notes that loading waits for the calls, and returns what ends that.
 // It leaves those for which loading would wait in a circle.
-func (t *Table[K, R]) awaitMany(loading *node, calls []*call[K, R], results []Result[R]) (release func()) {
+func (t *Table) awaitMany(loading *node, calls []*call, results []Result) (release func()) {
 	awaited := make(map[*run]error)
 	for i, c := range calls {
 		if c == nil {

@@ -28,7 +28,7 @@ type batch struct {
 	done   func(key string, o flight.Outcome)
 }
 
-func (b *batch) Task(i int) flight.Task[int] {
+func (b *batch) Task(i int) flight.Task {
 	key := b.keys[i]
 	w := work{find: func() (int, bool) { return 0, false }}
 	if b.find != nil {
@@ -54,7 +54,7 @@ func (b *batch) some(led []int) (keys []string) {
 	return keys
 }
 
-func (b *batch) Load(ctx context.Context, led []int, settle func(int, int, error)) {
+func (b *batch) Load(ctx context.Context, led []int, settle func(int, any, error)) {
 	keys := b.some(led)
 	values, err := b.load(ctx, keys)
 	for n, key := range keys {
@@ -67,7 +67,7 @@ func (b *batch) Load(ctx context.Context, led []int, settle func(int, int, error
 }
 
 // do is DoMany of the letters of keys.
-func (b batch) do(ctx context.Context, table *flight.Table[string, int], keys string) []flight.Result[int] {
+func (b batch) do(ctx context.Context, table table, keys string) []flight.Result {
 	b.keys = strings.Split(keys, "")
 	return table.DoMany(ctx, b.keys, flight.Terms{}, 0, &b)
 }
@@ -83,7 +83,7 @@ func slowly(_ context.Context, keys []string) (map[string]int, error) {
 }
 
 // text is what the results say, in short.
-func text(results []flight.Result[int]) string {
+func text(results []flight.Result) string {
 	var parts []string
 	for _, r := range results {
 		role := map[flight.Role]string{flight.Led: "led", flight.Joined: "joined", flight.Found: "found"}[r.Role]
@@ -341,7 +341,7 @@ func TestL5_PanicsAndGoexitOfABatch(t *testing.T) {
 				}
 				var wg sync.WaitGroup
 				wg.Go(func() {
-					var results []flight.Result[int]
+					var results []flight.Result
 					raised := recovered(func() { results = b.do(t.Context(), table, "ab") })
 					if quiet := name == "Goexit"; (raised == nil) != quiet || (len(results) == 2) != quiet {
 						t.Errorf("the leader got %v and panicked with %v", results, raised)
@@ -483,7 +483,7 @@ func TestTrackerClosesBatches(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tracker := new(flight.Tracker)
-		table := flight.NewTable[string, int](tracker)
+		table := table{flight.NewTable(tracker)}
 		var wg sync.WaitGroup
 		wg.Go(func() { batch{load: slowly}.do(t.Context(), table, "ab") })
 		synctest.Wait()
@@ -506,7 +506,7 @@ func TestTrackerClosesBatches(t *testing.T) {
 func TestL1_RandomMixOfBatchesAndSingles(t *testing.T) {
 	t.Parallel()
 	tracker := new(flight.Tracker)
-	table := flight.NewTable[string, int](tracker)
+	table := table{flight.NewTable(tracker)}
 	const letters = "abcdef"
 	var value [len(letters)]int // of each key, guarded by the key's lock
 	var next atomic.Int64

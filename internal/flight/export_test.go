@@ -1,10 +1,10 @@
 package flight
 
 // Idle reports whether no call is running.
-func (t *Table[K, R]) Idle() bool { return t.tracker.Running() == 0 }
+func (t *Table) Idle() bool { return t.tracker.Running() == 0 }
 
 // Empty reports whether no key has a call.
-func (t *Table[K, R]) Empty() bool {
+func (t *Table) Empty() bool {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.Lock()

@@ -25,7 +25,6 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"net/http"
 	"sync"
 	"time"
 
@@ -50,13 +49,13 @@ var errUnsettled = errors.New("the load gave no answer")
 
 // Task is one key's part of a load. Find, Commit and Done are called at most
 // once each, in this order.
-type Task[R any] interface {
+type Task interface {
 	// Find looks for a result that has been committed since the caller missed
 	// it. It runs under the key's lock: it must be short and call no user code.
-	Find() (R, bool)
+	Find() (any, bool)
 	// Commit keeps the result of a load that succeeded. It runs under the
 	// key's lock, and only if the call is still the key's own.
-	Commit(R)
+	Commit(any)
 	// Done is told how the call ended, outside all locks, before the callers
 	// get the result. ctx is that of Load.
 	Done(ctx context.Context, o Outcome)
@@ -78,15 +77,15 @@ type Later interface {
 }
 
 // Work is a load of one key.
-type Work[R any] interface {
-	Task[R]
+type Work interface {
+	Task
 	// Name names the load in a [CycleError]; it is called only then, at any
 	// time and from any goroutine.
 	Name() string
 	// Load computes the result in a goroutine of its own, between Find and
 	// Commit. Its context has the values of the caller that started it, but not
 	// its deadline or cancellation; its deadline is the limit.
-	Load(ctx context.Context) (R, error)
+	Load(ctx context.Context) (any, error)
 }
 
 // Outcome is how a call ended.
@@ -135,25 +134,31 @@ const (
 
 const shards = 16
 
-// Table holds the calls of one cache. It is safe for concurrent use.
-type Table[K comparable, R any] struct {
-	tracker *Tracker
-	seed    maphash.Seed
-	shards  [shards]shard[K, R]
+// Key identifies a call in a table: by a word, a text, or both.
+type Key struct {
+	Word uint64
+	Text string
 }
 
-type shard[K comparable, R any] struct {
+// Table holds the calls of one cache. It is safe for concurrent use.
+type Table struct {
+	tracker *Tracker
+	seed    maphash.Seed
+	shards  [shards]shard
+}
+
+type shard struct {
 	mu    sync.Mutex
-	calls map[K]*call[K, R]
+	calls map[Key]*call
 	peak  int
 	_     [64 - 8 - 8 - 8]byte // a cache line each
 }
 
 // call is what the callers of one key wait for.
-type call[K comparable, R any] struct {
+type call struct {
 	*run
-	key  K
-	task Task[R]
+	key  Key
+	task Task
 	done chan struct{}
 
 	// Guarded by the shard's lock.
@@ -162,26 +167,26 @@ type call[K comparable, R any] struct {
 	over    bool   // committed or failed: nobody leaves any more
 	taken   string // why the call is no longer the key's own
 
-	loaded    answer[R] // what the load says; nobody else's until the call is over
-	answer[R]           // written before done is closed, read after
+	loaded answer // what the load says; nobody else's until the call is over
+	answer        // written before done is closed, read after
 }
 
-type answer[R any] struct {
-	result R
+type answer struct {
+	result any
 	err    error
 }
 
 // NewTable returns an empty table whose calls are counted by tracker.
-func NewTable[K comparable, R any](tracker *Tracker) *Table[K, R] {
-	return &Table[K, R]{tracker: tracker, seed: maphash.MakeSeed()}
+func NewTable(tracker *Tracker) *Table {
+	return &Table{tracker: tracker, seed: maphash.MakeSeed()}
 }
 
-func (t *Table[K, R]) shard(key K) *shard[K, R] {
+func (t *Table) shard(key Key) *shard {
 	return &t.shards[maphash.Comparable(t.seed, key)%shards]
 }
 
 // Do is [Table.DoAt] without terms.
-func (t *Table[K, R]) Do(ctx context.Context, key K, work Work[R]) (R, Role, error) {
+func (t *Table) Do(ctx context.Context, key Key, work Work) (any, Role, error) {
 	return t.DoAt(ctx, key, Terms{}, work)
 }
 
@@ -192,10 +197,9 @@ func (t *Table[K, R]) Do(ctx context.Context, key K, work Work[R]) (R, Role, err
 // the load's, a [*CycleError], [ErrTimeout], [ErrImpatient] or [ErrClosed].
 // DoAt panics with a *panics.Error if it started the load and the load
 // panicked, unless it is to be quiet.
-func (t *Table[K, R]) DoAt(ctx context.Context, key K, terms Terms, work Work[R]) (R, Role, error) {
-	var none R
+func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any, Role, error) {
 	if err := ctx.Err(); err != nil {
-		return none, Led, err
+		return nil, Led, err
 	}
 	var begun context.Context
 	c, found, role, err := t.join(key, terms.At, work, func() (r *run, err error) {
@@ -206,7 +210,7 @@ func (t *Table[K, R]) DoAt(ctx context.Context, key K, terms Terms, work Work[R]
 	case c == nil:
 		return found, role, err
 	case role == Led:
-		go t.load(begun, c.run, []*call[K, R]{c}, single(c, work))
+		go t.load(begun, c.run, []*call{c}, single(c, work))
 	}
 
 	if loading := nodeOf(ctx); loading != nil {
@@ -215,13 +219,13 @@ func (t *Table[K, R]) DoAt(ctx context.Context, key K, terms Terms, work Work[R]
 		case err == nil:
 			defer loading.release(&c.node)
 		case t.leave(c, false):
-			return none, role, err
+			return nil, role, err
 		}
 	}
 	t.tracker.waiting.Add(1)
 	defer t.tracker.waiting.Add(-1)
 	if err := t.wait(ctx, c, terms); err != nil {
-		return none, role, err
+		return nil, role, err
 	}
 	if role == Led && !terms.Quiet {
 		Raise(c.err)
@@ -233,7 +237,7 @@ func (t *Table[K, R]) DoAt(ctx context.Context, key K, terms Terms, work Work[R]
 // reports whether it did: it does nothing if key has a call already, if work.Find
 // has a result, or if the owner is closed. Those who come later may join. ended
 // is called when the load has returned, also after its limit.
-func (t *Table[K, R]) Start(ctx context.Context, key K, terms Terms, work Work[R], ended func()) bool {
+func (t *Table) Start(ctx context.Context, key Key, terms Terms, work Work, ended func()) bool {
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -253,18 +257,18 @@ func (t *Table[K, R]) Start(ctx context.Context, key K, terms Terms, work Work[R
 		s.take(c, "clear")
 	}
 	c := s.open(key, r, work)
-	go t.load(begun, r, []*call[K, R]{c}, single(c, work))
+	go t.load(begun, r, []*call{c}, single(c, work))
 	return true
 }
 
 // single computes the only call of a load.
-func single[K comparable, R any](c *call[K, R], work Work[R]) func(context.Context) {
+func single(c *call, work Work) func(context.Context) {
 	return func(ctx context.Context) { c.settle(work.Load(ctx)) }
 }
 
 // join finds what there is for key, or makes a call of the load that lead
 // returns, which the caller then sets going.
-func (t *Table[K, R]) join(key K, at epoch.Mark, task Task[R], lead func() (*run, error)) (c *call[K, R], found R, role Role, err error) {
+func (t *Table) join(key Key, at epoch.Mark, task Task, lead func() (*run, error)) (c *call, found any, role Role, err error) {
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -277,7 +281,7 @@ func (t *Table[K, R]) join(key K, at epoch.Mark, task Task[R], lead func() (*run
 		default:
 			c.waiting++
 			c.callers++
-			return c, found, Joined, nil
+			return c, nil, Joined, nil
 		}
 	}
 	if found, ok := task.Find(); ok {
@@ -286,20 +290,20 @@ func (t *Table[K, R]) join(key K, at epoch.Mark, task Task[R], lead func() (*run
 
 	r, err := lead()
 	if err != nil {
-		return nil, found, Led, err
+		return nil, nil, Led, err
 	}
 	r.waiting.Add(1)
 	c = s.open(key, r, task)
 	c.waiting, c.callers = 1, 1
-	return c, found, Led, nil
+	return c, nil, Led, nil
 }
 
 // open makes a call of key, which must have none.
-func (s *shard[K, R]) open(key K, r *run, task Task[R]) *call[K, R] {
-	c := &call[K, R]{run: r, key: key, task: task, done: make(chan struct{})}
+func (s *shard) open(key Key, r *run, task Task) *call {
+	c := &call{run: r, key: key, task: task, done: make(chan struct{})}
 	c.loaded.err = errUnsettled
 	if s.calls == nil {
-		s.calls = make(map[K]*call[K, R])
+		s.calls = make(map[Key]*call)
 	}
 	s.calls[key] = c
 	s.peak = max(s.peak, len(s.calls))
@@ -308,7 +312,7 @@ func (s *shard[K, R]) open(key K, r *run, task Task[R]) *call[K, R] {
 
 // wait returns when the call is over, or with an error if ctx ends first or the
 // caller's patience does.
-func (t *Table[K, R]) wait(ctx context.Context, c *call[K, R], terms Terms) error {
+func (t *Table) wait(ctx context.Context, c *call, terms Terms) error {
 	var enough <-chan time.Time
 	if terms.Patience > 0 {
 		timer := time.NewTimer(terms.Patience - time.Since(c.began))
@@ -339,7 +343,7 @@ func (t *Table[K, R]) wait(ctx context.Context, c *call[K, R], terms Terms) erro
 // leave is what a caller does that stops waiting; with keep, the load goes on
 // even if nobody else waits. It reports false, and does nothing, when the call
 // is over.
-func (t *Table[K, R]) leave(c *call[K, R], keep bool) bool {
+func (t *Table) leave(c *call, keep bool) bool {
 	s := t.shard(c.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -354,7 +358,7 @@ func (t *Table[K, R]) leave(c *call[K, R], keep bool) bool {
 }
 
 // load is the goroutine of a run; compute settles its calls.
-func (t *Table[K, R]) load(ctx context.Context, r *run, calls []*call[K, R], compute func(context.Context)) {
+func (t *Table) load(ctx context.Context, r *run, calls []*call, compute func(context.Context)) {
 	stop := func() bool { return true }
 	if limit, limited := ctx.Deadline(); limited {
 		// Not when ctx ends, which it may do before: closed owners end it.
@@ -368,7 +372,7 @@ func (t *Table[K, R]) load(ctx context.Context, r *run, calls []*call[K, R], com
 	returned := false
 	defer func() {
 		if !returned {
-			err := panics.Recovered(recover())
+			err := panics.Recovered(recover()).In(r.name())
 			for _, c := range calls {
 				c.fail(err)
 			}
@@ -390,7 +394,7 @@ func timedOut(ctx context.Context) bool { return context.Cause(ctx) == ErrTimeou
 
 // expire answers the callers of a load that has reached its limit, unless it
 // has just returned.
-func (t *Table[K, R]) expire(ctx context.Context, r *run, calls []*call[K, R]) {
+func (t *Table) expire(ctx context.Context, r *run, calls []*call) {
 	if !r.over.CompareAndSwap(false, true) {
 		return
 	}
@@ -402,7 +406,7 @@ func (t *Table[K, R]) expire(ctx context.Context, r *run, calls []*call[K, R]) {
 
 // finish answers the callers of a load that has returned, unless it had
 // reached its limit before.
-func (t *Table[K, R]) finish(ctx context.Context, r *run, calls []*call[K, R]) {
+func (t *Table) finish(ctx context.Context, r *run, calls []*call) {
 	if r.over.CompareAndSwap(false, true) {
 		for _, c := range calls {
 			c.answer = c.loaded
@@ -423,7 +427,7 @@ func (t *Table[K, R]) finish(ctx context.Context, r *run, calls []*call[K, R]) {
 
 // conclude commits what may be committed and hands the results to the callers.
 // All is committed before anybody is told, which may take time.
-func (t *Table[K, R]) conclude(ctx context.Context, calls []*call[K, R]) {
+func (t *Table) conclude(ctx context.Context, calls []*call) {
 	for _, c := range calls {
 		t.commit(c)
 	}
@@ -433,7 +437,7 @@ func (t *Table[K, R]) conclude(ctx context.Context, calls []*call[K, R]) {
 	}
 }
 
-func (t *Table[K, R]) commit(c *call[K, R]) {
+func (t *Table) commit(c *call) {
 	s := t.shard(c.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -450,18 +454,18 @@ func (t *Table[K, R]) commit(c *call[K, R]) {
 }
 
 // settle is what the load says of the key.
-func (c *call[K, R]) settle(result R, err error) {
+func (c *call) settle(result any, err error) {
 	if err != nil {
 		c.fail(err)
 		return
 	}
-	c.loaded = answer[R]{result: result}
+	c.loaded = answer{result: result}
 }
 
-func (c *call[K, R]) fail(err error) { c.loaded = answer[R]{err: err} }
+func (c *call) fail(err error) { c.loaded = answer{err: err} }
 
 // outcome describes a call that is over: nothing of it changes any more.
-func (c *call[K, R]) outcome() Outcome {
+func (c *call) outcome() Outcome {
 	o := Outcome{Err: c.err, Callers: c.callers, Waiting: c.waiting}
 	if c.err == nil {
 		o.Overridden = c.taken
@@ -470,15 +474,15 @@ func (c *call[K, R]) outcome() Outcome {
 }
 
 // Tasks returns the tasks of the calls that are in flight now.
-func (t *Table[K, R]) Tasks() []Task[R] {
-	var tasks []Task[R]
+func (t *Table) Tasks() []Task {
+	var tasks []Task
 	for i := range t.shards {
 		tasks = t.shards[i].tasks(tasks)
 	}
 	return tasks
 }
 
-func (s *shard[K, R]) tasks(to []Task[R]) []Task[R] {
+func (s *shard) tasks(to []Task) []Task {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.calls {
@@ -489,8 +493,8 @@ func (s *shard[K, R]) tasks(to []Task[R]) []Task[R] {
 
 // Calls returns the calls that are in flight now, with the number of callers
 // who wait for each.
-func (t *Table[K, R]) Calls() map[K]InFlight[R] {
-	calls := make(map[K]InFlight[R])
+func (t *Table) Calls() map[Key]InFlight {
+	calls := make(map[Key]InFlight)
 	for i := range t.shards {
 		t.shards[i].addTo(calls)
 	}
@@ -498,23 +502,23 @@ func (t *Table[K, R]) Calls() map[K]InFlight[R] {
 }
 
 // InFlight is a call of which others may want to know.
-type InFlight[R any] struct {
-	Task    Task[R]
+type InFlight struct {
+	Task    Task
 	Waiting int
 }
 
-func (s *shard[K, R]) addTo(calls map[K]InFlight[R]) {
+func (s *shard) addTo(calls map[Key]InFlight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, c := range s.calls {
-		calls[key] = InFlight[R]{c.task, c.waiting}
+		calls[key] = InFlight{c.task, c.waiting}
 	}
 }
 
 // Override runs write under key's lock after having taken from key's call, if
 // there is one, the right to commit. Its callers still get its result; later
 // ones do not join it. write must be short and call no user code.
-func (t *Table[K, R]) Override(key K, reason string, write func()) {
+func (t *Table) Override(key Key, reason string, write func()) {
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -526,7 +530,7 @@ func (t *Table[K, R]) Override(key K, reason string, write func()) {
 
 // Guard runs write under key's lock and leaves key's call alone. write must be
 // short and call no user code.
-func (t *Table[K, R]) Guard(key K, write func()) {
+func (t *Table) Guard(key Key, write func()) {
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -534,7 +538,7 @@ func (t *Table[K, R]) Guard(key K, write func()) {
 }
 
 // take makes c no longer the call of its key, and reports whether it was.
-func (s *shard[K, R]) take(c *call[K, R], reason string) bool {
+func (s *shard) take(c *call, reason string) bool {
 	if s.calls[c.key] != c {
 		return false
 	}
@@ -558,16 +562,17 @@ func panicked(err error) bool {
 	return isPanic(err) && err.(*panics.Error).Value != panics.ErrGoexit //nolint:errorlint // see isPanic
 }
 
-// Raise panics with err if it is that of a load that panicked. The value is the
-// *panics.Error, which has the stack of the load; except for
-// http.ErrAbortHandler, which net/http knows by identity.
+// Raise panics with err if it is that of a load that panicked. The value is a
+// *panics.Error that names the load, with the stack of it; except for
+// http.ErrAbortHandler, which net/http knows by identity. This package knows it
+// by its text: programs without a web server would carry one.
 func Raise(err error) {
 	if !panicked(err) {
 		return
 	}
-	//nolint:errorlint // see isPanic
-	if pe := err.(*panics.Error); pe.Value == http.ErrAbortHandler {
-		panic(pe.Value)
+	pe := err.(*panics.Error) //nolint:errorlint // see isPanic
+	if abort, ok := pe.Value.(error); ok && abort.Error() == "net/http: abort Handler" {
+		panic(abort)
 	}
-	panic(err)
+	panic(pe.Raised())
 }

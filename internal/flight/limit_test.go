@@ -174,7 +174,7 @@ func TestT3_StartAfterCloseOrAbandonedCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tracker := new(flight.Tracker)
-		table := flight.NewTable[string, int](tracker)
+		table := table{flight.NewTable(tracker)}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, _, _ = table.Do(ctx, "k", after(time.Minute, 1))
@@ -204,7 +204,7 @@ func TestL5_QuietPanicIsAnError(t *testing.T) {
 	if !slices.Equal(w.failed, []error{err}) {
 		t.Errorf("failed %v", w.failed)
 	}
-	if v := recovered(func() { flight.Raise(err) }); v != pe {
+	if v, ok := recovered(func() { flight.Raise(err) }).(*panics.Error); !ok || v.Value != "boom" || &v.Stack[0] != &pe.Stack[0] {
 		t.Errorf("raised %v", v)
 	}
 	if v := recovered(func() { flight.Raise(errors.New("other")) }); v != nil {

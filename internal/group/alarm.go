@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 )
 
 // Never is a time that does not come.
@@ -33,7 +34,9 @@ type alarm struct {
 // ring is one timer.
 type ring struct {
 	due   int64
-	group atomic.Pointer[Group] // nil once the group is closed
+	group weak.Pointer[Group]
+	kept  atomic.Pointer[Group] // so that the group is not collected; or nil
+	over  atomic.Bool           // the group is closed
 }
 
 // Arm makes sure that the members are swept within a tick after due, a time
@@ -56,8 +59,10 @@ func (g *Group) Arm(due int64) {
 	if a.closed || a.armed(due, now) {
 		return
 	}
-	r := &ring{due: due}
-	r.group.Store(g)
+	r := &ring{due: due, group: weak.Make(g)}
+	if !g.collectable {
+		r.kept.Store(g)
+	}
 	a.rings = append(a.rings, r)
 	a.set()
 	time.AfterFunc(time.Duration(due-now), r.fire)
@@ -83,16 +88,52 @@ func (a *alarm) set() {
 
 // fire is what the timer calls.
 func (r *ring) fire() {
-	g := r.group.Load()
-	if g == nil || !g.alarm.ringing(r) || !g.tasks.Begin() {
+	g := r.group.Value()
+	if r.over.Load() || g == nil || !g.alarm.ringing(r) {
 		return
 	}
-	defer g.tasks.End()
-	now, next := g.Now(), int64(Never)
-	for _, m := range g.Members() {
-		next = min(next, m.Sweep(now))
+	for _, s := range g.everybody() {
+		if !s.take() {
+			continue
+		}
+		if !g.tasks.Begin() {
+			return
+		}
+		go func() {
+			defer g.tasks.End()
+			g.sweep(s)
+		}()
 	}
-	g.Arm(min(next, g.sweepTags(now)))
+}
+
+// The turns of a seat.
+const (
+	idle     int32 = iota
+	sweeping       // somebody sweeps the member
+	awaited        // and is to see to it that it is swept again
+)
+
+// take reports whether the caller is to sweep the member; otherwise it will be
+// swept again.
+func (s *seat) take() bool {
+	for {
+		if s.turn.CompareAndSwap(idle, sweeping) {
+			return true
+		}
+		if s.turn.CompareAndSwap(sweeping, awaited) || s.turn.Load() == awaited {
+			return false
+		}
+	}
+}
+
+// sweep sweeps one member, whose turn the caller has taken.
+func (g *Group) sweep(s *seat) {
+	now := g.Now()
+	next := min(s.member.Sweep(now), g.sweepTags(s))
+	if s.turn.Swap(idle) == awaited {
+		next = min(next, now)
+	}
+	g.Arm(next)
 }
 
 // ringing takes r out, and reports whether it was in.
@@ -114,7 +155,8 @@ func (a *alarm) close() {
 	defer a.mu.Unlock()
 	a.closed = true
 	for _, r := range a.rings {
-		r.group.Store(nil)
+		r.over.Store(true)
+		r.kept.Store(nil)
 	}
 	a.rings = nil
 	a.set()

@@ -13,8 +13,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/reecho-go/reecho/internal/epoch"
@@ -39,7 +41,8 @@ type Member interface {
 	// Hooks are what runs after a clear of this member.
 	Hooks() *Hooks
 	// Sweep frees what is due at now, in the nanoseconds of Group.Now, and
-	// returns when something will be due next, or Never.
+	// returns when something will be due next, or Never. It is called once at a
+	// time; how long it takes is nothing to the other members.
 	Sweep(now int64) (next int64)
 	// Close ends the member and waits for what it runs until ctx ends. It must
 	// work twice. It calls [Group.Remove].
@@ -55,21 +58,41 @@ type Group struct {
 	gate     epoch.Gate
 	hooks    Hooks
 	tags     epoch.Tags
-	tagSweep tagSweep
 	alarm    alarm
 	mailbox  mailbox
 	tasks    tasks.Counter // sweeps and posted calls
 
 	background tasks.Counter // what Background has started
 
+	collectable bool // the timer does not keep the group
+
 	mu      sync.Mutex
 	members []Member // in order of creation; a change makes a new one
+	seats   []*seat  // of members; a change makes a new one
 	closed  bool
 }
 
-// New returns an empty group.
+// seat is what a group knows of a member's sweeps.
+type seat struct {
+	member Member
+	turn   atomic.Int32  // idle, sweeping or awaited
+	swept  atomic.Uint64 // of the clears of tags up to this one the member has nothing left
+	walked uint64        // the clears of tags before its last walk; for who sweeps
+	after  int64         // when its next sweep of tags may be; for who sweeps
+}
+
+// New returns an empty group that lives until it is closed, as what its members
+// hold has to be released.
 func New(name string, observer observe.Observer) *Group {
 	return &Group{name: name, observer: observer, base: time.Now()}
+}
+
+// NewCollectable is New for members that hold nothing but memory: the group can
+// be collected with them, without a close, whatever is due.
+func NewCollectable(name string, observer observe.Observer) *Group {
+	g := New(name, observer)
+	g.collectable = true
+	return g
 }
 
 // Name returns the group's name.
@@ -97,15 +120,23 @@ func (g *Group) Add(m Member) error {
 	if slices.ContainsFunc(g.members, func(o Member) bool { return o.Name() == m.Name() }) {
 		return ErrDuplicate
 	}
+	s := &seat{member: m}
+	s.swept.Store(g.tags.Now())
+	if _, ok := m.(Tagged); !ok {
+		s.swept.Store(math.MaxUint64)
+	}
 	g.members = append(slices.Clip(g.members), m)
+	g.seats = append(slices.Clip(g.seats), s)
 	return nil
 }
 
 // Remove takes m out, whose name is free again.
 func (g *Group) Remove(m Member) {
+	defer g.forget() // what only m still had of clears
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.members = slices.DeleteFunc(slices.Clone(g.members), func(o Member) bool { return o == m })
+	g.seats = slices.DeleteFunc(slices.Clone(g.seats), func(s *seat) bool { return s.member == m })
 }
 
 // Members returns the members in order of creation, in a slice that is not to
@@ -114,6 +145,14 @@ func (g *Group) Members() []Member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.members
+}
+
+// everybody returns the seats of the members, in a slice that is not to be
+// changed.
+func (g *Group) everybody() []*seat {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.seats
 }
 
 // Clear resets all members, tells the observer, and runs the hooks of every

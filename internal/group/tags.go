@@ -3,14 +3,13 @@ package group
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/observe"
 )
 
-// tagRest is how many times as long as the last sweep of tags took there is
-// none: so that they cost at most a twentieth of a processor.
+// tagRest is how many times as long as the last sweep of a member's tags took
+// there is none: so that they cost at most a twentieth of a processor.
 const tagRest = 20
 
 // Tagged is a Member whose entries may have tags.
@@ -21,75 +20,80 @@ type Tagged interface {
 	SweepTags(walk bool) (oldest uint64)
 }
 
-// tagSweep is what is known of the sweeps of tags.
-type tagSweep struct {
-	mu     sync.Mutex
-	walked uint64 // the clears of tags before the last walk
-	after  int64  // when the next sweep may be
-}
-
 // Tags orders the clears of tags against the members' loads.
 func (g *Group) Tags() *epoch.Tags { return &g.tags }
 
-// ClearTag clears what has a tag in all members, tells the observer, and runs
-// the hooks of every member and of the group. It takes one step, whatever the
-// members hold; a sweep frees it. The error joins the panics of hooks.
-func (g *Group) ClearTag(ctx context.Context, tag string) error {
-	g.clearTag(epoch.Tag{Name: tag})
-	observe.Emit(ctx, g.observer, observe.CacheClear{Source: observe.Source{Group: g.name}, Tag: tag})
-	what := Cleared{Group: g.name, Tag: tag}
+// ClearTags clears what has any of tags in all members, in one step whatever
+// these hold; sweeps free it. Then, for each tag, it tells the observer, and runs
+// the hooks of every member and of the group. The error joins the panics of
+// hooks.
+func (g *Group) ClearTags(ctx context.Context, tags []string) error {
+	g.clearTags("", tags)
 	var errs []error
-	for _, m := range g.Members() {
-		of := what
-		of.Cache = m.Name()
-		errs = append(errs, m.Hooks().run(ctx, of))
+	for _, tag := range tags {
+		observe.Emit(ctx, g.observer, observe.CacheClear{Source: observe.Source{Group: g.name}, Tag: tag})
+		what := Cleared{Group: g.name, Tag: tag}
+		for _, m := range g.Members() {
+			of := what
+			of.Cache = m.Name()
+			errs = append(errs, m.Hooks().run(ctx, of))
+		}
+		errs = append(errs, g.hooks.run(ctx, what))
 	}
-	errs = append(errs, g.hooks.run(ctx, what))
 	return errors.Join(errs...)
 }
 
-// ClearTagOf is ClearTag for one member; it tells that member's observer.
-func (g *Group) ClearTagOf(ctx context.Context, m Member, observer observe.Observer, tag string) error {
-	g.clearTag(epoch.Tag{Member: m.Name(), Name: tag})
-	return g.Tell(ctx, m, observer, Cleared{Tag: tag})
+// ClearTagsOf is ClearTags for one member; it tells that member's observer.
+func (g *Group) ClearTagsOf(ctx context.Context, m Member, observer observe.Observer, tags []string) error {
+	g.clearTags(m.Name(), tags)
+	var errs []error
+	for _, tag := range tags {
+		errs = append(errs, g.Tell(ctx, m, observer, Cleared{Tag: tag}))
+	}
+	return errors.Join(errs...)
 }
 
-func (g *Group) clearTag(tag epoch.Tag) {
-	g.tags.Clear(tag)
+func (g *Group) clearTags(member string, names []string) {
+	tags := make([]epoch.Tag, len(names))
+	for i, name := range names {
+		tags[i] = epoch.Tag{Member: member, Name: name}
+	}
+	g.tags.Clear(tags...)
 	g.Arm(g.Now())
 }
 
-// sweepTags frees what has tags that were cleared, forgets these clears, and
-// returns when to do so again. While something is in flight that began before a
-// clear, the clear is remembered.
-func (g *Group) sweepTags(now int64) (next int64) {
-	if g.tags.Len() == 0 {
+// sweepTags frees what the member of s has with tags that were cleared, and
+// returns when to do so again. While something is in flight in it that began
+// before a clear, the clear is remembered. It is called once at a time.
+func (g *Group) sweepTags(s *seat) (next int64) {
+	m, ok := s.member.(Tagged)
+	// Whatever is not among the member's entries, nor in flight in it, when it
+	// is asked, begins after this.
+	count := g.tags.Now()
+	if !ok || s.swept.Load() >= count {
 		return Never
 	}
-	s := &g.tagSweep
-	if !s.mu.TryLock() {
-		return now // another sweep is not over yet
-	}
-	defer s.mu.Unlock()
-	if now < s.after {
+	began := g.Now()
+	if began < s.after {
 		return s.after
 	}
-	began := g.Now()
-	// Whatever is not among the members' entries, nor in flight in them, when
-	// they are asked, begins after this.
-	count := g.tags.Now()
-	oldest := count
-	for _, m := range g.Members() {
-		if t, ok := m.(Tagged); ok {
-			oldest = min(oldest, t.SweepTags(count != s.walked))
-		}
-	}
+	swept := min(count, m.SweepTags(count != s.walked))
 	s.walked = count
-	g.tags.Prune(oldest)
+	s.swept.Store(swept)
+	g.forget()
 	ended := g.Now()
 	s.after = ended + tagRest*(ended-began)
-	if g.tags.Len() == 0 {
+	if swept == count {
 		return Never
 	}
 	return s.after
+}
+
+// forget forgets the clears of tags of which no member has anything left.
+func (g *Group) forget() {
+	until := g.tags.Now()
+	for _, s := range g.everybody() {
+		until = min(until, s.swept.Load())
+	}
+	g.tags.Prune(until)
 }

@@ -27,7 +27,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: key: %v", e.Owner, e.Er
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-func newError(owner string, err error) error {
+func newError(owner string, err error) *Error {
 	e := &Error{Owner: owner, Err: err}
 	if at, ok := errors.AsType[*canon.TypeError](err); ok {
 		e.Path, e.Type = at.Path, at.Type

@@ -10,89 +10,118 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/raw"
 )
 
-// Keys knows the keys of one cache. It is safe for concurrent use.
-type Keys[K any] struct {
-	*canon.Plan[K]
+// Untyped knows the keys of one cache, whose type is known at run time only, by
+// their addresses. These are not kept: a variable whose address it is given may
+// stay on the stack. It is safe for concurrent use.
+type Untyped struct {
+	*canon.Untyped
 	owner string
-	copy  func(K) (K, error) // nil: by assignment
+	t     reflect.Type
+	copy  func(dst, src unsafe.Pointer) error // nil: by assignment
+	size  func(key unsafe.Pointer) int64      // nil: see Size
+	own   func(dst, src unsafe.Pointer) error // copy, with the bytes of strings; nil: by assignment
 }
 
-// For compiles the plan of K. owner names the cache in errors, package
-// included. The error joins a [*Error] for each place in K that cannot
-// identify anything.
-func For[K any](owner string, cfg canon.Config) (*Keys[K], error) {
-	plan, err := canon.For[K](cfg)
+// ForType compiles the plan of t. owner names the cache in errors, package
+// included. The error joins a [*Error] for each place in t that cannot identify
+// anything, or that carries a visitor.
+func ForType(owner string, t reflect.Type, cfg canon.Config) (*Untyped, error) {
+	plan, err := canon.ForType(t, cfg)
+	carriers := visitors(owner, t)
 	if err != nil {
-		return nil, Each(err, func(err error) error { return newError(owner, err) })
+		err = Each(err, func(err error) error { return unlessInside(carriers, newError(owner, err)) })
 	}
-	return &Keys[K]{plan, owner, copies(plan, cfg)}, nil
+	if err = errors.Join(append(carriers, err)...); err != nil {
+		return nil, err
+	}
+	k := &Untyped{Untyped: plan, owner: owner, t: t, copy: copies(t, plan, cfg, false), size: sizes(t, plan.Shape(), cfg)}
+	k.own = k.copy
+	if hasStrings(t) {
+		k.own = copies(t, plan, cfg, true)
+	}
+	return k, nil
 }
 
-// Snapshot returns a copy of key that shares nothing mutable with it, except
-// for what is left out of the identity.
-func (k *Keys[K]) Snapshot(key K) (K, error) {
-	if k.copy == nil {
-		return key, nil
+// Own is [Untyped.Snapshot] of a key that comes from a caller: its strings are
+// copied too, since they may lie over a buffer that the caller uses again.
+func (k *Untyped) Own(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.own) }
+
+// Snapshot returns the address of a copy of the key that shares nothing mutable
+// with it, except for what is left out of the identity.
+func (k *Untyped) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.copy) }
+
+func (k *Untyped) copied(key unsafe.Pointer, how func(dst, src unsafe.Pointer) error) (unsafe.Pointer, error) {
+	key = raw.Hide(key)
+	own := reflect.New(k.t).UnsafePointer()
+	if how == nil {
+		raw.Move(k.t, own, key)
+		return own, nil
 	}
-	own, err := k.copy(key)
-	if err != nil {
-		return own, newError(k.owner, err)
+	if err := how(own, key); err != nil {
+		return nil, newError(k.owner, err)
 	}
 	return own, nil
 }
 
-// ID returns the identity of key as a string of its own, whatever the shape.
-// Only keys of one plan can be compared by it.
-func (k *Keys[K]) ID(key *K) (string, error) {
+// ID returns the identity of the key as a string of its own, whatever the
+// shape. Only keys of one plan can be compared by it.
+func (k *Untyped) ID(key unsafe.Pointer) (string, error) {
 	if k.Shape() == canon.Text {
+		if err := k.fits(key); err != nil {
+			return "", err
+		}
 		return strings.Clone(k.Text(key)), nil
 	}
 	id, err := k.AppendID(nil, key)
 	return string(id), err
 }
 
-// AppendID appends the bytes of key's [Keys.ID] to dst.
-func (k *Keys[K]) AppendID(dst []byte, key *K) ([]byte, error) {
+// AppendID appends the bytes of the key's [Untyped.ID] to dst.
+func (k *Untyped) AppendID(dst []byte, key unsafe.Pointer) ([]byte, error) {
 	switch k.Shape() {
 	case canon.Word:
 		return binary.NativeEndian.AppendUint64(dst, k.Word(key)), nil
 	case canon.Text:
+		if err := k.fits(key); err != nil {
+			return nil, err
+		}
 		return append(dst, k.Text(key)...), nil
 	}
 	return k.Append(dst, key)
 }
 
-// Append appends key's canonical bytes to dst.
-func (k *Keys[K]) Append(dst []byte, key *K) ([]byte, error) {
-	id, err := k.Plan.Append(dst, key)
+// fits returns an error for a text that is too long.
+func (k *Untyped) fits(key unsafe.Pointer) error {
+	if err := k.TextFits(key); err != nil {
+		return newError(k.owner, err)
+	}
+	return nil
+}
+
+// Append appends the key's canonical bytes to dst.
+func (k *Untyped) Append(dst []byte, key unsafe.Pointer) ([]byte, error) {
+	id, err := k.Untyped.Append(dst, key)
 	if err != nil {
 		return nil, newError(k.owner, err)
 	}
 	return id, nil
 }
 
-// Fingerprint returns the 64-bit hashstructure hash of key: a short name, never
-// an identity. It costs microseconds.
-func (k *Keys[K]) Fingerprint(key K) (uint64, error) {
-	h, err := k.Plan.Fingerprint(key)
+// Fingerprint returns the 64-bit hashstructure hash of the key: a short name,
+// never an identity. It costs microseconds.
+func (k *Untyped) Fingerprint(key unsafe.Pointer) (uint64, error) {
+	h, err := k.Untyped.Fingerprint(key)
 	if err != nil {
 		return 0, newError(k.owner, err)
 	}
 	return h, nil
-}
-
-// OfID returns the key of an [Keys.ID], for keys of the shapes Word and Text:
-// their identity says it all.
-func (k *Keys[K]) OfID(id string) K {
-	if k.Shape() == canon.Word {
-		return k.OfWord(ParseWord(id))
-	}
-	return k.OfText(id)
 }
 
 // ParseWord is the word of an ID, for keys of the shape Word.
@@ -118,25 +147,17 @@ func Return(buf *[]byte, used []byte) {
 	buffers.Put(buf)
 }
 
-// copies returns how keys of K are copied; nil means by assignment.
-func copies[K any](plan *canon.Plan[K], cfg canon.Config) func(K) (K, error) {
-	switch {
-	case plan.Shape() == canon.Text:
-		return func(k K) (K, error) {
-			// A string may be part of a larger one, or point to a buffer that
-			// will be used again.
-			v := reflect.ValueOf(&k).Elem()
-			v.SetString(strings.Clone(v.String()))
-			return k, nil
-		}
-	case plan.Flat():
+// copies returns how keys of t are copied, with the bytes of their strings if
+// owning; nil means by assignment.
+func copies(t reflect.Type, plan *canon.Untyped, cfg canon.Config, owning bool) func(dst, src unsafe.Pointer) error {
+	if plan.Flat() && !owning {
 		return nil
 	}
-	how := clone.Config{Immutable: standIns(cfg), Keep: leftOut}
+	how := clone.Config{Immutable: standIns(cfg), Keep: leftOut, Trusted: cfg.Trusted, Strings: owning}
 	for {
-		p, err := clone.For[K](how)
+		p, err := clone.ForType(t, how)
 		if err == nil {
-			return p.Copy
+			return p.CopyTo
 		}
 		// What identifies by its content may still be beyond copying.
 		n := len(how.Immutable)
@@ -159,6 +180,8 @@ func standIns(cfg canon.Config) []reflect.Type {
 	var out []reflect.Type
 	for t := range cfg.HashFuncs {
 		switch t.Kind() {
+		case reflect.String:
+			continue
 		case reflect.Slice, reflect.Map, reflect.Struct, reflect.Array:
 			if clone.Copyable(t) {
 				continue
@@ -175,9 +198,26 @@ func standIns(cfg canon.Config) []reflect.Type {
 func leftOut(f reflect.StructField) bool {
 	switch f.Tag.Get("hash") {
 	case "ignore", "-":
-		return true
+		return f.Type.Kind() != reflect.String
 	case "string":
 		return !clone.Copyable(f.Type)
+	}
+	return false
+}
+
+// hasStrings reports whether there may be strings in a t.
+func hasStrings(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.String, reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface:
+		return true
+	case reflect.Array:
+		return hasStrings(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if hasStrings(t.Field(i).Type) {
+				return true
+			}
+		}
 	}
 	return false
 }

@@ -200,12 +200,12 @@ func TestSnapshotSharesOnlyWhatCannotBeCopied(t *testing.T) {
 
 type name string
 
-func TestSnapshotOwnsItsText(t *testing.T) {
+func TestOwnOwnsItsText(t *testing.T) {
 	t.Parallel()
 	keys := mustFor[name](t, canon.Config{})
 	buf := []byte("before")
 	key := name(unsafe.String(&buf[0], len(buf)))
-	own, err := keys.Snapshot(key)
+	own, err := keys.Own(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,73 @@ func TestSnapshotOwnsItsText(t *testing.T) {
 	}
 	copy(buf, "after!")
 	if own != "before" || id != "before" {
-		t.Errorf("snapshot %q and id %q share the caller's memory", own, id)
+		t.Errorf("own key %q and id %q share the caller's memory", own, id)
+	}
+}
+
+// The strings of a key may lie over a buffer that its caller uses again, such
+// as those that an HTTP framework takes from the request's bytes.
+func TestOwnOwnsTheTextsInsideOfAKey(t *testing.T) {
+	t.Parallel()
+	type inner struct{ Name name }
+	type key struct {
+		Path   string
+		Nested inner
+		Array  [2]name
+		List   []string
+		Rows   []inner
+		Map    map[string]string
+		Names  map[name]int
+		Ptr    *string
+		Any    any
+		Named  any
+		Held   any
+		Left   string `hash:"-"`
+	}
+	keys := mustFor[key](t, canon.Config{})
+	buf := []byte("before")
+	of := func() string { return unsafe.String(&buf[0], len(buf)) }
+	s := of()
+	own, err := keys.Own(key{
+		Path: s, Nested: inner{name(s)}, Array: [2]name{name(s), "x"}, List: []string{s}, Rows: []inner{{name(s)}},
+		Map: map[string]string{s: s}, Names: map[name]int{name(s): 1}, Ptr: &s, Any: s, Named: name(s), Held: []any{s, inner{name(s)}}, Left: s,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(buf, "after!")
+	p := "before"
+	want := key{
+		Path: p, Nested: inner{name(p)}, Array: [2]name{name(p), "x"}, List: []string{p}, Rows: []inner{{name(p)}},
+		Map: map[string]string{p: p}, Names: map[name]int{name(p): 1}, Ptr: &p, Any: p, Named: name(p), Held: []any{p, inner{name(p)}}, Left: p,
+	}
+	if !reflect.DeepEqual(own, want) {
+		t.Errorf("own key is %+v, want %+v", own, want)
+	}
+}
+
+func TestTextsHaveALimitToo(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name      string
+		limit     int
+		fits, not int
+	}{{"default", 0, 1 << 20, 1<<20 + 1}, {"set", 10, 10, 11}, {"raised", 2 << 20, 2 << 20, 2<<20 + 1}} {
+		keys := mustFor[name](t, canon.Config{MaxBytes: tt.limit})
+		fits, not := name(strings.Repeat("x", tt.fits)), name(strings.Repeat("x", tt.not))
+		_, err1 := keys.ID(&fits)
+		_, err2 := keys.AppendID(nil, &fits)
+		if err1 != nil || err2 != nil {
+			t.Errorf("%s: %v, %v", tt.name, err1, err2)
+		}
+		_, err1 = keys.ID(&not)
+		_, err2 = keys.AppendID(nil, &not)
+		for _, err := range []error{err1, err2} {
+			var e *identity.Error
+			if !errors.As(err, &e) || !errors.Is(err, canon.ErrTooLarge) || !strings.Contains(err.Error(), "HashFuncs") || !strings.Contains(err.Error(), "MaxKeyBytes") {
+				t.Errorf("%s: %v, want an error with the ways out", tt.name, err)
+			}
+		}
 	}
 }
 

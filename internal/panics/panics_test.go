@@ -53,3 +53,57 @@ func TestErrorKeepsTheStackOfThePanic(t *testing.T) {
 }
 
 func deepBoom() error { panic("deep") }
+
+func TestWhereAndLineStandInTheText(t *testing.T) {
+	t.Parallel()
+	err := panics.Catch(deepBoom).(*panics.Error) //nolint:errorlint // it is what Catch returns
+	if got := err.Error(); got != "panic: deep" {
+		t.Errorf("Error() = %q", got)
+	}
+	got := err.In("users[7]").In("another").Error()
+	if !strings.HasPrefix(got, "panic in users[7] at /") || !strings.HasSuffix(got, ": deep") || !strings.Contains(got, "panics_test.go:") || strings.Contains(got, "\n") {
+		t.Errorf("Error() = %q, want the place, and one line", got)
+	}
+	raised := err.Raised()
+	if text := raised.Error(); !strings.HasPrefix(text, got+"\n\tat ") || !strings.Contains(text, "deepBoom") || strings.Contains(text, "runtime.") {
+		t.Errorf("the text of what is raised again = %q, want the program's part of the stack", text)
+	}
+	if again := panics.Recovered(raised); again.Error() != got || &again.Stack[0] != &err.Stack[0] {
+		t.Errorf("Recovered() of what was raised again = %q", again)
+	}
+}
+
+// Whatever is between the function that was called and the panic, the line is
+// that of the function.
+func TestLineIsThatOfTheFunctionThatWasCalled(t *testing.T) {
+	t.Parallel()
+	for name, fn := range map[string]func(){
+		"a panic":              func() { panic("x") },
+		"a nil map":            func() { var m map[int]int; m[1] = 1 },
+		"an index":             func() { _ = []int{}[len(name0)] },
+		"in the library":       func() { strings.Repeat("x", -1) },
+		"deep":                 func() { dive(3000) },
+		"once more in a defer": func() { defer func() { panic(recover()) }(); panic("x") },
+	} {
+		err := panics.Catch(func() error {
+			fn()
+			return nil
+		}).(*panics.Error) //nolint:errorlint // it is what Catch returns
+		text := err.In("x").Raised().Error()
+		if name != "deep" && !strings.Contains(err.Line, "panics_test.go:") {
+			t.Errorf("%s: Line = %q, want that of this function", name, err.Line)
+		}
+		if lines := strings.Count(text, "\n"); lines == 0 || lines > 17 {
+			t.Errorf("%s: the text has %d lines:\n%s", name, lines, text)
+		}
+	}
+}
+
+const name0 = "x"
+
+func dive(n int) {
+	if n == 0 {
+		panic("bottom")
+	}
+	dive(n - 1)
+}

@@ -56,5 +56,5 @@ func Render(c echo.Context, err error) (bool, error) {
 		return false, nil
 	}
 	d := DetailsOf(pe)
-	return true, d.Write(c.Response(), c.Request())
+	return true, Write(c.Response(), c.Request(), d)
 }

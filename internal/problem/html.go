@@ -21,7 +21,7 @@ var page = template.Must(template.New("problem").Parse(`<!doctype html>
 </html>
 `))
 
-func (d *Details) html() []byte {
+func html(d *Details) []byte {
 	var b bytes.Buffer
 	if err := page.Execute(&b, d); err != nil { // a buffer and plain fields: cannot fail
 		return []byte(template.HTMLEscapeString(d.Title))

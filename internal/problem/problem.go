@@ -7,56 +7,17 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+
+	"github.com/reecho-go/reecho/internal/answer"
 )
 
-// Details is the body of an RFC 9457 problem response.
-type Details struct {
-	// Type is a URI that identifies the kind of problem; empty means
-	// "about:blank", whose meaning is that of the status alone.
-	Type string `json:"type,omitempty"`
-	// Title is a short summary of the kind of problem; empty means the
-	// status's text.
-	Title string `json:"title"`
-	// Status is the HTTP status code of the answer.
-	Status int `json:"status"`
-	// Detail says what went wrong this time and what to do instead. It is
-	// shown to the client: it must not hold secrets.
-	Detail string `json:"detail,omitempty"`
-	// Errors lists the single faults, in a stable order.
-	Errors []Item `json:"errors,omitempty"`
-}
-
-// Item is one fault among several, with the member names of the HTTP problem
-// types registry (parameter, pointer, header, code, detail).
-type Item struct {
-	// Parameter is the query parameter at fault.
-	Parameter string `json:"parameter,omitempty"`
-	// Path is the place inside the parameter's value, such as ids[1].
-	Path string `json:"path,omitempty"`
-	// Header is the request header at fault.
-	Header string `json:"header,omitempty"`
-	// Code is a stable, machine-readable name of the fault.
-	Code string `json:"code"`
-	// Detail is the fault in words.
-	Detail string `json:"detail"`
-	// Value is the start of what was sent, made safe to show; nil when it
-	// must not be echoed.
-	Value *string `json:"value,omitempty"`
-	// Expected says what is allowed.
-	Expected string `json:"expected,omitempty"`
-}
-
-// Error is an error that knows its HTTP answer. Every error of the toolkit
-// that may reach HTTP implements it; nothing else is rendered by the toolkit,
-// since other libraries' errors use StatusCode for other things.
-type Error interface {
-	error
-	// StatusCode is the HTTP status, 400 to 599.
-	StatusCode() int
-	// Problem is the body of the answer. Its Status may be zero: then it is
-	// that of StatusCode.
-	Problem() Details
-}
+// What an error says; see package answer.
+type (
+	Details = answer.Details
+	Item    = answer.Item
+	Error   = answer.Error
+	Refusal = answer.Refusal
+)
 
 // From finds the first [Error] in err's tree.
 func From(err error) (Error, bool) {
@@ -77,9 +38,9 @@ func DetailsOf(e Error) Details {
 }
 
 // body renders d for the client whose Accept header is given.
-func (d *Details) body(accept []string) (contentType string, body []byte) {
+func body(d *Details, accept []string) (contentType string, body []byte) {
 	if prefersHTML(accept) {
-		return "text/html; charset=utf-8", d.html()
+		return "text/html; charset=utf-8", html(d)
 	}
 	b, err := json.Marshal(d)
 	if err != nil { // strings and ints only: cannot happen
@@ -97,20 +58,20 @@ var representation = [...]string{
 // Write sends d as the whole response. Headers that describe another body
 // are removed, those already set for the client (cookies, Vary) stay. It
 // reads only the method and the Accept header of r.
-func (d *Details) Write(w http.ResponseWriter, r *http.Request) error {
-	ct, body := d.body(r.Header["Accept"])
+func Write(w http.ResponseWriter, r *http.Request, d Details) error {
+	ct, content := body(&d, r.Header["Accept"])
 	h := w.Header()
 	for _, name := range representation {
 		h.Del(name)
 	}
 	h.Set("Content-Type", ct)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Content-Length", strconv.Itoa(len(content)))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(d.Status)
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, err := w.Write(body)
+	_, err := w.Write(content)
 	return err
 }

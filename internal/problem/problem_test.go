@@ -50,7 +50,7 @@ func TestAccept(t *testing.T) {
 		req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 		req.Header["Accept"] = tt.accept
 		d := problem.DetailsOf(fault{})
-		if err := d.Write(rec, req); err != nil {
+		if err := problem.Write(rec, req, d); err != nil {
 			t.Fatal(err)
 		}
 		if got := rec.Header().Get("Content-Type"); got != tt.want {
@@ -72,7 +72,7 @@ func FuzzAccept(f *testing.F) {
 		req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 		req.Header["Accept"] = []string{accept}
 		d := problem.DetailsOf(fault{})
-		if err := d.Write(rec, req); err != nil {
+		if err := problem.Write(rec, req, d); err != nil {
 			t.Fatal(err)
 		}
 		html := quality(accept, "text/html")
@@ -130,7 +130,7 @@ func TestWrite(t *testing.T) {
 		rec.Header().Set("Set-Cookie", "kept=1")
 		req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 		req.Header.Set("Accept", accept)
-		if err := d.Write(rec, req); err != nil {
+		if err := problem.Write(rec, req, d); err != nil {
 			t.Fatal(err)
 		}
 		h := rec.Header()
@@ -142,7 +142,7 @@ func TestWrite(t *testing.T) {
 		}
 	}
 	rec := httptest.NewRecorder()
-	if err := d.Write(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody)); err != nil {
+	if err := problem.Write(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody), d); err != nil {
 		t.Fatal(err)
 	}
 	var got problem.Details
@@ -153,7 +153,7 @@ func TestWrite(t *testing.T) {
 		t.Errorf("problem = %+v", got)
 	}
 	head := httptest.NewRecorder()
-	if err := d.Write(head, httptest.NewRequest(http.MethodHead, "/", http.NoBody)); err != nil || head.Body.Len() != 0 {
+	if err := problem.Write(head, httptest.NewRequest(http.MethodHead, "/", http.NoBody), d); err != nil || head.Body.Len() != 0 {
 		t.Errorf("HEAD: error = %v, body = %q; want no body", err, head.Body)
 	}
 }

@@ -8,44 +8,59 @@ package scope
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
+
+	"github.com/reecho-go/reecho/internal/visit"
 )
 
-// A Slot names one kind of visitor fact.
-type Slot uint8
+// What of a request is there without a server; see package visit.
+type (
+	Slot        = visit.Slot
+	Life        = visit.Life
+	Lender      = visit.Lender
+	Mask        = visit.Mask
+	Reads       = visit.Reads
+	Visitor     = visit.Visitor
+	Declaration = visit.Declaration
+)
 
 // The slots.
 const (
-	Session Slot = iota // sessionstate's *State
-	Info                // ctxinfo's *Info
-	Query               // queryparams' *Params
-	slots
+	Session  = visit.Session
+	Info     = visit.Info
+	Query    = visit.Query
+	Declared = visit.Declared
 )
 
-// String is the name of the package that owns the slot.
-func (s Slot) String() string {
-	switch s {
-	case Session:
-		return "sessionstate"
-	case Info:
-		return "ctxinfo"
-	case Query:
-		return "queryparams"
-	}
-	return fmt.Sprintf("Slot(%d)", uint8(s))
+// Errors; see package visit.
+var (
+	ErrNone                = visit.ErrNone
+	ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
+)
+
+// Hide is [visit.Hide].
+func Hide(parent context.Context) *Mask { return visit.Hide(parent) }
+
+// NewReads is [visit.NewReads].
+func NewReads(report func(ctx context.Context, key, value string)) *Reads {
+	return visit.NewReads(report)
 }
 
-// ErrNone says that no plugin filled the slot: the middleware is missing on
-// this route, or the context is not that of a request.
-var ErrNone = errors.New("scope: nothing of that kind in this context")
+// NewVisitor is [visit.NewVisitor].
+func NewVisitor(id func(context.Context) string, keys []any) (*Visitor, error) {
+	return visit.NewVisitor(id, keys)
+}
 
-// ErrVisitorInGlobalLoad says that a load whose result is shared by all
-// visitors asked for facts of the one visitor that happened to cause it.
-var ErrVisitorInGlobalLoad = errors.New("a load that is shared by all visitors read facts of one visitor: pass what it needs as part of the key, or use session scope")
+// Settle is [visit.Settle].
+func Settle(ctx context.Context) { visit.Settle(ctx) }
+
+// Lend is [visit.Lend].
+func Lend(ctx context.Context) (Life, error) { return visit.Lend(ctx) }
+
+// WithLender is [visit.WithLender].
+func WithLender(parent context.Context, l Lender) context.Context { return visit.WithLender(parent, l) }
 
 // Request is the state of one request: the context that its handlers see, the
 // copy of the *http.Request that carries this context, and the slots. Embed
@@ -59,8 +74,8 @@ type Request struct {
 
 	origin *http.Request
 	mu     sync.Mutex
-	values [slots]any
-	filled [slots]atomic.Bool
+	values [visit.Slots]any
+	filled [visit.Slots]atomic.Bool
 }
 
 // Init makes self, which embeds r, the context of a copy of req, held in
@@ -84,10 +99,10 @@ func (r *Request) Finish() {
 func (r *Request) Value(key any) any {
 	switch key := key.(type) {
 	case Slot:
-		if key < slots && r.filled[key].Load() {
+		if key < visit.Slots && r.filled[key].Load() {
 			return r
 		}
-	case requestKey:
+	case visit.RequestKey:
 		return r
 	}
 	return r.Context.Value(key)
@@ -95,7 +110,7 @@ func (r *Request) Value(key any) any {
 
 // Innermost reports whether r is the request state nearest to ctx.
 func (r *Request) Innermost(ctx context.Context) bool {
-	at, _ := ctx.Value(requestKey{}).(*Request)
+	at, _ := ctx.Value(visit.RequestKey{}).(*Request)
 	return at == r
 }
 
@@ -108,10 +123,17 @@ func (r *Request) Fill(s Slot, v any) {
 	r.filled[s].Store(true)
 }
 
+// Held is what is in the slot.
+func (r *Request) Held(s Slot) any {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.values[s]
+}
+
 // Fill puts v into the slot of the innermost request state of ctx, and
 // reports whether there is one.
 func Fill(ctx context.Context, s Slot, v any) bool {
-	r, ok := ctx.Value(requestKey{}).(*Request)
+	r, ok := ctx.Value(visit.RequestKey{}).(*Request)
 	if ok {
 		r.Fill(s, v)
 	}
@@ -136,8 +158,7 @@ func Get[T any](ctx context.Context, s Slot, build func(r *Request, filled any) 
 		at.values[s] = v
 		return v, nil
 	case *Mask:
-		at.seen.Or(1 << s)
-		return nil, fmt.Errorf("%s: %w", s, ErrVisitorInGlobalLoad)
+		return nil, at.Refuse(s)
 	}
 	return nil, ErrNone
 }
@@ -153,5 +174,3 @@ func Peek[T any](ctx context.Context, s Slot) (*T, bool) {
 	v, ok := r.values[s].(*T)
 	return v, ok
 }
-
-type requestKey struct{}

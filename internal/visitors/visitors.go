@@ -17,7 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/visit"
 )
 
 // ErrClosed says that the registry takes no visitors any more.
@@ -63,17 +63,17 @@ type Registry[T any] struct {
 
 // generation is what there is between two resets.
 type generation[T any] struct {
-	visits sync.Map // of string to *visit[T]
+	visits sync.Map // of string to *stay[T]
 
 	mu     sync.Mutex
 	count  int
 	closed bool // nobody comes in any more
 }
 
-// visit is one visitor.
-type visit[T any] struct {
+// stay is one visitor.
+type stay[T any] struct {
 	id   string
-	life scope.Life
+	life visit.Life
 	part T
 	in   *generation[T]
 	used atomic.Int64 // by Now
@@ -94,7 +94,7 @@ func New[T any](cfg Config[T]) *Registry[T] {
 // Of returns the part of the visitor with that life, making it if there is
 // none. If the life is over, the part is one that nobody else finds and that
 // has left already. The error is ErrClosed.
-func (r *Registry[T]) Of(life scope.Life) (T, error) {
+func (r *Registry[T]) Of(life visit.Life) (T, error) {
 	id, now := life.ID(), r.cfg.Now()
 	for {
 		g := r.now.Load()
@@ -109,7 +109,7 @@ func (r *Registry[T]) Of(life scope.Life) (T, error) {
 			}
 			r.leave(v, Expired)
 		}
-		v := &visit[T]{id: id, life: life, part: r.cfg.Make(), in: g}
+		v := &stay[T]{id: id, life: life, part: r.cfg.Make(), in: g}
 		v.used.Store(now)
 		if !r.lives(v, life, now) {
 			r.cfg.Left(v.part, Expired)
@@ -128,7 +128,7 @@ func (r *Registry[T]) Of(life scope.Life) (T, error) {
 
 // Find returns the part of the visitor with that life if there is one, and
 // makes none.
-func (r *Registry[T]) Find(life scope.Life) (part T, ok bool) {
+func (r *Registry[T]) Find(life visit.Life) (part T, ok bool) {
 	g := r.now.Load()
 	if g == nil {
 		return part, false
@@ -148,7 +148,7 @@ func (r *Registry[T]) Find(life scope.Life) (part T, ok bool) {
 
 // Drop drops the part of the visitor with that life: when it has returned, the
 // visitor finds a new one.
-func (r *Registry[T]) Drop(life scope.Life) {
+func (r *Registry[T]) Drop(life visit.Life) {
 	g := r.now.Load()
 	if g == nil {
 		return
@@ -226,7 +226,7 @@ func (r *Registry[T]) Sweep(now int64) (next int64) {
 
 // lives reports whether v's time is not over, asking life about it when it
 // may be.
-func (r *Registry[T]) lives(v *visit[T], life scope.Life, now int64) bool {
+func (r *Registry[T]) lives(v *stay[T], life visit.Life, now int64) bool {
 	if at := v.due.Load(); at != 0 && now < at {
 		return true
 	}
@@ -249,7 +249,7 @@ func (r *Registry[T]) lives(v *visit[T], life scope.Life, now int64) bool {
 }
 
 // follow makes v leave when its life ends.
-func (r *Registry[T]) follow(v *visit[T]) {
+func (r *Registry[T]) follow(v *stay[T]) {
 	stop := v.life.OnEnd(func() { r.leave(v, Ended) })
 	v.mu.Lock()
 	left := v.left
@@ -261,7 +261,7 @@ func (r *Registry[T]) follow(v *visit[T]) {
 }
 
 // leave takes v out and hands over its part, unless that was done already.
-func (r *Registry[T]) leave(v *visit[T], cause Cause) {
+func (r *Registry[T]) leave(v *stay[T], cause Cause) {
 	v.mu.Lock()
 	again, stop := v.left, v.stop
 	v.left = true
@@ -285,23 +285,23 @@ func (r *Registry[T]) release(g *generation[T]) {
 	}
 }
 
-func (g *generation[T]) find(id string) (*visit[T], bool) {
+func (g *generation[T]) find(id string) (*stay[T], bool) {
 	v, ok := g.visits.Load(id)
 	if !ok {
 		return nil, false
 	}
-	return v.(*visit[T]), true
+	return v.(*stay[T]), true
 }
 
-func (g *generation[T]) all() iter.Seq[*visit[T]] {
-	return func(yield func(*visit[T]) bool) {
-		g.visits.Range(func(_, v any) bool { return yield(v.(*visit[T])) })
+func (g *generation[T]) all() iter.Seq[*stay[T]] {
+	return func(yield func(*stay[T]) bool) {
+		g.visits.Range(func(_, v any) bool { return yield(v.(*stay[T])) })
 	}
 }
 
 // enter lets v in, unless its visitor is there already or the generation is
 // over, and returns who has to leave for it.
-func (g *generation[T]) enter(v *visit[T], most int) (crowd []*visit[T], ok bool) {
+func (g *generation[T]) enter(v *stay[T], most int) (crowd []*stay[T], ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -320,11 +320,11 @@ func (g *generation[T]) enter(v *visit[T], most int) (crowd []*visit[T], ok bool
 			crowd = append(crowd, other)
 		}
 	}
-	slices.SortFunc(crowd, func(a, b *visit[T]) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
+	slices.SortFunc(crowd, func(a, b *stay[T]) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
 	return crowd[:min(len(crowd), g.count-most+most/64)], true
 }
 
-func (g *generation[T]) exit(v *visit[T]) {
+func (g *generation[T]) exit(v *stay[T]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.visits.CompareAndDelete(v.id, v) {

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/middleware"
 )
 
 // Report is what the slow query returns.
@@ -45,6 +46,7 @@ func report(c echo.Context) error {
 // New returns the app.
 func New() *echo.Echo {
 	e := echo.New()
+	e.HTTPErrorHandler = middleware.ErrorHandler(nil)
 	e.GET("/report/:year", report)
 	return e
 }

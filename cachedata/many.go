@@ -1,0 +1,181 @@
+package cachedata
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/flight"
+)
+
+// answers returns the result of a key that a load of several has returned, or
+// nil if it has left the key out.
+type answers func(key unsafe.Pointer) (result unsafe.Pointer)
+
+// hit returns the key's entry if it is in memory, and counts.
+func (c *core) hit(ctx context.Context, key unsafe.Pointer) (*entry, error) {
+	e, _, err := c.lookup(ctx, key)
+	if err != nil {
+		c.counters.misses.Add(1)
+	}
+	return e, err
+}
+
+// loadMany tells give what the calls of keys give.
+func (c *core) loadMany(ctx context.Context, keys []unsafe.Pointer, give func(unsafe.Pointer, *entry, error)) {
+	settled := 0
+	defer func() { c.counters.misses.Add(uint64(len(keys) - settled)) }() // a load panicked
+	for i, r := range c.calls(ctx, keys) {
+		settled++
+		if r.source != Hit {
+			c.counters.misses.Add(1)
+		}
+		if r.err == nil {
+			c.served(ctx, keys[i], r.entry, r.source)
+		}
+		give(keys[i], r.entry, c.loadError(r.err))
+	}
+}
+
+// outcome is what the call of one key gave.
+type outcome struct {
+	entry  *entry
+	source Source
+	err    error
+}
+
+// calls returns what the calls of keys give.
+func (c *core) calls(ctx context.Context, keys []unsafe.Pointer) []outcome {
+	results := make([]outcome, len(keys))
+	places := make([]*place, len(keys))
+	index := make([]int, 0, len(keys)) // of those that have no result yet
+	for i, key := range keys {
+		if places[i], results[i].err = c.place(ctx, key); results[i].err == nil {
+			index = append(index, i)
+		}
+	}
+	for len(index) > 0 {
+		index = c.joinMany(ctx, places, index, results)
+	}
+	return results
+}
+
+// joinMany sets the results of the calls of index, and returns those that are
+// too old for this call.
+func (c *core) joinMany(ctx context.Context, places []*place, index []int, results []outcome) (again []int) {
+	in := c.table.era.Load()
+	w := &batchWork{core: c}
+	terms := flight.Terms{At: c.group.Gate().Mark(), Limit: c.cfg.HardTimeout, Quiet: true}
+	if c.cfg.FailSafe > 0 {
+		terms.Patience = c.cfg.SoftTimeout
+	}
+	ids := make([]id, len(index))
+	for j, i := range index {
+		w.loads = append(w.loads, places[i].newLoad(in, terms.At, toGet))
+		ids[j] = places[i].id
+	}
+	var led []error
+	for j, r := range in.flights.DoMany(ctx, ids, terms, c.cfg.MaxBatch, w) {
+		l, o := w.loads[j], &results[index[j]]
+		if r.Err == flight.ErrImpatient {
+			*o = w.left[j]
+			continue
+		}
+		if o.entry, o.source = l.instead(ctx, r.Err); o.entry != nil {
+			continue
+		}
+		e, _ := r.Value.(*entry)
+		if r.Role == flight.Joined && l.tooOld(e) {
+			again = append(again, index[j])
+			continue
+		}
+		*o = outcome{e, l.sourceOf(r.Role, e), r.Err}
+		if r.Role == flight.Led {
+			led = append(led, r.Err)
+		}
+	}
+	for _, err := range led {
+		flight.Raise(err)
+	}
+	return again
+}
+
+// batchWork is the flight.Batch of a call of GetMany.
+type batchWork struct {
+	core  *core
+	loads []*load
+	left  map[int]outcome // what the caller takes instead of waiting on
+}
+
+// Leave implements flight.Batch.
+func (w *batchWork) Leave(i int) bool {
+	e, source := w.loads[i].instead(context.Background(), flight.ErrImpatient)
+	if e == nil {
+		return false
+	}
+	if w.left == nil {
+		w.left = make(map[int]outcome)
+	}
+	w.left[i] = outcome{entry: e, source: source}
+	return true
+}
+
+// Task implements flight.Batch.
+func (w *batchWork) Task(i int) flight.Task { return w.loads[i] }
+
+// Name implements flight.Batch.
+func (w *batchWork) Name(led []int) string {
+	name := w.loads[led[0]].Name()
+	if more := len(led) - 1; more > 0 {
+		name = fmt.Sprintf("%s and %d more", name, more)
+	}
+	return name
+}
+
+// Load implements flight.Batch.
+func (w *batchWork) Load(ctx context.Context, led []int, settle func(int, any, error)) {
+	c := w.core
+	keys := make([]unsafe.Pointer, 0, len(led))
+	asked := make([]int, 0, len(led)) // of led
+	said := make([]*load, 0, len(led))
+	for n, i := range led {
+		key, err := w.loads[i].begin()
+		if err != nil {
+			settle(n, nil, err)
+			continue
+		}
+		keys, asked, said = append(keys, key), append(asked, n), append(said, w.loads[i])
+	}
+	if len(keys) == 0 {
+		return
+	}
+	var from answers
+	err := c.hidden(ctx, newBatchLoadings(said), func(ctx context.Context) (err error) {
+		from, err = c.fns.many(ctx, keys)
+		return err
+	})
+	if errors.Is(err, ErrVisitorInGlobalLoad) {
+		from = nothing // nothing of it is kept
+	}
+	for j, n := range asked {
+		v, err := c.answer(from, keys[j], err)
+		e, err := w.loads[led[n]].loaded(ctx, v, err)
+		settle(n, e, err)
+	}
+}
+
+// nothing is what a load of several says that has returned no results.
+func nothing(unsafe.Pointer) unsafe.Pointer { return nil }
+
+// answer is what a load of several, which returned err, says of a key.
+func (c *core) answer(from answers, key unsafe.Pointer, err error) (unsafe.Pointer, error) {
+	v := from(key)
+	switch {
+	case v != nil:
+		return v, nil
+	case err != nil:
+		return nil, err
+	}
+	return nil, fmt.Errorf("%w: %s", ErrNotFound, c.name)
+}

@@ -1,0 +1,37 @@
+package identity
+
+import (
+	"reflect"
+	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/clone"
+)
+
+// Size estimates how many bytes of memory key takes, what it refers to
+// included, except for what is shared with the caller. It costs about as much as
+// a copy.
+func (k *Untyped) Size(key unsafe.Pointer) int64 {
+	if k.size != nil {
+		return k.size(key)
+	}
+	n := int64(k.t.Size())
+	// Keys that cannot be copied are known by their content alone.
+	if id, err := k.AppendID(nil, key); err == nil {
+		n += int64(len(id))
+	}
+	return n
+}
+
+// sizes returns how keys of t are measured, or nil if they cannot be or their
+// identity says it all.
+func sizes(t reflect.Type, shape canon.Shape, cfg canon.Config) func(unsafe.Pointer) int64 {
+	if shape != canon.Encoded {
+		return nil
+	}
+	plan, err := clone.ForType(t, clone.Config{Immutable: standIns(cfg), Keep: leftOut, Trusted: cfg.Trusted})
+	if err != nil {
+		return nil
+	}
+	return plan.Size
+}
