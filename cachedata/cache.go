@@ -9,7 +9,6 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/clone"
-	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // Cache remembers the results of one function by its argument. Make it with
@@ -86,7 +85,7 @@ func loading[K, V any](load func(context.Context, K) (V, error)) func(context.Co
 
 // at is the address of key for the core, which keeps it for no longer than the
 // call. So the key stays on the stack.
-func at[K any](key *K) unsafe.Pointer { return raw.Hide(unsafe.Pointer(key)) }
+func at[K any](key *K) unsafe.Pointer { return unsafe.Pointer(key) }
 
 // value returns a copy of the result that e has, or the error.
 func (c *Cache[K, V]) value(e *entry) (v V, err error) {
