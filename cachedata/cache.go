@@ -29,6 +29,7 @@ type Cache[K, V any] struct {
 	keys  *identity.Keys[K]
 	shape canon.Shape
 	copy  func(V) (V, error) // nil: by assignment
+	whole func(V) error      // nil: copies lose nothing
 	seals *seals             // nil: writes to shared results are not looked for
 
 	estimate func(V) int64 // the bytes of a V; nil: what is behind it is not known
@@ -164,7 +165,7 @@ func (c *Cache[K, V]) compileCopies(cfg Config[K, V]) error {
 		return c.copyError(err)
 	}
 	if !plan.Flat() {
-		c.copy = plan.Copy
+		c.copy, c.whole = plan.Copy, plan.Whole
 	}
 	return c.compileSizes(cfg, plan)
 }

@@ -14,24 +14,25 @@
 //     Slices are values here: two slices over one array get an array each. A slice is remembered only where it could
 //     contain itself without a pointer or a map between (type T []T, []any).
 //   - A pointer into the middle of something that is copied too (a field, an element) gets a target of its own: what was
-//     one place in the original are two in the copy. This is the one shape that is lost.
+//     one place in the original are two in the copy. [Plan.Whole] finds these.
 //
 // # What is shared
 //
-// time.Time, *time.Location, everything of net/netip, unique.Handle, reflect.Type, the types of [Config.Immutable], and
+// time.Time, *time.Location, everything of net/netip, unique.Handle, reflect.Type, what package known says that nobody changes, the types of [Config.Immutable], and
 // errors that are reached through an interface: a copied io.EOF would not be io.EOF any more. An error whose static type
 // is concrete, such as a field of type *MyError, is data and is copied.
 //
 // # Clone methods
 //
-// A type that has references and a method Clone() of exactly its own type is copied by that method, at any depth where the static
+// A type of the program itself, or of Config.Trusted, that has references and a method Clone() of exactly its own type is copied by that method, at any depth where the static
 // type has it, and behind interfaces where the dynamic type has it. An interface type with a Clone method that returns the
 // same interface counts too. The method is called on the shared original, by many goroutines at once: it must only read.
 // It is not called for nil. A panic of it goes to the caller of Copy.
 //
 // # What is refused
 //
-// chan, func, unsafe.Pointer, open files and connections, and the types of sync, sync/atomic and container/list (which lives on pointers into its own middle) cannot be copied truthfully. [For] refuses a type that
+// chan, func, unsafe.Pointer, open files and connections, the types of sync and sync/atomic, and those whose private data means something that is not known
+// (package known says which) cannot be copied truthfully. [For] refuses a type that
 // contains them; behind an interface, where the type is known only later, [Plan.Copy] returns a [*ValueError].
 //
 // # How it works
@@ -94,10 +95,11 @@ type Config struct {
 
 // Plan copies values of type V. It is safe for concurrent use, also on one shared value.
 type Plan[V any] struct {
-	c    *compiler
-	root *node
-	flat bool
-	runs sync.Pool // *run[V]
+	c      *compiler
+	root   *node
+	flat   bool
+	inside bool      // Whole has something to look for
+	runs   sync.Pool // *run[V]
 }
 
 // run is the working memory of one copy: pooled, so that a copy allocates what the copy itself consists of.
@@ -117,7 +119,7 @@ func For[V any](cfg Config) (*Plan[V], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Plan[V]{c: c, root: root, flat: root.flat}, nil
+	return &Plan[V]{c: c, root: root, flat: root.flat, inside: c.mayPointInside(root)}, nil
 }
 
 // Copyable reports whether every value of t can be copied, within the limits: it holds nothing that is refused, and
