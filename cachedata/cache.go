@@ -55,7 +55,11 @@ type Cache[K, V any] struct {
 //
 // K is the argument, of any type that can be compared as data: struct{} for a
 // function without arguments, a struct for one with several. V is of any type
-// that can be copied, unless Config says otherwise.
+// that can be copied, unless Config says otherwise. What an interface in K or V
+// holds is known only when it is there: a value that cannot be compared or
+// copied makes that call fail, with a [*KeyError] or [*CopyError] that has the
+// path to it. So does a result with a pointer into the middle of something
+// that is part of it too.
 //
 // The error joins everything that is wrong: [*KeyError] and [*CopyError] for
 // places in K and V, [ErrDuplicate], [ErrClosed], and one for each field of
@@ -248,7 +252,7 @@ func (c *Cache[K, V]) Put(ctx context.Context, key K, v V) error {
 	if c.cfg.Tags != nil {
 		tags = tagged(c.cfg.Tags(key, v))
 	}
-	if v, err = c.own(v); err != nil {
+	if v, err = c.take(v); err != nil {
 		return err
 	}
 	size, err := c.measure(v)
@@ -404,6 +408,17 @@ func (c *Cache[K, V]) valueMeta(e *entry[K, V], source Source) (V, Meta, error) 
 		return v, Meta{}, err
 	}
 	return v, e.meta(source, c.group.Now()), nil
+}
+
+// take returns a copy of v that the program has made. Copies are whole, so that
+// only here it is looked at whether v is.
+func (c *Cache[K, V]) take(v V) (V, error) {
+	if c.whole != nil {
+		if err := c.whole(v); err != nil {
+			return v, c.copyError(err)
+		}
+	}
+	return c.own(v)
 }
 
 // own returns a copy of v.

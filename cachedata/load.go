@@ -266,7 +266,7 @@ func (l *load[I, K, V]) loaded(ctx context.Context, v V, err error) (*entry[K, V
 			tags = append(tags, c.cfg.Tags(key, v)...)
 		}
 	}
-	if v, err = c.own(v); err != nil {
+	if v, err = c.take(v); err != nil {
 		return nil, err
 	}
 	size := said.cost

@@ -36,11 +36,6 @@ func (c *Cache[K, V]) compileSizes(cfg Config[K, V], plan *clone.Plan[V]) error 
 
 // measure returns how many bytes v counts.
 func (c *Cache[K, V]) measure(v V) (int64, error) {
-	if c.whole != nil {
-		if err := c.whole(v); err != nil {
-			return 0, c.copyError(err)
-		}
-	}
 	if c.cfg.Size != nil {
 		n := c.cfg.Size(v)
 		if n < 0 {
