@@ -25,7 +25,11 @@ type Cache[K, V any] struct {
 //
 // K is the argument, of any type that can be compared as data: struct{} for a
 // function without arguments, a struct for one with several. V is of any type
-// that can be copied, unless Config says otherwise.
+// that can be copied, unless Config says otherwise. What an interface in K or V
+// holds is known only when it is there: a value that cannot be compared or
+// copied makes that call fail, with a [*KeyError] or [*CopyError] that has the
+// path to it. So does a result with a pointer into the middle of something
+// that is part of it too.
 //
 // The error joins everything that is wrong: [*KeyError] and [*CopyError] for
 // places in K and V, [ErrDuplicate], [ErrClosed], and one for each field of
