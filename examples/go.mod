@@ -2,7 +2,11 @@ module github.com/reecho-go/reecho/examples
 
 go 1.26.0
 
-require github.com/reecho-go/reecho v0.0.0
+require (
+	github.com/reecho-go/reecho v0.0.0
+	github.com/reecho-go/reecho/store/boltstore v0.0.0
+	github.com/reecho-go/reecho/store/redisstore v0.0.0
+)
 
 require (
 	github.com/google/go-cmp v0.7.0
@@ -13,6 +17,7 @@ require (
 	github.com/chromedp/cdproto v0.159.2
 	github.com/chromedp/chromedp v0.23.0
 	github.com/labstack/echo/v4 v4.16.4
+	github.com/redis/rueidis v1.0.79
 	go.uber.org/goleak v1.3.0
 	golang.org/x/text v0.44.0
 	golang.org/x/time v0.15.0
@@ -34,6 +39,7 @@ require (
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fasttemplate v1.2.2 // indirect
+	go.etcd.io/bbolt v1.5.0 // indirect
 	golang.org/x/crypto v0.59.0 // indirect
 	golang.org/x/net v0.62.0 // indirect
 	golang.org/x/sys v0.50.0 // indirect
@@ -43,3 +49,7 @@ require (
 )
 
 replace github.com/reecho-go/reecho => ../
+
+replace github.com/reecho-go/reecho/store/boltstore => ../store/boltstore
+
+replace github.com/reecho-go/reecho/store/redisstore => ../store/redisstore

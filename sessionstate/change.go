@@ -40,8 +40,9 @@ type changes struct {
 // login is a change of who the session belongs to.
 type login struct {
 	user string
-	at   int64 // Unix seconds: the absolute timeout starts again
-	life int64 // seconds, 0: Config decides
+	at   int64  // Unix seconds: the absolute timeout starts again
+	life int64  // seconds, 0: Config decides
+	mark string // the last mark of the user
 }
 
 // of returns what was done to the key.
@@ -120,13 +121,13 @@ func (c *changes) apply(r record) (record, error) {
 }
 
 func (l *login) apply(r record) record {
-	r.user, r.life = l.user, l.life
-	r.created, r.issued, r.seen = l.at, l.at, l.at
+	r.user, r.life, r.mark = l.user, l.life, l.mark
+	r.created, r.issued, r.seen = l.at, l.at, 1000*l.at
 	return r
 }
 
 // fresh returns an empty record that starts now.
 func fresh(now time.Time) record {
 	at := now.Unix()
-	return record{created: at, issued: at, seen: at}
+	return record{created: at, issued: at, seen: 1000 * at}
 }

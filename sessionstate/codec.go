@@ -21,6 +21,7 @@ const (
 	boxRecord box = 1 // id and record: cookie mode
 	boxID     box = 2 // id alone: server mode
 	boxFlash  box = 3 // flash messages
+	boxVisit  box = 4 // a visit: cookie mode
 )
 
 // The subkeys are derived from each secret, one for each purpose.

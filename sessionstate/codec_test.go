@@ -107,7 +107,7 @@ func FuzzCodec(f *testing.F) {
 	f.Add(c.seal(boxRecord, "id", []byte("plain")))
 	f.Add(c.seal(boxID, "id", bytes.Repeat([]byte{7}, idSize)))
 	f.Fuzz(func(t *testing.T, value string) {
-		for _, kind := range []box{boxRecord, boxID, boxFlash} {
+		for _, kind := range []box{boxRecord, boxID, boxFlash, boxVisit} {
 			plain, _, err := c.open(kind, "id", value)
 			if err != nil {
 				if plain != nil {
@@ -132,9 +132,9 @@ func TestRecordRoundTrip(t *testing.T) {
 	t.Parallel()
 	tests := []record{
 		{},
-		{created: 1_700_000_000, issued: 1_700_000_000, seen: 1_700_000_001},
-		{created: 1, issued: 7, seen: 1 << 32, life: 86400 * 30, root: strings.Repeat("r", 32), user: "ada", foreign: "gob\x00\xff"},
-		record{created: 5, issued: 5, seen: 5}.with(entry{"b", 1, "2"}).with(entry{"a", 0, `"x"`}).with(entry{"c", 9, "null"}).with(entry{"a", 2, "1"}).without("b").without("z"),
+		{created: 1_700_000_000, issued: 1_700_000_000, seen: 1_700_000_001_500},
+		{created: 1, issued: 7, seen: 1 << 40, life: 86400 * 30, root: strings.Repeat("r", 32), user: "ada", foreign: "gob\x00\xff"},
+		record{created: 5, issued: 5, seen: 5000}.with(entry{"b", 1, "2"}).with(entry{"a", 0, `"x"`}).with(entry{"c", 9, "null"}).with(entry{"a", 2, "1"}).without("b").without("z"),
 		record{}.with(entry{strings.Repeat("n", 200), 300, strings.Repeat("v", 70000)}),
 	}
 	for _, want := range tests {

@@ -45,8 +45,9 @@ func (s *State) commit(ctx context.Context, status int, h http.Header) error {
 //
 // Errors: [ErrCommitted], [ErrEnded], [ErrContention], *[SizeError], *[StoreError],
 // also with FailOpen, and [ErrNeedsResponse] in cookie mode, where nothing but
-// the response can save anything. After an error nothing was saved, and the
-// response tries again.
+// the response can save anything. After an error the response tries again; after
+// a *[StoreError] it is not certain that nothing was saved, so an Update may then
+// count twice.
 func (s *State) SaveNow(ctx context.Context) error {
 	if err := s.load(); err != nil {
 		return err
@@ -226,11 +227,15 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 	}
 	// The client may have gone: what it did is saved all the same.
 	ctx = context.WithoutCancel(ctx)
-	for i := range p.ended {
-		if err := s.end(ctx, &p.ended[i]); err != nil {
-			return held{}, record{}, err
-		}
+	if err := s.endAll(ctx, p.ended); err != nil {
+		return held{}, record{}, err
+	}
+	if len(p.ended) > 0 { // all of them: while one may live, the browser keeps its cookies
 		s.m.setCookie(h, s.m.cookie.Name, "", -1)
+		for range cookies(s.req.Header, s.m.visitName) {
+			s.m.setCookie(h, s.m.visitName, "", -1)
+			break
+		}
 	}
 	if p.clearSite {
 		h.Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
@@ -251,6 +256,9 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 		if out.cookie != "" {
 			s.m.setCookie(h, s.m.cookie.Name, out.cookie, s.m.maxAge(&after.record, p.job.now))
 		}
+		if out.visit != "" {
+			s.m.setCookie(h, s.m.visitName, out.visit, 0)
+		}
 	}
 	if p.tell {
 		age := 0
@@ -262,11 +270,33 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 	return after, before, nil
 }
 
+// endAll ends the sessions that the request has destroyed, unless it has done so
+// before.
+func (s *State) endAll(ctx context.Context, all []held) error {
+	for i := range all {
+		s.mu.Lock()
+		done := slices.Contains(s.over, all[i].id)
+		s.mu.Unlock()
+		if done {
+			continue
+		}
+		if err := s.end(ctx, &all[i]); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.over = append(s.over, all[i].id)
+		s.mu.Unlock()
+	}
+	return nil
+}
+
 // end ends a destroyed session.
 func (s *State) end(ctx context.Context, old *held) error {
-	err := s.m.call(ctx, "end", func(ctx context.Context) error { return s.m.keeper.end(ctx, old) })
+	last := *old
+	err := s.m.call(ctx, "end", func(ctx context.Context) error { return s.m.keeper.end(ctx, &last) })
 	if err == nil {
 		s.m.lives.end(old.life())
+		s.m.lives.end(last.life())
 		s.m.life(ctx, observe.SessionDestroyed, old)
 	}
 	return err

@@ -11,7 +11,8 @@ import (
 // CookieConfig is how the session's cookie looks. It is always HttpOnly, and
 // Secure unless Config.Insecure is set.
 type CookieConfig struct {
-	// Name is the cookie's name; flash messages use Name with "-f" added.
+	// Name is the cookie's name; flash messages use Name with "-f" added, and notes
+	// of visits in cookie mode Name with "-t".
 	// Default: "__Host-id", or "__Secure-id" when Domain or Path are set, or
 	// "id" when Config.Insecure is.
 	Name string
@@ -103,14 +104,10 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
-// maxSameName is how many cookies of one name are looked at: a browser sends
-// more than one when other hosts of the domain have set theirs.
-const maxSameName = 10
-
-// cookies yields the values of the request's cookies of that name, in order.
+// cookies yields the values of the request's cookies of that name, in order: a
+// browser sends more than one when other hosts of the domain have set theirs.
 func cookies(h http.Header, name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		seen := 0
 		for _, line := range h["Cookie"] {
 			for line != "" {
 				var part string
@@ -119,7 +116,7 @@ func cookies(h http.Header, name string) iter.Seq[string] {
 				if len(part) <= len(name) || part[len(name)] != '=' || part[:len(name)] != name {
 					continue
 				}
-				if seen++; seen > maxSameName || !yield(strings.TrimRight(part[len(name)+1:], " \t")) {
+				if !yield(strings.TrimRight(part[len(name)+1:], " \t")) {
 					return
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,6 +56,7 @@ func (s *State) Detach() (*Handle, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.lends = slices.DeleteFunc(s.lends, func(l *life) bool { return l == lent }) // the handle has it now, for good
 	at := s.base
 	if !s.m.keeps() {
 		if at.record = s.cur; !s.base.known() || s.changes.renew {
@@ -160,6 +162,9 @@ func (h *Handle) reload(ctx context.Context) (held, error) {
 	h.mu.Lock()
 	at, of := h.at, h.of
 	h.mu.Unlock()
+	if later := of.Deadline(); !h.m.keeps() && h.m.limits.idle > 0 && later.After(at.deadline) {
+		at.touched = max(at.touched, later.Add(-h.m.limits.idle).UnixMilli()) // a visit that this process has heard of
+	}
 	err := h.m.call(ctx, "load", func(ctx context.Context) (err error) {
 		at, err = h.m.keeper.reload(ctx, &at)
 		return err

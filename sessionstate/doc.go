@@ -26,6 +26,9 @@
 //     are never sealed in a weaker way. What is tampered with, truncated, of
 //     another name, of a removed key, expired or from the future is the cookie
 //     of a new visitor, never an error;
+//   - a session that has ended does not answer again: a logout, [Users.Revoke] and
+//     [Users.End] also end what gets a new id at the same moment, and fail when
+//     they cannot be sure;
 //   - ids are 256 random bits, taken from the cookie only, never used again
 //     after their end, new after [State.Login], and kept in stores as digests;
 //   - no event, error or log line of this package holds an id, a cookie or a
@@ -50,8 +53,20 @@
 // again, and is then in the state that the cookie holds, until its deadline;
 // Login, Renew and Destroy end older cookies through Config.Revocations. A
 // session is limited to what fits in a cookie of 4,096 bytes, some 2,970 of
-// names and values, unless Config.Spill takes the rest. A refreshed deadline is a new cookie. What must be exact
+// names and values, unless Config.Spill takes the rest. What must be exact
 // (a balance, a quota) belongs in server mode, or in your database.
+//
+// A page that only reads does not send the values back: visits are noted in a
+// cookie of their own, the session's name with "-t" added. Two exceptions, each
+// once for a session: when its key was replaced, and when it comes from a
+// cookie of before.
+//
+// # Users and visitors
+//
+// A session belongs to a user from [State.Login] on, and to a visitor before. When
+// memory is short, in the list of revocations or in a store that evicts, those of
+// visitors go first. So let Login name the user also where the app keeps
+// logins in keys of its own; the observer is told when one seems to do that alone.
 //
 // # Rules
 //

@@ -42,16 +42,17 @@ func (m *Manager) Begin(c echo.Context) error {
 	return nil
 }
 
-// End drops the changes of a handler that panicked.
+// End drops the changes of a handler that panicked, and ends what it destroyed.
 func (m *Manager) End(c echo.Context, err error) error {
-	if err == nil {
-		return nil
+	ctx := c.Request().Context()
+	s, ok := m.peek(ctx)
+	if !ok {
+		return err
 	}
 	if _, panicked := errors.AsType[*middleware.PanicError](err); panicked {
-		if s, ok := m.peek(c.Request().Context()); ok {
-			s.panicked()
-		}
+		s.panicked(ctx)
 	}
+	s.giveBack()
 	return err
 }
 

@@ -21,7 +21,7 @@ var (
 	ErrNoSession = errors.New("sessionstate: no session in this request: put Manager.Middleware(), or a Stack with the Manager in it, in front of this route")
 
 	// ErrContention says that a save met other writers' changes each time it
-	// was tried. Nothing was written; the response is a 503.
+	// was tried. None of its changes were made; the response is a 503.
 	ErrContention = errors.New("sessionstate: too many writers at the same session")
 
 	// ErrEnded says that the session that was to be read or saved has ended.
@@ -42,7 +42,7 @@ var (
 // StoreError says that the session could not be loaded or saved. It answers
 // 503 and tells the client nothing of its cause.
 type StoreError struct {
-	Op  string // "load", "save" or "end"
+	Op  string // "load", "save", "end" or "list"
 	Err error  // what the store returned
 }
 
@@ -61,7 +61,13 @@ func (e *StoreError) StatusCode() int { return http.StatusServiceUnavailable }
 
 // Problem implements the toolkit's error interface.
 func (e *StoreError) Problem() problem.Details {
-	return problem.Details{Detail: "Your session cannot be reached at the moment. Nothing was changed. Try again in a moment."}
+	switch e.Op {
+	case "save":
+		return problem.Details{Detail: "Your session cannot be reached at the moment, and it is not certain what was saved. Look before you do it again."}
+	case "end":
+		return problem.Details{Detail: "Your session cannot be reached at the moment, and it is not certain that it has ended. Try again in a moment."}
+	}
+	return problem.Details{Detail: "Your session cannot be reached at the moment. Try again in a moment."}
 }
 
 // SizeError is an [ErrTooLarge]: the change that caused it was not made. It

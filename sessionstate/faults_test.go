@@ -106,7 +106,7 @@ func unlucky(t *testing.T, mode, path string, fault storetest.Fault, op storetes
 	}
 	for _, call := range s.Calls() {
 		for _, key := range call.Keys {
-			if digest := key[strings.LastIndexByte(key, '/')+1:]; digest != "" && strings.Contains(logged.String(), digest) {
+			if digest := key[strings.LastIndexByte(key, '/')+1:]; len(digest) > 20 && strings.Contains(logged.String(), digest) {
 				t.Errorf("%s: a store's key was logged whole:\n%s", what, logged.String())
 			}
 		}

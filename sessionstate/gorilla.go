@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/gorilla/securecookie"
@@ -61,9 +63,15 @@ func FromCodecs(until time.Time, codecs ...securecookie.Codec) *LegacyCookies {
 // cookie of before.
 const legacyMark = 8
 
-// legacyID is the id of the session that a cookie of before holds.
-func legacyID(value string) (id sessionID) {
-	sum := sha256.Sum256([]byte("sessionstate/v1/legacy" + value))
+// idOfBefore is the id of the session that a cookie of before holds. A value of
+// base64 stands for the bytes that it decodes to, however it is spelled: decoders
+// skip line breaks and do not look at the last bits.
+func idOfBefore(kind, value string) (id sessionID) {
+	text := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "").Replace(value), "=")
+	if decoded, err := base64.RawStdEncoding.DecodeString(text); err == nil {
+		value = string(decoded)
+	}
+	sum := sha256.Sum256([]byte("sessionstate/v1/" + kind + value))
 	copy(id[:], sum[:])
 	copy(id[idSize-legacyMark:], id.legacyMark())
 	return id
@@ -92,7 +100,7 @@ func (l *LegacyCookies) open(name, value string, now time.Time) (held, bool) {
 		if err != nil {
 			continue
 		}
-		h := held{id: legacyID(value), is: true, stale: true, record: fresh(now)}
+		h := held{id: idOfBefore("legacy", value), is: true, stale: true, record: fresh(now)}
 		h.record.foreign = foreign
 		return h, true
 	}
@@ -181,7 +189,7 @@ func (g *gorillaStore) open(r *http.Request, session *sessions.Session) error {
 		return nil
 	}
 	if h, ok := heldIn(found); ok {
-		switch dead, err := g.m.isRevoked(r.Context(), h.id); {
+		switch dead, err := g.m.isRevoked(r.Context(), &h); {
 		case err != nil:
 			return err
 		case dead:
@@ -216,14 +224,25 @@ func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session
 	if commit.Request(r.Context()) != nil {
 		return ErrCommitted
 	}
+	own, ok := heldIn(session)
+	sent := g.sent(r, session.Name())
 	if session.Options != nil && session.Options.MaxAge < 0 {
-		if h, ok := heldIn(session); ok {
-			if err := g.m.revoke(r.Context(), &h); err != nil {
+		if ok {
+			sent = append(sent, own)
+		}
+		for i := range sent {
+			if err := g.m.revoke(r.Context(), &sent[i]); err != nil {
 				return err
 			}
 		}
 		g.m.setCookie(w.Header(), session.Name(), "", -1)
 		return nil
+	}
+	if session.Values == nil {
+		session.Values = make(map[any]any)
+	}
+	if !ok && len(sent) > 0 { // code that replaces Values drops what is ours
+		session.Values[recordKey] = sent[0].append(nil)
 	}
 	value, err := g.cookies.Codecs[0].Encode(session.Name(), session.Values)
 	if err != nil {
@@ -237,6 +256,20 @@ func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session
 	return nil
 }
 
+// sent returns the ids and records that the request's cookies of another name hold.
+func (g *gorillaStore) sent(r *http.Request, name string) (all []held) {
+	for value := range cookies(r.Header, name) {
+		values := make(map[any]any)
+		if g.cookies.Codecs[0].Decode(name, value, &values) != nil {
+			continue
+		}
+		if h, ok := heldIn(&sessions.Session{Values: values}); ok {
+			all = append(all, h)
+		}
+	}
+	return all
+}
+
 // heldIn returns the id and record that travel in a session's Values.
 func heldIn(session *sessions.Session) (held, bool) {
 	raw, ok := session.Values[recordKey].([]byte)
@@ -248,9 +281,9 @@ func heldIn(session *sessions.Session) (held, bool) {
 }
 
 // isRevoked reports whether a cookie of another name was deleted before.
-func (m *Manager) isRevoked(ctx context.Context, id sessionID) (dead bool, err error) {
+func (m *Manager) isRevoked(ctx context.Context, h *held) (dead bool, err error) {
 	err = m.call(ctx, "load", func(ctx context.Context) error {
-		dead, err = m.revoked.has(ctx, id)
+		dead, err = m.revoked.has(ctx, h.otherMention())
 		return err
 	})
 	return dead, err
@@ -258,7 +291,7 @@ func (m *Manager) isRevoked(ctx context.Context, id sessionID) (dead bool, err e
 
 // revoke ends a cookie of another name.
 func (m *Manager) revoke(ctx context.Context, h *held) error {
-	return m.call(context.WithoutCancel(ctx), "end", func(ctx context.Context) error { return m.revoked.add(ctx, h) })
+	return m.call(context.WithoutCancel(ctx), "end", func(ctx context.Context) error { return m.revoked.end(ctx, h, h.otherMention()) })
 }
 
 // aloneKey finds the State of a request without the Manager's middleware.
@@ -336,7 +369,7 @@ func sameValues(now, next map[any]any) bool {
 // attributes. A maxAge of 0 is until the browser is closed, a negative one
 // deletes.
 func (m *Manager) cookieLine(name, value string, maxAge int) string {
-	if maxAge == 0 && (name == m.cookie.Name || name == m.flashName) {
+	if maxAge == 0 && (name == m.cookie.Name || name == m.flashName || name == m.visitName) {
 		return name + "=" + value + m.attributes // the usual one: name and value need no check
 	}
 	options := *m.gorilla.cookies.Options
@@ -367,7 +400,7 @@ func (g gorillaCodec) Encode(name string, value any) (string, error) {
 			return "", fmt.Errorf("sessionstate: gorilla codec: Values[%q] is not ours: %w", recordKey, err)
 		}
 	}
-	h.record.seen = max(now.Unix(), h.record.created)
+	h.record.seen = h.record.seenAt(now)
 	var err error
 	if h.record.foreign, err = encodeForeign(values); err != nil {
 		return "", err
@@ -450,6 +483,7 @@ type thirdSession struct {
 	of      *thirdParty
 	req     *http.Request
 	session *sessions.Session
+	value   string // of the cookie, as the store sees it
 }
 
 // open returns the session of a cookie's value; an empty one stands for a new
@@ -457,7 +491,10 @@ type thirdSession struct {
 func (t *thirdParty) open(ctx context.Context, value string) (*thirdSession, error) {
 	req := (&http.Request{Method: http.MethodGet, URL: new(url.URL), Header: make(http.Header)}).WithContext(ctx)
 	if value != "" {
-		req.AddCookie(&http.Cookie{Name: t.name, Value: value})
+		req.Header.Set("Cookie", t.name+"="+value) // not AddCookie: it logs what no cookie may have
+	}
+	if c, err := req.Cookie(t.name); err == nil { // net/http leaves out quotes
+		value = c.Value
 	}
 	session, err := t.store.New(req, t.name) // not Get: its registry shares sessions between stores
 	switch {
@@ -473,7 +510,7 @@ func (t *thirdParty) open(ctx context.Context, value string) (*thirdSession, err
 	if session.Values == nil {
 		session.Values = make(map[any]any)
 	}
-	return &thirdSession{t, req, session}, nil
+	return &thirdSession{t, req, session, value}, nil
 }
 
 // refuses reports whether the store found fault with the cookie, or has no

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -28,21 +29,15 @@ var errFuture = errors.New("from the future")
 // errRevoked is the reason of an observe.SessionRevoked.
 var errRevoked = errors.New("its id has been ended")
 
-func (k *cookieKeeper) load(ctx context.Context, value string) (held, error) {
+func (k *cookieKeeper) load(ctx context.Context, value string, sent http.Header) (held, error) {
 	h, err := k.open(value)
 	if err != nil {
 		return held{}, &refusal{reason: err}
 	}
-	if err := h.timely(k.limits, time.Now()); err != nil {
+	if err := k.visited(&h, sent).timely(k.limits, time.Now()); err != nil {
 		return held{}, err
 	}
-	switch dead, err := k.revoked.has(ctx, h.id); {
-	case err != nil:
-		return held{}, err
-	case dead:
-		return held{}, &refusal{errRevoked, observe.SessionRevoked, h.id}
-	}
-	return h, nil
+	return k.reload(ctx, &h)
 }
 
 // open reads a cookie's value, our own or one of before.
@@ -74,7 +69,7 @@ func parseHeld(plain []byte) (held, error) {
 // timely sets the deadline of a session whose times come from its cookie, and
 // refuses one that is over, or from the future.
 func (h *held) timely(l limits, now time.Time) error {
-	seen := time.Unix(h.record.seen, 0)
+	seen := time.UnixMilli(max(h.record.seen, h.touched))
 	h.deadline = l.deadline(&h.record, seen)
 	if seen.Sub(now) > skew {
 		return &refusal{reason: errFuture}
@@ -86,12 +81,16 @@ func (h *held) timely(l limits, now time.Time) error {
 func (h *held) append(b []byte) []byte { return h.record.append(append(b, h.id[:]...)) }
 
 func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
+	if j.touch && !j.base.stale {
+		return k.saveVisit(ctx, j)
+	}
 	h := held{id: j.base.id, is: true, record: j.next}
 	if !j.base.known() || j.renew {
-		h.id, h.record.issued = j.newID, max(j.now.Unix(), h.record.created)
+		h.id = j.newID
+		h.record.issued = max(k.revoked.after(ctx, h.mention(), j.now.Unix()), h.record.created)
 		h.record.scope = j.base.lifeAfter(&j.next)
 	}
-	h.record.seen = max(j.now.Unix(), h.record.created)
+	h.record.seen = h.record.seenAt(j.now)
 	h.deadline = k.limits.deadline(&h.record, j.now)
 	if size, limit := k.size(&h.record); size > limit {
 		return saved{}, tooLarge("", &h.record, size, limit)
@@ -118,9 +117,9 @@ func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
 // the old one, and of several that do so at once only the first goes on.
 func (k *cookieKeeper) goOn(ctx context.Context, j *job) error {
 	if j.renew {
-		return k.revoked.addFirst(ctx, &j.base)
+		return k.revoked.renew(ctx, &j.base)
 	}
-	switch dead, err := k.revoked.has(ctx, j.base.id); {
+	switch dead, err := k.revoked.has(ctx, j.base.mention()); {
 	case err != nil:
 		return err
 	case dead:
@@ -131,7 +130,7 @@ func (k *cookieKeeper) goOn(ctx context.Context, j *job) error {
 
 // reload returns what the cookie had: there is no other copy.
 func (k *cookieKeeper) reload(ctx context.Context, h *held) (held, error) {
-	switch dead, err := k.revoked.has(ctx, h.id); {
+	switch dead, err := k.revoked.has(ctx, h.mention()); {
 	case err != nil:
 		return held{}, err
 	case dead:
@@ -141,7 +140,7 @@ func (k *cookieKeeper) reload(ctx context.Context, h *held) (held, error) {
 }
 
 func (k *cookieKeeper) end(ctx context.Context, h *held) error {
-	err := k.revoked.add(ctx, h)
+	err := k.revoked.end(ctx, h, h.mention())
 	if err == nil && k.spill != nil {
 		k.spill.drop(ctx, h)
 	}
@@ -163,9 +162,9 @@ func (k *cookieKeeper) size(r *record) (size, limit int) {
 // cookieSize is what a cookie with all of the record takes.
 func (k *cookieKeeper) cookieSize(r *record) (size, limit int) {
 	// seen grows until the record is sealed: count it at its longest
-	grow := uvarintLen(maxSeconds) - uvarintLen(uint64(r.seen-r.created))
+	grow := uvarintLen(1000*maxSeconds) - uvarintLen(uint64(r.seen-1000*r.created))
 	return len(k.name) + sealedLen(idSize+r.size()+grow), maxCookie
 }
 
-// waits implements keeper: our own lists are in memory.
-func (k *cookieKeeper) waits() bool { return len(k.revoked.own) == 0 || k.spill != nil }
+// waits implements keeper: our own list is in memory.
+func (k *cookieKeeper) waits() bool { return k.revoked.own == nil || k.spill != nil }

@@ -3,6 +3,7 @@ package sessionstate
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/reecho-go/reecho/observe"
@@ -16,8 +17,10 @@ type held struct {
 	cold     string // names what its cookie has left to Config.Spill, loaded or not
 	version  uint64 // of the record in its store
 	record   record
+	read     time.Time // when a store had it
 	deadline time.Time // when it ends if it is left alone; zero: never
 	stale    bool      // its cookie was sealed with an older key
+	touched  int64     // Unix milliseconds: when a visit was last noted beside its cookie; 0: it was not
 }
 
 func (h *held) known() bool { return h.is }
@@ -70,15 +73,16 @@ type saved struct {
 	base   record // what the changes were in the end applied to
 	after  held
 	cookie string // the new cookie value; empty: the visitor's is still right
+	visit  string // the new value of the cookie that notes visits; empty: nothing to note
 	tries  int
 	newID  bool // of a session that had another
 }
 
 // keeper is where sessions live.
 type keeper interface {
-	// load returns the session of a cookie's value. The error is a *refusal,
-	// or a fault of a store.
-	load(ctx context.Context, value string) (held, error)
+	// load returns the session of a cookie's value, which came with others. The
+	// error is a *refusal, or a fault of a store.
+	load(ctx context.Context, value string, sent http.Header) (held, error)
 
 	// reload returns a session as it is now. The error is a *refusal, or a fault
 	// of a store.
@@ -88,7 +92,8 @@ type keeper interface {
 	// meanwhile. The functions of Update may run again.
 	save(ctx context.Context, j *job) (saved, error)
 
-	// end ends a session for good.
+	// end ends a session for good, also under an id that it was given meanwhile:
+	// then it sets h to that.
 	end(ctx context.Context, h *held) error
 
 	// waits reports whether a call can take long: for a store elsewhere, or for

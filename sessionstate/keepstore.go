@@ -1,9 +1,12 @@
 package sessionstate
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/reecho-go/reecho/observe"
@@ -22,6 +25,7 @@ type storeKeeper struct {
 	prefix string
 	grace  time.Duration // how long an id that was renewed by time still works
 	digest func(*held) string
+	marks  marks
 	gates  [64]chan struct{} // those who met a conflict queue up here, by id
 }
 
@@ -55,7 +59,7 @@ func (k *storeKeeper) key(id sessionID) string { return id.storeKeyIn(k.prefix) 
 // errUnknown is the reason of an observe.SessionUnknown.
 var errUnknown = errors.New("the store has no such session")
 
-func (k *storeKeeper) load(ctx context.Context, value string) (held, error) {
+func (k *storeKeeper) load(ctx context.Context, value string, _ http.Header) (held, error) {
 	plain, stale, err := k.codec.open(boxID, k.name, value)
 	if err != nil {
 		return held{}, &refusal{reason: err}
@@ -63,7 +67,7 @@ func (k *storeKeeper) load(ctx context.Context, value string) (held, error) {
 	if len(plain) != idSize {
 		return held{}, &refusal{reason: errFormat}
 	}
-	h, err := k.get(ctx, sessionID(plain), false)
+	h, err := k.get(ctx, sessionID(plain), byCookie)
 	if err != nil {
 		return held{}, err
 	}
@@ -74,12 +78,19 @@ func (k *storeKeeper) load(ctx context.Context, value string) (held, error) {
 // maxMoves bounds how many renewals one read follows.
 const maxMoves = 8
 
+// reach is how far a read follows ids that were renewed by time.
+type reach bool
+
+const (
+	byCookie reach = false // within the grace
+	byHandle reach = true  // for longer: the id is not one that came with a cookie
+)
+
 // get reads the record of an id, or of the id that has taken its place; then
-// its cookie is stale. beyond says that the grace of old ids does not matter:
-// the id is not one that came with a cookie. The error is a *refusal or a fault.
-func (k *storeKeeper) get(ctx context.Context, id sessionID, beyond bool) (held, error) {
+// its cookie is stale. The error is a *refusal or a fault.
+func (k *storeKeeper) get(ctx context.Context, id sessionID, how reach) (held, error) {
 	for moves := 0; ; moves++ {
-		h, next, err := k.getOne(ctx, id, beyond)
+		h, next, err := k.getOne(ctx, id, how)
 		if err != nil || next == (sessionID{}) {
 			h.stale = moves > 0
 			return h, err
@@ -92,7 +103,7 @@ func (k *storeKeeper) get(ctx context.Context, id sessionID, beyond bool) (held,
 }
 
 // getOne reads the record of an id, or the id that has taken its place.
-func (k *storeKeeper) getOne(ctx context.Context, id sessionID, beyond bool) (held, sessionID, error) {
+func (k *storeKeeper) getOne(ctx context.Context, id sessionID, how reach) (held, sessionID, error) {
 	var none sessionID
 	it, err := k.store.Get(ctx, k.key(id))
 	switch {
@@ -102,12 +113,12 @@ func (k *storeKeeper) getOne(ctx context.Context, id sessionID, beyond bool) (he
 		return held{}, none, err
 	}
 	if next, until, ok := openMoved(id, it.Value); ok {
-		if !beyond && !time.Now().Before(until) {
+		if how == byCookie && !time.Now().Before(until) {
 			return held{}, none, &refusal{errEnded, observe.SessionRevoked, id}
 		}
 		return held{}, next, nil
 	}
-	h := held{id: id, is: true, version: it.Version}
+	h := held{id: id, is: true, version: it.Version, read: time.Now()}
 	if h.record, err = parseRecord(it.Value); err == nil && h.record.cold != "" {
 		err = errFormat
 	}
@@ -123,7 +134,7 @@ func (k *storeKeeper) getOne(ctx context.Context, id sessionID, beyond bool) (he
 }
 
 func (k *storeKeeper) reload(ctx context.Context, h *held) (held, error) {
-	now, err := k.get(ctx, h.id, true)
+	now, err := k.get(ctx, h.id, byHandle)
 	if err != nil {
 		return held{}, err
 	}
@@ -135,9 +146,9 @@ func (k *storeKeeper) save(ctx context.Context, j *job) (saved, error) {
 	case !j.base.known():
 		h := held{id: j.newID, is: true, record: j.next}
 		out := saved{base: j.base.record, tries: 1}
-		err := k.index(ctx, &h)
-		if err == nil {
-			err = k.write(ctx, &h, j)
+		err := k.create(ctx, &h, j)
+		if err != nil {
+			k.dropNew(ctx, &h)
 		}
 		out.after, out.cookie = h, k.seal(h.id)
 		return out, err
@@ -152,7 +163,7 @@ func (k *storeKeeper) seal(id sessionID) string { return k.codec.seal(boxID, k.n
 // write swaps h's record in for version h.version, or creates it.
 func (k *storeKeeper) write(ctx context.Context, h *held, j *job) error {
 	if !j.still {
-		h.record.seen = max(j.now.Unix(), h.record.created)
+		h.record.seen = h.record.seenAt(j.now)
 	}
 	if size, limit := k.size(&h.record); size > limit {
 		return tooLarge("", &h.record, size, limit)
@@ -161,12 +172,31 @@ func (k *storeKeeper) write(ctx context.Context, h *held, j *job) error {
 	if it.Value = h.record.append(make([]byte, 0, h.record.size())); !j.still {
 		h.deadline = k.limits.deadline(&h.record, j.now)
 	}
-	it.Expires = h.deadline
+	it.Expires, it.Expendable = h.deadline, h.record.user == ""
 	version, err := k.swap.Swap(ctx, k.key(h.id), h.version, it)
 	if err != nil {
 		return err
 	}
-	h.version = version
+	h.version, h.read = version, time.Now()
+	return nil
+}
+
+// create writes the record of a new id, known to nobody, after its entry in the
+// index; and looks then whether the user's sessions have been ended meanwhile:
+// who ends them either finds the entry, or has left a mark before.
+func (k *storeKeeper) create(ctx context.Context, h *held, j *job) error {
+	if err := k.index(ctx, h); err != nil {
+		return err
+	}
+	if err := k.write(ctx, h, j); err != nil {
+		return err
+	}
+	switch over, err := k.marks.over(ctx, h, j.base.known()); {
+	case err != nil:
+		return err
+	case over:
+		return ErrEnded
+	}
 	return nil
 }
 
@@ -229,7 +259,7 @@ func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
 		case errors.Is(err, store.ErrNotFound):
 			err = ErrEnded
 		case errors.Is(err, store.ErrConflict) && out.tries < maxTries:
-			if err = k.again(ctx, gate, &queued, out.tries); err == nil {
+			if err = again(ctx, gate, &queued, out.tries); err == nil {
 				base, next, err = k.rebase(ctx, j, base.stale)
 			}
 			if err == nil {
@@ -253,11 +283,13 @@ func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
 }
 
 // dropNew takes back a new id that nobody knows: it would only wait for its
-// deadline. It may fail.
+// deadline, and count as one of the user's sessions until then. It was perhaps
+// written, though the store's answer did not say so. It may fail.
 func (k *storeKeeper) dropNew(ctx context.Context, target *held) {
-	if target.version != 0 {
-		_ = k.end(ctx, target)
-	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second) // that of the save may be over
+	defer cancel()
+	_ = k.store.Delete(ctx, k.key(target.id))
+	_ = k.unindex(ctx, target)
 }
 
 // writeRenewed writes the changed record under the new id, and then ends the
@@ -268,36 +300,35 @@ func (k *storeKeeper) writeRenewed(ctx context.Context, j *job, base, target *he
 	if target.record.root = ""; j.timed {
 		target.record.root = base.root()
 	}
-	if err := k.index(ctx, target); err != nil {
+	if err := k.create(ctx, target, j); err != nil {
 		return err
 	}
-	if err := k.write(ctx, target, j); err != nil {
-		return err
-	}
-	stone := grave()
-	if j.timed {
+	stone := grave(base)
+	if stone.Value = stoneFor(target.id); j.timed {
 		now := time.Now()
 		var err error
 		if stone.Value, err = sealMoved(base.id, target.id, now.Add(k.grace)); err != nil {
 			return err
 		}
-		// Cookies follow for the grace; handles, logouts and saves under way for longer.
+		// Cookies follow for the grace; handles and saves under way for longer.
 		if stone.Expires = now.Add(max(k.grace, maxTrail)); !target.deadline.IsZero() && target.deadline.Before(stone.Expires) {
 			stone.Expires = target.deadline
 		}
 	}
 	if _, err := k.swap.Swap(ctx, k.key(base.id), base.version, stone); err != nil {
-		return err
+		// An answer that was lost must not cost the visitor the session.
+		it, readErr := k.store.Get(ctx, k.key(base.id))
+		if readErr != nil || !bytes.Equal(it.Value, stone.Value) {
+			return err
+		}
 	}
-	// The entry of the old id names nothing any more. But who reads the index just
-	// now may have missed the new one, and sees by the old one that it must look again.
-	_ = k.indexUntil(ctx, base, time.Now().Add(tombstoneLife))
+	_ = k.unindex(ctx, base) // it names nothing any more
 	return nil
 }
 
 // again waits for this process's other writers of the session, and, when that
 // did not help, for a random while.
-func (k *storeKeeper) again(ctx context.Context, gate chan struct{}, queued *bool, tries int) error {
+func again(ctx context.Context, gate chan struct{}, queued *bool, tries int) error {
 	if !*queued {
 		select {
 		case gate <- struct{}{}:
@@ -319,7 +350,7 @@ func (k *storeKeeper) again(ctx context.Context, gate chan struct{}, queued *boo
 
 // rebase reads the session again and does the changes to it.
 func (k *storeKeeper) rebase(ctx context.Context, j *job, stale bool) (held, record, error) {
-	base, err := k.get(ctx, j.base.id, j.still)
+	base, err := k.get(ctx, j.base.id, reach(j.still))
 	if _, gone := errors.AsType[*refusal](err); gone {
 		return held{}, record{}, ErrEnded
 	}
@@ -331,40 +362,71 @@ func (k *storeKeeper) rebase(ctx context.Context, j *job, stale bool) (held, rec
 	return base, next, err
 }
 
-// end buries the session, and the one that it leads to if it was renewed by
-// time since h was read. A plain Delete would not notice that.
+// errVanished says that the store has forgotten what became of a session.
+var errVanished = errors.New("the store has no trace of the session: it may have been given another id")
+
+// end buries the session, and the one that its tombstone names if it has been
+// renewed since h was read. A plain Delete would not notice that.
 func (k *storeKeeper) end(ctx context.Context, h *held) error {
-	last := *h
+	last, key := *h, k.key(h.id)
 	for range maxTries {
-		_, err := k.swap.Swap(ctx, k.key(last.id), last.version, grave())
+		_, err := k.swap.Swap(ctx, key, last.version, grave(&last))
 		switch {
 		case err == nil:
 			// Dead already: what fails now is left to its deadline.
-			_ = k.store.Delete(ctx, k.key(last.id))
-			_ = k.unindex(ctx, &last)
+			_ = k.store.Delete(ctx, key)
+			_ = k.unindexKey(ctx, last.record.user, key[len(k.prefix):])
+			*h = last
 			return nil
+		case errors.Is(err, store.ErrNotFound) && key == k.key(h.id) && time.Since(h.read) >= tombstoneLife:
+			return errVanished
 		case errors.Is(err, store.ErrNotFound):
-			return nil
+			return nil // ended, or over
 		case !errors.Is(err, store.ErrConflict):
 			return err
 		}
-		if last, err = k.get(ctx, last.id, true); err != nil {
-			r, refused := errors.AsType[*refusal](err)
-			switch {
-			case !refused:
-				return err
-			case r.unread():
-				return k.store.Delete(ctx, k.key(r.id))
-			}
-			return nil
+		var gone bool
+		if key, gone, err = k.follow(ctx, key, &last); gone || err != nil {
+			return err
 		}
 	}
 	return ErrContention
 }
 
+// follow reads what is under a key, or under the key that a tombstone there
+// names, for end. gone says that there is nothing left to end.
+func (k *storeKeeper) follow(ctx context.Context, key string, last *held) (at string, gone bool, err error) {
+	for range maxTries {
+		it, err := k.store.Get(ctx, key)
+		if errors.Is(err, store.ErrNotFound) {
+			return key, true, nil
+		}
+		if err != nil {
+			return key, false, err
+		}
+		if next, ok := nextOf(it.Value); ok {
+			key = sumKeyIn(k.prefix, next)
+			continue
+		}
+		r, err := parseRecord(it.Value)
+		switch {
+		case errors.Is(err, errEnded):
+			return key, true, nil
+		case err != nil: // it cannot be read, only ended
+			return key, true, k.store.Delete(ctx, key)
+		}
+		last.record, last.version = r, it.Version
+		if sum, err := encoding.DecodeString(key[len(k.prefix):]); err == nil && r.scope == "" {
+			last.record.scope = lifeOf([sha256.Size]byte(sum))
+		}
+		return key, false, nil
+	}
+	return key, false, ErrContention
+}
+
 // grave is a tombstone that leads nowhere.
-func grave() store.Item {
-	return store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneLife)}
+func grave(h *held) store.Item {
+	return store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneLife), Expendable: h.record.user == ""}
 }
 
 func (k *storeKeeper) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }

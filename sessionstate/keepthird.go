@@ -2,10 +2,8 @@ package sessionstate
 
 import (
 	"context"
-	"crypto/sha256"
+	"net/http"
 	"time"
-
-	"github.com/reecho-go/reecho/observe"
 )
 
 // thirdKeeper keeps sessions in a third-party store for gorilla/sessions. Such a
@@ -25,44 +23,46 @@ var _ keeper = (*thirdKeeper)(nil)
 // these stores take none for an order to delete.
 const maxThirdAge = 400 * 24 * 3600
 
-func (k *thirdKeeper) load(ctx context.Context, value string) (held, error) {
-	h, _, err := k.open(ctx, value)
+func (k *thirdKeeper) load(ctx context.Context, value string, sent http.Header) (held, error) {
+	h, _, err := k.open(ctx, &held{cookie: value}, sent)
 	return h, err
 }
 
-func (k *thirdKeeper) open(ctx context.Context, value string) (held, *thirdSession, error) {
+// open returns the session of at's cookie. Visits are noted beside it: in sent,
+// or by at.
+func (k *thirdKeeper) open(ctx context.Context, at *held, sent http.Header) (held, *thirdSession, error) {
+	value := at.cookie
 	session, err := k.store.open(ctx, value)
 	if err != nil {
 		return held{}, nil, err
 	}
 	h, ok := heldIn(session.session)
 	if !ok { // an app's session of before: it is taken over, and begins now
-		h = held{id: sha256.Sum256([]byte("sessionstate/v1/third" + value)), is: true, record: fresh(time.Now())}
+		h = held{id: idOfBefore("third", session.value), is: true, record: fresh(time.Now())}
 	}
-	h.cookie = value
+	h.cookie, h.touched = value, at.touched
 	if h.record.foreign, err = encodeForeign(session.session.Values); err != nil {
 		return held{}, nil, err
 	}
-	if err := h.timely(k.limits, time.Now()); err != nil {
+	if err := k.visited(&h, sent).timely(k.limits, time.Now()); err != nil {
 		return held{}, nil, err
 	}
-	switch dead, err := k.revoked.has(ctx, h.id); {
-	case err != nil:
-		return held{}, nil, err
-	case dead:
-		return held{}, nil, &refusal{errRevoked, observe.SessionRevoked, h.id}
-	}
-	return h, session, nil
+	h, err = k.cookieKeeper.reload(ctx, &h)
+	return h, session, err
 }
 
 func (k *thirdKeeper) reload(ctx context.Context, h *held) (held, error) {
 	if h.cookie == "" { // not saved yet
 		return k.cookieKeeper.reload(ctx, h)
 	}
-	return k.load(ctx, h.cookie)
+	now, _, err := k.open(ctx, h, nil)
+	return now, err
 }
 
 func (k *thirdKeeper) save(ctx context.Context, j *job) (saved, error) {
+	if j.touch {
+		return k.saveVisit(ctx, j)
+	}
 	out := saved{base: j.base.record, tries: 1}
 	h := held{is: true, record: j.next}
 	var session *thirdSession
@@ -72,7 +72,7 @@ func (k *thirdKeeper) save(ctx context.Context, j *job) (saved, error) {
 			return saved{}, err
 		}
 		defer give()
-		now, found, err := k.open(ctx, j.base.cookie)
+		now, found, err := k.open(ctx, &j.base, nil)
 		if isRefusal(err) {
 			return saved{}, ErrEnded
 		}
@@ -86,7 +86,7 @@ func (k *thirdKeeper) save(ctx context.Context, j *job) (saved, error) {
 	}
 	if !j.base.known() || j.renew {
 		if j.renew && j.base.known() {
-			if err := k.revoked.addFirst(ctx, &j.base); err != nil {
+			if err := k.revoked.renew(ctx, &j.base); err != nil {
 				return saved{}, err
 			}
 			if err := session.erase(); err != nil {
@@ -94,14 +94,15 @@ func (k *thirdKeeper) save(ctx context.Context, j *job) (saved, error) {
 			}
 			out.newID = true
 		}
-		h.id, h.record.issued = j.newID, max(j.now.Unix(), h.record.created)
+		h.id = j.newID
+		h.record.issued = max(k.revoked.after(ctx, h.mention(), j.now.Unix()), h.record.created)
 		h.record.scope = j.base.lifeAfter(&h.record)
 		var err error
 		if session, err = k.store.open(ctx, ""); err != nil {
 			return saved{}, err
 		}
 	}
-	h.record.seen = max(j.now.Unix(), h.record.created)
+	h.record.seen = h.record.seenAt(j.now)
 	h.deadline = k.limits.deadline(&h.record, j.now)
 	values, err := decodeForeign(h.record.foreign)
 	if err != nil {
@@ -111,8 +112,8 @@ func (k *thirdKeeper) save(ctx context.Context, j *job) (saved, error) {
 	plain.record.foreign = ""
 	values[recordKey] = plain.append(nil)
 	age := maxThirdAge
-	if !h.deadline.IsZero() {
-		age = max(1, int(h.deadline.Sub(j.now)/time.Second))
+	if end := k.limits.end(&h.record); !end.IsZero() { // not the deadline: visits do not reach the store
+		age = max(1, int(end.Sub(j.now)/time.Second))
 	}
 	if out.cookie, err = session.save(values, age); err != nil {
 		return saved{}, err
@@ -128,7 +129,7 @@ func (k *thirdKeeper) end(ctx context.Context, h *held) error {
 		return err
 	}
 	defer give()
-	if err := k.revoked.add(ctx, h); err != nil {
+	if err := k.revoked.end(ctx, h, h.mention()); err != nil {
 		return err
 	}
 	session, err := k.store.open(ctx, h.cookie)

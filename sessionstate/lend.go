@@ -52,6 +52,8 @@ type life struct {
 
 	// Under all.mu.
 	ended    bool
+	holders  int           // requests under way and handles that have it
+	released bool          // nobody had it, and nothing hung on it
 	newcomer *list.Element // nil: the visitor has sent the cookie back
 	waiting  map[*waiter]struct{}
 }
@@ -82,15 +84,16 @@ func (l *life) OnEnd(fn func()) (stop func()) {
 		fn()
 		return func() {}
 	}
-	if l.waiting == nil {
-		l.waiting = make(map[*waiter]struct{})
+	of := l.all.again(l)
+	if of.waiting == nil {
+		of.waiting = make(map[*waiter]struct{})
 	}
-	l.waiting[w] = struct{}{}
+	of.waiting[w] = struct{}{}
 	l.all.mu.Unlock()
 	return func() {
 		l.all.mu.Lock()
 		defer l.all.mu.Unlock()
-		delete(l.waiting, w)
+		delete(of.waiting, w)
 	}
 }
 
@@ -147,7 +150,34 @@ func (a *lives) lend(id string, deadline time.Time, newcomer bool) (l *life, ove
 			l.move(deadline)
 		}
 	}
+	l.holders++
 	return l, over
+}
+
+// release gives a life back that was lent to a request. If nobody has hung
+// anything on it, and no other request has it, it is forgotten.
+func (a *lives) release(l *life) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if l.holders--; l.holders == 0 && len(l.waiting) == 0 && !l.ended {
+		a.drop(l)
+		l.ended, l.released = false, true
+	}
+}
+
+// again returns l, or the life that has taken its place after it was released. It
+// is called under the lock.
+func (a *lives) again(l *life) *life {
+	if !l.released {
+		return l
+	}
+	if now, ok := a.byID[l.id]; ok {
+		return now
+	}
+	l.released, l.newcomer = false, nil
+	a.byID[l.id] = l
+	a.size.Add(1)
+	return l
 }
 
 // expire drops some of the lives whose time is over, more than come in. It is
@@ -261,15 +291,27 @@ func (s *State) lend() (l *life, over []*waiter, err error) {
 	case s.lent != nil:
 	case s.base.known() && s.cur.user == s.base.record.user:
 		s.lent, over = s.m.lives.lend(s.base.life(), s.base.deadline, false)
+		s.lends = append(s.lends, s.lent)
 	case !opened:
 		return nil, nil, ErrCommitted
 	default:
 		s.changes.create = true
 		id := s.comingID()
 		s.lent, over = s.m.lives.lend(lifeOf(id.sum()), s.m.limits.deadline(&s.cur, time.Now()), !s.base.known())
-		s.unborn = append(s.unborn, s.lent)
+		s.lends, s.unborn = append(s.lends, s.lent), append(s.unborn, s.lent)
 	}
 	return s.lent, over, nil
+}
+
+// giveBack gives back the lives that were lent to a request that is over.
+func (s *State) giveBack() {
+	s.mu.Lock()
+	lends := s.lends
+	s.lends, s.lent = nil, nil
+	s.mu.Unlock()
+	for _, l := range lends {
+		s.m.lives.release(l)
+	}
 }
 
 // born ends the lives that were lent to sessions which this request did not

@@ -47,6 +47,10 @@ func (s *State) Login(user string, opts ...LoginOption) error {
 	if err := s.whole(); err != nil { // all of it goes to the new id
 		return err
 	}
+	var err error
+	if l.mark, err = s.m.users.lastMark(s.context(), user); err != nil {
+		return err
+	}
 	if err := s.m.users.admit(s.context(), user, s.lifeOf(user)); err != nil {
 		return err
 	}
@@ -129,6 +133,9 @@ func (s *State) Destroy(opts ...DestroyOption) error {
 		defer s.mu.Unlock()
 		s.mustFail = true
 		return err
+	}
+	if base.known() && base.record.user == "" && !base.record.empty() {
+		s.m.nobody(s.context())
 	}
 	return s.mutate(func() error {
 		if s.base.known() {

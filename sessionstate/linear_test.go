@@ -72,11 +72,11 @@ func (l life) next(in ask, out told) []any {
 		if alive {
 			return []any{after}
 		}
-		if in.kind == "destroy" { // the logout of a session that is over already
-			return []any{l}
+		if in.kind == "destroy" { // it came by a cookie that has been renewed meanwhile: whatever it is now, it is over
+			return []any{life{}}
 		}
 	case "failed": // a 503: it may have happened or not; a renewal's new id is then known to nobody
-		if alive && in.kind != "get" {
+		if (alive || in.kind == "destroy") && in.kind != "get" {
 			if in.kind == "renew" {
 				after = life{}
 			}

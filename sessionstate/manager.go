@@ -73,14 +73,16 @@ type Config struct {
 
 	// Revocations keeps the ids of sessions that were ended before their time,
 	// so that a copied cookie is dead too. One store must serve all processes
-	// that share the secrets. With compare-and-swap (store.Swapper) a Login or
-	// Renew that runs beside a logout cannot escape it. It stays the caller's to
-	// close. Refused with Store, which needs none. Default: nil, the memory of
-	// this process: a restart and other processes forget who logged out; the
-	// observer is told when the first does. It holds 60 MiB, some 280,000 ids,
-	// for sessions with a Login or with values of gorilla code; while it is full,
-	// logging out answers 503. For all others, which anybody can make, it holds
-	// 4 MiB, the last 19,000 or so, and forgets the rest: so they cannot fill it.
+	// that share the secrets; it must have the capability of compare-and-swap
+	// (store.Swapper). It stays the caller's to close. Refused with Store, which
+	// needs none. Default: nil, the memory of this process: a restart and other
+	// processes forget who logged out; the observer is told when the first does.
+	//
+	// In memory or in a store, it takes at most 50 MiB, and cannot be filled: it is
+	// kept on pages, and one that is full ends the sessions of its part, a
+	// thousandth or less, that were made before those that it remembers. Some
+	// 300,000 logouts of users are remembered one by one, and as many of visitors;
+	// one who logs out again and again ends no sessions but that user's own.
 	Revocations store.Store
 
 	// Spill takes from sessions in cookies what does not fit: the largest values
@@ -104,8 +106,8 @@ type Config struct {
 	Prefix string
 
 	// Idle ends a session that is not used for so long. Default: 0, 30 minutes.
-	// Negative: no such limit. It is kept to within a tenth (at least a
-	// minute, where Idle is longer than two), since not every request writes.
+	// Negative: no such limit. It is kept to within a tenth, since not
+	// every request notes a visit.
 	Idle time.Duration
 
 	// Absolute ends a session so long after it began, or after its Login.
@@ -188,6 +190,7 @@ type Manager struct {
 	attributes string // of a cookie that lives until the browser is closed
 	insecure   bool
 	flashName  string
+	visitName  string
 	codec      *codec
 	values     Codec // nil: JSON
 	keeper     keeper
@@ -204,9 +207,10 @@ type Manager struct {
 	logKey      []byte
 	csrfKeys    [][]byte // as Secrets: the first makes tokens, all verify
 	notices     []string
+	typedLogin  sync.Once    // the notice of one
 	revoked     *revocations // in server mode only of gorilla's cookies of other names
 	gorilla     *gorillaStore
-	users       *Users // nil: cannot be listed
+	users       *Users
 	lives       *lives
 	turns       turns
 	contrib     bool
@@ -222,6 +226,7 @@ func New(c Config) (*Manager, error) {
 		cookie:    c.Cookie,
 		insecure:  c.Insecure,
 		flashName: c.Cookie.Name + "-f",
+		visitName: c.Cookie.Name + visitSuffix,
 		limits:    limits{idle: max(c.Idle, 0), absolute: max(c.Absolute, 0)},
 		timeout:   c.StoreTimeout,
 		onError:   c.OnStoreError,
@@ -274,6 +279,7 @@ func (m *Manager) open(c Config) error {
 	if m.revoked, err = newRevocations(cmp.Or(c.Revocations, c.Store), c.Prefix+"revoked/", m.limits, m.forgetful); err != nil {
 		return err
 	}
+	m.users = &Users{m: m}
 	if c.Store != nil {
 		swap, _ := store.As[store.Swapper](c.Store)
 		touch, _ := store.As[store.Toucher](c.Store)
@@ -282,6 +288,7 @@ func (m *Manager) open(c Config) error {
 			store: c.Store, swap: swap, touch: touch, prefix: c.Prefix, grace: max(c.Grace, 0),
 		})
 		if scan, ok := store.As[store.Scanner](c.Store); ok {
+			k.marks = marks{c.Store, swap, c.Prefix + "mark/"}
 			m.users = &Users{m: m, k: k, scan: scan, most: c.MaxPerUser, refuse: c.WhenUserFull == RefuseLogin}
 		}
 		m.keeper = k
@@ -302,6 +309,15 @@ func (m *Manager) open(c Config) error {
 // forgetful says what the built-in list of revocations cannot do.
 func (m *Manager) forgetful(ctx context.Context) {
 	m.tell(ctx, "Config.Revocations is nil: who logged out is kept in memory, and forgotten by a restart and by other processes")
+}
+
+// nobody tells the observer, once, that sessions are logged out in which nobody
+// has logged in by Login.
+func (m *Manager) nobody(ctx context.Context) {
+	m.typedLogin.Do(func() {
+		m.tell(ctx, "Destroy has ended a session without a user: if the app keeps its logins in keys of its own, or in values of gorilla code, name the user by State.Login as well; "+
+			"until then they count as visitors, whom a flood of visitors may end before their time")
+	})
 }
 
 // Must returns m, and panics if there is an error. It is for package variables
@@ -354,6 +370,9 @@ func (c Config) check() error {
 		if c.Revocations != nil {
 			bad("Revocations is set, and Store too, which forgets ended sessions by itself: drop Revocations")
 		}
+	}
+	if _, ok := store.As[store.Swapper](c.Revocations); c.Revocations != nil && !ok {
+		bad("Revocations is a %T without compare-and-swap (store.Swapper), so a logout at the same moment as another could be lost: use one that has it, or none for a list in memory", c.Revocations)
 	}
 	if c.Legacy != nil && (c.Store != nil || c.Gorilla != nil) {
 		bad("Legacy is set, and Store or Gorilla too: sessions in cookies can only be taken over into cookies; drop Legacy")
@@ -453,21 +472,39 @@ func (m *Manager) digest(h *held) string {
 	return hex.EncodeToString(mac.Sum(nil)[:6])
 }
 
+const (
+	// maxBelieved is how many authentic cookies of one name are looked up. It is
+	// more than a browser keeps for a domain, so that no host beside ours can
+	// hide a session behind its own. Others cost no call, and are not counted.
+	maxBelieved = 200
+
+	// maxRefusals is how many of them the observer is told of.
+	maxRefusals = 10
+)
+
 // find returns the session that the request's cookies name, the first that is
 // believed, and none for a new visitor. The error is a *StoreError.
 //
 // Unread are sessions that are there, but whose records cannot be read.
 func (m *Manager) find(ctx context.Context, h http.Header) (found held, unread []held, err error) {
+	refusals, believed := 0, 0
 	for value := range cookies(h, m.cookie.Name) {
-		found, err := m.load(ctx, value)
-		if r, refused := errors.AsType[*refusal](err); refused {
-			m.refused(ctx, r, len(value))
-			if r.unread() {
-				unread = append(unread, held{id: r.id, is: true})
-			}
-			continue
+		found, err := m.load(ctx, value, h)
+		r, refused := errors.AsType[*refusal](err)
+		if !refused {
+			return found, unread, err
 		}
-		return found, unread, err
+		if refusals++; refusals <= maxRefusals {
+			m.refused(ctx, r, len(value))
+		}
+		if r.unread() {
+			unread = append(unread, held{id: r.id, is: true})
+		}
+		if r.action != "" {
+			if believed++; believed == maxBelieved {
+				break
+			}
+		}
 	}
 	return held{}, unread, nil
 }
@@ -480,10 +517,17 @@ func (m *Manager) others(ctx context.Context, h http.Header, base *held) (others
 	if len(values) < 2 || !base.known() {
 		return nil, nil
 	}
+	believed := 0
 	for _, value := range values {
-		found, err := m.load(ctx, value)
+		found, err := m.load(ctx, value, h)
+		r, refused := errors.AsType[*refusal](err)
+		if err == nil || refused && r.action != "" {
+			if believed++; believed > maxBelieved {
+				break
+			}
+		}
 		switch {
-		case isRefusal(err):
+		case refused:
 		case err != nil:
 			return nil, err
 		case found.id != base.id && !slices.ContainsFunc(others, func(o held) bool { return o.id == found.id }):
@@ -494,9 +538,9 @@ func (m *Manager) others(ctx context.Context, h http.Header, base *held) (others
 }
 
 // load asks the keeper, within the time that it has.
-func (m *Manager) load(ctx context.Context, value string) (h held, err error) {
+func (m *Manager) load(ctx context.Context, value string, sent http.Header) (h held, err error) {
 	err = m.call(ctx, "load", func(ctx context.Context) error {
-		h, err = m.keeper.load(ctx, value)
+		h, err = m.keeper.load(ctx, value, sent)
 		return err
 	})
 	if err != nil {

@@ -9,11 +9,29 @@ import (
 	"time"
 )
 
-// An id that was renewed by time leaves a tombstone that leads to the new id.
-// Stores must not hold ids that can be used, so it is sealed with a key that
-// only who has the old id can make. It says itself how long it leads there: its
-// entry in the store may live longer, when a request that was under way touches
-// it.
+// An id that was renewed leaves a tombstone that names the new id by its digest:
+// a logout under way with the old one ends the new one by that. If it was renewed
+// by time, it also leads cookies to the new id. Stores must not hold ids that can
+// be used, so that part is sealed with a key that only who has the old id can
+// make. It says itself how long it leads there: its entry in the store may live
+// longer, when a request that was under way touches it.
+
+// stoneFor makes the tombstone of an id that next has taken the place of.
+func stoneFor(next sessionID) []byte {
+	sum := next.sum()
+	return append([]byte{formatMoved}, sum[:]...)
+}
+
+// nextOf returns the digest of the id that a tombstone names.
+func nextOf(value []byte) (sum [sha256.Size]byte, ok bool) {
+	if len(value) < stoneSize || value[0] != formatMoved {
+		return sum, false
+	}
+	return [sha256.Size]byte(value[1:stoneSize]), true
+}
+
+// stoneSize is the size of a tombstone that leads no cookies.
+const stoneSize = 1 + sha256.Size
 
 func movedKey(old sessionID) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, old[:], nil, infoMove, 32)
@@ -27,27 +45,27 @@ func movedKey(old sessionID) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// sealMoved makes the tombstone of old.
+// sealMoved makes the tombstone of old that leads cookies until then.
 func sealMoved(old, next sessionID, until time.Time) ([]byte, error) {
 	aead, err := movedKey(old)
 	if err != nil {
 		return nil, err
 	}
 	plain := binary.BigEndian.AppendUint64(next[:idSize:idSize], uint64(until.UnixMilli()))
-	return aead.Seal([]byte{formatMoved}, nil, plain, nil), nil
+	return aead.Seal(stoneFor(next), nil, plain, nil), nil
 }
 
 // openMoved returns where a tombstone of old leads, if it is one that does, and
 // until when it leads cookies there.
 func openMoved(old sessionID, value []byte) (next sessionID, until time.Time, ok bool) {
-	if len(value) == 0 || value[0] != formatMoved {
+	if len(value) <= stoneSize || value[0] != formatMoved {
 		return next, until, false
 	}
 	aead, err := movedKey(old)
 	if err != nil {
 		return next, until, false
 	}
-	plain, err := aead.Open(nil, nil, value[1:], nil)
+	plain, err := aead.Open(nil, nil, value[stoneSize:], nil)
 	if err != nil || len(plain) != idSize+8 {
 		return next, until, false
 	}

@@ -25,9 +25,11 @@ func newID() (id sessionID) {
 func (id sessionID) storeKey() string { return id.storeKeyIn("") }
 
 // storeKeyIn is storeKey behind a prefix.
-func (id sessionID) storeKeyIn(prefix string) string {
+func (id sessionID) storeKeyIn(prefix string) string { return sumKeyIn(prefix, id.sum()) }
+
+// sumKeyIn is storeKeyIn for the id of a digest.
+func sumKeyIn(prefix string, sum [sha256.Size]byte) string {
 	var buf [96]byte // enough for most
-	sum := id.sum()
 	return string(encoding.AppendEncode(append(buf[:0], prefix...), sum[:]))
 }
 
@@ -46,11 +48,12 @@ type entry struct {
 type record struct {
 	created int64  // Unix seconds: the absolute timeout counts from here
 	issued  int64  // Unix seconds: the id was made then
-	seen    int64  // Unix seconds: the idle timeout counts from here
+	seen    int64  // Unix milliseconds: the idle timeout counts from here
 	life    int64  // seconds that a remembered session lives; 0: Config decides
 	root    string // digest of the id that the present one was renewed from by time; empty: none
 	scope   string // name of the life that goes on since an earlier id; empty: it began with this one
 	user    string // who logged in
+	mark    string // the user's last mark at the Login, see marks; empty: none, or cookie mode
 	foreign string // the values of code written for gorilla/sessions, as gob
 	cold    string // names the values that Config.Spill has, which are not here; empty: none
 	entries []entry
@@ -98,7 +101,7 @@ func (r *record) empty() bool {
 const (
 	formatRecord = 1
 	formatEnded  = 2 // a tombstone: the session was renewed, its id is dead
-	formatMoved  = 3 // a tombstone that leads to the new id, for a while
+	formatMoved  = 3 // a tombstone that names the new id
 	formatPart   = 4 // a record some of whose values are elsewhere
 )
 
@@ -113,8 +116,8 @@ var (
 // size is the length of the encoded record.
 func (r *record) size() int {
 	n := 1 + uvarintLen(uint64(r.created)) + uvarintLen(uint64(r.issued-r.created)) +
-		uvarintLen(uint64(r.seen-r.created)) + uvarintLen(uint64(r.life)) +
-		stringLen(r.root) + stringLen(r.scope) + stringLen(r.user) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
+		uvarintLen(uint64(r.seen-1000*r.created)) + uvarintLen(uint64(r.life)) +
+		stringLen(r.root) + stringLen(r.scope) + stringLen(r.user) + stringLen(r.mark) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
 	if r.cold != "" {
 		n += stringLen(r.cold)
 	}
@@ -150,11 +153,12 @@ func (r *record) append(b []byte) []byte {
 	b = append(b, format)
 	b = binary.AppendUvarint(b, uint64(r.created))
 	b = binary.AppendUvarint(b, uint64(r.issued-r.created))
-	b = binary.AppendUvarint(b, uint64(r.seen-r.created))
+	b = binary.AppendUvarint(b, uint64(r.seen-1000*r.created))
 	b = binary.AppendUvarint(b, uint64(r.life))
 	b = appendString(b, r.root)
 	b = appendString(b, r.scope)
 	b = appendString(b, r.user)
+	b = appendString(b, r.mark)
 	b = appendString(b, r.foreign)
 	if r.cold != "" {
 		b = appendString(b, r.cold)
@@ -180,7 +184,7 @@ const maxVersion = 1 << 20
 
 // parseRecord decodes what append made, and nothing else.
 func parseRecord(b []byte) (record, error) {
-	if len(b) == 1 && b[0] == formatEnded {
+	if len(b) == 1 && b[0] == formatEnded || len(b) == stoneSize && b[0] == formatMoved {
 		return record{}, errEnded
 	}
 	if len(b) == 0 || b[0] != formatRecord && b[0] != formatPart {
@@ -190,11 +194,12 @@ func parseRecord(b []byte) (record, error) {
 	var r record
 	r.created = int64(p.uvarint(maxSeconds))
 	r.issued = r.created + int64(p.uvarint(maxSeconds))
-	r.seen = r.created + int64(p.uvarint(maxSeconds))
+	r.seen = 1000*r.created + int64(p.uvarint(1000*maxSeconds))
 	r.life = int64(p.uvarint(maxSeconds))
 	r.root = p.string()
 	r.scope = p.string()
 	r.user = p.string()
+	r.mark = p.string()
 	r.foreign = p.string()
 	if b[0] == formatPart {
 		if r.cold = p.string(); len(r.cold) != sha256.Size {
@@ -213,7 +218,7 @@ func parseRecord(b []byte) (record, error) {
 			p.bad = true
 		}
 	}
-	if p.bad || p.text != "" || r.root != "" && len(r.root) != sha256.Size || r.scope != "" && len(r.scope) != lifeSize {
+	if p.bad || p.text != "" || r.root != "" && len(r.root) != sha256.Size || r.scope != "" && len(r.scope) != lifeSize || r.mark != "" && len(r.mark) != revisionSize {
 		return record{}, errFormat
 	}
 	return r, nil
@@ -243,8 +248,9 @@ func (p *parser) uvarint(limit uint64) uint64 {
 	return 0
 }
 
-func (p *parser) string() string {
-	n := p.uvarint(uint64(len(p.text)))
+func (p *parser) string() string { return p.bytes(p.uvarint(uint64(len(p.text)))) }
+
+func (p *parser) bytes(n uint64) string {
 	if n > uint64(len(p.text)) {
 		p.bad, n = true, 0
 	}
@@ -285,9 +291,10 @@ func (l limits) deadline(r *record, seen time.Time) time.Time {
 }
 
 // touchEvery is how much later a deadline must become to be written again.
-func (l limits) touchEvery() time.Duration {
-	return max(l.idle/10, min(time.Minute, l.idle/2))
-}
+func (l limits) touchEvery() time.Duration { return l.idle / 10 }
+
+// seenAt is what a record says that is used now.
+func (r *record) seenAt(now time.Time) int64 { return max(now.UnixMilli(), 1000*r.created) }
 
 // skew is how far in the future a record may come from: the clock of another
 // node may be ahead of ours.

@@ -2,8 +2,11 @@ package sessionstate
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
-	"sync/atomic"
+	"strconv"
 	"time"
 
 	"github.com/reecho-go/reecho/store"
@@ -11,120 +14,218 @@ import (
 )
 
 // revocations are the ids of sessions that were ended before their time, for as
-// long as a cookie with one of them could be believed.
+// long as a cookie with one of them could be believed. They are kept on a fixed
+// number of pages of bounded size, so nobody can fill the list: a page that is
+// full forgets its oldest ids and refuses instead all that were made no later.
 type revocations struct {
 	limits limits
 	legacy time.Time // until when cookies of before are believed
 	prefix string
-	users  store.Store // of sessions that somebody had logged in to
-	others store.Store // of all others: anybody can make those without end
+	salt   digest // of our own list: nobody can aim at a page
+	store  store.Store
+	swap   store.Swapper
+	once   chan struct{} // has room for one who met a conflict, and keeps others of this process from meeting more
 
-	own    []*memstore.Store         // what Close frees
+	own    *memstore.Store           // what Close frees; nil: the store was given
 	notice func(ctx context.Context) // called when the built-in list gets its first entry
-	told   atomic.Bool
+	told   chan struct{}             // has room for one who tells
 }
 
-// The built-in lists, in bytes.
-const (
-	ownUsers  = 60 << 20
-	ownOthers = 4 << 20
+// Sessions of users, of visitors, of cookies of before and of other names have
+// pages of their own: those that anybody can fill end none of the others.
+type class struct {
+	name  string
+	pages uint64
+}
+
+var (
+	ofUsers    = class{"u", 1 << 13}
+	ofVisitors = class{"v", 1 << 11}
+	ofLegacy   = class{"l", 1 << 9}
+	ofOthers   = class{"o", 1 << 11} // cookies of other names
 )
 
-// newRevocations uses given, or makes lists of its own. Of these, the one that
-// any visitor can fill forgets; the other must not.
+// errOvertaken says that a session that was to be ended has got a new id
+// meanwhile, and that the list cannot tell which.
+var errOvertaken = errors.New("the session was given a new id at the same moment: end it by that")
+
+// newRevocations uses given, or makes a list of its own.
 func newRevocations(given store.Store, prefix string, l limits, notice func(ctx context.Context)) (*revocations, error) {
-	r := &revocations{limits: l, prefix: prefix, users: given, others: given}
-	if given != nil {
-		return r, nil
+	r := &revocations{limits: l, prefix: prefix, store: given, once: make(chan struct{}, 1), told: make(chan struct{}, 1)}
+	if given == nil {
+		own, err := memstore.New(memstore.Config{MaxBytes: -1, MaxEntries: -1}) // the pages bound it
+		if err != nil {
+			return nil, err
+		}
+		r.store, r.own, r.notice = own, own, notice
+		rand.Read(r.salt[:]) // never fails
 	}
-	users, err := memstore.New(memstore.Config{MaxBytes: ownUsers, MaxEntries: -1, WhenFull: memstore.Refuse})
-	if err != nil {
-		return nil, err
-	}
-	others, err := memstore.New(memstore.Config{MaxBytes: ownOthers, MaxEntries: -1})
-	if err != nil {
-		return nil, errors.Join(err, users.Close(context.Background()))
-	}
-	r.users, r.others, r.own, r.notice = users, others, []*memstore.Store{users, others}, notice
+	r.swap, _ = store.As[store.Swapper](r.store)
 	return r, nil
 }
 
-// has reports whether a session has ended.
-func (r *revocations) has(ctx context.Context, id sessionID) (bool, error) {
-	key := id.storeKeyIn(r.prefix)
-	_, err := r.users.Get(ctx, key)
-	if errors.Is(err, store.ErrNotFound) && r.others != r.users {
-		_, err = r.others.Get(ctx, key)
-	}
+// mention is how the list knows a session.
+type mention struct {
+	class  class
+	user   digest // zero: nobody, or somebody of whom we do not know
+	id     digest
+	issued int64 // Unix seconds; 0: before all others
+}
+
+// mention names a session of the Manager's own cookie. It must not depend on
+// what can change while the id stays: copies of the cookie may be older.
+func (h *held) mention() mention {
+	sum := h.id.sum()
+	m := mention{class: ofVisitors, id: digest(sum[:digestSize]), issued: h.record.issued}
 	switch {
-	case err == nil:
-		return true, nil
+	case h.id.isLegacy():
+		m.class, m.issued = ofLegacy, 0 // when it was made is not known
+	case h.record.user != "":
+		var buf [96]byte // enough for most
+		sum := sha256.Sum256(append(append(buf[:0], "sessionstate/v1/revoked"...), h.record.user...))
+		m.class, m.user = ofUsers, digest(sum[:digestSize])
+	}
+	return m
+}
+
+// otherMention names a session of a cookie of another name.
+func (h *held) otherMention() mention {
+	m := h.mention()
+	m.class, m.user = ofOthers, digest{}
+	return m
+}
+
+// key is the page of a session.
+func (r *revocations) key(m *mention) string {
+	of := m.id
+	if m.user != (digest{}) {
+		of = m.user
+	}
+	var salted [2 * digestSize]byte
+	copy(salted[copy(salted[:], r.salt[:]):], of[:])
+	sum := sha256.Sum256(salted[:])
+	n := binary.BigEndian.Uint64(sum[:])
+	var buf [96]byte // enough for most
+	b := append(append(append(buf[:0], r.prefix...), m.class.name...), '/')
+	return string(strconv.AppendUint(b, n%m.class.pages, 36))
+}
+
+// page reads the page of a session, with its version in the store.
+func (r *revocations) page(ctx context.Context, m *mention) (key string, p page, version uint64, err error) {
+	key = r.key(m)
+	it, err := r.store.Get(ctx, key)
+	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return false, nil
+		return key, nil, 0, nil
+	case err != nil:
+		return key, nil, 0, err
 	}
-	return false, err
+	p, err = parsePage(it.Value)
+	return key, p, it.Version, err
 }
 
-// list returns where the end of a session is noted. Code that was written for
-// gorilla may keep a login of its own.
-func (r *revocations) list(h *held) store.Store {
-	if h.record.user != "" || h.record.foreign != "" {
-		return r.users
+// has reports whether a session has ended.
+func (r *revocations) has(ctx context.Context, m mention) (bool, error) {
+	_, p, _, err := r.page(ctx, &m)
+	return p.state(&m) != living, err
+}
+
+// after returns the time that an id which is made now is given: one that the
+// page of its user does not refuse. Who makes it need not fail when the list
+// does: then the id is refused at worst.
+func (r *revocations) after(ctx context.Context, m mention, now int64) int64 {
+	if m.class.name != ofUsers.name {
+		return now // too many for anybody to keep up with
 	}
-	return r.others
+	_, p, _, _ := r.page(ctx, &m)
+	return max(now, p.refusedUntil(&m)+1)
 }
 
-// add notes that a session has ended.
-func (r *revocations) add(ctx context.Context, h *held) error {
-	key, it := r.entry(ctx, h)
-	return r.list(h).Put(ctx, key, it)
+// end notes that a session has ended. It fails with errOvertaken if the list
+// cannot tell that it has not got a new id.
+func (r *revocations) end(ctx context.Context, h *held, m mention) error {
+	return r.add(ctx, h, m, false)
 }
 
-// addFirst does so for a request that gives the session a new id. It fails with
+// renew does so for a request that gives the session a new id. It fails with
 // ErrEnded if it has ended already: of several at once only the first goes on.
-func (r *revocations) addFirst(ctx context.Context, h *held) error {
-	swap, ok := store.As[store.Swapper](r.list(h))
-	if !ok || r.others != r.users {
-		switch dead, err := r.has(ctx, h.id); {
-		case err != nil:
-			return err
-		case dead:
-			return ErrEnded
+func (r *revocations) renew(ctx context.Context, h *held) error {
+	return r.add(ctx, h, h.mention(), true)
+}
+
+func (r *revocations) add(ctx context.Context, h *held, m mention, renewed bool) error {
+	if r.notice != nil {
+		select {
+		case r.told <- struct{}{}:
+			r.notice(ctx)
+		default:
 		}
 	}
-	if !ok {
-		return r.add(ctx, h)
+	queued := false
+	defer func() {
+		if queued {
+			<-r.once
+		}
+	}()
+	for tries := 1; ; tries++ {
+		key, p, version, err := r.page(ctx, &m)
+		if err != nil {
+			return err
+		}
+		switch now := p.state(&m); {
+		case now != living && renewed:
+			return ErrEnded
+		case now == ended:
+			return nil
+		case now != living:
+			return errOvertaken
+		}
+		before := p.size()
+		p = p.with(&m, r.until(h), renewed, time.Now().Unix())
+		err = r.write(ctx, key, version, p, &m)
+		if errors.Is(err, store.ErrFull) && version != 0 { // there is always room for what is there
+			err = r.write(ctx, key, version, p.within(before), &m)
+		}
+		switch {
+		case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound):
+			return err
+		case tries == maxTries:
+			return ErrContention
+		}
+		if err := again(ctx, r.once, &queued, tries); err != nil {
+			return err
+		}
 	}
-	key, it := r.entry(ctx, h)
-	_, err := swap.Swap(ctx, key, 0, it)
-	if errors.Is(err, store.ErrConflict) {
-		return ErrEnded
-	}
+}
+
+// write swaps a page in. Those that anybody can fill are the first to go from a
+// store that evicts, and the first that one refuses.
+func (r *revocations) write(ctx context.Context, key string, version uint64, p page, m *mention) error {
+	expendable := m.class.name == ofVisitors.name || m.class.name == ofOthers.name
+	_, err := r.swap.Swap(ctx, key, version, store.Item{Value: p.append(nil), Expires: p.expires(), Expendable: expendable})
 	return err
 }
 
-func (r *revocations) entry(ctx context.Context, h *held) (key string, it store.Item) {
-	if r.notice != nil && r.told.CompareAndSwap(false, true) {
-		r.notice(ctx)
-	}
+// until is when no cookie of a session could be believed any more, in Unix
+// seconds; 0: never.
+func (r *revocations) until(h *held) int64 {
 	until := r.limits.deadline(&h.record, time.Now())
 	// A list that outlasts this process may meet a longer Config.Idle.
-	if end := r.limits.end(&h.record); len(r.own) == 0 && !end.IsZero() {
+	if end := r.limits.end(&h.record); r.own == nil && !end.IsZero() {
 		until = end
 	}
 	if !until.IsZero() && h.id.isLegacy() && until.Before(r.legacy) {
 		until = r.legacy
 	}
-	if !until.IsZero() {
-		until = until.Add(skew)
+	if until.IsZero() {
+		return 0
 	}
-	return h.id.storeKeyIn(r.prefix), store.Item{Expires: until}
+	return until.Add(skew).Unix() + 1
 }
 
 func (r *revocations) close(ctx context.Context) error {
-	var errs []error
-	for _, s := range r.own {
-		errs = append(errs, s.Close(ctx))
+	if r.own == nil {
+		return nil
 	}
-	return errors.Join(errs...)
+	return r.own.Close(ctx)
 }

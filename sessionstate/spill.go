@@ -98,8 +98,8 @@ func (sp *spill) get(ctx context.Context, h *held) (part record, ok bool, err er
 }
 
 // extend keeps the part of a session until its deadline.
-func (sp *spill) extend(ctx context.Context, h *held) error {
-	key := sp.key(h.id, h.record.cold)
+func (sp *spill) extend(ctx context.Context, h *held, cold string) error {
+	key := sp.key(h.id, cold)
 	var err error
 	if sp.touch != nil {
 		err = sp.touch.Touch(ctx, key, h.spilledUntil())
@@ -142,7 +142,7 @@ func (k *cookieKeeper) part(ctx context.Context, base, h *held) (record, error) 
 		return h.record, nil
 	}
 	if h.record.cold != "" { // the rest is there and was not looked at
-		return h.record, k.spill.extend(ctx, h)
+		return h.record, k.spill.extend(ctx, h, h.record.cold)
 	}
 	hot, before := h.record, base.cold
 	h.cold = ""

@@ -39,16 +39,18 @@ type State struct {
 	mu      sync.Mutex
 	phase   phase
 	loaded  bool
-	err     error     // why the session could not be loaded
-	coldErr error     // why the rest of it could not
-	base    held      // as it was loaded; without an id: a new visitor
-	cur     record    // base with the changes
-	changes changes   // from base to cur
-	nextID  sessionID // of a new or renewed session; zero: not yet chosen
-	ended   []held    // sessions that this request destroyed
-	unread  []held    // sessions of the request that cannot be read, only ended
+	err     error       // why the session could not be loaded
+	coldErr error       // why the rest of it could not
+	base    held        // as it was loaded; without an id: a new visitor
+	cur     record      // base with the changes
+	changes changes     // from base to cur
+	nextID  sessionID   // of a new or renewed session; zero: not yet chosen
+	ended   []held      // sessions that this request destroyed
+	over    []sessionID // those of them that have ended
+	unread  []held      // sessions of the request that cannot be read, only ended
 
 	lent   *life   // what Lend has lent; nil: nothing, or it is another now
+	lends  []*life // all that was lent to this request
 	unborn []*life // lent to sessions that are yet to be saved
 
 	saving chan struct{} // closed when SaveNow is done; nil: it is not under way
@@ -358,14 +360,20 @@ func (s *State) discard() {
 }
 
 // panicked forgets the changes of a handler that panicked. What it destroyed
-// stays destroyed.
-func (s *State) panicked() {
+// stays destroyed, and is ended at once: there may be no response, as after
+// http.ErrAbortHandler.
+func (s *State) panicked(ctx context.Context) {
 	s.mu.Lock()
+	var all []held
 	if s.isOpen() {
 		s.discard()
+		if all = s.ended; s.endUnread {
+			all = slices.Concat(all, s.unread)
+		}
 	}
 	s.mu.Unlock()
 	s.born(&held{}, &held{})
+	_ = s.endAll(context.WithoutCancel(ctx), all) // the observer is told, and a response tries again
 }
 
 // comingID returns the id that a new or renewed session will have. It is

@@ -27,21 +27,26 @@ type SessionInfo struct {
 	Deadline time.Time
 }
 
+// ErrNoUsers says that the Manager cannot list the sessions of users: in cookie
+// mode and with Config.Gorilla there is nothing to list, and a Config.Store must
+// have the capability (store.Scanner), as memstore, boltstore and redisstore do.
+var ErrNoUsers = errors.New("sessionstate: the sessions of users cannot be listed: that needs a Config.Store that can list (store.Scanner)")
+
 // Users lists and ends the sessions of users who logged in. An index in the
 // store has an entry for each session, written before the session itself, so
-// that none is missed. It is safe for concurrent use.
+// that none is missed. Where the Manager cannot list, all methods fail with
+// [ErrNoUsers]. It is safe for concurrent use.
 type Users struct {
 	m    *Manager
 	k    *storeKeeper
-	scan store.Scanner
-	most int // Config.MaxPerUser; 0: any number
+	scan store.Scanner // nil: cannot list
+	most int           // Config.MaxPerUser; 0: any number
 
 	refuse bool  // Config.WhenUserFull: a login beyond most, instead of ending the oldest
 	turns  turns // of a user's logins that are counted
 }
 
-// Users returns the sessions of users. It is nil in cookie mode, where there
-// is nothing to list, and with a Config.Store that cannot list (store.Scanner).
+// Users returns the sessions of users. It is never nil.
 func (m *Manager) Users() *Users { return m.users }
 
 // RevokeOption changes what [Users.Revoke] ends.
@@ -66,32 +71,34 @@ func (k *storeKeeper) indexPrefix(user string) string {
 
 // index notes that a session belongs to its user, and when it was noted.
 func (k *storeKeeper) index(ctx context.Context, h *held) error {
-	return k.indexUntil(ctx, h, k.limits.end(&h.record))
-}
-
-func (k *storeKeeper) indexUntil(ctx context.Context, h *held, until time.Time) error {
 	if h.record.user == "" {
 		return nil
 	}
 	value := binary.AppendUvarint(nil, uint64(time.Now().Unix()))
 	return k.store.Put(ctx, k.indexPrefix(h.record.user)+h.id.storeKey(), store.Item{
 		Value:   append(value, k.digest(h)...),
-		Expires: until,
+		Expires: k.limits.end(&h.record),
 	})
 }
 
 // unindex forgets that. What it leaves behind when it fails, List clears away.
 func (k *storeKeeper) unindex(ctx context.Context, h *held) error {
-	if h.record.user == "" {
+	return k.unindexKey(ctx, h.record.user, h.id.storeKey())
+}
+
+// unindexKey does so for the digest of an id.
+func (k *storeKeeper) unindexKey(ctx context.Context, user, key string) error {
+	if user == "" {
 		return nil
 	}
-	return k.store.Delete(ctx, k.indexPrefix(h.record.user)+h.id.storeKey())
+	return k.store.Delete(ctx, k.indexPrefix(user)+key)
 }
 
 // listed is a session of a user as the index and the store have it.
 type listed struct {
 	SessionInfo
 	key, life string // the digest of its id, the name of its life
+	mark      string // the last of its user at its Login
 }
 
 // List returns the living sessions of a user, oldest first. It reads each of
@@ -109,49 +116,51 @@ func (u *Users) List(ctx context.Context, user string) ([]SessionInfo, error) {
 }
 
 func (u *Users) list(ctx context.Context, user string) ([]listed, error) {
+	if u.scan == nil {
+		return nil, ErrNoUsers
+	}
 	var list []listed
 	err := u.m.call(ctx, "list", func(ctx context.Context) error {
-		moved, err := u.read(ctx, user, &list)
-		if err == nil && moved {
-			_, err = u.read(ctx, user, &list)
+		// One that is given a new id meanwhile may be missed once.
+		if err := u.read(ctx, user, &list); err != nil {
+			return err
 		}
-		return err
+		return u.read(ctx, user, &list)
 	})
 	slices.SortStableFunc(list, func(a, b listed) int { return a.Created.Compare(b.Created) })
 	return list, err
 }
 
-// read adds the sessions to list that are not in it. moved says that one of the
-// index was over: it may have been given a new id that this reading has missed.
-func (u *Users) read(ctx context.Context, user string, list *[]listed) (moved bool, err error) {
+// read adds the sessions to list that are not in it.
+func (u *Users) read(ctx context.Context, user string, list *[]listed) error {
 	prefix := u.k.indexPrefix(user)
 	for e, err := range u.scan.Scan(ctx, prefix) {
 		if err != nil {
-			return false, err
+			return err
 		}
 		key := e.Key[len(prefix):]
+		if slices.ContainsFunc(*list, func(o listed) bool { return o.key == key }) {
+			continue
+		}
 		noted, n := binary.Uvarint(e.Value)
 		it, err := u.k.store.Get(ctx, u.k.prefix+key)
 		if err == nil {
 			if l, ok := newListed(key, it, user); ok {
 				l.ID = string(e.Value[max(n, 0):])
-				if !slices.ContainsFunc(*list, func(o listed) bool { return o.key == key }) {
-					*list = append(*list, l)
-				}
+				*list = append(*list, l)
 				continue
 			}
 		} else if !errors.Is(err, store.ErrNotFound) {
-			return false, err
+			return err
 		}
-		moved = true
 		// The session is over, unless it is just about to be written.
 		if time.Since(time.Unix(int64(min(noted, maxSeconds)), 0)) > tombstoneLife {
 			if err := u.k.store.Delete(ctx, e.Key); err != nil {
-				return false, err
+				return err
 			}
 		}
 	}
-	return moved, nil
+	return nil
 }
 
 // newListed reads a session that the index has for the user; it may be over,
@@ -166,40 +175,59 @@ func newListed(key string, it store.Item, user string) (listed, bool) {
 	if life == "" {
 		life = lifeOf([sha256.Size]byte(sum))
 	}
-	return listed{SessionInfo{Handle: handleOf(life), Created: time.Unix(r.created, 0), Deadline: it.Expires}, key, life}, true
+	info := SessionInfo{Handle: handleOf(life), Created: time.Unix(r.created, 0), Deadline: it.Expires}
+	return listed{info, key, life, r.mark}, true
 }
 
-// Revoke ends all sessions of a user, and returns how many it has ended. One
-// that gets a new id meanwhile is found again; one of a Login that comes later
-// is not. The error is a *[StoreError]; then some may be left.
+// Revoke ends all sessions of a user, and returns how many it has ended. None
+// escapes it, also not by getting a new id or by a Login at the same moment; a
+// Login that comes later does. The error is [ErrNoUsers], or a *[StoreError];
+// then some may be left.
 func (u *Users) Revoke(ctx context.Context, user string, opts ...RevokeOption) (int, error) {
+	if u.scan == nil {
+		return 0, ErrNoUsers
+	}
 	var r revocation
 	for _, o := range opts {
 		o(&r)
 	}
-	return u.endAll(ctx, user, func(handle string) bool { return handle != r.except || r.except == "" })
+	spared, _ := encoding.DecodeString(r.except) // made by Handle
+	var mark string
+	err := u.m.call(ctx, "end", func(ctx context.Context) (err error) {
+		mark, err = u.k.marks.endUser(ctx, user, string(spared))
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return u.endAll(ctx, user, func(l *listed) bool {
+		return (l.Handle != r.except || r.except == "") && l.mark != mark
+	})
 }
 
 // End ends one session of a user, by the handle of [Users.List] or
-// [State.Handle], and reports whether the user had it. The error is a
-// *[StoreError].
+// [State.Handle], and reports whether the user had it. The error is [ErrNoUsers]
+// or a *[StoreError]; then it may be left.
 func (u *Users) End(ctx context.Context, user, handle string) (bool, error) {
-	n, err := u.endAll(ctx, user, func(h string) bool { return h == handle })
+	n, err := u.endAll(ctx, user, func(l *listed) bool { return l.Handle == handle })
 	return n > 0, err
 }
 
-// endAll ends the sessions of a user whose handles are wanted, until there are
-// none: one that was getting a new id as it was ended is there under that.
-func (u *Users) endAll(ctx context.Context, user string, wanted func(handle string) bool) (int, error) {
+// errStillThere says that sessions were ended and are there again and again.
+var errStillThere = errors.New("the store still lists sessions that were ended")
+
+// endAll ends the sessions of a user that are wanted, until there are none: one
+// that was getting a new id as it was ended is there under that.
+func (u *Users) endAll(ctx context.Context, user string, wanted func(l *listed) bool) (int, error) {
 	ended := make(map[string]bool)
 	for range maxPasses {
 		list, err := u.list(ctx, user)
 		if err != nil {
 			return len(ended), err
 		}
-		list = slices.DeleteFunc(list, func(l listed) bool { return !wanted(l.Handle) })
+		list = slices.DeleteFunc(list, func(l listed) bool { return !wanted(&l) })
 		if len(list) == 0 {
-			break
+			return len(ended), nil
 		}
 		for i := range list {
 			if err := u.end(ctx, user, &list[i]); err != nil {
@@ -208,12 +236,15 @@ func (u *Users) endAll(ctx context.Context, user string, wanted func(handle stri
 			ended[list[i].Handle] = true
 		}
 	}
-	return len(ended), nil
+	return len(ended), &StoreError{Op: "end", Err: errStillThere}
 }
 
-// end deletes a session, then its entry in the index.
+// end leaves a mark, and deletes a session and its entry in the index.
 func (u *Users) end(ctx context.Context, user string, l *listed) error {
 	err := u.m.call(ctx, "end", func(ctx context.Context) error {
+		if err := u.k.marks.endLife(ctx, l.life); err != nil {
+			return err
+		}
 		if err := u.k.store.Delete(ctx, u.k.prefix+l.key); err != nil {
 			return err
 		}
@@ -242,10 +273,22 @@ func (tooManyError) Problem() problem.Details {
 	return problem.Details{Detail: "You are logged in in too many places. Log out in one of them first."}
 }
 
+// lastMark names the last mark of a user, for a Login.
+func (u *Users) lastMark(ctx context.Context, user string) (mark string, err error) {
+	if u.scan == nil {
+		return "", nil
+	}
+	err = u.m.call(ctx, "load", func(ctx context.Context) error {
+		mark, err = u.k.marks.last(ctx, user)
+		return err
+	})
+	return mark, err
+}
+
 // admit refuses a login that would make one session too many, where that is
 // wanted. mine is the life of the session that logs in, if it is the user's.
 func (u *Users) admit(ctx context.Context, user, mine string) error {
-	if u == nil || !u.refuse {
+	if !u.refuse {
 		return nil
 	}
 	list, err := u.List(ctx, user)
@@ -263,7 +306,7 @@ func (u *Users) admit(ctx context.Context, user, mine string) error {
 // the one that has just logged in, if that is to be refused. It does what it can:
 // the observer is told of failures.
 func (u *Users) limit(ctx context.Context, after *held) error {
-	if u == nil || u.most == 0 {
+	if u.most == 0 {
 		return nil
 	}
 	if u.refuse {
@@ -285,8 +328,8 @@ func (u *Users) limit(ctx context.Context, after *held) error {
 	list = slices.DeleteFunc(list, func(info SessionInfo) bool { return info.Handle == mine })
 	over := list[:max(0, len(list)+1-u.most)]
 	if len(over) > 0 {
-		_, _ = u.endAll(ctx, after.record.user, func(handle string) bool {
-			return slices.ContainsFunc(over, func(info SessionInfo) bool { return info.Handle == handle })
+		_, _ = u.endAll(ctx, after.record.user, func(l *listed) bool {
+			return slices.ContainsFunc(over, func(info SessionInfo) bool { return info.Handle == l.Handle })
 		})
 	}
 	return nil

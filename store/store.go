@@ -79,6 +79,11 @@ type Item struct {
 
 	// Expires is the moment from which on the key is absent. Zero: never.
 	Expires time.Time
+
+	// Expendable tells a store that must forget something to forget this first,
+	// such as the session of a visitor before that of a user. It is a hint of the
+	// writer, which a store may ignore; no store returns it.
+	Expendable bool
 }
 
 // Entry is an item with its key.

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/sessionstate"
-	"github.com/reecho-go/reecho/store/memstore"
 )
 
 // month is how long a visitor who asks for it stays logged in.
@@ -32,6 +30,7 @@ type config struct {
 	Insecure bool              // cookies go over plain http beyond localhost
 	Accounts map[string]string // passwords by name
 	Rounds   int               // of PBKDF2; 0: rounds
+	Sessions place             // where sessions are kept; the zero value: in memory
 }
 
 // An app is an http.Handler that owns its sessions.
@@ -40,7 +39,7 @@ type app struct {
 	accounts *accounts
 	sessions *sessionstate.Manager
 	stack    *middleware.Stack
-	store    *memstore.Store
+	keeping  keeping
 }
 
 // newApp makes everything. The caller closes it.
@@ -53,15 +52,12 @@ func newApp(ctx context.Context, cfg config) (*app, error) {
 	if a.accounts, err = newAccounts(cfg.Accounts, cfg.Rounds); err != nil {
 		return nil, err
 	}
-	// In server mode the sessions of a user can be listed and ended. This store
-	// forgets them when the program ends, so the secret may end with it too. With
-	// a store that lasts, or several processes, see sessionstate.SecretFile.
-	if a.store, err = memstore.New(memstore.Config{}); err != nil {
+	// In server mode the sessions of a user can be listed and ended.
+	if a.keeping, err = cfg.Sessions.open(); err != nil {
 		return nil, err
 	}
-	secret := sessionstate.Secret{ID: "process", Key: []byte(rand.Text() + rand.Text())}
 	a.sessions, err = sessionstate.New(sessionstate.Config{
-		Secrets: []sessionstate.Secret{secret}, Store: a.store, MaxPerUser: 10, Insecure: cfg.Insecure,
+		Secrets: a.keeping.secrets, Store: a.keeping.store, MaxPerUser: 10, Insecure: cfg.Insecure,
 	})
 	if err == nil {
 		a.stack, err = middleware.New(a.sessions)
@@ -70,7 +66,7 @@ func newApp(ctx context.Context, cfg config) (*app, error) {
 		err = a.stack.Start(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(err, a.store.Close(ctx))
+		return nil, errors.Join(err, a.keeping.close(ctx))
 	}
 	a.Use(echomw.Recover(), headers, a.stack.Middleware(), echomw.BodyLimit("16K"), a.sessions.CSRF())
 	a.GET("/", a.home)
@@ -83,7 +79,7 @@ func newApp(ctx context.Context, cfg config) (*app, error) {
 
 // Close ends what the app owns: the sessions, then their store.
 func (a *app) Close(ctx context.Context) error {
-	return errors.Join(a.stack.Close(ctx), a.store.Close(ctx))
+	return errors.Join(a.stack.Close(ctx), a.keeping.close(ctx))
 }
 
 // headers keeps pages out of caches and out of other sites' frames. Without

@@ -31,6 +31,10 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags.SetOutput(out)
 	addr := flags.String("addr", "localhost:8080", "`address` to listen on; port 0 takes a free one")
 	insecure := flags.Bool("insecure", false, "send cookies over plain http, for other machines and for Safari on localhost")
+	var sessions place
+	flags.StringVar(&sessions.File, "file", "", "keep sessions in this `file`, so that they outlive the program")
+	flags.StringVar(&sessions.Redis, "redis", "", "keep sessions in the Redis server at this `address`, so that several programs share them; needs -secret")
+	flags.StringVar(&sessions.Secret, "secret", "", "`file` of the key that seals the cookies, made if it is not there (default: with -file, its name and .secret; without, a new key at each start)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -39,7 +43,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { _ = l.Close() }() // the server may have closed it
-	a, err := newApp(ctx, config{Insecure: *insecure, Accounts: map[string]string{"ada": "analytical engine", "grace": "nanoseconds"}})
+	a, err := newApp(ctx, config{Insecure: *insecure, Sessions: sessions, Accounts: map[string]string{"ada": "analytical engine", "grace": "nanoseconds"}})
 	if err != nil {
 		return err
 	}

@@ -14,10 +14,14 @@ type budget struct {
 
 // take books entries and bytes. With refuse it books only what fits, and says
 // whether it did; two takes at the same moment may then both be refused where
-// one of them would fit.
-func (b *budget) take(entries, bytes int64) bool {
-	over := b.entries.Add(entries) > b.maxEntries && entries > 0
-	over = b.bytes.Add(bytes) > b.maxBytes && bytes > 0 || over
+// one of them would fit. The last quarter is not for what is expendable.
+func (b *budget) take(entries, bytes int64, expendable bool) bool {
+	mostEntries, mostBytes := b.maxEntries, b.maxBytes
+	if expendable {
+		mostEntries, mostBytes = mostEntries-mostEntries/4, mostBytes-mostBytes/4
+	}
+	over := b.entries.Add(entries) > mostEntries && entries > 0
+	over = b.bytes.Add(bytes) > mostBytes && bytes > 0 || over
 	if over && b.refuse {
 		b.give(entries, bytes)
 		return false

@@ -8,11 +8,14 @@
 // stands for the bookkeeping around them. A write that goes past a bound makes
 // room at once, by the SIEVE rule: the shards take turns, and each gives up
 // its oldest entry that was not read since the last time around. Entries that
-// have expired go first. The entry just written is never the one that goes.
+// have expired go first, then those that were written as expendable
+// ([store.Item]), such as the sessions of visitors. The entry just written is
+// the one that goes only if it is expendable and no other is.
 // While several goroutines write at the same moment, the store may exceed its
 // bounds by the entries in their hands. [Stats] counts what was evicted. A
 // store whose entries must not be forgotten is set to [Refuse]: then a write
-// that does not fit is [store.ErrFull].
+// that does not fit is [store.ErrFull], and the last quarter of the bounds is kept
+// for what is not expendable.
 //
 // # Expiry and memory
 //
@@ -216,7 +219,7 @@ func (s *Store) write(ctx context.Context, op, key string, cond condition, it st
 		return 0, fault(op, key, err)
 	}
 	if !s.budget.refuse && !s.budget.fits() {
-		s.makeRoom(e)
+		s.makeRoom(e, it.Expendable)
 	}
 	if !it.Expires.IsZero() {
 		s.timer.arm(it.Expires)
@@ -359,13 +362,22 @@ func (s *Store) shard(key string) *shard {
 	return &s.shards[maphash.String(s.seed, key)%shards]
 }
 
-// makeRoom evicts until the store is within its bounds, and spares the entry
-// that was just written.
-func (s *Store) makeRoom(spare *entry) {
+// makeRoom evicts until the store is within its bounds: what is expendable first,
+// and the entry that was just written last, if it is expendable, else never.
+func (s *Store) makeRoom(last *entry, expendable bool) {
 	s.making.Lock()
 	defer s.making.Unlock()
+	s.evict(last, true)
+	if expendable {
+		s.evict(nil, true)
+	}
+	s.evict(last, false)
+}
+
+// evict evicts entries that are expendable, or others, from the shards in turn.
+func (s *Store) evict(but *entry, expendable bool) {
 	for empty := 0; empty < shards && !s.budget.fits(); {
-		if s.shards[s.hand%shards].evict(spare) {
+		if s.shards[s.hand%shards].evict(but, expendable) {
 			empty = 0
 		} else {
 			empty++

@@ -15,11 +15,58 @@ type shard struct {
 	mu      sync.RWMutex
 	entries map[string]*entry // nil once closed
 	due     expiryHeap        // the entries that have a deadline
-	ring    entry             // sentinel of the ring in order of arrival: ring.next is the newest, ring.prev the oldest
-	hand    *entry            // where eviction goes on, towards newer ones; nil: at the oldest
+	kept    ring              // the entries that are not expendable
+	spare   ring              // those that are
 	last    uint64            // the last version given; never goes back
 	peak    int               // the most entries that the map has held
 	budget  *budget
+}
+
+// ring has entries in order of arrival.
+type ring struct {
+	head entry  // head.next is the newest, head.prev the oldest
+	hand *entry // where eviction goes on, towards newer ones; nil: at the oldest
+}
+
+// add makes e the newest.
+func (r *ring) add(e *entry) {
+	e.prev, e.next = &r.head, r.head.next
+	e.prev.next, e.next.prev = e, e
+}
+
+func (r *ring) drop(e *entry) {
+	if r.hand == e {
+		r.hand = e.prev
+	}
+	e.prev.next, e.next.prev = e.next, e.prev
+}
+
+// next is the entry that goes by SIEVE, other than one; nil: there is none.
+func (r *ring) next(but *entry) *entry {
+	oldest := r.head.prev
+	if oldest == &r.head || oldest == but && oldest.prev == &r.head {
+		return nil
+	}
+	e := r.hand
+	for {
+		if e == nil || e == &r.head {
+			e = r.head.prev
+		}
+		if e != but && !e.read.Swap(false) {
+			break
+		}
+		e = e.prev
+	}
+	r.hand = e.prev
+	return e
+}
+
+// ringOf is where an entry belongs.
+func (sh *shard) ringOf(expendable bool) *ring {
+	if expendable {
+		return &sh.spare
+	}
+	return &sh.kept
 }
 
 // smallMap is the size up to which an empty map is kept for the next entries.
@@ -33,6 +80,7 @@ type entry struct {
 	version uint64
 	expires time.Time
 
+	expendable bool
 	at         int // index in the heap; -1: not there
 	prev, next *entry
 	read       atomic.Bool // since the hand came by; set under the read lock
@@ -73,7 +121,9 @@ func cost(key string, value []byte) int64 {
 func (sh *shard) open(b *budget) {
 	sh.budget = b
 	sh.entries = make(map[string]*entry)
-	sh.ring.prev, sh.ring.next = &sh.ring, &sh.ring
+	for _, r := range []*ring{&sh.kept, &sh.spare} {
+		r.head.prev, r.head.next = &r.head, &r.head
+	}
 }
 
 // lookup is the entry of key if it is present. The caller holds a lock.
@@ -115,17 +165,21 @@ func (sh *shard) write(key string, cond condition, it store.Item) (*entry, uint6
 	}
 	e := sh.entries[key] // present, or expired and not freed yet
 	if e == nil {
-		if !sh.budget.take(1, cost(key, it.Value)) {
+		if !sh.budget.take(1, cost(key, it.Value), it.Expendable) {
 			return nil, 0, store.ErrFull
 		}
-		e = &entry{key: strings.Clone(key), at: -1}
+		e = &entry{key: strings.Clone(key), at: -1, expendable: it.Expendable}
 		sh.entries[e.key] = e
 		sh.peak = max(sh.peak, len(sh.entries))
-		e.prev, e.next = &sh.ring, sh.ring.next
-		e.prev.next, e.next.prev = e, e
+		sh.ringOf(e.expendable).add(e)
 	} else {
-		if !sh.budget.take(0, int64(len(it.Value))-int64(len(e.value))) {
+		if !sh.budget.take(0, int64(len(it.Value))-int64(len(e.value)), it.Expendable) {
 			return nil, 0, store.ErrFull
+		}
+		if e.expendable != it.Expendable {
+			sh.ringOf(e.expendable).drop(e)
+			e.expendable = it.Expendable
+			sh.ringOf(e.expendable).add(e)
 		}
 		e.read.Store(true)
 	}
@@ -196,30 +250,20 @@ func (sh *shard) close() {
 	sh.entries, sh.due = nil, nil
 }
 
-// evict forgets one entry other than spare and says whether it found one: an
-// expired one if there is, else by SIEVE.
-func (sh *shard) evict(spare *entry) bool {
+// evict forgets one entry other than but and says whether it found one: one that
+// has expired if there is, else one that is expendable or not, by SIEVE.
+func (sh *shard) evict(but *entry, expendable bool) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if len(sh.due) > 0 && sh.due[0] != spare && sh.due[0].expired(time.Now()) {
+	if len(sh.due) > 0 && sh.due[0] != but && sh.due[0].expired(time.Now()) {
 		sh.remove(sh.due[0])
 		sh.budget.expired.Add(1)
 		return true
 	}
-	if n := len(sh.entries); n == 0 || n == 1 && sh.ring.next == spare {
+	e := sh.ringOf(expendable).next(but)
+	if e == nil {
 		return false
 	}
-	e := sh.hand
-	for {
-		if e == nil || e == &sh.ring {
-			e = sh.ring.prev
-		}
-		if e != spare && !e.read.Swap(false) {
-			break
-		}
-		e = e.prev
-	}
-	sh.hand = e.prev
 	sh.remove(e)
 	sh.budget.evicted.Add(1)
 	return true
@@ -244,10 +288,7 @@ func (sh *shard) sweep(now time.Time, limit int) (freed int, next time.Time) {
 func (sh *shard) remove(e *entry) {
 	delete(sh.entries, e.key)
 	sh.expire(e, time.Time{})
-	if sh.hand == e {
-		sh.hand = e.prev
-	}
-	e.prev.next, e.next.prev = e.next, e.prev
+	sh.ringOf(e.expendable).drop(e)
 	sh.budget.give(1, cost(e.key, e.value))
 	if len(sh.entries) == 0 && sh.peak > smallMap {
 		// A map and a slice keep the size that they had at their peak.

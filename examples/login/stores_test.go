@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/reecho-go/reecho/internal/redistest"
+)
+
+// siteOf serves an app whose sessions are at a place, until stop is called.
+func siteOf(t *testing.T, p place) (s *httptest.Server, stop func()) {
+	t.Helper()
+	a, err := newApp(t.Context(), config{Accounts: map[string]string{"ada": "engine"}, Rounds: 100, Sessions: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = httptest.NewTLSServer(a)
+	return s, func() {
+		s.Close()
+		if err := a.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestALoginOutlivesTheProgramInAFile(t *testing.T) {
+	t.Parallel()
+	p := place{File: filepath.Join(t.TempDir(), "login.db")}
+	s, stop := siteOf(t, p)
+	v := newVisitor(t, s).login()
+	stop()
+
+	again, stop := siteOf(t, p)
+	defer stop()
+	u, err := http.NewRequest(http.MethodGet, s.URL, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := newVisitor(t, again)
+	cookies := v.client.Jar.Cookies(u.URL)
+	if u, err = http.NewRequest(http.MethodGet, again.URL, http.NoBody); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cookies {
+		c.Secure, c.Path = true, "/"
+	}
+	moved.client.Jar.SetCookies(u.URL, cookies)
+	moved.get()
+	moved.sees("Hello, ada")
+	moved.post("/logout")
+	moved.sees("You are logged out.")
+}
+
+func TestProgramsShareLoginsInRedis(t *testing.T) {
+	t.Parallel()
+	p := place{Redis: redistest.Start(t).Addr, Secret: filepath.Join(t.TempDir(), "login.secret")}
+	one, stop := siteOf(t, p)
+	defer stop()
+	other, stop := siteOf(t, p)
+	defer stop()
+	// Cookies know no ports, so a visitor takes theirs along.
+	v := newVisitor(t, one).login()
+	v.url = other.URL
+	v.get()
+	v.sees("Hello, ada")
+	v.post("/logout")
+	v.sees("You are logged out.")
+	v.url = one.URL
+	v.get()
+	if strings.Contains(v.body, "Hello, ada") {
+		t.Error("logged out on one, and still logged in on the other")
+	}
+}
+
+func TestWrongPlacesAreNamed(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		place place
+		want  string
+	}{
+		{place{File: "a", Redis: "b"}, "-file and -redis exclude each other"},
+		{place{Redis: "127.0.0.1:1"}, "-redis needs -secret"},
+		{place{Redis: "127.0.0.1:1", Secret: filepath.Join(t.TempDir(), "s")}, "redis at 127.0.0.1:1"},
+		{place{File: t.TempDir()}, "no regular file"},
+	} {
+		if _, err := newApp(t.Context(), config{Sessions: tt.place, Rounds: 100}); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: %v, want %q", tt.place, err, tt.want)
+		}
+	}
+}

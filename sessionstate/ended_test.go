@@ -1,0 +1,395 @@
+package sessionstate_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/sessions"
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/store/storetest"
+)
+
+// keepers runs f with each place where sessions can live. The config's cookie is
+// named "app"; born makes a visitor who has a session there.
+func keepers(t *testing.T, f func(t *testing.T, cfg sessionstate.Config, born func(t *testing.T, a *app) *visitor)) {
+	cookie := sessionstate.CookieConfig{Name: "app"}
+	incr := func(t *testing.T, a *app) *visitor {
+		v := a.visitor()
+		v.get(t, "/incr").wants(t, 200, "1")
+		return v
+	}
+	t.Run("cookie", func(t *testing.T) {
+		t.Parallel()
+		f(t, sessionstate.Config{Cookie: cookie}, incr)
+	})
+	t.Run("store", func(t *testing.T) {
+		t.Parallel()
+		f(t, sessionstate.Config{Cookie: cookie, Store: newMem(t)}, incr)
+	})
+	t.Run("spill", func(t *testing.T) {
+		t.Parallel()
+		f(t, sessionstate.Config{Cookie: cookie, Spill: newMem(t)}, func(t *testing.T, a *app) *visitor {
+			v := incr(t, a)
+			v.get(t, "/name?n="+strings.Repeat("n", 5000)).status(t, 200)
+			return v
+		})
+	})
+	t.Run("legacy", func(t *testing.T) {
+		t.Parallel()
+		before := sessions.NewCookieStore(gorillaKey)
+		cfg := sessionstate.Config{Cookie: cookie, Legacy: sessionstate.FromCodecs(time.Now().Add(1000*time.Hour), before.Codecs...)}
+		f(t, cfg, func(t *testing.T, a *app) *visitor { return bornBefore(t, a, before) })
+	})
+	for name, third := range map[string]sessions.Store{
+		"third-party cookies": sessions.NewCookieStore(gorillaKey),
+		"third-party files":   sessions.NewFilesystemStore(t.TempDir(), gorillaKey),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := sessionstate.Config{Cookie: cookie, Gorilla: sessionstate.FromGorilla(third)}
+			f(t, cfg, incr)
+		})
+		t.Run(name+" of before", func(t *testing.T) {
+			t.Parallel()
+			cfg := sessionstate.Config{Cookie: cookie, Gorilla: sessionstate.FromGorilla(third)}
+			f(t, cfg, func(t *testing.T, a *app) *visitor { return bornBefore(t, a, third) })
+		})
+	}
+}
+
+// bornBefore is a visitor with the cookie of an app on gorilla/sessions.
+func bornBefore(t *testing.T, a *app, store sessions.Store) *visitor {
+	t.Helper()
+	before := httptest.NewRecorder()
+	gorillaCount(store, "app")(before, httptest.NewRequest(http.MethodGet, "/g", http.NoBody))
+	v := a.visitor()
+	v.take(t, before.Result())
+	return v
+}
+
+// endApp has a route that tells whose session it is, and one whose logout lets
+// others go first.
+func endApp(t *testing.T, cfg sessionstate.Config) (a *app, meanwhile *func()) {
+	a = userApp(t, cfg)
+	meanwhile = new(func())
+	a.handle("/state", func(c echo.Context, s *sessionstate.State) error {
+		if err := s.Err(); err != nil {
+			return err
+		}
+		return c.String(200, fmt.Sprint(!s.IsNew()))
+	})
+	a.handle("/name", func(c echo.Context, s *sessionstate.State) error { return name.Set(s, c.QueryParam("n")) })
+	a.handle("/overtaken", func(_ echo.Context, s *sessionstate.State) error {
+		if err := s.Err(); err != nil {
+			return err
+		}
+		(*meanwhile)()
+		return s.Destroy()
+	})
+	return a, meanwhile
+}
+
+func TestALogoutThatWasOvertakenEndsTheNewIDOrSaysThatItDidNot(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/renew", "/as?u=ada"} {
+		for _, user := range []string{"", "ada", "bob"} {
+			t.Run(path+" of "+user, func(t *testing.T) {
+				t.Parallel()
+				keepers(t, func(t *testing.T, cfg sessionstate.Config, born func(t *testing.T, a *app) *visitor) {
+					a, meanwhile := endApp(t, cfg)
+					v := born(t, a)
+					if user != "" {
+						v.get(t, "/as?u="+user).status(t, 204)
+					}
+					other := v.clone()
+					*meanwhile = func() {
+						r := other.get(t, path)
+						if r.StatusCode > 299 || r.setCookies("app") == 0 {
+							t.Fatalf("%s: %d, %d cookies", path, r.StatusCode, r.setCookies("app"))
+						}
+					}
+					r := v.get(t, "/overtaken")
+					switch r.StatusCode {
+					case http.StatusOK:
+					case http.StatusServiceUnavailable:
+						if r.setCookies("app") > 0 {
+							t.Error("the logout failed, and the browser has lost its cookie")
+						}
+						if cfg.Store != nil {
+							t.Error("the store names the new id, and the logout did not follow")
+						}
+						other.get(t, "/state").wants(t, 200, "true")
+						other.clone().get(t, "/logout").status(t, 200)
+					default:
+						t.Fatalf("status %d", r.StatusCode)
+					}
+					for _, copied := range []*visitor{v, other} {
+						copied.get(t, "/state").wants(t, 200, "false")
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestALogoutInAServersStoreFollowsEveryRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, test := range []struct {
+			name  string
+			after time.Duration
+			paths []string
+			want  int
+		}{
+			{name: "several", paths: []string{"/renew", "/as?u=bob", "/renew"}, want: 200},
+			{name: "by time in between", after: 11 * time.Second, paths: []string{"/renew", "/incr", "/incr", "/as?u=bob", "/incr"}, want: 200},
+			{name: "long ago", after: 2 * time.Minute, paths: []string{"/renew", "/who"}, want: 503},
+		} {
+			a, meanwhile := endApp(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{Name: "app"}, Store: newMem(t), RenewEvery: 15 * time.Second})
+			v := a.login(t, "ada")
+			other := v.clone()
+			*meanwhile = func() {
+				for _, path := range test.paths {
+					if r := other.get(t, path); r.StatusCode > 299 {
+						t.Errorf("%s: %s: %d", test.name, path, r.StatusCode)
+					}
+					time.Sleep(test.after)
+				}
+			}
+			v.get(t, "/overtaken").status(t, test.want)
+			if test.want == 200 {
+				other.get(t, "/state").wants(t, 200, "false")
+			} else {
+				other.get(t, "/logout").status(t, 200)
+			}
+			for _, user := range []string{"ada", "bob"} {
+				if list := a.list(t, user); len(list) != 0 {
+					t.Errorf("%s: %s has %+v", test.name, user, list)
+				}
+			}
+		}
+	})
+}
+
+func TestALegacyCookieStaysEndedHoweverItIsSpelled(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]func(store *sessions.CookieStore) sessionstate.Config{
+		"Legacy": func(store *sessions.CookieStore) sessionstate.Config {
+			return sessionstate.Config{Legacy: sessionstate.FromCodecs(time.Now().Add(time.Hour), store.Codecs...)}
+		},
+		"Gorilla": func(store *sessions.CookieStore) sessionstate.Config {
+			return sessionstate.Config{Gorilla: sessionstate.FromGorilla(store)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			respelled := 0
+			for pad := range 6 { // of different lengths
+				store := sessions.NewCookieStore(gorillaKey)
+				c := cfg(store)
+				c.Cookie.Name = "app"
+				a, _ := endApp(t, c)
+				before := httptest.NewRecorder()
+				gorillaSet(store, "app", strings.Repeat("x", pad))(before, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+				v := a.visitor()
+				v.take(t, before.Result())
+				value := v.jar["app"]
+				v.clone().get(t, "/state").wants(t, 200, "true")
+				v.get(t, "/logout").status(t, 200)
+				for _, spelling := range spellings(value) {
+					req := httptest.NewRequest(http.MethodGet, "/state", http.NoBody)
+					req.Header.Set("Cookie", "app="+spelling)
+					a.visitor().do(t, req).wants(t, 200, "false")
+					if session, err := store.New(req, "app"); err == nil && !session.IsNew && spelling != value {
+						respelled++
+					}
+				}
+			}
+			if respelled == 0 {
+				t.Error("gorilla believes no other spelling: this test shows nothing")
+			}
+		})
+	}
+}
+
+// spellings are variants of a value of base64, with quotes and with other last
+// characters.
+func spellings(value string) []string {
+	all := []string{value, `"` + value + `"`, value + "=", strings.TrimRight(value, "="), value + " "}
+	end := strings.TrimRight(value, "=")
+	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+		all = append(all, end[:len(end)-1]+string(c)+value[len(end):])
+	}
+	return all
+}
+
+// gorillaSet saves one value.
+func gorillaSet(store sessions.Store, name, value string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		session, _ := store.Get(r, name)
+		session.Values["v"] = value
+		_ = session.Save(r, w)
+	}
+}
+
+func TestALogoutThatFailsLeavesTheBrowserItsCookies(t *testing.T) {
+	t.Parallel()
+	faultyModes(t, func(t *testing.T, cfg sessionstate.Config, s *storetest.FaultyStore) {
+		a := newVisit(t, cfg)
+		one, two := a.visitor(), a.visitor()
+		one.get(t, "/incr")
+		two.get(t, "/incr")
+		twice := func() *http.Request { // a browser with cookies of two paths
+			r := one.request("/logout")
+			r.AddCookie(&http.Cookie{Name: "__Host-id", Value: two.cookie()})
+			return r
+		}
+		v := a.visitor()
+		s.Inject(storetest.Fault{Op: storetest.Swap, After: 1, Times: -1}) // the first is ended, the second is not
+		r := v.do(t, twice())
+		wants503(t, r, "the second session cannot be ended")
+		if n := r.setCookies("__Host-id"); n != 0 {
+			t.Errorf("%d cookies are set: the browser forgets the session that lives", n)
+		}
+		s.Heal()
+		r = v.do(t, twice())
+		r.status(t, 200)
+		if n := r.setCookies("__Host-id"); n != 1 {
+			t.Errorf("after the logout %d cookies are set, want the one that deletes", n)
+		}
+		for _, w := range []*visitor{one, two} {
+			w.get(t, "/").wants(t, 200, "0")
+		}
+	})
+}
+
+func TestAResponseDoesNotSayThatNothingWasChangedWhenThatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	faultyModes(t, func(t *testing.T, cfg sessionstate.Config, s *storetest.FaultyStore) {
+		a := newVisit(t, cfg)
+		for _, path := range []string{"/logout", "/login", "/renew", "/incr"} {
+			v := a.visitor()
+			v.get(t, "/incr")
+			s.Inject(storetest.Fault{Op: storetest.Swap, Times: -1, Lost: true}, storetest.Fault{Op: storetest.Put, Times: -1, Lost: true})
+			if r := v.get(t, path); r.StatusCode == http.StatusServiceUnavailable && strings.Contains(r.body, "othing was") {
+				t.Errorf("%s: %s", path, r.body)
+			}
+			s.Heal()
+		}
+	})
+}
+
+func TestALogoutThatAPanicCutsShortIsALogout(t *testing.T) {
+	t.Parallel()
+	keepers(t, func(t *testing.T, cfg sessionstate.Config, born func(t *testing.T, a *app) *visitor) {
+		a, _ := endApp(t, cfg)
+		var cause any
+		a.handle("/abort", func(_ echo.Context, s *sessionstate.State) error {
+			if err := s.Destroy(); err != nil {
+				return err
+			}
+			panic(cause)
+		})
+		for _, cause = range []any{http.ErrAbortHandler, "a bug"} {
+			v := born(t, a)
+			v.get(t, "/as?u=ada").status(t, 204)
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Error("the panic did not go on")
+					}
+				}()
+				v.clone().get(t, "/abort")
+			}()
+			v.get(t, "/state").wants(t, 200, "false")
+		}
+		ends := 0
+		for _, action := range a.actions() {
+			if action == observe.SessionDestroyed {
+				ends++
+			}
+		}
+		if ends != 2 {
+			t.Errorf("%d sessions were destroyed, want 2", ends)
+		}
+	})
+}
+
+func TestJunkCookiesOfTheNameHideNothing(t *testing.T) {
+	t.Parallel()
+	keepers(t, func(t *testing.T, cfg sessionstate.Config, born func(t *testing.T, a *app) *visitor) {
+		a, _ := endApp(t, cfg)
+		v := born(t, a)
+		v.get(t, "/as?u=ada").status(t, 204)
+		dead := a.login(t, "mallory")
+		copied := dead.clone()
+		dead.get(t, "/logout").status(t, 200)
+		for what, junk := range map[string]string{"junk": "junk", "a session that has ended": copied.jar["app"]} {
+			r := httptest.NewRequest(http.MethodGet, "/who", http.NoBody)
+			for range 30 {
+				r.AddCookie(&http.Cookie{Name: "app", Value: junk})
+			}
+			r.AddCookie(&http.Cookie{Name: "app", Value: v.jar["app"]})
+			was := len(a.rec.Events())
+			if got := v.clone().do(t, r).body; !strings.HasPrefix(got, "ada ") {
+				t.Errorf("behind 30 cookies with %s: %q", what, got)
+			}
+			if n := len(a.rec.Events()) - was; n > 12 {
+				t.Errorf("%s: %d events for one request", what, n)
+			}
+		}
+	})
+}
+
+func TestASessionOfAnotherNameEndsWithAllItsCopiesWhateverTheCodeDoesToValues(t *testing.T) {
+	t.Parallel()
+	for what, forget := range map[string]func(s *sessions.Session){
+		"nothing":         func(*sessions.Session) {},
+		"replaces Values": func(s *sessions.Session) { s.Values = make(map[any]any) },
+		"empties Values":  func(s *sessions.Session) { clear(s.Values) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			a := newVisit(t, sessionstate.Config{})
+			route := func(path string, f func(s *sessions.Session)) {
+				a.Any(path, echo.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					session, err := a.m.Gorilla().Get(r, "other")
+					if err != nil {
+						t.Error(err)
+					}
+					f(session)
+					if err := session.Save(r, w); err != nil {
+						t.Error(err)
+					}
+				})))
+			}
+			route("/in", func(s *sessions.Session) { s.Values["user"] = "ada" })
+			route("/anew", func(s *sessions.Session) { forget(s); s.Values["user"] = "bob" })
+			route("/out", func(s *sessions.Session) { forget(s); s.Options.MaxAge = -1 })
+			var user any
+			a.Any("/ask", echo.WrapHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				session, _ := a.m.Gorilla().Get(r, "other")
+				user = session.Values["user"]
+			})))
+			v := a.visitor()
+			v.get(t, "/in")
+			first := v.clone()
+			v.get(t, "/anew")
+			second := v.clone()
+			v.get(t, "/out")
+			for name, copied := range map[string]*visitor{"the first": first, "the second": second} {
+				if copied.get(t, "/ask"); user != nil {
+					t.Errorf("code that %s: %s copy is still that of %v", what, name, user)
+				}
+			}
+		})
+	}
+}

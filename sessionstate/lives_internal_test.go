@@ -1,0 +1,74 @@
+package sessionstate
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+)
+
+func TestVisitorsForWhomNothingIsKeptCostNothing(t *testing.T) {
+	t.Parallel()
+	m, err := New(Config{Secrets: []Secret{testSecret("a", 1)}, MaxNewcomers: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close(t.Context()) })
+	var kept []func()
+	told := 0
+	e := echo.New()
+	e.Use(m.Middleware())
+	e.GET("/:what", func(c echo.Context) error {
+		life, err := From(c).Lend(c.Request().Context())
+		if err != nil {
+			return err
+		}
+		switch c.Param("what") {
+		case "keep":
+			kept = append(kept, life.OnEnd(func() { told++ }))
+		case "fail":
+			return echo.NewHTTPError(http.StatusTeapot)
+		}
+		return c.NoContent(http.StatusNoContent)
+	})
+	get := func(path string, cookies []*http.Cookie) []*http.Cookie {
+		r := httptest.NewRequest(http.MethodGet, path, http.NoBody)
+		for _, c := range cookies {
+			r.AddCookie(c)
+		}
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(rec, r)
+		return rec.Result().Cookies()
+	}
+	for range 100 {
+		cookies := get("/look", nil)
+		get("/look", cookies)
+		get("/fail", cookies)
+	}
+	if n := m.lives.size.Load(); n != 0 || m.lives.newcomers.Len() != 0 {
+		t.Errorf("%d lives are held, %d of newcomers, and nothing is kept for any", n, m.lives.newcomers.Len())
+	}
+	cookies := get("/keep", nil)
+	get("/look", cookies)
+	if n := m.lives.size.Load(); n != 1 || told != 0 {
+		t.Errorf("%d lives are held, %d have ended, want the one with something in it", n, told)
+	}
+	kept[0]()
+	get("/look", cookies)
+	if n := m.lives.size.Load(); n != 0 {
+		t.Errorf("%d lives are held after what was kept has gone", n)
+	}
+
+	// A handle keeps its life.
+	var h *Handle
+	e.GET("/detach/now", func(c echo.Context) (err error) {
+		h, err = From(c).Detach()
+		return err
+	})
+	get("/detach/now", cookies)
+	life, err := h.Lend(t.Context())
+	if err != nil || m.lives.size.Load() != 1 {
+		t.Errorf("the handle's life: %v, %v, %d held", life, err, m.lives.size.Load())
+	}
+}

@@ -1,0 +1,230 @@
+package sessionstate
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+)
+
+// digestSize is how much of a SHA-256 names ids and users on a page.
+const digestSize = 16
+
+type digest [digestSize]byte
+
+// maxPage is the size of a page in bytes: some 100 ids.
+const maxPage = 4 << 10
+
+// page is one page of the list of revocations.
+type page []cut
+
+// cut is what a page says: that an id has ended, or, without one, that all ids of
+// a user, or of the page, have that were made no later than at.
+type cut struct {
+	user, id digest // zero: all
+	at       int64  // Unix seconds
+	until    int64  // Unix seconds, when it may be forgotten; 0: never
+	renewed  bool   // the id has ended because the session has another
+}
+
+// fate is what a page knows of a session.
+type fate uint8
+
+const (
+	living fate = iota
+	ended
+	renewed // it has another id
+	cutOff  // it may have another id
+)
+
+// over reports whether c is about more than one id, and about m.
+func (c *cut) over(m *mention) bool {
+	return c.id == (digest{}) && (c.user == (digest{}) || c.user == m.user)
+}
+
+func (p page) state(m *mention) fate {
+	now := living
+	for i := range p {
+		switch c := &p[i]; {
+		case c.id == m.id && c.renewed:
+			return renewed
+		case c.id == m.id:
+			return ended
+		case c.over(m) && m.issued <= c.at:
+			now = cutOff
+		}
+	}
+	return now
+}
+
+// refusedUntil is the latest time of which all ids like m are refused; -1: none.
+func (p page) refusedUntil(m *mention) int64 {
+	at := int64(-1)
+	for i := range p {
+		if p[i].over(m) {
+			at = max(at, p[i].at)
+		}
+	}
+	return at
+}
+
+// with returns the page with an id that has ended, without what may be
+// forgotten, and within its size.
+func (p page) with(m *mention, until int64, renewed bool, now int64) page {
+	next := make(page, 0, len(p)+1)
+	for _, c := range p {
+		if c.until == 0 || now < c.until {
+			next = append(next, c)
+		}
+	}
+	next = append(next, cut{m.user, m.id, m.issued, until, renewed})
+	return next.within(maxPage)
+}
+
+// within makes the page as short as size, or as short as it can be.
+func (p page) within(size int) page {
+	for p.size() > size && len(p) > 1 {
+		p = p.shorter()
+	}
+	return p
+}
+
+// fairShare is how many ids of a user a full page keeps before it cuts off those
+// that only this user has.
+const fairShare = 8
+
+// shorter turns the oldest id into a cut-off: of the user who has the most, or,
+// if nobody has many, of the page.
+func (p page) shorter() page {
+	most := p.busiest()
+	mine := func(c *cut) bool { return most == (digest{}) || c.user == most }
+	mark := cut{user: most, at: -1}
+	for i := range p {
+		c := &p[i]
+		if isMark := c.user == most && c.id == (digest{}); mine(c) && !isMark && (mark.at < 0 || c.at < mark.at) {
+			mark.at = c.at
+		}
+	}
+	for i := range p {
+		if c := &p[i]; c.user == most && c.id == (digest{}) {
+			mark.at = max(mark.at, c.at)
+		}
+	}
+	next, first := make(page, 0, len(p)), true
+	for i := range p {
+		c := &p[i]
+		if !mine(c) || c.at > mark.at {
+			next = append(next, *c)
+			continue
+		}
+		if first || mark.until != 0 && (c.until == 0 || c.until > mark.until) {
+			mark.until, first = c.until, false
+		}
+	}
+	return append(next, mark)
+}
+
+// busiest is the user with the most ids, if they are many.
+func (p page) busiest() (most digest) {
+	ids := make(map[digest]int)
+	for i := range p {
+		c := &p[i]
+		if c.user == (digest{}) || c.id == (digest{}) {
+			continue
+		}
+		if ids[c.user]++; ids[c.user] > max(ids[most], fairShare) {
+			most = c.user
+		}
+	}
+	return most
+}
+
+// expires is when all of the page may be forgotten; the zero time is never.
+func (p page) expires() time.Time {
+	var latest int64
+	for i := range p {
+		if p[i].until == 0 {
+			return time.Time{}
+		}
+		latest = max(latest, p[i].until)
+	}
+	return time.Unix(latest, 0)
+}
+
+// The bits of a cut's first byte, and the first byte of a page.
+const (
+	cutUser = 1 << iota
+	cutID
+	cutRenewed
+
+	formatPage = 1
+)
+
+func (p page) size() int {
+	n := 1
+	for i := range p {
+		n += p[i].size()
+	}
+	return n
+}
+
+func (c *cut) size() int {
+	n := 1 + uvarintLen(uint64(c.at)) + uvarintLen(uint64(c.until))
+	if c.user != (digest{}) {
+		n += digestSize
+	}
+	if c.id != (digest{}) {
+		n += digestSize
+	}
+	return n
+}
+
+// append encodes the page for parsePage.
+func (p page) append(b []byte) []byte {
+	b = append(slices.Grow(b, p.size()), formatPage)
+	for i := range p {
+		c := &p[i]
+		at := len(b)
+		b = append(b, 0)
+		if c.renewed {
+			b[at] |= cutRenewed
+		}
+		if c.user != (digest{}) {
+			b[at] |= cutUser
+			b = append(b, c.user[:]...)
+		}
+		if c.id != (digest{}) {
+			b[at] |= cutID
+			b = append(b, c.id[:]...)
+		}
+		b = binary.AppendUvarint(b, uint64(c.at))
+		b = binary.AppendUvarint(b, uint64(c.until))
+	}
+	return b
+}
+
+// parsePage decodes what append made, and nothing else.
+func parsePage(b []byte) (page, error) {
+	if len(b) == 0 || b[0] != formatPage {
+		return nil, errFormat
+	}
+	r := parser{text: string(b[1:])}
+	var p page
+	for r.text != "" {
+		flags := r.text[0]
+		r.text = r.text[1:]
+		c := cut{renewed: flags&cutRenewed != 0}
+		if flags&cutUser != 0 {
+			copy(c.user[:], r.bytes(digestSize))
+		}
+		if flags&cutID != 0 {
+			copy(c.id[:], r.bytes(digestSize))
+		}
+		c.at = int64(r.uvarint(2 * maxSeconds))
+		c.until = int64(r.uvarint(4 * maxSeconds))
+		p = append(p, c)
+	}
+	if r.bad || len(p) == 0 {
+		return nil, errFormat
+	}
+	return p, nil
+}
