@@ -9,7 +9,6 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/clone"
-	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // Cache remembers the results of one function by its argument. Make it with
@@ -26,7 +25,11 @@ type Cache[K, V any] struct {
 //
 // K is the argument, of any type that can be compared as data: struct{} for a
 // function without arguments, a struct for one with several. V is of any type
-// that can be copied, unless Config says otherwise.
+// that can be copied, unless Config says otherwise. What an interface in K or V
+// holds is known only when it is there: a value that cannot be compared or
+// copied makes that call fail, with a [*KeyError] or [*CopyError] that has the
+// path to it. So does a result with a pointer into the middle of something
+// that is part of it too.
 //
 // The error joins everything that is wrong: [*KeyError] and [*CopyError] for
 // places in K and V, [ErrDuplicate], [ErrClosed], and one for each field of
@@ -86,7 +89,7 @@ func loading[K, V any](load func(context.Context, K) (V, error)) func(context.Co
 
 // at is the address of key for the core, which keeps it for no longer than the
 // call. So the key stays on the stack.
-func at[K any](key *K) unsafe.Pointer { return raw.Hide(unsafe.Pointer(key)) }
+func at[K any](key *K) unsafe.Pointer { return unsafe.Pointer(key) }
 
 // value returns a copy of the result that e has, or the error.
 func (c *Cache[K, V]) value(e *entry) (v V, err error) {

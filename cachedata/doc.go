@@ -74,7 +74,14 @@
 // three keys. Every NaN is one key, +0 and -0 are two. Inside an interface the
 // type counts: int 1, uint 1 and "1" differ. A time is its instant and its zone;
 // its monotonic reading does not count. A key that nests deeper than 1000
-// levels, or has more than 1 MiB, is a [*KeyError].
+// levels, or has more than 1 MiB or Config.MaxKeyBytes, is a [*KeyError]; a digest
+// by HashFuncs makes it short.
+//
+// What carries a visitor is refused anywhere in K, left out of the key or not,
+// since the load would see the first visitor's for all: a context, an
+// *http.Request, http.ResponseWriter, echo.Context, a session, *ctxinfo.Info and
+// *queryparams.Params. A handle of another module that is left out, such as a
+// *gorm.DB, is not looked into.
 //
 // # Copies
 //
@@ -82,9 +89,30 @@
 // stay what they were, pointers that share a target share its copy, cycles stay
 // cycles, NaN, -0, zones and unexported fields survive; capacity ends at the
 // length. Times, addresses of net/netip, unique.Handle and errors behind an
-// interface are shared. A type that has a method Clone of its own type is copied
-// by it, at any depth. Config.Clone, Copy, ReadOnly and Immutable change this;
+// interface are shared. A type of the program that has a method Clone of its own
+// type is copied by it, at any depth. A pointer into the middle of something that
+// is part of the result too (Current = &Items[1]) is a [*CopyError] of the call
+// that would store it. Config.Clone, Copy, ReadOnly and Immutable change this;
 // VerifyReadOnly finds those who change what ReadOnly shares.
+//
+// # Types of other modules
+//
+// A private field that holds a pointer, an interface, a function or a uintptr
+// may mean more than its type says: the copy of a list that leads back into
+// itself is broken, and a number whose sign is the address of a variable changes.
+// So such types are copied and compared only where it is known how:
+//
+//   - Types of the program (its main module and its workspace) are data, as
+//     their author sees to.
+//   - Types of the standard library are known one by one; a slog.Value, a
+//     *url.URL, a *big.Int, a *regexp.Regexp or an x509.Certificate is copied, a
+//     list.List, a template or a tls.Config is refused.
+//   - Other modules' types without such fields are data. Those with them are
+//     copied and compared by MarshalBinary and UnmarshalBinary, or GobEncode and
+//     GobDecode, and messages of Protocol Buffers are copied as proto.Clone does
+//     it. Some well-known types are vouched for by the tests of this module. All
+//     others are refused by [New], or by the call if they are behind an
+//     interface, unless Config.Trusted names them.
 //
 // # Sharing a package variable among tests
 //

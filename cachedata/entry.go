@@ -89,7 +89,7 @@ func (p *place) make(m making) (*entry, error) {
 	case m.ours:
 		raw.Move(c.result, c.valueOf(e), m.from)
 	default:
-		if err := c.copied(c.valueOf(e), m.from); err != nil {
+		if err := c.take(c.valueOf(e), m.from); err != nil {
 			return nil, err
 		}
 	}
@@ -129,6 +129,17 @@ func (p *place) make(m making) (*entry, error) {
 		c.seal(e)
 	}
 	return e, nil
+}
+
+// take is copied for a result that the program has made. Copies are whole, so
+// that only here it is looked at whether it is.
+func (c *core) take(dst, src unsafe.Pointer) error {
+	if c.plan != nil {
+		if err := c.plan.Whole(src); err != nil {
+			return c.copyError(err)
+		}
+	}
+	return c.copied(dst, src)
 }
 
 // copied makes the result at dst, which is not on a stack, a copy of that at

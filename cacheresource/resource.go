@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"unsafe"
-
-	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // Resource keeps one live value per key. Make it with [New]. All methods are
@@ -59,7 +57,7 @@ func Must[T any](v T, err error) T {
 
 // at is the address of key for the core, which keeps it for no longer than the
 // call. So the key stays on the stack.
-func at[K any](key *K) unsafe.Pointer { return raw.Hide(unsafe.Pointer(key)) }
+func at[K any](key *K) unsafe.Pointer { return unsafe.Pointer(key) }
 
 // Name returns the resource's name.
 func (r *Resource[K, V]) Name() string { return r.core.name }

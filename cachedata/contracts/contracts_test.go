@@ -2,11 +2,14 @@ package contracts
 
 import (
 	"context"
+	"errors"
 	"math/big"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
+	iancoleman "github.com/iancoleman/orderedmap"
 	"github.com/shopspring/decimal"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -96,32 +99,67 @@ func TestK1_DecimalsAndUUIDsAreKeys(t *testing.T) {
 	}
 }
 
-// A message has state of its library in it that only proto.Clone knows how to
-// copy: New says so, and takes it with a Clone.
-func TestC3_ProtobufIsCopiedByAHook(t *testing.T) {
+// A message has state of its library in it: it is copied as proto.Clone copies
+// it, whether a Config has that or not.
+func TestProtobufIsCopied(t *testing.T) {
 	t.Parallel()
-	load := func(context.Context, int) (*structpb.Struct, error) {
-		return structpb.NewStruct(map[string]any{"name": "alice", "tags": []any{"a", "b"}, "deep": map[string]any{"n": 1}})
+	for name, cfg := range map[string]cachedata.Config[int, *structpb.Struct]{
+		"by itself": {}, "by a Clone": {Clone: proto.CloneOf[*structpb.Struct]},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			load := func(context.Context, int) (*structpb.Struct, error) {
+				return structpb.NewStruct(map[string]any{"name": "alice", "tags": []any{"a", "b"}, "deep": map[string]any{"n": 1}})
+			}
+			c := newCache(t, load, cfg)
+			a, err1 := c.Get(t.Context(), 1)
+			b, err2 := c.Get(t.Context(), 1)
+			if err1 != nil || err2 != nil {
+				t.Fatal(err1, err2)
+			}
+			want, err := load(t.Context(), 1)
+			if err != nil || !proto.Equal(a, want) || !proto.Equal(b, want) {
+				t.Fatalf("got %v and %v, want %v (%v)", a, b, want, err)
+			}
+			a.Fields["name"] = structpb.NewStringValue("mallory")
+			a.Fields["deep"].GetStructValue().Fields["n"] = structpb.NewNumberValue(2)
+			a.Fields["tags"].GetListValue().Values[0] = structpb.NewNullValue()
+			if c, err := c.Get(t.Context(), 1); err != nil || !proto.Equal(b, want) || !proto.Equal(c, want) {
+				t.Errorf("another caller sees the change: %v, %v (%v)", b, c, err)
+			}
+		})
 	}
-	_, err := cachedata.New("refused", load, cachedata.Config[int, *structpb.Struct]{})
-	if err == nil || !strings.Contains(err.Error(), "Config.Clone") {
-		t.Fatalf("without a Clone: %v, want an error that names Config.Clone", err)
-	}
+}
 
-	c := newCache(t, load, cachedata.Config[int, *structpb.Struct]{Clone: proto.CloneOf[*structpb.Struct]})
+// What is not known is refused, and vouched for by Trusted.
+func TestTypesOfOtherModulesAreTrustedByName(t *testing.T) {
+	t.Parallel()
+	load := func(context.Context, int) (*iancoleman.OrderedMap, error) {
+		m := iancoleman.New()
+		m.Set("a", []int{1})
+		return m, nil
+	}
+	g, err := cachedata.NewGroup(t.Name(), cachedata.GroupConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = g.Close(context.Background()) })
+	_, err = cachedata.New("refused", load, cachedata.Config[int, *iancoleman.OrderedMap]{Group: g})
+	var refused *cachedata.CopyError
+	if !errors.As(err, &refused) || refused.Path == "" || !strings.Contains(err.Error(), "Config.Trusted") || !strings.Contains(err.Error(), "values") {
+		t.Fatalf("without Trusted: %v, want a CopyError that names the field and the ways out", err)
+	}
+	c := newCache(t, load, cachedata.Config[int, *iancoleman.OrderedMap]{Trusted: []reflect.Type{reflect.TypeFor[*iancoleman.OrderedMap]()}})
 	a, err1 := c.Get(t.Context(), 1)
 	b, err2 := c.Get(t.Context(), 1)
 	if err1 != nil || err2 != nil {
 		t.Fatal(err1, err2)
 	}
-	want, err := load(t.Context(), 1)
-	if err != nil || !proto.Equal(a, want) || !proto.Equal(b, want) {
-		t.Fatalf("got %v and %v, want %v (%v)", a, b, want, err)
+	a.Set("b", 2)
+	if v, _ := a.Get("a"); v != nil {
+		v.([]int)[0] = 7
 	}
-	a.Fields["name"] = structpb.NewStringValue("mallory")
-	a.Fields["deep"].GetStructValue().Fields["n"] = structpb.NewNumberValue(2)
-	a.Fields["tags"].GetListValue().Values[0] = structpb.NewNullValue()
-	if c, err := c.Get(t.Context(), 1); err != nil || !proto.Equal(b, want) || !proto.Equal(c, want) {
-		t.Errorf("another caller sees the change: %v, %v (%v)", b, c, err)
+	if v, _ := b.Get("a"); len(b.Keys()) != 1 || v.([]int)[0] != 1 {
+		t.Errorf("another caller sees the change: %v, %v", b.Keys(), v)
 	}
 }

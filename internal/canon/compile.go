@@ -87,12 +87,12 @@ type compiler struct {
 	mu     sync.Mutex
 	nodes  map[variant]*node
 	fresh  []*node
-	locals map[string][]reflect.Type // types that share one name
+	locals alike // types declared in functions
 	rawAny *node
 }
 
 func newCompiler(cfg Config, home string) *compiler {
-	c := &compiler{cfg: cfg, home: home, types: known.New(cfg.Trusted), nodes: map[variant]*node{}, locals: map[string][]reflect.Type{}}
+	c := &compiler{cfg: cfg, home: home, types: known.New(cfg.Trusted), nodes: map[variant]*node{}, locals: alike{}}
 	c.rawAny = c.compile(variant{t: reflect.TypeFor[any](), raw: true})
 	return c
 }

@@ -35,6 +35,10 @@
 //     rounding mode and accuracy. Decimals and other types made of these follow.
 //   - Config.HashFuncs comes before all of this for the types that it names.
 //
+// Types of other modules and of the standard library whose private data means
+// something that is not known (see package known) are compared by their own
+// encoding, MarshalBinary or GobEncode, or refused.
+//
 // Functions, channels, unsafe pointers, the types of sync and sync/atomic, and
 // open files and connections cannot identify anything: [For] refuses them by a [TypeError], Append refuses
 // them behind interfaces by a [ValueError]. Types declared inside functions

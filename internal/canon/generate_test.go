@@ -77,7 +77,7 @@ func (s *source) typ(depth int) reflect.Type {
 			f := reflect.StructField{Name: "F" + strconv.Itoa(i), Type: s.typ(depth - 1)}
 			switch s.n(6) {
 			case 0:
-				f.Name, f.PkgPath = "f"+strconv.Itoa(i), "example.com/p"
+				f.Name, f.PkgPath = "f"+strconv.Itoa(i), "github.com/reecho-go/reecho/internal/canon_test"
 			case 1:
 				f.Tag = `hash:"ignore"`
 			case 2, 3:

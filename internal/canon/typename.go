@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
-// typeName writes t so that two types never share a name. Types declared inside
-// functions may share package path and name, and interfaces without a name what
-// is written of their methods: local tells these apart.
+// typeName writes t so that two types never share a name. Types declared
+// inside functions may share package path and name: local tells these apart.
 func typeName(t reflect.Type, local func(reflect.Type) string) string {
 	if t.Name() != "" {
 		if t.PkgPath() == "" {
@@ -46,7 +46,7 @@ func typeName(t reflect.Type, local func(reflect.Type) string) string {
 	case reflect.Interface:
 		// The types in its methods are named without their paths. To ask for the
 		// methods would make the linker keep all methods of all types.
-		return t.String() + local(t)
+		return t.String() + interfaces.number(t)
 	default:
 		return t.String()
 	}
@@ -69,21 +69,10 @@ func signature(t reflect.Type, name func(reflect.Type) string) string {
 
 // typeID returns what stands for t behind an interface: its length and name,
 // and for composite types the fingerprint of its structure, so that a key in
-// a store does not outlive a change of the type. Types that share what can be
-// written of them get a running number. Called under mu.
+// a store does not outlive a change of the type. Types declared in functions
+// that share a name get a running number. Called under mu.
 func (c *compiler) typeID(t reflect.Type) string {
-	name := typeName(t, func(t reflect.Type) string {
-		key := strconv.Quote(t.PkgPath()) + t.String()
-		i := slices.Index(c.locals[key], t)
-		if i < 0 {
-			i = len(c.locals[key])
-			c.locals[key] = append(c.locals[key], t)
-		}
-		if i == 0 {
-			return ""
-		}
-		return "#" + strconv.Itoa(i)
-	})
+	name := typeName(t, c.locals.number)
 	if leafCodes[t.Kind()] == opNone {
 		name += string(binary.BigEndian.AppendUint64(nil, ShapeFingerprint(t)))
 	}
@@ -146,4 +135,40 @@ func (s *shape) inner(t reflect.Type) {
 	s.buf = append(s.buf, '<')
 	s.add(t)
 	s.buf = append(s.buf, '>')
+}
+
+// alike tells types apart that are written alike, by running numbers.
+type alike map[string][]reflect.Type
+
+// number is what to write behind t; nothing for the first of those that are
+// written as it is.
+func (a alike) number(t reflect.Type) string {
+	key := strconv.Quote(t.PkgPath()) + t.String()
+	i := slices.Index(a[key], t)
+	if i < 0 {
+		i = len(a[key])
+		a[key] = append(a[key], t)
+	}
+	if i == 0 {
+		return ""
+	}
+	return "#" + strconv.Itoa(i)
+}
+
+// interfaces tells apart the interfaces without a name in all plans.
+var interfaces shared
+
+// shared is an alike for all plans. It is safe for concurrent use.
+type shared struct {
+	mu    sync.Mutex
+	types alike
+}
+
+func (s *shared) number(t reflect.Type) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.types == nil {
+		s.types = make(alike)
+	}
+	return s.types.number(t)
 }

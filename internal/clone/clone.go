@@ -14,24 +14,25 @@
 //     Slices are values here: two slices over one array get an array each. A slice is remembered only where it could
 //     contain itself without a pointer or a map between (type T []T, []any).
 //   - A pointer into the middle of something that is copied too (a field, an element) gets a target of its own: what was
-//     one place in the original are two in the copy. This is the one shape that is lost.
+//     one place in the original are two in the copy. [Untyped.Whole] finds these.
 //
 // # What is shared
 //
-// time.Time, *time.Location, everything of net/netip, unique.Handle, reflect.Type, the types of [Config.Immutable], and
+// time.Time, *time.Location, everything of net/netip, unique.Handle, reflect.Type, what package known says that nobody changes, the types of [Config.Immutable], and
 // errors that are reached through an interface: a copied io.EOF would not be io.EOF any more. An error whose static type
 // is concrete, such as a field of type *MyError, is data and is copied.
 //
 // # Clone methods
 //
-// A type that has references and a method Clone() of exactly its own type is copied by that method, at any depth where the static
+// A type of the program itself, or of Config.Trusted, that has references and a method Clone() of exactly its own type is copied by that method, at any depth where the static
 // type has it, and behind interfaces where the dynamic type has it. An interface type with a Clone method that returns the
 // same interface counts too. The method is called on the shared original, by many goroutines at once: it must only read.
 // It is not called for nil. A panic of it goes to the caller of Copy.
 //
 // # What is refused
 //
-// chan, func, unsafe.Pointer, open files and connections, and the types of sync, sync/atomic and container/list (which lives on pointers into its own middle) cannot be copied truthfully. [For] refuses a type that
+// chan, func, unsafe.Pointer, open files and connections, the types of sync and sync/atomic, and those whose private data means something that is not known
+// (package known says which) cannot be copied truthfully. [For] refuses a type that
 // contains them; behind an interface, where the type is known only later, [Plan.Copy] returns a [*ValueError].
 //
 // # How it works
@@ -96,9 +97,10 @@ type Config struct {
 // Untyped is a [Plan] of a type that is known at run time only. It knows values by their addresses. It is safe for
 // concurrent use, also on one shared value.
 type Untyped struct {
-	c    *compiler
-	root *node
-	runs sync.Pool // *Run
+	c      *compiler
+	root   *node
+	inside bool      // Whole has something to look for
+	runs   sync.Pool // *Run
 }
 
 // ForType is [For] for a type that is known at run time only.
@@ -111,7 +113,7 @@ func ForType(t reflect.Type, cfg Config) (*Untyped, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Untyped{c: c, root: root}, nil
+	return &Untyped{c: c, root: root, inside: c.mayPointInside(root)}, nil
 }
 
 // Flat reports whether the type is free of references that could be written through: copying is assignment and cannot
@@ -212,6 +214,9 @@ func (p *Plan[V]) copy(v V) (out V, err error) {
 	}
 	return out, nil
 }
+
+// Whole is [Untyped.Whole] of v.
+func (p *Plan[V]) Whole(v V) error { return p.Untyped.Whole(unsafe.Pointer(&v)) }
 
 // Size is [Untyped.Size] of v.
 func (p *Plan[V]) Size(v V) int64 { return p.Untyped.Size(unsafe.Pointer(&v)) }

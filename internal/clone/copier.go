@@ -185,10 +185,12 @@ func judge(root *node, opt copier.Option) error {
 	if len(opt.FieldNameMapping) > 0 {
 		j.refuse(path, root, "Option.FieldNameMapping moves fields, which a copy must not")
 	}
-	switch root.typ.Kind() {
-	case reflect.Pointer:
+	switch kind := root.typ.Kind(); {
+	case root.opaque:
+		j.value(path, root)
+	case kind == reflect.Pointer:
 		j.refuse(path, root, "copier cannot make a pointer: use its element type")
-	case reflect.Struct, reflect.Slice, reflect.Map:
+	case kind == reflect.Struct || kind == reflect.Slice || kind == reflect.Map:
 		j.contents(path, root)
 	default:
 		j.value(path, root)
@@ -205,6 +207,8 @@ func (j *judgement) value(path string, n *node) {
 	t := n.typ
 	switch k := t.Kind(); {
 	case j.converters[t]:
+	case n.opaque:
+		j.refuse(path, n, "what its private fields refer to is shared")
 	case k == reflect.Interface:
 		j.refuse(path, n, "what an interface holds is shared, or lost")
 	case k == reflect.Pointer && n.flat:

@@ -35,44 +35,43 @@ func originOf(pkg string) origin {
 }
 
 // originIn tells whose a package is by the build information of the program.
-// Its own are those of its main module and of the modules of its workspace, and
-// whatever is in no module. Those of modules that have a version are foreign,
-// also if a replace directive takes them from a directory.
+// Its own are those of its main module and of the modules of its workspace.
+// Those of modules that have a version are foreign, also if a replace directive
+// takes them from a directory.
 //
-// Without build information, or with none of modules (Bazel, GOPATH), packages
-// whose path begins with the name of a domain are foreign.
+// What is in none of these modules is judged by its path: it is foreign if that
+// begins with the name of a domain. So is everything without build information
+// (Bazel, GOPATH), and what only the tests of a package import, since the build
+// information of a test lacks it.
 func originIn(info *debug.BuildInfo, pkg string) origin {
 	if pkg == "" || pkg == "main" || pkg == "command-line-arguments" {
 		return own
 	}
 	pkg = strings.TrimSuffix(pkg, "_test") // external tests
-	if info == nil || info.Main.Path == "" && len(info.Deps) == 0 {
-		first, _, _ := strings.Cut(pkg, "/")
-		switch {
-		case isStandard(pkg):
-			return standard
-		case strings.Contains(first, "."):
-			return foreign
-		}
-		return own
-	}
 	module, found := "", own
-	if within(pkg, info.Main.Path) {
-		module = info.Main.Path
-	}
-	for _, d := range info.Deps {
-		if len(d.Path) <= len(module) || !within(pkg, d.Path) {
-			continue
+	if info != nil {
+		if within(pkg, info.Main.Path) {
+			module = info.Main.Path
 		}
-		module, found = d.Path, foreign
-		if d.Version == "(devel)" && d.Replace == nil {
-			found = own // of the workspace
+		for _, d := range info.Deps {
+			if len(d.Path) <= len(module) || !within(pkg, d.Path) {
+				continue
+			}
+			module, found = d.Path, foreign
+			if d.Version == "(devel)" && d.Replace == nil {
+				found = own // of the workspace
+			}
 		}
 	}
-	if module == "" && isStandard(pkg) {
+	switch first, _, _ := strings.Cut(pkg, "/"); {
+	case module != "":
+		return found
+	case isStandard(pkg):
 		return standard
+	case strings.Contains(first, "."):
+		return foreign
 	}
-	return found
+	return own
 }
 
 // within reports whether a package is in the module, or is its external test.

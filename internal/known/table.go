@@ -40,6 +40,8 @@ var table = map[string]Fact{
 	// Other modules.
 	"github.com/shopspring/decimal.Decimal": {Way: Structure},
 	"github.com/cockroachdb/apd/v3.BigInt":  {Way: Gob},
+	"github.com/Rhymond/go-money.Money":     {Way: Structure},
+	"github.com/samber/mo.Option":           {Way: Structure},
 	"golang.org/x/text/language.Tag":        {Way: Assign},
 }
 

@@ -2,11 +2,11 @@ package visit
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -26,6 +26,9 @@ type Visitor struct {
 	forgotten uint64 // how often Forget was called
 	waiting   map[string]map[*waiter]struct{}
 }
+
+// declarations numbers the Visitors of the process.
+var declarations atomic.Uint64
 
 // waiter is a function that waits for the end of a visitor. Its address is its
 // identity.
@@ -54,7 +57,7 @@ func NewVisitor(id func(context.Context) string, keys []any) (*Visitor, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	v := &Visitor{name: rand.Text(), id: id}
+	v := &Visitor{name: strconv.FormatUint(declarations.Add(1), 36) + "/", id: id}
 	own := slices.Clone(keys)
 	v.keys.Store(&own)
 	v.plain = &Declaration{of: v}
