@@ -58,13 +58,12 @@ func (k *Untyped) Own(key unsafe.Pointer) (unsafe.Pointer, error) { return k.cop
 func (k *Untyped) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.copy) }
 
 func (k *Untyped) copied(key unsafe.Pointer, how func(dst, src unsafe.Pointer) error) (unsafe.Pointer, error) {
-	key = raw.Hide(key)
-	own := reflect.New(k.t).UnsafePointer()
+	own, from := reflect.New(k.t).UnsafePointer(), raw.Hide(key)
 	if how == nil {
-		raw.Move(k.t, own, key)
+		raw.Move(k.t, own, from)
 		return own, nil
 	}
-	if err := how(own, key); err != nil {
+	if err := how(own, from); err != nil {
 		return nil, newError(k.owner, err)
 	}
 	return own, nil
