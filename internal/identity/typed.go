@@ -52,3 +52,8 @@ func (k *Keys[K]) Append(dst []byte, key *K) ([]byte, error) {
 func (k *Keys[K]) AppendID(dst []byte, key *K) ([]byte, error) {
 	return k.Untyped.AppendID(dst, unsafe.Pointer(key))
 }
+
+// Fingerprint is [Untyped.Fingerprint] of key.
+func (k *Keys[K]) Fingerprint(key K) (uint64, error) {
+	return k.Untyped.Fingerprint(unsafe.Pointer(&key))
+}
