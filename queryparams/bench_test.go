@@ -88,7 +88,7 @@ func BenchmarkGet(b *testing.B) {
 	c := echo.New().NewContext(httptest.NewRequest(http.MethodGet, "/?"+searchQuery, http.NoBody), nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _ = queryparams.Get(c, "page", queryparams.Param[int]{Default: 1, Min: 1, Max: 100})
+		_, _ = queryparams.Get(c, "page", queryparams.Param[int]{Default: 1, Min: new(1), Max: new(100)})
 	}
 }
 

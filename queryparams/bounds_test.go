@@ -187,7 +187,7 @@ func TestAllocations(t *testing.T) {
 		{"Parse of 7 pairs to 6 fields", 3, func() { _, _ = searches.Parse(searchQuery) }},
 		{"Encode", 2, func() { _, _ = searches.Encode(v) }},
 		{"Lookup of an int", 1, func() {
-			_, _ = queryparams.Lookup(searchQuery, "page", queryparams.Param[int]{Default: 1, Min: 1, Max: 100})
+			_, _ = queryparams.Lookup(searchQuery, "page", queryparams.Param[int]{Default: 1, Min: new(1), Max: new(100)})
 		}},
 	} {
 		if got := testing.AllocsPerRun(200, tt.f); got > tt.most {

@@ -194,7 +194,7 @@ func (p *RememberedPage[T, S]) Bind(c echo.Context) (T, error) {
 		}
 	}
 	if p.cfg.Follow && raw != "" && len(seeds) == 0 {
-		if entries, err := parseEntries(raw, &p.schema.plan.cfg.Limits); err == nil && slices.ContainsFunc(entries, p.ours) {
+		if entries, err := parseEntries(raw, p.schema.plan.cfg.Limits.ofOthers()); err == nil && slices.ContainsFunc(entries, p.ours) {
 			if err := p.keep(p.state(c), *v); err != nil {
 				return zero, problem.HTTPError(err)
 			}

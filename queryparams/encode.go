@@ -121,8 +121,9 @@ func (e *encoder) key(key string) {
 	}
 	from := len(e.b)
 	e.b = append(append(e.b, e.prefix...), key...)
-	if e.prefix != "" && len(e.b)-from > e.p.cfg.Limits.MaxKeyLen {
-		e.errs = append(e.errs, limitFault(CodeLimitKey, e.owner, "", -1))
+	if most := e.p.cfg.Limits.MaxKeyLen; len(e.b)-from > most {
+		name := cmp.Or(e.owner, *safeValue(unescapeLenient(string(e.b[from:]))))
+		e.errs = append(e.errs, limitFault(CodeLimitKey, name, "at most "+strconv.Itoa(most)+" bytes", -1))
 	}
 	e.b = append(e.b, '=')
 	e.pairs++
@@ -219,11 +220,12 @@ func (e *encoder) list(l *leaf, v reflect.Value) {
 		return
 	}
 	n := v.Len()
-	from, pairs := len(e.b), e.pairs
+	from, pairs, start := len(e.b), e.pairs, 0
 	for i := range n {
 		switch {
 		case i == 0 || l.sep == 0:
 			e.key(l.key)
+			start = len(e.b)
 		default:
 			e.separate(l.sep)
 		}
@@ -231,6 +233,9 @@ func (e *encoder) list(l *leaf, v reflect.Value) {
 			e.b, e.pairs = e.b[:from], pairs
 			e.key(l.key + "%5B%5D")
 		}
+	}
+	if l.sep != 0 && n > 1 && len(e.b)-start > e.p.cfg.Limits.MaxValueLen {
+		e.fault(l, CodeLimitValue, nil)
 	}
 }
 
@@ -359,6 +364,9 @@ func (e *encoder) mapping(l *leaf, v reflect.Value) {
 	for it := v.MapRange(); it.Next(); {
 		key.SetIterKey(it)
 		name, err := l.keys.appendText(nil, key)
+		if err == nil {
+			err = readsBack(l.keys, key, string(name))
+		}
 		switch {
 		case err != nil:
 			e.fault(l, CodeBadKey, err)
@@ -370,12 +378,11 @@ func (e *encoder) mapping(l *leaf, v reflect.Value) {
 		entries = append(entries, entry{string(name), it.Value()})
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
-	for _, en := range entries {
-		name := escape(l.name + "[" + en.name + "]")
-		if len(e.prefix)+len(name) > e.p.cfg.Limits.MaxKeyLen {
-			e.fault(l, CodeLimitKey, fmt.Errorf("the key %q is too long", en.name))
+	for i, en := range entries {
+		if i > 0 && en.name == entries[i-1].name {
+			e.fault(l, CodeBadKey, fmt.Errorf("two keys have the text %q", en.name))
 		}
-		e.key(name)
+		e.key(escape(l.name + "[" + en.name + "]"))
 		value.Set(en.value)
 		e.value(l, value, 0)
 	}
@@ -387,10 +394,16 @@ func (e *encoder) mapping(l *leaf, v reflect.Value) {
 func (e *encoder) value(l *leaf, v reflect.Value, delim byte) int {
 	if code := l.rules.check(l.codec, v); code != codeFine {
 		e.fault(l, code, nil)
+		if code == CodeEnum {
+			e.errs[len(e.errs)-1].Suggestion = l.suggestion(l.rules.text(l.codec, v))
+		}
 		return -1
 	}
 	from := len(e.b)
 	b, err := l.codec.appendText(e.b, v)
+	if err == nil && l.foreign {
+		err = readsBack(l.codec, v, string(b[from:]))
+	}
 	if err != nil {
 		e.cannot(l, "%w", err)
 		return -1
@@ -419,7 +432,7 @@ func readable(text []byte, control bool) bool {
 	for _, c := range text {
 		if c >= utf8.RuneSelf {
 			ascii = false
-		} else if (c < 0x20 || c == 0x7f) && !control {
+		} else if !control && isControl(rune(c)) {
 			return false
 		}
 	}

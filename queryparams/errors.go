@@ -93,6 +93,9 @@ type FieldError struct {
 	Value *string
 	// Expected says what is allowed; may be empty.
 	Expected string
+	// Suggestion is the allowed value, or for an unknown parameter the name,
+	// that is nearest to what was sent; empty if none is near.
+	Suggestion string
 	// Offset is the place of the fault in the raw query, in bytes; -1 when
 	// it has none.
 	Offset int
@@ -115,6 +118,9 @@ func (e *FieldError) Error() string {
 	}
 	if e.Expected != "" {
 		b.WriteString(", expected " + e.Expected)
+	}
+	if e.Suggestion != "" {
+		b.WriteString(", did you mean " + strconv.Quote(e.Suggestion) + "?")
 	}
 	return b.String()
 }
@@ -172,7 +178,7 @@ func (e *Errors) Problem() problem.Details {
 	for i, f := range e.Fields {
 		d.Errors[i] = problem.Item{
 			Parameter: f.Parameter, Path: f.Path, Code: string(f.Code),
-			Detail: f.Detail, Value: f.Value, Expected: f.Expected,
+			Detail: f.Detail, Value: f.Value, Expected: f.Expected, Suggestion: f.Suggestion,
 		}
 		if d.Errors[i].Path == f.Parameter {
 			d.Errors[i].Path = ""
@@ -189,7 +195,32 @@ type SchemaError struct {
 }
 
 // Error implements error.
-func (e *SchemaError) Error() string { return fmt.Sprintf("queryparams: schema %s: %v", e.Type, e.Err) }
+func (e *SchemaError) Error() string {
+	return fmt.Sprintf("queryparams: schema %s: %v", typeName(e.Type), e.Err)
+}
+
+// typeName is the name of a type, for texts: an unnamed struct is not spelled out.
+func typeName(t reflect.Type) string {
+	if t == nil {
+		return "nil"
+	}
+	if t.Name() != "" {
+		return t.String()
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return "struct{...}"
+	case reflect.Pointer:
+		return "*" + typeName(t.Elem())
+	case reflect.Slice:
+		return "[]" + typeName(t.Elem())
+	case reflect.Array:
+		return "[" + strconv.Itoa(t.Len()) + "]" + typeName(t.Elem())
+	case reflect.Map:
+		return "map[" + typeName(t.Key()) + "]" + typeName(t.Elem())
+	}
+	return t.String()
+}
 
 // Unwrap returns the problems.
 func (e *SchemaError) Unwrap() error { return e.Err }

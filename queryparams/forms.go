@@ -90,7 +90,7 @@ func (l *leaf) items(e entry) []string {
 	var items []string
 	for more := true; more; {
 		var item string
-		item, raw, more = cutItem(raw, l.sep)
+		item, raw, more = l.cut(raw)
 		items = append(items, unescapeLenient(item))
 	}
 	return items

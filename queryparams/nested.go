@@ -20,8 +20,9 @@ func (r *reader) inside(l *leaf, v reflect.Value, path string, sort func(w *work
 	r.p, r.dst, r.owner, r.prefix = outer.p, outer.dst, outer.owner, outer.prefix
 }
 
-// structs reads a list of structs. The pairs of an element may stand anywhere,
-// but its first one comes after those of the elements before it.
+// structs reads a list of structs. The pairs of the elements may stand in any
+// order, but no index may be left out: each element has a pair, so no number in
+// a query allocates anything.
 func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
 	first := w.at(c.first)
 	if int(c.count) > l.pairs {
@@ -33,6 +34,10 @@ func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
 		return
 	}
 	var elements []chain
+	skips := func(o *occurrence, n int) {
+		r.fault(l, o, CodeBadIndex, nil, r.raw[o.val:o.valEnd], 0)
+		r.pathOfLast(r.prefix + l.name + "[" + strconv.Itoa(n) + "]")
+	}
 	for i := c.first; i >= 0; {
 		o := w.at(i)
 		at := i
@@ -46,20 +51,29 @@ func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
 			continue
 		}
 		n, _, _ := cutIndex(rest)
-		switch {
-		case n > len(elements):
-			r.fault(l, o, CodeBadIndex, nil, r.raw[o.val:o.valEnd], 0)
-			r.pathOfLast(r.prefix + l.name + "[" + strconv.Itoa(n) + "]")
+		if n >= int(c.count) {
+			skips(o, n)
 			return
-		case n == l.maximum:
-			r.amount(l, first, n+1)
-			return
-		case n == len(elements):
-			elements = append(elements, chain{first: at, last: at})
-		default:
-			w.at(elements[n].last).next = at
-			elements[n].last = at
 		}
+		for n >= len(elements) {
+			elements = append(elements, chain{})
+		}
+		if e := &elements[n]; e.count == 0 {
+			*e = chain{first: at, last: at, count: 1}
+		} else {
+			w.at(e.last).next = at
+			e.last = at
+		}
+	}
+	for n := range elements {
+		if elements[n].count > 0 && n > 0 && elements[n-1].count == 0 {
+			skips(w.at(elements[n].first), n)
+			return
+		}
+	}
+	if len(elements) > l.maximum {
+		r.amount(l, first, len(elements))
+		return
 	}
 	if len(elements) < l.minimum {
 		r.amount(l, first, len(elements))
@@ -98,6 +112,11 @@ func (r *reader) sortInto(w *work, o *occurrence) {
 func (r *reader) errorAt(o *occurrence, name string, code Code) {
 	if f := r.stranger(name, code, int(o.key)); f != nil {
 		f.Parameter = r.owner
+		if code == CodeUnknown && len(name) <= safeValueBytes {
+			if near := nearest(name[len(r.prefix):], r.p.names); near != "" {
+				f.Suggestion = r.prefix + near
+			}
+		}
 	}
 }
 

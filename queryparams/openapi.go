@@ -239,6 +239,10 @@ func (l *leaf) scalarSchema() *OpenAPISchema {
 		s.Description = l.want
 	case urlCodec:
 		s.Format = "uri-reference"
+	case *oneOfCodec:
+		for _, text := range c.options() {
+			s.Enum = append(s.Enum, l.json(text))
+		}
 	default:
 		s.Description = l.want
 	}

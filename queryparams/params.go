@@ -210,16 +210,19 @@ func (p *Params) Add(key string, values ...any) error {
 	if err != nil {
 		return err
 	}
+	fresh := make([]entry, len(added))
+	for i, v := range added {
+		fresh[i] = entry{key: key, value: v}
+	}
+	if err := haveNames(fresh); err != nil {
+		return err
+	}
 	keys := []string{key}
-	return p.write(keys, false, func(entries []entry) ([]entry, []string) {
-		for _, v := range added {
-			entries = append(entries, entry{key: key, value: v})
-		}
-		return entries, keys
-	})
+	return p.write(keys, false, func(entries []entry) ([]entry, []string) { return append(entries, fresh...), keys })
 }
 
-// Delete removes key. Removing what is not there changes nothing.
+// Delete removes key, also the empty one of ?=x. Removing what is not there
+// changes nothing. It fails for a reserved key.
 func (p *Params) Delete(key string) error { return p.Set(key) }
 
 // Update sets every key of m, new ones in alphabetical order. A value is what
@@ -252,7 +255,7 @@ func (p *Params) SetStruct(v any) error {
 		rv = rv.Elem()
 	}
 	if rv.Kind() != reflect.Struct {
-		return &SchemaError{Type: reflect.TypeOf(v), Err: fmt.Errorf("SetStruct takes a struct, not %T", v)}
+		return &SchemaError{Type: reflect.TypeOf(v), Err: fmt.Errorf("SetStruct takes a struct, not %s", typeName(reflect.TypeOf(v)))}
 	}
 	pl, err := planOf(rv.Type())
 	if err != nil {
@@ -338,6 +341,9 @@ func collect(keys []string, values func(string) ([]string, error)) ([]entry, err
 
 func (p *Params) update(keys []string, values func(string) ([]string, error)) error {
 	fresh, err := collect(keys, values)
+	if err == nil {
+		err = haveNames(fresh)
+	}
 	if err != nil {
 		return err
 	}
@@ -386,9 +392,6 @@ func (p *Params) write(keys []string, all bool, change func([]entry) (changed []
 		if p.isReserved(key) {
 			return writeFault(key, CodeReserved)
 		}
-		if key == "" && !all || !utf8.ValidString(key) { // Replace undoes ToMap, of =value too
-			return writeFault(key, CodeBadKey)
-		}
 	}
 	if err := p.apply(all, true, change); err != nil {
 		return err
@@ -433,9 +436,21 @@ func (p *Params) apply(all, explicit bool, change func([]entry) (changed []entry
 	return nil
 }
 
+// haveNames checks that no entry is one of =value: it can be read, kept and
+// deleted, and nobody means to write it.
+func haveNames(entries []entry) error {
+	if slices.ContainsFunc(entries, func(e entry) bool { return e.key == "" }) {
+		return writeFault("", CodeBadKey)
+	}
+	return nil
+}
+
 // fits checks that what is about to be written can be read back.
 func (p *Params) fits(entries []entry) error {
 	for _, e := range entries {
+		if !utf8.ValidString(e.key) {
+			return writeFault(e.key, CodeBadKey)
+		}
 		if !utf8.ValidString(e.value) {
 			return writeFault(e.key, CodeBadUTF8)
 		}

@@ -213,7 +213,7 @@ func TestQ26_ParamsAreSafeForConcurrentUse(t *testing.T) {
 func TestLookup(t *testing.T) {
 	t.Parallel()
 	const raw = "page=7&n=&ids=1&ids=2&bad=x&d=5m&pa%67e2=3&on"
-	if v, err := queryparams.Lookup(raw, "page", queryparams.Param[int]{Default: 1, Min: 1, Max: 10}); v != 7 || err != nil {
+	if v, err := queryparams.Lookup(raw, "page", queryparams.Param[int]{Default: 1, Min: new(1), Max: new(10)}); v != 7 || err != nil {
 		t.Errorf("page = %d, %v", v, err)
 	}
 	if v, err := queryparams.Lookup(raw, "page2", queryparams.Param[uint8]{}); v != 3 || err != nil {
@@ -237,13 +237,13 @@ func TestLookup(t *testing.T) {
 	if v, err := queryparams.Lookup(raw, "ids", queryparams.Param[[]int]{}); !cmp.Equal(v, []int{1, 2}) || err != nil {
 		t.Errorf("ids = %v, %v", v, err)
 	}
-	if v, err := queryparams.Lookup(raw, "d", queryparams.Param[time.Duration]{Max: time.Hour}); v != 5*time.Minute || err != nil {
+	if v, err := queryparams.Lookup(raw, "d", queryparams.Param[time.Duration]{Max: new(time.Hour)}); v != 5*time.Minute || err != nil {
 		t.Errorf("d = %v, %v", v, err)
 	}
 	if v, err := queryparams.Lookup(raw, "d", queryparams.Param[queryparams.Opt[time.Duration]]{}); v != queryparams.Some(5*time.Minute) || err != nil {
 		t.Errorf("optional d = %v, %v", v, err)
 	}
-	_, err := queryparams.Lookup(raw, "page", queryparams.Param[int]{Max: 5})
+	_, err := queryparams.Lookup(raw, "page", queryparams.Param[int]{Max: new(5)})
 	if errs, _ := errors.AsType[*queryparams.Errors](err); errs == nil || errs.Fields[0].Code != queryparams.CodeRange || !strings.HasSuffix(errs.Fields[0].Expected, "to 5") {
 		t.Errorf("above Max: %v", err)
 	}
@@ -262,7 +262,7 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%s as an int = %d, %v; want an error", name, v, err)
 		}
 	}
-	if _, err := queryparams.Lookup(raw, "bad", queryparams.Param[string]{Min: "a"}); err == nil {
+	if _, err := queryparams.Lookup(raw, "bad", queryparams.Param[string]{Min: new("a")}); err == nil {
 		t.Error("Min on a string has no error")
 	}
 	if _, err := queryparams.Lookup(raw, "bad", queryparams.Param[Filter]{}); err == nil {

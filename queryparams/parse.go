@@ -64,7 +64,10 @@ func (r *reader) scan(w *work) *FieldError {
 			if code == codeFine {
 				return nil
 			}
-			return overLimit(code, r.raw, &pr, s.lim)
+			if !r.overlooks(code, &pr) {
+				return overLimit(code, r.raw, &pr, s.lim)
+			}
+			continue
 		}
 		t, how, known := p.find(r.raw[pr.key:pr.keyEnd], pr.keyFlags)
 		switch {
@@ -76,6 +79,16 @@ func (r *reader) scan(w *work) *FieldError {
 			r.addUnknown(w, &pr)
 		}
 	}
+}
+
+// overlooks reports whether a pair that is too long is of a parameter that the
+// schema ignores, such as the click identifiers that others append to links.
+func (r *reader) overlooks(code Code, pr *pair) bool {
+	if code == CodeLimitPairs || r.p.cfg.Unknown != UnknownIgnore || r.p.hasRest {
+		return false
+	}
+	_, _, known := r.p.find(r.raw[pr.key:pr.keyEnd], pr.keyFlags)
+	return !known
 }
 
 func (r *reader) add(w *work, i int, pr *pair, how spelling) {
@@ -116,8 +129,7 @@ func (r *reader) read(w *work, l *leaf, c *chain, v reflect.Value) {
 		r.single(w, l, c, v)
 	}
 	if l.correct && (len(r.errs) > errs || r.omitted > omitted) {
-		r.fixed = append(r.fixed, r.errs[errs:]...)
-		r.errs, r.omitted = r.errs[:errs], omitted
+		r.corrected(errs, omitted)
 		v.SetZero()
 		r.missing(l, v)
 	}
