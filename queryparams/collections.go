@@ -137,8 +137,14 @@ func (r *reader) amount(l *leaf, o *occurrence, n int) {
 }
 
 func (r *reader) mapping(w *work, l *leaf, c *chain, v reflect.Value) {
-	if int(c.count) > l.maximum {
-		r.amount(l, w.at(c.first), int(c.count))
+	given := int(c.count)
+	for i := c.first; i >= 0; i = w.at(i).next {
+		if w.at(i).how&spelledAlias == 0 { // m= alone
+			given--
+		}
+	}
+	if given > l.maximum {
+		r.amount(l, w.at(c.first), given)
 		return
 	}
 	m := reflect.MakeMapWithSize(v.Type(), int(c.count))

@@ -84,7 +84,8 @@ const (
 type SchemaConfig struct {
 	// Limits bounds a query. Default: see [Limits].
 	Limits Limits
-	// Unknown is the policy for parameters that the schema does not have.
+	// Unknown is the policy for parameters that the schema does not have. Those
+	// that are ignored may be longer than MaxKeyLen and MaxValueLen allow.
 	// Default [UnknownIgnore]. [UnknownReject] conflicts with a rest field.
 	Unknown Unknown
 	// Duplicate is the policy for repeated single-valued parameters of fields

@@ -154,18 +154,14 @@ func (e *encoder) leaf(l *leaf, v reflect.Value) {
 			return
 		}
 		e.key(l.key)
-		if e.value(l, v, 0) == 0 && l.emptyMissing {
-			e.cannot(l, "its text is empty, which means that it is missing")
-		}
+		e.refuseEmpty(l, e.value(l, v, 0))
 	case shapePointer:
 		if v.IsNil() {
 			e.absent(l)
 			return
 		}
 		e.key(l.key)
-		if e.value(l, v.Elem(), 0) == 0 && l.emptyMissing {
-			e.cannot(l, "its text is empty, which means that it is missing")
-		}
+		e.refuseEmpty(l, e.value(l, v.Elem(), 0))
 	case shapeOpt:
 		e.option(l, v)
 	case shapeList:
@@ -179,6 +175,18 @@ func (e *encoder) leaf(l *leaf, v reflect.Value) {
 	}
 	if l.hasDefault && !e.defaults && string(bytes.TrimPrefix(strip(e.b[from:]), []byte(e.prefix))) == l.defText {
 		e.b, e.pairs = e.b[:from], pairs
+	}
+}
+
+// refuseEmpty refuses a value whose text has the length 0, if that reads as
+// another value or as none.
+func (e *encoder) refuseEmpty(l *leaf, length int) {
+	switch {
+	case length != 0:
+	case l.emptyMissing:
+		e.cannot(l, "its text is empty, which means that it is missing")
+	case l.emptyBad:
+		e.cannot(l, "its text is empty, which is refused")
 	}
 }
 
@@ -365,7 +373,7 @@ func (e *encoder) mapping(l *leaf, v reflect.Value) {
 		key.SetIterKey(it)
 		name, err := l.keys.appendText(nil, key)
 		if err == nil {
-			err = readsBack(l.keys, key, string(name))
+			err = keyReadsBack(l.keys, key, string(name))
 		}
 		switch {
 		case err != nil:
@@ -378,10 +386,7 @@ func (e *encoder) mapping(l *leaf, v reflect.Value) {
 		entries = append(entries, entry{string(name), it.Value()})
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
-	for i, en := range entries {
-		if i > 0 && en.name == entries[i-1].name {
-			e.fault(l, CodeBadKey, fmt.Errorf("two keys have the text %q", en.name))
-		}
+	for _, en := range entries {
 		e.key(escape(l.name + "[" + en.name + "]"))
 		value.Set(en.value)
 		e.value(l, value, 0)

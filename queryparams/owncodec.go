@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -26,7 +27,9 @@ type Codec struct {
 }
 
 // NewCodec makes a codec for T from two functions that undo each other:
-// parse(format(v)) must be v for every v that format accepts. expected says
+// parse(format(v)) must be v for every v that format accepts. [Schema.Encode]
+// checks it, by T's method Equal, Cmp or Compare if it has one, or else part by
+// part, and refuses a value that reads back as another one. expected says
 // in a few words what is allowed, such as "a colour like #ff8800"; it is
 // shown to clients. Both functions may be called from many goroutines.
 func NewCodec[T any](expected string, parse func(string) (T, error), format func(T) (string, error)) Codec {
@@ -36,15 +39,14 @@ func NewCodec[T any](expected string, parse func(string) (T, error), format func
 	return Codec{typ: reflect.TypeFor[T](), c: &funcCodec[T]{expected, parse, format}}
 }
 
-// OneOf is the text form of T for the given values alone, which are known when
-// the program starts and not when it is compiled: the enum tag for lists that
-// come from data. A fault lists them and suggests the nearest one.
-// NewSchema refuses a Codec of no values, or of a value given twice.
-func OneOf[T ~string](values ...T) Codec {
-	c := &oneOfCodec{texts: make([]string, len(values)), known: make(map[string]bool, len(values))}
-	for i, v := range values {
-		c.texts[i] = string(v)
-		c.known[string(v)] = true
+// OneOf makes a codec for T that reads and writes the given values alone: what
+// the enum tag is for values that come from data and are known only when the
+// program starts. A fault lists them and suggests the nearest one. [NewSchema]
+// refuses a Codec of no values, or of one that is given twice.
+func OneOf[T ~string](values ...string) Codec {
+	c := &oneOfCodec{texts: slices.Clone(values), known: make(map[string]bool, len(values))}
+	for _, v := range values {
+		c.known[v] = true
 	}
 	if len(c.known) == 0 || len(c.known) < len(values) {
 		return Codec{}
@@ -249,6 +251,16 @@ func readsBack(c codec, v reflect.Value, text string) error {
 	}
 	if again, err := c.appendText(nil, back); err != nil || string(again) != text {
 		return fmt.Errorf("its text %q reads back as a value whose text is %q", text, again)
+	}
+	return nil
+}
+
+// keyReadsBack checks that c reads text, which it has written for the key of a
+// map, as the key that finds the same in the map.
+func keyReadsBack(c codec, key reflect.Value, text string) error {
+	back := reflect.New(key.Type()).Elem()
+	if code, _ := c.parse(back, text); code != codeFine || !back.Equal(key) {
+		return fmt.Errorf("the key's text %q does not read back as the key", text)
 	}
 	return nil
 }
