@@ -448,8 +448,8 @@ func TestWhatIsWrittenIsReadBackOrRefused(t *testing.T) {
 	if accepted < rounds/5 || written < accepted || read < accepted {
 		t.Errorf("%d types accepted, %d refused; %d values written, %d queries read: the law was hardly tested", accepted, refused, written, read)
 	}
-	for name := range lawTags {
-		if (tags[name] == 0) != (name == "maxx") {
+	for name := range lawTags { // an ordinary run has too few of each to count on
+		if soaktest.Long() && (tags[name] == 0) != (name == "maxx") {
 			t.Errorf("%d schemas have the tag %s", tags[name], name)
 		}
 	}

@@ -33,7 +33,11 @@ func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
 		}
 		return
 	}
-	var elements []chain
+	var (
+		elements []chain
+		far      = -1 // the least index that is too large
+		beyond   *occurrence
+	)
 	skips := func(o *occurrence, n int) {
 		r.fault(l, o, CodeBadIndex, nil, r.raw[o.val:o.valEnd], 0)
 		r.pathOfLast(r.prefix + l.name + "[" + strconv.Itoa(n) + "]")
@@ -51,9 +55,11 @@ func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
 			continue
 		}
 		n, _, _ := cutIndex(rest)
-		if n >= int(c.count) {
-			skips(o, n)
-			return
+		if n >= int(c.count) { // some are left out
+			if far < 0 || n < far {
+				far, beyond = n, o
+			}
+			continue
 		}
 		for n >= len(elements) {
 			elements = append(elements, chain{})
@@ -70,6 +76,10 @@ func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
 			skips(w.at(elements[n].first), n)
 			return
 		}
+	}
+	if far >= 0 {
+		skips(beyond, far)
+		return
 	}
 	if len(elements) > l.maximum {
 		r.amount(l, first, len(elements))

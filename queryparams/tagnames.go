@@ -40,7 +40,7 @@ func misspelt(key string, names []string) string {
 	if slices.Contains(names, key) || slices.Contains(neighbours, key) || key == "query" || key == "" {
 		return ""
 	}
-	plainKey := strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(key))
+	plainKey := strings.NewReplacer("_", "", "-", "", ",", "", ";", "").Replace(strings.ToLower(key))
 	best, at := "", maxEdits+1
 	for _, name := range names {
 		most := maxEdits
