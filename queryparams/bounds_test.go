@@ -129,7 +129,7 @@ const (
 )
 
 // Not parallel: it counts the allocations of the whole process.
-func TestSQ2_MemoryIsBoundedByTheQuery(t *testing.T) {
+func TestMemoryIsBoundedByTheQuery(t *testing.T) {
 	for name, raw := range hostile {
 		for by, read := range map[string]func(){
 			"a schema":          func() { _, _ = unboundeds.Parse(raw) },
@@ -150,7 +150,7 @@ func TestSQ2_MemoryIsBoundedByTheQuery(t *testing.T) {
 // work would be 64 times. The best of many rounds counts, since the machine may
 // be busy with something else, and a reading is so short that it often fits into
 // one turn of the scheduler.
-func TestSQ3_TimeIsLinear(t *testing.T) {
+func TestTimeIsLinear(t *testing.T) {
 	once := func(raw string) time.Duration {
 		start := time.Now()
 		_, _ = unboundeds.Parse(raw)
@@ -196,7 +196,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-func TestSQ15_TextsCanBeKeptWithoutTheRequest(t *testing.T) {
+func TestTextsCanBeKeptWithoutTheRequest(t *testing.T) {
 	t.Parallel()
 	within := func(s, of string) bool {
 		a, b := uintptr(unsafe.Pointer(unsafe.StringData(s))), uintptr(unsafe.Pointer(unsafe.StringData(of)))

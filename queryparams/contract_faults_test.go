@@ -14,7 +14,7 @@ import (
 	"github.com/reecho-go/reecho/queryparams"
 )
 
-func TestQ19_UnknownKeys(t *testing.T) {
+func TestUnknownKeys(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		Page int    `query:"page"`
@@ -41,7 +41,7 @@ func TestQ19_UnknownKeys(t *testing.T) {
 	}
 }
 
-func TestQ20_ErrorsAreCompleteOrderedAndSafe(t *testing.T) {
+func TestErrorsAreCompleteOrderedAndSafe(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		A int    `query:"a"`
@@ -77,7 +77,7 @@ func TestQ20_ErrorsAreCompleteOrderedAndSafe(t *testing.T) {
 	}
 }
 
-func TestQ22_InvalidBecomesDefaultAndIsReported(t *testing.T) {
+func TestInvalidBecomesDefaultAndIsReported(t *testing.T) {
 	t.Parallel()
 	v, corrected, err := filters.Correct("sort=bogus&page=2")
 	if err != nil || v.Sort != "name" || v.Page != 2 {
@@ -110,7 +110,7 @@ func (s *Span) Validate() error {
 	return nil
 }
 
-func TestQ23_ValidateRunsAfterParseAndBeforeEncode(t *testing.T) {
+func TestValidateRunsAfterParseAndBeforeEncode(t *testing.T) {
 	t.Parallel()
 	reads(t, "from=1&to=2", Span{1, 2})
 	reads(t, "from=3&to=2", Span{}, fault("to", "invalid"))
@@ -124,7 +124,7 @@ func TestQ23_ValidateRunsAfterParseAndBeforeEncode(t *testing.T) {
 	}
 }
 
-func TestQ23_TextRules(t *testing.T) {
+func TestTextRules(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		S string `query:"s" minlen:"2" maxlen:"4" pattern:"[a-zé]+"`
@@ -136,7 +136,7 @@ func TestQ23_TextRules(t *testing.T) {
 	reads(t, "s=", T{}, fault("s", "too_short"))
 }
 
-func TestSQ12_PatternsAreLinear(t *testing.T) {
+func TestPatternsAreLinear(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		S string `query:"s" pattern:"(a+)+b"`
@@ -149,7 +149,7 @@ func TestSQ12_PatternsAreLinear(t *testing.T) {
 }
 
 // Every text of one or two bytes, and of up to five of those that mean something.
-func TestSQ1_NoTextPanics(t *testing.T) {
+func TestNoTextPanics(t *testing.T) {
 	t.Parallel()
 	lenient := queryparams.Must(queryparams.NewSchema[Everything](queryparams.SchemaConfig{
 		Codecs: []queryparams.Codec{celsius}, Lenient: true, FoldCase: true,
@@ -185,7 +185,7 @@ func TestSQ1_NoTextPanics(t *testing.T) {
 	grow("", more)
 }
 
-func TestQ27_Limits(t *testing.T) {
+func TestLimits(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		S string   `query:"s"`
@@ -219,7 +219,7 @@ func TestQ27_Limits(t *testing.T) {
 	}
 }
 
-func TestSQ9_SecretsAreNotEchoedInPlaces(t *testing.T) {
+func TestSecretsAreNotEchoedInPlaces(t *testing.T) {
 	t.Parallel()
 	type F struct {
 		A int `query:"a"`
@@ -243,7 +243,7 @@ func TestSQ9_SecretsAreNotEchoedInPlaces(t *testing.T) {
 	}
 }
 
-func TestSQ2_ARestFieldHasALimit(t *testing.T) {
+func TestARestFieldHasALimit(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		A    int        `query:"a"`

@@ -114,7 +114,7 @@ func TestParamsWrite(t *testing.T) {
 }
 
 // Streamlit 102, 103 and 105: no maps, no reserved keys, all or nothing.
-func TestSQ11_RefusedWritesChangeNothing(t *testing.T) {
+func TestRefusedWritesChangeNothing(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
@@ -181,7 +181,7 @@ func TestParamsMapRoundTrips(t *testing.T) {
 	}
 }
 
-func TestQ26_ParamsAreSafeForConcurrentUse(t *testing.T) {
+func TestParamsAreSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	p := dict(t, "a=1")
 	var wg sync.WaitGroup

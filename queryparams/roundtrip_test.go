@@ -368,7 +368,7 @@ func (m maker) everything() Everything {
 	return v
 }
 
-// checkRoundTrip is the law of Q24, and what every written query promises.
+// checkRoundTrip is the round-trip law, and what every written query promises.
 func checkRoundTrip(t *testing.T, v Everything) (accepted bool) {
 	t.Helper()
 	raw, err := everything.Encode(v)
@@ -401,7 +401,7 @@ func checkRoundTrip(t *testing.T, v Everything) (accepted bool) {
 // draws must be awkward for URLs rather than random, the fuzz target feeds the
 // same maker by coverage, and a failing value has four fields at most, so there
 // is nothing to shrink.
-func TestQ24_ParseUndoesEncode(t *testing.T) {
+func TestParseUndoesEncode(t *testing.T) {
 	t.Parallel()
 	seed := soaktest.Seed()
 	t.Logf("seed %d", seed)
@@ -434,7 +434,7 @@ func TestQ24_ParseUndoesEncode(t *testing.T) {
 	}
 }
 
-func TestQ24_EncodeNamesWhatItCannotCarry(t *testing.T) {
+func TestEncodeNamesWhatItCannotCarry(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 1, 2, 3, 4, 5, 6, time.UTC)
 	base := func(edit func(*Everything)) Everything {
@@ -481,7 +481,7 @@ func TestQ24_EncodeNamesWhatItCannotCarry(t *testing.T) {
 	}
 }
 
-func TestQ15_ListsRoundTrip(t *testing.T) {
+func TestListsRoundTrip(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		v    Everything

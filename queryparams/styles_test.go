@@ -43,7 +43,7 @@ func bothWays[T any](t *testing.T, name string, v T, raw string, others ...strin
 	}
 }
 
-func TestQ14Q16_OpenAPIStylesBothWays(t *testing.T) {
+func TestOpenAPIStylesBothWays(t *testing.T) {
 	t.Parallel()
 	type formExploded struct {
 		Color []string `query:"color" style:"form"`
@@ -92,7 +92,7 @@ func TestQ14Q16_OpenAPIStylesBothWays(t *testing.T) {
 	bothWays(t, "deepObject, empty", deepObject{&rgb{}}, "color=")
 }
 
-func TestQ16_ObjectsInOneValue(t *testing.T) {
+func TestObjectsInOneValue(t *testing.T) {
 	t.Parallel()
 	type C struct {
 		R int                  `query:"R" default:"7" max:"255"`
@@ -155,7 +155,7 @@ func TestQ16_ObjectsInOneValue(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-func TestQ18_QueryCodecWinsOverTextMethods(t *testing.T) {
+func TestQueryCodecWinsOverTextMethods(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		R  Ratio   `query:"r" enum:"1:2|3:4"`
