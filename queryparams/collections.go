@@ -54,7 +54,7 @@ func (r *reader) list(w *work, l *leaf, c *chain, v reflect.Value) {
 				raw, rest, more = l.cut(rest)
 			}
 			if asIs && o.flags == 0 {
-				texts[item] = raw
+				texts[item-bad] = raw
 			} else if !r.scalar(l, o, raw, v.Index(item-bad)) {
 				r.pathOfLast(r.prefix + l.name + "[" + strconv.Itoa(item) + "]")
 				if l.correct { // the next one takes its place

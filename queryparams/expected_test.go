@@ -261,12 +261,14 @@ func TestAnOptionThatHasGoneIsDroppedFromItsList(t *testing.T) {
 		L []string       `query:"l" enum:"a|b|c" invalid:"default" default:"a,b"`
 		N []int          `query:"n" invalid:"default" style:"form,explode=false" minitems:"2"`
 		M map[string]int `query:"m" invalid:"default"`
+		P []string       `query:"p" invalid:"default"`
 	}
 	d := []string{"a", "b"}
 	reads(t, "l=gone&l=c&l=a&l=%zz", T{L: []string{"c", "a"}})
 	reads(t, "l=gone&l=too", T{L: d}) // none is left
 	reads(t, "n=1,x,3", T{L: d, N: []int{1, 3}})
 	reads(t, "n=1,x", T{L: d}) // too few are left
+	reads(t, "p=%zz&p=a&p=%00&p=b", T{L: d, P: []string{"a", "b"}})
 	reads(t, "m[a]=1&m[b]=x&m[c]=3", T{L: d, M: map[string]int{"a": 1, "c": 3}})
 	s := queryparams.Must(queryparams.SchemaOf[T]())
 	v, corrected, err := s.Correct("l=gone&l=c")
