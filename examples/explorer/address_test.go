@@ -81,7 +81,7 @@ func TestFaultsAreSaidInTheReadersLanguage(t *testing.T) {
 		v.get(path+query).has(t, http.StatusBadRequest, "kann nicht gelesen werden", "liegt außerhalb des Bereichs", "ist keiner der erlaubten Werte", "kommt mehrmals vor")
 	}
 	v.get("/"+query).has(t, http.StatusBadRequest, "Gemeint war vielleicht: <code>Texas</code>")
-	v.get("/api/strikes"+query).has(t, http.StatusBadRequest, `"suggestion":"Texas"`)
+	v.get("/api/strikes"+query).has(t, http.StatusBadRequest, "did you mean <code>Texas</code>?")
 	v.get("/?from=2000-02-01&to=2000-01-01").has(t, http.StatusBadRequest, "liegt vor dem ersten Tag")
 }
 
