@@ -26,19 +26,11 @@ type unbounded struct {
 		X int      `query:"x"`
 		S []string `query:"s"`
 	} `query:"l"`
-	F *struct {
-		X int `query:"x"`
-	} `query:"f" style:"form,explode=false"`
 }
 
 var unboundeds = queryparams.Must(queryparams.NewSchema[unbounded](queryparams.SchemaConfig{
 	Limits:  queryparams.Limits{MaxBytes: -1, MaxPairs: -1, MaxKeyLen: -1, MaxValueLen: -1},
 	Unknown: queryparams.UnknownReject,
-}))
-
-// quicks is unboundeds with a quick way of reading.
-var quicks = queryparams.Must(queryparams.NewSchema[unbounded](queryparams.SchemaConfig{
-	Limits: queryparams.Limits{MaxBytes: -1, MaxPairs: -1, MaxKeyLen: -1, MaxValueLen: -1},
 }))
 
 // folds is unboundeds with names in any case, more of them, and all of it read.
@@ -69,8 +61,6 @@ var hostile = map[string]string{
 	"a large element":        "l[15999][x]=1",
 	"one element's fields":   strings.Repeat("l[0][s]=&", 100_000),
 	"elements":               elements(50_000),
-	"pairs in one value":     "f=" + strings.Repeat("x,1,", 1<<18),
-	"names in one value":     "f=" + strings.Repeat("zz,1,", 1<<18),
 	"one long unknown name":  strings.Repeat("x", 1<<20),
 	"nested indices, dots":   dotted(100),
 	"one large dotted":       "a.5000000=1",
@@ -79,8 +69,6 @@ var hostile = map[string]string{
 	"a long broken name":     strings.Repeat("\xff", 1<<20),
 	"a long key of a map":    "m[" + strings.Repeat("+", 1<<20) + "]=1",
 	"empty keys of a map":    strings.Repeat("m%5B%5D=&", 900),
-	"a long name in one":     "f=" + strings.Repeat("+", 1<<20) + ",1",
-	"spaces in one value":    "f=" + strings.Repeat("+,1,", 1<<18),
 	"escaped elements":       strings.Repeat("l%5B0%5D%5Bs%5D=&", 60_000),
 	"elements, not too many": strings.Repeat("l%5B0%5D%5Bs%5D=&", 900),
 	"capital letters":        strings.Repeat("ZZZZ[Z]=1&", 100_000),
@@ -133,7 +121,6 @@ func TestMemoryIsBoundedByTheQuery(t *testing.T) {
 	for name, raw := range hostile {
 		for by, read := range map[string]func(){
 			"a schema":          func() { _, _ = unboundeds.Parse(raw) },
-			"the quick way":     func() { _, _ = quicks.Parse(raw) },
 			"names in any case": func() { _, _ = folds.Parse(raw) },
 			"Params":            func() { _, _ = queryparams.ParseParams(raw) },
 			"Lookup":            func() { _, _ = queryparams.Lookup(raw, "a", queryparams.Param[[]int]{}) },

@@ -49,7 +49,6 @@ func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
 	if len(c.errs) > 0 {
 		return nil, &SchemaError{Type: t, Err: errors.Join(c.errs...)}
 	}
-	c.fast = c.quickly()
 	if len(c.foreign) > 0 && !c.hooked {
 		slog.Default().Warn("queryparams: other tags are not read here, so nothing checks what they say: use min, max, minlen, maxlen, enum, pattern and required, or call your validator in a Validate method of the type",
 			"type", typeName(t), "fields", strings.Join(c.foreign, ", "))
@@ -240,16 +239,6 @@ func (c *compiler) add(l *leaf, tags *tagSet, path string) {
 func (c *compiler) compileSub(t reflect.Type, l *leaf, in place, path string) *plan {
 	sub := newCompiler(t, c.cfg)
 	sub.fields(t, nil, place{group: -1, nested: true, depth: in.depth + 1, path: path})
-	if l.shape == shapeForm {
-		for i := range sub.leaves {
-			switch f := &sub.leaves[i]; {
-			case f.shape > shapeOpt || len(sub.groups) > 0 || f.name[0] != '[' || strings.Count(f.name, "[") > 1:
-				sub.fail(path, fmt.Errorf("%s: this style holds single values only", f.name))
-			case strings.IndexByte(f.name, l.sep) >= 0:
-				sub.fail(path, fmt.Errorf("%s: its name has the separator %q", f.name, l.sep))
-			}
-		}
-	}
 	if len(sub.errs) == 0 && len(sub.leaves) == 0 {
 		sub.fail(path, noParameters(t))
 	}
@@ -321,18 +310,7 @@ func (c *compiler) nest(t reflect.Type, l leaf, tags *tagSet, in place, path str
 			tags.fail("style:%q: a pointer's struct could not be told from a missing one", style)
 		}
 	default:
-		var err error
-		if l.sep, err = separator(style); err != nil {
-			tags.fail("style:%q: use deepObject, dotted, form, or a style of lists", style)
-			break
-		}
-		l.shape, l.elem = shapeForm, t
-		if t.Kind() == reflect.Pointer {
-			l.elem = t.Elem()
-		}
-		l.sub = c.compileSub(l.elem, &l, in, path)
-		c.add(&l, tags, path)
-		return
+		tags.fail("style:%q: use deepObject, dotted or form", style)
 	}
 	if err := tags.finish(); err != nil {
 		c.fail(path, err)

@@ -47,8 +47,7 @@
 //	                    pipeDelimited, sep=X. An escaped separator is text,
 //	                    but for numbers, bools, enums and the like, which
 //	                    have none in them. Of structs: deepObject (the
-//	                    default), dotted, form (fields by their own names), or
-//	                    one of the others of lists: p=x,1,y,2
+//	                    default), dotted, form (fields by their own names)
 //	invalid:"default"   a faulty value becomes the default; of a list or a map,
 //	                    the faulty elements are dropped, and none left is the
 //	                    default: see [Schema.Correct]

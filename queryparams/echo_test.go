@@ -80,7 +80,10 @@ func TestAnswersByAcceptAndStatus(t *testing.T) {
 		_, err := queryparams.Get(c, "page", queryparams.Param[int]{Required: true})
 		return err
 	})
-	e.GET("/all", func(c echo.Context) error { _, err := queryparams.GetAll[int](c, "page"); return err })
+	e.GET("/all", func(c echo.Context) error {
+		_, err := queryparams.Get(c, "page", queryparams.Param[[]int]{})
+		return err
+	})
 	e.GET("/params", func(c echo.Context) error { _, err := queryparams.From(c); return err })
 	e.GET("/bad", func(c echo.Context) error {
 		_, err := queryparams.Bind[struct {

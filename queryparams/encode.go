@@ -170,8 +170,6 @@ func (e *encoder) leaf(l *leaf, v reflect.Value) {
 		e.mapping(l, v)
 	case shapeStructs:
 		e.structs(l, v)
-	case shapeForm:
-		e.form(l, v)
 	}
 	if l.hasDefault && !e.defaults && string(bytes.TrimPrefix(strip(e.b[from:]), []byte(e.prefix))) == l.defText {
 		e.b, e.pairs = e.b[:from], pairs
@@ -287,75 +285,6 @@ func (e *encoder) structs(l *leaf, v reflect.Value) {
 	}
 	if n := e.pairs - before; n > l.pairs {
 		e.fault(l, CodeTooMany, fmt.Errorf("%d parameters, the most is %d", n, l.pairs))
-	}
-}
-
-// form writes the fields of a struct into one value, names and values in turn.
-func (e *encoder) form(l *leaf, v reflect.Value) {
-	isPointer := v.Kind() == reflect.Pointer
-	if isPointer {
-		if v.IsNil() {
-			e.absent(l)
-			return
-		}
-		v = v.Elem()
-	}
-	from, pairs := len(e.b), e.pairs
-	e.key(l.key)
-	start := len(e.b)
-	path, owner := e.path, e.owner
-	e.path, e.owner = path+l.name, cmp.Or(owner, path+l.name)
-	for i := range l.sub.leaves {
-		e.member(l, &l.sub.leaves[i], at(v, l.sub.leaves[i].steps), start)
-	}
-	e.path, e.owner = path, owner
-	switch n := len(e.b) - start; {
-	case n > e.p.cfg.Limits.MaxValueLen:
-		e.fault(l, CodeLimitValue, nil)
-	case n == 0 && !isPointer && l.required:
-		e.absent(l)
-	case n == 0 && !isPointer:
-		e.b, e.pairs = e.b[:from], pairs
-	}
-}
-
-// member writes one field of a struct in form style, if it has something to say.
-func (e *encoder) member(l, f *leaf, v reflect.Value, start int) {
-	empty := false
-	switch f.shape {
-	case shapePointer:
-		if v.IsNil() {
-			e.absent(f)
-			return
-		}
-		v = v.Elem()
-	case shapeOpt:
-		value, state := v.Addr().Interface().(optional).slot()
-		if *state == Missing {
-			e.absent(f)
-			return
-		}
-		empty = *state == Empty
-		v = reflect.ValueOf(value).Elem()
-	default:
-		if !f.hasDefault && !f.required && v.IsZero() {
-			return
-		}
-	}
-	from := len(e.b)
-	if from > start {
-		e.separate(l.sep)
-	}
-	e.b = appendEscaped(e.b, f.name[1:len(f.name)-1], l.sep)
-	e.separate(l.sep)
-	at := len(e.b)
-	switch {
-	case empty:
-		return
-	case e.value(f, v, l.sep) == 0 && (f.emptyMissing || f.shape == shapeOpt):
-		e.cannot(f, "its text is empty, which means that it is missing")
-	case f.hasDefault && !e.defaults && string(e.b[at:]) == strings.TrimPrefix(f.defText, f.key+"="):
-		e.b = e.b[:from]
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/middleware"
 )
 
 // Code is the stable, machine-readable name of a fault. Translate messages by it.
@@ -170,13 +170,13 @@ func (e *Errors) StatusCode() int {
 }
 
 // Problem is the body of the answer (RFC 9457).
-func (e *Errors) Problem() problem.Details {
-	d := problem.Details{Title: "Invalid query parameters", Errors: make([]problem.Item, len(e.Fields))}
+func (e *Errors) Problem() middleware.Problem {
+	d := middleware.Problem{Title: "Invalid query parameters", Errors: make([]middleware.ProblemItem, len(e.Fields))}
 	if e.Omitted > 0 {
 		d.Detail = fmt.Sprintf("%d more faults are not listed.", e.Omitted)
 	}
 	for i, f := range e.Fields {
-		d.Errors[i] = problem.Item{
+		d.Errors[i] = middleware.ProblemItem{
 			Parameter: f.Parameter, Path: f.Path, Code: string(f.Code),
 			Detail: f.Detail, Value: f.Value, Expected: f.Expected, Suggestion: f.Suggestion,
 		}
@@ -229,7 +229,7 @@ func (e *SchemaError) Unwrap() error { return e.Err }
 func (e *SchemaError) StatusCode() int { return http.StatusInternalServerError }
 
 // Problem is the body of the answer; it does not tell clients about the type.
-func (e *SchemaError) Problem() problem.Details { return problem.Details{} }
+func (e *SchemaError) Problem() middleware.Problem { return middleware.Problem{} }
 
 // EncodeError says that a value was not written to a URL, since what is there
 // could not be read back as the value, or would be refused. It is a
@@ -250,7 +250,7 @@ func (e *EncodeError) Unwrap() []error { return (&Errors{Fields: e.Fields}).Unwr
 func (e *EncodeError) StatusCode() int { return http.StatusInternalServerError }
 
 // Problem is the body of the answer; it does not tell clients the value.
-func (e *EncodeError) Problem() problem.Details { return problem.Details{} }
+func (e *EncodeError) Problem() middleware.Problem { return middleware.Problem{} }
 
 // ErrNoPlugin says that [From] was called on a route that no [Plugin] serves.
 var ErrNoPlugin = errors.New("queryparams: no plugin on this route: add the plugin to the Stack, or use its Middleware")

@@ -4,19 +4,6 @@ import (
 	"reflect"
 )
 
-// General returns s without its quick way of reading, as the oracle for it.
-func (s *Schema[T]) General() *Schema[T] {
-	p := *s.plan
-	p.fast = nil
-	return &Schema[T]{plan: &p, retain: s.retain, strip: s.strip}
-}
-
-// TookQuick reports whether s has a quick way of reading, which took raw.
-func (s *Schema[T]) TookQuick(raw string) bool {
-	var v T
-	return s.plan.fast != nil && s.plan.quick(raw, reflect.ValueOf(&v).Elem())
-}
-
 // Dynamic is a schema of a type that was made while the program ran.
 type Dynamic struct{ p *plan }
 
@@ -35,10 +22,6 @@ func (d *Dynamic) Type() reflect.Type { return d.p.typ }
 // Parse is Schema.Parse; its value is a pointer to the struct.
 func (d *Dynamic) Parse(raw string) (reflect.Value, error) {
 	v := reflect.New(d.p.typ)
-	if d.p.fast != nil && d.p.quick(raw, v.Elem()) {
-		return v, nil
-	}
-	v = reflect.New(d.p.typ)
 	if _, errs := d.p.parse(raw, v.Elem()); errs != nil {
 		return v, errs
 	}

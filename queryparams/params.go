@@ -5,7 +5,6 @@ import (
 	"iter"
 	"maps"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -139,7 +138,8 @@ func (p *Params) keys(entries []entry) []string {
 }
 
 // Items yields each key, in order of first appearance, with its last value, as
-// they were when the iteration began.
+// they were when the iteration began: maps.Collect(p.Items()) is Streamlit's
+// to_dict. Of repeated values the others are lost: [Params.ToMap] has them all.
 func (p *Params) Items() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		p.mu.Lock()
@@ -154,14 +154,6 @@ func (p *Params) Items() iter.Seq2[string, string] {
 	}
 }
 
-// ToDict returns each key with its last value. Repeated values are lost:
-// [Params.ToMap] is what [Params.Replace] undoes.
-func (p *Params) ToDict() map[string]string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.lastValues(p.entries)
-}
-
 func (p *Params) lastValues(entries []entry) map[string]string {
 	m := make(map[string]string, len(entries))
 	for _, e := range entries {
@@ -172,7 +164,7 @@ func (p *Params) lastValues(entries []entry) map[string]string {
 	return m
 }
 
-// ToMap returns each key with all its values.
+// ToMap returns each key with all its values. [Params.Replace] undoes it.
 func (p *Params) ToMap() map[string][]string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -245,30 +237,6 @@ func (p *Params) Replace(m map[string][]string) error {
 
 // Clear removes everything but the reserved keys.
 func (p *Params) Clear() error { return p.replace(nil, nil) }
-
-// SetStruct writes v, a struct with query tags, under the zero SchemaConfig:
-// its parameters replace those of the same names, defaults are removed, and
-// others stay. For a configured schema use [Schema.Store].
-func (p *Params) SetStruct(v any) error {
-	rv := reflect.ValueOf(v)
-	for rv.Kind() == reflect.Pointer && !rv.IsNil() {
-		rv = rv.Elem()
-	}
-	if rv.Kind() != reflect.Struct {
-		return &SchemaError{Type: reflect.TypeOf(v), Err: fmt.Errorf("SetStruct takes a struct, not %s", typeName(reflect.TypeOf(v)))}
-	}
-	pl, err := planOf(rv.Type())
-	if err != nil {
-		return err
-	}
-	box := reflect.New(rv.Type())
-	box.Elem().Set(rv)
-	raw, err := pl.encode(box.Elem(), false)
-	if err != nil {
-		return err
-	}
-	return p.store(pl, raw)
-}
 
 // Store writes v into p: the schema's parameters are replaced, others stay.
 func (s *Schema[T]) Store(p *Params, v T) error {

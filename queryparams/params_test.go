@@ -2,6 +2,7 @@ package queryparams_test
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,12 @@ import (
 
 	"github.com/reecho-go/reecho/queryparams"
 )
+
+// small has a default, which is not written.
+type small struct {
+	A int `query:"a"`
+	B int `query:"b" default:"7"`
+}
 
 func dict(t *testing.T, raw string) *queryparams.Params {
 	t.Helper()
@@ -51,8 +58,8 @@ func TestParamsReadLikeADict(t *testing.T) {
 	for range p.Items() {
 		break
 	}
-	if d := cmp.Diff(map[string]string{"b": "2", "a": "x", "e": "", "v": "", "bad": "%zz\ufffd", "semi": "a;b"}, p.ToDict()); d != "" {
-		t.Errorf("ToDict (-want +got):\n%s", d)
+	if d := cmp.Diff(map[string]string{"b": "2", "a": "x", "e": "", "v": "", "bad": "%zz\ufffd", "semi": "a;b"}, maps.Collect(p.Items())); d != "" {
+		t.Errorf("Items (-want +got):\n%s", d)
 	}
 	if got := p.ToMap()["b"]; !cmp.Equal(got, []string{"1", "2"}) {
 		t.Errorf("ToMap()[b] = %q", got)
@@ -92,10 +99,7 @@ func TestParamsWrite(t *testing.T) {
 		{"replace", func(p *queryparams.Params) error { return p.Replace(map[string][]string{"y": {"1", "2"}, "n": nil}) }, "embed=true&y=1&y=2"},
 		{"clear", func(p *queryparams.Params) error { return p.Clear() }, "embed=true"},
 		{"struct", func(p *queryparams.Params) error {
-			return p.SetStruct(struct {
-				A int `query:"a"`
-				B int `query:"b" default:"7"`
-			}{A: 5, B: 7})
+			return queryparams.Must(queryparams.SchemaOf[small]()).Store(p, small{A: 5, B: 7})
 		}, "embed=true&c=4&a=5"},
 		{"schema", func(p *queryparams.Params) error { return filters.Store(p, Filter{Page: 2, Size: 20, Sort: "name"}) }, "a=1&b=2&embed=true&b=3&c=4&page=2"},
 	}
@@ -155,11 +159,8 @@ func TestRefusedWritesChangeNothing(t *testing.T) {
 			}
 		})
 	}
-	if err := dict(t, "").SetStruct(7); err == nil {
-		t.Error("SetStruct(7) has no error")
-	}
-	if err := dict(t, "").SetStruct(Span{From: 2, To: 1}); err == nil {
-		t.Error("SetStruct of an invalid value has no error")
+	if err := queryparams.Must(queryparams.SchemaOf[Span]()).Store(dict(t, ""), Span{From: 2, To: 1}); err == nil {
+		t.Error("an invalid value is stored")
 	}
 }
 

@@ -143,8 +143,6 @@ func (r *reader) missing(l *leaf, v reflect.Value) {
 		}
 	case l.required:
 		r.fault(l, nil, CodeMissing, nil, "", 0)
-	case l.shape == shapeForm && v.Kind() == reflect.Struct: // its fields have defaults of their own
-		r.inside(l, v, "", func(*work) {})
 	}
 }
 
@@ -153,10 +151,6 @@ func (r *reader) single(w *work, l *leaf, c *chain, v reflect.Value) {
 	raw := r.raw[o.val:o.valEnd]
 	if c.count > 1 && l.duplicate == DuplicateReject {
 		r.fault(l, o, CodeDuplicate, nil, raw, 0)
-		return
-	}
-	if l.shape == shapeForm {
-		r.form(l, o, v)
 		return
 	}
 	r.one(l, o, raw, v)

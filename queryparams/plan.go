@@ -13,7 +13,6 @@ const (
 	shapeList                 // []T
 	shapeMap                  // map[K]T, as name[key]=value
 	shapeStructs              // []struct, as name[0][field]=value
-	shapeForm                 // struct or *struct, as name=field,value,field,value
 )
 
 // leaf is one parameter: a field that holds a scalar or a collection of them.
@@ -30,7 +29,7 @@ type leaf struct {
 	elem          reflect.Type // what codec reads
 	keys          codec        // of a map's keys
 	sep           byte         // between the items of a list in one value; 0: one pair each
-	sub           *plan        // of the elements of shapeStructs, of the struct of shapeForm; its names are in brackets
+	sub           *plan        // of the elements of shapeStructs; its names are in brackets
 	rules         rules
 	splitsEscaped bool // an escaped sep separates as well
 	minimum       int  // elements
@@ -90,7 +89,6 @@ type plan struct {
 	rest    []int             // steps to the url.Values for unknown parameters
 	hasRest bool
 	hooked  bool // *T is a Validator
-	fast    *quickPlan
 }
 
 // setDefault reads the default into v. A default is read anew each time: the

@@ -68,16 +68,7 @@ func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
 		raw = strings.Clone(raw)
 	}
 	v := new(T)
-	dst := reflect.ValueOf(v).Elem()
-	if s.plan.fast != nil && s.plan.quick(raw, dst) {
-		if s.plan.hooked {
-			return v, nil, hookErrors(v)
-		}
-		return v, nil, nil
-	}
-	var zero T
-	*v = zero // what the quick way has left
-	corrected, errs := s.plan.parse(raw, dst)
+	corrected, errs := s.plan.parse(raw, reflect.ValueOf(v).Elem())
 	if errs == nil && s.plan.hooked {
 		errs = hookErrors(v)
 	}

@@ -189,10 +189,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 		}
 	}
 	if l.sub != nil {
-		l.want = "names and values in turn"
-		if l.shape == shapeStructs {
-			l.want = l.name + "[0][...]=..., its elements in order"
-		}
+		l.want = l.name + "[0][...]=..., without a gap in the indices"
 		l.wantInRange = l.want
 		c.bounds(l, tags)
 		for i := range l.sub.leaves {
