@@ -1,6 +1,10 @@
 package ctxinfo
 
-import "strings"
+import (
+	"iter"
+	"strings"
+	"unicode"
+)
 
 const (
 	maxAgent  = 512  // bytes of User-Agent that are read
@@ -12,7 +16,7 @@ const (
 // for more detail parse Agent with a library made for it.
 type Client struct {
 	Agent    string // User-Agent, its first 512 bytes
-	Browser  string // "Chrome", "Edge", "Firefox", "Opera", "Safari", a brand as hinted, or empty
+	Browser  string // "Chrome", "Edge", "Firefox", "Opera", "Safari", "Samsung Internet", a brand as hinted, or empty
 	Version  string // of the browser, the major number
 	Platform string // "Android", "ChromeOS", "iOS", "Linux", "macOS", "Windows", as hinted, or empty
 	Mobile   bool   // a phone
@@ -25,9 +29,11 @@ type Client struct {
 // since each names those that it wants to be taken for as well.
 var products = [...]struct{ mark, name string }{
 	{"Edg/", "Edge"},
+	{"Edge/", "Edge"}, // up to 18, on its own engine
 	{"EdgA/", "Edge"},
 	{"EdgiOS/", "Edge"},
 	{"OPR/", "Opera"},
+	{"SamsungBrowser/", "Samsung Internet"},
 	{"Firefox/", "Firefox"},
 	{"FxiOS/", "Firefox"},
 	{"CriOS/", "Chrome"},
@@ -46,10 +52,52 @@ var platforms = [...]struct{ mark, name string }{
 	{"Linux", "Linux"},
 }
 
-// bots are the marks of programs, in lower case. Well-behaved ones give the
-// address of a page about themselves.
-var bots = [...]string{
-	"bot", "crawl", "spider", "slurp", "+http", "headless", "curl/", "wget/", "python-", "go-http-client", "java/", "okhttp", "libwww",
+// programs are marks of programs in User-Agent, in lower case. Well-behaved
+// ones give the address of a page about themselves.
+var programs = [...]string{"+http", "headless", "curl/", "wget/", "python-", "go-http-client", "java/", "okhttp", "libwww"}
+
+// isBot reports whether the agent, in lower case, calls itself a program: by
+// one of the marks, or by a word that ends in bot, or has crawl, spider or
+// slurp in it. Words that name a device do not count: there are telephones
+// called Cubot, M Bot and Spider.
+func isBot(agent string) bool {
+	for _, mark := range programs {
+		if strings.Contains(agent, mark) {
+			return true
+		}
+	}
+	for word := range words(withoutDevice(agent)) {
+		if strings.HasSuffix(word, "bot") && word != "cubot" ||
+			strings.Contains(word, "crawl") || strings.Contains(word, "spider") || strings.Contains(word, "slurp") {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutDevice is the agent without what its first comment says behind the
+// version of Android: "(Linux; Android 8.0.0; CUBOT_P20 Build/1)". A program
+// that poses as a telephone gives its own name in another comment.
+func withoutDevice(agent string) string {
+	open := strings.IndexByte(agent, '(')
+	if open < 0 {
+		return agent
+	}
+	size := strings.IndexByte(agent[open:], ')')
+	if size < 0 {
+		size = len(agent) - open
+	}
+	comment := agent[open : open+size]
+	system, _, ok := strings.Cut(comment, "; android")
+	if !ok || strings.Contains(comment, "compatible;") {
+		return agent
+	}
+	return agent[:open] + system + agent[open+size:]
+}
+
+// words yields the runs of letters in s.
+func words(s string) iter.Seq[string] {
+	return strings.FieldsFuncSeq(s, func(c rune) bool { return !unicode.IsLetter(c) })
 }
 
 func buildClient(in *Info, f *facts) Client {
@@ -82,13 +130,7 @@ func buildClient(in *Info, f *facts) Client {
 }
 
 func (c *Client) fromAgent() {
-	lower := strings.ToLower(c.Agent)
-	for _, mark := range bots {
-		if strings.Contains(lower, mark) {
-			c.Bot = true
-			break
-		}
-	}
+	c.Bot = isBot(strings.ToLower(c.Agent))
 	for _, p := range products {
 		if _, after, ok := strings.Cut(c.Agent, p.mark); ok {
 			if p.name == "Safari" && !strings.Contains(c.Agent, "Safari/") {
