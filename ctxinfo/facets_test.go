@@ -120,11 +120,49 @@ func TestLocaleOverrideOrder(t *testing.T) {
 	if diff := cmp.Diff(parseTags(t, "it", "de"), in.Locales(), tags); diff != "" {
 		t.Errorf("Locales() with an override (-want +got):\n%s", diff)
 	}
-	if got, ok := in.Localize(language.NewMatcher(parseTags(t, "en", "de"))); !ok || got != 1 {
-		t.Errorf("Localize() = %d, %v; want 1, true", got, ok)
+}
+
+// Each of the visitor's languages is served by the locale that serves it best,
+// and by none that is in another script.
+func TestLocaleServesTheScript(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		available string
+		want      map[string]string // by what is asked for; the first is for those that nothing serves
+	}{
+		{"en zh-CN zh-HK", map[string]string{
+			"zh-TW": "zh-HK", "zh-Hant": "zh-HK", "zh-Hant-TW": "zh-HK", "zh-MO": "zh-HK", "zh-HK": "zh-HK", "zh-Hant-US": "zh-HK", "zh-Hant-CN": "zh-HK",
+			"zh": "zh-CN", "zh-CN": "zh-CN", "zh-SG": "zh-CN", "zh-Hans": "zh-CN", "zh-Hans-HK": "zh-CN",
+			"zh-TW,zh;q=0.9,en-US;q=0.8,en;q=0.7": "zh-HK", "yue": "en", "ja": "en",
+		}},
+		{"en zh zh-HK", map[string]string{"zh-TW": "zh-HK", "zh-Hant": "zh-HK", "zh": "zh", "zh-CN": "zh"}},
+		{"en zh-Hans zh-Hant-HK", map[string]string{"zh-TW": "zh-Hant-HK", "zh-Hant": "zh-Hant-HK", "zh-MO": "zh-Hant-HK", "zh": "zh-Hans"}},
+		{"en zh-HK", map[string]string{"zh-TW": "zh-HK", "zh-Hant": "zh-HK", "zh-CN": "en", "zh": "en"}},
+		{"en zh-CN", map[string]string{"zh-TW": "en", "zh-HK": "en", "zh-Hant": "en", "zh-SG": "zh-CN"}},
+		{"en zh-CN zh-TW", map[string]string{"zh-HK": "zh-TW", "zh-MO": "zh-TW", "zh-Hant": "zh-TW", "zh": "zh-CN"}},
+		{"en zh-CN zh-TW zh-HK", map[string]string{"zh-MO": "zh-HK", "zh-Hant-HK": "zh-HK", "zh-Hant": "zh-TW", "zh-Hant-US": "zh-TW"}},
+		{"en zh-TW zh-CN", map[string]string{"zh-HK": "zh-TW", "zh-Hans": "zh-CN"}},
+		{"en sr sr-Latn", map[string]string{"sr-Latn-RS": "sr-Latn", "sr-ME": "sr-Latn", "sr-Cyrl": "sr", "sr-RS": "sr"}},
+		{"en uz-Cyrl uz-Latn", map[string]string{"uz": "uz-Latn", "uz-Cyrl-UZ": "uz-Cyrl"}},
+		{"en no nn", map[string]string{"nb": "no", "nb-NO": "no", "no": "no", "nn-NO": "nn"}},
+		{"en pt-BR pt-PT", map[string]string{"pt": "pt-BR", "pt-AO": "pt-PT", "pt-MZ": "pt-PT"}},
+		{"en es-ES es-MX", map[string]string{"es-AR": "es-MX", "es-419": "es-MX", "es": "es-ES"}},
+		{"fr en-US en-GB", map[string]string{"en-AU": "en-GB", "en-CA": "en-GB", "en": "en-US"}},
+		{"en de-CH de-DE", map[string]string{"de": "de-DE", "de-CH": "de-CH"}},
 	}
-	if _, ok := in.Localize(language.NewMatcher(parseTags(t, "ja"))); ok {
-		t.Error("Localize() finds a locale that nobody asked for")
+	for _, tt := range tests {
+		p := mustNew(t, ctxinfo.Config{Locales: parseTags(t, strings.Fields(tt.available)...)})
+		for ask, want := range tt.want {
+			if got := p.FromRequest(request("Accept-Language", ask)).Locale().String(); got != want {
+				t.Errorf("%s with %s: Locale() = %s, want %s", ask, tt.available, got, want)
+			}
+			if strings.Contains(ask, ",") {
+				continue
+			}
+			if got := p.FromRequest(request("Cookie", "ctx_locale="+ask)).Locale().String(); got != want {
+				t.Errorf("the choice of %s with %s: Locale() = %s, want %s", ask, tt.available, got, want)
+			}
+		}
 	}
 }
 
@@ -247,7 +285,7 @@ func TestTheme(t *testing.T) {
 	}
 }
 
-func TestSC8_ScriptCookie(t *testing.T) {
+func TestScriptCookie(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, cookie, zone, theme, locale string }{
 		{"all fields", "1&tz=Asia/Tokyo&lang=ja&theme=dark", "Asia/Tokyo", "dark", "ja"},

@@ -147,7 +147,8 @@ func parseTag(s string) (language.Tag, bool) {
 // localeMatcher finds the best of the supported locales.
 type localeMatcher struct {
 	supported []language.Tag
-	matcher   language.Matcher // nil without supported locales
+	matcher   language.Matcher   // of all; nil without supported locales
+	each      []language.Matcher // of one of them each
 	wishes    *memo[wish]
 	tags      *memo[language.Tag] // single tags of cookies; Und for those that are none
 }
@@ -156,6 +157,9 @@ func newLocaleMatcher(supported []language.Tag) *localeMatcher {
 	m := &localeMatcher{supported: slices.Clone(supported), wishes: newMemo[wish](), tags: newMemo[language.Tag]()}
 	if len(supported) > 0 {
 		m.matcher = language.NewMatcher(m.supported)
+	}
+	for _, t := range supported {
+		m.each = append(m.each, language.NewMatcher([]language.Tag{t}))
 	}
 	return m
 }
@@ -190,16 +194,30 @@ func (m *localeMatcher) best(w *wish) int {
 	return -1
 }
 
-// index is the supported locale that serves t well, -1 if none does: another
-// script or a merely related language does not.
+// index is the supported locale that serves t best, -1 if none serves it well:
+// another script or a merely related language does not. Among several, x/text
+// takes a near region of the wrong script for a far one of the right script
+// (zh-CN for zh-TW where there is zh-HK) and a variety for the language itself
+// (nn for nb where there is no), so each is asked alone as well; its choice
+// decides between those that serve equally well.
 func (m *localeMatcher) index(t language.Tag) int {
 	if m.matcher == nil {
 		return -1
 	}
-	if _, i, c := m.matcher.Match(t); c >= language.High {
-		return i
+	best, level := -1, language.Low
+	for i, one := range m.each {
+		if _, _, c := one.Match(t); c > level {
+			best, level = i, c
+		}
 	}
-	return -1
+	if best < 0 {
+		return -1
+	}
+	_, all, _ := m.matcher.Match(t)
+	if _, _, c := m.each[all].Match(t); c == level {
+		return all
+	}
+	return best
 }
 
 // one reads a tag that stands alone and returns the locale to use for it.
@@ -296,16 +314,4 @@ func (in *Info) Locales() []language.Tag {
 		}
 	}
 	return tags
-}
-
-// Localize returns the index, in the list that m was made of, of the first of
-// the visitor's languages that m serves well. It is for a part of the site
-// that speaks other languages than Config.Locales.
-func (in *Info) Localize(m language.Matcher) (index int, ok bool) {
-	for _, t := range in.Locales() {
-		if _, i, c := m.Match(t); c >= language.High {
-			return i, true
-		}
-	}
-	return 0, false
 }
