@@ -1,6 +1,9 @@
 package ctxinfo
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // element is one forwarded-element of RFC 7239, section 4, unquoted.
 type element struct {
@@ -10,18 +13,25 @@ type element struct {
 	proto string
 }
 
-// parse reads s by the grammar of RFC 7239; white space around semicolons is
-// let pass. It fails on anything else, on a parameter that comes twice, and on
-// an element of more than 1 KB.
+// parse reads s by the grammar of RFC 7239, and lets pass what proxies write
+// that do not follow it: white space around semicolons, addresses and hosts
+// without the quotes that their colons and brackets need, and parameters that
+// are empty. It fails on anything else, on a parameter that comes twice, and
+// on an element of more than 1 KB. Only elements of proxies that are trusted
+// come here.
 func (e *element) parse(s string) bool {
 	if len(s) > maxElement {
 		return false
 	}
-	seen := 0
+	pairs, known := 0, [...]struct {
+		name string
+		to   *string
+		said bool
+	}{{"for", &e.node, false}, {"by", &e.by, false}, {"host", &e.host, false}, {"proto", &e.proto, false}}
 	for {
 		s = trimOWS(s)
 		if s == "" {
-			return seen > 0
+			return pairs > 0
 		}
 		if s[0] == ';' {
 			s = s[1:]
@@ -40,36 +50,26 @@ func (e *element) parse(s string) bool {
 			return false
 		}
 		s = rest
-		var to *string
-		switch {
-		case strings.EqualFold(name, "for"):
-			to = &e.node
-		case strings.EqualFold(name, "by"):
-			to = &e.by
-		case strings.EqualFold(name, "host"):
-			to = &e.host
-		case strings.EqualFold(name, "proto"):
-			to = &e.proto
-		default: // an extension
-			seen++
-			continue
+		pairs++
+		for i := range known {
+			k := &known[i]
+			if !strings.EqualFold(name, k.name) {
+				continue
+			}
+			if k.said || value == "" && k.to == &e.node {
+				return false
+			}
+			*k.to, k.said = value, true
 		}
-		if *to != "" || value == "" {
-			return false
-		}
-		*to = value
-		seen++
 	}
 }
 
-// cutValue reads a token or quoted string at the start of s.
+// cutValue reads a token or quoted string at the start of s, or what should
+// have been quoted.
 func cutValue(s string) (value, rest string, ok bool) {
 	if s == "" || s[0] != '"' {
-		end := 0
-		for end < len(s) && isTokenChar(s[end]) {
-			end++
-		}
-		return s[:end], s[end:], end > 0
+		end := span(s, func(c byte) bool { return isTokenChar(c) || c == ':' || c == '[' || c == ']' })
+		return s[:end], s[end:], true
 	}
 	escaped := false
 	for i := 1; i < len(s); i++ {
@@ -137,6 +137,28 @@ func oddBackslashes(s string) bool {
 		n++
 	}
 	return n%2 == 1
+}
+
+// parseForwardedNode is parseNode for a parameter of Forwarded, where some
+// proxies write an IPv6 address without brackets, with or without a port. It
+// fails if the end may be either: 2001:db8::1:8080 is an address, and another
+// one with a port.
+func parseForwardedNode(s string) (netip.Addr, bool) {
+	last := strings.LastIndexByte(s, ':')
+	if last < 0 || s[0] == '[' || strings.Count(s, ":") < 3 { // also ::1, which has no port
+		return parseNode(s)
+	}
+	whole, isWhole := parseNode(s)
+	before, hasPort := parseNode(s[:last])
+	port, ok := parsePort(s[last+1:])
+	hasPort = hasPort && ok
+	if isWhole && hasPort && port >= 1024 { // clients connect from no other
+		return netip.Addr{}, false
+	}
+	if isWhole {
+		return whole, true
+	}
+	return before, hasPort
 }
 
 // obfuscated reports whether s is "unknown" or an obfuscated identifier of

@@ -221,18 +221,20 @@ func (w *walker) parse(raw string) (netip.Addr, anomaly) {
 	if !e.parse(raw) {
 		return netip.Addr{}, anomalyMalformed
 	}
-	a, ok := parseNode(e.node)
-	if !ok {
-		if obfuscated(e.node) {
-			return a, anomalyHidden
-		}
-		return a, anomalyMalformed
-	}
+	// The hop that wrote the element is verified, whatever it says of the one
+	// before it.
 	if e.proto != "" {
 		w.t.proto = e.proto
 	}
 	if e.host != "" {
 		w.t.host = e.host
 	}
-	return a, 0
+	a, ok := parseForwardedNode(e.node)
+	switch {
+	case ok:
+		return a, 0
+	case e.node == "" || obfuscated(e.node):
+		return a, anomalyHidden
+	}
+	return a, anomalyMalformed
 }
