@@ -49,19 +49,20 @@ var everyFacet = map[string]func(in *ctxinfo.Info){
 func boundedConfigs(t testing.TB) map[string]*ctxinfo.Plugin {
 	t.Helper()
 	base := ctxinfo.Config{
-		Proxies:         ctxinfo.Behind(ctxinfo.Private(), ctxinfo.Cloudflare("10.0.0.0/29")),
+		Proxies:         ctxinfo.Behind(ctxinfo.Private()),
 		AllowedHosts:    []string{"example.com"},
 		AllowedPrefixes: []string{"/app"},
 		Locales:         []language.Tag{language.English, language.German},
 	}
-	forwarded, count, single, front := base, base, base, base
+	forwarded, count, single, front, cloudflare := base, base, base, base, base
 	forwarded.Header = ctxinfo.Forwarded
 	count.HopCount = 32
 	single.Header = "X-Real-Ip"
 	front.Proxies, front.Header = ctxinfo.Behind(ctxinfo.CloudFront("10.0.0.0/29")), "CloudFront-Viewer-Address"
+	cloudflare.Proxies = ctxinfo.Behind(ctxinfo.Cloudflare("10.0.0.0/29").WithLocation())
 	return map[string]*ctxinfo.Plugin{
 		"nobody": mustNew(t, ctxinfo.Config{}), "list": mustNew(t, base), "Forwarded": mustNew(t, forwarded),
-		"count": mustNew(t, count), "single": mustNew(t, single), "CloudFront": mustNew(t, front),
+		"count": mustNew(t, count), "single": mustNew(t, single), "CloudFront": mustNew(t, front), "Cloudflare": mustNew(t, cloudflare),
 	}
 }
 
@@ -80,9 +81,9 @@ func hugeRequest(huge string) *http.Request {
 	return r
 }
 
-// SC7: what all facets together allocate on headers of 1 MB is bounded; see
-// also TestSC7_NoFacetReadsAMegabyte.
-func TestSC7_MemoryOnAMegabyteIsBounded(t *testing.T) {
+// what all facets together allocate on headers of 1 MB is bounded; see
+// also TestNoFacetReadsAMegabyte.
+func TestMemoryOnAMegabyteIsBounded(t *testing.T) {
 	plugins := boundedConfigs(t)
 	var before, after runtime.MemStats
 	for _, pattern := range hugePatterns {
@@ -119,7 +120,7 @@ func BenchmarkOneMegabyte(b *testing.B) {
 		{"embedded", "list", "%65mbed=x&"},
 		{"client", "list", `"a";v="1", `},
 		{"trace", "list", "00-"},
-		{"geo", "list", "é"},
+		{"geo", "Cloudflare", "é"},
 	}
 	plugins := boundedConfigs(b)
 	read := maps.Clone(everyFacet)
@@ -135,7 +136,7 @@ func BenchmarkOneMegabyte(b *testing.B) {
 	}
 }
 
-func TestSC7_ManyShortLinesAreJoinedInBoundedMemory(t *testing.T) {
+func TestManyShortLinesAreJoinedInBoundedMemory(t *testing.T) {
 	p := mustNew(t, behindPrivate())
 	for _, fill := range []string{"", "a", "en,"} {
 		r := request()

@@ -80,7 +80,7 @@ func TestSharedLoadSeesNoVisitor(t *testing.T) {
 	})
 }
 
-func TestSC12_VaryIsExactlyWhatWasRead(t *testing.T) {
+func TestVaryIsExactlyWhatWasRead(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
@@ -253,7 +253,7 @@ func TestTwoPluginsInOneApp(t *testing.T) {
 	}
 }
 
-func TestSC13_InfoOutlivesTheRequest(t *testing.T) {
+func TestInfoOutlivesTheRequest(t *testing.T) {
 	t.Parallel()
 	var kept *ctxinfo.Info
 	r := withURL(t, request(xff, wanted, "Accept-Language", "de", "Cookie", "ctx_theme=dark; a=1", "X-Thing", "x"), "/page?x=1")

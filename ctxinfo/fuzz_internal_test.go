@@ -74,13 +74,13 @@ func FuzzXForwardedFor(f *testing.F) {
 	peer := netip.MustParseAddr("10.0.0.2")
 	f.Fuzz(func(t *testing.T, header string) {
 		var read fields
-		got := p.walk("10.0.0.2:1", http.Header{"X-Forwarded-For": {header}}, &read, nil)
-		if want := naiveWalk(&p.trusted, peer, header); got.ip != want {
+		got := p.walk(p.trusted.Load(), "10.0.0.2:1", http.Header{"X-Forwarded-For": {header}}, &read, nil)
+		if want := naiveWalk(&p.trusted.Load().trustList, peer, header); got.ip != want {
 			t.Errorf("walk(%q) = %v, want %v", header, got.ip, want)
 		}
 		// The same list on several lines is the same list.
 		lines := strings.Split(header, ",")
-		again := p.walk("10.0.0.2:1", http.Header{"X-Forwarded-For": lines}, &read, nil)
+		again := p.walk(p.trusted.Load(), "10.0.0.2:1", http.Header{"X-Forwarded-For": lines}, &read, nil)
 		if again.ip != got.ip || again.anomalies != got.anomalies {
 			t.Errorf("walk(%q) = %v, on %d lines %v", header, got.ip, len(lines), again.ip)
 		}
@@ -105,12 +105,12 @@ func FuzzForwarded(f *testing.F) {
 		want := netip.MustParseAddr("198.51.100.7")
 		var read fields
 		for _, lines := range [][]string{{client + "," + element}, {client, element}, {client + ", " + element + ", for=10.0.0.3"}} {
-			got := p.walk("10.0.0.2:1", http.Header{"Forwarded": lines}, &read, nil)
+			got := p.walk(p.trusted.Load(), "10.0.0.2:1", http.Header{"Forwarded": lines}, &read, nil)
 			if got.ip != want || got.proto != "https" || got.anomalies != 0 {
 				t.Errorf("walk(%q) = %v, proto %q, anomalies %b", lines, got.ip, got.proto, got.anomalies)
 			}
 		}
-		got := p.walk("10.0.0.2:1", http.Header{"Forwarded": {client}}, &read, nil)
+		got := p.walk(p.trusted.Load(), "10.0.0.2:1", http.Header{"Forwarded": {client}}, &read, nil)
 		if !got.ip.IsValid() {
 			t.Errorf("walk(%q) has no address at all", client)
 		}

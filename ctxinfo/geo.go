@@ -31,6 +31,7 @@ type geoHeaders struct {
 	country, continent, region, city, postalCode, metroCode, latitude, longitude, zone string
 
 	escaped bool // texts are percent-encoded
+	always  bool // the provider writes them without being told to
 }
 
 func (g *geoHeaders) names() [9]string {
@@ -43,13 +44,12 @@ const maxPlace = 128
 // geoProvider is the provider that the request came in through: the one whose
 // proxy is the outermost of the verified way. Only what that proxy received
 // was not in the client's hands.
-func (p *Plugin) geoProvider(t *trust) *provider {
-	if !t.believed {
+func (t *trusted) geoProvider(way *trust) *provider {
+	if !way.believed {
 		return nil
 	}
-	for i := range p.presets {
-		// A preset without ranges stands beside TrustPeer.
-		if s := &p.presets[i]; s.trusted.contains(t.edge) || s.trusted.none() {
+	for i := range t.presets {
+		if s := &t.presets[i]; s.geo != nil && (s.located || s.geo.always) && s.speaksFor(way.edge) {
 			return s.provider
 		}
 	}
@@ -63,10 +63,10 @@ type place struct {
 }
 
 func buildGeo(in *Info, f *facts) place {
-	if len(in.plugin.presets) == 0 {
+	if len(in.trusted.presets) == 0 {
 		return place{}
 	}
-	pr := in.plugin.geoProvider(in.trust.load(in, buildTrust))
+	pr := in.trusted.geoProvider(in.trust.load(in, buildTrust))
 	f.read |= in.trust.facts.read
 	if pr == nil {
 		return place{}
@@ -147,6 +147,6 @@ func (r geoReader) degrees(name string, limit float64) (float64, bool) {
 
 // Geo is where the client seems to be, by the headers of a content delivery
 // network. It is known only if that network is among Config.Proxies by its
-// preset ([Cloudflare], [CloudFront], [Vercel]), and the request came in
-// through it.
+// preset ([Cloudflare] and [CloudFront] with [ProxySet.WithLocation], or
+// [Vercel]), and the request came in through it.
 func (in *Info) Geo() Geo { return in.geo.see(in, buildGeo).Geo }

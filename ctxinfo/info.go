@@ -19,12 +19,13 @@ import (
 // use; it holds copies only, so it may outlive the request: in a goroutine, a
 // WebSocket, a stream of events.
 type Info struct {
-	plugin *Plugin
-	header http.Header // a copy, with Host
-	remote string
-	host   string
-	url    url.URL
-	tls    bool
+	plugin  *Plugin
+	trusted *trusted    // the proxies when the Info was made
+	header  http.Header // a copy, with Host
+	remote  string
+	host    string
+	url     url.URL
+	tls     bool
 
 	read  atomic.Uint64 // the fields that callers saw facts of
 	found atomic.Uint32 // the anomalies of the facets built so far
@@ -127,7 +128,7 @@ func (in *Info) value(f *facts, h field) string {
 
 // newInfo copies what facets need of r.
 func newInfo(p *Plugin, r *http.Request) *Info {
-	in := &Info{plugin: p, remote: r.RemoteAddr, host: r.Host, tls: r.TLS != nil}
+	in := &Info{plugin: p, trusted: p.trusted.Load(), remote: r.RemoteAddr, host: r.Host, tls: r.TLS != nil}
 	in.header = r.Header.Clone()
 	if in.header == nil {
 		in.header = http.Header{}
@@ -189,12 +190,15 @@ func (p *Plugin) FromRequest(r *http.Request) *Info { return newInfo(p, r) }
 // it is what a rate limiter or echo's IPExtractor needs.
 func (p *Plugin) ClientIP(r *http.Request) netip.Addr {
 	var read fields
-	return p.walk(r.RemoteAddr, r.Header, &read, nil).ip
+	return p.walk(p.trusted.Load(), r.RemoteAddr, r.Header, &read, nil).ip
 }
 
 func buildTrust(in *Info, f *facts) trust {
 	f.read.add(fieldPeer)
-	t := in.plugin.walk(in.remote, in.header, &f.read, nil)
+	t := in.plugin.walk(in.trusted, in.remote, in.header, &f.read, nil)
+	if t.believed {
+		t.vouched = in.trusted.vouched(t.peer.Addr().WithZone(""))
+	}
 	if t.believed && len(in.header[in.plugin.header]) > 0 && in.plugin.conflicting(in.header) {
 		t.anomalies.add(anomalyConflict)
 	}
@@ -234,7 +238,7 @@ func (in *Info) Hops() []Hop {
 	in.trust.see(in, buildTrust)
 	var read fields
 	hops := []Hop{}
-	in.plugin.walk(in.remote, in.header, &read, &hops)
+	in.plugin.walk(in.trusted, in.remote, in.header, &read, &hops)
 	return hops
 }
 

@@ -45,7 +45,7 @@ func full() *http.Request {
 	return r
 }
 
-func TestSC11_SixtyFourReadersSeeTheSame(t *testing.T) {
+func TestSixtyFourReadersSeeTheSame(t *testing.T) {
 	t.Parallel()
 	p := mustNew(t, behindPrivate())
 	in := p.FromRequest(withURL(t, full(), "/x?y=1"))
@@ -67,7 +67,7 @@ func TestSC11_SixtyFourReadersSeeTheSame(t *testing.T) {
 	}
 }
 
-func TestSC11_ResultsAreTheCallers(t *testing.T) {
+func TestResultsAreTheCallers(t *testing.T) {
 	t.Parallel()
 	in := mustNew(t, behindPrivate()).FromRequest(withURL(t, full(), "/x?y=1"))
 	want := everything(in)
@@ -89,7 +89,7 @@ func TestSC11_ResultsAreTheCallers(t *testing.T) {
 	}
 }
 
-func TestSC9_LogsAreRedacted(t *testing.T) {
+func TestLogsAreRedacted(t *testing.T) {
 	t.Parallel()
 	key := []byte("0123456789abcdef")
 	for _, tt := range []struct {

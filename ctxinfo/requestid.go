@@ -8,7 +8,7 @@ import (
 )
 
 func buildRequestID(in *Info, f *facts) string {
-	if in.trust.load(in, buildTrust).believed {
+	if in.trust.load(in, buildTrust).vouched.has(fieldRequestID) {
 		if lines := in.values(f, fieldRequestID); len(lines) > 0 {
 			if len(lines) == 1 && validRequestID(lines[0]) {
 				f.source = Source{Kind: SourceHeader, Name: in.plugin.cfg.RequestIDHeader, Trusted: true}

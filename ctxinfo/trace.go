@@ -83,7 +83,7 @@ func buildTrace(in *Info, f *facts) Trace {
 	}
 	f.source = Source{
 		Kind: SourceHeader, Name: headerNames[fieldTraceparent],
-		Trusted: in.trust.load(in, buildTrust).believed,
+		Trusted: in.trust.load(in, buildTrust).vouched.has(fieldTraceparent),
 	}
 	if state, whole := joinLines(in.values(f, fieldTracestate), maxTracestate); whole {
 		t.State = state

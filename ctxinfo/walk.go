@@ -39,7 +39,8 @@ type trust struct {
 	ip       netip.Addr     // zero if even the peer has none
 	edge     netip.Addr     // the hop that told of ip
 	origin   origin
-	believed bool // the peer is a proxy of ours
+	believed bool   // the peer is a proxy of ours
+	vouched  fields // and believed for these
 	// depth counts the elements of the header, from the right, that led to ip.
 	depth     int
 	anomalies anomalies
@@ -48,9 +49,9 @@ type trust struct {
 }
 
 // walk verifies the peer, then follows the configured header from right to
-// left for as long as each hop is a proxy of ours. It allocates nothing unless
-// hops is given.
-func (p *Plugin) walk(remote string, h http.Header, read *fields, hops *[]Hop) trust {
+// left for as long as each hop is one of those trusted. It allocates nothing
+// unless hops is given.
+func (p *Plugin) walk(by *trusted, remote string, h http.Header, read *fields, hops *[]Hop) trust {
 	var t trust
 	var unix bool
 	if t.peer, unix = parsePeer(remote); t.peer.IsValid() {
@@ -60,7 +61,7 @@ func (p *Plugin) walk(remote string, h http.Header, read *fields, hops *[]Hop) t
 	case unix:
 		t.believed = p.cfg.TrustUnixSocket
 	case t.ip.IsValid():
-		t.believed = p.trusted.anyPeer || p.trusted.contains(t.ip)
+		t.believed = by.anyPeer || by.contains(t.ip)
 	}
 	if hops != nil && t.ip.IsValid() {
 		*hops = append(*hops, Hop{Addr: t.ip, Trusted: t.believed})
@@ -73,7 +74,7 @@ func (p *Plugin) walk(remote string, h http.Header, read *fields, hops *[]Hop) t
 	if len(lines) == 0 {
 		return t
 	}
-	w := walker{p: p, t: &t, hops: hops}
+	w := walker{p: p, trusted: by, t: &t, hops: hops}
 	switch {
 	case p.kind == single:
 		w.single(lines)
@@ -98,9 +99,10 @@ func (p *Plugin) conflicting(h http.Header) bool {
 }
 
 type walker struct {
-	p    *Plugin
-	t    *trust
-	hops *[]Hop
+	p       *Plugin
+	trusted *trusted
+	t       *trust
+	hops    *[]Hop
 }
 
 // accept takes a as the next hop.
@@ -127,7 +129,7 @@ func (w *walker) single(lines []string) {
 		w.t.anomalies.add(anomalyMalformed)
 		return
 	}
-	w.accept(a, w.p.trusted.contains(a))
+	w.accept(a, w.trusted.contains(a))
 	w.t.depth = 1
 }
 
@@ -160,7 +162,7 @@ func (w *walker) list(lines []string) {
 				return
 			}
 		}
-		trusted := w.p.trusted.contains(a)
+		trusted := w.trusted.contains(a)
 		w.t.depth++
 		w.accept(a, trusted)
 		if !trusted {

@@ -179,7 +179,7 @@ func TestClientIPAllocatesNothing(t *testing.T) {
 	h := map[string][]string{"X-Forwarded-For": {"2001:db8::7, [fd00::1]:80", "10.0.0.4:99, 10.0.0.3"}}
 	if n := testing.AllocsPerRun(100, func() {
 		var read fields
-		if got := p.walk("[::ffff:10.0.0.2]:1", h, &read, nil); got.depth != 4 {
+		if got := p.walk(p.trusted.Load(), "[::ffff:10.0.0.2]:1", h, &read, nil); got.depth != 4 {
 			t.Fatal(got)
 		}
 	}); n != 0 {
