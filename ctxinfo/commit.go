@@ -3,7 +3,6 @@ package ctxinfo
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/reecho-go/reecho/internal/scope"
@@ -22,15 +21,12 @@ func (p *Plugin) BeforeHeaders(ctx context.Context, _ int, h http.Header) error 
 	if !ok || in.plugin != p {
 		return nil
 	}
-	read := fields(in.read.Load())
-	in.mu.Lock()
-	extra := slices.Clone(in.extra)
-	in.mu.Unlock()
+	read, names := in.read()
 	if read.has(fieldGeo) {
-		names := in.geo.load(in, buildGeo).provider.geo.names()
-		extra = append(extra, names[:]...)
+		places := in.geo.load(in, buildGeo).provider.geo.names()
+		names = append(names, places[:]...)
 	}
-	if v := p.vary(read, extra); v != "" {
+	if v := p.vary(read, names); v != "" {
 		h.Set("Vary", v)
 	}
 	if read&personal != 0 && !p.cfg.SharedCaching {

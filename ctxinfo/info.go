@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -18,7 +17,21 @@ import (
 // first asked for, then kept. An Info is immutable and safe for concurrent
 // use; it holds copies only, so it may outlive the request: in a goroutine, a
 // WebSocket, a stream of events.
+//
+// What is read of an Info while a response is made goes into that response's
+// Vary and Cache-Control: in the handler, in middlewares between it and the
+// plugin, in the error handler of echo, and in a middleware further out that
+// answers errors itself. What such a middleware reads for a log after the
+// handler, and what is read of [Info.ForLog] anywhere, does not.
 type Info struct {
+	*visitor
+	unseen bool // what is read shapes no response
+}
+
+// visitor is what both views of an Info share.
+type visitor struct {
+	seen, log Info
+
 	plugin  *Plugin
 	trusted *trusted    // the proxies when the Info was made
 	header  http.Header // a copy, with Host
@@ -27,8 +40,10 @@ type Info struct {
 	url     url.URL
 	tls     bool
 
-	read  atomic.Uint64 // the fields that callers saw facts of
-	found atomic.Uint32 // the anomalies of the facets built so far
+	shaping reads                    // by whoever makes the response
+	outside reads                    // by others, after the handler had failed
+	failed  atomic.Pointer[answerer] // the handler has, and this is who answers then
+	found   atomic.Uint32            // the anomalies of the facets built so far
 
 	trust     cell[trust]
 	site      cell[site]
@@ -44,13 +59,7 @@ type Info struct {
 	client    cell[Client]
 	geo       cell[place]
 	trace     cell[Trace]
-
-	mu    sync.Mutex
-	extra []string // headers read by name, canonical
 }
-
-// maxExtra bounds the names of Headers.Get that go into Vary one by one.
-const maxExtra = 32
 
 // cell is a facet that is built on first use.
 type cell[T any] struct {
@@ -90,34 +99,6 @@ func (c *cell[T]) source(in *Info, build func(*Info, *facts) T) Source {
 	return c.facts.source
 }
 
-func (in *Info) note(read fields) {
-	if in.read.Load()&uint64(read) != uint64(read) {
-		in.read.Or(uint64(read))
-	}
-}
-
-// noteHeader counts a header that a caller asked for by name, or all for "*".
-func (in *Info) noteHeader(name string) {
-	if !isToken(name) { // nobody can send it, and it must not get into Vary
-		return
-	}
-	switch name {
-	case "*", headerNames[fieldCookie]:
-		in.note(1 << fieldCookie)
-	case in.plugin.header:
-		in.note(1 << fieldPeer)
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if slices.Contains(in.extra, name) {
-		return
-	}
-	if len(in.extra) >= maxExtra {
-		name = "*"
-	}
-	in.extra = append(in.extra, name)
-}
-
 func (in *Info) values(f *facts, h field) []string {
 	return in.plugin.values(in.header, h, &f.read)
 }
@@ -128,7 +109,7 @@ func (in *Info) value(f *facts, h field) string {
 
 // newInfo copies what facets need of r.
 func newInfo(p *Plugin, r *http.Request) *Info {
-	in := &Info{plugin: p, trusted: p.trusted.Load(), remote: r.RemoteAddr, host: r.Host, tls: r.TLS != nil}
+	in := &visitor{plugin: p, trusted: p.trusted.Load(), remote: r.RemoteAddr, host: r.Host, tls: r.TLS != nil}
 	in.header = r.Header.Clone()
 	if in.header == nil {
 		in.header = http.Header{}
@@ -142,8 +123,14 @@ func newInfo(p *Plugin, r *http.Request) *Info {
 			RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery,
 		}
 	}
-	return in
+	in.seen, in.log = Info{in, false}, Info{in, true}
+	return &in.seen
 }
+
+// ForLog returns the same visitor for logs, metrics and traces: reading it
+// shapes no response, whenever and wherever that is done. It costs nothing.
+// Whole, an Info logs itself: see [Info.LogValue].
+func (in *Info) ForLog() *Info { return &in.log }
 
 // fallback is the plugin of requests without one; it trusts nobody.
 var fallback = sync.OnceValue(func() *Plugin { return Must(New(Config{})) })
@@ -164,6 +151,11 @@ func FromContext(ctx context.Context) *Info {
 func build(r *scope.Request, filled any) *Info {
 	// The answer to "too late" is that this response cannot tell any more.
 	_ = commit.Request(r.HTTP.Context())
+	if f, ok := filled.(*failure); ok {
+		in := newInfo(f.plugin, &r.HTTP)
+		in.failed.Store(&f.answerer)
+		return in
+	}
 	return newInfo(filled.(*Plugin), &r.HTTP)
 }
 
