@@ -126,6 +126,13 @@ func TestRequestsThroughProviders(t *testing.T) {
 			wanted, "http://example.com/", false,
 		},
 		{
+			"Cloudflare, as the only peer and by its header",
+			"developers.cloudflare.com/fundamentals/reference/http-headers",
+			ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.TrustPeer()), Header: "CF-Connecting-IP"},
+			[]string{"CF-Connecting-IP", wanted, "X-Forwarded-Proto", "https", "X-Forwarded-Host", "shop.example.com", "X-Forwarded-Prefix", "/app", "X-Request-Id", "chosen-by-client"},
+			wanted, "https://example.com/", false,
+		},
+		{
 			"nginx, which writes what it is told to",
 			"nginx.org/en/docs/http/ngx_http_proxy_module.html",
 			ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Nginx(cfRange))},

@@ -134,6 +134,11 @@ func (p Proxies) compile(header string) (*trusted, error) {
 			t.presets = append(t.presets, r)
 		}
 	}
+	if alone := owner(header); alone != nil && len(t.presets) == 0 && t.anyPeer {
+		// Whoever is believed for a header that one provider alone writes is
+		// that provider, and no more.
+		t.presets = []presetRanges{{provider: alone, located: alone.geo != nil && alone.geo.always}}
+	}
 	return t, errors.Join(errors.Join(errs...), p.checkProviders(header))
 }
 
