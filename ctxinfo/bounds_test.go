@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/ctxinfo/client"
 )
 
 // hugeSize is 1 MB.
@@ -34,9 +35,9 @@ var everyFacet = map[string]func(in *ctxinfo.Info){
 	"url": func(in *ctxinfo.Info) { in.URL() }, "page": func(in *ctxinfo.Info) { in.PageURL() }, "id": func(in *ctxinfo.Info) { in.RequestID() },
 	"locale": func(in *ctxinfo.Info) { in.Locale() }, "locales": func(in *ctxinfo.Info) { in.Locales() },
 	"zone": func(in *ctxinfo.Info) { in.Timezone() }, "theme": func(in *ctxinfo.Info) { in.Theme() },
-	"embedded": func(in *ctxinfo.Info) { in.IsEmbedded() }, "trace": func(in *ctxinfo.Info) { in.Trace() },
-	"client": func(in *ctxinfo.Info) { in.Client() }, "geo": func(in *ctxinfo.Info) { in.Geo() },
-	"fetch": func(in *ctxinfo.Info) { in.Fetch() }, "htmx": func(in *ctxinfo.Info) { in.HTMX() },
+	"embedded": func(in *ctxinfo.Info) { in.IsEmbedded() }, "trace": func(in *ctxinfo.Info) { client.TraceOf(in) },
+	"client": func(in *ctxinfo.Info) { client.AgentOf(in) }, "geo": func(in *ctxinfo.Info) { client.GeoOf(in) },
+	"fetch": func(in *ctxinfo.Info) { in.Fetch() }, "htmx": func(in *ctxinfo.Info) { client.HTMXOf(in) },
 	"cookie": func(in *ctxinfo.Info) { in.Cookies().Get("b") },
 	"all cookies": func(in *ctxinfo.Info) {
 		for range in.Cookies().All() {
@@ -146,8 +147,8 @@ func TestManyShortLinesAreJoinedInBoundedMemory(t *testing.T) {
 		n := testing.AllocsPerRun(2, func() {
 			in := p.FromRequest(r)
 			in.Locale()
-			in.Client()
-			in.Trace()
+			client.AgentOf(in)
+			client.TraceOf(in)
 		})
 		if n > 150 {
 			t.Errorf("%q x 10000 lines: %v allocations", fill, n)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/text/language"
 
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -163,7 +164,7 @@ func New(cfg Config) (*Plugin, error) {
 	}
 
 	header := cmp.Or(cfg.Header, XForwardedFor)
-	if !isToken(string(header)) {
+	if !syntax.IsToken(string(header)) {
 		fail("Header %q is no header name", header)
 	}
 	p.header = textproto.CanonicalMIMEHeaderKey(string(header))
@@ -218,7 +219,7 @@ func New(cfg Config) (*Plugin, error) {
 	if p.cfg.RequestIDHeader == "" {
 		p.cfg.RequestIDHeader = "X-Request-Id"
 	}
-	if !isToken(p.cfg.RequestIDHeader) {
+	if !syntax.IsToken(p.cfg.RequestIDHeader) {
 		fail("RequestIDHeader %q is no header name", p.cfg.RequestIDHeader)
 	}
 	p.cfg.RequestIDHeader = textproto.CanonicalMIMEHeaderKey(p.cfg.RequestIDHeader)

@@ -63,7 +63,13 @@ func (p *Plugin) IPExtractor() echo.IPExtractor {
 	}
 }
 
-// From returns the Info of c's request, and never nil: without the middleware
-// it is one by the zero Config. The first call for a request copies its
-// headers; later ones take some 30 ns.
-func From(c echo.Context) *Info { return FromRequest(c.Request()) }
+// From returns the Info of c's request. It is never nil and never panics:
+// without the middleware it is one by the zero Config, and without a request
+// one that knows nothing. The first call for a request copies its headers;
+// later ones take some 30 ns.
+func From(c echo.Context) *Info {
+	if c == nil {
+		return FromRequest(nil)
+	}
+	return FromRequest(c.Request())
+}

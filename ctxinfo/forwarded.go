@@ -3,6 +3,8 @@ package ctxinfo
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
 // element is one forwarded-element of RFC 7239, section 4, unquoted.
@@ -29,7 +31,7 @@ func (e *element) parse(s string) bool {
 		said bool
 	}{{"for", &e.node, false}, {"by", &e.by, false}, {"host", &e.host, false}, {"proto", &e.proto, false}}
 	for {
-		s = trimOWS(s)
+		s = syntax.TrimOWS(s)
 		if s == "" {
 			return pairs > 0
 		}
@@ -38,7 +40,7 @@ func (e *element) parse(s string) bool {
 			continue
 		}
 		eq := strings.IndexByte(s, '=')
-		if eq <= 0 || !isToken(s[:eq]) {
+		if eq <= 0 || !syntax.IsToken(s[:eq]) {
 			return false
 		}
 		name := s[:eq]
@@ -46,7 +48,7 @@ func (e *element) parse(s string) bool {
 		if !ok {
 			return false
 		}
-		if rest = trimOWS(rest); rest != "" && rest[0] != ';' {
+		if rest = syntax.TrimOWS(rest); rest != "" && rest[0] != ';' {
 			return false
 		}
 		s = rest
@@ -68,7 +70,7 @@ func (e *element) parse(s string) bool {
 // have been quoted.
 func cutValue(s string) (value, rest string, ok bool) {
 	if s == "" || s[0] != '"' {
-		end := span(s, func(c byte) bool { return isTokenChar(c) || c == ':' || c == '[' || c == ']' })
+		end := syntax.Span(s, func(c byte) bool { return syntax.IsTokenChar(c) || c == ':' || c == '[' || c == ']' })
 		return s[:end], s[end:], true
 	}
 	escaped := false
@@ -83,7 +85,7 @@ func cutValue(s string) (value, rest string, ok bool) {
 		case c == '"':
 			value = s[1:i]
 			if escaped {
-				value = unescape(value)
+				value = syntax.Unescape(value)
 			}
 			return value, s[i+1:], true
 		case !isQuotable(c):
@@ -91,17 +93,6 @@ func cutValue(s string) (value, rest string, ok bool) {
 		}
 	}
 	return "", "", false
-}
-
-func unescape(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' {
-			i++
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
 // lastUnquotedComma finds the comma before the last element of a Forwarded
@@ -177,28 +168,12 @@ func obfuscated(s string) bool {
 		return false
 	}
 	for i := 1; i < len(s); i++ {
-		if c := s[i]; !isAlnum(c) && c != '.' && c != '_' && c != '-' {
+		if c := s[i]; !syntax.IsAlnum(c) && c != '.' && c != '_' && c != '-' {
 			return false
 		}
 	}
 	return true
 }
 
-func isToken(s string) bool {
-	for i := range len(s) {
-		if !isTokenChar(s[i]) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// isTokenChar follows RFC 9110, section 5.6.2.
-func isTokenChar(c byte) bool {
-	return isAlnum(c) || c != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-}
-
 // isQuotable follows RFC 9110, section 5.6.4.
 func isQuotable(c byte) bool { return c == '\t' || c >= ' ' && c != 0x7f }
-
-func isAlnum(c byte) bool { return isDigit(c) || isAlpha(c) }

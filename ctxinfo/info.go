@@ -56,9 +56,6 @@ type visitor struct {
 	contrast  cell[Contrast]
 	frame     cell[frame]
 	page      cell[*url.URL]
-	client    cell[Client]
-	geo       cell[place]
-	trace     cell[Trace]
 }
 
 // cell is a facet that is built on first use.
@@ -107,8 +104,11 @@ func (in *Info) value(f *facts, h field) string {
 	return in.plugin.value(in.header, h, &f.read)
 }
 
-// newInfo copies what facets need of r.
+// newInfo copies what facets need of r, which may be nil.
 func newInfo(p *Plugin, r *http.Request) *Info {
+	if r == nil {
+		r = &http.Request{}
+	}
 	in := &visitor{plugin: p, trusted: p.trusted.Load(), remote: r.RemoteAddr, host: r.Host, tls: r.TLS != nil}
 	in.header = r.Header.Clone()
 	if in.header == nil {
@@ -135,16 +135,17 @@ func (in *Info) ForLog() *Info { return &in.log }
 // fallback is the plugin of requests without one; it trusts nobody.
 var fallback = sync.OnceValue(func() *Plugin { return Must(New(Config{})) })
 
-// FromContext returns the Info of the request that ctx belongs to, and never
-// nil: without the middleware, and in a load whose result all visitors share,
-// it is an Info that knows nothing. The first call for a request copies its
-// headers; later ones take some 30 ns.
+// FromContext returns the Info of the request that ctx belongs to. It is never
+// nil and never panics: without the middleware, and in a load whose result all
+// visitors share, it is an Info that knows nothing. The first call for a request
+// copies its headers; later ones take some 30 ns.
 func FromContext(ctx context.Context) *Info {
-	in, err := scope.Get(ctx, scope.Info, build)
-	if err != nil {
-		return newInfo(fallback(), &http.Request{})
+	if ctx != nil {
+		if in, err := scope.Get(ctx, scope.Info, build); err == nil {
+			return in
+		}
 	}
-	return in
+	return newInfo(fallback(), nil)
 }
 
 // build makes the Info of a request scope whose slot holds the plugin.
@@ -159,15 +160,18 @@ func build(r *scope.Request, filled any) *Info {
 	return newInfo(filled.(*Plugin), &r.HTTP)
 }
 
-// FromRequest returns the Info of r: that of its context, or, without the
-// middleware, a new one by the zero Config. It is never nil.
+// FromRequest returns the Info of r: that of its context or, without the
+// middleware, a new one by the zero Config. It is never nil and never panics.
 func FromRequest(r *http.Request) *Info {
+	if r == nil {
+		return newInfo(fallback(), nil)
+	}
 	in, err := scope.Get(r.Context(), scope.Info, build)
 	switch {
 	case err == nil:
 		return in
 	case errors.Is(err, scope.ErrVisitorInGlobalLoad):
-		return newInfo(fallback(), &http.Request{})
+		return newInfo(fallback(), nil)
 	}
 	return newInfo(fallback(), r)
 }
@@ -224,6 +228,16 @@ func (in *Info) IPAddress() string {
 // the zero AddrPort for a unix socket.
 func (in *Info) Peer() netip.AddrPort { return in.trust.see(in, buildTrust).peer }
 
+// LocatedBy names the provider that the request came in through, such as
+// "Cloudflare", if its headers about places are believed: see
+// [ProxySet.WithLocation]. It is empty otherwise, whatever the request holds.
+func (in *Info) LocatedBy() string {
+	if p := in.trusted.located(in.trust.see(in, buildTrust)); p != nil {
+		return p.name
+	}
+	return ""
+}
+
 // Hops lists the verified way of the request, from the peer to the client.
 // The slice is the caller's.
 func (in *Info) Hops() []Hop {
@@ -278,12 +292,6 @@ func (in *Info) Source(f Facet) Source {
 			return s
 		}
 		return Source{Kind: SourceConnection, Trusted: in.Source(FacetHost).Trusted}
-	case FacetGeo:
-		return in.geo.source(in, buildGeo)
-	case FacetClient:
-		return in.client.source(in, buildClient)
-	case FacetTrace:
-		return in.trace.source(in, buildTrace)
 	}
 	return Source{}
 }

@@ -2,10 +2,14 @@ package ctxinfo
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/text/language"
+
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
 const (
@@ -69,7 +73,7 @@ func parseAcceptLanguage(s string) wish {
 	}
 	n := 0
 	for part := range strings.SplitSeq(s, ",") {
-		part = trimOWS(part)
+		part = syntax.TrimOWS(part)
 		if part == "" {
 			continue
 		}
@@ -77,7 +81,7 @@ func parseAcceptLanguage(s string) wish {
 			break
 		}
 		name, params, _ := strings.Cut(part, ";")
-		name = trimOWS(name)
+		name = syntax.TrimOWS(name)
 		q, ok := quality(params)
 		if !ok {
 			continue
@@ -103,9 +107,9 @@ func parseAcceptLanguage(s string) wish {
 // is none. Other parameters are passed over.
 func quality(params string) (int, bool) {
 	for p := range strings.SplitSeq(params, ";") {
-		name, value, ok := strings.Cut(trimOWS(p), "=")
-		if ok && strings.EqualFold(trimOWS(name), "q") {
-			return qvalue(trimOWS(value))
+		name, value, ok := strings.Cut(syntax.TrimOWS(p), "=")
+		if ok && strings.EqualFold(syntax.TrimOWS(name), "q") {
+			return qvalue(syntax.TrimOWS(value))
 		}
 	}
 	return 1000, true
@@ -252,7 +256,7 @@ func (in *Info) wish(f *facts) *wish {
 	if len(lines) == 0 {
 		return nil
 	}
-	header, _ := joinLines(lines, maxAcceptLanguage)
+	header, _ := syntax.JoinLines(lines, maxAcceptLanguage)
 	return in.plugin.locales.wish(header)
 }
 
@@ -314,4 +318,34 @@ func (in *Info) Locales() []language.Tag {
 		}
 	}
 	return tags
+}
+
+// memo remembers the results of a pure function of a string in a table of
+// fixed size: each string has one place and pushes out what was there. Clients
+// can choose the strings, so neither its size nor its worst case depends on
+// them. It is safe for concurrent use, without locks.
+type memo[V any] struct {
+	seed  maphash.Seed
+	slots [1 << 9]atomic.Pointer[memoEntry[V]]
+}
+
+type memoEntry[V any] struct {
+	key   string
+	value V
+}
+
+func newMemo[V any]() *memo[V] { return &memo[V]{seed: maphash.MakeSeed()} }
+
+// get returns f(key), remembered or computed now. The result is shared: it
+// must not be changed.
+func (m *memo[V]) get(key string, f func(string) V) *V {
+	slot := &m.slots[maphash.String(m.seed, key)%uint64(len(m.slots))]
+	if e := slot.Load(); e != nil && e.key == key {
+		return &e.value
+	}
+	// The clone keeps the entry from holding on to the request's buffers.
+	e := &memoEntry[V]{key: strings.Clone(key)}
+	e.value = f(e.key)
+	slot.Store(e)
+	return &e.value
 }

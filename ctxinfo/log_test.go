@@ -3,6 +3,7 @@ package ctxinfo_test
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -56,7 +57,7 @@ func TestLogsShapeNoResponse(t *testing.T) {
 		{name: "an outer log of a page", outer: []echo.MiddlewareFunc{logIP(ip)}, handler: func(c echo.Context) error { return c.NoContent(200) }, status: 200},
 		{name: "an outer log of an empty answer", outer: []echo.MiddlewareFunc{logIP(ip)}, handler: func(echo.Context) error { return nil }, status: 200},
 		{name: "an outer log of all headers", outer: []echo.MiddlewareFunc{logIP(func(in *ctxinfo.Info) {
-			in.Headers().ToMap()
+			_ = maps.Collect(in.Headers().All())
 			in.Headers().Get("X-Thing")
 			in.Cookies().Get("a")
 		})}, handler: fails, status: 404},
@@ -143,10 +144,10 @@ func TestLogsShapeNoResponse(t *testing.T) {
 			for _, read := range everyFacet {
 				read(in)
 			}
-			for _, f := range ctxinfo.Facets() {
+			for f := ctxinfo.FacetIP; f <= ctxinfo.FacetPageURL; f++ {
 				in.Source(f)
 			}
-			in.Headers().ToMap()
+			_ = maps.Collect(in.Headers().All())
 			in.ForLog().Hops()
 			return c.NoContent(200)
 		}, status: 200},

@@ -19,31 +19,25 @@ type provider struct {
 	instead string   // the ways out for any other; empty: the usual ones
 	writes  fields   // the headers about scheme, host, request id and so on
 
-	geo   *geoHeaders                     // nil: it tells nothing about places
+	zone    string // the one of its headers about places that names a time zone; empty: it has none
+	located bool   // it writes them without being told to
+
 	parse func(string) (netip.Addr, bool) // reads its header; nil: an address like any other
 }
 
 // vouchable are the fields that a proxy of the program's own is believed for.
 const vouchable fields = 1<<fieldForwardedProto | 1<<fieldForwardedHost | 1<<fieldForwardedPort | 1<<fieldForwardedPrefix |
-	1<<fieldRequestID | 1<<fieldTraceparent
+	1<<fieldRequestID
 
 // The providers. Their ranges are not part of the program: they change.
 var (
 	cloudflare = provider{
 		name: "Cloudflare", headers: []Header{"Cf-Connecting-Ip", XForwardedFor}, writes: 1 << fieldForwardedProto,
-		geo: &geoHeaders{
-			country: "Cf-Ipcountry", continent: "Cf-Ipcontinent", region: "Cf-Region-Code", city: "Cf-Ipcity", postalCode: "Cf-Postal-Code",
-			metroCode: "Cf-Metro-Code", latitude: "Cf-Iplatitude", longitude: "Cf-Iplongitude", zone: "Cf-Timezone",
-		},
+		zone: "Cf-Timezone",
 	}
 	cloudFront = provider{
 		name: "CloudFront", headers: []Header{"Cloudfront-Viewer-Address", XForwardedFor}, writes: 1 << fieldForwardedProto,
-		geo: &geoHeaders{
-			country: "Cloudfront-Viewer-Country", region: "Cloudfront-Viewer-Country-Region", city: "Cloudfront-Viewer-City",
-			postalCode: "Cloudfront-Viewer-Postal-Code", metroCode: "Cloudfront-Viewer-Metro-Code", latitude: "Cloudfront-Viewer-Latitude", longitude: "Cloudfront-Viewer-Longitude",
-			zone: "Cloudfront-Viewer-Time-Zone", escaped: true,
-		},
-		parse: viewerAddress,
+		zone: "Cloudfront-Viewer-Time-Zone", parse: viewerAddress,
 	}
 	fastly = provider{
 		name: "Fastly", custom: true,
@@ -57,11 +51,7 @@ var (
 	vercel = provider{
 		name: "Vercel", headers: []Header{"X-Vercel-Forwarded-For", XForwardedFor},
 		writes: 1<<fieldForwardedProto | 1<<fieldForwardedHost,
-		geo: &geoHeaders{
-			country: "X-Vercel-Ip-Country", continent: "X-Vercel-Ip-Continent", region: "X-Vercel-Ip-Country-Region", city: "X-Vercel-Ip-City",
-			postalCode: "X-Vercel-Ip-Postal-Code", latitude: "X-Vercel-Ip-Latitude", longitude: "X-Vercel-Ip-Longitude",
-			zone: "X-Vercel-Ip-Timezone", escaped: true, always: true,
-		},
+		zone:   "X-Vercel-Ip-Timezone", located: true,
 	}
 	google = provider{name: "GoogleCloud", headers: []Header{XForwardedFor}, writes: 1 << fieldForwardedProto}
 	nginx  = provider{name: "Nginx", headers: []Header{XForwardedFor, Forwarded}, custom: true, writes: vouchable}
@@ -98,7 +88,7 @@ func preset(p *provider, ranges []string) ProxySet {
 }
 
 // Cloudflare trusts Cloudflare's edge for X-Forwarded-For or CF-Connecting-IP,
-// for X-Forwarded-Proto and, after [ProxySet.WithLocation], for [Info.Geo].
+// for X-Forwarded-Proto and, after [ProxySet.WithLocation], for places.
 //
 // "Cloudflare HTTP headers" (developers.cloudflare.com/fundamentals/reference/http-headers,
 // as of 2025): all headers of a request are passed on; CF-Connecting-IP is the
@@ -113,8 +103,7 @@ func preset(p *provider, ranges []string) ProxySet {
 func Cloudflare(ranges ...string) ProxySet { return preset(&cloudflare, ranges) }
 
 // CloudFront trusts Amazon CloudFront for X-Forwarded-For or
-// CloudFront-Viewer-Address and, after [ProxySet.WithLocation], for
-// [Info.Geo].
+// CloudFront-Viewer-Address and, after [ProxySet.WithLocation], for places.
 //
 // "Request and response behavior for custom origins" and "Add CloudFront
 // request headers" (docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide,
@@ -177,7 +166,7 @@ func Fly(ranges ...string) ProxySet { return preset(&fly, ranges) }
 func AzureFrontDoor(ranges ...string) ProxySet { return preset(&azure, ranges) }
 
 // Vercel trusts Vercel's edge for X-Forwarded-For or X-Vercel-Forwarded-For,
-// for X-Forwarded-Host and X-Forwarded-Proto, and for [Info.Geo].
+// for X-Forwarded-Host and X-Forwarded-Proto, and for places.
 //
 // "Request headers" (vercel.com/docs/headers/request-headers, dated
 // 2025-12-13): X-Forwarded-For is overwritten and no address from outside is
@@ -201,7 +190,7 @@ func Vercel(ranges ...string) ProxySet { return preset(&vercel, ranges) }
 //
 // They connect from 35.191.0.0/16 and 130.211.0.0/22. Any customer's load
 // balancer does: let the firewall admit yours alone. Where a client is it tells
-// only in headers that each customer names: it has no part in [Info.Geo].
+// only in headers that each customer names: package client does not know them.
 // Without ranges it goes with [TrustPeer].
 func GoogleCloud(ranges ...string) ProxySet { return preset(&google, ranges) }
 
@@ -220,12 +209,12 @@ func GoogleCloud(ranges ...string) ProxySet { return preset(&google, ranges) }
 func Nginx(ranges ...string) ProxySet { return preset(&nginx, ranges) }
 
 // WithLocation returns s with the provider's headers about places believed as
-// well, for [Info.Geo] and as a guess of the time zone. Use it once the
+// well: by [Info.Timezone], as a guess, and by package client. Use it once the
 // provider has been told to add them: until then it hands on what a client
 // writes into them. It is for [Cloudflare] and [CloudFront]; [Vercel] adds its
 // headers always, and New refuses it for all others.
 func (s ProxySet) WithLocation() ProxySet {
-	if s.provider == nil || s.provider.geo == nil {
+	if s.provider == nil || s.provider.zone == "" {
 		s.err = errors.Join(s.err, errors.New("WithLocation: it has no headers about places"))
 	}
 	s.located = true

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/ctxinfo/client"
 )
 
 // The client of each request sends what a provider hands on: no such header
@@ -193,14 +194,14 @@ func TestProxiesAreReplacedAtRunTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := ask()
-	if got := after.IP().String() + " " + after.Geo().Country; got != wanted+" CH" {
+	if got := after.IP().String() + " " + client.GeoOf(after).Country; got != wanted+" CH" {
 		t.Errorf("after SetProxies: %s, want %s CH", got, wanted)
 	}
 	if got := p.ClientIP(from("203.0.113.9:1", request("CF-Connecting-IP", wanted))).String(); got != wanted {
 		t.Errorf("ClientIP() = %s, want %s", got, wanted)
 	}
 	// An Info is of one list, whenever its facts are asked for.
-	if got := before.IP().String() + before.Geo().Country; got != "203.0.113.9" || len(before.Hops()) != 1 {
+	if got := before.IP().String() + client.GeoOf(before).Country; got != "203.0.113.9" || len(before.Hops()) != 1 {
 		t.Errorf("an Info made before is of %s, over %v", got, before.Hops())
 	}
 }
@@ -265,6 +266,97 @@ func TestAListOfRangesIsFetchedAndReplaced(t *testing.T) {
 	for _, edge := range []string{"192.0.2.1:1", "203.0.113.9:1", "[2001:db8:ffff::1]:1"} {
 		if got := p.ClientIP(from(edge, request(xff, wanted))).String(); got != wanted {
 			t.Errorf("from %s: ClientIP() = %s, want %s", edge, got, wanted)
+		}
+	}
+}
+
+const cfRange = "203.0.113.0/24"
+
+func TestPresetHeadersNeedTheProvider(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, header string
+		set          ctxinfo.ProxySet
+		value        string
+	}{
+		{"Cloudflare", "CF-Connecting-IP", ctxinfo.Cloudflare(cfRange), wanted},
+		{"CloudFront", "CloudFront-Viewer-Address", ctxinfo.CloudFront(cfRange), wanted + ":4711"},
+		{"Fly", "Fly-Client-IP", ctxinfo.Fly(cfRange), wanted},
+		{"AzureFrontDoor", "X-Azure-SocketIP", ctxinfo.AzureFrontDoor(cfRange), wanted},
+		{"Vercel", "X-Vercel-Forwarded-For", ctxinfo.Vercel(cfRange), wanted},
+	}
+	for _, tt := range tests {
+		p := mustNew(t, ctxinfo.Config{Proxies: ctxinfo.Behind(tt.set), Header: ctxinfo.Header(tt.header)})
+		if got := p.ClientIP(from("203.0.113.9:1", request(tt.header, tt.value))).String(); got != wanted {
+			t.Errorf("%s from its range: ClientIP() = %s, want %s", tt.name, got, wanted)
+		}
+		for _, other := range []string{"198.51.100.1:1", "10.0.0.2:1", "127.0.0.1:1"} {
+			if got := p.ClientIP(from(other, request(tt.header, tt.value))).String(); got+":1" != other {
+				t.Errorf("%s spoofed by %s: ClientIP() = %s, want the peer", tt.name, other, got)
+			}
+		}
+		if _, err := ctxinfo.New(ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Private()), Header: ctxinfo.Header(tt.header)}); err == nil || !strings.Contains(err.Error(), tt.name) {
+			t.Errorf("New() with %s from private peers: %v, want it refused and %s named", tt.header, err, tt.name)
+		}
+		if _, err := ctxinfo.New(ctxinfo.Config{Proxies: ctxinfo.Behind(tt.set, ctxinfo.Private()), Header: ctxinfo.Header(tt.header)}); err == nil {
+			t.Errorf("New() with %s from %s and private peers accepts what any private proxy hands on", tt.header, tt.name)
+		}
+		explicit := mustNew(t, ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.TrustPeer()), Header: ctxinfo.Header(tt.header)})
+		if got := explicit.ClientIP(from("198.51.100.1:1", request(tt.header, tt.value))).String(); got != wanted {
+			t.Errorf("%s with TrustPeer: ClientIP() = %s, want %s", tt.name, got, wanted)
+		}
+	}
+	if _, err := ctxinfo.New(ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Fly())}); err == nil {
+		t.Error("New() accepts a preset with neither ranges nor TrustPeer")
+	}
+}
+
+func TestGoogleCloudAndNginx(t *testing.T) {
+	t.Parallel()
+	const frontEnd, balancer = "35.191.0.1:1", "203.0.113.80"
+	byAddress := ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.GoogleCloud("35.191.0.0/16", "130.211.0.0/22", balancer))}
+	byCount := ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.GoogleCloud("35.191.0.0/16", "130.211.0.0/22")), HopCount: 2}
+	realIP := ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Nginx("10.0.0.2")), Header: "X-Real-IP"}
+	appending := ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Nginx("10.0.0.2"))}
+	for _, tt := range []struct {
+		name    string
+		cfg     ctxinfo.Config
+		remote  string
+		headers []string
+		want    string
+	}{
+		{"Google, by address", byAddress, frontEnd, []string{xff, "6.6.6.6, 198.51.100.7," + balancer}, wanted},
+		{"Google, by count", byCount, frontEnd, []string{xff, "6.6.6.6, 198.51.100.7," + balancer}, wanted},
+		{"Google, past it", byAddress, "198.51.100.9:1", []string{xff, "6.6.6.6," + balancer}, "198.51.100.9"},
+		{"nginx, X-Real-IP", realIP, "10.0.0.2:1", []string{"X-Real-IP", wanted, xff, "6.6.6.6"}, wanted},
+		{"nginx, X-Real-IP twice", realIP, "10.0.0.2:1", []string{"X-Real-IP", wanted, "X-Real-IP", "6.6.6.6"}, "10.0.0.2"},
+		{"nginx, X-Real-IP past it", realIP, "10.0.0.3:1", []string{"X-Real-IP", "6.6.6.6"}, "10.0.0.3"},
+		{"nginx, X-Forwarded-For", appending, "10.0.0.2:1", []string{xff, "6.6.6.6, 198.51.100.7"}, wanted},
+	} {
+		if got := mustNew(t, tt.cfg).ClientIP(from(tt.remote, request(tt.headers...))).String(); got != tt.want {
+			t.Errorf("%s: ClientIP() = %s, want %s", tt.name, got, tt.want)
+		}
+	}
+	for _, set := range []ctxinfo.ProxySet{ctxinfo.GoogleCloud(), ctxinfo.Nginx()} {
+		if _, err := ctxinfo.New(ctxinfo.Config{Proxies: ctxinfo.Behind(set)}); err == nil || !strings.Contains(err.Error(), "without ranges") {
+			t.Errorf("New() without ranges: %v", err)
+		}
+	}
+}
+
+func TestCloudFrontViewerAddress(t *testing.T) {
+	t.Parallel()
+	p := mustNew(t, ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.CloudFront(cfRange)), Header: "CloudFront-Viewer-Address"})
+	for value, want := range map[string]string{
+		"198.51.100.7:46532":                          wanted,
+		"2001:0db8:85a3:0000:0000:8a2e:0370:7334:443": "2001:db8:85a3::8a2e:370:7334",
+		"198.51.100.7":                                "203.0.113.9",
+		"198.51.100.7:80:443":                         "203.0.113.9",
+		"198.51.100.7:x":                              "203.0.113.9",
+		strings.Repeat("1:", 9000):                    "203.0.113.9",
+	} {
+		if got := p.ClientIP(from("203.0.113.9:1", request("CloudFront-Viewer-Address", value))).String(); got != want {
+			t.Errorf("%.60s: ClientIP() = %s, want %s", value, got, want)
 		}
 	}
 }

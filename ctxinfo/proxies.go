@@ -62,8 +62,8 @@ func Prefixes(cidrs ...string) ProxySet {
 }
 
 // TrustPeer trusts whoever opened the connection, whatever its address, and
-// nobody further away. It is right only if the network lets nothing but the
-// proxy connect; it replaces the address check, so say it on purpose.
+// nobody further away. It replaces the check of addresses, so use it only if
+// the network lets nothing but the proxy connect.
 func TrustPeer() ProxySet { return ProxySet{name: "TrustPeer", anyPeer: true} }
 
 func parsePrefix(s string) (netip.Prefix, error) {
@@ -107,7 +107,7 @@ type trusted struct {
 type presetRanges struct {
 	*provider
 	trustList
-	located bool
+	located bool // its headers about places are believed
 }
 
 // compile returns the compiled form of p and everything wrong with p where the
@@ -129,7 +129,7 @@ func (p Proxies) compile(header string) (*trusted, error) {
 		}
 		t.add(s)
 		if s.provider != nil {
-			r := presetRanges{provider: s.provider, located: s.located}
+			r := presetRanges{provider: s.provider, located: s.located || s.provider.located}
 			r.add(s)
 			t.presets = append(t.presets, r)
 		}
@@ -137,7 +137,7 @@ func (p Proxies) compile(header string) (*trusted, error) {
 	if alone := owner(header); alone != nil && len(t.presets) == 0 && t.anyPeer {
 		// Whoever is believed for a header that one provider alone writes is
 		// that provider, and no more.
-		t.presets = []presetRanges{{provider: alone, located: alone.geo != nil && alone.geo.always}}
+		t.presets = []presetRanges{{provider: alone, located: alone.located}}
 	}
 	return t, errors.Join(errors.Join(errs...), p.checkProviders(header))
 }
@@ -164,6 +164,18 @@ func (t *trusted) vouched(peer netip.Addr) fields {
 		}
 	}
 	return all
+}
+
+// located is the provider whose headers about places are believed: the one
+// whose proxy is the outermost of the verified way. Only what that proxy
+// received was not in the client's hands.
+func (t *trusted) located(way *trust) *provider {
+	for i := range t.presets {
+		if s := &t.presets[i]; way.believed && s.located && s.speaksFor(way.edge) {
+			return s.provider
+		}
+	}
+	return nil
 }
 
 // speaksFor reports whether a trusted hop is the provider's. One without ranges

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"time"
+
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
 func buildRequestID(in *Info, f *facts) string {
@@ -26,7 +28,7 @@ func validRequestID(s string) bool {
 		return false
 	}
 	for i := range len(s) {
-		if c := s[i]; !isAlnum(c) && c != '.' && c != '_' && c != '-' {
+		if c := s[i]; !syntax.IsAlnum(c) && c != '.' && c != '_' && c != '-' {
 			return false
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/ctxinfo/client"
 	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
@@ -128,8 +129,7 @@ var spoofs = [][2]string{
 // believed is all that rests on the trust decision.
 func believed(in *ctxinfo.Info) map[string]any {
 	all := map[string]any{
-		"ip": in.IP(), "hops": in.Hops(), "url": in.FullURL().String(), "host": in.Host(), "prefix": in.Prefix(), "geo": in.Geo(),
-		"trusted trace": in.Source(ctxinfo.FacetTrace).Trusted,
+		"ip": in.IP(), "hops": in.Hops(), "url": in.FullURL().String(), "host": in.Host(), "prefix": in.Prefix(), "geo": client.GeoOf(in),
 	}
 	if in.Source(ctxinfo.FacetTimezone).Trusted {
 		all["zone"] = in.TimezoneName()
@@ -175,7 +175,7 @@ func TestSpoofingThroughEachHeader(t *testing.T) {
 		"Nginx": {
 			ctxinfo.Nginx,
 			[]ctxinfo.Header{xff, "X-Real-Ip"},
-			[]string{"X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Request-Id", "Traceparent"},
+			[]string{"X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Request-Id"},
 		},
 	}
 	type server struct {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
 // maxPageURL bounds HX-Current-URL.
@@ -178,7 +180,7 @@ func validPrefix(s string) bool {
 		}
 	}
 	for i := range len(s) {
-		if c := s[i]; !isAlnum(c) && strings.IndexByte("/-._~", c) < 0 {
+		if c := s[i]; !syntax.IsAlnum(c) && strings.IndexByte("/-._~", c) < 0 {
 			return false
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/ctxinfo/client"
 	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
@@ -65,9 +66,9 @@ var answers = map[string]func(in *ctxinfo.Info) any{
 	},
 	"Locale": func(in *ctxinfo.Info) any { return in.Locale() }, "Locales": func(in *ctxinfo.Info) any { return in.Locales() },
 	"Timezone": func(in *ctxinfo.Info) any { return in.Timezone() }, "TimezoneName": func(in *ctxinfo.Info) any { return in.TimezoneName() },
-	"Theme": func(in *ctxinfo.Info) any { return in.Theme() }, "Client": func(in *ctxinfo.Info) any { return in.Client() },
-	"Geo": func(in *ctxinfo.Info) any { return in.Geo() }, "Trace": func(in *ctxinfo.Info) any { return in.Trace() },
-	"Fetch": func(in *ctxinfo.Info) any { return in.Fetch() }, "HTMX": func(in *ctxinfo.Info) any { return in.HTMX() },
+	"Theme": func(in *ctxinfo.Info) any { return in.Theme() }, "Client": func(in *ctxinfo.Info) any { return client.AgentOf(in) },
+	"Geo": func(in *ctxinfo.Info) any { return client.GeoOf(in) }, "Trace": func(in *ctxinfo.Info) any { return client.TraceOf(in) },
+	"Fetch": func(in *ctxinfo.Info) any { return in.Fetch() }, "HTMX": func(in *ctxinfo.Info) any { return client.HTMXOf(in) },
 	"IsEmbedded":  func(in *ctxinfo.Info) any { yes, known := in.IsEmbedded(); return [2]bool{yes, known} },
 	"Cookies":     func(in *ctxinfo.Info) any { return in.Cookies().GetAll("ctx") },
 	"ThemeCookie": func(in *ctxinfo.Info) any { return in.ThemeCookie(ctxinfo.Dark).String() },

@@ -1,13 +1,14 @@
-package ctxinfo_test
+package client_test
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/ctxinfo/client"
 )
 
-func TestClient(t *testing.T) {
+func TestAgent(t *testing.T) {
 	t.Parallel()
 	const (
 		chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
@@ -23,37 +24,37 @@ func TestClient(t *testing.T) {
 	tests := []struct {
 		name    string
 		headers []string
-		want    ctxinfo.Client
+		want    client.Agent
 	}{
-		{"nothing", nil, ctxinfo.Client{}},
-		{"Chrome on Linux", []string{"User-Agent", chrome}, ctxinfo.Client{Agent: chrome, Browser: "Chrome", Version: "140", Platform: "Linux"}},
-		{"Edge on Windows", []string{"User-Agent", edge}, ctxinfo.Client{Agent: edge, Browser: "Edge", Version: "140", Platform: "Windows"}},
-		{"Edge on its own engine", []string{"User-Agent", edgeHTML}, ctxinfo.Client{Agent: edgeHTML, Browser: "Edge", Version: "18", Platform: "Windows"}},
-		{"Samsung's browser", []string{"User-Agent", samsung}, ctxinfo.Client{Agent: samsung, Browser: "Samsung Internet", Version: "28", Platform: "Android", Mobile: true}},
-		{"Firefox on macOS", []string{"User-Agent", firefox}, ctxinfo.Client{Agent: firefox, Browser: "Firefox", Version: "143", Platform: "macOS"}},
-		{"Safari on a phone", []string{"User-Agent", safari}, ctxinfo.Client{Agent: safari, Browser: "Safari", Version: "18", Platform: "iOS", Mobile: true}},
-		{"Chrome on a phone", []string{"User-Agent", pixel}, ctxinfo.Client{Agent: pixel, Browser: "Chrome", Version: "140", Platform: "Android", Mobile: true}},
-		{"a search engine", []string{"User-Agent", google}, ctxinfo.Client{Agent: google, Bot: true}},
-		{"curl", []string{"User-Agent", "curl/8.14.1"}, ctxinfo.Client{Agent: "curl/8.14.1", Bot: true}},
+		{"nothing", nil, client.Agent{}},
+		{"Chrome on Linux", []string{"User-Agent", chrome}, client.Agent{UserAgent: chrome, Browser: "Chrome", Version: "140", Platform: "Linux"}},
+		{"Edge on Windows", []string{"User-Agent", edge}, client.Agent{UserAgent: edge, Browser: "Edge", Version: "140", Platform: "Windows"}},
+		{"Edge on its own engine", []string{"User-Agent", edgeHTML}, client.Agent{UserAgent: edgeHTML, Browser: "Edge", Version: "18", Platform: "Windows"}},
+		{"Samsung's browser", []string{"User-Agent", samsung}, client.Agent{UserAgent: samsung, Browser: "Samsung Internet", Version: "28", Platform: "Android", Mobile: true}},
+		{"Firefox on macOS", []string{"User-Agent", firefox}, client.Agent{UserAgent: firefox, Browser: "Firefox", Version: "143", Platform: "macOS"}},
+		{"Safari on a phone", []string{"User-Agent", safari}, client.Agent{UserAgent: safari, Browser: "Safari", Version: "18", Platform: "iOS", Mobile: true}},
+		{"Chrome on a phone", []string{"User-Agent", pixel}, client.Agent{UserAgent: pixel, Browser: "Chrome", Version: "140", Platform: "Android", Mobile: true}},
+		{"a search engine", []string{"User-Agent", google}, client.Agent{UserAgent: google, Bot: true}},
+		{"curl", []string{"User-Agent", "curl/8.14.1"}, client.Agent{UserAgent: "curl/8.14.1", Bot: true}},
 		{
 			"hints with GREASE",
 			[]string{"Sec-CH-UA", `"Chromium";v="140", "Not=A?Brand";v="24", "Google Chrome";v="140"`, "Sec-CH-UA-Mobile", "?1", "Sec-CH-UA-Platform", `"Chrome OS"`},
-			ctxinfo.Client{Browser: "Chrome", Version: "140", Platform: "ChromeOS", Mobile: true},
+			client.Agent{Browser: "Chrome", Version: "140", Platform: "ChromeOS", Mobile: true},
 		},
-		{"hints of the engine alone", []string{"Sec-CH-UA", `"Not;A Brand";v="99", "Chromium";v="139"`}, ctxinfo.Client{Browser: "Chromium", Version: "139"}},
-		{"hints win", []string{"User-Agent", chrome, "Sec-CH-UA", `"Brave";v="140"`, "Sec-CH-UA-Mobile", "?0"}, ctxinfo.Client{Agent: chrome, Browser: "Brave", Version: "140", Platform: "Linux"}},
-		{"malformed hints", []string{"Sec-CH-UA", `"Open;v="1`, "Sec-CH-UA-Mobile", "1", "Sec-CH-UA-Platform", "Linux"}, ctxinfo.Client{}},
-		{"a malformed member spoils the list", []string{"Sec-CH-UA", `"Brave";v="140", Chrome`}, ctxinfo.Client{}},
-		{"wishes", []string{"Save-Data", "on", "Sec-GPC", "1"}, ctxinfo.Client{SaveData: true, GPC: true}},
+		{"hints of the engine alone", []string{"Sec-CH-UA", `"Not;A Brand";v="99", "Chromium";v="139"`}, client.Agent{Browser: "Chromium", Version: "139"}},
+		{"hints win", []string{"User-Agent", chrome, "Sec-CH-UA", `"Brave";v="140"`, "Sec-CH-UA-Mobile", "?0"}, client.Agent{UserAgent: chrome, Browser: "Brave", Version: "140", Platform: "Linux"}},
+		{"malformed hints", []string{"Sec-CH-UA", `"Open;v="1`, "Sec-CH-UA-Mobile", "1", "Sec-CH-UA-Platform", "Linux"}, client.Agent{}},
+		{"a malformed member spoils the list", []string{"Sec-CH-UA", `"Brave";v="140", Chrome`}, client.Agent{}},
+		{"wishes", []string{"Save-Data", "on", "Sec-GPC", "1"}, client.Agent{SaveData: true, GPC: true}},
 	}
 	for _, tt := range tests {
-		if got := mustNew(t, ctxinfo.Config{}).FromRequest(request(tt.headers...)).Client(); got != tt.want {
-			t.Errorf("%s: Client() =\n%+v, want\n%+v", tt.name, got, tt.want)
+		if got := client.AgentOf(ctxinfo.FromRequest(request(tt.headers...))); got != tt.want {
+			t.Errorf("%s: AgentOf() =\n%+v, want\n%+v", tt.name, got, tt.want)
 		}
 	}
-	in := mustNew(t, ctxinfo.Config{}).FromRequest(request("User-Agent", strings.Repeat("x", 1<<20)))
-	if got := len(in.Client().Agent); got != 512 {
-		t.Errorf("Agent has %d bytes, want 512", got)
+	in := ctxinfo.FromRequest(request("User-Agent", strings.Repeat("x", 1<<20)))
+	if got := len(client.AgentOf(in).UserAgent); got != 512 {
+		t.Errorf("UserAgent has %d bytes, want 512", got)
 	}
 }
 
@@ -105,9 +106,8 @@ func TestBotIsAWord(t *testing.T) {
 		{"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/140.0.0.0 Safari/537.36", "", true},
 		{"Mozilla/5.0 (Linux; Android", "", false},
 	}
-	p := mustNew(t, ctxinfo.Config{})
 	for _, tt := range tests {
-		if got := p.FromRequest(request("User-Agent", tt.agent)).Client().Bot; got != tt.bot {
+		if got := client.AgentOf(ctxinfo.FromRequest(request("User-Agent", tt.agent))).Bot; got != tt.bot {
 			t.Errorf("%s: Bot = %v, want %v", tt.agent, got, tt.bot)
 		}
 	}

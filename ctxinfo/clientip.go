@@ -1,9 +1,28 @@
 package ctxinfo
 
 import (
+	"encoding/binary"
 	"net/http"
 	"net/netip"
+
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
+
+// How the client's address is found, and with it who is believed for the rest:
+//
+//  1. The peer of the connection is checked first. If it is no proxy that
+//     Config.Proxies names, it is the client, and no header is looked at.
+//  2. The one header that Config.Header names is read from right to left: a
+//     proxy appends what it saw, so the right end is the word of the peer. Each
+//     element is believed because the hop to its right is trusted; the first
+//     address that is no proxy of ours is the client. What stands further left
+//     anybody may have written, and is not read.
+//  3. What is malformed, hidden or too long ends the walk at the last hop that
+//     was verified, and is an anomaly.
+//
+// proxies.go says who is trusted, presets.go what providers write themselves,
+// forwarded.go how an element of Forwarded is read and addr.go how an address
+// is.
 
 const (
 	// maxHops bounds the list elements that a walk looks at, empty ones included.
@@ -17,7 +36,7 @@ const (
 	maxList = maxHops * (maxAddr + 1)
 )
 
-// A Hop is one station of the request's way, as far as it was verified.
+// A Hop is one station on the way of a request, as far as it was verified.
 type Hop struct {
 	Addr    netip.Addr `json:"addr"`
 	Trusted bool       `json:"trusted"` // it is one of Config.Proxies
@@ -32,7 +51,7 @@ const (
 	fromInternal               // the same, but every hop was a proxy of ours
 )
 
-// trust is the one decision that address, scheme, host, prefix, geo and
+// trust is the one decision that address, scheme, host, prefix, place and
 // request id rest on.
 type trust struct {
 	peer     netip.AddrPort // zero for a unix socket
@@ -123,7 +142,7 @@ func (w *walker) single(lines []string) {
 	}
 	a, ok := netip.Addr{}, false
 	if len(lines[0]) <= maxAddr { // also before white space is cut off
-		a, ok = w.p.parseSingle(trimOWS(lines[0]))
+		a, ok = w.p.parseSingle(syntax.TrimOWS(lines[0]))
 	}
 	if !ok {
 		w.t.anomalies.add(anomalyMalformed)
@@ -239,4 +258,113 @@ func (w *walker) parse(raw string) (netip.Addr, anomaly) {
 		return a, anomalyHidden
 	}
 	return a, anomalyMalformed
+}
+
+// elements yields the elements of a list header from right to left, the last
+// line first, with bounded work for each.
+type elements struct {
+	lines     []string
+	rest      string
+	open      bool // rest is a line that still has an element
+	forwarded bool
+	used      int // bytes of the elements that next returned
+}
+
+// tooLong reports whether there is more after n elements, and it is too much.
+func (e *elements) tooLong(n int) bool {
+	return (n >= maxHops || e.used > maxList) && e.advance()
+}
+
+// next4 returns the next element if it is a plain IPv4 address, the usual case,
+// in one pass over it; otherwise it leaves e as it was, for next.
+func (e *elements) next4() (netip.Addr, bool) {
+	if e.forwarded || !e.advance() {
+		return netip.Addr{}, false
+	}
+	s := e.rest
+	i := len(s) - 1
+	for i >= 0 && s[i] == ' ' && len(s)-i < maxAddr {
+		i--
+	}
+	// From the right: digits of growing unit, a dot after every octet.
+	var bits, octet, unit, digit uint32 = 0, 0, 1, 0
+	shift := 0
+	for ; i >= 0; i-- {
+		if c := uint32(s[i]) - '0'; c <= 9 && unit <= 100 {
+			digit = c
+			octet += c * unit
+			unit *= 10
+			continue
+		}
+		if s[i] != '.' || shift == 24 || octet > 255 || unit == 1 || unit > 10 && digit == 0 {
+			break
+		}
+		bits |= octet << shift
+		shift += 8
+		octet, unit = 0, 1
+	}
+	if shift != 24 || octet > 255 || unit == 1 || unit > 10 && digit == 0 {
+		return netip.Addr{}, false
+	}
+	for i >= 0 && s[i] == ' ' && len(s)-i < maxAddr {
+		i--
+	}
+	if i >= 0 && s[i] != ',' || len(s)-1-i > maxAddr {
+		return netip.Addr{}, false
+	}
+	e.cut(i)
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], bits|octet<<24)
+	return netip.AddrFrom4(b), true
+}
+
+// cut ends the part of the line that is still to be read before its comma.
+func (e *elements) cut(comma int) {
+	if comma < 0 {
+		e.open = false
+		return
+	}
+	e.rest = e.rest[:comma]
+}
+
+// advance opens the next line if none is open, and reports whether there is one.
+func (e *elements) advance() bool {
+	if !e.open && len(e.lines) > 0 {
+		last := len(e.lines) - 1
+		e.rest, e.lines, e.open = e.lines[last], e.lines[:last], true
+	}
+	return e.open
+}
+
+// next returns the trimmed element before the ones already returned.
+func (e *elements) next() (raw string, more bool, bad anomaly) {
+	if !e.advance() {
+		return "", false, 0
+	}
+	var comma int
+	var ok bool
+	if e.forwarded {
+		comma, ok = lastUnquotedComma(e.rest)
+	} else {
+		comma, ok = lastComma(e.rest)
+	}
+	if !ok {
+		return "", true, anomalyMalformed
+	}
+	e.used += len(e.rest) - comma
+	raw = syntax.TrimOWS(e.rest[comma+1:])
+	e.cut(comma)
+	return raw, true, 0
+}
+
+// lastComma returns the index of the last comma, -1 if there is none, and
+// false if the element after it is too long to be an address.
+func lastComma(s string) (int, bool) {
+	last := len(s) - 1
+	for i := last; i >= max(0, last-maxAddr); i-- {
+		if s[i] == ',' {
+			return i, true
+		}
+	}
+	return -1, last < maxAddr
 }

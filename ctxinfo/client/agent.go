@@ -1,9 +1,12 @@
-package ctxinfo
+package client
 
 import (
 	"iter"
 	"strings"
 	"unicode"
+
+	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
 const (
@@ -11,18 +14,18 @@ const (
 	maxBrands = 1024 // bytes of Sec-CH-UA that are read
 )
 
-// Client is the visitor's software, by its own word: client hints where they
+// Agent is the visitor's software, by its own word: client hints where they
 // are sent, User-Agent otherwise. It is for statistics and small courtesies;
-// for more detail parse Agent with a library made for it.
-type Client struct {
-	Agent    string // User-Agent, its first 512 bytes
-	Browser  string // "Chrome", "Edge", "Firefox", "Opera", "Safari", "Samsung Internet", a brand as hinted, or empty
-	Version  string // of the browser, the major number
-	Platform string // "Android", "ChromeOS", "iOS", "Linux", "macOS", "Windows", as hinted, or empty
-	Mobile   bool   // a phone
-	Bot      bool   // it says that it is a program without a reader
-	SaveData bool   // Save-Data: on
-	GPC      bool   // Sec-GPC: 1, Global Privacy Control: do not sell or share
+// for more detail parse UserAgent with a library made for it.
+type Agent struct {
+	UserAgent string // its first 512 bytes
+	Browser   string // "Chrome", "Edge", "Firefox", "Opera", "Safari", "Samsung Internet", a brand as hinted, or empty
+	Version   string // of the browser, the major number
+	Platform  string // "Android", "ChromeOS", "iOS", "Linux", "macOS", "Windows", as hinted, or empty
+	Mobile    bool   // a phone
+	Bot       bool   // it says that it is a program without a reader
+	SaveData  bool   // Save-Data: on
+	GPC       bool   // Sec-GPC: 1, Global Privacy Control: do not sell or share
 }
 
 // products are the marks of browsers in User-Agent, the more special first,
@@ -100,66 +103,66 @@ func words(s string) iter.Seq[string] {
 	return strings.FieldsFuncSeq(s, func(c rune) bool { return !unicode.IsLetter(c) })
 }
 
-func buildClient(in *Info, f *facts) Client {
-	c := Client{
-		SaveData: strings.EqualFold(sfWord(in.value(f, fieldSaveData)), "on"),
-		GPC:      in.value(f, fieldGPC) == "1",
+// AgentOf returns what the visitor's software says of itself. It takes a
+// microsecond or two, and looks at no more than the first 512 bytes of
+// User-Agent.
+func AgentOf(in *ctxinfo.Info) Agent {
+	a := Agent{
+		UserAgent: value(in, "User-Agent"),
+		SaveData:  strings.EqualFold(syntax.Word(value(in, "Save-Data")), "on"),
+		GPC:       value(in, "Sec-Gpc") == "1",
 	}
-	c.Agent = in.value(f, fieldUserAgent)
-	c.Agent = c.Agent[:min(len(c.Agent), maxAgent)]
-	if c.Agent != "" {
-		f.source = Source{Kind: SourceHeader, Name: headerNames[fieldUserAgent]}
-		c.fromAgent()
-	}
-	if brands, _ := joinLines(in.values(f, fieldBrands), maxBrands); brands != "" && len(brands) <= maxBrands {
+	a.UserAgent = a.UserAgent[:min(len(a.UserAgent), maxAgent)]
+	a.read()
+	if brands, _ := syntax.JoinLines(in.Headers().GetAll("Sec-Ch-Ua"), maxBrands); brands != "" && len(brands) <= maxBrands {
 		if name, version := brand(brands); name != "" {
-			c.Browser, c.Version = name, version
-			f.source = Source{Kind: SourceHeader, Name: headerNames[fieldBrands]}
+			a.Browser, a.Version = name, version
 		}
 	}
-	if mobile, ok := sfTrue(in.value(f, fieldMobile)); ok {
-		c.Mobile = mobile
+	if mobile, ok := syntax.True(value(in, "Sec-Ch-Ua-Mobile")); ok {
+		a.Mobile = mobile
 	}
-	if s, kind := sfItem(in.value(f, fieldPlatform)); kind == sfString && s != "" && s != "Unknown" && len(s) <= 32 {
-		c.Platform = s
+	if s, kind := syntax.Item(value(in, "Sec-Ch-Ua-Platform")); kind == syntax.String && s != "" && s != "Unknown" && len(s) <= 32 {
+		a.Platform = s
 		if s == "Chrome OS" || s == "Chromium OS" {
-			c.Platform = "ChromeOS"
+			a.Platform = "ChromeOS"
 		}
 	}
-	return c
+	return a
 }
 
-func (c *Client) fromAgent() {
-	c.Bot = isBot(strings.ToLower(c.Agent))
+// read takes from the user agent what it tells.
+func (a *Agent) read() {
+	a.Bot = isBot(strings.ToLower(a.UserAgent))
 	for _, p := range products {
-		if _, after, ok := strings.Cut(c.Agent, p.mark); ok {
-			if p.name == "Safari" && !strings.Contains(c.Agent, "Safari/") {
+		if _, after, ok := strings.Cut(a.UserAgent, p.mark); ok {
+			if p.name == "Safari" && !strings.Contains(a.UserAgent, "Safari/") {
 				continue
 			}
-			c.Browser, c.Version = p.name, digits(after)
+			a.Browser, a.Version = p.name, digits(after)
 			break
 		}
 	}
 	for _, p := range platforms {
-		if strings.Contains(c.Agent, p.mark) {
-			c.Platform = p.name
+		if strings.Contains(a.UserAgent, p.mark) {
+			a.Platform = p.name
 			break
 		}
 	}
-	c.Mobile = strings.Contains(c.Agent, "Mobi") && !strings.Contains(c.Agent, "iPad")
+	a.Mobile = strings.Contains(a.UserAgent, "Mobi") && !strings.Contains(a.UserAgent, "iPad")
 }
 
 // brand picks the browser of a Sec-CH-UA list: the first brand that is no
 // GREASE, the engine's own only if there is no other; none of a malformed list.
 func brand(list string) (name, version string) {
 	for list = strings.Trim(list, " "); ; {
-		n, kind, rest, ok := cutBare(list)
-		if !ok || kind != sfString {
+		n, kind, rest, ok := syntax.CutBare(list)
+		if !ok || kind != syntax.String {
 			return "", ""
 		}
 		v := ""
-		if rest, ok = cutParams(rest, func(key, text string, kind sfKind) {
-			if key == "v" && kind == sfString {
+		if rest, ok = syntax.CutParams(rest, func(key, text string, kind syntax.Kind) {
+			if key == "v" && kind == syntax.String {
 				v = text
 			}
 		}); !ok {
@@ -169,13 +172,13 @@ func brand(list string) (name, version string) {
 		if !grease && (name == "" || name == "Chromium") {
 			name, version = n, digits(v)
 		}
-		if rest = trimOWS(rest); rest == "" {
+		if rest = syntax.TrimOWS(rest); rest == "" {
 			break
 		}
 		if rest[0] != ',' {
 			return "", ""
 		}
-		list = trimOWS(rest[1:])
+		list = syntax.TrimOWS(rest[1:])
 	}
 	switch name {
 	case "Google Chrome":
@@ -188,8 +191,5 @@ func brand(list string) (name, version string) {
 
 // digits is the number that s starts with, as text, its first six digits.
 func digits(s string) string {
-	return s[:min(span(s, isDigit), 6)]
+	return s[:min(syntax.Span(s, syntax.IsDigit), 6)]
 }
-
-// Client is what the visitor's software says of itself.
-func (in *Info) Client() Client { return *in.client.see(in, buildClient) }
