@@ -143,7 +143,7 @@ func Fill(ctx context.Context, s Slot, v any) bool {
 // Update replaces what the slot of the innermost request state of ctx holds by
 // what f makes of it, under the request's lock: f must be short.
 func Update(ctx context.Context, s Slot, f func(held any) any) {
-	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
+	if r, ok := ctx.Value(visit.RequestKey{}).(*Request); ok {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.values[s] = f(r.values[s])
