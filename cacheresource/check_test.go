@@ -91,7 +91,7 @@ func TestR3_OneCheckAtATimeWhoeverLeaves(t *testing.T) {
 		w := &world{t: t}
 		var running, checks atomic.Int32
 		r := newResource(t, w, cacheresource.Config[string, *thing]{
-			CheckEvery: cacheresource.EveryAcquire, CheckTimeout: 5 * time.Second,
+			CheckEvery: cacheresource.EveryAcquire, CheckTimeout: 6 * time.Second,
 			Check: func(context.Context, string, *thing) error {
 				if running.Add(1) > 1 {
 					t.Error("two checks of one instance at a time")
@@ -123,7 +123,7 @@ func TestR3_OneCheckAtATimeWhoeverLeaves(t *testing.T) {
 		// A check that never returns keeps nobody longer than CheckTimeout.
 		leave()
 		start = time.Now()
-		if th := use(t, r, "k"); th == first || time.Since(start) != 5*time.Second {
+		if th := use(t, r, "k"); th == first || time.Since(start) != 6*time.Second {
 			t.Errorf("got instance %d after %v, want another one after CheckTimeout", th.n, time.Since(start))
 		}
 		closeAll(t, r)

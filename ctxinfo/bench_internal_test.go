@@ -2,7 +2,6 @@ package ctxinfo
 
 import (
 	"testing"
-	"time"
 
 	"golang.org/x/text/language"
 )
@@ -35,28 +34,4 @@ func BenchmarkLocale(b *testing.B) {
 			}
 		}
 	})
-}
-
-// BenchmarkZone compares a known zone name with time.LoadLocation, and a name
-// that does not exist likewise.
-func BenchmarkZone(b *testing.B) {
-	for _, name := range []string{"Asia/Kolkata", "Asia/Nowhere"} {
-		_, known := lookupZone(name)
-		b.Run(name+"/reecho", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, ok := lookupZone(name); ok != known {
-					b.Fatal(ok)
-				}
-			}
-		})
-		b.Run(name+"/time", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := time.LoadLocation(name); (err == nil) != known {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }

@@ -45,8 +45,8 @@ func (h *hugeHeader) fill(t *testing.T, pattern string) string {
 	return unsafe.String(&h.b[0], hugeSize)
 }
 
-// SC7: of headers of 1 MB no facet looks at more than the ends.
-func TestSC7_NoFacetReadsAMegabyte(t *testing.T) {
+// of headers of 1 MB no facet looks at more than the ends.
+func TestNoFacetReadsAMegabyte(t *testing.T) {
 	h := newHugeHeader(t)
 	before := debug.SetPanicOnFault(true)
 	defer debug.SetPanicOnFault(before)

@@ -1,15 +1,18 @@
 package ctxinfo
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
 	"net/textproto"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/text/language"
 
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -17,7 +20,8 @@ import (
 // [XForwardedFor] and [Forwarded] are lists that are read from right to left.
 // Any other name, such as "CF-Connecting-IP" or "X-Real-IP", is a header that
 // holds one address and comes once; that of a preset ([Cloudflare] and others)
-// is believed from that provider only.
+// is believed from that provider only, and of a provider no other. Headers in
+// which a provider hands on what a client sent are refused.
 type Header string
 
 // The headers that hold a list.
@@ -59,8 +63,10 @@ const (
 type Config struct {
 	// Proxies says whose forwarding headers are believed, for all of address,
 	// scheme, host, prefix and request id at once. A proxy that is trusted
-	// must set or remove the X-Forwarded headers that it passes on.
-	// Default: none.
+	// must set or remove the X-Forwarded headers and the request id that it
+	// passes on; of a provider's preset only those are believed that the
+	// provider writes itself. It can be replaced later: see
+	// [Plugin.SetProxies]. Default: none.
 	Proxies Proxies
 
 	// TrustUnixSocket believes peers that connect through a unix socket.
@@ -134,14 +140,14 @@ const (
 	single
 )
 
-// Plugin makes the [Info] of each request. It is immutable and safe for
-// concurrent use; it has no goroutine and needs no Close.
+// Plugin makes the [Info] of each request. It is safe for concurrent use; it
+// has no goroutine and needs no Close. Nothing of it changes but what
+// [Plugin.SetProxies] replaces.
 type Plugin struct {
 	cfg     Config
 	kind    headerKind
 	header  string // canonical
-	trusted trustList
-	presets []geoPreset
+	trusted atomic.Pointer[trusted]
 	hosts   hostList
 	locales *localeMatcher
 
@@ -157,18 +163,11 @@ func New(cfg Config) (*Plugin, error) {
 		errs = append(errs, fmt.Errorf("ctxinfo: Config."+format, args...))
 	}
 
-	var err error
-	if p.trusted, err = cfg.Proxies.compile(); err != nil {
-		errs = append(errs, err)
+	header := cmp.Or(cfg.Header, XForwardedFor)
+	if !syntax.IsToken(string(header)) {
+		fail("Header %q is no header name", header)
 	}
-
-	if p.cfg.Header == "" {
-		p.cfg.Header = XForwardedFor
-	}
-	if !isToken(string(p.cfg.Header)) {
-		fail("Header %q is no header name", p.cfg.Header)
-	}
-	p.header = textproto.CanonicalMIMEHeaderKey(string(p.cfg.Header))
+	p.header = textproto.CanonicalMIMEHeaderKey(string(header))
 	p.parseSingle = parseNode
 	switch Header(p.header) {
 	case XForwardedFor:
@@ -181,20 +180,17 @@ func New(cfg Config) (*Plugin, error) {
 			p.parseSingle = pr.parse
 		}
 	}
-	if err := cfg.Proxies.checkProviders(p.header); err != nil {
+	if err := p.SetProxies(cfg.Proxies); err != nil {
 		errs = append(errs, err)
 	}
-	p.presets = cfg.Proxies.geoPresets()
 	switch n := cfg.HopCount; {
 	case n < 0 || n > maxHops:
 		fail("HopCount %d: want 0 (walk by address) to %d", n, maxHops)
 	case n > 0 && p.kind == single:
 		fail("HopCount %d with Header %s, which holds one address: use a list header or leave HopCount 0", n, p.header)
 	}
-	if p.trusted.none() && !cfg.TrustUnixSocket && (cfg.Header != "" || cfg.HopCount != 0) {
-		fail("Header and HopCount have no effect without Proxies or TrustUnixSocket: say whom to believe")
-	}
 
+	var err error
 	if p.hosts, err = parseHosts(cfg.AllowedHosts); err != nil {
 		errs = append(errs, err)
 	}
@@ -223,7 +219,7 @@ func New(cfg Config) (*Plugin, error) {
 	if p.cfg.RequestIDHeader == "" {
 		p.cfg.RequestIDHeader = "X-Request-Id"
 	}
-	if !isToken(p.cfg.RequestIDHeader) {
+	if !syntax.IsToken(p.cfg.RequestIDHeader) {
 		fail("RequestIDHeader %q is no header name", p.cfg.RequestIDHeader)
 	}
 	p.cfg.RequestIDHeader = textproto.CanonicalMIMEHeaderKey(p.cfg.RequestIDHeader)
@@ -234,6 +230,24 @@ func New(cfg Config) (*Plugin, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// SetProxies replaces Config.Proxies while the program runs, for lists of
+// ranges that a provider changes: fetch the list now and then, in the way and
+// at the pace of your own, and hand it over. It takes what New takes: a mistake,
+// such as a list that came back empty, is an error and changes nothing. Requests
+// whose Info is made afterwards see the new list, whole; an Info keeps the one
+// that it was made with. It may be called at any time, by any goroutine.
+func (p *Plugin) SetProxies(proxies Proxies) error {
+	t, err := proxies.compile(p.header)
+	if t.none() && !p.cfg.TrustUnixSocket && (p.cfg.Header != "" || p.cfg.HopCount != 0) {
+		err = errors.Join(err, errors.New("ctxinfo: Config.Header and HopCount have no effect without Proxies or TrustUnixSocket: say whom to believe"))
+	}
+	if err != nil {
+		return err
+	}
+	p.trusted.Store(t)
+	return nil
 }
 
 // Must returns p, or panics with err, for package variables and main.

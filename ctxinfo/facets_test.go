@@ -1,7 +1,9 @@
 package ctxinfo_test
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/labstack/echo/v4"
 	"golang.org/x/text/language"
 
 	"github.com/reecho-go/reecho/ctxinfo"
@@ -120,11 +123,49 @@ func TestLocaleOverrideOrder(t *testing.T) {
 	if diff := cmp.Diff(parseTags(t, "it", "de"), in.Locales(), tags); diff != "" {
 		t.Errorf("Locales() with an override (-want +got):\n%s", diff)
 	}
-	if got, ok := in.Localize(language.NewMatcher(parseTags(t, "en", "de"))); !ok || got != 1 {
-		t.Errorf("Localize() = %d, %v; want 1, true", got, ok)
+}
+
+// Each of the visitor's languages is served by the locale that serves it best,
+// and by none that is in another script.
+func TestLocaleServesTheScript(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		available string
+		want      map[string]string // by what is asked for; the first is for those that nothing serves
+	}{
+		{"en zh-CN zh-HK", map[string]string{
+			"zh-TW": "zh-HK", "zh-Hant": "zh-HK", "zh-Hant-TW": "zh-HK", "zh-MO": "zh-HK", "zh-HK": "zh-HK", "zh-Hant-US": "zh-HK", "zh-Hant-CN": "zh-HK",
+			"zh": "zh-CN", "zh-CN": "zh-CN", "zh-SG": "zh-CN", "zh-Hans": "zh-CN", "zh-Hans-HK": "zh-CN",
+			"zh-TW,zh;q=0.9,en-US;q=0.8,en;q=0.7": "zh-HK", "yue": "en", "ja": "en",
+		}},
+		{"en zh zh-HK", map[string]string{"zh-TW": "zh-HK", "zh-Hant": "zh-HK", "zh": "zh", "zh-CN": "zh"}},
+		{"en zh-Hans zh-Hant-HK", map[string]string{"zh-TW": "zh-Hant-HK", "zh-Hant": "zh-Hant-HK", "zh-MO": "zh-Hant-HK", "zh": "zh-Hans"}},
+		{"en zh-HK", map[string]string{"zh-TW": "zh-HK", "zh-Hant": "zh-HK", "zh-CN": "en", "zh": "en"}},
+		{"en zh-CN", map[string]string{"zh-TW": "en", "zh-HK": "en", "zh-Hant": "en", "zh-SG": "zh-CN"}},
+		{"en zh-CN zh-TW", map[string]string{"zh-HK": "zh-TW", "zh-MO": "zh-TW", "zh-Hant": "zh-TW", "zh": "zh-CN"}},
+		{"en zh-CN zh-TW zh-HK", map[string]string{"zh-MO": "zh-HK", "zh-Hant-HK": "zh-HK", "zh-Hant": "zh-TW", "zh-Hant-US": "zh-TW"}},
+		{"en zh-TW zh-CN", map[string]string{"zh-HK": "zh-TW", "zh-Hans": "zh-CN"}},
+		{"en sr sr-Latn", map[string]string{"sr-Latn-RS": "sr-Latn", "sr-ME": "sr-Latn", "sr-Cyrl": "sr", "sr-RS": "sr"}},
+		{"en uz-Cyrl uz-Latn", map[string]string{"uz": "uz-Latn", "uz-Cyrl-UZ": "uz-Cyrl"}},
+		{"en no nn", map[string]string{"nb": "no", "nb-NO": "no", "no": "no", "nn-NO": "nn"}},
+		{"en pt-BR pt-PT", map[string]string{"pt": "pt-BR", "pt-AO": "pt-PT", "pt-MZ": "pt-PT"}},
+		{"en es-ES es-MX", map[string]string{"es-AR": "es-MX", "es-419": "es-MX", "es": "es-ES"}},
+		{"fr en-US en-GB", map[string]string{"en-AU": "en-GB", "en-CA": "en-GB", "en": "en-US"}},
+		{"en de-CH de-DE", map[string]string{"de": "de-DE", "de-CH": "de-CH"}},
 	}
-	if _, ok := in.Localize(language.NewMatcher(parseTags(t, "ja"))); ok {
-		t.Error("Localize() finds a locale that nobody asked for")
+	for _, tt := range tests {
+		p := mustNew(t, ctxinfo.Config{Locales: parseTags(t, strings.Fields(tt.available)...)})
+		for ask, want := range tt.want {
+			if got := p.FromRequest(request("Accept-Language", ask)).Locale().String(); got != want {
+				t.Errorf("%s with %s: Locale() = %s, want %s", ask, tt.available, got, want)
+			}
+			if strings.Contains(ask, ",") {
+				continue
+			}
+			if got := p.FromRequest(request("Cookie", "ctx_locale="+ask)).Locale().String(); got != want {
+				t.Errorf("the choice of %s with %s: Locale() = %s, want %s", ask, tt.available, got, want)
+			}
+		}
 	}
 }
 
@@ -188,7 +229,7 @@ func TestOffsetSigns(t *testing.T) {
 		if got, ok := in.TimezoneOffset(); got != 300 || !ok {
 			t.Errorf("TimezoneOffset() = %d, %v; want 300, true: positive is west, as in JavaScript", got, ok)
 		}
-		if got, want := in.Now(), time.Now(); !got.Equal(want) || got.Location().String() != "America/New_York" {
+		if got, want := time.Now().In(in.Timezone()), time.Now(); !got.Equal(want) || got.Location().String() != "America/New_York" {
 			t.Errorf("Now() = %v, want %v in America/New_York", got, want)
 		}
 		time.Sleep(182 * 24 * time.Hour)
@@ -247,7 +288,7 @@ func TestTheme(t *testing.T) {
 	}
 }
 
-func TestSC8_ScriptCookie(t *testing.T) {
+func TestScriptCookie(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, cookie, zone, theme, locale string }{
 		{"all fields", "1&tz=Asia/Tokyo&lang=ja&theme=dark", "Asia/Tokyo", "dark", "ja"},
@@ -440,50 +481,8 @@ func TestHeaders(t *testing.T) {
 	if diff := cmp.Diff([]string{"Host", "X-Thing"}, names); diff != "" {
 		t.Errorf("All() (-want +got):\n%s", diff)
 	}
-	if got := in.Headers().ToMap().Get("Host"); got != "example.com" {
-		t.Errorf("ToMap() has Host %q, want example.com", got)
-	}
-}
-
-func TestTrace(t *testing.T) {
-	t.Parallel()
-	const id, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-	tests := []struct {
-		name, value    string
-		valid, sampled bool
-	}{
-		{"version 00", "00-" + id + "-" + span + "-01", true, true},
-		{"not sampled", "00-" + id + "-" + span + "-00", true, false},
-		{"level 2 random flag", "00-" + id + "-" + span + "-03", true, true},
-		{"version 00 is exactly 55", "00-" + id + "-" + span + "-01-x", false, false},
-		{"a future version may be longer", "cc-" + id + "-" + span + "-01-more", true, true},
-		{"but only behind a dash", "cc-" + id + "-" + span + "-01more", false, false},
-		{"version ff", "ff-" + id + "-" + span + "-01", false, false},
-		{"upper case", "00-" + strings.ToUpper(id) + "-" + span + "-01", false, false},
-		{"zero trace id", "00-" + strings.Repeat("0", 32) + "-" + span + "-01", false, false},
-		{"zero span id", "00-" + id + "-" + strings.Repeat("0", 16) + "-01", false, false},
-		{"short", "00-" + id + "-" + span, false, false},
-		{"no dashes", "00_" + id + "_" + span + "_01", false, false},
-		{"nothing", "", false, false},
-	}
-	for _, tt := range tests {
-		in := mustNew(t, behindPrivate()).FromRequest(request("Traceparent", tt.value, "Tracestate", "a=1", "Tracestate", "b=2"))
-		tr := in.Trace()
-		if tr.IsValid() != tt.valid || tr.Sampled() != tt.sampled {
-			t.Errorf("%s: valid %v, sampled %v; want %v, %v", tt.name, tr.IsValid(), tr.Sampled(), tt.valid, tt.sampled)
-		}
-		if !tt.valid {
-			if tr.String() != "" || tr.State != "" {
-				t.Errorf("%s: an invalid trace is %+v", tt.name, tr)
-			}
-			continue
-		}
-		if got, want := tr.String(), "00-"+tt.value[3:55]; got != want {
-			t.Errorf("%s: String() = %s, want %s", tt.name, got, want)
-		}
-		if tr.State != "a=1,b=2" {
-			t.Errorf("%s: State = %q, want both lines", tt.name, tr.State)
-		}
+	if got := maps.Collect(in.Headers().All())["Host"]; !slices.Equal(got, []string{"example.com"}) {
+		t.Errorf("All() has Host %q, want example.com", got)
 	}
 }
 
@@ -521,20 +520,36 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
-func TestFetchAndHTMX(t *testing.T) {
+func TestFetch(t *testing.T) {
 	t.Parallel()
 	in := mustNew(t, ctxinfo.Config{}).FromRequest(request(
 		"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "<script>", "Sec-Fetch-User", "?1",
-		"HX-Request", "true", "HX-Boosted", "true", "HX-Target", "list", "HX-Trigger", strings.Repeat("x", 300), "HX-Trigger-Name", "q",
-		"HX-History-Restore-Request", "true",
 	))
 	if got, want := in.Fetch(), (ctxinfo.Fetch{Dest: "empty", Mode: "cors", User: true}); got != want {
 		t.Errorf("Fetch() = %+v, want %+v", got, want)
 	}
-	if got, want := in.HTMX(), (ctxinfo.HTMX{Request: true, Boosted: true, HistoryRestore: true, Target: "list", TriggerName: "q"}); got != want {
-		t.Errorf("HTMX() = %+v, want %+v", got, want)
+}
+
+func TestTimezoneCookieWinsOverThePlace(t *testing.T) {
+	t.Parallel()
+	p := mustNew(t, ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Cloudflare(cfRange).WithLocation())})
+	in := p.FromRequest(from("203.0.113.9:1", request("CF-Timezone", "Europe/Zurich", "Cookie", "ctx_tz=+05:30")))
+	if got := in.TimezoneName(); got != "+05:30" {
+		t.Errorf("TimezoneName() = %q, want the visitor's choice", got)
 	}
-	if got := mustNew(t, ctxinfo.Config{}).FromRequest(request("HX-Boosted", "true")).HTMX(); got != (ctxinfo.HTMX{}) {
-		t.Errorf("HTMX() without HX-Request = %+v, want nothing", got)
+	in = p.FromRequest(from("203.0.113.9:1", request("CF-Timezone", "Europe/Zurich")))
+	if got := in.Source(ctxinfo.FacetTimezone); got.String() != "header Cf-Timezone" || !got.Trusted {
+		t.Errorf("Source(FacetTimezone) = %v, trusted %v", got, got.Trusted)
+	}
+}
+
+func TestTimezoneOfThePlaceVaries(t *testing.T) {
+	t.Parallel()
+	p := mustNew(t, ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Cloudflare(cfRange).WithLocation())})
+	for remote, want := range map[string]string{"203.0.113.9:1": "Cf-Timezone, Cookie, X-Forwarded-For", "198.51.100.7:1": "Cookie"} {
+		res := serve(t, p, from(remote, request("CF-Timezone", "Europe/Zurich")), func(_ echo.Context, in *ctxinfo.Info) { in.Timezone() })
+		if got := res.Header.Get("Vary"); got != want {
+			t.Errorf("from %s: Vary = %q, want %q", remote, got, want)
+		}
 	}
 }

@@ -1,6 +1,11 @@
 package ctxinfo
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
+)
 
 // element is one forwarded-element of RFC 7239, section 4, unquoted.
 type element struct {
@@ -10,25 +15,32 @@ type element struct {
 	proto string
 }
 
-// parse reads s by the grammar of RFC 7239; white space around semicolons is
-// let pass. It fails on anything else, on a parameter that comes twice, and on
-// an element of more than 1 KB.
+// parse reads s by the grammar of RFC 7239, and lets pass what proxies write
+// that do not follow it: white space around semicolons, addresses and hosts
+// without the quotes that their colons and brackets need, and parameters that
+// are empty. It fails on anything else, on a parameter that comes twice, and
+// on an element of more than 1 KB. Only elements of proxies that are trusted
+// come here.
 func (e *element) parse(s string) bool {
 	if len(s) > maxElement {
 		return false
 	}
-	seen := 0
+	pairs, known := 0, [...]struct {
+		name string
+		to   *string
+		said bool
+	}{{"for", &e.node, false}, {"by", &e.by, false}, {"host", &e.host, false}, {"proto", &e.proto, false}}
 	for {
-		s = trimOWS(s)
+		s = syntax.TrimOWS(s)
 		if s == "" {
-			return seen > 0
+			return pairs > 0
 		}
 		if s[0] == ';' {
 			s = s[1:]
 			continue
 		}
 		eq := strings.IndexByte(s, '=')
-		if eq <= 0 || !isToken(s[:eq]) {
+		if eq <= 0 || !syntax.IsToken(s[:eq]) {
 			return false
 		}
 		name := s[:eq]
@@ -36,40 +48,30 @@ func (e *element) parse(s string) bool {
 		if !ok {
 			return false
 		}
-		if rest = trimOWS(rest); rest != "" && rest[0] != ';' {
+		if rest = syntax.TrimOWS(rest); rest != "" && rest[0] != ';' {
 			return false
 		}
 		s = rest
-		var to *string
-		switch {
-		case strings.EqualFold(name, "for"):
-			to = &e.node
-		case strings.EqualFold(name, "by"):
-			to = &e.by
-		case strings.EqualFold(name, "host"):
-			to = &e.host
-		case strings.EqualFold(name, "proto"):
-			to = &e.proto
-		default: // an extension
-			seen++
-			continue
+		pairs++
+		for i := range known {
+			k := &known[i]
+			if !strings.EqualFold(name, k.name) {
+				continue
+			}
+			if k.said || value == "" && k.to == &e.node {
+				return false
+			}
+			*k.to, k.said = value, true
 		}
-		if *to != "" || value == "" {
-			return false
-		}
-		*to = value
-		seen++
 	}
 }
 
-// cutValue reads a token or quoted string at the start of s.
+// cutValue reads a token or quoted string at the start of s, or what should
+// have been quoted.
 func cutValue(s string) (value, rest string, ok bool) {
 	if s == "" || s[0] != '"' {
-		end := 0
-		for end < len(s) && isTokenChar(s[end]) {
-			end++
-		}
-		return s[:end], s[end:], end > 0
+		end := syntax.Span(s, func(c byte) bool { return syntax.IsTokenChar(c) || c == ':' || c == '[' || c == ']' })
+		return s[:end], s[end:], true
 	}
 	escaped := false
 	for i := 1; i < len(s); i++ {
@@ -83,7 +85,7 @@ func cutValue(s string) (value, rest string, ok bool) {
 		case c == '"':
 			value = s[1:i]
 			if escaped {
-				value = unescape(value)
+				value = syntax.Unescape(value)
 			}
 			return value, s[i+1:], true
 		case !isQuotable(c):
@@ -91,17 +93,6 @@ func cutValue(s string) (value, rest string, ok bool) {
 		}
 	}
 	return "", "", false
-}
-
-func unescape(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' {
-			i++
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
 // lastUnquotedComma finds the comma before the last element of a Forwarded
@@ -139,6 +130,28 @@ func oddBackslashes(s string) bool {
 	return n%2 == 1
 }
 
+// parseForwardedNode is parseNode for a parameter of Forwarded, where some
+// proxies write an IPv6 address without brackets, with or without a port. It
+// fails if the end may be either: 2001:db8::1:8080 is an address, and another
+// one with a port.
+func parseForwardedNode(s string) (netip.Addr, bool) {
+	last := strings.LastIndexByte(s, ':')
+	if last < 0 || s[0] == '[' || strings.Count(s, ":") < 3 { // also ::1, which has no port
+		return parseNode(s)
+	}
+	whole, isWhole := parseNode(s)
+	before, hasPort := parseNode(s[:last])
+	port, ok := parsePort(s[last+1:])
+	hasPort = hasPort && ok
+	if isWhole && hasPort && port >= 1024 { // clients connect from no other
+		return netip.Addr{}, false
+	}
+	if isWhole {
+		return whole, true
+	}
+	return before, hasPort
+}
+
 // obfuscated reports whether s is "unknown" or an obfuscated identifier of
 // RFC 7239, section 6.3, with or without a port.
 func obfuscated(s string) bool {
@@ -155,28 +168,12 @@ func obfuscated(s string) bool {
 		return false
 	}
 	for i := 1; i < len(s); i++ {
-		if c := s[i]; !isAlnum(c) && c != '.' && c != '_' && c != '-' {
+		if c := s[i]; !syntax.IsAlnum(c) && c != '.' && c != '_' && c != '-' {
 			return false
 		}
 	}
 	return true
 }
 
-func isToken(s string) bool {
-	for i := range len(s) {
-		if !isTokenChar(s[i]) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// isTokenChar follows RFC 9110, section 5.6.2.
-func isTokenChar(c byte) bool {
-	return isAlnum(c) || c != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-}
-
 // isQuotable follows RFC 9110, section 5.6.4.
 func isQuotable(c byte) bool { return c == '\t' || c >= ' ' && c != 0x7f }
-
-func isAlnum(c byte) bool { return isDigit(c) || isAlpha(c) }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/ctxinfo/client"
 )
 
 // FuzzInfo sends anything in any header. Whatever it is, reading everything
@@ -40,7 +41,7 @@ func FuzzInfo(f *testing.F) {
 			if id := in.RequestID(); len(id) < 8 || len(id) > 64 || strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' }) {
 				t.Errorf("%s: RequestID() = %q", config, id)
 			}
-			if g := in.Geo(); g.Country != "" && len(g.Country) != 2 || !utf8.ValidString(g.City+g.Region+g.PostalCode+g.MetroCode) {
+			if g := client.GeoOf(in); g.Country != "" && len(g.Country) != 2 || !utf8.ValidString(g.City+g.Region+g.PostalCode+g.MetroCode) {
 				t.Errorf("%s: Geo() = %+v", config, g)
 			}
 			if page := in.PageURL(); page.Host != in.Host() && page.Scheme == in.Scheme() {

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
 // hostport is a validated host, lower-case, with brackets if IPv6.
@@ -56,7 +58,7 @@ func parseHost(s string) (hostport, bool) {
 		return h, false
 	}
 	for i := range len(name) {
-		if c := name[i]; !isAlnum(c) && c != '-' && c != '.' && c != '_' {
+		if c := name[i]; !syntax.IsAlnum(c) && c != '-' && c != '.' && c != '_' {
 			return h, false
 		}
 	}

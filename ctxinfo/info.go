@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -18,16 +17,33 @@ import (
 // first asked for, then kept. An Info is immutable and safe for concurrent
 // use; it holds copies only, so it may outlive the request: in a goroutine, a
 // WebSocket, a stream of events.
+//
+// What is read of an Info while a response is made goes into that response's
+// Vary and Cache-Control: in the handler, in middlewares between it and the
+// plugin, in the error handler of echo, and in a middleware further out that
+// answers errors itself. What such a middleware reads for a log after the
+// handler, and what is read of [Info.ForLog] anywhere, does not.
 type Info struct {
-	plugin *Plugin
-	header http.Header // a copy, with Host
-	remote string
-	host   string
-	url    url.URL
-	tls    bool
+	*visitor
+	unseen bool // what is read shapes no response
+}
 
-	read  atomic.Uint64 // the fields that callers saw facts of
-	found atomic.Uint32 // the anomalies of the facets built so far
+// visitor is what both views of an Info share.
+type visitor struct {
+	seen, log Info
+
+	plugin  *Plugin
+	trusted *trusted    // the proxies when the Info was made
+	header  http.Header // a copy, with Host
+	remote  string
+	host    string
+	url     url.URL
+	tls     bool
+
+	shaping reads                    // by whoever makes the response
+	outside reads                    // by others, after the handler had failed
+	failed  atomic.Pointer[answerer] // the handler has, and this is who answers then
+	found   atomic.Uint32            // the anomalies of the facets built so far
 
 	trust     cell[trust]
 	site      cell[site]
@@ -40,16 +56,7 @@ type Info struct {
 	contrast  cell[Contrast]
 	frame     cell[frame]
 	page      cell[*url.URL]
-	client    cell[Client]
-	geo       cell[place]
-	trace     cell[Trace]
-
-	mu    sync.Mutex
-	extra []string // headers read by name, canonical
 }
-
-// maxExtra bounds the names of Headers.Get that go into Vary one by one.
-const maxExtra = 32
 
 // cell is a facet that is built on first use.
 type cell[T any] struct {
@@ -89,34 +96,6 @@ func (c *cell[T]) source(in *Info, build func(*Info, *facts) T) Source {
 	return c.facts.source
 }
 
-func (in *Info) note(read fields) {
-	if in.read.Load()&uint64(read) != uint64(read) {
-		in.read.Or(uint64(read))
-	}
-}
-
-// noteHeader counts a header that a caller asked for by name, or all for "*".
-func (in *Info) noteHeader(name string) {
-	if !isToken(name) { // nobody can send it, and it must not get into Vary
-		return
-	}
-	switch name {
-	case "*", headerNames[fieldCookie]:
-		in.note(1 << fieldCookie)
-	case in.plugin.header:
-		in.note(1 << fieldPeer)
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if slices.Contains(in.extra, name) {
-		return
-	}
-	if len(in.extra) >= maxExtra {
-		name = "*"
-	}
-	in.extra = append(in.extra, name)
-}
-
 func (in *Info) values(f *facts, h field) []string {
 	return in.plugin.values(in.header, h, &f.read)
 }
@@ -125,9 +104,12 @@ func (in *Info) value(f *facts, h field) string {
 	return in.plugin.value(in.header, h, &f.read)
 }
 
-// newInfo copies what facets need of r.
+// newInfo copies what facets need of r, which may be nil.
 func newInfo(p *Plugin, r *http.Request) *Info {
-	in := &Info{plugin: p, remote: r.RemoteAddr, host: r.Host, tls: r.TLS != nil}
+	if r == nil {
+		r = &http.Request{}
+	}
+	in := &visitor{plugin: p, trusted: p.trusted.Load(), remote: r.RemoteAddr, host: r.Host, tls: r.TLS != nil}
 	in.header = r.Header.Clone()
 	if in.header == nil {
 		in.header = http.Header{}
@@ -141,40 +123,55 @@ func newInfo(p *Plugin, r *http.Request) *Info {
 			RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery,
 		}
 	}
-	return in
+	in.seen, in.log = Info{in, false}, Info{in, true}
+	return &in.seen
 }
+
+// ForLog returns the same visitor for logs, metrics and traces: reading it
+// shapes no response, whenever and wherever that is done. It costs nothing.
+// Whole, an Info logs itself: see [Info.LogValue].
+func (in *Info) ForLog() *Info { return &in.log }
 
 // fallback is the plugin of requests without one; it trusts nobody.
 var fallback = sync.OnceValue(func() *Plugin { return Must(New(Config{})) })
 
-// FromContext returns the Info of the request that ctx belongs to, and never
-// nil: without the middleware, and in a load whose result all visitors share,
-// it is an Info that knows nothing. The first call for a request copies its
-// headers; later ones take some 30 ns.
+// FromContext returns the Info of the request that ctx belongs to. It is never
+// nil and never panics: without the middleware, and in a load whose result all
+// visitors share, it is an Info that knows nothing. The first call for a request
+// copies its headers; later ones take some 30 ns.
 func FromContext(ctx context.Context) *Info {
-	in, err := scope.Get(ctx, scope.Info, build)
-	if err != nil {
-		return newInfo(fallback(), &http.Request{})
+	if ctx != nil {
+		if in, err := scope.Get(ctx, scope.Info, build); err == nil {
+			return in
+		}
 	}
-	return in
+	return newInfo(fallback(), nil)
 }
 
 // build makes the Info of a request scope whose slot holds the plugin.
 func build(r *scope.Request, filled any) *Info {
 	// The answer to "too late" is that this response cannot tell any more.
 	_ = commit.Request(r.HTTP.Context())
+	if f, ok := filled.(*failure); ok {
+		in := newInfo(f.plugin, &r.HTTP)
+		in.failed.Store(&f.answerer)
+		return in
+	}
 	return newInfo(filled.(*Plugin), &r.HTTP)
 }
 
-// FromRequest returns the Info of r: that of its context, or, without the
-// middleware, a new one by the zero Config. It is never nil.
+// FromRequest returns the Info of r: that of its context or, without the
+// middleware, a new one by the zero Config. It is never nil and never panics.
 func FromRequest(r *http.Request) *Info {
+	if r == nil {
+		return newInfo(fallback(), nil)
+	}
 	in, err := scope.Get(r.Context(), scope.Info, build)
 	switch {
 	case err == nil:
 		return in
 	case errors.Is(err, scope.ErrVisitorInGlobalLoad):
-		return newInfo(fallback(), &http.Request{})
+		return newInfo(fallback(), nil)
 	}
 	return newInfo(fallback(), r)
 }
@@ -189,12 +186,15 @@ func (p *Plugin) FromRequest(r *http.Request) *Info { return newInfo(p, r) }
 // it is what a rate limiter or echo's IPExtractor needs.
 func (p *Plugin) ClientIP(r *http.Request) netip.Addr {
 	var read fields
-	return p.walk(r.RemoteAddr, r.Header, &read, nil).ip
+	return p.walk(p.trusted.Load(), r.RemoteAddr, r.Header, &read, nil).ip
 }
 
 func buildTrust(in *Info, f *facts) trust {
 	f.read.add(fieldPeer)
-	t := in.plugin.walk(in.remote, in.header, &f.read, nil)
+	t := in.plugin.walk(in.trusted, in.remote, in.header, &f.read, nil)
+	if t.believed {
+		t.vouched = in.trusted.vouched(t.peer.Addr().WithZone(""))
+	}
 	if t.believed && len(in.header[in.plugin.header]) > 0 && in.plugin.conflicting(in.header) {
 		t.anomalies.add(anomalyConflict)
 	}
@@ -228,13 +228,23 @@ func (in *Info) IPAddress() string {
 // the zero AddrPort for a unix socket.
 func (in *Info) Peer() netip.AddrPort { return in.trust.see(in, buildTrust).peer }
 
+// LocatedBy names the provider that the request came in through, such as
+// "Cloudflare", if its headers about places are believed: see
+// [ProxySet.WithLocation]. It is empty otherwise, whatever the request holds.
+func (in *Info) LocatedBy() string {
+	if p := in.trusted.located(in.trust.see(in, buildTrust)); p != nil {
+		return p.name
+	}
+	return ""
+}
+
 // Hops lists the verified way of the request, from the peer to the client.
 // The slice is the caller's.
 func (in *Info) Hops() []Hop {
 	in.trust.see(in, buildTrust)
 	var read fields
 	hops := []Hop{}
-	in.plugin.walk(in.remote, in.header, &read, &hops)
+	in.plugin.walk(in.trusted, in.remote, in.header, &read, &hops)
 	return hops
 }
 
@@ -282,12 +292,6 @@ func (in *Info) Source(f Facet) Source {
 			return s
 		}
 		return Source{Kind: SourceConnection, Trusted: in.Source(FacetHost).Trusted}
-	case FacetGeo:
-		return in.geo.source(in, buildGeo)
-	case FacetClient:
-		return in.client.source(in, buildClient)
-	case FacetTrace:
-		return in.trace.source(in, buildTrace)
 	}
 	return Source{}
 }

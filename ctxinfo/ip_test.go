@@ -108,7 +108,7 @@ func TestIPTable(t *testing.T) {
 	}
 }
 
-func TestSC1_ZeroConfigBelievesNoForwardingHeader(t *testing.T) {
+func TestZeroConfigBelievesNoForwardingHeader(t *testing.T) {
 	t.Parallel()
 	p := mustNew(t, ctxinfo.Config{})
 	for _, remote := range []string{"127.0.0.1:1", "10.0.0.2:1", "203.0.113.9:1", "[::1]:1", "@"} {
@@ -132,7 +132,7 @@ func TestSC1_ZeroConfigBelievesNoForwardingHeader(t *testing.T) {
 	}
 }
 
-func TestSC2_PeerIsVerifiedFirst(t *testing.T) {
+func TestPeerIsVerifiedFirst(t *testing.T) {
 	t.Parallel()
 	cfg := ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Prefixes("10.0.0.0/29"))}
 	for _, header := range []ctxinfo.Header{ctxinfo.XForwardedFor, ctxinfo.Forwarded, "X-Real-Ip"} {
@@ -151,7 +151,7 @@ func TestSC2_PeerIsVerifiedFirst(t *testing.T) {
 	}
 }
 
-func TestSC3_MalformedElementStopsAtTheLastVerifiedHop(t *testing.T) {
+func TestMalformedElementStopsAtTheLastVerifiedHop(t *testing.T) {
 	t.Parallel()
 	p := mustNew(t, behindPrivate())
 	for _, bad := range []string{
@@ -177,7 +177,7 @@ func TestSC3_MalformedElementStopsAtTheLastVerifiedHop(t *testing.T) {
 	}
 }
 
-func TestSC4_AddressForms(t *testing.T) {
+func TestAddressForms(t *testing.T) {
 	t.Parallel()
 	p := mustNew(t, behindPrivate())
 	tests := []struct{ remote, xff, want string }{
@@ -210,7 +210,7 @@ func TestSC4_AddressForms(t *testing.T) {
 	}
 }
 
-func TestSC5_OnlyTheConfiguredHeaderIsRead(t *testing.T) {
+func TestOnlyTheConfiguredHeaderIsRead(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		header ctxinfo.Header

@@ -2,10 +2,14 @@ package ctxinfo
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/text/language"
+
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
 const (
@@ -69,7 +73,7 @@ func parseAcceptLanguage(s string) wish {
 	}
 	n := 0
 	for part := range strings.SplitSeq(s, ",") {
-		part = trimOWS(part)
+		part = syntax.TrimOWS(part)
 		if part == "" {
 			continue
 		}
@@ -77,7 +81,7 @@ func parseAcceptLanguage(s string) wish {
 			break
 		}
 		name, params, _ := strings.Cut(part, ";")
-		name = trimOWS(name)
+		name = syntax.TrimOWS(name)
 		q, ok := quality(params)
 		if !ok {
 			continue
@@ -103,9 +107,9 @@ func parseAcceptLanguage(s string) wish {
 // is none. Other parameters are passed over.
 func quality(params string) (int, bool) {
 	for p := range strings.SplitSeq(params, ";") {
-		name, value, ok := strings.Cut(trimOWS(p), "=")
-		if ok && strings.EqualFold(trimOWS(name), "q") {
-			return qvalue(trimOWS(value))
+		name, value, ok := strings.Cut(syntax.TrimOWS(p), "=")
+		if ok && strings.EqualFold(syntax.TrimOWS(name), "q") {
+			return qvalue(syntax.TrimOWS(value))
 		}
 	}
 	return 1000, true
@@ -147,7 +151,8 @@ func parseTag(s string) (language.Tag, bool) {
 // localeMatcher finds the best of the supported locales.
 type localeMatcher struct {
 	supported []language.Tag
-	matcher   language.Matcher // nil without supported locales
+	matcher   language.Matcher   // of all; nil without supported locales
+	each      []language.Matcher // of one of them each
 	wishes    *memo[wish]
 	tags      *memo[language.Tag] // single tags of cookies; Und for those that are none
 }
@@ -156,6 +161,9 @@ func newLocaleMatcher(supported []language.Tag) *localeMatcher {
 	m := &localeMatcher{supported: slices.Clone(supported), wishes: newMemo[wish](), tags: newMemo[language.Tag]()}
 	if len(supported) > 0 {
 		m.matcher = language.NewMatcher(m.supported)
+	}
+	for _, t := range supported {
+		m.each = append(m.each, language.NewMatcher([]language.Tag{t}))
 	}
 	return m
 }
@@ -190,16 +198,30 @@ func (m *localeMatcher) best(w *wish) int {
 	return -1
 }
 
-// index is the supported locale that serves t well, -1 if none does: another
-// script or a merely related language does not.
+// index is the supported locale that serves t best, -1 if none serves it well:
+// another script or a merely related language does not. Among several, x/text
+// takes a near region of the wrong script for a far one of the right script
+// (zh-CN for zh-TW where there is zh-HK) and a variety for the language itself
+// (nn for nb where there is no), so each is asked alone as well; its choice
+// decides between those that serve equally well.
 func (m *localeMatcher) index(t language.Tag) int {
 	if m.matcher == nil {
 		return -1
 	}
-	if _, i, c := m.matcher.Match(t); c >= language.High {
-		return i
+	best, level := -1, language.Low
+	for i, one := range m.each {
+		if _, _, c := one.Match(t); c > level {
+			best, level = i, c
+		}
 	}
-	return -1
+	if best < 0 {
+		return -1
+	}
+	_, all, _ := m.matcher.Match(t)
+	if _, _, c := m.each[all].Match(t); c == level {
+		return all
+	}
+	return best
 }
 
 // one reads a tag that stands alone and returns the locale to use for it.
@@ -234,7 +256,7 @@ func (in *Info) wish(f *facts) *wish {
 	if len(lines) == 0 {
 		return nil
 	}
-	header, _ := joinLines(lines, maxAcceptLanguage)
+	header, _ := syntax.JoinLines(lines, maxAcceptLanguage)
 	return in.plugin.locales.wish(header)
 }
 
@@ -298,14 +320,32 @@ func (in *Info) Locales() []language.Tag {
 	return tags
 }
 
-// Localize returns the index, in the list that m was made of, of the first of
-// the visitor's languages that m serves well. It is for a part of the site
-// that speaks other languages than Config.Locales.
-func (in *Info) Localize(m language.Matcher) (index int, ok bool) {
-	for _, t := range in.Locales() {
-		if _, i, c := m.Match(t); c >= language.High {
-			return i, true
-		}
+// memo remembers the results of a pure function of a string in a table of
+// fixed size: each string has one place and pushes out what was there. Clients
+// can choose the strings, so neither its size nor its worst case depends on
+// them. It is safe for concurrent use, without locks.
+type memo[V any] struct {
+	seed  maphash.Seed
+	slots [1 << 9]atomic.Pointer[memoEntry[V]]
+}
+
+type memoEntry[V any] struct {
+	key   string
+	value V
+}
+
+func newMemo[V any]() *memo[V] { return &memo[V]{seed: maphash.MakeSeed()} }
+
+// get returns f(key), remembered or computed now. The result is shared: it
+// must not be changed.
+func (m *memo[V]) get(key string, f func(string) V) *V {
+	slot := &m.slots[maphash.String(m.seed, key)%uint64(len(m.slots))]
+	if e := slot.Load(); e != nil && e.key == key {
+		return &e.value
 	}
-	return 0, false
+	// The clone keeps the entry from holding on to the request's buffers.
+	e := &memoEntry[V]{key: strings.Clone(key)}
+	e.value = f(e.key)
+	slot.Store(e)
+	return &e.value
 }

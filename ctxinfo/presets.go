@@ -8,48 +8,77 @@ import (
 	"strings"
 )
 
-// provider is a proxy whose headers we know, often a content delivery network.
+// A provider is a proxy of somebody else, whose documentation says which
+// headers it writes over whatever a client sent. Nothing else that it hands on
+// is believed. What the documentation says, and how old it is, stands beside
+// each preset.
 type provider struct {
-	name     string
-	clientIP string      // the header that it alone writes; empty: there is none
-	geo      *geoHeaders // nil: it tells nothing about places
+	name    string
+	headers []Header // those that Config.Header may name
+	custom  bool     // and any header for one address that its customer makes it write
+	instead string   // the ways out for any other; empty: the usual ones
+	writes  fields   // the headers about scheme, host, request id and so on
 
-	// parse reads clientIP; nil: an address like any other
-	parse func(string) (netip.Addr, bool)
+	zone    string // the one of its headers about places that names a time zone; empty: it has none
+	located bool   // it writes them without being told to
+
+	parse func(string) (netip.Addr, bool) // reads its header; nil: an address like any other
 }
+
+// vouchable are the fields that a proxy of the program's own is believed for.
+const vouchable fields = 1<<fieldForwardedProto | 1<<fieldForwardedHost | 1<<fieldForwardedPort | 1<<fieldForwardedPrefix |
+	1<<fieldRequestID
 
 // The providers. Their ranges are not part of the program: they change.
 var (
-	cloudflare = provider{name: "Cloudflare", clientIP: "Cf-Connecting-Ip", geo: &geoHeaders{
-		country: "Cf-Ipcountry", continent: "Cf-Ipcontinent", region: "Cf-Region-Code", city: "Cf-Ipcity", postalCode: "Cf-Postal-Code",
-		metroCode: "Cf-Metro-Code", latitude: "Cf-Iplatitude", longitude: "Cf-Iplongitude", zone: "Cf-Timezone",
-	}}
-	cloudFront = provider{name: "CloudFront", clientIP: "Cloudfront-Viewer-Address", geo: &geoHeaders{
-		country: "Cloudfront-Viewer-Country", region: "Cloudfront-Viewer-Country-Region", city: "Cloudfront-Viewer-City",
-		postalCode: "Cloudfront-Viewer-Postal-Code", metroCode: "Cloudfront-Viewer-Metro-Code", latitude: "Cloudfront-Viewer-Latitude", longitude: "Cloudfront-Viewer-Longitude",
-		zone: "Cloudfront-Viewer-Time-Zone", escaped: true,
-	}, parse: viewerAddress}
-	fastly = provider{name: "Fastly", clientIP: "Fastly-Client-Ip"}
-	fly    = provider{name: "Fly", clientIP: "Fly-Client-Ip"}
-	azure  = provider{name: "AzureFrontDoor", clientIP: "X-Azure-Clientip"}
-	vercel = provider{name: "Vercel", clientIP: "X-Vercel-Forwarded-For", geo: &geoHeaders{
-		country: "X-Vercel-Ip-Country", continent: "X-Vercel-Ip-Continent", region: "X-Vercel-Ip-Country-Region", city: "X-Vercel-Ip-City",
-		postalCode: "X-Vercel-Ip-Postal-Code", latitude: "X-Vercel-Ip-Latitude", longitude: "X-Vercel-Ip-Longitude",
-		zone: "X-Vercel-Ip-Timezone", escaped: true,
-	}}
-	google = provider{name: "GoogleCloud"}
-	nginx  = provider{name: "Nginx"}
+	cloudflare = provider{
+		name: "Cloudflare", headers: []Header{"Cf-Connecting-Ip", XForwardedFor}, writes: 1 << fieldForwardedProto,
+		zone: "Cf-Timezone",
+	}
+	cloudFront = provider{
+		name: "CloudFront", headers: []Header{"Cloudfront-Viewer-Address", XForwardedFor}, writes: 1 << fieldForwardedProto,
+		zone: "Cloudfront-Viewer-Time-Zone", parse: viewerAddress,
+	}
+	fastly = provider{
+		name: "Fastly", custom: true,
+		instead: "set a header of your own to client.ip in VCL and name that, or list its ranges with Prefixes if the service forces TLS",
+	}
+	fly   = provider{name: "Fly", headers: []Header{"Fly-Client-Ip", XForwardedFor}, writes: 1 << fieldForwardedProto}
+	azure = provider{
+		name: "AzureFrontDoor", headers: []Header{"X-Azure-Socketip", XForwardedFor},
+		writes: 1<<fieldForwardedProto | 1<<fieldForwardedHost,
+	}
+	vercel = provider{
+		name: "Vercel", headers: []Header{"X-Vercel-Forwarded-For", XForwardedFor},
+		writes: 1<<fieldForwardedProto | 1<<fieldForwardedHost,
+		zone:   "X-Vercel-Ip-Timezone", located: true,
+	}
+	google = provider{name: "GoogleCloud", headers: []Header{XForwardedFor}, writes: 1 << fieldForwardedProto}
+	nginx  = provider{name: "Nginx", headers: []Header{XForwardedFor, Forwarded}, custom: true, writes: vouchable}
 )
+
+// clientSent are headers that look like a provider's own and hold what a
+// client sent, and what to do instead.
+var clientSent = map[string]string{
+	"Fastly-Client-Ip": "Fastly hands on what a client sends in it: " + fastly.instead,
+	"X-Azure-Clientip": "Azure Front Door fills it from headers that clients send: use X-Azure-SocketIP",
+}
 
 // owner returns the provider that alone writes the canonical header, nil if
 // none does.
 func owner(header string) *provider {
-	for _, p := range []*provider{&cloudflare, &cloudFront, &fastly, &fly, &azure, &vercel} {
-		if p.clientIP == header {
+	for _, p := range []*provider{&cloudflare, &cloudFront, &fly, &azure, &vercel} {
+		if string(p.headers[0]) == header {
 			return p
 		}
 	}
 	return nil
+}
+
+// believes reports whether the canonical header holds what p wrote.
+func (p *provider) believes(header string) bool {
+	list := Header(header) == XForwardedFor || Header(header) == Forwarded
+	return slices.Contains(p.headers, Header(header)) || p.custom && !list
 }
 
 func preset(p *provider, ranges []string) ProxySet {
@@ -58,97 +87,189 @@ func preset(p *provider, ranges []string) ProxySet {
 	return s
 }
 
-// Cloudflare trusts Cloudflare's edge, at the ranges that it publishes
-// (https://www.cloudflare.com/ips/), for X-Forwarded-For or CF-Connecting-IP,
-// and for [Info.Geo] if its "visitor location headers" are on. Without ranges
-// it goes with [TrustPeer].
+// Cloudflare trusts Cloudflare's edge for X-Forwarded-For or CF-Connecting-IP,
+// for X-Forwarded-Proto and, after [ProxySet.WithLocation], for places.
+//
+// "Cloudflare HTTP headers" (developers.cloudflare.com/fundamentals/reference/http-headers,
+// as of 2025): all headers of a request are passed on; CF-Connecting-IP is the
+// address that connected to Cloudflare, which is also appended to
+// X-Forwarded-For; X-Forwarded-Proto is overwritten. Headers about places are
+// written once the Managed Transform "Add visitor location headers" is on.
+// True-Client-IP can be spoofed unless its own transform is on: it is refused.
+//
+// Its ranges are at https://www.cloudflare.com/ips-v4 and ips-v6, one a line;
+// see [Plugin.SetProxies]. Without ranges it goes with [TrustPeer], as behind
+// a tunnel.
 func Cloudflare(ranges ...string) ProxySet { return preset(&cloudflare, ranges) }
 
-// CloudFront trusts Amazon CloudFront, at the ranges that AWS publishes, for
-// X-Forwarded-For or CloudFront-Viewer-Address, and for [Info.Geo] if its
-// origin request policy adds the headers. Without ranges it goes with
-// [TrustPeer].
+// CloudFront trusts Amazon CloudFront for X-Forwarded-For or
+// CloudFront-Viewer-Address and, after [ProxySet.WithLocation], for places.
+//
+// "Request and response behavior for custom origins" and "Add CloudFront
+// request headers" (docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide,
+// as of 2026): the viewer's address is appended to X-Forwarded-For; a viewer's
+// X-Forwarded-Proto and X-Real-IP are removed; CloudFront-Viewer-Address and
+// the headers about places are added if the origin request policy names them,
+// so name them there before you name them here. Whether the viewer used HTTPS
+// is in none of the headers that this package reads.
+//
+// Its ranges are those of the service CLOUDFRONT_ORIGIN_FACING in
+// https://ip-ranges.amazonaws.com/ip-ranges.json; see [Plugin.SetProxies].
+// They are those of every customer's distributions: have yours add a secret
+// header, and check it. Without ranges it goes with [TrustPeer].
 func CloudFront(ranges ...string) ProxySet { return preset(&cloudFront, ranges) }
 
-// Fastly trusts Fastly, at the ranges that it publishes
-// (https://api.fastly.com/public-ip-list), for X-Forwarded-For or
-// Fastly-Client-IP. Without ranges it goes with [TrustPeer].
+// Fastly trusts Fastly for a header of your own, named in Config.Header, that
+// the service's VCL sets to client.ip: in vcl_recv, if
+// fastly.ff.visits_this_service == 0 && req.restarts == 0. No header that
+// Fastly writes by itself is safe, so Fastly-Client-IP, X-Forwarded-For and
+// Forwarded are refused.
+//
+// "Fastly-Client-IP" (fastly.com/documentation/reference/http/http-headers, as
+// of 2026): it is set when a request comes without it, and one that a client
+// sends is used. "X-Forwarded-For" and "X-Forwarded-Host", there: the client's
+// part is added over TLS only, and passed through without. If the service
+// forces TLS, X-Forwarded-For is sound: list Fastly's ranges with [Prefixes].
+//
+// Its ranges are at https://api.fastly.com/public-ip-list; changes are
+// announced on its status page. See [Plugin.SetProxies]. Without ranges it
+// goes with [TrustPeer].
 func Fastly(ranges ...string) ProxySet { return preset(&fastly, ranges) }
 
-// Fly trusts the Fly.io proxy for X-Forwarded-For or Fly-Client-IP. Without
-// ranges it goes with [TrustPeer].
+// Fly trusts the Fly.io proxy for Fly-Client-IP or X-Forwarded-For, and for
+// X-Forwarded-Proto.
+//
+// "Request headers" (fly.io/docs/networking/request-headers, as of July 2024):
+// Fly-Client-IP is the client as Fly's proxy saw it. The last address of
+// X-Forwarded-For is the application's own: list it too, or set
+// Config.HopCount to 2. X-Forwarded-Proto is the protocol that the client
+// used; X-Forwarded-Port may be the client's, and is not read.
+//
+// Without ranges it goes with [TrustPeer]: Fly publishes none, and only its
+// proxy reaches a machine's internal port.
 func Fly(ranges ...string) ProxySet { return preset(&fly, ranges) }
 
-// AzureFrontDoor trusts Azure Front Door, at the ranges of the service tag
-// AzureFrontDoor.Backend, for X-Forwarded-For or X-Azure-ClientIP. Without
-// ranges it goes with [TrustPeer]. Any customer's Front Door has those
-// addresses: check X-Azure-FDID as well.
+// AzureFrontDoor trusts Azure Front Door for X-Forwarded-For or
+// X-Azure-SocketIP, and for X-Forwarded-Host and X-Forwarded-Proto.
+// X-Azure-ClientIP is refused.
+//
+// "Protocol support for HTTP headers in Azure Front Door"
+// (learn.microsoft.com/azure/frontdoor/front-door-http-headers-protocol, dated
+// 2024-03-27): X-Azure-SocketIP is the address of the TCP connection, which is
+// also appended to X-Forwarded-For; the client's address, which is what
+// X-Azure-ClientIP holds, can be overwritten by a user at will; previous values
+// of X-Forwarded-Host and X-Forwarded-Proto are overridden.
+//
+// Its ranges are those of the service tag AzureFrontDoor.Backend, which change
+// weekly; see [Plugin.SetProxies]. They are those of every customer's Front
+// Door: check X-Azure-FDID as well. Without ranges it goes with [TrustPeer].
 func AzureFrontDoor(ranges ...string) ProxySet { return preset(&azure, ranges) }
 
 // Vercel trusts Vercel's edge for X-Forwarded-For or X-Vercel-Forwarded-For,
-// and for [Info.Geo]. Without ranges it goes with [TrustPeer].
+// for X-Forwarded-Host and X-Forwarded-Proto, and for places.
+//
+// "Request headers" (vercel.com/docs/headers/request-headers, dated
+// 2025-12-13): X-Forwarded-For is overwritten and no address from outside is
+// forwarded, to prevent spoofing; X-Vercel-Forwarded-For is the same and stays
+// when another proxy writes over the former; X-Forwarded-Host is the Host;
+// X-Forwarded-Proto is the protocol; the X-Vercel-IP headers tell the place of
+// the requester's public address.
+//
+// Without ranges it goes with [TrustPeer]: Vercel publishes none.
 func Vercel(ranges ...string) ProxySet { return preset(&vercel, ranges) }
 
-// GoogleCloud trusts the external load balancers of Google Cloud for
-// X-Forwarded-For: they connect from 35.191.0.0/16 and 130.211.0.0/22, and
-// append the client's address and then their own. So list the address of the
-// load balancer too, or set Config.HopCount to 2. Any customer's load balancer
-// connects from those ranges: let the firewall admit yours alone. Where a
-// client is it tells only in headers that each customer names: it has no part
-// in [Info.Geo]. Without ranges it goes with [TrustPeer].
+// GoogleCloud trusts the external Application Load Balancers of Google Cloud
+// for X-Forwarded-For and X-Forwarded-Proto.
+//
+// "External Application Load Balancer overview"
+// (cloud.google.com/load-balancing/docs/https, as of 2025): two addresses are
+// appended to X-Forwarded-For, the client's and that of the load balancer's
+// forwarding rule, and what a client sent stays before them, unverified. So
+// list the load balancer's address too, or set Config.HopCount to 2.
+// X-Forwarded-Proto is set.
+//
+// They connect from 35.191.0.0/16 and 130.211.0.0/22. Any customer's load
+// balancer does: let the firewall admit yours alone. Where a client is it tells
+// only in headers that each customer names: package client does not know them.
+// Without ranges it goes with [TrustPeer].
 func GoogleCloud(ranges ...string) ProxySet { return preset(&google, ranges) }
 
-// Nginx trusts your own nginx at its addresses, for X-Forwarded-For
-// ($proxy_add_x_forwarded_for), or with Config.Header for "X-Real-IP"
-// ($remote_addr), which it must set and not hand on. Without ranges it goes
-// with [TrustPeer]; on a unix socket, Config.TrustUnixSocket does without it.
+// Nginx trusts your own nginx at its addresses for whatever you have it write:
+// it writes nothing by itself, and hands on what a client sent.
+//
+// "Module ngx_http_proxy_module" (nginx.org/en/docs/http/ngx_http_proxy_module.html,
+// as of 2025): $proxy_add_x_forwarded_for is the client's X-Forwarded-For with
+// $remote_addr appended, and proxy_set_header redefines a header, or removes
+// it if the value is empty. So set X-Forwarded-For to the one, or X-Real-IP to
+// the other and name it in Config.Header; set X-Forwarded-Proto to $scheme,
+// and set or remove X-Forwarded-Host, -Port and -Prefix and the request id.
+//
+// Without ranges it goes with [TrustPeer]; on a unix socket,
+// Config.TrustUnixSocket does without it.
 func Nginx(ranges ...string) ProxySet { return preset(&nginx, ranges) }
 
-// checkProviders refuses sets that do not go with the header: one that a
-// provider writes is believed from that provider alone, since any other proxy
-// hands on what the client made of it.
+// WithLocation returns s with the provider's headers about places believed as
+// well: by [Info.Timezone], as a guess, and by package client. Use it once the
+// provider has been told to add them: until then it hands on what a client
+// writes into them. It is for [Cloudflare] and [CloudFront]; [Vercel] adds its
+// headers always, and New refuses it for all others.
+func (s ProxySet) WithLocation() ProxySet {
+	if s.provider == nil || s.provider.zone == "" {
+		s.err = errors.Join(s.err, errors.New("WithLocation: it has no headers about places"))
+	}
+	s.located = true
+	return s
+}
+
+// checkProviders refuses sets that do not go with the header: one in which a
+// client's word would be believed.
 func (p Proxies) checkProviders(header string) error {
-	own := owner(header)
-	anyPeer := slices.ContainsFunc(p.sets, func(s ProxySet) bool { return s.anyPeer })
 	var errs []error
+	fail := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("ctxinfo: "+format, args...))
+	}
+	if way, ok := clientSent[header]; ok {
+		fail("Config.Header %s: %s", header, way)
+		return errors.Join(errs...)
+	}
+	alone := owner(header)
+	anyPeer := slices.ContainsFunc(p.sets, func(s ProxySet) bool { return s.anyPeer })
 	found := false
-	var unranged string // the provider without ranges that tells of places
+	var unranged string // the provider without ranges
 	for _, s := range p.sets {
-		if s.provider != nil && s.provider.geo != nil && len(s.prefixes) == 0 && anyPeer {
-			if unranged != "" {
-				errs = append(errs, fmt.Errorf("ctxinfo: Config.Proxies: %s and %s, both without ranges: each hands on what a client writes into the other's headers, so list the ranges of one", unranged, s.name))
+		if s.provider != nil && len(s.prefixes) == 0 && s.err == nil {
+			switch {
+			case !anyPeer:
+				fail("Config.Proxies: %s without ranges: list its ranges, or add TrustPeer if only it can connect", s.name)
+			case unranged != "":
+				fail("Config.Proxies: %s and %s, both without ranges: each hands on what a client writes into the other's headers, so list the ranges of one", unranged, s.name)
 			}
 			unranged = s.name
 		}
-		if s.provider != nil && len(s.prefixes) == 0 && !anyPeer && s.err == nil {
-			errs = append(errs, fmt.Errorf("ctxinfo: Config.Proxies: %s without ranges: list its ranges, or add TrustPeer if only it can connect", s.name))
-		}
-		found = found || s.provider == own
-		if own != nil && s.provider != own && !s.anyPeer {
-			errs = append(errs, fmt.Errorf("ctxinfo: Config.Header %s is written by %s alone, but Config.Proxies has %s too: leave it out, or use XForwardedFor", header, own.name, s.name))
+		found = found || s.provider == alone
+		switch {
+		case alone != nil && s.provider != alone && !s.anyPeer:
+			fail("Config.Header %s is written by %s alone, but Config.Proxies has %s too: leave it out, or use XForwardedFor", header, alone.name, s.name)
+		case s.provider != nil && !s.provider.believes(header):
+			fail("Config.Header %s: %s hands on what a client sends in it: %s", header, s.name, s.provider.ways())
 		}
 	}
-	if own != nil && !found && !anyPeer {
-		errs = append(errs, fmt.Errorf("ctxinfo: Config.Header %s is written by %s alone: put that preset into Config.Proxies", header, own.name))
+	if alone != nil && !found && !anyPeer {
+		fail("Config.Header %s is written by %s alone: put that preset into Config.Proxies", header, alone.name)
 	}
 	return errors.Join(errs...)
 }
 
-// geoPresets compiles the sets of providers that know about places.
-func (p Proxies) geoPresets() []geoPreset {
-	var out []geoPreset
-	for _, s := range p.sets {
-		if s.provider != nil && s.provider.geo != nil {
-			t, _ := Behind(s).compile() // the faults are those of the whole
-			out = append(out, geoPreset{s.provider, t})
-		}
+// ways says what to do about a header that p does not write.
+func (p *provider) ways() string {
+	if p.instead != "" {
+		return p.instead
 	}
-	return out
-}
-
-type geoPreset struct {
-	provider *provider
-	trusted  trustList
+	names := make([]string, len(p.headers))
+	for i, h := range p.headers {
+		names[i] = string(h)
+	}
+	return fmt.Sprintf("use %s, or list its ranges with Prefixes if you have it write that header", strings.Join(names, " or "))
 }
 
 // viewerAddress reads CloudFront-Viewer-Address: an address and a port, IPv6

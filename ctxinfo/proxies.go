@@ -14,6 +14,7 @@ type ProxySet struct {
 	name     string
 	prefixes []netip.Prefix
 	provider *provider // of a preset
+	located  bool      // the provider's headers about places are believed
 	anyPeer  bool
 	err      error
 }
@@ -61,8 +62,8 @@ func Prefixes(cidrs ...string) ProxySet {
 }
 
 // TrustPeer trusts whoever opened the connection, whatever its address, and
-// nobody further away. It is right only if the network lets nothing but the
-// proxy connect; it replaces the address check, so say it on purpose.
+// nobody further away. It replaces the check of addresses, so use it only if
+// the network lets nothing but the proxy connect.
 func TrustPeer() ProxySet { return ProxySet{name: "TrustPeer", anyPeer: true} }
 
 func parsePrefix(s string) (netip.Prefix, error) {
@@ -87,7 +88,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// trustList is the compiled form of Proxies.
+// trustList is who is believed.
 type trustList struct {
 	v4      []prefix4
 	v6      []netip.Prefix
@@ -96,9 +97,23 @@ type trustList struct {
 
 type prefix4 struct{ base, mask uint32 }
 
-// compile returns the trust list and everything wrong with p.
-func (p Proxies) compile() (trustList, error) {
-	var t trustList
+// trusted is the compiled form of Proxies: what SetProxies replaces at once.
+type trusted struct {
+	trustList
+	presets []presetRanges
+}
+
+// presetRanges is where one provider connects from.
+type presetRanges struct {
+	*provider
+	trustList
+	located bool // its headers about places are believed
+}
+
+// compile returns the compiled form of p and everything wrong with p where the
+// client's address comes in that header.
+func (p Proxies) compile(header string) (*trusted, error) {
+	t := new(trusted)
 	var errs []error
 	for _, s := range p.sets {
 		if s.err != nil {
@@ -107,21 +122,65 @@ func (p Proxies) compile() (trustList, error) {
 		if s.name == "" {
 			errs = append(errs, errors.New("ctxinfo: Config.Proxies: an empty ProxySet: use Private, Prefixes or a preset"))
 		}
-		t.anyPeer = t.anyPeer || s.anyPeer
 		for _, pre := range s.prefixes {
 			if pre.Bits() == 0 {
 				errs = append(errs, fmt.Errorf("ctxinfo: Config.Proxies: %s: %s trusts the whole internet: use TrustPeer if only the proxy can connect", s.name, pre))
 			}
-			if pre.Addr().Is4() {
-				mask := ^uint32(0) << (32 - pre.Bits())
-				t.v4 = append(t.v4, prefix4{base: bits4(pre.Addr()), mask: mask})
-			} else {
-				t.v6 = append(t.v6, pre)
-			}
+		}
+		t.add(s)
+		if s.provider != nil {
+			r := presetRanges{provider: s.provider, located: s.located || s.provider.located}
+			r.add(s)
+			t.presets = append(t.presets, r)
 		}
 	}
-	return t, errors.Join(errs...)
+	if alone := owner(header); alone != nil && len(t.presets) == 0 && t.anyPeer {
+		// Whoever is believed for a header that one provider alone writes is
+		// that provider, and no more.
+		t.presets = []presetRanges{{provider: alone, located: alone.located}}
+	}
+	return t, errors.Join(errors.Join(errs...), p.checkProviders(header))
 }
+
+func (t *trustList) add(s ProxySet) {
+	t.anyPeer = t.anyPeer || s.anyPeer
+	for _, p := range s.prefixes {
+		if p.Addr().Is4() {
+			mask := ^uint32(0) << (32 - p.Bits())
+			t.v4 = append(t.v4, prefix4{base: bits4(p.Addr()), mask: mask})
+		} else {
+			t.v6 = append(t.v6, p)
+		}
+	}
+}
+
+// vouched are the fields that a trusted peer is believed for: of a provider
+// those that it writes over a client's, of a proxy of ours all of them.
+func (t *trusted) vouched(peer netip.Addr) fields {
+	all := vouchable
+	for i := range t.presets {
+		if s := &t.presets[i]; s.speaksFor(peer) {
+			all &= s.writes
+		}
+	}
+	return all
+}
+
+// located is the provider whose headers about places are believed: the one
+// whose proxy is the outermost of the verified way. Only what that proxy
+// received was not in the client's hands.
+func (t *trusted) located(way *trust) *provider {
+	for i := range t.presets {
+		if s := &t.presets[i]; way.believed && s.located && s.speaksFor(way.edge) {
+			return s.provider
+		}
+	}
+	return nil
+}
+
+// speaksFor reports whether a trusted hop is the provider's. One without ranges
+// stands beside TrustPeer, and is every peer.
+func (s *presetRanges) speaksFor(hop netip.Addr) bool { return s.none() || s.contains(hop) }
 
 func (t *trustList) none() bool { return len(t.v4) == 0 && len(t.v6) == 0 && !t.anyPeer }
 

@@ -37,9 +37,9 @@ func MaskedIP() Privacy { return Privacy{} }
 // FullIP shows addresses whole.
 func FullIP() Privacy { return Privacy{mode: fullIP} }
 
-// HashedIP shows 16 hex digits of an HMAC-SHA-256 under key, at least 16
-// bytes: the same for the same address, telling nothing else to whoever has
-// not the key.
+// HashedIP shows the first 16 hex digits of the HMAC-SHA-256 of an address
+// under key, which has at least 16 bytes. An address always shows the same
+// digits, and they lead back to it only with the key.
 func HashedIP(key []byte) Privacy {
 	own := slices.Clone(key)
 	return Privacy{mode: hashedIP, weak: len(own) < 16, digest: func(a netip.Addr) string {

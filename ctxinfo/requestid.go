@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"time"
+
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
 func buildRequestID(in *Info, f *facts) string {
-	if in.trust.load(in, buildTrust).believed {
+	if in.trust.load(in, buildTrust).vouched.has(fieldRequestID) {
 		if lines := in.values(f, fieldRequestID); len(lines) > 0 {
 			if len(lines) == 1 && validRequestID(lines[0]) {
 				f.source = Source{Kind: SourceHeader, Name: in.plugin.cfg.RequestIDHeader, Trusted: true}
@@ -26,7 +28,7 @@ func validRequestID(s string) bool {
 		return false
 	}
 	for i := range len(s) {
-		if c := s[i]; !isAlnum(c) && c != '.' && c != '_' && c != '-' {
+		if c := s[i]; !syntax.IsAlnum(c) && c != '.' && c != '_' && c != '-' {
 			return false
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/reecho-go/reecho/ctxinfo"
 )
 
-func TestSC10_ScriptIsStaticAndItsNonceEscaped(t *testing.T) {
+func TestScriptIsStaticAndItsNonceEscaped(t *testing.T) {
 	t.Parallel()
 	plain := string(ctxinfo.Script(""))
 	body, ok := strings.CutPrefix(plain, "<script>")

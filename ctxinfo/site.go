@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
 // maxPageURL bounds HX-Current-URL.
@@ -31,10 +33,10 @@ func buildSite(in *Info, f *facts) site {
 	s.hostRead.add(fieldHost)
 	if t := in.trust.load(in, buildTrust); t.believed {
 		in.applyScheme(f, &s, t)
-		in.applyPrefix(f, &s)
+		in.applyPrefix(f, &s, t)
 		if !in.plugin.hosts.none() { // otherwise no other host could be believed
 			in.applyHost(f, &s, t)
-			in.applyPort(f, &s)
+			in.applyPort(f, &s, t)
 		}
 	}
 	if s.host.port == defaultPort("http") || s.host.port == defaultPort("https") {
@@ -49,6 +51,9 @@ func (in *Info) hopValue(header field, parameter string, t *trust, read *fields)
 	if in.plugin.kind == forwarded {
 		read.add(fieldForward)
 		return parameter, fieldForward, true
+	}
+	if !t.vouched.has(header) {
+		return "", header, true
 	}
 	raw, ok = in.aligned(header, t.depth, read)
 	return raw, header, ok
@@ -92,8 +97,8 @@ func (in *Info) ownHost(f *facts) (hostport, Source) {
 
 // applyPort takes X-Forwarded-Port if the host then is an allowed one by its
 // port too. With Forwarded the port is part of its host.
-func (in *Info) applyPort(f *facts, s *site) {
-	if in.plugin.kind == forwarded {
+func (in *Info) applyPort(f *facts, s *site, t *trust) {
+	if in.plugin.kind == forwarded || !t.vouched.has(fieldForwardedPort) {
 		return
 	}
 	lines := in.plugin.values(in.header, fieldForwardedPort, &s.hostRead)
@@ -112,8 +117,8 @@ func (in *Info) applyPort(f *facts, s *site) {
 	}
 }
 
-func (in *Info) applyPrefix(f *facts, s *site) {
-	if len(in.plugin.cfg.AllowedPrefixes) == 0 {
+func (in *Info) applyPrefix(f *facts, s *site, t *trust) {
+	if len(in.plugin.cfg.AllowedPrefixes) == 0 || !t.vouched.has(fieldForwardedPrefix) {
 		return
 	}
 	lines := in.plugin.values(in.header, fieldForwardedPrefix, &s.prefixRead)
@@ -175,7 +180,7 @@ func validPrefix(s string) bool {
 		}
 	}
 	for i := range len(s) {
-		if c := s[i]; !isAlnum(c) && strings.IndexByte("/-._~", c) < 0 {
+		if c := s[i]; !syntax.IsAlnum(c) && strings.IndexByte("/-._~", c) < 0 {
 			return false
 		}
 	}

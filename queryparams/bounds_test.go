@@ -26,19 +26,11 @@ type unbounded struct {
 		X int      `query:"x"`
 		S []string `query:"s"`
 	} `query:"l"`
-	F *struct {
-		X int `query:"x"`
-	} `query:"f" style:"form,explode=false"`
 }
 
 var unboundeds = queryparams.Must(queryparams.NewSchema[unbounded](queryparams.SchemaConfig{
 	Limits:  queryparams.Limits{MaxBytes: -1, MaxPairs: -1, MaxKeyLen: -1, MaxValueLen: -1},
 	Unknown: queryparams.UnknownReject,
-}))
-
-// quicks is unboundeds with a quick way of reading.
-var quicks = queryparams.Must(queryparams.NewSchema[unbounded](queryparams.SchemaConfig{
-	Limits: queryparams.Limits{MaxBytes: -1, MaxPairs: -1, MaxKeyLen: -1, MaxValueLen: -1},
 }))
 
 // folds is unboundeds with names in any case, more of them, and all of it read.
@@ -69,8 +61,6 @@ var hostile = map[string]string{
 	"a large element":        "l[15999][x]=1",
 	"one element's fields":   strings.Repeat("l[0][s]=&", 100_000),
 	"elements":               elements(50_000),
-	"pairs in one value":     "f=" + strings.Repeat("x,1,", 1<<18),
-	"names in one value":     "f=" + strings.Repeat("zz,1,", 1<<18),
 	"one long unknown name":  strings.Repeat("x", 1<<20),
 	"nested indices, dots":   dotted(100),
 	"one large dotted":       "a.5000000=1",
@@ -79,8 +69,6 @@ var hostile = map[string]string{
 	"a long broken name":     strings.Repeat("\xff", 1<<20),
 	"a long key of a map":    "m[" + strings.Repeat("+", 1<<20) + "]=1",
 	"empty keys of a map":    strings.Repeat("m%5B%5D=&", 900),
-	"a long name in one":     "f=" + strings.Repeat("+", 1<<20) + ",1",
-	"spaces in one value":    "f=" + strings.Repeat("+,1,", 1<<18),
 	"escaped elements":       strings.Repeat("l%5B0%5D%5Bs%5D=&", 60_000),
 	"elements, not too many": strings.Repeat("l%5B0%5D%5Bs%5D=&", 900),
 	"capital letters":        strings.Repeat("ZZZZ[Z]=1&", 100_000),
@@ -129,11 +117,10 @@ const (
 )
 
 // Not parallel: it counts the allocations of the whole process.
-func TestSQ2_MemoryIsBoundedByTheQuery(t *testing.T) {
+func TestMemoryIsBoundedByTheQuery(t *testing.T) {
 	for name, raw := range hostile {
 		for by, read := range map[string]func(){
 			"a schema":          func() { _, _ = unboundeds.Parse(raw) },
-			"the quick way":     func() { _, _ = quicks.Parse(raw) },
 			"names in any case": func() { _, _ = folds.Parse(raw) },
 			"Params":            func() { _, _ = queryparams.ParseParams(raw) },
 			"Lookup":            func() { _, _ = queryparams.Lookup(raw, "a", queryparams.Param[[]int]{}) },
@@ -150,7 +137,7 @@ func TestSQ2_MemoryIsBoundedByTheQuery(t *testing.T) {
 // work would be 64 times. The best of many rounds counts, since the machine may
 // be busy with something else, and a reading is so short that it often fits into
 // one turn of the scheduler.
-func TestSQ3_TimeIsLinear(t *testing.T) {
+func TestTimeIsLinear(t *testing.T) {
 	once := func(raw string) time.Duration {
 		start := time.Now()
 		_, _ = unboundeds.Parse(raw)
@@ -187,7 +174,7 @@ func TestAllocations(t *testing.T) {
 		{"Parse of 7 pairs to 6 fields", 3, func() { _, _ = searches.Parse(searchQuery) }},
 		{"Encode", 2, func() { _, _ = searches.Encode(v) }},
 		{"Lookup of an int", 1, func() {
-			_, _ = queryparams.Lookup(searchQuery, "page", queryparams.Param[int]{Default: 1, Min: 1, Max: 100})
+			_, _ = queryparams.Lookup(searchQuery, "page", queryparams.Param[int]{Default: 1, Min: new(1), Max: new(100)})
 		}},
 	} {
 		if got := testing.AllocsPerRun(200, tt.f); got > tt.most {
@@ -196,7 +183,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-func TestSQ15_TextsCanBeKeptWithoutTheRequest(t *testing.T) {
+func TestTextsCanBeKeptWithoutTheRequest(t *testing.T) {
 	t.Parallel()
 	within := func(s, of string) bool {
 		a, b := uintptr(unsafe.Pointer(unsafe.StringData(s))), uintptr(unsafe.Pointer(unsafe.StringData(of)))

@@ -32,7 +32,7 @@ func (s *Schema[T]) canonical(raw, own string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	entries, err := parseEntries(raw, lim)
+	entries, err := parseEntries(raw, lim.ofOthers())
 	if err != nil {
 		return "", err
 	}

@@ -25,7 +25,7 @@ const (
 var layoutNames = map[string][]string{
 	"rfc3339":        {time.RFC3339Nano},
 	"date":           {time.DateOnly},
-	"datetime-local": {"2006-01-02T15:04", "2006-01-02T15:04:05"}, // fractions are read by both
+	"datetime-local": {"2006-01-02T15:04", "2006-01-02T15:04:05.999999999"},
 	layoutUnix:       {layoutUnix},
 	layoutUnixMilli:  {layoutUnixMilli},
 }
@@ -37,8 +37,8 @@ func newTimeCodec(tags *tagSet) (codec, error) {
 		for name := range strings.SplitSeq(tag, "|") {
 			known, ok := layoutNames[name]
 			if !ok {
-				if !usableLayout(name) {
-					return nil, fmt.Errorf("layout %q: use rfc3339, date, datetime-local, unix, unixmilli or a layout of Go's time package", name)
+				if why := layoutFault(name); why != "" {
+					return nil, fmt.Errorf("layout %q %s: use rfc3339, date, datetime-local, unix, unixmilli or a layout of Go's time package", name, why)
 				}
 				known = []string{name}
 			}
@@ -55,15 +55,51 @@ func newTimeCodec(tags *tagSet) (codec, error) {
 	return c, nil
 }
 
-// usableLayout reports whether layout tells two times apart and reads what it
-// writes.
-func usableLayout(layout string) bool {
-	a, b := time.Unix(0, 0).UTC().Format(layout), time.Unix(1e9, 0).UTC().Format(layout)
-	_, err := time.Parse(layout, a)
-	return err == nil && a != b
+// layoutFault says why a layout cannot be used; empty if it can.
+func layoutFault(layout string) string {
+	text := func(t time.Time) string { return t.Format(layout) }
+	a, b := time.Unix(0, 0).UTC(), time.Unix(1e9, 0).UTC()
+	backA, errA := time.Parse(layout, text(a))
+	backB, errB := time.Parse(layout, text(b))
+	night := time.Date(2001, 9, 9, 3, 0, 0, 0, time.UTC)
+	switch {
+	case errA != nil || errB != nil:
+		return "writes times that it cannot read"
+	case text(a) == text(b) || backA.Equal(backB):
+		return "does not tell times apart"
+	case text(night) == text(night.Add(12*time.Hour)) && text(night) != text(night.Add(time.Hour)):
+		return "does not tell 03:00 from 15:00 (write 15 for the hour, or add PM)"
+	case !readable([]byte(text(b)), false):
+		return "has a control character or is not UTF-8"
+	case len(text(b)) > maxTimeText/2:
+		return "is too long"
+	}
+	return ""
 }
 
+// read reads a time as it is written or, since an unescaped plus before an
+// offset arrives as a space, with that plus.
 func (c timeCodec) read(s string) (time.Time, bool) {
+	if len(s) > maxTimeText {
+		return time.Time{}, false
+	}
+	t, ok := c.readAs(s)
+	if ok {
+		return t, true
+	}
+	if at := strings.LastIndexByte(s, ' '); at > 0 && isOffset(s[at+1:]) {
+		return c.readAs(s[:at] + "+" + s[at+1:])
+	}
+	return t, false
+}
+
+// isOffset reports whether s is 02:00, 0200 or 02.
+func isOffset(s string) bool {
+	s = strings.Replace(s, ":", "", 1)
+	return len(s) <= len("0200") && digits(s) == len(s) && s != "" && strings.IndexByte(s, '.') < 0
+}
+
+func (c timeCodec) readAs(s string) (time.Time, bool) {
 	for _, layout := range c.layouts {
 		switch layout {
 		case layoutUnix, layoutUnixMilli:
@@ -80,7 +116,7 @@ func (c timeCodec) read(s string) (time.Time, bool) {
 				return t, true
 			}
 		default:
-			if t, err := time.ParseInLocation(layout, s, c.loc); err == nil {
+			if t, err := time.ParseInLocation(layout, s, c.loc); err == nil && c.knowsZone(layout, t) {
 				return t, true
 			}
 		}
@@ -100,15 +136,8 @@ func strictRFC3339(s string) bool {
 }
 
 func (c timeCodec) parse(v reflect.Value, s string) (Code, error) {
-	if len(s) > maxTimeText {
-		return CodeType, nil
-	}
-	// An unescaped plus before an offset arrives as a space.
-	if n := len(s); n > 6 && s[n-6] == ' ' && s[n-3] == ':' {
-		s = s[:n-6] + "+" + s[n-5:]
-	}
 	t, ok := c.read(s)
-	if !ok {
+	if !ok || t.Nanosecond() != 0 && !c.carries(t) {
 		return CodeType, nil
 	}
 	*v.Addr().Interface().(*time.Time) = t
@@ -120,8 +149,33 @@ const (
 	maxMilli    = 253402300800000 // the end of the year 9999, and as far back
 )
 
+// knowsZone reports whether t has not got its offset from a guess: package time
+// takes the abbreviation of a zone that it does not know for UTC.
+func (c timeCodec) knowsZone(layout string, t time.Time) bool {
+	if !strings.Contains(layout, "MST") || strings.Contains(layout, "-07") || strings.Contains(layout, "Z07") || t.Location() == c.loc {
+		return true
+	}
+	name, offset := t.Zone()
+	return offset != 0 || name == "UTC" || name == "GMT"
+}
+
 func (c timeCodec) appendText(b []byte, v reflect.Value) ([]byte, error) {
 	t := *v.Addr().Interface().(*time.Time)
+	if out, ok := c.write(b, t); ok {
+		return out, nil
+	}
+	return b, fmt.Errorf("the time %s is finer than, or outside of, what the layout carries", t.Format(time.RFC3339Nano))
+}
+
+// carries reports whether a layout carries t exactly.
+func (c timeCodec) carries(t time.Time) bool {
+	var short [maxTimeText]byte
+	_, ok := c.write(short[:0], t)
+	return ok
+}
+
+// write appends t by the first layout that carries it exactly.
+func (c timeCodec) write(b []byte, t time.Time) ([]byte, bool) {
 	from := len(b)
 	for _, layout := range c.layouts {
 		switch layout {
@@ -135,10 +189,10 @@ func (c timeCodec) appendText(b []byte, v reflect.Value) ([]byte, error) {
 			b = t.In(c.loc).AppendFormat(b[:from], layout)
 		}
 		if back, ok := c.read(string(b[from:])); ok && back.Equal(t) {
-			return b, nil
+			return b, true
 		}
 	}
-	return b, fmt.Errorf("the time %s is finer than, or outside of, what the layout carries", t.Format(time.RFC3339Nano))
+	return b[:from], false
 }
 
 func (timeCodec) compare(a, b reflect.Value) int {
@@ -156,7 +210,7 @@ func (c timeCodec) expected() string {
 		case time.RFC3339Nano:
 			examples[i] = "2006-01-02T15:04:05Z"
 		default:
-			examples[i] = layout
+			examples[i] = strings.Replace(layout, ".999999999", "", 1)
 		}
 	}
 	return "a time such as " + strings.Join(examples, " or ")

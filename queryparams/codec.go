@@ -4,7 +4,6 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"reflect"
 	"strconv"
@@ -29,55 +28,6 @@ type ordered interface {
 	compare(a, b reflect.Value) int
 }
 
-// QueryCodec is a type with a text form for queries of its own, which wins over
-// its other text methods; a pointer to it has both methods. UnmarshalQuery must
-// read what MarshalQuery writes back to the same value, and must not keep a
-// reference to what it is given beyond what strings do. Both may be called from
-// many goroutines, for different values.
-type QueryCodec interface {
-	UnmarshalQuery(text string) error
-	MarshalQuery() (string, error)
-}
-
-// Codec is the text form of one type, for [SchemaConfig.Codecs].
-type Codec struct {
-	typ reflect.Type
-	c   codec
-}
-
-// NewCodec makes a codec for T from two functions that undo each other:
-// parse(format(v)) must be v for every v that format accepts. expected says
-// in a few words what is allowed, such as "a colour like #ff8800"; it is
-// shown to clients. Both functions may be called from many goroutines.
-func NewCodec[T any](expected string, parse func(string) (T, error), format func(T) (string, error)) Codec {
-	if parse == nil || format == nil {
-		return Codec{}
-	}
-	return Codec{typ: reflect.TypeFor[T](), c: &funcCodec[T]{expected, parse, format}}
-}
-
-type funcCodec[T any] struct {
-	text   string
-	read   func(string) (T, error)
-	format func(T) (string, error)
-}
-
-func (c *funcCodec[T]) parse(v reflect.Value, s string) (Code, error) {
-	t, err := c.read(s)
-	if err != nil {
-		return CodeType, err
-	}
-	*v.Addr().Interface().(*T) = t
-	return "", nil
-}
-
-func (c *funcCodec[T]) appendText(b []byte, v reflect.Value) ([]byte, error) {
-	s, err := c.format(*v.Addr().Interface().(*T))
-	return append(b, s...), err
-}
-
-func (c *funcCodec[T]) expected() string { return c.text }
-
 var (
 	timeType     = reflect.TypeFor[time.Time]()
 	durationType = reflect.TypeFor[time.Duration]()
@@ -86,6 +36,7 @@ var (
 
 	unmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 	marshalerType   = reflect.TypeFor[encoding.TextMarshaler]()
+	appenderType    = reflect.TypeFor[encoding.TextAppender]()
 	queryCodecType  = reflect.TypeFor[QueryCodec]()
 )
 
@@ -111,13 +62,13 @@ func scalar(t reflect.Type, tags *tagSet, codecs []Codec) (codec, error) {
 	}
 	switch reads, writes := p.Implements(unmarshalerType), p.Implements(marshalerType); {
 	case reads && writes:
-		return textCodec{t}, nil
+		return newTextCodec(t)
 	case reads:
-		return nil, fmt.Errorf("%s has UnmarshalText but no MarshalText: links could not be written; add it, or a Codec", t)
+		return nil, fmt.Errorf("%s has UnmarshalText but no MarshalText: links could not be written; add it, or a Codec", typeName(t))
 	}
 	switch t.Kind() {
 	case reflect.Bool:
-		return boolCodec{strict: tags.take("bool") == "strict"}, nil
+		return boolCodec{strict: tags.choice("bool", "", "strict") == 1}, nil
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return intCodec{t.Bits()}, nil
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
@@ -186,68 +137,33 @@ type urlCodec struct{}
 
 func (urlCodec) parse(v reflect.Value, s string) (Code, error) {
 	u, err := url.Parse(s)
-	if err != nil {
+	if err == nil && !isSettled(u) { // such as one with a raw space: take it as it will be written
+		u, err = url.Parse(u.String())
+	}
+	switch {
+	case err != nil:
 		return CodeType, err
+	case !isSettled(u):
+		return CodeType, errUnsettledURL
 	}
 	*v.Addr().Interface().(*url.URL) = *u
 	return "", nil
 }
 
+var errUnsettledURL = errors.New("the URL does not read back the same from its text")
+
+// isSettled reports whether the text of u reads back as u.
+func isSettled(u *url.URL) bool {
+	back, err := url.Parse(u.String())
+	return err == nil && reflect.DeepEqual(back, u)
+}
+
 func (urlCodec) appendText(b []byte, v reflect.Value) ([]byte, error) {
 	u := v.Addr().Interface().(*url.URL)
-	s := u.String()
-	if back, err := url.Parse(s); err != nil || !reflect.DeepEqual(back, u) {
-		return b, errors.New("the URL does not read back the same from its text")
+	if !isSettled(u) {
+		return b, errUnsettledURL
 	}
-	return append(b, s...), nil
+	return append(b, u.String()...), nil
 }
 
 func (urlCodec) expected() string { return "a URL" }
-
-type queryCodec struct{ typ reflect.Type }
-
-func (queryCodec) parse(v reflect.Value, s string) (Code, error) {
-	if err := v.Addr().Interface().(QueryCodec).UnmarshalQuery(s); err != nil {
-		return CodeType, err
-	}
-	return codeFine, nil
-}
-
-func (queryCodec) appendText(b []byte, v reflect.Value) ([]byte, error) {
-	s, err := v.Addr().Interface().(QueryCodec).MarshalQuery()
-	return append(b, s...), err
-}
-
-func (c queryCodec) expected() string { return "a valid " + c.typ.Name() }
-
-type textCodec struct{ typ reflect.Type }
-
-func (textCodec) parse(v reflect.Value, s string) (Code, error) {
-	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(s)); err != nil {
-		return CodeType, err
-	}
-	return "", nil
-}
-
-func (textCodec) appendText(b []byte, v reflect.Value) ([]byte, error) {
-	switch m := v.Addr().Interface().(type) {
-	case encoding.TextAppender:
-		return m.AppendText(b)
-	case encoding.TextMarshaler:
-		text, err := m.MarshalText()
-		return append(b, text...), err
-	}
-	return b, fmt.Errorf("%s has no MarshalText", v.Type()) // scalar has checked it
-}
-
-func (c textCodec) expected() string {
-	switch c.typ {
-	case reflect.TypeFor[netip.Addr]():
-		return "an IP address"
-	case reflect.TypeFor[netip.Prefix]():
-		return "an IP prefix such as 192.0.2.0/24"
-	case reflect.TypeFor[netip.AddrPort]():
-		return "an IP address and port"
-	}
-	return "a valid " + c.typ.Name()
-}

@@ -1,8 +1,11 @@
 package queryparams
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,7 +19,7 @@ func (r *reader) list(w *work, l *leaf, c *chain, v reflect.Value) {
 		n = int(c.count)
 	default:
 		for i := c.first; i >= 0; i = w.at(i).next {
-			n += countItems(r.raw[w.at(i).val:w.at(i).valEnd], l.sep)
+			n += l.countItems(r.raw[w.at(i).val:w.at(i).valEnd])
 		}
 	}
 	if n > l.maximum || n < l.minimum {
@@ -36,6 +39,8 @@ func (r *reader) list(w *work, l *leaf, c *chain, v reflect.Value) {
 		v.SetLen(n)
 	}
 	asIs := texts != nil && l.isText && !l.rules.any
+	r.sortByIndex(w, l, c)
+	errs, omitted, bad := len(r.errs), r.omitted, 0
 	item := 0
 	for i := c.first; i >= 0; i = w.at(i).next {
 		o := w.at(i)
@@ -46,20 +51,70 @@ func (r *reader) list(w *work, l *leaf, c *chain, v reflect.Value) {
 		for more {
 			raw := rest
 			if more = false; l.sep != 0 {
-				raw, rest, more = cutItem(rest, l.sep)
+				raw, rest, more = l.cut(rest)
 			}
 			if asIs && o.flags == 0 {
-				texts[item] = raw
-			} else if !r.scalar(l, o, raw, v.Index(item)) {
+				texts[item-bad] = raw
+			} else if !r.scalar(l, o, raw, v.Index(item-bad)) {
 				r.pathOfLast(r.prefix + l.name + "[" + strconv.Itoa(item) + "]")
+				if l.correct { // the next one takes its place
+					v.Index(item - bad).SetZero()
+					bad++
+				}
 			}
 			item++
 		}
 	}
+	if left := n - bad; bad > 0 && left > 0 && left >= l.minimum {
+		v.SetLen(left)
+		r.corrected(errs, omitted)
+	}
+}
+
+// corrected makes the faults since the given ones corrections.
+func (r *reader) corrected(errs, omitted int) {
+	r.fixed = append(r.fixed, r.errs[errs:]...)
+	r.errs, r.omitted = r.errs[:errs], omitted
+}
+
+// sortByIndex puts the occurrences of a list in the order of their indices, if
+// all have one: clients that sort names send name[10] before name[2].
+func (r *reader) sortByIndex(w *work, l *leaf, c *chain) {
+	type indexed struct {
+		n  int
+		at int32
+	}
+	var all []indexed
+	sorted := true
+	for i := c.first; i >= 0; i = w.at(i).next {
+		o := w.at(i)
+		if o.how&spelledAlias == 0 {
+			return
+		}
+		n, _, ok := cutIndex(r.inner(l, o))
+		if !ok {
+			return
+		}
+		sorted = sorted && (len(all) == 0 || all[len(all)-1].n <= n)
+		all = append(all, indexed{n, i})
+	}
+	if sorted {
+		return
+	}
+	slices.SortStableFunc(all, func(a, b indexed) int { return cmp.Compare(a.n, b.n) })
+	c.first = all[0].at
+	for i, o := range all {
+		w.at(o.at).next = -1
+		if i > 0 {
+			w.at(all[i-1].at).next = o.at
+		}
+	}
+	c.last = all[len(all)-1].at
 }
 
 // isNext checks the index of a list's element, if it has one: only name[n]
 // after n elements is fine, so that no number in a query allocates anything.
+// (Where all have one, they have been sorted.)
 func (r *reader) isNext(l *leaf, o *occurrence, item int) bool {
 	n, _, ok := cutIndex(r.inner(l, o))
 	if !ok || n == item { // name[]
@@ -82,11 +137,18 @@ func (r *reader) amount(l *leaf, o *occurrence, n int) {
 }
 
 func (r *reader) mapping(w *work, l *leaf, c *chain, v reflect.Value) {
-	if int(c.count) > l.maximum {
-		r.amount(l, w.at(c.first), int(c.count))
+	given := int(c.count)
+	for i := c.first; i >= 0; i = w.at(i).next {
+		if w.at(i).how&spelledAlias == 0 { // m= alone
+			given--
+		}
+	}
+	if given > l.maximum {
+		r.amount(l, w.at(c.first), given)
 		return
 	}
 	m := reflect.MakeMapWithSize(v.Type(), int(c.count))
+	errs, omitted := len(r.errs), r.omitted
 	key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(l.elem).Elem()
 	for i := c.first; i >= 0; i = w.at(i).next {
 		o := w.at(i)
@@ -125,21 +187,51 @@ func (r *reader) mapping(w *work, l *leaf, c *chain, v reflect.Value) {
 			r.pathOfLast(r.prefix + l.name + "[" + *safeValue(inner) + "]")
 		}
 	}
-	if n := m.Len(); n < l.minimum {
+	n := m.Len()
+	if n < l.minimum {
 		r.amount(l, w.at(c.first), n)
+	} else if l.correct && n > 0 {
+		r.corrected(errs, omitted)
 	}
 	v.Set(m)
 }
 
 // countItems is the number of items in a raw value.
-func countItems(raw string, sep byte) int {
+func (l *leaf) countItems(raw string) int {
 	for n := 1; ; n++ {
-		_, rest, more := cutItem(raw, sep)
+		_, rest, more := l.cut(raw)
 		if !more {
 			return n
 		}
 		raw = rest
 	}
+}
+
+// cut splits a raw value of a list at its first separator.
+func (l *leaf) cut(raw string) (item, rest string, found bool) {
+	if l.splitsEscaped {
+		return cutAny(raw, string(rune(l.sep)), string([]byte{'%', upperHex[l.sep>>4], upperHex[l.sep&15]}))
+	}
+	return cutItem(raw, l.sep)
+}
+
+// neverHas reports whether no item of the list l has its separator as a part of
+// its text: then an escaped one can only separate too. Browsers and HTTP
+// clients escape the comma of ids=1,2,3.
+func (l *leaf) neverHas(sep byte) bool {
+	switch c := l.codec.(type) {
+	case boolCodec:
+		return true
+	case intCodec, uintCodec, floatCodec, durationCodec:
+		return sep != '-' && sep != '.'
+	case timeCodec:
+		return !slices.ContainsFunc(c.layouts, func(s string) bool { return strings.IndexByte(s, sep) >= 0 })
+	case stringCodec:
+		return l.rules.enum != nil && !slices.ContainsFunc(l.rules.enumText, func(s string) bool { return strings.IndexByte(s, sep) >= 0 })
+	case textCodec:
+		return sep == ',' && (c.typ == reflect.TypeFor[netip.Addr]() || c.typ == reflect.TypeFor[netip.Prefix]() || c.typ == reflect.TypeFor[netip.AddrPort]())
+	}
+	return false
 }
 
 // cutItem splits a raw value at its first separator. A space is also a plus or

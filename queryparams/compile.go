@@ -3,6 +3,7 @@ package queryparams
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"reflect"
 	"slices"
@@ -17,7 +18,8 @@ const (
 
 type compiler struct {
 	*plan
-	errs []error
+	errs    []error
+	foreign []string // parameters with tags of validators, and these tags
 }
 
 func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
@@ -29,9 +31,16 @@ func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
 	c := newCompiler(t, cfg)
 	c.hooked = reflect.PointerTo(t).Implements(validatorType)
 	if t.Kind() != reflect.Struct {
-		c.fail(t.String(), errors.New("is not a struct"))
+		c.fail(typeName(t), errors.New("is not a struct"))
 	} else {
-		c.fields(t, nil, place{group: -1, path: t.Name()})
+		path := t.Name()
+		if path == "" {
+			path = typeName(t)
+		}
+		c.fields(t, nil, place{group: -1, path: path})
+		if len(c.leaves) == 0 && !c.hasRest && len(c.errs) == 0 {
+			c.fail(path, errors.New(`has no parameters: give its fields tags, such as query:"page"`))
+		}
 	}
 	if c.hasRest && cfg.Unknown == UnknownReject {
 		c.fail("rest", errors.New("a rest field collects what UnknownReject would refuse: choose one"))
@@ -40,7 +49,10 @@ func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
 	if len(c.errs) > 0 {
 		return nil, &SchemaError{Type: t, Err: errors.Join(c.errs...)}
 	}
-	c.fast = c.quickly()
+	if len(c.foreign) > 0 && !c.hooked {
+		slog.Default().Warn("queryparams: other tags are not read here, so nothing checks what they say: use min, max, minlen, maxlen, enum, pattern and required, or call your validator in a Validate method of the type",
+			"type", typeName(t), "fields", strings.Join(c.foreign, ", "))
+	}
 	return c.plan, nil
 }
 
@@ -107,6 +119,12 @@ func (c *compiler) fields(t reflect.Type, steps []int, in place) {
 		tag, tagged := f.Tag.Lookup("query")
 		at := append(slices.Clone(steps), i)
 		path := in.path + "." + f.Name
+		if !tagged {
+			if err := misspeltQuery(f.Tag); err != nil {
+				c.fail(path, err)
+				continue
+			}
+		}
 		switch {
 		case tag == "-":
 		case !tagged:
@@ -161,16 +179,22 @@ func checkName(name string) error {
 func (c *compiler) collect(f reflect.StructField, at []int, in place, path string) {
 	switch {
 	case f.Type != valuesType:
-		c.fail(path, fmt.Errorf("a rest field must be a url.Values, not %s", f.Type))
+		c.fail(path, fmt.Errorf("a rest field must be a url.Values, not %s", typeName(f.Type)))
 	case c.hasRest || in.group >= 0 || in.prefix != "" || in.nested:
 		c.fail(path, errors.New("there can be one rest field, at the top level"))
 	default:
 		c.rest, c.hasRest = at, true
 	}
+	if err := newTagSet(f).finish(); err != nil {
+		c.fail(path, err)
+	}
 }
 
 func (c *compiler) field(f reflect.StructField, tag string, at []int, in place, path string) {
 	tags := newTagSet(f)
+	if tags.validator != "" {
+		c.foreign = append(c.foreign, path+" "+tags.validator)
+	}
 	l := leaf{name: in.join(tag), steps: at, group: in.group, duplicate: c.cfg.Duplicate}
 	l.key = escape(l.name)
 	ok, err := c.resolve(&l, f.Type, tags)
@@ -191,6 +215,7 @@ func (c *compiler) field(f reflect.StructField, tag string, at []int, in place, 
 // add makes l a leaf of the plan.
 func (c *compiler) add(l *leaf, tags *tagSet, path string) {
 	index := len(c.leaves)
+	c.short(l.key, path)
 	c.claim(l.name, target{leaf: index, group: -1}, path)
 	if l.shape == shapeList {
 		c.claim(l.name+"[]", target{leaf: index, group: -1, how: spelledAlias}, path)
@@ -214,19 +239,13 @@ func (c *compiler) add(l *leaf, tags *tagSet, path string) {
 func (c *compiler) compileSub(t reflect.Type, l *leaf, in place, path string) *plan {
 	sub := newCompiler(t, c.cfg)
 	sub.fields(t, nil, place{group: -1, nested: true, depth: in.depth + 1, path: path})
-	if l.shape == shapeForm {
-		for i := range sub.leaves {
-			switch f := &sub.leaves[i]; {
-			case f.shape > shapeOpt || len(sub.groups) > 0 || f.name[0] != '[' || strings.Count(f.name, "[") > 1:
-				sub.fail(path, fmt.Errorf("%s: this style holds single values only", f.name))
-			case strings.IndexByte(f.name, l.sep) >= 0:
-				sub.fail(path, fmt.Errorf("%s: its name has the separator %q", f.name, l.sep))
-			}
-		}
+	if len(sub.errs) == 0 && len(sub.leaves) == 0 {
+		sub.fail(path, noParameters(t))
 	}
 	if len(sub.errs) == 0 {
 		sub.finish()
 	}
+	c.foreign = append(c.foreign, sub.foreign...)
 	c.errs = append(c.errs, sub.errs...)
 	return sub.plan
 }
@@ -247,18 +266,21 @@ func (c *compiler) resolve(l *leaf, t reflect.Type, tags *tagSet) (bool, error) 
 	case t.Kind() == reflect.Pointer:
 		l.shape, l.elem = shapePointer, t.Elem()
 	case t.Kind() == reflect.Slice && t.Elem() == reflect.TypeFor[byte]():
-		return false, fmt.Errorf("%s is bytes: use a string, or a Codec", t)
+		return false, fmt.Errorf("%s is bytes: use a string, or a Codec", typeName(t))
 	case t.Kind() == reflect.Slice:
 		l.shape, l.elem = shapeList, t.Elem()
 	case t.Kind() == reflect.Map:
 		l.shape, l.elem = shapeMap, t.Elem()
-		if l.keys, err = scalar(t.Key(), &tagSet{}, c.cfg.Codecs); l.keys == nil || err != nil {
-			return false, fmt.Errorf("%s: its keys have no text form", t)
+		if l.keys, err = scalar(t.Key(), &tagSet{}, c.cfg.Codecs); err != nil {
+			return false, fmt.Errorf("%s: its keys: %w", typeName(t), err)
+		}
+		if l.keys == nil {
+			return false, fmt.Errorf("%s: its keys have no text form", typeName(t))
 		}
 	case t.Kind() == reflect.Struct:
 		return false, nil
 	default:
-		return false, fmt.Errorf("%s has no text form: use a Codec, or leave the field out with query:\"-\"", t)
+		return false, fmt.Errorf("%s has no text form: use a Codec, or leave the field out with query:\"-\"", typeName(t))
 	}
 	l.codec, err = scalar(l.elem, tags, c.cfg.Codecs)
 	if err != nil || l.codec != nil {
@@ -271,7 +293,7 @@ func (c *compiler) resolve(l *leaf, t reflect.Type, tags *tagSet) (bool, error) 
 	if l.shape == shapePointer && l.elem.Kind() == reflect.Struct {
 		return false, nil
 	}
-	return false, fmt.Errorf("%s: %s is not a single value", t, l.elem)
+	return false, fmt.Errorf("%s: %s is not a single value", typeName(t), typeName(l.elem))
 }
 
 // nest compiles a struct under a name of its own.
@@ -288,27 +310,23 @@ func (c *compiler) nest(t reflect.Type, l leaf, tags *tagSet, in place, path str
 			tags.fail("style:%q: a pointer's struct could not be told from a missing one", style)
 		}
 	default:
-		var err error
-		if l.sep, err = separator(style); err != nil {
-			tags.fail("style:%q: use deepObject, dotted, form, or a style of lists", style)
-			break
-		}
-		l.shape, l.elem = shapeForm, t
-		if t.Kind() == reflect.Pointer {
-			l.elem = t.Elem()
-		}
-		l.sub = c.compileSub(l.elem, &l, in, path)
-		c.add(&l, tags, path)
-		return
+		tags.fail("style:%q: use deepObject, dotted or form", style)
 	}
 	if err := tags.finish(); err != nil {
 		c.fail(path, err)
 		return
 	}
+	before := len(c.leaves) + len(c.errs)
+	defer func() {
+		if len(c.leaves)+len(c.errs) == before {
+			c.fail(path, noParameters(t))
+		}
+	}()
 	if t.Kind() != reflect.Pointer {
 		c.fields(t, l.steps, inner)
 		return
 	}
+	c.short(l.key, path)
 	g := len(c.groups)
 	if g >= maxGroups {
 		c.fail(path, fmt.Errorf("the schema has more than %d pointers to structs", maxGroups))
@@ -320,6 +338,19 @@ func (c *compiler) nest(t reflect.Type, l leaf, tags *tagSet, in place, path str
 	c.order = append(c.order, step{leaf: -1, group: g})
 	c.fields(t.Elem(), l.steps, inner)
 	c.order = append(c.order, step{leaf: -1, group: g, end: true})
+}
+
+// noParameters says what can be done about a struct that a query tag is on and
+// that has none itself.
+func noParameters(t reflect.Type) error {
+	return fmt.Errorf("%s is a struct without parameters and without a text form: give its fields query tags, give it MarshalText and UnmarshalText, use a Codec, or leave it out with query:\"-\"", typeName(t))
+}
+
+// short checks that a query with the key, as it is written, can be read.
+func (c *compiler) short(key, path string) {
+	if most := c.cfg.Limits.MaxKeyLen; len(key) > most {
+		c.fail(path, fmt.Errorf("the name takes %d bytes in a URL, more than Limits.MaxKeyLen, %d", len(key), most))
+	}
 }
 
 func (c *compiler) claim(name string, t target, path string) {

@@ -29,6 +29,13 @@ type Limits struct {
 	MaxErrors int
 }
 
+// ofOthers are the limits for parameters that a schema does not read and a link
+// takes over: only all of them together have one.
+func (l Limits) ofOthers() *Limits {
+	l.MaxKeyLen, l.MaxValueLen = l.MaxBytes, l.MaxBytes
+	return &l
+}
+
 // withDefaults returns l with every field positive.
 func (l Limits) withDefaults() Limits {
 	for _, f := range []struct {
@@ -59,7 +66,7 @@ type Unknown uint8
 
 // The policies for unknown parameters.
 const (
-	UnknownIgnore Unknown = iota // they are skipped, whatever they hold
+	UnknownIgnore Unknown = iota // they are skipped, whatever they hold and however long they are
 	UnknownReject                // each is a fault, with the nearest known name
 )
 
@@ -77,7 +84,8 @@ const (
 type SchemaConfig struct {
 	// Limits bounds a query. Default: see [Limits].
 	Limits Limits
-	// Unknown is the policy for parameters that the schema does not have.
+	// Unknown is the policy for parameters that the schema does not have. Those
+	// that are ignored may be longer than MaxKeyLen and MaxValueLen allow.
 	// Default [UnknownIgnore]. [UnknownReject] conflicts with a rest field.
 	Unknown Unknown
 	// Duplicate is the policy for repeated single-valued parameters of fields
@@ -110,7 +118,7 @@ type SchemaConfig struct {
 	// the schema's own, which then have their defaults where the link leads,
 	// and those that Retain would take over. Default none.
 	Strip []string
-	// Codecs are the text forms of types, made by [NewCodec]. They win over
+	// Codecs are the text forms of types, made by [NewCodec] or [OneOf]. They win over
 	// TextUnmarshaler and over kinds. Default none.
 	Codecs []Codec
 }
@@ -125,7 +133,7 @@ func (c *SchemaConfig) validate() error {
 	}
 	for i, k := range c.Codecs {
 		if k.c == nil {
-			errs = append(errs, fmt.Errorf("queryparams: SchemaConfig.Codecs[%d] is empty: make it with NewCodec", i))
+			errs = append(errs, fmt.Errorf("queryparams: SchemaConfig.Codecs[%d] is empty: make it with NewCodec and two functions, or OneOf and some different values", i))
 		}
 	}
 	return errors.Join(errs...)

@@ -15,7 +15,7 @@ import (
 	"github.com/reecho-go/reecho/queryparams"
 )
 
-func TestQ14_ListStyles(t *testing.T) {
+func TestListStyles(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		Form  []string `query:"form"`
@@ -40,7 +40,7 @@ func TestQ14_ListStyles(t *testing.T) {
 	reads(t, "ids=1&ids=x&ids=", T{}, fault("ids[1]", "type"), fault("ids[2]", "type"))
 }
 
-func TestQ14_ListRules(t *testing.T) {
+func TestListRules(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		L []int    `query:"l" minitems:"1" maxitems:"3" min:"1"`
@@ -52,7 +52,7 @@ func TestQ14_ListRules(t *testing.T) {
 	reads(t, "l=1&l=0", T{}, fault("l[1]", "out_of_range"))
 }
 
-func TestQ16_MapsAndStructs(t *testing.T) {
+func TestMapsAndStructs(t *testing.T) {
 	t.Parallel()
 	type N struct {
 		A string   `query:"a"`
@@ -83,7 +83,7 @@ func TestQ16_MapsAndStructs(t *testing.T) {
 	reads(t, "m=1", T{}, fault("m", "bad_key"))
 }
 
-func TestQ16_ListsOfStructsAreDense(t *testing.T) {
+func TestListsOfStructsAreDense(t *testing.T) {
 	t.Parallel()
 	type S struct {
 		Z []int `query:"z"`
@@ -151,7 +151,7 @@ func TestQ16_ListsOfStructsAreDense(t *testing.T) {
 	}
 }
 
-func TestQ5_FoldCase(t *testing.T) {
+func TestFoldCase(t *testing.T) {
 	t.Parallel()
 	type N struct {
 		A int `query:"a"`
@@ -201,7 +201,7 @@ func TestQ5_FoldCase(t *testing.T) {
 	}
 }
 
-func TestQ17_SchemaErrorsComeTogetherAtStartUp(t *testing.T) {
+func TestSchemaErrorsComeTogetherAtStartUp(t *testing.T) {
 	t.Parallel()
 	type N struct {
 		A int `query:"a"`
@@ -265,7 +265,7 @@ func TestQ17_SchemaErrorsComeTogetherAtStartUp(t *testing.T) {
 	}
 }
 
-func TestQ17_MapTakesNamesOfANestedStruct(t *testing.T) {
+func TestMapTakesNamesOfANestedStruct(t *testing.T) {
 	t.Parallel()
 	type N struct {
 		A int `query:"a"`
@@ -284,7 +284,7 @@ type DecodeOnly struct{}
 
 func (*DecodeOnly) UnmarshalText([]byte) error { return nil }
 
-func TestQ18_DecodeOnlyTypeIsAStartUpError(t *testing.T) {
+func TestDecodeOnlyTypeIsAStartUpError(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		D DecodeOnly `query:"d"`
@@ -294,7 +294,7 @@ func TestQ18_DecodeOnlyTypeIsAStartUpError(t *testing.T) {
 	}
 }
 
-func TestQ18_CustomTypes(t *testing.T) {
+func TestCustomTypes(t *testing.T) {
 	t.Parallel()
 	got, err := everything.Parse("level=high&c=20.5C&big=123456789012345678901234567890&url=https://example.org/%3Fa%3Db&levels=low&levels=high")
 	if err != nil {
@@ -322,7 +322,7 @@ type Paging struct {
 	Page int `query:"page"`
 }
 
-func TestQ17_AnEmbeddedPointerIsNotIgnored(t *testing.T) {
+func TestAnEmbeddedPointerIsNotIgnored(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		*Paging

@@ -26,7 +26,7 @@ func reads[T any](t *testing.T, raw string, want T, wantFaults ...[2]string) {
 
 func fault(path string, code queryparams.Code) [2]string { return [2]string{path, string(code)} }
 
-func TestQ1_OrderAndDuplicatesAreKept(t *testing.T) {
+func TestOrderAndDuplicatesAreKept(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		L []string `query:"l"`
@@ -34,7 +34,7 @@ func TestQ1_OrderAndDuplicatesAreKept(t *testing.T) {
 	reads(t, "l=b&x=1&l=a&l=b", T{[]string{"b", "a", "b"}})
 }
 
-func TestQ2_BadEscapes(t *testing.T) {
+func TestBadEscapes(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		N int
@@ -59,7 +59,7 @@ func TestQ2_BadEscapes(t *testing.T) {
 	}
 }
 
-func TestQ3_SemicolonsAndPluses(t *testing.T) {
+func TestSemicolonsAndPluses(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		S  string    `query:"s"`
@@ -78,7 +78,7 @@ func TestQ3_SemicolonsAndPluses(t *testing.T) {
 	}
 }
 
-func TestQ4_ControlCharactersAndUTF8(t *testing.T) {
+func TestControlCharactersAndUTF8(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		S string `query:"s"`
@@ -96,7 +96,7 @@ func TestQ4_ControlCharactersAndUTF8(t *testing.T) {
 	reads(t, "s=%ff", Multi{}, fault("s", "bad_utf8"))
 }
 
-func TestQ5_KeysAreCaseSensitive(t *testing.T) {
+func TestKeysAreCaseSensitive(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		Page int `query:"page"`
@@ -105,7 +105,7 @@ func TestQ5_KeysAreCaseSensitive(t *testing.T) {
 	reads(t, "PAGE=3&page=2", T{2})
 }
 
-func TestQ6_Duplicates(t *testing.T) {
+func TestDuplicates(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		N     int `query:"n"`
@@ -121,7 +121,7 @@ func TestQ6_Duplicates(t *testing.T) {
 	}
 }
 
-func TestQ7Q8_MissingEmptyAndZero(t *testing.T) {
+func TestMissingEmptyAndZero(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		Page  int                  `query:"page" default:"5"`
@@ -150,7 +150,7 @@ func TestQ7Q8_MissingEmptyAndZero(t *testing.T) {
 	reads(t, "num=", T{}, fault("num", "type"))
 }
 
-func TestQ7_Required(t *testing.T) {
+func TestRequired(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		ID int      `query:"id" required:"true"`
@@ -160,7 +160,7 @@ func TestQ7_Required(t *testing.T) {
 	reads(t, "id=0&l=", T{0, []string{}})
 }
 
-func TestQ9_Bools(t *testing.T) {
+func TestBools(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		On bool `query:"on"`
@@ -181,7 +181,7 @@ func TestQ9_Bools(t *testing.T) {
 	reads(t, "on=1", Strict{}, fault("on", "type"))
 }
 
-func TestQ10_Ints(t *testing.T) {
+func TestInts(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		I8  int8   `query:"i8"`
@@ -202,7 +202,7 @@ func TestQ10_Ints(t *testing.T) {
 	}
 }
 
-func TestQ11_Floats(t *testing.T) {
+func TestFloats(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		F   float64 `query:"f"`
@@ -220,7 +220,7 @@ func TestQ11_Floats(t *testing.T) {
 	}
 }
 
-func TestQ12_Durations(t *testing.T) {
+func TestDurations(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		D time.Duration `query:"d"`
@@ -243,7 +243,7 @@ func TestQ12_Durations(t *testing.T) {
 	reads(t, "s=9223372036854775807", T{}, fault("s", "out_of_range"))
 }
 
-func TestQ13_Times(t *testing.T) {
+func TestTimes(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		At    time.Time `query:"at" min:"2000-01-01"`
@@ -271,7 +271,7 @@ func TestQ13_Times(t *testing.T) {
 	reads(t, "unix=99999999999999999", T{}, fault("unix", "type"))
 }
 
-func TestQ13_RFC3339IsReadStrictly(t *testing.T) {
+func TestRFC3339IsReadStrictly(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		At time.Time `query:"at" layout:"rfc3339"`

@@ -141,7 +141,7 @@ func TestDefectNamesInTheWay(t *testing.T) {
 	reads(t, "a%20b=x", T{})
 }
 
-func TestSQ13_ThousandRunsOneOutcome(t *testing.T) {
+func TestThousandRunsOneOutcome(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		A, B int
@@ -181,7 +181,7 @@ func TestSQ13_ThousandRunsOneOutcome(t *testing.T) {
 	}
 }
 
-func TestSQ4_VariantsOfANameDoNotPassAValidatedField(t *testing.T) {
+func TestVariantsOfANameDoNotPassAValidatedField(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		Page int `query:"page" max:"10"`
@@ -194,7 +194,7 @@ func TestSQ4_VariantsOfANameDoNotPassAValidatedField(t *testing.T) {
 	}
 }
 
-func TestSQ10_UntaggedFieldsAreNeverSet(t *testing.T) {
+func TestUntaggedFieldsAreNeverSet(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		IsAdmin bool
@@ -208,7 +208,7 @@ func TestSQ10_UntaggedFieldsAreNeverSet(t *testing.T) {
 	}
 }
 
-func TestSQ14_TooManyPairsAreAnErrorNotAnEmptyQuery(t *testing.T) {
+func TestTooManyPairsAreAnErrorNotAnEmptyQuery(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		Name string `query:"name"`

@@ -6,7 +6,10 @@
 // # Schemas
 //
 // [NewSchema] compiles a struct type once; mistakes in tags, defaults and
-// names are found there, all together. [Schema.Bind] reads a request,
+// names are found there, all together: a tag that is misspelt, bounds that
+// contradict each other, a layout that does not read what it writes, a field
+// into which nothing could be read. Tags of validators (validate, binding) are
+// not read; the default slog logger is told of them. [Schema.Bind] reads a request,
 // [Schema.Encode] and [Schema.Link] write. [Bind] and [Get] are shortcuts for
 // the zero [SchemaConfig].
 //
@@ -17,9 +20,14 @@
 // a slice of them or a map to them (name[key]=value). An embedded struct adds
 // its fields; a struct with a tag nests as name[field]; a pointer to one is nil
 // unless one of its fields is there; a slice of structs is name[0][field]=value,
-// where the first index is 0 and each new one is the next: no number in a query
-// makes room for anything. [NewCodec] and [QueryCodec] teach a schema other
-// types.
+// in any order, where no index is left out: no number in a query makes room for
+// anything. [NewCodec], [OneOf] and [QueryCodec] teach a schema other types.
+//
+// Of a type with text methods, MarshalText writes and UnmarshalText reads, as in
+// encoding/json, whether they are its own or those of a type that it embeds.
+// AppendText is used in place of MarshalText where both are surely of the same
+// type; String is not used. Where the two do not fit together, NewSchema says
+// so if it can see it, and Encode otherwise.
 //
 //	query:"name"        the parameter; "-" for none; ",rest" on a url.Values
 //	                    collects the parameters that the schema does not have
@@ -36,14 +44,19 @@
 //	unit:"s"            what a bare number counts, for durations
 //	style               of lists: form (the default: tags=a&tags=b),
 //	                    "form,explode=false" (a,b), spaceDelimited,
-//	                    pipeDelimited, sep=X; of structs: deepObject (the
-//	                    default), dotted, form (fields by their own names), or
-//	                    one of the others of lists: p=x,1,y,2
-//	invalid:"default"   a faulty value becomes the default, see [Schema.Correct]
+//	                    pipeDelimited, sep=X. An escaped separator is text,
+//	                    but for numbers, bools, enums and the like, which
+//	                    have none in them. Of structs: deepObject (the
+//	                    default), dotted, form (fields by their own names)
+//	invalid:"default"   a faulty value becomes the default; of a list or a map,
+//	                    the faulty elements are dropped, and none left is the
+//	                    default: see [Schema.Correct]
 //	duplicate:"first"   or "last": which of several single values counts
 //	empty:"missing"     or "reject": what name= is, where it is not that already
 //	bool:"strict"       true and false only
-//	allow:"control"     control characters (line breaks); allow:"nan"
+//	allow:"control"     control characters such as line breaks (a tab, which
+//	                    comes with what visitors paste, is text anyway);
+//	                    allow:"nan"
 //	secret:"true"       the value is never echoed
 //	doc:"..."           the description in [Schema.OpenAPI]
 //

@@ -130,7 +130,8 @@ func Bind[T any](c echo.Context) (T, error) {
 	return s.Bind(c)
 }
 
-// Get reads one parameter of c's request. Errors are as for [Schema.Bind].
+// Get reads one parameter of c's request; of a slice as T, all its values, and
+// nil if there is none. Errors are as for [Schema.Bind].
 func Get[T any](c echo.Context, name string, param Param[T]) (T, error) {
 	v, err := Lookup(queryOf(c.Request()), name, param)
 	if err != nil {
@@ -147,12 +148,6 @@ func GetOr[T any](c echo.Context, name string, fallback T) T {
 		return fallback
 	}
 	return v
-}
-
-// GetAll reads all values of one parameter of c's request; nil if it is
-// missing. Errors are as for [Schema.Bind].
-func GetAll[T any](c echo.Context, name string) ([]T, error) {
-	return Get(c, name, Param[[]T]{})
 }
 
 // Remember binds the parameters of s to a memory, which state finds for a
@@ -194,7 +189,7 @@ func (p *RememberedPage[T, S]) Bind(c echo.Context) (T, error) {
 		}
 	}
 	if p.cfg.Follow && raw != "" && len(seeds) == 0 {
-		if entries, err := parseEntries(raw, &p.schema.plan.cfg.Limits); err == nil && slices.ContainsFunc(entries, p.ours) {
+		if entries, err := parseEntries(raw, p.schema.plan.cfg.Limits.ofOthers()); err == nil && slices.ContainsFunc(entries, p.ours) {
 			if err := p.keep(p.state(c), *v); err != nil {
 				return zero, problem.HTTPError(err)
 			}

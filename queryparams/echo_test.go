@@ -40,7 +40,7 @@ type body struct {
 	Errors []struct{ Parameter, Path, Code, Detail, Value, Expected string }
 }
 
-func TestQ21_BareEchoAnswers400AndNamesAllParameters(t *testing.T) {
+func TestBareEchoAnswers400AndNamesAllParameters(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
 	e.GET("/", func(c echo.Context) error {
@@ -71,7 +71,7 @@ func TestQ21_BareEchoAnswers400AndNamesAllParameters(t *testing.T) {
 	}
 }
 
-func TestQ21_AnswersByAcceptAndStatus(t *testing.T) {
+func TestAnswersByAcceptAndStatus(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
 	e.Use(middleware.Must(middleware.New(queryparams.Must(queryparams.New(queryparams.Config{})))).Middleware())
@@ -80,7 +80,10 @@ func TestQ21_AnswersByAcceptAndStatus(t *testing.T) {
 		_, err := queryparams.Get(c, "page", queryparams.Param[int]{Required: true})
 		return err
 	})
-	e.GET("/all", func(c echo.Context) error { _, err := queryparams.GetAll[int](c, "page"); return err })
+	e.GET("/all", func(c echo.Context) error {
+		_, err := queryparams.Get(c, "page", queryparams.Param[[]int]{})
+		return err
+	})
 	e.GET("/params", func(c echo.Context) error { _, err := queryparams.From(c); return err })
 	e.GET("/bad", func(c echo.Context) error {
 		_, err := queryparams.Bind[struct {
@@ -114,7 +117,7 @@ func TestQ21_AnswersByAcceptAndStatus(t *testing.T) {
 	}
 }
 
-func TestSQ5_QueryIsTheOnlySource(t *testing.T) {
+func TestQueryIsTheOnlySource(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
 	e.POST("/:page", func(c echo.Context) error {
@@ -189,7 +192,7 @@ func TestReservedKeysAreConfigurable(t *testing.T) {
 	}
 }
 
-func TestQ26_BindSeesWritesToParams(t *testing.T) {
+func TestBindSeesWritesToParams(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
 	e.Use(queryparams.Must(queryparams.New(queryparams.Config{})).Middleware())

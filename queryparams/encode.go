@@ -121,8 +121,9 @@ func (e *encoder) key(key string) {
 	}
 	from := len(e.b)
 	e.b = append(append(e.b, e.prefix...), key...)
-	if e.prefix != "" && len(e.b)-from > e.p.cfg.Limits.MaxKeyLen {
-		e.errs = append(e.errs, limitFault(CodeLimitKey, e.owner, "", -1))
+	if most := e.p.cfg.Limits.MaxKeyLen; len(e.b)-from > most {
+		name := cmp.Or(e.owner, *safeValue(unescapeLenient(string(e.b[from:]))))
+		e.errs = append(e.errs, limitFault(CodeLimitKey, name, "at most "+strconv.Itoa(most)+" bytes", -1))
 	}
 	e.b = append(e.b, '=')
 	e.pairs++
@@ -153,18 +154,14 @@ func (e *encoder) leaf(l *leaf, v reflect.Value) {
 			return
 		}
 		e.key(l.key)
-		if e.value(l, v, 0) == 0 && l.emptyMissing {
-			e.cannot(l, "its text is empty, which means that it is missing")
-		}
+		e.refuseEmpty(l, e.value(l, v, 0))
 	case shapePointer:
 		if v.IsNil() {
 			e.absent(l)
 			return
 		}
 		e.key(l.key)
-		if e.value(l, v.Elem(), 0) == 0 && l.emptyMissing {
-			e.cannot(l, "its text is empty, which means that it is missing")
-		}
+		e.refuseEmpty(l, e.value(l, v.Elem(), 0))
 	case shapeOpt:
 		e.option(l, v)
 	case shapeList:
@@ -173,11 +170,21 @@ func (e *encoder) leaf(l *leaf, v reflect.Value) {
 		e.mapping(l, v)
 	case shapeStructs:
 		e.structs(l, v)
-	case shapeForm:
-		e.form(l, v)
 	}
 	if l.hasDefault && !e.defaults && string(bytes.TrimPrefix(strip(e.b[from:]), []byte(e.prefix))) == l.defText {
 		e.b, e.pairs = e.b[:from], pairs
+	}
+}
+
+// refuseEmpty refuses a value whose text has the length 0, if that reads as
+// another value or as none.
+func (e *encoder) refuseEmpty(l *leaf, length int) {
+	switch {
+	case length != 0:
+	case l.emptyMissing:
+		e.cannot(l, "its text is empty, which means that it is missing")
+	case l.emptyBad:
+		e.cannot(l, "its text is empty, which is refused")
 	}
 }
 
@@ -219,11 +226,12 @@ func (e *encoder) list(l *leaf, v reflect.Value) {
 		return
 	}
 	n := v.Len()
-	from, pairs := len(e.b), e.pairs
+	from, pairs, start := len(e.b), e.pairs, 0
 	for i := range n {
 		switch {
 		case i == 0 || l.sep == 0:
 			e.key(l.key)
+			start = len(e.b)
 		default:
 			e.separate(l.sep)
 		}
@@ -231,6 +239,9 @@ func (e *encoder) list(l *leaf, v reflect.Value) {
 			e.b, e.pairs = e.b[:from], pairs
 			e.key(l.key + "%5B%5D")
 		}
+	}
+	if l.sep != 0 && n > 1 && len(e.b)-start > e.p.cfg.Limits.MaxValueLen {
+		e.fault(l, CodeLimitValue, nil)
 	}
 }
 
@@ -277,75 +288,6 @@ func (e *encoder) structs(l *leaf, v reflect.Value) {
 	}
 }
 
-// form writes the fields of a struct into one value, names and values in turn.
-func (e *encoder) form(l *leaf, v reflect.Value) {
-	isPointer := v.Kind() == reflect.Pointer
-	if isPointer {
-		if v.IsNil() {
-			e.absent(l)
-			return
-		}
-		v = v.Elem()
-	}
-	from, pairs := len(e.b), e.pairs
-	e.key(l.key)
-	start := len(e.b)
-	path, owner := e.path, e.owner
-	e.path, e.owner = path+l.name, cmp.Or(owner, path+l.name)
-	for i := range l.sub.leaves {
-		e.member(l, &l.sub.leaves[i], at(v, l.sub.leaves[i].steps), start)
-	}
-	e.path, e.owner = path, owner
-	switch n := len(e.b) - start; {
-	case n > e.p.cfg.Limits.MaxValueLen:
-		e.fault(l, CodeLimitValue, nil)
-	case n == 0 && !isPointer && l.required:
-		e.absent(l)
-	case n == 0 && !isPointer:
-		e.b, e.pairs = e.b[:from], pairs
-	}
-}
-
-// member writes one field of a struct in form style, if it has something to say.
-func (e *encoder) member(l, f *leaf, v reflect.Value, start int) {
-	empty := false
-	switch f.shape {
-	case shapePointer:
-		if v.IsNil() {
-			e.absent(f)
-			return
-		}
-		v = v.Elem()
-	case shapeOpt:
-		value, state := v.Addr().Interface().(optional).slot()
-		if *state == Missing {
-			e.absent(f)
-			return
-		}
-		empty = *state == Empty
-		v = reflect.ValueOf(value).Elem()
-	default:
-		if !f.hasDefault && !f.required && v.IsZero() {
-			return
-		}
-	}
-	from := len(e.b)
-	if from > start {
-		e.separate(l.sep)
-	}
-	e.b = appendEscaped(e.b, f.name[1:len(f.name)-1], l.sep)
-	e.separate(l.sep)
-	at := len(e.b)
-	switch {
-	case empty:
-		return
-	case e.value(f, v, l.sep) == 0 && (f.emptyMissing || f.shape == shapeOpt):
-		e.cannot(f, "its text is empty, which means that it is missing")
-	case f.hasDefault && !e.defaults && string(e.b[at:]) == strings.TrimPrefix(f.defText, f.key+"="):
-		e.b = e.b[:from]
-	}
-}
-
 func (e *encoder) mapping(l *leaf, v reflect.Value) {
 	if !e.collection(l, v) {
 		return
@@ -359,6 +301,9 @@ func (e *encoder) mapping(l *leaf, v reflect.Value) {
 	for it := v.MapRange(); it.Next(); {
 		key.SetIterKey(it)
 		name, err := l.keys.appendText(nil, key)
+		if err == nil {
+			err = keyReadsBack(l.keys, key, string(name))
+		}
 		switch {
 		case err != nil:
 			e.fault(l, CodeBadKey, err)
@@ -371,11 +316,7 @@ func (e *encoder) mapping(l *leaf, v reflect.Value) {
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	for _, en := range entries {
-		name := escape(l.name + "[" + en.name + "]")
-		if len(e.prefix)+len(name) > e.p.cfg.Limits.MaxKeyLen {
-			e.fault(l, CodeLimitKey, fmt.Errorf("the key %q is too long", en.name))
-		}
-		e.key(name)
+		e.key(escape(l.name + "[" + en.name + "]"))
 		value.Set(en.value)
 		e.value(l, value, 0)
 	}
@@ -387,10 +328,16 @@ func (e *encoder) mapping(l *leaf, v reflect.Value) {
 func (e *encoder) value(l *leaf, v reflect.Value, delim byte) int {
 	if code := l.rules.check(l.codec, v); code != codeFine {
 		e.fault(l, code, nil)
+		if code == CodeEnum {
+			e.errs[len(e.errs)-1].Suggestion = l.suggestion(l.rules.text(l.codec, v))
+		}
 		return -1
 	}
 	from := len(e.b)
 	b, err := l.codec.appendText(e.b, v)
+	if err == nil && l.foreign {
+		err = readsBack(l.codec, v, string(b[from:]))
+	}
 	if err != nil {
 		e.cannot(l, "%w", err)
 		return -1
@@ -419,7 +366,7 @@ func readable(text []byte, control bool) bool {
 	for _, c := range text {
 		if c >= utf8.RuneSelf {
 			ascii = false
-		} else if (c < 0x20 || c == 0x7f) && !control {
+		} else if !control && isControl(rune(c)) {
 			return false
 		}
 	}

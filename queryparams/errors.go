@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/middleware"
 )
 
 // Code is the stable, machine-readable name of a fault. Translate messages by it.
@@ -93,6 +93,9 @@ type FieldError struct {
 	Value *string
 	// Expected says what is allowed; may be empty.
 	Expected string
+	// Suggestion is the allowed value, or for an unknown parameter the name,
+	// that is nearest to what was sent; empty if none is near.
+	Suggestion string
 	// Offset is the place of the fault in the raw query, in bytes; -1 when
 	// it has none.
 	Offset int
@@ -115,6 +118,9 @@ func (e *FieldError) Error() string {
 	}
 	if e.Expected != "" {
 		b.WriteString(", expected " + e.Expected)
+	}
+	if e.Suggestion != "" {
+		b.WriteString(", did you mean " + strconv.Quote(e.Suggestion) + "?")
 	}
 	return b.String()
 }
@@ -164,15 +170,15 @@ func (e *Errors) StatusCode() int {
 }
 
 // Problem is the body of the answer (RFC 9457).
-func (e *Errors) Problem() problem.Details {
-	d := problem.Details{Title: "Invalid query parameters", Errors: make([]problem.Item, len(e.Fields))}
+func (e *Errors) Problem() middleware.Problem {
+	d := middleware.Problem{Title: "Invalid query parameters", Errors: make([]middleware.ProblemItem, len(e.Fields))}
 	if e.Omitted > 0 {
 		d.Detail = fmt.Sprintf("%d more faults are not listed.", e.Omitted)
 	}
 	for i, f := range e.Fields {
-		d.Errors[i] = problem.Item{
+		d.Errors[i] = middleware.ProblemItem{
 			Parameter: f.Parameter, Path: f.Path, Code: string(f.Code),
-			Detail: f.Detail, Value: f.Value, Expected: f.Expected,
+			Detail: f.Detail, Value: f.Value, Expected: f.Expected, Suggestion: f.Suggestion,
 		}
 		if d.Errors[i].Path == f.Parameter {
 			d.Errors[i].Path = ""
@@ -189,7 +195,32 @@ type SchemaError struct {
 }
 
 // Error implements error.
-func (e *SchemaError) Error() string { return fmt.Sprintf("queryparams: schema %s: %v", e.Type, e.Err) }
+func (e *SchemaError) Error() string {
+	return fmt.Sprintf("queryparams: schema %s: %v", typeName(e.Type), e.Err)
+}
+
+// typeName is the name of a type, for texts: an unnamed struct is not spelled out.
+func typeName(t reflect.Type) string {
+	if t == nil {
+		return "nil"
+	}
+	if t.Name() != "" {
+		return t.String()
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return "struct{...}"
+	case reflect.Pointer:
+		return "*" + typeName(t.Elem())
+	case reflect.Slice:
+		return "[]" + typeName(t.Elem())
+	case reflect.Array:
+		return "[" + strconv.Itoa(t.Len()) + "]" + typeName(t.Elem())
+	case reflect.Map:
+		return "map[" + typeName(t.Key()) + "]" + typeName(t.Elem())
+	}
+	return t.String()
+}
 
 // Unwrap returns the problems.
 func (e *SchemaError) Unwrap() error { return e.Err }
@@ -198,7 +229,7 @@ func (e *SchemaError) Unwrap() error { return e.Err }
 func (e *SchemaError) StatusCode() int { return http.StatusInternalServerError }
 
 // Problem is the body of the answer; it does not tell clients about the type.
-func (e *SchemaError) Problem() problem.Details { return problem.Details{} }
+func (e *SchemaError) Problem() middleware.Problem { return middleware.Problem{} }
 
 // EncodeError says that a value was not written to a URL, since what is there
 // could not be read back as the value, or would be refused. It is a
@@ -219,7 +250,7 @@ func (e *EncodeError) Unwrap() []error { return (&Errors{Fields: e.Fields}).Unwr
 func (e *EncodeError) StatusCode() int { return http.StatusInternalServerError }
 
 // Problem is the body of the answer; it does not tell clients the value.
-func (e *EncodeError) Problem() problem.Details { return problem.Details{} }
+func (e *EncodeError) Problem() middleware.Problem { return middleware.Problem{} }
 
 // ErrNoPlugin says that [From] was called on a route that no [Plugin] serves.
 var ErrNoPlugin = errors.New("queryparams: no plugin on this route: add the plugin to the Stack, or use its Middleware")

@@ -179,6 +179,10 @@ func brokenPart(b []byte) int {
 	return longest
 }
 
+// isControl reports whether r is a control character that no text has. A tab is
+// text: it comes with what visitors paste from tables.
+func isControl(r rune) bool { return r < 0x20 && r != '\t' || r == 0x7f }
+
 // decode turns a raw key or value into text under the rules of the schema:
 // cfg.Lenient never fails; otherwise the code says what is wrong and the
 // offset where, counted from the start of s.
@@ -204,7 +208,7 @@ func (p *plan) decode(s string, flags uint8, control bool) (text string, code Co
 	if !odd {
 		return text, "", 0
 	}
-	if !control && strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
+	if !control && strings.ContainsFunc(text, isControl) {
 		return text, CodeControlChar, 0
 	}
 	if !utf8.ValidString(text) {

@@ -42,5 +42,5 @@ func ExampleSchema_Bind() {
 	}
 	// Output:
 	// 200 {Page:1 Size:20 States:[Texas New York] Sort:date}
-	// 400 {"title":"Invalid query parameters","status":400,"errors":[{"parameter":"page","code":"out_of_range","detail":"is out of range","value":"0","expected":"a whole number from 1 to 10000"},{"parameter":"size","code":"type","detail":"cannot be read","value":"many","expected":"one of 10, 20, 50"},{"parameter":"pgae","code":"unknown","detail":"is not a known parameter","expected":"page"}]}
+	// 400 {"title":"Invalid query parameters","status":400,"errors":[{"parameter":"page","code":"out_of_range","detail":"is out of range","value":"0","expected":"a whole number from 1 to 10000"},{"parameter":"size","code":"type","detail":"cannot be read","value":"many","expected":"one of 10, 20, 50"},{"parameter":"pgae","code":"unknown","detail":"is not a known parameter","suggestion":"page"}]}
 }

@@ -2,6 +2,7 @@ package queryparams_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 
@@ -27,7 +28,7 @@ func ExampleParams() {
 		if err := p.Set("zoom", 3); err != nil {
 			return err
 		}
-		fmt.Println("was", tab, "now", p.ToDict())
+		fmt.Println("was", tab, "now", maps.Collect(p.Items()))
 		fmt.Println("reserved:", p.Set("embed", "true"))
 		return c.String(http.StatusOK, "<p>the map</p>")
 	})

@@ -71,7 +71,7 @@ func ExampleSchema_Parse_lists() {
 	fmt.Println(err)
 	// Output:
 	// {[{a 3} {b 1}]} <nil>
-	// queryparams: line[9999]: has an index that skips elements (sent "a"), expected line[0][...]=..., its elements in order
+	// queryparams: line[9999]: has an index that skips elements (sent "a"), expected line[0][...]=..., without a gap in the indices
 }
 
 // The parameters for the document of an API.

@@ -1,16 +1,44 @@
 package queryparams
 
-import "reflect"
+import (
+	"reflect"
+)
 
-// General returns s without its quick way of reading, as the oracle for it.
-func (s *Schema[T]) General() *Schema[T] {
-	p := *s.plan
-	p.fast = nil
-	return &Schema[T]{plan: &p, retain: s.retain, strip: s.strip}
+// Dynamic is a schema of a type that was made while the program ran.
+type Dynamic struct{ p *plan }
+
+// CompileType is NewSchema for a type that is not known before.
+func CompileType(t reflect.Type, cfg SchemaConfig) (*Dynamic, error) {
+	p, err := compile(t, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Dynamic{p}, nil
 }
 
-// TookQuick reports whether s has a quick way of reading, which took raw.
-func (s *Schema[T]) TookQuick(raw string) bool {
-	var v T
-	return s.plan.fast != nil && s.plan.quick(raw, reflect.ValueOf(&v).Elem())
+// Type is the struct type.
+func (d *Dynamic) Type() reflect.Type { return d.p.typ }
+
+// Parse is Schema.Parse; its value is a pointer to the struct.
+func (d *Dynamic) Parse(raw string) (reflect.Value, error) {
+	v := reflect.New(d.p.typ)
+	if _, errs := d.p.parse(raw, v.Elem()); errs != nil {
+		return v, errs
+	}
+	return v, nil
+}
+
+// Encode is Schema.Encode of what v points to.
+func (d *Dynamic) Encode(v reflect.Value) (string, error) { return d.p.encode(v.Elem(), false) }
+
+// Names are the names of the parameters.
+func (d *Dynamic) Names() []string { return d.p.names }
+
+// SetEmpty makes an Opt of any type explicitly empty.
+func (o *Opt[T]) SetEmpty() { *o = Cleared[T]() }
+
+// SetValue makes an Opt of any type set, and returns its value for filling in.
+func (o *Opt[T]) SetValue() reflect.Value {
+	o.state = Set
+	return reflect.ValueOf(&o.value).Elem()
 }

@@ -27,7 +27,7 @@ func overLimit(code Code, raw string, pr *pair, lim *Limits) *FieldError {
 	case CodeLimitKey:
 		return limitFault(code, "", "at most "+strconv.Itoa(lim.MaxKeyLen)+" bytes", pr.key)
 	}
-	key := *safeValue(raw[pr.key:pr.keyEnd])
+	key := *safeValue(unescapeLenient(raw[pr.key:pr.keyEnd]))
 	return limitFault(code, key, "at most "+strconv.Itoa(lim.MaxValueLen)+" bytes", pr.val)
 }
 
@@ -55,6 +55,8 @@ func (r *reader) fault(l *leaf, o *occurrence, code Code, cause error, text stri
 		f.Expected = l.wantInRange
 	case CodeDuplicate:
 		f.Expected = "a single value"
+	case CodeEnum, CodeType:
+		f.Suggestion = l.suggestion(text)
 	}
 	if !l.secret {
 		f.Cause = cause
@@ -111,7 +113,7 @@ func (r *reader) refuse(o *occurrence) {
 	key := unescapeLenient(raw)
 	f := r.stranger(key, CodeUnknown, int(o.key))
 	if f != nil && whole {
-		f.Expected = nearest(key, r.p.names)
+		f.Suggestion = nearest(key, r.p.names)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // for. The parameters named in except are left out, with what nests in them:
 // those that the form has. A list whose items share one value becomes an input
 // for each item, since browsers escape what separates them; where that does not
-// help, as for structs in one value, the error is an [*EncodeError].
+// help, the error is an [*EncodeError].
 func (s *Schema[T]) Hidden(v T, except ...string) (template.HTML, error) {
 	entries, err := s.entries(v)
 	if err != nil {
@@ -58,13 +58,6 @@ func (p *plan) formValues(e entry) ([]string, error) {
 	}
 	l := &p.leaves[t.leaf]
 	kept := strings.IndexByte(keptByForms, l.sep) >= 0
-	both := l.sep == ' ' || l.sep == '|' // escaped or not, it separates
-	if l.shape == shapeForm {
-		if both || kept && e.raw == "" {
-			return []string{e.value}, nil
-		}
-		return nil, cannotForm(l)
-	}
 	values := l.items(e)
 	if kept && slices.ContainsFunc(values, func(v string) bool { return strings.IndexByte(v, l.sep) >= 0 }) {
 		return nil, cannotForm(l)
@@ -90,7 +83,7 @@ func (l *leaf) items(e entry) []string {
 	var items []string
 	for more := true; more; {
 		var item string
-		item, raw, more = cutItem(raw, l.sep)
+		item, raw, more = l.cut(raw)
 		items = append(items, unescapeLenient(item))
 	}
 	return items

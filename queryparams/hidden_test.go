@@ -6,7 +6,7 @@ import (
 	"github.com/reecho-go/reecho/queryparams"
 )
 
-func TestSQ9_HiddenEscapesNamesToo(t *testing.T) {
+func TestHiddenEscapesNamesToo(t *testing.T) {
 	t.Parallel()
 	type form struct {
 		Odd string            `query:"a<b>&"`

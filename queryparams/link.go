@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -56,7 +57,7 @@ func (s *Schema[T]) link(u *url.URL, current string, v T, edits []func(*T)) (str
 // appendRetained appends the parameters of the current query to be kept. A
 // query beyond the limits has none.
 func (s *Schema[T]) appendRetained(b []byte, current string) []byte {
-	entries, err := parseEntries(current, &s.plan.cfg.Limits)
+	entries, err := parseEntries(current, s.plan.cfg.Limits.ofOthers())
 	if err != nil {
 		return b
 	}
@@ -105,11 +106,11 @@ func (s *Schema[T]) With(v T, pairs ...any) (T, error) {
 	for i := 0; i < len(pairs); i += 2 {
 		name, ok := pairs[i].(string)
 		if !ok {
-			return zero, fmt.Errorf("queryparams: With: argument %d is a %T: it should be a parameter's name", i, pairs[i])
+			return zero, fmt.Errorf("queryparams: With: argument %d is a %s: it should be a parameter's name", i, typeName(reflect.TypeOf(pairs[i])))
 		}
 		t, how, known := s.plan.lookup(name)
 		if !known {
-			return zero, fmt.Errorf("queryparams: With: no parameter %q; did you mean %q?", name, nearest(name, s.plan.names))
+			return zero, fmt.Errorf("queryparams: With: no parameter %q%s", name, didYouMean(nearest(name, s.plan.names)))
 		}
 		var values []string
 		if pairs[i+1] != nil {

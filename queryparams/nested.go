@@ -20,8 +20,9 @@ func (r *reader) inside(l *leaf, v reflect.Value, path string, sort func(w *work
 	r.p, r.dst, r.owner, r.prefix = outer.p, outer.dst, outer.owner, outer.prefix
 }
 
-// structs reads a list of structs. The pairs of an element may stand anywhere,
-// but its first one comes after those of the elements before it.
+// structs reads a list of structs. The pairs of the elements may stand in any
+// order, but no index may be left out: each element has a pair, so no number in
+// a query allocates anything.
 func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
 	first := w.at(c.first)
 	if int(c.count) > l.pairs {
@@ -32,7 +33,15 @@ func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
 		}
 		return
 	}
-	var elements []chain
+	var (
+		elements []chain
+		far      = -1 // the least index that is too large
+		beyond   *occurrence
+	)
+	skips := func(o *occurrence, n int) {
+		r.fault(l, o, CodeBadIndex, nil, r.raw[o.val:o.valEnd], 0)
+		r.pathOfLast(r.prefix + l.name + "[" + strconv.Itoa(n) + "]")
+	}
 	for i := c.first; i >= 0; {
 		o := w.at(i)
 		at := i
@@ -46,20 +55,35 @@ func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
 			continue
 		}
 		n, _, _ := cutIndex(rest)
-		switch {
-		case n > len(elements):
-			r.fault(l, o, CodeBadIndex, nil, r.raw[o.val:o.valEnd], 0)
-			r.pathOfLast(r.prefix + l.name + "[" + strconv.Itoa(n) + "]")
-			return
-		case n == l.maximum:
-			r.amount(l, first, n+1)
-			return
-		case n == len(elements):
-			elements = append(elements, chain{first: at, last: at})
-		default:
-			w.at(elements[n].last).next = at
-			elements[n].last = at
+		if n >= int(c.count) { // some are left out
+			if far < 0 || n < far {
+				far, beyond = n, o
+			}
+			continue
 		}
+		for n >= len(elements) {
+			elements = append(elements, chain{})
+		}
+		if e := &elements[n]; e.count == 0 {
+			*e = chain{first: at, last: at, count: 1}
+		} else {
+			w.at(e.last).next = at
+			e.last = at
+		}
+	}
+	for n := range elements {
+		if elements[n].count > 0 && n > 0 && elements[n-1].count == 0 {
+			skips(w.at(elements[n].first), n)
+			return
+		}
+	}
+	if far >= 0 {
+		skips(beyond, far)
+		return
+	}
+	if len(elements) > l.maximum {
+		r.amount(l, first, len(elements))
+		return
 	}
 	if len(elements) < l.minimum {
 		r.amount(l, first, len(elements))
@@ -98,59 +122,10 @@ func (r *reader) sortInto(w *work, o *occurrence) {
 func (r *reader) errorAt(o *occurrence, name string, code Code) {
 	if f := r.stranger(name, code, int(o.key)); f != nil {
 		f.Parameter = r.owner
-	}
-}
-
-// form reads a struct that one value holds, as names and values in turn.
-func (r *reader) form(l *leaf, o *occurrence, v reflect.Value) {
-	if v.Kind() == reflect.Pointer {
-		v.Set(reflect.New(l.elem))
-		v = v.Elem()
-	}
-	r.inside(l, v, "", func(w *work) {
-		at, raw, more := int(o.val), r.raw[o.val:o.valEnd], o.val < o.valEnd
-		next := func() (from, to int) {
-			item, rest, found := cutItem(raw, l.sep)
-			from, to = at, at+len(item)
-			at += len(raw) - len(rest)
-			raw, more = rest, found
-			return from, to
-		}
-		for more {
-			from, to := next()
-			name, code, _ := r.p.decode(r.raw[from:to], o.flags, false)
-			if !more {
-				code = CodeType
-			}
-			if code != codeFine {
-				at := *o
-				at.val, at.valEnd = uint32(from), uint32(to)
-				r.faultOf(l, &at, code, name)
-				return
-			}
-			t, how, known := r.p.lookup("[" + name + "]")
-			pr := pair{key: from, keyEnd: to, valFlags: o.flags &^ noEquals}
-			pr.val, pr.valEnd = next()
-			switch {
-			case known:
-				r.add(w, t.leaf, &pr, how)
-			case r.p.cfg.Unknown == UnknownReject:
-				place := r.prefix
-				if !l.secret && len(r.errs) < r.p.cfg.Limits.MaxErrors { // of a secret, the name is a part
-					place += "[" + *safeValue(name) + "]"
-				}
-				if f := r.stranger(place, CodeUnknown, from); f != nil {
-					f.Parameter = r.owner
-				}
+		if code == CodeUnknown && len(name) <= safeValueBytes {
+			if near := nearest(name[len(r.prefix):], r.p.names); near != "" {
+				f.Suggestion = r.prefix + near
 			}
 		}
-	})
-}
-
-// faultOf records a fault of l while r is inside of it.
-func (r *reader) faultOf(l *leaf, o *occurrence, code Code, text string) {
-	owner, prefix := r.owner, r.prefix
-	r.owner, r.prefix = "", prefix[:len(prefix)-len(l.name)]
-	r.fault(l, o, code, nil, text, 0)
-	r.owner, r.prefix = owner, prefix
+	}
 }

@@ -142,15 +142,6 @@ func (c floatCodec) appendText(b []byte, v reflect.Value) ([]byte, error) {
 func (floatCodec) compare(a, b reflect.Value) int { return cmp.Compare(a.Float(), b.Float()) }
 func (floatCodec) expected() string               { return "a number" }
 
-func (c floatCodec) limits() (lo, hi string) {
-	most := math.MaxFloat64
-	if c.bits == 32 {
-		most = math.MaxFloat32
-	}
-	hi = strconv.FormatFloat(most, 'g', -1, c.bits)
-	return "-" + hi, hi
-}
-
 func numberCode(err error) Code {
 	if errors.Is(err, strconv.ErrRange) {
 		return CodeRange

@@ -144,7 +144,7 @@ func (l *leaf) describe(p *OpenAPIParameter) {
 		p.Style, p.Explode = "deepObject", new(true)
 	case l.shape == shapeList && l.sep == 0:
 		p.Style, p.Explode = "form", new(true)
-	case l.shape == shapeList || l.shape == shapeForm:
+	case l.shape == shapeList:
 		if style, ok := styles[l.sep]; ok {
 			p.Style, p.Explode = style, new(false)
 		}
@@ -179,11 +179,6 @@ func (l *leaf) schema() *OpenAPISchema {
 		s := &OpenAPISchema{Type: "array", Items: l.sub.object()}
 		s.MinItems, s.MaxItems = positive(l.minimum), new(l.maximum)
 		return s
-	case shapeForm:
-		if _, ok := styles[l.sep]; !ok {
-			return &OpenAPISchema{Type: "string", Description: "names and values separated by " + string(rune(l.sep))}
-		}
-		return l.sub.object()
 	}
 	s := l.scalarSchema()
 	if l.hasDefault {
@@ -239,6 +234,10 @@ func (l *leaf) scalarSchema() *OpenAPISchema {
 		s.Description = l.want
 	case urlCodec:
 		s.Format = "uri-reference"
+	case *oneOfCodec:
+		for _, text := range c.options() {
+			s.Enum = append(s.Enum, l.json(text))
+		}
 	default:
 		s.Description = l.want
 	}

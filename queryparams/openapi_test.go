@@ -50,9 +50,6 @@ type documented struct {
 	L []struct {
 		X int `query:"x" required:"true"`
 	} `query:"l" maxitems:"2"`
-	Form struct {
-		R int `query:"R"`
-	} `query:"form" style:"form,explode=false"`
 	Dot struct {
 		A int `query:"a"`
 	} `query:"dot" style:"dotted"`
@@ -83,7 +80,6 @@ func TestOpenAPIDescribesEveryParameter(t *testing.T) {
 {"name":"must","in":"query","required":true,"style":"deepObject","explode":true,"schema":{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string","description":"the other"},"p":{"type":"object","properties":{"c":{"type":"string"}},"required":["c"]}},"required":["a"]}}
 {"name":"m","in":"query","style":"deepObject","explode":true,"schema":{"type":"object","additionalProperties":{"type":"integer","format":"int64"},"maxProperties":9}}
 {"name":"l","in":"query","style":"deepObject","explode":true,"schema":{"type":"array","items":{"type":"object","properties":{"x":{"type":"integer","format":"int64"}},"required":["x"]},"maxItems":2}}
-{"name":"form","in":"query","style":"form","explode":false,"schema":{"type":"object","properties":{"R":{"type":"integer","format":"int64"}}}}
 {"name":"dot.a","in":"query","schema":{"type":"integer","format":"int64"}}
 `), "\n")
 	var got []string

@@ -15,10 +15,10 @@ type Param[T any] struct {
 	Default T
 	// Required makes a missing parameter an error. Default false.
 	Required bool
-	// Min and Max are the least and the greatest value of a number, duration
-	// or time. The zero T means no bound; for a bound of zero itself use an
-	// unsigned type, or Check. Default: none.
-	Min, Max T
+	// Min and Max point to the least and the greatest value of a number,
+	// duration or time, such as new(1). Default nil: no bound. They must hold
+	// for Default, unless that is the zero T.
+	Min, Max *T
 	// Check is called with a value that was read; its error is shown to the
 	// client. Default: none.
 	Check func(T) error
@@ -29,17 +29,14 @@ type Param[T any] struct {
 // Its error is an [*Errors], or a [*SchemaError] for a T that is no parameter.
 // It costs one allocation besides those of T's own texts and lists.
 func Lookup[T any](raw, name string, param Param[T]) (T, error) {
-	box := &struct { // one allocation for all that reflection looks at
-		v     T
-		param Param[T]
-	}{param: param}
+	box := &paramBox[T]{fallback: param.Default}
 	p, err := parameterOf(reflect.TypeFor[T]())
 	if err != nil {
 		return box.v, err
 	}
 	l := p.leaves[0]
 	l.name, l.required = name, param.Required
-	if err := box.param.bounds(&l); err != nil {
+	if err := box.bounds(&l, param.Min, param.Max); err != nil {
 		return box.v, err
 	}
 	count, errs := p.parseOne(raw, &l, reflect.ValueOf(&box.v).Elem())
@@ -47,7 +44,7 @@ func Lookup[T any](raw, name string, param Param[T]) (T, error) {
 	case errs != nil:
 		return *new(T), errs
 	case count == 0:
-		return box.param.Default, nil
+		return param.Default, nil
 	}
 	if param.Check != nil {
 		if err := param.Check(box.v); err != nil {
@@ -58,23 +55,38 @@ func Lookup[T any](raw, name string, param Param[T]) (T, error) {
 	return box.v, nil
 }
 
-// bounds moves Min and Max into the rules of l.
-func (p *Param[T]) bounds(l *leaf) error {
-	least, most := reflect.ValueOf(&p.Min).Elem(), reflect.ValueOf(&p.Max).Elem()
-	if least.IsZero() && most.IsZero() {
+// paramBox is what reflection looks at: one allocation for all of it, and none
+// for the bounds that the caller points to.
+type paramBox[T any] struct{ v, fallback, min, max T }
+
+// bounds moves the bounds into the rules of l, and checks the parameter.
+func (b *paramBox[T]) bounds(l *leaf, least, most *T) error {
+	t := reflect.TypeFor[T]()
+	fallback := reflect.ValueOf(&b.fallback).Elem()
+	if l.required && !fallback.IsZero() {
+		return &SchemaError{Type: t, Err: errors.New("Param.Default: a required parameter has no use for it")}
+	}
+	if least == nil && most == nil {
 		return nil
 	}
 	_, isText := l.codec.(stringCodec)
 	if _, ok := l.codec.(ordered); !ok || isText || l.shape != shapeScalar {
-		t := reflect.TypeFor[T]()
-		return &SchemaError{Type: t, Err: fmt.Errorf("Param.Min and Max do not apply to %s: use Check", t)}
+		return &SchemaError{Type: t, Err: fmt.Errorf("Param.Min and Max do not apply to %s: use Check", typeName(t))}
 	}
 	l.rules.any = true
-	if !least.IsZero() {
-		l.rules.min = least
+	if least != nil {
+		b.min = *least
+		l.rules.min = reflect.ValueOf(&b.min).Elem()
 	}
-	if !most.IsZero() {
-		l.rules.max = most
+	if most != nil {
+		b.max = *most
+		l.rules.max = reflect.ValueOf(&b.max).Elem()
+	}
+	if least != nil && l.rules.check(l.codec, l.rules.min) != codeFine {
+		return &SchemaError{Type: t, Err: fmt.Errorf("Param.Min, %s, is more than Param.Max, %s", l.rules.text(l.codec, l.rules.min), l.rules.text(l.codec, l.rules.max))}
+	}
+	if !fallback.IsZero() && l.rules.check(l.codec, fallback) != codeFine {
+		return &SchemaError{Type: t, Err: fmt.Errorf("Param.Default, %s, is not between Param.Min and Param.Max", l.rules.text(l.codec, fallback))}
 	}
 	return nil
 }
@@ -152,7 +164,7 @@ func (r *reader) scanFor(w *work, l *leaf, c *chain) *FieldError {
 	var pr pair
 	for {
 		code, ok := s.next(&pr)
-		if !ok {
+		if !ok && (code == codeFine || code == CodeLimitPairs) {
 			if code == codeFine {
 				return nil
 			}
@@ -166,12 +178,15 @@ func (r *reader) scanFor(w *work, l *leaf, c *chain) *FieldError {
 			}
 		}
 		rest, ours := strings.CutPrefix(key, l.name)
+		isList := l.shape == shapeList && isItem(rest)
 		switch {
-		case !ours:
-		case rest == "":
-			w.append(l, c, &pr, 0)
-		case l.shape == shapeList && isItem(rest):
+		case !ours || rest != "" && !isList:
+		case !ok:
+			return overLimit(code, r.raw, &pr, s.lim)
+		case isList:
 			w.append(l, c, &pr, spelledAlias)
+		default:
+			w.append(l, c, &pr, 0)
 		}
 	}
 }

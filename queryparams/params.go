@@ -5,7 +5,6 @@ import (
 	"iter"
 	"maps"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -139,7 +138,8 @@ func (p *Params) keys(entries []entry) []string {
 }
 
 // Items yields each key, in order of first appearance, with its last value, as
-// they were when the iteration began.
+// they were when the iteration began: maps.Collect(p.Items()) is Streamlit's
+// to_dict. Of repeated values the others are lost: [Params.ToMap] has them all.
 func (p *Params) Items() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		p.mu.Lock()
@@ -154,14 +154,6 @@ func (p *Params) Items() iter.Seq2[string, string] {
 	}
 }
 
-// ToDict returns each key with its last value. Repeated values are lost:
-// [Params.ToMap] is what [Params.Replace] undoes.
-func (p *Params) ToDict() map[string]string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.lastValues(p.entries)
-}
-
 func (p *Params) lastValues(entries []entry) map[string]string {
 	m := make(map[string]string, len(entries))
 	for _, e := range entries {
@@ -172,7 +164,7 @@ func (p *Params) lastValues(entries []entry) map[string]string {
 	return m
 }
 
-// ToMap returns each key with all its values.
+// ToMap returns each key with all its values. [Params.Replace] undoes it.
 func (p *Params) ToMap() map[string][]string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -210,16 +202,19 @@ func (p *Params) Add(key string, values ...any) error {
 	if err != nil {
 		return err
 	}
+	fresh := make([]entry, len(added))
+	for i, v := range added {
+		fresh[i] = entry{key: key, value: v}
+	}
+	if err := haveNames(fresh); err != nil {
+		return err
+	}
 	keys := []string{key}
-	return p.write(keys, false, func(entries []entry) ([]entry, []string) {
-		for _, v := range added {
-			entries = append(entries, entry{key: key, value: v})
-		}
-		return entries, keys
-	})
+	return p.write(keys, false, func(entries []entry) ([]entry, []string) { return append(entries, fresh...), keys })
 }
 
-// Delete removes key. Removing what is not there changes nothing.
+// Delete removes key, also the empty one of ?=x. Removing what is not there
+// changes nothing. It fails for a reserved key.
 func (p *Params) Delete(key string) error { return p.Set(key) }
 
 // Update sets every key of m, new ones in alphabetical order. A value is what
@@ -242,30 +237,6 @@ func (p *Params) Replace(m map[string][]string) error {
 
 // Clear removes everything but the reserved keys.
 func (p *Params) Clear() error { return p.replace(nil, nil) }
-
-// SetStruct writes v, a struct with query tags, under the zero SchemaConfig:
-// its parameters replace those of the same names, defaults are removed, and
-// others stay. For a configured schema use [Schema.Store].
-func (p *Params) SetStruct(v any) error {
-	rv := reflect.ValueOf(v)
-	for rv.Kind() == reflect.Pointer && !rv.IsNil() {
-		rv = rv.Elem()
-	}
-	if rv.Kind() != reflect.Struct {
-		return &SchemaError{Type: reflect.TypeOf(v), Err: fmt.Errorf("SetStruct takes a struct, not %T", v)}
-	}
-	pl, err := planOf(rv.Type())
-	if err != nil {
-		return err
-	}
-	box := reflect.New(rv.Type())
-	box.Elem().Set(rv)
-	raw, err := pl.encode(box.Elem(), false)
-	if err != nil {
-		return err
-	}
-	return p.store(pl, raw)
-}
 
 // Store writes v into p: the schema's parameters are replaced, others stay.
 func (s *Schema[T]) Store(p *Params, v T) error {
@@ -338,6 +309,9 @@ func collect(keys []string, values func(string) ([]string, error)) ([]entry, err
 
 func (p *Params) update(keys []string, values func(string) ([]string, error)) error {
 	fresh, err := collect(keys, values)
+	if err == nil {
+		err = haveNames(fresh)
+	}
 	if err != nil {
 		return err
 	}
@@ -386,9 +360,6 @@ func (p *Params) write(keys []string, all bool, change func([]entry) (changed []
 		if p.isReserved(key) {
 			return writeFault(key, CodeReserved)
 		}
-		if key == "" && !all || !utf8.ValidString(key) { // Replace undoes ToMap, of =value too
-			return writeFault(key, CodeBadKey)
-		}
 	}
 	if err := p.apply(all, true, change); err != nil {
 		return err
@@ -433,9 +404,21 @@ func (p *Params) apply(all, explicit bool, change func([]entry) (changed []entry
 	return nil
 }
 
+// haveNames checks that no entry is one of =value: it can be read, kept and
+// deleted, and nobody means to write it.
+func haveNames(entries []entry) error {
+	if slices.ContainsFunc(entries, func(e entry) bool { return e.key == "" }) {
+		return writeFault("", CodeBadKey)
+	}
+	return nil
+}
+
 // fits checks that what is about to be written can be read back.
 func (p *Params) fits(entries []entry) error {
 	for _, e := range entries {
+		if !utf8.ValidString(e.key) {
+			return writeFault(e.key, CodeBadKey)
+		}
 		if !utf8.ValidString(e.value) {
 			return writeFault(e.key, CodeBadUTF8)
 		}

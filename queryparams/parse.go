@@ -64,7 +64,10 @@ func (r *reader) scan(w *work) *FieldError {
 			if code == codeFine {
 				return nil
 			}
-			return overLimit(code, r.raw, &pr, s.lim)
+			if !r.overlooks(code, &pr) {
+				return overLimit(code, r.raw, &pr, s.lim)
+			}
+			continue
 		}
 		t, how, known := p.find(r.raw[pr.key:pr.keyEnd], pr.keyFlags)
 		switch {
@@ -76,6 +79,16 @@ func (r *reader) scan(w *work) *FieldError {
 			r.addUnknown(w, &pr)
 		}
 	}
+}
+
+// overlooks reports whether a pair that is too long is of a parameter that the
+// schema ignores, such as the click identifiers that others append to links.
+func (r *reader) overlooks(code Code, pr *pair) bool {
+	if code == CodeLimitPairs || r.p.cfg.Unknown != UnknownIgnore || r.p.hasRest {
+		return false
+	}
+	_, _, known := r.p.find(r.raw[pr.key:pr.keyEnd], pr.keyFlags)
+	return !known
 }
 
 func (r *reader) add(w *work, i int, pr *pair, how spelling) {
@@ -116,8 +129,7 @@ func (r *reader) read(w *work, l *leaf, c *chain, v reflect.Value) {
 		r.single(w, l, c, v)
 	}
 	if l.correct && (len(r.errs) > errs || r.omitted > omitted) {
-		r.fixed = append(r.fixed, r.errs[errs:]...)
-		r.errs, r.omitted = r.errs[:errs], omitted
+		r.corrected(errs, omitted)
 		v.SetZero()
 		r.missing(l, v)
 	}
@@ -131,8 +143,6 @@ func (r *reader) missing(l *leaf, v reflect.Value) {
 		}
 	case l.required:
 		r.fault(l, nil, CodeMissing, nil, "", 0)
-	case l.shape == shapeForm && v.Kind() == reflect.Struct: // its fields have defaults of their own
-		r.inside(l, v, "", func(*work) {})
 	}
 }
 
@@ -141,10 +151,6 @@ func (r *reader) single(w *work, l *leaf, c *chain, v reflect.Value) {
 	raw := r.raw[o.val:o.valEnd]
 	if c.count > 1 && l.duplicate == DuplicateReject {
 		r.fault(l, o, CodeDuplicate, nil, raw, 0)
-		return
-	}
-	if l.shape == shapeForm {
-		r.form(l, o, v)
 		return
 	}
 	r.one(l, o, raw, v)

@@ -117,7 +117,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestQ18_TypesWithTextMethods(t *testing.T) {
+func TestTypesWithTextMethods(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		IP netip.Addr `query:"ip"`

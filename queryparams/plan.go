@@ -13,7 +13,6 @@ const (
 	shapeList                 // []T
 	shapeMap                  // map[K]T, as name[key]=value
 	shapeStructs              // []struct, as name[0][field]=value
-	shapeForm                 // struct or *struct, as name=field,value,field,value
 )
 
 // leaf is one parameter: a field that holds a scalar or a collection of them.
@@ -23,17 +22,19 @@ type leaf struct {
 	steps []int  // struct fields from the root to the value
 	group int    // the innermost pointer to a struct above it; -1: none
 
-	shape   shape
-	codec   codec
-	isText  bool         // it is stringCodec
-	elem    reflect.Type // what codec reads
-	keys    codec        // of a map's keys
-	sep     byte         // between the items of a list in one value; 0: one pair each
-	sub     *plan        // of the elements of shapeStructs, of the struct of shapeForm; its names are in brackets
-	rules   rules
-	minimum int // elements
-	maximum int // elements
-	pairs   int // of shapeStructs: Limits.MaxElements, whatever they belong to
+	shape         shape
+	codec         codec
+	isText        bool         // it is stringCodec
+	foreign       bool         // it runs code of the type or of the program
+	elem          reflect.Type // what codec reads
+	keys          codec        // of a map's keys
+	sep           byte         // between the items of a list in one value; 0: one pair each
+	sub           *plan        // of the elements of shapeStructs; its names are in brackets
+	rules         rules
+	splitsEscaped bool // an escaped sep separates as well
+	minimum       int  // elements
+	maximum       int  // elements
+	pairs         int  // of shapeStructs: Limits.MaxElements, whatever they belong to
 
 	duplicate    Duplicate
 	correct      bool // an invalid value becomes the default
@@ -88,7 +89,6 @@ type plan struct {
 	rest    []int             // steps to the url.Values for unknown parameters
 	hasRest bool
 	hooked  bool // *T is a Validator
-	fast    *quickPlan
 }
 
 // setDefault reads the default into v. A default is read anew each time: the

@@ -42,8 +42,8 @@ type Config struct {
 	// route must not disagree about a parameter that they share. Default
 	// [CanonicalOff].
 	Canonical Canonical
-	// OnError is given the faults that [Schema.Bind], [Bind], [Get] and
-	// [GetAll] are about to return, and returns what they return instead:
+	// OnError is given the faults that [Schema.Bind], [Bind] and [Get] are
+	// about to return, and returns what they return instead:
 	// the same with Detail translated by Code, or an error of the app's own;
 	// nil for the same. It may be called from many goroutines. Default nil:
 	// they stay as they are.

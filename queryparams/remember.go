@@ -52,7 +52,7 @@ func remember[T, S any](s *Schema[T], m Memory[T, S], cfg RememberConfig) (*Reme
 	var errs []error
 	for i, name := range cfg.Only {
 		if !slices.Contains(s.plan.names, name) {
-			errs = append(errs, fmt.Errorf("queryparams: RememberConfig.Only[%d]: no parameter %q; did you mean %q?", i, name, nearest(name, s.plan.names)))
+			errs = append(errs, fmt.Errorf("queryparams: RememberConfig.Only[%d]: no parameter %q%s", i, name, didYouMean(nearest(name, s.plan.names))))
 		}
 	}
 	r := &Remembered[T, S]{schema: s, memory: m, cfg: cfg}
@@ -93,7 +93,7 @@ func (r *Remembered[T, S]) ours(e entry) bool {
 // memory.
 func (r *Remembered[T, S]) read(raw string, state func() S) (v *T, fixed []*FieldError, seeds []entry, err error) {
 	s := r.schema
-	entries, perr := parseEntries(raw, &s.plan.cfg.Limits)
+	entries, perr := parseEntries(raw, s.plan.cfg.Limits.ofOthers())
 	if perr == nil && !slices.ContainsFunc(entries, r.ours) {
 		kept, ok, err := r.memory.Lookup(state())
 		if err != nil {

@@ -27,6 +27,9 @@ func newRules(t reflect.Type, c codec, tags *tagSet) rules {
 		if code, err := c.parse(v, text); code != codeFine {
 			tags.fail("%s:%q: %w", name, text, cause(code, err))
 		}
+		if f := v; f.CanFloat() && f.Float() != f.Float() && name != "enum" {
+			tags.fail("%s:%q is not a bound", name, text)
+		}
 		return v
 	}
 	_, sorted := c.(ordered)
@@ -49,11 +52,24 @@ func newRules(t reflect.Type, c codec, tags *tagSet) rules {
 	if text, ok := tags.lookup("enum"); ok {
 		for option := range strings.SplitSeq(text, "|") {
 			v := bound("enum", option)
+			if len(tags.errs) > 0 {
+				continue
+			}
 			canonical, err := c.appendText(nil, v)
 			if err != nil {
 				tags.fail("enum:%q: %w", option, err)
 			}
 			r.enum, r.enumText = append(r.enum, v), append(r.enumText, string(canonical))
+		}
+	}
+	for i, v := range r.enum { // as long as all could be read
+		if len(tags.errs) > 0 {
+			break
+		}
+		others := r
+		others.enum = nil
+		if code := others.check(c, v); code != codeFine {
+			tags.fail("enum:%q %s", r.enumText[i], details[code])
 		}
 	}
 	r.any = r.min.IsValid() || r.max.IsValid() || r.enum != nil || r.minLen >= 0 || r.maxLen >= 0 || r.pattern != nil
@@ -114,6 +130,7 @@ func (r *rules) expected(c codec, full bool) string {
 	var b strings.Builder
 	b.WriteString(c.expected())
 	lo, hi := r.text(c, r.min), r.text(c, r.max)
+	_, isFloat := c.(floatCodec) // its limits would be no help to read
 	if l, ok := c.(interface{ limits() (lo, hi string) }); ok && full {
 		least, most := l.limits()
 		if lo == "" {
@@ -130,6 +147,9 @@ func (r *rules) expected(c codec, full bool) string {
 		b.WriteString(" from " + lo + " on")
 	case hi != "":
 		b.WriteString(" up to " + hi)
+	}
+	if isFloat && full && (lo == "" || hi == "") {
+		b.WriteString(", closer to zero")
 	}
 	switch {
 	case r.minLen >= 0 && r.maxLen >= 0:

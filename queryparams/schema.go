@@ -15,7 +15,9 @@ type Schema[T any] struct {
 }
 
 // NewSchema compiles the schema of T, a struct. All problems of its tags,
-// defaults, names and types come back together in a [SchemaError].
+// defaults, names and types come back together in a [SchemaError]. Fields with
+// tags of a validator (validate, binding), which are not read here, are told to
+// slog.Default, unless T is a [Validator].
 func NewSchema[T any](cfg SchemaConfig) (*Schema[T], error) {
 	p, err := compile(reflect.TypeFor[T](), cfg)
 	if err != nil {
@@ -66,16 +68,7 @@ func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
 		raw = strings.Clone(raw)
 	}
 	v := new(T)
-	dst := reflect.ValueOf(v).Elem()
-	if s.plan.fast != nil && s.plan.quick(raw, dst) {
-		if s.plan.hooked {
-			return v, nil, hookErrors(v)
-		}
-		return v, nil, nil
-	}
-	var zero T
-	*v = zero // what the quick way has left
-	corrected, errs := s.plan.parse(raw, dst)
+	corrected, errs := s.plan.parse(raw, reflect.ValueOf(v).Elem())
 	if errs == nil && s.plan.hooked {
 		errs = hookErrors(v)
 	}
@@ -86,7 +79,8 @@ func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
 // printable ASCII, defaults left out. For every value that it accepts,
 // Parse(Encode(v)) is v again. (Times are compared as instants, and what Parse
 // would refuse, Encode refuses.) Its error is an [*EncodeError]. It costs two
-// allocations, and one for each value of a type with text methods.
+// allocations, and some for each value of a type with methods or a codec of the
+// program's: it is read back before it counts as written.
 func (s *Schema[T]) Encode(v T) (string, error) {
 	return s.plan.encode(reflect.ValueOf(&v).Elem(), false)
 }

@@ -1,39 +1,72 @@
 package queryparams
 
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
 // maxEdits is how far a name may be from the one that is suggested for it.
 const maxEdits = 2
 
-// nearest is the name within maxEdits of key, the closest and earliest one;
-// empty if there is none.
+// nearest is the name within maxEdits of key, the closest and earliest one, in
+// whatever case; empty if there is none. Of a short name most must be right.
 func nearest(key string, names []string) string {
 	best, at := "", maxEdits+1
+	key = strings.ToLower(key)
 	for _, name := range names {
-		if d := len(name) - len(key); d > maxEdits || -d > maxEdits {
+		if d := len(name) - len(key); d > maxEdits*utf8.UTFMax || -d > maxEdits*utf8.UTFMax {
 			continue
 		}
-		if d := edits(key, name); d < at && d < len(name) {
+		if d := edits(key, strings.ToLower(name)); d < at && (d == 0 || 2*d < utf8.RuneCountInString(name)) {
 			best, at = name, d
 		}
 	}
 	return best
 }
 
-// edits is the Levenshtein distance of a and b in bytes.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
+// didYouMean is what a text for programmers ends with; empty without a nearest name.
+func didYouMean(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "; did you mean " + strconv.Quote(name) + "?"
+}
+
+// suggestion is the allowed value that is nearest to the text that was sent for
+// the leaf; empty if none is.
+func (l *leaf) suggestion(text string) string {
+	options := l.rules.enumText
+	if c, ok := l.codec.(interface{ options() []string }); ok && options == nil {
+		options = c.options()
+	}
+	if l.secret || len(text) > safeValueBytes {
+		return ""
+	}
+	return nearest(text, options)
+}
+
+// edits is how many characters have to be inserted, deleted, replaced or swapped
+// with the next one to make s of t.
+func edits(s, t string) int {
+	a, b := []rune(s), []rune(t)
+	before, row, next := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := diagonal
+	for i := range a {
+		next[0] = i + 1
+		for j := range b {
+			d := row[j]
 			if a[i] != b[j] {
-				d = 1 + min(diagonal, row[j], row[j+1])
+				d = 1 + min(d, row[j+1], next[j])
 			}
-			diagonal, row[j+1] = row[j+1], d
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				d = min(d, before[j-1]+1)
+			}
+			next[j+1] = d
 		}
+		before, row, next = row, next, before
 	}
 	return row[len(b)]
 }

@@ -19,9 +19,10 @@ var tagNames = []string{
 // tagSet is the tags of one field. What nobody has taken in the end does not
 // apply to the field's type, and is a mistake.
 type tagSet struct {
-	values map[string]string
-	allow  []string
-	errs   []error
+	values    map[string]string
+	allow     []string
+	validator string // a tag of another library that checks values
+	errs      []error
 }
 
 func newTagSet(f reflect.StructField) *tagSet {
@@ -33,6 +34,22 @@ func newTagSet(f reflect.StructField) *tagSet {
 	}
 	if v, ok := s.lookup("allow"); ok {
 		s.allow = strings.Split(v, ",")
+	}
+	keys, whole := tagKeys(f.Tag)
+	if !whole {
+		s.fail("the tags %q are malformed: write name:\"value\", with a space between two", string(f.Tag))
+	}
+	for i, key := range keys {
+		switch {
+		case slices.Contains(keys[:i], key):
+			s.fail("the tag %s is there twice", key)
+		case slices.Contains(validators, key):
+			s.validator = key + ":" + strconv.Quote(f.Tag.Get(key))
+		default:
+			if name := misspelt(key, tagNames); name != "" {
+				s.fail("there is no tag %s: did you mean %s?", key, name)
+			}
+		}
 	}
 	return s
 }
@@ -91,8 +108,8 @@ func (s *tagSet) choice(name string, words ...string) int {
 		return 0
 	}
 	i := slices.Index(words, v)
-	if i < 0 {
-		s.fail("%s:%q: use %s", name, v, strings.Join(words, " or "))
+	if i < 0 || v == "" { // the empty word is the default, for which there is no tag
+		s.fail("%s:%q: use %s", name, v, strings.TrimPrefix(strings.Join(words, " or "), " or "))
 		return 0
 	}
 	return i
@@ -128,10 +145,34 @@ func (s *tagSet) finish() error {
 	return errors.Join(s.errs...)
 }
 
+// bounds checks that the tags of lengths and numbers leave something to send.
+func (c *compiler) bounds(l *leaf, tags *tagSet) {
+	lim := &c.cfg.Limits
+	if l.minimum > l.maximum {
+		tags.fail("minitems is %d, more than maxitems or Limits.MaxElements, %d", l.minimum, l.maximum)
+	}
+	if l.sep == 0 && l.minimum > lim.MaxPairs {
+		tags.fail("minitems is %d, more than Limits.MaxPairs, %d", l.minimum, lim.MaxPairs)
+	}
+	r := &l.rules
+	if r.maxLen >= 0 && r.minLen > r.maxLen {
+		tags.fail("minlen is %d, more than maxlen, %d", r.minLen, r.maxLen)
+	}
+	if n := max(r.minLen, r.maxLen); n > lim.MaxValueLen {
+		tags.fail("minlen or maxlen is %d, more than Limits.MaxValueLen, %d", n, lim.MaxValueLen)
+	}
+	if l.required && l.correct {
+		tags.fail(`invalid:"default": a required parameter has no default`)
+	}
+	if times, ok := l.codec.(timeCodec); ok && l.sep == ' ' && !slices.ContainsFunc(times.layouts, func(s string) bool { return !strings.Contains(s, " ") }) {
+		tags.fail("style: the layout has spaces, which separate the items")
+	}
+}
+
 // tagged takes the tags that are not the codec's own.
 func (c *compiler) tagged(l *leaf, tags *tagSet) {
 	_, isText := l.codec.(stringCodec)
-	l.isText = isText
+	l.isText, l.foreign = isText, isForeign(l.codec)
 	many := l.shape == shapeList || l.shape == shapeMap || l.shape == shapeStructs
 	l.required = tags.flag("required")
 	l.secret = tags.flag("secret")
@@ -148,11 +189,9 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 		}
 	}
 	if l.sub != nil {
-		l.want = "names and values in turn"
-		if l.shape == shapeStructs {
-			l.want = l.name + "[0][...]=..., its elements in order"
-		}
+		l.want = l.name + "[0][...]=..., without a gap in the indices"
 		l.wantInRange = l.want
+		c.bounds(l, tags)
 		for i := range l.sub.leaves {
 			l.sub.leaves[i].secret = l.sub.leaves[i].secret || l.secret
 		}
@@ -167,6 +206,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 				tags.errs = append(tags.errs, err)
 			}
 			l.sep = sep
+			l.splitsEscaped = sep != 0 && l.neverHas(sep)
 		}
 	}
 	if l.shape == shapeMap {
@@ -197,6 +237,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 			tags.fail("a required parameter has no use for a default")
 		}
 	}
+	c.bounds(l, tags)
 	l.want, l.wantInRange = l.rules.expected(l.codec, false), l.rules.expected(l.codec, true)
 }
 

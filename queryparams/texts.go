@@ -34,7 +34,7 @@ func texts(key string, values []any) ([]string, error) {
 
 func notAText(key string, v any) error {
 	f := writeFault(key, CodeNotAText)
-	f.Detail = fmt.Sprintf("%s: %T", details[CodeNotAText], v)
+	f.Detail = details[CodeNotAText] + ": " + typeName(reflect.TypeOf(v))
 	return f
 }
 

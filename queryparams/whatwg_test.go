@@ -12,7 +12,7 @@ import (
 
 // The urlencoded parser of the WHATWG URL standard, on the inputs that the web
 // platform's own tests use. Params and lenient schemas read like browsers.
-func TestQ2_LenientReadingIsThatOfBrowsers(t *testing.T) {
+func TestLenientReadingIsThatOfBrowsers(t *testing.T) {
 	t.Parallel()
 	type pairs map[string][]string
 	tests := []struct {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/ctxinfo/client"
 	"github.com/reecho-go/reecho/ctxinfo/ctxinfotest"
 )
 
@@ -34,7 +35,7 @@ func TestOptions(t *testing.T) {
 	if got := in.IP().String(); got != "2001:db8::7" {
 		t.Errorf("IP() = %s", got)
 	}
-	if got := in.PageURL().String(); got != "http://example.com/page" || !in.HTMX().Request {
+	if got := in.PageURL().String(); got != "http://example.com/page" || !client.HTMXOf(in).Request {
 		t.Errorf("PageURL() = %s", got)
 	}
 	if got := in.Cookies().GetAll("a"); len(got) != 1 || got[0] != "3" {

@@ -76,10 +76,12 @@ func TestFaultsAreSaidInTheReadersLanguage(t *testing.T) {
 	t.Parallel()
 	v := newSite(t).visitor(t)
 	v.header.Set("Accept-Language", "de")
-	const query = "?state=Texass&mincost=-1&rows=7&page=1&page=2&from=2000-02-01&to=2000-01-01"
+	const query = "?state=Texass&mincost=-1&rows=7&page=1&page=2&from=gestern&to=2000-01-01"
 	for _, path := range []string{"/", "/api/strikes"} {
 		v.get(path+query).has(t, http.StatusBadRequest, "kann nicht gelesen werden", "liegt außerhalb des Bereichs", "ist keiner der erlaubten Werte", "kommt mehrmals vor")
 	}
+	v.get("/"+query).has(t, http.StatusBadRequest, "Gemeint war vielleicht: <code>Texas</code>")
+	v.get("/api/strikes"+query).has(t, http.StatusBadRequest, "did you mean <code>Texas</code>?")
 	v.get("/?from=2000-02-01&to=2000-01-01").has(t, http.StatusBadRequest, "liegt vor dem ersten Tag")
 }
 

@@ -34,7 +34,7 @@ var cacheViews = sessionstate.NewKey("cacheview", sessionstate.KeyConfig[cacheQu
 // the last view, and a link with a view shows that to everybody.
 func newCachePage(group *cachedata.Group) (*queryparams.RememberedPage[cacheQuery, *sessionstate.State], error) {
 	schema, err := queryparams.NewSchema[cacheQuery](queryparams.SchemaConfig{
-		Codecs: []queryparams.Codec{oneOf[cacheName](cacheNames(group))},
+		Codecs: []queryparams.Codec{queryparams.OneOf[cacheName](cacheNames(group)...)},
 	})
 	if err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func (a *app) describe(err error, c echo.Context) *errorView {
 		v := &errorView{Status: e.StatusCode(), Title: r.T(http.StatusText(e.StatusCode())), Detail: p.Detail}
 		query := c.Request().URL.Query()
 		for _, f := range p.Errors {
-			fault := faultView{Parameter: f.Parameter, Detail: f.Detail, Expected: f.Expected}
+			fault := faultView{Parameter: f.Parameter, Detail: f.Detail, Expected: f.Expected, Suggestion: f.Suggestion}
 			if f.Value != nil {
 				fault.Value = *f.Value
 			}

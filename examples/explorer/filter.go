@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/reecho-go/reecho/examples/explorer/strikes"
@@ -41,7 +39,8 @@ type (
 func newFilters(o strikes.Options) (*queryparams.Schema[filter], error) {
 	return queryparams.NewSchema[filter](queryparams.SchemaConfig{
 		Codecs: []queryparams.Codec{
-			oneOf[state](o.States), oneOf[species](o.Species), oneOf[size](o.Sizes), oneOf[phase](o.Phases),
+			queryparams.OneOf[state](o.States...), queryparams.OneOf[species](o.Species...),
+			queryparams.OneOf[size](o.Sizes...), queryparams.OneOf[phase](o.Phases...),
 		},
 		Retain: []string{"embed"}, // pages that show ours in a frame say so in the URL
 	})
@@ -55,18 +54,6 @@ func migrations() []queryparams.Migration {
 		queryparams.Rename("per_page", "rows"),
 		queryparams.Drop("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "fbclid", "gclid"),
 	}
-}
-
-// oneOf is the text form of a type that has a few values.
-func oneOf[T ~string](allowed []string) queryparams.Codec {
-	return queryparams.NewCodec("one of "+strings.Join(allowed, ", "),
-		func(text string) (T, error) {
-			if !slices.Contains(allowed, text) {
-				return "", fmt.Errorf("%q is not in the data", text)
-			}
-			return T(text), nil
-		},
-		func(v T) (string, error) { return string(v), nil })
 }
 
 // Validate implements queryparams.Validator with the rule that takes two

@@ -91,7 +91,7 @@ type (
 		Faults  []faultView
 		Without string // the same page without the wrong parameters
 	}
-	faultView struct{ Parameter, Detail, Value, Expected string }
+	faultView struct{ Parameter, Detail, Value, Expected, Suggestion string }
 )
 
 // choices makes options of values; name says what each is called.

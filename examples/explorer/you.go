@@ -3,10 +3,12 @@ package main
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/ctxinfo/client"
 )
 
 // A fact is one facet of ctxinfo as the page shows it.
@@ -16,7 +18,8 @@ type fact struct {
 	value func(*ctxinfo.Info, reader) string // empty: there is none
 }
 
-// A word is what one header field says of a request, in ctxinfo's reading.
+// A word is what header fields say of a request, in the reading of ctxinfo and
+// its client: header names the field, or the first of them.
 type word struct {
 	header string
 	name   string
@@ -33,15 +36,21 @@ func allWords() []word {
 		return r.YesNo(true)
 	}
 	return []word{
-		{"Save-Data", "Save data", func(in *ctxinfo.Info, r reader) string { return yes(in.Client().SaveData, r) }},
-		{"Sec-GPC", "Do not sell or share my data", func(in *ctxinfo.Info, r reader) string { return yes(in.Client().GPC, r) }},
+		{"User-Agent", "Browser", func(in *ctxinfo.Info, r reader) string { return browserName(client.AgentOf(in), r) }},
+		{"CF-IPCountry", "Place", func(in *ctxinfo.Info, _ reader) string {
+			g := client.GeoOf(in)
+			return strings.Join(nonEmpty(g.City, g.Region, g.Country), ", ")
+		}},
+		{"Traceparent", "Trace", func(in *ctxinfo.Info, _ reader) string { return client.TraceOf(in).String() }},
+		{"Save-Data", "Save data", func(in *ctxinfo.Info, r reader) string { return yes(client.AgentOf(in).SaveData, r) }},
+		{"Sec-GPC", "Do not sell or share my data", func(in *ctxinfo.Info, r reader) string { return yes(client.AgentOf(in).GPC, r) }},
 		{"Sec-Fetch-Site", "Asked by a page of", func(in *ctxinfo.Info, _ reader) string { return in.Fetch().Site }},
 		{"Sec-Fetch-Mode", "Way of asking", func(in *ctxinfo.Info, _ reader) string { return in.Fetch().Mode }},
 		{"Sec-Fetch-Dest", "Asked for", func(in *ctxinfo.Info, _ reader) string { return in.Fetch().Dest }},
 		{"Sec-Fetch-User", "You clicked or typed", func(in *ctxinfo.Info, r reader) string { return yes(in.Fetch().User, r) }},
-		{"HX-Request", "Asked by htmx", func(in *ctxinfo.Info, r reader) string { return yes(in.HTMX().Request, r) }},
-		{"HX-Boosted", "htmx followed a link", func(in *ctxinfo.Info, r reader) string { return yes(in.HTMX().Boosted, r) }},
-		{"HX-Target", "htmx puts it into", func(in *ctxinfo.Info, _ reader) string { return in.HTMX().Target }},
+		{"HX-Request", "Asked by htmx", func(in *ctxinfo.Info, r reader) string { return yes(client.HTMXOf(in).Request, r) }},
+		{"HX-Boosted", "htmx followed a link", func(in *ctxinfo.Info, r reader) string { return yes(client.HTMXOf(in).Boosted, r) }},
+		{"HX-Target", "htmx puts it into", func(in *ctxinfo.Info, _ reader) string { return client.HTMXOf(in).Target }},
 	}
 }
 
@@ -64,19 +73,13 @@ func allFacts() []fact {
 			if in.TimezoneName() == "" {
 				return ""
 			}
-			return in.TimezoneName() + ", " + r.T("now %s", in.Now().Format("15:04 -07:00"))
+			return in.TimezoneName() + ", " + r.T("now %s", time.Now().In(in.Timezone()).Format("15:04 -07:00"))
 		}},
 		{ctxinfo.FacetTheme, "Colors", func(in *ctxinfo.Info, r reader) string { return r.T(colourName(in.Theme().Type)) }},
 		{ctxinfo.FacetReducedMotion, "Less motion", func(in *ctxinfo.Info, r reader) string { return r.YesNo(in.Theme().ReducedMotion) }},
 		{ctxinfo.FacetContrast, "Contrast", func(in *ctxinfo.Info, _ reader) string { return in.Theme().Contrast.String() }},
 		{ctxinfo.FacetEmbedded, "Shown in a frame", func(in *ctxinfo.Info, r reader) string { return embedding(in, r) }},
-		{ctxinfo.FacetClient, "Browser", func(in *ctxinfo.Info, r reader) string { return browserName(in.Client(), r) }},
-		{ctxinfo.FacetGeo, "Place", func(in *ctxinfo.Info, _ reader) string {
-			g := in.Geo()
-			return strings.Join(nonEmpty(g.City, g.Region, g.Country), ", ")
-		}},
 		{ctxinfo.FacetRequestID, "Request", func(in *ctxinfo.Info, _ reader) string { return in.RequestID() }},
-		{ctxinfo.FacetTrace, "Trace", func(in *ctxinfo.Info, _ reader) string { return in.Trace().String() }},
 	}
 }
 
@@ -183,12 +186,12 @@ func languages(in *ctxinfo.Info) string {
 }
 
 // browserName is the visitor's software.
-func browserName(cl ctxinfo.Client, r reader) string {
-	parts := nonEmpty(strings.TrimSpace(cl.Browser+" "+cl.Version), cl.Platform)
-	if cl.Mobile {
+func browserName(a client.Agent, r reader) string {
+	parts := nonEmpty(strings.TrimSpace(a.Browser+" "+a.Version), a.Platform)
+	if a.Mobile {
 		parts = append(parts, r.T("a phone"))
 	}
-	if cl.Bot {
+	if a.Bot {
 		parts = append(parts, r.T("a program"))
 	}
 	return strings.Join(parts, ", ")

@@ -25,7 +25,7 @@ func loadUser(_ context.Context, id int) (string, error) {
 }
 
 func hello(c echo.Context) error {
-	id, err := queryparams.Get(c, "id", queryparams.Param[int]{Default: 1, Min: 1, Max: 99})
+	id, err := queryparams.Get(c, "id", queryparams.Param[int]{Default: 1, Min: new(1), Max: new(99)})
 	if err != nil {
 		return err // a 400 that names the parameter and what is allowed
 	}

@@ -38,6 +38,8 @@ type Item struct {
 	Value *string `json:"value,omitempty"`
 	// Expected says what is allowed.
 	Expected string `json:"expected,omitempty"`
+	// Suggestion is the allowed value that is nearest to the one sent.
+	Suggestion string `json:"suggestion,omitempty"`
 }
 
 // Error is an error that knows its HTTP answer. Every error of the toolkit

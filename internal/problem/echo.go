@@ -14,6 +14,10 @@ type message struct{ Details }
 // MarshalJSON implements json.Marshaler.
 func (m message) MarshalJSON() ([]byte, error) { return json.Marshal(m.Details) }
 
+// String is the title alone: an *echo.HTTPError shows its Message in its own
+// text, for logs, and the error itself beside it.
+func (m message) String() string { return m.Title }
+
 // HTTPError wraps an error of ours for echo, so that even its default error
 // handler answers with our status and body; err stays reachable by errors.As
 // through Internal. Errors that are not ours, and those already wrapped, come

@@ -15,7 +15,7 @@ var page = template.Must(template.New("problem").Parse(`<!doctype html>
 <h1>{{.Title}}</h1>
 {{with .Detail}}<p>{{.}}</p>
 {{end}}{{with .Errors}}<ul>
-{{range .}}<li>{{with .Parameter}}<code>{{.}}</code>: {{end}}{{.Detail}}{{with .Value}} (sent: <code>{{.}}</code>){{end}}{{with .Expected}}; expected: {{.}}{{end}}</li>
+{{range .}}<li>{{with .Parameter}}<code>{{.}}</code>: {{end}}{{.Detail}}{{with .Value}} (sent: <code>{{.}}</code>){{end}}{{with .Expected}}; expected: {{.}}{{end}}{{with .Suggestion}}; did you mean <code>{{.}}</code>?{{end}}</li>
 {{end}}</ul>
 {{end}}</main>
 </html>

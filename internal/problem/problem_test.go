@@ -175,3 +175,11 @@ func TestFromAndDetailsOf(t *testing.T) {
 		t.Errorf("status of an error without one = %d, want 500", got)
 	}
 }
+
+func TestTheTextOfAnEchoErrorSpellsOutNoStruct(t *testing.T) {
+	t.Parallel()
+	err := problem.HTTPError(fault{problem.Details{Title: "Invalid query", Errors: []problem.Item{{Parameter: "page", Code: "type", Detail: "cannot be read", Value: new("x")}}}})
+	if got, want := err.Error(), "code=400, message=Invalid query, internal=fault"; got != want {
+		t.Errorf("the text is %q, want %q", got, want)
+	}
+}

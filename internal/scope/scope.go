@@ -146,6 +146,16 @@ func Fill(ctx context.Context, s Slot, v any) bool {
 	return ok
 }
 
+// Update replaces what the slot of the innermost request state of ctx holds by
+// what f makes of it, under the request's lock: f must be short.
+func Update(ctx context.Context, s Slot, f func(held any) any) {
+	if r, ok := ctx.Value(visit.RequestKey{}).(*Request); ok {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.values[s] = f(r.values[s])
+	}
+}
+
 // Get returns the slot's value, built on first use: when the slot still holds
 // what Fill put there, build turns it into the value, which stays. build runs
 // under the request's lock: it must be short and call no user code.

@@ -1,8 +1,11 @@
-package ctxinfo
+package client
 
 import (
 	"encoding/hex"
 	"strings"
+
+	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
 // Trace is a position in a distributed trace (W3C Trace Context). The zero
@@ -65,7 +68,7 @@ func parseTraceparent(s string) (Trace, bool) {
 
 func lowerHex(dst []byte, s string) bool {
 	for i := range dst {
-		hi, lo := strings.IndexByte(hexDigits, s[2*i]), strings.IndexByte(hexDigits, s[2*i+1])
+		hi, lo := strings.IndexByte(syntax.HexDigits, s[2*i]), strings.IndexByte(syntax.HexDigits, s[2*i+1])
 		if hi < 0 || lo < 0 {
 			return false
 		}
@@ -74,24 +77,15 @@ func lowerHex(dst []byte, s string) bool {
 	return true
 }
 
-const hexDigits = "0123456789abcdef"
-
-func buildTrace(in *Info, f *facts) Trace {
-	t, ok := parseTraceparent(in.value(f, fieldTraceparent))
+// TraceOf returns the trace that the request belongs to by its traceparent
+// header, whoever sent it; the zero Trace if there is none that is well formed.
+func TraceOf(in *ctxinfo.Info) Trace {
+	t, ok := parseTraceparent(value(in, "Traceparent"))
 	if !ok {
-		return t
+		return Trace{}
 	}
-	f.source = Source{
-		Kind: SourceHeader, Name: headerNames[fieldTraceparent],
-		Trusted: in.trust.load(in, buildTrust).believed,
-	}
-	if state, whole := joinLines(in.values(f, fieldTracestate), maxTracestate); whole {
+	if state, whole := syntax.JoinLines(in.Headers().GetAll("Tracestate"), maxTracestate); whole {
 		t.State = state
 	}
 	return t
 }
-
-// Trace is the trace that the request belongs to, by its traceparent header,
-// whoever sent it; see the Source of [FacetTrace] for whether a trusted proxy
-// did.
-func (in *Info) Trace() Trace { return *in.trace.see(in, buildTrace) }

@@ -1,9 +1,28 @@
 package ctxinfo
 
 import (
+	"encoding/binary"
 	"net/http"
 	"net/netip"
+
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
+
+// How the client's address is found, and with it who is believed for the rest:
+//
+//  1. The peer of the connection is checked first. If it is no proxy that
+//     Config.Proxies names, it is the client, and no header is looked at.
+//  2. The one header that Config.Header names is read from right to left: a
+//     proxy appends what it saw, so the right end is the word of the peer. Each
+//     element is believed because the hop to its right is trusted; the first
+//     address that is no proxy of ours is the client. What stands further left
+//     anybody may have written, and is not read.
+//  3. What is malformed, hidden or too long ends the walk at the last hop that
+//     was verified, and is an anomaly.
+//
+// proxies.go says who is trusted, presets.go what providers write themselves,
+// forwarded.go how an element of Forwarded is read and addr.go how an address
+// is.
 
 const (
 	// maxHops bounds the list elements that a walk looks at, empty ones included.
@@ -17,7 +36,7 @@ const (
 	maxList = maxHops * (maxAddr + 1)
 )
 
-// A Hop is one station of the request's way, as far as it was verified.
+// A Hop is one station on the way of a request, as far as it was verified.
 type Hop struct {
 	Addr    netip.Addr `json:"addr"`
 	Trusted bool       `json:"trusted"` // it is one of Config.Proxies
@@ -32,14 +51,15 @@ const (
 	fromInternal               // the same, but every hop was a proxy of ours
 )
 
-// trust is the one decision that address, scheme, host, prefix, geo and
+// trust is the one decision that address, scheme, host, prefix, place and
 // request id rest on.
 type trust struct {
 	peer     netip.AddrPort // zero for a unix socket
 	ip       netip.Addr     // zero if even the peer has none
 	edge     netip.Addr     // the hop that told of ip
 	origin   origin
-	believed bool // the peer is a proxy of ours
+	believed bool   // the peer is a proxy of ours
+	vouched  fields // and believed for these
 	// depth counts the elements of the header, from the right, that led to ip.
 	depth     int
 	anomalies anomalies
@@ -48,9 +68,9 @@ type trust struct {
 }
 
 // walk verifies the peer, then follows the configured header from right to
-// left for as long as each hop is a proxy of ours. It allocates nothing unless
-// hops is given.
-func (p *Plugin) walk(remote string, h http.Header, read *fields, hops *[]Hop) trust {
+// left for as long as each hop is one of those trusted. It allocates nothing
+// unless hops is given.
+func (p *Plugin) walk(by *trusted, remote string, h http.Header, read *fields, hops *[]Hop) trust {
 	var t trust
 	var unix bool
 	if t.peer, unix = parsePeer(remote); t.peer.IsValid() {
@@ -60,7 +80,7 @@ func (p *Plugin) walk(remote string, h http.Header, read *fields, hops *[]Hop) t
 	case unix:
 		t.believed = p.cfg.TrustUnixSocket
 	case t.ip.IsValid():
-		t.believed = p.trusted.anyPeer || p.trusted.contains(t.ip)
+		t.believed = by.anyPeer || by.contains(t.ip)
 	}
 	if hops != nil && t.ip.IsValid() {
 		*hops = append(*hops, Hop{Addr: t.ip, Trusted: t.believed})
@@ -73,7 +93,7 @@ func (p *Plugin) walk(remote string, h http.Header, read *fields, hops *[]Hop) t
 	if len(lines) == 0 {
 		return t
 	}
-	w := walker{p: p, t: &t, hops: hops}
+	w := walker{p: p, trusted: by, t: &t, hops: hops}
 	switch {
 	case p.kind == single:
 		w.single(lines)
@@ -98,9 +118,10 @@ func (p *Plugin) conflicting(h http.Header) bool {
 }
 
 type walker struct {
-	p    *Plugin
-	t    *trust
-	hops *[]Hop
+	p       *Plugin
+	trusted *trusted
+	t       *trust
+	hops    *[]Hop
 }
 
 // accept takes a as the next hop.
@@ -121,13 +142,13 @@ func (w *walker) single(lines []string) {
 	}
 	a, ok := netip.Addr{}, false
 	if len(lines[0]) <= maxAddr { // also before white space is cut off
-		a, ok = w.p.parseSingle(trimOWS(lines[0]))
+		a, ok = w.p.parseSingle(syntax.TrimOWS(lines[0]))
 	}
 	if !ok {
 		w.t.anomalies.add(anomalyMalformed)
 		return
 	}
-	w.accept(a, w.p.trusted.contains(a))
+	w.accept(a, w.trusted.contains(a))
 	w.t.depth = 1
 }
 
@@ -160,7 +181,7 @@ func (w *walker) list(lines []string) {
 				return
 			}
 		}
-		trusted := w.p.trusted.contains(a)
+		trusted := w.trusted.contains(a)
 		w.t.depth++
 		w.accept(a, trusted)
 		if !trusted {
@@ -221,18 +242,129 @@ func (w *walker) parse(raw string) (netip.Addr, anomaly) {
 	if !e.parse(raw) {
 		return netip.Addr{}, anomalyMalformed
 	}
-	a, ok := parseNode(e.node)
-	if !ok {
-		if obfuscated(e.node) {
-			return a, anomalyHidden
-		}
-		return a, anomalyMalformed
-	}
+	// The hop that wrote the element is verified, whatever it says of the one
+	// before it.
 	if e.proto != "" {
 		w.t.proto = e.proto
 	}
 	if e.host != "" {
 		w.t.host = e.host
 	}
-	return a, 0
+	a, ok := parseForwardedNode(e.node)
+	switch {
+	case ok:
+		return a, 0
+	case e.node == "" || obfuscated(e.node):
+		return a, anomalyHidden
+	}
+	return a, anomalyMalformed
+}
+
+// elements yields the elements of a list header from right to left, the last
+// line first, with bounded work for each.
+type elements struct {
+	lines     []string
+	rest      string
+	open      bool // rest is a line that still has an element
+	forwarded bool
+	used      int // bytes of the elements that next returned
+}
+
+// tooLong reports whether there is more after n elements, and it is too much.
+func (e *elements) tooLong(n int) bool {
+	return (n >= maxHops || e.used > maxList) && e.advance()
+}
+
+// next4 returns the next element if it is a plain IPv4 address, the usual case,
+// in one pass over it; otherwise it leaves e as it was, for next.
+func (e *elements) next4() (netip.Addr, bool) {
+	if e.forwarded || !e.advance() {
+		return netip.Addr{}, false
+	}
+	s := e.rest
+	i := len(s) - 1
+	for i >= 0 && s[i] == ' ' && len(s)-i < maxAddr {
+		i--
+	}
+	// From the right: digits of growing unit, a dot after every octet.
+	var bits, octet, unit, digit uint32 = 0, 0, 1, 0
+	shift := 0
+	for ; i >= 0; i-- {
+		if c := uint32(s[i]) - '0'; c <= 9 && unit <= 100 {
+			digit = c
+			octet += c * unit
+			unit *= 10
+			continue
+		}
+		if s[i] != '.' || shift == 24 || octet > 255 || unit == 1 || unit > 10 && digit == 0 {
+			break
+		}
+		bits |= octet << shift
+		shift += 8
+		octet, unit = 0, 1
+	}
+	if shift != 24 || octet > 255 || unit == 1 || unit > 10 && digit == 0 {
+		return netip.Addr{}, false
+	}
+	for i >= 0 && s[i] == ' ' && len(s)-i < maxAddr {
+		i--
+	}
+	if i >= 0 && s[i] != ',' || len(s)-1-i > maxAddr {
+		return netip.Addr{}, false
+	}
+	e.cut(i)
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], bits|octet<<24)
+	return netip.AddrFrom4(b), true
+}
+
+// cut ends the part of the line that is still to be read before its comma.
+func (e *elements) cut(comma int) {
+	if comma < 0 {
+		e.open = false
+		return
+	}
+	e.rest = e.rest[:comma]
+}
+
+// advance opens the next line if none is open, and reports whether there is one.
+func (e *elements) advance() bool {
+	if !e.open && len(e.lines) > 0 {
+		last := len(e.lines) - 1
+		e.rest, e.lines, e.open = e.lines[last], e.lines[:last], true
+	}
+	return e.open
+}
+
+// next returns the trimmed element before the ones already returned.
+func (e *elements) next() (raw string, more bool, bad anomaly) {
+	if !e.advance() {
+		return "", false, 0
+	}
+	var comma int
+	var ok bool
+	if e.forwarded {
+		comma, ok = lastUnquotedComma(e.rest)
+	} else {
+		comma, ok = lastComma(e.rest)
+	}
+	if !ok {
+		return "", true, anomalyMalformed
+	}
+	e.used += len(e.rest) - comma
+	raw = syntax.TrimOWS(e.rest[comma+1:])
+	e.cut(comma)
+	return raw, true, 0
+}
+
+// lastComma returns the index of the last comma, -1 if there is none, and
+// false if the element after it is too long to be an address.
+func lastComma(s string) (int, bool) {
+	last := len(s) - 1
+	for i := last; i >= max(0, last-maxAddr); i-- {
+		if s[i] == ',' {
+			return i, true
+		}
+	}
+	return -1, last < maxAddr
 }

@@ -33,11 +33,11 @@ func TestTableIsTheArchives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile("../../zones_table.go")
+	got, err := os.ReadFile("../table.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("zones_table.go is not what genzones writes: run go generate ./ctxinfo")
+		t.Error("table.go is not what genzones writes: run go generate ./ctxinfo/internal/zones")
 	}
 }
