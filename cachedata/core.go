@@ -14,6 +14,7 @@ import (
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/raw"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -26,9 +27,9 @@ type core struct {
 	name     string
 	cfg      settings
 	fns      functions
-	key      reflect.Type // of keys
-	result   reflect.Type // of results
-	rich     bool         // entries have more than a TTL
+	key      raw.Type // of keys
+	result   raw.Type // of results
+	rich     bool     // entries have more than a TTL
 	group    *group.Group
 	observer observe.Observer // nil: nobody listens
 
@@ -73,8 +74,8 @@ func newCore(self AnyCache, name string, key, result reflect.Type, cfg settings,
 		name:   name,
 		cfg:    cfg,
 		fns:    fns,
-		key:    key,
-		result: result,
+		key:    raw.Of(key),
+		result: raw.Of(result),
 		rich:   cfg.IdleTTL > 0 || cfg.StaleFor > 0 || cfg.FailSafe > 0 || cfg.EagerAt > 0 || cfg.CountHits,
 		group:  cmp.Or(cfg.Group, Default()).group,
 		budget: cmp.Or(cfg.Group, Default()).budget,
@@ -121,7 +122,7 @@ func newCore(self AnyCache, name string, key, result reflect.Type, cfg settings,
 
 // compileKeys finds out how a key identifies.
 func (c *core) compileKeys() error {
-	keys, err := identity.ForType("cachedata: "+c.name, c.key, c.cfg.identifies())
+	keys, err := identity.ForType("cachedata: "+c.name, c.key.Type, c.cfg.identifies())
 	if err != nil {
 		return err
 	}
@@ -135,7 +136,7 @@ func (c *core) compileCopies() error {
 	case c.cfg.ReadOnly:
 		if c.cfg.VerifyReadOnly {
 			var err error
-			if c.seals, err = newSeals(c.result, c.cfg.Trusted); err != nil {
+			if c.seals, err = newSeals(c.result.Type, c.cfg.Trusted); err != nil {
 				return err
 			}
 		}
@@ -147,14 +148,14 @@ func (c *core) compileCopies() error {
 		}
 		return c.compileSizes(nil)
 	case c.cfg.Copy.compile != nil:
-		own, err := c.cfg.Copy.compile(c.result)
+		own, err := c.cfg.Copy.compile(c.result.Type)
 		if err != nil {
 			return c.copyError(err)
 		}
 		c.copyTo = own
 		return c.compileSizes(nil)
 	}
-	plan, err := clone.ForType(c.result, clone.Config{Immutable: c.cfg.Immutable, Trusted: c.cfg.Trusted})
+	plan, err := clone.ForType(c.result.Type, clone.Config{Immutable: c.cfg.Immutable, Trusted: c.cfg.Trusted})
 	if err != nil {
 		return c.copyError(err)
 	}

@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
-
-	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // entry is one stored result. Nothing of it changes once it is published,
@@ -87,7 +85,7 @@ func (p *place) make(m making) (*entry, error) {
 	switch {
 	case m.from == nil:
 	case m.ours:
-		raw.Move(c.result, c.valueOf(e), m.from)
+		c.result.Move(c.valueOf(e), m.from)
 	default:
 		if err := c.take(c.valueOf(e), m.from); err != nil {
 			return nil, err
@@ -105,11 +103,11 @@ func (p *place) make(m making) (*entry, error) {
 		f = rich
 		bytes = plus(size, p.beside(f, p.key, m.err, m.extra))
 		larger := c.allocate(f)
-		raw.Move(c.result, c.valueOf(larger), c.valueOf(e))
+		c.result.Move(c.valueOf(larger), c.valueOf(e))
 		e = larger
 	}
 	if own := c.ownKey(e); own != nil {
-		raw.Move(c.key, own, p.key)
+		c.key.Move(own, p.key)
 	}
 	if owner := c.owner(e); owner != nil {
 		*owner = p.visitor
@@ -146,7 +144,7 @@ func (c *core) take(dst, src unsafe.Pointer) error {
 // src.
 func (c *core) copied(dst, src unsafe.Pointer) error {
 	if c.copyTo == nil {
-		raw.Move(c.result, dst, src)
+		c.result.Move(dst, src)
 		return nil
 	}
 	if err := c.copyTo(dst, src); err != nil {

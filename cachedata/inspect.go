@@ -73,7 +73,7 @@ func (c *Cache[K, V]) Inspect() iter.Seq[EntryInfo[any]] { return c.core.inspect
 
 func (c *core) inspect(yield func(EntryInfo[any]) bool) {
 	c.table.inspect(func(key unsafe.Pointer, e EntryInfo[any]) bool {
-		e.Key = reflect.NewAt(c.key, key).Elem().Interface()
+		e.Key = reflect.NewAt(c.key.Type, key).Elem().Interface()
 		return yield(e)
 	})
 }

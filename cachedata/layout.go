@@ -41,7 +41,7 @@ func newLayout(c *core) layout {
 
 // typeOf is the type as which an entry of form f is allocated.
 func (l *layout) typeOf(f form, c *core) reflect.Type {
-	fields := []reflect.StructField{{Name: "Value", Type: c.result}, {Name: "Entry", Type: reflect.TypeFor[entry]()}}
+	fields := []reflect.StructField{{Name: "Value", Type: c.result.Type}, {Name: "Entry", Type: reflect.TypeFor[entry]()}}
 	if f >= timed {
 		fields = append(fields, reflect.StructField{Name: "Life", Type: reflect.TypeFor[life]()})
 	}
@@ -52,7 +52,7 @@ func (l *layout) typeOf(f form, c *core) reflect.Type {
 		fields = append(fields, reflect.StructField{Name: "Owner", Type: reflect.TypeFor[*visitor]()})
 	}
 	if l.keyed {
-		fields = append(fields, reflect.StructField{Name: "Key", Type: c.key})
+		fields = append(fields, reflect.StructField{Name: "Key", Type: c.key.Type})
 	}
 	return reflect.StructOf(fields)
 }

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 	"unsafe"
-
-	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // Around an entry stands what its form says, whatever its key and value are.
@@ -40,7 +38,7 @@ func layoutOf[K, V any](t *testing.T, scope Scope, k K, v V) {
 	owner := new(visitor)
 	for f := range forms {
 		e := c.allocate(f)
-		raw.Move(c.result, c.valueOf(e), unsafe.Pointer(&v))
+		c.result.Move(c.valueOf(e), unsafe.Pointer(&v))
 		e.written = 3
 		e.load = e.load.of(time.Second)
 		if e.form() != f || e.load.took().Round(time.Microsecond) != time.Second {
@@ -67,7 +65,7 @@ func layoutOf[K, V any](t *testing.T, scope Scope, k K, v V) {
 		if (own != nil) != c.layout.keyed {
 			t.Errorf("%v, form %d: the key is %v", c.layout.types[f], f, own)
 		} else if own != nil {
-			raw.Move(c.key, own, unsafe.Pointer(&k))
+			c.key.Move(own, unsafe.Pointer(&k))
 		}
 		// As the type that it was allocated as says.
 		whole := reflect.NewAt(c.layout.types[f], c.valueOf(e)).Elem()

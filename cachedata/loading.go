@@ -128,7 +128,7 @@ func Old[V any](l *Loading) (v V, ok bool) {
 	if l.work == nil {
 		return v, false
 	}
-	if l.work.core.result != reflect.TypeFor[V]() {
+	if l.work.core.result.Type != reflect.TypeFor[V]() {
 		l.say(func(s *said) {
 			s.wrong = append(s.wrong, fmt.Errorf("type %v in Old: the results are of another type", reflect.TypeFor[V]()))
 		})
@@ -183,7 +183,7 @@ func (l *load) only() *Loading {
 
 // of implements loadings.
 func (l *load) of(t reflect.Type, key unsafe.Pointer) *Loading {
-	if t == l.core.key {
+	if t == l.core.key.Type {
 		id, err := l.core.keys.ID(key)
 		if own, _ := l.core.keys.ID(l.key); err == nil && id == own {
 			return &l.entry
@@ -238,7 +238,7 @@ func (b *batchLoadings) only() *Loading { return b.misused(errNoKey) }
 
 // of implements loadings.
 func (b *batchLoadings) of(t reflect.Type, key unsafe.Pointer) *Loading {
-	if c := b.loads[0].core; t == c.key {
+	if c := b.loads[0].core; t == c.key.Type {
 		if id, err := c.keys.ID(key); err == nil {
 			if l := b.byID()[id]; l != nil {
 				return &l.entry

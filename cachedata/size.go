@@ -34,7 +34,7 @@ func (c *core) compileSizes(plan *clone.Untyped) error {
 	}
 	if plan == nil {
 		var err error
-		plan, err = clone.ForType(c.result, clone.Config{Trusted: c.cfg.Trusted})
+		plan, err = clone.ForType(c.result.Type, clone.Config{Trusted: c.cfg.Trusted})
 		if err != nil && (c.cfg.MaxBytes > 0 || c.budget != nil && c.budget.given) {
 			return fmt.Errorf("results cannot be measured for MaxBytes: set Size: %w", err)
 		}

@@ -360,5 +360,5 @@ func denied(err error) error {
 }
 
 func refuse(status int, detail string, cause error) error {
-	return &problem.Refusal{Who: "middleware: ClearHandler", Status: status, Detail: detail, Cause: cause}
+	return &problem.RefusalError{Who: "middleware: ClearHandler", Status: status, Detail: detail, Cause: cause}
 }

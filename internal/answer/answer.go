@@ -54,8 +54,8 @@ type Error interface {
 	Problem() Details
 }
 
-// Refusal is a request that was not obeyed.
-type Refusal struct {
+// RefusalError is a request that was not obeyed.
+type RefusalError struct {
 	Who    string // package and function
 	Status int
 	Detail string // for the client
@@ -63,7 +63,7 @@ type Refusal struct {
 }
 
 // Error implements error.
-func (r *Refusal) Error() string {
+func (r *RefusalError) Error() string {
 	if r.Cause != nil {
 		return r.Who + ": " + r.Cause.Error()
 	}
@@ -71,10 +71,10 @@ func (r *Refusal) Error() string {
 }
 
 // Unwrap returns the cause.
-func (r *Refusal) Unwrap() error { return r.Cause }
+func (r *RefusalError) Unwrap() error { return r.Cause }
 
 // StatusCode implements [Error].
-func (r *Refusal) StatusCode() int { return r.Status }
+func (r *RefusalError) StatusCode() int { return r.Status }
 
 // Problem implements [Error].
-func (r *Refusal) Problem() Details { return Details{Detail: r.Detail} }
+func (r *RefusalError) Problem() Details { return Details{Detail: r.Detail} }

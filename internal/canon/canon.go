@@ -82,8 +82,9 @@ type Untyped struct {
 	c     *compiler
 	prog  *program
 	pool  *sync.Pool // of *state
-	kind  uint64     // ShapeFingerprint of the type
-	words uintptr    // how many bytes a key of the shape Word has, if it is aligned as a number of these is; else 0
+	t     raw.Type
+	kind  uint64  // ShapeFingerprint of the type
+	words uintptr // how many bytes a key of the shape Word has, if it is aligned as a number of these is; else 0
 	flat  bool
 }
 
@@ -92,6 +93,12 @@ type Untyped struct {
 type state struct {
 	walker
 	key reflect.Value
+	at  unsafe.Pointer // of key
+}
+
+func newState(c *compiler, t reflect.Type) *state {
+	key := reflect.New(t)
+	return &state{walker: walker{c: c}, key: key.Elem(), at: key.UnsafePointer()}
 }
 
 // ForType is [For] for a type that is known at run time only.
@@ -118,7 +125,7 @@ func ForType(t reflect.Type, cfg Config) (*Untyped, error) {
 		cfg.MaxBytes = DefaultMaxBytes
 	}
 	cfg.HashFuncs = maps.Clone(cfg.HashFuncs)
-	p := &Untyped{flat: flat(t), kind: ShapeFingerprint(t)}
+	p := &Untyped{t: raw.Of(t), flat: flat(t), kind: ShapeFingerprint(t)}
 	p.c = newCompiler(cfg, t.PkgPath())
 	p.root = p.c.compile(variant{t: t})
 	for _, e := range p.root.bad {
@@ -137,7 +144,7 @@ func ForType(t reflect.Type, cfg Config) (*Untyped, error) {
 	} else if p.root.form == formLeaf && p.root.code == opString {
 		p.shape = Text
 	}
-	p.pool = &sync.Pool{New: func() any { return &state{walker: walker{c: p.c}, key: reflect.New(t).Elem()} }}
+	p.pool = &sync.Pool{New: func() any { return newState(p.c, t) }}
 	return p, nil
 }
 
@@ -300,7 +307,7 @@ func (p *Untyped) StoreName(k unsafe.Pointer) (name string, canonical []byte, er
 
 func (p *Untyped) begin(dst []byte, k unsafe.Pointer) *state {
 	s := p.pool.Get().(*state)
-	raw.Move(p.root.t, s.key.Addr().UnsafePointer(), k)
+	p.t.Move(s.at, k)
 	s.buf = dst
 	s.limit = len(dst) + p.c.cfg.MaxBytes
 	return s
@@ -308,7 +315,7 @@ func (p *Untyped) begin(dst []byte, k unsafe.Pointer) *state {
 
 // run encodes the key of the state.
 func (s *state) run(root *node) (uint64, *ValueError) {
-	h, err := s.encode(root, s.key.Addr().UnsafePointer(), false)
+	h, err := s.encode(root, s.at, false)
 	if err == nil && !s.room(0) {
 		err = s.fail(root.t, ErrTooLarge)
 	}

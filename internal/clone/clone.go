@@ -99,6 +99,7 @@ type Config struct {
 type Untyped struct {
 	c      *compiler
 	root   *node
+	t      raw.Type
 	inside bool      // Whole has something to look for
 	runs   sync.Pool // *Run
 }
@@ -113,7 +114,7 @@ func ForType(t reflect.Type, cfg Config) (*Untyped, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Untyped{c: c, root: root, inside: c.mayPointInside(root)}, nil
+	return &Untyped{c: c, root: root, t: raw.Of(t), inside: c.mayPointInside(root)}, nil
 }
 
 // Flat reports whether the type is free of references that could be written through: copying is assignment and cannot
@@ -123,7 +124,7 @@ func (u *Untyped) Flat() bool { return u.root.flat }
 // CopyTo makes what is at dst a deep copy of what is at src, which shares nothing with it that could be written. It
 // fails as [Plan.Copy] does; what is at dst is then of no use. What is at src is only read, and dst is not on a stack.
 func (u *Untyped) CopyTo(dst, src unsafe.Pointer) error {
-	raw.Move(u.root.typ, dst, src)
+	u.t.Move(dst, src)
 	if u.root.flat {
 		return nil
 	}

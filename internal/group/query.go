@@ -31,7 +31,7 @@ func (q Query) Check(query url.Values) error {
 func (q Query) Unknown() error { return q.refuse(404, "There is no "+q.Name+" of that name.") }
 
 func (q Query) refuse(status int, detail string) error {
-	return &answer.Refusal{Who: q.Who, Status: status, Detail: detail}
+	return &answer.RefusalError{Who: q.Who, Status: status, Detail: detail}
 }
 
 // allowed says what the query may have.

@@ -23,7 +23,7 @@ import (
 type Untyped struct {
 	*canon.Untyped
 	owner string
-	t     reflect.Type
+	t     raw.Type
 	copy  func(dst, src unsafe.Pointer) error // nil: by assignment
 	size  func(key unsafe.Pointer) int64      // nil: see Size
 	own   func(dst, src unsafe.Pointer) error // copy, with the bytes of strings; nil: by assignment
@@ -41,7 +41,7 @@ func ForType(owner string, t reflect.Type, cfg canon.Config) (*Untyped, error) {
 	if err = errors.Join(append(carriers, err)...); err != nil {
 		return nil, err
 	}
-	k := &Untyped{Untyped: plan, owner: owner, t: t, copy: copies(t, plan, cfg, false), size: sizes(t, plan.Shape(), cfg)}
+	k := &Untyped{Untyped: plan, owner: owner, t: raw.Of(t), copy: copies(t, plan, cfg, false), size: sizes(t, plan.Shape(), cfg)}
 	k.own = k.copy
 	if hasStrings(t) {
 		k.own = copies(t, plan, cfg, true)
@@ -60,7 +60,7 @@ func (k *Untyped) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) { return 
 func (k *Untyped) copied(key unsafe.Pointer, how func(dst, src unsafe.Pointer) error) (unsafe.Pointer, error) {
 	own, from := reflect.New(k.t).UnsafePointer(), raw.Hide(key)
 	if how == nil {
-		raw.Move(k.t, own, from)
+		k.t.Move(own, from)
 		return own, nil
 	}
 	if err := how(own, from); err != nil {

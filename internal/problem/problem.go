@@ -11,12 +11,15 @@ import (
 	"github.com/reecho-go/reecho/internal/answer"
 )
 
-// What an error says; see package answer.
 type (
+	// Details is [answer.Details].
 	Details = answer.Details
-	Item    = answer.Item
-	Error   = answer.Error
-	Refusal = answer.Refusal
+	// Item is [answer.Item].
+	Item = answer.Item
+	// Error is [answer.Error].
+	Error = answer.Error
+	// RefusalError is [answer.RefusalError].
+	RefusalError = answer.RefusalError
 )
 
 // From finds the first [Error] in err's tree.

@@ -8,8 +8,9 @@ import (
 )
 
 // Hide returns p in a way that lets the variable that it is the address of stay
-// on the stack. It is for calls that read the variable, return, and have kept
-// nothing of it.
+// on the stack. It is for the last function that reads the variable: it calls
+// nothing that keeps the address, and whoever called it has the plain one, so that
+// the compiler knows for how long the variable is in use.
 //
 // Sound: a stack is moved by calls alone, so not between the two lines, and it
 // takes along the addresses in its frames.
@@ -18,8 +19,28 @@ func Hide(p unsafe.Pointer) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(&at))
 }
 
-// Move assigns the t at src to the one at dst. src is not kept, so a variable at
-// src may stay on the stack.
-func Move(t reflect.Type, dst, src unsafe.Pointer) {
-	reflect.NewAt(t, dst).Elem().Set(reflect.NewAt(t, Hide(src)).Elem())
+// Type is a type whose values are moved and made often.
+type Type struct {
+	reflect.Type
+	word unsafe.Pointer // with which an interface begins that holds an address of one
 }
+
+// Of returns t as a Type.
+func Of(t reflect.Type) Type {
+	address := reflect.Zero(reflect.PointerTo(t)).Interface()
+	return Type{t, (*face)(unsafe.Pointer(&address)).word}
+}
+
+// face is the representation of an interface that holds an address.
+type face struct{ word, data unsafe.Pointer }
+
+// at returns the value at p: what reflect.NewAt does, without a look for the type
+// of p.
+func (t Type) at(p unsafe.Pointer) reflect.Value {
+	f := face{t.word, p}
+	return reflect.ValueOf(*(*any)(unsafe.Pointer(&f))).Elem()
+}
+
+// Move assigns the value at src to the one at dst. src is not kept, so a variable
+// at src may stay on the stack.
+func (t Type) Move(dst, src unsafe.Pointer) { t.at(dst).Set(t.at(Hide(src))) }

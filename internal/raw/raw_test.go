@@ -33,15 +33,15 @@ func TestMoveAssigns(t *testing.T) {
 func move[V any](t *testing.T, v V) {
 	t.Helper()
 	into := new(V)
-	of := reflect.TypeFor[V]()
-	raw.Move(of, unsafe.Pointer(into), unsafe.Pointer(&v))
+	of := raw.Of(reflect.TypeFor[V]())
+	of.Move(unsafe.Pointer(into), unsafe.Pointer(&v))
 	if !reflect.DeepEqual(*into, v) {
 		t.Errorf("%v: %v, want %v", of, *into, v)
 	}
 	// The variable that is read stays on the stack.
 	if n := testing.AllocsPerRun(100, func() {
 		own := v
-		raw.Move(of, unsafe.Pointer(into), unsafe.Pointer(&own))
+		of.Move(unsafe.Pointer(into), unsafe.Pointer(&own))
 	}); n != 0 {
 		t.Errorf("%v: %v allocations", of, n)
 	}

@@ -15,14 +15,20 @@ import (
 	"github.com/reecho-go/reecho/internal/visit"
 )
 
-// What of a request is there without a server; see package visit.
 type (
-	Slot        = visit.Slot
-	Life        = visit.Life
-	Lender      = visit.Lender
-	Mask        = visit.Mask
-	Reads       = visit.Reads
-	Visitor     = visit.Visitor
+	// Slot is [visit.Slot].
+	Slot = visit.Slot
+	// Life is [visit.Life].
+	Life = visit.Life
+	// Lender is [visit.Lender].
+	Lender = visit.Lender
+	// Mask is [visit.Mask].
+	Mask = visit.Mask
+	// Reads is [visit.Reads].
+	Reads = visit.Reads
+	// Visitor is [visit.Visitor].
+	Visitor = visit.Visitor
+	// Declaration is [visit.Declaration].
 	Declaration = visit.Declaration
 )
 
