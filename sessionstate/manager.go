@@ -199,6 +199,7 @@ type Manager struct {
 	renewEvery  time.Duration
 	afterCommit []Hook
 	started     sync.Once         // Start tells its notices once
+	misplaced   sync.Once         // CSRF tells once that it has no session
 	onChange    map[string][]Hook // by key
 	observer    observe.Observer
 	logKey      []byte

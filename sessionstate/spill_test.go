@@ -248,6 +248,7 @@ func TestS33_ASpillThatFailsOrForgets(t *testing.T) {
 			t.Errorf("%s: events %v, want one that names Config.Spill", what, events[was:])
 		}
 	}
+	s.Heal()
 	v.get(t, set(6000, "c")).wants(t, 200, "6000 c")
 	v.get(t, "/bulk").wants(t, 200, "6000 c")
 	// What was spilled before Spill was dropped from the config is gone, too.
