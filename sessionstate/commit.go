@@ -14,6 +14,7 @@ import (
 // plan is what a commit has to do, decided under the State's lock.
 type plan struct {
 	read      bool  // the response depends on a cookie
+	personal  bool  // somebody may be logged in
 	err       error // why the session could not be loaded
 	mustFail  bool
 	save      bool
@@ -172,6 +173,7 @@ func (s *State) plan() plan {
 	if s.endUnread {
 		p.ended = slices.Concat(s.ended, s.unread)
 	}
+	p.personal = !s.detached && (s.base.record.personal() || s.cur.personal())
 	p.flash, p.tell = s.flashCookie()
 	if s.coldErr != nil {
 		p.err = s.coldErr
@@ -220,6 +222,9 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 	if p.read && !slices.Contains(h["Vary"], "Cookie") {
 		h.Add("Vary", "Cookie")
 	}
+	if p.personal && !p.strict {
+		keepPersonal(h)
+	}
 	mergeEarly(h, p.early)
 	if p.err != nil && (p.mustFail || s.m.onError == FailClosed) {
 		return held{}, record{}, p.err
@@ -230,7 +235,7 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 		if err := s.end(ctx, &p.ended[i]); err != nil {
 			return held{}, record{}, err
 		}
-		s.m.setCookie(h, s.m.cookie.Name, "", -1)
+		s.m.setCookie(s.req, h, s.m.cookie.Name, "", -1)
 	}
 	if p.clearSite {
 		h.Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
@@ -249,7 +254,7 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 		}
 		after, before = out.after, out.base
 		if out.cookie != "" {
-			s.m.setCookie(h, s.m.cookie.Name, out.cookie, s.m.maxAge(&after.record, p.job.now))
+			s.m.setCookie(s.req, h, s.m.cookie.Name, out.cookie, s.m.maxAge(&after.record, p.job.now))
 		}
 	}
 	if p.tell {
@@ -257,9 +262,23 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 		if p.flash == "" {
 			age = -1
 		}
-		s.m.setCookie(h, s.m.flashName, p.flash, age)
+		s.m.setCookie(s.req, h, s.m.flashName, p.flash, age)
 	}
 	return after, before, nil
+}
+
+// keepPersonal keeps a page of somebody who is logged in out of shared caches,
+// and, unless the handler has said how it may be stored, out of the browser's
+// own: or the back button shows it after the logout. The host merges this with
+// what the handler has set.
+func keepPersonal(h http.Header) {
+	if control := h["Cache-Control"]; len(control) > 0 {
+		if !slices.ContainsFunc(control, func(line string) bool { return strings.Contains(strings.ToLower(line), "no-store") }) {
+			h.Set("Cache-Control", "private")
+		}
+		return
+	}
+	h.Set("Cache-Control", "no-store")
 }
 
 // end ends a destroyed session.
@@ -308,8 +327,23 @@ func (m *Manager) maxAge(r *record, now time.Time) int {
 	return int(max(1, r.created+r.life-now.Unix()))
 }
 
-// setCookie sets one of the Manager's cookies, for ever after uncacheable.
-func (m *Manager) setCookie(h http.Header, name, value string, maxAge int) {
-	setCookie(h, name, m.cookieLine(name, value, maxAge))
+// setCookie sets one of the Manager's cookies in the response to r, for ever
+// after uncacheable.
+func (m *Manager) setCookie(r *http.Request, h http.Header, name, value string, maxAge int) {
+	as, ours := &m.look, name == m.cookie.Name || name == m.flashName
+	switch {
+	case m.local.is(r):
+		as = &m.local.look
+		if ours {
+			name = withoutPrefix(name)
+		}
+	case !as.insecure:
+		m.plain.see(m, r)
+	}
+	line := name + "=" + value + as.rest // the usual one: name and value need no check
+	if maxAge != 0 || !ours {
+		line = as.config.line(name, value, maxAge, as.insecure)
+	}
+	setCookie(h, name, line)
 	h.Set("Cache-Control", "no-store")
 }

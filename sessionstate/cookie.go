@@ -11,7 +11,10 @@ import (
 // CookieConfig is how the session's cookie looks. It is always HttpOnly, and
 // Secure unless Config.Insecure is set.
 type CookieConfig struct {
-	// Name is the cookie's name; flash messages use Name with "-f" added.
+	// Name is the cookie's name; flash messages use Name with "-f" added. Give
+	// each app on a host a name of its own: cookies know no ports, so two apps
+	// with one name overwrite each other's. A name is part of what is sealed: also
+	// with the same Config.Secrets, no app takes the cookie of another name.
 	// Default: "__Host-id", or "__Secure-id" when Domain or Path are set, or
 	// "id" when Config.Insecure is.
 	Name string

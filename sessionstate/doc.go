@@ -28,6 +28,9 @@
 //     of a new visitor, never an error;
 //   - ids are 256 random bits, taken from the cookie only, never used again
 //     after their end, new after [State.Login], and kept in stores as digests;
+//   - a page that has read a session somebody is logged in to is sent with
+//     Cache-Control: no-store, so that the back button shows nothing of it after
+//     the logout, and with private added to what the handler has set itself;
 //   - no event, error or log line of this package holds an id, a cookie or a
 //     value;
 //   - a store that fails answers 503, unless Config.OnStoreError says otherwise.
@@ -52,6 +55,16 @@
 // session is limited to what fits in a cookie of 4,096 bytes, some 2,970 of
 // names and values, unless Config.Spill takes the rest. A refreshed deadline is a new cookie. What must be exact
 // (a balance, a quota) belongs in server mode, or in your database.
+//
+// # Several apps on one host
+//
+// Cookies know no ports, and those with a Domain are shared by all its hosts. Give
+// each app a Cookie.Name of its own: then apps that share a host, or Secrets, or
+// both, neither overwrite nor accept each other's cookies. Apps with the same name
+// and other Secrets end each other's sessions, and the observer is told of cookies
+// that an unknown key has sealed. Apps with the same name and the same Secrets are
+// one app to this package, as the processes of one are: who is logged in to one in
+// cookie mode, or with a shared Store, is logged in to the other.
 //
 // # Rules
 //

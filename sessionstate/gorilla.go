@@ -101,15 +101,8 @@ func (l *LegacyCookies) open(name, value string, now time.Time) (held, bool) {
 
 func newGorillaStore(m *Manager) *gorillaStore {
 	return &gorillaStore{m: m, mark: rand.Text(), cookies: &sessions.CookieStore{
-		Codecs: []securecookie.Codec{gorillaCodec{m.codec, m.limits}},
-		Options: &sessions.Options{
-			Path:        m.cookie.Path,
-			Domain:      m.cookie.Domain,
-			Secure:      !m.insecure,
-			HttpOnly:    true,
-			SameSite:    m.cookie.SameSite,
-			Partitioned: m.cookie.Partitioned,
-		},
+		Codecs:  []securecookie.Codec{gorillaCodec{m.codec, m.limits}},
+		Options: m.cookie.options(m.look.insecure),
 	}}
 }
 
@@ -222,7 +215,7 @@ func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session
 				return err
 			}
 		}
-		g.m.setCookie(w.Header(), session.Name(), "", -1)
+		g.m.setCookie(r, w.Header(), session.Name(), "", -1)
 		return nil
 	}
 	value, err := g.cookies.Codecs[0].Encode(session.Name(), session.Values)
@@ -233,7 +226,7 @@ func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session
 	if session.Options != nil {
 		age = session.Options.MaxAge
 	}
-	g.m.setCookie(w.Header(), session.Name(), value, age)
+	g.m.setCookie(r, w.Header(), session.Name(), value, age)
 	return nil
 }
 
@@ -332,16 +325,17 @@ func sameValues(now, next map[any]any) bool {
 	return reflect.DeepEqual(now, next)
 }
 
-// cookieLine is the Set-Cookie header of a cookie with the Manager's
-// attributes. A maxAge of 0 is until the browser is closed, a negative one
-// deletes.
-func (m *Manager) cookieLine(name, value string, maxAge int) string {
-	if maxAge == 0 && (name == m.cookie.Name || name == m.flashName) {
-		return name + "=" + value + m.attributes // the usual one: name and value need no check
-	}
-	options := *m.gorilla.cookies.Options
+// options are those of gorilla for a cookie of ours.
+func (c CookieConfig) options(insecure bool) *sessions.Options {
+	return &sessions.Options{Path: c.Path, Domain: c.Domain, Secure: !insecure, HttpOnly: true, SameSite: c.SameSite, Partitioned: c.Partitioned}
+}
+
+// line is the Set-Cookie header of a cookie. A maxAge of 0 is until the browser
+// is closed, a negative one deletes.
+func (c CookieConfig) line(name, value string, maxAge int, insecure bool) string {
+	options := c.options(insecure)
 	options.MaxAge = maxAge
-	return sessions.NewCookie(name, value, &options).String()
+	return sessions.NewCookie(name, value, options).String()
 }
 
 // gorillaCodec lets a sessions.CookieStore seal and open the cookies of cookie

@@ -65,10 +65,9 @@ func (r *revocations) has(ctx context.Context, id sessionID) (bool, error) {
 	return false, err
 }
 
-// list returns where the end of a session is noted. Code that was written for
-// gorilla may keep a login of its own.
+// list returns where the end of a session is noted.
 func (r *revocations) list(h *held) store.Store {
-	if h.record.user != "" || h.record.foreign != "" {
+	if h.record.personal() {
 		return r.users
 	}
 	return r.others
