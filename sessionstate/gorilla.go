@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -44,8 +45,9 @@ type GorillaStore struct{ store sessions.Store }
 // LegacyCookies are cookies that a CookieStore of gorilla/sessions has set;
 // [FromCodecs] makes it.
 type LegacyCookies struct {
-	until  time.Time
-	codecs []securecookie.Codec
+	until   time.Time
+	codecs  []securecookie.Codec
+	promise promise
 }
 
 // FromCodecs returns what Config.Legacy takes: the Codecs of the CookieStore that
@@ -54,7 +56,19 @@ type LegacyCookies struct {
 // revocations; no later than the old store's MaxAge, after the last was set, is
 // late enough.
 func FromCodecs(until time.Time, codecs ...securecookie.Codec) *LegacyCookies {
-	return &LegacyCookies{until, codecs}
+	return &LegacyCookies{until: until, codecs: codecs}
+}
+
+// MaxAge says what the old store's Options.MaxAge was, in seconds, so that the
+// lifetime that it promised to visitors is kept: sessions that are taken over,
+// and those that gorilla code saves, live so long from then on, and their cookies
+// outlast the browser, as with [Persist]. With 0 they end with the browser, and
+// as Config says. Without this the lifetime is not known: Config decides, and
+// Start tells the observer.
+func (l *LegacyCookies) MaxAge(seconds int) *LegacyCookies {
+	kept := *l
+	kept.promise = promise{seconds: int64(seconds), known: true}
+	return &kept
 }
 
 // legacyMark is the size of the part of an id that tells that it comes from a
@@ -93,16 +107,18 @@ func (l *LegacyCookies) open(name, value string, now time.Time) (held, bool) {
 			continue
 		}
 		h := held{id: legacyID(value), is: true, stale: true, record: fresh(now)}
-		h.record.foreign = foreign
+		h.record.foreign, h.record.life = foreign, l.promise.life()
 		return h, true
 	}
 	return held{}, false
 }
 
 func newGorillaStore(m *Manager) *gorillaStore {
+	options := m.cookie.options(m.look.insecure)
+	options.MaxAge = int(m.promise.life())
 	return &gorillaStore{m: m, mark: rand.Text(), cookies: &sessions.CookieStore{
 		Codecs:  []securecookie.Codec{gorillaCodec{m.codec, m.limits}},
-		Options: m.cookie.options(m.look.insecure),
+		Options: options,
 	}}
 }
 
@@ -116,11 +132,18 @@ func newGorillaStore(m *Manager) *gorillaStore {
 // [ErrCommitted] when it is too late. Without it, Save saves at once. Of two
 // requests that save Values at the same moment the last wins, whole; in server
 // mode keys are safe from that. Options.MaxAge < 0 destroys the session, as
-// [State.Destroy] does; the other Options are the Manager's own.
+// [State.Destroy] does. Options.MaxAge > 0 lets a session that nobody has logged
+// in to by [State.Login] live so many seconds from this Save on, to within a
+// tenth, instead of Config.Idle and Config.Absolute, and lets its cookie outlast
+// the browser; Login decides anew. With Config.Legacy or Config.Gorilla, what the
+// old store promised is what MaxAge starts with. The other Options are the
+// Manager's own.
 //
 // Sessions of other names live in cookies of their own, in every mode, sealed
-// like the Manager's and with its timeouts; deleting one by Options.MaxAge < 0
-// ends its copies too.
+// like the Manager's and with its timeouts, or MaxAge as above; deleting one by
+// Options.MaxAge < 0 ends its copies too. What the store of Config.Legacy or
+// Config.Gorilla had under such a name is taken over when the name is opened, and
+// leaves that store with the next Save.
 //
 // Sessions are gorilla's: not safe for concurrent use.
 func (m *Manager) Gorilla() sessions.Store { return m.gorilla }
@@ -165,10 +188,17 @@ func (g *gorillaStore) New(r *http.Request, name string) (*sessions.Session, err
 func (g *gorillaStore) open(r *http.Request, session *sessions.Session) error {
 	found, err := g.cookies.New(r, session.Name())
 	if err != nil {
-		if refused, ok := errors.AsType[*refusal](err); ok {
-			g.m.refused(r.Context(), refused, 0)
+		before, openErr := g.openBefore(r, session.Name())
+		if openErr != nil {
+			return openErr
 		}
-		return nil
+		if before == nil {
+			if refused, ok := errors.AsType[*refusal](err); ok {
+				g.m.refused(r.Context(), refused, 0)
+			}
+			return nil
+		}
+		found = before
 	}
 	if found.IsNew {
 		return nil
@@ -185,6 +215,63 @@ func (g *gorillaStore) open(r *http.Request, session *sessions.Session) error {
 	return nil
 }
 
+// openBefore returns the session that a cookie of another name has in the store
+// of before; nil if there is none. The error is a fault of that store.
+func (g *gorillaStore) openBefore(r *http.Request, name string) (*sessions.Session, error) {
+	c, err := r.Cookie(name)
+	if err != nil {
+		return nil, nil
+	}
+	k, ok := g.m.keeper.(interface {
+		before(ctx context.Context, name, value string) (held, *thirdSession, error)
+	})
+	if !ok { // server mode takes over nothing
+		return nil, nil
+	}
+	var h held
+	err = g.m.call(r.Context(), "load", func(ctx context.Context) (err error) {
+		h, _, err = k.before(ctx, name, c.Value)
+		return err
+	})
+	if isRefusal(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	values, err := decodeForeign(h.record.foreign)
+	if err != nil {
+		return nil, nil
+	}
+	h.record.foreign = ""
+	values[recordKey] = h.append(nil)
+	return &sessions.Session{Values: values}, nil
+}
+
+// leaveBefore deletes what the store of before has under another name, once it is
+// saved here. Cookies of before that hold everything themselves cannot be deleted.
+func (g *gorillaStore) leaveBefore(r *http.Request, name string) error {
+	k, third := g.m.keeper.(*thirdKeeper)
+	c, err := r.Cookie(name)
+	if !third || err != nil {
+		return nil
+	}
+	if _, _, err := g.m.codec.open(boxRecord, name, c.Value); err == nil {
+		return nil // it is ours already
+	}
+	err = g.m.call(r.Context(), "end", func(ctx context.Context) error {
+		_, session, err := k.before(ctx, name, c.Value)
+		if err != nil {
+			return err
+		}
+		return session.erase()
+	})
+	if isRefusal(err) {
+		return nil
+	}
+	return err
+}
+
 // Save implements sessions.Store.
 func (g *gorillaStore) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
 	if session.Name() != g.m.cookie.Name {
@@ -196,8 +283,8 @@ func (g *gorillaStore) Save(r *http.Request, w http.ResponseWriter, session *ses
 	}
 	if session.Options != nil && session.Options.MaxAge < 0 {
 		err = s.Destroy()
-	} else {
-		err = s.setForeign(session.Values)
+	} else if err = s.setForeign(session.Values); err == nil && session.Options != nil {
+		err = s.promise(session.Options.MaxAge)
 	}
 	if _, alone := r.Context().Value(aloneKey{g.m}).(*State); err == nil && alone {
 		err = s.saveNow(r.Context(), w.Header())
@@ -209,6 +296,9 @@ func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session
 	if commit.Request(r.Context()) != nil {
 		return ErrCommitted
 	}
+	if err := g.leaveBefore(r, session.Name()); err != nil {
+		return err
+	}
 	if session.Options != nil && session.Options.MaxAge < 0 {
 		if h, ok := heldIn(session); ok {
 			if err := g.m.revoke(r.Context(), &h); err != nil {
@@ -218,13 +308,20 @@ func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session
 		g.m.setCookie(r, w.Header(), session.Name(), "", -1)
 		return nil
 	}
-	value, err := g.cookies.Codecs[0].Encode(session.Name(), session.Values)
+	age, values := 0, session.Values
+	if session.Options != nil && session.Options.MaxAge > 0 {
+		age = session.Options.MaxAge
+		h, ok := heldIn(session)
+		if !ok {
+			h = held{id: newID(), is: true, record: fresh(time.Now())}
+		}
+		h.record.life = (promise{int64(age), true}).from(&h.record, time.Now())
+		values = maps.Clone(values)
+		values[recordKey] = h.append(nil)
+	}
+	value, err := g.cookies.Codecs[0].Encode(session.Name(), values)
 	if err != nil {
 		return err
-	}
-	age := 0
-	if session.Options != nil {
-		age = session.Options.MaxAge
 	}
 	g.m.setCookie(r, w.Header(), session.Name(), value, age)
 	return nil
@@ -477,6 +574,14 @@ func refuses(err error) bool {
 		return e.IsDecode()
 	}
 	return errors.Is(err, fs.ErrNotExist)
+}
+
+// promise is what the store says of its sessions' life.
+func (s *thirdSession) promise() promise {
+	if s.session.Options == nil {
+		return promise{}
+	}
+	return promise{seconds: int64(s.session.Options.MaxAge), known: true}
 }
 
 // save gives the session values, to be kept for so many seconds, and returns

@@ -30,17 +30,25 @@ func (k *thirdKeeper) load(ctx context.Context, value string) (held, error) {
 	return h, err
 }
 
-func (k *thirdKeeper) open(ctx context.Context, value string) (held, *thirdSession, error) {
-	session, err := k.store.open(ctx, value)
+// before opens a session that the store has, also one of another name.
+func (k *thirdKeeper) before(ctx context.Context, name, value string) (held, *thirdSession, error) {
+	session, err := (&thirdParty{name, k.store.store}).open(ctx, value)
 	if err != nil {
 		return held{}, nil, err
 	}
 	h, ok := heldIn(session.session)
 	if !ok { // an app's session of before: it is taken over, and begins now
 		h = held{id: sha256.Sum256([]byte("sessionstate/v1/third" + value)), is: true, record: fresh(time.Now())}
+		h.record.life = session.promise().life()
 	}
 	h.cookie = value
-	if h.record.foreign, err = encodeForeign(session.session.Values); err != nil {
+	h.record.foreign, err = encodeForeign(session.session.Values)
+	return h, session, err
+}
+
+func (k *thirdKeeper) open(ctx context.Context, value string) (held, *thirdSession, error) {
+	h, session, err := k.before(ctx, k.store.name, value)
+	if err != nil {
 		return held{}, nil, err
 	}
 	if err := h.timely(k.limits, time.Now()); err != nil {

@@ -63,8 +63,10 @@ type Config struct {
 	// Gorilla keeps the sessions in a third-party store for gorilla/sessions; see
 	// [FromGorilla]. What an app has in its sessions already is taken over, and
 	// stays visible to gorilla code through [Manager.Gorilla]; give Cookie.Name
-	// the name that the app uses. The store's own cookie options are ignored, its
-	// limits of size and age hold. Such stores cannot compare and swap: requests
+	// the name that the app uses. The store's own cookie options are ignored but for
+	// MaxAge, which is how long sessions that are taken over live, and those that
+	// gorilla code saves; Start tells the observer. Its limits of size and age hold.
+	// Such stores cannot compare and swap: requests
 	// of this process are kept from overwriting each other where the store is a
 	// server's, those of several processes are not, the last one wins. As in
 	// cookie mode Revocations keeps what has ended, and Users, RenewEvery, SaveNow
@@ -95,8 +97,10 @@ type Config struct {
 
 	// Legacy takes over the sessions that an app has in the cookies of a
 	// CookieStore of gorilla/sessions; see [FromCodecs]. Give Cookie.Name the name
-	// that the app used. What they hold is there for gorilla code and by
+	// that the app used; sessions of its other names are taken over when gorilla
+	// code opens them. What they hold is there for gorilla code and by
 	// [State.Gorilla]; the next response seals it anew, never in the old way.
+	// How long they live, [LegacyCookies.MaxAge] says; Start tells the observer.
 	// Refused with Store and Gorilla. Default: nil.
 	Legacy *LegacyCookies
 
@@ -221,7 +225,8 @@ type Manager struct {
 	notices     []string
 	revoked     *revocations // in server mode only of gorilla's cookies of other names
 	gorilla     *gorillaStore
-	users       *Users // nil: cannot be listed
+	promise     promise // of the store whose sessions are taken over
+	users       *Users  // nil: cannot be listed
 	lives       *lives
 	turns       turns
 	contrib     bool
@@ -278,6 +283,7 @@ func New(c Config) (*Manager, error) {
 	if err := m.open(c); err != nil {
 		return nil, err
 	}
+	m.promised(c)
 	m.gorilla = newGorillaStore(m)
 	if c.InsecureLocalhost {
 		m.local = newLocal(c.Cookie)

@@ -44,18 +44,16 @@ func newLook(c CookieConfig, insecure bool) look {
 
 // local is how cookies look for visitors on this machine; nil: as for all others.
 type local struct {
-	names map[string]string // the names in cookies by those of the Manager
-	look  look
+	prefix, bare string // of the configured name
+	look         look
 }
 
 // newLocal makes what Config.InsecureLocalhost asks for. Browsers refuse the
 // prefixes of names, SameSite=None and Partitioned without Secure.
 func newLocal(c CookieConfig) *local {
 	c.SameSite, c.Partitioned = laxIfNone(c.SameSite), false
-	return &local{
-		names: map[string]string{c.Name: withoutPrefix(c.Name), c.Name + flashSuffix: withoutPrefix(c.Name) + flashSuffix},
-		look:  newLook(c, true),
-	}
+	bare := withoutPrefix(c.Name)
+	return &local{prefix: strings.TrimSuffix(c.Name, bare), bare: bare, look: newLook(c, true)}
 }
 
 func laxIfNone(s http.SameSite) http.SameSite {
@@ -114,17 +112,14 @@ func (l *local) incoming(r *http.Request) *http.Request {
 	var kept []string
 	for _, line := range r.Header["Cookie"] {
 		for part := range strings.SplitSeq(line, ";") {
-			name, value, _ := strings.Cut(strings.TrimLeft(part, " \t"), "=")
-			if _, ours := l.names[name]; ours && l.names[name] != name {
+			part = strings.TrimLeft(part, " \t")
+			switch name, _, _ := strings.Cut(part, "="); {
+			case name == l.bare, strings.HasPrefix(name, l.bare+"-"): // it, and what is beside it
+				part = l.prefix + part
+			case strings.HasPrefix(name, l.prefix+l.bare):
 				continue
 			}
-			for ours, theirs := range l.names {
-				if name == theirs {
-					name = ours
-					break
-				}
-			}
-			kept = append(kept, name+"="+value)
+			kept = append(kept, part)
 		}
 	}
 	r = r.WithContext(r.Context())
