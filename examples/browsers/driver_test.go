@@ -157,7 +157,7 @@ func startFirefox(t *testing.T) browser {
 	return m
 }
 
-// nameProxy is a proxy that takes every host for this machine.
+// nameProxy is a proxy for plain HTTP that takes every host for this machine.
 func nameProxy(t *testing.T) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, port, err := net.SplitHostPort(r.Host)
@@ -165,31 +165,9 @@ func nameProxy(t *testing.T) *httptest.Server {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		if r.Method != http.MethodConnect {
-			(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
-				p.Out.URL.Host, p.Out.Host = "127.0.0.1:"+port, p.In.Host
-			}}).ServeHTTP(w, r)
-			return
-		}
-		there, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-			return
-		}
-		defer there.Close()
-		here, buffered, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			return
-		}
-		defer here.Close()
-		if _, err := io.WriteString(here, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
-			return
-		}
-		go func() {
-			_, _ = io.Copy(there, buffered) // it ends with either side
-			_ = there.Close()
-		}()
-		_, _ = io.Copy(here, there)
+		(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.URL.Host, p.Out.Host = "127.0.0.1:"+port, p.In.Host
+		}}).ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.Close)
 	return s
