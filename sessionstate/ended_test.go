@@ -449,3 +449,20 @@ func TestALogoutByAnOlderCopyOutlastsTheNewerOnes(t *testing.T) {
 		})
 	}
 }
+
+// How long a third-party store believes a cookie, Options.MaxAge does not say.
+func TestALogoutEndsTheCookieOfAThirdPartyStoreForGood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		third := sessions.NewCookieStore(gorillaKey)
+		third.Options.MaxAge = 0 // until the browser is closed; the codec believes it for 30 days
+		a, _ := endApp(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{Name: "app"}, Gorilla: sessionstate.FromGorilla(third)})
+		v := bornBefore(t, a, third)
+		copied := v.clone()
+		v.get(t, "/logout").status(t, 200)
+		for _, later := range []time.Duration{0, time.Hour, 24 * time.Hour, 28 * 24 * time.Hour} {
+			time.Sleep(later)
+			copied.clone().get(t, "/state").wants(t, 200, "false")
+		}
+	})
+}

@@ -87,17 +87,19 @@ func idOfBefore(kind, value string) (id sessionID) {
 	}
 	sum := sha256.Sum256([]byte("sessionstate/v1/" + kind + value))
 	copy(id[:], sum[:])
-	copy(id[idSize-legacyMark:], id.legacyMark())
+	mark := id.legacyMark()
+	copy(id[idSize-legacyMark:], mark[:])
 	return id
 }
 
-func (id sessionID) legacyMark() []byte {
-	sum := sha256.Sum256(append([]byte("sessionstate/v1/legacy-id"), id[:idSize-legacyMark]...))
-	return sum[:legacyMark]
+func (id sessionID) legacyMark() [legacyMark]byte {
+	var buf [64]byte // enough for all
+	sum := sha256.Sum256(append(append(buf[:0], "sessionstate/v1/legacy-id"...), id[:idSize-legacyMark]...))
+	return [legacyMark]byte(sum[:])
 }
 
 func (id sessionID) isLegacy() bool {
-	return bytes.Equal(id[idSize-legacyMark:], id.legacyMark())
+	return [legacyMark]byte(id[idSize-legacyMark:]) == id.legacyMark()
 }
 
 // open decodes a cookie of before. Its session begins now.

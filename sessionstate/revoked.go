@@ -217,8 +217,13 @@ func (r *revocations) until(h *held) int64 {
 	if end := r.limits.end(&h.record); r.own == nil && !end.IsZero() {
 		until = end
 	}
-	if !until.IsZero() && h.id.isLegacy() && until.Before(r.legacy) {
-		until = r.legacy
+	if h.id.isLegacy() {
+		if r.legacy.IsZero() {
+			return 0 // a third-party store does not say how long it believes its cookies
+		}
+		if !until.IsZero() && until.Before(r.legacy) {
+			until = r.legacy
+		}
 	}
 	// Gorilla code asks for a longer life without a new id: another copy may have it.
 	if later := time.Now().Add(time.Duration(r.longest.Load()) * time.Second); !until.IsZero() && h.record.user == "" && until.Before(later) {
