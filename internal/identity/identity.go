@@ -58,7 +58,7 @@ func (k *Untyped) Own(key unsafe.Pointer) (unsafe.Pointer, error) { return k.cop
 func (k *Untyped) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.copy) }
 
 func (k *Untyped) copied(key unsafe.Pointer, how func(dst, src unsafe.Pointer) error) (unsafe.Pointer, error) {
-	own, from := reflect.New(k.t).UnsafePointer(), raw.Hide(key)
+	own, from := k.t.New(), raw.Hide(key)
 	if how == nil {
 		k.t.Move(own, from)
 		return own, nil

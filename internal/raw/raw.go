@@ -21,7 +21,7 @@ func Hide(p unsafe.Pointer) unsafe.Pointer {
 
 // Type is a type whose values are moved and made often.
 type Type struct {
-	reflect.Type
+	Type reflect.Type   // not embedded: reflect takes no other reflect.Type than its own
 	word unsafe.Pointer // with which an interface begins that holds an address of one
 }
 
@@ -40,6 +40,12 @@ func (t Type) at(p unsafe.Pointer) reflect.Value {
 	f := face{t.word, p}
 	return reflect.ValueOf(*(*any)(unsafe.Pointer(&f))).Elem()
 }
+
+// New returns the address of a new value, which is zero.
+func (t Type) New() unsafe.Pointer { return reflect.New(t.Type).UnsafePointer() }
+
+// Size is the size of a value.
+func (t Type) Size() uintptr { return t.Type.Size() }
 
 // Move assigns the value at src to the one at dst. src is not kept, so a variable
 // at src may stay on the stack.
