@@ -67,6 +67,11 @@ bench: ## run the comparisons with other libraries; ARGS=-short takes a few minu
 run: ## serve the example data app; ARGS=-addr=:8080 sets the address
 	go run ./examples/explorer $(ARGS)
 
+.PHONY: browsers
+browsers: ## try cookies in Chromium, Firefox and WebKit; as root it installs what is missing
+	@.ci/browsers
+	@cd examples && timeout 15m xvfb-run -a go test -tags browsers -count=1 -v -timeout 14m ./browsers
+
 .PHONY: lint
 lint: bin/golangci-lint ## run the linters of .golangci.yml on every module
 	@echo "golangci-lint"

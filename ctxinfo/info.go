@@ -181,6 +181,10 @@ func FromRequest(r *http.Request) *Info {
 // and no header of a response is set.
 func (p *Plugin) FromRequest(r *http.Request) *Info { return newInfo(p, r) }
 
+// HTTPS reports whether the client of r speaks HTTPS by the plugin's
+// configuration: [Info.Scheme] without an Info.
+func (p *Plugin) HTTPS(r *http.Request) bool { return newInfo(p, r).Scheme() == "https" }
+
 // ClientIP returns the client's address of r by the plugin's configuration,
 // the zero Addr if there is none. It allocates nothing on well-formed headers;
 // it is what a rate limiter or echo's IPExtractor needs.

@@ -3,6 +3,7 @@ package ctxinfo_test
 import (
 	"crypto/tls"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -127,6 +128,32 @@ func TestPageURL(t *testing.T) {
 		}
 		if got := in.Source(ctxinfo.FacetPageURL).String(); got != tt.source {
 			t.Errorf("%s: Source() = %s, want %s", tt.name, got, tt.source)
+		}
+	}
+}
+
+func TestHTTPSIsWhatATrustedProxySays(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		from, proto string
+		tls, want   bool
+	}{
+		"a trusted proxy's https": {"10.0.0.1:1", "https", false, true},
+		"a trusted proxy's http":  {"10.0.0.1:1", "http", false, false},
+		"a stranger's https":      {"192.0.2.1:1", "https", false, false},
+		"TLS without a proxy":     {"192.0.2.1:1", "", true, true},
+	} {
+		p := ctxinfo.Must(ctxinfo.New(ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Prefixes("10.0.0.0/8"))}))
+		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		r.RemoteAddr = test.from
+		if test.proto != "" {
+			r.Header.Set("X-Forwarded-Proto", test.proto)
+		}
+		if test.tls {
+			r.TLS = new(tls.ConnectionState)
+		}
+		if got := p.HTTPS(r); got != test.want {
+			t.Errorf("%s: HTTPS() = %v, want %v", name, got, test.want)
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (r *reader) leftovers(w *work) {
 		return
 	}
 	if most := r.p.cfg.Limits.MaxElements; len(w.unknown) > most {
-		if f := r.stranger("", CodeTooMany, -1); f != nil {
+		if f := r.nameFault("", CodeTooMany, -1); f != nil {
 			f.Expected = tooManyOthers(most)
 		}
 		return
@@ -94,7 +94,7 @@ func (r *reader) leftovers(w *work) {
 			at = int(o.val)
 		}
 		if code != codeFine {
-			_ = r.stranger(key, code, at+offset)
+			_ = r.nameFault(key, code, at+offset)
 			continue
 		}
 		rest[key] = append(rest[key], value)
@@ -107,17 +107,17 @@ func tooManyOthers(most int) string { return fmt.Sprintf("at most %d other param
 func (r *reader) refuse(o *occurrence) {
 	raw := r.raw[o.key:o.keyEnd]
 	whole := len(raw) <= safeValueBytes
-	if !whole { // nobody will see more of it
+	if !whole { // more of it is not shown
 		raw = raw[:safeValueBytes]
 	}
 	key := unescapeLenient(raw)
-	f := r.stranger(key, CodeUnknown, int(o.key))
+	f := r.nameFault(key, CodeUnknown, int(o.key))
 	if f != nil && whole {
 		f.Suggestion = nearest(key, r.p.names)
 	}
 }
 
-func (r *reader) stranger(key string, code Code, offset int) *FieldError {
+func (r *reader) nameFault(key string, code Code, offset int) *FieldError {
 	if len(r.errs) >= r.p.cfg.Limits.MaxErrors {
 		r.omitted++
 		return nil

@@ -199,12 +199,17 @@ func containsTime(t reflect.Type) bool {
 	return t == at || (t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice) && t.Elem() == at
 }
 
-// layout draws a layout of Go's time package out of its parts.
+// The parts of layouts of Go's time package.
+var (
+	layoutDays   = []string{"2006-01-02", "02.01.2006", "2/1/06", "Jan _2, 2006", "Monday 2 January 2006", "20060102", "2006 002", "Mon Jan 2 2006", "2006", "", "01-02"}
+	layoutJoins  = []string{" ", "T", "_", " at ", "", "\t"}
+	layoutClocks = []string{"", "15:04", "15:04:05", "3:04PM", "03:04:05.000 PM", "1504", "15h04", "15:04:05,000", "3:04", "15:04:05.999999999"}
+	layoutZones  = []string{"", "Z07:00", "-0700", "-07", "MST", "Z0700", "-07:00:00", " -0700 MST"}
+)
+
+// layout draws a layout.
 func (m maker) layout() string {
-	days := []string{"2006-01-02", "02.01.2006", "2/1/06", "Jan _2, 2006", "Monday 2 January 2006", "20060102", "2006 002", "Mon Jan 2 2006", "2006", "", "01-02"}
-	clocks := []string{"", "15:04", "15:04:05", "3:04PM", "03:04:05.000 PM", "1504", "15h04", "15:04:05,000", "3:04", "15:04:05.999999999"}
-	zones := []string{"", "Z07:00", "-0700", "-07", "MST", "Z0700", "-07:00:00", " -0700 MST"}
-	l := pick(m, days) + pick(m, []string{" ", "T", "_", " at ", "", "\t"}) + pick(m, clocks) + pick(m, []string{"", " "}) + pick(m, zones)
+	l := pick(m, layoutDays) + pick(m, layoutJoins) + pick(m, layoutClocks) + pick(m, []string{"", " "}) + pick(m, layoutZones)
 	if m.IntN(3) == 0 {
 		l = strings.TrimSpace(l)
 	}
@@ -212,9 +217,51 @@ func (m maker) layout() string {
 		l += "|date"
 	}
 	if m.IntN(5) == 0 { // a layout may end as an offset does
-		l = pick(m, days[:6]) + " 15:04"
+		l = pick(m, layoutDays[:6]) + " 15:04"
 	}
 	return l
+}
+
+func TestTimesInEveryLayoutAreReadBackOrRefused(t *testing.T) {
+	t.Parallel()
+	m := newMaker(soaktest.Seed())
+	accepted, refused, written := 0, 0, 0
+	for _, day := range layoutDays {
+		for _, join := range layoutJoins {
+			for _, clock := range layoutClocks {
+				for _, space := range []string{"", " "} {
+					for _, zone := range layoutZones {
+						if !soaktest.Long() && m.IntN(8) > 0 {
+							continue
+						}
+						layout, loc := day+join+clock+space+zone, pick(m, []string{"UTC", "Europe/Oslo", "America/St_Johns", "Asia/Kathmandu"})
+						typ := one(reflect.TypeFor[time.Time](), "layout:"+strconv.Quote(layout)+" loc:"+strconv.Quote(loc))
+						s, err := queryparams.CompileType(typ, queryparams.SchemaConfig{})
+						if err != nil {
+							refused++
+							continue
+						}
+						accepted++
+						zoneOf, _ := time.LoadLocation(loc)
+						for _, at := range []time.Time{
+							time.Date(2024, 2, 29, 15, 4, 0, 0, zoneOf), time.Date(1999, 12, 31, 0, 0, 0, 0, zoneOf), time.Date(2024, 7, 1, 23, 59, 59, 5e8, zoneOf),
+							time.Date(2024, 10, 27, 2, 30, 0, 0, zoneOf), time.Unix(1e9, 1).UTC(), m.time(), time.Date(0, 1, 1, 15, 4, 0, 0, zoneOf), time.Date(2024, 1, 1, 0, 0, 0, 0, time.FixedZone("", -5400)),
+						} {
+							v := reflect.New(typ)
+							v.Elem().Field(0).Set(reflect.ValueOf(at))
+							if lawHolds(t, s, queryparams.SchemaConfig{}, v) {
+								written++
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d layouts accepted, %d refused, %d times written", accepted, refused, written)
+	if accepted < refused || written < accepted {
+		t.Errorf("%d layouts accepted, %d refused, %d times written: the law was hardly tested", accepted, refused, written)
+	}
 }
 
 func (m maker) fieldType(depth int) reflect.Type {

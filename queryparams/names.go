@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// find looks up a raw key. A key that cannot be decoded is nobody's.
+// find looks up a raw key. A key that cannot be decoded belongs to no leaf.
 func (p *plan) find(key string, flags uint8) (target, spelling, bool) {
 	if flags&(hasEscape|hasOdd) == 0 {
 		return p.lookup(key)

@@ -112,7 +112,7 @@ func (r *reader) sortInto(w *work, o *occurrence) {
 	case rest == "" && o.val < o.valEnd:
 		r.errorAt(o, name, CodeBadKey)
 	case known && o.val == o.valEnd:
-		w.wake(r.p, t.group)
+		w.markPresent(r.p, t.group)
 	case rest != "" && r.p.cfg.Unknown == UnknownReject:
 		r.errorAt(o, name, CodeUnknown)
 	}
@@ -120,7 +120,7 @@ func (r *reader) sortInto(w *work, o *occurrence) {
 
 // errorAt records a fault of a name that no leaf has.
 func (r *reader) errorAt(o *occurrence, name string, code Code) {
-	if f := r.stranger(name, code, int(o.key)); f != nil {
+	if f := r.nameFault(name, code, int(o.key)); f != nil {
 		f.Parameter = r.owner
 		if code == CodeUnknown && len(name) <= safeValueBytes {
 			if near := nearest(name[len(r.prefix):], r.p.names); near != "" {

@@ -221,8 +221,8 @@ func (c textCodec) expected() string {
 	return "a valid " + c.typ.Name()
 }
 
-// isForeign reports whether c runs code of the type or of the program, whose
-// word that it reads what it writes is not enough.
+// isForeign reports whether c runs code of the type or of the program: Encode
+// checks that it reads what it has written.
 func isForeign(c codec) bool {
 	switch c.(type) {
 	case textCodec, queryCodec, foreign:

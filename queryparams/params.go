@@ -368,8 +368,8 @@ func (p *Params) write(keys []string, all bool, change func([]entry) (changed []
 	return nil
 }
 
-// apply makes one change, all of it or nothing. A change that is not explicit
-// is one that nobody misses when no response carries it.
+// apply makes one change, all of it or nothing. explicit says that the program
+// asked for it, so that it is an error if no response carries it.
 func (p *Params) apply(all, explicit bool, change func([]entry) (changed []entry, touched []string)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -404,8 +404,8 @@ func (p *Params) apply(all, explicit bool, change func([]entry) (changed []entry
 	return nil
 }
 
-// haveNames checks that no entry is one of =value: it can be read, kept and
-// deleted, and nobody means to write it.
+// haveNames checks that no entry is one of =value, which can be read, kept and
+// deleted, but not written.
 func haveNames(entries []entry) error {
 	if slices.ContainsFunc(entries, func(e entry) bool { return e.key == "" }) {
 		return writeFault("", CodeBadKey)

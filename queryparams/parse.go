@@ -36,14 +36,14 @@ func (p *plan) parse(raw string, dst reflect.Value) (fixed []*FieldError, errs *
 // fill reads the sorted pairs into r.dst.
 func (r *reader) fill(w *work) {
 	for g := range r.p.groups {
-		if w.isAlive(g) {
+		if w.isPresent(g) {
 			ptr := at(r.dst, r.p.groups[g].steps)
 			ptr.Set(reflect.New(ptr.Type().Elem()))
 		}
 	}
 	for i := range r.p.leaves {
 		l, c := &r.p.leaves[i], &w.chains[i]
-		if l.group < 0 || w.isAlive(l.group) {
+		if l.group < 0 || w.isPresent(l.group) {
 			r.read(w, l, c, at(r.dst, l.steps))
 		}
 	}
@@ -74,7 +74,7 @@ func (r *reader) scan(w *work) *FieldError {
 		case known && t.group < 0:
 			r.add(w, t.leaf, &pr, how)
 		case known && pr.val == pr.valEnd: // price= is a Price without anything in it
-			w.wake(p, t.group)
+			w.markPresent(p, t.group)
 		case p.cfg.Unknown == UnknownReject || p.hasRest:
 			r.addUnknown(w, &pr)
 		}
@@ -94,7 +94,7 @@ func (r *reader) overlooks(code Code, pr *pair) bool {
 func (r *reader) add(w *work, i int, pr *pair, how spelling) {
 	l := &r.p.leaves[i]
 	if l.group >= 0 {
-		w.wake(r.p, l.group)
+		w.markPresent(r.p, l.group)
 	}
 	w.append(l, &w.chains[i], pr, how)
 }

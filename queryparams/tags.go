@@ -16,7 +16,7 @@ var tagNames = []string{
 	"layout", "loc", "unit", "style", "invalid", "duplicate", "empty", "bool", "allow", "secret", "doc",
 }
 
-// tagSet is the tags of one field. What nobody has taken in the end does not
+// tagSet is the tags of one field. A tag that is left over in the end does not
 // apply to the field's type, and is a mistake.
 type tagSet struct {
 	values    map[string]string

@@ -30,7 +30,7 @@ type chain struct{ first, last, count int32 }
 type work struct {
 	occ     []occurrence
 	chains  []chain // one for each leaf
-	alive   uint64  // set of groups
+	present uint64  // set of groups
 	unknown []occurrence
 }
 
@@ -50,14 +50,14 @@ func (w *work) release() {
 	if cap(w.occ)+cap(w.unknown) > maxPooledPairs {
 		return
 	}
-	w.occ, w.unknown, w.alive = w.occ[:0], w.unknown[:0], 0
+	w.occ, w.unknown, w.present = w.occ[:0], w.unknown[:0], 0
 	works.Put(w)
 }
 
 // maxPooledPairs is how many pairs a work may have room for to be kept.
 const maxPooledPairs = 1 << 10
 
-func (w *work) isAlive(g int) bool { return w.alive&(1<<g) != 0 }
+func (w *work) isPresent(g int) bool { return w.present&(1<<g) != 0 }
 
 func (w *work) at(i int32) *occurrence { return &w.occ[i] }
 
@@ -106,9 +106,9 @@ func (w *work) append(l *leaf, c *chain, pr *pair, how spelling) {
 	}
 }
 
-// wake marks a group and those above it as present.
-func (w *work) wake(p *plan, g int) {
-	for ; g >= 0 && !w.isAlive(g); g = p.groups[g].parent {
-		w.alive |= 1 << g
+// markPresent marks a group and those above it as present.
+func (w *work) markPresent(p *plan, g int) {
+	for ; g >= 0 && !w.isPresent(g); g = p.groups[g].parent {
+		w.present |= 1 << g
 	}
 }

@@ -130,7 +130,8 @@ func (p *Params) merged(base []entry) (query string, differs bool) {
 // one that the browser shows. Of Params that belong to no request it is the
 // query alone, as a relative reference.
 //
-// Whoever asks for the URL is taken to send it: see [ErrNotSent].
+// A call counts as telling the browser, so that [ErrNotSent] is not returned:
+// send the URL, or call [Params.Encode] for the query alone.
 func (p *Params) URL() string {
 	if p.req == nil {
 		return "?" + p.Encode()

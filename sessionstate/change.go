@@ -33,8 +33,9 @@ type changes struct {
 	cleared bool // everything the record had was removed first
 	login   *login
 	foreign *string
-	renew   bool // give it a new id
-	create  bool // save it even if it is empty
+	life    *int64 // seconds, what gorilla code asks for
+	renew   bool   // give it a new id
+	create  bool   // save it even if it is empty
 }
 
 // login is a change of who the session belongs to.
@@ -116,6 +117,9 @@ func (c *changes) apply(r record) (record, error) {
 	}
 	if c.foreign != nil {
 		r.foreign = *c.foreign
+	}
+	if c.life != nil && c.login == nil {
+		r.life = *c.life
 	}
 	return r, nil
 }

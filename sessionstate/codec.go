@@ -42,7 +42,7 @@ var (
 	errNotBase64  = errors.New("not base64")
 	errTruncated  = errors.New("truncated")
 	errOtherKind  = errors.New("another version or kind")
-	errUnknownKey = errors.New("sealed with an unknown key")
+	errUnknownKey = errors.New("sealed with an unknown key: one that is no longer in Config.Secrets, or that of another app on this host with the same Cookie.Name")
 	errForged     = errors.New("not authentic")
 )
 
@@ -122,18 +122,24 @@ func (c *codec) open(kind box, name, value string) (plain []byte, stale bool, er
 	if box(buf[0]) != kind {
 		return nil, false, errOtherKind
 	}
+	tried := false
 	for i := range c.keys {
 		k := &c.keys[i]
 		if k.kid != buf[1] {
 			continue
 		}
+		if tried { // a key with the same kid, which has overwritten the box
+			_, _ = encoding.Decode(buf[:n], []byte(value)) // it went well before
+		}
 		additional := append(buf[n:n], buf[:2]...)
 		additional = append(additional, name...)
-		plain, err = k.aead.Open(buf[2:2], nil, buf[2:n], additional)
-		if err != nil {
-			return nil, false, errForged
+		if plain, err = k.aead.Open(buf[2:2], nil, buf[2:n], additional); err == nil {
+			return plain, i > 0, nil
 		}
-		return plain, i > 0, nil
+		tried = true
+	}
+	if tried {
+		return nil, false, errForged
 	}
 	return nil, false, errUnknownKey
 }

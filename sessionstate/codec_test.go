@@ -2,6 +2,7 @@ package sessionstate
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"strings"
 	"testing"
@@ -17,9 +18,8 @@ func testCodec(t testing.TB, secrets ...Secret) *codec {
 }
 
 func testSecret(id string, fill byte) Secret {
-	key := bytes.Repeat([]byte{fill}, 32)
-	key[0]++
-	return Secret{ID: id, Key: key}
+	key := sha256.Sum256([]byte{fill})
+	return Secret{ID: id, Key: key[:]}
 }
 
 func TestSealedValuesOpen(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 // plan is what a commit has to do, decided under the State's lock.
 type plan struct {
 	read      bool  // the response depends on a cookie
+	personal  bool  // somebody may be logged in
 	err       error // why the session could not be loaded
 	mustFail  bool
 	save      bool
@@ -173,6 +174,7 @@ func (s *State) plan() plan {
 	if s.endUnread {
 		p.ended = slices.Concat(s.ended, s.unread)
 	}
+	p.personal = !s.detached && (s.base.record.personal() || s.cur.personal())
 	p.flash, p.tell = s.flashCookie()
 	if s.coldErr != nil {
 		p.err = s.coldErr
@@ -221,6 +223,9 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 	if p.read && !slices.Contains(h["Vary"], "Cookie") {
 		h.Add("Vary", "Cookie")
 	}
+	if p.personal && !p.strict {
+		keepPersonal(h)
+	}
 	mergeEarly(h, p.early)
 	if p.err != nil && (p.mustFail || s.m.onError == FailClosed) {
 		return held{}, record{}, p.err
@@ -231,9 +236,9 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 		return held{}, record{}, err
 	}
 	if len(p.ended) > 0 { // all of them: while one may live, the browser keeps its cookies
-		s.m.setCookie(h, s.m.cookie.Name, "", -1)
+		s.m.setCookie(s.req, h, s.m.cookie.Name, "", -1)
 		for range cookies(s.req.Header, s.m.visitName) {
-			s.m.setCookie(h, s.m.visitName, "", -1)
+			s.m.setCookie(s.req, h, s.m.visitName, "", -1)
 			break
 		}
 	}
@@ -254,10 +259,10 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 		}
 		after, before = out.after, out.base
 		if out.cookie != "" {
-			s.m.setCookie(h, s.m.cookie.Name, out.cookie, s.m.maxAge(&after.record, p.job.now))
+			s.m.setCookie(s.req, h, s.m.cookie.Name, out.cookie, s.m.maxAge(&after.record, p.job.now))
 		}
 		if out.visit != "" {
-			s.m.setCookie(h, s.m.visitName, out.visit, 0)
+			s.m.setCookie(s.req, h, s.m.visitName, out.visit, 0)
 		}
 	}
 	if p.tell {
@@ -265,7 +270,7 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 		if p.flash == "" {
 			age = -1
 		}
-		s.m.setCookie(h, s.m.flashName, p.flash, age)
+		s.m.setCookie(s.req, h, s.m.flashName, p.flash, age)
 	}
 	return after, before, nil
 }
@@ -288,6 +293,20 @@ func (s *State) endAll(ctx context.Context, all []held) error {
 		s.mu.Unlock()
 	}
 	return nil
+}
+
+// keepPersonal keeps a page of somebody who is logged in out of shared caches,
+// and, unless the handler has said how it may be stored, out of the browser's
+// own: or the back button shows it after the logout. The host merges this with
+// what the handler has set.
+func keepPersonal(h http.Header) {
+	if control := h["Cache-Control"]; len(control) > 0 {
+		if !slices.ContainsFunc(control, func(line string) bool { return strings.Contains(strings.ToLower(line), "no-store") }) {
+			h.Set("Cache-Control", "private")
+		}
+		return
+	}
+	h.Set("Cache-Control", "no-store")
 }
 
 // end ends a destroyed session.
@@ -338,8 +357,23 @@ func (m *Manager) maxAge(r *record, now time.Time) int {
 	return int(max(1, r.created+r.life-now.Unix()))
 }
 
-// setCookie sets one of the Manager's cookies, for ever after uncacheable.
-func (m *Manager) setCookie(h http.Header, name, value string, maxAge int) {
-	setCookie(h, name, m.cookieLine(name, value, maxAge))
+// setCookie sets one of the Manager's cookies in the response to r, for ever
+// after uncacheable.
+func (m *Manager) setCookie(r *http.Request, h http.Header, name, value string, maxAge int) {
+	as, ours := &m.look, name == m.cookie.Name || name == m.flashName || name == m.visitName
+	switch {
+	case m.local.is(r):
+		as = &m.local.look
+		if ours {
+			name = withoutPrefix(name)
+		}
+	case !as.insecure:
+		m.plain.see(m, r)
+	}
+	line := name + "=" + value + as.rest // the usual one: name and value need no check
+	if maxAge != 0 || !ours {
+		line = as.config.line(name, value, maxAge, as.insecure)
+	}
+	setCookie(h, name, line)
 	h.Set("Cache-Control", "no-store")
 }

@@ -12,7 +12,10 @@ import (
 // Secure unless Config.Insecure is set.
 type CookieConfig struct {
 	// Name is the cookie's name; flash messages use Name with "-f" added, and notes
-	// of visits in cookie mode Name with "-t".
+	// of visits in cookie mode Name with "-t". Give
+	// each app on a host a name of its own: cookies know no ports, so two apps
+	// with one name overwrite each other's. A name is part of what is sealed: also
+	// with the same Config.Secrets, no app takes the cookie of another name.
 	// Default: "__Host-id", or "__Secure-id" when Domain or Path are set, or
 	// "id" when Config.Insecure is.
 	Name string

@@ -1,13 +1,16 @@
 package sessionstate_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
@@ -108,12 +111,70 @@ func TestS37_CSRFTokensSurviveARotation(t *testing.T) {
 	})
 }
 
-func TestS37_CSRFWithoutTheManagerRefuses(t *testing.T) {
+func TestCSRFOutsideTheManagerSaysSo(t *testing.T) {
 	t.Parallel()
-	m := newManager(t, sessionstate.Config{})
-	a := &app{Echo: echo.New(), m: m}
-	a.POST("/save", func(c echo.Context) error { return c.String(200, "done") }, m.CSRF())
-	a.visitor().post(t, "/save", "x", "x").status(t, 403)
+	rec := new(observe.Recorder)
+	m := newManager(t, sessionstate.Config{Observer: rec, Secrets: []sessionstate.Secret{key1}})
+	other := newManager(t, sessionstate.Config{Observer: rec, Secrets: []sessionstate.Secret{key1}})
+	done := func(c echo.Context) error { return c.String(200, "done") }
+	for what, middlewares := range map[string][]echo.MiddlewareFunc{
+		"without it":         {m.CSRF()},
+		"before it":          {m.CSRF(), m.Middleware()},
+		"behind another one": {other.Middleware(), m.CSRF()},
+	} {
+		a := &app{Echo: echo.New(), m: m}
+		a.Any("/save", done, middlewares...)
+		var got error
+		a.HTTPErrorHandler = func(err error, c echo.Context) {
+			got = err
+			a.DefaultHTTPErrorHandler(err, c)
+		}
+		r := a.visitor().post(t, "/save", "x", "x")
+		if r.StatusCode != http.StatusInternalServerError || !errors.Is(got, sessionstate.ErrNoSession) || strings.Contains(r.body, "out of date") {
+			t.Errorf("%s: %d %q, %v, want ErrNoSession", what, r.StatusCode, r.body, got)
+		}
+		a.visitor().get(t, "/save").wants(t, 200, "done")
+	}
+	notices := observe.Of[observe.Notice](rec)
+	if len(notices) != 1 || !strings.Contains(notices[0].Text, "CSRF") {
+		t.Errorf("notices = %q, want one", notices)
+	}
+}
+
+func TestCSRFTokensComeFromTheHeaderOrTheBody(t *testing.T) {
+	t.Parallel()
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		a := csrfApp(t, cfg)
+		v := a.visitor()
+		token := v.get(t, "/form").body
+		send := func(query, contentType, body string) reply {
+			r := v.request("/save?" + query)
+			r.Method, r.Body = http.MethodPost, io.NopCloser(strings.NewReader(body))
+			r.Header.Set("Content-Type", contentType)
+			return v.do(t, r)
+		}
+		const form = echo.MIMEApplicationForm
+		field := sessionstate.CSRFField + "=" + token
+		multipart := "--b\r\nContent-Disposition: form-data; name=\"" + sessionstate.CSRFField + "\"\r\n\r\n" + token + "\r\n--b--\r\n"
+		send(field, form, "").status(t, http.StatusForbidden)
+		send(field, form, "a=b").status(t, http.StatusForbidden)
+		send(field, "application/json", "{}").status(t, http.StatusForbidden)
+		send(field, "multipart/form-data; boundary=b", "--b--\r\n").status(t, http.StatusForbidden)
+		send("", form, field).wants(t, 200, "1")
+		send("csrf_token=other", form, field).wants(t, 200, "2")
+		send("", "multipart/form-data; boundary=b", multipart).wants(t, 200, "3")
+		send("", "multipart/form-data; boundary=other", "--b").status(t, http.StatusBadRequest)
+		a.POST("/small", func(c echo.Context) error { return c.NoContent(204) }, func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				c.Request().Body = http.MaxBytesReader(nil, c.Request().Body, 10)
+				return next(c)
+			}
+		}, a.m.CSRF())
+		r := v.request("/small")
+		r.Method, r.Body = http.MethodPost, io.NopCloser(strings.NewReader(field))
+		r.Header.Set("Content-Type", form)
+		v.do(t, r).status(t, http.StatusRequestEntityTooLarge)
+	})
 }
 
 func TestS38_ASVS14_3_1_LogoutCanClearTheSite(t *testing.T) {

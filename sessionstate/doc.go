@@ -31,6 +31,9 @@
 //     they cannot be sure;
 //   - ids are 256 random bits, taken from the cookie only, never used again
 //     after their end, new after [State.Login], and kept in stores as digests;
+//   - a page that has read a session somebody is logged in to is sent with
+//     Cache-Control: no-store, so that the back button shows nothing of it after
+//     the logout, and with private added to what the handler has set itself;
 //   - no event, error or log line of this package holds an id, a cookie or a
 //     value;
 //   - a store that fails answers 503, unless Config.OnStoreError says otherwise.
@@ -67,6 +70,16 @@
 // memory is short, in the list of revocations or in a store that evicts, those of
 // visitors go first. So let Login name the user also where the app keeps
 // logins in keys of its own; the observer is told when one seems to do that alone.
+//
+// # Several apps on one host
+//
+// Cookies know no ports, and those with a Domain are shared by all its hosts. Give
+// each app a Cookie.Name of its own: then apps that share a host, or Secrets, or
+// both, neither overwrite nor accept each other's cookies. Apps with the same name
+// and other Secrets end each other's sessions, and the observer is told of cookies
+// that an unknown key has sealed. Apps with the same name and the same Secrets are
+// one app to this package, as the processes of one are: who is logged in to one in
+// cookie mode, or with a shared Store, is logged in to the other.
 //
 // # Rules
 //

@@ -77,9 +77,12 @@ func (m *Manager) peek(ctx context.Context) (*State, bool) {
 // CSRF returns a middleware that answers 403 to every request that could change
 // something (any method but GET, HEAD, OPTIONS and TRACE) unless it carries a
 // token of [State.CSRFToken] for its own session, in the header [CSRFHeader] or
-// the form field [CSRFField]. Nothing else a request says of itself, such as
-// Sec-Fetch-Site, makes up for the token. Put it behind the Manager's own
-// middleware; without that, every such request is refused.
+// the form field [CSRFField] of the body: a token in the query is not looked at,
+// since addresses end up in logs and in other sites' Referer. Nothing else a
+// request says of itself, such as Sec-Fetch-Site, makes up for the token. Put it
+// behind the Manager's own middleware: before or without that, every such request
+// fails with [ErrNoSession], and the observer is told once. A form that cannot be
+// read is a 400 or 413, as for [Bind].
 func (m *Manager) CSRF() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -87,13 +90,19 @@ func (m *Manager) CSRF() echo.MiddlewareFunc {
 			case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
 				return next(c)
 			}
-			token := c.Request().Header.Get(CSRFHeader)
-			if token == "" {
-				token = c.FormValue(CSRFField)
-			}
 			s, ok := FromOK(c)
 			if !ok || s.m != m {
-				return problem.HTTPError(ErrCSRF)
+				m.misplaced.Do(func() {
+					m.tell(c.Request().Context(), "Manager.CSRF refuses all requests that could change something, since it has no session: put it behind Manager.Middleware(), or a Stack with the Manager in it")
+				})
+				return ErrNoSession
+			}
+			token := c.Request().Header.Get(CSRFHeader)
+			if token == "" {
+				if err := readForm(c); err != nil {
+					return err
+				}
+				token = c.Request().PostForm.Get(CSRFField)
 			}
 			if err := s.VerifyCSRF(token); err != nil {
 				return problem.HTTPError(err)
@@ -169,14 +178,8 @@ func (m *Manager) Exclusive(wait, hold time.Duration) echo.MiddlewareFunc {
 // of [Key.Set]; and a 400 or 413 for a form that cannot be read.
 func Bind(s *State, c echo.Context, fields ...Field) error {
 	r := c.Request()
-	if _, err := c.FormParams(); err != nil {
-		if _, large := errors.AsType[*http.MaxBytesError](err); large {
-			return echo.NewHTTPError(http.StatusRequestEntityTooLarge).SetInternal(err)
-		}
-		if _, answered := errors.AsType[*echo.HTTPError](err); answered {
-			return err
-		}
-		return echo.NewHTTPError(http.StatusBadRequest, "the form cannot be read").SetInternal(err)
+	if err := readForm(c); err != nil {
+		return err
 	}
 	form := r.PostForm
 	switch {
@@ -186,6 +189,21 @@ func Bind(s *State, c echo.Context, fields ...Field) error {
 		form = r.MultipartForm.Value
 	}
 	return problem.HTTPError(s.bind(form, fields))
+}
+
+// readForm reads the form of the request's body. The error is a 400 or 413.
+func readForm(c echo.Context) error {
+	_, err := c.FormParams()
+	if err == nil {
+		return nil
+	}
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return echo.NewHTTPError(http.StatusRequestEntityTooLarge).SetInternal(err)
+	}
+	if _, answered := errors.AsType[*echo.HTTPError](err); answered {
+		return err
+	}
+	return echo.NewHTTPError(http.StatusBadRequest, "the form cannot be read").SetInternal(err)
 }
 
 // Bind returns a middleware that does [Bind] before the handler runs, as

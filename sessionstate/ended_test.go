@@ -359,26 +359,11 @@ func TestASessionOfAnotherNameEndsWithAllItsCopiesWhateverTheCodeDoesToValues(t 
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			a := newVisit(t, sessionstate.Config{})
-			route := func(path string, f func(s *sessions.Session)) {
-				a.Any(path, echo.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					session, err := a.m.Gorilla().Get(r, "other")
-					if err != nil {
-						t.Error(err)
-					}
-					f(session)
-					if err := session.Save(r, w); err != nil {
-						t.Error(err)
-					}
-				})))
-			}
-			route("/in", func(s *sessions.Session) { s.Values["user"] = "ada" })
-			route("/anew", func(s *sessions.Session) { forget(s); s.Values["user"] = "bob" })
-			route("/out", func(s *sessions.Session) { forget(s); s.Options.MaxAge = -1 })
-			var user any
-			a.Any("/ask", echo.WrapHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				session, _ := a.m.Gorilla().Get(r, "other")
-				user = session.Values["user"]
-			})))
+			user := gorillaRoutes(t, a, "other", map[string]func(s *sessions.Session){
+				"/in":   func(s *sessions.Session) { s.Values["user"] = "ada" },
+				"/anew": func(s *sessions.Session) { forget(s); s.Values["user"] = "bob" },
+				"/out":  func(s *sessions.Session) { forget(s); s.Options.MaxAge = -1 },
+			})
 			v := a.visitor()
 			v.get(t, "/in")
 			first := v.clone()
@@ -386,10 +371,98 @@ func TestASessionOfAnotherNameEndsWithAllItsCopiesWhateverTheCodeDoesToValues(t 
 			second := v.clone()
 			v.get(t, "/out")
 			for name, copied := range map[string]*visitor{"the first": first, "the second": second} {
-				if copied.get(t, "/ask"); user != nil {
-					t.Errorf("code that %s: %s copy is still that of %v", what, name, user)
+				if copied.get(t, "/ask"); *user != nil {
+					t.Errorf("code that %s: %s copy is still that of %v", what, name, *user)
 				}
 			}
 		})
 	}
+}
+
+// gorillaRoutes are routes of code that was written for gorilla/sessions, each of
+// which does something to a session of one name and saves it.
+func gorillaRoutes(t *testing.T, a *app, cookie string, routes map[string]func(s *sessions.Session)) (user *any) {
+	user = new(any)
+	for path, f := range routes {
+		a.Any(path, echo.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s, err := a.m.Gorilla().Get(r, cookie)
+			if err != nil {
+				t.Error(err)
+			}
+			f(s)
+			if err := s.Save(r, w); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+			}
+		})))
+	}
+	a.Any("/ask", echo.WrapHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		s, _ := a.m.Gorilla().Get(r, cookie)
+		*user = s.Values["user"]
+	})))
+	return user
+}
+
+// A browser that has not heard of the logout can log in again.
+func TestALostReplyAtTheLogoutOfASessionOfAnotherNameLocksNobodyOut(t *testing.T) {
+	t.Parallel()
+	a := newVisit(t, sessionstate.Config{})
+	user := gorillaRoutes(t, a, "other", map[string]func(s *sessions.Session){
+		"/in":  func(s *sessions.Session) { s.Values["user"] = "ada" },
+		"/out": func(s *sessions.Session) { s.Options.MaxAge = -1 },
+	})
+	v := a.visitor()
+	v.get(t, "/in").status(t, 200)
+	v.clone().get(t, "/out").status(t, 200)
+	if v.get(t, "/ask"); *user != nil {
+		t.Fatalf("after the logout: %v", *user)
+	}
+	v.get(t, "/in").status(t, 200)
+	if v.get(t, "/ask"); *user != "ada" {
+		t.Errorf("after the next login: %v, want ada", *user)
+	}
+}
+
+// Gorilla code gives a session a longer life and leaves it its id: a logout by an
+// older copy of its cookie ends the newer ones until their end.
+func TestALogoutByAnOlderCopyOutlastsTheNewerOnes(t *testing.T) {
+	t.Parallel()
+	for _, cookie := range []string{"__Host-id", "other"} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newVisit(t, sessionstate.Config{})
+			const month = 30 * 24 * time.Hour
+			user := gorillaRoutes(t, a, cookie, map[string]func(s *sessions.Session){
+				"/begin": func(s *sessions.Session) { s.Values["user"] = "nobody" },
+				"/in":    func(s *sessions.Session) { s.Values["user"], s.Options.MaxAge = "ada", int(month/time.Second) },
+				"/out":   func(s *sessions.Session) { s.Options.MaxAge = -1 },
+			})
+			v := a.visitor()
+			v.get(t, "/begin").status(t, 200)
+			older := v.clone()
+			v.get(t, "/in").status(t, 200)
+			older.get(t, "/out").status(t, 200)
+			for _, later := range []time.Duration{0, time.Hour, 25 * time.Hour, month - 27*time.Hour} {
+				time.Sleep(later)
+				if v.clone().get(t, "/ask"); *user != nil {
+					t.Errorf("%s: %v after the logout the session is that of %v", cookie, later, *user)
+				}
+			}
+		})
+	}
+}
+
+// How long a third-party store believes a cookie, Options.MaxAge does not say.
+func TestALogoutEndsTheCookieOfAThirdPartyStoreForGood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		third := sessions.NewCookieStore(gorillaKey)
+		third.Options.MaxAge = 0 // until the browser is closed; the codec believes it for 30 days
+		a, _ := endApp(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{Name: "app"}, Gorilla: sessionstate.FromGorilla(third)})
+		v := bornBefore(t, a, third)
+		copied := v.clone()
+		v.get(t, "/logout").status(t, 200)
+		for _, later := range []time.Duration{0, time.Hour, 24 * time.Hour, 28 * 24 * time.Hour} {
+			time.Sleep(later)
+			copied.clone().get(t, "/state").wants(t, 200, "false")
+		}
+	})
 }

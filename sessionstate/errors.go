@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/reecho-go/reecho/internal/commit"
+	"github.com/reecho-go/reecho/internal/lossless"
 	"github.com/reecho-go/reecho/internal/problem"
 )
 
@@ -145,7 +146,10 @@ func withoutValue(err error) string {
 	if e, ok := errors.AsType[*migrateError](err); ok {
 		return e.Error()
 	}
-	for _, plain := range []error{errNull, errNoCodec} {
+	if e, ok := errors.AsType[*lossless.Error](err); ok {
+		return e.Error()
+	}
+	for _, plain := range []error{errNull, errNoCodec, errChanged} {
 		if errors.Is(err, plain) {
 			return plain.Error()
 		}

@@ -71,6 +71,9 @@ func (f *flashState) clear() {
 	f.old = nil
 }
 
+// flashSuffix is what the name of the cookie with flash messages ends in.
+const flashSuffix = "-f"
+
 func (s *State) loadFlash() error {
 	if s.detached {
 		return ErrNeedsResponse

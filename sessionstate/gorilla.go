@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -46,8 +47,9 @@ type GorillaStore struct{ store sessions.Store }
 // LegacyCookies are cookies that a CookieStore of gorilla/sessions has set;
 // [FromCodecs] makes it.
 type LegacyCookies struct {
-	until  time.Time
-	codecs []securecookie.Codec
+	until   time.Time
+	codecs  []securecookie.Codec
+	promise promise
 }
 
 // FromCodecs returns what Config.Legacy takes: the Codecs of the CookieStore that
@@ -56,7 +58,19 @@ type LegacyCookies struct {
 // revocations; no later than the old store's MaxAge, after the last was set, is
 // late enough.
 func FromCodecs(until time.Time, codecs ...securecookie.Codec) *LegacyCookies {
-	return &LegacyCookies{until, codecs}
+	return &LegacyCookies{until: until, codecs: codecs}
+}
+
+// MaxAge says what the old store's Options.MaxAge was, in seconds, so that the
+// lifetime that it promised to visitors is kept: sessions that are taken over,
+// and those that gorilla code saves, live so long from then on, and their cookies
+// outlast the browser, as with [Persist]. With 0 they end with the browser, and
+// as Config says. Without this the lifetime is not known: Config decides, and
+// Start tells the observer.
+func (l *LegacyCookies) MaxAge(seconds int) *LegacyCookies {
+	kept := *l
+	kept.promise = promise{seconds: int64(seconds), known: true}
+	return &kept
 }
 
 // legacyMark is the size of the part of an id that tells that it comes from a
@@ -73,17 +87,19 @@ func idOfBefore(kind, value string) (id sessionID) {
 	}
 	sum := sha256.Sum256([]byte("sessionstate/v1/" + kind + value))
 	copy(id[:], sum[:])
-	copy(id[idSize-legacyMark:], id.legacyMark())
+	mark := id.legacyMark()
+	copy(id[idSize-legacyMark:], mark[:])
 	return id
 }
 
-func (id sessionID) legacyMark() []byte {
-	sum := sha256.Sum256(append([]byte("sessionstate/v1/legacy-id"), id[:idSize-legacyMark]...))
-	return sum[:legacyMark]
+func (id sessionID) legacyMark() [legacyMark]byte {
+	var buf [64]byte // enough for all
+	sum := sha256.Sum256(append(append(buf[:0], "sessionstate/v1/legacy-id"...), id[:idSize-legacyMark]...))
+	return [legacyMark]byte(sum[:])
 }
 
 func (id sessionID) isLegacy() bool {
-	return bytes.Equal(id[idSize-legacyMark:], id.legacyMark())
+	return [legacyMark]byte(id[idSize-legacyMark:]) == id.legacyMark()
 }
 
 // open decodes a cookie of before. Its session begins now.
@@ -101,23 +117,18 @@ func (l *LegacyCookies) open(name, value string, now time.Time) (held, bool) {
 			continue
 		}
 		h := held{id: idOfBefore("legacy", value), is: true, stale: true, record: fresh(now)}
-		h.record.foreign = foreign
+		h.record.foreign, h.record.life = foreign, l.promise.life()
 		return h, true
 	}
 	return held{}, false
 }
 
 func newGorillaStore(m *Manager) *gorillaStore {
+	options := m.cookie.options(m.look.insecure)
+	options.MaxAge = int(m.promise.life())
 	return &gorillaStore{m: m, mark: rand.Text(), cookies: &sessions.CookieStore{
-		Codecs: []securecookie.Codec{gorillaCodec{m.codec, m.limits}},
-		Options: &sessions.Options{
-			Path:        m.cookie.Path,
-			Domain:      m.cookie.Domain,
-			Secure:      !m.insecure,
-			HttpOnly:    true,
-			SameSite:    m.cookie.SameSite,
-			Partitioned: m.cookie.Partitioned,
-		},
+		Codecs:  []securecookie.Codec{gorillaCodec{m.codec, m.limits}},
+		Options: options,
 	}}
 }
 
@@ -131,11 +142,18 @@ func newGorillaStore(m *Manager) *gorillaStore {
 // [ErrCommitted] when it is too late. Without it, Save saves at once. Of two
 // requests that save Values at the same moment the last wins, whole; in server
 // mode keys are safe from that. Options.MaxAge < 0 destroys the session, as
-// [State.Destroy] does; the other Options are the Manager's own.
+// [State.Destroy] does. Options.MaxAge > 0 lets a session that nobody has logged
+// in to by [State.Login] live so many seconds from this Save on, to within a
+// tenth, instead of Config.Idle and Config.Absolute, and lets its cookie outlast
+// the browser; Login decides anew. With Config.Legacy or Config.Gorilla, what the
+// old store promised is what MaxAge starts with. The other Options are the
+// Manager's own.
 //
 // Sessions of other names live in cookies of their own, in every mode, sealed
-// like the Manager's and with its timeouts; deleting one by Options.MaxAge < 0
-// ends its copies too.
+// like the Manager's and with its timeouts, or MaxAge as above; deleting one by
+// Options.MaxAge < 0 ends its copies too. What the store of Config.Legacy or
+// Config.Gorilla had under such a name is taken over when the name is opened, and
+// leaves that store with the next Save.
 //
 // Sessions are gorilla's: not safe for concurrent use.
 func (m *Manager) Gorilla() sessions.Store { return m.gorilla }
@@ -180,10 +198,17 @@ func (g *gorillaStore) New(r *http.Request, name string) (*sessions.Session, err
 func (g *gorillaStore) open(r *http.Request, session *sessions.Session) error {
 	found, err := g.cookies.New(r, session.Name())
 	if err != nil {
-		if refused, ok := errors.AsType[*refusal](err); ok {
-			g.m.refused(r.Context(), refused, 0)
+		before, openErr := g.openBefore(r, session.Name())
+		if openErr != nil {
+			return openErr
 		}
-		return nil
+		if before == nil {
+			if refused, ok := errors.AsType[*refusal](err); ok {
+				g.m.refused(r.Context(), refused, 0)
+			}
+			return nil
+		}
+		found = before
 	}
 	if found.IsNew {
 		return nil
@@ -200,6 +225,50 @@ func (g *gorillaStore) open(r *http.Request, session *sessions.Session) error {
 	return nil
 }
 
+// before calls f with what a cookie of another name stands for in the store of
+// before, and that store's session, if any. It calls nothing if that has nothing.
+// The error is a fault of the store, or that of f.
+func (g *gorillaStore) before(r *http.Request, op, name, value string, f func(h held, session *thirdSession) error) error {
+	k, ok := g.m.keeper.(interface {
+		before(ctx context.Context, name, value string) (held, *thirdSession, error)
+	})
+	if !ok { // server mode takes over nothing
+		return nil
+	}
+	err := g.m.call(r.Context(), op, func(ctx context.Context) error {
+		h, session, err := k.before(ctx, name, value)
+		if err != nil {
+			return err
+		}
+		return f(h, session)
+	})
+	if isRefusal(err) {
+		return nil
+	}
+	return err
+}
+
+// openBefore returns the session that the request's cookie of another name has in
+// the store of before; nil if there is none.
+func (g *gorillaStore) openBefore(r *http.Request, name string) (*sessions.Session, error) {
+	c, err := r.Cookie(name)
+	if err != nil {
+		return nil, nil
+	}
+	var found *sessions.Session
+	err = g.before(r, "load", name, c.Value, func(h held, _ *thirdSession) error {
+		values, err := decodeForeign(h.record.foreign)
+		if err != nil {
+			return nil
+		}
+		h.record.foreign = ""
+		values[recordKey] = h.append(nil)
+		found = &sessions.Session{Values: values}
+		return nil
+	})
+	return found, err
+}
+
 // Save implements sessions.Store.
 func (g *gorillaStore) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
 	if session.Name() != g.m.cookie.Name {
@@ -211,8 +280,8 @@ func (g *gorillaStore) Save(r *http.Request, w http.ResponseWriter, session *ses
 	}
 	if session.Options != nil && session.Options.MaxAge < 0 {
 		err = s.Destroy()
-	} else {
-		err = s.setForeign(session.Values)
+	} else if err = s.setForeign(session.Values); err == nil && session.Options != nil {
+		err = s.promise(session.Options.MaxAge)
 	}
 	if _, alone := r.Context().Value(aloneKey{g.m}).(*State); err == nil && alone {
 		err = s.saveNow(r.Context(), w.Header())
@@ -225,7 +294,10 @@ func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session
 		return ErrCommitted
 	}
 	own, ok := heldIn(session)
-	sent := g.sent(r, session.Name())
+	sent, left, err := g.sent(r, session.Name())
+	if err != nil {
+		return err
+	}
 	if session.Options != nil && session.Options.MaxAge < 0 {
 		if ok {
 			sent = append(sent, own)
@@ -235,39 +307,76 @@ func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session
 				return err
 			}
 		}
-		g.m.setCookie(w.Header(), session.Name(), "", -1)
+		if err := g.leave(r, session.Name(), left); err != nil {
+			return err
+		}
+		g.m.setCookie(r, w.Header(), session.Name(), "", -1)
 		return nil
 	}
-	if session.Values == nil {
-		session.Values = make(map[any]any)
+	switch {
+	case ok:
+	case session.IsNew || len(sent) == 0:
+		own = held{id: newID(), is: true, record: fresh(time.Now())}
+	default: // code that replaces Values drops what is ours
+		own = sent[0]
 	}
-	if !ok && len(sent) > 0 { // code that replaces Values drops what is ours
-		session.Values[recordKey] = sent[0].append(nil)
+	age := 0
+	if session.Options != nil && session.Options.MaxAge > 0 {
+		age = session.Options.MaxAge
+		own.record.life = g.m.revoked.promised(age).from(&own.record, time.Now())
 	}
-	value, err := g.cookies.Codecs[0].Encode(session.Name(), session.Values)
+	values := make(map[any]any, len(session.Values)+1)
+	maps.Copy(values, session.Values)
+	values[recordKey] = own.append(nil)
+	value, err := g.cookies.Codecs[0].Encode(session.Name(), values)
 	if err != nil {
 		return err
 	}
-	age := 0
-	if session.Options != nil {
-		age = session.Options.MaxAge
+	if err := g.leave(r, session.Name(), left); err != nil {
+		return err
 	}
-	g.m.setCookie(w.Header(), session.Name(), value, age)
+	g.m.setCookie(r, w.Header(), session.Name(), value, age)
 	return nil
 }
 
-// sent returns the ids and records that the request's cookies of another name hold.
-func (g *gorillaStore) sent(r *http.Request, name string) (all []held) {
-	for value := range cookies(r.Header, name) {
+// sent returns the ids and records that the request's cookies of another name
+// stand for, and those of the cookies that the store of before has set.
+func (g *gorillaStore) sent(r *http.Request, name string) (all []held, left []string, err error) {
+	for _, c := range r.CookiesNamed(name) {
 		values := make(map[any]any)
-		if g.cookies.Codecs[0].Decode(name, value, &values) != nil {
+		if g.cookies.Codecs[0].Decode(name, c.Value, &values) == nil {
+			if h, ok := heldIn(&sessions.Session{Values: values}); ok {
+				all = append(all, h)
+			}
 			continue
 		}
-		if h, ok := heldIn(&sessions.Session{Values: values}); ok {
-			all = append(all, h)
+		err := g.before(r, "load", name, c.Value, func(h held, _ *thirdSession) error {
+			h.record.foreign = ""
+			all, left = append(all, h), append(left, c.Value)
+			return nil
+		})
+		if err != nil {
+			return nil, nil, err
 		}
 	}
-	return all
+	return all, left, nil
+}
+
+// leave deletes what the store of before has under another name, once it is kept
+// here. Cookies of before that hold everything themselves cannot be deleted.
+func (g *gorillaStore) leave(r *http.Request, name string, left []string) error {
+	for _, value := range left {
+		err := g.before(r, "end", name, value, func(_ held, session *thirdSession) error {
+			if session == nil {
+				return nil
+			}
+			return session.erase()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // heldIn returns the id and record that travel in a session's Values.
@@ -365,16 +474,17 @@ func sameValues(now, next map[any]any) bool {
 	return reflect.DeepEqual(now, next)
 }
 
-// cookieLine is the Set-Cookie header of a cookie with the Manager's
-// attributes. A maxAge of 0 is until the browser is closed, a negative one
-// deletes.
-func (m *Manager) cookieLine(name, value string, maxAge int) string {
-	if maxAge == 0 && (name == m.cookie.Name || name == m.flashName || name == m.visitName) {
-		return name + "=" + value + m.attributes // the usual one: name and value need no check
-	}
-	options := *m.gorilla.cookies.Options
+// options are those of gorilla for a cookie of ours.
+func (c CookieConfig) options(insecure bool) *sessions.Options {
+	return &sessions.Options{Path: c.Path, Domain: c.Domain, Secure: !insecure, HttpOnly: true, SameSite: c.SameSite, Partitioned: c.Partitioned}
+}
+
+// line is the Set-Cookie header of a cookie. A maxAge of 0 is until the browser
+// is closed, a negative one deletes.
+func (c CookieConfig) line(name, value string, maxAge int, insecure bool) string {
+	options := c.options(insecure)
 	options.MaxAge = maxAge
-	return sessions.NewCookie(name, value, &options).String()
+	return sessions.NewCookie(name, value, options).String()
 }
 
 // gorillaCodec lets a sessions.CookieStore seal and open the cookies of cookie
@@ -520,6 +630,14 @@ func refuses(err error) bool {
 		return e.IsDecode()
 	}
 	return errors.Is(err, fs.ErrNotExist)
+}
+
+// promise is what the store says of its sessions' life.
+func (s *thirdSession) promise() promise {
+	if s.session.Options == nil {
+		return promise{}
+	}
+	return promise{seconds: int64(s.session.Options.MaxAge), known: true}
 }
 
 // save gives the session values, to be kept for so many seconds, and returns

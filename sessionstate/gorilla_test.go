@@ -230,3 +230,56 @@ func TestEchoContribFindsTheStore(t *testing.T) {
 		}
 	}
 }
+
+// Gorilla code says how long its sessions live by Options.MaxAge.
+func TestOptionsOfGorillaCodeSayHowLongASessionLives(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"cookie", "memstore"} {
+		synctest.Test(t, func(t *testing.T) {
+			var cfg sessionstate.Config
+			if mode == "memstore" {
+				cfg.Store = newMem(t)
+			}
+			a := newVisit(t, cfg)
+			for path, maxAge := range map[string]int{"/none": 0, "/week": 7 * 86400, "/month": 30 * 86400} {
+				a.Any(path, echo.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					s, err := a.m.Gorilla().Get(r, "__Host-id")
+					if err == nil {
+						s.Values["user"], s.Options.MaxAge = "ada", maxAge
+						err = s.Save(r, w)
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				})))
+			}
+			const week = 7 * 24 * time.Hour
+			v := a.visitor()
+			if c := sessionCookie(t, v.get(t, "/week"), "__Host-id"); c.MaxAge != 7*86400 {
+				t.Errorf("Max-Age = %d, want a week", c.MaxAge)
+			}
+			time.Sleep(week / 20)
+			if r := v.get(t, "/week"); len(r.Header["Set-Cookie"]) != 0 {
+				t.Error("saving the same values a little later sets a cookie")
+			}
+			time.Sleep(week / 2)
+			v.get(t, "/week").status(t, 200) // the week begins again
+			v.get(t, "/none").status(t, 200) // 0 has no say
+			time.Sleep(week - time.Hour)
+			v.get(t, "/incr").wants(t, 200, "1")
+			time.Sleep(2 * time.Hour)
+			v.get(t, "/incr").wants(t, 200, "1") // it was over
+			v.get(t, "/month").status(t, 200)
+			v.get(t, "/week").status(t, 200) // shorter counts too
+			time.Sleep(week + time.Hour)
+			v.get(t, "/").wants(t, 200, "0")
+
+			v.get(t, "/login").status(t, 200)
+			if r := v.get(t, "/month"); strings.Contains(fmt.Sprint(r.Header["Set-Cookie"]), "Max-Age") {
+				t.Error("gorilla code prolongs a login")
+			}
+			time.Sleep(time.Hour)
+			v.get(t, "/who").wants(t, 200, "0")
+		})
+	}
+}

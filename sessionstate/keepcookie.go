@@ -54,6 +54,15 @@ func (k *cookieKeeper) open(value string) (held, error) {
 	return h, err
 }
 
+// before opens a cookie of another name that Config.Legacy has set.
+func (k *cookieKeeper) before(_ context.Context, name, value string) (held, *thirdSession, error) {
+	h, ok := k.legacy.open(name, value, time.Now())
+	if !ok {
+		return held{}, nil, &refusal{reason: errForged}
+	}
+	return h, nil, nil
+}
+
 // parseHeld reads an id and a record.
 func parseHeld(plain []byte) (held, error) {
 	if len(plain) < idSize {

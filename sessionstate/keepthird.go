@@ -28,22 +28,30 @@ func (k *thirdKeeper) load(ctx context.Context, value string, sent http.Header) 
 	return h, err
 }
 
-// open returns the session of at's cookie. Visits are noted beside it: in sent,
-// or by at.
-func (k *thirdKeeper) open(ctx context.Context, at *held, sent http.Header) (held, *thirdSession, error) {
-	value := at.cookie
-	session, err := k.store.open(ctx, value)
+// before opens a session that the store has, also one of another name.
+func (k *thirdKeeper) before(ctx context.Context, name, value string) (held, *thirdSession, error) {
+	session, err := (&thirdParty{name, k.store.store}).open(ctx, value)
 	if err != nil {
 		return held{}, nil, err
 	}
 	h, ok := heldIn(session.session)
 	if !ok { // an app's session of before: it is taken over, and begins now
 		h = held{id: idOfBefore("third", session.value), is: true, record: fresh(time.Now())}
+		h.record.life = session.promise().life()
 	}
-	h.cookie, h.touched = value, at.touched
-	if h.record.foreign, err = encodeForeign(session.session.Values); err != nil {
+	h.cookie = value
+	h.record.foreign, err = encodeForeign(session.session.Values)
+	return h, session, err
+}
+
+// open returns the session of at's cookie. Visits are noted beside it: in sent,
+// or by at.
+func (k *thirdKeeper) open(ctx context.Context, at *held, sent http.Header) (held, *thirdSession, error) {
+	h, session, err := k.before(ctx, k.store.name, at.cookie)
+	if err != nil {
 		return held{}, nil, err
 	}
+	h.touched = at.touched
 	if err := k.visited(&h, sent).timely(k.limits, time.Now()); err != nil {
 		return held{}, nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/reecho-go/reecho/internal/lossless"
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
@@ -37,8 +38,11 @@ type KeyConfig[T any] struct {
 // Two keys of one name share the value; the one whose type it is not reads its
 // own default.
 //
-// Values are kept as JSON (encoding/json), or as Config.Codec says, so T should
-// survive a round trip. The default must survive one as JSON.
+// Values are kept as JSON (encoding/json), or as Config.Codec says, so T must
+// survive a round trip as JSON: NewKey refuses types that do not, such as structs
+// with unexported fields and without methods MarshalJSON and UnmarshalJSON, and
+// Set values that do not, such as an int64 in an interface, or a string that is
+// not UTF-8. A field that may be lost says so by the tag json:"-".
 // Every read decodes afresh: what it returns is the caller's own, and changing
 // it changes nothing. All methods are safe for concurrent use.
 type Key[T any] struct {
@@ -46,6 +50,7 @@ type Key[T any] struct {
 	cfg    KeyConfig[T]
 	raw    string // the default, encoded
 	shared bool   // T has references: defaults must be decoded afresh
+	varies bool   // whether JSON keeps all of a T depends on the value
 	typ    string
 }
 
@@ -53,8 +58,9 @@ type Key[T any] struct {
 const maxKeyName = 128
 
 // NewKey makes a key. It panics if name is empty or longer than 128 bytes, if
-// cfg has a value out of its range, or if the default cannot be encoded, since
-// keys are package variables and such a key could never work.
+// cfg has a value out of its range, if JSON would lose a part of a T, such as an
+// unexported field, or if the default does not come back as it was, since keys are
+// package variables and such a key could never work. The panic names the field.
 func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
 	k := &Key[T]{name: name, cfg: cfg, typ: reflect.TypeFor[T]().String()}
 	k.shared = hasReferences(reflect.TypeFor[T]())
@@ -71,11 +77,11 @@ func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
 	if cfg.Version < 0 || cfg.Version > maxVersion {
 		errs = append(errs, fmt.Errorf("sessionstate: NewKey(%q): Version is %d: use 0 to %d", name, cfg.Version, maxVersion))
 	}
-	e, err := k.encode(nil, cfg.Default)
-	if err == nil && k.shared {
-		_, err = decodeJSON[T](e.raw)
-	}
-	if err != nil {
+	var e entry
+	var err error
+	if k.varies, err = lossless.JSON.Check(reflect.TypeFor[T]()); err != nil {
+		errs = append(errs, fmt.Errorf("sessionstate: NewKey(%q): a session would lose a part of its values: %w", name, err))
+	} else if e, err = k.keepDefault(); err != nil {
 		errs = append(errs, fmt.Errorf("sessionstate: NewKey(%q): the default cannot be kept in a session: %w", name, err))
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -83,6 +89,27 @@ func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
 	}
 	k.raw = e.raw
 	return k
+}
+
+// keepDefault encodes the default, which must come back as it was.
+func (k *Key[T]) keepDefault() (entry, error) {
+	e, err := k.encode(nil, k.cfg.Default)
+	if err != nil {
+		return e, err
+	}
+	back, err := decodeJSON[T](e.raw)
+	if err != nil {
+		return e, k.fault(err)
+	}
+	if reflect.DeepEqual(k.cfg.Default, back) {
+		return e, nil
+	}
+	// Types that encode themselves may come back otherwise and mean the same, as
+	// a time without its monotonic clock does.
+	if again, err := encodeJSON(back); err != nil || again != e.raw || !lossless.JSON.Own(reflect.TypeFor[T]()) {
+		return e, k.fault(errChanged)
+	}
+	return e, nil
 }
 
 // Name returns the key's name, without that of a tab.
@@ -220,7 +247,7 @@ func (k *Key[T]) fallback() T {
 }
 
 func (k *Key[T]) encode(c Codec, v T) (entry, error) {
-	raw, err := encodeValue(c, v)
+	raw, err := encodeValue(c, v, k.varies)
 	if err != nil {
 		return entry{}, k.fault(err)
 	}
@@ -255,19 +282,28 @@ func (k *Key[T]) fault(err error) error {
 }
 
 // encodeJSON is json.Marshal with short ways for the commonest types.
-func encodeJSON(v any) (string, error) {
-	switch v := v.(type) {
+func encodeJSON[T any](v T) (string, error) {
+	switch v := any(v).(type) {
 	case int:
 		return strconv.Itoa(v), nil
 	case bool:
 		return strconv.FormatBool(v), nil
 	}
-	b, err := json.Marshal(v)
+	return marshalJSON(v)
+}
+
+// marshalJSON is json.Marshal by a pointer, so that methods of pointers are found.
+func marshalJSON[T any](v T) (string, error) {
+	b, err := json.Marshal(&v)
 	return string(b), err
 }
 
-// errNull keeps null from passing for a zero value of a type that has none.
-var errNull = errors.New("the value is null")
+var (
+	// errNull keeps null from passing for a zero value of a type that has none.
+	errNull = errors.New("the value is null")
+
+	errChanged = errors.New("it does not come back as it was, such as an empty slice that omitempty leaves out, or a field that UnmarshalJSON does not read")
+)
 
 // decodeJSON is json.Unmarshal with short ways for the commonest types.
 func decodeJSON[T any](raw string) (T, error) {

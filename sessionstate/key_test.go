@@ -106,7 +106,7 @@ func TestMutatingWhatAKeyReturnsChangesNothing(t *testing.T) {
 
 func TestAnchor7_AValueOfAnotherTypeReadsAsTheDefault(t *testing.T) {
 	t.Parallel()
-	values := []any{"text", 1.5, true, nil, []int{1}, map[string]int{"a": 1}, "7", 1e100}
+	values := []any{"text", 1.5, true, nil, []any{1.0}, map[string]any{"a": 1.0}, "7", 1e100}
 	for i, value := range values {
 		other := sessionstate.NewKey("count", sessionstate.KeyConfig[any]{})
 		k := sessionstate.NewKey("count", sessionstate.KeyConfig[int]{Default: 42})

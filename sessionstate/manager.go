@@ -63,8 +63,10 @@ type Config struct {
 	// Gorilla keeps the sessions in a third-party store for gorilla/sessions; see
 	// [FromGorilla]. What an app has in its sessions already is taken over, and
 	// stays visible to gorilla code through [Manager.Gorilla]; give Cookie.Name
-	// the name that the app uses. The store's own cookie options are ignored, its
-	// limits of size and age hold. Such stores cannot compare and swap: requests
+	// the name that the app uses. The store's own cookie options are ignored but for
+	// MaxAge, which is how long sessions that are taken over live, and those that
+	// gorilla code saves; Start tells the observer. Its limits of size and age hold.
+	// Such stores cannot compare and swap: requests
 	// of this process are kept from overwriting each other where the store is a
 	// server's, those of several processes are not, the last one wins. As in
 	// cookie mode Revocations keeps what has ended, and Users, RenewEvery, SaveNow
@@ -97,8 +99,10 @@ type Config struct {
 
 	// Legacy takes over the sessions that an app has in the cookies of a
 	// CookieStore of gorilla/sessions; see [FromCodecs]. Give Cookie.Name the name
-	// that the app used. What they hold is there for gorilla code and by
+	// that the app used; sessions of its other names are taken over when gorilla
+	// code opens them. What they hold is there for gorilla code and by
 	// [State.Gorilla]; the next response seals it anew, never in the old way.
+	// How long they live, [LegacyCookies.MaxAge] says; Start tells the observer.
 	// Refused with Store and Gorilla. Default: nil.
 	Legacy *LegacyCookies
 
@@ -144,11 +148,24 @@ type Config struct {
 	// Cookie is how the cookie looks. Default: see [CookieConfig].
 	Cookie CookieConfig
 
-	// Insecure drops Secure from the cookie, for plain http beyond localhost
-	// (browsers take Secure cookies from localhost). Then everybody on the
-	// network can take over sessions. Refused with a name that starts with
-	// __Host- or __Secure-. Default: false.
+	// Insecure drops Secure from the cookie, for plain HTTP to any host. Then
+	// everybody on the network can take over sessions. It is not needed for
+	// HTTPS behind a proxy, nor on localhost, 127.0.0.1 and [::1] with Chromium
+	// and Firefox, which keep Secure cookies there; WebKit (Safari) does not, see
+	// InsecureLocalhost. Without it, the first Secure cookie over plain HTTP
+	// tells the observer. Refused with a name that starts with __Host- or
+	// __Secure-, which browsers refuse without Secure. Default: false.
 	Insecure bool
+
+	// InsecureLocalhost drops Secure, and a __Host- or __Secure- prefix of the
+	// name, from the cookies of visitors on this machine alone: requests over
+	// plain HTTP from a loopback address to localhost or a loopback address, with
+	// no sign of a proxy. So development works in every browser, WebKit (Safari)
+	// too, and who leaves it set in production changes nothing for visitors from
+	// elsewhere; those of a proxy on the same machine are told by its Host,
+	// X-Forwarded-..., Forwarded, Via or HTTP/1.0. Their cookies are Lax instead of
+	// None, and not Partitioned. Refused with Insecure. Default: false.
+	InsecureLocalhost bool
 
 	// OnStoreError is what happens when a store fails. Default: FailClosed.
 	OnStoreError OnStoreError
@@ -186,22 +203,24 @@ type Config struct {
 // Manager gives every request its session. It is a plugin for a
 // middleware.Stack, and a middleware of its own. It is safe for concurrent use.
 type Manager struct {
-	cookie     CookieConfig
-	attributes string // of a cookie that lives until the browser is closed
-	insecure   bool
-	flashName  string
-	visitName  string
-	codec      *codec
-	values     Codec // nil: JSON
-	keeper     keeper
-	limits     limits
-	timeout    time.Duration
-	onError    OnStoreError
-	keepOn5xx  bool
+	cookie    CookieConfig
+	look      look
+	local     *local // nil: visitors on this machine are like all others
+	plain     plainNotice
+	flashName string
+	visitName string
+	codec     *codec
+	values    Codec // nil: JSON
+	keeper    keeper
+	limits    limits
+	timeout   time.Duration
+	onError   OnStoreError
+	keepOn5xx bool
 
 	renewEvery  time.Duration
 	afterCommit []Hook
 	started     sync.Once         // Start tells its notices once
+	misplaced   sync.Once         // CSRF tells once that it has no session
 	onChange    map[string][]Hook // by key
 	observer    observe.Observer
 	logKey      []byte
@@ -210,6 +229,7 @@ type Manager struct {
 	typedLogin  sync.Once    // the notice of one
 	revoked     *revocations // in server mode only of gorilla's cookies of other names
 	gorilla     *gorillaStore
+	promise     promise // of the store whose sessions are taken over
 	users       *Users
 	lives       *lives
 	turns       turns
@@ -224,8 +244,8 @@ func New(c Config) (*Manager, error) {
 	}
 	m := &Manager{
 		cookie:    c.Cookie,
-		insecure:  c.Insecure,
-		flashName: c.Cookie.Name + "-f",
+		look:      newLook(c.Cookie, c.Insecure),
+		flashName: c.Cookie.Name + flashSuffix,
 		visitName: c.Cookie.Name + visitSuffix,
 		limits:    limits{idle: max(c.Idle, 0), absolute: max(c.Absolute, 0)},
 		timeout:   c.StoreTimeout,
@@ -268,8 +288,11 @@ func New(c Config) (*Manager, error) {
 	if err := m.open(c); err != nil {
 		return nil, err
 	}
+	m.promised(c)
 	m.gorilla = newGorillaStore(m)
-	m.attributes = strings.TrimPrefix(m.cookieLine("x", "", 0), "x=")
+	if c.InsecureLocalhost {
+		m.local = newLocal(c.Cookie)
+	}
 	return m, nil
 }
 
@@ -363,6 +386,12 @@ func (c Config) check() error {
 		errs = append(errs, fmt.Errorf("sessionstate: Config."+format, args...))
 	}
 	errs = append(errs, checkSecrets(c.Secrets), c.Cookie.check(c.Insecure))
+	if c.Insecure && c.InsecureLocalhost {
+		bad("InsecureLocalhost is set, and Insecure too, which is for every host: drop one of them")
+	}
+	if c.InsecureLocalhost && withoutPrefix(c.Cookie.Name) == "" {
+		bad("Cookie.Name is %q, of which InsecureLocalhost leaves nothing: add letters to it", c.Cookie.Name)
+	}
 	if c.Store != nil {
 		if _, ok := store.As[store.Swapper](c.Store); !ok {
 			bad("Store is a %T without compare-and-swap (store.Swapper), so it would lose updates: use one that has it, such as memstore, or none for cookie mode", c.Store)

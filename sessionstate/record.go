@@ -97,6 +97,10 @@ func (r *record) empty() bool {
 	return len(r.entries) == 0 && r.user == "" && r.foreign == "" && r.cold == ""
 }
 
+// personal reports whether somebody may be logged in. Code that was written for
+// gorilla may keep a login of its own.
+func (r *record) personal() bool { return r.user != "" || r.foreign != "" }
+
 // The formats of a stored record; a record never starts otherwise.
 const (
 	formatRecord = 1

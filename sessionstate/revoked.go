@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/reecho-go/reecho/store"
@@ -29,6 +30,8 @@ type revocations struct {
 	own    *memstore.Store           // what Close frees; nil: the store was given
 	notice func(ctx context.Context) // called when the built-in list gets its first entry
 	told   chan struct{}             // has room for one who tells
+
+	longest atomic.Int64 // seconds: the longest life that gorilla code has asked for
 }
 
 // Sessions of users, of visitors, of cookies of before and of other names have
@@ -214,8 +217,17 @@ func (r *revocations) until(h *held) int64 {
 	if end := r.limits.end(&h.record); r.own == nil && !end.IsZero() {
 		until = end
 	}
-	if !until.IsZero() && h.id.isLegacy() && until.Before(r.legacy) {
-		until = r.legacy
+	if h.id.isLegacy() {
+		if r.legacy.IsZero() {
+			return 0 // a third-party store does not say how long it believes its cookies
+		}
+		if !until.IsZero() && until.Before(r.legacy) {
+			until = r.legacy
+		}
+	}
+	// Gorilla code asks for a longer life without a new id: another copy may have it.
+	if later := time.Now().Add(time.Duration(r.longest.Load()) * time.Second); !until.IsZero() && h.record.user == "" && until.Before(later) {
+		until = later
 	}
 	if until.IsZero() {
 		return 0

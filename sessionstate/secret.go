@@ -23,12 +23,14 @@ const minSecret = 32
 const maxSecrets = 16
 
 // Secret is a master key with a name. Cookies carry one byte of a digest of
-// the name, so that the right key is found at once.
+// the name, so that the right key is found at once; keys that share that byte
+// are tried one after the other.
 type Secret struct {
 	// ID names the key, such as "2026-11". It is not secret. Required.
 	ID string
-	// Key is at least 32 random bytes, from crypto/rand or [SecretFile].
-	// Required.
+	// Key is at least 32 random bytes, from crypto/rand or [SecretFile]. What
+	// shows that it was typed is refused: a short pattern that repeats, few
+	// different bytes, a text with spaces, words such as "changeme". Required.
 	Key []byte
 }
 
@@ -65,15 +67,14 @@ func checkSecrets(secrets []Secret) error {
 			bad(i, "the ID is empty: give each key a name, such as the month of its birth")
 		case len(s.Key) < minSecret:
 			bad(i, "the key has %d bytes, at least %d are needed: read them from crypto/rand", len(s.Key), minSecret)
-		case bytes.Count(s.Key, s.Key[:1]) == len(s.Key):
-			bad(i, "all bytes of the key are the same: read them from crypto/rand")
+		default:
+			if fault := guessable(s.Key); fault != "" {
+				bad(i, "%s: read it from crypto/rand", fault)
+			}
 		}
 		for j, earlier := range secrets[:i] {
-			switch {
-			case s.ID == earlier.ID:
+			if s.ID == earlier.ID {
 				bad(i, "the ID is that of Secrets[%d] too: give each key its own", j)
-			case s.kid() == earlier.kid():
-				bad(i, "the ID has the same one-byte digest as %q: choose another ID", earlier.ID)
 			}
 			if len(s.Key) > 0 && bytes.Equal(s.Key, earlier.Key) {
 				bad(i, "the key is that of Secrets[%d] too: make a new one", j)
@@ -81,6 +82,50 @@ func checkSecrets(secrets []Secret) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// placeholders are what people put where a key is to go. A random key in any
+// usual spelling has one of them about once in ten million times.
+var placeholders = []string{"changeme", "changethis", "password", "passw0rd", "passphrase", "secret", "default", "example", "placeholder", "insecure", "replaceme", "qwerty", "letmein"}
+
+// guessable says what gives a key away as one that somebody has typed; empty if
+// nothing does. It does not show the key. What is accepted is not proved random.
+func guessable(key []byte) string {
+	var distinct [256]bool
+	kinds, printable := 0, true
+	for _, b := range key {
+		if !distinct[b] {
+			distinct[b] = true
+			kinds++
+		}
+		printable = printable && b >= ' ' && b <= '~'
+	}
+	if kinds == 1 {
+		return "all bytes of the key are the same"
+	}
+	for period := 2; period < minSecret/2; period++ {
+		if bytes.Equal(key[period:], key[:len(key)-period]) {
+			return fmt.Sprintf("the key repeats %d bytes", period)
+		}
+	}
+	if kinds < 8 {
+		return fmt.Sprintf("the key has only %d different bytes", kinds)
+	}
+	if printable && bytes.IndexByte(key, ' ') >= 0 {
+		return "the key is a text with spaces, not random bytes"
+	}
+	letters := bytes.Map(func(r rune) rune {
+		if strings.ContainsRune("-_. ", r) {
+			return -1
+		}
+		return r
+	}, bytes.ToLower(key))
+	for _, word := range placeholders {
+		if bytes.Contains(letters, []byte(word)) {
+			return fmt.Sprintf("the key contains %q", word)
+		}
+	}
+	return ""
 }
 
 // randomSecret is a key that lives as long as the process.
@@ -101,7 +146,9 @@ func randomSecret() Secret {
 // rotate, put a new line first and keep the others for as long as sessions
 // made with them may live.
 //
-// A file that others may read or write is refused (not checked on Windows).
+// A file that others may read or write is refused, and one that belongs to
+// another user than the process's or root, who could read it and put other keys
+// in (neither is checked on Windows).
 func SecretFile(path string) ([]Secret, error) {
 	secrets, err := readSecrets(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -128,6 +175,9 @@ func readSecrets(path string) ([]Secret, error) {
 	}
 	if perm := info.Mode().Perm(); perm&0o077 != 0 && runtime.GOOS != "windows" {
 		return nil, fmt.Errorf("sessionstate: secret file %s has mode %04o: others could use it; chmod it to 0600, and make new keys if somebody may have read it", path, perm)
+	}
+	if owner, known := ownerOf(info); known && owner != 0 && owner != os.Geteuid() {
+		return nil, fmt.Errorf("sessionstate: secret file %s belongs to the user %d, who could read and change it, and the process runs as %d: chown it, and make new keys if somebody may have read it", path, owner, os.Geteuid())
 	}
 	const limit = 1 << 16
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))

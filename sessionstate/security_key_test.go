@@ -3,10 +3,15 @@ package sessionstate_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,6 +19,7 @@ import (
 
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/store"
 	"github.com/reecho-go/reecho/store/storetest"
 )
 
@@ -83,8 +89,8 @@ func TestS28_Anchor6_WeakSecretsAreRefusedAllTogether(t *testing.T) {
 		{ID: "good", Key: same},
 		{ID: "short", Key: same[:31]},
 		{ID: "zero", Key: make([]byte, 32)},
-		{ID: "", Key: bytes.Repeat([]byte("x1"), 16)},
-		{ID: "good", Key: bytes.Repeat([]byte("x2"), 16)},
+		{ID: "", Key: key1.Key[1:]},
+		{ID: "good", Key: key2.Key},
 		{ID: "again", Key: same},
 	}})
 	if err == nil {
@@ -102,19 +108,104 @@ func TestS28_Anchor6_WeakSecretsAreRefusedAllTogether(t *testing.T) {
 	}
 }
 
-func TestS28_IDsWithTheSameDigestAreRefused(t *testing.T) {
+// The cookie carries one byte of a digest of the ID.
+func TestKeysWhoseIDsShareADigestAreTriedInTurn(t *testing.T) {
 	t.Parallel()
-	for i := range 2000 {
-		_, err := sessionstate.New(sessionstate.Config{Secrets: []sessionstate.Secret{key1, {ID: fmt.Sprint("k", i), Key: key2.Key}}})
-		if err == nil {
-			continue
-		}
-		if !strings.Contains(err.Error(), "one-byte digest") {
-			t.Fatalf("New() = %v", err)
-		}
-		return
+	digest := func(id string) byte { return sha256.Sum256([]byte("sessionstate/kid/" + id))[0] }
+	same := sessionstate.Secret{Key: key2.Key}
+	for i := 0; same.ID == "" || digest(same.ID) != digest(key1.ID); i++ {
+		same.ID = fmt.Sprint("k", i)
 	}
-	t.Fatal("no two of 2000 ids collide in one byte")
+	modes(t, func(t *testing.T, cfg sessionstate.Config) {
+		for _, secrets := range [][]sessionstate.Secret{{same, key1}, {key1, same}} {
+			before, during := cfg, cfg
+			before.Secrets, during.Secrets = []sessionstate.Secret{key1}, secrets
+			v := newVisit(t, before).visitor()
+			v.get(t, "/incr")
+			first := v.cookie()
+			v.a = newVisit(t, during)
+			v.get(t, "/incr").wants(t, 200, "2")
+			v.get(t, "/incr").wants(t, 200, "3")
+			for _, cookie := range []string{first, v.cookie()} {
+				raw, err := base64.RawURLEncoding.DecodeString(cookie)
+				if err != nil || raw[1] != digest(key1.ID) {
+					t.Errorf("the keys %v do not share a digest: %v", secrets, err)
+				}
+			}
+		}
+	})
+}
+
+func TestTypedKeysAreRefused(t *testing.T) {
+	t.Parallel()
+	random := func(n int) []byte {
+		b := make([]byte, n)
+		rand.Read(b)
+		return b
+	}
+	for what, key := range map[string][]byte{
+		"a word, repeated":        []byte("changemechangemechangemechangeme"),
+		"a word, then zeros":      append([]byte("changeme"), make([]byte, 24)...),
+		"a word, then dots":       []byte("changeme........................"),
+		"a word in other letters": []byte("Change-Me_Please-In-Production-1234"),
+		"a password":              []byte("MyP4ssw0rd-isPassword-123-123-123"),
+		"a pattern, cut":          []byte("abcabcabcabcabcabcabcabcabcabcabcab"),
+		"few different bytes":     []byte("aaaaaaaaaabbbbbbbbbbbbbcccccccccccccccdddddd"),
+		"a phrase":                []byte("the quick brown fox jumps over it"),
+		"a secret":                []byte("supersecretkeyforthewholeoftheapp"),
+	} {
+		_, err := sessionstate.New(sessionstate.Config{Secrets: []sessionstate.Secret{{ID: "one", Key: key}}})
+		switch {
+		case err == nil:
+			t.Errorf("%s: New takes the key", what)
+		case !strings.Contains(err.Error(), "crypto/rand") || strings.Contains(err.Error(), string(key)):
+			t.Errorf("%s: %v", what, err)
+		}
+		file := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(file, []byte("one "+base64.RawURLEncoding.EncodeToString(key)+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sessionstate.SecretFile(file); err == nil {
+			t.Errorf("%s: SecretFile takes the key", what)
+		}
+	}
+	for range 500 { // in every usual spelling
+		for what, key := range map[string][]byte{
+			"raw": random(32), "long": random(64), "hex": []byte(hex.EncodeToString(random(16))), "base64": []byte(base64.StdEncoding.EncodeToString(random(24))),
+			"base64url": []byte(base64.RawURLEncoding.EncodeToString(random(32))), "base32": []byte(rand.Text() + rand.Text()),
+		} {
+			if _, err := sessionstate.New(sessionstate.Config{Secrets: []sessionstate.Secret{{ID: "one", Key: key}}, Store: refusedLater{}}); err == nil || strings.Contains(err.Error(), "Secrets") {
+				t.Fatalf("a random key, %s: %v", what, err)
+			}
+		}
+	}
+}
+
+// refusedLater is a store that New refuses, so that nothing has to be closed.
+type refusedLater struct{ store.Store }
+
+func TestSecretFilesOfOtherUsersAreRefused(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file to somebody else")
+	}
+	file := filepath.Join(t.TempDir(), "secret")
+	if _, err := sessionstate.SecretFile(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(file, 12345, -1); err != nil {
+		t.Fatal(err)
+	}
+	_, err := sessionstate.SecretFile(file)
+	if err == nil || !strings.Contains(err.Error(), "12345") || !strings.Contains(err.Error(), "chown") {
+		t.Errorf("the file of another user: %v", err)
+	}
+	if err := os.Chown(file, 0, -1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sessionstate.SecretFile(file); err != nil {
+		t.Errorf("after chown: %v", err)
+	}
 }
 
 func TestS28_ARandomSecretIsNoticed(t *testing.T) {

@@ -68,7 +68,9 @@ type State struct {
 	flash     flashState
 }
 
-func newState(m *Manager, req *http.Request) *State { return &State{m: m, req: req} }
+func newState(m *Manager, req *http.Request) *State {
+	return &State{m: m, req: m.local.incoming(req)}
+}
 
 // load loads the session, once, and returns why it could not.
 func (s *State) load() error {

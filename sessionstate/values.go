@@ -3,13 +3,17 @@ package sessionstate
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
+
+	"github.com/reecho-go/reecho/internal/lossless"
 )
 
 // Codec turns the values of keys into bytes and back, in place of JSON; see
 // Config.Codec. Marshal must make the same bytes of equal values each time, or
-// setting the value that a key has already counts as a change. Unmarshal is given a
-// pointer to what Marshal was given, and what Marshal made of it, but perhaps of a
+// setting the value that a key has already counts as a change. It must refuse a
+// value of which it would lose a part: nobody else looks. Unmarshal is given a
+// pointer to what Marshal was given, or, for a key of an interface type, just that, and what Marshal made of it, but perhaps of a
 // value of another type: that must be an error. Both are called from several
 // goroutines at once.
 type Codec interface {
@@ -23,13 +27,30 @@ const codedMark = "\x01"
 // errNoCodec says that a value was written by a Codec that is gone.
 var errNoCodec = errors.New("the value was written with a Config.Codec, and there is none now")
 
-// encodeValue is what is kept of v.
-func encodeValue(c Codec, v any) (string, error) {
-	if c == nil {
-		return encodeJSON(v)
+// encodeValue is what is kept of v. varies says that JSON may lose a part of some
+// values of its type.
+func encodeValue[T any](c Codec, v T, varies bool) (string, error) {
+	if c != nil {
+		b, err := marshalBy(c, v)
+		return codedMark + string(b), err
 	}
-	b, err := c.Marshal(v)
-	return codedMark + string(b), err
+	raw, err := encodeJSON(v)
+	// JSON writes so for what is not UTF-8, and a little else.
+	if err == nil && (varies || strings.Contains(raw, `\ufffd`)) {
+		err = wholeJSON(v)
+	}
+	return raw, err
+}
+
+func wholeJSON[T any](v T) error { return lossless.JSON.Value(&v) }
+
+// marshalBy gives a Codec the value, and of an interface the pointer, so that it
+// sees that it is one.
+func marshalBy[T any](c Codec, v T) ([]byte, error) {
+	if reflect.TypeFor[T]().Kind() == reflect.Interface && any(v) != nil {
+		return c.Marshal(&v)
+	}
+	return c.Marshal(v)
 }
 
 // decodeValue decodes JSON and what c has written.

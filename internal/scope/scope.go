@@ -179,6 +179,25 @@ func Get[T any](ctx context.Context, s Slot, build func(r *Request, filled any) 
 	return nil, ErrNone
 }
 
+// HTTPS reports whether the plugin that fills Info says that the client of r
+// speaks HTTPS. It builds nothing.
+func HTTPS(r *http.Request) bool {
+	at, ok := r.Context().Value(Info).(*Request)
+	if !ok {
+		return false
+	}
+	at.mu.Lock()
+	v := at.values[Info]
+	at.mu.Unlock()
+	switch v := v.(type) {
+	case interface{ HTTPS(r *http.Request) bool }: // the plugin
+		return v.HTTPS(r)
+	case interface{ Scheme() string }: // what it has built
+		return v.Scheme() == "https"
+	}
+	return false
+}
+
 // Peek returns the slot's value if it has been built already.
 func Peek[T any](ctx context.Context, s Slot) (*T, bool) {
 	r, ok := ctx.Value(s).(*Request)

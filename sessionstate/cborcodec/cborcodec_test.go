@@ -7,8 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"reflect"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +31,7 @@ func newManager(t *testing.T, codec sessionstate.Codec) *sessionstate.Manager {
 	t.Helper()
 	m, err := sessionstate.New(sessionstate.Config{
 		Codec: codec, Observer: quiet,
-		Secrets: []sessionstate.Secret{{ID: "test", Key: bytes.Repeat([]byte("0123456789abcdef"), 2)}},
+		Secrets: []sessionstate.Secret{{ID: "test", Key: []byte("hZ6uWqk0Jm2nT8sPx4vRb1yLd7fGc3eA")}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -190,4 +195,86 @@ func Example() {
 	// Output:
 	// visit 1
 	// visit 2
+}
+
+type hidden struct {
+	Name   string
+	secret string
+}
+
+// jsonOnly has methods for JSON, which CBOR does not know.
+type jsonOnly struct{ n int }
+
+func (j jsonOnly) MarshalJSON() ([]byte, error)  { return json.Marshal(j.n) }
+func (j *jsonOnly) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &j.n) }
+
+func TestWhatCBORWouldLoseIsRefused(t *testing.T) {
+	t.Parallel()
+	c := cborcodec.New()
+	for what, test := range map[string]struct {
+		v    any
+		want string
+	}{
+		"an unexported field":       {hidden{"n", "s"}, "secret"},
+		"one deeper":                {map[string][]hidden{"a": nil}, "[][].secret"},
+		"methods for JSON alone":    {jsonOnly{1}, "n"},
+		"an int in an interface":    {map[string]any{"n": 5}, "int"},
+		"a float32 in an interface": {[]any{float32(1)}, "float32"},
+		"a time in an interface":    {[]any{time.Now()}, "time.Time"},
+		"a struct in an interface":  {map[string]any{"a": struct{ N int }{1}}, "struct"},
+		"a channel":                 {struct{ C chan int }{}, "C"},
+		"an atomic":                 {new(atomic.Int64), "atomic.Int64"},
+		"a pointer to nil":          {new([]int), "nil"},
+		"an interface with methods": {struct{ Err error }{}, "Err"},
+		"two fields of one name": {struct {
+			A, B int `cbor:"x"`
+		}{}, "x"},
+		"a key of a map that is a struct": {map[hidden]int{}, "key"},
+	} {
+		if _, err := c.Marshal(test.v); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want an error that says %q", what, err, test.want)
+		}
+	}
+	for what, v := range map[string]any{
+		"int64 in an interface": map[string]any{"n": int64(5), "m": int64(-5), "b": []byte("x"), "f": 1.5, "l": []any{"a", nil, true}},
+		"not UTF-8":             "\xff",
+		"a number":              uint64(1) << 63,
+		"times":                 struct{ At time.Time }{time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)},
+		"an address":            netip.MustParseAddr("::1"),
+		"a big number":          *big.NewInt(1).Lsh(big.NewInt(1), 100),
+	} {
+		raw, err := c.Marshal(v)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		back := reflect.New(reflect.TypeOf(v))
+		if err := c.Unmarshal(raw, back.Interface()); err != nil || !reflect.DeepEqual(back.Elem().Interface(), v) {
+			t.Errorf("%s: comes back as %v, %v", what, back.Elem(), err)
+		}
+	}
+}
+
+func TestAKeyOfAnyTypeKnowsWhatItWouldLose(t *testing.T) {
+	t.Parallel()
+	k := sessionstate.NewKey("any", sessionstate.KeyConfig[any]{})
+	e := echo.New()
+	e.Use(newManager(t, cborcodec.New()).Middleware())
+	e.GET("/", func(c echo.Context) error {
+		s := sessionstate.From(c)
+		for _, v := range []any{nil, int64(5), "x", 1.5, []byte("b")} {
+			if err := k.Set(s, v); err != nil || !reflect.DeepEqual(k.Get(s), v) {
+				t.Errorf("%T: comes back as %T, %v", v, k.Get(s), err)
+			}
+		}
+		if err := k.Set(s, 5); err == nil || !strings.Contains(err.Error(), "int") {
+			t.Errorf("an int: %v, want an error that names it", err)
+		}
+		return c.NoContent(204)
+	})
+	rec := httptest.NewRecorder()
+	e.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	if rec.Code != 204 {
+		t.Errorf("status %d", rec.Code)
+	}
 }

@@ -1,0 +1,129 @@
+package sessionstate
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+
+	"github.com/reecho-go/reecho/internal/scope"
+)
+
+// Browsers drop a cookie with Secure that comes over plain HTTP. Chromium and
+// Firefox make an exception of localhost and loopback addresses, WebKit (Safari)
+// makes none; docs/browsers.md has what each was seen to do. This file is what
+// the Manager does about it.
+
+// isPlain reports whether the client speaks plain HTTP, as far as is known: a
+// proxy is believed if a plugin of the request, such as ctxinfo's, believes it.
+func isPlain(r *http.Request) bool { return r.TLS == nil && !scope.HTTPS(r) }
+
+// plainNotice tells once that cookies do not stick.
+type plainNotice struct{ told atomic.Bool }
+
+func (n *plainNotice) see(m *Manager, r *http.Request) {
+	if n.told.Load() || !isPlain(r) || n.told.Swap(true) {
+		return
+	}
+	m.tell(context.WithoutCancel(r.Context()), "a cookie with Secure is being set over plain HTTP: browsers drop it, so that no session lasts, except on localhost, where WebKit (Safari) drops it too. "+
+		"If a proxy in front speaks HTTPS with them, put ctxinfo with Config.Proxies before the sessions; for development on localhost set Config.InsecureLocalhost, for other plain HTTP Config.Insecure")
+}
+
+// look is the attributes of cookies.
+type look struct {
+	config   CookieConfig
+	insecure bool
+	rest     string // what follows the value in the header of a cookie that lives until the browser is closed
+}
+
+func newLook(c CookieConfig, insecure bool) look {
+	return look{c, insecure, strings.TrimPrefix(c.line("x", "", 0, insecure), "x=")}
+}
+
+// local is how cookies look for visitors on this machine; nil: as for all others.
+type local struct {
+	prefix, bare string // of the configured name
+	look         look
+}
+
+// newLocal makes what Config.InsecureLocalhost asks for. Browsers refuse the
+// prefixes of names, SameSite=None and Partitioned without Secure.
+func newLocal(c CookieConfig) *local {
+	c.SameSite, c.Partitioned = laxIfNone(c.SameSite), false
+	bare := withoutPrefix(c.Name)
+	return &local{prefix: strings.TrimSuffix(c.Name, bare), bare: bare, look: newLook(c, true)}
+}
+
+func laxIfNone(s http.SameSite) http.SameSite {
+	if s == http.SameSiteNoneMode {
+		return http.SameSiteLaxMode
+	}
+	return s
+}
+
+func withoutPrefix(name string) string {
+	for _, prefix := range []string{"__Host-", "__Secure-"} {
+		if hasPrefixFold(name, prefix) {
+			return name[len(prefix):]
+		}
+	}
+	return name
+}
+
+// is reports whether r comes over plain HTTP from a browser on this machine, by
+// an address that only this machine has. A proxy on this machine, whose visitors
+// may be anywhere, gives itself away: by a public Host, by what it adds to the
+// header, or by HTTP/1.0.
+func (l *local) is(r *http.Request) bool {
+	if l == nil || !isPlain(r) || !r.ProtoAtLeast(1, 1) || !isLoopback(r.RemoteAddr) || !isLoopback(r.Host) {
+		return false
+	}
+	for name := range r.Header {
+		switch {
+		case name == "Via", name == "Forwarded", name == "X-Real-Ip", strings.HasPrefix(name, "X-Forwarded-"):
+			return false
+		}
+	}
+	return true
+}
+
+// isLoopback reports whether an address, with or without a port, is one of this
+// machine alone (RFC 6761, section 6.3).
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = strings.TrimSuffix(strings.TrimPrefix(address, "["), "]")
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().IsLoopback()
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// incoming gives the cookies of a local request the names that the Manager looks
+// for. A cookie that has such a name already is none of ours there.
+func (l *local) incoming(r *http.Request) *http.Request {
+	if !l.is(r) {
+		return r
+	}
+	var kept []string
+	for _, line := range r.Header["Cookie"] {
+		for part := range strings.SplitSeq(line, ";") {
+			part = strings.TrimLeft(part, " \t")
+			switch name, _, _ := strings.Cut(part, "="); {
+			case name == l.bare, strings.HasPrefix(name, l.bare+"-"): // it, and what is beside it
+				part = l.prefix + part
+			case strings.HasPrefix(name, l.prefix+l.bare):
+				continue
+			}
+			kept = append(kept, part)
+		}
+	}
+	r = r.WithContext(r.Context())
+	r.Header = r.Header.Clone()
+	r.Header["Cookie"] = []string{strings.Join(kept, "; ")}
+	return r
+}
