@@ -321,19 +321,19 @@ func TestLoadsOfBothScopesWithinEachOther(t *testing.T) {
 	t.Parallel()
 	v := newVisitor(t, userOf)
 	group := newGroup(t, cachedata.GroupConfig{})
-	make := func(name string, s cachedata.Scope, load func(context.Context, int) (string, error)) *cachedata.Cache[int, string] {
+	in := func(name string, s cachedata.Scope, load func(context.Context, int) (string, error)) *cachedata.Cache[int, string] {
 		return cachedata.Must(cachedata.New(name, load, cachedata.Config[int, string]{Scope: s, Group: group}))
 	}
-	plain := make("plain", cachedata.Global, func(context.Context, int) (string, error) { return "all", nil })
-	nosy := make("nosy", cachedata.Global, func(ctx context.Context, _ int) (string, error) { return userOf(ctx), nil })
-	own := make("own", cachedata.Session, func(ctx context.Context, k int) (string, error) {
+	plain := in("plain", cachedata.Global, func(context.Context, int) (string, error) { return "all", nil })
+	nosy := in("nosy", cachedata.Global, func(ctx context.Context, _ int) (string, error) { return userOf(ctx), nil })
+	own := in("own", cachedata.Session, func(ctx context.Context, k int) (string, error) {
 		all, err := plain.Get(ctx, k)
 		return userOf(ctx) + " and " + all, err
 	})
-	ownNosy := make("own nosy", cachedata.Session, nosy.Get)
-	sharedOwn := make("shared own", cachedata.Global, own.Get)
-	sharedNosy := make("shared nosy", cachedata.Global, nosy.Get)
-	swallowing := make("swallowing", cachedata.Global, func(ctx context.Context, k int) (string, error) {
+	ownNosy := in("own nosy", cachedata.Session, nosy.Get)
+	sharedOwn := in("shared own", cachedata.Global, own.Get)
+	sharedNosy := in("shared nosy", cachedata.Global, nosy.Get)
+	swallowing := in("swallowing", cachedata.Global, func(ctx context.Context, k int) (string, error) {
 		_, _ = own.Get(ctx, k)
 		return "as if nothing had happened", nil
 	})
@@ -391,7 +391,7 @@ func TestADeclaredVisitorInAnApp(t *testing.T) {
 			e := echo.New()
 			e.Use(v.Middleware(), test.login)
 			e.GET("/own", func(c echo.Context) error {
-				late = c.Request().Context()
+				late = c.Request().Context() //nolint:fatcontext // it is one for each test
 				s, err := own.Get(c.Request().Context(), 1)
 				if errors.Is(err, cachedata.ErrNoSession) {
 					return echo.ErrUnauthorized

@@ -121,7 +121,9 @@ func encoding() ([]bench.Row, error) {
 func single() ([]bench.Row, error) {
 	rows := []bench.Row{parsing(rawSearch)}
 	c := echo.New().NewContext(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/", RawQuery: rawSearch}}, nil)
-	ours := func(string) (int, error) { return queryparams.Get(c, "size", queryparams.Param[int]{Min: new(1), Max: new(100)}) }
+	ours := func(string) (int, error) {
+		return queryparams.Get(c, "size", queryparams.Param[int]{Min: new(1), Max: new(100)})
+	}
 	for _, p := range []struct {
 		name string
 		read func(raw string) (int, error)

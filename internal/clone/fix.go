@@ -323,12 +323,11 @@ func (n *node) method() func(reflect.Value) (reflect.Value, error) {
 	case known.Binary, known.Gob:
 		way, pointer := n.fact.Way, n.fact.Pointer
 		return func(v reflect.Value) (reflect.Value, error) {
-			from, to := v, reflect.Value{}
-			if pointer {
-				to = reflect.New(v.Type().Elem())
-			} else {
-				from, to = v.Addr(), reflect.New(v.Type())
+			from := v
+			if !pointer {
+				from = v.Addr()
 			}
+			to := reflect.New(from.Type().Elem())
 			b, err := known.Encode(way, from.Interface())
 			if err == nil {
 				err = known.Decode(way, to.Interface(), b)

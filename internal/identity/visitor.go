@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -76,7 +77,7 @@ func visitors(owner string, root reflect.Type) []error {
 // visitor, whose ways out are others.
 func unlessInside(carriers []error, err *Error) error {
 	for _, c := range carriers {
-		if c := c.(*Error); strings.HasPrefix(err.Path, c.Path) {
+		if c, ok := errors.AsType[*Error](c); ok && strings.HasPrefix(err.Path, c.Path) {
 			return nil
 		}
 	}

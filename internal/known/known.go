@@ -42,9 +42,10 @@ const (
 	Share
 	// Clone is copied by the method Clone, which is known to be deep.
 	Clone
-	// Binary and Gob are copied and compared by the encoding that the type has
-	// for itself: MarshalBinary and UnmarshalBinary, GobEncode and GobDecode.
+	// Binary is copied and compared by the encoding that the type has for
+	// itself: MarshalBinary and UnmarshalBinary.
 	Binary
+	// Gob is the same by GobEncode and GobDecode.
 	Gob
 	// Proto is a message of Protocol Buffers, which is used by pointer.
 	Proto

@@ -57,7 +57,7 @@ func TestEveryTypeOfTheStandardLibraryIsDecided(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := map[string]bool{}
-	for _, name := range strings.Fields(string(text)) {
+	for name := range strings.FieldsSeq(string(text)) {
 		refused[name] = true
 		if _, ok := table[name]; ok {
 			t.Errorf("%s is in the table and in %s: it can be in one only", name, file)

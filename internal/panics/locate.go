@@ -81,8 +81,6 @@ func isToolkit(f runtime.Frame) bool {
 
 // before returns s up to b: type arguments may have slashes of their own.
 func before(s string, b byte) string {
-	if i := strings.IndexByte(s, b); i >= 0 {
-		return s[:i]
-	}
+	s, _, _ = strings.Cut(s, string(b))
 	return s
 }

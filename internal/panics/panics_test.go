@@ -73,22 +73,28 @@ func TestWhereAndLineStandInTheText(t *testing.T) {
 	}
 }
 
+// noMap is nil.
+var noMap map[int]int
+
 // Whatever is between the function that was called and the panic, the line is
 // that of the function.
 func TestLineIsThatOfTheFunctionThatWasCalled(t *testing.T) {
 	t.Parallel()
 	for name, fn := range map[string]func(){
 		"a panic":              func() { panic("x") },
-		"a nil map":            func() { var m map[int]int; m[1] = 1 },
+		"a nil map":            func() { noMap[1] = 1 },
 		"an index":             func() { _ = []int{}[len(name0)] },
-		"in the library":       func() { strings.Repeat("x", -1) },
+		"in the library":       func() { _ = strings.Repeat("x", -1) },
 		"deep":                 func() { dive(3000) },
 		"once more in a defer": func() { defer func() { panic(recover()) }(); panic("x") },
 	} {
-		err := panics.Catch(func() error {
+		err, ok := errors.AsType[*panics.Error](panics.Catch(func() error {
 			fn()
 			return nil
-		}).(*panics.Error) //nolint:errorlint // it is what Catch returns
+		}))
+		if !ok {
+			t.Fatalf("%s: no panic was caught", name)
+		}
 		text := err.In("x").Raised().Error()
 		if name != "deep" && !strings.Contains(err.Line, "panics_test.go:") {
 			t.Errorf("%s: Line = %q, want that of this function", name, err.Line)
