@@ -1,7 +1,6 @@
 package cachedata_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -16,7 +15,7 @@ import (
 // In session scope, everybody has results of their own, and a logout ends them.
 func Example_session() {
 	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{
-		Secrets: []sessionstate.Secret{{ID: "one", Key: bytes.Repeat([]byte("0123456789abcdef"), 2)}}, // in your app: sessionstate.SecretFile
+		Secrets: []sessionstate.Secret{{ID: "one", Key: []byte("hZ6uWqk0Jm2nT8sPx4vRb1yLd7fGc3eA")}}, // in your app: sessionstate.SecretFile
 	}))
 	carts := cachedata.Must(cachedata.New("carts", func(ctx context.Context, _ struct{}) (string, error) {
 		state, err := sessionstate.FromContext(ctx)

@@ -1,7 +1,6 @@
 package sessionstate_test
 
 import (
-	"bytes"
 	"io"
 	"maps"
 	"net/http"
@@ -17,8 +16,8 @@ import (
 )
 
 var (
-	key1 = sessionstate.Secret{ID: "one", Key: bytes.Repeat([]byte("0123456789abcdef"), 2)}
-	key2 = sessionstate.Secret{ID: "two", Key: bytes.Repeat([]byte("fedcba9876543210"), 2)}
+	key1 = sessionstate.Secret{ID: "one", Key: []byte("hZ6uWqk0Jm2nT8sPx4vRb1yLd7fGc3eA")}
+	key2 = sessionstate.Secret{ID: "two", Key: []byte("Qe7wYb3kUz9cXt5oVn1mRj6hPd8sLg2f")}
 )
 
 var (

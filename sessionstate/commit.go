@@ -237,9 +237,8 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 	}
 	if len(p.ended) > 0 { // all of them: while one may live, the browser keeps its cookies
 		s.m.setCookie(s.req, h, s.m.cookie.Name, "", -1)
-		for range cookies(s.req.Header, s.m.visitName) {
+		if sends(s.req.Header, s.m.visitName) {
 			s.m.setCookie(s.req, h, s.m.visitName, "", -1)
-			break
 		}
 	}
 	if p.clearSite {

@@ -12,10 +12,10 @@ import (
 // Secure unless Config.Insecure is set.
 type CookieConfig struct {
 	// Name is the cookie's name; flash messages use Name with "-f" added, and notes
-	// of visits in cookie mode Name with "-t". Give
-	// each app on a host a name of its own: cookies know no ports, so two apps
-	// with one name overwrite each other's. A name is part of what is sealed: also
-	// with the same Config.Secrets, no app takes the cookie of another name.
+	// of visits in cookie mode Name with "-t". Give each app on a host a name of
+	// its own: cookies know no ports, so two apps with one name overwrite each
+	// other's. A name is part of what is sealed: no app takes the cookie of another
+	// name, even with the same Config.Secrets.
 	// Default: "__Host-id", or "__Secure-id" when Domain or Path are set, or
 	// "id" when Config.Insecure is.
 	Name string
@@ -125,6 +125,14 @@ func cookies(h http.Header, name string) iter.Seq[string] {
 			}
 		}
 	}
+}
+
+// sends reports whether the request has a cookie of that name.
+func sends(h http.Header, name string) bool {
+	for range cookies(h, name) {
+		return true
+	}
+	return false
 }
 
 // setCookie puts a Set-Cookie line into the response's headers in place of

@@ -466,3 +466,80 @@ func TestALogoutEndsTheCookieOfAThirdPartyStoreForGood(t *testing.T) {
 		}
 	})
 }
+
+// Other hosts of the domain can set cookies of the name, which come first.
+func TestJunkCookiesHideNoSessionOfAnotherName(t *testing.T) {
+	t.Parallel()
+	old := sessions.NewCookieStore(gorillaKey)
+	for what, cfg := range map[string]sessionstate.Config{
+		"ours":          {},
+		"of before":     {Legacy: sessionstate.FromCodecs(time.Now().Add(time.Hour), old.Codecs...)},
+		"a third party": {Gorilla: sessionstate.FromGorilla(old)},
+	} {
+		a := newVisit(t, cfg)
+		user := gorillaRoutes(t, a, "other", map[string]func(s *sessions.Session){
+			"/in":  func(s *sessions.Session) { s.Values["user"] = "ada" },
+			"/out": func(s *sessions.Session) { s.Options.MaxAge = -1 },
+		})
+		v := a.visitor()
+		if what == "ours" {
+			v.get(t, "/in").status(t, 200)
+		} else {
+			before := httptest.NewRecorder()
+			r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+			session, err := old.New(r, "other")
+			if err != nil {
+				t.Fatal(err)
+			}
+			session.Values["user"] = "ada"
+			if err := session.Save(r, before); err != nil {
+				t.Fatal(err)
+			}
+			v.take(t, before.Result())
+		}
+		dead := a.visitor()
+		dead.get(t, "/in").status(t, 200)
+		ended := dead.jar["other"]
+		dead.get(t, "/out").status(t, 200)
+		kept := v.jar["other"]
+		behind := func(path string) reply {
+			r := httptest.NewRequest(http.MethodGet, path, http.NoBody)
+			for _, value := range []string{"junk", ended, "", strings.Repeat("A", 200), kept} {
+				r.AddCookie(&http.Cookie{Name: "other", Value: value})
+			}
+			return a.visitor().do(t, r)
+		}
+		if behind("/ask"); *user != "ada" {
+			t.Errorf("%s: behind junk: %v, want ada", what, *user)
+		}
+		behind("/out").status(t, 200)
+		if v.get(t, "/ask"); *user != nil {
+			t.Errorf("%s: after a logout behind junk: %v", what, *user)
+		}
+	}
+}
+
+// An empty cookie, as some code deletes them, is no session that all who have one
+// share.
+func TestAnEmptyCookieIsNoSession(t *testing.T) {
+	t.Parallel()
+	keepers(t, func(t *testing.T, cfg sessionstate.Config, _ func(t *testing.T, a *app) *visitor) {
+		a, _ := endApp(t, cfg)
+		handles := make(map[string]bool)
+		empty := []string{"app=", "app=", `app=""`, `app=""`}
+		for _, cookie := range empty {
+			v := a.visitor()
+			ask := func(path string) reply {
+				r := v.request(path)
+				r.Header.Set("Cookie", cookie)
+				return v.do(t, r)
+			}
+			ask("/state").wants(t, 200, "false")
+			ask("/incr").wants(t, 200, "1")
+			handles[v.get(t, "/handle").body] = true
+		}
+		if len(handles) != len(empty) {
+			t.Errorf("%d visitors with empty cookies have %d sessions", len(empty), len(handles))
+		}
+	})
+}

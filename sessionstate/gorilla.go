@@ -194,35 +194,59 @@ func (g *gorillaStore) New(r *http.Request, name string) (*sessions.Session, err
 	return session, nil
 }
 
-// open fills the session of another cookie.
+// open fills the session of another cookie, by the first of its name that is
+// believed.
 func (g *gorillaStore) open(r *http.Request, session *sessions.Session) error {
-	found, err := g.cookies.New(r, session.Name())
-	if err != nil {
-		before, openErr := g.openBefore(r, session.Name())
-		if openErr != nil {
-			return openErr
-		}
-		if before == nil {
-			if refused, ok := errors.AsType[*refusal](err); ok {
-				g.m.refused(r.Context(), refused, 0)
+	refusals := 0
+	for _, c := range r.CookiesNamed(session.Name()) {
+		values, _, err := g.read(r, session.Name(), c.Value)
+		if refused, ok := errors.AsType[*refusal](err); ok {
+			if refusals++; refusals <= maxRefusals {
+				g.m.refused(r.Context(), refused, len(c.Value))
 			}
-			return nil
+			continue
 		}
-		found = before
-	}
-	if found.IsNew {
+		if err != nil {
+			return err
+		}
+		if h, ok := heldIn(values); ok {
+			switch dead, err := g.m.isRevoked(r.Context(), &h); {
+			case err != nil:
+				return err
+			case dead:
+				continue
+			}
+		}
+		session.Values, session.IsNew = values, false
 		return nil
 	}
-	if h, ok := heldIn(found); ok {
-		switch dead, err := g.m.isRevoked(r.Context(), &h); {
-		case err != nil:
-			return err
-		case dead:
-			return nil
-		}
-	}
-	session.Values, session.IsNew = found.Values, false
 	return nil
+}
+
+// read returns the Values that a cookie of another name stands for, and whether
+// the store of before has set it. The error is a *refusal, or a fault of that
+// store.
+func (g *gorillaStore) read(r *http.Request, name, value string) (values map[any]any, before bool, err error) {
+	values = make(map[any]any)
+	refused := g.cookies.Codecs[0].Decode(name, value, &values)
+	if refused == nil {
+		return values, false, nil
+	}
+	err = g.before(r, "load", name, value, func(h held, _ *thirdSession) (err error) {
+		if values, err = decodeForeign(h.record.foreign); err != nil {
+			return &refusal{reason: errForeign}
+		}
+		h.record.foreign = ""
+		values[recordKey], before = h.append(nil), true
+		return nil
+	})
+	switch {
+	case err != nil || before:
+		return values, before, err
+	case isRefusal(refused):
+		return nil, false, refused
+	}
+	return nil, false, &refusal{reason: errForeign}
 }
 
 // before calls f with what a cookie of another name stands for in the store of
@@ -246,27 +270,6 @@ func (g *gorillaStore) before(r *http.Request, op, name, value string, f func(h 
 		return nil
 	}
 	return err
-}
-
-// openBefore returns the session that the request's cookie of another name has in
-// the store of before; nil if there is none.
-func (g *gorillaStore) openBefore(r *http.Request, name string) (*sessions.Session, error) {
-	c, err := r.Cookie(name)
-	if err != nil {
-		return nil, nil
-	}
-	var found *sessions.Session
-	err = g.before(r, "load", name, c.Value, func(h held, _ *thirdSession) error {
-		values, err := decodeForeign(h.record.foreign)
-		if err != nil {
-			return nil
-		}
-		h.record.foreign = ""
-		values[recordKey] = h.append(nil)
-		found = &sessions.Session{Values: values}
-		return nil
-	})
-	return found, err
 }
 
 // Save implements sessions.Store.
@@ -293,7 +296,7 @@ func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session
 	if commit.Request(r.Context()) != nil {
 		return ErrCommitted
 	}
-	own, ok := heldIn(session)
+	own, ok := heldIn(session.Values)
 	sent, left, err := g.sent(r, session.Name())
 	if err != nil {
 		return err
@@ -343,20 +346,18 @@ func (g *gorillaStore) saveOther(r *http.Request, w http.ResponseWriter, session
 // stand for, and those of the cookies that the store of before has set.
 func (g *gorillaStore) sent(r *http.Request, name string) (all []held, left []string, err error) {
 	for _, c := range r.CookiesNamed(name) {
-		values := make(map[any]any)
-		if g.cookies.Codecs[0].Decode(name, c.Value, &values) == nil {
-			if h, ok := heldIn(&sessions.Session{Values: values}); ok {
-				all = append(all, h)
-			}
+		values, before, err := g.read(r, name, c.Value)
+		if isRefusal(err) {
 			continue
 		}
-		err := g.before(r, "load", name, c.Value, func(h held, _ *thirdSession) error {
-			h.record.foreign = ""
-			all, left = append(all, h), append(left, c.Value)
-			return nil
-		})
 		if err != nil {
 			return nil, nil, err
+		}
+		if before {
+			left = append(left, c.Value)
+		}
+		if h, ok := heldIn(values); ok {
+			all = append(all, h)
 		}
 	}
 	return all, left, nil
@@ -380,8 +381,8 @@ func (g *gorillaStore) leave(r *http.Request, name string, left []string) error 
 }
 
 // heldIn returns the id and record that travel in a session's Values.
-func heldIn(session *sessions.Session) (held, bool) {
-	raw, ok := session.Values[recordKey].([]byte)
+func heldIn(values map[any]any) (held, bool) {
+	raw, ok := values[recordKey].([]byte)
 	if !ok {
 		return held{}, false
 	}
@@ -600,7 +601,8 @@ type thirdSession struct {
 // session. The error is a *refusal, or a fault.
 func (t *thirdParty) open(ctx context.Context, value string) (*thirdSession, error) {
 	req := (&http.Request{Method: http.MethodGet, URL: new(url.URL), Header: make(http.Header)}).WithContext(ctx)
-	if value != "" {
+	asked := value != "" // also if nothing is left of it
+	if asked {
 		req.Header.Set("Cookie", t.name+"="+value) // not AddCookie: it logs what no cookie may have
 	}
 	if c, err := req.Cookie(t.name); err == nil { // net/http leaves out quotes
@@ -608,13 +610,13 @@ func (t *thirdParty) open(ctx context.Context, value string) (*thirdSession, err
 	}
 	session, err := t.store.New(req, t.name) // not Get: its registry shares sessions between stores
 	switch {
-	case err != nil && value != "" && refuses(err):
+	case err != nil && asked && refuses(err):
 		return nil, &refusal{reason: errForged}
-	case err != nil && value != "":
+	case err != nil && asked:
 		return nil, &thirdError{err}
 	case session == nil: // some stores do that
 		return nil, errors.New("sessionstate: the store of Config.Gorilla returned no session")
-	case value != "" && session.IsNew:
+	case asked && session.IsNew:
 		return nil, &refusal{reason: errUnknown}
 	}
 	if session.Values == nil {
@@ -633,11 +635,11 @@ func refuses(err error) bool {
 }
 
 // promise is what the store says of its sessions' life.
-func (s *thirdSession) promise() promise {
-	if s.session.Options == nil {
+func (t *thirdSession) promise() promise {
+	if t.session.Options == nil {
 		return promise{}
 	}
-	return promise{seconds: int64(s.session.Options.MaxAge), known: true}
+	return promise{seconds: int64(t.session.Options.MaxAge), known: true}
 }
 
 // save gives the session values, to be kept for so many seconds, and returns

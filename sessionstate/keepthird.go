@@ -30,11 +30,14 @@ func (k *thirdKeeper) load(ctx context.Context, value string, sent http.Header) 
 
 // before opens a session that the store has, also one of another name.
 func (k *thirdKeeper) before(ctx context.Context, name, value string) (held, *thirdSession, error) {
+	if value == "" { // to the store that is a new session
+		return held{}, nil, &refusal{reason: errUnknown}
+	}
 	session, err := (&thirdParty{name, k.store.store}).open(ctx, value)
 	if err != nil {
 		return held{}, nil, err
 	}
-	h, ok := heldIn(session.session)
+	h, ok := heldIn(session.session.Values)
 	if !ok { // an app's session of before: it is taken over, and begins now
 		h = held{id: idOfBefore("third", session.value), is: true, record: fresh(time.Now())}
 		h.record.life = session.promise().life()

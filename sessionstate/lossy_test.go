@@ -83,12 +83,16 @@ func TestNewKeyRefusesTypesThatLoseSomething(t *testing.T) {
 		f    func()
 		want string // of the field, and what is wrong
 	}{
-		"no exported field":                       {newKeyOf[opaque](), "a (int) is a field of sessionstate_test.opaque that is not exported"},
-		"an unexported field beside others":       {newKeyOf[mixed](), "secret (string) is a field of sessionstate_test.mixed that is not exported"},
-		"one deep down":                           {newKeyOf[map[string][]*mixed](), "[][].secret"},
-		"only fields that are left out":           {newKeyOf[ignored](), "keeps none"},
-		"an atomic":                               {newKeyOf[atomic.Int64](), "atomic.Int64"},
-		"a field that is an atomic":               {newKeyOf[struct{ N atomic.Int64 }](), "N"},
+		"no exported field":                 {newKeyOf[opaque](), "a (int) is a field of sessionstate_test.opaque that is not exported"},
+		"an unexported field beside others": {newKeyOf[mixed](), "secret (string) is a field of sessionstate_test.mixed that is not exported"},
+		"one deep down":                     {newKeyOf[map[string][]*mixed](), "[][].secret"},
+		"only fields that are left out":     {newKeyOf[ignored](), "keeps none"},
+		"an atomic":                         {newKeyOf[atomic.Int64](), "atomic.Int64"},
+		"a field that is an atomic":         {newKeyOf[struct{ N atomic.Int64 }](), "N"},
+		"a field with the name of a dash": {newKeyOf[struct {
+			A int
+			N atomic.Int64 `json:"-,"` //nolint:staticcheck // a name that is meant
+		}](), "N.v"},
 		"a mutex":                                 {newKeyOf[struct{ Mu sync.Mutex }](), "Mu"},
 		"a function":                              {newKeyOf[struct{ F func() }](), "F (func())"},
 		"a channel":                               {newKeyOf[[]chan int](), "chan int"},
@@ -123,13 +127,16 @@ func TestNewKeyRefusesTypesThatLoseSomething(t *testing.T) {
 	}
 	for what, f := range map[string]func(){
 		"numbers": newKeyOf[map[int64]uint64](), "bytes": newKeyOf[[]byte](), "any": newKeyOf[any](), "a recursive type": newKeyOf[list](),
-		"embedded":                     newKeyOf[outer](),
-		"times":                        newKey(named{At: time.Now()}),
-		"methods of a pointer":         newKey(pointer{n: 3}),
-		"the same in a slice":          newKey([]pointer{{n: 3}}),
-		"the same in a field":          newKeyOf[struct{ P pointer }](),
-		"big numbers":                  newKey(struct{ N big.Int }{*big.NewInt(7)}),
-		"addresses":                    newKeyOf[map[netip.Addr]netip.Prefix](),
+		"embedded":             newKeyOf[outer](),
+		"times":                newKey(named{At: time.Now()}),
+		"methods of a pointer": newKey(pointer{n: 3}),
+		"the same in a slice":  newKey([]pointer{{n: 3}}),
+		"the same in a field":  newKeyOf[struct{ P pointer }](),
+		"big numbers":          newKey(struct{ N big.Int }{*big.NewInt(7)}),
+		"addresses":            newKeyOf[map[netip.Addr]netip.Prefix](),
+		"a name that is a dash": newKeyOf[struct {
+			A int `json:"-,"` //nolint:staticcheck // a name that is meant
+		}](),
 		"sets, and what may be lost":   newKeyOf[*sets](),
 		"methods in spite of embedded": newKeyOf[dated](),
 		"raw JSON":                     newKeyOf[json.RawMessage](),
@@ -187,6 +194,14 @@ func TestSetRefusesValuesThatLoseSomething(t *testing.T) {
 	refused("a struct in an interface", "[0]", err)
 	_, err = tries[any](t, []string{"a"})
 	refused("a slice of strings in an interface", "[]string", err)
+	_, err = tries(t, map[string]any{"a": []any(nil)})
+	refused("a nil slice in an interface", "[]interface {}", err)
+	_, err = tries[any](t, map[string]any(nil))
+	refused("a nil map in an interface", "map[string]interface {}", err)
+	_, err = tries(t, struct {
+		Data any `json:"-,"` //nolint:staticcheck // a name that is meant
+	}{int64(1)})
+	refused("a field with the name of a dash", "Data", err)
 	_, err = tries(t, "caf\xe9")
 	refused("a string that is not UTF-8", "UTF-8", err)
 	_, err = tries(t, struct{ Names []string }{[]string{"ok", "\xff"}})

@@ -65,12 +65,13 @@ type Config struct {
 	// stays visible to gorilla code through [Manager.Gorilla]; give Cookie.Name
 	// the name that the app uses. The store's own cookie options are ignored but for
 	// MaxAge, which is how long sessions that are taken over live, and those that
-	// gorilla code saves; Start tells the observer. Its limits of size and age hold.
-	// Such stores cannot compare and swap: requests
-	// of this process are kept from overwriting each other where the store is a
-	// server's, those of several processes are not, the last one wins. As in
-	// cookie mode Revocations keeps what has ended, and Users, RenewEvery, SaveNow
-	// and saving through a Handle are not there. Refused with Store. Default: nil.
+	// gorilla code saves; Start tells the observer. Its limits of size and age hold, the
+	// age counted from the last change: a visit alone is not saved there.
+	// Such stores cannot compare and swap: requests of this process are kept from
+	// overwriting each other where the store is a server's, those of several
+	// processes are not, the last one wins. As in cookie mode Revocations keeps
+	// what has ended, and Users, RenewEvery, SaveNow and saving through a Handle are
+	// not there. Refused with Store. Default: nil.
 	Gorilla *GorillaStore
 
 	// Revocations keeps the ids of sessions that were ended before their time,

@@ -187,7 +187,7 @@ func TestSecretFileIsMadeOnceAndKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fresh := "# rotated\n\nnext AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n"
+	fresh := "# rotated\n\nnext A6ENVqjYREKyMkg-B831tqcWg1HfXwtzQtnlEiWhk9o\n"
 	if err := os.WriteFile(path, append([]byte(fresh), old...), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestSecretFileRefusesWhatIsUnsafe(t *testing.T) {
 		}
 		return path
 	}
-	good := "a AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n"
+	good := "a _Ytk72m9wcLdXU_xdUe8IezoBruJvuvvwJYzZmNkVEM\n"
 	tests := map[string]string{
 		"mode 0644": write("loose", good, 0o644),
 		"mode 0620": write("group", good, 0o620),

@@ -44,7 +44,7 @@ func TestNobodyCanFillTheListOfRevocations(t *testing.T) {
 			goth.record.foreign = "gob"
 			bob := session("bob", now)
 			few := func(m mention) mention { // so that they are soon full
-				m.class.pages = 16
+				m.class.pages = 4
 				return m
 			}
 			is := map[string]mention{
@@ -61,12 +61,12 @@ func TestNobodyCanFillTheListOfRevocations(t *testing.T) {
 			}
 			end(first, few(first.mention()))
 			end(other, other.otherMention())
-			for i := range int64(8000) { // without any deadline
+			for i := range int64(1000) { // without any deadline
 				last := session("", now+i/100)
 				end(last, few(last.mention()))
 				is["the last visitor"] = few(last.mention())
 			}
-			for i := range int64(1000) {
+			for i := range int64(300) {
 				mallory := session("mallory", now+i)
 				end(mallory, mallory.mention())
 				is["a user who logs out without end"] = mallory.mention()
@@ -88,7 +88,7 @@ func TestNobodyCanFillTheListOfRevocations(t *testing.T) {
 			if given == nil {
 				bytes = r.own.Stats().Bytes
 			}
-			if most := int64(16+4) * (maxPage + memstore.Overhead + 64); bytes > most {
+			if most := int64(4+4) * (maxPage + memstore.Overhead + 64); bytes > most {
 				t.Errorf("the list has %d bytes, want at most %d", bytes, most)
 			}
 			want := 0
@@ -112,7 +112,7 @@ func TestAListInAStoreThatIsFullEndsTooManyRatherThanTooFew(t *testing.T) {
 	}
 	now := time.Now().Unix()
 	var all []mention
-	for i := range int64(2000) {
+	for i := range int64(400) {
 		for _, h := range []*held{session("", now+i), session("ada", now+i)} {
 			m := h.mention()
 			m.class.pages = 2
@@ -127,15 +127,15 @@ func TestAListInAStoreThatIsFullEndsTooManyRatherThanTooFew(t *testing.T) {
 			t.Fatalf("session no. %d has come back: %v", i, err)
 		}
 	}
-	bob := session("bob", now+1999)
-	if m := bob.mention(); r.after(t.Context(), m, 0) > now+2000 {
+	bob := session("bob", now+399)
+	if m := bob.mention(); r.after(t.Context(), m, 0) > now+400 {
 		t.Error("a new id gets a time that is too late")
 	}
 }
 
 func TestWhatAPageHasEndedStaysEnded(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
+	for seed := range uint64(4) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		name := func() (d digest) {
 			binary.BigEndian.PutUint64(d[:], rnd.Uint64())

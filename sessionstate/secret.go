@@ -103,13 +103,22 @@ func guessable(key []byte) string {
 	if kinds == 1 {
 		return "all bytes of the key are the same"
 	}
-	for period := 2; period < minSecret/2; period++ {
+	for period := 2; period <= len(key)/2; period++ {
 		if bytes.Equal(key[period:], key[:len(key)-period]) {
 			return fmt.Sprintf("the key repeats %d bytes", period)
 		}
 	}
 	if kinds < 8 {
 		return fmt.Sprintf("the key has only %d different bytes", kinds)
+	}
+	counted := 0
+	for i, b := range key[1:] {
+		if b == key[i]+1 {
+			counted++
+		}
+	}
+	if counted > len(key)/2 {
+		return "the key counts up, as the alphabet does"
 	}
 	if printable && bytes.IndexByte(key, ' ') >= 0 {
 		return "the key is a text with spaces, not random bytes"

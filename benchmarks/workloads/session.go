@@ -1,7 +1,6 @@
 package workloads
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -96,7 +95,7 @@ var (
 
 func reecho(cfg sessionstate.Config) (peers.SessionLibrary, error) {
 	cfg.Observer = unread
-	cfg.Secrets = []sessionstate.Secret{{ID: "bench", Key: bytes.Repeat([]byte("0123456789abcdef"), 2)}}
+	cfg.Secrets = []sessionstate.Secret{{ID: "bench", Key: []byte("hZ6uWqk0Jm2nT8sPx4vRb1yLd7fGc3eA")}}
 	m, err := sessionstate.New(cfg)
 	if err != nil {
 		return peers.SessionLibrary{}, err

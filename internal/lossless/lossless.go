@@ -233,7 +233,7 @@ func (c *checker) fields(t reflect.Type, path string, addressed bool) *Error {
 			f := t.Field(i)
 			at := path + "." + f.Name
 			name, tagged := c.name(f)
-			if name == "-" || f.Name == "_" {
+			if name == "" || f.Name == "_" {
 				continue
 			}
 			inner := f.Type
@@ -281,7 +281,8 @@ func (c *checker) fields(t reflect.Type, path string, addressed bool) *Error {
 	return nil
 }
 
-// name is what a field is called, and whether a tag says so.
+// name is what a field is called, empty if it is left out, and whether a tag says
+// so. The tag "-," is a name.
 func (c *checker) name(f reflect.StructField) (name string, tagged bool) {
 	for _, tag := range c.f.Tags {
 		text, ok := f.Tag.Lookup(tag)
@@ -289,7 +290,7 @@ func (c *checker) name(f reflect.StructField) (name string, tagged bool) {
 			continue
 		}
 		if text == "-" {
-			return "-", true
+			return "", true
 		}
 		if name, _, _ := strings.Cut(text, ","); name != "" {
 			return name, true
@@ -320,6 +321,9 @@ func (f *Format) value(v reflect.Value, path string, dynamic bool) *Error {
 		default:
 			return &Error{path, t, fmt.Sprintf("is in an interface, and comes back from %s as another type: use a concrete type for it", f.Name)}
 		}
+	}
+	if kind := t.Kind(); dynamic && (kind == reflect.Slice || kind == reflect.Map) && v.IsNil() {
+		return &Error{path, t, "is nil in an interface, and comes back as an interface that is nil: leave it out, or make it empty"}
 	}
 	if slices.Contains(f.Native, t) {
 		return nil
@@ -375,7 +379,7 @@ func (f *Format) value(v reflect.Value, path string, dynamic bool) *Error {
 			if !field.IsExported() && !field.Anonymous {
 				continue
 			}
-			if name, _ := (&checker{f: f}).name(field); name == "-" {
+			if name, _ := (&checker{f: f}).name(field); name == "" {
 				continue
 			}
 			if err := f.value(v.Field(i), path+"."+field.Name, false); err != nil {
