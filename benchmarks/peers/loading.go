@@ -162,10 +162,11 @@ func loadingTTLCache[V any](load Load[V]) (Loading[V], error) {
 			}
 			return none, errMiss
 		},
-		Put:       func(key string, v V) { c.Set(key, v, ttlcache.DefaultTTL) },
-		Delete:    c.Delete,
-		Clear:     c.DeleteAll,
-		NoContext: true,
+		Put:        func(key string, v V) { c.Set(key, v, ttlcache.DefaultTTL) },
+		Delete:     c.Delete,
+		Clear:      c.DeleteAll,
+		NoContext:  true,
+		LoadsTwice: true,
 	}, nil
 }
 
