@@ -3,7 +3,7 @@ package queryparams
 import (
 	"errors"
 	"fmt"
-	"log/slog"
+	"log"
 	"maps"
 	"reflect"
 	"slices"
@@ -50,8 +50,8 @@ func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
 		return nil, &SchemaError{Type: t, Err: errors.Join(c.errs...)}
 	}
 	if len(c.foreign) > 0 && !c.hooked {
-		slog.Default().Warn("queryparams: other tags are not read here, so nothing checks what they say: use min, max, minlen, maxlen, enum, pattern and required, or call your validator in a Validate method of the type",
-			"type", typeName(t), "fields", strings.Join(c.foreign, ", "))
+		log.Printf("queryparams: schema %s: other tags are not read here, so nothing checks what they say: use min, max, minlen, maxlen, enum, pattern and required, or call your validator in a Validate method of the type: %s",
+			typeName(t), strings.Join(c.foreign, ", ")) // package log also writes to a default slog logger, and is a third of a megabyte smaller
 	}
 	return c.plan, nil
 }

@@ -17,7 +17,8 @@ type Schema[T any] struct {
 // NewSchema compiles the schema of T, a struct. All problems of its tags,
 // defaults, names and types come back together in a [SchemaError]. Fields with
 // tags of a validator (validate, binding), which are not read here, are told to
-// slog.Default, unless T is a [Validator].
+// package log's logger (and so to a default logger of slog), unless T is a
+// [Validator].
 func NewSchema[T any](cfg SchemaConfig) (*Schema[T], error) {
 	p, err := compile(reflect.TypeFor[T](), cfg)
 	if err != nil {
