@@ -39,7 +39,8 @@ func Must[T any](v T, err error) T {
 // is before another. Validate is called on a value whose fields are all right
 // by themselves, after it was read and before it is written. It may return
 // *FieldError values, joined, to name parameters; any other error is shown to
-// the client as it is.
+// the client as it is. Of a T without the method, NewSchema refuses parameters
+// whose types have one: nothing would call it.
 type Validator interface{ Validate() error }
 
 // Parse reads a raw query, without the question mark. Its error is an
