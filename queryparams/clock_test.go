@@ -1,6 +1,7 @@
 package queryparams_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -74,5 +75,39 @@ func TestATimeInAnotherZoneThatIsReadCanBeWritten(t *testing.T) {
 		if again, err := s.Encode(v); err != nil || again != raw {
 			t.Errorf("%s is written as %q, %v", raw, again, err)
 		}
+	}
+}
+
+type hex int
+
+func TestWithWritesValuesAsTheirParametersDo(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		Day time.Time `query:"day" layout:"date"`
+		Hex hex       `query:"hex"`
+	}
+	type T struct {
+		Day  time.Time            `query:"day" layout:"date"`
+		Days []time.Time          `query:"days" layout:"unix" style:"form,explode=false"`
+		Hex  hex                  `query:"hex"`
+		Map  map[string]hex       `query:"map"`
+		Opt  queryparams.Opt[hex] `query:"opt"`
+		Rows []row                `query:"rows"`
+	}
+	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{Codecs: []queryparams.Codec{queryparams.NewCodec("a number in base 16",
+		func(text string) (hex, error) {
+			n, err := strconv.ParseInt(text, 16, 64)
+			return hex(n), err
+		},
+		func(h hex) (string, error) { return strconv.FormatInt(int64(h), 16), nil },
+	)}}))
+	day := time.Date(2024, 1, 2, 0, 0, 0, 0, time.UTC)
+	got, err := s.With(T{}, "day", day, "days", []time.Time{day}, "hex", hex(16), "map[a]", hex(17), "opt", hex(18), "rows[0][day]", &day, "rows[0][hex]", hex(19))
+	want := T{day, []time.Time{day}, 16, map[string]hex{"a": 17}, queryparams.Some(hex(18)), []row{{day, 19}}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(queryparams.Opt[hex]{})); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	if got, err := s.With(T{}, "hex", "10"); err != nil || got.Hex != 16 { // a text stays as it is
+		t.Errorf("%v, %v", got, err)
 	}
 }
