@@ -2,6 +2,7 @@ package ctxinfo_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -237,6 +238,25 @@ func TestForwardedAsProxiesWriteIt(t *testing.T) {
 		r.Header = http.Header{"Forwarded": {tt.header, "for=198.51.100.9"}}
 		if got := p.ClientIP(r).String(); got != "198.51.100.9" {
 			t.Errorf("%s: written by the client in front: ClientIP() = %s", tt.name, got)
+		}
+	}
+}
+
+func TestAnomaliesNameTheHeaderThatWasSent(t *testing.T) {
+	t.Parallel()
+	p := ctxinfo.Must(ctxinfo.New(ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Private()), Header: ctxinfo.Forwarded, AllowedHosts: []string{"example.com"}}))
+	r := httptest.NewRequest(http.MethodGet, "http://example.com/", nil)
+	r.RemoteAddr = "10.0.0.9:1"
+	r.Header.Set("Forwarded", "for=9.9.9.9;proto=ftp;host=evil.example")
+	in := p.FromRequest(r)
+	in.URL()
+	found := in.Anomalies()
+	if len(found) != 2 {
+		t.Errorf("found %v, want two", found)
+	}
+	for _, a := range found {
+		if a.Header != "Forwarded" {
+			t.Errorf("%s is said of a header that nobody sent", a)
 		}
 	}
 }

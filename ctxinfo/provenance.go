@@ -128,6 +128,14 @@ type anomalies uint16
 
 func (s *anomalies) add(a anomaly) { *s |= anomalies(a) }
 
+// said is the header that says what f does: Forwarded has a parameter for it.
+func (p *Plugin) said(f field) string {
+	if p.kind == forwarded {
+		return p.header
+	}
+	return headerNames[f]
+}
+
 func (p *Plugin) describe(a anomaly) Anomaly {
 	switch a {
 	case anomalyMalformed:
@@ -147,11 +155,11 @@ func (p *Plugin) describe(a anomaly) Anomaly {
 		}
 		return Anomaly{string(other), "sent along with " + p.header + "; only the latter is read"}
 	case anomalyScheme:
-		return Anomaly{headerNames[fieldForwardedProto], "not http or https, or out of step with the list of hops"}
+		return Anomaly{p.said(fieldForwardedProto), "not http or https, or out of step with the list of hops"}
 	case anomalyHost:
 		return Anomaly{headerNames[fieldHost], "malformed or not in Config.AllowedHosts"}
 	case anomalyForwardedHost:
-		return Anomaly{headerNames[fieldForwardedHost], "malformed or not in Config.AllowedHosts"}
+		return Anomaly{p.said(fieldForwardedHost), "malformed or not in Config.AllowedHosts"}
 	case anomalyForwardedPort:
 		return Anomaly{headerNames[fieldForwardedPort], "malformed or not in Config.AllowedHosts with the host"}
 	case anomalyPrefix:

@@ -117,11 +117,31 @@ func (c timeCodec) readAs(s string) (time.Time, bool) {
 			}
 		default:
 			if t, err := time.ParseInLocation(layout, s, c.loc); err == nil && c.knowsZone(layout, t) {
-				return t, true
+				return c.forward(t, layout, s), true
 			}
 		}
 	}
 	return time.Time{}, false
+}
+
+// forward returns t, which was read from s, or an hour that the clocks skip as
+// the one after it, as browsers do: package time may go back, and so to the day
+// before where midnight is skipped.
+func (c timeCodec) forward(t time.Time, layout, s string) time.Time {
+	if c.loc == time.UTC || t.Location() != c.loc {
+		return t
+	}
+	asked, err := time.Parse(layout, s)
+	if err != nil { // it was read once
+		return t
+	}
+	return t.Add(max(0, wallClock(asked)-wallClock(t)))
+}
+
+// wallClock is what a clock in t's zone shows, since 1970.
+func wallClock(t time.Time) time.Duration {
+	_, offset := t.Zone()
+	return time.Duration(t.Unix()+int64(offset)) * time.Second
 }
 
 // strictRFC3339 refuses what package time reads besides: hours of one digit,
@@ -186,13 +206,22 @@ func (c timeCodec) write(b []byte, t time.Time) ([]byte, bool) {
 		case time.RFC3339Nano:
 			b = t.AppendFormat(b[:from], layout)
 		default:
-			b = t.In(c.loc).AppendFormat(b[:from], layout)
+			if b = t.In(c.loc).AppendFormat(b[:from], layout); c.isText(b[from:], t) {
+				return b, true
+			}
+			b = t.AppendFormat(b[:from], layout) // a day in another zone, say
 		}
-		if back, ok := c.read(string(b[from:])); ok && back.Equal(t) {
+		if c.isText(b[from:], t) {
 			return b, true
 		}
 	}
 	return b[:from], false
+}
+
+// isText reports whether text is read as t.
+func (c timeCodec) isText(text []byte, t time.Time) bool {
+	back, ok := c.read(string(text))
+	return ok && back.Equal(t)
 }
 
 func (timeCodec) compare(a, b reflect.Value) int {

@@ -225,7 +225,7 @@ func (l *leaf) neverHas(sep byte) bool {
 	case intCodec, uintCodec, floatCodec, durationCodec:
 		return sep != '-' && sep != '.'
 	case timeCodec:
-		return !slices.ContainsFunc(c.layouts, func(s string) bool { return strings.IndexByte(s, sep) >= 0 })
+		return sep != '-' && !slices.ContainsFunc(c.layouts, func(s string) bool { return strings.IndexByte(s, sep) >= 0 })
 	case stringCodec:
 		return l.rules.enum != nil && !slices.ContainsFunc(l.rules.enumText, func(s string) bool { return strings.IndexByte(s, sep) >= 0 })
 	case textCodec:

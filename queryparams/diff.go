@@ -64,12 +64,13 @@ func (s *Schema[T]) texts(v T) (written, error) {
 	entries, err := parseEntries(raw, &s.plan.cfg.Limits)
 	w := written{values: make(map[string][]string, len(entries))}
 	for _, e := range entries {
-		key := strings.TrimSuffix(e.key, "[]")
-		t, _, known := s.plan.lookup(e.key)
-		values := []string{e.value}
-		if l := &s.plan.leaves[t.leaf]; known && t.group < 0 && l.shape == shapeList {
-			if values = l.items(e); e.key == key && e.value == "" {
-				values = []string{} // an empty list, if nothing follows
+		key, values := e.key, []string{e.value}
+		if t, _, known := s.plan.lookup(e.key); known { // of the rest, x[] and x are two
+			key = strings.TrimSuffix(e.key, "[]")
+			if t.group < 0 && s.plan.leaves[t.leaf].shape == shapeList {
+				if values = s.plan.leaves[t.leaf].items(e); e.key == key && e.value == "" {
+					values = []string{} // an empty list, if nothing follows
+				}
 			}
 		}
 		if _, seen := w.values[key]; !seen {

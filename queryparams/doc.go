@@ -9,7 +9,7 @@
 // names are found there, all together: a tag that is misspelt, bounds that
 // contradict each other, a layout that does not read what it writes, a field
 // into which nothing could be read. Tags of validators (validate, binding) are
-// not read; the default slog logger is told of them. [Schema.Bind] reads a request,
+// not read; the default logger is told of them. [Schema.Bind] reads a request,
 // [Schema.Encode] and [Schema.Link] write. [Bind] and [Get] are shortcuts for
 // the zero [SchemaConfig].
 //

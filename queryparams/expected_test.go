@@ -3,7 +3,7 @@ package queryparams_test
 import (
 	"database/sql"
 	"errors"
-	"log/slog"
+	"log"
 	"net/mail"
 	"net/netip"
 	"reflect"
@@ -186,17 +186,17 @@ func TestContradictoryTagsAreRefusedTogether(t *testing.T) {
 
 // Not parallel: it looks at what the default logger is told.
 func TestTagsOfValidatorsGetANotice(t *testing.T) {
-	var log strings.Builder
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-	defer slog.SetDefault(before)
+	var text strings.Builder
+	before := log.Writer()
+	log.SetOutput(&text)
+	defer log.SetOutput(before)
 	type validated struct {
 		A int    `query:"a" validate:"min=1"`
 		B string `query:"b" binding:"required"`
 		C string `json:"c" validate:"required"`
 	}
 	queryparams.Must(queryparams.NewSchema[validated](queryparams.SchemaConfig{}))
-	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "validated.A validate") || !strings.Contains(got, "validated.B binding") || strings.Contains(got, "validated.C") {
+	if got := text.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "validated.A validate") || !strings.Contains(got, "validated.B binding") || strings.Contains(got, "validated.C") {
 		t.Errorf("the log is %q", got)
 	}
 }

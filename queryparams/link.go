@@ -91,9 +91,10 @@ func (s *Schema[T]) Href(v T, edits ...func(*T)) (string, error) {
 }
 
 // With returns v with parameters changed by name: names and values alternate,
-// a value is what [Params.Set] takes, and nil removes the parameter with what
-// nests in it, so that it has its default. The result has passed every check
-// of the schema.
+// a value is what [Params.Set] takes, or of the parameter's type, which is then
+// written as the parameter writes it; nil removes the parameter with what nests
+// in it, so that it has its default. The result has passed every check of the
+// schema.
 func (s *Schema[T]) With(v T, pairs ...any) (T, error) {
 	var zero T
 	entries, err := s.entries(v)
@@ -114,7 +115,7 @@ func (s *Schema[T]) With(v T, pairs ...any) (T, error) {
 		}
 		var values []string
 		if pairs[i+1] != nil {
-			if values, err = texts(name, pairs[i+1:i+2]); err != nil {
+			if values, err = texts(name, pairs[i+1:i+2], s.plan.leafOf(name)); err != nil {
 				return zero, err
 			}
 		}

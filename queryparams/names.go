@@ -44,6 +44,24 @@ func (p *plan) lookup(name string) (target, spelling, bool) {
 	return target{leaf: i, group: -1}, spelledAlias | spelledFolded, ok
 }
 
+// leafOf is the leaf that name means, inside of a list of structs too; nil if
+// it means none.
+func (p *plan) leafOf(name string) *leaf {
+	t, _, known := p.lookup(name)
+	if !known || t.group >= 0 {
+		return nil
+	}
+	l := &p.leaves[t.leaf]
+	if l.shape != shapeStructs {
+		return l
+	}
+	_, field, ok := cutIndex(name[len(l.name):])
+	if !ok {
+		return nil
+	}
+	return l.sub.leafOf(field)
+}
+
 // findOpen finds the leaf that owns a name such as name[key], name[0] or
 // name[0][field].
 func (p *plan) findOpen(name string, hasPrefix func(s, prefix string) bool) (int, bool) {

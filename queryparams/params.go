@@ -193,12 +193,12 @@ func (p *Params) String() string { return p.Encode() }
 // elements. Bytes are refused: they could be a text or numbers. No values at
 // all delete the key.
 func (p *Params) Set(key string, values ...any) error {
-	return p.update([]string{key}, func(string) ([]string, error) { return texts(key, values) })
+	return p.update([]string{key}, func(string) ([]string, error) { return texts(key, values, nil) })
 }
 
 // Add appends values to those that key has.
 func (p *Params) Add(key string, values ...any) error {
-	added, err := texts(key, values)
+	added, err := texts(key, values, nil)
 	if err != nil {
 		return err
 	}
@@ -220,13 +220,13 @@ func (p *Params) Delete(key string) error { return p.Set(key) }
 // Update sets every key of m, new ones in alphabetical order. A value is what
 // [Params.Set] takes as one.
 func (p *Params) Update(m map[string]any) error {
-	return p.update(slices.Sorted(maps.Keys(m)), func(key string) ([]string, error) { return texts(key, []any{m[key]}) })
+	return p.update(slices.Sorted(maps.Keys(m)), func(key string) ([]string, error) { return texts(key, []any{m[key]}, nil) })
 }
 
 // FromDict replaces everything but the reserved keys by m, in alphabetical
 // order. A value is what [Params.Set] takes as one.
 func (p *Params) FromDict(m map[string]any) error {
-	return p.replace(slices.Sorted(maps.Keys(m)), func(key string) ([]string, error) { return texts(key, []any{m[key]}) })
+	return p.replace(slices.Sorted(maps.Keys(m)), func(key string) ([]string, error) { return texts(key, []any{m[key]}, nil) })
 }
 
 // Replace replaces everything but the reserved keys by m, in alphabetical

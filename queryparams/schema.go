@@ -17,7 +17,8 @@ type Schema[T any] struct {
 // NewSchema compiles the schema of T, a struct. All problems of its tags,
 // defaults, names and types come back together in a [SchemaError]. Fields with
 // tags of a validator (validate, binding), which are not read here, are told to
-// slog.Default, unless T is a [Validator].
+// package log's logger (and so to a default logger of slog), unless T is a
+// [Validator].
 func NewSchema[T any](cfg SchemaConfig) (*Schema[T], error) {
 	p, err := compile(reflect.TypeFor[T](), cfg)
 	if err != nil {
@@ -38,7 +39,8 @@ func Must[T any](v T, err error) T {
 // is before another. Validate is called on a value whose fields are all right
 // by themselves, after it was read and before it is written. It may return
 // *FieldError values, joined, to name parameters; any other error is shown to
-// the client as it is.
+// the client as it is. Of a T without the method, NewSchema refuses parameters
+// whose types have one: nothing would call it.
 type Validator interface{ Validate() error }
 
 // Parse reads a raw query, without the question mark. Its error is an

@@ -5,16 +5,17 @@ import (
 	"reflect"
 )
 
-// texts turns values into texts; a slice counts as its elements.
-func texts(key string, values []any) ([]string, error) {
+// texts turns values into texts, as the leaf of own writes those of its type; a
+// slice counts as its elements. own may be nil.
+func texts(key string, values []any, own *leaf) ([]string, error) {
 	out := make([]string, 0, len(values))
 	for _, v := range values {
-		if s, ok := v.(string); ok {
+		if s, ok := v.(string); ok { // as it is
 			out = append(out, s)
 			continue
 		}
 		rv := reflect.ValueOf(v)
-		if s, ok := textOf(rv); ok {
+		if s, ok := textOf(rv, own); ok {
 			out = append(out, s)
 			continue
 		}
@@ -22,7 +23,7 @@ func texts(key string, values []any) ([]string, error) {
 			return nil, notAText(key, v)
 		}
 		for i := range rv.Len() {
-			s, ok := textOf(rv.Index(i))
+			s, ok := textOf(rv.Index(i), own)
 			if !ok {
 				return nil, notAText(key, v)
 			}
@@ -39,7 +40,7 @@ func notAText(key string, v any) error {
 }
 
 // textOf is the text of one value, as a schema would write it.
-func textOf(v reflect.Value) (string, bool) {
+func textOf(v reflect.Value, own *leaf) (string, bool) {
 	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			return "", false
@@ -52,6 +53,9 @@ func textOf(v reflect.Value) (string, bool) {
 	box := reflect.New(v.Type())
 	box.Elem().Set(v)
 	c, err := scalar(v.Type(), &tagSet{}, nil)
+	if own != nil && v.Type() == own.elem && own.codec != nil {
+		c, err = own.codec, nil
+	}
 	if err == nil && c != nil {
 		text, err := c.appendText(nil, box.Elem())
 		return string(text), err == nil

@@ -81,6 +81,9 @@ func (o *occurrence) fill(pr *pair, how spelling) {
 
 // append keeps a pair if the leaf has a use for it.
 func (w *work) append(l *leaf, c *chain, pr *pair, how spelling) {
+	if l.shape == shapeMap && c.count > 0 && how&spelledAlias == 0 && pr.val == pr.valEnd {
+		return // m= says that there is a map, which is known: it takes the place of no element
+	}
 	c.count++
 	most := 1
 	switch l.shape {
