@@ -100,12 +100,17 @@ func (c *Cache[K, V]) value(e *entry) (v V, err error) {
 	if c.core.copyTo == nil {
 		return *own, nil
 	}
-	return c.copied(own)
+	return c.copied(e)
 }
 
-// copied returns a copy of *own.
-func (c *Cache[K, V]) copied(own *V) (v V, err error) {
+// copied returns a copy of the value of e.
+func (c *Cache[K, V]) copied(e *entry) (v V, err error) {
+	own := (*V)(e.value(unsafe.Sizeof(v)))
 	switch {
+	case e.load.inside():
+		into := new(V)
+		err = c.core.copyOf(unsafe.Pointer(into), e)
+		v = *into
 	case c.core.plan != nil:
 		r := c.core.plan.Begin()
 		*(*V)(r.At) = *own

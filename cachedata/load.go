@@ -286,7 +286,7 @@ func (l *load) renewed(ctx context.Context, ttl time.Duration, said said) (*entr
 		size = max(l.basis.bytes()-l.beside(l.basis.form(), l.core.keyOr(l.basis, l.key), nil, l.basis.extra()), 0)
 	}
 	return l.made(making{
-		from: l.core.valueOf(l.basis), ours: true, ttl: ttl, cost: size, set: true, extra: said.extra(tagged(old.tags, said.tags)),
+		from: l.core.valueOf(l.basis), ours: l.basis, ttl: ttl, cost: size, set: true, extra: said.extra(tagged(old.tags, said.tags)),
 	})
 }
 

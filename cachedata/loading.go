@@ -204,7 +204,7 @@ func (l *load) oldValue(into unsafe.Pointer) (ok bool, err error) {
 	if l.basis == nil {
 		return false, nil
 	}
-	err = l.core.copied(into, l.core.valueOf(l.basis))
+	err = l.core.copyOf(into, l.basis)
 	return err == nil, err
 }
 
