@@ -21,7 +21,12 @@ type Cache[K, V any] struct {
 // New makes a cache of load's results and puts it into its group, where its
 // name must be unique. load must be safe for concurrent use; it runs once at a
 // time per key, in a goroutine of its own. It may use other caches, and this
-// one with other keys.
+// one with other keys, with the context that it is given or one made from it:
+// by that a load that would wait for itself is found, and fails with a
+// [*CycleError] at once. With another context, such as context.Background, it
+// waits for itself, which cannot be told from a slow load: HardTimeout ends it,
+// and without one observe.CacheStalled tells after 30 s. A load that clears its
+// own cache is not stored, and observe.CacheRefused says so.
 //
 // K is the argument, of any type that can be compared as data: struct{} for a
 // function without arguments, a struct for one with several. V is of any type

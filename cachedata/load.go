@@ -36,6 +36,8 @@ type load struct {
 	missing  bool  // failure says that there is nothing for the key
 	passing  bool  // the result is not to be kept
 	same     bool  // it is the old one, which still holds
+
+	cleared atomic.Bool // the load has cleared its own cache
 }
 
 // purpose is what a load is for.
@@ -416,7 +418,16 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 	source := c.source(l.key)
 	observe.Emit(ctx, c.observer, observe.CacheLoad{Source: source, Took: took, Background: l.why == toRenew, Unmodified: err == nil && l.same, Waiters: o.Callers, Err: c.loadError(err)})
 	if refused != "" {
-		observe.Emit(ctx, c.observer, observe.CacheRefused{Source: source, Reason: refused})
+		own := l.cleared.Load() && (refused == refusedClear || refused == "tag")
+		observe.Emit(ctx, c.observer, observe.CacheRefused{Source: source, Reason: refused, Own: own})
+	}
+}
+
+// Stalled implements flight.Staller.
+func (l *load) Stalled() {
+	if l.core.observer != nil {
+		waited := time.Duration(l.core.group.Now() - l.began)
+		observe.Emit(context.Background(), l.core.observer, observe.CacheStalled{Source: l.core.source(l.key), Took: waited})
 	}
 }
 
