@@ -96,7 +96,9 @@ func (t *Table) joinMany(ctx context.Context, keys []Key, terms Terms, size int,
 	}
 	start := func() {
 		if next != nil {
-			next.run.calls = next.calls
+			for _, c := range next.calls {
+				next.run.keys = append(next.run.keys, c.key)
+			}
 			go t.load(next.begun, next.run, next.calls, next.compute(work))
 			next = nil
 		}

@@ -25,8 +25,8 @@ func (e *CycleError) Error() string {
 type node struct {
 	name    func() string
 	tracker *Tracker
-	parent  *node   // the load that has started it and waits; nil: none
-	calls   []*call // of its keys; written before the load begins
+	parent  *node // the load that has started it and waits; nil: none
+	keys    []Key // what it loads; written before the load begins
 
 	mu    sync.Mutex
 	waits map[*node]int // for how many of this load's callers

@@ -217,8 +217,8 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 	case c == nil:
 		return found, role, err
 	case role == Led:
-		c.calls = []*call{c}
-		go t.load(begun, c.run, c.calls, single(c, work))
+		c.keys = []Key{key}
+		go t.load(begun, c.run, []*call{c}, single(c, work))
 	}
 
 	if loading != nil {
@@ -265,8 +265,8 @@ func (t *Table) Start(ctx context.Context, key Key, terms Terms, work Work, ende
 		s.take(c, "clear")
 	}
 	c := s.open(key, r, work)
-	r.calls = []*call{c}
-	go t.load(begun, r, r.calls, single(c, work))
+	r.keys = []Key{key}
+	go t.load(begun, r, []*call{c}, single(c, work))
 	return true
 }
 

@@ -31,7 +31,7 @@ func (c *call) watch() {
 // within returns the load of key, by the same owner, that waits for n or is n.
 func (t *Table) within(n *node, key Key) *node {
 	for ; n != nil; n = n.parent {
-		if n.tracker == t.tracker && slices.ContainsFunc(n.calls, func(c *call) bool { return c.key == key }) {
+		if n.tracker == t.tracker && slices.Contains(n.keys, key) {
 			return n
 		}
 	}
