@@ -36,6 +36,21 @@ func (u *Untyped) CopyExactly(dst, src unsafe.Pointer) (inside bool, err error) 
 	return inside, err
 }
 
+// whole returns an error for a value, that at v, in which a pointer leads into the middle of something else of it: for a way
+// of copying that would make two places of one.
+func (u *Untyped) whole(v unsafe.Pointer) error {
+	if !u.inside {
+		return nil
+	}
+	r := u.Begin()
+	if r.findBlocks(u.root, v) && r.err == nil {
+		r.fail(&ValueError{Type: u.root.typ, Reason: "copier.CopyWithOption: a pointer leads into the middle of something that is copied too, so that one place would become two; use an index or a copy instead, or " + waysOut})
+	}
+	err := r.End()
+	runtime.KeepAlive(v)
+	return err
+}
+
 // mayPointInside reports whether a value of root can have a pointer into the middle of another part: there is a pointer to a type of which
 // values lie inside of something else, or a slice of the elements of an array that a pointer leads to, or an interface, which may hold both.
 func (c *compiler) mayPointInside(root *node) bool {

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/jinzhu/copier"
 	"github.com/reecho-go/reecho/internal/clone"
 )
 
@@ -343,5 +344,27 @@ func TestLimitsHoldForPointersIntoTheMiddle(t *testing.T) {
 	from, to := page{items, &items[99]}, page{}
 	if _, err := p.CopyExactly(unsafe.Pointer(&to), unsafe.Pointer(&from)); err == nil || !strings.Contains(err.Error(), "MaxBytes") {
 		t.Errorf("%v, want the limit", err)
+	}
+}
+
+// Copier would make two places of one.
+func TestCopierFailsForPointersIntoTheMiddle(t *testing.T) {
+	t.Parallel()
+	type marked struct {
+		Items   []inner
+		Current *inner
+	}
+	copyOf, err := clone.WithCopier[marked](copier.Option{IgnoreEmpty: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := []inner{{1, 2}, {3, 4}}
+	_, err = copyOf(marked{items, &items[1]})
+	if e, ok := errors.AsType[*clone.ValueError](err); !ok || e.Root == nil || !strings.Contains(e.Reason, "into the middle") {
+		t.Errorf("%v, want an error that says so", err)
+	}
+	c, err := copyOf(marked{items, &inner{5, 6}})
+	if err != nil || *c.Current != (inner{5, 6}) || &c.Items[0] == &items[0] {
+		t.Errorf("a pointer to elsewhere: %+v, %v", c, err)
 	}
 }
