@@ -170,13 +170,9 @@ func (l *Loading) end() said {
 // noteClear tells the loads that ctx is part of that they clear what, a cache or
 // a group.
 func noteClear(ctx context.Context, what any) {
-	for {
-		c, ok := ctx.Value(loadingKey{}).(*loadingContext)
-		if !ok {
-			return
-		}
+	if c, ok := ctx.Value(loadingKey{}).(*loadingContext); ok {
 		c.loadings.clears(what)
-		ctx = c.Context
+		noteClear(c.Context, what)
 	}
 }
 
