@@ -70,6 +70,9 @@ func NewBatch[K comparable, V any](name string, load func(ctx context.Context, k
 // The results are those of separate calls of Get at the same time, no snapshot:
 // a change of two keys may be seen in one and not in the other.
 func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
+	if ctx == nil {
+		return nil, b.core.noContext()
+	}
 	for i := range keys {
 		if err := b.mappable(&keys[i]); err != nil {
 			return nil, err

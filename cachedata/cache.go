@@ -21,7 +21,12 @@ type Cache[K, V any] struct {
 // New makes a cache of load's results and puts it into its group, where its
 // name must be unique. load must be safe for concurrent use; it runs once at a
 // time per key, in a goroutine of its own. It may use other caches, and this
-// one with other keys.
+// one with other keys, with the context that it is given or one made from it:
+// by that a load that would wait for itself is found, and fails with a
+// [*CycleError] at once. With another context, such as context.Background, it
+// waits for itself, which cannot be told from a slow load: HardTimeout ends it,
+// and without one observe.CacheStalled tells after 30 s. A load that clears its
+// own cache is not stored, and observe.CacheRefused says so.
 //
 // K is the argument, of any type that can be compared as data: struct{} for a
 // function without arguments, a struct for one with several. V is of any type
@@ -100,12 +105,17 @@ func (c *Cache[K, V]) value(e *entry) (v V, err error) {
 	if c.core.copyTo == nil {
 		return *own, nil
 	}
-	return c.copied(own)
+	return c.copied(e)
 }
 
-// copied returns a copy of *own.
-func (c *Cache[K, V]) copied(own *V) (v V, err error) {
+// copied returns a copy of the value of e.
+func (c *Cache[K, V]) copied(e *entry) (v V, err error) {
+	own := (*V)(e.value(unsafe.Sizeof(v)))
 	switch {
+	case e.load.inside():
+		into := new(V)
+		err = c.core.copyOf(unsafe.Pointer(into), e)
+		v = *into
 	case c.core.plan != nil:
 		r := c.core.plan.Begin()
 		*(*V)(r.At) = *own

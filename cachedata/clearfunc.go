@@ -29,12 +29,13 @@ func (c *Cache[K, V]) ClearFunc(ctx context.Context, match func(K) bool) error {
 }
 
 func (c *core) clearFunc(ctx context.Context, match func(unsafe.Pointer) bool) error {
-	if err := c.open(); err != nil {
+	if err := c.openTo(ctx); err != nil {
 		return err
 	}
 	if match == nil {
 		return fmt.Errorf("cachedata: %s: ClearFunc: match is nil: say which keys, or use Clear for all", c.name)
 	}
+	noteClear(ctx, c)
 	n, err := c.table.clearFunc(match)
 	c.counters.cleared.Add(uint64(n))
 	if err := errors.Join(err, c.group.Tell(ctx, c.member, c.observer, Cleared{Chosen: true, Entries: n})); err != nil {

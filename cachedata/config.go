@@ -224,7 +224,8 @@ type CopyEngine struct {
 // whose copies depend on copier's tags or converters. DeepCopy is always on. It
 // is 10 to 100 times slower than the compiled plan, and [New] refuses the
 // shapes that copier would alias or change, except for one: with IgnoreEmpty a
-// float of -0 counts as empty and becomes +0.
+// float of -0 counts as empty and becomes +0. A result with a pointer into the
+// middle of something that is part of it too is a [*CopyError].
 func CopyWithCopier(opt clone.Option) CopyEngine {
 	return CopyEngine{func(t reflect.Type) (func(dst, src unsafe.Pointer) error, error) { return clone.WithCopierOf(t, opt) }}
 }

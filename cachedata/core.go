@@ -187,6 +187,9 @@ func (c *core) miss(ctx context.Context, key unsafe.Pointer, err error) (*entry,
 // load returns what the key's call loads, or what is there by now unless force
 // is set.
 func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry, Source, error) {
+	if ctx == nil {
+		return nil, 0, c.noContext()
+	}
 	p, err := c.place(ctx, key)
 	if err != nil {
 		return nil, 0, err
@@ -248,7 +251,7 @@ func (c *core) put(ctx context.Context, key, v unsafe.Pointer, how PutOptions) e
 	if how.TTL < 0 {
 		return fmt.Errorf("cachedata: %s: PutWith: TTL is %v: use 0 for Config.TTL, or Delete what is over", c.name, how.TTL)
 	}
-	if err := c.open(); err != nil {
+	if err := c.openTo(ctx); err != nil {
 		return err
 	}
 	p, err := c.place(ctx, key)
@@ -267,7 +270,7 @@ func (c *core) put(ctx context.Context, key, v unsafe.Pointer, how PutOptions) e
 
 // delete is [Cache.Delete].
 func (c *core) delete(ctx context.Context, key unsafe.Pointer) error {
-	if err := c.open(); err != nil {
+	if err := c.openTo(ctx); err != nil {
 		return err
 	}
 	p, err := c.place(ctx, key)
@@ -280,9 +283,10 @@ func (c *core) delete(ctx context.Context, key unsafe.Pointer) error {
 
 // clear is [Cache.Clear].
 func (c *core) clear(ctx context.Context) error {
-	if err := c.open(); err != nil {
+	if err := c.openTo(ctx); err != nil {
 		return err
 	}
+	noteClear(ctx, c)
 	if err := c.group.ClearMember(ctx, c.member, c.observer); err != nil {
 		return fmt.Errorf("cachedata: %s: %w", c.name, err)
 	}
@@ -313,6 +317,19 @@ func (c *core) stats() Stats {
 		s.Sessions = c.sessions.visits.Len()
 	}
 	return s
+}
+
+// noContext is the error of a call that has got nil for a context.
+func (c *core) noContext() error {
+	return fmt.Errorf("cachedata: %s: the context is nil: pass that of the request, or context.Background()", c.name)
+}
+
+// openTo returns an error if c has been closed or ctx is nil.
+func (c *core) openTo(ctx context.Context) error {
+	if ctx == nil {
+		return c.noContext()
+	}
+	return c.open()
 }
 
 func (c *core) open() error {

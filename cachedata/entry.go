@@ -61,7 +61,7 @@ const never = math.MaxInt64
 // making is what an entry is made of.
 type making struct {
 	from  unsafe.Pointer // the value; nil: there is none
-	ours  bool           // the value is our own: it need not be copied
+	ours  *entry         // whose value from is, which need not be copied; nil: it is not our own
 	err   error          // what stands in for the value; nil: nothing
 	ttl   time.Duration  // for how long it is fresh; 0: for ever
 	cost  int64          // what the value counts, if set
@@ -84,10 +84,11 @@ func (p *place) make(m making) (*entry, error) {
 	e := c.allocate(f)
 	switch {
 	case m.from == nil:
-	case m.ours:
+	case m.ours != nil:
 		c.result.Move(c.valueOf(e), m.from)
+		e.load |= m.ours.load & insideBit
 	default:
-		if err := c.take(c.valueOf(e), m.from); err != nil {
+		if err := c.take(e, m.from); err != nil {
 			return nil, err
 		}
 	}
@@ -104,6 +105,7 @@ func (p *place) make(m making) (*entry, error) {
 		bytes = plus(size, p.beside(f, p.key, m.err, m.extra))
 		larger := c.allocate(f)
 		c.result.Move(c.valueOf(larger), c.valueOf(e))
+		larger.load |= e.load & insideBit
 		e = larger
 	}
 	if own := c.ownKey(e); own != nil {
@@ -129,19 +131,34 @@ func (p *place) make(m making) (*entry, error) {
 	return e, nil
 }
 
-// take is copied for a result that the program has made. Copies are whole, so
-// that only here it is looked at whether it is.
-func (c *core) take(dst, src unsafe.Pointer) error {
-	if c.plan != nil {
-		if err := c.plan.Whole(src); err != nil {
-			return c.copyError(err)
-		}
+// take makes the value of e a copy of that at src, which the program has made.
+// Only here it is looked at whether pointers of it lead into it.
+func (c *core) take(e *entry, src unsafe.Pointer) error {
+	if c.plan == nil {
+		return c.copied(c.valueOf(e), src)
 	}
-	return c.copied(dst, src)
+	inside, err := c.plan.CopyExactly(c.valueOf(e), src)
+	if err != nil {
+		return c.copyError(err)
+	}
+	if inside {
+		e.load |= insideBit
+	}
+	return nil
 }
 
-// copied makes the result at dst, which is not on a stack, a copy of that at
-// src.
+// copyOf makes what is at dst, which is not on a stack, a copy of the value of e.
+func (c *core) copyOf(dst unsafe.Pointer, e *entry) error {
+	if !e.load.inside() {
+		return c.copied(dst, c.valueOf(e))
+	}
+	if _, err := c.plan.CopyExactly(dst, c.valueOf(e)); err != nil {
+		return c.copyError(err)
+	}
+	return nil
+}
+
+// copied makes what is at dst, which is not on a stack, a copy of what is at src.
 func (c *core) copied(dst, src unsafe.Pointer) error {
 	if c.copyTo == nil {
 		c.result.Move(dst, src)

@@ -86,8 +86,20 @@ func (g *Group) OnClear(hook func(ctx context.Context, what Cleared)) { g.group.
 // Then it runs the hooks of the caches and of the group. The error joins a
 // [*PanicError] for each hook that panicked; the clear has taken effect then.
 func (g *Group) Clear(ctx context.Context) error {
+	if err := g.needs(ctx); err != nil {
+		return err
+	}
+	noteClear(ctx, g.group)
 	if err := g.group.Clear(ctx); err != nil {
 		return fmt.Errorf("cachedata: group %s: %w", g.Name(), err)
+	}
+	return nil
+}
+
+// needs returns an error if ctx is nil.
+func (g *Group) needs(ctx context.Context) error {
+	if ctx == nil {
+		return fmt.Errorf("cachedata: group %s: the context is nil: pass that of the request, or context.Background()", g.Name())
 	}
 	return nil
 }

@@ -19,6 +19,9 @@ const (
 	forms
 
 	formBits = 3
+
+	insideBit = 4 // beside the form: pointers of the value lead into it
+	noteBits  = formBits | insideBit
 )
 
 // layout is how the entries of a cache stand in memory: the value, the entry,
@@ -141,17 +144,22 @@ func (c *core) keyOr(e *entry, key unsafe.Pointer) unsafe.Pointer {
 }
 
 // loadTime is how long a load took, as the bits of a float32 of nanoseconds,
-// of which the last two are the entry's form: that leaves six digits.
+// of which the last three are the entry's form and whether pointers of its value
+// lead into it: that leaves six digits.
 type loadTime uint32
 
 func (t loadTime) form() form { return form(t & formBits) }
 
 func (t loadTime) took() time.Duration {
-	return time.Duration(math.Float32frombits(uint32(t &^ formBits)))
+	return time.Duration(math.Float32frombits(uint32(t &^ noteBits)))
 }
+
+// inside reports whether pointers of the value lead into it, so that it is to be
+// copied exactly.
+func (t loadTime) inside() bool { return t&insideBit != 0 }
 
 // of returns t with another duration.
 func (t loadTime) of(took time.Duration) loadTime {
 	// Half of what is cut off is added, so that it is rounded.
-	return loadTime(math.Float32bits(float32(took))+formBits/2)&^formBits | t&formBits
+	return loadTime(math.Float32bits(float32(took))+noteBits/2)&^noteBits | t&noteBits
 }

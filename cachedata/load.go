@@ -36,6 +36,8 @@ type load struct {
 	missing  bool  // failure says that there is nothing for the key
 	passing  bool  // the result is not to be kept
 	same     bool  // it is the old one, which still holds
+
+	cleared atomic.Bool // the load has cleared its own cache
 }
 
 // purpose is what a load is for.
@@ -286,7 +288,7 @@ func (l *load) renewed(ctx context.Context, ttl time.Duration, said said) (*entr
 		size = max(l.basis.bytes()-l.beside(l.basis.form(), l.core.keyOr(l.basis, l.key), nil, l.basis.extra()), 0)
 	}
 	return l.made(making{
-		from: l.core.valueOf(l.basis), ours: true, ttl: ttl, cost: size, set: true, extra: said.extra(tagged(old.tags, said.tags)),
+		from: l.core.valueOf(l.basis), ours: l.basis, ttl: ttl, cost: size, set: true, extra: said.extra(tagged(old.tags, said.tags)),
 	})
 }
 
@@ -416,7 +418,16 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 	source := c.source(l.key)
 	observe.Emit(ctx, c.observer, observe.CacheLoad{Source: source, Took: took, Background: l.why == toRenew, Unmodified: err == nil && l.same, Waiters: o.Callers, Err: c.loadError(err)})
 	if refused != "" {
-		observe.Emit(ctx, c.observer, observe.CacheRefused{Source: source, Reason: refused})
+		own := l.cleared.Load() && (refused == refusedClear || refused == "tag")
+		observe.Emit(ctx, c.observer, observe.CacheRefused{Source: source, Reason: refused, Own: own})
+	}
+}
+
+// Stalled implements flight.Staller.
+func (l *load) Stalled() {
+	if l.core.observer != nil {
+		waited := time.Duration(l.core.group.Now() - l.began)
+		observe.Emit(context.Background(), l.core.observer, observe.CacheStalled{Source: l.core.source(l.key), Took: waited})
 	}
 }
 

@@ -167,8 +167,32 @@ func (l *Loading) end() said {
 	return l.said
 }
 
+// noteClear tells the loads that ctx is part of that they clear what, a cache or
+// a group.
+func noteClear(ctx context.Context, what any) {
+	if c, ok := ctx.Value(loadingKey{}).(*loadingContext); ok {
+		c.loadings.clears(what)
+		noteClear(c.Context, what)
+	}
+}
+
+// clears implements loadings.
+func (l *load) clears(what any) {
+	if what == any(l.core) || what == any(l.core.group) {
+		l.cleared.Store(true)
+	}
+}
+
+// clears implements loadings.
+func (b *batchLoadings) clears(what any) {
+	for _, l := range b.loads {
+		l.clears(what)
+	}
+}
+
 // loadings are those of one call of a loader.
 type loadings interface {
+	clears(what any)
 	only() *Loading
 	of(t reflect.Type, key unsafe.Pointer) *Loading // of the key of type t
 }
@@ -204,7 +228,7 @@ func (l *load) oldValue(into unsafe.Pointer) (ok bool, err error) {
 	if l.basis == nil {
 		return false, nil
 	}
-	err = l.core.copied(into, l.core.valueOf(l.basis))
+	err = l.core.copyOf(into, l.basis)
 	return err == nil, err
 }
 
@@ -265,14 +289,17 @@ type loadingContext struct {
 // Value implements context.Context.
 func (c *loadingContext) Value(key any) any {
 	if key == (loadingKey{}) {
-		return c.loadings
+		return c
 	}
 	return c.Context.Value(key)
 }
 
 func loadingOf(ctx context.Context) loadings {
-	c, _ := ctx.Value(loadingKey{}).(loadings)
-	return c
+	c, ok := ctx.Value(loadingKey{}).(*loadingContext)
+	if !ok {
+		return nil
+	}
+	return c.loadings
 }
 
 // Misuse of Entry and EntryFor.

@@ -132,6 +132,9 @@ func (s *sessions) visitor() *visitor {
 
 // life returns the life of the session of ctx.
 func (s *sessions) life(ctx context.Context) (visit.Life, error) {
+	if ctx == nil {
+		return nil, s.core.noContext()
+	}
 	life, err := visit.Lend(ctx)
 	switch {
 	case err == visit.ErrNone:
@@ -200,7 +203,7 @@ func (s *sessions) keyOf(own id) unsafe.Pointer {
 func (c *Cache[K, V]) ClearSession(ctx context.Context) error { return c.core.clearSession(ctx) }
 
 func (c *core) clearSession(ctx context.Context) error {
-	if err := c.open(); err != nil {
+	if err := c.openTo(ctx); err != nil {
 		return err
 	}
 	if c.sessions == nil {

@@ -35,8 +35,9 @@ func (c *Cache[K, V]) ClearTag(ctx context.Context, tags ...string) error {
 }
 
 func (c *core) clearTag(ctx context.Context, tags []string) error {
-	err := errors.Join(c.open(), checkTags(tags))
+	err := errors.Join(c.openTo(ctx), checkTags(tags))
 	if err == nil {
+		noteClear(ctx, c)
 		err = c.group.ClearTagsOf(ctx, c.member, c.observer, tags)
 	}
 	if err != nil {
@@ -49,8 +50,9 @@ func (c *core) clearTag(ctx context.Context, tags []string) error {
 // step; see [Cache.ClearTag]. A cache's results that were derived from another's
 // have to have the tag, too.
 func (g *Group) ClearTag(ctx context.Context, tags ...string) error {
-	err := checkTags(tags)
+	err := errors.Join(g.needs(ctx), checkTags(tags))
 	if err == nil {
+		noteClear(ctx, g.group)
 		err = g.group.ClearTags(ctx, tags)
 	}
 	if err != nil {

@@ -159,6 +159,9 @@ func (r *core) pin(ctx context.Context, key unsafe.Pointer) (*instance, error) {
 
 // acquire returns key's instance with a hold for the caller.
 func (r *core) acquire(ctx context.Context, key unsafe.Pointer) (*instance, error) {
+	if ctx == nil {
+		return nil, r.noContext()
+	}
 	var in *instance
 	if r.simple {
 		in = r.findWord(nil, r.keys.Word(key), 0)
@@ -173,6 +176,11 @@ func (r *core) acquire(ctx context.Context, key unsafe.Pointer) (*instance, erro
 		opening.lease(in)
 	}
 	return in, nil
+}
+
+// noContext is the error of a call that has got nil for a context.
+func (r *core) noContext() error {
+	return fmt.Errorf("cacheresource: %s: the context is nil: pass that of the request, or context.Background()", r.name)
 }
 
 // usable returns key's instance with a hold: one that may be used now, or a new
@@ -313,6 +321,9 @@ func (r *core) contextRead(ctx context.Context, key, value string) {
 
 // delete is [Resource.Delete].
 func (r *core) delete(ctx context.Context, key unsafe.Pointer) error {
+	if ctx == nil {
+		return r.noContext()
+	}
 	id, err := r.keys.ID(key)
 	if err != nil {
 		return err
@@ -348,6 +359,9 @@ func (r *core) delete(ctx context.Context, key unsafe.Pointer) error {
 
 // clear is [Resource.Clear].
 func (r *core) clear(ctx context.Context) error {
+	if ctx == nil {
+		return r.noContext()
+	}
 	if r.isClosed() {
 		return ErrClosed
 	}

@@ -59,11 +59,20 @@ type CacheOverrun struct {
 	Err  error // what the load returned
 }
 
+// CacheStalled is a load without a hard timeout for which others have been
+// waiting for 30 s. It may be slow, or wait for itself without the context that
+// it was given, or in a goroutine of its own: then it never ends.
+type CacheStalled struct {
+	Source
+	Took time.Duration // until now
+}
+
 // CacheRefused is a loaded value that was handed to its callers but not
 // stored, since a clear, delete or put came in between.
 type CacheRefused struct {
 	Source
 	Reason string
+	Own    bool // it has been cleared by its own load, so that it is never stored
 }
 
 // CacheFull is a group of caches that has reached its bound on bytes for the
@@ -140,10 +149,32 @@ func (e CacheOverrun) LogValue() slog.Value {
 func (CacheRefused) Kind() string { return "cache.refused" }
 
 // Level implements Event.
-func (CacheRefused) Level() slog.Level { return slog.LevelDebug }
+func (e CacheRefused) Level() slog.Level {
+	if e.Own {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}
 
 // LogValue implements Event.
-func (e CacheRefused) LogValue() slog.Value { return e.attrs().str("reason", e.Reason).value() }
+func (e CacheRefused) LogValue() slog.Value {
+	a := e.attrs().str("reason", e.Reason)
+	if e.Own {
+		a = a.add(slog.Bool("own", true))
+	}
+	return a.value()
+}
+
+// Kind implements Event.
+func (CacheStalled) Kind() string { return "cache.stalled" }
+
+// Level implements Event.
+func (CacheStalled) Level() slog.Level { return slog.LevelWarn }
+
+// LogValue implements Event.
+func (e CacheStalled) LogValue() slog.Value {
+	return e.attrs().add(slog.Duration("took", e.Took)).value()
+}
 
 // Kind implements Event.
 func (CacheFull) Kind() string { return "cache.full" }
@@ -301,6 +332,7 @@ func (CacheOverrun) sealed()    {}
 func (CacheRefused) sealed()    {}
 func (CacheFull) sealed()       {}
 func (CacheEvict) sealed()      {}
+func (CacheStalled) sealed()    {}
 func (CacheClear) sealed()      {}
 func (ContextRead) sealed()     {}
 func (CacheServed) sealed()     {}

@@ -19,6 +19,7 @@ var all = []observe.Event{
 	observe.CacheRefused{Source: source, Reason: "cleared"},
 	observe.CacheEvict{Source: source, Cause: observe.CauseExpired},
 	observe.CacheOverrun{Source: source, Took: time.Minute},
+	observe.CacheStalled{Source: source, Took: time.Minute},
 	observe.ContextRead{Source: source, Key: "app.userKey", Value: "*app.User"},
 	observe.CacheFull{Source: source, MaxBytes: 1 << 30, Default: true},
 	observe.CacheServed{Source: source, FailSafe: true, Age: time.Hour},

@@ -14,7 +14,7 @@
 //     Slices are values here: two slices over one array get an array each. A slice is remembered only where it could
 //     contain itself without a pointer or a map between (type T []T, []any).
 //   - A pointer into the middle of something that is copied too (a field, an element) gets a target of its own: what was
-//     one place in the original are two in the copy. [Untyped.Whole] finds these.
+//     one place in the original are two in the copy. [Untyped.CopyExactly] finds these, and makes them lead into the copy.
 //
 // # What is shared
 //
@@ -100,7 +100,7 @@ type Untyped struct {
 	c      *compiler
 	root   *node
 	t      raw.Type
-	inside bool      // Whole has something to look for
+	inside bool      // CopyExactly has something to look for
 	runs   sync.Pool // *Run
 }
 
@@ -215,9 +215,6 @@ func (p *Plan[V]) copy(v V) (out V, err error) {
 	}
 	return out, nil
 }
-
-// Whole is [Untyped.Whole] of v.
-func (p *Plan[V]) Whole(v V) error { return p.Untyped.Whole(unsafe.Pointer(&v)) }
 
 // Size is [Untyped.Size] of v.
 func (p *Plan[V]) Size(v V) int64 { return p.Untyped.Size(unsafe.Pointer(&v)) }

@@ -382,7 +382,7 @@ func TestC2_APointerIntoTheMiddleGetsATargetOfItsOwn(t *testing.T) {
 		t.Error("the copy points into the original")
 	}
 	if got.Marked == &got.Rows[2] || got.Shown == &got.Count {
-		t.Error("the shape is kept now: say so in the package comment and in the record of decisions")
+		t.Error("Copy keeps the shape now: then nobody needs CopyExactly")
 	}
 }
 

@@ -48,6 +48,9 @@ func WithCopierOf(t reflect.Type, opt copier.Option) (copyTo func(dst, src unsaf
 		return nil, err
 	}
 	return func(dst, src unsafe.Pointer) error {
+		if err := u.whole(src); err != nil {
+			return err
+		}
 		v := reflect.NewAt(t, src)
 		if r := v.Elem(); nilable(r.Kind()) && r.IsNil() {
 			return nil

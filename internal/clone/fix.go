@@ -97,6 +97,10 @@ func (n *node) fixPointer(p unsafe.Pointer, s *state) {
 	if old == nil {
 		return
 	}
+	if moved := s.moved(old); moved != nil {
+		*(*unsafe.Pointer)(p) = moved
+		return
+	}
 	var slot *seenSlot
 	if n.tracked {
 		if slot = s.seen.find(old, n.dom.id); slot.copy != nil {
@@ -136,6 +140,10 @@ func (n *node) fixSlice(p unsafe.Pointer, s *state) {
 		return
 	}
 	old := h.data
+	if moved := s.moved(old); moved != nil {
+		*h = header{moved, length, length}
+		return
+	}
 	var slot *seenSlot
 	tag := n.sliceTag(length)
 	if n.tracked {
@@ -291,6 +299,12 @@ func (n *node) fixMethod() func(unsafe.Pointer, *state) {
 		if nilable(t.Kind()) && v.IsNil() {
 			return
 		}
+		if t.Kind() == reflect.Pointer {
+			if moved := s.moved(*(*unsafe.Pointer)(p)); moved != nil {
+				*(*unsafe.Pointer)(p) = moved
+				return
+			}
+		}
 		var old unsafe.Pointer
 		if remember {
 			old = *(*unsafe.Pointer)(p)
@@ -365,6 +379,10 @@ func (n *node) fixHeldMethod(p unsafe.Pointer, s *state) {
 	old := f.data
 	d := s.c.behind(t)
 	if d.dom != nil {
+		if moved := s.moved(old); moved != nil && t.Kind() == reflect.Pointer {
+			f.data = moved
+			return
+		}
 		if slot := s.seen.find(old, d.dom.id); slot.copy != nil {
 			f.data = slot.copy
 			return

@@ -9,61 +9,74 @@ import (
 	"unsafe"
 )
 
-// Whole returns an error for a value, that at v, in which a pointer leads into the middle of something that is copied too: to a field of a struct, or
-// an element of an array or slice, that is reached in another way as well. What is one place there would be two in a copy. Copies that Copy
-// has made are whole. It costs about as much as a walk over the value, and nothing for types that cannot have such pointers.
-func (u *Untyped) Whole(v unsafe.Pointer) error {
+// CopyExactly is CopyTo for a value in which pointers may lead into the middle of something that is copied too: to a
+// field of a struct, or an element of an array or slice, that is reached in another way as well. In the copy they
+// lead to the same place of its own, and slices that overlap do so there, too. inside reports whether there are such
+// pointers; if there are none, CopyTo makes the same copy. Both may take a copy as the original.
+//
+// To find out costs about as much as a walk over the value, and nothing for types that cannot have such pointers. With them a
+// copy takes several times as long as without. It fails if a pointer leads into what is copied by a method of its own.
+func (u *Untyped) CopyExactly(dst, src unsafe.Pointer) (inside bool, err error) {
+	if !u.inside {
+		return false, u.CopyTo(dst, src)
+	}
+	u.t.Move(dst, src)
+	r := u.Begin()
+	r.begin()
+	inside = r.findBlocks(u.root, dst)
+	if inside {
+		r.copyBlocks()
+	}
+	u.root.fix(dst, &r.state)
+	r.drain()
+	err = r.End()
+	runtime.KeepAlive(src) // its blocks are known by their addresses alone
+	return inside, err
+}
+
+// whole returns an error for a value, that at v, in which a pointer leads into the middle of something else of it: for a way
+// of copying that would make two places of one.
+func (u *Untyped) whole(v unsafe.Pointer) error {
 	if !u.inside {
 		return nil
 	}
-	w := insideWalk{c: u.c}
-	w.values(u.root, v, 1)
-	for len(w.later) > 0 {
-		l := w.later[len(w.later)-1]
-		w.later = w.later[:len(w.later)-1]
-		w.values(l.n, l.p, l.count)
+	r := u.Begin()
+	if r.findBlocks(u.root, v) && r.err == nil {
+		r.fail(&ValueError{Type: u.root.typ, Reason: "copier.CopyWithOption: a pointer leads into the middle of something that is copied too, so that one place would become two; use an index or a copy instead, or " + waysOut})
 	}
-	err := w.overlap(u.root.typ)
+	err := r.End()
 	runtime.KeepAlive(v)
 	return err
 }
 
 // mayPointInside reports whether a value of root can have a pointer into the middle of another part: there is a pointer to a type of which
-// values lie inside of something else, or an interface, which may hold both.
+// values lie inside of something else, or a slice of the elements of an array that a pointer leads to, or an interface, which may hold both.
 func (c *compiler) mayPointInside(root *node) bool {
 	all := c.reachable(root)
-	inside := map[reflect.Type]bool{}
-	var add func(n *node)
-	add = func(n *node) {
-		if inside[n.typ] {
-			return
-		}
-		inside[n.typ] = true
-		switch n.role {
-		case roleStruct, roleArray, roleShared:
-			addParts(n.typ, inside)
-		}
-		if n.role == roleStruct || n.role == roleArray {
-			n.parts(func(to *node, _ string, _ int) { add(to) })
+	inside, elems := map[reflect.Type]bool{}, map[reflect.Type]bool{}
+	add := func(t reflect.Type) {
+		inside[t] = true
+		addParts(t, inside)
+	}
+	for _, n := range all {
+		switch {
+		case n.role == roleSlice:
+			add(n.elem.typ)
+		case n.pointer():
+			addParts(n.typ.Elem(), inside)
+			addElems(n.typ.Elem(), elems)
 		}
 	}
 	for _, n := range all {
-		switch n.role {
-		case rolePointer:
-			if n.elem.role == roleStruct || n.elem.role == roleArray || n.elem.role == roleShared {
-				addParts(n.elem.typ, inside)
-			}
-		case roleSlice:
-			add(n.elem)
-		}
-	}
-	for _, n := range all {
-		if n.open() || n.role == rolePointer && inside[n.elem.typ] {
+		if n.open() || n.role == roleSlice && elems[n.elem.typ] || (n.pointer() || n.opaque && n.typ.Kind() == reflect.Pointer) && inside[n.typ.Elem()] {
 			return true
 		}
 	}
 	return false
 }
+
+// pointer reports whether n is a pointer to something that is not opaque.
+func (n *node) pointer() bool { return n.typ.Kind() == reflect.Pointer && !n.opaque && !n.flat }
 
 // addParts adds the types of all that lies inside of a t.
 func addParts(t reflect.Type, inside map[reflect.Type]bool) {
@@ -79,23 +92,102 @@ func addParts(t reflect.Type, inside map[reflect.Type]bool) {
 	}
 }
 
-// block is memory that a pointer or a slice leads to.
+// addElems adds the types of the elements of all arrays inside of a t.
+func addElems(t reflect.Type, elems map[reflect.Type]bool) {
+	switch t.Kind() {
+	case reflect.Struct:
+		for f := range fieldsOf(t) {
+			addElems(f.Type, elems)
+		}
+	case reflect.Array:
+		elems[t.Elem()] = true
+		addElems(t.Elem(), elems)
+	}
+}
+
+// block is memory of the original that pointers and slices lead to. Its address is good as long as the original is alive.
 type block struct {
 	lo, hi uintptr
-	to     *node // the pointer or slice
+	of     *node          // what it consists of
+	by     *node          // a pointer or slice that leads to it
+	copied unsafe.Pointer // where it is in the copy
 }
 
-// insideWalk lists the blocks of a value. Their addresses are good as long as the value is alive.
-type insideWalk struct {
-	c      *compiler
-	seen   seenTable
-	blocks []block
-	depth  int
-	later  []pending
+// moved returns where in the copy that is which was at old, or nil if it is in no block.
+func (s *state) moved(old unsafe.Pointer) unsafe.Pointer {
+	if len(s.blocks) == 0 {
+		return nil
+	}
+	return s.movedBlock(uintptr(old))
 }
 
-func (w *insideWalk) values(n *node, p unsafe.Pointer, count int) {
-	if n.flat || n.opaque || n.role == roleMethod || count == 0 {
+func (s *state) movedBlock(old uintptr) unsafe.Pointer {
+	i, _ := slices.BinarySearchFunc(s.blocks, old, func(b block, at uintptr) int {
+		if b.lo <= at {
+			return -1
+		}
+		return 1
+	})
+	if i == 0 || old >= s.blocks[i-1].hi {
+		return nil
+	}
+	b := &s.blocks[i-1]
+	return unsafe.Add(b.copied, old-b.lo)
+}
+
+// copyBlocks gives the copy all its blocks, and then replaces the references in them.
+func (s *state) copyBlocks() {
+	for i := range s.blocks {
+		b := &s.blocks[i]
+		if !s.charge(b.by, int(b.hi-b.lo)) {
+			s.blocks = nil
+			return
+		}
+		b.copied = b.of.mem.clone(s, *(*unsafe.Pointer)(unsafe.Pointer(&b.lo)), b.len())
+	}
+	for i := range s.blocks {
+		if b := &s.blocks[i]; !b.of.flat {
+			s.each(b.of, b.copied, b.len())
+			s.drain()
+		}
+	}
+	s.depth, s.floor = 0, 0
+}
+
+func (b *block) len() int { return int((b.hi - b.lo) / b.of.typ.Size()) }
+
+// findBlocks finds the blocks of the value at p, and reports whether a pointer leads into the middle of one. If none
+// does, they are not needed.
+func (s *state) findBlocks(n *node, p unsafe.Pointer) bool {
+	w := blockWalk{c: s.c}
+	w.values(n, p, 1)
+	for len(w.later) > 0 {
+		l := w.later[len(w.later)-1]
+		w.later = w.later[:len(w.later)-1]
+		w.values(l.n, l.p, l.count)
+	}
+	inside, err := w.join()
+	if err != nil {
+		s.fail(err)
+	}
+	if inside {
+		s.blocks = w.blocks
+	}
+	return inside
+}
+
+// blockWalk lists the blocks of a value.
+type blockWalk struct {
+	c       *compiler
+	seen    seenTable
+	blocks  []block
+	methods []block // that methods of their own copy
+	depth   int
+	later   []pending
+}
+
+func (w *blockWalk) values(n *node, p unsafe.Pointer, count int) {
+	if n.flat || count == 0 {
 		return
 	}
 	if w.depth >= stackDepth {
@@ -109,29 +201,35 @@ func (w *insideWalk) values(n *node, p unsafe.Pointer, count int) {
 	w.depth--
 }
 
-// block notes count values at p that n, a pointer or slice, leads to, and reports whether that is new.
-func (w *insideWalk) block(n *node, p unsafe.Pointer, count int, tag uint64) bool {
-	size := uintptr(count) * n.elem.typ.Size()
+// block returns count values of n at p, to which by leads, and whether that is new.
+func (w *blockWalk) block(by *node, p unsafe.Pointer, size uintptr, tag uint64) (block, bool) {
 	if p == nil || size == 0 {
-		return false
+		return block{}, false
 	}
 	slot := w.seen.find(p, tag)
 	if slot.copy != nil {
-		return false
+		return block{}, false
 	}
 	w.seen.put(slot, p, tag, p)
-	w.blocks = append(w.blocks, block{uintptr(p), uintptr(p) + size, n})
-	return true
+	b := block{lo: uintptr(p), hi: uintptr(p) + size, of: by.elem, by: by}
+	for b.of != nil && b.of.typ.Kind() == reflect.Array && b.of.elem != nil && b.of.role != roleMethod {
+		b.of = b.of.elem // parts of arrays may overlap
+	}
+	return b, true
 }
 
-func (w *insideWalk) value(n *node, p unsafe.Pointer) {
+func (w *blockWalk) value(n *node, p unsafe.Pointer) {
 	switch n.role {
 	case rolePointer:
-		if to := *(*unsafe.Pointer)(p); w.block(n, to, 1, n.dom.id) {
+		to := *(*unsafe.Pointer)(p)
+		if b, ok := w.block(n, to, n.elem.typ.Size(), n.dom.id); ok {
+			w.blocks = append(w.blocks, b)
 			w.values(n.elem, to, 1)
 		}
 	case roleSlice:
-		if h := *(*header)(p); w.block(n, h.data, h.len, n.sliceTag(h.len)) {
+		h := *(*header)(p)
+		if b, ok := w.block(n, h.data, uintptr(h.len)*n.elem.typ.Size(), n.sliceTag(h.len)); ok {
+			w.blocks = append(w.blocks, b)
 			w.values(n.elem, h.data, h.len)
 		}
 	case roleStruct:
@@ -149,23 +247,56 @@ func (w *insideWalk) value(n *node, p unsafe.Pointer) {
 			w.seen.put(slot, to, n.dom.id, to)
 			w.entries(n, reflect.NewAt(n.typ, p).Elem())
 		}
-	case roleInterface:
-		v := reflect.NewAt(n.typ, p).Elem()
-		if v.IsNil() {
-			return
+	case roleMethod:
+		switch n.typ.Kind() {
+		case reflect.Pointer:
+			// Another tag than that of a pointer to the same place which is copied as its memory says.
+			if b, ok := w.block(n, *(*unsafe.Pointer)(p), n.typ.Elem().Size(), ^n.dom.id); ok {
+				w.methods = append(w.methods, b)
+			}
+		case reflect.Interface:
+			w.heldMethod(n, p)
 		}
-		d, f := w.c.behind(v.Elem().Type()), (*face)(p)
-		switch {
-		case d.err != nil: // Copy says so
-		case d.n.direct:
-			w.values(d.n, unsafe.Pointer(&f.data), 1)
-		default:
-			w.values(d.n, f.data, 1)
+	case roleInterface:
+		w.held(n, p)
+	}
+}
+
+// heldMethod is held for an interface with a method Clone.
+func (w *blockWalk) heldMethod(n *node, p unsafe.Pointer) {
+	v := reflect.NewAt(n.typ, p).Elem()
+	if v.IsNil() {
+		return
+	}
+	t := v.Elem().Type()
+	switch d := w.c.behind(t); {
+	case !w.c.types.Owns(t):
+		w.held(n, p)
+	case t.Kind() == reflect.Pointer && d.err == nil && d.n.dom != nil:
+		by := &node{typ: t, dom: d.n.dom}
+		if b, ok := w.block(by, (*face)(p).data, t.Elem().Size(), ^by.dom.id); ok {
+			w.methods = append(w.methods, b)
 		}
 	}
 }
 
-func (w *insideWalk) entries(n *node, m reflect.Value) {
+// held lists the blocks of what the interface at p holds.
+func (w *blockWalk) held(n *node, p unsafe.Pointer) {
+	v := reflect.NewAt(n.typ, p).Elem()
+	if v.IsNil() {
+		return
+	}
+	d, f := w.c.behind(v.Elem().Type()), (*face)(p)
+	switch {
+	case d.err != nil: // fixHeld says so
+	case d.n.direct:
+		w.values(d.n, unsafe.Pointer(&f.data), 1)
+	default:
+		w.values(d.n, f.data, 1)
+	}
+}
+
+func (w *blockWalk) entries(n *node, m reflect.Value) {
 	for it := m.MapRange(); it.Next(); {
 		// New variables for each entry, since its values may be looked at later.
 		k, v := reflect.New(n.key.typ), reflect.New(n.elem.typ)
@@ -176,30 +307,92 @@ func (w *insideWalk) entries(n *node, m reflect.Value) {
 	}
 }
 
-// overlap returns an error if the target of a pointer lies in another block. Slices may overlap: each is a value of its own.
-func (w *insideWalk) overlap(root reflect.Type) error {
+// join makes one block of those that lie in each other or overlap, and reports whether a pointer led to one of them.
+// Slices alone do not count: each is a value of its own.
+func (w *blockWalk) join() (inside bool, _ *ValueError) {
 	slices.SortFunc(w.blocks, func(a, b block) int { return cmp.Or(cmp.Compare(a.lo, b.lo), cmp.Compare(b.hi, a.hi)) })
-	var all, targets block // those that end last so far: of all blocks, of the targets of pointers
+	var joined []block
+	var target uintptr // where the targets of pointers end
 	for _, b := range w.blocks {
-		other := targets
-		if b.to.role == rolePointer {
-			other = all
-		}
-		if b.lo < other.hi {
-			pointer, holder := b.to, other.to
-			if pointer.role != rolePointer {
-				pointer, holder = holder, pointer
+		pointer := b.by.role == rolePointer
+		if last := len(joined) - 1; last >= 0 && b.lo < joined[last].hi {
+			inside = inside || pointer || b.lo < target
+			if !joined[last].add(b) {
+				return true, b.strange(joined[last])
 			}
-			return &ValueError{Root: root, Type: pointer.typ, Reason: fmt.Sprintf(
-				"this pointer leads into what a %s leads to, so that one place would become two: "+
-					"use an index or a copy instead; or %s", holder.typ, waysOut)}
+		} else {
+			joined = append(joined, b)
 		}
-		if b.hi > all.hi {
-			all = b
-		}
-		if b.to.role == rolePointer && b.hi > targets.hi {
-			targets = b
+		if pointer {
+			target = max(target, b.hi)
 		}
 	}
-	return nil
+	w.blocks = joined
+	for _, m := range w.methods {
+		i, _ := slices.BinarySearchFunc(joined, m.lo, func(b block, at uintptr) int { return cmp.Compare(b.hi, at+1) })
+		if i == len(joined) || joined[i].lo >= m.hi {
+			continue
+		}
+		if b := joined[i]; m.lo < b.lo || m.hi > b.hi || !b.has(m.lo, m.by.typ.Elem()) {
+			return true, &ValueError{Type: b.by.typ, Reason: fmt.Sprintf(
+				"this leads into what a %s leads to, which is copied by a method of its own, so that one place would become two: use an index or a copy instead; or %s", m.by.typ, waysOut)}
+		}
+		inside = true
+	}
+	return inside, nil
+}
+
+// strange returns the error for blocks that overlap in a way which only package unsafe makes.
+func (b *block) strange(other block) *ValueError {
+	return &ValueError{Type: b.by.typ, Reason: fmt.Sprintf(
+		"this leads into what a %s leads to, to memory that has another type there: use an index or a copy instead; or %s", other.by.typ, waysOut)}
+}
+
+// add makes b, which does not begin later than other, include it.
+func (b *block) add(other block) bool {
+	switch {
+	case same(b.of.typ, other.of.typ):
+		if (other.lo-b.lo)%b.of.typ.Size() != 0 {
+			return false
+		}
+		b.hi = max(b.hi, other.hi)
+	case other.hi > b.hi:
+		return false
+	case b.has(other.lo, other.of.typ):
+	case b.lo == other.lo && b.hi == other.hi && other.has(b.lo, b.of.typ):
+		*b = other // the struct of which b is the only field
+	default:
+		return false
+	}
+	return true
+}
+
+// has reports whether a t can be at that address in b.
+func (b *block) has(at uintptr, t reflect.Type) bool {
+	return lies(t, (at-b.lo)%b.of.typ.Size(), b.of.typ)
+}
+
+// lies reports whether at off in an outer there is a t.
+func lies(t reflect.Type, off uintptr, outer reflect.Type) bool {
+	if off == 0 && same(t, outer) {
+		return true
+	}
+	switch outer.Kind() {
+	case reflect.Struct:
+		for f := range fieldsOf(outer) {
+			if f.Offset <= off && off < f.Offset+f.Type.Size() {
+				return lies(t, off-f.Offset, f.Type)
+			}
+		}
+	case reflect.Array:
+		if size := outer.Elem().Size(); size > 0 {
+			return lies(t, off%size, outer.Elem())
+		}
+	}
+	return false
+}
+
+// same reports whether a pointer to an a can be converted to one to a b.
+func same(a, b reflect.Type) bool {
+	return a == b || reflect.PointerTo(a).ConvertibleTo(reflect.PointerTo(b))
 }

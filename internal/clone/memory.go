@@ -103,6 +103,8 @@ func sliceAs[T any](per int) func(*node) func(unsafe.Pointer, *state) {
 			case h.data == nil:
 			case h.len == 0:
 				*h = header{data: unsafe.Pointer(&nothing)}
+			case len(s.blocks) > 0 && s.moved(h.data) != nil:
+				*h = header{s.moved(h.data), h.len, h.len}
 			case s.charge(of, h.len*size):
 				to := duplicate(unsafe.Slice((*T)(h.data), h.len*per))
 				*h = header{unsafe.Pointer(unsafe.SliceData(to)), h.len, h.len}

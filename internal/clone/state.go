@@ -18,6 +18,8 @@ type state struct {
 	c    *compiler
 	seen seenTable
 
+	blocks []block // of a copy by [Untyped.CopyExactly], by their addresses
+
 	bytes, nodes int // what is left of the limits; negative once the copy has failed
 	depth, floor int // references followed in all, and where this part of the work list began
 	inKey        bool
@@ -58,6 +60,7 @@ func (s *state) drain() {
 func (s *state) end(root reflect.Type) error {
 	err := s.err
 	s.seen.reset()
+	s.blocks = nil
 	clear(s.pending[:cap(s.pending)])
 	if cap(s.pending) > 1<<12 {
 		s.pending = nil

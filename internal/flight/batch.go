@@ -40,8 +40,9 @@ func (t *Table) DoMany(ctx context.Context, keys []Key, terms Terms, size int, w
 		}
 		return results
 	}
-	calls := t.joinMany(ctx, keys, terms, size, work, results)
-	if loading := nodeOf(ctx); loading != nil {
+	loading := nodeOf(ctx)
+	calls := t.joinMany(ctx, keys, terms, size, work, results, loading)
+	if loading != nil {
 		defer t.awaitMany(loading, calls, results)()
 	}
 	t.tracker.waiting.Add(1)
@@ -76,7 +77,7 @@ type chunk struct {
 
 // joinMany returns the calls that are to be waited for, nil where there is a
 // result already, and sets the loads going that it needs.
-func (t *Table) joinMany(ctx context.Context, keys []Key, terms Terms, size int, work Batch, results []Result) []*call {
+func (t *Table) joinMany(ctx context.Context, keys []Key, terms Terms, size int, work Batch, results []Result, loading *node) []*call {
 	calls := make([]*call, len(keys))
 	var next *chunk
 	lead := func() (*run, error) {
@@ -87,7 +88,7 @@ func (t *Table) joinMany(ctx context.Context, keys []Key, terms Terms, size int,
 		// and has all its keys.
 		c := new(chunk)
 		var err error
-		if c.run, c.begun, err = t.tracker.start(ctx, terms, func() string { return work.Name(c.keys) }); err != nil {
+		if c.run, c.begun, err = t.tracker.start(ctx, terms, func() string { return work.Name(c.keys) }, loading); err != nil {
 			return nil, err
 		}
 		next = c
@@ -95,13 +96,19 @@ func (t *Table) joinMany(ctx context.Context, keys []Key, terms Terms, size int,
 	}
 	start := func() {
 		if next != nil {
+			for _, c := range next.calls {
+				next.run.keys = append(next.run.keys, c.key)
+			}
 			go t.load(next.begun, next.run, next.calls, next.compute(work))
 			next = nil
 		}
 	}
 	for i, key := range keys {
 		r := &results[i]
-		calls[i], r.Value, r.Role, r.Err = t.join(key, terms.At, work.Task(i), lead)
+		calls[i], r.Value, r.Role, r.Err = t.join(key, terms.At, loading, work.Task(i), lead)
+		if r.Err == errWithin {
+			r.Err = loading.backTo(t.within(loading, key))
+		}
 		if calls[i] == nil || r.Role != Led {
 			continue
 		}

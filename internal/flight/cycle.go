@@ -23,7 +23,10 @@ func (e *CycleError) Error() string {
 // node is a load in the graph of who waits for whom. A load that calls another
 // cache is known by the node in its context.
 type node struct {
-	name func() string
+	name    func() string
+	tracker *Tracker
+	parent  *node // the load that has started it and waits; nil: none
+	keys    []Key // what it loads; written before the load begins
 
 	mu    sync.Mutex
 	waits map[*node]int // for how many of this load's callers

@@ -17,7 +17,10 @@
 //     still the key's own: whoever overrides the key has the last word;
 //   - a panic or Goexit of a load reaches its callers as an error, is raised
 //     again in the caller that started it, and leaves nothing behind;
-//   - loads that wait for each other in a circle fail with a [CycleError];
+//   - loads that wait for each other in a circle fail with a [CycleError], and so
+//     does one that would start another load of its own key;
+//   - a load without a limit that others wait for, for long, is told that it
+//     keeps them waiting;
 //   - nothing remains of a key whose call is over.
 package flight
 
@@ -162,10 +165,11 @@ type call struct {
 	done chan struct{}
 
 	// Guarded by the shard's lock.
-	waiting int    // callers who wait
-	callers int    // callers who ever waited
-	over    bool   // committed or failed: nobody leaves any more
-	taken   string // why the call is no longer the key's own
+	waiting int         // callers who wait
+	callers int         // callers who ever waited
+	over    bool        // committed or failed: nobody leaves any more
+	alarm   *time.Timer // nil, or goes off when the call has been waited for too long
+	taken   string      // why the call is no longer the key's own
 
 	loaded answer // what the load says; nobody else's until the call is over
 	answer        // written before done is closed, read after
@@ -202,18 +206,22 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 		return nil, Led, err
 	}
 	var begun context.Context
-	c, found, role, err := t.join(key, terms.At, work, func() (r *run, err error) {
-		r, begun, err = t.tracker.start(ctx, terms, work.Name)
+	loading := nodeOf(ctx)
+	c, found, role, err := t.join(key, terms.At, loading, work, func() (r *run, err error) {
+		r, begun, err = t.tracker.start(ctx, terms, work.Name, loading)
 		return r, err
 	})
 	switch {
+	case err == errWithin:
+		return nil, role, loading.backTo(t.within(loading, key))
 	case c == nil:
 		return found, role, err
 	case role == Led:
+		c.keys = []Key{key}
 		go t.load(begun, c.run, []*call{c}, single(c, work))
 	}
 
-	if loading := nodeOf(ctx); loading != nil {
+	if loading != nil {
 		err := loading.await(&c.node)
 		switch {
 		case err == nil:
@@ -247,7 +255,7 @@ func (t *Table) Start(ctx context.Context, key Key, terms Terms, work Work, ende
 	if _, ok := work.Find(); ok {
 		return false
 	}
-	r, begun, err := t.tracker.start(ctx, terms, work.Name)
+	r, begun, err := t.tracker.start(ctx, terms, work.Name, nil)
 	if err != nil {
 		return false
 	}
@@ -257,6 +265,7 @@ func (t *Table) Start(ctx context.Context, key Key, terms Terms, work Work, ende
 		s.take(c, "clear")
 	}
 	c := s.open(key, r, work)
+	r.keys = []Key{key}
 	go t.load(begun, r, []*call{c}, single(c, work))
 	return true
 }
@@ -268,7 +277,7 @@ func single(c *call, work Work) func(context.Context) {
 
 // join finds what there is for key, or makes a call of the load that lead
 // returns, which the caller then sets going.
-func (t *Table) join(key Key, at epoch.Mark, task Task, lead func() (*run, error)) (c *call, found any, role Role, err error) {
+func (t *Table) join(key Key, at epoch.Mark, loading *node, task Task, lead func() (*run, error)) (c *call, found any, role Role, err error) {
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -281,6 +290,9 @@ func (t *Table) join(key Key, at epoch.Mark, task Task, lead func() (*run, error
 		default:
 			c.waiting++
 			c.callers++
+			if loading == nil && !c.limited {
+				c.watch()
+			}
 			return c, nil, Joined, nil
 		}
 	}
@@ -288,6 +300,9 @@ func (t *Table) join(key Key, at epoch.Mark, task Task, lead func() (*run, error
 		return nil, found, Found, nil
 	}
 
+	if t.within(loading, key) != nil {
+		return nil, nil, Led, errWithin
+	}
 	r, err := lead()
 	if err != nil {
 		return nil, nil, Led, err
@@ -451,6 +466,9 @@ func (t *Table) commit(c *call) {
 		}
 	}
 	c.over = true
+	if c.alarm != nil {
+		c.alarm.Stop()
+	}
 }
 
 // settle is what the load says of the key.

@@ -16,15 +16,16 @@ type run struct {
 	// waiting is how many callers its calls have together. Once it is zero
 	// again, the run is abandoned for good.
 	waiting atomic.Int64
+	limited bool // it is over at some time, whatever it does
 	began   time.Time
 	over    atomic.Bool // somebody is answering the callers, or has
 	ended   func()      // nil, or what to call when the load has returned
 }
 
 // start begins a run with the values of ctx and the limit of terms, unless the
-// tracker is closed.
-func (t *Tracker) start(ctx context.Context, terms Terms, name func() string) (*run, context.Context, error) {
-	r := &run{node: node{name: name}, at: terms.At, began: time.Now()}
+// tracker is closed. loading is the load that waits for it, or nil.
+func (t *Tracker) start(ctx context.Context, terms Terms, name func() string, loading *node) (*run, context.Context, error) {
+	r := &run{node: node{name: name, tracker: t, parent: loading}, at: terms.At, limited: terms.Limit > 0, began: time.Now()}
 	begun, cancel := context.WithCancelCause(withNode(context.WithoutCancel(ctx), &r.node))
 	r.cancel = cancel
 	if terms.Limit > 0 {

@@ -1,0 +1,50 @@
+package flight
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// tooLong is how long a call is waited for until that is told.
+const tooLong = 30 * time.Second
+
+// errWithin says that a load would start another one of its own key.
+var errWithin = errors.New("within a load of the same key")
+
+// Staller is a Task that wants to know that it keeps others waiting.
+type Staller interface {
+	// Stalled is called once, outside all locks, if others have waited for
+	// long for a load that has no limit. They may be the load itself, with a
+	// context that is not its own: that cannot be told from a slow load.
+	Stalled()
+}
+
+// watch sees to it that it is told when the call has been waited for too long. It
+// is called under the lock.
+func (c *call) watch() {
+	if task, ok := c.task.(Staller); ok && c.alarm == nil {
+		c.alarm = time.AfterFunc(tooLong, task.Stalled)
+	}
+}
+
+// within returns the load of key, by the same owner, that waits for n or is n.
+func (t *Table) within(n *node, key Key) *node {
+	for ; n != nil; n = n.parent {
+		if n.tracker == t.tracker && slices.Contains(n.keys, key) {
+			return n
+		}
+	}
+	return nil
+}
+
+// backTo returns the error of n, which would start what it is part of.
+func (n *node) backTo(outer *node) *CycleError {
+	path := []string{outer.name()}
+	for at := n; at != outer; at = at.parent {
+		path = append(path, at.name())
+	}
+	path = append(path, outer.name())
+	slices.Reverse(path)
+	return &CycleError{Path: path}
+}
