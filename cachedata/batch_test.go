@@ -102,7 +102,7 @@ func wantAsked(t *testing.T, o *table, want ...[]int) {
 	}
 }
 
-func TestL1_GetManyLoadsWhatIsMissing(t *testing.T) {
+func TestGetManyLoadsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	o := &table{}
 	b := newBatch(t, o.load, cachedata.Config[int, string]{})
@@ -135,7 +135,7 @@ func TestL1_GetManyLoadsWhatIsMissing(t *testing.T) {
 	wantMany(t, b, []int{1, 2, 100}, map[int]string{1: "1 v1", 2: "2 v0", 100: "put"})
 }
 
-func TestL1_GetManyJoinsWhatIsInFlight(t *testing.T) {
+func TestGetManyJoinsWhatIsInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := &table{took: time.Second}
@@ -203,7 +203,7 @@ func TestNewBatchReportsAll(t *testing.T) {
 }
 
 // Mutating what one caller got is invisible to the others and to the loader.
-func TestC1_GetManyGivesOwnCopies(t *testing.T) {
+func TestGetManyGivesOwnCopies(t *testing.T) {
 	t.Parallel()
 	origin := map[int][]int{1: {1}, 2: {2}}
 	b := newBatch(t, func(context.Context, []int) (map[int][]int, error) { return origin, nil }, cachedata.Config[int, []int]{})
@@ -221,7 +221,7 @@ func TestC1_GetManyGivesOwnCopies(t *testing.T) {
 }
 
 // The keys of the loader's map need not be those that it was given.
-func TestK1_AnswersAreMatchedAsData(t *testing.T) {
+func TestAnswersAreMatchedAsData(t *testing.T) {
 	t.Parallel()
 	type key struct{ ID *int }
 	b := newBatch(t, func(_ context.Context, keys []key) (map[key]int, error) {
@@ -264,7 +264,7 @@ func TestK1_AnswersAreMatchedAsData(t *testing.T) {
 	}
 }
 
-func TestL4_GetManyReturnsWhatItHasAndSaysWhatFailed(t *testing.T) {
+func TestGetManyReturnsWhatItHasAndSaysWhatFailed(t *testing.T) {
 	t.Parallel()
 	o := &table{}
 	b := newBatch(t, o.load, cachedata.Config[int, string]{})
@@ -295,7 +295,7 @@ func TestL4_GetManyReturnsWhatItHasAndSaysWhatFailed(t *testing.T) {
 	}
 }
 
-func TestK4_KeysThatIdentifyNothingFailAlone(t *testing.T) {
+func TestKeysThatIdentifyNothingFailAlone(t *testing.T) {
 	t.Parallel()
 	b := newBatch(t, func(_ context.Context, keys []any) (map[any]int, error) {
 		m := make(map[any]int)
@@ -315,7 +315,7 @@ func TestK4_KeysThatIdentifyNothingFailAlone(t *testing.T) {
 	}
 }
 
-func TestL3_GetManyWithADoneContext(t *testing.T) {
+func TestGetManyWithADoneContext(t *testing.T) {
 	t.Parallel()
 	o := &table{}
 	b := newBatch(t, o.load, cachedata.Config[int, string]{})
@@ -330,7 +330,7 @@ func TestL3_GetManyWithADoneContext(t *testing.T) {
 	wantAsked(t, o)
 }
 
-func TestL2_GetManyLeavesWithItsContext(t *testing.T) {
+func TestGetManyLeavesWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var ended atomic.Int32
@@ -359,7 +359,7 @@ func TestL2_GetManyLeavesWithItsContext(t *testing.T) {
 	})
 }
 
-func TestL5_PanicsAndGoexitOfABatchLoad(t *testing.T) {
+func TestPanicsAndGoexitOfABatchLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := &table{took: time.Second, fail: func() { panic("boom") }}
@@ -393,7 +393,7 @@ func TestL5_PanicsAndGoexitOfABatchLoad(t *testing.T) {
 	})
 }
 
-func TestL6_BatchLoadThatAsksForItsOwnKeys(t *testing.T) {
+func TestBatchLoadThatAsksForItsOwnKeys(t *testing.T) {
 	t.Parallel()
 	var b *cachedata.Batch[int, string]
 	b = newBatch(t, func(ctx context.Context, keys []int) (map[int]string, error) {
@@ -413,7 +413,7 @@ func TestL6_BatchLoadThatAsksForItsOwnKeys(t *testing.T) {
 	}
 }
 
-func TestD11_BatchLoadCannotSeeTheVisitor(t *testing.T) {
+func TestBatchLoadCannotSeeTheVisitor(t *testing.T) {
 	t.Parallel()
 	b := newBatch(t, func(ctx context.Context, keys []int) (map[int]string, error) {
 		m := map[int]string{}
@@ -431,7 +431,7 @@ func TestD11_BatchLoadCannotSeeTheVisitor(t *testing.T) {
 }
 
 // Every way to drop a key against a batch that is loading it.
-func TestX1_ClearsInTheMiddleOfABatch(t *testing.T) {
+func TestClearsInTheMiddleOfABatch(t *testing.T) {
 	t.Parallel()
 	type batch = cachedata.Batch[int, string]
 	tests := []struct {
@@ -524,7 +524,7 @@ func TestBatchErrorKeepsItsStatus(t *testing.T) {
 
 // Nothing remains of a batch's keys once their results are gone, whether they
 // were found, failed, or were left by who asked for them.
-func TestL7_NothingRemainsOfABatch(t *testing.T) {
+func TestNothingRemainsOfABatch(t *testing.T) {
 	keys := 20_000
 	if soaktest.Long() {
 		keys = 1_000_000

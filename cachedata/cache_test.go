@@ -104,7 +104,7 @@ func TestGetMeta(t *testing.T) {
 	})
 }
 
-func TestK6_DuplicateNameIsAnError(t *testing.T) {
+func TestDuplicateNameIsAnError(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, cachedata.GroupConfig{})
 	load := func(context.Context, int) (int, error) { return 1, nil }

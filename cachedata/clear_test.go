@@ -28,7 +28,7 @@ var (
 // While a group is cleared step by step, a load may run between the steps and
 // derive its result from a cache that still has its old one. Many caches
 // between the two make that likely.
-func TestX1_DerivedResultsOfTheMiddleOfAClear(t *testing.T) {
+func TestDerivedResultsOfTheMiddleOfAClear(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, cachedata.GroupConfig{})
 	var base *cachedata.Cache[struct{}, int64]
@@ -65,7 +65,7 @@ func TestX1_DerivedResultsOfTheMiddleOfAClear(t *testing.T) {
 	wg.Wait()
 }
 
-func TestD12_HooksOfCacheAndGroup(t *testing.T) {
+func TestHooksOfCacheAndGroup(t *testing.T) {
 	t.Parallel()
 	var got []string
 	note := func(who string) func(context.Context, cachedata.Cleared) {
@@ -101,7 +101,7 @@ func TestD12_HooksOfCacheAndGroup(t *testing.T) {
 	want(t, b, 1, "1#2")
 }
 
-func TestD12_PanicOfAHookIsAnError(t *testing.T) {
+func TestPanicOfAHookIsAnError(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, counter[int](), cachedata.Config[int, string]{OnClear: func(context.Context, cachedata.Cleared) { panic("boom") }})
 	want(t, c, 1, "1#1")
@@ -189,7 +189,7 @@ func TestMustPanics(t *testing.T) {
 	cachedata.Must(cachedata.New("", counter[int](), cachedata.Config[int, string]{}))
 }
 
-func TestD12_ClearHandler(t *testing.T) {
+func TestClearHandler(t *testing.T) {
 	t.Parallel()
 	if _, err := middleware.ClearHandler(cachedata.Default(), nil); err == nil {
 		t.Error("a nil authorize is no error")

@@ -39,7 +39,7 @@ func (p *page) spoil() {
 	p.Any.([]int)[0] = 99
 }
 
-func TestC1_EveryCallerHasACopyOfItsOwn(t *testing.T) {
+func TestEveryCallerHasACopyOfItsOwn(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	var kept *page // what the loader returned
@@ -80,7 +80,7 @@ func TestC1_EveryCallerHasACopyOfItsOwn(t *testing.T) {
 	check("the next hit", got, err)
 }
 
-func TestC1_ManyCallersCopyOneValue(t *testing.T) {
+func TestManyCallersCopyOneValue(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, func(context.Context, int) (*page, error) { return newPage(), nil }, cachedata.Config[int, *page]{})
 	var wg sync.WaitGroup
@@ -98,7 +98,7 @@ func TestC1_ManyCallersCopyOneValue(t *testing.T) {
 	wg.Wait()
 }
 
-func TestC4_UncopyableTypesAreRefusedInNew(t *testing.T) {
+func TestUncopyableTypesAreRefusedInNew(t *testing.T) {
 	t.Parallel()
 	type value struct {
 		ID    int
@@ -135,7 +135,7 @@ func TestC4_UncopyableTypesAreRefusedInNew(t *testing.T) {
 	}
 }
 
-func TestC4_WritesToSharedResultsAreFound(t *testing.T) {
+func TestWritesToSharedResultsAreFound(t *testing.T) {
 	t.Parallel()
 	mine := &[]string{"a", "b"} // the loader's
 	load := func(ctx context.Context, k int) (*[]string, error) {
@@ -187,7 +187,7 @@ func TestC4_WritesToSharedResultsAreFound(t *testing.T) {
 	found("a write after Put", err)
 }
 
-func TestC4_VerifyReadOnlyNeedsData(t *testing.T) {
+func TestVerifyReadOnlyNeedsData(t *testing.T) {
 	t.Parallel()
 	type value struct{ Ch chan int }
 	g := newGroup(t, cachedata.GroupConfig{})
@@ -203,7 +203,7 @@ func TestC4_VerifyReadOnlyNeedsData(t *testing.T) {
 	}
 }
 
-func TestC4_UncopyableValuesAreErrors(t *testing.T) {
+func TestUncopyableValuesAreErrors(t *testing.T) {
 	t.Parallel()
 	bad := any(func() {})
 	c := newCache(t, func(context.Context, int) (any, error) { return bad, nil }, cachedata.Config[int, any]{})
@@ -221,7 +221,7 @@ func TestC4_UncopyableValuesAreErrors(t *testing.T) {
 	want(t, c, 1, any("fine now"))
 }
 
-func TestC4_VeryDeepValuesDoNotOverflowTheStack(t *testing.T) {
+func TestVeryDeepValuesDoNotOverflowTheStack(t *testing.T) {
 	t.Parallel()
 	type list struct{ Next *list }
 	var head *list

@@ -15,7 +15,7 @@ import (
 )
 
 // HardTimeout must answer the callers also once Close has cancelled the load.
-func TestL2_HardTimeoutHoldsAfterClose(t *testing.T) {
+func TestHardTimeoutHoldsAfterClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, _ := cachedata.NewGroup("g", cachedata.GroupConfig{})
@@ -45,7 +45,7 @@ func TestL2_HardTimeoutHoldsAfterClose(t *testing.T) {
 }
 
 // A Cache takes them, a Batch cannot: its loader returns a map.
-func TestK4_KeysThatNoMapTakesAreErrorsOfABatch(t *testing.T) {
+func TestKeysThatNoMapTakesAreErrorsOfABatch(t *testing.T) {
 	t.Parallel()
 	b := newBatch(t, func(_ context.Context, keys []any) (map[any]int, error) {
 		return map[any]int{keys[0]: 1}, nil
@@ -67,7 +67,7 @@ func TestK4_KeysThatNoMapTakesAreErrorsOfABatch(t *testing.T) {
 
 // SoftTimeout: "how long a load may have taken until its callers are given the
 // expired result".
-func TestL3_SoftTimeoutOfGetMany(t *testing.T) {
+func TestSoftTimeoutOfGetMany(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
@@ -89,7 +89,7 @@ func TestL3_SoftTimeoutOfGetMany(t *testing.T) {
 }
 
 // Entries: "Nothing of a clear that came before the call is seen."
-func TestX1_EntriesShowNothingOfAClearedTag(t *testing.T) {
+func TestEntriesShowNothingOfAClearedTag(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, func(context.Context, int) (int, error) { return 1, nil },
 		cachedata.Config[int, int]{Tags: func(int, int) []string { return []string{"t"} }})
@@ -103,7 +103,7 @@ func TestX1_EntriesShowNothingOfAClearedTag(t *testing.T) {
 }
 
 // But the load of such a key is seen.
-func TestX1_EntriesShowTheLoadAfterAClearedTag(t *testing.T) {
+func TestEntriesShowTheLoadAfterAClearedTag(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(context.Context, int) (int, error) {
@@ -129,7 +129,7 @@ func TestX1_EntriesShowTheLoadAfterAClearedTag(t *testing.T) {
 
 // VerifyReadOnly: "a read that finds that the result has been changed since it
 // was stored drops it"; "Each read walks the whole result".
-func TestC4_PeekFindsNothingThatWasChanged(t *testing.T) {
+func TestPeekFindsNothingThatWasChanged(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, func(context.Context, int) ([]int, error) { return []int{1}, nil },
 		cachedata.Config[int, []int]{ReadOnly: true, VerifyReadOnly: true})
@@ -144,7 +144,7 @@ func TestC4_PeekFindsNothingThatWasChanged(t *testing.T) {
 }
 
 // The same for what FailSafe serves, here what the loader has changed.
-func TestC4_FailSafeServesNothingThatWasChanged(t *testing.T) {
+func TestFailSafeServesNothingThatWasChanged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mine, loaded := []int{1}, false
@@ -167,7 +167,7 @@ func TestC4_FailSafeServesNothingThatWasChanged(t *testing.T) {
 }
 
 // B1: one result too many makes room for one, whatever the others count.
-func TestB1_MaxEntriesBesideALargeResult(t *testing.T) {
+func TestMaxEntriesBesideALargeResult(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(_ context.Context, k int) (int64, error) {
@@ -192,7 +192,7 @@ func TestB1_MaxEntriesBesideALargeResult(t *testing.T) {
 }
 
 // L7, T2: no timers pile up.
-func TestL7_TimersDoNotPileUp(t *testing.T) {
+func TestTimersDoNotPileUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(context.Context, int) (int, error) { return 1, nil },
 			cachedata.Config[int, int]{TTL: 24 * time.Hour, Tags: func(int, int) []string { return []string{"never cleared"} }})
@@ -223,7 +223,7 @@ func TestL7_TimersDoNotPileUp(t *testing.T) {
 
 // A remembered error is no old result: the eager refresh of one must not offer a
 // zero value that was never loaded, let alone make it a result.
-func TestT5_ARememberedErrorIsNoOldResult(t *testing.T) {
+func TestARememberedErrorIsNoOldResult(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(ctx context.Context, _ int) (string, error) {
@@ -252,7 +252,7 @@ var shared = cachedata.Must(cachedata.New("shared across bubbles", func(context.
 	cachedata.Config[int, int]{TTL: time.Second}))
 
 // A package variable inside and outside of bubbles: what expires is freed.
-func TestT2_SharedAcrossBubbles(t *testing.T) {
+func TestSharedAcrossBubbles(t *testing.T) {
 	ctx := context.Background()
 	synctest.Test(t, func(t *testing.T) { _, _ = shared.Get(ctx, 1) })
 	_, _ = shared.Get(ctx, 2)
@@ -266,7 +266,7 @@ type slowKey struct{ n int }
 
 // T4: a caller that has found the old result expired, and comes to the flight
 // when that has just failed, must not ask the origin again.
-func TestT4_ThrottledAlsoForWhoLookedBefore(t *testing.T) {
+func TestThrottledAlsoForWhoLookedBefore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		loads, slow := 0, false

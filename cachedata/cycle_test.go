@@ -35,7 +35,7 @@ func loadOf[K, V any](t *testing.T, c *cachedata.Cache[K, V], k K) string {
 
 // A load that comes back to itself by way of a cache of another group fails
 // with an error that names the way.
-func TestL6_CycleAcrossCaches(t *testing.T) {
+func TestCycleAcrossCaches(t *testing.T) {
 	t.Parallel()
 	type cache = cachedata.Cache[string, string]
 	var first, second *cache
@@ -53,7 +53,7 @@ func TestL6_CycleAcrossCaches(t *testing.T) {
 }
 
 // So does one that comes back by way of a batch, wherever the way begins.
-func TestL6_CycleThroughABatch(t *testing.T) {
+func TestCycleThroughABatch(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, cachedata.GroupConfig{})
 	var texts *cachedata.Cache[string, string]

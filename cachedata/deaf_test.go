@@ -36,7 +36,7 @@ var asks = map[string]func(context.Context, *cachedata.Batch[string, int]) (int,
 
 // A load that does not look at its context holds nobody up beyond HardTimeout,
 // whatever call it is of. What it returns then is thrown away, and told.
-func TestL2_DeafLoadsOfEveryCall(t *testing.T) {
+func TestDeafLoadsOfEveryCall(t *testing.T) {
 	t.Parallel()
 	for name, ask := range asks {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestL2_DeafLoadsOfEveryCall(t *testing.T) {
 
 // A load that does not look at its context and is left by all who waited is not
 // joined any more, and what it returns is thrown away.
-func TestL2_DeafLoadsThatAreLeft(t *testing.T) {
+func TestDeafLoadsThatAreLeft(t *testing.T) {
 	t.Parallel()
 	for name, ask := range asks {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestL2_DeafLoadsThatAreLeft(t *testing.T) {
 
 // A refresh in the background that does not look at its context makes nobody
 // wait, ends for the cache at HardTimeout, and replaces nothing afterwards.
-func TestL2_DeafRefreshInTheBackground(t *testing.T) {
+func TestDeafRefreshInTheBackground(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source

@@ -15,7 +15,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-func TestT4_FailSafeServesWhatHasExpired(t *testing.T) {
+func TestFailSafeServesWhatHasExpired(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
@@ -64,7 +64,7 @@ func TestT4_FailSafeServesWhatHasExpired(t *testing.T) {
 	}
 }
 
-func TestT4_FailSafeEndsAtExactlyFailSafe(t *testing.T) {
+func TestFailSafeEndsAtExactlyFailSafe(t *testing.T) {
 	t.Parallel()
 	for _, rule := range []struct{ ttl, failSafe time.Duration }{{1, 1}, {time.Second, time.Hour}, {time.Hour, time.Second}, {1, 100 * years}} {
 		t.Run(fmt.Sprint(rule), func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestT4_FailSafeEndsAtExactlyFailSafe(t *testing.T) {
 }
 
 // A load that fails after the old result is over has nothing to fall back on.
-func TestT4_FailSafeEndsDuringTheLoad(t *testing.T) {
+func TestFailSafeEndsDuringTheLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -97,7 +97,7 @@ func TestT4_FailSafeEndsDuringTheLoad(t *testing.T) {
 	})
 }
 
-func TestT4_StaleForThenFailSafe(t *testing.T) {
+func TestStaleForThenFailSafe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -116,7 +116,7 @@ func TestT4_StaleForThenFailSafe(t *testing.T) {
 	})
 }
 
-func TestT4_CallersWhoAskedForMoreGetTheError(t *testing.T) {
+func TestCallersWhoAskedForMoreGetTheError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -143,7 +143,7 @@ func TestT4_CallersWhoAskedForMoreGetTheError(t *testing.T) {
 	})
 }
 
-func TestT4_NotFoundIsNoFailure(t *testing.T) {
+func TestNotFoundIsNoFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -161,7 +161,7 @@ func TestT4_NotFoundIsNoFailure(t *testing.T) {
 	})
 }
 
-func TestT4_MistakesAreNotCoveredUp(t *testing.T) {
+func TestMistakesAreNotCoveredUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		wrong := false
@@ -182,7 +182,7 @@ func TestT4_MistakesAreNotCoveredUp(t *testing.T) {
 	})
 }
 
-func TestL2_HardTimeoutOfADeafLoad(t *testing.T) {
+func TestHardTimeoutOfADeafLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -217,7 +217,7 @@ func TestL2_HardTimeoutOfADeafLoad(t *testing.T) {
 	})
 }
 
-func TestL2_CloseWaitsForADeafLoad(t *testing.T) {
+func TestCloseWaitsForADeafLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -235,7 +235,7 @@ func TestL2_CloseWaitsForADeafLoad(t *testing.T) {
 	})
 }
 
-func TestL2_HardTimeoutEndsTheContextOfALoad(t *testing.T) {
+func TestHardTimeoutEndsTheContextOfALoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(ctx context.Context, _ string) (int, error) {
@@ -255,7 +255,7 @@ func TestL2_HardTimeoutEndsTheContextOfALoad(t *testing.T) {
 	})
 }
 
-func TestT4_HardTimeoutIsAFailure(t *testing.T) {
+func TestHardTimeoutIsAFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -277,7 +277,7 @@ func TestT4_HardTimeoutIsAFailure(t *testing.T) {
 
 // Deaf refreshes hold their places among the workers, so that a dead origin
 // cannot pile up goroutines.
-func TestL2_DeafRefreshesAreBounded(t *testing.T) {
+func TestDeafRefreshesAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		deaf := false
@@ -307,7 +307,7 @@ func TestL2_DeafRefreshesAreBounded(t *testing.T) {
 	})
 }
 
-func TestL3_SoftTimeoutServesWhatHasExpired(t *testing.T) {
+func TestSoftTimeoutServesWhatHasExpired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -340,7 +340,7 @@ func TestL3_SoftTimeoutServesWhatHasExpired(t *testing.T) {
 }
 
 // When there is nothing left to serve at the soft timeout, the caller waits on.
-func TestL3_SoftTimeoutWithoutAnythingLeft(t *testing.T) {
+func TestSoftTimeoutWithoutAnythingLeft(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -375,7 +375,7 @@ func TestL3_SoftTimeoutWithoutAnythingLeft(t *testing.T) {
 	}
 }
 
-func TestT4_GetManyIsFailSafe(t *testing.T) {
+func TestGetManyIsFailSafe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var fail func() error

@@ -13,7 +13,7 @@ import (
 
 // However results go, nothing is left of their keys: no memory, no place in a
 // queue, no goroutine. Not parallel: the heap is everybody's.
-func TestL7_NothingRemainsHoweverResultsGo(t *testing.T) {
+func TestNothingRemainsHoweverResultsGo(t *testing.T) {
 	keys := 5_000
 	if soaktest.Long() {
 		keys = soaktest.Size(1_000_000)

@@ -16,7 +16,7 @@ import (
 	"github.com/reecho-go/reecho/cachedata"
 )
 
-func TestK1_DifferentKeysNeverShareAResult(t *testing.T) {
+func TestDifferentKeysNeverShareAResult(t *testing.T) {
 	t.Parallel()
 	describe := func(k any) string {
 		if p, ok := k.(*int); ok && p != nil {
@@ -54,7 +54,7 @@ func TestK1_DifferentKeysNeverShareAResult(t *testing.T) {
 	}
 }
 
-func TestK3_KeyIsTakenBeforeTheLoad(t *testing.T) {
+func TestKeyIsTakenBeforeTheLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		type key struct {
@@ -93,7 +93,7 @@ func TestK3_KeyIsTakenBeforeTheLoad(t *testing.T) {
 }
 
 // A string may be a view of a buffer that its owner uses again.
-func TestK3_StringKeyIsOwned(t *testing.T) {
+func TestStringKeyIsOwned(t *testing.T) {
 	t.Parallel()
 	buf := []byte("abc")
 	c := newCache(t, func(_ context.Context, k stringKey) (string, error) { return strings.ToUpper(string(k)), nil }, cachedata.Config[stringKey, string]{})
@@ -117,7 +117,7 @@ type depsKey struct {
 	Dur  time.Duration `hash:"ignore"`
 }
 
-func TestK4_IgnoredFieldsReachTheLoaderAsTheyAre(t *testing.T) {
+func TestIgnoredFieldsReachTheLoaderAsTheyAre(t *testing.T) {
 	t.Parallel()
 	db := new(sql.DB)
 	var logged []string
@@ -139,7 +139,7 @@ type locked struct{ sync.Mutex }
 
 func (*locked) String() string { return "" }
 
-func TestK4_UnkeyableFieldsAreRefusedInNew(t *testing.T) {
+func TestUnkeyableFieldsAreRefusedInNew(t *testing.T) {
 	t.Parallel()
 	type inner struct {
 		DB *sql.DB
@@ -190,7 +190,7 @@ func walkErrors(err error, fn func(error)) {
 	}
 }
 
-func TestK4_UnkeyableValuesAreErrors(t *testing.T) {
+func TestUnkeyableValuesAreErrors(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, func(context.Context, any) (int, error) { return 1, nil }, cachedata.Config[any, int]{})
 	bad := any([]any{1, func() {}})
@@ -221,7 +221,7 @@ func TestK4_UnkeyableValuesAreErrors(t *testing.T) {
 	}
 }
 
-func TestK5_HashFuncsStandIn(t *testing.T) {
+func TestHashFuncsStandIn(t *testing.T) {
 	t.Parallel()
 	type key struct{ DB *sql.DB }
 	a, b := new(sql.DB), new(sql.DB)
@@ -250,7 +250,7 @@ func TestK5_HashFuncsStandIn(t *testing.T) {
 
 // A caller who leaves may change the argument while the load reads it; a
 // HashFunc for its type is no reason to share it.
-func TestK3_HashFuncsDoNotShareTheCallersData(t *testing.T) {
+func TestHashFuncsDoNotShareTheCallersData(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{ Body []byte }
@@ -277,7 +277,7 @@ func TestK3_HashFuncsDoNotShareTheCallersData(t *testing.T) {
 	})
 }
 
-func TestK5_Fingerprint(t *testing.T) {
+func TestFingerprint(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, counter[string](), cachedata.Config[string, string]{})
 	a, err := c.Fingerprint("a")
@@ -300,7 +300,7 @@ type colliding struct {
 func (colliding) Hash() (uint64, error) { return 42, nil }
 
 // A fingerprint is a name in logs and events, never an identity.
-func TestK5_AForcedCollisionOfFingerprintsSharesNothing(t *testing.T) {
+func TestAForcedCollisionOfFingerprintsSharesNothing(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	c := newCache(t, func(_ context.Context, k colliding) (int, error) { return k.ID, nil }, cachedata.Config[colliding, int]{})

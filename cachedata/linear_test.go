@@ -402,7 +402,7 @@ func (w *world) everywhere(client int, kind string, v int, call int64) {
 	}
 }
 
-func TestX4_HistoriesAreLinearizable(t *testing.T) {
+func TestHistoriesAreLinearizable(t *testing.T) {
 	t.Parallel()
 	rounds, opsEach := 50, 30
 	if soaktest.Long() {
@@ -438,7 +438,7 @@ func TestX4_HistoriesAreLinearizable(t *testing.T) {
 }
 
 // The check itself must find what it is for.
-func TestX4_TheCheckFindsStaleResults(t *testing.T) {
+func TestTheCheckFindsStaleResults(t *testing.T) {
 	t.Parallel()
 	type at struct {
 		kind       string

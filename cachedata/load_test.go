@@ -18,7 +18,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-func TestL1_StampedeLoadsOnce(t *testing.T) {
+func TestStampedeLoadsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
@@ -55,7 +55,7 @@ func TestL1_StampedeLoadsOnce(t *testing.T) {
 	})
 }
 
-func TestL2_LoadHasTheLeadersValuesButNotItsEnd(t *testing.T) {
+func TestLoadHasTheLeadersValuesButNotItsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
@@ -84,7 +84,7 @@ func TestL2_LoadHasTheLeadersValuesButNotItsEnd(t *testing.T) {
 	})
 }
 
-func TestL2_AbandonedLoadIsCancelledAndNotStored(t *testing.T) {
+func TestAbandonedLoadIsCancelledAndNotStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
@@ -113,7 +113,7 @@ func TestL2_AbandonedLoadIsCancelledAndNotStored(t *testing.T) {
 	})
 }
 
-func TestL3_DoneContextNeverStartsALoad(t *testing.T) {
+func TestDoneContextNeverStartsALoad(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, counter[int](), cachedata.Config[int, string]{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -127,7 +127,7 @@ func TestL3_DoneContextNeverStartsALoad(t *testing.T) {
 	}
 }
 
-func TestL4_ErrorsAreNotKept(t *testing.T) {
+func TestErrorsAreNotKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		loads := 0
@@ -159,7 +159,7 @@ func TestL4_ErrorsAreNotKept(t *testing.T) {
 	})
 }
 
-func TestL5_PanicIsRaisedAgainAndReported(t *testing.T) {
+func TestPanicIsRaisedAgainAndReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
@@ -216,7 +216,7 @@ func (s *site) load(ctx context.Context, name string) (string, error) {
 	return name + rest, err
 }
 
-func TestL6_LoadsMayUseOtherKeys(t *testing.T) {
+func TestLoadsMayUseOtherKeys(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, map[string]string{"a": "b", "b": "c"})
 	want(t, s.pages, "a", "abc")
@@ -226,7 +226,7 @@ func TestL6_LoadsMayUseOtherKeys(t *testing.T) {
 	}
 }
 
-func TestL6_CycleIsAnErrorThatNamesIt(t *testing.T) {
+func TestCycleIsAnErrorThatNamesIt(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, map[string]string{"a": "b", "b": "c", "c": "a"})
 	_, err := s.pages.Get(t.Context(), "a")
@@ -248,7 +248,7 @@ func TestL6_CycleIsAnErrorThatNamesIt(t *testing.T) {
 	want(t, s.pages, "x", "x")
 }
 
-func TestL6_CycleOfSeparateCallersIsAnError(t *testing.T) {
+func TestCycleOfSeparateCallersIsAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, map[string]string{"a": "b", "b": "a"})
@@ -298,7 +298,7 @@ func visitor(ctx context.Context) (string, error) {
 	return *v, nil
 }
 
-func TestD11_GlobalLoadCannotSeeTheVisitor(t *testing.T) {
+func TestGlobalLoadCannotSeeTheVisitor(t *testing.T) {
 	t.Parallel()
 	type key struct{}
 	loads := 0
@@ -337,7 +337,7 @@ func TestD11_GlobalLoadCannotSeeTheVisitor(t *testing.T) {
 	}
 }
 
-func TestD11_NestedLoadCannotSeeTheVisitor(t *testing.T) {
+func TestNestedLoadCannotSeeTheVisitor(t *testing.T) {
 	t.Parallel()
 	inner := newCache(t, func(ctx context.Context, _ int) (string, error) { return visitor(ctx) }, cachedata.Config[int, string]{})
 	outer := newCache(t, func(ctx context.Context, k int) (string, error) { return inner.Get(ctx, k) }, cachedata.Config[int, string]{})

@@ -18,7 +18,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-func TestT1_TTLOfItsOwn(t *testing.T) {
+func TestTTLOfItsOwn(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []cachedata.Config[string, int]{{}, {TTL: time.Hour}, {TTL: time.Second, StaleFor: 100 * years}} {
 		for _, ttl := range []time.Duration{1, time.Minute, 100 * years} {
@@ -46,7 +46,7 @@ func TestT1_TTLOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestT1_TTLForEver(t *testing.T) {
+func TestTTLForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(ctx context.Context, _ string) (int, error) {
@@ -60,7 +60,7 @@ func TestT1_TTLForEver(t *testing.T) {
 }
 
 // What is over already, or not to be stored, takes away what was there.
-func TestL4_NotStored(t *testing.T) {
+func TestNotStored(t *testing.T) {
 	t.Parallel()
 	for name, say := range map[string]func(*cachedata.Loading){
 		"NoStore":    (*cachedata.Loading).NoStore,
@@ -90,7 +90,7 @@ func TestL4_NotStored(t *testing.T) {
 }
 
 // An error that is remembered has tags too.
-func TestX3_TagsOfRememberedErrors(t *testing.T) {
+func TestTagsOfRememberedErrors(t *testing.T) {
 	t.Parallel()
 	n := 0
 	c := newCache(t, func(ctx context.Context, _ string) (int, error) {
@@ -196,7 +196,7 @@ func TestNotModifiedWithoutAnOldResult(t *testing.T) {
 
 // A delete between the read of the old result and the answer of the origin: who
 // waited gets it, and it does not come back.
-func TestX1_NotModifiedRevivesNothing(t *testing.T) {
+func TestNotModifiedRevivesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
@@ -263,7 +263,7 @@ func TestEntryForInABatch(t *testing.T) {
 }
 
 // The keys of a batch are matched as data, as its answers are.
-func TestK1_EntryForMatchesKeysAsData(t *testing.T) {
+func TestEntryForMatchesKeysAsData(t *testing.T) {
 	t.Parallel()
 	b := newBatch(t, func(ctx context.Context, keys []*int) (map[*int]int, error) {
 		cachedata.EntryFor(ctx, new(7)).NoStore()
@@ -384,7 +384,7 @@ func TestEntryOfTheInnermostLoad(t *testing.T) {
 	}
 }
 
-func TestB2_CostOfALoad(t *testing.T) {
+func TestCostOfALoad(t *testing.T) {
 	t.Parallel()
 	costs := map[string]int64{"free": 0, "dear": 7000, "too dear": 10_001}
 	c := newCache(t, func(ctx context.Context, k string) (int, error) {

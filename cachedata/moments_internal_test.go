@@ -38,7 +38,7 @@ func (m *slowMember) full(int64, bool)            {}
 // X1: of two clears of a group that overlap, the first has returned: a call
 // that starts later must not get what was derived, while it ran, from what it had
 // not reached yet.
-func TestX1_OverlappingClearsOfAGroup(t *testing.T) {
+func TestOverlappingClearsOfAGroup(t *testing.T) {
 	t.Parallel()
 	g, err := NewGroup("g", GroupConfig{})
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *stalled) sweep(int64) int64 { return never }
 // X1: the first tagged result of a cache is being stored while a clear of its
 // tag comes and a sweep begins: the sweep has looked at hasTags before, does not
 // walk, and forgets the clear.
-func TestX1_ASweepSeesTheFirstTaggedResult(t *testing.T) {
+func TestASweepSeesTheFirstTaggedResult(t *testing.T) {
 	t.Parallel()
 	g, err := NewGroup("g", GroupConfig{})
 	if err != nil {
@@ -148,7 +148,7 @@ func TestX1_ASweepSeesTheFirstTaggedResult(t *testing.T) {
 // X1: a load has its old result, but its loader has not begun, while a clear of
 // the old result's tag comes, is swept and forgotten: the loader gets the old
 // result all the same and revives it.
-func TestX1_AForgottenClearLeavesNoOldResult(t *testing.T) {
+func TestAForgottenClearLeavesNoOldResult(t *testing.T) {
 	t.Parallel()
 	g, err := NewGroup("g", GroupConfig{})
 	if err != nil {
@@ -196,7 +196,7 @@ func TestX1_AForgottenClearLeavesNoOldResult(t *testing.T) {
 }
 
 // T2, L7: an entry that is deleted while a sweep looks at it stays in the queue.
-func TestL7_ASweepQueuesNothingThatWasDeleted(t *testing.T) {
+func TestASweepQueuesNothingThatWasDeleted(t *testing.T) {
 	t.Parallel()
 	g, err := NewGroup("g", GroupConfig{})
 	if err != nil {
@@ -239,7 +239,7 @@ func TestL7_ASweepQueuesNothingThatWasDeleted(t *testing.T) {
 // A reader has found an entry and stalls. Meanwhile a tag of it is cleared, the
 // entry leaves by whatever way before a sweep looks at it, and the clear is
 // forgotten: then the reader must not serve it.
-func TestX1_AForgottenClearIsStillSeenByAReaderThatStalls(t *testing.T) {
+func TestAForgottenClearIsStillSeenByAReaderThatStalls(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	for name, leave := range map[string]func(*Cache[string, int]) error{
@@ -292,7 +292,7 @@ func TestX1_AForgottenClearIsStillSeenByAReaderThatStalls(t *testing.T) {
 }
 
 // A put is being stored while its tag is cleared: what it puts is newer.
-func TestX1_APutIsNotLostToAClearOfItsTag(t *testing.T) {
+func TestAPutIsNotLostToAClearOfItsTag(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	for _, sweep := range []bool{false, true} {

@@ -78,7 +78,7 @@ func (s *stage) tags(string, int) []string {
 // For every operation that makes a result wrong, every phase of a load, and
 // every kind of load: who came before gets what was loaded, and who comes after
 // never does, then or later.
-func TestX1_EveryClearInEveryPhaseOfEveryLoad(t *testing.T) {
+func TestEveryClearInEveryPhaseOfEveryLoad(t *testing.T) {
 	t.Parallel()
 	type cache = cachedata.Batch[string, int]
 	operations := []struct {
@@ -201,7 +201,7 @@ func TestX1_EveryClearInEveryPhaseOfEveryLoad(t *testing.T) {
 
 // With FailSafe, who waits for a load that fails is served the old result: not
 // if that was cleared in the meantime.
-func TestX1_FailSafeServesNothingThatWasCleared(t *testing.T) {
+func TestFailSafeServesNothingThatWasCleared(t *testing.T) {
 	t.Parallel()
 	for name, drop := range map[string]func(context.Context, *cachedata.Cache[string, int], *cachedata.Group) error{
 		"Delete": func(ctx context.Context, c *cachedata.Cache[string, int], _ *cachedata.Group) error {

@@ -199,7 +199,7 @@ func TestRaceMatrix(t *testing.T) {
 	}
 }
 
-func TestC1_CallerMutatesTheResult(t *testing.T) {
+func TestCallerMutatesTheResult(t *testing.T) {
 	t.Parallel()
 	o := &origin{value: 1}
 	c := newCache(t, o.load, cachedata.Config[string, *int]{})
@@ -213,7 +213,7 @@ func TestC1_CallerMutatesTheResult(t *testing.T) {
 	}
 }
 
-func TestL1_SlowLoadDelaysNoHits(t *testing.T) {
+func TestSlowLoadDelaysNoHits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(_ context.Context, k int) (int, error) {
@@ -248,7 +248,7 @@ func TestL1_SlowLoadDelaysNoHits(t *testing.T) {
 
 // A load in one cache that reads another cache while a clear of the group runs
 // must not keep what it derived from the old content of the other.
-func TestX1_DerivedResultsDoNotSurviveAGroupClear(t *testing.T) {
+func TestDerivedResultsDoNotSurviveAGroupClear(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGroup(t, cachedata.GroupConfig{})
@@ -275,7 +275,7 @@ func TestX1_DerivedResultsDoNotSurviveAGroupClear(t *testing.T) {
 	})
 }
 
-func TestX2_FailedRefreshKeepsTheOldResult(t *testing.T) {
+func TestFailedRefreshKeepsTheOldResult(t *testing.T) {
 	t.Parallel()
 	var fail error
 	c := newCache(t, func(_ context.Context, k int) (int, error) { return k, fail }, cachedata.Config[int, int]{})

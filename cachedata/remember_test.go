@@ -14,7 +14,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-func TestL4_ErrorTTL(t *testing.T) {
+func TestErrorTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -51,7 +51,7 @@ func TestL4_ErrorTTL(t *testing.T) {
 	})
 }
 
-func TestL4_ErrorsOfTheWrongKindAreNotRemembered(t *testing.T) {
+func TestErrorsOfTheWrongKindAreNotRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &site{links: map[string]string{"a": "b", "b": "a"}}
@@ -75,7 +75,7 @@ func TestL4_ErrorsOfTheWrongKindAreNotRemembered(t *testing.T) {
 }
 
 // Refresh keeps the old result, and no error takes its place.
-func TestL4_AnErrorDoesNotReplaceAResult(t *testing.T) {
+func TestAnErrorDoesNotReplaceAResult(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -98,7 +98,7 @@ func TestL4_AnErrorDoesNotReplaceAResult(t *testing.T) {
 	})
 }
 
-func TestL4_NotFoundTTL(t *testing.T) {
+func TestNotFoundTTL(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name              string
@@ -134,7 +134,7 @@ func TestL4_NotFoundTTL(t *testing.T) {
 }
 
 // That there is nothing is an answer, which takes the place of an old result.
-func TestL4_NotFoundReplacesAResult(t *testing.T) {
+func TestNotFoundReplacesAResult(t *testing.T) {
 	t.Parallel()
 	for _, ttl := range []time.Duration{0, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
@@ -153,7 +153,7 @@ func TestL4_NotFoundReplacesAResult(t *testing.T) {
 	}
 }
 
-func TestL4_GetManyRemembersErrors(t *testing.T) {
+func TestGetManyRemembersErrors(t *testing.T) {
 	t.Parallel()
 	loads := 0
 	b := cachedata.Must(cachedata.NewBatch("batch", func(_ context.Context, keys []int) (map[int]int, error) {
@@ -179,7 +179,7 @@ func TestL4_GetManyRemembersErrors(t *testing.T) {
 	}
 }
 
-func TestL4_Keep(t *testing.T) {
+func TestKeep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -202,7 +202,7 @@ func TestL4_Keep(t *testing.T) {
 	})
 }
 
-func TestL4_KeepMayPanic(t *testing.T) {
+func TestKeepMayPanic(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, counter[string](), cachedata.Config[string, string]{Keep: func(string, string) bool { panic("boom") }})
 	defer func() {

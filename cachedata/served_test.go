@@ -25,7 +25,7 @@ func told(rec *observe.Recorder, seen *int) (events []observe.CacheServed) {
 
 // Observers are told once that an expired result is served, and once more after
 // each load that has failed to replace it.
-func TestT4_ObserversAreToldWhatIsServed(t *testing.T) {
+func TestObserversAreToldWhatIsServed(t *testing.T) {
 	t.Parallel()
 	type served = observe.CacheServed
 	synctest.Test(t, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestT4_ObserversAreToldWhatIsServed(t *testing.T) {
 }
 
 // So are they by batches, of each key.
-func TestT4_ObserversAreToldWhatABatchServes(t *testing.T) {
+func TestObserversAreToldWhatABatchServes(t *testing.T) {
 	t.Parallel()
 	type served = observe.CacheServed
 	synctest.Test(t, func(t *testing.T) {

@@ -48,7 +48,7 @@ func settled[K, V any](c *cachedata.Cache[K, V]) cachedata.Stats {
 }
 
 // B1: MaxEntries and MaxBytes, alone and together: either evicts.
-func TestB1_EitherBoundEvicts(t *testing.T) {
+func TestEitherBoundEvicts(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name        string
@@ -90,7 +90,7 @@ func TestB1_EitherBoundEvicts(t *testing.T) {
 }
 
 // B2: exact by the user's function, else estimated by the copy plan.
-func TestB2_Size(t *testing.T) {
+func TestSize(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	exact := newCache(t, blob(777), cachedata.Config[int, string]{Size: length})
@@ -134,7 +134,7 @@ func TestB2_Size(t *testing.T) {
 }
 
 // Sizes beyond 32 bits count, too.
-func TestB2_HugeSizes(t *testing.T) {
+func TestHugeSizes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, size := range []int64{math.MaxUint32 - 1, math.MaxUint32, math.MaxUint32 + 1, 1 << 40} {
@@ -158,7 +158,7 @@ func TestB2_HugeSizes(t *testing.T) {
 
 // A result that is larger than the bound is returned and not kept, and what it
 // was to replace is gone.
-func TestB1_TooLarge(t *testing.T) {
+func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	var refused []string
@@ -202,7 +202,7 @@ func TestB1_TooLarge(t *testing.T) {
 	}
 }
 
-func TestB2_SizeMisbehaves(t *testing.T) {
+func TestSizeMisbehaves(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	c := newCache(t, blob(1), cachedata.Config[int, string]{Size: func(string) int64 { return -7 }})
@@ -245,7 +245,7 @@ func TestB2_SizeMisbehaves(t *testing.T) {
 
 // B1: the budget of a group. Each cache has its share for itself; of those that
 // have more, it is the one that is called least that gives up.
-func TestB1_GroupBudget(t *testing.T) {
+func TestGroupBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
@@ -299,7 +299,7 @@ func TestB1_GroupBudget(t *testing.T) {
 }
 
 // T2: bytes come back without traffic, whatever takes an entry away.
-func TestT2_BytesComeBack(t *testing.T) {
+func TestBytesComeBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
@@ -360,7 +360,7 @@ func TestT2_BytesComeBack(t *testing.T) {
 
 // The count of bytes against a model: whatever happens at once, it is the sum
 // of what is there, and nothing after a clear.
-func TestB3_AccountsBalance(t *testing.T) {
+func TestAccountsBalance(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(soaktest.Rounds(300)) {
 		accounts(t, seed)

@@ -67,7 +67,7 @@ func (s *source) wants(t *testing.T, loads int32) {
 	}
 }
 
-func TestT3_StaleIsServedAndRefreshed(t *testing.T) {
+func TestStaleIsServedAndRefreshed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -102,7 +102,7 @@ func TestT3_StaleIsServedAndRefreshed(t *testing.T) {
 	})
 }
 
-func TestT3_StaleEndsAtExactlyStaleFor(t *testing.T) {
+func TestStaleEndsAtExactlyStaleFor(t *testing.T) {
 	t.Parallel()
 	for _, rule := range []struct{ ttl, staleFor time.Duration }{{1, 1}, {time.Second, time.Minute}, {time.Minute, time.Second}, {time.Second, 100 * years}} {
 		t.Run(fmt.Sprint(rule), func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestT3_StaleEndsAtExactlyStaleFor(t *testing.T) {
 	}
 }
 
-func TestT2_StaleIsFreedWhenItIsOver(t *testing.T) {
+func TestStaleIsFreedWhenItIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -144,7 +144,7 @@ func TestT2_StaleIsFreedWhenItIsOver(t *testing.T) {
 	})
 }
 
-func TestT3_FailedRefreshBacksOff(t *testing.T) {
+func TestFailedRefreshBacksOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -187,7 +187,7 @@ func TestT3_FailedRefreshBacksOff(t *testing.T) {
 	})
 }
 
-func TestT3_DefaultBackoff(t *testing.T) {
+func TestDefaultBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -208,7 +208,7 @@ func TestT3_DefaultBackoff(t *testing.T) {
 }
 
 // A pause that is too long to be doubled is for ever.
-func TestT3_BackoffOf100Years(t *testing.T) {
+func TestBackoffOf100Years(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -225,7 +225,7 @@ func TestT3_BackoffOf100Years(t *testing.T) {
 	})
 }
 
-func TestL5_PanicInTheBackgroundIsAnEvent(t *testing.T) {
+func TestPanicInTheBackgroundIsAnEvent(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func() error{
 		"panic":  func() error { panic("boom") },
@@ -257,7 +257,7 @@ func TestL5_PanicInTheBackgroundIsAnEvent(t *testing.T) {
 	}
 }
 
-func TestT3_SaturatedWorkersSkip(t *testing.T) {
+func TestSaturatedWorkersSkip(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const keys, workers = 40, 16
@@ -297,7 +297,7 @@ func TestT3_SaturatedWorkersSkip(t *testing.T) {
 	})
 }
 
-func TestL6_RefreshMayReadItsOwnKeyWhileItIsStale(t *testing.T) {
+func TestRefreshMayReadItsOwnKeyWhileItIsStale(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var c *cachedata.Cache[string, int]
@@ -320,7 +320,7 @@ func TestL6_RefreshMayReadItsOwnKeyWhileItIsStale(t *testing.T) {
 	})
 }
 
-func TestL6_CycleThroughABackgroundRefresh(t *testing.T) {
+func TestCycleThroughABackgroundRefresh(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
@@ -343,7 +343,7 @@ func TestL6_CycleThroughABackgroundRefresh(t *testing.T) {
 	})
 }
 
-func TestT5_EagerRefresh(t *testing.T) {
+func TestEagerRefresh(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const keys = 200
@@ -381,7 +381,7 @@ func TestT5_EagerRefresh(t *testing.T) {
 	})
 }
 
-func TestT5_FailedEagerRefreshBacksOff(t *testing.T) {
+func TestFailedEagerRefreshBacksOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -403,7 +403,7 @@ func TestT5_FailedEagerRefreshBacksOff(t *testing.T) {
 	})
 }
 
-func TestT5_JitterShortensTTL(t *testing.T) {
+func TestJitterShortensTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const keys = 200
@@ -434,7 +434,7 @@ func TestT5_JitterShortensTTL(t *testing.T) {
 	})
 }
 
-func TestT1_IdleTTL(t *testing.T) {
+func TestIdleTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -470,7 +470,7 @@ func TestT1_IdleTTL(t *testing.T) {
 	})
 }
 
-func TestT1_ReadsDoNotExtendTTL(t *testing.T) {
+func TestReadsDoNotExtendTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -485,7 +485,7 @@ func TestT1_ReadsDoNotExtendTTL(t *testing.T) {
 	})
 }
 
-func TestT1_IdleTTLIsRaceFree(t *testing.T) {
+func TestIdleTTLIsRaceFree(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, counter[string](), cachedata.Config[string, string]{IdleTTL: time.Hour, StaleFor: time.Hour, TTL: time.Nanosecond, EagerAt: 0.5})
 	var wg sync.WaitGroup

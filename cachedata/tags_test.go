@@ -16,7 +16,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-func TestX3_ClearTagDropsWhatHasTheTag(t *testing.T) {
+func TestClearTagDropsWhatHasTheTag(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
@@ -84,7 +84,7 @@ func TestX3_ClearTagDropsWhatHasTheTag(t *testing.T) {
 	})
 }
 
-func TestX3_ClearTagGivesMemoryBack(t *testing.T) {
+func TestClearTagGivesMemoryBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGroup(t, cachedata.GroupConfig{})
@@ -117,7 +117,7 @@ func TestX3_ClearTagGivesMemoryBack(t *testing.T) {
 
 // A clear is remembered for as long as something is in flight that is older,
 // however long that takes.
-func TestX1_ClearTagOutlivesALoadThatTakesAnHour(t *testing.T) {
+func TestClearTagOutlivesALoadThatTakesAnHour(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
@@ -148,7 +148,7 @@ func TestX1_ClearTagOutlivesALoadThatTakesAnHour(t *testing.T) {
 }
 
 // Many tags on one result are allowed: what they cost is documented.
-func TestX3_TenThousandTags(t *testing.T) {
+func TestTenThousandTags(t *testing.T) {
 	t.Parallel()
 	const n = 10_000
 	var loads int
@@ -172,7 +172,7 @@ func TestX3_TenThousandTags(t *testing.T) {
 	}
 }
 
-func TestX3_ClearTagRefusesNonsense(t *testing.T) {
+func TestClearTagRefusesNonsense(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, counter[int](), cachedata.Config[int, string]{})
 	g := newGroup(t, cachedata.GroupConfig{})
@@ -197,7 +197,7 @@ func TestX3_ClearTagRefusesNonsense(t *testing.T) {
 	}
 }
 
-func TestX1_ClearFunc(t *testing.T) {
+func TestClearFunc(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
@@ -256,7 +256,7 @@ func TestClearFuncRunsOutsideLocks(t *testing.T) {
 	want(t, c, 1, "1#2")
 }
 
-func TestX3_ClearTagOfSeveralTags(t *testing.T) {
+func TestClearTagOfSeveralTags(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
@@ -296,7 +296,7 @@ func TestX3_ClearTagOfSeveralTags(t *testing.T) {
 }
 
 // A clear of a key's tag also drops that there was nothing, or an error.
-func TestX3_ClearTagDropsWhatIsNotThere(t *testing.T) {
+func TestClearTagDropsWhatIsNotThere(t *testing.T) {
 	t.Parallel()
 	users := map[int]string{}
 	var down error
@@ -359,7 +359,7 @@ func TestX3_ClearTagDropsWhatIsNotThere(t *testing.T) {
 
 // A load is in flight and finds nothing. Meanwhile there is something, and the
 // tag is cleared: who comes after that gets it.
-func TestX1_ClearTagDropsWhatIsNotThereInFlight(t *testing.T) {
+func TestClearTagDropsWhatIsNotThereInFlight(t *testing.T) {
 	t.Parallel()
 	for _, ttl := range []time.Duration{0, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 
 const years = 365 * 24 * time.Hour
 
-func TestT1_ServedUntilExactlyTTL(t *testing.T) {
+func TestServedUntilExactlyTTL(t *testing.T) {
 	t.Parallel()
 	for _, ttl := range []time.Duration{1, time.Microsecond, time.Second, time.Hour, 100 * years, 290 * years} {
 		t.Run(ttl.String(), func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestT1_ServedUntilExactlyTTL(t *testing.T) {
 	}
 }
 
-func TestT1_ZeroIsForEver(t *testing.T) {
+func TestZeroIsForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, counter[int](), cachedata.Config[int, string]{})
@@ -62,7 +62,7 @@ func TestT1_ZeroIsForEver(t *testing.T) {
 	})
 }
 
-func TestT1_NegativeIsAnError(t *testing.T) {
+func TestNegativeIsAnError(t *testing.T) {
 	t.Parallel()
 	_, err := cachedata.New("", nil, cachedata.Config[int, int]{
 		TTL: -time.Second, MaxEntries: -5, ReadOnly: true, Clone: func(v int) int { return v },
@@ -76,7 +76,7 @@ func TestT1_NegativeIsAnError(t *testing.T) {
 }
 
 // The memory of expired results comes back without any traffic.
-func TestT2_ExpiredResultsAreFreed(t *testing.T) {
+func TestExpiredResultsAreFreed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
@@ -111,7 +111,7 @@ func TestT2_ExpiredResultsAreFreed(t *testing.T) {
 	})
 }
 
-func TestT2_RefreshedResultsAreNotFreedTooEarly(t *testing.T) {
+func TestRefreshedResultsAreNotFreedTooEarly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, counter[int](), cachedata.Config[int, string]{TTL: 10 * time.Second})
@@ -130,7 +130,7 @@ func TestT2_RefreshedResultsAreNotFreedTooEarly(t *testing.T) {
 	})
 }
 
-func TestT2_NoGoroutinePerCache(t *testing.T) {
+func TestNoGoroutinePerCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := runtime.NumGoroutine()
 		g := newGroup(t, cachedata.GroupConfig{})
@@ -148,7 +148,7 @@ func TestT2_NoGoroutinePerCache(t *testing.T) {
 }
 
 // A package variable is used inside and outside of bubbles.
-func TestT2_BubblesShareACache(t *testing.T) {
+func TestBubblesShareACache(t *testing.T) {
 	c := newCache(t, counter[int](), cachedata.Config[int, string]{TTL: time.Hour})
 	want(t, c, 1, "1#1")
 	for i := range 2 {
@@ -166,7 +166,7 @@ func TestT2_BubblesShareACache(t *testing.T) {
 	want(t, c, 1, "1#2")
 }
 
-func TestB3_CausesAreReported(t *testing.T) {
+func TestCausesAreReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
@@ -202,7 +202,7 @@ func TestB3_CausesAreReported(t *testing.T) {
 	})
 }
 
-func TestB1_MaxEntriesBounds(t *testing.T) {
+func TestMaxEntriesBounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, bound := range []int{1, 100} {
@@ -229,7 +229,7 @@ func TestB1_MaxEntriesBounds(t *testing.T) {
 	})
 }
 
-func TestX3_ClearGivesMemoryBack(t *testing.T) {
+func TestClearGivesMemoryBack(t *testing.T) {
 	c := newCache(t, func(context.Context, int) ([]byte, error) { return make([]byte, 1<<20), nil }, cachedata.Config[int, []byte]{TTL: time.Hour})
 	before := heap()
 	for k := range 64 {
@@ -258,7 +258,7 @@ func heap() uint64 {
 }
 
 // Nothing remains of a key once its result is gone.
-func TestL7_NothingRemainsOfAKey(t *testing.T) {
+func TestNothingRemainsOfAKey(t *testing.T) {
 	keys := 20_000
 	if soaktest.Long() {
 		keys = 1_000_000

@@ -32,7 +32,7 @@ func (m *memo) release(ctx context.Context, key string, th *thing) error {
 
 // While a refresh runs, it may bring what it is to replace: so that is not
 // released before it has ended, whatever happens to it.
-func TestR2_WhatARefreshMayReturnAgainIsNotReleased(t *testing.T) {
+func TestWhatARefreshMayReturnAgainIsNotReleased(t *testing.T) {
 	t.Parallel()
 	ends := map[string]func(*testing.T, *cacheresource.Resource[string, *thing]){
 		"Clear":  func(t *testing.T, r *cacheresource.Resource[string, *thing]) { must(t, r.Clear(t.Context())) },
@@ -73,7 +73,7 @@ func TestR2_WhatARefreshMayReturnAgainIsNotReleased(t *testing.T) {
 }
 
 // What a value was opened with outlives it, however often it is opened again.
-func TestR6_WhatIsReturnedAgainKeepsWhatItWasOpenedWith(t *testing.T) {
+func TestWhatIsReturnedAgainKeepsWhatItWasOpenedWith(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})

@@ -15,7 +15,7 @@ import (
 )
 
 // A check that asks for the instance that it is checking learns so at once.
-func TestR3_ACheckThatUsesItsOwnInstanceIsACycle(t *testing.T) {
+func TestACheckThatUsesItsOwnInstanceIsACycle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -51,7 +51,7 @@ func TestR3_ACheckThatUsesItsOwnInstanceIsACycle(t *testing.T) {
 }
 
 // What a check uses is leased for the check only, also when an open causes it.
-func TestR6_ACheckInsideAnOpenKeepsNothing(t *testing.T) {
+func TestACheckInsideAnOpenKeepsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -85,7 +85,7 @@ func TestR6_ACheckInsideAnOpenKeepsNothing(t *testing.T) {
 }
 
 // A check that goes on after everybody left is still the only one.
-func TestR3_OneCheckAtATimeWhoeverLeaves(t *testing.T) {
+func TestOneCheckAtATimeWhoeverLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -131,7 +131,7 @@ func TestR3_OneCheckAtATimeWhoeverLeaves(t *testing.T) {
 	})
 }
 
-func TestR3_ACheckThatExitsItsGoroutineHasFailed(t *testing.T) {
+func TestACheckThatExitsItsGoroutineHasFailed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder

@@ -20,7 +20,7 @@ import (
 
 // A group waits for what is being opened before it ends the rest: what the
 // open has brought may be pinned and hold what it was opened with.
-func TestR5_AGroupClosesWhileAPinIsOnItsWay(t *testing.T) {
+func TestAGroupClosesWhileAPinIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
@@ -50,7 +50,7 @@ func TestR5_AGroupClosesWhileAPinIsOnItsWay(t *testing.T) {
 }
 
 // A pin that comes while Close is under way is no pin any more.
-func TestR5_GetAndCloseAtOnce(t *testing.T) {
+func TestGetAndCloseAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 200 {
 		w := &world{t: t}
@@ -82,7 +82,7 @@ func TestR5_GetAndCloseAtOnce(t *testing.T) {
 }
 
 // A Close that ran out of time is finished by another one.
-func TestR5_ClosingAgainGoesOnWaiting(t *testing.T) {
+func TestClosingAgainGoesOnWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
@@ -105,7 +105,7 @@ func TestR5_ClosingAgainGoesOnWaiting(t *testing.T) {
 }
 
 // A Release that calls runtime.Goexit, as t.FailNow does, has failed.
-func TestR2_AReleaseThatExitsItsGoroutineHasEnded(t *testing.T) {
+func TestAReleaseThatExitsItsGoroutineHasEnded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
@@ -127,7 +127,7 @@ func TestR2_AReleaseThatExitsItsGoroutineHasEnded(t *testing.T) {
 
 // A Release that does not return delays the older instances by its timeout, not
 // by all of the time that Close has.
-func TestR2_ABlockedReleaseDelaysTheOthersByItsTimeout(t *testing.T) {
+func TestABlockedReleaseDelaysTheOthersByItsTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
@@ -166,7 +166,7 @@ func TestR2_ABlockedReleaseDelaysTheOthersByItsTimeout(t *testing.T) {
 }
 
 // DrainTimeout is also for opens that do not return, and for a whole group.
-func TestR5_DrainTimeoutIsAlsoForOpens(t *testing.T) {
+func TestDrainTimeoutIsAlsoForOpens(t *testing.T) {
 	t.Parallel()
 	for _, whole := range []bool{false, true} {
 		t.Run(fmt.Sprintf("group %t", whole), func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestR5_DrainTimeoutIsAlsoForOpens(t *testing.T) {
 }
 
 // A resource that joined a group while it closes would be closed by nobody.
-func TestR5_NothingJoinsAGroupThatCloses(t *testing.T) {
+func TestNothingJoinsAGroupThatCloses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
@@ -226,7 +226,7 @@ func TestR5_NothingJoinsAGroupThatCloses(t *testing.T) {
 
 // The report of a stuck release comes before that of its end, and Close waits
 // for both.
-func TestR2_AStuckReleaseIsReportedBeforeItsEnd(t *testing.T) {
+func TestAStuckReleaseIsReportedBeforeItsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var errs []error
@@ -251,7 +251,7 @@ func TestR2_AStuckReleaseIsReportedBeforeItsEnd(t *testing.T) {
 }
 
 // What runs in the background does not change the order of a close.
-func TestR5_ABackgroundCheckChangesNoOrder(t *testing.T) {
+func TestABackgroundCheckChangesNoOrder(t *testing.T) {
 	t.Parallel()
 	for range soaktest.Rounds(300) {
 		synctest.Test(t, func(t *testing.T) {

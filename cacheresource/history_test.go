@@ -20,7 +20,7 @@ import (
 // Everything at once, for everybody and for visitors, until a close comes in
 // between: every value is released once, never while leased, never before what
 // was opened with it, and nothing is opened twice at a time.
-func TestR8_RandomHistoryOfEverything(t *testing.T) {
+func TestRandomHistoryOfEverything(t *testing.T) {
 	t.Parallel()
 	for _, sc := range []cacheresource.Scope{cacheresource.Global, cacheresource.Session} {
 		t.Run(fmt.Sprintf("scope %d", sc), func(t *testing.T) {

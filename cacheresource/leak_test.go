@@ -32,7 +32,7 @@ func leaks(rec *observe.Recorder) (out []string) {
 	return out
 }
 
-func TestR4_LeasesThatAreHeldForLongAreReportedOnce(t *testing.T) {
+func TestLeasesThatAreHeldForLongAreReportedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -83,7 +83,7 @@ func siteBefore(site string) string {
 
 // A lease that nobody can release any more is given back; not in a bubble,
 // since the garbage collector is outside of all.
-func TestR4_ALostLeaseIsGivenBack(t *testing.T) {
+func TestALostLeaseIsGivenBack(t *testing.T) {
 	t.Parallel()
 	w := &world{t: t}
 	var rec observe.Recorder
@@ -117,7 +117,7 @@ func TestR4_ALostLeaseIsGivenBack(t *testing.T) {
 	w.everythingReleased()
 }
 
-func TestR4_ASecondReleaseIsHarmlessAndReported(t *testing.T) {
+func TestASecondReleaseIsHarmlessAndReported(t *testing.T) {
 	t.Parallel()
 	for _, age := range []time.Duration{0, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestR4_ASecondReleaseIsHarmlessAndReported(t *testing.T) {
 	}
 }
 
-func TestR5_DrainTimeout(t *testing.T) {
+func TestDrainTimeout(t *testing.T) {
 	t.Parallel()
 	closers := map[string]func(*cacheresource.Group, *cacheresource.Resource[string, *thing], context.Context) error{
 		"cacheresource: things: close: ": func(_ *cacheresource.Group, r *cacheresource.Resource[string, *thing], ctx context.Context) error {
@@ -193,7 +193,7 @@ func TestR5_DrainTimeout(t *testing.T) {
 }
 
 // An instance that another one was opened with is held by it.
-func TestR6_CloseNamesTheUsers(t *testing.T) {
+func TestCloseNamesTheUsers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
@@ -221,7 +221,7 @@ func TestR6_CloseNamesTheUsers(t *testing.T) {
 	})
 }
 
-func TestR5_CloseNamesADeafOpen(t *testing.T) {
+func TestCloseNamesADeafOpen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &deaf{world: &world{t: t, took: time.Hour}}
@@ -238,7 +238,7 @@ func TestR5_CloseNamesADeafOpen(t *testing.T) {
 }
 
 // `defer lease.Release()` may stand before the error is looked at.
-func TestR4_ReleaseOfNoLeaseIsHarmless(t *testing.T) {
+func TestReleaseOfNoLeaseIsHarmless(t *testing.T) {
 	t.Parallel()
 	r := newResource(t, &world{t: t, fail: func() error { return errors.New("down") }}, cacheresource.Config[string, *thing]{})
 	defer closeAll(t, r)

@@ -16,7 +16,7 @@ import (
 
 // While nothing is deleted, cleared or given up, nothing is opened twice at a
 // time, whatever opens and checks come to.
-func TestR1_OneOpenAtATime(t *testing.T) {
+func TestOneOpenAtATime(t *testing.T) {
 	t.Parallel()
 	g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 	must(t, err)
@@ -77,7 +77,7 @@ func (*between) Close(context.Context) error { return nil }
 
 // Once a clear of the group has returned, nothing is found that was opened
 // with something from before it, not even what was opened while it ran.
-func TestR1_AGroupClearLeavesNothingDerived(t *testing.T) {
+func TestAGroupClearLeavesNothingDerived(t *testing.T) {
 	t.Parallel()
 	g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 	must(t, err)
@@ -111,7 +111,7 @@ func TestR1_AGroupClearLeavesNothingDerived(t *testing.T) {
 }
 
 // Neither the caller nor the open can change the key that Release gets.
-func TestR2_ReleaseGetsTheKeyAsItWas(t *testing.T) {
+func TestReleaseGetsTheKeyAsItWas(t *testing.T) {
 	t.Parallel()
 	g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 	must(t, err)
@@ -137,7 +137,7 @@ func TestR2_ReleaseGetsTheKeyAsItWas(t *testing.T) {
 }
 
 // A goroutine that outlives its open leases for itself.
-func TestR6_WhatIsUsedAfterTheOpenIsNotKept(t *testing.T) {
+func TestWhatIsUsedAfterTheOpenIsNotKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -165,7 +165,7 @@ func TestR6_WhatIsUsedAfterTheOpenIsNotKept(t *testing.T) {
 
 // A check that was broken off, since everybody who waited has left, says
 // nothing about the instance.
-func TestR3_ABrokenOffCheckSaysNothing(t *testing.T) {
+func TestABrokenOffCheckSaysNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}

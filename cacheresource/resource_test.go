@@ -108,7 +108,7 @@ func closeAll(t testing.TB, r *cacheresource.Resource[string, *thing]) {
 	}
 }
 
-func TestR1_OneInstanceForEverybody(t *testing.T) {
+func TestOneInstanceForEverybody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, took: time.Second}
@@ -137,7 +137,7 @@ func TestR1_OneInstanceForEverybody(t *testing.T) {
 	})
 }
 
-func TestR1_FailuresAreNotKept(t *testing.T) {
+func TestFailuresAreNotKept(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
 	var fail error
@@ -173,7 +173,7 @@ func TestR1_FailuresAreNotKept(t *testing.T) {
 	}
 }
 
-func TestR1_NilWithoutAnErrorIsAnError(t *testing.T) {
+func TestNilWithoutAnErrorIsAnError(t *testing.T) {
 	t.Parallel()
 	g, _ := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 	r, err := cacheresource.New("nil", func(context.Context, int) (*thing, error) { return nil, nil }, cacheresource.Config[int, *thing]{Group: g})
@@ -185,7 +185,7 @@ func TestR1_NilWithoutAnErrorIsAnError(t *testing.T) {
 	}
 }
 
-func TestR1_WaitersObeyTheirOwnContext(t *testing.T) {
+func TestWaitersObeyTheirOwnContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, took: time.Second}
@@ -206,7 +206,7 @@ func TestR1_WaitersObeyTheirOwnContext(t *testing.T) {
 	})
 }
 
-func TestR1_AnOpenAcrossAClearIsForItsCallersOnly(t *testing.T) {
+func TestAnOpenAcrossAClearIsForItsCallersOnly(t *testing.T) {
 	t.Parallel()
 	ends := map[string]func(*testing.T, *cacheresource.Resource[string, *thing]){
 		"Clear":  func(t *testing.T, r *cacheresource.Resource[string, *thing]) { must(t, r.Clear(t.Context())) },
@@ -262,7 +262,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func TestR2_ReleaseWaitsForTheLastLease(t *testing.T) {
+func TestReleaseWaitsForTheLastLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -284,7 +284,7 @@ func TestR2_ReleaseWaitsForTheLastLease(t *testing.T) {
 	})
 }
 
-func TestR2_AReleaseThatFailsStopsNoOther(t *testing.T) {
+func TestAReleaseThatFailsStopsNoOther(t *testing.T) {
 	t.Parallel()
 	var rec observe.Recorder
 	var n atomic.Int64
@@ -316,7 +316,7 @@ func TestR2_AReleaseThatFailsStopsNoOther(t *testing.T) {
 	}
 }
 
-func TestR2_AStuckReleaseIsReported(t *testing.T) {
+func TestAStuckReleaseIsReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
@@ -341,7 +341,7 @@ func TestR2_AStuckReleaseIsReported(t *testing.T) {
 	})
 }
 
-func TestR3_Check(t *testing.T) {
+func TestCheck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -401,7 +401,7 @@ func TestR3_Check(t *testing.T) {
 	})
 }
 
-func TestR3_AChecksPanicOrHangIsAFailedCheck(t *testing.T) {
+func TestAChecksPanicOrHangIsAFailedCheck(t *testing.T) {
 	t.Parallel()
 	for _, how := range []string{"panic", "hang"} {
 		t.Run(how, func(t *testing.T) {
@@ -443,7 +443,7 @@ func TestR3_AChecksPanicOrHangIsAFailedCheck(t *testing.T) {
 	}
 }
 
-func TestR4_GetPinsUntilClose(t *testing.T) {
+func TestGetPinsUntilClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -468,7 +468,7 @@ func TestR4_GetPinsUntilClose(t *testing.T) {
 	})
 }
 
-func TestR5_Close(t *testing.T) {
+func TestClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var order []string
@@ -507,7 +507,7 @@ func TestR5_Close(t *testing.T) {
 	})
 }
 
-func TestR6_WhatAnotherWasOpenedWithOutlivesIt(t *testing.T) {
+func TestWhatAnotherWasOpenedWithOutlivesIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
@@ -542,7 +542,7 @@ func TestR6_WhatAnotherWasOpenedWithOutlivesIt(t *testing.T) {
 	})
 }
 
-func TestR6_AFailedOpenLetsGo(t *testing.T) {
+func TestAFailedOpenLetsGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -567,7 +567,7 @@ func TestR6_AFailedOpenLetsGo(t *testing.T) {
 	})
 }
 
-func TestD11_AnOpenCannotSeeTheVisitor(t *testing.T) {
+func TestAnOpenCannotSeeTheVisitor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
@@ -624,7 +624,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-func TestR8_RandomHistory(t *testing.T) {
+func TestRandomHistory(t *testing.T) {
 	t.Parallel()
 	rounds := soaktest.Rounds(2000)
 	w := &world{t: t}
@@ -693,7 +693,7 @@ func TestR8_RandomHistory(t *testing.T) {
 	}
 }
 
-func TestR8_AllocationsOfAWarmKey(t *testing.T) {
+func TestAllocationsOfAWarmKey(t *testing.T) {
 	if soaktest.Race {
 		t.Skip("the race detector makes sync.Pool forget at random")
 	}

@@ -97,7 +97,7 @@ func TestSession_InstancesEndWithIt(t *testing.T) {
 
 // What is opened for one visitor may see the visitor; what is everybody's may
 // not use it.
-func TestD11_AnOpenOfASessionSeesItsVisitor(t *testing.T) {
+func TestAnOpenOfASessionSeesItsVisitor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})

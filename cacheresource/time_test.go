@@ -23,7 +23,7 @@ func use(t testing.TB, r *cacheresource.Resource[string, *thing], key string) *t
 	return got
 }
 
-func TestR2_TTLEndsAtTheVeryMoment(t *testing.T) {
+func TestTTLEndsAtTheVeryMoment(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -58,7 +58,7 @@ func TestR2_TTLEndsAtTheVeryMoment(t *testing.T) {
 	})
 }
 
-func TestR2_TTLOfAnyLength(t *testing.T) {
+func TestTTLOfAnyLength(t *testing.T) {
 	t.Parallel()
 	for _, ttl := range []time.Duration{1, 100 * 365 * 24 * time.Hour, 1<<63 - 1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestR2_TTLOfAnyLength(t *testing.T) {
 	}
 }
 
-func TestR2_IdleTTL(t *testing.T) {
+func TestIdleTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -113,7 +113,7 @@ func TestR2_IdleTTL(t *testing.T) {
 	})
 }
 
-func TestR2_PinnedIsNeverIdle(t *testing.T) {
+func TestPinnedIsNeverIdle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -129,7 +129,7 @@ func TestR2_PinnedIsNeverIdle(t *testing.T) {
 	})
 }
 
-func TestR2_MaxEntriesTakesTheLeastRecentlyUsed(t *testing.T) {
+func TestMaxEntriesTakesTheLeastRecentlyUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -186,7 +186,7 @@ func TestR2_MaxEntriesTakesTheLeastRecentlyUsed(t *testing.T) {
 	})
 }
 
-func TestR2_StaleForOpensInTheBackground(t *testing.T) {
+func TestStaleForOpensInTheBackground(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -229,7 +229,7 @@ func TestR2_StaleForOpensInTheBackground(t *testing.T) {
 	})
 }
 
-func TestR2_AFailedRefreshIsTriedAgainLater(t *testing.T) {
+func TestAFailedRefreshIsTriedAgainLater(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func() error{
 		"error": func() error { return errors.New("down") },
@@ -270,7 +270,7 @@ func TestR2_AFailedRefreshIsTriedAgainLater(t *testing.T) {
 
 // What open returns again is one thing, however often: it is released once,
 // when nothing of it is left.
-func TestR2_AnInstanceThatIsReturnedAgainIsNotReleased(t *testing.T) {
+func TestAnInstanceThatIsReturnedAgainIsNotReleased(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
@@ -303,7 +303,7 @@ func TestR2_AnInstanceThatIsReturnedAgainIsNotReleased(t *testing.T) {
 }
 
 // Things of no size have no address of their own: each is released.
-func TestR2_ValuesWithoutIdentityAreReleasedEach(t *testing.T) {
+func TestValuesWithoutIdentityAreReleasedEach(t *testing.T) {
 	t.Parallel()
 	g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 	must(t, err)
@@ -320,7 +320,7 @@ func TestR2_ValuesWithoutIdentityAreReleasedEach(t *testing.T) {
 	}
 }
 
-func TestR2_WhatARefreshBringsTooLateIsReleased(t *testing.T) {
+func TestWhatARefreshBringsTooLateIsReleased(t *testing.T) {
 	t.Parallel()
 	ends := map[string]func(*testing.T, *cacheresource.Resource[string, *thing]){
 		"Clear":  func(t *testing.T, r *cacheresource.Resource[string, *thing]) { must(t, r.Clear(t.Context())) },
@@ -357,7 +357,7 @@ func TestR2_WhatARefreshBringsTooLateIsReleased(t *testing.T) {
 
 func closeForTest(t *testing.T, r *cacheresource.Resource[string, *thing]) { closeAll(t, r) }
 
-func TestR1_ErrorTTL(t *testing.T) {
+func TestErrorTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tries, down := 0, errors.New("down")
@@ -407,7 +407,7 @@ func TestR1_ErrorTTL(t *testing.T) {
 }
 
 // What went wrong with the callers is not kept.
-func TestR1_AnOpenThatWasGivenUpIsNotRemembered(t *testing.T) {
+func TestAnOpenThatWasGivenUpIsNotRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
@@ -433,7 +433,7 @@ func TestR1_AnOpenThatWasGivenUpIsNotRemembered(t *testing.T) {
 	})
 }
 
-func TestR1_RememberedErrorsAreBounded(t *testing.T) {
+func TestRememberedErrorsAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -479,7 +479,7 @@ func (d *deaf) resource(t *testing.T, cfg cacheresource.Config[string, *thing]) 
 	return r
 }
 
-func TestR1_OpenTimeout(t *testing.T) {
+func TestOpenTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
@@ -506,7 +506,7 @@ func TestR1_OpenTimeout(t *testing.T) {
 
 // An open that ignores its context holds its key: others are told, and nothing
 // is opened beside it.
-func TestR1_ADeafOpenIsNeverOverlapped(t *testing.T) {
+func TestADeafOpenIsNeverOverlapped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &deaf{world: &world{t: t, took: time.Minute}}
@@ -542,7 +542,7 @@ func TestR1_ADeafOpenIsNeverOverlapped(t *testing.T) {
 	})
 }
 
-func TestR1_TheNextOpenWaitsForOneThatWasGivenUp(t *testing.T) {
+func TestTheNextOpenWaitsForOneThatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	ends := map[string]func(*testing.T, *cacheresource.Resource[string, *thing]){
 		"abandoned": func(*testing.T, *cacheresource.Resource[string, *thing]) {},
@@ -581,7 +581,7 @@ func TestR1_TheNextOpenWaitsForOneThatWasGivenUp(t *testing.T) {
 }
 
 // An open that clears its resource and asks for itself would wait for itself.
-func TestR1_AnOpenThatClearsAndAsksForItselfIsACycle(t *testing.T) {
+func TestAnOpenThatClearsAndAsksForItselfIsACycle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
@@ -600,7 +600,7 @@ func TestR1_AnOpenThatClearsAndAsksForItselfIsACycle(t *testing.T) {
 	})
 }
 
-func TestR3_ChecksRunInTheBackground(t *testing.T) {
+func TestChecksRunInTheBackground(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -630,7 +630,7 @@ func TestR3_ChecksRunInTheBackground(t *testing.T) {
 	})
 }
 
-func TestR3_EveryAcquireChecksNothingInTheBackground(t *testing.T) {
+func TestEveryAcquireChecksNothingInTheBackground(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
@@ -651,7 +651,7 @@ func TestR3_EveryAcquireChecksNothingInTheBackground(t *testing.T) {
 }
 
 // Checks that hang take all workers: the others are made when one is free.
-func TestR3_MoreChecksThanWorkers(t *testing.T) {
+func TestMoreChecksThanWorkers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}

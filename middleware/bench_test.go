@@ -60,7 +60,7 @@ func fiveAlone() func() {
 	return app(mws...)
 }
 
-func TestM5_OneAllocationBeyondEchosClosure(t *testing.T) {
+func TestOneAllocationBeyondEchosClosure(t *testing.T) {
 	empty := testing.AllocsPerRun(200, app(pass))
 	if got := testing.AllocsPerRun(200, stackOfFive()); got > empty+1 {
 		t.Errorf("a stack of five plugins allocates %v times a request, want at most %v: one beyond an empty middleware", got, empty+1)

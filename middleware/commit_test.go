@@ -78,7 +78,7 @@ func hosts() []host {
 	}
 }
 
-func TestM1_CommitRunsOnceOnEveryWayOut(t *testing.T) {
+func TestCommitRunsOnceOnEveryWayOut(t *testing.T) {
 	t.Parallel()
 	for _, h2 := range []bool{false, true} {
 		for _, ho := range hosts() {
@@ -116,7 +116,7 @@ func (unavailable) Error() string               { return "store down: secret hos
 func (unavailable) StatusCode() int             { return http.StatusServiceUnavailable }
 func (unavailable) Problem() middleware.Problem { return middleware.Problem{Detail: "try later"} }
 
-func TestM1_AFailedCommitBecomesTheResponse(t *testing.T) {
+func TestAFailedCommitBecomesTheResponse(t *testing.T) {
 	t.Parallel()
 	for _, fail := range []error{unavailable{}, errors.New("secret reason")} {
 		for _, ho := range hosts() {
@@ -161,7 +161,7 @@ func roundTrip(t *testing.T, w waysouttest.Way, ar waysouttest.Around, ours []ec
 	return w.Take(t, waysouttest.Serve(t, e, ar, h2, ours...), "/")
 }
 
-func TestM1_OnDemandCommitsOnlyWhenAsked(t *testing.T) {
+func TestOnDemandCommitsOnlyWhenAsked(t *testing.T) {
 	t.Parallel()
 	p := &lazyStamp{stamp{name: "A"}}
 	e := echo.New()
@@ -199,7 +199,7 @@ type lazyStamp struct{ stamp }
 
 func (*lazyStamp) CommitOnDemand() {}
 
-func TestM1_ACommitterCannotWriteTheResponse(t *testing.T) {
+func TestACommitterCannotWriteTheResponse(t *testing.T) {
 	t.Parallel()
 	var got error
 	p := &writer{write: func(c echo.Context) { _, got = c.Response().Writer.Write([]byte("no")) }}
@@ -225,7 +225,7 @@ func (w *writer) BeforeHeaders(context.Context, int, http.Header) error {
 	return nil
 }
 
-func TestM1_VaryAndCacheControlAreMerged(t *testing.T) {
+func TestVaryAndCacheControlAreMerged(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
 	e.Use(middleware.Must(middleware.New(
@@ -259,7 +259,7 @@ func (s *setter) BeforeHeaders(_ context.Context, _ int, h http.Header) error {
 	return nil
 }
 
-func TestM2_TheWriterKeepsItsAbilities(t *testing.T) {
+func TestTheWriterKeepsItsAbilities(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
 	e.Use(middleware.Alone(&stamp{name: "A"}))

@@ -106,10 +106,10 @@ func replace(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// TestM1_RandomHistory sends random handlers through random piles of
+// TestRandomHistory sends random handlers through random piles of
 // middlewares and compares with the model: whatever happens, every committer
 // runs once, before the headers, with the status that the client sees.
-func TestM1_RandomHistory(t *testing.T) {
+func TestRandomHistory(t *testing.T) {
 	t.Parallel()
 	rounds := 3000
 	if testing.Short() {

@@ -416,7 +416,7 @@ func TestGoexitRunsEnd(t *testing.T) {
 	}
 }
 
-func TestM3_TwoStacksInOneAppDoNotTouchEachOther(t *testing.T) {
+func TestTwoStacksInOneAppDoNotTouchEachOther(t *testing.T) {
 	t.Parallel()
 	one, two := new(diary), new(diary)
 	e := echo.New()
@@ -431,7 +431,7 @@ func TestM3_TwoStacksInOneAppDoNotTouchEachOther(t *testing.T) {
 	}
 }
 
-func TestM4_FromEchoFindAndPlugins(t *testing.T) {
+func TestFromEchoFindAndPlugins(t *testing.T) {
 	t.Parallel()
 	d := new(diary)
 	a := &full{name: "a", d: d}
@@ -502,7 +502,7 @@ type watcher struct{ observe.Observer }
 
 func (*watcher) Name() string { return "watcher" }
 
-func TestM7_CloseEndsEverythingInReverseOrder(t *testing.T) {
+func TestCloseEndsEverythingInReverseOrder(t *testing.T) {
 	t.Parallel()
 	d := new(diary)
 	s := middleware.Must(middleware.New(&full{name: "store", d: d}, &full{name: "resources", d: d}, &full{name: "caches", d: d}))
@@ -514,7 +514,7 @@ func TestM7_CloseEndsEverythingInReverseOrder(t *testing.T) {
 	}
 }
 
-func TestM8_ErrorHandler(t *testing.T) {
+func TestErrorHandler(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, accept, wantType string
@@ -550,7 +550,7 @@ func TestM8_ErrorHandler(t *testing.T) {
 
 // What the program has answered in its own way, with our error as the cause,
 // is not ours any more.
-func TestM8_AnAnswerOfTheProgramsOwnStays(t *testing.T) {
+func TestAnAnswerOfTheProgramsOwnStays(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string

@@ -19,7 +19,7 @@ import (
 
 // An informational status that is sent with echo's own Response counts for
 // echo as the final one; what follows must be answered and committed all the same.
-func TestM1_AfterAnInformationalStatusTheAnswerStillCounts(t *testing.T) {
+func TestAfterAnInformationalStatusTheAnswerStillCounts(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -58,7 +58,7 @@ func TestM1_AfterAnInformationalStatusTheAnswerStillCounts(t *testing.T) {
 }
 
 // A connection that cannot be taken over has sent no headers yet.
-func TestM1_AHijackThatIsNotSupportedCommitsNothing(t *testing.T) {
+func TestAHijackThatIsNotSupportedCommitsNothing(t *testing.T) {
 	t.Parallel()
 	a := &stamp{name: "A"}
 	rec := serve(t, func(c echo.Context) error {
@@ -74,7 +74,7 @@ func TestM1_AHijackThatIsNotSupportedCommitsNothing(t *testing.T) {
 
 // A handler that streams for ever must not keep the client from learning that
 // the commit has failed.
-func TestM1_AFailedCommitIsAnsweredBeforeTheStreamEnds(t *testing.T) {
+func TestAFailedCommitIsAnsweredBeforeTheStreamEnds(t *testing.T) {
 	t.Parallel()
 	streams := map[string]func(c echo.Context, src io.Reader) error{
 		"ReadFrom": func(c echo.Context, src io.Reader) error { _, err := io.Copy(c.Response().Writer, src); return err },
@@ -115,7 +115,7 @@ func TestM1_AFailedCommitIsAnsweredBeforeTheStreamEnds(t *testing.T) {
 }
 
 // What echo's books say is what the client saw: the first status counts.
-func TestM1_ASecondStatusChangesNothing(t *testing.T) {
+func TestASecondStatusChangesNothing(t *testing.T) {
 	t.Parallel()
 	var status int
 	rec := serve(t, func(c echo.Context) error {
@@ -130,7 +130,7 @@ func TestM1_ASecondStatusChangesNothing(t *testing.T) {
 }
 
 // A middleware further in may replace echo's Response.
-func TestM1_AReplacedResponseIsCommittedOnce(t *testing.T) {
+func TestAReplacedResponseIsCommittedOnce(t *testing.T) {
 	t.Parallel()
 	ends := map[string]struct {
 		handler echo.HandlerFunc
@@ -164,7 +164,7 @@ func TestM1_AReplacedResponseIsCommittedOnce(t *testing.T) {
 
 // A middleware further in may lose the status that echo has taken for sent:
 // gzip does so when an informational one follows.
-func TestM1_AStatusThatWasLostOnTheWayIsCommitted(t *testing.T) {
+func TestAStatusThatWasLostOnTheWayIsCommitted(t *testing.T) {
 	t.Parallel()
 	for _, fail := range []error{nil, unavailable{}} {
 		a := &stamp{name: "A", fail: fail}

@@ -44,7 +44,7 @@ func fill(c echo.Context, s *sessionstate.State) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-func TestAnchor10_CookieOfSevenKeysIsSmall(t *testing.T) {
+func TestCookieOfSevenKeysIsSmall(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, sessionstate.Config{})
 	a.handle("/fill", fill)
@@ -59,7 +59,7 @@ func TestAnchor10_CookieOfSevenKeysIsSmall(t *testing.T) {
 
 // Of 4,096 bytes of name and value 3,035 can be sealed: the id, the times and
 // the user, and what is left for keys.
-func TestAnchor10_CookieHoldsAlmostThreeThousandBytesOfOneValue(t *testing.T) {
+func TestCookieHoldsAlmostThreeThousandBytesOfOneValue(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, sessionstate.Config{})
 	big := sessionstate.NewKey("k", sessionstate.KeyConfig[string]{})

@@ -38,7 +38,7 @@ func TestSealedValuesOpen(t *testing.T) {
 	}
 }
 
-func TestG16_SealingLeavesTheCallersBytesAlone(t *testing.T) {
+func TestSealingLeavesTheCallersBytesAlone(t *testing.T) {
 	t.Parallel()
 	c := testCodec(t, testSecret("a", 1))
 	plain := append(make([]byte, 0, 4096), "plain"...) // room behind it must not be used either

@@ -17,7 +17,7 @@ import (
 
 // The commit matrix: every way out x every mix of middlewares x both protocols
 // x both modes.
-func TestAnchor4_TheSessionIsSavedOnEveryWayOut(t *testing.T) {
+func TestTheSessionIsSavedOnEveryWayOut(t *testing.T) {
 	t.Parallel()
 	ways := waysouttest.Ways(t)
 	modes(t, func(t *testing.T, c sessionstate.Config) {
@@ -130,7 +130,7 @@ func TestChangesAfterTheHeadersFail(t *testing.T) {
 	})
 }
 
-func TestAnchor8_NothingIsWrittenWhenNothingChanged(t *testing.T) {
+func TestNothingIsWrittenWhenNothingChanged(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, c sessionstate.Config) {
 		a := newApp(t, c)
@@ -178,7 +178,7 @@ func (w *watcher) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func TestAnchor5_WhatIsSavedCanBeReadBeforeTheHeadersLeave(t *testing.T) {
+func TestWhatIsSavedCanBeReadBeforeTheHeadersLeave(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)

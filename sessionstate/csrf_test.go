@@ -58,7 +58,7 @@ func csrfApp(t *testing.T, cfg sessionstate.Config) *app {
 	return a
 }
 
-func TestS37_CSRFTokensAreBoundToTheSession(t *testing.T) {
+func TestCSRFTokensAreBoundToTheSession(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := csrfApp(t, cfg)
@@ -99,7 +99,7 @@ func TestS37_CSRFTokensAreBoundToTheSession(t *testing.T) {
 	})
 }
 
-func TestS37_CSRFTokensSurviveARotation(t *testing.T) {
+func TestCSRFTokensSurviveARotation(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		cfg.Secrets = []sessionstate.Secret{key1}
@@ -177,7 +177,7 @@ func TestCSRFTokensComeFromTheHeaderOrTheBody(t *testing.T) {
 	})
 }
 
-func TestS38_ASVS14_3_1_LogoutCanClearTheSite(t *testing.T) {
+func TestASVS14_3_1_LogoutCanClearTheSite(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)

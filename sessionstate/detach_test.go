@@ -98,7 +98,7 @@ func TestDetachReadsAndSavesBesideTheRequests(t *testing.T) {
 	}
 }
 
-func TestAnchor1_HandlesAndRequestsLoseNoUpdate(t *testing.T) {
+func TestHandlesAndRequestsLoseNoUpdate(t *testing.T) {
 	t.Parallel()
 	a, last := detachApp(t, sessionstate.Config{Store: newMem(t), StoreTimeout: time.Minute})
 	v := a.visitor()
@@ -207,7 +207,7 @@ func TestHandlesEndWithTheSession(t *testing.T) {
 	})
 }
 
-func TestAnchor2_AHandleThatSavesDoesNotBringASessionBack(t *testing.T) {
+func TestAHandleThatSavesDoesNotBringASessionBack(t *testing.T) {
 	t.Parallel()
 	a, last := detachApp(t, sessionstate.Config{Store: newMem(t)})
 	v := a.visitor()
@@ -248,7 +248,7 @@ func TestAHandleCanDestroyTheSession(t *testing.T) {
 	}
 }
 
-func TestS14_WhatAHandleSavesIsNoVisit(t *testing.T) {
+func TestWhatAHandleSavesIsNoVisit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, last := detachApp(t, sessionstate.Config{Store: newMem(t), Idle: 10 * time.Minute})
@@ -278,7 +278,7 @@ func TestS14_WhatAHandleSavesIsNoVisit(t *testing.T) {
 	})
 }
 
-func TestS20_AHandleFollowsATimedRenewal(t *testing.T) {
+func TestAHandleFollowsATimedRenewal(t *testing.T) {
 	t.Parallel()
 	for _, grace := range []time.Duration{0, -1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -358,7 +358,7 @@ func TestHandlesLendTheSessionsLife(t *testing.T) {
 	})
 }
 
-func TestS33_HandlesTellOfStoresThatFail(t *testing.T) {
+func TestHandlesTellOfStoresThatFail(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []sessionstate.OnStoreError{sessionstate.FailClosed, sessionstate.FailOpen} {
 		faulty := storetest.Faulty(newMem(t))

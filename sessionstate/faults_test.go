@@ -35,7 +35,7 @@ var misfortunes = map[string]storetest.Fault{
 // Whatever a store does to any one call of a request, the answer is right or
 // the documented 503, the next requests are served, and no log line holds an
 // id, a cookie or a key of the store.
-func TestS33_WhateverAStoreDoesTheAnswerIsRightOrA503(t *testing.T) {
+func TestWhateverAStoreDoesTheAnswerIsRightOrA503(t *testing.T) {
 	t.Parallel()
 	for misfortune, fault := range misfortunes {
 		for _, mode := range []string{"cookie", "memstore"} {
@@ -113,7 +113,7 @@ func unlucky(t *testing.T, mode, path string, fault storetest.Fault, op storetes
 	}
 }
 
-func TestS12_ASessionThatCannotBeReadCanBeEnded(t *testing.T) {
+func TestASessionThatCannotBeReadCanBeEnded(t *testing.T) {
 	t.Parallel()
 	garbage := storetest.Fault{Op: storetest.Get, Times: -1, Answer: func(_ string, it store.Item) store.Item {
 		it.Value = append([]byte{77}, it.Value...) // the format of a version to come

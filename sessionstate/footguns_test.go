@@ -44,7 +44,7 @@ import (
 //	E7  Sec-Fetch-Site lets POST through without a token      TestS37
 //	E8  contexts are used again for other requests            below
 
-func TestG1_E2_TheSessionPassesCopiedRequestsAndWrappedMiddlewares(t *testing.T) {
+func TestE2_TheSessionPassesCopiedRequestsAndWrappedMiddlewares(t *testing.T) {
 	t.Parallel()
 	around := map[string]echo.MiddlewareFunc{
 		"copied request": func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -94,7 +94,7 @@ func TestG1_E2_TheSessionPassesCopiedRequestsAndWrappedMiddlewares(t *testing.T)
 	})
 }
 
-func TestG3_AnotherStoresSessionOfTheSameNameIsRefused(t *testing.T) {
+func TestAnotherStoresSessionOfTheSameNameIsRefused(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a, other := newApp(t, cfg), newApp(t, cfg)
@@ -112,7 +112,7 @@ func TestG3_AnotherStoresSessionOfTheSameNameIsRefused(t *testing.T) {
 	})
 }
 
-func TestG4_ABadCookieIsANewSessionAndNoError(t *testing.T) {
+func TestABadCookieIsANewSessionAndNoError(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newApp(t, cfg)
@@ -141,7 +141,7 @@ func TestG4_ABadCookieIsANewSessionAndNoError(t *testing.T) {
 	})
 }
 
-func TestG5_SaveAfterTheFirstByteFails(t *testing.T) {
+func TestSaveAfterTheFirstByteFails(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		for _, name := range []string{"__Host-id", "another"} {
@@ -169,7 +169,7 @@ func TestG5_SaveAfterTheFirstByteFails(t *testing.T) {
 
 // echo.Contexts and their requests' memory are used again: a State that is kept
 // for too long must never show the next visitor's session.
-func TestE8_AStateThatIsKeptShowsNobodyElse(t *testing.T) {
+func TestAStateThatIsKeptShowsNobodyElse(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newApp(t, cfg)

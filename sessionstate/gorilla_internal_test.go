@@ -52,7 +52,7 @@ func TestACookieStoreReadsAndWritesOurCookies(t *testing.T) {
 	}
 }
 
-func TestG17_ACookieThatIsRefusedLeavesNothingBehind(t *testing.T) {
+func TestACookieThatIsRefusedLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	m, err := New(Config{Secrets: []Secret{testSecret("a", 1)}})
 	if err != nil {

@@ -31,7 +31,7 @@ func in(t *testing.T, c sessionstate.Config, f func(s *sessionstate.State)) *app
 	return a
 }
 
-func TestAnchor7_KeysOfEveryKindRoundTrip(t *testing.T) {
+func TestKeysOfEveryKindRoundTrip(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, c sessionstate.Config) {
 		a := newApp(t, c)
@@ -104,7 +104,7 @@ func TestMutatingWhatAKeyReturnsChangesNothing(t *testing.T) {
 	})
 }
 
-func TestAnchor7_AValueOfAnotherTypeReadsAsTheDefault(t *testing.T) {
+func TestAValueOfAnotherTypeReadsAsTheDefault(t *testing.T) {
 	t.Parallel()
 	values := []any{"text", 1.5, true, nil, []any{1.0}, map[string]any{"a": 1.0}, "7", 1e100}
 	for i, value := range values {
@@ -187,7 +187,7 @@ func TestBadKeysPanic(t *testing.T) {
 	}
 }
 
-func TestAnchor7_Migrate(t *testing.T) {
+func TestMigrate(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, sessionstate.Config{})
 	v1 := sessionstate.NewKey("k", sessionstate.KeyConfig[int]{Version: 1})
@@ -226,7 +226,7 @@ func TestAnchor7_Migrate(t *testing.T) {
 	}
 }
 
-func TestAnchor7_StructsMayGrowAndShrink(t *testing.T) {
+func TestStructsMayGrowAndShrink(t *testing.T) {
 	t.Parallel()
 	type before struct {
 		Name string

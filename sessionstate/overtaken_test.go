@@ -39,7 +39,7 @@ func (b *between) Swap(ctx context.Context, key string, old uint64, it store.Ite
 	return b.Store.Swap(ctx, key, old, it)
 }
 
-func TestS12_ALogoutThatARenewalOvertookEndsTheNewIDToo(t *testing.T) {
+func TestALogoutThatARenewalOvertookEndsTheNewIDToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := &between{Store: newMem(t)}
@@ -78,7 +78,7 @@ func TestS12_ALogoutThatARenewalOvertookEndsTheNewIDToo(t *testing.T) {
 	})
 }
 
-func TestS13_InCookieModeALogoutBeatsARenewalUnderWay(t *testing.T) {
+func TestInCookieModeALogoutBeatsARenewalUnderWay(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/renew", "/login"} {
 		revoked := &between{Store: newMem(t)}
@@ -104,7 +104,7 @@ func TestS13_InCookieModeALogoutBeatsARenewalUnderWay(t *testing.T) {
 	}
 }
 
-func TestS18_ASessionThatIsBeingRenewedStaysListed(t *testing.T) {
+func TestASessionThatIsBeingRenewedStaysListed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := &between{Store: newMem(t)}
@@ -123,7 +123,7 @@ func TestS18_ASessionThatIsBeingRenewedStaysListed(t *testing.T) {
 	})
 }
 
-func TestS12_ALogoutThatCannotBeDoneIsA503WhateverTheHandlerMakesOfIt(t *testing.T) {
+func TestALogoutThatCannotBeDoneIsA503WhateverTheHandlerMakesOfIt(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []sessionstate.OnStoreError{sessionstate.FailClosed, sessionstate.FailOpen} {
 		faultyModes(t, func(t *testing.T, cfg sessionstate.Config, s *storetest.FaultyStore) {
@@ -143,7 +143,7 @@ func TestS12_ALogoutThatCannotBeDoneIsA503WhateverTheHandlerMakesOfIt(t *testing
 	}
 }
 
-func TestS37_CSRFTokensSurviveATimedRenewal(t *testing.T) {
+func TestCSRFTokensSurviveATimedRenewal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := csrfApp(t, sessionstate.Config{Store: newMem(t), RenewEvery: time.Minute})

@@ -4,7 +4,7 @@ import "testing"
 
 // Each position of the spelling is seen with every character that it can have:
 // with 10^5 ids the chance to miss one of 64 is below 10^-600.
-func TestS9_ASVS7_2_3_11_5_1_IDsAreLongAndRandom(t *testing.T) {
+func TestASVS7_2_3_11_5_1_IDsAreLongAndRandom(t *testing.T) {
 	t.Parallel()
 	const n = 100_000
 	if idSize < 32 {

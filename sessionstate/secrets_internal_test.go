@@ -20,7 +20,7 @@ import (
 
 // Only this package can look into a cookie: the id in it must not be in the
 // log in any spelling.
-func TestS30_ASVS16_2_5_NoIDIsLogged(t *testing.T) {
+func TestASVS16_2_5_NoIDIsLogged(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"cookie", "memstore"} {
 		var logged bytes.Buffer

@@ -73,7 +73,7 @@ func newVisit(t testing.TB, c sessionstate.Config) *app {
 	return a
 }
 
-func TestS1_ASVS3_3_1_3_3_3_CookieIsHostBound(t *testing.T) {
+func TestASVS3_3_1_3_3_3_CookieIsHostBound(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
@@ -88,7 +88,7 @@ func TestS1_ASVS3_3_1_3_3_3_CookieIsHostBound(t *testing.T) {
 	}
 }
 
-func TestS2_ASVS3_3_4_CookieIsHttpOnlyWhenSetAndDeleted(t *testing.T) {
+func TestASVS3_3_4_CookieIsHttpOnlyWhenSetAndDeleted(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		v := newVisit(t, cfg).visitor()
@@ -103,7 +103,7 @@ func TestS2_ASVS3_3_4_CookieIsHttpOnlyWhenSetAndDeleted(t *testing.T) {
 	})
 }
 
-func TestS3_ASVS3_3_2_SameSiteIsExplicit(t *testing.T) {
+func TestASVS3_3_2_SameSiteIsExplicit(t *testing.T) {
 	t.Parallel()
 	c := sessionCookie(t, newVisit(t, sessionstate.Config{}).visitor().get(t, "/incr"), "__Host-id")
 	if c.SameSite != http.SameSiteLaxMode {
@@ -125,7 +125,7 @@ func TestS3_ASVS3_3_2_SameSiteIsExplicit(t *testing.T) {
 	}
 }
 
-func TestS4_ASVS3_3_5_CookieFitsInto4096Bytes(t *testing.T) {
+func TestASVS3_3_5_CookieFitsInto4096Bytes(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, sessionstate.Config{})
 	text := sessionstate.NewKey("t", sessionstate.KeyConfig[string]{})
@@ -161,7 +161,7 @@ func TestS4_ASVS3_3_5_CookieFitsInto4096Bytes(t *testing.T) {
 	}
 }
 
-func TestS5_DefaultNameTellsNothing(t *testing.T) {
+func TestDefaultNameTellsNothing(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		cfg  sessionstate.Config
@@ -180,7 +180,7 @@ func TestS5_DefaultNameTellsNothing(t *testing.T) {
 	}
 }
 
-func TestS6_ResponsesWithCookiesAreNotCached(t *testing.T) {
+func TestResponsesWithCookiesAreNotCached(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
@@ -210,7 +210,7 @@ func TestS6_ResponsesWithCookiesAreNotCached(t *testing.T) {
 	})
 }
 
-func TestS7_OneSetCookiePerName(t *testing.T) {
+func TestOneSetCookiePerName(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
@@ -236,7 +236,7 @@ func TestS7_OneSetCookiePerName(t *testing.T) {
 	})
 }
 
-func TestS8_DeletedCookieIsEmptyAndOver(t *testing.T) {
+func TestDeletedCookieIsEmptyAndOver(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		cfg.Cookie.Name = "__Secure-s"
@@ -253,7 +253,7 @@ func TestS8_DeletedCookieIsEmptyAndOver(t *testing.T) {
 	})
 }
 
-func TestS16_MaxAgeEndsWithTheSession(t *testing.T) {
+func TestMaxAgeEndsWithTheSession(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		synctest.Test(t, func(t *testing.T) {
@@ -292,7 +292,7 @@ func refusedAsNew(t *testing.T, a *app, value, what string) {
 	}
 }
 
-func TestS23_EveryFlippedBitIsRefused(t *testing.T) {
+func TestEveryFlippedBitIsRefused(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
@@ -314,7 +314,7 @@ func TestS23_EveryFlippedBitIsRefused(t *testing.T) {
 	})
 }
 
-func TestS24_CookieOfAnotherNameIsRefused(t *testing.T) {
+func TestCookieOfAnotherNameIsRefused(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
@@ -329,7 +329,7 @@ func TestS24_CookieOfAnotherNameIsRefused(t *testing.T) {
 	})
 }
 
-func TestS25_TruncatedAndRespelledCookiesAreRefused(t *testing.T) {
+func TestTruncatedAndRespelledCookiesAreRefused(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
@@ -351,7 +351,7 @@ func TestS25_TruncatedAndRespelledCookiesAreRefused(t *testing.T) {
 	})
 }
 
-func TestS11_Anchor3_UnknownCookiesNeverBecomeSessions(t *testing.T) {
+func TestAnchor3_UnknownCookiesNeverBecomeSessions(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
@@ -398,7 +398,7 @@ func TestTheFirstValidOfManyCookiesIsTaken(t *testing.T) {
 	})
 }
 
-func TestS21_IDsAreTakenFromTheCookieOnly(t *testing.T) {
+func TestIDsAreTakenFromTheCookieOnly(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)

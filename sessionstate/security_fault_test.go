@@ -46,7 +46,7 @@ func wants503(t *testing.T, r reply, what string) {
 	}
 }
 
-func TestS33_AStoreThatFailsAnswers503(t *testing.T) {
+func TestAStoreThatFailsAnswers503(t *testing.T) {
 	t.Parallel()
 	faults := map[string]storetest.Fault{
 		"error": {Times: -1},
@@ -83,7 +83,7 @@ func TestS33_AStoreThatFailsAnswers503(t *testing.T) {
 	})
 }
 
-func TestS33_ASaveThatFailsReplacesTheBody(t *testing.T) {
+func TestASaveThatFailsReplacesTheBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := storetest.Faulty(newMem(t))
@@ -115,7 +115,7 @@ func TestS33_ASaveThatFailsReplacesTheBody(t *testing.T) {
 	})
 }
 
-func TestS33_FailOpenServesANewVisitor(t *testing.T) {
+func TestFailOpenServesANewVisitor(t *testing.T) {
 	t.Parallel()
 	faultyModes(t, func(t *testing.T, cfg sessionstate.Config, s *storetest.FaultyStore) {
 		cfg.OnStoreError = sessionstate.FailOpen
@@ -148,7 +148,7 @@ func TestS33_FailOpenServesANewVisitor(t *testing.T) {
 	})
 }
 
-func TestS33_GarbageInTheStoreIsANewVisitor(t *testing.T) {
+func TestGarbageInTheStoreIsANewVisitor(t *testing.T) {
 	t.Parallel()
 	garbage := [][]byte{nil, {0}, {1}, {2}, {1, 2, 3}, []byte("garbage"), make([]byte, 1000)}
 	synctest.Test(t, func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestS33_GarbageInTheStoreIsANewVisitor(t *testing.T) {
 	})
 }
 
-func TestS34_ASaveOutlivesTheClient(t *testing.T) {
+func TestASaveOutlivesTheClient(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := storetest.Faulty(newMem(t))

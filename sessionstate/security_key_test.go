@@ -23,7 +23,7 @@ import (
 	"github.com/reecho-go/reecho/store/storetest"
 )
 
-func TestS26_ASVS11_3_2_CookiesTellNothing(t *testing.T) {
+func TestASVS11_3_2_CookiesTellNothing(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, sessionstate.Config{})
 	secret := sessionstate.NewKey("MARKERKEY", sessionstate.KeyConfig[string]{})
@@ -53,7 +53,7 @@ func TestS26_ASVS11_3_2_CookiesTellNothing(t *testing.T) {
 	}
 }
 
-func TestS27_KeysRotate(t *testing.T) {
+func TestKeysRotate(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		with := func(s ...sessionstate.Secret) *app {
@@ -82,7 +82,7 @@ func TestS27_KeysRotate(t *testing.T) {
 	})
 }
 
-func TestS28_Anchor6_WeakSecretsAreRefusedAllTogether(t *testing.T) {
+func TestAnchor6_WeakSecretsAreRefusedAllTogether(t *testing.T) {
 	t.Parallel()
 	same := key1.Key
 	_, err := sessionstate.New(sessionstate.Config{Secrets: []sessionstate.Secret{
@@ -211,7 +211,7 @@ func TestSecretFilesOfOtherUsersAreRefused(t *testing.T) {
 	}
 }
 
-func TestS28_ARandomSecretIsNoticed(t *testing.T) {
+func TestARandomSecretIsNoticed(t *testing.T) {
 	t.Parallel()
 	rec := new(observe.Recorder)
 	m := newManager(t, sessionstate.Config{Observer: rec})
@@ -232,7 +232,7 @@ func TestS28_ARandomSecretIsNoticed(t *testing.T) {
 	}
 }
 
-func TestS29_ASVS14_3_3_Anchor6_CookieModeAlwaysEncrypts(t *testing.T) {
+func TestASVS14_3_3_Anchor6_CookieModeAlwaysEncrypts(t *testing.T) {
 	t.Parallel()
 	m := newManager(t, sessionstate.Config{})
 	e := echo.New()
@@ -252,7 +252,7 @@ func TestS29_ASVS14_3_3_Anchor6_CookieModeAlwaysEncrypts(t *testing.T) {
 	}
 }
 
-func TestS30_ASVS16_2_5_EventsAndErrorsHoldNoSecrets(t *testing.T) {
+func TestASVS16_2_5_EventsAndErrorsHoldNoSecrets(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"cookie", "memstore"} {
 		var logged bytes.Buffer
@@ -313,7 +313,7 @@ func TestS30_ASVS16_2_5_EventsAndErrorsHoldNoSecrets(t *testing.T) {
 	}
 }
 
-func TestS31_TheStoreHoldsNoUsableID(t *testing.T) {
+func TestTheStoreHoldsNoUsableID(t *testing.T) {
 	t.Parallel()
 	mem := newMem(t)
 	a := newVisit(t, sessionstate.Config{Store: mem})

@@ -38,7 +38,7 @@ func (a *app) actions() []observe.SessionAction {
 	return out
 }
 
-func TestS10_ASVS7_2_4_LoginGivesANewID(t *testing.T) {
+func TestASVS7_2_4_LoginGivesANewID(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		for _, path := range []string{"/login", "/renew"} {
@@ -58,7 +58,7 @@ func TestS10_ASVS7_2_4_LoginGivesANewID(t *testing.T) {
 	})
 }
 
-func TestS12_ASVS7_4_1_Anchor9_LogoutEndsEveryCopy(t *testing.T) {
+func TestASVS7_4_1_Anchor9_LogoutEndsEveryCopy(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
@@ -78,7 +78,7 @@ func TestS12_ASVS7_4_1_Anchor9_LogoutEndsEveryCopy(t *testing.T) {
 	})
 }
 
-func TestS13_Anchor2_AWriteUnderWayDoesNotBringASessionBack(t *testing.T) {
+func TestAnchor2_AWriteUnderWayDoesNotBringASessionBack(t *testing.T) {
 	t.Parallel()
 	for _, ending := range []string{"/logout", "/renew"} {
 		modes(t, func(t *testing.T, cfg sessionstate.Config) {
@@ -124,7 +124,7 @@ func TestS13_Anchor2_AWriteUnderWayDoesNotBringASessionBack(t *testing.T) {
 	}
 }
 
-func TestS14_ASVS7_3_1_IdleSessionsEnd(t *testing.T) {
+func TestASVS7_3_1_IdleSessionsEnd(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
 		cfg.Idle = 10 * time.Minute
@@ -139,7 +139,7 @@ func TestS14_ASVS7_3_1_IdleSessionsEnd(t *testing.T) {
 	})
 }
 
-func TestS14_TheDeadlineMovesOnlyNowAndThen(t *testing.T) {
+func TestTheDeadlineMovesOnlyNowAndThen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		faulty := storetest.Faulty(newMem(t))
@@ -165,7 +165,7 @@ func TestS14_TheDeadlineMovesOnlyNowAndThen(t *testing.T) {
 	})
 }
 
-func TestS15_ASVS7_3_2_ActivityDoesNotPassTheAbsoluteLimit(t *testing.T) {
+func TestASVS7_3_2_ActivityDoesNotPassTheAbsoluteLimit(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
 		cfg.Idle, cfg.Absolute = 10*time.Minute, time.Hour
@@ -183,7 +183,7 @@ func TestS15_ASVS7_3_2_ActivityDoesNotPassTheAbsoluteLimit(t *testing.T) {
 	})
 }
 
-func TestS15_LoginStartsTheAbsoluteLimitAgain(t *testing.T) {
+func TestLoginStartsTheAbsoluteLimitAgain(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
 		cfg.Idle, cfg.Absolute = time.Hour, time.Hour
@@ -198,7 +198,7 @@ func TestS15_LoginStartsTheAbsoluteLimitAgain(t *testing.T) {
 	})
 }
 
-func TestS15_LimitsCanBeSwitchedOff(t *testing.T) {
+func TestLimitsCanBeSwitchedOff(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
 		cfg.Idle, cfg.Absolute = -1, -1
@@ -209,7 +209,7 @@ func TestS15_LimitsCanBeSwitchedOff(t *testing.T) {
 	})
 }
 
-func TestS17_CookiesFromTheFutureAreRefused(t *testing.T) {
+func TestCookiesFromTheFutureAreRefused(t *testing.T) {
 	t.Parallel()
 	// Two bubbles have two clocks; a cookie goes from one to the other.
 	at := func(t *testing.T, ahead time.Duration, cookie, body string) string {
@@ -232,7 +232,7 @@ func TestS17_CookiesFromTheFutureAreRefused(t *testing.T) {
 	at(t, 0, at(t, 2*time.Minute, "", ""), "0")
 }
 
-func TestS22_SessionsNeverMix(t *testing.T) {
+func TestSessionsNeverMix(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		cfg.StoreTimeout = time.Minute // a busy machine is no failed store
@@ -276,7 +276,7 @@ func TestS22_SessionsNeverMix(t *testing.T) {
 	})
 }
 
-func TestS32_ReadersGetNoCookieAndCallNoStore(t *testing.T) {
+func TestReadersGetNoCookieAndCallNoStore(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"cookie", "memstore"} {
 		faulty := storetest.Faulty(newMem(t))
@@ -311,7 +311,7 @@ func TestS32_ReadersGetNoCookieAndCallNoStore(t *testing.T) {
 	}
 }
 
-func TestS35_APanicDropsTheChanges(t *testing.T) {
+func TestAPanicDropsTheChanges(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		cfg.KeepOn5xx = true // so that it is the panic that drops them
@@ -336,7 +336,7 @@ func TestS35_APanicDropsTheChanges(t *testing.T) {
 	})
 }
 
-func TestS36_A5xxDropsTheChangesUnlessKept(t *testing.T) {
+func TestA5xxDropsTheChangesUnlessKept(t *testing.T) {
 	t.Parallel()
 	for _, keep := range []bool{false, true} {
 		modes(t, func(t *testing.T, cfg sessionstate.Config) {
@@ -367,7 +367,7 @@ func TestS36_A5xxDropsTheChangesUnlessKept(t *testing.T) {
 	}
 }
 
-func TestS36_LogoutIsCarriedOutWhateverTheStatus(t *testing.T) {
+func TestLogoutIsCarriedOutWhateverTheStatus(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
@@ -388,7 +388,7 @@ func TestS36_LogoutIsCarriedOutWhateverTheStatus(t *testing.T) {
 	})
 }
 
-func TestS39_ASVS16_3_EachStepIsAnEvent(t *testing.T) {
+func TestASVS16_3_EachStepIsAnEvent(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
@@ -419,7 +419,7 @@ func TestS39_ASVS16_3_EachStepIsAnEvent(t *testing.T) {
 }
 
 // A longer Idle must not bring sessions back that were logged out before.
-func TestS12_ALongerIdleBringsNoSessionBack(t *testing.T) {
+func TestALongerIdleBringsNoSessionBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		list := newMem(t)
@@ -439,7 +439,7 @@ func TestS12_ALongerIdleBringsNoSessionBack(t *testing.T) {
 
 // A browser may have several cookies of the name, of another path or domain, and
 // several of them may be sessions. Who logs out is not to be in the next one.
-func TestS12_LogoutEndsEverySessionOfTheRequest(t *testing.T) {
+func TestLogoutEndsEverySessionOfTheRequest(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)

@@ -16,7 +16,7 @@ import (
 	"github.com/reecho-go/reecho/store/storetest"
 )
 
-func TestS20_TimedRenewalKeepsTheUserAndConverges(t *testing.T) {
+func TestTimedRenewalKeepsTheUserAndConverges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := newMem(t)
@@ -91,7 +91,7 @@ func TestS20_TimedRenewalKeepsTheUserAndConverges(t *testing.T) {
 	})
 }
 
-func TestS20_LogoutWithinTheGraceEndsTheOldIDToo(t *testing.T) {
+func TestLogoutWithinTheGraceEndsTheOldIDToo(t *testing.T) {
 	t.Parallel()
 	for _, ending := range []string{"/logout", "/renew", "/login"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestS20_LogoutWithinTheGraceEndsTheOldIDToo(t *testing.T) {
 	}
 }
 
-func TestS20_WithoutGraceTheOldIDIsDeadAtOnce(t *testing.T) {
+func TestWithoutGraceTheOldIDIsDeadAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newVisit(t, sessionstate.Config{Store: newMem(t), RenewEvery: time.Minute, Grace: -1})
@@ -206,7 +206,7 @@ func TestTheManagerTwiceInOneRequestIsOneSession(t *testing.T) {
 	})
 }
 
-func TestS20_ATouchDoesNotStretchTheGrace(t *testing.T) {
+func TestATouchDoesNotStretchTheGrace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := newMem(t)
@@ -227,7 +227,7 @@ func TestS20_ATouchDoesNotStretchTheGrace(t *testing.T) {
 	})
 }
 
-func TestS15_AnAbsoluteLimitThatWasShortenedHoldsForOldSessions(t *testing.T) {
+func TestAnAbsoluteLimitThatWasShortenedHoldsForOldSessions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := newMem(t)

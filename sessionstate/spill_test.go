@@ -130,7 +130,7 @@ func TestSpillTakesTheLargestValues(t *testing.T) {
 }
 
 // A session of any size and shape comes back as it was, in a cookie that fits.
-func TestS4_ASpilledCookieFits(t *testing.T) {
+func TestASpilledCookieFits(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 2))
 	a := newApp(t, sessionstate.Config{Spill: newMem(t)})
@@ -199,7 +199,7 @@ func TestSpillLivesAsLongAsTheSession(t *testing.T) {
 	}
 }
 
-func TestS33_ASpillThatFailsOrForgets(t *testing.T) {
+func TestASpillThatFailsOrForgets(t *testing.T) {
 	t.Parallel()
 	garbage := func(_ string, it store.Item) store.Item { it.Value = []byte("garbage"); return it }
 	s := storetest.Faulty(newMem(t))

@@ -40,7 +40,7 @@ func TestCounterSurvivesRequests(t *testing.T) {
 	})
 }
 
-func TestAnchor1_ParallelUpdatesAreAllKept(t *testing.T) {
+func TestParallelUpdatesAreAllKept(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, sessionstate.Config{Store: newMem(t), StoreTimeout: time.Minute}) // a busy machine is no lost update
 	a.handle("/incr", func(c echo.Context, s *sessionstate.State) error {

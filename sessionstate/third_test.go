@@ -113,7 +113,7 @@ func TestThirdPartyStoresOfAServerLoseNoUpdateInOneProcess(t *testing.T) {
 	v.get(t, "/").wants(t, 200, "21")
 }
 
-func TestAnchor2_ThirdPartySessionsDoNotComeBack(t *testing.T) {
+func TestThirdPartySessionsDoNotComeBack(t *testing.T) {
 	t.Parallel()
 	thirdParties(t, func(t *testing.T, store sessions.Store, _ string) {
 		a := thirdApp(t, store)
@@ -146,7 +146,7 @@ func (b brokenStore) Save(*http.Request, http.ResponseWriter, *sessions.Session)
 	return b.err
 }
 
-func TestS33_ThirdPartyStoresThatFailAnswer503(t *testing.T) {
+func TestThirdPartyStoresThatFailAnswer503(t *testing.T) {
 	t.Parallel()
 	for name, store := range map[string]brokenStore{
 		"an error":        {nil, errors.New("the database is down")},
@@ -172,7 +172,7 @@ func TestS33_ThirdPartyStoresThatFailAnswer503(t *testing.T) {
 	}
 }
 
-func TestS30_FaultsOfThirdPartyStoresDoNotNameTheSession(t *testing.T) {
+func TestFaultsOfThirdPartyStoresDoNotNameTheSession(t *testing.T) {
 	t.Parallel()
 	secret := errors.New("open /tmp/session_SECRET: no space left")
 	a := thirdApp(t, brokenStore{nil, secret})

@@ -56,7 +56,7 @@ func (a *app) list(t *testing.T, user string) []sessionstate.SessionInfo {
 	return list
 }
 
-func TestS18_ASVS7_4_2_7_4_3_7_4_5_7_5_2_Anchor9_AUsersSessionsCanBeListedAndEnded(t *testing.T) {
+func TestASVS7_4_2_7_4_3_7_4_5_7_5_2_Anchor9_AUsersSessionsCanBeListedAndEnded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := userApp(t, sessionstate.Config{Store: newMem(t)})
@@ -111,7 +111,7 @@ func TestS18_ASVS7_4_2_7_4_3_7_4_5_7_5_2_Anchor9_AUsersSessionsCanBeListedAndEnd
 	})
 }
 
-func TestS18_HandlesAreNoCookies(t *testing.T) {
+func TestHandlesAreNoCookies(t *testing.T) {
 	t.Parallel()
 	a := userApp(t, sessionstate.Config{Store: newMem(t)})
 	v := a.login(t, "ada")
@@ -122,7 +122,7 @@ func TestS18_HandlesAreNoCookies(t *testing.T) {
 	refusedAsNew(t, a, handle, "a handle")
 }
 
-func TestS18_LogoutAndTimeTakeSessionsFromTheList(t *testing.T) {
+func TestLogoutAndTimeTakeSessionsFromTheList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := newMem(t)
@@ -143,7 +143,7 @@ func TestS18_LogoutAndTimeTakeSessionsFromTheList(t *testing.T) {
 	})
 }
 
-func TestS19_ASVS7_1_2_TheOldestSessionsOverTheLimitEnd(t *testing.T) {
+func TestASVS7_1_2_TheOldestSessionsOverTheLimitEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := userApp(t, sessionstate.Config{Store: newMem(t), MaxPerUser: 2})
@@ -171,7 +171,7 @@ func TestS19_ASVS7_1_2_TheOldestSessionsOverTheLimitEnd(t *testing.T) {
 	}
 }
 
-func TestS18_AnIndexThatFailsKeepsNobodyOut(t *testing.T) {
+func TestAnIndexThatFailsKeepsNobodyOut(t *testing.T) {
 	t.Parallel()
 	faulty := storetest.Faulty(newMem(t))
 	a := userApp(t, sessionstate.Config{Store: faulty})
@@ -189,7 +189,7 @@ func TestS18_AnIndexThatFailsKeepsNobodyOut(t *testing.T) {
 	}
 }
 
-func TestS18_ASessionThatIsGettingANewIDIsEndedAllTheSame(t *testing.T) {
+func TestASessionThatIsGettingANewIDIsEndedAllTheSame(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
@@ -228,7 +228,7 @@ func TestS18_ASessionThatIsGettingANewIDIsEndedAllTheSame(t *testing.T) {
 	}
 }
 
-func TestS18_HandlesOutlastTheIDs(t *testing.T) {
+func TestHandlesOutlastTheIDs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := userApp(t, sessionstate.Config{Store: newMem(t), RenewEvery: time.Minute})
@@ -249,7 +249,7 @@ func TestS18_HandlesOutlastTheIDs(t *testing.T) {
 	})
 }
 
-func TestS18_ListShowsASessionOnceWhileItIsRenewed(t *testing.T) {
+func TestListShowsASessionOnceWhileItIsRenewed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := &between{Store: newMem(t)}
@@ -266,7 +266,7 @@ func TestS18_ListShowsASessionOnceWhileItIsRenewed(t *testing.T) {
 	})
 }
 
-func TestS18_ListLeavesOutWhatTheStoreHasForSomebodyElse(t *testing.T) {
+func TestListLeavesOutWhatTheStoreHasForSomebodyElse(t *testing.T) {
 	t.Parallel()
 	mem := newMem(t)
 	a := userApp(t, sessionstate.Config{Store: mem})
@@ -299,7 +299,7 @@ func TestS18_ListLeavesOutWhatTheStoreHasForSomebodyElse(t *testing.T) {
 	bob.get(t, "/who").wants(t, 200, "bob 0")
 }
 
-func TestS18_RevokeLooksAgain(t *testing.T) {
+func TestRevokeLooksAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := &between{Store: newMem(t)}
@@ -319,7 +319,7 @@ func TestS18_RevokeLooksAgain(t *testing.T) {
 	})
 }
 
-func TestS19_ASessionTooManyIsRefused(t *testing.T) {
+func TestASessionTooManyIsRefused(t *testing.T) {
 	t.Parallel()
 	refuse := func(onError sessionstate.OnStoreError) *app {
 		return userApp(t, sessionstate.Config{Store: newMem(t), MaxPerUser: 2, WhenUserFull: sessionstate.RefuseLogin, OnStoreError: onError, StoreTimeout: time.Minute})

@@ -40,7 +40,7 @@ type price struct {
 }
 
 // A decimal is a pointer to a big.Int and an exponent, both unexported.
-func TestC3_DecimalsAreCopied(t *testing.T) {
+func TestDecimalsAreCopied(t *testing.T) {
 	t.Parallel()
 	tax := decimal.RequireFromString("-0.19")
 	mine := price{
@@ -68,7 +68,7 @@ func TestC3_DecimalsAreCopied(t *testing.T) {
 
 // Keys are compared as data: 1.0 and 1.00 are numbers that are equal, with
 // exponents that are not, and so print differently.
-func TestK1_DecimalsAndUUIDsAreKeys(t *testing.T) {
+func TestDecimalsAndUUIDsAreKeys(t *testing.T) {
 	t.Parallel()
 	type key struct {
 		User   uuid.UUID

@@ -28,7 +28,7 @@ func (f *failures) Errorf(format string, args ...any) {
 	f.seen = append(f.seen, fmt.Sprintf(format, args...))
 }
 
-func TestR4_LeasesThatATestForgot(t *testing.T) {
+func TestLeasesThatATestForgot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})

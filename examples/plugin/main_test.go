@@ -11,7 +11,7 @@ import (
 )
 
 // One call checks the plugin against every rule of the host.
-func TestM6_TimingKeepsTheRules(t *testing.T) {
+func TestTimingKeepsTheRules(t *testing.T) {
 	plugintest.Run(t, func(testing.TB) middleware.Plugin { return new(Timing) })
 }
 

@@ -73,7 +73,7 @@ type decimal struct {
 
 type stamp time.Time
 
-func TestK2_MustDiffer(t *testing.T) {
+func TestMustDiffer(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 29, 1, 30, 0, 0, time.UTC)
 	berlin := time.FixedZone("CET", 3600)
@@ -148,7 +148,7 @@ func TestK2_MustDiffer(t *testing.T) {
 	}
 }
 
-func TestK2_MustBeEqual(t *testing.T) {
+func TestMustBeEqual(t *testing.T) {
 	t.Parallel()
 	forward, backward := map[int]string{}, map[int]string{}
 	for i := range 100 {
@@ -190,7 +190,7 @@ func TestK2_MustBeEqual(t *testing.T) {
 
 // Long and short maps, of every kind of value that is read in a way of its
 // own, whose keys begin alike or end in what short ones are filled up with.
-func TestK2_MapsOfStringsInAnyOrder(t *testing.T) {
+func TestMapsOfStringsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	names := []string{"", "\x00", "\x00\x00", "a", "a\x00", "abcdefgh", "abcdefgh\x00", "abcdefgi", "abcdefghi", "abcdefghj", strings.Repeat("x", 200)}
 	for i := range 30 {
@@ -241,7 +241,7 @@ func inAnyOrder[V any](t *testing.T, names []string, value func(i int) V) {
 type folded string
 
 // What a HashFunc makes of its keys is what orders a map.
-func TestK2_MapsOfFoldedKeysInAnyOrder(t *testing.T) {
+func TestMapsOfFoldedKeysInAnyOrder(t *testing.T) {
 	t.Parallel()
 	plan, err := canon.For[map[folded]string](canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
 		reflect.TypeFor[folded](): func(v any) (any, error) { return strings.ToLower(string(v.(folded))), nil },
@@ -278,7 +278,7 @@ func newRing(lead, n int) *ring {
 	return &nodes[0]
 }
 
-func TestK2_CyclesOfEqualShapeAreEqual(t *testing.T) {
+func TestCyclesOfEqualShapeAreEqual(t *testing.T) {
 	t.Parallel()
 	selfAny := func() any {
 		var x any
@@ -347,7 +347,7 @@ func TestK2_CyclesOfEqualShapeAreEqual(t *testing.T) {
 }
 
 // Behind a long path too, meeting an object twice is no cycle.
-func TestK2_SharedTargetsAreEqualTargetsAtAnyDepth(t *testing.T) {
+func TestSharedTargetsAreEqualTargetsAtAnyDepth(t *testing.T) {
 	t.Parallel()
 	for _, lead := range []int{0, 1, 30, 31, 32, 33, 40, 100} {
 		under := func(shared bool) *diamond {
@@ -374,7 +374,7 @@ func TestK2_SharedTargetsAreEqualTargetsAtAnyDepth(t *testing.T) {
 func localA() any { type local struct{ X int }; return local{1} }
 func localB() any { type local struct{ X int }; return local{1} }
 
-func TestK1_LocalTypesOfOneNameDiffer(t *testing.T) {
+func TestLocalTypesOfOneNameDiffer(t *testing.T) {
 	t.Parallel()
 	plan := must[any](t, canon.Config{})
 	key := func(v any) string {
@@ -395,7 +395,7 @@ func TestK1_LocalTypesOfOneNameDiffer(t *testing.T) {
 
 // Two packages may have one name, and types without a name of their own may
 // differ in nothing else.
-func TestK1_TypesOfPackagesOfOneNameDiffer(t *testing.T) {
+func TestTypesOfPackagesOfOneNameDiffer(t *testing.T) {
 	t.Parallel()
 	type (
 		text = *texttemplate.Template
@@ -422,7 +422,7 @@ func TestK1_TypesOfPackagesOfOneNameDiffer(t *testing.T) {
 }
 
 // A canonical form is part of names in stores: it must not change by accident.
-func TestK6_CanonicalBytesAreStable(t *testing.T) {
+func TestCanonicalBytesAreStable(t *testing.T) {
 	t.Parallel()
 	type key struct {
 		N    int32
@@ -447,7 +447,7 @@ func TestK6_CanonicalBytesAreStable(t *testing.T) {
 }
 
 // A slice that contains its own beginning is not one that contains itself.
-func TestK2_SlicesOfOneArrayAndOtherLengthsAreNoCycle(t *testing.T) {
+func TestSlicesOfOneArrayAndOtherLengthsAreNoCycle(t *testing.T) {
 	t.Parallel()
 	whole, part := []any{nil, 1}, []any{nil, 1}
 	whole[0] = whole

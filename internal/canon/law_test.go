@@ -71,8 +71,8 @@ func drawn(t *testing.T, stream uint64) (rng *rand.Rand, random func(n int) []by
 	}
 }
 
-// TestK1_EqualKeysExactlyForEqualData checks the law on random types and values.
-func TestK1_EqualKeysExactlyForEqualData(t *testing.T) {
+// TestEqualKeysExactlyForEqualData checks the law on random types and values.
+func TestEqualKeysExactlyForEqualData(t *testing.T) {
 	t.Parallel()
 	plan := must[any](t, canon.Config{MaxBytes: 1 << 14})
 	rng, random := drawn(t, 2)
@@ -193,7 +193,7 @@ func empty(t reflect.Type) bool {
 	return false
 }
 
-func TestK5_EqualKeysHaveEqualHashesOfHashstructure(t *testing.T) {
+func TestEqualKeysHaveEqualHashesOfHashstructure(t *testing.T) {
 	t.Parallel()
 	plan := must[any](t, canon.Config{MaxBytes: 1 << 14})
 	rng, random := drawn(t, 3)

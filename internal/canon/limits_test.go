@@ -58,7 +58,7 @@ func forked(t reflect.Type) reflect.Value {
 	return v
 }
 
-func TestK4_TypesSharedByTypesDoNotExplode(t *testing.T) {
+func TestTypesSharedByTypesDoNotExplode(t *testing.T) {
 	t.Parallel()
 	k := forked(reflect.TypeFor[fork40[int]]()).Interface().(*fork40[int])
 	plan := must[fork40[int]](t, canon.Config{})
@@ -73,7 +73,7 @@ func TestK4_TypesSharedByTypesDoNotExplode(t *testing.T) {
 	}
 }
 
-func TestK4_NothingOverflowsTheStackOrHangs(t *testing.T) {
+func TestNothingOverflowsTheStackOrHangs(t *testing.T) {
 	t.Parallel()
 	nested := func(n int) any {
 		var v any

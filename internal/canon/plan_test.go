@@ -85,7 +85,7 @@ func identity[T any]() canon.Config {
 	}}
 }
 
-func TestK1_WordIsGoEquality(t *testing.T) {
+func TestWordIsGoEquality(t *testing.T) {
 	t.Parallel()
 	type small struct {
 		A int16
@@ -194,7 +194,7 @@ func TestTypeName(t *testing.T) {
 	}
 }
 
-func TestK6_ShapeFingerprint(t *testing.T) {
+func TestShapeFingerprint(t *testing.T) {
 	t.Parallel()
 	type (
 		base struct {

@@ -52,7 +52,7 @@ func typeErrors[K any](t *testing.T, cfg canon.Config) (got []string) {
 	return got
 }
 
-func TestK4_TypesThatIdentifyNothingAreRefused(t *testing.T) {
+func TestTypesThatIdentifyNothingAreRefused(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
@@ -102,7 +102,7 @@ func TestK4_TypesThatIdentifyNothingAreRefused(t *testing.T) {
 	}
 }
 
-func TestK4_DynamicTypesThatIdentifyNothingAreErrors(t *testing.T) {
+func TestDynamicTypesThatIdentifyNothingAreErrors(t *testing.T) {
 	t.Parallel()
 	type query struct {
 		Name string

@@ -97,7 +97,7 @@ type withSets struct {
 	An []any          `hash:"set"`
 }
 
-func TestK5_TagsAndInterfacesShapeTheIdentity(t *testing.T) {
+func TestTagsAndInterfacesShapeTheIdentity(t *testing.T) {
 	t.Parallel()
 	list := func(v ...int) *[]int { return &v }
 	tests := []func(*testing.T) (string, bool){
@@ -137,7 +137,7 @@ func TestK5_TagsAndInterfacesShapeTheIdentity(t *testing.T) {
 	}
 }
 
-func TestK5_ErrorsAndPanicsOfUserCodeAreNamed(t *testing.T) {
+func TestErrorsAndPanicsOfUserCodeAreNamed(t *testing.T) {
 	t.Parallel()
 	failing := canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
 		reflect.TypeFor[colour](): func(v any) (any, error) {
@@ -191,7 +191,7 @@ type nilError struct{ text string }
 
 func (e *nilError) Error() string { return e.text }
 
-func TestK5_HashFuncs(t *testing.T) {
+func TestHashFuncs(t *testing.T) {
 	t.Parallel()
 	var calls int
 	lower := func(v any) (any, error) {
@@ -284,7 +284,7 @@ type unmet struct{}
 
 type unsafePointer struct{ V, skip int }
 
-func TestK5_HashableShapesOnlyTheFingerprint(t *testing.T) {
+func TestHashableShapesOnlyTheFingerprint(t *testing.T) {
 	t.Parallel()
 	plan := must[any](t, canon.Config{})
 	for _, v := range []any{constant{1}, constant{2}, &constant{1}, constantPtr{1}} {
@@ -346,7 +346,7 @@ type onePlain struct {
 
 // Where hashstructure's hash is sound, the fingerprint is that very hash,
 // whether the plan could hand over the whole value or had to fold parts.
-func TestK5_FingerprintIsTheHashOfHashstructure(t *testing.T) {
+func TestFingerprintIsTheHashOfHashstructure(t *testing.T) {
 	t.Parallel()
 	k := onePlain{
 		I: -1, I8: 2, U: 3, U64: 4, B: true, S: "s", N: "n", F: 1.5, F32: 2.5, C: complex(1, 2),
@@ -383,7 +383,7 @@ func TestK5_FingerprintIsTheHashOfHashstructure(t *testing.T) {
 }
 
 // A zone may be further from UTC than hashstructure can write down.
-func TestK5_TimesOfImpossibleZonesHaveFingerprints(t *testing.T) {
+func TestTimesOfImpossibleZonesHaveFingerprints(t *testing.T) {
 	t.Parallel()
 	type query struct {
 		Any  any
@@ -424,7 +424,7 @@ func checkHash[K any](t *testing.T, k K) {
 	}
 }
 
-func TestK5_LongBytesAreHashedByDigest(t *testing.T) {
+func TestLongBytesAreHashedByDigest(t *testing.T) {
 	plan := must[[]byte](t, canon.Config{})
 	long := bytes.Repeat([]byte("x"), 1<<19)
 	a, errA := plan.Fingerprint(long)

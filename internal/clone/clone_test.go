@@ -56,7 +56,7 @@ func exact[V any](t *testing.T, name string, v V) V {
 	return out
 }
 
-func TestC1_NothingReachableIsShared(t *testing.T) {
+func TestNothingReachableIsShared(t *testing.T) {
 	t.Parallel()
 	n := 7
 	exact(t, "slice in struct in map", map[string]struct{ tags []string }{"a": {[]string{"x"}}})
@@ -74,7 +74,7 @@ func TestC1_NothingReachableIsShared(t *testing.T) {
 }
 
 // The oracle must notice what it is there for.
-func TestC1_OracleSeesSharingAndChange(t *testing.T) {
+func TestOracleSeesSharingAndChange(t *testing.T) {
 	t.Parallel()
 	one := 1
 	orig := []*int{&one, &one}
@@ -95,7 +95,7 @@ func TestC1_OracleSeesSharingAndChange(t *testing.T) {
 	}
 }
 
-func TestC2_NilAndEmptyStayWhatTheyAre(t *testing.T) {
+func TestNilAndEmptyStayWhatTheyAre(t *testing.T) {
 	t.Parallel()
 	type all struct {
 		NilSlice, EmptySlice    []int
@@ -116,7 +116,7 @@ func TestC2_NilAndEmptyStayWhatTheyAre(t *testing.T) {
 	})
 }
 
-func TestC2_CapacityIsClipped(t *testing.T) {
+func TestCapacityIsClipped(t *testing.T) {
 	t.Parallel()
 	v := [][]int{make([]int, 3, 100), make([]int, 0, 100), make([]int, 5)}
 	refs := make([]*int, 3, 10)
@@ -137,7 +137,7 @@ func TestC2_CapacityIsClipped(t *testing.T) {
 	}
 }
 
-func TestC2_SharedPointersAndCyclesKeepTheirShape(t *testing.T) {
+func TestSharedPointersAndCyclesKeepTheirShape(t *testing.T) {
 	t.Parallel()
 	ring := &graph{ID: 1}
 	ring.out, ring.Self = []*graph{{ID: 2, out: []*graph{ring}}, ring}, ring
@@ -180,7 +180,7 @@ func TestC2_SharedPointersAndCyclesKeepTheirShape(t *testing.T) {
 }
 
 // Two slices of one array are two values, also where slices are remembered.
-func TestC2_SlicesOfOneArrayKeepTheirLengths(t *testing.T) {
+func TestSlicesOfOneArrayKeepTheirLengths(t *testing.T) {
 	t.Parallel()
 	s := slicey{{}, {nil}}
 	v := slicey{s[:1], s, s[:1]}
@@ -191,7 +191,7 @@ func TestC2_SlicesOfOneArrayKeepTheirLengths(t *testing.T) {
 	checkCopy(t, reflect.ValueOf(&got).Elem(), reflect.ValueOf(&v).Elem())
 }
 
-func TestC2_FloatsTimesAndKeysSurvive(t *testing.T) {
+func TestFloatsTimesAndKeysSurvive(t *testing.T) {
 	t.Parallel()
 	neg := math.Copysign(0, -1)
 	payload := math.Float64frombits(0x7ff8_0000_dead_beef)
@@ -256,7 +256,7 @@ func TestC2_FloatsTimesAndKeysSurvive(t *testing.T) {
 	bits.A[2] = 3
 }
 
-func TestC2_DeepMapKeys(t *testing.T) {
+func TestDeepMapKeys(t *testing.T) {
 	t.Parallel()
 	type link struct{ next any }
 	deep := func(n int) any {
@@ -298,7 +298,7 @@ func isValueError(err error, part string) bool {
 	return ok && strings.Contains(e.Error(), part)
 }
 
-func TestC3_ImmutableTypesAndIdentitiesAreShared(t *testing.T) {
+func TestImmutableTypesAndIdentitiesAreShared(t *testing.T) {
 	t.Parallel()
 	type identities struct {
 		Loc    *time.Location
@@ -342,7 +342,7 @@ func TestC3_ImmutableTypesAndIdentitiesAreShared(t *testing.T) {
 	}
 }
 
-func TestC3_ConfigImmutableIsShared(t *testing.T) {
+func TestConfigImmutableIsShared(t *testing.T) {
 	t.Parallel()
 	type table struct{ rows map[string][]int }
 	type page struct {
@@ -364,7 +364,7 @@ func TestC3_ConfigImmutableIsShared(t *testing.T) {
 }
 
 // The one shape that is lost; what is left of it is still a true copy of its own.
-func TestC2_APointerIntoTheMiddleGetsATargetOfItsOwn(t *testing.T) {
+func TestAPointerIntoTheMiddleGetsATargetOfItsOwn(t *testing.T) {
 	t.Parallel()
 	type page struct {
 		Rows   []row
@@ -386,7 +386,7 @@ func TestC2_APointerIntoTheMiddleGetsATargetOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestC3_UnexportedFieldsAreData(t *testing.T) {
+func TestUnexportedFieldsAreData(t *testing.T) {
 	t.Parallel()
 	b := new(big.Int).Lsh(big.NewInt(3), 200)
 	got := exact(t, "big.Int", b)
@@ -451,7 +451,7 @@ type otherClone struct{ s []int }
 
 func (o otherClone) Clone() any { return nil }
 
-func TestC3_CloneMethodsWin(t *testing.T) {
+func TestCloneMethodsWin(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	c := &cloned{make(chan int), &calls, "x"}
@@ -486,7 +486,7 @@ func TestC3_CloneMethodsWin(t *testing.T) {
 	}
 }
 
-func TestC4_RefusedTypesNameThePlaceAndTheWaysOut(t *testing.T) {
+func TestRefusedTypesNameThePlaceAndTheWaysOut(t *testing.T) {
 	t.Parallel()
 	type inner struct {
 		mu  sync.Mutex
@@ -546,7 +546,7 @@ func TestC4_RefusedTypesNameThePlaceAndTheWaysOut(t *testing.T) {
 	}
 }
 
-func TestC4_DynamicTypesGiveAValueError(t *testing.T) {
+func TestDynamicTypesGiveAValueError(t *testing.T) {
 	t.Parallel()
 	type conn struct{ mu *sync.Mutex }
 	p := planOf[map[string]any](t, clone.Config{})
@@ -567,7 +567,7 @@ func TestC4_DynamicTypesGiveAValueError(t *testing.T) {
 	}
 }
 
-func TestC4_LimitsEndInErrors(t *testing.T) {
+func TestLimitsEndInErrors(t *testing.T) {
 	t.Parallel()
 	l := &list{}
 	for range 100 {
@@ -614,7 +614,7 @@ func TestC4_LimitsEndInErrors(t *testing.T) {
 }
 
 // A stack that is limited to 4 MB shows that depth costs no stack. It is a setting of the process: not parallel.
-func TestC4_DeepAndCyclicValuesEnd(t *testing.T) {
+func TestDeepAndCyclicValuesEnd(t *testing.T) {
 	defer debug.SetMaxStack(debug.SetMaxStack(4 << 20))
 
 	nodes := soaktest.Size(5_000_000)
@@ -702,7 +702,7 @@ func TestC4_DeepAndCyclicValuesEnd(t *testing.T) {
 }
 
 // testing.AllocsPerRun wants the process for itself: not parallel.
-func TestC5_FlatTypesAllocateNothing(t *testing.T) {
+func TestFlatTypesAllocateNothing(t *testing.T) {
 	flat := func(name string, flat bool, allocs float64) {
 		if !flat || allocs != 0 {
 			t.Errorf("%s: flat is %v, %v allocations", name, flat, allocs)
@@ -722,7 +722,7 @@ func TestC5_FlatTypesAllocateNothing(t *testing.T) {
 	}
 }
 
-func TestC5_SharingIsRememberedOnlyWhereTheTypeCanShare(t *testing.T) {
+func TestSharingIsRememberedOnlyWhereTheTypeCanShare(t *testing.T) {
 	t.Parallel()
 	type row struct{ p *int }
 	for _, c := range []struct {
@@ -858,7 +858,7 @@ func ExamplePlan() {
 	// map[string]chan int[] chan int
 }
 
-func TestC5_ArenaCopiesAreTheSame(t *testing.T) {
+func TestArenaCopiesAreTheSame(t *testing.T) {
 	t.Parallel()
 	type line struct {
 		Tags, Roles []string
@@ -894,7 +894,7 @@ func TestC5_ArenaCopiesAreTheSame(t *testing.T) {
 }
 
 // Not parallel, as all that counts allocations.
-func TestC5_AllocationsAreThoseOfAHandWrittenCopy(t *testing.T) {
+func TestAllocationsAreThoseOfAHandWrittenCopy(t *testing.T) {
 	sameAllocs(t, "rows", clone.Config{}, rowsOf(100), handRows, 3)
 	sameAllocs(t, "rows in an arena", clone.Config{Arena: true}, rowsOf(100), handArena, 3)
 	sameAllocs(t, "maps", clone.Config{}, mapOf(20), handMap, 3)

@@ -70,7 +70,7 @@ func refusalOf[V any](name, reason string, v V, opt copier.Option) refusal {
 	}
 }
 
-func TestC4_CopierIsRefusedWhereItIsWrong(t *testing.T) {
+func TestCopierIsRefusedWhereItIsWrong(t *testing.T) {
 	t.Parallel()
 	one := 1
 	empty := copier.Option{IgnoreEmpty: true}
@@ -167,7 +167,7 @@ func (sliceError) Error() string { return "x" }
 
 // What is accepted is right, also at its edges.
 // Refusing every float for it would leave little that is accepted.
-func TestC4_CopierTakesNegativeZeroForEmpty(t *testing.T) {
+func TestCopierTakesNegativeZeroForEmpty(t *testing.T) {
 	t.Parallel()
 	type rates struct{ Rates []struct{ Rate float64 } }
 	v := rates{make([]struct{ Rate float64 }, 1)}
@@ -185,7 +185,7 @@ func TestC4_CopierTakesNegativeZeroForEmpty(t *testing.T) {
 	}
 }
 
-func TestC4_CopierIsRightWhereItIsAccepted(t *testing.T) {
+func TestCopierIsRightWhereItIsAccepted(t *testing.T) {
 	t.Parallel()
 	type Address struct {
 		Street string
@@ -327,7 +327,7 @@ type (
 	}
 )
 
-func TestC4_IntoRefusesTypesThatCopierNeverEnds(t *testing.T) {
+func TestIntoRefusesTypesThatCopierNeverEnds(t *testing.T) {
 	t.Parallel()
 	type named struct{ Name string }
 	type holder[T any] struct{ Field map[string][]T }

@@ -7,7 +7,7 @@ import (
 
 // Where the stack would grow too long, the rest of a copy is put off. What is put off must be found again where it is
 // by then: not in the variable in which a value waited to be stored in a map, for one.
-func TestC1_DeepValuesOfEveryKindShareNothing(t *testing.T) {
+func TestDeepValuesOfEveryKindShareNothing(t *testing.T) {
 	t.Parallel()
 	type box struct{ v any }
 	for name, wrap := range map[string]func(any) any{

@@ -35,7 +35,7 @@ type wrapped struct {
 	Extra []int
 }
 
-func TestC2_APromotedCloneMethodIsNoCopy(t *testing.T) {
+func TestAPromotedCloneMethodIsNoCopy(t *testing.T) {
 	t.Parallel()
 	for name, v := range map[string]cloner{
 		"once":  wrapped{counted{[]int{1}, new(0)}, []int{2}},
@@ -66,7 +66,7 @@ func TestC2_APromotedCloneMethodIsNoCopy(t *testing.T) {
 	}
 }
 
-func TestC3_CloneIsNotCalledForNilBehindAnInterface(t *testing.T) {
+func TestCloneIsNotCalledForNilBehindAnInterface(t *testing.T) {
 	t.Parallel()
 	got, err := planOf[cloner](t, clone.Config{}).Copy((*handle)(nil))
 	if p, ok := got.(*handle); err != nil || !ok || p != nil {
@@ -77,7 +77,7 @@ func TestC3_CloneIsNotCalledForNilBehindAnInterface(t *testing.T) {
 	}
 }
 
-func TestC2_SharedTargetsOfClonedInterfacesStayShared(t *testing.T) {
+func TestSharedTargetsOfClonedInterfacesStayShared(t *testing.T) {
 	t.Parallel()
 	p := &handle{items: []int{1}}
 	got, err := planOf[[]cloner](t, clone.Config{}).Copy([]cloner{p, p, &handle{}})
@@ -100,7 +100,7 @@ func TestC2_SharedTargetsOfClonedInterfacesStayShared(t *testing.T) {
 	}
 }
 
-func TestC3_APanicOfACloneMethodLeavesThePlanUsable(t *testing.T) {
+func TestAPanicOfACloneMethodLeavesThePlanUsable(t *testing.T) {
 	t.Parallel()
 	p := planOf[[]cloner](t, clone.Config{})
 	for range 3 {

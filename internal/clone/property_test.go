@@ -49,7 +49,7 @@ func checkRandom(t *testing.T, r *rand.Rand) {
 	}
 }
 
-func TestC1_C2_RandomValuesOfRandomTypes(t *testing.T) {
+func TestC2_RandomValuesOfRandomTypes(t *testing.T) {
 	t.Parallel()
 	seed := soaktest.Seed()
 	t.Logf("seed %d", seed) // shown when it fails
@@ -86,7 +86,7 @@ func FuzzCopy(f *testing.F) {
 }
 
 // A random type that WithCopier accepts is one that copier copies right.
-func TestC4_CopierIsRightForRandomTypesThatAreAccepted(t *testing.T) {
+func TestCopierIsRightForRandomTypesThatAreAccepted(t *testing.T) {
 	t.Parallel()
 	seed := soaktest.Seed()
 	t.Logf("seed %d", seed) // shown when it fails

@@ -8,7 +8,7 @@ import (
 	"github.com/reecho-go/reecho/internal/commit"
 )
 
-func TestM1_MergeCacheControl(t *testing.T) {
+func TestMergeCacheControl(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ a, b, want string }{
 		{"", "private", "private"},
@@ -43,7 +43,7 @@ func TestM1_MergeCacheControl(t *testing.T) {
 	}
 }
 
-func TestM1_MergeVary(t *testing.T) {
+func TestMergeVary(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ a, b, want string }{
 		{"Accept", "Cookie", "Accept, Cookie"},

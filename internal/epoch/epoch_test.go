@@ -6,7 +6,7 @@ import (
 	"github.com/reecho-go/reecho/internal/epoch"
 )
 
-func TestX1_MarkHoldsOnlyWithoutClears(t *testing.T) {
+func TestMarkHoldsOnlyWithoutClears(t *testing.T) {
 	t.Parallel()
 	var g epoch.Gate
 	before := g.Mark()
@@ -45,7 +45,7 @@ func TestX1_MarkHoldsOnlyWithoutClears(t *testing.T) {
 	}
 }
 
-func TestX1_ClearThatPanicsEnds(t *testing.T) {
+func TestClearThatPanicsEnds(t *testing.T) {
 	t.Parallel()
 	var g epoch.Gate
 	func() {

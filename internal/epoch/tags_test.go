@@ -8,7 +8,7 @@ import (
 	"github.com/reecho-go/reecho/internal/epoch"
 )
 
-func TestX1_TagsAreClearedForWhatIsOlder(t *testing.T) {
+func TestTagsAreClearedForWhatIsOlder(t *testing.T) {
 	t.Parallel()
 	var tags epoch.Tags
 	before := tags.Now()
@@ -39,7 +39,7 @@ func TestX1_TagsAreClearedForWhatIsOlder(t *testing.T) {
 	}
 }
 
-func TestX3_PruneForgets(t *testing.T) {
+func TestPruneForgets(t *testing.T) {
 	t.Parallel()
 	var tags epoch.Tags
 	for i := range 1000 {
@@ -60,7 +60,7 @@ func TestX3_PruneForgets(t *testing.T) {
 }
 
 // Of too many, all are cleared: never too few.
-func TestX3_TagsAreBounded(t *testing.T) {
+func TestTagsAreBounded(t *testing.T) {
 	t.Parallel()
 	const bound = 1 << 16
 	var tags epoch.Tags
@@ -92,7 +92,7 @@ func TestX3_TagsAreBounded(t *testing.T) {
 	}
 }
 
-func TestX1_SeveralTagsAreClearedInOneStep(t *testing.T) {
+func TestSeveralTagsAreClearedInOneStep(t *testing.T) {
 	t.Parallel()
 	var tags epoch.Tags
 	tags.Clear(epoch.Tag{Name: "a"}, epoch.Tag{Member: "m", Name: "b"})
@@ -107,7 +107,7 @@ func TestX1_SeveralTagsAreClearedInOneStep(t *testing.T) {
 }
 
 // What nobody asked about before a clear was forgotten counts as cleared.
-func TestX1_ForgottenClearsCount(t *testing.T) {
+func TestForgottenClearsCount(t *testing.T) {
 	t.Parallel()
 	var tags epoch.Tags
 	tags.Clear(epoch.Tag{Name: "a"})
@@ -127,7 +127,7 @@ func TestX1_ForgottenClearsCount(t *testing.T) {
 	}
 }
 
-func TestX3_NamesOfTagsAreBounded(t *testing.T) {
+func TestNamesOfTagsAreBounded(t *testing.T) {
 	t.Parallel()
 	var tags epoch.Tags
 	long := strings.Repeat("x", 1<<20)

@@ -96,7 +96,7 @@ func text(results []flight.Result) string {
 	return strings.Join(parts, " ")
 }
 
-func TestL1_BatchesJoinEachOtherAndSingles(t *testing.T) {
+func TestBatchesJoinEachOtherAndSingles(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -154,7 +154,7 @@ func TestL1_BatchesJoinEachOtherAndSingles(t *testing.T) {
 	})
 }
 
-func TestL1_OverlappingBatchesInAnyOrder(t *testing.T) {
+func TestOverlappingBatchesInAnyOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -209,7 +209,7 @@ func TestBatchesAreSplit(t *testing.T) {
 	})
 }
 
-func TestL4_BatchWithPartialResults(t *testing.T) {
+func TestBatchWithPartialResults(t *testing.T) {
 	t.Parallel()
 	table := newTable(t)
 	var outcomes, committed []string
@@ -237,7 +237,7 @@ func TestL4_BatchWithPartialResults(t *testing.T) {
 
 // The load of a batch goes on while anybody waits for any of its keys, and
 // each of them can be joined as long.
-func TestL2_BatchIsCancelledWithItsLastWaiter(t *testing.T) {
+func TestBatchIsCancelledWithItsLastWaiter(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name          string
@@ -309,7 +309,7 @@ func TestL2_BatchIsCancelledWithItsLastWaiter(t *testing.T) {
 	}
 }
 
-func TestL3_DoneContextStartsNoBatch(t *testing.T) {
+func TestDoneContextStartsNoBatch(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -324,7 +324,7 @@ func TestL3_DoneContextStartsNoBatch(t *testing.T) {
 	}
 }
 
-func TestL5_PanicsAndGoexitOfABatch(t *testing.T) {
+func TestPanicsAndGoexitOfABatch(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(){"panic": func() { panic("boom") }, "Goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
@@ -367,7 +367,7 @@ func TestL5_PanicsAndGoexitOfABatch(t *testing.T) {
 }
 
 // A batch's load may ask for other keys, but not for its own.
-func TestL6_BatchThatAsksForItself(t *testing.T) {
+func TestBatchThatAsksForItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -396,7 +396,7 @@ func TestL6_BatchThatAsksForItself(t *testing.T) {
 }
 
 // Two batches whose loads ask for each other's keys.
-func TestL6_BatchesThatWaitForEachOtherFail(t *testing.T) {
+func TestBatchesThatWaitForEachOtherFail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -423,7 +423,7 @@ func TestL6_BatchesThatWaitForEachOtherFail(t *testing.T) {
 	})
 }
 
-func TestX2_OneKeyOfABatchIsOverridden(t *testing.T) {
+func TestOneKeyOfABatchIsOverridden(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -455,7 +455,7 @@ func TestX2_OneKeyOfABatchIsOverridden(t *testing.T) {
 	})
 }
 
-func TestX1_BatchOfBeforeAClearIsNotJoined(t *testing.T) {
+func TestBatchOfBeforeAClearIsNotJoined(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -503,7 +503,7 @@ func TestTrackerClosesBatches(t *testing.T) {
 // At any moment at most one load of a key runs for those who wait, whatever
 // the mix of singles and batches, leaving, overriding and failing; and nothing
 // is left in the end.
-func TestL1_RandomMixOfBatchesAndSingles(t *testing.T) {
+func TestRandomMixOfBatchesAndSingles(t *testing.T) {
 	t.Parallel()
 	tracker := new(flight.Tracker)
 	table := table{flight.NewTable(tracker)}

@@ -106,7 +106,7 @@ func after(d time.Duration, v int) work {
 	}}
 }
 
-func TestL1_OneLoadPerKey(t *testing.T) {
+func TestOneLoadPerKey(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -148,7 +148,7 @@ func TestL1_OneLoadPerKey(t *testing.T) {
 	})
 }
 
-func TestL1_CommittedResultIsFound(t *testing.T) {
+func TestCommittedResultIsFound(t *testing.T) {
 	t.Parallel()
 	table := newTable(t)
 	w := work{find: func() (int, bool) { return 5, true }}
@@ -157,7 +157,7 @@ func TestL1_CommittedResultIsFound(t *testing.T) {
 	}
 }
 
-func TestL2_WaitersObeyTheirOwnContext(t *testing.T) {
+func TestWaitersObeyTheirOwnContext(t *testing.T) {
 	t.Parallel()
 	type key struct{}
 	tests := []struct {
@@ -228,7 +228,7 @@ func TestL2_WaitersObeyTheirOwnContext(t *testing.T) {
 	}
 }
 
-func TestL2_DyingFlightIsNotJoined(t *testing.T) {
+func TestDyingFlightIsNotJoined(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -255,7 +255,7 @@ func TestL2_DyingFlightIsNotJoined(t *testing.T) {
 	})
 }
 
-func TestL3_DoneContextStartsNothing(t *testing.T) {
+func TestDoneContextStartsNothing(t *testing.T) {
 	t.Parallel()
 	table := newTable(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -276,7 +276,7 @@ func recovered(fn func()) (v any) {
 	return nil
 }
 
-func TestL5_PanicsAndGoexit(t *testing.T) {
+func TestPanicsAndGoexit(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
 	tests := []struct {
@@ -340,7 +340,7 @@ func TestL5_PanicsAndGoexit(t *testing.T) {
 	}
 }
 
-func TestL5_NestedPanicKeepsItsStack(t *testing.T) {
+func TestNestedPanicKeepsItsStack(t *testing.T) {
 	t.Parallel()
 	outer, inner := newTable(t), newTable(t)
 	var first *panics.Error
@@ -358,7 +358,7 @@ func TestL5_NestedPanicKeepsItsStack(t *testing.T) {
 	}
 }
 
-func TestL6_CycleIsAnError(t *testing.T) {
+func TestCycleIsAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newTable(t), newTable(t)
@@ -398,7 +398,7 @@ func TestL6_CycleIsAnError(t *testing.T) {
 }
 
 // Two loads that nobody nested wait for each other.
-func TestL6_LoadsThatWaitForEachOtherFail(t *testing.T) {
+func TestLoadsThatWaitForEachOtherFail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -422,7 +422,7 @@ func TestL6_LoadsThatWaitForEachOtherFail(t *testing.T) {
 	})
 }
 
-func TestX2_OverriddenCallIsSharedButNotCommitted(t *testing.T) {
+func TestOverriddenCallIsSharedButNotCommitted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -461,7 +461,7 @@ func TestX2_OverriddenCallIsSharedButNotCommitted(t *testing.T) {
 
 // Whoever comes after a clear that runs in several steps does not join a call
 // that began before or in the middle of it.
-func TestX1_CallsOfBeforeAClearAreNotJoined(t *testing.T) {
+func TestCallsOfBeforeAClearAreNotJoined(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -540,7 +540,7 @@ func TestTrackerClose(t *testing.T) {
 
 // At any moment at most one call of a key may commit, whatever the mix of
 // leaving, overriding and failing.
-func TestL1_RandomMix(t *testing.T) {
+func TestRandomMix(t *testing.T) {
 	t.Parallel()
 	table := newTable(t)
 	var value [3]int // of each key, guarded by the key's lock

@@ -22,7 +22,7 @@ type watched struct {
 func (w *watched) Fail(err error)                    { w.failed = append(w.failed, err) }
 func (w *watched) Late(_ context.Context, err error) { w.late = append(w.late, err) }
 
-func TestL2_LimitAnswersTheCallersOfADeafLoad(t *testing.T) {
+func TestLimitAnswersTheCallersOfADeafLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -71,7 +71,7 @@ func TestL2_LimitAnswersTheCallersOfADeafLoad(t *testing.T) {
 }
 
 // Whether a load notices its limit or not, its callers learn the same.
-func TestL2_LimitIsTheErrorOfALoadThatObeysIt(t *testing.T) {
+func TestLimitIsTheErrorOfALoadThatObeysIt(t *testing.T) {
 	t.Parallel()
 	for range 20 { // the load and the limit race
 		synctest.Test(t, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestL2_LimitIsTheErrorOfALoadThatObeysIt(t *testing.T) {
 	}
 }
 
-func TestL2_LoadWithinItsLimit(t *testing.T) {
+func TestLoadWithinItsLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -98,7 +98,7 @@ func TestL2_LoadWithinItsLimit(t *testing.T) {
 	})
 }
 
-func TestL3_ImpatientCallerLeavesTheLoadRunning(t *testing.T) {
+func TestImpatientCallerLeavesTheLoadRunning(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -134,7 +134,7 @@ func TestL3_ImpatientCallerLeavesTheLoadRunning(t *testing.T) {
 	})
 }
 
-func TestT3_StartRunsForNobody(t *testing.T) {
+func TestStartRunsForNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
@@ -170,7 +170,7 @@ func TestT3_StartRunsForNobody(t *testing.T) {
 	})
 }
 
-func TestT3_StartAfterCloseOrAbandonedCall(t *testing.T) {
+func TestStartAfterCloseOrAbandonedCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tracker := new(flight.Tracker)
@@ -192,7 +192,7 @@ func TestT3_StartAfterCloseOrAbandonedCall(t *testing.T) {
 	})
 }
 
-func TestL5_QuietPanicIsAnError(t *testing.T) {
+func TestQuietPanicIsAnError(t *testing.T) {
 	t.Parallel()
 	table := newTable(t)
 	w := &watched{work: work{load: func(context.Context) (int, error) { panic("boom") }}}
@@ -212,7 +212,7 @@ func TestL5_QuietPanicIsAnError(t *testing.T) {
 	}
 }
 
-func TestX1_TasksAreThoseInFlight(t *testing.T) {
+func TestTasksAreThoseInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)

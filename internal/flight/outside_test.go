@@ -10,7 +10,7 @@ import (
 	"github.com/reecho-go/reecho/internal/flight"
 )
 
-func TestL6_WaitingOutsideATableIsSeen(t *testing.T) {
+func TestWaitingOutsideATableIsSeen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)

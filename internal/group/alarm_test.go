@@ -28,7 +28,7 @@ func (m *sweeper) Close(context.Context) error { return nil }
 
 var bubbleGroup = group.New("b", nil)
 
-func TestT2_ArmedAcrossBubbles(t *testing.T) {
+func TestArmedAcrossBubbles(t *testing.T) {
 	m := &sweeper{}
 	if err := bubbleGroup.Add(m); err != nil {
 		t.Fatal(err)

@@ -72,7 +72,7 @@ func add(t *testing.T, g *group.Group, names ...string) []*member {
 	return ms
 }
 
-func TestK6_NamesAreUniqueInAGroup(t *testing.T) {
+func TestNamesAreUniqueInAGroup(t *testing.T) {
 	t.Parallel()
 	g := group.New("g", nil)
 	m := add(t, g, "users")[0]
@@ -87,7 +87,7 @@ func TestK6_NamesAreUniqueInAGroup(t *testing.T) {
 	}
 }
 
-func TestD12_HooksRunAfterTheClear(t *testing.T) {
+func TestHooksRunAfterTheClear(t *testing.T) {
 	t.Parallel()
 	var rec observe.Recorder
 	g := group.New("g", &rec)
@@ -129,7 +129,7 @@ func TestD12_HooksRunAfterTheClear(t *testing.T) {
 	}
 }
 
-func TestD12_HooksThatClearEachOtherEnd(t *testing.T) {
+func TestHooksThatClearEachOtherEnd(t *testing.T) {
 	t.Parallel()
 	g := group.New("g", nil)
 	ms := add(t, g, "a", "b")
@@ -155,7 +155,7 @@ func TestD12_HooksThatClearEachOtherEnd(t *testing.T) {
 	}
 }
 
-func TestD12_PanicOfAHookIsAnError(t *testing.T) {
+func TestPanicOfAHookIsAnError(t *testing.T) {
 	t.Parallel()
 	g := group.New("g", nil)
 	ran := false
@@ -170,7 +170,7 @@ func TestD12_PanicOfAHookIsAnError(t *testing.T) {
 	}
 }
 
-func TestX1_GroupClearHoldsTheGate(t *testing.T) {
+func TestGroupClearHoldsTheGate(t *testing.T) {
 	t.Parallel()
 	g := group.New("g", nil)
 	ms := add(t, g, "a", "b")
@@ -185,7 +185,7 @@ func TestX1_GroupClearHoldsTheGate(t *testing.T) {
 	}
 }
 
-func TestT2_SweepsComeWhenSomethingIsDue(t *testing.T) {
+func TestSweepsComeWhenSomethingIsDue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := group.New("g", nil)
@@ -204,7 +204,7 @@ func TestT2_SweepsComeWhenSomethingIsDue(t *testing.T) {
 	})
 }
 
-func TestT2_ArmingFarAheadAndNever(t *testing.T) {
+func TestArmingFarAheadAndNever(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := group.New("g", nil)
@@ -226,7 +226,7 @@ func TestT2_ArmingFarAheadAndNever(t *testing.T) {
 }
 
 // A group may be a package variable that several bubbles use.
-func TestT2_BubblesShareAGroup(t *testing.T) {
+func TestBubblesShareAGroup(t *testing.T) {
 	g := group.New("g", nil)
 	m := add(t, g, "a")[0]
 	g.Arm(g.Now() + int64(time.Hour))
@@ -283,7 +283,7 @@ func TestCloseIsInReverseOrder(t *testing.T) {
 	})
 }
 
-func TestT3_BackgroundTasksAreBounded(t *testing.T) {
+func TestBackgroundTasksAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := group.New("g", nil)

@@ -114,7 +114,7 @@ func TestSnapshotSharesWhatHashFuncsStandInFor(t *testing.T) {
 
 // What a HashFunc stands in for is data all the same, unless it is a reference
 // with an identity: the caller may change it while the loader still reads it.
-func TestK3_SnapshotCopiesDataThatHashFuncsStandInFor(t *testing.T) {
+func TestSnapshotCopiesDataThatHashFuncsStandInFor(t *testing.T) {
 	t.Parallel()
 	type part struct{ Tags []string }
 	type request struct {

@@ -114,7 +114,7 @@ const (
 
 // A pool whose connections break under load is replaced, and released once
 // nobody uses it: no request that could be served fails, no connection is left.
-func TestR3_APoolSurvivesItsServer(t *testing.T) {
+func TestAPoolSurvivesItsServer(t *testing.T) {
 	s := newServer(t)
 	group, err := cacheresource.NewGroup("pg", cacheresource.GroupConfig{})
 	if err != nil {

@@ -27,7 +27,7 @@ func (*good) BeforeHeaders(context.Context, int, http.Header) error { return nil
 func (*good) End(_ echo.Context, err error) error                   { return err }
 func (*good) Close(context.Context) error                           { return nil }
 
-func TestM6_AGoodPluginPasses(t *testing.T) {
+func TestAGoodPluginPasses(t *testing.T) {
 	plugintest.Run(t, func(testing.TB) middleware.Plugin { return new(good) })
 }
 
@@ -50,7 +50,7 @@ func (p *earlier) Begin(echo.Context) error {
 	return nil
 }
 
-func TestM6_APluginThatComesAfterAnotherPasses(t *testing.T) {
+func TestAPluginThatComesAfterAnotherPasses(t *testing.T) {
 	plugintest.Run(t,
 		func(testing.TB) middleware.Plugin { return new(dependent) },
 		func(testing.TB) middleware.Plugin { return new(earlier) })
@@ -154,7 +154,7 @@ var bad = map[string]struct {
 
 const badEnv = "PLUGINTEST_BAD"
 
-// TestBad is run by TestM6_ABadPluginIsFound in a process of its own, where it fails.
+// TestBad is run by TestABadPluginIsFound in a process of its own, where it fails.
 func TestBad(t *testing.T) {
 	b, ok := bad[os.Getenv(badEnv)]
 	if !ok {
@@ -163,7 +163,7 @@ func TestBad(t *testing.T) {
 	plugintest.Run(t, func(testing.TB) middleware.Plugin { return b.open() })
 }
 
-func TestM6_ABadPluginIsFound(t *testing.T) {
+func TestABadPluginIsFound(t *testing.T) {
 	t.Parallel()
 	for name, b := range bad {
 		t.Run(name, func(t *testing.T) {

@@ -155,7 +155,7 @@ var (
 )
 
 // The seven keys of the core's test of size, whose cookie has 351 bytes with JSON.
-func TestAnchor10_SevenKeysAreSmallerThanWithJSON(t *testing.T) {
+func TestSevenKeysAreSmallerThanWithJSON(t *testing.T) {
 	t.Parallel()
 	size := func(codec sessionstate.Codec) int {
 		c := sessionstatetest.NewClient(echo.New())

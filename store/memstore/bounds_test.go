@@ -51,7 +51,7 @@ func TestNewNamesEveryWrongField(t *testing.T) {
 	memstore.Must(memstore.New(memstore.Config{WhenFull: 7}))
 }
 
-func TestST2_BoundOnEntries(t *testing.T) {
+func TestBoundOnEntries(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{1, 2, 10, 1000} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestST2_BoundOnEntries(t *testing.T) {
 	}
 }
 
-func TestST2_BoundOnBytes(t *testing.T) {
+func TestBoundOnBytes(t *testing.T) {
 	t.Parallel()
 	const limit = 10 * (memstore.Overhead + 100)
 	s := open(t, memstore.Config{MaxBytes: limit})
@@ -103,7 +103,7 @@ func TestST2_BoundOnBytes(t *testing.T) {
 	}
 }
 
-func TestST2_BytesAreGivenBack(t *testing.T) {
+func TestBytesAreGivenBack(t *testing.T) {
 	t.Parallel()
 	s := open(t, memstore.Config{})
 	for i := range 100 {
@@ -127,7 +127,7 @@ func TestST2_BytesAreGivenBack(t *testing.T) {
 	}
 }
 
-func TestST2_ReadEntriesSurviveEviction(t *testing.T) {
+func TestReadEntriesSurviveEviction(t *testing.T) {
 	t.Parallel()
 	const limit = 1000
 	s := open(t, memstore.Config{MaxEntries: limit})
@@ -153,7 +153,7 @@ func TestST2_ReadEntriesSurviveEviction(t *testing.T) {
 	}
 }
 
-func TestST2_RefuseForgetsNothing(t *testing.T) {
+func TestRefuseForgetsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, memstore.Config{MaxEntries: 3, MaxBytes: 3*memstore.Overhead + 30, WhenFull: memstore.Refuse})
@@ -186,7 +186,7 @@ func TestST2_RefuseForgetsNothing(t *testing.T) {
 	})
 }
 
-func TestST2_ExpiredEntriesGoFirst(t *testing.T) {
+func TestExpiredEntriesGoFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, memstore.Config{MaxEntries: 100})
@@ -207,7 +207,7 @@ func TestST2_ExpiredEntriesGoFirst(t *testing.T) {
 }
 
 // The bound holds beside writers, up to the entries in their hands.
-func TestST2_BoundsHoldUnderLoad(t *testing.T) {
+func TestBoundsHoldUnderLoad(t *testing.T) {
 	t.Parallel()
 	const limit, writers = 500, 8
 	s := open(t, memstore.Config{MaxEntries: limit})
@@ -230,7 +230,7 @@ func TestST2_BoundsHoldUnderLoad(t *testing.T) {
 	}
 }
 
-func TestST2_ExpiryAtTheExactMoment(t *testing.T) {
+func TestExpiryAtTheExactMoment(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, memstore.Config{})
@@ -265,7 +265,7 @@ func TestST2_ExpiryAtTheExactMoment(t *testing.T) {
 
 // An idle store frees what has expired, within a second of each deadline, and
 // needs no goroutine while it waits.
-func TestST2_IdleStoreBecomesEmpty(t *testing.T) {
+func TestIdleStoreBecomesEmpty(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, memstore.Config{})
@@ -304,7 +304,7 @@ func TestST2_IdleStoreBecomesEmpty(t *testing.T) {
 	})
 }
 
-func TestST2_KeysAreOwned(t *testing.T) {
+func TestKeysAreOwned(t *testing.T) {
 	t.Parallel()
 	s := open(t, memstore.Config{})
 	buffer := []byte("key-1")
@@ -315,7 +315,7 @@ func TestST2_KeysAreOwned(t *testing.T) {
 	}
 }
 
-func TestST2_Allocations(t *testing.T) {
+func TestAllocations(t *testing.T) {
 	s := open(t, memstore.Config{})
 	put(t, s, "k", strings.Repeat("v", 1000), time.Now().Add(time.Hour))
 	ctx, value := context.Background(), []byte("v")
@@ -337,7 +337,7 @@ func TestST2_Allocations(t *testing.T) {
 }
 
 // What the store counts is what it costs, and an emptied store gives it back.
-func TestST2_CountedBytesAreTrue(t *testing.T) {
+func TestCountedBytesAreTrue(t *testing.T) {
 	const n = 20_000
 	s := open(t, memstore.Config{MaxBytes: -1})
 	heap := func() int64 {

@@ -27,7 +27,7 @@ func open(t testing.TB, c memstore.Config) *memstore.Store {
 	return s
 }
 
-func TestST1_Contract(t *testing.T) {
+func TestContract(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]memstore.Config{
 		"evict":    {},

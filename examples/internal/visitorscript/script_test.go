@@ -214,7 +214,7 @@ func TestHints(t *testing.T) {
 }
 
 // SC8: what the cookie is like, outside and inside a frame of another site.
-func TestSC8_CookieAttributes(t *testing.T) {
+func TestCookieAttributes(t *testing.T) {
 	url, b := site(t, ctxinfo.Config{}), browser.NewTab(t)
 	b.Open(url + "/frame")
 	await(t, inFrame(t, b), `new Promise(r => setTimeout(r, 0)).then(() => "")`)
@@ -340,7 +340,7 @@ func TestWithoutJavaScript(t *testing.T) {
 }
 
 // SC10: the script needs the nonce of the page's policy.
-func TestSC10_Nonce(t *testing.T) {
+func TestNonce(t *testing.T) {
 	url, b := site(t, ctxinfo.Config{}), browser.NewTab(t)
 	b.Allow("Content Security Policy")
 	b.Open(url + "/blocked")
