@@ -81,7 +81,7 @@ func build(ctx context.Context, dir string, peer Peer, n int) (built, error) {
 	if err != nil {
 		return built{}, err
 	}
-	defer os.RemoveAll(temp)
+	defer func() { _ = os.RemoveAll(temp) }()
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return built{}, err

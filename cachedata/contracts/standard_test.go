@@ -165,7 +165,7 @@ func standardShapes(l *laws) {
 	family(l, "net.Resolver", func() *net.Resolver { return new(net.Resolver) }, func() *net.Resolver { return new(net.Resolver) }, opaque)
 	family(l, "http.Header", func() http.Header { return http.Header{"A": {"1"}} }, func() http.Header { return http.Header{"A": {"2"}} }, sprint)
 	family(l, "http.Cookie", func() http.Cookie { return http.Cookie{Name: "a"} }, func() http.Cookie { return http.Cookie{Name: "b"} }, func(c http.Cookie) string { return c.String() })
-	family(l, "http.Request", func() *http.Request { return must(http.NewRequest("GET", "/a", nil)) }, func() *http.Request { return must(http.NewRequest("GET", "/b", nil)) }, opaque)
+	family(l, "http.Request", func() *http.Request { return must(http.NewRequest(http.MethodGet, "/a", nil)) }, func() *http.Request { return must(http.NewRequest(http.MethodGet, "/b", nil)) }, opaque)
 	family(l, "http.Response", func() *http.Response { return new(http.Response) }, func() *http.Response { return &http.Response{Status: "x"} }, opaque)
 	family(l, "http.Client", func() *http.Client { return new(http.Client) }, func() *http.Client { return &http.Client{Timeout: 1} }, opaque)
 	family(l, "http.Transport", func() *http.Transport { return new(http.Transport) }, func() *http.Transport { return new(http.Transport) }, opaque)
@@ -180,6 +180,7 @@ func standardShapes(l *laws) {
 	family(l, "ecdsa.PublicKey", values(ec.PublicKey), values(ec2.PublicKey), func(k ecdsa.PublicKey) string {
 		return fmt.Sprint(k.Equal(&ec.PublicKey), k.Equal(&ec2.PublicKey), k.Curve == elliptic.P256())
 	})
+	//nolint:staticcheck // coordinates alone, since the curve is what differs
 	family(l, "ecdsa.PublicKey of another curve", values(ecdsa.PublicKey{Curve: elliptic.P384(), X: ec.X, Y: ec.Y}), values(ecdsa.PublicKey{Curve: elliptic.P521(), X: ec.X, Y: ec.Y}),
 		func(k ecdsa.PublicKey) string { return k.Curve.Params().Name })
 	family(l, "rsa.PublicKey", values(rs.PublicKey), values(rs2.PublicKey), func(k rsa.PublicKey) string { return sprint(k) })

@@ -56,8 +56,8 @@ func New() *Codec {
 	encode.Time = cbor.TimeRFC3339Nano
 	decode := cbor.DecOptions{
 		DefaultMapType: reflect.TypeFor[map[string]any](),
-		IntDec:         cbor.IntDecConvertSigned, // into an interface: an int64 stays one
-		UTF8:           cbor.UTF8DecodeInvalid,   // strings come back as they were
+		IntDec:         cbor.IntDecConvertSignedOrFail, // into an interface: an int64 stays one
+		UTF8:           cbor.UTF8DecodeInvalid,         // strings come back as they were
 	}
 	// The options are constants that the tests have tried.
 	enc, err := encode.EncMode()
