@@ -8,9 +8,9 @@ import (
 	"github.com/reecho-go/reecho/internal/clone"
 )
 
-// Size estimates how many bytes of memory key takes, what it refers to
-// included, except for what is shared with the caller. It costs about as much as
-// a copy.
+// Size estimates how many bytes of memory key takes as [Untyped.Store] keeps it,
+// what it refers to included, except for what is shared with the caller. It
+// costs about as much as a copy.
 func (k *Untyped) Size(key unsafe.Pointer) int64 {
 	if k.size != nil {
 		return k.size(key)
@@ -29,7 +29,9 @@ func sizes(t reflect.Type, shape canon.Shape, cfg canon.Config) func(unsafe.Poin
 	if shape != canon.Encoded {
 		return nil
 	}
-	plan, err := clone.ForType(t, clone.Config{Immutable: standIns(cfg), Keep: leftOut, Trusted: cfg.Trusted})
+	how := bare
+	how.Immutable, how.Trusted = standIns(cfg), cfg.Trusted
+	plan, err := clone.ForType(t, how)
 	if err != nil {
 		return nil
 	}
