@@ -12,6 +12,8 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/mitchellh/hashstructure/v2"
+
 	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/raw"
@@ -42,14 +44,17 @@ func ForType(owner string, t reflect.Type, cfg canon.Config) (*Untyped, error) {
 	if err = errors.Join(append(carriers, err)...); err != nil {
 		return nil, err
 	}
-	k := &Untyped{Untyped: plan, owner: owner, t: raw.Of(t), copy: copies(t, plan, cfg), size: sizes(t, plan.Shape(), cfg)}
+	k := &Untyped{Untyped: plan, owner: owner, t: raw.Of(t), copy: copies(t, plan, cfg)}
 	k.own = k.copy
 	if hasStrings(t) {
 		k.own = copied(t, cfg, clone.Config{Keep: leftOut, Strings: true})
 	}
-	if leavesOut(t, map[reflect.Type]bool{}) {
-		k.bare = copied(t, cfg, bare)
+	how := clone.Config{Keep: leftOut}
+	if leavesOut(t) {
+		how.Drop = ignored
+		k.bare = copied(t, cfg, how)
 	}
+	k.size = sizes(t, plan.Shape(), cfg, how)
 	return k, nil
 }
 
@@ -175,9 +180,6 @@ func copies(t reflect.Type, plan *canon.Untyped, cfg canon.Config) func(dst, src
 	return copied(t, cfg, clone.Config{Keep: leftOut})
 }
 
-// bare is how a copy has nothing of what is left out.
-var bare = clone.Config{Keep: leftOut, Drop: ignored}
-
 // copied returns how keys of t are copied in that way; nil means by assignment.
 func copied(t reflect.Type, cfg canon.Config, how clone.Config) func(dst, src unsafe.Pointer) error {
 	how.Immutable, how.Trusted = standIns(cfg), cfg.Trusted
@@ -235,27 +237,43 @@ func ignored(f reflect.StructField) bool {
 	return tag == "ignore" || tag == "-"
 }
 
-// leavesOut reports whether there may be fields in a t that are no part of the key.
-func leavesOut(t reflect.Type, seen map[reflect.Type]bool) bool {
-	if seen[t] {
-		return false
+// leavesOut reports whether there may be fields in a t that are no part of the key,
+// and nobody's method looks at them to say what is.
+func leavesOut(t reflect.Type) bool {
+	w := leftOutWalk{seen: map[reflect.Type]bool{}}
+	w.walk(t)
+	return w.found && !w.asked
+}
+
+type leftOutWalk struct {
+	seen         map[reflect.Type]bool
+	found, asked bool
+}
+
+func (w *leftOutWalk) walk(t reflect.Type) {
+	if w.seen[t] {
+		return
 	}
-	seen[t] = true
+	w.seen[t] = true
 	switch t.Kind() {
 	case reflect.Interface:
-		return true
+		w.found = true // for all that is known
 	case reflect.Pointer, reflect.Slice, reflect.Array:
-		return leavesOut(t.Elem(), seen)
+		w.walk(t.Elem())
 	case reflect.Map:
-		return leavesOut(t.Key(), seen) || leavesOut(t.Elem(), seen)
+		w.walk(t.Key())
+		w.walk(t.Elem())
 	case reflect.Struct:
+		p := reflect.PointerTo(t)
+		w.asked = w.asked || p.Implements(reflect.TypeFor[hashstructure.Includable]()) || p.Implements(reflect.TypeFor[hashstructure.IncludableMap]())
 		for i := range t.NumField() {
-			if f := t.Field(i); ignored(f) || leavesOut(f.Type, seen) {
-				return true
+			if f := t.Field(i); ignored(f) {
+				w.found = true
+			} else {
+				w.walk(f.Type)
 			}
 		}
 	}
-	return false
 }
 
 // hasStrings reports whether there may be strings in a t.

@@ -23,13 +23,12 @@ func (k *Untyped) Size(key unsafe.Pointer) int64 {
 	return n
 }
 
-// sizes returns how keys of t are measured, or nil if they cannot be or their
+// sizes returns how keys of t that are copied in that way are measured, or nil if they cannot be or their
 // identity says it all.
-func sizes(t reflect.Type, shape canon.Shape, cfg canon.Config) func(unsafe.Pointer) int64 {
+func sizes(t reflect.Type, shape canon.Shape, cfg canon.Config, how clone.Config) func(unsafe.Pointer) int64 {
 	if shape != canon.Encoded {
 		return nil
 	}
-	how := bare
 	how.Immutable, how.Trusted = standIns(cfg), cfg.Trusted
 	plan, err := clone.ForType(t, how)
 	if err != nil {
