@@ -12,8 +12,6 @@ import (
 	"sync"
 	"unsafe"
 
-	"github.com/mitchellh/hashstructure/v2"
-
 	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/raw"
@@ -245,6 +243,16 @@ func leavesOut(t reflect.Type) bool {
 	return w.found && !w.asked
 }
 
+// includable and includableMap are hashstructure's.
+var (
+	includable = reflect.TypeFor[interface {
+		HashInclude(field string, v any) (bool, error)
+	}]()
+	includableMap = reflect.TypeFor[interface {
+		HashIncludeMap(field string, k, v any) (bool, error)
+	}]()
+)
+
 type leftOutWalk struct {
 	seen         map[reflect.Type]bool
 	found, asked bool
@@ -265,7 +273,7 @@ func (w *leftOutWalk) walk(t reflect.Type) {
 		w.walk(t.Elem())
 	case reflect.Struct:
 		p := reflect.PointerTo(t)
-		w.asked = w.asked || p.Implements(reflect.TypeFor[hashstructure.Includable]()) || p.Implements(reflect.TypeFor[hashstructure.IncludableMap]())
+		w.asked = w.asked || p.Implements(includable) || p.Implements(includableMap)
 		for i := range t.NumField() {
 			if f := t.Field(i); ignored(f) {
 				w.found = true
