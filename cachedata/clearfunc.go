@@ -50,7 +50,7 @@ func (t *table) clearFunc(match func(unsafe.Pointer) bool) (n int, err error) {
 	r := t.era.Load()
 	var errs []error
 	clearKey := func(id id, key unsafe.Pointer) {
-		own, err := t.core.lend(key)
+		own, err := t.core.shown(key)
 		if err != nil {
 			errs = append(errs, err)
 			return

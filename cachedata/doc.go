@@ -67,7 +67,8 @@
 // that the loader needs; hash:"set" and hash:"string", Includable and
 // IncludableMap of mitchellh/hashstructure are honoured, and Config.HashFuncs
 // gives a type a stand-in. The loader gets a copy of the key, so that the caller
-// may change its own at once; what is left out of the key is shared.
+// may change its own at once; what is left out of the key is shared, and nothing
+// of it is kept: it is zero in the keys of Entries and ClearFunc.
 //
 // Equal as data means: the same type and content, through pointers, also of
 // unexported fields, maps in any order. nil, empty and a pointer to zero are

@@ -109,7 +109,9 @@ func (p *place) make(m making) (*entry, error) {
 		e = larger
 	}
 	if own := c.ownKey(e); own != nil {
-		c.key.Move(own, p.key)
+		if err := c.keys.Store(own, p.key); err != nil {
+			return nil, err
+		}
 	}
 	if owner := c.owner(e); owner != nil {
 		*owner = p.visitor

@@ -25,7 +25,7 @@ const (
 
 // EntryInfo describes one entry of a cache at one moment.
 type EntryInfo[K any] struct {
-	Key      K // the caller's own; what the key leaves out, such as hash:"-" fields, is shared
+	Key      K // the caller's own; what the key leaves out, such as hash:"-" fields, is zero
 	State    EntryState
 	Age      time.Duration // since it was loaded or put; 0 while it is loading
 	Expires  time.Time     // until when it is fresh; zero: for ever
@@ -114,7 +114,7 @@ func (t *table) inspect(yield func(key unsafe.Pointer, e EntryInfo[any]) bool) {
 // info returns what there is to say about an entry of key, which is ours, and
 // the key for the caller.
 func (c *core) info(key unsafe.Pointer) (own unsafe.Pointer, _ EntryInfo[any], ok bool) {
-	own, err := c.lend(key)
+	own, err := c.shown(key)
 	return own, EntryInfo[any]{fingerprint: func() (uint64, error) { return c.keys.Fingerprint(key) }}, err == nil
 }
 

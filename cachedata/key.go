@@ -74,3 +74,13 @@ func (c *core) lend(key unsafe.Pointer) (unsafe.Pointer, error) {
 	}
 	return c.keys.Snapshot(key)
 }
+
+// shown returns the key, which is ours, for user code that looks into the cache:
+// without what is left out of it, of which nothing is kept.
+func (c *core) shown(key unsafe.Pointer) (unsafe.Pointer, error) {
+	if !c.keys.LeavesOut() {
+		return c.lend(key)
+	}
+	own := c.key.New()
+	return own, c.keys.Store(own, key)
+}

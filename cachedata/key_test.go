@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/reecho-go/reecho/cachedata"
 )
@@ -131,6 +133,63 @@ func TestIgnoredFieldsReachTheLoaderAsTheyAre(t *testing.T) {
 	if len(logged) != 1 {
 		t.Errorf("logged %v", logged)
 	}
+}
+
+// What a key leaves out ends with the load: neither a body of a request that no
+// bound counts nor a transaction stays with the result.
+func TestIgnoredFieldsAreNotKept(t *testing.T) {
+	t.Parallel()
+	type request struct {
+		Body []byte `hash:"-"`
+		Note string `hash:"ignore"`
+	}
+	type key struct {
+		ID      int
+		Request *request
+		More    []request
+		Any     any
+		Body    *[1 << 20]byte `hash:"-"`
+	}
+	c := newCache(t, func(_ context.Context, k key) (string, error) {
+		return fmt.Sprint(len(k.Body), len(k.Request.Body), k.Request.Note, len(k.More[0].Body), len(k.Any.(request).Body)), nil
+	}, cachedata.Config[key, string]{})
+	var held []weak.Pointer[[1 << 20]byte]
+	func() {
+		r := request{Body: make([]byte, 3), Note: "note"}
+		for i := range 3 {
+			body := new([1 << 20]byte)
+			held = append(held, weak.Make(body))
+			k := key{ID: i, Request: &r, More: []request{r}, Any: r, Body: body}
+			want(t, c, k, "1048576 3note3 3")
+			if k.Body != body || r.Body == nil || k.More[0].Body == nil {
+				t.Error("the caller's own key has changed")
+			}
+		}
+	}()
+	for e := range c.Entries() {
+		if k := e.Key; k.Body != nil || k.Request.Body != nil || k.Request.Note != "" || k.More[0].Body != nil || k.Any.(request).Body != nil {
+			t.Errorf("kept: %+v", k)
+		}
+	}
+	for range 100 {
+		if !slices.ContainsFunc(held, func(p weak.Pointer[[1 << 20]byte]) bool { return p.Value() != nil }) {
+			break
+		}
+		runtime.GC()
+	}
+	for i, p := range held {
+		if p.Value() != nil {
+			t.Errorf("the body of key %d is still in memory", i)
+		}
+	}
+	n := 0
+	if err := c.ClearFunc(t.Context(), func(k key) bool {
+		n++
+		return k.Body == nil && k.Request.Body == nil && k.ID == 1
+	}); err != nil || n != 3 || c.Stats().Entries != 2 {
+		t.Errorf("ClearFunc saw %d keys, left %d: %v", n, c.Stats().Entries, err)
+	}
+	runtime.KeepAlive(c)
 }
 
 var stringer = &locked{}

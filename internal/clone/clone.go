@@ -76,6 +76,9 @@ type Config struct {
 	// Keep reports which fields of structs are assigned instead of copied, whatever they hold. Default nil: none.
 	Keep func(reflect.StructField) bool
 
+	// Drop reports which fields of structs are left zero in the copy. It goes before Keep. Default nil: none.
+	Drop func(reflect.StructField) bool
+
 	// Arena gives the small slices in the elements of a slice of structs one array per element type instead of one each:
 	// the tags of 100 rows are one allocation, not 100. Capacities end where the next slice begins, so that append stays safe. The price:
 	// as long as one row is alive, the array of all is. It applies to slices of numbers, strings, and other elements without references that are

@@ -27,11 +27,12 @@ func (c counterparts) of(dst, src reflect.Type) bool {
 	}
 	if dst.Kind() == reflect.Pointer || src.Kind() == reflect.Pointer {
 		pair := [2]reflect.Type{dst, src}
-		if c.seen[pair] { // pointers to themselves
-			return false
+		dst, src = target(dst), target(src)
+		if c.seen[pair] { // pointers to themselves, or of structs
+			return dst.Kind() == reflect.Struct && src.Kind() == reflect.Struct
 		}
 		c.seen[pair] = true
-		return c.of(target(dst), target(src))
+		return c.of(dst, src)
 	}
 	from, to := src.Kind(), dst.Kind()
 	switch {
@@ -53,8 +54,13 @@ func (c counterparts) of(dst, src reflect.Type) bool {
 }
 
 // names reports whether a field or method of one struct has a counterpart in
-// the other.
+// the other. Two fields of one name are none if neither is made of the other.
 func (c counterparts) names(dst, src reflect.Type) bool {
+	pair := [2]reflect.Type{dst, src}
+	if c.seen[pair] { // structs that lead to themselves
+		return true
+	}
+	c.seen[pair] = true
 	given := append(fieldNames(src), methodNames(src, 1, 1)...)
 	taken := append(fieldNames(dst), methodNames(dst, 2, -1)...)
 	for _, m := range c.opt.FieldNameMapping {
@@ -62,31 +68,38 @@ func (c counterparts) names(dst, src reflect.Type) bool {
 			continue
 		}
 		for from, to := range m.Mapping {
-			if slices.Contains(given, from) && slices.Contains(taken, to) {
+			if slices.ContainsFunc(given, func(m member) bool { return m.name == from }) && slices.ContainsFunc(taken, func(m member) bool { return m.name == to }) {
 				return true
 			}
 		}
 	}
-	return slices.ContainsFunc(given, func(name string) bool {
-		return slices.ContainsFunc(taken, func(other string) bool {
-			return name == other || !c.opt.CaseSensitive && strings.EqualFold(name, other)
+	return slices.ContainsFunc(given, func(m member) bool {
+		return slices.ContainsFunc(taken, func(other member) bool {
+			same := m.name == other.name || !c.opt.CaseSensitive && strings.EqualFold(m.name, other.name)
+			return same && (m.typ == nil || other.typ == nil || c.of(other.typ, m.typ))
 		})
 	})
 }
 
-// fieldNames returns the names of t's fields, those of embedded structs and of
-// tags included.
-func fieldNames(t reflect.Type) (names []string) {
+// member is a field of a struct, or a method, of which typ is nil.
+type member struct {
+	name string
+	typ  reflect.Type
+}
+
+// fieldNames returns t's fields, by their names, those of embedded structs and
+// of tags included.
+func fieldNames(t reflect.Type) (names []member) {
 	for _, f := range reflect.VisibleFields(t) {
 		if !f.IsExported() || f.Tag.Get("copier") == "-" {
 			continue
 		}
-		names = append(names, f.Name)
+		names = append(names, member{f.Name, f.Type})
 		for part := range strings.SplitSeq(f.Tag.Get("copier"), ",") {
 			switch part = strings.TrimSpace(part); part {
 			case "", "must", "nopanic", "override":
 			default:
-				names = append(names, part)
+				names = append(names, member{part, f.Type})
 			}
 		}
 	}
@@ -95,12 +108,12 @@ func fieldNames(t reflect.Type) (names []string) {
 
 // methodNames returns the methods of *t with as many arguments, the receiver
 // included, and results; -1 is any number.
-func methodNames(t reflect.Type, in, out int) (names []string) {
+func methodNames(t reflect.Type, in, out int) (names []member) {
 	p := reflect.PointerTo(t)
 	for i := range p.NumMethod() {
 		m := p.Method(i)
 		if m.Type.NumIn() == in && (out < 0 || m.Type.NumOut() == out) {
-			names = append(names, m.Name)
+			names = append(names, member{name: m.Name})
 		}
 	}
 	return names

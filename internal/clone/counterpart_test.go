@@ -22,6 +22,8 @@ type (
 	hidden   struct{ name string }
 	setter   struct{ got string }
 	loop     *loop
+	linked   struct{ Next *linked }
+	tree     struct{ Kids []tree }
 )
 
 func (p person) Title() string     { return "Dr " + p.Name }
@@ -56,6 +58,17 @@ func TestIntoFailsWhereNothingHasACounterpart(t *testing.T) {
 		"a mapping": {dst: new(struct{ Who string }), src: ann, opt: copier.Option{FieldNameMapping: []copier.FieldNameMapping{{
 			SrcType: person{}, DstType: struct{ Who string }{}, Mapping: map[string]string{"Name": "Who"},
 		}}}},
+
+		"a list of structs to itself": {dst: new(struct{ Next *linked }), src: &linked{Next: new(linked)}},
+		"a tree":                      {dst: new(struct{ Kids []tree }), src: tree{Kids: []tree{{}}}},
+		"one of two fields":           {dst: new(struct{ Name, Mail any }), src: ann},
+		"a field of another type":     {dst: new(struct{ Name []int }), src: ann, fails: true},
+		"fields of other types": {dst: new(struct {
+			Name int
+			Mail map[string]string
+		}), src: ann, fails: true},
+		"a list for a text":      {dst: new(struct{ Tags string }), src: struct{ Tags []string }{[]string{"a"}}, fails: true},
+		"a part of another type": {dst: new(struct{ Who struct{ Name int } }), src: struct{ Who person }{ann}, fails: true},
 
 		"a pointer to a pointer":      {dst: new(*named), src: ann, fails: true},
 		"nil":                         {dst: nil, src: ann, fails: true},

@@ -25,6 +25,7 @@ const (
 	roleStruct                // its fields in place
 	roleArray                 // its elements in place
 	roleInterface             // by the plan of its dynamic type
+	roleDropped               // zero: see Config.Drop
 )
 
 // node is the plan of one type. Nodes form a graph with the shape of the type: one node per type, cycles included.
@@ -225,9 +226,12 @@ func (c *compiler) discover(t reflect.Type) *node {
 		n.flat = n.role == roleStruct
 		for f := range fieldsOf(t) {
 			e := edge{name: f.Name, off: f.Offset}
-			if c.cfg.Keep != nil && c.cfg.Keep(f) {
+			switch {
+			case c.cfg.Drop != nil && c.cfg.Drop(f):
+				e.to = dropped(f.Type)
+			case c.cfg.Keep != nil && c.cfg.Keep(f):
 				e.to = &node{typ: f.Type, flat: true}
-			} else {
+			default:
 				e.to = c.discover(f.Type)
 			}
 			n.fields = append(n.fields, e)
@@ -408,7 +412,9 @@ func (c *compiler) analyse(root *node) {
 }
 
 // open reports whether n is an interface whose contents are copied: it may hold anything.
-func (n *node) open() bool { return n.typ.Kind() == reflect.Interface && !n.flat }
+func (n *node) open() bool {
+	return n.typ.Kind() == reflect.Interface && !n.flat && n.role != roleDropped
+}
 
 // reachable lists the nodes that copying root leads to, root included.
 func (c *compiler) reachable(root *node) []*node {

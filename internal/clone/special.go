@@ -52,3 +52,8 @@ func fixLogValue(p unsafe.Pointer, s *state) {
 		*v = slog.AnyValue(held)
 	}
 }
+
+// dropped is the node of a field that is zero in copies. Nothing of it is looked at.
+func dropped(t reflect.Type) *node {
+	return &node{typ: t, role: roleDropped, opaque: true, fix: func(p unsafe.Pointer, _ *state) { reflect.NewAt(t, p).Elem().SetZero() }}
+}

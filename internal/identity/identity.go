@@ -27,6 +27,7 @@ type Untyped struct {
 	copy  func(dst, src unsafe.Pointer) error // nil: by assignment
 	size  func(key unsafe.Pointer) int64      // nil: see Size
 	own   func(dst, src unsafe.Pointer) error // copy, with the bytes of strings; nil: by assignment
+	bare  func(dst, src unsafe.Pointer) error // copy, without what is left out; nil: by assignment
 }
 
 // ForType compiles the plan of t. owner names the cache in errors, package
@@ -41,13 +42,36 @@ func ForType(owner string, t reflect.Type, cfg canon.Config) (*Untyped, error) {
 	if err = errors.Join(append(carriers, err)...); err != nil {
 		return nil, err
 	}
-	k := &Untyped{Untyped: plan, owner: owner, t: raw.Of(t), copy: copies(t, plan, cfg, false), size: sizes(t, plan.Shape(), cfg)}
+	k := &Untyped{Untyped: plan, owner: owner, t: raw.Of(t), copy: copies(t, plan, cfg)}
 	k.own = k.copy
 	if hasStrings(t) {
-		k.own = copies(t, plan, cfg, true)
+		k.own = copied(t, cfg, clone.Config{Keep: leftOut, Strings: true})
 	}
+	how := clone.Config{Keep: leftOut}
+	if leavesOut(t) {
+		how.Drop = ignored
+		k.bare = copied(t, cfg, how)
+	}
+	k.size = sizes(t, plan.Shape(), cfg, how)
 	return k, nil
 }
+
+// Store makes *dst what is kept of the key, which is ours, while its result is:
+// all of it but what is left out of the identity, which is zero there. So nothing
+// of a caller stays that no bound counts, such as a body or a transaction.
+func (k *Untyped) Store(dst, key unsafe.Pointer) error {
+	if k.bare == nil {
+		k.t.Move(dst, key)
+		return nil
+	}
+	if err := k.bare(dst, key); err != nil {
+		return newError(k.owner, err)
+	}
+	return nil
+}
+
+// LeavesOut reports whether keys may have fields that are left out of their identity.
+func (k *Untyped) LeavesOut() bool { return k.bare != nil }
 
 // Own is [Untyped.Snapshot] of a key that comes from a caller: its strings are
 // copied too, since they may lie over a buffer that the caller uses again.
@@ -146,13 +170,17 @@ func Return(buf *[]byte, used []byte) {
 	buffers.Put(buf)
 }
 
-// copies returns how keys of t are copied, with the bytes of their strings if
-// owning; nil means by assignment.
-func copies(t reflect.Type, plan *canon.Untyped, cfg canon.Config, owning bool) func(dst, src unsafe.Pointer) error {
-	if plan.Flat() && !owning {
+// copies returns how keys of t are copied; nil means by assignment.
+func copies(t reflect.Type, plan *canon.Untyped, cfg canon.Config) func(dst, src unsafe.Pointer) error {
+	if plan.Flat() {
 		return nil
 	}
-	how := clone.Config{Immutable: standIns(cfg), Keep: leftOut, Trusted: cfg.Trusted, Strings: owning}
+	return copied(t, cfg, clone.Config{Keep: leftOut})
+}
+
+// copied returns how keys of t are copied in that way; nil means by assignment.
+func copied(t reflect.Type, cfg canon.Config, how clone.Config) func(dst, src unsafe.Pointer) error {
+	how.Immutable, how.Trusted = standIns(cfg), cfg.Trusted
 	for {
 		p, err := clone.ForType(t, how)
 		if err == nil {
@@ -195,13 +223,65 @@ func standIns(cfg canon.Config) []reflect.Type {
 // no part of the key, such as a client, a logger or a lock, or only its text
 // is, and some values of its type cannot be copied.
 func leftOut(f reflect.StructField) bool {
-	switch f.Tag.Get("hash") {
-	case "ignore", "-":
+	if ignored(f) {
 		return f.Type.Kind() != reflect.String
-	case "string":
-		return !clone.Copyable(f.Type)
 	}
-	return false
+	return f.Tag.Get("hash") == "string" && !clone.Copyable(f.Type)
+}
+
+// ignored reports whether the field is no part of the key.
+func ignored(f reflect.StructField) bool {
+	tag := f.Tag.Get("hash")
+	return tag == "ignore" || tag == "-"
+}
+
+// leavesOut reports whether there may be fields in a t that are no part of the key,
+// and nobody's method looks at them to say what is.
+func leavesOut(t reflect.Type) bool {
+	w := leftOutWalk{seen: map[reflect.Type]bool{}}
+	w.walk(t)
+	return w.found && !w.asked
+}
+
+// includable and includableMap are hashstructure's.
+var (
+	includable = reflect.TypeFor[interface {
+		HashInclude(field string, v any) (bool, error)
+	}]()
+	includableMap = reflect.TypeFor[interface {
+		HashIncludeMap(field string, k, v any) (bool, error)
+	}]()
+)
+
+type leftOutWalk struct {
+	seen         map[reflect.Type]bool
+	found, asked bool
+}
+
+func (w *leftOutWalk) walk(t reflect.Type) {
+	if w.seen[t] {
+		return
+	}
+	w.seen[t] = true
+	switch t.Kind() {
+	case reflect.Interface:
+		w.found = true // for all that is known
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		w.walk(t.Elem())
+	case reflect.Map:
+		w.walk(t.Key())
+		w.walk(t.Elem())
+	case reflect.Struct:
+		p := reflect.PointerTo(t)
+		w.asked = w.asked || p.Implements(includable) || p.Implements(includableMap)
+		for i := range t.NumField() {
+			if f := t.Field(i); ignored(f) {
+				w.found = true
+			} else {
+				w.walk(f.Type)
+			}
+		}
+	}
 }
 
 // hasStrings reports whether there may be strings in a t.

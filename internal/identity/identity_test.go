@@ -379,3 +379,29 @@ func TestBuffersAreReusedButNotLargeOnes(t *testing.T) {
 	}
 	identity.Return(identity.Borrow(), nil) // after an Append that failed
 }
+
+// asking says by a field that is left out whether another one counts.
+type asking struct {
+	ID    int
+	Extra []string
+	Rule  *string `hash:"-"`
+}
+
+func (a asking) HashInclude(field string, _ any) (bool, error) {
+	return field != "Extra" || *a.Rule == "all", nil
+}
+
+func TestStoreKeepsWhatMethodsOfTheKeyLookAt(t *testing.T) {
+	t.Parallel()
+	keys := mustFor[asking](t, canon.Config{})
+	key := asking{ID: 1, Extra: []string{"a"}, Rule: new("all")}
+	var kept asking
+	if err := keys.Store(unsafe.Pointer(&kept), unsafe.Pointer(&key)); err != nil {
+		t.Fatal(err)
+	}
+	want, err1 := keys.Fingerprint(key)
+	got, err2 := keys.Fingerprint(kept)
+	if err1 != nil || err2 != nil || got != want {
+		t.Errorf("the fingerprint of what is kept is %x, %v; want %x, %v", got, err2, want, err1)
+	}
+}

@@ -8,9 +8,9 @@ import (
 	"github.com/reecho-go/reecho/internal/clone"
 )
 
-// Size estimates how many bytes of memory key takes, what it refers to
-// included, except for what is shared with the caller. It costs about as much as
-// a copy.
+// Size estimates how many bytes of memory key takes as [Untyped.Store] keeps it,
+// what it refers to included, except for what is shared with the caller. It
+// costs about as much as a copy.
 func (k *Untyped) Size(key unsafe.Pointer) int64 {
 	if k.size != nil {
 		return k.size(key)
@@ -23,13 +23,14 @@ func (k *Untyped) Size(key unsafe.Pointer) int64 {
 	return n
 }
 
-// sizes returns how keys of t are measured, or nil if they cannot be or their
+// sizes returns how keys of t that are copied in that way are measured, or nil if they cannot be or their
 // identity says it all.
-func sizes(t reflect.Type, shape canon.Shape, cfg canon.Config) func(unsafe.Pointer) int64 {
+func sizes(t reflect.Type, shape canon.Shape, cfg canon.Config, how clone.Config) func(unsafe.Pointer) int64 {
 	if shape != canon.Encoded {
 		return nil
 	}
-	plan, err := clone.ForType(t, clone.Config{Immutable: standIns(cfg), Keep: leftOut, Trusted: cfg.Trusted})
+	how.Immutable, how.Trusted = standIns(cfg), cfg.Trusted
+	plan, err := clone.ForType(t, how)
 	if err != nil {
 		return nil
 	}
