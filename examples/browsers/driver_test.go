@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -181,11 +182,12 @@ func start(t *testing.T, program string, args ...string) {
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "MOZ_HEADLESS=1", "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a driver's browser belongs to it
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait() // it was killed
 	})
 }
