@@ -382,10 +382,10 @@ func looksLikeOurs(path string) bool {
 	defer func() { _ = f.Close() }() // only read
 	pageSize := int64(os.Getpagesize())
 	empty, pages := true, 0
-	if head := make([]byte, pageHeader+4); readStart(f, head) && native.Uint32(head[pageHeader:]) == magic {
+	b := make([]byte, pageSize)
+	if n, _ := f.ReadAt(b, 0); n >= pageHeader+4 && native.Uint32(b[pageHeader:]) == magic { // a short file is one, too
 		return true
 	}
-	b := make([]byte, pageSize)
 	for id := range int64(64) {
 		n, err := f.ReadAt(b, id*pageSize)
 		empty = empty && len(bytes.Trim(b[:n], "\x00")) == 0
@@ -399,9 +399,4 @@ func looksLikeOurs(path string) bool {
 		}
 	}
 	return empty || pages >= 2
-}
-
-func readStart(f io.ReaderAt, b []byte) bool {
-	_, err := f.ReadAt(b, 0)
-	return err == nil
 }
