@@ -52,6 +52,17 @@ const untouched = `window.untouched === true`
 
 func (b tab) mark() { b.t.Helper(); eval[bool](b, `window.untouched = true`) }
 
+// travels goes back or forward and waits for the page of that address. Without
+// the wait, the server may answer the request of an earlier step last, and
+// that is then the view that the visitor's session remembers.
+func (b tab) travels(step chromedp.Action[chromedp.Void], address string) {
+	b.t.Helper()
+	eval[string](b, `document.getElementById('results').dataset.left = 'yes'`)
+	b.Do(step)
+	b.At(address)
+	b.Until(`document.querySelector('#results:not([data-left])')`)
+}
+
 func TestBrowserFilterPageSortAndBack(t *testing.T) {
 	t.Parallel()
 	b, p := newTab(t), program(t)

@@ -103,6 +103,7 @@ func TestBrowserRemembersTheCachePage(t *testing.T) {
 	sorted := func(column string) string {
 		return `document.querySelector('[aria-sort]')?.innerText.trim() === '` + column + `'`
 	}
+	const onlyStrikes = `[...document.querySelectorAll('.held tbody th')].every(e => e.innerText === 'strikes')`
 	b.open(p.URL + "/?state=Hawaii")
 	b.Click(`.visitor a[href="/cache"]`)
 	b.At("/cache")
@@ -113,20 +114,18 @@ func TestBrowserRemembersTheCachePage(t *testing.T) {
 	b.Until(sorted("Size"))
 	b.Picks("cache", "strikes")
 	b.At("/cache?sort=-bytes&cache=strikes&rows=25")
-	b.Until(`[...document.querySelectorAll('.held tbody th')].every(e => e.innerText === 'strikes')`)
+	b.Until(onlyStrikes)
 	if !eval[bool](b, untouched) {
 		t.Error("these were new pages, not partial updates")
 	}
 	b.picture("cache")
 	link := eval[string](b, `location.href`)
 
-	b.Do(chromedp.NavigateBack())
-	b.At("/cache?sort=-bytes")
-	b.Do(chromedp.NavigateBack())
-	b.At("/cache")
-	b.Do(chromedp.NavigateForward(), chromedp.NavigateForward())
-	b.At("/cache?sort=-bytes&cache=strikes&rows=25")
-	b.Until(sorted("Size"))
+	b.travels(chromedp.NavigateBack(), "/cache?sort=-bytes")
+	b.travels(chromedp.NavigateBack(), "/cache")
+	b.travels(chromedp.NavigateForward(), "/cache?sort=-bytes")
+	b.travels(chromedp.NavigateForward(), "/cache?sort=-bytes&cache=strikes&rows=25")
+	b.Until(onlyStrikes)
 
 	b.open(p.URL + "/cache") // remembered
 	b.At("/cache?cache=strikes&sort=-bytes")
