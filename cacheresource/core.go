@@ -12,10 +12,9 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/tasks"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/internal/visitors"
@@ -53,7 +52,7 @@ type core struct {
 	recency        bool // instances know when they were last used
 	group          *group.Group
 	observer       observe.Observer // nil: nobody listens
-	keys           *identity.Untyped
+	keys           *keys.Keys
 
 	_      line // what every use writes slows down nothing that it reads
 	mu     sync.RWMutex
@@ -111,12 +110,12 @@ func newCore(name string, key, result reflect.Type, cfg settings, fns functions)
 	}
 	err := cfg.validate(fns)
 	if err == nil {
-		r.keys, err = identity.ForType("cacheresource: "+name, key, canon.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes})
+		r.keys, err = keys.For("cacheresource: "+name, key, cfg.identifies())
 	}
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
-	r.simple = !r.clocked && cfg.Scope == Global && r.keys.Shape() == canon.Word
+	r.simple = !r.clocked && cfg.Scope == Global && r.keys.Shape() == keys.Word
 	r.era = r.newEra()
 	if cfg.Scope == Session {
 		r.visitors = visitorsOf(r, cmp.Or(cfg.MaxSessions, DefaultMaxSessions))
@@ -225,14 +224,14 @@ func (r *core) usable(ctx context.Context, key unsafe.Pointer) (*instance, error
 // warm returns the instance that is there, with a hold, or nil.
 func (r *core) warm(e *era, key unsafe.Pointer, now int64) (*instance, error) {
 	switch r.keys.Shape() {
-	case canon.Word:
+	case keys.Word:
 		return r.findWord(e, r.keys.Word(key), now), nil
-	case canon.Text:
+	case keys.Text:
 		return r.findText(e, r.keys.Text(key), now), nil
 	}
-	buf := identity.Borrow()
+	buf := keys.Borrow()
 	id, err := r.keys.Append((*buf)[:0], key)
-	defer identity.Return(buf, id)
+	defer keys.Return(buf, id)
 	if err != nil {
 		return nil, err
 	}

@@ -108,19 +108,22 @@ func (n *note) giveBack() {
 func (n *note) givenTwice(site string) { n.of.givenTwice(site) }
 
 // sweep reports the leases that are too old, each once, gives back those that
-// were lost, and returns when to look again.
+// were lost, and returns when to look again. A lost lease is reported first:
+// whoever waits for its end, as a Close does, has the report by then.
 func (l *ledger) sweep(now int64) (next int64) {
 	if l == nil {
 		return never
 	}
 	overdue, next := l.overdue(now)
 	for _, n := range overdue {
-		why := observe.LeakOverdue
-		if n.lost.Load() {
+		lost, why := n.lost.Load(), observe.LeakOverdue
+		if lost {
 			why = observe.LeakLost
-			n.giveBack()
 		}
 		n.of.leaked(observe.ResourceLeak{Why: why, Held: time.Duration(now - n.since), Site: n.stack.site()})
+		if lost {
+			n.giveBack()
+		}
 	}
 	return next
 }

@@ -88,15 +88,15 @@ func TestBrowserFilterPageSortAndBack(t *testing.T) {
 	b.Click(`.plot a.row`)
 	b.Until(`location.search.includes('species=')`)
 
-	b.Do(chromedp.NavigateBack())
-	b.At("/?state=Texas&sort=-cost")
+	b.travels(chromedp.NavigateBack(), "/?state=Texas&sort=-cost")
 	b.Shows("1 to 25 of 1,495")
-	b.Do(chromedp.NavigateBack())
+	b.travels(chromedp.NavigateBack(), "/?state=Texas&page=2")
 	b.Shows("26 to 50 of 1,495")
-	b.Do(chromedp.NavigateForward())
+	b.travels(chromedp.NavigateForward(), "/?state=Texas&sort=-cost")
 	b.Until(`document.querySelector('[aria-sort=descending]')?.textContent.includes('Cost')`)
-	b.Do(chromedp.NavigateBack(), chromedp.NavigateBack(), chromedp.NavigateBack())
-	b.At("/")
+	b.travels(chromedp.NavigateBack(), "/?state=Texas&page=2")
+	b.travels(chromedp.NavigateBack(), "/?state=Texas")
+	b.travels(chromedp.NavigateBack(), "/")
 	b.Shows("1 to 25 of 10,000")
 	if got := eval[string](b, `document.getElementById('state').value`); got != "" {
 		t.Errorf("after going back the form says %q", got)
@@ -129,10 +129,8 @@ func TestBrowserSavesFiltersAcrossReloadAndRestart(t *testing.T) {
 	b.Shows("Costly geese")
 	b.Click(".saved li a")
 	b.At("/?species=Canada+goose&mincost=1000")
-	visits := `[...document.querySelectorAll('.visitor dt')].find(e => e.textContent === 'Visits').nextElementSibling.innerText.split('\n')[0]`
-	if got := eval[string](b, visits); !strings.HasPrefix(got, "3") {
-		t.Errorf("after three pages the counter says %q", got)
-	}
+	visits := `[...document.querySelectorAll('.visitor dt')].find(e => e.textContent === 'Visits')?.nextElementSibling.innerText.split('\n')[0]`
+	b.Until(visits + `?.startsWith('3')`) // the address changes before the page does
 
 	other.open(p.URL)
 	other.Shows("None yet.")

@@ -1,4 +1,4 @@
-package canon_test
+package keys_test
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
@@ -61,14 +61,14 @@ func forked(t reflect.Type) reflect.Value {
 func TestTypesSharedByTypesDoNotExplode(t *testing.T) {
 	t.Parallel()
 	k := forked(reflect.TypeFor[fork40[int]]()).Interface().(*fork40[int])
-	plan := must[fork40[int]](t, canon.Config{})
-	if _, err := plan.Append(nil, k); !errors.Is(err, canon.ErrTooLarge) {
+	plan := must[fork40[int]](t, keys.Config{})
+	if _, err := plan.Append(nil, k); !errors.Is(err, keys.ErrTooLarge) {
 		t.Errorf("Append gives %v", err)
 	}
-	if _, err := plan.Fingerprint(*k); !errors.Is(err, canon.ErrTooLarge) {
+	if _, err := plan.Fingerprint(*k); !errors.Is(err, keys.ErrTooLarge) {
 		t.Errorf("Fingerprint gives %v", err)
 	}
-	if n := len(typeErrors[fork40[chan int]](t, canon.Config{})); n == 0 || n > 100 {
+	if n := len(typeErrors[fork40[chan int]](t, keys.Config{})); n == 0 || n > 100 {
 		t.Errorf("a type with 2^40 paths to a chan is refused with %d reasons", n)
 	}
 }
@@ -102,33 +102,33 @@ func TestNothingOverflowsTheStackOrHangs(t *testing.T) {
 	}
 	tests := []struct {
 		name string
-		cfg  canon.Config
+		cfg  keys.Config
 		v    any
 		want error
 	}{
-		{"list of 1000 nodes", canon.Config{}, longList(999), nil},
-		{"list of 5 million nodes", canon.Config{}, list, canon.ErrTooDeep},
-		{"list of 5 million nodes, deepest limit", canon.Config{MaxDepth: 100_000}, list, canon.ErrTooDeep},
-		{"a million boxes", canon.Config{MaxDepth: 100_000, MaxBytes: 1 << 24}, nested(size(1_000_000)), canon.ErrTooDeep},
-		{"a million lists", canon.Config{MaxDepth: 50_000, MaxBytes: 1 << 24}, lists(size(1_000_000)), canon.ErrTooDeep},
-		{"41 objects with 2^40 paths", canon.Config{}, dag(41), canon.ErrTooLarge},
-		{"41 lists with 2^40 paths", canon.Config{}, anyDAG, canon.ErrTooLarge},
-		{"41 maps with 2^40 paths", canon.Config{}, mapDAG, canon.ErrTooLarge},
-		{"ring of 5 million nodes", canon.Config{}, ring, canon.ErrTooDeep},
-		{"string of 2 MiB", canon.Config{}, strings.Repeat("x", 2<<20), canon.ErrTooLarge},
-		{"bytes of 2 MiB", canon.Config{}, make([]byte, 2<<20), canon.ErrTooLarge},
-		{"2 MiB in many strings", canon.Config{}, []string{strings.Repeat("x", 1<<20-8), "abcdefghijkl"}, canon.ErrTooLarge},
-		{"a million numbers", canon.Config{}, make([]int, 1<<20), canon.ErrTooLarge},
-		{"map of many entries", canon.Config{MaxBytes: 100}, manyEntries(50), canon.ErrTooLarge},
-		{"set of many elements", canon.Config{MaxBytes: 100}, tagged{Set: make([]string, 101)}, canon.ErrTooLarge},
-		{"array", canon.Config{MaxBytes: 100}, &[101]byte{}, canon.ErrUnkeyable},
-		{"array of numbers", canon.Config{MaxBytes: 100}, &[50]int{}, canon.ErrTooLarge},
-		{"big number", canon.Config{MaxBytes: 100}, new(big.Int).Lsh(big.NewInt(1), 1000), canon.ErrTooLarge},
-		{"big fraction", canon.Config{MaxBytes: 100}, new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), 1000)), canon.ErrTooLarge},
-		{"more elements than memory, without data", canon.Config{}, make([][1 << 20]struct{}, 1<<40), nil},
-		{"a million huge lists without data", canon.Config{}, [][]struct{}{make([]struct{}, 1<<40), make([]struct{}, 1<<40)}, nil},
-		{"more elements than time, without fields to ask about", canon.Config{}, &[1 << 20][1 << 20]asked{}, nil},
-		{"self-referential any", canon.Config{}, func() any { var x any; x = &x; return x }(), nil},
+		{"list of 1000 nodes", keys.Config{}, longList(999), nil},
+		{"list of 5 million nodes", keys.Config{}, list, keys.ErrTooDeep},
+		{"list of 5 million nodes, deepest limit", keys.Config{MaxDepth: 100_000}, list, keys.ErrTooDeep},
+		{"a million boxes", keys.Config{MaxDepth: 100_000, MaxBytes: 1 << 24}, nested(size(1_000_000)), keys.ErrTooDeep},
+		{"a million lists", keys.Config{MaxDepth: 50_000, MaxBytes: 1 << 24}, lists(size(1_000_000)), keys.ErrTooDeep},
+		{"41 objects with 2^40 paths", keys.Config{}, dag(41), keys.ErrTooLarge},
+		{"41 lists with 2^40 paths", keys.Config{}, anyDAG, keys.ErrTooLarge},
+		{"41 maps with 2^40 paths", keys.Config{}, mapDAG, keys.ErrTooLarge},
+		{"ring of 5 million nodes", keys.Config{}, ring, keys.ErrTooDeep},
+		{"string of 2 MiB", keys.Config{}, strings.Repeat("x", 2<<20), keys.ErrTooLarge},
+		{"bytes of 2 MiB", keys.Config{}, make([]byte, 2<<20), keys.ErrTooLarge},
+		{"2 MiB in many strings", keys.Config{}, []string{strings.Repeat("x", 1<<20-8), "abcdefghijkl"}, keys.ErrTooLarge},
+		{"a million numbers", keys.Config{}, make([]int, 1<<20), keys.ErrTooLarge},
+		{"map of many entries", keys.Config{MaxBytes: 100}, manyEntries(50), keys.ErrTooLarge},
+		{"set of many elements", keys.Config{MaxBytes: 100}, tagged{Set: make([]string, 101)}, keys.ErrTooLarge},
+		{"array", keys.Config{MaxBytes: 100}, &[101]byte{}, keys.ErrUnkeyable},
+		{"array of numbers", keys.Config{MaxBytes: 100}, &[50]int{}, keys.ErrTooLarge},
+		{"big number", keys.Config{MaxBytes: 100}, new(big.Int).Lsh(big.NewInt(1), 1000), keys.ErrTooLarge},
+		{"big fraction", keys.Config{MaxBytes: 100}, new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), 1000)), keys.ErrTooLarge},
+		{"more elements than memory, without data", keys.Config{}, make([][1 << 20]struct{}, 1<<40), nil},
+		{"a million huge lists without data", keys.Config{}, [][]struct{}{make([]struct{}, 1<<40), make([]struct{}, 1<<40)}, nil},
+		{"more elements than time, without fields to ask about", keys.Config{}, &[1 << 20][1 << 20]asked{}, nil},
+		{"self-referential any", keys.Config{}, func() any { var x any; x = &x; return x }(), nil},
 	}
 	for _, tt := range tests {
 		plan := must[any](t, tt.cfg)
@@ -163,7 +163,7 @@ func TestMaxBytesIsExact(t *testing.T) {
 		if _, err := size(n); err != nil {
 			t.Errorf("%s: %d bytes do not fit in %d: %v", name, n, n, err)
 		}
-		if _, err := size(n - 1); !errors.Is(err, canon.ErrTooLarge) {
+		if _, err := size(n - 1); !errors.Is(err, keys.ErrTooLarge) {
 			t.Errorf("%s: %d bytes fit in %d (%v)", name, n, n-1, err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestMaxBytesIsExact(t *testing.T) {
 func limited[K any](t *testing.T, k K) func(int) (int, error) {
 	return func(most int) (int, error) {
 		prefix := []byte("what was there")
-		b, err := must[K](t, canon.Config{MaxBytes: most}).Append(prefix, &k)
+		b, err := must[K](t, keys.Config{MaxBytes: most}).Append(prefix, &k)
 		if !bytes.HasPrefix(b, prefix) || err != nil && len(b) != len(prefix) {
 			t.Errorf("Append turned %q into %q", prefix, b)
 		}

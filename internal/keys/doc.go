@@ -1,8 +1,11 @@
-// Package canon gives the arguments of a cached call their identity.
+// Package keys is how caches and resources know their keys: by the plan that
+// tells equal ones from different ones, by copies that nobody else can change,
+// and by the error for keys that identify nothing.
 //
-// [For] compiles a [Plan] once per key type K. Small plain keys are compared
-// as one machine word ([Word]), strings as themselves ([Text]), everything
-// else by its canonical bytes ([Plan.Append]), for which one law holds:
+// [For] compiles [Keys] once for each cache, and [Compile] the [Plan] in them,
+// for all that needs no copies. Small plain keys are compared as one machine
+// word ([Word]), strings as themselves ([Text]), everything else by its
+// canonical bytes ([Plan.Append]), for which one law holds:
 //
 //	bytes(a) == bytes(b) exactly if a and b are equal as data
 //
@@ -40,7 +43,7 @@
 // encoding, MarshalBinary or GobEncode, or refused.
 //
 // Functions, channels, unsafe pointers, the types of sync and sync/atomic, and
-// open files and connections cannot identify anything: [For] refuses them by a [TypeError], Append refuses
+// open files and connections cannot identify anything: [Compile] refuses them by a [TypeError], Append refuses
 // them behind interfaces by a [ValueError]. Types declared inside functions
 // that share package and name are told apart within a plan, but not in a store
 // when they stand behind interfaces and have one structure.
@@ -53,6 +56,5 @@
 // [Plan.Fingerprint] is the 64-bit hash of github.com/mitchellh/hashstructure:
 // the short name of a key in logs, events and stores. Equal bytes have equal
 // fingerprints, but 64 bits collide, by chance and on demand, so it is never
-// an identity, and is computed only when asked for. [Plan.StoreName] adds a
-// cryptographic digest and returns the bytes to compare with.
-package canon
+// an identity, and is computed only when asked for.
+package keys

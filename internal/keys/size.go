@@ -1,17 +1,16 @@
-package identity
+package keys
 
 import (
 	"reflect"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
 )
 
-// Size estimates how many bytes of memory key takes as [Untyped.Store] keeps it,
+// Size estimates how many bytes of memory key takes as [Keys.Store] keeps it,
 // what it refers to included, except for what is shared with the caller. It
 // costs about as much as a copy.
-func (k *Untyped) Size(key unsafe.Pointer) int64 {
+func (k *Keys) Size(key unsafe.Pointer) int64 {
 	if k.size != nil {
 		return k.size(key)
 	}
@@ -25,8 +24,8 @@ func (k *Untyped) Size(key unsafe.Pointer) int64 {
 
 // sizes returns how keys of t that are copied in that way are measured, or nil if they cannot be or their
 // identity says it all.
-func sizes(t reflect.Type, shape canon.Shape, cfg canon.Config, how clone.Config) func(unsafe.Pointer) int64 {
-	if shape != canon.Encoded {
+func sizes(t reflect.Type, shape Shape, cfg Config, how clone.Config) func(unsafe.Pointer) int64 {
+	if shape != Encoded {
 		return nil
 	}
 	how.Immutable, how.Trusted = standIns(cfg), cfg.Trusted

@@ -1,4 +1,4 @@
-package canon_test
+package keys_test
 
 import (
 	"database/sql"
@@ -12,7 +12,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
 type deps struct {
@@ -27,9 +27,9 @@ type looped struct {
 }
 
 // typeErrors returns what For refuses about K, as "path: type".
-func typeErrors[K any](t *testing.T, cfg canon.Config) (got []string) {
+func typeErrors[K any](t *testing.T, cfg keys.Config) (got []string) {
 	t.Helper()
-	_, err := canon.For[K](cfg)
+	_, err := planFor[K](cfg)
 	if err == nil {
 		return nil
 	}
@@ -38,7 +38,7 @@ func typeErrors[K any](t *testing.T, cfg canon.Config) (got []string) {
 		t.Fatalf("error is %T, want joined errors", err)
 	}
 	for _, e := range joined.Unwrap() {
-		te, ok := errors.AsType[*canon.TypeError](e)
+		te, ok := errors.AsType[*keys.TypeError](e)
 		if !ok {
 			t.Fatalf("error is %T (%v), want *TypeError", e, e)
 		}
@@ -59,38 +59,38 @@ func TestTypesThatIdentifyNothingAreRefused(t *testing.T) {
 		got  []string
 		want []string
 	}{
-		{"func", typeErrors[func()](t, canon.Config{}), []string{"key: func()"}},
-		{"chan", typeErrors[chan int](t, canon.Config{}), []string{"key: chan int"}},
-		{"unsafe.Pointer", typeErrors[unsafe.Pointer](t, canon.Config{}), []string{"Pointer: unsafe.Pointer"}},
-		{"mutex", typeErrors[struct{ Mu sync.Mutex }](t, canon.Config{}), []string{"key.Mu: sync.Mutex"}},
-		{"wait group", typeErrors[struct{ W *sync.WaitGroup }](t, canon.Config{}), []string{"key.W: *sync.WaitGroup"}},
-		{"atomic", typeErrors[struct{ N atomic.Int64 }](t, canon.Config{}), []string{"key.N: atomic.Int64"}},
-		{"atomic pointer", typeErrors[struct{ P atomic.Pointer[int] }](t, canon.Config{}), []string{"key.P: atomic.Pointer[int]"}},
-		{"connection", typeErrors[*net.TCPConn](t, canon.Config{}), []string{"key: *net.TCPConn"}},
-		{"all problems together", typeErrors[deps](t, canon.Config{}), []string{"deps.DB: *sql.DB", "deps.log: func(string)"}},
+		{"func", typeErrors[func()](t, keys.Config{}), []string{"key: func()"}},
+		{"chan", typeErrors[chan int](t, keys.Config{}), []string{"key: chan int"}},
+		{"unsafe.Pointer", typeErrors[unsafe.Pointer](t, keys.Config{}), []string{"Pointer: unsafe.Pointer"}},
+		{"mutex", typeErrors[struct{ Mu sync.Mutex }](t, keys.Config{}), []string{"key.Mu: sync.Mutex"}},
+		{"wait group", typeErrors[struct{ W *sync.WaitGroup }](t, keys.Config{}), []string{"key.W: *sync.WaitGroup"}},
+		{"atomic", typeErrors[struct{ N atomic.Int64 }](t, keys.Config{}), []string{"key.N: atomic.Int64"}},
+		{"atomic pointer", typeErrors[struct{ P atomic.Pointer[int] }](t, keys.Config{}), []string{"key.P: atomic.Pointer[int]"}},
+		{"connection", typeErrors[*net.TCPConn](t, keys.Config{}), []string{"key: *net.TCPConn"}},
+		{"all problems together", typeErrors[deps](t, keys.Config{}), []string{"deps.DB: *sql.DB", "deps.log: func(string)"}},
 		{"in containers", typeErrors[struct {
 			L []func()
 			A [2]chan int
 			M map[string]func()
 			K map[chan int]bool
 			P **func()
-		}](t, canon.Config{}), []string{"key.L[]: func()", "key.A[]: chan int", "key.M[]: func()", "key.K[key]: chan int", "key.P: **func()"}},
-		{"recursive", typeErrors[looped](t, canon.Config{}), []string{"looped.Stop: chan int"}},
-		{"recursive from outside", typeErrors[[]*looped](t, canon.Config{}), []string{"key[].Stop: chan int"}},
+		}](t, keys.Config{}), []string{"key.L[]: func()", "key.A[]: chan int", "key.M[]: func()", "key.K[key]: chan int", "key.P: **func()"}},
+		{"recursive", typeErrors[looped](t, keys.Config{}), []string{"looped.Stop: chan int"}},
+		{"recursive from outside", typeErrors[[]*looped](t, keys.Config{}), []string{"key[].Stop: chan int"}},
 		{"not a Stringer", typeErrors[struct {
 			S int `hash:"string"`
-		}](t, canon.Config{}), []string{"key.S: int"}},
+		}](t, keys.Config{}), []string{"key.S: int"}},
 		{"ignored", typeErrors[struct {
 			F func()     `hash:"ignore"`
 			M sync.Mutex `hash:"-"`
-		}](t, canon.Config{}), nil},
+		}](t, keys.Config{}), nil},
 		{"in an array without elements, which has no data", typeErrors[struct {
 			F [0]func()
 			M [0]sync.Mutex
 			A [2][0]chan int
 			N int
-		}](t, canon.Config{}), nil},
-		{"with HashFuncs", typeErrors[deps](t, canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
+		}](t, keys.Config{}), nil},
+		{"with HashFuncs", typeErrors[deps](t, keys.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
 			reflect.TypeFor[*sql.DB]():      func(any) (any, error) { return 1, nil },
 			reflect.TypeFor[func(string)](): func(any) (any, error) { return 2, nil },
 		}}), nil},
@@ -120,38 +120,37 @@ func TestDynamicTypesThatIdentifyNothingAreErrors(t *testing.T) {
 		{"recursive", query{any: &looped{}}, "query.any.Stop: chan int"},
 		{"connection", query{any: &net.UDPConn{}}, "query.any: *net.UDPConn"},
 	}
-	plan := must[query](t, canon.Config{})
+	plan := must[query](t, keys.Config{})
 	for _, tt := range tests {
 		_, err := plan.Append(nil, &tt.k)
-		ve, ok := errors.AsType[*canon.ValueError](err)
+		ve, ok := errors.AsType[*keys.ValueError](err)
 		if !ok {
 			t.Errorf("%s: error is %v, want *ValueError", tt.name, err)
 			continue
 		}
-		if got := ve.Path + ": " + ve.Type.String(); got != tt.want || !errors.Is(err, canon.ErrUnkeyable) {
+		if got := ve.Path + ": " + ve.Type.String(); got != tt.want || !errors.Is(err, keys.ErrUnkeyable) {
 			t.Errorf("%s: error at %q, want %q\n%v", tt.name, got, tt.want, err)
 		}
-		if _, err := plan.Fingerprint(tt.k); !errors.Is(err, canon.ErrUnkeyable) {
+		if _, err := plan.Fingerprint(tt.k); !errors.Is(err, keys.ErrUnkeyable) {
 			t.Errorf("%s: Fingerprint gives %v", tt.name, err)
-		}
-		if _, _, err := plan.StoreName(tt.k); !errors.Is(err, canon.ErrUnkeyable) {
-			t.Errorf("%s: StoreName gives %v", tt.name, err)
 		}
 	}
 }
 
-func TestForNamesEveryProblemOfTheConfig(t *testing.T) {
+func TestValidateNamesEveryProblemOfTheConfig(t *testing.T) {
 	t.Parallel()
-	_, err := canon.For[func()](canon.Config{
-		MaxDepth: -1, MaxBytes: -2,
+	err := keys.Config{
+		MaxDepth: -1, MaxBytes: -2, Trusted: []reflect.Type{nil},
 		HashFuncs: map[reflect.Type]func(any) (any, error){reflect.TypeFor[int](): nil},
-	})
-	for _, want := range []string{"MaxDepth -1", "MaxBytes -2", "HashFuncs[int]", "func()"} {
+	}.Validate()
+	for _, want := range []string{"MaxDepth is -1", "MaxKeyBytes is -2", "HashFuncs[int]", "Trusted[0]"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not mention %s", err, want)
 		}
 	}
-	if _, err := canon.For[int](canon.Config{MaxDepth: 1 << 20, MaxBytes: 1<<30 + 1}); err == nil {
-		t.Error("limits that cannot be kept are accepted")
+	for _, cfg := range []keys.Config{{MaxDepth: 1 << 20}, {MaxBytes: 1<<30 + 1}} {
+		if cfg.Validate() == nil {
+			t.Errorf("%+v is accepted, though the limit cannot be kept", cfg)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package identity_test
+package keys_test
 
 import (
 	"context"
@@ -14,8 +14,7 @@ import (
 	"github.com/gorilla/sessions"
 	"github.com/labstack/echo/v4"
 
-	"github.com/reecho-go/reecho/internal/canon"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
 type visit struct{ http.ResponseWriter }
@@ -58,7 +57,7 @@ func TestWhatCarriesAVisitorIsRefusedAnywhere(t *testing.T) {
 			S *sessions.Session `hash:"-"`
 		}](), "key.S"},
 	} {
-		var e *identity.Error
+		var e *keys.Error
 		if !errors.As(tt.err, &e) || !strings.HasPrefix(e.Path, tt.path) || !strings.Contains(e.Error(), "field of the key") || e.Type == nil {
 			t.Errorf("%s: %v, want an error at %s with a way out", tt.name, tt.err, tt.path)
 		}
@@ -80,6 +79,6 @@ func TestWhatCarriesAVisitorIsRefusedAnywhere(t *testing.T) {
 }
 
 func errorOf[K any]() error {
-	_, err := identity.For[K]("test: keys", canon.Config{})
+	_, err := keysFor[K]("test: keys", keys.Config{})
 	return err
 }

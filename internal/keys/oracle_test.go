@@ -1,4 +1,4 @@
-package canon_test
+package keys_test
 
 import (
 	"math"

@@ -1,4 +1,4 @@
-package canon_test
+package keys_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/mitchellh/hashstructure/v2"
 
-	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
 // shown has a String method with a value receiver.
@@ -139,7 +139,7 @@ func TestTagsAndInterfacesShapeTheIdentity(t *testing.T) {
 
 func TestErrorsAndPanicsOfUserCodeAreNamed(t *testing.T) {
 	t.Parallel()
-	failing := canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
+	failing := keys.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
 		reflect.TypeFor[colour](): func(v any) (any, error) {
 			switch v {
 			case colour("panic"):
@@ -152,34 +152,34 @@ func TestErrorsAndPanicsOfUserCodeAreNamed(t *testing.T) {
 	}}
 	tests := []struct {
 		name string
-		cfg  canon.Config
+		cfg  keys.Config
 		k    any
 		path string
 		text string
 		is   error
 	}{
-		{"HashFunc", failing, pairOf[colour]{Y: "x"}, "key.(canon_test.pairOf[github.com/reecho-go/reecho/internal/canon_test.colour]).X", "HashFuncs[canon_test.colour]: unexpected EOF", io.ErrUnexpectedEOF},
-		{"HashFunc panics", failing, []colour{"panic"}, "key.([]canon_test.colour)[0]", "HashFuncs[canon_test.colour]: panic: in a HashFunc", nil},
-		{"HashFunc returns an error that panics", failing, []colour{"nil"}, "key.([]canon_test.colour)[0]", "HashFuncs[canon_test.colour]: <nil>", nil},
-		{"String panics", canon.Config{}, asText{S: shown{A: -1}, I: shown{}}, "key.(canon_test.asText).S", "String: panic: negative", nil},
-		{"String on nothing", canon.Config{}, asText{}, "key.(canon_test.asText).I", "no", canon.ErrUnkeyable},
-		{"HashInclude", canon.Config{}, picky{Skip: "fail"}, "key.(canon_test.picky).Skip", "HashInclude: unexpected EOF", io.ErrUnexpectedEOF},
-		{"HashInclude panics", canon.Config{}, picky{Skip: "panic"}, "key.(canon_test.picky).Skip", "HashInclude: panic", io.ErrClosedPipe},
-		{"HashIncludeMap", canon.Config{}, picky{M: map[string]int{"fail": 1}}, "key.(canon_test.picky).M", "HashIncludeMap: multiple Read", io.ErrNoProgress},
-		{"HashIncludeMap panics", canon.Config{}, picky{M: map[string]int{"panic": 1}}, "key.(canon_test.picky).M", "HashIncludeMap: panic: in HashIncludeMap", nil},
+		{"HashFunc", failing, pairOf[colour]{Y: "x"}, "key.(keys_test.pairOf[github.com/reecho-go/reecho/internal/keys_test.colour]).X", "HashFuncs[keys_test.colour]: unexpected EOF", io.ErrUnexpectedEOF},
+		{"HashFunc panics", failing, []colour{"panic"}, "key.([]keys_test.colour)[0]", "HashFuncs[keys_test.colour]: panic: in a HashFunc", nil},
+		{"HashFunc returns an error that panics", failing, []colour{"nil"}, "key.([]keys_test.colour)[0]", "HashFuncs[keys_test.colour]: <nil>", nil},
+		{"String panics", keys.Config{}, asText{S: shown{A: -1}, I: shown{}}, "key.(keys_test.asText).S", "String: panic: negative", nil},
+		{"String on nothing", keys.Config{}, asText{}, "key.(keys_test.asText).I", "no", keys.ErrUnkeyable},
+		{"HashInclude", keys.Config{}, picky{Skip: "fail"}, "key.(keys_test.picky).Skip", "HashInclude: unexpected EOF", io.ErrUnexpectedEOF},
+		{"HashInclude panics", keys.Config{}, picky{Skip: "panic"}, "key.(keys_test.picky).Skip", "HashInclude: panic", io.ErrClosedPipe},
+		{"HashIncludeMap", keys.Config{}, picky{M: map[string]int{"fail": 1}}, "key.(keys_test.picky).M", "HashIncludeMap: multiple Read", io.ErrNoProgress},
+		{"HashIncludeMap panics", keys.Config{}, picky{M: map[string]int{"panic": 1}}, "key.(keys_test.picky).M", "HashIncludeMap: panic: in HashIncludeMap", nil},
 	}
 	for _, tt := range tests {
 		plan := must[any](t, tt.cfg)
 		_, errA := plan.Append(nil, &tt.k)
 		_, errF := plan.Fingerprint(tt.k)
 		for _, err := range []error{errA, errF} {
-			ve, ok := errors.AsType[*canon.ValueError](err)
+			ve, ok := errors.AsType[*keys.ValueError](err)
 			if !ok || ve.Path != tt.path || !strings.Contains(ve.Reason, tt.text) || tt.is != nil && !errors.Is(err, tt.is) {
 				t.Errorf("%s: error is %v\n%#v", tt.name, err, ve)
 			}
 		}
 	}
-	if _, err := must[constant](t, canon.Config{}).Fingerprint(constant{-1}); !errors.Is(err, io.ErrShortWrite) || !strings.Contains(err.Error(), "Hash: ") {
+	if _, err := must[constant](t, keys.Config{}).Fingerprint(constant{-1}); !errors.Is(err, io.ErrShortWrite) || !strings.Contains(err.Error(), "Hash: ") {
 		t.Errorf("the error of Hash is %v", err)
 	}
 }
@@ -200,7 +200,7 @@ func TestHashFuncs(t *testing.T) {
 	}
 	day := func(v any) (any, error) { return v.(time.Time).Format(time.DateOnly), nil }
 	mod10 := func(v any) (any, error) { return v.(int) % 10, nil }
-	cfg := canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
+	cfg := keys.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
 		reflect.TypeFor[colour]():        lower,
 		reflect.TypeFor[time.Time]():     day,
 		reflect.TypeFor[int]():           mod10,
@@ -255,14 +255,13 @@ func TestHashFuncs(t *testing.T) {
 	}
 
 	var unkeyable any = constantPtr{}
-	if _, err := plan.Append(nil, &unkeyable); !errors.Is(err, canon.ErrUnkeyable) {
+	if _, err := plan.Append(nil, &unkeyable); !errors.Is(err, keys.ErrUnkeyable) {
 		t.Errorf("a result that is a func gives %v", err)
 	}
 	var k any = []any{colour("a"), pairOf[colour]{}, map[colour]colour{"x": "y"}}
 	for name, use := range map[string]func() error{
 		"Append":      func() error { _, err := plan.Append(nil, &k); return err },
 		"Fingerprint": func() error { _, err := plan.Fingerprint(k); return err },
-		"StoreName":   func() error { _, _, err := plan.StoreName(k); return err },
 	} {
 		calls = 0
 		if err := use(); err != nil || calls != 5 {
@@ -286,7 +285,7 @@ type unsafePointer struct{ V, skip int }
 
 func TestHashableShapesOnlyTheFingerprint(t *testing.T) {
 	t.Parallel()
-	plan := must[any](t, canon.Config{})
+	plan := must[any](t, keys.Config{})
 	for _, v := range []any{constant{1}, constant{2}, &constant{1}, constantPtr{1}} {
 		h, err := plan.Fingerprint(v)
 		want := uint64(42)
@@ -297,13 +296,11 @@ func TestHashableShapesOnlyTheFingerprint(t *testing.T) {
 			t.Errorf("Fingerprint(%#v) = %d, %v, want %d", v, h, err, want)
 		}
 	}
-	a, ca, errA := plan.StoreName(constant{1})
-	b, cb, errB := plan.StoreName(constant{2})
-	if errA != nil || errB != nil || a == b || bytes.Equal(ca, cb) {
-		t.Errorf("names %q and %q, canonical %q and %q (%v, %v)", a, b, ca, cb, errA, errB)
-	}
-	if a[:17] != "000000000000002a-" || b[:17] != a[:17] {
-		t.Errorf("names %q and %q do not begin with the fingerprint", a, b)
+	var one, two any = constant{1}, constant{2}
+	a, errA := plan.Append(nil, &one)
+	b, errB := plan.Append(nil, &two)
+	if errA != nil || errB != nil || bytes.Equal(a, b) {
+		t.Errorf("canonical bytes %q and %q (%v, %v), want different ones", a, b, errA, errB)
 	}
 }
 
@@ -390,14 +387,11 @@ func TestTimesOfImpossibleZonesHaveFingerprints(t *testing.T) {
 		From time.Time
 	}
 	at := time.Unix(1, 1).In(time.FixedZone("far", 1<<30))
-	plan := must[query](t, canon.Config{})
+	plan := must[query](t, keys.Config{})
 	a, errA := plan.Fingerprint(query{at, at})
 	b, errB := plan.Fingerprint(query{at, at.Add(1)})
 	if errA != nil || errB != nil || a == b {
 		t.Errorf("fingerprints %x (%v), %x (%v)", a, errA, b, errB)
-	}
-	if _, _, err := plan.StoreName(query{at, at}); err != nil {
-		t.Errorf("StoreName: %v", err)
 	}
 	checkHash(t, query{1, time.Unix(1, 1).In(time.FixedZone("near", -3601))})
 	checkHash(t, stamp(at))
@@ -410,12 +404,12 @@ func checkHash[K any](t *testing.T, k K) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := must[K](t, canon.Config{}).Fingerprint(k)
+	got, err := must[K](t, keys.Config{}).Fingerprint(k)
 	if err != nil || got != want {
 		t.Errorf("Fingerprint(%T) = %x, %v, want %x", k, got, err, want)
 	}
 	// A plan that must look behind every string folds everything itself.
-	folding := canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
+	folding := keys.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
 		reflect.TypeFor[string](): func(v any) (any, error) { return v, nil },
 		reflect.TypeFor[int]():    func(v any) (any, error) { return v, nil },
 	}}
@@ -425,7 +419,7 @@ func checkHash[K any](t *testing.T, k K) {
 }
 
 func TestLongBytesAreHashedByDigest(t *testing.T) {
-	plan := must[[]byte](t, canon.Config{})
+	plan := must[[]byte](t, keys.Config{})
 	long := bytes.Repeat([]byte("x"), 1<<19)
 	a, errA := plan.Fingerprint(long)
 	long[len(long)-1]++
@@ -436,7 +430,7 @@ func TestLongBytesAreHashedByDigest(t *testing.T) {
 	if n := testing.AllocsPerRun(3, func() { _, _ = plan.Fingerprint(long) }); n > 1000 {
 		t.Errorf("a fingerprint of 512 KB takes %v allocations", n)
 	}
-	array := must[[64]byte](t, canon.Config{})
+	array := must[[64]byte](t, keys.Config{})
 	if a, _ := array.Fingerprint([64]byte{1}); a == 0 {
 		t.Error("an array of bytes has no fingerprint")
 	} else if b, _ := array.Fingerprint([64]byte{2}); a == b {

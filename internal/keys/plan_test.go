@@ -1,17 +1,16 @@
-package canon_test
+package keys_test
 
 import (
 	"fmt"
 	"math/big"
 	"net/netip"
 	"reflect"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 	"unique"
 
-	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
@@ -20,53 +19,53 @@ type padded struct {
 	B int32
 }
 
-func shape[K any](t *testing.T) canon.Shape { return must[K](t, canon.Config{}).Shape() }
+func shape[K any](t *testing.T) keys.Shape { return must[K](t, keys.Config{}).Shape() }
 
 func TestShape(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
-		got  canon.Shape
-		want canon.Shape
+		got  keys.Shape
+		want keys.Shape
 	}{
-		{"int", shape[int](t), canon.Word},
-		{"named int", shape[level](t), canon.Word},
-		{"bool", shape[bool](t), canon.Word},
-		{"nothing", shape[struct{}](t), canon.Word},
-		{"two int32", shape[struct{ A, B int32 }](t), canon.Word},
-		{"three bytes", shape[[3]byte](t), canon.Word},
-		{"arrays of structs", shape[[2]struct{ A, B int16 }](t), canon.Word},
-		{"private fields", shape[struct{ a, b int8 }](t), canon.Word},
-		{"uintptr", shape[uintptr](t), canon.Word},
-		{"hashable", shape[constant](t), canon.Word},
-		{"nine bytes", shape[[9]byte](t), canon.Encoded},
-		{"two words", shape[struct{ A, B int }](t), canon.Encoded},
-		{"padding inside", shape[padded](t), canon.Encoded},
+		{"int", shape[int](t), keys.Word},
+		{"named int", shape[level](t), keys.Word},
+		{"bool", shape[bool](t), keys.Word},
+		{"nothing", shape[struct{}](t), keys.Word},
+		{"two int32", shape[struct{ A, B int32 }](t), keys.Word},
+		{"three bytes", shape[[3]byte](t), keys.Word},
+		{"arrays of structs", shape[[2]struct{ A, B int16 }](t), keys.Word},
+		{"private fields", shape[struct{ a, b int8 }](t), keys.Word},
+		{"uintptr", shape[uintptr](t), keys.Word},
+		{"hashable", shape[constant](t), keys.Word},
+		{"nine bytes", shape[[9]byte](t), keys.Encoded},
+		{"two words", shape[struct{ A, B int }](t), keys.Encoded},
+		{"padding inside", shape[padded](t), keys.Encoded},
 		{"padding at the end", shape[struct {
 			A int32
 			B int8
-		}](t), canon.Encoded},
-		{"blank field", shape[struct{ A, _ int32 }](t), canon.Encoded},
+		}](t), keys.Encoded},
+		{"blank field", shape[struct{ A, _ int32 }](t), keys.Encoded},
 		{"ignored field", shape[struct {
 			A int32
 			B int32 `hash:"ignore"`
-		}](t), canon.Encoded},
-		{"float", shape[float32](t), canon.Encoded},
-		{"float inside", shape[struct{ F float32 }](t), canon.Encoded},
-		{"complex", shape[complex64](t), canon.Encoded},
-		{"pointer", shape[*int](t), canon.Encoded},
-		{"includable", shape[struct{ S shy }](t), canon.Encoded},
+		}](t), keys.Encoded},
+		{"float", shape[float32](t), keys.Encoded},
+		{"float inside", shape[struct{ F float32 }](t), keys.Encoded},
+		{"complex", shape[complex64](t), keys.Encoded},
+		{"pointer", shape[*int](t), keys.Encoded},
+		{"includable", shape[struct{ S shy }](t), keys.Encoded},
 		{"string tag", shape[struct {
 			L level2 `hash:"string"`
-		}](t), canon.Encoded},
-		{"interface", shape[any](t), canon.Encoded},
-		{"string", shape[string](t), canon.Text},
-		{"named string", shape[colour](t), canon.Text},
-		{"struct of a string", shape[struct{ S string }](t), canon.Encoded},
-		{"time", shape[time.Time](t), canon.Encoded},
-		{"int with a HashFunc", must[int](t, identity[int]()).Shape(), canon.Encoded},
-		{"string with a HashFunc", must[string](t, identity[string]()).Shape(), canon.Encoded},
-		{"HashFunc inside", must[[2]int16](t, identity[int16]()).Shape(), canon.Encoded},
+		}](t), keys.Encoded},
+		{"interface", shape[any](t), keys.Encoded},
+		{"string", shape[string](t), keys.Text},
+		{"named string", shape[colour](t), keys.Text},
+		{"struct of a string", shape[struct{ S string }](t), keys.Encoded},
+		{"time", shape[time.Time](t), keys.Encoded},
+		{"int with a HashFunc", must[int](t, identity[int]()).Shape(), keys.Encoded},
+		{"string with a HashFunc", must[string](t, identity[string]()).Shape(), keys.Encoded},
+		{"HashFunc inside", must[[2]int16](t, identity[int16]()).Shape(), keys.Encoded},
 	}
 	for _, tt := range tests {
 		if tt.got != tt.want {
@@ -79,8 +78,8 @@ type level2 int8
 
 func (level2) String() string { return "" }
 
-func identity[T any]() canon.Config {
-	return canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
+func identity[T any]() keys.Config {
+	return keys.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
 		reflect.TypeFor[T](): func(v any) (any, error) { return v, nil },
 	}}
 }
@@ -93,7 +92,7 @@ func TestWordIsGoEquality(t *testing.T) {
 		C bool
 		d int8
 	}
-	plan := must[small](t, canon.Config{})
+	plan := must[small](t, keys.Config{})
 	values := []small{{}, {A: 1}, {A: -1}, {B: [2]uint8{0, 1}}, {B: [2]uint8{1, 0}}, {C: true}, {d: 1}, {A: 1, d: 1}}
 	for _, a := range values {
 		for _, b := range values {
@@ -102,12 +101,12 @@ func TestWordIsGoEquality(t *testing.T) {
 			}
 		}
 	}
-	three := must[[3]byte](t, canon.Config{})
+	three := must[[3]byte](t, keys.Config{})
 	packed := [][3]byte{{1, 2, 3}, {1, 2, 3}, {1, 2, 4}} // neighbours must not leak in
 	if three.Word(&packed[0]) != three.Word(&packed[1]) || three.Word(&packed[1]) == three.Word(&packed[2]) {
 		t.Error("three bytes: Word is not Go's equality")
 	}
-	if got := must[struct{}](t, canon.Config{}).Word(&struct{}{}); got != 0 {
+	if got := must[struct{}](t, keys.Config{}).Word(&struct{}{}); got != 0 {
 		t.Errorf("Word of nothing = %d", got)
 	}
 }
@@ -115,7 +114,7 @@ func TestWordIsGoEquality(t *testing.T) {
 func TestTextIsTheString(t *testing.T) {
 	t.Parallel()
 	k := colour("red")
-	if got := must[colour](t, canon.Config{}).Text(&k); got != "red" {
+	if got := must[colour](t, keys.Config{}).Text(&k); got != "red" {
 		t.Errorf("Text = %q", got)
 	}
 }
@@ -128,15 +127,15 @@ func TestWordAndTextPanicForOtherShapes(t *testing.T) {
 		return nil
 	}
 	s, i := "", 0
-	if v := panics(func() { must[string](t, canon.Config{}).Word(&s) }); v == nil {
+	if v := panics(func() { must[string](t, keys.Config{}).Word(&s) }); v == nil {
 		t.Error("Word accepts a string")
 	}
-	if v := panics(func() { must[int](t, canon.Config{}).Text(&i) }); v == nil {
+	if v := panics(func() { must[int](t, keys.Config{}).Text(&i) }); v == nil {
 		t.Error("Text accepts an int")
 	}
 }
 
-func isFlat[K any](t *testing.T) bool { return must[K](t, canon.Config{}).Flat() }
+func isFlat[K any](t *testing.T) bool { return must[K](t, keys.Config{}).Flat() }
 
 func TestFlat(t *testing.T) {
 	t.Parallel()
@@ -174,16 +173,16 @@ func TestFlat(t *testing.T) {
 func TestTypeName(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
-		"int":        must[int](t, canon.Config{}).TypeName(),
-		"named":      must[pair](t, canon.Config{}).TypeName(),
-		"composite":  must[map[string][]*[2]pair](t, canon.Config{}).TypeName(),
-		"struct":     must[struct{ A int }](t, canon.Config{}).TypeName(),
-		"interfaces": must[fmt.Stringer](t, canon.Config{}).TypeName(),
+		"int":        must[int](t, keys.Config{}).TypeName(),
+		"named":      must[pair](t, keys.Config{}).TypeName(),
+		"composite":  must[map[string][]*[2]pair](t, keys.Config{}).TypeName(),
+		"struct":     must[struct{ A int }](t, keys.Config{}).TypeName(),
+		"interfaces": must[fmt.Stringer](t, keys.Config{}).TypeName(),
 	}
 	want := map[string]string{
 		"int":        "int",
-		"named":      "github.com/reecho-go/reecho/internal/canon_test.pair",
-		"composite":  "map[string][]*[2]canon_test.pair",
+		"named":      "github.com/reecho-go/reecho/internal/keys_test.pair",
+		"composite":  "map[string][]*[2]keys_test.pair",
 		"struct":     "struct { A int }",
 		"interfaces": "fmt.Stringer",
 	}
@@ -216,7 +215,7 @@ func TestShapeFingerprint(t *testing.T) {
 		{reflect.TypeFor[list](), reflect.TypeFor[list]()},
 	}
 	for _, p := range same {
-		if canon.ShapeFingerprint(p[0]) != canon.ShapeFingerprint(p[1]) {
+		if keys.ShapeFingerprint(p[0]) != keys.ShapeFingerprint(p[1]) {
 			t.Errorf("%v and %v have different fingerprints", p[0], p[1])
 		}
 	}
@@ -247,32 +246,20 @@ func TestShapeFingerprint(t *testing.T) {
 	}
 	seen := map[uint64]reflect.Type{}
 	for _, typ := range different {
-		h := canon.ShapeFingerprint(typ)
+		h := keys.ShapeFingerprint(typ)
 		if other, ok := seen[h]; ok && (typ != reflect.TypeFor[ring]() || other != reflect.TypeFor[list]()) {
 			t.Errorf("%v and %v share a fingerprint", typ, other)
 		}
 		seen[h] = typ
 	}
-	if got, want := canon.ShapeFingerprint(reflect.TypeFor[base]()), uint64(0x5e39bc523a876fea); got != want {
+	if got, want := keys.ShapeFingerprint(reflect.TypeFor[base]()), uint64(0x5e39bc523a876fea); got != want {
 		t.Errorf("the fingerprint in stores changed: %#x, want %#x", got, want)
-	}
-}
-
-func TestStoreName(t *testing.T) {
-	t.Parallel()
-	name, canonical, err := must[pair](t, canon.Config{}).StoreName(pair{"a", "b"})
-	if err != nil || len(name) != 49 || name[16] != '-' || strings.ToLower(name) != name {
-		t.Errorf("StoreName = %q, %v", name, err)
-	}
-	other, swapped, err := must[struct{ Y, X string }](t, canon.Config{}).StoreName(struct{ Y, X string }{"a", "b"})
-	if err != nil || other == name || string(swapped) == string(canonical) {
-		t.Errorf("keys of two types of K are both %q", canonical)
 	}
 }
 
 func allocs[K any](t *testing.T, k K) float64 {
 	t.Helper()
-	plan := must[K](t, canon.Config{})
+	plan := must[K](t, keys.Config{})
 	buf := make([]byte, 0, 1<<16)
 	return testing.AllocsPerRun(100, func() {
 		local := k // the key of a caller, which must not escape
@@ -341,7 +328,7 @@ func TestOneValueIsKeyedByManyGoroutines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name, _, err := must[key](t, identity[colour]()).StoreName(k)
+	hash, err := must[key](t, identity[colour]()).Fingerprint(k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,8 +340,8 @@ func TestOneValueIsKeyedByManyGoroutines(t *testing.T) {
 					t.Errorf("Append = %q, %v, want %q", got, err, want)
 				}
 			}
-			if got, _, err := plan.StoreName(k); err != nil || got != name {
-				t.Errorf("StoreName = %q, %v, want %q", got, err, name)
+			if got, err := plan.Fingerprint(k); err != nil || got != hash {
+				t.Errorf("Fingerprint = %x, %v, want %x", got, err, hash)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package identity_test
+package keys_test
 
 import (
 	"errors"
@@ -11,13 +11,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/reecho-go/reecho/internal/canon"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
-func mustFor[K any](t *testing.T, cfg canon.Config) *identity.Keys[K] {
+func mustFor[K any](t *testing.T, cfg keys.Config) typedKeys[K] {
 	t.Helper()
-	k, err := identity.For[K]("test: keys", cfg)
+	k, err := keysFor[K]("test: keys", cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,13 +44,13 @@ func newQuery() *query {
 
 func TestSnapshotSharesNothingThatIdentifies(t *testing.T) {
 	t.Parallel()
-	keys := mustFor[*query](t, canon.Config{})
+	ids := mustFor[*query](t, keys.Config{})
 	key := newQuery()
-	want, err := keys.ID(&key)
+	want, err := ids.ID(&key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := keys.Snapshot(key)
+	own, err := ids.Snapshot(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,14 +60,14 @@ func TestSnapshotSharesNothingThatIdentifies(t *testing.T) {
 	key.IDs[0], key.Tags["a"][0] = 99, "changed"
 	key.Tags["new"] = nil
 	key.Where.([]string)[0] = "changed"
-	got, err := keys.ID(&own)
+	got, err := ids.ID(&own)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got != want {
 		t.Error("the snapshot changed with the caller's key")
 	}
-	if changed, _ := keys.ID(&key); changed == want {
+	if changed, _ := ids.ID(&key); changed == want {
 		t.Error("the key did not change: the test tests nothing")
 	}
 }
@@ -80,9 +79,9 @@ func TestSnapshotCopiesWhatIdentifiesElsewhere(t *testing.T) {
 		IDs   *[]int
 		Notes *[]int `hash:"-"`
 	}
-	keys := mustFor[both](t, canon.Config{})
+	ids := mustFor[both](t, keys.Config{})
 	key := both{new([]int{1}), new([]int{2})}
-	own, err := keys.Snapshot(key)
+	own, err := ids.Snapshot(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,11 +97,11 @@ func TestSnapshotSharesWhatHashFuncsStandInFor(t *testing.T) {
 		IDs    []int
 		Client *client
 	}
-	keys := mustFor[request](t, canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
+	ids := mustFor[request](t, keys.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
 		reflect.TypeFor[*client](): func(any) (any, error) { return "the client", nil },
 	}})
 	key := request{[]int{1}, &client{make(chan int)}}
-	own, err := keys.Snapshot(key)
+	own, err := ids.Snapshot(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,13 +128,13 @@ func TestSnapshotCopiesDataThatHashFuncsStandInFor(t *testing.T) {
 	}
 	constant := func(any) (any, error) { return 1, nil }
 	var key request
-	keys := mustFor[request](t, canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
+	ids := mustFor[request](t, keys.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
 		reflect.TypeFor[[]byte](): constant, reflect.TypeFor[part](): constant, reflect.TypeFor[map[string]int](): constant,
 		reflect.TypeOf(key.Wake): constant,
 	}})
 	key.Body, key.Part, key.Index, key.Any = []byte("a"), part{[]string{"a"}}, map[string]int{"a": 1}, []byte("a")
 	key.Wake.names = []string{"a"}
-	own, err := keys.Snapshot(key)
+	own, err := ids.Snapshot(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,9 +158,9 @@ func TestSnapshotSharesEveryFieldThatIsLeftOut(t *testing.T) {
 		Note   []int `hash:"-"`
 		IDs    []int
 	}
-	keys := mustFor[request](t, canon.Config{})
+	ids := mustFor[request](t, keys.Config{})
 	key := request{Filter: []int{1}, Log: &deps{make(chan int)}, Note: []int{1}, IDs: []int{1}}
-	own, err := keys.Snapshot(key)
+	own, err := ids.Snapshot(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,9 +185,9 @@ func TestSnapshotSharesOnlyWhatCannotBeCopied(t *testing.T) {
 		Conn *conn        `hash:"string"`
 		Any  fmt.Stringer `hash:"string"`
 	}
-	keys := mustFor[request](t, canon.Config{})
+	ids := mustFor[request](t, keys.Config{})
 	key := request{[]int{1}, &conn{"a", make(chan int)}, &conn{"b", make(chan int)}}
-	own, err := keys.Snapshot(key)
+	own, err := ids.Snapshot(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,14 +201,14 @@ type name string
 
 func TestOwnOwnsItsText(t *testing.T) {
 	t.Parallel()
-	keys := mustFor[name](t, canon.Config{})
+	ids := mustFor[name](t, keys.Config{})
 	buf := []byte("before")
 	key := name(unsafe.String(&buf[0], len(buf)))
-	own, err := keys.Own(key)
+	own, err := ids.Own(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := keys.ID(&key)
+	id, err := ids.ID(&key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,11 +237,11 @@ func TestOwnOwnsTheTextsInsideOfAKey(t *testing.T) {
 		Held   any
 		Left   string `hash:"-"`
 	}
-	keys := mustFor[key](t, canon.Config{})
+	ids := mustFor[key](t, keys.Config{})
 	buf := []byte("before")
 	of := func() string { return unsafe.String(&buf[0], len(buf)) }
 	s := of()
-	own, err := keys.Own(key{
+	own, err := ids.Own(key{
 		Path: s, Nested: inner{name(s)}, Array: [2]name{name(s), "x"}, List: []string{s}, Rows: []inner{{name(s)}},
 		Map: map[string]string{s: s}, Names: map[name]int{name(s): 1}, Ptr: &s, Any: s, Named: name(s), Held: []any{s, inner{name(s)}}, Left: s,
 	})
@@ -267,18 +266,18 @@ func TestTextsHaveALimitToo(t *testing.T) {
 		limit     int
 		fits, not int
 	}{{"default", 0, 1 << 20, 1<<20 + 1}, {"set", 10, 10, 11}, {"raised", 2 << 20, 2 << 20, 2<<20 + 1}} {
-		keys := mustFor[name](t, canon.Config{MaxBytes: tt.limit})
+		ids := mustFor[name](t, keys.Config{MaxBytes: tt.limit})
 		fits, not := name(strings.Repeat("x", tt.fits)), name(strings.Repeat("x", tt.not))
-		_, err1 := keys.ID(&fits)
-		_, err2 := keys.AppendID(nil, &fits)
+		_, err1 := ids.ID(&fits)
+		_, err2 := ids.AppendID(nil, &fits)
 		if err1 != nil || err2 != nil {
 			t.Errorf("%s: %v, %v", tt.name, err1, err2)
 		}
-		_, err1 = keys.ID(&not)
-		_, err2 = keys.AppendID(nil, &not)
+		_, err1 = ids.ID(&not)
+		_, err2 = ids.AppendID(nil, &not)
 		for _, err := range []error{err1, err2} {
-			var e *identity.Error
-			if !errors.As(err, &e) || !errors.Is(err, canon.ErrTooLarge) || !strings.Contains(err.Error(), "HashFuncs") || !strings.Contains(err.Error(), "MaxKeyBytes") {
+			var e *keys.Error
+			if !errors.As(err, &e) || !errors.Is(err, keys.ErrTooLarge) || !strings.Contains(err.Error(), "HashFuncs") || !strings.Contains(err.Error(), "MaxKeyBytes") {
 				t.Errorf("%s: %v, want an error with the ways out", tt.name, err)
 			}
 		}
@@ -287,7 +286,7 @@ func TestTextsHaveALimitToo(t *testing.T) {
 
 func TestIDTellsKeysApart(t *testing.T) {
 	t.Parallel()
-	check := func(shape, got canon.Shape, same bool, ids ...string) {
+	check := func(shape, got keys.Shape, same bool, ids ...string) {
 		t.Helper()
 		if got != shape {
 			t.Errorf("shape = %v, want %v: the case tests another one", got, shape)
@@ -303,15 +302,15 @@ func TestIDTellsKeysApart(t *testing.T) {
 		}
 		return s
 	}
-	words := mustFor[int](t, canon.Config{})
-	check(canon.Word, words.Shape(), true, id(words.ID(new(7))), id(words.ID(new(7))))
-	check(canon.Word, words.Shape(), false, id(words.ID(new(7))), id(words.ID(new(7<<32))))
-	texts := mustFor[string](t, canon.Config{})
-	check(canon.Text, texts.Shape(), true, id(texts.ID(new("a"))), id(texts.ID(new("a"))))
-	check(canon.Text, texts.Shape(), false, id(texts.ID(new("a"))), id(texts.ID(new("b"))))
-	lists := mustFor[[]string](t, canon.Config{})
-	check(canon.Encoded, lists.Shape(), true, id(lists.ID(new([]string{"a", "b"}))), id(lists.ID(new([]string{"a", "b"}))))
-	check(canon.Encoded, lists.Shape(), false, id(lists.ID(new([]string{"ab"}))), id(lists.ID(new([]string{"a", "b"}))))
+	words := mustFor[int](t, keys.Config{})
+	check(keys.Word, words.Shape(), true, id(words.ID(new(7))), id(words.ID(new(7))))
+	check(keys.Word, words.Shape(), false, id(words.ID(new(7))), id(words.ID(new(7<<32))))
+	texts := mustFor[string](t, keys.Config{})
+	check(keys.Text, texts.Shape(), true, id(texts.ID(new("a"))), id(texts.ID(new("a"))))
+	check(keys.Text, texts.Shape(), false, id(texts.ID(new("a"))), id(texts.ID(new("b"))))
+	lists := mustFor[[]string](t, keys.Config{})
+	check(keys.Encoded, lists.Shape(), true, id(lists.ID(new([]string{"a", "b"}))), id(lists.ID(new([]string{"a", "b"}))))
+	check(keys.Encoded, lists.Shape(), false, id(lists.ID(new([]string{"ab"}))), id(lists.ID(new([]string{"a", "b"}))))
 }
 
 func TestErrorsNameOwnerPlaceAndType(t *testing.T) {
@@ -320,7 +319,7 @@ func TestErrorsNameOwnerPlaceAndType(t *testing.T) {
 		A chan int
 		B struct{ F func() }
 	}
-	_, err := identity.For[bad]("cache: users", canon.Config{})
+	_, err := keysFor[bad]("cache: users", keys.Config{})
 	var paths []string
 	var walk func(error)
 	walk = func(err error) {
@@ -330,16 +329,16 @@ func TestErrorsNameOwnerPlaceAndType(t *testing.T) {
 			}
 			return
 		}
-		e, ok := errors.AsType[*identity.Error](err)
+		e, ok := errors.AsType[*keys.Error](err)
 		if !ok {
-			t.Errorf("%T in the error, want *identity.Error", err)
+			t.Errorf("%T in the error, want *keys.Error", err)
 			return
 		}
 		paths = append(paths, fmt.Sprintf("%s %v", e.Path[strings.IndexByte(e.Path, '.'):], e.Type.Kind()))
 		if e.Owner != "cache: users" || !strings.HasPrefix(e.Error(), "cache: users: key: ") {
 			t.Errorf("%v does not begin with its owner", e)
 		}
-		if _, ok := errors.AsType[*canon.TypeError](e); !ok {
+		if _, ok := errors.AsType[*keys.TypeError](e); !ok {
 			t.Errorf("%v does not unwrap to its cause", e)
 		}
 	}
@@ -348,36 +347,36 @@ func TestErrorsNameOwnerPlaceAndType(t *testing.T) {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}
 
-	keys := mustFor[any](t, canon.Config{})
+	ids := mustFor[any](t, keys.Config{})
 	key := any(make(chan int))
-	_, idErr := keys.ID(&key)
-	_, appendErr := keys.Append(nil, &key)
-	_, copyErr := keys.Snapshot(key)
+	_, idErr := ids.ID(&key)
+	_, appendErr := ids.Append(nil, &key)
+	_, copyErr := ids.Snapshot(key)
 	for _, err := range []error{idErr, appendErr, copyErr} {
-		if e, ok := errors.AsType[*identity.Error](err); !ok || e.Type == nil || e.Owner != "test: keys" {
-			t.Errorf("a channel as key: %#v, want an *identity.Error that names the type", err)
+		if e, ok := errors.AsType[*keys.Error](err); !ok || e.Type == nil || e.Owner != "test: keys" {
+			t.Errorf("a channel as key: %#v, want an *keys.Error that names the type", err)
 		}
 	}
 }
 
 func TestBuffersAreReusedButNotLargeOnes(t *testing.T) {
 	t.Parallel()
-	buf := identity.Borrow()
+	buf := keys.Borrow()
 	if len(*buf) != 0 {
 		t.Fatalf("a borrowed buffer has %d bytes in it", len(*buf))
 	}
 	used := append(*buf, strings.Repeat("x", 100)...)
-	identity.Return(buf, used)
+	keys.Return(buf, used)
 	if len(*buf) != 0 || cap(*buf) < 100 {
 		t.Errorf("after Return: length %d, capacity %d; want what was used, emptied", len(*buf), cap(*buf))
 	}
-	large := identity.Borrow()
+	large := keys.Borrow()
 	before := cap(*large)
-	identity.Return(large, make([]byte, 1<<20))
+	keys.Return(large, make([]byte, 1<<20))
 	if cap(*large) != before {
 		t.Error("a large buffer was kept")
 	}
-	identity.Return(identity.Borrow(), nil) // after an Append that failed
+	keys.Return(keys.Borrow(), nil) // after an Append that failed
 }
 
 // asking says by a field that is left out whether another one counts.
@@ -393,14 +392,14 @@ func (a asking) HashInclude(field string, _ any) (bool, error) {
 
 func TestStoreKeepsWhatMethodsOfTheKeyLookAt(t *testing.T) {
 	t.Parallel()
-	keys := mustFor[asking](t, canon.Config{})
+	ids := mustFor[asking](t, keys.Config{})
 	key := asking{ID: 1, Extra: []string{"a"}, Rule: new("all")}
 	var kept asking
-	if err := keys.Store(unsafe.Pointer(&kept), unsafe.Pointer(&key)); err != nil {
+	if err := ids.Store(unsafe.Pointer(&kept), unsafe.Pointer(&key)); err != nil {
 		t.Fatal(err)
 	}
-	want, err1 := keys.Fingerprint(key)
-	got, err2 := keys.Fingerprint(kept)
+	want, err1 := ids.Fingerprint(key)
+	got, err2 := ids.Fingerprint(kept)
 	if err1 != nil || err2 != nil || got != want {
 		t.Errorf("the fingerprint of what is kept is %x, %v; want %x, %v", got, err2, want, err1)
 	}

@@ -1,4 +1,4 @@
-package canon_test
+package keys_test
 
 import (
 	"math"
@@ -77,7 +77,7 @@ func (s *source) typ(depth int) reflect.Type {
 			f := reflect.StructField{Name: "F" + strconv.Itoa(i), Type: s.typ(depth - 1)}
 			switch s.n(6) {
 			case 0:
-				f.Name, f.PkgPath = "f"+strconv.Itoa(i), "github.com/reecho-go/reecho/internal/canon_test"
+				f.Name, f.PkgPath = "f"+strconv.Itoa(i), "github.com/reecho-go/reecho/internal/keys_test"
 			case 1:
 				f.Tag = `hash:"ignore"`
 			case 2, 3:

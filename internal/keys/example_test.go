@@ -1,6 +1,7 @@
-package canon_test
+package keys_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -8,7 +9,7 @@ import (
 
 	"github.com/mitchellh/hashstructure/v2"
 
-	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
 // Equal data has equal bytes, whatever its history.
@@ -18,7 +19,7 @@ func Example() {
 		Limits map[string]int
 		Trace  func(string) `hash:"ignore"`
 	}
-	plan, err := canon.For[Query](canon.Config{})
+	plan, err := planFor[Query](keys.Config{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -49,30 +50,30 @@ func ExamplePlan_Fingerprint() {
 	h2, _ := hashstructure.Hash(zero, hashstructure.FormatV2, nil)
 	fmt.Println("hashes equal:", h1 == h2)
 
-	plan, err := canon.For[Search](canon.Config{})
+	plan, err := planFor[Search](keys.Config{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	f1, _ := plan.Fingerprint(none)
-	n1, _, _ := plan.StoreName(none)
-	n2, _, _ := plan.StoreName(zero)
+	b1, _ := plan.Append(nil, &none)
+	b2, _ := plan.Append(nil, &zero)
 	fmt.Println("the fingerprint is that hash:", f1 == h1)
-	fmt.Println("names equal:", n1 == n2)
+	fmt.Println("keys equal:", bytes.Equal(b1, b2))
 	// Output:
 	// hashes equal: true
 	// the fingerprint is that hash: true
-	// names equal: false
+	// keys equal: false
 }
 
 // A type that cannot identify anything is refused when the plan is compiled.
-func ExampleFor() {
+func ExampleCompile() {
 	type Report struct {
 		Month string
 		Done  chan struct{}
 	}
-	_, err := canon.For[Report](canon.Config{})
-	if te, ok := errors.AsType[*canon.TypeError](err); ok {
+	_, err := planFor[Report](keys.Config{})
+	if te, ok := errors.AsType[*keys.TypeError](err); ok {
 		fmt.Println(te.Path, te.Type, "-", te.Reason)
 	}
 	// Output: Report.Done chan struct {} - a chan has no content to compare
@@ -80,7 +81,7 @@ func ExampleFor() {
 
 // HashFuncs give a type another identity: here a time counts by its day.
 func ExampleConfig() {
-	plan, err := canon.For[time.Time](canon.Config{
+	plan, err := planFor[time.Time](keys.Config{
 		HashFuncs: map[reflect.Type]func(any) (any, error){
 			reflect.TypeFor[time.Time](): func(v any) (any, error) {
 				return v.(time.Time).Format(time.DateOnly), nil

@@ -1,7 +1,4 @@
-// Package identity is how caches and resources know their keys: the plan that
-// tells equal ones from different ones, copies of keys that nobody else can
-// change, and the error for keys that identify nothing.
-package identity
+package keys
 
 import (
 	"encoding/binary"
@@ -12,16 +9,15 @@ import (
 	"sync"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
-// Untyped knows the keys of one cache, whose type is known at run time only, by
-// their addresses. These are not kept: a variable whose address it is given may
-// stay on the stack. It is safe for concurrent use.
-type Untyped struct {
-	*canon.Untyped
+// Keys knows the keys of one cache or resource: the [Plan] that tells equal ones
+// from different ones, and copies that nobody else can change. As a Plan does, it
+// is given addresses and keeps none. It is safe for concurrent use.
+type Keys struct {
+	*Plan
 	owner string
 	t     raw.Type
 	copy  func(dst, src unsafe.Pointer) error // nil: by assignment
@@ -30,11 +26,12 @@ type Untyped struct {
 	bare  func(dst, src unsafe.Pointer) error // copy, without what is left out; nil: by assignment
 }
 
-// ForType compiles the plan of t. owner names the cache in errors, package
+// For compiles what is to be known of keys of the type t, by a valid
+// configuration. owner names the cache in errors, package
 // included. The error joins a [*Error] for each place in t that cannot identify
 // anything, or that carries a visitor.
-func ForType(owner string, t reflect.Type, cfg canon.Config) (*Untyped, error) {
-	plan, err := canon.ForType(t, cfg)
+func For(owner string, t reflect.Type, cfg Config) (*Keys, error) {
+	plan, err := Compile(t, cfg)
 	carriers := visitors(owner, t)
 	if err != nil {
 		err = Each(err, func(err error) error { return unlessInside(carriers, newError(owner, err)) })
@@ -42,7 +39,7 @@ func ForType(owner string, t reflect.Type, cfg canon.Config) (*Untyped, error) {
 	if err = errors.Join(append(carriers, err)...); err != nil {
 		return nil, err
 	}
-	k := &Untyped{Untyped: plan, owner: owner, t: raw.Of(t), copy: copies(t, plan, cfg)}
+	k := &Keys{Plan: plan, owner: owner, t: raw.Of(t), copy: copies(t, plan, cfg)}
 	k.own = k.copy
 	if hasStrings(t) {
 		k.own = copied(t, cfg, clone.Config{Keep: leftOut, Strings: true})
@@ -59,7 +56,7 @@ func ForType(owner string, t reflect.Type, cfg canon.Config) (*Untyped, error) {
 // Store makes *dst what is kept of the key, which is ours, while its result is:
 // all of it but what is left out of the identity, which is zero there. So nothing
 // of a caller stays that no bound counts, such as a body or a transaction.
-func (k *Untyped) Store(dst, key unsafe.Pointer) error {
+func (k *Keys) Store(dst, key unsafe.Pointer) error {
 	if k.bare == nil {
 		k.t.Move(dst, key)
 		return nil
@@ -71,17 +68,17 @@ func (k *Untyped) Store(dst, key unsafe.Pointer) error {
 }
 
 // LeavesOut reports whether keys may have fields that are left out of their identity.
-func (k *Untyped) LeavesOut() bool { return k.bare != nil }
+func (k *Keys) LeavesOut() bool { return k.bare != nil }
 
-// Own is [Untyped.Snapshot] of a key that comes from a caller: its strings are
+// Own is [Keys.Snapshot] of a key that comes from a caller: its strings are
 // copied too, since they may lie over a buffer that the caller uses again.
-func (k *Untyped) Own(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.own) }
+func (k *Keys) Own(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.own) }
 
 // Snapshot returns the address of a copy of the key that shares nothing mutable
 // with it, except for what is left out of the identity.
-func (k *Untyped) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.copy) }
+func (k *Keys) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.copy) }
 
-func (k *Untyped) copied(key unsafe.Pointer, how func(dst, src unsafe.Pointer) error) (unsafe.Pointer, error) {
+func (k *Keys) copied(key unsafe.Pointer, how func(dst, src unsafe.Pointer) error) (unsafe.Pointer, error) {
 	own, from := k.t.New(), raw.Hide(key)
 	if how == nil {
 		k.t.Move(own, from)
@@ -95,8 +92,8 @@ func (k *Untyped) copied(key unsafe.Pointer, how func(dst, src unsafe.Pointer) e
 
 // ID returns the identity of the key as a string of its own, whatever the
 // shape. Only keys of one plan can be compared by it.
-func (k *Untyped) ID(key unsafe.Pointer) (string, error) {
-	if k.Shape() == canon.Text {
+func (k *Keys) ID(key unsafe.Pointer) (string, error) {
+	if k.Shape() == Text {
 		if err := k.fits(key); err != nil {
 			return "", err
 		}
@@ -106,12 +103,12 @@ func (k *Untyped) ID(key unsafe.Pointer) (string, error) {
 	return string(id), err
 }
 
-// AppendID appends the bytes of the key's [Untyped.ID] to dst.
-func (k *Untyped) AppendID(dst []byte, key unsafe.Pointer) ([]byte, error) {
+// AppendID appends the bytes of the key's [Keys.ID] to dst.
+func (k *Keys) AppendID(dst []byte, key unsafe.Pointer) ([]byte, error) {
 	switch k.Shape() {
-	case canon.Word:
+	case Word:
 		return binary.NativeEndian.AppendUint64(dst, k.Word(key)), nil
-	case canon.Text:
+	case Text:
 		if err := k.fits(key); err != nil {
 			return nil, err
 		}
@@ -121,7 +118,7 @@ func (k *Untyped) AppendID(dst []byte, key unsafe.Pointer) ([]byte, error) {
 }
 
 // fits returns an error for a text that is too long.
-func (k *Untyped) fits(key unsafe.Pointer) error {
+func (k *Keys) fits(key unsafe.Pointer) error {
 	if err := k.TextFits(key); err != nil {
 		return newError(k.owner, err)
 	}
@@ -129,8 +126,8 @@ func (k *Untyped) fits(key unsafe.Pointer) error {
 }
 
 // Append appends the key's canonical bytes to dst.
-func (k *Untyped) Append(dst []byte, key unsafe.Pointer) ([]byte, error) {
-	id, err := k.Untyped.Append(dst, key)
+func (k *Keys) Append(dst []byte, key unsafe.Pointer) ([]byte, error) {
+	id, err := k.Plan.Append(dst, key)
 	if err != nil {
 		return nil, newError(k.owner, err)
 	}
@@ -139,8 +136,8 @@ func (k *Untyped) Append(dst []byte, key unsafe.Pointer) ([]byte, error) {
 
 // Fingerprint returns the 64-bit hashstructure hash of the key: a short name,
 // never an identity. It costs microseconds.
-func (k *Untyped) Fingerprint(key unsafe.Pointer) (uint64, error) {
-	h, err := k.Untyped.Fingerprint(key)
+func (k *Keys) Fingerprint(key unsafe.Pointer) (uint64, error) {
+	h, err := k.Plan.Fingerprint(key)
 	if err != nil {
 		return 0, newError(k.owner, err)
 	}
@@ -171,7 +168,7 @@ func Return(buf *[]byte, used []byte) {
 }
 
 // copies returns how keys of t are copied; nil means by assignment.
-func copies(t reflect.Type, plan *canon.Untyped, cfg canon.Config) func(dst, src unsafe.Pointer) error {
+func copies(t reflect.Type, plan *Plan, cfg Config) func(dst, src unsafe.Pointer) error {
 	if plan.Flat() {
 		return nil
 	}
@@ -179,7 +176,7 @@ func copies(t reflect.Type, plan *canon.Untyped, cfg canon.Config) func(dst, src
 }
 
 // copied returns how keys of t are copied in that way; nil means by assignment.
-func copied(t reflect.Type, cfg canon.Config, how clone.Config) func(dst, src unsafe.Pointer) error {
+func copied(t reflect.Type, cfg Config, how clone.Config) func(dst, src unsafe.Pointer) error {
 	how.Immutable, how.Trusted = standIns(cfg), cfg.Trusted
 	for {
 		p, err := clone.ForType(t, how)
@@ -203,7 +200,7 @@ func copied(t reflect.Type, cfg canon.Config, how clone.Config) func(dst, src un
 // standIns lists the types that a copy of a key must share, since a HashFunc
 // stands in for them: those whose identity may matter to the loader, such as a
 // *sql.DB, and those of which some value cannot be copied.
-func standIns(cfg canon.Config) []reflect.Type {
+func standIns(cfg Config) []reflect.Type {
 	var out []reflect.Type
 	for t := range cfg.HashFuncs {
 		switch t.Kind() {
@@ -299,17 +296,4 @@ func hasStrings(t reflect.Type) bool {
 		}
 	}
 	return false
-}
-
-// Each applies fn to every error that err joins, and joins what it returns.
-func Each(err error, fn func(error) error) error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return fn(err)
-	}
-	var errs []error
-	for _, err := range joined.Unwrap() {
-		errs = append(errs, Each(err, fn))
-	}
-	return errors.Join(errs...)
 }

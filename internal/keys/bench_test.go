@@ -1,4 +1,4 @@
-package canon_test
+package keys_test
 
 import (
 	"strconv"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/mitchellh/hashstructure/v2"
 
-	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
 type twoFields struct {
@@ -62,14 +62,14 @@ func BenchmarkKey(b *testing.B) {
 
 func benchKey[K any](b *testing.B, name string, k K) {
 	b.Run(name+"/canon", func(b *testing.B) {
-		plan, err := canon.For[K](canon.Config{})
+		plan, err := planFor[K](keys.Config{})
 		if err != nil {
 			b.Fatal(err)
 		}
 		buf := make([]byte, 0, 8192)
 		b.ReportAllocs()
 		for b.Loop() {
-			if plan.Shape() == canon.Word {
+			if plan.Shape() == keys.Word {
 				plan.Word(&k)
 				continue
 			}

@@ -1,4 +1,4 @@
-package canon_test
+package keys_test
 
 import (
 	"bytes"
@@ -16,13 +16,13 @@ import (
 	"time"
 	"unique"
 
-	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
 // bytesOf is the canonical form of v behind an interface.
 func bytesOf(t testing.TB, v any) []byte {
 	t.Helper()
-	b, err := must[any](t, canon.Config{}).Append(nil, &v)
+	b, err := must[any](t, keys.Config{}).Append(nil, &v)
 	if err != nil {
 		t.Fatalf("Append(%T): %v", v, err)
 	}
@@ -32,7 +32,7 @@ func bytesOf(t testing.TB, v any) []byte {
 // keyOf is the canonical form of k as a K.
 func keyOf[K any](t testing.TB, k K) []byte {
 	t.Helper()
-	b, err := must[K](t, canon.Config{}).Append(nil, &k)
+	b, err := must[K](t, keys.Config{}).Append(nil, &k)
 	if err != nil {
 		t.Fatalf("Append(%T): %v", k, err)
 	}
@@ -49,7 +49,7 @@ func differ[K any](name string, a, b K) func(*testing.T) (string, bool) {
 // same checks that a and b, of one static type, are one key with one fingerprint.
 func same[K any](name string, a, b K) func(*testing.T) (string, bool) {
 	return func(t *testing.T) (string, bool) {
-		plan := must[K](t, canon.Config{})
+		plan := must[K](t, keys.Config{})
 		fa, errA := plan.Fingerprint(a)
 		fb, errB := plan.Fingerprint(b)
 		if errA != nil || errB != nil || fa != fb {
@@ -243,7 +243,7 @@ type folded string
 // What a HashFunc makes of its keys is what orders a map.
 func TestMapsOfFoldedKeysInAnyOrder(t *testing.T) {
 	t.Parallel()
-	plan, err := canon.For[map[folded]string](canon.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
+	plan, err := planFor[map[folded]string](keys.Config{HashFuncs: map[reflect.Type]func(any) (any, error){
 		reflect.TypeFor[folded](): func(v any) (any, error) { return strings.ToLower(string(v.(folded))), nil },
 	}})
 	if err != nil {
@@ -337,7 +337,7 @@ func TestCyclesOfEqualShapeAreEqual(t *testing.T) {
 				t.Errorf("%s and %s: the oracle says %v", a.name, b.name, want)
 			}
 		}
-		plan := must[any](t, canon.Config{})
+		plan := must[any](t, keys.Config{})
 		fa, errA := plan.Fingerprint(a.make())
 		fb, errB := plan.Fingerprint(a.make())
 		if errA != nil || errB != nil || fa != fb {
@@ -376,7 +376,7 @@ func localB() any { type local struct{ X int }; return local{1} }
 
 func TestLocalTypesOfOneNameDiffer(t *testing.T) {
 	t.Parallel()
-	plan := must[any](t, canon.Config{})
+	plan := must[any](t, keys.Config{})
 	key := func(v any) string {
 		b, err := plan.Append(nil, &v)
 		if err != nil {

@@ -1,8 +1,6 @@
-package canon
+package keys
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -41,8 +39,8 @@ type Config struct {
 	// 100,000; negatives are refused.
 	MaxDepth int
 	// MaxBytes is how many canonical bytes a value may have before it has no
-	// key; for a K of kind string it is the length of the string, which
-	// [Untyped.TextFits] checks. Default 0: 1 MiB. At most 1 GiB; negatives are refused.
+	// key; for keys of kind string it is the length of the string, which
+	// [Plan.TextFits] checks. Default 0: 1 MiB. At most 1 GiB; negatives are refused.
 	MaxBytes int
 }
 
@@ -73,17 +71,17 @@ func (s Shape) String() string {
 	}
 }
 
-// Untyped is a [Plan] of a type that is known at run time only. Its keys are
-// addresses of values of that type, which are not kept: a variable whose address
-// it is given may stay on the stack.
-type Untyped struct {
+// Plan is the compiled identity of a type of keys. It is given addresses of
+// values of that type and does not keep them: a variable whose address it is given
+// may stay on the stack. It is immutable and safe for concurrent use; the values
+// must not change during a call.
+type Plan struct {
 	shape Shape
 	root  *node
 	c     *compiler
 	prog  *program
 	pool  *sync.Pool // of *state
 	t     raw.Type
-	kind  uint64  // ShapeFingerprint of the type
 	words uintptr // how many bytes a key of the shape Word has, if it is aligned as a number of these is; else 0
 	flat  bool
 }
@@ -101,23 +99,28 @@ func newState(c *compiler, t reflect.Type) *state {
 	return &state{walker: walker{c: c}, key: key.Elem(), at: key.UnsafePointer()}
 }
 
-// ForType is [For] for a type that is known at run time only.
-func ForType(t reflect.Type, cfg Config) (*Untyped, error) {
+// Validate reports everything that is wrong with the configuration, by the names
+// that its fields have in a cache.
+func (cfg Config) Validate() error {
 	var errs []error
-	if cfg.MaxDepth < 0 || cfg.MaxDepth > maxMaxDepth {
-		errs = append(errs, fmt.Errorf("canon: MaxDepth %d: use 0 for %d, or up to %d", cfg.MaxDepth, DefaultMaxDepth, maxMaxDepth))
-	}
-	if cfg.MaxBytes < 0 || cfg.MaxBytes > maxMaxBytes {
-		errs = append(errs, fmt.Errorf("canon: MaxBytes %d: use 0 for %d, or up to %d", cfg.MaxBytes, DefaultMaxBytes, maxMaxBytes))
-	}
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for t, fn := range cfg.HashFuncs {
 		if t == nil || fn == nil {
-			errs = append(errs, fmt.Errorf("canon: HashFuncs[%v]: neither the type nor the function may be nil", t))
+			bad("HashFuncs[%v]: neither the type nor the function may be nil", t)
 		}
 	}
-	if err := known.Check("canon: Trusted", cfg.Trusted); err != nil {
-		return nil, errors.Join(append(errs, err)...)
+	if cfg.MaxBytes < 0 || cfg.MaxBytes > maxMaxBytes {
+		bad("MaxKeyBytes is %d: use 0 for 1 MiB, or up to 1 GiB", cfg.MaxBytes)
 	}
+	if cfg.MaxDepth < 0 || cfg.MaxDepth > maxMaxDepth {
+		bad("MaxDepth is %d: use 0 for %d, or up to %d", cfg.MaxDepth, DefaultMaxDepth, maxMaxDepth)
+	}
+	return errors.Join(append(errs, known.Check("Trusted", cfg.Trusted))...)
+}
+
+// Compile compiles the plan of t by a valid configuration. The error joins a
+// *[TypeError] for every place in t that cannot identify anything.
+func Compile(t reflect.Type, cfg Config) (*Plan, error) {
 	if cfg.MaxDepth == 0 {
 		cfg.MaxDepth = DefaultMaxDepth
 	}
@@ -125,9 +128,10 @@ func ForType(t reflect.Type, cfg Config) (*Untyped, error) {
 		cfg.MaxBytes = DefaultMaxBytes
 	}
 	cfg.HashFuncs = maps.Clone(cfg.HashFuncs)
-	p := &Untyped{t: raw.Of(t), flat: flat(t), kind: ShapeFingerprint(t)}
+	p := &Plan{t: raw.Of(t), flat: flat(t)}
 	p.c = newCompiler(cfg, t.PkgPath())
 	p.root = p.c.compile(variant{t: t})
+	var errs []error
 	for _, e := range p.root.bad {
 		errs = append(errs, &TypeError{Path: p.path() + e.Path, Type: e.Type, Reason: e.Reason})
 	}
@@ -149,18 +153,18 @@ func ForType(t reflect.Type, cfg Config) (*Untyped, error) {
 }
 
 // path is what paths in errors begin with.
-func (p *Untyped) path() string {
+func (p *Plan) path() string {
 	if name := p.root.t.Name(); name != "" {
 		return name
 	}
 	return "key"
 }
 
-// Shape returns the form in which a K identifies best.
-func (p *Untyped) Shape() Shape { return p.shape }
+// Shape returns the form in which a key identifies best.
+func (p *Plan) Shape() Shape { return p.shape }
 
-// TypeName returns the name of K, with its full package path if it has one of its own.
-func (p *Untyped) TypeName() string {
+// TypeName returns the name of the type, with its full package path if it has one of its own.
+func (p *Plan) TypeName() string {
 	t := p.root.t
 	if t.PkgPath() == "" {
 		return t.String()
@@ -168,14 +172,14 @@ func (p *Untyped) TypeName() string {
 	return t.PkgPath() + "." + t.Name()
 }
 
-// Flat reports whether a copy of a K by assignment shares nothing mutable with
+// Flat reports whether a copy of a key by assignment shares nothing mutable with
 // the original: there are no slices, maps, pointers or interfaces in it, those
 // inside time.Time, netip.Addr and unique.Handle excepted.
-func (p *Untyped) Flat() bool { return p.flat }
+func (p *Plan) Flat() bool { return p.flat }
 
 // Word returns the bytes of *k as a number, without an allocation. It may be
 // called only for the shape [Word].
-func (p *Untyped) Word(k unsafe.Pointer) uint64 {
+func (p *Plan) Word(k unsafe.Pointer) uint64 {
 	// Sound: the shape Word means that the type has so many bytes and no
 	// pointers.
 	if p.words == 8 {
@@ -185,7 +189,7 @@ func (p *Untyped) Word(k unsafe.Pointer) uint64 {
 }
 
 // shortWord is Word for types that are not one aligned word.
-func (p *Untyped) shortWord(k unsafe.Pointer) (word uint64) {
+func (p *Plan) shortWord(k unsafe.Pointer) (word uint64) {
 	p.must(Word)
 	if p.words == 4 {
 		*(*uint32)(unsafe.Pointer(&word)) = *(*uint32)(k)
@@ -195,9 +199,9 @@ func (p *Untyped) shortWord(k unsafe.Pointer) (word uint64) {
 	return word
 }
 
-// OfWord returns the address of the key of which [Untyped.Word] makes *word: it
+// OfWord returns the address of the key of which [Plan.Word] makes *word: it
 // is that of word. It may be called only for the shape [Word].
-func (p *Untyped) OfWord(word *uint64) unsafe.Pointer {
+func (p *Plan) OfWord(word *uint64) unsafe.Pointer {
 	p.must(Word)
 	// Sound for the same reason as in Word: a word has room for the key, is
 	// aligned for every type of that size, and the key's bytes come first.
@@ -206,7 +210,7 @@ func (p *Untyped) OfWord(word *uint64) unsafe.Pointer {
 
 // OfText returns the address of the key that *s is: it is that of s. It may be
 // called only for the shape [Text].
-func (p *Untyped) OfText(s *string) unsafe.Pointer {
+func (p *Plan) OfText(s *string) unsafe.Pointer {
 	p.must(Text)
 	// Sound for the same reason as in Text.
 	return unsafe.Pointer(s)
@@ -214,7 +218,7 @@ func (p *Untyped) OfText(s *string) unsafe.Pointer {
 
 // Text returns the string that *k is, without an allocation. It may be called
 // only for the shape [Text].
-func (p *Untyped) Text(k unsafe.Pointer) string {
+func (p *Plan) Text(k unsafe.Pointer) string {
 	p.must(Text)
 	// Sound: the shape Text means that the type's underlying type is string.
 	return *(*string)(k)
@@ -222,7 +226,7 @@ func (p *Untyped) Text(k unsafe.Pointer) string {
 
 // TextFits returns a *[ValueError] if the string that *k is is longer than
 // Config.MaxBytes. It may be called only for the shape [Text].
-func (p *Untyped) TextFits(k unsafe.Pointer) error {
+func (p *Plan) TextFits(k unsafe.Pointer) error {
 	if len(p.Text(k)) <= p.c.cfg.MaxBytes {
 		return nil
 	}
@@ -230,9 +234,9 @@ func (p *Untyped) TextFits(k unsafe.Pointer) error {
 }
 
 // must panics if keys have another shape.
-func (p *Untyped) must(s Shape) {
+func (p *Plan) must(s Shape) {
 	if p.shape != s {
-		panic("canon: a key of shape " + p.shape.String() + " was taken for one of shape " + s.String())
+		panic("keys: a key of shape " + p.shape.String() + " was taken for one of shape " + s.String())
 	}
 }
 
@@ -242,7 +246,7 @@ func (p *Untyped) must(s Shape) {
 //
 // It does not allocate when dst has room, except for what user code (HashFuncs,
 // String, Includable, IncludableMap) needs.
-func (p *Untyped) Append(dst []byte, k unsafe.Pointer) ([]byte, error) {
+func (p *Plan) Append(dst []byte, k unsafe.Pointer) ([]byte, error) {
 	if p.prog != nil {
 		limit := len(dst) + p.c.cfg.MaxBytes
 		out, bad := p.prog.append(dst, k, limit)
@@ -276,7 +280,7 @@ func (p *Untyped) Append(dst []byte, k unsafe.Pointer) ([]byte, error) {
 // end, lists of elements without data are hashed by their length, uintptr and
 // complex128 have a hash, so do times with impossible offsets, and methods with pointer receivers count wherever
 // the value stands. User code runs once for both the check and the hash.
-func (p *Untyped) Fingerprint(k unsafe.Pointer) (uint64, error) {
+func (p *Plan) Fingerprint(k unsafe.Pointer) (uint64, error) {
 	s := p.begin(nil, k)
 	s.hashing = true
 	h, err := s.run(p.root)
@@ -287,25 +291,7 @@ func (p *Untyped) Fingerprint(k unsafe.Pointer) (uint64, error) {
 	return h, nil
 }
 
-// StoreName returns the name of *k in a shared store and the bytes that
-// identify it there, which the store's reader must compare: names can collide.
-// The name is the fingerprint, "-" and the first 16 bytes of the SHA-256 of
-// canonical, in hex. canonical is the [ShapeFingerprint] of K in eight bytes,
-// so that a changed K finds nothing of the old one, and then what Append gives.
-func (p *Untyped) StoreName(k unsafe.Pointer) (name string, canonical []byte, err error) {
-	s := p.begin(binary.BigEndian.AppendUint64(nil, p.kind), k)
-	s.hashing = true
-	h, verr := s.run(p.root)
-	canonical = s.buf
-	p.end(s)
-	if verr != nil {
-		return "", nil, verr.finish(p.path())
-	}
-	sum := sha256.Sum256(canonical)
-	return fmt.Sprintf("%016x-%x", h, sum[:16]), canonical, nil
-}
-
-func (p *Untyped) begin(dst []byte, k unsafe.Pointer) *state {
+func (p *Plan) begin(dst []byte, k unsafe.Pointer) *state {
 	s := p.pool.Get().(*state)
 	p.t.Move(s.at, k)
 	s.buf = dst
@@ -323,7 +309,7 @@ func (s *state) run(root *node) (uint64, *ValueError) {
 }
 
 // end gives the state back, without what it held of the caller's.
-func (p *Untyped) end(s *state) {
+func (p *Plan) end(s *state) {
 	s.key.SetZero()
 	s.buf = nil
 	s.depth = 0
