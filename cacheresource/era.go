@@ -16,7 +16,7 @@ type era struct {
 	words  map[uint64]*instance // for keys of the shape Word, whose lookup is the fastest
 	texts  map[string]*instance // for all others
 	faults faults
-	over   bool // nothing is put in any more
+	ended  bool // nothing is put in any more
 	opens  *flight.Table
 }
 
@@ -79,7 +79,7 @@ func (e *era) all() iter.Seq[*instance] {
 
 // end lets nothing be put in any more and returns what is in.
 func (e *era) end() []*instance {
-	e.over = true
+	e.ended = true
 	old := make([]*instance, 0, e.len())
 	for in := range e.all() {
 		old = append(old, in)

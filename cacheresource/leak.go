@@ -51,22 +51,15 @@ type ledger struct {
 
 // note is one lease that is watched.
 type note struct {
-	ledger  *ledger
-	of      lender
-	since   int64
-	stack   stack
-	cleanup runtime.Cleanup
-	lost    atomic.Bool // the garbage collector has found the lease
-	over    atomic.Bool // it has been given back
+	ledger   *ledger
+	of       *instance
+	since    int64
+	stack    stack
+	cleanup  runtime.Cleanup
+	lost     atomic.Bool // the garbage collector has found the lease
+	released atomic.Bool // it has been given back
 
 	reported bool // guarded by the ledger's lock
-}
-
-// lender is an instance, whatever its types.
-type lender interface {
-	held
-	lessor
-	leaked(event observe.ResourceLeak)
 }
 
 func newLedger(g *group.Group, age time.Duration) *ledger {
@@ -74,7 +67,7 @@ func newLedger(g *group.Group, age time.Duration) *ledger {
 }
 
 // note writes down a lease, which is one of the hold that its caller has.
-func (l *ledger) note(in lender) *note {
+func (l *ledger) note(in *instance) *note {
 	n := &note{ledger: l, of: in, since: l.group.Now(), stack: callers()}
 	l.mu.Lock()
 	l.notes[n] = struct{}{}
@@ -93,7 +86,7 @@ func (l *lease) watch(n *note) {
 
 // giveBack ends the lease.
 func (n *note) giveBack() {
-	if !n.over.CompareAndSwap(false, true) {
+	if !n.released.CompareAndSwap(false, true) {
 		return
 	}
 	if !n.lost.Load() {
@@ -151,7 +144,7 @@ func (l *ledger) overdue(now int64) (out []*note, next int64) {
 }
 
 // sites are the places at which the leases of an instance were taken.
-func (l *ledger) sites(in held) (sites []string) {
+func (l *ledger) sites(in *instance) (sites []string) {
 	if l == nil {
 		return nil
 	}
