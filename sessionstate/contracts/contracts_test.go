@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo-contrib/session"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/memstore"
@@ -119,9 +120,9 @@ func TestEchoContribSharesTheSession(t *testing.T) {
 	count := sessionstate.NewKey("count", sessionstate.KeyConfig[int]{})
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		for name, middlewares := range map[string]func(*sessionstate.Manager) []echo.MiddlewareFunc{
-			"behind ours": func(m *sessionstate.Manager) []echo.MiddlewareFunc { return []echo.MiddlewareFunc{m.Middleware()} },
+			"behind ours": func(m *sessionstate.Manager) []echo.MiddlewareFunc { return []echo.MiddlewareFunc{echov4.Use(m)} },
 			"beside its": func(m *sessionstate.Manager) []echo.MiddlewareFunc {
-				return []echo.MiddlewareFunc{m.Middleware(), session.Middleware(m.Gorilla())}
+				return []echo.MiddlewareFunc{echov4.Use(m), session.Middleware(m.Gorilla())}
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
