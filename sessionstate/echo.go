@@ -26,18 +26,11 @@ var (
 // without a Stack. Put it outside of whatever uses the session.
 func (m *Manager) Middleware() echo.MiddlewareFunc { return middleware.Alone(m) }
 
-// contribKey is where echo-contrib/session looks for its store.
-const contribKey = "_session_store"
-
-// Begin puts the Manager within reach of the request. It allocates nothing,
-// unless Config.EchoContrib is set.
+// Begin puts the Manager within reach of the request. It allocates nothing.
 func (m *Manager) Begin(c echo.Context) error {
 	ctx := c.Request().Context()
 	if _, again := m.peek(ctx); !again { // a Stack further out may have the Manager too, and its State in use
 		scope.Fill(ctx, scope.Session, m)
-	}
-	if m.contrib {
-		c.Set(contribKey, m.gorilla)
 	}
 	return nil
 }

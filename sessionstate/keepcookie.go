@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/sessionstate/internal/foreign"
 )
 
 // cookieKeeper keeps sessions in their cookies.
@@ -18,7 +19,7 @@ type cookieKeeper struct {
 	limits  limits
 	revoked *revocations
 	spill   *spill // nil: what does not fit is refused
-	legacy  *LegacyCookies
+	legacy  legacyCookies
 }
 
 var _ keeper = (*cookieKeeper)(nil)
@@ -54,8 +55,8 @@ func (k *cookieKeeper) open(value string) (held, error) {
 	return h, err
 }
 
-// before opens a cookie of another name that Config.Legacy has set.
-func (k *cookieKeeper) before(_ context.Context, name, value string) (held, *thirdSession, error) {
+// before opens a cookie of another name that the library of Config.Foreign has set.
+func (k *cookieKeeper) before(_ context.Context, name, value string) (held, foreign.Session, error) {
 	h, ok := k.legacy.open(name, value, time.Now())
 	if !ok {
 		return held{}, nil, &refusal{reason: errForged}

@@ -4,16 +4,18 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/reecho-go/reecho/sessionstate/internal/foreign"
 )
 
-// thirdKeeper keeps sessions in a third-party store for gorilla/sessions. Such a
+// thirdKeeper keeps sessions in a store of another session library. Such a
 // store can neither compare and swap nor tell what it has: the writers of this
 // process take turns and read before they write, those of several processes
-// overwrite each other. The record is one of the session's Values, what code
-// written for gorilla has put there is kept beside it.
+// overwrite each other. The record is kept beside the values of the other
+// library's code.
 type thirdKeeper struct {
 	cookieKeeper // its times and its revocations
-	store        *thirdParty
+	store        foreign.Store
 	turns        turns
 }
 
@@ -29,28 +31,28 @@ func (k *thirdKeeper) load(ctx context.Context, value string, sent http.Header) 
 }
 
 // before opens a session that the store has, also one of another name.
-func (k *thirdKeeper) before(ctx context.Context, name, value string) (held, *thirdSession, error) {
+func (k *thirdKeeper) before(ctx context.Context, name, value string) (held, foreign.Session, error) {
 	if value == "" { // to the store that is a new session
 		return held{}, nil, &refusal{reason: errUnknown}
 	}
-	session, err := (&thirdParty{name, k.store.store}).open(ctx, value)
+	session, err := k.store.Open(ctx, name, value)
 	if err != nil {
-		return held{}, nil, err
+		return held{}, nil, refusedBy(err)
 	}
-	h, ok := heldIn(session.session.Values)
-	if !ok { // an app's session of before: it is taken over, and begins now
-		h = held{id: idOfBefore("third", session.value), is: true, record: fresh(time.Now())}
-		h.record.life = session.promise().life()
+	h, err := parseHeld(session.Record())
+	if err != nil { // an app's session of before: it is taken over, and begins now
+		h = held{id: idOfBefore("third", session.Cookie()), is: true, record: fresh(time.Now())}
+		h.record.life = promiseOf(session.MaxAge()).life()
 	}
 	h.cookie = value
-	h.record.foreign, err = encodeForeign(session.session.Values)
+	h.record.foreign, err = session.Values()
 	return h, session, err
 }
 
 // open returns the session of at's cookie. Visits are noted beside it: in sent,
 // or by at.
-func (k *thirdKeeper) open(ctx context.Context, at *held, sent http.Header) (held, *thirdSession, error) {
-	h, session, err := k.before(ctx, k.store.name, at.cookie)
+func (k *thirdKeeper) open(ctx context.Context, at *held, sent http.Header) (held, foreign.Session, error) {
+	h, session, err := k.before(ctx, k.name, at.cookie)
 	if err != nil {
 		return held{}, nil, err
 	}
@@ -76,7 +78,7 @@ func (k *thirdKeeper) save(ctx context.Context, j *job) (saved, error) {
 	}
 	out := saved{base: j.base.record, tries: 1}
 	h := held{is: true, record: j.next}
-	var session *thirdSession
+	var session foreign.Session
 	if j.base.known() {
 		give, _, err := k.turns.take(ctx, string(j.base.id[:]), time.Minute)
 		if err != nil {
@@ -100,7 +102,7 @@ func (k *thirdKeeper) save(ctx context.Context, j *job) (saved, error) {
 			if err := k.revoked.renew(ctx, &j.base); err != nil {
 				return saved{}, err
 			}
-			if err := session.erase(); err != nil {
+			if err := session.Delete(); err != nil {
 				return saved{}, err
 			}
 			out.newID = true
@@ -109,24 +111,20 @@ func (k *thirdKeeper) save(ctx context.Context, j *job) (saved, error) {
 		h.record.issued = max(k.revoked.after(ctx, h.mention(), j.now.Unix()), h.record.created)
 		h.record.scope = j.base.lifeAfter(&h.record)
 		var err error
-		if session, err = k.store.open(ctx, ""); err != nil {
+		if session, err = k.store.Open(ctx, k.name, ""); err != nil {
 			return saved{}, err
 		}
 	}
 	h.record.seen = h.record.seenAt(j.now)
 	h.deadline = k.limits.deadline(&h.record, j.now)
-	values, err := decodeForeign(h.record.foreign)
-	if err != nil {
-		return saved{}, err
-	}
 	plain := h
 	plain.record.foreign = ""
-	values[recordKey] = plain.append(nil)
 	age := maxThirdAge
 	if end := k.limits.end(&h.record); !end.IsZero() { // not the deadline: visits do not reach the store
 		age = max(1, int(end.Sub(j.now)/time.Second))
 	}
-	if out.cookie, err = session.save(values, age); err != nil {
+	var err error
+	if out.cookie, err = session.Save(plain.append(nil), h.record.foreign, age); err != nil {
 		return saved{}, err
 	}
 	h.cookie = out.cookie
@@ -143,14 +141,14 @@ func (k *thirdKeeper) end(ctx context.Context, h *held) error {
 	if err := k.revoked.end(ctx, h, h.mention()); err != nil {
 		return err
 	}
-	session, err := k.store.open(ctx, h.cookie)
-	switch {
-	case isRefusal(err):
+	session, err := k.store.Open(ctx, k.name, h.cookie)
+	if err = refusedBy(err); isRefusal(err) {
 		return nil
-	case err != nil:
+	}
+	if err != nil {
 		return err
 	}
-	return session.erase()
+	return session.Delete()
 }
 
 func (k *thirdKeeper) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }
