@@ -78,7 +78,7 @@ func (f *foreignManager) Save(r *http.Request, h http.Header, name string, in fo
 		err = s.promise(in.MaxAge)
 	}
 	if _, alone := r.Context().Value(aloneKey{f.m}).(*State); err == nil && alone {
-		err = s.saveNow(r.Context(), h)
+		err = s.commit(r.Context(), saveNow, h)
 	}
 	return err
 }

@@ -72,64 +72,64 @@ func (k *thirdKeeper) reload(ctx context.Context, h *held) (held, error) {
 	return now, err
 }
 
-func (k *thirdKeeper) save(ctx context.Context, j *job) (saved, error) {
-	if j.touch {
-		return k.saveVisit(ctx, j)
+func (k *thirdKeeper) save(ctx context.Context, p *pending) error {
+	if p.touchOnly {
+		return k.saveVisit(ctx, p)
 	}
-	out := saved{base: j.base.record, tries: 1}
-	h := held{is: true, record: j.next}
+	p.before, p.tries = p.base.record, 1
+	h := held{is: true, record: p.next}
 	var session foreign.Session
-	if j.base.known() {
-		give, _, err := k.turns.take(ctx, string(j.base.id[:]), time.Minute)
+	if p.base.known() {
+		give, _, err := k.turns.take(ctx, string(p.base.id[:]), time.Minute)
 		if err != nil {
-			return saved{}, err
+			return err
 		}
 		defer give()
-		now, found, err := k.open(ctx, &j.base, nil)
+		now, found, err := k.open(ctx, &p.base, nil)
 		if isRefusal(err) {
-			return saved{}, ErrEnded
+			return ErrEnded
 		}
 		if err != nil {
-			return saved{}, err
+			return err
 		}
-		if h.record, err = j.changes.apply(now.record); err != nil {
-			return saved{}, err
+		if h.record, err = p.changes.apply(now.record); err != nil {
+			return err
 		}
-		h.id, out.base, session = now.id, now.record, found
+		h.id, p.before, session = now.id, now.record, found
 	}
-	if !j.base.known() || j.renew {
-		if j.renew && j.base.known() {
-			if err := k.revoked.renew(ctx, &j.base); err != nil {
-				return saved{}, err
+	if !p.base.known() || p.renew {
+		if p.renew && p.base.known() {
+			if err := k.revoked.renew(ctx, &p.base); err != nil {
+				return err
 			}
 			if err := session.Delete(); err != nil {
-				return saved{}, err
+				return err
 			}
-			out.newID = true
+			p.renewed = true
 		}
-		h.id = j.newID
-		h.record.issued = max(k.revoked.after(ctx, h.mention(), j.now.Unix()), h.record.created)
-		h.record.scope = j.base.lifeAfter(&h.record)
+		h.id = p.newID
+		h.record.issued = max(k.revoked.after(ctx, h.mention(), p.now.Unix()), h.record.created)
+		h.record.scope = p.base.lifeAfter(&h.record)
 		var err error
 		if session, err = k.store.Open(ctx, k.name, ""); err != nil {
-			return saved{}, err
+			return err
 		}
 	}
-	h.record.seen = h.record.seenAt(j.now)
-	h.deadline = k.limits.deadline(&h.record, j.now)
+	h.record.seen = h.record.seenAt(p.now)
+	h.deadline = k.limits.deadline(&h.record, p.now)
 	plain := h
 	plain.record.foreign = ""
 	age := maxThirdAge
 	if end := k.limits.end(&h.record); !end.IsZero() { // not the deadline: visits do not reach the store
-		age = max(1, int(end.Sub(j.now)/time.Second))
+		age = max(1, int(end.Sub(p.now)/time.Second))
 	}
 	var err error
-	if out.cookie, err = session.Save(plain.append(nil), h.record.foreign, age); err != nil {
-		return saved{}, err
+	if p.cookie, err = session.Save(plain.append(nil), h.record.foreign, age); err != nil {
+		return err
 	}
-	h.cookie = out.cookie
-	out.after = h
-	return out, nil
+	h.cookie = p.cookie
+	p.after = h
+	return nil
 }
 
 func (k *thirdKeeper) end(ctx context.Context, h *held) error {

@@ -561,13 +561,23 @@ func (m *Manager) load(ctx context.Context, value string, sent http.Header) (h h
 // call bounds a call of the keeper and turns faults into *StoreError. Other
 // errors, which are answers, pass.
 func (m *Manager) call(ctx context.Context, op string, f func(context.Context) error) error {
-	if m.keeper.waits() { // a timer costs more than all of a call that does not
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, m.timeout)
-		defer cancel()
-	}
 	began := time.Now()
-	err := panics.Catch(func() error { return f(ctx) })
+	bounded, cancel := m.bounded(ctx)
+	defer cancel()
+	return m.fault(ctx, op, began, panics.Catch(func() error { return f(bounded) }))
+}
+
+// bounded returns the context of a call of the keeper.
+func (m *Manager) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !m.keeper.waits() { // a timer costs more than all of a call that does not
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, m.timeout)
+}
+
+// fault makes a *StoreError of what a call of the keeper ended with, and tells
+// the observer, unless it is an answer.
+func (m *Manager) fault(ctx context.Context, op string, began time.Time, err error) error {
 	if err == nil || isAnswer(err) {
 		return err
 	}
