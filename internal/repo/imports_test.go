@@ -35,8 +35,8 @@ var seams = []struct {
 	},
 	{
 		imports: "github.com/gorilla",
-		where:   "sessionstate/gorilla.go",
-		allowed: func(file string) bool { return file == "sessionstate/gorilla.go" },
+		where:   "sessionstate/gorillastate",
+		allowed: func(file string) bool { return path.Dir(file) == "sessionstate/gorillastate" },
 	},
 	{
 		imports: "github.com/maypok86/otter/v2",
