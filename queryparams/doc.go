@@ -58,7 +58,7 @@
 //	                    comes with what visitors paste, is text anyway);
 //	                    allow:"nan"
 //	secret:"true"       the value is never echoed
-//	doc:"..."           the description in [Schema.OpenAPI]
+//	doc:"..."           the description in [Schema.Parameters]
 //
 // # Promises
 //

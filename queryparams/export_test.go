@@ -34,6 +34,9 @@ func (d *Dynamic) Encode(v reflect.Value) (string, error) { return d.p.encode(v.
 // Names are the names of the parameters.
 func (d *Dynamic) Names() []string { return d.p.names }
 
+// Parameters is Schema.Parameters.
+func (d *Dynamic) Parameters() []Parameter { return d.p.describe() }
+
 // SetEmpty makes an Opt of any type explicitly empty.
 func (o *Opt[T]) SetEmpty() { *o = Cleared[T]() }
 

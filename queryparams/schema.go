@@ -2,7 +2,6 @@ package queryparams
 
 import (
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -86,9 +85,6 @@ func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
 func (s *Schema[T]) Encode(v T) (string, error) {
 	return s.plan.encode(reflect.ValueOf(&v).Elem(), false)
 }
-
-// Names lists the parameters in order.
-func (s *Schema[T]) Names() []string { return slices.Clone(s.plan.names) }
 
 var validatorType = reflect.TypeFor[Validator]()
 

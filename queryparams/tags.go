@@ -148,6 +148,9 @@ func (s *tagSet) finish() error {
 // bounds checks that the tags of lengths and numbers leave something to send.
 func (c *compiler) bounds(l *leaf, tags *tagSet) {
 	lim := &c.cfg.Limits
+	if l.maximum == 0 {
+		tags.fail("maxitems is 0, so that no element could be sent: leave the parameter out")
+	}
 	if l.minimum > l.maximum {
 		tags.fail("minitems is %d, more than maxitems or Limits.MaxElements, %d", l.minimum, l.maximum)
 	}
@@ -157,6 +160,9 @@ func (c *compiler) bounds(l *leaf, tags *tagSet) {
 	r := &l.rules
 	if r.maxLen >= 0 && r.minLen > r.maxLen {
 		tags.fail("minlen is %d, more than maxlen, %d", r.minLen, r.maxLen)
+	}
+	if r.maxLen == 0 {
+		tags.fail("maxlen is 0, so that no text could be sent: leave the parameter out")
 	}
 	if n := max(r.minLen, r.maxLen); n > lim.MaxValueLen {
 		tags.fail("minlen or maxlen is %d, more than Limits.MaxValueLen, %d", n, lim.MaxValueLen)
@@ -191,6 +197,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 	if l.sub != nil {
 		l.want = l.name + "[0][...]=..., without a gap in the indices"
 		l.wantInRange = l.want
+		l.rules = rules{minLen: -1, maxLen: -1}
 		c.bounds(l, tags)
 		for i := range l.sub.leaves {
 			l.sub.leaves[i].secret = l.sub.leaves[i].secret || l.secret
@@ -241,20 +248,37 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 	l.want, l.wantInRange = l.rules.expected(l.codec, false), l.rules.expected(l.codec, true)
 }
 
-// separator reads a style tag of a list (OpenAPI's styles and names).
+// listStyles are the styles of lists that have a name (OpenAPI's), by what
+// separates the items; 0 is a pair for each.
+var listStyles = []struct {
+	sep   byte
+	names []string
+}{
+	{0, []string{"form", "form,explode=true"}},
+	{',', []string{"form,explode=false"}},
+	{' ', []string{"spaceDelimited"}},
+	{'|', []string{"pipeDelimited"}},
+}
+
+// separator reads a style tag of a list.
 func separator(style string) (byte, error) {
-	switch style {
-	case "form", "form,explode=true":
-		return 0, nil
-	case "form,explode=false":
-		return ',', nil
-	case "spaceDelimited":
-		return ' ', nil
-	case "pipeDelimited":
-		return '|', nil
+	for _, s := range listStyles {
+		if slices.Contains(s.names, style) {
+			return s.sep, nil
+		}
 	}
 	if sep, ok := strings.CutPrefix(style, "sep="); ok && len(sep) == 1 && plain[sep[0]] && strings.ContainsAny(sep, ",:/?@!$()*-._~") {
 		return sep[0], nil
 	}
 	return 0, fmt.Errorf(`style:%q: use form, form,explode=false, spaceDelimited, pipeDelimited, or sep=X with one of , : / ? @ ! $ ( ) * - . _ ~`, style)
+}
+
+// styleOf is the style tag of a list whose items sep separates.
+func styleOf(sep byte) string {
+	for _, s := range listStyles {
+		if s.sep == sep {
+			return s.names[0]
+		}
+	}
+	return "sep=" + string(rune(sep))
 }
