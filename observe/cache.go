@@ -119,125 +119,98 @@ type CacheServed struct {
 	Age      time.Duration // since it was loaded
 }
 
-// Kind implements Event.
-func (CacheLoad) Kind() string { return "cache.load" }
+func (CacheLoad) kind() string { return "cache.load" }
 
-// Level implements Event.
-func (e CacheLoad) Level() slog.Level { return failed(e.Err, slog.LevelDebug) }
+func (e CacheLoad) level() slog.Level { return failed(e.Err, slog.LevelDebug) }
 
-// LogValue implements Event.
-func (e CacheLoad) LogValue() slog.Value {
-	a := e.attrs().add(slog.Duration("took", e.Took), slog.Int("waiters", e.Waiters), slog.Bool("background", e.Background))
+func (e CacheLoad) attrs() attrs {
+	a := e.Source.attrs().add(slog.Duration("took", e.Took), slog.Int("waiters", e.Waiters), slog.Bool("background", e.Background))
 	if e.Unmodified {
 		a = a.add(slog.Bool("unmodified", true))
 	}
-	return a.err(e.Err).value()
+	return a.err(e.Err)
 }
 
-// Kind implements Event.
-func (CacheOverrun) Kind() string { return "cache.overrun" }
+func (CacheOverrun) kind() string { return "cache.overrun" }
 
-// Level implements Event.
-func (CacheOverrun) Level() slog.Level { return slog.LevelWarn }
+func (CacheOverrun) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e CacheOverrun) LogValue() slog.Value {
-	return e.attrs().add(slog.Duration("took", e.Took)).err(e.Err).value()
+func (e CacheOverrun) attrs() attrs {
+	return e.Source.attrs().add(slog.Duration("took", e.Took)).err(e.Err)
 }
 
-// Kind implements Event.
-func (CacheRefused) Kind() string { return "cache.refused" }
+func (CacheRefused) kind() string { return "cache.refused" }
 
-// Level implements Event.
-func (e CacheRefused) Level() slog.Level {
+func (e CacheRefused) level() slog.Level {
 	if e.Own {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug
 }
 
-// LogValue implements Event.
-func (e CacheRefused) LogValue() slog.Value {
-	a := e.attrs().str("reason", e.Reason)
+func (e CacheRefused) attrs() attrs {
+	a := e.Source.attrs().str("reason", e.Reason)
 	if e.Own {
 		a = a.add(slog.Bool("own", true))
 	}
-	return a.value()
+	return a
 }
 
-// Kind implements Event.
-func (CacheStalled) Kind() string { return "cache.stalled" }
+func (CacheStalled) kind() string { return "cache.stalled" }
 
-// Level implements Event.
-func (CacheStalled) Level() slog.Level { return slog.LevelWarn }
+func (CacheStalled) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e CacheStalled) LogValue() slog.Value {
-	return e.attrs().add(slog.Duration("took", e.Took)).value()
+func (e CacheStalled) attrs() attrs {
+	return e.Source.attrs().add(slog.Duration("took", e.Took))
 }
 
-// Kind implements Event.
-func (CacheFull) Kind() string { return "cache.full" }
+func (CacheFull) kind() string { return "cache.full" }
 
-// Level implements Event.
-func (CacheFull) Level() slog.Level { return slog.LevelWarn }
+func (CacheFull) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e CacheFull) LogValue() slog.Value {
-	return e.attrs().add(slog.Int64("max_bytes", e.MaxBytes), slog.Bool("default", e.Default)).value()
+func (e CacheFull) attrs() attrs {
+	return e.Source.attrs().add(slog.Int64("max_bytes", e.MaxBytes), slog.Bool("default", e.Default))
 }
 
-// Kind implements Event.
-func (CacheEvict) Kind() string { return "cache.evict" }
+func (CacheEvict) kind() string { return "cache.evict" }
 
-// Level implements Event.
-func (CacheEvict) Level() slog.Level { return slog.LevelDebug }
+func (CacheEvict) level() slog.Level { return slog.LevelDebug }
 
-// LogValue implements Event.
-func (e CacheEvict) LogValue() slog.Value {
-	return e.attrs().str("cause", string(e.Cause)).add(slog.Duration("age", e.Age)).value()
+func (e CacheEvict) attrs() attrs {
+	return e.Source.attrs().str("cause", string(e.Cause)).add(slog.Duration("age", e.Age))
 }
 
-// Kind implements Event.
-func (CacheClear) Kind() string { return "cache.clear" }
+func (CacheClear) kind() string { return "cache.clear" }
 
-// Level implements Event.
-func (CacheClear) Level() slog.Level { return slog.LevelInfo }
+func (CacheClear) level() slog.Level { return slog.LevelInfo }
 
-// LogValue implements Event.
-func (e CacheClear) LogValue() slog.Value {
-	a := e.attrs().str("tag", e.Tag)
+func (e CacheClear) attrs() attrs {
+	a := e.Source.attrs().str("tag", e.Tag)
 	if e.Chosen {
 		a = a.add(slog.Bool("chosen", true))
 	}
-	return a.add(slog.Int("entries", e.Entries)).value()
+	return a.add(slog.Int("entries", e.Entries))
 }
 
-// Kind implements Event.
-func (ContextRead) Kind() string { return "cache.context" }
+func (ContextRead) kind() string { return "cache.context" }
 
-// Level implements Event.
-func (ContextRead) Level() slog.Level { return slog.LevelWarn }
+func (ContextRead) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e ContextRead) LogValue() slog.Value {
-	return e.attrs().str("context_key", e.Key).str("context_value", e.Value).value()
+func (e ContextRead) attrs() attrs {
+	return e.Source.attrs().str("context_key", e.Key).str("context_value", e.Value)
 }
 
-// Kind implements Event.
-func (CacheServed) Kind() string { return "cache.served" }
+func (CacheServed) kind() string { return "cache.served" }
 
-// Level implements Event.
-func (e CacheServed) Level() slog.Level {
+func (e CacheServed) level() slog.Level {
 	if e.FailSafe {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug
 }
 
-// LogValue implements Event.
-func (e CacheServed) LogValue() slog.Value {
-	return e.attrs().add(slog.Bool("fail_safe", e.FailSafe), slog.Duration("age", e.Age)).value()
+func (e CacheServed) attrs() attrs {
+	return e.Source.attrs().add(slog.Bool("fail_safe", e.FailSafe), slog.Duration("age", e.Age))
 }
 
 // ResourceOpen is a finished open of cacheresource.
@@ -283,60 +256,34 @@ type ResourceLeak struct {
 	Site string        // file:line of the acquire; for LeakTwice, of the second release
 }
 
-// Kind implements Event.
-func (ResourceOpen) Kind() string { return "resource.open" }
+func (ResourceOpen) kind() string { return "resource.open" }
 
-// Level implements Event.
-func (e ResourceOpen) Level() slog.Level { return failed(e.Err, slog.LevelInfo) }
+func (e ResourceOpen) level() slog.Level { return failed(e.Err, slog.LevelInfo) }
 
-// LogValue implements Event.
-func (e ResourceOpen) LogValue() slog.Value {
-	return e.attrs().add(slog.Duration("took", e.Took), slog.Bool("background", e.Background)).err(e.Err).value()
+func (e ResourceOpen) attrs() attrs {
+	return e.Source.attrs().add(slog.Duration("took", e.Took), slog.Bool("background", e.Background)).err(e.Err)
 }
 
-// Kind implements Event.
-func (ResourceCheck) Kind() string { return "resource.check" }
+func (ResourceCheck) kind() string { return "resource.check" }
 
-// Level implements Event.
-func (e ResourceCheck) Level() slog.Level { return failed(e.Err, slog.LevelInfo) }
+func (e ResourceCheck) level() slog.Level { return failed(e.Err, slog.LevelInfo) }
 
-// LogValue implements Event.
-func (e ResourceCheck) LogValue() slog.Value {
-	return e.attrs().add(slog.Duration("took", e.Took)).err(e.Err).value()
+func (e ResourceCheck) attrs() attrs {
+	return e.Source.attrs().add(slog.Duration("took", e.Took)).err(e.Err)
 }
 
-// Kind implements Event.
-func (ResourceRelease) Kind() string { return "resource.release" }
+func (ResourceRelease) kind() string { return "resource.release" }
 
-// Level implements Event.
-func (e ResourceRelease) Level() slog.Level { return failed(e.Err, slog.LevelInfo) }
+func (e ResourceRelease) level() slog.Level { return failed(e.Err, slog.LevelInfo) }
 
-// LogValue implements Event.
-func (e ResourceRelease) LogValue() slog.Value {
-	return e.attrs().str("cause", string(e.Cause)).add(slog.Duration("age", e.Age), slog.Duration("took", e.Took)).err(e.Err).value()
+func (e ResourceRelease) attrs() attrs {
+	return e.Source.attrs().str("cause", string(e.Cause)).add(slog.Duration("age", e.Age), slog.Duration("took", e.Took)).err(e.Err)
 }
 
-// Kind implements Event.
-func (ResourceLeak) Kind() string { return "resource.leak" }
+func (ResourceLeak) kind() string { return "resource.leak" }
 
-// Level implements Event.
-func (ResourceLeak) Level() slog.Level { return slog.LevelWarn }
+func (ResourceLeak) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e ResourceLeak) LogValue() slog.Value {
-	return e.attrs().str("why", string(e.Why)).add(slog.Duration("held", e.Held)).str("site", e.Site).value()
+func (e ResourceLeak) attrs() attrs {
+	return e.Source.attrs().str("why", string(e.Why)).add(slog.Duration("held", e.Held)).str("site", e.Site)
 }
-
-func (CacheLoad) sealed()       {}
-func (CacheOverrun) sealed()    {}
-func (CacheRefused) sealed()    {}
-func (CacheFull) sealed()       {}
-func (CacheEvict) sealed()      {}
-func (CacheStalled) sealed()    {}
-func (CacheClear) sealed()      {}
-func (ContextRead) sealed()     {}
-func (CacheServed) sealed()     {}
-func (ResourceOpen) sealed()    {}
-func (ResourceCheck) sealed()   {}
-func (ResourceRelease) sealed() {}
-func (ResourceLeak) sealed()    {}

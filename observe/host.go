@@ -35,51 +35,34 @@ type Notice struct {
 	Text  string
 }
 
-// Kind implements Event.
-func (PluginFailure) Kind() string { return "plugin.failure" }
+func (PluginFailure) kind() string { return "plugin.failure" }
 
-// Level implements Event.
-func (PluginFailure) Level() slog.Level { return slog.LevelError }
+func (PluginFailure) level() slog.Level { return slog.LevelError }
 
-// LogValue implements Event.
-func (e PluginFailure) LogValue() slog.Value {
-	return attrs(nil).str("plugin", e.Plugin).str("hook", e.Hook).err(e.Err).value()
+func (e PluginFailure) attrs() attrs {
+	return attrs(nil).str("plugin", e.Plugin).str("hook", e.Hook).err(e.Err)
 }
 
-// Kind implements Event.
-func (StoreFailure) Kind() string { return "store.failure" }
+func (StoreFailure) kind() string { return "store.failure" }
 
-// Level implements Event.
-func (StoreFailure) Level() slog.Level { return slog.LevelError }
+func (StoreFailure) level() slog.Level { return slog.LevelError }
 
-// LogValue implements Event.
-func (e StoreFailure) LogValue() slog.Value {
-	return attrs(nil).str("owner", e.Owner).str("op", e.Op).add(slog.Duration("took", e.Took)).err(e.Err).value()
+func (e StoreFailure) attrs() attrs {
+	return attrs(nil).str("owner", e.Owner).str("op", e.Op).add(slog.Duration("took", e.Took)).err(e.Err)
 }
 
-// Kind implements Event.
-func (Anomaly) Kind() string { return "request.anomaly" }
+func (Anomaly) kind() string { return "request.anomaly" }
 
-// Level implements Event.
-func (Anomaly) Level() slog.Level { return slog.LevelWarn }
+func (Anomaly) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e Anomaly) LogValue() slog.Value {
-	return attrs(nil).str("header", e.Header).str("reason", e.Reason).value()
+func (e Anomaly) attrs() attrs {
+	return attrs(nil).str("header", e.Header).str("reason", e.Reason)
 }
 
-// Kind implements Event.
-func (Notice) Kind() string { return "notice" }
+func (Notice) kind() string { return "notice" }
 
-// Level implements Event.
-func (Notice) Level() slog.Level { return slog.LevelWarn }
+func (Notice) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e Notice) LogValue() slog.Value {
-	return attrs(nil).str("owner", e.Owner).str("text", e.Text).value()
+func (e Notice) attrs() attrs {
+	return attrs(nil).str("owner", e.Owner).str("text", e.Text)
 }
-
-func (PluginFailure) sealed() {}
-func (StoreFailure) sealed()  {}
-func (Anomaly) sealed()       {}
-func (Notice) sealed()        {}

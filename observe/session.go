@@ -47,11 +47,9 @@ type SessionValue struct {
 	Err error
 }
 
-// Kind implements Event.
-func (SessionLife) Kind() string { return "session.life" }
+func (SessionLife) kind() string { return "session.life" }
 
-// Level implements Event.
-func (e SessionLife) Level() slog.Level {
+func (e SessionLife) level() slog.Level {
 	switch e.Action {
 	case SessionUnknown, SessionLost:
 		return slog.LevelInfo
@@ -59,45 +57,30 @@ func (e SessionLife) Level() slog.Level {
 	return slog.LevelDebug
 }
 
-// LogValue implements Event.
-func (e SessionLife) LogValue() slog.Value {
-	return attrs(nil).str("action", string(e.Action)).str("session", e.ID).str("reason", e.Reason).value()
+func (e SessionLife) attrs() attrs {
+	return attrs(nil).str("action", string(e.Action)).str("session", e.ID).str("reason", e.Reason)
 }
 
-// Kind implements Event.
-func (SessionRefused) Kind() string { return "session.refused" }
+func (SessionRefused) kind() string { return "session.refused" }
 
-// Level implements Event.
-func (SessionRefused) Level() slog.Level { return slog.LevelWarn }
+func (SessionRefused) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e SessionRefused) LogValue() slog.Value {
-	return attrs(nil).str("reason", e.Reason).add(slog.Int("size", e.Size)).value()
+func (e SessionRefused) attrs() attrs {
+	return attrs(nil).str("reason", e.Reason).add(slog.Int("size", e.Size))
 }
 
-// Kind implements Event.
-func (SessionConflict) Kind() string { return "session.conflict" }
+func (SessionConflict) kind() string { return "session.conflict" }
 
-// Level implements Event.
-func (e SessionConflict) Level() slog.Level { return failed(e.Err, slog.LevelDebug) }
+func (e SessionConflict) level() slog.Level { return failed(e.Err, slog.LevelDebug) }
 
-// LogValue implements Event.
-func (e SessionConflict) LogValue() slog.Value {
-	return attrs(nil).str("session", e.ID).add(slog.Int("tries", e.Tries)).err(e.Err).value()
+func (e SessionConflict) attrs() attrs {
+	return attrs(nil).str("session", e.ID).add(slog.Int("tries", e.Tries)).err(e.Err)
 }
 
-// Kind implements Event.
-func (SessionValue) Kind() string { return "session.value" }
+func (SessionValue) kind() string { return "session.value" }
 
-// Level implements Event.
-func (SessionValue) Level() slog.Level { return slog.LevelWarn }
+func (SessionValue) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e SessionValue) LogValue() slog.Value {
-	return attrs(nil).str("session", e.ID).str("key", e.Key).err(e.Err).value()
+func (e SessionValue) attrs() attrs {
+	return attrs(nil).str("session", e.ID).str("key", e.Key).err(e.Err)
 }
-
-func (SessionLife) sealed()     {}
-func (SessionRefused) sealed()  {}
-func (SessionConflict) sealed() {}
-func (SessionValue) sealed()    {}
