@@ -126,8 +126,8 @@ func eachCookie(lines []string, prefix string) iter.Seq2[string, string] {
 			}
 			left -= len(line)
 			for line != "" {
-				pair, rest, more := strings.Cut(line, ";")
-				if n++; n > maxCookies || cut && !more { // the pair at the cut is left out
+				pair, rest, found := strings.Cut(line, ";")
+				if n++; n > maxCookies || cut && !found { // the pair at the cut is left out
 					return
 				}
 				line = rest

@@ -11,6 +11,7 @@ import (
 
 	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // Info is who asks, and how that is known. Each fact is worked out when it is
@@ -254,7 +255,7 @@ func (in *Info) Hops() []Hop {
 
 // Anomalies lists what was not believed of the headers of a trusted proxy, and
 // of the Host header. The slice is the caller's.
-func (in *Info) Anomalies() []Anomaly {
+func (in *Info) Anomalies() []observe.Anomaly {
 	in.trust.see(in, buildTrust)
 	in.requestID.see(in, buildRequestID)
 	s := in.site.load(in, buildSite)

@@ -149,7 +149,7 @@ func TestThousandRunsOneOutcome(t *testing.T) {
 		Page int            `query:"page"`
 		Rest map[string][]string
 	}
-	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{Unknown: queryparams.UnknownReject}))
+	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{RejectUnknown: true}))
 	type F struct {
 		Page int               `query:"page" duplicate:"last"`
 		M    map[string]string `query:"m"`
@@ -168,7 +168,7 @@ func TestThousandRunsOneOutcome(t *testing.T) {
 		f, ferr := folding.Parse("Page=1&PAGE=2&page=3&pAGE=4&M[b]=1&m[a]=2&z=1&y=2&Z=3")
 		back, berr := folding.Encode(f)
 		diff, derr := folding.Diff(F{}, f)
-		return fmt.Sprint(err, p, uerr, raw, eerr, f, ferr, back, berr, diff, derr)
+		return fmt.Sprint(err, p.Encode(), uerr, raw, eerr, f, ferr, back, berr, diff, derr)
 	}
 	want := outcome()
 	for range 1000 {

@@ -38,7 +38,7 @@ func ExampleParams_Script() {
 func ExampleConfig_migrations() {
 	plugin := queryparams.Must(queryparams.New(queryparams.Config{
 		Migrations: []queryparams.Migration{queryparams.Rename("p", "page"), queryparams.Drop("utm_id")},
-		Canonical:  queryparams.Redirect308,
+		Canonical:  true,
 	}))
 	e := echo.New()
 	e.Use(plugin.Middleware())

@@ -300,7 +300,7 @@ func (m maker) config() queryparams.SchemaConfig {
 	cfg.Lenient, cfg.FoldCase, cfg.KeepDefaults, cfg.RejectSemicolon = m.IntN(6) == 0, m.IntN(6) == 0, m.IntN(6) == 0, m.IntN(6) == 0
 	cfg.Duplicate = queryparams.Duplicate(m.IntN(3))
 	if m.IntN(4) == 0 {
-		cfg.Unknown = queryparams.UnknownReject
+		cfg.RejectUnknown = true
 	}
 	if m.IntN(4) == 0 {
 		cfg.Limits = queryparams.Limits{MaxBytes: 300, MaxPairs: 6, MaxKeyLen: 40, MaxValueLen: 30, MaxElements: 4}

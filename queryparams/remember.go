@@ -78,7 +78,7 @@ func (r *Remembered[T, S]) has(name string) bool {
 }
 
 // ours reports whether a pair is of a remembered parameter.
-func (r *Remembered[T, S]) ours(e entry) bool {
+func (r *Remembered[T, S]) owns(e entry) bool {
 	t, _, known := r.schema.plan.lookup(e.key)
 	switch {
 	case !known:
@@ -94,7 +94,7 @@ func (r *Remembered[T, S]) ours(e entry) bool {
 func (r *Remembered[T, S]) read(raw string, state func() S) (v *T, fixed []*FieldError, seeds []entry, err error) {
 	s := r.schema
 	entries, perr := parseEntries(raw, s.plan.cfg.Limits.ofOthers())
-	if perr == nil && !slices.ContainsFunc(entries, r.ours) {
+	if perr == nil && !slices.ContainsFunc(entries, r.owns) {
 		kept, ok, err := r.memory.Lookup(state())
 		if err != nil {
 			return nil, nil, nil, err
@@ -121,7 +121,7 @@ func (r *Remembered[T, S]) seeds(kept T) []entry {
 	if err != nil {
 		return nil
 	}
-	return slices.DeleteFunc(entries, func(e entry) bool { return !r.ours(e) })
+	return slices.DeleteFunc(entries, func(e entry) bool { return !r.owns(e) })
 }
 
 // keep puts what a URL asked for into the memory, unless it is there already.
@@ -159,7 +159,7 @@ func (r *Remembered[T, S]) Href(v T, edits ...func(*T)) (string, error) {
 		return "", err
 	}
 	query := string(appendEntries(nil, entries))
-	if !slices.ContainsFunc(entries, r.ours) {
+	if !slices.ContainsFunc(entries, r.owns) {
 		if query != "" {
 			query += "&"
 		}

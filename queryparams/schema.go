@@ -8,10 +8,7 @@ import (
 
 // Schema reads, checks and writes queries of one struct type. It is compiled
 // once, is immutable, and is safe for concurrent use.
-type Schema[T any] struct {
-	plan          *plan
-	retain, strip []string
-}
+type Schema[T any] struct{ plan *plan }
 
 // NewSchema compiles the schema of T, a struct. All problems of its tags,
 // defaults, names and types come back together in a [SchemaError]. Fields with
@@ -23,7 +20,7 @@ func NewSchema[T any](cfg SchemaConfig) (*Schema[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Schema[T]{plan: p, retain: p.cfg.Retain, strip: p.cfg.Strip}, nil
+	return &Schema[T]{plan: p}, nil
 }
 
 // Must returns v, or panics with err: for package variables.
@@ -54,16 +51,7 @@ func (s *Schema[T]) Parse(raw string) (T, error) {
 	return *v, nil
 }
 
-// Correct is [Schema.Parse] that also tells which faults were corrected: those
-// of fields tagged `invalid:"default"`.
-func (s *Schema[T]) Correct(raw string) (v T, corrected []*FieldError, err error) {
-	read, corrected, errs := s.read(raw)
-	if errs != nil {
-		return v, corrected, errs
-	}
-	return *read, corrected, nil
-}
-
+// read is Parse that also returns the faults whose place a default has taken.
 func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
 	if s.plan.cfg.Clone {
 		raw = strings.Clone(raw)
@@ -125,8 +113,8 @@ func flatten(err error, to *Errors) {
 	to.Fields = append(to.Fields, f)
 }
 
-// SchemaOf returns the schema of T with the zero config, compiled on first use.
-func SchemaOf[T any]() (*Schema[T], error) {
+// schemaOf returns the schema of T with the zero config, compiled on first use.
+func schemaOf[T any]() (*Schema[T], error) {
 	p, err := planOf(reflect.TypeFor[T]())
 	if err != nil {
 		return nil, err

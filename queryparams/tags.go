@@ -35,8 +35,8 @@ func newTagSet(f reflect.StructField) *tagSet {
 	if v, ok := s.lookup("allow"); ok {
 		s.allow = strings.Split(v, ",")
 	}
-	keys, whole := tagKeys(f.Tag)
-	if !whole {
+	keys, complete := tagKeys(f.Tag)
+	if !complete {
 		s.fail("the tags %q are malformed: write name:\"value\", with a space between two", string(f.Tag))
 	}
 	for i, key := range keys {
@@ -60,7 +60,7 @@ func (s *tagSet) lookup(name string) (string, bool) {
 	return v, ok
 }
 
-func (s *tagSet) take(name string) string {
+func (s *tagSet) pop(name string) string {
 	v, _ := s.lookup(name)
 	return v
 }
@@ -182,7 +182,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 	many := l.shape == shapeList || l.shape == shapeMap || l.shape == shapeStructs
 	l.required = tags.flag("required")
 	l.secret = tags.flag("secret")
-	l.doc = tags.take("doc")
+	l.doc = tags.pop("doc")
 	l.correct = tags.choice("invalid", "reject", "default") == 1
 	if _, ok := tags.values["duplicate"]; ok && !many {
 		l.duplicate = Duplicate(tags.choice("duplicate", "reject", "first", "last"))
@@ -231,7 +231,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 		}
 	}
 	if text, ok := tags.values["default"]; ok && (l.shape == shapeScalar || l.shape == shapeList) {
-		tags.take("default")
+		tags.pop("default")
 		l.hasDefault, l.def = true, []string{text}
 		if l.shape == shapeList {
 			sep := ","
