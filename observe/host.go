@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// PluginFailure is an error or panic of a plugin's hook.
+// PluginFailure tells that a plugin's hook returned an error or panicked.
 type PluginFailure struct {
 	Plugin string
 	Hook   string // Start, Begin, BeforeHeaders, End, Close
 	Err    error
 }
 
-// StoreFailure is a call to a store.Store that failed for another reason than
+// StoreFailure tells that a call to a store.Store failed, for another reason than
 // the absence of the key.
 type StoreFailure struct {
 	Owner string // who called: the session manager's or cache's name
@@ -21,15 +21,15 @@ type StoreFailure struct {
 	Err   error
 }
 
-// Anomaly is a request header that was not believed: malformed, contradictory
-// or sent by somebody who may not send it.
+// Anomaly tells that a request header was not believed, since it was malformed,
+// contradicted another one, or came from a peer that may not send it.
 type Anomaly struct {
 	Header string
 	Reason string
 }
 
-// Notice is something that an operator should know once, at start-up: a
-// default that is weaker than what production wants.
+// Notice tells an operator something once, at start-up, such as a default that is
+// too weak for production.
 type Notice struct {
 	Owner string
 	Text  string

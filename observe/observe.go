@@ -53,9 +53,9 @@ type Func func(ctx context.Context, ev Event)
 // Observe calls f.
 func (f Func) Observe(ctx context.Context, ev Event) { f(ctx, ev) }
 
-// Emit hands ev to o. It is what every package of the toolkit calls: a nil o
-// is silent, and a panic in o is swallowed, since an observer must never fail
-// what it observes.
+// Emit hands ev to o, if there is one. A panic in o is swallowed, since an
+// observer must never fail what it observes. Every package of the toolkit hands
+// on its events by Emit.
 func Emit(ctx context.Context, o Observer, ev Event) {
 	if o == nil {
 		return

@@ -2,7 +2,7 @@ package observe
 
 import "log/slog"
 
-// SessionAction is what happened in a session's life.
+// SessionAction says what happened to a session.
 type SessionAction string
 
 // The actions.
@@ -16,31 +16,31 @@ const (
 	SessionUnknown   SessionAction = "unknown"   // a well-formed id that the store does not know
 )
 
-// SessionLife is a step in a session's life.
+// SessionLife tells that a session was created, renewed or ended.
 type SessionLife struct {
 	Action SessionAction
 	ID     string // short one-way digest of the session's id, the same in all events
 	Reason string
 }
 
-// SessionRefused is a cookie that was not believed: tampered with, truncated,
-// of another name, of a removed key, from the future. The request goes on as
-// that of a new visitor.
+// SessionRefused tells that a cookie was not believed: it was tampered with or
+// truncated, or made for another name, under a removed key or in the future. The
+// request goes on as that of a new visitor.
 type SessionRefused struct {
 	Reason string
 	Size   int // bytes of the cookie's value
 }
 
-// SessionConflict is a commit that met another request's write and was
-// replayed; Tries is how many attempts it took in all.
+// SessionConflict tells that a commit met another request's write and was tried
+// again; Tries counts all attempts.
 type SessionConflict struct {
 	ID    string
 	Tries int
 	Err   error // set when it was given up
 }
 
-// SessionValue is a value of a session that could not be decoded as its key's
-// type; readers get the key's default.
+// SessionValue tells that a value of a session could not be decoded as its key's
+// type. Readers get the key's default.
 type SessionValue struct {
 	ID  string
 	Key string

@@ -263,9 +263,9 @@ func keysOf(entries []entry) []string {
 	return keys
 }
 
-// Corrections lists the faults whose place a default has taken in this request
-// (invalid:"default"), as [Schema.Bind] found them: for a page that says so. The
-// faults are shared, the list is the caller's own.
+// Corrections lists the faults of this request that [Schema.Bind] replaced by a
+// default (invalid:"default"), for a page that tells its visitor. The faults are
+// shared, the list is the caller's own.
 func (p *Params) Corrections() []*FieldError {
 	p.mu.Lock()
 	defer p.mu.Unlock()

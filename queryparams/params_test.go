@@ -28,7 +28,7 @@ func dict(t *testing.T, raw string) *queryparams.Params {
 	return p
 }
 
-// Streamlit 100 and 103: repeats, order, absence; reserved keys are not seen.
+// Repeats, order, absence; reserved keys are not seen.
 func TestParamsReadLikeADict(t *testing.T) {
 	t.Parallel()
 	p := dict(t, "b=1&a=x&b=2&e=&Embed=true&embed_options=dark&v&bad=%zz%ff&semi=a;b")
@@ -72,7 +72,7 @@ func TestParamsReadLikeADict(t *testing.T) {
 	}
 }
 
-// Streamlit 101 and 103: values become texts; reserved keys survive.
+// Values become texts; reserved keys survive.
 func TestParamsWrite(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -116,7 +116,7 @@ func TestParamsWrite(t *testing.T) {
 	}
 }
 
-// Streamlit 102, 103 and 105: no maps, no reserved keys, all or nothing.
+// No maps, no reserved keys, all or nothing.
 func TestRefusedWritesChangeNothing(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -162,7 +162,7 @@ func TestRefusedWritesChangeNothing(t *testing.T) {
 	}
 }
 
-// Streamlit 105: all values by key are the way back.
+// All values by key are the way back.
 func TestParamsMapRoundTrips(t *testing.T) {
 	t.Parallel()
 	p := dict(t, "a=1&b=2&a=3&embed=true")
@@ -303,7 +303,7 @@ func TestLookupReadsWhatASchemaReads(t *testing.T) {
 	}
 }
 
-func TestStreamlit104_ManyKeysAreOneChange(t *testing.T) {
+func TestManyKeysAreOneChange(t *testing.T) {
 	t.Parallel()
 	p := dict(t, "a=1&embed=true")
 	var got []string
@@ -320,7 +320,7 @@ func TestStreamlit104_ManyKeysAreOneChange(t *testing.T) {
 	}
 }
 
-func TestStreamlit106_ReadingIsNoChange(t *testing.T) {
+func TestReadingIsNoChange(t *testing.T) {
 	t.Parallel()
 	e, ended := serve(t, queryparams.Config{}, show(func(p *queryparams.Params) error {
 		_, _ = p.Get("a")
@@ -335,7 +335,7 @@ func TestStreamlit106_ReadingIsNoChange(t *testing.T) {
 	}
 }
 
-func TestStreamlit107_ListsOfTextsBothWays(t *testing.T) {
+func TestListsOfTextsAreWrittenAndReadBack(t *testing.T) {
 	t.Parallel()
 	p := dict(t, "old=1&EMBED=true")
 	want := map[string][]string{"a": {"x", "y"}, "empty": {""}}

@@ -48,8 +48,8 @@ func defaultReserved() []string { return []string{"embed", "embed_options"} }
 //     when the headers leave. What is written later fails with
 //     [middleware.ErrCommitted];
 //   - a full page: [Params.Script] in its template, or [Redirect] after a POST.
-//     A handler that writes and does neither returns [ErrNotSent], after the
-//     fact, for its logs;
+//     If a handler writes and does neither, the request ends with [ErrNotSent],
+//     for the logs;
 //   - a stream of events or a WebSocket: [Params.OnChange].
 //
 // [Bind], [Get] and schemas do not need the plugin. It is safe for concurrent
