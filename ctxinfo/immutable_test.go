@@ -30,7 +30,7 @@ func everything(in *ctxinfo.Info) map[string]any {
 		"locale": in.Locale(), "locales": in.Locales(), "zone": in.Timezone(), "zone name": in.TimezoneName(),
 		"offset": offset, "has offset": hasOffset, "utc": in.UTCOffset(time.Unix(0, 0)),
 		"theme": in.Theme(), "embedded": yes, "known": known, "id": in.RequestID(), "trace": client.TraceOf(in),
-		"client": client.AgentOf(in), "geo": client.GeoOf(in), "fetch": in.Fetch(), "htmx": client.HTMXOf(in), "headers": maps.Collect(in.Headers().All()),
+		"client": client.AgentOf(in), "geo": client.GeoOf(in), "fetch": client.FetchOf(in), "htmx": client.HTMXOf(in), "headers": maps.Collect(in.Headers().All()),
 		"cookie": in.Cookies().GetAll("a"), "string": in.String(),
 	}
 	for f := ctxinfo.FacetIP; f <= ctxinfo.FacetPageURL; f++ {

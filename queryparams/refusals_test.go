@@ -343,9 +343,9 @@ func TestUnknownParametersMayBeLong(t *testing.T) {
 	reads(t, "page="+long, T{}, fault("page", "limit_value"))
 	reads(t, "m["+long+"]=1", T{}, fault("", "limit_key"))
 	reads(t, "click="+long+long, T{}, fault("", "limit_bytes"))
-	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{Unknown: queryparams.UnknownReject}))
+	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{RejectUnknown: true}))
 	if _, err := s.Parse("click=" + long); err == nil {
-		t.Error("UnknownReject takes a long one")
+		t.Error("RejectUnknown takes a long one")
 	}
 	if n, err := queryparams.Lookup("click="+long+"&page=2", "page", queryparams.Param[int]{}); n != 2 || err != nil {
 		t.Errorf("Lookup = %d, %v", n, err)
@@ -392,7 +392,7 @@ func TestFaultsAreInPlainWordsAndSuggestWhatIsNear(t *testing.T) {
 		Pin string `query:"pin" enum:"1234|5678" secret:"true"`
 	}
 	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{
-		Unknown: queryparams.UnknownReject, Codecs: []queryparams.Codec{queryparams.OneOf[usState]("Texas", "Ohio", "New York")},
+		RejectUnknown: true, Codecs: []queryparams.Codec{queryparams.OneOf[usState]("Texas", "Ohio", "New York")},
 	}))
 	for raw, want := range map[string]string{
 		"state=Texass":           `state: is not one of the allowed values (sent "Texass"), expected one of Texas, Ohio, New York, did you mean "Texas"?`,

@@ -1,10 +1,12 @@
-package queryparams_test
+package openapi_test
 
 import (
 	"encoding/json"
+	"math/big"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reecho-go/reecho/queryparams"
+	"github.com/reecho-go/reecho/queryparams/openapi"
 )
 
 // documented has what an OpenAPI document can say about a query.
@@ -56,7 +59,7 @@ type documented struct {
 	Rest url.Values `query:",rest"`
 }
 
-func TestOpenAPIDescribesEveryParameter(t *testing.T) {
+func TestParametersDescribesEveryParameter(t *testing.T) {
 	t.Parallel()
 	s := queryparams.Must(queryparams.NewSchema[documented](queryparams.SchemaConfig{}))
 	want := strings.Split(strings.TrimSpace(`
@@ -83,7 +86,7 @@ func TestOpenAPIDescribesEveryParameter(t *testing.T) {
 {"name":"dot.a","in":"query","schema":{"type":"integer","format":"int64"}}
 `), "\n")
 	var got []string
-	for _, p := range s.OpenAPI() {
+	for _, p := range openapi.Parameters(s) {
 		b, err := json.Marshal(p)
 		if err != nil {
 			t.Fatalf("%s: %v", p.Name, err)
@@ -91,19 +94,65 @@ func TestOpenAPIDescribesEveryParameter(t *testing.T) {
 		got = append(got, string(b))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("OpenAPI (-want +got):\n%s", diff)
+		t.Errorf("Parameters (-want +got):\n%s", diff)
 	}
-	for _, p := range queryparams.Must(queryparams.NewSchema[Everything](queryparams.SchemaConfig{Codecs: []queryparams.Codec{celsius}})).OpenAPI() {
-		wellFormed(t, &p)
+}
+
+type celsius float64
+
+// wide has types and styles of every kind, with the defaults and bounds that
+// they may have.
+type wide struct {
+	Bool    queryparams.Opt[bool]  `query:"bool"`
+	Int8    int8                   `query:"int8" default:"+7" min:"-100"`
+	Uint64  uint64                 `query:"uint64" enum:"1|18446744073709551615"`
+	F64     float64                `query:"f64" default:"1e21" max:"1e300"`
+	NaN     float64                `query:"nan" allow:"nan" default:"NaN"`
+	C       celsius                `query:"c" default:"20C"`
+	Big     *big.Int               `query:"big"`
+	Seconds time.Time              `query:"seconds" layout:"unix" min:"5"`
+	Either  time.Time              `query:"either" layout:"unix|unixmilli" default:"5" min:"5"`
+	Days    []time.Time            `query:"days" layout:"date" style:"sep=:" default:"2001-01-01:2002-02-02"`
+	Dash    []int                  `query:"dash" style:"sep=-" maxitems:"3"`
+	ByIP    map[netip.Addr]float32 `query:"byip" minitems:"1"`
+	Deep    struct {
+		Lists []struct {
+			IDs []int `query:"ids" style:"spaceDelimited" required:"true"`
+		} `query:"lists"`
+		Dotted *struct {
+			A int `query:"a" required:"true"`
+		} `query:"dotted" style:"dotted"`
+	} `query:"deep"`
+	Flat struct {
+		A string `query:"flata" empty:"reject"`
+	} `query:"flat" style:"form"`
+}
+
+func TestDocumentIsWellFormedForEveryKindOfField(t *testing.T) {
+	t.Parallel()
+	codec := queryparams.NewCodec("degrees such as 20C", func(s string) (celsius, error) {
+		f, err := strconv.ParseFloat(strings.TrimSuffix(s, "C"), 64)
+		return celsius(f), err
+	}, func(c celsius) (string, error) { return strconv.FormatFloat(float64(c), 'f', -1, 64) + "C", nil })
+	for name, cfg := range map[string]queryparams.SchemaConfig{
+		"usual":     {Codecs: []queryparams.Codec{codec}},
+		"unlimited": {Codecs: []queryparams.Codec{codec}, Limits: queryparams.Limits{MaxElements: -1}},
+	} {
+		for _, p := range openapi.Parameters(queryparams.Must(queryparams.NewSchema[wide](cfg))) {
+			wellFormed(t, &p)
+			if p.Schema.Items != nil && (p.Schema.MaxItems == nil) != (name == "unlimited") {
+				t.Errorf("%s, %s: at most %v items", name, p.Name, p.Schema.MaxItems)
+			}
+		}
 	}
-	for _, p := range s.OpenAPI() {
+	for _, p := range openapi.Parameters(queryparams.Must(queryparams.NewSchema[documented](queryparams.SchemaConfig{}))) {
 		wellFormed(t, &p)
 	}
 }
 
 // wellFormed checks what OpenAPI 3.1 and JSON Schema 2020-12 demand of the
 // members that we write.
-func wellFormed(t *testing.T, p *queryparams.OpenAPIParameter) {
+func wellFormed(t *testing.T, p *openapi.Parameter) {
 	t.Helper()
 	styles := map[string]bool{"": true, "form": true, "spaceDelimited": true, "pipeDelimited": true, "deepObject": true}
 	if p.Name == "" || p.In != "query" || !styles[p.Style] || (p.Style == "") != (p.Explode == nil) || p.Schema == nil {
@@ -116,7 +165,7 @@ func wellFormed(t *testing.T, p *queryparams.OpenAPIParameter) {
 	wellFormedSchema(t, p.Name, p.Schema)
 }
 
-func wellFormedSchema(t *testing.T, name string, s *queryparams.OpenAPISchema) {
+func wellFormedSchema(t *testing.T, name string, s *openapi.Schema) {
 	t.Helper()
 	kind := func(j json.RawMessage) string {
 		var v any
