@@ -571,7 +571,7 @@ func TestAnAnswerOfTheProgramsOwnStays(t *testing.T) {
 				err := tt.err
 				switch how {
 				case "Stack":
-					e.Use(echov4.Use(&stamp{name: "A"}))
+					e.Use(echov4.Use(&stamp{Of: "A"}))
 				case "ErrorHandler":
 					e.HTTPErrorHandler = echov4.ErrorHandler(e.DefaultHTTPErrorHandler)
 				case "HTTPError":
@@ -673,7 +673,7 @@ func TestHooksSeeTheirOwnStacksContext(t *testing.T) {
 func TestTheServerRemovesTheFilesOfAForm(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
-	e.Use(echov4.Use(&stamp{name: "A"}))
+	e.Use(echov4.Use(&stamp{Of: "A"}))
 	e.POST("/", func(c echo.Context) error {
 		_, err := c.MultipartForm()
 		return err
@@ -694,7 +694,7 @@ func TestAFailedCommitIsToldToLoggersAsAnHTTPError(t *testing.T) {
 			got = next(c)
 			return got
 		}
-	}, echov4.Use(&stamp{name: "A", fail: unavailable{}}))
+	}, echov4.Use(&stamp{Of: "A", Fail: unavailable{}}))
 	//nolint:errorlint // as echo's own handler looks at it
 	he, ok := got.(*echo.HTTPError)
 	if !ok || he.Code != http.StatusServiceUnavailable || !errors.Is(got, unavailable{}) {
