@@ -8,7 +8,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -27,7 +26,7 @@ type opening struct {
 	visitor string // empty: everybody
 	id      string
 	key     unsafe.Pointer // our own
-	mark    epoch.Mark
+	mark    flight.Mark
 	// old is what is to be replaced in the background; nil: what Find finds
 	// will do.
 	old   *instance
