@@ -102,7 +102,7 @@ func (p *place) join(ctx context.Context, why purpose) (*entry, Source, error) {
 		return old, source, nil
 	}
 	if terms.Quiet && role == flight.Led {
-		flight.Raise(err)
+		flight.Repanic(err)
 	}
 	if role == flight.Joined && l.tooOld(e) {
 		return nil, tooOld, nil

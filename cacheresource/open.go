@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"reflect"
 	"time"
 	"unsafe"
 
@@ -207,13 +206,4 @@ func (o *opening) Done(ctx context.Context, out flight.Outcome) {
 			Source: r.source(o.key), Took: time.Duration(r.group.Now() - o.began), Background: o.old != nil, Err: failed,
 		})
 	}
-}
-
-// isNil reports whether v is a nil of whatever kind, which nobody could use.
-func isNil(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Func, reflect.Chan, reflect.UnsafePointer:
-		return v.IsNil()
-	}
-	return false
 }

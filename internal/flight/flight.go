@@ -235,7 +235,7 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 		return nil, role, err
 	}
 	if role == Led && !terms.Quiet {
-		Raise(c.err)
+		Repanic(c.err)
 	}
 	return c.result, role, c.err
 }
@@ -579,11 +579,11 @@ func panicked(err error) bool {
 	return isPanic(err) && err.(*panics.Error).Value != panics.ErrGoexit //nolint:errorlint // see isPanic
 }
 
-// Raise panics with err if it is that of a load that panicked. The value is a
+// Repanic panics with err if it is that of a load that panicked. The value is a
 // *panics.Error that names the load, with the stack of it; except for
 // http.ErrAbortHandler, which net/http knows by identity. This package knows it
 // by its text: programs without a web server would carry one.
-func Raise(err error) {
+func Repanic(err error) {
 	if !panicked(err) {
 		return
 	}
