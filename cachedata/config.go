@@ -311,9 +311,10 @@ func (cfg *settings) validate() error {
 // validateTypes reports what is wrong with what the plans of K and V are made by.
 func (cfg *settings) validateTypes() error {
 	errs := []error{cfg.identifies().Validate()}
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for i, t := range cfg.Immutable {
 		if t == nil {
-			errs = append(errs, fmt.Errorf("Immutable[%d] is nil: name a type with reflect.TypeFor", i))
+			bad("Immutable[%d] is nil: name a type with reflect.TypeFor", i)
 		}
 	}
 	return errors.Join(errs...)

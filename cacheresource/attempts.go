@@ -206,3 +206,12 @@ func (a *attempt) finish(v unsafe.Pointer, opened bool, err error) {
 		in.drop()
 	}
 }
+
+// isNil reports whether v is a nil of whatever kind, which nobody could use.
+func isNil(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Func, reflect.Chan, reflect.UnsafePointer:
+		return v.IsNil()
+	}
+	return false
+}

@@ -15,7 +15,6 @@ import (
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/keys"
-	"github.com/reecho-go/reecho/internal/tasks"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/internal/visitors"
 	"github.com/reecho-go/reecho/observe"
@@ -66,10 +65,10 @@ type core struct {
 	attempts   attempts
 	checks     *flight.Table
 	tracker    flight.Tracker
-	reads      *visit.Reads  // what opens and checks read of their contexts
-	background tasks.Counter // refreshes and checks that nobody has asked for
-	stragglers tasks.Counter // opens, checks and releases, which nobody can break off
-	ledger     *ledger       // nil: leases are not watched
+	reads      *visit.Reads // what opens and checks read of their contexts
+	background group.Tasks  // refreshes and checks that nobody has asked for
+	stragglers group.Tasks  // opens, checks and releases, which nobody can break off
+	ledger     *ledger      // nil: leases are not watched
 	counters   counters
 	hooks      group.Hooks
 	member     *member

@@ -144,6 +144,14 @@ func (in *instance) expires(now int64) int64 {
 // wants a check.
 func (in *instance) due(now int64) int64 { return min(in.expires(now), in.checkDue()) }
 
+// checkDue is when the instance wants a background check.
+func (in *instance) checkDue() int64 {
+	if r := in.core; r.fns.check == nil || r.checkEvery == 0 || in.probed.Load() || in.leaving.Load() {
+		return never
+	}
+	return after(in.checked.Load(), in.core.checkEvery)
+}
+
 // goesBefore reports whether in makes room before other does.
 func (in *instance) goesBefore(other *instance) bool {
 	if a, b := in.holds.Load() > 0, other.holds.Load() > 0; a != b {

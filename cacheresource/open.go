@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"reflect"
 	"time"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -27,7 +25,7 @@ type opening struct {
 	visitor string // empty: everybody
 	id      string
 	key     unsafe.Pointer // our own
-	mark    epoch.Mark
+	mark    flight.Mark
 	// old is what is to be replaced in the background; nil: what Find finds
 	// will do.
 	old   *instance
@@ -208,13 +206,4 @@ func (o *opening) Done(ctx context.Context, out flight.Outcome) {
 			Source: r.source(o.key), Took: time.Duration(r.group.Now() - o.began), Background: o.old != nil, Err: failed,
 		})
 	}
-}
-
-// isNil reports whether v is a nil of whatever kind, which nobody could use.
-func isNil(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Func, reflect.Chan, reflect.UnsafePointer:
-		return v.IsNil()
-	}
-	return false
 }

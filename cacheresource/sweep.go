@@ -62,11 +62,3 @@ func (r *core) probe(in *instance, now int64) {
 	in.drop()
 	r.group.Arm(in.due(r.group.Now())) // it may be idle by now, but was held
 }
-
-// checkDue is when the instance wants a background check.
-func (in *instance) checkDue() int64 {
-	if r := in.core; r.fns.check == nil || r.checkEvery == 0 || in.probed.Load() || in.leaving.Load() {
-		return never
-	}
-	return after(in.checked.Load(), in.core.checkEvery)
-}

@@ -45,7 +45,7 @@ import (
 //	E7  Sec-Fetch-Site lets POST through without a token      TestS37
 //	E8  contexts are used again for other requests            below
 
-func TestE2_TheSessionPassesCopiedRequestsAndWrappedMiddlewares(t *testing.T) {
+func TestTheSessionPassesCopiedRequestsAndWrappedMiddlewares(t *testing.T) {
 	t.Parallel()
 	around := map[string]echo.MiddlewareFunc{
 		"copied request": func(next echo.HandlerFunc) echo.HandlerFunc {

@@ -1,19 +1,19 @@
-package epoch_test
+package flight_test
 
 import (
 	"testing"
 
-	"github.com/reecho-go/reecho/internal/epoch"
+	"github.com/reecho-go/reecho/internal/flight"
 )
 
 func TestMarkHoldsOnlyWithoutClears(t *testing.T) {
 	t.Parallel()
-	var g epoch.Gate
+	var g flight.Gate
 	before := g.Mark()
 	if !g.Holds(before) {
 		t.Fatal("a mark does not hold although nothing was cleared")
 	}
-	var during epoch.Mark
+	var during flight.Mark
 	g.Clear(func() {
 		during = g.Mark()
 		if !before.Before(during) || during.Before(g.Mark()) {
@@ -40,14 +40,14 @@ func TestMarkHoldsOnlyWithoutClears(t *testing.T) {
 	if !before.Before(after) || !during.Before(after) || after.Before(after) || after.Before(during) {
 		t.Error("the marks of before, during and after a clear are not in this order")
 	}
-	if g.Holds(epoch.Mark{}) {
+	if g.Holds(flight.Mark{}) {
 		t.Error("the zero mark holds")
 	}
 }
 
 func TestClearThatPanicsEnds(t *testing.T) {
 	t.Parallel()
-	var g epoch.Gate
+	var g flight.Gate
 	func() {
 		defer func() { _ = recover() }()
 		g.Clear(func() { panic("step") })

@@ -1,4 +1,4 @@
-package tasks_test
+package group_test
 
 import (
 	"context"
@@ -7,19 +7,19 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/tasks"
+	"github.com/reecho-go/reecho/internal/group"
 )
 
-func TestCounter(t *testing.T) {
+func TestTasksAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var c tasks.Counter
+		var c group.Tasks
 		if left := c.Wait(t.Context()); left != 0 {
-			t.Errorf("Wait() of an empty counter = %d", left)
+			t.Errorf("Wait() of no tasks = %d", left)
 		}
 		for i := range 3 {
 			if !c.Begin() {
-				t.Fatal("an open counter refuses")
+				t.Fatal("open tasks refuse")
 			}
 			time.AfterFunc(time.Duration(i+1)*time.Second, c.End)
 		}
@@ -28,7 +28,7 @@ func TestCounter(t *testing.T) {
 		}
 		c.Close()
 		if c.Begin() {
-			t.Error("a closed counter does not refuse")
+			t.Error("closed tasks do not refuse")
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer cancel()
@@ -42,8 +42,8 @@ func TestCounter(t *testing.T) {
 	})
 }
 
-func ExampleCounter() {
-	var running tasks.Counter
+func ExampleTasks() {
+	var running group.Tasks
 	running.Begin()
 	go func() {
 		defer running.End()

@@ -1,4 +1,4 @@
-package epoch
+package group
 
 import (
 	"maps"

@@ -1,30 +1,29 @@
-// Package tasks counts goroutines, so that who has started them can wait until
-// they have ended. It is for those that nobody can break off: sweeps, observers,
-// and user code that may ignore its context.
-package tasks
+package group
 
 import (
 	"context"
 	"sync"
 )
 
-// Counter counts what runs. The zero Counter is ready; it is safe for
+// Tasks counts goroutines, so that who has started them can wait until they have
+// ended. It is for those that nobody can break off: sweeps, observers, and user
+// code that may ignore its context. The zero Tasks is ready; it is safe for
 // concurrent use.
 //
 // It is no sync.WaitGroup, which would tie a package variable to the first
 // testing/synctest bubble that uses it, and whose Wait obeys no context.
-type Counter struct {
+type Tasks struct {
 	mu      sync.Mutex
 	running int
 	closed  bool
 	idle    []chan struct{} // closed when nothing runs
 }
 
-// Begin notes that something runs, unless the counter has been closed.
-func (c *Counter) Begin() bool { return c.BeginOf(0) }
+// Begin notes that something runs, unless they have been closed.
+func (c *Tasks) Begin() bool { return c.BeginOf(0) }
 
 // BeginOf is Begin for at most limit at a time; 0 is no limit.
-func (c *Counter) BeginOf(limit int) bool {
+func (c *Tasks) BeginOf(limit int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || limit > 0 && c.running >= limit {
@@ -35,7 +34,7 @@ func (c *Counter) BeginOf(limit int) bool {
 }
 
 // End notes that something has ended.
-func (c *Counter) End() {
+func (c *Tasks) End() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.running--; c.running > 0 {
@@ -48,14 +47,14 @@ func (c *Counter) End() {
 }
 
 // Close lets nothing begin any more.
-func (c *Counter) Close() {
+func (c *Tasks) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
 }
 
 // Wait waits until nothing runs, or ctx ends, and returns how many still run.
-func (c *Counter) Wait(ctx context.Context) (left int) {
+func (c *Tasks) Wait(ctx context.Context) (left int) {
 	c.mu.Lock()
 	if c.running == 0 {
 		c.mu.Unlock()

@@ -1,20 +1,20 @@
-package epoch_test
+package group_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/reecho-go/reecho/internal/epoch"
+	"github.com/reecho-go/reecho/internal/group"
 )
 
 func TestTagsAreClearedForWhatIsOlder(t *testing.T) {
 	t.Parallel()
-	var tags epoch.Tags
+	var tags group.Tags
 	before := tags.Now()
-	tags.Clear(epoch.Tag{Member: "users", Name: "team:7"})
+	tags.Clear(group.Tag{Member: "users", Name: "team:7"})
 	between := tags.Now()
-	tags.Clear(epoch.Tag{Name: "team:8"})
+	tags.Clear(group.Tag{Name: "team:8"})
 	after := tags.Now()
 	for _, tt := range []struct {
 		member string
@@ -41,11 +41,11 @@ func TestTagsAreClearedForWhatIsOlder(t *testing.T) {
 
 func TestPruneForgets(t *testing.T) {
 	t.Parallel()
-	var tags epoch.Tags
+	var tags group.Tags
 	for i := range 1000 {
-		tags.Clear(epoch.Tag{Name: fmt.Sprint(i)})
+		tags.Clear(group.Tag{Name: fmt.Sprint(i)})
 	}
-	tags.Clear(epoch.Tag{Name: "0"}) // again
+	tags.Clear(group.Tag{Name: "0"}) // again
 	tags.Prune(1000)
 	if n := tags.Len(); n != 1 {
 		t.Errorf("%d tags are remembered, want 1", n)
@@ -63,11 +63,11 @@ func TestPruneForgets(t *testing.T) {
 func TestTagsAreBounded(t *testing.T) {
 	t.Parallel()
 	const bound = 1 << 16
-	var tags epoch.Tags
+	var tags group.Tags
 	for i := range bound {
-		tags.Clear(epoch.Tag{Name: fmt.Sprint(i)})
+		tags.Clear(group.Tag{Name: fmt.Sprint(i)})
 	}
-	tags.Clear(epoch.Tag{Name: "0"}) // one that is known needs no room
+	tags.Clear(group.Tag{Name: "0"}) // one that is known needs no room
 	if n := tags.Len(); n != bound {
 		t.Errorf("%d tags are remembered, want %d", n, bound)
 	}
@@ -75,7 +75,7 @@ func TestTagsAreBounded(t *testing.T) {
 	if cleared, _ := tags.Cleared("", []string{"other"}, full-1); cleared {
 		t.Error("a tag is cleared that was not")
 	}
-	tags.Clear(epoch.Tag{Name: "one more"})
+	tags.Clear(group.Tag{Name: "one more"})
 	if n := tags.Len(); n != 0 {
 		t.Errorf("%d tags are remembered, want none", n)
 	}
@@ -94,8 +94,8 @@ func TestTagsAreBounded(t *testing.T) {
 
 func TestSeveralTagsAreClearedInOneStep(t *testing.T) {
 	t.Parallel()
-	var tags epoch.Tags
-	tags.Clear(epoch.Tag{Name: "a"}, epoch.Tag{Member: "m", Name: "b"})
+	var tags group.Tags
+	tags.Clear(group.Tag{Name: "a"}, group.Tag{Member: "m", Name: "b"})
 	if tags.Now() != 1 || tags.Len() != 2 {
 		t.Errorf("%d clears of %d tags, want 1 of 2", tags.Now(), tags.Len())
 	}
@@ -109,13 +109,13 @@ func TestSeveralTagsAreClearedInOneStep(t *testing.T) {
 // What nobody asked about before a clear was forgotten counts as cleared.
 func TestForgottenClearsCount(t *testing.T) {
 	t.Parallel()
-	var tags epoch.Tags
-	tags.Clear(epoch.Tag{Name: "a"})
+	var tags group.Tags
+	tags.Clear(group.Tag{Name: "a"})
 	tags.Prune(0)
 	if cleared, _ := tags.Cleared("m", []string{"b"}, 0); cleared {
 		t.Error("nothing is forgotten, and b is cleared")
 	}
-	tags.Clear(epoch.Tag{Name: "a"})
+	tags.Clear(group.Tag{Name: "a"})
 	tags.Prune(1)
 	for since, want := range []bool{true, false, false} {
 		if cleared, _ := tags.Cleared("m", []string{"b"}, uint64(since)); cleared != want {
@@ -129,10 +129,10 @@ func TestForgottenClearsCount(t *testing.T) {
 
 func TestNamesOfTagsAreBounded(t *testing.T) {
 	t.Parallel()
-	var tags epoch.Tags
+	var tags group.Tags
 	long := strings.Repeat("x", 1<<20)
 	for i := range 7 {
-		tags.Clear(epoch.Tag{Name: fmt.Sprint(i, long)})
+		tags.Clear(group.Tag{Name: fmt.Sprint(i, long)})
 	}
 	if n := tags.Len(); n != 7 {
 		t.Errorf("%d tags are remembered, want 7", n)
@@ -140,12 +140,12 @@ func TestNamesOfTagsAreBounded(t *testing.T) {
 	tags.Prune(3)
 	before := tags.Now()
 	for i := range 3 {
-		tags.Clear(epoch.Tag{Name: fmt.Sprint(10+i, long)})
+		tags.Clear(group.Tag{Name: fmt.Sprint(10+i, long)})
 	}
 	if cleared, _ := tags.Cleared("m", []string{"other"}, before); cleared || tags.Len() != 7 {
 		t.Errorf("%d tags are remembered, want 7", tags.Len())
 	}
-	tags.Clear(epoch.Tag{Name: "last" + long})
+	tags.Clear(group.Tag{Name: "last" + long})
 	if cleared, _ := tags.Cleared("m", []string{"other"}, before); !cleared || tags.Len() != 0 {
 		t.Errorf("of too long names %d are remembered", tags.Len())
 	}

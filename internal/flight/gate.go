@@ -1,16 +1,15 @@
-// Package epoch orders clears against loads: a load notes where it began, and
-// may keep its result only if no clear has come since.
-//
-// Promise: once a clear has ended, nothing that was loaded before its end or
-// while it ran is kept, also when it was derived from something that this
-// clear had not reached yet.
-package epoch
+package flight
 
 import "sync/atomic"
 
-// Gate counts the clears of one domain, such as a group of caches, that each
-// take effect in several steps. The zero Gate is ready; all methods are safe
-// for concurrent use and cost a few atomic operations.
+// Gate orders clears against loads: a load notes where it began, and may keep its
+// result only if no clear has come since. It counts the clears of one domain, such
+// as a group of caches, that each take effect in several steps. Once a clear has
+// ended, nothing that was loaded before its end or while it ran is kept, also when
+// it was derived from something that this clear had not reached yet.
+//
+// The zero Gate is ready; all methods are safe for concurrent use and cost a few
+// atomic operations.
 type Gate struct {
 	begun atomic.Uint64
 	ended atomic.Uint64 // never more than begun
