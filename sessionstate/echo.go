@@ -1,8 +1,10 @@
 package sessionstate
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -30,7 +32,7 @@ func (m *Manager) Middleware() echo.MiddlewareFunc { return middleware.Alone(m) 
 func (m *Manager) Begin(c echo.Context) error {
 	ctx := c.Request().Context()
 	if _, again := m.peek(ctx); !again { // a Stack further out may have the Manager too, and its State in use
-		scope.Fill(ctx, scope.Session, m)
+		scope.Fill(ctx, scope.Session, &m.begun)
 	}
 	return nil
 }
@@ -61,12 +63,6 @@ func (m *Manager) BeforeHeaders(ctx context.Context, status int, h http.Header) 
 // need no commit.
 func (*Manager) CommitOnDemand() {}
 
-// peek returns the State of this Manager, if the request has used it.
-func (m *Manager) peek(ctx context.Context) (*State, bool) {
-	s, ok := scope.Peek[State](ctx, scope.Session)
-	return s, ok && s.m == m
-}
-
 // CSRF returns a middleware that answers 403 to every request that could change
 // something (any method but GET, HEAD, OPTIONS and TRACE) unless it carries a
 // token of [State.CSRFToken] for its own session, in the header [CSRFHeader] or
@@ -83,12 +79,12 @@ func (m *Manager) CSRF() echo.MiddlewareFunc {
 			case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
 				return next(c)
 			}
-			s, ok := FromOK(c)
-			if !ok || s.m != m {
+			s, err := m.of(c.Request().Context())
+			if err != nil {
 				m.misplaced.Do(func() {
 					m.tell(c.Request().Context(), "Manager.CSRF refuses all requests that could change something, since it has no session: put it behind Manager.Middleware(), or a Stack with the Manager in it")
 				})
-				return ErrNoSession
+				return err
 			}
 			token := c.Request().Header.Get(CSRFHeader)
 			if token == "" {
@@ -109,11 +105,11 @@ func (m *Manager) CSRF() echo.MiddlewareFunc {
 // one at a time, in the order in which they came, for routes where doing a thing
 // twice at once would be wrong (a checkout) or wasteful. Each finds the session
 // as the last one left it. A request waits for its turn at most for wait (0: 10
-// seconds; negative: not at all) and then fails with [ErrBusy], a 503; so do more
-// than 64 that wait at once. Its turn ends when its response has saved the
-// session and the handler is done, at the latest after hold (0 or negative: 10
-// seconds): then the next one goes on beside it. Visitors without a session do
-// not wait.
+// seconds; a nanosecond: not at all) and then fails with [ErrBusy], a 503; so do
+// more than 64 that wait at once. Its turn ends when its response has saved the
+// session and the handler is done, at the latest after hold (0: 10 seconds): then
+// the next one goes on beside it. Visitors without a session do not wait. It
+// panics if one of them is negative, since it is called when the app is built.
 //
 // It works within this process: with several, send the requests of a session to
 // the same one, or rely on [Key.Update], which needs no turn. In cookie mode
@@ -122,17 +118,15 @@ func (m *Manager) CSRF() echo.MiddlewareFunc {
 //
 // Put it behind the Manager's own middleware.
 func (m *Manager) Exclusive(wait, hold time.Duration) echo.MiddlewareFunc {
-	if wait == 0 {
-		wait = 10 * time.Second
+	if wait < 0 || hold < 0 {
+		panic(fmt.Sprintf("sessionstate: Manager.Exclusive(%v, %v): use 0 for 10 seconds, or positive times", wait, hold))
 	}
-	if hold <= 0 {
-		hold = 10 * time.Second
-	}
+	wait, hold = cmp.Or(wait, 10*time.Second), cmp.Or(hold, 10*time.Second)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			s, ok := FromOK(c)
-			if !ok || s.m != m {
-				return ErrNoSession
+			s, err := m.of(c.Request().Context())
+			if err != nil {
+				return err
 			}
 			give, err := s.exclusive(wait)
 			if errors.Is(err, ErrBusy) {
@@ -205,9 +199,9 @@ func readForm(c echo.Context) error {
 func (m *Manager) Bind(fields ...Field) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			s, ok := FromOK(c)
-			if !ok || s.m != m {
-				return ErrNoSession
+			s, err := m.of(c.Request().Context())
+			if err != nil {
+				return err
 			}
 			if err := Bind(s, c, fields...); err != nil {
 				return err
@@ -241,34 +235,10 @@ func Tab(c echo.Context) TabName {
 // tabKey is where the echo.Context keeps the name of the tab.
 const tabKey = "sessionstate.tab"
 
-// From returns the session of the request. It is lazy: neither cookie nor
-// store is touched before the first use. It panics with an [ErrNoSession] if
-// the Manager's middleware is missing; see [FromOK].
-func From(c echo.Context) *State {
-	s, err := FromContext(c.Request().Context())
-	if err != nil {
-		panic(err)
-	}
-	return s
-}
-
-// FromOK returns the session of the request, and whether there is one.
-func FromOK(c echo.Context) (*State, bool) {
-	s, err := FromContext(c.Request().Context())
-	return s, err == nil
-}
-
-// FromContext returns the session of the request whose context ctx is, or
-// descends from. The error is [ErrNoSession], or that of a load whose result
-// all visitors share, and which therefore may not see one visitor's session.
-func FromContext(ctx context.Context) (*State, error) {
-	s, err := scope.Get(ctx, scope.Session, build)
-	if errors.Is(err, scope.ErrNone) {
-		return nil, ErrNoSession
-	}
-	return s, err
-}
-
-func build(r *scope.Request, filled any) *State {
-	return newState(filled.(*Manager), &r.HTTP)
-}
+// From returns the session of the request. It is lazy: neither cookie nor store
+// is touched before the first use. It is never nil and never panics. Where no
+// Manager is in front of the route, and in a load whose result all visitors
+// share, every key reads its default, every change fails, [State.Err] says so
+// with [ErrNoSession] or the error of [FromContext], and the first use is logged
+// by slog.Default.
+func From(c echo.Context) *State { return fromRequest(c.Request()) }
