@@ -17,7 +17,7 @@ import (
 
 // ErrClosed says that the resource or its group has been closed. Over HTTP it
 // is 503 Service Unavailable: behind a middleware of the toolkit, or with
-// middleware.ErrorHandler.
+// echov4.ErrorHandler.
 var ErrClosed error = closedError{}
 
 // ErrDuplicate says that the group has a resource of that name already.

@@ -74,7 +74,7 @@ var query = group.Query{Who: "cacheresource: ClearBy", Name: "resource"}
 // and clears nothing: over HTTP it is 400 Bad Request, and for a name that no
 // resource has it is 404 Not Found. The other errors are those of Clear.
 //
-// Whoever may clear can make every request slow: middleware.ClearHandler asks who
+// Whoever may clear can make every request slow: echov4.ClearHandler asks who
 // may.
 func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
 	if err := query.Check(asked); err != nil {

@@ -47,7 +47,7 @@ type Params struct {
 	explicit bool            // the program wrote, not only a correction
 	told     bool            // the change is on its way to the browser, or not to be told
 	scripted bool            // by a script, after which there can be no other
-	left     bool            // the headers are on their way
+	status   int             // of the response, once its headers are on their way
 	history  History
 	err      error // why the query could not be read
 
@@ -381,7 +381,7 @@ func (p *Params) apply(all, explicit bool, change func([]entry) (changed []entry
 		switch {
 		case p.scripted:
 			return fmt.Errorf("queryparams: the page's script has been written: %w", commit.ErrCommitted)
-		case p.left:
+		case p.status != 0:
 			return fmt.Errorf("queryparams: %w", commit.ErrCommitted)
 		}
 		if err := commit.Request(p.req.Context()); err != nil {

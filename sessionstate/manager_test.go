@@ -15,6 +15,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/sessionstate/gorillastate"
@@ -109,8 +110,8 @@ func TestManagerWorksInAStackAndTwiceInAnApp(t *testing.T) {
 	two := newManager(t, sessionstate.Config{Secrets: []sessionstate.Secret{key1}, Cookie: sessionstate.CookieConfig{Name: "__Host-two"}})
 	a := &app{Echo: echo.New(), m: one}
 	stack := middleware.Must(middleware.New(one))
-	a.Use(stack.Middleware())
-	inner := a.Group("/two", two.Middleware())
+	a.Use(echov4.Middleware(stack))
+	inner := a.Group("/two", echov4.Use(two))
 	inner.GET("/incr", func(c echo.Context) error { return incr(c, sessionstate.From(c)) })
 	a.handle("/incr", incr)
 	v := a.visitor()
@@ -130,7 +131,7 @@ func TestUntouchedRoutesAllocateNothingInTheManager(t *testing.T) {
 	m := newManager(t, sessionstate.Config{Secrets: []sessionstate.Secret{key1}})
 	e := echo.New()
 	var allocs float64
-	e.Use(m.Middleware())
+	e.Use(echov4.Use(m))
 	e.GET("/", func(c echo.Context) error {
 		allocs = testing.AllocsPerRun(100, func() {
 			if err := m.Begin(c); err != nil {

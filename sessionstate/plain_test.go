@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
@@ -65,7 +66,7 @@ func TestSecureCookiesOverPlainHTTPAreNoticedOnce(t *testing.T) {
 				plugins = []middleware.Plugin{test.info, m}
 			}
 			a := &app{Echo: echo.New(), m: m, rec: rec}
-			a.Use(middleware.Must(middleware.New(plugins...)).Middleware())
+			a.Use(echov4.Use(plugins...))
 			a.handle("/", show)
 			a.handle("/incr", func(c echo.Context, s *sessionstate.State) error {
 				if test.built {

@@ -66,9 +66,12 @@ func (m *Manager) peek(ctx context.Context) (*State, bool) {
 func (m *Manager) of(ctx context.Context) (*State, error) {
 	s, err := FromContext(ctx)
 	if err == nil && s.m != m {
-		return nil, ErrNoSession
+		err = ErrNoSession
 	}
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // fromRequest returns the session of a request; without one, a State that says

@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/sessions"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/sessionstate/gorillastate"
@@ -225,7 +226,7 @@ func Example_keepInAStoreOfGorilla() {
 		Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(dir, gorillaKey)),
 	}))
 	e := echo.New()
-	e.Use(sessions.Middleware())
+	e.Use(echov4.Use(sessions))
 	e.GET("/", func(c echo.Context) error {
 		n, err := sessionstate.Incr(count, sessionstate.From(c), 1)
 		if err != nil {

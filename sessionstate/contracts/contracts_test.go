@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo-contrib/session"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/sessionstate/gorillastate"
@@ -120,7 +121,7 @@ func TestEchoContribSharesTheSession(t *testing.T) {
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		m := newManager(t, cfg)
 		e := echo.New()
-		e.Use(m.Middleware(), session.Middleware(gorillastate.New(m)))
+		e.Use(echov4.Use(m), session.Middleware(gorillastate.New(m)))
 		e.GET("/", func(c echo.Context) error {
 			s, err := session.Get("__Host-id", c)
 			if err != nil {

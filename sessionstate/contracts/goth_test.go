@@ -13,6 +13,7 @@ import (
 	"github.com/markbates/goth/gothic"
 	"github.com/markbates/goth/providers/faux"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
@@ -28,7 +29,7 @@ func TestGothicLogsInThroughTheManager(t *testing.T) {
 		m := newManager(t, cfg)
 		gothic.Store = gorillastate.New(m)
 		e := echo.New()
-		e.Use(m.Middleware())
+		e.Use(echov4.Use(m))
 		e.GET("/auth", echo.WrapHandler(http.HandlerFunc(gothic.BeginAuthHandler)))
 		e.GET("/back", func(c echo.Context) error {
 			user, err := gothic.CompleteUserAuth(c.Response(), c.Request())

@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo-contrib/session"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/sessionstate/gorillastate"
@@ -223,7 +224,7 @@ func TestMigratedAppsKeepTheirPromises(t *testing.T) {
 				if n := observe.Of[observe.Notice](rec); len(n) != 1 || !strings.Contains(n[0].Text, old.notice) {
 					t.Errorf("notices %q, want one that says %q", n, old.notice)
 				}
-				after := shop(old.options, m.Middleware(), session.Middleware(gorillastate.New(m)))
+				after := shop(old.options, echov4.Use(m), session.Middleware(gorillastate.New(m)))
 				b.app, copied.app = after, after
 				b.restart()
 				b.wants("/", "ada")
@@ -282,7 +283,7 @@ func TestMigratedFilesAreLeft(t *testing.T) {
 		cfg := old.cfg
 		cfg.Cookie.Name = "shop"
 		m := newManager(t, cfg)
-		after := shop(nil, m.Middleware(), session.Middleware(gorillastate.New(m)))
+		after := shop(nil, echov4.Use(m), session.Middleware(gorillastate.New(m)))
 		b.app, copied.app = after, after
 		files := func() int {
 			found, err := filepath.Glob(filepath.Join(dir, "session_*"))

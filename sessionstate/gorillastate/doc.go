@@ -10,7 +10,7 @@
 //
 //	manager := sessionstate.Must(sessionstate.New(sessionstate.Config{Secrets: secrets}))
 //	gothic.Store = gorillastate.New(manager)
-//	e.Use(manager.Middleware(), session.Middleware(gorillastate.New(manager)))
+//	e.Use(echov4.Use(manager), session.Middleware(gorillastate.New(manager)))
 //
 // [TakeOver] and [KeepIn] are what sessionstate.Config.Foreign takes, so that
 // visitors of an app that moves to this package stay logged in.

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
+	"github.com/reecho-go/reecho/internal/host"
 	"github.com/reecho-go/reecho/internal/problem"
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/middleware"
@@ -24,12 +24,8 @@ var (
 	_ middleware.Closer    = (*Manager)(nil)
 )
 
-// Middleware returns the Manager as an echo middleware of its own, for apps
-// without a Stack. Put it outside of whatever uses the session.
-func (m *Manager) Middleware() echo.MiddlewareFunc { return middleware.Alone(m) }
-
 // Begin puts the Manager within reach of the request. It allocates nothing.
-func (m *Manager) Begin(c echo.Context) error {
+func (m *Manager) Begin(c middleware.Context) error {
 	ctx := c.Request().Context()
 	if _, again := m.peek(ctx); !again { // a Stack further out may have the Manager too, and its State in use
 		scope.Fill(ctx, scope.Session, &m.begun)
@@ -38,7 +34,7 @@ func (m *Manager) Begin(c echo.Context) error {
 }
 
 // End drops the changes of a handler that panicked, and ends what it destroyed.
-func (m *Manager) End(c echo.Context, err error) error {
+func (m *Manager) End(c middleware.Context, err error) error {
 	ctx := c.Request().Context()
 	s, ok := m.peek(ctx)
 	if !ok {
@@ -63,45 +59,68 @@ func (m *Manager) BeforeHeaders(ctx context.Context, status int, h http.Header) 
 // need no commit.
 func (*Manager) CommitOnDemand() {}
 
-// CSRF returns a middleware that answers 403 to every request that could change
+// guard is a plugin that stands before handlers which use the session.
+type guard struct {
+	name string
+	wrap func(next middleware.Handler) middleware.Handler
+}
+
+var _ middleware.Wrapper = (*guard)(nil)
+
+// Name implements middleware.Plugin.
+func (g *guard) Name() string { return g.name }
+
+// Wrap implements middleware.Wrapper.
+func (g *guard) Wrap(next middleware.Handler) middleware.Handler { return g.wrap(next) }
+
+// guard makes a plugin of what happens between the requests that have a session
+// of m and their handlers.
+func (m *Manager) guard(name string, do func(c middleware.Context, s *State, next middleware.Handler) error) middleware.Plugin {
+	return &guard{m.Name() + "." + name, func(next middleware.Handler) middleware.Handler {
+		return func(c middleware.Context) error {
+			s, _ := m.of(c.Request().Context()) // nil: the request has no session of m
+			return do(c, s, next)
+		}
+	}}
+}
+
+// CSRF returns a plugin that answers 403 to every request that could change
 // something (any method but GET, HEAD, OPTIONS and TRACE) unless it carries a
 // token of [State.CSRFToken] for its own session, in the header [CSRFHeader] or
 // the form field [CSRFField] of the body: a token in the query is not looked at,
 // since addresses end up in logs and in other sites' Referer. Nothing else a
 // request says of itself, such as Sec-Fetch-Site, makes up for the token. Put it
-// behind the Manager's own middleware: before or without that, every such request
-// fails with [ErrNoSession], and the observer is told once. A form that cannot be
-// read is a 400 or 413, as for [Bind].
-func (m *Manager) CSRF() echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			switch c.Request().Method {
-			case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-				return next(c)
-			}
-			s, err := m.of(c.Request().Context())
-			if err != nil {
-				m.misplaced.Do(func() {
-					m.tell(c.Request().Context(), "Manager.CSRF refuses all requests that could change something, since it has no session: put it behind Manager.Middleware(), or a Stack with the Manager in it")
-				})
-				return err
-			}
-			token := c.Request().Header.Get(CSRFHeader)
-			if token == "" {
-				if err := readForm(c); err != nil {
-					return err
-				}
-				token = c.Request().PostForm.Get(CSRFField)
-			}
-			if err := s.VerifyCSRF(token); err != nil {
-				return problem.HTTPError(err)
-			}
+// behind the Manager, in the same Stack or as a middleware of a group or route:
+// before or without that, every such request fails with [ErrNoSession], and the
+// observer is told once. A form that cannot be read is a 400 or 413, as for [Bind].
+func (m *Manager) CSRF() middleware.Plugin {
+	return m.guard("csrf", func(c middleware.Context, s *State, next middleware.Handler) error {
+		r := c.Request()
+		switch r.Method {
+		case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
 			return next(c)
 		}
-	}
+		if s == nil {
+			m.misplaced.Do(func() {
+				m.tell(r.Context(), "Manager.CSRF refuses all requests that could change something, since it has no session: put it behind the Manager, or behind a Stack with the Manager in it")
+			})
+			return ErrNoSession
+		}
+		token := r.Header.Get(CSRFHeader)
+		if token == "" {
+			if err := readForm(r); err != nil {
+				return err
+			}
+			token = r.PostForm.Get(CSRFField)
+		}
+		if err := s.VerifyCSRF(token); err != nil {
+			return err
+		}
+		return next(c)
+	})
 }
 
-// Exclusive returns a middleware that lets the requests of one session through
+// Exclusive returns a plugin that lets the requests of one session through
 // one at a time, in the order in which they came, for routes where doing a thing
 // twice at once would be wrong (a checkout) or wasteful. Each finds the session
 // as the last one left it. A request waits for its turn at most for wait (0: 10
@@ -116,45 +135,39 @@ func (m *Manager) CSRF() echo.MiddlewareFunc {
 // requests come with the cookie they were sent with, so turns order them, but do
 // not show them each other's changes.
 //
-// Put it behind the Manager's own middleware.
-func (m *Manager) Exclusive(wait, hold time.Duration) echo.MiddlewareFunc {
+// Put it behind the Manager.
+func (m *Manager) Exclusive(wait, hold time.Duration) middleware.Plugin {
 	if wait < 0 || hold < 0 {
 		panic(fmt.Sprintf("sessionstate: Manager.Exclusive(%v, %v): use 0 for 10 seconds, or positive times", wait, hold))
 	}
 	wait, hold = cmp.Or(wait, 10*time.Second), cmp.Or(hold, 10*time.Second)
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			s, err := m.of(c.Request().Context())
-			if err != nil {
-				return err
-			}
-			give, err := s.exclusive(wait)
-			if errors.Is(err, ErrBusy) {
-				c.Response().Header().Set("Retry-After", "1")
-			}
-			if err != nil {
-				return problem.HTTPError(err)
-			}
-			if give == nil {
-				return next(c)
-			}
-			late := time.AfterFunc(hold, give)
-			done := func() {
-				late.Stop()
-				give()
-			}
-			returned := false
-			defer func() {
-				if !returned { // a panic
-					done()
-				}
-			}()
-			err = next(c)
-			returned = true
-			s.whenFrozen(done)
+	return m.guard("exclusive", func(c middleware.Context, s *State, next middleware.Handler) error {
+		if s == nil {
+			return ErrNoSession
+		}
+		give, err := s.exclusive(wait)
+		if err != nil {
 			return err
 		}
-	}
+		if give == nil {
+			return next(c)
+		}
+		late := time.AfterFunc(hold, give)
+		done := func() {
+			late.Stop()
+			give()
+		}
+		returned := false
+		defer func() {
+			if !returned { // a panic
+				done()
+			}
+		}()
+		err = next(c)
+		returned = true
+		s.whenFrozen(done)
+		return err
+	})
 }
 
 // Bind sets the keys of fields to what the request's form has for them, all or
@@ -163,9 +176,9 @@ func (m *Manager) Exclusive(wait, hold time.Duration) echo.MiddlewareFunc {
 // an error of one takes all fields back. Check the CSRF token first
 // ([Manager.CSRF]). Errors: a *[BindError] that names every fault, a 400; those
 // of [Key.Set]; and a 400 or 413 for a form that cannot be read.
-func Bind(s *State, c echo.Context, fields ...Field) error {
+func Bind(s *State, c middleware.Context, fields ...Field) error {
 	r := c.Request()
-	if err := readForm(c); err != nil {
+	if err := readForm(r); err != nil {
 		return err
 	}
 	form := r.PostForm
@@ -175,40 +188,47 @@ func Bind(s *State, c echo.Context, fields ...Field) error {
 	case r.MultipartForm != nil:
 		form = r.MultipartForm.Value
 	}
-	return problem.HTTPError(s.bind(form, fields))
+	return s.bind(form, fields)
 }
 
-// readForm reads the form of the request's body. The error is a 400 or 413.
-func readForm(c echo.Context) error {
-	_, err := c.FormParams()
+// maxFormMemory is how much of a multipart form is kept in memory, as in echo
+// and net/http; files beyond it go to disk.
+const maxFormMemory = 32 << 20
+
+// readForm reads the form of the request's body. The error is a 400 or 413, or
+// one by which a middleware, such as one that limits bodies, has answered.
+func readForm(r *http.Request) error {
+	var err error
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		err = r.ParseMultipartForm(maxFormMemory)
+	} else {
+		err = r.ParseForm()
+	}
 	if err == nil {
 		return nil
 	}
+	refusal := &problem.RefusalError{Who: "sessionstate", Status: http.StatusBadRequest, Detail: "The form cannot be read.", Cause: err}
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return echo.NewHTTPError(http.StatusRequestEntityTooLarge).SetInternal(err)
-	}
-	if _, answered := errors.AsType[*echo.HTTPError](err); answered {
+		refusal.Status, refusal.Detail = http.StatusRequestEntityTooLarge, "The form is too large."
+	} else if h, _ := host.Of(r.Context()); h != nil && h.Own(err) != nil {
 		return err
 	}
-	return echo.NewHTTPError(http.StatusBadRequest, "the form cannot be read").SetInternal(err)
+	return refusal
 }
 
-// Bind returns a middleware that does [Bind] before the handler runs, as
-// Streamlit sets its widgets' keys before the script. Put it behind the
-// Manager's own middleware, and behind [Manager.CSRF].
-func (m *Manager) Bind(fields ...Field) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			s, err := m.of(c.Request().Context())
-			if err != nil {
-				return err
-			}
-			if err := Bind(s, c, fields...); err != nil {
-				return err
-			}
-			return next(c)
+// Bind returns a plugin that does [Bind] before the handler runs, as Streamlit
+// sets its widgets' keys before the script. Put it behind the Manager, and behind
+// [Manager.CSRF].
+func (m *Manager) Bind(fields ...Field) middleware.Plugin {
+	return m.guard("bind", func(c middleware.Context, s *State, next middleware.Handler) error {
+		if s == nil {
+			return ErrNoSession
 		}
-	}
+		if err := Bind(s, c, fields...); err != nil {
+			return err
+		}
+		return next(c)
+	})
 }
 
 // Tab returns the name of the browser tab that sent the request: the header
@@ -217,23 +237,24 @@ func (m *Manager) Bind(fields ...Field) echo.MiddlewareFunc {
 // gets a random name: put that into the page, as a hidden input, in its links, or
 // in sessionStorage for a script that sends the header. Without it a reload
 // starts anew, as in Streamlit. Keys have values per tab by [Key.In].
-func Tab(c echo.Context) TabName {
-	if name, ok := c.Get(tabKey).(TabName); ok {
+func Tab(c middleware.Context) TabName {
+	r := c.Request()
+	if name, ok := r.Context().Value(tabKey{}).(TabName); ok {
 		return name
 	}
-	name := TabName(c.Request().Header.Get(TabHeader))
+	name := TabName(r.Header.Get(TabHeader))
 	if name == "" {
-		name = TabName(c.FormValue(TabField))
+		name = TabName(r.FormValue(TabField))
 	}
 	if !name.valid() {
 		name = newTabName()
 	}
-	c.Set(tabKey, name) // a new tab keeps its name for the whole request
+	c.SetRequest(r.WithContext(context.WithValue(r.Context(), tabKey{}, name))) // a new tab keeps its name for the whole request
 	return name
 }
 
-// tabKey is where the echo.Context keeps the name of the tab.
-const tabKey = "sessionstate.tab"
+// tabKey is where the request's context keeps the name of the tab.
+type tabKey struct{}
 
 // From returns the session of the request. It is lazy: neither cookie nor store
 // is touched before the first use. It is never nil and never panics. Where no
@@ -241,4 +262,4 @@ const tabKey = "sessionstate.tab"
 // share, every key reads its default, every change fails, [State.Err] says so
 // with [ErrNoSession] or the error of [FromContext], and the first use is logged
 // by slog.Default.
-func From(c echo.Context) *State { return fromRequest(c.Request()) }
+func From(c middleware.Context) *State { return fromRequest(c.Request()) }

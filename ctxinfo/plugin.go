@@ -4,8 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
-	"github.com/labstack/echo/v4"
-
+	"github.com/reecho-go/reecho/internal/host"
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/middleware"
 )
@@ -19,20 +18,28 @@ var (
 
 // Begin implements middleware.Beginner: it leaves the plugin in the request's
 // scope and parses nothing.
-func (p *Plugin) Begin(c echo.Context) error {
+func (p *Plugin) Begin(c middleware.Context) error {
 	scope.Fill(c.Request().Context(), scope.Info, p)
-	p.ask(c.Response().Header())
+	if p.cfg.HintTheme {
+		p.ask(middleware.Response(c).Header())
+	}
 	return nil
 }
 
 // End implements middleware.Ender: what is read after the handler has failed
-// counts only if echo's error handler, or whoever else answers, reads it.
-func (p *Plugin) End(c echo.Context, err error) error {
+// counts only if the framework's error handler, or whoever else answers, reads it.
+func (p *Plugin) End(c middleware.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	by := answerer{functionName(reflect.ValueOf(c.Echo().HTTPErrorHandler).Pointer())}
-	scope.Update(c.Request().Context(), scope.Info, func(held any) any {
+	ctx := c.Request().Context()
+	var by answerer
+	if h, own := host.Of(ctx); h != nil {
+		if f := reflect.ValueOf(h.ErrorHandler(own)); f.Kind() == reflect.Func {
+			by.function = functionName(f.Pointer())
+		}
+	}
+	scope.Update(ctx, scope.Info, func(held any) any {
 		switch held := held.(type) {
 		case *Info:
 			if held.plugin == p {
@@ -48,12 +55,9 @@ func (p *Plugin) End(c echo.Context, err error) error {
 	return err
 }
 
-// Middleware makes p work alone, outside a middleware.Stack.
-func (p *Plugin) Middleware() echo.MiddlewareFunc { return middleware.Alone(p) }
-
-// IPExtractor makes echo's Context.RealIP tell the address that Info.IP tells:
-// set it as Echo.IPExtractor.
-func (p *Plugin) IPExtractor() echo.IPExtractor {
+// IPExtractor makes Context.RealIP of echo, v4 or v5, tell the address that
+// Info.IP tells: set it as Echo.IPExtractor.
+func (p *Plugin) IPExtractor() func(*http.Request) string {
 	return func(r *http.Request) string {
 		ip := p.ClientIP(r)
 		if !ip.IsValid() {
@@ -67,7 +71,7 @@ func (p *Plugin) IPExtractor() echo.IPExtractor {
 // without the middleware it is one by the zero Config, and without a request
 // one that knows nothing. The first call for a request copies its headers;
 // later ones take some 30 ns.
-func From(c echo.Context) *Info {
+func From(c middleware.Context) *Info {
 	if c == nil {
 		return FromRequest(nil)
 	}

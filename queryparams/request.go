@@ -5,9 +5,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/labstack/echo/v4"
-
-	"github.com/reecho-go/reecho/internal/problem"
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/middleware"
 )
@@ -22,11 +19,11 @@ var (
 
 // Begin implements middleware.Beginner: it leaves the plugin in the request's
 // scope and parses nothing, unless there are migrations.
-func (p *Plugin) Begin(c echo.Context) error {
+func (p *Plugin) Begin(c middleware.Context) error {
 	ctx := c.Request().Context()
 	if params := p.migrate(c.Request()); params != nil {
 		scope.Fill(ctx, scope.Query, params)
-		return problem.HTTPError(middleware.RequestCommit(ctx))
+		return middleware.RequestCommit(ctx)
 	}
 	scope.Fill(ctx, scope.Query, p)
 	return nil
@@ -34,18 +31,21 @@ func (p *Plugin) Begin(c echo.Context) error {
 
 // Wrap implements middleware.Wrapper: it redirects from the URLs that a
 // migration changes.
-func (p *Plugin) Wrap(next echo.HandlerFunc) echo.HandlerFunc {
+func (p *Plugin) Wrap(next middleware.Handler) middleware.Handler {
 	if p.cfg.Canonical != Redirect308 || len(p.cfg.Migrations) == 0 {
 		return next
 	}
-	return func(c echo.Context) error {
+	return func(c middleware.Context) error {
 		r := c.Request()
 		if params, ok := scope.Peek[Params](r.Context(), scope.Query); ok && p.redirects(r) {
 			// a migration that does not leave alone what it has made would redirect forever
 			if _, again := params.migrated(params.entries); !again {
 				if to := p.canonical(r, params.entries); to != "" {
-					c.Response().Header().Add(echo.HeaderVary, hxRequest)
-					return c.Redirect(http.StatusPermanentRedirect, to)
+					w := middleware.Response(c)
+					w.Header().Add("Vary", hxRequest)
+					w.Header().Set("Location", to)
+					w.WriteHeader(http.StatusPermanentRedirect)
+					return nil
 				}
 			}
 		}
@@ -55,37 +55,32 @@ func (p *Plugin) Wrap(next echo.HandlerFunc) echo.HandlerFunc {
 
 // End implements middleware.Ender: a change that nobody sent becomes
 // [ErrNotSent].
-func (p *Plugin) End(c echo.Context, err error) error {
+func (p *Plugin) End(c middleware.Context, err error) error {
 	if err != nil {
 		return err
 	}
-	if params, ok := scope.Peek[Params](c.Request().Context(), scope.Query); ok && !params.sent(c.Response().Status) {
+	if params, ok := scope.Peek[Params](c.Request().Context(), scope.Query); ok && !params.sent() {
 		return ErrNotSent
 	}
 	return nil
 }
 
-// Middleware makes p work alone, outside a middleware.Stack.
-func (p *Plugin) Middleware() echo.MiddlewareFunc { return middleware.Alone(p) }
-
 // From returns the Params of c's request, which a [Plugin] must serve. The
 // first call reads the query; see [FromContext] for the errors.
-func From(c echo.Context) (*Params, error) {
-	p, err := FromContext(c.Request().Context())
-	return p, problem.HTTPError(err)
+func From(c middleware.Context) (*Params, error) {
+	return FromContext(c.Request().Context())
 }
 
 // Bind reads the query of c's request, with what was written to its [Params].
-// It needs no middleware. Its error is an *echo.HTTPError of status 400 (414
-// for a query that is too long), whose body names all faults; errors.As finds
-// the [*Errors] in it.
+// It needs no middleware. Its error is [*Errors], of status 400 (414 for a query
+// that is too long), whose answer names all faults: any middleware of the toolkit
+// sends it, and so does the ErrorHandler of package echov4 or echov5.
 //
 // On routes that a [Plugin] serves, the values that took the place of faulty
 // ones (invalid:"default") are written to the Params, so that the browser's URL
-// is corrected; and with [Redirect308] the error may be an *echo.HTTPError of
-// status 308 around a [*RedirectError], which sends the browser to the canonical
-// URL.
-func (s *Schema[T]) Bind(c echo.Context) (T, error) {
+// is corrected; and with [Redirect308] the error may be a [*RedirectError], which
+// sends the browser to the canonical URL.
+func (s *Schema[T]) Bind(c middleware.Context) (T, error) {
 	r := c.Request()
 	raw := queryOf(r)
 	v, fixed, errs := s.read(raw)
@@ -95,18 +90,14 @@ func (s *Schema[T]) Bind(c echo.Context) (T, error) {
 	}
 	if raw != "" {
 		if to := s.correctURL(r, raw, v, fixed); to != "" {
-			h := c.Response().Header()
-			h.Set(echo.HeaderLocation, to)
-			h.Add(echo.HeaderVary, hxRequest)
-			err := &RedirectError{URL: to}
-			return *v, &echo.HTTPError{Code: err.StatusCode(), Message: http.StatusText(err.StatusCode()), Internal: err}
+			return *v, &RedirectError{URL: to}
 		}
 	}
 	return *v, nil
 }
 
-// answer is err for echo, after the plugin's OnError.
-func answer(c echo.Context, err error) error {
+// answer is err after the plugin's OnError.
+func answer(c middleware.Context, err error) error {
 	ctx := c.Request().Context()
 	if p := pluginOf(ctx); p != nil && p.cfg.OnError != nil {
 		if errs, ok := errors.AsType[*Errors](err); ok {
@@ -115,24 +106,24 @@ func answer(c echo.Context, err error) error {
 			}
 		}
 	}
-	return problem.HTTPError(err)
+	return err
 }
 
 // Bind reads the query of c's request into a T by the schema of the zero
 // [SchemaConfig], compiled on first use. A T that cannot be a schema is an
 // error of status 500. See [Schema.Bind].
-func Bind[T any](c echo.Context) (T, error) {
+func Bind[T any](c middleware.Context) (T, error) {
 	s, err := SchemaOf[T]()
 	if err != nil {
 		var zero T
-		return zero, problem.HTTPError(err)
+		return zero, err
 	}
 	return s.Bind(c)
 }
 
 // Get reads one parameter of c's request; of a slice as T, all its values, and
 // nil if there is none. Errors are as for [Schema.Bind].
-func Get[T any](c echo.Context, name string, param Param[T]) (T, error) {
+func Get[T any](c middleware.Context, name string, param Param[T]) (T, error) {
 	v, err := Lookup(queryOf(c.Request()), name, param)
 	if err != nil {
 		return v, answer(c, err)
@@ -142,7 +133,7 @@ func Get[T any](c echo.Context, name string, param Param[T]) (T, error) {
 
 // GetOr reads one parameter of c's request, and gives the fallback if it is
 // missing or not valid.
-func GetOr[T any](c echo.Context, name string, fallback T) T {
+func GetOr[T any](c middleware.Context, name string, fallback T) T {
 	v, err := Lookup(queryOf(c.Request()), name, Param[T]{Default: fallback})
 	if err != nil {
 		return fallback
@@ -152,7 +143,7 @@ func GetOr[T any](c echo.Context, name string, fallback T) T {
 
 // Remember binds the parameters of s to a memory, which state finds for a
 // request: sessionstate.From, if the memory is a key of the session.
-func Remember[T, S any](s *Schema[T], m Memory[T, S], state func(echo.Context) S, cfg RememberConfig) (*RememberedPage[T, S], error) {
+func Remember[T, S any](s *Schema[T], m Memory[T, S], state func(middleware.Context) S, cfg RememberConfig) (*RememberedPage[T, S], error) {
 	r, err := remember(s, m, cfg)
 	if err == nil && state == nil {
 		err = errors.New("queryparams: Remember needs the function that finds the state of a request")
@@ -166,13 +157,13 @@ func Remember[T, S any](s *Schema[T], m Memory[T, S], state func(echo.Context) S
 // RememberedPage is a [Remembered] that serves requests of echo.
 type RememberedPage[T, S any] struct {
 	*Remembered[T, S]
-	state func(echo.Context) S
+	state func(middleware.Context) S
 }
 
 // Bind is [Schema.Bind] with the memory; see [Remembered] for what counts. On
 // routes that a [Plugin] serves, the browser's URL gets what came from the
 // memory. It never redirects. Its error may also be one of the memory's.
-func (p *RememberedPage[T, S]) Bind(c echo.Context) (T, error) {
+func (p *RememberedPage[T, S]) Bind(c middleware.Context) (T, error) {
 	var zero T
 	ctx := c.Request().Context()
 	raw := queryOf(c.Request())
@@ -191,7 +182,7 @@ func (p *RememberedPage[T, S]) Bind(c echo.Context) (T, error) {
 	if p.cfg.Follow && raw != "" && len(seeds) == 0 {
 		if entries, err := parseEntries(raw, p.schema.plan.cfg.Limits.ofOthers()); err == nil && slices.ContainsFunc(entries, p.ours) {
 			if err := p.keep(p.state(c), *v); err != nil {
-				return zero, problem.HTTPError(err)
+				return zero, err
 			}
 		}
 	}
@@ -200,23 +191,27 @@ func (p *RememberedPage[T, S]) Bind(c echo.Context) (T, error) {
 
 // Link is [Schema.LinkFrom] the URL of c's request, with what was written to
 // its [Params].
-func (s *Schema[T]) Link(c echo.Context, v T, edits ...func(*T)) (string, error) {
+func (s *Schema[T]) Link(c middleware.Context, v T, edits ...func(*T)) (string, error) {
 	r := c.Request()
 	link, err := s.link(r.URL, queryOf(r), v, edits)
-	return link, problem.HTTPError(err)
+	return link, err
 }
 
 // Redirect answers with the page's own URL and what was written to its
 // [Params]: 303 (POST, redirect, GET), or HX-Redirect to htmx. It stays on
 // this host whatever the request says.
-func Redirect(c echo.Context) error {
+func Redirect(c middleware.Context) error {
 	p, err := From(c)
 	if err != nil {
 		return err
 	}
+	w := middleware.Response(c)
 	if isFragment(c.Request()) {
-		c.Response().Header().Set(hxRedirect, p.URL())
-		return c.NoContent(http.StatusOK)
+		w.Header().Set(hxRedirect, p.URL())
+		w.WriteHeader(http.StatusOK)
+		return nil
 	}
-	return c.Redirect(http.StatusSeeOther, p.URL())
+	w.Header().Set("Location", p.URL())
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
 }
