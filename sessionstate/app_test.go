@@ -77,6 +77,12 @@ func modes(t *testing.T, f func(t *testing.T, c sessionstate.Config)) {
 	})
 }
 
+// has reports whether the session has a value for the key.
+func has[T any](k *sessionstate.Key[T], s *sessionstate.State) bool {
+	_, ok, _ := k.Lookup(s)
+	return ok
+}
+
 // handle adds a route whose session is s.
 func (a *app) handle(path string, h func(c echo.Context, s *sessionstate.State) error) {
 	a.Any(path, func(c echo.Context) error { return h(c, sessionstate.From(c)) })

@@ -55,8 +55,8 @@ const saveNow = 0
 // with that status. It works once; then the session is frozen, unless it fails,
 // which the caller makes the response.
 func (s *State) commit(ctx context.Context, status int, h http.Header) error {
-	p := s.begin(status)
-	if p == nil {
+	var p pending
+	if !s.begin(&p, status) {
 		if status == saveNow {
 			return ErrCommitted
 		}
@@ -64,10 +64,13 @@ func (s *State) commit(ctx context.Context, status int, h http.Header) error {
 	}
 	// The client may have gone: what it did is saved all the same.
 	lasting := context.WithoutCancel(ctx)
-	err := s.prepare(lasting, p, h)
+	err := s.prepare(lasting, &p, h)
 	if err == nil && p.save {
-		if err = s.saved(lasting, p, s.save(lasting, p)); err != nil {
-			if p.after, p.before = (held{}), (record{}); s.mayDrop(p, err) {
+		of := new(pending) // only what is saved needs the heap
+		*of = p
+		err = s.saved(lasting, of, s.save(lasting, of))
+		if p = *of; err != nil {
+			if p.after, p.before = (held{}), (record{}); s.mayDrop(&p, err) {
 				// The observer has been told. No cookie is set: the browser may have a
 				// newer one by now, from the response that ended this session.
 				err, p.cookie, p.visit = nil, "", ""
@@ -75,9 +78,9 @@ func (s *State) commit(ctx context.Context, status int, h http.Header) error {
 		}
 	}
 	if err == nil {
-		s.setCookies(p, h)
+		s.setCookies(&p, h)
 	}
-	s.settle(ctx, p, status, err)
+	s.settle(ctx, &p, status, err)
 	return err
 }
 
@@ -89,7 +92,7 @@ func (s *State) mayDrop(p *pending, err error) bool {
 	case errors.Is(err, ErrEnded) || p.touchOnly:
 		return true
 	}
-	return s.m.onError == FailOpen && !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrTooManySessions)
+	return s.m.failOpen && !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrTooManySessions)
 }
 
 // SaveNow saves the session before its response does: for a handler that goes
@@ -188,19 +191,19 @@ func mergeEarly(h, early http.Header) {
 	}
 }
 
-// begin takes the State to committing and says what is to be done; nil if the
-// session cannot be changed any more.
-func (s *State) begin(status int) *pending {
+// begin takes the State to committing and says in p what is to be done. It
+// reports whether the session can still be changed.
+func (s *State) begin(p *pending, status int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.isOpen() {
-		return nil
+		return false
 	}
 	if status >= http.StatusInternalServerError && !s.m.keepOn5xx {
 		s.discard()
 	}
 	s.phase = committing
-	p := &pending{
+	*p = pending{
 		read: s.loaded || s.flash.loaded, err: s.err, mustFail: s.mustFail, ended: s.ended, clearSite: s.clearSite,
 		earlyHeaders: s.early, strict: s.detached, now: time.Now(),
 	}
@@ -219,7 +222,7 @@ func (s *State) begin(status int) *pending {
 	case s.loaded && s.err == nil:
 		s.decide(p)
 	}
-	return p
+	return true
 }
 
 // decide says whether and how the session is to be saved. It is called under
@@ -268,7 +271,7 @@ func (s *State) prepare(ctx context.Context, p *pending, h http.Header) error {
 		keepPersonal(h)
 	}
 	mergeEarly(h, p.earlyHeaders)
-	if p.err != nil && (p.mustFail || s.m.onError == FailClosed) {
+	if p.err != nil && (p.mustFail || !s.m.failOpen) {
 		return p.err
 	}
 	if err := s.endAll(ctx, p.ended); err != nil {
@@ -367,7 +370,11 @@ func (s *State) save(ctx context.Context, p *pending) (err error) {
 // saved tells the observer how a save went, and ends what a login has made too
 // many.
 func (s *State) saved(ctx context.Context, p *pending, err error) error {
+	if err == nil {
+		s.m.counters.saves.Add(1)
+	}
 	if p.tries > 1 {
+		s.m.counters.conflicts.Add(1)
 		observe.Emit(ctx, s.m.observer, observe.SessionConflict{ID: s.m.digest(&p.base), Tries: p.tries, Err: err})
 	}
 	if err == nil && p.changes.login != nil {

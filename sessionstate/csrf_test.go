@@ -183,7 +183,7 @@ func TestASVS14_3_1_LogoutCanClearTheSite(t *testing.T) {
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
 		a.handle("/clear", func(c echo.Context, s *sessionstate.State) error {
-			if err := s.Destroy(sessionstate.ClearSiteData()); err != nil {
+			if err := s.DestroyAndClearSite(); err != nil {
 				return err
 			}
 			return c.String(200, fmt.Sprint(s.User()))

@@ -32,8 +32,6 @@ type Handle struct {
 	of *life
 }
 
-var _ scope.Lender = (*Handle)(nil)
-
 // Detach returns a handle to the session that outlives the request. In server
 // mode a session that is new, or is to get a new id, is saved by it, as by
 // [State.SaveNow], so that there is something to hold on to. In cookie mode it
@@ -42,7 +40,7 @@ var _ scope.Lender = (*Handle)(nil)
 // Errors are those of loading the session and of SaveNow, and [ErrCommitted]
 // for a visitor without a session when it is too late to give one.
 func (s *State) Detach() (*Handle, error) {
-	lent, err := s.Lend(s.context())
+	lent, err := s.lendScope()
 	if err != nil {
 		return nil, err
 	}
@@ -123,13 +121,16 @@ func (h *Handle) Touch(ctx context.Context) error {
 // request: caches and resources in session scope work in it, until the session
 // ends.
 func (h *Handle) Context(parent context.Context) context.Context {
-	return scope.WithLender(parent, h)
+	return scope.WithLender(parent, handleScope{h})
 }
 
-// Lend lends the session's life to caches and resources in session scope. It
-// asks the store only when the session may have ended. Errors: [ErrEnded] and
-// *[StoreError].
-func (h *Handle) Lend(ctx context.Context) (scope.Life, error) {
+// handleScope is a Handle as caches and resources in session scope see it.
+type handleScope struct{ h *Handle }
+
+// Lend implements scope.Lender. It asks the store only when the session may have
+// ended. Errors: [ErrEnded] and *[StoreError].
+func (hs handleScope) Lend(ctx context.Context) (scope.Life, error) {
+	h := hs.h
 	h.mu.Lock()
 	of := h.of
 	h.mu.Unlock()

@@ -37,7 +37,7 @@
 //     the logout, and with private added to what the handler has set itself;
 //   - no event, error or log line of this package holds an id, a cookie or a
 //     value;
-//   - a store that fails answers 503, unless Config.OnStoreError says otherwise.
+//   - a store that fails answers 503, unless Config.FailOpen is set.
 //
 // Caches and resources in session scope borrow the session's life: what they
 // keep for a visitor outlasts renewed ids, and ends with the session, at the

@@ -104,7 +104,7 @@ func (t *turns) give(name string) {
 // session: nobody else has it.
 func (s *State) exclusive(wait time.Duration) (give func(), err error) {
 	if err := s.whole(); err != nil {
-		if s.m.onError == FailOpen {
+		if s.m.failOpen {
 			return nil, nil
 		}
 		return nil, err

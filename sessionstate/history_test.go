@@ -170,7 +170,7 @@ func (h *history) step(picks *rand.Rand, kind string) {
 		time.Sleep(time.Duration(picks.IntN(10)) * time.Minute)
 		return
 	case "revoke":
-		if _, err := h.app.m.Users().Revoke(h.t.Context(), "ada"); err == nil {
+		if _, err := h.app.m.Users().Revoke(h.t.Context(), "ada", nil); err == nil {
 			h.ended.CompareAndSwap(0, h.clock.Add(1))
 		}
 		return

@@ -2,7 +2,6 @@ package sessionstate
 
 import (
 	"container/list"
-	"context"
 	"crypto/sha256"
 	"sync"
 	"sync/atomic"
@@ -250,28 +249,13 @@ func (a *lives) moved(h *held) {
 	}
 }
 
-var (
-	_ scope.Lender = (*Manager)(nil)
-	_ scope.Lender = (*State)(nil)
-)
-
-// Lend lends the life of the session that ctx belongs to, to caches and
-// resources in session scope; see [State.Lend].
-func (m *Manager) Lend(ctx context.Context) (scope.Life, error) {
-	s, err := FromContext(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.Lend(ctx)
-}
-
-// Lend lends the session's life to caches and resources in session scope. A
+// lendScope lends the session's life to caches and resources in session scope. A
 // visitor without a session gets one, with its cookie: [ErrCommitted] says
 // that it is too late for that. The life goes on when the session gets a new
 // id, ends when it is destroyed or revoked, and when another user logs in, and
 // is given up when the response does not save the session after all. Other
 // errors are those of loading the session.
-func (s *State) Lend(context.Context) (scope.Life, error) {
+func (s *State) lendScope() (scope.Life, error) {
 	if err := s.load(); err != nil {
 		return nil, err
 	}

@@ -248,7 +248,7 @@ func TestLivesEndWhenUsersAreRevoked(t *testing.T) {
 			t.Error("the life of the oldest session did not end")
 		}
 		life = second.get(t, "/lend").body
-		if _, err := a.m.Users().Revoke(t.Context(), "ada"); err != nil {
+		if _, err := a.m.Users().Revoke(t.Context(), "ada", nil); err != nil {
 			t.Fatal(err)
 		}
 		if k.ended(life) != 1 || k.size() != 0 {

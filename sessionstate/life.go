@@ -2,27 +2,12 @@ package sessionstate
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
-// LoginOption changes what [State.Login] does.
-type LoginOption func(*login)
-
 // maxLife is the longest that a session may be remembered, in seconds.
 const maxLife = 100 * 366 * 24 * 3600
-
-// Persist makes the session a remembered one: it lives for d in all, instead
-// of Config.Idle and Config.Absolute, and its cookie survives the end of the
-// browser. d is rounded down to seconds; Login refuses less than one, and more
-// than a century.
-func Persist(d time.Duration) LoginOption {
-	return func(l *login) {
-		l.life = int64(d / time.Second)
-		if l.life <= 0 || l.life > maxLife {
-			l.life = -1
-		}
-	}
-}
 
 // errNoUser tells Login from Destroy.
 var errNoUser = errors.New("sessionstate: Login needs a user: use Destroy to log out")
@@ -32,26 +17,35 @@ var errNoUser = errors.New("sessionstate: Login needs a user: use Destroy to log
 // and the absolute timeout starts again. What caches and resources keep in
 // session scope stays if it is the same user as before, and ends otherwise: it
 // is about somebody else. What other requests were writing to the old id at
-// that moment is lost. It fails with [ErrTooManySessions] if Config.WhenUserFull says so.
-func (s *State) Login(user string, opts ...LoginOption) error {
-	if user == "" {
+// that moment is lost. It
+// fails with [ErrTooManySessions] if Config.RefuseLogin says so.
+func (s *State) Login(user string) error { return s.login(&login{user: user}) }
+
+// LoginFor is [State.Login] to a session that is remembered: it lives for d in
+// all, instead of Config.Idle and Config.Absolute, and its cookie survives the end
+// of the browser. d is rounded down to seconds; less than one is refused, and more
+// than a century.
+func (s *State) LoginFor(user string, d time.Duration) error {
+	l := &login{user: user, life: int64(d / time.Second)}
+	if l.life <= 0 || l.life > maxLife {
+		return fmt.Errorf("sessionstate: LoginFor: %v is not from a second to a century", d)
+	}
+	return s.login(l)
+}
+
+func (s *State) login(l *login) error {
+	if l.user == "" {
 		return errNoUser
 	}
-	l := &login{user: user, at: time.Now().Unix()}
-	for _, o := range opts {
-		o(l)
-	}
-	if l.life < 0 {
-		return errors.New("sessionstate: Login: Persist needs from a second to a century")
-	}
+	l.at = time.Now().Unix()
 	if err := s.whole(); err != nil { // all of it goes to the new id
 		return err
 	}
 	var err error
-	if l.mark, err = s.m.users.lastMark(s.context(), user); err != nil {
+	if l.mark, err = s.m.users.lastMark(s.context(), l.user); err != nil {
 		return err
 	}
-	if err := s.m.users.admit(s.context(), user, s.lifeOf(user)); err != nil {
+	if err := s.m.users.admit(s.context(), l.user, s.lifeOf(l.user)); err != nil {
 		return err
 	}
 	return s.mutate(func() error {
@@ -103,20 +97,19 @@ func (s *State) Renew() error {
 	})
 }
 
-// DestroyOption changes what [State.Destroy] does.
-type DestroyOption func(*State)
-
-// ClearSiteData makes Destroy tell the browser to drop its cache, cookies and
-// storage of the site (W3C Clear Site Data; ASVS 14.3.1). That takes what the
-// same response sets with it, flash messages too.
-func ClearSiteData() DestroyOption { return func(s *State) { s.clearSite = true } }
-
 // Destroy logs out: it ends the session for good, here and in every copy of
 // its cookie, with any other session that the request has a cookie of, and forgets its values, the changes of this request, and unread
 // flash messages. What is set afterwards goes to a new session. Unlike other
 // changes, it is carried out whatever the status of the response; if it
 // cannot be, the response is a 503 in any case.
-func (s *State) Destroy(opts ...DestroyOption) error {
+func (s *State) Destroy() error { return s.destroy(false) }
+
+// DestroyAndClearSite is [State.Destroy], and tells the browser to drop its cache,
+// cookies and storage of the site (W3C Clear Site Data; ASVS 14.3.1). That takes
+// what the same response sets with it, flash messages too.
+func (s *State) DestroyAndClearSite() error { return s.destroy(true) }
+
+func (s *State) destroy(clearSite bool) error {
 	_ = s.loadFlash() // unread messages were for whoever was logged in
 	if err := s.load(); err != nil {
 		s.mu.Lock()
@@ -145,9 +138,7 @@ func (s *State) Destroy(opts ...DestroyOption) error {
 		s.discard()
 		s.flash.clear()
 		s.nextID = sessionID{}
-		for _, o := range opts {
-			o(s)
-		}
+		s.clearSite = s.clearSite || clearSite
 		return nil
 	})
 }

@@ -1,6 +1,7 @@
 package sessionstate
 
 import (
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -12,7 +13,7 @@ import (
 
 func TestVisitorsForWhomNothingIsKeptCostNothing(t *testing.T) {
 	t.Parallel()
-	m, err := New(Config{Secrets: []Secret{testSecret("a", 1)}, MaxNewcomers: -1})
+	m, err := New(Config{Secrets: []Secret{testSecret("a", 1)}, MaxNewcomers: math.MaxInt})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +23,7 @@ func TestVisitorsForWhomNothingIsKeptCostNothing(t *testing.T) {
 	e := echo.New()
 	e.Use(echov4.Use(m))
 	e.GET("/:what", func(c echo.Context) error {
-		life, err := From(c).Lend(c.Request().Context())
+		life, err := From(c).lendScope()
 		if err != nil {
 			return err
 		}
@@ -69,7 +70,7 @@ func TestVisitorsForWhomNothingIsKeptCostNothing(t *testing.T) {
 		return err
 	})
 	get("/detach/now", cookies)
-	life, err := h.Lend(t.Context())
+	life, err := handleScope{h}.Lend(t.Context())
 	if err != nil || m.lives.size.Load() != 1 {
 		t.Errorf("the handle's life: %v, %v, %d held", life, err, m.lives.size.Load())
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,31 +19,6 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
-)
-
-// OnStoreError says what a request gets whose session cannot be reached.
-type OnStoreError uint8
-
-const (
-	// FailClosed answers 503 to every request that used the session.
-	FailClosed OnStoreError = iota
-
-	// FailOpen treats the visitor as a new one, whose changes are refused or
-	// dropped; no cookie is set. Only a Destroy that fails still answers 503.
-	FailOpen
-)
-
-// WhenUserFull says what a Login does that makes one session too many.
-type WhenUserFull uint8
-
-const (
-	// EndOldest ends the sessions whose Login is the longest ago.
-	EndOldest WhenUserFull = iota
-
-	// RefuseLogin lets Login fail with [ErrTooManySessions]. Of logins that come
-	// at the same moment some may find that out when they are saved: then the
-	// response becomes that error.
-	RefuseLogin
 )
 
 // Config is the setting of a [Manager]. The zero value keeps sessions in
@@ -95,13 +71,14 @@ type Config struct {
 	// Prefix starts all keys in the stores. Default: "session/".
 	Prefix string
 
-	// Idle ends a session that is not used for so long. Default: 0, 30 minutes.
-	// Negative: no such limit. It is kept to within a tenth, since not
-	// every request notes a visit.
+	// Idle ends a session that is not used for so long. It is kept to within a
+	// tenth, since not every request notes a visit. Default: 0, 30 minutes.
+	// math.MaxInt64 is no such limit. Negative is refused.
 	Idle time.Duration
 
 	// Absolute ends a session so long after it began, or after its Login.
-	// Default: 0, 24 hours. Negative: no such limit. At least Idle.
+	// At least Idle.
+	// Default: 0, 24 hours. math.MaxInt64 is no such limit. Negative is refused.
 	Absolute time.Duration
 
 	// RenewEvery gives a session a new id so long after its last, so that a
@@ -112,23 +89,26 @@ type Config struct {
 	RenewEvery time.Duration
 
 	// Grace is how long an id works after RenewEvery has replaced it; after
-	// Login and Renew it is dead at once. Default: 0, 10 seconds. Negative:
-	// no time at all, which loses what parallel requests write.
+	// Login and Renew it is dead at once. Default: 0, 10 seconds. A nanosecond is
+	// no time at all, which loses what parallel requests write. Negative is refused.
 	Grace time.Duration
 
 	// MaxPerUser is how many sessions a user may have: a Login that makes one
-	// more ends the oldest, or is refused, see WhenUserFull. It needs a Store that can list (store.Scanner).
-	// Default: 0, no limit. Negative is refused.
+	// more ends those whose Login is the longest ago. It needs a Store that can
+	// list (store.Scanner). Default: 0, no limit. Negative is refused.
 	MaxPerUser int
 
-	// WhenUserFull is what happens to a Login beyond MaxPerUser. Default: EndOldest.
-	WhenUserFull WhenUserFull
+	// RefuseLogin lets a Login beyond MaxPerUser fail with [ErrTooManySessions]
+	// instead. Of logins that come at the same moment some may find that out when
+	// they are saved: then the response becomes that error. Refused without
+	// MaxPerUser. Default: false.
+	RefuseLogin bool
 
 	// MaxNewcomers is how many visitors who have not sent their cookie back yet
 	// may have entries in caches and resources of session scope: one more ends
 	// the entries, not the session, of the one who came first. So clients that
-	// never keep cookies cannot fill the memory. Default: 0, 1,000. Negative:
-	// any number.
+	// never keep cookies cannot fill the memory. Default: 0, 1,000. math.MaxInt
+	// is any number. Negative is refused.
 	MaxNewcomers int
 
 	// Cookie is how the cookie looks. Default: see [CookieConfig].
@@ -153,8 +133,11 @@ type Config struct {
 	// None, and not Partitioned. Refused with Insecure. Default: false.
 	InsecureLocalhost bool
 
-	// OnStoreError is what happens when a store fails. Default: FailClosed.
-	OnStoreError OnStoreError
+	// FailOpen treats visitors whose session cannot be reached as new ones, whose
+	// changes are refused or dropped; no cookie is set, and only a Destroy that
+	// fails still answers 503. Default: false, fail closed: every request that used
+	// the session is a 503.
+	FailOpen bool
 
 	// StoreTimeout bounds each load and each save. A save goes on when the
 	// client hangs up, until then. It works through the context: a store that
@@ -188,6 +171,7 @@ type Manager struct {
 	look      look
 	local     *local // nil: visitors on this machine are like all others
 	plain     plainNotice
+	begun     begun // what the slot of a request holds first
 	flashName string
 	visitName string
 	codec     *codec
@@ -195,7 +179,7 @@ type Manager struct {
 	keeper    keeper
 	limits    limits
 	timeout   time.Duration
-	onError   OnStoreError
+	failOpen  bool
 	keepOn5xx bool
 
 	renewEvery  time.Duration
@@ -213,6 +197,7 @@ type Manager struct {
 	promise     promise // of the store whose sessions are taken over
 	users       *Users
 	lives       *lives
+	counters    counters
 	turns       turns
 }
 
@@ -227,14 +212,14 @@ func New(c Config) (*Manager, error) {
 		look:      newLook(c.Cookie, c.Insecure),
 		flashName: c.Cookie.Name + flashSuffix,
 		visitName: c.Cookie.Name + visitSuffix,
-		limits:    limits{idle: max(c.Idle, 0), absolute: max(c.Absolute, 0)},
+		limits:    limits{idle: unlessMax(c.Idle), absolute: unlessMax(c.Absolute)},
 		timeout:   c.StoreTimeout,
-		onError:   c.OnStoreError,
+		failOpen:  c.FailOpen,
 		keepOn5xx: c.KeepOn5xx,
 		onChange:  make(map[string][]Hook),
 		observer:  c.Observer,
 		values:    c.Codec,
-		lives:     newLives(max(c.MaxNewcomers, 0)),
+		lives:     newLives(c.MaxNewcomers),
 
 		renewEvery: c.RenewEvery,
 	}
@@ -268,6 +253,7 @@ func New(c Config) (*Manager, error) {
 		return nil, err
 	}
 	m.promised(c)
+	m.begun.m = m
 	m.foreign = &foreignManager{m, rand.Text()}
 	if c.InsecureLocalhost {
 		m.local = newLocal(c.Cookie)
@@ -287,11 +273,11 @@ func (m *Manager) open(c Config) error {
 		touch, _ := store.As[store.Toucher](c.Store)
 		k := newStoreKeeper(storeKeeper{
 			name: c.Cookie.Name, codec: m.codec, limits: m.limits, digest: m.digest,
-			store: c.Store, swap: swap, touch: touch, prefix: c.Prefix, grace: max(c.Grace, 0),
+			store: c.Store, swap: swap, touch: touch, prefix: c.Prefix, grace: c.Grace,
 		})
 		if scan, ok := store.As[store.Scanner](c.Store); ok {
 			k.marks = marks{c.Store, swap, c.Prefix + "mark/"}
-			m.users = &Users{m: m, k: k, scan: scan, most: c.MaxPerUser, refuse: c.WhenUserFull == RefuseLogin}
+			m.users = &Users{m: m, k: k, scan: scan, most: c.MaxPerUser, refuse: c.RefuseLogin}
 		}
 		m.keeper = k
 		return nil
@@ -323,13 +309,21 @@ func (m *Manager) nobody(ctx context.Context) {
 	})
 }
 
-// Must returns m, and panics if there is an error. It is for package variables
+// Must returns v, and panics if there is an error. It is for package variables
 // and main functions: Must(New(Config{})).
-func Must(m *Manager, err error) *Manager {
+func Must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return m
+	return v
+}
+
+// unlessMax is a limit as this package keeps it: 0 is none.
+func unlessMax(d time.Duration) time.Duration {
+	if d == math.MaxInt64 {
+		return 0
+	}
+	return d
 }
 
 // withDefaults fills in what is zero.
@@ -342,7 +336,7 @@ func (c Config) withDefaults() Config {
 		c.Idle = 30 * time.Minute
 	}
 	if c.Absolute == 0 {
-		c.Absolute = max(24*time.Hour, c.Idle)
+		c.Absolute = max(24*time.Hour, unlessMax(c.Idle))
 	}
 	if c.Grace == 0 {
 		c.Grace = 10 * time.Second
@@ -410,26 +404,26 @@ func (c Config) check() error {
 	if _, ok := store.As[store.Scanner](c.Store); c.MaxPerUser > 0 && !ok {
 		bad("MaxPerUser is %d, which needs a Store that can list (store.Scanner), such as memstore", c.MaxPerUser)
 	}
-	if c.WhenUserFull > RefuseLogin {
-		bad("WhenUserFull is %d: use EndOldest or RefuseLogin", c.WhenUserFull)
+	if c.RefuseLogin && c.MaxPerUser == 0 {
+		bad("RefuseLogin is set, and MaxPerUser is 0, no limit: set MaxPerUser")
 	}
-	if c.WhenUserFull == RefuseLogin && c.MaxPerUser == 0 {
-		bad("WhenUserFull is RefuseLogin, and MaxPerUser is 0, no limit: set MaxPerUser")
+	if c.MaxNewcomers < 0 {
+		bad("MaxNewcomers is %d: use 0 for 1,000, or math.MaxInt for any number", c.MaxNewcomers)
+	}
+	if c.Grace < 0 {
+		bad("Grace is %v: use 0 for 10 seconds, or a nanosecond for no time at all", c.Grace)
 	}
 	if len(c.Prefix) > maxPrefix {
 		bad("Prefix has %d bytes: use at most %d", len(c.Prefix), maxPrefix)
 	}
-	if c.Idle > 0 && c.Idle < time.Second || c.Idle.Seconds() > maxSeconds {
-		bad("Idle is %v: use at least a second, 0 for 30 minutes, or a negative value for no limit", c.Idle)
+	if c.Idle < time.Second || unlessMax(c.Idle).Seconds() > maxSeconds {
+		bad("Idle is %v: use at least a second, 0 for 30 minutes, or math.MaxInt64 for no limit", c.Idle)
 	}
-	if c.Absolute > 0 && c.Absolute < time.Second || c.Absolute.Seconds() > maxSeconds {
-		bad("Absolute is %v: use at least a second, 0 for 24 hours, or a negative value for no limit", c.Absolute)
+	if c.Absolute < time.Second || unlessMax(c.Absolute).Seconds() > maxSeconds {
+		bad("Absolute is %v: use at least a second, 0 for 24 hours, or math.MaxInt64 for no limit", c.Absolute)
 	}
-	if c.Absolute > 0 && c.Idle > c.Absolute {
+	if idle := unlessMax(c.Idle); idle > c.Absolute {
 		bad("Absolute is %v, less than Idle, %v: make it longer, or Idle shorter", c.Absolute, c.Idle)
-	}
-	if c.OnStoreError > FailOpen {
-		bad("OnStoreError is %d: use FailClosed or FailOpen", c.OnStoreError)
 	}
 	if c.StoreTimeout < 0 {
 		bad("StoreTimeout is %v: use 0 for 2 seconds", c.StoreTimeout)
@@ -582,6 +576,7 @@ func (m *Manager) fault(ctx context.Context, op string, began time.Time, err err
 		return err
 	}
 	err = &StoreError{Op: op, Err: err}
+	m.counters.failures.Add(1)
 	observe.Emit(ctx, m.observer, observe.StoreFailure{Owner: m.Name(), Op: op, Took: time.Since(began), Err: err})
 	return err
 }
@@ -596,6 +591,7 @@ func isAnswer(err error) bool {
 
 // refused tells the observer of a cookie that stands for no session.
 func (m *Manager) refused(ctx context.Context, r *refusal, size int) {
+	m.counters.refused.Add(1)
 	if r.action == "" {
 		observe.Emit(ctx, m.observer, observe.SessionRefused{Reason: r.reason.Error(), Size: size})
 		return
@@ -606,6 +602,7 @@ func (m *Manager) refused(ctx context.Context, r *refusal, size int) {
 
 // life tells the observer of a step in a session's life.
 func (m *Manager) life(ctx context.Context, action observe.SessionAction, h *held) {
+	m.counters.count(action)
 	observe.Emit(ctx, m.observer, observe.SessionLife{Action: action, ID: m.digest(h)})
 }
 

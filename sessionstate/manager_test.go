@@ -42,11 +42,12 @@ func TestNewReportsAllProblemsTogether(t *testing.T) {
 		Idle:         time.Millisecond,
 		Absolute:     time.Microsecond,
 		Cookie:       sessionstate.CookieConfig{Name: "a b", Domain: "not a domain;", Path: "x", SameSite: 9},
-		OnStoreError: 7,
+		Grace:        -1,
+		MaxNewcomers: -1,
 		StoreTimeout: -1,
 		Spill:        newMem(t),
 		Foreign:      gorillastate.TakeOver(nil, time.Time{}),
-		WhenUserFull: 9,
+		RefuseLogin:  true,
 		Hooks:        make([]sessionstate.Hook, 1),
 	})
 	if err == nil {
@@ -54,7 +55,7 @@ func TestNewReportsAllProblemsTogether(t *testing.T) {
 	}
 	for _, field := range []string{
 		"Config.Secrets[0]", "Config.Store ", "store.Swapper", "Config.Revocations", "Config.Prefix", "Config.Idle", "Config.Absolute",
-		"Config.Cookie.Name", "Config.Cookie.Domain", "Config.Cookie.Path", "Config.Cookie.SameSite", "Config.OnStoreError", "Config.StoreTimeout", "Config.Hooks[0]", "Config.Spill", "Config.Foreign is set", "Config.Foreign is incomplete", "Config.WhenUserFull",
+		"Config.Cookie.Name", "Config.Cookie.Domain", "Config.Cookie.Path", "Config.Cookie.SameSite", "Config.Grace", "Config.MaxNewcomers", "Config.StoreTimeout", "Config.Hooks[0]", "Config.Spill", "Config.Foreign is set", "Config.Foreign is incomplete", "Config.RefuseLogin",
 	} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("the error does not name %s:\n%v", field, err)

@@ -1,8 +1,10 @@
 package sessionstate
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -26,7 +28,7 @@ var (
 func (m *Manager) Begin(c middleware.Context) error {
 	ctx := c.Request().Context()
 	if _, again := m.peek(ctx); !again { // a Stack further out may have the Manager too, and its State in use
-		scope.Fill(ctx, scope.Session, m)
+		scope.Fill(ctx, scope.Session, &m.begun)
 	}
 	return nil
 }
@@ -57,12 +59,6 @@ func (m *Manager) BeforeHeaders(ctx context.Context, status int, h http.Header) 
 // need no commit.
 func (*Manager) CommitOnDemand() {}
 
-// peek returns the State of this Manager, if the request has used it.
-func (m *Manager) peek(ctx context.Context) (*State, bool) {
-	s, ok := scope.Peek[State](ctx, scope.Session)
-	return s, ok && s.m == m
-}
-
 // guard is a plugin that stands before handlers which use the session.
 type guard struct {
 	name string
@@ -82,10 +78,7 @@ func (g *guard) Wrap(next middleware.Handler) middleware.Handler { return g.wrap
 func (m *Manager) guard(name string, do func(c middleware.Context, s *State, next middleware.Handler) error) middleware.Plugin {
 	return &guard{m.Name() + "." + name, func(next middleware.Handler) middleware.Handler {
 		return func(c middleware.Context) error {
-			s, ok := FromOK(c)
-			if !ok || s.m != m {
-				s = nil
-			}
+			s, _ := m.of(c.Request().Context()) // nil: the request has no session of m
 			return do(c, s, next)
 		}
 	}}
@@ -131,11 +124,11 @@ func (m *Manager) CSRF() middleware.Plugin {
 // one at a time, in the order in which they came, for routes where doing a thing
 // twice at once would be wrong (a checkout) or wasteful. Each finds the session
 // as the last one left it. A request waits for its turn at most for wait (0: 10
-// seconds; negative: not at all) and then fails with [ErrBusy], a 503; so do more
-// than 64 that wait at once. Its turn ends when its response has saved the
-// session and the handler is done, at the latest after hold (0 or negative: 10
-// seconds): then the next one goes on beside it. Visitors without a session do
-// not wait.
+// seconds; a nanosecond: not at all) and then fails with [ErrBusy], a 503; so do
+// more than 64 that wait at once. Its turn ends when its response has saved the
+// session and the handler is done, at the latest after hold (0: 10 seconds): then
+// the next one goes on beside it. Visitors without a session do not wait. It
+// panics if one of them is negative, since it is called when the app is built.
 //
 // It works within this process: with several, send the requests of a session to
 // the same one, or rely on [Key.Update], which needs no turn. In cookie mode
@@ -144,12 +137,10 @@ func (m *Manager) CSRF() middleware.Plugin {
 //
 // Put it behind the Manager.
 func (m *Manager) Exclusive(wait, hold time.Duration) middleware.Plugin {
-	if wait == 0 {
-		wait = 10 * time.Second
+	if wait < 0 || hold < 0 {
+		panic(fmt.Sprintf("sessionstate: Manager.Exclusive(%v, %v): use 0 for 10 seconds, or positive times", wait, hold))
 	}
-	if hold <= 0 {
-		hold = 10 * time.Second
-	}
+	wait, hold = cmp.Or(wait, 10*time.Second), cmp.Or(hold, 10*time.Second)
 	return m.guard("exclusive", func(c middleware.Context, s *State, next middleware.Handler) error {
 		if s == nil {
 			return ErrNoSession
@@ -265,34 +256,10 @@ func Tab(c middleware.Context) TabName {
 // tabKey is where the request's context keeps the name of the tab.
 type tabKey struct{}
 
-// From returns the session of the request. It is lazy: neither cookie nor
-// store is touched before the first use. It panics with an [ErrNoSession] if
-// the Manager does not serve the request; see [FromOK].
-func From(c middleware.Context) *State {
-	s, err := FromContext(c.Request().Context())
-	if err != nil {
-		panic(err)
-	}
-	return s
-}
-
-// FromOK returns the session of the request, and whether there is one.
-func FromOK(c middleware.Context) (*State, bool) {
-	s, err := FromContext(c.Request().Context())
-	return s, err == nil
-}
-
-// FromContext returns the session of the request whose context ctx is, or
-// descends from. The error is [ErrNoSession], or that of a load whose result
-// all visitors share, and which therefore may not see one visitor's session.
-func FromContext(ctx context.Context) (*State, error) {
-	s, err := scope.Get(ctx, scope.Session, build)
-	if errors.Is(err, scope.ErrNone) {
-		return nil, ErrNoSession
-	}
-	return s, err
-}
-
-func build(r *scope.Request, filled any) *State {
-	return newState(filled.(*Manager), &r.HTTP)
-}
+// From returns the session of the request. It is lazy: neither cookie nor store
+// is touched before the first use. It is never nil and never panics. Where no
+// Manager is in front of the route, and in a load whose result all visitors
+// share, every key reads its default, every change fails, [State.Err] says so
+// with [ErrNoSession] or the error of [FromContext], and the first use is logged
+// by slog.Default.
+func From(c middleware.Context) *State { return fromRequest(c.Request()) }

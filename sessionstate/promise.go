@@ -3,6 +3,7 @@ package sessionstate
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/reecho-go/reecho/internal/panics"
@@ -95,7 +96,7 @@ func (m *Manager) promised(c Config) {
 }
 
 func limitText(d time.Duration) string {
-	if d < 0 {
+	if d == math.MaxInt64 {
 		return "no limit"
 	}
 	return d.String()

@@ -2,6 +2,7 @@ package sessionstate_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -201,7 +202,7 @@ func TestLoginStartsTheAbsoluteLimitAgain(t *testing.T) {
 func TestLimitsCanBeSwitchedOff(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.Idle, cfg.Absolute = -1, -1
+		cfg.Idle, cfg.Absolute = math.MaxInt64, math.MaxInt64
 		v := newVisit(t, cfg).visitor()
 		v.get(t, "/incr")
 		time.Sleep(10 * 365 * 24 * time.Hour)

@@ -30,8 +30,9 @@ const (
 // It belongs to its request: do not keep it for longer. All methods and those
 // of [Key] are safe for concurrent use within it.
 type State struct {
-	m   *Manager
-	req *http.Request // its context and its cookies
+	m    *Manager
+	req  *http.Request // its context and its cookies
+	none bool          // the request has no session; err says why
 
 	loading  sync.Once
 	fetching sync.Mutex // held while the rest of a session is loaded
@@ -75,6 +76,10 @@ func newState(m *Manager, req *http.Request) *State {
 // load loads the session, once, and returns why it could not.
 func (s *State) load() error {
 	s.loading.Do(func() {
+		if s.none {
+			s.logNone()
+			return
+		}
 		ctx := s.req.Context()
 		late := commit.Request(ctx) != nil
 		h, unread, err := s.m.find(ctx, s.req.Header)
@@ -223,8 +228,8 @@ func (s *State) context() context.Context { return s.req.Context() }
 
 // Err returns why the session could not be loaded, a *[StoreError], or nil.
 // After a failed load every key reads its default, every change fails with
-// this error, and the response becomes a 503 unless Config.OnStoreError says
-// otherwise. It loads the session.
+// this error, and the response becomes a 503 unless Config.FailOpen is set. It
+// loads the session. For a request without one it is what [From] says.
 func (s *State) Err() error { return s.load() }
 
 // IsNew reports whether the visitor came without a session. It loads it.

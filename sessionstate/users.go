@@ -42,23 +42,12 @@ type Users struct {
 	scan store.Scanner // nil: cannot list
 	most int           // Config.MaxPerUser; 0: any number
 
-	refuse bool  // Config.WhenUserFull: a login beyond most, instead of ending the oldest
+	refuse bool  // Config.RefuseLogin: a login beyond most, instead of ending the oldest
 	turns  turns // of a user's logins that are counted
 }
 
 // Users returns the sessions of users. It is never nil.
 func (m *Manager) Users() *Users { return m.users }
-
-// RevokeOption changes what [Users.Revoke] ends.
-type RevokeOption func(*revocation)
-
-type revocation struct{ except string }
-
-// Except spares the session of a request, as for "log out everywhere else".
-func Except(s *State) RevokeOption {
-	handle := s.Handle()
-	return func(r *revocation) { r.except = handle }
-}
 
 // maxPasses bounds how often Revoke looks again.
 const maxPasses = 16
@@ -179,19 +168,20 @@ func newListed(key string, it store.Item, user string) (listed, bool) {
 	return listed{info, key, life, r.mark}, true
 }
 
-// Revoke ends all sessions of a user, and returns how many it has ended. None
+// Revoke ends all sessions of a user but that of except, as for "log out
+// everywhere else", which may be nil, and returns how many it has ended. None
 // escapes it, also not by getting a new id or by a Login at the same moment; a
 // Login that comes later does. The error is [ErrNoUsers], or a *[StoreError];
 // then some may be left.
-func (u *Users) Revoke(ctx context.Context, user string, opts ...RevokeOption) (int, error) {
+func (u *Users) Revoke(ctx context.Context, user string, except *State) (int, error) {
 	if u.scan == nil {
 		return 0, ErrNoUsers
 	}
-	var r revocation
-	for _, o := range opts {
-		o(&r)
+	sparedHandle := ""
+	if except != nil {
+		sparedHandle = except.Handle()
 	}
-	spared, _ := encoding.DecodeString(r.except) // made by Handle
+	spared, _ := encoding.DecodeString(sparedHandle) // made by Handle
 	var mark string
 	err := u.m.call(ctx, "end", func(ctx context.Context) (err error) {
 		mark, err = u.k.marks.endUser(ctx, user, string(spared))
@@ -201,7 +191,7 @@ func (u *Users) Revoke(ctx context.Context, user string, opts ...RevokeOption) (
 		return 0, err
 	}
 	return u.endAll(ctx, user, func(l *listed) bool {
-		return (l.Handle != r.except || r.except == "") && l.mark != mark
+		return (l.Handle != sparedHandle || sparedHandle == "") && l.mark != mark
 	})
 }
 
@@ -252,13 +242,14 @@ func (u *Users) end(ctx context.Context, user string, l *listed) error {
 	})
 	if err == nil {
 		u.m.lives.end(l.life)
+		u.m.counters.ended.Add(1)
 		observe.Emit(ctx, u.m.observer, observe.SessionLife{Action: observe.SessionRevoked, ID: l.ID, Reason: "ended by Revoke"})
 	}
 	return err
 }
 
 // ErrTooManySessions says that a user has Config.MaxPerUser sessions already, and
-// that Config.WhenUserFull refuses another. It answers 409.
+// that Config.RefuseLogin refuses another. It answers 409.
 var ErrTooManySessions error = tooManyError{}
 
 type tooManyError struct{}

@@ -2,6 +2,7 @@ package sessionstate_test
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -107,7 +108,7 @@ func TestIdleHoldsWithinATenthAtEveryLength(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, idle := range []time.Duration{time.Second, 2500 * time.Millisecond, 7 * time.Second, time.Minute, 110 * time.Second, 3 * time.Minute, 10 * time.Minute, time.Hour, 20 * time.Hour} {
 			for mode, cfg := range visitedKeepers(t) {
-				cfg.Idle, cfg.Absolute = idle, -1
+				cfg.Idle, cfg.Absolute = idle, math.MaxInt64
 				a := newVisit(t, cfg)
 				for _, step := range []time.Duration{idle / 50, idle / 11, idle / 2, idle * 9 / 10} {
 					v := a.visitor()

@@ -130,7 +130,7 @@ func (a *app) queryOf(c echo.Context) (string, error) {
 }
 
 // back leads to the page of a query, with a message.
-func (a *app) back(c echo.Context, query string, kind sessionstate.FlashKind, text string) error {
+func (a *app) back(c echo.Context, query string, kind string, text string) error {
 	if err := sessionstate.From(c).Flash(kind, text); err != nil {
 		return err
 	}

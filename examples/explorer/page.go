@@ -84,7 +84,7 @@ func (a *app) newView(c echo.Context, f filter) (*pageView, error) {
 		return r.T(map[string]string{"": "Auto", "light": "Light", "dark": "Dark"}[theme])
 	}, theme)
 	chosen := ""
-	if s, ok := sessionstate.FromOK(c); ok {
+	if s, err := sessionstate.FromContext(c.Request().Context()); err == nil {
 		chosen = preferences.Get(s).Language
 	}
 	v.Languages = []option{{Label: r.T("as in your browser"), Selected: chosen == ""}}
