@@ -284,7 +284,7 @@ func (c *compiler) resolve(l *leaf, t reflect.Type, tags *tagSet) (bool, error) 
 	}
 	switch {
 	case reflect.PointerTo(t).Implements(reflect.TypeFor[optional]()):
-		if t.Field(0).Anonymous || t.PkgPath() != reflect.TypeFor[State]().PkgPath() {
+		if t.Field(0).Anonymous || t.PkgPath() != reflect.TypeFor[optState]().PkgPath() {
 			return false, fmt.Errorf("%s embeds an Opt, and the rest of it would be lost: use the Opt itself", typeName(t))
 		}
 		l.shape = shapeOpt

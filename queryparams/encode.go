@@ -205,9 +205,9 @@ func (e *encoder) absent(l *leaf) {
 func (e *encoder) option(l *leaf, v reflect.Value) {
 	value, state := v.Addr().Interface().(optional).slot()
 	switch *state {
-	case Missing:
+	case optMissing:
 		e.absent(l)
-	case Empty:
+	case optCleared:
 		e.key(l.key)
 	default:
 		e.key(l.key)

@@ -43,7 +43,7 @@ func (o *Opt[T]) SetEmpty() { *o = Cleared[T]() }
 
 // SetValue makes an Opt of any type set, and returns its value for filling in.
 func (o *Opt[T]) SetValue() reflect.Value {
-	o.state = Set
+	o.state = optSet
 	return reflect.ValueOf(&o.value).Elem()
 }
 

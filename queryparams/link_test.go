@@ -158,7 +158,7 @@ func TestWriteBack(t *testing.T) {
 		{"request URL", set, []string{"HX-Request", "true"}, "/frag?page=2&x=1", ""},
 		{"current URL", set, []string{"HX-Request", "true", "HX-Current-URL", "http://example.com/list?utm=a&page=1&embed=true#top"}, "/list?utm=a&page=2&embed=true#top", ""},
 		{"push", func(p *queryparams.Params, c echo.Context) error {
-			p.History(queryparams.PushHistory)
+			p.PushHistory()
 			return set(p, c)
 		}, []string{"HX-Request", "true"}, "", "/frag?page=2&x=1"},
 		{"delete", func(p *queryparams.Params, _ echo.Context) error { return p.Delete("page") }, []string{"HX-Request", "true"}, "/frag?x=1", ""},

@@ -13,15 +13,6 @@ import (
 	"github.com/reecho-go/reecho/internal/commit"
 )
 
-// History says how the browser records a change of the URL.
-type History uint8
-
-// The kinds of record.
-const (
-	ReplaceHistory History = iota // the current entry changes: the back button skips it
-	PushHistory                   // a new entry: the back button undoes it
-)
-
 // Params is the query of one request as an ordered dictionary, with the
 // semantics of Streamlit's st.query_params: reading a repeated key gives its
 // last value, writes are seen at once in the same request (by [Bind] too), and
@@ -40,16 +31,16 @@ type Params struct {
 	limits   Limits
 	req      *http.Request // nil: not of a request
 
-	mu       sync.Mutex
-	entries  []entry
-	touched  map[string]bool // keys that were written
-	all      bool            // every key that is not reserved was
-	explicit bool            // the program wrote, not only a correction
-	notified bool            // the change is on its way to the browser, or not to be told
-	scripted bool            // by a script, after which there can be no other
-	status   int             // of the response, once its headers are on their way
-	history  History
-	err      error // why the query could not be read
+	mu          sync.Mutex
+	entries     []entry
+	touched     map[string]bool // keys that were written
+	all         bool            // every key that is not reserved was
+	explicit    bool            // the program wrote, not only a correction
+	notified    bool            // the change is on its way to the browser, or not to be told
+	scripted    bool            // by a script, after which there can be no other
+	status      int             // of the response, once its headers are on their way
+	push        bool            // the change is a new entry of the browser's history
+	err         error           // why the query could not be read
 
 	corrections []*FieldError // faults that a default has taken the place of
 
@@ -272,12 +263,13 @@ func (p *Params) Corrections() []*FieldError {
 	return slices.Clone(p.corrections)
 }
 
-// History chooses whether the browser's history gets a new entry for the
-// changes of this request. Default [ReplaceHistory].
-func (p *Params) History(h History) {
+// PushHistory makes the changes of this request a new entry in the browser's
+// history, which the back button undoes. Without it they change the current
+// entry.
+func (p *Params) PushHistory() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.history = h
+	p.push = true
 }
 
 // collect makes the entries for keys.

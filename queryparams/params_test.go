@@ -194,7 +194,7 @@ func TestParamsAreSafeForConcurrentUse(t *testing.T) {
 				_ = p.Update(map[string]any{"x": i, "y": i})
 				for range p.Items() {
 				}
-				p.History(queryparams.PushHistory)
+				p.PushHistory()
 				_ = p.URL()
 			}
 		})

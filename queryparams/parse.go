@@ -162,7 +162,7 @@ func (r *reader) one(l *leaf, o *occurrence, raw string, v reflect.Value) {
 		switch {
 		case l.shape == shapeOpt:
 			_, state := v.Addr().Interface().(optional).slot()
-			*state = Empty
+			*state = optCleared
 			return
 		case l.emptyMissing:
 			r.missing(l, v)
@@ -178,7 +178,7 @@ func (r *reader) one(l *leaf, o *occurrence, raw string, v reflect.Value) {
 		v = v.Elem()
 	case shapeOpt:
 		value, state := v.Addr().Interface().(optional).slot()
-		*state = Set
+		*state = optSet
 		v = reflect.ValueOf(value).Elem()
 	}
 	r.scalar(l, o, raw, v)

@@ -145,7 +145,7 @@ func (p *Params) URL() string {
 
 // Script returns the script element by which a full page makes the browser's
 // URL follow what was written: history.replaceState, or pushState after
-// [Params.History]. Put it into the page's template; it is empty when nothing
+// [Params.PushHistory]. Put it into the page's template; it is empty when nothing
 // changes and when a header tells htmx. The fragment of the URL stays. With
 // pushState the page loads anew when the visitor goes back to the other URL.
 //
@@ -173,7 +173,7 @@ func (p *Params) Script(nonce string) template.HTML {
 		attr = ` nonce="` + template.HTMLEscapeString(nonce) + `"`
 	}
 	code := `history.replaceState(history.state,"",` + string(text) + `+location.hash)`
-	if p.history == PushHistory {
+	if p.push {
 		code = `history.pushState(null,"",` + string(text) + `+location.hash);` +
 			`((u)=>addEventListener("popstate",()=>{if(location.pathname+location.search!==u)location.reload()}))(location.pathname+location.search)`
 	}
@@ -226,7 +226,7 @@ func (p *Params) writeBack(status int, h http.Header) {
 	case boosted && link == p.shown(): // a link to the same page is no second entry
 		h.Set(hxReplaceURL, link)
 	case !differs:
-	case boosted || p.history == PushHistory: // a followed link is a new entry by itself
+	case boosted || p.push: // a followed link is a new entry by itself
 		h.Set(hxPushURL, link)
 	default:
 		h.Set(hxReplaceURL, link)
@@ -252,8 +252,9 @@ type Change struct {
 	// Query is the whole raw query, reserved keys included, without the
 	// question mark. The path is the page's: its script knows it.
 	Query string
-	// History says how to record it.
-	History History
+	// Push says to record it as a new entry of the browser's history, in place
+	// of changing the current one: see [Params.PushHistory].
+	Push bool
 }
 
 // OnChange hands every later change of the query to fn, in place of the
@@ -274,7 +275,7 @@ func (p *Params) OnChange(fn func(Change)) {
 
 // change is the change that has just been made. p.mu is held.
 func (p *Params) change() Change {
-	return Change{Query: string(appendEntries(nil, p.entries)), History: p.history}
+	return Change{Query: string(appendEntries(nil, p.entries)), Push: p.push}
 }
 
 // deliver hands out the changes that are waiting, unless somebody is at it.

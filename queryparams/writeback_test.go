@@ -94,11 +94,11 @@ func TestFullPagesCarryAScript(t *testing.T) {
 		})
 	}
 	e, _ := serve(t, queryparams.Config{}, show(func(p *queryparams.Params) error {
-		p.History(queryparams.PushHistory)
+		p.PushHistory()
 		return p.Set("page", 2)
 	}))
 	if got := get(t, e, "/list").Body.String(); !strings.Contains(got, `history.pushState(null,"","/list?page=2"+location.hash)`) || !strings.Contains(got, "popstate") {
-		t.Errorf("after History(PushHistory): %s", got)
+		t.Errorf("after PushHistory(): %s", got)
 	}
 	p := dict(t, "a=1")
 	if got := p.Script("n"); got != "" {
@@ -196,12 +196,12 @@ func TestOnChangeHandsOutEveryChangeInOrder(t *testing.T) {
 				return err
 			}
 		}
-		p.History(queryparams.PushHistory)
+		p.PushHistory()
 		if err := p.Clear(); err != nil {
 			return err
 		}
 		want := []queryparams.Change{
-			{Query: "embed=true&a=1"}, {Query: "embed=true&a=1&b=1"}, {Query: "embed=true", History: queryparams.PushHistory},
+			{Query: "embed=true&a=1"}, {Query: "embed=true&a=1&b=1"}, {Query: "embed=true", Push: true},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("changes (-want +got):\n%s", diff)

@@ -141,7 +141,7 @@ func (a *app) follow(c echo.Context, f filter) error {
 	if err != nil {
 		return err
 	}
-	p.History(queryparams.PushHistory)
+	p.PushHistory()
 	return a.filters.Store(p, f)
 }
 

@@ -33,7 +33,7 @@ func next(c echo.Context) error {
 	}
 	v.Page++
 	if v.Tab == "push" {
-		p.History(queryparams.PushHistory)
+		p.PushHistory()
 	}
 	if err := views.Store(p, v); err != nil {
 		return err
