@@ -58,8 +58,8 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 		done; done
 
 .PHONY: soak
-soak: ## run the core's tests SOAK (20) times, in another order each time, with all random cases
-	SOAK=$(SOAK) go test -race -shuffle=on -count=$(SOAK) -timeout 0 ./...
+soak: ## run the tests of the core and of the stores SOAK (20) times, in another order each time, with all random cases
+	SOAK=$(SOAK) go test -race -shuffle=on -count=$(SOAK) -timeout 0 ./... ./store/boltstore/... ./store/redisstore/...
 
 .PHONY: bench
 bench: ## run the comparisons with other libraries; ARGS=-short takes a few minutes

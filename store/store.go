@@ -7,10 +7,16 @@
 // # The contract
 //
 // A [Store] has three methods. Everything else is a capability: a small
-// interface that a store may also implement ([Swapper], [Toucher], [Scanner],
-// [Clearer], [Batcher], [Closer]) and that callers find with [As], which looks
-// through wrappers. A store never implements a capability only to answer "not
-// supported".
+// interface that a store may also implement and that callers find with [As],
+// which looks through wrappers. A store never implements a capability only to
+// answer "not supported". There is one only if the toolkit has a use for it:
+//
+//   - [Swapper]: sessions, their revocations, and results of caches need it.
+//   - [Toucher]: sessions that live for as long as they are used; without it they
+//     are written again.
+//   - [Scanner]: listing and ending the sessions of a user needs it.
+//   - [Batcher]: one exchange instead of several.
+//   - [Closer]: for whoever opened the store. No package closes one that it was given.
 //
 // Keys are arbitrary bytes in a string, the empty string included. A store
 // takes keys of at least 1 KiB and values of at least 1 MiB; what it cannot
@@ -29,7 +35,7 @@
 //
 // Versions order the writes of one key. Every Put and every Swap gives its key
 // a version that is greater than each one the key had before, and a version is
-// never given twice: not after Delete, expiry, Clear or eviction either. So a
+// never given twice: not after Delete, expiry or eviction either. So a
 // Swap that expects the version of a deleted value fails, also when the key
 // was created again since. Versions of different keys do not compare. Zero is
 // never a version.

@@ -127,12 +127,14 @@ func (a *app) login(c *echo.Context) error {
 		}
 		return err
 	}
-	var options []sessionstate.LoginOption
-	if c.FormValue("remember") != "" {
-		options = append(options, sessionstate.Persist(month))
-	}
 	// The session gets a new id: one that somebody has planted is worth nothing.
-	if err := s.Login(name, options...); err != nil {
+	var err error
+	if c.FormValue("remember") != "" {
+		err = s.LoginFor(name, month)
+	} else {
+		err = s.Login(name)
+	}
+	if err != nil {
 		return err
 	}
 	return a.back(c, "Welcome, "+name+".")
@@ -164,7 +166,7 @@ func (a *app) end(c *echo.Context) error {
 // endOthers logs all other devices out.
 func (a *app) endOthers(c *echo.Context) error {
 	s := sessionstate.From(c)
-	n, err := a.sessions.Users().Revoke(c.Request().Context(), s.User(), sessionstate.Except(s))
+	n, err := a.sessions.Users().Revoke(c.Request().Context(), s.User(), s)
 	if err != nil {
 		return err
 	}
