@@ -146,7 +146,7 @@ func (c *core) compileCopies() error {
 			return nil
 		}
 		return c.compileSizes(nil)
-	case c.cfg.Copy.compile != nil:
+	case c.cfg.Copy != nil:
 		own, err := c.cfg.Copy.compile(c.result.Type)
 		if err != nil {
 			return c.copyError(err)
@@ -229,18 +229,6 @@ func (c *core) loadError(err error) error {
 func (c *core) peek(ctx context.Context, key unsafe.Pointer) *entry {
 	if e, _ := c.find(ctx, key); c.good(e) >= stale && e.err() == nil && c.intact(e) {
 		return e
-	}
-	return nil
-}
-
-// into maps the caller's own copy of a result into *dst; see [Cache.GetInto].
-func (c *core) into(dst, own any, opt []clone.Option) error {
-	var o clone.Option
-	if len(opt) > 0 {
-		o = opt[0]
-	}
-	if err := clone.Into(dst, own, o); err != nil {
-		return fmt.Errorf("cachedata: %s: GetInto: %w", c.name, err)
 	}
 	return nil
 }

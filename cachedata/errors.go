@@ -24,7 +24,7 @@ var ErrClosed error = closedError{}
 // HTTP it is 404 Not Found.
 var ErrNotFound error = notFoundError{}
 
-// ErrTimeout says that a load took longer than Config.HardTimeout. errors.Is
+// ErrTimeout says that a load took longer than Config.Timeout. errors.Is
 // finds context.DeadlineExceeded in it, too. Over HTTP it is 504 Gateway
 // Timeout.
 var ErrTimeout error = timeoutError{}

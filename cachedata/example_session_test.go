@@ -25,7 +25,7 @@ func Example_session() {
 		}
 		fmt.Println("loading the cart of", state.User())
 		return "cart of " + state.User(), nil
-	}, cachedata.Config[struct{}, string]{Scope: cachedata.Session}))
+	}, cachedata.Config{Scope: cachedata.Session}))
 
 	e := echo.New()
 	e.Use(echov4.Use(sessions))

@@ -41,8 +41,8 @@ func Example_visitor() {
 	visitor := middleware.Must(middleware.NewVisitor(subject))
 	group := cachedata.Must(cachedata.NewGroup("app", cachedata.GroupConfig{}))
 	load := func(ctx context.Context, _ struct{}) (string, error) { return "feed of " + subject(ctx), nil }
-	feeds := cachedata.Must(cachedata.New("feeds", load, cachedata.Config[struct{}, string]{Group: group, Scope: cachedata.Session}))
-	wrong := cachedata.Must(cachedata.New("wrong", load, cachedata.Config[struct{}, string]{Group: group}))
+	feeds := cachedata.Must(cachedata.New("feeds", load, cachedata.Config{Group: group, Scope: cachedata.Session}))
+	wrong := cachedata.Must(cachedata.New("wrong", load, cachedata.Config{Group: group}))
 
 	e := echo.New()
 	e.Use(echov4.Use(visitor), fakeJWT)

@@ -35,7 +35,7 @@ func TestErrorsOnABareEcho(t *testing.T) {
 				return 0, cachedata.ErrClosed
 			}
 			return 0, errors.New("secret")
-		}, cachedata.Config[int, int]{HardTimeout: time.Second})
+		}, cachedata.Config{Timeout: time.Second})
 		for name, test := range map[string]struct {
 			handler echo.HTTPErrorHandler
 			wrap    func(error) error
@@ -78,12 +78,12 @@ func explode() (int, error) { panic("boom") }
 // echo's Recover prints the value and the stack of the handler's goroutine.
 func TestRecoverShowsWhichLoadPanickedAndWhere(t *testing.T) {
 	t.Parallel()
-	single := newCache(t, boomLoad, cachedata.Config[int, int]{})
+	single := newCache(t, boomLoad, cachedata.Config{})
 	batch := cachedata.Must(cachedata.NewBatch("batch", func(ctx context.Context, keys []int) (map[int]int, error) {
 		v, err := boomLoad(ctx, 0)
 		return map[int]int{keys[0]: v}, err
-	}, cachedata.Config[int, int]{Group: newGroup(t, cachedata.GroupConfig{})}))
-	outer := newCache(t, single.Get, cachedata.Config[int, int]{})
+	}, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{})}))
+	outer := newCache(t, single.Get, cachedata.Config{})
 	for name, test := range map[string]struct {
 		get  func(context.Context) error
 		want string
@@ -107,18 +107,6 @@ func TestRecoverShowsWhichLoadPanickedAndWhere(t *testing.T) {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("%s: Recover logs %s\nwithout %q", name, log.String(), want)
 			}
-		}
-	}
-}
-
-func TestGetIntoAWrongDestinationIsAnError(t *testing.T) {
-	t.Parallel()
-	c := newCache(t, func(context.Context, int) (user, error) { return user{"alice"}, nil }, cachedata.Config[int, user]{})
-	for name, dst := range map[string]any{
-		"nil": nil, "a nil pointer": (*user)(nil), "no pointer": user{}, "a string": new(string), "other fields": new(struct{ Name string }),
-	} {
-		if err := c.GetInto(t.Context(), 1, dst); err == nil || !strings.HasPrefix(err.Error(), "cachedata: test: GetInto: ") {
-			t.Errorf("%s: GetInto() = %v, want an error that says so", name, err)
 		}
 	}
 }

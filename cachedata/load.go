@@ -380,7 +380,7 @@ func (l *load) Fail(err error) {
 		return
 	}
 	if m := l.prior.more(); m != nil {
-		m.retryLater(l.core.group.Now(), cmp.Or(l.core.cfg.RetryAfter, DefaultRetryAfter))
+		m.retryLater(l.core.group.Now(), cmp.Or(l.core.cfg.RetryAfter, defaultRetryAfter))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // WriteError says that a shared result was changed although its cache is
-// ReadOnly, by a caller or by the loader; see Config.VerifyReadOnly. It has no
+// ReadOnly, by a caller or by the loader; see CopyConfig.Verify. It has no
 // HTTP status: it is a mistake in the program.
 type WriteError struct {
 	Cache       string // the cache's name
@@ -42,7 +42,7 @@ func newSeals(t reflect.Type, trusted []reflect.Type) (*seals, error) {
 		_, err = s.of(reflect.New(t).UnsafePointer())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("VerifyReadOnly: results of this type cannot be compared: leave it out: %w", err)
+		return nil, fmt.Errorf("Copy.Verify: results of this type cannot be compared: leave it out: %w", err)
 	}
 	return s, nil
 }

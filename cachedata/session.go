@@ -36,12 +36,6 @@ const (
 	Session
 )
 
-// Bounds of a cache in session scope whose Config has none.
-const (
-	DefaultMaxPerSession = 1_000
-	DefaultMaxSessions   = 10_000
-)
-
 // String returns the name of s in lower case.
 func (s Scope) String() string {
 	switch s {
@@ -69,8 +63,8 @@ func (cfg *settings) validateScope(bad func(format string, args ...any)) {
 		value int
 		zero  int
 	}{
-		{"MaxPerSession", cfg.MaxPerSession, DefaultMaxPerSession},
-		{"MaxSessions", cfg.MaxSessions, DefaultMaxSessions},
+		{"Session.MaxEntries", cfg.MaxPerSession, defaultMaxPerSession},
+		{"Session.MaxSessions", cfg.MaxSessions, defaultMaxSessions},
 	} {
 		switch {
 		case b.value < 0:
@@ -111,9 +105,9 @@ type kept struct {
 }
 
 func newSessions(c *core) *sessions {
-	s := &sessions{core: c, table: &c.table, maxPerSession: cmp.Or(c.cfg.MaxPerSession, DefaultMaxPerSession)}
+	s := &sessions{core: c, table: &c.table, maxPerSession: cmp.Or(c.cfg.MaxPerSession, defaultMaxPerSession)}
 	s.visits = visitors.New(visitors.Config[*visitor]{
-		Most: cmp.Or(c.cfg.MaxSessions, DefaultMaxSessions),
+		Most: cmp.Or(c.cfg.MaxSessions, defaultMaxSessions),
 		Now:  c.group.Now,
 		Make: s.visitor,
 		Left: s.left,

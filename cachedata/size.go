@@ -36,7 +36,7 @@ func (c *core) compileSizes(plan *clone.Untyped) error {
 		var err error
 		plan, err = clone.ForType(c.result.Type, clone.Config{Trusted: c.cfg.Trusted})
 		if err != nil && (c.cfg.MaxBytes > 0 || c.budget != nil && c.budget.given) {
-			return fmt.Errorf("results cannot be measured for MaxBytes: set Size: %w", err)
+			return fmt.Errorf("results cannot be measured for MaxBytes: set Funcs.Size: %w", err)
 		}
 	}
 	if plan != nil {
@@ -151,7 +151,7 @@ func (c *core) bounds() bounds {
 // maxEntries is the bound on entries; 0: none.
 func (c *core) maxEntries() int {
 	if c.cfg.MaxEntries == 0 && c.cfg.MaxBytes == 0 {
-		return DefaultMaxEntries
+		return defaultMaxEntries
 	}
 	return c.cfg.MaxEntries
 }

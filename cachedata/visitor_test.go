@@ -98,7 +98,7 @@ func TestAGlobalLoadThatReadsTheDeclaredVisitorFails(t *testing.T) {
 			t.Parallel()
 			calls := 0
 			c := newCache(t, func(ctx context.Context, k int) (string, error) { calls++; return load(ctx, k) },
-				cachedata.Config[int, string]{ErrorTTL: time.Hour, NotFoundTTL: time.Hour, NotFound: func(error) bool { return true }})
+				cachedata.Config{Errors: cachedata.ErrorConfig{TTL: time.Hour, NotFoundTTL: time.Hour, IsNotFound: func(error) bool { return true }}})
 			ctx := context.WithValue(as(v.Context(t.Context()), "alice"), claimsKey("claims"), "hers")
 			for range 2 {
 				if got, err := c.Get(ctx, 1); !errors.Is(err, cachedata.ErrVisitorInGlobalLoad) {
@@ -127,7 +127,7 @@ func TestABatchThatReadsTheDeclaredVisitorFails(t *testing.T) {
 		b, err := cachedata.NewBatch(name, func(ctx context.Context, keys []int) (map[int]string, error) {
 			who := userOf(ctx)
 			return map[int]string{keys[0]: who}, result
-		}, cachedata.Config[int, string]{Group: newGroup(t, cachedata.GroupConfig{}), NotFoundTTL: time.Hour})
+		}, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{}), Errors: cachedata.ErrorConfig{NotFoundTTL: time.Hour}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +154,7 @@ func TestARefreshThatReadsTheDeclaredVisitorKeepsTheOldResult(t *testing.T) {
 				return userOf(ctx), nil
 			}
 			return "everybody's", nil
-		}, cachedata.Config[int, string]{TTL: time.Minute, StaleFor: time.Hour, Observer: &events})
+		}, cachedata.Config{TTL: time.Minute, Observer: &events, Stale: cachedata.StaleConfig{For: time.Hour}})
 		ctx := as(v.Context(t.Context()), "alice")
 		get(ctx, t, c, 1)
 		nosy.Store(true)
@@ -208,7 +208,7 @@ func TestContextValuesThatALoadReads(t *testing.T) {
 				defer cancel()
 				_ = cachedata.Entry(ctx)
 				return fmt.Sprint(ctx.Value(test.key) == nil), nil
-			}, cachedata.Config[int, string]{Observer: &events})
+			}, cachedata.Config{Observer: &events})
 			for k := range 3 {
 				got, err := c.Get(test.put(t.Context()), k)
 				if errors.Is(err, cachedata.ErrVisitorInGlobalLoad) != test.fail || err != nil != test.fail {
@@ -238,7 +238,7 @@ func TestScopeSession_WorksWithADeclaredVisitorAndWithoutSessions(t *testing.T) 
 	var loads atomic.Int64
 	c := newCache(t, func(ctx context.Context, k int) (string, error) {
 		return fmt.Sprintf("%s:%d#%d", userOf(ctx), k, loads.Add(1)), nil
-	}, cachedata.Config[int, string]{Scope: cachedata.Session})
+	}, cachedata.Config{Scope: cachedata.Session})
 	in := func(id string) context.Context { return as(v.Context(t.Context()), id) }
 	alice, bob := get(in("alice"), t, c, 1), get(in("bob"), t, c, 1)
 	if !strings.HasPrefix(alice, "alice:") || !strings.HasPrefix(bob, "bob:") {
@@ -288,7 +288,7 @@ func TestScopeSession_ALoadOfBeforeForgetIsNotKept(t *testing.T) {
 		v := newVisitor(t, userOf)
 		release := make(chan struct{})
 		c := newCache(t, func(context.Context, int) (string, error) { <-release; return "x", nil },
-			cachedata.Config[int, string]{Scope: cachedata.Session})
+			cachedata.Config{Scope: cachedata.Session})
 		ctx := as(v.Context(t.Context()), "alice")
 		var wg sync.WaitGroup
 		wg.Go(func() { get(ctx, t, c, 1) })
@@ -306,7 +306,7 @@ func TestScopeSession_MaxSessionsBoundsDeclaredVisitors(t *testing.T) {
 	t.Parallel()
 	v := newVisitor(t, userOf)
 	c := newCache(t, func(ctx context.Context, _ int) (string, error) { return userOf(ctx), nil },
-		cachedata.Config[int, string]{Scope: cachedata.Session, MaxSessions: 10})
+		cachedata.Config{Scope: cachedata.Session, Session: cachedata.SessionConfig{MaxSessions: 10}})
 	for i := range 1000 {
 		id := fmt.Sprint("user ", i)
 		if got := get(as(v.Context(t.Context()), id), t, c, 1); got != id {
@@ -323,7 +323,7 @@ func TestLoadsOfBothScopesWithinEachOther(t *testing.T) {
 	v := newVisitor(t, userOf)
 	group := newGroup(t, cachedata.GroupConfig{})
 	in := func(name string, s cachedata.Scope, load func(context.Context, int) (string, error)) *cachedata.Cache[int, string] {
-		return cachedata.Must(cachedata.New(name, load, cachedata.Config[int, string]{Scope: s, Group: group}))
+		return cachedata.Must(cachedata.New(name, load, cachedata.Config{Scope: s, Group: group}))
 	}
 	plain := in("plain", cachedata.Global, func(context.Context, int) (string, error) { return "all", nil })
 	nosy := in("nosy", cachedata.Global, func(ctx context.Context, _ int) (string, error) { return userOf(ctx), nil })
@@ -385,9 +385,9 @@ func TestADeclaredVisitorInAnApp(t *testing.T) {
 			t.Parallel()
 			v := newVisitor(t, test.id)
 			own := newCache(t, func(ctx context.Context, _ int) (string, error) { return v.ID(ctx) },
-				cachedata.Config[int, string]{Scope: cachedata.Session})
+				cachedata.Config{Scope: cachedata.Session})
 			shared := newCache(t, func(ctx context.Context, _ int) (string, error) { return "shared" + test.id(ctx), nil },
-				cachedata.Config[int, string]{})
+				cachedata.Config{})
 			var late context.Context
 			e := echo.New()
 			e.Use(echov4.Use(v), test.login)
@@ -446,9 +446,9 @@ func TestDeclarationsWithinEachOther(t *testing.T) {
 	c := newCache(t, func(ctx context.Context, _ int) (string, error) {
 		return fmt.Sprint(ctx.Value(tenantKey{}), userOf(ctx)), nil
 	},
-		cachedata.Config[int, string]{Scope: cachedata.Session})
+		cachedata.Config{Scope: cachedata.Session})
 	global := newCache(t, func(ctx context.Context, _ int) (string, error) { _ = ctx.Value(tenantKey{}); return "", nil },
-		cachedata.Config[int, string]{})
+		cachedata.Config{})
 	e := echo.New()
 	e.Use(echov4.Use(tenants))
 	e.GET("/:tenant/:user", func(ec echo.Context) error {

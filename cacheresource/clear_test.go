@@ -49,7 +49,7 @@ func TestClearHandler(t *testing.T) {
 			for _, name := range []string{"a", "b"} {
 				opens := 0
 				open := func(context.Context, string) (*int, error) { opens++; return new(opens), nil }
-				r := cacheresource.Must(cacheresource.New(name, open, cacheresource.Config[string, *int]{Group: g}))
+				r := cacheresource.Must(cacheresource.New(name, open, cacheresource.Config{Group: g}))
 				must(t, r.Do(t.Context(), "k", func(*int) error { return nil }))
 				all = append(all, r)
 			}
@@ -87,7 +87,7 @@ func TestClearHandlerLeavesWhatIsLeased(t *testing.T) {
 	w := &world{t: t}
 	g, err := cacheresource.NewGroup("leased", cacheresource.GroupConfig{})
 	must(t, err)
-	r := newResource(t, w, cacheresource.Config[string, *thing]{Group: g})
+	r := newResource(t, w, cacheresource.Config{Group: g})
 	h, err := echov4.ClearHandler(g, func(echo.Context) error { return nil })
 	must(t, err)
 	must(t, r.Do(t.Context(), "k", func(th *thing) error {

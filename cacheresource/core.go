@@ -87,11 +87,11 @@ type functions struct {
 func newCore(name string, key, result reflect.Type, cfg settings, fns functions) (*core, error) {
 	r := &core{
 		name: name, fns: fns, key: key, result: result,
-		ttl: cfg.TTL, staleFor: cfg.StaleFor, idleTTL: cfg.IdleTTL, maxEntries: cfg.MaxEntries,
+		ttl: cfg.TTL, staleFor: cfg.StaleFor, idleTTL: cfg.IdleTTL, maxEntries: cmp.Or(cfg.MaxEntries, defaultMaxEntries),
 		openTimeout: cfg.OpenTimeout, errorTTL: cfg.ErrorTTL, drainTimeout: cfg.DrainTimeout,
-		checkEvery:     max(cmp.Or(cfg.CheckEvery, DefaultCheckEvery), 0),
-		checkTimeout:   cmp.Or(cfg.CheckTimeout, DefaultCheckTimeout),
-		releaseTimeout: cmp.Or(cfg.ReleaseTimeout, DefaultReleaseTimeout),
+		checkEvery:     max(cmp.Or(cfg.CheckEvery, defaultCheckEvery), 0),
+		checkTimeout:   cmp.Or(cfg.CheckTimeout, defaultCheckTimeout),
+		releaseTimeout: cmp.Or(cfg.ReleaseTimeout, defaultReleaseTimeout),
 		recency:        cfg.IdleTTL > 0 || cfg.MaxEntries > 0,
 		group:          cmp.Or(cfg.Group, Default()).group,
 		all:            make(map[*instance]struct{}),
@@ -117,7 +117,7 @@ func newCore(name string, key, result reflect.Type, cfg settings, fns functions)
 	r.simple = !r.clocked && cfg.Scope == Global && r.keys.Shape() == keys.Word
 	r.era = r.newEra()
 	if cfg.Scope == Session {
-		r.visitors = newVisitors(r, cmp.Or(cfg.MaxSessions, DefaultMaxSessions))
+		r.visitors = newVisitors(r, cmp.Or(cfg.MaxSessions, defaultMaxSessions))
 	}
 	r.checks = flight.NewTable(&r.tracker)
 	if cfg.LeakAge > 0 {
@@ -136,7 +136,7 @@ func newCore(name string, key, result reflect.Type, cfg settings, fns functions)
 	return r, nil
 }
 
-// pin is [Resource.Get].
+// pin is [Resource.Pin].
 func (r *core) pin(ctx context.Context, key unsafe.Pointer) (*instance, error) {
 	if r.visitors != nil {
 		return nil, fmt.Errorf("cacheresource: %s: %w", r.name, errPinned)

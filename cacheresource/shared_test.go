@@ -47,8 +47,12 @@ func TestWhatARefreshMayReturnAgainIsNotReleased(t *testing.T) {
 				m := &memo{world: &world{t: t}}
 				g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 				must(t, err)
-				r, err := cacheresource.New("memo", m.open, cacheresource.Config[string, *thing]{
-					Group: g, Release: m.release, TTL: time.Minute, StaleFor: time.Minute,
+				r, err := cacheresource.New("memo", m.open, cacheresource.Config{
+					Group:    g,
+					TTL:      time.Minute,
+					StaleFor: time.Minute,
+				}, cacheresource.Funcs[string, *thing]{
+					Release: m.release,
 				})
 				must(t, err)
 				first := use(t, r, "k")
@@ -79,7 +83,7 @@ func TestWhatIsReturnedAgainKeepsWhatItWasOpenedWith(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 		must(t, err)
 		bases, m := &world{t: t}, &memo{world: &world{t: t}}
-		base, err := cacheresource.New("base", bases.open, cacheresource.Config[string, *thing]{Group: g, Release: bases.release})
+		base, err := cacheresource.New("base", bases.open, cacheresource.Config{Group: g}, cacheresource.Funcs[string, *thing]{Release: bases.release})
 		must(t, err)
 		var needed *thing
 		top, err := cacheresource.New("top", func(ctx context.Context, key string) (*thing, error) {
@@ -89,8 +93,11 @@ func TestWhatIsReturnedAgainKeepsWhatItWasOpenedWith(t *testing.T) {
 				}
 			}
 			return m.open(ctx, key)
-		}, cacheresource.Config[string, *thing]{
-			Group: g, TTL: time.Minute, StaleFor: time.Minute,
+		}, cacheresource.Config{
+			Group:    g,
+			TTL:      time.Minute,
+			StaleFor: time.Minute,
+		}, cacheresource.Funcs[string, *thing]{
 			Release: func(ctx context.Context, key string, th *thing) error {
 				if needed.released.Load() != 0 {
 					t.Error("base was released before top")

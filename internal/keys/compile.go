@@ -22,7 +22,7 @@ const (
 	formPointer
 	formMap
 	formInterface
-	formHashFunc // Config.HashFuncs has the type
+	formHashFunc // KeyConfig.HashFuncs has the type
 	formText     // tagged hash:"string"
 	formLocation // time.Location
 	formMethod   // its own encoding, or that of what it points to

@@ -36,7 +36,7 @@
 //     A time.Location is its name and its offsets in 1970 and 2026. netip.Addr,
 //     big.Int, big.Rat: their content. big.Float: its content with precision,
 //     rounding mode and accuracy. Decimals and other types made of these follow.
-//   - Config.HashFuncs comes before all of this for the types that it names.
+//   - KeyConfig.HashFuncs comes before all of this for the types that it names.
 //
 // Types of other modules and of the standard library whose private data means
 // something that is not known (see package known) are compared by their own

@@ -27,7 +27,7 @@ const waysOut = "leave the field out with the tag `hash:\"ignore\"`, give HashFu
 // tooLarge is the reason of an [ErrTooLarge], with the ways out.
 func tooLarge(limit int) string {
 	return fmt.Sprintf("%v: a key has at most %d bytes: give HashFuncs a function for a type in it that returns a digest, such as sha256.Sum256 of the content, "+
-		"or raise the limit (MaxKeyBytes)", ErrTooLarge, limit)
+		"or raise the limit (Keys.MaxBytes)", ErrTooLarge, limit)
 }
 
 // TypeError says that a type inside that of the keys cannot identify anything.

@@ -277,7 +277,7 @@ func TestTextsHaveALimitToo(t *testing.T) {
 		_, err2 = ids.AppendID(nil, &not)
 		for _, err := range []error{err1, err2} {
 			var e *keys.Error
-			if !errors.As(err, &e) || !errors.Is(err, keys.ErrTooLarge) || !strings.Contains(err.Error(), "HashFuncs") || !strings.Contains(err.Error(), "MaxKeyBytes") {
+			if !errors.As(err, &e) || !errors.Is(err, keys.ErrTooLarge) || !strings.Contains(err.Error(), "HashFuncs") || !strings.Contains(err.Error(), "Keys.MaxBytes") {
 				t.Errorf("%s: %v, want an error with the ways out", tt.name, err)
 			}
 		}

@@ -106,11 +106,11 @@ func (cfg Config) Validate() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for t, fn := range cfg.HashFuncs {
 		if t == nil || fn == nil {
-			bad("HashFuncs[%v]: neither the type nor the function may be nil", t)
+			bad("Keys.HashFuncs[%v]: neither the type nor the function may be nil", t)
 		}
 	}
 	if cfg.MaxBytes < 0 || cfg.MaxBytes > maxMaxBytes {
-		bad("MaxKeyBytes is %d: use 0 for 1 MiB, or up to 1 GiB", cfg.MaxBytes)
+		bad("Keys.MaxBytes is %d: use 0 for 1 MiB, or up to 1 GiB", cfg.MaxBytes)
 	}
 	if cfg.MaxDepth < 0 || cfg.MaxDepth > maxMaxDepth {
 		bad("MaxDepth is %d: use 0 for %d, or up to %d", cfg.MaxDepth, DefaultMaxDepth, maxMaxDepth)

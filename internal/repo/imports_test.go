@@ -30,8 +30,8 @@ var seams = []struct {
 	},
 	{
 		imports: "github.com/jinzhu/copier",
-		where:   "internal/clone",
-		allowed: func(file string) bool { return path.Dir(file) == "internal/clone" },
+		where:   "cachedata/copiermap",
+		allowed: func(file string) bool { return path.Dir(file) == "cachedata/copiermap" },
 	},
 	{
 		imports: "github.com/gorilla",

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	users  = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config[int, string]{TTL: time.Minute}))
+	users  = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config{TTL: time.Minute}))
 	visits = sessionstate.NewKey("visits", sessionstate.KeyConfig[int]{})
 )
 

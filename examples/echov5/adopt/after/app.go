@@ -25,7 +25,7 @@ type Report struct {
 // Queries counts how often the database was asked, for the test.
 var Queries int
 
-var reports = cachedata.Must(cachedata.New("reports", query, cachedata.Config[int, Report]{TTL: time.Minute}))
+var reports = cachedata.Must(cachedata.New("reports", query, cachedata.Config{TTL: time.Minute}))
 
 func query(_ context.Context, year int) (Report, error) {
 	Queries++

@@ -1,4 +1,4 @@
-package clone
+package copiermap
 
 import (
 	"fmt"
@@ -43,7 +43,7 @@ func findEndless(t reflect.Type, seen map[reflect.Type]bool) reflect.Type {
 		if embedsItself(base, map[reflect.Type]bool{}) {
 			return base
 		}
-		for f := range fieldsOf(base) {
+		for f := range base.Fields() {
 			if !f.IsExported() {
 				continue
 			}
@@ -82,7 +82,7 @@ func embedsItself(t reflect.Type, open map[reflect.Type]bool) bool {
 	}
 	open[t] = true
 	defer delete(open, t)
-	for f := range fieldsOf(t) {
+	for f := range t.Fields() {
 		if !f.Anonymous || !f.IsExported() {
 			continue
 		}

@@ -1,4 +1,4 @@
-package clone_test
+package copiermap_test
 
 import (
 	"database/sql"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/jinzhu/copier"
 
-	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/cachedata/copiermap"
 )
 
 type (
@@ -91,7 +91,7 @@ func TestIntoFailsWhereNothingHasACounterpart(t *testing.T) {
 		"another case, but it counts": {dst: new(shouting), src: named{"Ann"}, opt: copier.Option{CaseSensitive: true}, fails: true},
 		"a pointer to itself":         {dst: new(loop), src: ann, fails: true},
 	} {
-		err := clone.Into(test.dst, test.src, test.opt)
+		err := copiermap.Into(test.dst, test.src, test.opt)
 		if (err != nil) != test.fails {
 			t.Errorf("%s: Into() = %v, want an error: %v", name, err, test.fails)
 		}

@@ -1,4 +1,4 @@
-package clone
+package copiermap
 
 import (
 	"reflect"
@@ -83,8 +83,9 @@ func (c counterparts) names(dst, src reflect.Type) bool {
 
 // member is a field of a struct, or a method, of which typ is nil.
 type member struct {
-	name string
-	typ  reflect.Type
+	name  string
+	typ   reflect.Type
+	index []int
 }
 
 // fieldNames returns t's fields, by their names, those of embedded structs and
@@ -94,12 +95,12 @@ func fieldNames(t reflect.Type) (names []member) {
 		if !f.IsExported() || f.Tag.Get("copier") == "-" {
 			continue
 		}
-		names = append(names, member{f.Name, f.Type})
+		names = append(names, member{f.Name, f.Type, f.Index})
 		for part := range strings.SplitSeq(f.Tag.Get("copier"), ",") {
 			switch part = strings.TrimSpace(part); part {
 			case "", "must", "nopanic", "override":
 			default:
-				names = append(names, member{part, f.Type})
+				names = append(names, member{part, f.Type, f.Index})
 			}
 		}
 	}
