@@ -39,8 +39,8 @@
 // Hosts may be nested, such as an app of echo behind a Stack of net/http: each
 // runs its own plugins, and of one plugin in both the inner one has no effect that
 // the outer has not. Outside of every host the functions that handlers call say
-// so: sessionstate.From panics with ErrNoSession and FromOK reports false,
-// queryparams.From returns ErrNoPlugin, ctxinfo.From knows what the request says
+// so: sessionstate.From returns a State that reads defaults and refuses changes
+// with ErrNoSession, queryparams.From returns ErrNoPlugin, ctxinfo.From knows what the request says
 // by itself, queryparams.Bind works, [RequestCommit] does nothing and [Response]
 // is nil. A plugin made of a middleware of one echo makes every request fail that
 // another host serves.

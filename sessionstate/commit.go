@@ -168,7 +168,7 @@ func (s *State) settle(ctx context.Context, p *pending, status int, err error) {
 		run, s.then = s.then, nil
 	}
 	s.mu.Unlock()
-	s.born(&p.base, &p.after)
+	s.settleScopes(&p.base, &p.after)
 	for _, f := range run {
 		f()
 	}
@@ -217,8 +217,8 @@ func (s *State) begin(p *pending, status int) bool {
 		s.saving = make(chan struct{})
 	}
 	switch {
-	case s.coldErr != nil:
-		p.err = s.coldErr
+	case s.spillErr != nil:
+		p.err = s.spillErr
 	case s.loaded && s.err == nil:
 		s.decide(p)
 	}
@@ -250,7 +250,7 @@ func (s *State) decide(p *pending) {
 
 // equal reports whether two records hold the same.
 func (r *record) equal(o *record) bool {
-	if r.created != o.created || r.life != o.life || r.user != o.user || r.foreign != o.foreign || r.cold != o.cold || len(r.entries) != len(o.entries) {
+	if r.created != o.created || r.rememberFor != o.rememberFor || r.user != o.user || r.foreign != o.foreign || r.spilled != o.spilled || len(r.entries) != len(o.entries) {
 		return false
 	}
 	for i := range r.entries {
@@ -345,9 +345,9 @@ func (s *State) end(ctx context.Context, old *held) error {
 	last := *old
 	err := s.m.call(ctx, "end", func(ctx context.Context) error { return s.m.keeper.end(ctx, &last) })
 	if err == nil {
-		s.m.lives.end(old.life())
-		s.m.lives.end(last.life())
-		s.m.life(ctx, observe.SessionDestroyed, old)
+		s.m.scopes.end(old.lineage())
+		s.m.scopes.end(last.lineage())
+		s.m.report(ctx, observe.SessionDestroyed, old)
 	}
 	return err
 }
@@ -384,11 +384,11 @@ func (s *State) saved(ctx context.Context, p *pending, err error) error {
 	}
 	switch {
 	case err == nil && !p.base.known():
-		s.m.life(ctx, observe.SessionCreated, &p.after)
+		s.m.report(ctx, observe.SessionCreated, &p.after)
 	case err == nil && p.renewed:
-		s.m.life(ctx, observe.SessionRenewed, &p.after)
+		s.m.report(ctx, observe.SessionRenewed, &p.after)
 	case err != nil && errors.Is(err, ErrEnded):
-		s.m.life(ctx, observe.SessionLost, &p.base)
+		s.m.report(ctx, observe.SessionLost, &p.base)
 	}
 	return err
 }
@@ -396,10 +396,10 @@ func (s *State) saved(ctx context.Context, p *pending, err error) error {
 // maxAge is the cookie's Max-Age in seconds: 0, until the browser is closed,
 // unless the session is a remembered one; and never past its end.
 func (m *Manager) maxAge(r *record, now time.Time) int {
-	if r.life == 0 {
+	if r.rememberFor == 0 {
 		return 0
 	}
-	return int(max(1, r.created+r.life-now.Unix()))
+	return int(max(1, r.created+r.rememberFor-now.Unix()))
 }
 
 // setCookie sets one of the Manager's cookies in the response to r, for ever

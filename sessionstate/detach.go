@@ -29,7 +29,7 @@ type Handle struct {
 
 	mu sync.Mutex
 	at held
-	of *life
+	of *sessionScope
 }
 
 // Detach returns a handle to the session that outlives the request. In server
@@ -54,15 +54,15 @@ func (s *State) Detach() (*Handle, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lends = slices.DeleteFunc(s.lends, func(l *life) bool { return l == lent }) // the handle has it now, for good
+	s.scopes = slices.DeleteFunc(s.scopes, func(l *sessionScope) bool { return l == lent }) // the handle has it now, for good
 	at := s.base
 	if !s.m.keeps() {
 		if at.record = s.cur; !s.base.known() || s.changes.renew {
-			at.id, at.is, at.cookie = s.comingID(), true, ""
+			at.id, at.exists, at.cookie = s.comingID(), true, ""
 		}
 		at.deadline = s.m.limits.deadline(&at.record, time.Now())
 	}
-	return &Handle{m: s.m, at: at, of: lent.(*life)}, nil
+	return &Handle{m: s.m, at: at, of: lent.(*sessionScope)}, nil
 }
 
 // View calls f with the session as it is now. It cannot be changed in there:
@@ -141,7 +141,7 @@ func (hs handleScope) Lend(ctx context.Context) (scope.Life, error) {
 	if err != nil {
 		return nil, err
 	}
-	of, over := h.m.lives.lend(at.life(), at.deadline, false)
+	of, over := h.m.scopes.acquire(at.lineage(), at.deadline, false)
 	tell(over)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -149,8 +149,8 @@ func (hs handleScope) Lend(ctx context.Context) (scope.Life, error) {
 	return of, nil
 }
 
-// over reports whether the life has ended, or its time is over.
-func (l *life) over(now time.Time) bool {
+// over reports whether the scope has ended, or its time is over.
+func (l *sessionScope) over(now time.Time) bool {
 	l.all.mu.Lock()
 	ended := l.ended
 	l.all.mu.Unlock()

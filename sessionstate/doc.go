@@ -39,7 +39,7 @@
 //     value;
 //   - a store that fails answers 503, unless Config.FailOpen is set.
 //
-// Caches and resources in session scope borrow the session's life: what they
+// Caches and resources in session scope are bound to the session: what they
 // keep for a visitor outlasts renewed ids, and ends with the session, at the
 // latest when its idle or absolute time is over. A visitor without a session
 // gets one. Config.MaxNewcomers bounds what is kept for clients that never

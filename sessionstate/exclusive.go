@@ -103,7 +103,7 @@ func (t *turns) give(name string) {
 // has the session as the last one left it. give is nil for a visitor without a
 // session: nobody else has it.
 func (s *State) exclusive(wait time.Duration) (give func(), err error) {
-	if err := s.whole(); err != nil {
+	if err := s.loadAll(); err != nil {
 		if s.m.failOpen {
 			return nil, nil
 		}
@@ -115,7 +115,7 @@ func (s *State) exclusive(wait time.Duration) (give func(), err error) {
 	if !base.known() {
 		return nil, nil
 	}
-	give, waited, err := s.m.turns.take(s.context(), base.life(), wait)
+	give, waited, err := s.m.turns.take(s.context(), base.lineage(), wait)
 	if err == nil && waited {
 		err = s.refresh(&base)
 	}
@@ -154,7 +154,7 @@ func (s *State) refresh(base *held) error {
 	defer s.mu.Unlock()
 	if s.isOpen() && s.base.id == base.id { // neither saved nor destroyed meanwhile
 		now.stale = !gone && (now.stale || s.base.stale)
-		s.base, s.cur, s.changes, s.lent = now, cur, mine, nil
+		s.base, s.cur, s.changes, s.scope = now, cur, mine, nil
 	}
 	return nil
 }

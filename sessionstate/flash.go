@@ -27,7 +27,7 @@ type Flash struct {
 }
 
 // flashLife is how long a message waits to be shown.
-const flashLife = time.Hour
+const flashAge = time.Hour
 
 // flashBox is what the cookie of the messages holds. It is a cookie of its
 // own, in every mode: showing a message then never writes the session, and a
@@ -87,7 +87,7 @@ func (s *State) loadFlash() error {
 			had = true
 			if box, err := s.m.openFlash(value); err != nil {
 				observe.Emit(ctx, s.m.observer, observe.SessionRefused{Reason: "flash: " + err.Error(), Size: len(value)})
-			} else if age := time.Now().Unix() - box.At; age < int64(flashLife/time.Second) {
+			} else if age := time.Now().Unix() - box.At; age < int64(flashAge/time.Second) {
 				messages = box.Messages
 			}
 			break

@@ -37,7 +37,7 @@ var _ foreign.Manager = (*foreignManager)(nil)
 // Cookie implements foreign.Manager.
 func (f *foreignManager) Cookie() http.Cookie {
 	c := f.m.cookie.template(f.m.look.insecure)
-	c.Name, c.MaxAge = f.m.cookie.Name, int(f.m.promise.life())
+	c.Name, c.MaxAge = f.m.cookie.Name, int(f.m.promise.remember())
 	return c
 }
 
@@ -51,7 +51,7 @@ func (f *foreignManager) Load(r *http.Request, name string, decode func(values s
 	}
 	s, err := f.state(r)
 	if err == nil {
-		err = s.whole()
+		err = s.loadAll()
 	}
 	if err != nil {
 		return nil, true, err
@@ -113,7 +113,7 @@ func (s *State) foreign() string {
 
 // setForeign keeps the values of the other library's code.
 func (s *State) setForeign(values foreign.Values) error {
-	if err := s.whole(); err != nil {
+	if err := s.loadAll(); err != nil {
 		return err
 	}
 	if values.Equal(s.foreign()) {
@@ -244,13 +244,13 @@ func (f *foreignManager) saveOther(r *http.Request, header http.Header, name str
 	switch {
 	case known:
 	case in.IsNew || len(sent) == 0:
-		h = held{id: newID(), is: true, record: fresh(time.Now())}
+		h = held{id: newID(), exists: true, record: fresh(time.Now())}
 	default: // code that replaces all values drops what is ours
 		h = sent[0]
 	}
 	now := time.Now()
 	if in.MaxAge > 0 {
-		h.record.life = f.m.revoked.promised(in.MaxAge).from(&h.record, now)
+		h.record.rememberFor = f.m.revoked.promised(in.MaxAge).from(&h.record, now)
 	}
 	h.record.seen = h.record.seenAt(now)
 	if h.record.foreign, err = in.Values.Encode(); err != nil {

@@ -51,7 +51,7 @@ func (k *cookieKeeper) open(value string) (held, error) {
 		return held{}, err
 	}
 	h, err := parseHeld(plain)
-	h.stale, h.cold = stale, h.record.cold
+	h.stale, h.spilled = stale, h.record.spilled
 	return h, err
 }
 
@@ -69,7 +69,7 @@ func parseHeld(plain []byte) (held, error) {
 	if len(plain) < idSize {
 		return held{}, errFormat
 	}
-	h := held{is: true}
+	h := held{exists: true}
 	copy(h.id[:], plain)
 	var err error
 	h.record, err = parseRecord(plain[idSize:])
@@ -94,11 +94,11 @@ func (k *cookieKeeper) save(ctx context.Context, p *pending) error {
 	if p.touchOnly && !p.base.stale {
 		return k.saveVisit(ctx, p)
 	}
-	h := held{id: p.base.id, is: true, record: p.next}
+	h := held{id: p.base.id, exists: true, record: p.next}
 	if !p.base.known() || p.renew {
 		h.id = p.newID
 		h.record.issued = max(k.revoked.after(ctx, h.mention(), p.now.Unix()), h.record.created)
-		h.record.scope = p.base.lifeAfter(&p.next)
+		h.record.lineage = p.base.lineageAfter(&p.next)
 	}
 	h.record.seen = h.record.seenAt(p.now)
 	h.deadline = k.limits.deadline(&h.record, p.now)
@@ -160,9 +160,9 @@ func (k *cookieKeeper) size(r *record) (size, limit int) {
 	if k.spill == nil {
 		return k.cookieSize(r)
 	}
-	hot := *r
-	hot.entries, hot.foreign, hot.cold = nil, "", strings.Repeat("x", sha256.Size)
-	if size, limit = k.cookieSize(&hot); size > limit {
+	inCookie := *r
+	inCookie.entries, inCookie.foreign, inCookie.spilled = nil, "", strings.Repeat("x", sha256.Size)
+	if size, limit = k.cookieSize(&inCookie); size > limit {
 		return size, limit
 	}
 	return r.size() + 2, maxRecord

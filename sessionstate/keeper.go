@@ -12,9 +12,9 @@ import (
 // held is a session as it was found or left.
 type held struct {
 	id       sessionID
-	is       bool   // there is one
+	exists   bool   // there is one
 	cookie   string // its value, where a third-party store needs it
-	cold     string // names what its cookie has left to Config.Spill, loaded or not
+	spilled  string // names what its cookie has left to Config.Spill, loaded or not
 	version  uint64 // of the record in its store
 	record   record
 	read     time.Time // when a store had it
@@ -23,7 +23,7 @@ type held struct {
 	touched  int64     // Unix milliseconds: when a visit was last noted beside its cookie; 0: it was not
 }
 
-func (h *held) known() bool { return h.is }
+func (h *held) known() bool { return h.exists }
 
 // root is what CSRF tokens are bound to: pages that are open keep working when
 // the id is renewed by time, and stop when it is renewed for safety.

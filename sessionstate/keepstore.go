@@ -44,7 +44,7 @@ const (
 
 	// tombstoneLife is how long a renewed session's old key stays taken. It
 	// outlives every request that had loaded it and is about to save.
-	tombstoneLife = time.Minute
+	tombstoneAge = time.Minute
 )
 
 func newStoreKeeper(k storeKeeper) *storeKeeper {
@@ -118,8 +118,8 @@ func (k *storeKeeper) getOne(ctx context.Context, id sessionID, how reach) (held
 		}
 		return held{}, next, nil
 	}
-	h := held{id: id, is: true, version: it.Version, read: time.Now()}
-	if h.record, err = parseRecord(it.Value); err == nil && h.record.cold != "" {
+	h := held{id: id, exists: true, version: it.Version, read: time.Now()}
+	if h.record, err = parseRecord(it.Value); err == nil && h.record.spilled != "" {
 		err = errFormat
 	}
 	if err != nil {
@@ -145,9 +145,6 @@ func (k *storeKeeper) seal(id sessionID) string { return k.codec.seal(boxID, k.n
 
 // write swaps h's record in for version h.version, or creates it.
 func (k *storeKeeper) write(ctx context.Context, h *held, p *pending) error {
-	if !p.absent {
-		h.record.seen = h.record.seenAt(p.now)
-	}
 	if size, limit := k.size(&h.record); size > limit {
 		return tooLarge("", &h.record, size, limit)
 	}
@@ -185,7 +182,7 @@ func (k *storeKeeper) create(ctx context.Context, h *held, p *pending) error {
 
 // saveNew writes a session that is new.
 func (k *storeKeeper) saveNew(ctx context.Context, p *pending) error {
-	h := held{id: p.newID, is: true, record: p.next}
+	h := held{id: p.newID, exists: true, record: p.next}
 	p.before, p.tries = p.base.record, 1
 	if err := k.create(ctx, &h, p); err != nil {
 		k.dropNew(ctx, &h)
@@ -228,10 +225,10 @@ func (k *storeKeeper) save(ctx context.Context, p *pending) error {
 		return k.saveTouch(ctx, p)
 	}
 	base, next := p.base, p.next
-	target := held{id: base.id, is: true, version: base.version}
+	target := held{id: base.id, exists: true, version: base.version}
 	renew := p.renew || p.timed
 	if renew {
-		target = held{id: p.newID, is: true}
+		target = held{id: p.newID, exists: true}
 	}
 	gate := k.gates[base.id[0]%byte(len(k.gates))]
 	queued := false
@@ -296,7 +293,7 @@ func (k *storeKeeper) dropNew(ctx context.Context, target *held) {
 // old one, which must not have been written to meanwhile.
 func (k *storeKeeper) writeRenewed(ctx context.Context, p *pending, base, target *held) error {
 	target.record.issued = max(p.now.Unix(), target.record.created)
-	target.record.scope = base.lifeAfter(&target.record)
+	target.record.lineage = base.lineageAfter(&target.record)
 	if target.record.root = ""; p.timed {
 		target.record.root = base.root()
 	}
@@ -378,7 +375,7 @@ func (k *storeKeeper) end(ctx context.Context, h *held) error {
 			_ = k.unindexKey(ctx, last.record.user, key[len(k.prefix):])
 			*h = last
 			return nil
-		case errors.Is(err, store.ErrNotFound) && key == k.key(h.id) && time.Since(h.read) >= tombstoneLife:
+		case errors.Is(err, store.ErrNotFound) && key == k.key(h.id) && time.Since(h.read) >= tombstoneAge:
 			return errVanished
 		case errors.Is(err, store.ErrNotFound):
 			return nil // ended, or over
@@ -416,8 +413,8 @@ func (k *storeKeeper) follow(ctx context.Context, key string, last *held) (at st
 			return key, true, k.store.Delete(ctx, key)
 		}
 		last.record, last.version = r, it.Version
-		if sum, err := encoding.DecodeString(key[len(k.prefix):]); err == nil && r.scope == "" {
-			last.record.scope = lifeOf([sha256.Size]byte(sum))
+		if sum, err := encoding.DecodeString(key[len(k.prefix):]); err == nil && r.lineage == "" {
+			last.record.lineage = lineageOf([sha256.Size]byte(sum))
 		}
 		return key, false, nil
 	}
@@ -426,7 +423,7 @@ func (k *storeKeeper) follow(ctx context.Context, key string, last *held) (at st
 
 // grave is a tombstone that leads nowhere.
 func grave(h *held) store.Item {
-	return store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneLife), Expendable: h.record.user == ""}
+	return store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneAge), Expendable: h.record.user == ""}
 }
 
 func (k *storeKeeper) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }

@@ -41,8 +41,8 @@ func (k *thirdKeeper) before(ctx context.Context, name, value string) (held, for
 	}
 	h, err := parseHeld(session.Record())
 	if err != nil { // an app's session of before: it is taken over, and begins now
-		h = held{id: idOfBefore("third", session.Cookie()), is: true, record: fresh(time.Now())}
-		h.record.life = promiseOf(session.MaxAge()).life()
+		h = held{id: idOfBefore("third", session.Cookie()), exists: true, record: fresh(time.Now())}
+		h.record.rememberFor = promiseOf(session.MaxAge()).remember()
 	}
 	h.cookie = value
 	h.record.foreign, err = session.Values()
@@ -77,7 +77,7 @@ func (k *thirdKeeper) save(ctx context.Context, p *pending) error {
 		return k.saveVisit(ctx, p)
 	}
 	p.before, p.tries = p.base.record, 1
-	h := held{is: true, record: p.next}
+	h := held{exists: true, record: p.next}
 	var session foreign.Session
 	if p.base.known() {
 		give, _, err := k.turns.take(ctx, string(p.base.id[:]), time.Minute)
@@ -109,7 +109,7 @@ func (k *thirdKeeper) save(ctx context.Context, p *pending) error {
 		}
 		h.id = p.newID
 		h.record.issued = max(k.revoked.after(ctx, h.mention(), p.now.Unix()), h.record.created)
-		h.record.scope = p.base.lifeAfter(&h.record)
+		h.record.lineage = p.base.lineageAfter(&h.record)
 		var err error
 		if session, err = k.store.Open(ctx, k.name, ""); err != nil {
 			return err

@@ -77,7 +77,7 @@ func TestLegacyCookiesAreTakenOver(t *testing.T) {
 				t.Errorf("%s: %d %q", what, r.StatusCode, r.body)
 			}
 		}
-		// S12: what was logged out, or got a new id, is dead for as long as the
+		// What was logged out, or got a new id, is dead for as long as the
 		// cookie of before could be believed.
 		copied := v.clone()
 		v.get(t, "/logout").status(t, 200)

@@ -196,7 +196,7 @@ type Manager struct {
 	foreign     *foreignManager
 	promise     promise // of the store whose sessions are taken over
 	users       *Users
-	lives       *lives
+	scopes      *scopes
 	counters    counters
 	turns       turns
 }
@@ -219,7 +219,7 @@ func New(c Config) (*Manager, error) {
 		onChange:  make(map[string][]Hook),
 		observer:  c.Observer,
 		values:    c.Codec,
-		lives:     newLives(c.MaxNewcomers),
+		scopes:    newScopes(c.MaxNewcomers),
 
 		renewEvery: c.RenewEvery,
 	}
@@ -501,7 +501,7 @@ func (m *Manager) find(ctx context.Context, h http.Header) (found held, unread [
 			m.refused(ctx, r, len(value))
 		}
 		if r.unread() {
-			unread = append(unread, held{id: r.id, is: true})
+			unread = append(unread, held{id: r.id, exists: true})
 		}
 		if r.action != "" {
 			if believed++; believed == maxBelieved {
@@ -596,12 +596,12 @@ func (m *Manager) refused(ctx context.Context, r *refusal, size int) {
 		observe.Emit(ctx, m.observer, observe.SessionRefused{Reason: r.reason.Error(), Size: size})
 		return
 	}
-	id := m.digest(&held{id: r.id, is: true})
+	id := m.digest(&held{id: r.id, exists: true})
 	observe.Emit(ctx, m.observer, observe.SessionLife{Action: r.action, ID: id, Reason: r.reason.Error()})
 }
 
-// life tells the observer of a step in a session's life.
-func (m *Manager) life(ctx context.Context, action observe.SessionAction, h *held) {
+// report counts a step of a session, and tells the observer of it.
+func (m *Manager) report(ctx context.Context, action observe.SessionAction, h *held) {
 	m.counters.count(action)
 	observe.Emit(ctx, m.observer, observe.SessionLife{Action: action, ID: m.digest(h)})
 }

@@ -43,7 +43,7 @@ func (m *Manager) End(c middleware.Context, err error) error {
 	if _, panicked := errors.AsType[*middleware.PanicError](err); panicked {
 		s.panicked(ctx)
 	}
-	s.giveBack()
+	s.releaseScopes()
 	return err
 }
 

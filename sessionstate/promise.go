@@ -23,13 +23,14 @@ func promiseOf(maxAge *int) promise {
 	return promise{seconds: int64(*maxAge), known: true}
 }
 
-// life is what a session that begins now is to live, in seconds; 0: Config
+// remember is what a session that begins now is to live, in seconds; 0: Config
 // decides.
-func (p promise) life() int64 { return min(max(p.seconds, 0), maxLife) }
+func (p promise) remember() int64 { return min(max(p.seconds, 0), maxRemember) }
 
-// from is the life of a record that is saved now, counted from its beginning.
+// from is how long a record that is saved now is to live, counted from its
+// beginning.
 func (p promise) from(r *record, now time.Time) int64 {
-	return min(max(now.Unix()-r.created, 0)+p.life(), maxLife)
+	return min(max(now.Unix()-r.created, 0)+p.remember(), maxRemember)
 }
 
 // promised returns the promise of the other library's code that saves a session, and keeps in
@@ -38,7 +39,7 @@ func (r *revocations) promised(maxAge int) promise {
 	p := promise{int64(maxAge), true}
 	for {
 		longest := r.longest.Load()
-		if p.life() <= longest || r.longest.CompareAndSwap(longest, p.life()) {
+		if p.remember() <= longest || r.longest.CompareAndSwap(longest, p.remember()) {
 			return p
 		}
 	}
@@ -51,13 +52,13 @@ func (s *State) promise(maxAge int) error {
 	if maxAge <= 0 {
 		return nil
 	}
-	if err := s.whole(); err != nil {
+	if err := s.loadAll(); err != nil {
 		return err
 	}
 	return s.mutate(func() error {
 		p := s.m.revoked.promised(maxAge)
-		if life := p.from(&s.cur, time.Now()); s.cur.user == "" && !s.cur.empty() && (s.cur.life == 0 || max(life-s.cur.life, s.cur.life-life) > p.life()/10) {
-			s.cur.life, s.changes.life = life, &life
+		if age := p.from(&s.cur, time.Now()); s.cur.user == "" && !s.cur.empty() && (s.cur.rememberFor == 0 || max(age-s.cur.rememberFor, s.cur.rememberFor-age) > p.remember()/10) {
+			s.cur.rememberFor, s.changes.rememberFor = age, &age
 		}
 		return nil
 	})
@@ -83,13 +84,13 @@ func (m *Manager) promised(c Config) {
 		return
 	}
 	const of = "Config.Foreign"
-	m.revoked.promised(int(m.promise.life()))
+	m.revoked.promised(int(m.promise.remember()))
 	config := fmt.Sprintf("Config.Idle (%s) and Config.Absolute (%s)", limitText(c.Idle), limitText(c.Absolute))
 	switch p := m.promise; {
 	case !p.known:
 		m.notices = append(m.notices, of+" does not say how long the old store let sessions live: those that are taken over now end with the browser, and by "+config+"; if the cookies had a Max-Age, such as gorilla's 30 days, give the old store its Options.MaxAge")
-	case p.life() > 0:
-		m.notices = append(m.notices, fmt.Sprintf("%s: sessions that are taken over, and those that code of its library saves, live %v from then on, as the old store's MaxAge says, not by %s; Login decides anew", of, time.Duration(p.life())*time.Second, config))
+	case p.remember() > 0:
+		m.notices = append(m.notices, fmt.Sprintf("%s: sessions that are taken over, and those that code of its library saves, live %v from then on, as the old store's MaxAge says, not by %s; Login decides anew", of, time.Duration(p.remember())*time.Second, config))
 	default:
 		m.notices = append(m.notices, of+": the old store let sessions live until the browser is closed; now they also end by "+config)
 	}

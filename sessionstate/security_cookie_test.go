@@ -351,7 +351,7 @@ func TestTruncatedAndRespelledCookiesAreRefused(t *testing.T) {
 	})
 }
 
-func TestAnchor3_UnknownCookiesNeverBecomeSessions(t *testing.T) {
+func TestUnknownCookiesNeverBecomeSessions(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)

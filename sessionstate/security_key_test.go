@@ -83,7 +83,7 @@ func TestKeysRotate(t *testing.T) {
 	})
 }
 
-func TestAnchor6_WeakSecretsAreRefusedAllTogether(t *testing.T) {
+func TestWeakSecretsAreRefusedAllTogether(t *testing.T) {
 	t.Parallel()
 	same := key1.Key
 	_, err := sessionstate.New(sessionstate.Config{Secrets: []sessionstate.Secret{

@@ -79,7 +79,7 @@ func TestASVS7_4_1_Anchor9_LogoutEndsEveryCopy(t *testing.T) {
 	})
 }
 
-func TestAnchor2_AWriteUnderWayDoesNotBringASessionBack(t *testing.T) {
+func TestAWriteUnderWayDoesNotBringASessionBack(t *testing.T) {
 	t.Parallel()
 	for _, ending := range []string{"/logout", "/renew"} {
 		modes(t, func(t *testing.T, cfg sessionstate.Config) {

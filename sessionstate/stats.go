@@ -28,7 +28,7 @@ func (m *Manager) Stats() Stats {
 	c := &m.counters
 	return Stats{
 		Created: c.created.Load(), Renewed: c.renewed.Load(), Ended: c.ended.Load(), Lost: c.lost.Load(), Refused: c.refused.Load(),
-		Saves: c.saves.Load(), Conflicts: c.conflicts.Load(), Failures: c.failures.Load(), Kept: int(m.lives.size.Load()),
+		Saves: c.saves.Load(), Conflicts: c.conflicts.Load(), Failures: c.failures.Load(), Kept: int(m.scopes.size.Load()),
 	}
 }
 
@@ -37,7 +37,7 @@ type counters struct {
 	created, renewed, ended, lost, refused, saves, conflicts, failures atomic.Uint64
 }
 
-// count counts a step in a session's life.
+// count counts a step of a session.
 func (c *counters) count(action observe.SessionAction) {
 	switch action {
 	case observe.SessionCreated:

@@ -62,8 +62,8 @@ func (l legacyCookies) open(name, value string, now time.Time) (held, bool) {
 	if !ok {
 		return held{}, false
 	}
-	h := held{id: idOfBefore("legacy", value), is: true, stale: true, record: fresh(now)}
-	h.record.foreign, h.record.life = values, promiseOf(l.MaxAge).life()
+	h := held{id: idOfBefore("legacy", value), exists: true, stale: true, record: fresh(now)}
+	h.record.foreign, h.record.rememberFor = values, promiseOf(l.MaxAge).remember()
 	return h, true
 }
 

@@ -54,8 +54,8 @@ func (k *cookieKeeper) saveVisit(ctx context.Context, p *pending) error {
 	h := p.base
 	h.touched = h.record.seenAt(p.now)
 	h.deadline = k.limits.deadline(&h.record, p.now)
-	if k.spill != nil && h.cold != "" {
-		if err := k.spill.extend(ctx, &h, h.cold); err != nil {
+	if k.spill != nil && h.spilled != "" {
+		if err := k.spill.extend(ctx, &h, h.spilled); err != nil {
 			return err
 		}
 	}

@@ -15,35 +15,10 @@ import (
 	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
 
-// What trips users of gorilla/sessions, gorilla/securecookie (G1 to G18) and
-// echo (E1 to E8) must not reach ours. The traps, and where they are tested:
-//
-//	G1  copies of a request have sessions of their own        below
-//	G2  concurrent use races                                  TestOneRequestMayUseItsSessionFromManyGoroutines
-//	G3  two stores get one session for one name               below
-//	G4  a bad cookie is an error for ever                     below
-//	G5  Save after the first byte is lost without an error    below
-//	G6  cookies without HttpOnly, 30 days, SameSite=None      TestS1, TestS2, TestS3, TestOptionsCannotWeakenTheCookie
-//	G7  a deleted cookie holds the session, and works on      TestS8, TestS12
-//	G8  two ages, no idle and no absolute limit               TestS14, TestS15, TestS16, TestGorillaTimesOutToo
-//	G9  MaxAge 0 means something else to each store           TestThirdPartyStoresKeepSessions
-//	G10 ids of ended sessions are used again                  TestS11, TestThirdPartyStoresKeepSessions
-//	G11 stores that are changed by each request               TestS22, under the race detector
-//	G12 encoding falls back to older keys, and to plaintext   TestS28, TestS29
-//	G13 size errors have no type, and forget the name         TestS4, TestGorillaValuesThatDoNotFitFailAtSave
-//	G14 base64 twice                                          TestAnchor10
-//	G15 gob: registered types, errors at Save only            TestAnchor7
-//	G16 encryption in place destroys the caller's bytes       TestG16 (codec_test.go)
-//	G17 half of what failed to decode stays                   TestG17 (gorilla_internal_test.go)
-//	G18 a junk cookie in front hides the session              TestS11
-//	E1  echo-contrib's session.Get finds its store            package contracts
-//	E2  sessions do not pass echo.WrapMiddleware              below
-//	E3  Before functions are skipped, or enter themselves     TestAnchor4, and package middleware
-//	E4  gzip outside puts its own writer back                 TestAnchor4, TestS33
-//	E5  a recovered panic, and 1xx, run Before                TestAnchor4, TestS35
-//	E6  loggers print the cookie                              TestS30
-//	E7  Sec-Fetch-Site lets POST through without a token      TestS37
-//	E8  contexts are used again for other requests            below
+// What trips users of gorilla/sessions, gorilla/securecookie and echo must not
+// reach ours: copies of a request with sessions of their own, two stores that get
+// one session for one name, a bad cookie that is an error for ever, a Save after
+// the first byte that is lost without an error, contexts that are used again.
 
 func TestTheSessionPassesCopiedRequestsAndWrappedMiddlewares(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,7 @@ import (
 )
 
 // maxLife is the longest that a session may be remembered, in seconds.
-const maxLife = 100 * 366 * 24 * 3600
+const maxRemember = 100 * 366 * 24 * 3600
 
 // errNoUser tells Login from Destroy.
 var errNoUser = errors.New("sessionstate: Login needs a user: use Destroy to log out")
@@ -26,8 +26,8 @@ func (s *State) Login(user string) error { return s.login(&login{user: user}) }
 // of the browser. d is rounded down to seconds; less than one is refused, and more
 // than a century.
 func (s *State) LoginFor(user string, d time.Duration) error {
-	l := &login{user: user, life: int64(d / time.Second)}
-	if l.life <= 0 || l.life > maxLife {
+	l := &login{user: user, rememberFor: int64(d / time.Second)}
+	if l.rememberFor <= 0 || l.rememberFor > maxRemember {
 		return fmt.Errorf("sessionstate: LoginFor: %v is not from a second to a century", d)
 	}
 	return s.login(l)
@@ -38,14 +38,14 @@ func (s *State) login(l *login) error {
 		return errNoUser
 	}
 	l.at = time.Now().Unix()
-	if err := s.whole(); err != nil { // all of it goes to the new id
+	if err := s.loadAll(); err != nil { // all of it goes to the new id
 		return err
 	}
 	var err error
 	if l.mark, err = s.m.users.lastMark(s.context(), l.user); err != nil {
 		return err
 	}
-	if err := s.m.users.admit(s.context(), l.user, s.lifeOf(l.user)); err != nil {
+	if err := s.m.users.admit(s.context(), l.user, s.lineageOf(l.user)); err != nil {
 		return err
 	}
 	return s.mutate(func() error {
@@ -53,24 +53,24 @@ func (s *State) login(l *login) error {
 			return ErrNeedsResponse
 		}
 		cur := l.apply(s.cur)
-		cur.scope = s.base.lifeAfter(&cur)
+		cur.lineage = s.base.lineageAfter(&cur)
 		if err := s.m.fits("", &cur); err != nil {
 			return err
 		}
 		s.cur, s.changes.login, s.changes.renew = cur, l, true
-		s.nextID, s.lent = sessionID{}, nil
+		s.nextID, s.scope = sessionID{}, nil
 		return nil
 	})
 }
 
-// lifeOf names the life of the session if it is that of the user.
-func (s *State) lifeOf(user string) string {
+// lineageOf is the lineage of the session if it is that of the user.
+func (s *State) lineageOf(user string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.base.known() || s.base.record.user != user {
 		return ""
 	}
-	return s.base.life()
+	return s.base.lineage()
 }
 
 // Renew gives the session a new id and ends the old one, as one should
@@ -80,7 +80,7 @@ func (s *State) lifeOf(user string) string {
 // they may be an intruder's; Config.RenewEvery loses nothing. A visitor without
 // a session has nothing to renew.
 func (s *State) Renew() error {
-	if err := s.whole(); err != nil { // all of it goes to the new id
+	if err := s.loadAll(); err != nil { // all of it goes to the new id
 		return err
 	}
 	return s.mutate(func() error {
@@ -88,7 +88,7 @@ func (s *State) Renew() error {
 			return ErrNeedsResponse
 		}
 		cur := s.cur
-		cur.scope = s.base.lifeAfter(&cur)
+		cur.lineage = s.base.lineageAfter(&cur)
 		if err := s.m.fits("", &cur); err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (s *State) destroy(clearSite bool) error {
 		if s.base.known() {
 			s.ended = append(append(s.ended, s.base), others...)
 		}
-		s.base, s.coldErr, s.endUnread = held{}, nil, true
+		s.base, s.spillErr, s.endUnread = held{}, nil, true
 		s.discard()
 		s.flash.clear()
 		s.nextID = sessionID{}

@@ -49,18 +49,18 @@ func TestVisitorsForWhomNothingIsKeptCostNothing(t *testing.T) {
 		get("/look", cookies)
 		get("/fail", cookies)
 	}
-	if n := m.lives.size.Load(); n != 0 || m.lives.newcomers.Len() != 0 {
-		t.Errorf("%d lives are held, %d of newcomers, and nothing is kept for any", n, m.lives.newcomers.Len())
+	if n := m.scopes.size.Load(); n != 0 || m.scopes.newcomers.Len() != 0 {
+		t.Errorf("%d scopes are held, %d of newcomers, and nothing is kept for any", n, m.scopes.newcomers.Len())
 	}
 	cookies := get("/keep", nil)
 	get("/look", cookies)
-	if n := m.lives.size.Load(); n != 1 || told != 0 {
-		t.Errorf("%d lives are held, %d have ended, want the one with something in it", n, told)
+	if n := m.scopes.size.Load(); n != 1 || told != 0 {
+		t.Errorf("%d scopes are held, %d have ended, want the one with something in it", n, told)
 	}
 	kept[0]()
 	get("/look", cookies)
-	if n := m.lives.size.Load(); n != 0 {
-		t.Errorf("%d lives are held after what was kept has gone", n)
+	if n := m.scopes.size.Load(); n != 0 {
+		t.Errorf("%d scopes are held after what was kept has gone", n)
 	}
 
 	// A handle keeps its life.
@@ -71,7 +71,7 @@ func TestVisitorsForWhomNothingIsKeptCostNothing(t *testing.T) {
 	})
 	get("/detach/now", cookies)
 	life, err := handleScope{h}.Lend(t.Context())
-	if err != nil || m.lives.size.Load() != 1 {
-		t.Errorf("the handle's life: %v, %v, %d held", life, err, m.lives.size.Load())
+	if err != nil || m.scopes.size.Load() != 1 {
+		t.Errorf("the handle's life: %v, %v, %d held", life, err, m.scopes.size.Load())
 	}
 }

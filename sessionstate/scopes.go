@@ -10,41 +10,41 @@ import (
 	"github.com/reecho-go/reecho/internal/scope"
 )
 
-// What caches and resources keep for one visitor in session scope hangs on the
-// life of the session. A life outlasts the session's ids: it is named after
-// the first of them, and every renewal hands the name on, until somebody else
-// logs in.
+// Caches and resources in session scope keep things for one visitor until the
+// session ends. A session's ids change, so they are kept by its lineage: a name
+// that follows from its first id, and that every renewal hands on, until
+// somebody else logs in.
 
-// lifeSize is the size of a life's name in bytes.
-const lifeSize = 16
+// lineageSize is the size of a lineage in bytes.
+const lineageSize = 16
 
-// lifeOf names the life of a session that began with an id of this digest. Who
-// knows the name cannot use the session.
-func lifeOf(sum [sha256.Size]byte) string {
+// lineageOf is the lineage of a session that began with an id of this digest. Who
+// knows it cannot use the session.
+func lineageOf(sum [sha256.Size]byte) string {
 	d := sha256.Sum256(append([]byte("sessionstate/v1/life"), sum[:]...))
-	return string(d[:lifeSize])
+	return string(d[:lineageSize])
 }
 
-// life names the life of the session.
-func (h *held) life() string {
-	if h.record.scope != "" {
-		return h.record.scope
+// lineage is the lineage of the session.
+func (h *held) lineage() string {
+	if h.record.lineage != "" {
+		return h.record.lineage
 	}
-	return lifeOf(h.id.sum())
+	return lineageOf(h.id.sum())
 }
 
 // lifeAfter is what the record of a session that renews its id says of its
-// life: that it goes on, unless it is somebody else's now.
-func (h *held) lifeAfter(next *record) string {
+// lineage: that it goes on, unless it is somebody else's now.
+func (h *held) lineageAfter(next *record) string {
 	if h.known() && h.record.user == next.user {
-		return h.life()
+		return h.lineage()
 	}
 	return ""
 }
 
-// life is the life of a session as this process knows it.
-type life struct {
-	all      *lives
+// sessionScope is what caches and resources of this process know of a session.
+type sessionScope struct {
+	all      *scopes
 	id       string       // the name
 	handle   string       // the same, as text
 	deadline atomic.Int64 // Unix milliseconds; 0: none
@@ -59,14 +59,14 @@ type life struct {
 
 type waiter struct{ fn func() }
 
-var _ scope.Life = (*life)(nil)
+var _ scope.Life = (*sessionScope)(nil)
 
 // ID implements scope.Life.
-func (l *life) ID() string { return l.handle }
+func (l *sessionScope) ID() string { return l.handle }
 
 // Deadline implements scope.Life. It is when the session ends by what this
 // process has last heard.
-func (l *life) Deadline() time.Time {
+func (l *sessionScope) Deadline() time.Time {
 	at := l.deadline.Load()
 	if at == 0 {
 		return time.Time{}
@@ -75,7 +75,7 @@ func (l *life) Deadline() time.Time {
 }
 
 // OnEnd implements scope.Life.
-func (l *life) OnEnd(fn func()) (stop func()) {
+func (l *sessionScope) OnEnd(fn func()) (stop func()) {
 	w := &waiter{fn}
 	l.all.mu.Lock()
 	if l.ended {
@@ -97,7 +97,7 @@ func (l *life) OnEnd(fn func()) (stop func()) {
 }
 
 // move sets the deadline.
-func (l *life) move(deadline time.Time) {
+func (l *sessionScope) move(deadline time.Time) {
 	var at int64
 	if !deadline.IsZero() {
 		at = max(1, deadline.UnixMilli())
@@ -105,32 +105,32 @@ func (l *life) move(deadline time.Time) {
 	l.deadline.Store(at)
 }
 
-// lives are the lives that have been lent and have not ended. Those of
-// visitors who have not sent their cookie back yet are few: one more ends the
-// oldest.
-type lives struct {
+// scopes are the scopes that are in use. Those of visitors who have not sent
+// their cookie back yet are few: one more ends the oldest.
+type scopes struct {
 	most int // newcomers; 0: any number
 
 	size      atomic.Int64 // of byID
 	mu        sync.Mutex
-	byID      map[string]*life
-	newcomers *list.List // of *life, the oldest first
+	byID      map[string]*sessionScope
+	newcomers *list.List // of *sessionScope, the oldest first
 }
 
-func newLives(most int) *lives {
-	return &lives{most: most, byID: make(map[string]*life), newcomers: list.New()}
+func newScopes(most int) *scopes {
+	return &scopes{most: most, byID: make(map[string]*sessionScope), newcomers: list.New()}
 }
 
-// lend returns the life of that name, which is known to last until deadline,
-// and who is to be told of others that ended for it.
-func (a *lives) lend(id string, deadline time.Time, newcomer bool) (l *life, over []*waiter) {
+// acquire returns the scope of a lineage, which is known to last until deadline,
+// and who is to be told of others that ended for it. It counts as a holder until
+// release.
+func (a *scopes) acquire(id string, deadline time.Time, newcomer bool) (l *sessionScope, over []*waiter) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	l, ok := a.byID[id]
 	switch {
 	case !ok:
 		over = a.expire(time.Now())
-		l = &life{all: a, id: id, handle: handleOf(id)}
+		l = &sessionScope{all: a, id: id, handle: handleOf(id)}
 		l.move(deadline)
 		a.byID[id] = l
 		a.size.Add(1)
@@ -138,7 +138,7 @@ func (a *lives) lend(id string, deadline time.Time, newcomer bool) (l *life, ove
 			l.newcomer = a.newcomers.PushBack(l)
 		}
 		if a.most > 0 && a.newcomers.Len() > a.most {
-			over = append(over, a.drop(a.newcomers.Front().Value.(*life))...)
+			over = append(over, a.drop(a.newcomers.Front().Value.(*sessionScope))...)
 		}
 	default:
 		if !newcomer && l.newcomer != nil {
@@ -153,9 +153,9 @@ func (a *lives) lend(id string, deadline time.Time, newcomer bool) (l *life, ove
 	return l, over
 }
 
-// release gives a life back that was lent to a request. If nobody has hung
-// anything on it, and no other request has it, it is forgotten.
-func (a *lives) release(l *life) {
+// release is called when a request is over that has acquired a scope. If nothing
+// is kept for it, and no other request has it, it is forgotten.
+func (a *scopes) release(l *sessionScope) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if l.holders--; l.holders == 0 && len(l.waiting) == 0 && !l.ended {
@@ -164,9 +164,9 @@ func (a *lives) release(l *life) {
 	}
 }
 
-// again returns l, or the life that has taken its place after it was released. It
+// again returns l, or the scope that has taken its place after it was released. It
 // is called under the lock.
-func (a *lives) again(l *life) *life {
+func (a *scopes) again(l *sessionScope) *sessionScope {
 	if !l.released {
 		return l
 	}
@@ -179,9 +179,9 @@ func (a *lives) again(l *life) *life {
 	return l
 }
 
-// expire drops some of the lives whose time is over, more than come in. It is
+// expire drops some of the scopes whose time is over, more than come in. It is
 // called under the lock.
-func (a *lives) expire(now time.Time) (over []*waiter) {
+func (a *scopes) expire(now time.Time) (over []*waiter) {
 	looked := 0
 	for _, l := range a.byID { // it starts anywhere
 		if at := l.Deadline(); at.IsZero() && len(l.waiting) == 0 || !at.IsZero() && !now.Before(at) {
@@ -194,8 +194,8 @@ func (a *lives) expire(now time.Time) (over []*waiter) {
 	return over
 }
 
-// drop ends a life and returns who waits for that. It is called under the lock.
-func (a *lives) drop(l *life) (waiting []*waiter) {
+// drop ends a scope and returns who waits for that. It is called under the lock.
+func (a *scopes) drop(l *sessionScope) (waiting []*waiter) {
 	if l.ended {
 		return nil
 	}
@@ -218,8 +218,8 @@ func tell(waiting []*waiter) {
 	}
 }
 
-// end ends the life of that name, if it has been lent.
-func (a *lives) end(id string) {
+// end ends the scope of that lineage, if there is one.
+func (a *scopes) end(id string) {
 	a.mu.Lock()
 	var waiting []*waiter
 	if l, ok := a.byID[id]; ok {
@@ -229,8 +229,8 @@ func (a *lives) end(id string) {
 	tell(waiting)
 }
 
-// giveUp ends a life that was lent to a session which has not come about.
-func (l *life) giveUp() {
+// abandon ends the scope of a session which was never saved.
+func (l *sessionScope) abandon() {
 	l.all.mu.Lock()
 	waiting := l.all.drop(l)
 	l.all.mu.Unlock()
@@ -238,20 +238,20 @@ func (l *life) giveUp() {
 }
 
 // moved notes until when a session lives that has been saved.
-func (a *lives) moved(h *held) {
+func (a *scopes) moved(h *held) {
 	if a.size.Load() == 0 {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if l, ok := a.byID[h.life()]; ok {
+	if l, ok := a.byID[h.lineage()]; ok {
 		l.move(h.deadline)
 	}
 }
 
-// lendScope lends the session's life to caches and resources in session scope. A
+// lendScope returns the session's scope for caches and resources in session scope. A
 // visitor without a session gets one, with its cookie: [ErrCommitted] says
-// that it is too late for that. The life goes on when the session gets a new
+// that it is too late for that. The scope goes on when the session gets a new
 // id, ends when it is destroyed or revoked, and when another user logs in, and
 // is given up when the response does not save the session after all. Other
 // errors are those of loading the session.
@@ -259,7 +259,7 @@ func (s *State) lendScope() (scope.Life, error) {
 	if err := s.load(); err != nil {
 		return nil, err
 	}
-	l, over, err := s.lend()
+	l, over, err := s.acquireScope()
 	tell(over)
 	if err != nil {
 		return nil, err
@@ -267,55 +267,55 @@ func (s *State) lendScope() (scope.Life, error) {
 	return l, nil
 }
 
-func (s *State) lend() (l *life, over []*waiter, err error) {
+func (s *State) acquireScope() (l *sessionScope, over []*waiter, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	opened := s.isOpen()
 	switch {
-	case s.lent != nil:
+	case s.scope != nil:
 	case s.base.known() && s.cur.user == s.base.record.user:
-		s.lent, over = s.m.lives.lend(s.base.life(), s.base.deadline, false)
-		s.lends = append(s.lends, s.lent)
+		s.scope, over = s.m.scopes.acquire(s.base.lineage(), s.base.deadline, false)
+		s.scopes = append(s.scopes, s.scope)
 	case !opened:
 		return nil, nil, ErrCommitted
 	default:
 		s.changes.create = true
 		id := s.comingID()
-		s.lent, over = s.m.lives.lend(lifeOf(id.sum()), s.m.limits.deadline(&s.cur, time.Now()), !s.base.known())
-		s.lends, s.unborn = append(s.lends, s.lent), append(s.unborn, s.lent)
+		s.scope, over = s.m.scopes.acquire(lineageOf(id.sum()), s.m.limits.deadline(&s.cur, time.Now()), !s.base.known())
+		s.scopes, s.unsaved = append(s.scopes, s.scope), append(s.unsaved, s.scope)
 	}
-	return s.lent, over, nil
+	return s.scope, over, nil
 }
 
-// giveBack gives back the lives that were lent to a request that is over.
-func (s *State) giveBack() {
+// releaseScopes gives up the scopes of a request that is over.
+func (s *State) releaseScopes() {
 	s.mu.Lock()
-	lends := s.lends
-	s.lends, s.lent = nil, nil
+	lends := s.scopes
+	s.scopes, s.scope = nil, nil
 	s.mu.Unlock()
 	for _, l := range lends {
-		s.m.lives.release(l)
+		s.m.scopes.release(l)
 	}
 }
 
-// born ends the lives that were lent to sessions which this request did not
-// save, and that of a session which it took over for somebody else.
-func (s *State) born(base, after *held) {
+// settleScopes ends the scopes of sessions which this request did not save, and
+// that of a session which it took over for somebody else.
+func (s *State) settleScopes(base, after *held) {
 	s.mu.Lock()
-	unborn := s.unborn
-	s.unborn = nil
+	unborn := s.unsaved
+	s.unsaved = nil
 	s.mu.Unlock()
 	name := ""
 	if after.known() {
-		name = after.life()
-		s.m.lives.moved(after)
+		name = after.lineage()
+		s.m.scopes.moved(after)
 	}
 	for _, l := range unborn {
 		if l.id != name {
-			l.giveUp()
+			l.abandon()
 		}
 	}
-	if base.known() && after.known() && base.life() != name {
-		s.m.lives.end(base.life())
+	if base.known() && after.known() && base.lineage() != name {
+		s.m.scopes.end(base.lineage())
 	}
 }
