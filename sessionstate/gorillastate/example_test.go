@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 
-	"github.com/gorilla/sessions"
-
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
@@ -16,7 +14,7 @@ func ExampleNew() {
 	manager := sessionstate.Must(sessionstate.New(sessionstate.Config{
 		Secrets: []sessionstate.Secret{{ID: "2026-11", Key: []byte("hZ6uWqk0Jm2nT8sPx4vRb1yLd7fGc3eA")}},
 	}))
-	var store sessions.Store = gorillastate.New(manager)
+	store := gorillastate.New(manager) // a sessions.Store
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		session, err := store.Get(r, "__Host-id")
 		if err != nil {
