@@ -16,6 +16,7 @@ import (
 
 	"github.com/reecho-go/reecho/ctxinfo"
 	"github.com/reecho-go/reecho/ctxinfo/client"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
@@ -228,7 +229,7 @@ func TestInfoKeepsNoRequest(t *testing.T) {
 		b := &body{ReadCloser: io.NopCloser(strings.NewReader("x"))}
 		gone, r.Body = weak.Make(b), b
 		e := echo.New()
-		e.Use(mustNew(t, behindPrivate()).Middleware())
+		e.Use(echov4.Use(mustNew(t, behindPrivate())))
 		e.POST("/", func(c echo.Context) error { kept = ctxinfo.From(c); return nil })
 		e.ServeHTTP(httptest.NewRecorder(), r)
 	}()

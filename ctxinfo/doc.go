@@ -7,7 +7,7 @@
 //		Proxies:      ctxinfo.Behind(ctxinfo.Prefixes("10.0.3.0/28")),
 //		AllowedHosts: []string{"example.com"},
 //	}))
-//	e.Use(info.Middleware()) // or as a plugin of a middleware.Stack
+//	e.Use(echov4.Use(info)) // or with other plugins, in one middleware
 //
 //	in := ctxinfo.From(c)
 //	in.IP(); in.Locale(); in.Theme(); in.Source(ctxinfo.FacetIP)

@@ -16,8 +16,8 @@ import (
 
 	"github.com/reecho-go/reecho/ctxinfo"
 	"github.com/reecho-go/reecho/ctxinfo/client"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/internal/scope"
-	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -25,7 +25,7 @@ import (
 func serve(t testing.TB, p *ctxinfo.Plugin, r *http.Request, handler func(c echo.Context, in *ctxinfo.Info)) *http.Response {
 	t.Helper()
 	e := echo.New()
-	e.Use(p.Middleware())
+	e.Use(echov4.Use(p))
 	e.GET("/*", func(c echo.Context) error {
 		handler(c, ctxinfo.From(c))
 		return c.String(http.StatusOK, "ok")
@@ -257,8 +257,8 @@ func TestTwoPluginsInOneApp(t *testing.T) {
 			return next(c)
 		}
 	}
-	e.Use(middleware.Must(middleware.New(outer)).Middleware(), note)
-	g := e.Group("/admin", inner.Middleware(), note)
+	e.Use(echov4.Use(outer), note)
+	g := e.Group("/admin", echov4.Use(inner), note)
 	g.GET("", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodGet, "/admin", http.NoBody)
@@ -313,7 +313,7 @@ func TestInfoOutlivesTheRequest(t *testing.T) {
 
 func TestMiddlewareAloneAllocatesOnce(t *testing.T) {
 	p := mustNew(t, behindPrivate())
-	h := p.Middleware()(func(echo.Context) error { return nil })
+	h := echov4.Use(p)(func(echo.Context) error { return nil })
 	r := browser()
 	c := echo.New().NewContext(r, httptest.NewRecorder())
 	w := c.Response().Writer

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/echov4"
 )
 
 func Example() {
@@ -18,7 +19,7 @@ func Example() {
 		Locales:      []language.Tag{language.English, language.German},
 	}))
 	e := echo.New()
-	e.Use(info.Middleware())
+	e.Use(echov4.Use(info))
 	e.GET("/", func(c echo.Context) error {
 		in := ctxinfo.From(c)
 		return c.String(http.StatusOK, fmt.Sprintf("%s reads %s, in %s, from %s\n",
@@ -102,7 +103,7 @@ func ExampleInfo_UTCOffset() {
 func ExampleInfo_PreferenceCookie() {
 	info := ctxinfo.Must(ctxinfo.New(ctxinfo.Config{}))
 	e := echo.New()
-	e.Use(info.Middleware())
+	e.Use(echov4.Use(info))
 	e.POST("/theme", func(c echo.Context) error {
 		cookie, err := ctxinfo.From(c).PreferenceCookie(ctxinfo.ThemeCookie, c.FormValue("theme"))
 		if err != nil { // neither light nor dark

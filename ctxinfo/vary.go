@@ -196,6 +196,9 @@ type answerer struct{ function string }
 // running reports whether the caller is called by the answerer. It takes some
 // microseconds, and is asked only after a handler has failed.
 func (a *answerer) running() bool {
+	if a.function == "" {
+		return false
+	}
 	pcs := make([]uintptr, 64)
 	for skip := 2; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs)
@@ -261,8 +264,6 @@ var themeHints = strings.Join([]string{
 
 // ask sets the headers that make browsers send client hints.
 func (p *Plugin) ask(h http.Header) {
-	if p.cfg.HintTheme {
-		h.Add("Accept-Ch", themeHints)
-		h.Add("Critical-Ch", themeHints)
-	}
+	h.Add("Accept-Ch", themeHints)
+	h.Add("Critical-Ch", themeHints)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/internal/waysouttest"
 	"github.com/reecho-go/reecho/middleware"
 )
@@ -60,12 +61,12 @@ func hosts() []host {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s.Middleware()
+		return echov4.Middleware(s)
 	}
 	return []host{
 		{"alone", []string{"A"}, func(_ *testing.T, fail error) ([]*stamp, []echo.MiddlewareFunc) {
 			a := &stamp{name: "A", fail: fail}
-			return []*stamp{a}, []echo.MiddlewareFunc{middleware.Alone(a)}
+			return []*stamp{a}, []echo.MiddlewareFunc{echov4.Use(a)}
 		}},
 		{"stack of two", []string{"A", "B"}, func(t *testing.T, fail error) ([]*stamp, []echo.MiddlewareFunc) {
 			a, b := &stamp{name: "A"}, &stamp{name: "B", fail: fail}
@@ -165,7 +166,7 @@ func TestOnDemandCommitsOnlyWhenAsked(t *testing.T) {
 	t.Parallel()
 	p := &lazyStamp{stamp{name: "A"}}
 	e := echo.New()
-	e.Use(middleware.Alone(p))
+	e.Use(echov4.Use(p))
 	e.GET("/no", func(c echo.Context) error { return c.String(200, "no") })
 	e.GET("/yes", func(c echo.Context) error {
 		if err := middleware.RequestCommit(c.Request().Context()); err != nil {
@@ -204,7 +205,7 @@ func TestACommitterCannotWriteTheResponse(t *testing.T) {
 	var got error
 	p := &writer{write: func(c echo.Context) { _, got = c.Response().Writer.Write([]byte("no")) }}
 	e := echo.New()
-	e.Use(middleware.Alone(p))
+	e.Use(echov4.Use(p))
 	e.GET("/", func(c echo.Context) error { return c.String(200, "hello") })
 	rec := httptest.NewRecorder()
 	e.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
@@ -218,8 +219,8 @@ type writer struct {
 	write func(echo.Context)
 }
 
-func (*writer) Name() string                 { return "writer" }
-func (w *writer) Begin(c echo.Context) error { w.c = c; return nil }
+func (*writer) Name() string                       { return "writer" }
+func (w *writer) Begin(c middleware.Context) error { w.c = c.(echo.Context); return nil }
 func (w *writer) BeforeHeaders(context.Context, int, http.Header) error {
 	w.write(w.c)
 	return nil
@@ -228,11 +229,11 @@ func (w *writer) BeforeHeaders(context.Context, int, http.Header) error {
 func TestVaryAndCacheControlAreMerged(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
-	e.Use(middleware.Must(middleware.New(
+	e.Use(echov4.Use(
 		&setter{"one", http.Header{"Vary": {"Cookie"}, "Cache-Control": {"private, max-age=600"}}},
 		&setter{"two", http.Header{"Vary": {"Accept-Language, cookie"}, "Cache-Control": {"no-store"}}},
 		&setter{"three", http.Header{"Vary": {"X-Other"}, "Cache-Control": {"public, max-age=60"}}},
-	)).Middleware())
+	))
 	e.GET("/", func(c echo.Context) error {
 		c.Response().Header().Set("Vary", "Accept")
 		c.Response().Header().Set("Cache-Control", "max-age=3600")
@@ -262,7 +263,7 @@ func (s *setter) BeforeHeaders(_ context.Context, _ int, h http.Header) error {
 func TestTheWriterKeepsItsAbilities(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
-	e.Use(middleware.Alone(&stamp{name: "A"}))
+	e.Use(echov4.Use(&stamp{name: "A"}))
 	e.GET("/", func(c echo.Context) error {
 		w := c.Response().Writer
 		rc := http.NewResponseController(w)

@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 	echomw "github.com/labstack/echo/v4/middleware"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 )
 
@@ -85,7 +86,7 @@ func steps() []step {
 			return nil
 		}, func(*model) {}},
 		{"error 404", func(echo.Context) error { return echo.ErrNotFound }, fail(404)},
-		{"our error", func(echo.Context) error { return middleware.HTTPError(fmt.Errorf("x: %w", teapot{})) }, fail(418)},
+		{"our error", func(echo.Context) error { return echov4.HTTPError(fmt.Errorf("x: %w", teapot{})) }, fail(418)},
 		{"error", func(echo.Context) error { return errStop }, fail(500)},
 		{"panic", func(echo.Context) error { panic("boom") }, fail(500)},
 		{"string", func(c echo.Context) error { return c.String(202, "s") }, func(m *model) { m.send(202) }},
@@ -154,7 +155,7 @@ func TestRandomHistory(t *testing.T) {
 				}
 				stamps = append(stamps, s)
 				history = append(history, fmt.Sprintf("stack(fail=%v)", s.fail != nil))
-				e.Use(middleware.Alone(s))
+				e.Use(echov4.Use(s))
 				continue
 			}
 			name := names[rnd.IntN(len(names))]

@@ -14,7 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 	echomw "github.com/labstack/echo/v4/middleware"
 
-	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/echov4"
 )
 
 // An informational status that is sent with echo's own Response counts for
@@ -38,7 +38,7 @@ func TestAfterAnInformationalStatusTheAnswerStillCounts(t *testing.T) {
 			a := &stamp{name: "A"}
 			e := echo.New()
 			e.Logger.SetOutput(io.Discard)
-			e.Use(echomw.RecoverWithConfig(echomw.RecoverConfig{DisablePrintStack: true}), middleware.Alone(a))
+			e.Use(echomw.RecoverWithConfig(echomw.RecoverConfig{DisablePrintStack: true}), echov4.Use(a))
 			e.GET("/", func(c echo.Context) error {
 				c.Response().WriteHeader(http.StatusEarlyHints)
 				return tt.after(c)
@@ -66,7 +66,7 @@ func TestAHijackThatIsNotSupportedCommitsNothing(t *testing.T) {
 			t.Errorf("Hijack() = %v, want ErrNotSupported", err)
 		}
 		return c.NoContent(http.StatusUpgradeRequired)
-	}, middleware.Alone(a))
+	}, echov4.Use(a))
 	if rec.Code != http.StatusUpgradeRequired || a.runs.Load() != 1 || a.status.Load() != http.StatusUpgradeRequired {
 		t.Errorf("status %d, %d commits of status %d; want one commit of 426", rec.Code, a.runs.Load(), a.status.Load())
 	}
@@ -90,7 +90,7 @@ func TestAFailedCommitIsAnsweredBeforeTheStreamEnds(t *testing.T) {
 			t.Parallel()
 			src, feed := io.Pipe()
 			e := echo.New()
-			e.Use(middleware.Alone(&stamp{name: "A", fail: unavailable{}}))
+			e.Use(echov4.Use(&stamp{name: "A", fail: unavailable{}}))
 			e.GET("/", func(c echo.Context) error { return stream(c, src) })
 			srv := httptest.NewServer(e)
 			defer srv.Close()
@@ -123,7 +123,7 @@ func TestASecondStatusChangesNothing(t *testing.T) {
 		c.Response().Writer.WriteHeader(http.StatusBadGateway)
 		status = c.Response().Status
 		return nil
-	}, middleware.Alone(&stamp{name: "A"}))
+	}, echov4.Use(&stamp{name: "A"}))
 	if rec.Code != http.StatusAccepted || status != http.StatusAccepted {
 		t.Errorf("the client saw %d, echo says %d; want 202 twice", rec.Code, status)
 	}
@@ -145,7 +145,7 @@ func TestAReplacedResponseIsCommittedOnce(t *testing.T) {
 	for _, fail := range []error{nil, unavailable{}} {
 		for name, end := range ends {
 			a := &stamp{name: "A", fail: fail}
-			rec := serve(t, end.handler, middleware.Alone(a), func(next echo.HandlerFunc) echo.HandlerFunc {
+			rec := serve(t, end.handler, echov4.Use(a), func(next echo.HandlerFunc) echo.HandlerFunc {
 				return func(c echo.Context) error {
 					c.SetResponse(echo.NewResponse(c.Response().Writer, c.Echo()))
 					return next(c)
@@ -169,7 +169,7 @@ func TestAStatusThatWasLostOnTheWayIsCommitted(t *testing.T) {
 	for _, fail := range []error{nil, unavailable{}} {
 		a := &stamp{name: "A", fail: fail}
 		e := echo.New()
-		e.Use(middleware.Alone(a), echomw.Gzip())
+		e.Use(echov4.Use(a), echomw.Gzip())
 		e.GET("/", func(c echo.Context) error {
 			c.Response().WriteHeader(http.StatusCreated)
 			c.Response().Writer.WriteHeader(http.StatusEarlyHints)

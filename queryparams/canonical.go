@@ -1,6 +1,10 @@
 package queryparams
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/reecho-go/reecho/middleware"
+)
 
 // RedirectError sends the browser to the canonical URL of the page that it
 // asked for: see [Config].Canonical.
@@ -14,6 +18,11 @@ func (e *RedirectError) Error() string { return "queryparams: the page's URL is 
 
 // StatusCode is 308.
 func (e *RedirectError) StatusCode() int { return http.StatusPermanentRedirect }
+
+// Problem implements [middleware.Error]: it sends the browser to URL.
+func (e *RedirectError) Problem() middleware.Problem {
+	return middleware.Problem{Header: http.Header{"Location": {e.URL}, "Vary": {hxRequest}}}
+}
 
 // canonical returns raw with the schema's parameters as own, which Encode has
 // written, in the places where they are in raw, and all others as they are but

@@ -46,6 +46,6 @@ func ExampleSchema_Link() {
 	// /birds?page=3&tag=big+birds&lang=de
 	// /birds?tag=big+birds&lang=de
 	// /birds?lang=de
-	// code=500, message=Internal Server Error, internal=queryparams: encode: page: is out of range, expected a whole number from 1 on
+	// queryparams: encode: page: is out of range, expected a whole number from 1 on
 	// <input type="hidden" name="tag" value="big birds">
 }

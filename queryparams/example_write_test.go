@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/queryparams"
 )
 
@@ -16,7 +17,7 @@ import (
 func ExampleParams_Script() {
 	tpl := template.Must(template.New("").Parse(`<head>{{.Script "r4nd0m"}}</head>` + "\n"))
 	e := echo.New()
-	e.Use(queryparams.Must(queryparams.New(queryparams.Config{})).Middleware())
+	e.Use(echov4.Use(queryparams.Must(queryparams.New(queryparams.Config{}))))
 	e.GET("/birds", func(c echo.Context) error {
 		p, err := queryparams.From(c)
 		if err != nil {
@@ -41,7 +42,7 @@ func ExampleConfig_migrations() {
 		Canonical:  true,
 	}))
 	e := echo.New()
-	e.Use(plugin.Middleware())
+	e.Use(echov4.Use(plugin))
 	e.GET("/list", func(c echo.Context) error { return c.String(http.StatusOK, "") })
 	rec := httptest.NewRecorder()
 	e.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/list?p=2&q=a&utm_id=7", http.NoBody))

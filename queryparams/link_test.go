@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/queryparams"
 )
@@ -70,7 +71,7 @@ func TestLinksStayOnTheHost(t *testing.T) {
 		}
 		c.Response().Header().Set("X-Link", link)
 		return queryparams.Redirect(c)
-	}, queryparams.Must(queryparams.New(queryparams.Config{})).Middleware())
+	}, echov4.Use(queryparams.Must(queryparams.New(queryparams.Config{}))))
 	for _, path := range []string{"//evil.example/x", "///evil.example", `/\evil.example`, "/%5Cevil.example", "/%09/evil.example", "/%0d%0aX:%20y", "//", `/\/evil.example`, "/%2F%2Fevil.example", "/é"} {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
 		u, err := url.ParseRequestURI(path)
@@ -125,7 +126,7 @@ func TestHrefWithHiddenAndTemplates(t *testing.T) {
 func page(t *testing.T, do func(p *queryparams.Params, c echo.Context) error) *echo.Echo {
 	t.Helper()
 	e := echo.New()
-	e.Use(queryparams.Must(queryparams.New(queryparams.Config{})).Middleware())
+	e.Use(echov4.Use(queryparams.Must(queryparams.New(queryparams.Config{}))))
 	e.Any("/*", func(c echo.Context) error {
 		p, err := queryparams.From(c)
 		if err != nil {

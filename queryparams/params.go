@@ -31,16 +31,16 @@ type Params struct {
 	limits   Limits
 	req      *http.Request // nil: not of a request
 
-	mu          sync.Mutex
-	entries     []entry
-	touched     map[string]bool // keys that were written
-	all         bool            // every key that is not reserved was
-	explicit    bool            // the program wrote, not only a correction
-	notified    bool            // the change is on its way to the browser, or not to be told
-	scripted    bool            // by a script, after which there can be no other
-	headersSent bool            // the headers are on their way
-	push        bool            // the change is a new entry of the browser's history
-	err         error           // why the query could not be read
+	mu       sync.Mutex
+	entries  []entry
+	touched  map[string]bool // keys that were written
+	all      bool            // every key that is not reserved was
+	explicit bool            // the program wrote, not only a correction
+	notified bool            // the change is on its way to the browser, or not to be told
+	scripted bool            // by a script, after which there can be no other
+	status   int             // of the response, once its headers are on their way
+	push     bool            // the change is a new entry of the browser's history
+	err      error           // why the query could not be read
 
 	corrections []*FieldError // faults that a default has taken the place of
 
@@ -361,7 +361,7 @@ func (p *Params) apply(all, explicit bool, change func([]entry) (changed []entry
 		switch {
 		case p.scripted:
 			return fmt.Errorf("queryparams: the page's script has been written: %w", commit.ErrCommitted)
-		case p.headersSent:
+		case p.status != 0:
 			return fmt.Errorf("queryparams: %w", commit.ErrCommitted)
 		}
 		if err := commit.Request(p.req.Context()); err != nil {

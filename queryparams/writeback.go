@@ -188,11 +188,11 @@ func (p *Params) Script(nonce string) template.HTML {
 var ErrNotSent = errors.New("queryparams: the URL's change did not reach the browser: use Params.Script, Redirect, URL or OnChange")
 
 // sent reports, after the handler, whether what the program wrote has reached
-// the browser or still will, with a response of the given status.
-func (p *Params) sent(status int) bool {
+// the browser or still will.
+func (p *Params) sent() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.explicit || p.notified || status >= 300 || isFragment(p.req) || isBoosted(p.req) {
+	if !p.explicit || p.notified || p.status >= 300 || isFragment(p.req) || isBoosted(p.req) {
 		return true
 	}
 	_, differs := p.target()
@@ -205,7 +205,7 @@ func (p *Params) sent(status int) bool {
 func (p *Params) writeBack(status int, h http.Header) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.headersSent = true; p.req == nil || p.touched == nil {
+	if p.status = status; p.req == nil || p.touched == nil {
 		return
 	}
 	boosted := isBoosted(p.req)

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/queryparams"
 )
@@ -30,7 +31,7 @@ func serve(t *testing.T, cfg queryparams.Config, handler echo.HandlerFunc) (e *e
 			return *ended
 		}
 	})
-	e.Use(queryparams.Must(queryparams.New(cfg)).Middleware())
+	e.Use(echov4.Use(queryparams.Must(queryparams.New(cfg))))
 	e.Any("/*", handler)
 	return e, ended
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/memstore"
@@ -43,7 +44,7 @@ func newApp(t testing.TB, c sessionstate.Config) *app {
 		c.Observer = a.rec
 	}
 	a.m = newManager(t, c)
-	a.Use(a.m.Middleware())
+	a.Use(echov4.Use(a.m))
 	return a
 }
 

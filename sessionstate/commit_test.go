@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/internal/waysouttest"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -51,7 +52,7 @@ func serveWays(t *testing.T, c sessionstate.Config, ways []waysouttest.Way, ar w
 			return w.Out(c)
 		})
 	}
-	return waysouttest.Serve(t, e, ar, h2, newManager(t, c).Middleware())
+	return waysouttest.Serve(t, e, ar, h2, echov4.Use(newManager(t, c)))
 }
 
 func wayOut(t *testing.T, srv *httptest.Server, w waysouttest.Way) {

@@ -25,7 +25,10 @@ func (busyError) StatusCode() int { return http.StatusServiceUnavailable }
 
 // Problem implements the toolkit's error interface.
 func (busyError) Problem() problem.Details {
-	return problem.Details{Detail: "Another of your requests is still being worked on. Try again in a moment."}
+	return problem.Details{
+		Detail: "Another of your requests is still being worked on. Try again in a moment.",
+		Header: http.Header{"Retry-After": {"1"}},
+	}
 }
 
 // maxWaiting bounds how many requests of one session wait for their turn.

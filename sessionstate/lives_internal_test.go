@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/echov4"
 )
 
 func TestVisitorsForWhomNothingIsKeptCostNothing(t *testing.T) {
@@ -18,7 +20,7 @@ func TestVisitorsForWhomNothingIsKeptCostNothing(t *testing.T) {
 	var kept []func()
 	told := 0
 	e := echo.New()
-	e.Use(m.Middleware())
+	e.Use(echov4.Use(m))
 	e.GET("/:what", func(c echo.Context) error {
 		life, err := From(c).Lend(c.Request().Context())
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/storetest"
@@ -194,7 +195,7 @@ func TestTheManagerTwiceInOneRequestIsOneSession(t *testing.T) {
 				}
 				return next(c)
 			}
-		}, a.m.Middleware())
+		}, echov4.Use(a.m))
 		a.handle("/", incr)
 		v := a.visitor()
 		r := v.get(t, "/")

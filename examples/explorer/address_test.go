@@ -131,9 +131,9 @@ func TestBrowserShareableLinks(t *testing.T) {
 	if got := eval[int](b, `history.length`); got != length {
 		t.Errorf("the history has %d entries after an action, %d before", got, length)
 	}
-	b.Do(chromedp.NavigateBack())
+	b.travels(chromedp.NavigateBack(), "/?state=Texas")
 	b.Shows("1 to 25 of 1,495")
-	b.Do(chromedp.NavigateForward())
+	b.travels(chromedp.NavigateForward(), "/?state=Texas&page=2")
 	b.Shows("26 to 50 of 1,495")
 
 	other.open(p.URL + "/?state=Texas&per_page=50&utm_source=news")

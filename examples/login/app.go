@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 	echomw "github.com/labstack/echo/v4/middleware"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -68,7 +69,7 @@ func newApp(ctx context.Context, cfg config) (*app, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.keeping.close(ctx))
 	}
-	a.Use(echomw.Recover(), headers, a.stack.Middleware(), echomw.BodyLimit("16K"), a.sessions.CSRF())
+	a.Use(echomw.Recover(), headers, echov4.Middleware(a.stack), echomw.BodyLimit("16K"), echov4.Use(a.sessions.CSRF()))
 	a.GET("/", a.home)
 	a.POST("/login", a.login)
 	a.POST("/logout", a.logout)

@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/examples/internal/chromiumtest"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
@@ -68,7 +69,7 @@ func counter(t *testing.T, cookie sessionstate.CookieConfig) *httptest.Server {
 	}
 	t.Cleanup(func() { _ = m.Close(context.Background()) }) // nothing is in flight
 	e := echo.New()
-	e.Use(m.Middleware())
+	e.Use(echov4.Use(m))
 	e.Any("/", func(c echo.Context) error {
 		n, err := sessionstate.Incr(visits, sessionstate.From(c), 1)
 		if err != nil {

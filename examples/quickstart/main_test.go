@@ -9,13 +9,14 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
 func TestQuickstart(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
-	e.Use(sessionstate.Must(sessionstate.New(sessionstate.Config{})).Middleware())
+	e.Use(echov4.Use(sessionstate.Must(sessionstate.New(sessionstate.Config{}))))
 	e.GET("/", hello)
 
 	var cookies []*http.Cookie

@@ -28,8 +28,9 @@ func (r *Run) Header() http.Header { return r.under.Header() }
 // The first final status counts: a writer below that delays it, as gzip does,
 // must not take a second one for it.
 func (r *Run) WriteHeader(status int) {
-	if informational(status) {
+	if Informational(status) {
 		r.under.WriteHeader(status)
+		r.res.Settle()
 		return
 	}
 	if !r.leave(status, r.under.Header()) {
@@ -42,8 +43,8 @@ func (r *Run) WriteHeader(status int) {
 	}
 }
 
-// informational reports whether a final status will follow (RFC 9110, section 15.2).
-func informational(status int) bool {
+// Informational reports whether a final status will follow (RFC 9110, section 15.2).
+func Informational(status int) bool {
 	return status < http.StatusOK && status != http.StatusSwitchingProtocols
 }
 
@@ -52,10 +53,14 @@ func (r *Run) ready() bool {
 	if r.state.Load() == done {
 		return true
 	}
-	if !r.leave(http.StatusOK, r.under.Header()) {
+	status := r.res.Implied()
+	if !r.leave(status, r.under.Header()) {
 		return false
 	}
-	r.left(http.StatusOK)
+	if !r.sent { // said aloud, or an informational status that a writer below delays would count
+		r.left(status)
+		r.under.WriteHeader(status)
+	}
 	return true
 }
 

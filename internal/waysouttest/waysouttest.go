@@ -22,6 +22,7 @@ import (
 	"github.com/labstack/echo/v4"
 	echomw "github.com/labstack/echo/v4/middleware"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/internal/problem"
 )
 
@@ -52,7 +53,7 @@ func Ways(t testing.TB) []Way {
 		{Name: "NoContent", Status: 204, Out: func(c echo.Context) error { return c.NoContent(204) }},
 		{Name: "echo-error", Status: 404, AnyBody: true, Out: func(echo.Context) error { return echo.ErrNotFound }},
 		{Name: "plain-error", Status: 500, AnyBody: true, Out: func(echo.Context) error { return errors.New("boom") }},
-		{Name: "our-error", Status: 418, AnyBody: true, Out: func(echo.Context) error { return problem.HTTPError(Teapot{}) }},
+		{Name: "our-error", Status: 418, AnyBody: true, Out: func(echo.Context) error { return echov4.HTTPError(Teapot{}) }},
 		{Name: "redirect", Status: 303, Out: func(c echo.Context) error { return c.Redirect(303, "/elsewhere") }},
 		{Name: "Flush-first", Status: 200, Body: "data: 1\n\n", Out: func(c echo.Context) error {
 			c.Response().Flush()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/queryparams"
 )
 
@@ -48,7 +49,7 @@ func Serve(handler echo.HandlerFunc, r *http.Request, cfg queryparams.Config) *R
 			return res.Err
 		}
 	})
-	e.Use(queryparams.Must(queryparams.New(cfg)).Middleware())
+	e.Use(echov4.Use(queryparams.Must(queryparams.New(cfg))))
 	e.Any("/*", handler)
 	e.ServeHTTP(res, r)
 	return res
