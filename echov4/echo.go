@@ -191,6 +191,9 @@ func (r response) Left(status int) { r.Status, r.Committed = status, true }
 // Implied implements commit.Response.
 func (response) Implied() int { return http.StatusOK }
 
+// Informs implements commit.Response.
+func (response) Informs(under http.ResponseWriter) http.ResponseWriter { return under }
+
 // Settle implements commit.Response.
 func (r response) Settle() {
 	if r.Committed && commit.Informational(r.Status) {

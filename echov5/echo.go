@@ -216,26 +216,25 @@ func (r *response) Implied() int {
 	return r.res.Status
 }
 
-// Settle implements commit.Response, also for Responses that middlewares further
-// in have put in front.
+// Informs implements commit.Response: it is the server's writer, since echo's
+// Response counts an informational status, and gzip keeps it, as the final one.
+func (r *response) Informs(http.ResponseWriter) http.ResponseWriter { return r.res.ResponseWriter }
+
+// Settle implements commit.Response, for Responses that middlewares further in
+// have put in front of echo's.
 func (r *response) Settle() {
-	settle(r.res)
 	for w := r.c.Response(); w != nil; {
 		switch at := w.(type) {
 		case *echo.Response:
-			settle(at)
+			if at.Committed && commit.Informational(at.Status) {
+				at.Committed, at.Status = false, http.StatusOK
+			}
 			w = at.ResponseWriter
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = at.Unwrap()
 		default:
 			return
 		}
-	}
-}
-
-func settle(res *echo.Response) {
-	if res.Committed && commit.Informational(res.Status) {
-		res.Committed, res.Status = false, http.StatusOK
 	}
 }
 

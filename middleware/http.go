@@ -58,6 +58,9 @@ func (c *plainContext) Left(int) { c.sent = true }
 // Implied implements commit.Response.
 func (c *plainContext) Implied() int { return http.StatusOK }
 
+// Informs implements commit.Response.
+func (c *plainContext) Informs(under http.ResponseWriter) http.ResponseWriter { return under }
+
 // Settle implements commit.Response.
 func (c *plainContext) Settle() {}
 

@@ -12,6 +12,9 @@ type Response interface {
 	Left(status int)
 	// Implied is the status of a body that comes without one.
 	Implied() int
+	// Informs returns the writer that an informational status goes to: under, or one
+	// further in, lest the framework or a middleware take it for the final one.
+	Informs(under http.ResponseWriter) http.ResponseWriter
 	// Settle makes the framework forget that it has taken an informational
 	// status for the final one, if it has.
 	Settle()
