@@ -22,6 +22,7 @@ import (
 	"github.com/reecho-go/reecho/echov5"
 	"github.com/reecho-go/reecho/internal/waysouttest"
 	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/queryparams"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -236,7 +237,7 @@ var (
 
 func TestHandlersOfEchoV5HaveTheWholeToolkit(t *testing.T) {
 	t.Parallel()
-	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{EchoContrib: true}))
+	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{EchoContrib: true, Observer: observe.Func(func(context.Context, observe.Event) {})}))
 	s := middleware.Must(middleware.New(ctxinfo.Must(ctxinfo.New(ctxinfo.Config{})), queryparams.Must(queryparams.New(queryparams.Config{})), sessions))
 	t.Cleanup(func() { _ = s.Close(context.Background()) })
 	e := quiet()
@@ -396,7 +397,7 @@ func TestWhatTheErrorHandlerReadsIsInVary(t *testing.T) {
 				_ = c.String(echo.StatusCode(err), ctxinfo.From(c).Locale().String())
 			}
 		}
-		rec := serve(e, get("/"), failing, info(), log)
+		rec := serve(e, get("/"), failing, log, info())
 		if vary := rec.Header().Get("Vary"); rec.Code != 404 || !strings.Contains(vary, tt.want) || tt.want == "" && vary != "" {
 			t.Errorf("%s: %d with Vary %q, want 404 with %q", name, rec.Code, vary, tt.want)
 		}

@@ -57,5 +57,7 @@ func ExampleStack_Handler() {
 	rec := httptest.NewRecorder()
 	stack.Handler(mux).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
 	fmt.Println(rec.Header().Get("X-Powered-By"), rec.Body)
-	// Output: reecho hello
+	// Output:
+	// the handler returned: <nil>
+	// reecho (200) hello
 }

@@ -179,7 +179,7 @@ func TestAStatusThatWasLostOnTheWayIsCommitted(t *testing.T) {
 		req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 		req.Header.Set("Accept-Encoding", "gzip")
 		rec := httptest.NewRecorder()
-		e.ServeHTTP(waysouttest.Final{rec}, req)
+		e.ServeHTTP(waysouttest.Final{ResponseRecorder: rec}, req)
 		want := http.StatusOK
 		if fail != nil {
 			want = http.StatusServiceUnavailable

@@ -30,7 +30,7 @@ func (r *Run) Header() http.Header { return r.under.Header() }
 func (r *Run) WriteHeader(status int) {
 	if Informational(status) {
 		if !r.sent {
-			r.res.Informs(r.under).WriteHeader(status)
+			r.Host.Informs(r).WriteHeader(status)
 		}
 		return
 	}
@@ -54,7 +54,7 @@ func (r *Run) ready() bool {
 	if r.state.Load() == done {
 		return true
 	}
-	status := r.res.Implied()
+	status := r.Host.Implied(r)
 	if !r.leave(status, r.under.Header()) {
 		return false
 	}
