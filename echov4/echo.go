@@ -37,7 +37,7 @@ func Use(plugins ...middleware.Plugin) echo.MiddlewareFunc {
 // Middleware returns a Stack as one middleware, for e.Use, a group or a route.
 func Middleware(s *middleware.Stack) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error { return s.Serve(echoHost{}, c, handler(next)) }
+		return func(c echo.Context) error { return s.Serve(echoHost(next), c) }
 	}
 }
 
@@ -45,7 +45,7 @@ func Middleware(s *middleware.Stack) echo.MiddlewareFunc {
 // status and problem details, which even echo's default error handler answers
 // with, and err within reach of errors.As. Return it from handlers that must work
 // without a Stack and without [ErrorHandler]. Other errors come back unchanged.
-func HTTPError(err error) error { return host.Wrap(echoHost{}, err) }
+func HTTPError(err error) error { return host.Wrap(echoHost(nil), err) }
 
 // ErrorHandler returns an echo error handler that answers every
 // [middleware.Error], the toolkit's and that of other plugins, with its problem
@@ -59,7 +59,7 @@ func HTTPError(err error) error { return host.Wrap(echoHost{}, err) }
 //	e.HTTPErrorHandler = echov4.ErrorHandler(nil)
 func ErrorHandler(next echo.HTTPErrorHandler) echo.HTTPErrorHandler {
 	return func(err error, c echo.Context) {
-		rendered, writeErr := host.Render(echoHost{}, c, err)
+		rendered, writeErr := host.Render(echoHost(nil), c, err)
 		switch {
 		case writeErr != nil:
 			c.Logger().Error(writeErr)
@@ -107,19 +107,19 @@ func ClearHandler(what middleware.Clearer, authorize func(echo.Context) error) (
 		return nil, err
 	}
 	return func(c echo.Context) error {
-		if err := clearAsAsked(echoHost{}, c); err != nil {
-			_, _ = host.Render(echoHost{}, c, err) // the client is gone if writing fails
+		if err := clearAsAsked(echoHost(nil), c); err != nil {
+			_, _ = host.Render(echoHost(nil), c, err) // the client is gone if writing fails
 			return HTTPError(err)
 		}
 		return c.NoContent(http.StatusNoContent)
 	}, nil
 }
 
-// handler is a handler of echo as the end of a chain.
-type handler echo.HandlerFunc
+// echoHost is echo v4, and a handler of it.
+type echoHost echo.HandlerFunc
 
-// Serve implements host.Next.
-func (h handler) Serve(c host.Context) error {
+// Serve implements host.Host.
+func (h echoHost) Serve(c host.Context) error {
 	own, ok := c.(echo.Context)
 	if !ok {
 		return fmt.Errorf("echov4: a wrapper passed on a %T, which is no context of echo: pass on the one that it was given, and use its SetRequest", c)
@@ -127,15 +127,12 @@ func (h handler) Serve(c host.Context) error {
 	return h(own)
 }
 
-// echoHost is echo v4 as a host.Host.
-type echoHost struct{}
-
 // Install implements host.Host: echo's Response is outermost, and writes to w.
-func (echoHost) Install(c host.Context, w http.ResponseWriter) (http.ResponseWriter, commit.Response) {
+func (echoHost) Install(c host.Context, w http.ResponseWriter) http.ResponseWriter {
 	res := c.(echo.Context).Response()
 	under := res.Writer
 	res.Writer = w
-	return under, response{res}
+	return under
 }
 
 // Writer implements host.Host.
@@ -181,24 +178,27 @@ func (m message) MarshalJSON() ([]byte, error) { return json.Marshal(m.Details) 
 // text, for logs, and the error itself beside it.
 func (m message) String() string { return m.Title }
 
-// response is echo's response, whose writer has been replaced and whose books are
-// kept true.
-type response struct{ *echo.Response }
+// Left implements host.Host: loggers and error handlers read it.
+func (echoHost) Left(r *commit.Run, status int) {
+	res := r.Own.(echo.Context).Response()
+	res.Status, res.Committed = status, true
+}
 
-// Left implements commit.Response: loggers and error handlers read it.
-func (r response) Left(status int) { r.Status, r.Committed = status, true }
+// Implied implements host.Host.
+func (echoHost) Implied(*commit.Run) int { return http.StatusOK }
 
-// Implied implements commit.Response.
-func (response) Implied() int { return http.StatusOK }
+// Informs implements host.Host.
+func (echoHost) Informs(r *commit.Run) http.ResponseWriter { return r.Unwrap() }
 
-// Settle implements commit.Response.
-func (r response) Settle() {
-	if r.Committed && commit.Informational(r.Status) {
-		r.Committed = false
+// Settle implements host.Host.
+func (echoHost) Settle(r *commit.Run) {
+	if res := r.Own.(echo.Context).Response(); res.Committed && commit.Informational(res.Status) {
+		res.Committed = false
 	}
 }
 
-// Watch implements commit.Response.
-func (r response) Watch(run *commit.Run) {
-	r.Before(func() { run.Answer(r.Status, r.Header(), &r.Writer) })
+// Watch implements host.Host.
+func (echoHost) Watch(r *commit.Run) {
+	res := r.Own.(echo.Context).Response()
+	res.Before(func() { r.Answer(res.Status, res.Header(), &res.Writer) })
 }

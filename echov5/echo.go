@@ -42,7 +42,7 @@ func Use(plugins ...middleware.Plugin) echo.MiddlewareFunc {
 // Middleware returns a Stack as one middleware, for e.Use, a group or a route.
 func Middleware(s *middleware.Stack) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c *echo.Context) error { return s.Serve(echoHost{}, c, handler(next)) }
+		return func(c *echo.Context) error { return s.Serve(echoHost(next), c) }
 	}
 }
 
@@ -50,7 +50,7 @@ func Middleware(s *middleware.Stack) echo.MiddlewareFunc {
 // handler answers with its problem details, and err stays within reach of
 // errors.As. Return it from handlers that must work without a Stack and without
 // [ErrorHandler]. Other errors come back unchanged.
-func HTTPError(err error) error { return host.Wrap(echoHost{}, err) }
+func HTTPError(err error) error { return host.Wrap(echoHost(nil), err) }
 
 // ErrorHandler returns an echo error handler that answers every
 // [middleware.Error], the toolkit's and that of other plugins, with its problem
@@ -68,7 +68,7 @@ func ErrorHandler(next echo.HTTPErrorHandler) echo.HTTPErrorHandler {
 		next = echo.DefaultHTTPErrorHandler(false)
 	}
 	return func(c *echo.Context, err error) {
-		rendered, writeErr := host.Render(echoHost{}, c, err)
+		rendered, writeErr := host.Render(echoHost(nil), c, err)
 		switch {
 		case writeErr != nil:
 			c.Logger().Error("the answer to an error could not be sent", "error", writeErr)
@@ -113,19 +113,19 @@ func ClearHandler(what middleware.Clearer, authorize func(*echo.Context) error) 
 		return nil, err
 	}
 	return func(c *echo.Context) error {
-		if err := clearAsAsked(echoHost{}, c); err != nil {
-			_, _ = host.Render(echoHost{}, c, err) // the client is gone if writing fails
+		if err := clearAsAsked(echoHost(nil), c); err != nil {
+			_, _ = host.Render(echoHost(nil), c, err) // the client is gone if writing fails
 			return HTTPError(err)
 		}
 		return c.NoContent(http.StatusNoContent)
 	}, nil
 }
 
-// handler is a handler of echo as the end of a chain.
-type handler echo.HandlerFunc
+// echoHost is echo v5, and a handler of it.
+type echoHost echo.HandlerFunc
 
-// Serve implements host.Next.
-func (h handler) Serve(c host.Context) error {
+// Serve implements host.Host.
+func (h echoHost) Serve(c host.Context) error {
 	own, ok := c.(*echo.Context)
 	if !ok {
 		return fmt.Errorf("echov5: a wrapper passed on a %T, which is no context of echo: pass on the one that it was given, and use its SetRequest", c)
@@ -133,20 +133,13 @@ func (h handler) Serve(c host.Context) error {
 	return h(own)
 }
 
-// echoHost is echo v5 as a host.Host.
-type echoHost struct{}
-
 // Install implements host.Host: w is outermost, and writes to echo's Response
 // through what middlewares have put around that.
-func (echoHost) Install(c host.Context, w http.ResponseWriter) (http.ResponseWriter, commit.Response) {
+func (echoHost) Install(c host.Context, w http.ResponseWriter) http.ResponseWriter {
 	own := c.(*echo.Context)
 	under := own.Response()
 	own.SetResponse(w)
-	res, err := echo.UnwrapResponse(under)
-	if err != nil { // a middleware further out hides it: these notes are read by nobody
-		res = echo.NewResponse(under, own.Logger())
-	}
-	return under, &response{own, res}
+	return under
 }
 
 // Writer implements host.Host.
@@ -198,32 +191,50 @@ func (a *answerError) StatusCode() int { return a.details.Status }
 // MarshalJSON implements json.Marshaler.
 func (a *answerError) MarshalJSON() ([]byte, error) { return json.Marshal(a.details) }
 
-// response is echo's response, which the writer that commits stands in front of.
-type response struct {
-	c   *echo.Context
-	res *echo.Response
-}
-
-// Left implements commit.Response: Committed is for echo to set, when the status
-// gets there; set earlier, it would drop the answer.
-func (r *response) Left(status int) { r.res.Status = status }
-
-// Implied implements commit.Response: echo has a status in mind.
-func (r *response) Implied() int {
-	if r.res.Status < http.StatusOK {
-		return http.StatusOK
+// responseOf returns echo's Response behind r, and nil if a middleware further out
+// hides it.
+func responseOf(r *commit.Run) *echo.Response {
+	res, err := echo.UnwrapResponse(r.Unwrap())
+	if err != nil { // r has moved behind it, to answer with the error of a commit
+		res, _ = echo.UnwrapResponse(r.Own.(*echo.Context).Response())
 	}
-	return r.res.Status
+	return res
 }
 
-// Settle implements commit.Response, also for Responses that middlewares further
-// in have put in front.
-func (r *response) Settle() {
-	settle(r.res)
-	for w := r.c.Response(); w != nil; {
+// Left implements host.Host: Committed is for echo to set, when the status gets
+// there; set earlier, it would drop the answer.
+func (echoHost) Left(r *commit.Run, status int) {
+	if res := responseOf(r); res != nil {
+		res.Status = status
+	}
+}
+
+// Implied implements host.Host: echo has a status in mind.
+func (echoHost) Implied(r *commit.Run) int {
+	if res := responseOf(r); res != nil && res.Status >= http.StatusOK {
+		return res.Status
+	}
+	return http.StatusOK
+}
+
+// Informs implements host.Host: it is the server's writer, since echo's Response
+// counts an informational status, and gzip keeps it, as the final one.
+func (echoHost) Informs(r *commit.Run) http.ResponseWriter {
+	if res, err := echo.UnwrapResponse(r.Unwrap()); err == nil {
+		return res.ResponseWriter
+	}
+	return r.Unwrap()
+}
+
+// Settle implements host.Host, for Responses that middlewares further in have put
+// in front of echo's.
+func (echoHost) Settle(r *commit.Run) {
+	for w := r.Own.(*echo.Context).Response(); w != nil; {
 		switch at := w.(type) {
 		case *echo.Response:
-			settle(at)
+			if at.Committed && commit.Informational(at.Status) {
+				at.Committed, at.Status = false, http.StatusOK
+			}
 			w = at.ResponseWriter
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = at.Unwrap()
@@ -233,13 +244,9 @@ func (r *response) Settle() {
 	}
 }
 
-func settle(res *echo.Response) {
-	if res.Committed && commit.Informational(res.Status) {
-		res.Committed, res.Status = false, http.StatusOK
+// Watch implements host.Host.
+func (echoHost) Watch(r *commit.Run) {
+	if res := responseOf(r); res != nil {
+		res.Before(func() { r.Answer(res.Status, res.Header(), &res.ResponseWriter) })
 	}
-}
-
-// Watch implements commit.Response.
-func (r *response) Watch(run *commit.Run) {
-	r.res.Before(func() { run.Answer(r.res.Status, r.res.Header(), &r.res.ResponseWriter) })
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/reecho-go/reecho/echov5"
 	"github.com/reecho-go/reecho/internal/waysouttest"
 	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/queryparams"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -139,16 +140,18 @@ func TestAfterAnInformationalStatusTheAnswerStillCounts(t *testing.T) {
 // gzip keeps a status until it has seen the body, and takes the last one.
 func TestBehindGzipTheFirstStatusCounts(t *testing.T) {
 	t.Parallel()
-	a := &stamp{Of: "A"}
-	r := get("/")
-	r.Header.Set("Accept-Encoding", "gzip")
-	rec := serve(quiet(), r, func(c *echo.Context) error {
-		c.Response().WriteHeader(http.StatusAccepted)
-		c.Response().WriteHeader(http.StatusBadGateway)
-		return nil
-	}, echomw.Gzip(), echov5.Use(a))
-	if rec.Code != http.StatusAccepted || a.Status.Load() != http.StatusAccepted {
-		t.Errorf("the client saw %d, the commit %d; want 202", rec.Code, a.Status.Load())
+	for _, late := range []int{http.StatusBadGateway, http.StatusEarlyHints, http.StatusOK} {
+		a := &stamp{Of: "A"}
+		r := get("/")
+		r.Header.Set("Accept-Encoding", "gzip")
+		rec := serve(quiet(), r, func(c *echo.Context) error {
+			c.Response().WriteHeader(http.StatusAccepted)
+			c.Response().WriteHeader(late)
+			return nil
+		}, echomw.Gzip(), echov5.Use(a))
+		if rec.Code != http.StatusAccepted || a.Status.Load() != http.StatusAccepted {
+			t.Errorf("with a late %d the client saw %d, the commit %d; want 202", late, rec.Code, a.Status.Load())
+		}
 	}
 }
 
@@ -234,7 +237,7 @@ var (
 
 func TestHandlersOfEchoV5HaveTheWholeToolkit(t *testing.T) {
 	t.Parallel()
-	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{}))
+	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{Observer: observe.Func(func(context.Context, observe.Event) {})}))
 	s := middleware.Must(middleware.New(ctxinfo.Must(ctxinfo.New(ctxinfo.Config{})), queryparams.Must(queryparams.New(queryparams.Config{})), sessions))
 	t.Cleanup(func() { _ = s.Close(context.Background()) })
 	e := quiet()
@@ -369,4 +372,50 @@ func TestClearHandler(t *testing.T) {
 			t.Errorf("%s: %v %s, want one problem with Allow", name, rec.Header(), rec.Body)
 		}
 	}
+}
+
+// What a log reads of a request that has failed shapes no response; what the
+// error handler reads for its page does.
+func TestWhatTheErrorHandlerReadsIsInVary(t *testing.T) {
+	t.Parallel()
+	info := func() echo.MiddlewareFunc { return echov5.Use(ctxinfo.Must(ctxinfo.New(ctxinfo.Config{}))) }
+	log := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			err := next(c)
+			_ = ctxinfo.From(c).Timezone()
+			return err
+		}
+	}
+	failing := func(*echo.Context) error { return echo.ErrNotFound }
+	for name, tt := range map[string]struct {
+		localized bool
+		want      string
+	}{"a plain page": {false, ""}, "a page in the visitor's language": {true, "Accept-Language"}} {
+		e := quiet()
+		if tt.localized {
+			e.HTTPErrorHandler = func(c *echo.Context, err error) {
+				_ = c.String(echo.StatusCode(err), ctxinfo.From(c).Locale().String())
+			}
+		}
+		rec := serve(e, get("/"), failing, log, info())
+		if vary := rec.Header().Get("Vary"); rec.Code != 404 || !strings.Contains(vary, tt.want) || tt.want == "" && vary != "" {
+			t.Errorf("%s: %d with Vary %q, want 404 with %q", name, rec.Code, vary, tt.want)
+		}
+	}
+}
+
+// A context that is none of echo v5's, such as one of the other echo.
+func TestAWrapperMustPassOnItsContext(t *testing.T) {
+	t.Parallel()
+	rec := serve(quiet(), get("/"), func(c *echo.Context) error { return c.NoContent(204) }, echov5.Use(&stranger{}))
+	if rec.Code != http.StatusInternalServerError {
+		t.Errorf("status = %d, want 500", rec.Code)
+	}
+}
+
+type stranger struct{}
+
+func (*stranger) Name() string { return "stranger" }
+func (*stranger) Wrap(next middleware.Handler) middleware.Handler {
+	return func(c middleware.Context) error { return next(middleware.ContextOf(c.Request())) }
 }

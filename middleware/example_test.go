@@ -47,3 +47,17 @@ func Example() {
 	// the handler returned: code=404, message=Not Found
 	// /nowhere reecho (404)
 }
+
+// The same plugins serve a mux of net/http.
+func ExampleStack_Handler() {
+	stack := middleware.Must(middleware.New(poweredBy{}))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") })
+
+	rec := httptest.NewRecorder()
+	stack.Handler(mux).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	fmt.Println(rec.Header().Get("X-Powered-By"), rec.Body)
+	// Output:
+	// the handler returned: <nil>
+	// reecho (200) hello
+}

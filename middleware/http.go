@@ -20,10 +20,10 @@ import (
 // for a 500, so that its headers are there when a middleware further out recovers
 // and answers; then the panic goes on.
 func (s *Stack) Handler(next http.Handler) http.Handler {
-	var then host.Next = plainNext{next}
+	var then host.Host = plainHost{next}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &plainContext{r: r, w: w}
-		err := s.Serve(plainHost{}, c, then)
+		err := s.Serve(then, c)
 		if _, answered := problem.From(err); err != nil && !answered {
 			c.fail(err)
 		}
@@ -52,29 +52,25 @@ func (c *plainContext) fail(err error) {
 	}
 }
 
-// Left implements commit.Response.
-func (c *plainContext) Left(int) { c.sent = true }
+// plainHost is net/http, of which no middleware further out can be reached, and a
+// handler.
+type plainHost struct{ http.Handler }
 
-// Implied implements commit.Response.
-func (c *plainContext) Implied() int { return http.StatusOK }
-
-// Settle implements commit.Response.
-func (c *plainContext) Settle() {}
-
-// Watch implements commit.Response. Nobody will answer an error after this, and
-// nothing will be seen of the answer to a panic.
-func (c *plainContext) Watch(r *commit.Run) {
-	r.Answer(http.StatusInternalServerError, c.w.Header(), nil)
+// Serve implements host.Host.
+func (h plainHost) Serve(c host.Context) error {
+	own, ok := c.(*plainContext)
+	if !ok || own.w == nil {
+		return errors.New("middleware: a wrapper passed on another context than the one that it was given: use its SetRequest")
+	}
+	h.ServeHTTP(own.w, own.r)
+	return nil
 }
 
-// plainHost is net/http, of which no middleware further out can be reached.
-type plainHost struct{}
-
-func (plainHost) Install(c host.Context, w http.ResponseWriter) (http.ResponseWriter, commit.Response) {
+func (plainHost) Install(c host.Context, w http.ResponseWriter) http.ResponseWriter {
 	own := c.(*plainContext)
 	under := own.w
 	own.w = w
-	return under, own
+	return under
 }
 
 func (plainHost) Writer(c host.Context) http.ResponseWriter { return c.(*plainContext).w }
@@ -82,15 +78,13 @@ func (plainHost) Committed(c host.Context) bool             { return c.(*plainCo
 func (plainHost) Own(error) error                           { return nil }
 func (plainHost) Wrap(err error) error                      { return err }
 func (plainHost) ErrorHandler(host.Context) any             { return nil }
+func (plainHost) Left(r *commit.Run, _ int)                 { r.Own.(*plainContext).sent = true }
+func (plainHost) Implied(*commit.Run) int                   { return http.StatusOK }
+func (plainHost) Informs(r *commit.Run) http.ResponseWriter { return r.Unwrap() }
+func (plainHost) Settle(*commit.Run)                        {}
 
-// plainNext is a handler of net/http as the end of a chain.
-type plainNext struct{ http.Handler }
-
-func (n plainNext) Serve(c host.Context) error {
-	own, ok := c.(*plainContext)
-	if !ok || own.w == nil {
-		return errors.New("middleware: a wrapper passed on another context than the one that it was given: use its SetRequest")
-	}
-	n.ServeHTTP(own.w, own.r)
-	return nil
+// Watch implements host.Host. Nobody will answer an error after this, and nothing
+// will be seen of the answer to a panic.
+func (plainHost) Watch(r *commit.Run) {
+	r.Answer(http.StatusInternalServerError, r.Header(), nil)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/reecho-go/reecho/internal/waysouttest"
 	"github.com/reecho-go/reecho/internal/waysouttest/echov4test"
 	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/queryparams"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -256,6 +257,8 @@ func TestAPanicOnNetHTTPIsCommittedAndGoesOn(t *testing.T) {
 	}
 }
 
+var unread observe.Func = func(context.Context, observe.Event) {}
+
 var visits = sessionstate.NewKey("visits", sessionstate.KeyConfig[int]{})
 
 // toolkit is a handler of net/http that uses all that a request has.
@@ -277,7 +280,7 @@ func toolkit(w http.ResponseWriter, r *http.Request) {
 
 func TestHandlersOfNetHTTPHaveTheWholeToolkit(t *testing.T) {
 	t.Parallel()
-	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{}))
+	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{Observer: unread}))
 	s := middleware.Must(middleware.New(ctxinfo.Must(ctxinfo.New(ctxinfo.Config{})), queryparams.Must(queryparams.New(queryparams.Config{})), sessions))
 	t.Cleanup(func() { _ = s.Close(context.Background()) })
 	h := s.Handler(http.HandlerFunc(toolkit))
@@ -351,7 +354,7 @@ func TestTwoHostsAroundOneRequest(t *testing.T) {
 			return e
 		},
 	} {
-		sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{}))
+		sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{Observer: unread}))
 		t.Cleanup(func() { _ = sessions.Close(context.Background()) })
 		count := &hook{name: "count", begin: func(c middleware.Context) error {
 			_, err := sessionstate.Incr(visits, sessionstate.From(c), 1)

@@ -17,7 +17,7 @@ func (s *Stack) compose() {
 		if !ok {
 			return errors.New("middleware: a wrapper replaced the request's context by one that does not descend from it")
 		}
-		return r.next.Serve(c)
+		return r.run.Host.Serve(c)
 	}
 	for _, w := range slices.Backward(s.wrappers) {
 		s.handler = w.call.Wrap(s.handler)
@@ -29,13 +29,10 @@ type request struct {
 	scope.Request
 	run   commit.Run
 	stack *Stack
-	host  host.Host
-	own   Context // as the host has made it
-	next  host.Next
 }
 
 // Host implements host.Request.
-func (r *request) Host() (host.Host, host.Context) { return r.host, r.own }
+func (r *request) Host() (host.Host, host.Context) { return r.run.Host, r.run.Own }
 
 // Value implements context.Context.
 func (r *request) Value(key any) any {
@@ -58,19 +55,19 @@ func (r *request) Value(key any) any {
 // echov4 and echov5 have a Middleware made of it, and [Stack.Handler] serves
 // net/http. The error is what the handler, a hook or the commit has ended in; it
 // has been answered already if it is an [Error].
-func (s *Stack) Serve(h host.Host, c Context, next host.Next) error {
+func (s *Stack) Serve(h host.Host, c Context) error {
 	if err := s.begin(c.Request().Context()); err != nil {
 		_, err = answer(h, c, err)
 		return err
 	}
-	r := &request{stack: s, host: h, own: c, next: next}
+	r := &request{stack: s}
 	r.Init(r, c.Request())
 	defer r.Finish()
 	c.SetRequest(&r.HTTP)
+	r.run.Init(r, h, c, s.hooks, s.always)
 	commits := s.commits(h)
 	if commits {
-		under, res := h.Install(c, &r.run)
-		r.run.Init(r, &r.HTTP, under, res, s.hooks, s.always)
+		r.run.Install()
 	}
 	err := s.call(c, r)
 	if commits {
@@ -113,7 +110,7 @@ func (s *Stack) call(c Context, r *request) (err error) {
 			pe.Value = panics.ErrGoexit
 		}
 		_ = s.end(c, r, begun, pe) // a panic cannot be replaced
-		if s.commits(r.host) {
+		if s.commits(r.run.Host) {
 			r.run.Settle()
 			r.run.Watch()
 		}
@@ -166,7 +163,7 @@ func (s *Stack) endOne(c Context, r *request, e hook[Ender], err error) (out err
 
 // named reports an error of a hook. Errors made for HTTP pass as they are.
 func (s *Stack) named(r *request, plugin, hook string, err error) error {
-	if r.host.Own(err) != nil {
+	if r.run.Host.Own(err) != nil {
 		return err
 	}
 	return s.failed(r, plugin, hook, err)

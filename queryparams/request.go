@@ -157,7 +157,7 @@ func Remember[T, S any](s *Schema[T], m Memory[T, S], state func(middleware.Cont
 	return &RememberedPage[T, S]{Remembered: r, state: state}, nil
 }
 
-// RememberedPage is a [Remembered] that serves requests of echo.
+// RememberedPage is a [Remembered] that serves requests.
 type RememberedPage[T, S any] struct {
 	*Remembered[T, S]
 	state func(middleware.Context) S

@@ -13,16 +13,17 @@ var update = flag.Bool("update", false, "write the moved examples")
 
 // moved are the files of this module, and what they are made from.
 var moved = map[string]string{
-	"quickstart/main.go":  "../quickstart/main.go",
-	"adopt/after/app.go":  "../adopt/after/app.go",
-	"adopt/before/app.go": "../adopt/before/app.go",
-	"adopt/adopt_test.go": "../adopt/adopt_test.go",
-	"login/accounts.go":   "../login/accounts.go",
-	"login/app.go":        "../login/app.go",
-	"login/main.go":       "../login/main.go",
-	"login/page.html":     "../login/page.html",
-	"login/stores.go":     "../login/stores.go",
-	"login/app_test.go":   "../login/app_test.go",
+	"quickstart/main.go":      "../quickstart/main.go",
+	"quickstart/main_test.go": "../quickstart/main_test.go",
+	"adopt/after/app.go":      "../adopt/after/app.go",
+	"adopt/before/app.go":     "../adopt/before/app.go",
+	"adopt/adopt_test.go":     "../adopt/adopt_test.go",
+	"login/accounts.go":       "../login/accounts.go",
+	"login/app.go":            "../login/app.go",
+	"login/main.go":           "../login/main.go",
+	"login/page.html":         "../login/page.html",
+	"login/stores.go":         "../login/stores.go",
+	"login/app_test.go":       "../login/app_test.go",
 }
 
 const mark = "// Code generated from %s by the steps of docs/echo-v5.md. DO NOT EDIT.\n\n"

@@ -45,9 +45,10 @@ const (
 // makes it usable. Request may be called from any goroutine; the writer's
 // methods follow the rules of http.ResponseWriter.
 type Run struct {
+	Host Host
+	Own  Context // as Host has made it
+
 	under http.ResponseWriter
-	res   Response
-	req   *http.Request
 	ctx   context.Context
 	hooks Hooks
 	err   error // why the hooks failed; written before state becomes failed
@@ -143,7 +144,7 @@ func (r *Run) details() problem.Details {
 // left notes that a final status is on its way.
 func (r *Run) left(status int) {
 	r.sent = true
-	r.res.Left(status)
+	r.Host.Left(r, status)
 }
 
 // sendError writes the error of a failed run, once, and at once: the handler
@@ -154,7 +155,7 @@ func (r *Run) sendError() error {
 	}
 	d := r.details()
 	r.left(d.Status)
-	if err := problem.Write(r.under, r.req, d); err != nil {
+	if err := problem.Write(r.under, r.Own.Request(), d); err != nil {
 		return err
 	}
 	_ = http.NewResponseController(r.under).Flush() // not every writer can

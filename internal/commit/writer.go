@@ -26,11 +26,12 @@ func (r *Run) Header() http.Header { return r.under.Header() }
 // WriteHeader commits, then sends the status. Informational statuses (1xx)
 // pass without a commit; 101 ends the HTTP part of the connection and commits.
 // The first final status counts: a writer below that delays it, as gzip does,
-// must not take a second one for it.
+// must not take a second one for it, nor an informational one that comes late.
 func (r *Run) WriteHeader(status int) {
 	if Informational(status) {
-		r.under.WriteHeader(status)
-		r.res.Settle()
+		if !r.sent {
+			r.Host.Informs(r).WriteHeader(status)
+		}
 		return
 	}
 	if !r.leave(status, r.under.Header()) {
@@ -53,7 +54,7 @@ func (r *Run) ready() bool {
 	if r.state.Load() == done {
 		return true
 	}
-	status := r.res.Implied()
+	status := r.Host.Implied(r)
 	if !r.leave(status, r.under.Header()) {
 		return false
 	}
