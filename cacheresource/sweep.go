@@ -38,12 +38,12 @@ func (r *core) collect(now int64) (gone map[*instance]observe.Cause, unchecked [
 	for e := range r.eras() {
 		next = e.faults.sweep(now, next)
 		for in := range e.all() {
-			if cause := in.over(now); cause != "" {
+			if cause := in.expired(now); cause != "" {
 				gone[in] = cause
 				e.remove(in)
 				continue
 			}
-			next = min(next, in.ends(now))
+			next = min(next, in.expires(now))
 			if check := in.checkDue(); now < check {
 				next = min(next, check)
 			} else if in.probed.CompareAndSwap(false, true) {

@@ -120,7 +120,7 @@ func TestVaryIsExactlyWhatWasRead(t *testing.T) {
 		{"theme", func(in *ctxinfo.Info) { in.Theme() }, "Cookie, Sec-Ch-Prefers-Color-Scheme, Sec-Ch-Prefers-Contrast, Sec-Ch-Prefers-Reduced-Motion", true},
 		{"embedding", func(in *ctxinfo.Info) { in.IsEmbedded() }, "Hx-Current-Url, Sec-Fetch-Dest, X-Ctx-Embedded", false},
 		{"htmx", func(in *ctxinfo.Info) { client.HTMXOf(in) }, "Hx-Request", false},
-		{"fetch", func(in *ctxinfo.Info) { in.Fetch() }, "Sec-Fetch-Dest, Sec-Fetch-Mode, Sec-Fetch-Site, Sec-Fetch-User", false},
+		{"fetch", func(in *ctxinfo.Info) { client.FetchOf(in) }, "Sec-Fetch-Dest, Sec-Fetch-Mode, Sec-Fetch-Site, Sec-Fetch-User", false},
 		{"cookies", func(in *ctxinfo.Info) { in.Cookies().Get("a") }, "Cookie", true},
 		{"a header", func(in *ctxinfo.Info) { in.Headers().Get("x-thing"); in.Headers().GetAll("X-Thing") }, "X-Thing", false},
 		{"the cookie header", func(in *ctxinfo.Info) { in.Headers().Get("cookie") }, "Cookie", true},

@@ -237,7 +237,7 @@ var (
 
 func TestHandlersOfEchoV5HaveTheWholeToolkit(t *testing.T) {
 	t.Parallel()
-	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{EchoContrib: true, Observer: observe.Func(func(context.Context, observe.Event) {})}))
+	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{Observer: observe.Func(func(context.Context, observe.Event) {})}))
 	s := middleware.Must(middleware.New(ctxinfo.Must(ctxinfo.New(ctxinfo.Config{})), queryparams.Must(queryparams.New(queryparams.Config{})), sessions))
 	t.Cleanup(func() { _ = s.Close(context.Background()) })
 	e := quiet()
@@ -252,7 +252,7 @@ func TestHandlersOfEchoV5HaveTheWholeToolkit(t *testing.T) {
 			return err
 		}
 		tab := sessionstate.Tab(c)
-		return c.JSON(200, []any{page, n, ctxinfo.From(c).Scheme(), tab == sessionstate.Tab(c), c.Get("_session_store") != nil})
+		return c.JSON(200, []any{page, n, ctxinfo.From(c).Scheme(), tab == sessionstate.Tab(c)})
 	})
 	e.POST("/", func(c *echo.Context) error {
 		s := sessionstate.From(c)
@@ -285,7 +285,7 @@ func TestHandlersOfEchoV5HaveTheWholeToolkit(t *testing.T) {
 		status               int
 		body                 string
 	}{
-		"all of it":        {"GET", "/?page=7", "", 200, "[7,1,\"http\",true,true]\n"},
+		"all of it":        {"GET", "/?page=7", "", 200, "[7,1,\"http\",true]\n"},
 		"a bad query":      {"GET", "/?page=x", "", 400, `"parameter":"page"`},
 		"a form":           {"POST", "/", "dark=on", 200, "true"},
 		"a broken form":    {"POST", "/", "dark=%zz", 400, "The form cannot be read."},

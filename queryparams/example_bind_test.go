@@ -20,7 +20,7 @@ type Strikes struct {
 }
 
 var strikes = queryparams.Must(queryparams.NewSchema[Strikes](queryparams.SchemaConfig{
-	Unknown: queryparams.UnknownReject,
+	RejectUnknown: true,
 }))
 
 // A handler gets a value that is right in every field, or an error that

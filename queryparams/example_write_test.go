@@ -1,12 +1,10 @@
 package queryparams_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
 	"net/http/httptest"
-	"os"
 
 	"github.com/labstack/echo/v4"
 
@@ -41,7 +39,7 @@ func ExampleParams_Script() {
 func ExampleConfig_migrations() {
 	plugin := queryparams.Must(queryparams.New(queryparams.Config{
 		Migrations: []queryparams.Migration{queryparams.Rename("p", "page"), queryparams.Drop("utm_id")},
-		Canonical:  queryparams.Redirect308,
+		Canonical:  true,
 	}))
 	e := echo.New()
 	e.Use(echov4.Use(plugin))
@@ -75,14 +73,21 @@ func ExampleSchema_Parse_lists() {
 	// queryparams: line[9999]: has an index that skips elements (sent "a"), expected line[0][...]=..., without a gap in the indices
 }
 
-// The parameters for the document of an API.
-func ExampleSchema_OpenAPI() {
+// What a form or a documentation needs to know of the parameters.
+func ExampleSchema_Parameters() {
 	type Search struct {
-		Page int `query:"page" default:"1" min:"1" doc:"the page, from 1"`
+		Page int      `query:"page" default:"1" min:"1" doc:"the page, from 1"`
+		Sort string   `query:"sort" enum:"name|date" doc:"the order"`
+		Tags []string `query:"tags" maxitems:"10" doc:"any of them"`
 	}
 	s := queryparams.Must(queryparams.NewSchema[Search](queryparams.SchemaConfig{}))
-	_ = json.NewEncoder(os.Stdout).Encode(s.OpenAPI())
-	// Output: [{"name":"page","in":"query","description":"the page, from 1","schema":{"type":"integer","format":"int64","default":1,"minimum":1}}]
+	for _, p := range s.Parameters() {
+		fmt.Println(p.Name, p.Type, p.Min, p.Enum, p.MaxLen, p.Description)
+	}
+	// Output:
+	// page integer 1 [] 0 the page, from 1
+	// sort string  [name date] 0 the order
+	// tags array  [] 10 any of them
 }
 
 // What a filter changed.

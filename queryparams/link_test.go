@@ -19,6 +19,11 @@ import (
 
 var plainFilter = Filter{Page: 1, Size: 20, Sort: "name"}
 
+// retaining is the schema of Filter whose links take over other parameters.
+func retaining(keys ...string) *queryparams.Schema[Filter] {
+	return queryparams.Must(queryparams.NewSchema[Filter](queryparams.SchemaConfig{Retain: keys}))
+}
+
 func TestLinksAreMinimalAndInSchemaOrder(t *testing.T) {
 	t.Parallel()
 	u := &url.URL{Path: "/items", RawQuery: "lang=de&page=9&x=1&lang=fr"}
@@ -31,8 +36,8 @@ func TestLinksAreMinimalAndInSchemaOrder(t *testing.T) {
 		{"defaults vanish", filters, func(*Filter) {}, "/items"},
 		{"page", filters, func(f *Filter) { f.Page++ }, "/items?page=2"},
 		{"order", filters, func(f *Filter) { f.Tags, f.Page = []string{"a b"}, 3 }, "/items?page=3&tags=a+b"},
-		{"retain", filters.Retain("lang"), func(f *Filter) { f.Page = 2 }, "/items?page=2&lang=de&lang=fr"},
-		{"retain all", filters.Retain("*"), func(*Filter) {}, "/items?lang=de&x=1&lang=fr"},
+		{"retain", retaining("lang"), func(f *Filter) { f.Page = 2 }, "/items?page=2&lang=de&lang=fr"},
+		{"retain all", retaining("*"), func(*Filter) {}, "/items?lang=de&x=1&lang=fr"},
 		{"defaults kept", queryparams.Must(queryparams.NewSchema[Filter](queryparams.SchemaConfig{KeepDefaults: true, Retain: []string{"x"}})), func(*Filter) {}, "/items?page=1&size=20&sort=name&x=1"},
 	}
 	for _, tt := range tests {
@@ -53,7 +58,7 @@ func TestLinksStayOnTheHost(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
 	e.Any("/*", func(c echo.Context) error {
-		link, err := filters.Retain("*").Link(c, plainFilter)
+		link, err := retaining("*").Link(c, plainFilter)
 		if err != nil {
 			return err
 		}
@@ -299,11 +304,11 @@ func TestLinksStripWhatTheyAreTold(t *testing.T) {
 	t.Parallel()
 	u := &url.URL{Path: "/l", RawQuery: "utm[a]=1&lang=no&page=4"}
 	v := Filter{Page: 3, Size: 20, Sort: "name", Price: &Range{Min: 1}, Q: "x"}
-	s := filters.Retain("*").Strip("utm", "price", "q")
+	s := queryparams.Must(queryparams.NewSchema[Filter](queryparams.SchemaConfig{Retain: []string{"*"}, Strip: []string{"utm", "price", "q"}}))
 	if got, err := s.LinkFrom(u, v); got != "/l?page=3&lang=no" || err != nil {
 		t.Errorf("LinkFrom = %q, %v", got, err)
 	}
-	if got, err := s.Retain("utm").Href(v); got != "?page=3" || err != nil {
+	if got, err := s.Href(v); got != "?page=3" || err != nil {
 		t.Errorf("Href = %q, %v", got, err)
 	}
 	if raw, err := s.Encode(v); err != nil || !strings.Contains(raw, "q=x") {

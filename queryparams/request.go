@@ -32,7 +32,7 @@ func (p *Plugin) Begin(c middleware.Context) error {
 // Wrap implements middleware.Wrapper: it redirects from the URLs that a
 // migration changes.
 func (p *Plugin) Wrap(next middleware.Handler) middleware.Handler {
-	if p.cfg.Canonical != Redirect308 || len(p.cfg.Migrations) == 0 {
+	if !p.cfg.Canonical || len(p.cfg.Migrations) == 0 {
 		return next
 	}
 	return func(c middleware.Context) error {
@@ -78,8 +78,8 @@ func From(c middleware.Context) (*Params, error) {
 //
 // On routes that a [Plugin] serves, the values that took the place of faulty
 // ones (invalid:"default") are written to the Params, so that the browser's URL
-// is corrected; and with [Redirect308] the error may be a [*RedirectError], which
-// sends the browser to the canonical URL.
+// is corrected; and with Config.Canonical the error may be a [*RedirectError],
+// which sends the browser to the canonical URL with status 308.
 func (s *Schema[T]) Bind(c middleware.Context) (T, error) {
 	r := c.Request()
 	raw := queryOf(r)
@@ -113,7 +113,7 @@ func answer(c middleware.Context, err error) error {
 // [SchemaConfig], compiled on first use. A T that cannot be a schema is an
 // error of status 500. See [Schema.Bind].
 func Bind[T any](c middleware.Context) (T, error) {
-	s, err := SchemaOf[T]()
+	s, err := schemaOf[T]()
 	if err != nil {
 		var zero T
 		return zero, err
@@ -121,10 +121,13 @@ func Bind[T any](c middleware.Context) (T, error) {
 	return s.Bind(c)
 }
 
-// Get reads one parameter of c's request; of a slice as T, all its values, and
-// nil if there is none. Errors are as for [Schema.Bind].
+// Get reads one parameter of c's request by the rules of a schema's field: T may
+// be whatever a field may be, but no struct that nests; of a slice it reads all
+// values, and nil if there are none. It costs one allocation besides those of
+// T's own texts and lists. Errors are as for [Schema.Bind]; that of a T that is
+// no parameter has the status 500.
 func Get[T any](c middleware.Context, name string, param Param[T]) (T, error) {
-	v, err := Lookup(queryOf(c.Request()), name, param)
+	v, err := lookup(queryOf(c.Request()), name, param)
 	if err != nil {
 		return v, answer(c, err)
 	}
@@ -134,7 +137,7 @@ func Get[T any](c middleware.Context, name string, param Param[T]) (T, error) {
 // GetOr reads one parameter of c's request, and gives the fallback if it is
 // missing or not valid.
 func GetOr[T any](c middleware.Context, name string, fallback T) T {
-	v, err := Lookup(queryOf(c.Request()), name, Param[T]{Default: fallback})
+	v, err := lookup(queryOf(c.Request()), name, Param[T]{Default: fallback})
 	if err != nil {
 		return fallback
 	}
@@ -180,7 +183,7 @@ func (p *RememberedPage[T, S]) Bind(c middleware.Context) (T, error) {
 		}
 	}
 	if p.cfg.Follow && raw != "" && len(seeds) == 0 {
-		if entries, err := parseEntries(raw, p.schema.plan.cfg.Limits.ofOthers()); err == nil && slices.ContainsFunc(entries, p.ours) {
+		if entries, err := parseEntries(raw, p.schema.plan.cfg.Limits.ofOthers()); err == nil && slices.ContainsFunc(entries, p.owns) {
 			if err := p.keep(p.state(c), *v); err != nil {
 				return zero, err
 			}
@@ -189,8 +192,11 @@ func (p *RememberedPage[T, S]) Bind(c middleware.Context) (T, error) {
 	return *v, nil
 }
 
-// Link is [Schema.LinkFrom] the URL of c's request, with what was written to
-// its [Params].
+// Link is the URL of the page that c's request asked for, on this host, with v
+// after the edits, followed by what SchemaConfig.Retain takes over from the
+// request's query and from what was written to its [Params]. Edits get a shallow
+// copy of v: they may replace lists, pointers and maps, and must not change what
+// is in them. Its error is an [*EncodeError], with the status 500.
 func (s *Schema[T]) Link(c middleware.Context, v T, edits ...func(*T)) (string, error) {
 	r := c.Request()
 	link, err := s.link(r.URL, queryOf(r), v, edits)

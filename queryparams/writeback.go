@@ -138,7 +138,7 @@ func (p *Params) URL() string {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.told = true
+	p.notified = true
 	link, _ := p.target()
 	return link
 }
@@ -158,7 +158,7 @@ func (p *Params) Script(nonce string) template.HTML {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.told = true
+	p.notified = true
 	link, differs := p.target()
 	if !differs {
 		return ""
@@ -192,7 +192,7 @@ var ErrNotSent = errors.New("queryparams: the URL's change did not reach the bro
 func (p *Params) sent() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.explicit || p.told || p.status >= 300 || isFragment(p.req) || isBoosted(p.req) {
+	if !p.explicit || p.notified || p.status >= 300 || isFragment(p.req) || isBoosted(p.req) {
 		return true
 	}
 	_, differs := p.target()
@@ -269,7 +269,7 @@ func (p *Params) OnChange(fn func(Change)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.onChange = fn
-	p.told = p.told || fn != nil
+	p.notified = p.notified || fn != nil
 }
 
 // change is the change that has just been made. p.mu is held.
@@ -314,8 +314,8 @@ func (p *Params) repair(pl *plan, canonical string, faults []*FieldError) {
 		return
 	}
 	repaired := func(e entry) bool {
-		t, _, ours := pl.lookup(e.key)
-		return ours && t.group < 0 && !p.isReserved(e.key) && slices.ContainsFunc(faults, func(f *FieldError) bool {
+		t, _, owned := pl.lookup(e.key)
+		return owned && t.group < 0 && !p.isReserved(e.key) && slices.ContainsFunc(faults, func(f *FieldError) bool {
 			return f.Parameter == pl.leaves[t.leaf].name
 		})
 	}
@@ -336,11 +336,11 @@ func (p *Params) repair(pl *plan, canonical string, faults []*FieldError) {
 
 // settle puts fresh entries where those that ours selects are, the surplus at
 // the end; the others keep their places.
-func settle(entries []entry, ours func(entry) bool, fresh []entry) []entry {
+func settle(entries []entry, owned func(entry) bool, fresh []entry) []entry {
 	out := make([]entry, 0, len(entries)+len(fresh))
 	for _, e := range entries {
 		switch {
-		case !ours(e):
+		case !owned(e):
 			out = append(out, e)
 		case len(fresh) > 0:
 			out, fresh = append(out, fresh[0]), fresh[1:]

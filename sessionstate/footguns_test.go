@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
 
 // What trips users of gorilla/sessions, gorilla/securecookie (G1 to G18) and
@@ -35,7 +36,7 @@ import (
 //	G16 encryption in place destroys the caller's bytes       TestG16 (codec_test.go)
 //	G17 half of what failed to decode stays                   TestG17 (gorilla_internal_test.go)
 //	G18 a junk cookie in front hides the session              TestS11
-//	E1  echo-contrib's session.Get finds its store            TestEchoContribFindsTheStore, and module contracts
+//	E1  echo-contrib's session.Get finds its store            package contracts
 //	E2  sessions do not pass echo.WrapMiddleware              below
 //	E3  Before functions are skipped, or enter themselves     TestAnchor4, and package middleware
 //	E4  gzip outside puts its own writer back                 TestAnchor4, TestS33
@@ -67,7 +68,7 @@ func TestE2_TheSessionPassesCopiedRequestsAndWrappedMiddlewares(t *testing.T) {
 					if _, err := sessionstate.Incr(count, sessionstate.From(c), 1); err != nil {
 						return err
 					}
-					before, err := a.m.Gorilla().Get(c.Request(), "__Host-id")
+					before, err := gorillastate.New(a.m).Get(c.Request(), "__Host-id")
 					if err != nil {
 						return err
 					}
@@ -79,7 +80,7 @@ func TestE2_TheSessionPassesCopiedRequestsAndWrappedMiddlewares(t *testing.T) {
 				}
 			}, mw)
 			a.handle("/", func(c echo.Context, s *sessionstate.State) error {
-				inside, err := a.m.Gorilla().Get(c.Request(), "__Host-id")
+				inside, err := gorillastate.New(a.m).Get(c.Request(), "__Host-id")
 				if err != nil || inside.Values["outside"] != "kept" {
 					t.Errorf("%s: the handler finds %v, %v", what, inside.Values, err)
 				}
@@ -99,12 +100,12 @@ func TestAnotherStoresSessionOfTheSameNameIsRefused(t *testing.T) {
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a, other := newApp(t, cfg), newApp(t, cfg)
 		for _, name := range []string{"__Host-id", "another"} {
-			for what, theirs := range map[string]sessions.Store{"a CookieStore": sessions.NewCookieStore(gorillaKey), "another Manager": other.m.Gorilla()} {
+			for what, theirs := range map[string]sessions.Store{"a CookieStore": sessions.NewCookieStore(gorillaKey), "another Manager": gorillastate.New(other.m)} {
 				r := a.visitor().request("/")
 				if _, err := theirs.Get(r, name); err != nil {
 					t.Fatal(err)
 				}
-				if s, err := a.m.Gorilla().Get(r, name); err == nil || !strings.Contains(err.Error(), name) {
+				if s, err := gorillastate.New(a.m).Get(r, name); err == nil || !strings.Contains(err.Error(), name) {
 					t.Errorf("%s has opened %q before: %v, %v, want an error that names it", what, name, s, err)
 				}
 			}
@@ -122,7 +123,7 @@ func TestABadCookieIsANewSessionAndNoError(t *testing.T) {
 				v.jar[name] = value
 				for range 2 { // and not for ever: the first answer mends it
 					r, rec := v.request("/"), httptest.NewRecorder()
-					s, err := a.m.Gorilla().Get(r, name)
+					s, err := gorillastate.New(a.m).Get(r, name)
 					if err != nil || s == nil {
 						t.Fatalf("%s=%.9q: %v, %v, want a session", name, value, s, err)
 					}
@@ -132,7 +133,7 @@ func TestABadCookieIsANewSessionAndNoError(t *testing.T) {
 					}
 					v.take(t, rec.Result())
 				}
-				s, err := a.m.Gorilla().Get(v.request("/"), name)
+				s, err := gorillastate.New(a.m).Get(v.request("/"), name)
 				if err != nil || s.IsNew || s.Values["k"] != 1 {
 					t.Errorf("%s=%.9q: then %+v, %v", name, value, s, err)
 				}
@@ -147,7 +148,7 @@ func TestSaveAfterTheFirstByteFails(t *testing.T) {
 		for _, name := range []string{"__Host-id", "another"} {
 			a := newApp(t, cfg)
 			a.GET("/", func(c echo.Context) error {
-				s, err := a.m.Gorilla().Get(c.Request(), name)
+				s, err := gorillastate.New(a.m).Get(c.Request(), name)
 				if err != nil {
 					return err
 				}

@@ -55,29 +55,6 @@ func isRefusal(err error) bool {
 
 func (r *refusal) Error() string { return "sessionstate: refused: " + r.reason.Error() }
 
-// job is what a keeper saves.
-type job struct {
-	base    held
-	next    record // base with the changes
-	changes changes
-	renew   bool // give it the new id
-	timed   bool // the same, but the old id leads to the new one for a while
-	newID   sessionID
-	touch   bool // nothing has changed: only move the deadline
-	still   bool // the visitor is not there: leave the deadline where it is
-	now     time.Time
-}
-
-// saved is what a keeper has saved.
-type saved struct {
-	base   record // what the changes were in the end applied to
-	after  held
-	cookie string // the new cookie value; empty: the visitor's is still right
-	visit  string // the new value of the cookie that notes visits; empty: nothing to note
-	tries  int
-	newID  bool // of a session that had another
-}
-
 // keeper is where sessions live.
 type keeper interface {
 	// load returns the session of a cookie's value, which came with others. The
@@ -88,9 +65,10 @@ type keeper interface {
 	// of a store.
 	reload(ctx context.Context, h *held) (held, error)
 
-	// save saves a job, or fails with ErrEnded when the session has ended
-	// meanwhile. The functions of Update may run again.
-	save(ctx context.Context, j *job) (saved, error)
+	// save saves what is pending and notes there what came of it, or fails with
+	// ErrEnded when the session has ended meanwhile. The functions of Update may
+	// run again.
+	save(ctx context.Context, p *pending) error
 
 	// end ends a session for good, also under an id that it was given meanwhile:
 	// then it sets h to that.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -60,19 +61,12 @@ type Config struct {
 	// cannot do).
 	Store store.Store
 
-	// Gorilla keeps the sessions in a third-party store for gorilla/sessions; see
-	// [FromGorilla]. What an app has in its sessions already is taken over, and
-	// stays visible to gorilla code through [Manager.Gorilla]; give Cookie.Name
-	// the name that the app uses. The store's own cookie options are ignored but for
-	// MaxAge, which is how long sessions that are taken over live, and those that
-	// gorilla code saves; Start tells the observer. Its limits of size and age hold, the
-	// age counted from the last change: a visit alone is not saved there.
-	// Such stores cannot compare and swap: requests of this process are kept from
-	// overwriting each other where the store is a server's, those of several
-	// processes are not, the last one wins. As in cookie mode Revocations keeps
-	// what has ended, and Users, RenewEvery, SaveNow and saving through a Handle are
-	// not there. Refused with Store. Default: nil.
-	Gorilla *GorillaStore
+	// Foreign is sessions that the app has in another session library, which are
+	// taken over: from cookies (gorillastate.TakeOver), or by keeping them in that
+	// library's store (gorillastate.KeepIn), with the promises of cookie mode. What
+	// the old store promised of their lifetime is kept; Start tells the observer.
+	// Refused with Store, and a library's store with Spill too. Default: nil.
+	Foreign Foreign
 
 	// Revocations keeps the ids of sessions that were ended before their time,
 	// so that a copied cookie is dead too. One store must serve all processes
@@ -94,18 +88,9 @@ type Config struct {
 	// is not encrypted there. Values that
 	// the store has lost read as their defaults, and the observer is told. One
 	// store must serve all processes that share the secrets; it stays the caller's
-	// to close. Refused with Store and Gorilla. Default: nil, what does not fit is
+	// to close. Refused with Store and a library's store. Default: nil, what does not fit is
 	// an [ErrTooLarge].
 	Spill store.Store
-
-	// Legacy takes over the sessions that an app has in the cookies of a
-	// CookieStore of gorilla/sessions; see [FromCodecs]. Give Cookie.Name the name
-	// that the app used; sessions of its other names are taken over when gorilla
-	// code opens them. What they hold is there for gorilla code and by
-	// [State.Gorilla]; the next response seals it anew, never in the old way.
-	// How long they live, [LegacyCookies.MaxAge] says; Start tells the observer.
-	// Refused with Store and Gorilla. Default: nil.
-	Legacy *LegacyCookies
 
 	// Prefix starts all keys in the stores. Default: "session/".
 	Prefix string
@@ -190,11 +175,6 @@ type Config struct {
 	// [Key.AfterCommit]. Default: none.
 	Hooks []Hook
 
-	// EchoContrib puts [Manager.Gorilla] where github.com/labstack/echo-contrib/session
-	// looks for its store, so that its session.Get works behind the Manager. It
-	// costs every request an allocation. Default: false.
-	EchoContrib bool
-
 	// Observer is told of refused cookies, ended sessions, conflicts, values
 	// that cannot be decoded, and failures of the stores. Default: nil,
 	// nobody; notices at the start then go to slog.Default().
@@ -228,13 +208,12 @@ type Manager struct {
 	csrfKeys    [][]byte // as Secrets: the first makes tokens, all verify
 	notices     []string
 	typedLogin  sync.Once    // the notice of one
-	revoked     *revocations // in server mode only of gorilla's cookies of other names
-	gorilla     *gorillaStore
+	revoked     *revocations // in server mode only of a library's cookies of other names
+	foreign     *foreignManager
 	promise     promise // of the store whose sessions are taken over
 	users       *Users
 	lives       *lives
 	turns       turns
-	contrib     bool
 }
 
 // New makes a Manager. All problems of c are reported together.
@@ -255,7 +234,6 @@ func New(c Config) (*Manager, error) {
 		onChange:  make(map[string][]Hook),
 		observer:  c.Observer,
 		values:    c.Codec,
-		contrib:   c.EchoContrib,
 		lives:     newLives(max(c.MaxNewcomers, 0)),
 
 		renewEvery: c.RenewEvery,
@@ -290,7 +268,7 @@ func New(c Config) (*Manager, error) {
 		return nil, err
 	}
 	m.promised(c)
-	m.gorilla = newGorillaStore(m)
+	m.foreign = &foreignManager{m, rand.Text()}
 	if c.InsecureLocalhost {
 		m.local = newLocal(c.Cookie)
 	}
@@ -318,13 +296,14 @@ func (m *Manager) open(c Config) error {
 		m.keeper = k
 		return nil
 	}
-	k := cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked, spill: newSpill(c.Spill, c.Prefix+"spill/"), legacy: c.Legacy}
-	if c.Legacy != nil {
-		m.revoked.legacy = c.Legacy.until
-	}
-	if c.Gorilla != nil {
-		m.keeper = &thirdKeeper{cookieKeeper: k, store: &thirdParty{c.Cookie.Name, c.Gorilla.store}}
-		return nil
+	k := cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked, spill: newSpill(c.Spill, c.Prefix+"spill/")}
+	if c.Foreign != nil {
+		k.legacy = legacyCookies{c.Foreign.Cookies()}
+		m.revoked.legacy = k.legacy.until()
+		if theirs := c.Foreign.Store(); theirs != nil {
+			m.keeper = &thirdKeeper{cookieKeeper: k, store: theirs}
+			return nil
+		}
 	}
 	m.keeper = &k
 	return nil
@@ -339,7 +318,7 @@ func (m *Manager) forgetful(ctx context.Context) {
 // has logged in by Login.
 func (m *Manager) nobody(ctx context.Context) {
 	m.typedLogin.Do(func() {
-		m.tell(ctx, "Destroy has ended a session without a user: if the app keeps its logins in keys of its own, or in values of gorilla code, name the user by State.Login as well; "+
+		m.tell(ctx, "Destroy has ended a session without a user: if the app keeps its logins in keys of its own, or in values of another session library, name the user by State.Login as well; "+
 			"until then they count as visitors, whom a flood of visitors may end before their time")
 	})
 }
@@ -404,20 +383,20 @@ func (c Config) check() error {
 	if _, ok := store.As[store.Swapper](c.Revocations); c.Revocations != nil && !ok {
 		bad("Revocations is a %T without compare-and-swap (store.Swapper), so a logout at the same moment as another could be lost: use one that has it, or none for a list in memory", c.Revocations)
 	}
-	if c.Legacy != nil && (c.Store != nil || c.Gorilla != nil) {
-		bad("Legacy is set, and Store or Gorilla too: sessions in cookies can only be taken over into cookies; drop Legacy")
+	if c.Foreign != nil {
+		theirs, cookies := c.Foreign.Store(), c.Foreign.Cookies()
+		if c.Store != nil {
+			bad("Foreign is set, and Store too: sessions of another library can only be taken over into cookies, or stay in its store; drop one of them")
+		}
+		if theirs == nil && (cookies == nil || cookies.Decode == nil || cookies.Until == 0) {
+			bad("Foreign is incomplete: give gorillastate.KeepIn a store, and gorillastate.TakeOver one with Codecs and the time at which it ends")
+		}
+		if theirs != nil && c.Spill != nil {
+			bad("Foreign keeps the sessions in the store of another library, and Spill is set: only sessions in cookies can be too large for them; drop Spill")
+		}
 	}
-	if c.Legacy != nil && (len(c.Legacy.codecs) == 0 || slices.Contains(c.Legacy.codecs, nil) || c.Legacy.until.IsZero()) {
-		bad("Legacy is incomplete: make it with FromCodecs, of the old store's Codecs and the time at which it ends")
-	}
-	if c.Spill != nil && (c.Store != nil || c.Gorilla != nil) {
-		bad("Spill is set, and Store or Gorilla too: only sessions in cookies can be too large for them; drop Spill")
-	}
-	if c.Gorilla != nil && c.Store != nil {
-		bad("Gorilla is set, and Store too: sessions can live in one place only; drop one of them")
-	}
-	if c.Gorilla != nil && c.Gorilla.store == nil {
-		bad("Gorilla is empty: make it with FromGorilla, of a store that is not nil")
+	if c.Spill != nil && c.Store != nil {
+		bad("Spill is set, and Store too: only sessions in cookies can be too large for them; drop Spill")
 	}
 	if c.RenewEvery < 0 || c.RenewEvery > 0 && c.RenewEvery < time.Second {
 		bad("RenewEvery is %v: use at least a second, or 0 for never", c.RenewEvery)
@@ -582,13 +561,23 @@ func (m *Manager) load(ctx context.Context, value string, sent http.Header) (h h
 // call bounds a call of the keeper and turns faults into *StoreError. Other
 // errors, which are answers, pass.
 func (m *Manager) call(ctx context.Context, op string, f func(context.Context) error) error {
-	if m.keeper.waits() { // a timer costs more than all of a call that does not
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, m.timeout)
-		defer cancel()
-	}
 	began := time.Now()
-	err := panics.Catch(func() error { return f(ctx) })
+	bounded, cancel := m.bounded(ctx)
+	defer cancel()
+	return m.fault(ctx, op, began, panics.Catch(func() error { return f(bounded) }))
+}
+
+// bounded returns the context of a call of the keeper.
+func (m *Manager) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !m.keeper.waits() { // a timer costs more than all of a call that does not
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, m.timeout)
+}
+
+// fault makes a *StoreError of what a call of the keeper ended with, and tells
+// the observer, unless it is an answer.
+func (m *Manager) fault(ctx context.Context, op string, began time.Time, err error) error {
 	if err == nil || isAnswer(err) {
 		return err
 	}

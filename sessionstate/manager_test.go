@@ -18,6 +18,7 @@ import (
 	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 	"github.com/reecho-go/reecho/store"
 )
 
@@ -44,7 +45,7 @@ func TestNewReportsAllProblemsTogether(t *testing.T) {
 		OnStoreError: 7,
 		StoreTimeout: -1,
 		Spill:        newMem(t),
-		Legacy:       sessionstate.FromCodecs(time.Time{}),
+		Foreign:      gorillastate.TakeOver(nil, time.Time{}),
 		WhenUserFull: 9,
 		Hooks:        make([]sessionstate.Hook, 1),
 	})
@@ -53,7 +54,7 @@ func TestNewReportsAllProblemsTogether(t *testing.T) {
 	}
 	for _, field := range []string{
 		"Config.Secrets[0]", "Config.Store ", "store.Swapper", "Config.Revocations", "Config.Prefix", "Config.Idle", "Config.Absolute",
-		"Config.Cookie.Name", "Config.Cookie.Domain", "Config.Cookie.Path", "Config.Cookie.SameSite", "Config.OnStoreError", "Config.StoreTimeout", "Config.Hooks[0]", "Config.Spill", "Config.Legacy is set", "Config.Legacy is incomplete", "Config.WhenUserFull",
+		"Config.Cookie.Name", "Config.Cookie.Domain", "Config.Cookie.Path", "Config.Cookie.SameSite", "Config.OnStoreError", "Config.StoreTimeout", "Config.Hooks[0]", "Config.Spill", "Config.Foreign is set", "Config.Foreign is incomplete", "Config.WhenUserFull",
 	} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("the error does not name %s:\n%v", field, err)

@@ -22,18 +22,11 @@ var (
 	_ middleware.Closer    = (*Manager)(nil)
 )
 
-// contribKey is where echo-contrib/session looks for its store.
-const contribKey = "_session_store"
-
-// Begin puts the Manager within reach of the request. It allocates nothing,
-// unless Config.EchoContrib is set.
+// Begin puts the Manager within reach of the request. It allocates nothing.
 func (m *Manager) Begin(c middleware.Context) error {
 	ctx := c.Request().Context()
 	if _, again := m.peek(ctx); !again { // a Stack further out may have the Manager too, and its State in use
 		scope.Fill(ctx, scope.Session, m)
-	}
-	if byName, ok := c.(interface{ Set(name string, value any) }); ok && m.contrib {
-		byName.Set(contribKey, m.gorilla)
 	}
 	return nil
 }

@@ -8,11 +8,18 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
-// promise is how long a store for gorilla/sessions lets its sessions live, by the
-// MaxAge of its options: so long after each Save. 0 is until the browser is closed.
+// promise is how long another session library lets its sessions live, such as
+// gorilla's by the MaxAge of its options: so long after each save. 0 is until the browser is closed.
 type promise struct {
 	seconds int64
 	known   bool
+}
+
+func promiseOf(maxAge *int) promise {
+	if maxAge == nil {
+		return promise{}
+	}
+	return promise{seconds: int64(*maxAge), known: true}
 }
 
 // life is what a session that begins now is to live, in seconds; 0: Config
@@ -24,7 +31,7 @@ func (p promise) from(r *record, now time.Time) int64 {
 	return min(max(now.Unix()-r.created, 0)+p.life(), maxLife)
 }
 
-// promised returns the promise of gorilla code that saves a session, and keeps in
+// promised returns the promise of the other library's code that saves a session, and keeps in
 // mind that there are cookies that live so long.
 func (r *revocations) promised(maxAge int) promise {
 	p := promise{int64(maxAge), true}
@@ -36,7 +43,7 @@ func (r *revocations) promised(maxAge int) promise {
 	}
 }
 
-// promise gives the session the lifetime that gorilla code asks for when it saves
+// promise gives the session the lifetime that the other library's code asks for when it saves
 // it. A lifetime that is right to within a tenth is no change: saving the same
 // values writes nothing. Who is logged in lives as Login has said.
 func (s *State) promise(maxAge int) error {
@@ -57,32 +64,31 @@ func (s *State) promise(maxAge int) error {
 
 // promised learns what the store of before promised, and says what becomes of it.
 func (m *Manager) promised(c Config) {
-	var of string
 	switch k := m.keeper.(type) {
 	case *thirdKeeper:
-		of = "Config.Gorilla"
 		_ = panics.Catch(func() error { // the store's fault, if it has one, comes with the first session
-			session, err := k.store.open(context.Background(), "")
+			session, err := k.store.Open(context.Background(), k.name, "")
 			if err == nil {
-				m.promise = session.promise()
+				m.promise = promiseOf(session.MaxAge())
 			}
 			return err
 		})
 	case *cookieKeeper:
-		if c.Legacy == nil {
+		if k.legacy.Cookies == nil {
 			return
 		}
-		of, m.promise = "Config.Legacy", c.Legacy.promise
+		m.promise = promiseOf(k.legacy.MaxAge)
 	default:
 		return
 	}
+	const of = "Config.Foreign"
 	m.revoked.promised(int(m.promise.life()))
 	config := fmt.Sprintf("Config.Idle (%s) and Config.Absolute (%s)", limitText(c.Idle), limitText(c.Absolute))
 	switch p := m.promise; {
-	case !p.known && c.Legacy != nil:
-		m.notices = append(m.notices, of+" does not say how long the old store let sessions live: those that are taken over now end with the browser, and by "+config+"; if the cookies had a Max-Age, such as gorilla's 30 days, keep it by LegacyCookies.MaxAge")
+	case !p.known:
+		m.notices = append(m.notices, of+" does not say how long the old store let sessions live: those that are taken over now end with the browser, and by "+config+"; if the cookies had a Max-Age, such as gorilla's 30 days, give the old store its Options.MaxAge")
 	case p.life() > 0:
-		m.notices = append(m.notices, fmt.Sprintf("%s: sessions that are taken over, and those that gorilla code saves, live %v from then on, as the old store's MaxAge says, not by %s; Login decides anew", of, time.Duration(p.life())*time.Second, config))
+		m.notices = append(m.notices, fmt.Sprintf("%s: sessions that are taken over, and those that code of its library saves, live %v from then on, as the old store's MaxAge says, not by %s; Login decides anew", of, time.Duration(p.life())*time.Second, config))
 	default:
 		m.notices = append(m.notices, of+": the old store let sessions live until the browser is closed; now they also end by "+config)
 	}

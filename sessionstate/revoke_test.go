@@ -16,6 +16,7 @@ import (
 
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 	"github.com/reecho-go/reecho/store/memstore"
 	"github.com/reecho-go/reecho/store/storetest"
 )
@@ -151,7 +152,7 @@ func TestRenewalsLeaveNothingInTheIndex(t *testing.T) {
 func TestUsersOfAManagerThatCannotListSayThat(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]sessionstate.Config{
-		"cookie mode": {}, "a third-party store": {Gorilla: sessionstate.FromGorilla(sessions.NewCookieStore(gorillaKey))}, "a store that cannot list": {Store: swapOnly{}},
+		"cookie mode": {}, "a third-party store": {Foreign: gorillastate.KeepIn(sessions.NewCookieStore(gorillaKey))}, "a store that cannot list": {Store: swapOnly{}},
 	} {
 		users := newManager(t, cfg).Users()
 		_, listErr := users.List(t.Context(), "ada")

@@ -18,6 +18,7 @@ import (
 	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
 
 var gorillaKey = bytes.Repeat([]byte("k"), 32)
@@ -36,9 +37,9 @@ func thirdParties(t *testing.T, f func(t *testing.T, store sessions.Store, dir s
 }
 
 func thirdApp(t *testing.T, store sessions.Store) *app {
-	a := newVisit(t, sessionstate.Config{Gorilla: sessionstate.FromGorilla(store), Cookie: sessionstate.CookieConfig{Name: "app"}})
-	a.Any("/g", echo.WrapHandler(gorillaCount(a.m.Gorilla(), "app")))
-	a.Any("/read", echo.WrapHandler(gorillaCount(a.m.Gorilla(), "app")))
+	a := newVisit(t, sessionstate.Config{Foreign: gorillastate.KeepIn(store), Cookie: sessionstate.CookieConfig{Name: "app"}})
+	a.Any("/g", echo.WrapHandler(gorillaCount(gorillastate.New(a.m), "app")))
+	a.Any("/read", echo.WrapHandler(gorillaCount(gorillastate.New(a.m), "app")))
 	return a
 }
 
@@ -164,10 +165,10 @@ func TestThirdPartyStoresThatFailAnswer503(t *testing.T) {
 		}
 	}
 	for _, cfg := range []sessionstate.Config{
-		{Gorilla: sessionstate.FromGorilla(nil)},
-		{Gorilla: sessionstate.FromGorilla(brokenStore{}), Store: newMem(t)},
+		{Foreign: gorillastate.KeepIn(nil)},
+		{Foreign: gorillastate.KeepIn(brokenStore{}), Store: newMem(t)},
 	} {
-		if _, err := sessionstate.New(cfg); err == nil || !strings.Contains(err.Error(), "Config.Gorilla") {
+		if _, err := sessionstate.New(cfg); err == nil || !strings.Contains(err.Error(), "Config.Foreign") {
 			t.Errorf("New() = %v", err)
 		}
 	}
@@ -216,13 +217,13 @@ func TestHandlesOfThirdPartySessionsRead(t *testing.T) {
 	})
 }
 
-func ExampleFromGorilla() {
+func Example_keepInAStoreOfGorilla() {
 	dir, _ := os.MkdirTemp("", "sessions")
 	defer func() { _ = os.RemoveAll(dir) }()
 	count := sessionstate.NewKey("count", sessionstate.KeyConfig[int]{})
 	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{
 		Secrets: secrets,
-		Gorilla: sessionstate.FromGorilla(sessions.NewFilesystemStore(dir, gorillaKey)),
+		Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(dir, gorillaKey)),
 	}))
 	e := echo.New()
 	e.Use(echov4.Use(sessions))

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
 
 // visitedKeepers are the keepers whose cookie may hold the session's values.
@@ -19,8 +20,8 @@ func visitedKeepers(t *testing.T) map[string]sessionstate.Config {
 		"cookie":              {},
 		"store":               {Store: newMem(t)},
 		"spill":               {Spill: newMem(t)},
-		"third-party cookies": {Gorilla: sessionstate.FromGorilla(sessions.NewCookieStore(gorillaKey))},
-		"third-party files":   {Gorilla: sessionstate.FromGorilla(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))},
+		"third-party cookies": {Foreign: gorillastate.KeepIn(sessions.NewCookieStore(gorillaKey))},
+		"third-party files":   {Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))},
 	}
 }
 

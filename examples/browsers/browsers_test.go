@@ -70,12 +70,10 @@ var browsers = map[string]func(t *testing.T) browser{
 	},
 	"Firefox": startFirefox,
 	"WebKit": func(t *testing.T) browser {
-		proxy := strings.TrimPrefix(nameProxy(t).URL, "http://") // WebKit has no other way to map a name
-		return startDriver(t, map[string]any{"acceptInsecureCerts": true, "proxy": map[string]any{
-			"proxyType": "manual", "httpProxy": proxy, "noProxy": []string{"localhost", "127.0.0.1"},
-		}, "webkitgtk:browserOptions": map[string]any{
+		program, args := withName(t, "WebKitWebDriver")
+		return startDriver(t, map[string]any{"acceptInsecureCerts": true, "webkitgtk:browserOptions": map[string]any{
 			"binary": "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser", "args": []string{"--automation"},
-		}}, "WebKitWebDriver")
+		}}, program, args...)
 	},
 }
 
@@ -84,7 +82,7 @@ var sticks = map[string]map[string][]string{
 	"default": {
 		"Chromium": {"http://127.0.0.1", "http://localhost", "https://127.0.0.1", "https://localhost", "https://" + name},
 		"Firefox":  {"http://127.0.0.1", "http://localhost", "https://127.0.0.1", "https://localhost", "https://" + name},
-		"WebKit":   {"https://127.0.0.1", "https://localhost"},
+		"WebKit":   {"https://127.0.0.1", "https://localhost", "https://" + name},
 	},
 	"Insecure": {
 		"Chromium": {"http://127.0.0.1", "http://localhost", "http://" + name},
@@ -94,7 +92,7 @@ var sticks = map[string]map[string][]string{
 	"InsecureLocalhost": {
 		"Chromium": {"http://127.0.0.1", "http://localhost", "https://127.0.0.1", "https://localhost", "https://" + name},
 		"Firefox":  {"http://127.0.0.1", "http://localhost", "https://127.0.0.1", "https://localhost", "https://" + name},
-		"WebKit":   {"http://127.0.0.1", "http://localhost", "https://127.0.0.1", "https://localhost"},
+		"WebKit":   {"http://127.0.0.1", "http://localhost", "https://127.0.0.1", "https://localhost", "https://" + name},
 	},
 }
 
@@ -127,9 +125,6 @@ func TestCookiesStickWhereTheDocumentationSaysSo(t *testing.T) {
 						continue // nobody does that
 					}
 					for _, host := range []string{"localhost", "127.0.0.1", name} {
-						if of == "WebKit" && scheme == "https" && host == name {
-							continue // a proxy maps the name, and shows no page over HTTPS
-						}
 						s := site(t, cfg, start)
 						u, err := url.Parse(s.URL)
 						if err != nil {

@@ -77,7 +77,7 @@ func (a *app) build(cfg config) error {
 	}
 	params, err := queryparams.New(queryparams.Config{
 		Migrations: migrations(),
-		Canonical:  queryparams.Redirect308, // one address for one page, however it was written
+		Canonical:  true, // one address for one page, however it was written
 		OnError:    a.translate,
 	})
 	if err != nil {
