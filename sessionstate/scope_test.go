@@ -20,7 +20,7 @@ import (
 func TestResourcesInSessionScopeLiveAndEndWithTheSession(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.Idle, cfg.MaxNewcomers = 10*time.Minute, 2
+		cfg.Lifetime.Idle, cfg.Limits.Newcomers = 10*time.Minute, 2
 		var mu sync.Mutex
 		made, released := 0, 0
 		counts := func() [2]int {
@@ -140,7 +140,7 @@ func TestCachesAndSessionsShareErrNoSession(t *testing.T) {
 func TestResultsInSessionScopeLiveAndEndWithTheSession(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.Idle, cfg.MaxNewcomers = 10*time.Minute, 2
+		cfg.Lifetime.Idle, cfg.Limits.Newcomers = 10*time.Minute, 2
 		group, err := cachedata.NewGroup("scope", cachedata.GroupConfig{})
 		if err != nil {
 			t.Fatal(err)
