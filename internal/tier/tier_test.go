@@ -602,6 +602,7 @@ func TestWhatTheStoreForgetsIsAMiss(t *testing.T) {
 		_, before := get(t, tr, "k")
 		tr.ClearTag(t.Context(), "tag")
 		forget(mark)
+		wants(t, tr, "k", -1)
 		tr.Store(t.Context(), before, result(1, "tag"))
 		wants(t, tr, "k", -1)
 	}
