@@ -9,11 +9,10 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/raw"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/observe"
@@ -33,8 +32,8 @@ type core struct {
 	group    *group.Group
 	observer observe.Observer // nil: nobody listens
 
-	keys   *identity.Untyped
-	shape  canon.Shape
+	keys   *keys.Keys
+	shape  keys.Shape
 	plan   *clone.Untyped                      // copies results; nil: copyTo does
 	copyTo func(dst, src unsafe.Pointer) error // nil: by assignment
 	seals  *seals                              // nil: writes to shared results are not looked for
@@ -122,11 +121,11 @@ func newCore(self AnyCache, name string, key, result reflect.Type, cfg settings,
 
 // compileKeys finds out how a key identifies.
 func (c *core) compileKeys() error {
-	keys, err := identity.ForType("cachedata: "+c.name, c.key.Type, c.cfg.identifies())
+	known, err := keys.For("cachedata: "+c.name, c.key.Type, c.cfg.identifies())
 	if err != nil {
 		return err
 	}
-	c.keys, c.shape = keys, keys.Shape()
+	c.keys, c.shape = known, known.Shape()
 	return nil
 }
 
@@ -147,7 +146,7 @@ func (c *core) compileCopies() error {
 			return nil
 		}
 		return c.compileSizes(nil)
-	case c.cfg.Copy.compile != nil:
+	case c.cfg.Copy != nil:
 		own, err := c.cfg.Copy.compile(c.result.Type)
 		if err != nil {
 			return c.copyError(err)
@@ -230,18 +229,6 @@ func (c *core) loadError(err error) error {
 func (c *core) peek(ctx context.Context, key unsafe.Pointer) *entry {
 	if e, _ := c.find(ctx, key); c.good(e) >= stale && e.err() == nil && c.intact(e) {
 		return e
-	}
-	return nil
-}
-
-// into maps the caller's own copy of a result into *dst; see [Cache.GetInto].
-func (c *core) into(dst, own any, opt []clone.Option) error {
-	var o clone.Option
-	if len(opt) > 0 {
-		o = opt[0]
-	}
-	if err := clone.Into(dst, own, o); err != nil {
-		return fmt.Errorf("cachedata: %s: GetInto: %w", c.name, err)
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (l *Loading) SetTTL(d time.Duration) { l.say(func(s *said) { s.ttl, s.hasTT
 // stored before is dropped.
 func (l *Loading) NoStore() { l.say(func(s *said) { s.noStore = true }) }
 
-// AddTags adds tags to those of Config.Tags: [Cache.ClearTag] of any of them
+// AddTags adds tags to those of Funcs.Tags: [Cache.ClearTag] of any of them
 // drops the result. Empty tags are left out. There may be thousands; each costs
 // 16 bytes, its text and, at the first read after a clear of any tag in the
 // group, two lookups.
@@ -77,7 +77,7 @@ func (l *Loading) AddTags(tags ...string) {
 }
 
 // SetCost says how many bytes the result counts for Config.MaxBytes, for the
-// bound of the group and in Stats, instead of Config.Size or the estimate; its key
+// bound of the group and in Stats, instead of Funcs.Size or the estimate; its key
 // and its entry are added to it. If n is negative, the load fails.
 func (l *Loading) SetCost(n int64) {
 	l.say(func(s *said) {
@@ -97,7 +97,7 @@ func (l *Loading) SetETag(etag string) { l.say(func(s *said) { s.etag = etag }) 
 func (l *Loading) SetModified(at time.Time) { l.say(func(s *said) { s.modified = at }) }
 
 // OldETag returns the validator that the load of the old result has noted, or
-// "". There is an old result if it is still fresh, or within Config.StaleFor or
+// "". There is an old result if it is still fresh, or within Config.Stale.For or
 // FailSafe.
 func (l *Loading) OldETag() string {
 	if x := l.old(); x != nil {

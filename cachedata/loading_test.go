@@ -20,7 +20,7 @@ import (
 
 func TestTTLOfItsOwn(t *testing.T) {
 	t.Parallel()
-	for _, cfg := range []cachedata.Config[string, int]{{}, {TTL: time.Hour}, {TTL: time.Second, StaleFor: 100 * years}} {
+	for _, cfg := range []cachedata.Config{{}, {TTL: time.Hour}, {TTL: time.Second, Stale: cachedata.StaleConfig{For: 100 * years}}} {
 		for _, ttl := range []time.Duration{1, time.Minute, 100 * years} {
 			t.Run(fmt.Sprint(cfg.TTL, ttl), func(t *testing.T) {
 				t.Parallel()
@@ -36,7 +36,7 @@ func TestTTLOfItsOwn(t *testing.T) {
 					gets(t, c, "1 hit")
 					time.Sleep(time.Nanosecond)
 					want := "2 load"
-					if cfg.StaleFor > 0 {
+					if cfg.Stale.For > 0 {
 						want = "1 stale"
 					}
 					gets(t, c, want)
@@ -52,7 +52,7 @@ func TestTTLForEver(t *testing.T) {
 		c := newCache(t, func(ctx context.Context, _ string) (int, error) {
 			cachedata.Entry(ctx).SetTTL(math.MaxInt64)
 			return 1, nil
-		}, cachedata.Config[string, int]{TTL: time.Second})
+		}, cachedata.Config{TTL: time.Second})
 		gets(t, c, "1 load")
 		time.Sleep(100 * years)
 		gets(t, c, "1 hit")
@@ -75,7 +75,7 @@ func TestNotStored(t *testing.T) {
 					say(cachedata.Entry(ctx))
 				}
 				return n, nil
-			}, cachedata.Config[string, int]{})
+			}, cachedata.Config{})
 			gets(t, c, "1 load")
 			if v, err := c.Refresh(t.Context(), "k"); v != 2 || err != nil {
 				t.Error(v, err)
@@ -100,7 +100,7 @@ func TestTagsOfRememberedErrors(t *testing.T) {
 			return 0, cachedata.ErrNotFound
 		}
 		return n, nil
-	}, cachedata.Config[string, int]{NotFoundTTL: time.Hour})
+	}, cachedata.Config{Errors: cachedata.ErrorConfig{NotFoundTTL: time.Hour}})
 	for range 2 {
 		gets(t, c, cachedata.ErrNotFound.Error())
 	}
@@ -133,10 +133,16 @@ func TestNotModified(t *testing.T) {
 			e.SetModified(modified)
 			e.AddTags("t")
 			return []string{version}, nil
-		}, cachedata.Config[string, []string]{TTL: time.Minute, StaleFor: time.Minute, FailSafe: time.Hour, Observer: &rec, Clone: func(s []string) []string {
-			copies.Add(1)
-			return append([]string(nil), s...)
-		}})
+		}, cachedata.Config{
+			TTL:      time.Minute,
+			Observer: &rec,
+			Stale:    cachedata.StaleConfig{For: time.Minute, OnError: time.Hour},
+		}, cachedata.Funcs[string, []string]{
+			Clone: func(s []string) []string {
+				copies.Add(1)
+				return append([]string(nil), s...)
+			},
+		})
 		is := func(want string, source cachedata.Source, age time.Duration) {
 			t.Helper()
 			v, meta, err := c.GetMeta(t.Context(), "k")
@@ -186,7 +192,7 @@ func TestNotModifiedWithoutAnOldResult(t *testing.T) {
 		c := newCache(t, func(ctx context.Context, _ string) (int, error) {
 			cachedata.Entry(ctx).NotModified()
 			return 1, nil
-		}, cachedata.Config[string, int]{})
+		}, cachedata.Config{})
 		gets(t, c, "cachedata: test: NotModified: there is no old result")
 		if s := c.Stats(); s.LoadErrors != 1 || s.Entries != 0 {
 			t.Errorf("%+v", s)
@@ -208,7 +214,7 @@ func TestNotModifiedRevivesNothing(t *testing.T) {
 			}
 			e.SetETag("x")
 			return n, nil
-		}, cachedata.Config[string, int]{})
+		}, cachedata.Config{})
 		gets(t, c, "1 load")
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -248,7 +254,7 @@ func TestEntryForInABatch(t *testing.T) {
 				m[k] = rounds
 			}
 			return m, errDown // of a key that was not asked for
-		}, cachedata.Config[string, int]{TTL: time.Minute, FailSafe: time.Hour})
+		}, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{OnError: time.Hour}})
 		keys := []string{"same", "short", "other"}
 		wantMany(t, b, keys, map[string]int{"same": 1, "short": 1, "other": 1})
 		time.Sleep(time.Second)
@@ -268,7 +274,7 @@ func TestEntryForMatchesKeysAsData(t *testing.T) {
 	b := newBatch(t, func(ctx context.Context, keys []*int) (map[*int]int, error) {
 		cachedata.EntryFor(ctx, new(7)).NoStore()
 		return map[*int]int{keys[0]: 1}, nil
-	}, cachedata.Config[*int, int]{})
+	}, cachedata.Config{})
 	if v, err := b.Get(t.Context(), new(7)); v != 1 || err != nil {
 		t.Error(v, err)
 	}
@@ -295,12 +301,12 @@ func TestMisuseOfEntryFailsTheLoad(t *testing.T) {
 			c := newCache(t, func(ctx context.Context, _ string) (int, error) {
 				tt.say(ctx)
 				return 1, nil
-			}, cachedata.Config[string, int]{ErrorTTL: time.Hour})
+			}, cachedata.Config{Errors: cachedata.ErrorConfig{TTL: time.Hour}})
 			gets(t, c, "cachedata: test: "+tt.want)
 			b := newBatch(t, func(ctx context.Context, keys []string) (map[string]int, error) {
 				tt.say(ctx)
 				return map[string]int{"k": 1}, nil
-			}, cachedata.Config[string, int]{})
+			}, cachedata.Config{})
 			gets(t, b.Cache, "cachedata: test: "+tt.want)
 			if _, err := b.GetMany(t.Context(), []string{"k"}); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("GetMany: %v", err)
@@ -313,7 +319,7 @@ func TestMisuseOfEntryFailsTheLoad(t *testing.T) {
 	b := newBatch(t, func(ctx context.Context, keys []string) (map[string]int, error) {
 		cachedata.Entry(ctx).NoStore()
 		return map[string]int{"k": 1}, nil
-	}, cachedata.Config[string, int]{})
+	}, cachedata.Config{})
 	gets(t, b.Cache, "cachedata: test: Entry: this load is for several keys: use EntryFor")
 	if _, err := b.GetMany(t.Context(), []string{"k"}); err == nil || !strings.Contains(err.Error(), "use EntryFor") {
 		t.Errorf("GetMany: %v", err)
@@ -342,7 +348,7 @@ func TestEntryOutsideALoad(t *testing.T) {
 	c := newCache(t, func(ctx context.Context, _ string) (int, error) {
 		kept = cachedata.Entry(ctx)
 		return 1, nil
-	}, cachedata.Config[string, int]{})
+	}, cachedata.Config{})
 	gets(t, c, "1 load")
 	say(kept)
 	gets(t, c, "1 hit")
@@ -360,7 +366,7 @@ func TestEntryOfALoadThatIsTooLate(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			cachedata.Entry(ctx).NotModified()
 			return 1, nil
-		}, cachedata.Config[string, int]{HardTimeout: time.Second})
+		}, cachedata.Config{Timeout: time.Second})
 		if _, err := c.Get(t.Context(), "k"); !errors.Is(err, cachedata.ErrTimeout) {
 			t.Error(err)
 		}
@@ -375,8 +381,8 @@ func TestEntryOfTheInnermostLoad(t *testing.T) {
 	inner := newCache(t, func(ctx context.Context, k string) (int, error) {
 		cachedata.Entry(ctx).NoStore()
 		return 1, nil
-	}, cachedata.Config[string, int]{})
-	outer := newCache(t, inner.Get, cachedata.Config[string, int]{})
+	}, cachedata.Config{})
+	outer := newCache(t, inner.Get, cachedata.Config{})
 	gets(t, outer, "1 load")
 	gets(t, outer, "1 hit")
 	if n := inner.Stats().Entries; n != 0 {
@@ -393,7 +399,7 @@ func TestCostOfALoad(t *testing.T) {
 			cachedata.Entry(ctx).AddTags("b", "a", "b")
 		}
 		return 1, nil
-	}, cachedata.Config[string, int]{MaxBytes: 10_000, Size: func(int) int64 { return 1000 }})
+	}, cachedata.Config{MaxBytes: 10_000}, cachedata.Funcs[string, int]{Size: func(int) int64 { return 1000 }})
 	for _, k := range []string{"free", "dear", "too dear", "plain"} {
 		want(t, c, k, 1)
 	}

@@ -1,7 +1,8 @@
-// Package store is the toolkit's one contract for bytes under keys. It serves
-// the second level and the persistence of package cachedata, and the sessions
-// of package sessionstate; memstore implements it in memory, and storetest
-// holds the suite that every implementation passes.
+// Package store is the toolkit's one contract for bytes under keys. Package
+// sessionstate keeps sessions in it, and what it remembers of those that have
+// ended. Package memstore implements it in memory, boltstore in a file and
+// redisstore in Redis; storetest holds the suite that every implementation
+// passes.
 //
 // # The contract
 //

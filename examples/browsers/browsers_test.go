@@ -14,6 +14,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -32,7 +33,7 @@ func site(t *testing.T, cfg sessionstate.Config, start func(http.Handler) *httpt
 	}
 	t.Cleanup(func() { _ = m.Close(context.Background()) }) // nothing is in flight
 	e := echo.New()
-	e.Use(m.Middleware())
+	e.Use(echov4.Use(m))
 	e.GET("/", func(c echo.Context) error {
 		s := sessionstate.From(c)
 		n, err := sessionstate.Incr(visits, s, 1)

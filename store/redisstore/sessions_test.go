@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/redis/rueidis"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/internal/redistest"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
@@ -57,7 +58,7 @@ func serveNode(server string) {
 	})
 	fail(err)
 	e := echo.New()
-	e.Use(m.Middleware())
+	e.Use(echov4.Use(m))
 	routes(e, m, os.Getenv(nodeNewer) != "")
 	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	fail(err)
@@ -104,7 +105,7 @@ func routes(e *echo.Echo, m *sessionstate.Manager, newer bool) {
 		return text(c, err, len(list))
 	})
 	e.GET("/revoke", func(c echo.Context) error {
-		n, err := m.Users().Revoke(c.Request().Context(), c.QueryParam("user"))
+		n, err := m.Users().Revoke(c.Request().Context(), c.QueryParam("user"), nil)
 		return text(c, err, n)
 	})
 	if newer {
