@@ -427,3 +427,6 @@ func (t *Tier) Close(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Known reports whether the store has something for the key, or may have.
+func (tk Ticket) Known() bool { return !tk.valid || tk.version != 0 }
