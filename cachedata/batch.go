@@ -49,8 +49,7 @@ func NewBatch[K comparable, V any](name string, load func(ctx context.Context, k
 			return b.answers(m), err
 		}
 	}
-	var err error
-	if b.core, err = newCore(b.Cache, name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns, wrong); err != nil {
+	if err := newCore(b.Cache, name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns, wrong); err != nil {
 		return nil, fmt.Errorf("cachedata: NewBatch(%q): %w", name, err)
 	}
 	return b, nil

@@ -88,7 +88,7 @@ func TestWhatIsKeptOfClientsCounts(t *testing.T) {
 		},
 		"tags": func(t *testing.T) cachedata.Stats {
 			c := newCache(t, func(ctx context.Context, k int) (int, error) {
-				cachedata.Entry(ctx).AddTags(text(k, size))
+				cachedata.LoadingFrom(ctx).AddTags(text(k, size))
 				return 1, nil
 			}, cachedata.Config{})
 			for i := range n {
@@ -112,7 +112,7 @@ func TestWhatIsKeptOfClientsCounts(t *testing.T) {
 		},
 		"validators": func(t *testing.T) cachedata.Stats {
 			c := newCache(t, func(ctx context.Context, k int) (int, error) {
-				cachedata.Entry(ctx).SetETag(text(k, size))
+				cachedata.LoadingFrom(ctx).SetETag(text(k, size))
 				return 1, nil
 			}, cachedata.Config{})
 			for i := range n {
@@ -135,7 +135,7 @@ func TestRenewalsCountAlike(t *testing.T) {
 	t.Parallel()
 	type key struct{ Name string }
 	c := newCache(t, func(ctx context.Context, k key) (string, error) {
-		e := cachedata.Entry(ctx)
+		e := cachedata.LoadingFrom(ctx)
 		e.AddTags(k.Name)
 		if e.OldETag() != "" {
 			e.NotModified()
@@ -186,7 +186,7 @@ func newHostile(t *testing.T, cfg func() (*cachedata.Group, int64)) *hostile {
 	h.pages, err = cachedata.New("pages", func(_ context.Context, k string) ([]byte, error) { return make([]byte, len(k)*7%100_000), nil }, cachedata.Config{Group: g, MaxBytes: most, MaxEntries: many})
 	must(err)
 	h.lists, err = cachedata.New("lists", func(ctx context.Context, k hostileKey) (int, error) {
-		cachedata.Entry(ctx).AddTags(k.Words...)
+		cachedata.LoadingFrom(ctx).AddTags(k.Words...)
 		return k.Page, nil
 	}, cachedata.Config{Group: g, MaxBytes: most, MaxEntries: many, TTL: time.Hour})
 	must(err)

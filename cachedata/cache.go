@@ -45,8 +45,7 @@ func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Co
 	if load != nil {
 		fns.load = loading(load)
 	}
-	var err error
-	if c.core, err = newCore(c, name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns, errors.Join(wrong, settings.withoutBatch())); err != nil {
+	if err := newCore(c, name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns, errors.Join(wrong, settings.withoutBatch())); err != nil {
 		return nil, fmt.Errorf("cachedata: New(%q): %w", name, err)
 	}
 	return c, nil
@@ -91,6 +90,8 @@ func (c *Cache[K, V]) functions(cfg *settings, funcs []Funcs[K, V]) (fns functio
 	}
 	return fns, nil
 }
+
+func (c *Cache[K, V]) adopt(core *core) { c.core = core }
 
 // loading is load as the core calls it.
 func loading[K, V any](load func(context.Context, K) (V, error)) func(context.Context, unsafe.Pointer) (unsafe.Pointer, error) {

@@ -140,9 +140,9 @@ func TestWritesToSharedResultsAreFound(t *testing.T) {
 	mine := &[]string{"a", "b"} // the loader's
 	load := func(ctx context.Context, k int) (*[]string, error) {
 		if k == 2 {
-			cachedata.Entry(ctx).SetETag("v1")
-			if cachedata.Entry(ctx).OldETag() != "" {
-				cachedata.Entry(ctx).NotModified()
+			cachedata.LoadingFrom(ctx).SetETag("v1")
+			if cachedata.LoadingFrom(ctx).OldETag() != "" {
+				cachedata.LoadingFrom(ctx).NotModified()
 				return nil, nil
 			}
 		}

@@ -30,7 +30,7 @@ type core struct {
 	result   raw.Type // of results
 	rich     bool     // entries have more than a TTL
 	group    *group.Group
-	observer observe.Observer // nil: nobody listens
+	observer observe.Observer // of the cache and its group; see observed
 
 	keys   *keys.Keys
 	shape  keys.Shape
@@ -67,9 +67,18 @@ type functions struct {
 	keep    func(key, result unsafe.Pointer) bool
 }
 
+// shell is what a core belongs to.
+type shell interface {
+	AnyCache
+	adopt(*core)
+}
+
+// observed reports whether anybody is told of events.
+func (c *core) observed() bool { return c.cfg.Observer != nil || c.group.Observed() }
+
 // newCore makes a core of a cache with keys and results of these types, and
 // puts it into its group; self is the cache itself. wrong is what else is.
-func newCore(self AnyCache, name string, key, result reflect.Type, cfg settings, fns functions, wrong error) (*core, error) {
+func newCore(self shell, name string, key, result reflect.Type, cfg settings, fns functions, wrong error) error {
 	c := &core{
 		name:   name,
 		cfg:    cfg,
@@ -104,7 +113,7 @@ func newCore(self AnyCache, name string, key, result reflect.Type, cfg settings,
 		}
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 
 	c.layout = newLayout(c)
@@ -118,13 +127,14 @@ func newCore(self AnyCache, name string, key, result reflect.Type, cfg settings,
 		c.hooks.Add(cfg.OnClear)
 	}
 	c.member = &member{core: c, self: self}
+	self.adopt(c) // from now on others may find it
 	switch err := c.group.Add(c.member); {
 	case errors.Is(err, group.ErrClosed):
-		return nil, fmt.Errorf("group %q: %w", c.group.Name(), ErrClosed)
+		return fmt.Errorf("group %q: %w", c.group.Name(), ErrClosed)
 	case err != nil:
-		return nil, fmt.Errorf("group %q: %w: give it another name, or close the other cache first", c.group.Name(), err)
+		return fmt.Errorf("group %q: %w: give it another name, or close the other cache first", c.group.Name(), err)
 	}
-	return c, nil
+	return nil
 }
 
 // compileKeys finds out how a key identifies.

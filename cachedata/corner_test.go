@@ -227,7 +227,7 @@ func TestARememberedErrorIsNoOldResult(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(ctx context.Context, _ int) (string, error) {
-			e := cachedata.Entry(ctx)
+			e := cachedata.LoadingFrom(ctx)
 			if old, ok := cachedata.Old[string](e); ok {
 				t.Errorf("the loader is given the old result %q, ETag %q: there never was one", old, e.OldETag())
 				e.NotModified() // the origin says 304

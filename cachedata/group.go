@@ -76,6 +76,15 @@ func Clear(ctx context.Context) error { return Default().Clear(ctx) }
 // Name returns the group's name.
 func (g *Group) Name() string { return g.group.Name() }
 
+// Observe adds an observer, which is told of the events of all caches of the group
+// from now on. It is safe at any time, and the way to watch the group that
+// [Default] returns. Nil does nothing. An observer cannot be taken away.
+func (g *Group) Observe(o observe.Observer) {
+	if o != nil {
+		g.group.Observe(o)
+	}
+}
+
 // OnClear adds a hook that runs after each clear of the group or of one of its
 // caches; see Config.OnClear. A hook cannot be taken away.
 func (g *Group) OnClear(hook func(ctx context.Context, what Cleared)) { g.group.Hooks().Add(hook) }
@@ -166,10 +175,8 @@ func (g *Group) Caches() []AnyCache {
 
 // cache returns the cache of that name, or nil.
 func (g *Group) cache(name string) AnyCache {
-	for _, c := range g.Caches() {
-		if c.Name() == name {
-			return c
-		}
+	if m, ok := g.group.Member(name).(*member); ok {
+		return m.self
 	}
 	return nil
 }

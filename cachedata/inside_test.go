@@ -48,7 +48,7 @@ func TestPointersIntoTheResultLeadIntoTheCopy(t *testing.T) {
 		unmodified := false
 		c := cachedata.Must(cachedata.New("one", func(ctx context.Context, _ int) (gallery, error) {
 			if unmodified {
-				e := cachedata.Entry(ctx)
+				e := cachedata.LoadingFrom(ctx)
 				old, ok := cachedata.Old[gallery](e)
 				if !ok {
 					t.Error("there is no old result")

@@ -211,7 +211,7 @@ func (w *world) load(ctx context.Context, keys []int) (map[int]int, error) {
 	r := rand.New(rand.NewPCG(w.seed, uint64(w.values.Add(1))))
 	m := make(map[int]int)
 	for _, key := range keys {
-		l, e := &a.loads[key], cachedata.EntryFor(ctx, key)
+		l, e := &a.loads[key], cachedata.LoadingFor(ctx, key)
 		call := w.now()
 		if old, ok := cachedata.Old[int](e); ok && r.IntN(3) == 0 {
 			e.NotModified()

@@ -194,8 +194,9 @@ func (l *load) Load(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	var v unsafe.Pointer
+	loader := l.core.loader(ctx)
 	err = l.core.hidden(ctx, l, func(ctx context.Context) (err error) {
-		v, err = l.core.fns.load(ctx, key)
+		v, err = loader(ctx, key)
 		return err
 	})
 	e, err := l.loaded(ctx, v, err)
@@ -426,7 +427,7 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 		c.counters.refused.Add(1)
 	}
 	l.left(ctx, l.in, l.id, l.replaced, observe.CauseReplaced)
-	if c.observer == nil {
+	if !c.observed() {
 		return
 	}
 	source := c.source(l.key)
@@ -441,7 +442,7 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 
 // Stalled implements flight.Staller.
 func (l *load) Stalled() {
-	if l.core.observer != nil {
+	if l.core.observed() {
 		waited := time.Duration(l.core.group.Now() - l.began)
 		observe.Emit(context.Background(), l.core.observer, observe.CacheStalled{Source: l.core.source(l.key), Took: waited})
 	}
@@ -449,7 +450,7 @@ func (l *load) Stalled() {
 
 // Late implements flight.Later.
 func (l *load) Late(ctx context.Context, err error) {
-	if l.core.observer != nil {
+	if l.core.observed() {
 		took := time.Duration(l.core.group.Now() - l.began)
 		observe.Emit(ctx, l.core.observer, observe.CacheOverrun{Source: l.core.source(l.key), Took: took, Err: err})
 	}

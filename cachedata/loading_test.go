@@ -28,7 +28,7 @@ func TestTTLOfItsOwn(t *testing.T) {
 					n := 0
 					c := newCache(t, func(ctx context.Context, _ string) (int, error) {
 						n++
-						cachedata.Entry(ctx).SetTTL(ttl)
+						cachedata.LoadingFrom(ctx).SetTTL(ttl)
 						return n, nil
 					}, cfg)
 					gets(t, c, "1 load")
@@ -50,7 +50,7 @@ func TestTTLForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(ctx context.Context, _ string) (int, error) {
-			cachedata.Entry(ctx).SetTTL(math.MaxInt64)
+			cachedata.LoadingFrom(ctx).SetTTL(math.MaxInt64)
 			return 1, nil
 		}, cachedata.Config{TTL: time.Second})
 		gets(t, c, "1 load")
@@ -72,7 +72,7 @@ func TestNotStored(t *testing.T) {
 			n := 0
 			c := newCache(t, func(ctx context.Context, _ string) (int, error) {
 				if n++; n > 1 {
-					say(cachedata.Entry(ctx))
+					say(cachedata.LoadingFrom(ctx))
 				}
 				return n, nil
 			}, cachedata.Config{})
@@ -95,7 +95,7 @@ func TestTagsOfRememberedErrors(t *testing.T) {
 	n := 0
 	c := newCache(t, func(ctx context.Context, _ string) (int, error) {
 		n++
-		cachedata.Entry(ctx).AddTags("users")
+		cachedata.LoadingFrom(ctx).AddTags("users")
 		if n == 1 {
 			return 0, cachedata.ErrNotFound
 		}
@@ -118,7 +118,7 @@ func TestNotModified(t *testing.T) {
 		modified := time.Unix(1000, 0)
 		version, n := "v1", 0
 		c := newCache(t, func(ctx context.Context, _ string) ([]string, error) {
-			e := cachedata.Entry(ctx)
+			e := cachedata.LoadingFrom(ctx)
 			if n++; n == 1 && (e.OldETag() != "" || !e.OldModified().IsZero()) {
 				t.Error("there is an old result before the first")
 			}
@@ -190,7 +190,7 @@ func TestNotModifiedWithoutAnOldResult(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(ctx context.Context, _ string) (int, error) {
-			cachedata.Entry(ctx).NotModified()
+			cachedata.LoadingFrom(ctx).NotModified()
 			return 1, nil
 		}, cachedata.Config{})
 		gets(t, c, "cachedata: test: NotModified: there is no old result")
@@ -207,7 +207,7 @@ func TestNotModifiedRevivesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
 		c := newCache(t, func(ctx context.Context, _ string) (int, error) {
-			e := cachedata.Entry(ctx)
+			e := cachedata.LoadingFrom(ctx)
 			if n++; e.OldETag() != "" {
 				time.Sleep(time.Second)
 				e.NotModified()
@@ -239,7 +239,7 @@ func TestEntryForInABatch(t *testing.T) {
 			rounds++
 			m := make(map[string]int)
 			for _, k := range keys {
-				e := cachedata.EntryFor(ctx, k)
+				e := cachedata.LoadingFor(ctx, k)
 				if old, ok := cachedata.Old[int](e); ok && k == "same" {
 					if e.OldETag() != fmt.Sprint("etag of ", k) || old != 1 {
 						t.Errorf("%s: %d, %q", k, old, e.OldETag())
@@ -272,7 +272,7 @@ func TestEntryForInABatch(t *testing.T) {
 func TestEntryForMatchesKeysAsData(t *testing.T) {
 	t.Parallel()
 	b := newBatch(t, func(ctx context.Context, keys []*int) (map[*int]int, error) {
-		cachedata.EntryFor(ctx, new(7)).NoStore()
+		cachedata.LoadingFor(ctx, new(7)).NoStore()
 		return map[*int]int{keys[0]: 1}, nil
 	}, cachedata.Config{})
 	if v, err := b.Get(t.Context(), new(7)); v != 1 || err != nil {
@@ -291,10 +291,10 @@ func TestMisuseOfEntryFailsTheLoad(t *testing.T) {
 		say  func(ctx context.Context)
 		want string
 	}{
-		{"a negative cost", func(ctx context.Context) { cachedata.EntryFor(ctx, "k").SetCost(-1) }, "SetCost(-1): a cost cannot be negative"},
-		{"another key", func(ctx context.Context) { cachedata.EntryFor(ctx, "other").NoStore() }, "EntryFor: the load was not asked for this key"},
-		{"a key of another type", func(ctx context.Context) { cachedata.EntryFor(ctx, 7).NoStore() }, "EntryFor: the load was not asked for this key"},
-		{"a value of another type", func(ctx context.Context) { _, _ = cachedata.Old[string](cachedata.EntryFor(ctx, "k")) }, "type string in Old: the results are of another type"},
+		{"a negative cost", func(ctx context.Context) { cachedata.LoadingFor(ctx, "k").SetCost(-1) }, "SetCost(-1): a cost cannot be negative"},
+		{"another key", func(ctx context.Context) { cachedata.LoadingFor(ctx, "other").NoStore() }, "LoadingFor: the load was not asked for this key"},
+		{"a key of another type", func(ctx context.Context) { cachedata.LoadingFor(ctx, 7).NoStore() }, "LoadingFor: the load was not asked for this key"},
+		{"a value of another type", func(ctx context.Context) { _, _ = cachedata.Old[string](cachedata.LoadingFor(ctx, "k")) }, "type string in Old: the results are of another type"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -317,11 +317,11 @@ func TestMisuseOfEntryFailsTheLoad(t *testing.T) {
 		})
 	}
 	b := newBatch(t, func(ctx context.Context, keys []string) (map[string]int, error) {
-		cachedata.Entry(ctx).NoStore()
+		cachedata.LoadingFrom(ctx).NoStore()
 		return map[string]int{"k": 1}, nil
 	}, cachedata.Config{})
-	gets(t, b.Cache, "cachedata: test: Entry: this load is for several keys: use EntryFor")
-	if _, err := b.GetMany(t.Context(), []string{"k"}); err == nil || !strings.Contains(err.Error(), "use EntryFor") {
+	gets(t, b.Cache, "cachedata: test: LoadingFrom: this load is for several keys: use LoadingFor")
+	if _, err := b.GetMany(t.Context(), []string{"k"}); err == nil || !strings.Contains(err.Error(), "use LoadingFor") {
 		t.Errorf("GetMany: %v", err)
 	}
 }
@@ -338,7 +338,7 @@ func TestEntryOutsideALoad(t *testing.T) {
 		e.SetModified(time.Now())
 		e.NotModified()
 	}
-	for _, e := range []*cachedata.Loading{cachedata.Entry(t.Context()), cachedata.EntryFor(t.Context(), 1), new(cachedata.Loading)} {
+	for _, e := range []*cachedata.Loading{cachedata.LoadingFrom(t.Context()), cachedata.LoadingFor(t.Context(), 1), new(cachedata.Loading)} {
 		say(e)
 		if _, ok := cachedata.Old[int](e); ok || e.OldETag() != "" || !e.OldModified().IsZero() {
 			t.Error("there is an old result outside a load")
@@ -346,7 +346,7 @@ func TestEntryOutsideALoad(t *testing.T) {
 	}
 	var kept *cachedata.Loading
 	c := newCache(t, func(ctx context.Context, _ string) (int, error) {
-		kept = cachedata.Entry(ctx)
+		kept = cachedata.LoadingFrom(ctx)
 		return 1, nil
 	}, cachedata.Config{})
 	gets(t, c, "1 load")
@@ -364,7 +364,7 @@ func TestEntryOfALoadThatIsTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(ctx context.Context, _ string) (int, error) {
 			time.Sleep(2 * time.Second)
-			cachedata.Entry(ctx).NotModified()
+			cachedata.LoadingFrom(ctx).NotModified()
 			return 1, nil
 		}, cachedata.Config{Timeout: time.Second})
 		if _, err := c.Get(t.Context(), "k"); !errors.Is(err, cachedata.ErrTimeout) {
@@ -379,7 +379,7 @@ func TestEntryOfALoadThatIsTooLate(t *testing.T) {
 func TestEntryOfTheInnermostLoad(t *testing.T) {
 	t.Parallel()
 	inner := newCache(t, func(ctx context.Context, k string) (int, error) {
-		cachedata.Entry(ctx).NoStore()
+		cachedata.LoadingFrom(ctx).NoStore()
 		return 1, nil
 	}, cachedata.Config{})
 	outer := newCache(t, inner.Get, cachedata.Config{})
@@ -395,8 +395,8 @@ func TestCostOfALoad(t *testing.T) {
 	costs := map[string]int64{"free": 0, "dear": 7000, "too dear": 10_001}
 	c := newCache(t, func(ctx context.Context, k string) (int, error) {
 		if n, ok := costs[k]; ok {
-			cachedata.Entry(ctx).SetCost(n)
-			cachedata.Entry(ctx).AddTags("b", "a", "b")
+			cachedata.LoadingFrom(ctx).SetCost(n)
+			cachedata.LoadingFrom(ctx).AddTags("b", "a", "b")
 		}
 		return 1, nil
 	}, cachedata.Config{MaxBytes: 10_000}, cachedata.Funcs[string, int]{Size: func(int) int64 { return 1000 }})

@@ -157,7 +157,7 @@ func TestAForgottenClearLeavesNoOldResult(t *testing.T) {
 	ctx := context.Background()
 	n := 0
 	c := Must(New("c", func(ctx context.Context, _ string) (int, error) {
-		e := Entry(ctx)
+		e := LoadingFrom(ctx)
 		e.AddTags("t")
 		if _, ok := Old[int](e); ok {
 			e.NotModified()

@@ -55,7 +55,7 @@ func (s *stage) load(ctx context.Context, keys []string) (map[string]int, error)
 	s.pass("in load")
 	m := make(map[string]int)
 	for _, k := range keys {
-		e := cachedata.EntryFor(ctx, k)
+		e := cachedata.LoadingFor(ctx, k)
 		switch {
 		case fail:
 			return nil, errDown

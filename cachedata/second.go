@@ -328,11 +328,11 @@ func clearing(ctx context.Context, tags []string, cores ...*core) (ended func())
 }
 
 // cores are those of the caches that are in the group now.
-func (g *Group) cores() []*core {
-	members := g.group.Members()
-	all := make([]*core, len(members))
-	for i, m := range members {
-		all[i] = m.(*member).core
+func (g *Group) cores() (all []*core) {
+	for _, m := range g.group.Members() {
+		if m, ok := m.(*member); ok {
+			all = append(all, m.core)
+		}
 	}
 	return all
 }

@@ -165,7 +165,7 @@ func (c *core) tooLarge(e *entry) bool {
 // refused counts and reports a result that was not stored.
 func (c *core) refused(ctx context.Context, key unsafe.Pointer, reason string) {
 	c.counters.refused.Add(1)
-	if c.observer != nil {
+	if c.observed() {
 		observe.Emit(ctx, c.observer, observe.CacheRefused{Source: c.source(key), Reason: reason})
 	}
 }

@@ -116,7 +116,7 @@ func TestClearsAndChangesReachTheStore(t *testing.T) {
 		"group tag": func(ctx context.Context, p *process) error { return p.group.ClearTag(ctx, "t") },
 		"no store": func(ctx context.Context, p *process) error {
 			p.result = func(ctx context.Context, _ string) (item, error) {
-				cachedata.Entry(ctx).NoStore()
+				cachedata.LoadingFrom(ctx).NoStore()
 				return item{}, nil
 			}
 			_, err := p.Refresh(ctx, "k")
@@ -135,7 +135,7 @@ func TestClearsAndChangesReachTheStore(t *testing.T) {
 			s := keeper(t)
 			first := run(t, s, cachedata.Config{}, cachedata.StoreOptions{})
 			first.result = func(ctx context.Context, key string) (item, error) {
-				cachedata.Entry(ctx).AddTags("t")
+				cachedata.LoadingFrom(ctx).AddTags("t")
 				return item{Name: "old"}, nil
 			}
 			first.wants(t, "other", "old", cachedata.Load) // the tag is known
@@ -299,7 +299,7 @@ func TestNothingFromBeforeAClearComesFromTheStore(t *testing.T) {
 		var source atomic.Int64 // what a load returns grows
 		p := run(t, s, cachedata.Config{MaxEntries: 1}, cachedata.StoreOptions{Budget: time.Minute})
 		p.result = func(ctx context.Context, key string) (item, error) {
-			cachedata.Entry(ctx).AddTags("tag " + key)
+			cachedata.LoadingFrom(ctx).AddTags("tag " + key)
 			n := source.Add(1)
 			if n%3 == 0 {
 				time.Sleep(time.Duration(n%7) * 100 * time.Microsecond)

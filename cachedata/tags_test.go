@@ -23,7 +23,7 @@ func TestClearTagDropsWhatHasTheTag(t *testing.T) {
 		var cleared []cachedata.Cleared
 		g := newGroup(t, cachedata.GroupConfig{OnClear: func(_ context.Context, what cachedata.Cleared) { cleared = append(cleared, what) }})
 		load := func(ctx context.Context, k int) (int, error) {
-			cachedata.Entry(ctx).AddTags("all", "", "all")
+			cachedata.LoadingFrom(ctx).AddTags("all", "", "all")
 			return k, nil
 		}
 		cfg := cachedata.Config{Group: g, Observer: &rec}
@@ -156,7 +156,7 @@ func TestTenThousandTags(t *testing.T) {
 	c := newCache(t, func(ctx context.Context, _ int) (int, error) {
 		loads++
 		for i := range n {
-			cachedata.Entry(ctx).AddTags(fmt.Sprint("row:", i))
+			cachedata.LoadingFrom(ctx).AddTags(fmt.Sprint("row:", i))
 		}
 		return loads, nil
 	}, cachedata.Config{})
@@ -323,7 +323,7 @@ func TestClearTagDropsWhatIsNotThere(t *testing.T) {
 	single := cachedata.Must(cachedata.New("single", load, cfg, keyTags))
 	many := cachedata.Must(cachedata.NewBatch("many", batch, cfg, keyTags))
 	said := cachedata.Must(cachedata.New("said", func(ctx context.Context, k int) (string, error) {
-		cachedata.Entry(ctx).AddTags(tag(k)...)
+		cachedata.LoadingFrom(ctx).AddTags(tag(k)...)
 		return load(ctx, k)
 	}, cachedata.Config{Group: cfg.Group, Errors: cachedata.ErrorConfig{TTL: time.Hour}}))
 	for name, c := range map[string]*cachedata.Cache[int, string]{"single": single, "many": many.Cache, "said": said} {

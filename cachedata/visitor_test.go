@@ -206,7 +206,7 @@ func TestContextValuesThatALoadReads(t *testing.T) {
 				_ = ctx.Value(claimsKey("the load's own"))
 				_, cancel := context.WithCancel(ctx)
 				defer cancel()
-				_ = cachedata.Entry(ctx)
+				_ = cachedata.LoadingFrom(ctx)
 				return fmt.Sprint(ctx.Value(test.key) == nil), nil
 			}, cachedata.Config{Observer: &events})
 			for k := range 3 {

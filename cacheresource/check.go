@@ -116,7 +116,7 @@ func (c *checking) Done(ctx context.Context, out flight.Outcome) {
 	r.counters.failedChecks.Add(1)
 	r.takeOut(in)
 	in.retire(observe.CauseUnsound)
-	if r.observer != nil {
+	if r.observed() {
 		observe.Emit(ctx, r.observer, observe.ResourceCheck{Source: in.source(), Took: time.Duration(r.group.Now() - c.began), Err: out.Err})
 	}
 }

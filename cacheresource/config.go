@@ -201,11 +201,12 @@ func (cfg *Config) settings() settings {
 		Scope: cfg.Scope, Group: cfg.Group, OnClear: cfg.OnClear, Observer: cfg.Observer,
 		HashFuncs: cfg.Keys.HashFuncs, MaxKeyBytes: cfg.Keys.MaxBytes, Trusted: cfg.Trusted,
 	}
-	if cfg.Check.EachUse && s.CheckEvery >= 0 {
+	switch {
+	case s.CheckEvery < 0:
+		s.CheckEvery = min(s.CheckEvery, eachUse-1) // an error, also where it would mean each use
+	case cfg.Check.EachUse:
 		s.both = s.CheckEvery > 0
 		s.CheckEvery = eachUse
-	} else if s.CheckEvery == eachUse {
-		s.CheckEvery-- // a negative duration is an error, not a word
 	}
 	return s
 }
@@ -237,7 +238,7 @@ func (cfg *settings) validate(fns functions) error {
 		bad("MaxEntries is %d: use 0 for %d", cfg.MaxEntries, defaultMaxEntries)
 	}
 	if cfg.CheckEvery < eachUse {
-		bad("Check.Every is %v: use 0 for %v, or EachUse", cfg.CheckEvery, defaultCheckEvery)
+		bad("Check.Every is negative: use 0 for %v, or EachUse", defaultCheckEvery)
 	}
 	if cfg.both {
 		bad("Check.Every and Check.EachUse exclude each other: set one")

@@ -50,7 +50,8 @@ type core struct {
 	simple         bool // a use asks nothing but a map of words
 	recency        bool // instances know when they were last used
 	group          *group.Group
-	observer       observe.Observer // nil: nobody listens
+	observer       observe.Observer // of the resource and its group; see observed
+	listens        bool             // the resource has an observer of its own
 	keys           *keys.Keys
 
 	_      line // what every use writes slows down nothing that it reads
@@ -98,7 +99,7 @@ func newCore(name string, key, result reflect.Type, cfg settings, fns functions)
 		shared:         make(map[pointee]*shared),
 	}
 	r.clocked = r.recency || r.ttl > 0 || fns.check != nil
-	r.observer = observe.Tee(r.group.Observer(), cfg.Observer)
+	r.observer, r.listens = observe.Tee(r.group.Observer(), cfg.Observer), cfg.Observer != nil
 	r.reads = visit.NewReads(r.contextRead)
 	var errs []error
 	if name == "" {
@@ -135,6 +136,9 @@ func newCore(name string, key, result reflect.Type, cfg settings, fns functions)
 	}
 	return r, nil
 }
+
+// observed reports whether anybody is told of events.
+func (r *core) observed() bool { return r.listens || r.group.Observed() }
 
 // pin is [Resource.Pin].
 func (r *core) pin(ctx context.Context, key unsafe.Pointer) (*instance, error) {

@@ -27,8 +27,8 @@ var ErrDuplicate = group.ErrDuplicate
 // is no session, and no visitor declared (middleware.Visitor) or none logged in.
 var ErrNoSession = errors.New("cacheresource: no session and no visitor in this context: put a session manager in front of this route, declare the visitor with middleware.NewVisitor, or use Scope Global")
 
-// errPinned is the error of Get in Scope Session.
-var errPinned = errors.New("Get keeps its value until Close, but Scope Session ends before: use Do or Acquire")
+// errPinned is the error of Pin in Scope Session.
+var errPinned = errors.New("Pin keeps its value until Close, but Scope Session ends before: use Do or Acquire")
 
 // ErrVisitorInGlobalLoad says that an open, whose result everybody shares,
 // read the session, the request or the query of the one visitor who happened

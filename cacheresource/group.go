@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"slices"
 
@@ -53,6 +54,15 @@ func Clear(ctx context.Context) error { return Default().Clear(ctx) }
 // Name returns the group's name.
 func (g *Group) Name() string { return g.group.Name() }
 
+// Observe adds an observer, which is told of the events of all resources of the group
+// from now on. It is safe at any time, and the way to watch the group that
+// [Default] returns. Nil does nothing. An observer cannot be taken away.
+func (g *Group) Observe(o observe.Observer) {
+	if o != nil {
+		g.group.Observe(o)
+	}
+}
+
 // OnClear adds a hook that runs after each clear of the group or of one of its
 // resources. A hook cannot be taken away.
 func (g *Group) OnClear(hook func(ctx context.Context, what Cleared)) { g.group.Hooks().Add(hook) }
@@ -84,12 +94,11 @@ func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
 	if name == "" {
 		return g.Clear(ctx)
 	}
-	for _, m := range g.group.Members() {
-		if m.Name() == name {
-			return m.(closer).clear(ctx)
-		}
+	m := g.group.Member(name)
+	if m == nil {
+		return query.Unknown()
 	}
-	return query.Unknown()
+	return m.(closer).clear(ctx)
 }
 
 // Close closes all resources of the group. Whatever the order in which the
@@ -116,7 +125,7 @@ func (g *Group) Close(ctx context.Context) error {
 
 // Leased lists the instances that are leased now, in the order of their
 // opening, and where their leases were taken, if LeakAge is set. Checks and
-// refreshes that run count as leases; pins of Get, and that others were opened
+// refreshes that run count as leases; pins, and that others were opened
 // with an instance, do not. It costs a look at each instance.
 func (g *Group) Leased() []LeasedInstance {
 	var all []*instance
@@ -141,6 +150,18 @@ func (g *Group) Stats() Stats {
 		sum.add(m.(closer).stats())
 	}
 	return sum
+}
+
+// Resources returns the names of the resources of the group, in order of
+// creation, and their counters.
+func (g *Group) Resources() iter.Seq2[string, Stats] {
+	return func(yield func(string, Stats) bool) {
+		for _, m := range g.group.Members() {
+			if !yield(m.Name(), m.(closer).stats()) {
+				return
+			}
+		}
+	}
 }
 
 // closer is what a group needs of a member beyond group.Member.

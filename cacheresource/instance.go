@@ -177,7 +177,7 @@ func (in *instance) retire(cause observe.Cause) {
 	}
 }
 
-// unpin ends the hold of Get.
+// unpin ends the hold of Pin.
 func (in *instance) unpin() {
 	if in.pinned.CompareAndSwap(true, false) {
 		in.drop()

@@ -167,7 +167,7 @@ func (in *instance) givenTwice(site string) {
 // leaked counts and reports a misuse of a lease.
 func (in *instance) leaked(event observe.ResourceLeak) {
 	in.core.counters.leaks.Add(1)
-	if in.core.observer != nil {
+	if in.core.observed() {
 		event.Source = in.source()
 		observe.Emit(context.Background(), in.core.observer, event)
 	}

@@ -201,7 +201,7 @@ func (o *opening) Done(ctx context.Context, out flight.Outcome) {
 	for _, in := range o.evicted {
 		in.retire(observe.CauseSize)
 	}
-	if r.observer != nil {
+	if r.observed() {
 		observe.Emit(ctx, r.observer, observe.ResourceOpen{
 			Source: r.source(o.key), Took: time.Duration(r.group.Now() - o.began), Background: o.old != nil, Err: failed,
 		})

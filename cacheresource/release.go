@@ -37,7 +37,7 @@ func (r *core) ended(in *instance) {
 // released is what follows a release.
 func (r *core) released(in *instance, began int64, err error) {
 	r.ended(in)
-	if r.observer != nil {
+	if r.observed() {
 		now := r.group.Now()
 		observe.Emit(context.Background(), r.observer, observe.ResourceRelease{
 			Source: in.source(), Cause: in.cause, Age: time.Duration(now - in.opened), Took: time.Duration(now - began), Err: err,

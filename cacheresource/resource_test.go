@@ -601,7 +601,7 @@ func TestBadInput(t *testing.T) {
 	g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 	must(t, err)
 	_, err = cacheresource.New[func(), int]("", nil, cacheresource.Config{Group: g, Check: cacheresource.CheckConfig{Every: -5, Timeout: -1}, Close: cacheresource.CloseConfig{ReleaseTimeout: -1}})
-	for _, want := range []string{"the name is empty", "open function is nil", "Check.Every is -5ns", "Check.Timeout is -1ns", "Close.ReleaseTimeout is -1ns", "without Funcs.Check", "without Funcs.Release"} {
+	for _, want := range []string{"the name is empty", "open function is nil", "Check.Every is negative", "Check.Timeout is -1ns", "Close.ReleaseTimeout is -1ns", "without Funcs.Check", "without Funcs.Release"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("New() = %v\nlacks %q", err, want)
 		}
@@ -812,4 +812,47 @@ func inParallel(n int, f func(int)) time.Duration {
 	}
 	wg.Wait()
 	return time.Duration(took.Load()) / time.Duration(n)
+}
+
+func TestTheDefaultBoundIsTenThousand(t *testing.T) {
+	t.Parallel()
+	w := &world{t: t}
+	r := newResource(t, w, cacheresource.Config{})
+	for i := range 10_001 {
+		must(t, r.Do(t.Context(), fmt.Sprint(i), func(*thing) error { return nil }))
+	}
+	must(t, r.Close(t.Context())) // waits for the releases
+	if s := r.Stats(); s.Releases.Size != 1 {
+		t.Errorf("%d instances have made room, want 1", s.Releases.Size)
+	}
+}
+
+func TestEveryAndEachUseExcludeEachOther(t *testing.T) {
+	t.Parallel()
+	g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
+	must(t, err)
+	check := cacheresource.Funcs[int, int]{Check: func(context.Context, int, int) error { return nil }}
+	open := func(context.Context, int) (int, error) { return 1, nil }
+	for _, tt := range []struct {
+		check cacheresource.CheckConfig
+		want  string
+	}{
+		{cacheresource.CheckConfig{Every: 1, EachUse: true}, "exclude each other"},
+		{cacheresource.CheckConfig{Every: -1}, "Check.Every is negative"},
+		{cacheresource.CheckConfig{Every: -1, EachUse: true}, "Check.Every is negative"},
+	} {
+		if _, err := cacheresource.New("r", open, cacheresource.Config{Group: g, Check: tt.check}, check); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: %v, want %q", tt.check, err, tt.want)
+		}
+	}
+	_, err = cacheresource.New("r", open, cacheresource.Config{Group: g}, check, check)
+	if err == nil || !strings.Contains(err.Error(), "2 Funcs") {
+		t.Errorf("two Funcs: %v", err)
+	}
+	cacheresource.Must(cacheresource.New("r", open, cacheresource.Config{Group: g}, check))
+	for name, s := range g.Resources() {
+		if name != "r" || s.Opens != 0 {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
 }

@@ -30,7 +30,7 @@ func (g *Group) ClearTags(ctx context.Context, tags []string) error {
 	g.clearTags("", tags)
 	var errs []error
 	for _, tag := range tags {
-		observe.Emit(ctx, g.observer, observe.CacheClear{Source: observe.Source{Group: g.name}, Tag: tag})
+		observe.Emit(ctx, &g.watchers, observe.CacheClear{Source: observe.Source{Group: g.name}, Tag: tag})
 		what := Cleared{Group: g.name, Tag: tag}
 		for _, m := range g.Members() {
 			of := what

@@ -143,7 +143,7 @@ func TestValidateNamesEveryProblemOfTheConfig(t *testing.T) {
 		MaxDepth: -1, MaxBytes: -2, Trusted: []reflect.Type{nil},
 		HashFuncs: map[reflect.Type]func(any) (any, error){reflect.TypeFor[int](): nil},
 	}.Validate()
-	for _, want := range []string{"MaxDepth is -1", "MaxKeyBytes is -2", "HashFuncs[int]", "Trusted[0]"} {
+	for _, want := range []string{"MaxDepth is -1", "Keys.MaxBytes is -2", "HashFuncs[int]", "Trusted[0]"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not mention %s", err, want)
 		}
