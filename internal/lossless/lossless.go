@@ -1,6 +1,6 @@
-// Package lossless finds types and values of which an encoding such as JSON keeps
-// only a part, so that they are refused where they are given and not missed where
-// they are read.
+// Package lossless finds types and values that an encoding such as JSON would keep
+// only in part. sessionstate refuses them when a key is made or a value is set, so
+// that nothing is missing when the value is read.
 package lossless
 
 import (

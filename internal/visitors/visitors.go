@@ -1,10 +1,10 @@
 // Package visitors keeps one thing per visitor for as long as the visitor's
 // session lives: a part of a cache, or of a pool of resources.
 //
-// A part is made on first use and leaves when its session ends, when the
-// session's time is over, when there are too many visitors, or when all are
-// dropped at once. What leaves is handed over exactly once. Finding a part takes no
-// lock that visitors share.
+// A part is made on first use. It is removed when its session ends or expires, when
+// there are too many visitors, or when all parts are dropped. Each removed part is
+// passed to the owner exactly once. Finding a part takes no lock that visitors
+// share.
 package visitors
 
 import (
@@ -39,7 +39,7 @@ const Never = math.MaxInt64
 
 // Config of a Registry. Neither function may be nil.
 type Config[T any] struct {
-	// Most is how many visitors are kept; of more, those leave who were not
+	// Most bounds how many visitors are kept. Beyond it, those are removed that were not
 	// there for longest, some at a time. 0 is any number.
 	Most int
 	// Now is the time, in nanoseconds since any moment.
