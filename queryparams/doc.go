@@ -26,8 +26,8 @@
 // Of a type with text methods, MarshalText writes and UnmarshalText reads, as in
 // encoding/json, whether they are its own or those of a type that it embeds.
 // AppendText is used in place of MarshalText where both are surely of the same
-// type; String is not used. Where the two do not fit together, NewSchema says
-// so if it can see it, and Encode otherwise.
+// type; String is not used. If reading and writing do not fit together, NewSchema
+// fails where it can detect that, else Encode does.
 //
 //	query:"name"        the parameter; "-" for none; ",rest" on a url.Values
 //	                    collects the parameters that the schema does not have
