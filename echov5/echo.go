@@ -1,19 +1,18 @@
-// Package echov5 serves echo v5: it makes the plugins of the toolkit, which speak
-// no web framework, middlewares of echo. It is a module of its own, with the
-// functions that package echov4 has for echo v4; docs/echo-v5.md says how an app
-// moves from one to the other.
+// Package echov5 turns plugins of the toolkit into middlewares of echo v5. It is a
+// module of its own, with the same functions as package echov4; docs/echo-v5.md
+// explains how to move an app from echo v4.
 //
 //	e := echo.New()
 //	e.Use(echov5.Use(sessions, query)) // plugins: sessionstate, queryparams, ctxinfo, others
 //
-// Handlers pass their *echo.Context to sessionstate.From, queryparams.Bind,
-// ctxinfo.From and the like as it is. What they return of the toolkit's errors,
-// the middlewares answer; on routes without any, echo's own error handler answers
-// with the status alone, and [ErrorHandler] with all that there is to say.
+// Handlers pass their *echo.Context to sessionstate.From, queryparams.Bind and
+// ctxinfo.From, and return the toolkit's errors: the middleware answers each with
+// its own status and problem details. On routes without such a middleware echo's
+// error handler sends the status only; set [ErrorHandler] to send the details too.
 //
-// Middlewares of echo v5 wrap outside of echo's Response, and so does the writer
-// that commits: a handler that takes the Response out of c.Response() with
-// echo.UnwrapResponse may read it, but what it writes to it is past the commit.
+// Handlers may read the Response that echo.UnwrapResponse takes out of
+// c.Response(), but must not write to it: the headers of the plugins, such as the
+// session's cookie, would be missing.
 package echov5
 
 import (
@@ -30,11 +29,11 @@ import (
 	"github.com/reecho-go/reecho/middleware"
 )
 
-// Use makes one middleware of plugins, in the order of their Begin: a Stack of
-// their own, for e.Use, a group or a route. It panics if they do not fit in one
-// (see [middleware.New]), which is a mistake in the program. The program closes
-// the plugins that are closers; make a Stack for [Middleware] to have that done in
-// the right order.
+// Use makes one middleware of plugins, for e.Use, a group or a route. Their Begin
+// hooks run in the order of the list. Use panics if [middleware.New] refuses the
+// list, such as one with two plugins of the same name. The program must close
+// plugins that have a Close method; a Stack with [Middleware] closes them in the
+// right order.
 func Use(plugins ...middleware.Plugin) echo.MiddlewareFunc {
 	return Middleware(middleware.Must(middleware.New(plugins...)))
 }
@@ -46,19 +45,18 @@ func Middleware(s *middleware.Stack) echo.MiddlewareFunc {
 	}
 }
 
-// HTTPError wraps a [middleware.Error] for echo, so that even echo's default error
-// handler answers with its problem details, and err stays within reach of
-// errors.As. Return it from handlers that must work without a Stack and without
-// [ErrorHandler]. Other errors come back unchanged.
+// HTTPError wraps a [middleware.Error] so that echo's default error handler sends
+// its problem details too. errors.As still finds err in it. Return it from handlers
+// that must work without a Stack and without [ErrorHandler]. Other errors are
+// returned unchanged.
 func HTTPError(err error) error { return host.Wrap(echoHost(nil), err) }
 
-// ErrorHandler returns an echo error handler that answers every
-// [middleware.Error], the toolkit's and that of other plugins, with its problem
-// details (RFC 9457), as JSON or as HTML for clients that prefer it. Everything
-// else, such as an *echo.HTTPError of the program's own around one of them, and
-// every response that has been sent already, goes to next unchanged; nil is echo's
-// default handler. The toolkit's middlewares answer errors by themselves: this
-// handler is for apps or routes without them. In front of
+// ErrorHandler returns an error handler for echo that answers every
+// [middleware.Error] with its problem details (RFC 9457), as JSON, or as HTML for
+// clients that prefer it. It passes all other errors to next, also an
+// *echo.HTTPError of the program that wraps a [middleware.Error], and errors after
+// the response was sent; nil means echo's default handler. Routes behind a
+// middleware of the toolkit do not need it. In front of
 // echo.ProblemDetailsHTTPErrorHandler it keeps the list of faults, which that one
 // drops.
 //
@@ -78,8 +76,8 @@ func ErrorHandler(next echo.HTTPErrorHandler) echo.HTTPErrorHandler {
 	}
 }
 
-// FromEcho makes a plugin of any middleware of echo v5, as a [middleware.Wrapper]:
-// it runs inside every Begin of the Stack. In a Stack that serves echo v5 or
+// FromEcho makes a plugin of a middleware of echo v5. It is a [middleware.Wrapper],
+// which runs after every Begin of the Stack. In a Stack that serves echo v5 or
 // net/http, every request fails with an error that says so.
 func FromEcho(name string, mw echo.MiddlewareFunc) middleware.Plugin { return &fromEcho{name, mw} }
 

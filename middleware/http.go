@@ -58,18 +58,18 @@ type plainHost struct{ http.Handler }
 
 // Serve implements host.Host.
 func (h plainHost) Serve(c host.Context) error {
-	own, ok := c.(*plainContext)
-	if !ok || own.w == nil {
+	pc, ok := c.(*plainContext)
+	if !ok || pc.w == nil {
 		return errors.New("middleware: a wrapper passed on another context than the one that it was given: use its SetRequest")
 	}
-	h.ServeHTTP(own.w, own.r)
+	h.ServeHTTP(pc.w, pc.r)
 	return nil
 }
 
 func (plainHost) Install(c host.Context, w http.ResponseWriter) http.ResponseWriter {
-	own := c.(*plainContext)
-	under := own.w
-	own.w = w
+	pc := c.(*plainContext)
+	under := pc.w
+	pc.w = w
 	return under
 }
 

@@ -49,10 +49,10 @@ func (s *Schema[T]) canonical(raw, own string) (string, error) {
 
 // correctURL makes the URL of a page say what was read from it. It returns where
 // the browser is to be sent, "" for nowhere.
-func (s *Schema[T]) correctURL(r *http.Request, raw string, v *T, fixed []*FieldError) (to string) {
+func (s *Schema[T]) correctURL(r *http.Request, raw string, v *T, defaulted []*FieldError) (to string) {
 	p := pluginOf(r.Context())
 	redirect := p != nil && p.redirects(r) && raw == r.URL.RawQuery // nothing was written before
-	if p == nil || !redirect && len(fixed) == 0 {
+	if p == nil || !redirect && len(defaulted) == 0 {
 		return ""
 	}
 	own, err := s.Encode(*v)
@@ -67,7 +67,7 @@ func (s *Schema[T]) correctURL(r *http.Request, raw string, v *T, fixed []*Field
 		return localURL(r.URL, query, false)
 	}
 	if params, err := FromContext(r.Context()); err == nil {
-		params.repair(s.plan, own, fixed)
+		params.repair(s.plan, own, defaulted)
 	}
 	return ""
 }

@@ -73,7 +73,7 @@ func (r *reader) list(w *work, l *leaf, c *chain, v reflect.Value) {
 
 // corrected makes the faults since the given ones corrections.
 func (r *reader) corrected(errs, omitted int) {
-	r.fixed = append(r.fixed, r.errs[errs:]...)
+	r.defaulted = append(r.defaulted, r.errs[errs:]...)
 	r.errs, r.omitted = r.errs[:errs], omitted
 }
 

@@ -1,15 +1,21 @@
-// Package queryparams reads, checks and writes the URL's query from one
-// definition: a struct type says what a page's URL may hold, and from it come
-// typed values, defaults, 400 answers that name every fault, links, hidden
-// inputs and the URL that the browser shows.
+// Package queryparams reads, checks and writes the URL's query. A struct type
+// defines the parameters of a page. From it come typed values, defaults, a 400
+// response that names every fault, links, hidden inputs, and the URL in the
+// browser's address bar.
+//
+//	type Search struct {
+//		Text string `query:"q" maxlen:"100"`
+//		Page int    `query:"page" default:"1" min:"1"`
+//	}
+//
+//	s, err := queryparams.Bind[Search](c)
 //
 // # Schemas
 //
-// [NewSchema] compiles a struct type once; mistakes in tags, defaults and
-// names are found there, all together: a tag that is misspelt, bounds that
-// contradict each other, a layout that does not read what it writes, a field
-// into which nothing could be read. Tags of validators (validate, binding) are
-// not read; the default logger is told of them. [Schema.Bind] reads a request,
+// [NewSchema] compiles a struct type once and reports mistakes in it: misspelt
+// tags, bounds that contradict each other, a layout that cannot read what it
+// writes, a field of an unsupported type. Tags of validators (validate, binding)
+// are ignored, with a warning to the default logger. [Schema.Bind] reads a request,
 // [Schema.Encode] and [Schema.Link] write. [Bind] and [Get] are shortcuts for
 // the zero [SchemaConfig].
 //
@@ -20,14 +26,14 @@
 // a slice of them or a map to them (name[key]=value). An embedded struct adds
 // its fields; a struct with a tag nests as name[field]; a pointer to one is nil
 // unless one of its fields is there; a slice of structs is name[0][field]=value,
-// in any order, where no index is left out: no number in a query makes room for
-// anything. [NewCodec], [OneOf] and [QueryCodec] teach a schema other types.
+// in any order but without gaps, so that a large index in a query allocates
+// nothing. [NewCodec], [OneOf] and [QueryCodec] add other types.
 //
 // Of a type with text methods, MarshalText writes and UnmarshalText reads, as in
 // encoding/json, whether they are its own or those of a type that it embeds.
 // AppendText is used in place of MarshalText where both are surely of the same
-// type; String is not used. Where the two do not fit together, NewSchema says
-// so if it can see it, and Encode otherwise.
+// type; String is not used. If reading and writing do not fit together, NewSchema
+// fails where it can detect that, else Encode does.
 //
 //	query:"name"        the parameter; "-" for none; ",rest" on a url.Values
 //	                    collects the parameters that the schema does not have
@@ -66,30 +72,30 @@
 //     nothing depends on the order of a map, and no pair is dropped in silence.
 //   - All faults are reported, in the order of the fields, unknown parameters
 //     last; a value that has a fault is not returned at all.
-//   - Missing, empty and zero are different things. A default stands in only
-//     for what is missing; name= is missing for types whose text is never
-//     empty, the empty text for strings, and the empty list for lists.
+//   - Missing, empty and zero are different. A default is used only for a missing
+//     parameter. name= counts as missing for types whose text is never empty, as
+//     the empty text for strings, and as the empty list for lists.
 //   - Whatever Encode accepts, Parse reads back the same; whatever Parse
 //     would refuse, Encode refuses. What is written is printable ASCII.
 //   - The work is linear in the query's bytes and bounded by [Limits]; no
 //     number in a query decides how much is allocated. No input panics.
-//   - Texts without escapes share memory with the request's first line: for
-//     what is kept for long use strings.Clone, or [SchemaConfig].Clone for all.
+//   - Texts without escapes share memory with the request line. Use strings.Clone
+//     for a text that you keep for long, or [SchemaConfig].Clone for all.
 //
 // # Params
 //
-// [Params] is Streamlit's st.query_params: the query as an ordered dictionary
-// of texts that a handler may change, the change reaching the browser with the
-// response: see [Plugin], which it needs.
+// [Params] is Streamlit's st.query_params: the query as an ordered dictionary of
+// texts. A handler may change it, and the browser gets the change with the
+// response. It needs the [Plugin].
 //
 // # Session
 //
-// [Remember] binds a schema to a key of the session: a visit without a query
-// finds what it was the last time. The URL counts first, then the session,
-// then the defaults: see [Remembered].
+// [Remember] stores the values of a schema in a key of the session, so that a visit
+// without a query gets the last ones. Values of the URL come first, then those of
+// the session, then the defaults: see [Remembered].
 //
 // # Testing
 //
-// Package queryparamstest tells what became of the browser's URL, and checks that
-// a schema reads back what it writes.
+// Package queryparamstest reports the URL that the browser would show, and checks
+// that a schema reads back what it writes.
 package queryparams

@@ -37,7 +37,7 @@ func parseEntries(raw string, lim *Limits) ([]entry, error) {
 }
 
 func unescapeFlagged(s string, flags uint8) string {
-	if flags&(hasEscape|hasOdd) == 0 {
+	if flags&(hasEscape|hasNonPrintable) == 0 {
 		return s
 	}
 	return unescapeLenient(s)

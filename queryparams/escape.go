@@ -77,9 +77,9 @@ func escapeAt(s string, i int) (byte, bool) {
 }
 
 // appendUnescaped decodes percent-escapes and plus signs. A broken escape is
-// kept literally, and bad is the offset of the first one, or -1. odd tells
+// kept literally, and bad is the offset of the first one, or -1. nonPrintable tells
 // whether an escape stood for a control character or a byte above ASCII.
-func appendUnescaped(b []byte, s string) (out []byte, bad int, odd bool) {
+func appendUnescaped(b []byte, s string) (out []byte, bad int, nonPrintable bool) {
 	bad = -1
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -90,14 +90,14 @@ func appendUnescaped(b []byte, s string) (out []byte, bad int, odd bool) {
 			if e, ok := escapeAt(s, i); ok {
 				c = e
 				i += 2
-				odd = odd || classes[e]&hasOdd != 0
+				nonPrintable = nonPrintable || classes[e]&hasNonPrintable != 0
 			} else if bad < 0 {
 				bad = i
 			}
 		}
 		b = append(b, c)
 	}
-	return b, bad, odd
+	return b, bad, nonPrintable
 }
 
 // unescapedLen is the length of what appendUnescaped appends.
@@ -128,10 +128,10 @@ func roomFor(short []byte, s string) []byte {
 }
 
 // unescape is appendUnescaped to a new string.
-func unescape(s string) (text string, bad int, odd bool) {
+func unescape(s string) (text string, bad int, nonPrintable bool) {
 	var short [shortText]byte
-	b, bad, odd := appendUnescaped(roomFor(short[:0], s), s)
-	return string(b), bad, odd
+	b, bad, nonPrintable := appendUnescaped(roomFor(short[:0], s), s)
+	return string(b), bad, nonPrintable
 }
 
 // unescapeLenient decodes as the WHATWG URL standard does: broken escapes are
@@ -187,7 +187,7 @@ func isControl(r rune) bool { return r < 0x20 && r != '\t' || r == 0x7f }
 // cfg.Lenient never fails; otherwise the code says what is wrong and the
 // offset where, counted from the start of s.
 func (p *plan) decode(s string, flags uint8, control bool) (text string, code Code, offset int) {
-	if flags&(hasEscape|hasOdd|hasSemi) == 0 {
+	if flags&(hasEscape|hasNonPrintable|hasSemi) == 0 {
 		return s, "", 0
 	}
 	if flags&hasSemi != 0 && p.cfg.RejectSemicolon {
@@ -197,15 +197,15 @@ func (p *plan) decode(s string, flags uint8, control bool) (text string, code Co
 		return unescapeLenient(s), "", 0
 	}
 	text = s
-	odd := flags&hasOdd != 0
+	nonPrintable := flags&hasNonPrintable != 0
 	if flags&hasEscape != 0 {
-		decoded, bad, oddEscape := unescape(s)
+		decoded, bad, nonPrintableEscape := unescape(s)
 		if bad >= 0 {
 			return s, CodeBadEncoding, bad
 		}
-		text, odd = decoded, odd || oddEscape
+		text, nonPrintable = decoded, nonPrintable || nonPrintableEscape
 	}
-	if !odd {
+	if !nonPrintable {
 		return text, "", 0
 	}
 	if !control && strings.ContainsFunc(text, isControl) {

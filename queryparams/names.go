@@ -6,7 +6,7 @@ import (
 
 // find looks up a raw key. A key that cannot be decoded belongs to no leaf.
 func (p *plan) find(key string, flags uint8) (target, spelling, bool) {
-	if flags&(hasEscape|hasOdd) == 0 {
+	if flags&(hasEscape|hasNonPrintable) == 0 {
 		return p.lookup(key)
 	}
 	if p.cfg.Lenient {

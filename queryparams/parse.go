@@ -6,19 +6,19 @@ import (
 
 // reader is one reading of a query into a struct that nobody else sees yet.
 type reader struct {
-	p       *plan
-	raw     string
-	dst     reflect.Value
-	owner   string // the parameter that dst is inside of; empty: none
-	prefix  string // the path of dst
-	errs    []*FieldError
-	omitted int
-	fixed   []*FieldError // faults of fields that take their default instead
+	p         *plan
+	raw       string
+	dst       reflect.Value
+	owner     string // the parameter that dst is inside of; empty: none
+	prefix    string // the path of dst
+	errs      []*FieldError
+	omitted   int
+	defaulted []*FieldError // faults of fields that take their default instead
 }
 
 // parse reads raw into dst, a zero struct of the plan's type, whose content is
 // void when there are errors. It returns what was corrected, too.
-func (p *plan) parse(raw string, dst reflect.Value) (fixed []*FieldError, errs *Errors) {
+func (p *plan) parse(raw string, dst reflect.Value) (defaulted []*FieldError, errs *Errors) {
 	r := reader{p: p, raw: raw, dst: dst}
 	w := newWork(len(p.leaves))
 	defer w.release()
@@ -28,9 +28,9 @@ func (p *plan) parse(raw string, dst reflect.Value) (fixed []*FieldError, errs *
 	r.fill(w)
 	r.leftovers(w)
 	if len(r.errs) > 0 {
-		return r.fixed, &Errors{Fields: r.errs, Omitted: r.omitted}
+		return r.defaulted, &Errors{Fields: r.errs, Omitted: r.omitted}
 	}
-	return r.fixed, nil
+	return r.defaulted, nil
 }
 
 // fill reads the sorted pairs into r.dst.
@@ -197,7 +197,7 @@ func (r *reader) scalar(l *leaf, o *occurrence, raw string, v reflect.Value) boo
 		cause              error
 	)
 	switch {
-	case o.flags&(hasEscape|hasOdd|hasSemi) != 0:
+	case o.flags&(hasEscape|hasNonPrintable|hasSemi) != 0:
 		text, code, offset = r.p.decode(raw, o.flags, l.control)
 	case raw == "" && l.isFlag(o):
 		text = "true"

@@ -90,7 +90,7 @@ func (r *Remembered[T, S]) owns(e entry) bool {
 
 // read finds the value for a raw query, and the pairs that it has from the
 // memory.
-func (r *Remembered[T, S]) read(raw string, state func() S) (v *T, fixed []*FieldError, seeds []entry, err error) {
+func (r *Remembered[T, S]) read(raw string, state func() S) (v *T, defaulted []*FieldError, seeds []entry, err error) {
 	s := r.schema
 	entries, perr := parseEntries(raw, s.plan.cfg.Limits.ofOthers())
 	if perr == nil && !slices.ContainsFunc(entries, r.owns) {
@@ -100,18 +100,18 @@ func (r *Remembered[T, S]) read(raw string, state func() S) (v *T, fixed []*Fiel
 		}
 		if ok {
 			if seeds := r.seeds(kept); len(seeds) > 0 {
-				v, fixed, errs := s.read(string(appendEntries(nil, slices.Concat(entries, seeds))))
+				v, defaulted, errs := s.read(string(appendEntries(nil, slices.Concat(entries, seeds))))
 				if errs == nil {
-					return v, fixed, seeds, nil
+					return v, defaulted, seeds, nil
 				}
 			}
 		}
 	}
-	v, fixed, errs := s.read(raw)
+	v, defaulted, errs := s.read(raw)
 	if errs != nil {
-		return nil, fixed, nil, errs
+		return nil, defaulted, nil, errs
 	}
-	return v, fixed, nil, nil
+	return v, defaulted, nil, nil
 }
 
 // seeds are the pairs of a kept value; none of one that the schema refuses by now.

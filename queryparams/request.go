@@ -83,13 +83,13 @@ func From(c middleware.Context) (*Params, error) {
 func (s *Schema[T]) Bind(c middleware.Context) (T, error) {
 	r := c.Request()
 	raw := queryOf(r)
-	v, fixed, errs := s.read(raw)
+	v, defaulted, errs := s.read(raw)
 	if errs != nil {
 		var zero T
 		return zero, answer(c, errs)
 	}
 	if raw != "" {
-		if to := s.correctURL(r, raw, v, fixed); to != "" {
+		if to := s.correctURL(r, raw, v, defaulted); to != "" {
 			return *v, &RedirectError{URL: to}
 		}
 	}
@@ -170,15 +170,15 @@ func (p *RememberedPage[T, S]) Bind(c middleware.Context) (T, error) {
 	var zero T
 	ctx := c.Request().Context()
 	raw := queryOf(c.Request())
-	v, fixed, seeds, err := p.read(raw, func() S { return p.state(c) })
+	v, defaulted, seeds, err := p.read(raw, func() S { return p.state(c) })
 	if err != nil {
 		return zero, answer(c, err)
 	}
 	show(ctx, seeds)
-	if len(fixed) > 0 {
+	if len(defaulted) > 0 {
 		if params, err := FromContext(ctx); err == nil {
 			if own, err := p.schema.Encode(*v); err == nil {
-				params.repair(p.schema.plan, own, fixed)
+				params.repair(p.schema.plan, own, defaulted)
 			}
 		}
 	}

@@ -2,19 +2,19 @@ package queryparams
 
 // Flags of a key or a value, found while scanning it.
 const (
-	hasEscape uint8 = 1 << iota // a percent sign or a plus
-	hasOdd                      // a raw control character or a byte above ASCII
-	hasSemi                     // an unescaped semicolon
-	noEquals                    // the pair has no equals sign (values only)
-	isAmp                       // classes only: the end of a pair
-	isEquals                    // classes only: the end of a key
+	hasEscape       uint8 = 1 << iota // a percent sign or a plus
+	hasNonPrintable                   // a raw control character or a byte above ASCII
+	hasSemi                           // an unescaped semicolon
+	noEquals                          // the pair has no equals sign (values only)
+	isAmp                             // classes only: the end of a pair
+	isEquals                          // classes only: the end of a key
 )
 
 // classes is what each byte means to the scanner.
 var classes = func() (t [256]uint8) {
 	for b := range t {
 		if b < 0x20 || b >= 0x7f {
-			t[b] = hasOdd
+			t[b] = hasNonPrintable
 		}
 	}
 	t['%'], t['+'] = hasEscape, hasEscape

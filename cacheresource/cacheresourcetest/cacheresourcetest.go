@@ -1,5 +1,5 @@
 // Package cacheresourcetest helps to test apps that use package cacheresource:
-// [VerifyNoLeases] finds the leases that nobody has released.
+// [VerifyNoLeases] fails a test that has not released all its leases.
 package cacheresourcetest
 
 import (

@@ -1,6 +1,6 @@
-// Package ctxinfotest makes visitors for tests: requests, and the
-// [ctxinfo.Info] of such requests, by what is to be true of the visitor rather
-// than by headers and cookies.
+// Package ctxinfotest makes requests for tests, and the [ctxinfo.Info] of them. You
+// state the facts of the visitor, such as the language or the theme, and it sets the
+// headers and cookies.
 //
 // A request made here is an ordinary one: send it through the whole
 // application, or hand it to echo.NewContext and call the handler; From works

@@ -1,6 +1,6 @@
-// Package answer is what an error says to the client of a server: RFC 9457
-// problem details, without the server. It is what packages need whose errors may
-// reach HTTP, also in programs that serve nothing.
+// Package answer has the types of an error response, RFC 9457 problem details. It
+// does not import net/http, so that packages whose errors may reach HTTP do not
+// link a web server.
 package answer
 
 // Details is the body of an RFC 9457 problem response.

@@ -4,24 +4,23 @@
 // committed by itself.
 //
 // Promises:
-//   - a caller obeys its own context and leaves alone; the load goes on while
-//     anybody waits for any of its keys, and its context is cancelled when the
-//     last one has left;
-//   - a load that nobody waits for any more is never joined, and neither is a
-//     call that was overridden or that a clear has overtaken: the next caller
-//     starts another;
-//   - a load that has a limit is over when that has passed, whatever it does: its
-//     callers are answered then, and what it returns later is thrown away;
-//   - a load may also go on for nobody, in the background;
-//   - a result is committed under the key's lock, and only while its call is
-//     still the key's own: whoever overrides the key has the last word;
-//   - a panic or Goexit of a load reaches its callers as an error, is raised
-//     again in the caller that started it, and leaves nothing behind;
+//   - each caller waits until its own context ends. The load goes on while at
+//     least one caller waits for any of its keys; when the last one has left, its
+//     context is cancelled;
+//   - a caller never joins a load without waiting callers, a call that was
+//     overridden, or one that began before a clear: it starts another load;
+//   - a load with a time limit ends at that limit: its callers get an error, and
+//     its later result is thrown away;
+//   - a load may also run in the background, without callers;
+//   - a result is committed under the key's lock, and only if its call is still
+//     registered for the key, so that an override wins over a running load;
+//   - callers get a panic or Goexit of a load as an error, and the caller that
+//     started the load panics again;
 //   - loads that wait for each other in a circle fail with a [CycleError], and so
 //     does one that would start another load of its own key;
-//   - a load without a limit that others wait for, for long, is told that it
-//     keeps them waiting;
-//   - nothing remains of a key whose call is over.
+//   - a load without a time limit is reported when its callers have waited for
+//     long;
+//   - when the call of a key has ended, the table keeps nothing for the key.
 package flight
 
 import (

@@ -14,13 +14,13 @@ const (
 	maxTagBytes = 8 << 20
 )
 
-// Tags is the clears of tags in one domain, such as a group of caches: for each
-// tag when it was cleared last, by a count of all these clears, and never what
-// has the tag. The zero Tags is ready and safe for concurrent use.
+// Tags records the clears of tags in one domain, such as a group of caches. It
+// numbers the clears, and keeps for each tag the number of its last one, but not
+// the results that have the tag. The zero Tags is ready to use and safe for
+// concurrent use.
 //
-// A tag that was cleared is remembered until Prune; of more than 65,536, or of
-// names longer than 8 MiB together, all tags count as cleared. So its memory is
-// bounded whatever the tags are.
+// It keeps a cleared tag until Prune. When there are more than 65,536 tags, or their
+// names take more than 8 MiB, all tags count as cleared: so its memory is bounded.
 type Tags struct {
 	count atomic.Uint64 // changed under mu, where last is too: so they agree under mu
 

@@ -1,10 +1,10 @@
-// Package group is what caches and resources have in common as members of a
-// group: unique names, a clear of all at once with its hooks, one timer for
-// what expires, and an orderly close.
+// Package group implements the groups of cachedata and cacheresource: unique
+// names, a clear of all members with its hooks, one timer for expiry, and a close
+// in order.
 //
 // Promises:
-//   - once Clear has returned, no member returns what was loaded before, also
-//     not what one member derived from another while the clear ran;
+//   - after Clear has returned, no member returns a result that was loaded
+//     before, nor one that was made from such a result while the clear ran;
 //   - hooks and observers run outside all locks;
 //   - no goroutine exists while nothing is due, and none after Close.
 package group

@@ -1,5 +1,5 @@
-// Package host is what the packages that serve a web framework share: how they
-// answer the toolkit's errors, and a clear over HTTP. What differs is a
+// Package host has the code that echov4, echov5 and the handler of net/http share:
+// error responses, and clears over HTTP. Their differences are behind
 // [commit.Host].
 package host
 

@@ -1,17 +1,16 @@
-// Package keys is how caches and resources know their keys: by the plan that
-// tells equal ones from different ones, by copies that nobody else can change,
-// and by the error for keys that identify nothing.
+// Package keys compares and copies the keys of caches and resources, and refuses
+// key types that cannot identify a call.
 //
-// [For] compiles [Keys] once for each cache, and [Compile] the [Plan] in them,
-// for all that needs no copies. Small plain keys are compared as one machine
-// word ([Word]), strings as themselves ([Text]), everything else by its
-// canonical bytes ([Plan.Append]), for which one law holds:
+// [For] compiles [Keys] once for each cache; [Compile] compiles the [Plan] alone,
+// if no copies are needed. A small plain key is compared as one machine word
+// ([Word]), a string as itself ([Text]), and any other key by its canonical bytes
+// ([Plan.Append]), for which this holds:
 //
 //	bytes(a) == bytes(b) exactly if a and b are equal as data
 //
-// so that two different calls never share an entry, whatever a client sends,
-// and two equal ones always do. The bytes are length-prefixed, in one order,
-// and the same on every platform.
+// So different calls never share an entry, also if a client chooses the keys, and
+// equal ones always do. The bytes are length-prefixed, in a fixed order, and the
+// same on every platform.
 //
 // # What equal as data means
 //
@@ -38,15 +37,15 @@
 //     rounding mode and accuracy. Decimals and other types made of these follow.
 //   - KeyConfig.HashFuncs comes before all of this for the types that it names.
 //
-// Types of other modules and of the standard library whose private data means
-// something that is not known (see package known) are compared by their own
-// encoding, MarshalBinary or GobEncode, or refused.
+// Types of other modules and of the standard library whose private data is not
+// known to be plain (see package known) are compared by their own encoding,
+// MarshalBinary or GobEncode, or refused.
 //
 // Functions, channels, unsafe pointers, the types of sync and sync/atomic, and
-// open files and connections cannot identify anything: [Compile] refuses them by a [TypeError], Append refuses
-// them behind interfaces by a [ValueError]. Types declared inside functions
-// that share package and name are told apart within a plan, but not in a store
-// when they stand behind interfaces and have one structure.
+// open files and connections cannot identify a call: [Compile] refuses them with a
+// [TypeError], and Append with a [ValueError] if they are behind an interface. A
+// plan distinguishes types that are declared inside functions and have the same
+// package and name.
 //
 // Values that are too deep or too large have no key ([ErrTooDeep],
 // [ErrTooLarge]); cycles end by themselves.
@@ -54,7 +53,7 @@
 // # Fingerprints
 //
 // [Plan.Fingerprint] is the 64-bit hash of github.com/mitchellh/hashstructure:
-// the short name of a key in logs, events and stores. Equal bytes have equal
-// fingerprints, but 64 bits collide, by chance and on demand, so it is never
-// an identity, and is computed only when asked for.
+// the short name of a key in logs and events. Equal bytes have equal fingerprints,
+// but different keys may have the same one, by chance or by an attacker. So it
+// does not identify a key, and is computed only on request.
 package keys

@@ -1,23 +1,22 @@
-// Package known says what is known of the private data of a type: whether a
-// copy of its memory is a copy of its value, and whether its memory tells equal
-// values from different ones.
+// Package known decides how a type with private data may be copied and compared:
+// field by field, by its own methods, or not at all.
 //
-// Data is private if no other package can name it, and it refers to something
-// if there is a pointer, an interface, a function, a channel, an unsafe.Pointer
-// or a uintptr in it. Such data may mean more than its type says: a *byte may be
-// the first of a string, the address of a variable may be the sign of a
-// number, and a list may lead back into itself. So it is taken for plain data
-// only where that is known:
+// Data is private if it is in fields that other packages cannot name. It contains
+// references if there is a pointer, an interface, a function, a channel, an
+// unsafe.Pointer or a uintptr in it. The type of such a field does not tell its
+// meaning: a *byte may be the first byte of a string, the address of a variable
+// may be the sign of a number, and a list may point back to itself. So the fields
+// are copied and compared only for types that are known to be plain data:
 //
 //   - Types of the program itself are plain data: their author decides how
 //     they are cached.
 //   - Types of the standard library are in a table that a test holds against
 //     the release that is installed. What is not in it is refused.
 //   - Types of other modules that have private references are copied and
-//     compared by what they say of themselves (encoding.BinaryMarshaler,
-//     gob.GobEncoder, a message of Protocol Buffers), or by a table of
-//     types that the tests of cachedata/contracts prove. All others are refused,
-//     unless the program trusts them.
+//     compared by their own methods (encoding.BinaryMarshaler, gob.GobEncoder, or
+//     as a message of Protocol Buffers), or by a table of types that the tests of
+//     cachedata/contracts check. All others are refused, unless Config.Trusted
+//     names them.
 package known
 
 import (

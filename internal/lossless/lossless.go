@@ -1,6 +1,6 @@
-// Package lossless finds types and values of which an encoding such as JSON keeps
-// only a part, so that they are refused where they are given and not missed where
-// they are read.
+// Package lossless finds types and values that an encoding such as JSON would keep
+// only in part. sessionstate refuses them when a key is made or a value is set, so
+// that nothing is missing when the value is read.
 package lossless
 
 import (
@@ -80,7 +80,7 @@ func (e *Error) Error() string {
 // Own reports whether values of t have parts that encode themselves.
 func (f *Format) Own(t reflect.Type) bool {
 	c := checker{f: f, seen: make(map[place]bool)}
-	return c.check(t, "", true) == nil && c.own
+	return c.check(t, "", true) == nil && c.selfEncoded
 }
 
 // Check returns an *[Error] if values of t lose something whatever they are.
@@ -94,10 +94,10 @@ func (f *Format) Check(t reflect.Type) (dynamic bool, err error) {
 }
 
 type checker struct {
-	f       *Format
-	seen    map[place]bool
-	dynamic bool // a value may lose something
-	own     bool // there are types that encode themselves
+	f           *Format
+	seen        map[place]bool
+	dynamic     bool // a value may lose something
+	selfEncoded bool // there are types that encode themselves
 }
 
 type place struct {
@@ -117,11 +117,11 @@ func (c *checker) check(t reflect.Type, path string, addressed bool) *Error {
 	if slices.Contains(c.f.Native, t) {
 		return nil
 	}
-	switch own, err := c.self(t, path, addressed); {
+	switch selfEncoded, err := c.self(t, path, addressed); {
 	case err != nil:
 		return err
-	case own:
-		c.own = true
+	case selfEncoded:
+		c.selfEncoded = true
 		return nil
 	}
 	switch t.Kind() {
@@ -154,7 +154,7 @@ func (c *checker) check(t reflect.Type, path string, addressed bool) *Error {
 }
 
 // self reports whether t encodes and decodes itself.
-func (c *checker) self(t reflect.Type, path string, addressed bool) (own bool, err *Error) {
+func (c *checker) self(t reflect.Type, path string, addressed bool) (selfEncoded bool, err *Error) {
 	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
 		return false, nil
 	}
@@ -207,7 +207,7 @@ func (c *checker) key(t reflect.Type, path string) *Error {
 		}
 		return nil
 	}
-	if own, err := c.textual(t, path); own || err != nil {
+	if selfEncoded, err := c.textual(t, path); selfEncoded || err != nil {
 		return err
 	}
 	return &Error{path, t, "is the key of a map: use a string, an integer, or a type with MarshalText and UnmarshalText"}
@@ -241,11 +241,11 @@ func (c *checker) fields(t reflect.Type, path string, addressed bool) *Error {
 				inner = inner.Elem()
 			}
 			if f.Anonymous && !tagged && inner.Kind() == reflect.Struct && !slices.Contains(c.f.Native, inner) {
-				own, err := c.self(inner, at, addressed || inner != f.Type)
+				selfEncoded, err := c.self(inner, at, addressed || inner != f.Type)
 				if err != nil {
 					return err
 				}
-				if !own || !f.IsExported() {
+				if !selfEncoded || !f.IsExported() {
 					if inner != f.Type && !f.IsExported() {
 						return &Error{at, f.Type, "is an embedded pointer to an unexported struct, which cannot be decoded: export it, or embed the struct"}
 					}

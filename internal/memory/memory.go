@@ -1,4 +1,4 @@
-// Package memory says how much memory the process may use.
+// Package memory finds out how much memory the process may use.
 package memory
 
 import (

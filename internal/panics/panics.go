@@ -1,6 +1,5 @@
-// Package panics turns a panic or a Goexit of user code into an error that
-// carries the value and the stack, so that it can be handed to the callers
-// that waited for the result.
+// Package panics turns a panic or a Goexit of a user function into an error with the
+// value and the stack, for all callers that wait for the result.
 package panics
 
 import (

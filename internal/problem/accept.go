@@ -11,7 +11,7 @@ const maxAccept = 1 << 10
 // prefersHTML reports whether the client would rather have HTML than JSON
 // (RFC 9110, section 12.5.1). Equal weights and no header mean JSON.
 func prefersHTML(accept []string) bool {
-	said := make(map[string]float64)
+	quality := make(map[string]float64)
 	for _, line := range accept {
 		if len(line) > maxAccept {
 			line = line[:maxAccept]
@@ -20,14 +20,14 @@ func prefersHTML(accept []string) bool {
 			name, params, _ := strings.Cut(part, ";")
 			switch name = strings.ToLower(strings.TrimSpace(name)); name {
 			case "text/html", "text/*", "application/problem+json", "application/json", "application/*", "*/*":
-				said[name] = max(said[name], weight(params))
+				quality[name] = max(quality[name], weight(params))
 			}
 		}
 	}
 	// the closest range that the client named has the say
 	of := func(ranges ...string) float64 {
 		for _, r := range ranges {
-			if q, ok := said[r]; ok {
+			if q, ok := quality[r]; ok {
 				return q
 			}
 		}

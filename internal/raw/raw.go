@@ -1,5 +1,5 @@
-// Package raw handles values whose type is known at run time only, by their
-// addresses.
+// Package raw moves values by their addresses, for code that knows their type at
+// run time only.
 package raw
 
 import (

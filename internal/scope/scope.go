@@ -1,9 +1,8 @@
-// Package scope is what one request carries for the toolkit: a context with a
-// slot for each kind of visitor fact, filled on first use, and the mask that
-// hides them from loads whose result everybody shares.
+// Package scope holds the toolkit's data of a request, in a context: a slot each for
+// the session, the client's facts and the query, which are filled on first use. It
+// also has the mask that hides the slots from loads whose result all visitors share.
 //
-// It lets sessionstate, ctxinfo and queryparams find each other's request
-// state, and cachedata mask it, without importing one another.
+// So sessionstate, ctxinfo, queryparams and cachedata need not import each other.
 package scope
 
 import (

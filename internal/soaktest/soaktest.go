@@ -1,6 +1,6 @@
-// Package soaktest says how much work tests do: little in an ordinary run, so
-// that it is over in seconds, and all of it in `make soak`, which sets the
-// environment variable SOAK. It is for tests only.
+// Package soaktest tells tests how many random cases to run: few in an ordinary
+// run, which then takes seconds, and all in `make soak`, which sets the environment
+// variable SOAK. It is for tests only.
 package soaktest
 
 import (

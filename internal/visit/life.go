@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// A Life is the life of one visitor's session, as those see it who keep things
-// for as long as it lasts. All methods are safe for concurrent use.
+// A Life tells caches and resources when a visitor's session ends, so that they keep
+// its values no longer. All methods are safe for concurrent use.
 type Life interface {
-	// ID names the life. It stays when the session's own id is renewed, opens
-	// nothing, and is no secret. Two lives that have the same one, since the
-	// first has ended, are the same visitor's.
+	// ID identifies the life. It does not change when the session's id is renewed,
+	// and it is not secret: nobody can use it as a session id. If a life has the ID
+	// of one that has ended, both belong to the same visitor.
 	ID() string
 	// Deadline is when the session ends unless it is used again. It may move
 	// to a later time. Zero: it has none.
@@ -25,10 +25,10 @@ type Life interface {
 	OnEnd(fn func()) (stop func())
 }
 
-// A Lender lends the life of a session.
+// A Lender returns the life of a session.
 type Lender interface {
-	// Lend returns the life of the session that ctx belongs to. A visitor who
-	// has none yet is given one.
+	// Lend returns the life of the session of ctx. It makes a session for a visitor
+	// without one.
 	Lend(ctx context.Context) (Life, error)
 }
 

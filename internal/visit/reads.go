@@ -72,10 +72,10 @@ func (r *Reads) learn(at read, hide bool) bool {
 	if _, ok := old[at]; ok || len(old) >= mostReads {
 		return false
 	}
-	more := make(map[read]bool, len(old)+1)
-	maps.Copy(more, old)
-	more[at] = hide
-	r.known.Store(&more)
+	updated := make(map[read]bool, len(old)+1)
+	maps.Copy(updated, old)
+	updated[at] = hide
+	r.known.Store(&updated)
 	return true
 }
 

@@ -1,6 +1,6 @@
-// Package visit is what shared loads know of the visitor of a request without
-// knowing the request: who it is, for how long, and how to hide it. So caches do
-// not need a web server.
+// Package visit identifies the visitor of a context, says when the visitor's session
+// ends, and hides the visitor from loads whose result all visitors share. It does
+// not import net/http, so that caches do not link a web server.
 package visit
 
 import (

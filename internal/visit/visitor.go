@@ -96,8 +96,8 @@ func (v *Visitor) learn(key any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !v.owns(key) {
-		more := append(slices.Clone(*v.keys.Load()), key)
-		v.keys.Store(&more)
+		updated := append(slices.Clone(*v.keys.Load()), key)
+		v.keys.Store(&updated)
 	}
 }
 

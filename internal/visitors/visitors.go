@@ -1,10 +1,10 @@
 // Package visitors keeps one thing per visitor for as long as the visitor's
 // session lives: a part of a cache, or of a pool of resources.
 //
-// A part is made on first use and leaves when its session ends, when the
-// session's time is over, when there are too many visitors, or when all are
-// dropped at once. What leaves is handed over exactly once. Finding a part takes no
-// lock that visitors share.
+// A part is made on first use. It is removed when its session ends or expires, when
+// there are too many visitors, or when all parts are dropped. Each removed part is
+// passed to the owner exactly once. Finding a part takes no lock that visitors
+// share.
 package visitors
 
 import (
@@ -39,19 +39,21 @@ const Never = math.MaxInt64
 
 // Config of a Registry. Neither function may be nil.
 type Config[T any] struct {
-	// Most is how many visitors are kept; of more, those leave who were not
-	// there for longest, some at a time. 0 is any number.
+	// Most bounds how many visitors are kept. Beyond it, the least recently used
+	// ones are removed, some at a time. 0: no bound.
 	Most int
 	// Now is the time, in nanoseconds since any moment.
 	Now func() int64
 	// Make makes the part of a new visitor. It must be short, and may be called
 	// for a part that is not used after all; Left is not called for that.
 	Make func() T
-	// Left is told of a part that has left, once, outside locks. Whoever has
-	// the part may still use it: what is put into it from now on must not stay.
+	// Left is called once for each part that was removed, outside locks. Callers
+	// that found the part before may still use it: what they put into it must not
+	// be kept.
 	Left func(T, Cause)
-	// Due is told when somebody's time will be over, by Now, so that Sweep is
-	// called then. It may be told of earlier times that no longer hold.
+	// Due is called with the time at which the next visitor's session expires, on
+	// the clock of Now, so that Sweep is called then. The time may be earlier than
+	// needed.
 	Due func(at int64)
 }
 

@@ -1,8 +1,8 @@
-// Package waysouttest lists the ways in which a response leaves a handler, and
-// the middlewares that change how: what is to happen before the headers leave
-// must happen on all of them. Whoever commits something to a response tests it
-// over [Ways] x [Framework.Arounds] x {HTTP/1.1, HTTP/2}, and each web framework
-// that the toolkit serves is tested by [Framework.Test].
+// Package waysouttest lists the ways in which a handler can send a response, and the
+// middlewares that change them. A hook that runs before the headers are sent must
+// run in all of them. A package that adds headers tests itself over [Ways] x
+// [Framework.Arounds] x {HTTP/1.1, HTTP/2}; [Framework.Test] tests each web
+// framework that the toolkit serves.
 package waysouttest
 
 import (

@@ -3,8 +3,8 @@
 //
 //	doc["parameters"] = openapi.Parameters(filters)
 //
-// It is made of what [queryparams.Schema.Parameters] tells everybody, so that
-// programs which describe no API do not carry it.
+// It uses only [queryparams.Schema.Parameters], and is a package of its own so that
+// other programs do not link it.
 package openapi
 
 import (

@@ -1,7 +1,6 @@
-// Package queryparamstest helps to test handlers and schemas: it tells what a
-// handler made of the browser's URL, and checks that a schema reads back what it
-// writes. Requests as browsers and htmx send them are made by package
-// ctxinfotest, or by net/http/httptest.
+// Package queryparamstest helps to test handlers and schemas: it reports the URL that
+// the browser would show after a response, and checks that a schema reads back what
+// it writes. Make the requests with package ctxinfotest or net/http/httptest.
 package queryparamstest
 
 import (

@@ -12,10 +12,10 @@
 // ([store.Item]), such as the sessions of visitors. The entry just written is
 // the one that goes only if it is expendable and no other is.
 // While several goroutines write at the same moment, the store may exceed its
-// bounds by the entries in their hands. [Stats] counts what was evicted. A
-// store whose entries must not be forgotten is set to [Refuse]: then a write
-// that does not fit is [store.ErrFull], and the last quarter of the bounds is kept
-// for what is not expendable.
+// bounds by the entries that they are writing. [Stats] counts the evictions. For
+// entries that must not be evicted set [Refuse]: then a write that does not fit
+// fails with [store.ErrFull], and the last quarter of the bounds is kept for entries
+// that are not expendable.
 //
 // # Expiry and memory
 //

@@ -10,11 +10,11 @@
 // its version, its deadline and its length in digits, then the bytes. The key
 // "{namespace}:version" holds the last version.
 //
-// What something else has written under such a key is [ErrForeign], and so is a
-// value that has been cut off; other changes of a value by hand are not noticed.
-// Whoever writes over it has a value again. A value is at most 64 MiB, and of a
-// larger one that somebody else has put there no more than that is read.
-// Two apps with one namespace have one store: each sees what the other writes.
+// Reading a value that other software has written under such a key, or one that was
+// truncated, fails with [ErrForeign]; other manual changes of a value are not
+// noticed. A write replaces such a value. A value has at most 64 MiB; of a larger
+// one that other software has written, no more than that is read. Two apps with the
+// same namespace share one store.
 //
 // # Time and versions
 //
