@@ -102,10 +102,10 @@ func (s *State) mayDrop(p *pending, err error) bool {
 // one is needed. AfterCommit functions are called for each save. It returns
 // when the store has answered.
 //
-// Errors: [ErrCommitted], [ErrEnded], [ErrContention], *[SizeError], *[StoreError],
+// Errors: [ErrCommitted], [ErrEnded], [ErrContention], [ErrTooLarge], [ErrStore],
 // also with Failures.Open, and [ErrNeedsResponse] in cookie mode, where nothing but
 // the response can save anything. After an error the response tries again; after
-// a *[StoreError] it is not certain that nothing was saved, so an Update may then
+// an [ErrStore] it is not certain that nothing was saved, so an Update may then
 // count twice.
 func (s *State) SaveNow(ctx context.Context) error {
 	if err := s.load(); err != nil {

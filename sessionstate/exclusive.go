@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/middleware"
 )
 
 // ErrBusy says that other requests of the same session were in the way for too
@@ -16,7 +16,7 @@ var ErrBusy error = busyError{}
 
 type busyError struct{}
 
-var _ problem.Error = busyError{}
+var _ middleware.Error = busyError{}
 
 func (busyError) Error() string {
 	return "sessionstate: other requests of this session are under way"
@@ -24,8 +24,8 @@ func (busyError) Error() string {
 func (busyError) StatusCode() int { return http.StatusServiceUnavailable }
 
 // Problem implements the toolkit's error interface.
-func (busyError) Problem() problem.Details {
-	return problem.Details{
+func (busyError) Problem() middleware.Problem {
+	return middleware.Problem{
 		Detail: "Another of your requests is still being worked on. Try again in a moment.",
 		Header: http.Header{"Retry-After": {"1"}},
 	}

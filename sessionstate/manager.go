@@ -224,7 +224,7 @@ const (
 )
 
 // find returns the session that the request's cookies name, the first that is
-// believed, and none for a new visitor. The error is a *StoreError.
+// believed, and none for a new visitor. The error is an ErrStore.
 //
 // Unread are sessions that are there, but whose records cannot be read.
 func (m *Manager) find(ctx context.Context, h http.Header) (found held, unread []held, err error) {
@@ -252,7 +252,7 @@ func (m *Manager) find(ctx context.Context, h http.Header) (found held, unread [
 
 // others returns the sessions other than base that the request's cookies name: a
 // browser may have several cookies of the name, of other paths and domains. The
-// error is a *StoreError.
+// error is an ErrStore.
 func (m *Manager) others(ctx context.Context, h http.Header, base *held) (others []held, err error) {
 	values := slices.Collect(cookies(h, m.cookie.Name))
 	if len(values) < 2 || !base.known() {
@@ -290,7 +290,7 @@ func (m *Manager) load(ctx context.Context, value string, sent http.Header) (h h
 	return h, nil
 }
 
-// call bounds a call of the keeper and turns faults into *StoreError. Other
+// call bounds a call of the keeper and turns faults into ErrStore. Other
 // errors, which are answers, pass.
 func (m *Manager) call(ctx context.Context, op string, f func(context.Context) error) error {
 	began := time.Now()
@@ -307,13 +307,13 @@ func (m *Manager) bounded(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(ctx, m.timeout)
 }
 
-// fault makes a *StoreError of what a call of the keeper ended with, and tells
+// fault makes an ErrStore of what a call of the keeper ended with, and tells
 // the observer, unless it is an answer.
 func (m *Manager) fault(ctx context.Context, op string, began time.Time, err error) error {
 	if err == nil || isAnswer(err) {
 		return err
 	}
-	err = &StoreError{Op: op, Err: err}
+	err = &storeError{op: op, err: err}
 	m.counters.failures.Add(1)
 	observe.Emit(ctx, m.observer, observe.StoreFailure{Owner: m.Name(), Op: op, Took: time.Since(began), Err: err})
 	return err
@@ -352,17 +352,17 @@ func (m *Manager) fits(key string, r *record) error {
 	return nil
 }
 
-// maxLargest is how many keys a SizeError names.
+// maxLargest is how many keys a sizeError names.
 const maxLargest = 5
 
-func tooLarge(key string, r *record, size, limit int) *SizeError {
+func tooLarge(key string, r *record, size, limit int) *sizeError {
 	key, _ = splitTab(key)
-	e := &SizeError{Key: key, Size: size, Limit: limit}
+	e := &sizeError{key: key, size: size, limit: limit}
 	for _, en := range r.entries {
 		name := strings.ReplaceAll(en.name, tabMark, "@")
-		e.Largest = append(e.Largest, KeySize{name, len(en.name) + len(en.raw)})
+		e.largest = append(e.largest, keySize{name, len(en.name) + len(en.raw)})
 	}
-	slices.SortStableFunc(e.Largest, func(a, b KeySize) int { return b.Size - a.Size })
-	e.Largest = e.Largest[:min(len(e.Largest), maxLargest)]
+	slices.SortStableFunc(e.largest, func(a, b keySize) int { return b.size - a.size })
+	e.largest = e.largest[:min(len(e.largest), maxLargest)]
 	return e
 }

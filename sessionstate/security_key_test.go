@@ -32,7 +32,7 @@ func TestASVS11_3_2_CookiesTellNothing(t *testing.T) {
 		if err := secret.Set(s, "MARKERVALUE"); err != nil {
 			return err
 		}
-		if err := s.Flash(sessionstate.Info, "MARKERFLASH"); err != nil {
+		if err := s.Flash("info", "MARKERFLASH"); err != nil {
 			return err
 		}
 		return c.NoContent(204)

@@ -347,7 +347,7 @@ func TestA5xxDropsTheChangesUnlessKept(t *testing.T) {
 				if _, err := sessionstate.Incr(count, s, 1); err != nil {
 					return err
 				}
-				if err := s.Flash(sessionstate.Failure, "x"); err != nil {
+				if err := s.Flash("failure", "x"); err != nil {
 					return err
 				}
 				return c.String(http.StatusBadGateway, "fail")

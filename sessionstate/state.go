@@ -59,8 +59,8 @@ type State struct {
 
 	then []func() // to be called when the session is frozen
 
-	detached bool // of a Handle: there is no response
-	present  bool // the Handle says that the visitor is there
+	detached bool // of a Detached: there is no response
+	present  bool // the Detached says that the visitor is there
 
 	clearSite bool // Destroy was asked for it
 	mustFail  bool // Destroy could not be noted
@@ -226,7 +226,7 @@ func (s *State) undecodable(key string, err error) {
 
 func (s *State) context() context.Context { return s.req.Context() }
 
-// Err returns why the session could not be loaded, a *[StoreError], or nil.
+// Err returns why the session could not be loaded, an [ErrStore], or nil.
 // After a failed load every key reads its default, every change fails with
 // this error, and the response becomes a 503 unless Config.Failures.Open is set. It
 // loads the session. For a request without one it is what [From] says.

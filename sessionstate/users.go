@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
 )
@@ -91,7 +91,7 @@ type listed struct {
 }
 
 // List returns the living sessions of a user, oldest first. It reads each of
-// them. The error is a *[StoreError].
+// them. The error is an [ErrStore].
 func (u *Users) List(ctx context.Context, user string) ([]SessionInfo, error) {
 	all, err := u.list(ctx, user)
 	var list []SessionInfo
@@ -171,7 +171,7 @@ func newListed(key string, it store.Item, user string) (listed, bool) {
 // Revoke ends all sessions of a user but that of except, as for "log out
 // everywhere else", which may be nil, and returns how many it has ended. None
 // escapes it, also not by getting a new id or by a Login at the same moment; a
-// Login that comes later does. The error is [ErrNoUsers], or a *[StoreError];
+// Login that comes later does. The error is [ErrNoUsers], or an [ErrStore];
 // then some may be left.
 func (u *Users) Revoke(ctx context.Context, user string, except *State) (int, error) {
 	if u.scan == nil {
@@ -197,7 +197,7 @@ func (u *Users) Revoke(ctx context.Context, user string, except *State) (int, er
 
 // End ends one session of a user, by the handle of [Users.List] or
 // [State.Handle], and reports whether the user had it. The error is [ErrNoUsers]
-// or a *[StoreError]; then it may be left.
+// or an [ErrStore]; then it may be left.
 func (u *Users) End(ctx context.Context, user, handle string) (bool, error) {
 	n, err := u.endAll(ctx, user, func(l *listed) bool { return l.Handle == handle })
 	return n > 0, err
@@ -226,7 +226,7 @@ func (u *Users) endAll(ctx context.Context, user string, wanted func(l *listed) 
 			ended[list[i].Handle] = true
 		}
 	}
-	return len(ended), &StoreError{Op: "end", Err: errStillThere}
+	return len(ended), &storeError{op: "end", err: errStillThere}
 }
 
 // end leaves a mark, and deletes a session and its entry in the index.
@@ -254,14 +254,14 @@ var ErrTooManySessions error = tooManyError{}
 
 type tooManyError struct{}
 
-var _ problem.Error = tooManyError{}
+var _ middleware.Error = tooManyError{}
 
 func (tooManyError) Error() string   { return "sessionstate: the user has too many sessions" }
 func (tooManyError) StatusCode() int { return http.StatusConflict }
 
 // Problem implements the toolkit's error interface.
-func (tooManyError) Problem() problem.Details {
-	return problem.Details{Detail: "You are logged in in too many places. Log out in one of them first."}
+func (tooManyError) Problem() middleware.Problem {
+	return middleware.Problem{Detail: "You are logged in in too many places. Log out in one of them first."}
 }
 
 // lastMark names the last mark of a user, for a Login.

@@ -27,7 +27,7 @@ import (
 // Such stores cannot compare and swap: requests of this process are kept from
 // overwriting each other where the store is a server's, those of several processes
 // are not, the last one wins. As in cookie mode Config.CookieMode.Revocations keeps what has
-// ended, and Users, RenewEvery, SaveNow and saving through a Handle are not there.
+// ended, and Users, RenewEvery, SaveNow and saving through a Detached are not there.
 // The store is called with requests and responses of our own making, so that its
 // cookies, its registry and its defaults never reach the visitor.
 //
