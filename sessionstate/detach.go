@@ -28,7 +28,7 @@ type Detached struct {
 	m *Manager
 
 	mu sync.Mutex
-	at held
+	at snapshot
 	of *sessionScope
 }
 
@@ -159,7 +159,7 @@ func (l *sessionScope) over(now time.Time) bool {
 }
 
 // reload reads the session.
-func (h *Detached) reload(ctx context.Context) (held, error) {
+func (h *Detached) reload(ctx context.Context) (snapshot, error) {
 	h.mu.Lock()
 	at, of := h.at, h.of
 	h.mu.Unlock()
@@ -167,14 +167,14 @@ func (h *Detached) reload(ctx context.Context) (held, error) {
 		at.touched = max(at.touched, later.Add(-h.m.limits.idle).UnixMilli()) // a visit that this process has heard of
 	}
 	err := h.m.call(ctx, "load", func(ctx context.Context) (err error) {
-		at, err = h.m.keeper.reload(ctx, &at)
+		at, err = h.m.backend.reload(ctx, &at)
 		return err
 	})
 	if _, gone := errors.AsType[*refusal](err); gone {
-		return held{}, ErrEnded
+		return snapshot{}, ErrEnded
 	}
 	if err != nil {
-		return held{}, err
+		return snapshot{}, err
 	}
 	if !h.m.keeps() {
 		// What this process has heard of the deadline may be newer.
@@ -182,7 +182,7 @@ func (h *Detached) reload(ctx context.Context) (held, error) {
 			at.deadline = later
 		}
 		if at.alive(time.Now()) != nil {
-			return held{}, ErrEnded
+			return snapshot{}, ErrEnded
 		}
 	}
 	h.mu.Lock()

@@ -18,7 +18,7 @@ type Flash struct {
 	Text string `json:"t"`
 }
 
-// flashLife is how long a message waits to be shown.
+// flashAge is how long a message waits to be shown.
 const flashAge = time.Hour
 
 // flashBox is what the cookie of the messages holds. It is a cookie of its

@@ -233,7 +233,7 @@ func TestARandomSecretIsNoticed(t *testing.T) {
 	}
 }
 
-func TestASVS14_3_3_Anchor6_CookieModeAlwaysEncrypts(t *testing.T) {
+func TestASVS14_3_3_CookieModeAlwaysEncrypts(t *testing.T) {
 	t.Parallel()
 	m := newManager(t, sessionstate.Config{})
 	e := echo.New()

@@ -59,7 +59,7 @@ func TestASVS7_2_4_LoginGivesANewID(t *testing.T) {
 	})
 }
 
-func TestASVS7_4_1_Anchor9_LogoutEndsEveryCopy(t *testing.T) {
+func TestASVS7_4_1_LogoutEndsEveryCopy(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)

@@ -42,13 +42,13 @@ type State struct {
 	loaded   bool
 	err      error       // why the session could not be loaded
 	spillErr error       // why the rest of it could not
-	base     held        // as it was loaded; without an id: a new visitor
+	base     snapshot    // as it was loaded; without an id: a new visitor
 	cur      record      // base with the changes
 	changes  changes     // from base to cur
 	nextID   sessionID   // of a new or renewed session; zero: not yet chosen
-	ended    []held      // sessions that this request destroyed
+	ended    []snapshot  // sessions that this request destroyed
 	over     []sessionID // those of them that have ended
-	unread   []held      // sessions of the request that cannot be read, only ended
+	unread   []snapshot  // sessions of the request that cannot be read, only ended
 
 	scope   *sessionScope   // for caches and resources; nil: none yet, or it is another now
 	scopes  []*sessionScope // all that this request has acquired
@@ -371,7 +371,7 @@ func (s *State) discard() {
 // http.ErrAbortHandler.
 func (s *State) panicked(ctx context.Context) {
 	s.mu.Lock()
-	var all []held
+	var all []snapshot
 	if s.isOpen() {
 		s.discard()
 		if all = s.ended; s.endUnread {
@@ -379,7 +379,7 @@ func (s *State) panicked(ctx context.Context) {
 		}
 	}
 	s.mu.Unlock()
-	s.settleScopes(&held{}, &held{})
+	s.settleScopes(&snapshot{}, &snapshot{})
 	_ = s.endAll(context.WithoutCancel(ctx), all) // the observer is told, and a response tries again
 }
 

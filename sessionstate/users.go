@@ -38,7 +38,7 @@ var ErrNoUsers = errors.New("sessionstate: the sessions of users cannot be liste
 // [ErrNoUsers]. It is safe for concurrent use.
 type Users struct {
 	m    *Manager
-	k    *storeKeeper
+	k    *storeBackend
 	scan store.Scanner // nil: cannot list
 	most int           // Config.Limits.PerUser; 0: any number
 
@@ -53,13 +53,13 @@ func (m *Manager) Users() *Users { return m.users }
 const maxPasses = 16
 
 // indexPrefix starts the keys of a user's sessions.
-func (k *storeKeeper) indexPrefix(user string) string {
+func (k *storeBackend) indexPrefix(user string) string {
 	sum := sha256.Sum256([]byte(user))
 	return k.prefix + "user/" + encoding.EncodeToString(sum[:]) + "/"
 }
 
 // index notes that a session belongs to its user, and when it was noted.
-func (k *storeKeeper) index(ctx context.Context, h *held) error {
+func (k *storeBackend) index(ctx context.Context, h *snapshot) error {
 	if h.record.user == "" {
 		return nil
 	}
@@ -71,12 +71,12 @@ func (k *storeKeeper) index(ctx context.Context, h *held) error {
 }
 
 // unindex forgets that. What it leaves behind when it fails, List clears away.
-func (k *storeKeeper) unindex(ctx context.Context, h *held) error {
+func (k *storeBackend) unindex(ctx context.Context, h *snapshot) error {
 	return k.unindexKey(ctx, h.record.user, h.id.storeKey())
 }
 
 // unindexKey does so for the digest of an id.
-func (k *storeKeeper) unindexKey(ctx context.Context, user, key string) error {
+func (k *storeBackend) unindexKey(ctx context.Context, user, key string) error {
 	if user == "" {
 		return nil
 	}
@@ -296,7 +296,7 @@ func (u *Users) admit(ctx context.Context, user, mine string) error {
 // limit ends the oldest sessions of a user who has too many after a login, or
 // the one that has just logged in, if that is to be refused. It does what it can:
 // the observer is told of failures.
-func (u *Users) limit(ctx context.Context, after *held) error {
+func (u *Users) limit(ctx context.Context, after *snapshot) error {
 	if u.most == 0 {
 		return nil
 	}

@@ -32,17 +32,17 @@ import (
 // cookies, its registry and its defaults never reach the visitor.
 //
 // sessionstate.New refuses a nil store.
-func KeepIn(s sessions.Store) sessionstate.Foreign { return keeper{s} }
+func KeepIn(s sessions.Store) sessionstate.Foreign { return library{s} }
 
-// keeper is a sessions.Store of somebody else, whose cookies are taken out of its
+// library is a sessions.Store of somebody else, whose cookies are taken out of its
 // hands.
-type keeper struct{ store sessions.Store }
+type library struct{ store sessions.Store }
 
-var _ foreign.Store = keeper{}
+var _ foreign.Store = library{}
 
-func (keeper) Cookies() *foreign.Cookies { return nil }
+func (library) Cookies() *foreign.Cookies { return nil }
 
-func (k keeper) Store() foreign.Store {
+func (k library) Store() foreign.Store {
 	if k.store == nil {
 		return nil
 	}
@@ -61,7 +61,7 @@ type kept struct {
 var _ foreign.Session = (*kept)(nil)
 
 // Open implements foreign.Store.
-func (k keeper) Open(ctx context.Context, name, value string) (foreign.Session, error) {
+func (k library) Open(ctx context.Context, name, value string) (foreign.Session, error) {
 	req := (&http.Request{Method: http.MethodGet, URL: new(url.URL), Header: make(http.Header)}).WithContext(ctx)
 	asked := value != "" // also if nothing is left of it
 	if asked {
