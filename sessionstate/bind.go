@@ -3,6 +3,7 @@ package sessionstate
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -12,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/middleware"
 )
 
 // Field binds a form field to a key; [Key.Field] makes it, [Bind] and
@@ -58,37 +59,32 @@ func (k *Key[T]) Field(name string) Field {
 // BindError says that form fields were not what their keys can hold. Nothing
 // was changed. It answers 400.
 type BindError struct {
-	// Fields are the faults by the name of the field, in the order in which
-	// the fields were bound.
-	Fields []FieldError
+	// Fields are the faults by the name of the field.
+	Fields map[string]error
 }
 
-// FieldError is what is wrong with one field.
-type FieldError struct {
-	Field string
-	Err   error
-}
-
-var _ problem.Error = (*BindError)(nil)
+var _ middleware.Error = (*BindError)(nil)
 
 // Error names the fields. It leaves out their values.
 func (e *BindError) Error() string {
 	var b strings.Builder
 	b.WriteString("sessionstate: form:")
-	for i, f := range e.Fields {
+	for i, name := range e.names() {
 		if i > 0 {
 			b.WriteByte(';')
 		}
-		fmt.Fprintf(&b, " field %q: %v", f.Field, f.Err)
+		fmt.Fprintf(&b, " field %q: %v", name, e.Fields[name])
 	}
 	return b.String()
 }
 
+func (e *BindError) names() []string { return slices.Sorted(maps.Keys(e.Fields)) }
+
 // Unwrap returns the faults.
 func (e *BindError) Unwrap() []error {
-	errs := make([]error, len(e.Fields))
-	for i, f := range e.Fields {
-		errs[i] = f.Err
+	var errs []error
+	for _, name := range e.names() {
+		errs = append(errs, e.Fields[name])
 	}
 	return errs
 }
@@ -97,10 +93,10 @@ func (e *BindError) Unwrap() []error {
 func (e *BindError) StatusCode() int { return http.StatusBadRequest }
 
 // Problem implements the toolkit's error interface.
-func (e *BindError) Problem() problem.Details {
-	d := problem.Details{Detail: "Some fields of the form could not be read. Nothing was changed."}
-	for _, f := range e.Fields {
-		d.Errors = append(d.Errors, problem.Item{Parameter: f.Field, Code: "invalid", Detail: f.Err.Error()})
+func (e *BindError) Problem() middleware.Problem {
+	d := middleware.Problem{Detail: "Some fields of the form could not be read. Nothing was changed."}
+	for _, name := range e.names() {
+		d.Errors = append(d.Errors, middleware.ProblemItem{Parameter: name, Code: "invalid", Detail: e.Fields[name].Error()})
 	}
 	return d
 }
@@ -108,7 +104,7 @@ func (e *BindError) Problem() problem.Details {
 // bind sets the keys of fields to what the form has for them: all or none.
 func (s *State) bind(form url.Values, fields []Field) error {
 	var sets []func(s *State) error
-	var faults []FieldError
+	faults := make(map[string]error)
 	for _, f := range fields {
 		values, ok := form[f.name]
 		if !ok {
@@ -116,7 +112,7 @@ func (s *State) bind(form url.Values, fields []Field) error {
 		}
 		set, err := f.parse(s.m.values, values)
 		if err != nil {
-			faults = append(faults, FieldError{f.name, err})
+			faults[f.name] = err
 			continue
 		}
 		sets = append(sets, set)

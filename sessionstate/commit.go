@@ -19,7 +19,7 @@ type pending struct {
 	personal     bool  // somebody may be logged in
 	err          error // why the session could not be loaded
 	mustFail     bool
-	ended        []held
+	ended        []snapshot
 	clearSite    bool
 	flash        string
 	hasFlash     bool        // flash is to be set, or deleted when empty
@@ -28,7 +28,7 @@ type pending struct {
 
 	// For the backend, if save is set.
 	save      bool
-	base      held
+	base      snapshot
 	next      record // base with the changes
 	changes   changes
 	renew     bool // give it the new id
@@ -39,10 +39,10 @@ type pending struct {
 	now       time.Time
 
 	// From the backend.
-	before  record // what the changes were in the end applied to
-	after   held   // as it was saved
-	cookie  string // the new cookie value; empty: the visitor's is still right
-	visit   string // the new value of the cookie that notes visits; empty: nothing to note
+	before  record   // what the changes were in the end applied to
+	after   snapshot // as it was saved
+	cookie  string   // the new cookie value; empty: the visitor's is still right
+	visit   string   // the new value of the cookie that notes visits; empty: nothing to note
 	tries   int
 	renewed bool // it had another id before
 }
@@ -70,7 +70,7 @@ func (s *State) commit(ctx context.Context, status int, h http.Header) error {
 		*of = p
 		err = s.saved(lasting, of, s.save(lasting, of))
 		if p = *of; err != nil {
-			if p.after, p.before = (held{}), (record{}); s.mayDrop(&p, err) {
+			if p.after, p.before = (snapshot{}), (record{}); s.mayDrop(&p, err) {
 				// The observer has been told. No cookie is set: the browser may have a
 				// newer one by now, from the response that ended this session.
 				err, p.cookie, p.visit = nil, "", ""
@@ -102,10 +102,10 @@ func (s *State) mayDrop(p *pending, err error) bool {
 // one is needed. AfterCommit functions are called for each save. It returns
 // when the store has answered.
 //
-// Errors: [ErrCommitted], [ErrEnded], [ErrContention], *[SizeError], *[StoreError],
+// Errors: [ErrCommitted], [ErrEnded], [ErrContention], [ErrTooLarge], [ErrStore],
 // also with Failures.Open, and [ErrNeedsResponse] in cookie mode, where nothing but
 // the response can save anything. After an error the response tries again; after
-// a *[StoreError] it is not certain that nothing was saved, so an Update may then
+// an [ErrStore] it is not certain that nothing was saved, so an Update may then
 // count twice.
 func (s *State) SaveNow(ctx context.Context) error {
 	if err := s.load(); err != nil {
@@ -129,7 +129,7 @@ func (s *State) SaveNow(ctx context.Context) error {
 
 // keeps reports whether the Manager itself keeps sessions.
 func (m *Manager) keeps() bool {
-	_, ok := m.keeper.(*storeKeeper)
+	_, ok := m.backend.(*storeBackend)
 	return ok
 }
 
@@ -308,7 +308,7 @@ func (s *State) setCookies(p *pending, h http.Header) {
 
 // endAll ends the sessions that the request has destroyed, unless it has done so
 // before.
-func (s *State) endAll(ctx context.Context, all []held) error {
+func (s *State) endAll(ctx context.Context, all []snapshot) error {
 	for i := range all {
 		s.mu.Lock()
 		done := slices.Contains(s.over, all[i].id)
@@ -341,9 +341,9 @@ func keepPersonal(h http.Header) {
 }
 
 // end ends a destroyed session.
-func (s *State) end(ctx context.Context, old *held) error {
+func (s *State) end(ctx context.Context, old *snapshot) error {
 	last := *old
-	err := s.m.call(ctx, "end", func(ctx context.Context) error { return s.m.keeper.end(ctx, &last) })
+	err := s.m.call(ctx, "end", func(ctx context.Context) error { return s.m.backend.end(ctx, &last) })
 	if err == nil {
 		s.m.scopes.end(old.lineage())
 		s.m.scopes.end(last.lineage())
@@ -364,7 +364,7 @@ func (s *State) save(ctx context.Context, p *pending) (err error) {
 		}
 		err = s.m.fault(ctx, "save", began, err)
 	}()
-	return s.m.keeper.save(bounded, p)
+	return s.m.backend.save(bounded, p)
 }
 
 // saved tells the observer how a save went, and ends what a login has made too
@@ -405,10 +405,10 @@ func (m *Manager) maxAge(r *record, now time.Time) int {
 // setCookie sets one of the Manager's cookies in the response to r, for ever
 // after uncacheable.
 func (m *Manager) setCookie(r *http.Request, h http.Header, name, value string, maxAge int) {
-	as, ours := &m.look, name == m.cookie.Name || name == m.flashName || name == m.visitName
+	as, ours := &m.style, name == m.cookie.Name || name == m.flashName || name == m.visitName
 	switch {
 	case m.local.is(r):
-		as = &m.local.look
+		as = &m.local.style
 		if ours {
 			name = withoutPrefix(name)
 		}

@@ -58,7 +58,7 @@ func TestTheWayFromTheResponseToTheStoreIsShort(t *testing.T) {
 		}
 	}
 	want := []string{
-		"sessionstate.(*storeKeeper).write", "sessionstate.(*storeKeeper).save", "sessionstate.(*State).save",
+		"sessionstate.(*storeBackend).write", "sessionstate.(*storeBackend).save", "sessionstate.(*State).save",
 		"sessionstate.(*State).commit", "sessionstate.(*Manager).BeforeHeaders",
 		"middleware.(*Stack).commit", "commit.(*Run).leave", "commit.(*Run).WriteHeader",
 	}

@@ -111,7 +111,7 @@ func TestChangesAfterTheHeadersFail(t *testing.T) {
 			c.Response().Flush()
 			_, updateErr := sessionstate.Incr(count, s, 1)
 			errs = []error{
-				count.Set(s, 2), count.Delete(s), s.Clear(), s.Login("ada"), s.Renew(), s.Destroy(), s.Flash(sessionstate.Info, "late"), updateErr,
+				count.Set(s, 2), count.Delete(s), s.Clear(), s.Login("ada"), s.Renew(), s.Destroy(), s.Flash("info", "late"), updateErr,
 			}
 			s.Revert() // does nothing
 			_, err := fmt.Fprint(c.Response(), count.Get(s))

@@ -7,13 +7,13 @@ import (
 	"crypto/subtle"
 	"net/http"
 
-	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/middleware"
 )
 
 // Where [Manager.CSRF] looks for the token.
 const (
-	CSRFHeader = "X-Csrf-Token"
-	CSRFField  = "csrf_token"
+	csrfHeader = "X-Csrf-Token"
+	csrfField  = "csrf_token"
 )
 
 // ErrCSRF says that a request has no token of its own session. It answers 403.
@@ -21,7 +21,7 @@ var ErrCSRF error = csrfError{}
 
 type csrfError struct{}
 
-var _ problem.Error = csrfError{}
+var _ middleware.Error = csrfError{}
 
 func (csrfError) Error() string {
 	return "sessionstate: the CSRF token is missing or not of this session"
@@ -29,8 +29,8 @@ func (csrfError) Error() string {
 func (csrfError) StatusCode() int { return http.StatusForbidden }
 
 // Problem implements the toolkit's error interface.
-func (csrfError) Problem() problem.Details {
-	return problem.Details{Detail: "This form is out of date, or was not made for you. Reload the page and try again."}
+func (csrfError) Problem() middleware.Problem {
+	return middleware.Problem{Detail: "This form is out of date, or was not made for you. Reload the page and try again."}
 }
 
 // csrfSize is the size of a token's two halves: a mask, and the masked MAC.
@@ -57,7 +57,7 @@ func (s *State) CSRFToken() (string, error) {
 		if s.detached {
 			return "", ErrNeedsResponse
 		}
-		of, s.changes.create = held{id: s.comingID()}, true
+		of, s.changes.create = snapshot{id: s.comingID()}, true
 	}
 	token := make([]byte, 2*csrfSize)
 	mask, masked := token[:csrfSize], token[csrfSize:]

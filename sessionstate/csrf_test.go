@@ -24,11 +24,11 @@ func (v *visitor) post(t *testing.T, path, field, header string) reply {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Body = http.NoBody
 		r.URL.RawQuery = ""
-		r.PostForm = map[string][]string{sessionstate.CSRFField: {field}}
+		r.PostForm = map[string][]string{"csrf_token": {field}}
 		r.Form = r.PostForm
 	}
 	if header != "" {
-		r.Header.Set(sessionstate.CSRFHeader, header)
+		r.Header.Set("X-Csrf-Token", header)
 	}
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	r.Header.Set("Origin", "https://example.com")
@@ -155,8 +155,8 @@ func TestCSRFTokensComeFromTheHeaderOrTheBody(t *testing.T) {
 			return v.do(t, r)
 		}
 		const form = echo.MIMEApplicationForm
-		field := sessionstate.CSRFField + "=" + token
-		multipart := "--b\r\nContent-Disposition: form-data; name=\"" + sessionstate.CSRFField + "\"\r\n\r\n" + token + "\r\n--b--\r\n"
+		field := "csrf_token=" + token
+		multipart := "--b\r\nContent-Disposition: form-data; name=\"csrf_token\"\r\n\r\n" + token + "\r\n--b--\r\n"
 		send(field, form, "").status(t, http.StatusForbidden)
 		send(field, form, "a=b").status(t, http.StatusForbidden)
 		send(field, "application/json", "{}").status(t, http.StatusForbidden)

@@ -11,7 +11,7 @@ import (
 	"github.com/reecho-go/reecho/internal/scope"
 )
 
-// Handle is a session beyond its request: for goroutines, for streams of
+// Detached is a session beyond its request: for goroutines, for streams of
 // server-sent events after their headers have left, for WebSockets. It reads
 // the session as it is now, and saves without a response. [State.Detach] makes
 // it. It holds nothing of the request, needs no closing, and is safe for
@@ -24,11 +24,11 @@ import (
 //
 // In cookie mode the only copy travels with the visitor: the handle has the
 // values as they were when it was made, and cannot change them.
-type Handle struct {
+type Detached struct {
 	m *Manager
 
 	mu sync.Mutex
-	at held
+	at snapshot
 	of *sessionScope
 }
 
@@ -39,7 +39,7 @@ type Handle struct {
 //
 // Errors are those of loading the session and of SaveNow, and [ErrCommitted]
 // for a visitor without a session when it is too late to give one.
-func (s *State) Detach() (*Handle, error) {
+func (s *State) Detach() (*Detached, error) {
 	lent, err := s.lendScope()
 	if err != nil {
 		return nil, err
@@ -62,13 +62,13 @@ func (s *State) Detach() (*Handle, error) {
 		}
 		at.deadline = s.m.limits.deadline(&at.record, time.Now())
 	}
-	return &Handle{m: s.m, at: at, of: lent.(*sessionScope)}, nil
+	return &Detached{m: s.m, at: at, of: lent.(*sessionScope)}, nil
 }
 
 // View calls f with the session as it is now. It cannot be changed in there:
-// that fails with [ErrCommitted]. Do not keep it. Errors: [ErrEnded], *[StoreError],
+// that fails with [ErrCommitted]. Do not keep it. Errors: [ErrEnded], [ErrStore],
 // and those of f.
-func (h *Handle) View(ctx context.Context, f func(s *State) error) error {
+func (h *Detached) View(ctx context.Context, f func(s *State) error) error {
 	s, err := h.open(ctx)
 	if err != nil {
 		return err
@@ -81,13 +81,13 @@ func (h *Handle) View(ctx context.Context, f func(s *State) error) error {
 // when it returns. If f fails or panics, nothing is changed. Changes that other
 // requests save meanwhile are kept: what f did is done again on top of them, f
 // itself is not called again. It does not count as a visit: the session ends
-// as if nothing had happened, see [Handle.Touch].
+// as if nothing had happened, see [Detached.Touch].
 //
 // The session can be destroyed in there. Login, Renew and flash messages need a
 // cookie and fail with [ErrNeedsResponse]. In cookie mode Update fails with it
-// and does not call f. Other errors: [ErrEnded], [ErrContention], *[SizeError],
-// *[StoreError], and those of f.
-func (h *Handle) Update(ctx context.Context, f func(s *State) error) error {
+// and does not call f. Other errors: [ErrEnded], [ErrContention], [ErrTooLarge],
+// [ErrStore], and those of f.
+func (h *Detached) Update(ctx context.Context, f func(s *State) error) error {
 	if !h.m.keeps() {
 		return ErrNeedsResponse
 	}
@@ -103,9 +103,9 @@ func (h *Handle) Update(ctx context.Context, f func(s *State) error) error {
 
 // Touch says that the visitor is still there, for example that a WebSocket has
 // brought a message: the idle time starts again. It may be called often: it
-// writes only now and then. Errors: [ErrEnded], *[StoreError], and
+// writes only now and then. Errors: [ErrEnded], [ErrStore], and
 // [ErrNeedsResponse] in cookie mode.
-func (h *Handle) Touch(ctx context.Context) error {
+func (h *Detached) Touch(ctx context.Context) error {
 	if !h.m.keeps() {
 		return ErrNeedsResponse
 	}
@@ -120,15 +120,15 @@ func (h *Handle) Touch(ctx context.Context) error {
 // Context returns a context for work that belongs to the session and to no
 // request: caches and resources in session scope work in it, until the session
 // ends.
-func (h *Handle) Context(parent context.Context) context.Context {
+func (h *Detached) Context(parent context.Context) context.Context {
 	return scope.WithLender(parent, handleScope{h})
 }
 
 // handleScope is a Handle as caches and resources in session scope see it.
-type handleScope struct{ h *Handle }
+type handleScope struct{ h *Detached }
 
 // Lend implements scope.Lender. It asks the store only when the session may have
-// ended. Errors: [ErrEnded] and *[StoreError].
+// ended. Errors: [ErrEnded] and [ErrStore].
 func (hs handleScope) Lend(ctx context.Context) (scope.Life, error) {
 	h := hs.h
 	h.mu.Lock()
@@ -159,7 +159,7 @@ func (l *sessionScope) over(now time.Time) bool {
 }
 
 // reload reads the session.
-func (h *Handle) reload(ctx context.Context) (held, error) {
+func (h *Detached) reload(ctx context.Context) (snapshot, error) {
 	h.mu.Lock()
 	at, of := h.at, h.of
 	h.mu.Unlock()
@@ -167,14 +167,14 @@ func (h *Handle) reload(ctx context.Context) (held, error) {
 		at.touched = max(at.touched, later.Add(-h.m.limits.idle).UnixMilli()) // a visit that this process has heard of
 	}
 	err := h.m.call(ctx, "load", func(ctx context.Context) (err error) {
-		at, err = h.m.keeper.reload(ctx, &at)
+		at, err = h.m.backend.reload(ctx, &at)
 		return err
 	})
 	if _, gone := errors.AsType[*refusal](err); gone {
-		return held{}, ErrEnded
+		return snapshot{}, ErrEnded
 	}
 	if err != nil {
-		return held{}, err
+		return snapshot{}, err
 	}
 	if !h.m.keeps() {
 		// What this process has heard of the deadline may be newer.
@@ -182,7 +182,7 @@ func (h *Handle) reload(ctx context.Context) (held, error) {
 			at.deadline = later
 		}
 		if at.alive(time.Now()) != nil {
-			return held{}, ErrEnded
+			return snapshot{}, ErrEnded
 		}
 	}
 	h.mu.Lock()
@@ -192,7 +192,7 @@ func (h *Handle) reload(ctx context.Context) (held, error) {
 }
 
 // open returns a State of its own with the session as it is now.
-func (h *Handle) open(ctx context.Context) (*State, error) {
+func (h *Detached) open(ctx context.Context) (*State, error) {
 	at, err := h.reload(ctx)
 	if err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func (h *Handle) open(ctx context.Context) (*State, error) {
 }
 
 // save saves what was done to a State of open.
-func (h *Handle) save(ctx context.Context, s *State) error {
+func (h *Detached) save(ctx context.Context, s *State) error {
 	err := s.commit(ctx, http.StatusOK, make(http.Header))
 	s.mu.Lock()
 	at := s.base

@@ -13,15 +13,16 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/storetest"
 )
 
 // detachApp has a route that leaves a handle behind.
-func detachApp(t *testing.T, cfg sessionstate.Config) (a *app, last func() *sessionstate.Handle) {
+func detachApp(t *testing.T, cfg sessionstate.Config) (a *app, last func() *sessionstate.Detached) {
 	a = userApp(t, cfg)
-	var h *sessionstate.Handle
+	var h *sessionstate.Detached
 	a.handle("/detach", func(c echo.Context, s *sessionstate.State) (err error) {
 		h, err = s.Detach()
 		return err
@@ -33,11 +34,11 @@ func detachApp(t *testing.T, cfg sessionstate.Config) (a *app, last func() *sess
 		h, err = s.Detach()
 		return err
 	})
-	return a, func() *sessionstate.Handle { return h }
+	return a, func() *sessionstate.Detached { return h }
 }
 
 // seen returns the count that a handle sees.
-func seen(t *testing.T, h *sessionstate.Handle) (n int, err error) {
+func seen(t *testing.T, h *sessionstate.Detached) (n int, err error) {
 	t.Helper()
 	err = h.View(t.Context(), func(s *sessionstate.State) error {
 		n = count.Get(s)
@@ -85,7 +86,7 @@ func TestDetachReadsAndSavesBesideTheRequests(t *testing.T) {
 	for name, f := range map[string]func(s *sessionstate.State) error{
 		"Login": func(s *sessionstate.State) error { return s.Login("ada") },
 		"Renew": (*sessionstate.State).Renew,
-		"Flash": func(s *sessionstate.State) error { return s.Flash(sessionstate.Info, "x") },
+		"Flash": func(s *sessionstate.State) error { return s.Flash("info", "x") },
 	} {
 		if err := h.Update(t.Context(), f); !errors.Is(err, sessionstate.ErrNeedsResponse) {
 			t.Errorf("%s = %v, want ErrNeedsResponse", name, err)
@@ -332,7 +333,7 @@ func TestHandlesLendTheSessionsLife(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a, k := lendApp(t, cfg)
-		var h *sessionstate.Handle
+		var h *sessionstate.Detached
 		a.handle("/detach", func(_ echo.Context, s *sessionstate.State) (err error) {
 			h, err = s.Detach()
 			return err
@@ -370,8 +371,8 @@ func TestHandlesTellOfStoresThatFail(t *testing.T) {
 		for _, op := range []storetest.Op{storetest.Get, storetest.Swap} {
 			faulty.Inject(storetest.Fault{Op: op, Times: -1})
 			err := h.Update(t.Context(), add(1))
-			if fault, ok := errors.AsType[*sessionstate.StoreError](err); !ok || fault.StatusCode() != http.StatusServiceUnavailable {
-				t.Errorf("Update() = %v, want a *StoreError", err)
+			if fault, ok := errors.AsType[middleware.Error](err); !ok || !errors.Is(err, sessionstate.ErrStore) || fault.StatusCode() != http.StatusServiceUnavailable {
+				t.Errorf("Update() = %v, want an ErrStore", err)
 			}
 			faulty.Heal()
 		}
@@ -453,7 +454,7 @@ func TestSaveNowSaysWhatWentWrong(t *testing.T) {
 	v.get(t, "/").wants(t, 200, "1")
 	v.get(t, "/lost").status(t, 200)
 	v.get(t, "/").wants(t, 200, "0")
-	if _, ok := errors.AsType[*sessionstate.StoreError](errs[0]); !ok {
+	if !errors.Is(errs[0], sessionstate.ErrStore) {
 		t.Errorf("a failing store: %v", errs[0])
 	}
 	for i, want := range []error{nil, sessionstate.ErrEnded, sessionstate.ErrCommitted} {

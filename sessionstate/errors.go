@@ -9,8 +9,8 @@ import (
 
 	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/internal/lossless"
-	"github.com/reecho-go/reecho/internal/problem"
 	"github.com/reecho-go/reecho/internal/visit"
+	"github.com/reecho-go/reecho/middleware"
 )
 
 var (
@@ -35,102 +35,110 @@ var (
 	ErrNeedsResponse = errors.New("sessionstate: this needs a response that sets the visitor's cookie")
 
 	// ErrTooLarge says that a change would make a value or the session larger
-	// than allowed. It comes as a *[SizeError] and was not made.
+	// than allowed. It was not made. The error's text names the key, the sizes and
+	// the largest keys. It answers 500 if a handler returns it.
 	ErrTooLarge = errors.New("sessionstate: too large")
+
+	// ErrStore says that the session could not be loaded, saved, ended or listed.
+	// The error's text names the operation, and it wraps what the store returned.
+	// It answers 503 and tells the client nothing of its cause.
+	ErrStore = errors.New("sessionstate: the store of the sessions has failed")
+
+	// ErrValue says that a stored value is not one of the key's type, or that a
+	// value cannot be stored. The error's text names the key and its type, and
+	// leaves the value out.
+	ErrValue = errors.New("sessionstate: not a value of the key")
 
 	// ErrCycle says that OnChange functions kept on changing keys.
 	ErrCycle = errors.New("sessionstate: OnChange functions change each other's keys without end")
 )
 
-// StoreError says that the session could not be loaded or saved. It answers
-// 503 and tells the client nothing of its cause.
-type StoreError struct {
-	Op  string // "load", "save", "end" or "list"
-	Err error  // what the store returned
+// storeError is an [ErrStore].
+type storeError struct {
+	op  string // "load", "save", "end" or "list"
+	err error  // what the store returned
 }
 
-var _ problem.Error = (*StoreError)(nil)
+var _ middleware.Error = (*storeError)(nil)
 
 // Error names the operation and the cause.
-func (e *StoreError) Error() string {
-	return fmt.Sprintf("sessionstate: %s the session: %v", e.Op, e.Err)
+func (e *storeError) Error() string {
+	return fmt.Sprintf("sessionstate: %s the session: %v", e.op, e.err)
 }
 
-// Unwrap returns the cause.
-func (e *StoreError) Unwrap() error { return e.Err }
+func (e *storeError) Unwrap() error        { return e.err }
+func (e *storeError) Is(target error) bool { return target == ErrStore }
 
 // StatusCode is 503.
-func (e *StoreError) StatusCode() int { return http.StatusServiceUnavailable }
+func (e *storeError) StatusCode() int { return http.StatusServiceUnavailable }
 
 // Problem implements the toolkit's error interface.
-func (e *StoreError) Problem() problem.Details {
-	switch e.Op {
+func (e *storeError) Problem() middleware.Problem {
+	switch e.op {
 	case "save":
-		return problem.Details{Detail: "Your session cannot be reached at the moment, and it is not certain what was saved. Look before you do it again."}
+		return middleware.Problem{Detail: "Your session cannot be reached at the moment, and it is not certain what was saved. Look before you do it again."}
 	case "end":
-		return problem.Details{Detail: "Your session cannot be reached at the moment, and it is not certain that it has ended. Try again in a moment."}
+		return middleware.Problem{Detail: "Your session cannot be reached at the moment, and it is not certain that it has ended. Try again in a moment."}
 	}
-	return problem.Details{Detail: "Your session cannot be reached at the moment. Try again in a moment."}
+	return middleware.Problem{Detail: "Your session cannot be reached at the moment. Try again in a moment."}
 }
 
-// SizeError is an [ErrTooLarge]: the change that caused it was not made. It
-// answers 500 if a handler returns it.
-type SizeError struct {
-	Key     string    // the key that was being set; empty for flash messages and others
-	Size    int       // bytes it would have taken
-	Limit   int       // bytes allowed
-	Largest []KeySize // the session's largest keys, largest first; at most five
+// sizeError is an [ErrTooLarge].
+type sizeError struct {
+	key     string    // the key that was being set; empty for flash messages and others
+	size    int       // bytes it would have taken
+	limit   int       // bytes allowed
+	largest []keySize // the session's largest keys, largest first
 }
 
-// KeySize is how many bytes a key's name and value take. A key in a tab is named
+// keySize is how many bytes a key's name and value take. A key in a tab is named
 // with "@" and the tab's name.
-type KeySize struct {
-	Key  string
-	Size int
+type keySize struct {
+	key  string
+	size int
 }
 
-var _ problem.Error = (*SizeError)(nil)
+var _ middleware.Error = (*sizeError)(nil)
 
 // Error says what is too large and which keys are the largest.
-func (e *SizeError) Error() string {
+func (e *sizeError) Error() string {
 	what := "the session"
-	if e.Key != "" {
-		what = fmt.Sprintf("the session with key %q", e.Key)
+	if e.key != "" {
+		what = fmt.Sprintf("the session with key %q", e.key)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "sessionstate: %s would take %d bytes of at most %d", what, e.Size, e.Limit)
-	for i, k := range e.Largest {
+	fmt.Fprintf(&b, "sessionstate: %s would take %d bytes of at most %d", what, e.size, e.limit)
+	for i, k := range e.largest {
 		if i == 0 {
 			b.WriteString("; largest:")
 		}
-		fmt.Fprintf(&b, " %q %d", k.Key, k.Size)
+		fmt.Fprintf(&b, " %q %d", k.key, k.size)
 	}
 	return b.String()
 }
 
 // Is reports whether target is [ErrTooLarge].
-func (e *SizeError) Is(target error) bool { return target == ErrTooLarge }
+func (e *sizeError) Is(target error) bool { return target == ErrTooLarge }
 
 // StatusCode is 500: what an app keeps for a visitor is the app's affair.
-func (e *SizeError) StatusCode() int { return http.StatusInternalServerError }
+func (e *sizeError) StatusCode() int { return http.StatusInternalServerError }
 
 // Problem implements the toolkit's error interface. It does not name keys.
-func (e *SizeError) Problem() problem.Details {
-	return problem.Details{Detail: "There is too much to remember in your session."}
+func (e *sizeError) Problem() middleware.Problem {
+	return middleware.Problem{Detail: "There is too much to remember in your session."}
 }
 
-// ValueError says that a stored value is not one of the key's type, or that a
-// value cannot be stored.
-type ValueError struct {
-	Key  string
-	Type string // the key's Go type
-	Err  error
+// valueError is an [ErrValue].
+type valueError struct {
+	key string
+	typ string // the key's Go type
+	err error
 }
 
 // Error names the key, its type and what kind of fault it is. It leaves out
 // the text of the cause where that may quote the value.
-func (e *ValueError) Error() string {
-	return fmt.Sprintf("sessionstate: key %q (%s): %s", e.Key, e.Type, withoutValue(e.Err))
+func (e *valueError) Error() string {
+	return fmt.Sprintf("sessionstate: key %q (%s): %s", e.key, e.typ, withoutValue(e.err))
 }
 
 // withoutValue describes an error of encoding or decoding.
@@ -178,5 +186,5 @@ func inField(name string) string {
 	return " in field " + name
 }
 
-// Unwrap returns the cause.
-func (e *ValueError) Unwrap() error { return e.Err }
+func (e *valueError) Unwrap() error        { return e.err }
+func (e *valueError) Is(target error) bool { return target == ErrValue }

@@ -62,7 +62,7 @@ func ExampleState_Flash() {
 	e := echo.New()
 	e.Use(echov4.Use(sessions))
 	e.GET("/save", func(c echo.Context) error {
-		if err := sessionstate.From(c).Flash(sessionstate.Success, "saved"); err != nil {
+		if err := sessionstate.From(c).Flash("success", "saved"); err != nil {
 			return err
 		}
 		return c.Redirect(http.StatusSeeOther, "/")

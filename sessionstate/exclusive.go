@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/middleware"
 )
 
 // ErrBusy says that other requests of the same session were in the way for too
@@ -16,7 +16,7 @@ var ErrBusy error = busyError{}
 
 type busyError struct{}
 
-var _ problem.Error = busyError{}
+var _ middleware.Error = busyError{}
 
 func (busyError) Error() string {
 	return "sessionstate: other requests of this session are under way"
@@ -24,8 +24,8 @@ func (busyError) Error() string {
 func (busyError) StatusCode() int { return http.StatusServiceUnavailable }
 
 // Problem implements the toolkit's error interface.
-func (busyError) Problem() problem.Details {
-	return problem.Details{
+func (busyError) Problem() middleware.Problem {
+	return middleware.Problem{
 		Detail: "Another of your requests is still being worked on. Try again in a moment.",
 		Header: http.Header{"Retry-After": {"1"}},
 	}
@@ -48,8 +48,8 @@ type queue struct{ waiting []chan struct{} }
 func (t *turns) take(ctx context.Context, name string, wait time.Duration) (give func(), waited bool, err error) {
 	give = sync.OnceFunc(func() { t.give(name) })
 	t.mu.Lock()
-	q, held := t.queues[name]
-	if !held {
+	q, snapshot := t.queues[name]
+	if !snapshot {
 		if t.queues == nil {
 			t.queues = make(map[string]*queue)
 		}
@@ -127,10 +127,10 @@ func (s *State) exclusive(wait time.Duration) (give func(), err error) {
 
 // refresh reads the session again, and does what this request has changed so
 // far on top of it.
-func (s *State) refresh(base *held) error {
-	now := held{}
+func (s *State) refresh(base *snapshot) error {
+	now := snapshot{}
 	err := s.m.call(s.context(), "load", func(ctx context.Context) (err error) {
-		now, err = s.m.keeper.reload(ctx, base)
+		now, err = s.m.backend.reload(ctx, base)
 		return err
 	})
 	gone := false
@@ -138,7 +138,7 @@ func (s *State) refresh(base *held) error {
 		if gone = isAnswer(err); !gone {
 			return err
 		}
-		now = held{record: fresh(time.Now())}
+		now = snapshot{record: fresh(time.Now())}
 	}
 	s.mu.Lock()
 	mine := s.changes

@@ -11,22 +11,14 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// The usual kinds of messages; apps may have kinds of their own.
-const (
-	Success = "success"
-	Info    = "info"
-	Warning = "warning"
-	Failure = "failure"
-)
-
 // Flash is a message that is shown once, usually by the page that a form
 // redirects to.
 type Flash struct {
-	Kind string `json:"k,omitempty"`
+	Kind string `json:"k,omitempty"` // as given to [State.Flash]
 	Text string `json:"t"`
 }
 
-// flashLife is how long a message waits to be shown.
+// flashAge is how long a message waits to be shown.
 const flashAge = time.Hour
 
 // flashBox is what the cookie of the messages holds. It is a cookie of its
@@ -117,7 +109,7 @@ func (m *Manager) openFlash(value string) (flashBox, error) {
 }
 
 // Flash adds a message for the next page that reads [State.Flashes], here or
-// after a redirect. Messages wait for an hour at most, and are dropped with
+// after a redirect. The kind is the app's own, such as "info" or "warning". Messages wait for an hour at most, and are dropped with
 // the other changes of a request that fails. All of them share one cookie:
 // [ErrTooLarge] says that it is full. [ErrCommitted] says that it is too late.
 func (s *State) Flash(kind, text string) error {
@@ -129,10 +121,10 @@ func (s *State) Flash(kind, text string) error {
 	added := append(s.flash.added[:len(s.flash.added):len(s.flash.added)], Flash{kind, text})
 	plain, err := json.Marshal(flashBox{At: time.Now().Unix(), Messages: slices.Concat(s.flash.old, added)})
 	if err != nil {
-		return &ValueError{Type: "Flash", Err: err}
+		return &valueError{typ: "Flash", err: err}
 	}
 	if n := len(s.m.flashName) + sealedLen(len(plain)); n > maxCookie {
-		return &SizeError{Size: n, Limit: maxCookie}
+		return &sizeError{size: n, limit: maxCookie}
 	}
 	s.flash.added = added
 	return nil

@@ -25,7 +25,7 @@ func flashes(a *app) *visitor {
 		return strings.Join(out, " ")
 	}
 	a.handle("/add", func(c echo.Context, s *sessionstate.State) error {
-		if err := s.Flash(sessionstate.Success, c.QueryParam("t")); err != nil {
+		if err := s.Flash("success", c.QueryParam("t")); err != nil {
 			return err
 		}
 		return c.Redirect(303, "/show")
@@ -38,13 +38,13 @@ func flashes(a *app) *visitor {
 		return c.String(200, text(s, -1))
 	})
 	a.handle("/now", func(c echo.Context, s *sessionstate.State) error {
-		if err := s.Flash(sessionstate.Warning, "now"); err != nil {
+		if err := s.Flash("warning", "now"); err != nil {
 			return err
 		}
 		return c.String(200, text(s, -1))
 	})
 	a.handle("/out", func(c echo.Context, s *sessionstate.State) error {
-		if err := errors.Join(s.Destroy(), s.Flash(sessionstate.Info, "bye")); err != nil {
+		if err := errors.Join(s.Destroy(), s.Flash("info", "bye")); err != nil {
 			return err
 		}
 		return c.NoContent(204)

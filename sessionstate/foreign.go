@@ -172,31 +172,31 @@ func (f *foreignManager) loadOther(r *http.Request, name string, decode func(val
 
 // readOther returns the session of a cookie of another name, and whether the
 // store of before has set that. The error is a *refusal, or a fault of that store.
-func (f *foreignManager) readOther(r *http.Request, name, value string) (h held, before bool, err error) {
+func (f *foreignManager) readOther(r *http.Request, name, value string) (h snapshot, before bool, err error) {
 	h, refused := f.openOther(name, value)
 	if refused == nil {
 		return h, false, nil
 	}
-	err = f.before(r, "load", name, value, func(found held, _ foreign.Session) error {
+	err = f.before(r, "load", name, value, func(found snapshot, _ foreign.Session) error {
 		h, before = found, true
 		return nil
 	})
 	if err != nil || before {
 		return h, before, err
 	}
-	return held{}, false, refused
+	return snapshot{}, false, refused
 }
 
 // openOther opens a cookie of another name that the Manager has sealed. The error
 // is a *refusal.
-func (f *foreignManager) openOther(name, value string) (held, error) {
+func (f *foreignManager) openOther(name, value string) (snapshot, error) {
 	plain, _, err := f.m.codec.open(boxRecord, name, value)
 	if err != nil {
-		return held{}, &refusal{reason: err}
+		return snapshot{}, &refusal{reason: err}
 	}
 	h, err := parseHeld(plain)
 	if err != nil {
-		return held{}, &refusal{reason: err}
+		return snapshot{}, &refusal{reason: err}
 	}
 	return h, h.timely(f.m.limits, time.Now())
 }
@@ -204,9 +204,9 @@ func (f *foreignManager) openOther(name, value string) (held, error) {
 // before calls f with what a cookie of another name stands for in the store of
 // before, and that store's session, if any. It calls nothing if that has nothing.
 // The error is a fault of the store, or that of call.
-func (f *foreignManager) before(r *http.Request, op, name, value string, call func(h held, session foreign.Session) error) error {
-	k, ok := f.m.keeper.(interface {
-		before(ctx context.Context, name, value string) (held, foreign.Session, error)
+func (f *foreignManager) before(r *http.Request, op, name, value string, call func(h snapshot, session foreign.Session) error) error {
+	k, ok := f.m.backend.(interface {
+		before(ctx context.Context, name, value string) (snapshot, foreign.Session, error)
 	})
 	if !ok { // server mode takes over nothing
 		return nil
@@ -244,7 +244,7 @@ func (f *foreignManager) saveOther(r *http.Request, header http.Header, name str
 	switch {
 	case known:
 	case in.IsNew || len(sent) == 0:
-		h = held{id: newID(), exists: true, record: fresh(time.Now())}
+		h = snapshot{id: newID(), exists: true, record: fresh(time.Now())}
 	default: // code that replaces all values drops what is ours
 		h = sent[0]
 	}
@@ -268,7 +268,7 @@ func (f *foreignManager) saveOther(r *http.Request, header http.Header, name str
 }
 
 // endOther ends sessions of another name, and deletes the cookie.
-func (f *foreignManager) endOther(r *http.Request, header http.Header, name string, sent []held, left []string) error {
+func (f *foreignManager) endOther(r *http.Request, header http.Header, name string, sent []snapshot, left []string) error {
 	for i := range sent {
 		if err := f.m.revoke(r.Context(), &sent[i]); err != nil {
 			return err
@@ -283,7 +283,7 @@ func (f *foreignManager) endOther(r *http.Request, header http.Header, name stri
 
 // sent returns the sessions that the request's cookies of another name stand for,
 // and those of the cookies that the store of before has set.
-func (f *foreignManager) sent(r *http.Request, name string) (all []held, left []string, err error) {
+func (f *foreignManager) sent(r *http.Request, name string) (all []snapshot, left []string, err error) {
 	for _, c := range r.CookiesNamed(name) {
 		h, before, err := f.readOther(r, name, c.Value)
 		if isRefusal(err) {
@@ -304,7 +304,7 @@ func (f *foreignManager) sent(r *http.Request, name string) (all []held, left []
 // here. Cookies of before that hold everything themselves cannot be deleted.
 func (f *foreignManager) leave(r *http.Request, name string, left []string) error {
 	for _, value := range left {
-		err := f.before(r, "end", name, value, func(_ held, session foreign.Session) error {
+		err := f.before(r, "end", name, value, func(_ snapshot, session foreign.Session) error {
 			if session == nil {
 				return nil
 			}
@@ -318,7 +318,7 @@ func (f *foreignManager) leave(r *http.Request, name string, left []string) erro
 }
 
 // isRevoked reports whether a cookie of another name was deleted before.
-func (m *Manager) isRevoked(ctx context.Context, h *held) (dead bool, err error) {
+func (m *Manager) isRevoked(ctx context.Context, h *snapshot) (dead bool, err error) {
 	err = m.call(ctx, "load", func(ctx context.Context) error {
 		dead, err = m.revoked.has(ctx, h.otherMention())
 		return err
@@ -327,6 +327,6 @@ func (m *Manager) isRevoked(ctx context.Context, h *held) (dead bool, err error)
 }
 
 // revoke ends a cookie of another name.
-func (m *Manager) revoke(ctx context.Context, h *held) error {
+func (m *Manager) revoke(ctx context.Context, h *snapshot) error {
 	return m.call(context.WithoutCancel(ctx), "end", func(ctx context.Context) error { return m.revoked.end(ctx, h, h.otherMention()) })
 }

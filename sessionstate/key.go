@@ -127,7 +127,7 @@ func (k *Key[T]) Get(s *State) T {
 }
 
 // Lookup returns the key's value and true, or the default and false when
-// there is none. The error is that of loading the session, or a *[ValueError]
+// there is none. The error is that of loading the session, or an [ErrValue]
 // when the value is not a T; the default comes with it.
 func (k *Key[T]) Lookup(s *State) (T, bool, error) {
 	e, ok, err := s.read(k.name)
@@ -144,8 +144,8 @@ func (k *Key[T]) Lookup(s *State) (T, bool, error) {
 
 // Set gives the key a value. It is encoded at once, so a value that cannot be
 // kept or is too large ([ErrTooLarge]) fails here and changes nothing. Setting
-// the value that the key has already is no change. Errors: *[ValueError],
-// *[SizeError], [ErrCommitted], what an OnChange function returned, and that
+// the value that the key has already is no change. Errors: [ErrValue],
+// [ErrTooLarge], [ErrCommitted], what an OnChange function returned, and that
 // of loading the session.
 func (k *Key[T]) Set(s *State, v T) error {
 	e, err := k.encode(s.m.values, v)
@@ -154,15 +154,6 @@ func (k *Key[T]) Set(s *State, v T) error {
 	}
 	_, err = s.edit(k.name, edit{entry: e, present: true})
 	return err
-}
-
-// SetDefault gives the key v unless it has a value that is a T, and returns
-// the value that it has now.
-func (k *Key[T]) SetDefault(s *State, v T) (T, error) {
-	if now, ok, err := k.Lookup(s); ok {
-		return now, err
-	}
-	return k.Update(s, func(T) T { return v })
 }
 
 // Update replaces the key's value, or its default when there is none, by what
@@ -197,19 +188,6 @@ func (k *Key[T]) Delete(s *State) error {
 	return err
 }
 
-// Pop removes the key's value and returns what Lookup would have. When the
-// value cannot be removed, the default and the error are returned.
-func (k *Key[T]) Pop(s *State) (T, bool, error) {
-	v, ok, err := k.Lookup(s)
-	if !ok && err == nil {
-		return v, false, nil
-	}
-	if deleteErr := k.Delete(s); deleteErr != nil {
-		return k.fallback(), false, deleteErr
-	}
-	return v, ok, err
-}
-
 // Number is what [Incr] can add to.
 type Number interface {
 	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float32 | ~float64
@@ -241,7 +219,7 @@ func (k *Key[T]) encode(c Codec, v T) (entry, error) {
 		return entry{}, k.fault(err)
 	}
 	if k.cfg.MaxBytes > 0 && len(raw) > k.cfg.MaxBytes {
-		return entry{}, &SizeError{Key: k.Name(), Size: len(raw), Limit: k.cfg.MaxBytes, Largest: []KeySize{{k.Name(), len(raw)}}}
+		return entry{}, &sizeError{key: k.Name(), size: len(raw), limit: k.cfg.MaxBytes, largest: []keySize{{k.Name(), len(raw)}}}
 	}
 	return entry{name: k.name, version: k.cfg.Version, raw: raw}, nil
 }
@@ -267,7 +245,7 @@ func (k *Key[T]) fault(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &ValueError{Key: k.Name(), Type: k.typ, Err: err}
+	return &valueError{key: k.Name(), typ: k.typ, err: err}
 }
 
 // encodeJSON is json.Marshal with short ways for the commonest types.

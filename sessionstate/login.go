@@ -128,13 +128,13 @@ func (s *State) destroy(clearSite bool) error {
 		return err
 	}
 	if base.known() && base.record.user == "" && !base.record.empty() {
-		s.m.nobody(s.context())
+		s.m.warnOfNoUser(s.context())
 	}
 	return s.mutate(func() error {
 		if s.base.known() {
 			s.ended = append(append(s.ended, s.base), others...)
 		}
-		s.base, s.spillErr, s.endUnread = held{}, nil, true
+		s.base, s.spillErr, s.endUnread = snapshot{}, nil, true
 		s.discard()
 		s.flash.clear()
 		s.nextID = sessionID{}

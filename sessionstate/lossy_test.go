@@ -180,8 +180,8 @@ func TestSetRefusesValuesThatLoseSomething(t *testing.T) {
 	t.Parallel()
 	refused := func(what, field string, err error) {
 		t.Helper()
-		if _, ok := errors.AsType[*sessionstate.ValueError](err); !ok || !strings.Contains(err.Error(), field) {
-			t.Errorf("%s: %v, want a ValueError that names %q", what, err, field)
+		if !errors.Is(err, sessionstate.ErrValue) || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s: %v, want an ErrValue that names %q", what, err, field)
 		}
 	}
 	_, err := tries[any](t, int64(1)<<60)

@@ -24,7 +24,7 @@ import (
 // middleware.Stack, and a middleware of its own. It is safe for concurrent use.
 type Manager struct {
 	cookie    CookieConfig
-	look      look
+	style     style
 	local     *local // nil: visitors on this machine are like all others
 	plain     plainNotice
 	begun     begun // what the slot of a request holds first
@@ -32,7 +32,7 @@ type Manager struct {
 	visitName string
 	codec     *codec
 	values    Codec // nil: JSON
-	keeper    keeper
+	backend   backend
 	limits    limits
 	timeout   time.Duration
 	failOpen  bool
@@ -65,7 +65,7 @@ func New(c Config) (*Manager, error) {
 	}
 	m := &Manager{
 		cookie:    c.Cookie,
-		look:      newLook(c.Cookie),
+		style:     newStyle(c.Cookie),
 		flashName: c.Cookie.Name + flashSuffix,
 		visitName: c.Cookie.Name + visitSuffix,
 		limits:    limits{idle: unlessMax(c.Lifetime.Idle), absolute: unlessMax(c.Lifetime.Absolute)},
@@ -117,17 +117,17 @@ func New(c Config) (*Manager, error) {
 	return m, nil
 }
 
-// open makes the keeper.
+// open makes the backend.
 func (m *Manager) open(c Config) error {
 	var err error
-	if m.revoked, err = newRevocations(cmp.Or(c.CookieMode.Revocations, c.Store), c.Prefix+"revoked/", m.limits, m.forgetful); err != nil {
+	if m.revoked, err = newRevocations(cmp.Or(c.CookieMode.Revocations, c.Store), c.Prefix+"revoked/", m.limits, m.warnOfMemoryList); err != nil {
 		return err
 	}
 	m.users = &Users{m: m}
 	if c.Store != nil {
 		swap, _ := store.As[store.Swapper](c.Store)
 		touch, _ := store.As[store.Toucher](c.Store)
-		k := newStoreKeeper(storeKeeper{
+		k := newStoreBackend(storeBackend{
 			name: c.Cookie.Name, codec: m.codec, limits: m.limits, digest: m.digest,
 			store: c.Store, swap: swap, touch: touch, prefix: c.Prefix, grace: c.Lifetime.Grace,
 		})
@@ -135,30 +135,30 @@ func (m *Manager) open(c Config) error {
 			k.marks = marks{c.Store, swap, c.Prefix + "mark/"}
 			m.users = &Users{m: m, k: k, scan: scan, most: c.Limits.PerUser, refuse: c.Limits.RefuseLogin}
 		}
-		m.keeper = k
+		m.backend = k
 		return nil
 	}
-	k := cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked, spill: newSpill(c.CookieMode.Spill, c.Prefix+"spill/")}
+	k := cookieBackend{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked, spill: newSpill(c.CookieMode.Spill, c.Prefix+"spill/")}
 	if c.CookieMode.Foreign != nil {
 		k.legacy = legacyCookies{c.CookieMode.Foreign.Cookies()}
 		m.revoked.legacy = k.legacy.until()
 		if theirs := c.CookieMode.Foreign.Store(); theirs != nil {
-			m.keeper = &thirdKeeper{cookieKeeper: k, store: theirs}
+			m.backend = &foreignBackend{cookieBackend: k, store: theirs}
 			return nil
 		}
 	}
-	m.keeper = &k
+	m.backend = &k
 	return nil
 }
 
-// forgetful says what the built-in list of revocations cannot do.
-func (m *Manager) forgetful(ctx context.Context) {
+// warnOfMemoryList says what the built-in list of revocations cannot do.
+func (m *Manager) warnOfMemoryList(ctx context.Context) {
 	m.tell(ctx, "Config.CookieMode.Revocations is nil: who logged out is kept in memory, and forgotten by a restart and by other processes")
 }
 
-// nobody tells the observer, once, that sessions are logged out in which nobody
+// warnOfNoUser tells the observer, once, that sessions are logged out in which nobody
 // has logged in by Login.
-func (m *Manager) nobody(ctx context.Context) {
+func (m *Manager) warnOfNoUser(ctx context.Context) {
 	m.typedLogin.Do(func() {
 		m.tell(ctx, "Destroy has ended a session without a user: if the app keeps its logins in keys of its own, or in values of another session library, name the user by State.Login as well; "+
 			"until then they count as visitors, whom a flood of visitors may end before their time")
@@ -204,7 +204,7 @@ func (m *Manager) Close(ctx context.Context) error {
 }
 
 // digest is the session's name in events and logs.
-func (m *Manager) digest(h *held) string {
+func (m *Manager) digest(h *snapshot) string {
 	if !h.known() {
 		return ""
 	}
@@ -224,10 +224,10 @@ const (
 )
 
 // find returns the session that the request's cookies name, the first that is
-// believed, and none for a new visitor. The error is a *StoreError.
+// believed, and none for a new visitor. The error is an ErrStore.
 //
 // Unread are sessions that are there, but whose records cannot be read.
-func (m *Manager) find(ctx context.Context, h http.Header) (found held, unread []held, err error) {
+func (m *Manager) find(ctx context.Context, h http.Header) (found snapshot, unread []snapshot, err error) {
 	refusals, believed := 0, 0
 	for value := range cookies(h, m.cookie.Name) {
 		found, err := m.load(ctx, value, h)
@@ -239,7 +239,7 @@ func (m *Manager) find(ctx context.Context, h http.Header) (found held, unread [
 			m.refused(ctx, r, len(value))
 		}
 		if r.unread() {
-			unread = append(unread, held{id: r.id, exists: true})
+			unread = append(unread, snapshot{id: r.id, exists: true})
 		}
 		if r.action != "" {
 			if believed++; believed == maxBelieved {
@@ -247,13 +247,13 @@ func (m *Manager) find(ctx context.Context, h http.Header) (found held, unread [
 			}
 		}
 	}
-	return held{}, unread, nil
+	return snapshot{}, unread, nil
 }
 
 // others returns the sessions other than base that the request's cookies name: a
 // browser may have several cookies of the name, of other paths and domains. The
-// error is a *StoreError.
-func (m *Manager) others(ctx context.Context, h http.Header, base *held) (others []held, err error) {
+// error is an ErrStore.
+func (m *Manager) others(ctx context.Context, h http.Header, base *snapshot) (others []snapshot, err error) {
 	values := slices.Collect(cookies(h, m.cookie.Name))
 	if len(values) < 2 || !base.known() {
 		return nil, nil
@@ -271,26 +271,26 @@ func (m *Manager) others(ctx context.Context, h http.Header, base *held) (others
 		case refused:
 		case err != nil:
 			return nil, err
-		case found.id != base.id && !slices.ContainsFunc(others, func(o held) bool { return o.id == found.id }):
+		case found.id != base.id && !slices.ContainsFunc(others, func(o snapshot) bool { return o.id == found.id }):
 			others = append(others, found)
 		}
 	}
 	return others, nil
 }
 
-// load asks the keeper, within the time that it has.
-func (m *Manager) load(ctx context.Context, value string, sent http.Header) (h held, err error) {
+// load asks the backend, within the time that it has.
+func (m *Manager) load(ctx context.Context, value string, sent http.Header) (h snapshot, err error) {
 	err = m.call(ctx, "load", func(ctx context.Context) error {
-		h, err = m.keeper.load(ctx, value, sent)
+		h, err = m.backend.load(ctx, value, sent)
 		return err
 	})
 	if err != nil {
-		return held{}, err
+		return snapshot{}, err
 	}
 	return h, nil
 }
 
-// call bounds a call of the keeper and turns faults into *StoreError. Other
+// call bounds a call of the backend and turns faults into ErrStore. Other
 // errors, which are answers, pass.
 func (m *Manager) call(ctx context.Context, op string, f func(context.Context) error) error {
 	began := time.Now()
@@ -299,21 +299,21 @@ func (m *Manager) call(ctx context.Context, op string, f func(context.Context) e
 	return m.fault(ctx, op, began, panics.Catch(func() error { return f(bounded) }))
 }
 
-// bounded returns the context of a call of the keeper.
+// bounded returns the context of a call of the backend.
 func (m *Manager) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	if !m.keeper.waits() { // a timer costs more than all of a call that does not
+	if !m.backend.waits() { // a timer costs more than all of a call that does not
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, m.timeout)
 }
 
-// fault makes a *StoreError of what a call of the keeper ended with, and tells
+// fault makes an ErrStore of what a call of the backend ended with, and tells
 // the observer, unless it is an answer.
 func (m *Manager) fault(ctx context.Context, op string, began time.Time, err error) error {
 	if err == nil || isAnswer(err) {
 		return err
 	}
-	err = &StoreError{Op: op, Err: err}
+	err = &storeError{op: op, err: err}
 	m.counters.failures.Add(1)
 	observe.Emit(ctx, m.observer, observe.StoreFailure{Owner: m.Name(), Op: op, Took: time.Since(began), Err: err})
 	return err
@@ -334,35 +334,35 @@ func (m *Manager) refused(ctx context.Context, r *refusal, size int) {
 		observe.Emit(ctx, m.observer, observe.SessionRefused{Reason: r.reason.Error(), Size: size})
 		return
 	}
-	id := m.digest(&held{id: r.id, exists: true})
+	id := m.digest(&snapshot{id: r.id, exists: true})
 	observe.Emit(ctx, m.observer, observe.SessionLife{Action: r.action, ID: id, Reason: r.reason.Error()})
 }
 
 // report counts a step of a session, and tells the observer of it.
-func (m *Manager) report(ctx context.Context, action observe.SessionAction, h *held) {
+func (m *Manager) report(ctx context.Context, action observe.SessionAction, h *snapshot) {
 	m.counters.count(action)
 	observe.Emit(ctx, m.observer, observe.SessionLife{Action: action, ID: m.digest(h)})
 }
 
 // fits refuses a record that could not be saved.
 func (m *Manager) fits(key string, r *record) error {
-	if size, limit := m.keeper.size(r); size > limit {
+	if size, limit := m.backend.size(r); size > limit {
 		return tooLarge(key, r, size, limit)
 	}
 	return nil
 }
 
-// maxLargest is how many keys a SizeError names.
+// maxLargest is how many keys a sizeError names.
 const maxLargest = 5
 
-func tooLarge(key string, r *record, size, limit int) *SizeError {
+func tooLarge(key string, r *record, size, limit int) *sizeError {
 	key, _ = splitTab(key)
-	e := &SizeError{Key: key, Size: size, Limit: limit}
+	e := &sizeError{key: key, size: size, limit: limit}
 	for _, en := range r.entries {
 		name := strings.ReplaceAll(en.name, tabMark, "@")
-		e.Largest = append(e.Largest, KeySize{name, len(en.name) + len(en.raw)})
+		e.largest = append(e.largest, keySize{name, len(en.name) + len(en.raw)})
 	}
-	slices.SortStableFunc(e.Largest, func(a, b KeySize) int { return b.Size - a.Size })
-	e.Largest = e.Largest[:min(len(e.Largest), maxLargest)]
+	slices.SortStableFunc(e.largest, func(a, b keySize) int { return b.size - a.size })
+	e.largest = e.largest[:min(len(e.largest), maxLargest)]
 	return e
 }

@@ -92,7 +92,7 @@ func (k *marks) endLineage(ctx context.Context, lineage string) error {
 
 // over reports whether there is a mark that ends h, which was just written.
 // renewed says that its lineage may be older.
-func (k *marks) over(ctx context.Context, h *held, renewed bool) (bool, error) {
+func (k *marks) over(ctx context.Context, h *snapshot, renewed bool) (bool, error) {
 	if h.record.user == "" || k.store == nil {
 		return false, nil
 	}

@@ -16,22 +16,22 @@ import (
 // make. It says itself how long it leads there: its entry in the store may live
 // longer, when a request that was under way touches it.
 
-// stoneFor makes the tombstone of an id that next has taken the place of.
-func stoneFor(next sessionID) []byte {
+// tombstoneFor makes the tombstone of an id that next has taken the place of.
+func tombstoneFor(next sessionID) []byte {
 	sum := next.sum()
 	return append([]byte{formatMoved}, sum[:]...)
 }
 
 // nextOf returns the digest of the id that a tombstone names.
 func nextOf(value []byte) (sum [sha256.Size]byte, ok bool) {
-	if len(value) < stoneSize || value[0] != formatMoved {
+	if len(value) < tombstoneSize || value[0] != formatMoved {
 		return sum, false
 	}
-	return [sha256.Size]byte(value[1:stoneSize]), true
+	return [sha256.Size]byte(value[1:tombstoneSize]), true
 }
 
-// stoneSize is the size of a tombstone that leads no cookies.
-const stoneSize = 1 + sha256.Size
+// tombstoneSize is the size of a tombstone that leads no cookies.
+const tombstoneSize = 1 + sha256.Size
 
 func movedKey(old sessionID) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, old[:], nil, infoMove, 32)
@@ -52,20 +52,20 @@ func sealMoved(old, next sessionID, until time.Time) ([]byte, error) {
 		return nil, err
 	}
 	plain := binary.BigEndian.AppendUint64(next[:idSize:idSize], uint64(until.UnixMilli()))
-	return aead.Seal(stoneFor(next), nil, plain, nil), nil
+	return aead.Seal(tombstoneFor(next), nil, plain, nil), nil
 }
 
 // openMoved returns where a tombstone of old leads, if it is one that does, and
 // until when it leads cookies there.
 func openMoved(old sessionID, value []byte) (next sessionID, until time.Time, ok bool) {
-	if len(value) <= stoneSize || value[0] != formatMoved {
+	if len(value) <= tombstoneSize || value[0] != formatMoved {
 		return next, until, false
 	}
 	aead, err := movedKey(old)
 	if err != nil {
 		return next, until, false
 	}
-	plain, err := aead.Open(nil, nil, value[stoneSize:], nil)
+	plain, err := aead.Open(nil, nil, value[tombstoneSize:], nil)
 	if err != nil || len(plain) != idSize+8 {
 		return next, until, false
 	}

@@ -31,20 +31,20 @@ func (n *plainNotice) see(m *Manager, r *http.Request) {
 		"If a proxy in front speaks HTTPS with them, put ctxinfo with Config.Proxies before the sessions; for development on localhost set Config.Cookie.InsecureLocalhost, for other plain HTTP Config.Cookie.Insecure")
 }
 
-// look is the attributes of cookies.
-type look struct {
+// style is the attributes of cookies.
+type style struct {
 	config CookieConfig
 	rest   string // what follows the value in the header of a cookie that lives until the browser is closed
 }
 
-func newLook(c CookieConfig) look {
-	return look{c, strings.TrimPrefix(c.line("x", "", 0), "x=")}
+func newStyle(c CookieConfig) style {
+	return style{c, strings.TrimPrefix(c.line("x", "", 0), "x=")}
 }
 
 // local is how cookies look for visitors on this machine; nil: as for all others.
 type local struct {
 	prefix, bare string // of the configured name
-	look         look
+	style        style
 }
 
 // newLocal makes what CookieConfig.InsecureLocalhost asks for. Browsers refuse the
@@ -52,7 +52,7 @@ type local struct {
 func newLocal(c CookieConfig) *local {
 	c.SameSite, c.Partitioned, c.Insecure = laxIfNone(c.SameSite), false, true
 	bare := withoutPrefix(c.Name)
-	return &local{prefix: strings.TrimSuffix(c.Name, bare), bare: bare, look: newLook(c)}
+	return &local{prefix: strings.TrimSuffix(c.Name, bare), bare: bare, style: newStyle(c)}
 }
 
 func laxIfNone(s http.SameSite) http.SameSite {

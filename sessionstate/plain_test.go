@@ -166,7 +166,7 @@ func TestInsecureLocalhostKeepsSessionsAndMessages(t *testing.T) {
 		cfg.Cookie.InsecureLocalhost = true
 		a := newVisit(t, cfg)
 		a.handle("/say", func(c echo.Context, s *sessionstate.State) error {
-			if err := s.Flash(sessionstate.Info, "hello"); err != nil {
+			if err := s.Flash("info", "hello"); err != nil {
 				return err
 			}
 			return c.NoContent(204)

@@ -86,8 +86,8 @@ func (m *Manager) guard(name string, do func(c middleware.Context, s *State, nex
 
 // CSRF returns a plugin that answers 403 to every request that could change
 // something (any method but GET, HEAD, OPTIONS and TRACE) unless it carries a
-// token of [State.CSRFToken] for its own session, in the header [CSRFHeader] or
-// the form field [CSRFField] of the body: a token in the query is not looked at,
+// token of [State.CSRFToken] for its own session, in the header
+// X-Csrf-Token or the form field csrf_token of the body: a token in the query is not looked at,
 // since addresses end up in logs and in other sites' Referer. Nothing else a
 // request says of itself, such as Sec-Fetch-Site, makes up for the token. Put it
 // behind the Manager, in the same Stack or as a middleware of a group or route:
@@ -106,12 +106,12 @@ func (m *Manager) CSRF() middleware.Plugin {
 			})
 			return ErrNoSession
 		}
-		token := r.Header.Get(CSRFHeader)
+		token := r.Header.Get(csrfHeader)
 		if token == "" {
 			if err := readForm(r); err != nil {
 				return err
 			}
-			token = r.PostForm.Get(CSRFField)
+			token = r.PostForm.Get(csrfField)
 		}
 		if err := s.VerifyCSRF(token); err != nil {
 			return err
@@ -232,7 +232,7 @@ func (m *Manager) Bind(fields ...Field) middleware.Plugin {
 }
 
 // Tab returns the name of the browser tab that sent the request: the header
-// [TabHeader], or the form field or query parameter [TabField]. A tab that gives
+// X-Tab-Id, or the form field or query parameter "tab". A tab that gives
 // none, or none made of up to 36 letters, digits, "-" and "_", is a new one and
 // gets a random name: put that into the page, as a hidden input, in its links, or
 // in sessionStorage for a script that sends the header. Without it a reload
@@ -242,9 +242,9 @@ func Tab(c middleware.Context) TabName {
 	if name, ok := r.Context().Value(tabKey{}).(TabName); ok {
 		return name
 	}
-	name := TabName(r.Header.Get(TabHeader))
+	name := TabName(r.Header.Get(tabHeader))
 	if name == "" {
-		name = TabName(r.FormValue(TabField))
+		name = TabName(r.FormValue(tabField))
 	}
 	if !name.valid() {
 		name = newTabName()

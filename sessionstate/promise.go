@@ -66,8 +66,8 @@ func (s *State) promise(maxAge int) error {
 
 // promised learns what the store of before promised, and says what becomes of it.
 func (m *Manager) promised(c Config) {
-	switch k := m.keeper.(type) {
-	case *thirdKeeper:
+	switch k := m.backend.(type) {
+	case *foreignBackend:
 		_ = panics.Catch(func() error { // the store's fault, if it has one, comes with the first session
 			session, err := k.store.Open(context.Background(), k.name, "")
 			if err == nil {
@@ -75,7 +75,7 @@ func (m *Manager) promised(c Config) {
 			}
 			return err
 		})
-	case *cookieKeeper:
+	case *cookieBackend:
 		if k.legacy.Cookies == nil {
 			return
 		}

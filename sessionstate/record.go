@@ -188,7 +188,7 @@ const maxVersion = 1 << 20
 
 // parseRecord decodes what append made, and nothing else.
 func parseRecord(b []byte) (record, error) {
-	if len(b) == 1 && b[0] == formatEnded || len(b) == stoneSize && b[0] == formatMoved {
+	if len(b) == 1 && b[0] == formatEnded || len(b) == tombstoneSize && b[0] == formatMoved {
 		return record{}, errEnded
 	}
 	if len(b) == 0 || b[0] != formatRecord && b[0] != formatPart {

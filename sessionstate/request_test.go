@@ -41,11 +41,10 @@ func TestFromWithoutAManagerReadsDefaultsAndRefusesChanges(t *testing.T) {
 	_, updateErr := count.Update(s, func(n int) int { t.Error("Update calls its function"); return n })
 	_, tokenErr := s.CSRFToken()
 	_, detachErr := s.Detach()
-	_, _, popErr := count.Pop(s)
 	for what, err := range map[string]error{
-		"Err": s.Err(), "Set": count.Set(s, 1), "Incr": incrErr, "Update": updateErr, "Delete": count.Delete(s), "Pop": popErr,
+		"Err": s.Err(), "Set": count.Set(s, 1), "Incr": incrErr, "Update": updateErr, "Delete": count.Delete(s),
 		"Clear": s.Clear(), "Login": s.Login("ada"), "LoginFor": s.LoginFor("ada", time.Hour), "Renew": s.Renew(), "Destroy": s.Destroy(),
-		"DestroyAndClearSite": s.DestroyAndClearSite(), "Flash": s.Flash(sessionstate.Info, "x"), "SaveNow": s.SaveNow(t.Context()),
+		"DestroyAndClearSite": s.DestroyAndClearSite(), "Flash": s.Flash("info", "x"), "SaveNow": s.SaveNow(t.Context()),
 		"CSRFToken": tokenErr, "VerifyCSRF": s.VerifyCSRF("x"), "Detach": detachErr,
 	} {
 		if !errors.Is(err, sessionstate.ErrNoSession) {

@@ -77,7 +77,7 @@ type mention struct {
 
 // mention names a session of the Manager's own cookie. It must not depend on
 // what can change while the id stays: copies of the cookie may be older.
-func (h *held) mention() mention {
+func (h *snapshot) mention() mention {
 	sum := h.id.sum()
 	m := mention{class: ofVisitors, id: digest(sum[:digestSize]), issued: h.record.issued}
 	switch {
@@ -92,7 +92,7 @@ func (h *held) mention() mention {
 }
 
 // otherMention names a session of a cookie of another name.
-func (h *held) otherMention() mention {
+func (h *snapshot) otherMention() mention {
 	m := h.mention()
 	m.class, m.user = ofOthers, digest{}
 	return m
@@ -146,17 +146,17 @@ func (r *revocations) after(ctx context.Context, m mention, now int64) int64 {
 
 // end notes that a session has ended. It fails with errOvertaken if the list
 // cannot tell that it has not got a new id.
-func (r *revocations) end(ctx context.Context, h *held, m mention) error {
+func (r *revocations) end(ctx context.Context, h *snapshot, m mention) error {
 	return r.add(ctx, h, m, false)
 }
 
 // renew does so for a request that gives the session a new id. It fails with
 // ErrEnded if it has ended already: of several at once only the first goes on.
-func (r *revocations) renew(ctx context.Context, h *held) error {
+func (r *revocations) renew(ctx context.Context, h *snapshot) error {
 	return r.add(ctx, h, h.mention(), true)
 }
 
-func (r *revocations) add(ctx context.Context, h *held, m mention, renewed bool) error {
+func (r *revocations) add(ctx context.Context, h *snapshot, m mention, renewed bool) error {
 	if r.notice != nil {
 		select {
 		case r.told <- struct{}{}:
@@ -211,7 +211,7 @@ func (r *revocations) write(ctx context.Context, key string, version uint64, p p
 
 // until is when no cookie of a session could be believed any more, in Unix
 // seconds; 0: never.
-func (r *revocations) until(h *held) int64 {
+func (r *revocations) until(h *snapshot) int64 {
 	until := r.limits.deadline(&h.record, time.Now())
 	// A list that outlasts this process may meet a longer Config.Lifetime.Idle.
 	if end := r.limits.end(&h.record); r.own == nil && !end.IsZero() {

@@ -15,8 +15,8 @@ import (
 )
 
 // session is one that somebody may end.
-func session(user string, issued int64) *held {
-	return &held{id: newID(), exists: true, record: record{created: issued, issued: issued, user: user}}
+func session(user string, issued int64) *snapshot {
+	return &snapshot{id: newID(), exists: true, record: record{created: issued, issued: issued, user: user}}
 }
 
 func TestNobodyCanFillTheListOfRevocations(t *testing.T) {
@@ -51,12 +51,12 @@ func TestNobodyCanFillTheListOfRevocations(t *testing.T) {
 				"a login": ada.mention(), "a login of gorilla code": goth.mention(),
 				"the first visitor": few(first.mention()), "a cookie of another name": other.otherMention(),
 			}
-			end := func(h *held, m mention) {
+			end := func(h *snapshot, m mention) {
 				if err := r.end(t.Context(), h, m); err != nil && !errors.Is(err, errOvertaken) {
 					t.Fatal(err)
 				}
 			}
-			for _, h := range []*held{ada, goth} {
+			for _, h := range []*snapshot{ada, goth} {
 				end(h, h.mention())
 			}
 			end(first, few(first.mention()))
@@ -113,7 +113,7 @@ func TestAListInAStoreThatIsFullEndsTooManyRatherThanTooFew(t *testing.T) {
 	now := time.Now().Unix()
 	var all []mention
 	for i := range int64(400) {
-		for _, h := range []*held{session("", now+i), session("ada", now+i)} {
+		for _, h := range []*snapshot{session("", now+i), session("ada", now+i)} {
 			m := h.mention()
 			m.class.pages = 2
 			if err := r.end(t.Context(), h, m); err != nil {

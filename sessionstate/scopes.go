@@ -26,16 +26,16 @@ func lineageOf(sum [sha256.Size]byte) string {
 }
 
 // lineage is the lineage of the session.
-func (h *held) lineage() string {
+func (h *snapshot) lineage() string {
 	if h.record.lineage != "" {
 		return h.record.lineage
 	}
 	return lineageOf(h.id.sum())
 }
 
-// lifeAfter is what the record of a session that renews its id says of its
+// lineageAfter is what the record of a session that renews its id says of its
 // lineage: that it goes on, unless it is somebody else's now.
-func (h *held) lineageAfter(next *record) string {
+func (h *snapshot) lineageAfter(next *record) string {
 	if h.known() && h.record.user == next.user {
 		return h.lineage()
 	}
@@ -238,7 +238,7 @@ func (l *sessionScope) abandon() {
 }
 
 // moved notes until when a session lives that has been saved.
-func (a *scopes) moved(h *held) {
+func (a *scopes) moved(h *snapshot) {
 	if a.size.Load() == 0 {
 		return
 	}
@@ -300,7 +300,7 @@ func (s *State) releaseScopes() {
 
 // settleScopes ends the scopes of sessions which this request did not save, and
 // that of a session which it took over for somebody else.
-func (s *State) settleScopes(base, after *held) {
+func (s *State) settleScopes(base, after *snapshot) {
 	s.mu.Lock()
 	unborn := s.unsaved
 	s.unsaved = nil

@@ -64,7 +64,7 @@ func TestVisitorsForWhomNothingIsKeptCostNothing(t *testing.T) {
 	}
 
 	// A handle keeps its life.
-	var h *Handle
+	var h *Detached
 	e.GET("/detach/now", func(c echo.Context) (err error) {
 		h, err = From(c).Detach()
 		return err

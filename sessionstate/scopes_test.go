@@ -15,14 +15,14 @@ import (
 	"github.com/reecho-go/reecho/store/storetest"
 )
 
-// keeper keeps something for each life, as caches do.
-type keeper struct {
+// backend keeps something for each life, as caches do.
+type backend struct {
 	mu   sync.Mutex
 	kept map[string]scope.Life
 	ends map[string]int
 }
 
-func (k *keeper) lend(c echo.Context) (string, error) {
+func (k *backend) lend(c echo.Context) (string, error) {
 	l, err := scope.Lend(c.Request().Context())
 	if err != nil {
 		return "", err
@@ -42,20 +42,20 @@ func (k *keeper) lend(c echo.Context) (string, error) {
 	return l.ID(), nil
 }
 
-func (k *keeper) size() int {
+func (k *backend) size() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return len(k.kept)
 }
 
-func (k *keeper) ended(id string) int {
+func (k *backend) ended(id string) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.ends[id]
 }
 
 // deadline returns when the only life that is kept ends.
-func (k *keeper) deadline(t *testing.T) time.Time {
+func (k *backend) deadline(t *testing.T) time.Time {
 	t.Helper()
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -70,9 +70,9 @@ func (k *keeper) deadline(t *testing.T) time.Time {
 
 // lendApp has routes that borrow the life of the session, before or after they
 // do something else.
-func lendApp(t *testing.T, cfg sessionstate.Config) (*app, *keeper) {
+func lendApp(t *testing.T, cfg sessionstate.Config) (*app, *backend) {
 	a := userApp(t, cfg)
-	k := &keeper{kept: map[string]scope.Life{}, ends: map[string]int{}}
+	k := &backend{kept: map[string]scope.Life{}, ends: map[string]int{}}
 	route := func(path string, then func(c echo.Context, s *sessionstate.State) error) {
 		a.handle(path, func(c echo.Context, s *sessionstate.State) error {
 			id, err := k.lend(c)

@@ -124,7 +124,7 @@ func TestFailOpenServesANewVisitor(t *testing.T) {
 			if st.Err() == nil {
 				t.Error("Err() = nil after a failed load")
 			}
-			if _, err := errors.AsType[*sessionstate.StoreError](count.Set(st, 9)); !err {
+			if !errors.Is(count.Set(st, 9), sessionstate.ErrStore) {
 				t.Error("Set works after a failed load")
 			}
 			return show(c, st)

@@ -32,7 +32,7 @@ func TestASVS11_3_2_CookiesTellNothing(t *testing.T) {
 		if err := secret.Set(s, "MARKERVALUE"); err != nil {
 			return err
 		}
-		if err := s.Flash(sessionstate.Info, "MARKERFLASH"); err != nil {
+		if err := s.Flash("info", "MARKERFLASH"); err != nil {
 			return err
 		}
 		return c.NoContent(204)
@@ -233,7 +233,7 @@ func TestARandomSecretIsNoticed(t *testing.T) {
 	}
 }
 
-func TestASVS14_3_3_Anchor6_CookieModeAlwaysEncrypts(t *testing.T) {
+func TestASVS14_3_3_CookieModeAlwaysEncrypts(t *testing.T) {
 	t.Parallel()
 	m := newManager(t, sessionstate.Config{})
 	e := echo.New()

@@ -31,7 +31,7 @@ func newSpill(s store.Store, prefix string) *spill {
 	return &spill{s, touch, prefix}
 }
 
-// spilledLife is how long what was replaced stays, where its session has longer:
+// spilledAge is how long what was replaced stays, where its session has longer:
 // a request that was under way may still hand out a cookie that names it.
 const spilledAge = 24 * time.Hour
 
@@ -65,7 +65,7 @@ func (r record) split(size int) (inCookie, spilled record) {
 }
 
 // put keeps a part until a session's deadline, and returns what names it.
-func (sp *spill) put(ctx context.Context, h *held, part *record) (spilled string, err error) {
+func (sp *spill) put(ctx context.Context, h *snapshot, part *record) (spilled string, err error) {
 	value := part.append(nil)
 	sum := sha256.Sum256(value)
 	spilled = string(sum[:])
@@ -73,7 +73,7 @@ func (sp *spill) put(ctx context.Context, h *held, part *record) (spilled string
 }
 
 // spilledUntil is until when a cookie that is sealed now may ask for its part.
-func (h *held) spilledUntil() time.Time {
+func (h *snapshot) spilledUntil() time.Time {
 	if h.deadline.IsZero() {
 		return time.Time{}
 	}
@@ -82,7 +82,7 @@ func (h *held) spilledUntil() time.Time {
 
 // get returns the part that a session's cookie names. ok is false when the store
 // has lost it.
-func (sp *spill) get(ctx context.Context, h *held) (part record, ok bool, err error) {
+func (sp *spill) get(ctx context.Context, h *snapshot) (part record, ok bool, err error) {
 	it, err := sp.store.Get(ctx, sp.key(h.id, h.record.spilled))
 	if errors.Is(err, store.ErrNotFound) {
 		return record{}, false, nil
@@ -98,7 +98,7 @@ func (sp *spill) get(ctx context.Context, h *held) (part record, ok bool, err er
 }
 
 // extend keeps the part of a session until its deadline.
-func (sp *spill) extend(ctx context.Context, h *held, spilled string) error {
+func (sp *spill) extend(ctx context.Context, h *snapshot, spilled string) error {
 	key := sp.key(h.id, spilled)
 	var err error
 	if sp.touch != nil {
@@ -117,7 +117,7 @@ func (sp *spill) extend(ctx context.Context, h *held, spilled string) error {
 
 // replaced lets a part go that another has taken the place of. What cannot be
 // done is left to its deadline.
-func (sp *spill) replaced(ctx context.Context, h *held) {
+func (sp *spill) replaced(ctx context.Context, h *snapshot) {
 	until := time.Now().Add(spilledAge)
 	if h.spilled != "" && sp.touch != nil && (h.deadline.IsZero() || h.deadline.After(until)) {
 		_ = sp.touch.Touch(ctx, sp.key(h.id, h.spilled), until)
@@ -125,19 +125,19 @@ func (sp *spill) replaced(ctx context.Context, h *held) {
 }
 
 // drop deletes the part of a session that has ended.
-func (sp *spill) drop(ctx context.Context, h *held) {
+func (sp *spill) drop(ctx context.Context, h *snapshot) {
 	if h.spilled != "" {
 		_ = sp.store.Delete(ctx, sp.key(h.id, h.spilled)) // it may fail: nobody can ask for it any more
 	}
 }
 
 // room is the size that an encoded record of a cookie may have.
-func (k *cookieKeeper) room() int {
+func (k *cookieBackend) room() int {
 	return encoding.DecodedLen(maxCookie-len(k.name)) - sealOverhead - idSize
 }
 
 // part returns what the cookie of h holds, once the store has the rest.
-func (k *cookieKeeper) part(ctx context.Context, base, h *held) (record, error) {
+func (k *cookieBackend) part(ctx context.Context, base, h *snapshot) (record, error) {
 	if k.spill == nil {
 		return h.record, nil
 	}
@@ -165,8 +165,8 @@ func (k *cookieKeeper) part(ctx context.Context, base, h *held) (record, error) 
 var errSpilled = errors.New("what was moved to Config.CookieMode.Spill is gone")
 
 // rest loads what the cookie of h has left to Config.CookieMode.Spill.
-func (m *Manager) rest(ctx context.Context, h *held) (part record, err error) {
-	k, ok := m.keeper.(*cookieKeeper)
+func (m *Manager) rest(ctx context.Context, h *snapshot) (part record, err error) {
+	k, ok := m.backend.(*cookieBackend)
 	there := false
 	if ok && k.spill != nil {
 		err = m.call(ctx, "load", func(ctx context.Context) (err error) {
@@ -208,7 +208,7 @@ func (s *State) loadAll() error {
 	return err
 }
 
-// lacks reports whether some of the session has not been loaded.
+// isPartial reports whether some of the session has not been loaded.
 func (s *State) isPartial() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

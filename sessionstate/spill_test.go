@@ -120,11 +120,11 @@ func TestSpillTakesTheLargestValues(t *testing.T) {
 	v.get(t, "/clear").status(t, 204)
 	v.get(t, "/keys").wants(t, 200, "[] 0")
 	v.get(t, set(9000, "e")).wants(t, 200, "9000 e")
-	held := entries(t, mem)
+	kept := entries(t, mem)
 	copied := v.clone()
 	v.get(t, "/logout").status(t, 200)
-	if entries(t, mem) != held-1 {
-		t.Errorf("after the logout %d entries are left of %d", entries(t, mem), held)
+	if entries(t, mem) != kept-1 {
+		t.Errorf("after the logout %d entries are left of %d", entries(t, mem), kept)
 	}
 	copied.get(t, "/bulk").wants(t, 200, "4 n")
 	v.get(t, set(1<<20, "f")).status(t, 500)

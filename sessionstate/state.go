@@ -42,13 +42,13 @@ type State struct {
 	loaded   bool
 	err      error       // why the session could not be loaded
 	spillErr error       // why the rest of it could not
-	base     held        // as it was loaded; without an id: a new visitor
+	base     snapshot    // as it was loaded; without an id: a new visitor
 	cur      record      // base with the changes
 	changes  changes     // from base to cur
 	nextID   sessionID   // of a new or renewed session; zero: not yet chosen
-	ended    []held      // sessions that this request destroyed
+	ended    []snapshot  // sessions that this request destroyed
 	over     []sessionID // those of them that have ended
-	unread   []held      // sessions of the request that cannot be read, only ended
+	unread   []snapshot  // sessions of the request that cannot be read, only ended
 
 	scope   *sessionScope   // for caches and resources; nil: none yet, or it is another now
 	scopes  []*sessionScope // all that this request has acquired
@@ -59,8 +59,8 @@ type State struct {
 
 	then []func() // to be called when the session is frozen
 
-	detached bool // of a Handle: there is no response
-	present  bool // the Handle says that the visitor is there
+	detached bool // of a Detached: there is no response
+	present  bool // the Detached says that the visitor is there
 
 	clearSite bool // Destroy was asked for it
 	mustFail  bool // Destroy could not be noted
@@ -226,7 +226,7 @@ func (s *State) undecodable(key string, err error) {
 
 func (s *State) context() context.Context { return s.req.Context() }
 
-// Err returns why the session could not be loaded, a *[StoreError], or nil.
+// Err returns why the session could not be loaded, an [ErrStore], or nil.
 // After a failed load every key reads its default, every change fails with
 // this error, and the response becomes a 503 unless Config.Failures.Open is set. It
 // loads the session. For a request without one it is what [From] says.
@@ -371,7 +371,7 @@ func (s *State) discard() {
 // http.ErrAbortHandler.
 func (s *State) panicked(ctx context.Context) {
 	s.mu.Lock()
-	var all []held
+	var all []snapshot
 	if s.isOpen() {
 		s.discard()
 		if all = s.ended; s.endUnread {
@@ -379,7 +379,7 @@ func (s *State) panicked(ctx context.Context) {
 		}
 	}
 	s.mu.Unlock()
-	s.settleScopes(&held{}, &held{})
+	s.settleScopes(&snapshot{}, &snapshot{})
 	_ = s.endAll(context.WithoutCancel(ctx), all) // the observer is told, and a response tries again
 }
 

@@ -14,8 +14,8 @@ type TabName string
 
 // Where [Tab] looks for the name.
 const (
-	TabHeader = "X-Tab-Id"
-	TabField  = "tab"
+	tabHeader = "X-Tab-Id"
+	tabField  = "tab"
 )
 
 const (

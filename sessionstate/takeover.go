@@ -54,15 +54,15 @@ func (l legacyCookies) until() time.Time {
 }
 
 // open decodes a cookie of before. Its session begins now.
-func (l legacyCookies) open(name, value string, now time.Time) (held, bool) {
+func (l legacyCookies) open(name, value string, now time.Time) (snapshot, bool) {
 	if l.Cookies == nil || !now.Before(l.until()) {
-		return held{}, false
+		return snapshot{}, false
 	}
 	values, ok := l.Decode(name, value)
 	if !ok {
-		return held{}, false
+		return snapshot{}, false
 	}
-	h := held{id: idOfBefore("legacy", value), exists: true, stale: true, record: fresh(now)}
+	h := snapshot{id: idOfBefore("legacy", value), exists: true, stale: true, record: fresh(now)}
 	h.record.foreign, h.record.rememberFor = values, promiseOf(l.MaxAge).remember()
 	return h, true
 }

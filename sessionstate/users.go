@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
 )
@@ -38,7 +38,7 @@ var ErrNoUsers = errors.New("sessionstate: the sessions of users cannot be liste
 // [ErrNoUsers]. It is safe for concurrent use.
 type Users struct {
 	m    *Manager
-	k    *storeKeeper
+	k    *storeBackend
 	scan store.Scanner // nil: cannot list
 	most int           // Config.Limits.PerUser; 0: any number
 
@@ -53,13 +53,13 @@ func (m *Manager) Users() *Users { return m.users }
 const maxPasses = 16
 
 // indexPrefix starts the keys of a user's sessions.
-func (k *storeKeeper) indexPrefix(user string) string {
+func (k *storeBackend) indexPrefix(user string) string {
 	sum := sha256.Sum256([]byte(user))
 	return k.prefix + "user/" + encoding.EncodeToString(sum[:]) + "/"
 }
 
 // index notes that a session belongs to its user, and when it was noted.
-func (k *storeKeeper) index(ctx context.Context, h *held) error {
+func (k *storeBackend) index(ctx context.Context, h *snapshot) error {
 	if h.record.user == "" {
 		return nil
 	}
@@ -71,12 +71,12 @@ func (k *storeKeeper) index(ctx context.Context, h *held) error {
 }
 
 // unindex forgets that. What it leaves behind when it fails, List clears away.
-func (k *storeKeeper) unindex(ctx context.Context, h *held) error {
+func (k *storeBackend) unindex(ctx context.Context, h *snapshot) error {
 	return k.unindexKey(ctx, h.record.user, h.id.storeKey())
 }
 
 // unindexKey does so for the digest of an id.
-func (k *storeKeeper) unindexKey(ctx context.Context, user, key string) error {
+func (k *storeBackend) unindexKey(ctx context.Context, user, key string) error {
 	if user == "" {
 		return nil
 	}
@@ -91,7 +91,7 @@ type listed struct {
 }
 
 // List returns the living sessions of a user, oldest first. It reads each of
-// them. The error is a *[StoreError].
+// them. The error is an [ErrStore].
 func (u *Users) List(ctx context.Context, user string) ([]SessionInfo, error) {
 	all, err := u.list(ctx, user)
 	var list []SessionInfo
@@ -171,7 +171,7 @@ func newListed(key string, it store.Item, user string) (listed, bool) {
 // Revoke ends all sessions of a user but that of except, as for "log out
 // everywhere else", which may be nil, and returns how many it has ended. None
 // escapes it, also not by getting a new id or by a Login at the same moment; a
-// Login that comes later does. The error is [ErrNoUsers], or a *[StoreError];
+// Login that comes later does. The error is [ErrNoUsers], or an [ErrStore];
 // then some may be left.
 func (u *Users) Revoke(ctx context.Context, user string, except *State) (int, error) {
 	if u.scan == nil {
@@ -197,7 +197,7 @@ func (u *Users) Revoke(ctx context.Context, user string, except *State) (int, er
 
 // End ends one session of a user, by the handle of [Users.List] or
 // [State.Handle], and reports whether the user had it. The error is [ErrNoUsers]
-// or a *[StoreError]; then it may be left.
+// or an [ErrStore]; then it may be left.
 func (u *Users) End(ctx context.Context, user, handle string) (bool, error) {
 	n, err := u.endAll(ctx, user, func(l *listed) bool { return l.Handle == handle })
 	return n > 0, err
@@ -226,7 +226,7 @@ func (u *Users) endAll(ctx context.Context, user string, wanted func(l *listed) 
 			ended[list[i].Handle] = true
 		}
 	}
-	return len(ended), &StoreError{Op: "end", Err: errStillThere}
+	return len(ended), &storeError{op: "end", err: errStillThere}
 }
 
 // end leaves a mark, and deletes a session and its entry in the index.
@@ -254,14 +254,14 @@ var ErrTooManySessions error = tooManyError{}
 
 type tooManyError struct{}
 
-var _ problem.Error = tooManyError{}
+var _ middleware.Error = tooManyError{}
 
 func (tooManyError) Error() string   { return "sessionstate: the user has too many sessions" }
 func (tooManyError) StatusCode() int { return http.StatusConflict }
 
 // Problem implements the toolkit's error interface.
-func (tooManyError) Problem() problem.Details {
-	return problem.Details{Detail: "You are logged in in too many places. Log out in one of them first."}
+func (tooManyError) Problem() middleware.Problem {
+	return middleware.Problem{Detail: "You are logged in in too many places. Log out in one of them first."}
 }
 
 // lastMark names the last mark of a user, for a Login.
@@ -296,7 +296,7 @@ func (u *Users) admit(ctx context.Context, user, mine string) error {
 // limit ends the oldest sessions of a user who has too many after a login, or
 // the one that has just logged in, if that is to be refused. It does what it can:
 // the observer is told of failures.
-func (u *Users) limit(ctx context.Context, after *held) error {
+func (u *Users) limit(ctx context.Context, after *snapshot) error {
 	if u.most == 0 {
 		return nil
 	}

@@ -57,7 +57,7 @@ func (a *app) list(t *testing.T, user string) []sessionstate.SessionInfo {
 	return list
 }
 
-func TestASVS7_4_2_7_4_3_7_4_5_7_5_2_Anchor9_AUsersSessionsCanBeListedAndEnded(t *testing.T) {
+func TestASVS7_4_2_7_4_3_7_4_5_7_5_2_AUsersSessionsCanBeListedAndEnded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := userApp(t, sessionstate.Config{Store: newMem(t)})

@@ -23,7 +23,7 @@ const maxVisits = 10
 
 // visited sets when the visitor was last seen, if the session's own cookie does
 // not say it well enough, and returns h.
-func (k *cookieKeeper) visited(h *held, sent http.Header) *held {
+func (k *cookieBackend) visited(h *snapshot, sent http.Header) *snapshot {
 	now := time.Now()
 	if k.limits.idle <= 0 || now.Sub(time.UnixMilli(h.record.seen)) < k.limits.touchEvery() {
 		return h
@@ -47,7 +47,7 @@ func (k *cookieKeeper) visited(h *held, sent http.Header) *held {
 }
 
 // saveVisit notes a visit, and keeps what Config.CookieMode.Spill has for as long.
-func (k *cookieKeeper) saveVisit(ctx context.Context, p *pending) error {
+func (k *cookieBackend) saveVisit(ctx context.Context, p *pending) error {
 	if err := k.goOn(ctx, p); err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ func TestHandlesHearOfVisits(t *testing.T) {
 		for mode, cfg := range visitedKeepers(t) {
 			cfg.Lifetime.Idle = 10 * time.Minute
 			a := newVisit(t, cfg)
-			var h *sessionstate.Handle
+			var h *sessionstate.Detached
 			a.handle("/detach", func(_ echo.Context, s *sessionstate.State) (err error) {
 				h, err = s.Detach()
 				return err

@@ -32,11 +32,11 @@ func (a *app) save(c echo.Context) error {
 	case errors.Is(err, errBadName):
 		return echo.NewHTTPError(http.StatusBadRequest, r.T("A name has 1 to 40 characters."))
 	case errors.Is(err, sessionstate.ErrTooLarge):
-		return a.back(c, query, sessionstate.Warning, r.T("There is no room for another filter. Delete one first."))
+		return a.back(c, query, "warning", r.T("There is no room for another filter. Delete one first."))
 	case err != nil:
 		return err
 	}
-	return a.back(c, query, sessionstate.Success, r.T("Saved as “%s”.", name))
+	return a.back(c, query, "success", r.T("Saved as “%s”.", name))
 }
 
 // withoutPage is a query without its page, which is no part of the filter.
@@ -59,7 +59,7 @@ func (a *app) unsave(c echo.Context) error {
 	if err := deleteFilter(sessionstate.From(c), name); err != nil {
 		return err
 	}
-	return a.back(c, query, sessionstate.Success, a.readerOf(c).T("Deleted “%s”.", name))
+	return a.back(c, query, "success", a.readerOf(c).T("Deleted “%s”.", name))
 }
 
 // set answers POST /settings: language and units.
@@ -76,7 +76,7 @@ func (a *app) set(c echo.Context) error {
 	if err := preferences.Set(sessionstate.From(c), p); err != nil {
 		return err
 	}
-	return a.back(c, query, sessionstate.Success, a.readerOf(c).T("Settings saved."))
+	return a.back(c, query, "success", a.readerOf(c).T("Settings saved."))
 }
 
 // paint answers POST /theme: light, dark, or what the device says.
@@ -114,7 +114,7 @@ func (a *app) clear(c echo.Context) error {
 	if c.FormValue("panel") == "all" {
 		text = r.T("Cleared all cached results.")
 	}
-	return a.back(c, query, sessionstate.Info, text)
+	return a.back(c, query, "info", text)
 }
 
 // queryOf is the filter that a form carries, checked and written anew.

@@ -62,7 +62,7 @@ func TestWaysLeadToFunctions(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := ways(string(text))
-	for _, way := range []string{"a hit", "a miss", "a lease", "a release"} {
+	for _, way := range []string{"a hit", "a miss", "a lease", "a release", "a session write", "a query read"} {
 		if len(found[way]) < 3 {
 			t.Errorf("the way of %s has %d hops: the document has no list of them that this test can read", way, len(found[way]))
 		}

@@ -97,8 +97,8 @@ func TestAValueOfAnotherTypeReadsAsTheDefault(t *testing.T) {
 	session(t, c, m, func(s *sessionstate.State) error { return text.Set(s, "text") })
 	sessionstatetest.Inspect(t, c, m, func(s *sessionstate.State) {
 		_, ok, err := number.Lookup(s)
-		if _, typed := errors.AsType[*sessionstate.ValueError](err); ok || !typed || number.Get(s) != 42 {
-			t.Errorf("Lookup() = %v, %v, want a ValueError and the default", ok, err)
+		if ok || !errors.Is(err, sessionstate.ErrValue) || number.Get(s) != 42 {
+			t.Errorf("Lookup() = %v, %v, want an ErrValue and the default", ok, err)
 		}
 	})
 }

@@ -27,22 +27,22 @@ import (
 // Such stores cannot compare and swap: requests of this process are kept from
 // overwriting each other where the store is a server's, those of several processes
 // are not, the last one wins. As in cookie mode Config.CookieMode.Revocations keeps what has
-// ended, and Users, RenewEvery, SaveNow and saving through a Handle are not there.
+// ended, and Users, RenewEvery, SaveNow and saving through a Detached are not there.
 // The store is called with requests and responses of our own making, so that its
 // cookies, its registry and its defaults never reach the visitor.
 //
 // sessionstate.New refuses a nil store.
-func KeepIn(s sessions.Store) sessionstate.Foreign { return keeper{s} }
+func KeepIn(s sessions.Store) sessionstate.Foreign { return library{s} }
 
-// keeper is a sessions.Store of somebody else, whose cookies are taken out of its
+// library is a sessions.Store of somebody else, whose cookies are taken out of its
 // hands.
-type keeper struct{ store sessions.Store }
+type library struct{ store sessions.Store }
 
-var _ foreign.Store = keeper{}
+var _ foreign.Store = library{}
 
-func (keeper) Cookies() *foreign.Cookies { return nil }
+func (library) Cookies() *foreign.Cookies { return nil }
 
-func (k keeper) Store() foreign.Store {
+func (k library) Store() foreign.Store {
 	if k.store == nil {
 		return nil
 	}
@@ -61,7 +61,7 @@ type kept struct {
 var _ foreign.Session = (*kept)(nil)
 
 // Open implements foreign.Store.
-func (k keeper) Open(ctx context.Context, name, value string) (foreign.Session, error) {
+func (k library) Open(ctx context.Context, name, value string) (foreign.Session, error) {
 	req := (&http.Request{Method: http.MethodGet, URL: new(url.URL), Header: make(http.Header)}).WithContext(ctx)
 	asked := value != "" // also if nothing is left of it
 	if asked {

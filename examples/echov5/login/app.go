@@ -178,7 +178,7 @@ func (a *app) endOthers(c *echo.Context) error {
 
 // back sends the visitor to the page, with a message that is shown once.
 func (a *app) back(c *echo.Context, message string) error {
-	if err := sessionstate.From(c).Flash(sessionstate.Info, message); err != nil {
+	if err := sessionstate.From(c).Flash("info", message); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, "/")

@@ -12,8 +12,8 @@ import (
 	"github.com/reecho-go/reecho/sessionstate/internal/foreign"
 )
 
-// cookieKeeper keeps sessions in their cookies.
-type cookieKeeper struct {
+// cookieBackend keeps sessions in their cookies.
+type cookieBackend struct {
 	name    string // of the cookie
 	codec   *codec
 	limits  limits
@@ -22,7 +22,7 @@ type cookieKeeper struct {
 	legacy  legacyCookies
 }
 
-var _ keeper = (*cookieKeeper)(nil)
+var _ backend = (*cookieBackend)(nil)
 
 // errFuture is the reason of an observe.SessionRefused.
 var errFuture = errors.New("from the future")
@@ -30,25 +30,25 @@ var errFuture = errors.New("from the future")
 // errRevoked is the reason of an observe.SessionRevoked.
 var errRevoked = errors.New("its id has been ended")
 
-func (k *cookieKeeper) load(ctx context.Context, value string, sent http.Header) (held, error) {
+func (k *cookieBackend) load(ctx context.Context, value string, sent http.Header) (snapshot, error) {
 	h, err := k.open(value)
 	if err != nil {
-		return held{}, &refusal{reason: err}
+		return snapshot{}, &refusal{reason: err}
 	}
 	if err := k.visited(&h, sent).timely(k.limits, time.Now()); err != nil {
-		return held{}, err
+		return snapshot{}, err
 	}
 	return k.reload(ctx, &h)
 }
 
 // open reads a cookie's value, our own or one of before.
-func (k *cookieKeeper) open(value string) (held, error) {
+func (k *cookieBackend) open(value string) (snapshot, error) {
 	plain, stale, err := k.codec.open(boxRecord, k.name, value)
 	if err != nil {
 		if h, ok := k.legacy.open(k.name, value, time.Now()); ok {
 			return h, nil
 		}
-		return held{}, err
+		return snapshot{}, err
 	}
 	h, err := parseHeld(plain)
 	h.stale, h.spilled = stale, h.record.spilled
@@ -56,20 +56,20 @@ func (k *cookieKeeper) open(value string) (held, error) {
 }
 
 // before opens a cookie of another name that the library of Config.CookieMode.Foreign has set.
-func (k *cookieKeeper) before(_ context.Context, name, value string) (held, foreign.Session, error) {
+func (k *cookieBackend) before(_ context.Context, name, value string) (snapshot, foreign.Session, error) {
 	h, ok := k.legacy.open(name, value, time.Now())
 	if !ok {
-		return held{}, nil, &refusal{reason: errForged}
+		return snapshot{}, nil, &refusal{reason: errForged}
 	}
 	return h, nil, nil
 }
 
 // parseHeld reads an id and a record.
-func parseHeld(plain []byte) (held, error) {
+func parseHeld(plain []byte) (snapshot, error) {
 	if len(plain) < idSize {
-		return held{}, errFormat
+		return snapshot{}, errFormat
 	}
-	h := held{exists: true}
+	h := snapshot{exists: true}
 	copy(h.id[:], plain)
 	var err error
 	h.record, err = parseRecord(plain[idSize:])
@@ -78,7 +78,7 @@ func parseHeld(plain []byte) (held, error) {
 
 // timely sets the deadline of a session whose times come from its cookie, and
 // refuses one that is over, or from the future.
-func (h *held) timely(l limits, now time.Time) error {
+func (h *snapshot) timely(l limits, now time.Time) error {
 	seen := time.UnixMilli(max(h.record.seen, h.touched))
 	h.deadline = l.deadline(&h.record, seen)
 	if seen.Sub(now) > skew {
@@ -88,13 +88,13 @@ func (h *held) timely(l limits, now time.Time) error {
 }
 
 // append encodes an id and a record for parseHeld.
-func (h *held) append(b []byte) []byte { return h.record.append(append(b, h.id[:]...)) }
+func (h *snapshot) append(b []byte) []byte { return h.record.append(append(b, h.id[:]...)) }
 
-func (k *cookieKeeper) save(ctx context.Context, p *pending) error {
+func (k *cookieBackend) save(ctx context.Context, p *pending) error {
 	if p.touchOnly && !p.base.stale {
 		return k.saveVisit(ctx, p)
 	}
-	h := held{id: p.base.id, exists: true, record: p.next}
+	h := snapshot{id: p.base.id, exists: true, record: p.next}
 	if !p.base.known() || p.renew {
 		h.id = p.newID
 		h.record.issued = max(k.revoked.after(ctx, h.mention(), p.now.Unix()), h.record.created)
@@ -124,7 +124,7 @@ func (k *cookieKeeper) save(ctx context.Context, p *pending) error {
 // goOn fails with ErrEnded if the session has ended meanwhile: a request that
 // was under way must not hand out a cookie for it. One that renews the id ends
 // the old one, and of several that do so at once only the first goes on.
-func (k *cookieKeeper) goOn(ctx context.Context, p *pending) error {
+func (k *cookieBackend) goOn(ctx context.Context, p *pending) error {
 	if p.renew {
 		return k.revoked.renew(ctx, &p.base)
 	}
@@ -138,17 +138,17 @@ func (k *cookieKeeper) goOn(ctx context.Context, p *pending) error {
 }
 
 // reload returns what the cookie had: there is no other copy.
-func (k *cookieKeeper) reload(ctx context.Context, h *held) (held, error) {
+func (k *cookieBackend) reload(ctx context.Context, h *snapshot) (snapshot, error) {
 	switch dead, err := k.revoked.has(ctx, h.mention()); {
 	case err != nil:
-		return held{}, err
+		return snapshot{}, err
 	case dead:
-		return held{}, &refusal{errRevoked, observe.SessionRevoked, h.id}
+		return snapshot{}, &refusal{errRevoked, observe.SessionRevoked, h.id}
 	}
 	return *h, nil
 }
 
-func (k *cookieKeeper) end(ctx context.Context, h *held) error {
+func (k *cookieBackend) end(ctx context.Context, h *snapshot) error {
 	err := k.revoked.end(ctx, h, h.mention())
 	if err == nil && k.spill != nil {
 		k.spill.drop(ctx, h)
@@ -156,7 +156,7 @@ func (k *cookieKeeper) end(ctx context.Context, h *held) error {
 	return err
 }
 
-func (k *cookieKeeper) size(r *record) (size, limit int) {
+func (k *cookieBackend) size(r *record) (size, limit int) {
 	if k.spill == nil {
 		return k.cookieSize(r)
 	}
@@ -169,11 +169,11 @@ func (k *cookieKeeper) size(r *record) (size, limit int) {
 }
 
 // cookieSize is what a cookie with all of the record takes.
-func (k *cookieKeeper) cookieSize(r *record) (size, limit int) {
+func (k *cookieBackend) cookieSize(r *record) (size, limit int) {
 	// seen grows until the record is sealed: count it at its longest
 	grow := uvarintLen(1000*maxSeconds) - uvarintLen(uint64(r.seen-1000*r.created))
 	return len(k.name) + sealedLen(idSize+r.size()+grow), maxCookie
 }
 
-// waits implements keeper: our own list is in memory.
-func (k *cookieKeeper) waits() bool { return k.revoked.own == nil || k.spill != nil }
+// waits implements backend: our own list is in memory.
+func (k *cookieBackend) waits() bool { return k.revoked.own == nil || k.spill != nil }

@@ -13,9 +13,9 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// storeKeeper keeps sessions in a store; cookies hold a sealed id. Every write
+// storeBackend keeps sessions in a store; cookies hold a sealed id. Every write
 // is a compare-and-swap, so none is lost and none brings a session back.
-type storeKeeper struct {
+type storeBackend struct {
 	name   string // of the cookie
 	codec  *codec
 	limits limits
@@ -24,12 +24,12 @@ type storeKeeper struct {
 	touch  store.Toucher // nil: the record is written again
 	prefix string
 	grace  time.Duration // how long an id that was renewed by time still works
-	digest func(*held) string
+	digest func(*snapshot) string
 	marks  marks
 	gates  [64]chan struct{} // those who met a conflict queue up here, by id
 }
 
-var _ keeper = (*storeKeeper)(nil)
+var _ backend = (*storeBackend)(nil)
 
 const (
 	// maxTries bounds the attempts of one save.
@@ -42,34 +42,34 @@ const (
 	// its old id, by those who did not get that from a cookie.
 	maxTrail = 24 * time.Hour
 
-	// tombstoneLife is how long a renewed session's old key stays taken. It
+	// tombstoneAge is how long a renewed session's old key stays taken. It
 	// outlives every request that had loaded it and is about to save.
 	tombstoneAge = time.Minute
 )
 
-func newStoreKeeper(k storeKeeper) *storeKeeper {
+func newStoreBackend(k storeBackend) *storeBackend {
 	for i := range k.gates {
 		k.gates[i] = make(chan struct{}, 1)
 	}
 	return &k
 }
 
-func (k *storeKeeper) key(id sessionID) string { return id.storeKeyIn(k.prefix) }
+func (k *storeBackend) key(id sessionID) string { return id.storeKeyIn(k.prefix) }
 
 // errUnknown is the reason of an observe.SessionUnknown.
 var errUnknown = errors.New("the store has no such session")
 
-func (k *storeKeeper) load(ctx context.Context, value string, _ http.Header) (held, error) {
+func (k *storeBackend) load(ctx context.Context, value string, _ http.Header) (snapshot, error) {
 	plain, stale, err := k.codec.open(boxID, k.name, value)
 	if err != nil {
-		return held{}, &refusal{reason: err}
+		return snapshot{}, &refusal{reason: err}
 	}
 	if len(plain) != idSize {
-		return held{}, &refusal{reason: errFormat}
+		return snapshot{}, &refusal{reason: errFormat}
 	}
 	h, err := k.get(ctx, sessionID(plain), byCookie)
 	if err != nil {
-		return held{}, err
+		return snapshot{}, err
 	}
 	h.stale = h.stale || stale
 	return h, h.alive(time.Now())
@@ -88,7 +88,7 @@ const (
 
 // get reads the record of an id, or of the id that has taken its place; then
 // its cookie is stale. The error is a *refusal or a fault.
-func (k *storeKeeper) get(ctx context.Context, id sessionID, how reach) (held, error) {
+func (k *storeBackend) get(ctx context.Context, id sessionID, how reach) (snapshot, error) {
 	for moves := 0; ; moves++ {
 		h, next, err := k.getOne(ctx, id, how)
 		if err != nil || next == (sessionID{}) {
@@ -96,34 +96,34 @@ func (k *storeKeeper) get(ctx context.Context, id sessionID, how reach) (held, e
 			return h, err
 		}
 		if moves == maxMoves {
-			return held{}, &refusal{errEnded, observe.SessionRevoked, id}
+			return snapshot{}, &refusal{errEnded, observe.SessionRevoked, id}
 		}
 		id = next
 	}
 }
 
 // getOne reads the record of an id, or the id that has taken its place.
-func (k *storeKeeper) getOne(ctx context.Context, id sessionID, how reach) (held, sessionID, error) {
+func (k *storeBackend) getOne(ctx context.Context, id sessionID, how reach) (snapshot, sessionID, error) {
 	var none sessionID
 	it, err := k.store.Get(ctx, k.key(id))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return held{}, none, &refusal{errUnknown, observe.SessionUnknown, id}
+		return snapshot{}, none, &refusal{errUnknown, observe.SessionUnknown, id}
 	case err != nil:
-		return held{}, none, err
+		return snapshot{}, none, err
 	}
 	if next, until, ok := openMoved(id, it.Value); ok {
 		if how == byCookie && !time.Now().Before(until) {
-			return held{}, none, &refusal{errEnded, observe.SessionRevoked, id}
+			return snapshot{}, none, &refusal{errEnded, observe.SessionRevoked, id}
 		}
-		return held{}, next, nil
+		return snapshot{}, next, nil
 	}
-	h := held{id: id, exists: true, version: it.Version, read: time.Now()}
+	h := snapshot{id: id, exists: true, version: it.Version, read: time.Now()}
 	if h.record, err = parseRecord(it.Value); err == nil && h.record.spilled != "" {
 		err = errFormat
 	}
 	if err != nil {
-		return held{}, none, &refusal{err, observe.SessionRevoked, id}
+		return snapshot{}, none, &refusal{err, observe.SessionRevoked, id}
 	}
 	h.deadline = it.Expires
 	// A limit that was shortened holds for sessions that exist, too.
@@ -133,18 +133,18 @@ func (k *storeKeeper) getOne(ctx context.Context, id sessionID, how reach) (held
 	return h, none, nil
 }
 
-func (k *storeKeeper) reload(ctx context.Context, h *held) (held, error) {
+func (k *storeBackend) reload(ctx context.Context, h *snapshot) (snapshot, error) {
 	now, err := k.get(ctx, h.id, byHandle)
 	if err != nil {
-		return held{}, err
+		return snapshot{}, err
 	}
 	return now, now.alive(time.Now())
 }
 
-func (k *storeKeeper) seal(id sessionID) string { return k.codec.seal(boxID, k.name, id[:]) }
+func (k *storeBackend) seal(id sessionID) string { return k.codec.seal(boxID, k.name, id[:]) }
 
 // write swaps h's record in for version h.version, or creates it.
-func (k *storeKeeper) write(ctx context.Context, h *held, p *pending) error {
+func (k *storeBackend) write(ctx context.Context, h *snapshot, p *pending) error {
 	if size, limit := k.size(&h.record); size > limit {
 		return tooLarge("", &h.record, size, limit)
 	}
@@ -164,7 +164,7 @@ func (k *storeKeeper) write(ctx context.Context, h *held, p *pending) error {
 // create writes the record of a new id, known to nobody, after its entry in the
 // index; and looks then whether the user's sessions have been ended meanwhile:
 // who ends them either finds the entry, or has left a mark before.
-func (k *storeKeeper) create(ctx context.Context, h *held, p *pending) error {
+func (k *storeBackend) create(ctx context.Context, h *snapshot, p *pending) error {
 	if err := k.index(ctx, h); err != nil {
 		return err
 	}
@@ -181,8 +181,8 @@ func (k *storeKeeper) create(ctx context.Context, h *held, p *pending) error {
 }
 
 // saveNew writes a session that is new.
-func (k *storeKeeper) saveNew(ctx context.Context, p *pending) error {
-	h := held{id: p.newID, exists: true, record: p.next}
+func (k *storeBackend) saveNew(ctx context.Context, p *pending) error {
+	h := snapshot{id: p.newID, exists: true, record: p.next}
 	p.before, p.tries = p.base.record, 1
 	if err := k.create(ctx, &h, p); err != nil {
 		k.dropNew(ctx, &h)
@@ -194,7 +194,7 @@ func (k *storeKeeper) saveNew(ctx context.Context, p *pending) error {
 
 // saveTouch moves the deadline, without the value where the store can do that,
 // and seals a cookie again whose key is old.
-func (k *storeKeeper) saveTouch(ctx context.Context, p *pending) error {
+func (k *storeBackend) saveTouch(ctx context.Context, p *pending) error {
 	h := p.base
 	p.before, p.tries = h.record, 1
 	var err error
@@ -217,7 +217,7 @@ func (k *storeKeeper) saveTouch(ctx context.Context, p *pending) error {
 // save swaps until it meets no other writer. From the first conflict on the
 // writers of this process take turns, so that it takes them one attempt each;
 // the swap still guards against those of other processes.
-func (k *storeKeeper) save(ctx context.Context, p *pending) error {
+func (k *storeBackend) save(ctx context.Context, p *pending) error {
 	switch {
 	case !p.base.known():
 		return k.saveNew(ctx, p)
@@ -225,10 +225,10 @@ func (k *storeKeeper) save(ctx context.Context, p *pending) error {
 		return k.saveTouch(ctx, p)
 	}
 	base, next := p.base, p.next
-	target := held{id: base.id, exists: true, version: base.version}
+	target := snapshot{id: base.id, exists: true, version: base.version}
 	renew := p.renew || p.timed
 	if renew {
-		target = held{id: p.newID, exists: true}
+		target = snapshot{id: p.newID, exists: true}
 	}
 	gate := k.gates[base.id[0]%byte(len(k.gates))]
 	queued := false
@@ -282,7 +282,7 @@ func (k *storeKeeper) save(ctx context.Context, p *pending) error {
 // dropNew takes back a new id that nobody knows: it would only wait for its
 // deadline, and count as one of the user's sessions until then. It was perhaps
 // written, though the store's answer did not say so. It may fail.
-func (k *storeKeeper) dropNew(ctx context.Context, target *held) {
+func (k *storeBackend) dropNew(ctx context.Context, target *snapshot) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second) // that of the save may be over
 	defer cancel()
 	_ = k.store.Delete(ctx, k.key(target.id))
@@ -291,7 +291,7 @@ func (k *storeKeeper) dropNew(ctx context.Context, target *held) {
 
 // writeRenewed writes the changed record under the new id, and then ends the
 // old one, which must not have been written to meanwhile.
-func (k *storeKeeper) writeRenewed(ctx context.Context, p *pending, base, target *held) error {
+func (k *storeBackend) writeRenewed(ctx context.Context, p *pending, base, target *snapshot) error {
 	target.record.issued = max(p.now.Unix(), target.record.created)
 	target.record.lineage = base.lineageAfter(&target.record)
 	if target.record.root = ""; p.timed {
@@ -300,22 +300,22 @@ func (k *storeKeeper) writeRenewed(ctx context.Context, p *pending, base, target
 	if err := k.create(ctx, target, p); err != nil {
 		return err
 	}
-	stone := grave(base)
-	if stone.Value = stoneFor(target.id); p.timed {
+	item := tombstoneItem(base)
+	if item.Value = tombstoneFor(target.id); p.timed {
 		now := time.Now()
 		var err error
-		if stone.Value, err = sealMoved(base.id, target.id, now.Add(k.grace)); err != nil {
+		if item.Value, err = sealMoved(base.id, target.id, now.Add(k.grace)); err != nil {
 			return err
 		}
 		// Cookies follow for the grace; handles and saves under way for longer.
-		if stone.Expires = now.Add(max(k.grace, maxTrail)); !target.deadline.IsZero() && target.deadline.Before(stone.Expires) {
-			stone.Expires = target.deadline
+		if item.Expires = now.Add(max(k.grace, maxTrail)); !target.deadline.IsZero() && target.deadline.Before(item.Expires) {
+			item.Expires = target.deadline
 		}
 	}
-	if _, err := k.swap.Swap(ctx, k.key(base.id), base.version, stone); err != nil {
+	if _, err := k.swap.Swap(ctx, k.key(base.id), base.version, item); err != nil {
 		// An answer that was lost must not cost the visitor the session.
 		it, readErr := k.store.Get(ctx, k.key(base.id))
-		if readErr != nil || !bytes.Equal(it.Value, stone.Value) {
+		if readErr != nil || !bytes.Equal(it.Value, item.Value) {
 			return err
 		}
 	}
@@ -346,13 +346,13 @@ func again(ctx context.Context, gate chan struct{}, queued *bool, tries int) err
 }
 
 // rebase reads the session again and does the changes to it.
-func (k *storeKeeper) rebase(ctx context.Context, p *pending, stale bool) (held, record, error) {
+func (k *storeBackend) rebase(ctx context.Context, p *pending, stale bool) (snapshot, record, error) {
 	base, err := k.get(ctx, p.base.id, reach(p.absent))
 	if _, gone := errors.AsType[*refusal](err); gone {
-		return held{}, record{}, ErrEnded
+		return snapshot{}, record{}, ErrEnded
 	}
 	if err != nil {
-		return held{}, record{}, err
+		return snapshot{}, record{}, err
 	}
 	base.stale = base.stale || stale
 	next, err := p.changes.apply(base.record)
@@ -364,10 +364,10 @@ var errVanished = errors.New("the store has no trace of the session: it may have
 
 // end buries the session, and the one that its tombstone names if it has been
 // renewed since h was read. A plain Delete would not notice that.
-func (k *storeKeeper) end(ctx context.Context, h *held) error {
+func (k *storeBackend) end(ctx context.Context, h *snapshot) error {
 	last, key := *h, k.key(h.id)
 	for range maxTries {
-		_, err := k.swap.Swap(ctx, key, last.version, grave(&last))
+		_, err := k.swap.Swap(ctx, key, last.version, tombstoneItem(&last))
 		switch {
 		case err == nil:
 			// Dead already: what fails now is left to its deadline.
@@ -392,7 +392,7 @@ func (k *storeKeeper) end(ctx context.Context, h *held) error {
 
 // follow reads what is under a key, or under the key that a tombstone there
 // names, for end. gone says that there is nothing left to end.
-func (k *storeKeeper) follow(ctx context.Context, key string, last *held) (at string, gone bool, err error) {
+func (k *storeBackend) follow(ctx context.Context, key string, last *snapshot) (at string, gone bool, err error) {
 	for range maxTries {
 		it, err := k.store.Get(ctx, key)
 		if errors.Is(err, store.ErrNotFound) {
@@ -421,13 +421,13 @@ func (k *storeKeeper) follow(ctx context.Context, key string, last *held) (at st
 	return key, false, ErrContention
 }
 
-// grave is a tombstone that leads nowhere.
-func grave(h *held) store.Item {
+// tombstoneItem is a tombstone that leads nowhere.
+func tombstoneItem(h *snapshot) store.Item {
 	return store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneAge), Expendable: h.record.user == ""}
 }
 
-func (k *storeKeeper) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }
+func (k *storeBackend) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }
 
-// waits implements keeper: also in memory, requests that met a conflict queue up
+// waits implements backend: also in memory, requests that met a conflict queue up
 // behind each other's functions.
-func (k *storeKeeper) waits() bool { return true }
+func (k *storeBackend) waits() bool { return true }

@@ -8,40 +8,40 @@ import (
 	"github.com/reecho-go/reecho/sessionstate/internal/foreign"
 )
 
-// thirdKeeper keeps sessions in a store of another session library. Such a
+// foreignBackend keeps sessions in a store of another session library. Such a
 // store can neither compare and swap nor tell what it has: the writers of this
 // process take turns and read before they write, those of several processes
 // overwrite each other. The record is kept beside the values of the other
 // library's code.
-type thirdKeeper struct {
-	cookieKeeper // its times and its revocations
-	store        foreign.Store
-	turns        turns
+type foreignBackend struct {
+	cookieBackend // its times and its revocations
+	store         foreign.Store
+	turns         turns
 }
 
-var _ keeper = (*thirdKeeper)(nil)
+var _ backend = (*foreignBackend)(nil)
 
 // maxThirdAge is how long sessions without a deadline are kept, in seconds:
 // these stores take none for an order to delete.
 const maxThirdAge = 400 * 24 * 3600
 
-func (k *thirdKeeper) load(ctx context.Context, value string, sent http.Header) (held, error) {
-	h, _, err := k.open(ctx, &held{cookie: value}, sent)
+func (k *foreignBackend) load(ctx context.Context, value string, sent http.Header) (snapshot, error) {
+	h, _, err := k.open(ctx, &snapshot{cookie: value}, sent)
 	return h, err
 }
 
 // before opens a session that the store has, also one of another name.
-func (k *thirdKeeper) before(ctx context.Context, name, value string) (held, foreign.Session, error) {
+func (k *foreignBackend) before(ctx context.Context, name, value string) (snapshot, foreign.Session, error) {
 	if value == "" { // to the store that is a new session
-		return held{}, nil, &refusal{reason: errUnknown}
+		return snapshot{}, nil, &refusal{reason: errUnknown}
 	}
 	session, err := k.store.Open(ctx, name, value)
 	if err != nil {
-		return held{}, nil, refusedBy(err)
+		return snapshot{}, nil, refusedBy(err)
 	}
 	h, err := parseHeld(session.Record())
 	if err != nil { // an app's session of before: it is taken over, and begins now
-		h = held{id: idOfBefore("third", session.Cookie()), exists: true, record: fresh(time.Now())}
+		h = snapshot{id: idOfBefore("third", session.Cookie()), exists: true, record: fresh(time.Now())}
 		h.record.rememberFor = promiseOf(session.MaxAge()).remember()
 	}
 	h.cookie = value
@@ -51,33 +51,33 @@ func (k *thirdKeeper) before(ctx context.Context, name, value string) (held, for
 
 // open returns the session of at's cookie. Visits are noted beside it: in sent,
 // or by at.
-func (k *thirdKeeper) open(ctx context.Context, at *held, sent http.Header) (held, foreign.Session, error) {
+func (k *foreignBackend) open(ctx context.Context, at *snapshot, sent http.Header) (snapshot, foreign.Session, error) {
 	h, session, err := k.before(ctx, k.name, at.cookie)
 	if err != nil {
-		return held{}, nil, err
+		return snapshot{}, nil, err
 	}
 	h.touched = at.touched
 	if err := k.visited(&h, sent).timely(k.limits, time.Now()); err != nil {
-		return held{}, nil, err
+		return snapshot{}, nil, err
 	}
-	h, err = k.cookieKeeper.reload(ctx, &h)
+	h, err = k.cookieBackend.reload(ctx, &h)
 	return h, session, err
 }
 
-func (k *thirdKeeper) reload(ctx context.Context, h *held) (held, error) {
+func (k *foreignBackend) reload(ctx context.Context, h *snapshot) (snapshot, error) {
 	if h.cookie == "" { // not saved yet
-		return k.cookieKeeper.reload(ctx, h)
+		return k.cookieBackend.reload(ctx, h)
 	}
 	now, _, err := k.open(ctx, h, nil)
 	return now, err
 }
 
-func (k *thirdKeeper) save(ctx context.Context, p *pending) error {
+func (k *foreignBackend) save(ctx context.Context, p *pending) error {
 	if p.touchOnly {
 		return k.saveVisit(ctx, p)
 	}
 	p.before, p.tries = p.base.record, 1
-	h := held{exists: true, record: p.next}
+	h := snapshot{exists: true, record: p.next}
 	var session foreign.Session
 	if p.base.known() {
 		give, _, err := k.turns.take(ctx, string(p.base.id[:]), time.Minute)
@@ -132,7 +132,7 @@ func (k *thirdKeeper) save(ctx context.Context, p *pending) error {
 	return nil
 }
 
-func (k *thirdKeeper) end(ctx context.Context, h *held) error {
+func (k *foreignBackend) end(ctx context.Context, h *snapshot) error {
 	give, _, err := k.turns.take(ctx, string(h.id[:]), time.Minute)
 	if err != nil {
 		return err
@@ -151,4 +151,4 @@ func (k *thirdKeeper) end(ctx context.Context, h *held) error {
 	return session.Delete()
 }
 
-func (k *thirdKeeper) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }
+func (k *foreignBackend) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }

@@ -191,7 +191,7 @@ func TestHandlesOfThirdPartySessionsRead(t *testing.T) {
 	t.Parallel()
 	thirdParties(t, func(t *testing.T, store sessions.Store, dir string) {
 		a := thirdApp(t, store)
-		var h *sessionstate.Handle
+		var h *sessionstate.Detached
 		a.handle("/detach", func(_ echo.Context, s *sessionstate.State) (err error) {
 			if err := count.Set(s, 5); err != nil {
 				return err

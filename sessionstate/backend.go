@@ -9,8 +9,8 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// held is a session as it was found or left.
-type held struct {
+// snapshot is a session as it was found or left.
+type snapshot struct {
 	id       sessionID
 	exists   bool   // there is one
 	cookie   string // its value, where a third-party store needs it
@@ -23,11 +23,11 @@ type held struct {
 	touched  int64     // Unix milliseconds: when a visit was last noted beside its cookie; 0: it was not
 }
 
-func (h *held) known() bool { return h.exists }
+func (h *snapshot) known() bool { return h.exists }
 
 // root is what CSRF tokens are bound to: pages that are open keep working when
 // the id is renewed by time, and stop when it is renewed for safety.
-func (h *held) root() string {
+func (h *snapshot) root() string {
 	if h.record.root != "" {
 		return h.record.root
 	}
@@ -55,15 +55,15 @@ func isRefusal(err error) bool {
 
 func (r *refusal) Error() string { return "sessionstate: refused: " + r.reason.Error() }
 
-// keeper is where sessions live.
-type keeper interface {
+// backend is where sessions live.
+type backend interface {
 	// load returns the session of a cookie's value, which came with others. The
 	// error is a *refusal, or a fault of a store.
-	load(ctx context.Context, value string, sent http.Header) (held, error)
+	load(ctx context.Context, value string, sent http.Header) (snapshot, error)
 
 	// reload returns a session as it is now. The error is a *refusal, or a fault
 	// of a store.
-	reload(ctx context.Context, h *held) (held, error)
+	reload(ctx context.Context, h *snapshot) (snapshot, error)
 
 	// save saves what is pending and notes there what came of it, or fails with
 	// ErrEnded when the session has ended meanwhile. The functions of Update may
@@ -72,7 +72,7 @@ type keeper interface {
 
 	// end ends a session for good, also under an id that it was given meanwhile:
 	// then it sets h to that.
-	end(ctx context.Context, h *held) error
+	end(ctx context.Context, h *snapshot) error
 
 	// waits reports whether a call can take long: for a store elsewhere, or for
 	// other requests.
@@ -83,7 +83,7 @@ type keeper interface {
 }
 
 // alive refuses a session that is over.
-func (h *held) alive(now time.Time) error {
+func (h *snapshot) alive(now time.Time) error {
 	if !h.deadline.IsZero() && !now.Before(h.deadline) {
 		return &refusal{errors.New("its time is over"), observe.SessionExpired, h.id}
 	}
