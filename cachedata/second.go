@@ -30,11 +30,11 @@ type secondLevel struct {
 
 func newSecondLevel(c *core) (*secondLevel, error) {
 	if c.cfg.Scope == Session {
-		return nil, errors.New("Store is set, and the results are those of sessions, which end with the process: use the scope Global, or leave Store out")
+		return nil, errors.New("a Store is set, and the results are those of sessions, which end with the process: use the scope Global, or leave Store out")
 	}
 	kept, err := c.cfg.Store(level.Cache{Group: c.group.Name(), Name: c.name, Key: c.key.Type, Result: c.result.Type, Observer: c.observer})
 	if err != nil {
-		return nil, fmt.Errorf("Store: %w", err)
+		return nil, fmt.Errorf("the Store: %w", err)
 	}
 	return &secondLevel{core: c, kept: kept, busy: make(map[id]int)}, nil
 }

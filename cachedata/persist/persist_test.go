@@ -227,17 +227,17 @@ func TestNewRefusesAStoreThatCannotBeRight(t *testing.T) {
 	t.Parallel()
 	type hidden struct{ n int }
 	_ = hidden{n: 1}
-	new := func(s store.Store, scope cachedata.Scope, o persist.Config) error {
+	refused := func(s store.Store, scope cachedata.Scope, o persist.Config) error {
 		_, err := cachedata.New(t.Name(), func(context.Context, int) (hidden, error) { return hidden{}, nil },
 			cachedata.Config{Scope: scope, Store: persist.In(s, o)})
 		return err
 	}
 	for want, err := range map[string]error{
-		"the store is nil":  new(nil, cachedata.Global, persist.Config{}),
-		"Budget is -1ns":    new(keeper(t), cachedata.Global, persist.Config{Budget: -1}),
-		"those of sessions": new(keeper(t), cachedata.Session, persist.Config{}),
-		"not exported":      new(keeper(t), cachedata.Global, persist.Config{}),
-		"store.Swapper":     new(struct{ store.Store }{keeper(t)}, cachedata.Global, persist.Config{}),
+		"the store is nil":  refused(nil, cachedata.Global, persist.Config{}),
+		"Budget is -1ns":    refused(keeper(t), cachedata.Global, persist.Config{Budget: -1}),
+		"those of sessions": refused(keeper(t), cachedata.Session, persist.Config{}),
+		"not exported":      refused(keeper(t), cachedata.Global, persist.Config{}),
+		"store.Swapper":     refused(struct{ store.Store }{keeper(t)}, cachedata.Global, persist.Config{}),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("New: %v, want %q", err, want)
