@@ -68,8 +68,8 @@ type Config struct {
 	MaxBatch int
 
 	// Store keeps the results in a store too, so that they survive a restart or are
-	// shared by several processes; see [StoreIn]. Not with the scope [Session].
-	// Default: the memory alone.
+	// shared by several processes: persist.In makes one. Not with the scope
+	// [Session]. Default nil: the memory alone.
 	Store Storage
 
 	// Scope says who shares the results. With [Session], each visitor has results

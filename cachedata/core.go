@@ -43,8 +43,8 @@ type core struct {
 
 	layout   layout
 	table    table
-	sessions *sessions // who the entries belong to, in session scope
-	second   second    // what is kept in a store; nil: there is none
+	sessions *sessions    // who the entries belong to, in session scope
+	second   *secondLevel // nil: there is no Storage
 
 	counters counters
 	reads    *visit.Reads // what loads read of their contexts; nil: they see all of it
@@ -106,9 +106,9 @@ func newCore(self shell, name string, key, result reflect.Type, cfg settings, fn
 		errs = append(errs, c.compileKeys(), c.compileCopies())
 	}
 	err := errors.Join(errs...)
-	if cfg.Store.open != nil {
+	if cfg.Store != nil {
 		var wrong error
-		if c.second, wrong = cfg.Store.open(c); wrong != nil {
+		if c.second, wrong = newSecondLevel(c); wrong != nil {
 			err = errors.Join(err, wrong)
 		}
 	}
@@ -304,7 +304,7 @@ func (c *core) close(ctx context.Context) error {
 	c.closed.Store(true)
 	err := c.tracker.Close(ctx)
 	if c.second != nil {
-		err = errors.Join(err, c.second.close(ctx))
+		err = errors.Join(err, c.second.kept.Close(ctx))
 	}
 	c.reset()
 	if c.sessions != nil {

@@ -12,7 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/flight"
-	"github.com/reecho-go/reecho/internal/tier"
+	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -37,7 +37,7 @@ type load struct {
 	passing  bool  // the result is not to be kept
 	same     bool  // it is the old one, which still holds
 
-	ticket *tier.Ticket // what its result may be stored with; nil: it may not
+	ticket level.Ticket // what its result may be stored with; nil: it may not
 	found  *entry       // what the store has; nil: it is loaded
 
 	cleared atomic.Bool // the load has cleared its own cache

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/message/catalog"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/cachedata/persist"
 	"github.com/reecho-go/reecho/ctxinfo"
 	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/examples/explorer/strikes"
@@ -96,7 +97,7 @@ func (a *app) build(cfg config) error {
 		if a.kept, err = boltstore.New(cfg.Persist, boltstore.Config{MaxBytes: 256 << 20}); err != nil {
 			return err
 		}
-		kept = cachedata.StoreIn(a.kept, cachedata.StoreOptions{})
+		kept = persist.In(a.kept, persist.Config{})
 	}
 	db, err := newDatabase()
 	if err != nil {

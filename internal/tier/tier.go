@@ -20,24 +20,26 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
 )
 
 // Config is what a Tier is made of.
 type Config struct {
-	Store       store.Store // with store.Swapper
-	Group       string
-	Cache       string
-	Codec       Codec
-	Key, Result reflect.Type
-	Version     string        // of the app's types
-	Budget      time.Duration // for what one call of the cache asks of the store
-	Observer    observe.Observer
+	level.Cache
+	Store   store.Store // with store.Swapper
+	Codec   Codec
+	Version string        // of the app's types
+	Budget  time.Duration // for what one call of the cache asks of the store
+	Behind  bool          // what was loaded is written when the call has been answered
 }
+
+var _ level.Level = (*Tier)(nil)
 
 // Tier is the part of a store that one cache has. All methods are safe for
 // concurrent use.
@@ -55,39 +57,24 @@ type Tier struct {
 	ahead atomic.Int64 // how much later it is than our clock says, in nanoseconds
 
 	breaker breaker
+	writes  sync.WaitGroup // behind their calls
 	pending pending
 	slots   chan struct{} // one for each call of the store that runs
 	closed  atomic.Bool
 	told    [3]atomic.Int64 // when a complaint of a kind was last told
 }
 
-// Result is what is kept of a load.
-type Result struct {
-	Value    any // a pointer to a result
-	Age      time.Duration
-	Fresh    time.Duration // for how long it is, from its load on; forever: math.MaxInt64
-	Took     time.Duration
-	Tags     []string
-	ETag     string
-	Modified time.Time
-}
-
-// Ticket is what a load must show to store its result: it was taken before the load
-// began. The zero Ticket stores nothing.
-type Ticket struct {
-	key     Key
-	version uint64
+// ticket is a level.Ticket.
+type ticket struct {
+	key     level.Key
+	version uint64 // of what is there; 0: nothing is
 	clock   clock
 	taken   time.Time
 	left    time.Duration // of the budget
-	valid   bool
 }
 
-// Key is the argument of a call.
-type Key struct {
-	Fingerprint uint64
-	Canonical   []byte // what tells it from all others; not changed any more
-}
+// Known implements level.Ticket.
+func (tk *ticket) Known() bool { return tk.version != 0 }
 
 // goneLives is how long it is remembered that a result was deleted. A load that
 // takes longer than half of it is not stored.
@@ -114,7 +101,7 @@ func New(cfg Config) (*Tier, error) {
 	}
 	t.codecName = fmt.Sprintf("%T", cfg.Codec)
 	t.schema = schemaOf(cfg.Version, cfg.Key, cfg.Result)
-	t.prefix = "cache/" + part(cfg.Group) + "/" + part(cfg.Cache) + "/"
+	t.prefix = "cache/" + part(cfg.Group) + "/" + part(cfg.Name) + "/"
 	t.clockKey = t.prefix + "clock"
 	return t, nil
 }
@@ -130,7 +117,7 @@ func part(name string) string {
 
 // name is where the record of a key is. What is there is compared with the key
 // itself.
-func (t *Tier) name(k Key) string {
+func (t *Tier) name(k level.Key) string {
 	sum := sha256.Sum256(k.Canonical)
 	return fmt.Sprintf("%sr/%016x-%x", t.prefix, k.Fingerprint, sum[:16])
 }
@@ -181,10 +168,10 @@ func (t *Tier) readMany(ctx context.Context, keys []string) (map[string]store.It
 
 // Get returns the results of those keys that have one that holds, or nil, and a
 // ticket for a load of each. It takes no longer than the budget.
-func (t *Tier) Get(ctx context.Context, keys ...Key) ([]*Result, []Ticket) {
+func (t *Tier) Get(ctx context.Context, keys ...level.Key) ([]*level.Result, []level.Ticket) {
 	began := time.Now()
 	found, ok := do(ctx, t, "get", t.cfg.Budget, func(ctx context.Context) ([]found, error) { return t.get(ctx, keys) })
-	results, tickets := make([]*Result, len(keys)), make([]Ticket, len(keys))
+	results, tickets := make([]*level.Result, len(keys)), make([]level.Ticket, len(keys))
 	if !ok {
 		return results, tickets
 	}
@@ -197,11 +184,11 @@ func (t *Tier) Get(ctx context.Context, keys ...Key) ([]*Result, []Ticket) {
 }
 
 type found struct {
-	result *Result
-	ticket Ticket
+	result *level.Result
+	ticket *ticket
 }
 
-func (t *Tier) get(ctx context.Context, keys []Key) ([]found, error) {
+func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 	names := make([]string, len(keys), len(keys)+1)
 	for i, k := range keys {
 		names[i] = t.name(k)
@@ -219,7 +206,7 @@ func (t *Tier) get(ctx context.Context, keys []Key) ([]found, error) {
 	var tags []string
 	for i, k := range keys {
 		it := items[names[i]]
-		all[i].ticket = Ticket{key: k, version: it.Version, clock: c, valid: true}
+		all[i].ticket = &ticket{key: k, version: it.Version, clock: c}
 		if it.Version == 0 {
 			continue
 		}
@@ -252,7 +239,7 @@ func (t *Tier) get(ctx context.Context, keys []Key) ([]found, error) {
 			t.complain(ctx, ofRecords, "get", fmt.Errorf("what is stored under %s is not used: it does not decode: %w", names[i], err))
 			continue
 		}
-		all[i].result = &Result{
+		all[i].result = &level.Result{
 			Value: v.Interface(), Age: time.Duration(t.now() - r.written), Fresh: r.fresh, Took: r.took,
 			Tags: r.tags, ETag: r.etag,
 		}
@@ -271,23 +258,37 @@ func (t *Tier) young(r *record) bool {
 // Store writes the result of a load, if nothing has come since the ticket was taken
 // that it does not know of. It takes no longer than what the ticket's call has left
 // of its budget.
-func (t *Tier) Store(ctx context.Context, tk Ticket, r Result) {
-	if !tk.valid || time.Since(tk.taken) > goneLives/2 {
+func (t *Tier) Store(ctx context.Context, tk level.Ticket, r level.Result) {
+	own, ok := tk.(*ticket)
+	if !ok || time.Since(own.taken) > goneLives/2 {
 		return
 	}
+	if !t.cfg.Behind {
+		t.keep(ctx, own, own.left, r)
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	began := time.Now()
+	t.writes.Go(func() {
+		r.Age += time.Since(began)
+		t.keep(ctx, own, t.cfg.Budget, r)
+	})
+}
+
+func (t *Tier) keep(ctx context.Context, tk *ticket, budget time.Duration, r level.Result) {
 	rec, expires, err := t.record(tk, r)
 	if err != nil {
 		t.complain(ctx, ofValues, "put", err)
 		return
 	}
-	do(ctx, t, "put", tk.left, func(ctx context.Context) (struct{}, error) {
+	do(ctx, t, "put", budget, func(ctx context.Context) (struct{}, error) {
 		_, err := t.write(ctx, tk, rec, expires)
 		return struct{}{}, err
 	})
 }
 
 // record is what is stored of r.
-func (t *Tier) record(tk Ticket, r Result) (rec *record, expires time.Time, err error) {
+func (t *Tier) record(tk *ticket, r level.Result) (rec *record, expires time.Time, err error) {
 	value, err := marshal(t.cfg.Codec, r.Value)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("the result cannot be stored: %w", err)
@@ -310,7 +311,7 @@ const lateAfter = 10 * time.Second
 
 // write stores a record where the ticket's version is. It reports whether that was
 // still there.
-func (t *Tier) write(ctx context.Context, tk Ticket, r *record, expires time.Time) (done bool, err error) {
+func (t *Tier) write(ctx context.Context, tk *ticket, r *record, expires time.Time) (done bool, err error) {
 	if len(r.tags) > 0 {
 		it, err := t.read(ctx, t.clockKey)
 		if err != nil {
@@ -340,11 +341,11 @@ func (t *Tier) write(ctx context.Context, tk Ticket, r *record, expires time.Tim
 
 // Put writes a result that comes from elsewhere than a load. It is there when Put
 // returns, or nothing is.
-func (t *Tier) Put(ctx context.Context, k Key, r Result) {
+func (t *Tier) Put(ctx context.Context, k level.Key, r level.Result) {
 	began := time.Now()
 	done, ok := do(ctx, t, "put", t.cfg.Budget, func(ctx context.Context) (bool, error) {
 		for range 3 { // others may store at the same time
-			all, err := t.get(ctx, []Key{k})
+			all, err := t.get(ctx, []level.Key{k})
 			if err != nil {
 				return false, err
 			}
@@ -368,7 +369,7 @@ func (t *Tier) Put(ctx context.Context, k Key, r Result) {
 // Delete removes the result of a key, and takes from loads that have begun the right
 // to store theirs. While the store is away it is done later, and nothing is read
 // before that.
-func (t *Tier) Delete(ctx context.Context, k Key) {
+func (t *Tier) Delete(ctx context.Context, k level.Key) {
 	t.invalidate(ctx, t.cfg.Budget, "delete", invalidation{name: t.name(k)})
 }
 
@@ -410,11 +411,22 @@ func (t *Tier) complain(ctx context.Context, of complaint, op string, err error)
 }
 
 func (t *Tier) tell(ctx context.Context, op string, took time.Duration, err error) {
-	observe.Emit(context.WithoutCancel(ctx), t.cfg.Observer, observe.StoreFailure{Owner: "cachedata: " + t.cfg.Cache, Op: op, Took: took, Err: err})
+	observe.Emit(context.WithoutCancel(ctx), t.cfg.Observer, observe.StoreFailure{Owner: "cachedata: " + t.cfg.Name, Op: op, Took: took, Err: err})
 }
 
-// Close waits for the calls of the store that run. Nothing is asked of it any more.
+// Close waits for what is written behind calls, and for the calls of the store that
+// run. Nothing is asked of it any more.
 func (t *Tier) Close(ctx context.Context) error {
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		t.writes.Wait()
+	}()
+	select {
+	case <-written:
+	case <-ctx.Done():
+		return fmt.Errorf("results are still being written: %w", ctx.Err())
+	}
 	if t.closed.Swap(true) {
 		return nil
 	}
@@ -427,6 +439,3 @@ func (t *Tier) Close(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Known reports whether the store has something for the key, or may have.
-func (tk Ticket) Known() bool { return !tk.valid || tk.version != 0 }

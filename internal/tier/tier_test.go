@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/internal/tier"
 	"github.com/reecho-go/reecho/observe"
@@ -39,8 +40,8 @@ func on(t testing.TB, s store.Store, set func(*tier.Config)) (*tier.Tier, *obser
 	t.Helper()
 	r := new(observe.Recorder)
 	cfg := tier.Config{
-		Store: s, Group: "g", Cache: "c", Codec: tier.JSON{}, Budget: budget, Observer: r,
-		Key: reflect.TypeFor[string](), Result: reflect.TypeFor[int](),
+		Cache: level.Cache{Group: "g", Name: "c", Observer: r, Key: reflect.TypeFor[string](), Result: reflect.TypeFor[int]()},
+		Store: s, Codec: tier.JSON{}, Budget: budget,
 	}
 	if set != nil {
 		set(&cfg)
@@ -57,14 +58,14 @@ func on(t testing.TB, s store.Store, set func(*tier.Config)) (*tier.Tier, *obser
 	return tr, r
 }
 
-func key(text string) tier.Key { return tier.Key{Fingerprint: 7, Canonical: []byte(text)} }
+func key(text string) level.Key { return level.Key{Fingerprint: 7, Canonical: []byte(text)} }
 
-func result(n int, tags ...string) tier.Result {
-	return tier.Result{Value: &n, Fresh: math.MaxInt64, Tags: tags}
+func result(n int, tags ...string) level.Result {
+	return level.Result{Value: &n, Fresh: math.MaxInt64, Tags: tags}
 }
 
 // get returns what there is for a key: -1 if nothing.
-func get(t testing.TB, tr *tier.Tier, k string) (int, tier.Ticket) {
+func get(t testing.TB, tr *tier.Tier, k string) (int, level.Ticket) {
 	t.Helper()
 	results, tickets := tr.Get(context.Background(), key(k))
 	if results[0] == nil {
@@ -74,7 +75,7 @@ func get(t testing.TB, tr *tier.Tier, k string) (int, tier.Ticket) {
 }
 
 // load stores a result as a load does.
-func load(t testing.TB, tr *tier.Tier, k string, r tier.Result) {
+func load(t testing.TB, tr *tier.Tier, k string, r level.Result) {
 	t.Helper()
 	_, tk := get(t, tr, k)
 	tr.Store(context.Background(), tk, r)
@@ -100,7 +101,7 @@ func TestWhatIsStoredComesBackAsItWas(t *testing.T) {
 		r := row{"Ada", time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), []map[string]*int{{"a": &seven}, nil, {}}}
 		rows := func(c *tier.Config) { c.Result = reflect.TypeFor[row]() }
 		first, _ := on(t, s, rows)
-		want := tier.Result{
+		want := level.Result{
 			Value: &r, Fresh: time.Hour, Took: time.Second, Tags: []string{"a", strings.Repeat("b", 2000)}, ETag: `"x"`, Modified: time.Unix(5, 6),
 		}
 		load(t, first, "k", want)
@@ -224,7 +225,7 @@ func TestNothingFromBeforeAClearIsServed(t *testing.T) {
 		type begun struct {
 			key   string
 			value int
-			tk    tier.Ticket
+			tk    level.Ticket
 			by    *tier.Tier
 		}
 		var loads []begun
@@ -413,13 +414,13 @@ func TestNewRefusesWhatDoesNotComeBack(t *testing.T) {
 		{reflect.TypeFor[map[[2]int]int](), tier.JSON{}, "key of a map"},
 		{reflect.TypeFor[struct{ A, B int }](), forgetful{}, "missing or different"},
 	} {
-		_, err := tier.New(tier.Config{Store: memory(t), Codec: tt.codec, Key: reflect.TypeFor[int](), Result: tt.result, Budget: budget})
+		_, err := tier.New(tier.Config{Store: memory(t), Codec: tt.codec, Cache: level.Cache{Key: reflect.TypeFor[int](), Result: tt.result}, Budget: budget})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v: %v, want %q", tt.result, err, tt.want)
 		}
 	}
 	plain := struct{ store.Store }{memory(t)}
-	if _, err := tier.New(tier.Config{Store: plain, Codec: tier.JSON{}, Key: reflect.TypeFor[int](), Result: reflect.TypeFor[int]()}); err == nil || !strings.Contains(err.Error(), "store.Swapper") {
+	if _, err := tier.New(tier.Config{Store: plain, Codec: tier.JSON{}, Cache: level.Cache{Key: reflect.TypeFor[int](), Result: reflect.TypeFor[int]()}}); err == nil || !strings.Contains(err.Error(), "store.Swapper") {
 		t.Errorf("a store without Swap: %v", err)
 	}
 }
@@ -437,8 +438,8 @@ func TestValuesThatCannotBeKeptAreNotStoredAndTold(t *testing.T) {
 	t.Parallel()
 	s := memory(t)
 	tr, events := on(t, s, func(c *tier.Config) { c.Result = reflect.TypeFor[float64]() })
-	load(t, tr, "k", tier.Result{Value: new(1.5), Fresh: math.MaxInt64})
-	tr.Put(t.Context(), key("k"), tier.Result{Value: new(math.NaN()), Fresh: math.MaxInt64})
+	load(t, tr, "k", level.Result{Value: new(1.5), Fresh: math.MaxInt64})
+	tr.Put(t.Context(), key("k"), level.Result{Value: new(math.NaN()), Fresh: math.MaxInt64})
 	if all, _ := tr.Get(t.Context(), key("k")); all[0] != nil {
 		t.Error("the old result is served after a Put that could not be stored")
 	}
@@ -565,8 +566,8 @@ func TestCachesAndKeysAreApart(t *testing.T) {
 	t.Parallel()
 	s := memory(t)
 	one, _ := on(t, s, nil)
-	other, _ := on(t, s, func(c *tier.Config) { c.Cache = "c/r" })
-	third, _ := on(t, s, func(c *tier.Config) { c.Group, c.Cache = "g/c", "r" })
+	other, _ := on(t, s, func(c *tier.Config) { c.Name = "c/r" })
+	third, _ := on(t, s, func(c *tier.Config) { c.Group, c.Name = "g/c", "r" })
 	for i, tr := range []*tier.Tier{one, other, third} {
 		load(t, tr, "k", result(i, "t"))
 		load(t, tr, "k", result(i, "t"))

@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(childFile); path != "" {
 		child(path)
 	}
+	if path := os.Getenv(cacheChild); path != "" {
+		loadUntilKilled(path)
+	}
 	if path := os.Getenv(fullDisk); path != "" {
 		fillUp(path)
 	}

@@ -110,7 +110,7 @@ func TestADamagedFileIsReplacedAndNothingWrongIsServed(t *testing.T) {
 	seed := soaktest.Seed()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	replaced := 0
-	for n := range soaktest.Rounds(2000) {
+	for n := range soaktest.Rounds(1000) {
 		what := fmt.Sprintf("seed %d, file %d", seed, n)
 		path := inFile(t)
 		if err := os.WriteFile(path, damage(rng, whole, n), 0o600); err != nil {

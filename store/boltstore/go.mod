@@ -8,6 +8,10 @@ require (
 	go.uber.org/goleak v1.3.0
 )
 
-require golang.org/x/sys v0.50.0 // indirect
+require (
+	github.com/maypok86/otter/v2 v2.4.0 // indirect
+	github.com/mitchellh/hashstructure/v2 v2.0.2 // indirect
+	golang.org/x/sys v0.50.0 // indirect
+)
 
 replace github.com/reecho-go/reecho => ../../

@@ -1,4 +1,4 @@
-package cachedata_test
+package persist_test
 
 import (
 	"context"
@@ -13,7 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/cachedata/persist"
 	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
@@ -43,7 +46,7 @@ type process struct {
 	result func(ctx context.Context, key string) (item, error)
 }
 
-func run(t testing.TB, s store.Store, cfg cachedata.Config, o cachedata.StoreOptions) *process {
+func run(t testing.TB, s store.Store, cfg cachedata.Config, o persist.Config) *process {
 	t.Helper()
 	p := &process{events: new(observe.Recorder)}
 	p.result = func(_ context.Context, key string) (item, error) {
@@ -53,7 +56,7 @@ func run(t testing.TB, s store.Store, cfg cachedata.Config, o cachedata.StoreOpt
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.group, cfg.Group, cfg.Observer, cfg.Store = g, g, p.events, cachedata.StoreIn(s, o)
+	p.group, cfg.Group, cfg.Observer, cfg.Store = g, g, p.events, persist.In(s, o)
 	p.Cache, err = cachedata.New("items", func(ctx context.Context, key string) (item, error) {
 		p.loads.Add(1)
 		return p.result(ctx, key)
@@ -76,17 +79,19 @@ func (p *process) wants(t testing.TB, key, name string, source cachedata.Source)
 	return meta
 }
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 func TestResultsSurviveARestartWithTheirTimes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := keeper(t)
-		first := run(t, s, cachedata.Config{TTL: time.Hour}, cachedata.StoreOptions{})
+		first := run(t, s, cachedata.Config{TTL: time.Hour}, persist.Config{})
 		first.wants(t, "k", "k 1", cachedata.Load)
 		first.wants(t, "k", "k 1", cachedata.Hit)
 		first.stop()
 		time.Sleep(20 * time.Minute)
 
-		again := run(t, s, cachedata.Config{TTL: time.Hour}, cachedata.StoreOptions{})
+		again := run(t, s, cachedata.Config{TTL: time.Hour}, persist.Config{})
 		meta := again.wants(t, "k", "k 1", cachedata.Stored)
 		if left := time.Until(meta.Expires); meta.Age != 20*time.Minute || left != 40*time.Minute {
 			t.Errorf("%+v, %v left", meta, left)
@@ -99,7 +104,7 @@ func TestResultsSurviveARestartWithTheirTimes(t *testing.T) {
 		again.wants(t, "k", "k 1", cachedata.Load) // its own first
 		again.stop()
 		time.Sleep(time.Hour)
-		run(t, s, cachedata.Config{TTL: time.Hour}, cachedata.StoreOptions{}).wants(t, "k", "k 1", cachedata.Load)
+		run(t, s, cachedata.Config{TTL: time.Hour}, persist.Config{}).wants(t, "k", "k 1", cachedata.Load)
 	})
 }
 
@@ -133,19 +138,19 @@ func TestClearsAndChangesReachTheStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := keeper(t)
-			first := run(t, s, cachedata.Config{}, cachedata.StoreOptions{})
+			first := run(t, s, cachedata.Config{}, persist.Config{})
 			first.result = func(ctx context.Context, key string) (item, error) {
 				cachedata.LoadingFrom(ctx).AddTags("t")
 				return item{Name: "old"}, nil
 			}
 			first.wants(t, "other", "old", cachedata.Load) // the tag is known
 			first.wants(t, "k", "old", cachedata.Load)
-			run(t, s, cachedata.Config{}, cachedata.StoreOptions{}).wants(t, "k", "old", cachedata.Stored)
+			run(t, s, cachedata.Config{}, persist.Config{}).wants(t, "k", "old", cachedata.Stored)
 			if err := change(t.Context(), first); err != nil {
 				t.Fatal(err)
 			}
 			first.stop()
-			run(t, s, cachedata.Config{}, cachedata.StoreOptions{}).wants(t, "k", "k 1", cachedata.Load)
+			run(t, s, cachedata.Config{}, persist.Config{}).wants(t, "k", "k 1", cachedata.Load)
 		})
 	}
 }
@@ -153,7 +158,7 @@ func TestClearsAndChangesReachTheStore(t *testing.T) {
 func TestPutsAndRefreshesAreInTheStore(t *testing.T) {
 	t.Parallel()
 	s := keeper(t)
-	first := run(t, s, cachedata.Config{}, cachedata.StoreOptions{})
+	first := run(t, s, cachedata.Config{}, persist.Config{})
 	if err := first.PutWith(t.Context(), "put", item{Name: "mine"}, cachedata.PutOptions{Tags: []string{"t"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -161,25 +166,25 @@ func TestPutsAndRefreshesAreInTheStore(t *testing.T) {
 	if v, err := first.Refresh(t.Context(), "k"); err != nil || v.Name != "k 2" {
 		t.Errorf("Refresh: %v, %v", v, err)
 	}
-	again := run(t, s, cachedata.Config{}, cachedata.StoreOptions{})
+	again := run(t, s, cachedata.Config{}, persist.Config{})
 	again.wants(t, "k", "k 2", cachedata.Stored)
 	again.wants(t, "put", "mine", cachedata.Stored)
 	if err := again.ClearTag(t.Context(), "t"); err != nil {
 		t.Fatal(err)
 	}
-	run(t, s, cachedata.Config{}, cachedata.StoreOptions{}).wants(t, "put", "put 1", cachedata.Load)
+	run(t, s, cachedata.Config{}, persist.Config{}).wants(t, "put", "put 1", cachedata.Load)
 }
 
 func TestErrorsAndWhatIsNotKeptAreNotInTheStore(t *testing.T) {
 	t.Parallel()
 	s := keeper(t)
-	first := run(t, s, cachedata.Config{Errors: cachedata.ErrorConfig{TTL: time.Hour}}, cachedata.StoreOptions{})
+	first := run(t, s, cachedata.Config{Errors: cachedata.ErrorConfig{TTL: time.Hour}}, persist.Config{})
 	broken := errors.New("broken")
 	first.result = func(context.Context, string) (item, error) { return item{}, broken }
 	if _, err := first.Get(t.Context(), "k"); !errors.Is(err, broken) {
 		t.Errorf("Get: %v", err)
 	}
-	run(t, s, cachedata.Config{}, cachedata.StoreOptions{}).wants(t, "k", "k 1", cachedata.Load)
+	run(t, s, cachedata.Config{}, persist.Config{}).wants(t, "k", "k 1", cachedata.Load)
 }
 
 func TestABatchTakesFromTheStoreWhatIsThere(t *testing.T) {
@@ -201,7 +206,7 @@ func TestABatchTakesFromTheStoreWhatIsThere(t *testing.T) {
 				}
 			}
 			return m, nil
-		}, cachedata.Config{Group: g, Store: cachedata.StoreIn(s, cachedata.StoreOptions{})})
+		}, cachedata.Config{Group: g, Store: persist.In(s, persist.Config{})})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,17 +227,17 @@ func TestNewRefusesAStoreThatCannotBeRight(t *testing.T) {
 	t.Parallel()
 	type hidden struct{ n int }
 	_ = hidden{n: 1}
-	new := func(s store.Store, scope cachedata.Scope, o cachedata.StoreOptions) error {
+	refused := func(s store.Store, scope cachedata.Scope, o persist.Config) error {
 		_, err := cachedata.New(t.Name(), func(context.Context, int) (hidden, error) { return hidden{}, nil },
-			cachedata.Config{Scope: scope, Store: cachedata.StoreIn(s, o)})
+			cachedata.Config{Scope: scope, Store: persist.In(s, o)})
 		return err
 	}
 	for want, err := range map[string]error{
-		"the store is nil":  new(nil, cachedata.Global, cachedata.StoreOptions{}),
-		"Budget is -1ns":    new(keeper(t), cachedata.Global, cachedata.StoreOptions{Budget: -1}),
-		"those of sessions": new(keeper(t), cachedata.Session, cachedata.StoreOptions{}),
-		"not exported":      new(keeper(t), cachedata.Global, cachedata.StoreOptions{}),
-		"store.Swapper":     new(struct{ store.Store }{keeper(t)}, cachedata.Global, cachedata.StoreOptions{}),
+		"the store is nil":  refused(nil, cachedata.Global, persist.Config{}),
+		"Budget is -1ns":    refused(keeper(t), cachedata.Global, persist.Config{Budget: -1}),
+		"those of sessions": refused(keeper(t), cachedata.Session, persist.Config{}),
+		"not exported":      refused(keeper(t), cachedata.Global, persist.Config{}),
+		"store.Swapper":     refused(struct{ store.Store }{keeper(t)}, cachedata.Global, persist.Config{}),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("New: %v, want %q", err, want)
@@ -245,7 +250,7 @@ func TestAStoreThatIsAwayCostsACallItsBudgetAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const budget = 100 * time.Millisecond
 		s := storetest.Faulty(keeper(t), storetest.Fault{Hang: true, Times: -1})
-		p := run(t, s, cachedata.Config{}, cachedata.StoreOptions{Budget: budget})
+		p := run(t, s, cachedata.Config{}, persist.Config{Budget: budget})
 		p.result = func(_ context.Context, key string) (item, error) {
 			time.Sleep(time.Second)
 			return item{Name: key}, nil
@@ -275,7 +280,7 @@ func TestWritesBehindAreDoneWhenTheCacheIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := keeper(t)
 		s := storetest.Faulty(inner, storetest.Fault{Op: storetest.Swap, Delay: 50 * time.Millisecond, Times: -1})
-		p := run(t, s, cachedata.Config{}, cachedata.StoreOptions{WriteBehind: true, Budget: time.Second})
+		p := run(t, s, cachedata.Config{}, persist.Config{WriteBehind: true, Budget: time.Second})
 		began := time.Now()
 		p.wants(t, "a", "a 1", cachedata.Load) // which makes the clock
 		p.wants(t, "b", "b 2", cachedata.Load)
@@ -283,7 +288,7 @@ func TestWritesBehindAreDoneWhenTheCacheIsClosed(t *testing.T) {
 			t.Errorf("the answers took %v", took)
 		}
 		p.stop()
-		run(t, inner, cachedata.Config{}, cachedata.StoreOptions{}).wants(t, "b", "b 2", cachedata.Stored)
+		run(t, inner, cachedata.Config{}, persist.Config{}).wants(t, "b", "b 2", cachedata.Stored)
 	})
 }
 
@@ -297,7 +302,7 @@ func TestNothingFromBeforeAClearComesFromTheStore(t *testing.T) {
 	for round := range soaktest.Rounds(60) {
 		s := storetest.Faulty(keeper(t))
 		var source atomic.Int64 // what a load returns grows
-		p := run(t, s, cachedata.Config{MaxEntries: 1}, cachedata.StoreOptions{Budget: time.Minute})
+		p := run(t, s, cachedata.Config{MaxEntries: 1}, persist.Config{Budget: time.Minute})
 		p.result = func(ctx context.Context, key string) (item, error) {
 			cachedata.LoadingFrom(ctx).AddTags("tag " + key)
 			n := source.Add(1)

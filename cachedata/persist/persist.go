@@ -1,0 +1,112 @@
+// Package persist keeps the results of caches in a store beside the memory, so that
+// they survive a restart or are shared by several processes. It is Streamlit's
+// persist="disk", with any store.Store that has compare-and-swap (store.Swapper):
+// boltstore for a disk, redisstore for several processes.
+//
+//	users, err := cachedata.New("users", loadUser, cachedata.Config{
+//		TTL:   time.Hour,
+//		Store: persist.In(disk, persist.Config{}),
+//	})
+//
+// A call looks into the memory first, then into the store, then it loads.
+//
+// # What is believed
+//
+// What is in the store is believed only when its checksum, codec, types and key are
+// right, and nothing that it has been cleared by has come. Anything else is a miss and
+// an event (observe.StoreFailure), never an error and never a wrong result.
+//
+// # Clears
+//
+// Clears, deletes and puts are in the store when they return, and hold for whatever
+// was loaded before, by any process. If the store is away they are done later, by
+// this process and before it reads anything from there; if the process ends before
+// that, they are lost, and TTLs bound what is served. They reach the memory of other
+// processes only as TTLs end. ClearFunc clears the whole cache in the store, since
+// keys are not decoded there.
+//
+// # Times
+//
+// TTLs go on while no process runs. A clock that was set back makes results older,
+// never younger. Processes that share a store need clocks that agree to within what
+// TTLs may be off. IdleTTL is about the memory. Only fresh results are kept: neither
+// errors nor what has expired.
+//
+// # A store that is slow or away
+//
+// costs a call [Config.Budget] at most. One that fails three times in a row is left
+// alone for a while, which is one event; memory and loads go on.
+package persist
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/level"
+	"github.com/reecho-go/reecho/internal/tier"
+	"github.com/reecho-go/reecho/store"
+)
+
+// Codec turns results into bytes and back. The codecs of sessionstate, such as
+// cborcodec, are Codecs too. Marshal is given a result, and must refuse one of which
+// it would lose a part. Unmarshal is given a pointer to what Marshal was given. Both
+// are called from several goroutines at once, and must not keep what they are given.
+type Codec interface {
+	Marshal(v any) ([]byte, error)
+	Unmarshal(data []byte, v any) error
+}
+
+// Config says how results are kept. The zero value is useful.
+type Config struct {
+	// Codec turns results into bytes. [cachedata.New] refuses types of which it
+	// does not bring back a sample as it was. Default nil: JSON, which refuses what
+	// it would lose.
+	Codec Codec
+	// Budget is how much longer a call may take because of the store: for reading,
+	// and for writing what was loaded. What takes longer is a miss, or is not
+	// written. Default 0: 250 ms. Negative is an error.
+	Budget time.Duration
+	// WriteBehind answers calls before what they loaded is in the store. A process
+	// that is killed loses what it has not written. Default false: it is written
+	// first.
+	WriteBehind bool
+	// Version is part of what identifies the results, beside the types of keys and
+	// results: change it when results mean something else than before although their
+	// types are the same. Default "".
+	Version string
+}
+
+const defaultBudget = 250 * time.Millisecond
+
+// In keeps the results of a cache in s too; it is for cachedata's Config.Store. What
+// is wrong with its arguments is an error of [cachedata.New]. Caches can share a
+// store: their results are apart by the names of group and cache. The store stays
+// the caller's to close, after the caches.
+func In(s store.Store, cfg Config) cachedata.Storage {
+	return func(c level.Cache) (level.Level, error) {
+		var errs []error
+		if s == nil {
+			errs = append(errs, errors.New("persist.In: the store is nil: leave Store out, or give one"))
+		}
+		if cfg.Budget < 0 {
+			errs = append(errs, fmt.Errorf("persist.In: Config.Budget is %v: use 0 for %v", cfg.Budget, defaultBudget))
+		}
+		if err := errors.Join(errs...); err != nil {
+			return nil, err
+		}
+		own := tier.Config{Cache: c, Store: s, Codec: cfg.Codec, Version: cfg.Version, Budget: cfg.Budget, Behind: cfg.WriteBehind}
+		if own.Budget == 0 {
+			own.Budget = defaultBudget
+		}
+		if own.Codec == nil {
+			own.Codec = tier.JSON{}
+		}
+		t, err := tier.New(own)
+		if err != nil {
+			return nil, fmt.Errorf("persist.In: %w", err)
+		}
+		return t, nil
+	}
+}

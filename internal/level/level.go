@@ -1,0 +1,66 @@
+// Package level is what a cache asks of a place where results are kept beside the
+// memory. It is apart from what does it, package tier, so that a cache without such
+// a place links nothing of it.
+package level
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"github.com/reecho-go/reecho/observe"
+)
+
+// Opener makes the Level of a cache, or says what is wrong.
+type Opener func(Cache) (Level, error)
+
+// Cache is who asks.
+type Cache struct {
+	Group, Name string
+	Key, Result reflect.Type
+	Observer    observe.Observer
+}
+
+// Level keeps the results of a cache. No method fails: what cannot be had is a
+// miss, and what cannot be told is told later.
+type Level interface {
+	// Get returns the results of those keys that have one that holds, or nil, and a
+	// ticket for a load of each, or nil.
+	Get(ctx context.Context, keys ...Key) ([]*Result, []Ticket)
+	// Store keeps the result of a load, unless something has come since its ticket
+	// was taken that it does not know of.
+	Store(ctx context.Context, t Ticket, r Result)
+	// Put keeps a result that comes from elsewhere.
+	Put(ctx context.Context, k Key, r Result)
+	// Delete drops a result, and takes from loads that have begun the right to store
+	// theirs. ClearTag and Clear do so for all with a tag, and for all.
+	Delete(ctx context.Context, k Key)
+	ClearTag(ctx context.Context, tag string)
+	Clear(ctx context.Context)
+	// Close waits for what runs.
+	Close(ctx context.Context) error
+}
+
+// Key is the argument of a call.
+type Key struct {
+	Fingerprint uint64
+	Canonical   []byte // what tells it from all others; not changed any more
+}
+
+// Result is what is kept of a load.
+type Result struct {
+	Value    any // a pointer to a result
+	Age      time.Duration
+	Fresh    time.Duration // for how long it is, from its load on; for ever: math.MaxInt64
+	Took     time.Duration
+	Tags     []string
+	ETag     string
+	Modified time.Time
+}
+
+// Ticket is what a load must show to store its result: it was taken before the load
+// began.
+type Ticket interface {
+	// Known reports whether there is something for the key already.
+	Known() bool
+}
