@@ -17,7 +17,7 @@ import (
 	"github.com/reecho-go/reecho/cachedata"
 )
 
-func newCache[K, V any](t *testing.T, load func(context.Context, K) (V, error), cfg cachedata.Config) *cachedata.Cache[K, V] {
+func newCache[K, V any](t *testing.T, load func(context.Context, K) (V, error), cfg cachedata.Config, funcs ...cachedata.Funcs[K, V]) *cachedata.Cache[K, V] {
 	t.Helper()
 	g, err := cachedata.NewGroup(t.Name(), cachedata.GroupConfig{})
 	if err != nil {
@@ -25,7 +25,7 @@ func newCache[K, V any](t *testing.T, load func(context.Context, K) (V, error), 
 	}
 	t.Cleanup(func() { _ = g.Close(context.Background()) }) // nothing is in flight
 	cfg.Group = g
-	c, err := cachedata.New("contracts", load, cfg)
+	c, err := cachedata.New("contracts", load, cfg, funcs...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestDecimalsAndUUIDsAreKeys(t *testing.T) {
 // it, whether a Config has that or not.
 func TestProtobufIsCopied(t *testing.T) {
 	t.Parallel()
-	for name, cfg := range map[string]cachedata.Config{
+	for name, funcs := range map[string]cachedata.Funcs[int, *structpb.Struct]{
 		"by itself": {}, "by a Clone": {Clone: proto.CloneOf[*structpb.Struct]},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestProtobufIsCopied(t *testing.T) {
 			load := func(context.Context, int) (*structpb.Struct, error) {
 				return structpb.NewStruct(map[string]any{"name": "alice", "tags": []any{"a", "b"}, "deep": map[string]any{"n": 1}})
 			}
-			c := newCache(t, load, cfg)
+			c := newCache(t, load, cachedata.Config{}, funcs)
 			a, err1 := c.Get(t.Context(), 1)
 			b, err2 := c.Get(t.Context(), 1)
 			if err1 != nil || err2 != nil {
