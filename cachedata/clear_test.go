@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 )
 
@@ -191,7 +192,7 @@ func TestMustPanics(t *testing.T) {
 
 func TestClearHandler(t *testing.T) {
 	t.Parallel()
-	if _, err := middleware.ClearHandler(cachedata.Default(), nil); err == nil {
+	if _, err := echov4.ClearHandler(cachedata.Default(), nil); err == nil {
 		t.Error("a nil authorize is no error")
 	}
 	tests := []struct {
@@ -243,7 +244,7 @@ func TestClearHandler(t *testing.T) {
 				want(t, c, 1, "1#1")
 				caches = append(caches, c)
 			}
-			h, err := middleware.ClearHandler(g, func(echo.Context) error { return tt.authorize })
+			h, err := echov4.ClearHandler(g, func(echo.Context) error { return tt.authorize })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -283,7 +284,7 @@ func TestErrorsKeepTheirStatusOnEcho(t *testing.T) {
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h, err := middleware.ClearHandler(cachedata.Default(), func(ec echo.Context) error {
+	h, err := echov4.ClearHandler(cachedata.Default(), func(ec echo.Context) error {
 		_, err := c.Get(ec.Request().Context(), 1)
 		return err
 	})

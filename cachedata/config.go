@@ -8,8 +8,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
-	"github.com/reecho-go/reecho/internal/known"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -300,8 +299,8 @@ func (cfg *Config) settings() settings {
 }
 
 // identifies is how keys are compared.
-func (cfg *settings) identifies() canon.Config {
-	return canon.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes}
+func (cfg *settings) identifies() keys.Config {
+	return keys.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes}
 }
 
 // withoutBatch reports what only a Batch has a use for.
@@ -348,17 +347,8 @@ func (cfg *settings) validate() error {
 
 // validateTypes reports what is wrong with what the plans of K and V are made by.
 func (cfg *settings) validateTypes() error {
-	var errs []error
+	errs := []error{cfg.identifies().Validate()}
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	for t, fn := range cfg.HashFuncs {
-		if t == nil || fn == nil {
-			bad("Keys.HashFuncs[%v]: neither the type nor the function may be nil", t)
-		}
-	}
-	if cfg.MaxKeyBytes < 0 || cfg.MaxKeyBytes > 1<<30 {
-		bad("Keys.MaxBytes is %d: use 0 for 1 MiB, or up to 1 GiB", cfg.MaxKeyBytes)
-	}
-	errs = append(errs, known.Check("Trusted", cfg.Trusted))
 	for i, t := range cfg.Immutable {
 		if t == nil {
 			bad("Copy.Immutable[%d] is nil: name a type with reflect.TypeFor", i)

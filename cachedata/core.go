@@ -9,11 +9,10 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/raw"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/observe"
@@ -33,8 +32,8 @@ type core struct {
 	group    *group.Group
 	observer observe.Observer // of the cache and its group; see observed
 
-	keys   *identity.Untyped
-	shape  canon.Shape
+	keys   *keys.Keys
+	shape  keys.Shape
 	plan   *clone.Untyped                      // copies results; nil: copyTo does
 	copyTo func(dst, src unsafe.Pointer) error // nil: by assignment
 	seals  *seals                              // nil: writes to shared results are not looked for
@@ -132,11 +131,11 @@ func newCore(self shell, name string, key, result reflect.Type, cfg settings, fn
 
 // compileKeys finds out how a key identifies.
 func (c *core) compileKeys() error {
-	keys, err := identity.ForType("cachedata: "+c.name, c.key.Type, c.cfg.identifies())
+	known, err := keys.For("cachedata: "+c.name, c.key.Type, c.cfg.identifies())
 	if err != nil {
 		return err
 	}
-	c.keys, c.shape = keys, keys.Shape()
+	c.keys, c.shape = known, known.Shape()
 	return nil
 }
 

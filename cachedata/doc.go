@@ -48,9 +48,9 @@
 // returns them answers so behind any middleware of the toolkit; on an echo without
 // one, set
 //
-//	e.HTTPErrorHandler = middleware.ErrorHandler(nil)
+//	e.HTTPErrorHandler = echov4.ErrorHandler(nil)
 //
-// or return middleware.HTTPError(err): echo's own error handler answers 500 to
+// or return echov4.HTTPError(err): echo's own error handler answers 500 to
 // every error that it does not know.
 //
 // # Cost

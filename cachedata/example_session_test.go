@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
@@ -27,7 +28,7 @@ func Example_session() {
 	}, cachedata.Config{Scope: cachedata.Session}))
 
 	e := echo.New()
-	e.Use(sessions.Middleware())
+	e.Use(echov4.Use(sessions))
 	e.GET("/login/:name", func(c echo.Context) error {
 		return sessionstate.From(c).Login(c.Param("name"))
 	})

@@ -12,7 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
-	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/echov4"
 )
 
 type User struct {
@@ -200,7 +200,7 @@ func ExampleGroup_ClearBy() {
 	daily := cachedata.Must(cachedata.New("daily", loadUser, cachedata.Config{Group: group}))
 	_, _ = daily.Get(context.Background(), 1)
 
-	handler, err := middleware.ClearHandler(group, func(c echo.Context) error {
+	handler, err := echov4.ClearHandler(group, func(c echo.Context) error {
 		if c.Request().Header.Get("Authorization") != "Bearer sesame" {
 			return echo.ErrUnauthorized
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 )
 
@@ -44,7 +45,7 @@ func Example_visitor() {
 	wrong := cachedata.Must(cachedata.New("wrong", load, cachedata.Config{Group: group}))
 
 	e := echo.New()
-	e.Use(visitor.Middleware(), fakeJWT)
+	e.Use(echov4.Use(visitor), fakeJWT)
 	e.GET("/feed", func(c echo.Context) error {
 		ctx := c.Request().Context()
 		feed, err := feeds.Get(ctx, struct{}{})

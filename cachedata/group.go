@@ -124,7 +124,7 @@ var query = group.Query{Who: "cachedata: ClearBy", Name: "cache", Tags: "tag"}
 // pen clear everything: over HTTP it is 400 Bad Request, and for a name that no
 // cache has it is 404 Not Found. The other errors are those of Clear and ClearTag.
 //
-// Whoever may clear can make every request slow: middleware.ClearHandler asks who
+// Whoever may clear can make every request slow: echov4.ClearHandler asks who
 // may.
 func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
 	if err := query.Check(asked); err != nil {

@@ -16,7 +16,7 @@ import (
 	echomiddleware "github.com/labstack/echo/v4/middleware"
 
 	"github.com/reecho-go/reecho/cachedata"
-	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/echov4"
 )
 
 // On an echo without any middleware of ours, one line makes errors what the
@@ -41,8 +41,8 @@ func TestErrorsOnABareEcho(t *testing.T) {
 			wrap    func(error) error
 			media   string
 		}{
-			"with the error handler": {middleware.ErrorHandler(nil), func(err error) error { return err }, "application/problem+json"},
-			"with HTTPError":         {nil, middleware.HTTPError, "application/json"},
+			"with the error handler": {echov4.ErrorHandler(nil), func(err error) error { return err }, "application/problem+json"},
+			"with HTTPError":         {nil, echov4.HTTPError, "application/json"},
 		} {
 			e := echo.New()
 			if test.handler != nil {

@@ -11,7 +11,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -21,8 +20,8 @@ import (
 type load struct {
 	*place
 	in    *era
-	at    epoch.Mark // when the caller came: taken after in
-	came  uint64     // the clears of tags before the caller came
+	at    flight.Mark // when the caller came: taken after in
+	came  uint64      // the clears of tags before the caller came
 	began int64
 	why   purpose
 	prior *entry // what there is already, in whatever state but gone; or nil
@@ -50,7 +49,7 @@ const (
 )
 
 // newLoad returns a load for a caller who comes now.
-func (p *place) newLoad(in *era, at epoch.Mark, why purpose) *load {
+func (p *place) newLoad(in *era, at flight.Mark, why purpose) *load {
 	l := &load{place: p, in: in, at: at, came: p.core.group.Tags().Now(), began: p.core.group.Now(), why: why}
 	l.entry.work = l
 	l.prior = p.prior(in.entries.get(p.id))
@@ -103,7 +102,7 @@ func (p *place) join(ctx context.Context, why purpose) (*entry, Source, error) {
 		return old, source, nil
 	}
 	if terms.Quiet && role == flight.Led {
-		flight.Raise(err)
+		flight.Repanic(err)
 	}
 	if role == flight.Joined && l.tooOld(e) {
 		return nil, tooOld, nil

@@ -11,8 +11,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/internal/visitors"
 	"github.com/reecho-go/reecho/observe"
@@ -149,14 +148,14 @@ func (s *sessions) find(ctx context.Context, key unsafe.Pointer) (*entry, error)
 	if !ok {
 		return nil, nil
 	}
-	buf := identity.Borrow()
+	buf := keys.Borrow()
 	id, err := s.core.keys.AppendID(append(*buf, v.prefix[:]...), key)
 	if err != nil {
-		identity.Return(buf, nil)
+		keys.Return(buf, nil)
 		return nil, err
 	}
 	e := s.table.era.Load().entries.view(id)
-	identity.Return(buf, id)
+	keys.Return(buf, id)
 	return e, nil
 }
 
@@ -184,8 +183,8 @@ func (s *sessions) place(ctx context.Context, key unsafe.Pointer, p *place) erro
 // keyOf returns the key of an entry by its identity, which says all of it.
 func (s *sessions) keyOf(own id) unsafe.Pointer {
 	own.Text = own.Text[prefixLen:]
-	if s.core.shape == canon.Word {
-		own.Word = identity.ParseWord(own.Text)
+	if s.core.shape == keys.Word {
+		own.Word = keys.ParseWord(own.Text)
 	}
 	return s.core.keyOf(&own)
 }

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -85,7 +85,7 @@ func (p *place) beside(f form, key unsafe.Pointer, err error, x *extra) int64 {
 
 // idSize returns what an identity takes, without what it refers to.
 func (c *core) idSize() int64 {
-	if c.shape == canon.Word && c.sessions == nil {
+	if c.shape == keys.Word && c.sessions == nil {
 		return int64(unsafe.Sizeof(id{}.Word))
 	}
 	return int64(unsafe.Sizeof(id{}.Text))

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/internal/scope/scopetest"
 	"github.com/reecho-go/reecho/middleware"
@@ -389,7 +390,7 @@ func TestADeclaredVisitorInAnApp(t *testing.T) {
 				cachedata.Config{})
 			var late context.Context
 			e := echo.New()
-			e.Use(v.Middleware(), test.login)
+			e.Use(echov4.Use(v), test.login)
 			e.GET("/own", func(c echo.Context) error {
 				late = c.Request().Context() //nolint:fatcontext // it is one for each test
 				s, err := own.Get(c.Request().Context(), 1)
@@ -449,7 +450,7 @@ func TestDeclarationsWithinEachOther(t *testing.T) {
 	global := newCache(t, func(ctx context.Context, _ int) (string, error) { _ = ctx.Value(tenantKey{}); return "", nil },
 		cachedata.Config{})
 	e := echo.New()
-	e.Use(tenants.Middleware())
+	e.Use(echov4.Use(tenants))
 	e.GET("/:tenant/:user", func(ec echo.Context) error {
 		ctx := as(context.WithValue(ec.Request().Context(), tenantKey{}, ec.Param("tenant")), ec.Param("user"))
 		if got := get(ctx, t, c, 1); got != ec.Param("tenant")+ec.Param("user") {
@@ -459,7 +460,7 @@ func TestDeclarationsWithinEachOther(t *testing.T) {
 			t.Errorf("a global load that reads what the outer declares: %v", err)
 		}
 		return nil
-	}, users.Middleware())
+	}, echov4.Use(users))
 	for _, path := range []string{"/acme/7", "/other/7", "/acme/8"} {
 		e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, http.NoBody))
 	}

@@ -56,7 +56,7 @@ func (c *checking) Find() (any, bool) {
 func (c *checking) Load(ctx context.Context) (any, error) {
 	in, r := c.in, c.in.core
 	c.began = r.group.Now()
-	mask := r.reads.Hide(&innerContext{Context: ctx})
+	mask := r.reads.Hide(&openContext{Context: ctx})
 	ctx, cancel := context.WithTimeout(mask, r.checkTimeout)
 	r.stragglers.Begin()
 	result := make(chan error, 1)

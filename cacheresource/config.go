@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/known"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -260,14 +260,10 @@ func (cfg *settings) validate(fns functions) error {
 	case cfg.MaxSessions > 0 && cfg.Scope == Global:
 		bad("Session.MaxSessions is %d, but the scope is global: set Scope to Session, or leave it out", cfg.MaxSessions)
 	}
-	for t, fn := range cfg.HashFuncs {
-		if t == nil || fn == nil {
-			bad("Keys.HashFuncs[%v]: neither the type nor the function may be nil", t)
-		}
-	}
-	if cfg.MaxKeyBytes < 0 || cfg.MaxKeyBytes > 1<<30 {
-		bad("Keys.MaxBytes is %d: use 0 for 1 MiB, or up to 1 GiB", cfg.MaxKeyBytes)
-	}
-	errs = append(errs, known.Check("Trusted", cfg.Trusted))
-	return errors.Join(errs...)
+	return errors.Join(append(errs, cfg.identifies().Validate())...)
+}
+
+// identifies is how keys are compared.
+func (cfg *settings) identifies() keys.Config {
+	return keys.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes}
 }

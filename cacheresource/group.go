@@ -84,7 +84,7 @@ var query = group.Query{Who: "cacheresource: ClearBy", Name: "resource"}
 // and clears nothing: over HTTP it is 400 Bad Request, and for a name that no
 // resource has it is 404 Not Found. The other errors are those of Clear.
 //
-// Whoever may clear can make every request slow: middleware.ClearHandler asks who
+// Whoever may clear can make every request slow: echov4.ClearHandler asks who
 // may.
 func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
 	if err := query.Check(asked); err != nil {
@@ -111,10 +111,10 @@ func (g *Group) Close(ctx context.Context) error {
 	for _, m := range members {
 		m.(closer).shut()
 	}
-	var all []held
+	var all []*instance
 	for _, m := range members {
 		_ = m.(closer).settle(ctx) // the resource's own Close reports what is left
-		all = append(all, m.(closer).held()...)
+		all = append(all, m.(closer).unreleased()...)
 	}
 	_ = endAll(ctx, all) // what is left is reported by each resource
 	if err := g.group.Close(ctx); err != nil {
@@ -128,15 +128,15 @@ func (g *Group) Close(ctx context.Context) error {
 // refreshes that run count as leases; pins, and that others were opened
 // with an instance, do not. It costs a look at each instance.
 func (g *Group) Leased() []LeasedInstance {
-	var all []held
+	var all []*instance
 	for _, m := range g.group.Members() {
-		all = append(all, m.(closer).held()...)
+		all = append(all, m.(closer).unreleased()...)
 	}
 	slices.SortFunc(all, older)
 	var leased []LeasedInstance
 	for _, in := range all {
-		if n := in.leases() - in.usedBy().count(); n > 0 {
-			leased = append(leased, LeasedInstance{Name: nameOf(in.source()), Leases: n, Sites: in.sites()})
+		if n := in.leases() - in.dependents.count(); n > 0 {
+			leased = append(leased, LeasedInstance{Name: nameOf(in.source()), Leases: n, Sites: in.core.ledger.sites(in)})
 		}
 	}
 	return leased
@@ -168,7 +168,7 @@ func (g *Group) Resources() iter.Seq2[string, Stats] {
 type closer interface {
 	shut()
 	settle(ctx context.Context) error
-	held() []held
+	unreleased() []*instance
 	stats() Stats
 	clear(ctx context.Context) error
 }
@@ -193,8 +193,8 @@ func (m *member) Close(ctx context.Context) error { return m.core.close(ctx) }
 
 func (m *member) settle(ctx context.Context) error { return m.core.settle(ctx) }
 
-func (m *member) shut()        { m.core.shut() }
-func (m *member) held() []held { return m.core.held() }
-func (m *member) stats() Stats { return m.core.stats() }
+func (m *member) shut()                   { m.core.shut() }
+func (m *member) unreleased() []*instance { return m.core.unreleased() }
+func (m *member) stats() Stats            { return m.core.stats() }
 
 func (m *member) clear(ctx context.Context) error { return m.core.clear(ctx) }

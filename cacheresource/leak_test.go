@@ -81,13 +81,20 @@ func siteBefore(site string) string {
 	return fmt.Sprintf("%s.go:%d", file, n-1)
 }
 
-// A lease that nobody can release any more is given back; not in a bubble,
-// since the garbage collector is outside of all.
+// A lease that nobody can release any more is given back, after it has been
+// reported; not in a bubble, since the garbage collector is outside of all.
 func TestALostLeaseIsGivenBack(t *testing.T) {
 	t.Parallel()
 	w := &world{t: t}
 	var rec observe.Recorder
-	r := newResource(t, w, cacheresource.Config{LeakAge: time.Millisecond, Observer: &rec})
+	var r *cacheresource.Resource[string, *thing]
+	leased := -1 // when the loss was reported
+	count := observe.Func(func(_ context.Context, e observe.Event) {
+		if leak, ok := e.(observe.ResourceLeak); ok && leak.Why == observe.LeakLost {
+			leased = r.Stats().Leases
+		}
+	})
+	r = newResource(t, w, cacheresource.Config{LeakAge: time.Millisecond, Observer: observe.Tee(&rec, count)})
 	func() {
 		_, err := r.Acquire(t.Context(), "k")
 		must(t, err)
@@ -113,6 +120,9 @@ func TestALostLeaseIsGivenBack(t *testing.T) {
 	got := strings.Join(leaks(&rec), "\n")
 	if !strings.Contains(got, "lost ") || !strings.Contains(got, "leak_test.go:") {
 		t.Errorf("leaks %q, want the lost lease", got)
+	}
+	if leased != 1 {
+		t.Errorf("%d leases when the loss was reported, want it to be one still", leased)
 	}
 	w.everythingReleased()
 }

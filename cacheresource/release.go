@@ -15,7 +15,7 @@ func (r *core) release(in *instance) {
 	r.stragglers.Begin()
 	go func() {
 		defer r.stragglers.End()
-		if !r.part(in) { // open has returned its value again
+		if !r.lastOf(in) { // open has returned its value again
 			r.ended(in)
 			return
 		}
@@ -28,7 +28,7 @@ func (r *core) release(in *instance) {
 
 // ended is what follows the end of an instance.
 func (r *core) ended(in *instance) {
-	in.inner.drop()
+	in.dependencies.drop()
 	r.counters.released(in.cause).Add(1)
 	r.untrack(in)
 	close(in.done)

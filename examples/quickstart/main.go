@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/queryparams"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -42,7 +43,7 @@ func hello(c echo.Context) error {
 
 func main() {
 	e := echo.New()
-	e.Use(sessionstate.Must(sessionstate.New(sessionstate.Config{})).Middleware())
+	e.Use(echov4.Use(sessionstate.Must(sessionstate.New(sessionstate.Config{}))))
 	e.GET("/", hello)
 	log.Fatal(e.Start("127.0.0.1:8080"))
 }

@@ -50,7 +50,7 @@ func checkRandom(t *testing.T, r *rand.Rand) {
 	}
 }
 
-func TestC2_RandomValuesOfRandomTypes(t *testing.T) {
+func TestRandomValuesOfRandomTypes(t *testing.T) {
 	t.Parallel()
 	seed := soaktest.Seed()
 	t.Logf("seed %d", seed) // shown when it fails

@@ -19,8 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/epoch"
-	"github.com/reecho-go/reecho/internal/tasks"
+	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -55,14 +54,14 @@ type Group struct {
 	name     string
 	watchers watchers
 	base     time.Time
-	gate     epoch.Gate
+	gate     flight.Gate
 	hooks    Hooks
-	tags     epoch.Tags
+	tags     Tags
 	alarm    alarm
 	mailbox  mailbox
-	tasks    tasks.Counter // sweeps and posted calls
+	tasks    Tasks // sweeps and posted calls
 
-	background tasks.Counter // what Background has started
+	background Tasks // what Background has started
 
 	collectable bool // the timer does not keep the group
 
@@ -113,7 +112,7 @@ func (g *Group) Observed() bool { return g.watchers.all.Load() != nil }
 func (g *Group) Observe(o observe.Observer) { g.watchers.add(o) }
 
 // Gate orders the group's clears against its members' loads.
-func (g *Group) Gate() *epoch.Gate { return &g.gate }
+func (g *Group) Gate() *flight.Gate { return &g.gate }
 
 // Hooks are what runs after a clear of the group or of one of its members.
 func (g *Group) Hooks() *Hooks { return &g.hooks }
