@@ -251,7 +251,8 @@ func TestHandlersOfEchoV5HaveTheWholeToolkit(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return c.JSON(200, []any{page, n, ctxinfo.From(c).Scheme(), sessionstate.Tab(c) == sessionstate.Tab(c)})
+		tab := sessionstate.Tab(c)
+		return c.JSON(200, []any{page, n, ctxinfo.From(c).Scheme(), tab == sessionstate.Tab(c)})
 	})
 	e.POST("/", func(c *echo.Context) error {
 		s := sessionstate.From(c)
@@ -307,14 +308,14 @@ func TestAVisitorIsReadOfEchosStore(t *testing.T) {
 		return user
 	}))
 	var during, after string
-	var kept context.Context
+	var kept *http.Request
 	serve(quiet(), get("/"), func(c *echo.Context) error {
 		c.Set("user", "ada")
-		kept = c.Request().Context()
-		during, _ = visitor.ID(kept)
+		kept = c.Request()
+		during, _ = visitor.ID(kept.Context())
 		return nil
 	}, echov5.Use(visitor))
-	after, _ = visitor.ID(kept)
+	after, _ = visitor.ID(kept.Context())
 	if during != "ada" || after != "ada" {
 		t.Errorf("the visitor is %q, and %q after the request; want ada", during, after)
 	}

@@ -348,7 +348,7 @@ func TestTwoHostsAroundOneRequest(t *testing.T) {
 			e := echo.New()
 			e.Use(echov4.Middleware(outer))
 			e.GET("/", echo.WrapHandler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(202)
+				w.WriteHeader(http.StatusAccepted)
 				_, _ = io.WriteString(w, "hello")
 			}))))
 			return e

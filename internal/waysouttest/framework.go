@@ -120,8 +120,13 @@ func (s *Stamp) BeforeHeaders(_ context.Context, status int, h http.Header) erro
 // text is not for clients.
 type Unavailable struct{} //nolint:errname // it stands for any error
 
-func (Unavailable) Error() string               { return "store down: secret host name" }
-func (Unavailable) StatusCode() int             { return http.StatusServiceUnavailable }
+// Error implements error.
+func (Unavailable) Error() string { return "store down: secret host name" }
+
+// StatusCode is 503.
+func (Unavailable) StatusCode() int { return http.StatusServiceUnavailable }
+
+// Problem implements the toolkit's error interface.
 func (Unavailable) Problem() middleware.Problem { return middleware.Problem{Detail: "try later"} }
 
 // hosting is a way to put committers into an app; the last one fails with fail.
