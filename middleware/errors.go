@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // Error is an error that knows its HTTP answer. All errors of the toolkit that
@@ -22,7 +22,7 @@ type ProblemItem = problem.Item
 
 // PanicError is a recovered panic: Value is what was passed to panic, Stack
 // where it happened, Where and Line the same in short, if that is known.
-type PanicError = panics.Error
+type PanicError = observe.PanicError
 
 // ErrClosed is what a request gets from a Stack that has been closed. It
 // answers 503.
