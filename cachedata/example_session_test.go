@@ -75,5 +75,5 @@ func Example_session() {
 	// cart of ann
 	// 2 carts
 	// 1 cart
-	// cachedata: there is no session and no visitor in this context: pass that of the request, behind the sessionstate plugin or behind the login of a visitor declared with middleware.NewVisitor: carts
+	// cachedata: carts: no session and no declared visitor in this context: pass the context of the request, and put a middleware with the session manager in front of this route, such as echov4.Use(manager), or declare the visitor with middleware.NewVisitor
 }

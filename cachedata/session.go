@@ -5,7 +5,6 @@ import (
 	"container/list"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -49,8 +48,9 @@ func (s Scope) String() string {
 // ErrNoSession says that a cache in session scope was used for nobody: with a
 // context that is not that of a request, where no sessionstate plugin is in
 // place, and no visitor declared (middleware.Visitor) or none logged in. It has
-// no HTTP status.
-var ErrNoSession = errors.New("cachedata: there is no session and no visitor in this context: pass that of the request, behind the sessionstate plugin or behind the login of a visitor declared with middleware.NewVisitor")
+// no HTTP status. It is the same value in cachedata, cacheresource and
+// sessionstate.
+var ErrNoSession = visit.ErrNoSession
 
 // validateScope reports what is wrong with the scope and its bounds.
 func (cfg *settings) validateScope(bad func(format string, args ...any)) {
@@ -130,7 +130,7 @@ func (s *sessions) life(ctx context.Context) (visit.Life, error) {
 	life, err := visit.Lend(ctx)
 	switch {
 	case err == visit.ErrNone:
-		return nil, fmt.Errorf("%w: %s", ErrNoSession, s.core.name)
+		return nil, fmt.Errorf("cachedata: %s: %w", s.core.name, ErrNoSession)
 	case err != nil:
 		return nil, fmt.Errorf("cachedata: %s: %w", s.core.name, err)
 	}
@@ -199,7 +199,7 @@ func (c *core) clearSession(ctx context.Context) error {
 		return err
 	}
 	if c.sessions == nil {
-		return fmt.Errorf("%w: %s has global scope", ErrNoSession, c.name)
+		return fmt.Errorf("cachedata: %s has global scope: %w", c.name, ErrNoSession)
 	}
 	life, err := c.sessions.life(ctx)
 	if err != nil {

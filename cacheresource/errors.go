@@ -22,7 +22,8 @@ var ErrDuplicate = group.ErrDuplicate
 
 // ErrNoSession says that a resource of Scope Session was used for nobody: there
 // is no session, and no visitor declared (middleware.Visitor) or none logged in.
-var ErrNoSession = errors.New("cacheresource: no session and no visitor in this context: put a session manager in front of this route, declare the visitor with middleware.NewVisitor, or use Scope Global")
+// It is the same value in cachedata, cacheresource and sessionstate.
+var ErrNoSession = visit.ErrNoSession
 
 // errPinned is the error of Pin in Scope Session.
 var errPinned = errors.New("Pin keeps its value until Close, but Scope Session ends before: use Do or Acquire")

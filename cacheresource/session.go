@@ -44,7 +44,7 @@ func (r *core) visitorOf(ctx context.Context) (visit.Life, error) {
 	life, err := visit.Lend(ctx)
 	switch {
 	case errors.Is(err, visit.ErrNone):
-		return nil, ErrNoSession
+		return nil, fmt.Errorf("cacheresource: %s: %w", r.name, ErrNoSession)
 	case err != nil:
 		return nil, fmt.Errorf("cacheresource: %s: %w", r.name, err)
 	}

@@ -98,9 +98,9 @@ func TestVaryAndCacheControlAreMerged(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
 	e.Use(echov4.Use(
-		&setter{"one", http.Header{"Vary": {"Cookie"}, "Cache-Control": {"private, max-age=600"}}},
-		&setter{"two", http.Header{"Vary": {"Accept-Language, cookie"}, "Cache-Control": {"no-store"}}},
-		&setter{"three", http.Header{"Vary": {"X-Other"}, "Cache-Control": {"public, max-age=60"}}},
+		&setter{name: "one", h: http.Header{"Vary": {"Cookie"}, "Cache-Control": {"private, max-age=600"}}},
+		&setter{name: "two", h: http.Header{"Vary": {"Accept-Language, cookie"}, "Cache-Control": {"no-store"}}},
+		&setter{name: "three", h: http.Header{"Vary": {"X-Other"}, "Cache-Control": {"public, max-age=60"}}},
 	))
 	e.GET("/", func(c echo.Context) error {
 		c.Response().Header().Set("Vary", "Accept")
@@ -117,14 +117,39 @@ func TestVaryAndCacheControlAreMerged(t *testing.T) {
 	}
 }
 
+// A Vary that an answer needs is sent too when a later plugin fails.
+func TestVaryIsMergedThoughACommitterPanicsOrFails(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func() error{
+		"panics": func() error { panic("no") },
+		"fails":  func() error { return errors.New("no") },
+	} {
+		e := echo.New()
+		e.Use(echov4.Use(
+			&setter{name: "one", h: http.Header{"Vary": {"Cookie"}}},
+			&setter{"two", http.Header{"Vary": {"X-Other"}}, fail},
+		))
+		e.GET("/", func(c echo.Context) error { return c.NoContent(204) })
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+		if got, want := rec.Header().Get("Vary"), "Cookie, X-Other"; rec.Code != 500 || got != want {
+			t.Errorf("%s: %d, Vary = %q, want 500 and %q", name, rec.Code, got, want)
+		}
+	}
+}
+
 type setter struct {
 	name string
 	h    http.Header
+	then func() error // nil: it succeeds
 }
 
 func (s *setter) Name() string { return s.name }
 func (s *setter) BeforeHeaders(_ context.Context, _ int, h http.Header) error {
 	maps.Copy(h, s.h)
+	if s.then != nil {
+		return s.then()
+	}
 	return nil
 }
 

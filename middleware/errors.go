@@ -9,23 +9,23 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// Error is an error that knows its HTTP answer. All errors of the toolkit that
-// reach HTTP implement it, and those of other plugins may: the Stack and
-// [ErrorHandler] render it as RFC 9457 problem details.
+// Error is an error with an HTTP response. The errors of the toolkit that reach
+// HTTP implement it, and errors of other plugins may. The Stack and the
+// ErrorHandler of echov4 and echov5 send it as RFC 9457 problem details.
 type Error = problem.Error
 
-// Problem is the body of an error's answer (RFC 9457).
+// Problem is the body of an error response (RFC 9457).
 type Problem = problem.Details
 
-// ProblemItem is one fault of several in a [Problem].
+// ProblemItem is one of several faults in a [Problem].
 type ProblemItem = problem.Item
 
-// PanicError is a recovered panic: Value is what was passed to panic, Stack
-// where it happened, Where and Line the same in short, if that is known.
+// PanicError is a recovered panic. Value is the argument of panic, Stack the stack
+// trace of its goroutine. Where and Line are the place in short, if it is known.
 type PanicError = observe.PanicError
 
-// ErrClosed is what a request gets from a Stack that has been closed. It
-// answers 503.
+// ErrClosed is the error of a request to a Stack that has been closed. It is
+// answered with 503.
 var ErrClosed error = &unavailable{err: errors.New("middleware: the stack is closed")}
 
 // PluginError says which plugin failed in which hook.
@@ -50,7 +50,7 @@ func (e *unavailable) Error() string   { return e.err.Error() }
 func (e *unavailable) Unwrap() error   { return e.err }
 func (e *unavailable) StatusCode() int { return http.StatusServiceUnavailable }
 
-// Problem implements Error. It names no cause: that is for the log.
+// Problem implements Error. It does not show the cause to the client.
 func (e *unavailable) Problem() problem.Details {
 	return problem.Details{Detail: "The service is not ready. Try again later."}
 }

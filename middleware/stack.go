@@ -184,14 +184,23 @@ func Find[T any](s *Stack) (T, bool) {
 	return none, false
 }
 
-// commit runs every committer, in list order, until one fails.
-func (s *Stack) commit(ctx context.Context, status int, h http.Header) error {
-	for _, c := range s.committers {
-		err := commit.Merged(h, func() error {
-			return panics.Catch(func() error { return c.call.BeforeHeaders(ctx, status, h) })
-		})
+// commit runs every committer, in list order, until one fails or panics, and
+// merges what they say in Vary and Cache-Control.
+func (s *Stack) commit(ctx context.Context, status int, h http.Header) (err error) {
+	var at int
+	var said commit.Said
+	defer func() {
+		if v := recover(); v != nil {
+			said.MergeInto(h)
+			err = s.failed(ctx, s.committers[at].name, "BeforeHeaders", panics.New(v))
+		}
+	}()
+	for at = range s.committers {
+		said = commit.SaidIn(h)
+		err := s.committers[at].call.BeforeHeaders(ctx, status, h)
+		said.MergeInto(h)
 		if err != nil {
-			return s.failed(ctx, c.name, "BeforeHeaders", err)
+			return s.failed(ctx, s.committers[at].name, "BeforeHeaders", err)
 		}
 	}
 	return nil

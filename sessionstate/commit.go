@@ -103,7 +103,7 @@ func (s *State) mayDrop(p *pending, err error) bool {
 // when the store has answered.
 //
 // Errors: [ErrCommitted], [ErrEnded], [ErrContention], *[SizeError], *[StoreError],
-// also with FailOpen, and [ErrNeedsResponse] in cookie mode, where nothing but
+// also with Failures.Open, and [ErrNeedsResponse] in cookie mode, where nothing but
 // the response can save anything. After an error the response tries again; after
 // a *[StoreError] it is not certain that nothing was saved, so an Update may then
 // count twice.
@@ -412,12 +412,12 @@ func (m *Manager) setCookie(r *http.Request, h http.Header, name, value string, 
 		if ours {
 			name = withoutPrefix(name)
 		}
-	case !as.insecure:
+	case !as.config.Insecure:
 		m.plain.see(m, r)
 	}
 	line := name + "=" + value + as.rest // the usual one: name and value need no check
 	if maxAge != 0 || !ours {
-		line = as.config.line(name, value, maxAge, as.insecure)
+		line = as.config.line(name, value, maxAge)
 	}
 	setCookie(h, name, line)
 	h.Set("Cache-Control", "no-store")

@@ -10,7 +10,7 @@ import (
 )
 
 // CookieConfig is how the session's cookie looks. It is always HttpOnly, and
-// Secure unless Config.Insecure is set.
+// Secure unless Insecure is set.
 type CookieConfig struct {
 	// Name is the cookie's name; flash messages use Name with "-f" added, and notes
 	// of visits in cookie mode Name with "-t". Give each app on a host a name of
@@ -18,7 +18,7 @@ type CookieConfig struct {
 	// other's. A name is part of what is sealed: no app takes the cookie of another
 	// name, even with the same Config.Secrets.
 	// Default: "__Host-id", or "__Secure-id" when Domain or Path are set, or
-	// "id" when Config.Insecure is.
+	// "id" when Insecure is set.
 	Name string
 
 	// Domain sends the cookie to subdomains of it too. Refused with a __Host-
@@ -30,20 +30,39 @@ type CookieConfig struct {
 	Path string
 
 	// SameSite is when other sites' requests carry the cookie.
-	// http.SameSiteNoneMode is refused with Config.Insecure, and
+	// http.SameSiteNoneMode is refused with Insecure, and
 	// http.SameSiteDefaultMode always. Default: 0, http.SameSiteLaxMode.
 	SameSite http.SameSite
 
 	// Partitioned gives each top-level site its own cookie when the app is
-	// shown in a frame (CHIPS). Refused with Config.Insecure. Default: false.
+	// shown in a frame (CHIPS). Refused with Insecure. Default: false.
 	Partitioned bool
+
+	// Insecure drops Secure from the cookie, for plain HTTP to any host. Then
+	// everybody on the network can take over sessions. It is not needed for
+	// HTTPS behind a proxy, nor on localhost, 127.0.0.1 and [::1] with Chromium
+	// and Firefox, which keep Secure cookies there; WebKit (Safari) does not, see
+	// InsecureLocalhost. Without it, the first Secure cookie over plain HTTP
+	// tells the observer. Refused with a name that starts with __Host- or
+	// __Secure-, which browsers refuse without Secure. Default: false.
+	Insecure bool
+
+	// InsecureLocalhost drops Secure, and a __Host- or __Secure- prefix of the
+	// name, from the cookies of visitors on this machine alone: requests over
+	// plain HTTP from a loopback address to localhost or a loopback address, with
+	// no sign of a proxy. So development works in every browser, WebKit (Safari)
+	// too, and an app that leaves it set in production changes nothing for visitors
+	// from elsewhere; those of a proxy on the same machine are told by its Host,
+	// X-Forwarded-..., Forwarded, Via or HTTP/1.0. Their cookies are Lax instead of
+	// None, and not Partitioned. Refused with Insecure. Default: false.
+	InsecureLocalhost bool
 }
 
 // withDefaults fills in what is empty.
-func (c CookieConfig) withDefaults(insecure bool) CookieConfig {
+func (c CookieConfig) withDefaults() CookieConfig {
 	if c.Name == "" {
 		switch {
-		case insecure:
+		case c.Insecure:
 			c.Name = "id"
 		case c.Domain != "" || c.Path != "" && c.Path != "/":
 			c.Name = "__Secure-id"
@@ -65,7 +84,7 @@ const maxName = 64
 
 // check finds everything that is wrong with a complete config. Prefixes are
 // compared as browsers do, without regard to case.
-func (c CookieConfig) check(insecure bool) error {
+func (c CookieConfig) check() error {
 	var errs []error
 	bad := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("sessionstate: Config.Cookie."+format, args...))
@@ -80,8 +99,8 @@ func (c CookieConfig) check(insecure bool) error {
 	if host && c.Path != "/" {
 		bad(`Path is %q: the name %q demands "/"; drop it, or use a name with __Secure-`, c.Path, c.Name)
 	}
-	if (host || secure) && insecure {
-		bad("Name is %q, which browsers refuse with Config.Insecure: drop one of them", c.Name)
+	if (host || secure) && c.Insecure {
+		bad("Name is %q, which browsers refuse with Cookie.Insecure: drop one of them", c.Name)
 	}
 	if !strings.HasPrefix(c.Path, "/") {
 		bad(`Path is %q: start it with "/"`, c.Path)
@@ -92,27 +111,27 @@ func (c CookieConfig) check(insecure bool) error {
 	switch c.SameSite {
 	case http.SameSiteLaxMode, http.SameSiteStrictMode:
 	case http.SameSiteNoneMode:
-		if insecure {
-			bad("SameSite is None, which browsers refuse with Config.Insecure: use http.SameSiteLaxMode")
+		if c.Insecure {
+			bad("SameSite is None, which browsers refuse with Cookie.Insecure: use http.SameSiteLaxMode")
 		}
 	default:
 		bad("SameSite is %d: use http.SameSiteLaxMode, StrictMode or NoneMode", c.SameSite)
 	}
-	if c.Partitioned && insecure {
-		bad("Partitioned is true, which browsers refuse with Config.Insecure: drop one of them")
+	if c.Partitioned && c.Insecure {
+		bad("Partitioned is true, which browsers refuse with Cookie.Insecure: drop one of them")
 	}
 	return errors.Join(errs...)
 }
 
 // template is a cookie with these attributes.
-func (c CookieConfig) template(insecure bool) http.Cookie {
-	return http.Cookie{Path: c.Path, Domain: c.Domain, Secure: !insecure, HttpOnly: true, SameSite: c.SameSite, Partitioned: c.Partitioned}
+func (c CookieConfig) template() http.Cookie {
+	return http.Cookie{Path: c.Path, Domain: c.Domain, Secure: !c.Insecure, HttpOnly: true, SameSite: c.SameSite, Partitioned: c.Partitioned}
 }
 
 // line is the Set-Cookie header of a cookie. A maxAge of 0 is until the browser
 // is closed, a negative one deletes.
-func (c CookieConfig) line(name, value string, maxAge int, insecure bool) string {
-	cookie := c.template(insecure)
+func (c CookieConfig) line(name, value string, maxAge int) string {
+	cookie := c.template()
 	cookie.Name, cookie.Value, cookie.MaxAge = name, value, maxAge
 	switch {
 	case maxAge > 0:

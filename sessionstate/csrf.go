@@ -38,7 +38,7 @@ const csrfSize = 16
 
 // CSRFToken returns a token for the forms of this visitor. It is bound to the
 // session's id, so it is worthless in another session and after the session's
-// end, Login and Renew: ask for it after those. Config.RenewEvery leaves it
+// end, Login and Renew: ask for it after those. Config.Lifetime.RenewEvery leaves it
 // good. Every call returns another
 // spelling, so that compressed pages do not give it away (BREACH). A visitor
 // without a session gets one, with its cookie: [ErrCommitted] says that it is

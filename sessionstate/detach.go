@@ -17,8 +17,8 @@ import (
 // it. It holds nothing of the request, needs no closing, and is safe for
 // concurrent use.
 //
-// In server mode it follows the session when Config.RenewEvery gives it a new
-// id, for a day after the last look at least, unless Config.Idle is shorter.
+// In server mode it follows the session when Config.Lifetime.RenewEvery gives it a new
+// id, for a day after the last look at least, unless Config.Lifetime.Idle is shorter.
 // It ends with the session, and with Login and Renew: what holds the old id may
 // be an intruder's.
 //

@@ -100,7 +100,7 @@ func TestDetachReadsAndSavesBesideTheRequests(t *testing.T) {
 
 func TestHandlesAndRequestsLoseNoUpdate(t *testing.T) {
 	t.Parallel()
-	a, last := detachApp(t, sessionstate.Config{Store: newMem(t), StoreTimeout: time.Minute})
+	a, last := detachApp(t, sessionstate.Config{Store: newMem(t), Failures: sessionstate.FailureConfig{Timeout: time.Minute}})
 	v := a.visitor()
 	v.get(t, "/detach")
 	h := last()
@@ -172,7 +172,7 @@ func TestDetachOfANewVisitorSavesTheSession(t *testing.T) {
 func TestHandlesEndWithTheSession(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.Idle = 10 * time.Minute
+		cfg.Lifetime.Idle = 10 * time.Minute
 		a, last := detachApp(t, cfg)
 		for name, end := range map[string]func(v *visitor){
 			"logout": func(v *visitor) { v.get(t, "/logout").status(t, 200) },
@@ -251,7 +251,7 @@ func TestAHandleCanDestroyTheSession(t *testing.T) {
 func TestWhatAHandleSavesIsNoVisit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a, last := detachApp(t, sessionstate.Config{Store: newMem(t), Idle: 10 * time.Minute})
+		a, last := detachApp(t, sessionstate.Config{Store: newMem(t), Lifetime: sessionstate.LifetimeConfig{Idle: 10 * time.Minute}})
 		busy, touched := a.visitor(), a.visitor()
 		busy.get(t, "/detach")
 		background := last()
@@ -282,7 +282,7 @@ func TestAHandleFollowsATimedRenewal(t *testing.T) {
 	t.Parallel()
 	for _, grace := range []time.Duration{0, 1} {
 		synctest.Test(t, func(t *testing.T) {
-			a, last := detachApp(t, sessionstate.Config{Store: newMem(t), RenewEvery: time.Minute, Grace: grace})
+			a, last := detachApp(t, sessionstate.Config{Store: newMem(t), Lifetime: sessionstate.LifetimeConfig{RenewEvery: time.Minute, Grace: grace}})
 			v := a.visitor()
 			v.get(t, "/incr")
 			v.get(t, "/detach")
@@ -362,7 +362,7 @@ func TestHandlesTellOfStoresThatFail(t *testing.T) {
 	t.Parallel()
 	for _, failOpen := range []bool{false, true} {
 		faulty := storetest.Faulty(newMem(t))
-		a, last := detachApp(t, sessionstate.Config{Store: faulty, FailOpen: failOpen})
+		a, last := detachApp(t, sessionstate.Config{Store: faulty, Failures: sessionstate.FailureConfig{Open: failOpen}})
 		v := a.visitor()
 		v.get(t, "/incr")
 		v.get(t, "/detach")

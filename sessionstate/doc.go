@@ -37,12 +37,12 @@
 //     the logout, and with private added to what the handler has set itself;
 //   - no event, error or log line of this package holds an id, a cookie or a
 //     value;
-//   - a store that fails answers 503, unless Config.FailOpen is set.
+//   - a store that fails answers 503, unless Config.Failures.Open is set.
 //
 // Caches and resources in session scope are bound to the session: what they
 // keep for a visitor outlasts renewed ids, and ends with the session, at the
 // latest when its idle or absolute time is over. A visitor without a session
-// gets one. Config.MaxNewcomers bounds what is kept for clients that never
+// gets one. Config.Limits.Newcomers bounds what is kept for clients that never
 // send their cookie back.
 //
 // Server mode also promises that no update is lost and that nothing brings an
@@ -55,9 +55,9 @@
 // the same moment the last response wins, whole: the changes of the other are
 // lost, also those made with [Key.Update]. A visitor can send an old cookie
 // again, and is then in the state that the cookie holds, until its deadline;
-// Login, Renew and Destroy end older cookies through Config.Revocations. A
+// Login, Renew and Destroy end older cookies through Config.CookieMode.Revocations. A
 // session is limited to what fits in a cookie of 4,096 bytes, some 2,970 of
-// names and values, unless Config.Spill takes the rest. What must be exact
+// names and values, unless Config.CookieMode.Spill takes the rest. What must be exact
 // (a balance, a quota) belongs in server mode, or in your database.
 //
 // A page that only reads does not send the values back: visits are noted in a

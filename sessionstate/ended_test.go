@@ -37,7 +37,7 @@ func keepers(t *testing.T, f func(t *testing.T, cfg sessionstate.Config, born fu
 	})
 	t.Run("spill", func(t *testing.T) {
 		t.Parallel()
-		f(t, sessionstate.Config{Cookie: cookie, Spill: newMem(t)}, func(t *testing.T, a *app) *visitor {
+		f(t, sessionstate.Config{Cookie: cookie, CookieMode: sessionstate.CookieModeConfig{Spill: newMem(t)}}, func(t *testing.T, a *app) *visitor {
 			v := incr(t, a)
 			v.get(t, "/name?n="+strings.Repeat("n", 5000)).status(t, 200)
 			return v
@@ -46,7 +46,7 @@ func keepers(t *testing.T, f func(t *testing.T, cfg sessionstate.Config, born fu
 	t.Run("legacy", func(t *testing.T) {
 		t.Parallel()
 		before := sessions.NewCookieStore(gorillaKey)
-		cfg := sessionstate.Config{Cookie: cookie, Foreign: takenOver(before, time.Now().Add(1000*time.Hour))}
+		cfg := sessionstate.Config{Cookie: cookie, CookieMode: sessionstate.CookieModeConfig{Foreign: takenOver(before, time.Now().Add(1000*time.Hour))}}
 		f(t, cfg, func(t *testing.T, a *app) *visitor { return bornBefore(t, a, before) })
 	})
 	for name, third := range map[string]sessions.Store{
@@ -55,12 +55,12 @@ func keepers(t *testing.T, f func(t *testing.T, cfg sessionstate.Config, born fu
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := sessionstate.Config{Cookie: cookie, Foreign: gorillastate.KeepIn(third)}
+			cfg := sessionstate.Config{Cookie: cookie, CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(third)}}
 			f(t, cfg, incr)
 		})
 		t.Run(name+" of before", func(t *testing.T) {
 			t.Parallel()
-			cfg := sessionstate.Config{Cookie: cookie, Foreign: gorillastate.KeepIn(third)}
+			cfg := sessionstate.Config{Cookie: cookie, CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(third)}}
 			f(t, cfg, func(t *testing.T, a *app) *visitor { return bornBefore(t, a, third) })
 		})
 	}
@@ -154,7 +154,7 @@ func TestALogoutInAServersStoreFollowsEveryRenewal(t *testing.T) {
 			{name: "by time in between", after: 11 * time.Second, paths: []string{"/renew", "/incr", "/incr", "/as?u=bob", "/incr"}, want: 200},
 			{name: "long ago", after: 2 * time.Minute, paths: []string{"/renew", "/who"}, want: 503},
 		} {
-			a, meanwhile := endApp(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{Name: "app"}, Store: newMem(t), RenewEvery: 15 * time.Second})
+			a, meanwhile := endApp(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{Name: "app"}, Store: newMem(t), Lifetime: sessionstate.LifetimeConfig{RenewEvery: 15 * time.Second}})
 			v := a.login(t, "ada")
 			other := v.clone()
 			*meanwhile = func() {
@@ -184,10 +184,10 @@ func TestALegacyCookieStaysEndedHoweverItIsSpelled(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]func(store *sessions.CookieStore) sessionstate.Config{
 		"Legacy": func(store *sessions.CookieStore) sessionstate.Config {
-			return sessionstate.Config{Foreign: takenOver(store, time.Now().Add(time.Hour))}
+			return sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Foreign: takenOver(store, time.Now().Add(time.Hour))}}
 		},
 		"Gorilla": func(store *sessions.CookieStore) sessionstate.Config {
-			return sessionstate.Config{Foreign: gorillastate.KeepIn(store)}
+			return sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(store)}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -457,7 +457,7 @@ func TestALogoutEndsTheCookieOfAThirdPartyStoreForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		third := sessions.NewCookieStore(gorillaKey)
 		third.Options.MaxAge = 0 // until the browser is closed; the codec believes it for 30 days
-		a, _ := endApp(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{Name: "app"}, Foreign: gorillastate.KeepIn(third)})
+		a, _ := endApp(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{Name: "app"}, CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(third)}})
 		v := bornBefore(t, a, third)
 		copied := v.clone()
 		v.get(t, "/logout").status(t, 200)
@@ -474,8 +474,8 @@ func TestJunkCookiesHideNoSessionOfAnotherName(t *testing.T) {
 	old := sessions.NewCookieStore(gorillaKey)
 	for what, cfg := range map[string]sessionstate.Config{
 		"ours":          {},
-		"of before":     {Foreign: takenOver(old, time.Now().Add(time.Hour))},
-		"a third party": {Foreign: gorillastate.KeepIn(old)},
+		"of before":     {CookieMode: sessionstate.CookieModeConfig{Foreign: takenOver(old, time.Now().Add(time.Hour))}},
+		"a third party": {CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(old)}},
 	} {
 		a := newVisit(t, cfg)
 		user := gorillaRoutes(t, a, "other", map[string]func(s *sessions.Session){

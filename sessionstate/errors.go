@@ -10,6 +10,7 @@ import (
 	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/internal/lossless"
 	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/internal/visit"
 )
 
 var (
@@ -18,8 +19,9 @@ var (
 	ErrCommitted = fmt.Errorf("sessionstate: too late to change the session: %w", commit.ErrCommitted)
 
 	// ErrNoSession says that the route has no session: neither the Manager's
-	// middleware nor a Stack with the Manager is in front of it.
-	ErrNoSession = errors.New("sessionstate: no session in this request: put a middleware with the Manager in it, such as echov4.Use(manager), in front of this route")
+	// middleware nor a Stack with the Manager is in front of it. It is the same
+	// value in cachedata, cacheresource and sessionstate.
+	ErrNoSession = visit.ErrNoSession
 
 	// ErrContention says that a save met other writers' changes each time it
 	// was tried. None of its changes were made; the response is a 503.

@@ -62,9 +62,9 @@ func unlucky(t *testing.T, mode, path string, fault storetest.Fault, op storetes
 	s := storetest.Faulty(newMem(t))
 	cfg := sessionstate.Config{Observer: observe.Slog(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))}
 	if mode == "cookie" {
-		cfg.Revocations = s
+		cfg.CookieMode.Revocations = s
 	} else {
-		cfg.Store, cfg.MaxPerUser = s, 2
+		cfg.Store, cfg.Limits.PerUser = s, 2
 	}
 	a := newVisit(t, cfg)
 	v := a.visitor()

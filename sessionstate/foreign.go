@@ -10,7 +10,7 @@ import (
 	"github.com/reecho-go/reecho/sessionstate/internal/foreign"
 )
 
-// Foreign is sessions that another session library has, for Config.Foreign:
+// Foreign is sessions that another session library has, for Config.CookieMode.Foreign:
 // gorillastate.TakeOver and gorillastate.KeepIn make it.
 type Foreign interface{ foreign.Library }
 
@@ -36,7 +36,7 @@ var _ foreign.Manager = (*foreignManager)(nil)
 
 // Cookie implements foreign.Manager.
 func (f *foreignManager) Cookie() http.Cookie {
-	c := f.m.cookie.template(f.m.look.insecure)
+	c := f.m.cookie.template()
 	c.Name, c.MaxAge = f.m.cookie.Name, int(f.m.promise.remember())
 	return c
 }

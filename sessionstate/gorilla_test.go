@@ -161,7 +161,7 @@ func TestGorillaSessionsOfOtherNames(t *testing.T) {
 	modes(t, otherNames)
 	t.Run("third party", func(t *testing.T) {
 		t.Parallel()
-		otherNames(t, sessionstate.Config{Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))})
+		otherNames(t, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))}})
 	})
 }
 
@@ -188,7 +188,7 @@ func TestGorillaValuesThatDoNotFitFailAtSave(t *testing.T) {
 func TestGorillaTimesOutToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newVisit(t, sessionstate.Config{Idle: time.Minute})
+		a := newVisit(t, sessionstate.Config{Lifetime: sessionstate.LifetimeConfig{Idle: time.Minute}})
 		h := gorillaCount(gorillastate.New(a.m), "other")
 		a.Any("/g", echo.WrapHandler(h))
 		v := a.visitor()

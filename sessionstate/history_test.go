@@ -28,27 +28,27 @@ func TestASessionThatWasEndedNeverAnswersAgain(t *testing.T) {
 	for name, mode := range map[string]func(t *testing.T) (sessionstate.Config, *storetest.FaultyStore){
 		"cookie": func(t *testing.T) (sessionstate.Config, *storetest.FaultyStore) {
 			s := storetest.Faulty(restless{newMem(t)})
-			return sessionstate.Config{Revocations: s}, s
+			return sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Revocations: s}}, s
 		},
 		"store": func(t *testing.T) (sessionstate.Config, *storetest.FaultyStore) {
 			s := storetest.Faulty(restless{newMem(t)})
-			return sessionstate.Config{Store: s, RenewEvery: time.Minute, Grace: time.Minute}, s
+			return sessionstate.Config{Store: s, Lifetime: sessionstate.LifetimeConfig{RenewEvery: time.Minute, Grace: time.Minute}}, s
 		},
 		"spill": func(t *testing.T) (sessionstate.Config, *storetest.FaultyStore) {
 			s := storetest.Faulty(restless{newMem(t)})
-			return sessionstate.Config{Revocations: s, Spill: s}, s
+			return sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Revocations: s, Spill: s}}, s
 		},
 		"third-party cookies": func(t *testing.T) (sessionstate.Config, *storetest.FaultyStore) {
 			s := storetest.Faulty(restless{newMem(t)})
-			return sessionstate.Config{Revocations: s, Foreign: gorillastate.KeepIn(sessions.NewCookieStore(gorillaKey))}, s
+			return sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Revocations: s, Foreign: gorillastate.KeepIn(sessions.NewCookieStore(gorillaKey))}}, s
 		},
 		"third-party files": func(t *testing.T) (sessionstate.Config, *storetest.FaultyStore) {
 			s := storetest.Faulty(restless{newMem(t)})
-			return sessionstate.Config{Revocations: s, Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))}, s
+			return sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Revocations: s, Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))}}, s
 		},
 		"legacy": func(t *testing.T) (sessionstate.Config, *storetest.FaultyStore) {
 			s := storetest.Faulty(restless{newMem(t)})
-			return sessionstate.Config{Revocations: s, Foreign: takenOver(sessions.NewCookieStore(gorillaKey), time.Now().Add(1e6*time.Hour))}, s
+			return sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Revocations: s, Foreign: takenOver(sessions.NewCookieStore(gorillaKey), time.Now().Add(1e6*time.Hour))}}, s
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestASessionThatWasEndedNeverAnswersAgain(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(seed, uint64(round)))
 				synctest.Test(t, func(t *testing.T) {
 					cfg, s := mode(t)
-					cfg.Cookie.Name, cfg.Idle, cfg.Absolute = "app", 30*time.Minute, 2*time.Hour
+					cfg.Cookie.Name, cfg.Lifetime.Idle, cfg.Lifetime.Absolute = "app", 30*time.Minute, 2*time.Hour
 					h := &history{t: t, app: histApp(t, cfg), revokes: cfg.Store != nil && round%2 == 0}
 					if name == "legacy" {
 						h.known = []*visitor{bornBefore(t, h.app, sessions.NewCookieStore(gorillaKey))}

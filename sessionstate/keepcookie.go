@@ -55,7 +55,7 @@ func (k *cookieKeeper) open(value string) (held, error) {
 	return h, err
 }
 
-// before opens a cookie of another name that the library of Config.Foreign has set.
+// before opens a cookie of another name that the library of Config.CookieMode.Foreign has set.
 func (k *cookieKeeper) before(_ context.Context, name, value string) (held, foreign.Session, error) {
 	h, ok := k.legacy.open(name, value, time.Now())
 	if !ok {

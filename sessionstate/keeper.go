@@ -14,7 +14,7 @@ type held struct {
 	id       sessionID
 	exists   bool   // there is one
 	cookie   string // its value, where a third-party store needs it
-	spilled  string // names what its cookie has left to Config.Spill, loaded or not
+	spilled  string // names what its cookie has left to Config.CookieMode.Spill, loaded or not
 	version  uint64 // of the record in its store
 	record   record
 	read     time.Time // when a store had it

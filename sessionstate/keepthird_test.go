@@ -37,7 +37,7 @@ func thirdParties(t *testing.T, f func(t *testing.T, store sessions.Store, dir s
 }
 
 func thirdApp(t *testing.T, store sessions.Store) *app {
-	a := newVisit(t, sessionstate.Config{Foreign: gorillastate.KeepIn(store), Cookie: sessionstate.CookieConfig{Name: "app"}})
+	a := newVisit(t, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(store)}, Cookie: sessionstate.CookieConfig{Name: "app"}})
 	a.Any("/g", echo.WrapHandler(gorillaCount(gorillastate.New(a.m), "app")))
 	a.Any("/read", echo.WrapHandler(gorillaCount(gorillastate.New(a.m), "app")))
 	return a
@@ -165,10 +165,10 @@ func TestThirdPartyStoresThatFailAnswer503(t *testing.T) {
 		}
 	}
 	for _, cfg := range []sessionstate.Config{
-		{Foreign: gorillastate.KeepIn(nil)},
-		{Foreign: gorillastate.KeepIn(brokenStore{}), Store: newMem(t)},
+		{CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(nil)}},
+		{CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(brokenStore{})}, Store: newMem(t)},
 	} {
-		if _, err := sessionstate.New(cfg); err == nil || !strings.Contains(err.Error(), "Config.Foreign") {
+		if _, err := sessionstate.New(cfg); err == nil || !strings.Contains(err.Error(), "Config.CookieMode.Foreign") {
 			t.Errorf("New() = %v", err)
 		}
 	}
@@ -222,8 +222,8 @@ func Example_keepInAStoreOfGorilla() {
 	defer func() { _ = os.RemoveAll(dir) }()
 	count := sessionstate.NewKey("count", sessionstate.KeyConfig[int]{})
 	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{
-		Secrets: secrets,
-		Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(dir, gorillaKey)),
+		Secrets:    secrets,
+		CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(dir, gorillaKey))},
 	}))
 	e := echo.New()
 	e.Use(echov4.Use(sessions))

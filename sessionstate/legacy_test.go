@@ -26,7 +26,7 @@ func takenOver(store *sessions.CookieStore, until time.Time) sessionstate.Foreig
 
 // takeover is an app that had its sessions in a CookieStore, and a visitor of then.
 func takeover(t *testing.T, store *sessions.CookieStore, until time.Time) (*app, *visitor) {
-	a := newVisit(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{Name: "app"}, Foreign: takenOver(store, until)})
+	a := newVisit(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{Name: "app"}, CookieMode: sessionstate.CookieModeConfig{Foreign: takenOver(store, until)}})
 	a.Any("/read", echo.WrapHandler(gorillaCount(gorillastate.New(a.m), "app")))
 	a.handle("/values", func(c echo.Context, s *sessionstate.State) error {
 		session, err := gorillastate.New(a.m).Get(c.Request(), "app")

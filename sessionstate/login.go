@@ -18,11 +18,11 @@ var errNoUser = errors.New("sessionstate: Login needs a user: use Destroy to log
 // session scope stays if it is the same user as before, and ends otherwise: it
 // is about somebody else. What other requests were writing to the old id at
 // that moment is lost. It
-// fails with [ErrTooManySessions] if Config.RefuseLogin says so.
+// fails with [ErrTooManySessions] if Config.Limits.RefuseLogin says so.
 func (s *State) Login(user string) error { return s.login(&login{user: user}) }
 
 // LoginFor is [State.Login] to a session that is remembered: it lives for d in
-// all, instead of Config.Idle and Config.Absolute, and its cookie survives the end
+// all, instead of Config.Lifetime.Idle and Config.Lifetime.Absolute, and its cookie survives the end
 // of the browser. d is rounded down to seconds; less than one is refused, and more
 // than a century.
 func (s *State) LoginFor(user string, d time.Duration) error {
@@ -77,7 +77,7 @@ func (s *State) lineageOf(user string) string {
 // whenever the visitor's rights change. The values stay, and so does what caches
 // and resources keep in session scope; the timeouts go on.
 // What other requests were writing to the old id at that moment is lost, since
-// they may be an intruder's; Config.RenewEvery loses nothing. A visitor without
+// they may be an intruder's; Config.Lifetime.RenewEvery loses nothing. A visitor without
 // a session has nothing to renew.
 func (s *State) Renew() error {
 	if err := s.loadAll(); err != nil { // all of it goes to the new id

@@ -35,36 +35,31 @@ func (p plain) Delete(ctx context.Context, key string) error { return p.inner.De
 func TestNewReportsAllProblemsTogether(t *testing.T) {
 	t.Parallel()
 	_, err := sessionstate.New(sessionstate.Config{
-		Secrets:      []sessionstate.Secret{{ID: "x", Key: []byte("short")}},
-		Store:        plain{newMem(t)},
-		Revocations:  newMem(t),
-		Prefix:       strings.Repeat("x", 513),
-		Idle:         time.Millisecond,
-		Absolute:     time.Microsecond,
-		Cookie:       sessionstate.CookieConfig{Name: "a b", Domain: "not a domain;", Path: "x", SameSite: 9},
-		Grace:        -1,
-		MaxNewcomers: -1,
-		StoreTimeout: -1,
-		Spill:        newMem(t),
-		Foreign:      gorillastate.TakeOver(nil, time.Time{}),
-		RefuseLogin:  true,
-		Hooks:        make([]sessionstate.Hook, 1),
+		Secrets:    []sessionstate.Secret{{ID: "x", Key: []byte("short")}},
+		Store:      plain{newMem(t)},
+		CookieMode: sessionstate.CookieModeConfig{Revocations: newMem(t), Spill: newMem(t), Foreign: gorillastate.TakeOver(nil, time.Time{})},
+		Prefix:     strings.Repeat("x", 513),
+		Lifetime:   sessionstate.LifetimeConfig{Idle: time.Millisecond, Absolute: time.Microsecond, Grace: -1},
+		Cookie:     sessionstate.CookieConfig{Name: "a b", Domain: "not a domain;", Path: "x", SameSite: 9},
+		Limits:     sessionstate.LimitConfig{Newcomers: -1, RefuseLogin: true},
+		Failures:   sessionstate.FailureConfig{Timeout: -1},
+		Hooks:      make([]sessionstate.Hook, 1),
 	})
 	if err == nil {
 		t.Fatal("New takes everything")
 	}
 	for _, field := range []string{
-		"Config.Secrets[0]", "Config.Store ", "store.Swapper", "Config.Revocations", "Config.Prefix", "Config.Idle", "Config.Absolute",
-		"Config.Cookie.Name", "Config.Cookie.Domain", "Config.Cookie.Path", "Config.Cookie.SameSite", "Config.Grace", "Config.MaxNewcomers", "Config.StoreTimeout", "Config.Hooks[0]", "Config.Spill", "Config.Foreign is set", "Config.Foreign is incomplete", "Config.RefuseLogin",
+		"Config.Secrets[0]", "Config.Store ", "store.Swapper", "Config.CookieMode.Revocations", "Config.Prefix", "Config.Lifetime.Idle", "Config.Lifetime.Absolute",
+		"Config.Cookie.Name", "Config.Cookie.Domain", "Config.Cookie.Path", "Config.Cookie.SameSite", "Config.Lifetime.Grace", "Config.Limits.Newcomers", "Config.Failures.Timeout", "Config.Hooks[0]", "Config.CookieMode.Spill", "Config.CookieMode.Foreign is set", "Config.CookieMode.Foreign is incomplete", "Config.Limits.RefuseLogin",
 	} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("the error does not name %s:\n%v", field, err)
 		}
 	}
-	if _, err := sessionstate.New(sessionstate.Config{Idle: 48 * time.Hour, Absolute: 24 * time.Hour}); err == nil || !strings.Contains(err.Error(), "less than Idle") {
+	if _, err := sessionstate.New(sessionstate.Config{Lifetime: sessionstate.LifetimeConfig{Idle: 48 * time.Hour, Absolute: 24 * time.Hour}}); err == nil || !strings.Contains(err.Error(), "less than Lifetime.Idle") {
 		t.Errorf("Idle above Absolute: %v", err)
 	}
-	if _, err := sessionstate.New(sessionstate.Config{Idle: 48 * time.Hour}); err != nil {
+	if _, err := sessionstate.New(sessionstate.Config{Lifetime: sessionstate.LifetimeConfig{Idle: 48 * time.Hour}}); err != nil {
 		t.Errorf("Idle above the default of Absolute: %v", err)
 	}
 }

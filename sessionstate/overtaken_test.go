@@ -43,7 +43,7 @@ func TestALogoutThatARenewalOvertookEndsTheNewIDToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := &between{Store: newMem(t)}
-		a := userApp(t, sessionstate.Config{Store: mem, RenewEvery: time.Minute})
+		a := userApp(t, sessionstate.Config{Store: mem, Lifetime: sessionstate.LifetimeConfig{RenewEvery: time.Minute}})
 		v := a.login(t, "ada")
 		other := v.clone()
 		meanwhile := func() {}
@@ -82,7 +82,7 @@ func TestInCookieModeALogoutBeatsARenewalUnderWay(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/renew", "/login"} {
 		revoked := &between{Store: newMem(t)}
-		a := newVisit(t, sessionstate.Config{Revocations: revoked})
+		a := newVisit(t, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Revocations: revoked}})
 		v := a.visitor()
 		v.get(t, "/incr")
 		other := v.clone()
@@ -127,7 +127,7 @@ func TestALogoutThatCannotBeDoneIsA503WhateverTheHandlerMakesOfIt(t *testing.T) 
 	t.Parallel()
 	for _, failOpen := range []bool{false, true} {
 		faultyModes(t, func(t *testing.T, cfg sessionstate.Config, s *storetest.FaultyStore) {
-			cfg.FailOpen = failOpen
+			cfg.Failures.Open = failOpen
 			a := newVisit(t, cfg)
 			a.handle("/careless", func(c echo.Context, st *sessionstate.State) error {
 				_ = st.Destroy()
@@ -146,7 +146,7 @@ func TestALogoutThatCannotBeDoneIsA503WhateverTheHandlerMakesOfIt(t *testing.T) 
 func TestCSRFTokensSurviveATimedRenewal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := csrfApp(t, sessionstate.Config{Store: newMem(t), RenewEvery: time.Minute})
+		a := csrfApp(t, sessionstate.Config{Store: newMem(t), Lifetime: sessionstate.LifetimeConfig{RenewEvery: time.Minute}})
 		v := a.visitor()
 		before := v.get(t, "/form").body
 		old := v.cookie()

@@ -28,18 +28,17 @@ func (n *plainNotice) see(m *Manager, r *http.Request) {
 		return
 	}
 	m.tell(context.WithoutCancel(r.Context()), "a cookie with Secure is being set over plain HTTP: browsers drop it, so that no session lasts, except on localhost, where WebKit (Safari) drops it too. "+
-		"If a proxy in front speaks HTTPS with them, put ctxinfo with Config.Proxies before the sessions; for development on localhost set Config.InsecureLocalhost, for other plain HTTP Config.Insecure")
+		"If a proxy in front speaks HTTPS with them, put ctxinfo with Config.Proxies before the sessions; for development on localhost set Config.Cookie.InsecureLocalhost, for other plain HTTP Config.Cookie.Insecure")
 }
 
 // look is the attributes of cookies.
 type look struct {
-	config   CookieConfig
-	insecure bool
-	rest     string // what follows the value in the header of a cookie that lives until the browser is closed
+	config CookieConfig
+	rest   string // what follows the value in the header of a cookie that lives until the browser is closed
 }
 
-func newLook(c CookieConfig, insecure bool) look {
-	return look{c, insecure, strings.TrimPrefix(c.line("x", "", 0, insecure), "x=")}
+func newLook(c CookieConfig) look {
+	return look{c, strings.TrimPrefix(c.line("x", "", 0), "x=")}
 }
 
 // local is how cookies look for visitors on this machine; nil: as for all others.
@@ -48,12 +47,12 @@ type local struct {
 	look         look
 }
 
-// newLocal makes what Config.InsecureLocalhost asks for. Browsers refuse the
+// newLocal makes what CookieConfig.InsecureLocalhost asks for. Browsers refuse the
 // prefixes of names, SameSite=None and Partitioned without Secure.
 func newLocal(c CookieConfig) *local {
-	c.SameSite, c.Partitioned = laxIfNone(c.SameSite), false
+	c.SameSite, c.Partitioned, c.Insecure = laxIfNone(c.SameSite), false, true
 	bare := withoutPrefix(c.Name)
-	return &local{prefix: strings.TrimSuffix(c.Name, bare), bare: bare, look: newLook(c, true)}
+	return &local{prefix: strings.TrimSuffix(c.Name, bare), bare: bare, look: newLook(c)}
 }
 
 func laxIfNone(s http.SameSite) http.SameSite {

@@ -16,10 +16,10 @@ import (
 	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
 
-// plainNotices are those that name Config.Insecure.
+// plainNotices are those that name Config.Cookie.Insecure.
 func plainNotices(rec *observe.Recorder) (texts []string) {
 	for _, n := range observe.Of[observe.Notice](rec) {
-		if strings.Contains(n.Text, "Config.Insecure") {
+		if strings.Contains(n.Text, "Config.Cookie.Insecure") {
 			texts = append(texts, n.Text)
 		}
 	}
@@ -60,7 +60,7 @@ func TestSecureCookiesOverPlainHTTPAreNoticedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rec := new(observe.Recorder)
-			m := newManager(t, sessionstate.Config{Secrets: []sessionstate.Secret{key1}, Observer: rec, Insecure: test.insecure})
+			m := newManager(t, sessionstate.Config{Secrets: []sessionstate.Secret{key1}, Observer: rec, Cookie: sessionstate.CookieConfig{Insecure: test.insecure}})
 			plugins := []middleware.Plugin{m}
 			if test.info != nil {
 				plugins = []middleware.Plugin{test.info, m}
@@ -141,7 +141,7 @@ func TestInsecureLocalhostServesThisMachineAlone(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newVisit(t, sessionstate.Config{InsecureLocalhost: true, Cookie: sessionstate.CookieConfig{SameSite: http.SameSiteNoneMode, Partitioned: true}})
+			a := newVisit(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{SameSite: http.SameSiteNoneMode, Partitioned: true, InsecureLocalhost: true}})
 			r := a.visitor().request("/incr")
 			localRequest(r)
 			if test.change != nil {
@@ -163,7 +163,7 @@ func TestInsecureLocalhostServesThisMachineAlone(t *testing.T) {
 func TestInsecureLocalhostKeepsSessionsAndMessages(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.InsecureLocalhost = true
+		cfg.Cookie.InsecureLocalhost = true
 		a := newVisit(t, cfg)
 		a.handle("/say", func(c echo.Context, s *sessionstate.State) error {
 			if err := s.Flash(sessionstate.Info, "hello"); err != nil {
@@ -225,8 +225,8 @@ func TestInsecureLocalhostKeepsSessionsAndMessages(t *testing.T) {
 func TestInsecureLocalhostIsCheckedByNew(t *testing.T) {
 	t.Parallel()
 	for what, cfg := range map[string]sessionstate.Config{
-		"Insecure too":       {InsecureLocalhost: true, Insecure: true},
-		"a name of a prefix": {InsecureLocalhost: true, Cookie: sessionstate.CookieConfig{Name: "__Host-"}},
+		"Insecure too":       {Cookie: sessionstate.CookieConfig{InsecureLocalhost: true, Insecure: true}},
+		"a name of a prefix": {Cookie: sessionstate.CookieConfig{Name: "__Host-", InsecureLocalhost: true}},
 	} {
 		if _, err := sessionstate.New(cfg); err == nil || !strings.Contains(err.Error(), "InsecureLocalhost") {
 			t.Errorf("%s: %v", what, err)

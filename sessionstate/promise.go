@@ -83,9 +83,9 @@ func (m *Manager) promised(c Config) {
 	default:
 		return
 	}
-	const of = "Config.Foreign"
+	const of = "Config.CookieMode.Foreign"
 	m.revoked.promised(int(m.promise.remember()))
-	config := fmt.Sprintf("Config.Idle (%s) and Config.Absolute (%s)", limitText(c.Idle), limitText(c.Absolute))
+	config := fmt.Sprintf("Config.Lifetime.Idle (%s) and Config.Lifetime.Absolute (%s)", limitText(c.Lifetime.Idle), limitText(c.Lifetime.Absolute))
 	switch p := m.promise; {
 	case !p.known:
 		m.notices = append(m.notices, of+" does not say how long the old store let sessions live: those that are taken over now end with the browser, and by "+config+"; if the cookies had a Max-Age, such as gorilla's 30 days, give the old store its Options.MaxAge")

@@ -55,7 +55,7 @@ type record struct {
 	user        string // who logged in
 	mark        string // the user's last mark at the Login, see marks; empty: none, or cookie mode
 	foreign     string // the values of another library's code, as it encodes them
-	spilled     string // names the values that Config.Spill has, which are not here; empty: none
+	spilled     string // names the values that Config.CookieMode.Spill has, which are not here; empty: none
 	entries     []entry
 }
 

@@ -34,7 +34,7 @@ func TestFromWithoutAManagerReadsDefaultsAndRefusesChanges(t *testing.T) {
 	if n, ok, err := count.Lookup(s); n != 0 || ok || !errors.Is(err, sessionstate.ErrNoSession) || name.Get(s) != "nobody" {
 		t.Errorf("Lookup() = %d, %v, %v", n, ok, err)
 	}
-	if n := strings.Count(log.String(), "sessionstate: no session in this request"); n != 1 {
+	if n := strings.Count(log.String(), "no session and no declared visitor"); n != 1 {
 		t.Errorf("the first use is logged %d times, want once: %q", n, log.String())
 	}
 	_, incrErr := sessionstate.Incr(count, s, 1)

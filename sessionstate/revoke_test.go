@@ -27,7 +27,7 @@ func TestOneLostReplyAtLoginLocksNobodyOut(t *testing.T) {
 		for after := range 4 {
 			for _, fresh := range []bool{true, false} {
 				s := storetest.Faulty(newMem(t))
-				a := userApp(t, sessionstate.Config{Store: s, MaxPerUser: 1, RefuseLogin: true})
+				a := userApp(t, sessionstate.Config{Store: s, Limits: sessionstate.LimitConfig{PerUser: 1, RefuseLogin: true}})
 				v := a.visitor()
 				if !fresh {
 					v.get(t, "/incr")
@@ -152,7 +152,7 @@ func TestRenewalsLeaveNothingInTheIndex(t *testing.T) {
 func TestUsersOfAManagerThatCannotListSayThat(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]sessionstate.Config{
-		"cookie mode": {}, "a third-party store": {Foreign: gorillastate.KeepIn(sessions.NewCookieStore(gorillaKey))}, "a store that cannot list": {Store: swapOnly{}},
+		"cookie mode": {}, "a third-party store": {CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(sessions.NewCookieStore(gorillaKey))}}, "a store that cannot list": {Store: swapOnly{}},
 	} {
 		users := newManager(t, cfg).Users()
 		_, listErr := users.List(t.Context(), "ada")
@@ -228,7 +228,7 @@ func TestRevokeAndEndAreSureOfASessionThatIsRenewedAtEveryLook(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					mem := &between{Store: newMem(t)}
-					a := userApp(t, sessionstate.Config{Store: mem, RenewEvery: every, StoreTimeout: time.Hour})
+					a := userApp(t, sessionstate.Config{Store: mem, Lifetime: sessionstate.LifetimeConfig{RenewEvery: every}, Failures: sessionstate.FailureConfig{Timeout: time.Hour}})
 					v := a.login(t, "ada")
 					handle := v.get(t, "/handle").body
 					within, renewals := false, 0

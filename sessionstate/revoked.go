@@ -213,7 +213,7 @@ func (r *revocations) write(ctx context.Context, key string, version uint64, p p
 // seconds; 0: never.
 func (r *revocations) until(h *held) int64 {
 	until := r.limits.deadline(&h.record, time.Now())
-	// A list that outlasts this process may meet a longer Config.Idle.
+	// A list that outlasts this process may meet a longer Config.Lifetime.Idle.
 	if end := r.limits.end(&h.record); r.own == nil && !end.IsZero() {
 		until = end
 	}

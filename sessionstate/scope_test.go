@@ -20,7 +20,7 @@ import (
 func TestResourcesInSessionScopeLiveAndEndWithTheSession(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.Idle, cfg.MaxNewcomers = 10*time.Minute, 2
+		cfg.Lifetime.Idle, cfg.Limits.Newcomers = 10*time.Minute, 2
 		var mu sync.Mutex
 		made, released := 0, 0
 		counts := func() [2]int {
@@ -100,10 +100,47 @@ func TestResourcesInSessionScopeLiveAndEndWithTheSession(t *testing.T) {
 	})
 }
 
+// Whoever handles the lack of a session compares with one error only.
+func TestCachesAndSessionsShareErrNoSession(t *testing.T) {
+	t.Parallel()
+	same := func(context.Context, string) (string, error) { return "", nil }
+	caches, err := cachedata.NewGroup("none", cachedata.GroupConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache, err := cachedata.New("none", same, cachedata.Config{Scope: cachedata.Session, Group: caches})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resources, err := cacheresource.NewGroup("none", cacheresource.GroupConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resource, err := cacheresource.New("none", same, cacheresource.Config{Scope: cacheresource.Session, Group: resources})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(caches.Close(context.Background()), resources.Close(context.Background())); err != nil {
+			t.Error(err)
+		}
+	}()
+	_, get := cache.Get(t.Context(), "")
+	_, acquire := resource.Acquire(t.Context(), "")
+	_, session := sessionstate.FromContext(t.Context())
+	for of, err := range map[string]error{"cache": get, "resource": acquire, "session": session} {
+		for from, want := range map[string]error{"cachedata": cachedata.ErrNoSession, "cacheresource": cacheresource.ErrNoSession, "sessionstate": sessionstate.ErrNoSession} {
+			if !errors.Is(err, want) {
+				t.Errorf("%s: %v, want the ErrNoSession of %s", of, err, from)
+			}
+		}
+	}
+}
+
 func TestResultsInSessionScopeLiveAndEndWithTheSession(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.Idle, cfg.MaxNewcomers = 10*time.Minute, 2
+		cfg.Lifetime.Idle, cfg.Limits.Newcomers = 10*time.Minute, 2
 		group, err := cachedata.NewGroup("scope", cachedata.GroupConfig{})
 		if err != nil {
 			t.Fatal(err)

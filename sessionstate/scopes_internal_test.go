@@ -13,7 +13,7 @@ import (
 
 func TestVisitorsForWhomNothingIsKeptCostNothing(t *testing.T) {
 	t.Parallel()
-	m, err := New(Config{Secrets: []Secret{testSecret("a", 1)}, MaxNewcomers: math.MaxInt})
+	m, err := New(Config{Secrets: []Secret{testSecret("a", 1)}, Limits: LimitConfig{Newcomers: math.MaxInt}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -165,7 +165,7 @@ func TestLivesOfSessionsThatDoNotComeAboutAreGivenUp(t *testing.T) {
 		if cfg.Store != nil {
 			cfg.Store = faulty
 		} else {
-			cfg.Revocations = faulty
+			cfg.CookieMode.Revocations = faulty
 		}
 		a, k := lendApp(t, cfg)
 		v := a.visitor()
@@ -213,7 +213,7 @@ func TestLendIsTooLateOnlyForThoseWithoutASession(t *testing.T) {
 func TestTheDeadlineOfALifeIsThatOfTheSession(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.Idle, cfg.Absolute = 10*time.Minute, 15*time.Minute
+		cfg.Lifetime.Idle, cfg.Lifetime.Absolute = 10*time.Minute, 15*time.Minute
 		a, k := lendApp(t, cfg)
 		v := a.visitor()
 		began := time.Now()
@@ -236,7 +236,7 @@ func TestTheDeadlineOfALifeIsThatOfTheSession(t *testing.T) {
 func TestLivesEndWhenUsersAreRevoked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a, k := lendApp(t, sessionstate.Config{Store: newMem(t), MaxPerUser: 2, RenewEvery: time.Minute})
+		a, k := lendApp(t, sessionstate.Config{Store: newMem(t), Limits: sessionstate.LimitConfig{PerUser: 2}, Lifetime: sessionstate.LifetimeConfig{RenewEvery: time.Minute}})
 		first := a.visitor()
 		life := first.get(t, "/login-lend?u=ada").body
 		time.Sleep(time.Minute)
@@ -260,7 +260,7 @@ func TestLivesEndWhenUsersAreRevoked(t *testing.T) {
 func TestClientsWithoutCookiesCannotFillTheMemory(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.MaxNewcomers = 3
+		cfg.Limits.Newcomers = 3
 		a, k := lendApp(t, cfg)
 		regular := a.visitor()
 		life := regular.get(t, "/lend").body
@@ -280,7 +280,7 @@ func TestClientsWithoutCookiesCannotFillTheMemory(t *testing.T) {
 func TestLivesWhoseTimeIsOverAreForgotten(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.Idle = time.Minute
+		cfg.Lifetime.Idle = time.Minute
 		a, k := lendApp(t, cfg)
 		for range 200 {
 			v := a.visitor()

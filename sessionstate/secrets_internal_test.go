@@ -31,7 +31,7 @@ func TestASVS16_2_5_NoIDIsLogged(t *testing.T) {
 		if mode == "memstore" {
 			cfg.Store, kind = faulty, boxID
 		} else {
-			cfg.Revocations = faulty
+			cfg.CookieMode.Revocations = faulty
 		}
 		m := Must(New(cfg))
 		e := echo.New()

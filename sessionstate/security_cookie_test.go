@@ -110,12 +110,12 @@ func TestASVS3_3_2_SameSiteIsExplicit(t *testing.T) {
 		t.Errorf("SameSite = %v, want Lax", c.SameSite)
 	}
 	refused := map[string]sessionstate.Config{
-		"None without Secure":        {Insecure: true, Cookie: sessionstate.CookieConfig{SameSite: http.SameSiteNoneMode}},
-		"Partitioned without Secure": {Insecure: true, Cookie: sessionstate.CookieConfig{Partitioned: true}},
+		"None without Secure":        {Cookie: sessionstate.CookieConfig{SameSite: http.SameSiteNoneMode, Insecure: true}},
+		"Partitioned without Secure": {Cookie: sessionstate.CookieConfig{Partitioned: true, Insecure: true}},
 		"default SameSite":           {Cookie: sessionstate.CookieConfig{SameSite: http.SameSiteDefaultMode}},
-		"__Host- without Secure":     {Insecure: true, Cookie: sessionstate.CookieConfig{Name: "__Host-id"}},
-		"__host- without Secure":     {Insecure: true, Cookie: sessionstate.CookieConfig{Name: "__host-id"}},
-		"__Secure- without Secure":   {Insecure: true, Cookie: sessionstate.CookieConfig{Name: "__Secure-id"}},
+		"__Host- without Secure":     {Cookie: sessionstate.CookieConfig{Name: "__Host-id", Insecure: true}},
+		"__host- without Secure":     {Cookie: sessionstate.CookieConfig{Name: "__host-id", Insecure: true}},
+		"__Secure- without Secure":   {Cookie: sessionstate.CookieConfig{Name: "__Secure-id", Insecure: true}},
 		"__Host- with Path":          {Cookie: sessionstate.CookieConfig{Name: "__Host-id", Path: "/app"}},
 	}
 	for name, cfg := range refused {
@@ -168,13 +168,13 @@ func TestDefaultNameTellsNothing(t *testing.T) {
 		want string
 	}{
 		{sessionstate.Config{}, "__Host-id"},
-		{sessionstate.Config{Insecure: true}, "id"},
+		{sessionstate.Config{Cookie: sessionstate.CookieConfig{Insecure: true}}, "id"},
 		{sessionstate.Config{Cookie: sessionstate.CookieConfig{Domain: "example.org"}}, "__Secure-id"},
 		{sessionstate.Config{Cookie: sessionstate.CookieConfig{Path: "/app"}}, "__Secure-id"},
 	}
 	for _, test := range tests {
 		c := sessionCookie(t, newVisit(t, test.cfg).visitor().get(t, "/incr"), test.want)
-		if c.Secure == test.cfg.Insecure {
+		if c.Secure == test.cfg.Cookie.Insecure {
 			t.Errorf("%s: Secure = %v", test.want, c.Secure)
 		}
 	}

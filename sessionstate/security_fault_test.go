@@ -23,7 +23,7 @@ func faultyModes(t *testing.T, f func(t *testing.T, c sessionstate.Config, s *st
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			s := storetest.Faulty(newMem(t))
-			f(t, sessionstate.Config{Revocations: s}, s)
+			f(t, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Revocations: s}}, s)
 		})
 	})
 	t.Run("memstore", func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestASaveThatFailsReplacesTheBody(t *testing.T) {
 func TestFailOpenServesANewVisitor(t *testing.T) {
 	t.Parallel()
 	faultyModes(t, func(t *testing.T, cfg sessionstate.Config, s *storetest.FaultyStore) {
-		cfg.FailOpen = true
+		cfg.Failures.Open = true
 		a := newVisit(t, cfg)
 		a.handle("/try", func(c echo.Context, st *sessionstate.State) error {
 			if st.Err() == nil {

@@ -260,7 +260,7 @@ func TestASVS16_2_5_EventsAndErrorsHoldNoSecrets(t *testing.T) {
 		faulty := storetest.Faulty(newMem(t))
 		cfg := sessionstate.Config{Observer: observe.Slog(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))}
 		if mode == "cookie" {
-			cfg.Revocations = faulty
+			cfg.CookieMode.Revocations = faulty
 		} else {
 			cfg.Store = faulty
 		}

@@ -128,7 +128,7 @@ func TestAWriteUnderWayDoesNotBringASessionBack(t *testing.T) {
 func TestASVS7_3_1_IdleSessionsEnd(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.Idle = 10 * time.Minute
+		cfg.Lifetime.Idle = 10 * time.Minute
 		v := newVisit(t, cfg).visitor()
 		v.get(t, "/incr")
 		time.Sleep(10*time.Minute - time.Second)
@@ -144,7 +144,7 @@ func TestTheDeadlineMovesOnlyNowAndThen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		faulty := storetest.Faulty(newMem(t))
-		a := newVisit(t, sessionstate.Config{Store: faulty, Idle: time.Hour})
+		a := newVisit(t, sessionstate.Config{Store: faulty, Lifetime: sessionstate.LifetimeConfig{Idle: time.Hour}})
 		v := a.visitor()
 		v.get(t, "/incr")
 		for range 60 {
@@ -169,7 +169,7 @@ func TestTheDeadlineMovesOnlyNowAndThen(t *testing.T) {
 func TestASVS7_3_2_ActivityDoesNotPassTheAbsoluteLimit(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.Idle, cfg.Absolute = 10*time.Minute, time.Hour
+		cfg.Lifetime.Idle, cfg.Lifetime.Absolute = 10*time.Minute, time.Hour
 		v := newVisit(t, cfg).visitor()
 		v.get(t, "/incr")
 		for i := range 59 {
@@ -187,7 +187,7 @@ func TestASVS7_3_2_ActivityDoesNotPassTheAbsoluteLimit(t *testing.T) {
 func TestLoginStartsTheAbsoluteLimitAgain(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.Idle, cfg.Absolute = time.Hour, time.Hour
+		cfg.Lifetime.Idle, cfg.Lifetime.Absolute = time.Hour, time.Hour
 		v := newVisit(t, cfg).visitor()
 		v.get(t, "/incr")
 		time.Sleep(59 * time.Minute)
@@ -202,7 +202,7 @@ func TestLoginStartsTheAbsoluteLimitAgain(t *testing.T) {
 func TestLimitsCanBeSwitchedOff(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.Idle, cfg.Absolute = math.MaxInt64, math.MaxInt64
+		cfg.Lifetime.Idle, cfg.Lifetime.Absolute = math.MaxInt64, math.MaxInt64
 		v := newVisit(t, cfg).visitor()
 		v.get(t, "/incr")
 		time.Sleep(10 * 365 * 24 * time.Hour)
@@ -236,7 +236,7 @@ func TestCookiesFromTheFutureAreRefused(t *testing.T) {
 func TestSessionsNeverMix(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.StoreTimeout = time.Minute // a busy machine is no failed store
+		cfg.Failures.Timeout = time.Minute // a busy machine is no failed store
 		a := newApp(t, cfg)
 		owner := sessionstate.NewKey("owner", sessionstate.KeyConfig[string]{})
 		a.handle("/", func(c echo.Context, s *sessionstate.State) error {
@@ -283,7 +283,7 @@ func TestReadersGetNoCookieAndCallNoStore(t *testing.T) {
 		faulty := storetest.Faulty(newMem(t))
 		cfg := sessionstate.Config{Store: faulty}
 		if mode == "cookie" {
-			cfg = sessionstate.Config{Revocations: faulty}
+			cfg = sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Revocations: faulty}}
 		}
 		a := newVisit(t, cfg)
 		a.handle("/all", func(c echo.Context, s *sessionstate.State) error {
@@ -315,7 +315,7 @@ func TestReadersGetNoCookieAndCallNoStore(t *testing.T) {
 func TestAPanicDropsTheChanges(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
-		cfg.KeepOn5xx = true // so that it is the panic that drops them
+		cfg.Failures.KeepOn5xx = true // so that it is the panic that drops them
 		a := newVisit(t, cfg)
 		a.handle("/panic", func(_ echo.Context, s *sessionstate.State) error {
 			if err := count.Set(s, 100); err != nil {
@@ -341,7 +341,7 @@ func TestA5xxDropsTheChangesUnlessKept(t *testing.T) {
 	t.Parallel()
 	for _, keep := range []bool{false, true} {
 		modes(t, func(t *testing.T, cfg sessionstate.Config) {
-			cfg.KeepOn5xx = keep
+			cfg.Failures.KeepOn5xx = keep
 			a := newVisit(t, cfg)
 			a.handle("/fail", func(c echo.Context, s *sessionstate.State) error {
 				if _, err := sessionstate.Incr(count, s, 1); err != nil {
@@ -424,8 +424,8 @@ func TestALongerIdleBringsNoSessionBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		list := newMem(t)
-		before := newVisit(t, sessionstate.Config{Revocations: list, Idle: 10 * time.Minute})
-		after := newVisit(t, sessionstate.Config{Revocations: list, Idle: 12 * time.Hour})
+		before := newVisit(t, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Revocations: list}, Lifetime: sessionstate.LifetimeConfig{Idle: 10 * time.Minute}})
+		after := newVisit(t, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Revocations: list}, Lifetime: sessionstate.LifetimeConfig{Idle: 12 * time.Hour}})
 		v := before.visitor()
 		v.get(t, "/login")
 		copied := v.clone()

@@ -21,7 +21,7 @@ func TestTimedRenewalKeepsTheUserAndConverges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := newMem(t)
-		a := userApp(t, sessionstate.Config{Store: mem, RenewEvery: 10 * time.Minute})
+		a := userApp(t, sessionstate.Config{Store: mem, Lifetime: sessionstate.LifetimeConfig{RenewEvery: 10 * time.Minute}})
 		var all sync.WaitGroup
 		a.handle("/together", func(c echo.Context, s *sessionstate.State) error {
 			if _, err := sessionstate.Incr(count, s, 1); err != nil {
@@ -96,7 +96,7 @@ func TestLogoutWithinTheGraceEndsTheOldIDToo(t *testing.T) {
 	t.Parallel()
 	for _, ending := range []string{"/logout", "/renew", "/login"} {
 		synctest.Test(t, func(t *testing.T) {
-			a := newVisit(t, sessionstate.Config{Store: newMem(t), RenewEvery: time.Minute})
+			a := newVisit(t, sessionstate.Config{Store: newMem(t), Lifetime: sessionstate.LifetimeConfig{RenewEvery: time.Minute}})
 			v := a.visitor()
 			v.get(t, "/login")
 			old := v.clone()
@@ -111,7 +111,7 @@ func TestLogoutWithinTheGraceEndsTheOldIDToo(t *testing.T) {
 func TestWithoutGraceTheOldIDIsDeadAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newVisit(t, sessionstate.Config{Store: newMem(t), RenewEvery: time.Minute, Grace: 1})
+		a := newVisit(t, sessionstate.Config{Store: newMem(t), Lifetime: sessionstate.LifetimeConfig{RenewEvery: time.Minute, Grace: 1}})
 		v := a.visitor()
 		v.get(t, "/incr")
 		old := v.clone()
@@ -120,9 +120,9 @@ func TestWithoutGraceTheOldIDIsDeadAtOnce(t *testing.T) {
 		old.get(t, "/").wants(t, 200, "0")
 		v.get(t, "/").wants(t, 200, "1")
 	})
-	for _, cfg := range []sessionstate.Config{{RenewEvery: time.Minute}, {RenewEvery: -1}, {RenewEvery: 1, Store: newMem(t)}} {
-		if _, err := sessionstate.New(cfg); err == nil || !strings.Contains(err.Error(), "Config.RenewEvery") {
-			t.Errorf("New(RenewEvery %v) = %v", cfg.RenewEvery, err)
+	for _, cfg := range []sessionstate.Config{{Lifetime: sessionstate.LifetimeConfig{RenewEvery: time.Minute}}, {Lifetime: sessionstate.LifetimeConfig{RenewEvery: -1}}, {Lifetime: sessionstate.LifetimeConfig{RenewEvery: 1}, Store: newMem(t)}} {
+		if _, err := sessionstate.New(cfg); err == nil || !strings.Contains(err.Error(), "Config.Lifetime.RenewEvery") {
+			t.Errorf("New(RenewEvery %v) = %v", cfg.Lifetime.RenewEvery, err)
 		}
 	}
 }
@@ -211,7 +211,7 @@ func TestATouchDoesNotStretchTheGrace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := newMem(t)
-		a := newVisit(t, sessionstate.Config{Store: mem, RenewEvery: time.Minute})
+		a := newVisit(t, sessionstate.Config{Store: mem, Lifetime: sessionstate.LifetimeConfig{RenewEvery: time.Minute}})
 		v := a.visitor()
 		v.get(t, "/incr")
 		old := v.clone()
@@ -232,8 +232,8 @@ func TestAnAbsoluteLimitThatWasShortenedHoldsForOldSessions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := newMem(t)
-		before := newVisit(t, sessionstate.Config{Store: mem, Idle: 2 * time.Hour})
-		after := newVisit(t, sessionstate.Config{Store: mem, Idle: time.Hour, Absolute: time.Hour})
+		before := newVisit(t, sessionstate.Config{Store: mem, Lifetime: sessionstate.LifetimeConfig{Idle: 2 * time.Hour}})
+		after := newVisit(t, sessionstate.Config{Store: mem, Lifetime: sessionstate.LifetimeConfig{Idle: time.Hour, Absolute: time.Hour}})
 		v := before.visitor()
 		v.get(t, "/incr")
 		v.a = after

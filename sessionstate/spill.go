@@ -162,9 +162,9 @@ func (k *cookieKeeper) part(ctx context.Context, base, h *held) (record, error) 
 }
 
 // errSpilled tells the observer of values that read as their defaults now.
-var errSpilled = errors.New("what was moved to Config.Spill is gone")
+var errSpilled = errors.New("what was moved to Config.CookieMode.Spill is gone")
 
-// rest loads what the cookie of h has left to Config.Spill.
+// rest loads what the cookie of h has left to Config.CookieMode.Spill.
 func (m *Manager) rest(ctx context.Context, h *held) (part record, err error) {
 	k, ok := m.keeper.(*cookieKeeper)
 	there := false

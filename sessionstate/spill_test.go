@@ -68,7 +68,7 @@ func TestSpillTakesTheLargestValues(t *testing.T) {
 	t.Parallel()
 	mem := newMem(t)
 	s := storetest.Faulty(mem)
-	a := spilling(t, sessionstate.Config{Spill: s})
+	a := spilling(t, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Spill: s}})
 	v := a.visitor()
 	v.get(t, "/incr").wants(t, 200, "1")
 	v.get(t, set(2000, "a")).wants(t, 200, "2000 a")
@@ -134,7 +134,7 @@ func TestSpillTakesTheLargestValues(t *testing.T) {
 func TestASpilledCookieFits(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 2))
-	a := newApp(t, sessionstate.Config{Spill: newMem(t)})
+	a := newApp(t, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Spill: newMem(t)}})
 	var want map[string]string
 	a.handle("/set", func(_ echo.Context, s *sessionstate.State) error {
 		for name, value := range want {
@@ -174,7 +174,7 @@ func TestSpillLivesAsLongAsTheSession(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			mem := newMem(t)
-			a := spilling(t, sessionstate.Config{Spill: wrap(mem)})
+			a := spilling(t, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Spill: wrap(mem)}})
 			v := a.visitor()
 			v.get(t, set(5000, "a")).status(t, 200)
 			for range 20 {
@@ -204,7 +204,7 @@ func TestASpillThatFailsOrForgets(t *testing.T) {
 	t.Parallel()
 	garbage := func(_ string, it store.Item) store.Item { it.Value = []byte("garbage"); return it }
 	s := storetest.Faulty(newMem(t))
-	a := spilling(t, sessionstate.Config{Spill: s})
+	a := spilling(t, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Spill: s}})
 	v := a.visitor()
 	v.get(t, "/incr")
 	v.get(t, "/login")
@@ -245,8 +245,8 @@ func TestASpillThatFailsOrForgets(t *testing.T) {
 		was := len(observe.Of[observe.StoreFailure](a.rec))
 		v.get(t, "/bulk").wants(t, 200, "4 n")
 		v.get(t, "/who").wants(t, 200, "ada 1") // the rest of the session is there
-		if events := observe.Of[observe.StoreFailure](a.rec); len(events) == was || !strings.Contains(events[was].Err.Error(), "Config.Spill") {
-			t.Errorf("%s: events %v, want one that names Config.Spill", what, events[was:])
+		if events := observe.Of[observe.StoreFailure](a.rec); len(events) == was || !strings.Contains(events[was].Err.Error(), "Config.CookieMode.Spill") {
+			t.Errorf("%s: events %v, want one that names Config.CookieMode.Spill", what, events[was:])
 		}
 	}
 	s.Heal()
@@ -260,7 +260,7 @@ func TestASpillThatFailsOrForgets(t *testing.T) {
 
 func TestSpillTakesTheValuesOfGorillaCode(t *testing.T) {
 	t.Parallel()
-	a := spilling(t, sessionstate.Config{Spill: newMem(t)})
+	a := spilling(t, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Spill: newMem(t)}})
 	h := gorillaCount(gorillastate.New(a.m), "__Host-id")
 	for _, path := range []string{"/g", "/read"} {
 		a.Any(path, echo.WrapHandler(h))

@@ -228,7 +228,7 @@ func (s *State) context() context.Context { return s.req.Context() }
 
 // Err returns why the session could not be loaded, a *[StoreError], or nil.
 // After a failed load every key reads its default, every change fails with
-// this error, and the response becomes a 503 unless Config.FailOpen is set. It
+// this error, and the response becomes a 503 unless Config.Failures.Open is set. It
 // loads the session. For a request without one it is what [From] says.
 func (s *State) Err() error { return s.load() }
 

@@ -42,7 +42,7 @@ func TestCounterSurvivesRequests(t *testing.T) {
 
 func TestParallelUpdatesAreAllKept(t *testing.T) {
 	t.Parallel()
-	a := newApp(t, sessionstate.Config{Store: newMem(t), StoreTimeout: time.Minute}) // a busy machine is no lost update
+	a := newApp(t, sessionstate.Config{Store: newMem(t), Failures: sessionstate.FailureConfig{Timeout: time.Minute}}) // a busy machine is no lost update
 	a.handle("/incr", func(c echo.Context, s *sessionstate.State) error {
 		k := sessionstate.NewKey("own-"+c.QueryParam("n"), sessionstate.KeyConfig[bool]{})
 		if err := k.Set(s, true); err != nil {

@@ -10,7 +10,7 @@ import (
 type Stats struct {
 	Created   uint64 // sessions that were saved for the first time
 	Renewed   uint64 // sessions that were saved under a new id
-	Ended     uint64 // sessions that were ended by Destroy, Users.Revoke and Users.End, and for MaxPerUser
+	Ended     uint64 // sessions that were ended by Destroy, Users.Revoke and Users.End, and for Limits.PerUser
 	Lost      uint64 // changes that were dropped since their session had ended meanwhile
 	Refused   uint64 // cookies that stood for no session: forged, expired, revoked, unknown
 	Saves     uint64 // sessions that were saved, visits that were noted included

@@ -28,7 +28,7 @@ type SessionInfo struct {
 }
 
 // ErrNoUsers says that the Manager cannot list the sessions of users: in cookie
-// mode and with a store of Config.Foreign there is nothing to list, and a Config.Store must
+// mode and with a store of Config.CookieMode.Foreign there is nothing to list, and a Config.Store must
 // have the capability (store.Scanner), as memstore, boltstore and redisstore do.
 var ErrNoUsers = errors.New("sessionstate: the sessions of users cannot be listed: that needs a Config.Store that can list (store.Scanner)")
 
@@ -40,9 +40,9 @@ type Users struct {
 	m    *Manager
 	k    *storeKeeper
 	scan store.Scanner // nil: cannot list
-	most int           // Config.MaxPerUser; 0: any number
+	most int           // Config.Limits.PerUser; 0: any number
 
-	refuse bool  // Config.RefuseLogin: a login beyond most, instead of ending the oldest
+	refuse bool  // Config.Limits.RefuseLogin: a login beyond most, instead of ending the oldest
 	turns  turns // of a user's logins that are counted
 }
 
@@ -248,8 +248,8 @@ func (u *Users) end(ctx context.Context, user string, l *listed) error {
 	return err
 }
 
-// ErrTooManySessions says that a user has Config.MaxPerUser sessions already, and
-// that Config.RefuseLogin refuses another. It answers 409.
+// ErrTooManySessions says that a user has Config.Limits.PerUser sessions already, and
+// that Config.Limits.RefuseLogin refuses another. It answers 409.
 var ErrTooManySessions error = tooManyError{}
 
 type tooManyError struct{}

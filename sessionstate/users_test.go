@@ -127,7 +127,7 @@ func TestLogoutAndTimeTakeSessionsFromTheList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := newMem(t)
-		a := userApp(t, sessionstate.Config{Store: mem, Absolute: math.MaxInt64})
+		a := userApp(t, sessionstate.Config{Store: mem, Lifetime: sessionstate.LifetimeConfig{Absolute: math.MaxInt64}})
 		v, w := a.login(t, "ada"), a.login(t, "ada")
 		v.get(t, "/logout")
 		if n := len(a.list(t, "ada")); n != 1 {
@@ -147,7 +147,7 @@ func TestLogoutAndTimeTakeSessionsFromTheList(t *testing.T) {
 func TestASVS7_1_2_TheOldestSessionsOverTheLimitEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := userApp(t, sessionstate.Config{Store: newMem(t), MaxPerUser: 2})
+		a := userApp(t, sessionstate.Config{Store: newMem(t), Limits: sessionstate.LimitConfig{PerUser: 2}})
 		var all []*visitor
 		for range 4 {
 			all = append(all, a.login(t, "ada"))
@@ -165,9 +165,9 @@ func TestASVS7_1_2_TheOldestSessionsOverTheLimitEnd(t *testing.T) {
 		all[3].get(t, "/as?u=ada").status(t, 204) // logging in again takes no second place
 		all[2].get(t, "/who").wants(t, 200, "ada 0")
 	})
-	for _, cfg := range []sessionstate.Config{{MaxPerUser: 1}, {MaxPerUser: -1}, {MaxPerUser: 1, Store: swapOnly{}}} {
-		if _, err := sessionstate.New(cfg); err == nil || !strings.Contains(err.Error(), "Config.MaxPerUser") {
-			t.Errorf("New(MaxPerUser %d) = %v", cfg.MaxPerUser, err)
+	for _, cfg := range []sessionstate.Config{{Limits: sessionstate.LimitConfig{PerUser: 1}}, {Limits: sessionstate.LimitConfig{PerUser: -1}}, {Limits: sessionstate.LimitConfig{PerUser: 1}, Store: swapOnly{}}} {
+		if _, err := sessionstate.New(cfg); err == nil || !strings.Contains(err.Error(), "Config.Limits.PerUser") {
+			t.Errorf("New(PerUser %d) = %v", cfg.Limits.PerUser, err)
 		}
 	}
 }
@@ -201,13 +201,13 @@ func TestASessionThatIsGettingANewIDIsEndedAllTheSame(t *testing.T) {
 				t.Errorf("End() = %v, %v", ok, err)
 			}
 		}},
-		{"MaxPerUser", func(t *testing.T, a *app, _ string) { a.login(t, "ada") }},
+		{"PerUser", func(t *testing.T, a *app, _ string) { a.login(t, "ada") }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				mem := &between{Store: newMem(t)}
-				a := userApp(t, sessionstate.Config{Store: mem, RenewEvery: time.Minute, MaxPerUser: 1})
+				a := userApp(t, sessionstate.Config{Store: mem, Lifetime: sessionstate.LifetimeConfig{RenewEvery: time.Minute}, Limits: sessionstate.LimitConfig{PerUser: 1}})
 				v := a.login(t, "ada")
 				handle := v.get(t, "/handle").body
 				time.Sleep(2 * time.Minute)
@@ -232,7 +232,7 @@ func TestASessionThatIsGettingANewIDIsEndedAllTheSame(t *testing.T) {
 func TestHandlesOutlastTheIDs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := userApp(t, sessionstate.Config{Store: newMem(t), RenewEvery: time.Minute})
+		a := userApp(t, sessionstate.Config{Store: newMem(t), Lifetime: sessionstate.LifetimeConfig{RenewEvery: time.Minute}})
 		v := a.login(t, "ada")
 		handle := a.list(t, "ada")[0].Handle
 		time.Sleep(2 * time.Minute)
@@ -304,7 +304,7 @@ func TestRevokeLooksAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := &between{Store: newMem(t)}
-		a := userApp(t, sessionstate.Config{Store: mem, RenewEvery: time.Second, StoreTimeout: time.Minute})
+		a := userApp(t, sessionstate.Config{Store: mem, Lifetime: sessionstate.LifetimeConfig{RenewEvery: time.Second}, Failures: sessionstate.FailureConfig{Timeout: time.Minute}})
 		v := a.login(t, "ada")
 		passes := 0
 		mem.afterGet = func() { // each pass finds that the session has just moved on
@@ -323,7 +323,7 @@ func TestRevokeLooksAgain(t *testing.T) {
 func TestASessionTooManyIsRefused(t *testing.T) {
 	t.Parallel()
 	refuse := func(failOpen bool) *app {
-		return userApp(t, sessionstate.Config{Store: newMem(t), MaxPerUser: 2, RefuseLogin: true, FailOpen: failOpen, StoreTimeout: time.Minute})
+		return userApp(t, sessionstate.Config{Store: newMem(t), Limits: sessionstate.LimitConfig{PerUser: 2, RefuseLogin: true}, Failures: sessionstate.FailureConfig{Open: failOpen, Timeout: time.Minute}})
 	}
 	a := refuse(false)
 	one, two := a.login(t, "ada"), a.login(t, "ada")

@@ -46,7 +46,7 @@ func (k *cookieKeeper) visited(h *held, sent http.Header) *held {
 	return h
 }
 
-// saveVisit notes a visit, and keeps what Config.Spill has for as long.
+// saveVisit notes a visit, and keeps what Config.CookieMode.Spill has for as long.
 func (k *cookieKeeper) saveVisit(ctx context.Context, p *pending) error {
 	if err := k.goOn(ctx, p); err != nil {
 		return err

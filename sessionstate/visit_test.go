@@ -20,9 +20,9 @@ func visitedKeepers(t *testing.T) map[string]sessionstate.Config {
 	return map[string]sessionstate.Config{
 		"cookie":              {},
 		"store":               {Store: newMem(t)},
-		"spill":               {Spill: newMem(t)},
-		"third-party cookies": {Foreign: gorillastate.KeepIn(sessions.NewCookieStore(gorillaKey))},
-		"third-party files":   {Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))},
+		"spill":               {CookieMode: sessionstate.CookieModeConfig{Spill: newMem(t)}},
+		"third-party cookies": {CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(sessions.NewCookieStore(gorillaKey))}},
+		"third-party files":   {CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))}},
 	}
 }
 
@@ -30,7 +30,7 @@ func TestAPageThatOnlyReadsUndoesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for mode, cfg := range visitedKeepers(t) {
-			cfg.Idle = 30 * time.Minute
+			cfg.Lifetime.Idle = 30 * time.Minute
 			a := newVisit(t, cfg)
 			v := a.visitor()
 			v.get(t, "/incr").wants(t, 200, "1")
@@ -78,7 +78,7 @@ func TestAPageThatOnlyReadsUndoesNothing(t *testing.T) {
 func TestANoteOfAVisitIsWorthNothingElsewhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newVisit(t, sessionstate.Config{Idle: 10 * time.Minute})
+		a := newVisit(t, sessionstate.Config{Lifetime: sessionstate.LifetimeConfig{Idle: 10 * time.Minute}})
 		one, two := a.visitor(), a.visitor()
 		one.get(t, "/incr")
 		two.get(t, "/incr")
@@ -108,7 +108,7 @@ func TestIdleHoldsWithinATenthAtEveryLength(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, idle := range []time.Duration{time.Second, 2500 * time.Millisecond, 7 * time.Second, time.Minute, 110 * time.Second, 3 * time.Minute, 10 * time.Minute, time.Hour, 20 * time.Hour} {
 			for mode, cfg := range visitedKeepers(t) {
-				cfg.Idle, cfg.Absolute = idle, math.MaxInt64
+				cfg.Lifetime.Idle, cfg.Lifetime.Absolute = idle, math.MaxInt64
 				a := newVisit(t, cfg)
 				for _, step := range []time.Duration{idle / 50, idle / 11, idle / 2, idle * 9 / 10} {
 					v := a.visitor()
@@ -140,7 +140,7 @@ func TestHandlesHearOfVisits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for mode, cfg := range visitedKeepers(t) {
-			cfg.Idle = 10 * time.Minute
+			cfg.Lifetime.Idle = 10 * time.Minute
 			a := newVisit(t, cfg)
 			var h *sessionstate.Handle
 			a.handle("/detach", func(_ echo.Context, s *sessionstate.State) (err error) {

@@ -97,7 +97,7 @@ var sticks = map[string]map[string][]string{
 }
 
 var configs = map[string]sessionstate.Config{
-	"default": {}, "Insecure": {Insecure: true}, "InsecureLocalhost": {InsecureLocalhost: true},
+	"default": {}, "Insecure": {Cookie: sessionstate.CookieConfig{Insecure: true}}, "InsecureLocalhost": {Cookie: sessionstate.CookieConfig{InsecureLocalhost: true}},
 }
 
 func TestCookiesStickWhereTheDocumentationSaysSo(t *testing.T) {

@@ -48,9 +48,8 @@ func newSessions(dir string, insecure bool) (*sessionstate.Manager, error) {
 	}
 	return sessionstate.New(sessionstate.Config{
 		Secrets:  secrets,
-		Idle:     30 * 24 * time.Hour,
-		Absolute: 365 * 24 * time.Hour,
-		Insecure: insecure,
+		Lifetime: sessionstate.LifetimeConfig{Idle: 30 * 24 * time.Hour, Absolute: 365 * 24 * time.Hour},
+		Cookie:   sessionstate.CookieConfig{Insecure: insecure},
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 func TestBrowserCookiesStickWhereTheDocumentationSaysSo(t *testing.T) {
 	t.Parallel()
 	servers := map[string]func(http.Handler) *httptest.Server{"http": httptest.NewServer, "https": httptest.NewTLSServer}
-	for with, cfg := range map[string]sessionstate.Config{"default": {}, "Insecure": {Insecure: true}, "InsecureLocalhost": {InsecureLocalhost: true}} {
+	for with, cfg := range map[string]sessionstate.Config{"default": {}, "Insecure": {Cookie: sessionstate.CookieConfig{Insecure: true}}, "InsecureLocalhost": {Cookie: sessionstate.CookieConfig{InsecureLocalhost: true}}} {
 		for scheme, start := range servers {
 			cfg.Observer = unheard
 			m, err := sessionstate.New(cfg)

@@ -100,25 +100,21 @@ func (r *Run) leave(status int, h http.Header) bool {
 				return true
 			}
 		case wanted:
-			if r.state.CompareAndSwap(wanted, committing) {
-				return r.run(status, h)
+			if !r.state.CompareAndSwap(wanted, committing) {
+				continue
 			}
+			if r.err = r.hooks(r.ctx, status, h); r.err != nil {
+				r.state.Store(failed)
+				return false
+			}
+			r.state.Store(done)
+			return true
 		case done:
 			return true
 		default:
 			return false
 		}
 	}
-}
-
-func (r *Run) run(status int, h http.Header) bool {
-	if err := r.hooks(r.ctx, status, h); err != nil {
-		r.err = err
-		r.state.Store(failed)
-		return false
-	}
-	r.state.Store(done)
-	return true
 }
 
 // In makes ctx, a descendant of Init's, the context that the hooks get.

@@ -7,19 +7,22 @@ import (
 	"strings"
 )
 
-// Merged calls hook and merges what it did to Vary and Cache-Control with what
-// was there before: Vary becomes the union, Cache-Control the strictest of
-// both. So a hook may simply set its own.
-func Merged(h http.Header, hook func() error) error {
-	vary, control := h["Vary"], h["Cache-Control"]
-	err := hook()
-	if now := h["Vary"]; len(vary) > 0 && !slices.Equal(vary, now) {
-		h["Vary"] = []string{MergeVary(vary, now)}
+// Said is what a response's Vary and Cache-Control said before a hook ran.
+type Said struct{ vary, control []string }
+
+// SaidIn notes what h says.
+func SaidIn(h http.Header) Said { return Said{h["Vary"], h["Cache-Control"]} }
+
+// MergeInto merges what a hook has made of h with what h said before: Vary
+// becomes the union, Cache-Control the strictest of both. So a hook may simply
+// set its own.
+func (s Said) MergeInto(h http.Header) {
+	if now := h["Vary"]; len(s.vary) > 0 && !slices.Equal(s.vary, now) {
+		h["Vary"] = []string{MergeVary(s.vary, now)}
 	}
-	if now := h["Cache-Control"]; len(control) > 0 && !slices.Equal(control, now) {
-		h["Cache-Control"] = []string{MergeCacheControl(control, now)}
+	if now := h["Cache-Control"]; len(s.control) > 0 && !slices.Equal(s.control, now) {
+		h["Cache-Control"] = []string{MergeCacheControl(s.control, now)}
 	}
-	return err
 }
 
 // MergeVary returns the union of the field names in a and b (RFC 9110, section

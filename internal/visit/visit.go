@@ -43,6 +43,10 @@ var ErrNone = errors.New("scope: nothing of that kind in this context")
 // visitors asked for facts of the one visitor that happened to cause it.
 var ErrVisitorInGlobalLoad = errors.New("a load that is shared by all visitors read facts of one visitor: pass what it needs as part of the key, or use session scope")
 
+// ErrNoSession says that something which needs a session, or else a declared
+// visitor, was used where there is none. All packages share it.
+var ErrNoSession = errors.New("no session and no declared visitor in this context: pass the context of the request, and put a middleware with the session manager in front of this route, such as echov4.Use(manager), or declare the visitor with middleware.NewVisitor")
+
 // RequestKey finds, in a context, the innermost state of a request.
 type RequestKey struct{}
 

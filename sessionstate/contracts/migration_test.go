@@ -185,16 +185,16 @@ func migrations(dir string) map[string]migration {
 	weekly := &sessions.Options{Path: "/", MaxAge: int(week / time.Second), HttpOnly: true}
 	return map[string]migration{
 		"a CookieStore, and 7 days that the code sets": {
-			cookies, sessionstate.Config{Foreign: gorillastate.TakeOver(cookies, until)}, weekly, week, "720h0m0s",
+			cookies, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.TakeOver(cookies, until)}}, weekly, week, "720h0m0s",
 		},
 		"a CookieStore with its 30 days": {
-			cookies, sessionstate.Config{Foreign: gorillastate.TakeOver(cookies, until)}, nil, 30 * day, "720h0m0s",
+			cookies, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.TakeOver(cookies, until)}}, nil, 30 * day, "720h0m0s",
 		},
 		"a CookieStore whose MaxAge nobody has told, and 7 days that the code sets": {
-			cookies, sessionstate.Config{Foreign: gorillastate.TakeOver(&sessions.CookieStore{Codecs: cookies.Codecs}, until)}, weekly, week, "Options.MaxAge",
+			cookies, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.TakeOver(&sessions.CookieStore{Codecs: cookies.Codecs}, until)}}, weekly, week, "Options.MaxAge",
 		},
 		"a FilesystemStore of 7 days": {
-			files, sessionstate.Config{Foreign: gorillastate.KeepIn(files)}, nil, week, "168h0m0s",
+			files, sessionstate.Config{CookieMode: sessionstate.CookieModeConfig{Foreign: gorillastate.KeepIn(files)}}, nil, week, "168h0m0s",
 		},
 	}
 }
@@ -231,7 +231,7 @@ func TestMigratedAppsKeepTheirPromises(t *testing.T) {
 				b.wants("/messages", "welcome") // it waited in a session of another name
 				b.wants("/messages", "")
 				for name, c := range b.jar {
-					if c.value == copied.jar[name].value && old.cfg.Foreign.Cookies() != nil {
+					if c.value == copied.jar[name].value && old.cfg.CookieMode.Foreign.Cookies() != nil {
 						t.Errorf("the cookie %s is still that of the old store", name)
 					}
 				}

@@ -12,7 +12,7 @@
 //	gothic.Store = gorillastate.New(manager)
 //	e.Use(echov4.Use(manager), session.Middleware(gorillastate.New(manager)))
 //
-// [TakeOver] and [KeepIn] are what sessionstate.Config.Foreign takes, so that
+// [TakeOver] and [KeepIn] are what sessionstate.Config.CookieMode.Foreign takes, so that
 // visitors of an app that moves to this package stay logged in.
 //
 // Only this package links gorilla's packages: an app that does not import it

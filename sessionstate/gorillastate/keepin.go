@@ -15,7 +15,7 @@ import (
 	"github.com/reecho-go/reecho/sessionstate/internal/foreign"
 )
 
-// KeepIn returns what sessionstate.Config.Foreign takes to keep the sessions in a
+// KeepIn returns what sessionstate.Config.CookieMode.Foreign takes to keep the sessions in a
 // third-party store for gorilla/sessions. What an app has in its sessions already
 // is taken over, and stays visible to gorilla code through [New]; give
 // Config.Cookie.Name the name that the app uses. The store's own cookie options
@@ -26,7 +26,7 @@ import (
 //
 // Such stores cannot compare and swap: requests of this process are kept from
 // overwriting each other where the store is a server's, those of several processes
-// are not, the last one wins. As in cookie mode Config.Revocations keeps what has
+// are not, the last one wins. As in cookie mode Config.CookieMode.Revocations keeps what has
 // ended, and Users, RenewEvery, SaveNow and saving through a Handle are not there.
 // The store is called with requests and responses of our own making, so that its
 // cookies, its registry and its defaults never reach the visitor.

@@ -27,12 +27,12 @@ type store struct{ m foreign.Manager }
 // State.Destroy does. Options.MaxAge > 0 lets a session that nobody has logged in
 // to by State.Login live so many seconds from this Save on, to within a tenth,
 // instead of by the Manager's timeouts, and lets its cookie outlast the browser;
-// Login decides anew. With Config.Foreign, what the old store promised is what
+// Login decides anew. With Config.CookieMode.Foreign, what the old store promised is what
 // MaxAge starts with. The other Options are the Manager's own.
 //
 // Sessions of other names live in cookies of their own, in every mode, sealed
 // like the Manager's and with its timeouts, or MaxAge as above; deleting one by
-// Options.MaxAge < 0 ends its copies too. What the store of Config.Foreign had
+// Options.MaxAge < 0 ends its copies too. What the store of Config.CookieMode.Foreign had
 // under such a name is taken over when the name is opened, and leaves that store
 // with the next Save.
 //

@@ -17,7 +17,7 @@ type takenOver struct{ cookies *foreign.Cookies }
 func (t takenOver) Cookies() *foreign.Cookies { return t.cookies }
 func (takenOver) Store() foreign.Store        { return nil }
 
-// TakeOver returns what sessionstate.Config.Foreign takes to go on with the
+// TakeOver returns what sessionstate.Config.CookieMode.Foreign takes to go on with the
 // sessions that an app has in the cookies of a CookieStore, until the time from
 // which on those cookies are refused. Give Config.Cookie.Name the name that the
 // app used; sessions of its other names are taken over when gorilla code opens

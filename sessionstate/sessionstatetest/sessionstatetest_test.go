@@ -45,7 +45,7 @@ func TestClientSeedAndInspect(t *testing.T) {
 	for _, cfg := range []sessionstate.Config{
 		{},
 		{Store: mem},
-		{Insecure: true},
+		{Cookie: sessionstate.CookieConfig{Insecure: true}},
 		{Cookie: sessionstate.CookieConfig{Domain: "app.example.org", Path: "/app"}},
 	} {
 		m := sessionstate.Must(sessionstate.New(cfg))

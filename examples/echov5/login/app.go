@@ -60,7 +60,10 @@ func newApp(ctx context.Context, cfg config) (*app, error) {
 		return nil, err
 	}
 	a.sessions, err = sessionstate.New(sessionstate.Config{
-		Secrets: a.keeping.secrets, Store: a.keeping.store, MaxPerUser: 10, Insecure: cfg.Insecure,
+		Secrets: a.keeping.secrets,
+		Store:   a.keeping.store,
+		Limits:  sessionstate.LimitConfig{PerUser: 10},
+		Cookie:  sessionstate.CookieConfig{Insecure: cfg.Insecure},
 	})
 	if err == nil {
 		a.stack, err = middleware.New(a.sessions)

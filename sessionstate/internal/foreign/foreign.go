@@ -18,7 +18,7 @@ var (
 	ErrUnknown = errors.New("the store has no such session")
 )
 
-// Library is what Config.Foreign takes: sessions that another library has. One
+// Library is what Config.CookieMode.Foreign takes: sessions that another library has. One
 // of the two is set.
 type Library interface {
 	Store() Store      // keeps all sessions
