@@ -216,7 +216,7 @@ func (h *hostile) attack(t *testing.T, i int) {
 	_, err3 := h.tiny.Get(ctx, i)
 	_, err4 := h.idle.Get(ctx, s)
 	_, err5 := h.wrong.Get(ctx, s)
-	err6 := h.put.PutWith(ctx, s, s[:5], cachedata.PutOptions{Tags: []string{s}})
+	err6 := h.put.Put(ctx, s, s[:5], cachedata.PutOptions{Tags: []string{s}})
 	if errors.Is(err5, cachedata.ErrNotFound) {
 		err5 = nil
 	}
@@ -285,7 +285,7 @@ func TestGroupsAreBoundedByDefault(t *testing.T) {
 			t.Error("it was full before it was")
 		}
 	}
-	if s := g.Stats(); s.Bytes > 128<<20 || s.Bytes < 120<<20 || s.Evictions.Size != uint64(400-s.Entries) {
+	if s := g.Stats(); s.Bytes > 128<<20 || s.Bytes < 120<<20 || s.Evictions[observe.CauseSize] != uint64(400-s.Entries) {
 		t.Errorf("an eighth of 1 GiB: %+v", s)
 	}
 	if err := g.Close(t.Context()); err != nil { // waits for events
@@ -420,7 +420,7 @@ func TestAClearFreesMemoryWhileALoadHangs(t *testing.T) {
 			}
 			close(hang)
 			wg.Wait()
-			if s := c.Stats(); s.Entries != 0 || s.Bytes != 0 || s.Evictions.Cleared != 10 {
+			if s := c.Stats(); s.Entries != 0 || s.Bytes != 0 || s.Evictions[observe.CauseCleared] != 10 {
 				t.Errorf("%+v", s)
 			}
 			if cfg.Timeout == 0 {
@@ -560,7 +560,7 @@ func TestEvictionsAreCountedExactly(t *testing.T) {
 		s := c.Stats()
 		e := s.Evictions
 		stored := s.Loads - s.LoadErrors + puts.Load() - s.Refused
-		if left := e.Size + e.Expired + e.Idle + e.Replaced + e.Deleted + e.Cleared + e.Session; left != stored || s.Entries != 0 {
+		if left := e[observe.CauseSize] + e[observe.CauseExpired] + e[observe.CauseIdle] + e[observe.CauseReplaced] + e[observe.CauseDeleted] + e[observe.CauseCleared] + e[observe.CauseSession]; left != stored || s.Entries != 0 {
 			t.Fatalf("seed %d: %d were stored, and %d have left: %+v", seed, stored, left, s)
 		}
 	}

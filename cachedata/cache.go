@@ -17,27 +17,29 @@ type Cache[K, V any] struct {
 	clone func(V) V // Funcs.Clone
 }
 
-// New makes a cache of load's results and puts it into its group, where its
-// name must be unique. load must be safe for concurrent use; it runs once at a
-// time per key, in a goroutine of its own. It may use other caches, and this
-// one with other keys, with the context that it is given or one made from it:
-// by that a load that would wait for itself is found, and fails with a
-// [*CycleError] at once. With another context, such as context.Background, it
-// waits for itself, which cannot be told from a slow load: HardTimeout ends it,
-// and without one observe.CacheStalled tells after 30 s. A load that clears its
-// own cache is not stored, and observe.CacheRefused says so.
+// New makes a cache of the results of load and adds it to its group, where its
+// name must be unique. It takes microseconds to milliseconds, to compile how keys
+// are compared and results are copied.
 //
-// K is the argument, of any type that can be compared as data: struct{} for a
-// function without arguments, a struct for one with several. V is of any type
-// that can be copied, unless Config says otherwise. What an interface in K or V
-// holds is known only when it is there: a value that cannot be compared or
-// copied makes that call fail, with a [*KeyError] or [*CopyError] that has the
-// path to it. So does a result with a pointer into the middle of something
-// that is part of it too.
+// load must be safe for concurrent use. It runs once at a time per key, in a
+// goroutine of its own. It may use other caches, and this one with other keys, if
+// it passes on the context that it was given: then a load that would wait for
+// itself is found, and fails at once with a [*CycleError]. With another context,
+// such as context.Background, it waits for itself until Config.Timeout ends it;
+// without one, the event observe.CacheStalled tells of it after 30 seconds. If a
+// load clears its own cache, its result is not stored, and observe.CacheRefused
+// tells so.
 //
-// The error joins everything that is wrong: [*KeyError] and [*CopyError] for
-// places in K and V, [ErrDuplicate], [ErrClosed], and one for each field of
-// cfg. New takes microseconds to milliseconds, to compile the plans of K and V.
+// K is the argument: any type that can be compared as data. Use [New0] and [New2]
+// for functions of no and of two arguments, and a struct for more. V is the
+// result: any type that can be copied, unless Config says otherwise. A value
+// behind an interface in K or V is checked when it is used: if it cannot be
+// compared or copied, the call fails with a [*KeyError] or [*CopyError] that has
+// the path to it. So does a result with a pointer into the middle of what a Clone
+// method copies.
+//
+// The error joins everything that is wrong: a [*KeyError] or [*CopyError] for each
+// place in K and V, [ErrDuplicate], [ErrClosed], and one for each field of cfg.
 func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Config, funcs ...Funcs[K, V]) (*Cache[K, V], error) {
 	c := new(Cache[K, V])
 	settings := cfg.settings()
@@ -150,17 +152,17 @@ func (c *Cache[K, V]) copied(e *entry) (v V, err error) {
 // Name returns the cache's name.
 func (c *Cache[K, V]) Name() string { return c.core.name }
 
-// Get returns a copy of key's result, loading it if there is none. It returns
-// when the result is there or ctx ends, whichever is first; the load goes on
-// while anybody waits for it. A result in memory is returned even if ctx has
-// ended.
+// Get returns a copy of the result for key, and loads it if there is none. It
+// returns when the result is there or when ctx ends. The load goes on while
+// anybody waits for it. A result in memory is returned even if ctx has ended.
 //
-// The error is ctx's, the loader's as it is, a [*PanicError], a [*CycleError],
-// [ErrVisitorInGlobalLoad], [ErrClosed], a [*KeyError] or a [*CopyError].
-// Errors are not kept: the next call loads again. If this call started the
-// load and the loader panics, Get panics too.
+// The error is that of ctx, that of the load function as it is, a [*PanicError], a
+// [*CycleError], [ErrTimeout], [ErrVisitorInGlobalLoad], [ErrNoSession],
+// [ErrClosed], a [*KeyError] or a [*CopyError]. Errors are not kept, unless
+// Config.Errors says so: the next call loads again. If the load function panics,
+// Get panics too in the call that started the load.
 //
-// A hit takes no lock. It allocates only what the copy needs.
+// A hit takes no lock and allocates only what the copy needs.
 func (c *Cache[K, V]) Get(ctx context.Context, key K) (V, error) {
 	e, _, err := c.core.lookup(ctx, at(&key))
 	if e == nil {
@@ -186,9 +188,9 @@ func (c *Cache[K, V]) GetMeta(ctx context.Context, key K) (V, Meta, error) {
 	return v, c.core.meta(e, source), nil
 }
 
-// Peek returns a copy of key's result if it is in memory and Get would serve
-// it without a load: fresh, or within StaleFor. It never loads or refreshes, is
-// no read in the sense of IdleTTL, and counts as neither hit nor miss.
+// Peek returns a copy of the result for key if it is in memory and Get would
+// return it without a load: it is fresh, or within Stale.For. It never loads or
+// refreshes, does not prolong IdleTTL, and counts neither as hit nor as miss.
 func (c *Cache[K, V]) Peek(ctx context.Context, key K) (V, bool) {
 	e := c.core.peek(ctx, at(&key))
 	if e == nil {
@@ -199,36 +201,32 @@ func (c *Cache[K, V]) Peek(ctx context.Context, key K) (V, bool) {
 	return v, err == nil
 }
 
-// Put stores a copy of v as key's result. It wins over a load that is in
-// flight: those who wait for it get what it loads, but it is not stored. What it
-// stores is newer than any clear of a tag that comes before it returns. The error
-// is [ErrClosed], a [*KeyError] or a [*CopyError].
-func (c *Cache[K, V]) Put(ctx context.Context, key K, v V) error {
-	return c.PutWith(ctx, key, v, PutOptions{})
+// Put stores a copy of v as the result for key. If the key is being loaded, those
+// who wait get what is loaded, but the result of Put stays. It also stays if a
+// clear of one of its tags began before Put returns. Give at most one PutOptions.
+// The error is [ErrClosed], [ErrNoSession], a [*KeyError], a [*CopyError] or one of
+// the options.
+func (c *Cache[K, V]) Put(ctx context.Context, key K, v V, how ...PutOptions) error {
+	return c.core.put(ctx, at(&key), unsafe.Pointer(&v), how)
 }
 
-// PutOptions are what [Cache.PutWith] says of a result, as a load does by its
-// [Loading]. The zero value is [Cache.Put].
+// PutOptions are what [Cache.Put] says of a result, as a load does by its
+// [Loading].
 type PutOptions struct {
-	// TTL is for how long the result is fresh; Config.Jitter and EagerAt hold
-	// for it too. Default 0: Config.TTL. Use math.MaxInt64 for ever. Negative is
-	// an error.
+	// TTL is how long the result stays fresh; Config.Jitter and Stale.EagerAt hold
+	// for it too. Use math.MaxInt64 for ever. Negative is an error. Default 0:
+	// Config.TTL.
 	TTL time.Duration
 	// Tags are added to those of Funcs.Tags and Funcs.KeyTags. Default nil:
 	// none.
 	Tags []string
 }
 
-// PutWith is [Cache.Put] with options. The error may also be one of them.
-func (c *Cache[K, V]) PutWith(ctx context.Context, key K, v V, how PutOptions) error {
-	return c.core.put(ctx, at(&key), unsafe.Pointer(&v), how)
-}
-
-// Refresh loads key's result anew and returns a copy of it. The old result is
-// served until the new one is there, and stays if the load fails. If key is
-// being loaded already, Refresh waits for that load: to make sure that a load
-// starts after a change of its origin, use [Cache.Delete] and Get. The errors
-// are those of Get.
+// Refresh loads the result for key again and returns a copy of it. The old result
+// is served until the new one is there, and stays if the load fails. If the key is
+// being loaded already, Refresh waits for that load. To be sure that a load starts
+// after a change at its origin, use [Cache.Delete] and Get. The errors are those of
+// Get.
 func (c *Cache[K, V]) Refresh(ctx context.Context, key K) (V, error) {
 	e, _, err := c.core.load(ctx, at(&key), true)
 	if err != nil {
@@ -238,26 +236,26 @@ func (c *Cache[K, V]) Refresh(ctx context.Context, key K) (V, error) {
 	return c.value(e)
 }
 
-// Delete drops key's result. When it has returned, no call that starts later
-// gets a result whose load had started before. The error is [ErrClosed] or a
-// [*KeyError].
+// Delete drops the result for key. A call that starts after Delete has returned
+// never gets a result whose load had started before. The error is [ErrClosed],
+// [ErrNoSession] or a [*KeyError].
 func (c *Cache[K, V]) Delete(ctx context.Context, key K) error { return c.core.delete(ctx, at(&key)) }
 
-// Clear drops all results, in constant time. When it has returned, no call
-// that starts later gets a result whose load had started before. Then it runs
-// the hooks of the cache and of its group. The error is [ErrClosed], or joins
-// a [*PanicError] for each hook that panicked; the clear has taken effect then.
+// Clear drops all results, in constant time. A call that starts after Clear has
+// returned never gets a result whose load had started before. Clear then runs the
+// hooks of the cache and of its group. The error is [ErrClosed], or joins a
+// [*PanicError] for each hook that panicked; the results are dropped then too.
 func (c *Cache[K, V]) Clear(ctx context.Context) error { return c.core.clear(ctx) }
 
-// Close drops all results, gives the name free and waits for the loads in
-// flight until ctx ends; then it cancels their contexts and returns an error
-// that wraps ctx's. Calls that would start a load fail with [ErrClosed] from
-// then on. Close may be called several times. A cache that lives as long as
-// the program is closed with its group.
+// Close drops all results, frees the name, and waits for the loads that run until
+// ctx ends; then it cancels their contexts and returns an error that wraps that of
+// ctx. From then on calls that would load fail with [ErrClosed]. Close may be
+// called several times. A cache that lives as long as the program is closed with
+// its group.
 func (c *Cache[K, V]) Close(ctx context.Context) error { return c.core.close(ctx) }
 
-// Stats returns the counters. It takes a moment: use it for dashboards, not in
-// a request's path.
+// Stats returns the counters. It costs microseconds: call it for dashboards, not
+// for each request.
 func (c *Cache[K, V]) Stats() Stats { return c.core.stats() }
 
 // Fingerprint returns the 64-bit hashstructure hash of key: its short name in

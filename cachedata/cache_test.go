@@ -39,39 +39,42 @@ func want[K any, V comparable](t *testing.T, c *cachedata.Cache[K, V], k K, v V)
 
 func TestGetPeekPutDeleteRefreshClear(t *testing.T) {
 	t.Parallel()
-	ctx := t.Context()
-	c := newCache(t, counter[string](), cachedata.Config{})
-	if v, ok := c.Peek(ctx, "a"); v != "" || ok {
-		t.Errorf("Peek of nothing: %q, %v", v, ok)
-	}
-	want(t, c, "a", "a#1")
-	want(t, c, "a", "a#1")
-	if v, ok := c.Peek(ctx, "a"); v != "a#1" || !ok {
-		t.Errorf("Peek: %q, %v", v, ok)
-	}
-	if v, err := c.Refresh(ctx, "a"); v != "a#2" || err != nil {
-		t.Errorf("Refresh: %q, %v", v, err)
-	}
-	want(t, c, "a", "a#2")
-	if err := c.Put(ctx, "a", "put"); err != nil {
-		t.Error(err)
-	}
-	want(t, c, "a", "put")
-	if err := c.Delete(ctx, "a"); err != nil {
-		t.Error(err)
-	}
-	want(t, c, "a", "a#3")
-	if err := c.Clear(ctx); err != nil {
-		t.Error(err)
-	}
-	want(t, c, "a", "a#4")
-	want(t, c, "b", "b#1")
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		c := newCache(t, counter[string](), cachedata.Config{})
+		if v, ok := c.Peek(ctx, "a"); v != "" || ok {
+			t.Errorf("Peek of nothing: %q, %v", v, ok)
+		}
+		want(t, c, "a", "a#1")
+		want(t, c, "a", "a#1")
+		if v, ok := c.Peek(ctx, "a"); v != "a#1" || !ok {
+			t.Errorf("Peek: %q, %v", v, ok)
+		}
+		if v, err := c.Refresh(ctx, "a"); v != "a#2" || err != nil {
+			t.Errorf("Refresh: %q, %v", v, err)
+		}
+		want(t, c, "a", "a#2")
+		if err := c.Put(ctx, "a", "put"); err != nil {
+			t.Error(err)
+		}
+		want(t, c, "a", "put")
+		if err := c.Delete(ctx, "a"); err != nil {
+			t.Error(err)
+		}
+		want(t, c, "a", "a#3")
+		if err := c.Clear(ctx); err != nil {
+			t.Error(err)
+		}
+		want(t, c, "a", "a#4")
+		want(t, c, "b", "b#1")
 
-	s := c.Stats()
-	got := fmt.Sprint(s.Hits, s.Misses, s.Loads, s.LoadErrors, s.Refused, s.Evictions, s.InFlight, s.Waiters, s.Entries)
-	if want := "3 4 5 0 0 {0 0 0 2 1 1 0} 0 0 2"; got != want {
-		t.Errorf("stats %s, want %s", got, want)
-	}
+		synctest.Wait() // the goroutines of the loads have ended
+		s := c.Stats()
+		got := fmt.Sprint(s.Hits, s.Misses, s.Loads, s.LoadErrors, s.Refused, s.Evictions, s.InFlight, s.Waiters, s.Entries)
+		if want := "3 4 5 0 0 map[cleared:1 deleted:1 replaced:2] 0 0 2"; got != want {
+			t.Errorf("stats %s, want %s", got, want)
+		}
+	})
 }
 
 func TestGetMeta(t *testing.T) {

@@ -11,7 +11,8 @@ import (
 // GetOrLoad is [Cache.Get] with a load function of this call, for a load that
 // needs what only the caller has. The function must return what the cache's own
 // would: callers of one key share whichever load comes first, and a refresh in
-// the background uses that of the call that caused it. A cache without a load
+// the background uses that of the call that caused it. A hit costs what one of Get
+// costs. A cache without a load
 // function of its own is made with [NoLoad].
 func (c *Cache[K, V]) GetOrLoad(ctx context.Context, key K, load func(context.Context, K) (V, error)) (V, error) {
 	switch {
@@ -19,6 +20,13 @@ func (c *Cache[K, V]) GetOrLoad(ctx context.Context, key K, load func(context.Co
 		return *new(V), c.core.noContext()
 	case load == nil:
 		return *new(V), fmt.Errorf("cachedata: %s: GetOrLoad: the load function is nil: use Get", c.core.name)
+	}
+	if e, _ := c.core.find(ctx, at(&key)); e != nil && c.core.fresh(e) { // nothing is loaded
+		c.core.counters.hit()
+		return c.value(e)
+	}
+	if !c.core.atCalls.Load() {
+		c.core.atCalls.Store(true)
 	}
 	return c.Get(&callContext{ctx, c.core, loading(load)}, key)
 }
@@ -52,8 +60,10 @@ func (c *callContext) Value(key any) any {
 // loader returns the load function of the call that ctx comes from, or the
 // cache's own.
 func (c *core) loader(ctx context.Context) func(context.Context, unsafe.Pointer) (unsafe.Pointer, error) {
-	if call, ok := ctx.Value(callKey{c}).(*callContext); ok {
-		return call.load
+	if c.atCalls.Load() {
+		if call, ok := ctx.Value(callKey{c}).(*callContext); ok {
+			return call.load
+		}
 	}
 	return c.fns.load
 }

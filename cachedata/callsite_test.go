@@ -55,6 +55,24 @@ func TestGetOrLoadUsesTheFunctionOfItsCall(t *testing.T) {
 	})
 }
 
+func TestAHitOfGetOrLoadAllocatesNothing(t *testing.T) {
+	c := newCache(t, cachedata.NoLoad[string, int], cachedata.Config{TTL: time.Hour})
+	load := func(context.Context, string) (int, error) { return 1, nil }
+	ctx := t.Context()
+	get := func() {
+		if v, err := c.GetOrLoad(ctx, "key", load); v != 1 || err != nil {
+			t.Errorf("got %v, %v", v, err)
+		}
+	}
+	get()
+	if n := testing.AllocsPerRun(100, get); n != 0 {
+		t.Errorf("a hit allocates %v times", n)
+	}
+	if s := c.Stats(); s.Hits != 101 || s.Misses != 1 {
+		t.Errorf("%d hits and %d misses, want 101 and 1", s.Hits, s.Misses)
+	}
+}
+
 func TestBypassLeavesTheCacheAlone(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int32

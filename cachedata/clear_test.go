@@ -19,6 +19,7 @@ import (
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/observe"
 )
 
 var (
@@ -69,14 +70,15 @@ func TestDerivedResultsOfTheMiddleOfAClear(t *testing.T) {
 func TestHooksOfCacheAndGroup(t *testing.T) {
 	t.Parallel()
 	var got []string
-	note := func(who string) func(context.Context, cachedata.Cleared) {
-		return func(_ context.Context, what cachedata.Cleared) {
+	note := func(who string) func(context.Context, observe.CacheClear) {
+		return func(_ context.Context, what observe.CacheClear) {
 			got = append(got, fmt.Sprintf("%s: %s/%s %d", who, what.Group, what.Cache, what.Entries))
 		}
 	}
-	g := newGroup(t, cachedata.GroupConfig{OnClear: note("group")})
+	g := newGroup(t, cachedata.GroupConfig{})
+	g.OnClear(note("group"))
 	var a, b *cachedata.Cache[int, string]
-	a = cachedata.Must(cachedata.New("a", counter[int](), cachedata.Config{Group: g, OnClear: func(ctx context.Context, what cachedata.Cleared) {
+	a = cachedata.Must(cachedata.New("a", counter[int](), cachedata.Config{Group: g, OnClear: func(ctx context.Context, what observe.CacheClear) {
 		if _, ok := a.Peek(ctx, 1); ok {
 			t.Error("the hook runs before the clear took effect")
 		}
@@ -85,7 +87,7 @@ func TestHooksOfCacheAndGroup(t *testing.T) {
 			t.Error(err)
 		}
 	}}))
-	b = cachedata.Must(cachedata.New("b", counter[int](), cachedata.Config{Group: g, OnClear: func(ctx context.Context, what cachedata.Cleared) {
+	b = cachedata.Must(cachedata.New("b", counter[int](), cachedata.Config{Group: g, OnClear: func(ctx context.Context, what observe.CacheClear) {
 		note("b")(ctx, what)
 		if err := a.Clear(ctx); err != nil {
 			t.Error(err)
@@ -104,7 +106,7 @@ func TestHooksOfCacheAndGroup(t *testing.T) {
 
 func TestPanicOfAHookIsAnError(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, counter[int](), cachedata.Config{OnClear: func(context.Context, cachedata.Cleared) { panic("boom") }})
+	c := newCache(t, counter[int](), cachedata.Config{OnClear: func(context.Context, observe.CacheClear) { panic("boom") }})
 	want(t, c, 1, "1#1")
 	err := c.Clear(t.Context())
 	if pe, ok := errors.AsType[*cachedata.PanicError](err); !ok || pe.Value != "boom" {
@@ -174,7 +176,7 @@ func TestDefaultGroup(t *testing.T) {
 		t.Error("the default group does not have the cache")
 	}
 	want(t, c, 1, "1#1")
-	if err := cachedata.Clear(t.Context()); err != nil {
+	if err := cachedata.Default().Clear(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	want(t, c, 1, "1#2")

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/observe"
 )
 
 // ClearFunc drops the results of all keys for which match reports true. When it
@@ -39,7 +41,7 @@ func (c *core) clearFunc(ctx context.Context, match func(unsafe.Pointer) bool) e
 	defer clearing(ctx, nil, c)() // its keys are not decoded
 	n, err := c.table.clearFunc(match)
 	c.counters.cleared.Add(uint64(n))
-	if err := errors.Join(err, c.group.Tell(ctx, c.member, c.observer, Cleared{Chosen: true, Entries: n})); err != nil {
+	if err := errors.Join(err, c.group.Tell(ctx, c.member, c.observer, observe.CacheClear{Chosen: true, Entries: n})); err != nil {
 		return fmt.Errorf("cachedata: %s: ClearFunc: %w", c.name, err)
 	}
 	return nil

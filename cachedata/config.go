@@ -87,7 +87,7 @@ type Config struct {
 	// in the goroutine of the clear. It may clear other caches if it passes its
 	// context on: then a circle of clears is noticed and ends. Default nil:
 	// nothing.
-	OnClear func(ctx context.Context, what Cleared)
+	OnClear func(ctx context.Context, what observe.CacheClear)
 	// CountHits counts the reads of each entry for [Cache.Entries]. It makes an
 	// entry larger, and hits of one key on several processors slower. Default
 	// false: only the reads of the whole cache are counted, for Stats.
@@ -194,7 +194,7 @@ type CopyConfig struct {
 	ReadOnly bool
 	// Verify finds code that changes ReadOnly results, in tests and while
 	// developing: a read of a result that has changed since it was stored drops
-	// it and fails with a [*WriteError]; Peek finds nothing then. Each read walks
+	// it and fails with a [ErrChanged]; Peek finds nothing then. Each read walks
 	// the whole result, which costs about as much as a copy. Types with places
 	// that are no data, such as channels, are refused. Not compared are fields
 	// tagged hash:"ignore", and results behind an interface that are no data,
@@ -230,7 +230,7 @@ type KeyConfig struct {
 type Funcs[K, V any] struct {
 	// Tags returns the tags of a result that was loaded or put: [Cache.ClearTag]
 	// of any of them drops it. Empty tags are ignored. A load can add tags with
-	// [Loading.AddTags], and [Cache.PutWith] has some of its own.
+	// [Loading.AddTags], and [Cache.Put] has some of its own.
 	Tags func(K, V) []string
 	// KeyTags returns the tags of everything that is kept for a key: its result,
 	// and also a remembered error or "not found". So the code that creates
@@ -280,7 +280,7 @@ type settings struct {
 	NotFound                                         func(error) bool
 	Scope                                            Scope
 	Group                                            *Group
-	OnClear                                          func(ctx context.Context, what Cleared)
+	OnClear                                          func(ctx context.Context, what observe.CacheClear)
 	Observer                                         observe.Observer
 	HashFuncs                                        map[reflect.Type]func(any) (any, error)
 	Copy                                             CopyEngine

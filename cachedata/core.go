@@ -53,6 +53,7 @@ type core struct {
 	member   *member
 	closed   atomic.Bool
 	hasTags  atomic.Bool // entries may have tags
+	atCalls  atomic.Bool // there was a GetOrLoad
 }
 
 // functions are those of a cache's user, as the core calls them: with addresses
@@ -251,10 +252,18 @@ func (c *core) peek(ctx context.Context, key unsafe.Pointer) *entry {
 	return nil
 }
 
-// put is [Cache.PutWith] of the result at v, which is not on a stack.
-func (c *core) put(ctx context.Context, key, v unsafe.Pointer, how PutOptions) error {
+// put is [Cache.Put] of the result at v, which is not on a stack.
+func (c *core) put(ctx context.Context, key, v unsafe.Pointer, options []PutOptions) error {
+	var how PutOptions
+	switch len(options) {
+	case 0:
+	case 1:
+		how = options[0]
+	default:
+		return fmt.Errorf("cachedata: %s: Put: there are %d PutOptions: put all into one", c.name, len(options))
+	}
 	if how.TTL < 0 {
-		return fmt.Errorf("cachedata: %s: PutWith: TTL is %v: use 0 for Config.TTL, or Delete what is over", c.name, how.TTL)
+		return fmt.Errorf("cachedata: %s: Put: TTL is %v: use 0 for Config.TTL, or Delete what is over", c.name, how.TTL)
 	}
 	if err := c.openTo(ctx); err != nil {
 		return err

@@ -116,11 +116,11 @@ func TestEntriesShowTheLoadAfterAClearedTag(t *testing.T) {
 		}
 		go func() { _, _ = c.Get(t.Context(), 1) }()
 		synctest.Wait()
-		var seen []cachedata.EntryState
+		var seen []string
 		for e := range c.Entries() {
 			seen = append(seen, e.State)
 		}
-		if len(seen) != 1 || seen[0] != cachedata.StateLoading {
+		if len(seen) != 1 || seen[0] != "loading" {
 			t.Errorf("Entries gives %q, want the load alone", seen)
 		}
 		time.Sleep(time.Second) // it ends

@@ -42,7 +42,7 @@
 // function has captured, and context values that nobody has declared: of these
 // observe.ContextRead tells.
 //
-// Errors are returned, and kept only where ErrorTTL or NotFoundTTL say so. What
+// Errors are returned, and kept only where [ErrorConfig] says so. What
 // is said of their answers over HTTP, such as 404 for [ErrNotFound], is what
 // their method StatusCode returns, as problem details (RFC 9457). A handler that
 // returns them answers so behind any middleware of the toolkit; on an echo without
@@ -81,8 +81,10 @@
 // What carries a visitor is refused anywhere in K, left out of the key or not,
 // since the load would see the first visitor's for all: a context, an
 // *http.Request, http.ResponseWriter, echo.Context, a session, *ctxinfo.Info and
-// *queryparams.Params. A handle of another module that is left out, such as a
-// *gorm.DB, is not looked into.
+// *queryparams.Params. Of an interface in a key, left out or not, a call that
+// has to load looks at the type of what it holds, and fails with a [*KeyError]. A
+// handle of another module that is left out, such as a *gorm.DB, is not looked
+// into.
 //
 // # Copies
 //
@@ -90,7 +92,9 @@
 // stay what they were, pointers that share a target share its copy, cycles stay
 // cycles, NaN, -0, zones and unexported fields survive; capacity ends at the
 // length. Times, addresses of net/netip, unique.Handle and errors behind an
-// interface are shared. A type of the program that has a method Clone of its own
+// interface are shared. So are strings: a result must not hold one over a buffer
+// that is used again, such as those that unsafe.String and some web frameworks
+// make; strings.Clone copies it. Slices of bytes may lie over such a buffer. A type of the program that has a method Clone of its own
 // type is copied by it, at any depth. A pointer into the middle of something that
 // is part of the result too (Current = &Items[1]) leads to the same place of the
 // copy. Such a result takes several times as long to copy, others cost nothing
@@ -121,6 +125,6 @@
 // # Sharing a package variable among tests
 //
 // A cache that is a package variable may be used inside and outside of
-// testing/synctest bubbles. Call [Clear] between tests that must not see each
+// testing/synctest bubbles. Call Default().Clear between tests that must not see each
 // other's results, or make caches in a [Group] of the test.
 package cachedata

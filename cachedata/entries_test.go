@@ -17,7 +17,7 @@ import (
 
 // listed renders what Entries says, by key.
 func listed(c *cachedata.Cache[int, string]) string {
-	all := slices.SortedFunc(c.Entries(), func(a, b cachedata.EntryInfo[int]) int { return cmp.Compare(a.Key, b.Key) })
+	all := slices.SortedFunc(c.Entries(), func(a, b cachedata.EntryInfo) int { return cmp.Compare(a.Key.(int), b.Key.(int)) })
 	var out []string
 	for _, e := range all {
 		text := fmt.Sprintf("%d %s age=%v bytes=%d", e.Key, e.State, e.Age, max(e.Bytes-cachedata.Beside[int, string](0, true, true), 0))
@@ -103,8 +103,8 @@ func TestEntries(t *testing.T) {
 		}
 		for e := range c.Entries() {
 			fp, err := e.Fingerprint()
-			if want, _ := c.Fingerprint(e.Key); fp != want || err != nil {
-				t.Errorf("fingerprint of %d: %x, %v", e.Key, fp, err)
+			if want, _ := c.Fingerprint(e.Key.(int)); fp != want || err != nil {
+				t.Errorf("fingerprint of %d: %x, %v", e.Key.(int), fp, err)
 			}
 		}
 		if err := c.Clear(ctx); err != nil {
@@ -142,9 +142,9 @@ func TestEntriesWhileTheCacheChanges(t *testing.T) {
 	for range 50 {
 		seen := map[int]bool{}
 		for e := range c.Entries() {
-			seen[e.Key] = true
-			if e.Key%10 == 0 {
-				_, _ = c.Refresh(ctx, e.Key)
+			seen[e.Key.(int)] = true
+			if e.Key.(int)%10 == 0 {
+				_, _ = c.Refresh(ctx, e.Key.(int))
 			}
 		}
 		for k := range 100 {
@@ -162,7 +162,7 @@ func TestEntriesWhileTheCacheChanges(t *testing.T) {
 
 // Without CountHits nothing is counted per entry, and without knowing types one
 // can look as well.
-func TestInspect(t *testing.T) {
+func TestEntriesOfACacheOfUnknownTypes(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, cachedata.GroupConfig{})
 	c := newCache(t, counter[int](), cachedata.Config{Group: g})
@@ -170,10 +170,10 @@ func TestInspect(t *testing.T) {
 	want(t, c, 7, "7#1")
 	for _, listed := range g.Caches() {
 		n := 0
-		for e := range listed.Inspect() {
+		for e := range listed.Entries() {
 			n++
 			fp, _ := e.Fingerprint()
-			if own, _ := c.Fingerprint(7); e.Key != 7 || e.State != cachedata.StateFresh || e.Hits != 0 || fp != own {
+			if own, _ := c.Fingerprint(7); e.Key != 7 || e.State != "fresh" || e.Hits != 0 || fp != own {
 				t.Errorf("%+v", e)
 			}
 		}

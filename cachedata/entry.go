@@ -236,7 +236,7 @@ func (s Source) String() string {
 	return "none"
 }
 
-// Meta says how a call came by its result.
+// Meta says where the result of a call came from, and how old it is.
 type Meta struct {
 	// Source is where the result came from; zero if the call failed.
 	Source Source

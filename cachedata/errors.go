@@ -8,19 +8,18 @@ import (
 
 	"github.com/reecho-go/reecho/internal/answer"
 	"github.com/reecho-go/reecho/internal/clone"
-	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/keys"
-	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/visit"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // ErrClosed says that the cache or its group has been closed. Over HTTP it is
 // 503 Service Unavailable.
 var ErrClosed error = closedError{}
 
-// ErrNotFound is what a loader returns, alone or wrapped, for a key that there
-// is nothing for. A [Batch] returns it for keys that its load left out. Over
+// ErrNotFound says that there is nothing for a key. A load function returns it,
+// alone or wrapped. A [Batch] returns it for keys that its load left out. Over
 // HTTP it is 404 Not Found.
 var ErrNotFound error = notFoundError{}
 
@@ -37,24 +36,18 @@ var ErrDuplicate = group.ErrDuplicate
 // cause it, or a context value that is a visitor's: one of those that the program
 // has declared (middleware.Visitor), a request, or a token of golang-jwt. The load
 // found nothing there, and nothing was stored, whatever it returned or panicked
-// with. Make what the load needs part of the key, or use [Session] visit.
+// with. Make what the load needs part of the key, or use [Session] scope.
 var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
 
-// PanicError is a panic of a loader, as its waiting callers see it; the caller
-// that started the load panics with it. Value is what the loader panicked
-// with, and what errors.As finds if it is an error; Stack is the loader's, Where
-// names the cache and the key's fingerprint, and Line is the line of the loader.
-// Its text has all of this, and what is panicked with the loader's part of the
-// stack as well, so that a Recover middleware shows it. A loader that calls runtime.Goexit fails with one too, which is returned to
-// all. It has no HTTP status: it is an internal fault.
-type PanicError = panics.Error
+// PanicError is a panic of a load function. Callers who wait for the load get it
+// as their error; the caller who started the load panics with it. Its Where names
+// the cache and the fingerprint of the key. A load function that calls
+// runtime.Goexit fails with one too, which is returned to all. It has no HTTP status: it is an internal fault.
+type PanicError = observe.PanicError
 
 // CycleError says that a load would have waited for itself, directly or
 // through other loads, and names them all. It has no HTTP status.
-type CycleError = flight.CycleError
-
-// Cleared says what a clear hook runs after.
-type Cleared = group.Cleared
+type CycleError = observe.CycleError
 
 type closedError struct{}
 
@@ -107,7 +100,7 @@ func (notFoundError) Problem() answer.Details {
 // such a thing, or that is too deep or too large, or whose HashFunc failed. It
 // has no HTTP status, since only the program knows whether the client caused
 // it.
-type KeyError = keys.Error
+type KeyError = observe.KeyError
 
 // CopyError says that something in a result cannot be copied, so that callers
 // could not be given copies of their own. [New] returns one for each place in

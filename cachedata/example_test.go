@@ -13,6 +13,7 @@ import (
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/echov4"
+	"github.com/reecho-go/reecho/observe"
 )
 
 type User struct {
@@ -194,9 +195,8 @@ func ExampleConfig_hashFuncs() {
 
 // Clearing over HTTP is for those whom authorize lets in.
 func ExampleGroup_ClearBy() {
-	group, _ := cachedata.NewGroup("reports", cachedata.GroupConfig{
-		OnClear: func(_ context.Context, what cachedata.Cleared) { fmt.Println("cleared", what.Entries) },
-	})
+	group, _ := cachedata.NewGroup("reports", cachedata.GroupConfig{})
+	group.OnClear(func(_ context.Context, what observe.CacheClear) { fmt.Println("cleared", what.Entries) })
 	daily := cachedata.Must(cachedata.New("daily", loadUser, cachedata.Config{Group: group}))
 	_, _ = daily.Get(context.Background(), 1)
 

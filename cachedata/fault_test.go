@@ -149,17 +149,17 @@ func TestCountersAddUpUnderFaults(t *testing.T) {
 	}
 	stored := s.Loads - s.LoadErrors - s.Refused + did.puts.Load()
 	e := s.Evictions
-	if gone := e.Size + e.Expired + e.Replaced + e.Deleted + e.Cleared; gone != stored {
+	if gone := e[observe.CauseSize] + e[observe.CauseExpired] + e[observe.CauseReplaced] + e[observe.CauseDeleted] + e[observe.CauseCleared]; gone != stored {
 		t.Errorf("%d results were stored, %d have left: %+v", stored, gone, s)
 	}
 	if s.InFlight != 0 || s.Waiters != 0 || s.Entries != 0 {
 		t.Errorf("something is left: %+v", s)
 	}
 	loads, refused, evicted := observe.Of[observe.CacheLoad](&rec), observe.Of[observe.CacheRefused](&rec), observe.Of[observe.CacheEvict](&rec)
-	if uint64(len(loads)) != s.Loads || uint64(len(refused)) != s.Refused || uint64(len(evicted)) != e.Size+e.Expired+e.Replaced+e.Deleted {
+	if uint64(len(loads)) != s.Loads || uint64(len(refused)) != s.Refused || uint64(len(evicted)) != e[observe.CauseSize]+e[observe.CauseExpired]+e[observe.CauseReplaced]+e[observe.CauseDeleted] {
 		t.Errorf("%d, %d and %d events do not tell of %+v", len(loads), len(refused), len(evicted), s)
 	}
-	for what, n := range map[string]uint64{"hit": s.Hits, "failed load": s.LoadErrors, "refused result": s.Refused, "replaced result": e.Replaced, "deleted result": e.Deleted} {
+	for what, n := range map[string]uint64{"hit": s.Hits, "failed load": s.LoadErrors, "refused result": s.Refused, "replaced result": e[observe.CauseReplaced], "deleted result": e[observe.CauseDeleted]} {
 		if n == 0 {
 			t.Errorf("there was no %s", what)
 		}

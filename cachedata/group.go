@@ -11,8 +11,8 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// Group is a set of caches with names of their own, which are cleared, closed
-// and watched together. Make it with [NewGroup], or use [Default]. All methods
+// Group is a set of caches that are cleared, closed and watched together. Each has
+// a name that is unique in the group. Make it with [NewGroup], or use [Default]. All methods
 // are safe for concurrent use. A Group is a plugin for a middleware.Stack: then
 // the Stack's Close closes it.
 type Group struct {
@@ -22,24 +22,21 @@ type Group struct {
 
 // GroupConfig configures a [Group]. The zero value is fine.
 type GroupConfig struct {
-	// MaxBytes bounds how many bytes the results of all caches of the group
-	// take together, beside the bounds of each; see Config.MaxBytes. An equal
-	// share of it is each cache's own. If there is more in all, one of the
-	// caches that have more than their share gives up its coldest results: the
-	// one that was called least, lately, for the bytes it holds. The first time
-	// is an event; see [observe.CacheFull]. A burst may exceed it for a moment.
+	// MaxBytes bounds how many bytes the results of all caches of the group take
+	// together, beside the bounds of each cache; see Config.MaxBytes. Each cache is
+	// sure of an equal share. If all together exceed the bound, the results least
+	// likely to be used again leave: from the cache with more than its share that
+	// was called least, lately, for the bytes it holds. The first time is an event,
+	// [observe.CacheFull]. A burst may exceed the bound for a moment.
 	// Default 0: an eighth of the memory that the process may use when the first
 	// result is stored, and at least 32 MiB, for those caches of this group that
 	// have no MaxBytes of their own. The memory is the least of GOMEMLIMIT, the
 	// limits of the cgroup and, on Linux, what the machine has; 2 GiB where none
 	// of these is known. Use math.MaxInt64 for no bound. Negative is an error.
 	MaxBytes int64
-	// Observer is told about the loads, evictions and clears of all caches in
-	// the group; see Config.Observer for its cost. Default nil: none.
+	// Observer receives the events of all caches of the group; see Config.Observer
+	// for its cost. Default nil: none.
 	Observer observe.Observer
-	// OnClear runs after each clear of the group or of one of its caches, as
-	// Config.OnClear does. Default nil: nothing.
-	OnClear func(ctx context.Context, what Cleared)
 }
 
 var defaultGroup = newGroup("cachedata", GroupConfig{})
@@ -49,13 +46,13 @@ func newGroup(name string, cfg GroupConfig) *Group {
 	return &Group{group: g, budget: newBudget(g, cfg.MaxBytes)}
 }
 
-// Default returns the group of the caches whose Config names none. Its name is
-// "cachedata", and its GroupConfig is the zero one. It lives as long as the program; closing it is for a program's
-// end.
+// Default returns the group of the caches whose Config has no Group. Its name is
+// "cachedata", and its GroupConfig is zero. It lives as long as the program: close
+// it only at the end.
 func Default() *Group { return defaultGroup }
 
-// NewGroup returns an empty group. name says who it is in events, and in a
-// Stack, where it must be unique.
+// NewGroup returns an empty group. Events carry its name, and in a Stack it must be
+// unique.
 func NewGroup(name string, cfg GroupConfig) (*Group, error) {
 	if name == "" {
 		return nil, errors.New("cachedata: NewGroup: the name is empty")
@@ -63,22 +60,15 @@ func NewGroup(name string, cfg GroupConfig) (*Group, error) {
 	if cfg.MaxBytes < 0 {
 		return nil, fmt.Errorf("cachedata: NewGroup(%q): MaxBytes is %d: use 0 for the default, or math.MaxInt64 for no bound", name, cfg.MaxBytes)
 	}
-	g := newGroup(name, cfg)
-	if cfg.OnClear != nil {
-		g.OnClear(cfg.OnClear)
-	}
-	return g, nil
+	return newGroup(name, cfg), nil
 }
-
-// Clear clears the default group: every cache whose Config names no other.
-func Clear(ctx context.Context) error { return Default().Clear(ctx) }
 
 // Name returns the group's name.
 func (g *Group) Name() string { return g.group.Name() }
 
-// Observe adds an observer, which is told of the events of all caches of the group
-// from now on. It is safe at any time, and the way to watch the group that
-// [Default] returns. Nil does nothing. An observer cannot be taken away.
+// Observe adds an observer, which receives the events of all caches of the group
+// from now on. Use it to watch the group that [Default] returns. Nil does nothing.
+// An observer cannot be removed.
 func (g *Group) Observe(o observe.Observer) {
 	if o != nil {
 		g.group.Observe(o)
@@ -86,14 +76,16 @@ func (g *Group) Observe(o observe.Observer) {
 }
 
 // OnClear adds a hook that runs after each clear of the group or of one of its
-// caches; see Config.OnClear. A hook cannot be taken away.
-func (g *Group) OnClear(hook func(ctx context.Context, what Cleared)) { g.group.Hooks().Add(hook) }
+// caches; see Config.OnClear. A hook cannot be removed.
+func (g *Group) OnClear(hook func(ctx context.Context, what observe.CacheClear)) {
+	g.group.Hooks().Add(hook)
+}
 
-// Clear drops all results of all caches, in constant time for each. When it
-// has returned, no call that starts later gets a result whose load had started
-// before, also not one that a cache derived from another while the clear ran.
-// Then it runs the hooks of the caches and of the group. The error joins a
-// [*PanicError] for each hook that panicked; the clear has taken effect then.
+// Clear drops all results of all caches, in constant time for each. A call that
+// starts after Clear has returned never gets a result whose load had started
+// before, nor one that a cache has derived from such a result of another. Clear
+// then runs the hooks of the caches and of the group. The error joins a
+// [*PanicError] for each hook that panicked; the results are dropped then too.
 func (g *Group) Clear(ctx context.Context) error {
 	if err := g.needs(ctx); err != nil {
 		return err
@@ -117,16 +109,21 @@ func (g *Group) needs(ctx context.Context) error {
 // query is what [Group.ClearBy] understands.
 var query = group.Query{Who: "cachedata: ClearBy", Name: "cache", Tags: "tag"}
 
-// ClearBy clears what the query of a request says: with cache=NAME that cache
-// alone, with tag=TAG, which may stand several times, what has one of the tags
-// (see [Group.ClearTag]; a tag that nothing has clears nothing), with both what
-// has a tag in that cache, and with nothing everything. A query that says anything
-// else, such as an empty tag, is an error and clears nothing, lest a slip of the
-// pen clear everything: over HTTP it is 400 Bad Request, and for a name that no
-// cache has it is 404 Not Found. The other errors are those of Clear and ClearTag.
+// ClearBy clears what the query of a request names, for hosts of other frameworks
+// than those with a ClearHandler:
 //
-// Whoever may clear can make every request slow: echov4.ClearHandler asks who
-// may.
+//   - cache=NAME clears that cache;
+//   - tag=TAG, once or several times, clears what has one of the tags, as
+//     [Group.ClearTag] does;
+//   - both together clear what has one of the tags in that cache;
+//   - an empty query clears everything.
+//
+// Any other query, such as an empty tag, is an error and clears nothing, so that a
+// typing error does not clear everything. Over HTTP it is 400 Bad Request, and an
+// unknown cache is 404 Not Found. The other errors are those of Clear and ClearTag.
+//
+// A client who clears often makes every request slow: authorize it, as
+// echov4.ClearHandler does.
 func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
 	if err := query.Check(asked); err != nil {
 		return err
@@ -181,12 +178,12 @@ func (g *Group) cache(name string) AnyCache {
 	return nil
 }
 
-// AnyCache is a [Cache] of whatever types, for those who look after caches
-// without knowing what is in them.
+// AnyCache is a [Cache] whose types are not known, for dashboards and other code
+// that lists the caches of a group.
 type AnyCache interface {
 	Name() string
 	Stats() Stats
-	Inspect() iter.Seq[EntryInfo[any]]
+	Entries() iter.Seq[EntryInfo]
 	Clear(ctx context.Context) error
 	ClearTag(ctx context.Context, tags ...string) error
 	Close(ctx context.Context) error

@@ -167,7 +167,7 @@ func TestIgnoredFieldsAreNotKept(t *testing.T) {
 		}
 	}()
 	for e := range c.Entries() {
-		if k := e.Key; k.Body != nil || k.Request.Body != nil || k.Request.Note != "" || k.More[0].Body != nil || k.Any.(request).Body != nil {
+		if k := e.Key.(key); k.Body != nil || k.Request.Body != nil || k.Request.Note != "" || k.More[0].Body != nil || k.Any.(request).Body != nil {
 			t.Errorf("kept: %+v", k)
 		}
 	}

@@ -357,7 +357,7 @@ func (w *world) operate(ctx context.Context, client int, r *rand.Rand) {
 	case n < 19:
 		v := int(w.values.Add(1)) + bothTags
 		how := cachedata.PutOptions{Tags: []string{parity(0), parity(1)}, TTL: time.Duration(r.IntN(2)) * time.Hour}
-		if err := c.PutWith(ctx, key, v, how); err == nil {
+		if err := c.Put(ctx, key, v, how); err == nil {
 			note("put", v)
 		}
 	case n < 21:

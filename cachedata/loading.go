@@ -10,13 +10,14 @@ import (
 	"unsafe"
 )
 
-// Loading is what a load says of its result beside the value. A loader gets it
-// from [LoadingFrom] or [LoadingFor]. What it says holds if the load succeeds; tags and
-// NoStore also if its error is remembered. Nothing can be said once the loader
-// has returned: that has no effect. It is safe for concurrent use.
+// Loading describes the result of a load beside its value: how long it stays
+// fresh, its tags, whether it is stored. The load function gets it from
+// [LoadingFrom] or [LoadingFor]. It takes effect if the load succeeds; tags and
+// NoStore also if the error is remembered. Calls after the load function has
+// returned have no effect. It is safe for concurrent use.
 //
-// Outside a load there is a Loading as well, of nothing: there is no old result,
-// and what is said has no effect. So a loader can be called directly.
+// Outside of a load, a Loading has no effect and knows no old result. So a load
+// function can be called directly.
 type Loading struct {
 	work *load // if there is one
 
@@ -39,9 +40,8 @@ type said struct {
 	wrong      []error
 }
 
-// LoadingFrom returns what the load of ctx is to say of its result: for how long it
-// is fresh, what clears it, whether it is stored. ctx is the one that the loader
-// was given, or one made from it. In the load of a [Batch], use [LoadingFor].
+// LoadingFrom returns the [Loading] of the load whose context ctx is or comes from.
+// In the load of a [Batch], use [LoadingFor].
 func LoadingFrom(ctx context.Context) *Loading {
 	if c := loadingOf(ctx); c != nil {
 		return c.only()
@@ -49,8 +49,8 @@ func LoadingFrom(ctx context.Context) *Loading {
 	return new(Loading)
 }
 
-// LoadingFor is [LoadingFrom] for one key of the load of a [Batch]. If the load was not
-// asked for key, or if that has another type, the whole load fails.
+// LoadingFor returns the [Loading] of one key in the load of a [Batch]. If the load
+// was not asked for key, or if key has another type, the whole load fails.
 func LoadingFor[K any](ctx context.Context, key K) *Loading {
 	if c := loadingOf(ctx); c != nil {
 		return c.of(reflect.TypeFor[K](), unsafe.Pointer(&key))
@@ -58,27 +58,26 @@ func LoadingFor[K any](ctx context.Context, key K) *Loading {
 	return new(Loading)
 }
 
-// SetTTL makes the result fresh for d from the end of the load, instead of
-// Config.TTL; Config.Jitter and EagerAt hold for it too. If d is 0 or negative,
-// its time is over already: it is returned, and not stored. It can be as long as
-// a Duration, so math.MaxInt64 is for ever.
+// SetTTL sets how long the result stays fresh after the end of the load, instead
+// of Config.TTL. Config.Jitter and Stale.EagerAt hold for it too. With 0 or less
+// the result is returned but not stored. Use math.MaxInt64 for ever.
 func (l *Loading) SetTTL(d time.Duration) { l.say(func(s *said) { s.ttl, s.hasTTL = d, true }) }
 
-// NoStore has the result returned to those who wait, and not stored; what was
+// NoStore keeps the result from being stored: only those who wait get it. What was
 // stored before is dropped.
 func (l *Loading) NoStore() { l.say(func(s *said) { s.noStore = true }) }
 
-// AddTags adds tags to those of Funcs.Tags: [Cache.ClearTag] of any of them
-// drops the result. Empty tags are left out. There may be thousands; each costs
-// 16 bytes, its text and, at the first read after a clear of any tag in the
-// group, two lookups.
+// AddTags adds tags to those of Funcs.Tags: [Cache.ClearTag] of any of them drops
+// the result. Empty tags are ignored. A result may have thousands of tags. Each
+// costs 16 bytes and its text, and two lookups at the first read after a clear of
+// any tag in the group.
 func (l *Loading) AddTags(tags ...string) {
 	l.say(func(s *said) { s.tags = append(s.tags, tags...) })
 }
 
-// SetCost says how many bytes the result counts for Config.MaxBytes, for the
-// bound of the group and in Stats, instead of Funcs.Size or the estimate; its key
-// and its entry are added to it. If n is negative, the load fails.
+// SetCost sets how many bytes the result counts, for Config.MaxBytes, for the bound
+// of the group and in Stats, instead of Funcs.Size or the estimate. The key and the
+// entry are added to it. If n is negative, the load fails.
 func (l *Loading) SetCost(n int64) {
 	l.say(func(s *said) {
 		if n < 0 {
@@ -89,16 +88,16 @@ func (l *Loading) SetCost(n int64) {
 	})
 }
 
-// SetETag notes the result's validator for the load that comes after it.
+// SetETag stores the validator of the result for the next load of its key; see
+// [Loading.OldETag].
 func (l *Loading) SetETag(etag string) { l.say(func(s *said) { s.etag = etag }) }
 
-// SetModified notes when the result was changed at its origin, for the load that
-// comes after it.
+// SetModified stores when the result was changed at its origin, for the next load
+// of its key; see [Loading.OldModified].
 func (l *Loading) SetModified(at time.Time) { l.say(func(s *said) { s.modified = at }) }
 
-// OldETag returns the validator that the load of the old result has noted, or
-// "". There is an old result if it is still fresh, or within Config.Stale.For or
-// FailSafe.
+// OldETag returns the validator that the load of the old result has set, or "".
+// There is an old result while it is fresh or within Stale.For or Stale.OnError.
 func (l *Loading) OldETag() string {
 	if x := l.old(); x != nil {
 		return x.etag
@@ -106,8 +105,8 @@ func (l *Loading) OldETag() string {
 	return ""
 }
 
-// OldModified returns when the old result was changed, as its load has noted,
-// or the zero time.
+// OldModified returns when the old result was changed, as its load has set it, or
+// the zero time.
 func (l *Loading) OldModified() time.Time {
 	if x := l.old(); x != nil {
 		return x.modified
@@ -115,11 +114,10 @@ func (l *Loading) OldModified() time.Time {
 	return time.Time{}
 }
 
-// NotModified says that the old result still holds, and begins its life anew,
-// without another copy. What the loader returns beside a nil error does not
-// count then; a batch may leave the key out. Tags, cost and validators stay
-// unless others are set; tags are added. If there is no old result, the load
-// fails: ask for a validator first.
+// NotModified keeps the old result and makes it fresh again, without another copy.
+// What the load function returns beside a nil error is ignored then; a batch may
+// leave the key out. Tags, cost and validators stay unless others are set; tags are
+// added. If there is no old result, the load fails: look for a validator first.
 func (l *Loading) NotModified() { l.say(func(s *said) { s.unmodified = true }) }
 
 // Old returns a copy of the old result, if there is one; see [Loading.OldETag].

@@ -405,7 +405,7 @@ func TestCostOfALoad(t *testing.T) {
 	}
 	got := map[string]string{}
 	for e := range c.Entries() {
-		got[e.Key] = fmt.Sprint(e.Bytes/1000, e.Tags)
+		got[e.Key.(string)] = fmt.Sprint(e.Bytes/1000, e.Tags)
 	}
 	if diff := cmp.Diff(map[string]string{"free": "0 [a b]", "dear": "7 [a b]", "plain": "1 []"}, got); diff != "" {
 		t.Error(diff)

@@ -105,7 +105,7 @@ func TestAKeyOwnsItsStringsAfterTheCall(t *testing.T) {
 		t.Errorf("result %q of keys %+v", v, seen)
 	}
 	for e := range c.Entries() {
-		if e.Key.Path != "/before" {
+		if e.Key.(key).Path != "/before" {
 			t.Errorf("the entry's key is %+v", e.Key)
 		}
 	}

@@ -11,19 +11,11 @@ import (
 	"github.com/reecho-go/reecho/internal/keys"
 )
 
-// WriteError says that a shared result was changed although its cache is
-// ReadOnly, by a caller or by the loader; see CopyConfig.Verify. It has no
-// HTTP status: it is a mistake in the program.
-type WriteError struct {
-	Cache       string // the cache's name
-	Fingerprint uint64 // of the key; see [Cache.Fingerprint]
-}
-
-// Error names the cache and the ways out.
-func (e *WriteError) Error() string {
-	return fmt.Sprintf("cachedata: %s: the result of key %016x was changed after it was stored, and all callers share it: have them copy before they change, or leave ReadOnly out",
-		e.Cache, e.Fingerprint)
-}
+// ErrChanged says that a result was changed after it was stored, although its
+// cache is ReadOnly, by a caller or by the load function; see CopyConfig.Verify.
+// Its text names the cache and the key's fingerprint. It has no HTTP status: it is
+// a mistake in the program.
+var ErrChanged = errors.New("the result was changed after it was stored")
 
 // seals tell whether a value is what it was when it was stored. A seal is a
 // hash of the value's canonical bytes.
@@ -80,12 +72,14 @@ func (c *core) intact(e *entry) bool {
 	return now == e.extra().seal
 }
 
-// written returns a *WriteError, and drops the result of key, if its entry e is
+// written returns [ErrChanged], and drops the result of key, if its entry e is
 // not any more what was stored.
 func (c *core) written(ctx context.Context, key unsafe.Pointer, e *entry) error {
 	if c.intact(e) {
 		return nil
 	}
 	fp, _ := c.keys.Fingerprint(key) // the key has been looked up
-	return errors.Join(&WriteError{Cache: c.name, Fingerprint: fp}, c.delete(ctx, key))
+	return errors.Join(
+		fmt.Errorf("cachedata: %s: key %016x: %w, and all callers share it: have them copy before they change, or leave ReadOnly out", c.name, fp, ErrChanged),
+		c.delete(ctx, key))
 }

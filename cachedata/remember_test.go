@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -42,7 +43,7 @@ func TestErrorTTL(t *testing.T) {
 		gets(t, c, "3 load")
 		time.Sleep(time.Hour)
 		gets(t, c, "3 hit") // the TTL of errors is that of errors only
-		if st := c.Stats(); st.Loads != 3 || st.LoadErrors != 2 || st.Hits != 4 || st.Evictions != (cachedata.Evictions{Expired: 1, Deleted: 1}) {
+		if st := c.Stats(); st.Loads != 3 || st.LoadErrors != 2 || st.Hits != 4 || !maps.Equal(st.Evictions, map[observe.Cause]uint64{observe.CauseExpired: 1, observe.CauseDeleted: 1}) {
 			t.Errorf("%+v", st)
 		}
 		if events := observe.Of[observe.CacheLoad](&rec); len(events) != 3 || events[0].Err != errDown {
@@ -146,7 +147,7 @@ func TestNotFoundReplacesAResult(t *testing.T) {
 				t.Errorf("Refresh: %v", err)
 			}
 			gets(t, c, "cachedata: not found")
-			if st := c.Stats(); st.Evictions.Replaced != 1 {
+			if st := c.Stats(); st.Evictions[observe.CauseReplaced] != 1 {
 				t.Errorf("%+v", st)
 			}
 		})
@@ -192,7 +193,7 @@ func TestKeep(t *testing.T) {
 			t.Errorf("Refresh: %d, %v", v, err)
 		}
 		gets(t, c, "4 load") // 2 was not true any more
-		if st := c.Stats(); st.Refused != 0 || st.Evictions.Replaced != 1 || len(observe.Of[observe.CacheRefused](&rec)) != 0 {
+		if st := c.Stats(); st.Refused != 0 || st.Evictions[observe.CauseReplaced] != 1 || len(observe.Of[observe.CacheRefused](&rec)) != 0 {
 			t.Errorf("%+v", st)
 		}
 		if err := c.Put(t.Context(), "k", 7); err != nil {

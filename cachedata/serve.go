@@ -16,11 +16,17 @@ func (c *core) lookup(ctx context.Context, key unsafe.Pointer) (*entry, Source, 
 	switch {
 	case e == nil:
 		return nil, 0, err
-	case e.form() == plain || e.form() == timed && c.group.Now() < e.life().soft:
+	case c.fresh(e):
 		c.counters.hit()
 		return e, Hit, nil
 	}
 	return c.aged(ctx, key, e)
+}
+
+// fresh reports whether e is to be served as it is. It is false also for entries
+// that need a closer look.
+func (c *core) fresh(e *entry) bool {
+	return e.form() == plain || e.form() == timed && c.group.Now() < e.life().soft
 }
 
 // aged is lookup for an entry that may not be fresh.

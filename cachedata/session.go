@@ -16,22 +16,21 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// Scope says whose the results of a cache are.
+// Scope says who shares the results of a cache.
 type Scope uint8
 
 const (
-	// Global results are everybody's. A load cannot see the visitor who caused it; see
-	// [ErrVisitorInGlobalLoad]. What else it reads of the request's context is
-	// an event (observe.ContextRead).
+	// Global results are shared by all visitors. A load cannot see the visitor who
+	// caused it; see [ErrVisitorInGlobalLoad]. If it reads other values of the
+	// request's context, the event observe.ContextRead tells.
 	Global Scope = iota
-	// Session results are the visitor's own. They belong to the session of the context
-	// that a call gets, are seen in no other, and end with it: when it is
-	// destroyed, when its time is over, and when another user logs in; a new
-	// id of the session keeps them. Loads see the visitor. A visitor without a
-	// session is given one. Where the program has declared its visitors
-	// (middleware.Visitor), the results belong to the visitor, and end with
-	// Forget; where there is a session too, they belong to both and end with
-	// either. Without a session and a visitor there is only [ErrNoSession].
+	// Session results belong to one visitor: to the session of the context of the
+	// call. They end when the session is destroyed or expires and when another user
+	// logs in; they stay when the session gets a new id. Loads see the visitor. A
+	// visitor without a session gets one. If the program has declared its visitors
+	// (middleware.Visitor), the results belong to the declared visitor, and end with
+	// Forget; if there is a session too, they belong to both and end with either.
+	// Without a session and a visitor, calls fail with [ErrNoSession].
 	Session
 )
 

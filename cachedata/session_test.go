@@ -80,7 +80,7 @@ func TestScopeSession_EveryVisitorHasResultsOfTheirOwn(t *testing.T) {
 	if _, ok := c.Peek(b, 1); ok || get(a, t, c, 1) != before {
 		t.Error("Delete of one has not deleted, or has deleted that of the other")
 	}
-	if s := c.Stats(); s.Sessions != 2 || s.Entries != 1 || s.Evictions.Deleted != 1 {
+	if s := c.Stats(); s.Sessions != 2 || s.Entries != 1 || s.Evictions[observe.CauseDeleted] != 1 {
 		t.Errorf("Stats() = %+v", s)
 	}
 }
@@ -149,7 +149,7 @@ func TestScopeSession_EntriesEndWithTheSession(t *testing.T) {
 	}
 	kept := get(b, t, c, 1)
 	alice.End()
-	if s := c.Stats(); s.Entries != 1 || s.Sessions != 1 || s.Evictions.Session != 10 {
+	if s := c.Stats(); s.Entries != 1 || s.Sessions != 1 || s.Evictions[observe.CauseSession] != 10 {
 		t.Errorf("Stats() = %+v", s)
 	}
 	if n := events.of(observe.CauseSession); n != 10 {
@@ -215,14 +215,14 @@ func TestScopeSession_EntriesEndAtTheDeadlineWithoutTraffic(t *testing.T) {
 		if v, ok := c.Peek(a, 1); ok {
 			t.Errorf("Peek() at the deadline = %q", v)
 		}
-		if s := c.Stats(); s.Entries != 0 || s.Evictions.Session != 1 {
+		if s := c.Stats(); s.Entries != 0 || s.Evictions[observe.CauseSession] != 1 {
 			t.Errorf("Stats() = %+v", s)
 		}
 		bob := scopetest.New()
 		bob.Until(time.Minute)
 		get(bob.In(t.Context()), t, c, 1)
 		time.Sleep(time.Minute + 2*time.Second)
-		if s := c.Stats(); s.Entries != 0 || s.Sessions != 0 || s.Evictions.Session != 2 || bob.Watchers() != 0 {
+		if s := c.Stats(); s.Entries != 0 || s.Sessions != 0 || s.Evictions[observe.CauseSession] != 2 || bob.Watchers() != 0 {
 			t.Errorf("without traffic: %+v", s)
 		}
 	})
@@ -243,7 +243,7 @@ func TestScopeSession_TTLHoldsToo(t *testing.T) {
 			t.Error("it is served at TTL")
 		}
 		time.Sleep(time.Minute + 2*time.Second)
-		if s := c.Stats(); s.Entries != 0 || c.Kept() != 0 || s.Evictions.Expired != 2 {
+		if s := c.Stats(); s.Entries != 0 || c.Kept() != 0 || s.Evictions[observe.CauseExpired] != 2 {
 			t.Errorf("without traffic: %+v, %d kept", s, c.Kept())
 		}
 	})
@@ -329,7 +329,7 @@ func TestScopeSession_ClearSessionLeavesTheOthersAlone(t *testing.T) {
 	if get(a, t, c, 1) != again {
 		t.Error("nothing is kept after ClearSession")
 	}
-	if s := c.Stats(); s.Evictions.Cleared != 1 || s.Sessions != 2 {
+	if s := c.Stats(); s.Evictions[observe.CauseCleared] != 1 || s.Sessions != 2 {
 		t.Errorf("Stats() = %+v", s)
 	}
 }
@@ -377,7 +377,7 @@ func TestScopeSession_BoundsPerSession(t *testing.T) {
 	if get(b, t, c, 1) != v {
 		t.Error("one visitor has pushed out what is another's")
 	}
-	if s := c.Stats(); s.Entries != 11 || s.Evictions.Size != 90 || c.Kept() != 11 || events.of(observe.CauseSize) != 90 {
+	if s := c.Stats(); s.Entries != 11 || s.Evictions[observe.CauseSize] != 90 || c.Kept() != 11 || events.of(observe.CauseSize) != 90 {
 		t.Errorf("Stats() = %+v, %d kept, %d events", s, c.Kept(), events.of(observe.CauseSize))
 	}
 }

@@ -81,7 +81,7 @@ func TestEitherBoundEvicts(t *testing.T) {
 				if s.Entries > tt.wantEntries || s.Entries < tt.wantEntries*9/10 {
 					t.Errorf("%d entries, want about %d", s.Entries, tt.wantEntries)
 				}
-				if got, want := s.Evictions.Size, uint64(tt.keys-s.Entries); got != want {
+				if got, want := s.Evictions[observe.CauseSize], uint64(tt.keys-s.Entries); got != want {
 					t.Errorf("%d evictions by size, want %d", got, want)
 				}
 			})
@@ -196,7 +196,7 @@ func TestTooLarge(t *testing.T) {
 			t.Errorf("%s: Put: something is kept", name)
 		}
 		s := c.Stats()
-		if s.Bytes != 0 || s.Entries != 0 || s.Refused != 2 || s.Evictions.Replaced != 2 || fmt.Sprint(refused) != "[size size]" {
+		if s.Bytes != 0 || s.Entries != 0 || s.Refused != 2 || s.Evictions[observe.CauseReplaced] != 2 || fmt.Sprint(refused) != "[size size]" {
 			t.Errorf("%s: %+v, refused %v", name, s, refused)
 		}
 	}
@@ -276,13 +276,13 @@ func TestGroupBudget(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if s := small.Stats(); s.Entries != 20 || s.Evictions.Size != 0 {
+		if s := small.Stats(); s.Entries != 20 || s.Evictions[observe.CauseSize] != 0 {
 			t.Errorf("the small one, below its share: %+v", s)
 		}
-		if s := busy.Stats(); s.Entries != 40 || s.Evictions.Size != 0 {
+		if s := busy.Stats(); s.Entries != 40 || s.Evictions[observe.CauseSize] != 0 {
 			t.Errorf("the busy one, above its share: %+v", s)
 		}
-		if s := scan.Stats(); s.Entries != 18 || s.Evictions.Size != 1000-18 {
+		if s := scan.Stats(); s.Entries != 18 || s.Evictions[observe.CauseSize] != 1000-18 {
 			t.Errorf("the one that is never asked again: %+v", s)
 		}
 

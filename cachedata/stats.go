@@ -12,45 +12,34 @@ import (
 // caches of a group. Each is exact; together they are no snapshot of one
 // moment.
 type Stats struct {
-	Hits       uint64        // Gets that found a fresh result, or a remembered error, in memory
-	StaleHits  uint64        // Gets that were given an expired result while it was refreshed
-	FailSafe   uint64        // Gets that were given an expired result since a load had failed
-	Misses     uint64        // Gets that started or joined a load, whatever they were given, or failed before
-	Stored     uint64        // results that were in the store instead of being loaded
-	Loads      uint64        // loads that have ended, or reached HardTimeout
-	LoadErrors uint64        // of these, those that failed
-	Refreshes  uint64        // of these, those in the background
-	Skipped    uint64        // refreshes that were due, but too many were running
-	LoadTime   time.Duration // sum over all loads
-	LoadTimes  Histogram     // how long loads took
-	Refused    uint64        // results that were not stored, since a clear, delete or put came between, or since they are too large
-	Evictions  Evictions
-	InFlight   int   // loads that run now
-	Waiters    int   // callers who wait for them
-	Sessions   int   // visitors with results of their own, in session scope
-	Bytes      int64 // what the results that are stored count; see Config.MaxBytes
-	Entries    int   // about how many results are stored; those that have expired count until they are swept
+	Hits       uint64                   // calls that got a fresh result, or a remembered error, from memory
+	StaleHits  uint64                   // calls that got an expired result while it was refreshed
+	FailSafe   uint64                   // calls that got an expired result because a load had failed
+	Misses     uint64                   // calls that started a load, waited for one, or failed before
+	Stored     uint64                   // results that came from Config.Store instead of a load
+	Loads      uint64                   // loads that have ended, or reached Config.Timeout
+	LoadErrors uint64                   // of these, those that failed
+	Refreshes  uint64                   // of these, those in the background
+	Skipped    uint64                   // refreshes that were due, but too many were running
+	LoadTime   time.Duration            // sum over all loads
+	LoadTimes  Histogram                // how long loads took
+	Refused    uint64                   // results that were not stored: a clear, delete or put came first, or they are too large
+	Evictions  map[observe.Cause]uint64 // results that have left, by cause; causes that have not occurred are missing
+	InFlight   int                      // loads that run now
+	Waiters    int                      // callers who wait for them
+	Sessions   int                      // visitors with results of their own, with Scope Session
+	Bytes      int64                    // the bytes of all results; see Config.MaxBytes
+	Entries    int                      // about how many results are stored; expired ones count until they are swept, within seconds
 }
 
-// HitRatio returns which part of the calls was served from memory without a load,
-// from 0 to 1, and 0 if there were no calls.
+// HitRatio returns the part of the calls that got a fresh or stale result from
+// memory, from 0 to 1. It is 0 if there were no calls.
 func (s Stats) HitRatio() float64 {
 	served := float64(s.Hits) + float64(s.StaleHits)
 	if served == 0 {
 		return 0
 	}
 	return served / (served + float64(s.Misses))
-}
-
-// Evictions count by cause how many entries have left.
-type Evictions struct {
-	Size     uint64 // pushed out by a bound on entries or bytes
-	Expired  uint64 // their time was over
-	Idle     uint64 // nobody had read them for IdleTTL
-	Replaced uint64 // by a newer result
-	Deleted  uint64 // by Delete
-	Cleared  uint64 // by a clear of the cache or group, or of the session
-	Session  uint64 // their session has ended
 }
 
 // add adds o to s.
@@ -67,13 +56,12 @@ func (s *Stats) add(o Stats) {
 	s.LoadTime += o.LoadTime
 	s.LoadTimes.add(o.LoadTimes)
 	s.Refused += o.Refused
-	s.Evictions.Size += o.Evictions.Size
-	s.Evictions.Expired += o.Evictions.Expired
-	s.Evictions.Idle += o.Evictions.Idle
-	s.Evictions.Replaced += o.Evictions.Replaced
-	s.Evictions.Deleted += o.Evictions.Deleted
-	s.Evictions.Cleared += o.Evictions.Cleared
-	s.Evictions.Session += o.Evictions.Session
+	if s.Evictions == nil {
+		s.Evictions = make(map[observe.Cause]uint64)
+	}
+	for cause, n := range o.Evictions {
+		s.Evictions[cause] += n
+	}
 	s.InFlight += o.InFlight
 	s.Waiters += o.Waiters
 	s.Sessions += o.Sessions
@@ -127,6 +115,11 @@ func (c *counters) served(source Source) {
 	}
 }
 
+// causes are those for which results leave a cache.
+var causes = []observe.Cause{
+	observe.CauseSize, observe.CauseExpired, observe.CauseIdle, observe.CauseReplaced, observe.CauseDeleted, observe.CauseCleared, observe.CauseSession,
+}
+
 // evicted returns the counter of a cause.
 func (c *counters) evicted(cause observe.Cause) *atomic.Uint64 {
 	switch cause {
@@ -168,15 +161,12 @@ func (c *counters) read() Stats {
 		FailSafe:   c.failSafe.Load(),
 		Refreshes:  c.refreshes.Load(),
 		Skipped:    c.skipped.Load(),
-		Evictions: Evictions{
-			Size:     c.size.Load(),
-			Expired:  c.expired.Load(),
-			Idle:     c.idle.Load(),
-			Replaced: c.replaced.Load(),
-			Deleted:  c.deleted.Load(),
-			Cleared:  c.cleared.Load(),
-			Session:  c.session.Load(),
-		},
+		Evictions:  make(map[observe.Cause]uint64),
+	}
+	for _, cause := range causes {
+		if n := c.evicted(cause).Load(); n > 0 {
+			s.Evictions[cause] = n
+		}
 	}
 	for i := range c.hits {
 		s.Hits += c.hits[i].n.Load()

@@ -63,9 +63,6 @@ func (g *Group) ClearTag(ctx context.Context, tags ...string) error {
 	return nil
 }
 
-// ClearTag is [Group.ClearTag] of the default group.
-func ClearTag(ctx context.Context, tags ...string) error { return Default().ClearTag(ctx, tags...) }
-
 // checkTags says what is wrong with the tags of a clear.
 func checkTags(tags []string) error {
 	if len(tags) == 0 || slices.Contains(tags, "") {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -20,8 +21,9 @@ func TestClearTagDropsWhatHasTheTag(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
-		var cleared []cachedata.Cleared
-		g := newGroup(t, cachedata.GroupConfig{OnClear: func(_ context.Context, what cachedata.Cleared) { cleared = append(cleared, what) }})
+		var cleared []observe.CacheClear
+		g := newGroup(t, cachedata.GroupConfig{})
+		g.OnClear(func(_ context.Context, what observe.CacheClear) { cleared = append(cleared, what) })
 		load := func(ctx context.Context, k int) (int, error) {
 			cachedata.LoadingFrom(ctx).AddTags("all", "", "all")
 			return k, nil
@@ -73,7 +75,7 @@ func TestClearTagDropsWhatHasTheTag(t *testing.T) {
 				t.Errorf("after the next loads there is %q", got)
 			}
 		}
-		if diff := cmp.Diff(cleared[:1], []cachedata.Cleared{{Group: "group", Cache: "a", Tag: "rest:1"}}); diff != "" {
+		if diff := cmp.Diff(cleared[:1], []observe.CacheClear{{Source: observe.Source{Group: "group", Cache: "a"}, Tag: "rest:1"}}); diff != "" {
 			t.Error(diff)
 		}
 		if last := cleared[len(cleared)-1]; last.Cache != "" || last.Tag != "rest" {
@@ -103,7 +105,7 @@ func TestClearTagGivesMemoryBack(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if s := c.Stats(); s.Entries != 500 || s.Evictions != (cachedata.Evictions{Cleared: 500}) {
+		if s := c.Stats(); s.Entries != 500 || !maps.Equal(s.Evictions, map[observe.Cause]uint64{observe.CauseCleared: 500}) {
 			t.Errorf("%+v", s)
 		}
 		if n := g.TagsCleared(); n != 0 {
@@ -178,7 +180,7 @@ func TestClearTagRefusesNonsense(t *testing.T) {
 	c := newCache(t, counter[int](), cachedata.Config{})
 	g := newGroup(t, cachedata.GroupConfig{})
 	for what, err := range map[string]error{
-		"the cache": c.ClearTag(t.Context(), ""), "the group": g.ClearTag(t.Context(), ""), "the default group": cachedata.ClearTag(t.Context(), ""),
+		"the cache": c.ClearTag(t.Context(), ""), "the group": g.ClearTag(t.Context(), ""), "the default group": cachedata.Default().ClearTag(t.Context(), ""),
 	} {
 		if err == nil || !strings.Contains(err.Error(), "the tag is empty") {
 			t.Errorf("%s: %v", what, err)
@@ -202,12 +204,12 @@ func TestClearFunc(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
-		var told []cachedata.Cleared
+		var told []observe.CacheClear
 		type key struct {
 			Team int
 			Tags []string
 		}
-		c := newCache(t, func(_ context.Context, k key) (string, error) { return fmt.Sprint(k.Team), nil }, cachedata.Config{Observer: &rec, OnClear: func(_ context.Context, what cachedata.Cleared) { told = append(told, what) }})
+		c := newCache(t, func(_ context.Context, k key) (string, error) { return fmt.Sprint(k.Team), nil }, cachedata.Config{Observer: &rec, OnClear: func(_ context.Context, what observe.CacheClear) { told = append(told, what) }})
 		for i := range 100 {
 			want(t, c, key{i % 10, []string{fmt.Sprint(i)}}, fmt.Sprint(i%10))
 		}
@@ -218,13 +220,13 @@ func TestClearFunc(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if s := c.Stats(); s.Entries != 90 || s.Evictions != (cachedata.Evictions{Cleared: 10}) {
+		if s := c.Stats(); s.Entries != 90 || !maps.Equal(s.Evictions, map[observe.Cause]uint64{observe.CauseCleared: 10}) {
 			t.Errorf("%+v", s)
 		}
 		if _, ok := c.Peek(t.Context(), key{1, []string{"1"}}); !ok {
 			t.Error("what match did to its key is seen")
 		}
-		if want := []cachedata.Cleared{{Group: "group", Cache: "test", Chosen: true, Entries: 10}}; cmp.Diff(want, told) != "" {
+		if want := []observe.CacheClear{{Source: observe.Source{Group: "group", Cache: "test"}, Chosen: true, Entries: 10}}; cmp.Diff(want, told) != "" {
 			t.Errorf("told of %+v", told)
 		}
 		if events := observe.Of[observe.CacheClear](&rec); len(events) != 1 || !events[0].Chosen || events[0].Entries != 10 {
@@ -261,7 +263,8 @@ func TestClearTagOfSeveralTags(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
-		g := newGroup(t, cachedata.GroupConfig{OnClear: func(_ context.Context, what cachedata.Cleared) { told = append(told, what.Cache+" "+what.Tag) }})
+		g := newGroup(t, cachedata.GroupConfig{})
+		g.OnClear(func(_ context.Context, what observe.CacheClear) { told = append(told, what.Cache+" "+what.Tag) })
 		c := newCache(t, counter[int](), cachedata.Config{Group: g}, cachedata.Funcs[int, string]{KeyTags: func(k int) []string { return []string{fmt.Sprint("rest:", k%5)} }})
 		fill := func() {
 			for k := range 10 {
@@ -419,7 +422,7 @@ func TestClearTagDropsWhatIsNotThereInFlight(t *testing.T) {
 	}
 }
 
-func TestPutWith(t *testing.T) {
+func TestPutWithOptions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
@@ -433,7 +436,7 @@ func TestPutWith(t *testing.T) {
 			c := newCache(t, counter[int](), cfg, funcs)
 			put := func(how cachedata.PutOptions) {
 				t.Helper()
-				if err := c.PutWith(ctx, 1, "put", how); err != nil {
+				if err := c.Put(ctx, 1, "put", how); err != nil {
 					t.Fatal(err)
 				}
 				want(t, c, 1, "put")
@@ -467,7 +470,7 @@ func TestPutWith(t *testing.T) {
 					t.Error("there after a clear of its key's tag")
 				}
 			}
-			if err := c.PutWith(ctx, 1, "x", cachedata.PutOptions{TTL: -1}); err == nil || !strings.Contains(err.Error(), "TTL is -1ns") {
+			if err := c.Put(ctx, 1, "x", cachedata.PutOptions{TTL: -1}); err == nil || !strings.Contains(err.Error(), "TTL is -1ns") {
 				t.Errorf("a negative TTL: %v", err)
 			}
 		}

@@ -2,6 +2,7 @@ package cachedata_test
 
 import (
 	"context"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -105,7 +106,7 @@ func TestExpiredResultsAreFreed(t *testing.T) {
 		time.Sleep(time.Hour)
 		entries(0, 0)
 		s := g.Stats()
-		if s.Evictions != (cachedata.Evictions{Expired: 2000}) || s.Loads != 2000 {
+		if !maps.Equal(s.Evictions, map[observe.Cause]uint64{observe.CauseExpired: 2000}) || s.Loads != 2000 {
 			t.Errorf("%+v", s)
 		}
 		events := observe.Of[observe.CacheEvict](&rec)
@@ -128,7 +129,7 @@ func TestRefreshedResultsAreNotFreedTooEarly(t *testing.T) {
 		want(t, c, 1, "1#2")
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if s := c.Stats(); s.Entries != 0 || s.Evictions != (cachedata.Evictions{Replaced: 1, Expired: 1}) {
+		if s := c.Stats(); s.Entries != 0 || !maps.Equal(s.Evictions, map[observe.Cause]uint64{observe.CauseReplaced: 1, observe.CauseExpired: 1}) {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -200,7 +201,7 @@ func TestCausesAreReported(t *testing.T) {
 		if got := rec.Events(); !slices.Equal(got, wantEvents) {
 			t.Errorf("events\n%+v\nwant\n%+v", got, wantEvents)
 		}
-		if s := c.Stats(); s.Evictions != (cachedata.Evictions{Expired: 1, Replaced: 1, Deleted: 1, Cleared: 1}) {
+		if s := c.Stats(); !maps.Equal(s.Evictions, map[observe.Cause]uint64{observe.CauseExpired: 1, observe.CauseReplaced: 1, observe.CauseDeleted: 1, observe.CauseCleared: 1}) {
 			t.Errorf("%+v", s.Evictions)
 		}
 	})
@@ -219,15 +220,15 @@ func TestMaxEntriesBounds(t *testing.T) {
 			}
 			synctest.Wait() // for the engine's maintenance and for the mailbox
 			s := c.Stats()
-			if s.Entries > bound || s.Entries == 0 || s.Evictions.Size != uint64(n-s.Entries) {
-				t.Errorf("bound %d: %d entries, %d evictions", bound, s.Entries, s.Evictions.Size)
+			if s.Entries > bound || s.Entries == 0 || s.Evictions[observe.CauseSize] != uint64(n-s.Entries) {
+				t.Errorf("bound %d: %d entries, %d evictions", bound, s.Entries, s.Evictions[observe.CauseSize])
 			}
 			if c.Queued() != s.Entries {
 				t.Errorf("bound %d: %d wait to expire, of %d entries", bound, c.Queued(), s.Entries)
 			}
 			events := observe.Of[observe.CacheEvict](&rec)
-			if uint64(len(events)) != s.Evictions.Size || events[0].Cause != observe.CauseSize {
-				t.Errorf("bound %d: %d events for %d evictions", bound, len(events), s.Evictions.Size)
+			if uint64(len(events)) != s.Evictions[observe.CauseSize] || events[0].Cause != observe.CauseSize {
+				t.Errorf("bound %d: %d events for %d evictions", bound, len(events), s.Evictions[observe.CauseSize])
 			}
 		}
 	})

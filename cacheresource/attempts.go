@@ -117,7 +117,7 @@ func (a *attempt) awaitReturn(ctx context.Context) error {
 
 // timedOut is the error of an open that takes too long.
 func (a *attempt) timedOut() error {
-	return &OpenTimeoutError{Instance: a.name, Limit: a.core.openTimeout}
+	return &openTimeoutError{instance: a.name, limit: a.core.openTimeout}
 }
 
 // start calls open with the key, in a goroutine of its own.
@@ -147,7 +147,7 @@ func (a *attempt) wait(ctx context.Context) (left bool, err error) {
 		}
 		err = <-a.result
 	}
-	if late, ok := errors.AsType[*OpenTimeoutError](context.Cause(ctx)); ok && errors.Is(err, context.DeadlineExceeded) {
+	if late, ok := errors.AsType[*openTimeoutError](context.Cause(ctx)); ok && errors.Is(err, context.DeadlineExceeded) {
 		err = late // the open has noticed
 	}
 	return false, err
@@ -162,7 +162,7 @@ func (a *attempt) run(ctx context.Context, key unsafe.Pointer) {
 	opened, returned := false, false
 	defer func() {
 		if !returned {
-			err = panics.Recovered(recover()).In(a.Name())
+			err = panics.In(panics.Recovered(recover()), a.Name())
 		}
 		a.finish(v, opened, err)
 	}()

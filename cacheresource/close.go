@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// LeasedError says that instances were still leased, or not released yet, when
+// LeasedError lists the instances that were still leased, or not released yet, when
 // a Close stopped waiting. They are released when their leases end.
 type LeasedError struct {
 	Instances []LeasedInstance // in the order of their opening
@@ -55,16 +55,17 @@ func (e *LeasedError) Error() string {
 // Unwrap returns Err.
 func (e *LeasedError) Unwrap() error { return e.Err }
 
-// ErrDrainTimeout is why a Close did not wait longer when DrainTimeout has
-// passed. It is a context.DeadlineExceeded.
-var ErrDrainTimeout = fmt.Errorf("DrainTimeout has passed: %w", context.DeadlineExceeded)
+// errDrainTimeout is why a Close did not wait longer when DrainTimeout has passed.
+var errDrainTimeout = fmt.Errorf("DrainTimeout has passed: %w", context.DeadlineExceeded)
 
-// Close lets nothing be acquired any more ([ErrClosed]), waits for opens under
-// way, and releases every instance, the youngest first; those that are leased,
-// when their leases end, which a Close inside of Do waits for in vain. Then it
-// gives the name free. When ctx ends or
-// DrainTimeout passes first, it returns a [*LeasedError], joined with what else
-// is still under way; call it again to go on waiting.
+// Close ends the resource: no call gets an instance any more ([ErrClosed]). It waits
+// for opens that run, and releases every instance, the youngest first; instances
+// that are leased when their leases end. Then it frees the name. A Close inside of a
+// Do waits for that Do until ctx ends.
+//
+// If ctx ends or DrainTimeout passes first, the error is a [*LeasedError], joined
+// with what else still runs, and is a context.DeadlineExceeded or that of ctx. Call
+// Close again to go on waiting.
 func (r *Resource[K, V]) Close(ctx context.Context) error { return r.core.closeNow(ctx) }
 
 func (r *core) closeNow(ctx context.Context) error {
@@ -195,5 +196,5 @@ func draining(ctx context.Context, d time.Duration) (context.Context, context.Ca
 		return ctx, func() {}
 	}
 	began, _ := ctx.Value(drainKey{}).(time.Time)
-	return context.WithDeadlineCause(ctx, began.Add(d), ErrDrainTimeout)
+	return context.WithDeadlineCause(ctx, began.Add(d), errDrainTimeout)
 }

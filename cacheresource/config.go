@@ -69,7 +69,7 @@ type Config struct {
 	MaxEntries int
 
 	// OpenTimeout is how long an open may take. Then its context ends, and those
-	// who wait get an [*OpenTimeoutError]. While an open ignores that, every call
+	// who wait get [ErrOpenTimeout]. While an open ignores that, every call
 	// for its key fails with the same error, because nothing is opened twice at a
 	// time; what it returns in the end is released. Default 0: as long as anybody
 	// waits.
@@ -96,7 +96,7 @@ type Config struct {
 	Observer observe.Observer
 	// OnClear runs after each clear of this resource or of its group, outside
 	// locks. Default nil: nothing.
-	OnClear func(ctx context.Context, what Cleared)
+	OnClear func(ctx context.Context, what observe.CacheClear)
 
 	// Check says when Funcs.Check runs.
 	Check CheckConfig
@@ -183,7 +183,7 @@ type settings struct {
 	MaxEntries, MaxSessions                               int
 	Scope                                                 Scope
 	Group                                                 *Group
-	OnClear                                               func(ctx context.Context, what Cleared)
+	OnClear                                               func(ctx context.Context, what observe.CacheClear)
 	Observer                                              observe.Observer
 	HashFuncs                                             map[reflect.Type]func(any) (any, error)
 	MaxKeyBytes                                           int

@@ -7,10 +7,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/internal/answer"
-	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
-	"github.com/reecho-go/reecho/internal/keys"
-	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -39,40 +36,45 @@ var errPinned = errors.New("Pin keeps its value until Close, but Scope Session e
 var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
 
 // KeyError says that something in a key cannot identify an instance.
-type KeyError = keys.Error
+type KeyError = observe.KeyError
 
 // PanicError is a panic of an open, as its waiting callers see it, of a check
 // or release, as events show it, or of a clear hook. That of an open names the
 // resource and the line of the open.
-type PanicError = panics.Error
+type PanicError = observe.PanicError
 
 // CycleError says that an open would have waited for itself, directly or
 // through other opens and loads, and names them all. It has no HTTP status.
-type CycleError = flight.CycleError
+type CycleError = observe.CycleError
 
-// Cleared says what a clear hook runs after.
-type Cleared = group.Cleared
+// ErrOpenTimeout says that an open has not returned within Config.OpenTimeout;
+// its text names the instance. It is a context.DeadlineExceeded too. Over HTTP it
+// is 503 Service Unavailable.
+var ErrOpenTimeout error = &openTimeoutError{}
 
-// OpenTimeoutError says that an open has not returned within Config.OpenTimeout.
-// It is a context.DeadlineExceeded; over HTTP it is 503 Service Unavailable.
-type OpenTimeoutError struct {
-	Instance string // name[fingerprint] of what is being opened
-	Limit    time.Duration
+type openTimeoutError struct {
+	instance string // name[fingerprint] of what is being opened
+	limit    time.Duration
 }
 
 // Error names the instance.
-func (e *OpenTimeoutError) Error() string {
-	return fmt.Sprintf("cacheresource: %s: the open has not returned within %v", e.Instance, e.Limit)
+func (e *openTimeoutError) Error() string {
+	if e.instance == "" {
+		return "cacheresource: the open takes too long"
+	}
+	return fmt.Sprintf("cacheresource: %s: the open has not returned within %v", e.instance, e.limit)
 }
 
-// Unwrap returns context.DeadlineExceeded.
-func (e *OpenTimeoutError) Unwrap() error { return context.DeadlineExceeded }
+// Is makes it an ErrOpenTimeout and a context.DeadlineExceeded.
+func (*openTimeoutError) Is(target error) bool {
+	return target == ErrOpenTimeout || target == context.DeadlineExceeded
+}
 
 // StatusCode is 503.
-func (e *OpenTimeoutError) StatusCode() int { return 503 }
+func (*openTimeoutError) StatusCode() int { return 503 }
 
 // Problem is the body of the answer over HTTP.
-func (e *OpenTimeoutError) Problem() answer.Details {
+func (*openTimeoutError) Problem() answer.Details {
 	return answer.Details{Detail: "The service waits for something that it needs."}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // conn stands for a connection pool, a client or a model.
@@ -128,7 +129,7 @@ func ExampleConfig_time() {
 	}
 	_ = group.Close(ctx)
 	s := models.Stats()
-	fmt.Println("opened", s.Opens, "of which", s.Releases.Size, "made room and", s.Releases.Closed, "were closed")
+	fmt.Println("opened", s.Opens, "of which", s.Releases[observe.CauseSize], "made room and", s.Releases[observe.CauseClosed], "were closed")
 	// Output:
 	// opened 4 of which 1 made room and 3 were closed
 }

@@ -12,51 +12,40 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// Group is a set of resources with names of their own, which are cleared,
-// closed and watched together. Make it with [NewGroup], or use [Default]. All
+// Group is a set of resources that are cleared, closed and watched together. Each
+// has a name that is unique in the group. Make it with [NewGroup], or use [Default]. All
 // methods are safe for concurrent use. A Group is a plugin for a
 // middleware.Stack: then the Stack's Close closes it.
 type Group struct{ group *group.Group }
 
 // GroupConfig configures a [Group]. The zero value is fine.
 type GroupConfig struct {
-	// Observer is told about opens, failed checks, releases and leaks of all
-	// resources in the group. Default nil: none.
+	// Observer receives the events of all resources of the group. Default nil:
+	// none.
 	Observer observe.Observer
-	// OnClear runs after each clear of the group or of one of its resources.
-	// Default nil: nothing.
-	OnClear func(ctx context.Context, what Cleared)
 }
 
 var defaultGroup = &Group{group.New("cacheresource", nil)}
 
-// Default returns the group of the resources whose Config names none. Its name
-// is "cacheresource". It lives as long as the program; closing it is for a
-// program's end.
+// Default returns the group of the resources whose Config has no Group. Its name is
+// "cacheresource". It lives as long as the program: close it only at the end.
 func Default() *Group { return defaultGroup }
 
-// NewGroup returns an empty group. name says who it is in events, and in a
-// Stack, where it must be unique.
+// NewGroup returns an empty group. Events carry its name, and in a Stack it must be
+// unique.
 func NewGroup(name string, cfg GroupConfig) (*Group, error) {
 	if name == "" {
 		return nil, errors.New("cacheresource: NewGroup: the name is empty")
 	}
-	g := &Group{group.New(name, cfg.Observer)}
-	if cfg.OnClear != nil {
-		g.OnClear(cfg.OnClear)
-	}
-	return g, nil
+	return &Group{group.New(name, cfg.Observer)}, nil
 }
-
-// Clear clears the default group: every resource whose Config names no other.
-func Clear(ctx context.Context) error { return Default().Clear(ctx) }
 
 // Name returns the group's name.
 func (g *Group) Name() string { return g.group.Name() }
 
-// Observe adds an observer, which is told of the events of all resources of the group
-// from now on. It is safe at any time, and the way to watch the group that
-// [Default] returns. Nil does nothing. An observer cannot be taken away.
+// Observe adds an observer, which receives the events of all resources of the group
+// from now on. Use it to watch the group that [Default] returns. Nil does nothing.
+// An observer cannot be removed.
 func (g *Group) Observe(o observe.Observer) {
 	if o != nil {
 		g.group.Observe(o)
@@ -64,10 +53,12 @@ func (g *Group) Observe(o observe.Observer) {
 }
 
 // OnClear adds a hook that runs after each clear of the group or of one of its
-// resources. A hook cannot be taken away.
-func (g *Group) OnClear(hook func(ctx context.Context, what Cleared)) { g.group.Hooks().Add(hook) }
+// resources. A hook cannot be removed.
+func (g *Group) OnClear(hook func(ctx context.Context, what observe.CacheClear)) {
+	g.group.Hooks().Add(hook)
+}
 
-// Clear takes all instances of all resources out; see [Resource.Clear].
+// Clear removes all instances of all resources; see [Resource.Clear].
 func (g *Group) Clear(ctx context.Context) error {
 	if err := g.group.Clear(ctx); err != nil {
 		return fmt.Errorf("cacheresource: group %s: %w", g.Name(), err)
@@ -78,14 +69,15 @@ func (g *Group) Clear(ctx context.Context) error {
 // query is what [Group.ClearBy] understands.
 var query = group.Query{Who: "cacheresource: ClearBy", Name: "resource"}
 
-// ClearBy clears what the query of a request says: with resource=NAME that
-// resource alone, and with nothing all of them. What is leased goes on until it is
-// released; the next call opens anew. A query that says anything else is an error
-// and clears nothing: over HTTP it is 400 Bad Request, and for a name that no
-// resource has it is 404 Not Found. The other errors are those of Clear.
+// ClearBy clears what the query of a request names, for hosts of other frameworks
+// than those with a ClearHandler: resource=NAME clears that resource, and an empty
+// query clears all. Instances that are leased stay open until their leases end; the
+// next call opens again. Any other query is an error and clears nothing: over HTTP
+// it is 400 Bad Request, and an unknown resource is 404 Not Found. The other errors
+// are those of Clear.
 //
-// Whoever may clear can make every request slow: echov4.ClearHandler asks who
-// may.
+// A client who clears often makes every request slow: authorize it, as
+// echov4.ClearHandler does.
 func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
 	if err := query.Check(asked); err != nil {
 		return err
@@ -101,9 +93,9 @@ func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
 	return m.(closer).clear(ctx)
 }
 
-// Close closes all resources of the group. Whatever the order in which the
-// resources were made, their instances are released in the reverse order of
-// their opening, and one that another was opened with after the other. See
+// Close closes all resources of the group. Their instances are released in the
+// reverse order of their opening, whatever the order of the resources: so an
+// instance that was opened with the help of another is released before it. See
 // [Resource.Close] for what it waits for.
 func (g *Group) Close(ctx context.Context) error {
 	ctx = drainFromNow(ctx)

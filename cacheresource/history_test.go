@@ -15,6 +15,7 @@ import (
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/internal/scope/scopetest"
 	"github.com/reecho-go/reecho/internal/soaktest"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // Everything at once, for everybody and for visitors, until a close comes in
@@ -26,7 +27,7 @@ func TestRandomHistoryOfEverything(t *testing.T) {
 		t.Run(fmt.Sprintf("scope %d", sc), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				h := &history{world: world{t: t}, bases: world{t: t}, scope: sc}
+				h := &history{world: world{t: t}, bases: world{t: t}, scope: sc, releases: make(map[observe.Cause]uint64)}
 				for range soaktest.Rounds(30) {
 					h.run(t)
 				}
@@ -50,7 +51,7 @@ type history struct {
 	}
 	opening  sync.Map // life and key -> struct{}
 	needs    sync.Map // *thing -> the *thing that it was opened with
-	releases cacheresource.Releases
+	releases map[observe.Cause]uint64
 	leaks    uint64
 	refused  atomic.Int64 // calls that came after the close had begun
 }
@@ -248,12 +249,9 @@ func (h *history) run(t *testing.T) {
 	}
 	s := h.resource.Stats()
 	h.leaks += s.Leaks
-	h.releases.Expired += s.Releases.Expired + s.Releases.Idle + s.Releases.Size + s.Releases.Replaced + s.Releases.Unsound
-	h.releases.Cleared += s.Releases.Cleared
-	h.releases.Deleted += s.Releases.Deleted
-	h.releases.Orphan += s.Releases.Orphan
-	h.releases.Session += s.Releases.Session
-	h.releases.Closed += s.Releases.Closed
+	for cause, n := range s.Releases {
+		h.releases[cause] += n
+	}
 }
 
 // close closes the resource or the whole group, with several attempts.
@@ -280,9 +278,10 @@ func (h *history) close(t *testing.T) {
 func (h *history) wasNotTame() {
 	n := h.releases
 	if h.scope == cacheresource.Global {
-		n.Session++ // nothing of a session
+		n[observe.CauseSession]++ // nothing of a session
 	}
-	if min(n.Expired, n.Cleared, n.Deleted, n.Orphan, n.Session, n.Closed, h.leaks) == 0 || h.refused.Load() == 0 {
+	if min(n[observe.CauseExpired]+n[observe.CauseIdle]+n[observe.CauseSize]+n[observe.CauseReplaced]+n[observe.CauseUnsound], n[observe.CauseCleared],
+		n[observe.CauseDeleted], n[observe.CauseOrphan], n[observe.CauseSession], n[observe.CauseClosed], h.leaks) == 0 || h.refused.Load() == 0 {
 		h.t.Errorf("the history is too tame: %+v, %d leaks", n, h.leaks)
 	}
 }

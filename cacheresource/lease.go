@@ -2,8 +2,8 @@ package cacheresource
 
 import "sync/atomic"
 
-// Lease is a right to use an instance until it is released. It may be released
-// from any goroutine.
+// Lease keeps an instance from being released while it is used; see
+// [Resource.Acquire]. It may be released from any goroutine.
 type Lease[V any] struct {
 	value V
 	lease
@@ -25,9 +25,9 @@ type lessor interface {
 // Value returns the instance. It must not be used after Release.
 func (l *Lease[V]) Value() V { return l.value }
 
-// Release ends the lease. Only the first call counts; another one is reported
-// to the observers with the place of the call. That of a nil Lease, which comes
-// with an error, does nothing.
+// Release ends the lease. A second call does nothing but an event with the place of
+// the call (observe.ResourceLeak). On a nil Lease, which comes with an error, it
+// does nothing.
 func (l *Lease[V]) Release() {
 	if l == nil {
 		return

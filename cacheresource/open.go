@@ -143,7 +143,7 @@ func (o *opening) remembers(ctx context.Context, err error) bool {
 	if _, ok := errors.AsType[*CycleError](err); ok {
 		return false
 	}
-	_, late := errors.AsType[*OpenTimeoutError](context.Cause(ctx))
+	_, late := errors.AsType[*openTimeoutError](context.Cause(ctx))
 	return ctx.Err() == nil || late
 }
 

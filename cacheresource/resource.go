@@ -11,20 +11,22 @@ import (
 // safe for concurrent use.
 type Resource[K, V any] struct{ core *core }
 
-// New makes a resource of what open returns and puts it into its group, where
-// its name must be unique. open must be safe for concurrent use with different
-// keys; it runs once at a time per key, in a goroutine of its own, whose
-// context is cancelled when everybody who waited has left or OpenTimeout has
-// passed. A Delete or Clear does not break it off, but what it brings is for
-// those who waited before; the next call waits for its end and opens anew. A
-// value that is returned together with an error is ignored. A refresh may return
-// the value that it is to replace, which is kept while the refresh runs; any
-// other open is to return a value of its own, since the Release of an earlier
-// one can begin at any moment. The resources that it uses with its context are
-// leased to what it opens.
+// New makes a resource of what open returns and adds it to its group, where its
+// name must be unique. K is of any type that can be compared as data; see
+// cachedata.
 //
-// K is of any type that can be compared as data; see cachedata. The error
-// joins everything that is wrong: a [*KeyError] for each place in K,
+// open must be safe for concurrent use with different keys. It runs once at a time
+// per key, in a goroutine of its own. Its context ends when nobody waits any more or
+// OpenTimeout has passed. A Delete or Clear does not stop it, but only those who
+// waited before get what it opens; the next call waits for its end and opens again.
+// A value that it returns together with an error is ignored.
+//
+// open must return a new value each time, because the Release of an earlier one can
+// begin at any moment. Only a refresh (StaleFor) may return the value that it is to
+// replace. Resources that open uses with its context stay leased for as long as what
+// it has opened.
+//
+// The error joins everything that is wrong: a [*KeyError] for each place in K,
 // [ErrDuplicate], [ErrClosed], and one for each field of cfg.
 func New[K, V any](name string, open func(context.Context, K) (V, error), cfg Config, funcs ...Funcs[K, V]) (*Resource[K, V], error) {
 	settings := cfg.settings()
@@ -75,9 +77,9 @@ func at[K any](key *K) unsafe.Pointer { return unsafe.Pointer(key) }
 // Name returns the resource's name.
 func (r *Resource[K, V]) Name() string { return r.core.name }
 
-// Do calls fn with key's instance, opened if there is none, and leases it for
-// the call: it is not released before fn has returned or panicked. The error
-// is fn's as it is, or one of [Resource.Acquire]. On an open instance Do
+// Do calls fn with the instance for key, opened if there is none, and leases it for
+// the call: it is not released before fn has returned or panicked. The error is
+// that of fn as it is, or one of [Resource.Acquire]. If the instance is open, Do
 // allocates nothing, unless LeakAge is set.
 func (r *Resource[K, V]) Do(ctx context.Context, key K, fn func(V) error) error {
 	in, err := r.core.acquire(ctx, at(&key))
@@ -92,14 +94,15 @@ func (r *Resource[K, V]) Do(ctx context.Context, key K, fn func(V) error) error 
 	return fn(*(*V)(in.value))
 }
 
-// Acquire leases key's instance, opened if there is none, until the lease is
-// released. It returns when the instance is there and sound, or ctx ends,
-// whichever is first; an open goes on while anybody waits for it.
+// Acquire leases the instance for key, opened if there is none, until the lease is
+// released. It returns when the instance is open and has passed its check, or when
+// ctx ends. An open goes on while anybody waits for it.
 //
-// The error is ctx's, that of open as it is, an [*OpenTimeoutError], a
+// The error is that of ctx, that of open as it is, [ErrOpenTimeout], a
 // [*PanicError], a [*CycleError], [ErrVisitorInGlobalLoad], [ErrNoSession],
-// [ErrClosed] or a [*KeyError]. Errors are not kept, except for ErrorTTL: the next call opens
-// again. If this call started the open and it panics, Acquire panics too.
+// [ErrClosed] or a [*KeyError]. Errors are not kept, unless ErrorTTL is set: the
+// next call opens again. If open panics, Acquire panics too in the call that
+// started it.
 func (r *Resource[K, V]) Acquire(ctx context.Context, key K) (*Lease[V], error) {
 	in, err := r.core.acquire(ctx, at(&key))
 	if err != nil {
@@ -114,11 +117,11 @@ func (r *Resource[K, V]) Acquire(ctx context.Context, key K) (*Lease[V], error) 
 	return lease, nil
 }
 
-// Pin returns key's instance, opened if there is none, and keeps it from being
-// released until the resource or its group is closed, whatever is deleted,
-// cleared or expires before. Use it for values that live as long as the
-// program. With Scope [Session] it is an error. The other errors are those of
-// [Resource.Acquire], and [ErrClosed] if the resource was closed meanwhile.
+// Pin returns the instance for key, opened if there is none, and keeps it until the
+// resource or its group is closed, even if it is deleted, cleared or expires before.
+// Use it for values that live as long as the program. With Scope [Session] it is an
+// error. The other errors are those of [Resource.Acquire], and [ErrClosed] if the
+// resource was closed meanwhile.
 func (r *Resource[K, V]) Pin(ctx context.Context, key K) (V, error) {
 	in, err := r.core.pin(ctx, at(&key))
 	if err != nil {
@@ -128,17 +131,17 @@ func (r *Resource[K, V]) Pin(ctx context.Context, key K) (V, error) {
 	return *(*V)(in.value), nil
 }
 
-// Delete takes key's instance out; it is released when its leases end. When
-// Delete has returned, no call that starts later gets an instance whose open
-// had started before. In Scope Session it is the visitor's own. The error is
+// Delete removes the instance for key; it is released when its leases end. A call
+// that starts after Delete has returned never gets an instance whose open had
+// started before. With Scope [Session] it removes that of the visitor. The error is
 // [ErrClosed], [ErrNoSession], [ErrVisitorInGlobalLoad] or a [*KeyError].
 func (r *Resource[K, V]) Delete(ctx context.Context, key K) error {
 	return r.core.delete(ctx, at(&key))
 }
 
-// Clear takes all instances out; each is released when its leases end. When it
-// has returned, no call that starts later gets an instance whose open had
-// started before. Then it runs the hooks of the resource and of its group. The
-// error is [ErrClosed], or joins a [*PanicError] for each hook that panicked;
-// the clear has taken effect then.
+// Clear removes all instances; each is released when its leases end. A call that
+// starts after Clear has returned never gets an instance whose open had started
+// before. Clear then runs the hooks of the resource and of its group. The error is
+// [ErrClosed], or joins a [*PanicError] for each hook that panicked; the instances
+// are removed then too.
 func (r *Resource[K, V]) Clear(ctx context.Context) error { return r.core.clear(ctx) }

@@ -203,7 +203,7 @@ func TestWaitersObeyTheirOwnContext(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		w.everythingReleased()
-		if s := r.Stats(); s.Releases.Orphan != 1 || s.Open != 0 {
+		if s := r.Stats(); s.Releases[observe.CauseOrphan] != 1 || s.Open != 0 {
 			t.Errorf("stats %+v, want the orphan released", s)
 		}
 		closeAll(t, r)
@@ -401,7 +401,7 @@ func TestCheck(t *testing.T) {
 		}
 		held.Release()
 		synctest.Wait()
-		if s := r.Stats(); s.Releases.Unsound != 1 || s.FailedChecks != 1 {
+		if s := r.Stats(); s.Releases[observe.CauseUnsound] != 1 || s.FailedChecks != 1 {
 			t.Errorf("stats %+v", s)
 		}
 		closeAll(t, r)
@@ -822,8 +822,8 @@ func TestTheDefaultBoundIsTenThousand(t *testing.T) {
 		must(t, r.Do(t.Context(), fmt.Sprint(i), func(*thing) error { return nil }))
 	}
 	must(t, r.Close(t.Context())) // waits for the releases
-	if s := r.Stats(); s.Releases.Size != 1 {
-		t.Errorf("%d instances have made room, want 1", s.Releases.Size)
+	if s := r.Stats(); s.Releases[observe.CauseSize] != 1 {
+		t.Errorf("%d instances have made room, want 1", s.Releases[observe.CauseSize])
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/reecho-go/reecho/cacheresource"
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/internal/scope/scopetest"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // using leases key's instance for a moment in a session.
@@ -85,7 +86,7 @@ func TestSession_InstancesEndWithIt(t *testing.T) {
 				if late.released.Load() != 1 || held.Value().released.Load() != 1 {
 					t.Error("something of the session is left")
 				}
-				if s := r.Stats(); s.Releases.Session != 2 || s.Releases.Orphan != 1 || s.Open != 1 {
+				if s := r.Stats(); s.Releases[observe.CauseSession] != 2 || s.Releases[observe.CauseOrphan] != 1 || s.Open != 1 {
 					t.Errorf("stats %+v", s)
 				}
 				closeAll(t, r)
@@ -144,7 +145,7 @@ func TestSession_RefreshesBelongToTheVisitor(t *testing.T) {
 		if th := using(t, r, alice, "k"); th.n < 3 {
 			t.Errorf("alice has instance %d, want a fresh one", th.n)
 		}
-		if s := r.Stats(); s.Open != 1 || s.Releases.Replaced != 1 || s.Releases.Session != 1 || s.Releases.Orphan != 1 {
+		if s := r.Stats(); s.Open != 1 || s.Releases[observe.CauseReplaced] != 1 || s.Releases[observe.CauseSession] != 1 || s.Releases[observe.CauseOrphan] != 1 {
 			t.Errorf("stats %+v, want what was refreshed for bob released", s)
 		}
 		closeAll(t, r)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // memo opens the same thing again until it has been released.
@@ -112,7 +113,7 @@ func TestWhatIsReturnedAgainKeepsWhatItWasOpenedWith(t *testing.T) {
 			use(t, top, "top")
 			synctest.Wait()
 		}
-		if use(t, top, "top") != first || top.Stats().Releases.Replaced != 3 {
+		if use(t, top, "top") != first || top.Stats().Releases[observe.CauseReplaced] != 3 {
 			t.Errorf("stats %+v, want the same value to have been opened four times", top.Stats())
 		}
 		must(t, base.Delete(t.Context(), "base"))

@@ -15,31 +15,19 @@ type Stats struct {
 	OpenErrors   uint64 // of these, those that failed
 	Checks       uint64 // checks that have ended
 	FailedChecks uint64 // of these, those that failed
-	Releases     Releases
-	Stuck        uint64        // releases that took longer than ReleaseTimeout
-	Leaks        uint64        // leases that were overdue, lost or released twice
-	Open         int           // instances that have not been released, leased or not
-	Oldest       time.Duration // the age of the oldest of these
-	Leases       int           // leases now
-	PeakLeases   int           // the most leases at a time that one of them had
-	Pinned       int           // instances that Pin keeps until Close
-	InFlight     int           // opens and checks that run now
-	Waiters      int           // callers who wait for them
-}
-
-// Releases count by cause how many instances have ended. Those whose value open
-// has returned again end without a call of Release.
-type Releases struct {
-	Expired  uint64 // by TTL
-	Idle     uint64 // by IdleTTL
-	Size     uint64 // by MaxEntries or MaxSessions
-	Replaced uint64 // by a new instance, opened in the background
-	Deleted  uint64 // by Delete
-	Cleared  uint64 // by a clear of the resource or group
-	Unsound  uint64 // their check failed
-	Orphan   uint64 // opened across a clear or delete, or for nobody
-	Session  uint64 // their session has ended
-	Closed   uint64 // by Close
+	// Releases counts by cause how many instances have ended; causes that have not
+	// occurred are missing. Those whose value open has returned again end without
+	// a call of Release.
+	Releases   map[observe.Cause]uint64
+	Stuck      uint64        // releases that took longer than ReleaseTimeout
+	Leaks      uint64        // leases that were overdue, lost or released twice
+	Open       int           // instances that have not been released, leased or not
+	Oldest     time.Duration // the age of the oldest of these
+	Leases     int           // leases now
+	PeakLeases int           // the most leases at a time that one of them had
+	Pinned     int           // instances that Pin keeps until Close
+	InFlight   int           // opens and checks that run now
+	Waiters    int           // callers who wait for them
 }
 
 // Stats returns the counters. It costs a lock and a look at each instance.
@@ -68,16 +56,12 @@ func (s *Stats) add(o Stats) {
 	s.OpenErrors += o.OpenErrors
 	s.Checks += o.Checks
 	s.FailedChecks += o.FailedChecks
-	s.Releases.Expired += o.Releases.Expired
-	s.Releases.Idle += o.Releases.Idle
-	s.Releases.Size += o.Releases.Size
-	s.Releases.Replaced += o.Releases.Replaced
-	s.Releases.Deleted += o.Releases.Deleted
-	s.Releases.Cleared += o.Releases.Cleared
-	s.Releases.Unsound += o.Releases.Unsound
-	s.Releases.Orphan += o.Releases.Orphan
-	s.Releases.Session += o.Releases.Session
-	s.Releases.Closed += o.Releases.Closed
+	if s.Releases == nil {
+		s.Releases = make(map[observe.Cause]uint64)
+	}
+	for cause, n := range o.Releases {
+		s.Releases[cause] += n
+	}
 	s.Stuck += o.Stuck
 	s.Leaks += o.Leaks
 	s.Open += o.Open
@@ -94,6 +78,12 @@ type counters struct {
 	opens, openErrors, checks, failedChecks, stuck, leaks atomic.Uint64
 	expired, idle, size, replaced                         atomic.Uint64
 	deleted, cleared, unsound, orphan, session, closed    atomic.Uint64
+}
+
+// causes are those for which instances end.
+var causes = []observe.Cause{
+	observe.CauseExpired, observe.CauseIdle, observe.CauseSize, observe.CauseReplaced, observe.CauseDeleted, observe.CauseCleared,
+	observe.CauseUnsound, observe.CauseOrphan, observe.CauseSession, observe.CauseClosed,
 }
 
 // released returns the counter of a cause.
@@ -122,13 +112,15 @@ func (c *counters) released(cause observe.Cause) *atomic.Uint64 {
 }
 
 func (c *counters) read() Stats {
-	return Stats{
+	s := Stats{
 		Opens: c.opens.Load(), OpenErrors: c.openErrors.Load(),
 		Checks: c.checks.Load(), FailedChecks: c.failedChecks.Load(), Stuck: c.stuck.Load(), Leaks: c.leaks.Load(),
-		Releases: Releases{
-			Expired: c.expired.Load(), Idle: c.idle.Load(), Size: c.size.Load(), Replaced: c.replaced.Load(),
-			Deleted: c.deleted.Load(), Cleared: c.cleared.Load(), Unsound: c.unsound.Load(),
-			Orphan: c.orphan.Load(), Session: c.session.Load(), Closed: c.closed.Load(),
-		},
+		Releases: make(map[observe.Cause]uint64),
 	}
+	for _, cause := range causes {
+		if n := c.released(cause).Load(); n > 0 {
+			s.Releases[cause] = n
+		}
+	}
+	return s
 }

@@ -50,7 +50,7 @@ func TestTTLEndsAtTheVeryMoment(t *testing.T) {
 		}
 		held.Release()
 		synctest.Wait()
-		if s := r.Stats(); s.Releases.Expired != 2 || s.Open != 0 {
+		if s := r.Stats(); s.Releases[observe.CauseExpired] != 2 || s.Open != 0 {
 			t.Errorf("stats %+v, want two that have expired", s)
 		}
 		closeAll(t, r)
@@ -83,7 +83,7 @@ func TestIdleTTL(t *testing.T) {
 			IdleTTL: time.Minute,
 			Check:   cacheresource.CheckConfig{Every: 7 * time.Second},
 		}, cacheresource.Funcs[string, *thing]{
-			Check: func(context.Context, string, *thing) error { return nil },
+			Check: func(context.Context, string, *thing) error { return nil }, // no use, so it prolongs nothing
 		})
 		first := use(t, r, "k")
 		for range 3 {
@@ -107,7 +107,7 @@ func TestIdleTTL(t *testing.T) {
 		}
 		time.Sleep(time.Minute + time.Second)
 		synctest.Wait()
-		if s := r.Stats(); s.Releases.Idle != 2 || s.Open != 0 {
+		if s := r.Stats(); s.Releases[observe.CauseIdle] != 2 || s.Open != 0 {
 			t.Errorf("stats %+v, want both gone, the second without anybody asking", s)
 		}
 		closeAll(t, r)
@@ -181,7 +181,7 @@ func TestMaxEntriesTakesTheLeastRecentlyUsed(t *testing.T) {
 		if got := strings.Join(gone, " "); got != "10 12 11 13 15 16" {
 			t.Errorf("%s were released, want 15 and 16: 14 is pinned", got)
 		}
-		if s := r.Stats(); s.Releases.Size != 6 || s.Open != 2 {
+		if s := r.Stats(); s.Releases[observe.CauseSize] != 6 || s.Open != 2 {
 			t.Errorf("stats %+v", s)
 		}
 		closeAll(t, r)
@@ -220,7 +220,7 @@ func TestStaleForOpensInTheBackground(t *testing.T) {
 		}
 		held.Release()
 		synctest.Wait()
-		if s := r.Stats(); s.Releases.Replaced != 1 || s.Opens != 2 || s.Leases != 0 {
+		if s := r.Stats(); s.Releases[observe.CauseReplaced] != 1 || s.Opens != 2 || s.Leases != 0 {
 			t.Errorf("stats %+v, want one refresh", s)
 		}
 		opens := observe.Of[observe.ResourceOpen](&rec)
@@ -348,7 +348,7 @@ func TestWhatARefreshBringsTooLateIsReleased(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				synctest.Wait()
-				if s := r.Stats(); s.Open != 0 || s.Releases.Orphan != 1 {
+				if s := r.Stats(); s.Open != 0 || s.Releases[observe.CauseOrphan] != 1 {
 					t.Errorf("stats %+v, want the fresh instance released", s)
 				}
 				closeAll(t, r)
@@ -495,8 +495,11 @@ func TestOpenTimeout(t *testing.T) {
 		for range 3 {
 			start := time.Now()
 			_, err := r.Acquire(t.Context(), "k")
-			if late, ok := errors.AsType[*cacheresource.OpenTimeoutError](err); !ok || late.StatusCode() != 503 || !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("Acquire() = %v, want an OpenTimeoutError", err)
+			if late, ok := errors.AsType[interface {
+				error
+				StatusCode() int
+			}](err); !ok || late.StatusCode() != 503 || !errors.Is(err, cacheresource.ErrOpenTimeout) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Acquire() = %v, want ErrOpenTimeout", err)
 			}
 			if took := time.Since(start); took != time.Second {
 				t.Errorf("took %v, want OpenTimeout", took)
@@ -522,9 +525,8 @@ func TestADeafOpenIsNeverOverlapped(t *testing.T) {
 			2 * time.Second,
 		} {
 			_, err := r.Acquire(t.Context(), "k")
-			late, ok := errors.AsType[*cacheresource.OpenTimeoutError](err)
-			if !ok || !strings.HasPrefix(late.Instance, "deaf[") || time.Since(start) != want {
-				t.Errorf("call %d: %v after %v, want an OpenTimeoutError after %v", i, err, time.Since(start), want)
+			if !errors.Is(err, cacheresource.ErrOpenTimeout) || !strings.HasPrefix(err.Error(), "cacheresource: deaf[") || time.Since(start) != want {
+				t.Errorf("call %d: %v after %v, want ErrOpenTimeout after %v", i, err, time.Since(start), want)
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -535,7 +537,7 @@ func TestADeafOpenIsNeverOverlapped(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait() // both have returned, and their values are released
-		if s := r.Stats(); s.Open != 0 || s.Releases.Orphan != 2 || d.most.Load() != 2 {
+		if s := r.Stats(); s.Open != 0 || s.Releases[observe.CauseOrphan] != 2 || d.most.Load() != 2 {
 			t.Errorf("stats %+v, %d at a time, want two late values released", s, d.most.Load())
 		}
 		d.took = 0
@@ -626,7 +628,7 @@ func TestChecksRunInTheBackground(t *testing.T) {
 		if got, want := fmt.Sprint(checks), "[11s 22s 33s]"; got != want {
 			t.Errorf("checked at %s, want %s: within a second after 10 s, and no more once it has failed", got, want)
 		}
-		if s := r.Stats(); s.Releases.Unsound != 1 || s.Open != 0 {
+		if s := r.Stats(); s.Releases[observe.CauseUnsound] != 1 || s.Open != 0 {
 			t.Errorf("stats %+v, want it released", s)
 		}
 		closeAll(t, r)

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // Error is an error that knows its HTTP answer, by its methods StatusCode() int
@@ -41,7 +41,7 @@ type ProblemItem = problem.Item
 
 // PanicError is a recovered panic. Value is the argument of panic, Stack the stack
 // trace of its goroutine. Where and Line are the place in short, if it is known.
-type PanicError = panics.Error
+type PanicError = observe.PanicError
 
 // ErrClosed is the error of a request to a Stack that has been closed. It is
 // answered with 503.

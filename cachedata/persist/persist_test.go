@@ -159,7 +159,7 @@ func TestPutsAndRefreshesAreInTheStore(t *testing.T) {
 	t.Parallel()
 	s := keeper(t)
 	first := run(t, s, cachedata.Config{}, persist.Config{})
-	if err := first.PutWith(t.Context(), "put", item{Name: "mine"}, cachedata.PutOptions{Tags: []string{"t"}}); err != nil {
+	if err := first.Put(t.Context(), "put", item{Name: "mine"}, cachedata.PutOptions{Tags: []string{"t"}}); err != nil {
 		t.Fatal(err)
 	}
 	first.wants(t, "k", "k 1", cachedata.Load)

@@ -139,7 +139,7 @@ func (a *app) newHeldView(q cacheQuery, r reader) (*heldView, error) {
 // A heldEntry is an entry of a cache with a name.
 type heldEntry struct {
 	cache string
-	cachedata.EntryInfo[any]
+	cachedata.EntryInfo
 }
 
 // held lists what the caches of a group hold, as the query asks for it.
@@ -149,8 +149,8 @@ func held(group *cachedata.Group, q cacheQuery) []heldEntry {
 		if q.Cache != "" && string(q.Cache) != c.Name() {
 			continue
 		}
-		for e := range c.Inspect() {
-			if e.State != cachedata.StateExpired {
+		for e := range c.Entries() {
+			if e.State != "expired" {
 				all = append(all, heldEntry{c.Name(), e})
 			}
 		}

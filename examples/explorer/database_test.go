@@ -2,12 +2,14 @@ package main
 
 import (
 	"errors"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/reecho-go/reecho/cacheresource"
 	"github.com/reecho-go/reecho/examples/explorer/strikes"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // A database that breaks is replaced; the one that is there when the app ends
@@ -60,7 +62,7 @@ func TestTheDatabaseIsCheckedReplacedAndClosed(t *testing.T) {
 			t.Errorf("Close() = %v, or the database is still open", during)
 		}
 		s := d.db.Stats()
-		if s.Opens != 2 || s.FailedChecks != 1 || s.Releases != (cacheresource.Releases{Unsound: 1, Closed: 1}) {
+		if s.Opens != 2 || s.FailedChecks != 1 || !maps.Equal(s.Releases, map[observe.Cause]uint64{observe.CauseUnsound: 1, observe.CauseClosed: 1}) {
 			t.Errorf("stats %+v, want two opened, one found broken, both released", s)
 		}
 	})

@@ -75,7 +75,7 @@ func remember[K, V any](into **cachedata.Cache[K, V], group *cachedata.Group, na
 		Store:      kept,
 		TTL:        10 * time.Minute,
 		MaxEntries: 500,
-		CountHits:  true,
+		CountHits:  true, // for the page about the cache
 	}, cachedata.Funcs[K, V]{
 		Tags: func(key K, _ V) []string { return tags(key) },
 	})

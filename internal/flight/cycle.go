@@ -3,22 +3,14 @@ package flight
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
+
+	"github.com/reecho-go/reecho/observe"
 )
 
 // CycleError says that a load was about to wait, directly or through other
 // loads, for itself.
-type CycleError struct {
-	// Path names the loads of the circle, from the one that was about to wait
-	// to the same one again.
-	Path []string
-}
-
-// Error names the circle.
-func (e *CycleError) Error() string {
-	return "a load would wait for itself: " + strings.Join(e.Path, " -> ")
-}
+type CycleError = observe.CycleError
 
 // node is a load in the graph of who waits for whom. A load that calls another
 // cache is known by the node in its context.

@@ -385,7 +385,7 @@ func (t *Table) load(ctx context.Context, r *run, calls []*call, compute func(co
 	returned := false
 	defer func() {
 		if !returned {
-			err := panics.Recovered(recover()).In(r.name())
+			err := panics.In(panics.Recovered(recover()), r.name())
 			for _, c := range calls {
 				c.fail(err)
 			}
@@ -590,5 +590,5 @@ func Repanic(err error) {
 	if abort, ok := pe.Value.(error); ok && abort.Error() == "net/http: abort Handler" {
 		panic(abort)
 	}
-	panic(pe.Raised())
+	panic(panics.Raised(pe))
 }

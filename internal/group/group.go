@@ -191,13 +191,14 @@ func (g *Group) Clear(ctx context.Context) error {
 			total += n
 		}
 	})
-	observe.Emit(ctx, &g.watchers, observe.CacheClear{Source: observe.Source{Group: g.name}, Entries: total})
+	what := observe.CacheClear{Source: observe.Source{Group: g.name}, Entries: total}
+	observe.Emit(ctx, &g.watchers, what)
 
 	var errs []error
 	for i, m := range members {
-		errs = append(errs, m.Hooks().run(ctx, Cleared{Group: g.name, Cache: m.Name(), Entries: counts[i]}))
+		errs = append(errs, m.Hooks().run(ctx, observe.CacheClear{Source: observe.Source{Group: g.name, Cache: m.Name()}, Entries: counts[i]}))
 	}
-	errs = append(errs, g.hooks.run(ctx, Cleared{Group: g.name, Entries: total}))
+	errs = append(errs, g.hooks.run(ctx, what))
 	return errors.Join(errs...)
 }
 
@@ -205,15 +206,14 @@ func (g *Group) Clear(ctx context.Context) error {
 // of the group. The error joins the panics of hooks; the clear has taken
 // effect all the same.
 func (g *Group) ClearMember(ctx context.Context, m Member, observer observe.Observer) error {
-	return g.Tell(ctx, m, observer, Cleared{Entries: m.Reset(ctx)})
+	return g.Tell(ctx, m, observer, observe.CacheClear{Entries: m.Reset(ctx)})
 }
 
 // Tell tells observer what of m was cleared, and runs the hooks of m and of
 // the group. The error joins the panics of hooks.
-func (g *Group) Tell(ctx context.Context, m Member, observer observe.Observer, what Cleared) error {
-	what.Group, what.Cache = g.name, m.Name()
-	source := observe.Source{Group: what.Group, Cache: what.Cache}
-	observe.Emit(ctx, observer, observe.CacheClear{Source: source, Tag: what.Tag, Chosen: what.Chosen, Entries: what.Entries})
+func (g *Group) Tell(ctx context.Context, m Member, observer observe.Observer, what observe.CacheClear) error {
+	what.Source = observe.Source{Group: g.name, Cache: m.Name()}
+	observe.Emit(ctx, observer, what)
 	return errors.Join(m.Hooks().run(ctx, what), g.hooks.run(ctx, what))
 }
 

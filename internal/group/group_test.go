@@ -92,8 +92,8 @@ func TestHooksRunAfterTheClear(t *testing.T) {
 	var rec observe.Recorder
 	g := group.New("g", &rec)
 	ms := add(t, g, "a", "b")
-	var got []group.Cleared
-	note := func(_ context.Context, c group.Cleared) {
+	var got []observe.CacheClear
+	note := func(_ context.Context, c observe.CacheClear) {
 		for _, m := range ms {
 			if c.Cache == "" && m.n != 0 {
 				t.Errorf("a hook ran before %s was cleared", m.name)
@@ -106,7 +106,7 @@ func TestHooksRunAfterTheClear(t *testing.T) {
 	if err := g.Clear(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want := []group.Cleared{{Group: "g", Cache: "a", Entries: 3}, {Group: "g", Entries: 6}}
+	want := []observe.CacheClear{{Source: observe.Source{Group: "g", Cache: "a"}, Entries: 3}, {Source: observe.Source{Group: "g"}, Entries: 6}}
 	if !slices.Equal(got, want) {
 		t.Errorf("hooks got %+v, want %+v", got, want)
 	}
@@ -115,7 +115,7 @@ func TestHooksRunAfterTheClear(t *testing.T) {
 	if err := g.ClearMember(t.Context(), ms[0], &rec); err != nil {
 		t.Fatal(err)
 	}
-	want = []group.Cleared{{Group: "g", Cache: "a", Entries: 1}, {Group: "g", Cache: "a", Entries: 1}}
+	want = []observe.CacheClear{{Source: observe.Source{Group: "g", Cache: "a"}, Entries: 1}, {Source: observe.Source{Group: "g", Cache: "a"}, Entries: 1}}
 	if !slices.Equal(got, want) {
 		t.Errorf("hooks got %+v, want %+v", got, want)
 	}
@@ -136,7 +136,7 @@ func TestHooksThatClearEachOtherEnd(t *testing.T) {
 	runs := map[string]int{}
 	for i, m := range ms {
 		other := ms[1-i]
-		m.hooks.Add(func(ctx context.Context, c group.Cleared) {
+		m.hooks.Add(func(ctx context.Context, c observe.CacheClear) {
 			runs[c.Cache]++
 			other.n = 1
 			if err := g.ClearMember(ctx, other, nil); err != nil {
@@ -159,8 +159,8 @@ func TestPanicOfAHookIsAnError(t *testing.T) {
 	t.Parallel()
 	g := group.New("g", nil)
 	ran := false
-	g.Hooks().Add(func(context.Context, group.Cleared) { panic("boom") })
-	g.Hooks().Add(func(context.Context, group.Cleared) { ran = true })
+	g.Hooks().Add(func(context.Context, observe.CacheClear) { panic("boom") })
+	g.Hooks().Add(func(context.Context, observe.CacheClear) { ran = true })
 	err := g.Clear(t.Context())
 	if pe, ok := errors.AsType[*panics.Error](err); !ok || pe.Value != "boom" {
 		t.Errorf("Clear returned %v", err)

@@ -8,26 +8,18 @@ import (
 	"sync"
 
 	"github.com/reecho-go/reecho/internal/panics"
+	"github.com/reecho-go/reecho/observe"
 )
-
-// Cleared says what was cleared.
-type Cleared struct {
-	Group   string // the group's name
-	Cache   string // the member's name; empty: the whole group
-	Tag     string // if not empty, only what has this tag was cleared
-	Chosen  bool   // only what a function chose was cleared
-	Entries int    // how many entries were dropped, as far as known: not of a tag
-}
 
 // Hooks are functions that run after a clear. The zero Hooks is empty and
 // ready; it is safe for concurrent use.
 type Hooks struct {
 	mu  sync.Mutex
-	fns []func(context.Context, Cleared)
+	fns []func(context.Context, observe.CacheClear)
 }
 
 // Add appends fn.
-func (h *Hooks) Add(fn func(context.Context, Cleared)) {
+func (h *Hooks) Add(fn func(context.Context, observe.CacheClear)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.fns = append(h.fns, fn)
@@ -36,7 +28,7 @@ func (h *Hooks) Add(fn func(context.Context, Cleared)) {
 // run calls the hooks in order, unless ctx shows that a hook of h is running
 // already: then a clear inside a hook has come round to where it began. A
 // panic of one does not keep the others from running.
-func (h *Hooks) run(ctx context.Context, what Cleared) error {
+func (h *Hooks) run(ctx context.Context, what observe.CacheClear) error {
 	h.mu.Lock()
 	fns := slices.Clone(h.fns)
 	h.mu.Unlock()

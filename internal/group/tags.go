@@ -30,8 +30,8 @@ func (g *Group) ClearTags(ctx context.Context, tags []string) error {
 	g.clearTags("", tags)
 	var errs []error
 	for _, tag := range tags {
-		observe.Emit(ctx, &g.watchers, observe.CacheClear{Source: observe.Source{Group: g.name}, Tag: tag})
-		what := Cleared{Group: g.name, Tag: tag}
+		what := observe.CacheClear{Source: observe.Source{Group: g.name}, Tag: tag}
+		observe.Emit(ctx, &g.watchers, what)
 		for _, m := range g.Members() {
 			of := what
 			of.Cache = m.Name()
@@ -47,7 +47,7 @@ func (g *Group) ClearTagsOf(ctx context.Context, m Member, observer observe.Obse
 	g.clearTags(m.Name(), tags)
 	var errs []error
 	for _, tag := range tags {
-		errs = append(errs, g.Tell(ctx, m, observer, Cleared{Tag: tag}))
+		errs = append(errs, g.Tell(ctx, m, observer, observe.CacheClear{Tag: tag}))
 	}
 	return errors.Join(errs...)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // Reasons that a [ValueError] unwraps to.
@@ -84,23 +85,8 @@ func (e *ValueError) finish(root string) *ValueError {
 	return e
 }
 
-// Error says that something in a key cannot identify anything. The constructor
-// of a cache or resource returns one for each such place in the type of its
-// keys; a call returns one for a value whose interfaces hold such a thing, or
-// that is too deep or too large, or whose HashFunc failed. It has no HTTP
-// status, since only the program knows whether the client caused it.
-type Error struct {
-	Owner string       // the package and name of the cache or resource
-	Path  string       // the place, from the key's type on
-	Type  reflect.Type // the type that stands there
-	Err   error        // what is wrong with it, and the ways out
-}
-
-// Error names the owner, the place, the type and the ways out.
-func (e *Error) Error() string { return fmt.Sprintf("%s: key: %v", e.Owner, e.Err) }
-
-// Unwrap returns Err.
-func (e *Error) Unwrap() error { return e.Err }
+// Error says that something in a key cannot identify anything.
+type Error = observe.KeyError
 
 func newError(owner string, err error) *Error {
 	e := &Error{Owner: owner, Err: err}

@@ -71,8 +71,15 @@ func (k *Keys) Store(dst, key unsafe.Pointer) error {
 func (k *Keys) LeavesOut() bool { return k.bare != nil }
 
 // Own is [Keys.Snapshot] of a key that comes from a caller: its strings are
-// copied too, since they may lie over a buffer that the caller uses again.
-func (k *Keys) Own(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.own) }
+// copied too, since they may lie over a buffer that the caller uses again. The
+// error says also if an interface in the key holds what carries a visitor.
+func (k *Keys) Own(key unsafe.Pointer) (unsafe.Pointer, error) {
+	own, err := k.copied(key, k.own)
+	if err == nil && holdsInterface(k.t.Type) {
+		err = k.carried(own)
+	}
+	return own, err
+}
 
 // Snapshot returns the address of a copy of the key that shares nothing mutable
 // with it, except for what is left out of the identity.

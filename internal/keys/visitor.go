@@ -112,14 +112,18 @@ func (v *visitorWalk) walk(t reflect.Type, path string, leftOut bool) {
 		v.walk(t.Key(), path+"[key]", leftOut)
 		v.walk(t.Elem(), path+"[]", leftOut)
 	case reflect.Struct:
-		generic := strings.Contains(t.Name(), "[")
-		if !generic && (known.Standard(t) || leftOut && known.Foreign(t)) {
+		if theirs(t, leftOut) {
 			return
 		}
 		for i := range t.NumField() {
 			f := t.Field(i)
-			tag := f.Tag.Get("hash")
-			v.walk(f.Type, path+"."+f.Name, leftOut || tag == "ignore" || tag == "-")
+			v.walk(f.Type, path+"."+f.Name, leftOut || ignored(f))
 		}
 	}
+}
+
+// theirs reports whether the inside of the struct t is not to be looked into.
+func theirs(t reflect.Type, leftOut bool) bool {
+	generic := strings.Contains(t.Name(), "[")
+	return !generic && (known.Standard(t) || leftOut && known.Foreign(t))
 }

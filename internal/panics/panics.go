@@ -4,34 +4,23 @@ package panics
 
 import (
 	"errors"
-	"fmt"
 	"runtime/debug"
+
+	"github.com/reecho-go/reecho/observe"
 )
 
 // ErrGoexit is the Value of an [Error] for code that called runtime.Goexit,
 // as t.FailNow does.
 var ErrGoexit = errors.New("runtime.Goexit was called")
 
-// Error is a recovered panic. It unwraps to Value when Value is an error.
-type Error struct {
-	Value any    // what was passed to panic
-	Stack []byte // the goroutine's stack where it panicked
-	// Where names what was running, such as a cache and the key that it was
-	// loading. Empty: it is not known.
-	Where string
-	// Line is where in the program's own function it panicked, or called what
-	// panicked: file:line. Empty: it is not known.
-	Line string
-
-	trace  string // the part of the stack that is the program's own
-	raised bool   // it is the value of another panic
-}
+// Error is a recovered panic.
+type Error = observe.PanicError
 
 // New captures the current stack; call it in the deferred function that
 // recovered value.
 func New(value any) *Error {
 	e := &Error{Value: value, Stack: debug.Stack()}
-	e.Line, e.trace = locate()
+	e.Line, e.Trace = locate()
 	return e
 }
 
@@ -42,9 +31,9 @@ func Recovered(v any) *Error {
 	case nil:
 		return New(ErrGoexit)
 	case *Error:
-		if v.raised {
+		if v.Raised {
 			inner := *v
-			inner.raised = false
+			inner.Raised = false
 			return &inner
 		}
 		return v
@@ -53,44 +42,21 @@ func Recovered(v any) *Error {
 	}
 }
 
-// In says where it panicked, unless that is known. It is for an Error that nobody
-// else has yet.
-func (e *Error) In(where string) *Error {
+// In says where e panicked, unless that is known, and returns e. It is for an
+// Error that nobody else has yet.
+func In(e *Error, where string) *Error {
 	if e.Where == "" {
 		e.Where = where
 	}
 	return e
 }
 
-// Raised returns the Error as the value of another panic, in another goroutine:
-// its text has the program's own part of the stack, which would be lost there.
-func (e *Error) Raised() *Error {
+// Raised returns e as the value of another panic, in another goroutine: its text
+// has the program's own part of the stack, which would be lost there.
+func Raised(e *Error) *Error {
 	raised := *e
-	raised.raised = true
+	raised.Raised = true
 	return &raised
-}
-
-// Error names the value, and the place if that is known. If it was raised again,
-// the stack follows; otherwise that is left to those who ask for it.
-func (e *Error) Error() string {
-	text := "panic"
-	if e.Where != "" {
-		text += " in " + e.Where
-		if e.Line != "" {
-			text += " at " + e.Line
-		}
-	}
-	text = fmt.Sprintf("%s: %v", text, e.Value)
-	if e.raised {
-		text += e.trace
-	}
-	return text
-}
-
-// Unwrap returns Value when it is an error.
-func (e *Error) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
 }
 
 // Catch calls fn and returns its error; a panic comes back as an *Error

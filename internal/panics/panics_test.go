@@ -60,11 +60,11 @@ func TestWhereAndLineStandInTheText(t *testing.T) {
 	if got := err.Error(); got != "panic: deep" {
 		t.Errorf("Error() = %q", got)
 	}
-	got := err.In("users[7]").In("another").Error()
+	got := panics.In(panics.In(err, "users[7]"), "another").Error()
 	if !strings.HasPrefix(got, "panic in users[7] at /") || !strings.HasSuffix(got, ": deep") || !strings.Contains(got, "panics_test.go:") || strings.Contains(got, "\n") {
 		t.Errorf("Error() = %q, want the place, and one line", got)
 	}
-	raised := err.Raised()
+	raised := panics.Raised(err)
 	if text := raised.Error(); !strings.HasPrefix(text, got+"\n\tat ") || !strings.Contains(text, "deepBoom") || strings.Contains(text, "runtime.") {
 		t.Errorf("the text of what is raised again = %q, want the program's part of the stack", text)
 	}
@@ -95,7 +95,7 @@ func TestLineIsThatOfTheFunctionThatWasCalled(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s: no panic was caught", name)
 		}
-		text := err.In("x").Raised().Error()
+		text := panics.Raised(panics.In(err, "x")).Error()
 		if name != "deep" && !strings.Contains(err.Line, "panics_test.go:") {
 			t.Errorf("%s: Line = %q, want that of this function", name, err.Line)
 		}

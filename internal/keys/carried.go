@@ -1,0 +1,129 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"unsafe"
+)
+
+// carriedDepth bounds how many values inside each other are looked into.
+const carriedDepth = 1000
+
+// carried returns a [*Error] if an interface in the key holds what carries a
+// visitor, such as the context of a request, also where it is left out of the
+// key: the load would see the first visitor's for all. Whether the type of the
+// key carries one is found by [For]. own is a copy, so it can be walked. What is
+// left out is the caller's: of that only the types of interfaces are looked at.
+func (k *Keys) carried(own unsafe.Pointer) error {
+	path := k.t.Type.Name()
+	if path == "" {
+		path = "key"
+	}
+	w := visitorWalk{owner: k.owner, seen: map[reflect.Type]bool{}}
+	w.value(reflect.NewAt(k.t.Type, own).Elem(), path, false, 0)
+	return errors.Join(w.errs...)
+}
+
+// value looks into v for interfaces, and at the types of what they hold.
+func (v *visitorWalk) value(of reflect.Value, path string, leftOut bool, depth int) {
+	t := of.Type()
+	if len(v.errs) > 0 || depth > carriedDepth || !holdsInterface(t) {
+		return
+	}
+	switch t.Kind() {
+	case reflect.Interface:
+		if of.IsNil() {
+			return
+		}
+		v.dynamic(of.Elem().Type(), path, leftOut)
+		if !leftOut {
+			v.value(of.Elem(), path, false, depth+1)
+		}
+	case reflect.Pointer:
+		if !leftOut && !of.IsNil() {
+			v.value(of.Elem(), path, false, depth+1)
+		}
+	case reflect.Array, reflect.Slice:
+		if t.Kind() == reflect.Slice && leftOut {
+			return
+		}
+		for i := range of.Len() {
+			v.value(of.Index(i), fmt.Sprintf("%s[%d]", path, i), leftOut, depth+1)
+		}
+	case reflect.Map:
+		if leftOut {
+			return
+		}
+		for entries := of.MapRange(); entries.Next(); {
+			v.value(entries.Key(), path+"[key]", false, depth+1)
+			v.value(entries.Value(), path+"[]", false, depth+1)
+		}
+	case reflect.Struct:
+		if theirs(t, leftOut) {
+			return
+		}
+		for i := range t.NumField() {
+			f := t.Field(i)
+			v.value(of.Field(i), path+"."+f.Name, leftOut || ignored(f), depth+1)
+		}
+	}
+}
+
+// dynamic looks at the type of what an interface holds.
+func (v *visitorWalk) dynamic(t reflect.Type, path string, leftOut bool) {
+	at := dynamicType{t, leftOut}
+	if _, ok := harmless.Load(at); ok {
+		return
+	}
+	clear(v.seen)
+	if v.walk(t, path, leftOut); len(v.errs) == 0 {
+		harmless.Store(at, true)
+	}
+}
+
+// dynamicType is a type in an interface, and whether that is left out of the key.
+type dynamicType struct {
+	reflect.Type
+	leftOut bool
+}
+
+// harmless has the types in interfaces that carry no visitor. It remembers what
+// [visitorWalk.walk] has found.
+var harmless sync.Map
+
+// holdsInterface reports whether values of t may hold an interface.
+func holdsInterface(t reflect.Type) bool {
+	if holds, ok := opaque.Load(t); ok {
+		return holds.(bool)
+	}
+	holds := anyInterface(t, map[reflect.Type]bool{})
+	opaque.Store(t, holds)
+	return holds
+}
+
+// opaque remembers what [holdsInterface] has found.
+var opaque sync.Map
+
+func anyInterface(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if seen[t] {
+		return false
+	}
+	seen[t] = true
+	switch t.Kind() {
+	case reflect.Interface:
+		return true
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return anyInterface(t.Elem(), seen)
+	case reflect.Map:
+		return anyInterface(t.Key(), seen) || anyInterface(t.Elem(), seen)
+	case reflect.Struct:
+		for f := range t.Fields() {
+			if anyInterface(f.Type, seen) {
+				return true
+			}
+		}
+	}
+	return false
+}
