@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 
 	"github.com/reecho-go/reecho/internal/group"
@@ -76,16 +75,16 @@ var query = group.Query{Who: "cacheresource: ClearBy", Name: "resource"}
 //
 // Whoever may clear can make every request slow: middleware.ClearHandler asks who
 // may.
-func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
+func (g *Group) ClearBy(ctx context.Context, asked map[string][]string) error {
 	if err := query.Check(asked); err != nil {
 		return err
 	}
-	name := asked.Get(query.Name)
-	if name == "" {
+	names := asked[query.Name]
+	if len(names) == 0 {
 		return g.Clear(ctx)
 	}
 	for _, m := range g.group.Members() {
-		if m.Name() == name {
+		if m.Name() == names[0] {
 			return m.(closer).clear(ctx)
 		}
 	}

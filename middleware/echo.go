@@ -300,7 +300,7 @@ func ErrorHandler(next echo.HTTPErrorHandler) echo.HTTPErrorHandler {
 // *cacheresource.Group.
 type Clearer interface {
 	// ClearBy clears what the query of a request says.
-	ClearBy(ctx context.Context, query url.Values) error
+	ClearBy(ctx context.Context, query map[string][]string) error
 }
 
 // ClearHandler returns an echo handler that clears what the query of a request

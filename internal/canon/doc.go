@@ -53,6 +53,5 @@
 // [Plan.Fingerprint] is the 64-bit hash of github.com/mitchellh/hashstructure:
 // the short name of a key in logs, events and stores. Equal bytes have equal
 // fingerprints, but 64 bits collide, by chance and on demand, so it is never
-// an identity, and is computed only when asked for. [Plan.StoreName] adds a
-// cryptographic digest and returns the bytes to compare with.
+// an identity, and is computed only when asked for.
 package canon

@@ -39,8 +39,3 @@ func (p *Plan[K]) Append(dst []byte, k *K) ([]byte, error) {
 
 // Fingerprint is [Untyped.Fingerprint] of k.
 func (p *Plan[K]) Fingerprint(k K) (uint64, error) { return p.Untyped.Fingerprint(unsafe.Pointer(&k)) }
-
-// StoreName is [Untyped.StoreName] of k.
-func (p *Plan[K]) StoreName(k K) (name string, canonical []byte, err error) {
-	return p.Untyped.StoreName(unsafe.Pointer(&k))
-}

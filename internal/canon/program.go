@@ -3,8 +3,6 @@ package canon
 import (
 	"encoding/binary"
 	"math"
-	"math/big"
-	"net/netip"
 	"reflect"
 	"time"
 	"unsafe"
@@ -172,25 +170,25 @@ func (pr *program) append(dst []byte, p unsafe.Pointer, limit int) ([]byte, *op)
 		case opTime:
 			dst = appendTime(dst, *(*time.Time)(q))
 		case opAddr:
-			dst = appendAddr(dst, *(*netip.Addr)(q))
+			dst = (*netAddr)(q).append(dst)
 		case opInt1:
-			x := (*big.Int)(q)
-			if x.BitLen()/8 > limit-len(dst) {
+			x := (*bigInt)(q)
+			if x.abs.bytes() > limit-len(dst) {
 				return dst, o
 			}
-			dst = appendBigInt(dst, x)
+			dst = x.append(dst)
 		case opRat:
-			x := (*big.Rat)(q)
-			if x.Num().BitLen()/8+x.Denom().BitLen()/8 > limit-len(dst) {
+			x := (*bigRat)(q)
+			if x.num.abs.bytes()+x.denom.abs.bytes() > limit-len(dst) {
 				return dst, o
 			}
-			dst = appendBigInt(appendBigInt(dst, x.Num()), x.Denom())
+			dst = x.append(dst)
 		case opFloat1:
-			x := (*big.Float)(q)
-			if int(x.MinPrec()/8) > limit-len(dst) {
+			x := (*bigFloat)(q)
+			if x.mant.bytes() > limit-len(dst) {
 				return dst, o
 			}
-			dst = appendBigFloat(dst, x)
+			dst = x.append(dst)
 		}
 	}
 	return dst, nil
