@@ -190,6 +190,15 @@ func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry
 	if ctx == nil {
 		return nil, 0, c.noContext()
 	}
+	if !force {
+		if e, err, joined := c.joinLoad(ctx, key); joined {
+			c.counters.misses.Add(1)
+			if err != nil {
+				return nil, 0, c.loadError(err)
+			}
+			return e, Joined, nil
+		}
+	}
 	p, err := c.place(ctx, key)
 	if err != nil {
 		return nil, 0, err
@@ -209,6 +218,38 @@ func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry
 	}
 	c.served(ctx, p.key, e, source)
 	return e, source, nil
+}
+
+// joinLoad waits for a load of the key that others wait for already, without a
+// place of its own; false: there may be none, or more is asked of it.
+func (c *core) joinLoad(ctx context.Context, key unsafe.Pointer) (_ *entry, _ error, joined bool) {
+	if c.tracker.Waiting() == 0 || c.sessions != nil || c.cfg.FailSafe > 0 {
+		return nil, nil, false
+	}
+	var id id
+	switch c.shape {
+	case canon.Word:
+		id.Word = c.keys.Word(key)
+	case canon.Text:
+		id.Text = c.keys.Text(key)
+	default:
+		buf := identity.Borrow()
+		text, err := c.keys.Append(*buf, key)
+		defer identity.Return(buf, text)
+		if err != nil {
+			return nil, nil, false
+		}
+		// Sound: the bytes do not change before they are given back.
+		id.Text = unsafe.String(unsafe.SliceData(text), len(text))
+	}
+	in := c.table.era.Load()
+	mark, came := c.group.Gate().Mark(), c.group.Tags().Now()
+	result, err, joined := in.flights.Join(ctx, id, mark)
+	e, _ := result.(*entry)
+	if joined && c.table.tooOld(in, id, e, came) {
+		return nil, nil, false
+	}
+	return e, err, joined
 }
 
 // loadError says in our words what the flight table says.

@@ -241,6 +241,29 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 	return c.result, role, c.err
 }
 
+// Join returns the result of key's call if somebody waits for it already, as
+// [Table.DoAt] does for a caller who came at at and asks for nothing else; false:
+// there may be none that can be joined, and DoAt is to be asked. It keeps nothing
+// of key, and allocates nothing: of a thousand callers of one key, one works.
+func (t *Table) Join(ctx context.Context, key Key, at epoch.Mark) (result any, err error, joined bool) {
+	if t.tracker.Waiting() == 0 || ctx.Err() != nil || nodeOf(ctx) != nil {
+		return nil, nil, false
+	}
+	s := t.shard(key)
+	s.mu.Lock()
+	c := s.enter(key, at, true)
+	s.mu.Unlock()
+	if c == nil {
+		return nil, nil, false
+	}
+	t.tracker.waiting.Add(1)
+	defer t.tracker.waiting.Add(-1)
+	if err := t.wait(ctx, c, Terms{}); err != nil {
+		return nil, err, true
+	}
+	return c.result, c.err, true
+}
+
 // Start starts a load of key that goes on although nobody waits for it, and
 // reports whether it did: it does nothing if key has a call already, if work.Find
 // has a result, or if the owner is closed. Those who come later may join. ended
@@ -281,20 +304,8 @@ func (t *Table) join(key Key, at epoch.Mark, loading *node, task Task, lead func
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.calls[key]; c != nil {
-		switch {
-		case c.at.Before(at):
-			s.take(c, "clear")
-		case !c.enter():
-			s.take(c, ErrAbandoned.Error())
-		default:
-			c.waiting++
-			c.callers++
-			if loading == nil && !c.limited {
-				c.watch()
-			}
-			return c, nil, Joined, nil
-		}
+	if c := s.enter(key, at, loading == nil); c != nil {
+		return c, nil, Joined, nil
 	}
 	if found, ok := task.Find(); ok {
 		return nil, found, Found, nil
@@ -313,6 +324,28 @@ func (t *Table) join(key Key, at epoch.Mark, loading *node, task Task, lead func
 	return c, nil, Led, nil
 }
 
+// enter lets one more caller, who came at at, wait for key's call, and returns it:
+// nil if there is none that may be joined. outside: the caller is no load.
+func (s *shard) enter(key Key, at epoch.Mark, outside bool) *call {
+	c := s.calls[key]
+	switch {
+	case c == nil:
+		return nil
+	case c.at.Before(at):
+		s.take(c, "clear")
+		return nil
+	case !c.enter():
+		s.take(c, ErrAbandoned.Error())
+		return nil
+	}
+	c.waiting++
+	c.callers++
+	if outside && !c.limited {
+		c.watch()
+	}
+	return c
+}
+
 // open makes a call of key, which must have none.
 func (s *shard) open(key Key, r *run, task Task) *call {
 	c := &call{run: r, key: key, task: task, done: make(chan struct{})}
@@ -328,6 +361,15 @@ func (s *shard) open(key Key, r *run, task Task) *call {
 // wait returns when the call is over, or with an error if ctx ends first or the
 // caller's patience does.
 func (t *Table) wait(ctx context.Context, c *call, terms Terms) error {
+	if ctx.Done() == nil && terms.Patience == 0 { // a context like context.Background: half the price of a select
+		<-c.done
+		return nil
+	}
+	return t.await(ctx, c, terms)
+}
+
+// await is wait for who may leave.
+func (t *Table) await(ctx context.Context, c *call, terms Terms) error {
 	var enough <-chan time.Time
 	if terms.Patience > 0 {
 		timer := time.NewTimer(terms.Patience - time.Since(c.began))
