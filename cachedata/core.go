@@ -181,6 +181,9 @@ func (c *core) miss(ctx context.Context, key unsafe.Pointer, err error) (*entry,
 		c.counters.misses.Add(1)
 		return nil, 0, err
 	}
+	if j, joined := c.join(ctx, key); joined {
+		return c.joined(ctx, key, j)
+	}
 	return c.load(ctx, key, false)
 }
 
@@ -189,15 +192,6 @@ func (c *core) miss(ctx context.Context, key unsafe.Pointer, err error) (*entry,
 func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry, Source, error) {
 	if ctx == nil {
 		return nil, 0, c.noContext()
-	}
-	if !force {
-		if e, err, joined := c.joinLoad(ctx, key); joined {
-			c.counters.misses.Add(1)
-			if err != nil {
-				return nil, 0, c.loadError(err)
-			}
-			return e, Joined, nil
-		}
 	}
 	p, err := c.place(ctx, key)
 	if err != nil {
@@ -220,12 +214,22 @@ func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry
 	return e, source, nil
 }
 
-// joinLoad waits for a load of the key that others wait for already, without a
-// place of its own; false: there may be none, or more is asked of it.
-func (c *core) joinLoad(ctx context.Context, key unsafe.Pointer) (_ *entry, _ error, joined bool) {
-	if c.tracker.Waiting() == 0 || c.sessions != nil || c.cfg.FailSafe > 0 {
-		return nil, nil, false
+// joining is a load that a caller has joined without a place of its own.
+type joining struct {
+	in   *era
+	call flight.Joining
+	came uint64 // the clears of tags before the caller came
+}
+
+// join joins a load of the key that others wait for already; false: there may be
+// none, or more is asked of it.
+func (c *core) join(ctx context.Context, key unsafe.Pointer) (j joining, joined bool) {
+	if ctx == nil || c.tracker.Waiting() == 0 || c.sessions != nil || c.cfg.FailSafe > 0 {
+		return j, false
 	}
+	j.in = c.table.era.Load()
+	mark := c.group.Gate().Mark()
+	j.came = c.group.Tags().Now()
 	var id id
 	switch c.shape {
 	case canon.Word:
@@ -235,21 +239,37 @@ func (c *core) joinLoad(ctx context.Context, key unsafe.Pointer) (_ *entry, _ er
 	default:
 		buf := identity.Borrow()
 		text, err := c.keys.Append(*buf, key)
-		defer identity.Return(buf, text)
-		if err != nil {
-			return nil, nil, false
+		if err == nil {
+			// Sound: Join keeps nothing of it.
+			id.Text = unsafe.String(unsafe.SliceData(text), len(text))
+			j.call, joined = j.in.flights.Join(ctx, id, mark)
 		}
-		// Sound: the bytes do not change before they are given back.
-		id.Text = unsafe.String(unsafe.SliceData(text), len(text))
+		identity.Return(buf, text)
+		return j, joined
 	}
-	in := c.table.era.Load()
-	mark, came := c.group.Gate().Mark(), c.group.Tags().Now()
-	result, err, joined := in.flights.Join(ctx, id, mark)
+	j.call, joined = j.in.flights.Join(ctx, id, mark)
+	return j, joined
+}
+
+// joined waits for the load that was joined.
+func (c *core) joined(ctx context.Context, key unsafe.Pointer, j joining) (*entry, Source, error) {
+	result, err := j.call.Wait(ctx)
 	e, _ := result.(*entry)
-	if joined && c.table.tooOld(in, id, e, came) {
-		return nil, nil, false
+	switch {
+	case err != nil:
+		c.counters.misses.Add(1)
+		return nil, 0, c.loadError(err)
+	case e.extra() != nil && c.joinedTooOld(ctx, key, e, &j):
+		return c.load(ctx, key, false)
 	}
-	return e, err, joined
+	c.counters.misses.Add(1)
+	return e, Joined, nil
+}
+
+// joinedTooOld is [table.tooOld] of a load that was joined.
+func (c *core) joinedTooOld(ctx context.Context, key unsafe.Pointer, e *entry, j *joining) bool {
+	p, err := c.place(ctx, key)
+	return err == nil && p.tooOld(j.in, p.id, e, j.came)
 }
 
 // loadError says in our words what the flight table says.

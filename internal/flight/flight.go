@@ -232,7 +232,7 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 	}
 	t.tracker.waiting.Add(1)
 	defer t.tracker.waiting.Add(-1)
-	if err := t.wait(ctx, c, terms); err != nil {
+	if err := t.wait(ctx, c, &terms); err != nil {
 		return nil, role, err
 	}
 	if role == Led && !terms.Quiet {
@@ -241,27 +241,37 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 	return c.result, role, c.err
 }
 
-// Join returns the result of key's call if somebody waits for it already, as
-// [Table.DoAt] does for a caller who came at at and asks for nothing else; false:
-// there may be none that can be joined, and DoAt is to be asked. It keeps nothing
-// of key, and allocates nothing: of a thousand callers of one key, one works.
-func (t *Table) Join(ctx context.Context, key Key, at epoch.Mark) (result any, err error, joined bool) {
+// Join lets one more caller, who came at at, wait for key's call, if somebody waits
+// for it already; false: there may be none that can be joined, and DoAt is to be
+// asked. It keeps nothing of key, and allocates nothing: of a thousand callers of
+// one key, one works. If it is true, Wait has to follow.
+func (t *Table) Join(ctx context.Context, key Key, at epoch.Mark) (Joining, bool) {
 	if t.tracker.Waiting() == 0 || ctx.Err() != nil || nodeOf(ctx) != nil {
-		return nil, nil, false
+		return Joining{}, false
 	}
 	s := t.shard(key)
 	s.mu.Lock()
 	c := s.enter(key, at, true)
 	s.mu.Unlock()
-	if c == nil {
-		return nil, nil, false
+	return Joining{t, c}, c != nil
+}
+
+// Joining is a call that was joined.
+type Joining struct {
+	table *Table
+	call  *call
+}
+
+// Wait returns the result of the call, as [Table.DoAt] does. It is apart from Join,
+// so that a goroutine that waits needs no more than the smallest stack.
+func (j Joining) Wait(ctx context.Context) (any, error) {
+	j.table.tracker.waiting.Add(1)
+	err := j.table.wait(ctx, j.call, nil)
+	j.table.tracker.waiting.Add(-1)
+	if err != nil {
+		return nil, err
 	}
-	t.tracker.waiting.Add(1)
-	defer t.tracker.waiting.Add(-1)
-	if err := t.wait(ctx, c, Terms{}); err != nil {
-		return nil, err, true
-	}
-	return c.result, c.err, true
+	return j.call.result, j.call.err
 }
 
 // Start starts a load of key that goes on although nobody waits for it, and
@@ -359,9 +369,9 @@ func (s *shard) open(key Key, r *run, task Task) *call {
 }
 
 // wait returns when the call is over, or with an error if ctx ends first or the
-// caller's patience does.
-func (t *Table) wait(ctx context.Context, c *call, terms Terms) error {
-	if ctx.Done() == nil && terms.Patience == 0 { // a context like context.Background: half the price of a select
+// caller's patience does. No terms are none.
+func (t *Table) wait(ctx context.Context, c *call, terms *Terms) error {
+	if ctx.Done() == nil && (terms == nil || terms.Patience == 0) { // a context like context.Background: half the price of a select
 		<-c.done
 		return nil
 	}
@@ -369,9 +379,9 @@ func (t *Table) wait(ctx context.Context, c *call, terms Terms) error {
 }
 
 // await is wait for who may leave.
-func (t *Table) await(ctx context.Context, c *call, terms Terms) error {
+func (t *Table) await(ctx context.Context, c *call, terms *Terms) error {
 	var enough <-chan time.Time
-	if terms.Patience > 0 {
+	if terms != nil && terms.Patience > 0 {
 		timer := time.NewTimer(terms.Patience - time.Since(c.began))
 		defer timer.Stop()
 		enough = timer.C
