@@ -21,8 +21,6 @@ func (n *node) linkMap() {
 		linkValues[string](n, elem)
 	case isInteger(k) && key.Size() == 8:
 		linkValues[uint64](n, elem)
-	case isInteger(k) && key.Size() == 4:
-		linkValues[uint32](n, elem)
 	}
 }
 
