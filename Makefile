@@ -22,23 +22,25 @@ each = failed=; for dir in $(1); do \
 	echo "  $${dir\#$(CURDIR)/}"; (cd "$$dir" && $(2)) || failed="$$failed $$dir"; done; \
 	[ -z "$$failed" ] || { echo "failed in:$$failed"; exit 1; }
 
-# SQLite, which only the examples use, is C turned into Go, its pointers are numbers, and
-# checking each of them, as -race does by itself, takes more than half of their tests' time.
-unchecked = -gcflags='modernc.org/...=-d=checkptr=0'
+# Linters read what the compiler made of every package, and tests run it: in one form, so that all
+# is compiled once, and with the race detector. SQLite, which only the examples use, is C turned into
+# Go, its pointers are numbers, and checking each of them, as -race does by itself, takes more than
+# half of their tests' time.
+once = GOFLAGS="$$(go env GOFLAGS) -race -gcflags=modernc.org/...=-d=checkptr=0"
 
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: ## all that can be said without running the tests: format, vet, lint, modules, documents, weight
-	@$(MAKE) --keep-going format vet lint modules alone repo weight
+check: ## all that can be said without running the tests: format, lint, modules, documents, weight
+	@$(MAKE) --keep-going format lint modules alone repo weight
 
 .PHONY: test
 test: prepare bin/gotestsum ## run all tests of all modules, with the race detector, in random order
 	@mkdir -p artifacts
-	@bin/gotestsum --format pkgname --jsonfile artifacts/tests.json --hide-summary=skipped -- \
-		-race $(unchecked) -shuffle=on -timeout $(TIMEOUT) work || failed=1; \
+	@$(once) bin/gotestsum --format pkgname --jsonfile artifacts/tests.json --hide-summary=skipped -- \
+		-vet=off -shuffle=on -timeout $(TIMEOUT) work || failed=1; \
 	echo "the slowest tests: $$(bin/gotestsum tool slowest --jsonfile artifacts/tests.json --threshold 100ms --num 10 | \
 		awk '{ sub("^github.com/reecho-go/", "", $$1); printf "%s%s %s %s", sep, $$1, $$2, $$3; sep = ", " }')"; \
 	exit $${failed:-0}
@@ -56,8 +58,8 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 		done; done
 
 .PHONY: soak
-soak: ## run the core's tests SOAK (20) times, in another order each time, with all random cases
-	SOAK=$(SOAK) go test -race -shuffle=on -count=$(SOAK) -timeout 0 ./...
+soak: ## run the tests of the core and of the stores SOAK (20) times, in another order each time, with all random cases
+	SOAK=$(SOAK) go test -race -shuffle=on -count=$(SOAK) -timeout 0 ./... ./store/boltstore/... ./store/redisstore/...
 
 .PHONY: bench
 bench: ## run the comparisons with other libraries; ARGS=-short takes a few minutes
@@ -73,9 +75,9 @@ browsers: ## try cookies in Chromium, Firefox and WebKit; as root it installs wh
 	@cd examples && timeout 15m xvfb-run -a go test -tags browsers -count=1 -v -timeout 14m ./browsers
 
 .PHONY: lint
-lint: bin/golangci-lint ## run the linters of .golangci.yml on every module
+lint: bin/golangci-lint ## run the linters of .golangci.yml, go vet among them, on every module
 	@echo "golangci-lint"
-	@$(call each,$(packaged),$(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
+	@$(call each,$(packaged),$(once) $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
 
 .PHONY: fmt
 fmt: bin/gofumpt ## format all Go files
@@ -86,15 +88,11 @@ tidy: ## tidy the go.mod and go.sum of every module
 	@$(call each,$(modules),GOWORK=off go mod tidy)
 
 # The parts of check that are not targets for people.
-.PHONY: format vet modules alone repo prepare weight
+.PHONY: format modules alone repo prepare weight
 
 format: bin/gofumpt
 	@echo "gofumpt"
 	@files=$$(bin/gofumpt -l .); [ -z "$$files" ] || { echo "not formatted, run make fmt:"; echo "$$files"; exit 1; }
-
-vet:
-	@echo "go vet"
-	@$(call each,$(packaged),go vet ./...)
 
 modules:
 	@echo "go mod tidy -diff"
@@ -103,11 +101,12 @@ modules:
 # Users have no go.work of ours.
 alone:
 	@echo "go build without go.work"
-	@$(call each,$(packaged),GOWORK=off go build ./...)
+	@$(call each,$(packaged),$(once) GOWORK=off go build ./...)
 
 # Compiles the Go code in the documents, among other things.
 repo:
-	go test ./internal/repo
+	@echo "go test ./internal/repo"
+	@$(once) go test -vet=off ./internal/repo
 
 # Builds programs with caches, and says what one more of them adds.
 weight:

@@ -28,9 +28,10 @@ type Batch[K comparable, V any] struct {
 // what they are as data, so they need not be the very pointers that were asked
 // for. A key that no map takes, such as a slice behind an interface, is a
 // [*KeyError].
-func NewBatch[K comparable, V any](name string, load func(ctx context.Context, keys []K) (map[K]V, error), cfg Config[K, V]) (*Batch[K, V], error) {
-	b := &Batch[K, V]{&Cache[K, V]{clone: cfg.Clone}, hasInterface(reflect.TypeFor[K]())}
-	fns := functionsOf(cfg)
+func NewBatch[K comparable, V any](name string, load func(ctx context.Context, keys []K) (map[K]V, error), cfg Config, funcs ...Funcs[K, V]) (*Batch[K, V], error) {
+	b := &Batch[K, V]{new(Cache[K, V]), hasInterface(reflect.TypeFor[K]())}
+	settings := cfg.settings()
+	fns, wrong := b.functions(&settings, funcs)
 	if load != nil {
 		fns.load = func(ctx context.Context, key unsafe.Pointer) (unsafe.Pointer, error) {
 			if err := b.mappable((*K)(key)); err != nil {
@@ -48,8 +49,7 @@ func NewBatch[K comparable, V any](name string, load func(ctx context.Context, k
 			return b.answers(m), err
 		}
 	}
-	var err error
-	if b.core, err = newCore(b.Cache, name, reflect.TypeFor[K](), reflect.TypeFor[V](), cfg.settings(), fns, nil); err != nil {
+	if err := newCore(b.Cache, name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns, wrong); err != nil {
 		return nil, fmt.Errorf("cachedata: NewBatch(%q): %w", name, err)
 	}
 	return b, nil

@@ -74,12 +74,12 @@ func (o *table) asked() [][]int {
 	return loads
 }
 
-func newBatch[K comparable, V any](tb testing.TB, load func(context.Context, []K) (map[K]V, error), cfg cachedata.Config[K, V]) *cachedata.Batch[K, V] {
+func newBatch[K comparable, V any](tb testing.TB, load func(context.Context, []K) (map[K]V, error), cfg cachedata.Config, funcs ...cachedata.Funcs[K, V]) *cachedata.Batch[K, V] {
 	tb.Helper()
 	if cfg.Group == nil {
 		cfg.Group = newGroup(tb, cachedata.GroupConfig{})
 	}
-	b, err := cachedata.NewBatch("test", load, cfg)
+	b, err := cachedata.NewBatch("test", load, cfg, funcs...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func wantAsked(t *testing.T, o *table, want ...[]int) {
 func TestGetManyLoadsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	o := &table{}
-	b := newBatch(t, o.load, cachedata.Config[int, string]{})
+	b := newBatch(t, o.load, cachedata.Config{})
 	wantMany(t, b, nil, map[int]string{})
 	wantAsked(t, o)
 	want(t, b.Cache, 2, "2 v0")
@@ -139,7 +139,7 @@ func TestGetManyJoinsWhatIsInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := &table{took: time.Second}
-		b := newBatch(t, o.load, cachedata.Config[int, string]{})
+		b := newBatch(t, o.load, cachedata.Config{})
 		var wg sync.WaitGroup
 		start := time.Now()
 		for range 3 {
@@ -173,7 +173,7 @@ func TestMaxBatchSplits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := &table{took: time.Second}
-		b := newBatch(t, o.load, cachedata.Config[int, string]{MaxBatch: 2})
+		b := newBatch(t, o.load, cachedata.Config{MaxBatch: 2})
 		start := time.Now()
 		wantMany(t, b, []int{1, 2, 3, 4, 5}, map[int]string{1: "1 v0", 2: "2 v0", 3: "3 v0", 4: "4 v0", 5: "5 v0"})
 		wantAsked(t, o, []int{1, 2}, []int{3, 4}, []int{5})
@@ -186,18 +186,18 @@ func TestMaxBatchSplits(t *testing.T) {
 func TestNewBatchReportsAll(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, cachedata.GroupConfig{})
-	_, err := cachedata.NewBatch[int, string]("", nil, cachedata.Config[int, string]{Group: g, MaxBatch: -1})
+	_, err := cachedata.NewBatch[int, string]("", nil, cachedata.Config{Group: g, MaxBatch: -1})
 	for _, want := range []string{`NewBatch("")`, "the name is empty", "load function is nil", "MaxBatch is -1"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q: %v", want, err)
 		}
 	}
-	_, err = cachedata.New("single", counter[int](), cachedata.Config[int, string]{Group: g, MaxBatch: 5})
+	_, err = cachedata.New("single", counter[int](), cachedata.Config{Group: g, MaxBatch: 5})
 	if err == nil || !strings.Contains(err.Error(), "MaxBatch is 5") {
 		t.Errorf("New with MaxBatch: %v", err)
 	}
-	newBatch(t, (&table{}).load, cachedata.Config[int, string]{Group: g})
-	if _, err = cachedata.NewBatch("test", (&table{}).load, cachedata.Config[int, string]{Group: g}); !errors.Is(err, cachedata.ErrDuplicate) {
+	newBatch(t, (&table{}).load, cachedata.Config{Group: g})
+	if _, err = cachedata.NewBatch("test", (&table{}).load, cachedata.Config{Group: g}); !errors.Is(err, cachedata.ErrDuplicate) {
 		t.Errorf("a second of its name: %v", err)
 	}
 }
@@ -206,7 +206,7 @@ func TestNewBatchReportsAll(t *testing.T) {
 func TestGetManyGivesOwnCopies(t *testing.T) {
 	t.Parallel()
 	origin := map[int][]int{1: {1}, 2: {2}}
-	b := newBatch(t, func(context.Context, []int) (map[int][]int, error) { return origin, nil }, cachedata.Config[int, []int]{})
+	b := newBatch(t, func(context.Context, []int) (map[int][]int, error) { return origin, nil }, cachedata.Config{})
 	for range 3 {
 		m, err := b.GetMany(t.Context(), []int{1, 2})
 		if diff := cmp.Diff(map[int][]int{1: {1}, 2: {2}}, m); diff != "" || err != nil {
@@ -235,7 +235,7 @@ func TestAnswersAreMatchedAsData(t *testing.T) {
 		}
 		m[key{new(1000)}] = 1 // nobody asked
 		return m, nil
-	}, cachedata.Config[key, int]{})
+	}, cachedata.Config{})
 	one, same, three := key{new(1)}, key{new(1)}, key{new(3)}
 	wantMany(t, b, []key{one, same, three}, map[key]int{one: 10, same: 10, three: 30})
 	if s := b.Stats(); s.Entries != 2 || s.Loads != 2 {
@@ -248,7 +248,7 @@ func TestAnswersAreMatchedAsData(t *testing.T) {
 			m[k.Round(0)] = k.Year()
 		}
 		return m, nil
-	}, cachedata.Config[time.Time, int]{})
+	}, cachedata.Config{})
 	now := time.Now() // with a monotonic reading, which is no data
 	wantMany(t, times, []time.Time{now}, map[time.Time]int{now: now.Year()})
 
@@ -258,7 +258,7 @@ func TestAnswersAreMatchedAsData(t *testing.T) {
 			m[k] = i
 		}
 		return m, nil
-	}, cachedata.Config[float64, int]{})
+	}, cachedata.Config{})
 	if m, err := floats.GetMany(t.Context(), []float64{math.NaN()}); err != nil || len(m) != 1 || slices.Collect(maps.Values(m))[0] != 0 {
 		t.Errorf("NaN: %v, %v", m, err)
 	}
@@ -267,7 +267,7 @@ func TestAnswersAreMatchedAsData(t *testing.T) {
 func TestGetManyReturnsWhatItHasAndSaysWhatFailed(t *testing.T) {
 	t.Parallel()
 	o := &table{}
-	b := newBatch(t, o.load, cachedata.Config[int, string]{})
+	b := newBatch(t, o.load, cachedata.Config{})
 	want(t, b.Cache, 1, "1 v0")
 	m, err := b.GetMany(t.Context(), []int{1, -5, 2, 100, -6, 1, -5})
 	if diff := cmp.Diff(map[int]string{1: "1 v0", 2: "2 v0"}, m); diff != "" {
@@ -303,7 +303,7 @@ func TestKeysThatIdentifyNothingFailAlone(t *testing.T) {
 			m[k] = k.(int)
 		}
 		return m, nil
-	}, cachedata.Config[any, int]{})
+	}, cachedata.Config{})
 	ch := any(make(chan int))
 	m, err := b.GetMany(t.Context(), []any{1, ch, 2, ch})
 	failed, _ := errors.AsType[*cachedata.BatchError[any]](err)
@@ -318,7 +318,7 @@ func TestKeysThatIdentifyNothingFailAlone(t *testing.T) {
 func TestGetManyWithADoneContext(t *testing.T) {
 	t.Parallel()
 	o := &table{}
-	b := newBatch(t, o.load, cachedata.Config[int, string]{})
+	b := newBatch(t, o.load, cachedata.Config{})
 	want(t, b.Cache, 1, "1 v0")
 	o.asked()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -341,7 +341,7 @@ func TestGetManyLeavesWithItsContext(t *testing.T) {
 			}
 			ended.Add(1)
 			return nil, ctx.Err()
-		}, cachedata.Config[int, string]{MaxBatch: 2})
+		}, cachedata.Config{MaxBatch: 2})
 		if err := b.Put(t.Context(), 9, "put"); err != nil {
 			t.Fatal(err)
 		}
@@ -363,7 +363,7 @@ func TestPanicsAndGoexitOfABatchLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := &table{took: time.Second, fail: func() { panic("boom") }}
-		b := newBatch(t, o.load, cachedata.Config[int, string]{})
+		b := newBatch(t, o.load, cachedata.Config{})
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			defer func() {
@@ -406,7 +406,7 @@ func TestBatchLoadThatAsksForItsOwnKeys(t *testing.T) {
 			t.Errorf("inside: %v, %v", m, err)
 		}
 		return m, err
-	}, cachedata.Config[int, string]{})
+	}, cachedata.Config{})
 	_, err := b.GetMany(t.Context(), []int{1, 2})
 	if _, ok := errors.AsType[*cachedata.CycleError](err); !ok {
 		t.Errorf("outside: %v", err)
@@ -421,7 +421,7 @@ func TestBatchLoadCannotSeeTheVisitor(t *testing.T) {
 			m[k], _ = visitor(ctx) // and hides the error
 		}
 		return m, nil
-	}, cachedata.Config[int, string]{})
+	}, cachedata.Config{})
 	ctx := context.Context(newRequest(t.Context()))
 	for range 2 {
 		if m, err := b.GetMany(ctx, []int{1, 2}); !errors.Is(err, cachedata.ErrVisitorInGlobalLoad) || len(m) != 0 {
@@ -452,7 +452,7 @@ func TestClearsInTheMiddleOfABatch(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := &table{took: time.Second}
 				g := newGroup(t, cachedata.GroupConfig{})
-				b := newBatch(t, o.load, cachedata.Config[int, string]{Group: g})
+				b := newBatch(t, o.load, cachedata.Config{Group: g})
 				keys := []int{1, 2, 3}
 				var wg sync.WaitGroup
 				for range 2 { // the leader and one who joins
@@ -488,7 +488,7 @@ func TestBatchEventsAreOfKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
 		o := &table{took: time.Second}
-		b := newBatch(t, o.load, cachedata.Config[int, string]{Observer: &rec})
+		b := newBatch(t, o.load, cachedata.Config{Observer: &rec})
 		_, _ = b.GetMany(t.Context(), []int{1, -2})
 		events := observe.Of[observe.CacheLoad](&rec)
 		if len(events) != 2 || events[0].Fingerprint == events[1].Fingerprint {
@@ -508,7 +508,7 @@ func TestBatchEventsAreOfKeys(t *testing.T) {
 
 func TestBatchErrorKeepsItsStatus(t *testing.T) {
 	t.Parallel()
-	b := newBatch(t, (&table{}).load, cachedata.Config[int, string]{})
+	b := newBatch(t, (&table{}).load, cachedata.Config{})
 	if err := b.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -541,7 +541,7 @@ func TestNothingRemainsOfABatch(t *testing.T) {
 			}
 		}
 		return m, err
-	}, cachedata.Config[int, string]{MaxEntries: 100, TTL: time.Hour, MaxBatch: 4})
+	}, cachedata.Config{MaxEntries: 100, TTL: time.Hour, MaxBatch: 4})
 	use := func(from, to int) {
 		for k := from; k < to; k += 10 {
 			ctx, cancel := context.WithCancel(t.Context())

@@ -32,12 +32,12 @@ func rows(n int) []row {
 }
 
 // newCache returns a cache in a group of its own.
-func newCache[K, V any](tb testing.TB, load func(context.Context, K) (V, error), cfg cachedata.Config[K, V]) *cachedata.Cache[K, V] {
+func newCache[K, V any](tb testing.TB, load func(context.Context, K) (V, error), cfg cachedata.Config, funcs ...cachedata.Funcs[K, V]) *cachedata.Cache[K, V] {
 	tb.Helper()
 	if cfg.Group == nil {
 		cfg.Group = newGroup(tb, cachedata.GroupConfig{})
 	}
-	c, err := cachedata.New("test", load, cfg)
+	c, err := cachedata.New("test", load, cfg, funcs...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func BenchmarkHit(b *testing.B) {
 	const n = 1000 // a power of ten of keys, all in memory
 
 	b.Run("key=int/value=int/engine", func(b *testing.B) {
-		c := otter.Must(&otter.Options[int, int]{MaximumSize: cachedata.DefaultMaxEntries})
+		c := otter.Must(&otter.Options[int, int]{MaximumSize: 10_000})
 		for i := range n {
 			c.Set(i, i)
 		}
@@ -77,7 +77,7 @@ func BenchmarkHit(b *testing.B) {
 			i++
 		}
 	})
-	for _, ttl := range []cachedata.Config[int, int]{{}, {TTL: 1 << 40}} {
+	for _, ttl := range []cachedata.Config{{}, {TTL: 1 << 40}} {
 		name := "key=int/value=int"
 		if ttl.TTL > 0 {
 			name += "/ttl"
@@ -92,16 +92,16 @@ func BenchmarkHit(b *testing.B) {
 		for i := range keys {
 			keys[i] = fmt.Sprint("user:", i)
 		}
-		c := newCache(b, func(_ context.Context, k string) (int, error) { return len(k), nil }, cachedata.Config[string, int]{})
+		c := newCache(b, func(_ context.Context, k string) (int, error) { return len(k), nil }, cachedata.Config{})
 		benchHits(b, ctx, c, func(i int) string { return keys[i%n] }, n)
 	})
 	b.Run("key=struct/value=int", func(b *testing.B) {
-		c := newCache(b, func(_ context.Context, q query) (int, error) { return q.Page, nil }, cachedata.Config[query, int]{})
+		c := newCache(b, func(_ context.Context, q query) (int, error) { return q.Page, nil }, cachedata.Config{})
 		species := []string{"gull", "dove", "hawk"}
 		benchHits(b, ctx, c, func(i int) query { return query{"Texas", species, i % n} }, n)
 	})
 	b.Run("key=struct/value=100 rows", func(b *testing.B) {
-		c := newCache(b, func(context.Context, query) ([]row, error) { return rows(100), nil }, cachedata.Config[query, []row]{})
+		c := newCache(b, func(context.Context, query) ([]row, error) { return rows(100), nil }, cachedata.Config{})
 		species := []string{"gull", "dove", "hawk"}
 		benchHits(b, ctx, c, func(i int) query { return query{"Texas", species, i % n} }, n)
 	})
@@ -128,7 +128,7 @@ func benchHits[K, V any](b *testing.B, ctx context.Context, c *cachedata.Cache[K
 }
 
 func BenchmarkHitParallel(b *testing.B) {
-	c := newCache(b, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{})
+	c := newCache(b, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{})
 	for _, keys := range []int{1, 1000} {
 		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
@@ -143,7 +143,7 @@ func BenchmarkHitParallel(b *testing.B) {
 }
 
 func BenchmarkMiss(b *testing.B) {
-	c := newCache(b, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{})
+	c := newCache(b, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{})
 	i := 0
 	b.ReportAllocs()
 	for b.Loop() {
@@ -155,7 +155,7 @@ func BenchmarkMiss(b *testing.B) {
 }
 
 func BenchmarkClear(b *testing.B) {
-	c := newCache(b, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{})
+	c := newCache(b, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{})
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := c.Clear(context.Background()); err != nil {

@@ -39,28 +39,28 @@ func TestWhatIsKeptOfClientsCounts(t *testing.T) {
 	errBad := errors.New("bad")
 	for name, use := range map[string]func(*testing.T) cachedata.Stats{
 		"text keys": func(t *testing.T) cachedata.Stats {
-			c := newCache(t, func(context.Context, string) (int, error) { return 1, nil }, cachedata.Config[string, int]{})
+			c := newCache(t, func(context.Context, string) (int, error) { return 1, nil }, cachedata.Config{})
 			for i := range n {
 				want(t, c, text(i, size), 1)
 			}
 			return c.Stats()
 		},
 		"text keys, with a size of results": func(t *testing.T) cachedata.Stats {
-			c := newCache(t, func(context.Context, string) (int, error) { return 1, nil }, cachedata.Config[string, int]{Size: func(int) int64 { return 0 }, TTL: time.Hour})
+			c := newCache(t, func(context.Context, string) (int, error) { return 1, nil }, cachedata.Config{TTL: time.Hour}, cachedata.Funcs[string, int]{Size: func(int) int64 { return 0 }})
 			for i := range n {
 				want(t, c, text(i, size), 1)
 			}
 			return c.Stats()
 		},
 		"composite keys": func(t *testing.T) cachedata.Stats {
-			c := newCache(t, func(context.Context, key) (int, error) { return 1, nil }, cachedata.Config[key, int]{})
+			c := newCache(t, func(context.Context, key) (int, error) { return 1, nil }, cachedata.Config{})
 			for i := range n {
 				want(t, c, key{text(i, size), i}, 1)
 			}
 			return c.Stats()
 		},
 		"keys that are put": func(t *testing.T) cachedata.Stats {
-			c := newCache(t, func(context.Context, string) (int, error) { return 1, nil }, cachedata.Config[string, int]{IdleTTL: time.Hour})
+			c := newCache(t, func(context.Context, string) (int, error) { return 1, nil }, cachedata.Config{IdleTTL: time.Hour})
 			for i := range n {
 				if err := c.Put(ctx, text(i, size), i); err != nil {
 					t.Fatal(err)
@@ -69,7 +69,7 @@ func TestWhatIsKeptOfClientsCounts(t *testing.T) {
 			return c.Stats()
 		},
 		"remembered errors": func(t *testing.T) cachedata.Stats {
-			c := newCache(t, func(_ context.Context, k int) (int, error) { return 0, errors.Join(errBad, errors.New(text(k, size))) }, cachedata.Config[int, int]{ErrorTTL: time.Hour})
+			c := newCache(t, func(_ context.Context, k int) (int, error) { return 0, errors.Join(errBad, errors.New(text(k, size))) }, cachedata.Config{Errors: cachedata.ErrorConfig{TTL: time.Hour}})
 			for i := range n {
 				if _, err := c.Get(ctx, i); !errors.Is(err, errBad) {
 					t.Fatal(err)
@@ -78,7 +78,7 @@ func TestWhatIsKeptOfClientsCounts(t *testing.T) {
 			return c.Stats()
 		},
 		"that there is nothing": func(t *testing.T) cachedata.Stats {
-			c := newCache(t, func(_ context.Context, k string) (int, error) { return 0, cachedata.ErrNotFound }, cachedata.Config[string, int]{NotFoundTTL: time.Hour})
+			c := newCache(t, func(_ context.Context, k string) (int, error) { return 0, cachedata.ErrNotFound }, cachedata.Config{Errors: cachedata.ErrorConfig{NotFoundTTL: time.Hour}})
 			for i := range n {
 				if _, err := c.Get(ctx, text(i, size)); !errors.Is(err, cachedata.ErrNotFound) {
 					t.Fatal(err)
@@ -88,21 +88,23 @@ func TestWhatIsKeptOfClientsCounts(t *testing.T) {
 		},
 		"tags": func(t *testing.T) cachedata.Stats {
 			c := newCache(t, func(ctx context.Context, k int) (int, error) {
-				cachedata.Entry(ctx).AddTags(text(k, size))
+				cachedata.LoadingFrom(ctx).AddTags(text(k, size))
 				return 1, nil
-			}, cachedata.Config[int, int]{})
+			}, cachedata.Config{})
 			for i := range n {
 				want(t, c, i, 1)
 			}
 			return c.Stats()
 		},
 		"many tags": func(t *testing.T) cachedata.Stats {
-			c := newCache(t, func(_ context.Context, k int) (int, error) { return 1, nil }, cachedata.Config[int, int]{Tags: func(int, int) (tags []string) {
-				for i := range size / 16 {
-					tags = append(tags, fmt.Sprint(i))
-				}
-				return tags
-			}})
+			c := newCache(t, func(_ context.Context, k int) (int, error) { return 1, nil }, cachedata.Config{}, cachedata.Funcs[int, int]{
+				Tags: func(int, int) (tags []string) {
+					for i := range size / 16 {
+						tags = append(tags, fmt.Sprint(i))
+					}
+					return tags
+				},
+			})
 			for i := range n {
 				want(t, c, i, 1)
 			}
@@ -110,9 +112,9 @@ func TestWhatIsKeptOfClientsCounts(t *testing.T) {
 		},
 		"validators": func(t *testing.T) cachedata.Stats {
 			c := newCache(t, func(ctx context.Context, k int) (int, error) {
-				cachedata.Entry(ctx).SetETag(text(k, size))
+				cachedata.LoadingFrom(ctx).SetETag(text(k, size))
 				return 1, nil
-			}, cachedata.Config[int, int]{})
+			}, cachedata.Config{})
 			for i := range n {
 				want(t, c, i, 1)
 			}
@@ -133,7 +135,7 @@ func TestRenewalsCountAlike(t *testing.T) {
 	t.Parallel()
 	type key struct{ Name string }
 	c := newCache(t, func(ctx context.Context, k key) (string, error) {
-		e := cachedata.Entry(ctx)
+		e := cachedata.LoadingFrom(ctx)
 		e.AddTags(k.Name)
 		if e.OldETag() != "" {
 			e.NotModified()
@@ -141,7 +143,7 @@ func TestRenewalsCountAlike(t *testing.T) {
 		}
 		e.SetETag("v1")
 		return strings.Repeat("x", 1000), nil
-	}, cachedata.Config[key, string]{TTL: time.Hour})
+	}, cachedata.Config{TTL: time.Hour})
 	want(t, c, key{"a"}, strings.Repeat("x", 1000))
 	first := c.Stats().Bytes
 	for range 5 {
@@ -181,22 +183,22 @@ func newHostile(t *testing.T, cfg func() (*cachedata.Group, int64)) *hostile {
 	const many = 1 << 20
 	h := &hostile{r: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // a test's
 	var err error
-	h.pages, err = cachedata.New("pages", func(_ context.Context, k string) ([]byte, error) { return make([]byte, len(k)*7%100_000), nil }, cachedata.Config[string, []byte]{Group: g, MaxBytes: most, MaxEntries: many})
+	h.pages, err = cachedata.New("pages", func(_ context.Context, k string) ([]byte, error) { return make([]byte, len(k)*7%100_000), nil }, cachedata.Config{Group: g, MaxBytes: most, MaxEntries: many})
 	must(err)
 	h.lists, err = cachedata.New("lists", func(ctx context.Context, k hostileKey) (int, error) {
-		cachedata.Entry(ctx).AddTags(k.Words...)
+		cachedata.LoadingFrom(ctx).AddTags(k.Words...)
 		return k.Page, nil
-	}, cachedata.Config[hostileKey, int]{Group: g, MaxBytes: most, MaxEntries: many, TTL: time.Hour})
+	}, cachedata.Config{Group: g, MaxBytes: most, MaxEntries: many, TTL: time.Hour})
 	must(err)
-	h.tiny, err = cachedata.New("tiny", func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{Group: g, MaxBytes: most, MaxEntries: many, Size: func(int) int64 { return 0 }})
+	h.tiny, err = cachedata.New("tiny", func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{Group: g, MaxBytes: most, MaxEntries: many}, cachedata.Funcs[int, int]{Size: func(int) int64 { return 0 }})
 	must(err)
-	h.idle, err = cachedata.New("idle", func(_ context.Context, k string) (int, error) { return len(k), nil }, cachedata.Config[string, int]{Group: g, MaxBytes: most, MaxEntries: many, IdleTTL: time.Hour, TTL: time.Hour, StaleFor: time.Minute})
+	h.idle, err = cachedata.New("idle", func(_ context.Context, k string) (int, error) { return len(k), nil }, cachedata.Config{Group: g, MaxBytes: most, MaxEntries: many, IdleTTL: time.Hour, TTL: time.Hour, Stale: cachedata.StaleConfig{For: time.Minute}})
 	must(err)
 	h.wrong, err = cachedata.New("wrong", func(_ context.Context, k string) (int, error) {
 		return 0, fmt.Errorf("%w: %q", cachedata.ErrNotFound, k)
-	}, cachedata.Config[string, int]{Group: g, MaxBytes: most, MaxEntries: many, ErrorTTL: time.Hour, KeyTags: func(k string) []string { return []string{"of:" + k} }})
+	}, cachedata.Config{Group: g, MaxBytes: most, MaxEntries: many, Errors: cachedata.ErrorConfig{TTL: time.Hour}}, cachedata.Funcs[string, int]{KeyTags: func(k string) []string { return []string{"of:" + k} }})
 	must(err)
-	h.put, err = cachedata.New("put", func(_ context.Context, k string) (string, error) { return k, nil }, cachedata.Config[string, string]{Group: g, MaxBytes: most, MaxEntries: many})
+	h.put, err = cachedata.New("put", func(_ context.Context, k string) (string, error) { return k, nil }, cachedata.Config{Group: g, MaxBytes: most, MaxEntries: many})
 	must(err)
 	return h
 }
@@ -226,10 +228,9 @@ func (h *hostile) attack(t *testing.T, i int) {
 // A client that chooses keys, pages and tags cannot make the heap grow beyond
 // twice what is promised. Not parallel: the heap is everybody's.
 func TestHostileClientsStayWithinTheBounds(t *testing.T) {
-	const most = 8 << 20
-	attacks := 40_000
-	if soaktest.Race {
-		attacks /= 5 // enough to fill the bounds many times over
+	most, attacks := int64(8<<20), 40_000
+	if soaktest.Race { // smaller bounds are as full after fewer attacks
+		most, attacks = 2<<20, 2_000
 	}
 	group := func(bytes int64) *cachedata.Group { return newGroup(t, cachedata.GroupConfig{MaxBytes: bytes}) }
 	for name, cfg := range map[string]func() (*cachedata.Group, int64){
@@ -265,8 +266,8 @@ func TestGroupsAreBoundedByDefault(t *testing.T) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 30))
 	var rec observe.Recorder
 	g := newGroup(t, cachedata.GroupConfig{Observer: &rec})
-	c := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{Group: g, Size: func(int) int64 { return 1 << 20 }})
-	own := cachedata.Must(cachedata.New("a bound of its own", func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{Group: g, MaxBytes: 1 << 40, Size: func(int) int64 { return 1 << 30 }}))
+	c := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{Group: g}, cachedata.Funcs[int, int]{Size: func(int) int64 { return 1 << 20 }})
+	own := cachedata.Must(cachedata.New("a bound of its own", func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{Group: g, MaxBytes: 1 << 40}, cachedata.Funcs[int, int]{Size: func(int) int64 { return 1 << 30 }}))
 	for i := range 10 {
 		want(t, own, i, i)
 	}
@@ -276,7 +277,7 @@ func TestGroupsAreBoundedByDefault(t *testing.T) {
 	if err := own.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	other := cachedata.Must(cachedata.New("other", func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{Group: g, Size: func(int) int64 { return 1 << 20 }}))
+	other := cachedata.Must(cachedata.New("other", func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{Group: g}, cachedata.Funcs[int, int]{Size: func(int) int64 { return 1 << 20 }}))
 	for i := range 200 {
 		want(t, c, i, i)
 		want(t, other, i, i)
@@ -298,7 +299,7 @@ func TestGroupsAreBoundedByDefault(t *testing.T) {
 
 func TestTheDefaultGroupIsBounded(t *testing.T) {
 	t.Parallel()
-	c, err := cachedata.New("a result larger than memory", func(context.Context, int) (int, error) { return 1, nil }, cachedata.Config[int, int]{Size: func(int) int64 { return 1 << 50 }})
+	c, err := cachedata.New("a result larger than memory", func(context.Context, int) (int, error) { return 1, nil }, cachedata.Config{}, cachedata.Funcs[int, int]{Size: func(int) int64 { return 1 << 50 }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +318,7 @@ func TestAGroupSaysThatItIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
 		g := newGroup(t, cachedata.GroupConfig{MaxBytes: 10_000})
-		c := newCache(t, blob(1000), cachedata.Config[int, string]{Group: g, Observer: &rec})
+		c := newCache(t, blob(1000), cachedata.Config{Group: g, Observer: &rec})
 		for k := range 50 {
 			want(t, c, k, strings.Repeat("x", 1000))
 		}
@@ -333,16 +334,16 @@ func TestAGroupSaysThatItIsFull(t *testing.T) {
 func TestHugeSizesDoNotOverflow(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int64{1 << 50, 1 << 55, 1<<56 - 1<<20, 1 << 56, 1 << 61, math.MaxInt64/2 + 1, math.MaxInt64 - 200, math.MaxInt64} {
-		for name, cfg := range map[string]cachedata.Config[int, string]{
+		for name, cfg := range map[string]cachedata.Config{
 			"no bound":   {},
 			"bytes":      {MaxBytes: math.MaxInt64},
 			"both":       {MaxBytes: math.MaxInt64, MaxEntries: 20},
 			"less bytes": {MaxBytes: 1 << 57},
 		} {
 			g := newGroup(t, cachedata.GroupConfig{MaxBytes: math.MaxInt64})
-			cfg.Group, cfg.Size = g, func(string) int64 { return size }
+			cfg.Group = g
 			for i := range 3 {
-				c := member(t, fmt.Sprint(i), counter[int](), cfg)
+				c := member(t, fmt.Sprint(i), counter[int](), cfg, cachedata.Funcs[int, string]{Size: func(string) int64 { return size }})
 				for k := range 100 {
 					want(t, c, k, fmt.Sprintf("%d#1", k))
 					if n := c.Stats().Bytes; n < 0 {
@@ -373,18 +374,18 @@ func freed[T any](p weak.Pointer[T]) bool {
 func TestAClearFreesMemoryWhileALoadHangs(t *testing.T) {
 	t.Parallel()
 	type page struct{ text [1 << 16]byte }
-	for name, cfg := range map[string]cachedata.Config[int, *page]{
+	for name, cfg := range map[string]cachedata.Config{
 		"plain":              {},
 		"with a TTL":         {TTL: time.Hour},
 		"idle":               {IdleTTL: time.Hour},
 		"bytes":              {MaxBytes: 1 << 30},
-		"after its deadline": {HardTimeout: time.Millisecond, TTL: time.Hour},
+		"after its deadline": {Timeout: time.Millisecond, TTL: time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			hang := make(chan struct{})
 			var hung sync.WaitGroup
-			cfg.ReadOnly = true
+			cfg.Copy.ReadOnly = true
 			c := newCache(t, func(_ context.Context, k int) (*page, error) {
 				if k < 0 {
 					hung.Done()
@@ -406,7 +407,7 @@ func TestAClearFreesMemoryWhileALoadHangs(t *testing.T) {
 				wg.Go(func() { _, _ = c.Get(context.Background(), -1-k) })
 			}
 			hung.Wait()
-			if cfg.HardTimeout > 0 {
+			if cfg.Timeout > 0 {
 				wg.Wait()
 			}
 			if err := c.Clear(t.Context()); err != nil {
@@ -422,7 +423,7 @@ func TestAClearFreesMemoryWhileALoadHangs(t *testing.T) {
 			if s := c.Stats(); s.Entries != 0 || s.Bytes != 0 || s.Evictions.Cleared != 10 {
 				t.Errorf("%+v", s)
 			}
-			if cfg.HardTimeout == 0 {
+			if cfg.Timeout == 0 {
 				if v, err := c.Get(t.Context(), 1); v == nil || err != nil {
 					t.Errorf("after the clear: %v, %v", v, err)
 				}
@@ -440,7 +441,7 @@ func TestAGroupIsCollectedWithoutAClose(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := cachedata.Must(cachedata.New("dropped", func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{Group: g, TTL: 24 * time.Hour, Tags: tags}))
+		c := cachedata.Must(cachedata.New("dropped", func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{Group: g, TTL: 24 * time.Hour}, cachedata.Funcs[int, int]{Tags: tags}))
 		for k := range 100 {
 			want(t, c, k, k)
 		}
@@ -458,15 +459,20 @@ func TestASweepHoldsNobodyElseUp(t *testing.T) {
 		g := newGroup(t, cachedata.GroupConfig{})
 		load := func(_ context.Context, k int) (int, error) { return k, nil }
 		stall, stalled := make(chan struct{}), 0
-		slow := cachedata.Must(cachedata.New("slow", load, cachedata.Config[int, int]{Group: g, Tags: tags, Observer: observe.Func(func(_ context.Context, e observe.Event) {
-			if _, ok := e.(observe.CacheEvict); ok {
-				stalled++
-				<-stall
-			}
-		})}))
+		slow := cachedata.Must(cachedata.New("slow", load, cachedata.Config{
+			Group: g,
+			Observer: observe.Func(func(_ context.Context, e observe.Event) {
+				if _, ok := e.(observe.CacheEvict); ok {
+					stalled++
+					<-stall
+				}
+			}),
+		}, cachedata.Funcs[int, int]{
+			Tags: tags,
+		}))
 		others := []*cachedata.Cache[int, int]{
-			cachedata.Must(cachedata.New("a", load, cachedata.Config[int, int]{Group: g, Tags: tags})),
-			cachedata.Must(cachedata.New("b", load, cachedata.Config[int, int]{Group: g, TTL: time.Minute})),
+			cachedata.Must(cachedata.New("a", load, cachedata.Config{Group: g}, cachedata.Funcs[int, int]{Tags: tags})),
+			cachedata.Must(cachedata.New("b", load, cachedata.Config{Group: g, TTL: time.Minute})),
 		}
 		for k := range 100 {
 			want(t, slow, k, k)
@@ -504,9 +510,13 @@ func TestEvictionsAreCountedExactly(t *testing.T) {
 		ctx := t.Context()
 		r := rand.New(rand.NewPCG(seed, 9)) //nolint:gosec // a test's
 		g := newGroup(t, cachedata.GroupConfig{MaxBytes: []int64{0, 20_000}[r.IntN(2)]})
-		c := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{
-			Group: g, MaxEntries: []int{0, 20}[r.IntN(2)], MaxBytes: []int64{0, 10_000}[r.IntN(2)],
-			TTL: []time.Duration{0, time.Millisecond, time.Hour}[r.IntN(3)], Tags: tags,
+		c := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{
+			Group:      g,
+			MaxEntries: []int{0, 20}[r.IntN(2)],
+			MaxBytes:   []int64{0, 10_000}[r.IntN(2)],
+			TTL:        []time.Duration{0, time.Millisecond, time.Hour}[r.IntN(3)],
+		}, cachedata.Funcs[int, int]{
+			Tags: tags,
 		})
 		var puts atomic.Uint64
 		var wg sync.WaitGroup

@@ -2,20 +2,19 @@ package cachedata
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"runtime"
 	"time"
 	"unsafe"
-
-	"github.com/reecho-go/reecho/internal/clone"
 )
 
 // Cache remembers the results of one function by its argument. Make it with
 // [New]. All methods are safe for concurrent use.
 type Cache[K, V any] struct {
 	core  *core
-	clone func(V) V // Config.Clone
+	clone func(V) V // Funcs.Clone
 }
 
 // New makes a cache of load's results and puts it into its group, where its
@@ -39,15 +38,14 @@ type Cache[K, V any] struct {
 // The error joins everything that is wrong: [*KeyError] and [*CopyError] for
 // places in K and V, [ErrDuplicate], [ErrClosed], and one for each field of
 // cfg. New takes microseconds to milliseconds, to compile the plans of K and V.
-func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Config[K, V]) (*Cache[K, V], error) {
-	c := &Cache[K, V]{clone: cfg.Clone}
-	fns := functionsOf(cfg)
+func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Config, funcs ...Funcs[K, V]) (*Cache[K, V], error) {
+	c := new(Cache[K, V])
+	settings := cfg.settings()
+	fns, wrong := c.functions(&settings, funcs)
 	if load != nil {
 		fns.load = loading(load)
 	}
-	settings := cfg.settings()
-	var err error
-	if c.core, err = newCore(c, name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns, settings.withoutBatch()); err != nil {
+	if err := newCore(c, name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns, errors.Join(wrong, settings.withoutBatch())); err != nil {
 		return nil, fmt.Errorf("cachedata: New(%q): %w", name, err)
 	}
 	return c, nil
@@ -56,7 +54,7 @@ func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Co
 // Must returns v, or panics with err if there is one. It is for package
 // variables:
 //
-//	var users = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config[int, User]{}))
+//	var users = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config{}))
 func Must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -64,25 +62,36 @@ func Must[T any](v T, err error) T {
 	return v
 }
 
-// functionsOf are the functions of cfg as the core calls them.
-func functionsOf[K, V any](cfg Config[K, V]) (fns functions) {
-	if own := cfg.Clone; own != nil {
+// functions returns the functions of the user as the core calls them, and notes
+// in cfg whether results have a Clone of their own.
+func (c *Cache[K, V]) functions(cfg *settings, funcs []Funcs[K, V]) (fns functions, err error) {
+	if len(funcs) == 0 {
+		return fns, nil
+	}
+	if len(funcs) > 1 {
+		return fns, fmt.Errorf("there are %d Funcs: put all functions into one", len(funcs))
+	}
+	f := funcs[0]
+	if own := f.Clone; own != nil {
+		c.clone, cfg.clones = own, true
 		fns.clone = func(dst, src unsafe.Pointer) { *(*V)(dst) = own(*(*V)(src)) }
 	}
-	if size := cfg.Size; size != nil {
+	if size := f.Size; size != nil {
 		fns.size = func(v unsafe.Pointer) int64 { return size(*(*V)(v)) }
 	}
-	if tags := cfg.Tags; tags != nil {
+	if tags := f.Tags; tags != nil {
 		fns.tags = func(k, v unsafe.Pointer) []string { return tags(*(*K)(k), *(*V)(v)) }
 	}
-	if tags := cfg.KeyTags; tags != nil {
+	if tags := f.KeyTags; tags != nil {
 		fns.keyTags = func(k unsafe.Pointer) []string { return tags(*(*K)(k)) }
 	}
-	if keep := cfg.Keep; keep != nil {
+	if keep := f.Keep; keep != nil {
 		fns.keep = func(k, v unsafe.Pointer) bool { return keep(*(*K)(k), *(*V)(v)) }
 	}
-	return fns
+	return fns, nil
 }
+
+func (c *Cache[K, V]) adopt(core *core) { c.core = core }
 
 // loading is load as the core calls it.
 func loading[K, V any](load func(context.Context, K) (V, error)) func(context.Context, unsafe.Pointer) (unsafe.Pointer, error) {
@@ -177,19 +186,6 @@ func (c *Cache[K, V]) GetMeta(ctx context.Context, key K) (V, Meta, error) {
 	return v, c.core.meta(e, source), nil
 }
 
-// GetInto is [Cache.Get] into another type: it maps the caller's own copy of
-// the result into *dst by field name, with jinzhu/copier: its tags, and the
-// converters and field-name mappings of opt. dst must be a pointer that is not
-// nil, to a type in which something of V has a counterpart; anything else is an
-// error. At most one opt is used. It is much slower than Get.
-func (c *Cache[K, V]) GetInto(ctx context.Context, key K, dst any, opt ...clone.Option) error {
-	v, err := c.Get(ctx, key)
-	if err != nil {
-		return err
-	}
-	return c.core.into(dst, v, opt)
-}
-
 // Peek returns a copy of key's result if it is in memory and Get would serve
 // it without a load: fresh, or within StaleFor. It never loads or refreshes, is
 // no read in the sense of IdleTTL, and counts as neither hit nor miss.
@@ -218,7 +214,7 @@ type PutOptions struct {
 	// for it too. Default 0: Config.TTL. Use math.MaxInt64 for ever. Negative is
 	// an error.
 	TTL time.Duration
-	// Tags are added to those of Config.Tags and Config.KeyTags. Default nil:
+	// Tags are added to those of Funcs.Tags and Funcs.KeyTags. Default nil:
 	// none.
 	Tags []string
 }

@@ -40,7 +40,7 @@ func want[K any, V comparable](t *testing.T, c *cachedata.Cache[K, V], k K, v V)
 func TestGetPeekPutDeleteRefreshClear(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	c := newCache(t, counter[string](), cachedata.Config[string, string]{})
+	c := newCache(t, counter[string](), cachedata.Config{})
 	if v, ok := c.Peek(ctx, "a"); v != "" || ok {
 		t.Errorf("Peek of nothing: %q, %v", v, ok)
 	}
@@ -80,7 +80,7 @@ func TestGetMeta(t *testing.T) {
 		c := newCache(t, func(context.Context, struct{}) (int, error) {
 			time.Sleep(50 * time.Millisecond)
 			return 7, nil
-		}, cachedata.Config[struct{}, int]{TTL: time.Minute})
+		}, cachedata.Config{TTL: time.Minute})
 		check := func(want cachedata.Meta) {
 			t.Helper()
 			v, got, err := c.GetMeta(t.Context(), struct{}{})
@@ -108,18 +108,18 @@ func TestDuplicateNameIsAnError(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, cachedata.GroupConfig{})
 	load := func(context.Context, int) (int, error) { return 1, nil }
-	c := newCache(t, load, cachedata.Config[int, int]{Group: g})
-	_, err := cachedata.New("test", load, cachedata.Config[int, int]{Group: g})
+	c := newCache(t, load, cachedata.Config{Group: g})
+	_, err := cachedata.New("test", load, cachedata.Config{Group: g})
 	if !errors.Is(err, cachedata.ErrDuplicate) {
 		t.Errorf("a second cache of the same name: %v", err)
 	}
-	if _, err := cachedata.New("other", load, cachedata.Config[int, int]{Group: g}); err != nil {
+	if _, err := cachedata.New("other", load, cachedata.Config{Group: g}); err != nil {
 		t.Error(err)
 	}
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := cachedata.New("test", load, cachedata.Config[int, int]{Group: g}); err != nil {
+	if _, err := cachedata.New("test", load, cachedata.Config{Group: g}); err != nil {
 		t.Errorf("the name is not free after Close: %v", err)
 	}
 }
@@ -128,7 +128,7 @@ func TestDuplicateNameIsAnError(t *testing.T) {
 // in one place.
 func TestStatsCountsEveryHit(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, func(context.Context, int) (int, error) { return 7, nil }, cachedata.Config[int, int]{})
+	c := newCache(t, func(context.Context, int) (int, error) { return 7, nil }, cachedata.Config{})
 	want(t, c, 1, 7)
 	var start, wg sync.WaitGroup
 	start.Add(64)

@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 )
 
@@ -32,12 +33,12 @@ func TestDerivedResultsOfTheMiddleOfAClear(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, cachedata.GroupConfig{})
 	var base *cachedata.Cache[struct{}, int64]
-	derived := cachedata.Must(cachedata.New("derived", func(ctx context.Context, k struct{}) (int64, error) { return base.Get(ctx, k) }, cachedata.Config[struct{}, int64]{Group: g}))
+	derived := cachedata.Must(cachedata.New("derived", func(ctx context.Context, k struct{}) (int64, error) { return base.Get(ctx, k) }, cachedata.Config{Group: g}))
 	for i := range 50 {
-		cachedata.Must(cachedata.New(fmt.Sprint("between ", i), counter[int](), cachedata.Config[int, string]{Group: g}))
+		cachedata.Must(cachedata.New(fmt.Sprint("between ", i), counter[int](), cachedata.Config{Group: g}))
 	}
 	var version atomic.Int64
-	base = cachedata.Must(cachedata.New("base", func(context.Context, struct{}) (int64, error) { return version.Load(), nil }, cachedata.Config[struct{}, int64]{Group: g}))
+	base = cachedata.Must(cachedata.New("base", func(context.Context, struct{}) (int64, error) { return version.Load(), nil }, cachedata.Config{Group: g}))
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -75,7 +76,7 @@ func TestHooksOfCacheAndGroup(t *testing.T) {
 	}
 	g := newGroup(t, cachedata.GroupConfig{OnClear: note("group")})
 	var a, b *cachedata.Cache[int, string]
-	a = cachedata.Must(cachedata.New("a", counter[int](), cachedata.Config[int, string]{Group: g, OnClear: func(ctx context.Context, what cachedata.Cleared) {
+	a = cachedata.Must(cachedata.New("a", counter[int](), cachedata.Config{Group: g, OnClear: func(ctx context.Context, what cachedata.Cleared) {
 		if _, ok := a.Peek(ctx, 1); ok {
 			t.Error("the hook runs before the clear took effect")
 		}
@@ -84,7 +85,7 @@ func TestHooksOfCacheAndGroup(t *testing.T) {
 			t.Error(err)
 		}
 	}}))
-	b = cachedata.Must(cachedata.New("b", counter[int](), cachedata.Config[int, string]{Group: g, OnClear: func(ctx context.Context, what cachedata.Cleared) {
+	b = cachedata.Must(cachedata.New("b", counter[int](), cachedata.Config{Group: g, OnClear: func(ctx context.Context, what cachedata.Cleared) {
 		note("b")(ctx, what)
 		if err := a.Clear(ctx); err != nil {
 			t.Error(err)
@@ -103,7 +104,7 @@ func TestHooksOfCacheAndGroup(t *testing.T) {
 
 func TestPanicOfAHookIsAnError(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, counter[int](), cachedata.Config[int, string]{OnClear: func(context.Context, cachedata.Cleared) { panic("boom") }})
+	c := newCache(t, counter[int](), cachedata.Config{OnClear: func(context.Context, cachedata.Cleared) { panic("boom") }})
 	want(t, c, 1, "1#1")
 	err := c.Clear(t.Context())
 	if pe, ok := errors.AsType[*cachedata.PanicError](err); !ok || pe.Value != "boom" {
@@ -121,8 +122,8 @@ func TestGroupClosesItsCaches(t *testing.T) {
 			<-ctx.Done()
 			cause = context.Cause(ctx)
 			return 0, ctx.Err()
-		}, cachedata.Config[int, int]{Group: g})
-		quick := cachedata.Must(cachedata.New("quick", counter[int](), cachedata.Config[int, string]{Group: g, TTL: time.Hour}))
+		}, cachedata.Config{Group: g})
+		quick := cachedata.Must(cachedata.New("quick", counter[int](), cachedata.Config{Group: g, TTL: time.Hour}))
 		want(t, quick, 1, "1#1")
 		if got := g.Caches(); len(got) != 2 || got[0].Name() != "test" || got[1].Stats().Entries != 1 {
 			t.Errorf("caches %v", got)
@@ -146,7 +147,7 @@ func TestGroupClosesItsCaches(t *testing.T) {
 		}
 		_, getErr := quick.Get(t.Context(), 1)
 		_, refreshErr := quick.Refresh(t.Context(), 1)
-		_, newErr := cachedata.New("late", counter[int](), cachedata.Config[int, string]{Group: g})
+		_, newErr := cachedata.New("late", counter[int](), cachedata.Config{Group: g})
 		for op, err := range map[string]error{
 			"Get": getErr, "Refresh": refreshErr, "Put": quick.Put(t.Context(), 1, "x"),
 			"Delete": quick.Delete(t.Context(), 1), "Clear": quick.Clear(t.Context()), "New": newErr,
@@ -163,7 +164,7 @@ func TestGroupClosesItsCaches(t *testing.T) {
 }
 
 func TestDefaultGroup(t *testing.T) {
-	c := cachedata.Must(cachedata.New("TestDefaultGroup", counter[int](), cachedata.Config[int, string]{}))
+	c := cachedata.Must(cachedata.New("TestDefaultGroup", counter[int](), cachedata.Config{}))
 	defer func() {
 		if err := c.Close(context.Background()); err != nil {
 			t.Error(err)
@@ -186,12 +187,12 @@ func TestMustPanics(t *testing.T) {
 			t.Errorf("Must panicked with %v", err)
 		}
 	}()
-	cachedata.Must(cachedata.New("", counter[int](), cachedata.Config[int, string]{}))
+	cachedata.Must(cachedata.New("", counter[int](), cachedata.Config{}))
 }
 
 func TestClearHandler(t *testing.T) {
 	t.Parallel()
-	if _, err := middleware.ClearHandler(cachedata.Default(), nil); err == nil {
+	if _, err := echov4.ClearHandler(cachedata.Default(), nil); err == nil {
 		t.Error("a nil authorize is no error")
 	}
 	tests := []struct {
@@ -235,13 +236,15 @@ func TestClearHandler(t *testing.T) {
 			g := newGroup(t, cachedata.GroupConfig{})
 			var caches []*cachedata.Cache[int, string]
 			for _, name := range []string{"a", "b"} {
-				c := cachedata.Must(cachedata.New(name, counter[int](), cachedata.Config[int, string]{
-					Group: g, Tags: func(int, string) []string { return []string{name, "all of it"} },
+				c := cachedata.Must(cachedata.New(name, counter[int](), cachedata.Config{
+					Group: g,
+				}, cachedata.Funcs[int, string]{
+					Tags: func(int, string) []string { return []string{name, "all of it"} },
 				}))
 				want(t, c, 1, "1#1")
 				caches = append(caches, c)
 			}
-			h, err := middleware.ClearHandler(g, func(echo.Context) error { return tt.authorize })
+			h, err := echov4.ClearHandler(g, func(echo.Context) error { return tt.authorize })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -277,11 +280,11 @@ func TestClearHandler(t *testing.T) {
 
 func TestErrorsKeepTheirStatusOnEcho(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, counter[int](), cachedata.Config[int, string]{})
+	c := newCache(t, counter[int](), cachedata.Config{})
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h, err := middleware.ClearHandler(cachedata.Default(), func(ec echo.Context) error {
+	h, err := echov4.ClearHandler(cachedata.Default(), func(ec echo.Context) error {
 		_, err := c.Get(ec.Request().Context(), 1)
 		return err
 	})

@@ -8,229 +8,264 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
-	"github.com/reecho-go/reecho/internal/clone"
-	"github.com/reecho-go/reecho/internal/known"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/observe"
 )
 
-// DefaultMaxEntries is the bound of a cache whose Config has none.
-const DefaultMaxEntries = 10_000
+// Defaults of a [Config].
+const (
+	defaultMaxEntries    = 10_000
+	defaultRetryAfter    = 5 * time.Second
+	defaultMaxPerSession = 1_000
+	defaultMaxSessions   = 10_000
+)
 
-// DefaultRetryAfter is the pause of a cache whose Config has none.
-const DefaultRetryAfter = 5 * time.Second
-
-// Config of a cache. The zero value is safe: results are kept until 10,000
-// others are of more use, in the default group.
-type Config[K, V any] struct {
-	// TTL is for how long a result is fresh after it was loaded or put; reads
-	// do not prolong it. Default 0: for ever. Negative is an error.
+// Config configures a cache. The zero value is safe: up to 10,000 results, kept
+// until others are of more use, in the default group.
+//
+// The fields that most caches set come first. The others are grouped by what you
+// want to reach, and each group is described at its type: [StaleConfig] to answer
+// while the origin is slow or down, [ErrorConfig] to remember failures,
+// [SessionConfig], [CopyConfig] and [KeyConfig]. Functions that know the types
+// of keys and results are in [Funcs].
+//
+// In every field 0 means the default that its comment names, and a negative
+// value is an error in [New]. For "no limit" use math.MaxInt64 or math.MaxInt.
+type Config struct {
+	// TTL is how long a result stays fresh after it was loaded or put. Reads do
+	// not extend it. Default 0: for ever.
 	TTL time.Duration
-	// MaxEntries bounds how many results are kept; those least likely to be
-	// used again make room (W-TinyLFU). A burst may exceed it for a moment.
-	// Default 0: 10,000, or no bound if there is MaxBytes. Negative is an error.
+	// IdleTTL drops a result that nobody has read for this long, even if its TTL
+	// is not over. Default 0: never.
+	IdleTTL time.Duration
+	// Jitter shortens the TTL of each result by a random part of it, up to this
+	// one, so that results that were loaded together do not expire together.
+	// Needs a TTL, Errors.TTL or Errors.NotFoundTTL. Must be below 1. Default 0:
+	// none.
+	Jitter float64
+
+	// MaxEntries bounds how many results are kept. The ones least likely to be
+	// used again make room (W-TinyLFU). A burst may exceed the bound for a
+	// moment. Default 0: 10,000, or no bound if MaxBytes is set.
 	MaxEntries int
-	// MaxBytes bounds how many bytes the entries take: their results, as Size or
-	// an estimate says, their keys, tags and remembered errors, and what the
-	// cache has for each, which is from 130 to 500 bytes. Those least likely to
-	// be used again make room, beside those of MaxEntries. A result that is
-	// larger than all of it is returned, and not stored. A burst may exceed it
-	// for a moment. Default 0: only the bound of the group, which by
-	// default is a part of the memory; see GroupConfig.MaxBytes. Negative is an
-	// error.
+	// MaxBytes bounds how many bytes the entries take: the results, as Funcs.Size
+	// or an estimate says, their keys, tags and remembered errors, and 130 to 500
+	// bytes for each entry itself. It works together with MaxEntries. A result
+	// that is larger than the bound is returned, but not stored. A burst may
+	// exceed the bound for a moment. Default 0: the bound of the group alone,
+	// which is a part of the memory; see GroupConfig.MaxBytes.
 	MaxBytes int64
 
-	// StaleFor is for how long after its TTL a result is still served, at once,
-	// while it is refreshed in the background: at most once per key and in 16
-	// goroutines for the group, beyond which refreshes wait for a later read.
-	// Needs a TTL. Default 0: not at all. Negative is an error.
-	StaleFor time.Duration
-	// FailSafe is for how long after its TTL a result is served if the load of
-	// a new one fails, panics or takes longer than HardTimeout. The errors of
-	// the load are events then. [ErrNotFound] is an answer, and no failure.
-	// Needs a TTL, and must be longer than StaleFor. Default 0: not at all.
-	// Negative is an error.
-	FailSafe time.Duration
-	// RetryAfter is for how long the origin is left alone after a failed load
-	// while there is an old result to serve. It is doubled with each failure in
-	// a row, three times at most. Needs StaleFor, FailSafe or EagerAt.
-	// Default 0: 5 seconds. Negative is an error.
-	RetryAfter time.Duration
-	// EagerAt makes the first read of a result refresh it in the background
-	// that comes after this part of its TTL, or somewhat later: each result has
-	// a moment of its own between EagerAt and half the way from there to the
-	// end. Needs a TTL. Default 0: never. Anything below 0 and from 1 on is an
-	// error.
-	EagerAt float64
-	// Jitter shortens the TTL of each result by a random part of it, up to
-	// this one, so that what was loaded together is not loaded again together.
-	// Needs a TTL, ErrorTTL or NotFoundTTL. Default 0: none. Anything below 0
-	// and from 1 on is an error.
-	Jitter float64
-	// IdleTTL drops a result that nobody has read for that long, even if its
-	// TTL is not over. Default 0: never. Negative is an error.
-	IdleTTL time.Duration
-
-	// SoftTimeout is how long a load may have taken until its callers are given
-	// the expired result that FailSafe keeps. The load goes on, and those who
-	// come while it does are given the expired result at once. Needs FailSafe.
-	// Default 0: they wait. Negative is an error.
-	SoftTimeout time.Duration
-	// HardTimeout is how long a load may take. Then its context ends, its
-	// callers get [ErrTimeout] and the key can be loaded anew, even if the
-	// loader goes on; what it returns then is thrown away. Without it, a loader
-	// that never returns blocks its key for good, and in the background one of
-	// the group's 16 places. It must be longer than SoftTimeout. Default 0: no
-	// end. Negative is an error.
-	HardTimeout time.Duration
-
-	// ErrorTTL is for how long an error of the loader is remembered and
-	// returned instead of another load. Not so panics, and errors for which
-	// there is an old result to serve. Default 0: not at all. Negative is an
-	// error.
-	ErrorTTL time.Duration
-	// NotFoundTTL is for how long it is remembered that there is nothing for a
-	// key: that the loader returned [ErrNotFound], or what NotFound says. An old
-	// result is dropped in any case. Default 0: ErrorTTL. Negative is an error.
-	NotFoundTTL time.Duration
-	// NotFound reports whether an error of the loader says that there is
-	// nothing for the key, such as sql.ErrNoRows. It must be safe for
-	// concurrent use. Default nil: only [ErrNotFound] does.
-	NotFound func(error) bool
-	// Keep reports whether a result that was loaded is to be kept. If not, it
-	// is only returned, and what was kept before is dropped. It must not change
-	// its arguments, and must be safe for concurrent use. Default nil: all are.
-	Keep func(K, V) bool
-
-	// Size returns how many bytes of memory a result occupies, for MaxBytes,
-	// for the bound of the group and in Stats; its key and its entry are added
-	// to it. It is called once for each result that is loaded or put. It must
-	// not change its argument, and must be safe for concurrent use. If it
-	// returns less than 0, the call fails. Default nil: an estimate, which costs
-	// about as much as a copy. Of a result that cannot be copied, as ReadOnly
-	// allows, that is without what it refers to: New demands Size if there is
-	// MaxBytes.
-	Size func(V) int64
-
-	// Tags returns the tags of a result that was loaded or put: [Cache.ClearTag]
-	// of any of them drops it. Empty ones are left out. It must not change its
-	// arguments, and must be safe for concurrent use. A load can add tags with
-	// [Loading.AddTags], and [Cache.PutWith] others. Default nil: none.
-	Tags func(K, V) []string
-	// KeyTags returns the tags of whatever is kept for a key: of its result,
-	// beside those of Tags, and also of a remembered error or that there is
-	// nothing for it (ErrorTTL, NotFoundTTL), so that what creates "user:42" can
-	// clear that there is none. The rest is as for Tags. Default nil: none.
-	KeyTags func(K) []string
-
-	// Scope says whose results they are. With [Session] every visitor has
-	// results of their own; see there. Default: [Global].
-	Scope Scope
-	// MaxPerSession bounds, in session scope, how many results one session
-	// keeps; those stored first make room. MaxEntries bounds those of all
-	// sessions together. Default 0: 1,000. Negative is an error.
-	MaxPerSession int
-	// MaxSessions bounds, in session scope, of how many sessions results are
-	// kept; those unused for longest make room, so that clients that never send
-	// their cookie back cannot fill the memory. Default 0: 10,000. Negative is
-	// an error.
-	MaxSessions int
-
-	// Group is what the cache belongs to, for its name and for clears and
-	// closes of several caches. Default nil: [Default].
-	Group *Group
-	// OnClear runs after each clear of this cache, alone or with its group,
-	// outside locks, in the goroutine of the clear. It may clear other caches:
-	// pass on its context, so that a circle of clears is noticed and ends.
-	// Default nil: nothing.
-	OnClear func(ctx context.Context, what Cleared)
-	// Observer is told about loads, evictions and clears, beside that of the
-	// group. An observer makes these slower, since the key's fingerprint is
-	// computed for it; hits stay as they are. Default nil: none.
-	Observer observe.Observer
-
-	// CountHits counts the reads of each entry for [Cache.Entries]. It makes an
-	// entry larger, and hits of one key on several processors slower, since
-	// these meet at its counter. Default false: only those of all entries
-	// together are counted, for Stats.
-	CountHits bool
-
-	// MaxBatch bounds how many keys one load of a [Batch] gets; a call that
-	// needs more starts several loads at once. Default 0: no bound. Negative is
-	// an error, and so is anything but 0 in [New].
+	// Timeout is how long a load may take. Then its context ends, its callers
+	// get [ErrTimeout], and the next call loads again, even if the load function
+	// has not returned; what it returns later is thrown away. Without a Timeout,
+	// a load function that never returns blocks its key for good. Must be longer
+	// than Stale.SoftTimeout. Default 0: no limit.
+	Timeout time.Duration
+	// MaxBatch bounds how many keys one load of a [Batch] gets; a call that needs
+	// more starts several loads at once. Only for [NewBatch]. Default 0: no
+	// bound.
 	MaxBatch int
 
-	// MaxKeyBytes bounds the bytes of a key: of a string, or of everything that
-	// identifies another K. A longer one is a [*KeyError], whose way out is a
-	// digest by HashFuncs. Default 0: 1 MiB. At most 1 GiB; negative is an error.
-	MaxKeyBytes int
-	// HashFuncs gives types that cannot identify anything, or not well, a
-	// stand-in: the function's result, which may be of any type that can be a
-	// key, is part of the key instead. The type must match exactly and may stand
-	// at any depth of K, also behind interfaces. The function is called once for
-	// each occurrence; it must be safe for concurrent use, give equal results
-	// for what is equal, and neither keep nor change its argument. Its errors
-	// and panics are a [*KeyError]. The loader gets pointers, interfaces and
-	// functions of these types as they are, and copies of other values if they
-	// can be copied. Default nil: none.
-	HashFuncs map[reflect.Type]func(any) (any, error)
+	// Scope says who shares the results. With [Session], each visitor has results
+	// of their own. Default: [Global].
+	Scope Scope
+	// Group is the group that the cache belongs to: its name is unique there, and
+	// a clear or close of the group reaches it. Default nil: [Default].
+	Group *Group
+	// Observer receives the events of this cache: loads, evictions, clears. The
+	// observers of the group receive them too. An observer makes loads and
+	// evictions slower, because each event carries the key's fingerprint; hits
+	// stay as fast. Default nil: none.
+	Observer observe.Observer
+	// OnClear runs after each clear of this cache or of its group, outside locks,
+	// in the goroutine of the clear. It may clear other caches if it passes its
+	// context on: then a circle of clears is noticed and ends. Default nil:
+	// nothing.
+	OnClear func(ctx context.Context, what Cleared)
+	// CountHits counts the reads of each entry for [Cache.Entries]. It makes an
+	// entry larger, and hits of one key on several processors slower. Default
+	// false: only the reads of the whole cache are counted, for Stats.
+	CountHits bool
 
-	// Clone copies results, instead of the compiled plan. It must return
-	// something that shares nothing mutable with its argument, and be safe for
-	// concurrent use, also on one value. Not together with Copy or ReadOnly.
-	// Default nil: the plan, or V's own method Clone() V.
-	Clone func(V) V
-	// Copy chooses another engine for copies; see [CopyWithCopier]. Not
-	// together with Clone, ReadOnly or Immutable. Default: the compiled plan.
-	Copy CopyEngine
-	// ReadOnly shares one value among all callers instead of copying it: they,
-	// and the loader, must leave it unmodified for ever. It lifts every
-	// restriction on V. Default false: every caller gets a copy of its own.
-	ReadOnly bool
-	// VerifyReadOnly finds those who break ReadOnly, in tests and while
-	// developing: a read that finds that the result has been changed since it
-	// was stored drops it and fails with a [*WriteError]; Peek finds nothing
-	// then. Each read walks the whole result, which costs about as much as a
-	// copy. [New] refuses a V that has places which are no data, such as
-	// channels. Not compared are fields with hash:"ignore", and results that are
-	// no data behind an interface, deeper than 1000 levels or larger than 1 GiB.
-	// Not without ReadOnly. Default false.
-	VerifyReadOnly bool
-	// Immutable lists types that are shared instead of copied, at any depth of
-	// V, since nobody changes what they refer to. Default nil: only those of
-	// the standard library, such as time.Time. Nil elements are an error.
-	Immutable []reflect.Type
-	// Trusted lists types of other modules, or pointers to them, that are
-	// copied and compared as the types of this program are, wherever they stand
-	// in K and V: by their method Clone, if they have one, else field by field,
-	// private ones included, and so is all that they consist of. It is your word
-	// that private fields are plain data (no pointer is compared, none leads
-	// back into the value), and that Clone copies everything that can be changed
-	// and only reads. See "Types of other modules" in the package's
-	// documentation. Default nil: none. Nil elements, interfaces and types of
-	// the standard library are errors.
+	// Stale serves results that have expired. Default: none are served.
+	Stale StaleConfig
+	// Errors remembers failed loads. Default: none are remembered.
+	Errors ErrorConfig
+	// Session bounds a cache whose Scope is [Session].
+	Session SessionConfig
+	// Copy says how results are copied. Default: by a plan made for their type.
+	Copy CopyConfig
+	// Keys says how keys are compared. Default: as data.
+	Keys KeyConfig
+	// Trusted lists types of other modules, or pointers to them, that are copied
+	// and compared like types of your own program, wherever they stand in keys
+	// and results: by their method Clone if they have one, else field by field,
+	// private fields included. With it you vouch that their private fields are
+	// plain data, that no pointer in them is compared or leads back into the
+	// value, and that Clone only reads and copies everything that can change. See
+	// "Types of other modules" in the package's documentation. Nil elements,
+	// interfaces and types of the standard library are errors. Default nil: none.
 	Trusted []reflect.Type
 }
 
-// CopyEngine is how a cache copies results. The zero value is the compiled
-// plan.
-type CopyEngine struct {
-	// compile is nil for the compiled plan. It is a function so that who does not
-	// choose another engine does not link it.
-	compile func(t reflect.Type) (func(dst, src unsafe.Pointer) error, error)
+// StaleConfig serves results whose TTL is over. Every field needs Config.TTL.
+//
+// Set For to answer at once with the old result while the new one is loaded in
+// the background (stale-while-revalidate). Set OnError to answer with the old
+// result when the load fails (stale-if-error, fail-safe). Add SoftTimeout to do
+// so when the load is slow. Set EagerAt to load the new result shortly before
+// the old one expires, so that hot keys never expire.
+type StaleConfig struct {
+	// For is how long after its TTL a result is still served, at once, while it
+	// is refreshed in the background. There is at most one refresh per key, and
+	// 16 at a time in the group; if all 16 run, a later read refreshes. Default 0:
+	// not at all.
+	For time.Duration
+	// OnError is how long after its TTL a result is served if the load of a new
+	// one fails, panics or takes longer than Config.Timeout. [ErrNotFound] is an
+	// answer, not a failure. Must be longer than For. Default 0: not at all.
+	OnError time.Duration
+	// SoftTimeout is how long callers wait for a load before they get the expired
+	// result that OnError keeps. The load goes on, and until it ends all callers
+	// get the expired result at once. Needs OnError. Default 0: they wait.
+	SoftTimeout time.Duration
+	// RetryAfter is how long the origin is left alone after a failed load while
+	// an old result is served. It doubles with each failure in a row, three times
+	// at most. Needs For, OnError or EagerAt. Default 0: 5 seconds.
+	RetryAfter time.Duration
+	// EagerAt refreshes a result in the background on the first read after this
+	// part of its TTL, such as 0.8. Each result has a random moment of its own
+	// between EagerAt and half of the rest. Must be below 1. Default 0: never.
+	EagerAt float64
 }
 
-// CopyWithCopier makes jinzhu/copier the copy engine of a cache, for types
-// whose copies depend on copier's tags or converters. DeepCopy is always on. It
-// is 10 to 100 times slower than the compiled plan, and [New] refuses the
-// shapes that copier would alias or change, except for one: with IgnoreEmpty a
-// float of -0 counts as empty and becomes +0. A result with a pointer into the
-// middle of something that is part of it too is a [*CopyError].
-func CopyWithCopier(opt clone.Option) CopyEngine {
-	return CopyEngine{func(t reflect.Type) (func(dst, src unsafe.Pointer) error, error) { return clone.WithCopierOf(t, opt) }}
+// ErrorConfig remembers failed loads, so that a missing key or a broken origin
+// is not asked again for every call. By default errors are returned and
+// forgotten.
+type ErrorConfig struct {
+	// TTL is how long an error of the load function is returned instead of
+	// another load. Panics are not remembered, nor errors while an old result is
+	// served. Default 0: not at all.
+	TTL time.Duration
+	// NotFoundTTL is how long "there is nothing for this key" is remembered: the
+	// load function returned [ErrNotFound], or an error that IsNotFound knows. An
+	// old result is dropped in any case. Default 0: the same as TTL.
+	NotFoundTTL time.Duration
+	// IsNotFound reports whether an error means that there is nothing for the
+	// key, such as sql.ErrNoRows. It must be safe for concurrent use. Default nil:
+	// only [ErrNotFound] does.
+	IsNotFound func(error) bool
 }
 
-// settings are a [Config] without its types.
+// SessionConfig bounds a cache whose Scope is [Session], so that neither one
+// visitor nor many clients without cookies can fill the memory. Setting a field
+// with another scope is an error.
+type SessionConfig struct {
+	// MaxEntries bounds how many results one session keeps; the ones stored first
+	// make room. Config.MaxEntries bounds those of all sessions together.
+	// Default 0: 1,000.
+	MaxEntries int
+	// MaxSessions bounds how many sessions have results; the ones unused for
+	// longest make room. Default 0: 10,000.
+	MaxSessions int
+}
+
+// CopyConfig says how results are copied. By default each caller gets an exact
+// deep copy, made by a plan that [New] compiles for the type.
+//
+// Set Immutable for types that nobody changes. Set ReadOnly for results that are
+// too large to copy, and Verify in tests to find code that changes them anyway.
+// Set Engine, or Funcs.Clone, to copy in another way. Engine, Funcs.Clone and
+// ReadOnly exclude each other.
+type CopyConfig struct {
+	// Immutable lists types that are shared instead of copied, at any depth of
+	// the result. Nil elements are an error. Default nil: only types of the
+	// standard library that cannot change, such as time.Time.
+	Immutable []reflect.Type
+	// ReadOnly shares one value among all callers. They, and the load function,
+	// must never change it. Every type is allowed then. Default false: every
+	// caller gets a copy.
+	ReadOnly bool
+	// Verify finds code that changes ReadOnly results, in tests and while
+	// developing: a read of a result that has changed since it was stored drops
+	// it and fails with a [*WriteError]; Peek finds nothing then. Each read walks
+	// the whole result, which costs about as much as a copy. Types with places
+	// that are no data, such as channels, are refused. Not compared are fields
+	// tagged hash:"ignore", and results behind an interface that are no data,
+	// deeper than 1000 levels or larger than 1 GiB. Needs ReadOnly. Default false.
+	Verify bool
+	// Engine copies results instead of the plan, such as that of package
+	// copiermap. Default nil: the plan.
+	Engine CopyEngine
+}
+
+// KeyConfig says how keys are compared. By default keys are equal if they are
+// equal as data; see "Keys" in the package's documentation.
+type KeyConfig struct {
+	// MaxBytes bounds the bytes that identify a key. A longer key is a
+	// [*KeyError]; use HashFuncs to replace it by a digest. At most 1 GiB. Default
+	// 0: 1 MiB.
+	MaxBytes int
+	// HashFuncs replaces values of a type by a stand-in when keys are compared,
+	// as Streamlit's hash_funcs does. The function's result, of any type that can
+	// be a key, becomes part of the key. The type must match exactly; it is found
+	// at any depth, also behind interfaces. The function is called once for each
+	// occurrence. It must be safe for concurrent use, return equal results for
+	// equal values, and neither keep nor change its argument. Its errors and
+	// panics are a [*KeyError]. The load function gets the original: pointers,
+	// interfaces and functions as they are, and copies of other values if they
+	// can be copied. Default nil: none.
+	HashFuncs map[reflect.Type]func(any) (any, error)
+}
+
+// Funcs are the functions of a cache that know the types of its keys and
+// results. Give one to [New] after the Config. All are optional. They must be
+// safe for concurrent use and must not change their arguments.
+type Funcs[K, V any] struct {
+	// Tags returns the tags of a result that was loaded or put: [Cache.ClearTag]
+	// of any of them drops it. Empty tags are ignored. A load can add tags with
+	// [Loading.AddTags], and [Cache.PutWith] has some of its own.
+	Tags func(K, V) []string
+	// KeyTags returns the tags of everything that is kept for a key: its result,
+	// and also a remembered error or "not found". So the code that creates
+	// "user:42" can clear the answer that there is none.
+	KeyTags func(K) []string
+	// Keep reports whether a loaded result is stored. If not, it is only
+	// returned, and what was stored before is dropped. Default nil: all are
+	// stored.
+	Keep func(K, V) bool
+	// Size returns how many bytes of memory a result takes, for the bounds and
+	// Stats; the key and the entry are added to it. It is called once for each
+	// result that is loaded or put. If it returns less than 0, the call fails.
+	// Default nil: an estimate, which costs about as much as a copy. Of a type
+	// that cannot be copied, the estimate misses what the result refers to: New
+	// demands Size if MaxBytes is set.
+	Size func(V) int64
+	// Clone copies a result. The copy must share nothing with the original that
+	// can change. It may be called for one value from several goroutines at once.
+	// Default nil: the plan, or the method Clone() V of the result.
+	Clone func(V) V
+}
+
+// CopyEngine makes the copy function for results of a type, or returns an error
+// that says why that type cannot be copied truthfully. The function gets two
+// addressable values of the type: it makes dst, which is zero, a deep copy of
+// src. It must be safe for concurrent use.
+type CopyEngine func(t reflect.Type) (func(dst, src reflect.Value) error, error)
+
+// compile is the engine as the core calls it.
+func (e CopyEngine) compile(t reflect.Type) (func(dst, src unsafe.Pointer) error, error) {
+	copyTo, err := e(t)
+	if err != nil {
+		return nil, err
+	}
+	return func(dst, src unsafe.Pointer) error {
+		return copyTo(reflect.NewAt(t, dst).Elem(), reflect.NewAt(t, src).Elem())
+	}, nil
+}
+
+// settings are a [Config] as the core reads it, and whether there is a Clone.
 type settings struct {
 	TTL, StaleFor, FailSafe, RetryAfter, IdleTTL     time.Duration
 	SoftTimeout, HardTimeout, ErrorTTL, NotFoundTTL  time.Duration
@@ -247,24 +282,25 @@ type settings struct {
 	Immutable, Trusted                               []reflect.Type
 	MaxKeyBytes                                      int
 	CountHits, ReadOnly, VerifyReadOnly              bool
-	clones                                           bool // Config.Clone is set
+	clones                                           bool // Funcs.Clone is set
 }
 
-func (cfg *Config[K, V]) settings() settings {
+func (cfg *Config) settings() settings {
 	return settings{
-		TTL: cfg.TTL, StaleFor: cfg.StaleFor, FailSafe: cfg.FailSafe, RetryAfter: cfg.RetryAfter, IdleTTL: cfg.IdleTTL,
-		SoftTimeout: cfg.SoftTimeout, HardTimeout: cfg.HardTimeout, ErrorTTL: cfg.ErrorTTL, NotFoundTTL: cfg.NotFoundTTL,
-		EagerAt: cfg.EagerAt, Jitter: cfg.Jitter,
-		MaxEntries: cfg.MaxEntries, MaxPerSession: cfg.MaxPerSession, MaxSessions: cfg.MaxSessions, MaxBatch: cfg.MaxBatch,
-		MaxBytes: cfg.MaxBytes, NotFound: cfg.NotFound, Scope: cfg.Scope, Group: cfg.Group, OnClear: cfg.OnClear, Observer: cfg.Observer,
-		HashFuncs: cfg.HashFuncs, Copy: cfg.Copy, Immutable: cfg.Immutable, Trusted: cfg.Trusted, MaxKeyBytes: cfg.MaxKeyBytes,
-		CountHits: cfg.CountHits, ReadOnly: cfg.ReadOnly, VerifyReadOnly: cfg.VerifyReadOnly, clones: cfg.Clone != nil,
+		TTL: cfg.TTL, IdleTTL: cfg.IdleTTL, Jitter: cfg.Jitter, HardTimeout: cfg.Timeout,
+		StaleFor: cfg.Stale.For, FailSafe: cfg.Stale.OnError, SoftTimeout: cfg.Stale.SoftTimeout, RetryAfter: cfg.Stale.RetryAfter, EagerAt: cfg.Stale.EagerAt,
+		ErrorTTL: cfg.Errors.TTL, NotFoundTTL: cfg.Errors.NotFoundTTL, NotFound: cfg.Errors.IsNotFound,
+		MaxEntries: cfg.MaxEntries, MaxBytes: cfg.MaxBytes, MaxBatch: cfg.MaxBatch,
+		Scope: cfg.Scope, MaxPerSession: cfg.Session.MaxEntries, MaxSessions: cfg.Session.MaxSessions,
+		Group: cfg.Group, OnClear: cfg.OnClear, Observer: cfg.Observer, CountHits: cfg.CountHits,
+		Copy: cfg.Copy.Engine, Immutable: cfg.Copy.Immutable, ReadOnly: cfg.Copy.ReadOnly, VerifyReadOnly: cfg.Copy.Verify,
+		HashFuncs: cfg.Keys.HashFuncs, MaxKeyBytes: cfg.Keys.MaxBytes, Trusted: cfg.Trusted,
 	}
 }
 
 // identifies is how keys are compared.
-func (cfg *settings) identifies() canon.Config {
-	return canon.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes}
+func (cfg *settings) identifies() keys.Config {
+	return keys.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes}
 }
 
 // withoutBatch reports what only a Batch has a use for.
@@ -281,10 +317,10 @@ func (cfg *settings) validate() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	cfg.validateTimes(bad)
 	if cfg.MaxEntries < 0 {
-		bad("MaxEntries is %d: use 0 for %d", cfg.MaxEntries, DefaultMaxEntries)
+		bad("MaxEntries is %d: use 0 for %d", cfg.MaxEntries, defaultMaxEntries)
 	}
 	if cfg.MaxBytes < 0 {
-		bad("MaxBytes is %d: use 0 for no bound", cfg.MaxBytes)
+		bad("MaxBytes is %d: use 0 for the bound of the group", cfg.MaxBytes)
 	}
 	if cfg.MaxBatch < 0 {
 		bad("MaxBatch is %d: use 0 for no bound", cfg.MaxBatch)
@@ -292,39 +328,30 @@ func (cfg *settings) validate() error {
 	cfg.validateScope(bad)
 	errs = append(errs, cfg.validateTypes())
 	ways := 0
-	for _, set := range []bool{cfg.clones, cfg.Copy.compile != nil, cfg.ReadOnly} {
+	for _, set := range []bool{cfg.clones, cfg.Copy != nil, cfg.ReadOnly} {
 		if set {
 			ways++
 		}
 	}
 	if ways > 1 {
-		bad("Clone, Copy and ReadOnly exclude each other: set one")
+		bad("Funcs.Clone, Copy.Engine and Copy.ReadOnly exclude each other: set one")
 	}
 	if cfg.VerifyReadOnly && !cfg.ReadOnly {
-		bad("VerifyReadOnly has no effect without ReadOnly: leave it out, or set both")
+		bad("Copy.Verify has no effect without Copy.ReadOnly: leave it out, or set both")
 	}
-	if len(cfg.Immutable) > 0 && (cfg.clones || cfg.Copy.compile != nil || cfg.ReadOnly) {
-		bad("Immutable has no effect together with Clone, Copy or ReadOnly: leave it out")
+	if len(cfg.Immutable) > 0 && ways > 0 {
+		bad("Copy.Immutable has no effect together with Funcs.Clone, Copy.Engine or Copy.ReadOnly: leave it out")
 	}
 	return errors.Join(errs...)
 }
 
 // validateTypes reports what is wrong with what the plans of K and V are made by.
 func (cfg *settings) validateTypes() error {
-	var errs []error
+	errs := []error{cfg.identifies().Validate()}
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	for t, fn := range cfg.HashFuncs {
-		if t == nil || fn == nil {
-			bad("HashFuncs[%v]: neither the type nor the function may be nil", t)
-		}
-	}
-	if cfg.MaxKeyBytes < 0 || cfg.MaxKeyBytes > 1<<30 {
-		bad("MaxKeyBytes is %d: use 0 for 1 MiB, or up to 1 GiB", cfg.MaxKeyBytes)
-	}
-	errs = append(errs, known.Check("Trusted", cfg.Trusted))
 	for i, t := range cfg.Immutable {
 		if t == nil {
-			bad("Immutable[%d] is nil: name a type with reflect.TypeFor", i)
+			bad("Copy.Immutable[%d] is nil: name a type with reflect.TypeFor", i)
 		}
 	}
 	return errors.Join(errs...)
@@ -338,14 +365,14 @@ func (cfg *settings) validateTimes(bad func(format string, args ...any)) {
 		zero  string
 	}{
 		{"TTL", cfg.TTL, "to keep results for ever"},
-		{"StaleFor", cfg.StaleFor, "not to serve what has expired"},
-		{"FailSafe", cfg.FailSafe, "not to serve what has expired"},
-		{"RetryAfter", cfg.RetryAfter, "for " + DefaultRetryAfter.String()},
 		{"IdleTTL", cfg.IdleTTL, "to keep what nobody reads"},
-		{"SoftTimeout", cfg.SoftTimeout, "to wait for loads"},
-		{"HardTimeout", cfg.HardTimeout, "to let loads take as long as they like"},
-		{"ErrorTTL", cfg.ErrorTTL, "not to remember errors"},
-		{"NotFoundTTL", cfg.NotFoundTTL, "for ErrorTTL"},
+		{"Timeout", cfg.HardTimeout, "to let loads take as long as they like"},
+		{"Stale.For", cfg.StaleFor, "not to serve what has expired"},
+		{"Stale.OnError", cfg.FailSafe, "not to serve what has expired"},
+		{"Stale.SoftTimeout", cfg.SoftTimeout, "to wait for loads"},
+		{"Stale.RetryAfter", cfg.RetryAfter, "for " + defaultRetryAfter.String()},
+		{"Errors.TTL", cfg.ErrorTTL, "not to remember errors"},
+		{"Errors.NotFoundTTL", cfg.NotFoundTTL, "for Errors.TTL"},
 	} {
 		if d.value < 0 {
 			bad("%s is %v: use 0 %s", d.name, d.value, d.zero)
@@ -354,30 +381,30 @@ func (cfg *settings) validateTimes(bad func(format string, args ...any)) {
 	for _, f := range []struct {
 		name  string
 		value float64
-	}{{"EagerAt", cfg.EagerAt}, {"Jitter", cfg.Jitter}} {
+	}{{"Stale.EagerAt", cfg.EagerAt}, {"Jitter", cfg.Jitter}} {
 		if !(f.value >= 0 && f.value < 1) {
 			bad("%s is %v: use a part of the TTL, such as 0.8, or 0 to do without", f.name, f.value)
 		}
 	}
 	if cfg.TTL == 0 && max(cfg.StaleFor, cfg.FailSafe) > 0 {
-		bad("StaleFor is %v and FailSafe is %v, but results do not expire: set TTL, or leave them out", cfg.StaleFor, cfg.FailSafe)
+		bad("Stale.For is %v and Stale.OnError is %v, but results do not expire: set TTL, or leave them out", cfg.StaleFor, cfg.FailSafe)
 	}
 	if cfg.TTL == 0 && cfg.EagerAt > 0 {
-		bad("EagerAt is %v, but results do not expire: set TTL, or leave it out", cfg.EagerAt)
+		bad("Stale.EagerAt is %v, but results do not expire: set TTL, or leave it out", cfg.EagerAt)
 	}
 	if cfg.Jitter > 0 && cfg.TTL == 0 && cfg.ErrorTTL == 0 && cfg.NotFoundTTL == 0 {
 		bad("Jitter is %v, but nothing expires: set TTL, or leave it out", cfg.Jitter)
 	}
 	if cfg.FailSafe > 0 && cfg.FailSafe <= cfg.StaleFor {
-		bad("FailSafe is %v, and StaleFor serves for %v anyway: make FailSafe longer, or leave it out", cfg.FailSafe, cfg.StaleFor)
+		bad("Stale.OnError is %v, and Stale.For serves for %v anyway: make Stale.OnError longer, or leave it out", cfg.FailSafe, cfg.StaleFor)
 	}
 	if cfg.RetryAfter > 0 && cfg.StaleFor == 0 && cfg.FailSafe == 0 && cfg.EagerAt == 0 {
-		bad("RetryAfter is %v, but no old result is served: set StaleFor, FailSafe or EagerAt, or leave it out", cfg.RetryAfter)
+		bad("Stale.RetryAfter is %v, but no old result is served: set Stale.For, Stale.OnError or Stale.EagerAt, or leave it out", cfg.RetryAfter)
 	}
 	if cfg.SoftTimeout > 0 && cfg.FailSafe == 0 {
-		bad("SoftTimeout is %v, but there is no old result to serve then: set FailSafe, or leave it out", cfg.SoftTimeout)
+		bad("Stale.SoftTimeout is %v, but there is no old result to serve then: set Stale.OnError, or leave it out", cfg.SoftTimeout)
 	}
 	if cfg.HardTimeout > 0 && cfg.SoftTimeout >= cfg.HardTimeout {
-		bad("SoftTimeout is %v, but HardTimeout ends the load after %v: make it shorter, or leave it out", cfg.SoftTimeout, cfg.HardTimeout)
+		bad("Stale.SoftTimeout is %v, but Timeout ends the load after %v: make it shorter, or leave it out", cfg.SoftTimeout, cfg.HardTimeout)
 	}
 }

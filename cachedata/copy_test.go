@@ -3,7 +3,6 @@ package cachedata_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"reflect"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/jinzhu/copier"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/cachedata/copiermap"
 )
 
 type page struct {
@@ -46,7 +46,7 @@ func TestEveryCallerHasACopyOfItsOwn(t *testing.T) {
 	c := newCache(t, func(context.Context, int) (*page, error) {
 		kept = newPage()
 		return kept, nil
-	}, cachedata.Config[int, *page]{})
+	}, cachedata.Config{})
 	check := func(who string, got *page, err error) {
 		t.Helper()
 		if err != nil {
@@ -82,7 +82,7 @@ func TestEveryCallerHasACopyOfItsOwn(t *testing.T) {
 
 func TestManyCallersCopyOneValue(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, func(context.Context, int) (*page, error) { return newPage(), nil }, cachedata.Config[int, *page]{})
+	c := newCache(t, func(context.Context, int) (*page, error) { return newPage(), nil }, cachedata.Config{})
 	var wg sync.WaitGroup
 	for range 64 {
 		wg.Go(func() {
@@ -106,7 +106,7 @@ func TestUncopyableTypesAreRefusedInNew(t *testing.T) {
 		Ch    chan int
 	}
 	load := func(context.Context, int) (*value, error) { return &value{}, nil }
-	_, err := cachedata.New("values", load, cachedata.Config[int, *value]{Group: newGroup(t, cachedata.GroupConfig{})})
+	_, err := cachedata.New("values", load, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{})})
 	found := map[string]bool{}
 	walkErrors(err, func(err error) {
 		//nolint:errorlint // each node of the tree by itself
@@ -123,13 +123,13 @@ func TestUncopyableTypesAreRefusedInNew(t *testing.T) {
 		}
 	}
 
-	readOnly := newCache(t, load, cachedata.Config[int, *value]{ReadOnly: true})
+	readOnly := newCache(t, load, cachedata.Config{Copy: cachedata.CopyConfig{ReadOnly: true}})
 	a, errA := readOnly.Get(t.Context(), 1)
 	b, errB := readOnly.Get(t.Context(), 1)
 	if a != b || a == nil || errA != nil || errB != nil {
 		t.Errorf("ReadOnly does not share: %p, %p", a, b)
 	}
-	cloned := newCache(t, load, cachedata.Config[int, *value]{Clone: func(v *value) *value { return &value{ID: v.ID + 1} }})
+	cloned := newCache(t, load, cachedata.Config{}, cachedata.Funcs[int, *value]{Clone: func(v *value) *value { return &value{ID: v.ID + 1} }})
 	if v, err := cloned.Get(t.Context(), 1); err != nil || v.ID != 2 { // into the cache, and out of it
 		t.Errorf("Clone: %+v, %v", v, err)
 	}
@@ -140,15 +140,15 @@ func TestWritesToSharedResultsAreFound(t *testing.T) {
 	mine := &[]string{"a", "b"} // the loader's
 	load := func(ctx context.Context, k int) (*[]string, error) {
 		if k == 2 {
-			cachedata.Entry(ctx).SetETag("v1")
-			if cachedata.Entry(ctx).OldETag() != "" {
-				cachedata.Entry(ctx).NotModified()
+			cachedata.LoadingFrom(ctx).SetETag("v1")
+			if cachedata.LoadingFrom(ctx).OldETag() != "" {
+				cachedata.LoadingFrom(ctx).NotModified()
 				return nil, nil
 			}
 		}
 		return mine, nil
 	}
-	c := newCache(t, load, cachedata.Config[int, *[]string]{ReadOnly: true, VerifyReadOnly: true})
+	c := newCache(t, load, cachedata.Config{Copy: cachedata.CopyConfig{ReadOnly: true, Verify: true}})
 	found := func(what string, err error) {
 		t.Helper()
 		we, ok := errors.AsType[*cachedata.WriteError](err)
@@ -192,13 +192,13 @@ func TestVerifyReadOnlyNeedsData(t *testing.T) {
 	type value struct{ Ch chan int }
 	g := newGroup(t, cachedata.GroupConfig{})
 	_, err := cachedata.New("values", func(context.Context, int) (*value, error) { return &value{}, nil },
-		cachedata.Config[int, *value]{Group: g, ReadOnly: true, VerifyReadOnly: true})
-	if err == nil || !strings.Contains(err.Error(), "VerifyReadOnly") || !strings.Contains(err.Error(), "Ch") {
+		cachedata.Config{Group: g, Copy: cachedata.CopyConfig{ReadOnly: true, Verify: true}})
+	if err == nil || !strings.Contains(err.Error(), "Copy.Verify") || !strings.Contains(err.Error(), "Ch") {
 		t.Errorf("New with a channel in V: %v", err)
 	}
 	_, err = cachedata.New("values", func(context.Context, int) (int, error) { return 1, nil },
-		cachedata.Config[int, int]{Group: g, VerifyReadOnly: true})
-	if err == nil || !strings.Contains(err.Error(), "VerifyReadOnly has no effect without ReadOnly") {
+		cachedata.Config{Group: g, Copy: cachedata.CopyConfig{Verify: true}})
+	if err == nil || !strings.Contains(err.Error(), "Copy.Verify has no effect without Copy.ReadOnly") {
 		t.Errorf("New without ReadOnly: %v", err)
 	}
 }
@@ -206,7 +206,7 @@ func TestVerifyReadOnlyNeedsData(t *testing.T) {
 func TestUncopyableValuesAreErrors(t *testing.T) {
 	t.Parallel()
 	bad := any(func() {})
-	c := newCache(t, func(context.Context, int) (any, error) { return bad, nil }, cachedata.Config[int, any]{})
+	c := newCache(t, func(context.Context, int) (any, error) { return bad, nil }, cachedata.Config{})
 	_, err := c.Get(t.Context(), 1)
 	if ce, ok := errors.AsType[*cachedata.CopyError](err); !ok || ce.Cache != "test" {
 		t.Errorf("Get: %v", err)
@@ -228,7 +228,7 @@ func TestVeryDeepValuesDoNotOverflowTheStack(t *testing.T) {
 	for range 100_000 {
 		head = &list{head}
 	}
-	c := newCache(t, func(context.Context, int) (*list, error) { return head, nil }, cachedata.Config[int, *list]{})
+	c := newCache(t, func(context.Context, int) (*list, error) { return head, nil }, cachedata.Config{})
 	got, err := c.Get(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
@@ -245,8 +245,8 @@ func TestVeryDeepValuesDoNotOverflowTheStack(t *testing.T) {
 func TestImmutableTypesAreShared(t *testing.T) {
 	t.Parallel()
 	v := &row{ID: 1}
-	c := newCache(t, func(context.Context, int) ([]*row, error) { return []*row{v}, nil }, cachedata.Config[int, []*row]{
-		Immutable: []reflect.Type{reflect.TypeFor[*row]()},
+	c := newCache(t, func(context.Context, int) ([]*row, error) { return []*row{v}, nil }, cachedata.Config{
+		Copy: cachedata.CopyConfig{Immutable: []reflect.Type{reflect.TypeFor[*row]()}},
 	})
 	got, err := c.Get(t.Context(), 1)
 	if err != nil || got[0] != v {
@@ -254,14 +254,14 @@ func TestImmutableTypesAreShared(t *testing.T) {
 	}
 }
 
-func TestCopyWithCopier(t *testing.T) {
+func TestCopierAsTheCopyEngine(t *testing.T) {
 	t.Parallel()
 	type value struct {
 		Name string
 		Tags *row
 	}
 	load := func(context.Context, int) (value, error) { return value{"a", &row{Name: "b"}}, nil }
-	c := newCache(t, load, cachedata.Config[int, value]{Copy: cachedata.CopyWithCopier(copier.Option{})})
+	c := newCache(t, load, cachedata.Config{Copy: cachedata.CopyConfig{Engine: copiermap.Engine(copier.Option{})}})
 	for range 2 {
 		v, err := c.Get(t.Context(), 1)
 		if err != nil || v.Name != "a" || v.Tags.Name != "b" {
@@ -269,36 +269,11 @@ func TestCopyWithCopier(t *testing.T) {
 		}
 		v.Tags.Name = "spoiled"
 	}
-	_, err := cachedata.New("bad", func(context.Context, int) (map[row]int, error) { return nil, nil }, cachedata.Config[int, map[row]int]{
-		Group: newGroup(t, cachedata.GroupConfig{}), Copy: cachedata.CopyWithCopier(copier.Option{}),
+	_, err := cachedata.New("bad", func(context.Context, int) (map[row]int, error) { return nil, nil }, cachedata.Config{
+		Group: newGroup(t, cachedata.GroupConfig{}),
+		Copy:  cachedata.CopyConfig{Engine: copiermap.Engine(copier.Option{})},
 	})
 	if _, ok := errors.AsType[*cachedata.CopyError](err); !ok {
 		t.Errorf("a shape that copier gets wrong: %v", err)
-	}
-}
-
-func TestGetInto(t *testing.T) {
-	t.Parallel()
-	c := newCache(t, func(_ context.Context, k int) (row, error) {
-		if k == 0 {
-			return row{}, io.EOF
-		}
-		return row{ID: k, Name: "a", Cost: 2.5}, nil
-	}, cachedata.Config[int, row]{})
-	var dto struct {
-		ID    string
-		Name  string
-		Extra int
-	}
-	dto.Extra = 5
-	conv := copier.Option{Converters: []copier.TypeConverter{{SrcType: 0, DstType: "", Fn: func(v any) (any, error) { return fmt.Sprint("#", v), nil }}}}
-	if err := c.GetInto(t.Context(), 7, &dto, conv); err != nil || dto.ID != "#7" || dto.Name != "a" || dto.Extra != 5 {
-		t.Errorf("got %+v, %v", dto, err)
-	}
-	if err := c.GetInto(t.Context(), 7, nil); err == nil {
-		t.Error("a nil destination is no error")
-	}
-	if err := c.GetInto(t.Context(), 0, &dto); err != io.EOF {
-		t.Errorf("the loader's error: %v", err)
 	}
 }

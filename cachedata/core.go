@@ -9,11 +9,10 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/raw"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/observe"
@@ -31,10 +30,10 @@ type core struct {
 	result   raw.Type // of results
 	rich     bool     // entries have more than a TTL
 	group    *group.Group
-	observer observe.Observer // nil: nobody listens
+	observer observe.Observer // of the cache and its group; see observed
 
-	keys   *identity.Untyped
-	shape  canon.Shape
+	keys   *keys.Keys
+	shape  keys.Shape
 	plan   *clone.Untyped                      // copies results; nil: copyTo does
 	copyTo func(dst, src unsafe.Pointer) error // nil: by assignment
 	seals  *seals                              // nil: writes to shared results are not looked for
@@ -67,9 +66,18 @@ type functions struct {
 	keep    func(key, result unsafe.Pointer) bool
 }
 
+// shell is what a core belongs to.
+type shell interface {
+	AnyCache
+	adopt(*core)
+}
+
+// observed reports whether anybody is told of events.
+func (c *core) observed() bool { return c.cfg.Observer != nil || c.group.Observed() }
+
 // newCore makes a core of a cache with keys and results of these types, and
 // puts it into its group; self is the cache itself. wrong is what else is.
-func newCore(self AnyCache, name string, key, result reflect.Type, cfg settings, fns functions, wrong error) (*core, error) {
+func newCore(self shell, name string, key, result reflect.Type, cfg settings, fns functions, wrong error) error {
 	c := &core{
 		name:   name,
 		cfg:    cfg,
@@ -97,7 +105,7 @@ func newCore(self AnyCache, name string, key, result reflect.Type, cfg settings,
 		errs = append(errs, c.compileKeys(), c.compileCopies())
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return err
 	}
 
 	c.layout = newLayout(c)
@@ -111,22 +119,23 @@ func newCore(self AnyCache, name string, key, result reflect.Type, cfg settings,
 		c.hooks.Add(cfg.OnClear)
 	}
 	c.member = &member{core: c, self: self}
+	self.adopt(c) // from now on others may find it
 	switch err := c.group.Add(c.member); {
 	case errors.Is(err, group.ErrClosed):
-		return nil, fmt.Errorf("group %q: %w", c.group.Name(), ErrClosed)
+		return fmt.Errorf("group %q: %w", c.group.Name(), ErrClosed)
 	case err != nil:
-		return nil, fmt.Errorf("group %q: %w: give it another name, or close the other cache first", c.group.Name(), err)
+		return fmt.Errorf("group %q: %w: give it another name, or close the other cache first", c.group.Name(), err)
 	}
-	return c, nil
+	return nil
 }
 
 // compileKeys finds out how a key identifies.
 func (c *core) compileKeys() error {
-	keys, err := identity.ForType("cachedata: "+c.name, c.key.Type, c.cfg.identifies())
+	known, err := keys.For("cachedata: "+c.name, c.key.Type, c.cfg.identifies())
 	if err != nil {
 		return err
 	}
-	c.keys, c.shape = keys, keys.Shape()
+	c.keys, c.shape = known, known.Shape()
 	return nil
 }
 
@@ -147,7 +156,7 @@ func (c *core) compileCopies() error {
 			return nil
 		}
 		return c.compileSizes(nil)
-	case c.cfg.Copy.compile != nil:
+	case c.cfg.Copy != nil:
 		own, err := c.cfg.Copy.compile(c.result.Type)
 		if err != nil {
 			return c.copyError(err)
@@ -232,19 +241,19 @@ func (c *core) join(ctx context.Context, key unsafe.Pointer) (j joining, joined 
 	j.came = c.group.Tags().Now()
 	var id id
 	switch c.shape {
-	case canon.Word:
+	case keys.Word:
 		id.Word = c.keys.Word(key)
-	case canon.Text:
+	case keys.Text:
 		id.Text = c.keys.Text(key)
 	default:
-		buf := identity.Borrow()
+		buf := keys.Borrow()
 		text, err := c.keys.Append(*buf, key)
 		if err == nil {
 			// Sound: Join keeps nothing of it.
 			id.Text = unsafe.String(unsafe.SliceData(text), len(text))
 			j.call, joined = j.in.flights.Join(ctx, id, mark)
 		}
-		identity.Return(buf, text)
+		keys.Return(buf, text)
 		return j, joined
 	}
 	j.call, joined = j.in.flights.Join(ctx, id, mark)
@@ -291,18 +300,6 @@ func (c *core) loadError(err error) error {
 func (c *core) peek(ctx context.Context, key unsafe.Pointer) *entry {
 	if e, _ := c.find(ctx, key); c.good(e) >= stale && e.err() == nil && c.intact(e) {
 		return e
-	}
-	return nil
-}
-
-// into maps the caller's own copy of a result into *dst; see [Cache.GetInto].
-func (c *core) into(dst, own any, opt []clone.Option) error {
-	var o clone.Option
-	if len(opt) > 0 {
-		o = opt[0]
-	}
-	if err := clone.Into(dst, own, o); err != nil {
-		return fmt.Errorf("cachedata: %s: GetInto: %w", c.name, err)
 	}
 	return nil
 }

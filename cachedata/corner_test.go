@@ -22,7 +22,7 @@ func TestHardTimeoutHoldsAfterClose(t *testing.T) {
 		c := newCache(t, func(context.Context, int) (int, error) {
 			time.Sleep(time.Hour) // ignores its context
 			return 1, nil
-		}, cachedata.Config[int, int]{Group: g, HardTimeout: 10 * time.Second})
+		}, cachedata.Config{Group: g, Timeout: 10 * time.Second})
 		start := time.Now()
 		done := make(chan struct{})
 		go func() {
@@ -49,7 +49,7 @@ func TestKeysThatNoMapTakesAreErrorsOfABatch(t *testing.T) {
 	t.Parallel()
 	b := newBatch(t, func(_ context.Context, keys []any) (map[any]int, error) {
 		return map[any]int{keys[0]: 1}, nil
-	}, cachedata.Config[any, int]{})
+	}, cachedata.Config{})
 	bad := func(err error) {
 		t.Helper()
 		if ke, ok := errors.AsType[*cachedata.KeyError](err); !ok || !strings.Contains(ke.Error(), "Cache instead of a Batch") {
@@ -76,7 +76,7 @@ func TestSoftTimeoutOfGetMany(t *testing.T) {
 				time.Sleep(10 * time.Second)
 			}
 			return map[int]int{1: n}, nil
-		}, cachedata.Config[int, int]{TTL: time.Minute, FailSafe: time.Hour, SoftTimeout: time.Second})
+		}, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{OnError: time.Hour, SoftTimeout: time.Second}})
 		_, _ = b.GetMany(t.Context(), []int{1})
 		time.Sleep(2 * time.Minute)
 		start := time.Now()
@@ -92,7 +92,7 @@ func TestSoftTimeoutOfGetMany(t *testing.T) {
 func TestEntriesShowNothingOfAClearedTag(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, func(context.Context, int) (int, error) { return 1, nil },
-		cachedata.Config[int, int]{Tags: func(int, int) []string { return []string{"t"} }})
+		cachedata.Config{}, cachedata.Funcs[int, int]{Tags: func(int, int) []string { return []string{"t"} }})
 	_, _ = c.Get(t.Context(), 1)
 	if err := c.ClearTag(t.Context(), "t"); err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestEntriesShowTheLoadAfterAClearedTag(t *testing.T) {
 		c := newCache(t, func(context.Context, int) (int, error) {
 			time.Sleep(time.Millisecond)
 			return 1, nil
-		}, cachedata.Config[int, int]{Tags: func(int, int) []string { return []string{"t"} }})
+		}, cachedata.Config{}, cachedata.Funcs[int, int]{Tags: func(int, int) []string { return []string{"t"} }})
 		_, _ = c.Get(t.Context(), 1)
 		if err := c.ClearTag(t.Context(), "t"); err != nil {
 			t.Fatal(err)
@@ -132,7 +132,7 @@ func TestEntriesShowTheLoadAfterAClearedTag(t *testing.T) {
 func TestPeekFindsNothingThatWasChanged(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, func(context.Context, int) ([]int, error) { return []int{1}, nil },
-		cachedata.Config[int, []int]{ReadOnly: true, VerifyReadOnly: true})
+		cachedata.Config{Copy: cachedata.CopyConfig{ReadOnly: true, Verify: true}})
 	v, _ := c.Get(t.Context(), 1)
 	v[0] = 2
 	if v, ok := c.Peek(t.Context(), 1); ok {
@@ -155,7 +155,7 @@ func TestFailSafeServesNothingThatWasChanged(t *testing.T) {
 			}
 			loaded = true
 			return mine, nil
-		}, cachedata.Config[int, []int]{ReadOnly: true, VerifyReadOnly: true, TTL: time.Minute, FailSafe: time.Hour})
+		}, cachedata.Config{TTL: time.Minute, Copy: cachedata.CopyConfig{ReadOnly: true, Verify: true}, Stale: cachedata.StaleConfig{OnError: time.Hour}})
 		if _, err := c.Get(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestMaxEntriesBesideALargeResult(t *testing.T) {
 				return 100_000_000, nil
 			}
 			return 100, nil
-		}, cachedata.Config[int, int64]{MaxEntries: 100, MaxBytes: 1 << 30, Size: func(n int64) int64 { return n }})
+		}, cachedata.Config{MaxEntries: 100, MaxBytes: 1 << 30}, cachedata.Funcs[int, int64]{Size: func(n int64) int64 { return n }})
 		least := 100
 		for k := range 1000 {
 			_, _ = c.Get(t.Context(), k)
@@ -195,7 +195,7 @@ func TestMaxEntriesBesideALargeResult(t *testing.T) {
 func TestTimersDoNotPileUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(context.Context, int) (int, error) { return 1, nil },
-			cachedata.Config[int, int]{TTL: 24 * time.Hour, Tags: func(int, int) []string { return []string{"never cleared"} }})
+			cachedata.Config{TTL: 24 * time.Hour}, cachedata.Funcs[int, int]{Tags: func(int, int) []string { return []string{"never cleared"} }})
 		_, _ = c.Get(t.Context(), 1)
 		heap := func() uint64 {
 			runtime.GC()
@@ -227,7 +227,7 @@ func TestARememberedErrorIsNoOldResult(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(ctx context.Context, _ int) (string, error) {
-			e := cachedata.Entry(ctx)
+			e := cachedata.LoadingFrom(ctx)
 			if old, ok := cachedata.Old[string](e); ok {
 				t.Errorf("the loader is given the old result %q, ETag %q: there never was one", old, e.OldETag())
 				e.NotModified() // the origin says 304
@@ -235,7 +235,7 @@ func TestARememberedErrorIsNoOldResult(t *testing.T) {
 			}
 			e.SetETag(`"gone"`) // that of the 404
 			return "", fmt.Errorf("no such user: %w", cachedata.ErrNotFound)
-		}, cachedata.Config[int, string]{TTL: time.Minute, NotFoundTTL: time.Minute, EagerAt: 0.5})
+		}, cachedata.Config{TTL: time.Minute, Errors: cachedata.ErrorConfig{NotFoundTTL: time.Minute}, Stale: cachedata.StaleConfig{EagerAt: 0.5}})
 		if _, err := c.Get(t.Context(), 1); !errors.Is(err, cachedata.ErrNotFound) {
 			t.Fatal(err)
 		}
@@ -249,7 +249,7 @@ func TestARememberedErrorIsNoOldResult(t *testing.T) {
 }
 
 var shared = cachedata.Must(cachedata.New("shared across bubbles", func(context.Context, int) (int, error) { return 1, nil },
-	cachedata.Config[int, int]{TTL: time.Second}))
+	cachedata.Config{TTL: time.Second}))
 
 // A package variable inside and outside of bubbles: what expires is freed.
 func TestSharedAcrossBubbles(t *testing.T) {
@@ -276,14 +276,15 @@ func TestThrottledAlsoForWhoLookedBefore(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 			return 0, errors.New("down")
-		}, cachedata.Config[slowKey, int]{
-			TTL: time.Minute, FailSafe: time.Hour, RetryAfter: time.Minute,
-			HashFuncs: map[reflect.Type]func(any) (any, error){reflect.TypeFor[slowKey](): func(v any) (any, error) {
+		}, cachedata.Config{
+			TTL:   time.Minute,
+			Stale: cachedata.StaleConfig{OnError: time.Hour, RetryAfter: time.Minute},
+			Keys: cachedata.KeyConfig{HashFuncs: map[reflect.Type]func(any) (any, error){reflect.TypeFor[slowKey](): func(v any) (any, error) {
 				if slow {
 					time.Sleep(700 * time.Millisecond)
 				}
 				return v.(slowKey).n, nil
-			}},
+			}}},
 		})
 		_, _ = c.Get(t.Context(), slowKey{1})
 		time.Sleep(2 * time.Minute)

@@ -42,7 +42,7 @@ func TestCycleAcrossCaches(t *testing.T) {
 	open := func(name string, next **cache) *cache {
 		return cachedata.Must(cachedata.New(name, func(ctx context.Context, k string) (string, error) {
 			return (*next).Get(ctx, k)
-		}, cachedata.Config[string, string]{Group: newGroup(t, cachedata.GroupConfig{})}))
+		}, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{})}))
 	}
 	first, second = open("first", &second), open("second", &first)
 	_, err := first.Get(t.Context(), "k")
@@ -60,11 +60,11 @@ func TestCycleThroughABatch(t *testing.T) {
 	rows := cachedata.Must(cachedata.NewBatch("rows", func(ctx context.Context, keys []int) (map[int]string, error) {
 		_, err := texts.Get(ctx, "k")
 		return nil, err
-	}, cachedata.Config[int, string]{Group: g}))
+	}, cachedata.Config{Group: g}))
 	texts = cachedata.Must(cachedata.New("texts", func(ctx context.Context, _ string) (string, error) {
 		m, err := rows.GetMany(ctx, []int{1, 2})
 		return m[1], err
-	}, cachedata.Config[string, string]{Group: g}))
+	}, cachedata.Config{Group: g}))
 	text, batch := loadOf(t, texts, "k"), loadOf(t, rows.Cache, 1)+" and 1 more"
 
 	_, err := texts.Get(t.Context(), "k")

@@ -44,7 +44,7 @@ func TestDeafLoadsOfEveryCall(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var s source
 				var rec observe.Recorder
-				b := newBatch(t, s.loadAll, cachedata.Config[string, int]{HardTimeout: time.Second, Observer: &rec})
+				b := newBatch(t, s.loadAll, cachedata.Config{Timeout: time.Second, Observer: &rec})
 				s.takes.Store(int64(time.Minute))
 				start := time.Now()
 				if v, err := ask(t.Context(), b); !errors.Is(err, cachedata.ErrTimeout) || v != 0 || time.Since(start) != time.Second {
@@ -80,7 +80,7 @@ func TestDeafLoadsThatAreLeft(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var s source
-				b := newBatch(t, s.loadAll, cachedata.Config[string, int]{})
+				b := newBatch(t, s.loadAll, cachedata.Config{})
 				s.takes.Store(int64(time.Minute))
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
@@ -108,8 +108,11 @@ func TestDeafRefreshInTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
 		var rec observe.Recorder
-		c := newCache(t, s.load, cachedata.Config[string, int]{
-			TTL: time.Minute, StaleFor: time.Hour, HardTimeout: time.Second, RetryAfter: 10 * time.Second, Observer: &rec,
+		c := newCache(t, s.load, cachedata.Config{
+			TTL:      time.Minute,
+			Timeout:  time.Second,
+			Observer: &rec,
+			Stale:    cachedata.StaleConfig{For: time.Hour, RetryAfter: 10 * time.Second},
 		})
 		gets(t, c, "1 load")
 		time.Sleep(time.Minute)

@@ -1,7 +1,7 @@
 // Package cachedata remembers the results of slow functions: wrap one, and
 // every caller gets a copy of its own of the result, loaded at most once.
 //
-//	var users = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config[int, User]{TTL: time.Minute}))
+//	var users = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config{TTL: time.Minute}))
 //
 //	u, err := users.Get(ctx, 42)
 //
@@ -48,9 +48,9 @@
 // returns them answers so behind any middleware of the toolkit; on an echo without
 // one, set
 //
-//	e.HTTPErrorHandler = middleware.ErrorHandler(nil)
+//	e.HTTPErrorHandler = echov4.ErrorHandler(nil)
 //
-// or return middleware.HTTPError(err): echo's own error handler answers 500 to
+// or return echov4.HTTPError(err): echo's own error handler answers 500 to
 // every error that it does not know.
 //
 // # Cost
@@ -65,7 +65,7 @@
 //
 // Fields tagged hash:"ignore" are left out of the key, such as a connection
 // that the loader needs; hash:"set" and hash:"string", Includable and
-// IncludableMap of mitchellh/hashstructure are honoured, and Config.HashFuncs
+// IncludableMap of mitchellh/hashstructure are honoured, and KeyConfig.HashFuncs
 // gives a type a stand-in. The loader gets a copy of the key, so that the caller
 // may change its own at once; what is left out of the key is shared, and nothing
 // of it is kept: it is zero in the keys of Entries and ClearFunc.
@@ -75,7 +75,7 @@
 // three keys. Every NaN is one key, +0 and -0 are two. Inside an interface the
 // type counts: int 1, uint 1 and "1" differ. A time is its instant and its zone;
 // its monotonic reading does not count. A key that nests deeper than 1000
-// levels, or has more than 1 MiB or Config.MaxKeyBytes, is a [*KeyError]; a digest
+// levels, or has more than 1 MiB or KeyConfig.MaxBytes, is a [*KeyError]; a digest
 // by HashFuncs makes it short.
 //
 // What carries a visitor is refused anywhere in K, left out of the key or not,
@@ -96,9 +96,8 @@
 // copy. Such a result takes several times as long to copy, others cost nothing
 // more. Slices are values: those that overlap have arrays of their own, unless a
 // pointer leads into them. A pointer into what a method of its own copies is a
-// [*CopyError] of the call that would store it. Config.Clone, Copy, ReadOnly and
-// Immutable change this; VerifyReadOnly finds those who change what ReadOnly
-// shares.
+// [*CopyError] of the call that would store it. Funcs.Clone and [CopyConfig]
+// change this.
 //
 // # Types of other modules
 //

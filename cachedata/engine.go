@@ -8,8 +8,8 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
 // id identifies an entry: by a word or by a text, as the cache's keys do. In
@@ -109,11 +109,11 @@ const warmUp = 1024
 // start makes g ready. A burst may exceed its bound for a moment. gone is called
 // for each entry that leaves, evicted or not, under locks of otter: it must be
 // short and not use the engine.
-func (g *engine) start(shape canon.Shape, scope Scope, most bounds, gone func(id id, e *entry, evicted bool)) {
+func (g *engine) start(shape keys.Shape, scope Scope, most bounds, gone func(id id, e *entry, evicted bool)) {
 	if most.bytes > 0 {
 		g.unit = most.bytes>>32 + 1 // weights have 32 bits
 	}
-	if shape == canon.Word && scope == Global {
+	if shape == keys.Word && scope == Global {
 		g.books = &g.words
 		g.words.start(g, most, gone)
 	} else {

@@ -50,9 +50,13 @@ func TestEntries(t *testing.T) {
 				time.Sleep(time.Hour)
 			}
 			return fmt.Sprint("value ", k), nil
-		}, cachedata.Config[int, string]{
-			TTL: 10 * time.Second, StaleFor: 10 * time.Second, FailSafe: time.Minute, ErrorTTL: time.Minute, NotFoundTTL: time.Minute,
-			CountHits: true, Size: length,
+		}, cachedata.Config{
+			TTL:       10 * time.Second,
+			CountHits: true,
+			Stale:     cachedata.StaleConfig{For: 10 * time.Second, OnError: time.Minute},
+			Errors:    cachedata.ErrorConfig{TTL: time.Minute, NotFoundTTL: time.Minute},
+		}, cachedata.Funcs[int, string]{
+			Size: length,
 		})
 		if got := listed(c); got != "" {
 			t.Errorf("an empty cache lists\n%s", got)
@@ -116,7 +120,7 @@ func TestEntries(t *testing.T) {
 func TestEntriesWhileTheCacheChanges(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	c := newCache(t, counter[int](), cachedata.Config[int, string]{MaxEntries: 10_000})
+	c := newCache(t, counter[int](), cachedata.Config{MaxEntries: 10_000})
 	for k := range 100 {
 		want(t, c, k, fmt.Sprintf("%d#1", k))
 	}
@@ -161,7 +165,7 @@ func TestEntriesWhileTheCacheChanges(t *testing.T) {
 func TestInspect(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, cachedata.GroupConfig{})
-	c := newCache(t, counter[int](), cachedata.Config[int, string]{Group: g})
+	c := newCache(t, counter[int](), cachedata.Config{Group: g})
 	want(t, c, 7, "7#1")
 	want(t, c, 7, "7#1")
 	for _, listed := range g.Caches() {
@@ -185,7 +189,7 @@ func TestHistogram(t *testing.T) {
 		c := newCache(t, func(_ context.Context, d int) (string, error) {
 			time.Sleep(time.Duration(d))
 			return "", nil
-		}, cachedata.Config[int, string]{})
+		}, cachedata.Config{})
 		for _, d := range []time.Duration{0, 50 * time.Microsecond, 50*time.Microsecond + 1, 100 * time.Microsecond, time.Millisecond, time.Second, 26 * time.Second, 24 * time.Hour} {
 			want(t, c, int(d), "")
 		}

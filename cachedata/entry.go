@@ -208,10 +208,10 @@ const (
 	// Joined: this call waited for a load that another one had started.
 	Joined
 	// Stale: the result was in memory and had expired, and is being refreshed;
-	// see Config.StaleFor and Config.SoftTimeout.
+	// see Config.Stale.For and Config.Stale.SoftTimeout.
 	Stale
 	// FailSafe: the result was in memory and had expired, and the load of a new
-	// one has failed, now or lately; see Config.FailSafe.
+	// one has failed, now or lately; see Config.Stale.OnError.
 	FailSafe
 )
 

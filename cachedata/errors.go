@@ -10,7 +10,7 @@ import (
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/visit"
 )
@@ -24,7 +24,7 @@ var ErrClosed error = closedError{}
 // HTTP it is 404 Not Found.
 var ErrNotFound error = notFoundError{}
 
-// ErrTimeout says that a load took longer than Config.HardTimeout. errors.Is
+// ErrTimeout says that a load took longer than Config.Timeout. errors.Is
 // finds context.DeadlineExceeded in it, too. Over HTTP it is 504 Gateway
 // Timeout.
 var ErrTimeout error = timeoutError{}
@@ -107,7 +107,7 @@ func (notFoundError) Problem() answer.Details {
 // such a thing, or that is too deep or too large, or whose HashFunc failed. It
 // has no HTTP status, since only the program knows whether the client caused
 // it.
-type KeyError = identity.Error
+type KeyError = keys.Error
 
 // CopyError says that something in a result cannot be copied, so that callers
 // could not be given copies of their own. [New] returns one for each place in
@@ -131,7 +131,7 @@ func (e *CopyError) Unwrap() error { return e.Err }
 //
 //go:noinline
 func (c *core) copyError(err error) error {
-	return identity.Each(err, func(err error) error {
+	return keys.Each(err, func(err error) error {
 		e := &CopyError{Cache: c.name, Err: err}
 		if at, ok := errors.AsType[*clone.TypeError](err); ok {
 			e.Path, e.Type = at.Path, at.Type

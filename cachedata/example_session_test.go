@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
@@ -24,10 +25,10 @@ func Example_session() {
 		}
 		fmt.Println("loading the cart of", state.User())
 		return "cart of " + state.User(), nil
-	}, cachedata.Config[struct{}, string]{Scope: cachedata.Session}))
+	}, cachedata.Config{Scope: cachedata.Session}))
 
 	e := echo.New()
-	e.Use(sessions.Middleware())
+	e.Use(echov4.Use(sessions))
 	e.GET("/login/:name", func(c echo.Context) error {
 		return sessionstate.From(c).Login(c.Param("name"))
 	})

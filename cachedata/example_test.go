@@ -9,11 +9,10 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/jinzhu/copier"
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
-	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/echov4"
 )
 
 type User struct {
@@ -27,7 +26,7 @@ func loadUser(_ context.Context, id int) (User, error) {
 	return User{ID: id, Name: "Ann", Roles: []string{"admin"}}, nil
 }
 
-var users = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config[int, User]{TTL: time.Minute}))
+var users = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config{TTL: time.Minute}))
 
 // Everybody gets a copy of their own: what one does to it, the next does not see.
 func Example() {
@@ -58,7 +57,7 @@ func ExampleNew_severalArguments() {
 	counts := cachedata.Must(cachedata.New("counts", func(_ context.Context, q query) (int, error) {
 		q.Log("counting in " + q.State)
 		return len(q.State) + len(q.Species), nil
-	}, cachedata.Config[query, int]{}))
+	}, cachedata.Config{}))
 
 	log := func(s string) { fmt.Println(s) }
 	n, _ := counts.Get(context.Background(), query{"Texas", []string{"gull", "dove"}, log})
@@ -80,7 +79,7 @@ func (r *Repo) Title(_ context.Context, id int) (string, error) {
 // A method value captures its receiver, which is no part of the key.
 func ExampleNew_methodValue() {
 	repo := &Repo{prefix: "report "}
-	titles := cachedata.Must(cachedata.New("titles", repo.Title, cachedata.Config[int, string]{}))
+	titles := cachedata.Must(cachedata.New("titles", repo.Title, cachedata.Config{}))
 	title, err := titles.Get(context.Background(), 7)
 	fmt.Println(title, err)
 	// Output:
@@ -104,7 +103,7 @@ func NewTree(children map[string][]string) (*Tree, error) {
 			size += n
 		}
 		return size, nil
-	}, cachedata.Config[string, int]{})
+	}, cachedata.Config{})
 	return t, err
 }
 
@@ -121,7 +120,7 @@ func ExampleNew_cacheInAStruct() {
 	var self *cachedata.Cache[int, int]
 	self = cachedata.Must(cachedata.New("self", func(ctx context.Context, k int) (int, error) {
 		return self.Get(ctx, k)
-	}, cachedata.Config[int, int]{Group: loop}))
+	}, cachedata.Config{Group: loop}))
 	_, err = self.Get(context.Background(), 1)
 	cycle, ok := errors.AsType[*cachedata.CycleError](err)
 	fmt.Println(ok, len(cycle.Path))
@@ -132,7 +131,7 @@ func ExampleNew_cacheInAStruct() {
 
 // Meta says what a result cost, and how old it is.
 func ExampleCache_GetMeta() {
-	squares := cachedata.Must(cachedata.New("squares", func(_ context.Context, n int) (int, error) { return n * n, nil }, cachedata.Config[int, int]{}))
+	squares := cachedata.Must(cachedata.New("squares", func(_ context.Context, n int) (int, error) { return n * n, nil }, cachedata.Config{}))
 	for range 2 {
 		v, meta, err := squares.GetMeta(context.Background(), 9)
 		fmt.Println(v, meta.Source, err)
@@ -140,58 +139,6 @@ func ExampleCache_GetMeta() {
 	// Output:
 	// 81 load <nil>
 	// 81 hit <nil>
-}
-
-// GetInto maps a result into the caller's own type, by field name and by
-// copier's tags, and leaves alone what has no counterpart. What comes back is
-// the caller's: writing to it changes nothing in the cache.
-func ExampleCache_GetInto() {
-	people := cachedata.Must(cachedata.New("people", func(_ context.Context, id int) (User, error) {
-		return User{ID: id, Name: "Ben", Roles: []string{"guest"}}, nil
-	}, cachedata.Config[int, User]{}))
-	dto := struct {
-		Label string `copier:"Name"`
-		Roles []string
-		Theme string
-	}{Theme: "dark"}
-	err := people.GetInto(context.Background(), 1, &dto)
-	fmt.Println(dto.Label, dto.Roles, dto.Theme, err)
-
-	dto.Roles[0] = "admin"
-	again, _ := people.Get(context.Background(), 1)
-	fmt.Println(again.Roles)
-	// Output:
-	// Ben [guest] dark <nil>
-	// [guest]
-}
-
-// CopyWithCopier is for types whose copies depend on copier's converters. It
-// refuses in New what copier would get wrong.
-func ExampleCopyWithCopier() {
-	type account struct {
-		Name   string
-		Secret string
-	}
-	redact := copier.Option{Converters: []copier.TypeConverter{{
-		SrcType: account{}, DstType: account{},
-		Fn: func(v any) (any, error) { return account{Name: v.(account).Name, Secret: "***"}, nil },
-	}}}
-	accounts, err := cachedata.New("accounts", func(context.Context, int) ([]account, error) {
-		return []account{{"Ann", "12345"}}, nil
-	}, cachedata.Config[int, []account]{Copy: cachedata.CopyWithCopier(redact)})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(accounts.Get(context.Background(), 1))
-
-	_, err = cachedata.New("pointers", func(context.Context, int) (*account, error) { return nil, nil },
-		cachedata.Config[int, *account]{Copy: cachedata.CopyWithCopier(copier.Option{})})
-	refused, ok := errors.AsType[*cachedata.CopyError](err)
-	fmt.Println(ok, refused.Path)
-	// Output:
-	// [{Ann ***}] <nil>
-	// true *cachedata_test.account
 }
 
 // The fingerprint is a short name for logs and events: the same for equal
@@ -204,7 +151,7 @@ func ExampleCache_Fingerprint() {
 	}
 	hits := cachedata.Must(cachedata.New("filters", func(_ context.Context, f filter) (int, error) {
 		return len(f.Tags), nil
-	}, cachedata.Config[filter, int]{}))
+	}, cachedata.Config{}))
 	a, err := hits.Fingerprint(filter{"Texas", []string{"day", "rain"}})
 	b, _ := hits.Fingerprint(filter{"Texas", []string{"rain", "day"}})
 	c, _ := hits.Fingerprint(filter{"Ohio", nil})
@@ -227,9 +174,11 @@ func ExampleConfig_hashFuncs() {
 	counts := cachedata.Must(cachedata.New("rows", func(_ context.Context, q query) (string, error) {
 		fmt.Println("asking", q.DB.name)
 		return q.DB.name + ": 3 rows", nil
-	}, cachedata.Config[query, string]{HashFuncs: map[reflect.Type]func(any) (any, error){
-		reflect.TypeFor[*database](): func(v any) (any, error) { return v.(*database).name, nil },
-	}}))
+	}, cachedata.Config{
+		Keys: cachedata.KeyConfig{HashFuncs: map[reflect.Type]func(any) (any, error){
+			reflect.TypeFor[*database](): func(v any) (any, error) { return v.(*database).name, nil },
+		}},
+	}))
 	ctx := context.Background()
 	for _, name := range []string{"main", "replica", "main"} {
 		db := &database{name, make(chan struct{})} // another pointer each time
@@ -248,10 +197,10 @@ func ExampleGroup_ClearBy() {
 	group, _ := cachedata.NewGroup("reports", cachedata.GroupConfig{
 		OnClear: func(_ context.Context, what cachedata.Cleared) { fmt.Println("cleared", what.Entries) },
 	})
-	daily := cachedata.Must(cachedata.New("daily", loadUser, cachedata.Config[int, User]{Group: group}))
+	daily := cachedata.Must(cachedata.New("daily", loadUser, cachedata.Config{Group: group}))
 	_, _ = daily.Get(context.Background(), 1)
 
-	handler, err := middleware.ClearHandler(group, func(c echo.Context) error {
+	handler, err := echov4.ClearHandler(group, func(c echo.Context) error {
 		if c.Request().Header.Get("Authorization") != "Bearer sesame" {
 			return echo.ErrUnauthorized
 		}
@@ -290,7 +239,7 @@ func ExampleNewBatch() {
 			}
 		}
 		return found, nil
-	}, cachedata.Config[int, string]{TTL: time.Minute}))
+	}, cachedata.Config{TTL: time.Minute}))
 
 	ctx := context.Background()
 	first, err := users.GetMany(ctx, []int{1, 2})
@@ -312,7 +261,7 @@ func ExampleNewBatch() {
 func ExampleBatchError() {
 	stock := cachedata.Must(cachedata.NewBatch("stock", func(_ context.Context, ids []string) (map[string]int, error) {
 		return map[string]int{"apple": 3}, errors.New("warehouse 2 does not answer")
-	}, cachedata.Config[string, int]{}))
+	}, cachedata.Config{}))
 
 	m, err := stock.GetMany(context.Background(), []string{"apple", "pear"})
 	fmt.Println(m)

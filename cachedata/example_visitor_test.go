@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 )
 
@@ -40,11 +41,11 @@ func Example_visitor() {
 	visitor := middleware.Must(middleware.NewVisitor(subject))
 	group := cachedata.Must(cachedata.NewGroup("app", cachedata.GroupConfig{}))
 	load := func(ctx context.Context, _ struct{}) (string, error) { return "feed of " + subject(ctx), nil }
-	feeds := cachedata.Must(cachedata.New("feeds", load, cachedata.Config[struct{}, string]{Group: group, Scope: cachedata.Session}))
-	wrong := cachedata.Must(cachedata.New("wrong", load, cachedata.Config[struct{}, string]{Group: group}))
+	feeds := cachedata.Must(cachedata.New("feeds", load, cachedata.Config{Group: group, Scope: cachedata.Session}))
+	wrong := cachedata.Must(cachedata.New("wrong", load, cachedata.Config{Group: group}))
 
 	e := echo.New()
-	e.Use(visitor.Middleware(), fakeJWT)
+	e.Use(echov4.Use(visitor), fakeJWT)
 	e.GET("/feed", func(c echo.Context) error {
 		ctx := c.Request().Context()
 		feed, err := feeds.Get(ctx, struct{}{})

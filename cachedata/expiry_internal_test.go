@@ -12,7 +12,7 @@ import (
 // and each entry knows its place.
 func TestExpiryHeapKeepsOrderAndPlaces(t *testing.T) {
 	t.Parallel()
-	c, err := New("heap", func(context.Context, int) (string, error) { return "", nil }, Config[int, string]{TTL: time.Hour, Group: Must(NewGroup("heap", GroupConfig{}))})
+	c, err := New("heap", func(context.Context, int) (string, error) { return "", nil }, Config{TTL: time.Hour, Group: Must(NewGroup("heap", GroupConfig{}))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func (c *Cache[K, V]) Sizes() (sizes []int64) {
 // or of a text of so many bytes.
 func Beside[K, V any](text int, ttl, more bool) int64 {
 	g := Must(NewGroup("beside", GroupConfig{}))
-	c := Must(New("beside", func(context.Context, K) (v V, _ error) { return v, nil }, Config[K, V]{Group: g})).core
+	c := Must(New("beside", func(context.Context, K) (v V, _ error) { return v, nil }, Config{Group: g})).core
 	f := plain
 	switch {
 	case more:

@@ -31,7 +31,7 @@ func TestFailSafeServesWhatHasExpired(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var s source
 				var rec observe.Recorder
-				c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, FailSafe: time.Hour, RetryAfter: time.Second, Observer: &rec})
+				c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Observer: &rec, Stale: cachedata.StaleConfig{OnError: time.Hour, RetryAfter: time.Second}})
 				gets(t, c, "1 load")
 				s.fail(tt.fail)
 				time.Sleep(time.Minute)
@@ -71,7 +71,7 @@ func TestFailSafeEndsAtExactlyFailSafe(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var s source
-				c := newCache(t, s.load, cachedata.Config[string, int]{TTL: rule.ttl, FailSafe: rule.failSafe})
+				c := newCache(t, s.load, cachedata.Config{TTL: rule.ttl, Stale: cachedata.StaleConfig{OnError: rule.failSafe}})
 				gets(t, c, "1 load")
 				s.failWith(errDown)
 				time.Sleep(rule.ttl + rule.failSafe - 1)
@@ -88,7 +88,7 @@ func TestFailSafeEndsDuringTheLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, FailSafe: time.Minute})
+		c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{OnError: time.Minute}})
 		gets(t, c, "1 load")
 		s.failWith(errDown)
 		s.takes.Store(int64(time.Minute))
@@ -101,7 +101,7 @@ func TestStaleForThenFailSafe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, StaleFor: time.Minute, FailSafe: time.Hour, RetryAfter: time.Second})
+		c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{For: time.Minute, OnError: time.Hour, RetryAfter: time.Second}})
 		gets(t, c, "1 load")
 		s.failWith(errDown)
 		time.Sleep(2*time.Minute - 1)
@@ -120,7 +120,7 @@ func TestCallersWhoAskedForMoreGetTheError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, FailSafe: time.Hour})
+		c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{OnError: time.Hour}})
 		gets(t, c, "1 load")
 		s.failWith(errDown)
 		s.takes.Store(int64(time.Second))
@@ -147,7 +147,7 @@ func TestNotFoundIsNoFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, StaleFor: time.Minute, FailSafe: time.Hour})
+		c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{For: time.Minute, OnError: time.Hour}})
 		gets(t, c, "1 load")
 		s.failWith(cachedata.ErrNotFound)
 		time.Sleep(time.Minute)
@@ -170,7 +170,7 @@ func TestMistakesAreNotCoveredUp(t *testing.T) {
 				return visitor(ctx)
 			}
 			return "anybody", nil
-		}, cachedata.Config[string, string]{TTL: time.Minute, FailSafe: time.Hour, ErrorTTL: time.Hour})
+		}, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{OnError: time.Hour}, Errors: cachedata.ErrorConfig{TTL: time.Hour}})
 		want(t, c, "k", "anybody")
 		wrong = true
 		time.Sleep(time.Minute)
@@ -187,7 +187,7 @@ func TestHardTimeoutOfADeafLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
 		var rec observe.Recorder
-		c := newCache(t, s.load, cachedata.Config[string, int]{HardTimeout: time.Second, Observer: &rec})
+		c := newCache(t, s.load, cachedata.Config{Timeout: time.Second, Observer: &rec})
 		s.takes.Store(int64(time.Minute))
 		start := time.Now()
 		_, err := c.Get(t.Context(), "k")
@@ -221,7 +221,7 @@ func TestCloseWaitsForADeafLoad(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := newCache(t, s.load, cachedata.Config[string, int]{HardTimeout: time.Second})
+		c := newCache(t, s.load, cachedata.Config{Timeout: time.Second})
 		s.takes.Store(int64(time.Minute))
 		gets(t, c, "cachedata: the load took too long: test: after 1s")
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -244,7 +244,7 @@ func TestHardTimeoutEndsTheContextOfALoad(t *testing.T) {
 			}
 			<-ctx.Done()
 			return 0, ctx.Err()
-		}, cachedata.Config[string, int]{HardTimeout: time.Second, ErrorTTL: time.Hour})
+		}, cachedata.Config{Timeout: time.Second, Errors: cachedata.ErrorConfig{TTL: time.Hour}})
 		for range 2 { // the timeout is not remembered
 			start := time.Now()
 			gets(t, c, "cachedata: the load took too long: test: after 1s")
@@ -259,7 +259,7 @@ func TestHardTimeoutIsAFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, FailSafe: time.Hour, HardTimeout: time.Second, RetryAfter: 10 * time.Second})
+		c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Timeout: time.Second, Stale: cachedata.StaleConfig{OnError: time.Hour, RetryAfter: 10 * time.Second}})
 		gets(t, c, "1 load")
 		time.Sleep(time.Minute)
 		s.takes.Store(int64(5 * time.Second))
@@ -287,7 +287,7 @@ func TestDeafRefreshesAreBounded(t *testing.T) {
 				<-stop
 			}
 			return k, nil
-		}, cachedata.Config[int, int]{TTL: time.Minute, StaleFor: time.Hour, HardTimeout: time.Second, RetryAfter: time.Second})
+		}, cachedata.Config{TTL: time.Minute, Timeout: time.Second, Stale: cachedata.StaleConfig{For: time.Hour, RetryAfter: time.Second}})
 		const keys = 40
 		for k := range keys {
 			want(t, c, k, k)
@@ -311,7 +311,7 @@ func TestSoftTimeoutServesWhatHasExpired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, FailSafe: time.Hour, SoftTimeout: 100 * time.Millisecond, HardTimeout: 10 * time.Second})
+		c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Timeout: 10 * time.Second, Stale: cachedata.StaleConfig{OnError: time.Hour, SoftTimeout: 100 * time.Millisecond}})
 		s.takes.Store(int64(time.Second))
 		start := time.Now()
 		gets(t, c, "1 load") // nothing to serve: it waits
@@ -356,7 +356,7 @@ func TestSoftTimeoutWithoutAnythingLeft(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var s source
-				c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, FailSafe: time.Hour, SoftTimeout: 100 * time.Millisecond})
+				c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{OnError: time.Hour, SoftTimeout: 100 * time.Millisecond}})
 				gets(t, c, "1 load")
 				time.Sleep(time.Minute)
 				s.takes.Store(int64(time.Second))
@@ -390,7 +390,7 @@ func TestGetManyIsFailSafe(t *testing.T) {
 				m[k] = k * 10
 			}
 			return m, nil
-		}, cachedata.Config[int, int]{TTL: time.Minute, FailSafe: time.Hour, HardTimeout: time.Second, Group: newGroup(t, cachedata.GroupConfig{})}))
+		}, cachedata.Config{TTL: time.Minute, Timeout: time.Second, Group: newGroup(t, cachedata.GroupConfig{}), Stale: cachedata.StaleConfig{OnError: time.Hour}}))
 		if m, err := b.GetMany(t.Context(), []int{1, 2}); len(m) != 2 || err != nil {
 			t.Errorf("got %v, %v", m, err)
 		}

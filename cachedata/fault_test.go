@@ -80,7 +80,7 @@ func TestCountersAddUpUnderFaults(t *testing.T) {
 		rec    observe.Recorder
 		rounds = soaktest.Rounds(2000)
 	)
-	b := newBatch(t, o.load, cachedata.Config[int, int]{Observer: &rec, MaxBatch: 3})
+	b := newBatch(t, o.load, cachedata.Config{Observer: &rec, MaxBatch: 3})
 	operate := func(ctx context.Context, r *rand.Rand) {
 		defer func() {
 			if v := recover(); v != nil {

@@ -75,6 +75,15 @@ func Clear(ctx context.Context) error { return Default().Clear(ctx) }
 // Name returns the group's name.
 func (g *Group) Name() string { return g.group.Name() }
 
+// Observe adds an observer, which is told of the events of all caches of the group
+// from now on. It is safe at any time, and the way to watch the group that
+// [Default] returns. Nil does nothing. An observer cannot be taken away.
+func (g *Group) Observe(o observe.Observer) {
+	if o != nil {
+		g.group.Observe(o)
+	}
+}
+
 // OnClear adds a hook that runs after each clear of the group or of one of its
 // caches; see Config.OnClear. A hook cannot be taken away.
 func (g *Group) OnClear(hook func(ctx context.Context, what Cleared)) { g.group.Hooks().Add(hook) }
@@ -114,7 +123,7 @@ var query = group.Query{Who: "cachedata: ClearBy", Name: "cache", Tags: "tag"}
 // pen clear everything: over HTTP it is 400 Bad Request, and for a name that no
 // cache has it is 404 Not Found. The other errors are those of Clear and ClearTag.
 //
-// Whoever may clear can make every request slow: middleware.ClearHandler asks who
+// Whoever may clear can make every request slow: echov4.ClearHandler asks who
 // may.
 func (g *Group) ClearBy(ctx context.Context, asked map[string][]string) error {
 	if err := query.Check(asked); err != nil {
@@ -164,10 +173,8 @@ func (g *Group) Caches() []AnyCache {
 
 // cache returns the cache of that name, or nil.
 func (g *Group) cache(name string) AnyCache {
-	for _, c := range g.Caches() {
-		if c.Name() == name {
-			return c
-		}
+	if m, ok := g.group.Member(name).(*member); ok {
+		return m.self
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func TestNothingRemainsHoweverResultsGo(t *testing.T) {
 		keys = soaktest.Size(1_000_000)
 	}
 	type cache = cachedata.Cache[int, int]
-	type config = cachedata.Config[int, int]
+	type config = cachedata.Config
 	clearAll := func(ctx context.Context, c *cache) error { return c.Clear(ctx) }
 	age := func(context.Context, *cache) error {
 		time.Sleep(time.Hour + 2*time.Second)
@@ -28,16 +28,17 @@ func TestNothingRemainsHoweverResultsGo(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		cfg  config
+		tags func(int, int) []string
 		end  func(context.Context, *cache) error
 	}{
-		{"evicted by number", config{MaxEntries: 100}, clearAll},
-		{"evicted by bytes", config{MaxBytes: 10_000}, clearAll},
-		{"expired", config{TTL: time.Hour, MaxEntries: keys}, age},
-		{"expired, after being stale", config{TTL: time.Minute, StaleFor: time.Minute, FailSafe: 58 * time.Minute, MaxEntries: keys}, age},
-		{"idle", config{IdleTTL: time.Hour, MaxEntries: keys}, age},
-		{"remembered errors, expired", config{ErrorTTL: time.Hour, TTL: time.Hour, MaxEntries: keys}, age},
-		{"cleared", config{TTL: 2 * time.Hour, MaxEntries: keys}, clearAll},
-		{"cleared by their tag", config{Tags: tags, MaxEntries: keys}, func(ctx context.Context, c *cache) error {
+		{name: "evicted by number", cfg: config{MaxEntries: 100}, end: clearAll},
+		{name: "evicted by bytes", cfg: config{MaxBytes: 10_000}, end: clearAll},
+		{name: "expired", cfg: config{TTL: time.Hour, MaxEntries: keys}, end: age},
+		{name: "expired, after being stale", cfg: config{TTL: time.Minute, MaxEntries: keys, Stale: cachedata.StaleConfig{For: time.Minute, OnError: 58 * time.Minute}}, end: age},
+		{name: "idle", cfg: config{IdleTTL: time.Hour, MaxEntries: keys}, end: age},
+		{name: "remembered errors, expired", cfg: config{TTL: time.Hour, MaxEntries: keys, Errors: cachedata.ErrorConfig{TTL: time.Hour}}, end: age},
+		{name: "cleared", cfg: config{TTL: 2 * time.Hour, MaxEntries: keys}, end: clearAll},
+		{name: "cleared by their tag", cfg: config{MaxEntries: keys}, tags: tags, end: func(ctx context.Context, c *cache) error {
 			defer time.Sleep(2 * time.Second) // the memory comes back later
 			for v := range 2 {
 				if err := c.ClearTag(ctx, parity(v)); err != nil {
@@ -46,7 +47,7 @@ func TestNothingRemainsHoweverResultsGo(t *testing.T) {
 			}
 			return nil
 		}},
-		{"cleared by a function", config{MaxEntries: keys}, func(ctx context.Context, c *cache) error {
+		{name: "cleared by a function", cfg: config{MaxEntries: keys}, end: func(ctx context.Context, c *cache) error {
 			return c.ClearFunc(ctx, func(int) bool { return true })
 		}},
 	} {
@@ -57,7 +58,7 @@ func TestNothingRemainsHoweverResultsGo(t *testing.T) {
 						return 0, errDown
 					}
 					return k, nil
-				}, tt.cfg)
+				}, tt.cfg, cachedata.Funcs[int, int]{Tags: tt.tags})
 				goroutines := runtime.NumGoroutine()
 				use := func(from int) (full, left uint64) {
 					for k := from; k < from+keys; k++ {

@@ -16,7 +16,7 @@ import (
 	echomiddleware "github.com/labstack/echo/v4/middleware"
 
 	"github.com/reecho-go/reecho/cachedata"
-	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/echov4"
 )
 
 // On an echo without any middleware of ours, one line makes errors what the
@@ -35,14 +35,14 @@ func TestErrorsOnABareEcho(t *testing.T) {
 				return 0, cachedata.ErrClosed
 			}
 			return 0, errors.New("secret")
-		}, cachedata.Config[int, int]{HardTimeout: time.Second})
+		}, cachedata.Config{Timeout: time.Second})
 		for name, test := range map[string]struct {
 			handler echo.HTTPErrorHandler
 			wrap    func(error) error
 			media   string
 		}{
-			"with the error handler": {middleware.ErrorHandler(nil), func(err error) error { return err }, "application/problem+json"},
-			"with HTTPError":         {nil, middleware.HTTPError, "application/json"},
+			"with the error handler": {echov4.ErrorHandler(nil), func(err error) error { return err }, "application/problem+json"},
+			"with HTTPError":         {nil, echov4.HTTPError, "application/json"},
 		} {
 			e := echo.New()
 			if test.handler != nil {
@@ -78,12 +78,12 @@ func explode() (int, error) { panic("boom") }
 // echo's Recover prints the value and the stack of the handler's goroutine.
 func TestRecoverShowsWhichLoadPanickedAndWhere(t *testing.T) {
 	t.Parallel()
-	single := newCache(t, boomLoad, cachedata.Config[int, int]{})
+	single := newCache(t, boomLoad, cachedata.Config{})
 	batch := cachedata.Must(cachedata.NewBatch("batch", func(ctx context.Context, keys []int) (map[int]int, error) {
 		v, err := boomLoad(ctx, 0)
 		return map[int]int{keys[0]: v}, err
-	}, cachedata.Config[int, int]{Group: newGroup(t, cachedata.GroupConfig{})}))
-	outer := newCache(t, single.Get, cachedata.Config[int, int]{})
+	}, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{})}))
+	outer := newCache(t, single.Get, cachedata.Config{})
 	for name, test := range map[string]struct {
 		get  func(context.Context) error
 		want string
@@ -107,18 +107,6 @@ func TestRecoverShowsWhichLoadPanickedAndWhere(t *testing.T) {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("%s: Recover logs %s\nwithout %q", name, log.String(), want)
 			}
-		}
-	}
-}
-
-func TestGetIntoAWrongDestinationIsAnError(t *testing.T) {
-	t.Parallel()
-	c := newCache(t, func(context.Context, int) (user, error) { return user{"alice"}, nil }, cachedata.Config[int, user]{})
-	for name, dst := range map[string]any{
-		"nil": nil, "a nil pointer": (*user)(nil), "no pointer": user{}, "a string": new(string), "other fields": new(struct{ Name string }),
-	} {
-		if err := c.GetInto(t.Context(), 1, dst); err == nil || !strings.HasPrefix(err.Error(), "cachedata: test: GetInto: ") {
-			t.Errorf("%s: GetInto() = %v, want an error that says so", name, err)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func TestPointersIntoTheResultLeadIntoTheCopy(t *testing.T) {
 		unmodified := false
 		c := cachedata.Must(cachedata.New("one", func(ctx context.Context, _ int) (gallery, error) {
 			if unmodified {
-				e := cachedata.Entry(ctx)
+				e := cachedata.LoadingFrom(ctx)
 				old, ok := cachedata.Old[gallery](e)
 				if !ok {
 					t.Error("there is no old result")
@@ -58,16 +58,16 @@ func TestPointersIntoTheResultLeadIntoTheCopy(t *testing.T) {
 				return gallery{}, nil
 			}
 			return newGallery(), nil
-		}, cachedata.Config[int, gallery]{Group: group, TTL: time.Minute, StaleFor: time.Hour}))
+		}, cachedata.Config{Group: group, TTL: time.Minute, Stale: cachedata.StaleConfig{For: time.Hour}}))
 		kept := newGallery()
-		plain := cachedata.Must(cachedata.New("plain", func(context.Context, int) (gallery, error) { return kept, nil }, cachedata.Config[int, gallery]{Group: group}))
+		plain := cachedata.Must(cachedata.New("plain", func(context.Context, int) (gallery, error) { return kept, nil }, cachedata.Config{Group: group}))
 		batch := cachedata.Must(cachedata.NewBatch("batch", func(_ context.Context, keys []int) (map[int]gallery, error) {
 			got := map[int]gallery{}
 			for _, k := range keys {
 				got[k] = newGallery()
 			}
 			return got, nil
-		}, cachedata.Config[int, gallery]{Group: group}))
+		}, cachedata.Config{Group: group}))
 		ctx := t.Context()
 		for range 3 {
 			s, err := c.Get(ctx, 1)
@@ -115,7 +115,7 @@ func TestOtherResultsAreCopiedAsBefore(t *testing.T) {
 			s.Current, s.Pictures[0].Next = &picture{Title: "elsewhere"}, nil
 		}
 		return s, nil
-	}, cachedata.Config[int, gallery]{Group: newGroup(t, cachedata.GroupConfig{})}))
+	}, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{})}))
 	for range 2 {
 		for n := range 4 {
 			s, err := c.Get(t.Context(), n)

@@ -14,7 +14,7 @@ type EntryState string
 // The states.
 const (
 	StateFresh    EntryState = "fresh"
-	StateEarly    EntryState = "early"     // fresh, and its next read refreshes it; see Config.EagerAt
+	StateEarly    EntryState = "early"     // fresh, and its next read refreshes it; see Config.Stale.EagerAt
 	StateStale    EntryState = "stale"     // expired, and served while it is refreshed
 	StateFailSafe EntryState = "fail-safe" // expired, and served if a load fails
 	StateExpired  EntryState = "expired"   // of no use, and about to be swept

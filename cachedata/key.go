@@ -4,8 +4,7 @@ import (
 	"context"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
 // find returns the entry of the key, whatever it is good for, or nil. It takes
@@ -15,19 +14,19 @@ func (c *core) find(ctx context.Context, key unsafe.Pointer) (e *entry, _ error)
 		return c.sessions.find(ctx, key)
 	}
 	switch in := &c.table.era.Load().entries; c.shape {
-	case canon.Word:
+	case keys.Word:
 		e = in.words.find(c.keys.Word(key))
-	case canon.Text:
+	case keys.Text:
 		e = in.texts.find(c.keys.Text(key))
 	default:
-		buf := identity.Borrow()
+		buf := keys.Borrow()
 		text, err := c.keys.Append(*buf, key)
 		if err != nil {
-			identity.Return(buf, nil)
+			keys.Return(buf, nil)
 			return nil, err
 		}
 		e = in.view(text)
-		identity.Return(buf, text)
+		keys.Return(buf, text)
 	}
 	return e, nil
 }
@@ -39,7 +38,7 @@ func (c *core) place(ctx context.Context, key unsafe.Pointer) (*place, error) {
 	if c.sessions != nil {
 		return p, c.sessions.place(ctx, key, p)
 	}
-	if c.shape == canon.Word {
+	if c.shape == keys.Word {
 		p.id.Word = c.keys.Word(key)
 	} else {
 		var err error
@@ -47,7 +46,7 @@ func (c *core) place(ctx context.Context, key unsafe.Pointer) (*place, error) {
 			return nil, err
 		}
 	}
-	if c.shape == canon.Encoded {
+	if c.shape == keys.Encoded {
 		var err error
 		if p.key, err = c.keys.Own(key); err != nil {
 			return nil, err
@@ -60,7 +59,7 @@ func (c *core) place(ctx context.Context, key unsafe.Pointer) (*place, error) {
 
 // keyOf returns the key that *id says all of: it is in *id.
 func (c *core) keyOf(id *id) unsafe.Pointer {
-	if c.shape == canon.Word {
+	if c.shape == keys.Word {
 		return c.keys.OfWord(&id.Word)
 	}
 	return c.keys.OfText(&id.Text)

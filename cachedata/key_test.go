@@ -26,7 +26,7 @@ func TestDifferentKeysNeverShareAResult(t *testing.T) {
 		}
 		return fmt.Sprintf("%T %#v", k, k)
 	}
-	c := newCache(t, func(_ context.Context, k any) (string, error) { return describe(k), nil }, cachedata.Config[any, string]{})
+	c := newCache(t, func(_ context.Context, k any) (string, error) { return describe(k), nil }, cachedata.Config{})
 	type named string
 	keys := []any{
 		nil, 1, uint(1), 1.0, "1", true, named("1"), int8(1),
@@ -71,7 +71,7 @@ func TestKeyIsTakenBeforeTheLoad(t *testing.T) {
 			}
 			k.IDs[0] = 77 // what a loader does to its key is nobody else's business
 			return before, nil
-		}, cachedata.Config[key, string]{})
+		}, cachedata.Config{})
 		mine := key{IDs: []int{1, 2}, Tags: map[string]bool{"a": true}}
 		var wg sync.WaitGroup
 		ctx, cancel := context.WithCancel(t.Context())
@@ -98,7 +98,7 @@ func TestKeyIsTakenBeforeTheLoad(t *testing.T) {
 func TestStringKeyIsOwned(t *testing.T) {
 	t.Parallel()
 	buf := []byte("abc")
-	c := newCache(t, func(_ context.Context, k stringKey) (string, error) { return strings.ToUpper(string(k)), nil }, cachedata.Config[stringKey, string]{})
+	c := newCache(t, func(_ context.Context, k stringKey) (string, error) { return strings.ToUpper(string(k)), nil }, cachedata.Config{})
 	want(t, c, view(buf), "ABC")
 	copy(buf, "xyz")
 	want(t, c, "abc", "ABC")
@@ -126,7 +126,7 @@ func TestIgnoredFieldsReachTheLoaderAsTheyAre(t *testing.T) {
 	c := newCache(t, func(_ context.Context, k depsKey) (bool, error) {
 		k.Log("loaded")
 		return k.DB == db && k.Cond == fmt.Stringer(stringer), nil
-	}, cachedata.Config[depsKey, bool]{})
+	}, cachedata.Config{})
 	log := func(s string) { logged = append(logged, s) }
 	want(t, c, depsKey{ID: 1, Tags: []string{"a"}, DB: db, Log: log, Cond: stringer}, true)
 	want(t, c, depsKey{ID: 1, Tags: []string{"a"}, Dur: 5}, true) // equal, as a key
@@ -152,7 +152,7 @@ func TestIgnoredFieldsAreNotKept(t *testing.T) {
 	}
 	c := newCache(t, func(_ context.Context, k key) (string, error) {
 		return fmt.Sprint(len(k.Body), len(k.Request.Body), k.Request.Note, len(k.More[0].Body), len(k.Any.(request).Body)), nil
-	}, cachedata.Config[key, string]{})
+	}, cachedata.Config{})
 	var held []weak.Pointer[[1 << 20]byte]
 	func() {
 		r := request{Body: make([]byte, 3), Note: "note"}
@@ -209,7 +209,7 @@ func TestUnkeyableFieldsAreRefusedInNew(t *testing.T) {
 		Deps inner
 		Fn   func()
 	}
-	_, err := cachedata.New("reports", func(context.Context, key) (int, error) { return 0, nil }, cachedata.Config[key, int]{Group: newGroup(t, cachedata.GroupConfig{})})
+	_, err := cachedata.New("reports", func(context.Context, key) (int, error) { return 0, nil }, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{})})
 	var paths []string
 	walkErrors(err, func(err error) {
 		//nolint:errorlint // each node of the tree by itself
@@ -251,7 +251,7 @@ func walkErrors(err error, fn func(error)) {
 
 func TestUnkeyableValuesAreErrors(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, func(context.Context, any) (int, error) { return 1, nil }, cachedata.Config[any, int]{})
+	c := newCache(t, func(context.Context, any) (int, error) { return 1, nil }, cachedata.Config{})
 	bad := any([]any{1, func() {}})
 	var deep any
 	for range 100_000 {
@@ -285,15 +285,15 @@ func TestHashFuncsStandIn(t *testing.T) {
 	type key struct{ DB *sql.DB }
 	a, b := new(sql.DB), new(sql.DB)
 	names := map[*sql.DB]string{a: "a", b: "b"}
-	c := newCache(t, func(_ context.Context, k key) (string, error) { return names[k.DB], nil }, cachedata.Config[key, string]{
-		HashFuncs: map[reflect.Type]func(any) (any, error){
+	c := newCache(t, func(_ context.Context, k key) (string, error) { return names[k.DB], nil }, cachedata.Config{
+		Keys: cachedata.KeyConfig{HashFuncs: map[reflect.Type]func(any) (any, error){
 			reflect.TypeFor[*sql.DB](): func(v any) (any, error) {
 				if name := names[v.(*sql.DB)]; name != "" {
 					return name, nil
 				}
 				return nil, errors.New("an unknown database")
 			},
-		},
+		}},
 	})
 	want(t, c, key{a}, "a")
 	want(t, c, key{b}, "b")
@@ -316,9 +316,11 @@ func TestHashFuncsDoNotShareTheCallersData(t *testing.T) {
 		c := newCache(t, func(_ context.Context, k key) (string, error) {
 			time.Sleep(time.Second)
 			return string(k.Body), nil
-		}, cachedata.Config[key, string]{HashFuncs: map[reflect.Type]func(any) (any, error){
-			reflect.TypeFor[[]byte](): func(v any) (any, error) { return string(v.([]byte)), nil },
-		}})
+		}, cachedata.Config{
+			Keys: cachedata.KeyConfig{HashFuncs: map[reflect.Type]func(any) (any, error){
+				reflect.TypeFor[[]byte](): func(v any) (any, error) { return string(v.([]byte)), nil },
+			}},
+		})
 		mine := key{[]byte("before")}
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
@@ -338,7 +340,7 @@ func TestHashFuncsDoNotShareTheCallersData(t *testing.T) {
 
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, counter[string](), cachedata.Config[string, string]{})
+	c := newCache(t, counter[string](), cachedata.Config{})
 	a, err := c.Fingerprint("a")
 	if err != nil {
 		t.Fatal(err)
@@ -362,7 +364,7 @@ func (colliding) Hash() (uint64, error) { return 42, nil }
 func TestAForcedCollisionOfFingerprintsSharesNothing(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	c := newCache(t, func(_ context.Context, k colliding) (int, error) { return k.ID, nil }, cachedata.Config[colliding, int]{})
+	c := newCache(t, func(_ context.Context, k colliding) (int, error) { return k.ID, nil }, cachedata.Config{})
 	for i := range 100 {
 		k := colliding{ID: i, Tags: []string{"a"}}
 		if fp, err := c.Fingerprint(k); err != nil || fp != 42 {
@@ -403,7 +405,7 @@ func TestEveryShapeOfKey(t *testing.T) {
 func shape[K any](t *testing.T, a, b K) {
 	t.Helper()
 	ctx := t.Context()
-	c := newCache(t, func(_ context.Context, k K) (string, error) { return fmt.Sprint(k), nil }, cachedata.Config[K, string]{TTL: time.Hour})
+	c := newCache(t, func(_ context.Context, k K) (string, error) { return fmt.Sprint(k), nil }, cachedata.Config{TTL: time.Hour})
 	same := reflect.DeepEqual(a, b)
 	if v, err := c.Get(ctx, a); err != nil || v == "" {
 		t.Errorf("%T: Get: %q, %v", a, v, err)

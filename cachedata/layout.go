@@ -6,7 +6,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
 // form says what stands behind an entry in memory.
@@ -35,7 +35,7 @@ type layout struct {
 
 // newLayout returns the layout of a cache's entries.
 func newLayout(c *core) layout {
-	l := layout{owned: c.cfg.Scope == Session, keyed: c.shape == canon.Encoded}
+	l := layout{owned: c.cfg.Scope == Session, keyed: c.shape == keys.Encoded}
 	for f := range forms {
 		l.types[f] = l.typeOf(f, c)
 	}

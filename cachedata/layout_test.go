@@ -34,7 +34,7 @@ func layoutOf[K, V any](t *testing.T, scope Scope, k K, v V) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Must(New("c", func(context.Context, K) (V, error) { return v, nil }, Config[K, V]{Group: g, Scope: scope})).core
+	c := Must(New("c", func(context.Context, K) (V, error) { return v, nil }, Config{Group: g, Scope: scope})).core
 	owner := new(visitor)
 	for f := range forms {
 		e := c.allocate(f)
@@ -102,7 +102,7 @@ func layoutOf[K, V any](t *testing.T, scope Scope, k K, v V) {
 // millions.
 func TestSmallEntry(t *testing.T) {
 	t.Parallel()
-	c := Must(New("small", func(context.Context, string) (v [4]int64, _ error) { return v, nil }, Config[string, [4]int64]{}))
+	c := Must(New("small", func(context.Context, string) (v [4]int64, _ error) { return v, nil }, Config{}))
 	if got := c.core.layout.types[plain].Size(); got != 32+16 {
 		t.Errorf("an entry of a value of 32 bytes takes %d", got)
 	}

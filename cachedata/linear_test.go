@@ -211,7 +211,7 @@ func (w *world) load(ctx context.Context, keys []int) (map[int]int, error) {
 	r := rand.New(rand.NewPCG(w.seed, uint64(w.values.Add(1))))
 	m := make(map[int]int)
 	for _, key := range keys {
-		l, e := &a.loads[key], cachedata.EntryFor(ctx, key)
+		l, e := &a.loads[key], cachedata.LoadingFor(ctx, key)
 		call := w.now()
 		if old, ok := cachedata.Old[int](e); ok && r.IntN(3) == 0 {
 			e.NotModified()
@@ -276,7 +276,7 @@ func (w *world) Observe(ctx context.Context, ev observe.Event) {
 }
 
 // history runs a random mix of all operations and returns what happened.
-func history(tb testing.TB, seed uint64, cfg cachedata.Config[int, int], opsEach int) []porcupine.Operation {
+func history(tb testing.TB, seed uint64, cfg cachedata.Config, opsEach int) []porcupine.Operation {
 	tb.Helper()
 	g, err := cachedata.NewGroup("history", cachedata.GroupConfig{})
 	if err != nil {
@@ -284,7 +284,7 @@ func history(tb testing.TB, seed uint64, cfg cachedata.Config[int, int], opsEach
 	}
 	w := &world{seed: seed, group: g, keys: make(map[uint64]int)}
 	cfg.Group, cfg.Observer = g, w
-	w.cache = newBatch(tb, w.load, cfg)
+	w.cache = newBatch(tb, w.load, cfg, cachedata.Funcs[int, int]{Tags: tags})
 	for key := range historyKeys {
 		fp, err := w.cache.Fingerprint(key)
 		if err != nil {
@@ -409,18 +409,17 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 		rounds, opsEach = 1000, 40
 	}
 	const us = time.Microsecond
-	configs := []cachedata.Config[int, int]{
+	configs := []cachedata.Config{
 		{},
 		{TTL: 100 * us},
 		{TTL: 200 * us, MaxBatch: 1},
-		{TTL: 100 * us, StaleFor: 200 * us, RetryAfter: 50 * us},
-		{TTL: 100 * us, StaleFor: 50 * us, FailSafe: 300 * us, RetryAfter: 50 * us, EagerAt: 0.5, Jitter: 0.2},
-		{TTL: 50 * us, FailSafe: time.Second, SoftTimeout: 20 * us, HardTimeout: 10 * time.Second, RetryAfter: us, IdleTTL: time.Millisecond, ErrorTTL: 50 * us},
+		{TTL: 100 * us, Stale: cachedata.StaleConfig{For: 200 * us, RetryAfter: 50 * us}},
+		{TTL: 100 * us, Jitter: 0.2, Stale: cachedata.StaleConfig{For: 50 * us, OnError: 300 * us, RetryAfter: 50 * us, EagerAt: 0.5}},
+		{TTL: 50 * us, Timeout: 10 * time.Second, IdleTTL: time.Millisecond, Stale: cachedata.StaleConfig{OnError: time.Second, SoftTimeout: 20 * us, RetryAfter: us}, Errors: cachedata.ErrorConfig{TTL: 50 * us}},
 	}
 	kinds := map[string]int{}
 	for round := range rounds {
 		cfg := configs[round%len(configs)]
-		cfg.Tags = tags
 		ops := history(t, uint64(round), cfg, opsEach)
 		for _, o := range ops {
 			kinds[o.Input.(op).kind]++

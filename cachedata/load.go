@@ -11,7 +11,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -21,8 +20,8 @@ import (
 type load struct {
 	*place
 	in    *era
-	at    epoch.Mark // when the caller came: taken after in
-	came  uint64     // the clears of tags before the caller came
+	at    flight.Mark // when the caller came: taken after in
+	came  uint64      // the clears of tags before the caller came
 	began int64
 	why   purpose
 	prior *entry // what there is already, in whatever state but gone; or nil
@@ -50,7 +49,7 @@ const (
 )
 
 // newLoad returns a load for a caller who comes now.
-func (p *place) newLoad(in *era, at epoch.Mark, why purpose) *load {
+func (p *place) newLoad(in *era, at flight.Mark, why purpose) *load {
 	l := &load{place: p, in: in, at: at, came: p.core.group.Tags().Now(), began: p.core.group.Now(), why: why}
 	l.entry.work = l
 	l.prior = p.prior(in.entries.get(p.id))
@@ -103,7 +102,7 @@ func (p *place) join(ctx context.Context, why purpose) (*entry, Source, error) {
 		return old, source, nil
 	}
 	if terms.Quiet && role == flight.Led {
-		flight.Raise(err)
+		flight.Repanic(err)
 	}
 	if role == flight.Joined && p.tooOld(in, p.id, e, l.came) {
 		return nil, tooOld, nil
@@ -186,8 +185,9 @@ func (l *load) Load(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	var v unsafe.Pointer
+	loader := l.core.loader(ctx)
 	err = l.core.hidden(ctx, l, func(ctx context.Context) (err error) {
-		v, err = l.core.fns.load(ctx, key)
+		v, err = loader(ctx, key)
 		return err
 	})
 	return l.loaded(ctx, v, err)
@@ -381,7 +381,7 @@ func (l *load) Fail(err error) {
 		return
 	}
 	if m := l.prior.more(); m != nil {
-		m.retryLater(l.core.group.Now(), cmp.Or(l.core.cfg.RetryAfter, DefaultRetryAfter))
+		m.retryLater(l.core.group.Now(), cmp.Or(l.core.cfg.RetryAfter, defaultRetryAfter))
 	}
 }
 
@@ -412,7 +412,7 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 		c.counters.refused.Add(1)
 	}
 	l.left(ctx, l.in, l.id, l.replaced, observe.CauseReplaced)
-	if c.observer == nil {
+	if !c.observed() {
 		return
 	}
 	source := c.source(l.key)
@@ -425,7 +425,7 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 
 // Stalled implements flight.Staller.
 func (l *load) Stalled() {
-	if l.core.observer != nil {
+	if l.core.observed() {
 		waited := time.Duration(l.core.group.Now() - l.began)
 		observe.Emit(context.Background(), l.core.observer, observe.CacheStalled{Source: l.core.source(l.key), Took: waited})
 	}
@@ -433,7 +433,7 @@ func (l *load) Stalled() {
 
 // Late implements flight.Later.
 func (l *load) Late(ctx context.Context, err error) {
-	if l.core.observer != nil {
+	if l.core.observed() {
 		took := time.Duration(l.core.group.Now() - l.began)
 		observe.Emit(ctx, l.core.observer, observe.CacheOverrun{Source: l.core.source(l.key), Took: took, Err: err})
 	}

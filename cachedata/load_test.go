@@ -25,7 +25,7 @@ func TestStampedeLoadsOnce(t *testing.T) {
 		c := newCache(t, func(_ context.Context, k int) (int, error) {
 			time.Sleep(time.Second)
 			return k, nil
-		}, cachedata.Config[int, int]{Observer: &rec})
+		}, cachedata.Config{Observer: &rec})
 		var wg sync.WaitGroup
 		for i := range 1000 {
 			wg.Go(func() {
@@ -69,7 +69,7 @@ func TestLoadHasTheLeadersValuesButNotItsEnd(t *testing.T) {
 			}
 			v, _ := ctx.Value(key{}).(string)
 			return v, nil
-		}, cachedata.Config[int, string]{})
+		}, cachedata.Config{})
 		ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), key{}, "leader"), time.Millisecond)
 		defer cancel()
 		var wg sync.WaitGroup
@@ -93,7 +93,7 @@ func TestAbandonedLoadIsCancelledAndNotStored(t *testing.T) {
 			<-ctx.Done()
 			cause = context.Cause(ctx)
 			return k, nil // all the same
-		}, cachedata.Config[int, int]{Observer: &rec})
+		}, cachedata.Config{Observer: &rec})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := c.Get(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
@@ -115,7 +115,7 @@ func TestAbandonedLoadIsCancelledAndNotStored(t *testing.T) {
 
 func TestDoneContextNeverStartsALoad(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, counter[int](), cachedata.Config[int, string]{})
+	c := newCache(t, counter[int](), cachedata.Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := c.Get(ctx, 1); !errors.Is(err, context.Canceled) {
@@ -139,7 +139,7 @@ func TestErrorsAreNotKept(t *testing.T) {
 				return 5, down // a value beside an error does not count
 			}
 			return loads, nil
-		}, cachedata.Config[int, int]{})
+		}, cachedata.Config{})
 		for range 2 {
 			var wg sync.WaitGroup
 			for range 10 {
@@ -167,7 +167,7 @@ func TestPanicIsRaisedAgainAndReported(t *testing.T) {
 		c := newCache(t, func(context.Context, int) (int, error) {
 			time.Sleep(time.Second)
 			panic(boom)
-		}, cachedata.Config[int, int]{Observer: &rec})
+		}, cachedata.Config{Observer: &rec})
 		get := func(ctx context.Context) (raised any, err error) {
 			defer func() { raised = recover() }()
 			_, err = c.Get(ctx, 1)
@@ -202,7 +202,7 @@ type site struct {
 
 func newSite(t *testing.T, links map[string]string) *site {
 	s := &site{links: links}
-	s.pages = newCache(t, s.load, cachedata.Config[string, string]{})
+	s.pages = newCache(t, s.load, cachedata.Config{})
 	return s
 }
 
@@ -269,7 +269,7 @@ func TestCycleOfSeparateCallersIsAnError(t *testing.T) {
 func TestLoaderMayClearItsOwnCache(t *testing.T) {
 	t.Parallel()
 	var c *cachedata.Cache[int, int]
-	c = newCache(t, func(ctx context.Context, k int) (int, error) { return k, c.Clear(ctx) }, cachedata.Config[int, int]{})
+	c = newCache(t, func(ctx context.Context, k int) (int, error) { return k, c.Clear(ctx) }, cachedata.Config{})
 	want(t, c, 1, 1)
 	if _, ok := c.Peek(t.Context(), 1); ok {
 		t.Error("a result was stored across its own clear")
@@ -317,7 +317,7 @@ func TestGlobalLoadCannotSeeTheVisitor(t *testing.T) {
 		default: // swallows it
 			return "hello " + who, nil
 		}
-	}, cachedata.Config[string, string]{})
+	}, cachedata.Config{})
 	ctx := context.WithValue(newRequest(t.Context()), key{}, "plain")
 	if who, err := visitor(ctx); who != "ann" || err != nil {
 		t.Fatalf("visitor: %q, %v", who, err)
@@ -339,8 +339,8 @@ func TestGlobalLoadCannotSeeTheVisitor(t *testing.T) {
 
 func TestNestedLoadCannotSeeTheVisitor(t *testing.T) {
 	t.Parallel()
-	inner := newCache(t, func(ctx context.Context, _ int) (string, error) { return visitor(ctx) }, cachedata.Config[int, string]{})
-	outer := newCache(t, func(ctx context.Context, k int) (string, error) { return inner.Get(ctx, k) }, cachedata.Config[int, string]{})
+	inner := newCache(t, func(ctx context.Context, _ int) (string, error) { return visitor(ctx) }, cachedata.Config{})
+	outer := newCache(t, func(ctx context.Context, k int) (string, error) { return inner.Get(ctx, k) }, cachedata.Config{})
 	if v, err := outer.Get(newRequest(t.Context()), 1); v != "" || !errors.Is(err, cachedata.ErrVisitorInGlobalLoad) {
 		t.Errorf("got %q, %v", v, err)
 	}

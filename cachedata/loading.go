@@ -11,7 +11,7 @@ import (
 )
 
 // Loading is what a load says of its result beside the value. A loader gets it
-// from [Entry] or [EntryFor]. What it says holds if the load succeeds; tags and
+// from [LoadingFrom] or [LoadingFor]. What it says holds if the load succeeds; tags and
 // NoStore also if its error is remembered. Nothing can be said once the loader
 // has returned: that has no effect. It is safe for concurrent use.
 //
@@ -39,19 +39,19 @@ type said struct {
 	wrong      []error
 }
 
-// Entry returns what the load of ctx is to say of its result: for how long it
+// LoadingFrom returns what the load of ctx is to say of its result: for how long it
 // is fresh, what clears it, whether it is stored. ctx is the one that the loader
-// was given, or one made from it. In the load of a [Batch], use [EntryFor].
-func Entry(ctx context.Context) *Loading {
+// was given, or one made from it. In the load of a [Batch], use [LoadingFor].
+func LoadingFrom(ctx context.Context) *Loading {
 	if c := loadingOf(ctx); c != nil {
 		return c.only()
 	}
 	return new(Loading)
 }
 
-// EntryFor is [Entry] for one key of the load of a [Batch]. If the load was not
+// LoadingFor is [LoadingFrom] for one key of the load of a [Batch]. If the load was not
 // asked for key, or if that has another type, the whole load fails.
-func EntryFor[K any](ctx context.Context, key K) *Loading {
+func LoadingFor[K any](ctx context.Context, key K) *Loading {
 	if c := loadingOf(ctx); c != nil {
 		return c.of(reflect.TypeFor[K](), unsafe.Pointer(&key))
 	}
@@ -68,7 +68,7 @@ func (l *Loading) SetTTL(d time.Duration) { l.say(func(s *said) { s.ttl, s.hasTT
 // stored before is dropped.
 func (l *Loading) NoStore() { l.say(func(s *said) { s.noStore = true }) }
 
-// AddTags adds tags to those of Config.Tags: [Cache.ClearTag] of any of them
+// AddTags adds tags to those of Funcs.Tags: [Cache.ClearTag] of any of them
 // drops the result. Empty tags are left out. There may be thousands; each costs
 // 16 bytes, its text and, at the first read after a clear of any tag in the
 // group, two lookups.
@@ -77,7 +77,7 @@ func (l *Loading) AddTags(tags ...string) {
 }
 
 // SetCost says how many bytes the result counts for Config.MaxBytes, for the
-// bound of the group and in Stats, instead of Config.Size or the estimate; its key
+// bound of the group and in Stats, instead of Funcs.Size or the estimate; its key
 // and its entry are added to it. If n is negative, the load fails.
 func (l *Loading) SetCost(n int64) {
 	l.say(func(s *said) {
@@ -97,7 +97,7 @@ func (l *Loading) SetETag(etag string) { l.say(func(s *said) { s.etag = etag }) 
 func (l *Loading) SetModified(at time.Time) { l.say(func(s *said) { s.modified = at }) }
 
 // OldETag returns the validator that the load of the old result has noted, or
-// "". There is an old result if it is still fresh, or within Config.StaleFor or
+// "". There is an old result if it is still fresh, or within Config.Stale.For or
 // FailSafe.
 func (l *Loading) OldETag() string {
 	if x := l.old(); x != nil {
@@ -288,13 +288,19 @@ type loadingContext struct {
 
 // Value implements context.Context.
 func (c *loadingContext) Value(key any) any {
-	if key == (loadingKey{}) {
+	switch key.(type) {
+	case loadingKey:
 		return c
+	case callKey: // a load function of the call is for this load alone
+		return nil
 	}
 	return c.Context.Value(key)
 }
 
 func loadingOf(ctx context.Context) loadings {
+	if ctx == nil {
+		return nil
+	}
 	c, ok := ctx.Value(loadingKey{}).(*loadingContext)
 	if !ok {
 		return nil
@@ -302,8 +308,8 @@ func loadingOf(ctx context.Context) loadings {
 	return c.loadings
 }
 
-// Misuse of Entry and EntryFor.
+// Misuse of LoadingFrom and LoadingFor.
 var (
-	errNoKey    = errors.New("Entry: this load is for several keys: use EntryFor")
-	errOtherKey = errors.New("EntryFor: the load was not asked for this key")
+	errNoKey    = errors.New("LoadingFrom: this load is for several keys: use LoadingFor")
+	errOtherKey = errors.New("LoadingFor: the load was not asked for this key")
 )

@@ -20,7 +20,7 @@ import (
 
 func TestTTLOfItsOwn(t *testing.T) {
 	t.Parallel()
-	for _, cfg := range []cachedata.Config[string, int]{{}, {TTL: time.Hour}, {TTL: time.Second, StaleFor: 100 * years}} {
+	for _, cfg := range []cachedata.Config{{}, {TTL: time.Hour}, {TTL: time.Second, Stale: cachedata.StaleConfig{For: 100 * years}}} {
 		for _, ttl := range []time.Duration{1, time.Minute, 100 * years} {
 			t.Run(fmt.Sprint(cfg.TTL, ttl), func(t *testing.T) {
 				t.Parallel()
@@ -28,7 +28,7 @@ func TestTTLOfItsOwn(t *testing.T) {
 					n := 0
 					c := newCache(t, func(ctx context.Context, _ string) (int, error) {
 						n++
-						cachedata.Entry(ctx).SetTTL(ttl)
+						cachedata.LoadingFrom(ctx).SetTTL(ttl)
 						return n, nil
 					}, cfg)
 					gets(t, c, "1 load")
@@ -36,7 +36,7 @@ func TestTTLOfItsOwn(t *testing.T) {
 					gets(t, c, "1 hit")
 					time.Sleep(time.Nanosecond)
 					want := "2 load"
-					if cfg.StaleFor > 0 {
+					if cfg.Stale.For > 0 {
 						want = "1 stale"
 					}
 					gets(t, c, want)
@@ -50,9 +50,9 @@ func TestTTLForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(ctx context.Context, _ string) (int, error) {
-			cachedata.Entry(ctx).SetTTL(math.MaxInt64)
+			cachedata.LoadingFrom(ctx).SetTTL(math.MaxInt64)
 			return 1, nil
-		}, cachedata.Config[string, int]{TTL: time.Second})
+		}, cachedata.Config{TTL: time.Second})
 		gets(t, c, "1 load")
 		time.Sleep(100 * years)
 		gets(t, c, "1 hit")
@@ -72,10 +72,10 @@ func TestNotStored(t *testing.T) {
 			n := 0
 			c := newCache(t, func(ctx context.Context, _ string) (int, error) {
 				if n++; n > 1 {
-					say(cachedata.Entry(ctx))
+					say(cachedata.LoadingFrom(ctx))
 				}
 				return n, nil
-			}, cachedata.Config[string, int]{})
+			}, cachedata.Config{})
 			gets(t, c, "1 load")
 			if v, err := c.Refresh(t.Context(), "k"); v != 2 || err != nil {
 				t.Error(v, err)
@@ -95,12 +95,12 @@ func TestTagsOfRememberedErrors(t *testing.T) {
 	n := 0
 	c := newCache(t, func(ctx context.Context, _ string) (int, error) {
 		n++
-		cachedata.Entry(ctx).AddTags("users")
+		cachedata.LoadingFrom(ctx).AddTags("users")
 		if n == 1 {
 			return 0, cachedata.ErrNotFound
 		}
 		return n, nil
-	}, cachedata.Config[string, int]{NotFoundTTL: time.Hour})
+	}, cachedata.Config{Errors: cachedata.ErrorConfig{NotFoundTTL: time.Hour}})
 	for range 2 {
 		gets(t, c, cachedata.ErrNotFound.Error())
 	}
@@ -118,7 +118,7 @@ func TestNotModified(t *testing.T) {
 		modified := time.Unix(1000, 0)
 		version, n := "v1", 0
 		c := newCache(t, func(ctx context.Context, _ string) ([]string, error) {
-			e := cachedata.Entry(ctx)
+			e := cachedata.LoadingFrom(ctx)
 			if n++; n == 1 && (e.OldETag() != "" || !e.OldModified().IsZero()) {
 				t.Error("there is an old result before the first")
 			}
@@ -133,10 +133,16 @@ func TestNotModified(t *testing.T) {
 			e.SetModified(modified)
 			e.AddTags("t")
 			return []string{version}, nil
-		}, cachedata.Config[string, []string]{TTL: time.Minute, StaleFor: time.Minute, FailSafe: time.Hour, Observer: &rec, Clone: func(s []string) []string {
-			copies.Add(1)
-			return append([]string(nil), s...)
-		}})
+		}, cachedata.Config{
+			TTL:      time.Minute,
+			Observer: &rec,
+			Stale:    cachedata.StaleConfig{For: time.Minute, OnError: time.Hour},
+		}, cachedata.Funcs[string, []string]{
+			Clone: func(s []string) []string {
+				copies.Add(1)
+				return append([]string(nil), s...)
+			},
+		})
 		is := func(want string, source cachedata.Source, age time.Duration) {
 			t.Helper()
 			v, meta, err := c.GetMeta(t.Context(), "k")
@@ -184,9 +190,9 @@ func TestNotModifiedWithoutAnOldResult(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(ctx context.Context, _ string) (int, error) {
-			cachedata.Entry(ctx).NotModified()
+			cachedata.LoadingFrom(ctx).NotModified()
 			return 1, nil
-		}, cachedata.Config[string, int]{})
+		}, cachedata.Config{})
 		gets(t, c, "cachedata: test: NotModified: there is no old result")
 		if s := c.Stats(); s.LoadErrors != 1 || s.Entries != 0 {
 			t.Errorf("%+v", s)
@@ -201,14 +207,14 @@ func TestNotModifiedRevivesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
 		c := newCache(t, func(ctx context.Context, _ string) (int, error) {
-			e := cachedata.Entry(ctx)
+			e := cachedata.LoadingFrom(ctx)
 			if n++; e.OldETag() != "" {
 				time.Sleep(time.Second)
 				e.NotModified()
 			}
 			e.SetETag("x")
 			return n, nil
-		}, cachedata.Config[string, int]{})
+		}, cachedata.Config{})
 		gets(t, c, "1 load")
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -233,7 +239,7 @@ func TestEntryForInABatch(t *testing.T) {
 			rounds++
 			m := make(map[string]int)
 			for _, k := range keys {
-				e := cachedata.EntryFor(ctx, k)
+				e := cachedata.LoadingFor(ctx, k)
 				if old, ok := cachedata.Old[int](e); ok && k == "same" {
 					if e.OldETag() != fmt.Sprint("etag of ", k) || old != 1 {
 						t.Errorf("%s: %d, %q", k, old, e.OldETag())
@@ -248,7 +254,7 @@ func TestEntryForInABatch(t *testing.T) {
 				m[k] = rounds
 			}
 			return m, errDown // of a key that was not asked for
-		}, cachedata.Config[string, int]{TTL: time.Minute, FailSafe: time.Hour})
+		}, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{OnError: time.Hour}})
 		keys := []string{"same", "short", "other"}
 		wantMany(t, b, keys, map[string]int{"same": 1, "short": 1, "other": 1})
 		time.Sleep(time.Second)
@@ -266,9 +272,9 @@ func TestEntryForInABatch(t *testing.T) {
 func TestEntryForMatchesKeysAsData(t *testing.T) {
 	t.Parallel()
 	b := newBatch(t, func(ctx context.Context, keys []*int) (map[*int]int, error) {
-		cachedata.EntryFor(ctx, new(7)).NoStore()
+		cachedata.LoadingFor(ctx, new(7)).NoStore()
 		return map[*int]int{keys[0]: 1}, nil
-	}, cachedata.Config[*int, int]{})
+	}, cachedata.Config{})
 	if v, err := b.Get(t.Context(), new(7)); v != 1 || err != nil {
 		t.Error(v, err)
 	}
@@ -285,22 +291,22 @@ func TestMisuseOfEntryFailsTheLoad(t *testing.T) {
 		say  func(ctx context.Context)
 		want string
 	}{
-		{"a negative cost", func(ctx context.Context) { cachedata.EntryFor(ctx, "k").SetCost(-1) }, "SetCost(-1): a cost cannot be negative"},
-		{"another key", func(ctx context.Context) { cachedata.EntryFor(ctx, "other").NoStore() }, "EntryFor: the load was not asked for this key"},
-		{"a key of another type", func(ctx context.Context) { cachedata.EntryFor(ctx, 7).NoStore() }, "EntryFor: the load was not asked for this key"},
-		{"a value of another type", func(ctx context.Context) { _, _ = cachedata.Old[string](cachedata.EntryFor(ctx, "k")) }, "type string in Old: the results are of another type"},
+		{"a negative cost", func(ctx context.Context) { cachedata.LoadingFor(ctx, "k").SetCost(-1) }, "SetCost(-1): a cost cannot be negative"},
+		{"another key", func(ctx context.Context) { cachedata.LoadingFor(ctx, "other").NoStore() }, "LoadingFor: the load was not asked for this key"},
+		{"a key of another type", func(ctx context.Context) { cachedata.LoadingFor(ctx, 7).NoStore() }, "LoadingFor: the load was not asked for this key"},
+		{"a value of another type", func(ctx context.Context) { _, _ = cachedata.Old[string](cachedata.LoadingFor(ctx, "k")) }, "type string in Old: the results are of another type"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCache(t, func(ctx context.Context, _ string) (int, error) {
 				tt.say(ctx)
 				return 1, nil
-			}, cachedata.Config[string, int]{ErrorTTL: time.Hour})
+			}, cachedata.Config{Errors: cachedata.ErrorConfig{TTL: time.Hour}})
 			gets(t, c, "cachedata: test: "+tt.want)
 			b := newBatch(t, func(ctx context.Context, keys []string) (map[string]int, error) {
 				tt.say(ctx)
 				return map[string]int{"k": 1}, nil
-			}, cachedata.Config[string, int]{})
+			}, cachedata.Config{})
 			gets(t, b.Cache, "cachedata: test: "+tt.want)
 			if _, err := b.GetMany(t.Context(), []string{"k"}); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("GetMany: %v", err)
@@ -311,11 +317,11 @@ func TestMisuseOfEntryFailsTheLoad(t *testing.T) {
 		})
 	}
 	b := newBatch(t, func(ctx context.Context, keys []string) (map[string]int, error) {
-		cachedata.Entry(ctx).NoStore()
+		cachedata.LoadingFrom(ctx).NoStore()
 		return map[string]int{"k": 1}, nil
-	}, cachedata.Config[string, int]{})
-	gets(t, b.Cache, "cachedata: test: Entry: this load is for several keys: use EntryFor")
-	if _, err := b.GetMany(t.Context(), []string{"k"}); err == nil || !strings.Contains(err.Error(), "use EntryFor") {
+	}, cachedata.Config{})
+	gets(t, b.Cache, "cachedata: test: LoadingFrom: this load is for several keys: use LoadingFor")
+	if _, err := b.GetMany(t.Context(), []string{"k"}); err == nil || !strings.Contains(err.Error(), "use LoadingFor") {
 		t.Errorf("GetMany: %v", err)
 	}
 }
@@ -332,7 +338,7 @@ func TestEntryOutsideALoad(t *testing.T) {
 		e.SetModified(time.Now())
 		e.NotModified()
 	}
-	for _, e := range []*cachedata.Loading{cachedata.Entry(t.Context()), cachedata.EntryFor(t.Context(), 1), new(cachedata.Loading)} {
+	for _, e := range []*cachedata.Loading{cachedata.LoadingFrom(t.Context()), cachedata.LoadingFor(t.Context(), 1), new(cachedata.Loading)} {
 		say(e)
 		if _, ok := cachedata.Old[int](e); ok || e.OldETag() != "" || !e.OldModified().IsZero() {
 			t.Error("there is an old result outside a load")
@@ -340,9 +346,9 @@ func TestEntryOutsideALoad(t *testing.T) {
 	}
 	var kept *cachedata.Loading
 	c := newCache(t, func(ctx context.Context, _ string) (int, error) {
-		kept = cachedata.Entry(ctx)
+		kept = cachedata.LoadingFrom(ctx)
 		return 1, nil
-	}, cachedata.Config[string, int]{})
+	}, cachedata.Config{})
 	gets(t, c, "1 load")
 	say(kept)
 	gets(t, c, "1 hit")
@@ -358,9 +364,9 @@ func TestEntryOfALoadThatIsTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, func(ctx context.Context, _ string) (int, error) {
 			time.Sleep(2 * time.Second)
-			cachedata.Entry(ctx).NotModified()
+			cachedata.LoadingFrom(ctx).NotModified()
 			return 1, nil
-		}, cachedata.Config[string, int]{HardTimeout: time.Second})
+		}, cachedata.Config{Timeout: time.Second})
 		if _, err := c.Get(t.Context(), "k"); !errors.Is(err, cachedata.ErrTimeout) {
 			t.Error(err)
 		}
@@ -373,10 +379,10 @@ func TestEntryOfALoadThatIsTooLate(t *testing.T) {
 func TestEntryOfTheInnermostLoad(t *testing.T) {
 	t.Parallel()
 	inner := newCache(t, func(ctx context.Context, k string) (int, error) {
-		cachedata.Entry(ctx).NoStore()
+		cachedata.LoadingFrom(ctx).NoStore()
 		return 1, nil
-	}, cachedata.Config[string, int]{})
-	outer := newCache(t, inner.Get, cachedata.Config[string, int]{})
+	}, cachedata.Config{})
+	outer := newCache(t, inner.Get, cachedata.Config{})
 	gets(t, outer, "1 load")
 	gets(t, outer, "1 hit")
 	if n := inner.Stats().Entries; n != 0 {
@@ -389,11 +395,11 @@ func TestCostOfALoad(t *testing.T) {
 	costs := map[string]int64{"free": 0, "dear": 7000, "too dear": 10_001}
 	c := newCache(t, func(ctx context.Context, k string) (int, error) {
 		if n, ok := costs[k]; ok {
-			cachedata.Entry(ctx).SetCost(n)
-			cachedata.Entry(ctx).AddTags("b", "a", "b")
+			cachedata.LoadingFrom(ctx).SetCost(n)
+			cachedata.LoadingFrom(ctx).AddTags("b", "a", "b")
 		}
 		return 1, nil
-	}, cachedata.Config[string, int]{MaxBytes: 10_000, Size: func(int) int64 { return 1000 }})
+	}, cachedata.Config{MaxBytes: 10_000}, cachedata.Funcs[string, int]{Size: func(int) int64 { return 1000 }})
 	for _, k := range []string{"free", "dear", "too dear", "plain"} {
 		want(t, c, k, 1)
 	}

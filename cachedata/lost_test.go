@@ -17,9 +17,9 @@ func TestANilContextIsAnError(t *testing.T) {
 	var none context.Context
 	group := newGroup(t, cachedata.GroupConfig{})
 	load := func(context.Context, int) (int, error) { return 1, nil }
-	global := cachedata.Must(cachedata.New("global", load, cachedata.Config[int, int]{Group: group}))
-	session := cachedata.Must(cachedata.New("session", load, cachedata.Config[int, int]{Group: group, Scope: cachedata.Session}))
-	batch := cachedata.Must(cachedata.NewBatch("batch", func(context.Context, []int) (map[int]int, error) { return nil, nil }, cachedata.Config[int, int]{Group: group}))
+	global := cachedata.Must(cachedata.New("global", load, cachedata.Config{Group: group}))
+	session := cachedata.Must(cachedata.New("session", load, cachedata.Config{Group: group, Scope: cachedata.Session}))
+	batch := cachedata.Must(cachedata.NewBatch("batch", func(context.Context, []int) (map[int]int, error) { return nil, nil }, cachedata.Config{Group: group}))
 	for name, call := range map[string]func() error{
 		"Get":            func() error { _, err := global.Get(none, 1); return err },
 		"GetMeta":        func() error { _, _, err := global.GetMeta(none, 1); return err },
@@ -63,7 +63,7 @@ func TestALoadThatUsesItsOwnKeyWithAFreshContextIsTold(t *testing.T) {
 			<-got
 			<-end
 			return 1, nil
-		}, cachedata.Config[int, int]{Observer: &events})
+		}, cachedata.Config{Observer: &events})
 		go func() { time.Sleep(2 * time.Minute); close(end) }()
 		if v, err := c.Get(t.Context(), 1); v != 1 || err != nil {
 			t.Errorf("Get() = %d, %v", v, err)
@@ -79,7 +79,7 @@ func TestHardTimeoutEndsALoadThatWaitsForItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c *cachedata.Cache[int, int]
 		c = newCache(t, func(_ context.Context, k int) (int, error) { return c.Get(context.Background(), k) },
-			cachedata.Config[int, int]{HardTimeout: time.Minute})
+			cachedata.Config{Timeout: time.Minute})
 		start := time.Now()
 		if _, err := c.Get(t.Context(), 1); !errors.Is(err, cachedata.ErrTimeout) || time.Since(start) != time.Minute {
 			t.Errorf("Get() = %v after %v, want ErrTimeout after a minute", err, time.Since(start))
@@ -91,9 +91,9 @@ func TestHardTimeoutEndsALoadThatWaitsForItself(t *testing.T) {
 func TestALoadMayWaitLongForAnotherOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		slow := newCache(t, func(context.Context, int) (int, error) { time.Sleep(5 * time.Minute); return 1, nil }, cachedata.Config[int, int]{})
+		slow := newCache(t, func(context.Context, int) (int, error) { time.Sleep(5 * time.Minute); return 1, nil }, cachedata.Config{})
 		fast := cachedata.Must(cachedata.New("fast", func(_ context.Context, k int) (int, error) { return slow.Get(context.Background(), k) },
-			cachedata.Config[int, int]{Group: newGroup(t, cachedata.GroupConfig{})}))
+			cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{})}))
 		go func() { _, _ = slow.Get(context.Background(), 1) }()
 		synctest.Wait()
 		if v, err := fast.Get(t.Context(), 1); v != 1 || err != nil {
@@ -131,9 +131,9 @@ func TestALoadThatClearsItsOwnCacheIsTold(t *testing.T) {
 		var events observe.Recorder
 		var c *cachedata.Cache[int, int]
 		c = cachedata.Must(cachedata.New(name, func(ctx context.Context, k int) (int, error) { return k, test.clear(ctx, c) },
-			cachedata.Config[int, int]{Group: group, Observer: &events, Tags: func(int, int) []string { return []string{"t"} }}))
+			cachedata.Config{Group: group, Observer: &events}, cachedata.Funcs[int, int]{Tags: func(int, int) []string { return []string{"t"} }}))
 		if other == nil {
-			other = cachedata.Must(cachedata.New("other", func(context.Context, int) (int, error) { return 0, nil }, cachedata.Config[int, int]{Group: group}))
+			other = cachedata.Must(cachedata.New("other", func(context.Context, int) (int, error) { return 0, nil }, cachedata.Config{Group: group}))
 		}
 		if got, err := c.Get(t.Context(), 1); got != 1 || err != nil {
 			t.Errorf("%s: Get() = %d, %v", name, got, err)

@@ -96,7 +96,7 @@ func (c *core) joinMany(ctx context.Context, places []*place, index []int, resul
 		}
 	}
 	for _, err := range led {
-		flight.Raise(err)
+		flight.Repanic(err)
 	}
 	return again
 }

@@ -56,12 +56,12 @@ func TestOverlappingClearsOfAGroup(t *testing.T) {
 			<-goOn
 		}
 		return v, err
-	}, Config[int, int64]{Group: g}))
+	}, Config{Group: g}))
 	slow := &slowMember{entered: make(chan chan struct{})}
 	if err := g.group.Add(slow); err != nil {
 		t.Fatal(err)
 	}
-	a = Must(New("a", func(context.Context, int) (int64, error) { return origin.Load(), nil }, Config[int, int64]{Group: g}))
+	a = Must(New("a", func(context.Context, int) (int64, error) { return origin.Load(), nil }, Config{Group: g}))
 
 	if v, _ := a.Get(ctx, 7); v != 1 {
 		t.Fatal(v)
@@ -125,7 +125,7 @@ func TestASweepSeesTheFirstTaggedResult(t *testing.T) {
 	}
 	ctx := context.Background()
 	c := Must(New("c", func(context.Context, string) (int, error) { return 1, nil },
-		Config[string, int]{Group: g, Tags: func(string, int) []string { return []string{"t"} }}))
+		Config{Group: g}, Funcs[string, int]{Tags: func(string, int) []string { return []string{"t"} }}))
 	s := &stalled{entered: make(chan struct{}), release: make(chan struct{})}
 	c.core.table.owners = s
 	got := make(chan int)
@@ -157,7 +157,7 @@ func TestAForgottenClearLeavesNoOldResult(t *testing.T) {
 	ctx := context.Background()
 	n := 0
 	c := Must(New("c", func(ctx context.Context, _ string) (int, error) {
-		e := Entry(ctx)
+		e := LoadingFrom(ctx)
 		e.AddTags("t")
 		if _, ok := Old[int](e); ok {
 			e.NotModified()
@@ -165,7 +165,7 @@ func TestAForgottenClearLeavesNoOldResult(t *testing.T) {
 		}
 		n++
 		return n, nil
-	}, Config[string, int]{Group: g, TTL: time.Nanosecond, FailSafe: time.Hour}))
+	}, Config{Group: g, TTL: time.Nanosecond, Stale: StaleConfig{OnError: time.Hour}}))
 	if v, err := c.Get(ctx, "k"); v != 1 || err != nil {
 		t.Fatal(v, err)
 	}
@@ -203,7 +203,7 @@ func TestASweepQueuesNothingThatWasDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	c := Must(New("c", func(context.Context, int) (int, error) { return 1, nil }, Config[int, int]{Group: g, IdleTTL: time.Hour}))
+	c := Must(New("c", func(context.Context, int) (int, error) { return 1, nil }, Config{Group: g, IdleTTL: time.Hour}))
 	for k := range 64 {
 		_, _ = c.Get(ctx, k)
 	}
@@ -259,7 +259,7 @@ func TestAForgottenClearIsStillSeenByAReaderThatStalls(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := Must(New("c", func(context.Context, string) (int, error) { return 1, nil },
-				Config[string, int]{Group: g, Tags: func(string, int) []string { return []string{"t"} }}))
+				Config{Group: g}, Funcs[string, int]{Tags: func(string, int) []string { return []string{"t"} }}))
 			if _, err := c.Get(ctx, "k"); err != nil {
 				t.Fatal(err)
 			}
@@ -301,7 +301,7 @@ func TestAPutIsNotLostToAClearOfItsTag(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := Must(New("c", func(context.Context, string) (int, error) { return 1, nil },
-			Config[string, int]{Group: g, Tags: func(string, int) []string { return []string{"t"} }}))
+			Config{Group: g}, Funcs[string, int]{Tags: func(string, int) []string { return []string{"t"} }}))
 		s := &stalled{entered: make(chan struct{}), release: make(chan struct{})}
 		c.core.table.owners = s
 		done := make(chan error)

@@ -20,12 +20,12 @@ import (
 func TestPrivateDataIsNeitherAKeyNorCopiedByMistake(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, cachedata.GroupConfig{})
-	_, err := cachedata.New("key", func(context.Context, slog.Value) (int, error) { return 0, nil }, cachedata.Config[slog.Value, int]{Group: g})
+	_, err := cachedata.New("key", func(context.Context, slog.Value) (int, error) { return 0, nil }, cachedata.Config{Group: g})
 	var refused *cachedata.KeyError
 	if !errors.As(err, &refused) || refused.Type != reflect.TypeFor[slog.Value]() || !strings.Contains(err.Error(), "HashFuncs") {
 		t.Errorf("a slog.Value as a key: %v, want a KeyError with the ways out", err)
 	}
-	c := newCache(t, func(_ context.Context, k any) (slog.Value, error) { return slog.StringValue("team:7 and more"), nil }, cachedata.Config[any, slog.Value]{})
+	c := newCache(t, func(_ context.Context, k any) (slog.Value, error) { return slog.StringValue("team:7 and more"), nil }, cachedata.Config{})
 	if _, err := c.Get(t.Context(), slog.StringValue("team:7")); !errors.As(err, &refused) || refused.Path == "" {
 		t.Errorf("a slog.Value behind an interface: %v, want a KeyError with its path", err)
 	}
@@ -60,7 +60,7 @@ func TestAPointerIntoWhatAMethodCopiesIsRefused(t *testing.T) {
 			p.Title = new(string)
 		}
 		return p, nil
-	}, cachedata.Config[int, *page]{})
+	}, cachedata.Config{})
 	var refused *cachedata.CopyError
 	if _, err := c.Get(t.Context(), 1); !errors.As(err, &refused) || !strings.Contains(err.Error(), "Config.Clone") {
 		t.Errorf("Get: %v, want a CopyError with the ways out", err)
@@ -90,7 +90,7 @@ func TestAKeyOwnsItsStringsAfterTheCall(t *testing.T) {
 		<-block
 		seen = append(seen, k)
 		return k.Path, nil
-	}, cachedata.Config[key, string]{})
+	}, cachedata.Config{})
 	buf := []byte("/before")
 	text := unsafe.String(&buf[0], len(buf))
 	done := make(chan string)
@@ -114,31 +114,31 @@ func TestAKeyOwnsItsStringsAfterTheCall(t *testing.T) {
 func TestKeysAreBoundedInBytesAlsoAsStrings(t *testing.T) {
 	t.Parallel()
 	load := func(_ context.Context, k string) (int, error) { return len(k), nil }
-	c := newCache(t, load, cachedata.Config[string, int]{})
+	c := newCache(t, load, cachedata.Config{})
 	long := strings.Repeat("x", 1<<20+1)
 	_, err1 := c.Get(t.Context(), long)
 	err2 := c.Put(t.Context(), long, 1)
 	for _, err := range []error{err1, err2} {
 		var refused *cachedata.KeyError
-		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "HashFuncs") || !strings.Contains(err.Error(), "MaxKeyBytes") {
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "HashFuncs") || !strings.Contains(err.Error(), "Keys.MaxBytes") {
 			t.Errorf("%v, want a KeyError with the ways out", err)
 		}
 	}
-	raised := newCache(t, load, cachedata.Config[string, int]{MaxKeyBytes: 2 << 20})
+	raised := newCache(t, load, cachedata.Config{Keys: cachedata.KeyConfig{MaxBytes: 2 << 20}})
 	if n, err := raised.Get(t.Context(), long); n != len(long) || err != nil {
 		t.Errorf("with a limit of 2 MiB: %d, %v", n, err)
 	}
 	type document struct{ Text []byte }
-	digested := newCache(t, func(_ context.Context, d document) (int, error) { return len(d.Text), nil }, cachedata.Config[document, int]{
-		HashFuncs: map[reflect.Type]func(any) (any, error){
+	digested := newCache(t, func(_ context.Context, d document) (int, error) { return len(d.Text), nil }, cachedata.Config{
+		Keys: cachedata.KeyConfig{HashFuncs: map[reflect.Type]func(any) (any, error){
 			reflect.TypeFor[document](): func(v any) (any, error) { return sha256.Sum256(v.(document).Text), nil },
-		},
+		}},
 	})
 	if n, err := digested.Get(t.Context(), document{[]byte(long)}); n != len(long) || err != nil {
 		t.Errorf("by its digest: %d, %v", n, err)
 	}
-	if _, err := cachedata.New("x", load, cachedata.Config[string, int]{MaxKeyBytes: -1}); err == nil || !strings.Contains(err.Error(), "MaxKeyBytes is -1") {
-		t.Errorf("MaxKeyBytes -1: %v", err)
+	if _, err := cachedata.New("x", load, cachedata.Config{Keys: cachedata.KeyConfig{MaxBytes: -1}}); err == nil || !strings.Contains(err.Error(), "Keys.MaxBytes is -1") {
+		t.Errorf("Keys.MaxBytes -1: %v", err)
 	}
 }
 
@@ -148,7 +148,7 @@ func TestAVisitorInAKeyIsRefusedAlsoIfLeftOut(t *testing.T) {
 		ID      int
 		Request *http.Request `hash:"-"`
 	}
-	_, err := cachedata.New("visitor", func(context.Context, key) (int, error) { return 0, nil }, cachedata.Config[key, int]{Group: newGroup(t, cachedata.GroupConfig{})})
+	_, err := cachedata.New("visitor", func(context.Context, key) (int, error) { return 0, nil }, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{})})
 	var refused *cachedata.KeyError
 	if !errors.As(err, &refused) || refused.Path != "key.Request" || !strings.Contains(err.Error(), "a field of the key") {
 		t.Errorf("%v, want a KeyError with path and way out", err)
@@ -164,7 +164,7 @@ func TestTrustedNamesTypesOfOtherModules(t *testing.T) {
 		"Trusted[0] is http.Handler":   reflect.TypeFor[http.Handler](),
 		"Trusted[0] is map[string]int": reflect.TypeFor[map[string]int](),
 	} {
-		_, err := cachedata.New("trusted", load, cachedata.Config[int, int]{Group: newGroup(t, cachedata.GroupConfig{}), Trusted: []reflect.Type{of}})
+		_, err := cachedata.New("trusted", load, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{}), Trusted: []reflect.Type{of}})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", of, err, want)
 		}

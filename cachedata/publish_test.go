@@ -55,7 +55,7 @@ func (s *stage) load(ctx context.Context, keys []string) (map[string]int, error)
 	s.pass("in load")
 	m := make(map[string]int)
 	for _, k := range keys {
-		e := cachedata.EntryFor(ctx, k)
+		e := cachedata.LoadingFor(ctx, k)
 		switch {
 		case fail:
 			return nil, errDown
@@ -132,7 +132,7 @@ func TestEveryClearInEveryPhaseOfEveryLoad(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						s := &stage{version: 1}
 						g := newGroup(t, cachedata.GroupConfig{})
-						c := newBatch(t, s.load, cachedata.Config[string, int]{Group: g, Tags: s.tags, TTL: time.Minute, StaleFor: time.Hour, RetryAfter: time.Nanosecond})
+						c := newBatch(t, s.load, cachedata.Config{Group: g, TTL: time.Minute, Stale: cachedata.StaleConfig{For: time.Hour, RetryAfter: time.Nanosecond}}, cachedata.Funcs[string, int]{Tags: s.tags})
 						if kind.old {
 							if v, err := c.Get(t.Context(), "k"); v != 1 || err != nil {
 								t.Fatal(v, err)
@@ -228,7 +228,7 @@ func TestFailSafeServesNothingThatWasCleared(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var s source
 				g := newGroup(t, cachedata.GroupConfig{})
-				c := newCache(t, s.load, cachedata.Config[string, int]{Group: g, TTL: time.Minute, FailSafe: time.Hour, SoftTimeout: 10 * time.Second, Tags: func(string, int) []string { return []string{"tag"} }})
+				c := newCache(t, s.load, cachedata.Config{Group: g, TTL: time.Minute, Stale: cachedata.StaleConfig{OnError: time.Hour, SoftTimeout: 10 * time.Second}}, cachedata.Funcs[string, int]{Tags: func(string, int) []string { return []string{"tag"} }})
 				gets(t, c, "1 load")
 				time.Sleep(time.Minute)
 				s.failWith(errDown)

@@ -147,7 +147,7 @@ func TestRaceMatrix(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := &origin{value: 1, took: took, fail: tt.fail}
 				g := newGroup(t, cachedata.GroupConfig{})
-				c := newCache(t, o.load, cachedata.Config[string, *int]{Group: g})
+				c := newCache(t, o.load, cachedata.Config{Group: g})
 				limited := func(d time.Duration) context.Context {
 					if d == 0 {
 						return t.Context()
@@ -202,7 +202,7 @@ func TestRaceMatrix(t *testing.T) {
 func TestCallerMutatesTheResult(t *testing.T) {
 	t.Parallel()
 	o := &origin{value: 1}
-	c := newCache(t, o.load, cachedata.Config[string, *int]{})
+	c := newCache(t, o.load, cachedata.Config{})
 	p, err := c.Get(t.Context(), "k")
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +221,7 @@ func TestSlowLoadDelaysNoHits(t *testing.T) {
 				time.Sleep(time.Hour)
 			}
 			return k, nil
-		}, cachedata.Config[int, int]{})
+		}, cachedata.Config{})
 		for k := range 100 {
 			want(t, c, k+1, k+1)
 		}
@@ -253,12 +253,12 @@ func TestDerivedResultsDoNotSurviveAGroupClear(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGroup(t, cachedata.GroupConfig{})
 		source := 1
-		base := cachedata.Must(cachedata.New("base", func(context.Context, struct{}) (int, error) { return source, nil }, cachedata.Config[struct{}, int]{Group: g}))
+		base := cachedata.Must(cachedata.New("base", func(context.Context, struct{}) (int, error) { return source, nil }, cachedata.Config{Group: g}))
 		sum := cachedata.Must(cachedata.New("sum", func(ctx context.Context, _ struct{}) (int, error) {
 			v, err := base.Get(ctx, struct{}{})
 			time.Sleep(time.Second)
 			return v * 10, err
-		}, cachedata.Config[struct{}, int]{Group: g}))
+		}, cachedata.Config{Group: g}))
 		want(t, base, struct{}{}, 1)
 		var wg sync.WaitGroup
 		wg.Go(func() { want(t, sum, struct{}{}, 10) })
@@ -278,7 +278,7 @@ func TestDerivedResultsDoNotSurviveAGroupClear(t *testing.T) {
 func TestFailedRefreshKeepsTheOldResult(t *testing.T) {
 	t.Parallel()
 	var fail error
-	c := newCache(t, func(_ context.Context, k int) (int, error) { return k, fail }, cachedata.Config[int, int]{})
+	c := newCache(t, func(_ context.Context, k int) (int, error) { return k, fail }, cachedata.Config{})
 	want(t, c, 1, 1)
 	fail = errors.New("down")
 	if _, err := c.Refresh(t.Context(), 1); !errors.Is(err, fail) {

@@ -8,12 +8,11 @@ import (
 	"reflect"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
 // WriteError says that a shared result was changed although its cache is
-// ReadOnly, by a caller or by the loader; see Config.VerifyReadOnly. It has no
+// ReadOnly, by a caller or by the loader; see CopyConfig.Verify. It has no
 // HTTP status: it is a mistake in the program.
 type WriteError struct {
 	Cache       string // the cache's name
@@ -29,7 +28,7 @@ func (e *WriteError) Error() string {
 // seals tell whether a value is what it was when it was stored. A seal is a
 // hash of the value's canonical bytes.
 type seals struct {
-	plan *canon.Plan[any]
+	plan *keys.Plan
 	t    reflect.Type
 	seed maphash.Seed
 }
@@ -37,13 +36,13 @@ type seals struct {
 // newSeals returns seals for values of the type t, in which everything
 // must be data; trusted is Config.Trusted.
 func newSeals(t reflect.Type, trusted []reflect.Type) (*seals, error) {
-	plan, err := canon.For[any](canon.Config{MaxBytes: 1 << 30, Trusted: trusted})
+	plan, err := keys.Compile(reflect.TypeFor[any](), keys.Config{MaxBytes: 1 << 30, Trusted: trusted})
 	s := &seals{plan, t, maphash.MakeSeed()}
 	if err == nil {
 		_, err = s.of(reflect.New(t).UnsafePointer())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("VerifyReadOnly: results of this type cannot be compared: leave it out: %w", err)
+		return nil, fmt.Errorf("Copy.Verify: results of this type cannot be compared: leave it out: %w", err)
 	}
 	return s, nil
 }
@@ -52,14 +51,14 @@ func newSeals(t reflect.Type, trusted []reflect.Type) (*seals, error) {
 // that keys use as well.
 func (s *seals) of(p unsafe.Pointer) (uint64, error) {
 	v := reflect.NewAt(s.t, p).Elem().Interface()
-	buf := identity.Borrow()
-	b, err := s.plan.Append(*buf, &v)
+	buf := keys.Borrow()
+	b, err := s.plan.Append(*buf, unsafe.Pointer(&v))
 	if err != nil {
-		identity.Return(buf, nil)
+		keys.Return(buf, nil)
 		return 0, err
 	}
 	seal := maphash.Bytes(s.seed, b)
-	identity.Return(buf, b)
+	keys.Return(buf, b)
 	return seal, nil
 }
 

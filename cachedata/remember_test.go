@@ -19,7 +19,7 @@ func TestErrorTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
 		var rec observe.Recorder
-		c := newCache(t, s.load, cachedata.Config[string, int]{ErrorTTL: time.Second, Observer: &rec})
+		c := newCache(t, s.load, cachedata.Config{Observer: &rec, Errors: cachedata.ErrorConfig{TTL: time.Second}})
 		s.failWith(errDown)
 		gets(t, c, "down")
 		gets(t, c, "down")
@@ -55,7 +55,7 @@ func TestErrorsOfTheWrongKindAreNotRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &site{links: map[string]string{"a": "b", "b": "a"}}
-		s.pages = newCache(t, s.load, cachedata.Config[string, string]{ErrorTTL: time.Hour})
+		s.pages = newCache(t, s.load, cachedata.Config{Errors: cachedata.ErrorConfig{TTL: time.Hour}})
 		if _, err := s.pages.Get(t.Context(), "a"); err == nil {
 			t.Error("no cycle")
 		}
@@ -63,7 +63,7 @@ func TestErrorsOfTheWrongKindAreNotRemembered(t *testing.T) {
 		want(t, s.pages, "b", "b") // which was part of the circle only because of a
 
 		var o source
-		c := cachedata.Must(cachedata.New("panics", o.load, cachedata.Config[string, int]{ErrorTTL: time.Hour, Group: newGroup(t, cachedata.GroupConfig{})}))
+		c := cachedata.Must(cachedata.New("panics", o.load, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{}), Errors: cachedata.ErrorConfig{TTL: time.Hour}}))
 		o.fail(func() error { panic("boom") })
 		func() {
 			defer func() { _ = recover() }()
@@ -79,7 +79,7 @@ func TestAnErrorDoesNotReplaceAResult(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, StaleFor: time.Minute, ErrorTTL: time.Hour})
+		c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{For: time.Minute}, Errors: cachedata.ErrorConfig{TTL: time.Hour}})
 		gets(t, c, "1 load")
 		s.failWith(errDown)
 		if _, err := c.Refresh(t.Context(), "k"); err != errDown {
@@ -115,9 +115,9 @@ func TestNotFoundTTL(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				for _, err := range []error{cachedata.ErrNotFound, fmt.Errorf("user 7: %w", cachedata.ErrNotFound), fmt.Errorf("query: %w", sql.ErrNoRows)} {
 					var s source
-					c := cachedata.Must(cachedata.New("test", s.load, cachedata.Config[string, int]{
-						ErrorTTL: tt.errorTTL, NotFoundTTL: tt.missing, Group: newGroup(t, cachedata.GroupConfig{}),
-						NotFound: func(err error) bool { return errors.Is(err, sql.ErrNoRows) },
+					c := cachedata.Must(cachedata.New("test", s.load, cachedata.Config{
+						Group:  newGroup(t, cachedata.GroupConfig{}),
+						Errors: cachedata.ErrorConfig{TTL: tt.errorTTL, NotFoundTTL: tt.missing, IsNotFound: func(err error) bool { return errors.Is(err, sql.ErrNoRows) }},
 					}))
 					s.failWith(err)
 					gets(t, c, err.Error())
@@ -139,7 +139,7 @@ func TestNotFoundReplacesAResult(t *testing.T) {
 	for _, ttl := range []time.Duration{0, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
 			var s source
-			c := newCache(t, s.load, cachedata.Config[string, int]{NotFoundTTL: ttl})
+			c := newCache(t, s.load, cachedata.Config{Errors: cachedata.ErrorConfig{NotFoundTTL: ttl}})
 			gets(t, c, "1 load")
 			s.failWith(cachedata.ErrNotFound)
 			if _, err := c.Refresh(t.Context(), "k"); !errors.Is(err, cachedata.ErrNotFound) {
@@ -165,7 +165,7 @@ func TestGetManyRemembersErrors(t *testing.T) {
 			}
 		}
 		return m, nil
-	}, cachedata.Config[int, int]{NotFoundTTL: time.Hour, Group: newGroup(t, cachedata.GroupConfig{})}))
+	}, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{}), Errors: cachedata.ErrorConfig{NotFoundTTL: time.Hour}}))
 	for range 2 {
 		if m, err := b.GetMany(t.Context(), []int{-1, 0, 1}); len(m) != 1 || err != nil {
 			t.Errorf("got %v, %v", m, err)
@@ -184,7 +184,7 @@ func TestKeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
 		var rec observe.Recorder
-		c := newCache(t, s.load, cachedata.Config[string, int]{Keep: func(k string, v int) bool { return k == "k" && v%2 == 0 }, Observer: &rec})
+		c := newCache(t, s.load, cachedata.Config{Observer: &rec}, cachedata.Funcs[string, int]{Keep: func(k string, v int) bool { return k == "k" && v%2 == 0 }})
 		gets(t, c, "1 load")
 		gets(t, c, "2 load")
 		gets(t, c, "2 hit")
@@ -204,7 +204,7 @@ func TestKeep(t *testing.T) {
 
 func TestKeepMayPanic(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, counter[string](), cachedata.Config[string, string]{Keep: func(string, string) bool { panic("boom") }})
+	c := newCache(t, counter[string](), cachedata.Config{}, cachedata.Funcs[string, string]{Keep: func(string, string) bool { panic("boom") }})
 	defer func() {
 		if pe, ok := recover().(*cachedata.PanicError); !ok || pe.Value != "boom" {
 			t.Errorf("raised %v", pe)
@@ -218,31 +218,31 @@ func TestKeepMayPanic(t *testing.T) {
 
 func TestIncoherentConfigsAreRefused(t *testing.T) {
 	t.Parallel()
-	type config = cachedata.Config[string, int]
+	type config = cachedata.Config
 	tests := []struct {
 		cfg  config
 		want string
 	}{
 		{config{TTL: -1}, "TTL is -1ns: use 0 to keep results for ever"},
-		{config{TTL: 1, StaleFor: -1}, "StaleFor is -1ns: use 0 not to serve"},
-		{config{TTL: 1, FailSafe: -1}, "FailSafe is -1ns"},
-		{config{TTL: 1, StaleFor: 1, RetryAfter: -1}, "RetryAfter is -1ns: use 0 for 5s"},
+		{config{TTL: 1, Stale: cachedata.StaleConfig{For: -1}}, "Stale.For is -1ns: use 0 not to serve"},
+		{config{TTL: 1, Stale: cachedata.StaleConfig{OnError: -1}}, "Stale.OnError is -1ns"},
+		{config{TTL: 1, Stale: cachedata.StaleConfig{For: 1, RetryAfter: -1}}, "RetryAfter is -1ns: use 0 for 5s"},
 		{config{IdleTTL: -1}, "IdleTTL is -1ns"},
-		{config{TTL: 1, FailSafe: 1, SoftTimeout: -1}, "SoftTimeout is -1ns"},
-		{config{HardTimeout: -1}, "HardTimeout is -1ns"},
-		{config{ErrorTTL: -1}, "ErrorTTL is -1ns"},
-		{config{NotFoundTTL: -1}, "NotFoundTTL is -1ns"},
-		{config{TTL: 1, EagerAt: -0.1}, "EagerAt is -0.1"},
-		{config{TTL: 1, EagerAt: 1}, "EagerAt is 1"},
+		{config{TTL: 1, Stale: cachedata.StaleConfig{OnError: 1, SoftTimeout: -1}}, "SoftTimeout is -1ns"},
+		{config{Timeout: -1}, "Timeout is -1ns"},
+		{config{Errors: cachedata.ErrorConfig{TTL: -1}}, "Errors.TTL is -1ns"},
+		{config{Errors: cachedata.ErrorConfig{NotFoundTTL: -1}}, "NotFoundTTL is -1ns"},
+		{config{TTL: 1, Stale: cachedata.StaleConfig{EagerAt: -0.1}}, "EagerAt is -0.1"},
+		{config{TTL: 1, Stale: cachedata.StaleConfig{EagerAt: 1}}, "EagerAt is 1"},
 		{config{TTL: 1, Jitter: 1.5}, "Jitter is 1.5"},
-		{config{StaleFor: 1}, "StaleFor is 1ns and FailSafe is 0s, but results do not expire"},
-		{config{FailSafe: 1}, "but results do not expire"},
-		{config{EagerAt: 0.5}, "EagerAt is 0.5, but results do not expire"},
+		{config{Stale: cachedata.StaleConfig{For: 1}}, "Stale.For is 1ns and Stale.OnError is 0s, but results do not expire"},
+		{config{Stale: cachedata.StaleConfig{OnError: 1}}, "but results do not expire"},
+		{config{Stale: cachedata.StaleConfig{EagerAt: 0.5}}, "EagerAt is 0.5, but results do not expire"},
 		{config{Jitter: 0.5}, "Jitter is 0.5, but nothing expires"},
-		{config{TTL: 1, StaleFor: time.Minute, FailSafe: time.Minute}, "make FailSafe longer"},
-		{config{TTL: 1, RetryAfter: 1}, "RetryAfter is 1ns, but no old result is served"},
-		{config{TTL: 1, StaleFor: 1, SoftTimeout: 1}, "SoftTimeout is 1ns, but there is no old result"},
-		{config{TTL: 1, FailSafe: 1, SoftTimeout: time.Second, HardTimeout: time.Second}, "HardTimeout ends the load after 1s"},
+		{config{TTL: 1, Stale: cachedata.StaleConfig{For: time.Minute, OnError: time.Minute}}, "make Stale.OnError longer"},
+		{config{TTL: 1, Stale: cachedata.StaleConfig{RetryAfter: 1}}, "RetryAfter is 1ns, but no old result is served"},
+		{config{TTL: 1, Stale: cachedata.StaleConfig{For: 1, SoftTimeout: 1}}, "SoftTimeout is 1ns, but there is no old result"},
+		{config{TTL: 1, Timeout: time.Second, Stale: cachedata.StaleConfig{OnError: 1, SoftTimeout: time.Second}}, "Timeout ends the load after 1s"},
 	}
 	g := newGroup(t, cachedata.GroupConfig{})
 	for _, tt := range tests {

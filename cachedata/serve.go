@@ -57,7 +57,7 @@ func (c *core) aged(ctx context.Context, key unsafe.Pointer, e *entry) (*entry, 
 // an expired result.
 func (c *core) served(ctx context.Context, key unsafe.Pointer, e *entry, source Source) {
 	c.counters.served(source)
-	if c.observer == nil || source != Stale && source != FailSafe || !e.more().told.CompareAndSwap(false, true) {
+	if !c.observed() || source != Stale && source != FailSafe || !e.more().told.CompareAndSwap(false, true) {
 		return
 	}
 	age := time.Duration(c.group.Now() - e.written)

@@ -32,8 +32,10 @@ func TestObserversAreToldWhatIsServed(t *testing.T) {
 		var s source
 		var rec observe.Recorder
 		seen := 0
-		c := newCache(t, s.load, cachedata.Config[string, int]{
-			TTL: time.Minute, StaleFor: time.Minute, FailSafe: time.Hour, RetryAfter: 10 * time.Second, Observer: &rec,
+		c := newCache(t, s.load, cachedata.Config{
+			TTL:      time.Minute,
+			Observer: &rec,
+			Stale:    cachedata.StaleConfig{For: time.Minute, OnError: time.Hour, RetryAfter: 10 * time.Second},
 		})
 		steps := func(want string, events ...served) {
 			t.Helper()
@@ -80,7 +82,7 @@ func TestObserversAreToldWhatABatchServes(t *testing.T) {
 		var s source
 		var rec observe.Recorder
 		seen := 0
-		b := newBatch(t, s.loadAll, cachedata.Config[string, int]{TTL: time.Minute, StaleFor: time.Minute, FailSafe: time.Hour, Observer: &rec})
+		b := newBatch(t, s.loadAll, cachedata.Config{TTL: time.Minute, Observer: &rec, Stale: cachedata.StaleConfig{For: time.Minute, OnError: time.Hour}})
 		steps := func(event served) {
 			t.Helper()
 			for range 2 {

@@ -11,8 +11,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/internal/visitors"
 	"github.com/reecho-go/reecho/observe"
@@ -35,12 +34,6 @@ const (
 	// Forget; where there is a session too, they belong to both and end with
 	// either. Without a session and a visitor there is only [ErrNoSession].
 	Session
-)
-
-// Bounds of a cache in session scope whose Config has none.
-const (
-	DefaultMaxPerSession = 1_000
-	DefaultMaxSessions   = 10_000
 )
 
 // String returns the name of s in lower case.
@@ -70,8 +63,8 @@ func (cfg *settings) validateScope(bad func(format string, args ...any)) {
 		value int
 		zero  int
 	}{
-		{"MaxPerSession", cfg.MaxPerSession, DefaultMaxPerSession},
-		{"MaxSessions", cfg.MaxSessions, DefaultMaxSessions},
+		{"Session.MaxEntries", cfg.MaxPerSession, defaultMaxPerSession},
+		{"Session.MaxSessions", cfg.MaxSessions, defaultMaxSessions},
 	} {
 		switch {
 		case b.value < 0:
@@ -112,9 +105,9 @@ type kept struct {
 }
 
 func newSessions(c *core) *sessions {
-	s := &sessions{core: c, table: &c.table, maxPerSession: cmp.Or(c.cfg.MaxPerSession, DefaultMaxPerSession)}
+	s := &sessions{core: c, table: &c.table, maxPerSession: cmp.Or(c.cfg.MaxPerSession, defaultMaxPerSession)}
 	s.visits = visitors.New(visitors.Config[*visitor]{
-		Most: cmp.Or(c.cfg.MaxSessions, DefaultMaxSessions),
+		Most: cmp.Or(c.cfg.MaxSessions, defaultMaxSessions),
 		Now:  c.group.Now,
 		Make: s.visitor,
 		Left: s.left,
@@ -155,14 +148,14 @@ func (s *sessions) find(ctx context.Context, key unsafe.Pointer) (*entry, error)
 	if !ok {
 		return nil, nil
 	}
-	buf := identity.Borrow()
+	buf := keys.Borrow()
 	id, err := s.core.keys.AppendID(append(*buf, v.prefix[:]...), key)
 	if err != nil {
-		identity.Return(buf, nil)
+		keys.Return(buf, nil)
 		return nil, err
 	}
 	e := s.table.era.Load().entries.view(id)
-	identity.Return(buf, id)
+	keys.Return(buf, id)
 	return e, nil
 }
 
@@ -190,8 +183,8 @@ func (s *sessions) place(ctx context.Context, key unsafe.Pointer, p *place) erro
 // keyOf returns the key of an entry by its identity, which says all of it.
 func (s *sessions) keyOf(own id) unsafe.Pointer {
 	own.Text = own.Text[prefixLen:]
-	if s.core.shape == canon.Word {
-		own.Word = identity.ParseWord(own.Text)
+	if s.core.shape == keys.Word {
+		own.Word = keys.ParseWord(own.Text)
 	}
 	return s.core.keyOf(&own)
 }

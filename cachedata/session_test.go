@@ -19,7 +19,7 @@ import (
 )
 
 // own returns a cache in session scope whose results say whose they are.
-func own(t *testing.T, cfg cachedata.Config[int, string]) *cachedata.Cache[int, string] {
+func own(t *testing.T, cfg cachedata.Config) *cachedata.Cache[int, string] {
 	t.Helper()
 	var n atomic.Int64
 	cfg.Scope = cachedata.Session
@@ -43,7 +43,7 @@ func get(ctx context.Context, t *testing.T, c *cachedata.Cache[int, string], k i
 
 func TestScopeSession_EveryVisitorHasResultsOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	c := own(t, cachedata.Config[int, string]{})
+	c := own(t, cachedata.Config{})
 	alice, bob := scopetest.New(), scopetest.New()
 	a, b := alice.In(t.Context()), bob.In(t.Context())
 	for ctx, who := range map[context.Context]string{a: alice.ID(), b: bob.ID()} {
@@ -87,8 +87,8 @@ func TestScopeSession_EveryVisitorHasResultsOfTheirOwn(t *testing.T) {
 
 func TestScopeSession_NothingOutsideASession(t *testing.T) {
 	t.Parallel()
-	c := own(t, cachedata.Config[int, string]{})
-	global := newCache(t, func(ctx context.Context, k int) (string, error) { return c.Get(ctx, k) }, cachedata.Config[int, string]{})
+	c := own(t, cachedata.Config{})
+	global := newCache(t, func(ctx context.Context, k int) (string, error) { return c.Get(ctx, k) }, cachedata.Config{})
 	alice := scopetest.New()
 	for name, call := range map[string]func(context.Context) error{
 		"Get":          func(ctx context.Context) error { _, err := c.Get(ctx, 1); return err },
@@ -128,7 +128,7 @@ func (l lost) Lend(context.Context) (scope.Life, error) { return nil, l.err }
 
 func TestScopeSession_ErrorsOfTheSessionAreReturned(t *testing.T) {
 	t.Parallel()
-	c := own(t, cachedata.Config[int, string]{})
+	c := own(t, cachedata.Config{})
 	down := errors.New("the session store is down")
 	if v, err := c.Get(scope.WithLender(t.Context(), lost{down}), 1); !errors.Is(err, down) || errors.Is(err, cachedata.ErrNoSession) {
 		t.Errorf("Get() = %q, %v", v, err)
@@ -141,7 +141,7 @@ func TestScopeSession_ErrorsOfTheSessionAreReturned(t *testing.T) {
 func TestScopeSession_EntriesEndWithTheSession(t *testing.T) {
 	t.Parallel()
 	var events counts
-	c := own(t, cachedata.Config[int, string]{Observer: &events})
+	c := own(t, cachedata.Config{Observer: &events})
 	alice, bob := scopetest.New(), scopetest.New()
 	a, b := alice.In(t.Context()), bob.In(t.Context())
 	for k := range 10 {
@@ -200,7 +200,7 @@ func (c *counts) of(cause observe.Cause) int {
 func TestScopeSession_EntriesEndAtTheDeadlineWithoutTraffic(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := own(t, cachedata.Config[int, string]{})
+		c := own(t, cachedata.Config{})
 		alice := scopetest.New()
 		alice.Until(time.Hour)
 		a := alice.In(t.Context())
@@ -231,7 +231,7 @@ func TestScopeSession_EntriesEndAtTheDeadlineWithoutTraffic(t *testing.T) {
 func TestScopeSession_TTLHoldsToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := own(t, cachedata.Config[int, string]{TTL: time.Minute})
+		c := own(t, cachedata.Config{TTL: time.Minute})
 		a := scopetest.New().In(t.Context())
 		first := get(a, t, c, 1)
 		time.Sleep(time.Minute - 1)
@@ -286,7 +286,7 @@ func TestScopeSession_LoadInFlightWhenItEnds(t *testing.T) {
 						<-release
 					}
 					return fmt.Sprint("load ", n), nil
-				}, cachedata.Config[int, string]{Scope: cachedata.Session})
+				}, cachedata.Config{Scope: cachedata.Session})
 				var wg sync.WaitGroup
 				wg.Go(func() {
 					if v, err := c.Get(ctx, 1); v != "load 1" || err != nil {
@@ -315,7 +315,7 @@ func TestScopeSession_LoadInFlightWhenItEnds(t *testing.T) {
 
 func TestScopeSession_ClearSessionLeavesTheOthersAlone(t *testing.T) {
 	t.Parallel()
-	c := own(t, cachedata.Config[int, string]{})
+	c := own(t, cachedata.Config{})
 	a, b := scopetest.New().In(t.Context()), scopetest.New().In(t.Context())
 	get(a, t, c, 1)
 	v := get(b, t, c, 1)
@@ -338,7 +338,7 @@ func TestScopeSession_ClearIsForAllAndFreesMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGroup(t, cachedata.GroupConfig{})
-		c := own(t, cachedata.Config[int, string]{Group: g})
+		c := own(t, cachedata.Config{Group: g})
 		a, b := scopetest.New().In(t.Context()), scopetest.New().In(t.Context())
 		for name, drop := range map[string]func(context.Context) error{"cache": c.Clear, "group": g.Clear} {
 			get(a, t, c, 1)
@@ -363,7 +363,7 @@ func TestScopeSession_ClearIsForAllAndFreesMemory(t *testing.T) {
 func TestScopeSession_BoundsPerSession(t *testing.T) {
 	t.Parallel()
 	var events counts
-	c := own(t, cachedata.Config[int, string]{MaxPerSession: 10, Observer: &events})
+	c := own(t, cachedata.Config{Observer: &events, Session: cachedata.SessionConfig{MaxEntries: 10}})
 	a, b := scopetest.New().In(t.Context()), scopetest.New().In(t.Context())
 	v := get(b, t, c, 1)
 	for k := range 100 {
@@ -388,7 +388,7 @@ func TestScopeSession_BoundsInAll(t *testing.T) {
 }
 
 func testScopeSessionBoundsInAll(t *testing.T) {
-	c := own(t, cachedata.Config[int, string]{MaxEntries: 50, MaxSessions: 100})
+	c := own(t, cachedata.Config{MaxEntries: 50, Session: cachedata.SessionConfig{MaxSessions: 100}})
 	for range 1000 {
 		a := scopetest.New().In(t.Context())
 		for k := range 5 {
@@ -407,11 +407,11 @@ func testScopeSessionBoundsInAll(t *testing.T) {
 func TestScopeSession_Config(t *testing.T) {
 	t.Parallel()
 	load := func(context.Context, int) (int, error) { return 0, nil }
-	for want, cfg := range map[string]cachedata.Config[int, int]{
-		"Scope is Scope(2)":                         {Scope: 2},
-		"MaxPerSession is -1":                       {Scope: cachedata.Session, MaxPerSession: -1},
-		"MaxSessions is -1":                         {Scope: cachedata.Session, MaxSessions: -1},
-		"MaxSessions is 5, but the scope is global": {MaxSessions: 5},
+	for want, cfg := range map[string]cachedata.Config{
+		"Scope is Scope(2)":                                 {Scope: 2},
+		"Session.MaxEntries is -1":                          {Scope: cachedata.Session, Session: cachedata.SessionConfig{MaxEntries: -1}},
+		"Session.MaxSessions is -1":                         {Scope: cachedata.Session, Session: cachedata.SessionConfig{MaxSessions: -1}},
+		"Session.MaxSessions is 5, but the scope is global": {Session: cachedata.SessionConfig{MaxSessions: 5}},
 	} {
 		if _, err := cachedata.New("x", load, cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("New() = %v, want %q", err, want)
@@ -433,7 +433,7 @@ func TestScopeSession_KeysOfEveryShape(t *testing.T) {
 
 func sessionShape[K any](t *testing.T, a, b context.Context, k, other K) {
 	var n atomic.Int64
-	c := newCache(t, func(context.Context, K) (int64, error) { return n.Add(1), nil }, cachedata.Config[K, int64]{Scope: cachedata.Session})
+	c := newCache(t, func(context.Context, K) (int64, error) { return n.Add(1), nil }, cachedata.Config{Scope: cachedata.Session})
 	want := map[context.Context]int64{}
 	for _, ctx := range []context.Context{a, b} {
 		v, err := c.Get(ctx, k)
@@ -468,7 +468,7 @@ func TestScopeSession_GetMany(t *testing.T) {
 			out[k] = life.ID()
 		}
 		return out, nil
-	}, cachedata.Config[int, string]{Scope: cachedata.Session, Group: newGroup(t, cachedata.GroupConfig{})}))
+	}, cachedata.Config{Scope: cachedata.Session, Group: newGroup(t, cachedata.GroupConfig{})}))
 	for range 2 {
 		for _, s := range []*scopetest.Session{scopetest.New(), scopetest.New()} {
 			m, err := b.GetMany(s.In(t.Context()), []int{1, 2})
@@ -488,7 +488,7 @@ func TestScopeSession_GetMany(t *testing.T) {
 // Sessions that end, clears and loads at once: what has ended leaves nothing.
 func TestScopeSession_Race(t *testing.T) {
 	t.Parallel()
-	c := own(t, cachedata.Config[int, string]{MaxPerSession: 5, MaxSessions: 20, MaxEntries: 60})
+	c := own(t, cachedata.Config{MaxEntries: 60, Session: cachedata.SessionConfig{MaxEntries: 5, MaxSessions: 20}})
 	all := make([]*scopetest.Session, 60)
 	for i := range all {
 		all[i] = scopetest.New()
@@ -530,7 +530,7 @@ func TestScopeSession_MemoryComesBack(t *testing.T) {
 	// Not parallel: it measures the heap.
 	g := newGroup(t, cachedata.GroupConfig{})
 	c := cachedata.Must(cachedata.New("heap", func(context.Context, int) ([]byte, error) { return make([]byte, 1<<10), nil },
-		cachedata.Config[int, []byte]{Group: g, Scope: cachedata.Session, MaxEntries: 100_000}))
+		cachedata.Config{Group: g, Scope: cachedata.Session, MaxEntries: 100_000}))
 	base := heap()
 	for range 3 {
 		var all []*scopetest.Session

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -36,7 +36,7 @@ func (c *core) compileSizes(plan *clone.Untyped) error {
 		var err error
 		plan, err = clone.ForType(c.result.Type, clone.Config{Trusted: c.cfg.Trusted})
 		if err != nil && (c.cfg.MaxBytes > 0 || c.budget != nil && c.budget.given) {
-			return fmt.Errorf("results cannot be measured for MaxBytes: set Size: %w", err)
+			return fmt.Errorf("results cannot be measured for MaxBytes: set Funcs.Size: %w", err)
 		}
 	}
 	if plan != nil {
@@ -85,7 +85,7 @@ func (p *place) beside(f form, key unsafe.Pointer, err error, x *extra) int64 {
 
 // idSize returns what an identity takes, without what it refers to.
 func (c *core) idSize() int64 {
-	if c.shape == canon.Word && c.sessions == nil {
+	if c.shape == keys.Word && c.sessions == nil {
 		return int64(unsafe.Sizeof(id{}.Word))
 	}
 	return int64(unsafe.Sizeof(id{}.Text))
@@ -151,7 +151,7 @@ func (c *core) bounds() bounds {
 // maxEntries is the bound on entries; 0: none.
 func (c *core) maxEntries() int {
 	if c.cfg.MaxEntries == 0 && c.cfg.MaxBytes == 0 {
-		return DefaultMaxEntries
+		return defaultMaxEntries
 	}
 	return c.cfg.MaxEntries
 }
@@ -165,7 +165,7 @@ func (c *core) tooLarge(e *entry) bool {
 // refused counts and reports a result that was not stored.
 func (c *core) refused(ctx context.Context, key unsafe.Pointer, reason string) {
 	c.counters.refused.Add(1)
-	if c.observer != nil {
+	if c.observed() {
 		observe.Emit(ctx, c.observer, observe.CacheRefused{Source: c.source(key), Reason: reason})
 	}
 }

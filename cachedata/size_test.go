@@ -19,9 +19,9 @@ import (
 )
 
 // member returns a cache of that name in g.
-func member(t *testing.T, name string, load func(context.Context, int) (string, error), cfg cachedata.Config[int, string]) *cachedata.Cache[int, string] {
+func member(t *testing.T, name string, load func(context.Context, int) (string, error), cfg cachedata.Config, funcs ...cachedata.Funcs[int, string]) *cachedata.Cache[int, string] {
 	t.Helper()
-	c, err := cachedata.New(name, load, cfg)
+	c, err := cachedata.New(name, load, cfg, funcs...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestEitherBoundEvicts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := newCache(t, blob(tt.size), cachedata.Config[int, string]{MaxEntries: tt.entries, MaxBytes: tt.bytes, Size: length})
+				c := newCache(t, blob(tt.size), cachedata.Config{MaxEntries: tt.entries, MaxBytes: tt.bytes}, cachedata.Funcs[int, string]{Size: length})
 				for k := range tt.keys {
 					if _, err := c.Get(t.Context(), k); err != nil {
 						t.Fatal(err)
@@ -93,7 +93,7 @@ func TestEitherBoundEvicts(t *testing.T) {
 func TestSize(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	exact := newCache(t, blob(777), cachedata.Config[int, string]{Size: length})
+	exact := newCache(t, blob(777), cachedata.Config{}, cachedata.Funcs[int, string]{Size: length})
 	want(t, exact, 1, strings.Repeat("x", 777))
 	if err := exact.Put(ctx, 2, strings.Repeat("y", 1_000_003)); err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func TestSize(t *testing.T) {
 		}
 		return p
 	}
-	estimated := newCache(t, func(_ context.Context, n int) (page, error) { return rows(n), nil }, cachedata.Config[int, page]{})
+	estimated := newCache(t, func(_ context.Context, n int) (page, error) { return rows(n), nil }, cachedata.Config{})
 	before := int64(0)
 	for _, n := range []int{1, 10, 100} {
 		if _, err := estimated.Get(ctx, n); err != nil {
@@ -138,7 +138,7 @@ func TestHugeSizes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, size := range []int64{math.MaxUint32 - 1, math.MaxUint32, math.MaxUint32 + 1, 1 << 40} {
-			c := newCache(t, counter[int](), cachedata.Config[int, string]{MaxBytes: 10 * size, Size: func(string) int64 { return size }})
+			c := newCache(t, counter[int](), cachedata.Config{MaxBytes: 10 * size}, cachedata.Funcs[int, string]{Size: func(string) int64 { return size }})
 			for k := range 100 {
 				want(t, c, k, fmt.Sprintf("%d#1", k))
 			}
@@ -167,14 +167,14 @@ func TestTooLarge(t *testing.T) {
 			refused = append(refused, r.Reason)
 		}
 	})
-	for name, cfg := range map[string]cachedata.Config[int, string]{
+	for name, cfg := range map[string]cachedata.Config{
 		"of the cache": {MaxBytes: 100 + beside},
 		"of the group": {Group: newGroup(t, cachedata.GroupConfig{MaxBytes: 100 + beside})},
 	} {
 		refused = nil
-		cfg.Size, cfg.Observer = length, observer
+		cfg.Observer = observer
 		n := 100
-		c := newCache(t, func(ctx context.Context, k int) (string, error) { return blob(n)(ctx, k) }, cfg)
+		c := newCache(t, func(ctx context.Context, k int) (string, error) { return blob(n)(ctx, k) }, cfg, cachedata.Funcs[int, string]{Size: length})
 		want(t, c, 1, strings.Repeat("x", 100))
 		if s := c.Stats(); s.Bytes != 100+beside || s.Refused != 0 {
 			t.Errorf("%s: one that just fits: %+v", name, s)
@@ -205,7 +205,7 @@ func TestTooLarge(t *testing.T) {
 func TestSizeMisbehaves(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	c := newCache(t, blob(1), cachedata.Config[int, string]{Size: func(string) int64 { return -7 }})
+	c := newCache(t, blob(1), cachedata.Config{}, cachedata.Funcs[int, string]{Size: func(string) int64 { return -7 }})
 	_, err := c.Get(ctx, 1)
 	for _, err := range []error{err, c.Put(ctx, 1, "x")} {
 		if err == nil || !strings.Contains(err.Error(), "Size returned -7") || !strings.Contains(err.Error(), c.Name()) {
@@ -216,7 +216,7 @@ func TestSizeMisbehaves(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 
-	panics := newCache(t, blob(1), cachedata.Config[int, string]{Size: func(string) int64 { panic("size") }})
+	panics := newCache(t, blob(1), cachedata.Config{}, cachedata.Funcs[int, string]{Size: func(string) int64 { panic("size") }})
 	func() {
 		defer func() {
 			if recover() == nil {
@@ -230,11 +230,11 @@ func TestSizeMisbehaves(t *testing.T) {
 	}
 
 	_, err = cachedata.New("unmeasured", func(context.Context, int) (chan int, error) { return nil, nil },
-		cachedata.Config[int, chan int]{ReadOnly: true, MaxBytes: 1, Group: newGroup(t, cachedata.GroupConfig{})})
-	if err == nil || !strings.Contains(err.Error(), "set Size") {
+		cachedata.Config{MaxBytes: 1, Group: newGroup(t, cachedata.GroupConfig{}), Copy: cachedata.CopyConfig{ReadOnly: true}})
+	if err == nil || !strings.Contains(err.Error(), "set Funcs.Size") {
 		t.Errorf("what cannot be measured: %v", err)
 	}
-	_, err = cachedata.New("negative", blob(1), cachedata.Config[int, string]{MaxBytes: -1, Group: newGroup(t, cachedata.GroupConfig{})})
+	_, err = cachedata.New("negative", blob(1), cachedata.Config{MaxBytes: -1, Group: newGroup(t, cachedata.GroupConfig{})})
 	if err == nil || !strings.Contains(err.Error(), "MaxBytes is -1") {
 		t.Errorf("a negative bound: %v", err)
 	}
@@ -252,7 +252,7 @@ func TestGroupBudget(t *testing.T) {
 		// The sizes of entries are 1, 5 and 10 times 200.
 		g := newGroup(t, cachedata.GroupConfig{MaxBytes: 400 * 200})
 		of := func(size int) *cachedata.Cache[int, string] {
-			return member(t, fmt.Sprint(size), blob(size*20-int(beside)), cachedata.Config[int, string]{Group: g, Size: length})
+			return member(t, fmt.Sprint(size), blob(size*20-int(beside)), cachedata.Config{Group: g}, cachedata.Funcs[int, string]{Size: length})
 		}
 		get := func(c *cachedata.Cache[int, string], k int) {
 			if _, err := c.Get(ctx, k); err != nil {
@@ -304,7 +304,7 @@ func TestBytesComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		g := newGroup(t, cachedata.GroupConfig{})
-		c := newCache(t, blob(100), cachedata.Config[int, string]{Group: g, TTL: time.Minute, Size: length, MaxBytes: 1 << 20})
+		c := newCache(t, blob(100), cachedata.Config{Group: g, TTL: time.Minute, MaxBytes: 1 << 20}, cachedata.Funcs[int, string]{Size: length})
 		fill := func() {
 			for k := range 10 {
 				want(t, c, k, strings.Repeat("x", 100))
@@ -372,10 +372,11 @@ func accounts(t *testing.T, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's
 	var evicted atomic.Int64
 	g := newGroup(t, cachedata.GroupConfig{MaxBytes: []int64{0, 6000}[r.IntN(2)]})
-	cfg := cachedata.Config[int, string]{
-		Group: g, Size: length,
-		MaxEntries: []int{0, 20}[r.IntN(2)], MaxBytes: []int64{0, 4000}[r.IntN(2)],
-		TTL: []time.Duration{0, time.Millisecond, time.Hour}[r.IntN(3)],
+	cfg := cachedata.Config{
+		Group:      g,
+		MaxEntries: []int{0, 20}[r.IntN(2)],
+		MaxBytes:   []int64{0, 4000}[r.IntN(2)],
+		TTL:        []time.Duration{0, time.Millisecond, time.Hour}[r.IntN(3)],
 		Observer: observe.Func(func(_ context.Context, e observe.Event) {
 			if _, ok := e.(observe.CacheEvict); ok {
 				evicted.Add(1)
@@ -388,8 +389,8 @@ func accounts(t *testing.T, seed uint64) {
 			return "", errLoad
 		}
 		return strings.Repeat("x", k*7%300), nil
-	}, cfg)
-	other := member(t, "other", blob(150), cachedata.Config[int, string]{Group: g, Size: length})
+	}, cfg, cachedata.Funcs[int, string]{Size: length})
+	other := member(t, "other", blob(150), cachedata.Config{Group: g}, cachedata.Funcs[int, string]{Size: length})
 	ctx := t.Context()
 	var wg sync.WaitGroup
 	for i := range 4 {

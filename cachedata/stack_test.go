@@ -11,6 +11,7 @@ import (
 	"github.com/jinzhu/copier"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/cachedata/copiermap"
 )
 
 // moving is data whose HashFunc and methods move the stack of the caller, on which its
@@ -55,12 +56,14 @@ func TestKeysOnAStackThatMoves(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, func(_ context.Context, k onStack) (string, error) {
 		return fmt.Sprint(k.Name, k.Parts, k.Any), nil
-	}, cachedata.Config[onStack, string]{HashFuncs: map[reflect.Type]func(any) (any, error){
-		reflect.TypeFor[moving](): func(v any) (any, error) {
-			moveStack()
-			return v.(moving).N, nil
-		},
-	}})
+	}, cachedata.Config{
+		Keys: cachedata.KeyConfig{HashFuncs: map[reflect.Type]func(any) (any, error){
+			reflect.TypeFor[moving](): func(v any) (any, error) {
+				moveStack()
+				return v.(moving).N, nil
+			},
+		}},
+	})
 	key := func(i int) onStack {
 		return onStack{strings.Repeat(fmt.Sprint("name ", i, " "), 4), map[string]int{fmt.Sprint("part ", i): i}, []string{fmt.Sprint("any ", i)}, moving{i}}
 	}
@@ -97,16 +100,19 @@ func TestResultsOnAStackThatMoves(t *testing.T) {
 		Parts []moving
 	}
 	load := func(context.Context, int) (result, error) { return result{}, nil }
-	for name, cfg := range map[string]cachedata.Config[int, result]{
+	for name, how := range map[string]struct {
+		cfg   cachedata.Config
+		funcs cachedata.Funcs[int, result]
+	}{
 		"by plan":   {},
-		"by Clone":  {Clone: func(r result) result { moveStack(); return result{r.Name, append([]moving(nil), r.Parts...)} }},
-		"by copier": {Copy: cachedata.CopyWithCopier(copier.Option{IgnoreEmpty: true})},
-		"with tags": {Tags: func(_ int, r result) []string { moveStack(); return []string{r.Name} }},
-		"with Size": {Size: func(r result) int64 { moveStack(); return int64(len(r.Name)) }},
+		"by Clone":  {funcs: cachedata.Funcs[int, result]{Clone: func(r result) result { moveStack(); return result{r.Name, append([]moving(nil), r.Parts...)} }}},
+		"by copier": {cfg: cachedata.Config{Copy: cachedata.CopyConfig{Engine: copiermap.Engine(copier.Option{IgnoreEmpty: true})}}},
+		"with tags": {funcs: cachedata.Funcs[int, result]{Tags: func(_ int, r result) []string { moveStack(); return []string{r.Name} }}},
+		"with Size": {funcs: cachedata.Funcs[int, result]{Size: func(r result) int64 { moveStack(); return int64(len(r.Name)) }}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newCache(t, load, cfg)
+			c := newCache(t, load, how.cfg, how.funcs)
 			for i := range 10 {
 				done := make(chan error)
 				go func() {

@@ -72,7 +72,7 @@ func TestStaleIsServedAndRefreshed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
 		var rec observe.Recorder
-		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, StaleFor: time.Hour, Observer: &rec})
+		c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Observer: &rec, Stale: cachedata.StaleConfig{For: time.Hour}})
 		gets(t, c, "1 load")
 		time.Sleep(time.Minute - 1)
 		gets(t, c, "1 hit")
@@ -109,7 +109,7 @@ func TestStaleEndsAtExactlyStaleFor(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var s source
-				c := newCache(t, s.load, cachedata.Config[string, int]{TTL: rule.ttl, StaleFor: rule.staleFor})
+				c := newCache(t, s.load, cachedata.Config{TTL: rule.ttl, Stale: cachedata.StaleConfig{For: rule.staleFor}})
 				gets(t, c, "1 load")
 				time.Sleep(rule.ttl + rule.staleFor - 1)
 				s.failWith(errDown)
@@ -129,7 +129,7 @@ func TestStaleIsFreedWhenItIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, StaleFor: time.Minute, FailSafe: time.Hour})
+		c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{For: time.Minute, OnError: time.Hour}})
 		gets(t, c, "1 load")
 		time.Sleep(time.Hour + time.Minute - 1)
 		synctest.Wait()
@@ -149,7 +149,7 @@ func TestFailedRefreshBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
 		var rec observe.Recorder
-		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, StaleFor: time.Hour, RetryAfter: time.Second, Observer: &rec})
+		c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Observer: &rec, Stale: cachedata.StaleConfig{For: time.Hour, RetryAfter: time.Second}})
 		gets(t, c, "1 load")
 		s.failWith(errDown)
 		time.Sleep(time.Minute)
@@ -191,12 +191,12 @@ func TestDefaultBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, StaleFor: time.Hour})
+		c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{For: time.Hour}})
 		gets(t, c, "1 load")
 		s.failWith(errDown)
 		time.Sleep(time.Minute)
 		gets(t, c, "1 stale")
-		time.Sleep(cachedata.DefaultRetryAfter - 1)
+		time.Sleep(5*time.Second - 1)
 		gets(t, c, "1 stale")
 		synctest.Wait()
 		s.wants(t, 2)
@@ -212,7 +212,7 @@ func TestBackoffOf100Years(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: 1, StaleFor: 200 * years, RetryAfter: 100 * years})
+		c := newCache(t, s.load, cachedata.Config{TTL: 1, Stale: cachedata.StaleConfig{For: 200 * years, RetryAfter: 100 * years}})
 		gets(t, c, "1 load")
 		s.failWith(errDown)
 		time.Sleep(time.Nanosecond)
@@ -236,7 +236,7 @@ func TestPanicInTheBackgroundIsAnEvent(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var s source
 				var rec observe.Recorder
-				c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, StaleFor: time.Hour, Observer: &rec})
+				c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Observer: &rec, Stale: cachedata.StaleConfig{For: time.Hour}})
 				gets(t, c, "1 load")
 				time.Sleep(time.Minute)
 				s.fail(fail)
@@ -248,7 +248,7 @@ func TestPanicInTheBackgroundIsAnEvent(t *testing.T) {
 					t.Errorf("events %+v", events)
 				}
 				s.heal()
-				time.Sleep(cachedata.DefaultRetryAfter)
+				time.Sleep(5 * time.Second)
 				gets(t, c, "1 stale")
 				synctest.Wait()
 				gets(t, c, "3 hit")
@@ -270,7 +270,7 @@ func TestSaturatedWorkersSkip(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 			return k, nil
-		}, cachedata.Config[int, int]{TTL: time.Minute, StaleFor: time.Hour})
+		}, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{For: time.Hour}})
 		read := func() {
 			for k := range keys {
 				want(t, c, k, k)
@@ -311,7 +311,7 @@ func TestRefreshMayReadItsOwnKeyWhileItIsStale(t *testing.T) {
 				t.Errorf("the refresh got %d, %v of its own key, want %d", got, err, old)
 			}
 			return got + 1, nil
-		}, cachedata.Config[string, int]{TTL: time.Minute, StaleFor: time.Hour})
+		}, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{For: time.Hour}})
 		gets(t, c, "1 load")
 		time.Sleep(time.Minute)
 		gets(t, c, "1 stale")
@@ -325,7 +325,7 @@ func TestCycleThroughABackgroundRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
 		s := &site{links: map[string]string{"a": "b"}, delay: time.Second}
-		s.pages = newCache(t, s.load, cachedata.Config[string, string]{TTL: time.Minute, StaleFor: time.Minute, Observer: &rec})
+		s.pages = newCache(t, s.load, cachedata.Config{TTL: time.Minute, Observer: &rec, Stale: cachedata.StaleConfig{For: time.Minute}})
 		want(t, s.pages, "a", "ab")
 		time.Sleep(2*time.Minute - 1)
 		s.links["b"] = "a"
@@ -351,7 +351,7 @@ func TestEagerRefresh(t *testing.T) {
 		c := newCache(t, func(_ context.Context, k int) (int, error) {
 			loads.Add(1)
 			return k, nil
-		}, cachedata.Config[int, int]{TTL: 100 * time.Second, EagerAt: 0.8})
+		}, cachedata.Config{TTL: 100 * time.Second, Stale: cachedata.StaleConfig{EagerAt: 0.8}})
 		read := func() int32 {
 			for k := range keys {
 				_, meta, err := c.GetMeta(t.Context(), k)
@@ -385,7 +385,7 @@ func TestFailedEagerRefreshBacksOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := newCache(t, s.load, cachedata.Config[string, int]{TTL: time.Minute, EagerAt: 0.5, RetryAfter: time.Second})
+		c := newCache(t, s.load, cachedata.Config{TTL: time.Minute, Stale: cachedata.StaleConfig{EagerAt: 0.5, RetryAfter: time.Second}})
 		gets(t, c, "1 load")
 		s.failWith(errDown)
 		time.Sleep(45 * time.Second)
@@ -407,7 +407,7 @@ func TestJitterShortensTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const keys = 200
-		c := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{TTL: 100 * time.Second, Jitter: 0.2})
+		c := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{TTL: 100 * time.Second, Jitter: 0.2})
 		present := func() (n int) {
 			for k := range keys {
 				if _, ok := c.Peek(t.Context(), k); ok {
@@ -439,7 +439,7 @@ func TestIdleTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
 		var rec observe.Recorder
-		c := newCache(t, s.load, cachedata.Config[string, int]{IdleTTL: time.Minute, TTL: time.Hour, Observer: &rec})
+		c := newCache(t, s.load, cachedata.Config{IdleTTL: time.Minute, TTL: time.Hour, Observer: &rec})
 		gets(t, c, "1 load")
 		for range 59 {
 			time.Sleep(time.Minute - 1)
@@ -474,7 +474,7 @@ func TestReadsDoNotExtendTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		c := newCache(t, s.load, cachedata.Config[string, int]{IdleTTL: time.Minute, TTL: time.Minute + 1})
+		c := newCache(t, s.load, cachedata.Config{IdleTTL: time.Minute, TTL: time.Minute + 1})
 		gets(t, c, "1 load")
 		time.Sleep(time.Minute - 1)
 		gets(t, c, "1 hit")
@@ -487,7 +487,7 @@ func TestReadsDoNotExtendTTL(t *testing.T) {
 
 func TestIdleTTLIsRaceFree(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, counter[string](), cachedata.Config[string, string]{IdleTTL: time.Hour, StaleFor: time.Hour, TTL: time.Nanosecond, EagerAt: 0.5})
+	c := newCache(t, counter[string](), cachedata.Config{IdleTTL: time.Hour, TTL: time.Nanosecond, Stale: cachedata.StaleConfig{For: time.Hour, EagerAt: 0.5}})
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

@@ -31,6 +31,16 @@ type Stats struct {
 	Entries    int   // about how many results are stored; those that have expired count until they are swept
 }
 
+// HitRatio returns which part of the calls was served from memory without a load,
+// from 0 to 1, and 0 if there were no calls.
+func (s Stats) HitRatio() float64 {
+	served := float64(s.Hits) + float64(s.StaleHits)
+	if served == 0 {
+		return 0
+	}
+	return served / (served + float64(s.Misses))
+}
+
 // Evictions count by cause how many entries have left.
 type Evictions struct {
 	Size     uint64 // pushed out by a bound on entries or bytes

@@ -294,7 +294,7 @@ func (t *table) left(ctx context.Context, r *era, id id, e *entry, cause observe
 }
 
 func (t *table) reportLeft(ctx context.Context, id id, e *entry, cause observe.Cause, now int64) {
-	if c := t.core; c.observer != nil {
+	if c := t.core; c.observed() {
 		observe.Emit(ctx, c.observer, observe.CacheEvict{Source: c.source(t.keyOf(id, e)), Cause: cause, Age: time.Duration(now - e.written)})
 	}
 }
@@ -317,7 +317,7 @@ func (t *table) keyOf(id id, e *entry) unsafe.Pointer {
 func (t *table) pushedOut(id id, e *entry) {
 	c := t.core
 	c.counters.size.Add(1)
-	if c.observer != nil {
+	if c.observed() {
 		c.group.Post(func() {
 			t.reportLeft(context.Background(), id, e, observe.CauseSize, c.group.Now())
 		})

@@ -16,7 +16,7 @@ import (
 var errNoTag = errors.New("the tag is empty: name one, or use Clear for everything")
 
 // ClearTag drops all results and remembered errors of this cache that have one
-// of the tags, by Config.Tags, Config.KeyTags, [Loading.AddTags] or
+// of the tags, by Funcs.Tags, Funcs.KeyTags, [Loading.AddTags] or
 // [PutOptions], in one step, whatever it holds. When it has returned, no call
 // that starts later gets such a result whose load had started before. Their
 // memory comes back within seconds. Then it runs the hooks of the cache and of

@@ -23,12 +23,13 @@ func TestClearTagDropsWhatHasTheTag(t *testing.T) {
 		var cleared []cachedata.Cleared
 		g := newGroup(t, cachedata.GroupConfig{OnClear: func(_ context.Context, what cachedata.Cleared) { cleared = append(cleared, what) }})
 		load := func(ctx context.Context, k int) (int, error) {
-			cachedata.Entry(ctx).AddTags("all", "", "all")
+			cachedata.LoadingFrom(ctx).AddTags("all", "", "all")
 			return k, nil
 		}
-		cfg := cachedata.Config[int, int]{Group: g, Observer: &rec, Tags: func(k, _ int) []string { return []string{fmt.Sprint("rest:", k%3)} }}
-		a := cachedata.Must(cachedata.New("a", load, cfg))
-		b := cachedata.Must(cachedata.New("b", load, cfg))
+		cfg := cachedata.Config{Group: g, Observer: &rec}
+		rest := cachedata.Funcs[int, int]{Tags: func(k, _ int) []string { return []string{fmt.Sprint("rest:", k%3)} }}
+		a := cachedata.Must(cachedata.New("a", load, cfg, rest))
+		b := cachedata.Must(cachedata.New("b", load, cfg, rest))
 		fill := func() {
 			for k := range 9 {
 				want(t, a, k, k)
@@ -88,7 +89,7 @@ func TestClearTagGivesMemoryBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGroup(t, cachedata.GroupConfig{})
-		c := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{Group: g, Tags: func(k, _ int) []string { return []string{fmt.Sprint(k % 2)} }})
+		c := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{Group: g}, cachedata.Funcs[int, int]{Tags: func(k, _ int) []string { return []string{fmt.Sprint(k % 2)} }})
 		for k := range 1000 {
 			want(t, c, k, k)
 		}
@@ -122,7 +123,7 @@ func TestClearTagOutlivesALoadThatTakesAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
 		g := newGroup(t, cachedata.GroupConfig{})
-		c := newCache(t, s.load, cachedata.Config[string, int]{Group: g, Tags: func(string, int) []string { return []string{"t"} }})
+		c := newCache(t, s.load, cachedata.Config{Group: g}, cachedata.Funcs[string, int]{Tags: func(string, int) []string { return []string{"t"} }})
 		s.takes.Store(int64(time.Hour))
 		var wg sync.WaitGroup
 		wg.Go(func() { gets(t, c, "1 load") })
@@ -155,10 +156,10 @@ func TestTenThousandTags(t *testing.T) {
 	c := newCache(t, func(ctx context.Context, _ int) (int, error) {
 		loads++
 		for i := range n {
-			cachedata.Entry(ctx).AddTags(fmt.Sprint("row:", i))
+			cachedata.LoadingFrom(ctx).AddTags(fmt.Sprint("row:", i))
 		}
 		return loads, nil
-	}, cachedata.Config[int, int]{})
+	}, cachedata.Config{})
 	want(t, c, 0, 1)
 	for i, tag := range []string{"row:0", "row:5000", "row:9999"} {
 		if err := c.ClearTag(t.Context(), "row:10000"); err != nil {
@@ -174,7 +175,7 @@ func TestTenThousandTags(t *testing.T) {
 
 func TestClearTagRefusesNonsense(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, counter[int](), cachedata.Config[int, string]{})
+	c := newCache(t, counter[int](), cachedata.Config{})
 	g := newGroup(t, cachedata.GroupConfig{})
 	for what, err := range map[string]error{
 		"the cache": c.ClearTag(t.Context(), ""), "the group": g.ClearTag(t.Context(), ""), "the default group": cachedata.ClearTag(t.Context(), ""),
@@ -206,7 +207,7 @@ func TestClearFunc(t *testing.T) {
 			Team int
 			Tags []string
 		}
-		c := newCache(t, func(_ context.Context, k key) (string, error) { return fmt.Sprint(k.Team), nil }, cachedata.Config[key, string]{Observer: &rec, OnClear: func(_ context.Context, what cachedata.Cleared) { told = append(told, what) }})
+		c := newCache(t, func(_ context.Context, k key) (string, error) { return fmt.Sprint(k.Team), nil }, cachedata.Config{Observer: &rec, OnClear: func(_ context.Context, what cachedata.Cleared) { told = append(told, what) }})
 		for i := range 100 {
 			want(t, c, key{i % 10, []string{fmt.Sprint(i)}}, fmt.Sprint(i%10))
 		}
@@ -235,7 +236,7 @@ func TestClearFunc(t *testing.T) {
 // match may use the cache, and panic: what it has not seen stays.
 func TestClearFuncRunsOutsideLocks(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, counter[int](), cachedata.Config[int, string]{})
+	c := newCache(t, counter[int](), cachedata.Config{})
 	want(t, c, 1, "1#1")
 	err := c.ClearFunc(t.Context(), func(k int) bool {
 		want(t, c, k, "1#1")
@@ -261,7 +262,7 @@ func TestClearTagOfSeveralTags(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
 		g := newGroup(t, cachedata.GroupConfig{OnClear: func(_ context.Context, what cachedata.Cleared) { told = append(told, what.Cache+" "+what.Tag) }})
-		c := newCache(t, counter[int](), cachedata.Config[int, string]{Group: g, KeyTags: func(k int) []string { return []string{fmt.Sprint("rest:", k%5)} }})
+		c := newCache(t, counter[int](), cachedata.Config{Group: g}, cachedata.Funcs[int, string]{KeyTags: func(k int) []string { return []string{fmt.Sprint("rest:", k%5)} }})
 		fill := func() {
 			for k := range 10 {
 				_, _ = c.Get(t.Context(), k)
@@ -316,14 +317,15 @@ func TestClearTagDropsWhatIsNotThere(t *testing.T) {
 		}
 		return m, down
 	}
-	cfg := cachedata.Config[int, string]{ErrorTTL: time.Hour, KeyTags: tag}
+	cfg := cachedata.Config{Errors: cachedata.ErrorConfig{TTL: time.Hour}}
 	cfg.Group = newGroup(t, cachedata.GroupConfig{})
-	single := cachedata.Must(cachedata.New("single", load, cfg))
-	many := cachedata.Must(cachedata.NewBatch("many", batch, cfg))
+	keyTags := cachedata.Funcs[int, string]{KeyTags: tag}
+	single := cachedata.Must(cachedata.New("single", load, cfg, keyTags))
+	many := cachedata.Must(cachedata.NewBatch("many", batch, cfg, keyTags))
 	said := cachedata.Must(cachedata.New("said", func(ctx context.Context, k int) (string, error) {
-		cachedata.Entry(ctx).AddTags(tag(k)...)
+		cachedata.LoadingFrom(ctx).AddTags(tag(k)...)
 		return load(ctx, k)
-	}, cachedata.Config[int, string]{ErrorTTL: time.Hour, Group: cfg.Group}))
+	}, cachedata.Config{Group: cfg.Group, Errors: cachedata.ErrorConfig{TTL: time.Hour}}))
 	for name, c := range map[string]*cachedata.Cache[int, string]{"single": single, "many": many.Cache, "said": said} {
 		clear(users)
 		wantErr := func(what string, loads uint64) {
@@ -372,8 +374,9 @@ func TestClearTagDropsWhatIsNotThereInFlight(t *testing.T) {
 				}
 				return v.(string), nil
 			}
-			cfg := cachedata.Config[int, string]{Group: newGroup(t, cachedata.GroupConfig{}), ErrorTTL: ttl, KeyTags: func(k int) []string { return []string{fmt.Sprint("user:", k)} }}
-			single := cachedata.Must(cachedata.New("single", func(_ context.Context, k int) (string, error) { return find(k) }, cfg))
+			cfg := cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{}), Errors: cachedata.ErrorConfig{TTL: ttl}}
+			keyTags := cachedata.Funcs[int, string]{KeyTags: func(k int) []string { return []string{fmt.Sprint("user:", k)} }}
+			single := cachedata.Must(cachedata.New("single", func(_ context.Context, k int) (string, error) { return find(k) }, cfg, keyTags))
 			many := cachedata.Must(cachedata.NewBatch("many", func(_ context.Context, keys []int) (map[int]string, error) {
 				m := map[int]string{}
 				for _, k := range keys {
@@ -382,7 +385,7 @@ func TestClearTagDropsWhatIsNotThereInFlight(t *testing.T) {
 					}
 				}
 				return m, nil
-			}, cfg))
+			}, cfg, keyTags))
 			for _, c := range []*cachedata.Cache[int, string]{single, many.Cache} {
 				users.Clear()
 				var wg sync.WaitGroup
@@ -420,10 +423,14 @@ func TestPutWith(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
-		for _, cfg := range []cachedata.Config[int, string]{
-			{}, {TTL: time.Hour}, {TTL: time.Second, IdleTTL: 24 * time.Hour}, {TTL: time.Hour, KeyTags: func(int) []string { return []string{"key"} }},
+		for i, cfg := range []cachedata.Config{
+			{}, {TTL: time.Hour}, {TTL: time.Second, IdleTTL: 24 * time.Hour}, {TTL: time.Hour},
 		} {
-			c := newCache(t, counter[int](), cfg)
+			var funcs cachedata.Funcs[int, string]
+			if i == 3 {
+				funcs.KeyTags = func(int) []string { return []string{"key"} }
+			}
+			c := newCache(t, counter[int](), cfg, funcs)
 			put := func(how cachedata.PutOptions) {
 				t.Helper()
 				if err := c.PutWith(ctx, 1, "put", how); err != nil {
@@ -451,7 +458,7 @@ func TestPutWith(t *testing.T) {
 					t.Errorf("there after a clear of %q: %v", tag, ok)
 				}
 			}
-			if cfg.KeyTags != nil {
+			if funcs.KeyTags != nil {
 				put(cachedata.PutOptions{Tags: []string{"b"}})
 				if err := c.ClearTag(ctx, "key"); err != nil {
 					t.Error(err)

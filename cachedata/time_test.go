@@ -22,7 +22,7 @@ func TestServedUntilExactlyTTL(t *testing.T) {
 		t.Run(ttl.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := newCache(t, counter[int](), cachedata.Config[int, string]{TTL: ttl})
+				c := newCache(t, counter[int](), cachedata.Config{TTL: ttl})
 				want(t, c, 1, "1#1")
 				if ttl > 200*years {
 					want(t, c, 1, "1#1") // the clock of a bubble does not go so far
@@ -52,7 +52,7 @@ func TestServedUntilExactlyTTL(t *testing.T) {
 func TestZeroIsForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCache(t, counter[int](), cachedata.Config[int, string]{})
+		c := newCache(t, counter[int](), cachedata.Config{})
 		want(t, c, 1, "1#1")
 		time.Sleep(100 * years)
 		want(t, c, 1, "1#1")
@@ -64,9 +64,13 @@ func TestZeroIsForEver(t *testing.T) {
 
 func TestNegativeIsAnError(t *testing.T) {
 	t.Parallel()
-	_, err := cachedata.New("", nil, cachedata.Config[int, int]{
-		TTL: -time.Second, MaxEntries: -5, ReadOnly: true, Clone: func(v int) int { return v },
-		Group: newGroup(t, cachedata.GroupConfig{}),
+	_, err := cachedata.New("", nil, cachedata.Config{
+		TTL:        -time.Second,
+		MaxEntries: -5,
+		Group:      newGroup(t, cachedata.GroupConfig{}),
+		Copy:       cachedata.CopyConfig{ReadOnly: true},
+	}, cachedata.Funcs[int, int]{
+		Clone: func(v int) int { return v },
 	})
 	for _, want := range []string{"the name is empty", "load function is nil", "TTL is -1s", "MaxEntries is -5", "exclude each other"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -81,8 +85,8 @@ func TestExpiredResultsAreFreed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
 		g := newGroup(t, cachedata.GroupConfig{Observer: &rec})
-		words := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{Group: g, TTL: 10 * time.Second})
-		texts := cachedata.Must(cachedata.New("texts", func(_ context.Context, k []int) (int, error) { return k[0], nil }, cachedata.Config[[]int, int]{Group: g, TTL: time.Hour}))
+		words := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{Group: g, TTL: 10 * time.Second})
+		texts := cachedata.Must(cachedata.New("texts", func(_ context.Context, k []int) (int, error) { return k[0], nil }, cachedata.Config{Group: g, TTL: time.Hour}))
 		for k := range 1000 {
 			want(t, words, k, k)
 			want(t, texts, []int{k}, k)
@@ -114,7 +118,7 @@ func TestExpiredResultsAreFreed(t *testing.T) {
 func TestRefreshedResultsAreNotFreedTooEarly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCache(t, counter[int](), cachedata.Config[int, string]{TTL: 10 * time.Second})
+		c := newCache(t, counter[int](), cachedata.Config{TTL: 10 * time.Second})
 		want(t, c, 1, "1#1")
 		time.Sleep(5 * time.Second)
 		if _, err := c.Refresh(t.Context(), 1); err != nil {
@@ -136,7 +140,7 @@ func TestNoGoroutinePerCache(t *testing.T) {
 		g := newGroup(t, cachedata.GroupConfig{})
 		const caches = 100
 		for i := range caches {
-			c := cachedata.Must(cachedata.New(strings.Repeat("x", i+1), counter[int](), cachedata.Config[int, string]{Group: g, TTL: time.Hour}))
+			c := cachedata.Must(cachedata.New(strings.Repeat("x", i+1), counter[int](), cachedata.Config{Group: g, TTL: time.Hour}))
 			want(t, c, 1, "1#1")
 		}
 		synctest.Wait()
@@ -149,7 +153,7 @@ func TestNoGoroutinePerCache(t *testing.T) {
 
 // A package variable is used inside and outside of bubbles.
 func TestBubblesShareACache(t *testing.T) {
-	c := newCache(t, counter[int](), cachedata.Config[int, string]{TTL: time.Hour})
+	c := newCache(t, counter[int](), cachedata.Config{TTL: time.Hour})
 	want(t, c, 1, "1#1")
 	for i := range 2 {
 		synctest.Test(t, func(t *testing.T) {
@@ -171,7 +175,7 @@ func TestCausesAreReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
 		ctx := t.Context()
-		c := newCache(t, counter[int](), cachedata.Config[int, string]{TTL: 10 * time.Second, Observer: &rec})
+		c := newCache(t, counter[int](), cachedata.Config{TTL: 10 * time.Second, Observer: &rec})
 		want(t, c, 1, "1#1")
 		time.Sleep(time.Second)
 		_ = c.Put(ctx, 1, "put")
@@ -208,7 +212,7 @@ func TestMaxEntriesBounds(t *testing.T) {
 		for _, bound := range []int{1, 100} {
 			var rec observe.Recorder
 			g := newGroup(t, cachedata.GroupConfig{})
-			c := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config[int, int]{Group: g, MaxEntries: bound, Observer: &rec, TTL: time.Hour})
+			c := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{Group: g, MaxEntries: bound, Observer: &rec, TTL: time.Hour})
 			const n = 1000
 			for k := range n {
 				want(t, c, k, k)
@@ -230,7 +234,7 @@ func TestMaxEntriesBounds(t *testing.T) {
 }
 
 func TestClearGivesMemoryBack(t *testing.T) {
-	c := newCache(t, func(context.Context, int) ([]byte, error) { return make([]byte, 1<<20), nil }, cachedata.Config[int, []byte]{TTL: time.Hour})
+	c := newCache(t, func(context.Context, int) ([]byte, error) { return make([]byte, 1<<20), nil }, cachedata.Config{TTL: time.Hour})
 	before := heap()
 	for k := range 64 {
 		if _, err := c.Get(t.Context(), k); err != nil {
@@ -263,7 +267,7 @@ func TestNothingRemainsOfAKey(t *testing.T) {
 	if soaktest.Long() {
 		keys = 1_000_000
 	}
-	c := newCache(t, func(_ context.Context, k [2]int) (string, error) { return "a result of some length", nil }, cachedata.Config[[2]int, string]{MaxEntries: 100, TTL: time.Hour})
+	c := newCache(t, func(_ context.Context, k [2]int) (string, error) { return "a result of some length", nil }, cachedata.Config{MaxEntries: 100, TTL: time.Hour})
 	use := func(from, to int) {
 		for k := from; k < to; k++ {
 			key := [2]int{k, k}
@@ -305,7 +309,7 @@ func TestHitAllocates(t *testing.T) {
 // allocs fails the test unless a hit takes that many allocations.
 func allocs[K, V any](t *testing.T, name string, want float64, key K, v V) {
 	t.Helper()
-	c := newCache(t, func(context.Context, K) (V, error) { return v, nil }, cachedata.Config[K, V]{TTL: time.Hour})
+	c := newCache(t, func(context.Context, K) (V, error) { return v, nil }, cachedata.Config{TTL: time.Hour})
 	ctx := t.Context()
 	get := func() {
 		if _, err := c.Get(ctx, key); err != nil {

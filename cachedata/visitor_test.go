@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/internal/scope/scopetest"
 	"github.com/reecho-go/reecho/middleware"
@@ -97,7 +98,7 @@ func TestAGlobalLoadThatReadsTheDeclaredVisitorFails(t *testing.T) {
 			t.Parallel()
 			calls := 0
 			c := newCache(t, func(ctx context.Context, k int) (string, error) { calls++; return load(ctx, k) },
-				cachedata.Config[int, string]{ErrorTTL: time.Hour, NotFoundTTL: time.Hour, NotFound: func(error) bool { return true }})
+				cachedata.Config{Errors: cachedata.ErrorConfig{TTL: time.Hour, NotFoundTTL: time.Hour, IsNotFound: func(error) bool { return true }}})
 			ctx := context.WithValue(as(v.Context(t.Context()), "alice"), claimsKey("claims"), "hers")
 			for range 2 {
 				if got, err := c.Get(ctx, 1); !errors.Is(err, cachedata.ErrVisitorInGlobalLoad) {
@@ -126,7 +127,7 @@ func TestABatchThatReadsTheDeclaredVisitorFails(t *testing.T) {
 		b, err := cachedata.NewBatch(name, func(ctx context.Context, keys []int) (map[int]string, error) {
 			who := userOf(ctx)
 			return map[int]string{keys[0]: who}, result
-		}, cachedata.Config[int, string]{Group: newGroup(t, cachedata.GroupConfig{}), NotFoundTTL: time.Hour})
+		}, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{}), Errors: cachedata.ErrorConfig{NotFoundTTL: time.Hour}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +154,7 @@ func TestARefreshThatReadsTheDeclaredVisitorKeepsTheOldResult(t *testing.T) {
 				return userOf(ctx), nil
 			}
 			return "everybody's", nil
-		}, cachedata.Config[int, string]{TTL: time.Minute, StaleFor: time.Hour, Observer: &events})
+		}, cachedata.Config{TTL: time.Minute, Observer: &events, Stale: cachedata.StaleConfig{For: time.Hour}})
 		ctx := as(v.Context(t.Context()), "alice")
 		get(ctx, t, c, 1)
 		nosy.Store(true)
@@ -205,9 +206,9 @@ func TestContextValuesThatALoadReads(t *testing.T) {
 				_ = ctx.Value(claimsKey("the load's own"))
 				_, cancel := context.WithCancel(ctx)
 				defer cancel()
-				_ = cachedata.Entry(ctx)
+				_ = cachedata.LoadingFrom(ctx)
 				return fmt.Sprint(ctx.Value(test.key) == nil), nil
-			}, cachedata.Config[int, string]{Observer: &events})
+			}, cachedata.Config{Observer: &events})
 			for k := range 3 {
 				got, err := c.Get(test.put(t.Context()), k)
 				if errors.Is(err, cachedata.ErrVisitorInGlobalLoad) != test.fail || err != nil != test.fail {
@@ -237,7 +238,7 @@ func TestScopeSession_WorksWithADeclaredVisitorAndWithoutSessions(t *testing.T) 
 	var loads atomic.Int64
 	c := newCache(t, func(ctx context.Context, k int) (string, error) {
 		return fmt.Sprintf("%s:%d#%d", userOf(ctx), k, loads.Add(1)), nil
-	}, cachedata.Config[int, string]{Scope: cachedata.Session})
+	}, cachedata.Config{Scope: cachedata.Session})
 	in := func(id string) context.Context { return as(v.Context(t.Context()), id) }
 	alice, bob := get(in("alice"), t, c, 1), get(in("bob"), t, c, 1)
 	if !strings.HasPrefix(alice, "alice:") || !strings.HasPrefix(bob, "bob:") {
@@ -287,7 +288,7 @@ func TestScopeSession_ALoadOfBeforeForgetIsNotKept(t *testing.T) {
 		v := newVisitor(t, userOf)
 		release := make(chan struct{})
 		c := newCache(t, func(context.Context, int) (string, error) { <-release; return "x", nil },
-			cachedata.Config[int, string]{Scope: cachedata.Session})
+			cachedata.Config{Scope: cachedata.Session})
 		ctx := as(v.Context(t.Context()), "alice")
 		var wg sync.WaitGroup
 		wg.Go(func() { get(ctx, t, c, 1) })
@@ -305,7 +306,7 @@ func TestScopeSession_MaxSessionsBoundsDeclaredVisitors(t *testing.T) {
 	t.Parallel()
 	v := newVisitor(t, userOf)
 	c := newCache(t, func(ctx context.Context, _ int) (string, error) { return userOf(ctx), nil },
-		cachedata.Config[int, string]{Scope: cachedata.Session, MaxSessions: 10})
+		cachedata.Config{Scope: cachedata.Session, Session: cachedata.SessionConfig{MaxSessions: 10}})
 	for i := range 1000 {
 		id := fmt.Sprint("user ", i)
 		if got := get(as(v.Context(t.Context()), id), t, c, 1); got != id {
@@ -322,7 +323,7 @@ func TestLoadsOfBothScopesWithinEachOther(t *testing.T) {
 	v := newVisitor(t, userOf)
 	group := newGroup(t, cachedata.GroupConfig{})
 	in := func(name string, s cachedata.Scope, load func(context.Context, int) (string, error)) *cachedata.Cache[int, string] {
-		return cachedata.Must(cachedata.New(name, load, cachedata.Config[int, string]{Scope: s, Group: group}))
+		return cachedata.Must(cachedata.New(name, load, cachedata.Config{Scope: s, Group: group}))
 	}
 	plain := in("plain", cachedata.Global, func(context.Context, int) (string, error) { return "all", nil })
 	nosy := in("nosy", cachedata.Global, func(ctx context.Context, _ int) (string, error) { return userOf(ctx), nil })
@@ -384,12 +385,12 @@ func TestADeclaredVisitorInAnApp(t *testing.T) {
 			t.Parallel()
 			v := newVisitor(t, test.id)
 			own := newCache(t, func(ctx context.Context, _ int) (string, error) { return v.ID(ctx) },
-				cachedata.Config[int, string]{Scope: cachedata.Session})
+				cachedata.Config{Scope: cachedata.Session})
 			shared := newCache(t, func(ctx context.Context, _ int) (string, error) { return "shared" + test.id(ctx), nil },
-				cachedata.Config[int, string]{})
+				cachedata.Config{})
 			var late context.Context
 			e := echo.New()
-			e.Use(v.Middleware(), test.login)
+			e.Use(echov4.Use(v), test.login)
 			e.GET("/own", func(c echo.Context) error {
 				late = c.Request().Context() //nolint:fatcontext // it is one for each test
 				s, err := own.Get(c.Request().Context(), 1)
@@ -445,11 +446,11 @@ func TestDeclarationsWithinEachOther(t *testing.T) {
 	c := newCache(t, func(ctx context.Context, _ int) (string, error) {
 		return fmt.Sprint(ctx.Value(tenantKey{}), userOf(ctx)), nil
 	},
-		cachedata.Config[int, string]{Scope: cachedata.Session})
+		cachedata.Config{Scope: cachedata.Session})
 	global := newCache(t, func(ctx context.Context, _ int) (string, error) { _ = ctx.Value(tenantKey{}); return "", nil },
-		cachedata.Config[int, string]{})
+		cachedata.Config{})
 	e := echo.New()
-	e.Use(tenants.Middleware())
+	e.Use(echov4.Use(tenants))
 	e.GET("/:tenant/:user", func(ec echo.Context) error {
 		ctx := as(context.WithValue(ec.Request().Context(), tenantKey{}, ec.Param("tenant")), ec.Param("user"))
 		if got := get(ctx, t, c, 1); got != ec.Param("tenant")+ec.Param("user") {
@@ -459,7 +460,7 @@ func TestDeclarationsWithinEachOther(t *testing.T) {
 			t.Errorf("a global load that reads what the outer declares: %v", err)
 		}
 		return nil
-	}, users.Middleware())
+	}, echov4.Use(users))
 	for _, path := range []string{"/acme/7", "/other/7", "/acme/8"} {
 		e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, http.NoBody))
 	}

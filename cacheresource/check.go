@@ -56,7 +56,7 @@ func (c *checking) Find() (any, bool) {
 func (c *checking) Load(ctx context.Context) (any, error) {
 	in, r := c.in, c.in.core
 	c.began = r.group.Now()
-	mask := r.reads.Hide(&innerContext{Context: ctx})
+	mask := r.reads.Hide(&openContext{Context: ctx})
 	ctx, cancel := context.WithTimeout(mask, r.checkTimeout)
 	r.stragglers.Begin()
 	result := make(chan error, 1)
@@ -116,7 +116,7 @@ func (c *checking) Done(ctx context.Context, out flight.Outcome) {
 	r.counters.failedChecks.Add(1)
 	r.takeOut(in)
 	in.retire(observe.CauseUnsound)
-	if r.observer != nil {
+	if r.observed() {
 		observe.Emit(ctx, r.observer, observe.ResourceCheck{Source: in.source(), Took: time.Duration(r.group.Now() - c.began), Err: out.Err})
 	}
 }

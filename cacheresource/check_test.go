@@ -22,8 +22,9 @@ func TestACheckThatUsesItsOwnInstanceIsACycle(t *testing.T) {
 		var r *cacheresource.Resource[string, *thing]
 		var inside atomic.Pointer[error]
 		var asked atomic.Int32
-		r = newResource(t, w, cacheresource.Config[string, *thing]{
-			CheckEvery: cacheresource.EveryAcquire,
+		r = newResource(t, w, cacheresource.Config{
+			Check: cacheresource.CheckConfig{EachUse: true},
+		}, cacheresource.Funcs[string, *thing]{
 			Check: func(ctx context.Context, key string, _ *thing) error {
 				asked.Add(1)
 				err := r.Do(ctx, key, func(*thing) error { return nil })
@@ -55,9 +56,10 @@ func TestACheckInsideAnOpenKeepsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
-		probe := newResource(t, w, cacheresource.Config[string, *thing]{})
-		base := newResource(t, w, cacheresource.Config[string, *thing]{
-			CheckEvery: cacheresource.EveryAcquire,
+		probe := newResource(t, w, cacheresource.Config{})
+		base := newResource(t, w, cacheresource.Config{
+			Check: cacheresource.CheckConfig{EachUse: true},
+		}, cacheresource.Funcs[string, *thing]{
 			Check: func(ctx context.Context, _ string, _ *thing) error {
 				return probe.Do(ctx, "probe", func(*thing) error { return nil })
 			},
@@ -67,7 +69,7 @@ func TestACheckInsideAnOpenKeepsNothing(t *testing.T) {
 		must(t, err)
 		top, err := cacheresource.New("top", func(ctx context.Context, key string) (*thing, error) {
 			return &thing{key: key}, base.Do(ctx, "base", func(*thing) error { return nil })
-		}, cacheresource.Config[string, *thing]{Group: g})
+		}, cacheresource.Config{Group: g})
 		must(t, err)
 		must(t, top.Do(t.Context(), "top", func(*thing) error { return nil }))
 		synctest.Wait()
@@ -90,8 +92,9 @@ func TestOneCheckAtATimeWhoeverLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
 		var running, checks atomic.Int32
-		r := newResource(t, w, cacheresource.Config[string, *thing]{
-			CheckEvery: cacheresource.EveryAcquire, CheckTimeout: 6 * time.Second,
+		r := newResource(t, w, cacheresource.Config{
+			Check: cacheresource.CheckConfig{EachUse: true, Timeout: 6 * time.Second},
+		}, cacheresource.Funcs[string, *thing]{
 			Check: func(context.Context, string, *thing) error {
 				if running.Add(1) > 1 {
 					t.Error("two checks of one instance at a time")
@@ -136,8 +139,10 @@ func TestACheckThatExitsItsGoroutineHasFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
 		w := &world{t: t}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{
-			Observer: &rec, CheckEvery: cacheresource.EveryAcquire,
+		r := newResource(t, w, cacheresource.Config{
+			Observer: &rec,
+			Check:    cacheresource.CheckConfig{EachUse: true},
+		}, cacheresource.Funcs[string, *thing]{
 			Check: func(context.Context, string, *thing) error { runtime.Goexit(); return nil },
 		})
 		first := use(t, r, "k")

@@ -11,12 +11,12 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cacheresource"
-	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/echov4"
 )
 
 func TestClearHandler(t *testing.T) {
 	t.Parallel()
-	if _, err := middleware.ClearHandler(cacheresource.Default(), nil); err == nil {
+	if _, err := echov4.ClearHandler(cacheresource.Default(), nil); err == nil {
 		t.Error("a nil authorize is no error")
 	}
 	for _, tt := range []struct {
@@ -49,11 +49,11 @@ func TestClearHandler(t *testing.T) {
 			for _, name := range []string{"a", "b"} {
 				opens := 0
 				open := func(context.Context, string) (*int, error) { opens++; return new(opens), nil }
-				r := cacheresource.Must(cacheresource.New(name, open, cacheresource.Config[string, *int]{Group: g}))
+				r := cacheresource.Must(cacheresource.New(name, open, cacheresource.Config{Group: g}))
 				must(t, r.Do(t.Context(), "k", func(*int) error { return nil }))
 				all = append(all, r)
 			}
-			h, err := middleware.ClearHandler(g, func(echo.Context) error { return tt.authorize })
+			h, err := echov4.ClearHandler(g, func(echo.Context) error { return tt.authorize })
 			must(t, err)
 			e := echo.New() // its own error handler
 			e.Any("/clear", h)
@@ -87,8 +87,8 @@ func TestClearHandlerLeavesWhatIsLeased(t *testing.T) {
 	w := &world{t: t}
 	g, err := cacheresource.NewGroup("leased", cacheresource.GroupConfig{})
 	must(t, err)
-	r := newResource(t, w, cacheresource.Config[string, *thing]{Group: g})
-	h, err := middleware.ClearHandler(g, func(echo.Context) error { return nil })
+	r := newResource(t, w, cacheresource.Config{Group: g})
+	h, err := echov4.ClearHandler(g, func(echo.Context) error { return nil })
 	must(t, err)
 	must(t, r.Do(t.Context(), "k", func(th *thing) error {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/?resource=things", http.NoBody)

@@ -78,7 +78,7 @@ func (r *core) close(ctx context.Context) error {
 	ctx, cancel := draining(ctx, r.drainTimeout)
 	defer cancel()
 	r.shut()
-	err := errors.Join(r.settle(ctx), endAll(ctx, r.held()), r.finish(ctx))
+	err := errors.Join(r.settle(ctx), endAll(ctx, r.unreleased()), r.finish(ctx))
 	if err == nil {
 		r.group.Remove(r.member)
 	}
@@ -87,7 +87,7 @@ func (r *core) close(ctx context.Context) error {
 
 // shut refuses new opens and hides what is open.
 func (r *core) shut() {
-	for _, in := range r.turn(true) {
+	for _, in := range r.replaceEra(true) {
 		in.renewal.stop()
 	}
 	if r.visitors != nil {
@@ -110,17 +110,17 @@ func (r *core) finish(ctx context.Context) error {
 	if n == 0 {
 		return nil
 	}
-	if names := r.turns.names(); len(names) > 0 {
+	if names := r.attempts.names(); len(names) > 0 {
 		return fmt.Errorf("the open of %s has not returned: %w", strings.Join(names, ", "), context.Cause(ctx))
 	}
 	return fmt.Errorf("%d checks or releases still run: %w", n, context.Cause(ctx))
 }
 
-// held lists the instances that have not been released.
-func (r *core) held() []held {
+// unreleased lists the instances that have not been released.
+func (r *core) unreleased() []*instance {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	out := make([]held, 0, len(r.all))
+	out := make([]*instance, 0, len(r.all))
 	for in := range r.all {
 		out = append(out, in)
 	}
@@ -130,17 +130,17 @@ func (r *core) held() []held {
 // endAll releases the instances, the youngest first: each one that is not
 // leased is waited for before the next is begun, unless its release is stuck.
 // Then it waits for all that is left.
-func endAll(ctx context.Context, all []held) error {
+func endAll(ctx context.Context, all []*instance) error {
 	slices.SortFunc(all, older)
 	for _, in := range slices.Backward(all) {
 		in.end()
 		if in.leases() == 0 {
-			soon, cancel := context.WithTimeout(ctx, in.patience())
+			soon, cancel := context.WithTimeout(ctx, in.core.releaseTimeout)
 			_ = wait(soon, in) // looked at below
 			cancel()
 		}
 	}
-	var left []held
+	var left []*instance
 	var why error
 	for _, in := range all {
 		if err := wait(ctx, in); err != nil {
@@ -154,27 +154,27 @@ func endAll(ctx context.Context, all []held) error {
 	e := &LeasedError{Err: why}
 	for _, in := range left {
 		e.Instances = append(e.Instances, LeasedInstance{
-			Name: nameOf(in.source()), Leases: in.leases(), Sites: in.sites(), Users: in.users(),
+			Name: nameOf(in.source()), Leases: in.leases(), Sites: in.core.ledger.sites(in), Users: in.dependents.names(),
 		})
 	}
 	return e
 }
 
 // older orders instances by their opening.
-func older(a, b held) int { return cmp.Compare(a.order(), b.order()) }
+func older(a, b *instance) int { return cmp.Compare(a.seq, b.seq) }
 
 // wait waits until in has been released, but no longer than its DrainTimeout,
 // or until ctx ends.
-func wait(ctx context.Context, in held) error {
-	ctx, cancel := draining(ctx, in.drain())
+func wait(ctx context.Context, in *instance) error {
+	ctx, cancel := draining(ctx, in.core.drainTimeout)
 	defer cancel()
 	select {
-	case <-in.released():
+	case <-in.done:
 		return nil
 	case <-ctx.Done():
 	}
 	select {
-	case <-in.released():
+	case <-in.done:
 		return nil
 	default:
 		return context.Cause(ctx)

@@ -26,7 +26,7 @@ func TestAGroupClosesWhileAPinIsOnItsWay(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 		must(t, err)
 		w := &world{t: t}
-		base, err := cacheresource.New("base", w.open, cacheresource.Config[string, *thing]{Group: g, Release: w.release})
+		base, err := cacheresource.New("base", w.open, cacheresource.Config{Group: g}, cacheresource.Funcs[string, *thing]{Release: w.release})
 		must(t, err)
 		top, err := cacheresource.New("top", func(ctx context.Context, key string) (*thing, error) {
 			if err := base.Do(ctx, "b", func(*thing) error { return nil }); err != nil {
@@ -34,10 +34,10 @@ func TestAGroupClosesWhileAPinIsOnItsWay(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 			return w.open(ctx, key)
-		}, cacheresource.Config[string, *thing]{Group: g, Release: w.release})
+		}, cacheresource.Config{Group: g}, cacheresource.Funcs[string, *thing]{Release: w.release})
 		must(t, err)
 		var wg sync.WaitGroup
-		wg.Go(func() { _, _ = top.Get(t.Context(), "t") })
+		wg.Go(func() { _, _ = top.Pin(t.Context(), "t") })
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
@@ -54,14 +54,14 @@ func TestGetAndCloseAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 200 {
 		w := &world{t: t}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{})
+		r := newResource(t, w, cacheresource.Config{})
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
 				for range rand.IntN(4) {
 					runtime.Gosched()
 				}
-				if _, err := r.Get(t.Context(), "k"); err != nil && !errors.Is(err, cacheresource.ErrClosed) {
+				if _, err := r.Pin(t.Context(), "k"); err != nil && !errors.Is(err, cacheresource.ErrClosed) {
 					t.Errorf("Get() = %v", err)
 				}
 			})
@@ -88,7 +88,7 @@ func TestClosingAgainGoesOnWaiting(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 		must(t, err)
 		w := &world{t: t}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{Group: g})
+		r := newResource(t, w, cacheresource.Config{Group: g})
 		l, err := r.Acquire(t.Context(), "k")
 		must(t, err)
 		for range 2 {
@@ -109,9 +109,10 @@ func TestAReleaseThatExitsItsGoroutineHasEnded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
-		r := newResource(t, &world{t: t}, cacheresource.Config[string, *thing]{
+		r := newResource(t, &world{t: t}, cacheresource.Config{
 			Observer: &rec,
-			Release:  func(context.Context, string, *thing) error { runtime.Goexit(); return nil },
+		}, cacheresource.Funcs[string, *thing]{
+			Release: func(context.Context, string, *thing) error { runtime.Goexit(); return nil },
 		})
 		must(t, r.Do(t.Context(), "k", func(*thing) error { return nil }))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -135,8 +136,10 @@ func TestABlockedReleaseDelaysTheOthersByItsTimeout(t *testing.T) {
 		start := time.Now()
 		var mu sync.Mutex
 		released := make(map[string]time.Duration)
-		r := newResource(t, &world{t: t}, cacheresource.Config[string, *thing]{
-			Group: g, ReleaseTimeout: time.Second,
+		r := newResource(t, &world{t: t}, cacheresource.Config{
+			Group: g,
+			Close: cacheresource.CloseConfig{ReleaseTimeout: time.Second},
+		}, cacheresource.Funcs[string, *thing]{
 			Release: func(_ context.Context, key string, _ *thing) error {
 				mu.Lock()
 				released[key] = time.Since(start)
@@ -175,7 +178,7 @@ func TestDrainTimeoutIsAlsoForOpens(t *testing.T) {
 				g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 				must(t, err)
 				w := &world{t: t, took: time.Hour} // deaf
-				r := newResource(t, w, cacheresource.Config[string, *thing]{Group: g, DrainTimeout: time.Minute})
+				r := newResource(t, w, cacheresource.Config{Group: g, Close: cacheresource.CloseConfig{DrainTimeout: time.Minute}})
 				var wg sync.WaitGroup
 				wg.Go(func() {
 					if _, err := r.Acquire(t.Context(), "k"); !errors.Is(err, cacheresource.ErrClosed) {
@@ -209,13 +212,13 @@ func TestNothingJoinsAGroupThatCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 		must(t, err)
-		r := newResource(t, &world{t: t}, cacheresource.Config[string, *thing]{Group: g})
+		r := newResource(t, &world{t: t}, cacheresource.Config{Group: g})
 		l, err := r.Acquire(t.Context(), "k")
 		must(t, err)
 		var wg sync.WaitGroup
 		wg.Go(func() { must(t, g.Close(t.Context())) })
 		synctest.Wait()
-		_, err = cacheresource.New("late", (&world{t: t}).open, cacheresource.Config[string, *thing]{Group: g})
+		_, err = cacheresource.New("late", (&world{t: t}).open, cacheresource.Config{Group: g})
 		if !errors.Is(err, cacheresource.ErrClosed) {
 			t.Errorf("New() in a group that closes = %v, want ErrClosed", err)
 		}
@@ -230,9 +233,7 @@ func TestAStuckReleaseIsReportedBeforeItsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var errs []error
-		r := newResource(t, &world{t: t}, cacheresource.Config[string, *thing]{
-			ReleaseTimeout: time.Second,
-			Release:        func(context.Context, string, *thing) error { time.Sleep(2 * time.Second); return nil },
+		r := newResource(t, &world{t: t}, cacheresource.Config{
 			Observer: observe.Func(func(_ context.Context, ev observe.Event) {
 				if ev, ok := ev.(observe.ResourceRelease); ok {
 					if ev.Err != nil {
@@ -241,6 +242,9 @@ func TestAStuckReleaseIsReportedBeforeItsEnd(t *testing.T) {
 					errs = append(errs, ev.Err)
 				}
 			}),
+			Close: cacheresource.CloseConfig{ReleaseTimeout: time.Second},
+		}, cacheresource.Funcs[string, *thing]{
+			Release: func(context.Context, string, *thing) error { time.Sleep(2 * time.Second); return nil },
 		})
 		use(t, r, "k")
 		closeAll(t, r)
@@ -256,9 +260,10 @@ func TestABackgroundCheckChangesNoOrder(t *testing.T) {
 	for range soaktest.Rounds(300) {
 		synctest.Test(t, func(t *testing.T) {
 			var order []string
-			r := newResource(t, &world{t: t}, cacheresource.Config[string, *thing]{
-				CheckEvery: time.Second,
-				Check:      func(context.Context, string, *thing) error { time.Sleep(3 * time.Second); return nil },
+			r := newResource(t, &world{t: t}, cacheresource.Config{
+				Check: cacheresource.CheckConfig{Every: time.Second},
+			}, cacheresource.Funcs[string, *thing]{
+				Check: func(context.Context, string, *thing) error { time.Sleep(3 * time.Second); return nil },
 				Release: func(_ context.Context, key string, _ *thing) error {
 					time.Sleep(time.Second)
 					order = append(order, key)

@@ -12,11 +12,9 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
-	"github.com/reecho-go/reecho/internal/identity"
-	"github.com/reecho-go/reecho/internal/tasks"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/internal/visitors"
 	"github.com/reecho-go/reecho/observe"
@@ -52,25 +50,26 @@ type core struct {
 	simple         bool // a use asks nothing but a map of words
 	recency        bool // instances know when they were last used
 	group          *group.Group
-	observer       observe.Observer // nil: nobody listens
-	keys           *identity.Untyped
+	observer       observe.Observer // of the resource and its group; see observed
+	listens        bool             // the resource has an observer of its own
+	keys           *keys.Keys
 
 	_      line // what every use writes slows down nothing that it reads
 	mu     sync.RWMutex
 	_      line
 	era    *era                   // everybody's
 	all    map[*instance]struct{} // every instance that has not been released
-	bodies map[body]*sharers      // which of these share a value
+	shared map[pointee]*shared    // which of these share a value
 	closed bool
 
 	visitors   *visitors.Registry[*era] // nil: not in Scope Session
-	turns      turns
+	attempts   attempts
 	checks     *flight.Table
 	tracker    flight.Tracker
-	reads      *visit.Reads  // what opens and checks read of their contexts
-	background tasks.Counter // refreshes and checks that nobody has asked for
-	stragglers tasks.Counter // opens, checks and releases, which nobody can break off
-	ledger     *ledger       // nil: leases are not watched
+	reads      *visit.Reads // what opens and checks read of their contexts
+	background group.Tasks  // refreshes and checks that nobody has asked for
+	stragglers group.Tasks  // opens, checks and releases, which nobody can break off
+	ledger     *ledger      // nil: leases are not watched
 	counters   counters
 	hooks      group.Hooks
 	member     *member
@@ -89,18 +88,18 @@ type functions struct {
 func newCore(name string, key, result reflect.Type, cfg settings, fns functions) (*core, error) {
 	r := &core{
 		name: name, fns: fns, key: key, result: result,
-		ttl: cfg.TTL, staleFor: cfg.StaleFor, idleTTL: cfg.IdleTTL, maxEntries: cfg.MaxEntries,
+		ttl: cfg.TTL, staleFor: cfg.StaleFor, idleTTL: cfg.IdleTTL, maxEntries: cmp.Or(cfg.MaxEntries, defaultMaxEntries),
 		openTimeout: cfg.OpenTimeout, errorTTL: cfg.ErrorTTL, drainTimeout: cfg.DrainTimeout,
-		checkEvery:     max(cmp.Or(cfg.CheckEvery, DefaultCheckEvery), 0),
-		checkTimeout:   cmp.Or(cfg.CheckTimeout, DefaultCheckTimeout),
-		releaseTimeout: cmp.Or(cfg.ReleaseTimeout, DefaultReleaseTimeout),
+		checkEvery:     max(cmp.Or(cfg.CheckEvery, defaultCheckEvery), 0),
+		checkTimeout:   cmp.Or(cfg.CheckTimeout, defaultCheckTimeout),
+		releaseTimeout: cmp.Or(cfg.ReleaseTimeout, defaultReleaseTimeout),
 		recency:        cfg.IdleTTL > 0 || cfg.MaxEntries > 0,
 		group:          cmp.Or(cfg.Group, Default()).group,
 		all:            make(map[*instance]struct{}),
-		bodies:         make(map[body]*sharers),
+		shared:         make(map[pointee]*shared),
 	}
 	r.clocked = r.recency || r.ttl > 0 || fns.check != nil
-	r.observer = observe.Tee(r.group.Observer(), cfg.Observer)
+	r.observer, r.listens = observe.Tee(r.group.Observer(), cfg.Observer), cfg.Observer != nil
 	r.reads = visit.NewReads(r.contextRead)
 	var errs []error
 	if name == "" {
@@ -111,15 +110,15 @@ func newCore(name string, key, result reflect.Type, cfg settings, fns functions)
 	}
 	err := cfg.validate(fns)
 	if err == nil {
-		r.keys, err = identity.ForType("cacheresource: "+name, key, canon.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes})
+		r.keys, err = keys.For("cacheresource: "+name, key, cfg.identifies())
 	}
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
-	r.simple = !r.clocked && cfg.Scope == Global && r.keys.Shape() == canon.Word
+	r.simple = !r.clocked && cfg.Scope == Global && r.keys.Shape() == keys.Word
 	r.era = r.newEra()
 	if cfg.Scope == Session {
-		r.visitors = visitorsOf(r, cmp.Or(cfg.MaxSessions, DefaultMaxSessions))
+		r.visitors = newVisitors(r, cmp.Or(cfg.MaxSessions, defaultMaxSessions))
 	}
 	r.checks = flight.NewTable(&r.tracker)
 	if cfg.LeakAge > 0 {
@@ -138,7 +137,10 @@ func newCore(name string, key, result reflect.Type, cfg settings, fns functions)
 	return r, nil
 }
 
-// pin is [Resource.Get].
+// observed reports whether anybody is told of events.
+func (r *core) observed() bool { return r.listens || r.group.Observed() }
+
+// pin is [Resource.Pin].
 func (r *core) pin(ctx context.Context, key unsafe.Pointer) (*instance, error) {
 	if r.visitors != nil {
 		return nil, fmt.Errorf("cacheresource: %s: %w", r.name, errPinned)
@@ -172,7 +174,7 @@ func (r *core) acquire(ctx context.Context, key unsafe.Pointer) (*instance, erro
 			return nil, err
 		}
 	}
-	if opening, _ := ctx.Value(innerKey{}).(*inner); opening != nil {
+	if opening, _ := ctx.Value(dependenciesKey{}).(*dependencies); opening != nil {
 		opening.lease(in)
 	}
 	return in, nil
@@ -191,14 +193,14 @@ func (r *core) usable(ctx context.Context, key unsafe.Pointer) (*instance, error
 		if r.clocked {
 			now = r.group.Now()
 		}
-		at, err := r.placeOf(ctx)
+		at, err := r.ownerOf(ctx)
 		if err != nil {
 			return nil, err
 		}
 		opened := false
-		in, err := r.warm(at.era, key, now)
+		in, err := r.lookup(at.era, key, now)
 		if in == nil && err == nil {
-			in, opened, err = r.cold(ctx, at, key)
+			in, opened, err = r.openOrJoin(ctx, at, key)
 		}
 		if err != nil {
 			return nil, err
@@ -222,25 +224,25 @@ func (r *core) usable(ctx context.Context, key unsafe.Pointer) (*instance, error
 	}
 }
 
-// warm returns the instance that is there, with a hold, or nil.
-func (r *core) warm(e *era, key unsafe.Pointer, now int64) (*instance, error) {
+// lookup returns the instance that is there, with a hold, or nil.
+func (r *core) lookup(e *era, key unsafe.Pointer, now int64) (*instance, error) {
 	switch r.keys.Shape() {
-	case canon.Word:
+	case keys.Word:
 		return r.findWord(e, r.keys.Word(key), now), nil
-	case canon.Text:
+	case keys.Text:
 		return r.findText(e, r.keys.Text(key), now), nil
 	}
-	buf := identity.Borrow()
+	buf := keys.Borrow()
 	id, err := r.keys.Append((*buf)[:0], key)
-	defer identity.Return(buf, id)
+	defer keys.Return(buf, id)
 	if err != nil {
 		return nil, err
 	}
 	return r.findBytes(e, id, now), nil
 }
 
-// orOwn returns e, or everybody's era if it is nil.
-func (r *core) orOwn(e *era) *era {
+// eraOr returns e, or everybody's era if it is nil.
+func (r *core) eraOr(e *era) *era {
 	if e == nil { // cmp.Or would take as long as the rest
 		return r.era
 	}
@@ -252,14 +254,14 @@ func (r *core) orOwn(e *era) *era {
 func (r *core) findWord(e *era, word uint64, now int64) *instance {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.orOwn(e).words[word].lent(now)
+	return r.eraOr(e).words[word].tryLease(now)
 }
 
 // findText finds by a string.
 func (r *core) findText(e *era, id string, now int64) *instance {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.orOwn(e).texts[id].lent(now)
+	return r.eraOr(e).texts[id].tryLease(now)
 }
 
 // findBytes finds by canonical bytes; the conversion inside the index
@@ -267,12 +269,12 @@ func (r *core) findText(e *era, id string, now int64) *instance {
 func (r *core) findBytes(e *era, id []byte, now int64) *instance {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.orOwn(e).texts[string(id)].lent(now)
+	return r.eraOr(e).texts[string(id)].tryLease(now)
 }
 
-// cold opens the instance, or waits for somebody else's open. It reports
+// openOrJoin opens the instance, or waits for somebody else's open. It reports
 // whether the instance has just been opened.
-func (r *core) cold(ctx context.Context, at place, key unsafe.Pointer) (_ *instance, isNew bool, _ error) {
+func (r *core) openOrJoin(ctx context.Context, at owner, key unsafe.Pointer) (_ *instance, isNew bool, _ error) {
 	own, err := r.keys.Own(key)
 	if err != nil {
 		return nil, false, err
@@ -285,7 +287,7 @@ func (r *core) cold(ctx context.Context, at place, key unsafe.Pointer) (_ *insta
 	if closed {
 		return nil, false, ErrClosed
 	}
-	got, role, err := r.opening(cmp.Or(at.era, e), at.life, id, own).do(ctx)
+	got, role, err := r.opening(cmp.Or(at.era, e), at.visitor, id, own).do(ctx)
 	return got, role != flight.Found, err
 }
 
@@ -333,7 +335,7 @@ func (r *core) delete(ctx context.Context, key unsafe.Pointer) error {
 		return ErrClosed
 	}
 	if r.visitors != nil {
-		life, err := r.lend(ctx)
+		life, err := r.visitorOf(ctx)
 		if err != nil {
 			return err
 		}
@@ -379,22 +381,22 @@ func (r *core) reset() int {
 		r.visitors.Reset()() // left retires them
 		return n
 	}
-	old := r.turn(false)
+	old := r.replaceEra(false)
 	for _, in := range old {
 		in.retire(observe.CauseCleared)
 	}
 	return len(old)
 }
 
-// turn starts a new era, the last one if that is for closing, and returns the
+// replaceEra starts a new era, the last one if that is for closing, and returns the
 // instances of the old one.
-func (r *core) turn(last bool) []*instance {
+func (r *core) replaceEra(last bool) []*instance {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = r.closed || last
 	old := r.era.end()
 	r.era = r.newEra()
-	r.era.over = r.closed
+	r.era.ended = r.closed
 	return old
 }
 

@@ -3,7 +3,7 @@
 // checked, and released exactly once, when it has been taken out of the cache
 // and nobody uses it any more.
 //
-//	var pools = cacheresource.Must(cacheresource.New("pool", openPool, cacheresource.Config[string, *sql.DB]{
+//	var pools = cacheresource.Must(cacheresource.New("pool", openPool, cacheresource.Config{}, cacheresource.Funcs[string, *sql.DB]{
 //		Check:   func(ctx context.Context, dsn string, db *sql.DB) error { return db.PingContext(ctx) },
 //		Release: func(ctx context.Context, dsn string, db *sql.DB) error { return db.Close() },
 //	}))
@@ -32,5 +32,5 @@
 //     [Session] it can, and what it opens ends with the visitor's session.
 //
 // Use [Resource.Do] or [Resource.Acquire] whenever the use has an end;
-// [Resource.Get] is for values that live as long as the program.
+// [Resource.Pin] is for values that live as long as the program.
 package cacheresource

@@ -4,9 +4,8 @@ import (
 	"iter"
 	"maps"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/flight"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
 // era is what a resource holds between two clears: the instances, the errors
@@ -17,13 +16,13 @@ type era struct {
 	words  map[uint64]*instance // for keys of the shape Word, whose lookup is the fastest
 	texts  map[string]*instance // for all others
 	faults faults
-	over   bool // nothing is put in any more
+	ended  bool // nothing is put in any more
 	opens  *flight.Table
 }
 
 func (r *core) newEra() *era {
 	e := &era{opens: flight.NewTable(&r.tracker)}
-	if r.keys.Shape() == canon.Word {
+	if r.keys.Shape() == keys.Word {
 		e.words = make(map[uint64]*instance)
 	} else {
 		e.texts = make(map[string]*instance)
@@ -34,14 +33,14 @@ func (r *core) newEra() *era {
 // at returns the instance of an id, or nil.
 func (e *era) at(id string) *instance {
 	if e.words != nil {
-		return e.words[identity.ParseWord(id)]
+		return e.words[keys.ParseWord(id)]
 	}
 	return e.texts[id]
 }
 
 func (e *era) put(in *instance) {
 	if e.words != nil {
-		e.words[identity.ParseWord(in.id)] = in
+		e.words[keys.ParseWord(in.id)] = in
 	} else {
 		e.texts[in.id] = in
 	}
@@ -53,7 +52,7 @@ func (e *era) remove(in *instance) bool {
 		return false
 	}
 	if e.words != nil {
-		delete(e.words, identity.ParseWord(in.id))
+		delete(e.words, keys.ParseWord(in.id))
 	} else {
 		delete(e.texts, in.id)
 	}
@@ -80,7 +79,7 @@ func (e *era) all() iter.Seq[*instance] {
 
 // end lets nothing be put in any more and returns what is in.
 func (e *era) end() []*instance {
-	e.over = true
+	e.ended = true
 	old := make([]*instance, 0, e.len())
 	for in := range e.all() {
 		old = append(old, in)

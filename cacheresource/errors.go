@@ -9,7 +9,7 @@ import (
 	"github.com/reecho-go/reecho/internal/answer"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/observe"
@@ -17,7 +17,7 @@ import (
 
 // ErrClosed says that the resource or its group has been closed. Over HTTP it
 // is 503 Service Unavailable: behind a middleware of the toolkit, or with
-// middleware.ErrorHandler.
+// echov4.ErrorHandler.
 var ErrClosed error = closedError{}
 
 // ErrDuplicate says that the group has a resource of that name already.
@@ -27,8 +27,8 @@ var ErrDuplicate = group.ErrDuplicate
 // is no session, and no visitor declared (middleware.Visitor) or none logged in.
 var ErrNoSession = errors.New("cacheresource: no session and no visitor in this context: put a session manager in front of this route, declare the visitor with middleware.NewVisitor, or use Scope Global")
 
-// errPinned is the error of Get in Scope Session.
-var errPinned = errors.New("Get keeps its value until Close, but Scope Session ends before: use Do or Acquire")
+// errPinned is the error of Pin in Scope Session.
+var errPinned = errors.New("Pin keeps its value until Close, but Scope Session ends before: use Do or Acquire")
 
 // ErrVisitorInGlobalLoad says that an open, whose result everybody shares,
 // read the session, the request or the query of the one visitor who happened
@@ -38,7 +38,7 @@ var errPinned = errors.New("Get keeps its value until Close, but Scope Session e
 var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
 
 // KeyError says that something in a key cannot identify an instance.
-type KeyError = identity.Error
+type KeyError = keys.Error
 
 // PanicError is a panic of an open, as its waiting callers see it, of a check
 // or release, as events show it, or of a clear hook. That of an open names the

@@ -19,7 +19,7 @@ var conns = cacheresource.Must(cacheresource.New("conn",
 		fmt.Println("open", name)
 		return &conn{name}, nil
 	},
-	cacheresource.Config[string, *conn]{
+	cacheresource.Config{}, cacheresource.Funcs[string, *conn]{
 		Release: func(_ context.Context, name string, _ *conn) error {
 			fmt.Println("release", name)
 			return nil
@@ -49,8 +49,9 @@ func ExampleResource_Acquire() {
 	group, _ := cacheresource.NewGroup("example", cacheresource.GroupConfig{})
 	files := cacheresource.Must(cacheresource.New("file",
 		func(_ context.Context, name string) (*conn, error) { return &conn{name}, nil },
-		cacheresource.Config[string, *conn]{
+		cacheresource.Config{
 			Group: group,
+		}, cacheresource.Funcs[string, *conn]{
 			Release: func(_ context.Context, name string, _ *conn) error {
 				fmt.Println("release", name)
 				return nil
@@ -81,9 +82,10 @@ func ExampleConfig_check() {
 			opened++
 			return &conn{fmt.Sprint("client ", opened)}, nil
 		},
-		cacheresource.Config[string, *conn]{
-			Group:      group,
-			CheckEvery: cacheresource.EveryAcquire,
+		cacheresource.Config{
+			Group: group,
+			Check: cacheresource.CheckConfig{EachUse: true},
+		}, cacheresource.Funcs[string, *conn]{
 			Check: func(context.Context, string, *conn) error {
 				if broken {
 					broken = false
@@ -112,7 +114,7 @@ func ExampleConfig_time() {
 	group, _ := cacheresource.NewGroup("example", cacheresource.GroupConfig{})
 	models := cacheresource.Must(cacheresource.New("model",
 		func(_ context.Context, name string) (*conn, error) { return &conn{name}, nil },
-		cacheresource.Config[string, *conn]{
+		cacheresource.Config{
 			Group:       group,
 			TTL:         time.Hour,
 			StaleFor:    10 * time.Minute,

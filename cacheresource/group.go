@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/reecho-go/reecho/internal/group"
@@ -52,6 +53,15 @@ func Clear(ctx context.Context) error { return Default().Clear(ctx) }
 // Name returns the group's name.
 func (g *Group) Name() string { return g.group.Name() }
 
+// Observe adds an observer, which is told of the events of all resources of the group
+// from now on. It is safe at any time, and the way to watch the group that
+// [Default] returns. Nil does nothing. An observer cannot be taken away.
+func (g *Group) Observe(o observe.Observer) {
+	if o != nil {
+		g.group.Observe(o)
+	}
+}
+
 // OnClear adds a hook that runs after each clear of the group or of one of its
 // resources. A hook cannot be taken away.
 func (g *Group) OnClear(hook func(ctx context.Context, what Cleared)) { g.group.Hooks().Add(hook) }
@@ -73,7 +83,7 @@ var query = group.Query{Who: "cacheresource: ClearBy", Name: "resource"}
 // and clears nothing: over HTTP it is 400 Bad Request, and for a name that no
 // resource has it is 404 Not Found. The other errors are those of Clear.
 //
-// Whoever may clear can make every request slow: middleware.ClearHandler asks who
+// Whoever may clear can make every request slow: echov4.ClearHandler asks who
 // may.
 func (g *Group) ClearBy(ctx context.Context, asked map[string][]string) error {
 	if err := query.Check(asked); err != nil {
@@ -83,12 +93,11 @@ func (g *Group) ClearBy(ctx context.Context, asked map[string][]string) error {
 	if len(names) == 0 {
 		return g.Clear(ctx)
 	}
-	for _, m := range g.group.Members() {
-		if m.Name() == names[0] {
-			return m.(closer).clear(ctx)
-		}
+	m := g.group.Member(names[0])
+	if m == nil {
+		return query.Unknown()
 	}
-	return query.Unknown()
+	return m.(closer).clear(ctx)
 }
 
 // Close closes all resources of the group. Whatever the order in which the
@@ -101,10 +110,10 @@ func (g *Group) Close(ctx context.Context) error {
 	for _, m := range members {
 		m.(closer).shut()
 	}
-	var all []held
+	var all []*instance
 	for _, m := range members {
 		_ = m.(closer).settle(ctx) // the resource's own Close reports what is left
-		all = append(all, m.(closer).held()...)
+		all = append(all, m.(closer).unreleased()...)
 	}
 	_ = endAll(ctx, all) // what is left is reported by each resource
 	if err := g.group.Close(ctx); err != nil {
@@ -115,18 +124,18 @@ func (g *Group) Close(ctx context.Context) error {
 
 // Leased lists the instances that are leased now, in the order of their
 // opening, and where their leases were taken, if LeakAge is set. Checks and
-// refreshes that run count as leases; pins of Get, and that others were opened
+// refreshes that run count as leases; pins, and that others were opened
 // with an instance, do not. It costs a look at each instance.
 func (g *Group) Leased() []LeasedInstance {
-	var all []held
+	var all []*instance
 	for _, m := range g.group.Members() {
-		all = append(all, m.(closer).held()...)
+		all = append(all, m.(closer).unreleased()...)
 	}
 	slices.SortFunc(all, older)
 	var leased []LeasedInstance
 	for _, in := range all {
-		if n := in.leases() - in.usedBy().count(); n > 0 {
-			leased = append(leased, LeasedInstance{Name: nameOf(in.source()), Leases: n, Sites: in.sites()})
+		if n := in.leases() - in.dependents.count(); n > 0 {
+			leased = append(leased, LeasedInstance{Name: nameOf(in.source()), Leases: n, Sites: in.core.ledger.sites(in)})
 		}
 	}
 	return leased
@@ -142,11 +151,23 @@ func (g *Group) Stats() Stats {
 	return sum
 }
 
+// Resources returns the names of the resources of the group, in order of
+// creation, and their counters.
+func (g *Group) Resources() iter.Seq2[string, Stats] {
+	return func(yield func(string, Stats) bool) {
+		for _, m := range g.group.Members() {
+			if !yield(m.Name(), m.(closer).stats()) {
+				return
+			}
+		}
+	}
+}
+
 // closer is what a group needs of a member beyond group.Member.
 type closer interface {
 	shut()
 	settle(ctx context.Context) error
-	held() []held
+	unreleased() []*instance
 	stats() Stats
 	clear(ctx context.Context) error
 }
@@ -171,8 +192,8 @@ func (m *member) Close(ctx context.Context) error { return m.core.close(ctx) }
 
 func (m *member) settle(ctx context.Context) error { return m.core.settle(ctx) }
 
-func (m *member) shut()        { m.core.shut() }
-func (m *member) held() []held { return m.core.held() }
-func (m *member) stats() Stats { return m.core.stats() }
+func (m *member) shut()                   { m.core.shut() }
+func (m *member) unreleased() []*instance { return m.core.unreleased() }
+func (m *member) stats() Stats            { return m.core.stats() }
 
 func (m *member) clear(ctx context.Context) error { return m.core.clear(ctx) }

@@ -180,7 +180,7 @@ func (h *history) step(ctx context.Context) (open bool) {
 	case n < 15:
 		err = h.base.Delete(ctx, "base")
 	case n < 20:
-		_, err = h.resource.Get(ctx, key)
+		_, err = h.resource.Pin(ctx, key)
 	case n < 200:
 		var l *cacheresource.Lease[*thing]
 		if l, err = h.resource.Acquire(ctx, key); err == nil {
@@ -204,15 +204,28 @@ func (h *history) run(t *testing.T) {
 	var err error
 	h.group, err = cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 	must(t, err)
-	h.base, err = cacheresource.New("base", h.bases.open, cacheresource.Config[string, *thing]{
-		Group: h.group, Release: h.bases.release, IdleTTL: time.Second,
+	h.base, err = cacheresource.New("base", h.bases.open, cacheresource.Config{
+		Group:   h.group,
+		IdleTTL: time.Second,
+	}, cacheresource.Funcs[string, *thing]{
+		Release: h.bases.release,
 	})
 	must(t, err)
-	h.resource, err = cacheresource.New("things", h.open, cacheresource.Config[string, *thing]{
-		Group: h.group, Scope: h.scope, Release: h.release, Check: h.check, CheckEvery: time.Second,
-		TTL: 3 * time.Second, StaleFor: 2 * time.Second, IdleTTL: 2 * time.Second, MaxEntries: 3,
-		OpenTimeout: time.Second, ErrorTTL: 100 * time.Millisecond, LeakAge: 200 * time.Millisecond,
-		ReleaseTimeout: 250 * time.Millisecond,
+	h.resource, err = cacheresource.New("things", h.open, cacheresource.Config{
+		Group:       h.group,
+		Scope:       h.scope,
+		TTL:         3 * time.Second,
+		StaleFor:    2 * time.Second,
+		IdleTTL:     2 * time.Second,
+		MaxEntries:  3,
+		OpenTimeout: time.Second,
+		ErrorTTL:    100 * time.Millisecond,
+		LeakAge:     200 * time.Millisecond,
+		Check:       cacheresource.CheckConfig{Every: time.Second},
+		Close:       cacheresource.CloseConfig{ReleaseTimeout: 250 * time.Millisecond},
+	}, cacheresource.Funcs[string, *thing]{
+		Release: h.release,
+		Check:   h.check,
 	})
 	must(t, err)
 	var wg sync.WaitGroup

@@ -26,8 +26,8 @@ func after(t int64, d time.Duration) int64 {
 }
 
 // instance is one opened value. It is held by its leases, by its pin, while it
-// is checked, and until the callers of its open have their leases, by its
-// birth. All times are those of the group.
+// is checked, and by its open until the callers of that have their leases.
+// All times are those of the group.
 type instance struct {
 	core   *core
 	home   *era
@@ -37,7 +37,7 @@ type instance struct {
 	seq    uint64 // order of opening within the process
 	opened int64
 	stale  int64 // when a new one is to be opened; never: it has no TTL
-	dies   int64 // when it is not handed out any more
+	expiry int64 // when it is not handed out any more
 
 	_     line
 	holds atomic.Int64 // plus retired
@@ -56,8 +56,8 @@ type instance struct {
 	cause observe.Cause // why it left; written before retired is added
 	done  chan struct{} // closed when it has been released
 
-	inner inner // what it was opened with
-	outer outer // what was opened with it
+	dependencies dependencies // what it was opened with
+	dependents   dependents   // what was opened with it
 }
 
 // hold adds a hold. The caller must know that the instance has not been
@@ -102,10 +102,10 @@ func (in *instance) giveBack() {
 	in.drop()
 }
 
-// lent adds a hold for a use, if the instance is there and may be used at now,
+// tryLease adds a hold for a use, if the instance is there and may be used at now,
 // and returns it. It is in the cache, under the resource's lock.
-func (in *instance) lent(now int64) *instance {
-	if in == nil || in.core.clocked && in.over(now) != "" {
+func (in *instance) tryLease(now int64) *instance {
+	if in == nil || in.core.clocked && in.expired(now) != "" {
 		return nil
 	}
 	in.lease()
@@ -115,11 +115,11 @@ func (in *instance) lent(now int64) *instance {
 	return in
 }
 
-// over says why the instance must not be handed out any more at now; empty: it
+// expired says why the instance must not be handed out any more at now; empty: it
 // may be.
-func (in *instance) over(now int64) observe.Cause {
+func (in *instance) expired(now int64) observe.Cause {
 	switch {
-	case now >= in.dies:
+	case now >= in.expiry:
 		return observe.CauseExpired
 	case in.core.idleTTL > 0 && in.holds.Load() == 0 && now >= after(in.used.Load(), in.core.idleTTL):
 		return observe.CauseIdle
@@ -127,22 +127,30 @@ func (in *instance) over(now int64) observe.Cause {
 	return ""
 }
 
-// ends is when the instance will be over, if nobody uses it before.
-func (in *instance) ends(now int64) int64 {
+// expires is when the instance will be over, if nobody uses it before.
+func (in *instance) expires(now int64) int64 {
 	idle := in.core.idleTTL
 	if idle == 0 {
-		return in.dies
+		return in.expiry
 	}
 	since := in.used.Load()
 	if in.holds.Load() > 0 {
 		since = now
 	}
-	return min(in.dies, after(since, idle))
+	return min(in.expiry, after(since, idle))
 }
 
 // due is when something has to be done about the instance: it is over, or
 // wants a check.
-func (in *instance) due(now int64) int64 { return min(in.ends(now), in.checkDue()) }
+func (in *instance) due(now int64) int64 { return min(in.expires(now), in.checkDue()) }
+
+// checkDue is when the instance wants a background check.
+func (in *instance) checkDue() int64 {
+	if r := in.core; r.fns.check == nil || r.checkEvery == 0 || in.probed.Load() || in.leaving.Load() {
+		return never
+	}
+	return after(in.checked.Load(), in.core.checkEvery)
+}
 
 // goesBefore reports whether in makes room before other does.
 func (in *instance) goesBefore(other *instance) bool {
@@ -169,24 +177,12 @@ func (in *instance) retire(cause observe.Cause) {
 	}
 }
 
-// unpin ends the hold of Get.
+// unpin ends the hold of Pin.
 func (in *instance) unpin() {
 	if in.pinned.CompareAndSwap(true, false) {
 		in.drop()
 	}
 }
-
-// The methods of held.
-
-func (in *instance) order() uint64           { return in.seq }
-func (in *instance) released() chan struct{} { return in.done }
-func (in *instance) source() observe.Source  { return in.core.source(in.key) }
-func (in *instance) drain() time.Duration    { return in.core.drainTimeout }
-func (in *instance) patience() time.Duration { return in.core.releaseTimeout }
-func (in *instance) sites() []string         { return in.core.ledger.sites(in) }
-func (in *instance) users() []string         { return in.outer.names() }
-
-func (in *instance) usedBy() *outer { return &in.outer }
 
 // leases is how many leases there are, the pin not included.
 func (in *instance) leases() int {
@@ -204,18 +200,20 @@ func (in *instance) end() {
 	in.unpin()
 }
 
-// held is an instance of whatever types, as a close sees it.
-type held interface {
-	order() uint64
-	leases() int
-	end()
-	released() chan struct{}
-	source() observe.Source
-	drain() time.Duration
-	patience() time.Duration
-	sites() []string
-	users() []string
-	lease()
-	giveBack()
-	usedBy() *outer
+// source names the instance in an event.
+func (in *instance) source() observe.Source { return in.core.source(in.key) }
+
+// setValue makes in the instance of v.
+func (in *instance) setValue(v unsafe.Pointer) {
+	r := in.core
+	now := r.group.Now()
+	in.value, in.opened, in.seq = v, now, sequence.Add(1)
+	in.stale = after(now, r.ttl)
+	in.expiry = in.stale
+	if in.expiry != never && r.staleFor > 0 {
+		in.expiry = after(in.expiry, r.staleFor)
+	}
+	in.checked.Store(now)
+	in.used.Store(now)
+	r.track(in)
 }

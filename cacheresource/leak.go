@@ -51,22 +51,15 @@ type ledger struct {
 
 // note is one lease that is watched.
 type note struct {
-	ledger  *ledger
-	of      lender
-	since   int64
-	stack   stack
-	cleanup runtime.Cleanup
-	lost    atomic.Bool // the garbage collector has found the lease
-	over    atomic.Bool // it has been given back
+	ledger   *ledger
+	of       *instance
+	since    int64
+	stack    stack
+	cleanup  runtime.Cleanup
+	lost     atomic.Bool // the garbage collector has found the lease
+	released atomic.Bool // it has been given back
 
 	reported bool // guarded by the ledger's lock
-}
-
-// lender is an instance, whatever its types.
-type lender interface {
-	held
-	lessor
-	leaked(event observe.ResourceLeak)
 }
 
 func newLedger(g *group.Group, age time.Duration) *ledger {
@@ -74,7 +67,7 @@ func newLedger(g *group.Group, age time.Duration) *ledger {
 }
 
 // note writes down a lease, which is one of the hold that its caller has.
-func (l *ledger) note(in lender) *note {
+func (l *ledger) note(in *instance) *note {
 	n := &note{ledger: l, of: in, since: l.group.Now(), stack: callers()}
 	l.mu.Lock()
 	l.notes[n] = struct{}{}
@@ -93,7 +86,7 @@ func (l *lease) watch(n *note) {
 
 // giveBack ends the lease.
 func (n *note) giveBack() {
-	if !n.over.CompareAndSwap(false, true) {
+	if !n.released.CompareAndSwap(false, true) {
 		return
 	}
 	if !n.lost.Load() {
@@ -108,19 +101,22 @@ func (n *note) giveBack() {
 func (n *note) givenTwice(site string) { n.of.givenTwice(site) }
 
 // sweep reports the leases that are too old, each once, gives back those that
-// were lost, and returns when to look again.
+// were lost, and returns when to look again. A lost lease is reported first:
+// whoever waits for its end, as a Close does, has the report by then.
 func (l *ledger) sweep(now int64) (next int64) {
 	if l == nil {
 		return never
 	}
 	overdue, next := l.overdue(now)
 	for _, n := range overdue {
-		why := observe.LeakOverdue
-		if n.lost.Load() {
+		lost, why := n.lost.Load(), observe.LeakOverdue
+		if lost {
 			why = observe.LeakLost
-			n.giveBack()
 		}
 		n.of.leaked(observe.ResourceLeak{Why: why, Held: time.Duration(now - n.since), Site: n.stack.site()})
+		if lost {
+			n.giveBack()
+		}
 	}
 	return next
 }
@@ -148,7 +144,7 @@ func (l *ledger) overdue(now int64) (out []*note, next int64) {
 }
 
 // sites are the places at which the leases of an instance were taken.
-func (l *ledger) sites(in held) (sites []string) {
+func (l *ledger) sites(in *instance) (sites []string) {
 	if l == nil {
 		return nil
 	}
@@ -171,7 +167,7 @@ func (in *instance) givenTwice(site string) {
 // leaked counts and reports a misuse of a lease.
 func (in *instance) leaked(event observe.ResourceLeak) {
 	in.core.counters.leaks.Add(1)
-	if in.core.observer != nil {
+	if in.core.observed() {
 		event.Source = in.source()
 		observe.Emit(context.Background(), in.core.observer, event)
 	}

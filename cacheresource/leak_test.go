@@ -37,7 +37,7 @@ func TestLeasesThatAreHeldForLongAreReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
 		var rec observe.Recorder
-		r := newResource(t, w, cacheresource.Config[string, *thing]{LeakAge: time.Minute, Observer: &rec})
+		r := newResource(t, w, cacheresource.Config{LeakAge: time.Minute, Observer: &rec})
 		brief, err := r.Acquire(t.Context(), "k")
 		must(t, err)
 		long, err := r.Acquire(t.Context(), "k")
@@ -81,13 +81,20 @@ func siteBefore(site string) string {
 	return fmt.Sprintf("%s.go:%d", file, n-1)
 }
 
-// A lease that nobody can release any more is given back; not in a bubble,
-// since the garbage collector is outside of all.
+// A lease that nobody can release any more is given back, after it has been
+// reported; not in a bubble, since the garbage collector is outside of all.
 func TestALostLeaseIsGivenBack(t *testing.T) {
 	t.Parallel()
 	w := &world{t: t}
 	var rec observe.Recorder
-	r := newResource(t, w, cacheresource.Config[string, *thing]{LeakAge: time.Millisecond, Observer: &rec})
+	var r *cacheresource.Resource[string, *thing]
+	leased := -1 // when the loss was reported
+	count := observe.Func(func(_ context.Context, e observe.Event) {
+		if leak, ok := e.(observe.ResourceLeak); ok && leak.Why == observe.LeakLost {
+			leased = r.Stats().Leases
+		}
+	})
+	r = newResource(t, w, cacheresource.Config{LeakAge: time.Millisecond, Observer: observe.Tee(&rec, count)})
 	func() {
 		_, err := r.Acquire(t.Context(), "k")
 		must(t, err)
@@ -114,6 +121,9 @@ func TestALostLeaseIsGivenBack(t *testing.T) {
 	if !strings.Contains(got, "lost ") || !strings.Contains(got, "leak_test.go:") {
 		t.Errorf("leaks %q, want the lost lease", got)
 	}
+	if leased != 1 {
+		t.Errorf("%d leases when the loss was reported, want it to be one still", leased)
+	}
 	w.everythingReleased()
 }
 
@@ -123,7 +133,7 @@ func TestASecondReleaseIsHarmlessAndReported(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := &world{t: t}
 			var rec observe.Recorder
-			r := newResource(t, w, cacheresource.Config[string, *thing]{Observer: &rec, LeakAge: age})
+			r := newResource(t, w, cacheresource.Config{Observer: &rec, LeakAge: age})
 			a, err := r.Acquire(t.Context(), "k")
 			must(t, err)
 			b, err := r.Acquire(t.Context(), "k")
@@ -164,8 +174,8 @@ func TestDrainTimeout(t *testing.T) {
 				g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 				must(t, err)
 				w := &world{t: t}
-				r := newResource(t, w, cacheresource.Config[string, *thing]{Group: g, DrainTimeout: time.Minute, LeakAge: time.Hour})
-				base := newResource(t, w, cacheresource.Config[string, *thing]{})
+				r := newResource(t, w, cacheresource.Config{Group: g, LeakAge: time.Hour, Close: cacheresource.CloseConfig{DrainTimeout: time.Minute}})
+				base := newResource(t, w, cacheresource.Config{})
 				use(t, r, "free")
 				l, err := r.Acquire(t.Context(), "k")
 				site := siteBefore(here(t))
@@ -199,13 +209,13 @@ func TestCloseNamesTheUsers(t *testing.T) {
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 		must(t, err)
 		w := &world{t: t}
-		base := newResource(t, w, cacheresource.Config[string, *thing]{Group: g})
+		base := newResource(t, w, cacheresource.Config{Group: g})
 		top, err := cacheresource.New("top", func(ctx context.Context, key string) (*thing, error) {
 			if err := base.Do(ctx, "base", func(*thing) error { return nil }); err != nil {
 				return nil, err
 			}
 			return w.open(ctx, key)
-		}, cacheresource.Config[string, *thing]{Group: g, Release: w.release})
+		}, cacheresource.Config{Group: g}, cacheresource.Funcs[string, *thing]{Release: w.release})
 		must(t, err)
 		l, err := top.Acquire(t.Context(), "top")
 		must(t, err)
@@ -225,7 +235,7 @@ func TestCloseNamesADeafOpen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &deaf{world: &world{t: t, took: time.Hour}}
-		r := d.resource(t, cacheresource.Config[string, *thing]{OpenTimeout: time.Second})
+		r := d.resource(t, cacheresource.Config{OpenTimeout: time.Second})
 		_, _ = r.Acquire(t.Context(), "k")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -240,7 +250,7 @@ func TestCloseNamesADeafOpen(t *testing.T) {
 // `defer lease.Release()` may stand before the error is looked at.
 func TestReleaseOfNoLeaseIsHarmless(t *testing.T) {
 	t.Parallel()
-	r := newResource(t, &world{t: t, fail: func() error { return errors.New("down") }}, cacheresource.Config[string, *thing]{})
+	r := newResource(t, &world{t: t, fail: func() error { return errors.New("down") }}, cacheresource.Config{})
 	defer closeAll(t, r)
 	l, err := r.Acquire(t.Context(), "k")
 	defer l.Release()

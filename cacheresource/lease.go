@@ -11,8 +11,8 @@ type Lease[V any] struct {
 
 // lease is a Lease without its type.
 type lease struct {
-	of   lessor
-	over atomic.Bool
+	of       lessor
+	released atomic.Bool
 }
 
 // lessor is who gets back what was leased: an instance, whatever its key, or
@@ -36,7 +36,7 @@ func (l *Lease[V]) Release() {
 }
 
 func (l *lease) release() {
-	if l.over.CompareAndSwap(false, true) {
+	if l.released.CompareAndSwap(false, true) {
 		l.of.giveBack()
 		return
 	}

@@ -16,12 +16,12 @@ func TestANilContextIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := cacheresource.New("none", func(context.Context, int) (int, error) { return 1, nil },
-		cacheresource.Config[int, int]{Group: group})
+		cacheresource.Config{Group: group})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, call := range map[string]func() error{
-		"Get":     func() error { _, err := r.Get(none, 1); return err },
+		"Pin":     func() error { _, err := r.Pin(none, 1); return err },
 		"Acquire": func() error { _, err := r.Acquire(none, 1); return err },
 		"Do":      func() error { return r.Do(none, 1, func(int) error { return nil }) },
 		"Delete":  func() error { return r.Delete(none, 1) },

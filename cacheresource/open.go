@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"reflect"
 	"time"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -22,12 +20,12 @@ type opened struct {
 
 // opening is the flight.Work of one open.
 type opening struct {
-	core *core
-	in   *era   // taken before mark
-	life string // names the visitor; empty: everybody
-	id   string
-	key  unsafe.Pointer // our own
-	mark epoch.Mark
+	core    *core
+	in      *era   // taken before mark
+	visitor string // empty: everybody
+	id      string
+	key     unsafe.Pointer // our own
+	mark    flight.Mark
 	// old is what is to be replaced in the background; nil: what Find finds
 	// will do.
 	old   *instance
@@ -42,12 +40,12 @@ type opening struct {
 }
 
 // opening returns an open of a key, whose instance goes into e.
-func (r *core) opening(e *era, life, id string, key unsafe.Pointer) *opening {
-	return &opening{core: r, in: e, life: life, id: id, key: key, mark: r.group.Gate().Mark()}
+func (r *core) opening(e *era, visitor, id string, key unsafe.Pointer) *opening {
+	return &opening{core: r, in: e, visitor: visitor, id: id, key: key, mark: r.group.Gate().Mark()}
 }
 
-// turn names the turn that the open takes: its visitor and key.
-func (o *opening) turn() turnKey { return turnKey{o.life, o.id} }
+// attemptKey is what no other open may run for.
+func (o *opening) attemptKey() attemptKey { return attemptKey{o.visitor, o.id} }
 
 // do opens, unless Find finds something or somebody else opens already. The
 // instance comes with a hold.
@@ -89,18 +87,19 @@ func (o *opening) look() (in, gone *instance, cause observe.Cause, err error) {
 	if in == nil {
 		return nil, nil, "", o.in.faults.of(o.id, now)
 	}
-	if cause := in.over(now); cause != "" {
+	if cause := in.expired(now); cause != "" {
 		o.in.remove(in)
 		return nil, in, cause, nil
 	}
 	if o.old == nil {
-		in.lent(now)
+		in.tryLease(now)
 	}
 	return in, nil, "", nil
 }
 
 // Load implements flight.Work. It returns when the open has, or when its
-// context ends: then the open is left behind, and goes on to hold its turn.
+// context ends: then the open is left behind, and no other one begins before it
+// has returned.
 func (o *opening) Load(ctx context.Context) (any, error) {
 	r := o.core
 	o.began = r.group.Now()
@@ -108,17 +107,16 @@ func (o *opening) Load(ctx context.Context) (any, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	turn, err := r.turns.take(ctx, o.turn(), o.Name(), r.openTimeout)
+	a, err := r.attempts.begin(ctx, o)
 	if err != nil {
 		return opened{}, err
 	}
 	var cancel context.CancelFunc
 	if r.openTimeout > 0 {
-		ctx, cancel = context.WithTimeoutCause(ctx, r.openTimeout, turn.timedOut())
+		ctx, cancel = context.WithTimeoutCause(ctx, r.openTimeout, a.timedOut())
 		defer cancel()
 	}
-	a := newAttempt(o)
-	go a.run(ctx, key)
+	a.start(ctx, key)
 	left, err := a.wait(ctx)
 	if !left && a.opened {
 		o.got = a.in
@@ -155,7 +153,7 @@ func (o *opening) Commit(result any) {
 	r := o.core
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if o.in.over || !r.group.Gate().Holds(o.mark) {
+	if o.in.ended || !r.group.Gate().Holds(o.mark) {
 		return
 	}
 	if got.err != nil {
@@ -173,8 +171,8 @@ func (o *opening) Commit(result any) {
 }
 
 // Done implements flight.Work. Everybody who gets the instance has a hold
-// before its birth ends, which becomes the hold of the first of them: so one that
-// could not be kept is released when the last of them is done with it.
+// before that of the open ends, which becomes the hold of the first of them: so
+// one that could not be kept is released when the last of them is done with it.
 func (o *opening) Done(ctx context.Context, out flight.Outcome) {
 	r := o.core
 	failed := cmp.Or(out.Err, o.failed)
@@ -203,18 +201,9 @@ func (o *opening) Done(ctx context.Context, out flight.Outcome) {
 	for _, in := range o.evicted {
 		in.retire(observe.CauseSize)
 	}
-	if r.observer != nil {
+	if r.observed() {
 		observe.Emit(ctx, r.observer, observe.ResourceOpen{
 			Source: r.source(o.key), Took: time.Duration(r.group.Now() - o.began), Background: o.old != nil, Err: failed,
 		})
 	}
-}
-
-// isNil reports whether v is a nil of whatever kind, which nobody could use.
-func isNil(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Func, reflect.Chan, reflect.UnsafePointer:
-		return v.IsNil()
-	}
-	return false
 }

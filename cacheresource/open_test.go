@@ -36,8 +36,10 @@ func TestOneOpenAtATime(t *testing.T) {
 		}
 		defer under[key].Add(-1)
 		return w.open(ctx, "k")
-	}, cacheresource.Config[int, *thing]{
-		Group: g, CheckEvery: cacheresource.EveryAcquire,
+	}, cacheresource.Config{
+		Group: g,
+		Check: cacheresource.CheckConfig{EachUse: true},
+	}, cacheresource.Funcs[int, *thing]{
 		Check: func(context.Context, int, *thing) error {
 			if rand.IntN(3) == 0 {
 				return errors.New("broken")
@@ -87,7 +89,7 @@ func TestAGroupClearLeavesNothingDerived(t *testing.T) {
 		var out *thing
 		err := base.Do(ctx, 1, func(of *thing) error { out = &thing{n: of.n}; return nil })
 		return out, err
-	}, cacheresource.Config[int, *thing]{Group: g})
+	}, cacheresource.Config{Group: g})
 	must(t, err)
 	get := func() (n int64) {
 		must(t, top.Do(t.Context(), 1, func(th *thing) error { n = th.n; return nil }))
@@ -99,7 +101,7 @@ func TestAGroupClearLeavesNothingDerived(t *testing.T) {
 		}
 	}}))
 	base, err = cacheresource.New("base", func(context.Context, int) (*thing, error) { return &thing{n: opened.Add(1)}, nil },
-		cacheresource.Config[int, *thing]{Group: g})
+		cacheresource.Config{Group: g})
 	must(t, err)
 	get()
 	must(t, g.Clear(t.Context()))
@@ -119,8 +121,9 @@ func TestReleaseGetsTheKeyAsItWas(t *testing.T) {
 	r, err := cacheresource.New("things", func(_ context.Context, key []string) (int, error) {
 		key[0] = "changed by open"
 		return 1, nil
-	}, cacheresource.Config[[]string, int]{
-		Group:   g,
+	}, cacheresource.Config{
+		Group: g,
+	}, cacheresource.Funcs[[]string, int]{
 		Release: func(_ context.Context, key []string, _ int) error { released = append(released, key[0]); return nil },
 	})
 	must(t, err)
@@ -141,7 +144,7 @@ func TestWhatIsUsedAfterTheOpenIsNotKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
-		base := newResource(t, w, cacheresource.Config[string, *thing]{})
+		base := newResource(t, w, cacheresource.Config{})
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 		must(t, err)
 		used := make(chan error, 1)
@@ -151,7 +154,7 @@ func TestWhatIsUsedAfterTheOpenIsNotKept(t *testing.T) {
 				used <- base.Do(context.WithoutCancel(ctx), "base", func(*thing) error { return nil })
 			}()
 			return &thing{key: key}, nil
-		}, cacheresource.Config[string, *thing]{Group: g})
+		}, cacheresource.Config{Group: g})
 		must(t, err)
 		must(t, top.Do(t.Context(), "top", func(*thing) error { return nil }))
 		must(t, <-used)
@@ -169,8 +172,9 @@ func TestABrokenOffCheckSaysNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{
-			CheckEvery: cacheresource.EveryAcquire, CheckTimeout: time.Hour,
+		r := newResource(t, w, cacheresource.Config{
+			Check: cacheresource.CheckConfig{EachUse: true, Timeout: time.Hour},
+		}, cacheresource.Funcs[string, *thing]{
 			Check: func(ctx context.Context, _ string, _ *thing) error {
 				select {
 				case <-ctx.Done():

@@ -15,7 +15,7 @@ func (r *core) release(in *instance) {
 	r.stragglers.Begin()
 	go func() {
 		defer r.stragglers.End()
-		if !r.part(in) { // open has returned its value again
+		if !r.lastOf(in) { // open has returned its value again
 			r.ended(in)
 			return
 		}
@@ -28,7 +28,7 @@ func (r *core) release(in *instance) {
 
 // ended is what follows the end of an instance.
 func (r *core) ended(in *instance) {
-	in.inner.drop()
+	in.dependencies.drop()
 	r.counters.released(in.cause).Add(1)
 	r.untrack(in)
 	close(in.done)
@@ -37,7 +37,7 @@ func (r *core) ended(in *instance) {
 // released is what follows a release.
 func (r *core) released(in *instance, began int64, err error) {
 	r.ended(in)
-	if r.observer != nil {
+	if r.observed() {
 		now := r.group.Now()
 		observe.Emit(context.Background(), r.observer, observe.ResourceRelease{
 			Source: in.source(), Cause: in.cause, Age: time.Duration(now - in.opened), Took: time.Duration(now - began), Err: err,

@@ -18,18 +18,18 @@ const (
 // renewal is the opening of a new instance in the background, while a stale one
 // serves.
 type renewal struct {
-	mu     sync.Mutex
-	cancel context.CancelFunc // of the one that runs; nil: none does
-	over   bool               // nothing is to be renewed any more
-	tries  int                // how many have failed
-	next   int64              // not before
+	mu      sync.Mutex
+	cancel  context.CancelFunc // of the one that runs; nil: none does
+	stopped bool               // nothing is to be renewed any more
+	tries   int                // how many have failed
+	next    int64              // not before
 }
 
 // begin returns the context of a renewal that may run now.
 func (w *renewal) begin(ctx context.Context, now int64) (context.Context, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.over || w.cancel != nil || now < w.next {
+	if w.stopped || w.cancel != nil || now < w.next {
 		return nil, false
 	}
 	ctx, w.cancel = context.WithCancel(ctx)
@@ -53,7 +53,7 @@ func (w *renewal) end(now int64, failed bool) {
 func (w *renewal) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.over = true
+	w.stopped = true
 	if w.cancel != nil {
 		w.cancel()
 	}
@@ -61,13 +61,13 @@ func (w *renewal) stop() {
 
 // renew opens a new instance for in, which is stale, in the background, unless
 // that is done already or all workers of the group are busy.
-func (r *core) renew(ctx context.Context, at place, in *instance, now int64) {
-	ctx, ok := in.renewal.begin(&innerContext{Context: flight.Detach(ctx)}, now)
+func (r *core) renew(ctx context.Context, at owner, in *instance, now int64) {
+	ctx, ok := in.renewal.begin(&openContext{Context: flight.Detach(ctx)}, now)
 	if !ok {
 		return
 	}
 	started := r.inBackground(func() {
-		o := r.opening(in.home, at.life, in.id, in.key)
+		o := r.opening(in.home, at.visitor, in.id, in.key)
 		o.old = in
 		fresh, role, err := o.do(ctx)
 		if err == nil && role != flight.Found {

@@ -26,25 +26,38 @@ type Resource[K, V any] struct{ core *core }
 // K is of any type that can be compared as data; see cachedata. The error
 // joins everything that is wrong: a [*KeyError] for each place in K,
 // [ErrDuplicate], [ErrClosed], and one for each field of cfg.
-func New[K, V any](name string, open func(context.Context, K) (V, error), cfg Config[K, V]) (*Resource[K, V], error) {
+func New[K, V any](name string, open func(context.Context, K) (V, error), cfg Config, funcs ...Funcs[K, V]) (*Resource[K, V], error) {
+	settings := cfg.settings()
 	var fns functions
+	fns, settings.wrong = functionsOf(funcs)
 	if open != nil {
 		fns.open = func(ctx context.Context, key unsafe.Pointer) (unsafe.Pointer, error) {
 			v, err := open(ctx, *(*K)(key))
 			return unsafe.Pointer(&v), err
 		}
 	}
-	if release := cfg.Release; release != nil {
-		fns.release = func(ctx context.Context, key, v unsafe.Pointer) error { return release(ctx, *(*K)(key), *(*V)(v)) }
-	}
-	if check := cfg.Check; check != nil {
-		fns.check = func(ctx context.Context, key, v unsafe.Pointer) error { return check(ctx, *(*K)(key), *(*V)(v)) }
-	}
-	c, err := newCore(name, reflect.TypeFor[K](), reflect.TypeFor[V](), cfg.settings(), fns)
+	c, err := newCore(name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns)
 	if err != nil {
 		return nil, fmt.Errorf("cacheresource: New(%q): %w", name, err)
 	}
 	return &Resource[K, V]{c}, nil
+}
+
+// functionsOf are the functions of the user as the core calls them.
+func functionsOf[K, V any](funcs []Funcs[K, V]) (fns functions, err error) {
+	if len(funcs) == 0 {
+		return fns, nil
+	}
+	if len(funcs) > 1 {
+		return fns, fmt.Errorf("there are %d Funcs: put all functions into one", len(funcs))
+	}
+	if release := funcs[0].Release; release != nil {
+		fns.release = func(ctx context.Context, key, v unsafe.Pointer) error { return release(ctx, *(*K)(key), *(*V)(v)) }
+	}
+	if check := funcs[0].Check; check != nil {
+		fns.check = func(ctx context.Context, key, v unsafe.Pointer) error { return check(ctx, *(*K)(key), *(*V)(v)) }
+	}
+	return fns, nil
 }
 
 // Must returns v, or panics with err if there is one; for package variables.
@@ -101,13 +114,12 @@ func (r *Resource[K, V]) Acquire(ctx context.Context, key K) (*Lease[V], error) 
 	return lease, nil
 }
 
-// Get returns key's instance, opened if there is none, and keeps it from being
+// Pin returns key's instance, opened if there is none, and keeps it from being
 // released until the resource or its group is closed, whatever is deleted,
 // cleared or expires before. Use it for values that live as long as the
-// program; in Scope Session it is an error. The other errors are those of
-// [Resource.Acquire]; [ErrClosed] also when the close came while Get was under
-// way.
-func (r *Resource[K, V]) Get(ctx context.Context, key K) (V, error) {
+// program. With Scope [Session] it is an error. The other errors are those of
+// [Resource.Acquire], and [ErrClosed] if the resource was closed meanwhile.
+func (r *Resource[K, V]) Pin(ctx context.Context, key K) (V, error) {
 	in, err := r.core.pin(ctx, at(&key))
 	if err != nil {
 		var none V

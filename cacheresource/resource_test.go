@@ -82,7 +82,7 @@ func (w *world) everythingReleased() {
 	})
 }
 
-func newResource(t testing.TB, w *world, cfg cacheresource.Config[string, *thing]) *cacheresource.Resource[string, *thing] {
+func newResource(t testing.TB, w *world, cfg cacheresource.Config, funcs ...cacheresource.Funcs[string, *thing]) *cacheresource.Resource[string, *thing] {
 	t.Helper()
 	g, err := cacheresource.NewGroup("test", cacheresource.GroupConfig{})
 	if err != nil {
@@ -91,10 +91,14 @@ func newResource(t testing.TB, w *world, cfg cacheresource.Config[string, *thing
 	if cfg.Group == nil {
 		cfg.Group = g
 	}
-	if cfg.Release == nil {
-		cfg.Release = w.release
+	var f cacheresource.Funcs[string, *thing]
+	if len(funcs) > 0 {
+		f = funcs[0]
 	}
-	r, err := cacheresource.New("things", w.open, cfg)
+	if f.Release == nil {
+		f.Release = w.release
+	}
+	r, err := cacheresource.New("things", w.open, cfg, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +116,7 @@ func TestOneInstanceForEverybody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, took: time.Second}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{})
+		r := newResource(t, w, cacheresource.Config{})
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
@@ -148,7 +152,7 @@ func TestFailuresAreNotKept(t *testing.T) {
 		}
 		return fail
 	}}
-	r := newResource(t, w, cacheresource.Config[string, *thing]{})
+	r := newResource(t, w, cacheresource.Config{})
 	defer closeAll(t, r)
 	use := func() error { return r.Do(t.Context(), "k", func(*thing) error { return nil }) }
 	fail = boom
@@ -176,7 +180,7 @@ func TestFailuresAreNotKept(t *testing.T) {
 func TestNilWithoutAnErrorIsAnError(t *testing.T) {
 	t.Parallel()
 	g, _ := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
-	r, err := cacheresource.New("nil", func(context.Context, int) (*thing, error) { return nil, nil }, cacheresource.Config[int, *thing]{Group: g})
+	r, err := cacheresource.New("nil", func(context.Context, int) (*thing, error) { return nil, nil }, cacheresource.Config{Group: g})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +193,7 @@ func TestWaitersObeyTheirOwnContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, took: time.Second}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{})
+		r := newResource(t, w, cacheresource.Config{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		if _, err := r.Acquire(ctx, "k"); !errors.Is(err, context.DeadlineExceeded) {
@@ -217,7 +221,7 @@ func TestAnOpenAcrossAClearIsForItsCallersOnly(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := &world{t: t, took: time.Second}
-				r := newResource(t, w, cacheresource.Config[string, *thing]{})
+				r := newResource(t, w, cacheresource.Config{})
 				var wg sync.WaitGroup
 				leases := make([]*cacheresource.Lease[*thing], 3)
 				for i := range leases {
@@ -266,7 +270,7 @@ func TestReleaseWaitsForTheLastLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{})
+		r := newResource(t, w, cacheresource.Config{})
 		a, err := r.Acquire(t.Context(), "k")
 		must(t, err)
 		b, err := r.Acquire(t.Context(), "k")
@@ -289,8 +293,9 @@ func TestAReleaseThatFailsStopsNoOther(t *testing.T) {
 	var rec observe.Recorder
 	var n atomic.Int64
 	w := &world{t: t}
-	r := newResource(t, w, cacheresource.Config[string, *thing]{
+	r := newResource(t, w, cacheresource.Config{
 		Observer: &rec,
+	}, cacheresource.Funcs[string, *thing]{
 		Release: func(context.Context, string, *thing) error {
 			if n.Add(1) == 1 {
 				panic("release")
@@ -320,8 +325,10 @@ func TestAStuckReleaseIsReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var rec observe.Recorder
-		r := newResource(t, &world{t: t}, cacheresource.Config[string, *thing]{
-			Observer: &rec, ReleaseTimeout: time.Second,
+		r := newResource(t, &world{t: t}, cacheresource.Config{
+			Observer: &rec,
+			Close:    cacheresource.CloseConfig{ReleaseTimeout: time.Second},
+		}, cacheresource.Funcs[string, *thing]{
 			Release: func(context.Context, string, *thing) error { time.Sleep(time.Minute); return nil },
 		})
 		must(t, r.Do(t.Context(), "k", func(*thing) error { return nil }))
@@ -347,8 +354,9 @@ func TestCheck(t *testing.T) {
 		w := &world{t: t}
 		var bad atomic.Pointer[thing]
 		checks := 0
-		r := newResource(t, w, cacheresource.Config[string, *thing]{
-			CheckEvery: time.Minute,
+		r := newResource(t, w, cacheresource.Config{
+			Check: cacheresource.CheckConfig{Every: time.Minute},
+		}, cacheresource.Funcs[string, *thing]{
 			Check: func(_ context.Context, key string, th *thing) error {
 				checks++
 				time.Sleep(time.Second)
@@ -409,8 +417,9 @@ func TestAChecksPanicOrHangIsAFailedCheck(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &world{t: t}
 				var checks atomic.Int32
-				r := newResource(t, w, cacheresource.Config[string, *thing]{
-					CheckEvery: cacheresource.EveryAcquire, CheckTimeout: time.Second,
+				r := newResource(t, w, cacheresource.Config{
+					Check: cacheresource.CheckConfig{EachUse: true, Timeout: time.Second},
+				}, cacheresource.Funcs[string, *thing]{
 					Check: func(context.Context, string, *thing) error {
 						if checks.Add(1) > 1 {
 							return nil
@@ -447,11 +456,11 @@ func TestGetPinsUntilClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{})
+		r := newResource(t, w, cacheresource.Config{})
 		var th *thing
 		for range 3 {
 			var err error
-			th, err = r.Get(t.Context(), "k")
+			th, err = r.Pin(t.Context(), "k")
 			must(t, err)
 		}
 		if s := r.Stats(); s.Pinned != 1 || s.Leases != 0 {
@@ -473,7 +482,7 @@ func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var order []string
 		w := &world{t: t}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{
+		r := newResource(t, w, cacheresource.Config{}, cacheresource.Funcs[string, *thing]{
 			Release: func(ctx context.Context, key string, th *thing) error {
 				order = append(order, key)
 				return w.release(ctx, key, th)
@@ -523,10 +532,10 @@ func TestWhatAnotherWasOpenedWithOutlivesIt(t *testing.T) {
 			var out *thing
 			err := base.Do(ctx, "base", func(*thing) error { out = &thing{key: key}; return nil })
 			return out, err
-		}, cacheresource.Config[string, *thing]{Group: g, Release: note})
+		}, cacheresource.Config{Group: g}, cacheresource.Funcs[string, *thing]{Release: note})
 		must(t, err)
 		base, err = cacheresource.New("base", func(_ context.Context, key string) (*thing, error) { return &thing{key: key}, nil },
-			cacheresource.Config[string, *thing]{Group: g, Release: note})
+			cacheresource.Config{Group: g}, cacheresource.Funcs[string, *thing]{Release: note})
 		must(t, err)
 
 		must(t, top.Do(t.Context(), "top", func(*thing) error { return nil }))
@@ -546,14 +555,14 @@ func TestAFailedOpenLetsGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
-		base := newResource(t, w, cacheresource.Config[string, *thing]{})
-		top := newResource(t, &world{t: t, fail: func() error { return errors.New("boom") }}, cacheresource.Config[string, *thing]{})
+		base := newResource(t, w, cacheresource.Config{})
+		top := newResource(t, &world{t: t, fail: func() error { return errors.New("boom") }}, cacheresource.Config{})
 		_ = top
 		g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 		must(t, err)
 		failing, err := cacheresource.New("failing", func(ctx context.Context, _ string) (*thing, error) {
 			return nil, errors.Join(errors.New("boom"), base.Do(ctx, "base", func(*thing) error { return nil }))
-		}, cacheresource.Config[string, *thing]{Group: g})
+		}, cacheresource.Config{Group: g})
 		must(t, err)
 		if _, err := failing.Acquire(t.Context(), "x"); err == nil {
 			t.Error("Acquire() succeeded")
@@ -576,7 +585,7 @@ func TestAnOpenCannotSeeTheVisitor(t *testing.T) {
 		r, err := cacheresource.New("nosy", func(ctx context.Context, key string) (*thing, error) {
 			_, _ = scope.Get(ctx, scope.Session, func(*scope.Request, any) *int { return new(int) })
 			return w.open(ctx, key)
-		}, cacheresource.Config[string, *thing]{Group: g, Release: w.release})
+		}, cacheresource.Config{Group: g}, cacheresource.Funcs[string, *thing]{Release: w.release})
 		must(t, err)
 		if _, err := r.Acquire(t.Context(), "k"); !errors.Is(err, cacheresource.ErrVisitorInGlobalLoad) {
 			t.Errorf("Acquire() = %v, want ErrVisitorInGlobalLoad", err)
@@ -591,20 +600,20 @@ func TestBadInput(t *testing.T) {
 	t.Parallel()
 	g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 	must(t, err)
-	_, err = cacheresource.New[func(), int]("", nil, cacheresource.Config[func(), int]{Group: g, CheckEvery: -5, CheckTimeout: -1, ReleaseTimeout: -1})
-	for _, want := range []string{"the name is empty", "open function is nil", "CheckEvery is -5ns", "CheckTimeout is -1ns", "ReleaseTimeout is -1ns", "without Check", "without Release"} {
+	_, err = cacheresource.New[func(), int]("", nil, cacheresource.Config{Group: g, Check: cacheresource.CheckConfig{Every: -5, Timeout: -1}, Close: cacheresource.CloseConfig{ReleaseTimeout: -1}})
+	for _, want := range []string{"the name is empty", "open function is nil", "Check.Every is negative", "Check.Timeout is -1ns", "Close.ReleaseTimeout is -1ns", "without Funcs.Check", "without Funcs.Release"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("New() = %v\nlacks %q", err, want)
 		}
 	}
-	_, err = cacheresource.New("keys", func(context.Context, func()) (int, error) { return 1, nil }, cacheresource.Config[func(), int]{Group: g})
+	_, err = cacheresource.New("keys", func(context.Context, func()) (int, error) { return 1, nil }, cacheresource.Config{Group: g})
 	if ke, ok := errors.AsType[*cacheresource.KeyError](err); !ok || !strings.Contains(ke.Error(), "cacheresource: keys") {
 		t.Errorf("New() with a func key = %v, want a KeyError that names the resource", err)
 	}
 	one := func(context.Context, any) (int, error) { return 1, nil }
-	r, err := cacheresource.New("one", one, cacheresource.Config[any, int]{Group: g})
+	r, err := cacheresource.New("one", one, cacheresource.Config{Group: g})
 	must(t, err)
-	if _, err := cacheresource.New("one", one, cacheresource.Config[any, int]{Group: g}); !errors.Is(err, cacheresource.ErrDuplicate) {
+	if _, err := cacheresource.New("one", one, cacheresource.Config{Group: g}); !errors.Is(err, cacheresource.ErrDuplicate) {
 		t.Errorf("New() of a taken name = %v, want ErrDuplicate", err)
 	}
 	for _, err := range []error{
@@ -616,7 +625,7 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	must(t, g.Close(t.Context()))
-	if _, err := cacheresource.New("late", one, cacheresource.Config[any, int]{Group: g}); !errors.Is(err, cacheresource.ErrClosed) {
+	if _, err := cacheresource.New("late", one, cacheresource.Config{Group: g}); !errors.Is(err, cacheresource.ErrClosed) {
 		t.Errorf("New() in a closed group = %v, want ErrClosed", err)
 	}
 	if _, err := cacheresource.NewGroup("", cacheresource.GroupConfig{}); err == nil {
@@ -639,8 +648,11 @@ func TestRandomHistory(t *testing.T) {
 	}
 	g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 	must(t, err)
-	r, err := cacheresource.New("things", w.open, cacheresource.Config[string, *thing]{
-		Group: g, Release: w.release, CheckEvery: cacheresource.EveryAcquire,
+	r, err := cacheresource.New("things", w.open, cacheresource.Config{
+		Group: g,
+		Check: cacheresource.CheckConfig{EachUse: true},
+	}, cacheresource.Funcs[string, *thing]{
+		Release: w.release,
 		Check: func(_ context.Context, _ string, th *thing) error {
 			if th.released.Load() != 0 {
 				t.Error("checked after its release")
@@ -703,11 +715,11 @@ func TestAllocationsOfAWarmKey(t *testing.T) {
 	}
 	g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 	must(t, err)
-	ints, err := cacheresource.New("ints", func(context.Context, int) (int, error) { return 1, nil }, cacheresource.Config[int, int]{Group: g})
+	ints, err := cacheresource.New("ints", func(context.Context, int) (int, error) { return 1, nil }, cacheresource.Config{Group: g})
 	must(t, err)
-	texts, err := cacheresource.New("texts", func(context.Context, string) (int, error) { return 1, nil }, cacheresource.Config[string, int]{Group: g})
+	texts, err := cacheresource.New("texts", func(context.Context, string) (int, error) { return 1, nil }, cacheresource.Config{Group: g})
 	must(t, err)
-	pairs, err := cacheresource.New("pairs", func(context.Context, pair) (int, error) { return 1, nil }, cacheresource.Config[pair, int]{Group: g})
+	pairs, err := cacheresource.New("pairs", func(context.Context, pair) (int, error) { return 1, nil }, cacheresource.Config{Group: g})
 	must(t, err)
 	ctx, fn, key := context.Background(), func(int) error { return nil }, pair{"h", []int{1, 2}}
 	for name, use := range map[string]func(){
@@ -732,7 +744,7 @@ func TestAllocationsOfAWarmKey(t *testing.T) {
 func BenchmarkR8(b *testing.B) {
 	g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 	must(b, err)
-	r, err := cacheresource.New("ints", func(context.Context, int) (int, error) { return 1, nil }, cacheresource.Config[int, int]{Group: g})
+	r, err := cacheresource.New("ints", func(context.Context, int) (int, error) { return 1, nil }, cacheresource.Config{Group: g})
 	must(b, err)
 	ctx, fn := context.Background(), func(int) error { return nil }
 	must(b, r.Do(ctx, 42, fn))
@@ -800,4 +812,47 @@ func inParallel(n int, f func(int)) time.Duration {
 	}
 	wg.Wait()
 	return time.Duration(took.Load()) / time.Duration(n)
+}
+
+func TestTheDefaultBoundIsTenThousand(t *testing.T) {
+	t.Parallel()
+	w := &world{t: t}
+	r := newResource(t, w, cacheresource.Config{})
+	for i := range 10_001 {
+		must(t, r.Do(t.Context(), fmt.Sprint(i), func(*thing) error { return nil }))
+	}
+	must(t, r.Close(t.Context())) // waits for the releases
+	if s := r.Stats(); s.Releases.Size != 1 {
+		t.Errorf("%d instances have made room, want 1", s.Releases.Size)
+	}
+}
+
+func TestEveryAndEachUseExcludeEachOther(t *testing.T) {
+	t.Parallel()
+	g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
+	must(t, err)
+	check := cacheresource.Funcs[int, int]{Check: func(context.Context, int, int) error { return nil }}
+	open := func(context.Context, int) (int, error) { return 1, nil }
+	for _, tt := range []struct {
+		check cacheresource.CheckConfig
+		want  string
+	}{
+		{cacheresource.CheckConfig{Every: 1, EachUse: true}, "exclude each other"},
+		{cacheresource.CheckConfig{Every: -1}, "Check.Every is negative"},
+		{cacheresource.CheckConfig{Every: -1, EachUse: true}, "Check.Every is negative"},
+	} {
+		if _, err := cacheresource.New("r", open, cacheresource.Config{Group: g, Check: tt.check}, check); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: %v, want %q", tt.check, err, tt.want)
+		}
+	}
+	_, err = cacheresource.New("r", open, cacheresource.Config{Group: g}, check, check)
+	if err == nil || !strings.Contains(err.Error(), "2 Funcs") {
+		t.Errorf("two Funcs: %v", err)
+	}
+	cacheresource.Must(cacheresource.New("r", open, cacheresource.Config{Group: g}, check))
+	for name, s := range g.Resources() {
+		if name != "r" || s.Opens != 0 {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
 }

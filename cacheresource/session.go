@@ -10,37 +10,37 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// place is where a call looks for its instance: everybody's, or one visitor's.
-type place struct {
-	era  *era   // nil: the resource's own
-	life string // names the visitor, among all
+// owner is whose instances a call uses: everybody's, or one visitor's.
+type owner struct {
+	era     *era   // nil: the resource's own
+	visitor string // the visitor's id, among all; empty: everybody
 }
 
-// visitorsOf returns the registry of a resource's visitors.
-func visitorsOf(r *core, most int) *visitors.Registry[*era] {
+// newVisitors returns the registry of a resource's visitors.
+func newVisitors(r *core, most int) *visitors.Registry[*era] {
 	return visitors.New(visitors.Config[*era]{
 		Most: most, Now: r.group.Now, Make: r.newEra, Due: r.group.Arm, Left: r.left,
 	})
 }
 
-// placeOf returns the place of a call.
-func (r *core) placeOf(ctx context.Context) (place, error) {
+// ownerOf returns the owner of what a call uses.
+func (r *core) ownerOf(ctx context.Context) (owner, error) {
 	if r.visitors == nil {
-		return place{}, nil
+		return owner{}, nil
 	}
-	life, err := r.lend(ctx)
+	life, err := r.visitorOf(ctx)
 	if err != nil {
-		return place{}, err
+		return owner{}, err
 	}
 	e, err := r.visitors.Of(life)
 	if err != nil {
-		return place{}, ErrClosed
+		return owner{}, ErrClosed
 	}
-	return place{era: e, life: life.ID()}, nil
+	return owner{era: e, visitor: life.ID()}, nil
 }
 
-// lend returns the life of the session of ctx.
-func (r *core) lend(ctx context.Context) (visit.Life, error) {
+// visitorOf returns the life of the session of ctx.
+func (r *core) visitorOf(ctx context.Context) (visit.Life, error) {
 	life, err := visit.Lend(ctx)
 	switch {
 	case errors.Is(err, visit.ErrNone):

@@ -25,7 +25,7 @@ func TestSession_EachVisitorHasInstancesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{Scope: cacheresource.Session})
+		r := newResource(t, w, cacheresource.Config{Scope: cacheresource.Session})
 		alice, bob := scopetest.New(), scopetest.New()
 		a, b := using(t, r, alice, "k"), using(t, r, bob, "k")
 		if a == b || using(t, r, alice, "k") != a || using(t, r, bob, "k") != b {
@@ -43,7 +43,7 @@ func TestSession_EachVisitorHasInstancesOfTheirOwn(t *testing.T) {
 		if err := r.Delete(t.Context(), "k"); !errors.Is(err, cacheresource.ErrNoSession) {
 			t.Errorf("Delete() outside of a session = %v, want ErrNoSession", err)
 		}
-		if _, err := r.Get(alice.In(t.Context()), "k"); err == nil || !strings.Contains(err.Error(), "use Do or Acquire") {
+		if _, err := r.Pin(alice.In(t.Context()), "k"); err == nil || !strings.Contains(err.Error(), "use Do or Acquire") {
 			t.Errorf("Get() = %v, want it refused", err)
 		}
 		must(t, r.Clear(t.Context()))
@@ -68,7 +68,7 @@ func TestSession_InstancesEndWithIt(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := &world{t: t}
-				r := newResource(t, w, cacheresource.Config[string, *thing]{Scope: cacheresource.Session})
+				r := newResource(t, w, cacheresource.Config{Scope: cacheresource.Session})
 				alice, bob := scopetest.New(), scopetest.New()
 				alice.Until(time.Minute)
 				free, other := using(t, r, alice, "free"), using(t, r, bob, "k")
@@ -109,14 +109,14 @@ func TestAnOpenOfASessionSeesItsVisitor(t *testing.T) {
 				return nil, err
 			}
 			return &thing{key: life.ID()}, nil
-		}, cacheresource.Config[string, *thing]{Group: g, Scope: cacheresource.Session})
+		}, cacheresource.Config{Group: g, Scope: cacheresource.Session})
 		must(t, err)
 		if th := using(t, mine, alice, "k"); th.key != alice.ID() {
 			t.Errorf("opened for %q, want %q", th.key, alice.ID())
 		}
 		ours, err := cacheresource.New("ours", func(ctx context.Context, _ string) (*thing, error) {
 			return &thing{}, mine.Do(ctx, "k", func(*thing) error { return nil })
-		}, cacheresource.Config[string, *thing]{Group: g})
+		}, cacheresource.Config{Group: g})
 		must(t, err)
 		if _, err := ours.Acquire(alice.In(t.Context()), "k"); !errors.Is(err, cacheresource.ErrVisitorInGlobalLoad) {
 			t.Errorf("Acquire() = %v, want ErrVisitorInGlobalLoad", err)
@@ -129,7 +129,7 @@ func TestSession_RefreshesBelongToTheVisitor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{Scope: cacheresource.Session, TTL: time.Minute, StaleFor: time.Minute})
+		r := newResource(t, w, cacheresource.Config{Scope: cacheresource.Session, TTL: time.Minute, StaleFor: time.Minute})
 		alice, bob := scopetest.New(), scopetest.New()
 		using(t, r, alice, "k")
 		using(t, r, bob, "k")

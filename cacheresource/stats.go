@@ -22,7 +22,7 @@ type Stats struct {
 	Oldest       time.Duration // the age of the oldest of these
 	Leases       int           // leases now
 	PeakLeases   int           // the most leases at a time that one of them had
-	Pinned       int           // instances that Get keeps until Close
+	Pinned       int           // instances that Pin keeps until Close
 	InFlight     int           // opens and checks that run now
 	Waiters      int           // callers who wait for them
 }

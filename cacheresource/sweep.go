@@ -38,12 +38,12 @@ func (r *core) collect(now int64) (gone map[*instance]observe.Cause, unchecked [
 	for e := range r.eras() {
 		next = e.faults.sweep(now, next)
 		for in := range e.all() {
-			if cause := in.over(now); cause != "" {
+			if cause := in.expired(now); cause != "" {
 				gone[in] = cause
 				e.remove(in)
 				continue
 			}
-			next = min(next, in.ends(now))
+			next = min(next, in.expires(now))
 			if check := in.checkDue(); now < check {
 				next = min(next, check)
 			} else if in.probed.CompareAndSwap(false, true) {
@@ -61,12 +61,4 @@ func (r *core) probe(in *instance, now int64) {
 	in.probed.Store(false)
 	in.drop()
 	r.group.Arm(in.due(r.group.Now())) // it may be idle by now, but was held
-}
-
-// checkDue is when the instance wants a background check.
-func (in *instance) checkDue() int64 {
-	if r := in.core; r.fns.check == nil || r.checkEvery == 0 || in.probed.Load() || in.leaving.Load() {
-		return never
-	}
-	return after(in.checked.Load(), in.core.checkEvery)
 }

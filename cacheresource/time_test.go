@@ -27,7 +27,7 @@ func TestTTLEndsAtTheVeryMoment(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{TTL: time.Minute})
+		r := newResource(t, w, cacheresource.Config{TTL: time.Minute})
 		first := use(t, r, "k")
 		time.Sleep(time.Minute - 1)
 		if use(t, r, "k") != first {
@@ -63,7 +63,7 @@ func TestTTLOfAnyLength(t *testing.T) {
 	for _, ttl := range []time.Duration{1, 100 * 365 * 24 * time.Hour, 1<<63 - 1} {
 		synctest.Test(t, func(t *testing.T) {
 			w := &world{t: t}
-			r := newResource(t, w, cacheresource.Config[string, *thing]{TTL: ttl, StaleFor: ttl, IdleTTL: ttl, ErrorTTL: ttl, LeakAge: ttl})
+			r := newResource(t, w, cacheresource.Config{TTL: ttl, StaleFor: ttl, IdleTTL: ttl, ErrorTTL: ttl, LeakAge: ttl})
 			first := use(t, r, "k")
 			time.Sleep(2 * time.Nanosecond)
 			if again := use(t, r, "k"); (again == first) != (ttl > 1) {
@@ -79,9 +79,11 @@ func TestIdleTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{
-			IdleTTL: time.Minute, CheckEvery: 7 * time.Second,
-			Check: func(context.Context, string, *thing) error { return nil }, // no use, so it prolongs nothing
+		r := newResource(t, w, cacheresource.Config{
+			IdleTTL: time.Minute,
+			Check:   cacheresource.CheckConfig{Every: 7 * time.Second},
+		}, cacheresource.Funcs[string, *thing]{
+			Check: func(context.Context, string, *thing) error { return nil },
 		})
 		first := use(t, r, "k")
 		for range 3 {
@@ -117,8 +119,8 @@ func TestPinnedIsNeverIdle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
-		r := newResource(t, w, cacheresource.Config[string, *thing]{IdleTTL: time.Minute})
-		first, err := r.Get(t.Context(), "k")
+		r := newResource(t, w, cacheresource.Config{IdleTTL: time.Minute})
+		first, err := r.Pin(t.Context(), "k")
 		must(t, err)
 		time.Sleep(time.Hour)
 		if use(t, r, "k") != first {
@@ -134,8 +136,9 @@ func TestMaxEntriesTakesTheLeastRecentlyUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
 		var gone []string
-		r := newResource(t, w, cacheresource.Config[string, *thing]{
+		r := newResource(t, w, cacheresource.Config{
 			MaxEntries: 2,
+		}, cacheresource.Funcs[string, *thing]{
 			Release: func(ctx context.Context, key string, th *thing) error {
 				gone = append(gone, key)
 				return w.release(ctx, key, th)
@@ -170,7 +173,7 @@ func TestMaxEntriesTakesTheLeastRecentlyUsed(t *testing.T) {
 			t.Errorf("%s were released, want 13 too when it was given back", got)
 		}
 
-		if _, err := r.Get(t.Context(), "14"); err != nil {
+		if _, err := r.Pin(t.Context(), "14"); err != nil {
 			t.Error(err)
 		}
 		step("16")
@@ -191,7 +194,7 @@ func TestStaleForOpensInTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
 		var rec observe.Recorder
-		r := newResource(t, w, cacheresource.Config[string, *thing]{TTL: time.Minute, StaleFor: time.Minute, Observer: &rec})
+		r := newResource(t, w, cacheresource.Config{TTL: time.Minute, StaleFor: time.Minute, Observer: &rec})
 		first := use(t, r, "k")
 		w.took = time.Second
 		time.Sleep(time.Minute)
@@ -239,7 +242,7 @@ func TestAFailedRefreshIsTriedAgainLater(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := &world{t: t}
-				r := newResource(t, w, cacheresource.Config[string, *thing]{TTL: time.Minute, StaleFor: 10 * time.Second})
+				r := newResource(t, w, cacheresource.Config{TTL: time.Minute, StaleFor: 10 * time.Second})
 				start := time.Now()
 				first := use(t, r, "k")
 				var tries []string
@@ -280,7 +283,7 @@ func TestAnInstanceThatIsReturnedAgainIsNotReleased(t *testing.T) {
 		must(t, err)
 		opens := 0
 		r, err := cacheresource.New("only", func(context.Context, string) (*thing, error) { opens++; return only, nil },
-			cacheresource.Config[string, *thing]{Group: g, Release: w.release, TTL: time.Minute, StaleFor: time.Minute})
+			cacheresource.Config{Group: g, TTL: time.Minute, StaleFor: time.Minute}, cacheresource.Funcs[string, *thing]{Release: w.release})
 		must(t, err)
 		for range 5 {
 			use(t, r, "k")
@@ -309,7 +312,7 @@ func TestValuesWithoutIdentityAreReleasedEach(t *testing.T) {
 	must(t, err)
 	var released atomic.Int32
 	r, err := cacheresource.New("empty", func(context.Context, int) (*struct{}, error) { return new(struct{}), nil },
-		cacheresource.Config[int, *struct{}]{Group: g, Release: func(context.Context, int, *struct{}) error { released.Add(1); return nil }})
+		cacheresource.Config{Group: g}, cacheresource.Funcs[int, *struct{}]{Release: func(context.Context, int, *struct{}) error { released.Add(1); return nil }})
 	must(t, err)
 	for i := range 3 {
 		must(t, r.Do(t.Context(), i, func(*struct{}) error { return nil }))
@@ -332,7 +335,7 @@ func TestWhatARefreshBringsTooLateIsReleased(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := &world{t: t}
-				r := newResource(t, w, cacheresource.Config[string, *thing]{TTL: time.Minute, StaleFor: time.Minute})
+				r := newResource(t, w, cacheresource.Config{TTL: time.Minute, StaleFor: time.Minute})
 				use(t, r, "k")
 				w.took = 10 * time.Second
 				time.Sleep(time.Minute)
@@ -364,7 +367,7 @@ func TestErrorTTL(t *testing.T) {
 		var fail func() error
 		w := &world{t: t}
 		w.fail = func() error { tries++; return fail() }
-		r := newResource(t, w, cacheresource.Config[string, *thing]{ErrorTTL: time.Second})
+		r := newResource(t, w, cacheresource.Config{ErrorTTL: time.Second})
 		try := func() error { return r.Do(t.Context(), "k", func(*thing) error { return nil }) }
 		fail = func() error { return down }
 		for range 10 {
@@ -419,7 +422,7 @@ func TestAnOpenThatWasGivenUpIsNotRemembered(t *testing.T) {
 				return nil, ctx.Err()
 			}
 			return &thing{}, nil
-		}, cacheresource.Config[string, *thing]{Group: g, ErrorTTL: time.Hour})
+		}, cacheresource.Config{Group: g, ErrorTTL: time.Hour})
 		must(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -438,7 +441,7 @@ func TestRememberedErrorsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
 		w.fail = func() error { return errors.New("down") }
-		r := newResource(t, w, cacheresource.Config[string, *thing]{ErrorTTL: time.Hour})
+		r := newResource(t, w, cacheresource.Config{ErrorTTL: time.Hour})
 		const keys = 3000
 		for i := range keys {
 			_ = r.Do(t.Context(), fmt.Sprint(i), func(*thing) error { return nil })
@@ -469,12 +472,12 @@ func (d *deaf) open(ctx context.Context, key string) (*thing, error) {
 	return d.world.open(ctx, key)
 }
 
-func (d *deaf) resource(t *testing.T, cfg cacheresource.Config[string, *thing]) *cacheresource.Resource[string, *thing] {
+func (d *deaf) resource(t *testing.T, cfg cacheresource.Config) *cacheresource.Resource[string, *thing] {
 	t.Helper()
 	g, err := cacheresource.NewGroup("g", cacheresource.GroupConfig{})
 	must(t, err)
-	cfg.Group, cfg.Release = g, d.release
-	r, err := cacheresource.New("deaf", d.open, cfg)
+	cfg.Group = g
+	r, err := cacheresource.New("deaf", d.open, cfg, cacheresource.Funcs[string, *thing]{Release: d.release})
 	must(t, err)
 	return r
 }
@@ -487,7 +490,7 @@ func TestOpenTimeout(t *testing.T) {
 		r, err := cacheresource.New("slow", func(ctx context.Context, _ string) (*thing, error) {
 			<-ctx.Done()
 			return nil, fmt.Errorf("dial: %w", ctx.Err())
-		}, cacheresource.Config[string, *thing]{Group: g, OpenTimeout: time.Second})
+		}, cacheresource.Config{Group: g, OpenTimeout: time.Second})
 		must(t, err)
 		for range 3 {
 			start := time.Now()
@@ -510,7 +513,7 @@ func TestADeafOpenIsNeverOverlapped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &deaf{world: &world{t: t, took: time.Minute}}
-		r := d.resource(t, cacheresource.Config[string, *thing]{OpenTimeout: time.Second})
+		r := d.resource(t, cacheresource.Config{OpenTimeout: time.Second})
 		start := time.Now()
 		for i, want := range []time.Duration{
 			time.Second,     // its own caller
@@ -554,7 +557,7 @@ func TestTheNextOpenWaitsForOneThatWasGivenUp(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				d := &deaf{world: &world{t: t, took: time.Minute}}
-				r := d.resource(t, cacheresource.Config[string, *thing]{})
+				r := d.resource(t, cacheresource.Config{})
 				start := time.Now()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
@@ -590,7 +593,7 @@ func TestAnOpenThatClearsAndAsksForItselfIsACycle(t *testing.T) {
 		r, err = cacheresource.New("self", func(ctx context.Context, key string) (*thing, error) {
 			must(t, r.Clear(ctx))
 			return &thing{}, r.Do(ctx, key, func(*thing) error { return nil })
-		}, cacheresource.Config[string, *thing]{Group: g})
+		}, cacheresource.Config{Group: g})
 		must(t, err)
 		_, err = r.Acquire(t.Context(), "k")
 		if _, ok := errors.AsType[*cacheresource.CycleError](err); !ok {
@@ -606,8 +609,9 @@ func TestChecksRunInTheBackground(t *testing.T) {
 		w := &world{t: t}
 		start := time.Now()
 		var checks []time.Duration
-		r := newResource(t, w, cacheresource.Config[string, *thing]{
-			CheckEvery: 10 * time.Second,
+		r := newResource(t, w, cacheresource.Config{
+			Check: cacheresource.CheckConfig{Every: 10 * time.Second},
+		}, cacheresource.Funcs[string, *thing]{
 			Check: func(context.Context, string, *thing) error {
 				checks = append(checks, time.Since(start))
 				if len(checks) == 3 {
@@ -635,8 +639,10 @@ func TestEveryAcquireChecksNothingInTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
 		checks := 0
-		r := newResource(t, w, cacheresource.Config[string, *thing]{
-			CheckEvery: cacheresource.EveryAcquire, IdleTTL: time.Hour,
+		r := newResource(t, w, cacheresource.Config{
+			IdleTTL: time.Hour,
+			Check:   cacheresource.CheckConfig{EachUse: true},
+		}, cacheresource.Funcs[string, *thing]{
 			Check: func(context.Context, string, *thing) error { checks++; return nil },
 		})
 		use(t, r, "k")
@@ -656,8 +662,9 @@ func TestMoreChecksThanWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t}
 		var at, most, checks atomic.Int32
-		r := newResource(t, w, cacheresource.Config[string, *thing]{
-			CheckEvery: time.Minute, CheckTimeout: 10 * time.Second,
+		r := newResource(t, w, cacheresource.Config{
+			Check: cacheresource.CheckConfig{Every: time.Minute, Timeout: 10 * time.Second},
+		}, cacheresource.Funcs[string, *thing]{
 			Check: func(ctx context.Context, _ string, _ *thing) error {
 				checks.Add(1)
 				most.Store(max(most.Load(), at.Add(1)))

@@ -38,14 +38,14 @@ func newVisitor(t *testing.T) *middleware.Visitor {
 // box is a value that knows whose it is.
 type box struct{ of string }
 
-func newBoxes(t *testing.T, open func(context.Context, int) (*box, error), cfg cacheresource.Config[int, *box]) *cacheresource.Resource[int, *box] {
+func newBoxes(t *testing.T, open func(context.Context, int) (*box, error), cfg cacheresource.Config, funcs ...cacheresource.Funcs[int, *box]) *cacheresource.Resource[int, *box] {
 	t.Helper()
 	g, err := cacheresource.NewGroup("group", cacheresource.GroupConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.Group = g
-	r, err := cacheresource.New("boxes", open, cfg)
+	r, err := cacheresource.New("boxes", open, cfg, funcs...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,9 +78,10 @@ func TestAGlobalOpenThatReadsTheDeclaredVisitorFails(t *testing.T) {
 						opened.Add(1)
 					}
 					return b, err
-				}, cacheresource.Config[int, *box]{
+				}, cacheresource.Config{
 					ErrorTTL: time.Hour,
-					Release:  func(context.Context, int, *box) error { released.Add(1); return nil },
+				}, cacheresource.Funcs[int, *box]{
+					Release: func(context.Context, int, *box) error { released.Add(1); return nil },
 				})
 				ctx := as(newVisitor(t).Context(t.Context()), "alice")
 				ctx = context.WithValue(ctx, "request", httptest.NewRequest(http.MethodGet, "/", http.NoBody)) //nolint:staticcheck // as programs do
@@ -103,9 +104,11 @@ func TestACheckThatReadsTheDeclaredVisitorFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var events observe.Recorder
-		r := newBoxes(t, func(context.Context, int) (*box, error) { return new(box), nil }, cacheresource.Config[int, *box]{
-			Check:      func(ctx context.Context, _ int, _ *box) error { _ = userOf(ctx); return nil },
-			CheckEvery: cacheresource.EveryAcquire, Observer: &events,
+		r := newBoxes(t, func(context.Context, int) (*box, error) { return new(box), nil }, cacheresource.Config{
+			Observer: &events,
+			Check:    cacheresource.CheckConfig{EachUse: true},
+		}, cacheresource.Funcs[int, *box]{
+			Check: func(ctx context.Context, _ int, _ *box) error { _ = userOf(ctx); return nil },
 		})
 		ctx := as(newVisitor(t).Context(t.Context()), "alice")
 		for range 2 {
@@ -123,7 +126,7 @@ func TestContextValuesThatAnOpenReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var events observe.Recorder
 		r := newBoxes(t, func(ctx context.Context, _ int) (*box, error) { return &box{userOf(ctx)}, nil },
-			cacheresource.Config[int, *box]{Observer: &events})
+			cacheresource.Config{Observer: &events})
 		for k := range 3 {
 			must(t, r.Do(as(t.Context(), "alice"), k, func(*box) error { return nil }))
 		}
@@ -139,8 +142,10 @@ func TestSession_WorksWithADeclaredVisitor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newVisitor(t)
 		var released atomic.Int64
-		r := newBoxes(t, func(ctx context.Context, _ int) (*box, error) { return &box{userOf(ctx)}, nil }, cacheresource.Config[int, *box]{
-			Scope: cacheresource.Session, MaxSessions: 5,
+		r := newBoxes(t, func(ctx context.Context, _ int) (*box, error) { return &box{userOf(ctx)}, nil }, cacheresource.Config{
+			Scope:   cacheresource.Session,
+			Session: cacheresource.SessionConfig{MaxSessions: 5},
+		}, cacheresource.Funcs[int, *box]{
 			Release: func(context.Context, int, *box) error { released.Add(1); return nil },
 		})
 		use := func(id string) (got *box, err error) {
@@ -178,9 +183,9 @@ func TestSession_WorksWithADeclaredVisitor(t *testing.T) {
 
 func TestMaxSessionsIsChecked(t *testing.T) {
 	t.Parallel()
-	for cfg, want := range map[*cacheresource.Config[int, *box]]string{
-		{MaxSessions: -1, Scope: cacheresource.Session}: "MaxSessions is -1: use 0 for 10000",
-		{MaxSessions: 1}: "MaxSessions is 1, but the scope is global",
+	for cfg, want := range map[*cacheresource.Config]string{
+		{Scope: cacheresource.Session, Session: cacheresource.SessionConfig{MaxSessions: -1}}: "MaxSessions is -1: use 0 for 10000",
+		{Session: cacheresource.SessionConfig{MaxSessions: 1}}:                                "MaxSessions is 1, but the scope is global",
 	} {
 		_, err := cacheresource.New("boxes", func(context.Context, int) (*box, error) { return new(box), nil }, *cfg)
 		if err == nil || !strings.Contains(err.Error(), want) {

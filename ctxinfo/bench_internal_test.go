@@ -16,7 +16,7 @@ func BenchmarkLocale(b *testing.B) {
 		m := newLocaleMatcher(supported)
 		b.ReportAllocs()
 		for b.Loop() {
-			if m.supported[m.wish(header).match] != want {
+			if m.supported[m.acceptLanguage(header).match] != want {
 				b.Fatal("another locale")
 			}
 		}

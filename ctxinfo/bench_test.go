@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/echov4"
 )
 
 // BenchmarkClientIP compares the walk with echo's extractor, both trusting
@@ -68,7 +69,7 @@ func BenchmarkMiddleware(b *testing.B) {
 	e := echo.New()
 	for _, h := range handlers {
 		b.Run(h.name, func(b *testing.B) {
-			serve := p.Middleware()(h.handler)
+			serve := echov4.Use(p)(h.handler)
 			r := browser()
 			c := e.NewContext(r, httptest.NewRecorder())
 			w := c.Response().Writer
@@ -89,7 +90,7 @@ func BenchmarkFrom(b *testing.B) {
 	p := mustNew(b, behindPrivate())
 	e := echo.New()
 	c := e.NewContext(browser(), httptest.NewRecorder())
-	err := p.Middleware()(func(c echo.Context) error {
+	err := echov4.Use(p)(func(c echo.Context) error {
 		first := ctxinfo.From(c)
 		b.ReportAllocs()
 		for b.Loop() {

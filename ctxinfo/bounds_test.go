@@ -37,7 +37,7 @@ var everyFacet = map[string]func(in *ctxinfo.Info){
 	"zone": func(in *ctxinfo.Info) { in.Timezone() }, "theme": func(in *ctxinfo.Info) { in.Theme() },
 	"embedded": func(in *ctxinfo.Info) { in.IsEmbedded() }, "trace": func(in *ctxinfo.Info) { client.TraceOf(in) },
 	"client": func(in *ctxinfo.Info) { client.AgentOf(in) }, "geo": func(in *ctxinfo.Info) { client.GeoOf(in) },
-	"fetch": func(in *ctxinfo.Info) { in.Fetch() }, "htmx": func(in *ctxinfo.Info) { client.HTMXOf(in) },
+	"fetch": func(in *ctxinfo.Info) { client.FetchOf(in) }, "htmx": func(in *ctxinfo.Info) { client.HTMXOf(in) },
 	"cookie": func(in *ctxinfo.Info) { in.Cookies().Get("b") },
 	"all cookies": func(in *ctxinfo.Info) {
 		for range in.Cookies().All() {

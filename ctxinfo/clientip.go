@@ -166,8 +166,8 @@ func (w *walker) list(lines []string) {
 			return
 		}
 		if !ok {
-			raw, more, bad := e.next()
-			if !more {
+			raw, found, bad := e.next()
+			if !found {
 				return
 			}
 			if bad == 0 && raw == "" { // RFC 9110, section 5.6.1: empty elements do not count
@@ -199,9 +199,9 @@ func (w *walker) count(lines []string) {
 	}
 	for n, taken := 0, 0; taken < w.p.cfg.HopCount; n++ {
 		long := e.tooLong(n)
-		raw, more, bad := e.next()
+		raw, found, bad := e.next()
 		switch {
-		case !more:
+		case !found:
 			bad = anomalyTooShort
 		case long:
 			bad = anomalyTooLong
@@ -337,7 +337,7 @@ func (e *elements) advance() bool {
 }
 
 // next returns the trimmed element before the ones already returned.
-func (e *elements) next() (raw string, more bool, bad anomaly) {
+func (e *elements) next() (raw string, found bool, bad anomaly) {
 	if !e.advance() {
 		return "", false, 0
 	}

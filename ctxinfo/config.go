@@ -33,18 +33,16 @@ const (
 // Names of the cookies and the header that carry what a visitor or the page
 // itself says. All are preferences: never decide about access by them.
 const (
-	// ThemeCookie overrides the theme: "light" or "dark". See [Info.ThemeCookie].
+	// ThemeCookie overrides the theme: "light" or "dark".
 	ThemeCookie = "ctx_theme"
-	// MotionCookie overrides reduced motion: "reduce" or "no-preference". See
-	// [Info.MotionCookie].
+	// MotionCookie overrides reduced motion: "reduce" or "no-preference".
 	MotionCookie = "ctx_motion"
 	// ContrastCookie overrides the contrast: "more", "less", "custom" or
-	// "no-preference". See [Info.ContrastCookie].
+	// "no-preference".
 	ContrastCookie = "ctx_contrast"
-	// LocaleCookie overrides the locale: a BCP 47 tag. See [Info.LocaleCookie].
+	// LocaleCookie overrides the locale: a BCP 47 tag.
 	LocaleCookie = "ctx_locale"
-	// TimezoneCookie overrides the time zone: an IANA name, or +hh:mm. See
-	// [Info.TimezoneCookie].
+	// TimezoneCookie overrides the time zone: an IANA name, or +hh:mm.
 	TimezoneCookie = "ctx_tz"
 	// ScriptCookie is what a page's script ([Script] or another) found out:
 	// 1&tz=Asia/Kolkata&lang=en-IN&theme=dark&motion=reduce&contrast=more.
@@ -250,12 +248,12 @@ func (p *Plugin) SetProxies(proxies Proxies) error {
 	return nil
 }
 
-// Must returns p, or panics with err, for package variables and main.
-func Must(p *Plugin, err error) *Plugin {
+// Must returns v, or panics with err: for package variables.
+func Must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return p
+	return v
 }
 
 // Name implements middleware.Plugin.

@@ -7,7 +7,7 @@
 //		Proxies:      ctxinfo.Behind(ctxinfo.Prefixes("10.0.3.0/28")),
 //		AllowedHosts: []string{"example.com"},
 //	}))
-//	e.Use(info.Middleware()) // or as a plugin of a middleware.Stack
+//	e.Use(echov4.Use(info)) // or with other plugins, in one middleware
 //
 //	in := ctxinfo.From(c)
 //	in.IP(); in.Locale(); in.Theme(); in.Source(ctxinfo.FacetIP)
@@ -34,8 +34,8 @@
 //     of addresses no more than Config.Privacy allows.
 //
 // What no header tells (time zone, theme in most browsers) the next request
-// knows from the element that [Script] makes for the page's head; [Info.ThemeCookie]
-// and its siblings hold a visitor's own choice. Both are cookies, and pages work
+// knows from the element that [Script] makes for the page's head; [Info.PreferenceCookie]
+// holds a visitor's own choice. Both are cookies, and pages work
 // without them. Behind a content delivery network see [Cloudflare] and its
 // siblings. What the visitor's software says of itself, where it is, and what
 // htmx says is in package client; for tests there is package ctxinfotest.

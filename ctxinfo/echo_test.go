@@ -16,8 +16,8 @@ import (
 
 	"github.com/reecho-go/reecho/ctxinfo"
 	"github.com/reecho-go/reecho/ctxinfo/client"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/internal/scope"
-	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -25,7 +25,7 @@ import (
 func serve(t testing.TB, p *ctxinfo.Plugin, r *http.Request, handler func(c echo.Context, in *ctxinfo.Info)) *http.Response {
 	t.Helper()
 	e := echo.New()
-	e.Use(p.Middleware())
+	e.Use(echov4.Use(p))
 	e.GET("/*", func(c echo.Context) error {
 		handler(c, ctxinfo.From(c))
 		return c.String(http.StatusOK, "ok")
@@ -120,7 +120,7 @@ func TestVaryIsExactlyWhatWasRead(t *testing.T) {
 		{"theme", func(in *ctxinfo.Info) { in.Theme() }, "Cookie, Sec-Ch-Prefers-Color-Scheme, Sec-Ch-Prefers-Contrast, Sec-Ch-Prefers-Reduced-Motion", true},
 		{"embedding", func(in *ctxinfo.Info) { in.IsEmbedded() }, "Hx-Current-Url, Sec-Fetch-Dest, X-Ctx-Embedded", false},
 		{"htmx", func(in *ctxinfo.Info) { client.HTMXOf(in) }, "Hx-Request", false},
-		{"fetch", func(in *ctxinfo.Info) { in.Fetch() }, "Sec-Fetch-Dest, Sec-Fetch-Mode, Sec-Fetch-Site, Sec-Fetch-User", false},
+		{"fetch", func(in *ctxinfo.Info) { client.FetchOf(in) }, "Sec-Fetch-Dest, Sec-Fetch-Mode, Sec-Fetch-Site, Sec-Fetch-User", false},
 		{"cookies", func(in *ctxinfo.Info) { in.Cookies().Get("a") }, "Cookie", true},
 		{"a header", func(in *ctxinfo.Info) { in.Headers().Get("x-thing"); in.Headers().GetAll("X-Thing") }, "X-Thing", false},
 		{"the cookie header", func(in *ctxinfo.Info) { in.Headers().Get("cookie") }, "Cookie", true},
@@ -257,8 +257,8 @@ func TestTwoPluginsInOneApp(t *testing.T) {
 			return next(c)
 		}
 	}
-	e.Use(middleware.Must(middleware.New(outer)).Middleware(), note)
-	g := e.Group("/admin", inner.Middleware(), note)
+	e.Use(echov4.Use(outer), note)
+	g := e.Group("/admin", echov4.Use(inner), note)
 	g.GET("", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodGet, "/admin", http.NoBody)
@@ -313,7 +313,7 @@ func TestInfoOutlivesTheRequest(t *testing.T) {
 
 func TestMiddlewareAloneAllocatesOnce(t *testing.T) {
 	p := mustNew(t, behindPrivate())
-	h := p.Middleware()(func(echo.Context) error { return nil })
+	h := echov4.Use(p)(func(echo.Context) error { return nil })
 	r := browser()
 	c := echo.New().NewContext(r, httptest.NewRecorder())
 	w := c.Response().Writer

@@ -29,7 +29,7 @@ func buildFrame(in *Info, f *facts) frame {
 		return frame{yes, true}
 	}
 	var fr frame
-	switch in.keyword(f, fieldFetchDest) {
+	switch syntax.Keyword(in.value(f, fieldFetchDest)) {
 	case "iframe", "frame", "embed", "object", "fencedframe":
 		fr = frame{true, true}
 	case "document":
@@ -68,37 +68,4 @@ func boolParam(query, name string) (value, ok bool) {
 func (in *Info) IsEmbedded() (yes, known bool) {
 	fr := in.frame.see(in, buildFrame)
 	return fr.yes, fr.known
-}
-
-// Fetch is how the browser says the request came about (Fetch Metadata, W3C).
-// Browsers send it over HTTPS and to localhost only; a page's script cannot
-// set it, any other client can. Empty fields were not sent.
-type Fetch struct {
-	Dest string // document, iframe, empty, image...
-	Mode string // navigate, cors, no-cors, same-origin, websocket
-	Site string // same-origin, same-site, cross-site, none
-	User bool   // a click or key of the visitor caused it
-}
-
-// Fetch returns the request's fetch metadata.
-func (in *Info) Fetch() Fetch {
-	var f facts
-	out := Fetch{
-		Dest: in.keyword(&f, fieldFetchDest),
-		Mode: in.keyword(&f, fieldFetchMode),
-		Site: in.keyword(&f, fieldFetchSite),
-	}
-	out.User, _ = syntax.True(in.value(&f, fieldFetchUser))
-	in.note(f.read)
-	return out
-}
-
-// keyword reads a header that holds one short lower-case word, a token;
-// anything else counts as absent.
-func (in *Info) keyword(f *facts, h field) string {
-	v, kind := syntax.Item(in.value(f, h))
-	if kind != syntax.Token || len(v) > 32 || syntax.Span(v, func(c byte) bool { return syntax.IsLower(c) || c == '-' }) != len(v) {
-		return ""
-	}
-	return v
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/echov4"
 )
 
 func Example() {
@@ -18,7 +19,7 @@ func Example() {
 		Locales:      []language.Tag{language.English, language.German},
 	}))
 	e := echo.New()
-	e.Use(info.Middleware())
+	e.Use(echov4.Use(info))
 	e.GET("/", func(c echo.Context) error {
 		in := ctxinfo.From(c)
 		return c.String(http.StatusOK, fmt.Sprintf("%s reads %s, in %s, from %s\n",
@@ -99,16 +100,20 @@ func ExampleInfo_UTCOffset() {
 
 // A button that switches the theme: the choice is a cookie, and wins over what
 // the browser says.
-func ExampleInfo_ThemeCookie() {
+func ExampleInfo_PreferenceCookie() {
 	info := ctxinfo.Must(ctxinfo.New(ctxinfo.Config{}))
 	e := echo.New()
-	e.Use(info.Middleware())
+	e.Use(echov4.Use(info))
 	e.POST("/theme", func(c echo.Context) error {
-		c.SetCookie(ctxinfo.From(c).ThemeCookie(ctxinfo.Dark))
+		cookie, err := ctxinfo.From(c).PreferenceCookie(ctxinfo.ThemeCookie, c.FormValue("theme"))
+		if err != nil { // neither light nor dark
+			return echo.NewHTTPError(http.StatusBadRequest).SetInternal(err)
+		}
+		c.SetCookie(cookie)
 		return c.Redirect(http.StatusSeeOther, "/")
 	})
 	w := httptest.NewRecorder()
-	e.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/theme", http.NoBody))
+	e.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/theme?theme=dark", http.NoBody))
 	fmt.Println(w.Header().Get("Set-Cookie"))
 	// Output:
 	// ctx_theme=dark; Path=/; Max-Age=31536000; SameSite=Lax

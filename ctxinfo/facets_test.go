@@ -319,18 +319,22 @@ func TestScriptCookie(t *testing.T) {
 	}
 }
 
-func TestSetterCookies(t *testing.T) {
+func TestPreferenceCookiesAreReadBack(t *testing.T) {
 	t.Parallel()
 	p := mustNew(t, behindPrivate())
 	in := p.FromRequest(request("X-Forwarded-Proto", "https"))
-	tz, ok := in.TimezoneCookie("Asia/Tokyo")
-	if !ok {
-		t.Skip("no time zone data")
-	}
 	r := request()
-	for _, c := range []*http.Cookie{
-		in.ThemeCookie(ctxinfo.Dark), in.LocaleCookie(language.Japanese), tz, in.MotionCookie(true), in.ContrastCookie(ctxinfo.ContrastMore),
+	for name, value := range map[string]string{
+		ctxinfo.ThemeCookie: ctxinfo.Dark.String(), ctxinfo.LocaleCookie: language.Japanese.String(), ctxinfo.TimezoneCookie: "Asia/Tokyo",
+		ctxinfo.MotionCookie: "reduce", ctxinfo.ContrastCookie: ctxinfo.ContrastMore.String(),
 	} {
+		c, err := in.PreferenceCookie(name, value)
+		if err != nil {
+			if name == ctxinfo.TimezoneCookie {
+				t.Skip("no time zone data")
+			}
+			t.Fatal(err)
+		}
 		if err := c.Valid(); err != nil {
 			t.Errorf("%s: %v", c.Name, err)
 		}
@@ -348,7 +352,7 @@ func TestSetterCookies(t *testing.T) {
 			t.Errorf("Source(%s) = %v, trusted %v; want a cookie, not trusted", f, got, got.Trusted)
 		}
 	}
-	off := p.FromRequest(request("Cookie", "ctx=1&css=0110; ctx_motion="+in.MotionCookie(false).Value+"; ctx_contrast="+in.ContrastCookie(ctxinfo.ContrastDefault).Value))
+	off := p.FromRequest(request("Cookie", "ctx=1&css=0110; ctx_motion=no-preference; ctx_contrast="+ctxinfo.ContrastDefault.String()))
 	if got := off.Theme(); got.ReducedMotion || got.Contrast != ctxinfo.ContrastDefault {
 		t.Errorf("Theme() = %v, want neither: that is the visitor's choice", got)
 	}
@@ -358,14 +362,36 @@ func TestSetterCookies(t *testing.T) {
 	if got := next.TimezoneName(); got != "Asia/Tokyo" {
 		t.Errorf("TimezoneName() = %q, want Asia/Tokyo", got)
 	}
-	none, _ := next.TimezoneCookie("")
-	for _, c := range []*http.Cookie{next.ThemeCookie(ctxinfo.Unknown), next.LocaleCookie(language.Und), none, next.ForgetCookie(ctxinfo.MotionCookie)} {
-		if c.MaxAge >= 0 || c.Secure {
-			t.Errorf("%v: want a deletion, not Secure over plain HTTP", c)
+	for _, name := range []string{ctxinfo.ThemeCookie, ctxinfo.LocaleCookie, ctxinfo.TimezoneCookie, ctxinfo.MotionCookie, ctxinfo.ContrastCookie} {
+		if c, err := next.PreferenceCookie(name, ""); err != nil || c.MaxAge >= 0 || c.Secure || c.Value != "" {
+			t.Errorf("%v, %v: want a deletion, not Secure over plain HTTP", c, err)
 		}
 	}
-	if _, ok := in.TimezoneCookie("Local"); ok {
-		t.Error("TimezoneCookie accepts a name that is none")
+}
+
+func TestPreferenceCookieRefusesWhatNobodyCouldRead(t *testing.T) {
+	t.Parallel()
+	in := ctxinfo.FromRequest(request())
+	for _, tt := range []struct{ name, value, about string }{
+		{"session", "", "use ThemeCookie"},
+		{"session", "x", "use ThemeCookie"},
+		{"", "", "use ThemeCookie"},
+		{ctxinfo.ScriptCookie, "1&tz=UTC", "use ThemeCookie"},
+		{ctxinfo.ThemeCookie, "unknown", "light or dark"},
+		{ctxinfo.ThemeCookie, "Dark", "light or dark"},
+		{ctxinfo.ThemeCookie, ctxinfo.ThemeType(9).String(), "light or dark"},
+		{ctxinfo.MotionCookie, "true", "no-preference"},
+		{ctxinfo.ContrastCookie, "high", "custom"},
+		{ctxinfo.ContrastCookie, ctxinfo.Contrast(9).String(), "custom"},
+		{ctxinfo.LocaleCookie, "und", "BCP 47"},
+		{ctxinfo.LocaleCookie, "no such tag", "BCP 47"},
+		{ctxinfo.LocaleCookie, "en; Domain=example.com", "BCP 47"},
+		{ctxinfo.TimezoneCookie, "Local", "Europe/Oslo"},
+		{ctxinfo.TimezoneCookie, "../UTC", "Europe/Oslo"},
+	} {
+		if c, err := in.PreferenceCookie(tt.name, tt.value); err == nil || !strings.Contains(err.Error(), tt.about) {
+			t.Errorf("PreferenceCookie(%q, %q) = %v, %v; want an error that says %s", tt.name, tt.value, c, err, tt.about)
+		}
 	}
 }
 
@@ -517,16 +543,6 @@ func TestRequestID(t *testing.T) {
 		if !tt.kept && (len(got) != 36 || got[14] != '7' || !strings.ContainsRune("89ab", rune(got[19]))) {
 			t.Errorf("%s: RequestID() = %q, want a UUID of version 7", tt.name, got)
 		}
-	}
-}
-
-func TestFetch(t *testing.T) {
-	t.Parallel()
-	in := mustNew(t, ctxinfo.Config{}).FromRequest(request(
-		"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "<script>", "Sec-Fetch-User", "?1",
-	))
-	if got, want := in.Fetch(), (ctxinfo.Fetch{Dest: "empty", Mode: "cors", User: true}); got != want {
-		t.Errorf("Fetch() = %+v, want %+v", got, want)
 	}
 }
 

@@ -28,7 +28,7 @@ func (e *element) parse(s string) bool {
 	pairs, known := 0, [...]struct {
 		name string
 		to   *string
-		said bool
+		seen bool
 	}{{"for", &e.node, false}, {"by", &e.by, false}, {"host", &e.host, false}, {"proto", &e.proto, false}}
 	for {
 		s = syntax.TrimOWS(s)
@@ -58,10 +58,10 @@ func (e *element) parse(s string) bool {
 			if !strings.EqualFold(name, k.name) {
 				continue
 			}
-			if k.said || value == "" && k.to == &e.node {
+			if k.seen || value == "" && k.to == &e.node {
 				return false
 			}
-			*k.to, k.said = value, true
+			*k.to, k.seen = value, true
 		}
 	}
 }
@@ -139,15 +139,15 @@ func parseForwardedNode(s string) (netip.Addr, bool) {
 	if last < 0 || s[0] == '[' || strings.Count(s, ":") < 3 { // also ::1, which has no port
 		return parseNode(s)
 	}
-	whole, isWhole := parseNode(s)
+	full, isFull := parseNode(s)
 	before, hasPort := parseNode(s[:last])
 	port, ok := parsePort(s[last+1:])
 	hasPort = hasPort && ok
-	if isWhole && hasPort && port >= 1024 { // clients connect from no other
+	if isFull && hasPort && port >= 1024 { // clients connect from no other
 		return netip.Addr{}, false
 	}
-	if isWhole {
-		return whole, true
+	if isFull {
+		return full, true
 	}
 	return before, hasPort
 }

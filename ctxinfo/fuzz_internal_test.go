@@ -120,7 +120,7 @@ func FuzzForwarded(f *testing.F) {
 var qvalueRE = regexp.MustCompile(`^(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)$`)
 
 // naiveAcceptLanguage is the grammar of RFC 9110 word by word.
-func naiveAcceptLanguage(s string) (tags []string, refused []string) {
+func naiveAcceptLanguage(s string) (tags []string, excluded []string) {
 	type ranked struct {
 		name string
 		q    float64
@@ -160,7 +160,7 @@ func naiveAcceptLanguage(s string) (tags []string, refused []string) {
 		}
 		if r.q == 0 {
 			if r.name != "*" {
-				refused = append(refused, r.name)
+				excluded = append(excluded, r.name)
 			}
 			continue
 		}
@@ -170,7 +170,7 @@ func naiveAcceptLanguage(s string) (tags []string, refused []string) {
 	for _, r := range all {
 		tags = append(tags, r.name)
 	}
-	return tags, refused
+	return tags, excluded
 }
 
 func FuzzAcceptLanguage(f *testing.F) {
@@ -183,16 +183,16 @@ func FuzzAcceptLanguage(f *testing.F) {
 	m := newLocaleMatcher([]language.Tag{language.English, language.German, language.MustParse("zh-Hant")})
 	f.Fuzz(func(t *testing.T, s string) {
 		if len(s) > maxAcceptLanguage {
-			w := m.wish(s) // no oracle beyond the cut: it must only hold
-			if len(w.choices) > maxTags {
-				t.Errorf("%d choices", len(w.choices))
+			w := m.acceptLanguage(s) // no oracle beyond the cut: it must only hold
+			if len(w.ranges) > maxTags {
+				t.Errorf("%d ranges", len(w.ranges))
 			}
 			return
 		}
 		w := parseAcceptLanguage(s)
-		tags, refused := naiveAcceptLanguage(s)
+		tags, excluded := naiveAcceptLanguage(s)
 		var got []string
-		for _, c := range w.choices {
+		for _, c := range w.ranges {
 			if c.any {
 				got = append(got, "*")
 			} else {
@@ -203,14 +203,14 @@ func FuzzAcceptLanguage(f *testing.F) {
 			t.Errorf("parseAcceptLanguage(%q) = %q, want %q", s, got, tags)
 		}
 		got = nil
-		for _, r := range w.refused {
+		for _, r := range w.excluded {
 			got = append(got, r.String())
 		}
-		if !slices.Equal(got, refused) {
-			t.Errorf("parseAcceptLanguage(%q) refuses %q, want %q", s, got, refused)
+		if !slices.Equal(got, excluded) {
+			t.Errorf("parseAcceptLanguage(%q) refuses %q, want %q", s, got, excluded)
 		}
-		if cached := m.wish(s); cached.match >= 0 && cached.refuses(m.supported[cached.match]) {
-			t.Errorf("wish(%q) chose %v, which is refused", s, m.supported[cached.match])
+		if cached := m.acceptLanguage(s); cached.match >= 0 && cached.refuses(m.supported[cached.match]) {
+			t.Errorf("for %q it chose %v, which is excluded", s, m.supported[cached.match])
 		}
 	})
 }

@@ -79,12 +79,12 @@ func FuzzTimezone(f *testing.F) {
 	p := mustNew(f, ctxinfo.Config{})
 	f.Fuzz(func(t *testing.T, name string) {
 		in := p.FromRequest(&http.Request{})
-		if _, ok := in.TimezoneCookie(name); !ok || name == "" {
+		if _, err := in.PreferenceCookie(ctxinfo.TimezoneCookie, name); err != nil || name == "" {
 			return
 		}
 		got := p.FromRequest(request("Cookie", ctxinfo.TimezoneCookie+"="+name))
 		if got.TimezoneName() != name {
-			t.Errorf("TimezoneCookie(%q) is not read back: %q", name, got.TimezoneName())
+			t.Errorf("the cookie for %q is not read back: %q", name, got.TimezoneName())
 		}
 		now := time.Now()
 		if at, err := time.Parse("-07:00", name); err == nil {

@@ -70,7 +70,7 @@ func (in *Info) Cookies() Cookies { return Cookies{in} }
 
 // Get returns the first cookie of that name: if there are several, that of
 // the most specific path (RFC 6265, section 5.4). A __Host- cookie that comes
-// twice was smuggled in, since a browser keeps one: there is none then.
+// twice counts as absent: a browser keeps one, so the other was smuggled in.
 func (c Cookies) Get(name string) (string, bool) { return cookieValue(c.lines(), name) }
 
 // GetAll returns the values of all cookies of that name, in the order sent;
@@ -126,8 +126,8 @@ func eachCookie(lines []string, prefix string) iter.Seq2[string, string] {
 			}
 			left -= len(line)
 			for line != "" {
-				pair, rest, more := strings.Cut(line, ";")
-				if n++; n > maxCookies || cut && !more { // the pair at the cut is left out
+				pair, rest, found := strings.Cut(line, ";")
+				if n++; n > maxCookies || cut && !found { // the pair at the cut is left out
 					return
 				}
 				line = rest

@@ -11,10 +11,11 @@ import (
 
 	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/observe"
 )
 
-// Info is who asks, and how that is known. Each fact is worked out when it is
-// first asked for, then kept. An Info is immutable and safe for concurrent
+// Info tells who sent a request, and how each fact is known. A fact is worked out
+// when it is first asked for, then kept. An Info is immutable and safe for concurrent
 // use; it holds copies only, so it may outlive the request: in a goroutine, a
 // WebSocket, a stream of events.
 //
@@ -127,9 +128,9 @@ func newInfo(p *Plugin, r *http.Request) *Info {
 	return &in.seen
 }
 
-// ForLog returns the same visitor for logs, metrics and traces: reading it
-// shapes no response, whenever and wherever that is done. It costs nothing.
-// Whole, an Info logs itself: see [Info.LogValue].
+// ForLog returns the same facts for logs, metrics and traces: what is read of it
+// never changes the response's headers. It costs nothing. To log an Info as a
+// whole, log the Info itself: see [Info.LogValue].
 func (in *Info) ForLog() *Info { return &in.log }
 
 // fallback is the plugin of requests without one; it trusts nobody.
@@ -254,7 +255,7 @@ func (in *Info) Hops() []Hop {
 
 // Anomalies lists what was not believed of the headers of a trusted proxy, and
 // of the Host header. The slice is the caller's.
-func (in *Info) Anomalies() []Anomaly {
+func (in *Info) Anomalies() []observe.Anomaly {
 	in.trust.see(in, buildTrust)
 	in.requestID.see(in, buildRequestID)
 	s := in.site.load(in, buildSite)

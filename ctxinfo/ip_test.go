@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // request is a bare request from 10.0.0.2 with the given headers, name and
@@ -227,7 +228,7 @@ func TestOnlyTheConfiguredHeaderIsRead(t *testing.T) {
 		if got := in.IP().String(); got != tt.want {
 			t.Errorf("%s: IP() = %s, want %s", tt.header, got, tt.want)
 		}
-		if !slices.ContainsFunc(in.Anomalies(), func(a ctxinfo.Anomaly) bool { return a.Header == tt.about }) {
+		if !slices.ContainsFunc(in.Anomalies(), func(a observe.Anomaly) bool { return a.Header == tt.about }) {
 			t.Errorf("%s: Anomalies() = %v, want one about %s", tt.header, in.Anomalies(), tt.about)
 		}
 	}

@@ -18,24 +18,24 @@ const (
 	maxTag            = 64      // bytes of one tag
 )
 
-// choice is one language range of Accept-Language (RFC 9110, section 12.5.4).
-type choice struct {
+// languageRange is one language range of Accept-Language (RFC 9110, section 12.5.4).
+type languageRange struct {
 	tag language.Tag
 	any bool // the range *
 	q   int  // thousandths
 }
 
-// wish is what an Accept-Language header asks for. It is shared: read only.
-type wish struct {
-	choices []choice       // by falling preference, without q=0
-	refused []language.Tag // q=0
-	match   int            // index into the supported locales, -1 if none
+// acceptLanguage is what an Accept-Language header asks for. It is shared: read only.
+type acceptLanguage struct {
+	ranges   []languageRange // by falling preference, without q=0
+	excluded []language.Tag  // q=0
+	match    int             // index into the supported locales, -1 if none
 }
 
 // tags lists the named languages of w.
-func (w *wish) tags() []language.Tag {
-	tags := make([]language.Tag, 0, len(w.choices))
-	for _, c := range w.choices {
+func (w *acceptLanguage) tags() []language.Tag {
+	tags := make([]language.Tag, 0, len(w.ranges))
+	for _, c := range w.ranges {
 		if !c.any {
 			tags = append(tags, c.tag)
 		}
@@ -46,14 +46,14 @@ func (w *wish) tags() []language.Tag {
 // refuses reports whether w excludes t: of the ranges that cover t, the same tag
 // or a shorter one that it starts with (RFC 4647, section 3.3.1), the longest
 // has q=0. So "en-GB, en;q=0" asks for British English only.
-func (w *wish) refuses(t language.Tag) bool {
+func (w *acceptLanguage) refuses(t language.Tag) bool {
 	longest := -1
-	for _, r := range w.refused {
+	for _, r := range w.excluded {
 		if covers(r, t) {
 			longest = max(longest, len(r.String()))
 		}
 	}
-	return longest >= 0 && !slices.ContainsFunc(w.choices, func(c choice) bool {
+	return longest >= 0 && !slices.ContainsFunc(w.ranges, func(c languageRange) bool {
 		return !c.any && covers(c.tag, t) && len(c.tag.String()) > longest
 	})
 }
@@ -65,8 +65,8 @@ func covers(r, t language.Tag) bool {
 
 // parseAcceptLanguage reads as much of the header as the limits allow. A range
 // that is malformed or unknown is left out; the others count.
-func parseAcceptLanguage(s string) wish {
-	w := wish{match: -1}
+func parseAcceptLanguage(s string) acceptLanguage {
+	w := acceptLanguage{match: -1}
 	if len(s) > maxAcceptLanguage {
 		// The cut may go through a tag: what is left of it does not count.
 		s = s[:max(0, strings.LastIndexByte(s[:maxAcceptLanguage+1], ','))]
@@ -86,7 +86,7 @@ func parseAcceptLanguage(s string) wish {
 		if !ok {
 			continue
 		}
-		c := choice{q: q, any: name == "*"}
+		c := languageRange{q: q, any: name == "*"}
 		if !c.any {
 			if c.tag, ok = parseTag(name); !ok {
 				continue
@@ -94,12 +94,12 @@ func parseAcceptLanguage(s string) wish {
 		}
 		switch {
 		case q > 0:
-			w.choices = append(w.choices, c)
+			w.ranges = append(w.ranges, c)
 		case !c.any:
-			w.refused = append(w.refused, c.tag)
+			w.excluded = append(w.excluded, c.tag)
 		}
 	}
-	slices.SortStableFunc(w.choices, func(a, b choice) int { return cmp.Compare(b.q, a.q) })
+	slices.SortStableFunc(w.ranges, func(a, b languageRange) int { return cmp.Compare(b.q, a.q) })
 	return w
 }
 
@@ -118,18 +118,18 @@ func quality(params string) (int, bool) {
 // qvalue reads a weight of RFC 9110, section 12.4.2: 0 or 1 with at most three
 // decimals, not above 1.
 func qvalue(s string) (int, bool) {
-	whole, frac, _ := strings.Cut(s, ".")
-	if whole != "0" && whole != "1" || len(frac) > 3 {
+	units, decimals, _ := strings.Cut(s, ".")
+	if units != "0" && units != "1" || len(decimals) > 3 {
 		return 0, false
 	}
-	q := int(whole[0] - '0')
+	q := int(units[0] - '0')
 	for i := range 3 {
 		d := 0
-		if i < len(frac) {
-			if frac[i] < '0' || frac[i] > '9' {
+		if i < len(decimals) {
+			if decimals[i] < '0' || decimals[i] > '9' {
 				return 0, false
 			}
-			d = int(frac[i] - '0')
+			d = int(decimals[i] - '0')
 		}
 		q = q*10 + d
 	}
@@ -153,12 +153,12 @@ type localeMatcher struct {
 	supported []language.Tag
 	matcher   language.Matcher   // of all; nil without supported locales
 	each      []language.Matcher // of one of them each
-	wishes    *memo[wish]
+	accepted  *memo[acceptLanguage]
 	tags      *memo[language.Tag] // single tags of cookies; Und for those that are none
 }
 
 func newLocaleMatcher(supported []language.Tag) *localeMatcher {
-	m := &localeMatcher{supported: slices.Clone(supported), wishes: newMemo[wish](), tags: newMemo[language.Tag]()}
+	m := &localeMatcher{supported: slices.Clone(supported), accepted: newMemo[acceptLanguage](), tags: newMemo[language.Tag]()}
 	if len(supported) > 0 {
 		m.matcher = language.NewMatcher(m.supported)
 	}
@@ -168,13 +168,13 @@ func newLocaleMatcher(supported []language.Tag) *localeMatcher {
 	return m
 }
 
-// wish returns the parsed and matched header. A hit of the memo allocates
+// acceptLanguage returns the parsed and matched header. A hit of the memo allocates
 // nothing; beyond the limits a header is cut before it is looked up.
-func (m *localeMatcher) wish(header string) *wish {
+func (m *localeMatcher) acceptLanguage(header string) *acceptLanguage {
 	if len(header) > maxAcceptLanguage {
 		header = header[:maxAcceptLanguage+1]
 	}
-	return m.wishes.get(header, func(s string) wish {
+	return m.accepted.get(header, func(s string) acceptLanguage {
 		w := parseAcceptLanguage(s)
 		w.match = m.best(&w)
 		return w
@@ -183,8 +183,8 @@ func (m *localeMatcher) wish(header string) *wish {
 
 // best is the index of the supported locale for w: that of the first choice
 // which one serves well, -1 if none does.
-func (m *localeMatcher) best(w *wish) int {
-	for _, c := range w.choices {
+func (m *localeMatcher) best(w *acceptLanguage) int {
+	for _, c := range w.ranges {
 		if c.any {
 			if i := slices.IndexFunc(m.supported, func(t language.Tag) bool { return !w.refuses(t) }); i >= 0 {
 				return i
@@ -245,19 +245,19 @@ func (m *localeMatcher) one(s string) (language.Tag, bool) {
 
 // locales is the locale facet.
 type locales struct {
-	tag      language.Tag
-	override language.Tag // by a cookie; Und if none
-	wish     *wish        // nil without Accept-Language
+	tag            language.Tag
+	override       language.Tag    // by a cookie; Und if none
+	acceptLanguage *acceptLanguage // nil without Accept-Language
 }
 
-// wish is what the request's Accept-Language asks for, nil without it.
-func (in *Info) wish(f *facts) *wish {
+// acceptLanguage is what the request's Accept-Language asks for, nil without it.
+func (in *Info) acceptLanguage(f *facts) *acceptLanguage {
 	lines := in.values(f, fieldAcceptLanguage)
 	if len(lines) == 0 {
 		return nil
 	}
 	header, _ := syntax.JoinLines(lines, maxAcceptLanguage)
-	return in.plugin.locales.wish(header)
+	return in.plugin.locales.acceptLanguage(header)
 }
 
 func buildLocale(in *Info, f *facts) locales {
@@ -269,14 +269,14 @@ func buildLocale(in *Info, f *facts) locales {
 		f.source = Source{Kind: SourceCookie, Name: name}
 		return l
 	}
-	l.wish = in.wish(f)
+	l.acceptLanguage = in.acceptLanguage(f)
 	switch {
-	case l.wish != nil && m.matcher == nil:
-		if tags := l.wish.tags(); len(tags) > 0 {
+	case l.acceptLanguage != nil && m.matcher == nil:
+		if tags := l.acceptLanguage.tags(); len(tags) > 0 {
 			l.tag = tags[0]
 		}
-	case l.wish != nil && l.wish.match >= 0:
-		l.tag = m.supported[l.wish.match]
+	case l.acceptLanguage != nil && l.acceptLanguage.match >= 0:
+		l.tag = m.supported[l.acceptLanguage.match]
 	case m.matcher != nil:
 		l.tag = m.supported[0]
 		return l
@@ -304,10 +304,10 @@ func (in *Info) Locales() []language.Tag {
 	if l.override != language.Und {
 		tags = append(tags, l.override)
 	}
-	w := l.wish
+	w := l.acceptLanguage
 	if w == nil {
 		var f facts
-		w = in.wish(&f)
+		w = in.acceptLanguage(&f)
 		in.note(f.read)
 	}
 	if w != nil {

@@ -14,6 +14,7 @@ import (
 	echomw "github.com/labstack/echo/v4/middleware"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 )
 
@@ -110,7 +111,7 @@ func TestLogsShapeNoResponse(t *testing.T) {
 			e.HTTPErrorHandler = (&localized{e}).answer
 		}, handler: fails, status: 404, vary: byLanguage},
 		{name: "what an error handler within ours reads counts", outer: []echo.MiddlewareFunc{logIP(ip)}, errors: func(e *echo.Echo) {
-			e.HTTPErrorHandler = middleware.ErrorHandler((&localized{e}).answer)
+			e.HTTPErrorHandler = echov4.ErrorHandler((&localized{e}).answer)
 		}, handler: fails, status: 404, vary: byLanguage},
 		{name: "what an error handler reads after a panic counts", outer: []echo.MiddlewareFunc{echomw.Recover()}, errors: func(e *echo.Echo) {
 			e.HTTPErrorHandler = (&localized{e}).answer
@@ -161,7 +162,7 @@ func TestLogsShapeNoResponse(t *testing.T) {
 				tt.errors(e)
 			}
 			e.Use(tt.outer...)
-			e.Use(mustNew(t, behindPrivate()).Middleware())
+			e.Use(echov4.Use(mustNew(t, behindPrivate())))
 			e.Use(tt.inner...)
 			e.GET("/", tt.handler)
 			w := httptest.NewRecorder()
@@ -207,7 +208,7 @@ func TestLogsAfterAFailedRequest(t *testing.T) {
 	t.Parallel()
 	var kept *ctxinfo.Info
 	e := echo.New()
-	e.Use(logIP(func(in *ctxinfo.Info) { kept = in }), mustNew(t, behindPrivate()).Middleware())
+	e.Use(logIP(func(in *ctxinfo.Info) { kept = in }), echov4.Use(mustNew(t, behindPrivate())))
 	e.GET("/", func(echo.Context) error { return errors.New("oops") })
 	e.Logger.SetOutput(new(strings.Builder))
 	e.ServeHTTP(httptest.NewRecorder(), withURL(t, request(xff, wanted), "/"))

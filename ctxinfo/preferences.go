@@ -6,9 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/language"
-
 	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
+	"github.com/reecho-go/reecho/ctxinfo/internal/zones"
 )
 
 // maxScriptCookie bounds the script's cookie.
@@ -104,14 +103,14 @@ func (p *preferences) of(name string) *string {
 	return nil
 }
 
-// override returns the first valid value that the visitor, by the setter
-// cookie, or the page's script reports for a preference, and the name of the
+// override returns the first valid value that the visitor, by the cookie of a
+// choice, or the page's script reports for a preference, and the name of the
 // cookie.
-func (in *Info) override(f *facts, setter, key string, valid func(string) bool) (value, name string, ok bool) {
+func (in *Info) override(f *facts, choice, key string, valid func(string) bool) (value, name string, ok bool) {
 	p := in.prefs.load(in, buildPreferences)
 	f.read |= in.prefs.facts.read
-	if v := *p.of(setter); v != "" && valid(v) {
-		return v, setter, true
+	if v := *p.of(choice); v != "" && valid(v) {
+		return v, choice, true
 	}
 	if v, ok := scriptField(p.script, key); ok && valid(v) {
 		return v, ScriptCookie, true
@@ -123,48 +122,28 @@ func (in *Info) override(f *facts, setter, key string, valid func(string) bool) 
 	return "", "", false
 }
 
-// ThemeCookie returns the cookie that makes t the visitor's theme from the
-// next request on; Unknown takes the choice back. Send it with http.SetCookie.
-func (in *Info) ThemeCookie(t ThemeType) *http.Cookie {
-	v := ""
-	if t != Unknown {
-		v = t.String()
+// PreferenceCookie returns the cookie that makes value the visitor's own choice
+// from the next request on; an empty value takes the choice back. Send it with
+// http.SetCookie. Name and value are those of
+//
+//   - [ThemeCookie]: "light" or "dark", as of [ThemeType.String];
+//   - [MotionCookie]: "reduce" or "no-preference";
+//   - [ContrastCookie]: as of [Contrast.String];
+//   - [LocaleCookie]: a BCP 47 tag;
+//   - [TimezoneCookie]: a name that [Info.Timezone] knows.
+//
+// Any other name or value is an error, so both may come from a form.
+//
+// The cookie lasts a year. It is Secure if the request came over HTTPS: like
+// [Info.Scheme], that needs Config.Proxies behind a proxy that ends TLS.
+func (in *Info) PreferenceCookie(name, value string) (*http.Cookie, error) {
+	check, known := choosable[name]
+	switch {
+	case !known:
+		return nil, fmt.Errorf("ctxinfo: PreferenceCookie: %q is no cookie of a preference: use ThemeCookie, MotionCookie, ContrastCookie, LocaleCookie or TimezoneCookie", name)
+	case value != "" && !check.valid(value):
+		return nil, fmt.Errorf("ctxinfo: PreferenceCookie: %q is no value of %s: want %s, or nothing to take the choice back", value, name, check.want)
 	}
-	return in.setter(ThemeCookie, v)
-}
-
-// MotionCookie returns the cookie that asks for reduced motion, or for motion
-// whatever the browser says, from the next request on.
-func (in *Info) MotionCookie(reduced bool) *http.Cookie {
-	if reduced {
-		return in.setter(MotionCookie, "reduce")
-	}
-	return in.setter(MotionCookie, "no-preference")
-}
-
-// ContrastCookie returns the cookie that makes c the visitor's contrast from
-// the next request on, whatever the browser says.
-func (in *Info) ContrastCookie(c Contrast) *http.Cookie { return in.setter(ContrastCookie, c.String()) }
-
-// ForgetCookie returns the cookie that takes a choice back: name is
-// [ThemeCookie], [MotionCookie], [ContrastCookie], [LocaleCookie] or
-// [TimezoneCookie].
-func (in *Info) ForgetCookie(name string) *http.Cookie { return in.setter(name, "") }
-
-// LocaleCookie returns the cookie that makes t the visitor's locale from the
-// next request on; language.Und takes the choice back.
-func (in *Info) LocaleCookie(t language.Tag) *http.Cookie {
-	v := ""
-	if t != language.Und {
-		v = t.String()
-	}
-	return in.setter(LocaleCookie, v)
-}
-
-// setter makes a preference cookie for a year, or one that deletes it. It is
-// Secure if the request came over HTTPS: like [Info.Scheme], that needs
-// Config.Proxies behind a proxy that ends TLS.
-func (in *Info) setter(name, value string) *http.Cookie {
 	c := &http.Cookie{
 		Name: name, Value: value, Path: "/",
 		MaxAge: int((365 * 24 * time.Hour).Seconds()), SameSite: http.SameSiteLaxMode,
@@ -173,7 +152,27 @@ func (in *Info) setter(name, value string) *http.Cookie {
 	if value == "" {
 		c.MaxAge = -1
 	}
-	return c
+	return c, nil
+}
+
+// choosable says which values a preference's cookie may have.
+var choosable = map[string]struct {
+	valid func(string) bool
+	want  string
+}{
+	ThemeCookie:    {parses(parseTheme), "light or dark"},
+	MotionCookie:   {parses(parseMotion), "reduce or no-preference"},
+	ContrastCookie: {parses(parseContrast), "more, less, custom or no-preference"},
+	LocaleCookie:   {parses(parseTag), "a BCP 47 tag such as en-GB"},
+	TimezoneCookie: {parses(zones.Lookup), "a name such as Europe/Oslo, or an offset such as +05:30"},
+}
+
+// parses reports whether parse takes a text.
+func parses[T any](parse func(string) (T, bool)) func(string) bool {
+	return func(s string) bool {
+		_, ok := parse(s)
+		return ok
+	}
 }
 
 // ThemeType is a colour scheme.
@@ -261,9 +260,10 @@ func parseContrast(s string) (Contrast, bool) {
 	return ContrastDefault, false
 }
 
-// preference resolves one setting: setter cookie, script cookie, client hint.
-func preference[T any](in *Info, f *facts, setter, key string, hint field, parse func(string) (T, bool)) T {
-	if v, name, ok := in.override(f, setter, key, func(s string) bool { _, ok := parse(s); return ok }); ok {
+// preference resolves one setting: the cookie of a choice, the script's cookie,
+// the client hint.
+func preference[T any](in *Info, f *facts, choice, key string, hint field, parse func(string) (T, bool)) T {
+	if v, name, ok := in.override(f, choice, key, parses(parse)); ok {
 		t, _ := parse(v)
 		f.source = Source{Kind: SourceCookie, Name: name}
 		return t

@@ -16,7 +16,7 @@ type provider struct {
 	name    string
 	headers []Header // those that Config.Header may name
 	custom  bool     // and any header for one address that its customer makes it write
-	instead string   // the ways out for any other; empty: the usual ones
+	advice  string   // the ways out for any other; empty: the usual ones
 	writes  fields   // the headers about scheme, host, request id and so on
 
 	zone    string // the one of its headers about places that names a time zone; empty: it has none
@@ -41,7 +41,7 @@ var (
 	}
 	fastly = provider{
 		name: "Fastly", custom: true,
-		instead: "set a header of your own to client.ip in VCL and name that, or list its ranges with Prefixes if the service forces TLS",
+		advice: "set a header of your own to client.ip in VCL and name that, or list its ranges with Prefixes if the service forces TLS",
 	}
 	fly   = provider{name: "Fly", headers: []Header{"Fly-Client-Ip", XForwardedFor}, writes: 1 << fieldForwardedProto}
 	azure = provider{
@@ -60,7 +60,7 @@ var (
 // clientSent are headers that look like a provider's own and hold what a
 // client sent, and what to do instead.
 var clientSent = map[string]string{
-	"Fastly-Client-Ip": "Fastly hands on what a client sends in it: " + fastly.instead,
+	"Fastly-Client-Ip": "Fastly hands on what a client sends in it: " + fastly.advice,
 	"X-Azure-Clientip": "Azure Front Door fills it from headers that clients send: use X-Azure-SocketIP",
 }
 
@@ -262,8 +262,8 @@ func (p Proxies) checkProviders(header string) error {
 
 // ways says what to do about a header that p does not write.
 func (p *provider) ways() string {
-	if p.instead != "" {
-		return p.instead
+	if p.advice != "" {
+		return p.advice
 	}
 	names := make([]string, len(p.headers))
 	for i, h := range p.headers {

@@ -3,6 +3,8 @@ package ctxinfo
 import (
 	"fmt"
 	"math/bits"
+
+	"github.com/reecho-go/reecho/observe"
 )
 
 // A Facet names one fact of an [Info], for [Info.Source].
@@ -94,17 +96,7 @@ func (s Source) String() string {
 	return s.Kind.String() + " " + s.Name
 }
 
-// An Anomaly says that a header of a trusted proxy, or the Host, was not
-// believed, and why.
-type Anomaly struct {
-	Header string `json:"header"`
-	Reason string `json:"reason"`
-}
-
-// String is "header: reason".
-func (a Anomaly) String() string { return fmt.Sprintf("%s: %s", a.Header, a.Reason) }
-
-// anomaly is one kind of Anomaly. Reasons are fixed texts: nothing that a
+// anomaly is one kind of [observe.Anomaly]. Reasons are fixed texts: nothing that a
 // client sent is in them.
 type anomaly uint16
 
@@ -128,50 +120,50 @@ type anomalies uint16
 
 func (s *anomalies) add(a anomaly) { *s |= anomalies(a) }
 
-// said is the header that says what f does: Forwarded has a parameter for it.
-func (p *Plugin) said(f field) string {
+// carrier is the header that carries f: Forwarded has a parameter for it.
+func (p *Plugin) carrier(f field) string {
 	if p.kind == forwarded {
 		return p.header
 	}
 	return headerNames[f]
 }
 
-func (p *Plugin) describe(a anomaly) Anomaly {
+func (p *Plugin) describe(a anomaly) observe.Anomaly {
 	switch a {
 	case anomalyMalformed:
-		return Anomaly{p.header, "an element is no address: the hops beyond it cannot be verified"}
+		return observe.Anomaly{Header: p.header, Reason: "an element is no address: the hops beyond it cannot be verified"}
 	case anomalyHidden:
-		return Anomaly{p.header, "a proxy hides the address before it"}
+		return observe.Anomaly{Header: p.header, Reason: "a proxy hides the address before it"}
 	case anomalyTooLong:
-		return Anomaly{p.header, "more than 32 elements, or than 4 KB of them"}
+		return observe.Anomaly{Header: p.header, Reason: "more than 32 elements, or than 4 KB of them"}
 	case anomalyTooShort:
-		return Anomaly{p.header, "fewer elements than Config.HopCount"}
+		return observe.Anomaly{Header: p.header, Reason: "fewer elements than Config.HopCount"}
 	case anomalyRepeated:
-		return Anomaly{p.header, "sent more than once"}
+		return observe.Anomaly{Header: p.header, Reason: "sent more than once"}
 	case anomalyConflict:
 		other := Forwarded
 		if p.kind == forwarded {
 			other = XForwardedFor
 		}
-		return Anomaly{string(other), "sent along with " + p.header + "; only the latter is read"}
+		return observe.Anomaly{Header: string(other), Reason: "sent along with " + p.header + "; only the latter is read"}
 	case anomalyScheme:
-		return Anomaly{p.said(fieldForwardedProto), "not http or https, or out of step with the list of hops"}
+		return observe.Anomaly{Header: p.carrier(fieldForwardedProto), Reason: "not http or https, or out of step with the list of hops"}
 	case anomalyHost:
-		return Anomaly{headerNames[fieldHost], "malformed or not in Config.AllowedHosts"}
+		return observe.Anomaly{Header: headerNames[fieldHost], Reason: "malformed or not in Config.AllowedHosts"}
 	case anomalyForwardedHost:
-		return Anomaly{p.said(fieldForwardedHost), "malformed or not in Config.AllowedHosts"}
+		return observe.Anomaly{Header: p.carrier(fieldForwardedHost), Reason: "malformed or not in Config.AllowedHosts"}
 	case anomalyForwardedPort:
-		return Anomaly{headerNames[fieldForwardedPort], "malformed or not in Config.AllowedHosts with the host"}
+		return observe.Anomaly{Header: headerNames[fieldForwardedPort], Reason: "malformed or not in Config.AllowedHosts with the host"}
 	case anomalyPrefix:
-		return Anomaly{headerNames[fieldForwardedPrefix], "not in Config.AllowedPrefixes"}
+		return observe.Anomaly{Header: headerNames[fieldForwardedPrefix], Reason: "not in Config.AllowedPrefixes"}
 	case anomalyRequestID:
-		return Anomaly{p.cfg.RequestIDHeader, "not 8 to 64 of A-Z a-z 0-9 . _ -"}
+		return observe.Anomaly{Header: p.cfg.RequestIDHeader, Reason: "not 8 to 64 of A-Z a-z 0-9 . _ -"}
 	}
-	return Anomaly{}
+	return observe.Anomaly{}
 }
 
-func (p *Plugin) list(s anomalies) []Anomaly {
-	var out []Anomaly
+func (p *Plugin) list(s anomalies) []observe.Anomaly {
+	var out []observe.Anomaly
 	for s != 0 {
 		out = append(out, p.describe(1<<bits.TrailingZeros16(uint16(s))))
 		s &= s - 1

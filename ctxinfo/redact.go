@@ -122,7 +122,7 @@ func (in *Info) summary() summary {
 		out.Embedded = new(fr.yes)
 	}
 	for _, a := range in.plugin.list(anomalies(in.found.Load())) {
-		out.Anomalies = append(out.Anomalies, a.String())
+		out.Anomalies = append(out.Anomalies, a.Header+": "+a.Reason)
 	}
 	return out
 }

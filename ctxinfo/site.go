@@ -140,8 +140,8 @@ func (in *Info) aligned(header field, depth int, read *fields) (string, bool) {
 	var at string
 	n := 0
 	for n < 2 || n < depth {
-		raw, more, bad := e.next()
-		if !more {
+		raw, found, bad := e.next()
+		if !found {
 			break
 		}
 		if bad != 0 {

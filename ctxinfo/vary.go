@@ -31,9 +31,6 @@ const (
 	fieldCookie
 	fieldAcceptLanguage
 	fieldFetchDest
-	fieldFetchMode
-	fieldFetchSite
-	fieldFetchUser
 	fieldEmbedded
 	fieldHXCurrentURL
 	fieldColorScheme
@@ -52,9 +49,6 @@ var headerNames = [fieldCount]string{
 	fieldCookie:          "Cookie",
 	fieldAcceptLanguage:  "Accept-Language",
 	fieldFetchDest:       "Sec-Fetch-Dest",
-	fieldFetchMode:       "Sec-Fetch-Mode",
-	fieldFetchSite:       "Sec-Fetch-Site",
-	fieldFetchUser:       "Sec-Fetch-User",
 	fieldEmbedded:        EmbeddedHeader,
 	fieldHXCurrentURL:    "Hx-Current-Url",
 	fieldColorScheme:     "Sec-Ch-Prefers-Color-Scheme",
@@ -99,8 +93,8 @@ func (p *Plugin) value(h http.Header, f field, read *fields) string {
 
 // vary lists the headers among read and extra for a Vary header, sorted. Host
 // is no part of it: it belongs to every cache key (RFC 9111, section 4).
-func (p *Plugin) vary(read fields, extra []string) string {
-	names := slices.Clone(extra)
+func (p *Plugin) vary(read fields, others []string) string {
+	names := slices.Clone(others)
 	for f := range fieldCount {
 		if read.has(f) && f != fieldHost {
 			names = append(names, p.name(f))
@@ -202,13 +196,16 @@ type answerer struct{ function string }
 // running reports whether the caller is called by the answerer. It takes some
 // microseconds, and is asked only after a handler has failed.
 func (a *answerer) running() bool {
+	if a.function == "" {
+		return false
+	}
 	pcs := make([]uintptr, 64)
 	for skip := 2; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs)
 		frames := runtime.CallersFrames(pcs[:n])
-		for more := n > 0; more; {
+		for found := n > 0; found; {
 			var f runtime.Frame
-			if f, more = frames.Next(); f.Function == a.function {
+			if f, found = frames.Next(); f.Function == a.function {
 				return true
 			}
 		}
@@ -254,7 +251,7 @@ func (p *Plugin) BeforeHeaders(ctx context.Context, _ int, h http.Header) error 
 	}
 	if p.cfg.Observer != nil {
 		for _, a := range p.list(anomalies(in.found.Load())) {
-			observe.Emit(ctx, p.cfg.Observer, observe.Anomaly{Header: a.Header, Reason: a.Reason})
+			observe.Emit(ctx, p.cfg.Observer, a)
 		}
 	}
 	return nil
@@ -267,8 +264,6 @@ var themeHints = strings.Join([]string{
 
 // ask sets the headers that make browsers send client hints.
 func (p *Plugin) ask(h http.Header) {
-	if p.cfg.HintTheme {
-		h.Add("Accept-Ch", themeHints)
-		h.Add("Critical-Ch", themeHints)
-	}
+	h.Add("Accept-Ch", themeHints)
+	h.Add("Critical-Ch", themeHints)
 }

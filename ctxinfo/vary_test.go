@@ -68,10 +68,13 @@ var answers = map[string]func(in *ctxinfo.Info) any{
 	"Timezone": func(in *ctxinfo.Info) any { return in.Timezone() }, "TimezoneName": func(in *ctxinfo.Info) any { return in.TimezoneName() },
 	"Theme": func(in *ctxinfo.Info) any { return in.Theme() }, "Client": func(in *ctxinfo.Info) any { return client.AgentOf(in) },
 	"Geo": func(in *ctxinfo.Info) any { return client.GeoOf(in) }, "Trace": func(in *ctxinfo.Info) any { return client.TraceOf(in) },
-	"Fetch": func(in *ctxinfo.Info) any { return in.Fetch() }, "HTMX": func(in *ctxinfo.Info) any { return client.HTMXOf(in) },
-	"IsEmbedded":  func(in *ctxinfo.Info) any { yes, known := in.IsEmbedded(); return [2]bool{yes, known} },
-	"Cookies":     func(in *ctxinfo.Info) any { return in.Cookies().GetAll("ctx") },
-	"ThemeCookie": func(in *ctxinfo.Info) any { return in.ThemeCookie(ctxinfo.Dark).String() },
+	"Fetch": func(in *ctxinfo.Info) any { return client.FetchOf(in) }, "HTMX": func(in *ctxinfo.Info) any { return client.HTMXOf(in) },
+	"IsEmbedded": func(in *ctxinfo.Info) any { yes, known := in.IsEmbedded(); return [2]bool{yes, known} },
+	"Cookies":    func(in *ctxinfo.Info) any { return in.Cookies().GetAll("ctx") },
+	"PreferenceCookie": func(in *ctxinfo.Info) any {
+		c, _ := in.PreferenceCookie(ctxinfo.ThemeCookie, "dark")
+		return c.String()
+	},
 }
 
 // a cache that obeys Vary never answers a request with what was made for

@@ -1,7 +1,6 @@
 package ctxinfo
 
 import (
-	"net/http"
 	"strings"
 	"time"
 
@@ -81,16 +80,4 @@ func (in *Info) TimezoneOffset() (minutes int, ok bool) {
 func (in *Info) UTCOffset(t time.Time) time.Duration {
 	_, seconds := t.In(in.Timezone()).Zone()
 	return time.Duration(seconds) * time.Second
-}
-
-// TimezoneCookie returns the cookie that makes name the visitor's time zone
-// from the next request on, and false if it is no name that Timezone knows;
-// an empty name takes the choice back.
-func (in *Info) TimezoneCookie(name string) (*http.Cookie, bool) {
-	if name != "" {
-		if _, ok := zones.Lookup(name); !ok {
-			return nil, false
-		}
-	}
-	return in.setter(TimezoneCookie, name), true
 }

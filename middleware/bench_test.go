@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/middleware"
 )
@@ -18,13 +19,13 @@ import (
 type typical struct{ name string }
 
 func (p *typical) Name() string { return p.name }
-func (p *typical) Begin(c echo.Context) error {
+func (p *typical) Begin(c middleware.Context) error {
 	scope.Fill(c.Request().Context(), scope.Info, p)
 	return nil
 }
 func (p *typical) BeforeHeaders(context.Context, int, http.Header) error { return nil }
 func (p *typical) CommitOnDemand()                                       {}
-func (p *typical) End(_ echo.Context, err error) error                   { return err }
+func (p *typical) End(_ middleware.Context, err error) error             { return err }
 
 func fivePlugins() []middleware.Plugin {
 	var ps []middleware.Plugin
@@ -49,13 +50,13 @@ func pass(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 func stackOfFive() func() {
-	return app(middleware.Must(middleware.New(fivePlugins()...)).Middleware())
+	return app(echov4.Use(fivePlugins()...))
 }
 
 func fiveAlone() func() {
 	var mws []echo.MiddlewareFunc
 	for _, p := range fivePlugins() {
-		mws = append(mws, middleware.Alone(p))
+		mws = append(mws, echov4.Use(p))
 	}
 	return app(mws...)
 }

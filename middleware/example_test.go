@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 )
 
@@ -22,7 +23,7 @@ func (poweredBy) BeforeHeaders(_ context.Context, status int, h http.Header) err
 	return nil
 }
 
-func (poweredBy) End(_ echo.Context, err error) error {
+func (poweredBy) End(_ middleware.Context, err error) error {
 	fmt.Println("the handler returned:", err)
 	return err
 }
@@ -32,7 +33,7 @@ func Example() {
 	defer stack.Close(context.Background())
 
 	e := echo.New()
-	e.Use(stack.Middleware())
+	e.Use(echov4.Middleware(stack))
 	e.GET("/", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
 
 	for _, path := range []string{"/", "/nowhere"} {
@@ -45,4 +46,18 @@ func Example() {
 	// / reecho (204)
 	// the handler returned: code=404, message=Not Found
 	// /nowhere reecho (404)
+}
+
+// The same plugins serve a mux of net/http.
+func ExampleStack_Handler() {
+	stack := middleware.Must(middleware.New(poweredBy{}))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") })
+
+	rec := httptest.NewRecorder()
+	stack.Handler(mux).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	fmt.Println(rec.Header().Get("X-Powered-By"), rec.Body)
+	// Output:
+	// the handler returned: <nil>
+	// reecho (200) hello
 }

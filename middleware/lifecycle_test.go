@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 )
 
@@ -40,7 +41,7 @@ func TestAStartThatExitsItsGoroutineHasFailed(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				e := echo.New()
-				e.Use(s.Middleware())
+				e.Use(echov4.Middleware(s))
 				rec := httptest.NewRecorder()
 				e.ServeHTTP(rec, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody))
 				if rec.Code != http.StatusServiceUnavailable {
@@ -84,7 +85,7 @@ func TestStartCloseAndFirstRequestsAtOnce(t *testing.T) {
 		}
 		s := middleware.Must(middleware.New(p))
 		e := echo.New()
-		e.Use(s.Middleware())
+		e.Use(echov4.Middleware(s))
 		e.GET("/", func(c echo.Context) error { return c.NoContent(204) })
 		var wg sync.WaitGroup
 		for range 4 {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/reecho-go/reecho/internal/commit"
+	"github.com/reecho-go/reecho/internal/host"
 )
 
 // Plugin is what every plugin has: a name, unique in a Stack, that does not
@@ -13,6 +14,31 @@ import (
 // belongs to a request in the request's context, not in the plugin.
 type Plugin interface {
 	Name() string
+}
+
+// Context is what the toolkit needs of a request's context in a web framework:
+// two methods that echo.Context of echo v4 and *echo.Context of echo v5 share, so
+// both can be passed as they are to sessionstate.From, queryparams.Bind and the
+// like. Hooks get the framework's own. In handlers of net/http, [ContextOf] makes
+// one of the request.
+type Context = host.Context
+
+// Handler is the handler of a request as a [Wrapper] sees it, whatever the web
+// framework.
+type Handler func(c Context) error
+
+// ContextOf returns a Context of r, for handlers of net/http.
+func ContextOf(r *http.Request) Context { return &plainContext{r: r} }
+
+// Response returns the writer that answers c, a request inside a [Stack], for
+// plugins and for functions that handlers call: echo's own Response in echo, so
+// that it knows what was sent. It is nil outside of a Stack.
+func Response(c Context) http.ResponseWriter {
+	h, own := host.Of(c.Request().Context())
+	if h == nil {
+		return nil
+	}
+	return h.Writer(own)
 }
 
 // Dependent names the plugins that must come earlier in the list, if they are
@@ -29,6 +55,38 @@ type Dependent interface {
 type Starter interface {
 	Plugin
 	Start(ctx context.Context) error
+}
+
+// Beginner is called before the handler, in list order. An error keeps the
+// handler and the later plugins from running; End runs for those begun, and
+// the error is answered. Begin should do next to nothing: put what the handler
+// and the plugin's other hooks may ask for into the request's context, with
+// c.SetRequest, and compute it when they do.
+type Beginner interface {
+	Plugin
+	Begin(c Context) error
+}
+
+// Wrapper owns the call of the handler: it may skip it, replace it or look at
+// it from both sides. The first of the list is the outermost. Wrap is called
+// once, in New; the handler that it returns serves all requests, and calls next
+// with the Context that it was given. Wrappers run after every Begin and before
+// every End. To answer in the handler's place, return an [Error] or write to
+// [Response].
+type Wrapper interface {
+	Plugin
+	Wrap(next Handler) Handler
+}
+
+// Ender is called after the handler, in reverse list order, for every plugin
+// whose turn to Begin came and did not fail. err is what the handler or an
+// earlier End returned, a *[PanicError] if it panicked; End returns the error
+// to pass on, usually err. What End returns after a panic is dropped, and a
+// panic in End is contained and joined to err. A response that the handler
+// did not write has not been committed yet.
+type Ender interface {
+	Plugin
+	End(c Context, err error) error
 }
 
 // Committer has the last word before the headers leave: it may add to h and

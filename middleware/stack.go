@@ -21,18 +21,25 @@ type hook[T any] struct {
 	call T
 }
 
-// Stack is a list of plugins as one middleware. It is safe for concurrent use.
+// Stack is a list of plugins as one middleware: of echo v4 by echov4.Middleware,
+// of echo v5 by echov5.Middleware, of net/http by [Stack.Handler]. It may be used
+// in several places and hosts, but a request should meet it once: what meets it
+// twice, by e.Use and by a group, runs all its hooks twice. A Stack within another
+// Stack works, each with its own plugins. It is safe for concurrent use.
 type Stack struct {
 	plugins  []Plugin
 	observer observe.Observer
 
 	starters   []hook[Starter]
+	beginners  []hook[Beginner]
+	wrappers   []hook[Wrapper]
+	handler    Handler // the wrappers around the request's handler
 	committers []hook[Committer]
 	hooks      commit.Hooks // s.commit, made once
+	always     bool         // a committer commits without being asked
+	enders     []hook[Ender]
 	closers    []hook[Closer]
-	always     bool // a committer commits without being asked
-	echoHooks
-	life lifecycle
+	life       lifecycle
 }
 
 // New makes a Stack of plugins, in the order of their Begin. It refuses nil
@@ -50,9 +57,11 @@ func New(plugins ...Plugin) (*Stack, error) {
 	for at, p := range s.plugins {
 		name := p.Name()
 		collect(&s.starters, at, name, p)
+		collect(&s.beginners, at, name, p)
+		collect(&s.wrappers, at, name, p)
 		collect(&s.committers, at, name, p)
+		collect(&s.enders, at, name, p)
 		collect(&s.closers, at, name, p)
-		s.collectEcho(at, name, p)
 		if c, ok := p.(Committer); ok {
 			_, onDemand := c.(OnDemand)
 			s.always = s.always || !onDemand

@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"go.uber.org/goleak"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -65,13 +66,13 @@ func (p *full) Start(context.Context) error {
 	return do(p.start)
 }
 
-func (p *full) Begin(echo.Context) error {
+func (p *full) Begin(middleware.Context) error {
 	p.d.add("begin %s", p.name)
 	return do(p.begin)
 }
 
-func (p *full) Wrap(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
+func (p *full) Wrap(next middleware.Handler) middleware.Handler {
+	return func(c middleware.Context) error {
 		p.d.add("into %s", p.name)
 		defer p.d.add("out of %s", p.name)
 		return next(c)
@@ -83,7 +84,7 @@ func (p *full) BeforeHeaders(_ context.Context, status int, _ http.Header) error
 	return do(p.commit)
 }
 
-func (p *full) End(_ echo.Context, err error) error {
+func (p *full) End(_ middleware.Context, err error) error {
 	if pe, ok := errors.AsType[*middleware.PanicError](err); ok {
 		p.d.add("end %s panic %v", p.name, pe.Value)
 	} else {
@@ -226,7 +227,7 @@ func TestHookOrder(t *testing.T) {
 					return c.String(200, "hello")
 				}
 			}
-			rec := serve(t, h, middleware.Must(middleware.New(a, b, c)).Middleware())
+			rec := serve(t, h, echov4.Use(a, b, c))
 			if rec.Code != tt.status {
 				t.Errorf("status = %d, want %d", rec.Code, tt.status)
 			}
@@ -334,7 +335,7 @@ func TestLifecycle(t *testing.T) {
 	if err := s.Start(t.Context()); !errors.Is(err, middleware.ErrClosed) {
 		t.Errorf("Start() after Close = %v, want ErrClosed", err)
 	}
-	if rec := serve(t, func(echo.Context) error { return nil }, s.Middleware()); rec.Code != http.StatusServiceUnavailable {
+	if rec := serve(t, func(echo.Context) error { return nil }, echov4.Middleware(s)); rec.Code != http.StatusServiceUnavailable {
 		t.Errorf("a request after Close got %d, want 503", rec.Code)
 	}
 }
@@ -348,7 +349,7 @@ func TestABrokenStackStaysBrokenAndSaysWhy(t *testing.T) {
 		if pe, ok := errors.AsType[*middleware.PluginError](err); !ok || pe.Plugin != "a" || pe.Hook != "Start" {
 			t.Errorf("Start() = %v, want it to name plugin and hook", err)
 		}
-		rec := serve(t, func(echo.Context) error { return nil }, s.Middleware())
+		rec := serve(t, func(echo.Context) error { return nil }, echov4.Middleware(s))
 		if rec.Code != http.StatusServiceUnavailable || strings.Contains(rec.Body.String(), "boom") {
 			t.Errorf("answer = %d %s, want a 503 that does not tell the cause", rec.Code, rec.Body)
 		}
@@ -365,7 +366,7 @@ func TestLazyStartRunsOnceAndOutlivesItsRequest(t *testing.T) {
 	p := &full{name: "a", d: d, start: func() error { <-release; return nil }}
 	s := middleware.Must(middleware.New(p))
 	e := echo.New()
-	e.Use(s.Middleware())
+	e.Use(echov4.Middleware(s))
 	e.GET("/", func(echo.Context) error { return nil })
 
 	gone, cancel := context.WithCancel(t.Context())
@@ -396,7 +397,7 @@ func TestLazyStartRunsOnceAndOutlivesItsRequest(t *testing.T) {
 func TestGoexitRunsEnd(t *testing.T) {
 	t.Parallel()
 	d := new(diary)
-	mw := middleware.Must(middleware.New(&full{name: "a", d: d})).Middleware()
+	mw := echov4.Use(&full{name: "a", d: d})
 	h := mw(func(echo.Context) error {
 		d.add("handler")
 		runtime.Goexit()
@@ -420,8 +421,8 @@ func TestTwoStacksInOneAppDoNotTouchEachOther(t *testing.T) {
 	t.Parallel()
 	one, two := new(diary), new(diary)
 	e := echo.New()
-	e.GET("/one", func(echo.Context) error { return nil }, middleware.Alone(&full{name: "p", d: one}))
-	e.GET("/two", func(echo.Context) error { return nil }, middleware.Alone(&full{name: "p", d: two}))
+	e.GET("/one", func(echo.Context) error { return nil }, echov4.Use(&full{name: "p", d: one}))
+	e.GET("/two", func(echo.Context) error { return nil }, echov4.Use(&full{name: "p", d: two}))
 	e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/one", http.NoBody))
 	if got := two.take(); len(got) != 0 {
 		t.Errorf("the other stack was called: %q", got)
@@ -435,14 +436,14 @@ func TestFromEchoFindAndPlugins(t *testing.T) {
 	t.Parallel()
 	d := new(diary)
 	a := &full{name: "a", d: d}
-	wrapped := middleware.FromEcho("header", func(next echo.HandlerFunc) echo.HandlerFunc {
+	wrapped := echov4.FromEcho("header", func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			c.Response().Header().Set("X-From", "echo")
 			return next(c)
 		}
 	})
 	s := middleware.Must(middleware.New(wrapped, a))
-	if rec := serve(t, func(c echo.Context) error { return c.NoContent(204) }, s.Middleware()); rec.Header().Get("X-From") != "echo" {
+	if rec := serve(t, func(c echo.Context) error { return c.NoContent(204) }, echov4.Middleware(s)); rec.Header().Get("X-From") != "echo" {
 		t.Error("the echo middleware did not run")
 	}
 	if got, ok := middleware.Find[*full](s); !ok || got != a {
@@ -466,19 +467,19 @@ func TestFromEchoFindAndPlugins(t *testing.T) {
 
 func TestAWrapperMaySkipTheHandlerButNotLoseTheContext(t *testing.T) {
 	t.Parallel()
-	skip := middleware.FromEcho("skip", func(echo.HandlerFunc) echo.HandlerFunc {
+	skip := echov4.FromEcho("skip", func(echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error { return c.String(http.StatusTeapot, "skipped") }
 	})
-	if rec := serve(t, func(echo.Context) error { t.Error("handler ran"); return nil }, middleware.Alone(skip)); rec.Code != http.StatusTeapot {
+	if rec := serve(t, func(echo.Context) error { t.Error("handler ran"); return nil }, echov4.Use(skip)); rec.Code != http.StatusTeapot {
 		t.Errorf("status = %d, want that of the wrapper", rec.Code)
 	}
-	lose := middleware.FromEcho("lose", func(next echo.HandlerFunc) echo.HandlerFunc {
+	lose := echov4.FromEcho("lose", func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			c.SetRequest(c.Request().WithContext(context.Background()))
 			return next(c)
 		}
 	})
-	if rec := serve(t, func(echo.Context) error { return nil }, middleware.Alone(lose)); rec.Code != http.StatusInternalServerError {
+	if rec := serve(t, func(echo.Context) error { return nil }, echov4.Use(lose)); rec.Code != http.StatusInternalServerError {
 		t.Errorf("status = %d, want 500 for a lost context", rec.Code)
 	}
 }
@@ -490,7 +491,7 @@ func TestHookFailuresAreObserved(t *testing.T) {
 	watch := &watcher{&rec}
 	p := &full{name: "a", d: d, begin: boom, closeHook: boom}
 	s := middleware.Must(middleware.New(watch, p))
-	serve(t, func(echo.Context) error { return nil }, s.Middleware())
+	serve(t, func(echo.Context) error { return nil }, echov4.Middleware(s))
 	_ = s.Close(t.Context())
 	got := observe.Of[observe.PluginFailure](&rec)
 	if len(got) != 2 || got[0].Hook != "Begin" || got[1].Hook != "Close" || got[0].Plugin != "a" {
@@ -525,7 +526,7 @@ func TestErrorHandler(t *testing.T) {
 		{"ours", "", "application/problem+json", teapot{}, 418, `"detail":"short and stout"`},
 		{"ours, wrapped", "*/*", "application/problem+json", fmt.Errorf("while brewing: %w", teapot{}), 418, `"status":418`},
 		{"ours, for a browser", "text/html,application/xhtml+xml,*/*;q=0.8", "text/html; charset=utf-8", teapot{}, 418, "<p>short and stout</p>"},
-		{"ours, as an HTTPError", "application/json, text/html;q=0.5", "application/problem+json", middleware.HTTPError(teapot{}), 418, `"status":418`},
+		{"ours, as an HTTPError", "application/json, text/html;q=0.5", "application/problem+json", echov4.HTTPError(teapot{}), 418, `"status":418`},
 		{"echo's", "", "application/json", echo.ErrNotFound, 404, `{"message":"Not Found"}`},
 		{"a stranger's", "", "application/json", errors.New("secret"), 500, `{"message":"Internal Server Error"}`},
 	}
@@ -533,7 +534,7 @@ func TestErrorHandler(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			e := echo.New()
-			e.HTTPErrorHandler = middleware.ErrorHandler(e.DefaultHTTPErrorHandler)
+			e.HTTPErrorHandler = echov4.ErrorHandler(e.DefaultHTTPErrorHandler)
 			e.GET("/", func(echo.Context) error { return tt.err })
 			req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 			if tt.accept != "" {
@@ -560,7 +561,7 @@ func TestAnAnswerOfTheProgramsOwnStays(t *testing.T) {
 	}{
 		{"cause of an HTTPError", echo.NewHTTPError(http.StatusConflict, "mine").SetInternal(teapot{}), 409, `{"message":"mine"}`},
 		{"cause of ours", fmt.Errorf("x: %w", &caused{echo.ErrNotFound}), 418, `"detail":"caused"`},
-		{"ours, marked for echo", middleware.HTTPError(teapot{}), 418, `"detail":"short and stout"`},
+		{"ours, marked for echo", echov4.HTTPError(teapot{}), 418, `"detail":"short and stout"`},
 	}
 	for _, tt := range tests {
 		for _, how := range []string{"Stack", "ErrorHandler", "HTTPError"} {
@@ -570,11 +571,11 @@ func TestAnAnswerOfTheProgramsOwnStays(t *testing.T) {
 				err := tt.err
 				switch how {
 				case "Stack":
-					e.Use(middleware.Alone(&stamp{name: "A"}))
+					e.Use(echov4.Use(&stamp{Of: "A"}))
 				case "ErrorHandler":
-					e.HTTPErrorHandler = middleware.ErrorHandler(e.DefaultHTTPErrorHandler)
+					e.HTTPErrorHandler = echov4.ErrorHandler(e.DefaultHTTPErrorHandler)
 				case "HTTPError":
-					err = middleware.HTTPError(err)
+					err = echov4.HTTPError(err)
 				}
 				e.GET("/", func(echo.Context) error { return err })
 				rec := httptest.NewRecorder()
@@ -597,15 +598,15 @@ func (*caused) Problem() middleware.Problem { return middleware.Problem{Detail: 
 
 func TestHTTPErrorOnABareEcho(t *testing.T) {
 	t.Parallel()
-	rec := serve(t, func(echo.Context) error { return middleware.HTTPError(fmt.Errorf("brewing: %w", teapot{})) })
+	rec := serve(t, func(echo.Context) error { return echov4.HTTPError(fmt.Errorf("brewing: %w", teapot{})) })
 	if rec.Code != http.StatusTeapot || !strings.Contains(rec.Body.String(), `"detail":"short and stout"`) {
 		t.Errorf("answer = %d %s, want the problem's status and body from echo's own handler", rec.Code, rec.Body)
 	}
-	err := middleware.HTTPError(teapot{})
+	err := echov4.HTTPError(teapot{})
 	if !errors.Is(err, teapot{}) {
 		t.Error("the error cannot be found in the HTTPError")
 	}
-	if middleware.HTTPError(nil) != nil || middleware.HTTPError(io.EOF) != io.EOF {
+	if echov4.HTTPError(nil) != nil || echov4.HTTPError(io.EOF) != io.EOF {
 		t.Error("HTTPError changes what is not ours")
 	}
 }
@@ -620,7 +621,7 @@ func TestAStackWithinAStack(t *testing.T) {
 	rec := serve(t, func(c echo.Context) error {
 		seen = append(seen, c.Request())
 		return c.NoContent(204)
-	}, outerStack.Middleware(), innerStack.Middleware())
+	}, echov4.Middleware(outerStack), echov4.Middleware(innerStack))
 	want := []string{
 		"start p", "begin p", "into p", "start p", "begin p", "into p", "commit p 204", "commit p 204",
 		"out of p", "end p <nil>", "out of p", "end p <nil>",
@@ -641,7 +642,7 @@ type teller struct {
 }
 
 func (p *teller) Name() string { return p.name }
-func (p *teller) Begin(c echo.Context) error {
+func (p *teller) Begin(c middleware.Context) error {
 	p.begin = c.Request().Context()
 	c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), ctxKey{}, p.name)))
 	return nil
@@ -652,7 +653,7 @@ func (p *teller) BeforeHeaders(ctx context.Context, _ int, _ http.Header) error 
 	return nil
 }
 
-func (p *teller) End(c echo.Context, err error) error {
+func (p *teller) End(c middleware.Context, err error) error {
 	p.atEnd = c.Request().Context()
 	return err
 }
@@ -660,7 +661,7 @@ func (p *teller) End(c echo.Context, err error) error {
 func TestHooksSeeTheirOwnStacksContext(t *testing.T) {
 	t.Parallel()
 	outer, inner := &teller{name: "outer"}, &teller{name: "inner"}
-	serve(t, func(c echo.Context) error { return c.NoContent(204) }, middleware.Alone(outer), middleware.Alone(inner))
+	serve(t, func(c echo.Context) error { return c.NoContent(204) }, echov4.Use(outer), echov4.Use(inner))
 	if outer.committed != "outer" || inner.committed != "inner" {
 		t.Errorf("BeforeHeaders saw %v and %v, want what each Stack's Begin put there", outer.committed, inner.committed)
 	}
@@ -672,7 +673,7 @@ func TestHooksSeeTheirOwnStacksContext(t *testing.T) {
 func TestTheServerRemovesTheFilesOfAForm(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
-	e.Use(middleware.Alone(&stamp{name: "A"}))
+	e.Use(echov4.Use(&stamp{Of: "A"}))
 	e.POST("/", func(c echo.Context) error {
 		_, err := c.MultipartForm()
 		return err
@@ -693,7 +694,7 @@ func TestAFailedCommitIsToldToLoggersAsAnHTTPError(t *testing.T) {
 			got = next(c)
 			return got
 		}
-	}, middleware.Alone(&stamp{name: "A", fail: unavailable{}}))
+	}, echov4.Use(&stamp{Of: "A", Fail: unavailable{}}))
 	//nolint:errorlint // as echo's own handler looks at it
 	he, ok := got.(*echo.HTTPError)
 	if !ok || he.Code != http.StatusServiceUnavailable || !errors.Is(got, unavailable{}) {

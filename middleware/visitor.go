@@ -9,8 +9,8 @@ import (
 
 // Visitor is how an app declares who its visitors are, once, if it knows them
 // by what a login or JWT middleware puts into the request's context. It is a
-// plugin of a [Stack], or by [Visitor.Middleware] a middleware of its own. For
-// the requests that it has seen:
+// plugin of a [Stack]. For the requests that it
+// has seen:
 //
 //   - a load or open that all visitors share and that reads the visitor fails
 //     with cachedata.ErrVisitorInGlobalLoad, and nothing of it is kept;
@@ -26,6 +26,11 @@ import (
 //
 // A Visitor is safe for concurrent use.
 type Visitor struct{ visitor *scope.Visitor }
+
+var (
+	_ Beginner = (*Visitor)(nil)
+	_ Ender    = (*Visitor)(nil)
+)
 
 // NewVisitor declares the app's visitors. id returns the id of the visitor of a
 // context, such as a user's number, or "" if there is none. It must be quick and
@@ -75,6 +80,22 @@ func (v *Visitor) ID(ctx context.Context) (string, error) {
 func (v *Visitor) Forget(id string) { v.visitor.Forget(id) }
 
 // Context returns a context for which the declaration holds, for work that
-// belongs to no request of echo: a job, a message, a handler of net/http. parent
+// belongs to no request of a Stack: a job, a message. parent
 // or a context made of the result must have what the id is made of.
 func (v *Visitor) Context(parent context.Context) context.Context { return v.visitor.Context(parent) }
+
+// Begin makes the declaration hold for the request.
+func (v *Visitor) Begin(c Context) error {
+	var named func(string) any
+	if byName, ok := c.(interface{ Get(name string) any }); ok && v.visitor.Named() {
+		named = byName.Get
+	}
+	v.visitor.Declare(c.Request().Context(), named)
+	return nil
+}
+
+// End keeps what the id is made of for what goes on after the request.
+func (v *Visitor) End(c Context, err error) error {
+	scope.Settle(c.Request().Context())
+	return err
+}

@@ -14,7 +14,8 @@ import (
 	"github.com/labstack/echo/v4"
 	echomw "github.com/labstack/echo/v4/middleware"
 
-	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/echov4"
+	"github.com/reecho-go/reecho/internal/waysouttest"
 )
 
 // An informational status that is sent with echo's own Response counts for
@@ -35,10 +36,10 @@ func TestAfterAnInformationalStatusTheAnswerStillCounts(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			a := &stamp{name: "A"}
+			a := &stamp{Of: "A"}
 			e := echo.New()
 			e.Logger.SetOutput(io.Discard)
-			e.Use(echomw.RecoverWithConfig(echomw.RecoverConfig{DisablePrintStack: true}), middleware.Alone(a))
+			e.Use(echomw.RecoverWithConfig(echomw.RecoverConfig{DisablePrintStack: true}), echov4.Use(a))
 			e.GET("/", func(c echo.Context) error {
 				c.Response().WriteHeader(http.StatusEarlyHints)
 				return tt.after(c)
@@ -50,8 +51,8 @@ func TestAfterAnInformationalStatusTheAnswerStillCounts(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer res.Body.Close()
-			if res.StatusCode != tt.status || res.Header.Get("X-A") != "committed" || a.runs.Load() != 1 || int(a.status.Load()) != tt.status {
-				t.Errorf("status %d (committed as %d), X-A %q, %d commits; want %d, committed once", res.StatusCode, a.status.Load(), res.Header.Get("X-A"), a.runs.Load(), tt.status)
+			if res.StatusCode != tt.status || res.Header.Get("X-A") != "committed" || a.Runs.Load() != 1 || int(a.Status.Load()) != tt.status {
+				t.Errorf("status %d (committed as %d), X-A %q, %d commits; want %d, committed once", res.StatusCode, a.Status.Load(), res.Header.Get("X-A"), a.Runs.Load(), tt.status)
 			}
 		})
 	}
@@ -60,15 +61,15 @@ func TestAfterAnInformationalStatusTheAnswerStillCounts(t *testing.T) {
 // A connection that cannot be taken over has sent no headers yet.
 func TestAHijackThatIsNotSupportedCommitsNothing(t *testing.T) {
 	t.Parallel()
-	a := &stamp{name: "A"}
+	a := &stamp{Of: "A"}
 	rec := serve(t, func(c echo.Context) error {
 		if _, _, err := c.Response().Hijack(); !errors.Is(err, http.ErrNotSupported) {
 			t.Errorf("Hijack() = %v, want ErrNotSupported", err)
 		}
 		return c.NoContent(http.StatusUpgradeRequired)
-	}, middleware.Alone(a))
-	if rec.Code != http.StatusUpgradeRequired || a.runs.Load() != 1 || a.status.Load() != http.StatusUpgradeRequired {
-		t.Errorf("status %d, %d commits of status %d; want one commit of 426", rec.Code, a.runs.Load(), a.status.Load())
+	}, echov4.Use(a))
+	if rec.Code != http.StatusUpgradeRequired || a.Runs.Load() != 1 || a.Status.Load() != http.StatusUpgradeRequired {
+		t.Errorf("status %d, %d commits of status %d; want one commit of 426", rec.Code, a.Runs.Load(), a.Status.Load())
 	}
 }
 
@@ -90,7 +91,7 @@ func TestAFailedCommitIsAnsweredBeforeTheStreamEnds(t *testing.T) {
 			t.Parallel()
 			src, feed := io.Pipe()
 			e := echo.New()
-			e.Use(middleware.Alone(&stamp{name: "A", fail: unavailable{}}))
+			e.Use(echov4.Use(&stamp{Of: "A", Fail: unavailable{}}))
 			e.GET("/", func(c echo.Context) error { return stream(c, src) })
 			srv := httptest.NewServer(e)
 			defer srv.Close()
@@ -123,7 +124,7 @@ func TestASecondStatusChangesNothing(t *testing.T) {
 		c.Response().Writer.WriteHeader(http.StatusBadGateway)
 		status = c.Response().Status
 		return nil
-	}, middleware.Alone(&stamp{name: "A"}))
+	}, echov4.Use(&stamp{Of: "A"}))
 	if rec.Code != http.StatusAccepted || status != http.StatusAccepted {
 		t.Errorf("the client saw %d, echo says %d; want 202 twice", rec.Code, status)
 	}
@@ -144,8 +145,8 @@ func TestAReplacedResponseIsCommittedOnce(t *testing.T) {
 	}
 	for _, fail := range []error{nil, unavailable{}} {
 		for name, end := range ends {
-			a := &stamp{name: "A", fail: fail}
-			rec := serve(t, end.handler, middleware.Alone(a), func(next echo.HandlerFunc) echo.HandlerFunc {
+			a := &stamp{Of: "A", Fail: fail}
+			rec := serve(t, end.handler, echov4.Use(a), func(next echo.HandlerFunc) echo.HandlerFunc {
 				return func(c echo.Context) error {
 					c.SetResponse(echo.NewResponse(c.Response().Writer, c.Echo()))
 					return next(c)
@@ -155,8 +156,8 @@ func TestAReplacedResponseIsCommittedOnce(t *testing.T) {
 			if fail != nil {
 				want = 503
 			}
-			if rec.Code != want || a.runs.Load() != 1 || int(a.status.Load()) != end.status {
-				t.Errorf("%s, commit error %v: status %d (committed as %d), %d commits; want %d, one", name, fail, rec.Code, a.status.Load(), a.runs.Load(), want)
+			if rec.Code != want || a.Runs.Load() != 1 || int(a.Status.Load()) != end.status {
+				t.Errorf("%s, commit error %v: status %d (committed as %d), %d commits; want %d, one", name, fail, rec.Code, a.Status.Load(), a.Runs.Load(), want)
 			}
 		}
 	}
@@ -167,9 +168,9 @@ func TestAReplacedResponseIsCommittedOnce(t *testing.T) {
 func TestAStatusThatWasLostOnTheWayIsCommitted(t *testing.T) {
 	t.Parallel()
 	for _, fail := range []error{nil, unavailable{}} {
-		a := &stamp{name: "A", fail: fail}
+		a := &stamp{Of: "A", Fail: fail}
 		e := echo.New()
-		e.Use(middleware.Alone(a), echomw.Gzip())
+		e.Use(echov4.Use(a), echomw.Gzip())
 		e.GET("/", func(c echo.Context) error {
 			c.Response().WriteHeader(http.StatusCreated)
 			c.Response().Writer.WriteHeader(http.StatusEarlyHints)
@@ -178,13 +179,13 @@ func TestAStatusThatWasLostOnTheWayIsCommitted(t *testing.T) {
 		req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 		req.Header.Set("Accept-Encoding", "gzip")
 		rec := httptest.NewRecorder()
-		e.ServeHTTP(final{rec}, req)
+		e.ServeHTTP(waysouttest.Final{ResponseRecorder: rec}, req)
 		want := http.StatusOK
 		if fail != nil {
 			want = http.StatusServiceUnavailable
 		}
-		if rec.Code != want || a.runs.Load() != 1 || int(a.status.Load()) != http.StatusOK {
-			t.Errorf("commit error %v: status %d, %d commits as %d; want %d, one as 200", fail, rec.Code, a.runs.Load(), a.status.Load(), want)
+		if rec.Code != want || a.Runs.Load() != 1 || int(a.Status.Load()) != http.StatusOK {
+			t.Errorf("commit error %v: status %d, %d commits as %d; want %d, one as 200", fail, rec.Code, a.Runs.Load(), a.Status.Load(), want)
 		}
 	}
 }

@@ -10,9 +10,9 @@ import (
 type Source struct {
 	Group string // the group's name
 	Cache string // the cache's or resource's name within the group
-	// Fingerprint is the key's 64-bit hashstructure hash, the entry's short
-	// name; zero when the event is about no single entry. Different keys may
-	// share it.
+	// Fingerprint is the 64-bit hash of the entry's key (hashstructure), its short
+	// name. 0: the event is not about a single entry. Different keys may have the
+	// same fingerprint.
 	Fingerprint uint64
 }
 
@@ -30,233 +30,205 @@ type Cause string
 // The causes.
 const (
 	CauseSize     Cause = "size"     // pushed out by a bound on entries or bytes
-	CauseExpired  Cause = "expired"  // its time was over
-	CauseIdle     Cause = "idle"     // nobody used it for the idle time
+	CauseExpired  Cause = "expired"  // its TTL was over
+	CauseIdle     Cause = "idle"     // it was not used for the idle time
 	CauseReplaced Cause = "replaced" // a newer value took its place
 	CauseDeleted  Cause = "deleted"  // Delete was called
 	CauseCleared  Cause = "cleared"  // a clear of the cache, group or tag
 	CauseUnsound  Cause = "unsound"  // its check failed
 	CauseClosed   Cause = "closed"   // the cache or group was closed
 	CauseSession  Cause = "session"  // the visitor's session has ended
-	CauseOrphan   Cause = "orphan"   // it was opened or loaded across a clear and never kept
+	CauseOrphan   Cause = "orphan"   // a clear came while it was opened or loaded, so it was never kept
 )
 
-// CacheLoad is a finished load of cachedata.
+// CacheLoad tells that a load of cachedata has finished.
 type CacheLoad struct {
 	Source
 	Took       time.Duration
 	Background bool  // a refresh for which nobody waited
 	Unmodified bool  // the origin said that the old value still holds
-	Waiters    int   // callers who shared the result, the first one included
+	Waiters    int   // callers that shared the result, the first one included
 	Err        error // nil: the load succeeded
 }
 
-// CacheOverrun is a load that has returned at last, after its hard timeout. Its
-// result was thrown away.
+// CacheOverrun tells that a load returned after its hard timeout. Its result was
+// thrown away.
 type CacheOverrun struct {
 	Source
 	Took time.Duration
 	Err  error // what the load returned
 }
 
-// CacheStalled is a load without a hard timeout for which others have been
-// waiting for 30 s. It may be slow, or wait for itself without the context that
-// it was given, or in a goroutine of its own: then it never ends.
+// CacheStalled tells that callers have been waiting for 30 s for a load that has
+// no hard timeout. The load may be slow. Or it waits for itself, in another
+// goroutine or without the context that it was given: then it never ends.
 type CacheStalled struct {
 	Source
 	Took time.Duration // until now
 }
 
-// CacheRefused is a loaded value that was handed to its callers but not
-// stored, since a clear, delete or put came in between.
+// CacheRefused tells that a loaded value was handed to its callers but not
+// stored, since a clear, delete or put came while it was loaded.
 type CacheRefused struct {
 	Source
 	Reason string
-	Own    bool // it has been cleared by its own load, so that it is never stored
+	Own    bool // the load itself has cleared it: such a value is never stored
 }
 
-// CacheFull is a group of caches that has reached its bound on bytes for the
-// first time, so that results leave which may have been of use. The source names
-// the cache that gives up results first.
+// CacheFull tells that a group of caches has reached its bound on bytes for the
+// first time: from now on useful results may be evicted. The source names the
+// cache that evicts first.
 type CacheFull struct {
 	Source
 	MaxBytes int64
-	Default  bool // nobody has set the bound; it comes of the memory that there is
+	Default  bool // the bound is the default, a share of the memory that is available
 }
 
-// CacheEvict is an entry that left a cache.
+// CacheEvict tells that an entry left a cache.
 type CacheEvict struct {
 	Source
 	Cause Cause
 	Age   time.Duration
 }
 
-// CacheClear is a clear of a cache or group that has taken effect.
+// CacheClear tells that a clear of a cache or group has taken effect.
 type CacheClear struct {
 	Source
-	Tag     string // if not empty, only what has this tag was cleared
-	Chosen  bool   // only what a function chose was cleared
-	Entries int    // how many entries it dropped, as far as known: not of a tag
+	Tag     string // only entries with this tag were cleared; empty: no tag was given
+	Chosen  bool   // only entries that a function chose were cleared
+	Entries int    // how many entries it dropped; 0 for a tag, whose entries are not counted
 }
 
-// ContextRead is a value of the request's context that a load or open has read
-// whose result all visitors share. It comes once for each key and type of value
-// of a cache, until there are 100: whoever sees it can tell whether the result may
-// depend on that. Values that are known to be a visitor's are not read at all:
-// the load fails. Those of the standard library and of an OpenTelemetry span are
-// not told of.
+// ContextRead tells that a load or open whose result all visitors share has read
+// a value of the request's context. Check that the result does not depend on the
+// visitor. It comes once for each key and type of value of a cache, at most 100
+// times. There is none for values of the standard library and of OpenTelemetry's
+// spans, nor for values that are known to be a visitor's: reading those fails.
 type ContextRead struct {
 	Source
 	Key   string // the type of the key, and its text or number if it has one
 	Value string // the type of the value
 }
 
-// CacheServed is an expired value of cachedata that was served. It comes once
+// CacheServed tells that an expired value of cachedata was served. It comes once
 // after the value has expired, and once more after each load of it that failed.
 type CacheServed struct {
 	Source
-	FailSafe bool          // a load has failed; otherwise it is served while it is refreshed
+	FailSafe bool          // a load has failed; false: it is served while it is refreshed
 	Age      time.Duration // since it was loaded
 }
 
-// Kind implements Event.
-func (CacheLoad) Kind() string { return "cache.load" }
+func (CacheLoad) kind() string { return "cache.load" }
 
-// Level implements Event.
-func (e CacheLoad) Level() slog.Level { return failed(e.Err, slog.LevelDebug) }
+func (e CacheLoad) level() slog.Level { return failed(e.Err, slog.LevelDebug) }
 
-// LogValue implements Event.
-func (e CacheLoad) LogValue() slog.Value {
-	a := e.attrs().add(slog.Duration("took", e.Took), slog.Int("waiters", e.Waiters), slog.Bool("background", e.Background))
+func (e CacheLoad) attrs() attrs {
+	a := e.Source.attrs().add(slog.Duration("took", e.Took), slog.Int("waiters", e.Waiters), slog.Bool("background", e.Background))
 	if e.Unmodified {
 		a = a.add(slog.Bool("unmodified", true))
 	}
-	return a.err(e.Err).value()
+	return a.err(e.Err)
 }
 
-// Kind implements Event.
-func (CacheOverrun) Kind() string { return "cache.overrun" }
+func (CacheOverrun) kind() string { return "cache.overrun" }
 
-// Level implements Event.
-func (CacheOverrun) Level() slog.Level { return slog.LevelWarn }
+func (CacheOverrun) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e CacheOverrun) LogValue() slog.Value {
-	return e.attrs().add(slog.Duration("took", e.Took)).err(e.Err).value()
+func (e CacheOverrun) attrs() attrs {
+	return e.Source.attrs().add(slog.Duration("took", e.Took)).err(e.Err)
 }
 
-// Kind implements Event.
-func (CacheRefused) Kind() string { return "cache.refused" }
+func (CacheRefused) kind() string { return "cache.refused" }
 
-// Level implements Event.
-func (e CacheRefused) Level() slog.Level {
+func (e CacheRefused) level() slog.Level {
 	if e.Own {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug
 }
 
-// LogValue implements Event.
-func (e CacheRefused) LogValue() slog.Value {
-	a := e.attrs().str("reason", e.Reason)
+func (e CacheRefused) attrs() attrs {
+	a := e.Source.attrs().str("reason", e.Reason)
 	if e.Own {
 		a = a.add(slog.Bool("own", true))
 	}
-	return a.value()
+	return a
 }
 
-// Kind implements Event.
-func (CacheStalled) Kind() string { return "cache.stalled" }
+func (CacheStalled) kind() string { return "cache.stalled" }
 
-// Level implements Event.
-func (CacheStalled) Level() slog.Level { return slog.LevelWarn }
+func (CacheStalled) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e CacheStalled) LogValue() slog.Value {
-	return e.attrs().add(slog.Duration("took", e.Took)).value()
+func (e CacheStalled) attrs() attrs {
+	return e.Source.attrs().add(slog.Duration("took", e.Took))
 }
 
-// Kind implements Event.
-func (CacheFull) Kind() string { return "cache.full" }
+func (CacheFull) kind() string { return "cache.full" }
 
-// Level implements Event.
-func (CacheFull) Level() slog.Level { return slog.LevelWarn }
+func (CacheFull) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e CacheFull) LogValue() slog.Value {
-	return e.attrs().add(slog.Int64("max_bytes", e.MaxBytes), slog.Bool("default", e.Default)).value()
+func (e CacheFull) attrs() attrs {
+	return e.Source.attrs().add(slog.Int64("max_bytes", e.MaxBytes), slog.Bool("default", e.Default))
 }
 
-// Kind implements Event.
-func (CacheEvict) Kind() string { return "cache.evict" }
+func (CacheEvict) kind() string { return "cache.evict" }
 
-// Level implements Event.
-func (CacheEvict) Level() slog.Level { return slog.LevelDebug }
+func (CacheEvict) level() slog.Level { return slog.LevelDebug }
 
-// LogValue implements Event.
-func (e CacheEvict) LogValue() slog.Value {
-	return e.attrs().str("cause", string(e.Cause)).add(slog.Duration("age", e.Age)).value()
+func (e CacheEvict) attrs() attrs {
+	return e.Source.attrs().str("cause", string(e.Cause)).add(slog.Duration("age", e.Age))
 }
 
-// Kind implements Event.
-func (CacheClear) Kind() string { return "cache.clear" }
+func (CacheClear) kind() string { return "cache.clear" }
 
-// Level implements Event.
-func (CacheClear) Level() slog.Level { return slog.LevelInfo }
+func (CacheClear) level() slog.Level { return slog.LevelInfo }
 
-// LogValue implements Event.
-func (e CacheClear) LogValue() slog.Value {
-	a := e.attrs().str("tag", e.Tag)
+func (e CacheClear) attrs() attrs {
+	a := e.Source.attrs().str("tag", e.Tag)
 	if e.Chosen {
 		a = a.add(slog.Bool("chosen", true))
 	}
-	return a.add(slog.Int("entries", e.Entries)).value()
+	return a.add(slog.Int("entries", e.Entries))
 }
 
-// Kind implements Event.
-func (ContextRead) Kind() string { return "cache.context" }
+func (ContextRead) kind() string { return "cache.context" }
 
-// Level implements Event.
-func (ContextRead) Level() slog.Level { return slog.LevelWarn }
+func (ContextRead) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e ContextRead) LogValue() slog.Value {
-	return e.attrs().str("context_key", e.Key).str("context_value", e.Value).value()
+func (e ContextRead) attrs() attrs {
+	return e.Source.attrs().str("context_key", e.Key).str("context_value", e.Value)
 }
 
-// Kind implements Event.
-func (CacheServed) Kind() string { return "cache.served" }
+func (CacheServed) kind() string { return "cache.served" }
 
-// Level implements Event.
-func (e CacheServed) Level() slog.Level {
+func (e CacheServed) level() slog.Level {
 	if e.FailSafe {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug
 }
 
-// LogValue implements Event.
-func (e CacheServed) LogValue() slog.Value {
-	return e.attrs().add(slog.Bool("fail_safe", e.FailSafe), slog.Duration("age", e.Age)).value()
+func (e CacheServed) attrs() attrs {
+	return e.Source.attrs().add(slog.Bool("fail_safe", e.FailSafe), slog.Duration("age", e.Age))
 }
 
-// ResourceOpen is a finished open of cacheresource.
+// ResourceOpen tells that an open of cacheresource has finished.
 type ResourceOpen struct {
 	Source
 	Took       time.Duration
-	Background bool // a new instance for one that was stale
+	Background bool // it replaces an instance that was stale
 	Err        error
 }
 
-// ResourceCheck is a health check of a shared value that failed or recovered;
-// passing checks are counters.
+// ResourceCheck tells that the health check of a shared value failed, or passed
+// again. Checks that go on passing are counted in Stats.
 type ResourceCheck struct {
 	Source
 	Took time.Duration
 	Err  error
 }
 
-// ResourceRelease is a shared value that was released, for good.
+// ResourceRelease tells that a shared value was released, for good.
 type ResourceRelease struct {
 	Source
 	Cause Cause
@@ -275,7 +247,7 @@ const (
 	LeakTwice   Leak = "twice"   // it was released a second time, to no effect
 )
 
-// ResourceLeak is a lease that was not released as it should be.
+// ResourceLeak tells that a lease was not released as it should be.
 type ResourceLeak struct {
 	Source
 	Why  Leak
@@ -283,60 +255,34 @@ type ResourceLeak struct {
 	Site string        // file:line of the acquire; for LeakTwice, of the second release
 }
 
-// Kind implements Event.
-func (ResourceOpen) Kind() string { return "resource.open" }
+func (ResourceOpen) kind() string { return "resource.open" }
 
-// Level implements Event.
-func (e ResourceOpen) Level() slog.Level { return failed(e.Err, slog.LevelInfo) }
+func (e ResourceOpen) level() slog.Level { return failed(e.Err, slog.LevelInfo) }
 
-// LogValue implements Event.
-func (e ResourceOpen) LogValue() slog.Value {
-	return e.attrs().add(slog.Duration("took", e.Took), slog.Bool("background", e.Background)).err(e.Err).value()
+func (e ResourceOpen) attrs() attrs {
+	return e.Source.attrs().add(slog.Duration("took", e.Took), slog.Bool("background", e.Background)).err(e.Err)
 }
 
-// Kind implements Event.
-func (ResourceCheck) Kind() string { return "resource.check" }
+func (ResourceCheck) kind() string { return "resource.check" }
 
-// Level implements Event.
-func (e ResourceCheck) Level() slog.Level { return failed(e.Err, slog.LevelInfo) }
+func (e ResourceCheck) level() slog.Level { return failed(e.Err, slog.LevelInfo) }
 
-// LogValue implements Event.
-func (e ResourceCheck) LogValue() slog.Value {
-	return e.attrs().add(slog.Duration("took", e.Took)).err(e.Err).value()
+func (e ResourceCheck) attrs() attrs {
+	return e.Source.attrs().add(slog.Duration("took", e.Took)).err(e.Err)
 }
 
-// Kind implements Event.
-func (ResourceRelease) Kind() string { return "resource.release" }
+func (ResourceRelease) kind() string { return "resource.release" }
 
-// Level implements Event.
-func (e ResourceRelease) Level() slog.Level { return failed(e.Err, slog.LevelInfo) }
+func (e ResourceRelease) level() slog.Level { return failed(e.Err, slog.LevelInfo) }
 
-// LogValue implements Event.
-func (e ResourceRelease) LogValue() slog.Value {
-	return e.attrs().str("cause", string(e.Cause)).add(slog.Duration("age", e.Age), slog.Duration("took", e.Took)).err(e.Err).value()
+func (e ResourceRelease) attrs() attrs {
+	return e.Source.attrs().str("cause", string(e.Cause)).add(slog.Duration("age", e.Age), slog.Duration("took", e.Took)).err(e.Err)
 }
 
-// Kind implements Event.
-func (ResourceLeak) Kind() string { return "resource.leak" }
+func (ResourceLeak) kind() string { return "resource.leak" }
 
-// Level implements Event.
-func (ResourceLeak) Level() slog.Level { return slog.LevelWarn }
+func (ResourceLeak) level() slog.Level { return slog.LevelWarn }
 
-// LogValue implements Event.
-func (e ResourceLeak) LogValue() slog.Value {
-	return e.attrs().str("why", string(e.Why)).add(slog.Duration("held", e.Held)).str("site", e.Site).value()
+func (e ResourceLeak) attrs() attrs {
+	return e.Source.attrs().str("why", string(e.Why)).add(slog.Duration("held", e.Held)).str("site", e.Site)
 }
-
-func (CacheLoad) sealed()       {}
-func (CacheOverrun) sealed()    {}
-func (CacheRefused) sealed()    {}
-func (CacheFull) sealed()       {}
-func (CacheEvict) sealed()      {}
-func (CacheStalled) sealed()    {}
-func (CacheClear) sealed()      {}
-func (ContextRead) sealed()     {}
-func (CacheServed) sealed()     {}
-func (ResourceOpen) sealed()    {}
-func (ResourceCheck) sealed()   {}
-func (ResourceRelease) sealed() {}
-func (ResourceLeak) sealed()    {}

@@ -18,20 +18,26 @@ import (
 	"log/slog"
 )
 
-// An Event is one fact, one of the struct types of this package. The
-// interface is sealed so that new events never break an Observer.
+// An Event is one fact: a value of one of the struct types of this package.
+// Switch on the types that matter to you; [Kind], [Level] and [Attrs] say of any
+// event, also of one that comes with a later release, what a log needs. No other
+// package can make an Event, so that new ones never break an Observer.
 type Event interface {
-	// Kind is the event's stable name, such as "cache.load".
-	Kind() string
-	// Level is how serious the fact is: Debug for the ordinary course of
-	// things, Info for rare but healthy facts, Warn for what an operator
-	// should look into, Error for what failed a request.
-	Level() slog.Level
-	// LogValue renders the event's fields as a group.
-	LogValue() slog.Value
-
-	sealed()
+	kind() string
+	level() slog.Level
+	attrs() attrs
 }
+
+// Kind is the event's stable name, such as "cache.load".
+func Kind(ev Event) string { return ev.kind() }
+
+// Level is how serious the event is: Debug for the ordinary course of things,
+// Info for rare but healthy facts, Warn for what an operator should look into,
+// Error for what failed a request.
+func Level(ev Event) slog.Level { return ev.level() }
+
+// Attrs is the event's fields for a log, without those that are empty.
+func Attrs(ev Event) []slog.Attr { return ev.attrs() }
 
 // An Observer receives events. It is called synchronously, often while a
 // request waits, from many goroutines at once: it must be safe for concurrent
@@ -47,9 +53,9 @@ type Func func(ctx context.Context, ev Event)
 // Observe calls f.
 func (f Func) Observe(ctx context.Context, ev Event) { f(ctx, ev) }
 
-// Emit hands ev to o. It is what every package of the toolkit calls: a nil o
-// is silent, and a panic in o is swallowed, since an observer must never fail
-// what it observes.
+// Emit hands ev to o, if there is one. A panic in o is swallowed, since an
+// observer must never fail what it observes. Every package of the toolkit hands
+// on its events by Emit.
 func Emit(ctx context.Context, o Observer, ev Event) {
 	if o == nil {
 		return

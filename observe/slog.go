@@ -18,10 +18,9 @@ func (s slogObserver) Observe(ctx context.Context, ev Event) {
 	if l == nil {
 		l = slog.Default()
 	}
-	if !l.Enabled(ctx, ev.Level()) {
-		return
+	if level := ev.level(); l.Enabled(ctx, level) {
+		l.LogAttrs(ctx, level, ev.kind(), ev.attrs()...)
 	}
-	l.LogAttrs(ctx, ev.Level(), ev.Kind(), ev.LogValue().Group()...)
 }
 
 // attrs collects the fields of an event, leaving out empty ones.
@@ -41,9 +40,7 @@ func (a attrs) err(err error) attrs {
 	return append(a, slog.String("error", err.Error()))
 }
 
-func (a attrs) add(more ...slog.Attr) attrs { return append(a, more...) }
-
-func (a attrs) value() slog.Value { return slog.GroupValue(a...) }
+func (a attrs) add(others ...slog.Attr) attrs { return append(a, others...) }
 
 // failed is the level of an event that is a warning when err is set.
 func failed(err error, otherwise slog.Level) slog.Level {

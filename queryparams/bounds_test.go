@@ -29,8 +29,8 @@ type unbounded struct {
 }
 
 var unboundeds = queryparams.Must(queryparams.NewSchema[unbounded](queryparams.SchemaConfig{
-	Limits:  queryparams.Limits{MaxBytes: -1, MaxPairs: -1, MaxKeyLen: -1, MaxValueLen: -1},
-	Unknown: queryparams.UnknownReject,
+	Limits:        queryparams.Limits{MaxBytes: -1, MaxPairs: -1, MaxKeyLen: -1, MaxValueLen: -1},
+	RejectUnknown: true,
 }))
 
 // folds is unboundeds with names in any case, more of them, and all of it read.

@@ -1,6 +1,10 @@
 package queryparams
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/reecho-go/reecho/middleware"
+)
 
 // RedirectError sends the browser to the canonical URL of the page that it
 // asked for: see [Config].Canonical.
@@ -15,17 +19,14 @@ func (e *RedirectError) Error() string { return "queryparams: the page's URL is 
 // StatusCode is 308.
 func (e *RedirectError) StatusCode() int { return http.StatusPermanentRedirect }
 
-// Canonical returns raw with the schema's parameters as Encode would write v,
-// in the places where the schema's parameters are, and all others as they are
-// but for their escapes. Applied to its own result it changes nothing.
-func (s *Schema[T]) Canonical(raw string, v T) (string, error) {
-	own, err := s.Encode(v)
-	if err != nil {
-		return "", err
-	}
-	return s.canonical(raw, own)
+// Problem implements [middleware.Error]: it sends the browser to URL.
+func (e *RedirectError) Problem() middleware.Problem {
+	return middleware.Problem{Header: http.Header{"Location": {e.URL}, "Vary": {hxRequest}}}
 }
 
+// canonical returns raw with the schema's parameters as own, which Encode has
+// written, in the places where they are in raw, and all others as they are but
+// for their escapes. Applied to its own result it changes nothing.
 func (s *Schema[T]) canonical(raw, own string) (string, error) {
 	lim := &s.plan.cfg.Limits
 	fresh, err := parseEntries(own, lim)
@@ -39,11 +40,11 @@ func (s *Schema[T]) canonical(raw, own string) (string, error) {
 	if s.plan.hasRest { // the others are a part of v
 		return own, nil
 	}
-	ours := func(e entry) bool {
+	owned := func(e entry) bool {
 		_, _, known := s.plan.lookup(e.key)
 		return known
 	}
-	return string(appendEntries(nil, settle(entries, ours, fresh))), nil
+	return string(appendEntries(nil, settle(entries, owned, fresh))), nil
 }
 
 // correctURL makes the URL of a page say what was read from it. It returns where

@@ -32,7 +32,7 @@ var layoutNames = map[string][]string{
 
 func newTimeCodec(tags *tagSet) (codec, error) {
 	c := timeCodec{layouts: []string{time.RFC3339Nano, time.DateOnly}, loc: time.UTC}
-	if tag := tags.take("layout"); tag != "" {
+	if tag := tags.pop("layout"); tag != "" {
 		c.layouts = nil
 		for name := range strings.SplitSeq(tag, "|") {
 			known, ok := layoutNames[name]
@@ -45,7 +45,7 @@ func newTimeCodec(tags *tagSet) (codec, error) {
 			c.layouts = append(c.layouts, known...)
 		}
 	}
-	if tag := tags.take("loc"); tag != "" {
+	if tag := tags.pop("loc"); tag != "" {
 		loc, err := time.LoadLocation(tag)
 		if err != nil {
 			return nil, fmt.Errorf("loc %q: %w", tag, err)

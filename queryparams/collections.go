@@ -44,14 +44,14 @@ func (r *reader) list(w *work, l *leaf, c *chain, v reflect.Value) {
 	item := 0
 	for i := c.first; i >= 0; i = w.at(i).next {
 		o := w.at(i)
-		rest, more := r.raw[o.val:o.valEnd], true
+		rest, found := r.raw[o.val:o.valEnd], true
 		if o.how&spelledAlias != 0 && !r.isNext(l, o, item) {
 			return
 		}
-		for more {
+		for found {
 			raw := rest
-			if more = false; l.sep != 0 {
-				raw, rest, more = l.cut(rest)
+			if found = false; l.sep != 0 {
+				raw, rest, found = l.cut(rest)
 			}
 			if asIs && o.flags == 0 {
 				texts[item-bad] = raw
@@ -199,8 +199,8 @@ func (r *reader) mapping(w *work, l *leaf, c *chain, v reflect.Value) {
 // countItems is the number of items in a raw value.
 func (l *leaf) countItems(raw string) int {
 	for n := 1; ; n++ {
-		_, rest, more := l.cut(raw)
-		if !more {
+		_, rest, found := l.cut(raw)
+		if !found {
 			return n
 		}
 		raw = rest

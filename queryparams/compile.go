@@ -39,13 +39,13 @@ func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
 		if path == "" {
 			path = typeName(t)
 		}
-		c.fields(t, nil, place{group: -1, path: path})
+		c.fields(t, nil, location{group: -1, path: path})
 		if len(c.leaves) == 0 && !c.hasRest && len(c.errs) == 0 {
 			c.fail(path, errors.New(`has no parameters: give its fields tags, such as query:"page"`))
 		}
 	}
-	if c.hasRest && cfg.Unknown == UnknownReject {
-		c.fail("rest", errors.New("a rest field collects what UnknownReject would refuse: choose one"))
+	if c.hasRest && cfg.RejectUnknown {
+		c.fail("rest", errors.New("a rest field collects what RejectUnknown would refuse: choose one"))
 	}
 	c.finish()
 	if len(c.errs) > 0 {
@@ -92,7 +92,7 @@ func (c *compiler) fail(path string, err error) {
 }
 
 // place is where the fields of a struct are: under which name and pointer.
-type place struct {
+type location struct {
 	prefix string
 	nested bool // the names of the top level are in brackets too
 	dotted bool
@@ -101,7 +101,7 @@ type place struct {
 	path   string // Go names, for error texts
 }
 
-func (s place) join(name string) string {
+func (s location) join(name string) string {
 	switch {
 	case s.prefix == "" && !s.nested:
 		return name
@@ -111,7 +111,7 @@ func (s place) join(name string) string {
 	return s.prefix + "[" + name + "]"
 }
 
-func (c *compiler) fields(t reflect.Type, steps []int, in place) {
+func (c *compiler) fields(t reflect.Type, steps []int, in location) {
 	if in.depth > maxDepth {
 		c.fail(in.path, fmt.Errorf("structs nest more than %d deep", maxDepth))
 		return
@@ -182,7 +182,7 @@ func checkName(name string) error {
 	return nil
 }
 
-func (c *compiler) collect(f reflect.StructField, at []int, in place, path string) {
+func (c *compiler) collect(f reflect.StructField, at []int, in location, path string) {
 	switch {
 	case f.Type != valuesType:
 		c.fail(path, fmt.Errorf("a rest field must be a url.Values, not %s", typeName(f.Type)))
@@ -196,7 +196,7 @@ func (c *compiler) collect(f reflect.StructField, at []int, in place, path strin
 	}
 }
 
-func (c *compiler) field(f reflect.StructField, tag string, at []int, in place, path string) {
+func (c *compiler) field(f reflect.StructField, tag string, at []int, in location, path string) {
 	tags := newTagSet(f)
 	if tags.validator != "" {
 		c.foreign = append(c.foreign, path+" "+tags.validator)
@@ -259,10 +259,10 @@ func (c *compiler) add(l *leaf, tags *tagSet, path string) {
 
 // compileSub compiles the struct t that a leaf holds, as a plan of its own
 // whose names are in brackets.
-func (c *compiler) compileSub(t reflect.Type, l *leaf, in place, path string) *plan {
+func (c *compiler) compileSub(t reflect.Type, l *leaf, in location, path string) *plan {
 	sub := newCompiler(t, c.cfg)
 	sub.calls = c.calls
-	sub.fields(t, nil, place{group: -1, nested: true, depth: in.depth + 1, path: path})
+	sub.fields(t, nil, location{group: -1, nested: true, depth: in.depth + 1, path: path})
 	if len(sub.errs) == 0 && len(sub.leaves) == 0 {
 		sub.fail(path, noParameters(t))
 	}
@@ -284,7 +284,7 @@ func (c *compiler) resolve(l *leaf, t reflect.Type, tags *tagSet) (bool, error) 
 	}
 	switch {
 	case reflect.PointerTo(t).Implements(reflect.TypeFor[optional]()):
-		if t.Field(0).Anonymous || t.PkgPath() != reflect.TypeFor[State]().PkgPath() {
+		if t.Field(0).Anonymous || t.PkgPath() != reflect.TypeFor[optState]().PkgPath() {
 			return false, fmt.Errorf("%s embeds an Opt, and the rest of it would be lost: use the Opt itself", typeName(t))
 		}
 		l.shape = shapeOpt
@@ -324,8 +324,8 @@ func (c *compiler) resolve(l *leaf, t reflect.Type, tags *tagSet) (bool, error) 
 }
 
 // nest compiles a struct under a name of its own.
-func (c *compiler) nest(t reflect.Type, l leaf, tags *tagSet, in place, path string) {
-	inner := place{prefix: l.name, group: in.group, depth: in.depth + 1, path: path}
+func (c *compiler) nest(t reflect.Type, l leaf, tags *tagSet, in location, path string) {
+	inner := location{prefix: l.name, group: in.group, depth: in.depth + 1, path: path}
 	style, _ := tags.lookup("style")
 	switch style {
 	case "", "deepObject":

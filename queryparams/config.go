@@ -60,16 +60,6 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Unknown says what happens to parameters that the schema does not have. (A
-// field of type url.Values tagged `query:",rest"` collects them instead.)
-type Unknown uint8
-
-// The policies for unknown parameters.
-const (
-	UnknownIgnore Unknown = iota // they are skipped, whatever they hold and however long they are
-	UnknownReject                // each is a fault, with the nearest known name
-)
-
 // Duplicate says what a single-valued parameter is that comes more than once.
 type Duplicate uint8
 
@@ -84,10 +74,12 @@ const (
 type SchemaConfig struct {
 	// Limits bounds a query. Default: see [Limits].
 	Limits Limits
-	// Unknown is the policy for parameters that the schema does not have. Those
-	// that are ignored may be longer than MaxKeyLen and MaxValueLen allow.
-	// Default [UnknownIgnore]. [UnknownReject] conflicts with a rest field.
-	Unknown Unknown
+	// RejectUnknown makes each parameter that the schema does not have a fault,
+	// which suggests the nearest known name. It conflicts with a rest field (a
+	// url.Values tagged `query:",rest"`), which collects them. Default false:
+	// they are ignored, whatever they hold, and may be longer than MaxKeyLen and
+	// MaxValueLen.
+	RejectUnknown bool
 	// Duplicate is the policy for repeated single-valued parameters of fields
 	// without a duplicate tag. Default [DuplicateReject].
 	Duplicate Duplicate
@@ -125,9 +117,6 @@ type SchemaConfig struct {
 
 func (c *SchemaConfig) validate() error {
 	var errs []error
-	if c.Unknown > UnknownReject {
-		errs = append(errs, fmt.Errorf("queryparams: SchemaConfig.Unknown is %d: use UnknownIgnore or UnknownReject", c.Unknown))
-	}
 	if c.Duplicate > DuplicateLast {
 		errs = append(errs, fmt.Errorf("queryparams: SchemaConfig.Duplicate is %d: use DuplicateReject, DuplicateFirst or DuplicateLast", c.Duplicate))
 	}

@@ -25,7 +25,7 @@ func TestUnknownKeys(t *testing.T) {
 		Rest url.Values `query:",rest"`
 	}
 	reads(t, "pgae=1&utm=%zz", T{})
-	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{Unknown: queryparams.UnknownReject}))
+	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{RejectUnknown: true}))
 	_, err := s.Parse("zzz=1&pgae=2&sort=a&page=x&%zz=1")
 	want := [][2]string{fault("page", "type"), fault("zzz", "unknown"), fault("pgae", "unknown"), fault("%zz", "unknown")}
 	if d := cmp.Diff(want, faults(t, err)); d != "" {
@@ -36,8 +36,8 @@ func TestUnknownKeys(t *testing.T) {
 	}
 	reads(t, "b=2&page=1&a=1&b=3", R{T: T{Page: 1}, Rest: url.Values{"a": {"1"}, "b": {"2", "3"}}})
 	reads(t, "b=%zz", R{}, fault("b", "bad_encoding"))
-	if _, err := queryparams.NewSchema[R](queryparams.SchemaConfig{Unknown: queryparams.UnknownReject}); err == nil {
-		t.Error("a rest field and UnknownReject together have no error")
+	if _, err := queryparams.NewSchema[R](queryparams.SchemaConfig{RejectUnknown: true}); err == nil {
+		t.Error("a rest field and RejectUnknown together have no error")
 	}
 }
 
@@ -230,7 +230,7 @@ func TestSecretsAreNotEchoedInPlaces(t *testing.T) {
 		S string         `query:"s" secret:"true" maxlen:"3"`
 		I []int          `query:"i" secret:"true" style:"form,explode=false"`
 	}
-	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{Unknown: queryparams.UnknownReject}))
+	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{RejectUnknown: true}))
 	for _, raw := range []string{
 		"m[hunter2]=x", "m[hunter2[]=1", "m[hunter2]=1&m[hunter2]=1", "l[0][a]=hunter2",
 		"s=hunter2", "i=1,hunter2", "s=hunter2%zz", "l[0]=hunter2", "l=hunter2", "m=hunter2", "s=hunter2&s=hunter2",

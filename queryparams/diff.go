@@ -37,7 +37,7 @@ func (s *Schema[T]) Diff(from, to T) ([]Difference, error) {
 			diffs = append(diffs, Difference{key, before, after})
 		}
 	}
-	place := func(d Difference) int {
+	position := func(d Difference) int {
 		t, _, known := s.plan.lookup(d.Parameter)
 		if !known { // of the rest
 			return len(s.plan.order)
@@ -46,23 +46,23 @@ func (s *Schema[T]) Diff(from, to T) ([]Difference, error) {
 			return !st.end && (t.group >= 0 && st.group == t.group || t.group < 0 && st.leaf == t.leaf)
 		})
 	}
-	slices.SortStableFunc(diffs, func(a, b Difference) int { return cmp.Compare(place(a), place(b)) })
+	slices.SortStableFunc(diffs, func(a, b Difference) int { return cmp.Compare(position(a), position(b)) })
 	return diffs, nil
 }
 
 // written is what a value is in a URL, defaults included.
-type written struct {
+type textForm struct {
 	keys   []string
 	values map[string][]string
 }
 
-func (s *Schema[T]) texts(v T) (written, error) {
+func (s *Schema[T]) texts(v T) (textForm, error) {
 	raw, err := s.plan.encode(reflect.ValueOf(&v).Elem(), true)
 	if err != nil {
-		return written{}, err
+		return textForm{}, err
 	}
 	entries, err := parseEntries(raw, &s.plan.cfg.Limits)
-	w := written{values: make(map[string][]string, len(entries))}
+	w := textForm{values: make(map[string][]string, len(entries))}
 	for _, e := range entries {
 		key, values := e.key, []string{e.value}
 		if t, _, known := s.plan.lookup(e.key); known { // of the rest, x[] and x are two

@@ -50,7 +50,7 @@
 //	                    default), dotted, form (fields by their own names)
 //	invalid:"default"   a faulty value becomes the default; of a list or a map,
 //	                    the faulty elements are dropped, and none left is the
-//	                    default: see [Schema.Correct]
+//	                    default: see [Params.Corrections]
 //	duplicate:"first"   or "last": which of several single values counts
 //	empty:"missing"     or "reject": what name= is, where it is not that already
 //	bool:"strict"       true and false only
@@ -58,7 +58,7 @@
 //	                    comes with what visitors paste, is text anyway);
 //	                    allow:"nan"
 //	secret:"true"       the value is never echoed
-//	doc:"..."           the description in [Schema.OpenAPI]
+//	doc:"..."           the description in [Schema.Parameters]
 //
 // # Promises
 //
@@ -90,6 +90,6 @@
 //
 // # Testing
 //
-// Package queryparamstest sends requests as browsers and htmx do, says what
-// became of the URL, and checks that a schema reads back what it writes.
+// Package queryparamstest tells what became of the browser's URL, and checks that
+// a schema reads back what it writes.
 package queryparams

@@ -21,7 +21,7 @@ var durationUnits = map[string]time.Duration{
 }
 
 func newDurationCodec(tags *tagSet) (codec, error) {
-	name := tags.take("unit")
+	name := tags.pop("unit")
 	if name == "" {
 		return durationCodec{}, nil
 	}

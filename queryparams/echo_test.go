@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/middleware/plugintest"
@@ -40,9 +41,10 @@ type body struct {
 	Errors []struct{ Parameter, Path, Code, Detail, Value, Expected string }
 }
 
-func TestBareEchoAnswers400AndNamesAllParameters(t *testing.T) {
+func TestTheErrorHandlerAnswers400AndNamesAllParameters(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
+	e.HTTPErrorHandler = echov4.ErrorHandler(nil)
 	e.GET("/", func(c echo.Context) error {
 		f, err := filters.Bind(c)
 		if err != nil {
@@ -74,7 +76,7 @@ func TestBareEchoAnswers400AndNamesAllParameters(t *testing.T) {
 func TestAnswersByAcceptAndStatus(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
-	e.Use(middleware.Must(middleware.New(queryparams.Must(queryparams.New(queryparams.Config{})))).Middleware())
+	e.Use(echov4.Use(queryparams.Must(queryparams.New(queryparams.Config{}))))
 	e.GET("/bind", func(c echo.Context) error { _, err := queryparams.Bind[Filter](c); return err })
 	e.GET("/get", func(c echo.Context) error {
 		_, err := queryparams.Get(c, "page", queryparams.Param[int]{Required: true})
@@ -178,7 +180,7 @@ func TestReservedKeysAreConfigurable(t *testing.T) {
 		want     string
 	}{{nil, "k"}, {[]string{}, "embed k"}, {[]string{"K"}, "embed"}} {
 		e := echo.New()
-		e.Use(queryparams.Must(queryparams.New(queryparams.Config{Reserved: tt.reserved})).Middleware())
+		e.Use(echov4.Use(queryparams.Must(queryparams.New(queryparams.Config{Reserved: tt.reserved}))))
 		e.GET("/", func(c echo.Context) error {
 			p, err := queryparams.From(c)
 			if err != nil {
@@ -195,7 +197,7 @@ func TestReservedKeysAreConfigurable(t *testing.T) {
 func TestBindSeesWritesToParams(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
-	e.Use(queryparams.Must(queryparams.New(queryparams.Config{})).Middleware())
+	e.Use(echov4.Use(queryparams.Must(queryparams.New(queryparams.Config{}))))
 	e.GET("/", func(c echo.Context) error {
 		p, err := queryparams.From(c)
 		if err != nil {

@@ -106,9 +106,9 @@ func (e *encoder) inside(l *leaf, v reflect.Value, index int) {
 		e.owner = path + l.name
 	}
 	e.p, e.prefix, e.path = l.sub, prefix+l.key+"%5B"+n+"%5D", path+l.name+"["+n+"]"
-	written := e.pairs
+	before := e.pairs
 	e.fields(v)
-	if e.pairs == written { // there, and nothing in it but defaults
+	if e.pairs == before { // there, and nothing in it but defaults
 		e.key("")
 	}
 	e.p, e.prefix, e.path, e.owner, e.marks = p, prefix, path, owner, marks
@@ -205,9 +205,9 @@ func (e *encoder) absent(l *leaf) {
 func (e *encoder) option(l *leaf, v reflect.Value) {
 	value, state := v.Addr().Interface().(optional).slot()
 	switch *state {
-	case Missing:
+	case optMissing:
 		e.absent(l)
-	case Empty:
+	case optCleared:
 		e.key(l.key)
 	default:
 		e.key(l.key)

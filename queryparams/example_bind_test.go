@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/queryparams"
 )
 
@@ -19,7 +20,7 @@ type Strikes struct {
 }
 
 var strikes = queryparams.Must(queryparams.NewSchema[Strikes](queryparams.SchemaConfig{
-	Unknown: queryparams.UnknownReject,
+	RejectUnknown: true,
 }))
 
 // A handler gets a value that is right in every field, or an error that
@@ -27,6 +28,7 @@ var strikes = queryparams.Must(queryparams.NewSchema[Strikes](queryparams.Schema
 // middleware.
 func ExampleSchema_Bind() {
 	e := echo.New()
+	e.HTTPErrorHandler = echov4.ErrorHandler(nil) // not needed where any plugin of the toolkit serves
 	e.GET("/strikes", func(c echo.Context) error {
 		v, err := strikes.Bind(c)
 		if err != nil {

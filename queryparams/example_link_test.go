@@ -2,7 +2,10 @@ package queryparams_test
 
 import (
 	"fmt"
-	"net/url"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/queryparams"
 )
@@ -20,18 +23,19 @@ var listings = queryparams.Must(queryparams.NewSchema[Listing](queryparams.Schem
 
 // Links are the value that was read, with an edit. What is the default is left
 // out, and nothing can be written that could not be read back.
-func ExampleSchema_LinkFrom() {
-	here := &url.URL{Path: "/birds", RawQuery: "page=2&tag=big+birds&lang=de&utm=x"}
-	v, err := listings.Parse(here.RawQuery)
+func ExampleSchema_Link() {
+	here := httptest.NewRequest(http.MethodGet, "/birds?page=2&tag=big+birds&lang=de&utm=x", http.NoBody)
+	c := echo.New().NewContext(here, httptest.NewRecorder())
+	v, err := listings.Bind(c)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 
-	next, _ := listings.LinkFrom(here, v, func(l *Listing) { l.Page++ })
-	first, _ := listings.LinkFrom(here, v, func(l *Listing) { l.Page = 1 })
-	reset, _ := listings.LinkFrom(here, Listing{Page: 1})
-	_, invalid := listings.LinkFrom(here, v, func(l *Listing) { l.Page = 0 })
+	next, _ := listings.Link(c, v, func(l *Listing) { l.Page++ })
+	first, _ := listings.Link(c, v, func(l *Listing) { l.Page = 1 })
+	reset, _ := listings.Link(c, Listing{Page: 1})
+	_, invalid := listings.Link(c, v, func(l *Listing) { l.Page = 0 })
 	form, _ := listings.Hidden(v, "q", "page")
 	fmt.Println(next)
 	fmt.Println(first)

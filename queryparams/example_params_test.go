@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/queryparams"
 )
 
@@ -15,7 +16,7 @@ import (
 // the browser's address bar follows.
 func ExampleParams() {
 	e := echo.New()
-	e.Use(queryparams.Must(queryparams.New(queryparams.Config{})).Middleware())
+	e.Use(echov4.Use(queryparams.Must(queryparams.New(queryparams.Config{}))))
 	e.GET("/panel", func(c echo.Context) error {
 		p, err := queryparams.From(c)
 		if err != nil {

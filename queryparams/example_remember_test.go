@@ -8,7 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/queryparams"
 	"github.com/reecho-go/reecho/sessionstate"
@@ -31,7 +31,7 @@ func ExampleRemember() {
 	defer func() { _ = sessions.Close(context.Background()) }()
 	query := queryparams.Must(queryparams.New(queryparams.Config{}))
 	e := echo.New()
-	e.Use(middleware.Must(middleware.New(sessions, query)).Middleware())
+	e.Use(echov4.Use(sessions, query))
 	e.GET("/", func(c echo.Context) error {
 		v, err := page.Bind(c)
 		if err != nil {

@@ -1,15 +1,14 @@
 package queryparams_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
 	"net/http/httptest"
-	"os"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/queryparams"
 )
 
@@ -18,7 +17,7 @@ import (
 func ExampleParams_Script() {
 	tpl := template.Must(template.New("").Parse(`<head>{{.Script "r4nd0m"}}</head>` + "\n"))
 	e := echo.New()
-	e.Use(queryparams.Must(queryparams.New(queryparams.Config{})).Middleware())
+	e.Use(echov4.Use(queryparams.Must(queryparams.New(queryparams.Config{}))))
 	e.GET("/birds", func(c echo.Context) error {
 		p, err := queryparams.From(c)
 		if err != nil {
@@ -40,10 +39,10 @@ func ExampleParams_Script() {
 func ExampleConfig_migrations() {
 	plugin := queryparams.Must(queryparams.New(queryparams.Config{
 		Migrations: []queryparams.Migration{queryparams.Rename("p", "page"), queryparams.Drop("utm_id")},
-		Canonical:  queryparams.Redirect308,
+		Canonical:  true,
 	}))
 	e := echo.New()
-	e.Use(plugin.Middleware())
+	e.Use(echov4.Use(plugin))
 	e.GET("/list", func(c echo.Context) error { return c.String(http.StatusOK, "") })
 	rec := httptest.NewRecorder()
 	e.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/list?p=2&q=a&utm_id=7", http.NoBody))
@@ -74,14 +73,21 @@ func ExampleSchema_Parse_lists() {
 	// queryparams: line[9999]: has an index that skips elements (sent "a"), expected line[0][...]=..., without a gap in the indices
 }
 
-// The parameters for the document of an API.
-func ExampleSchema_OpenAPI() {
+// What a form or a documentation needs to know of the parameters.
+func ExampleSchema_Parameters() {
 	type Search struct {
-		Page int `query:"page" default:"1" min:"1" doc:"the page, from 1"`
+		Page int      `query:"page" default:"1" min:"1" doc:"the page, from 1"`
+		Sort string   `query:"sort" enum:"name|date" doc:"the order"`
+		Tags []string `query:"tags" maxitems:"10" doc:"any of them"`
 	}
 	s := queryparams.Must(queryparams.NewSchema[Search](queryparams.SchemaConfig{}))
-	_ = json.NewEncoder(os.Stdout).Encode(s.OpenAPI())
-	// Output: [{"name":"page","in":"query","description":"the page, from 1","schema":{"type":"integer","format":"int64","default":1,"minimum":1}}]
+	for _, p := range s.Parameters() {
+		fmt.Println(p.Name, p.Type, p.Min, p.Enum, p.MaxLen, p.Description)
+	}
+	// Output:
+	// page integer 1 [] 0 the page, from 1
+	// sort string  [name date] 0 the order
+	// tags array  [] 10 any of them
 }
 
 // What a filter changed.

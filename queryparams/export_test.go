@@ -1,6 +1,7 @@
 package queryparams
 
 import (
+	"net/url"
 	"reflect"
 )
 
@@ -34,11 +35,34 @@ func (d *Dynamic) Encode(v reflect.Value) (string, error) { return d.p.encode(v.
 // Names are the names of the parameters.
 func (d *Dynamic) Names() []string { return d.p.names }
 
+// Parameters is Schema.Parameters.
+func (d *Dynamic) Parameters() []Parameter { return d.p.describe() }
+
 // SetEmpty makes an Opt of any type explicitly empty.
 func (o *Opt[T]) SetEmpty() { *o = Cleared[T]() }
 
 // SetValue makes an Opt of any type set, and returns its value for filling in.
 func (o *Opt[T]) SetValue() reflect.Value {
-	o.state = Set
+	o.state = optSet
 	return reflect.ValueOf(&o.value).Elem()
+}
+
+// Lookup is what Get does with a raw query.
+func Lookup[T any](raw, name string, param Param[T]) (T, error) { return lookup(raw, name, param) }
+
+// SchemaOf is the schema that Bind uses.
+func SchemaOf[T any]() (*Schema[T], error) { return schemaOf[T]() }
+
+// Correct is Parse that also returns the faults whose place a default has taken.
+func (s *Schema[T]) Correct(raw string) (v T, corrected []*FieldError, err error) {
+	read, corrected, errs := s.read(raw)
+	if errs != nil {
+		return v, corrected, errs
+	}
+	return *read, corrected, nil
+}
+
+// LinkFrom is Link on the page at u.
+func (s *Schema[T]) LinkFrom(u *url.URL, v T, edits ...func(*T)) (string, error) {
+	return s.link(u, u.RawQuery, v, edits)
 }

@@ -106,13 +106,13 @@ func tooManyOthers(most int) string { return fmt.Sprintf("at most %d other param
 
 func (r *reader) refuse(o *occurrence) {
 	raw := r.raw[o.key:o.keyEnd]
-	whole := len(raw) <= safeValueBytes
-	if !whole { // more of it is not shown
+	complete := len(raw) <= safeValueBytes
+	if !complete { // more of it is not shown
 		raw = raw[:safeValueBytes]
 	}
 	key := unescapeLenient(raw)
 	f := r.nameFault(key, CodeUnknown, int(o.key))
-	if f != nil && whole {
+	if f != nil && complete {
 		f.Suggestion = nearest(key, r.p.names)
 	}
 }

@@ -81,9 +81,9 @@ func (l *leaf) items(e entry) []string {
 		raw = escape(e.value)
 	}
 	var items []string
-	for more := true; more; {
+	for found := true; found; {
 		var item string
-		item, raw, more = l.cut(raw)
+		item, raw, found = l.cut(raw)
 		items = append(items, unescapeLenient(item))
 	}
 	return items

@@ -300,7 +300,7 @@ func (m maker) config() queryparams.SchemaConfig {
 	cfg.Lenient, cfg.FoldCase, cfg.KeepDefaults, cfg.RejectSemicolon = m.IntN(6) == 0, m.IntN(6) == 0, m.IntN(6) == 0, m.IntN(6) == 0
 	cfg.Duplicate = queryparams.Duplicate(m.IntN(3))
 	if m.IntN(4) == 0 {
-		cfg.Unknown = queryparams.UnknownReject
+		cfg.RejectUnknown = true
 	}
 	if m.IntN(4) == 0 {
 		cfg.Limits = queryparams.Limits{MaxBytes: 300, MaxPairs: 6, MaxKeyLen: 40, MaxValueLen: 30, MaxElements: 4}
@@ -478,6 +478,9 @@ func TestWhatIsWrittenIsReadBackOrRefused(t *testing.T) {
 				written++
 			}
 		}
+		if got := flatNames("", s.Parameters()); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(s.Names()))) {
+			t.Fatalf("%v\nParameters describes %q, its names are %q", typ, got, s.Names())
+		}
 		for range 4 {
 			raw := m.query(s.Names())
 			v, err := s.Parse(raw)
@@ -568,4 +571,22 @@ func FuzzLayouts(f *testing.F) {
 			lawHolds(t, s, queryparams.SchemaConfig{}, v)
 		}
 	})
+}
+
+// flatNames lists the names that the described parameters have in a URL, a list
+// of structs by its own name.
+func flatNames(prefix string, params []queryparams.Parameter) []string {
+	var names []string
+	for _, p := range params {
+		name := p.Name
+		if prefix != "" {
+			name = prefix + "[" + p.Name + "]"
+		}
+		if p.Fields != nil {
+			names = append(names, flatNames(name, p.Fields)...)
+			continue
+		}
+		names = append(names, name)
+	}
+	return names
 }

@@ -9,22 +9,8 @@ import (
 	"strings"
 )
 
-// Retain returns the schema with other parameters to take over from the
-// current URL into links, "*" for all that are not the schema's own, in place
-// of SchemaConfig.Retain. It is cheap; s is unchanged.
-func (s *Schema[T]) Retain(keys ...string) *Schema[T] {
-	return &Schema[T]{plan: s.plan, retain: slices.Clone(keys), strip: s.strip}
-}
-
-// Strip returns the schema with other parameters that links leave out, in
-// place of SchemaConfig.Strip: filters.Retain("*").Strip("utm_source") keeps
-// everything else. It is cheap; s is unchanged.
-func (s *Schema[T]) Strip(keys ...string) *Schema[T] {
-	return &Schema[T]{plan: s.plan, retain: s.retain, strip: slices.Clone(keys)}
-}
-
 // stripped reports whether links leave e out.
-func (s *Schema[T]) stripped(e entry) bool { return isNamed(e, s.strip) }
+func (s *Schema[T]) stripped(e entry) bool { return isNamed(e, s.plan.cfg.Strip) }
 
 // isNamed reports whether e is one of the parameters, or nests in it.
 func isNamed(e entry, names []string) bool {
@@ -34,21 +20,15 @@ func isNamed(e entry, names []string) bool {
 	})
 }
 
-// LinkFrom is the URL of a page on this host: the path of u, then v after the
-// edits, then what is retained of u's query. Edits get a shallow copy of v:
-// they may replace lists, pointers and maps, and must not change what is in
-// them. Its error is an [*EncodeError].
-func (s *Schema[T]) LinkFrom(u *url.URL, v T, edits ...func(*T)) (string, error) {
-	return s.link(u, u.RawQuery, v, edits)
-}
-
+// link is the path of u, v after the edits, then what is retained of the
+// current query.
 func (s *Schema[T]) link(u *url.URL, current string, v T, edits []func(*T)) (string, error) {
 	query, err := s.Href(v, edits...)
 	if err != nil {
 		return "", err
 	}
 	b := append(make([]byte, 0, 128), query[1:]...)
-	if len(s.retain) > 0 && !s.plan.hasRest {
+	if len(s.plan.cfg.Retain) > 0 && !s.plan.hasRest {
 		b = s.appendRetained(b, current)
 	}
 	return localURL(u, string(b), false), nil
@@ -61,11 +41,12 @@ func (s *Schema[T]) appendRetained(b []byte, current string) []byte {
 	if err != nil {
 		return b
 	}
+	retain := s.plan.cfg.Retain
 	kept := slices.DeleteFunc(entries, func(e entry) bool {
-		if _, _, ours := s.plan.lookup(e.key); ours || s.stripped(e) {
+		if _, _, isOwn := s.plan.lookup(e.key); isOwn || s.stripped(e) {
 			return true
 		}
-		return !slices.Contains(s.retain, e.key) && !slices.Contains(s.retain, "*")
+		return !slices.Contains(retain, e.key) && !slices.Contains(retain, "*")
 	})
 	if len(b) > 0 && len(kept) > 0 {
 		b = append(b, '&')
@@ -74,13 +55,16 @@ func (s *Schema[T]) appendRetained(b []byte, current string) []byte {
 }
 
 // Href is v after the edits as a relative reference, such as ?page=2: a link
-// to the page that it stands on. Edits are as for [Schema.LinkFrom].
+// to the page that it stands on, or, behind a path, to another one. Nothing is
+// taken over from the current URL: see [Schema.Link]. Edits get a shallow copy of
+// v: they may replace lists, pointers and maps, and must not change what is in
+// them. Its error is an [*EncodeError].
 func (s *Schema[T]) Href(v T, edits ...func(*T)) (string, error) {
 	for _, edit := range edits {
 		edit(&v)
 	}
 	query, err := s.Encode(v)
-	if err == nil && len(s.strip) > 0 {
+	if err == nil && len(s.plan.cfg.Strip) > 0 {
 		entries, err := parseEntries(query, &s.plan.cfg.Limits)
 		if err != nil {
 			return "?", err

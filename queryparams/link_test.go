@@ -12,11 +12,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/queryparams"
 )
 
 var plainFilter = Filter{Page: 1, Size: 20, Sort: "name"}
+
+// retaining is the schema of Filter whose links take over other parameters.
+func retaining(keys ...string) *queryparams.Schema[Filter] {
+	return queryparams.Must(queryparams.NewSchema[Filter](queryparams.SchemaConfig{Retain: keys}))
+}
 
 func TestLinksAreMinimalAndInSchemaOrder(t *testing.T) {
 	t.Parallel()
@@ -30,8 +36,8 @@ func TestLinksAreMinimalAndInSchemaOrder(t *testing.T) {
 		{"defaults vanish", filters, func(*Filter) {}, "/items"},
 		{"page", filters, func(f *Filter) { f.Page++ }, "/items?page=2"},
 		{"order", filters, func(f *Filter) { f.Tags, f.Page = []string{"a b"}, 3 }, "/items?page=3&tags=a+b"},
-		{"retain", filters.Retain("lang"), func(f *Filter) { f.Page = 2 }, "/items?page=2&lang=de&lang=fr"},
-		{"retain all", filters.Retain("*"), func(*Filter) {}, "/items?lang=de&x=1&lang=fr"},
+		{"retain", retaining("lang"), func(f *Filter) { f.Page = 2 }, "/items?page=2&lang=de&lang=fr"},
+		{"retain all", retaining("*"), func(*Filter) {}, "/items?lang=de&x=1&lang=fr"},
 		{"defaults kept", queryparams.Must(queryparams.NewSchema[Filter](queryparams.SchemaConfig{KeepDefaults: true, Retain: []string{"x"}})), func(*Filter) {}, "/items?page=1&size=20&sort=name&x=1"},
 	}
 	for _, tt := range tests {
@@ -52,7 +58,7 @@ func TestLinksStayOnTheHost(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
 	e.Any("/*", func(c echo.Context) error {
-		link, err := filters.Retain("*").Link(c, plainFilter)
+		link, err := retaining("*").Link(c, plainFilter)
 		if err != nil {
 			return err
 		}
@@ -65,7 +71,7 @@ func TestLinksStayOnTheHost(t *testing.T) {
 		}
 		c.Response().Header().Set("X-Link", link)
 		return queryparams.Redirect(c)
-	}, queryparams.Must(queryparams.New(queryparams.Config{})).Middleware())
+	}, echov4.Use(queryparams.Must(queryparams.New(queryparams.Config{}))))
 	for _, path := range []string{"//evil.example/x", "///evil.example", `/\evil.example`, "/%5Cevil.example", "/%09/evil.example", "/%0d%0aX:%20y", "//", `/\/evil.example`, "/%2F%2Fevil.example", "/é"} {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
 		u, err := url.ParseRequestURI(path)
@@ -120,7 +126,7 @@ func TestHrefWithHiddenAndTemplates(t *testing.T) {
 func page(t *testing.T, do func(p *queryparams.Params, c echo.Context) error) *echo.Echo {
 	t.Helper()
 	e := echo.New()
-	e.Use(queryparams.Must(queryparams.New(queryparams.Config{})).Middleware())
+	e.Use(echov4.Use(queryparams.Must(queryparams.New(queryparams.Config{}))))
 	e.Any("/*", func(c echo.Context) error {
 		p, err := queryparams.From(c)
 		if err != nil {
@@ -152,7 +158,7 @@ func TestWriteBack(t *testing.T) {
 		{"request URL", set, []string{"HX-Request", "true"}, "/frag?page=2&x=1", ""},
 		{"current URL", set, []string{"HX-Request", "true", "HX-Current-URL", "http://example.com/list?utm=a&page=1&embed=true#top"}, "/list?utm=a&page=2&embed=true#top", ""},
 		{"push", func(p *queryparams.Params, c echo.Context) error {
-			p.History(queryparams.PushHistory)
+			p.PushHistory()
 			return set(p, c)
 		}, []string{"HX-Request", "true"}, "", "/frag?page=2&x=1"},
 		{"delete", func(p *queryparams.Params, _ echo.Context) error { return p.Delete("page") }, []string{"HX-Request", "true"}, "/frag?x=1", ""},
@@ -298,11 +304,11 @@ func TestLinksStripWhatTheyAreTold(t *testing.T) {
 	t.Parallel()
 	u := &url.URL{Path: "/l", RawQuery: "utm[a]=1&lang=no&page=4"}
 	v := Filter{Page: 3, Size: 20, Sort: "name", Price: &Range{Min: 1}, Q: "x"}
-	s := filters.Retain("*").Strip("utm", "price", "q")
+	s := queryparams.Must(queryparams.NewSchema[Filter](queryparams.SchemaConfig{Retain: []string{"*"}, Strip: []string{"utm", "price", "q"}}))
 	if got, err := s.LinkFrom(u, v); got != "/l?page=3&lang=no" || err != nil {
 		t.Errorf("LinkFrom = %q, %v", got, err)
 	}
-	if got, err := s.Retain("utm").Href(v); got != "?page=3" || err != nil {
+	if got, err := s.Href(v); got != "?page=3" || err != nil {
 		t.Errorf("Href = %q, %v", got, err)
 	}
 	if raw, err := s.Encode(v); err != nil || !strings.Contains(raw, "q=x") {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Migration changes queries that links from an older version of the app still
-// have: see [Rename], [Drop] and [Rewrite]. The zero value does not exist.
+// Migration changes the queries of links from an older version of the app. Make
+// one with [Rename], [Drop] or [Rewrite]; [New] refuses the zero value.
 type Migration struct {
 	apply func([]entry) []entry
 	names []string
@@ -55,8 +55,8 @@ func Drop(names ...string) Migration {
 }
 
 // Rewrite replaces the values of a parameter by what fn returns for them;
-// false removes the parameter. fn must leave a value alone that it has made:
-// it sees the new links too. It may be called from many goroutines.
+// false removes the parameter. fn must return its own results unchanged, since
+// new links go through it as well. It may be called from many goroutines.
 func Rewrite(name string, fn func(value string) (string, bool)) Migration {
 	m := Migration{names: []string{name}, apply: func(entries []entry) []entry {
 		kept := entries[:0]

@@ -35,8 +35,8 @@ func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
 	}
 	var (
 		elements []chain
-		far      = -1 // the least index that is too large
-		beyond   *occurrence
+		gapIndex = -1 // the least index that is too large
+		gapAt    *occurrence
 	)
 	skips := func(o *occurrence, n int) {
 		r.fault(l, o, CodeBadIndex, nil, r.raw[o.val:o.valEnd], 0)
@@ -56,8 +56,8 @@ func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
 		}
 		n, _, _ := cutIndex(rest)
 		if n >= int(c.count) { // some are left out
-			if far < 0 || n < far {
-				far, beyond = n, o
+			if gapIndex < 0 || n < gapIndex {
+				gapIndex, gapAt = n, o
 			}
 			continue
 		}
@@ -77,8 +77,8 @@ func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
 			return
 		}
 	}
-	if far >= 0 {
-		skips(beyond, far)
+	if gapIndex >= 0 {
+		skips(gapAt, gapIndex)
 		return
 	}
 	if len(elements) > l.maximum {
@@ -113,7 +113,7 @@ func (r *reader) sortInto(w *work, o *occurrence) {
 		r.errorAt(o, name, CodeBadKey)
 	case known && o.val == o.valEnd:
 		w.markPresent(r.p, t.group)
-	case rest != "" && r.p.cfg.Unknown == UnknownReject:
+	case rest != "" && r.p.cfg.RejectUnknown:
 		r.errorAt(o, name, CodeUnknown)
 	}
 }

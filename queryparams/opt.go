@@ -2,67 +2,52 @@ package queryparams
 
 import "encoding/json"
 
-// State tells what a query says about an [Opt].
-type State uint8
+// optState tells what a query says about an [Opt].
+type optState uint8
 
-// The states of an [Opt].
 const (
-	Missing State = iota // the parameter is not there
-	Empty                // it is there without a value: explicitly cleared
-	Set                  // it has a value
+	optMissing optState = iota // the parameter is not there
+	optCleared                 // it is there without a value
+	optSet                     // it has a value
 )
 
-// String is the state's name.
-func (s State) String() string {
-	switch s {
-	case Missing:
-		return "missing"
-	case Empty:
-		return "empty"
-	case Set:
-		return "set"
-	}
-	return "invalid"
-}
-
 // Opt is a parameter that may be missing, there without a value (?from=), or
-// set. The zero value is missing. It is a plain value: copies are independent.
+// set. The zero value is missing: [Opt.IsZero] reports that, [Opt.Get] whether it
+// is set, and what is neither is [Cleared]. It is a plain value: copies are
+// independent.
 type Opt[T any] struct {
 	value T
-	state State
+	state optState
 }
 
 // Some is an Opt that is set to v. (An empty text in a query reads as
 // [Cleared]: Encode refuses Some("").)
-func Some[T any](v T) Opt[T] { return Opt[T]{v, Set} }
+func Some[T any](v T) Opt[T] { return Opt[T]{v, optSet} }
 
 // Cleared is an Opt that is explicitly empty: it is written as ?key=.
-func Cleared[T any]() Opt[T] { return Opt[T]{state: Empty} }
+func Cleared[T any]() Opt[T] { return Opt[T]{state: optCleared} }
 
 // Get returns the value and whether it is set.
-func (o Opt[T]) Get() (T, bool) { return o.value, o.state == Set }
+func (o Opt[T]) Get() (T, bool) { return o.value, o.state == optSet }
 
 // Or returns the value if it is set, fallback otherwise.
 func (o Opt[T]) Or(fallback T) T {
-	if o.state == Set {
+	if o.state == optSet {
 		return o.value
 	}
 	return fallback
 }
 
-// State tells which of the three it is.
-func (o Opt[T]) State() State { return o.state }
-
 // IsZero reports whether it is missing; encoding/json's omitzero uses it.
-func (o Opt[T]) IsZero() bool { return o.state == Missing }
+func (o Opt[T]) IsZero() bool { return o.state == optMissing }
 
 // MarshalJSON implements json.Marshaler, so that a session or an API keeps the
 // state: the value, "" if it is explicitly empty, null if it is missing.
 func (o Opt[T]) MarshalJSON() ([]byte, error) {
 	switch o.state {
-	case Missing:
+	case optMissing:
 		return []byte("null"), nil
-	case Empty:
+	case optCleared:
 		return []byte(`""`), nil
 	}
 	return json.Marshal(o.value)
@@ -88,6 +73,6 @@ func (o *Opt[T]) UnmarshalJSON(b []byte) error {
 }
 
 // slot lets a plan reach into any Opt.
-func (o *Opt[T]) slot() (value any, state *State) { return &o.value, &o.state }
+func (o *Opt[T]) slot() (value any, state *optState) { return &o.value, &o.state }
 
-type optional interface{ slot() (any, *State) }
+type optional interface{ slot() (any, *optState) }

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// QueryCodec is a type with a text form for queries of its own, which wins over
-// its other text methods; a pointer to it has both methods. UnmarshalQuery must
+// QueryCodec is implemented by the pointer to a type that has a text form of its
+// own for queries. It wins over the type's other text methods. UnmarshalQuery must
 // read what MarshalQuery writes back to the same value, and must not keep a
 // reference to what it is given beyond what strings do. Both may be called from
 // many goroutines, for different values.

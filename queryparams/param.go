@@ -24,11 +24,8 @@ type Param[T any] struct {
 	Check func(T) error
 }
 
-// Lookup reads one parameter of a raw query by the rules of a schema's field:
-// T may be whatever a field may be, a slice included, but no struct that nests.
-// Its error is an [*Errors], or a [*SchemaError] for a T that is no parameter.
-// It costs one allocation besides those of T's own texts and lists.
-func Lookup[T any](raw, name string, param Param[T]) (T, error) {
+// lookup reads one parameter of a raw query by the rules of a schema's field.
+func lookup[T any](raw, name string, param Param[T]) (T, error) {
 	box := &paramBox[T]{fallback: param.Default}
 	p, err := parameterOf(reflect.TypeFor[T]())
 	if err != nil {
@@ -92,7 +89,7 @@ func (b *paramBox[T]) bounds(l *leaf, least, most *T) error {
 }
 
 // parameters holds a plan with a single nameless leaf for each type that
-// [Lookup] has read: a memo of a pure function of the type.
+// [Get] has read: a memo of a pure function of the type.
 var parameters sync.Map // reflect.Type -> compiled
 
 func parameterOf(t reflect.Type) (*plan, error) {
@@ -177,10 +174,10 @@ func (r *reader) scanFor(w *work, l *leaf, c *chain) *FieldError {
 				continue
 			}
 		}
-		rest, ours := strings.CutPrefix(key, l.name)
+		rest, matches := strings.CutPrefix(key, l.name)
 		isList := l.shape == shapeList && isItem(rest)
 		switch {
-		case !ours || rest != "" && !isList:
+		case !matches || rest != "" && !isList:
 		case !ok:
 			return overLimit(code, r.raw, &pr, s.lim)
 		case isList:

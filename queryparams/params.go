@@ -13,15 +13,6 @@ import (
 	"github.com/reecho-go/reecho/internal/commit"
 )
 
-// History says how the browser records a change of the URL.
-type History uint8
-
-// The kinds of record.
-const (
-	ReplaceHistory History = iota // the current entry changes: the back button skips it
-	PushHistory                   // a new entry: the back button undoes it
-)
-
 // Params is the query of one request as an ordered dictionary, with the
 // semantics of Streamlit's st.query_params: reading a repeated key gives its
 // last value, writes are seen at once in the same request (by [Bind] too), and
@@ -45,11 +36,11 @@ type Params struct {
 	touched  map[string]bool // keys that were written
 	all      bool            // every key that is not reserved was
 	explicit bool            // the program wrote, not only a correction
-	told     bool            // the change is on its way to the browser, or not to be told
+	notified bool            // the change is on its way to the browser, or not to be told
 	scripted bool            // by a script, after which there can be no other
-	left     bool            // the headers are on their way
-	history  History
-	err      error // why the query could not be read
+	status   int             // of the response, once its headers are on their way
+	push     bool            // the change is a new entry of the browser's history
+	err      error           // why the query could not be read
 
 	corrections []*FieldError // faults that a default has taken the place of
 
@@ -114,9 +105,6 @@ func (p *Params) Has(key string) bool {
 	_, ok := p.Get(key)
 	return ok
 }
-
-// Len is the number of different keys.
-func (p *Params) Len() int { return len(p.Keys()) }
 
 // Keys lists the different keys in order of first appearance.
 func (p *Params) Keys() []string {
@@ -184,9 +172,6 @@ func (p *Params) Encode() string {
 	return string(appendEntries(nil, p.entries))
 }
 
-// String is [Params.Encode].
-func (p *Params) String() string { return p.Encode() }
-
 // Set gives key the values, in the place where the key first was, or at the
 // end. Each value is a text, a number, a bool, a time, a duration, a type with
 // text methods or a String method, or a slice of these, which counts as its
@@ -223,12 +208,6 @@ func (p *Params) Update(m map[string]any) error {
 	return p.update(slices.Sorted(maps.Keys(m)), func(key string) ([]string, error) { return texts(key, []any{m[key]}, nil) })
 }
 
-// FromDict replaces everything but the reserved keys by m, in alphabetical
-// order. A value is what [Params.Set] takes as one.
-func (p *Params) FromDict(m map[string]any) error {
-	return p.replace(slices.Sorted(maps.Keys(m)), func(key string) ([]string, error) { return texts(key, []any{m[key]}, nil) })
-}
-
 // Replace replaces everything but the reserved keys by m, in alphabetical
 // order. It undoes [Params.ToMap], up to the order of different keys.
 func (p *Params) Replace(m map[string][]string) error {
@@ -256,12 +235,12 @@ func (p *Params) store(pl *plan, raw string) error {
 	return p.write(keysOf(fresh), false, func(entries []entry) ([]entry, []string) {
 		touched := keysOf(fresh)
 		entries = slices.DeleteFunc(entries, func(e entry) bool {
-			_, _, ours := pl.lookup(e.key)
-			ours = ours && !p.isReserved(e.key)
-			if ours {
+			_, _, owned := pl.lookup(e.key)
+			owned = owned && !p.isReserved(e.key)
+			if owned {
 				touched = append(touched, e.key)
 			}
-			return ours
+			return owned
 		})
 		return append(entries, fresh...), touched
 	})
@@ -275,21 +254,22 @@ func keysOf(entries []entry) []string {
 	return keys
 }
 
-// Corrections lists the faults whose place a default has taken in this request
-// (invalid:"default"), as [Schema.Bind] found them: for a page that says so. The
-// faults are shared, the list is the caller's own.
+// Corrections lists the faults of this request that [Schema.Bind] replaced by a
+// default (invalid:"default"), for a page that tells its visitor. The faults are
+// shared, the list is the caller's own.
 func (p *Params) Corrections() []*FieldError {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.corrections)
 }
 
-// History chooses whether the browser's history gets a new entry for the
-// changes of this request. Default [ReplaceHistory].
-func (p *Params) History(h History) {
+// PushHistory makes the changes of this request a new entry in the browser's
+// history, which the back button undoes. Without it they change the current
+// entry.
+func (p *Params) PushHistory() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.history = h
+	p.push = true
 }
 
 // collect makes the entries for keys.
@@ -329,7 +309,7 @@ func merge(entries []entry, keys []string, fresh []entry) []entry {
 	}
 	out := make([]entry, 0, len(entries)+len(fresh))
 	for _, e := range entries {
-		if vs, ours := values[e.key]; ours {
+		if vs, owned := values[e.key]; owned {
 			out = append(out, vs...)
 			values[e.key] = nil // the first place gets them all
 			continue
@@ -381,7 +361,7 @@ func (p *Params) apply(all, explicit bool, change func([]entry) (changed []entry
 		switch {
 		case p.scripted:
 			return fmt.Errorf("queryparams: the page's script has been written: %w", commit.ErrCommitted)
-		case p.left:
+		case p.status != 0:
 			return fmt.Errorf("queryparams: %w", commit.ErrCommitted)
 		}
 		if err := commit.Request(p.req.Context()); err != nil {

@@ -28,7 +28,7 @@ func dict(t *testing.T, raw string) *queryparams.Params {
 	return p
 }
 
-// Streamlit 100 and 103: repeats, order, absence; reserved keys are not seen.
+// Repeats, order, absence; reserved keys are not seen.
 func TestParamsReadLikeADict(t *testing.T) {
 	t.Parallel()
 	p := dict(t, "b=1&a=x&b=2&e=&Embed=true&embed_options=dark&v&bad=%zz%ff&semi=a;b")
@@ -45,8 +45,8 @@ func TestParamsReadLikeADict(t *testing.T) {
 		t.Errorf("Get of an absent key = %q, %v; Has e %v, v %v", v, ok, p.Has("e"), p.Has("v"))
 	}
 	want := []string{"b", "a", "e", "v", "bad", "semi"}
-	if d := cmp.Diff(want, p.Keys()); d != "" || p.Len() != len(want) {
-		t.Errorf("Keys (-want +got), Len %d:\n%s", p.Len(), d)
+	if d := cmp.Diff(want, p.Keys()); d != "" {
+		t.Errorf("Keys (-want +got):\n%s", d)
 	}
 	var items []string
 	for k, v := range p.Items() {
@@ -67,12 +67,12 @@ func TestParamsReadLikeADict(t *testing.T) {
 	if p.Has("embed") || p.Has("EMBED_OPTIONS") || len(p.GetAll("Embed")) != 0 {
 		t.Error("reserved keys are visible")
 	}
-	if got, want := p.String(), "b=1&a=x&b=2&e=&Embed=true&embed_options=dark&v=&bad=%25zz%EF%BF%BD&semi=a%3Bb"; got != want {
+	if got, want := p.Encode(), "b=1&a=x&b=2&e=&Embed=true&embed_options=dark&v=&bad=%25zz%EF%BF%BD&semi=a%3Bb"; got != want {
 		t.Errorf("String = %q, want %q", got, want)
 	}
 }
 
-// Streamlit 101 and 103: values become texts; reserved keys survive.
+// Values become texts; reserved keys survive.
 func TestParamsWrite(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -95,7 +95,6 @@ func TestParamsWrite(t *testing.T) {
 		{"update", func(p *queryparams.Params) error {
 			return p.Update(map[string]any{"y": 1, "b": "x", "x": []string{"p", "q"}})
 		}, "a=1&b=x&embed=true&c=4&x=p&x=q&y=1"},
-		{"from dict", func(p *queryparams.Params) error { return p.FromDict(map[string]any{"y": 1, "b": []int{1, 2}}) }, "embed=true&b=1&b=2&y=1"},
 		{"replace", func(p *queryparams.Params) error { return p.Replace(map[string][]string{"y": {"1", "2"}, "n": nil}) }, "embed=true&y=1&y=2"},
 		{"clear", func(p *queryparams.Params) error { return p.Clear() }, "embed=true"},
 		{"struct", func(p *queryparams.Params) error {
@@ -117,7 +116,7 @@ func TestParamsWrite(t *testing.T) {
 	}
 }
 
-// Streamlit 102, 103 and 105: no maps, no reserved keys, all or nothing.
+// No maps, no reserved keys, all or nothing.
 func TestRefusedWritesChangeNothing(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -130,8 +129,7 @@ func TestRefusedWritesChangeNothing(t *testing.T) {
 		{"add reserved", func(p *queryparams.Params) error { return p.Add("embed_options", 1) }, queryparams.CodeReserved},
 		{"delete reserved", func(p *queryparams.Params) error { return p.Delete("embed") }, queryparams.CodeReserved},
 		{"update reserved", func(p *queryparams.Params) error { return p.Update(map[string]any{"a": 2, "embed": 1}) }, queryparams.CodeReserved},
-		{"from dict reserved", func(p *queryparams.Params) error { return p.FromDict(map[string]any{"a": 2, "Embed": 1}) }, queryparams.CodeReserved},
-		{"replace reserved", func(p *queryparams.Params) error { return p.Replace(map[string][]string{"embed": {"1"}}) }, queryparams.CodeReserved},
+		{"replace reserved", func(p *queryparams.Params) error { return p.Replace(map[string][]string{"a": {"2"}, "Embed": {"1"}}) }, queryparams.CodeReserved},
 		{"nil", func(p *queryparams.Params) error { return p.Set("a", nil) }, queryparams.CodeNotAText},
 		{"map", func(p *queryparams.Params) error { return p.Set("a", map[string]int{"b": 1}) }, queryparams.CodeNotAText},
 		{"list with a map", func(p *queryparams.Params) error { return p.Set("a", []any{1, map[string]int{}}) }, queryparams.CodeNotAText},
@@ -164,7 +162,7 @@ func TestRefusedWritesChangeNothing(t *testing.T) {
 	}
 }
 
-// Streamlit 105: all values by key are the way back.
+// All values by key are the way back.
 func TestParamsMapRoundTrips(t *testing.T) {
 	t.Parallel()
 	p := dict(t, "a=1&b=2&a=3&embed=true")
@@ -196,7 +194,7 @@ func TestParamsAreSafeForConcurrentUse(t *testing.T) {
 				_ = p.Update(map[string]any{"x": i, "y": i})
 				for range p.Items() {
 				}
-				p.History(queryparams.PushHistory)
+				p.PushHistory()
 				_ = p.URL()
 			}
 		})
@@ -206,8 +204,8 @@ func TestParamsAreSafeForConcurrentUse(t *testing.T) {
 	if y, _ := p.Get("y"); x != y {
 		t.Errorf("x = %s, y = %s: an Update was half applied", x, y)
 	}
-	if p.Len() != 6 {
-		t.Errorf("Len = %d, want 6", p.Len())
+	if n := len(p.Keys()); n != 6 {
+		t.Errorf("%d keys, want 6", n)
 	}
 }
 
@@ -279,7 +277,7 @@ func TestParamsRefuseBytes(t *testing.T) {
 	p := dict(t, "")
 	err := p.Set("a", []byte("ab"))
 	if f, ok := errors.AsType[*queryparams.FieldError](err); !ok || f.Code != queryparams.CodeNotAText {
-		t.Errorf("Set of bytes = %v, query %q; want an error, not their numbers", err, p)
+		t.Errorf("Set of bytes = %v, query %q; want an error, not their numbers", err, p.Encode())
 	}
 }
 
@@ -305,14 +303,14 @@ func TestLookupReadsWhatASchemaReads(t *testing.T) {
 	}
 }
 
-func TestStreamlit104_ManyKeysAreOneChange(t *testing.T) {
+func TestManyKeysAreOneChange(t *testing.T) {
 	t.Parallel()
 	p := dict(t, "a=1&embed=true")
 	var got []string
 	p.OnChange(func(ch queryparams.Change) { got = append(got, ch.Query) })
 	err := errors.Join(
 		p.Update(map[string]any{"a": 2, "b": 3, "c": []int{4, 5}}),
-		p.FromDict(map[string]any{"x": 1, "y": 2}),
+		p.Replace(map[string][]string{"x": {"1"}, "y": {"2"}}),
 		p.Replace(map[string][]string{"z": {"1", "2"}}),
 		p.Clear(),
 	)
@@ -322,7 +320,7 @@ func TestStreamlit104_ManyKeysAreOneChange(t *testing.T) {
 	}
 }
 
-func TestStreamlit106_ReadingIsNoChange(t *testing.T) {
+func TestReadingIsNoChange(t *testing.T) {
 	t.Parallel()
 	e, ended := serve(t, queryparams.Config{}, show(func(p *queryparams.Params) error {
 		_, _ = p.Get("a")
@@ -337,7 +335,7 @@ func TestStreamlit106_ReadingIsNoChange(t *testing.T) {
 	}
 }
 
-func TestStreamlit107_ListsOfTextsBothWays(t *testing.T) {
+func TestListsOfTextsAreWrittenAndReadBack(t *testing.T) {
 	t.Parallel()
 	p := dict(t, "old=1&EMBED=true")
 	want := map[string][]string{"a": {"x", "y"}, "empty": {""}}
@@ -345,7 +343,7 @@ func TestStreamlit107_ListsOfTextsBothWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(want, p.ToMap()); d != "" || p.Encode() != "EMBED=true&a=x&a=y&empty=" {
-		t.Errorf("%s (-want +got):\n%s", p, d)
+		t.Errorf("%s (-want +got):\n%s", p.Encode(), d)
 	}
 	if err := p.Replace(map[string][]string{"Embed": {"1"}}); err == nil {
 		t.Error("a reserved key is written")

@@ -75,7 +75,7 @@ func (r *reader) scan(w *work) *FieldError {
 			r.add(w, t.leaf, &pr, how)
 		case known && pr.val == pr.valEnd: // price= is a Price without anything in it
 			w.markPresent(p, t.group)
-		case p.cfg.Unknown == UnknownReject || p.hasRest:
+		case p.cfg.RejectUnknown || p.hasRest:
 			r.addUnknown(w, &pr)
 		}
 	}
@@ -84,7 +84,7 @@ func (r *reader) scan(w *work) *FieldError {
 // overlooks reports whether a pair that is too long is of a parameter that the
 // schema ignores, such as the click identifiers that others append to links.
 func (r *reader) overlooks(code Code, pr *pair) bool {
-	if code == CodeLimitPairs || r.p.cfg.Unknown != UnknownIgnore || r.p.hasRest {
+	if code == CodeLimitPairs || r.p.cfg.RejectUnknown || r.p.hasRest {
 		return false
 	}
 	_, _, known := r.p.find(r.raw[pr.key:pr.keyEnd], pr.keyFlags)
@@ -162,7 +162,7 @@ func (r *reader) one(l *leaf, o *occurrence, raw string, v reflect.Value) {
 		switch {
 		case l.shape == shapeOpt:
 			_, state := v.Addr().Interface().(optional).slot()
-			*state = Empty
+			*state = optCleared
 			return
 		case l.emptyMissing:
 			r.missing(l, v)
@@ -178,7 +178,7 @@ func (r *reader) one(l *leaf, o *occurrence, raw string, v reflect.Value) {
 		v = v.Elem()
 	case shapeOpt:
 		value, state := v.Addr().Interface().(optional).slot()
-		*state = Set
+		*state = optSet
 		v = reflect.ValueOf(value).Elem()
 	}
 	r.scalar(l, o, raw, v)

@@ -10,16 +10,6 @@ import (
 	"github.com/reecho-go/reecho/internal/scope"
 )
 
-// Canonical says what is done about a URL that is not written as the schema
-// would write it.
-type Canonical uint8
-
-// The ways to treat URLs that are not canonical.
-const (
-	CanonicalOff Canonical = iota // they are served like any other
-	Redirect308                   // GET and HEAD of full pages are sent to the canonical URL
-)
-
 // Config configures a [Plugin]. The zero value is safe.
 type Config struct {
 	// Limits bounds the query that [Params] read and what they write.
@@ -33,15 +23,14 @@ type Config struct {
 	// it; the browser's URL follows as if [Params] had been written. They
 	// conflict with Reserved: no name may be in both. Default none.
 	Migrations []Migration
-	// Canonical set to [Redirect308] answers a GET or HEAD of a full page
-	// whose URL a migration changes, or whose parameters a schema would write
+	// Canonical answers a GET or HEAD of a full page whose URL a migration changes, or whose parameters a schema would write
 	// otherwise (their order, defaults, corrected values, escapes), with a
 	// permanent redirect to the one URL that means the same: once, and never
 	// to another host. [Schema.Bind] does it with its error, a
 	// [*RedirectError]. Other parameters keep their places. Schemas of one
 	// route must not disagree about a parameter that they share. Default
-	// [CanonicalOff].
-	Canonical Canonical
+	// false: such URLs are served like any other.
+	Canonical bool
 	// OnError is given the faults that [Schema.Bind], [Bind] and [Get] are
 	// about to return, and returns what they return instead:
 	// the same with Detail translated by Code, or an error of the app's own;
@@ -59,8 +48,8 @@ func defaultReserved() []string { return []string{"embed", "embed_options"} }
 //     when the headers leave. What is written later fails with
 //     [middleware.ErrCommitted];
 //   - a full page: [Params.Script] in its template, or [Redirect] after a POST.
-//     A handler that writes and does neither returns [ErrNotSent], after the
-//     fact, for its logs;
+//     If a handler writes and does neither, the request ends with [ErrNotSent],
+//     for the logs;
 //   - a stream of events or a WebSocket: [Params.OnChange].
 //
 // [Bind], [Get] and schemas do not need the plugin. It is safe for concurrent
@@ -91,9 +80,6 @@ func New(cfg Config) (*Plugin, error) {
 				errs = append(errs, fmt.Errorf("queryparams: Config.Migrations[%d] changes %q, which is in Reserved", i, name))
 			}
 		}
-	}
-	if cfg.Canonical > Redirect308 {
-		errs = append(errs, fmt.Errorf("queryparams: Config.Canonical is %d: use CanonicalOff or Redirect308", cfg.Canonical))
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -180,7 +166,7 @@ func (p *Params) migrated(entries []entry) ([]entry, bool) {
 // redirects reports whether a request may be answered by a redirect to another
 // spelling of its URL.
 func (p *Plugin) redirects(r *http.Request) bool {
-	return p.cfg.Canonical == Redirect308 && (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get(hxRequest) != "true"
+	return p.cfg.Canonical && (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get(hxRequest) != "true"
 }
 
 // canonical is where a request is to go whose query means entries, "" if it
@@ -196,7 +182,7 @@ func (p *Plugin) canonical(r *http.Request, entries []entry) string {
 // queryOf is the query of a request, with what was written to its Params.
 func queryOf(r *http.Request) string {
 	if p, ok := scope.Peek[Params](r.Context(), scope.Query); ok {
-		if raw, written := p.dirty(); written {
+		if raw, changed := p.dirty(); changed {
 			return raw
 		}
 	}

@@ -8,33 +8,32 @@ import (
 	"slices"
 )
 
-// Memory keeps a T for a visitor between requests, in what a state S of the
-// request reaches. A *sessionstate.Key[T] is one, whose S is a
-// *sessionstate.State.
+// Memory stores a T of each visitor between requests. S is what it needs of a
+// request to find the visitor's: a *sessionstate.Key[T] is a
+// Memory[T, *sessionstate.State].
 type Memory[T, S any] interface {
-	// Lookup returns what is kept, and whether there is anything.
+	// Lookup returns the stored value, and whether there is one.
 	Lookup(state S) (T, bool, error)
-	// Set keeps v from now on.
+	// Set stores v in place of an earlier value.
 	Set(state S, v T) error
 }
 
-// RememberConfig configures a [Remembered]. The zero value remembers what other
-// code puts into the memory.
+// RememberConfig configures a [Remembered]. The zero value reads the memory and
+// never writes it.
 type RememberConfig struct {
 	// Only names the parameters that are remembered. Default nil: all.
 	Only []string
-	// Follow keeps each value that a URL asks for, so that the next visit
-	// without one finds it. Default false: the memory only seeds the page.
+	// Follow stores each value that a URL asks for, so that the next visit
+	// without one finds it. Default false: the memory is only read.
 	Follow bool
 }
 
-// Remembered is a schema whose parameters are bound to a memory, such as a key
-// of the session, as Streamlit's bind does with widgets. Which one counts:
+// Remembered binds the parameters of a schema to a memory, such as a key of the
+// session, as Streamlit's bind does with widgets. A page's value comes from
 //
-//  1. the URL, if it has any of the remembered parameters, even as name=: then
-//     it is the whole truth, so that a link shows the same to everybody, and
-//     what it leaves out has its default;
-//  2. otherwise the memory, if what it keeps is still valid by the schema;
+//  1. the URL, if it has any of the remembered parameters, even as name=. What it
+//     leaves out has its default, so that a link shows the same to everybody;
+//  2. otherwise the memory, if the stored value is still valid by the schema;
 //  3. otherwise the defaults.
 //
 // It is safe for concurrent use.
@@ -78,7 +77,7 @@ func (r *Remembered[T, S]) has(name string) bool {
 }
 
 // ours reports whether a pair is of a remembered parameter.
-func (r *Remembered[T, S]) ours(e entry) bool {
+func (r *Remembered[T, S]) owns(e entry) bool {
 	t, _, known := r.schema.plan.lookup(e.key)
 	switch {
 	case !known:
@@ -94,7 +93,7 @@ func (r *Remembered[T, S]) ours(e entry) bool {
 func (r *Remembered[T, S]) read(raw string, state func() S) (v *T, fixed []*FieldError, seeds []entry, err error) {
 	s := r.schema
 	entries, perr := parseEntries(raw, s.plan.cfg.Limits.ofOthers())
-	if perr == nil && !slices.ContainsFunc(entries, r.ours) {
+	if perr == nil && !slices.ContainsFunc(entries, r.owns) {
 		kept, ok, err := r.memory.Lookup(state())
 		if err != nil {
 			return nil, nil, nil, err
@@ -121,7 +120,7 @@ func (r *Remembered[T, S]) seeds(kept T) []entry {
 	if err != nil {
 		return nil
 	}
-	return slices.DeleteFunc(entries, func(e entry) bool { return !r.ours(e) })
+	return slices.DeleteFunc(entries, func(e entry) bool { return !r.owns(e) })
 }
 
 // keep puts what a URL asked for into the memory, unless it is there already.
@@ -159,7 +158,7 @@ func (r *Remembered[T, S]) Href(v T, edits ...func(*T)) (string, error) {
 		return "", err
 	}
 	query := string(appendEntries(nil, entries))
-	if !slices.ContainsFunc(entries, r.ours) {
+	if !slices.ContainsFunc(entries, r.owns) {
 		if query != "" {
 			query += "&"
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/queryparams"
@@ -54,7 +55,7 @@ func remembering(t *testing.T, key *sessionstate.Key[seen], cfg queryparams.Reme
 	stack := middleware.Must(middleware.New(sessions, queryparams.Must(queryparams.New(queryparams.Config{}))))
 	page := queryparams.Must(queryparams.Remember(seens, key, sessionstate.From, cfg))
 	e := echo.New()
-	e.Use(stack.Middleware())
+	e.Use(echov4.Middleware(stack))
 	e.GET("/set", func(c echo.Context) error {
 		return key.Set(sessionstate.From(c), seen{Page: 77, Sort: "age"}) // 77 is not valid any more
 	})
@@ -165,7 +166,7 @@ func (broken) Set(int, seen) error            { return errBroken }
 
 func TestABrokenMemoryIsAnError(t *testing.T) {
 	t.Parallel()
-	page := queryparams.Must(queryparams.Remember(seens, queryparams.Memory[seen, int](broken{}), func(echo.Context) int { return 0 }, queryparams.RememberConfig{Follow: true}))
+	page := queryparams.Must(queryparams.Remember(seens, queryparams.Memory[seen, int](broken{}), func(middleware.Context) int { return 0 }, queryparams.RememberConfig{Follow: true}))
 	for _, target := range []string{"/", "/?page=2"} {
 		c := echo.New().NewContext(httptest.NewRequest(http.MethodGet, target, http.NoBody), httptest.NewRecorder())
 		if _, err := page.Bind(c); !errors.Is(err, errBroken) {

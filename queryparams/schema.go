@@ -2,17 +2,13 @@ package queryparams
 
 import (
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 )
 
 // Schema reads, checks and writes queries of one struct type. It is compiled
 // once, is immutable, and is safe for concurrent use.
-type Schema[T any] struct {
-	plan          *plan
-	retain, strip []string
-}
+type Schema[T any] struct{ plan *plan }
 
 // NewSchema compiles the schema of T, a struct. All problems of its tags,
 // defaults, names and types come back together in a [SchemaError]. Fields with
@@ -24,7 +20,7 @@ func NewSchema[T any](cfg SchemaConfig) (*Schema[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Schema[T]{plan: p, retain: p.cfg.Retain, strip: p.cfg.Strip}, nil
+	return &Schema[T]{plan: p}, nil
 }
 
 // Must returns v, or panics with err: for package variables.
@@ -55,16 +51,7 @@ func (s *Schema[T]) Parse(raw string) (T, error) {
 	return *v, nil
 }
 
-// Correct is [Schema.Parse] that also tells which faults were corrected: those
-// of fields tagged `invalid:"default"`.
-func (s *Schema[T]) Correct(raw string) (v T, corrected []*FieldError, err error) {
-	read, corrected, errs := s.read(raw)
-	if errs != nil {
-		return v, corrected, errs
-	}
-	return *read, corrected, nil
-}
-
+// read is Parse that also returns the faults whose place a default has taken.
 func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
 	if s.plan.cfg.Clone {
 		raw = strings.Clone(raw)
@@ -86,9 +73,6 @@ func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
 func (s *Schema[T]) Encode(v T) (string, error) {
 	return s.plan.encode(reflect.ValueOf(&v).Elem(), false)
 }
-
-// Names lists the parameters in order.
-func (s *Schema[T]) Names() []string { return slices.Clone(s.plan.names) }
 
 var validatorType = reflect.TypeFor[Validator]()
 
@@ -129,8 +113,8 @@ func flatten(err error, to *Errors) {
 	to.Fields = append(to.Fields, f)
 }
 
-// SchemaOf returns the schema of T with the zero config, compiled on first use.
-func SchemaOf[T any]() (*Schema[T], error) {
+// schemaOf returns the schema of T with the zero config, compiled on first use.
+func schemaOf[T any]() (*Schema[T], error) {
 	p, err := planOf(reflect.TypeFor[T]())
 	if err != nil {
 		return nil, err

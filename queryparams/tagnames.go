@@ -17,7 +17,7 @@ var neighbours = []string{"enums", "log", "map"}
 
 // tagKeys lists the names in a struct tag, and reports whether all of it could
 // be read (see reflect.StructTag).
-func tagKeys(tag reflect.StructTag) (keys []string, whole bool) {
+func tagKeys(tag reflect.StructTag) (keys []string, complete bool) {
 	rest := strings.TrimLeft(string(tag), " ")
 	for rest != "" {
 		key, after, ok := strings.Cut(rest, ":")
@@ -60,13 +60,13 @@ func misspelt(key string, names []string) string {
 // misspeltQuery finds a query tag that is not read since it is misspelt or
 // malformed.
 func misspeltQuery(tag reflect.StructTag) error {
-	keys, whole := tagKeys(tag)
+	keys, complete := tagKeys(tag)
 	for _, key := range keys {
 		if misspelt(key, []string{"query"}) != "" {
 			return fmt.Errorf("there is no tag %s: did you mean query?", key)
 		}
 	}
-	if !whole && strings.Contains(strings.ToLower(string(tag)), "query") {
+	if !complete && strings.Contains(strings.ToLower(string(tag)), "query") {
 		return fmt.Errorf("the tags %q are malformed: write query:\"name\"", string(tag))
 	}
 	return nil

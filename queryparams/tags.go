@@ -35,8 +35,8 @@ func newTagSet(f reflect.StructField) *tagSet {
 	if v, ok := s.lookup("allow"); ok {
 		s.allow = strings.Split(v, ",")
 	}
-	keys, whole := tagKeys(f.Tag)
-	if !whole {
+	keys, complete := tagKeys(f.Tag)
+	if !complete {
 		s.fail("the tags %q are malformed: write name:\"value\", with a space between two", string(f.Tag))
 	}
 	for i, key := range keys {
@@ -60,7 +60,7 @@ func (s *tagSet) lookup(name string) (string, bool) {
 	return v, ok
 }
 
-func (s *tagSet) take(name string) string {
+func (s *tagSet) pop(name string) string {
 	v, _ := s.lookup(name)
 	return v
 }
@@ -148,6 +148,9 @@ func (s *tagSet) finish() error {
 // bounds checks that the tags of lengths and numbers leave something to send.
 func (c *compiler) bounds(l *leaf, tags *tagSet) {
 	lim := &c.cfg.Limits
+	if l.maximum == 0 {
+		tags.fail("maxitems is 0, so that no element could be sent: leave the parameter out")
+	}
 	if l.minimum > l.maximum {
 		tags.fail("minitems is %d, more than maxitems or Limits.MaxElements, %d", l.minimum, l.maximum)
 	}
@@ -157,6 +160,9 @@ func (c *compiler) bounds(l *leaf, tags *tagSet) {
 	r := &l.rules
 	if r.maxLen >= 0 && r.minLen > r.maxLen {
 		tags.fail("minlen is %d, more than maxlen, %d", r.minLen, r.maxLen)
+	}
+	if r.maxLen == 0 {
+		tags.fail("maxlen is 0, so that no text could be sent: leave the parameter out")
 	}
 	if n := max(r.minLen, r.maxLen); n > lim.MaxValueLen {
 		tags.fail("minlen or maxlen is %d, more than Limits.MaxValueLen, %d", n, lim.MaxValueLen)
@@ -176,7 +182,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 	many := l.shape == shapeList || l.shape == shapeMap || l.shape == shapeStructs
 	l.required = tags.flag("required")
 	l.secret = tags.flag("secret")
-	l.doc = tags.take("doc")
+	l.doc = tags.pop("doc")
 	l.correct = tags.choice("invalid", "reject", "default") == 1
 	if _, ok := tags.values["duplicate"]; ok && !many {
 		l.duplicate = Duplicate(tags.choice("duplicate", "reject", "first", "last"))
@@ -191,6 +197,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 	if l.sub != nil {
 		l.want = l.name + "[0][...]=..., without a gap in the indices"
 		l.wantInRange = l.want
+		l.rules = rules{minLen: -1, maxLen: -1}
 		c.bounds(l, tags)
 		for i := range l.sub.leaves {
 			l.sub.leaves[i].secret = l.sub.leaves[i].secret || l.secret
@@ -224,7 +231,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 		}
 	}
 	if text, ok := tags.values["default"]; ok && (l.shape == shapeScalar || l.shape == shapeList) {
-		tags.take("default")
+		tags.pop("default")
 		l.hasDefault, l.def = true, []string{text}
 		if l.shape == shapeList {
 			sep := ","
@@ -241,20 +248,37 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 	l.want, l.wantInRange = l.rules.expected(l.codec, false), l.rules.expected(l.codec, true)
 }
 
-// separator reads a style tag of a list (OpenAPI's styles and names).
+// listStyles are the styles of lists that have a name (OpenAPI's), by what
+// separates the items; 0 is a pair for each.
+var listStyles = []struct {
+	sep   byte
+	names []string
+}{
+	{0, []string{"form", "form,explode=true"}},
+	{',', []string{"form,explode=false"}},
+	{' ', []string{"spaceDelimited"}},
+	{'|', []string{"pipeDelimited"}},
+}
+
+// separator reads a style tag of a list.
 func separator(style string) (byte, error) {
-	switch style {
-	case "form", "form,explode=true":
-		return 0, nil
-	case "form,explode=false":
-		return ',', nil
-	case "spaceDelimited":
-		return ' ', nil
-	case "pipeDelimited":
-		return '|', nil
+	for _, s := range listStyles {
+		if slices.Contains(s.names, style) {
+			return s.sep, nil
+		}
 	}
 	if sep, ok := strings.CutPrefix(style, "sep="); ok && len(sep) == 1 && plain[sep[0]] && strings.ContainsAny(sep, ",:/?@!$()*-._~") {
 		return sep[0], nil
 	}
 	return 0, fmt.Errorf(`style:%q: use form, form,explode=false, spaceDelimited, pipeDelimited, or sep=X with one of , : / ? @ ! $ ( ) * - . _ ~`, style)
+}
+
+// styleOf is the style tag of a list whose items sep separates.
+func styleOf(sep byte) string {
+	for _, s := range listStyles {
+		if s.sep == sep {
+			return s.names[0]
+		}
+	}
+	return "sep=" + string(rune(sep))
 }

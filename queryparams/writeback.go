@@ -138,14 +138,14 @@ func (p *Params) URL() string {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.told = true
+	p.notified = true
 	link, _ := p.target()
 	return link
 }
 
 // Script returns the script element by which a full page makes the browser's
 // URL follow what was written: history.replaceState, or pushState after
-// [Params.History]. Put it into the page's template; it is empty when nothing
+// [Params.PushHistory]. Put it into the page's template; it is empty when nothing
 // changes and when a header tells htmx. The fragment of the URL stays. With
 // pushState the page loads anew when the visitor goes back to the other URL.
 //
@@ -158,7 +158,7 @@ func (p *Params) Script(nonce string) template.HTML {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.told = true
+	p.notified = true
 	link, differs := p.target()
 	if !differs {
 		return ""
@@ -173,7 +173,7 @@ func (p *Params) Script(nonce string) template.HTML {
 		attr = ` nonce="` + template.HTMLEscapeString(nonce) + `"`
 	}
 	code := `history.replaceState(history.state,"",` + string(text) + `+location.hash)`
-	if p.history == PushHistory {
+	if p.push {
 		code = `history.pushState(null,"",` + string(text) + `+location.hash);` +
 			`((u)=>addEventListener("popstate",()=>{if(location.pathname+location.search!==u)location.reload()}))(location.pathname+location.search)`
 	}
@@ -188,11 +188,11 @@ func (p *Params) Script(nonce string) template.HTML {
 var ErrNotSent = errors.New("queryparams: the URL's change did not reach the browser: use Params.Script, Redirect, URL or OnChange")
 
 // sent reports, after the handler, whether what the program wrote has reached
-// the browser or still will, with a response of the given status.
-func (p *Params) sent(status int) bool {
+// the browser or still will.
+func (p *Params) sent() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.explicit || p.told || status >= 300 || isFragment(p.req) || isBoosted(p.req) {
+	if !p.explicit || p.notified || p.status >= 300 || isFragment(p.req) || isBoosted(p.req) {
 		return true
 	}
 	_, differs := p.target()
@@ -205,7 +205,7 @@ func (p *Params) sent(status int) bool {
 func (p *Params) writeBack(status int, h http.Header) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.left = true; p.req == nil || p.touched == nil {
+	if p.status = status; p.req == nil || p.touched == nil {
 		return
 	}
 	boosted := isBoosted(p.req)
@@ -226,7 +226,7 @@ func (p *Params) writeBack(status int, h http.Header) {
 	case boosted && link == p.shown(): // a link to the same page is no second entry
 		h.Set(hxReplaceURL, link)
 	case !differs:
-	case boosted || p.history == PushHistory: // a followed link is a new entry by itself
+	case boosted || p.push: // a followed link is a new entry by itself
 		h.Set(hxPushURL, link)
 	default:
 		h.Set(hxReplaceURL, link)
@@ -252,8 +252,9 @@ type Change struct {
 	// Query is the whole raw query, reserved keys included, without the
 	// question mark. The path is the page's: its script knows it.
 	Query string
-	// History says how to record it.
-	History History
+	// Push says to record it as a new entry of the browser's history, in place
+	// of changing the current one: see [Params.PushHistory].
+	Push bool
 }
 
 // OnChange hands every later change of the query to fn, in place of the
@@ -269,12 +270,12 @@ func (p *Params) OnChange(fn func(Change)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.onChange = fn
-	p.told = p.told || fn != nil
+	p.notified = p.notified || fn != nil
 }
 
 // change is the change that has just been made. p.mu is held.
 func (p *Params) change() Change {
-	return Change{Query: string(appendEntries(nil, p.entries)), History: p.history}
+	return Change{Query: string(appendEntries(nil, p.entries)), Push: p.push}
 }
 
 // deliver hands out the changes that are waiting, unless somebody is at it.
@@ -314,8 +315,8 @@ func (p *Params) repair(pl *plan, canonical string, faults []*FieldError) {
 		return
 	}
 	repaired := func(e entry) bool {
-		t, _, ours := pl.lookup(e.key)
-		return ours && t.group < 0 && !p.isReserved(e.key) && slices.ContainsFunc(faults, func(f *FieldError) bool {
+		t, _, owned := pl.lookup(e.key)
+		return owned && t.group < 0 && !p.isReserved(e.key) && slices.ContainsFunc(faults, func(f *FieldError) bool {
 			return f.Parameter == pl.leaves[t.leaf].name
 		})
 	}
@@ -336,11 +337,11 @@ func (p *Params) repair(pl *plan, canonical string, faults []*FieldError) {
 
 // settle puts fresh entries where those that ours selects are, the surplus at
 // the end; the others keep their places.
-func settle(entries []entry, ours func(entry) bool, fresh []entry) []entry {
+func settle(entries []entry, owned func(entry) bool, fresh []entry) []entry {
 	out := make([]entry, 0, len(entries)+len(fresh))
 	for _, e := range entries {
 		switch {
-		case !ours(e):
+		case !owned(e):
 			out = append(out, e)
 		case len(fresh) > 0:
 			out, fresh = append(out, fresh[0]), fresh[1:]

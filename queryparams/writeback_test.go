@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/queryparams"
 )
@@ -30,7 +31,7 @@ func serve(t *testing.T, cfg queryparams.Config, handler echo.HandlerFunc) (e *e
 			return *ended
 		}
 	})
-	e.Use(queryparams.Must(queryparams.New(cfg)).Middleware())
+	e.Use(echov4.Use(queryparams.Must(queryparams.New(cfg))))
 	e.Any("/*", handler)
 	return e, ended
 }
@@ -93,11 +94,11 @@ func TestFullPagesCarryAScript(t *testing.T) {
 		})
 	}
 	e, _ := serve(t, queryparams.Config{}, show(func(p *queryparams.Params) error {
-		p.History(queryparams.PushHistory)
+		p.PushHistory()
 		return p.Set("page", 2)
 	}))
 	if got := get(t, e, "/list").Body.String(); !strings.Contains(got, `history.pushState(null,"","/list?page=2"+location.hash)`) || !strings.Contains(got, "popstate") {
-		t.Errorf("after History(PushHistory): %s", got)
+		t.Errorf("after PushHistory(): %s", got)
 	}
 	p := dict(t, "a=1")
 	if got := p.Script("n"); got != "" {
@@ -195,12 +196,12 @@ func TestOnChangeHandsOutEveryChangeInOrder(t *testing.T) {
 				return err
 			}
 		}
-		p.History(queryparams.PushHistory)
+		p.PushHistory()
 		if err := p.Clear(); err != nil {
 			return err
 		}
 		want := []queryparams.Change{
-			{Query: "embed=true&a=1"}, {Query: "embed=true&a=1&b=1"}, {Query: "embed=true", History: queryparams.PushHistory},
+			{Query: "embed=true&a=1"}, {Query: "embed=true&a=1&b=1"}, {Query: "embed=true", Push: true},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("changes (-want +got):\n%s", diff)
@@ -308,7 +309,7 @@ func TestCanonicalRedirectsOnceAndOnlyGETAndHEAD(t *testing.T) {
 		B int `query:"b" default:"1"`
 	}
 	others := queryparams.Must(queryparams.NewSchema[other](queryparams.SchemaConfig{}))
-	e, ended := serve(t, queryparams.Config{Canonical: queryparams.Redirect308}, func(c echo.Context) error {
+	e, ended := serve(t, queryparams.Config{Canonical: true}, func(c echo.Context) error {
 		if _, err := views.Bind(c); err != nil {
 			return err
 		}
@@ -376,7 +377,7 @@ func TestMigrations(t *testing.T) {
 		{"pp=1", ""},
 		{"", ""},
 	} {
-		for _, canonical := range []queryparams.Canonical{queryparams.CanonicalOff, queryparams.Redirect308} {
+		for _, canonical := range []bool{false, true} {
 			var seen string
 			e, ended := serve(t, queryparams.Config{Migrations: old, Canonical: canonical}, func(c echo.Context) error {
 				p, err := queryparams.From(c)
@@ -394,7 +395,7 @@ func TestMigrations(t *testing.T) {
 				if rec.Code != http.StatusOK || strings.Contains(rec.Body.String(), "<script") {
 					t.Errorf("%s: %d %s, want it served as it is", tt.raw, rec.Code, rec.Body)
 				}
-			case canonical == queryparams.Redirect308:
+			case canonical:
 				if got := rec.Header().Get("Location"); got != to || rec.Code != http.StatusPermanentRedirect {
 					t.Errorf("%s: %d to %q, want %q", tt.raw, rec.Code, got, to)
 				}
@@ -415,7 +416,7 @@ func TestMigrations(t *testing.T) {
 		}
 	}
 	// Bind sees the new names too, and a POST is never redirected
-	e, _ := serve(t, queryparams.Config{Migrations: old, Canonical: queryparams.Redirect308}, func(c echo.Context) error {
+	e, _ := serve(t, queryparams.Config{Migrations: old, Canonical: true}, func(c echo.Context) error {
 		v, err := views.Bind(c)
 		return errors.Join(err, c.String(http.StatusOK, fmt.Sprint(v)))
 	})
@@ -428,7 +429,7 @@ func TestAMigrationThatNeverSettlesDoesNotRedirectForever(t *testing.T) {
 	t.Parallel()
 	e, _ := serve(t, queryparams.Config{
 		Migrations: []queryparams.Migration{queryparams.Rewrite("n", func(v string) (string, bool) { return v + "x", true })},
-		Canonical:  queryparams.Redirect308,
+		Canonical:  true,
 	}, func(c echo.Context) error { return c.NoContent(http.StatusOK) })
 	if rec := get(t, e, "/?n=1"); rec.Code != http.StatusOK {
 		t.Errorf("%d to %q", rec.Code, rec.Header().Get("Location"))
@@ -437,13 +438,13 @@ func TestAMigrationThatNeverSettlesDoesNotRedirectForever(t *testing.T) {
 
 func TestNewRefusesMigrationsThatCannotWork(t *testing.T) {
 	t.Parallel()
-	_, err := queryparams.New(queryparams.Config{Canonical: 9, Migrations: []queryparams.Migration{
+	_, err := queryparams.New(queryparams.Config{Migrations: []queryparams.Migration{
 		{},
 		queryparams.Rename("a", "a"), queryparams.Rename("", "b"), queryparams.Rename("a", "a[b]"), queryparams.Drop(),
 		queryparams.Rewrite("x", nil), queryparams.Drop("EMBED"),
 	}})
-	if err == nil || strings.Count(err.Error(), "\n") != 7 {
-		t.Errorf("New error:\n%v\nwant 8 problems", err)
+	if err == nil || strings.Count(err.Error(), "\n") != 6 {
+		t.Errorf("New error:\n%v\nwant 7 problems", err)
 	}
 }
 

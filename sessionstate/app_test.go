@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/memstore"
@@ -43,7 +44,7 @@ func newApp(t testing.TB, c sessionstate.Config) *app {
 		c.Observer = a.rec
 	}
 	a.m = newManager(t, c)
-	a.Use(a.m.Middleware())
+	a.Use(echov4.Use(a.m))
 	return a
 }
 
@@ -74,6 +75,12 @@ func modes(t *testing.T, f func(t *testing.T, c sessionstate.Config)) {
 		t.Parallel()
 		f(t, sessionstate.Config{Store: newMem(t)})
 	})
+}
+
+// has reports whether the session has a value for the key.
+func has[T any](k *sessionstate.Key[T], s *sessionstate.State) bool {
+	_, ok, _ := k.Lookup(s)
+	return ok
 }
 
 // handle adds a route whose session is s.

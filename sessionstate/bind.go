@@ -124,7 +124,7 @@ func (s *State) bind(form url.Values, fields []Field) error {
 	if len(faults) > 0 {
 		return &BindError{faults}
 	}
-	if err := s.whole(); err != nil {
+	if err := s.loadAll(); err != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
@@ -124,7 +125,7 @@ func TestBindSetsAllFieldsOrNone(t *testing.T) {
 	a.POST("/form", func(c echo.Context) error {
 		s := sessionstate.From(c)
 		return c.String(200, fmt.Sprintln(count.Get(s), name.Get(s), tags.Get(s)))
-	}, a.m.Bind(fields...))
+	}, echov4.Use(a.m.Bind(fields...)))
 	a.handle("/veto", func(c echo.Context, s *sessionstate.State) error {
 		if err := sessionstate.Bind(s, c, fields...); !errors.Is(err, veto) && c.Request().Method == http.MethodPost {
 			t.Errorf("Bind() = %v, want the veto", err)

@@ -29,21 +29,21 @@ type change struct {
 // changes is what a request did to its session, in a form that can be done
 // again to a newer record.
 type changes struct {
-	keys    []change
-	cleared bool // everything the record had was removed first
-	login   *login
-	foreign *string
-	life    *int64 // seconds, what gorilla code asks for
-	renew   bool   // give it a new id
-	create  bool   // save it even if it is empty
+	keys        []change
+	cleared     bool // everything the record had was removed first
+	login       *login
+	foreign     *string
+	rememberFor *int64 // seconds, what another library's code asks for
+	renew       bool   // give it a new id
+	create      bool   // save it even if it is empty
 }
 
 // login is a change of who the session belongs to.
 type login struct {
-	user string
-	at   int64  // Unix seconds: the absolute timeout starts again
-	life int64  // seconds, 0: Config decides
-	mark string // the last mark of the user
+	user        string
+	at          int64  // Unix seconds: the absolute timeout starts again
+	rememberFor int64  // seconds, 0: Config decides
+	mark        string // the last mark of the user
 }
 
 // of returns what was done to the key.
@@ -118,14 +118,14 @@ func (c *changes) apply(r record) (record, error) {
 	if c.foreign != nil {
 		r.foreign = *c.foreign
 	}
-	if c.life != nil && c.login == nil {
-		r.life = *c.life
+	if c.rememberFor != nil && c.login == nil {
+		r.rememberFor = *c.rememberFor
 	}
 	return r, nil
 }
 
 func (l *login) apply(r record) record {
-	r.user, r.life, r.mark = l.user, l.life, l.mark
+	r.user, r.rememberFor, r.mark = l.user, l.rememberFor, l.mark
 	r.created, r.issued, r.seen = l.at, l.at, 1000*l.at
 	return r
 }

@@ -133,7 +133,7 @@ func TestRecordRoundTrip(t *testing.T) {
 	tests := []record{
 		{},
 		{created: 1_700_000_000, issued: 1_700_000_000, seen: 1_700_000_001_500},
-		{created: 1, issued: 7, seen: 1 << 40, life: 86400 * 30, root: strings.Repeat("r", 32), user: "ada", foreign: "gob\x00\xff"},
+		{created: 1, issued: 7, seen: 1 << 40, rememberFor: 86400 * 30, root: strings.Repeat("r", 32), user: "ada", foreign: "gob\x00\xff"},
 		record{created: 5, issued: 5, seen: 5000}.with(entry{"b", 1, "2"}).with(entry{"a", 0, `"x"`}).with(entry{"c", 9, "null"}).with(entry{"a", 2, "1"}).without("b").without("z"),
 		record{}.with(entry{strings.Repeat("n", 200), 300, strings.Repeat("v", 20000)}),
 	}

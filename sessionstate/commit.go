@@ -8,33 +8,91 @@ import (
 	"strings"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/observe"
 )
 
-// plan is what a commit has to do, decided under the State's lock.
-type plan struct {
-	read      bool  // the response depends on a cookie
-	personal  bool  // somebody may be logged in
-	err       error // why the session could not be loaded
-	mustFail  bool
+// pending is one commit of a session: what it has to do, decided under the
+// State's lock, and what came of it.
+type pending struct {
+	read         bool  // the response depends on a cookie
+	personal     bool  // somebody may be logged in
+	err          error // why the session could not be loaded
+	mustFail     bool
+	ended        []held
+	clearSite    bool
+	flash        string
+	hasFlash     bool        // flash is to be set, or deleted when empty
+	earlyHeaders http.Header // of earlier saves
+	strict       bool        // there is a caller to hear of every failure
+
+	// For the backend, if save is set.
 	save      bool
-	job       job
-	ended     []held
-	clearSite bool
-	flash     string
-	tell      bool        // flash is to be set, or deleted when empty
-	early     http.Header // of earlier saves
-	strict    bool        // there is a caller to hear of every failure
+	base      held
+	next      record // base with the changes
+	changes   changes
+	renew     bool // give it the new id
+	timed     bool // the same, but the old id leads to the new one for a while
+	newID     sessionID
+	touchOnly bool // nothing has changed: only move the deadline
+	absent    bool // the visitor is not there: leave the deadline where it is
+	now       time.Time
+
+	// From the backend.
+	before  record // what the changes were in the end applied to
+	after   held   // as it was saved
+	cookie  string // the new cookie value; empty: the visitor's is still right
+	visit   string // the new value of the cookie that notes visits; empty: nothing to note
+	tries   int
+	renewed bool // it had another id before
 }
 
-// commit saves the session and sets its cookies in h. It works once; then the
-// session is frozen, unless it fails, which the caller makes the response.
+// saveNow stands for a status: nothing leaves, and the session can be changed
+// afterwards.
+const saveNow = 0
+
+// commit saves the session and sets its cookies in h, the headers of a response
+// with that status. It works once; then the session is frozen, unless it fails,
+// which the caller makes the response.
 func (s *State) commit(ctx context.Context, status int, h http.Header) error {
-	p, ok := s.startCommit(status)
-	if !ok {
+	var p pending
+	if !s.begin(&p, status) {
+		if status == saveNow {
+			return ErrCommitted
+		}
 		return nil
 	}
-	return s.carryOut(ctx, &p, h, frozen)
+	// The client may have gone: what it did is saved all the same.
+	lasting := context.WithoutCancel(ctx)
+	err := s.prepare(lasting, &p, h)
+	if err == nil && p.save {
+		of := new(pending) // only what is saved needs the heap
+		*of = p
+		err = s.saved(lasting, of, s.save(lasting, of))
+		if p = *of; err != nil {
+			if p.after, p.before = (held{}), (record{}); s.mayDrop(&p, err) {
+				// The observer has been told. No cookie is set: the browser may have a
+				// newer one by now, from the response that ended this session.
+				err, p.cookie, p.visit = nil, "", ""
+			}
+		}
+	}
+	if err == nil {
+		s.setCookies(&p, h)
+	}
+	s.settle(ctx, &p, status, err)
+	return err
+}
+
+// mayDrop reports whether a save that failed is no reason to fail the response.
+func (s *State) mayDrop(p *pending, err error) bool {
+	switch {
+	case p.strict:
+		return false
+	case errors.Is(err, ErrEnded) || p.touchOnly:
+		return true
+	}
+	return s.m.failOpen && !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrTooManySessions)
 }
 
 // SaveNow saves the session before its response does: for a handler that goes
@@ -57,7 +115,7 @@ func (s *State) SaveNow(ctx context.Context) error {
 		return ErrNeedsResponse
 	}
 	h := make(http.Header)
-	if err := s.saveNow(ctx, h); err != nil {
+	if err := s.commit(ctx, saveNow, h); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -75,27 +133,6 @@ func (m *Manager) keeps() bool {
 	return ok
 }
 
-// saveNow commits outside of a response's commit, and goes on.
-func (s *State) saveNow(ctx context.Context, h http.Header) error {
-	p, ok := s.startSave()
-	if !ok {
-		return ErrCommitted
-	}
-	return s.carryOut(ctx, &p, h, open)
-}
-
-func (s *State) startSave() (plan, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.isOpen() {
-		return plan{}, false
-	}
-	p := s.plan()
-	p.strict, p.tell, p.early = true, false, nil // messages and earlier cookies wait for the response
-	s.saving = make(chan struct{})
-	return p, true
-}
-
 // isOpen reports whether the session can be changed, once nobody is saving it
 // any more. It is called under the lock, which it may give up meanwhile.
 func (s *State) isOpen() bool {
@@ -108,13 +145,16 @@ func (s *State) isOpen() bool {
 	return s.phase == open
 }
 
-// carryOut carries out a plan and takes the State from committing to then.
-func (s *State) carryOut(ctx context.Context, p *plan, h http.Header, then phase) error {
-	after, before, err := s.run(ctx, p, h)
+// settle takes the State from committing to open or frozen, and tells whom it
+// concerns.
+func (s *State) settle(ctx context.Context, p *pending, status int, err error) {
 	s.mu.Lock()
-	s.phase = then
-	if after.known() {
-		s.base, s.cur, s.changes = after, after.record, changes{}
+	s.phase = frozen
+	if status == saveNow {
+		s.phase = open
+	}
+	if p.after.known() {
+		s.base, s.cur, s.changes = p.after, p.after.record, changes{}
 	}
 	if err == nil {
 		s.ended, s.endUnread = nil, false
@@ -124,18 +164,17 @@ func (s *State) carryOut(ctx context.Context, p *plan, h http.Header, then phase
 		s.saving = nil
 	}
 	var run []func()
-	if then == frozen {
+	if s.phase == frozen {
 		run, s.then = s.then, nil
 	}
 	s.mu.Unlock()
-	s.born(&p.job.base, &after)
+	s.settleScopes(&p.base, &p.after)
 	for _, f := range run {
 		f()
 	}
-	if err == nil && after.known() {
-		s.committed(ctx, &before, &after.record)
+	if err == nil && p.after.known() {
+		s.committed(ctx, &p.before, &p.after.record)
 	}
-	return err
 }
 
 // mergeEarly puts headers of an earlier save into h.
@@ -152,61 +191,66 @@ func mergeEarly(h, early http.Header) {
 	}
 }
 
-// startCommit takes the State from open to committing.
-func (s *State) startCommit(status int) (plan, bool) {
+// begin takes the State to committing and says in p what is to be done. It
+// reports whether the session can still be changed.
+func (s *State) begin(p *pending, status int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.isOpen() {
-		return plan{}, false
+		return false
 	}
 	if status >= http.StatusInternalServerError && !s.m.keepOn5xx {
 		s.discard()
 	}
-	return s.plan(), true
-}
-
-// plan takes the State to committing and says what is to be done. It is called
-// under the lock.
-func (s *State) plan() plan {
-	now := time.Now()
 	s.phase = committing
-	p := plan{read: s.loaded || s.flash.loaded, err: s.err, mustFail: s.mustFail, ended: s.ended, clearSite: s.clearSite, early: s.early, strict: s.detached}
+	*p = pending{
+		read: s.loaded || s.flash.loaded, err: s.err, mustFail: s.mustFail, ended: s.ended, clearSite: s.clearSite,
+		earlyHeaders: s.early, strict: s.detached, now: time.Now(),
+	}
 	if s.endUnread {
 		p.ended = slices.Concat(s.ended, s.unread)
 	}
 	p.personal = !s.detached && (s.base.record.personal() || s.cur.personal())
-	p.flash, p.tell = s.flashCookie()
-	if s.coldErr != nil {
-		p.err = s.coldErr
-		return p
+	p.flash, p.hasFlash = s.flashCookie()
+	if status == saveNow {
+		p.strict, p.hasFlash, p.earlyHeaders = true, false, nil // messages and earlier cookies wait for the response
+		s.saving = make(chan struct{})
 	}
-	if !s.loaded || s.err != nil {
-		return p
-	}
-	j := job{base: s.base, next: s.cur, changes: s.changes, renew: s.changes.renew, now: now, still: s.detached && !s.present}
-	j.timed = s.base.known() && !j.renew && !s.detached && s.m.renewEvery > 0 && now.Sub(time.Unix(s.base.record.issued, 0)) >= s.m.renewEvery
-	changed := s.base.known() && (j.renew || j.timed || !s.cur.equal(&s.base.record))
-	j.touch = s.base.known() && !changed
 	switch {
-	case !s.base.known():
+	case s.spillErr != nil:
+		p.err = s.spillErr
+	case s.loaded && s.err == nil:
+		s.decide(p)
+	}
+	return true
+}
+
+// decide says whether and how the session is to be saved. It is called under
+// the lock.
+func (s *State) decide(p *pending) {
+	known := s.base.known()
+	p.base, p.next, p.changes, p.renew, p.absent = s.base, s.cur, s.changes, s.changes.renew, s.detached && !s.present
+	p.timed = known && !p.renew && !s.detached && s.m.renewEvery > 0 && p.now.Sub(time.Unix(s.base.record.issued, 0)) >= s.m.renewEvery
+	changed := known && (p.renew || p.timed || !s.cur.equal(&s.base.record))
+	p.touchOnly = known && !changed
+	switch {
+	case !known:
 		p.save = !s.detached && (s.changes.create || !s.cur.empty())
 	case changed:
 		p.save = true
-	case s.detached && !s.present:
+	case p.absent:
 	default:
-		later := s.m.limits.deadline(&s.cur, now).Sub(s.base.deadline)
+		later := s.m.limits.deadline(&s.cur, p.now).Sub(s.base.deadline)
 		p.save = s.base.stale || s.m.limits.idle > 0 && later >= s.m.limits.touchEvery()
 	}
-	if p.save && !j.touch {
-		j.newID = s.comingID()
+	if p.save && !p.touchOnly {
+		p.newID = s.comingID()
 	}
-	p.job = j
-	return p
 }
 
 // equal reports whether two records hold the same.
 func (r *record) equal(o *record) bool {
-	if r.created != o.created || r.life != o.life || r.user != o.user || r.foreign != o.foreign || r.cold != o.cold || len(r.entries) != len(o.entries) {
+	if r.created != o.created || r.rememberFor != o.rememberFor || r.user != o.user || r.foreign != o.foreign || r.spilled != o.spilled || len(r.entries) != len(o.entries) {
 		return false
 	}
 	for i := range r.entries {
@@ -217,23 +261,21 @@ func (r *record) equal(o *record) bool {
 	return true
 }
 
-// run carries a plan out. It returns the session as it was saved, and the
-// record that the changes were made to.
-func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, before record, err error) {
+// prepare does what has to come before a save: headers that hold in any case,
+// and the end of what was destroyed.
+func (s *State) prepare(ctx context.Context, p *pending, h http.Header) error {
 	if p.read && !slices.Contains(h["Vary"], "Cookie") {
 		h.Add("Vary", "Cookie")
 	}
 	if p.personal && !p.strict {
 		keepPersonal(h)
 	}
-	mergeEarly(h, p.early)
-	if p.err != nil && (p.mustFail || s.m.onError == FailClosed) {
-		return held{}, record{}, p.err
+	mergeEarly(h, p.earlyHeaders)
+	if p.err != nil && (p.mustFail || !s.m.failOpen) {
+		return p.err
 	}
-	// The client may have gone: what it did is saved all the same.
-	ctx = context.WithoutCancel(ctx)
 	if err := s.endAll(ctx, p.ended); err != nil {
-		return held{}, record{}, err
+		return err
 	}
 	if len(p.ended) > 0 { // all of them: while one may live, the browser keeps its cookies
 		s.m.setCookie(s.req, h, s.m.cookie.Name, "", -1)
@@ -244,34 +286,24 @@ func (s *State) run(ctx context.Context, p *plan, h http.Header) (after held, be
 	if p.clearSite {
 		h.Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
 	}
-	if p.save {
-		var out saved
-		out, err = s.save(ctx, &p.job)
-		switch {
-		case err == nil:
-		case !p.strict && (errors.Is(err, ErrEnded) || p.job.touch || s.m.onError == FailOpen && !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrTooManySessions)):
-			// The observer has been told. No cookie is set: the browser may have a
-			// newer one by now, from the response that ended this session.
-			out = saved{}
-		default:
-			return held{}, record{}, err
-		}
-		after, before = out.after, out.base
-		if out.cookie != "" {
-			s.m.setCookie(s.req, h, s.m.cookie.Name, out.cookie, s.m.maxAge(&after.record, p.job.now))
-		}
-		if out.visit != "" {
-			s.m.setCookie(s.req, h, s.m.visitName, out.visit, 0)
-		}
+	return nil
+}
+
+// setCookies sets the cookies that a commit needs.
+func (s *State) setCookies(p *pending, h http.Header) {
+	if p.cookie != "" {
+		s.m.setCookie(s.req, h, s.m.cookie.Name, p.cookie, s.m.maxAge(&p.after.record, p.now))
 	}
-	if p.tell {
+	if p.visit != "" {
+		s.m.setCookie(s.req, h, s.m.visitName, p.visit, 0)
+	}
+	if p.hasFlash {
 		age := 0
 		if p.flash == "" {
 			age = -1
 		}
 		s.m.setCookie(s.req, h, s.m.flashName, p.flash, age)
 	}
-	return after, before, nil
 }
 
 // endAll ends the sessions that the request has destroyed, unless it has done so
@@ -313,47 +345,61 @@ func (s *State) end(ctx context.Context, old *held) error {
 	last := *old
 	err := s.m.call(ctx, "end", func(ctx context.Context) error { return s.m.keeper.end(ctx, &last) })
 	if err == nil {
-		s.m.lives.end(old.life())
-		s.m.lives.end(last.life())
-		s.m.life(ctx, observe.SessionDestroyed, old)
+		s.m.scopes.end(old.lineage())
+		s.m.scopes.end(last.lineage())
+		s.m.report(ctx, observe.SessionDestroyed, old)
 	}
 	return err
 }
 
-// save has the keeper save a job, and tells the observer how it went.
-func (s *State) save(ctx context.Context, j *job) (saved, error) {
-	var out saved
-	err := s.m.call(ctx, "save", func(ctx context.Context) (err error) {
-		out, err = s.m.keeper.save(ctx, j)
-		return err
-	})
-	if out.tries > 1 {
-		observe.Emit(ctx, s.m.observer, observe.SessionConflict{ID: s.m.digest(&j.base), Tries: out.tries, Err: err})
+// save has the backend save what is pending. It is Manager.call without its
+// closures: a breakpoint in a store is few frames from here.
+func (s *State) save(ctx context.Context, p *pending) (err error) {
+	began := time.Now()
+	bounded, cancel := s.m.bounded(ctx)
+	defer func() {
+		cancel()
+		if v := recover(); v != nil {
+			err = panics.New(v)
+		}
+		err = s.m.fault(ctx, "save", began, err)
+	}()
+	return s.m.keeper.save(bounded, p)
+}
+
+// saved tells the observer how a save went, and ends what a login has made too
+// many.
+func (s *State) saved(ctx context.Context, p *pending, err error) error {
+	if err == nil {
+		s.m.counters.saves.Add(1)
 	}
-	if err == nil && j.changes.login != nil {
-		if err := s.m.users.limit(ctx, &out.after); err != nil {
-			return saved{}, err
+	if p.tries > 1 {
+		s.m.counters.conflicts.Add(1)
+		observe.Emit(ctx, s.m.observer, observe.SessionConflict{ID: s.m.digest(&p.base), Tries: p.tries, Err: err})
+	}
+	if err == nil && p.changes.login != nil {
+		if err := s.m.users.limit(ctx, &p.after); err != nil {
+			return err
 		}
 	}
 	switch {
-	case err == nil && !j.base.known():
-		s.m.life(ctx, observe.SessionCreated, &out.after)
-	case err == nil && out.newID:
-		s.m.life(ctx, observe.SessionRenewed, &out.after)
-	case err == nil:
-	case errors.Is(err, ErrEnded):
-		s.m.life(ctx, observe.SessionLost, &j.base)
+	case err == nil && !p.base.known():
+		s.m.report(ctx, observe.SessionCreated, &p.after)
+	case err == nil && p.renewed:
+		s.m.report(ctx, observe.SessionRenewed, &p.after)
+	case err != nil && errors.Is(err, ErrEnded):
+		s.m.report(ctx, observe.SessionLost, &p.base)
 	}
-	return out, err
+	return err
 }
 
 // maxAge is the cookie's Max-Age in seconds: 0, until the browser is closed,
 // unless the session is a remembered one; and never past its end.
 func (m *Manager) maxAge(r *record, now time.Time) int {
-	if r.life == 0 {
+	if r.rememberFor == 0 {
 		return 0
 	}
-	return int(max(1, r.created+r.life-now.Unix()))
+	return int(max(1, r.created+r.rememberFor-now.Unix()))
 }
 
 // setCookie sets one of the Manager's cookies in the response to r, for ever

@@ -6,12 +6,15 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/internal/waysouttest"
+	"github.com/reecho-go/reecho/internal/waysouttest/echov4test"
+	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
@@ -21,7 +24,7 @@ func TestTheSessionIsSavedOnEveryWayOut(t *testing.T) {
 	t.Parallel()
 	ways := waysouttest.Ways(t)
 	modes(t, func(t *testing.T, c sessionstate.Config) {
-		for _, ar := range waysouttest.Arounds() {
+		for _, ar := range echov4test.Framework().Arounds() {
 			for _, h2 := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/http2=%v", ar.Name, h2), func(t *testing.T) {
 					t.Parallel()
@@ -41,17 +44,21 @@ func TestTheSessionIsSavedOnEveryWayOut(t *testing.T) {
 func serveWays(t *testing.T, c sessionstate.Config, ways []waysouttest.Way, ar waysouttest.Around, h2 bool) *httptest.Server {
 	t.Helper()
 	c.Secrets = []sessionstate.Secret{key1}
-	e := echo.New()
-	e.GET("/", func(c echo.Context) error { return show(c, sessionstate.From(c)) })
+	routes := map[string]func(waysouttest.Answer) error{
+		"/": func(x waysouttest.Answer) error {
+			return x.String(http.StatusOK, strconv.Itoa(count.Get(sessionstate.From(x))))
+		},
+	}
 	for _, w := range ways {
-		e.Any("/"+w.Name, func(c echo.Context) error {
-			if _, err := sessionstate.Incr(count, sessionstate.From(c), 1); err != nil {
+		routes["/"+w.Name] = func(x waysouttest.Answer) error {
+			if _, err := sessionstate.Incr(count, sessionstate.From(x), 1); err != nil {
 				return err
 			}
-			return w.Out(c)
-		})
+			return w.Out(x)
+		}
 	}
-	return waysouttest.Serve(t, e, ar, h2, newManager(t, c).Middleware())
+	stack := middleware.Must(middleware.New(newManager(t, c)))
+	return waysouttest.Serve(t, echov4test.Framework().Handler(t, ar.Layers(stack), routes), h2)
 }
 
 func wayOut(t *testing.T, srv *httptest.Server, w waysouttest.Way) {

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // CookieConfig is how the session's cookie looks. It is always HttpOnly, and
@@ -101,6 +102,25 @@ func (c CookieConfig) check(insecure bool) error {
 		bad("Partitioned is true, which browsers refuse with Config.Insecure: drop one of them")
 	}
 	return errors.Join(errs...)
+}
+
+// template is a cookie with these attributes.
+func (c CookieConfig) template(insecure bool) http.Cookie {
+	return http.Cookie{Path: c.Path, Domain: c.Domain, Secure: !insecure, HttpOnly: true, SameSite: c.SameSite, Partitioned: c.Partitioned}
+}
+
+// line is the Set-Cookie header of a cookie. A maxAge of 0 is until the browser
+// is closed, a negative one deletes.
+func (c CookieConfig) line(name, value string, maxAge int, insecure bool) string {
+	cookie := c.template(insecure)
+	cookie.Name, cookie.Value, cookie.MaxAge = name, value, maxAge
+	switch {
+	case maxAge > 0:
+		cookie.Expires = time.Now().Add(time.Duration(maxAge) * time.Second)
+	case maxAge < 0:
+		cookie.Expires = time.Unix(1, 0)
+	}
+	return cookie.String()
 }
 
 func hasPrefixFold(s, prefix string) bool {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -53,8 +54,8 @@ func csrfApp(t *testing.T, cfg sessionstate.Config) *app {
 		}
 		return c.String(200, token)
 	})
-	a.POST("/save", func(c echo.Context) error { return incr(c, sessionstate.From(c)) }, a.m.CSRF())
-	a.GET("/save", func(c echo.Context) error { return show(c, sessionstate.From(c)) }, a.m.CSRF())
+	a.POST("/save", func(c echo.Context) error { return incr(c, sessionstate.From(c)) }, echov4.Use(a.m.CSRF()))
+	a.GET("/save", func(c echo.Context) error { return show(c, sessionstate.From(c)) }, echov4.Use(a.m.CSRF()))
 	return a
 }
 
@@ -118,9 +119,9 @@ func TestCSRFOutsideTheManagerSaysSo(t *testing.T) {
 	other := newManager(t, sessionstate.Config{Observer: rec, Secrets: []sessionstate.Secret{key1}})
 	done := func(c echo.Context) error { return c.String(200, "done") }
 	for what, middlewares := range map[string][]echo.MiddlewareFunc{
-		"without it":         {m.CSRF()},
-		"before it":          {m.CSRF(), m.Middleware()},
-		"behind another one": {other.Middleware(), m.CSRF()},
+		"without it":         {echov4.Use(m.CSRF())},
+		"before it":          {echov4.Use(m.CSRF()), echov4.Use(m)},
+		"behind another one": {echov4.Use(other), echov4.Use(m.CSRF())},
 	} {
 		a := &app{Echo: echo.New(), m: m}
 		a.Any("/save", done, middlewares...)
@@ -169,7 +170,7 @@ func TestCSRFTokensComeFromTheHeaderOrTheBody(t *testing.T) {
 				c.Request().Body = http.MaxBytesReader(nil, c.Request().Body, 10)
 				return next(c)
 			}
-		}, a.m.CSRF())
+		}, echov4.Use(a.m.CSRF()))
 		r := v.request("/small")
 		r.Method, r.Body = http.MethodPost, io.NopCloser(strings.NewReader(field))
 		r.Header.Set("Content-Type", form)
@@ -182,7 +183,7 @@ func TestASVS14_3_1_LogoutCanClearTheSite(t *testing.T) {
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
 		a.handle("/clear", func(c echo.Context, s *sessionstate.State) error {
-			if err := s.Destroy(sessionstate.ClearSiteData()); err != nil {
+			if err := s.DestroyAndClearSite(); err != nil {
 				return err
 			}
 			return c.String(200, fmt.Sprint(s.User()))

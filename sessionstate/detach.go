@@ -29,10 +29,8 @@ type Handle struct {
 
 	mu sync.Mutex
 	at held
-	of *life
+	of *sessionScope
 }
-
-var _ scope.Lender = (*Handle)(nil)
 
 // Detach returns a handle to the session that outlives the request. In server
 // mode a session that is new, or is to get a new id, is saved by it, as by
@@ -42,7 +40,7 @@ var _ scope.Lender = (*Handle)(nil)
 // Errors are those of loading the session and of SaveNow, and [ErrCommitted]
 // for a visitor without a session when it is too late to give one.
 func (s *State) Detach() (*Handle, error) {
-	lent, err := s.Lend(s.context())
+	lent, err := s.lendScope()
 	if err != nil {
 		return nil, err
 	}
@@ -56,15 +54,15 @@ func (s *State) Detach() (*Handle, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lends = slices.DeleteFunc(s.lends, func(l *life) bool { return l == lent }) // the handle has it now, for good
+	s.scopes = slices.DeleteFunc(s.scopes, func(l *sessionScope) bool { return l == lent }) // the handle has it now, for good
 	at := s.base
 	if !s.m.keeps() {
 		if at.record = s.cur; !s.base.known() || s.changes.renew {
-			at.id, at.is, at.cookie = s.comingID(), true, ""
+			at.id, at.exists, at.cookie = s.comingID(), true, ""
 		}
 		at.deadline = s.m.limits.deadline(&at.record, time.Now())
 	}
-	return &Handle{m: s.m, at: at, of: lent.(*life)}, nil
+	return &Handle{m: s.m, at: at, of: lent.(*sessionScope)}, nil
 }
 
 // View calls f with the session as it is now. It cannot be changed in there:
@@ -123,13 +121,16 @@ func (h *Handle) Touch(ctx context.Context) error {
 // request: caches and resources in session scope work in it, until the session
 // ends.
 func (h *Handle) Context(parent context.Context) context.Context {
-	return scope.WithLender(parent, h)
+	return scope.WithLender(parent, handleScope{h})
 }
 
-// Lend lends the session's life to caches and resources in session scope. It
-// asks the store only when the session may have ended. Errors: [ErrEnded] and
-// *[StoreError].
-func (h *Handle) Lend(ctx context.Context) (scope.Life, error) {
+// handleScope is a Handle as caches and resources in session scope see it.
+type handleScope struct{ h *Handle }
+
+// Lend implements scope.Lender. It asks the store only when the session may have
+// ended. Errors: [ErrEnded] and *[StoreError].
+func (hs handleScope) Lend(ctx context.Context) (scope.Life, error) {
+	h := hs.h
 	h.mu.Lock()
 	of := h.of
 	h.mu.Unlock()
@@ -140,7 +141,7 @@ func (h *Handle) Lend(ctx context.Context) (scope.Life, error) {
 	if err != nil {
 		return nil, err
 	}
-	of, over := h.m.lives.lend(at.life(), at.deadline, false)
+	of, over := h.m.scopes.acquire(at.lineage(), at.deadline, false)
 	tell(over)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -148,8 +149,8 @@ func (h *Handle) Lend(ctx context.Context) (scope.Life, error) {
 	return of, nil
 }
 
-// over reports whether the life has ended, or its time is over.
-func (l *life) over(now time.Time) bool {
+// over reports whether the scope has ended, or its time is over.
+func (l *sessionScope) over(now time.Time) bool {
 	l.all.mu.Lock()
 	ended := l.ended
 	l.all.mu.Unlock()

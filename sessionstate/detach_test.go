@@ -185,14 +185,14 @@ func TestHandlesEndWithTheSession(t *testing.T) {
 			if n, err := seen(t, h); n != 1 || err != nil {
 				t.Fatalf("%s: View() = %d, %v", name, n, err)
 			}
-			if _, err := h.Lend(t.Context()); err != nil {
+			if _, err := scope.Lend(h.Context(t.Context())); err != nil {
 				t.Fatal(err)
 			}
 			end(v)
 			if _, err := seen(t, h); !errors.Is(err, sessionstate.ErrEnded) {
 				t.Errorf("%s: View() = %v, want ErrEnded", name, err)
 			}
-			if _, err := h.Lend(t.Context()); !errors.Is(err, sessionstate.ErrEnded) {
+			if _, err := scope.Lend(h.Context(t.Context())); !errors.Is(err, sessionstate.ErrEnded) {
 				t.Errorf("%s: Lend() = %v, want ErrEnded", name, err)
 			}
 			want := sessionstate.ErrEnded
@@ -280,7 +280,7 @@ func TestWhatAHandleSavesIsNoVisit(t *testing.T) {
 
 func TestAHandleFollowsATimedRenewal(t *testing.T) {
 	t.Parallel()
-	for _, grace := range []time.Duration{0, -1} {
+	for _, grace := range []time.Duration{0, 1} {
 		synctest.Test(t, func(t *testing.T) {
 			a, last := detachApp(t, sessionstate.Config{Store: newMem(t), RenewEvery: time.Minute, Grace: grace})
 			v := a.visitor()
@@ -360,9 +360,9 @@ func TestHandlesLendTheSessionsLife(t *testing.T) {
 
 func TestHandlesTellOfStoresThatFail(t *testing.T) {
 	t.Parallel()
-	for _, policy := range []sessionstate.OnStoreError{sessionstate.FailClosed, sessionstate.FailOpen} {
+	for _, failOpen := range []bool{false, true} {
 		faulty := storetest.Faulty(newMem(t))
-		a, last := detachApp(t, sessionstate.Config{Store: faulty, OnStoreError: policy})
+		a, last := detachApp(t, sessionstate.Config{Store: faulty, FailOpen: failOpen})
 		v := a.visitor()
 		v.get(t, "/incr")
 		v.get(t, "/detach")

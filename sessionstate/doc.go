@@ -1,5 +1,5 @@
 // Package sessionstate is typed state per visitor: Streamlit's
-// st.session_state for echo, on gorilla/sessions.
+// st.session_state for echo.
 //
 //	var visits = sessionstate.NewKey("visits", sessionstate.KeyConfig[int]{})
 //
@@ -8,9 +8,10 @@
 // A [Manager] is a plugin for a middleware.Stack, and a middleware of its own.
 // By default the session lives in the visitor's cookie, encrypted (cookie
 // mode); with Config.Store it lives in any store.Store that can compare and
-// swap, and the cookie holds its sealed id (server mode). Config.Gorilla keeps it
-// in a third-party store for gorilla/sessions, with the promises of cookie mode. The same visitor in
-// another tab, or after a reload, has the same session.
+// swap, and the cookie holds its sealed id (server mode). Package gorillastate lets
+// code for gorilla/sessions use the sessions, takes over those of an app that had
+// them there, and keeps them in a store for it. The same visitor in another tab, or
+// after a reload, has the same session.
 //
 // Promises, in both modes:
 //   - a route that does not use the session pays nothing for it, and a visitor
@@ -36,9 +37,9 @@
 //     the logout, and with private added to what the handler has set itself;
 //   - no event, error or log line of this package holds an id, a cookie or a
 //     value;
-//   - a store that fails answers 503, unless Config.OnStoreError says otherwise.
+//   - a store that fails answers 503, unless Config.FailOpen is set.
 //
-// Caches and resources in session scope borrow the session's life: what they
+// Caches and resources in session scope are bound to the session: what they
 // keep for a visitor outlasts renewed ids, and ends with the session, at the
 // latest when its idle or absolute time is over. A visitor without a session
 // gets one. Config.MaxNewcomers bounds what is kept for clients that never

@@ -14,6 +14,7 @@ import (
 
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 	"github.com/reecho-go/reecho/store/storetest"
 )
 
@@ -45,7 +46,7 @@ func keepers(t *testing.T, f func(t *testing.T, cfg sessionstate.Config, born fu
 	t.Run("legacy", func(t *testing.T) {
 		t.Parallel()
 		before := sessions.NewCookieStore(gorillaKey)
-		cfg := sessionstate.Config{Cookie: cookie, Legacy: sessionstate.FromCodecs(time.Now().Add(1000*time.Hour), before.Codecs...)}
+		cfg := sessionstate.Config{Cookie: cookie, Foreign: takenOver(before, time.Now().Add(1000*time.Hour))}
 		f(t, cfg, func(t *testing.T, a *app) *visitor { return bornBefore(t, a, before) })
 	})
 	for name, third := range map[string]sessions.Store{
@@ -54,12 +55,12 @@ func keepers(t *testing.T, f func(t *testing.T, cfg sessionstate.Config, born fu
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := sessionstate.Config{Cookie: cookie, Gorilla: sessionstate.FromGorilla(third)}
+			cfg := sessionstate.Config{Cookie: cookie, Foreign: gorillastate.KeepIn(third)}
 			f(t, cfg, incr)
 		})
 		t.Run(name+" of before", func(t *testing.T) {
 			t.Parallel()
-			cfg := sessionstate.Config{Cookie: cookie, Gorilla: sessionstate.FromGorilla(third)}
+			cfg := sessionstate.Config{Cookie: cookie, Foreign: gorillastate.KeepIn(third)}
 			f(t, cfg, func(t *testing.T, a *app) *visitor { return bornBefore(t, a, third) })
 		})
 	}
@@ -183,10 +184,10 @@ func TestALegacyCookieStaysEndedHoweverItIsSpelled(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]func(store *sessions.CookieStore) sessionstate.Config{
 		"Legacy": func(store *sessions.CookieStore) sessionstate.Config {
-			return sessionstate.Config{Legacy: sessionstate.FromCodecs(time.Now().Add(time.Hour), store.Codecs...)}
+			return sessionstate.Config{Foreign: takenOver(store, time.Now().Add(time.Hour))}
 		},
 		"Gorilla": func(store *sessions.CookieStore) sessionstate.Config {
-			return sessionstate.Config{Gorilla: sessionstate.FromGorilla(store)}
+			return sessionstate.Config{Foreign: gorillastate.KeepIn(store)}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -385,7 +386,7 @@ func gorillaRoutes(t *testing.T, a *app, cookie string, routes map[string]func(s
 	user = new(any)
 	for path, f := range routes {
 		a.Any(path, echo.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s, err := a.m.Gorilla().Get(r, cookie)
+			s, err := gorillastate.New(a.m).Get(r, cookie)
 			if err != nil {
 				t.Error(err)
 			}
@@ -396,7 +397,7 @@ func gorillaRoutes(t *testing.T, a *app, cookie string, routes map[string]func(s
 		})))
 	}
 	a.Any("/ask", echo.WrapHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		s, _ := a.m.Gorilla().Get(r, cookie)
+		s, _ := gorillastate.New(a.m).Get(r, cookie)
 		*user = s.Values["user"]
 	})))
 	return user
@@ -456,7 +457,7 @@ func TestALogoutEndsTheCookieOfAThirdPartyStoreForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		third := sessions.NewCookieStore(gorillaKey)
 		third.Options.MaxAge = 0 // until the browser is closed; the codec believes it for 30 days
-		a, _ := endApp(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{Name: "app"}, Gorilla: sessionstate.FromGorilla(third)})
+		a, _ := endApp(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{Name: "app"}, Foreign: gorillastate.KeepIn(third)})
 		v := bornBefore(t, a, third)
 		copied := v.clone()
 		v.get(t, "/logout").status(t, 200)
@@ -473,8 +474,8 @@ func TestJunkCookiesHideNoSessionOfAnotherName(t *testing.T) {
 	old := sessions.NewCookieStore(gorillaKey)
 	for what, cfg := range map[string]sessionstate.Config{
 		"ours":          {},
-		"of before":     {Legacy: sessionstate.FromCodecs(time.Now().Add(time.Hour), old.Codecs...)},
-		"a third party": {Gorilla: sessionstate.FromGorilla(old)},
+		"of before":     {Foreign: takenOver(old, time.Now().Add(time.Hour))},
+		"a third party": {Foreign: gorillastate.KeepIn(old)},
 	} {
 		a := newVisit(t, cfg)
 		user := gorillaRoutes(t, a, "other", map[string]func(s *sessions.Session){

@@ -19,7 +19,7 @@ var (
 
 	// ErrNoSession says that the route has no session: neither the Manager's
 	// middleware nor a Stack with the Manager is in front of it.
-	ErrNoSession = errors.New("sessionstate: no session in this request: put Manager.Middleware(), or a Stack with the Manager in it, in front of this route")
+	ErrNoSession = errors.New("sessionstate: no session in this request: put a middleware with the Manager in it, such as echov4.Use(manager), in front of this route")
 
 	// ErrContention says that a save met other writers' changes each time it
 	// was tried. None of its changes were made; the response is a 503.

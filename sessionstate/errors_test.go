@@ -77,7 +77,7 @@ func TestSizeErrorNamesTheLargestKeys(t *testing.T) {
 		if names != "tags d f b c " || e.Key != "tags" {
 			t.Errorf("key %q, largest %s, want tags, then d f b c", e.Key, names)
 		}
-		if tags.Has(s) {
+		if has(tags, s) {
 			t.Error("the change was made")
 		}
 	})

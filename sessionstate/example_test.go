@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/memstore"
 )
@@ -40,7 +41,7 @@ func Example() {
 
 	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{Secrets: secrets}))
 	e := echo.New()
-	e.Use(sessions.Middleware())
+	e.Use(echov4.Use(sessions))
 	e.GET("/", func(c echo.Context) error {
 		n, err := sessionstate.Incr(visits, sessionstate.From(c), 1)
 		if err != nil {
@@ -59,7 +60,7 @@ func Example() {
 func ExampleState_Flash() {
 	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{Secrets: secrets}))
 	e := echo.New()
-	e.Use(sessions.Middleware())
+	e.Use(echov4.Use(sessions))
 	e.GET("/save", func(c echo.Context) error {
 		if err := sessionstate.From(c).Flash(sessionstate.Success, "saved"); err != nil {
 			return err
@@ -85,7 +86,7 @@ func ExampleState_Login() {
 
 	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{Secrets: secrets}))
 	e := echo.New()
-	e.Use(sessions.Middleware())
+	e.Use(echov4.Use(sessions))
 	e.GET("/add", func(c echo.Context) error {
 		if _, err := sessionstate.Append(cart, sessionstate.From(c), "apples"); err != nil {
 			return err
@@ -122,7 +123,7 @@ func ExampleState_Detach() {
 	defer mem.Close(context.Background())
 	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{Secrets: secrets, Store: mem}))
 	e := echo.New()
-	e.Use(sessions.Middleware())
+	e.Use(echov4.Use(sessions))
 
 	var work sync.WaitGroup
 	e.GET("/start", func(c echo.Context) error {
@@ -157,7 +158,7 @@ func ExampleState_SaveNow() {
 	defer mem.Close(context.Background())
 	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{Secrets: secrets, Store: mem}))
 	e := echo.New()
-	e.Use(sessions.Middleware())
+	e.Use(echov4.Use(sessions))
 	e.GET("/pay", func(c echo.Context) error {
 		s := sessionstate.From(c)
 		if err := order.Set(s, "A-17"); err != nil {
@@ -184,11 +185,11 @@ func ExampleState_SaveNow() {
 func ExampleManager_Exclusive() {
 	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{Secrets: secrets}))
 	e := echo.New()
-	e.Use(sessions.Middleware())
+	e.Use(echov4.Use(sessions))
 	// Whoever presses the button twice waits here for the first answer.
 	e.GET("/checkout", func(c echo.Context) error {
 		return c.String(http.StatusOK, "thank you")
-	}, sessions.Exclusive(0, 0))
+	}, echov4.Use(sessions.Exclusive(0, 0)))
 
 	browse(e, "/checkout")
 	// Output: thank you
@@ -209,11 +210,11 @@ func ExampleManager_Bind() {
 		},
 	}))
 	e := echo.New()
-	e.Use(sessions.Middleware())
+	e.Use(echov4.Use(sessions))
 	e.GET("/settings", func(c echo.Context) error { // the keys are set before it runs
 		s := sessionstate.From(c)
 		return c.String(http.StatusOK, fmt.Sprintf("dark %v, %d rows", dark.Get(s), rows.Get(s)))
-	}, sessions.Bind(dark.Field("dark"), rows.Field("rows")))
+	}, echov4.Use(sessions.Bind(dark.Field("dark"), rows.Field("rows"))))
 
 	browse(e, "/settings?dark=on", "/settings?rows=50", "/settings?rows=500&dark=off", "/settings")
 	// Output:
@@ -228,7 +229,7 @@ func ExampleTab() {
 	step := sessionstate.NewKey("step", sessionstate.KeyConfig[int]{})
 	sessions := sessionstate.Must(sessionstate.New(sessionstate.Config{Secrets: secrets}))
 	e := echo.New()
-	e.Use(sessions.Middleware())
+	e.Use(echov4.Use(sessions))
 	e.GET("/wizard", func(c echo.Context) error {
 		tab := sessionstate.Tab(c) // put it into the page: <input type="hidden" name="tab" value="...">
 		n, err := sessionstate.Incr(step.In(tab), sessionstate.From(c), 1)

@@ -25,7 +25,10 @@ func (busyError) StatusCode() int { return http.StatusServiceUnavailable }
 
 // Problem implements the toolkit's error interface.
 func (busyError) Problem() problem.Details {
-	return problem.Details{Detail: "Another of your requests is still being worked on. Try again in a moment."}
+	return problem.Details{
+		Detail: "Another of your requests is still being worked on. Try again in a moment.",
+		Header: http.Header{"Retry-After": {"1"}},
+	}
 }
 
 // maxWaiting bounds how many requests of one session wait for their turn.
@@ -100,8 +103,8 @@ func (t *turns) give(name string) {
 // has the session as the last one left it. give is nil for a visitor without a
 // session: nobody else has it.
 func (s *State) exclusive(wait time.Duration) (give func(), err error) {
-	if err := s.whole(); err != nil {
-		if s.m.onError == FailOpen {
+	if err := s.loadAll(); err != nil {
+		if s.m.failOpen {
 			return nil, nil
 		}
 		return nil, err
@@ -112,7 +115,7 @@ func (s *State) exclusive(wait time.Duration) (give func(), err error) {
 	if !base.known() {
 		return nil, nil
 	}
-	give, waited, err := s.m.turns.take(s.context(), base.life(), wait)
+	give, waited, err := s.m.turns.take(s.context(), base.lineage(), wait)
 	if err == nil && waited {
 		err = s.refresh(&base)
 	}
@@ -151,7 +154,7 @@ func (s *State) refresh(base *held) error {
 	defer s.mu.Unlock()
 	if s.isOpen() && s.base.id == base.id { // neither saved nor destroyed meanwhile
 		now.stale = !gone && (now.stale || s.base.stale)
-		s.base, s.cur, s.changes, s.lent = now, cur, mine, nil
+		s.base, s.cur, s.changes, s.scope = now, cur, mine, nil
 	}
 	return nil
 }

@@ -11,26 +11,23 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// FlashKind is what a message is about; apps may have kinds of their own.
-type FlashKind string
-
-// The usual kinds.
+// The usual kinds of messages; apps may have kinds of their own.
 const (
-	Success FlashKind = "success"
-	Info    FlashKind = "info"
-	Warning FlashKind = "warning"
-	Failure FlashKind = "failure"
+	Success = "success"
+	Info    = "info"
+	Warning = "warning"
+	Failure = "failure"
 )
 
 // Flash is a message that is shown once, usually by the page that a form
 // redirects to.
 type Flash struct {
-	Kind FlashKind `json:"k,omitempty"`
-	Text string    `json:"t"`
+	Kind string `json:"k,omitempty"`
+	Text string `json:"t"`
 }
 
 // flashLife is how long a message waits to be shown.
-const flashLife = time.Hour
+const flashAge = time.Hour
 
 // flashBox is what the cookie of the messages holds. It is a cookie of its
 // own, in every mode: showing a message then never writes the session, and a
@@ -78,6 +75,9 @@ func (s *State) loadFlash() error {
 	if s.detached {
 		return ErrNeedsResponse
 	}
+	if s.none {
+		return s.load()
+	}
 	s.flash.loading.Do(func() {
 		ctx := s.req.Context()
 		late := commit.Request(ctx) != nil
@@ -87,7 +87,7 @@ func (s *State) loadFlash() error {
 			had = true
 			if box, err := s.m.openFlash(value); err != nil {
 				observe.Emit(ctx, s.m.observer, observe.SessionRefused{Reason: "flash: " + err.Error(), Size: len(value)})
-			} else if age := time.Now().Unix() - box.At; age < int64(flashLife/time.Second) {
+			} else if age := time.Now().Unix() - box.At; age < int64(flashAge/time.Second) {
 				messages = box.Messages
 			}
 			break
@@ -120,7 +120,7 @@ func (m *Manager) openFlash(value string) (flashBox, error) {
 // after a redirect. Messages wait for an hour at most, and are dropped with
 // the other changes of a request that fails. All of them share one cookie:
 // [ErrTooLarge] says that it is full. [ErrCommitted] says that it is too late.
-func (s *State) Flash(kind FlashKind, text string) error {
+func (s *State) Flash(kind, text string) error {
 	if err := s.loadFlash(); err != nil {
 		return err
 	}

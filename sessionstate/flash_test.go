@@ -17,7 +17,7 @@ func flashes(a *app) *visitor {
 	text := func(s *sessionstate.State, most int) string {
 		var out []string
 		for f := range s.Flashes() {
-			out = append(out, string(f.Kind)+":"+f.Text)
+			out = append(out, f.Kind+":"+f.Text)
 			if len(out) == most {
 				break
 			}

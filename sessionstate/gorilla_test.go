@@ -15,6 +15,7 @@ import (
 
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
 
 // gorillaCount is a net/http handler written for gorilla/sessions.
@@ -47,7 +48,7 @@ func TestGorillaCodeSharesTheSession(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
-		h := gorillaCount(a.m.Gorilla(), "__Host-id")
+		h := gorillaCount(gorillastate.New(a.m), "__Host-id")
 		for _, path := range []string{"/g", "/read", "/out", "/same"} {
 			a.Any(path, echo.WrapHandler(h))
 		}
@@ -77,7 +78,7 @@ func TestGorillaWithoutOurMiddlewareReadsOurCookiesAndWeReadIts(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
-		h := gorillaCount(a.m.Gorilla(), "__Host-id")
+		h := gorillaCount(gorillastate.New(a.m), "__Host-id")
 		a.Any("/read", echo.WrapHandler(h))
 		plain := func(v *visitor, path string) reply {
 			rec := httptest.NewRecorder()
@@ -107,7 +108,7 @@ func TestGorillaSavesTwiceIntoOneSession(t *testing.T) {
 		a := newVisit(t, cfg)
 		r, rec := a.visitor().request("/"), httptest.NewRecorder()
 		for i := range 3 {
-			s, err := a.m.Gorilla().Get(r, "__Host-id")
+			s, err := gorillastate.New(a.m).Get(r, "__Host-id")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -135,7 +136,7 @@ func TestGorillaSessionsOfOtherNames(t *testing.T) {
 	t.Parallel()
 	otherNames := func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)
-		h := gorillaCount(a.m.Gorilla(), "_gothic_session")
+		h := gorillaCount(gorillastate.New(a.m), "_gothic_session")
 		for _, path := range []string{"/g", "/read", "/out"} {
 			a.Any(path, echo.WrapHandler(h))
 		}
@@ -160,7 +161,7 @@ func TestGorillaSessionsOfOtherNames(t *testing.T) {
 	modes(t, otherNames)
 	t.Run("third party", func(t *testing.T) {
 		t.Parallel()
-		otherNames(t, sessionstate.Config{Gorilla: sessionstate.FromGorilla(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))})
+		otherNames(t, sessionstate.Config{Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))})
 	})
 }
 
@@ -169,7 +170,7 @@ func TestGorillaValuesThatDoNotFitFailAtSave(t *testing.T) {
 	a := newVisit(t, sessionstate.Config{})
 	for _, name := range []string{"__Host-id", "other"} {
 		r, rec := a.visitor().request("/"), httptest.NewRecorder()
-		s, err := a.m.Gorilla().Get(r, name)
+		s, err := gorillastate.New(a.m).Get(r, name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +189,7 @@ func TestGorillaTimesOutToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newVisit(t, sessionstate.Config{Idle: time.Minute})
-		h := gorillaCount(a.m.Gorilla(), "other")
+		h := gorillaCount(gorillastate.New(a.m), "other")
 		a.Any("/g", echo.WrapHandler(h))
 		v := a.visitor()
 		v.get(t, "/g").wants(t, 200, "1 true")
@@ -197,38 +198,6 @@ func TestGorillaTimesOutToo(t *testing.T) {
 		time.Sleep(61 * time.Second)
 		v.get(t, "/g").wants(t, 200, "1 true")
 	})
-}
-
-func TestEchoContribFindsTheStore(t *testing.T) {
-	t.Parallel()
-	for _, on := range []bool{false, true} {
-		a := newApp(t, sessionstate.Config{EchoContrib: on})
-		a.GET("/", func(c echo.Context) error {
-			store, ok := c.Get("_session_store").(sessions.Store) // as echo-contrib/session does
-			if ok != on {
-				t.Errorf("EchoContrib %v: store found: %v", on, ok)
-			}
-			if !ok {
-				return nil
-			}
-			s, err := store.Get(c.Request(), "__Host-id")
-			if err != nil {
-				return err
-			}
-			n, _ := s.Values["n"].(int)
-			s.Values["n"] = n + 1
-			if err := s.Save(c.Request(), c.Response()); err != nil {
-				return err
-			}
-			return c.String(200, fmt.Sprint(n+1))
-		})
-		if v := a.visitor(); on {
-			v.get(t, "/").wants(t, 200, "1")
-			v.get(t, "/").wants(t, 200, "2")
-		} else {
-			v.get(t, "/").status(t, 200)
-		}
-	}
 }
 
 // Gorilla code says how long its sessions live by Options.MaxAge.
@@ -243,7 +212,7 @@ func TestOptionsOfGorillaCodeSayHowLongASessionLives(t *testing.T) {
 			a := newVisit(t, cfg)
 			for path, maxAge := range map[string]int{"/none": 0, "/week": 7 * 86400, "/month": 30 * 86400} {
 				a.Any(path, echo.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					s, err := a.m.Gorilla().Get(r, "__Host-id")
+					s, err := gorillastate.New(a.m).Get(r, "__Host-id")
 					if err == nil {
 						s.Values["user"], s.Options.MaxAge = "ada", maxAge
 						err = s.Save(r, w)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 	"github.com/reecho-go/reecho/store/storetest"
 )
 
@@ -39,15 +40,15 @@ func TestASessionThatWasEndedNeverAnswersAgain(t *testing.T) {
 		},
 		"third-party cookies": func(t *testing.T) (sessionstate.Config, *storetest.FaultyStore) {
 			s := storetest.Faulty(restless{newMem(t)})
-			return sessionstate.Config{Revocations: s, Gorilla: sessionstate.FromGorilla(sessions.NewCookieStore(gorillaKey))}, s
+			return sessionstate.Config{Revocations: s, Foreign: gorillastate.KeepIn(sessions.NewCookieStore(gorillaKey))}, s
 		},
 		"third-party files": func(t *testing.T) (sessionstate.Config, *storetest.FaultyStore) {
 			s := storetest.Faulty(restless{newMem(t)})
-			return sessionstate.Config{Revocations: s, Gorilla: sessionstate.FromGorilla(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))}, s
+			return sessionstate.Config{Revocations: s, Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))}, s
 		},
 		"legacy": func(t *testing.T) (sessionstate.Config, *storetest.FaultyStore) {
 			s := storetest.Faulty(restless{newMem(t)})
-			return sessionstate.Config{Revocations: s, Legacy: sessionstate.FromCodecs(time.Now().Add(1e6*time.Hour), sessions.NewCookieStore(gorillaKey).Codecs...)}, s
+			return sessionstate.Config{Revocations: s, Foreign: takenOver(sessions.NewCookieStore(gorillaKey), time.Now().Add(1e6*time.Hour))}, s
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -169,7 +170,7 @@ func (h *history) step(picks *rand.Rand, kind string) {
 		time.Sleep(time.Duration(picks.IntN(10)) * time.Minute)
 		return
 	case "revoke":
-		if _, err := h.app.m.Users().Revoke(h.t.Context(), "ada"); err == nil {
+		if _, err := h.app.m.Users().Revoke(h.t.Context(), "ada", nil); err == nil {
 			h.ended.CompareAndSwap(0, h.clock.Add(1))
 		}
 		return

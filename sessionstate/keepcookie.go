@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/sessionstate/internal/foreign"
 )
 
 // cookieKeeper keeps sessions in their cookies.
@@ -18,7 +19,7 @@ type cookieKeeper struct {
 	limits  limits
 	revoked *revocations
 	spill   *spill // nil: what does not fit is refused
-	legacy  *LegacyCookies
+	legacy  legacyCookies
 }
 
 var _ keeper = (*cookieKeeper)(nil)
@@ -50,12 +51,12 @@ func (k *cookieKeeper) open(value string) (held, error) {
 		return held{}, err
 	}
 	h, err := parseHeld(plain)
-	h.stale, h.cold = stale, h.record.cold
+	h.stale, h.spilled = stale, h.record.spilled
 	return h, err
 }
 
-// before opens a cookie of another name that Config.Legacy has set.
-func (k *cookieKeeper) before(_ context.Context, name, value string) (held, *thirdSession, error) {
+// before opens a cookie of another name that the library of Config.Foreign has set.
+func (k *cookieKeeper) before(_ context.Context, name, value string) (held, foreign.Session, error) {
 	h, ok := k.legacy.open(name, value, time.Now())
 	if !ok {
 		return held{}, nil, &refusal{reason: errForged}
@@ -68,7 +69,7 @@ func parseHeld(plain []byte) (held, error) {
 	if len(plain) < idSize {
 		return held{}, errFormat
 	}
-	h := held{is: true}
+	h := held{exists: true}
 	copy(h.id[:], plain)
 	var err error
 	h.record, err = parseRecord(plain[idSize:])
@@ -89,46 +90,45 @@ func (h *held) timely(l limits, now time.Time) error {
 // append encodes an id and a record for parseHeld.
 func (h *held) append(b []byte) []byte { return h.record.append(append(b, h.id[:]...)) }
 
-func (k *cookieKeeper) save(ctx context.Context, j *job) (saved, error) {
-	if j.touch && !j.base.stale {
-		return k.saveVisit(ctx, j)
+func (k *cookieKeeper) save(ctx context.Context, p *pending) error {
+	if p.touchOnly && !p.base.stale {
+		return k.saveVisit(ctx, p)
 	}
-	h := held{id: j.base.id, is: true, record: j.next}
-	if !j.base.known() || j.renew {
-		h.id = j.newID
-		h.record.issued = max(k.revoked.after(ctx, h.mention(), j.now.Unix()), h.record.created)
-		h.record.scope = j.base.lifeAfter(&j.next)
+	h := held{id: p.base.id, exists: true, record: p.next}
+	if !p.base.known() || p.renew {
+		h.id = p.newID
+		h.record.issued = max(k.revoked.after(ctx, h.mention(), p.now.Unix()), h.record.created)
+		h.record.lineage = p.base.lineageAfter(&p.next)
 	}
-	h.record.seen = h.record.seenAt(j.now)
-	h.deadline = k.limits.deadline(&h.record, j.now)
+	h.record.seen = h.record.seenAt(p.now)
+	h.deadline = k.limits.deadline(&h.record, p.now)
 	if size, limit := k.size(&h.record); size > limit {
-		return saved{}, tooLarge("", &h.record, size, limit)
+		return tooLarge("", &h.record, size, limit)
 	}
 	var err error
-	if j.base.known() {
-		if err = k.goOn(ctx, j); err != nil {
-			return saved{}, err
+	if p.base.known() {
+		if err = k.goOn(ctx, p); err != nil {
+			return err
 		}
 	}
 	kept := h
-	if kept.record, err = k.part(ctx, &j.base, &h); err != nil {
-		return saved{}, err
+	if kept.record, err = k.part(ctx, &p.base, &h); err != nil {
+		return err
 	}
 	plain := kept.append(make([]byte, 0, idSize+kept.record.size()))
-	return saved{
-		base: j.base.record, after: h, cookie: k.codec.seal(boxRecord, k.name, plain), tries: 1,
-		newID: j.base.known() && j.renew,
-	}, nil
+	p.before, p.after, p.tries = p.base.record, h, 1
+	p.cookie, p.renewed = k.codec.seal(boxRecord, k.name, plain), p.base.known() && p.renew
+	return nil
 }
 
 // goOn fails with ErrEnded if the session has ended meanwhile: a request that
 // was under way must not hand out a cookie for it. One that renews the id ends
 // the old one, and of several that do so at once only the first goes on.
-func (k *cookieKeeper) goOn(ctx context.Context, j *job) error {
-	if j.renew {
-		return k.revoked.renew(ctx, &j.base)
+func (k *cookieKeeper) goOn(ctx context.Context, p *pending) error {
+	if p.renew {
+		return k.revoked.renew(ctx, &p.base)
 	}
-	switch dead, err := k.revoked.has(ctx, j.base.mention()); {
+	switch dead, err := k.revoked.has(ctx, p.base.mention()); {
 	case err != nil:
 		return err
 	case dead:
@@ -160,9 +160,9 @@ func (k *cookieKeeper) size(r *record) (size, limit int) {
 	if k.spill == nil {
 		return k.cookieSize(r)
 	}
-	hot := *r
-	hot.entries, hot.foreign, hot.cold = nil, "", strings.Repeat("x", sha256.Size)
-	if size, limit = k.cookieSize(&hot); size > limit {
+	inCookie := *r
+	inCookie.entries, inCookie.foreign, inCookie.spilled = nil, "", strings.Repeat("x", sha256.Size)
+	if size, limit = k.cookieSize(&inCookie); size > limit {
 		return size, limit
 	}
 	return r.size() + 2, maxRecord

@@ -12,9 +12,9 @@ import (
 // held is a session as it was found or left.
 type held struct {
 	id       sessionID
-	is       bool   // there is one
+	exists   bool   // there is one
 	cookie   string // its value, where a third-party store needs it
-	cold     string // names what its cookie has left to Config.Spill, loaded or not
+	spilled  string // names what its cookie has left to Config.Spill, loaded or not
 	version  uint64 // of the record in its store
 	record   record
 	read     time.Time // when a store had it
@@ -23,7 +23,7 @@ type held struct {
 	touched  int64     // Unix milliseconds: when a visit was last noted beside its cookie; 0: it was not
 }
 
-func (h *held) known() bool { return h.is }
+func (h *held) known() bool { return h.exists }
 
 // root is what CSRF tokens are bound to: pages that are open keep working when
 // the id is renewed by time, and stop when it is renewed for safety.
@@ -55,29 +55,6 @@ func isRefusal(err error) bool {
 
 func (r *refusal) Error() string { return "sessionstate: refused: " + r.reason.Error() }
 
-// job is what a keeper saves.
-type job struct {
-	base    held
-	next    record // base with the changes
-	changes changes
-	renew   bool // give it the new id
-	timed   bool // the same, but the old id leads to the new one for a while
-	newID   sessionID
-	touch   bool // nothing has changed: only move the deadline
-	still   bool // the visitor is not there: leave the deadline where it is
-	now     time.Time
-}
-
-// saved is what a keeper has saved.
-type saved struct {
-	base   record // what the changes were in the end applied to
-	after  held
-	cookie string // the new cookie value; empty: the visitor's is still right
-	visit  string // the new value of the cookie that notes visits; empty: nothing to note
-	tries  int
-	newID  bool // of a session that had another
-}
-
 // keeper is where sessions live.
 type keeper interface {
 	// load returns the session of a cookie's value, which came with others. The
@@ -88,9 +65,10 @@ type keeper interface {
 	// of a store.
 	reload(ctx context.Context, h *held) (held, error)
 
-	// save saves a job, or fails with ErrEnded when the session has ended
-	// meanwhile. The functions of Update may run again.
-	save(ctx context.Context, j *job) (saved, error)
+	// save saves what is pending and notes there what came of it, or fails with
+	// ErrEnded when the session has ended meanwhile. The functions of Update may
+	// run again.
+	save(ctx context.Context, p *pending) error
 
 	// end ends a session for good, also under an id that it was given meanwhile:
 	// then it sets h to that.

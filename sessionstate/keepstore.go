@@ -44,7 +44,7 @@ const (
 
 	// tombstoneLife is how long a renewed session's old key stays taken. It
 	// outlives every request that had loaded it and is about to save.
-	tombstoneLife = time.Minute
+	tombstoneAge = time.Minute
 )
 
 func newStoreKeeper(k storeKeeper) *storeKeeper {
@@ -118,8 +118,8 @@ func (k *storeKeeper) getOne(ctx context.Context, id sessionID, how reach) (held
 		}
 		return held{}, next, nil
 	}
-	h := held{id: id, is: true, version: it.Version, read: time.Now()}
-	if h.record, err = parseRecord(it.Value); err == nil && h.record.cold != "" {
+	h := held{id: id, exists: true, version: it.Version, read: time.Now()}
+	if h.record, err = parseRecord(it.Value); err == nil && h.record.spilled != "" {
 		err = errFormat
 	}
 	if err != nil {
@@ -141,36 +141,16 @@ func (k *storeKeeper) reload(ctx context.Context, h *held) (held, error) {
 	return now, now.alive(time.Now())
 }
 
-func (k *storeKeeper) save(ctx context.Context, j *job) (saved, error) {
-	switch {
-	case !j.base.known():
-		h := held{id: j.newID, is: true, record: j.next}
-		out := saved{base: j.base.record, tries: 1}
-		err := k.create(ctx, &h, j)
-		if err != nil {
-			k.dropNew(ctx, &h)
-		}
-		out.after, out.cookie = h, k.seal(h.id)
-		return out, err
-	case j.touch:
-		return k.saveTouch(ctx, j)
-	}
-	return k.saveChanges(ctx, j)
-}
-
 func (k *storeKeeper) seal(id sessionID) string { return k.codec.seal(boxID, k.name, id[:]) }
 
 // write swaps h's record in for version h.version, or creates it.
-func (k *storeKeeper) write(ctx context.Context, h *held, j *job) error {
-	if !j.still {
-		h.record.seen = h.record.seenAt(j.now)
-	}
+func (k *storeKeeper) write(ctx context.Context, h *held, p *pending) error {
 	if size, limit := k.size(&h.record); size > limit {
 		return tooLarge("", &h.record, size, limit)
 	}
 	var it store.Item
-	if it.Value = h.record.append(make([]byte, 0, h.record.size())); !j.still {
-		h.deadline = k.limits.deadline(&h.record, j.now)
+	if it.Value = h.record.append(make([]byte, 0, h.record.size())); !p.absent {
+		h.deadline = k.limits.deadline(&h.record, p.now)
 	}
 	it.Expires, it.Expendable = h.deadline, h.record.user == ""
 	version, err := k.swap.Swap(ctx, k.key(h.id), h.version, it)
@@ -184,14 +164,14 @@ func (k *storeKeeper) write(ctx context.Context, h *held, j *job) error {
 // create writes the record of a new id, known to nobody, after its entry in the
 // index; and looks then whether the user's sessions have been ended meanwhile:
 // who ends them either finds the entry, or has left a mark before.
-func (k *storeKeeper) create(ctx context.Context, h *held, j *job) error {
+func (k *storeKeeper) create(ctx context.Context, h *held, p *pending) error {
 	if err := k.index(ctx, h); err != nil {
 		return err
 	}
-	if err := k.write(ctx, h, j); err != nil {
+	if err := k.write(ctx, h, p); err != nil {
 		return err
 	}
-	switch over, err := k.marks.over(ctx, h, j.base.known()); {
+	switch over, err := k.marks.over(ctx, h, p.base.known()); {
 	case err != nil:
 		return err
 	case over:
@@ -200,39 +180,56 @@ func (k *storeKeeper) create(ctx context.Context, h *held, j *job) error {
 	return nil
 }
 
+// saveNew writes a session that is new.
+func (k *storeKeeper) saveNew(ctx context.Context, p *pending) error {
+	h := held{id: p.newID, exists: true, record: p.next}
+	p.before, p.tries = p.base.record, 1
+	if err := k.create(ctx, &h, p); err != nil {
+		k.dropNew(ctx, &h)
+		return err
+	}
+	p.after, p.cookie = h, k.seal(h.id)
+	return nil
+}
+
 // saveTouch moves the deadline, without the value where the store can do that,
 // and seals a cookie again whose key is old.
-func (k *storeKeeper) saveTouch(ctx context.Context, j *job) (saved, error) {
-	h := j.base
-	out := saved{base: h.record, tries: 1}
+func (k *storeKeeper) saveTouch(ctx context.Context, p *pending) error {
+	h := p.base
+	p.before, p.tries = h.record, 1
 	var err error
 	if k.touch != nil {
-		h.deadline = k.limits.deadline(&h.record, j.now)
+		h.deadline = k.limits.deadline(&h.record, p.now)
 		err = k.touch.Touch(ctx, k.key(h.id), h.deadline)
-	} else if err = k.write(ctx, &h, j); errors.Is(err, store.ErrConflict) {
+	} else if err = k.write(ctx, &h, p); errors.Is(err, store.ErrConflict) {
 		err = nil // somebody else has just written it, and moved the deadline
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return saved{}, ErrEnded
+		return ErrEnded
 	}
 	if h.stale {
-		out.cookie = k.seal(h.id)
+		p.cookie = k.seal(h.id)
 	}
-	out.after = h
-	return out, err
+	p.after = h
+	return err
 }
 
-// saveChanges swaps until it meets no other writer. From the first conflict on
-// the writers of this process take turns, so that it takes them one attempt
-// each; the swap still guards against those of other processes.
-func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
-	base, next := j.base, j.next
-	target := held{id: base.id, is: true, version: base.version}
-	renew := j.renew || j.timed
-	if renew {
-		target = held{id: j.newID, is: true}
+// save swaps until it meets no other writer. From the first conflict on the
+// writers of this process take turns, so that it takes them one attempt each;
+// the swap still guards against those of other processes.
+func (k *storeKeeper) save(ctx context.Context, p *pending) error {
+	switch {
+	case !p.base.known():
+		return k.saveNew(ctx, p)
+	case p.touchOnly:
+		return k.saveTouch(ctx, p)
 	}
-	out := saved{}
+	base, next := p.base, p.next
+	target := held{id: base.id, exists: true, version: base.version}
+	renew := p.renew || p.timed
+	if renew {
+		target = held{id: p.newID, exists: true}
+	}
 	gate := k.gates[base.id[0]%byte(len(k.gates))]
 	queued := false
 	defer func() {
@@ -240,30 +237,30 @@ func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
 			<-gate
 		}
 	}()
-	for out.tries = 1; ; out.tries++ {
+	for p.tries = 1; ; p.tries++ {
 		target.record = next
 		var err error
 		if renew {
-			err = k.writeRenewed(ctx, j, &base, &target)
+			err = k.writeRenewed(ctx, p, &base, &target)
 		} else {
 			target.deadline = base.deadline
-			err = k.write(ctx, &target, j)
+			err = k.write(ctx, &target, p)
 		}
 		switch {
 		case err == nil:
-			out.base, out.after, out.newID = base.record, target, renew
+			p.before, p.after, p.renewed = base.record, target, renew
 			if renew || base.stale {
-				out.cookie = k.seal(target.id)
+				p.cookie = k.seal(target.id)
 			}
-			return out, nil
+			return nil
 		case errors.Is(err, store.ErrNotFound):
 			err = ErrEnded
-		case errors.Is(err, store.ErrConflict) && out.tries < maxTries:
-			if err = again(ctx, gate, &queued, out.tries); err == nil {
-				base, next, err = k.rebase(ctx, j, base.stale)
+		case errors.Is(err, store.ErrConflict) && p.tries < maxTries:
+			if err = again(ctx, gate, &queued, p.tries); err == nil {
+				base, next, err = k.rebase(ctx, p, base.stale)
 			}
 			if err == nil {
-				if j.timed && base.id != j.base.id { // somebody else has just renewed it: once is enough
+				if p.timed && base.id != p.base.id { // somebody else has just renewed it: once is enough
 					k.dropNew(ctx, &target)
 					renew = false
 				}
@@ -278,7 +275,7 @@ func (k *storeKeeper) saveChanges(ctx context.Context, j *job) (saved, error) {
 		if renew {
 			k.dropNew(ctx, &target)
 		}
-		return out, err
+		return err
 	}
 }
 
@@ -294,17 +291,17 @@ func (k *storeKeeper) dropNew(ctx context.Context, target *held) {
 
 // writeRenewed writes the changed record under the new id, and then ends the
 // old one, which must not have been written to meanwhile.
-func (k *storeKeeper) writeRenewed(ctx context.Context, j *job, base, target *held) error {
-	target.record.issued = max(j.now.Unix(), target.record.created)
-	target.record.scope = base.lifeAfter(&target.record)
-	if target.record.root = ""; j.timed {
+func (k *storeKeeper) writeRenewed(ctx context.Context, p *pending, base, target *held) error {
+	target.record.issued = max(p.now.Unix(), target.record.created)
+	target.record.lineage = base.lineageAfter(&target.record)
+	if target.record.root = ""; p.timed {
 		target.record.root = base.root()
 	}
-	if err := k.create(ctx, target, j); err != nil {
+	if err := k.create(ctx, target, p); err != nil {
 		return err
 	}
 	stone := grave(base)
-	if stone.Value = stoneFor(target.id); j.timed {
+	if stone.Value = stoneFor(target.id); p.timed {
 		now := time.Now()
 		var err error
 		if stone.Value, err = sealMoved(base.id, target.id, now.Add(k.grace)); err != nil {
@@ -349,8 +346,8 @@ func again(ctx context.Context, gate chan struct{}, queued *bool, tries int) err
 }
 
 // rebase reads the session again and does the changes to it.
-func (k *storeKeeper) rebase(ctx context.Context, j *job, stale bool) (held, record, error) {
-	base, err := k.get(ctx, j.base.id, reach(j.still))
+func (k *storeKeeper) rebase(ctx context.Context, p *pending, stale bool) (held, record, error) {
+	base, err := k.get(ctx, p.base.id, reach(p.absent))
 	if _, gone := errors.AsType[*refusal](err); gone {
 		return held{}, record{}, ErrEnded
 	}
@@ -358,7 +355,7 @@ func (k *storeKeeper) rebase(ctx context.Context, j *job, stale bool) (held, rec
 		return held{}, record{}, err
 	}
 	base.stale = base.stale || stale
-	next, err := j.changes.apply(base.record)
+	next, err := p.changes.apply(base.record)
 	return base, next, err
 }
 
@@ -378,7 +375,7 @@ func (k *storeKeeper) end(ctx context.Context, h *held) error {
 			_ = k.unindexKey(ctx, last.record.user, key[len(k.prefix):])
 			*h = last
 			return nil
-		case errors.Is(err, store.ErrNotFound) && key == k.key(h.id) && time.Since(h.read) >= tombstoneLife:
+		case errors.Is(err, store.ErrNotFound) && key == k.key(h.id) && time.Since(h.read) >= tombstoneAge:
 			return errVanished
 		case errors.Is(err, store.ErrNotFound):
 			return nil // ended, or over
@@ -416,8 +413,8 @@ func (k *storeKeeper) follow(ctx context.Context, key string, last *held) (at st
 			return key, true, k.store.Delete(ctx, key)
 		}
 		last.record, last.version = r, it.Version
-		if sum, err := encoding.DecodeString(key[len(k.prefix):]); err == nil && r.scope == "" {
-			last.record.scope = lifeOf([sha256.Size]byte(sum))
+		if sum, err := encoding.DecodeString(key[len(k.prefix):]); err == nil && r.lineage == "" {
+			last.record.lineage = lineageOf([sha256.Size]byte(sum))
 		}
 		return key, false, nil
 	}
@@ -426,7 +423,7 @@ func (k *storeKeeper) follow(ctx context.Context, key string, last *held) (at st
 
 // grave is a tombstone that leads nowhere.
 func grave(h *held) store.Item {
-	return store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneLife), Expendable: h.record.user == ""}
+	return store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneAge), Expendable: h.record.user == ""}
 }
 
 func (k *storeKeeper) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }

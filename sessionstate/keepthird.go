@@ -4,16 +4,18 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/reecho-go/reecho/sessionstate/internal/foreign"
 )
 
-// thirdKeeper keeps sessions in a third-party store for gorilla/sessions. Such a
+// thirdKeeper keeps sessions in a store of another session library. Such a
 // store can neither compare and swap nor tell what it has: the writers of this
 // process take turns and read before they write, those of several processes
-// overwrite each other. The record is one of the session's Values, what code
-// written for gorilla has put there is kept beside it.
+// overwrite each other. The record is kept beside the values of the other
+// library's code.
 type thirdKeeper struct {
 	cookieKeeper // its times and its revocations
-	store        *thirdParty
+	store        foreign.Store
 	turns        turns
 }
 
@@ -29,28 +31,28 @@ func (k *thirdKeeper) load(ctx context.Context, value string, sent http.Header) 
 }
 
 // before opens a session that the store has, also one of another name.
-func (k *thirdKeeper) before(ctx context.Context, name, value string) (held, *thirdSession, error) {
+func (k *thirdKeeper) before(ctx context.Context, name, value string) (held, foreign.Session, error) {
 	if value == "" { // to the store that is a new session
 		return held{}, nil, &refusal{reason: errUnknown}
 	}
-	session, err := (&thirdParty{name, k.store.store}).open(ctx, value)
+	session, err := k.store.Open(ctx, name, value)
 	if err != nil {
-		return held{}, nil, err
+		return held{}, nil, refusedBy(err)
 	}
-	h, ok := heldIn(session.session.Values)
-	if !ok { // an app's session of before: it is taken over, and begins now
-		h = held{id: idOfBefore("third", session.value), is: true, record: fresh(time.Now())}
-		h.record.life = session.promise().life()
+	h, err := parseHeld(session.Record())
+	if err != nil { // an app's session of before: it is taken over, and begins now
+		h = held{id: idOfBefore("third", session.Cookie()), exists: true, record: fresh(time.Now())}
+		h.record.rememberFor = promiseOf(session.MaxAge()).remember()
 	}
 	h.cookie = value
-	h.record.foreign, err = encodeForeign(session.session.Values)
+	h.record.foreign, err = session.Values()
 	return h, session, err
 }
 
 // open returns the session of at's cookie. Visits are noted beside it: in sent,
 // or by at.
-func (k *thirdKeeper) open(ctx context.Context, at *held, sent http.Header) (held, *thirdSession, error) {
-	h, session, err := k.before(ctx, k.store.name, at.cookie)
+func (k *thirdKeeper) open(ctx context.Context, at *held, sent http.Header) (held, foreign.Session, error) {
+	h, session, err := k.before(ctx, k.name, at.cookie)
 	if err != nil {
 		return held{}, nil, err
 	}
@@ -70,68 +72,64 @@ func (k *thirdKeeper) reload(ctx context.Context, h *held) (held, error) {
 	return now, err
 }
 
-func (k *thirdKeeper) save(ctx context.Context, j *job) (saved, error) {
-	if j.touch {
-		return k.saveVisit(ctx, j)
+func (k *thirdKeeper) save(ctx context.Context, p *pending) error {
+	if p.touchOnly {
+		return k.saveVisit(ctx, p)
 	}
-	out := saved{base: j.base.record, tries: 1}
-	h := held{is: true, record: j.next}
-	var session *thirdSession
-	if j.base.known() {
-		give, _, err := k.turns.take(ctx, string(j.base.id[:]), time.Minute)
+	p.before, p.tries = p.base.record, 1
+	h := held{exists: true, record: p.next}
+	var session foreign.Session
+	if p.base.known() {
+		give, _, err := k.turns.take(ctx, string(p.base.id[:]), time.Minute)
 		if err != nil {
-			return saved{}, err
+			return err
 		}
 		defer give()
-		now, found, err := k.open(ctx, &j.base, nil)
+		now, found, err := k.open(ctx, &p.base, nil)
 		if isRefusal(err) {
-			return saved{}, ErrEnded
+			return ErrEnded
 		}
 		if err != nil {
-			return saved{}, err
+			return err
 		}
-		if h.record, err = j.changes.apply(now.record); err != nil {
-			return saved{}, err
+		if h.record, err = p.changes.apply(now.record); err != nil {
+			return err
 		}
-		h.id, out.base, session = now.id, now.record, found
+		h.id, p.before, session = now.id, now.record, found
 	}
-	if !j.base.known() || j.renew {
-		if j.renew && j.base.known() {
-			if err := k.revoked.renew(ctx, &j.base); err != nil {
-				return saved{}, err
+	if !p.base.known() || p.renew {
+		if p.renew && p.base.known() {
+			if err := k.revoked.renew(ctx, &p.base); err != nil {
+				return err
 			}
-			if err := session.erase(); err != nil {
-				return saved{}, err
+			if err := session.Delete(); err != nil {
+				return err
 			}
-			out.newID = true
+			p.renewed = true
 		}
-		h.id = j.newID
-		h.record.issued = max(k.revoked.after(ctx, h.mention(), j.now.Unix()), h.record.created)
-		h.record.scope = j.base.lifeAfter(&h.record)
+		h.id = p.newID
+		h.record.issued = max(k.revoked.after(ctx, h.mention(), p.now.Unix()), h.record.created)
+		h.record.lineage = p.base.lineageAfter(&h.record)
 		var err error
-		if session, err = k.store.open(ctx, ""); err != nil {
-			return saved{}, err
+		if session, err = k.store.Open(ctx, k.name, ""); err != nil {
+			return err
 		}
 	}
-	h.record.seen = h.record.seenAt(j.now)
-	h.deadline = k.limits.deadline(&h.record, j.now)
-	values, err := decodeForeign(h.record.foreign)
-	if err != nil {
-		return saved{}, err
-	}
+	h.record.seen = h.record.seenAt(p.now)
+	h.deadline = k.limits.deadline(&h.record, p.now)
 	plain := h
 	plain.record.foreign = ""
-	values[recordKey] = plain.append(nil)
 	age := maxThirdAge
 	if end := k.limits.end(&h.record); !end.IsZero() { // not the deadline: visits do not reach the store
-		age = max(1, int(end.Sub(j.now)/time.Second))
+		age = max(1, int(end.Sub(p.now)/time.Second))
 	}
-	if out.cookie, err = session.save(values, age); err != nil {
-		return saved{}, err
+	var err error
+	if p.cookie, err = session.Save(plain.append(nil), h.record.foreign, age); err != nil {
+		return err
 	}
-	h.cookie = out.cookie
-	out.after = h
-	return out, nil
+	h.cookie = p.cookie
+	p.after = h
+	return nil
 }
 
 func (k *thirdKeeper) end(ctx context.Context, h *held) error {
@@ -143,14 +141,14 @@ func (k *thirdKeeper) end(ctx context.Context, h *held) error {
 	if err := k.revoked.end(ctx, h, h.mention()); err != nil {
 		return err
 	}
-	session, err := k.store.open(ctx, h.cookie)
-	switch {
-	case isRefusal(err):
+	session, err := k.store.Open(ctx, k.name, h.cookie)
+	if err = refusedBy(err); isRefusal(err) {
 		return nil
-	case err != nil:
+	}
+	if err != nil {
 		return err
 	}
-	return session.erase()
+	return session.Delete()
 }
 
 func (k *thirdKeeper) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }

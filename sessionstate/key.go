@@ -142,12 +142,6 @@ func (k *Key[T]) Lookup(s *State) (T, bool, error) {
 	return v, true, nil
 }
 
-// Has reports whether the session has a value for the key, of whatever type.
-func (k *Key[T]) Has(s *State) bool {
-	_, ok, _ := s.read(k.name)
-	return ok
-}
-
 // Set gives the key a value. It is encoded at once, so a value that cannot be
 // kept or is too large ([ErrTooLarge]) fails here and changes nothing. Setting
 // the value that the key has already is no change. Errors: *[ValueError],
@@ -225,11 +219,6 @@ type Number interface {
 // +, it wraps around.
 func Incr[T Number](k *Key[T], s *State, delta T) (T, error) {
 	return k.Update(s, func(v T) T { return v + delta })
-}
-
-// Toggle turns the key's value around by [Key.Update] and returns the new one.
-func Toggle(k *Key[bool], s *State) (bool, error) {
-	return k.Update(s, func(v bool) bool { return !v })
 }
 
 // Append appends to the key's value by [Key.Update] and returns all of it.

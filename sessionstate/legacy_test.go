@@ -15,23 +15,25 @@ import (
 
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
+
+// takenOver are the cookies of a CookieStore that does not say how long it lets
+// sessions live.
+func takenOver(store *sessions.CookieStore, until time.Time) sessionstate.Foreign {
+	return gorillastate.TakeOver(&sessions.CookieStore{Codecs: store.Codecs}, until)
+}
 
 // takeover is an app that had its sessions in a CookieStore, and a visitor of then.
 func takeover(t *testing.T, store *sessions.CookieStore, until time.Time) (*app, *visitor) {
-	a := newVisit(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{Name: "app"}, Legacy: sessionstate.FromCodecs(until, store.Codecs...)})
-	a.Any("/read", echo.WrapHandler(gorillaCount(a.m.Gorilla(), "app")))
+	a := newVisit(t, sessionstate.Config{Cookie: sessionstate.CookieConfig{Name: "app"}, Foreign: takenOver(store, until)})
+	a.Any("/read", echo.WrapHandler(gorillaCount(gorillastate.New(a.m), "app")))
 	a.handle("/values", func(c echo.Context, s *sessionstate.State) error {
-		values, err := s.Gorilla()
+		session, err := gorillastate.New(a.m).Get(c.Request(), "app")
 		if err != nil {
 			return err
 		}
-		values["n"] = 99 // a copy
-		again, err := s.Gorilla()
-		if err != nil {
-			return err
-		}
-		return c.String(200, fmt.Sprint(again["n"], s.IsNew()))
+		return c.String(200, fmt.Sprint(session.Values["n"], s.IsNew()))
 	})
 	before := httptest.NewRecorder()
 	gorillaCount(store, "app")(before, httptest.NewRequest(http.MethodGet, "/g", http.NoBody))
@@ -75,7 +77,7 @@ func TestLegacyCookiesAreTakenOver(t *testing.T) {
 				t.Errorf("%s: %d %q", what, r.StatusCode, r.body)
 			}
 		}
-		// S12: what was logged out, or got a new id, is dead for as long as the
+		// What was logged out, or got a new id, is dead for as long as the
 		// cookie of before could be believed.
 		copied := v.clone()
 		v.get(t, "/logout").status(t, 200)

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,31 +19,6 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
-)
-
-// OnStoreError says what a request gets whose session cannot be reached.
-type OnStoreError uint8
-
-const (
-	// FailClosed answers 503 to every request that used the session.
-	FailClosed OnStoreError = iota
-
-	// FailOpen treats the visitor as a new one, whose changes are refused or
-	// dropped; no cookie is set. Only a Destroy that fails still answers 503.
-	FailOpen
-)
-
-// WhenUserFull says what a Login does that makes one session too many.
-type WhenUserFull uint8
-
-const (
-	// EndOldest ends the sessions whose Login is the longest ago.
-	EndOldest WhenUserFull = iota
-
-	// RefuseLogin lets Login fail with [ErrTooManySessions]. Of logins that come
-	// at the same moment some may find that out when they are saved: then the
-	// response becomes that error.
-	RefuseLogin
 )
 
 // Config is the setting of a [Manager]. The zero value keeps sessions in
@@ -60,19 +37,12 @@ type Config struct {
 	// cannot do).
 	Store store.Store
 
-	// Gorilla keeps the sessions in a third-party store for gorilla/sessions; see
-	// [FromGorilla]. What an app has in its sessions already is taken over, and
-	// stays visible to gorilla code through [Manager.Gorilla]; give Cookie.Name
-	// the name that the app uses. The store's own cookie options are ignored but for
-	// MaxAge, which is how long sessions that are taken over live, and those that
-	// gorilla code saves; Start tells the observer. Its limits of size and age hold, the
-	// age counted from the last change: a visit alone is not saved there.
-	// Such stores cannot compare and swap: requests of this process are kept from
-	// overwriting each other where the store is a server's, those of several
-	// processes are not, the last one wins. As in cookie mode Revocations keeps
-	// what has ended, and Users, RenewEvery, SaveNow and saving through a Handle are
-	// not there. Refused with Store. Default: nil.
-	Gorilla *GorillaStore
+	// Foreign is sessions that the app has in another session library, which are
+	// taken over: from cookies (gorillastate.TakeOver), or by keeping them in that
+	// library's store (gorillastate.KeepIn), with the promises of cookie mode. What
+	// the old store promised of their lifetime is kept; Start tells the observer.
+	// Refused with Store, and a library's store with Spill too. Default: nil.
+	Foreign Foreign
 
 	// Revocations keeps the ids of sessions that were ended before their time,
 	// so that a copied cookie is dead too. One store must serve all processes
@@ -94,29 +64,21 @@ type Config struct {
 	// is not encrypted there. Values that
 	// the store has lost read as their defaults, and the observer is told. One
 	// store must serve all processes that share the secrets; it stays the caller's
-	// to close. Refused with Store and Gorilla. Default: nil, what does not fit is
+	// to close. Refused with Store and a library's store. Default: nil, what does not fit is
 	// an [ErrTooLarge].
 	Spill store.Store
-
-	// Legacy takes over the sessions that an app has in the cookies of a
-	// CookieStore of gorilla/sessions; see [FromCodecs]. Give Cookie.Name the name
-	// that the app used; sessions of its other names are taken over when gorilla
-	// code opens them. What they hold is there for gorilla code and by
-	// [State.Gorilla]; the next response seals it anew, never in the old way.
-	// How long they live, [LegacyCookies.MaxAge] says; Start tells the observer.
-	// Refused with Store and Gorilla. Default: nil.
-	Legacy *LegacyCookies
 
 	// Prefix starts all keys in the stores. Default: "session/".
 	Prefix string
 
-	// Idle ends a session that is not used for so long. Default: 0, 30 minutes.
-	// Negative: no such limit. It is kept to within a tenth, since not
-	// every request notes a visit.
+	// Idle ends a session that is not used for so long. It is kept to within a
+	// tenth, since not every request notes a visit. Default: 0, 30 minutes.
+	// math.MaxInt64 is no such limit. Negative is refused.
 	Idle time.Duration
 
 	// Absolute ends a session so long after it began, or after its Login.
-	// Default: 0, 24 hours. Negative: no such limit. At least Idle.
+	// At least Idle.
+	// Default: 0, 24 hours. math.MaxInt64 is no such limit. Negative is refused.
 	Absolute time.Duration
 
 	// RenewEvery gives a session a new id so long after its last, so that a
@@ -127,23 +89,26 @@ type Config struct {
 	RenewEvery time.Duration
 
 	// Grace is how long an id works after RenewEvery has replaced it; after
-	// Login and Renew it is dead at once. Default: 0, 10 seconds. Negative:
-	// no time at all, which loses what parallel requests write.
+	// Login and Renew it is dead at once. Default: 0, 10 seconds. A nanosecond is
+	// no time at all, which loses what parallel requests write. Negative is refused.
 	Grace time.Duration
 
 	// MaxPerUser is how many sessions a user may have: a Login that makes one
-	// more ends the oldest, or is refused, see WhenUserFull. It needs a Store that can list (store.Scanner).
-	// Default: 0, no limit. Negative is refused.
+	// more ends those whose Login is the longest ago. It needs a Store that can
+	// list (store.Scanner). Default: 0, no limit. Negative is refused.
 	MaxPerUser int
 
-	// WhenUserFull is what happens to a Login beyond MaxPerUser. Default: EndOldest.
-	WhenUserFull WhenUserFull
+	// RefuseLogin lets a Login beyond MaxPerUser fail with [ErrTooManySessions]
+	// instead. Of logins that come at the same moment some may find that out when
+	// they are saved: then the response becomes that error. Refused without
+	// MaxPerUser. Default: false.
+	RefuseLogin bool
 
 	// MaxNewcomers is how many visitors who have not sent their cookie back yet
 	// may have entries in caches and resources of session scope: one more ends
 	// the entries, not the session, of the one who came first. So clients that
-	// never keep cookies cannot fill the memory. Default: 0, 1,000. Negative:
-	// any number.
+	// never keep cookies cannot fill the memory. Default: 0, 1,000. math.MaxInt
+	// is any number. Negative is refused.
 	MaxNewcomers int
 
 	// Cookie is how the cookie looks. Default: see [CookieConfig].
@@ -168,8 +133,11 @@ type Config struct {
 	// None, and not Partitioned. Refused with Insecure. Default: false.
 	InsecureLocalhost bool
 
-	// OnStoreError is what happens when a store fails. Default: FailClosed.
-	OnStoreError OnStoreError
+	// FailOpen treats visitors whose session cannot be reached as new ones, whose
+	// changes are refused or dropped; no cookie is set, and only a Destroy that
+	// fails still answers 503. Default: false, fail closed: every request that used
+	// the session is a 503.
+	FailOpen bool
 
 	// StoreTimeout bounds each load and each save. A save goes on when the
 	// client hangs up, until then. It works through the context: a store that
@@ -190,11 +158,6 @@ type Config struct {
 	// [Key.AfterCommit]. Default: none.
 	Hooks []Hook
 
-	// EchoContrib puts [Manager.Gorilla] where github.com/labstack/echo-contrib/session
-	// looks for its store, so that its session.Get works behind the Manager. It
-	// costs every request an allocation. Default: false.
-	EchoContrib bool
-
 	// Observer is told of refused cookies, ended sessions, conflicts, values
 	// that cannot be decoded, and failures of the stores. Default: nil,
 	// nobody; notices at the start then go to slog.Default().
@@ -208,6 +171,7 @@ type Manager struct {
 	look      look
 	local     *local // nil: visitors on this machine are like all others
 	plain     plainNotice
+	begun     begun // what the slot of a request holds first
 	flashName string
 	visitName string
 	codec     *codec
@@ -215,7 +179,7 @@ type Manager struct {
 	keeper    keeper
 	limits    limits
 	timeout   time.Duration
-	onError   OnStoreError
+	failOpen  bool
 	keepOn5xx bool
 
 	renewEvery  time.Duration
@@ -228,13 +192,13 @@ type Manager struct {
 	csrfKeys    [][]byte // as Secrets: the first makes tokens, all verify
 	notices     []string
 	typedLogin  sync.Once    // the notice of one
-	revoked     *revocations // in server mode only of gorilla's cookies of other names
-	gorilla     *gorillaStore
+	revoked     *revocations // in server mode only of a library's cookies of other names
+	foreign     *foreignManager
 	promise     promise // of the store whose sessions are taken over
 	users       *Users
-	lives       *lives
+	scopes      *scopes
+	counters    counters
 	turns       turns
-	contrib     bool
 }
 
 // New makes a Manager. All problems of c are reported together.
@@ -248,15 +212,14 @@ func New(c Config) (*Manager, error) {
 		look:      newLook(c.Cookie, c.Insecure),
 		flashName: c.Cookie.Name + flashSuffix,
 		visitName: c.Cookie.Name + visitSuffix,
-		limits:    limits{idle: max(c.Idle, 0), absolute: max(c.Absolute, 0)},
+		limits:    limits{idle: unlessMax(c.Idle), absolute: unlessMax(c.Absolute)},
 		timeout:   c.StoreTimeout,
-		onError:   c.OnStoreError,
+		failOpen:  c.FailOpen,
 		keepOn5xx: c.KeepOn5xx,
 		onChange:  make(map[string][]Hook),
 		observer:  c.Observer,
 		values:    c.Codec,
-		contrib:   c.EchoContrib,
-		lives:     newLives(max(c.MaxNewcomers, 0)),
+		scopes:    newScopes(c.MaxNewcomers),
 
 		renewEvery: c.RenewEvery,
 	}
@@ -290,7 +253,8 @@ func New(c Config) (*Manager, error) {
 		return nil, err
 	}
 	m.promised(c)
-	m.gorilla = newGorillaStore(m)
+	m.begun.m = m
+	m.foreign = &foreignManager{m, rand.Text()}
 	if c.InsecureLocalhost {
 		m.local = newLocal(c.Cookie)
 	}
@@ -309,22 +273,23 @@ func (m *Manager) open(c Config) error {
 		touch, _ := store.As[store.Toucher](c.Store)
 		k := newStoreKeeper(storeKeeper{
 			name: c.Cookie.Name, codec: m.codec, limits: m.limits, digest: m.digest,
-			store: c.Store, swap: swap, touch: touch, prefix: c.Prefix, grace: max(c.Grace, 0),
+			store: c.Store, swap: swap, touch: touch, prefix: c.Prefix, grace: c.Grace,
 		})
 		if scan, ok := store.As[store.Scanner](c.Store); ok {
 			k.marks = marks{c.Store, swap, c.Prefix + "mark/"}
-			m.users = &Users{m: m, k: k, scan: scan, most: c.MaxPerUser, refuse: c.WhenUserFull == RefuseLogin}
+			m.users = &Users{m: m, k: k, scan: scan, most: c.MaxPerUser, refuse: c.RefuseLogin}
 		}
 		m.keeper = k
 		return nil
 	}
-	k := cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked, spill: newSpill(c.Spill, c.Prefix+"spill/"), legacy: c.Legacy}
-	if c.Legacy != nil {
-		m.revoked.legacy = c.Legacy.until
-	}
-	if c.Gorilla != nil {
-		m.keeper = &thirdKeeper{cookieKeeper: k, store: &thirdParty{c.Cookie.Name, c.Gorilla.store}}
-		return nil
+	k := cookieKeeper{name: c.Cookie.Name, codec: m.codec, limits: m.limits, revoked: m.revoked, spill: newSpill(c.Spill, c.Prefix+"spill/")}
+	if c.Foreign != nil {
+		k.legacy = legacyCookies{c.Foreign.Cookies()}
+		m.revoked.legacy = k.legacy.until()
+		if theirs := c.Foreign.Store(); theirs != nil {
+			m.keeper = &thirdKeeper{cookieKeeper: k, store: theirs}
+			return nil
+		}
 	}
 	m.keeper = &k
 	return nil
@@ -339,18 +304,26 @@ func (m *Manager) forgetful(ctx context.Context) {
 // has logged in by Login.
 func (m *Manager) nobody(ctx context.Context) {
 	m.typedLogin.Do(func() {
-		m.tell(ctx, "Destroy has ended a session without a user: if the app keeps its logins in keys of its own, or in values of gorilla code, name the user by State.Login as well; "+
+		m.tell(ctx, "Destroy has ended a session without a user: if the app keeps its logins in keys of its own, or in values of another session library, name the user by State.Login as well; "+
 			"until then they count as visitors, whom a flood of visitors may end before their time")
 	})
 }
 
-// Must returns m, and panics if there is an error. It is for package variables
+// Must returns v, and panics if there is an error. It is for package variables
 // and main functions: Must(New(Config{})).
-func Must(m *Manager, err error) *Manager {
+func Must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return m
+	return v
+}
+
+// unlessMax is a limit as this package keeps it: 0 is none.
+func unlessMax(d time.Duration) time.Duration {
+	if d == math.MaxInt64 {
+		return 0
+	}
+	return d
 }
 
 // withDefaults fills in what is zero.
@@ -363,7 +336,7 @@ func (c Config) withDefaults() Config {
 		c.Idle = 30 * time.Minute
 	}
 	if c.Absolute == 0 {
-		c.Absolute = max(24*time.Hour, c.Idle)
+		c.Absolute = max(24*time.Hour, unlessMax(c.Idle))
 	}
 	if c.Grace == 0 {
 		c.Grace = 10 * time.Second
@@ -404,20 +377,20 @@ func (c Config) check() error {
 	if _, ok := store.As[store.Swapper](c.Revocations); c.Revocations != nil && !ok {
 		bad("Revocations is a %T without compare-and-swap (store.Swapper), so a logout at the same moment as another could be lost: use one that has it, or none for a list in memory", c.Revocations)
 	}
-	if c.Legacy != nil && (c.Store != nil || c.Gorilla != nil) {
-		bad("Legacy is set, and Store or Gorilla too: sessions in cookies can only be taken over into cookies; drop Legacy")
+	if c.Foreign != nil {
+		theirs, cookies := c.Foreign.Store(), c.Foreign.Cookies()
+		if c.Store != nil {
+			bad("Foreign is set, and Store too: sessions of another library can only be taken over into cookies, or stay in its store; drop one of them")
+		}
+		if theirs == nil && (cookies == nil || cookies.Decode == nil || cookies.Until == 0) {
+			bad("Foreign is incomplete: give gorillastate.KeepIn a store, and gorillastate.TakeOver one with Codecs and the time at which it ends")
+		}
+		if theirs != nil && c.Spill != nil {
+			bad("Foreign keeps the sessions in the store of another library, and Spill is set: only sessions in cookies can be too large for them; drop Spill")
+		}
 	}
-	if c.Legacy != nil && (len(c.Legacy.codecs) == 0 || slices.Contains(c.Legacy.codecs, nil) || c.Legacy.until.IsZero()) {
-		bad("Legacy is incomplete: make it with FromCodecs, of the old store's Codecs and the time at which it ends")
-	}
-	if c.Spill != nil && (c.Store != nil || c.Gorilla != nil) {
-		bad("Spill is set, and Store or Gorilla too: only sessions in cookies can be too large for them; drop Spill")
-	}
-	if c.Gorilla != nil && c.Store != nil {
-		bad("Gorilla is set, and Store too: sessions can live in one place only; drop one of them")
-	}
-	if c.Gorilla != nil && c.Gorilla.store == nil {
-		bad("Gorilla is empty: make it with FromGorilla, of a store that is not nil")
+	if c.Spill != nil && c.Store != nil {
+		bad("Spill is set, and Store too: only sessions in cookies can be too large for them; drop Spill")
 	}
 	if c.RenewEvery < 0 || c.RenewEvery > 0 && c.RenewEvery < time.Second {
 		bad("RenewEvery is %v: use at least a second, or 0 for never", c.RenewEvery)
@@ -431,26 +404,26 @@ func (c Config) check() error {
 	if _, ok := store.As[store.Scanner](c.Store); c.MaxPerUser > 0 && !ok {
 		bad("MaxPerUser is %d, which needs a Store that can list (store.Scanner), such as memstore", c.MaxPerUser)
 	}
-	if c.WhenUserFull > RefuseLogin {
-		bad("WhenUserFull is %d: use EndOldest or RefuseLogin", c.WhenUserFull)
+	if c.RefuseLogin && c.MaxPerUser == 0 {
+		bad("RefuseLogin is set, and MaxPerUser is 0, no limit: set MaxPerUser")
 	}
-	if c.WhenUserFull == RefuseLogin && c.MaxPerUser == 0 {
-		bad("WhenUserFull is RefuseLogin, and MaxPerUser is 0, no limit: set MaxPerUser")
+	if c.MaxNewcomers < 0 {
+		bad("MaxNewcomers is %d: use 0 for 1,000, or math.MaxInt for any number", c.MaxNewcomers)
+	}
+	if c.Grace < 0 {
+		bad("Grace is %v: use 0 for 10 seconds, or a nanosecond for no time at all", c.Grace)
 	}
 	if len(c.Prefix) > maxPrefix {
 		bad("Prefix has %d bytes: use at most %d", len(c.Prefix), maxPrefix)
 	}
-	if c.Idle > 0 && c.Idle < time.Second || c.Idle.Seconds() > maxSeconds {
-		bad("Idle is %v: use at least a second, 0 for 30 minutes, or a negative value for no limit", c.Idle)
+	if c.Idle < time.Second || unlessMax(c.Idle).Seconds() > maxSeconds {
+		bad("Idle is %v: use at least a second, 0 for 30 minutes, or math.MaxInt64 for no limit", c.Idle)
 	}
-	if c.Absolute > 0 && c.Absolute < time.Second || c.Absolute.Seconds() > maxSeconds {
-		bad("Absolute is %v: use at least a second, 0 for 24 hours, or a negative value for no limit", c.Absolute)
+	if c.Absolute < time.Second || unlessMax(c.Absolute).Seconds() > maxSeconds {
+		bad("Absolute is %v: use at least a second, 0 for 24 hours, or math.MaxInt64 for no limit", c.Absolute)
 	}
-	if c.Absolute > 0 && c.Idle > c.Absolute {
+	if idle := unlessMax(c.Idle); idle > c.Absolute {
 		bad("Absolute is %v, less than Idle, %v: make it longer, or Idle shorter", c.Absolute, c.Idle)
-	}
-	if c.OnStoreError > FailOpen {
-		bad("OnStoreError is %d: use FailClosed or FailOpen", c.OnStoreError)
 	}
 	if c.StoreTimeout < 0 {
 		bad("StoreTimeout is %v: use 0 for 2 seconds", c.StoreTimeout)
@@ -528,7 +501,7 @@ func (m *Manager) find(ctx context.Context, h http.Header) (found held, unread [
 			m.refused(ctx, r, len(value))
 		}
 		if r.unread() {
-			unread = append(unread, held{id: r.id, is: true})
+			unread = append(unread, held{id: r.id, exists: true})
 		}
 		if r.action != "" {
 			if believed++; believed == maxBelieved {
@@ -582,17 +555,28 @@ func (m *Manager) load(ctx context.Context, value string, sent http.Header) (h h
 // call bounds a call of the keeper and turns faults into *StoreError. Other
 // errors, which are answers, pass.
 func (m *Manager) call(ctx context.Context, op string, f func(context.Context) error) error {
-	if m.keeper.waits() { // a timer costs more than all of a call that does not
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, m.timeout)
-		defer cancel()
-	}
 	began := time.Now()
-	err := panics.Catch(func() error { return f(ctx) })
+	bounded, cancel := m.bounded(ctx)
+	defer cancel()
+	return m.fault(ctx, op, began, panics.Catch(func() error { return f(bounded) }))
+}
+
+// bounded returns the context of a call of the keeper.
+func (m *Manager) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !m.keeper.waits() { // a timer costs more than all of a call that does not
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, m.timeout)
+}
+
+// fault makes a *StoreError of what a call of the keeper ended with, and tells
+// the observer, unless it is an answer.
+func (m *Manager) fault(ctx context.Context, op string, began time.Time, err error) error {
 	if err == nil || isAnswer(err) {
 		return err
 	}
 	err = &StoreError{Op: op, Err: err}
+	m.counters.failures.Add(1)
 	observe.Emit(ctx, m.observer, observe.StoreFailure{Owner: m.Name(), Op: op, Took: time.Since(began), Err: err})
 	return err
 }
@@ -607,16 +591,18 @@ func isAnswer(err error) bool {
 
 // refused tells the observer of a cookie that stands for no session.
 func (m *Manager) refused(ctx context.Context, r *refusal, size int) {
+	m.counters.refused.Add(1)
 	if r.action == "" {
 		observe.Emit(ctx, m.observer, observe.SessionRefused{Reason: r.reason.Error(), Size: size})
 		return
 	}
-	id := m.digest(&held{id: r.id, is: true})
+	id := m.digest(&held{id: r.id, exists: true})
 	observe.Emit(ctx, m.observer, observe.SessionLife{Action: r.action, ID: id, Reason: r.reason.Error()})
 }
 
-// life tells the observer of a step in a session's life.
-func (m *Manager) life(ctx context.Context, action observe.SessionAction, h *held) {
+// report counts a step of a session, and tells the observer of it.
+func (m *Manager) report(ctx context.Context, action observe.SessionAction, h *held) {
+	m.counters.count(action)
 	observe.Emit(ctx, m.observer, observe.SessionLife{Action: action, ID: m.digest(h)})
 }
 

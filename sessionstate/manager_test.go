@@ -15,8 +15,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 	"github.com/reecho-go/reecho/store"
 )
 
@@ -40,11 +42,12 @@ func TestNewReportsAllProblemsTogether(t *testing.T) {
 		Idle:         time.Millisecond,
 		Absolute:     time.Microsecond,
 		Cookie:       sessionstate.CookieConfig{Name: "a b", Domain: "not a domain;", Path: "x", SameSite: 9},
-		OnStoreError: 7,
+		Grace:        -1,
+		MaxNewcomers: -1,
 		StoreTimeout: -1,
 		Spill:        newMem(t),
-		Legacy:       sessionstate.FromCodecs(time.Time{}),
-		WhenUserFull: 9,
+		Foreign:      gorillastate.TakeOver(nil, time.Time{}),
+		RefuseLogin:  true,
 		Hooks:        make([]sessionstate.Hook, 1),
 	})
 	if err == nil {
@@ -52,7 +55,7 @@ func TestNewReportsAllProblemsTogether(t *testing.T) {
 	}
 	for _, field := range []string{
 		"Config.Secrets[0]", "Config.Store ", "store.Swapper", "Config.Revocations", "Config.Prefix", "Config.Idle", "Config.Absolute",
-		"Config.Cookie.Name", "Config.Cookie.Domain", "Config.Cookie.Path", "Config.Cookie.SameSite", "Config.OnStoreError", "Config.StoreTimeout", "Config.Hooks[0]", "Config.Spill", "Config.Legacy is set", "Config.Legacy is incomplete", "Config.WhenUserFull",
+		"Config.Cookie.Name", "Config.Cookie.Domain", "Config.Cookie.Path", "Config.Cookie.SameSite", "Config.Grace", "Config.MaxNewcomers", "Config.StoreTimeout", "Config.Hooks[0]", "Config.Spill", "Config.Foreign is set", "Config.Foreign is incomplete", "Config.RefuseLogin",
 	} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("the error does not name %s:\n%v", field, err)
@@ -107,8 +110,8 @@ func TestManagerWorksInAStackAndTwiceInAnApp(t *testing.T) {
 	two := newManager(t, sessionstate.Config{Secrets: []sessionstate.Secret{key1}, Cookie: sessionstate.CookieConfig{Name: "__Host-two"}})
 	a := &app{Echo: echo.New(), m: one}
 	stack := middleware.Must(middleware.New(one))
-	a.Use(stack.Middleware())
-	inner := a.Group("/two", two.Middleware())
+	a.Use(echov4.Middleware(stack))
+	inner := a.Group("/two", echov4.Use(two))
 	inner.GET("/incr", func(c echo.Context) error { return incr(c, sessionstate.From(c)) })
 	a.handle("/incr", incr)
 	v := a.visitor()
@@ -128,7 +131,7 @@ func TestUntouchedRoutesAllocateNothingInTheManager(t *testing.T) {
 	m := newManager(t, sessionstate.Config{Secrets: []sessionstate.Secret{key1}})
 	e := echo.New()
 	var allocs float64
-	e.Use(m.Middleware())
+	e.Use(echov4.Use(m))
 	e.GET("/", func(c echo.Context) error {
 		allocs = testing.AllocsPerRun(100, func() {
 			if err := m.Begin(c); err != nil {

@@ -25,19 +25,19 @@ const (
 	// revisionSize is the size of what names a mark: 64 random bits.
 	revisionSize = 8
 
-	// markSize is that of a mark: its name, and the life that it spares.
-	markSize = revisionSize + lifeSize
+	// markSize is that of a mark: its name, and the lineage that it spares.
+	markSize = revisionSize + lineageSize
 
 	// maxMarks is how many marks of a user are remembered.
 	maxMarks = 16
 
 	// userMarkLife is how long the marks of a user are kept: longer than a
 	// request takes from its Login to its response.
-	userMarkLife = 24 * time.Hour
+	userMarkAge = 24 * time.Hour
 
 	// lifeMarkLife is how long the mark of a session is kept: longer than a save
 	// takes.
-	lifeMarkLife = 10 * time.Minute
+	lineageMarkAge = 10 * time.Minute
 )
 
 func (k *marks) key(kind, of string) string {
@@ -65,7 +65,7 @@ func (k *marks) last(ctx context.Context, user string) (string, error) {
 }
 
 // endUser leaves a mark that all sessions of a user have ended but those of a
-// later Login and that of the life spared, and returns its name.
+// later Login and that of the lineage spared, and returns its name.
 func (k *marks) endUser(ctx context.Context, user, spared string) (string, error) {
 	mark := make([]byte, markSize)
 	rand.Read(mark[:revisionSize]) // never fails
@@ -77,7 +77,7 @@ func (k *marks) endUser(ctx context.Context, user, spared string) (string, error
 		}
 		value := append(it.Value, mark...)
 		value = value[max(0, len(value)-maxMarks*markSize):]
-		_, err = k.swap.Swap(ctx, k.key("user", user), it.Version, store.Item{Value: value, Expires: time.Now().Add(userMarkLife)})
+		_, err = k.swap.Swap(ctx, k.key("user", user), it.Version, store.Item{Value: value, Expires: time.Now().Add(userMarkAge)})
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound) {
 			return string(mark[:revisionSize]), err
 		}
@@ -85,18 +85,18 @@ func (k *marks) endUser(ctx context.Context, user, spared string) (string, error
 	return "", ErrContention
 }
 
-// endLife leaves a mark that the session of a life has ended.
-func (k *marks) endLife(ctx context.Context, life string) error {
-	return k.store.Put(ctx, k.key("life", life), store.Item{Expires: time.Now().Add(lifeMarkLife)})
+// endLineage leaves a mark that the session of a lineage has ended.
+func (k *marks) endLineage(ctx context.Context, lineage string) error {
+	return k.store.Put(ctx, k.key("life", lineage), store.Item{Expires: time.Now().Add(lineageMarkAge)})
 }
 
 // over reports whether there is a mark that ends h, which was just written.
-// renewed says that its life may be older.
+// renewed says that its lineage may be older.
 func (k *marks) over(ctx context.Context, h *held, renewed bool) (bool, error) {
 	if h.record.user == "" || k.store == nil {
 		return false, nil
 	}
-	life := h.life()
+	lineage := h.lineage()
 	it, err := k.ofUser(ctx, h.record.user)
 	if err != nil {
 		return false, err
@@ -106,14 +106,14 @@ func (k *marks) over(ctx context.Context, h *held, renewed bool) (bool, error) {
 		if string(mark[:revisionSize]) == h.record.mark {
 			break
 		}
-		if string(mark[revisionSize:]) != life {
+		if string(mark[revisionSize:]) != lineage {
 			return true, nil
 		}
 	}
 	if !renewed {
 		return false, nil
 	}
-	_, err = k.store.Get(ctx, k.key("life", life))
+	_, err = k.store.Get(ctx, k.key("life", lineage))
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}

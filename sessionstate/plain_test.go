@@ -9,9 +9,11 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
 
 // plainNotices are those that name Config.Insecure.
@@ -64,7 +66,7 @@ func TestSecureCookiesOverPlainHTTPAreNoticedOnce(t *testing.T) {
 				plugins = []middleware.Plugin{test.info, m}
 			}
 			a := &app{Echo: echo.New(), m: m, rec: rec}
-			a.Use(middleware.Must(middleware.New(plugins...)).Middleware())
+			a.Use(echov4.Use(plugins...))
 			a.handle("/", show)
 			a.handle("/incr", func(c echo.Context, s *sessionstate.State) error {
 				if test.built {
@@ -99,7 +101,7 @@ func TestGorillaCookiesOverPlainHTTPAreNoticedToo(t *testing.T) {
 	rec := new(observe.Recorder)
 	m := newManager(t, sessionstate.Config{Secrets: []sessionstate.Secret{key1}, Observer: rec})
 	a := &app{Echo: echo.New(), m: m, rec: rec}
-	a.Any("/g", echo.WrapHandler(gorillaCount(m.Gorilla(), "other")))
+	a.Any("/g", echo.WrapHandler(gorillaCount(gorillastate.New(m), "other")))
 	a.visitor().get(t, "/g").status(t, 200)
 	if got := plainNotices(rec); len(got) != 1 {
 		t.Errorf("%d notices, want 1: %q", len(got), got)
@@ -176,7 +178,7 @@ func TestInsecureLocalhostKeepsSessionsAndMessages(t *testing.T) {
 			}
 			return c.String(200, strings.Join(texts, " "))
 		})
-		a.Any("/g", echo.WrapHandler(gorillaCount(a.m.Gorilla(), "__Host-id")))
+		a.Any("/g", echo.WrapHandler(gorillaCount(gorillastate.New(a.m), "__Host-id")))
 		v := a.visitor()
 		get := func(path string) reply {
 			t.Helper()
@@ -280,7 +282,7 @@ func TestPagesOfALoggedInSessionAreNotStored(t *testing.T) {
 			return c.String(200, s.User())
 		})
 		a.handle("/other", func(c echo.Context, _ *sessionstate.State) error { return c.String(200, "the same for all") })
-		a.Any("/g", echo.WrapHandler(gorillaCount(a.m.Gorilla(), "__Host-id")))
+		a.Any("/g", echo.WrapHandler(gorillaCount(gorillastate.New(a.m), "__Host-id")))
 		a.Any("/public", func(c echo.Context) error { return c.String(200, "the same for all") })
 		control := func(v *visitor, path, want string) {
 			t.Helper()

@@ -46,17 +46,17 @@ type entry struct {
 // record is what a session holds. It is a value: its entries are sorted by
 // name and never changed in place.
 type record struct {
-	created int64  // Unix seconds: the absolute timeout counts from here
-	issued  int64  // Unix seconds: the id was made then
-	seen    int64  // Unix milliseconds: the idle timeout counts from here
-	life    int64  // seconds that a remembered session lives; 0: Config decides
-	root    string // digest of the id that the present one was renewed from by time; empty: none
-	scope   string // name of the life that goes on since an earlier id; empty: it began with this one
-	user    string // who logged in
-	mark    string // the user's last mark at the Login, see marks; empty: none, or cookie mode
-	foreign string // the values of code written for gorilla/sessions, as gob
-	cold    string // names the values that Config.Spill has, which are not here; empty: none
-	entries []entry
+	created     int64  // Unix seconds: the absolute timeout counts from here
+	issued      int64  // Unix seconds: the id was made then
+	seen        int64  // Unix milliseconds: the idle timeout of cookies counts from here; a store counts by its expiry
+	rememberFor int64  // seconds that a remembered session lives; 0: Config decides
+	root        string // digest of the id that the present one was renewed from by time; empty: none
+	lineage     string // since an earlier id, see scopes.go; empty: it began with this one
+	user        string // who logged in
+	mark        string // the user's last mark at the Login, see marks; empty: none, or cookie mode
+	foreign     string // the values of another library's code, as it encodes them
+	spilled     string // names the values that Config.Spill has, which are not here; empty: none
+	entries     []entry
 }
 
 // find returns the entry of that name.
@@ -94,11 +94,11 @@ func byName(e entry, name string) int { return cmp.Compare(e.name, name) }
 
 // empty reports whether there is nothing to keep.
 func (r *record) empty() bool {
-	return len(r.entries) == 0 && r.user == "" && r.foreign == "" && r.cold == ""
+	return len(r.entries) == 0 && r.user == "" && r.foreign == "" && r.spilled == ""
 }
 
 // personal reports whether somebody may be logged in. Code that was written for
-// gorilla may keep a login of its own.
+// another library may keep a login of its own.
 func (r *record) personal() bool { return r.user != "" || r.foreign != "" }
 
 // The formats of a stored record; a record never starts otherwise.
@@ -120,10 +120,10 @@ var (
 // size is the length of the encoded record.
 func (r *record) size() int {
 	n := 1 + uvarintLen(uint64(r.created)) + uvarintLen(uint64(r.issued-r.created)) +
-		uvarintLen(uint64(r.seen-1000*r.created)) + uvarintLen(uint64(r.life)) +
-		stringLen(r.root) + stringLen(r.scope) + stringLen(r.user) + stringLen(r.mark) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
-	if r.cold != "" {
-		n += stringLen(r.cold)
+		uvarintLen(uint64(r.seen-1000*r.created)) + uvarintLen(uint64(r.rememberFor)) +
+		stringLen(r.root) + stringLen(r.lineage) + stringLen(r.user) + stringLen(r.mark) + stringLen(r.foreign) + uvarintLen(uint64(len(r.entries)))
+	if r.spilled != "" {
+		n += stringLen(r.spilled)
 	}
 	for _, e := range r.entries {
 		n += e.size()
@@ -151,21 +151,21 @@ func uvarintLen(v uint64) int {
 // encoding of a record.
 func (r *record) append(b []byte) []byte {
 	format := byte(formatRecord)
-	if r.cold != "" {
+	if r.spilled != "" {
 		format = formatPart
 	}
 	b = append(b, format)
 	b = binary.AppendUvarint(b, uint64(r.created))
 	b = binary.AppendUvarint(b, uint64(r.issued-r.created))
 	b = binary.AppendUvarint(b, uint64(r.seen-1000*r.created))
-	b = binary.AppendUvarint(b, uint64(r.life))
+	b = binary.AppendUvarint(b, uint64(r.rememberFor))
 	b = appendString(b, r.root)
-	b = appendString(b, r.scope)
+	b = appendString(b, r.lineage)
 	b = appendString(b, r.user)
 	b = appendString(b, r.mark)
 	b = appendString(b, r.foreign)
-	if r.cold != "" {
-		b = appendString(b, r.cold)
+	if r.spilled != "" {
+		b = appendString(b, r.spilled)
 	}
 	b = binary.AppendUvarint(b, uint64(len(r.entries)))
 	for _, e := range r.entries {
@@ -199,14 +199,14 @@ func parseRecord(b []byte) (record, error) {
 	r.created = int64(p.uvarint(maxSeconds))
 	r.issued = r.created + int64(p.uvarint(maxSeconds))
 	r.seen = 1000*r.created + int64(p.uvarint(1000*maxSeconds))
-	r.life = int64(p.uvarint(maxSeconds))
+	r.rememberFor = int64(p.uvarint(maxSeconds))
 	r.root = p.string()
-	r.scope = p.string()
+	r.lineage = p.string()
 	r.user = p.string()
 	r.mark = p.string()
 	r.foreign = p.string()
 	if b[0] == formatPart {
-		if r.cold = p.string(); len(r.cold) != sha256.Size {
+		if r.spilled = p.string(); len(r.spilled) != sha256.Size {
 			p.bad = true
 		}
 	}
@@ -222,7 +222,7 @@ func parseRecord(b []byte) (record, error) {
 			p.bad = true
 		}
 	}
-	if p.bad || p.text != "" || r.root != "" && len(r.root) != sha256.Size || r.scope != "" && len(r.scope) != lifeSize || r.mark != "" && len(r.mark) != revisionSize {
+	if p.bad || p.text != "" || r.root != "" && len(r.root) != sha256.Size || r.lineage != "" && len(r.lineage) != lineageSize || r.mark != "" && len(r.mark) != revisionSize {
 		return record{}, errFormat
 	}
 	return r, nil
@@ -272,8 +272,8 @@ type limits struct {
 // zero time is never.
 func (l limits) end(r *record) time.Time {
 	switch {
-	case r.life > 0:
-		return time.Unix(r.created+r.life, 0)
+	case r.rememberFor > 0:
+		return time.Unix(r.created+r.rememberFor, 0)
 	case l.absolute > 0:
 		return time.Unix(r.created, 0).Add(l.absolute)
 	}
@@ -284,7 +284,7 @@ func (l limits) end(r *record) time.Time {
 // time is never.
 func (l limits) deadline(r *record, seen time.Time) time.Time {
 	end := l.end(r)
-	if l.idle <= 0 || r.life > 0 {
+	if l.idle <= 0 || r.rememberFor > 0 {
 		return end
 	}
 	idle := seen.Add(l.idle)

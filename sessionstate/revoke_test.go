@@ -16,6 +16,7 @@ import (
 
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 	"github.com/reecho-go/reecho/store/memstore"
 	"github.com/reecho-go/reecho/store/storetest"
 )
@@ -26,7 +27,7 @@ func TestOneLostReplyAtLoginLocksNobodyOut(t *testing.T) {
 		for after := range 4 {
 			for _, fresh := range []bool{true, false} {
 				s := storetest.Faulty(newMem(t))
-				a := userApp(t, sessionstate.Config{Store: s, MaxPerUser: 1, WhenUserFull: sessionstate.RefuseLogin})
+				a := userApp(t, sessionstate.Config{Store: s, MaxPerUser: 1, RefuseLogin: true})
 				v := a.visitor()
 				if !fresh {
 					v.get(t, "/incr")
@@ -77,7 +78,7 @@ func TestRevokeEndsASessionThatRenewsInALoop(t *testing.T) {
 		var err error
 		end := "Revoke"
 		if round%2 == 0 {
-			_, err = a.m.Users().Revoke(t.Context(), "ada")
+			_, err = a.m.Users().Revoke(t.Context(), "ada", nil)
 		} else {
 			end = "End"
 			_, err = a.m.Users().End(t.Context(), "ada", handle)
@@ -100,7 +101,7 @@ func TestRevokeEndsALoginThatIsUnderWay(t *testing.T) {
 	mem := &between{Store: newMem(t)}
 	a := userApp(t, sessionstate.Config{Store: mem})
 	revoke := func() {
-		if _, err := a.m.Users().Revoke(context.Background(), "ada"); err != nil {
+		if _, err := a.m.Users().Revoke(context.Background(), "ada", nil); err != nil {
 			t.Error(err)
 		}
 	}
@@ -151,11 +152,11 @@ func TestRenewalsLeaveNothingInTheIndex(t *testing.T) {
 func TestUsersOfAManagerThatCannotListSayThat(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]sessionstate.Config{
-		"cookie mode": {}, "a third-party store": {Gorilla: sessionstate.FromGorilla(sessions.NewCookieStore(gorillaKey))}, "a store that cannot list": {Store: swapOnly{}},
+		"cookie mode": {}, "a third-party store": {Foreign: gorillastate.KeepIn(sessions.NewCookieStore(gorillaKey))}, "a store that cannot list": {Store: swapOnly{}},
 	} {
 		users := newManager(t, cfg).Users()
 		_, listErr := users.List(t.Context(), "ada")
-		_, revokeErr := users.Revoke(t.Context(), "ada")
+		_, revokeErr := users.Revoke(t.Context(), "ada", nil)
 		_, endErr := users.End(t.Context(), "ada", "x")
 		for _, err := range []error{listErr, revokeErr, endErr} {
 			if !errors.Is(err, sessionstate.ErrNoUsers) || !strings.Contains(err.Error(), "Config.Store") {
@@ -214,7 +215,7 @@ func TestRevokeAndEndAreSureOfASessionThatIsRenewedAtEveryLook(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(t *testing.T, users *sessionstate.Users, handle string) error{
 		"Revoke": func(t *testing.T, users *sessionstate.Users, _ string) error {
-			_, err := users.Revoke(t.Context(), "ada")
+			_, err := users.Revoke(t.Context(), "ada", nil)
 			return err
 		},
 		"End": func(t *testing.T, users *sessionstate.Users, handle string) error {

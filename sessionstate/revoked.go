@@ -31,7 +31,7 @@ type revocations struct {
 	notice func(ctx context.Context) // called when the built-in list gets its first entry
 	told   chan struct{}             // has room for one who tells
 
-	longest atomic.Int64 // seconds: the longest life that gorilla code has asked for
+	longest atomic.Int64 // seconds: the longest time that another library's code has asked for
 }
 
 // Sessions of users, of visitors, of cookies of before and of other names have
@@ -225,7 +225,7 @@ func (r *revocations) until(h *held) int64 {
 			until = r.legacy
 		}
 	}
-	// Gorilla code asks for a longer life without a new id: another copy may have it.
+	// Code of another library asks for a longer time without a new id: another copy may have it.
 	if later := time.Now().Add(time.Duration(r.longest.Load()) * time.Second); !until.IsZero() && h.record.user == "" && until.Before(later) {
 		until = later
 	}

@@ -16,7 +16,7 @@ import (
 
 // session is one that somebody may end.
 func session(user string, issued int64) *held {
-	return &held{id: newID(), is: true, record: record{created: issued, issued: issued, user: user}}
+	return &held{id: newID(), exists: true, record: record{created: issued, issued: issued, user: user}}
 }
 
 func TestNobodyCanFillTheListOfRevocations(t *testing.T) {

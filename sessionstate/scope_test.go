@@ -38,8 +38,10 @@ func TestResourcesInSessionScopeLiveAndEndWithTheSession(t *testing.T) {
 			defer mu.Unlock()
 			made++
 			return made, nil
-		}, cacheresource.Config[string, int]{
-			Scope: cacheresource.Session, Group: group,
+		}, cacheresource.Config{
+			Scope: cacheresource.Session,
+			Group: group,
+		}, cacheresource.Funcs[string, int]{
 			Release: func(context.Context, string, int) error {
 				mu.Lock()
 				defer mu.Unlock()
@@ -118,7 +120,7 @@ func TestResultsInSessionScopeLiveAndEndWithTheSession(t *testing.T) {
 				return "", err
 			}
 			return fmt.Sprintf("%d for %q", loads.Add(1), s.User()), nil
-		}, cachedata.Config[string, string]{Scope: cachedata.Session, Group: group, TTL: 24 * time.Hour})
+		}, cachedata.Config{Scope: cachedata.Session, Group: group, TTL: 24 * time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store/memstore"
 	"github.com/reecho-go/reecho/store/storetest"
@@ -34,7 +35,7 @@ func TestASVS16_2_5_NoIDIsLogged(t *testing.T) {
 		}
 		m := Must(New(cfg))
 		e := echo.New()
-		e.Use(m.Middleware())
+		e.Use(echov4.Use(m))
 		e.GET("/login", func(c echo.Context) error { return From(c).Login("ada") })
 		e.GET("/logout", func(c echo.Context) error { return From(c).Destroy() })
 		var cookie string

@@ -47,7 +47,7 @@ func newVisit(t testing.TB, c sessionstate.Config) *app {
 		return c.String(200, "in")
 	})
 	a.handle("/remember", func(c echo.Context, s *sessionstate.State) error {
-		if err := s.Login("ada", sessionstate.Persist(30*24*time.Hour)); err != nil {
+		if err := s.LoginFor("ada", 30*24*time.Hour); err != nil {
 			return err
 		}
 		return c.String(200, "in")
@@ -351,7 +351,7 @@ func TestTruncatedAndRespelledCookiesAreRefused(t *testing.T) {
 	})
 }
 
-func TestAnchor3_UnknownCookiesNeverBecomeSessions(t *testing.T) {
+func TestUnknownCookiesNeverBecomeSessions(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		a := newVisit(t, cfg)

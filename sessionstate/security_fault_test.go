@@ -118,7 +118,7 @@ func TestASaveThatFailsReplacesTheBody(t *testing.T) {
 func TestFailOpenServesANewVisitor(t *testing.T) {
 	t.Parallel()
 	faultyModes(t, func(t *testing.T, cfg sessionstate.Config, s *storetest.FaultyStore) {
-		cfg.OnStoreError = sessionstate.FailOpen
+		cfg.FailOpen = true
 		a := newVisit(t, cfg)
 		a.handle("/try", func(c echo.Context, st *sessionstate.State) error {
 			if st.Err() == nil {

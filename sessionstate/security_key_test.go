@@ -17,6 +17,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store"
@@ -82,7 +83,7 @@ func TestKeysRotate(t *testing.T) {
 	})
 }
 
-func TestAnchor6_WeakSecretsAreRefusedAllTogether(t *testing.T) {
+func TestWeakSecretsAreRefusedAllTogether(t *testing.T) {
 	t.Parallel()
 	same := key1.Key
 	_, err := sessionstate.New(sessionstate.Config{Secrets: []sessionstate.Secret{
@@ -236,7 +237,7 @@ func TestASVS14_3_3_Anchor6_CookieModeAlwaysEncrypts(t *testing.T) {
 	t.Parallel()
 	m := newManager(t, sessionstate.Config{})
 	e := echo.New()
-	e.Use(m.Middleware())
+	e.Use(echov4.Use(m))
 	a := &app{Echo: e, m: m}
 	a.handle("/", func(c echo.Context, s *sessionstate.State) error {
 		if err := name.Set(s, "MARKER"); err != nil {

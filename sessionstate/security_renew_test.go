@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/storetest"
@@ -110,7 +111,7 @@ func TestLogoutWithinTheGraceEndsTheOldIDToo(t *testing.T) {
 func TestWithoutGraceTheOldIDIsDeadAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newVisit(t, sessionstate.Config{Store: newMem(t), RenewEvery: time.Minute, Grace: -1})
+		a := newVisit(t, sessionstate.Config{Store: newMem(t), RenewEvery: time.Minute, Grace: 1})
 		v := a.visitor()
 		v.get(t, "/incr")
 		old := v.clone()
@@ -168,7 +169,7 @@ func TestLoginRefusesWhatMakesNoSense(t *testing.T) {
 	t.Parallel()
 	in(t, sessionstate.Config{}, func(s *sessionstate.State) {
 		for _, err := range []error{
-			s.Login(""), s.Login("ada", sessionstate.Persist(0)), s.Login("ada", sessionstate.Persist(-time.Hour)), s.Login("ada", sessionstate.Persist(1<<63-1)),
+			s.Login(""), s.LoginFor("ada", 0), s.LoginFor("ada", -time.Hour), s.LoginFor("ada", 1<<63-1),
 		} {
 			if err == nil {
 				t.Error("Login takes it")
@@ -194,7 +195,7 @@ func TestTheManagerTwiceInOneRequestIsOneSession(t *testing.T) {
 				}
 				return next(c)
 			}
-		}, a.m.Middleware())
+		}, echov4.Use(a.m))
 		a.handle("/", incr)
 		v := a.visitor()
 		r := v.get(t, "/")

@@ -33,22 +33,22 @@ func newSpill(s store.Store, prefix string) *spill {
 
 // spilledLife is how long what was replaced stays, where its session has longer:
 // a request that was under way may still hand out a cookie that names it.
-const spilledLife = 24 * time.Hour
+const spilledAge = 24 * time.Hour
 
-func (sp *spill) key(id sessionID, cold string) string {
-	sum := sha256.Sum256(append(id[:], cold...))
+func (sp *spill) key(id sessionID, spilled string) string {
+	sum := sha256.Sum256(append(id[:], spilled...))
 	return string(encoding.AppendEncode([]byte(sp.prefix), sum[:]))
 }
 
 // split parts a record whose encoding may have size bytes: the largest values,
-// and those of gorilla code, are taken out.
-func (r record) split(size int) (hot, cold record) {
+// and those of another library's code, are taken out.
+func (r record) split(size int) (inCookie, spilled record) {
 	bySize := slices.Clone(r.entries)
 	slices.SortStableFunc(bySize, func(a, b entry) int { return cmp.Compare(a.size(), b.size()) })
-	cold.foreign = r.foreign
-	hot = r
-	hot.entries, hot.foreign, hot.cold = nil, "", strings.Repeat("x", sha256.Size)
-	left := size - hot.size() - uvarintLen(uint64(len(r.entries)))
+	spilled.foreign = r.foreign
+	inCookie = r
+	inCookie.entries, inCookie.foreign, inCookie.spilled = nil, "", strings.Repeat("x", sha256.Size)
+	left := size - inCookie.size() - uvarintLen(uint64(len(r.entries)))
 	n := 0
 	for n < len(bySize) && bySize[n].size() <= left {
 		left -= bySize[n].size()
@@ -56,20 +56,20 @@ func (r record) split(size int) (hot, cold record) {
 	}
 	for _, e := range r.entries {
 		if slices.Contains(bySize[:n], e) {
-			hot.entries = append(hot.entries, e)
+			inCookie.entries = append(inCookie.entries, e)
 		} else {
-			cold.entries = append(cold.entries, e)
+			spilled.entries = append(spilled.entries, e)
 		}
 	}
-	return hot, cold
+	return inCookie, spilled
 }
 
 // put keeps a part until a session's deadline, and returns what names it.
-func (sp *spill) put(ctx context.Context, h *held, part *record) (cold string, err error) {
+func (sp *spill) put(ctx context.Context, h *held, part *record) (spilled string, err error) {
 	value := part.append(nil)
 	sum := sha256.Sum256(value)
-	cold = string(sum[:])
-	return cold, sp.store.Put(ctx, sp.key(h.id, cold), store.Item{Value: value, Expires: h.spilledUntil()})
+	spilled = string(sum[:])
+	return spilled, sp.store.Put(ctx, sp.key(h.id, spilled), store.Item{Value: value, Expires: h.spilledUntil()})
 }
 
 // spilledUntil is until when a cookie that is sealed now may ask for its part.
@@ -83,14 +83,14 @@ func (h *held) spilledUntil() time.Time {
 // get returns the part that a session's cookie names. ok is false when the store
 // has lost it.
 func (sp *spill) get(ctx context.Context, h *held) (part record, ok bool, err error) {
-	it, err := sp.store.Get(ctx, sp.key(h.id, h.record.cold))
+	it, err := sp.store.Get(ctx, sp.key(h.id, h.record.spilled))
 	if errors.Is(err, store.ErrNotFound) {
 		return record{}, false, nil
 	}
 	if err != nil {
 		return record{}, false, err
 	}
-	if sum := sha256.Sum256(it.Value); string(sum[:]) != h.record.cold {
+	if sum := sha256.Sum256(it.Value); string(sum[:]) != h.record.spilled {
 		return record{}, false, nil
 	}
 	part, err = parseRecord(it.Value)
@@ -98,8 +98,8 @@ func (sp *spill) get(ctx context.Context, h *held) (part record, ok bool, err er
 }
 
 // extend keeps the part of a session until its deadline.
-func (sp *spill) extend(ctx context.Context, h *held, cold string) error {
-	key := sp.key(h.id, cold)
+func (sp *spill) extend(ctx context.Context, h *held, spilled string) error {
+	key := sp.key(h.id, spilled)
 	var err error
 	if sp.touch != nil {
 		err = sp.touch.Touch(ctx, key, h.spilledUntil())
@@ -118,16 +118,16 @@ func (sp *spill) extend(ctx context.Context, h *held, cold string) error {
 // replaced lets a part go that another has taken the place of. What cannot be
 // done is left to its deadline.
 func (sp *spill) replaced(ctx context.Context, h *held) {
-	until := time.Now().Add(spilledLife)
-	if h.cold != "" && sp.touch != nil && (h.deadline.IsZero() || h.deadline.After(until)) {
-		_ = sp.touch.Touch(ctx, sp.key(h.id, h.cold), until)
+	until := time.Now().Add(spilledAge)
+	if h.spilled != "" && sp.touch != nil && (h.deadline.IsZero() || h.deadline.After(until)) {
+		_ = sp.touch.Touch(ctx, sp.key(h.id, h.spilled), until)
 	}
 }
 
 // drop deletes the part of a session that has ended.
 func (sp *spill) drop(ctx context.Context, h *held) {
-	if h.cold != "" {
-		_ = sp.store.Delete(ctx, sp.key(h.id, h.cold)) // it may fail: nobody can ask for it any more
+	if h.spilled != "" {
+		_ = sp.store.Delete(ctx, sp.key(h.id, h.spilled)) // it may fail: nobody can ask for it any more
 	}
 }
 
@@ -141,24 +141,24 @@ func (k *cookieKeeper) part(ctx context.Context, base, h *held) (record, error) 
 	if k.spill == nil {
 		return h.record, nil
 	}
-	if h.record.cold != "" { // the rest is there and was not looked at
-		return h.record, k.spill.extend(ctx, h, h.record.cold)
+	if h.record.spilled != "" { // the rest is there and was not looked at
+		return h.record, k.spill.extend(ctx, h, h.record.spilled)
 	}
-	hot, before := h.record, base.cold
-	h.cold = ""
+	inCookie, before := h.record, base.spilled
+	h.spilled = ""
 	if h.record.size() > k.room() {
-		var cold record
+		var spilled record
 		var err error
-		hot, cold = h.record.split(k.room())
-		if h.cold, err = k.spill.put(ctx, h, &cold); err != nil {
+		inCookie, spilled = h.record.split(k.room())
+		if h.spilled, err = k.spill.put(ctx, h, &spilled); err != nil {
 			return record{}, err
 		}
-		hot.cold = h.cold
+		inCookie.spilled = h.spilled
 	}
-	if before != h.cold {
+	if before != h.spilled {
 		k.spill.replaced(ctx, base)
 	}
-	return hot, nil
+	return inCookie, nil
 }
 
 // errSpilled tells the observer of values that read as their defaults now.
@@ -180,18 +180,18 @@ func (m *Manager) rest(ctx context.Context, h *held) (part record, err error) {
 	return part, err
 }
 
-// whole loads the session with all of its keys, and returns why it could not.
-func (s *State) whole() error {
-	if err := s.load(); err != nil || !s.lacks() {
+// loadAll loads the session with all of its keys, and returns why it could not.
+func (s *State) loadAll() error {
+	if err := s.load(); err != nil || !s.isPartial() {
 		return err
 	}
 	s.fetching.Lock()
 	defer s.fetching.Unlock()
-	if !s.lacks() {
+	if !s.isPartial() {
 		return nil
 	}
 	s.mu.Lock()
-	at, err := s.base, s.coldErr
+	at, err := s.base, s.spillErr
 	s.mu.Unlock()
 	if err != nil {
 		return err
@@ -199,28 +199,28 @@ func (s *State) whole() error {
 	part, err := s.m.rest(s.context(), &at)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.base.id != at.id || s.base.record.cold != at.record.cold {
+	if s.base.id != at.id || s.base.record.spilled != at.record.spilled {
 		return nil // saved or destroyed meanwhile
 	}
-	if s.coldErr = err; err == nil {
+	if s.spillErr = err; err == nil {
 		s.base.record, s.cur = s.base.record.joined(&part), s.cur.joined(&part)
 	}
 	return err
 }
 
 // lacks reports whether some of the session has not been loaded.
-func (s *State) lacks() bool {
+func (s *State) isPartial() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cur.cold != ""
+	return s.cur.spilled != ""
 }
 
 // joined is r with the part that it has left elsewhere.
 func (r record) joined(part *record) record {
-	if r.cold == "" {
+	if r.spilled == "" {
 		return r
 	}
-	r.cold, r.foreign = "", part.foreign
+	r.spilled, r.foreign = "", part.foreign
 	r.entries = slices.Concat(r.entries, part.entries)
 	slices.SortFunc(r.entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
 	return r

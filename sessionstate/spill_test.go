@@ -15,6 +15,7 @@ import (
 
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 	"github.com/reecho-go/reecho/store"
 	"github.com/reecho-go/reecho/store/memstore"
 	"github.com/reecho-go/reecho/store/storetest"
@@ -260,7 +261,7 @@ func TestASpillThatFailsOrForgets(t *testing.T) {
 func TestSpillTakesTheValuesOfGorillaCode(t *testing.T) {
 	t.Parallel()
 	a := spilling(t, sessionstate.Config{Spill: newMem(t)})
-	h := gorillaCount(a.m.Gorilla(), "__Host-id")
+	h := gorillaCount(gorillastate.New(a.m), "__Host-id")
 	for _, path := range []string{"/g", "/read"} {
 		a.Any(path, echo.WrapHandler(h))
 	}

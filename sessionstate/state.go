@@ -30,28 +30,29 @@ const (
 // It belongs to its request: do not keep it for longer. All methods and those
 // of [Key] are safe for concurrent use within it.
 type State struct {
-	m   *Manager
-	req *http.Request // its context and its cookies
+	m    *Manager
+	req  *http.Request // its context and its cookies
+	none bool          // the request has no session; err says why
 
 	loading  sync.Once
 	fetching sync.Mutex // held while the rest of a session is loaded
 
-	mu      sync.Mutex
-	phase   phase
-	loaded  bool
-	err     error       // why the session could not be loaded
-	coldErr error       // why the rest of it could not
-	base    held        // as it was loaded; without an id: a new visitor
-	cur     record      // base with the changes
-	changes changes     // from base to cur
-	nextID  sessionID   // of a new or renewed session; zero: not yet chosen
-	ended   []held      // sessions that this request destroyed
-	over    []sessionID // those of them that have ended
-	unread  []held      // sessions of the request that cannot be read, only ended
+	mu       sync.Mutex
+	phase    phase
+	loaded   bool
+	err      error       // why the session could not be loaded
+	spillErr error       // why the rest of it could not
+	base     held        // as it was loaded; without an id: a new visitor
+	cur      record      // base with the changes
+	changes  changes     // from base to cur
+	nextID   sessionID   // of a new or renewed session; zero: not yet chosen
+	ended    []held      // sessions that this request destroyed
+	over     []sessionID // those of them that have ended
+	unread   []held      // sessions of the request that cannot be read, only ended
 
-	lent   *life   // what Lend has lent; nil: nothing, or it is another now
-	lends  []*life // all that was lent to this request
-	unborn []*life // lent to sessions that are yet to be saved
+	scope   *sessionScope   // for caches and resources; nil: none yet, or it is another now
+	scopes  []*sessionScope // all that this request has acquired
+	unsaved []*sessionScope // those of sessions that are yet to be saved
 
 	saving chan struct{} // closed when SaveNow is done; nil: it is not under way
 	early  http.Header   // what SaveNow has left for the response
@@ -75,6 +76,10 @@ func newState(m *Manager, req *http.Request) *State {
 // load loads the session, once, and returns why it could not.
 func (s *State) load() error {
 	s.loading.Do(func() {
+		if s.none {
+			s.logNone()
+			return
+		}
 		ctx := s.req.Context()
 		late := commit.Request(ctx) != nil
 		h, unread, err := s.m.find(ctx, s.req.Header)
@@ -99,10 +104,10 @@ func (s *State) read(name string) (entry, bool, error) {
 	}
 	s.mu.Lock()
 	e, ok := s.cur.find(name)
-	elsewhere := !ok && s.cur.cold != ""
+	elsewhere := !ok && s.cur.spilled != ""
 	s.mu.Unlock()
 	if elsewhere {
-		if err := s.whole(); err != nil {
+		if err := s.loadAll(); err != nil {
 			return entry{}, false, err
 		}
 		s.mu.Lock()
@@ -115,7 +120,7 @@ func (s *State) read(name string) (entry, bool, error) {
 // edit changes one key and returns what it is afterwards. Functions of the
 // caller run outside the lock.
 func (s *State) edit(name string, e edit) (entry, error) {
-	if err := s.whole(); err != nil {
+	if err := s.loadAll(); err != nil {
 		return entry{}, err
 	}
 	for {
@@ -223,8 +228,8 @@ func (s *State) context() context.Context { return s.req.Context() }
 
 // Err returns why the session could not be loaded, a *[StoreError], or nil.
 // After a failed load every key reads its default, every change fails with
-// this error, and the response becomes a 503 unless Config.OnStoreError says
-// otherwise. It loads the session.
+// this error, and the response becomes a 503 unless Config.FailOpen is set. It
+// loads the session. For a request without one it is what [From] says.
 func (s *State) Err() error { return s.load() }
 
 // IsNew reports whether the visitor came without a session. It loads it.
@@ -280,7 +285,7 @@ func (s *State) Deadline() time.Time {
 // Keys returns the names of the keys that have a value, sorted, without those
 // that only have one in a tab.
 func (s *State) Keys() []string {
-	_ = s.whole() // a failed load has no keys
+	_ = s.loadAll() // a failed load has no keys
 	return s.names(false)
 }
 
@@ -299,7 +304,7 @@ func (s *State) names(tabs bool) []string {
 // Snapshot returns a copy of all values as JSON, without those of tabs. Values
 // of Config.Codec are translated; those that have no form in JSON are left out.
 func (s *State) Snapshot() map[string]json.RawMessage {
-	_ = s.whole() // a failed load has no keys
+	_ = s.loadAll() // a failed load has no keys
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := make(map[string]json.RawMessage, len(s.cur.entries))
@@ -318,7 +323,7 @@ func (s *State) Snapshot() map[string]json.RawMessage {
 // keys after it, in alphabetical order, keep their values. Without one, values
 // that other requests add meanwhile are removed too.
 func (s *State) Clear() error {
-	if err := s.whole(); err != nil {
+	if err := s.loadAll(); err != nil {
 		return err
 	}
 	for _, name := range s.names(true) {
@@ -354,7 +359,7 @@ func (s *State) Revert() {
 
 // discard forgets the changes, but not what was destroyed.
 func (s *State) discard() {
-	s.cur, s.changes, s.lent = s.base.record, changes{}, nil
+	s.cur, s.changes, s.scope = s.base.record, changes{}, nil
 	if s.loaded && !s.base.known() {
 		s.cur = fresh(time.Now())
 	}
@@ -374,7 +379,7 @@ func (s *State) panicked(ctx context.Context) {
 		}
 	}
 	s.mu.Unlock()
-	s.born(&held{}, &held{})
+	s.settleScopes(&held{}, &held{})
 	_ = s.endAll(context.WithoutCancel(ctx), all) // the observer is told, and a response tries again
 }
 

@@ -28,7 +28,7 @@ type SessionInfo struct {
 }
 
 // ErrNoUsers says that the Manager cannot list the sessions of users: in cookie
-// mode and with Config.Gorilla there is nothing to list, and a Config.Store must
+// mode and with a store of Config.Foreign there is nothing to list, and a Config.Store must
 // have the capability (store.Scanner), as memstore, boltstore and redisstore do.
 var ErrNoUsers = errors.New("sessionstate: the sessions of users cannot be listed: that needs a Config.Store that can list (store.Scanner)")
 
@@ -42,23 +42,12 @@ type Users struct {
 	scan store.Scanner // nil: cannot list
 	most int           // Config.MaxPerUser; 0: any number
 
-	refuse bool  // Config.WhenUserFull: a login beyond most, instead of ending the oldest
+	refuse bool  // Config.RefuseLogin: a login beyond most, instead of ending the oldest
 	turns  turns // of a user's logins that are counted
 }
 
 // Users returns the sessions of users. It is never nil.
 func (m *Manager) Users() *Users { return m.users }
-
-// RevokeOption changes what [Users.Revoke] ends.
-type RevokeOption func(*revocation)
-
-type revocation struct{ except string }
-
-// Except spares the session of a request, as for "log out everywhere else".
-func Except(s *State) RevokeOption {
-	handle := s.Handle()
-	return func(r *revocation) { r.except = handle }
-}
 
 // maxPasses bounds how often Revoke looks again.
 const maxPasses = 16
@@ -97,8 +86,8 @@ func (k *storeKeeper) unindexKey(ctx context.Context, user, key string) error {
 // listed is a session of a user as the index and the store have it.
 type listed struct {
 	SessionInfo
-	key, life string // the digest of its id, the name of its life
-	mark      string // the last of its user at its Login
+	key, lineage string // the digest of its id, its lineage
+	mark         string // the last of its user at its Login
 }
 
 // List returns the living sessions of a user, oldest first. It reads each of
@@ -154,7 +143,7 @@ func (u *Users) read(ctx context.Context, user string, list *[]listed) error {
 			return err
 		}
 		// The session is over, unless it is just about to be written.
-		if time.Since(time.Unix(int64(min(noted, maxSeconds)), 0)) > tombstoneLife {
+		if time.Since(time.Unix(int64(min(noted, maxSeconds)), 0)) > tombstoneAge {
 			if err := u.k.store.Delete(ctx, e.Key); err != nil {
 				return err
 			}
@@ -171,27 +160,28 @@ func newListed(key string, it store.Item, user string) (listed, bool) {
 	if err != nil || keyErr != nil || len(sum) != sha256.Size || r.user != user {
 		return listed{}, false
 	}
-	life := r.scope
-	if life == "" {
-		life = lifeOf([sha256.Size]byte(sum))
+	lineage := r.lineage
+	if lineage == "" {
+		lineage = lineageOf([sha256.Size]byte(sum))
 	}
-	info := SessionInfo{Handle: handleOf(life), Created: time.Unix(r.created, 0), Deadline: it.Expires}
-	return listed{info, key, life, r.mark}, true
+	info := SessionInfo{Handle: handleOf(lineage), Created: time.Unix(r.created, 0), Deadline: it.Expires}
+	return listed{info, key, lineage, r.mark}, true
 }
 
-// Revoke ends all sessions of a user, and returns how many it has ended. None
+// Revoke ends all sessions of a user but that of except, as for "log out
+// everywhere else", which may be nil, and returns how many it has ended. None
 // escapes it, also not by getting a new id or by a Login at the same moment; a
 // Login that comes later does. The error is [ErrNoUsers], or a *[StoreError];
 // then some may be left.
-func (u *Users) Revoke(ctx context.Context, user string, opts ...RevokeOption) (int, error) {
+func (u *Users) Revoke(ctx context.Context, user string, except *State) (int, error) {
 	if u.scan == nil {
 		return 0, ErrNoUsers
 	}
-	var r revocation
-	for _, o := range opts {
-		o(&r)
+	sparedHandle := ""
+	if except != nil {
+		sparedHandle = except.Handle()
 	}
-	spared, _ := encoding.DecodeString(r.except) // made by Handle
+	spared, _ := encoding.DecodeString(sparedHandle) // made by Handle
 	var mark string
 	err := u.m.call(ctx, "end", func(ctx context.Context) (err error) {
 		mark, err = u.k.marks.endUser(ctx, user, string(spared))
@@ -201,7 +191,7 @@ func (u *Users) Revoke(ctx context.Context, user string, opts ...RevokeOption) (
 		return 0, err
 	}
 	return u.endAll(ctx, user, func(l *listed) bool {
-		return (l.Handle != r.except || r.except == "") && l.mark != mark
+		return (l.Handle != sparedHandle || sparedHandle == "") && l.mark != mark
 	})
 }
 
@@ -242,7 +232,7 @@ func (u *Users) endAll(ctx context.Context, user string, wanted func(l *listed) 
 // end leaves a mark, and deletes a session and its entry in the index.
 func (u *Users) end(ctx context.Context, user string, l *listed) error {
 	err := u.m.call(ctx, "end", func(ctx context.Context) error {
-		if err := u.k.marks.endLife(ctx, l.life); err != nil {
+		if err := u.k.marks.endLineage(ctx, l.lineage); err != nil {
 			return err
 		}
 		if err := u.k.store.Delete(ctx, u.k.prefix+l.key); err != nil {
@@ -251,14 +241,15 @@ func (u *Users) end(ctx context.Context, user string, l *listed) error {
 		return u.k.store.Delete(ctx, u.k.indexPrefix(user)+l.key)
 	})
 	if err == nil {
-		u.m.lives.end(l.life)
+		u.m.scopes.end(l.lineage)
+		u.m.counters.ended.Add(1)
 		observe.Emit(ctx, u.m.observer, observe.SessionLife{Action: observe.SessionRevoked, ID: l.ID, Reason: "ended by Revoke"})
 	}
 	return err
 }
 
 // ErrTooManySessions says that a user has Config.MaxPerUser sessions already, and
-// that Config.WhenUserFull refuses another. It answers 409.
+// that Config.RefuseLogin refuses another. It answers 409.
 var ErrTooManySessions error = tooManyError{}
 
 type tooManyError struct{}
@@ -286,7 +277,7 @@ func (u *Users) lastMark(ctx context.Context, user string) (mark string, err err
 }
 
 // admit refuses a login that would make one session too many, where that is
-// wanted. mine is the life of the session that logs in, if it is the user's.
+// wanted. mine is the lineage of the session that logs in, if it is the user's.
 func (u *Users) admit(ctx context.Context, user, mine string) error {
 	if !u.refuse {
 		return nil
@@ -317,7 +308,7 @@ func (u *Users) limit(ctx context.Context, after *held) error {
 		}
 	}
 	list, _ := u.List(ctx, after.record.user) // what could not be read does not count
-	mine := handleOf(after.life())
+	mine := handleOf(after.lineage())
 	if u.refuse {
 		if len(list) <= u.most || !slices.ContainsFunc(list, func(info SessionInfo) bool { return info.Handle == mine }) {
 			return nil
@@ -335,8 +326,8 @@ func (u *Users) limit(ctx context.Context, after *held) error {
 	return nil
 }
 
-// handleOf names a session for Users.End after its life.
-func handleOf(life string) string { return encoding.EncodeToString([]byte(life)) }
+// handleOf names a session for Users.End after its lineage.
+func handleOf(lineage string) string { return encoding.EncodeToString([]byte(lineage)) }
 
 // Handle returns the name of the session for [Users.End], empty for a new
 // visitor. It is no secret, and stays when the session gets a new id, unless
@@ -348,5 +339,5 @@ func (s *State) Handle() string {
 	if !s.base.known() {
 		return ""
 	}
-	return handleOf(s.base.life())
+	return handleOf(s.base.lineage())
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -30,7 +31,7 @@ func userApp(t *testing.T, cfg sessionstate.Config) *app {
 		return c.NoContent(204)
 	})
 	a.handle("/others", func(c echo.Context, s *sessionstate.State) error {
-		n, err := a.m.Users().Revoke(c.Request().Context(), s.User(), sessionstate.Except(s))
+		n, err := a.m.Users().Revoke(c.Request().Context(), s.User(), s)
 		if err != nil {
 			return err
 		}
@@ -95,7 +96,7 @@ func TestASVS7_4_2_7_4_3_7_4_5_7_5_2_Anchor9_AUsersSessionsCanBeListedAndEnded(t
 		}
 		bob.get(t, "/who").wants(t, 200, "0")
 
-		if n, err := a.m.Users().Revoke(t.Context(), "ada"); n != 1 || err != nil {
+		if n, err := a.m.Users().Revoke(t.Context(), "ada", nil); n != 1 || err != nil {
 			t.Errorf("Revoke() = %d, %v, want 1", n, err)
 		}
 		second.get(t, "/who").wants(t, 200, "0")
@@ -126,7 +127,7 @@ func TestLogoutAndTimeTakeSessionsFromTheList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mem := newMem(t)
-		a := userApp(t, sessionstate.Config{Store: mem, Absolute: -1})
+		a := userApp(t, sessionstate.Config{Store: mem, Absolute: math.MaxInt64})
 		v, w := a.login(t, "ada"), a.login(t, "ada")
 		v.get(t, "/logout")
 		if n := len(a.list(t, "ada")); n != 1 {
@@ -180,11 +181,11 @@ func TestAnIndexThatFailsKeepsNobodyOut(t *testing.T) {
 	wants503(t, v.get(t, "/renew"), "renew") // a session that the index would miss is not made
 	v.get(t, "/who").wants(t, 200, "ada 0")
 	faulty.Inject(storetest.Fault{Op: storetest.Scan, Times: -1})
-	if _, err := a.m.Users().Revoke(t.Context(), "ada"); err == nil {
+	if _, err := a.m.Users().Revoke(t.Context(), "ada", nil); err == nil {
 		t.Error("Revoke() without a list is no error")
 	}
 	faulty.Heal()
-	if n, err := a.m.Users().Revoke(t.Context(), "ada"); n != 1 || err != nil {
+	if n, err := a.m.Users().Revoke(t.Context(), "ada", nil); n != 1 || err != nil {
 		t.Errorf("Revoke() = %d, %v", n, err)
 	}
 }
@@ -293,7 +294,7 @@ func TestListLeavesOutWhatTheStoreHasForSomebodyElse(t *testing.T) {
 	if list := a.list(t, "ada"); len(list) != 1 {
 		t.Errorf("List() = %+v, want ada's own session", list)
 	}
-	if n, err := a.m.Users().Revoke(t.Context(), "ada"); n != 1 || err != nil {
+	if n, err := a.m.Users().Revoke(t.Context(), "ada", nil); n != 1 || err != nil {
 		t.Errorf("Revoke() = %d, %v, want 1", n, err)
 	}
 	bob.get(t, "/who").wants(t, 200, "bob 0")
@@ -312,7 +313,7 @@ func TestRevokeLooksAgain(t *testing.T) {
 				v.get(t, "/incr")
 			}
 		}
-		if n, err := a.m.Users().Revoke(t.Context(), "ada"); n != 1 || err != nil {
+		if n, err := a.m.Users().Revoke(t.Context(), "ada", nil); n != 1 || err != nil {
 			t.Errorf("Revoke() = %d, %v, want the one session", n, err)
 		}
 		v.get(t, "/who").wants(t, 200, "0")
@@ -321,10 +322,10 @@ func TestRevokeLooksAgain(t *testing.T) {
 
 func TestASessionTooManyIsRefused(t *testing.T) {
 	t.Parallel()
-	refuse := func(onError sessionstate.OnStoreError) *app {
-		return userApp(t, sessionstate.Config{Store: newMem(t), MaxPerUser: 2, WhenUserFull: sessionstate.RefuseLogin, OnStoreError: onError, StoreTimeout: time.Minute})
+	refuse := func(failOpen bool) *app {
+		return userApp(t, sessionstate.Config{Store: newMem(t), MaxPerUser: 2, RefuseLogin: true, FailOpen: failOpen, StoreTimeout: time.Minute})
 	}
-	a := refuse(sessionstate.FailClosed)
+	a := refuse(false)
 	one, two := a.login(t, "ada"), a.login(t, "ada")
 	three := a.visitor()
 	three.get(t, "/incr").wants(t, 200, "1")
@@ -339,8 +340,8 @@ func TestASessionTooManyIsRefused(t *testing.T) {
 	three.get(t, "/as?u=ada").status(t, 204)
 
 	// At the same moment, too, and whatever a store that fails would be answered.
-	for _, onError := range []sessionstate.OnStoreError{sessionstate.FailClosed, sessionstate.FailOpen} {
-		a := refuse(onError)
+	for _, failOpen := range []bool{false, true} {
+		a := refuse(failOpen)
 		var wg sync.WaitGroup
 		var in atomic.Int64
 		for range 12 {

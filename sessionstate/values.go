@@ -37,12 +37,12 @@ func encodeValue[T any](c Codec, v T, varies bool) (string, error) {
 	raw, err := encodeJSON(v)
 	// JSON writes so for what is not UTF-8, and a little else.
 	if err == nil && (varies || strings.Contains(raw, `\ufffd`)) {
-		err = wholeJSON(v)
+		err = checkLossless(v)
 	}
 	return raw, err
 }
 
-func wholeJSON[T any](v T) error { return lossless.JSON.Value(&v) }
+func checkLossless[T any](v T) error { return lossless.JSON.Value(&v) }
 
 // marshalBy gives a Codec the value, and of an interface the pointer, so that it
 // sees that it is one.

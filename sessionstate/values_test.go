@@ -104,7 +104,7 @@ func TestAValueThatACodecCannotKeepFailsAtSet(t *testing.T) {
 	in(t, sessionstate.Config{Codec: gobs{}}, func(s *sessionstate.State) {
 		k := sessionstate.NewKey("k", sessionstate.KeyConfig[any]{})
 		err := k.Set(s, make(chan int))
-		if _, typed := errors.AsType[*sessionstate.ValueError](err); !typed || k.Has(s) {
+		if _, typed := errors.AsType[*sessionstate.ValueError](err); !typed || has(k, s) {
 			t.Errorf("Set() = %v, want a ValueError", err)
 		}
 		other := sessionstate.NewKey("count", sessionstate.KeyConfig[string]{})

@@ -47,19 +47,21 @@ func (k *cookieKeeper) visited(h *held, sent http.Header) *held {
 }
 
 // saveVisit notes a visit, and keeps what Config.Spill has for as long.
-func (k *cookieKeeper) saveVisit(ctx context.Context, j *job) (saved, error) {
-	if err := k.goOn(ctx, j); err != nil {
-		return saved{}, err
+func (k *cookieKeeper) saveVisit(ctx context.Context, p *pending) error {
+	if err := k.goOn(ctx, p); err != nil {
+		return err
 	}
-	h := j.base
-	h.touched = h.record.seenAt(j.now)
-	h.deadline = k.limits.deadline(&h.record, j.now)
-	if k.spill != nil && h.cold != "" {
-		if err := k.spill.extend(ctx, &h, h.cold); err != nil {
-			return saved{}, err
+	h := p.base
+	h.touched = h.record.seenAt(p.now)
+	h.deadline = k.limits.deadline(&h.record, p.now)
+	if k.spill != nil && h.spilled != "" {
+		if err := k.spill.extend(ctx, &h, h.spilled); err != nil {
+			return err
 		}
 	}
 	sum := h.id.sum()
 	plain := binary.BigEndian.AppendUint64(sum[:digestSize:digestSize], uint64(h.touched))
-	return saved{base: h.record, after: h, visit: k.codec.seal(boxVisit, k.name+visitSuffix, plain), tries: 1}, nil
+	p.before, p.after, p.tries = h.record, h, 1
+	p.visit = k.codec.seal(boxVisit, k.name+visitSuffix, plain)
+	return nil
 }

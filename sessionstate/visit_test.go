@@ -2,6 +2,7 @@ package sessionstate_test
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
 
 // visitedKeepers are the keepers whose cookie may hold the session's values.
@@ -19,8 +21,8 @@ func visitedKeepers(t *testing.T) map[string]sessionstate.Config {
 		"cookie":              {},
 		"store":               {Store: newMem(t)},
 		"spill":               {Spill: newMem(t)},
-		"third-party cookies": {Gorilla: sessionstate.FromGorilla(sessions.NewCookieStore(gorillaKey))},
-		"third-party files":   {Gorilla: sessionstate.FromGorilla(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))},
+		"third-party cookies": {Foreign: gorillastate.KeepIn(sessions.NewCookieStore(gorillaKey))},
+		"third-party files":   {Foreign: gorillastate.KeepIn(sessions.NewFilesystemStore(t.TempDir(), gorillaKey))},
 	}
 }
 
@@ -106,7 +108,7 @@ func TestIdleHoldsWithinATenthAtEveryLength(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, idle := range []time.Duration{time.Second, 2500 * time.Millisecond, 7 * time.Second, time.Minute, 110 * time.Second, 3 * time.Minute, 10 * time.Minute, time.Hour, 20 * time.Hour} {
 			for mode, cfg := range visitedKeepers(t) {
-				cfg.Idle, cfg.Absolute = idle, -1
+				cfg.Idle, cfg.Absolute = idle, math.MaxInt64
 				a := newVisit(t, cfg)
 				for _, step := range []time.Duration{idle / 50, idle / 11, idle / 2, idle * 9 / 10} {
 					v := a.visitor()

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Swapper is the capability of compare-and-swap.
+// Swapper is the capability of compare-and-swap: no update of a session is lost,
+// and no result is kept that was loaded before what has come since.
 type Swapper interface {
 	// Swap writes it under key if the key's version is old, and returns the
 	// new version. With old 0 it creates: it writes only if the key is absent.
@@ -18,7 +19,8 @@ type Swapper interface {
 	Swap(ctx context.Context, key string, old uint64, it Item) (version uint64, err error)
 }
 
-// Toucher is the capability of moving a deadline without writing the value.
+// Toucher is the capability of moving a deadline without writing the value: a
+// visit prolongs a session.
 type Toucher interface {
 	// Touch sets the expiry of key; the zero time means never, a time in the
 	// past makes the key absent. Value and version stay as they are, so a
@@ -27,7 +29,7 @@ type Toucher interface {
 	Touch(ctx context.Context, key string, expires time.Time) error
 }
 
-// Scanner is the capability of listing.
+// Scanner is the capability of listing: the sessions of a user.
 type Scanner interface {
 	// Scan yields the entries whose keys start with prefix (all for ""), in
 	// ascending byte order of the keys, each key at most once.
@@ -44,26 +46,12 @@ type Scanner interface {
 	Scan(ctx context.Context, prefix string) iter.Seq2[Entry, error]
 }
 
-// Clearer is the capability of deleting by prefix.
-type Clearer interface {
-	// Clear deletes every key that starts with prefix (all for ""), and no
-	// other. When it returns without error, no key that was there when it was
-	// called is, unless it was written again since. It is not atomic: while it
-	// runs, some keys may be gone and others not. After an error it may have
-	// deleted some; calling it again is safe.
-	Clear(ctx context.Context, prefix string) error
-}
-
-// Batcher is the capability of serving many keys in one exchange.
+// Batcher is the capability of reading many keys in one exchange: a result of a
+// cache with what says whether it still holds, and the keys of a batch.
 type Batcher interface {
 	// GetMany returns the items of those keys that are present. The map is the
 	// caller's own, and not nil unless there is an error.
 	GetMany(ctx context.Context, keys []string) (map[string]Item, error)
-
-	// PutMany does what Put does for each entry in turn, so the last of two
-	// entries with one key wins. It is not atomic: after an error, some
-	// entries may have been written; calling it again is safe.
-	PutMany(ctx context.Context, entries []Entry) error
 }
 
 // Closer is the capability of being closed by whoever opened the store.

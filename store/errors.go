@@ -31,7 +31,7 @@ var (
 // failed.
 type Error struct {
 	Op  string // the method in lower case: "get", "swap"
-	Key string // the key, or the prefix of a scan or clear, in full
+	Key string // the key, or the prefix of a scan, in full
 	Err error  // the cause, never nil
 }
 

@@ -1,15 +1,22 @@
-// Package store is the toolkit's one contract for bytes under keys. It serves
-// the second level and the persistence of package cachedata, and the sessions
-// of package sessionstate; memstore implements it in memory, and storetest
-// holds the suite that every implementation passes.
+// Package store is the toolkit's one contract for bytes under keys. Package
+// sessionstate keeps sessions in it, and what it remembers of those that have
+// ended. Package memstore implements it in memory, boltstore in a file and
+// redisstore in Redis; storetest holds the suite that every implementation
+// passes.
 //
 // # The contract
 //
 // A [Store] has three methods. Everything else is a capability: a small
-// interface that a store may also implement ([Swapper], [Toucher], [Scanner],
-// [Clearer], [Batcher], [Closer]) and that callers find with [As], which looks
-// through wrappers. A store never implements a capability only to answer "not
-// supported".
+// interface that a store may also implement and that callers find with [As],
+// which looks through wrappers. A store never implements a capability only to
+// answer "not supported". There is one only if the toolkit has a use for it:
+//
+//   - [Swapper]: sessions, their revocations, and results of caches need it.
+//   - [Toucher]: sessions that live for as long as they are used; without it they
+//     are written again.
+//   - [Scanner]: listing and ending the sessions of a user needs it.
+//   - [Batcher]: one exchange instead of several.
+//   - [Closer]: for whoever opened the store. No package closes one that it was given.
 //
 // Keys are arbitrary bytes in a string, the empty string included. A store
 // takes keys of at least 1 KiB and values of at least 1 MiB; what it cannot
@@ -28,7 +35,7 @@
 //
 // Versions order the writes of one key. Every Put and every Swap gives its key
 // a version that is greater than each one the key had before, and a version is
-// never given twice: not after Delete, expiry, Clear or eviction either. So a
+// never given twice: not after Delete, expiry or eviction either. So a
 // Swap that expects the version of a deleted value fails, also when the key
 // was created again since. Versions of different keys do not compare. Zero is
 // never a version.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reecho-go/reecho/store"
 )
@@ -18,13 +19,13 @@ func (plain) Get(context.Context, string) (store.Item, error) {
 func (plain) Put(context.Context, string, store.Item) error { return nil }
 func (plain) Delete(context.Context, string) error          { return nil }
 
-// clearing is a Store that can also Clear, and says which one it is.
-type clearing struct {
+// touching is a Store that can also Touch, and says which one it is.
+type touching struct {
 	plain
 	name string
 }
 
-func (clearing) Clear(context.Context, string) error { return nil }
+func (touching) Touch(context.Context, string, time.Time) error { return nil }
 
 // wrapper hides its store's methods and offers Unwrap.
 type wrapper struct {
@@ -34,13 +35,13 @@ type wrapper struct {
 
 func (w wrapper) Unwrap() store.Store { return w.inner }
 
-// clearingWrapper has a capability of its own and a store below.
-type clearingWrapper struct {
-	clearing
+// touchingWrapper has a capability of its own and a store below.
+type touchingWrapper struct {
+	touching
 	inner store.Store
 }
 
-func (w clearingWrapper) Unwrap() store.Store { return w.inner }
+func (w touchingWrapper) Unwrap() store.Store { return w.inner }
 
 func TestAs(t *testing.T) {
 	t.Parallel()
@@ -52,17 +53,17 @@ func TestAs(t *testing.T) {
 	}{
 		{name: "nil", give: nil},
 		{name: "without the capability", give: plain{}},
-		{name: "itself", give: clearing{name: "a"}, want: "a", ok: true},
-		{name: "one wrapper down", give: wrapper{inner: clearing{name: "a"}}, want: "a", ok: true},
-		{name: "two wrappers down", give: wrapper{inner: wrapper{inner: clearing{name: "a"}}}, want: "a", ok: true},
-		{name: "the outermost wins", give: clearingWrapper{clearing{name: "out"}, clearing{name: "in"}}, want: "out", ok: true},
+		{name: "itself", give: touching{name: "a"}, want: "a", ok: true},
+		{name: "one wrapper down", give: wrapper{inner: touching{name: "a"}}, want: "a", ok: true},
+		{name: "two wrappers down", give: wrapper{inner: wrapper{inner: touching{name: "a"}}}, want: "a", ok: true},
+		{name: "the outermost wins", give: touchingWrapper{touching{name: "out"}, touching{name: "in"}}, want: "out", ok: true},
 		{name: "the chain ends in a plain store", give: wrapper{inner: plain{}}},
 		{name: "the chain ends in nil", give: wrapper{}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, ok := store.As[store.Clearer](test.give)
+			got, ok := store.As[store.Toucher](test.give)
 			if ok != test.ok {
 				t.Fatalf("As found it: %v, want %v", ok, test.ok)
 			}
@@ -74,9 +75,9 @@ func TestAs(t *testing.T) {
 			}
 			var name string
 			switch c := got.(type) {
-			case clearing:
+			case touching:
 				name = c.name
-			case clearingWrapper:
+			case touchingWrapper:
 				name = c.name
 			}
 			if name != test.want {

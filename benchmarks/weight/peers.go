@@ -10,7 +10,7 @@ func Peers() []Peer {
 			Name:    "cachedata.New",
 			Imports: []string{"context", "time", "github.com/reecho-go/reecho/cachedata"},
 			Use: `	c := cachedata.Must(cachedata.New("users%[1]d", func(context.Context, string) (V%[1]d, error) { return V%[1]d{}, nil },
-		cachedata.Config[string, V%[1]d]{TTL: time.Minute}))
+		cachedata.Config{TTL: time.Minute}))
 	Sink, _ = c.Get(context.Background(), "k")
 `,
 			File: 40 << 10, CPU: 300 * time.Millisecond,
@@ -19,7 +19,7 @@ func Peers() []Peer {
 			Name:    "cacheresource.New",
 			Imports: []string{"context", "time", "github.com/reecho-go/reecho/cacheresource"},
 			Use: `	r := cacheresource.Must(cacheresource.New("users%[1]d", func(context.Context, string) (V%[1]d, error) { return V%[1]d{}, nil },
-		cacheresource.Config[string, V%[1]d]{TTL: time.Minute}))
+		cacheresource.Config{TTL: time.Minute}))
 	_ = r.Do(context.Background(), "k", func(v V%[1]d) error { Sink = v; return nil })
 `,
 			File: 40 << 10, CPU: 300 * time.Millisecond,

@@ -38,7 +38,7 @@ type opener[K comparable, V any] struct {
 func stores[K comparable, V any](value func(K) V) []opener[K, V] {
 	return []opener[K, V]{
 		{Ours, func(size int) (store[K, V], error) {
-			return ownStore(cachedata.GroupConfig{}, cachedata.Config[K, V]{MaxEntries: size}, value)
+			return ownStore(cachedata.GroupConfig{}, cachedata.Config{MaxEntries: size}, value)
 		}},
 		{"otter", func(size int) (store[K, V], error) { return otterStore(size, value) }},
 		{"theine", func(size int) (store[K, V], error) { return theineStore(size, value) }},
@@ -52,19 +52,19 @@ func bounds[K comparable, V any](value func(K) V) []opener[K, V] {
 	one := func(V) int64 { return 1 }
 	return []opener[K, V]{
 		{Ours + ", MaxBytes", func(size int) (store[K, V], error) {
-			return ownStore(cachedata.GroupConfig{}, cachedata.Config[K, V]{MaxBytes: int64(size), Size: one}, value)
+			return ownStore(cachedata.GroupConfig{}, cachedata.Config{MaxBytes: int64(size)}, value, cachedata.Funcs[K, V]{Size: one})
 		}},
 		{Ours + ", MaxEntries beside MaxBytes", func(size int) (store[K, V], error) {
-			return ownStore(cachedata.GroupConfig{}, cachedata.Config[K, V]{MaxEntries: size, MaxBytes: noBound}, value)
+			return ownStore(cachedata.GroupConfig{}, cachedata.Config{MaxEntries: size, MaxBytes: noBound}, value)
 		}},
 		{Ours + ", budget of the group", func(size int) (store[K, V], error) {
-			return ownStore(cachedata.GroupConfig{MaxBytes: int64(size)}, cachedata.Config[K, V]{MaxEntries: 10 * size, Size: one}, value)
+			return ownStore(cachedata.GroupConfig{MaxBytes: int64(size)}, cachedata.Config{MaxEntries: 10 * size}, value, cachedata.Funcs[K, V]{Size: one})
 		}},
 		{"otter, from its cold end", func(size int) (store[K, V], error) { return coldStore(size, value) }},
 	}
 }
 
-func ownStore[K comparable, V any](group cachedata.GroupConfig, cfg cachedata.Config[K, V], value func(K) V) (s store[K, V], err error) {
+func ownStore[K comparable, V any](group cachedata.GroupConfig, cfg cachedata.Config, value func(K) V, funcs ...cachedata.Funcs[K, V]) (s store[K, V], err error) {
 	if cfg.Group, err = cachedata.NewGroup("bounded", group); err != nil {
 		return s, err
 	}
@@ -72,7 +72,7 @@ func ownStore[K comparable, V any](group cachedata.GroupConfig, cfg cachedata.Co
 	c, err := cachedata.New("bounded", func(_ context.Context, k K) (V, error) {
 		loaded = true
 		return value(k), nil
-	}, cfg)
+	}, cfg, funcs...)
 	if err != nil {
 		return s, err
 	}

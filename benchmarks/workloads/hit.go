@@ -176,7 +176,7 @@ func (h hits[K, V]) ours() ([]bench.Row, error) {
 	c, err := cachedata.New("hit", func(context.Context, K) (V, error) {
 		at++
 		return h.value(at - 1), nil
-	}, cachedata.Config[K, V]{Group: g})
+	}, cachedata.Config{Group: g})
 	if err != nil {
 		return nil, err
 	}

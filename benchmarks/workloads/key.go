@@ -7,13 +7,14 @@ import (
 	"hash/maphash"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
+	"unsafe"
 
 	"github.com/reecho-go/reecho/benchmarks/bench"
 	"github.com/reecho-go/reecho/benchmarks/peers"
-	"github.com/reecho-go/reecho/internal/canon"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
 const fmtName = "fmt"
@@ -28,32 +29,32 @@ func Key() []bench.Workload {
 		joined     = `"a b", "c" and "a", "b c" are one key`
 	)
 	return []bench.Workload{
-		keys(keyShape[int]{
+		identity(keyShape[int]{
 			name: "int", make: func(i int) int { return i },
 			hand: func(b []byte, k int) []byte { return integer(b, int64(k)) },
 			more: comparableRows[int],
 		}),
-		keys(keyShape[twoFields]{
+		identity(keyShape[twoFields]{
 			name: "2 fields", make: func(i int) twoFields { return twoFields{int64(i), "alice"} },
 			hand: func(b []byte, k twoFields) []byte { return text(integer(b, k.ID), k.Name) },
 			more: comparableRows[twoFields],
 		}),
-		keys(keyShape[eightFields]{
+		identity(keyShape[eightFields]{
 			name: "8 fields", make: makeEight, hand: handEight, more: comparableRows[eightFields],
 			similar: []eightFields{{Name: "a b", City: "c"}, {Name: "a", City: "b c"}},
 			flaws:   map[string]string{fmtName: joined},
 		}),
-		keys(keyShape[sixteenStrings]{
+		identity(keyShape[sixteenStrings]{
 			name: "16 strings", make: makeSixteen, hand: handSixteen, more: comparableRows[sixteenStrings],
 			similar: []sixteenStrings{{A: "a b", B: "c"}, {A: "a", B: "b c"}},
 			flaws:   map[string]string{fmtName: joined},
 		}),
-		keys(keyShape[map[string]string]{
+		identity(keyShape[map[string]string]{
 			name: "map of 16", make: makeMap, hand: handMap,
 			similar: []map[string]string{nil, {}},
 			flaws:   map[string]string{fmtName: nilIsEmpty, Hashstructure: nilIsEmpty},
 		}),
-		keys(keyShape[[]byte]{
+		identity(keyShape[[]byte]{
 			name: "4 KB bytes", make: makeBytes,
 			hand:    func(b, k []byte) []byte { return append(boolean(b, k == nil), k...) },
 			similar: [][]byte{nil, {}},
@@ -77,18 +78,18 @@ const eachKey = 8
 
 func (s keyShape[K]) keys() []K { return list(eachKey, s.make) }
 
-func keys[K any](s keyShape[K]) bench.Workload {
+func identity[K any](s keyShape[K]) bench.Workload {
 	return bench.Workload{Group: "key", Name: s.name, Reference: Ours, Prepare: func() ([]bench.Row, error) {
-		plan, err1 := identity.For[K](s.name, canon.Config{})
+		own, err1 := keys.For(s.name, reflect.TypeFor[K](), keys.Config{})
 		cbor, err2 := peers.CBORKey[K]()
 		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}
-		own := ownKeys[K]{plan, maphash.MakeSeed()}
+		ours := ownKeys[K]{own, maphash.MakeSeed()}
 		buf := make([]byte, 0, 8<<10)
 		rows := []bench.Row{
-			measured(s, keyRow(s, Ours, own.id), own.identify),
-			keyRow(s, Ours+" + maphash", own.hash),
+			measured(s, keyRow(s, Ours, ours.id), ours.identify),
+			keyRow(s, Ours+" + maphash", ours.hash),
 			measured(s, keyRow(s, ByHand, func(k K) (string, error) { return string(s.hand(nil, k)), nil }), func(k K) error {
 				buf = s.hand(buf[:0], k)
 				return nil
@@ -152,12 +153,12 @@ func measured[K any](s keyShape[K], row bench.Row, op func(K) error) bench.Row {
 
 // ownKeys identifies keys as the caches do.
 type ownKeys[K any] struct {
-	keys *identity.Keys[K]
+	keys *keys.Keys
 	seed maphash.Seed
 }
 
 // id is the identity as a value of its own.
-func (o ownKeys[K]) id(k K) (string, error) { return o.keys.ID(&k) }
+func (o ownKeys[K]) id(k K) (string, error) { return o.keys.ID(unsafe.Pointer(&k)) }
 
 // identify makes the identity, ready for a lookup.
 func (o ownKeys[K]) identify(k K) error {
@@ -173,17 +174,17 @@ func (o ownKeys[K]) hash(k K) (uint64, error) {
 }
 
 func (o ownKeys[K]) use(k *K, encoded func([]byte) uint64, word func(uint64) uint64) (uint64, error) {
-	if o.keys.Shape() == canon.Word {
-		return word(o.keys.Word(k)), nil
+	if o.keys.Shape() == keys.Word {
+		return word(o.keys.Word(unsafe.Pointer(k))), nil
 	}
-	buf := identity.Borrow()
-	id, err := o.keys.Append(*buf, k)
+	buf := keys.Borrow()
+	id, err := o.keys.Append(*buf, unsafe.Pointer(k))
 	if err != nil {
-		identity.Return(buf, nil)
+		keys.Return(buf, nil)
 		return 0, err
 	}
 	out := encoded(id)
-	identity.Return(buf, id)
+	keys.Return(buf, id)
 	return out, nil
 }
 

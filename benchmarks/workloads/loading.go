@@ -8,14 +8,14 @@ import (
 )
 
 // loaders are ours and all libraries that load.
-func loaders[V any](cfg cachedata.Config[string, V]) []peers.Loader[V] {
+func loaders[V any](cfg cachedata.Config) []peers.Loader[V] {
 	return append([]peers.Loader[V]{{Name: Ours, Open: func(load peers.Load[V]) (peers.Loading[V], error) {
 		return loading(load, cfg)
 	}}}, peers.Loaders[V]()...)
 }
 
 // loading is ours.
-func loading[V any](load peers.Load[V], cfg cachedata.Config[string, V]) (peers.Loading[V], error) {
+func loading[V any](load peers.Load[V], cfg cachedata.Config) (peers.Loading[V], error) {
 	g, err := cachedata.NewGroup("loading", cachedata.GroupConfig{})
 	if err != nil {
 		return peers.Loading[V]{}, err

@@ -150,7 +150,7 @@ func ownPages(s *site) (pages, error) {
 		return pages{}, err
 	}
 	c, err := cachedata.New("pages", func(_ context.Context, k pageKey) ([]article, error) { return s.load(k), nil },
-		cachedata.Config[pageKey, []article]{Group: group, TTL: time.Hour, Tags: pageTags})
+		cachedata.Config{Group: group, TTL: time.Hour}, cachedata.Funcs[pageKey, []article]{Tags: pageTags})
 	if err != nil {
 		return pages{}, err
 	}

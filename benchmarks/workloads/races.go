@@ -36,7 +36,7 @@ func Races() []bench.Workload {
 // race is one line of the matrix; want is what ours has promised.
 func race(name, want string, ask func(*probe) string) bench.Workload {
 	return bench.Workload{Group: "races", Name: name, Reference: Ours, Prepare: func() (rows []bench.Row, _ error) {
-		for _, l := range loaders(cachedata.Config[string, *box]{}) {
+		for _, l := range loaders[*box](cachedata.Config{}) {
 			say := func() (string, error) {
 				p := &probe{}
 				p.source.Store(1)

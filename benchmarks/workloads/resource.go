@@ -33,12 +33,14 @@ func resources() ([]bench.Row, error) {
 		return nil, err
 	}
 	open := func(_ context.Context, key int) (*live, error) { return &live{key}, nil }
-	plain, err := cacheresource.New("plain", open, cacheresource.Config[int, *live]{Group: group})
+	plain, err := cacheresource.New("plain", open, cacheresource.Config{Group: group})
 	if err != nil {
 		return nil, err
 	}
-	checked, err := cacheresource.New("checked", open, cacheresource.Config[int, *live]{
-		Group: group, Check: func(context.Context, int, *live) error { return nil },
+	checked, err := cacheresource.New("checked", open, cacheresource.Config{
+		Group: group,
+	}, cacheresource.Funcs[int, *live]{
+		Check: func(context.Context, int, *live) error { return nil },
 	})
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/reecho-go/reecho/benchmarks/bench"
 	"github.com/reecho-go/reecho/benchmarks/peers"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/memstore"
 )
@@ -102,7 +103,7 @@ func reecho(cfg sessionstate.Config) (peers.SessionLibrary, error) {
 	}
 	return peers.SessionLibrary{
 		Use: func(e *echo.Echo) http.Handler {
-			e.Use(m.Middleware())
+			e.Use(echov4.Use(m))
 			return e
 		},
 		Fill: func(c echo.Context, v peers.Visitor) error {

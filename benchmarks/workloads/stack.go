@@ -13,6 +13,7 @@ import (
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cacheresource"
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/queryparams"
@@ -32,7 +33,7 @@ func stack() ([]bench.Row, error) {
 	}
 	var five []echo.MiddlewareFunc
 	for _, p := range alone {
-		five = append(five, middleware.Alone(p))
+		five = append(five, echov4.Use(p))
 	}
 	together, err := fivePlugins()
 	if err != nil {
@@ -46,7 +47,7 @@ func stack() ([]bench.Row, error) {
 		serving("echo alone"),
 		serving("echo with one empty middleware", pass),
 		serving("five plugins, five e.Use", five...),
-		serving(Ours, one.Middleware()),
+		serving(Ours, echov4.Middleware(one)),
 	}
 	rows[3].Close = func() { _ = one.Close(context.Background()) } // nothing is in flight
 	return rows, nil

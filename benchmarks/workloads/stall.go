@@ -19,7 +19,7 @@ import (
 func Stall() []bench.Workload {
 	const idle = ", nothing hangs"
 	return []bench.Workload{{Group: "stall", Name: "p99 of hits, another key's load hangs", Reference: Ours + idle, Prepare: func() (rows []bench.Row, _ error) {
-		for _, l := range loaders(cachedata.Config[string, int]{}) {
+		for _, l := range loaders[int](cachedata.Config{}) {
 			s := &stalling{hot: stringKeys()}
 			var err error
 			if s.cache, err = l.Open(s.load); err != nil {

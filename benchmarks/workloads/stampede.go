@@ -41,7 +41,7 @@ const rushes = 9
 // CPU time of a rush. The origin takes took.
 func stampede(name, unit string, took time.Duration, figure func(*crowd) (float64, error)) bench.Workload {
 	return bench.Workload{Group: "stampede", Name: name, Reference: peers.SingleflightName, Unit: unit, Prepare: func() (rows []bench.Row, _ error) {
-		for _, l := range loaders(cachedata.Config[string, int]{}) {
+		for _, l := range loaders[int](cachedata.Config{}) {
 			c := &crowd{took: took}
 			var err error
 			if c.cache, err = l.Open(c.load); err != nil {

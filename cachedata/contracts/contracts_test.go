@@ -17,7 +17,7 @@ import (
 	"github.com/reecho-go/reecho/cachedata"
 )
 
-func newCache[K, V any](t *testing.T, load func(context.Context, K) (V, error), cfg cachedata.Config[K, V]) *cachedata.Cache[K, V] {
+func newCache[K, V any](t *testing.T, load func(context.Context, K) (V, error), cfg cachedata.Config, funcs ...cachedata.Funcs[K, V]) *cachedata.Cache[K, V] {
 	t.Helper()
 	g, err := cachedata.NewGroup(t.Name(), cachedata.GroupConfig{})
 	if err != nil {
@@ -25,7 +25,7 @@ func newCache[K, V any](t *testing.T, load func(context.Context, K) (V, error), 
 	}
 	t.Cleanup(func() { _ = g.Close(context.Background()) }) // nothing is in flight
 	cfg.Group = g
-	c, err := cachedata.New("contracts", load, cfg)
+	c, err := cachedata.New("contracts", load, cfg, funcs...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestDecimalsAreCopied(t *testing.T) {
 		ID: uuid.MustParse("f47ac10b-58cc-0372-8567-0e02b2c3d479"), Amount: decimal.RequireFromString("12345678901234567890.125"),
 		Tax: &tax, Total: decimal.NewNullDecimal(decimal.New(5, 3)),
 	}
-	c := newCache(t, func(context.Context, string) (price, error) { return mine, nil }, cachedata.Config[string, price]{})
+	c := newCache(t, func(context.Context, string) (price, error) { return mine, nil }, cachedata.Config{})
 	a, err1 := c.Get(t.Context(), "x")
 	b, err2 := c.Get(t.Context(), "x")
 	if err1 != nil || err2 != nil {
@@ -78,7 +78,7 @@ func TestDecimalsAndUUIDsAreKeys(t *testing.T) {
 	c := newCache(t, func(_ context.Context, k key) (string, error) {
 		loads++
 		return k.Amount.String(), nil
-	}, cachedata.Config[key, string]{})
+	}, cachedata.Config{})
 	id := uuid.MustParse("f47ac10b-58cc-0372-8567-0e02b2c3d479")
 	computed := decimal.NewFromBigInt(new(big.Int).Sub(big.NewInt(300), big.NewInt(175)), -2)
 	for _, k := range []key{{id, decimal.RequireFromString("1.25")}, {id, computed}, {id, decimal.NewFromFloat(1.25)}} {
@@ -103,7 +103,7 @@ func TestDecimalsAndUUIDsAreKeys(t *testing.T) {
 // it, whether a Config has that or not.
 func TestProtobufIsCopied(t *testing.T) {
 	t.Parallel()
-	for name, cfg := range map[string]cachedata.Config[int, *structpb.Struct]{
+	for name, funcs := range map[string]cachedata.Funcs[int, *structpb.Struct]{
 		"by itself": {}, "by a Clone": {Clone: proto.CloneOf[*structpb.Struct]},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestProtobufIsCopied(t *testing.T) {
 			load := func(context.Context, int) (*structpb.Struct, error) {
 				return structpb.NewStruct(map[string]any{"name": "alice", "tags": []any{"a", "b"}, "deep": map[string]any{"n": 1}})
 			}
-			c := newCache(t, load, cfg)
+			c := newCache(t, load, cachedata.Config{}, funcs)
 			a, err1 := c.Get(t.Context(), 1)
 			b, err2 := c.Get(t.Context(), 1)
 			if err1 != nil || err2 != nil {
@@ -144,12 +144,12 @@ func TestTypesOfOtherModulesAreTrustedByName(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = g.Close(context.Background()) })
-	_, err = cachedata.New("refused", load, cachedata.Config[int, *iancoleman.OrderedMap]{Group: g})
+	_, err = cachedata.New("refused", load, cachedata.Config{Group: g})
 	var refused *cachedata.CopyError
 	if !errors.As(err, &refused) || refused.Path == "" || !strings.Contains(err.Error(), "Config.Trusted") || !strings.Contains(err.Error(), "values") {
 		t.Fatalf("without Trusted: %v, want a CopyError that names the field and the ways out", err)
 	}
-	c := newCache(t, load, cachedata.Config[int, *iancoleman.OrderedMap]{Trusted: []reflect.Type{reflect.TypeFor[*iancoleman.OrderedMap]()}})
+	c := newCache(t, load, cachedata.Config{Trusted: []reflect.Type{reflect.TypeFor[*iancoleman.OrderedMap]()}})
 	a, err1 := c.Get(t.Context(), 1)
 	b, err2 := c.Get(t.Context(), 1)
 	if err1 != nil || err2 != nil {

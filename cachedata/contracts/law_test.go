@@ -14,9 +14,8 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/canon"
 	"github.com/reecho-go/reecho/internal/clone"
-	"github.com/reecho-go/reecho/internal/identity"
+	"github.com/reecho-go/reecho/internal/keys"
 )
 
 var update = flag.Bool("update", false, "write testdata/shapes.txt")
@@ -103,35 +102,35 @@ func copied[T any](l *laws, name string, mine, same T, show func(T) string) stri
 
 func keyed[T any](l *laws, name string, value, other func() T) string {
 	l.Helper()
-	keys, err := identity.For[T]("contracts: law", canon.Config{})
+	known, err := keys.For("contracts: law", reflect.TypeFor[T](), keys.Config{})
 	if err != nil {
-		if e, ok := errors.AsType[*identity.Error](err); !ok || e.Path == "" || e.Type == nil {
+		if e, ok := errors.AsType[*keys.Error](err); !ok || e.Path == "" || e.Type == nil {
 			l.Errorf("%s: New refuses keys with %v", name, err)
 		}
 		return "refused"
 	}
 	a, again, b := value(), value(), other()
-	id, err := keys.ID(&a)
+	id, err := known.ID(unsafe.Pointer(&a))
 	if err != nil {
-		if e, ok := errors.AsType[*identity.Error](err); !ok || e.Path == "" || e.Type == nil {
+		if e, ok := errors.AsType[*keys.Error](err); !ok || e.Path == "" || e.Type == nil {
 			l.Errorf("%s: a key fails with %v", name, err)
 		}
 		return "refused by value"
 	}
-	same, err1 := keys.ID(&again)
-	own, err2 := keys.Own(a)
+	same, err1 := known.ID(unsafe.Pointer(&again))
+	own, err2 := known.Own(unsafe.Pointer(&a))
 	if err1 != nil || err2 != nil {
 		l.Errorf("%s: %v, %v", name, err1, err2)
 		return "broken"
 	}
-	copied, err1 := keys.ID(&own)
-	different, err2 := keys.ID(&b)
+	copied, err1 := known.ID(own)
+	different, err2 := known.ID(unsafe.Pointer(&b))
 	if err1 != nil || err2 != nil || id != same || id != copied || id == different {
 		l.Errorf("%s: equal keys have one identity: %t, a copy has it: %t, a different key has another: %t (%v, %v)",
 			name, id == same, id == copied, id != different, err1, err2)
 	}
-	h1, err1 := keys.Fingerprint(a)
-	h2, err2 := keys.Fingerprint(again)
+	h1, err1 := known.Fingerprint(unsafe.Pointer(&a))
+	h2, err2 := known.Fingerprint(unsafe.Pointer(&again))
 	if h1 != h2 || err1 != nil || err2 != nil {
 		l.Errorf("%s: the fingerprints of equal keys are %x and %x (%v, %v)", name, h1, h2, err1, err2)
 	}

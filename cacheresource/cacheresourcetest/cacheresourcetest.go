@@ -18,7 +18,7 @@ const patience = time.Second
 // it at the end of a test, before a Close, which would wait for them. Set
 // Config.LeakAge, to an hour or so, to learn where the leases were taken.
 //
-// Instances that are open, pinned by Get, or needed by others that were opened
+// Instances that are open, pinned, or needed by others that were opened
 // with them, are no leaks. It works within a bubble of testing/synctest.
 func VerifyNoLeases(t testing.TB, groups ...*cacheresource.Group) {
 	t.Helper()

@@ -42,7 +42,7 @@ func TestLeasesThatATestForgot(t *testing.T) {
 			}
 			return key, base.Do(ctx, "base", func(string) error { return nil })
 		}
-		config := cacheresource.Config[string, string]{Group: g, LeakAge: time.Hour}
+		config := cacheresource.Config{Group: g, LeakAge: time.Hour}
 		base = cacheresource.Must(cacheresource.New("base", open, config))
 		top := cacheresource.Must(cacheresource.New("top", open, config))
 		acquire := func(r *cacheresource.Resource[string, string], key string) *cacheresource.Lease[string] {
@@ -54,7 +54,7 @@ func TestLeasesThatATestForgot(t *testing.T) {
 		}
 
 		acquire(top, "a").Release()
-		if _, err := top.Get(t.Context(), "a"); err != nil {
+		if _, err := top.Pin(t.Context(), "a"); err != nil {
 			t.Fatal(err)
 		}
 		cacheresourcetest.VerifyNoLeases(t, g) // open, pinned, and base is needed by top

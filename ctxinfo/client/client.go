@@ -1,6 +1,7 @@
 // Package client tells more of who is asking than most programs want to know:
 // the visitor's software, the place that a content delivery network takes the
-// address to be at, the trace that the request belongs to, and what htmx says.
+// address to be at, the trace that the request belongs to, how the browser says
+// that it came about, and what htmx says.
 // It is apart from package ctxinfo so that programs which do not ask for these
 // do not carry the code.
 //

@@ -50,6 +50,16 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+func TestFetch(t *testing.T) {
+	t.Parallel()
+	in := ctxinfo.FromRequest(request(
+		"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "<script>", "Sec-Fetch-User", "?1",
+	))
+	if got, want := client.FetchOf(in), (client.Fetch{Dest: "empty", Mode: "cors", User: true}); got != want {
+		t.Errorf("FetchOf() = %+v, want %+v", got, want)
+	}
+}
+
 func TestHTMX(t *testing.T) {
 	t.Parallel()
 	in := ctxinfo.FromRequest(request(

@@ -9,13 +9,14 @@ import (
 
 	"github.com/reecho-go/reecho/ctxinfo"
 	"github.com/reecho-go/reecho/ctxinfo/client"
+	"github.com/reecho-go/reecho/echov4"
 )
 
 // A handler answers htmx with a fragment and everybody else with a page. A
 // cache that obeys Vary keeps the two apart.
 func Example() {
 	e := echo.New()
-	e.Use(ctxinfo.Must(ctxinfo.New(ctxinfo.Config{})).Middleware())
+	e.Use(echov4.Use(ctxinfo.Must(ctxinfo.New(ctxinfo.Config{}))))
 	e.GET("/rows", func(c echo.Context) error {
 		rows := "<tr><td>1</td></tr>"
 		if client.HTMXOf(ctxinfo.From(c)).Request {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/reecho-go/reecho/ctxinfo"
 	"github.com/reecho-go/reecho/ctxinfo/client"
+	"github.com/reecho-go/reecho/echov4"
 )
 
 const (
@@ -33,7 +34,7 @@ func from(remote string, headers ...string) *http.Request {
 // vary is what a response depends on whose handler reads in.
 func vary(p *ctxinfo.Plugin, r *http.Request, read func(in *ctxinfo.Info)) http.Header {
 	e := echo.New()
-	e.Use(p.Middleware())
+	e.Use(echov4.Use(p))
 	e.GET("/", func(c echo.Context) error {
 		read(ctxinfo.From(c))
 		return c.NoContent(http.StatusNoContent)

@@ -84,7 +84,7 @@ func TraceOf(in *ctxinfo.Info) Trace {
 	if !ok {
 		return Trace{}
 	}
-	if state, whole := syntax.JoinLines(in.Headers().GetAll("Tracestate"), maxTracestate); whole {
+	if state, complete := syntax.JoinLines(in.Headers().GetAll("Tracestate"), maxTracestate); complete {
 		t.State = state
 	}
 	return t

@@ -40,14 +40,11 @@ func IP(ip string) Option {
 	return func(r *http.Request) { r.RemoteAddr = peer }
 }
 
-// Dark is a visitor who prefers dark pages.
-func Dark() Option { return cookie(ctxinfo.ThemeCookie, "dark") }
-
-// Light is a visitor who prefers light pages.
-func Light() Option { return cookie(ctxinfo.ThemeCookie, "light") }
+// Theme is a visitor who prefers pages of that colour scheme.
+func Theme(t ctxinfo.ThemeType) Option { return Cookie(ctxinfo.ThemeCookie, t.String()) }
 
 // Zone is a visitor in the time zone of that name.
-func Zone(name string) Option { return cookie(ctxinfo.TimezoneCookie, name) }
+func Zone(name string) Option { return Cookie(ctxinfo.TimezoneCookie, name) }
 
 // Locales is a visitor who reads the given languages, the first best. It
 // panics if one is no BCP 47 tag.
@@ -61,24 +58,35 @@ func Locales(tags ...string) Option {
 // Embedded is a page in a frame of another page.
 func Embedded() Option { return Header(ctxinfo.EmbeddedHeader, "?1") }
 
-// HTMX is a request that htmx made on the page at url.
+// HTMX is a request that htmx made for a part of the page that the browser shows:
+// url is that page's path and query, at example.com, or its whole URL.
 func HTMX(url string) Option {
+	if strings.HasPrefix(url, "/") {
+		url = "http://example.com" + url
+	}
 	return func(r *http.Request) {
 		r.Header.Set("HX-Request", "true")
 		r.Header.Set("HX-Current-URL", url)
 	}
 }
 
-// Cookie is a visitor who sends the cookie.
-func Cookie(name, value string) Option { return cookie(name, value) }
+// Boosted is a request for a page that htmx makes in the browser's stead, for a
+// link or a form inside of an element with hx-boost.
+func Boosted() Option {
+	return func(r *http.Request) {
+		r.Header.Set("HX-Request", "true")
+		r.Header.Set("HX-Boosted", "true")
+	}
+}
 
 // Header is a request with the header.
 func Header(name, value string) Option {
 	return func(r *http.Request) { r.Header.Set(name, value) }
 }
 
-// cookie sends a cookie in place of an earlier one of that name.
-func cookie(name, value string) Option {
+// Cookie is a visitor who sends the cookie, in place of an earlier one of that
+// name.
+func Cookie(name, value string) Option {
 	return func(r *http.Request) {
 		kept := r.Cookies()
 		r.Header.Del("Cookie")

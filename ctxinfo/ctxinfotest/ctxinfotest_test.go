@@ -14,7 +14,7 @@ import (
 )
 
 func Example() {
-	in := ctxinfotest.New(ctxinfotest.Dark(), ctxinfotest.Zone("+05:30"), ctxinfotest.Locales("de-CH", "en"), ctxinfotest.Embedded())
+	in := ctxinfotest.New(ctxinfotest.Theme(ctxinfo.Dark), ctxinfotest.Zone("+05:30"), ctxinfotest.Locales("de-CH", "en"), ctxinfotest.Embedded())
 	embedded, _ := in.IsEmbedded()
 	fmt.Println(in.Theme().Type, in.TimezoneName(), in.Locale(), embedded)
 	// Output:
@@ -24,7 +24,7 @@ func Example() {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	r := ctxinfotest.Request("/part?x=1",
-		ctxinfotest.Dark(), ctxinfotest.Light(), ctxinfotest.IP("2001:db8::7"), ctxinfotest.HTMX("http://example.com/page"),
+		ctxinfotest.Theme(ctxinfo.Dark), ctxinfotest.Theme(ctxinfo.Light), ctxinfotest.IP("2001:db8::7"), ctxinfotest.HTMX("/page"), ctxinfotest.Boosted(),
 		ctxinfotest.Cookie("a", "1"), ctxinfotest.Cookie("b", "2"), ctxinfotest.Cookie("a", "3"), ctxinfotest.Header("X-Thing", "x"),
 		ctxinfotest.Locales("fr"),
 	)
@@ -35,7 +35,7 @@ func TestOptions(t *testing.T) {
 	if got := in.IP().String(); got != "2001:db8::7" {
 		t.Errorf("IP() = %s", got)
 	}
-	if got := in.PageURL().String(); got != "http://example.com/page" || !client.HTMXOf(in).Request {
+	if got := in.PageURL().String(); got != "http://example.com/page" || !client.HTMXOf(in).Request || !client.HTMXOf(in).Boosted {
 		t.Errorf("PageURL() = %s", got)
 	}
 	if got := in.Cookies().GetAll("a"); len(got) != 1 || got[0] != "3" {

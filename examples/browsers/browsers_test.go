@@ -14,6 +14,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -32,7 +33,7 @@ func site(t *testing.T, cfg sessionstate.Config, start func(http.Handler) *httpt
 	}
 	t.Cleanup(func() { _ = m.Close(context.Background()) }) // nothing is in flight
 	e := echo.New()
-	e.Use(m.Middleware())
+	e.Use(echov4.Use(m))
 	e.GET("/", func(c echo.Context) error {
 		s := sessionstate.From(c)
 		n, err := sessionstate.Incr(visits, s, 1)
@@ -69,12 +70,10 @@ var browsers = map[string]func(t *testing.T) browser{
 	},
 	"Firefox": startFirefox,
 	"WebKit": func(t *testing.T) browser {
-		proxy := strings.TrimPrefix(nameProxy(t).URL, "http://") // WebKit has no other way to map a name
-		return startDriver(t, map[string]any{"acceptInsecureCerts": true, "proxy": map[string]any{
-			"proxyType": "manual", "httpProxy": proxy, "noProxy": []string{"localhost", "127.0.0.1"},
-		}, "webkitgtk:browserOptions": map[string]any{
+		program, args := withName(t, "WebKitWebDriver")
+		return startDriver(t, map[string]any{"acceptInsecureCerts": true, "webkitgtk:browserOptions": map[string]any{
 			"binary": "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser", "args": []string{"--automation"},
-		}}, "WebKitWebDriver")
+		}}, program, args...)
 	},
 }
 
@@ -83,7 +82,7 @@ var sticks = map[string]map[string][]string{
 	"default": {
 		"Chromium": {"http://127.0.0.1", "http://localhost", "https://127.0.0.1", "https://localhost", "https://" + name},
 		"Firefox":  {"http://127.0.0.1", "http://localhost", "https://127.0.0.1", "https://localhost", "https://" + name},
-		"WebKit":   {"https://127.0.0.1", "https://localhost"},
+		"WebKit":   {"https://127.0.0.1", "https://localhost", "https://" + name},
 	},
 	"Insecure": {
 		"Chromium": {"http://127.0.0.1", "http://localhost", "http://" + name},
@@ -93,7 +92,7 @@ var sticks = map[string]map[string][]string{
 	"InsecureLocalhost": {
 		"Chromium": {"http://127.0.0.1", "http://localhost", "https://127.0.0.1", "https://localhost", "https://" + name},
 		"Firefox":  {"http://127.0.0.1", "http://localhost", "https://127.0.0.1", "https://localhost", "https://" + name},
-		"WebKit":   {"http://127.0.0.1", "http://localhost", "https://127.0.0.1", "https://localhost"},
+		"WebKit":   {"http://127.0.0.1", "http://localhost", "https://127.0.0.1", "https://localhost", "https://" + name},
 	},
 }
 
@@ -126,9 +125,6 @@ func TestCookiesStickWhereTheDocumentationSaysSo(t *testing.T) {
 						continue // nobody does that
 					}
 					for _, host := range []string{"localhost", "127.0.0.1", name} {
-						if of == "WebKit" && scheme == "https" && host == name {
-							continue // a proxy maps the name, and shows no page over HTTPS
-						}
 						s := site(t, cfg, start)
 						u, err := url.Parse(s.URL)
 						if err != nil {

@@ -11,8 +11,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -158,20 +156,23 @@ func startFirefox(t *testing.T) browser {
 	return m
 }
 
-// nameProxy is a proxy for plain HTTP that takes every host for this machine.
-func nameProxy(t *testing.T) *httptest.Server {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, port, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
-			p.Out.URL.Host, p.Out.Host = "127.0.0.1:"+port, p.In.Host
-		}}).ServeHTTP(w, r)
-	}))
-	t.Cleanup(s.Close)
-	return s
+// withName is the command that runs a program where name is this machine: WebKit
+// asks the system for names, and so it gets an /etc/hosts of its own, in a mount
+// namespace that ends with it.
+func withName(t *testing.T, program string) (string, []string) {
+	known, err := os.ReadFile("/etc/hosts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts := filepath.Join(t.TempDir(), "hosts")
+	if err := os.WriteFile(hosts, fmt.Appendf(known, "\n127.0.0.1 %s\n", name), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--mount", "--", "sh", "-c", `mount --bind "$0" /etc/hosts && exec "$@"`, hosts, program}
+	if os.Getuid() != 0 {
+		args = append([]string{"--user", "--map-current-user", "--keep-caps"}, args...)
+	}
+	return "unshare", args
 }
 
 // start runs a program until the test ends.

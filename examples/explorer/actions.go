@@ -45,7 +45,7 @@ func (a *app) withoutPage(query string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	href, err := a.filters.Strip("page").Href(f)
+	href, err := a.filters.Href(f, func(f *filter) { f.Page = a.defaults.Page })
 	return strings.TrimPrefix(href, "?"), err
 }
 
@@ -85,11 +85,11 @@ func (a *app) paint(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	theme, ok := map[string]ctxinfo.ThemeType{"": ctxinfo.Unknown, "light": ctxinfo.Light, "dark": ctxinfo.Dark}[c.FormValue("theme")]
-	if !ok {
+	cookie, err := ctxinfo.From(c).PreferenceCookie(ctxinfo.ThemeCookie, c.FormValue("theme"))
+	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, a.readerOf(c).T("There is no such theme."))
 	}
-	c.SetCookie(ctxinfo.From(c).ThemeCookie(theme))
+	c.SetCookie(cookie)
 	return c.Redirect(http.StatusSeeOther, pageURL(query))
 }
 
@@ -130,7 +130,7 @@ func (a *app) queryOf(c echo.Context) (string, error) {
 }
 
 // back leads to the page of a query, with a message.
-func (a *app) back(c echo.Context, query string, kind sessionstate.FlashKind, text string) error {
+func (a *app) back(c echo.Context, query string, kind string, text string) error {
 	if err := sessionstate.From(c).Flash(kind, text); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/reecho-go/reecho/ctxinfo/ctxinfotest"
 	"github.com/reecho-go/reecho/queryparams/queryparamstest"
 )
 
@@ -17,22 +18,22 @@ import (
 func TestAddressBarFollowsTheFilter(t *testing.T) {
 	t.Parallel()
 	partial := func(r *http.Request) { r.Header.Set("HX-Request-Type", "partial") }
-	boosted := queryparamstest.Boosted()
+	boosted := ctxinfotest.Boosted()
 	for name, tt := range map[string]struct {
 		target, shown string
-		options       []queryparamstest.Option
+		options       []ctxinfotest.Option
 		want          string
 		how           queryparamstest.How
 	}{
-		"a form's empty fields":   {"/?state=Ohio&species=&mincost=", "/", []queryparamstest.Option{boosted}, "/?state=Ohio", queryparamstest.Push},
+		"a form's empty fields":   {"/?state=Ohio&species=&mincost=", "/", []ctxinfotest.Option{boosted}, "/?state=Ohio", queryparamstest.Push},
 		"a form, not boosted":     {"/?state=Ohio&species=", "/", nil, "/?state=Ohio", queryparamstest.Push},
-		"the page that is there":  {"/?state=Ohio", "/?state=Ohio", []queryparamstest.Option{boosted}, "/?state=Ohio", queryparamstest.Replace},
+		"the page that is there":  {"/?state=Ohio", "/?state=Ohio", []ctxinfotest.Option{boosted}, "/?state=Ohio", queryparamstest.Replace},
 		"nothing new by the form": {"/?state=Ohio&species=", "/?state=Ohio", nil, "", queryparamstest.Unchanged},
-		"a link as it should be":  {"/?state=Ohio", "/", []queryparamstest.Option{boosted}, "", queryparamstest.Unchanged}, // htmx records it
+		"a link as it should be":  {"/?state=Ohio", "/", []ctxinfotest.Option{boosted}, "", queryparamstest.Unchanged}, // htmx records it
 	} {
 		rec := httptest.NewRecorder()
-		options := append([]queryparamstest.Option{queryparamstest.Fragment(tt.shown), partial}, tt.options...)
-		newSite(t).app.ServeHTTP(rec, queryparamstest.Request(tt.target, options...))
+		options := append([]ctxinfotest.Option{ctxinfotest.HTMX(tt.shown), partial}, tt.options...)
+		newSite(t).app.ServeHTTP(rec, ctxinfotest.Request(tt.target, options...))
 		res := queryparamstest.Response{ResponseRecorder: rec}
 		if got, how := res.URL(); got != tt.want || how != tt.how || rec.Code != http.StatusOK {
 			t.Errorf("%s: %d, %q by %q, want %q by %q", name, rec.Code, got, how, tt.want, tt.how)
@@ -46,7 +47,7 @@ func TestAPageHasOneAddress(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		target  string
-		options []queryparamstest.Option
+		options []ctxinfotest.Option
 		want    string // empty: it is the address
 	}{
 		"old names":        {"/?min_cost=1000&per_page=50&utm_source=news&fbclid=1", nil, "/?mincost=1000&rows=50"},
@@ -57,10 +58,10 @@ func TestAPageHasOneAddress(t *testing.T) {
 		"of somebody else": {"/?embed=true&page=2&x=1", nil, ""},
 		"the API":          {"/api/strikes?per_page=50", nil, "/api/strikes?rows=50"},
 		"as it should be":  {"/?state=Ohio&rows=50&page=2", nil, ""},
-		"a part for htmx":  {"/?rows=50&state=Ohio", []queryparamstest.Option{queryparamstest.Fragment("/")}, ""},
+		"a part for htmx":  {"/?rows=50&state=Ohio", []ctxinfotest.Option{ctxinfotest.HTMX("/")}, ""},
 	} {
 		rec := httptest.NewRecorder()
-		newSite(t).app.ServeHTTP(rec, queryparamstest.Request(tt.target, tt.options...))
+		newSite(t).app.ServeHTTP(rec, ctxinfotest.Request(tt.target, tt.options...))
 		code := http.StatusOK
 		if tt.want != "" {
 			code = http.StatusPermanentRedirect
@@ -130,9 +131,9 @@ func TestBrowserShareableLinks(t *testing.T) {
 	if got := eval[int](b, `history.length`); got != length {
 		t.Errorf("the history has %d entries after an action, %d before", got, length)
 	}
-	b.Do(chromedp.NavigateBack())
+	b.travels(chromedp.NavigateBack(), "/?state=Texas")
 	b.Shows("1 to 25 of 1,495")
-	b.Do(chromedp.NavigateForward())
+	b.travels(chromedp.NavigateForward(), "/?state=Texas&page=2")
 	b.Shows("26 to 50 of 1,495")
 
 	other.open(p.URL + "/?state=Texas&per_page=50&utm_source=news")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/examples/explorer/strikes"
+	"github.com/reecho-go/reecho/queryparams/openapi"
 )
 
 // A jsonPage is the answer of the API.
@@ -58,7 +59,7 @@ func (a *app) describeAPI(c echo.Context) error {
 		"308": map[string]string{"description": "The same question is asked at another address: without defaults, in the order of the parameters."},
 		"400": map[string]string{"description": "Every parameter that is wrong, as problem details."},
 	}
-	get := map[string]any{"summary": "Strikes by filter", "parameters": a.filters.OpenAPI(), "responses": answers}
+	get := map[string]any{"summary": "Strikes by filter", "parameters": openapi.Parameters(a.filters), "responses": answers}
 	return c.JSON(http.StatusOK, map[string]any{
 		"openapi": "3.1.0",
 		"info":    map[string]string{"title": "Wildlife strikes", "version": "1"},

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/message/catalog"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/examples/explorer/strikes"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/queryparams"
@@ -76,7 +77,7 @@ func (a *app) build(cfg config) error {
 	}
 	params, err := queryparams.New(queryparams.Config{
 		Migrations: migrations(),
-		Canonical:  queryparams.Redirect308, // one address for one page, however it was written
+		Canonical:  true, // one address for one page, however it was written
 		OnError:    a.translate,
 	})
 	if err != nil {
@@ -114,7 +115,7 @@ func (a *app) build(cfg config) error {
 func (a *app) routes() {
 	e := a.echo
 	e.HTTPErrorHandler = a.showError
-	e.Use(echomw.Recover(), securityHeaders, echomw.Gzip(), a.stack.Middleware(), answerErrors)
+	e.Use(echomw.Recover(), securityHeaders, echomw.Gzip(), echov4.Middleware(a.stack), answerErrors)
 	e.GET("/", a.showPage)
 	e.GET("/you", a.showYou)
 	e.GET("/cache", a.showCache)

@@ -88,15 +88,15 @@ func TestBrowserFilterPageSortAndBack(t *testing.T) {
 	b.Click(`.plot a.row`)
 	b.Until(`location.search.includes('species=')`)
 
-	b.Do(chromedp.NavigateBack())
-	b.At("/?state=Texas&sort=-cost")
+	b.travels(chromedp.NavigateBack(), "/?state=Texas&sort=-cost")
 	b.Shows("1 to 25 of 1,495")
-	b.Do(chromedp.NavigateBack())
+	b.travels(chromedp.NavigateBack(), "/?state=Texas&page=2")
 	b.Shows("26 to 50 of 1,495")
-	b.Do(chromedp.NavigateForward())
+	b.travels(chromedp.NavigateForward(), "/?state=Texas&sort=-cost")
 	b.Until(`document.querySelector('[aria-sort=descending]')?.textContent.includes('Cost')`)
-	b.Do(chromedp.NavigateBack(), chromedp.NavigateBack(), chromedp.NavigateBack())
-	b.At("/")
+	b.travels(chromedp.NavigateBack(), "/?state=Texas&page=2")
+	b.travels(chromedp.NavigateBack(), "/?state=Texas")
+	b.travels(chromedp.NavigateBack(), "/")
 	b.Shows("1 to 25 of 10,000")
 	if got := eval[string](b, `document.getElementById('state').value`); got != "" {
 		t.Errorf("after going back the form says %q", got)
@@ -129,10 +129,8 @@ func TestBrowserSavesFiltersAcrossReloadAndRestart(t *testing.T) {
 	b.Shows("Costly geese")
 	b.Click(".saved li a")
 	b.At("/?species=Canada+goose&mincost=1000")
-	visits := `[...document.querySelectorAll('.visitor dt')].find(e => e.textContent === 'Visits').nextElementSibling.innerText.split('\n')[0]`
-	if got := eval[string](b, visits); !strings.HasPrefix(got, "3") {
-		t.Errorf("after three pages the counter says %q", got)
-	}
+	visits := `[...document.querySelectorAll('.visitor dt')].find(e => e.textContent === 'Visits')?.nextElementSibling.innerText.split('\n')[0]`
+	b.Until(visits + `?.startsWith('3')`) // the address changes before the page does
 
 	other.open(p.URL)
 	other.Shows("None yet.")
@@ -271,19 +269,22 @@ func TestBrowserKeyboardAndNames(t *testing.T) {
 }
 
 // No text is cut off and nothing scrolls sideways, from small phones to wide
-// screens, in both colour schemes. The pictures are there to be looked at.
+// screens, in both colour schemes. The pictures are there to be looked at; one
+// takes longer than all else that a test does.
 func TestBrowserLayouts(t *testing.T) {
 	t.Parallel()
 	b, p := newTab(t), program(t)
 	for name, width := range map[string]int64{"phone": 390, "small": 320, "tablet": 820, "desktop": 1360, "wide": 1920} {
+		b.Size(width, 900)
+		b.open(p.URL + "/?size=Large&size=Medium&sort=-cost&rows=10")
 		for _, scheme := range []string{"light", "dark"} {
-			b.Size(width, 900)
 			b.Scheme(scheme)
-			b.open(p.URL + "/?size=Large&size=Medium&sort=-cost&rows=10")
 			if over := eval[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-				t.Errorf("%s: the page is %d pixels too wide", name, over)
+				t.Errorf("%s, %s: the page is %d pixels too wide", name, scheme, over)
 			}
-			b.picture(name + "-" + scheme)
+			if name == "phone" || name == "desktop" {
+				b.picture(name + "-" + scheme)
+			}
 		}
 	}
 }

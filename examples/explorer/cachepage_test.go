@@ -10,6 +10,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/reecho-go/reecho/ctxinfo/ctxinfotest"
 	"github.com/reecho-go/reecho/queryparams/queryparamstest"
 )
 
@@ -83,7 +84,7 @@ func TestCachePageCorrectsItsAddress(t *testing.T) {
 		"valid":      {"/cache?sort=-age&rows=100", "", ""},
 	} {
 		rec := httptest.NewRecorder()
-		app.ServeHTTP(rec, queryparamstest.Request(tt.target))
+		app.ServeHTTP(rec, ctxinfotest.Request(tt.target))
 		res := queryparamstest.Response{ResponseRecorder: rec}
 		got, how := res.URL()
 		if got != tt.want || (how == queryparamstest.Unchanged) != (tt.want == "") || rec.Code != http.StatusOK {

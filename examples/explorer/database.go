@@ -22,11 +22,12 @@ func newDatabase() (*database, error) {
 		return nil, err
 	}
 	open := func(ctx context.Context, _ struct{}) (*strikes.DB, error) { return strikes.Open(ctx) }
-	db, err := cacheresource.New("strikes", open, cacheresource.Config[struct{}, *strikes.DB]{
-		Group:      group,
-		Check:      func(ctx context.Context, _ struct{}, db *strikes.DB) error { return db.Ping(ctx) },
-		CheckEvery: time.Minute,
-		Release:    func(_ context.Context, _ struct{}, db *strikes.DB) error { return db.Close() },
+	db, err := cacheresource.New("strikes", open, cacheresource.Config{
+		Group: group,
+		Check: cacheresource.CheckConfig{Every: time.Minute},
+	}, cacheresource.Funcs[struct{}, *strikes.DB]{
+		Check:   func(ctx context.Context, _ struct{}, db *strikes.DB) error { return db.Ping(ctx) },
+		Release: func(_ context.Context, _ struct{}, db *strikes.DB) error { return db.Close() },
 	})
 	return &database{group, db}, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/queryparams"
 )
@@ -27,7 +28,7 @@ func (a *app) showError(err error, c echo.Context) {
 		return
 	}
 	if strings.HasPrefix(c.Request().URL.Path, "/api/") {
-		middleware.ErrorHandler(nil)(err, c)
+		echov4.ErrorHandler(nil)(err, c)
 		return
 	}
 	e := a.describe(err, c)

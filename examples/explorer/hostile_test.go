@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
 func TestHugeQueriesAreRefused(t *testing.T) {
@@ -65,7 +67,7 @@ func TestHugeHeadersAreRefused(t *testing.T) {
 func TestRandomCookiesAreHarmless(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	for i := range 60 {
+	for i := range soaktest.Rounds(200) {
 		raw := make([]byte, 1+i*24)
 		rand.Read(raw)
 		value := base64.RawURLEncoding.EncodeToString(raw)

@@ -84,7 +84,7 @@ func (a *app) newView(c echo.Context, f filter) (*pageView, error) {
 		return r.T(map[string]string{"": "Auto", "light": "Light", "dark": "Dark"}[theme])
 	}, theme)
 	chosen := ""
-	if s, ok := sessionstate.FromOK(c); ok {
+	if s, err := sessionstate.FromContext(c.Request().Context()); err == nil {
 		chosen = preferences.Get(s).Language
 	}
 	v.Languages = []option{{Label: r.T("as in your browser"), Selected: chosen == ""}}
@@ -141,7 +141,7 @@ func (a *app) follow(c echo.Context, f filter) error {
 	if err != nil {
 		return err
 	}
-	p.History(queryparams.PushHistory)
+	p.PushHistory()
 	return a.filters.Store(p, f)
 }
 

@@ -69,10 +69,13 @@ func remember[K, V any](into **cachedata.Cache[K, V], group *cachedata.Group, na
 		})
 		return v, err
 	}
-	*into, err = cachedata.New(name, load, cachedata.Config[K, V]{
-		Group: group, TTL: 10 * time.Minute, MaxEntries: 500,
-		Tags:      func(key K, _ V) []string { return tags(key) },
-		CountHits: true, // for the page about the cache
+	*into, err = cachedata.New(name, load, cachedata.Config{
+		Group:      group,
+		TTL:        10 * time.Minute,
+		MaxEntries: 500,
+		CountHits:  true,
+	}, cachedata.Funcs[K, V]{
+		Tags: func(key K, _ V) []string { return tags(key) },
 	})
 	return err
 }

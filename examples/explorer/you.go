@@ -44,10 +44,10 @@ func allWords() []word {
 		{"Traceparent", "Trace", func(in *ctxinfo.Info, _ reader) string { return client.TraceOf(in).String() }},
 		{"Save-Data", "Save data", func(in *ctxinfo.Info, r reader) string { return yes(client.AgentOf(in).SaveData, r) }},
 		{"Sec-GPC", "Do not sell or share my data", func(in *ctxinfo.Info, r reader) string { return yes(client.AgentOf(in).GPC, r) }},
-		{"Sec-Fetch-Site", "Asked by a page of", func(in *ctxinfo.Info, _ reader) string { return in.Fetch().Site }},
-		{"Sec-Fetch-Mode", "Way of asking", func(in *ctxinfo.Info, _ reader) string { return in.Fetch().Mode }},
-		{"Sec-Fetch-Dest", "Asked for", func(in *ctxinfo.Info, _ reader) string { return in.Fetch().Dest }},
-		{"Sec-Fetch-User", "You clicked or typed", func(in *ctxinfo.Info, r reader) string { return yes(in.Fetch().User, r) }},
+		{"Sec-Fetch-Site", "Asked by a page of", func(in *ctxinfo.Info, _ reader) string { return client.FetchOf(in).Site }},
+		{"Sec-Fetch-Mode", "Way of asking", func(in *ctxinfo.Info, _ reader) string { return client.FetchOf(in).Mode }},
+		{"Sec-Fetch-Dest", "Asked for", func(in *ctxinfo.Info, _ reader) string { return client.FetchOf(in).Dest }},
+		{"Sec-Fetch-User", "You clicked or typed", func(in *ctxinfo.Info, r reader) string { return yes(client.FetchOf(in).User, r) }},
 		{"HX-Request", "Asked by htmx", func(in *ctxinfo.Info, r reader) string { return yes(client.HTMXOf(in).Request, r) }},
 		{"HX-Boosted", "htmx followed a link", func(in *ctxinfo.Info, r reader) string { return yes(client.HTMXOf(in).Boosted, r) }},
 		{"HX-Target", "htmx puts it into", func(in *ctxinfo.Info, _ reader) string { return client.HTMXOf(in).Target }},
@@ -134,7 +134,7 @@ func newYouView(in *ctxinfo.Info, r reader) *youView {
 		you.Headers = append(you.Headers, name)
 	}
 	for _, a := range in.Anomalies() {
-		you.Anomalies = append(you.Anomalies, a.String())
+		you.Anomalies = append(you.Anomalies, a.Header+": "+a.Reason)
 	}
 	return you
 }

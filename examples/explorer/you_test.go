@@ -95,6 +95,6 @@ func TestBrowserYou(t *testing.T) {
 	b.Do(chromedp.Reload())
 	b.Until(cell("embedded") + `.includes("Sec-Fetch-Dest")`)
 	b.Until(cell("sec-fetch-mode") + `.includes("navigate")`)
-	b.Do(chromedp.NavigateBack())
+	b.travels(chromedp.NavigateBack(), "/")
 	b.Shows("1 to 25 of 10,000")
 }

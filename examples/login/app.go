@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 	echomw "github.com/labstack/echo/v4/middleware"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -68,7 +69,7 @@ func newApp(ctx context.Context, cfg config) (*app, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.keeping.close(ctx))
 	}
-	a.Use(echomw.Recover(), headers, a.stack.Middleware(), echomw.BodyLimit("16K"), a.sessions.CSRF())
+	a.Use(echomw.Recover(), headers, echov4.Middleware(a.stack), echomw.BodyLimit("16K"), echov4.Use(a.sessions.CSRF()))
 	a.GET("/", a.home)
 	a.POST("/login", a.login)
 	a.POST("/logout", a.logout)
@@ -124,12 +125,14 @@ func (a *app) login(c echo.Context) error {
 		}
 		return err
 	}
-	var options []sessionstate.LoginOption
-	if c.FormValue("remember") != "" {
-		options = append(options, sessionstate.Persist(month))
-	}
 	// The session gets a new id: one that somebody has planted is worth nothing.
-	if err := s.Login(name, options...); err != nil {
+	var err error
+	if c.FormValue("remember") != "" {
+		err = s.LoginFor(name, month)
+	} else {
+		err = s.Login(name)
+	}
+	if err != nil {
 		return err
 	}
 	return a.back(c, "Welcome, "+name+".")
@@ -161,7 +164,7 @@ func (a *app) end(c echo.Context) error {
 // endOthers logs all other devices out.
 func (a *app) endOthers(c echo.Context) error {
 	s := sessionstate.From(c)
-	n, err := a.sessions.Users().Revoke(c.Request().Context(), s.User(), sessionstate.Except(s))
+	n, err := a.sessions.Users().Revoke(c.Request().Context(), s.User(), s)
 	if err != nil {
 		return err
 	}

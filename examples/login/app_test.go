@@ -3,33 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	err := browser.Close()
-	// The client of Redis rests between two looks at its servers, for a second.
-	rests := goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")
-	if err = errors.Join(err, goleak.Find(rests)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
-}
 
 // testApp is the app, with few rounds so that tests are fast.
 func testApp(t *testing.T) *app {

@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/examples/internal/chromiumtest"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
@@ -68,7 +69,7 @@ func counter(t *testing.T, cookie sessionstate.CookieConfig) *httptest.Server {
 	}
 	t.Cleanup(func() { _ = m.Close(context.Background()) }) // nothing is in flight
 	e := echo.New()
-	e.Use(m.Middleware())
+	e.Use(echov4.Use(m))
 	e.Any("/", func(c echo.Context) error {
 		n, err := sessionstate.Incr(visits, sessionstate.From(c), 1)
 		if err != nil {
@@ -115,7 +116,7 @@ var unheard observe.Func = func(context.Context, observe.Event) {}
 
 var filling = sessionstate.NewKey("filling", sessionstate.KeyConfig[string]{})
 
-func TestBrowserS40_HostCookiesAreKeptOverHTTPSAndOnLoopback(t *testing.T) {
+func TestBrowserHostCookiesAreKeptOverHTTPSAndOnLoopback(t *testing.T) {
 	t.Parallel()
 	secure, plain := site(t), httptest.NewServer(testApp(t))
 	t.Cleanup(plain.Close)
@@ -135,7 +136,7 @@ func TestBrowserS40_HostCookiesAreKeptOverHTTPSAndOnLoopback(t *testing.T) {
 	}
 }
 
-func TestBrowserS40_HostCookiesAreRefusedOverHTTPOnAnotherHost(t *testing.T) {
+func TestBrowserHostCookiesAreRefusedOverHTTPOnAnotherHost(t *testing.T) {
 	t.Parallel()
 	plain := httptest.NewServer(testApp(t))
 	t.Cleanup(plain.Close)
@@ -148,7 +149,7 @@ func TestBrowserS40_HostCookiesAreRefusedOverHTTPOnAnotherHost(t *testing.T) {
 	}
 }
 
-func TestBrowserS40_TabsShareASessionAndPrivateWindowsDoNot(t *testing.T) {
+func TestBrowserTabsShareASessionAndPrivateWindowsDoNot(t *testing.T) {
 	t.Parallel()
 	s := site(t)
 	one, private := browser.NewTab(t), browser.NewTab(t)
@@ -175,7 +176,7 @@ func TestBrowserS40_TabsShareASessionAndPrivateWindowsDoNot(t *testing.T) {
 	one.Shows("Log in")
 }
 
-func TestBrowserS40_ACookieInAFrameIsPartitioned(t *testing.T) {
+func TestBrowserACookieInAFrameIsPartitioned(t *testing.T) {
 	t.Parallel()
 	inner := counter(t, sessionstate.CookieConfig{Partitioned: true, SameSite: http.SameSiteNoneMode})
 	loose := counter(t, sessionstate.CookieConfig{SameSite: http.SameSiteNoneMode})
@@ -206,7 +207,7 @@ func TestBrowserS40_ACookieInAFrameIsPartitioned(t *testing.T) {
 	}
 }
 
-func TestBrowserS3_SameSiteIsKept(t *testing.T) {
+func TestBrowserSameSiteIsKept(t *testing.T) {
 	t.Parallel()
 	other := counter(t, sessionstate.CookieConfig{})
 	for mode, want := range map[http.SameSite]struct{ link, form string }{
@@ -228,7 +229,7 @@ func TestBrowserS3_SameSiteIsKept(t *testing.T) {
 	}
 }
 
-func TestBrowserS10_APlantedCookieIsWorthNothingAfterTheLogin(t *testing.T) {
+func TestBrowserAPlantedCookieIsWorthNothingAfterTheLogin(t *testing.T) {
 	t.Parallel()
 	s := site(t)
 	attacker := newVisitor(t, s)
@@ -256,7 +257,7 @@ func TestBrowserS10_APlantedCookieIsWorthNothingAfterTheLogin(t *testing.T) {
 	attacker.lacks("ada")
 }
 
-func TestBrowserS6_TheBackButtonShowsNothingAfterTheLogout(t *testing.T) {
+func TestBrowserTheBackButtonShowsNothingAfterTheLogout(t *testing.T) {
 	t.Parallel()
 	b, s := browser.NewTab(t), site(t)
 	logIn(b, s.URL)
@@ -273,7 +274,7 @@ func TestBrowserS6_TheBackButtonShowsNothingAfterTheLogout(t *testing.T) {
 	}
 }
 
-func TestBrowserS4_CookiesOfFullSizeAreKept(t *testing.T) {
+func TestBrowserCookiesOfFullSizeAreKept(t *testing.T) {
 	t.Parallel()
 	b, s := browser.NewTab(t), counter(t, sessionstate.CookieConfig{})
 	for size, kept := range map[int]bool{4096: true, 4097: false} {

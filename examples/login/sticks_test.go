@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/examples/internal/chromiumtest"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -26,7 +27,7 @@ func TestBrowserCookiesStickWhereTheDocumentationSaysSo(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = m.Close(context.Background()) }) // nothing is in flight
 			e := echo.New()
-			e.Use(m.Middleware())
+			e.Use(echov4.Use(m))
 			e.GET("/", func(c echo.Context) error {
 				n, err := sessionstate.Incr(visits, sessionstate.From(c), 1)
 				if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 )
 
@@ -44,7 +45,7 @@ func run() error {
 // app is one route behind the stack.
 func app(stack *middleware.Stack) http.Handler {
 	e := echo.New()
-	e.Use(stack.Middleware())
+	e.Use(echov4.Middleware(stack))
 	e.GET("/", func(c echo.Context) error {
 		return c.String(http.StatusOK, "look at the Server-Timing header\n")
 	})

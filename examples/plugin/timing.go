@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/reecho-go/reecho/middleware"
 )
 
@@ -31,7 +29,7 @@ type startKey struct{} // what belongs to a request lives in its context
 func (t *Timing) Name() string { return "timing" }
 
 // Begin notes when the request came.
-func (t *Timing) Begin(c echo.Context) error {
+func (t *Timing) Begin(c middleware.Context) error {
 	t.requests.Add(1)
 	ctx := context.WithValue(c.Request().Context(), startKey{}, time.Now())
 	c.SetRequest(c.Request().WithContext(ctx))

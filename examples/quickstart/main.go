@@ -10,12 +10,13 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/queryparams"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
 var (
-	users  = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config[int, string]{TTL: time.Minute}))
+	users  = cachedata.Must(cachedata.New("users", loadUser, cachedata.Config{TTL: time.Minute}))
 	visits = sessionstate.NewKey("visits", sessionstate.KeyConfig[int]{})
 )
 
@@ -42,7 +43,7 @@ func hello(c echo.Context) error {
 
 func main() {
 	e := echo.New()
-	e.Use(sessionstate.Must(sessionstate.New(sessionstate.Config{})).Middleware())
+	e.Use(echov4.Use(sessionstate.Must(sessionstate.New(sessionstate.Config{}))))
 	e.GET("/", hello)
 	log.Fatal(e.Start("127.0.0.1:8080"))
 }

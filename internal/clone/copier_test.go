@@ -15,6 +15,7 @@ import (
 
 	"github.com/jinzhu/copier"
 
+	"github.com/reecho-go/reecho/cachedata/copiermap"
 	"github.com/reecho-go/reecho/internal/clone"
 )
 
@@ -41,11 +42,24 @@ type refusal struct {
 	wrong        func() (string, bool) // what happened, and whether it is wrong
 }
 
+// withCopier copies with the engine of package copiermap, which is tested here,
+// where the oracle of copies is.
+func withCopier[V any](opt copier.Option) (func(V) (V, error), error) {
+	copyTo, err := copiermap.Engine(opt)(reflect.TypeFor[V]())
+	if err != nil {
+		return nil, err
+	}
+	return func(v V) (out V, err error) {
+		err = copyTo(reflect.ValueOf(&out).Elem(), reflect.ValueOf(&v).Elem())
+		return out, err
+	}, nil
+}
+
 func refusalOf[V any](name, reason string, v V, opt copier.Option) refusal {
 	opt.DeepCopy = true
 	return refusal{
 		name, reason,
-		func() error { _, err := clone.WithCopier[V](opt); return err },
+		func() error { _, err := withCopier[V](opt); return err },
 		func() (what string, wrong bool) {
 			var got V
 			defer func() {
@@ -145,16 +159,16 @@ func TestCopierIsRefusedWhereItIsWrong(t *testing.T) {
 	}
 	// These overflow the stack in copier, which no test survives.
 	for name, refuse := range map[string]func() error{
-		"cycle":         func() error { _, err := clone.WithCopier[cyc](empty); return err },
-		"slices":        func() error { _, err := clone.WithCopier[slicey](empty); return err },
-		"maps":          func() error { _, err := clone.WithCopier[mappy](empty); return err },
-		"embeds itself": func() error { _, err := clone.WithCopier[Embed](empty); return err },
+		"cycle":         func() error { _, err := withCopier[cyc](empty); return err },
+		"slices":        func() error { _, err := withCopier[slicey](empty); return err },
+		"maps":          func() error { _, err := withCopier[mappy](empty); return err },
+		"embeds itself": func() error { _, err := withCopier[Embed](empty); return err },
 	} {
 		if err := refuse(); err == nil || !strings.Contains(err.Error(), "stack overflows") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := clone.WithCopier[chan int](empty); err == nil {
+	if _, err := withCopier[chan int](empty); err == nil {
 		t.Error("a channel was accepted")
 	}
 }
@@ -172,7 +186,7 @@ func TestCopierTakesNegativeZeroForEmpty(t *testing.T) {
 	type rates struct{ Rates []struct{ Rate float64 } }
 	v := rates{make([]struct{ Rate float64 }, 1)}
 	v.Rates[0].Rate = math.Copysign(0, -1)
-	copyRates, err := clone.WithCopier[rates](copier.Option{IgnoreEmpty: true})
+	copyRates, err := withCopier[rates](copier.Option{IgnoreEmpty: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +195,7 @@ func TestCopierTakesNegativeZeroForEmpty(t *testing.T) {
 		t.Fatalf("got %v, %v", got, err)
 	}
 	if math.Signbit(got.Rates[0].Rate) {
-		t.Error("-0 stays -0 now: say so in the comment of WithCopier and in the record of decisions")
+		t.Error("-0 stays -0 now: say so in the comment of copiermap.Engine and in the record of decisions")
 	}
 }
 
@@ -250,7 +264,7 @@ func TestCopierIsRightWhereItIsAccepted(t *testing.T) {
 	}{}, copier.Option{})
 
 	// A converter of the caller for exactly a type takes its place.
-	f, err := clone.WithCopier[struct{ B *big.Int }](copier.Option{Converters: []copier.TypeConverter{{
+	f, err := withCopier[struct{ B *big.Int }](copier.Option{Converters: []copier.TypeConverter{{
 		SrcType: (*big.Int)(nil), DstType: (*big.Int)(nil),
 		Fn: func(src any) (any, error) { return new(big.Int).Set(src.(*big.Int)), nil },
 	}}})
@@ -266,7 +280,7 @@ func TestCopierIsRightWhereItIsAccepted(t *testing.T) {
 
 func accepted[V any](t *testing.T, name string, v V, opt copier.Option) {
 	t.Helper()
-	f, err := clone.WithCopier[V](opt)
+	f, err := withCopier[V](opt)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return
@@ -277,143 +291,4 @@ func accepted[V any](t *testing.T, name string, v V, opt copier.Option) {
 		return
 	}
 	checkCopy(t, reflect.ValueOf(&got).Elem(), reflect.ValueOf(&v).Elem())
-}
-
-func TestIntoMapsByFieldName(t *testing.T) {
-	t.Parallel()
-	type user struct {
-		ID    int
-		Name  string
-		Roles []string
-		When  time.Time
-	}
-	type dto struct {
-		ID    int64
-		Title string `copier:"Name"`
-		Roles []string
-		When  string
-	}
-	src := user{1, "Ann", []string{"admin"}, time.Unix(0, 0).UTC()}
-	var got dto
-	err := clone.Into(&got, src, copier.Option{DeepCopy: true, Converters: []copier.TypeConverter{{
-		SrcType: time.Time{}, DstType: "", Fn: func(src any) (any, error) { return src.(time.Time).Format(time.DateOnly), nil },
-	}}})
-	want := dto{1, "Ann", []string{"admin"}, "1970-01-01"}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, %v", got, err)
-	}
-	var list []dto
-	if err := clone.Into(&list, []user{src, src}, copier.Option{}); err != nil || len(list) != 2 || list[1].Title != "Ann" {
-		t.Errorf("got %+v, %v", list, err)
-	}
-}
-
-type (
-	// Embedding embeds itself, which stops copier only by a stack overflow.
-	Embedding struct {
-		*Embedding
-		Name string
-	}
-	// EmbeddedSlice embeds itself through a slice that has a name.
-	EmbeddedSlice struct{ Embeddings }
-	Embeddings    []EmbeddedSlice
-	// Slicey and Pointery stop copier never.
-	Slicey   []Slicey
-	Pointery *Pointery
-	// Through is fine: what leads back to it is a field, not embedded.
-	Through struct {
-		Inner
-		Next *Through
-	}
-)
-
-func TestIntoRefusesTypesThatCopierNeverEnds(t *testing.T) {
-	t.Parallel()
-	type named struct{ Name string }
-	type holder[T any] struct{ Field map[string][]T }
-	src := struct{ Name string }{"a"}
-	for name, err := range map[string]error{
-		"destination that embeds itself":      clone.Into(&Embedding{}, src, copier.Option{}),
-		"destination inside":                  clone.Into(&holder[*Embedding]{}, src, copier.Option{}),
-		"destination through a slice":         clone.Into(&EmbeddedSlice{}, src, copier.Option{}),
-		"destination of slices":               clone.Into(&Slicey{}, []int{}, copier.Option{}),
-		"destination of pointers":             clone.Into(new(Pointery), src, copier.Option{}),
-		"source that embeds itself":           clone.Into(&named{}, Embedding{Name: "a"}, copier.Option{}),
-		"source inside":                       clone.Into(&named{}, holder[Embedding]{}, copier.Option{}),
-		"source behind an interface":          clone.Into(&named{}, []any{holder[Embedding]{}}, copier.Option{}),
-		"source of slices":                    clone.Into(&named{}, Slicey{}, copier.Option{}),
-		"source of slices behind a interface": clone.Into(&named{}, struct{ Name any }{Slicey{}}, copier.Option{}),
-	} {
-		if err == nil || !strings.Contains(err.Error(), "never come to an end") {
-			t.Errorf("%s: got %v", name, err)
-		}
-	}
-	var got Through
-	if err := clone.Into(&got, Through{Inner{}, &Through{}}, copier.Option{DeepCopy: true}); err != nil || got.Next == nil {
-		t.Errorf("a recursive type that copier can do: %+v, %v", got, err)
-	}
-}
-
-func TestIntoAnswersBadInputWithErrors(t *testing.T) {
-	t.Parallel()
-	ring := &graph{}
-	ring.out = []*graph{ring}
-	self := []any{nil}
-	self[0] = self
-	var dag any
-	for range 40 {
-		dag = []any{dag, dag}
-	}
-	panics := copier.Option{Converters: []copier.TypeConverter{{SrcType: 1, DstType: "", Fn: func(any) (any, error) { panic("oops") }}}}
-	var dst struct{ A string }
-	for name, err := range map[string]error{
-		"nil destination":     clone.Into(nil, 1, copier.Option{}),
-		"nil pointer":         clone.Into((*int)(nil), 1, copier.Option{}),
-		"no pointer":          clone.Into(dst, 1, copier.Option{}),
-		"nil source":          clone.Into(&dst, nil, copier.Option{}),
-		"nil pointer source":  clone.Into(&dst, (*Inner)(nil), copier.Option{}),
-		"cycle":               clone.Into(&dst, ring, copier.Option{DeepCopy: true}),
-		"cycle of interfaces": clone.Into(&dst, self, copier.Option{DeepCopy: true}),
-		"many paths":          clone.Into(&dst, dag, copier.Option{DeepCopy: true}),
-		"converter panics":    clone.Into(&dst, struct{ A int }{1}, panics),
-		"must": clone.Into(&struct {
-			B int `copier:"must"`
-		}{}, struct{ A int }{1}, copier.Option{}),
-	} {
-		if err == nil || !strings.Contains(err.Error(), "clone: ") {
-			t.Errorf("%s: got %v", name, err)
-		}
-	}
-}
-
-func ExampleInto() {
-	type User struct {
-		Name  string
-		Email string
-	}
-	type Card struct {
-		Title string `copier:"Name"`
-	}
-	var card Card
-	err := clone.Into(&card, User{"Ann", "ann@example.com"}, copier.Option{})
-	fmt.Println(card.Title, err)
-	// Output: Ann <nil>
-}
-
-func ExampleWithCopier() {
-	type Page struct{ Tags []string }
-	_, err := clone.WithCopier[Page](copier.Option{})
-	te, _ := errors.AsType[*clone.TypeError](err)
-	fmt.Println(te.Path, "-", te.Reason)
-
-	copyPage, err := clone.WithCopier[Page](copier.Option{IgnoreEmpty: true})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	page, _ := copyPage(Page{[]string{"go"}})
-	fmt.Println(page.Tags)
-	// Output:
-	// clone_test.Page.Tags - copier.CopyWithOption: a nil slice or map becomes empty; set Option.IgnoreEmpty
-	// [go]
 }

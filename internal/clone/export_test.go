@@ -1,10 +1,6 @@
 package clone
 
-import (
-	"reflect"
-
-	"github.com/jinzhu/copier"
-)
+import "reflect"
 
 // Reflected compiles the plan of a type that only reflection knows, with the analysis that For makes for a static type.
 func Reflected(t reflect.Type, cfg Config) (func(reflect.Value) (reflect.Value, error), error) {
@@ -35,17 +31,4 @@ func Remembers[V any](p *Plan[V], t reflect.Type) bool {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
 	return p.c.nodes[t].tracked
-}
-
-// JudgeCopier returns what WithCopier would say of a type that only reflection knows.
-func JudgeCopier(t reflect.Type, opt copier.Option) error {
-	c, err := newCompiler(Config{})
-	if err != nil {
-		return err
-	}
-	root, err := c.compile(t)
-	if err != nil {
-		return err
-	}
-	return judge(root, opt)
 }

@@ -354,7 +354,7 @@ func TestCopierFailsForPointersIntoTheMiddle(t *testing.T) {
 		Items   []inner
 		Current *inner
 	}
-	copyOf, err := clone.WithCopier[marked](copier.Option{IgnoreEmpty: true})
+	copyOf, err := withCopier[marked](copier.Option{IgnoreEmpty: true})
 	if err != nil {
 		t.Fatal(err)
 	}

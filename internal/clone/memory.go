@@ -170,3 +170,12 @@ func isDirect(t reflect.Type) bool {
 	zero := reflect.Zero(t).Interface()
 	return (*face)(unsafe.Pointer(&zero)).data == nil
 }
+
+// nilable reports whether values of the kind can be nil.
+func nilable(k reflect.Kind) bool {
+	switch k {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface, reflect.Func, reflect.Chan:
+		return true
+	}
+	return false
+}

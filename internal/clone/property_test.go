@@ -9,6 +9,7 @@ import (
 
 	"github.com/jinzhu/copier"
 
+	"github.com/reecho-go/reecho/cachedata/copiermap"
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/soaktest"
 )
@@ -49,7 +50,7 @@ func checkRandom(t *testing.T, r *rand.Rand) {
 	}
 }
 
-func TestC2_RandomValuesOfRandomTypes(t *testing.T) {
+func TestRandomValuesOfRandomTypes(t *testing.T) {
 	t.Parallel()
 	seed := soaktest.Seed()
 	t.Logf("seed %d", seed) // shown when it fails
@@ -85,7 +86,7 @@ func FuzzCopy(f *testing.F) {
 	})
 }
 
-// A random type that WithCopier accepts is one that copier copies right.
+// A random type that the engine of copiermap accepts is one that copier copies right.
 func TestCopierIsRightForRandomTypesThatAreAccepted(t *testing.T) {
 	t.Parallel()
 	seed := soaktest.Seed()
@@ -95,20 +96,24 @@ func TestCopierIsRightForRandomTypesThatAreAccepted(t *testing.T) {
 		r := rand.New(rand.NewPCG(uint64(round), seed))
 		typ := randomType(r, 3)
 		opt := copier.Option{DeepCopy: true, IgnoreEmpty: round%2 == 0, CaseSensitive: round%3 == 0}
-		if typ.Kind() == reflect.Interface || clone.JudgeCopier(typ, opt) != nil {
+		if typ.Kind() == reflect.Interface {
+			continue
+		}
+		copyTo, err := copiermap.Engine(opt)(typ)
+		if err != nil {
 			continue
 		}
 		special := floats
 		if opt.IgnoreEmpty {
-			special = floats[:3] // without -0, which becomes 0, as WithCopier says
+			special = floats[:3] // without -0, which becomes 0, as copiermap.Engine says
 		}
 		v := randomValue(r, typ, special...)
 		if k := typ.Kind(); (k == reflect.Slice || k == reflect.Map) && v.IsNil() {
-			continue // WithCopier answers these itself
+			continue // the engine answers these itself
 		}
 		acceptedTypes++
 		got := reflect.New(typ)
-		if err := copier.CopyWithOption(got.Interface(), v.Addr().Interface(), opt); err != nil {
+		if err := copyTo(got.Elem(), v); err != nil {
 			t.Fatalf("%s: %v", typ, err)
 		}
 		checkCopy(t, got.Elem(), v)

@@ -4,9 +4,9 @@
 // middleware, or a handler that writes nothing.
 //
 // It works by standing in the writer's place for as long as the handler runs,
-// and by a Before function of the response when the handler ended in an error
-// or a panic, since an outer middleware (gzip is one) may then have put its
-// own writer back. Both ways lead to the same, single run of the hooks. A run
+// and, when the handler ended in an error or a panic, by watching the
+// framework's own response, since an outer middleware (gzip is one) may then
+// have put its own writer back. Both ways lead to the same, single run of the hooks. A run
 // that fails turns the response into that error: what the handler writes
 // afterwards is dropped.
 package commit
@@ -45,9 +45,10 @@ const (
 // makes it usable. Request may be called from any goroutine; the writer's
 // methods follow the rules of http.ResponseWriter.
 type Run struct {
+	Host Host
+	Own  Context // as Host has made it
+
 	under http.ResponseWriter
-	res   response
-	req   *http.Request
 	ctx   context.Context
 	hooks Hooks
 	err   error // why the hooks failed; written before state becomes failed
@@ -140,10 +141,10 @@ func (r *Run) details() problem.Details {
 	return problem.Details{Status: http.StatusInternalServerError, Title: http.StatusText(http.StatusInternalServerError)}
 }
 
-// left notes that a final status is on its way, and keeps echo's books.
+// left notes that a final status is on its way.
 func (r *Run) left(status int) {
 	r.sent = true
-	r.res.left(status)
+	r.Host.Left(r, status)
 }
 
 // sendError writes the error of a failed run, once, and at once: the handler
@@ -154,7 +155,7 @@ func (r *Run) sendError() error {
 	}
 	d := r.details()
 	r.left(d.Status)
-	if err := problem.Write(r.under, r.req, d); err != nil {
+	if err := problem.Write(r.under, r.Own.Request(), d); err != nil {
 		return err
 	}
 	_ = http.NewResponseController(r.under).Flush() // not every writer can

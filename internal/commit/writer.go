@@ -26,10 +26,12 @@ func (r *Run) Header() http.Header { return r.under.Header() }
 // WriteHeader commits, then sends the status. Informational statuses (1xx)
 // pass without a commit; 101 ends the HTTP part of the connection and commits.
 // The first final status counts: a writer below that delays it, as gzip does,
-// must not take a second one for it.
+// must not take a second one for it, nor an informational one that comes late.
 func (r *Run) WriteHeader(status int) {
-	if informational(status) {
-		r.under.WriteHeader(status)
+	if Informational(status) {
+		if !r.sent {
+			r.Host.Informs(r).WriteHeader(status)
+		}
 		return
 	}
 	if !r.leave(status, r.under.Header()) {
@@ -42,8 +44,8 @@ func (r *Run) WriteHeader(status int) {
 	}
 }
 
-// informational reports whether a final status will follow (RFC 9110, section 15.2).
-func informational(status int) bool {
+// Informational reports whether a final status will follow (RFC 9110, section 15.2).
+func Informational(status int) bool {
 	return status < http.StatusOK && status != http.StatusSwitchingProtocols
 }
 
@@ -52,10 +54,14 @@ func (r *Run) ready() bool {
 	if r.state.Load() == done {
 		return true
 	}
-	if !r.leave(http.StatusOK, r.under.Header()) {
+	status := r.Host.Implied(r)
+	if !r.leave(status, r.under.Header()) {
 		return false
 	}
-	r.left(http.StatusOK)
+	if !r.sent { // said aloud, or an informational status that a writer below delays would count
+		r.left(status)
+		r.under.WriteHeader(status)
+	}
 	return true
 }
 

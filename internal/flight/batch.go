@@ -63,7 +63,7 @@ func (t *Table) DoMany(ctx context.Context, keys []Key, terms Terms, size int, w
 			}
 		}
 	}
-	Raise(raised)
+	Repanic(raised)
 	return results
 }
 

@@ -14,7 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/panics"
 )
@@ -459,7 +458,7 @@ func TestBatchOfBeforeAClearIsNotJoined(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
-		var gate epoch.Gate
+		var gate flight.Gate
 		var wg sync.WaitGroup
 		get := func(want string) {
 			at := gate.Mark()

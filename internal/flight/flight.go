@@ -31,7 +31,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
@@ -110,7 +109,7 @@ type Terms struct {
 	// At is when the caller came, in the gate of the clears that concern the
 	// table: a call that began before one of these is not joined by who came
 	// after it, but overridden.
-	At epoch.Mark
+	At Mark
 	// Limit is how long a load that this caller starts may take; its callers
 	// get ErrTimeout then. 0: as long as it likes.
 	Limit time.Duration
@@ -236,7 +235,7 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 		return nil, role, err
 	}
 	if role == Led && !terms.Quiet {
-		Raise(c.err)
+		Repanic(c.err)
 	}
 	return c.result, role, c.err
 }
@@ -245,7 +244,7 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 // for it already; false: there may be none that can be joined, and DoAt is to be
 // asked. It keeps nothing of key, and allocates nothing: of a thousand callers of
 // one key, one works. If it is true, Wait has to follow.
-func (t *Table) Join(ctx context.Context, key Key, at epoch.Mark) (Joining, bool) {
+func (t *Table) Join(ctx context.Context, key Key, at Mark) (Joining, bool) {
 	if t.tracker.Waiting() == 0 || ctx.Err() != nil || nodeOf(ctx) != nil {
 		return Joining{}, false
 	}
@@ -310,7 +309,7 @@ func single(c *call, work Work) func(context.Context) {
 
 // join finds what there is for key, or makes a call of the load that lead
 // returns, which the caller then sets going.
-func (t *Table) join(key Key, at epoch.Mark, loading *node, task Task, lead func() (*run, error)) (c *call, found any, role Role, err error) {
+func (t *Table) join(key Key, at Mark, loading *node, task Task, lead func() (*run, error)) (c *call, found any, role Role, err error) {
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -336,7 +335,7 @@ func (t *Table) join(key Key, at epoch.Mark, loading *node, task Task, lead func
 
 // enter lets one more caller, who came at at, wait for key's call, and returns it:
 // nil if there is none that may be joined. outside: the caller is no load.
-func (s *shard) enter(key Key, at epoch.Mark, outside bool) *call {
+func (s *shard) enter(key Key, at Mark, outside bool) *call {
 	c := s.calls[key]
 	switch {
 	case c == nil:
@@ -632,11 +631,11 @@ func panicked(err error) bool {
 	return isPanic(err) && err.(*panics.Error).Value != panics.ErrGoexit //nolint:errorlint // see isPanic
 }
 
-// Raise panics with err if it is that of a load that panicked. The value is a
+// Repanic panics with err if it is that of a load that panicked. The value is a
 // *panics.Error that names the load, with the stack of it; except for
 // http.ErrAbortHandler, which net/http knows by identity. This package knows it
 // by its text: programs without a web server would carry one.
-func Raise(err error) {
+func Repanic(err error) {
 	if !panicked(err) {
 		return
 	}

@@ -14,7 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/panics"
 	"go.uber.org/goleak"
@@ -465,7 +464,7 @@ func TestCallsOfBeforeAClearAreNotJoined(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := newTable(t)
-		var gate epoch.Gate
+		var gate flight.Gate
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		var overridden []string

@@ -204,10 +204,10 @@ func TestQuietPanicIsAnError(t *testing.T) {
 	if !slices.Equal(w.failed, []error{err}) {
 		t.Errorf("failed %v", w.failed)
 	}
-	if v, ok := recovered(func() { flight.Raise(err) }).(*panics.Error); !ok || v.Value != "boom" || &v.Stack[0] != &pe.Stack[0] {
+	if v, ok := recovered(func() { flight.Repanic(err) }).(*panics.Error); !ok || v.Value != "boom" || &v.Stack[0] != &pe.Stack[0] {
 		t.Errorf("raised %v", v)
 	}
-	if v := recovered(func() { flight.Raise(errors.New("other")) }); v != nil {
+	if v := recovered(func() { flight.Repanic(errors.New("other")) }); v != nil {
 		t.Errorf("raised %v", v)
 	}
 }

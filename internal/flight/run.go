@@ -4,14 +4,12 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
-
-	"github.com/reecho-go/reecho/internal/epoch"
 )
 
 // run is one load, for one call or for several.
 type run struct {
 	node
-	at     epoch.Mark
+	at     Mark
 	cancel context.CancelCauseFunc
 	// waiting is how many callers its calls have together. Once it is zero
 	// again, the run is abandoned for good.

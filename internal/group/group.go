@@ -19,8 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/epoch"
-	"github.com/reecho-go/reecho/internal/tasks"
+	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -53,16 +52,16 @@ type Member interface {
 // use.
 type Group struct {
 	name     string
-	observer observe.Observer
+	watchers watchers
 	base     time.Time
-	gate     epoch.Gate
+	gate     flight.Gate
 	hooks    Hooks
-	tags     epoch.Tags
+	tags     Tags
 	alarm    alarm
 	mailbox  mailbox
-	tasks    tasks.Counter // sweeps and posted calls
+	tasks    Tasks // sweeps and posted calls
 
-	background tasks.Counter // what Background has started
+	background Tasks // what Background has started
 
 	collectable bool // the timer does not keep the group
 
@@ -84,7 +83,11 @@ type seat struct {
 // New returns an empty group that lives until it is closed, as what its members
 // hold has to be released.
 func New(name string, observer observe.Observer) *Group {
-	return &Group{name: name, observer: observer, base: time.Now()}
+	g := &Group{name: name, base: time.Now()}
+	if observer != nil {
+		g.watchers.add(observer)
+	}
+	return g
 }
 
 // NewCollectable is New for members that hold nothing but memory: the group can
@@ -98,11 +101,18 @@ func NewCollectable(name string, observer observe.Observer) *Group {
 // Name returns the group's name.
 func (g *Group) Name() string { return g.name }
 
-// Observer returns what the group was made with; it may be nil.
-func (g *Group) Observer() observe.Observer { return g.observer }
+// Observer returns what tells all observers of the group, also those that are
+// added later.
+func (g *Group) Observer() observe.Observer { return &g.watchers }
+
+// Observed reports whether the group has an observer.
+func (g *Group) Observed() bool { return g.watchers.all.Load() != nil }
+
+// Observe adds an observer.
+func (g *Group) Observe(o observe.Observer) { g.watchers.add(o) }
 
 // Gate orders the group's clears against its members' loads.
-func (g *Group) Gate() *epoch.Gate { return &g.gate }
+func (g *Group) Gate() *flight.Gate { return &g.gate }
 
 // Hooks are what runs after a clear of the group or of one of its members.
 func (g *Group) Hooks() *Hooks { return &g.hooks }
@@ -147,6 +157,16 @@ func (g *Group) Members() []Member {
 	return g.members
 }
 
+// Member returns the member of that name, or nil.
+func (g *Group) Member(name string) Member {
+	for _, m := range g.Members() {
+		if m.Name() == name {
+			return m
+		}
+	}
+	return nil
+}
+
 // everybody returns the seats of the members, in a slice that is not to be
 // changed.
 func (g *Group) everybody() []*seat {
@@ -171,7 +191,7 @@ func (g *Group) Clear(ctx context.Context) error {
 			total += n
 		}
 	})
-	observe.Emit(ctx, g.observer, observe.CacheClear{Source: observe.Source{Group: g.name}, Entries: total})
+	observe.Emit(ctx, &g.watchers, observe.CacheClear{Source: observe.Source{Group: g.name}, Entries: total})
 
 	var errs []error
 	for i, m := range members {

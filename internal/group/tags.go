@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/reecho-go/reecho/internal/epoch"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -21,7 +20,7 @@ type Tagged interface {
 }
 
 // Tags orders the clears of tags against the members' loads.
-func (g *Group) Tags() *epoch.Tags { return &g.tags }
+func (g *Group) Tags() *Tags { return &g.tags }
 
 // ClearTags clears what has any of tags in all members, in one step whatever
 // these hold; sweeps free it. Then, for each tag, it tells the observer, and runs
@@ -31,7 +30,7 @@ func (g *Group) ClearTags(ctx context.Context, tags []string) error {
 	g.clearTags("", tags)
 	var errs []error
 	for _, tag := range tags {
-		observe.Emit(ctx, g.observer, observe.CacheClear{Source: observe.Source{Group: g.name}, Tag: tag})
+		observe.Emit(ctx, &g.watchers, observe.CacheClear{Source: observe.Source{Group: g.name}, Tag: tag})
 		what := Cleared{Group: g.name, Tag: tag}
 		for _, m := range g.Members() {
 			of := what
@@ -54,9 +53,9 @@ func (g *Group) ClearTagsOf(ctx context.Context, m Member, observer observe.Obse
 }
 
 func (g *Group) clearTags(member string, names []string) {
-	tags := make([]epoch.Tag, len(names))
+	tags := make([]Tag, len(names))
 	for i, name := range names {
-		tags[i] = epoch.Tag{Member: member, Name: name}
+		tags[i] = Tag{Member: member, Name: name}
 	}
 	g.tags.Clear(tags...)
 	g.Arm(g.Now())

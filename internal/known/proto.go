@@ -21,7 +21,7 @@ func reflects(t reflect.Type) bool {
 	return ok
 }
 
-var errNoMerge = errors.New("its library cannot copy this message: set Config.Clone to proto.CloneOf")
+var errNoMerge = errors.New("its library cannot copy this message: set Funcs.Clone to proto.CloneOf")
 
 // CloneProto returns a deep copy of the message m, which is not nil, as
 // proto.Clone makes it: an empty message into which m is merged.

@@ -128,8 +128,12 @@ func TestAPoolSurvivesItsServer(t *testing.T) {
 			opened.Add(1)
 		}
 		return p, err
-	}, cacheresource.Config[string, *pool]{
-		Group: group, Observer: &rec, CheckEvery: cacheresource.EveryAcquire, OpenTimeout: 10 * time.Second,
+	}, cacheresource.Config{
+		Group:       group,
+		Observer:    &rec,
+		OpenTimeout: 10 * time.Second,
+		Check:       cacheresource.CheckConfig{EachUse: true},
+	}, cacheresource.Funcs[string, *pool]{
 		Check: func(ctx context.Context, _ string, p *pool) error { return p.check(ctx) },
 		Release: func(ctx context.Context, _ string, p *pool) error {
 			closed.Add(1)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/reecho-go/reecho/internal/answer"
@@ -31,13 +32,18 @@ func From(err error) (Error, bool) {
 func DetailsOf(e Error) Details {
 	d := e.Problem()
 	d.Status = e.StatusCode()
-	if d.Status < 400 || d.Status > 599 {
+	if (d.Status < 400 || d.Status > 599) && !redirects(&d) {
 		d.Status = http.StatusInternalServerError
 	}
 	if d.Title == "" {
 		d.Title = http.StatusText(d.Status)
 	}
 	return d
+}
+
+// redirects reports whether d sends the client elsewhere.
+func redirects(d *Details) bool {
+	return d.Status >= 300 && d.Status <= 399 && len(d.Header["Location"]) == 1
 }
 
 // body renders d for the client whose Accept header is given.
@@ -62,11 +68,21 @@ var representation = [...]string{
 // are removed, those already set for the client (cookies, Vary) stay. It
 // reads only the method and the Accept header of r.
 func Write(w http.ResponseWriter, r *http.Request, d Details) error {
-	ct, content := body(&d, r.Header["Accept"])
 	h := w.Header()
 	for _, name := range representation {
 		h.Del(name)
 	}
+	for name, values := range d.Header {
+		if name == "Vary" {
+			values = slices.Concat(h[name], values)
+		}
+		h[name] = values
+	}
+	if redirects(&d) {
+		w.WriteHeader(d.Status)
+		return nil
+	}
+	ct, content := body(&d, r.Header["Accept"])
 	h.Set("Content-Type", ct)
 	h.Set("Content-Length", strconv.Itoa(len(content)))
 	h.Set("Cache-Control", "no-store")

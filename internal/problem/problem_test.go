@@ -176,10 +176,50 @@ func TestFromAndDetailsOf(t *testing.T) {
 	}
 }
 
-func TestTheTextOfAnEchoErrorSpellsOutNoStruct(t *testing.T) {
+func TestADetailsHeadersLeaveWithIt(t *testing.T) {
 	t.Parallel()
-	err := problem.HTTPError(fault{problem.Details{Title: "Invalid query", Errors: []problem.Item{{Parameter: "page", Code: "type", Detail: "cannot be read", Value: new("x")}}}})
-	if got, want := err.Error(), "code=400, message=Invalid query, internal=fault"; got != want {
-		t.Errorf("the text is %q, want %q", got, want)
+	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	busy := problem.Details{Status: 503, Header: http.Header{"Retry-After": {"1"}, "Vary": {"Cookie"}}}
+	rec := httptest.NewRecorder()
+	rec.Header().Set("Vary", "Accept")
+	if err := problem.Write(rec, r, busy); err != nil {
+		t.Fatal(err)
+	}
+	if h := rec.Header(); rec.Code != 503 || h.Get("Retry-After") != "1" || strings.Join(h.Values("Vary"), ", ") != "Accept, Cookie" || strings.Contains(rec.Body.String(), "Retry") {
+		t.Errorf("answer = %d %v %s, want the headers beside the body, and Vary added", rec.Code, h, rec.Body)
+	}
+	if len(busy.Header["Vary"]) != 1 {
+		t.Errorf("Write changed the Details: %v", busy.Header)
+	}
+}
+
+// elsewhere is an error that sends the client somewhere else.
+type elsewhere struct {
+	status int
+	to     http.Header
+}
+
+func (elsewhere) Error() string              { return "elsewhere" }
+func (e elsewhere) StatusCode() int          { return e.status }
+func (e elsewhere) Problem() problem.Details { return problem.Details{Header: e.to} }
+
+func TestAnErrorIsARedirectOnlyWithOnePlaceToGo(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err  elsewhere
+		want int
+	}{
+		"a place":     {elsewhere{308, http.Header{"Location": {"/x"}}}, 308},
+		"no place":    {elsewhere{308, nil}, 500},
+		"two places":  {elsewhere{303, http.Header{"Location": {"/x", "/y"}}}, 500},
+		"no redirect": {elsewhere{200, http.Header{"Location": {"/x"}}}, 500},
+	} {
+		rec := httptest.NewRecorder()
+		if err := problem.Write(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody), problem.DetailsOf(tt.err)); err != nil {
+			t.Fatal(err)
+		}
+		if rec.Code != tt.want || (rec.Body.Len() == 0) != (tt.want == 308) {
+			t.Errorf("%s: answer = %d %q, want %d, with a body unless it is a redirect", name, rec.Code, rec.Body, tt.want)
+		}
 	}
 }

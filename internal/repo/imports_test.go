@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,23 +20,23 @@ var seams = []struct {
 }{
 	{
 		imports: "github.com/labstack/echo/v4",
-		where:   "files named echo.go",
-		allowed: func(file string) bool { return path.Base(file) == "echo.go" || forTests(file) },
+		where:   "package echov4",
+		allowed: func(file string) bool { return path.Dir(file) == "echov4" || forTests(file) },
 	},
 	{
 		imports: "github.com/mitchellh/hashstructure/v2",
-		where:   "internal/canon",
-		allowed: func(file string) bool { return path.Dir(file) == "internal/canon" },
+		where:   "internal/keys",
+		allowed: func(file string) bool { return path.Dir(file) == "internal/keys" },
 	},
 	{
 		imports: "github.com/jinzhu/copier",
-		where:   "internal/clone",
-		allowed: func(file string) bool { return path.Dir(file) == "internal/clone" },
+		where:   "cachedata/copiermap",
+		allowed: func(file string) bool { return path.Dir(file) == "cachedata/copiermap" },
 	},
 	{
 		imports: "github.com/gorilla",
-		where:   "sessionstate/gorilla.go",
-		allowed: func(file string) bool { return file == "sessionstate/gorilla.go" },
+		where:   "sessionstate/gorillastate",
+		allowed: func(file string) bool { return path.Dir(file) == "sessionstate/gorillastate" },
 	},
 	{
 		imports: "github.com/maypok86/otter/v2",
@@ -90,4 +91,35 @@ func outsideCore(t *testing.T, file string) bool {
 		}
 	}
 	return false
+}
+
+// What a program links that does not serve a framework, or nothing at all.
+func TestNobodyLinksAFrameworkThatIsNotServed(t *testing.T) {
+	t.Parallel()
+	const (
+		echo = "github.com/labstack/echo"
+		web  = "net/http"
+	)
+	core := "github.com/reecho-go/reecho/"
+	for _, tt := range []struct {
+		packages []string
+		without  []string
+	}{
+		{packages: []string{"cachedata", "cacheresource", "store", "store/memstore", "observe"}, without: []string{echo, web}},
+		{packages: []string{"middleware", "sessionstate", "queryparams", "ctxinfo", "ctxinfo/client", "internal/host"}, without: []string{echo}},
+	} {
+		for _, name := range tt.packages {
+			deps := lines(run(t, root(t), alone, "go", "list", "-deps", core+name))
+			if !slices.Contains(deps, core+name) {
+				t.Errorf("%s: its dependencies are not known: %v", name, deps)
+			}
+			for _, dep := range deps {
+				for _, not := range tt.without {
+					if dep == not || strings.HasPrefix(dep, not+"/") {
+						t.Errorf("%s links %s", name, dep)
+					}
+				}
+			}
+		}
+	}
 }

@@ -51,13 +51,24 @@ func TestNoTraceOfAMachine(t *testing.T) {
 		if path.Base(file) == "text_test.go" {
 			continue // the cases below
 		}
-		for _, match := range machinePath.FindAll(text, -1) {
-			t.Errorf("%s names a path of a machine, %q", file, match)
-		}
-		for _, match := range leftOpen.FindAll(text, -1) {
-			t.Errorf("%s leaves something to do: %q", file, match)
+		for line := range bytes.Lines(text) {
+			if hasAny(line, "/home/", "/Users/", "/root/", "/work/") { // the expressions take ten times as long
+				for _, match := range machinePath.FindAll(line, -1) {
+					t.Errorf("%s names a path of a machine, %q", file, match)
+				}
+			}
+			if hasAny(line, "TODO", "FIXME", "HACK") {
+				for _, match := range leftOpen.FindAll(line, -1) {
+					t.Errorf("%s leaves something to do: %q", file, match)
+				}
+			}
 		}
 	}
+}
+
+// hasAny reports whether one of the texts is in the line.
+func hasAny(line []byte, texts ...string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool { return bytes.Contains(line, []byte(text)) })
 }
 
 func TestWhatIsATrace(t *testing.T) {

@@ -81,7 +81,7 @@ type Request struct {
 	origin *http.Request
 	mu     sync.Mutex
 	values [visit.Slots]any
-	filled [visit.Slots]atomic.Bool
+	filled atomic.Uint32 // a bit for each slot
 }
 
 // Init makes self, which embeds r, the context of a copy of req, held in
@@ -105,7 +105,7 @@ func (r *Request) Finish() {
 func (r *Request) Value(key any) any {
 	switch key := key.(type) {
 	case Slot:
-		if key < visit.Slots && r.filled[key].Load() {
+		if key < visit.Slots && r.filled.Load()&(1<<key) != 0 {
 			return r
 		}
 	case visit.RequestKey:
@@ -126,7 +126,7 @@ func (r *Request) Fill(s Slot, v any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.values[s] = v
-	r.filled[s].Store(true)
+	r.filled.Or(1 << s)
 }
 
 // Held is what is in the slot.

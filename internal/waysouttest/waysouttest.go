@@ -1,7 +1,8 @@
 // Package waysouttest lists the ways in which a response leaves a handler, and
 // the middlewares that change how: what is to happen before the headers leave
 // must happen on all of them. Whoever commits something to a response tests it
-// over [Ways] x [Arounds] x {HTTP/1.1, HTTP/2}.
+// over [Ways] x [Framework.Arounds] x {HTTP/1.1, HTTP/2}, and each web framework
+// that the toolkit serves is tested by [Framework.Test].
 package waysouttest
 
 import (
@@ -17,10 +18,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/labstack/echo/v4"
-	echomw "github.com/labstack/echo/v4/middleware"
 
 	"github.com/reecho-go/reecho/internal/problem"
 )
@@ -33,7 +30,7 @@ type Way struct {
 	Body    string
 	AnyBody bool // the body does not matter
 	Hijack  bool // the handler takes over the connection
-	Out     echo.HandlerFunc
+	Out     func(x Answer) error
 }
 
 // Ways returns all of them. The file that one of them sends goes with the test.
@@ -45,63 +42,63 @@ func Ways(t testing.TB) []Way {
 	}
 	long := strings.Repeat("x", 100_000)
 	return []Way{
-		{Name: "String", Status: 200, Body: "hello", Out: func(c echo.Context) error { return c.String(200, "hello") }},
-		{Name: "long-String", Status: 200, Body: long, Out: func(c echo.Context) error { return c.String(200, long) }},
-		{Name: "JSON", Status: 201, Body: "1\n", Out: func(c echo.Context) error { return c.JSON(201, 1) }},
-		{Name: "nothing-written", Status: 200, Out: func(echo.Context) error { return nil }},
-		{Name: "NoContent", Status: 204, Out: func(c echo.Context) error { return c.NoContent(204) }},
-		{Name: "echo-error", Status: 404, AnyBody: true, Out: func(echo.Context) error { return echo.ErrNotFound }},
-		{Name: "plain-error", Status: 500, AnyBody: true, Out: func(echo.Context) error { return errors.New("boom") }},
-		{Name: "our-error", Status: 418, AnyBody: true, Out: func(echo.Context) error { return problem.HTTPError(Teapot{}) }},
-		{Name: "redirect", Status: 303, Out: func(c echo.Context) error { return c.Redirect(303, "/elsewhere") }},
-		{Name: "Flush-first", Status: 200, Body: "data: 1\n\n", Out: func(c echo.Context) error {
-			c.Response().Flush()
-			_, err := io.WriteString(c.Response(), "data: 1\n\n")
+		{Name: "String", Status: 200, Body: "hello", Out: func(x Answer) error { return x.String(200, "hello") }},
+		{Name: "long-String", Status: 200, Body: long, Out: func(x Answer) error { return x.String(200, long) }},
+		{Name: "JSON", Status: 201, Body: "1\n", Out: func(x Answer) error { return x.JSON(201, 1) }},
+		{Name: "nothing-written", Status: 200, Out: func(Answer) error { return nil }},
+		{Name: "NoContent", Status: 204, Out: func(x Answer) error { return x.NoContent(204) }},
+		{Name: "echo-error", Status: 404, AnyBody: true, Out: func(x Answer) error { return x.NotFound() }},
+		{Name: "plain-error", Status: 500, AnyBody: true, Out: func(Answer) error { return errors.New("boom") }},
+		{Name: "our-error", Status: 418, AnyBody: true, Out: func(x Answer) error { return x.Ours(Teapot{}) }},
+		{Name: "redirect", Status: 303, Out: func(x Answer) error { return x.Redirect(303, "/elsewhere") }},
+		{Name: "Flush-first", Status: 200, Body: "data: 1\n\n", Out: func(x Answer) error {
+			x.Flush()
+			_, err := io.WriteString(x.Writer(), "data: 1\n\n")
 			return err
 		}},
-		{Name: "Flush-first-past-echo", Status: 200, Body: "data: 1\n\n", Out: func(c echo.Context) error {
-			if err := http.NewResponseController(c.Response().Writer).Flush(); err != nil {
+		{Name: "Flush-first-past-echo", Status: 200, Body: "data: 1\n\n", Out: func(x Answer) error {
+			if err := http.NewResponseController(x.Raw()).Flush(); err != nil {
 				return err
 			}
-			_, err := io.WriteString(c.Response().Writer, "data: 1\n\n")
+			_, err := io.WriteString(x.Raw(), "data: 1\n\n")
 			return err
 		}},
-		{Name: "direct-Writer", Status: 200, Body: "direct", Out: func(c echo.Context) error {
-			_, err := io.WriteString(c.Response().Writer, "direct")
+		{Name: "direct-Writer", Status: 200, Body: "direct", Out: func(x Answer) error {
+			_, err := io.WriteString(x.Raw(), "direct")
 			return err
 		}},
-		{Name: "direct-WriteHeader", Status: 202, Out: func(c echo.Context) error {
-			c.Response().Writer.WriteHeader(202)
+		{Name: "direct-WriteHeader", Status: 202, Out: func(x Answer) error {
+			x.Raw().WriteHeader(202)
 			return nil
 		}},
-		{Name: "ReadFrom", Status: 200, Body: "from a file", Out: func(c echo.Context) error {
+		{Name: "ReadFrom", Status: 200, Body: "from a file", Out: func(x Answer) error {
 			f, err := os.Open(file)
 			if err != nil {
 				return err
 			}
 			defer func() { _ = f.Close() }() // only read
-			_, err = io.Copy(c.Response().Writer, f)
+			_, err = io.Copy(x.Raw(), f)
 			return err
 		}},
-		{Name: "File", Status: 200, Body: "from a file", Out: func(c echo.Context) error {
-			http.ServeFile(c.Response(), c.Request(), file)
+		{Name: "File", Status: 200, Body: "from a file", Out: func(x Answer) error {
+			http.ServeFile(x.Writer(), x.Request(), file)
 			return nil
 		}},
-		{Name: "103-first", Status: 200, Body: "after", Out: func(c echo.Context) error {
-			c.Response().Header().Set("Link", "</x.css>; rel=preload")
-			c.Response().Writer.WriteHeader(http.StatusEarlyHints)
-			return c.String(200, "after")
+		{Name: "103-first", Status: 200, Body: "after", Out: func(x Answer) error {
+			x.Writer().Header().Set("Link", "</x.css>; rel=preload")
+			x.Raw().WriteHeader(http.StatusEarlyHints)
+			return x.String(200, "after")
 		}},
-		{Name: "HEAD", Method: http.MethodHead, Status: 200, Out: func(c echo.Context) error { return c.String(200, "hello") }},
-		{Name: "panic", Status: 500, AnyBody: true, Out: func(echo.Context) error { panic("boom") }},
-		{Name: "hijack", Status: 101, Hijack: true, Out: func(c echo.Context) error {
-			conn, rw, err := c.Response().Hijack()
+		{Name: "HEAD", Method: http.MethodHead, Status: 200, Out: func(x Answer) error { return x.String(200, "hello") }},
+		{Name: "panic", Status: 500, AnyBody: true, Out: func(Answer) error { panic("boom") }},
+		{Name: "hijack", Status: 101, Hijack: true, Out: func(x Answer) error {
+			conn, rw, err := http.NewResponseController(x.Writer()).Hijack()
 			if err != nil {
 				return err
 			}
 			defer func() { _ = conn.Close() }()
 			_, err = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: test\r\nConnection: Upgrade\r\n")
-			err = errors.Join(err, c.Response().Header().Write(rw))
+			err = errors.Join(err, x.Writer().Header().Write(rw))
 			_, end := rw.WriteString("\r\n")
 			return errors.Join(err, end, rw.Flush())
 		}},
@@ -120,49 +117,14 @@ func (Teapot) StatusCode() int { return http.StatusTeapot }
 // Problem implements the toolkit's error interface.
 func (Teapot) Problem() problem.Details { return problem.Details{Detail: "short and stout"} }
 
-// Around is a mix of other middlewares outside and inside of the tested one.
-type Around struct {
-	Name            string // fit for a path
-	Outside, Inside []echo.MiddlewareFunc
-	Buffers         bool // cannot be hijacked
-}
-
-// Arounds returns all of them. A panic is always recovered somewhere.
-func Arounds() []Around {
-	rec := echomw.RecoverWithConfig(echomw.RecoverConfig{DisablePrintStack: true, LogErrorFunc: func(_ echo.Context, err error, _ []byte) error { return err }})
-	gz := echomw.GzipWithConfig(echomw.GzipConfig{MinLength: 64})
-	gzAll := echomw.Gzip()
-	dump := echomw.BodyDump(func(echo.Context, []byte, []byte) {})
-	timeout := echomw.ContextTimeout(time.Minute)
-	mw := func(m ...echo.MiddlewareFunc) []echo.MiddlewareFunc { return m }
-	return []Around{
-		{Name: "Recover-outside", Outside: mw(rec)},
-		{Name: "Recover-inside", Inside: mw(rec)},
-		{Name: "gzip-outside", Outside: mw(rec, gz), Buffers: true},
-		{Name: "gzip-inside", Outside: mw(rec), Inside: mw(gz), Buffers: true},
-		{Name: "gzip-of-everything-outside", Outside: mw(rec, gzAll), Buffers: true},
-		{Name: "gzip-of-everything-inside", Outside: mw(rec), Inside: mw(gzAll), Buffers: true},
-		{Name: "BodyDump-outside", Outside: mw(rec, dump)},
-		{Name: "BodyDump-inside", Outside: mw(rec), Inside: mw(dump)},
-		{Name: "ContextTimeout-outside", Outside: mw(rec, timeout)},
-		{Name: "ContextTimeout-inside", Outside: mw(rec), Inside: mw(timeout)},
-		{Name: "all", Outside: mw(rec, gz, dump, timeout), Inside: mw(timeout, dump, rec), Buffers: true},
-	}
-}
-
 // Exists reports whether the way can be taken: neither what gzip buffers nor
 // HTTP/2 can be hijacked.
 func (w Way) Exists(a Around, http2 bool) bool { return !w.Hijack || !a.Buffers && !http2 }
 
-// Serve serves e with the middlewares of a around ours until the test ends.
-// Routes may be added to e before or after.
-func Serve(t testing.TB, e *echo.Echo, a Around, http2 bool, ours ...echo.MiddlewareFunc) *httptest.Server {
+// Serve serves h until the test ends.
+func Serve(t testing.TB, h http.Handler, http2 bool) *httptest.Server {
 	t.Helper()
-	e.Logger.SetOutput(io.Discard)
-	e.Use(a.Outside...)
-	e.Use(ours...)
-	e.Use(a.Inside...)
-	srv := httptest.NewUnstartedServer(e)
+	srv := httptest.NewUnstartedServer(h)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.EnableHTTP2 = http2
 	if http2 {

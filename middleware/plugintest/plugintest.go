@@ -17,6 +17,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -108,7 +109,7 @@ func serve(ctx context.Context, t *testing.T, s *middleware.Stack, h echo.Handle
 	t.Helper()
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard)
-	e.Use(s.Middleware())
+	e.Use(echov4.Middleware(s))
 	e.GET("/", h)
 	rec = httptest.NewRecorder()
 	done := make(chan struct{})
@@ -222,7 +223,7 @@ func handlerError(t *testing.T, b *bench) {
 			_ = c.NoContent(http.StatusInternalServerError)
 		}
 	}
-	e.Use(s.Middleware())
+	e.Use(echov4.Middleware(s))
 	e.GET("/", func(echo.Context) error { return mine })
 	e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody))
 	if !errors.Is(got, mine) {
@@ -275,7 +276,7 @@ func concurrent(t *testing.T, b *bench) {
 	s, _ := b.stack(t)
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard)
-	e.Use(s.Middleware())
+	e.Use(echov4.Middleware(s))
 	e.GET("/:n", func(c echo.Context) error {
 		if c.Param("n") == "error" {
 			return errors.New("plugintest")

@@ -3,14 +3,13 @@ package plugintest_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
-
-	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/middleware/plugintest"
@@ -21,10 +20,10 @@ type good struct{}
 
 func (*good) Name() string                                          { return "good" }
 func (*good) Start(context.Context) error                           { return nil }
-func (*good) Begin(echo.Context) error                              { return nil }
-func (*good) Wrap(next echo.HandlerFunc) echo.HandlerFunc           { return next }
+func (*good) Begin(middleware.Context) error                        { return nil }
+func (*good) Wrap(next middleware.Handler) middleware.Handler       { return next }
 func (*good) BeforeHeaders(context.Context, int, http.Header) error { return nil }
-func (*good) End(_ echo.Context, err error) error                   { return err }
+func (*good) End(_ middleware.Context, err error) error             { return err }
 func (*good) Close(context.Context) error                           { return nil }
 
 func TestAGoodPluginPasses(t *testing.T) {
@@ -43,7 +42,7 @@ type earlier struct {
 
 func (*earlier) Name() string                  { return "earlier" }
 func (p *earlier) Close(context.Context) error { p.closed.Store(true); return nil }
-func (p *earlier) Begin(echo.Context) error {
+func (p *earlier) Begin(middleware.Context) error {
 	if p.closed.Load() {
 		return errors.New("closed")
 	}
@@ -79,9 +78,12 @@ type (
 	shared    struct{ good }
 )
 
-func (*nameless) Name() string                    { return "" }
-func (*writesBegin) Begin(c echo.Context) error   { return c.String(http.StatusOK, "mine") }
-func (*eatsErrors) End(echo.Context, error) error { return nil }
+func (*nameless) Name() string { return "" }
+func (*writesBegin) Begin(c middleware.Context) error {
+	_, err := io.WriteString(middleware.Response(c), "mine")
+	return err
+}
+func (*eatsErrors) End(middleware.Context, error) error { return nil }
 func (p *closesOnce) Close(context.Context) error {
 	if p.closed {
 		return errors.New("closed already")
@@ -110,14 +112,14 @@ func (p *needsStart) Close(context.Context) error {
 func (p *keepsFailing) Start(ctx context.Context) error { p.err = ctx.Err(); return p.err }
 func (p *keepsFailing) Close(context.Context) error     { return p.err }
 
-func (*swallows) Wrap(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
+func (*swallows) Wrap(next middleware.Handler) middleware.Handler {
+	return func(c middleware.Context) error {
 		defer func() { _ = recover() }()
 		return next(c)
 	}
 }
 
-func (*panicsEnd) End(_ echo.Context, err error) error {
+func (*panicsEnd) End(_ middleware.Context, err error) error {
 	if _, ok := errors.AsType[*middleware.PanicError](err); ok {
 		panic("unexpected")
 	}
@@ -127,7 +129,7 @@ func (*panicsEnd) End(_ echo.Context, err error) error {
 var sharedClosed bool
 
 func (*shared) Close(context.Context) error { sharedClosed = true; return nil }
-func (*shared) Begin(echo.Context) error {
+func (*shared) Begin(middleware.Context) error {
 	if sharedClosed {
 		return errors.New("closed")
 	}

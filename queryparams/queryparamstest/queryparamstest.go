@@ -1,6 +1,7 @@
-// Package queryparamstest helps to test handlers and schemas: requests as
-// browsers and htmx send them, what a handler made of the browser's URL, and
-// the law that a schema reads back what it writes.
+// Package queryparamstest helps to test handlers and schemas: it tells what a
+// handler made of the browser's URL, and checks that a schema reads back what it
+// writes. Requests as browsers and htmx send them are made by package
+// ctxinfotest, or by net/http/httptest.
 package queryparamstest
 
 import (
@@ -14,41 +15,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/queryparams"
 )
-
-// An Option changes a request.
-type Option func(r *http.Request)
-
-// Request returns a GET request for target, such as "/list?page=2", at
-// example.com. Change its method and body as needed.
-func Request(target string, options ...Option) *http.Request {
-	r := httptest.NewRequest(http.MethodGet, target, http.NoBody)
-	for _, o := range options {
-		o(r)
-	}
-	return r
-}
-
-// Fragment is a request of htmx for a part of the page that the browser shows:
-// current is that page's path and query, at example.com, or a whole URL.
-func Fragment(current string) Option {
-	if strings.HasPrefix(current, "/") {
-		current = "http://example.com" + current
-	}
-	return func(r *http.Request) {
-		r.Header.Set("HX-Request", "true")
-		r.Header.Set("HX-Current-URL", current)
-	}
-}
-
-// Boosted is a link that htmx follows in the browser's stead.
-func Boosted() Option {
-	return func(r *http.Request) {
-		r.Header.Set("HX-Request", "true")
-		r.Header.Set("HX-Boosted", "true")
-	}
-}
 
 // How says by what means a response changes the browser's URL.
 type How string
@@ -80,7 +49,7 @@ func Serve(handler echo.HandlerFunc, r *http.Request, cfg queryparams.Config) *R
 			return res.Err
 		}
 	})
-	e.Use(queryparams.Must(queryparams.New(cfg)).Middleware())
+	e.Use(echov4.Use(queryparams.Must(queryparams.New(cfg))))
 	e.Any("/*", handler)
 	e.ServeHTTP(res, r)
 	return res

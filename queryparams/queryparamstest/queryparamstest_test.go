@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/ctxinfo/ctxinfotest"
 	"github.com/reecho-go/reecho/queryparams"
 	"github.com/reecho-go/reecho/queryparams/queryparamstest"
 )
@@ -32,7 +33,7 @@ func next(c echo.Context) error {
 	}
 	v.Page++
 	if v.Tab == "push" {
-		p.History(queryparams.PushHistory)
+		p.PushHistory()
 	}
 	if err := views.Store(p, v); err != nil {
 		return err
@@ -44,11 +45,11 @@ func next(c echo.Context) error {
 }
 
 func Example() {
-	res := queryparamstest.Serve(next, queryparamstest.Request("/list?page=2"), queryparams.Config{})
+	res := queryparamstest.Serve(next, ctxinfotest.Request("/list?page=2"), queryparams.Config{})
 	fmt.Println(res.URL())
-	res = queryparamstest.Serve(next, queryparamstest.Request("/part?page=4", queryparamstest.Fragment("/list?page=4&x=1")), queryparams.Config{})
+	res = queryparamstest.Serve(next, ctxinfotest.Request("/part?page=4", ctxinfotest.HTMX("/list?page=4&x=1")), queryparams.Config{})
 	fmt.Println(res.URL())
-	res = queryparamstest.Serve(next, queryparamstest.Request("/list?page=x"), queryparams.Config{})
+	res = queryparamstest.Serve(next, ctxinfotest.Request("/list?page=x"), queryparams.Config{})
 	fmt.Println(res.Code, res.Faults()[0])
 	// Output:
 	// /list?page=3 replace
@@ -61,29 +62,29 @@ func TestURLFindsEveryMeans(t *testing.T) {
 	post := func(r *http.Request) { r.Method = http.MethodPost }
 	for _, tt := range []struct {
 		target string
-		option queryparamstest.Option
+		option ctxinfotest.Option
 		cfg    queryparams.Config
 		url    string
 		how    queryparamstest.How
 	}{
 		{"/l?page=2", nil, queryparams.Config{}, "/l?page=3", queryparamstest.Replace},
 		{"/l?tab=push", nil, queryparams.Config{}, "/l?tab=push&page=2", queryparamstest.Push},
-		{"/l?tab=push", queryparamstest.Fragment("/m?z=1#f"), queryparams.Config{}, "/m?z=1&page=2&tab=push#f", queryparamstest.Push},
-		{"/l", queryparamstest.Boosted(), queryparams.Config{}, "/l?page=2", queryparamstest.Push},
+		{"/l?tab=push", ctxinfotest.HTMX("/m?z=1#f"), queryparams.Config{}, "/m?z=1&page=2&tab=push#f", queryparamstest.Push},
+		{"/l", ctxinfotest.Boosted(), queryparams.Config{}, "/l?page=2", queryparamstest.Push},
 		{"/l", post, queryparams.Config{}, "/l?page=2", queryparamstest.Redirect},
-		{"/l?page=1", nil, queryparams.Config{Canonical: queryparams.Redirect308}, "/l", queryparamstest.Redirect},
+		{"/l?page=1", nil, queryparams.Config{Canonical: true}, "/l", queryparamstest.Redirect},
 		{"/l?page=x", nil, queryparams.Config{}, "", queryparamstest.Unchanged},
 	} {
-		var options []queryparamstest.Option
+		var options []ctxinfotest.Option
 		if tt.option != nil {
 			options = append(options, tt.option)
 		}
-		res := queryparamstest.Serve(next, queryparamstest.Request(tt.target, options...), tt.cfg)
+		res := queryparamstest.Serve(next, ctxinfotest.Request(tt.target, options...), tt.cfg)
 		if url, how := res.URL(); tt.how != "" && url != tt.url || how != tt.how {
 			t.Errorf("%s: %q by %q, want %q by %q (%v)", tt.target, url, how, tt.url, tt.how, res.Err)
 		}
 	}
-	res := queryparamstest.Serve(func(echo.Context) error { return errors.New("other") }, queryparamstest.Request("/"), queryparams.Config{})
+	res := queryparamstest.Serve(func(echo.Context) error { return errors.New("other") }, ctxinfotest.Request("/"), queryparams.Config{})
 	if res.Faults() != nil || res.Err == nil {
 		t.Errorf("another error: %v, faults %v", res.Err, res.Faults())
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/sessionstate/cborcodec"
@@ -178,7 +179,7 @@ func Example() {
 	m := sessionstate.Must(sessionstate.New(sessionstate.Config{Codec: cborcodec.New(), Observer: quiet}))
 	defer m.Close(context.Background())
 	e := echo.New()
-	e.Use(m.Middleware())
+	e.Use(echov4.Use(m))
 	e.GET("/", func(c echo.Context) error {
 		n, err := sessionstate.Incr(kVisits, sessionstate.From(c), 1)
 		if err != nil {
@@ -259,7 +260,7 @@ func TestAKeyOfAnyTypeKnowsWhatItWouldLose(t *testing.T) {
 	t.Parallel()
 	k := sessionstate.NewKey("any", sessionstate.KeyConfig[any]{})
 	e := echo.New()
-	e.Use(newManager(t, cborcodec.New()).Middleware())
+	e.Use(echov4.Use(newManager(t, cborcodec.New())))
 	e.GET("/", func(c echo.Context) error {
 		s := sessionstate.From(c)
 		for _, v := range []any{nil, int64(5), "x", 1.5, []byte("b")} {

@@ -17,8 +17,10 @@ import (
 	"github.com/labstack/echo-contrib/session"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 	"github.com/reecho-go/reecho/store/memstore"
 )
 
@@ -75,7 +77,7 @@ func TestGinContribSuite(t *testing.T) {
 			for _, cookie := range []string{"mysession", "a", "__Host-id"} {
 				t.Run(name+"/"+cookie, func(t *testing.T) {
 					cfg.Cookie.Name = cookie
-					run(t, func(t *testing.T) ginsessions.Store { return ginStore{newManager(t, cfg).Gorilla()} })
+					run(t, func(t *testing.T) ginsessions.Store { return ginStore{gorillastate.New(newManager(t, cfg))} })
 				})
 			}
 		}
@@ -86,7 +88,7 @@ func TestGinContribSuite(t *testing.T) {
 // its cookie, but for how long the session lives.
 func TestOptionsCannotWeakenTheCookie(t *testing.T) {
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
-		store := newManager(t, cfg).Gorilla()
+		store := gorillastate.New(newManager(t, cfg))
 		save := func(o sessions.Options, cookies ...*http.Cookie) *http.Cookie {
 			r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 			for _, c := range cookies {
@@ -113,58 +115,47 @@ func TestOptionsCannotWeakenTheCookie(t *testing.T) {
 	})
 }
 
-// The real echo-contrib/session, behind the Manager's middleware and with its
-// own beside it, shares the session with typed keys.
+// The real echo-contrib/session shares the session with typed keys.
 func TestEchoContribSharesTheSession(t *testing.T) {
 	count := sessionstate.NewKey("count", sessionstate.KeyConfig[int]{})
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
-		for name, middlewares := range map[string]func(*sessionstate.Manager) []echo.MiddlewareFunc{
-			"behind ours": func(m *sessionstate.Manager) []echo.MiddlewareFunc { return []echo.MiddlewareFunc{m.Middleware()} },
-			"beside its": func(m *sessionstate.Manager) []echo.MiddlewareFunc {
-				return []echo.MiddlewareFunc{m.Middleware(), session.Middleware(m.Gorilla())}
-			},
-		} {
-			t.Run(name, func(t *testing.T) {
-				cfg.EchoContrib = name == "behind ours"
-				m := newManager(t, cfg)
-				e := echo.New()
-				e.Use(middlewares(m)...)
-				e.GET("/", func(c echo.Context) error {
-					s, err := session.Get("__Host-id", c)
-					if err != nil {
-						return err
-					}
-					n, _ := s.Values["n"].(int)
-					s.Values["n"] = n + 1
-					if err := s.Save(c.Request(), c.Response()); err != nil {
-						return err
-					}
-					ours, err := sessionstate.Incr(count, sessionstate.From(c), 1)
-					if err != nil {
-						return err
-					}
-					return c.String(http.StatusOK, strconv.Itoa(n+1)+" "+strconv.Itoa(ours))
-				})
-				srv := httptest.NewTLSServer(e)
-				t.Cleanup(srv.Close)
-				client := srv.Client()
-				client.Jar, _ = cookiejar.New(nil) // never fails
-				for i := range 3 {
-					res, err := client.Get(srv.URL)
-					if err != nil {
-						t.Fatal(err)
-					}
-					body, err := io.ReadAll(res.Body)
-					res.Body.Close()
-					want := strconv.Itoa(i+1) + " " + strconv.Itoa(i+1)
-					if err != nil || string(body) != want {
-						t.Errorf("request %d: %q, %v, want %q", i+1, body, err, want)
-					}
-					if n := len(res.Header["Set-Cookie"]); n > 1 {
-						t.Errorf("request %d: %d cookies", i+1, n)
-					}
-				}
-			})
+		m := newManager(t, cfg)
+		e := echo.New()
+		e.Use(echov4.Use(m), session.Middleware(gorillastate.New(m)))
+		e.GET("/", func(c echo.Context) error {
+			s, err := session.Get("__Host-id", c)
+			if err != nil {
+				return err
+			}
+			n, _ := s.Values["n"].(int)
+			s.Values["n"] = n + 1
+			if err := s.Save(c.Request(), c.Response()); err != nil {
+				return err
+			}
+			ours, err := sessionstate.Incr(count, sessionstate.From(c), 1)
+			if err != nil {
+				return err
+			}
+			return c.String(http.StatusOK, strconv.Itoa(n+1)+" "+strconv.Itoa(ours))
+		})
+		srv := httptest.NewTLSServer(e)
+		t.Cleanup(srv.Close)
+		client := srv.Client()
+		client.Jar, _ = cookiejar.New(nil) // never fails
+		for i := range 3 {
+			res, err := client.Get(srv.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(res.Body)
+			res.Body.Close()
+			want := strconv.Itoa(i+1) + " " + strconv.Itoa(i+1)
+			if err != nil || string(body) != want {
+				t.Errorf("request %d: %q, %v, want %q", i+1, body, err, want)
+			}
+			if n := len(res.Header["Set-Cookie"]); n > 1 {
+				t.Errorf("request %d: %d cookies", i+1, n)
+			}
 		}
 	})
 }

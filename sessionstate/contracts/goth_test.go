@@ -13,7 +13,9 @@ import (
 	"github.com/markbates/goth/gothic"
 	"github.com/markbates/goth/providers/faux"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
 
 // The real gothic, with the Manager as its store, keeps what it has to remember
@@ -25,9 +27,9 @@ func TestGothicLogsInThroughTheManager(t *testing.T) {
 	t.Cleanup(func() { gothic.Store = before })
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
 		m := newManager(t, cfg)
-		gothic.Store = m.Gorilla()
+		gothic.Store = gorillastate.New(m)
 		e := echo.New()
-		e.Use(m.Middleware())
+		e.Use(echov4.Use(m))
 		e.GET("/auth", echo.WrapHandler(http.HandlerFunc(gothic.BeginAuthHandler)))
 		e.GET("/back", func(c echo.Context) error {
 			user, err := gothic.CompleteUserAuth(c.Response(), c.Request())

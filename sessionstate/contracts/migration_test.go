@@ -15,8 +15,10 @@ import (
 	"github.com/labstack/echo-contrib/session"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
 
 const (
@@ -183,16 +185,16 @@ func migrations(dir string) map[string]migration {
 	weekly := &sessions.Options{Path: "/", MaxAge: int(week / time.Second), HttpOnly: true}
 	return map[string]migration{
 		"a CookieStore, and 7 days that the code sets": {
-			cookies, sessionstate.Config{Legacy: sessionstate.FromCodecs(until, cookies.Codecs...).MaxAge(cookies.Options.MaxAge)}, weekly, week, "720h0m0s",
+			cookies, sessionstate.Config{Foreign: gorillastate.TakeOver(cookies, until)}, weekly, week, "720h0m0s",
 		},
 		"a CookieStore with its 30 days": {
-			cookies, sessionstate.Config{Legacy: sessionstate.FromCodecs(until, cookies.Codecs...).MaxAge(cookies.Options.MaxAge)}, nil, 30 * day, "720h0m0s",
+			cookies, sessionstate.Config{Foreign: gorillastate.TakeOver(cookies, until)}, nil, 30 * day, "720h0m0s",
 		},
 		"a CookieStore whose MaxAge nobody has told, and 7 days that the code sets": {
-			cookies, sessionstate.Config{Legacy: sessionstate.FromCodecs(until, cookies.Codecs...)}, weekly, week, "LegacyCookies.MaxAge",
+			cookies, sessionstate.Config{Foreign: gorillastate.TakeOver(&sessions.CookieStore{Codecs: cookies.Codecs}, until)}, weekly, week, "Options.MaxAge",
 		},
 		"a FilesystemStore of 7 days": {
-			files, sessionstate.Config{Gorilla: sessionstate.FromGorilla(files)}, nil, week, "168h0m0s",
+			files, sessionstate.Config{Foreign: gorillastate.KeepIn(files)}, nil, week, "168h0m0s",
 		},
 	}
 }
@@ -212,7 +214,7 @@ func TestMigratedAppsKeepTheirPromises(t *testing.T) {
 
 				rec := new(observe.Recorder)
 				cfg := old.cfg
-				cfg.Cookie.Name, cfg.EchoContrib, cfg.Observer = "shop", true, rec
+				cfg.Cookie.Name, cfg.Observer = "shop", rec
 				cfg.Secrets = []sessionstate.Secret{{ID: "new", Key: []byte("hZ6uWqk0Jm2nT8sPx4vRb1yLd7fGc3eA")}}
 				m := sessionstate.Must(sessionstate.New(cfg))
 				defer func() { _ = m.Close(context.Background()) }() // nothing is in flight
@@ -222,18 +224,18 @@ func TestMigratedAppsKeepTheirPromises(t *testing.T) {
 				if n := observe.Of[observe.Notice](rec); len(n) != 1 || !strings.Contains(n[0].Text, old.notice) {
 					t.Errorf("notices %q, want one that says %q", n, old.notice)
 				}
-				after := shop(old.options, m.Middleware())
+				after := shop(old.options, echov4.Use(m), session.Middleware(gorillastate.New(m)))
 				b.app, copied.app = after, after
 				b.restart()
 				b.wants("/", "ada")
 				b.wants("/messages", "welcome") // it waited in a session of another name
 				b.wants("/messages", "")
 				for name, c := range b.jar {
-					if c.value == copied.jar[name].value && old.cfg.Legacy != nil {
+					if c.value == copied.jar[name].value && old.cfg.Foreign.Cookies() != nil {
 						t.Errorf("the cookie %s is still that of the old store", name)
 					}
 				}
-				if old.notice != "LegacyCookies.MaxAge" {
+				if old.notice != "Options.MaxAge" {
 					for range 5 { // nobody saves, nobody logs in, and the browser is closed each night
 						time.Sleep(day)
 						b.restart()
@@ -279,8 +281,9 @@ func TestMigratedFilesAreLeft(t *testing.T) {
 		b.do(http.MethodPost, "/login?user=ada")
 		copied := b.clone()
 		cfg := old.cfg
-		cfg.Cookie.Name, cfg.EchoContrib = "shop", true
-		after := shop(nil, newManager(t, cfg).Middleware())
+		cfg.Cookie.Name = "shop"
+		m := newManager(t, cfg)
+		after := shop(nil, echov4.Use(m), session.Middleware(gorillastate.New(m)))
 		b.app, copied.app = after, after
 		files := func() int {
 			found, err := filepath.Glob(filepath.Join(dir, "session_*"))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
@@ -115,6 +116,6 @@ func (c *Client) within(m *sessionstate.Manager, f func(s *sessionstate.State)) 
 	e.GET("/", func(ec echo.Context) error {
 		f(sessionstate.From(ec))
 		return ec.NoContent(http.StatusNoContent)
-	}, m.Middleware())
+	}, echov4.Use(m))
 	return c.send(e, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/sessionstate/sessionstatetest"
 	"github.com/reecho-go/reecho/store/memstore"
@@ -17,7 +18,7 @@ var visits = sessionstate.NewKey("visits", sessionstate.KeyConfig[int]{})
 
 func newApp(m *sessionstate.Manager) http.Handler {
 	e := echo.New()
-	e.Use(m.Middleware())
+	e.Use(echov4.Use(m))
 	e.GET("/", func(c echo.Context) error {
 		n, err := sessionstate.Incr(visits, sessionstate.From(c), 1)
 		if err != nil {

@@ -10,8 +10,9 @@
 // # A damaged file
 //
 // A damaged file never ends the process and never gives a wrong value. [New]
-// reads the whole file once and checks every page and every value. A value is
-// checked again whenever it is read. When a check fails, the file is renamed to
+// reads the whole file once and checks every page and every value, and so it is
+// done with the copy when a file is made smaller. A value is checked again
+// whenever it is read. When a check fails, the file is renamed to
 // its name with ".damaged" and the time behind it, the store starts with an
 // empty file, and [Config.Observer] gets one [observe.StoreFailure]. The call
 // that met the damage fails with [ErrDamaged]. Nothing is taken over from a
@@ -97,7 +98,8 @@ type Config struct {
 	// open. Default 0: 1 second. Negative is an error.
 	LockWait time.Duration
 
-	// Observer is told when a damaged file was replaced. Default nil: nobody.
+	// Observer is told when a damaged file was replaced, and when one could not be
+	// made smaller. Default nil: nobody.
 	Observer observe.Observer
 }
 
@@ -130,6 +132,7 @@ type Store struct {
 
 	closed     atomic.Bool
 	compacting atomic.Bool
+	compacted  time.Time // when that has failed last; under turn
 	background sync.WaitGroup
 }
 
@@ -138,7 +141,6 @@ var (
 	_ store.Swapper = (*Store)(nil)
 	_ store.Toucher = (*Store)(nil)
 	_ store.Scanner = (*Store)(nil)
-	_ store.Clearer = (*Store)(nil)
 	_ store.Batcher = (*Store)(nil)
 	_ store.Closer  = (*Store)(nil)
 )
@@ -199,13 +201,17 @@ func Must(s *Store, err error) *Store {
 
 // start opens the file, and moves it aside first if it is damaged.
 func (s *Store) start() error {
-	f, err := openFile(s.path, s.cfg)
+	f, err := openSafely(s.path, s.cfg)
 	if errors.Is(err, errCorrupt) {
-		if err := s.moveAside(err); err != nil {
-			return err
+		if err = s.moveAside(err); err == nil {
+			f, err = openSafely(s.path, s.cfg)
 		}
-		f, err = openFile(s.path, s.cfg)
 	}
+	return s.use(f, err)
+}
+
+// use makes f the file of the store, unless it did not open.
+func (s *Store) use(f *file, err error) error {
 	if err != nil {
 		s.lost = err
 		return err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -26,6 +27,9 @@ func TestMain(m *testing.M) {
 	}
 	if path := os.Getenv(fullDisk); path != "" {
 		fillUp(path)
+	}
+	if path := os.Getenv(readOnly); path != "" {
+		tryToOpen(path)
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -271,7 +275,7 @@ func TestCountersAreExact(t *testing.T) {
 			case 1:
 				_ = s.Touch(t.Context(), key, expires)
 			case 2:
-				_ = s.Clear(t.Context(), key)
+				_, _ = s.Swap(t.Context(), key, 0, store.Item{Value: make([]byte, rng.IntN(3000)), Expires: expires})
 			default:
 				_ = s.Put(t.Context(), key, store.Item{Value: make([]byte, rng.IntN(3000)), Expires: expires})
 			}
@@ -283,16 +287,29 @@ func TestCountersAreExact(t *testing.T) {
 	}
 }
 
+func TestWritesRemoveWhatHasExpiredInBatches(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, inFile(t), boltstore.Config{NoSync: true})
+		for i := range 600 {
+			put(t, s, fmt.Sprint(i), "1", time.Now().Add(time.Minute))
+		}
+		time.Sleep(time.Minute)
+		for _, left := range []int64{600 - 256 + 1, 600 - 512 + 1, 1, 1} {
+			put(t, s, "new", "1", time.Time{})
+			if st := s.Stats(); st.Entries != left || st.Expired != uint64(601-left) {
+				t.Errorf("Stats() = %+v, want %d entries", st, left)
+			}
+		}
+	})
+}
+
 func TestAMostlyEmptyFileShrinks(t *testing.T) {
 	t.Parallel()
 	path := inFile(t)
 	s := open(t, path, boltstore.Config{NoSync: true})
-	var entries []store.Entry
 	for i := range 200 {
-		entries = append(entries, store.Entry{Key: fmt.Sprint(i), Item: store.Item{Value: make([]byte, 100_000)}})
-	}
-	if err := s.PutMany(t.Context(), entries); err != nil {
-		t.Fatal(err)
+		put(t, s, fmt.Sprint(i), strings.Repeat("x", 100_000), time.Time{})
 	}
 	full := s.Stats().FileBytes
 	put(t, s, "left", "1", time.Time{})
@@ -300,8 +317,8 @@ func TestAMostlyEmptyFileShrinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 10 {
-		if err := s.Clear(t.Context(), fmt.Sprint(i)); err != nil {
+	for i := range 200 {
+		if err := s.Delete(t.Context(), fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
 		}
 	}

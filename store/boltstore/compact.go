@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -13,9 +14,10 @@ import (
 )
 
 const (
-	compactFrom  = 4 << 20 // smaller files are left as they are
-	compactUsed  = 4       // a file is mostly empty if less than one page in so many is used
-	compactBatch = 1 << 20 // bytes a transaction of the copy
+	compactFrom  = 4 << 20          // smaller files are left as they are
+	compactUsed  = 4                // a file is mostly empty if less than one page in so many is used
+	compactBatch = 1 << 20          // bytes a transaction of the copy
+	compactAgain = 10 * time.Minute // after an attempt that has failed
 
 	compactSuffix = ".compact"
 )
@@ -25,7 +27,7 @@ const (
 func (s *Store) compactIfEmpty(f *file, size int64) {
 	st := f.db.Stats()
 	free := int64(st.FreePageN+st.PendingPageN) * int64(f.db.Info().PageSize)
-	if size < compactFrom || (size-free)*compactUsed > size || !s.compacting.CompareAndSwap(false, true) {
+	if size < compactFrom || (size-free)*compactUsed > size || time.Since(s.compacted) < compactAgain || !s.compacting.CompareAndSwap(false, true) {
 		return
 	}
 	s.background.Go(func() {
@@ -33,13 +35,14 @@ func (s *Store) compactIfEmpty(f *file, size int64) {
 		s.turn <- struct{}{}
 		defer func() { <-s.turn }()
 		if err := s.compact(); err != nil {
+			s.compacted = time.Now()
 			observe.Emit(context.Background(), s.cfg.Observer, observe.StoreFailure{Owner: "boltstore", Op: "compact", Err: err})
 		}
 	})
 }
 
-// compact writes a copy of the file without its free pages, and puts it in its
-// place. Reads go on until then; writes wait. The caller has the turn.
+// compact writes a copy of the file without its free pages, checks it, and puts
+// it in its place. Reads go on until then; writes wait. The caller has the turn.
 func (s *Store) compact() error {
 	s.open.RLock()
 	f := s.file
@@ -59,12 +62,12 @@ func (s *Store) compact() error {
 		if err == nil {
 			err = dst.Sync()
 		}
-		if cerr := dst.Close(); err == nil {
-			err = cerr
-		}
-		return err
+		return errors.Join(err, dst.Close(), verify(smaller))
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, errCorrupt):
+		return s.replace(f, err) // it would have been copied
+	case err != nil:
 		return fmt.Errorf("%s cannot be made smaller: %w", s.path, err)
 	}
 	s.open.Lock()
@@ -73,7 +76,10 @@ func (s *Store) compact() error {
 	if s.file = nil; s.closed.Load() {
 		return nil
 	}
-	return errors.Join(replaceFile(smaller, s.path), s.start())
+	if err := replaceFile(smaller, s.path); err != nil {
+		return errors.Join(err, s.start())
+	}
+	return s.use(openFile(s.path, s.cfg))
 }
 
 // replaceFile renames a file, and waits until the disk has it: after a crash of

@@ -1,13 +1,11 @@
 package boltstore_test
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -34,8 +32,12 @@ func filled(t *testing.T) []byte {
 	for i := range 500 {
 		put(t, s, fmt.Sprint(i), value(i), time.Time{})
 	}
-	if err := s.Clear(t.Context(), "3"); err != nil {
-		t.Fatal(err)
+	for i := range 500 {
+		if key := fmt.Sprint(i); strings.HasPrefix(key, "3") {
+			if err := s.Delete(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	closed(t, s)
 	b, err := os.ReadFile(path)
@@ -49,7 +51,7 @@ func filled(t *testing.T) []byte {
 func damage(rng *rand.Rand, b []byte, kind int) []byte {
 	b = append([]byte(nil), b...)
 	page := func() int { return rng.IntN(len(b)/4096) * 4096 }
-	switch kind % 8 {
+	switch kind % 9 {
 	case 0: // one bit
 		b[rng.IntN(len(b))] ^= 1 << rng.IntN(8)
 	case 1: // some bytes
@@ -69,6 +71,8 @@ func damage(rng *rand.Rand, b []byte, kind int) []byte {
 		b[page()+rng.IntN(16)] = byte(rng.Uint32())
 	case 6: // a page that leads to itself or elsewhere
 		binary.NativeEndian.PutUint64(b[page()+24:], uint64(rng.IntN(len(b)/4096)))
+	case 8: // one of the two pages that begin the file
+		b[rng.IntN(2)*4096+rng.IntN(80)] ^= 1 << rng.IntN(8)
 	case 7: // a page of noise
 		for at, i := page(), 0; i < 4096; i++ {
 			b[at+i] = byte(rng.Uint32())
@@ -183,104 +187,4 @@ func TestDamageUnderAnOpenFileIsMetWithoutACrash(t *testing.T) {
 	if replaced == 0 {
 		t.Error("no file was replaced")
 	}
-}
-
-// childFile is the environment variable by which a test starts this program
-// anew as a process that writes until it is killed.
-const childFile = "BOLTSTORE_TEST_CHILD"
-
-// child writes 1, 2, 3 ... under many keys, and prints what is acknowledged.
-func child(path string) {
-	s, err := boltstore.New(path, boltstore.Config{NoSync: true})
-	if err != nil {
-		fmt.Println("error", err)
-		os.Exit(1)
-	}
-	fmt.Println("ready")
-	ctx := context.Background()
-	for n := 1; ; n++ {
-		var last int
-		if it, err := s.Get(ctx, "last"); err == nil {
-			_, _ = fmt.Sscan(string(it.Value), &last)
-		}
-		n = max(n, last+1)
-		for _, key := range []string{fmt.Sprint("key ", n%50), "last"} {
-			if err := s.Put(ctx, key, store.Item{Value: []byte(fmt.Sprint(n, strings.Repeat(" ", n%3000)))}); err != nil {
-				fmt.Println("error", err)
-				os.Exit(1)
-			}
-		}
-		fmt.Println(n)
-	}
-}
-
-// A process is killed at a random moment, again and again, over one file.
-func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
-	t.Parallel()
-	path := inFile(t)
-	seed := soaktest.Seed()
-	rng := rand.New(rand.NewPCG(seed, 3))
-	for round := range soaktest.Rounds(1000) / 4 {
-		acknowledged := killed(t, path, rng.IntN(60))
-		s, err := boltstore.New(path, boltstore.Config{})
-		if err != nil {
-			t.Fatalf("seed %d, round %d: New: %v", seed, round, err)
-		}
-		if n := s.Stats().Damaged; n > 0 {
-			t.Fatalf("seed %d, round %d: the file was damaged", seed, round)
-		}
-		for _, key := range []string{fmt.Sprint("key ", acknowledged%50), "last"} {
-			var got int
-			it, err := s.Get(t.Context(), key)
-			if err != nil && acknowledged > 0 {
-				t.Fatalf("seed %d, round %d: Get(%s): %v", seed, round, key, err)
-			}
-			if _, _ = fmt.Sscan(string(it.Value), &got); got < acknowledged {
-				t.Fatalf("seed %d, round %d: %s is %d, and %d was acknowledged", seed, round, key, got, acknowledged)
-			}
-		}
-		closed(t, s)
-	}
-}
-
-// killed runs a child on the file until it has acknowledged so many writes, and
-// kills it then. It returns the last one that was.
-func killed(t *testing.T, path string, writes int) (acknowledged int) {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = append(os.Environ(), childFile+"="+path)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for writes >= 0 {
-		var line string
-		if _, err := fmt.Fscanln(out, &line); err != nil {
-			t.Fatalf("the child said nothing: %v", err)
-		}
-		switch line {
-		case "ready":
-		case "error":
-			rest := make([]byte, 1000)
-			n, _ := out.Read(rest)
-			t.Fatalf("the child failed: %s", rest[:n])
-		default:
-			if _, err := fmt.Sscan(line, &acknowledged); err != nil {
-				t.Fatal(err)
-			}
-		}
-		writes--
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait() // it was killed
-	return acknowledged
 }

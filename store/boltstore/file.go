@@ -30,12 +30,17 @@ type file struct {
 	version uint64   // the greatest one when it was opened
 }
 
-// openFile opens the file at path, or makes it. The error wraps errCorrupt if
+// openSafely opens the file at path, or makes it. The error wraps errCorrupt if
 // it is damaged.
-func openFile(path string, cfg Config) (*file, error) {
+func openSafely(path string, cfg Config) (*file, error) {
 	if err := inspect(path, cfg); err != nil {
 		return nil, err
 	}
+	return openFile(path, cfg)
+}
+
+// openFile is openSafely for a file that has been inspected.
+func openFile(path string, cfg Config) (*file, error) {
 	f := &file{}
 	err := guard(func() (err error) {
 		f.db, err = bolt.Open(path, 0o600, &bolt.Options{

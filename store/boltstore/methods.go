@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"iter"
-	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -42,7 +41,15 @@ func item(tx *bolt.Tx, key string) (store.Item, error) {
 
 // Put implements [store.Store].
 func (s *Store) Put(ctx context.Context, key string, it store.Item) error {
-	return s.PutMany(ctx, []store.Entry{{Key: key, Item: it}})
+	if err := s.fits(key, it.Value); err != nil {
+		return fault("put", key, err)
+	}
+	value := bytes.Clone(it.Value)
+	err := s.write(ctx, func(t *transaction) error {
+		_, err := t.put(key, deadline(it.Expires), value)
+		return err
+	})
+	return fault("put", key, err)
 }
 
 // Swap implements [store.Swapper].
@@ -106,7 +113,7 @@ func (s *Store) Touch(ctx context.Context, key string, expires time.Time) error 
 	return fault("touch", key, err)
 }
 
-// step is how many entries a Scan or a Clear looks at in one transaction.
+// step is how many entries a Scan looks at in one transaction.
 const step = 256
 
 // Scan implements [store.Scanner].
@@ -160,59 +167,6 @@ func scan(tx *bolt.Tx, from []byte, prefix string) (found []store.Entry, next []
 	return found, nil, nil
 }
 
-// Clear implements [store.Clearer]. It deletes in steps, so that others can
-// write in between.
-func (s *Store) Clear(ctx context.Context, prefix string) error {
-	// What is written from now on stays.
-	var last uint64
-	err := s.view(ctx, func(f *file) error {
-		return f.db.View(func(tx *bolt.Tx) error {
-			last = tx.Bucket(dataBucket).Sequence()
-			return nil
-		})
-	})
-	for from := dataKey(prefix); err == nil && from != nil; {
-		err = s.write(ctx, func(t *transaction) error {
-			var err error
-			from, err = t.clear(from, prefix, last)
-			return err
-		})
-	}
-	return fault("clear", prefix, err)
-}
-
-// clear removes some of the entries with a prefix that are not newer than
-// last, and returns the key to go on at: nil at the end.
-func (t *transaction) clear(from []byte, prefix string, last uint64) ([]byte, error) {
-	type doomed struct {
-		key []byte
-		r   record
-	}
-	var all []doomed
-	var next []byte
-	c := t.data.Cursor()
-	k, v := c.Seek(from)
-	for n := 0; k != nil && bytes.HasPrefix(k, dataKey(prefix)); k, v = c.Next() {
-		if n++; n > step {
-			next = bytes.Clone(k)
-			break
-		}
-		r, err := decode(k, v)
-		if err != nil {
-			return nil, err
-		}
-		if r.version <= last {
-			all = append(all, doomed{bytes.Clone(k), r})
-		}
-	}
-	for _, d := range all {
-		if err := t.remove(d.key, d.r); err != nil {
-			return nil, err
-		}
-	}
-	return next, nil
-}
-
 // GetMany implements [store.Batcher], in one transaction.
 func (s *Store) GetMany(ctx context.Context, keys []string) (map[string]store.Item, error) {
 	found := make(map[string]store.Item, len(keys))
@@ -234,32 +188,4 @@ func (s *Store) GetMany(ctx context.Context, keys []string) (map[string]store.It
 		return nil, fault("getmany", "", err)
 	}
 	return found, nil
-}
-
-// PutMany implements [store.Batcher], in one transaction. With [Config.Refuse]
-// it stops at the first entry that does not fit.
-func (s *Store) PutMany(ctx context.Context, entries []store.Entry) error {
-	op, key := "put", ""
-	if len(entries) != 1 {
-		op = "putmany"
-	} else {
-		key = entries[0].Key
-	}
-	entries = slices.Clone(entries)
-	for i := range entries {
-		e := &entries[i]
-		if err := s.fits(e.Key, e.Value); err != nil {
-			return fault(op, e.Key, err)
-		}
-		e.Value = bytes.Clone(e.Value)
-	}
-	err := s.write(ctx, func(t *transaction) error {
-		for _, e := range entries {
-			if _, err := t.put(e.Key, deadline(e.Expires), e.Value); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return fault(op, key, err)
 }

@@ -20,6 +20,7 @@ const (
 
 	branchFlag   = 0x01
 	leafFlag     = 0x02
+	metaFlag     = 0x04
 	freelistFlag = 0x10
 	bucketFlag   = 0x01
 
@@ -39,8 +40,9 @@ type meta struct {
 	root, freelist, end, written uint64
 }
 
-func parseMeta(b []byte) (meta, bool) {
-	if len(b) < pageHeader+metaSize {
+// parseMeta reads the page with that number.
+func parseMeta(b []byte, id uint64) (meta, bool) {
+	if len(b) < pageHeader+metaSize || native.Uint64(b) != id || native.Uint16(b[8:]) != metaFlag {
 		return meta{}, false
 	}
 	b = b[pageHeader:]
@@ -53,7 +55,7 @@ func parseMeta(b []byte) (meta, bool) {
 		pageSize: uint64(native.Uint32(b[8:])),
 		root:     native.Uint64(b[16:]), freelist: native.Uint64(b[32:]), end: native.Uint64(b[40:]), written: native.Uint64(b[48:]),
 	}
-	return m, m.pageSize >= 512 && m.pageSize <= maxPageSize && m.pageSize&(m.pageSize-1) == 0
+	return m, m.pageSize >= 512 && m.pageSize <= maxPageSize && m.pageSize&(m.pageSize-1) == 0 && m.written%2 == id
 }
 
 // verifier reads a file without trusting it.
@@ -119,36 +121,34 @@ type bucketRef struct {
 	inline []byte // the page, if root is 0
 }
 
-// findMeta chooses the page that bbolt will choose.
+// findMeta reads the two pages of which the newer one counts. bbolt is content with
+// one that is right, and then goes back by a transaction: what was deleted would be
+// there again. Each is smaller than what a disk writes at once, so that both are
+// right after a crash as well.
 func (v *verifier) findMeta() error {
-	first := make([]byte, pageHeader+metaSize)
-	if _, err := v.file.ReadAt(first, 0); err != nil && !errors.Is(err, io.EOF) {
+	b := make([]byte, pageHeader+metaSize)
+	if _, err := v.file.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("boltstore: %w", err)
 	}
-	m0, ok0 := parseMeta(first)
-	var m1 meta
-	ok1 := false
-	for size := int64(512); size <= maxPageSize && !ok1; size *= 2 {
-		if ok0 && uint64(size) != m0.pageSize {
-			continue
-		}
-		second := make([]byte, pageHeader+metaSize)
-		if _, err := v.file.ReadAt(second, size); err != nil {
-			continue
-		}
-		m1, ok1 = parseMeta(second)
-		ok1 = ok1 && m1.pageSize == uint64(size)
+	m0, ok := parseMeta(b, 0)
+	if !ok {
+		return corrupt("the first page is not right")
 	}
+	if _, err := v.file.ReadAt(b, int64(m0.pageSize)); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("boltstore: %w", err)
+	}
+	m1, ok := parseMeta(b, 1)
 	switch {
-	case !ok0 && !ok1:
-		return corrupt("neither of the first two pages is right")
-	case !ok0 || ok1 && m1.written > m0.written:
+	case !ok || m1.pageSize != m0.pageSize:
+		return corrupt("the second page is not right")
+	case m1.written == m0.written+1:
 		v.meta = m1
-	default:
+	case m0.written == m1.written+1:
 		v.meta = m0
+	default:
+		return corrupt("the first two pages are of transactions %d and %d, which do not follow each other", m0.written, m1.written)
 	}
-	pages := v.size / v.meta.pageSize
-	if v.meta.end < 2 || v.meta.end > pages {
+	if pages := v.size / v.meta.pageSize; v.meta.end < 2 || v.meta.end > pages {
 		return corrupt("the file has %d pages, and says %d", pages, v.meta.end)
 	}
 	return nil

@@ -108,7 +108,6 @@ var (
 	_ store.Swapper = (*Store)(nil)
 	_ store.Toucher = (*Store)(nil)
 	_ store.Scanner = (*Store)(nil)
-	_ store.Clearer = (*Store)(nil)
 	_ store.Batcher = (*Store)(nil)
 	_ store.Closer  = (*Store)(nil)
 )
@@ -288,21 +287,6 @@ func (s *Store) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entry, 
 	}
 }
 
-// Clear implements [store.Clearer]. It holds one shard at a time. Without a
-// prefix the time does not depend on the number of entries.
-func (s *Store) Clear(ctx context.Context, prefix string) error {
-	for i := range s.shards {
-		err := ctx.Err()
-		if err == nil {
-			err = s.shards[i].clear(prefix)
-		}
-		if err != nil {
-			return fault("clear", prefix, err)
-		}
-	}
-	return nil
-}
-
 // GetMany implements [store.Batcher].
 func (s *Store) GetMany(ctx context.Context, keys []string) (map[string]store.Item, error) {
 	if err := s.ready(ctx); err != nil {
@@ -320,19 +304,6 @@ func (s *Store) GetMany(ctx context.Context, keys []string) (map[string]store.It
 		found[key] = it
 	}
 	return found, nil
-}
-
-// PutMany implements [store.Batcher]. It stops at the first failure.
-func (s *Store) PutMany(ctx context.Context, entries []store.Entry) error {
-	if err := s.ready(ctx); err != nil {
-		return fault("putmany", "", err)
-	}
-	for _, e := range entries {
-		if err := s.Put(ctx, e.Key, e.Item); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Close implements [store.Closer]. It drops all entries and waits for a sweep

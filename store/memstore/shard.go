@@ -227,20 +227,6 @@ func (sh *shard) appendKeys(keys []string, prefix string) ([]string, error) {
 	return keys, nil
 }
 
-func (sh *shard) clear(prefix string) error {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if sh.entries == nil {
-		return store.ErrClosed
-	}
-	for key, e := range sh.entries {
-		if strings.HasPrefix(key, prefix) {
-			sh.remove(e)
-		}
-	}
-	return nil
-}
-
 func (sh *shard) close() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

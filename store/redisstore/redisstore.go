@@ -7,8 +7,14 @@
 // The store's keys begin with its namespace in braces, which is also a hash tag:
 // in a cluster all keys of a store are in one slot, so that its scripts work.
 // Two apps on one server need different namespaces. A value is a Redis string:
-// the version and the deadline in 16 digits each, then the bytes. The key
+// its version, its deadline and its length in digits, then the bytes. The key
 // "{namespace}:version" holds the last version.
+//
+// What something else has written under such a key is [ErrForeign], and so is a
+// value that has been cut off; other changes of a value by hand are not noticed.
+// Whoever writes over it has a value again. A value is at most 64 MiB, and of a
+// larger one that somebody else has put there no more than that is read.
+// Two apps with one namespace have one store: each sees what the other writes.
 //
 // # Time and versions
 //
@@ -28,8 +34,8 @@
 //
 // # Cost
 //
-// Every call is one round trip, and so are GetMany and PutMany. A Scan asks for
-// all keys of the server, in steps, and then for the values.
+// Every call is one round trip, and so is GetMany. A Scan asks for all keys of
+// the server, in steps, and then for the values.
 package redisstore
 
 import (
@@ -56,13 +62,15 @@ const maxNamespace = 100
 // allowed are the characters of a namespace.
 const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/"
 
-// Redis takes keys and values of less than 512 MB.
+// The longest key and value. Redis itself takes up to 512 MB, but it serves
+// nobody else while it copies so much.
 const (
 	maxKey   = 1 << 20
-	maxValue = 512<<20 - headerSize - 1
+	maxValue = 64 << 20
 )
 
-// ErrForeign says that something else than this store has written the value.
+// ErrForeign says that something else than this store has written the value, or
+// cut it off.
 var ErrForeign = errors.New("redisstore: the value was not written by this store")
 
 // Config is the setting of a Store. The zero value is useful.
@@ -85,7 +93,6 @@ var (
 	_ store.Swapper = (*Store)(nil)
 	_ store.Toucher = (*Store)(nil)
 	_ store.Scanner = (*Store)(nil)
-	_ store.Clearer = (*Store)(nil)
 	_ store.Batcher = (*Store)(nil)
 )
 
@@ -126,17 +133,23 @@ func (s *Store) Get(ctx context.Context, key string) (store.Item, error) {
 	if err := ready(ctx, key, nil); err != nil {
 		return store.Item{}, answerOf("get", key, err)
 	}
-	b, err := s.client.Do(ctx, s.client.B().Get().Key(s.keys+key).Build()).AsBytes()
-	if err != nil {
-		return store.Item{}, answerOf("get", key, err)
-	}
-	it, err := decode(b)
+	it, err := decode(s.client.Do(ctx, s.reading(key)).AsBytes())
 	return it, answerOf("get", key, err)
+}
+
+// reading is the command that reads a value, or the start of one that is larger
+// than this store writes. Of what is absent it is empty.
+func (s *Store) reading(key string) rueidis.Completed {
+	return s.client.B().Getrange().Key(s.keys + key).Start(0).End(headerSize + maxValue).Build()
 }
 
 // Put implements [store.Store].
 func (s *Store) Put(ctx context.Context, key string, it store.Item) error {
-	return s.putMany(ctx, "put", []store.Entry{{Key: key, Item: it}})
+	err := ready(ctx, key, it.Value)
+	if err == nil {
+		_, err = s.run(ctx, putScript, key, milli(it.Expires), rueidis.BinaryString(it.Value))
+	}
+	return answerOf("put", key, err)
 }
 
 // Swap implements [store.Swapper].
@@ -175,7 +188,7 @@ func (s *Store) Touch(ctx context.Context, key string, expires time.Time) error 
 	return answerOf("touch", key, err)
 }
 
-// step is how many keys a Scan or a Clear handles at a time.
+// step is how many keys a Scan handles at a time.
 const step = 256
 
 // Scan implements [store.Scanner]. It first collects the matching keys, from
@@ -183,11 +196,8 @@ const step = 256
 func (s *Store) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		fail := func(err error) { yield(store.Entry{}, answerOf("scan", prefix, err)) }
-		var keys []string
-		if err := s.each(ctx, prefix, func(some []string) error {
-			keys = append(keys, some...)
-			return nil
-		}); err != nil {
+		keys, err := s.find(ctx, prefix)
+		if err != nil {
 			fail(err)
 			return
 		}
@@ -209,42 +219,25 @@ func (s *Store) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entry, 
 	}
 }
 
-// Clear implements [store.Clearer].
-func (s *Store) Clear(ctx context.Context, prefix string) error {
-	err := s.each(ctx, prefix, func(some []string) error {
-		for i := range some {
-			some[i] = s.keys + some[i]
-		}
-		return s.client.Do(ctx, s.client.B().Unlink().Key(some...).Build()).Error()
-	})
-	return answerOf("clear", prefix, err)
-}
-
-// each calls fn with the keys that start with prefix, some at a time.
-func (s *Store) each(ctx context.Context, prefix string, fn func([]string) error) error {
+// find returns the keys that start with prefix, perhaps some of them twice.
+func (s *Store) find(ctx context.Context, prefix string) (keys []string, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
 	pattern := globEscaper.Replace(s.keys+prefix) + "*"
 	for _, node := range s.client.Nodes() {
 		for cursor, more := uint64(0), true; more; more = cursor != 0 {
 			page, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(pattern).Count(step).Build()).AsScanEntry()
 			if err != nil {
-				return err
+				return nil, err
 			}
 			cursor = page.Cursor
-			if len(page.Elements) == 0 {
-				continue
-			}
-			for i, full := range page.Elements {
-				page.Elements[i] = strings.TrimPrefix(full, s.keys)
-			}
-			if err := fn(page.Elements); err != nil {
-				return err
+			for _, full := range page.Elements {
+				keys = append(keys, strings.TrimPrefix(full, s.keys))
 			}
 		}
 	}
-	return nil
+	return keys, nil
 }
 
 var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `^`, `\^`)
@@ -260,29 +253,19 @@ func (s *Store) GetMany(ctx context.Context, keys []string) (map[string]store.It
 
 func (s *Store) getMany(ctx context.Context, keys []string) (map[string]store.Item, error) {
 	found := make(map[string]store.Item, len(keys))
-	var full, asked []string
+	var asked []string
+	var reads []rueidis.Completed
 	for _, key := range keys {
 		if len(key) <= maxKey {
-			full, asked = append(full, s.keys+key), append(asked, key)
+			asked, reads = append(asked, key), append(reads, s.reading(key))
 		}
 	}
-	if len(full) == 0 {
-		return found, nil
-	}
-	values, err := s.client.Do(ctx, s.client.B().Mget().Key(full...).Build()).ToArray()
-	if err != nil {
-		return nil, err
-	}
-	for i, v := range values {
-		if v.IsNil() {
+	for i, r := range s.client.DoMulti(ctx, reads...) {
+		it, err := decode(r.AsBytes())
+		switch {
+		case err == store.ErrNotFound:
 			continue
-		}
-		b, err := v.AsBytes()
-		if err != nil {
-			return nil, err
-		}
-		it, err := decode(b)
-		if err != nil {
+		case err != nil:
 			return nil, &store.Error{Op: "getmany", Key: asked[i], Err: err}
 		}
 		found[asked[i]] = it
@@ -290,38 +273,9 @@ func (s *Store) getMany(ctx context.Context, keys []string) (map[string]store.It
 	return found, nil
 }
 
-// PutMany implements [store.Batcher].
-func (s *Store) PutMany(ctx context.Context, entries []store.Entry) error {
-	return s.putMany(ctx, "putmany", entries)
-}
-
-func (s *Store) putMany(ctx context.Context, op string, entries []store.Entry) error {
-	if err := ctx.Err(); err != nil {
-		return answerOf(op, "", err)
-	}
-	execs := make([]rueidis.LuaExec, len(entries))
-	for i, e := range entries {
-		if err := ready(ctx, e.Key, e.Value); err != nil {
-			return answerOf(op, e.Key, err)
-		}
-		execs[i] = s.exec(e.Key, milli(e.Expires), rueidis.BinaryString(e.Value))
-	}
-	for i, r := range putScript.ExecMulti(ctx, s.client, execs...) {
-		if err := r.Error(); err != nil {
-			return answerOf(op, entries[i].Key, err)
-		}
-	}
-	return nil
-}
-
-func (s *Store) exec(key string, args ...string) rueidis.LuaExec {
-	return rueidis.LuaExec{Keys: []string{s.keys + key, s.counter}, Args: args}
-}
-
 // run runs a script on a key. A negative result is an answer.
 func (s *Store) run(ctx context.Context, script *rueidis.Lua, key string, args ...string) (int64, error) {
-	e := s.exec(key, args...)
-	n, err := script.Exec(ctx, s.client, e.Keys, e.Args).AsInt64()
+	n, err := script.Exec(ctx, s.client, []string{s.keys + key, s.counter}, args).AsInt64()
 	switch {
 	case err != nil:
 		return 0, err
@@ -329,6 +283,8 @@ func (s *Store) run(ctx context.Context, script *rueidis.Lua, key string, args .
 		return 0, store.ErrNotFound
 	case n == hasAnother:
 		return 0, store.ErrConflict
+	case n == isForeign:
+		return 0, fmt.Errorf("%w: it has no deadline", ErrForeign)
 	}
 	return n, nil
 }
@@ -352,9 +308,7 @@ func answerOf(op, key string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case rueidis.IsRedisNil(err), err == store.ErrNotFound:
-		return store.ErrNotFound
-	case err == store.ErrConflict:
+	case err == store.ErrNotFound, err == store.ErrConflict:
 		return err
 	}
 	if redis, ok := errors.AsType[*rueidis.RedisError](err); ok && strings.HasPrefix(redis.Error(), "OOM ") {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,12 @@ import (
 	"github.com/reecho-go/reecho/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if server := os.Getenv(nodeServer); server != "" {
+		serveNode(server)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // dial makes a client, which ends with the test.
 func dial(t testing.TB, addr string) rueidis.Client {
@@ -123,20 +129,67 @@ func TestNamespacesAreApart(t *testing.T) {
 	put(t, one, "a", "1")
 	put(t, other, "a", "2")
 	put(t, one, "*?[a]\\", "glob")
-	if err := one.Clear(t.Context(), "*"); err != nil {
+	for _, tt := range []struct {
+		store *redisstore.Store
+		want  string
+	}{{one, "*?[a]\\=glob a=1"}, {other, "a=2"}} {
+		var got []string
+		for e, err := range tt.store.Scan(t.Context(), "") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, e.Key+"="+string(e.Value))
+		}
+		if all := strings.Join(got, " "); all != tt.want {
+			t.Errorf("Scan has %q, want %q", all, tt.want)
+		}
+	}
+	if err := one.Delete(t.Context(), "a"); err != nil {
 		t.Fatal(err)
-	}
-	if version(t, one, "a") == 0 || version(t, other, "a") == 0 {
-		t.Error("a pattern was taken for more than itself")
-	}
-	if err := one.Clear(t.Context(), ""); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := one.Get(t.Context(), "a"); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("Get after Clear: %v", err)
 	}
 	if it, err := other.Get(t.Context(), "a"); err != nil || string(it.Value) != "2" {
-		t.Errorf("Clear of one namespace: the other has %q, %v", it.Value, err)
+		t.Errorf("Delete in one namespace: the other has %q, %v", it.Value, err)
+	}
+}
+
+// Two apps that were given one namespace have one store, which is exact for both.
+func TestAppsThatShareANamespaceShareTheStore(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	var apps []*redisstore.Store
+	for range 2 {
+		apps = append(apps, open(t, dial(t, server.Addr), "app"))
+	}
+	put(t, apps[0], "n", "0")
+	var all sync.WaitGroup
+	for _, s := range apps {
+		for range 4 {
+			all.Go(func() {
+				for done := 0; done < 25; {
+					it, err := s.Get(t.Context(), "n")
+					var n int
+					if err == nil {
+						_, err = fmt.Sscan(string(it.Value), &n)
+					}
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					_, err = s.Swap(t.Context(), "n", it.Version, store.Item{Value: []byte(fmt.Sprint(n + 1))})
+					switch {
+					case err == nil:
+						done++
+					case !errors.Is(err, store.ErrConflict):
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+	if it, err := apps[1].Get(t.Context(), "n"); err != nil || string(it.Value) != "200" {
+		t.Errorf("Get: %q, %v, want 200", it.Value, err)
 	}
 }
 
@@ -150,27 +203,60 @@ func TestValuesOfOthersAreFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	put(t, s, "ours", "0123456789")
+	whole, err := c.Do(t.Context(), c.B().Get().Key("{app}:k:ours").Build()).ToString()
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := []string{"short", "text", "zero", "cut off", "cut off in the header", "longer", "huge"}
 	set("short", "x")
 	set("text", strings.Repeat("some text ", 10))
-	set("zero", strings.Repeat("0", 40))
+	set("zero", strings.Repeat("0", 42))
+	set("cut off", whole[:len(whole)-1])
+	set("cut off in the header", whole[:20])
+	set("longer", whole+"0")
+	if err := c.Do(t.Context(), c.B().Setrange().Key("{app}:k:huge").Offset(512<<20-1).Value("x").Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
 	if err := c.Do(t.Context(), c.B().Lpush().Key("{app}:k:list").Element("x").Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"short", "text", "zero", "list"} {
+	for _, key := range append(foreign, "list") {
 		_, err := s.Get(t.Context(), key)
-		fault := new(store.Error)
-		if !errors.As(err, &fault) || fault.Key != key || key != "list" && !errors.Is(err, redisstore.ErrForeign) {
-			t.Errorf("Get(%s): %v, want a fault that names the key", key, err)
+		_, manyErr := s.GetMany(t.Context(), []string{"ours", key})
+		touchErr := s.Touch(t.Context(), key, time.Now().Add(time.Hour))
+		for what, err := range map[string]error{"Get": err, "GetMany": manyErr, "Touch": touchErr} {
+			fault := new(store.Error)
+			switch {
+			case what == "Touch" && (key == "cut off" || key == "longer" || key == "zero"): // it looks at the header only
+			case !errors.As(err, &fault) || fault.Key != key || key != "list" && !errors.Is(err, redisstore.ErrForeign):
+				t.Errorf("%s(%s): %v, want a fault that names the key", what, key, err)
+			}
 		}
-		if _, err := s.GetMany(t.Context(), []string{key}); key != "list" && !errors.Is(err, redisstore.ErrForeign) {
-			t.Errorf("GetMany(%s): %v", key, err)
-		}
-		if key != "list" {
-			put(t, s, key, "ours")
+		if _, err := s.Swap(t.Context(), key, 1, store.Item{}); err == nil || errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Swap(%s): %v, want that it is there", key, err)
 		}
 	}
-	if it, err := s.Get(t.Context(), "text"); err != nil || string(it.Value) != "ours" {
-		t.Errorf("a value that was written over: %q, %v", it.Value, err)
+	for _, key := range foreign {
+		put(t, s, key, "ours")
+		if it, err := s.Get(t.Context(), key); err != nil || string(it.Value) != "ours" {
+			t.Errorf("%s, written over: %q, %v", key, it.Value, err)
+		}
+	}
+}
+
+func TestTooMuchIsRefused(t *testing.T) {
+	t.Parallel()
+	s := open(t, dial(t, redistest.Start(t).Addr), "app")
+	most := make([]byte, 64<<20)
+	if err := s.Put(t.Context(), "a", store.Item{Value: most}); err != nil {
+		t.Fatal(err)
+	}
+	if it, err := s.Get(t.Context(), "a"); err != nil || len(it.Value) != len(most) {
+		t.Errorf("Get of the largest value: %d bytes, %v", len(it.Value), err)
+	}
+	if err := s.Put(t.Context(), "a", store.Item{Value: append(most, 0)}); !errors.Is(err, store.ErrTooLarge) {
+		t.Errorf("Put of more: %v", err)
 	}
 }
 
@@ -240,8 +326,10 @@ func TestAFullServerSaysSoAndKeepsWhatItHas(t *testing.T) {
 			t.Errorf("value %d is gone", i)
 		}
 	}
-	if err := s.Clear(t.Context(), ""); err != nil {
-		t.Fatal(err)
+	for i := range n - 1 {
+		if err := s.Delete(t.Context(), fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	putAgain(t, s, "a") // the memory comes back a little later
 }
@@ -362,5 +450,55 @@ func TestALostReplyIsAFaultAndTheWriteIsNotRepeated(t *testing.T) {
 	putAgain(t, far, "b")
 	if after := version(t, direct, "a"); after != it.Version {
 		t.Errorf("the write was repeated: version %d, then %d", it.Version, after)
+	}
+}
+
+// Connections that end in the middle of everything lose no write that was
+// acknowledged, and make no call anything but a fault.
+func TestConnectionsThatAreCutLoseNothing(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	p := newProxy(t, server.Addr)
+	far := open(t, dial(t, p.l.Addr().String()), "app")
+	const writers, cuts = 8, 10
+	var last [writers]atomic.Int64
+	var faults, stop atomic.Int64
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			for n := int64(1); stop.Load() == 0; n++ {
+				err := far.Put(t.Context(), fmt.Sprint(w), store.Item{Value: []byte(fmt.Sprint(n))})
+				if fault := new(store.Error); err != nil && !errors.As(err, &fault) {
+					t.Errorf("Put: %v, want a fault", err)
+				}
+				if err != nil {
+					faults.Add(1)
+					continue
+				}
+				last[w].Store(n)
+			}
+		})
+	}
+	for range cuts {
+		for before := last[0].Load(); last[0].Load() < before+20; {
+			time.Sleep(time.Millisecond)
+		}
+		p.cut()
+	}
+	stop.Store(1)
+	all.Wait()
+	direct := open(t, dial(t, server.Addr), "app")
+	for w := range writers {
+		var n int64
+		it, err := direct.Get(t.Context(), fmt.Sprint(w))
+		if err == nil {
+			_, err = fmt.Sscan(string(it.Value), &n)
+		}
+		if acknowledged := last[w].Load(); err != nil || n < acknowledged {
+			t.Errorf("writer %d: the value is %d, and %d was acknowledged: %v", w, n, acknowledged, err)
+		}
+	}
+	if faults.Load() == 0 {
+		t.Error("no call has met a cut")
 	}
 }

@@ -10,10 +10,11 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// A value begins with its version and its deadline, 16 digits each.
+// A value begins with its version and its deadline, 16 digits each, and the number
+// of bytes that follow, 10 digits.
 const (
 	digits     = 16
-	headerSize = 2 * digits
+	headerSize = 2*digits + 10
 )
 
 // never is the deadline that does not come, and the last one that does is
@@ -24,6 +25,7 @@ const never = 1<<53 - 1
 const (
 	isAbsent   = -1
 	hasAnother = -2
+	isForeign  = -3
 )
 
 // The scripts share these functions. KEYS are the key of the value and the
@@ -42,7 +44,7 @@ local function write(expires, value)
 	if expires <= now then
 		redis.call('UNLINK', KEYS[1])
 	else
-		value = string.format('%016.0f%016.0f', version, expires) .. value
+		value = string.format('%016.0f%016.0f%010d', version, expires, #value) .. value
 		if expires < ` + neverText + ` then
 			redis.call('SET', KEYS[1], value, 'PXAT', string.format('%.0f', expires - 1))
 		else
@@ -72,8 +74,12 @@ return write(tonumber(ARGV[2]), ARGV[3])`)
 
 	touchScript = rueidis.NewLuaScript(functions + `
 local expires = tonumber(ARGV[1])
-if redis.call('EXISTS', KEYS[1]) == 0 then
+local header = redis.call('GETRANGE', KEYS[1], 0, 41)
+if header == '' then
 	return '-1'
+end
+if #header ~= 42 or not string.find(header, '^%d+$') then
+	return '-3'
 end
 if expires <= now then
 	redis.call('UNLINK', KEYS[1])
@@ -99,18 +105,29 @@ func milli(at time.Time) string {
 	return strconv.FormatInt(at.UnixMilli(), 10)
 }
 
-// decode splits what stands under a key. The item keeps b.
-func decode(b []byte) (store.Item, error) {
-	if len(b) < headerSize {
+// decode splits what stands under a key, as it was read; nothing is absent. The
+// item keeps b.
+func decode(b []byte, err error) (store.Item, error) {
+	switch {
+	case err != nil:
+		return store.Item{}, err
+	case len(b) == 0:
+		return store.Item{}, store.ErrNotFound
+	case len(b) < headerSize:
 		return store.Item{}, fmt.Errorf("%w: it has %d bytes, and the header alone %d", ErrForeign, len(b), headerSize)
+	case len(b) > headerSize+maxValue:
+		return store.Item{}, fmt.Errorf("%w: it has more than %d bytes", ErrForeign, headerSize+maxValue)
 	}
 	version, err := strconv.ParseUint(string(b[:digits]), 10, 64)
 	if err != nil || version == 0 {
 		return store.Item{}, fmt.Errorf("%w: it has no version", ErrForeign)
 	}
-	expires, err := strconv.ParseInt(string(b[digits:headerSize]), 10, 64)
+	expires, err := strconv.ParseInt(string(b[digits:2*digits]), 10, 64)
 	if err != nil {
 		return store.Item{}, fmt.Errorf("%w: it has no deadline", ErrForeign)
+	}
+	if size, err := strconv.Atoi(string(b[2*digits : headerSize])); err != nil || size != len(b)-headerSize {
+		return store.Item{}, fmt.Errorf("%w: it says that %q bytes follow, and there are %d", ErrForeign, b[2*digits:headerSize], len(b)-headerSize)
 	}
 	it := store.Item{Value: b[headerSize:len(b):len(b)], Version: version}
 	if expires != never {

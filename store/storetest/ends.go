@@ -14,31 +14,20 @@ import (
 var batchCases = []testCase{
 	{
 		name: "many at once",
-		why:  "GetMany returns what Get would for each key and leaves out the absent ones; PutMany is Put for each entry in turn.",
+		why:  "GetMany returns what Get would for each key and leaves out the absent ones.",
 		run: func(t testing.TB, s store.Store) {
-			batcher := capability[store.Batcher](t, s, "GetMany and PutMany")
+			batcher := capability[store.Batcher](t, s, "GetMany")
 			for _, keys := range [][]string{nil, {"absent"}} {
 				found, err := batcher.GetMany(t.Context(), keys)
 				if err != nil || found == nil || len(found) != 0 {
 					t.Fatalf("GetMany(%q) = %v, %v, want an empty map", keys, found, err)
 				}
 			}
-			if err := batcher.PutMany(t.Context(), nil); err != nil {
-				t.Fatalf("PutMany of nothing: %v", err)
-			}
 			expires := time.Now().Add(time.Hour)
-			buffer := []byte("value 1")
-			err := batcher.PutMany(t.Context(), []store.Entry{
-				{Key: "1", Item: store.Item{Value: []byte("overwritten"), Version: 1}},
-				{Key: "2", Item: store.Item{Value: []byte("value 2"), Expires: expires}},
-				{Key: "dead", Item: store.Item{Expires: time.Now().Add(-time.Second)}},
-				{Key: "", Item: store.Item{}},
-				{Key: "1", Item: store.Item{Value: buffer}},
-			})
-			if err != nil {
-				t.Fatalf("PutMany: %v", err)
-			}
-			buffer[0] = 'X'
+			put(t, s, "1", "value 1")
+			putUntil(t, s, "2", "value 2", expires)
+			putUntil(t, s, "dead", "", time.Now().Add(-time.Second))
+			put(t, s, "", "")
 			found, err := batcher.GetMany(t.Context(), []string{"1", "absent", "2", "dead", "2", ""})
 			if err != nil {
 				t.Fatalf("GetMany: %v", err)
@@ -60,16 +49,12 @@ var batchCases = []testCase{
 		name: "a thousand at once",
 		why:  "Batches may be large: a store splits them as it must, and nothing is lost or mixed up at the seams.",
 		run: func(t testing.TB, s store.Store) {
-			batcher := capability[store.Batcher](t, s, "GetMany and PutMany")
-			var entries []store.Entry
+			batcher := capability[store.Batcher](t, s, "GetMany")
 			var keys []string
 			for i := range 1000 {
 				key := fmt.Sprintf("key %d", i)
 				keys = append(keys, key, "absent "+key)
-				entries = append(entries, store.Entry{Key: key, Item: store.Item{Value: []byte(key)}})
-			}
-			if err := batcher.PutMany(t.Context(), entries); err != nil {
-				t.Fatalf("PutMany: %v", err)
+				put(t, s, key, key)
 			}
 			found, err := batcher.GetMany(t.Context(), keys)
 			if err != nil || len(found) != 1000 {
@@ -170,9 +155,6 @@ func calls(ctx context.Context, s store.Store, key string, version uint64) map[s
 	if c, ok := store.As[store.Toucher](s); ok {
 		all["Touch"] = func() error { return c.Touch(ctx, key, time.Now().Add(time.Hour)) }
 	}
-	if c, ok := store.As[store.Clearer](s); ok {
-		all["Clear"] = func() error { return c.Clear(ctx, key) }
-	}
 	if c, ok := store.As[store.Scanner](s); ok {
 		all["Scan"] = func() error {
 			for _, err := range c.Scan(ctx, "") {
@@ -185,7 +167,6 @@ func calls(ctx context.Context, s store.Store, key string, version uint64) map[s
 	}
 	if c, ok := store.As[store.Batcher](s); ok {
 		all["GetMany"] = func() error { _, err := c.GetMany(ctx, []string{key}); return err }
-		all["PutMany"] = func() error { return c.PutMany(ctx, []store.Entry{{Key: key, Item: it}}) }
 	}
 	return all
 }

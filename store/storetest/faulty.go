@@ -26,9 +26,7 @@ const (
 	Swap    Op = "swap"
 	Touch   Op = "touch"
 	Scan    Op = "scan"
-	Clear   Op = "clear"
 	GetMany Op = "getmany"
-	PutMany Op = "putmany"
 )
 
 // Fault is one line of a script: which calls it hits, and what happens to
@@ -37,7 +35,7 @@ type Fault struct {
 	// Op is the method that it hits. Default: every method.
 	Op Op
 
-	// Prefix is what the key (of Scan and Clear: the prefix; of batches: one
+	// Prefix is what the key (of Scan: the prefix; of GetMany: one
 	// of the keys) starts with. Default: any key.
 	Prefix string
 
@@ -102,7 +100,7 @@ func (f *Fault) hits(op Op, keys []string) bool {
 // Call is one call that a FaultyStore saw.
 type Call struct {
 	Op   Op
-	Keys []string // the key, the prefix of Scan or Clear, or the keys of a batch
+	Keys []string // the key, the prefix of Scan, or the keys of GetMany
 	Hit  bool     // whether a fault hit it
 }
 
@@ -133,9 +131,6 @@ func Faulty(s store.Store, script ...Fault) *FaultyStore {
 	}
 	if c, ok := store.As[store.Scanner](s); ok {
 		f.views = &scanView{view{f, f.views}, c}
-	}
-	if c, ok := store.As[store.Clearer](s); ok {
-		f.views = &clearView{view{f, f.views}, c}
 	}
 	if c, ok := store.As[store.Batcher](s); ok {
 		f.views = &batchView{view{f, f.views}, c}
@@ -327,16 +322,6 @@ func (v *scanView) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entr
 	}
 }
 
-type clearView struct {
-	view
-	inner store.Clearer
-}
-
-// Clear implements [store.Clearer].
-func (v *clearView) Clear(ctx context.Context, prefix string) error {
-	return v.do(ctx, Clear, func() error { return v.inner.Clear(ctx, prefix) }, prefix)
-}
-
 type batchView struct {
 	view
 	inner store.Batcher
@@ -356,13 +341,4 @@ func (v *batchView) GetMany(ctx context.Context, keys []string) (map[string]stor
 		found[key] = fault.answer(key, it, err)
 	}
 	return found, err
-}
-
-// PutMany implements [store.Batcher].
-func (v *batchView) PutMany(ctx context.Context, entries []store.Entry) error {
-	keys := make([]string, len(entries))
-	for i, e := range entries {
-		keys[i] = e.Key
-	}
-	return v.do(ctx, PutMany, func() error { return v.inner.PutMany(ctx, entries) }, keys...)
 }

@@ -78,13 +78,8 @@ func every(s store.Store) map[storetest.Op]func(context.Context) error {
 		}
 		return nil
 	}
-	clearer, _ := store.As[store.Clearer](s)
-	all[storetest.Clear] = func(ctx context.Context) error { return clearer.Clear(ctx, "k") }
 	batcher, _ := store.As[store.Batcher](s)
 	all[storetest.GetMany] = func(ctx context.Context) error { _, err := batcher.GetMany(ctx, []string{"x", "k"}); return err }
-	all[storetest.PutMany] = func(ctx context.Context) error {
-		return batcher.PutMany(ctx, []store.Entry{{Key: "k", Item: store.Item{Value: []byte("new")}}})
-	}
 	return all
 }
 

@@ -54,7 +54,7 @@ func (h *history) step(t testing.TB) (what, wrong string) {
 	before, present := h.model[key]
 
 	var err error
-	switch h.rand.IntN(7) {
+	switch h.rand.IntN(6) {
 	case 0, 1:
 		what = fmt.Sprintf("Put(%q, %q, %v)", key, value, expires)
 		err = h.s.Put(ctx, key, store.Item{Value: []byte(value), Expires: expires})
@@ -106,14 +106,6 @@ func (h *history) step(t testing.TB) (what, wrong string) {
 		}
 		err = nil
 	case 5:
-		c, ok := store.As[store.Clearer](h.s)
-		if !ok || h.rand.IntN(4) > 0 {
-			return "", ""
-		}
-		what = fmt.Sprintf("Clear(%q)", key)
-		err = c.Clear(ctx, key)
-		maps.DeleteFunc(h.model, func(k string, _ store.Item) bool { return strings.HasPrefix(k, key) })
-	case 6:
 		c, ok := store.As[store.Scanner](h.s)
 		if !ok {
 			return "", ""

@@ -10,7 +10,7 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// listCases are the rules of Scanner and Clearer.
+// listCases are the rules of Scanner.
 var listCases = []testCase{
 	{
 		name: "scan by prefix, in order",
@@ -120,68 +120,6 @@ var listCases = []testCase{
 			if entries == 2000 {
 				t.Fatalf("Scan yielded all entries after its context had ended")
 			}
-		},
-	},
-	{
-		name: "clear a prefix and nothing else",
-		why:  "Clear deletes every key with the prefix and no other. Patterns in the prefix are bytes like any others: a cache that clears itself must not clear its neighbour.",
-		run: func(t testing.TB, s store.Store) {
-			clearer := capability[store.Clearer](t, s, "Clear")
-			for _, prefix := range []string{"nothing", "a:1", "a*", "[a]", "a:", "a", "\xff", ""} {
-				for _, key := range mixedKeys {
-					put(t, s, key, key)
-				}
-				if err := clearer.Clear(t.Context(), prefix); err != nil {
-					t.Fatalf("Clear(%q): %v", prefix, err)
-				}
-				gone := withPrefix(mixedKeys, prefix)
-				for _, key := range mixedKeys {
-					if slices.Contains(gone, key) {
-						absent(t, s, key)
-					} else {
-						holds(t, s, key, key)
-					}
-				}
-			}
-		},
-	},
-	{
-		name: "versions grow across clear",
-		why:  "Clear is no restart: a Swap prepared before it must not match what was created after it.",
-		run: func(t testing.TB, s store.Store) {
-			clearer := capability[store.Clearer](t, s, "Clear")
-			for _, prefix := range []string{"", "k"} {
-				for range 5 {
-					put(t, s, "k", "v")
-				}
-				before := get(t, s, "k").Version
-				if err := clearer.Clear(t.Context(), prefix); err != nil {
-					t.Fatalf("Clear: %v", err)
-				}
-				put(t, s, "k", "v")
-				if after := get(t, s, "k").Version; after <= before {
-					t.Fatalf("the version went from %d to %d across Clear(%q)", before, after, prefix)
-				}
-			}
-		},
-	},
-	{
-		name: "clear many",
-		why:  "Clear is complete, however many keys there are and however the store batches them.",
-		run: func(t testing.TB, s store.Store) {
-			clearer := capability[store.Clearer](t, s, "Clear")
-			const n = 2500
-			for i := range n {
-				put(t, s, fmt.Sprintf("in:%d", i), "v")
-			}
-			put(t, s, "out", "v")
-			if err := clearer.Clear(t.Context(), "in:"); err != nil {
-				t.Fatalf("Clear: %v", err)
-			}
-			for i := range n {
-				absent(t, s, fmt.Sprintf("in:%d", i))
-			}
-			holds(t, s, "out", "v")
 		},
 	},
 }

@@ -81,14 +81,8 @@ func TestSuiteCatchesWrongStores(t *testing.T) {
 		{"scan repeats", "scan while the store changes"},
 		{"scan ignores its context", "scan with a context that ends"},
 		{"scan ends silently", "scan with a context that ends"},
-		{"clear clears all", "clear a prefix and nothing else"},
-		{"clear takes patterns", "clear a prefix and nothing else"},
-		{"clear does nothing", "clear a prefix and nothing else"},
-		{"clear restarts the versions", "versions grow across clear"},
-		{"clear stops at 1000", "clear many"},
 		{"getmany has the absent", "many at once"},
 		{"getmany is nil when empty", "many at once"},
-		{"the first of two wins", "many at once"},
 		{"getmany stops at 100", "a thousand at once"},
 		{"contexts are ignored", "context already done"},
 		{"a done context writes", "context already done"},
@@ -485,27 +479,6 @@ func (n *naive) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entry, 
 	}
 }
 
-func (n *naive) Clear(ctx context.Context, prefix string) error {
-	if err := n.enter(ctx); err != nil {
-		return err
-	}
-	defer n.mu.Unlock()
-	deleted := 0
-	for key := range n.items {
-		switch {
-		case n.is("clear does nothing"), n.is("clear stops at 1000") && deleted == 1000:
-			return nil
-		case n.is("clear clears all"), n.matches(key, prefix, "clear takes patterns"):
-			delete(n.items, key)
-			deleted++
-		}
-	}
-	if n.is("clear restarts the versions") {
-		n.last = 0
-	}
-	return nil
-}
-
 func (n *naive) GetMany(ctx context.Context, keys []string) (map[string]store.Item, error) {
 	if n.is("getmany is nil when empty") && len(keys) == 0 {
 		return nil, nil
@@ -525,19 +498,6 @@ func (n *naive) GetMany(ctx context.Context, keys []string) (map[string]store.It
 		found[key] = it
 	}
 	return found, nil
-}
-
-func (n *naive) PutMany(ctx context.Context, entries []store.Entry) error {
-	if n.is("the first of two wins") {
-		entries = slices.Clone(entries)
-		slices.Reverse(entries)
-	}
-	for _, e := range entries {
-		if err := n.Put(ctx, e.Key, e.Item); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (n *naive) Close(context.Context) error {

@@ -110,13 +110,13 @@ func cutString(s string) (text, rest string, ok bool) {
 // cutNumber passes over an integer or a decimal.
 func cutNumber(s string) (rest string, ok bool) {
 	s = strings.TrimPrefix(s, "-")
-	whole := Span(s, IsDigit)
-	rest = s[whole:]
+	integer := Span(s, IsDigit)
+	rest = s[integer:]
 	if !strings.HasPrefix(rest, ".") {
-		return rest, whole >= 1 && whole <= 15
+		return rest, integer >= 1 && integer <= 15
 	}
 	frac := Span(rest[1:], IsDigit)
-	return rest[1+frac:], whole >= 1 && whole <= 12 && frac >= 1 && frac <= 3
+	return rest[1+frac:], integer >= 1 && integer <= 12 && frac >= 1 && frac <= 3
 }
 
 // cutDisplay passes over a display string behind its percent sign.
@@ -160,4 +160,14 @@ func CutParams(s string, each func(key, text string, kind Kind)) (rest string, o
 		}
 	}
 	return s, true
+}
+
+// Keyword reads a header that holds one short word in lower case, a token, and
+// returns "" for any other.
+func Keyword(s string) string {
+	v, kind := Item(s)
+	if kind != Token || len(v) > 32 || Span(v, func(c byte) bool { return IsLower(c) || c == '-' }) != len(v) {
+		return ""
+	}
+	return v
 }

@@ -49,7 +49,7 @@ func TrimOWS(s string) string {
 
 // JoinLines makes one line of a list header's lines (RFC 9110, section 5.3), as
 // many as fit into limit bytes, and reports whether all did.
-func JoinLines(lines []string, limit int) (joined string, whole bool) {
+func JoinLines(lines []string, limit int) (joined string, complete bool) {
 	if len(lines) == 1 {
 		return lines[0], len(lines[0]) <= limit
 	}

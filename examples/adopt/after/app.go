@@ -10,7 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/cachedata"
-	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/echov4"
 )
 
 // Report is what the slow query returns.
@@ -23,7 +23,7 @@ type Report struct {
 // Queries counts how often the database was asked, for the test.
 var Queries int
 
-var reports = cachedata.Must(cachedata.New("reports", query, cachedata.Config[int, Report]{TTL: time.Minute}))
+var reports = cachedata.Must(cachedata.New("reports", query, cachedata.Config{TTL: time.Minute}))
 
 func query(_ context.Context, year int) (Report, error) {
 	Queries++
@@ -46,7 +46,7 @@ func report(c echo.Context) error {
 // New returns the app.
 func New() *echo.Echo {
 	e := echo.New()
-	e.HTTPErrorHandler = middleware.ErrorHandler(nil)
+	e.HTTPErrorHandler = echov4.ErrorHandler(nil)
 	e.GET("/report/:year", report)
 	return e
 }

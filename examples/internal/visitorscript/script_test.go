@@ -21,6 +21,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/examples/internal/chromiumtest"
 )
 
@@ -83,7 +84,7 @@ func site(t *testing.T, cfg ctxinfo.Config) (url string) {
 	t.Helper()
 	info := ctxinfo.Must(ctxinfo.New(cfg))
 	e := echo.New()
-	e.Use(info.Middleware())
+	e.Use(echov4.Use(info))
 	show := func(nonce, frame string) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			c.Response().Header().Set("Content-Security-Policy", "script-src 'nonce-n0nce'")

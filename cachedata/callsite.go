@@ -1,0 +1,121 @@
+package cachedata
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"unsafe"
+)
+
+// GetOrLoad is [Cache.Get] with a load function of this call, for a load that
+// needs what only the caller has. The function must return what the cache's own
+// would: callers of one key share whichever load comes first, and a refresh in
+// the background uses that of the call that caused it. A cache without a load
+// function of its own is made with [NoLoad].
+func (c *Cache[K, V]) GetOrLoad(ctx context.Context, key K, load func(context.Context, K) (V, error)) (V, error) {
+	switch {
+	case ctx == nil:
+		return *new(V), c.core.noContext()
+	case load == nil:
+		return *new(V), fmt.Errorf("cachedata: %s: GetOrLoad: the load function is nil: use Get", c.core.name)
+	}
+	return c.Get(&callContext{ctx, c.core, loading(load)}, key)
+}
+
+// NoLoad is the load function of a cache that has none, all of whose loads are
+// those of [Cache.GetOrLoad]. A Get that finds no result fails.
+//
+//	var pages = cachedata.Must(cachedata.New("pages", cachedata.NoLoad[string, Page], cachedata.Config{}))
+func NoLoad[K, V any](context.Context, K) (v V, err error) { return v, errNoLoad }
+
+var errNoLoad = errors.New("cachedata: there is no result, and the cache has no load function: use GetOrLoad, or Put")
+
+// callContext has the load function of one call.
+type callContext struct {
+	context.Context
+	core *core
+	load func(context.Context, unsafe.Pointer) (unsafe.Pointer, error)
+}
+
+// callKey finds the callContext of a core.
+type callKey struct{ core *core }
+
+// Value implements context.Context.
+func (c *callContext) Value(key any) any {
+	if key == (callKey{c.core}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// loader returns the load function of the call that ctx comes from, or the
+// cache's own.
+func (c *core) loader(ctx context.Context) func(context.Context, unsafe.Pointer) (unsafe.Pointer, error) {
+	if call, ok := ctx.Value(callKey{c}).(*callContext); ok {
+		return call.load
+	}
+	return c.fns.load
+}
+
+// Bypass calls the load function for this one call and returns its result: the
+// cache is neither read nor written, and no other call is joined. The load runs in
+// the caller's goroutine, with the caller's context; in global scope it cannot see
+// the visitor, as with [Cache.Get]. What it says by its [Loading] has no effect.
+// Config.Timeout does not hold. Use [Cache.Refresh] to store the result too.
+func (c *Cache[K, V]) Bypass(ctx context.Context, key K) (V, error) {
+	var none V
+	if err := c.core.openTo(ctx); err != nil {
+		return none, err
+	}
+	p, err := c.core.place(ctx, unsafe.Pointer(&key))
+	if err != nil {
+		return none, err
+	}
+	own := new(V)
+	err = c.core.hidden(ctx, &load{place: p}, func(ctx context.Context) error {
+		v, err := c.core.fns.load(ctx, unsafe.Pointer(&key))
+		if err != nil {
+			return err
+		}
+		return c.core.copied(unsafe.Pointer(own), v)
+	})
+	if err != nil {
+		return none, err
+	}
+	return *own, nil
+}
+
+// GetOrNew returns the cache of that name in the group of cfg, or makes it with
+// [New] if there is none. It is for caches inside functions, where a package
+// variable cannot be: generic functions, and methods. The first call decides: load,
+// cfg and funcs of later calls are ignored. So name must say all that load
+// captures, such as the receiver of a method or a type argument:
+//
+//	func Page[T any](ctx context.Context, id int) (T, error) {
+//		pages, err := cachedata.GetOrNew(reflect.TypeFor[T]().String(), loadPage[T], cachedata.Config{TTL: time.Minute})
+//		...
+//		return pages.Get(ctx, id)
+//	}
+//
+// The error is one of New, or [ErrDuplicate] if the cache of that name has other
+// types. It costs a look at the names of the group.
+func GetOrNew[K, V any](name string, load func(context.Context, K) (V, error), cfg Config, funcs ...Funcs[K, V]) (*Cache[K, V], error) {
+	g := cfg.Group
+	if g == nil {
+		g = Default()
+	}
+	for {
+		if m, ok := g.group.Member(name).(*member); ok {
+			if c, ok := m.self.(*Cache[K, V]); ok {
+				return c, nil
+			}
+			return nil, fmt.Errorf("cachedata: GetOrNew(%q): group %q: %w by a cache with other types than %v and %v: give it another name",
+				name, g.Name(), ErrDuplicate, reflect.TypeFor[K](), reflect.TypeFor[V]())
+		}
+		c, err := New(name, load, cfg, funcs...)
+		if !errors.Is(err, ErrDuplicate) {
+			return c, err
+		}
+	}
+}

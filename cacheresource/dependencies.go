@@ -1,0 +1,127 @@
+package cacheresource
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// dependencies are the leases of what an instance was opened with. They end when
+// it has been released, so that nothing is taken from under it.
+type dependencies struct {
+	of *instance
+
+	mu     sync.Mutex
+	sealed bool // the open is over: nothing is added any more
+	leased []*instance
+}
+
+type dependenciesKey struct{}
+
+// openContext is the context of an open; resources that are used in it find
+// what holds them. In that of a check they find nil.
+type openContext struct {
+	context.Context
+	dependencies *dependencies
+}
+
+// Value implements context.Context.
+func (c *openContext) Value(key any) any {
+	if key == (dependenciesKey{}) {
+		return c.dependencies
+	}
+	return c.Context.Value(key)
+}
+
+// lease leases an instance, which its caller holds, until the one that is opened
+// has been released, unless the open is over.
+func (d *dependencies) lease(in *instance) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.sealed {
+		return
+	}
+	in.lease()
+	in.dependents.add(d.of)
+	d.leased = append(d.leased, in)
+}
+
+func (d *dependencies) seal() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sealed = true
+}
+
+// drop ends the leases, the last one first.
+func (d *dependencies) drop() {
+	for _, in := range slices.Backward(d.take()) {
+		in.dependents.remove(d.of)
+		in.giveBack()
+	}
+}
+
+// absorb takes over the leases of another one, without having two of the same
+// instance.
+func (d *dependencies) absorb(other *dependencies) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, in := range other.take() {
+		in.dependents.remove(other.of)
+		if slices.Contains(d.leased, in) {
+			in.giveBack()
+			continue
+		}
+		in.dependents.add(d.of)
+		d.leased = append(d.leased, in)
+	}
+}
+
+// take ends the collecting of leases and returns them.
+func (d *dependencies) take() []*instance {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sealed = true
+	leased := d.leased
+	d.leased = nil
+	return leased
+}
+
+// dependents are the instances that were opened with an instance; one may be in it
+// several times.
+type dependents struct {
+	mu   sync.Mutex
+	list []*instance
+}
+
+func (d *dependents) add(user *instance) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.list = append(d.list, user)
+}
+
+func (d *dependents) remove(user *instance) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if i := slices.Index(d.list, user); i >= 0 {
+		d.list = slices.Delete(d.list, i, i+1)
+	}
+}
+
+func (d *dependents) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.list)
+}
+
+// names names the users.
+func (d *dependents) names() []string {
+	d.mu.Lock()
+	users := slices.Clone(d.list)
+	d.mu.Unlock()
+	var names []string
+	for _, user := range users {
+		names = append(names, nameOf(user.source()))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

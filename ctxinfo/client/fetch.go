@@ -1,0 +1,27 @@
+package client
+
+import (
+	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
+)
+
+// Fetch is how the browser says the request came about (Fetch Metadata, W3C).
+// Browsers send it over HTTPS and to localhost only; a page's script cannot
+// set it, any other client can. Empty fields were not sent.
+type Fetch struct {
+	Dest string // document, iframe, empty, image...
+	Mode string // navigate, cors, no-cors, same-origin, websocket
+	Site string // same-origin, same-site, cross-site, none
+	User bool   // a click or key of the visitor caused it
+}
+
+// FetchOf returns the request's fetch metadata.
+func FetchOf(in *ctxinfo.Info) Fetch {
+	f := Fetch{
+		Dest: syntax.Keyword(value(in, "Sec-Fetch-Dest")),
+		Mode: syntax.Keyword(value(in, "Sec-Fetch-Mode")),
+		Site: syntax.Keyword(value(in, "Sec-Fetch-Site")),
+	}
+	f.User, _ = syntax.True(value(in, "Sec-Fetch-User"))
+	return f
+}

@@ -1,0 +1,204 @@
+// Package echov4 serves echo v4: it makes the plugins of the toolkit, which speak
+// no web framework, middlewares of echo. Package echov5, a module of its own, has
+// the same functions for echo v5.
+//
+//	e := echo.New()
+//	e.Use(echov4.Use(sessions, query)) // plugins: sessionstate, queryparams, ctxinfo, others
+//
+// Handlers pass their echo.Context to sessionstate.From, queryparams.Bind,
+// ctxinfo.From and the like as it is. What they return of the toolkit's errors,
+// the middlewares answer; routes without any need [ErrorHandler], since echo's own
+// answers 500 to all errors that echo does not know.
+package echov4
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/internal/commit"
+	"github.com/reecho-go/reecho/internal/host"
+	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/middleware"
+)
+
+// Use makes one middleware of plugins, in the order of their Begin: a Stack of
+// their own, for e.Use, a group or a route. It panics if they do not fit in one
+// (see [middleware.New]), which is a mistake in the program. The program closes
+// the plugins that are closers; make a Stack for [Middleware] to have that done in
+// the right order.
+func Use(plugins ...middleware.Plugin) echo.MiddlewareFunc {
+	return Middleware(middleware.Must(middleware.New(plugins...)))
+}
+
+// Middleware returns a Stack as one middleware, for e.Use, a group or a route.
+func Middleware(s *middleware.Stack) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { return s.Serve(echoHost(next), c) }
+	}
+}
+
+// HTTPError wraps a [middleware.Error] for echo: an *echo.HTTPError with its
+// status and problem details, which even echo's default error handler answers
+// with, and err within reach of errors.As. Return it from handlers that must work
+// without a Stack and without [ErrorHandler]. Other errors come back unchanged.
+func HTTPError(err error) error { return host.Wrap(echoHost(nil), err) }
+
+// ErrorHandler returns an echo error handler that answers every
+// [middleware.Error], the toolkit's and that of other plugins, with its problem
+// details (RFC 9457), as JSON or as HTML for clients that prefer it. Everything
+// else, such as an *echo.HTTPError of the program's own with one of them as
+// Internal, and every response that has been sent already, goes to next unchanged;
+// nil is echo's default handler. The toolkit's middlewares answer errors by
+// themselves: this handler is for apps or routes without them, where echo would
+// answer 500.
+//
+//	e.HTTPErrorHandler = echov4.ErrorHandler(nil)
+func ErrorHandler(next echo.HTTPErrorHandler) echo.HTTPErrorHandler {
+	return func(err error, c echo.Context) {
+		rendered, writeErr := host.Render(echoHost(nil), c, err)
+		switch {
+		case writeErr != nil:
+			c.Logger().Error(writeErr)
+		case rendered:
+		case next == nil:
+			c.Echo().DefaultHTTPErrorHandler(err, c)
+		default:
+			next(err, c)
+		}
+	}
+}
+
+// FromEcho makes a plugin of any middleware of echo v4, as a [middleware.Wrapper]:
+// it runs inside every Begin of the Stack. In a Stack that serves echo v5 or
+// net/http, every request fails with an error that says so.
+func FromEcho(name string, mw echo.MiddlewareFunc) middleware.Plugin { return &fromEcho{name, mw} }
+
+type fromEcho struct {
+	name string
+	mw   echo.MiddlewareFunc
+}
+
+var _ middleware.Wrapper = (*fromEcho)(nil)
+
+// Name implements middleware.Plugin.
+func (f *fromEcho) Name() string { return f.name }
+
+// Wrap implements middleware.Wrapper.
+func (f *fromEcho) Wrap(next middleware.Handler) middleware.Handler {
+	wrapped := f.mw(func(c echo.Context) error { return next(c) })
+	return func(c middleware.Context) error {
+		own, ok := c.(echo.Context)
+		if !ok {
+			return fmt.Errorf("echov4: plugin %q is a middleware of echo v4, and this request is not echo v4's (its context is a %T): serve the Stack by echov4.Middleware, or take the plugin out", f.name, c)
+		}
+		return wrapped(own)
+	}
+}
+
+// ClearHandler is [middleware.ClearHandler] as a handler of echo. An
+// *echo.HTTPError of authorize is the answer too.
+func ClearHandler(what middleware.Clearer, authorize func(echo.Context) error) (echo.HandlerFunc, error) {
+	clearAsAsked, err := host.ClearHandler("echov4", what, authorize)
+	if err != nil {
+		return nil, err
+	}
+	return func(c echo.Context) error {
+		if err := clearAsAsked(echoHost(nil), c); err != nil {
+			_, _ = host.Render(echoHost(nil), c, err) // the client is gone if writing fails
+			return HTTPError(err)
+		}
+		return c.NoContent(http.StatusNoContent)
+	}, nil
+}
+
+// echoHost is echo v4, and a handler of it.
+type echoHost echo.HandlerFunc
+
+// Serve implements host.Host.
+func (h echoHost) Serve(c host.Context) error {
+	own, ok := c.(echo.Context)
+	if !ok {
+		return fmt.Errorf("echov4: a wrapper passed on a %T, which is no context of echo: pass on the one that it was given, and use its SetRequest", c)
+	}
+	return h(own)
+}
+
+// Install implements host.Host: echo's Response is outermost, and writes to w.
+func (echoHost) Install(c host.Context, w http.ResponseWriter) http.ResponseWriter {
+	res := c.(echo.Context).Response()
+	under := res.Writer
+	res.Writer = w
+	return under
+}
+
+// Writer implements host.Host.
+func (echoHost) Writer(c host.Context) http.ResponseWriter { return c.(echo.Context).Response() }
+
+// Committed implements host.Host.
+func (echoHost) Committed(c host.Context) bool { return c.(echo.Context).Response().Committed }
+
+// ErrorHandler implements host.Host.
+func (echoHost) ErrorHandler(c host.Context) any { return c.(echo.Context).Echo().HTTPErrorHandler }
+
+// Own implements host.Host.
+func (echoHost) Own(err error) error {
+	if he, ok := errors.AsType[*echo.HTTPError](err); ok {
+		if _, ours := he.Message.(message); !ours {
+			return he
+		}
+	}
+	return nil
+}
+
+// Wrap implements host.Host.
+func (echoHost) Wrap(err error) error {
+	if outermost, ok := errors.AsType[*echo.HTTPError](err); ok && outermost == err {
+		return err
+	}
+	pe, ok := problem.From(err)
+	if !ok {
+		return err
+	}
+	d := problem.DetailsOf(pe)
+	return &echo.HTTPError{Code: d.Status, Message: message{d}, Internal: err}
+}
+
+// message is problem details as the Message of an *echo.HTTPError: being a
+// json.Marshaler, echo's default error handler sends it whole.
+type message struct{ problem.Details }
+
+// MarshalJSON implements json.Marshaler.
+func (m message) MarshalJSON() ([]byte, error) { return json.Marshal(m.Details) }
+
+// String is the title alone: an *echo.HTTPError shows its Message in its own
+// text, for logs, and the error itself beside it.
+func (m message) String() string { return m.Title }
+
+// Left implements host.Host: loggers and error handlers read it.
+func (echoHost) Left(r *commit.Run, status int) {
+	res := r.Own.(echo.Context).Response()
+	res.Status, res.Committed = status, true
+}
+
+// Implied implements host.Host.
+func (echoHost) Implied(*commit.Run) int { return http.StatusOK }
+
+// Informs implements host.Host.
+func (echoHost) Informs(r *commit.Run) http.ResponseWriter { return r.Unwrap() }
+
+// Settle implements host.Host.
+func (echoHost) Settle(r *commit.Run) {
+	if res := r.Own.(echo.Context).Response(); res.Committed && commit.Informational(res.Status) {
+		res.Committed = false
+	}
+}
+
+// Watch implements host.Host.
+func (echoHost) Watch(r *commit.Run) {
+	res := r.Own.(echo.Context).Response()
+	res.Before(func() { r.Answer(res.Status, res.Header(), &res.Writer) })
+}

@@ -1,0 +1,51 @@
+// Code generated from quickstart/main_test.go by the steps of docs/echo-v5.md. DO NOT EDIT.
+
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v5"
+
+	"github.com/reecho-go/reecho/echov5"
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+func TestQuickstart(t *testing.T) {
+	t.Parallel()
+	e := echo.New()
+	e.Use(echov5.Use(sessionstate.Must(sessionstate.New(sessionstate.Config{}))))
+	e.GET("/", hello)
+
+	var cookies []*http.Cookie
+	get := func(url string) *httptest.ResponseRecorder {
+		req := httptest.NewRequest(http.MethodGet, url, http.NoBody)
+		for _, c := range cookies {
+			req.AddCookie(c)
+		}
+		rec := httptest.NewRecorder()
+		e.ServeHTTP(rec, req)
+		if set := rec.Result().Cookies(); len(set) > 0 {
+			cookies = set
+		}
+		return rec
+	}
+	for _, tt := range []struct {
+		url    string
+		status int
+		want   string
+	}{
+		{"/?id=42", 200, `{"from":"load","name":"user 42","visits":1}`},
+		{"/?id=42", 200, `{"from":"hit","name":"user 42","visits":2}`},
+		{"/?id=999", 400, `"parameter":"id"`},
+		{"/?id=42", 200, `"visits":3`},
+	} {
+		rec := get(tt.url)
+		if rec.Code != tt.status || !strings.Contains(rec.Body.String(), tt.want) {
+			t.Errorf("%s: %d %s, want %d with %s", tt.url, rec.Code, rec.Body, tt.status, tt.want)
+		}
+	}
+}

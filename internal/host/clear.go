@@ -1,0 +1,55 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/reecho-go/reecho/internal/problem"
+)
+
+// Clearer is what a [ClearHandler] clears.
+type Clearer interface {
+	// ClearBy clears what the query of a request says.
+	ClearBy(ctx context.Context, query map[string][]string) error
+}
+
+// ClearHandler returns the function behind the ClearHandlers of all hosts: it
+// clears what the request says, if authorize lets it. who names the package in
+// errors.
+func ClearHandler[C Context](who string, what Clearer, authorize func(C) error) (func(h Host, c C) error, error) {
+	who += ": ClearHandler"
+	switch {
+	case what == nil:
+		return nil, errors.New(who + ": there is nothing to clear: give a group of caches or resources, such as cachedata.Default()")
+	case authorize == nil:
+		return nil, errors.New(who + ": authorize is nil: say who may clear")
+	}
+	refuse := func(status int, detail string, cause error) *problem.RefusalError {
+		return &problem.RefusalError{Who: who, Status: status, Detail: detail, Cause: cause}
+	}
+	sameOrigin := http.NewCrossOriginProtection()
+	return func(h Host, c C) error {
+		r := c.Request()
+		if r.Method != http.MethodPost {
+			wrong := refuse(http.StatusMethodNotAllowed, "Use POST.", nil)
+			wrong.Header = http.Header{"Allow": {http.MethodPost}}
+			return wrong
+		}
+		if err := sameOrigin.Check(r); err != nil {
+			return refuse(http.StatusForbidden, "This request comes from another site.", err)
+		}
+		if err := authorize(c); err != nil {
+			if _, ours := problem.From(err); ours || h.Own(err) != nil {
+				return err // it is meant for clients
+			}
+			return refuse(http.StatusForbidden, "You may not clear this.", err)
+		}
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			return refuse(http.StatusBadRequest, "The query cannot be read.", err)
+		}
+		return what.ClearBy(r.Context(), query)
+	}, nil
+}

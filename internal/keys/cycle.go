@@ -1,0 +1,87 @@
+package keys
+
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
+	"unsafe"
+)
+
+// ref is a reference that is being followed.
+type ref struct {
+	p   unsafe.Pointer
+	len int
+	n   *node
+}
+
+// enter begins to follow a reference. When it is being followed already, the
+// value is cyclic: its encoding is then the distance to where that began.
+func (w *walker) enter(n *node, p unsafe.Pointer, length int) (cyclic bool, h uint64, err *ValueError) {
+	if !n.tracked {
+		return false, 0, nil
+	}
+	r := ref{p: p, len: length, n: n}
+	if i := w.find(r); i >= 0 {
+		distance := len(w.path) - i
+		w.buf = append(w.buf, refBack)
+		w.buf = binary.AppendUvarint(w.buf, uint64(distance))
+		if w.hashing {
+			h, err = w.hash(n, "\x00cycle"+strconv.Itoa(distance))
+		}
+		return true, h, err
+	}
+	if err := w.deeper(n); err != nil {
+		return false, 0, err
+	}
+	w.push(r)
+	return false, 0, nil
+}
+
+func (w *walker) leave(n *node) {
+	if !n.tracked {
+		return
+	}
+	w.depth--
+	w.pop()
+}
+
+// longPath is the length from which on looking along the path costs more than a map.
+const longPath = 32
+
+// find returns where r is on the path, or -1.
+func (w *walker) find(r ref) int {
+	if len(w.path) > longPath {
+		if i, ok := w.places[r]; ok {
+			return i
+		}
+		return -1
+	}
+	return slices.Index(w.path, r)
+}
+
+func (w *walker) push(r ref) {
+	w.path = append(w.path, r)
+	switch n := len(w.path); {
+	case n == longPath+1:
+		if w.places == nil {
+			w.places = map[ref]int{}
+		}
+		for i, r := range w.path {
+			w.places[r] = i
+		}
+	case n > longPath+1:
+		w.places[r] = n - 1
+	}
+}
+
+func (w *walker) pop() {
+	last := len(w.path) - 1
+	switch {
+	case last == longPath:
+		clear(w.places)
+	case last > longPath:
+		delete(w.places, w.path[last])
+	}
+	w.path[last] = ref{}
+	w.path = w.path[:last]
+}

@@ -1,0 +1,218 @@
+package keys
+
+import (
+	"reflect"
+
+	"github.com/reecho-go/reecho/internal/raw"
+)
+
+// What is known of a node once the whole graph of its type is compiled.
+
+func (n *node) isReference() bool {
+	return n.form == formPointer || n.form == formSlice || n.form == formMap
+}
+
+// isString reports whether a value of n is a string that stands for itself.
+func (n *node) isString() bool { return n.code == opString && n.form == formLeaf }
+
+// children returns the nodes that a value of n may contain.
+func (n *node) children() []*node {
+	var out []*node
+	if n.key != nil {
+		out = append(out, n.key)
+	}
+	if n.elem != nil {
+		out = append(out, n.elem)
+	}
+	for _, f := range n.fields {
+		if f.node != nil {
+			out = append(out, f.node)
+		}
+	}
+	return out
+}
+
+// mayRecur says whether a value of n can lead back to itself: its type
+// contains itself, or an interface, behind which there may be anything.
+func (n *node) mayRecur() bool {
+	seen := map[*node]bool{}
+	todo := n.children()
+	for len(todo) > 0 {
+		m := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if m == n || m.form == formInterface {
+			return true
+		}
+		if !seen[m] {
+			seen[m] = true
+			todo = append(todo, m.children()...)
+		}
+	}
+	return false
+}
+
+// flatten makes the program of a type of fixed shape.
+func (n *node) flatten() {
+	if n.program != nil || n.flattening {
+		return
+	}
+	n.flattening = true
+	pr := &program{size: n.t.Size()}
+	if pr.emit(n, 0, "") {
+		for i := range pr.ops {
+			pr.min += pr.ops[i].minBytes()
+		}
+		n.program = pr
+		n.void = len(pr.ops) == 0
+	}
+}
+
+// emit appends the operations for a value of n at off, or reports that it has none.
+func (pr *program) emit(n *node, off uintptr, path string) bool {
+	o := op{code: n.code, off: off, path: path, t: raw.Of(n.t)}
+	switch n.form {
+	case formLeaf:
+		if n.code == opRaw {
+			o.n = n.t.Len()
+			if o.n == 0 {
+				return true
+			}
+		}
+		pr.ops = append(pr.ops, o)
+		return true
+	case formStruct:
+		for _, f := range n.fields {
+			if f.node == nil {
+				continue
+			}
+			if n.asks || n.filters || !pr.emit(f.node, off+f.off, path+"."+f.name) {
+				return false
+			}
+		}
+		return true
+	case formArray, formSlice, formPointer:
+		if n.form == formArray && n.t.Len() == 0 {
+			return true
+		}
+		if n.tracked || n.set && n.form == formSlice {
+			return false
+		}
+		n.elem.flatten()
+		if n.elem.program == nil {
+			return false
+		}
+		o.elem = n.elem.program
+		switch n.form {
+		case formArray:
+			o.code, o.n = opArray, n.t.Len()
+			if n.elem.void {
+				return true
+			}
+		case formSlice:
+			o.code = opSlice
+		default:
+			o.code = opPointer
+		}
+		pr.ops = append(pr.ops, o)
+		return true
+	default:
+		return false
+	}
+}
+
+// settleDirect returns direct, and finds it out the first time.
+func (n *node) settleDirect() bool {
+	if !n.settled {
+		n.direct, n.settled = n.isDirect(), true
+	}
+	return n.direct
+}
+
+// isDirect says whether hashstructure can be given a value of n as it is: it
+// hashes all of it in bounded time, calls no user code and knows no second
+// spelling of an equal value.
+func (n *node) isDirect() bool {
+	if n.set || n.filtered {
+		return false // only the struct around it knows
+	}
+	switch n.form {
+	case formLocation:
+		return true
+	case formLeaf:
+		switch n.code {
+		case opFloat32, opFloat64, opComplex64, opComplex128, opUintptr, opBytes, opTime:
+			return false
+		case opRaw:
+			return n.t.Len() <= longBytes
+		default:
+			return true
+		}
+	case formStruct:
+		if n.asks || n.filters || n.hashable {
+			return false
+		}
+		for _, f := range n.fields {
+			if f.node != nil && f.exported && !f.node.settleDirect() {
+				return false
+			}
+		}
+		return true
+	case formArray, formSlice, formPointer, formMap:
+		return !n.tracked && !n.elem.void && n.elem.settleDirect() && (n.key == nil || n.key.settleDirect())
+	default:
+		return false
+	}
+}
+
+// word says whether Go's own equality on the bytes of n is its identity, and how many bytes take part.
+func (n *node) word() (size uintptr, ok bool) {
+	switch n.form {
+	case formLeaf:
+		switch n.code {
+		case op8, op16, op32, op64, opInt, opUint, opUintptr, opRaw:
+			return n.t.Size(), true
+		}
+	case formArray:
+		size, ok = n.elem.word()
+		return size * uintptr(n.t.Len()), ok
+	case formStruct:
+		if n.asks || n.filters || len(n.fields) != n.t.NumField() {
+			return 0, false
+		}
+		for _, f := range n.fields {
+			if f.node == nil {
+				return 0, false
+			}
+			s, ok := f.node.word()
+			if !ok {
+				return 0, false
+			}
+			size += s
+		}
+		return size, size == n.t.Size() // no padding
+	}
+	return 0, false
+}
+
+// flat says whether a copy of a value by assignment shares nothing mutable.
+func flat(t reflect.Type) bool {
+	if code := contentType(t); code == opTime || code == opAddr {
+		return true
+	}
+	if t.PkgPath() == "unique" {
+		return true
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if !flat(t.Field(i).Type) {
+				return false
+			}
+		}
+		return true
+	case reflect.Array:
+		return t.Len() == 0 || flat(t.Elem())
+	default:
+		return leafCodes[t.Kind()] != opNone
+	}
+}

@@ -1,0 +1,299 @@
+package keys
+
+import (
+	"encoding/binary"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/raw"
+)
+
+// Keys knows the keys of one cache or resource: the [Plan] that tells equal ones
+// from different ones, and copies that nobody else can change. As a Plan does, it
+// is given addresses and keeps none. It is safe for concurrent use.
+type Keys struct {
+	*Plan
+	owner string
+	t     raw.Type
+	copy  func(dst, src unsafe.Pointer) error // nil: by assignment
+	size  func(key unsafe.Pointer) int64      // nil: see Size
+	own   func(dst, src unsafe.Pointer) error // copy, with the bytes of strings; nil: by assignment
+	bare  func(dst, src unsafe.Pointer) error // copy, without what is left out; nil: by assignment
+}
+
+// For compiles what is to be known of keys of the type t, by a valid
+// configuration. owner names the cache in errors, package
+// included. The error joins a [*Error] for each place in t that cannot identify
+// anything, or that carries a visitor.
+func For(owner string, t reflect.Type, cfg Config) (*Keys, error) {
+	plan, err := Compile(t, cfg)
+	carriers := visitors(owner, t)
+	if err != nil {
+		err = Each(err, func(err error) error { return unlessInside(carriers, newError(owner, err)) })
+	}
+	if err = errors.Join(append(carriers, err)...); err != nil {
+		return nil, err
+	}
+	k := &Keys{Plan: plan, owner: owner, t: raw.Of(t), copy: copies(t, plan, cfg)}
+	k.own = k.copy
+	if hasStrings(t) {
+		k.own = copied(t, cfg, clone.Config{Keep: leftOut, Strings: true})
+	}
+	how := clone.Config{Keep: leftOut}
+	if leavesOut(t) {
+		how.Drop = ignored
+		k.bare = copied(t, cfg, how)
+	}
+	k.size = sizes(t, plan.Shape(), cfg, how)
+	return k, nil
+}
+
+// Store makes *dst what is kept of the key, which is ours, while its result is:
+// all of it but what is left out of the identity, which is zero there. So nothing
+// of a caller stays that no bound counts, such as a body or a transaction.
+func (k *Keys) Store(dst, key unsafe.Pointer) error {
+	if k.bare == nil {
+		k.t.Move(dst, key)
+		return nil
+	}
+	if err := k.bare(dst, key); err != nil {
+		return newError(k.owner, err)
+	}
+	return nil
+}
+
+// LeavesOut reports whether keys may have fields that are left out of their identity.
+func (k *Keys) LeavesOut() bool { return k.bare != nil }
+
+// Own is [Keys.Snapshot] of a key that comes from a caller: its strings are
+// copied too, since they may lie over a buffer that the caller uses again.
+func (k *Keys) Own(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.own) }
+
+// Snapshot returns the address of a copy of the key that shares nothing mutable
+// with it, except for what is left out of the identity.
+func (k *Keys) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.copy) }
+
+func (k *Keys) copied(key unsafe.Pointer, how func(dst, src unsafe.Pointer) error) (unsafe.Pointer, error) {
+	own, from := k.t.New(), raw.Hide(key)
+	if how == nil {
+		k.t.Move(own, from)
+		return own, nil
+	}
+	if err := how(own, from); err != nil {
+		return nil, newError(k.owner, err)
+	}
+	return own, nil
+}
+
+// ID returns the identity of the key as a string of its own, whatever the
+// shape. Only keys of one plan can be compared by it.
+func (k *Keys) ID(key unsafe.Pointer) (string, error) {
+	if k.Shape() == Text {
+		if err := k.fits(key); err != nil {
+			return "", err
+		}
+		return strings.Clone(k.Text(key)), nil
+	}
+	id, err := k.AppendID(nil, key)
+	return string(id), err
+}
+
+// AppendID appends the bytes of the key's [Keys.ID] to dst.
+func (k *Keys) AppendID(dst []byte, key unsafe.Pointer) ([]byte, error) {
+	switch k.Shape() {
+	case Word:
+		return binary.NativeEndian.AppendUint64(dst, k.Word(key)), nil
+	case Text:
+		if err := k.fits(key); err != nil {
+			return nil, err
+		}
+		return append(dst, k.Text(key)...), nil
+	}
+	return k.Append(dst, key)
+}
+
+// fits returns an error for a text that is too long.
+func (k *Keys) fits(key unsafe.Pointer) error {
+	if err := k.TextFits(key); err != nil {
+		return newError(k.owner, err)
+	}
+	return nil
+}
+
+// Append appends the key's canonical bytes to dst.
+func (k *Keys) Append(dst []byte, key unsafe.Pointer) ([]byte, error) {
+	id, err := k.Plan.Append(dst, key)
+	if err != nil {
+		return nil, newError(k.owner, err)
+	}
+	return id, nil
+}
+
+// Fingerprint returns the 64-bit hashstructure hash of the key: a short name,
+// never an identity. It costs microseconds.
+func (k *Keys) Fingerprint(key unsafe.Pointer) (uint64, error) {
+	h, err := k.Plan.Fingerprint(key)
+	if err != nil {
+		return 0, newError(k.owner, err)
+	}
+	return h, nil
+}
+
+// ParseWord is the word of an ID, for keys of the shape Word.
+func ParseWord(id string) uint64 { return binary.NativeEndian.Uint64([]byte(id)) }
+
+// buffers holds the canonical bytes of keys while they are looked up.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxBuffer is the largest buffer that is kept.
+const maxBuffer = 64 << 10
+
+// Borrow returns an empty buffer for Append.
+func Borrow() *[]byte { return buffers.Get().(*[]byte) }
+
+// Return gives a borrowed buffer back; used is what Append made of it.
+func Return(buf *[]byte, used []byte) {
+	if cap(used) > maxBuffer {
+		return
+	}
+	if used != nil {
+		*buf = used[:0]
+	}
+	buffers.Put(buf)
+}
+
+// copies returns how keys of t are copied; nil means by assignment.
+func copies(t reflect.Type, plan *Plan, cfg Config) func(dst, src unsafe.Pointer) error {
+	if plan.Flat() {
+		return nil
+	}
+	return copied(t, cfg, clone.Config{Keep: leftOut})
+}
+
+// copied returns how keys of t are copied in that way; nil means by assignment.
+func copied(t reflect.Type, cfg Config, how clone.Config) func(dst, src unsafe.Pointer) error {
+	how.Immutable, how.Trusted = standIns(cfg), cfg.Trusted
+	for {
+		p, err := clone.ForType(t, how)
+		if err == nil {
+			return p.CopyTo
+		}
+		// What identifies by its content may still be beyond copying.
+		n := len(how.Immutable)
+		_ = Each(err, func(err error) error {
+			if at, ok := errors.AsType[*clone.TypeError](err); ok && !slices.Contains(how.Immutable, at.Type) {
+				how.Immutable = append(how.Immutable, at.Type)
+			}
+			return nil
+		})
+		if len(how.Immutable) == n {
+			return nil
+		}
+	}
+}
+
+// standIns lists the types that a copy of a key must share, since a HashFunc
+// stands in for them: those whose identity may matter to the loader, such as a
+// *sql.DB, and those of which some value cannot be copied.
+func standIns(cfg Config) []reflect.Type {
+	var out []reflect.Type
+	for t := range cfg.HashFuncs {
+		switch t.Kind() {
+		case reflect.String:
+			continue
+		case reflect.Slice, reflect.Map, reflect.Struct, reflect.Array:
+			if clone.Copyable(t) {
+				continue
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// leftOut reports whether a copy of a key shares what the field holds: it is
+// no part of the key, such as a client, a logger or a lock, or only its text
+// is, and some values of its type cannot be copied.
+func leftOut(f reflect.StructField) bool {
+	if ignored(f) {
+		return f.Type.Kind() != reflect.String
+	}
+	return f.Tag.Get("hash") == "string" && !clone.Copyable(f.Type)
+}
+
+// ignored reports whether the field is no part of the key.
+func ignored(f reflect.StructField) bool {
+	tag := f.Tag.Get("hash")
+	return tag == "ignore" || tag == "-"
+}
+
+// leavesOut reports whether there may be fields in a t that are no part of the key,
+// and nobody's method looks at them to say what is.
+func leavesOut(t reflect.Type) bool {
+	w := leftOutWalk{seen: map[reflect.Type]bool{}}
+	w.walk(t)
+	return w.found && !w.asked
+}
+
+// includable and includableMap are hashstructure's.
+var (
+	includable = reflect.TypeFor[interface {
+		HashInclude(field string, v any) (bool, error)
+	}]()
+	includableMap = reflect.TypeFor[interface {
+		HashIncludeMap(field string, k, v any) (bool, error)
+	}]()
+)
+
+type leftOutWalk struct {
+	seen         map[reflect.Type]bool
+	found, asked bool
+}
+
+func (w *leftOutWalk) walk(t reflect.Type) {
+	if w.seen[t] {
+		return
+	}
+	w.seen[t] = true
+	switch t.Kind() {
+	case reflect.Interface:
+		w.found = true // for all that is known
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		w.walk(t.Elem())
+	case reflect.Map:
+		w.walk(t.Key())
+		w.walk(t.Elem())
+	case reflect.Struct:
+		p := reflect.PointerTo(t)
+		w.asked = w.asked || p.Implements(includable) || p.Implements(includableMap)
+		for i := range t.NumField() {
+			if f := t.Field(i); ignored(f) {
+				w.found = true
+			} else {
+				w.walk(f.Type)
+			}
+		}
+	}
+}
+
+// hasStrings reports whether there may be strings in a t.
+func hasStrings(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.String, reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface:
+		return true
+	case reflect.Array:
+		return hasStrings(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if hasStrings(t.Field(i).Type) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,322 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"strconv"
+	"sync"
+	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/known"
+	"github.com/reecho-go/reecho/internal/raw"
+)
+
+// Defaults and bounds of [Config].
+const (
+	DefaultMaxDepth = 1000
+	DefaultMaxBytes = 1 << 20
+	maxMaxBytes     = 1 << 30
+	maxMaxDepth     = 100_000 // a level takes about 1 KB of stack, of which Go allows 1 GB
+)
+
+// Config of a plan. The zero value is right for nearly everyone.
+type Config struct {
+	// HashFuncs maps a type to the function whose result stands for its values
+	// in the key. The type must match exactly; it may stand at any depth and
+	// behind interfaces. The function is called once per occurrence and gets a
+	// shallow copy, which it must not write through; it must be safe for
+	// concurrent use and give equal results for equal values. The result may
+	// be of any type; no HashFunc applies inside it. Default nil: none.
+	HashFuncs map[reflect.Type]func(any) (any, error)
+	// Trusted lists types of other modules whose private data is compared as
+	// that of the program's own types, with all that they consist of. Default
+	// nil: none. Nil entries and types of the standard library are errors.
+	Trusted []reflect.Type
+	// MaxDepth is how deep interfaces and the references of recursive types
+	// may nest in a value before it has no key. Default 0: 1000. At most
+	// 100,000; negatives are refused.
+	MaxDepth int
+	// MaxBytes is how many canonical bytes a value may have before it has no
+	// key; for keys of kind string it is the length of the string, which
+	// [Plan.TextFits] checks. Default 0: 1 MiB. At most 1 GiB; negatives are refused.
+	MaxBytes int
+}
+
+// Shape says in which form a key identifies best.
+type Shape uint8
+
+const (
+	// Word is plain data of at most eight bytes without padding, pointers and
+	// floats; [Plan.Word] is the identity.
+	Word Shape = iota + 1
+	// Text is of kind string: the string itself is the identity.
+	Text
+	// Encoded is everything else: the canonical bytes of [Plan.Append] are the identity.
+	Encoded
+)
+
+// String returns the name of s.
+func (s Shape) String() string {
+	switch s {
+	case Word:
+		return "Word"
+	case Text:
+		return "Text"
+	case Encoded:
+		return "Encoded"
+	default:
+		return "Shape(" + strconv.Itoa(int(s)) + ")"
+	}
+}
+
+// Plan is the compiled identity of a type of keys. It is given addresses of
+// values of that type and does not keep them: a variable whose address it is given
+// may stay on the stack. It is immutable and safe for concurrent use; the values
+// must not change during a call.
+type Plan struct {
+	shape Shape
+	root  *node
+	c     *compiler
+	prog  *program
+	pool  *sync.Pool // of *state
+	t     raw.Type
+	words uintptr // how many bytes a key of the shape Word has, if it is aligned as a number of these is; else 0
+	flat  bool
+}
+
+// state is a walker and the key that it walks. The key is copied here so that
+// the caller's does not escape to the heap.
+type state struct {
+	walker
+	key reflect.Value
+	at  unsafe.Pointer // of key
+}
+
+func newState(c *compiler, t reflect.Type) *state {
+	key := reflect.New(t)
+	return &state{walker: walker{c: c}, key: key.Elem(), at: key.UnsafePointer()}
+}
+
+// Validate reports everything that is wrong with the configuration, by the names
+// that its fields have in a cache.
+func (cfg Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	for t, fn := range cfg.HashFuncs {
+		if t == nil || fn == nil {
+			bad("Keys.HashFuncs[%v]: neither the type nor the function may be nil", t)
+		}
+	}
+	if cfg.MaxBytes < 0 || cfg.MaxBytes > maxMaxBytes {
+		bad("Keys.MaxBytes is %d: use 0 for 1 MiB, or up to 1 GiB", cfg.MaxBytes)
+	}
+	if cfg.MaxDepth < 0 || cfg.MaxDepth > maxMaxDepth {
+		bad("MaxDepth is %d: use 0 for %d, or up to %d", cfg.MaxDepth, DefaultMaxDepth, maxMaxDepth)
+	}
+	return errors.Join(append(errs, known.Check("Trusted", cfg.Trusted))...)
+}
+
+// Compile compiles the plan of t by a valid configuration. The error joins a
+// *[TypeError] for every place in t that cannot identify anything.
+func Compile(t reflect.Type, cfg Config) (*Plan, error) {
+	if cfg.MaxDepth == 0 {
+		cfg.MaxDepth = DefaultMaxDepth
+	}
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = DefaultMaxBytes
+	}
+	cfg.HashFuncs = maps.Clone(cfg.HashFuncs)
+	p := &Plan{t: raw.Of(t), flat: flat(t)}
+	p.c = newCompiler(cfg, t.PkgPath())
+	p.root = p.c.compile(variant{t: t})
+	var errs []error
+	for _, e := range p.root.bad {
+		errs = append(errs, &TypeError{Path: p.path() + e.Path, Type: e.Type, Reason: e.Reason})
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	p.prog = p.root.program
+	p.shape = Encoded
+	if size, ok := p.root.word(); ok && size <= 8 {
+		p.shape = Word
+		if t.Align() == int(size) {
+			p.words = size
+		}
+	} else if p.root.form == formLeaf && p.root.code == opString {
+		p.shape = Text
+	}
+	p.pool = &sync.Pool{New: func() any { return newState(p.c, t) }}
+	return p, nil
+}
+
+// path is what paths in errors begin with.
+func (p *Plan) path() string {
+	if name := p.root.t.Name(); name != "" {
+		return name
+	}
+	return "key"
+}
+
+// Shape returns the form in which a key identifies best.
+func (p *Plan) Shape() Shape { return p.shape }
+
+// TypeName returns the name of the type, with its full package path if it has one of its own.
+func (p *Plan) TypeName() string {
+	t := p.root.t
+	if t.PkgPath() == "" {
+		return t.String()
+	}
+	return t.PkgPath() + "." + t.Name()
+}
+
+// Flat reports whether a copy of a key by assignment shares nothing mutable with
+// the original: there are no slices, maps, pointers or interfaces in it, those
+// inside time.Time, netip.Addr and unique.Handle excepted.
+func (p *Plan) Flat() bool { return p.flat }
+
+// Word returns the bytes of *k as a number, without an allocation. It may be
+// called only for the shape [Word].
+func (p *Plan) Word(k unsafe.Pointer) uint64 {
+	// Sound: the shape Word means that the type has so many bytes and no
+	// pointers.
+	if p.words == 8 {
+		return *(*uint64)(k)
+	}
+	return p.shortWord(k)
+}
+
+// shortWord is Word for types that are not one aligned word.
+func (p *Plan) shortWord(k unsafe.Pointer) (word uint64) {
+	p.must(Word)
+	if p.words == 4 {
+		*(*uint32)(unsafe.Pointer(&word)) = *(*uint32)(k)
+		return word
+	}
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&word)), 8), unsafe.Slice((*byte)(k), p.root.t.Size()))
+	return word
+}
+
+// OfWord returns the address of the key of which [Plan.Word] makes *word: it
+// is that of word. It may be called only for the shape [Word].
+func (p *Plan) OfWord(word *uint64) unsafe.Pointer {
+	p.must(Word)
+	// Sound for the same reason as in Word: a word has room for the key, is
+	// aligned for every type of that size, and the key's bytes come first.
+	return unsafe.Pointer(word)
+}
+
+// OfText returns the address of the key that *s is: it is that of s. It may be
+// called only for the shape [Text].
+func (p *Plan) OfText(s *string) unsafe.Pointer {
+	p.must(Text)
+	// Sound for the same reason as in Text.
+	return unsafe.Pointer(s)
+}
+
+// Text returns the string that *k is, without an allocation. It may be called
+// only for the shape [Text].
+func (p *Plan) Text(k unsafe.Pointer) string {
+	p.must(Text)
+	// Sound: the shape Text means that the type's underlying type is string.
+	return *(*string)(k)
+}
+
+// TextFits returns a *[ValueError] if the string that *k is is longer than
+// Config.MaxBytes. It may be called only for the shape [Text].
+func (p *Plan) TextFits(k unsafe.Pointer) error {
+	if len(p.Text(k)) <= p.c.cfg.MaxBytes {
+		return nil
+	}
+	return (&ValueError{Type: p.root.t, Reason: tooLarge(p.c.cfg.MaxBytes), Err: ErrTooLarge}).finish(p.path())
+}
+
+// must panics if keys have another shape.
+func (p *Plan) must(s Shape) {
+	if p.shape != s {
+		panic("keys: a key of shape " + p.shape.String() + " was taken for one of shape " + s.String())
+	}
+}
+
+// Append appends the canonical bytes of *k to dst: two values of the type have the
+// same bytes exactly if they are equal as data. It works for every shape. The
+// error is a *[ValueError]; dst is then returned as it was.
+//
+// It does not allocate when dst has room, except for what user code (HashFuncs,
+// String, Includable, IncludableMap) needs.
+func (p *Plan) Append(dst []byte, k unsafe.Pointer) ([]byte, error) {
+	if p.prog != nil {
+		limit := len(dst) + p.c.cfg.MaxBytes
+		out, bad := p.prog.append(dst, k, limit)
+		if bad == nil && len(out) <= limit {
+			return out, nil
+		}
+		err := &ValueError{Type: p.root.t, Reason: tooLarge(p.c.cfg.MaxBytes), Err: ErrTooLarge}
+		if bad != nil {
+			err.Type = bad.t.Type
+			err = err.at(bad.path)
+		}
+		return dst, err.finish(p.path())
+	}
+	s := p.begin(dst, k)
+	_, err := s.run(p.root)
+	out := s.buf
+	p.end(s)
+	if err != nil {
+		return dst, err.finish(p.path())
+	}
+	return out, nil
+}
+
+// Fingerprint returns the 64-bit hashstructure hash (FormatV2) of *k. Keys with
+// equal canonical bytes have equal fingerprints, but not the other way round:
+// use it as a short name, never as an identity. It costs microseconds.
+//
+// It is the very result of hashstructure.Hash where that is sound. It differs
+// where hashstructure has no answer or more than one: HashFuncs stand for their
+// types, all NaNs are one, bytes beyond 32 are hashed by their digest, cycles
+// end, lists of elements without data are hashed by their length, uintptr and
+// complex128 have a hash, so do times with impossible offsets, and methods with pointer receivers count wherever
+// the value stands. User code runs once for both the check and the hash.
+func (p *Plan) Fingerprint(k unsafe.Pointer) (uint64, error) {
+	s := p.begin(nil, k)
+	s.hashing = true
+	h, err := s.run(p.root)
+	p.end(s)
+	if err != nil {
+		return 0, err.finish(p.path())
+	}
+	return h, nil
+}
+
+func (p *Plan) begin(dst []byte, k unsafe.Pointer) *state {
+	s := p.pool.Get().(*state)
+	p.t.Move(s.at, k)
+	s.buf = dst
+	s.limit = len(dst) + p.c.cfg.MaxBytes
+	return s
+}
+
+// run encodes the key of the state.
+func (s *state) run(root *node) (uint64, *ValueError) {
+	h, err := s.encode(root, s.at, false)
+	if err == nil && !s.room(0) {
+		err = s.fail(root.t, ErrTooLarge)
+	}
+	return h, err
+}
+
+// end gives the state back, without what it held of the caller's.
+func (p *Plan) end(s *state) {
+	s.key.SetZero()
+	s.buf = nil
+	s.depth = 0
+	s.hashing = false
+	s.owner = owner{}
+	clear(s.path)
+	clear(s.places)
+	s.path, s.spans = s.path[:0], s.spans[:0]
+	p.pool.Put(s)
+}

@@ -1,0 +1,84 @@
+package keys_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gorilla/sessions"
+	"github.com/labstack/echo/v4"
+
+	"github.com/reecho-go/reecho/internal/keys"
+)
+
+type visit struct{ http.ResponseWriter }
+
+type pages[T any] struct{ of T }
+
+func TestWhatCarriesAVisitorIsRefusedAnywhere(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		err  error
+		path string
+	}{
+		{"request", errorOf[*http.Request](), "key"},
+		{"request by value", errorOf[struct{ R http.Request }](), "key.R"},
+		{"ignored request", errorOf[struct {
+			ID int
+			R  *http.Request `hash:"-"`
+		}](), "key.R"},
+		{"ignored echo context", errorOf[struct {
+			C echo.Context `hash:"ignore"`
+		}](), "key.C"},
+		{"context", errorOf[struct{ Ctx context.Context }](), "key.Ctx"},
+		{"slice of contexts", errorOf[struct {
+			L []map[string]context.Context `hash:"-"`
+		}](), "key.L[][]"},
+		{"response", errorOf[struct {
+			W http.ResponseWriter `hash:"-"`
+		}](), "key.W"},
+		{"embedded response", errorOf[struct {
+			V *visit `hash:"-"`
+		}](), "key.V"},
+		{"generic of a visitor", errorOf[struct {
+			P pages[echo.Context] `hash:"-"`
+		}](), "key.P.of"},
+		{"atomic pointer to a request", errorOf[struct {
+			P *atomic.Pointer[http.Request] `hash:"-"`
+		}](), "key.P."},
+		{"session of gorilla", errorOf[struct {
+			S *sessions.Session `hash:"-"`
+		}](), "key.S"},
+	} {
+		var e *keys.Error
+		if !errors.As(tt.err, &e) || !strings.HasPrefix(e.Path, tt.path) || !strings.Contains(e.Error(), "field of the key") || e.Type == nil {
+			t.Errorf("%s: %v, want an error at %s with a way out", tt.name, tt.err, tt.path)
+		}
+		if strings.Contains(fmt.Sprint(tt.err), "hash:\"ignore\"") {
+			t.Errorf("%s: %v advises to ignore it", tt.name, tt.err)
+		}
+	}
+	type deps struct {
+		ID int
+		DB *sql.DB      `hash:"-"`
+		H  *http.Client `hash:"-"`
+		U  *url.URL
+		C  *http.Cookie `hash:"-"`
+		F  func()       `hash:"-"`
+	}
+	if err := errorOf[deps](); err != nil {
+		t.Errorf("what is no visitor's: %v", err)
+	}
+}
+
+func errorOf[K any]() error {
+	_, err := keysFor[K]("test: keys", keys.Config{})
+	return err
+}

@@ -1,0 +1,90 @@
+package middleware
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/reecho-go/reecho/internal/commit"
+	"github.com/reecho-go/reecho/internal/host"
+	"github.com/reecho-go/reecho/internal/problem"
+)
+
+// Handler returns the Stack around a handler of net/http, for a ServeMux, chi and
+// whatever else takes one. The handler gets its request with what the plugins
+// have put into the context, and a writer that commits: it must write to that
+// one, and not to one that a middleware further out has seen.
+//
+// Such a handler returns no error: End hooks get what hooks and wrappers return,
+// and a *[PanicError]. The Stack answers every error itself, those that are no
+// [Error] with a 500 that says no more. After a panic the commit runs at once, as
+// for a 500, so that its headers are there when a middleware further out recovers
+// and answers; then the panic goes on.
+func (s *Stack) Handler(next http.Handler) http.Handler {
+	var then host.Host = plainHost{next}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &plainContext{r: r, w: w}
+		err := s.Serve(then, c)
+		if _, answered := problem.From(err); err != nil && !answered {
+			c.fail(err)
+		}
+	})
+}
+
+// plainContext is a request of net/http and, in a Stack, the writer of its
+// response, with what is known of that.
+type plainContext struct {
+	r    *http.Request
+	w    http.ResponseWriter
+	sent bool // a final status is on its way
+}
+
+// Request implements [Context].
+func (c *plainContext) Request() *http.Request { return c.r }
+
+// SetRequest implements [Context].
+func (c *plainContext) SetRequest(r *http.Request) { c.r = r }
+
+// fail answers with an error, unless something has been sent already.
+func (c *plainContext) fail(err error) {
+	rendered, _ := host.Render(plainHost{}, c, err) // the client is gone if writing fails
+	if !rendered && !c.sent {
+		_ = problem.Write(c.w, c.r, problem.Details{Status: http.StatusInternalServerError, Title: http.StatusText(http.StatusInternalServerError)})
+	}
+}
+
+// plainHost is net/http, of which no middleware further out can be reached, and a
+// handler.
+type plainHost struct{ http.Handler }
+
+// Serve implements host.Host.
+func (h plainHost) Serve(c host.Context) error {
+	own, ok := c.(*plainContext)
+	if !ok || own.w == nil {
+		return errors.New("middleware: a wrapper passed on another context than the one that it was given: use its SetRequest")
+	}
+	h.ServeHTTP(own.w, own.r)
+	return nil
+}
+
+func (plainHost) Install(c host.Context, w http.ResponseWriter) http.ResponseWriter {
+	own := c.(*plainContext)
+	under := own.w
+	own.w = w
+	return under
+}
+
+func (plainHost) Writer(c host.Context) http.ResponseWriter { return c.(*plainContext).w }
+func (plainHost) Committed(c host.Context) bool             { return c.(*plainContext).sent }
+func (plainHost) Own(error) error                           { return nil }
+func (plainHost) Wrap(err error) error                      { return err }
+func (plainHost) ErrorHandler(host.Context) any             { return nil }
+func (plainHost) Left(r *commit.Run, _ int)                 { r.Own.(*plainContext).sent = true }
+func (plainHost) Implied(*commit.Run) int                   { return http.StatusOK }
+func (plainHost) Informs(r *commit.Run) http.ResponseWriter { return r.Unwrap() }
+func (plainHost) Settle(*commit.Run)                        {}
+
+// Watch implements host.Host. Nobody will answer an error after this, and nothing
+// will be seen of the answer to a panic.
+func (plainHost) Watch(r *commit.Run) {
+	r.Answer(http.StatusInternalServerError, r.Header(), nil)
+}

@@ -1,0 +1,178 @@
+package middleware
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/reecho-go/reecho/internal/commit"
+	"github.com/reecho-go/reecho/internal/host"
+	"github.com/reecho-go/reecho/internal/panics"
+	"github.com/reecho-go/reecho/internal/scope"
+)
+
+// compose wraps, once, the handler that finds the request's own.
+func (s *Stack) compose() {
+	s.handler = func(c Context) error {
+		r, ok := c.Request().Context().Value(s).(*request)
+		if !ok {
+			return errors.New("middleware: a wrapper replaced the request's context by one that does not descend from it")
+		}
+		return r.run.Host.Serve(c)
+	}
+	for _, w := range slices.Backward(s.wrappers) {
+		s.handler = w.call.Wrap(s.handler)
+	}
+}
+
+// request is everything that the Stack allocates for a request.
+type request struct {
+	scope.Request
+	run   commit.Run
+	stack *Stack
+}
+
+// Host implements host.Request.
+func (r *request) Host() (host.Host, host.Context) { return r.run.Host, r.run.Own }
+
+// Value implements context.Context.
+func (r *request) Value(key any) any {
+	switch key := key.(type) {
+	case commit.Key:
+		if len(r.stack.committers) > 0 {
+			return &r.run
+		}
+	case *Stack:
+		if key == r.stack {
+			return r
+		}
+	case host.Key:
+		return r
+	}
+	return r.Request.Value(key)
+}
+
+// Serve takes one request through all hooks. It is what hosts call: packages
+// echov4 and echov5 have a Middleware made of it, and [Stack.Handler] serves
+// net/http. The error is what the handler, a hook or the commit has ended in; it
+// has been answered already if it is an [Error].
+func (s *Stack) Serve(h host.Host, c Context) error {
+	if err := s.begin(c.Request().Context()); err != nil {
+		_, err = answer(h, c, err)
+		return err
+	}
+	r := &request{stack: s}
+	r.Init(r, c.Request())
+	defer r.Finish()
+	c.SetRequest(&r.HTTP)
+	r.run.Init(r, h, c, s.hooks, s.always)
+	commits := s.commits(h)
+	if commits {
+		r.run.Install()
+	}
+	err := s.call(c, r)
+	if commits {
+		r.run.Settle()
+	}
+	if err == nil {
+		if commits {
+			err = r.run.Finish()
+		}
+		if err != nil {
+			err = host.Wrap(h, err)
+		}
+		return err
+	}
+	rendered, err := answer(h, c, err)
+	if commits && !rendered {
+		r.run.Watch()
+	}
+	return err
+}
+
+// commits reports whether the writer of the responses is replaced: somebody
+// commits, or nobody else knows whether a response has left.
+func (s *Stack) commits(h host.Host) bool {
+	_, bare := h.(plainHost)
+	return len(s.committers) > 0 || bare
+}
+
+// call runs Begin, handler and End. After a panic of the first two it runs
+// End with the panic and lets it go on.
+func (s *Stack) call(c Context, r *request) (err error) {
+	begun, returned := 0, false
+	defer func() {
+		if returned {
+			return
+		}
+		v := recover()
+		pe := panics.New(v)
+		if v == nil {
+			pe.Value = panics.ErrGoexit
+		}
+		_ = s.end(c, r, begun, pe) // a panic cannot be replaced
+		if s.commits(r.run.Host) {
+			r.run.Settle()
+			r.run.Watch()
+		}
+		if v != nil {
+			panic(v)
+		}
+	}()
+	for _, b := range s.beginners {
+		begun = b.at
+		if err = b.call.Begin(c); err != nil {
+			err = s.named(r, b.name, "Begin", err)
+			break
+		}
+	}
+	r.run.In(c.Request().Context()) // with what the plugins have put there
+	if err == nil {
+		begun = len(s.plugins)
+		err = s.handler(c)
+	}
+	returned = true
+	return s.end(c, r, begun, err)
+}
+
+// end runs End of the first begun plugins, last first. They see the Stack's
+// own request state even if another Stack further in has left its own behind.
+func (s *Stack) end(c Context, r *request, begun int, err error) error {
+	if len(s.enders) == 0 {
+		return err
+	}
+	if seen := c.Request(); !r.Innermost(seen.Context()) {
+		c.SetRequest(&r.HTTP)
+		defer c.SetRequest(seen)
+	}
+	for _, e := range slices.Backward(s.enders) {
+		if e.at < begun {
+			err = s.endOne(c, r, e, err)
+		}
+	}
+	return err
+}
+
+func (s *Stack) endOne(c Context, r *request, e hook[Ender], err error) (out error) {
+	defer func() {
+		if v := recover(); v != nil {
+			out = errors.Join(err, s.failed(r, e.name, "End", panics.New(v)))
+		}
+	}()
+	return e.call.End(c, err)
+}
+
+// named reports an error of a hook. Errors made for HTTP pass as they are.
+func (s *Stack) named(r *request, plugin, hook string, err error) error {
+	if r.run.Host.Own(err) != nil {
+		return err
+	}
+	return s.failed(r, plugin, hook, err)
+}
+
+// answer renders an error of ours, and reports whether it did. The error is
+// passed on either way, so that loggers see it: a framework's error handler leaves
+// a response alone that has been written.
+func answer(h host.Host, c Context, err error) (rendered bool, _ error) {
+	rendered, _ = host.Render(h, c, err) // a failed write means that the client is gone
+	return rendered, host.Wrap(h, err)
+}

@@ -1,0 +1,90 @@
+package sessionstate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// FromContext returns the session of the request whose context ctx is, or
+// descends from. The error is [ErrNoSession], or that of a load whose result
+// all visitors share, and which therefore may not see one visitor's session.
+func FromContext(ctx context.Context) (*State, error) {
+	s, err := scope.Get(ctx, scope.Session, build)
+	if err != nil {
+		if errors.Is(err, scope.ErrNone) {
+			err = ErrNoSession
+		}
+		return nil, err
+	}
+	return &s.State, nil
+}
+
+// begun is what the slot of a request holds until its session is first used.
+type begun struct{ m *Manager }
+
+// requestState is what it holds afterwards.
+type requestState struct{ State }
+
+var (
+	_ scope.Lender = (*begun)(nil)
+	_ scope.Lender = (*requestState)(nil)
+)
+
+func build(r *scope.Request, filled any) *requestState {
+	s := new(requestState)
+	m := filled.(*begun).m
+	s.m, s.req = m, m.local.incoming(&r.HTTP)
+	return s
+}
+
+// Lend implements scope.Lender for caches and resources in session scope.
+func (b *begun) Lend(ctx context.Context) (scope.Life, error) {
+	s, err := FromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.lendScope()
+}
+
+// Lend implements scope.Lender for caches and resources in session scope.
+func (s *requestState) Lend(context.Context) (scope.Life, error) { return s.lendScope() }
+
+// peek returns the State of this Manager, if the request has used it.
+func (m *Manager) peek(ctx context.Context) (*State, bool) {
+	s, ok := scope.Peek[requestState](ctx, scope.Session)
+	if !ok || s.m != m {
+		return nil, false
+	}
+	return &s.State, true
+}
+
+// of returns the State of a request that has to be behind this Manager.
+func (m *Manager) of(ctx context.Context) (*State, error) {
+	s, err := FromContext(ctx)
+	if err == nil && s.m != m {
+		err = ErrNoSession
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// fromRequest returns the session of a request; without one, a State that says
+// why.
+func fromRequest(r *http.Request) *State {
+	s, err := FromContext(r.Context())
+	if err != nil {
+		return &State{m: new(Manager), req: r, err: err, none: true}
+	}
+	return s
+}
+
+// logNone says that a request without a session is used as if it had one.
+func (s *State) logNone() {
+	observe.Emit(s.context(), observe.Slog(nil), observe.Notice{Owner: s.m.Name(), Text: s.err.Error()})
+}

@@ -1,0 +1,321 @@
+package sessionstate
+
+import (
+	"container/list"
+	"crypto/sha256"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/scope"
+)
+
+// Caches and resources in session scope keep things for one visitor until the
+// session ends. A session's ids change, so they are kept by its lineage: a name
+// that follows from its first id, and that every renewal hands on, until
+// somebody else logs in.
+
+// lineageSize is the size of a lineage in bytes.
+const lineageSize = 16
+
+// lineageOf is the lineage of a session that began with an id of this digest. Who
+// knows it cannot use the session.
+func lineageOf(sum [sha256.Size]byte) string {
+	d := sha256.Sum256(append([]byte("sessionstate/v1/life"), sum[:]...))
+	return string(d[:lineageSize])
+}
+
+// lineage is the lineage of the session.
+func (h *held) lineage() string {
+	if h.record.lineage != "" {
+		return h.record.lineage
+	}
+	return lineageOf(h.id.sum())
+}
+
+// lifeAfter is what the record of a session that renews its id says of its
+// lineage: that it goes on, unless it is somebody else's now.
+func (h *held) lineageAfter(next *record) string {
+	if h.known() && h.record.user == next.user {
+		return h.lineage()
+	}
+	return ""
+}
+
+// sessionScope is what caches and resources of this process know of a session.
+type sessionScope struct {
+	all      *scopes
+	id       string       // the name
+	handle   string       // the same, as text
+	deadline atomic.Int64 // Unix milliseconds; 0: none
+
+	// Under all.mu.
+	ended    bool
+	holders  int           // requests under way and handles that have it
+	released bool          // nobody had it, and nothing hung on it
+	newcomer *list.Element // nil: the visitor has sent the cookie back
+	waiting  map[*waiter]struct{}
+}
+
+type waiter struct{ fn func() }
+
+var _ scope.Life = (*sessionScope)(nil)
+
+// ID implements scope.Life.
+func (l *sessionScope) ID() string { return l.handle }
+
+// Deadline implements scope.Life. It is when the session ends by what this
+// process has last heard.
+func (l *sessionScope) Deadline() time.Time {
+	at := l.deadline.Load()
+	if at == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(at)
+}
+
+// OnEnd implements scope.Life.
+func (l *sessionScope) OnEnd(fn func()) (stop func()) {
+	w := &waiter{fn}
+	l.all.mu.Lock()
+	if l.ended {
+		l.all.mu.Unlock()
+		fn()
+		return func() {}
+	}
+	of := l.all.again(l)
+	if of.waiting == nil {
+		of.waiting = make(map[*waiter]struct{})
+	}
+	of.waiting[w] = struct{}{}
+	l.all.mu.Unlock()
+	return func() {
+		l.all.mu.Lock()
+		defer l.all.mu.Unlock()
+		delete(of.waiting, w)
+	}
+}
+
+// move sets the deadline.
+func (l *sessionScope) move(deadline time.Time) {
+	var at int64
+	if !deadline.IsZero() {
+		at = max(1, deadline.UnixMilli())
+	}
+	l.deadline.Store(at)
+}
+
+// scopes are the scopes that are in use. Those of visitors who have not sent
+// their cookie back yet are few: one more ends the oldest.
+type scopes struct {
+	most int // newcomers; 0: any number
+
+	size      atomic.Int64 // of byID
+	mu        sync.Mutex
+	byID      map[string]*sessionScope
+	newcomers *list.List // of *sessionScope, the oldest first
+}
+
+func newScopes(most int) *scopes {
+	return &scopes{most: most, byID: make(map[string]*sessionScope), newcomers: list.New()}
+}
+
+// acquire returns the scope of a lineage, which is known to last until deadline,
+// and who is to be told of others that ended for it. It counts as a holder until
+// release.
+func (a *scopes) acquire(id string, deadline time.Time, newcomer bool) (l *sessionScope, over []*waiter) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l, ok := a.byID[id]
+	switch {
+	case !ok:
+		over = a.expire(time.Now())
+		l = &sessionScope{all: a, id: id, handle: handleOf(id)}
+		l.move(deadline)
+		a.byID[id] = l
+		a.size.Add(1)
+		if newcomer {
+			l.newcomer = a.newcomers.PushBack(l)
+		}
+		if a.most > 0 && a.newcomers.Len() > a.most {
+			over = append(over, a.drop(a.newcomers.Front().Value.(*sessionScope))...)
+		}
+	default:
+		if !newcomer && l.newcomer != nil {
+			a.newcomers.Remove(l.newcomer)
+			l.newcomer = nil
+		}
+		if deadline.IsZero() || deadline.After(l.Deadline()) {
+			l.move(deadline)
+		}
+	}
+	l.holders++
+	return l, over
+}
+
+// release is called when a request is over that has acquired a scope. If nothing
+// is kept for it, and no other request has it, it is forgotten.
+func (a *scopes) release(l *sessionScope) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if l.holders--; l.holders == 0 && len(l.waiting) == 0 && !l.ended {
+		a.drop(l)
+		l.ended, l.released = false, true
+	}
+}
+
+// again returns l, or the scope that has taken its place after it was released. It
+// is called under the lock.
+func (a *scopes) again(l *sessionScope) *sessionScope {
+	if !l.released {
+		return l
+	}
+	if now, ok := a.byID[l.id]; ok {
+		return now
+	}
+	l.released, l.newcomer = false, nil
+	a.byID[l.id] = l
+	a.size.Add(1)
+	return l
+}
+
+// expire drops some of the scopes whose time is over, more than come in. It is
+// called under the lock.
+func (a *scopes) expire(now time.Time) (over []*waiter) {
+	looked := 0
+	for _, l := range a.byID { // it starts anywhere
+		if at := l.Deadline(); at.IsZero() && len(l.waiting) == 0 || !at.IsZero() && !now.Before(at) {
+			over = append(over, a.drop(l)...)
+		}
+		if looked++; looked == 8 {
+			break
+		}
+	}
+	return over
+}
+
+// drop ends a scope and returns who waits for that. It is called under the lock.
+func (a *scopes) drop(l *sessionScope) (waiting []*waiter) {
+	if l.ended {
+		return nil
+	}
+	l.ended = true
+	delete(a.byID, l.id)
+	a.size.Add(-1)
+	if l.newcomer != nil {
+		a.newcomers.Remove(l.newcomer)
+	}
+	for w := range l.waiting {
+		waiting = append(waiting, w)
+	}
+	l.waiting = nil
+	return waiting
+}
+
+func tell(waiting []*waiter) {
+	for _, w := range waiting {
+		w.fn()
+	}
+}
+
+// end ends the scope of that lineage, if there is one.
+func (a *scopes) end(id string) {
+	a.mu.Lock()
+	var waiting []*waiter
+	if l, ok := a.byID[id]; ok {
+		waiting = a.drop(l)
+	}
+	a.mu.Unlock()
+	tell(waiting)
+}
+
+// abandon ends the scope of a session which was never saved.
+func (l *sessionScope) abandon() {
+	l.all.mu.Lock()
+	waiting := l.all.drop(l)
+	l.all.mu.Unlock()
+	tell(waiting)
+}
+
+// moved notes until when a session lives that has been saved.
+func (a *scopes) moved(h *held) {
+	if a.size.Load() == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if l, ok := a.byID[h.lineage()]; ok {
+		l.move(h.deadline)
+	}
+}
+
+// lendScope returns the session's scope for caches and resources in session scope. A
+// visitor without a session gets one, with its cookie: [ErrCommitted] says
+// that it is too late for that. The scope goes on when the session gets a new
+// id, ends when it is destroyed or revoked, and when another user logs in, and
+// is given up when the response does not save the session after all. Other
+// errors are those of loading the session.
+func (s *State) lendScope() (scope.Life, error) {
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	l, over, err := s.acquireScope()
+	tell(over)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (s *State) acquireScope() (l *sessionScope, over []*waiter, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	opened := s.isOpen()
+	switch {
+	case s.scope != nil:
+	case s.base.known() && s.cur.user == s.base.record.user:
+		s.scope, over = s.m.scopes.acquire(s.base.lineage(), s.base.deadline, false)
+		s.scopes = append(s.scopes, s.scope)
+	case !opened:
+		return nil, nil, ErrCommitted
+	default:
+		s.changes.create = true
+		id := s.comingID()
+		s.scope, over = s.m.scopes.acquire(lineageOf(id.sum()), s.m.limits.deadline(&s.cur, time.Now()), !s.base.known())
+		s.scopes, s.unsaved = append(s.scopes, s.scope), append(s.unsaved, s.scope)
+	}
+	return s.scope, over, nil
+}
+
+// releaseScopes gives up the scopes of a request that is over.
+func (s *State) releaseScopes() {
+	s.mu.Lock()
+	lends := s.scopes
+	s.scopes, s.scope = nil, nil
+	s.mu.Unlock()
+	for _, l := range lends {
+		s.m.scopes.release(l)
+	}
+}
+
+// settleScopes ends the scopes of sessions which this request did not save, and
+// that of a session which it took over for somebody else.
+func (s *State) settleScopes(base, after *held) {
+	s.mu.Lock()
+	unborn := s.unsaved
+	s.unsaved = nil
+	s.mu.Unlock()
+	name := ""
+	if after.known() {
+		name = after.lineage()
+		s.m.scopes.moved(after)
+	}
+	for _, l := range unborn {
+		if l.id != name {
+			l.abandon()
+		}
+	}
+	if base.known() && after.known() && base.lineage() != name {
+		s.m.scopes.end(base.lineage())
+	}
+}
