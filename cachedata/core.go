@@ -199,6 +199,9 @@ func (c *core) miss(ctx context.Context, key unsafe.Pointer, err error) (*entry,
 		c.counters.misses.Add(1)
 		return nil, 0, err
 	}
+	if j, joined := c.join(ctx, key); joined {
+		return c.joined(ctx, key, j)
+	}
 	return c.load(ctx, key, false)
 }
 
@@ -227,6 +230,64 @@ func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry
 	}
 	c.served(ctx, p.key, e, source)
 	return e, source, nil
+}
+
+// joining is a load that a caller has joined without a place of its own.
+type joining struct {
+	in   *era
+	call flight.Joining
+	came uint64 // the clears of tags before the caller came
+}
+
+// join joins a load of the key that others wait for already; false: there may be
+// none, or more is asked of it.
+func (c *core) join(ctx context.Context, key unsafe.Pointer) (j joining, joined bool) {
+	if ctx == nil || c.tracker.Waiting() == 0 || c.sessions != nil || c.cfg.FailSafe > 0 {
+		return j, false
+	}
+	j.in = c.table.era.Load()
+	mark := c.group.Gate().Mark()
+	j.came = c.group.Tags().Now()
+	var id id
+	switch c.shape {
+	case keys.Word:
+		id.Word = c.keys.Word(key)
+	case keys.Text:
+		id.Text = c.keys.Text(key)
+	default:
+		buf := keys.Borrow()
+		text, err := c.keys.Append(*buf, key)
+		if err == nil {
+			// Sound: Join keeps nothing of it.
+			id.Text = unsafe.String(unsafe.SliceData(text), len(text))
+			j.call, joined = j.in.flights.Join(ctx, id, mark)
+		}
+		keys.Return(buf, text)
+		return j, joined
+	}
+	j.call, joined = j.in.flights.Join(ctx, id, mark)
+	return j, joined
+}
+
+// joined waits for the load that was joined.
+func (c *core) joined(ctx context.Context, key unsafe.Pointer, j joining) (*entry, Source, error) {
+	result, err := j.call.Wait(ctx)
+	e, _ := result.(*entry)
+	switch {
+	case err != nil:
+		c.counters.misses.Add(1)
+		return nil, 0, c.loadError(err)
+	case e.extra() != nil && c.joinedTooOld(ctx, key, e, &j):
+		return c.load(ctx, key, false)
+	}
+	c.counters.misses.Add(1)
+	return e, Joined, nil
+}
+
+// joinedTooOld is [table.tooOld] of a load that was joined.
+func (c *core) joinedTooOld(ctx context.Context, key unsafe.Pointer, e *entry, j *joining) bool {
+	p, err := c.place(ctx, key)
+	return err == nil && p.tooOld(j.in, p.id, e, j.came)
 }
 
 // loadError says in our words what the flight table says.

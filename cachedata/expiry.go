@@ -1,9 +1,6 @@
 package cachedata
 
-import (
-	"container/heap"
-	"sync"
-)
+import "sync"
 
 // expiry is the queue of an era's entries by the time at which they may have
 // expired. It is safe for concurrent use; its lock is the innermost of all.
@@ -27,7 +24,7 @@ func (x *expiry[I]) add(id I, e *entry, at int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.released {
-		heap.Push(&x.queue, due[I]{id, e, at})
+		x.queue.push(due[I]{id, e, at})
 	}
 }
 
@@ -47,7 +44,7 @@ func (x *expiry[I]) remove(e *entry) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if l.slot > 0 && !x.released {
-		heap.Remove(&x.queue, int(l.slot)-1)
+		x.queue.remove(int(l.slot) - 1)
 	}
 }
 
@@ -60,7 +57,7 @@ func (x *expiry[I]) take(now int64) (taken []due[I], next int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for len(x.queue) > 0 && len(taken) < sweepStep && x.queue[0].at <= now {
-		taken = append(taken, heap.Pop(&x.queue).(due[I]))
+		taken = append(taken, x.queue.remove(0))
 	}
 	if len(x.queue) == 0 {
 		x.queue = nil // gives its room back
@@ -75,28 +72,64 @@ func (x *expiry[I]) len() int {
 	return len(x.queue)
 }
 
-// expiryHeap implements heap.Interface and keeps the entries' slots.
+// expiryHeap is a binary heap, the earliest first, which keeps the entries' slots.
+// It is no container/heap, which moves each entry through an interface, and by
+// swaps.
 type expiryHeap[I word] []due[I]
 
-func (h expiryHeap[I]) Len() int           { return len(h) }
-func (h expiryHeap[I]) Less(i, j int) bool { return h[i].at < h[j].at }
-
-func (h expiryHeap[I]) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].entry.life().slot, h[j].entry.life().slot = int32(i)+1, int32(j)+1
+// put makes d the one at i.
+func (h expiryHeap[I]) put(i int, d due[I]) {
+	h[i] = d
+	d.entry.life().slot = int32(i) + 1
 }
 
-func (h *expiryHeap[I]) Push(x any) {
-	d := x.(due[I])
+func (h *expiryHeap[I]) push(d due[I]) {
 	*h = append(*h, d)
-	d.entry.life().slot = int32(len(*h))
+	h.up(len(*h)-1, d)
 }
 
-func (h *expiryHeap[I]) Pop() any {
-	last := len(*h) - 1
-	d := (*h)[last]
+// remove takes out the one at i and returns it.
+func (h *expiryHeap[I]) remove(i int) due[I] {
+	d, last := (*h)[i], len(*h)-1
+	moved := (*h)[last]
 	(*h)[last] = due[I]{}
 	*h = (*h)[:last]
 	d.entry.life().slot = 0
+	if i < last && !h.up(i, moved) {
+		h.down(i, moved)
+	}
 	return d
+}
+
+// up puts d at i or nearer to the top, and reports whether nearer.
+func (h expiryHeap[I]) up(i int, d due[I]) (moved bool) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if h[parent].at <= d.at {
+			break
+		}
+		h.put(i, h[parent])
+		i, moved = parent, true
+	}
+	h.put(i, d)
+	return moved
+}
+
+// down puts d at i or farther from the top.
+func (h expiryHeap[I]) down(i int, d due[I]) {
+	for {
+		child := 2*i + 1
+		if child >= len(h) {
+			break
+		}
+		if child+1 < len(h) && h[child+1].at < h[child].at {
+			child++
+		}
+		if d.at <= h[child].at {
+			break
+		}
+		h.put(i, h[child])
+		i = child
+	}
+	h.put(i, d)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/url"
 
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/observe"
@@ -124,7 +123,7 @@ var query = group.Query{Who: "cachedata: ClearBy", Name: "cache", Tags: "tag"}
 //
 // A client who clears often makes every request slow: authorize it, as
 // echov4.ClearHandler does.
-func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
+func (g *Group) ClearBy(ctx context.Context, asked map[string][]string) error {
 	if err := query.Check(asked); err != nil {
 		return err
 	}
@@ -132,8 +131,8 @@ func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
 		Clear(ctx context.Context) error
 		ClearTag(ctx context.Context, tags ...string) error
 	} = g
-	if name := asked.Get(query.Name); name != "" {
-		cache := g.cache(name)
+	if names := asked[query.Name]; len(names) > 0 {
+		cache := g.cache(names[0])
 		if cache == nil {
 			return query.Unknown()
 		}

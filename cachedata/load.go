@@ -108,25 +108,25 @@ func (p *place) join(ctx context.Context, why purpose) (*entry, Source, error) {
 	if terms.Quiet && role == flight.Led {
 		flight.Repanic(err)
 	}
-	if role == flight.Joined && l.tooOld(e) {
+	if role == flight.Joined && p.tooOld(in, p.id, e, l.came) {
 		return nil, tooOld, nil
 	}
 	return e, l.sourceOf(role, e), err
 }
 
-// tooOld reports whether e, which the caller of l has joined, may have a tag
+// tooOld reports whether e, whose load in r a caller has joined, may have a tag
 // that was cleared after its load began and before the caller came. What the
 // tags of a result are is not known before its load has ended; by then the
 // clears may be forgotten unless e was stored, and so found to be good.
-func (l *load) tooOld(e *entry) bool {
+func (t *table) tooOld(r *era, id id, e *entry, came uint64) bool {
 	if e == nil {
 		return false
 	}
 	x := e.extra()
-	if x == nil || len(x.tags) == 0 || l.came <= x.born {
+	if x == nil || len(x.tags) == 0 || came <= x.born {
 		return false
 	}
-	return l.era.Load() != l.in || l.in.entries.get(l.id) != e || l.core.tagCleared(x)
+	return t.era.Load() != r || r.entries.get(id) != e || t.core.tagCleared(x)
 }
 
 // refresh starts a load in the background that is to replace prior, and

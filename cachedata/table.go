@@ -254,6 +254,9 @@ func (p *place) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error
 // at v, unless that is nil.
 func (p *place) tags(said []string, v unsafe.Pointer) ([]string, error) {
 	fns := &p.core.fns
+	if len(said) == 0 && fns.keyTags == nil && fns.tags == nil {
+		return nil, nil
+	}
 	if fns.keyTags == nil && (fns.tags == nil || v == nil) {
 		return tagged(said), nil
 	}

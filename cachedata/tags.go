@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/reecho-go/reecho/observe"
@@ -75,7 +76,9 @@ func checkTags(tags []string) error {
 // in memory of its own: they may be parts of something larger.
 func tagged(tags ...[]string) []string {
 	own := slices.Concat(tags...)
-	slices.Sort(own)
+	if !slices.IsSorted(own) {
+		sort.Sort(sort.StringSlice(own)) // slices.Sort is 5 KB more of code
+	}
 	own = slices.Compact(own)
 	if len(own) > 0 && own[0] == "" {
 		own = own[1:]

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/url"
 	"slices"
 
 	"github.com/reecho-go/reecho/internal/group"
@@ -78,15 +77,15 @@ var query = group.Query{Who: "cacheresource: ClearBy", Name: "resource"}
 //
 // A client who clears often makes every request slow: authorize it, as
 // echov4.ClearHandler does.
-func (g *Group) ClearBy(ctx context.Context, asked url.Values) error {
+func (g *Group) ClearBy(ctx context.Context, asked map[string][]string) error {
 	if err := query.Check(asked); err != nil {
 		return err
 	}
-	name := asked.Get(query.Name)
-	if name == "" {
+	names := asked[query.Name]
+	if len(names) == 0 {
 		return g.Clear(ctx)
 	}
-	m := g.group.Member(name)
+	m := g.group.Member(names[0])
 	if m == nil {
 		return query.Unknown()
 	}

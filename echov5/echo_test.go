@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -342,7 +341,7 @@ func TestFromEcho(t *testing.T) {
 
 type clearer struct{ n int }
 
-func (c *clearer) ClearBy(context.Context, url.Values) error { c.n++; return nil }
+func (c *clearer) ClearBy(context.Context, map[string][]string) error { c.n++; return nil }
 
 func TestClearHandler(t *testing.T) {
 	t.Parallel()

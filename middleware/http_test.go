@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -393,7 +392,7 @@ func TestAPluginOfEchoV4FailsElsewhere(t *testing.T) {
 // clearer counts how often it is cleared.
 type clearer struct{ n int }
 
-func (c *clearer) ClearBy(context.Context, url.Values) error { c.n++; return nil }
+func (c *clearer) ClearBy(context.Context, map[string][]string) error { c.n++; return nil }
 
 func TestClearHandlerOfNetHTTP(t *testing.T) {
 	t.Parallel()

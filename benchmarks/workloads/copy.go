@@ -61,21 +61,16 @@ type copyShape[V any] struct {
 func copies[V any](s copyShape[V]) bench.Workload {
 	return bench.Workload{Group: "copy", Name: s.name, Reference: ByHand, Prepare: func() ([]bench.Row, error) {
 		plan, err1 := clone.For[V](clone.Config{})
-		arena, err2 := clone.For[V](clone.Config{Arena: true})
-		cbor, err3 := peers.CBORCopy[V]()
-		if err := errors.Join(err1, err2, err3); err != nil {
+		cbor, err2 := peers.CBORCopy[V]()
+		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}
 		v := s.make()
 		rows := []bench.Row{copyRow(s, v, ByHand, sure(s.hand)), copyRow(s, v, Ours, plan.Copy)}
 		if s.arena != nil {
-			const note = "as long as one row lives, the tags of all do"
-			for _, row := range []bench.Row{
-				copyRow(s, v, ByHand+", arena", sure(s.arena)), copyRow(s, v, Ours+", arena", arena.Copy),
-			} {
-				row.Note = note
-				rows = append(rows, row)
-			}
+			row := copyRow(s, v, ByHand+", arena", sure(s.arena))
+			row.Note = "as long as one row lives, the tags of all do"
+			rows = append(rows, row)
 		}
 		return append(rows,
 			copyRow(s, v, Copier, peers.CopierCopy[V]),

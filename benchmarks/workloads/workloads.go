@@ -28,6 +28,7 @@ var groups = []struct {
 	{"stampede", Stampede},
 	{"stall", Stall},
 	{"races", Races},
+	{"pages", Pages},
 	{"ratio", HitRatio},
 	{"memory", Memory},
 	{"key", Key},

@@ -212,8 +212,6 @@ func comparisons() []comparison {
 		compare("scalars", clone.Config{}, scalars{A: 1, D: time.Unix(1, 0)}, handSame),
 		compare("3strings", clone.Config{}, threeStrings{"a", "b", "c"}, handSame),
 		compare("rows100", clone.Config{}, rowsOf(100), handRows),
-		compare("rows100arena", clone.Config{Arena: true}, rowsOf(100), handArena),
-		compare("rows10000arena", clone.Config{Arena: true}, rowsOf(10_000), handArena),
 		compare("rows10000", clone.Config{}, rowsOf(10_000), handRows),
 		compare("map100x100", clone.Config{}, mapOf(100), handMap),
 		compare("lists100x100", clone.Config{}, listsOf(100), handLists),

@@ -79,12 +79,6 @@ type Config struct {
 	// Drop reports which fields of structs are left zero in the copy. It goes before Keep. Default nil: none.
 	Drop func(reflect.StructField) bool
 
-	// Arena gives the small slices in the elements of a slice of structs one array per element type instead of one each:
-	// the tags of 100 rows are one allocation, not 100. Capacities end where the next slice begins, so that append stays safe. The price:
-	// as long as one row is alive, the array of all is. It applies to slices of numbers, strings, and other elements without references that are
-	// not structs with strings in them. Default: false.
-	Arena bool
-
 	// MaxDepth bounds how many references deep a recursive type or an interface may lead.
 	// 0: no bound of its own, since depth costs no stack; MaxNodes ends it. Negative is an error.
 	MaxDepth int

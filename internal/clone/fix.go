@@ -286,11 +286,14 @@ func (n *node) fixMethod() func(unsafe.Pointer, *state) {
 	if t.Kind() == reflect.Pointer && t.Name() != "" { // a defined pointer type has no methods
 		plain, of := reflect.PointerTo(t.Elem()), call
 		call = func(v reflect.Value) (reflect.Value, error) {
-			out, err := of(v.Convert(plain))
+			// Set assigns between a type and its underlying one; Convert does too, and brings all conversions.
+			from, to := reflect.New(plain).Elem(), reflect.New(t).Elem()
+			from.Set(v)
+			out, err := of(from)
 			if err == nil {
-				out = out.Convert(t)
+				to.Set(out)
 			}
-			return out, err
+			return to, err
 		}
 	}
 	remember := n.tracked && t.Kind() != reflect.Slice // a pointer or a map, which are one word

@@ -147,7 +147,7 @@ func (c *compiler) compile(t reflect.Type) (*node, error) {
 	for _, n := range c.fresh {
 		n.link()
 		if n.role == roleSlice {
-			n.linkInside(c.cfg.Arena)
+			n.linkInside()
 		}
 	}
 	c.fresh = nil

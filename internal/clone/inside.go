@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"sort"
 	"unsafe"
 )
 
@@ -307,10 +308,19 @@ func (w *blockWalk) entries(n *node, m reflect.Value) {
 	}
 }
 
+// byAddress sorts blocks, those that others lie in before these.
+type byAddress []block
+
+func (b byAddress) Len() int      { return len(b) }
+func (b byAddress) Swap(i, j int) { b[i], b[j] = b[j], b[i] }
+func (b byAddress) Less(i, j int) bool {
+	return b[i].lo < b[j].lo || b[i].lo == b[j].lo && b[i].hi > b[j].hi
+}
+
 // join makes one block of those that lie in each other or overlap, and reports whether a pointer led to one of them.
 // Slices alone do not count: each is a value of its own.
 func (w *blockWalk) join() (inside bool, _ *ValueError) {
-	slices.SortFunc(w.blocks, func(a, b block) int { return cmp.Or(cmp.Compare(a.lo, b.lo), cmp.Compare(b.hi, a.hi)) })
+	sort.Sort(byAddress(w.blocks))
 	var joined []block
 	var target uintptr // where the targets of pointers end
 	for _, b := range w.blocks {
@@ -394,5 +404,34 @@ func lies(t reflect.Type, off uintptr, outer reflect.Type) bool {
 
 // same reports whether a pointer to an a can be converted to one to a b.
 func same(a, b reflect.Type) bool {
-	return a == b || reflect.PointerTo(a).ConvertibleTo(reflect.PointerTo(b))
+	if a == b {
+		return true
+	}
+	if a.Kind() != b.Kind() {
+		return false
+	}
+	switch a.Kind() {
+	case reflect.Array:
+		return a.Len() == b.Len() && a.Elem() == b.Elem()
+	case reflect.Pointer, reflect.Slice:
+		return a.Elem() == b.Elem()
+	case reflect.Map:
+		return a.Key() == b.Key() && a.Elem() == b.Elem()
+	case reflect.Struct:
+		if a.NumField() != b.NumField() {
+			return false
+		}
+		for i := range a.NumField() {
+			f, g := a.Field(i), b.Field(i)
+			if f.Name != g.Name || f.PkgPath != g.PkgPath || f.Type != g.Type || f.Anonymous != g.Anonymous {
+				return false
+			}
+		}
+		return true
+	case reflect.Interface:
+		return a.Implements(b) && b.Implements(a)
+	case reflect.Chan, reflect.Func:
+		return false // they are not copied
+	}
+	return true
 }

@@ -21,52 +21,67 @@ func (n *node) linkMap() {
 		linkValues[string](n, elem)
 	case isInteger(k) && key.Size() == 8:
 		linkValues[uint64](n, elem)
-	case isInteger(k) && key.Size() == 4:
-		linkValues[uint32](n, elem)
 	}
 }
 
 func isInteger(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Uintptr }
 
+// linkValues chooses by the shape of the values, as few shapes as serve the usual maps: each is code of its own.
 func linkValues[K comparable](n *node, elem reflect.Type) {
-	if !hasPointers(elem) {
-		switch layout := [2]uintptr{elem.Size(), uintptr(elem.Align())}; layout {
-		case [2]uintptr{0, 1}:
-			linkShape[K, struct{}](n)
-		case [2]uintptr{1, 1}:
-			linkShape[K, uint8](n)
-		case [2]uintptr{4, 4}:
-			linkShape[K, uint32](n)
-		case [2]uintptr{8, unsafe.Alignof(uint64(0))}:
-			linkShape[K, uint64](n)
-		case [2]uintptr{16, unsafe.Alignof(uint64(0))}:
-			linkShape[K, [2]uint64](n)
-		}
+	if n.elem.flat {
+		n.whole = wholeOf[K](elem)
 		return
 	}
 	switch elem.Kind() {
-	case reflect.String:
-		linkShape[K, string](n)
 	case reflect.Slice:
-		linkShape[K, []byte](n)
+		linkEntries[K, []byte](n)
 	case reflect.Pointer, reflect.Map:
-		linkShape[K, unsafe.Pointer](n)
+		linkEntries[K, unsafe.Pointer](n)
 	case reflect.Interface:
-		linkShape[K, any](n)
+		linkEntries[K, any](n)
 	}
 }
 
-// linkShape makes n's maps be handled as map[K]V. That is sound where the key kinds are the same (string, integers of one
+// wholeOf returns how maps of flat values are copied in one step, or nil.
+func wholeOf[K comparable](elem reflect.Type) func(unsafe.Pointer) unsafe.Pointer {
+	if !hasPointers(elem) {
+		switch layout := [2]uintptr{elem.Size(), uintptr(elem.Align())}; layout {
+		case [2]uintptr{0, 1}:
+			return whole[K, struct{}]
+		case [2]uintptr{1, 1}:
+			return whole[K, uint8]
+		case [2]uintptr{4, 4}:
+			return whole[K, uint32]
+		case [2]uintptr{8, unsafe.Alignof(uint64(0))}:
+			return whole[K, uint64]
+		case [2]uintptr{16, unsafe.Alignof(uint64(0))}:
+			return whole[K, [2]uint64]
+		}
+		return nil
+	}
+	switch elem.Kind() {
+	case reflect.String:
+		return whole[K, string]
+	case reflect.Slice:
+		return whole[K, []byte]
+	case reflect.Pointer, reflect.Map:
+		return whole[K, unsafe.Pointer]
+	case reflect.Interface:
+		return whole[K, any]
+	}
+	return nil
+}
+
+// whole copies a map as a map[K]V. That is sound where the key kinds are the same (string, integers of one
 // size), so that the hash is the same, and the values have one size, alignment and pointer layout: the two map types
 // then have equivalent memory layouts, and a map does not know its type.
-func linkShape[K comparable, V any](n *node) {
-	if n.elem.flat {
-		n.whole = func(src unsafe.Pointer) unsafe.Pointer {
-			m := maps.Clone(*(*map[K]V)(unsafe.Pointer(&src)))
-			return *(*unsafe.Pointer)(unsafe.Pointer(&m))
-		}
-		return
-	}
+func whole[K comparable, V any](src unsafe.Pointer) unsafe.Pointer {
+	m := maps.Clone(*(*map[K]V)(unsafe.Pointer(&src)))
+	return *(*unsafe.Pointer)(unsafe.Pointer(&m))
+}
+
+// linkEntries makes n's maps be filled as map[K]V, which is sound as whole is.
+func linkEntries[K comparable, V any](n *node) {
 	n.mk = func(length int) unsafe.Pointer {
 		m := make(map[K]V, length)
 		return *(*unsafe.Pointer)(unsafe.Pointer(&m))

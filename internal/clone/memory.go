@@ -32,7 +32,7 @@ type memory struct {
 	clone func(s *state, src unsafe.Pointer, n int) unsafe.Pointer
 	// slice is the fix of a slice of such values that are flat and not tracked: the most frequent part of all.
 	slice func(of *node) func(p unsafe.Pointer, s *state)
-	// carve serves Config.Arena. Like slice it is nil for types that only reflection can allocate.
+	// carve copies into a block. Like slice it is nil for types that only reflection can allocate.
 	carve func(a *arena, p unsafe.Pointer, stride uintptr, count, total int)
 }
 

@@ -25,7 +25,7 @@ func checkRandom(t *testing.T, r *rand.Rand) {
 	t.Helper()
 	typ := randomType(r, 4)
 	v := randomValue(r, typ, floats...)
-	copyOf, err := clone.Reflected(typ, clone.Config{Arena: r.IntN(2) == 0})
+	copyOf, err := clone.Reflected(typ, clone.Config{})
 	if err != nil {
 		t.Fatalf("%s: %v", typ, err)
 	}

@@ -230,13 +230,46 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 	}
 	t.tracker.waiting.Add(1)
 	defer t.tracker.waiting.Add(-1)
-	if err := t.wait(ctx, c, terms); err != nil {
+	if err := t.wait(ctx, c, &terms); err != nil {
 		return nil, role, err
 	}
 	if role == Led && !terms.Quiet {
 		Repanic(c.err)
 	}
 	return c.result, role, c.err
+}
+
+// Join lets one more caller, who came at at, wait for key's call, if somebody waits
+// for it already; false: there may be none that can be joined, and DoAt is to be
+// asked. It keeps nothing of key, and allocates nothing: of a thousand callers of
+// one key, one works. If it is true, Wait has to follow.
+func (t *Table) Join(ctx context.Context, key Key, at Mark) (Joining, bool) {
+	if t.tracker.Waiting() == 0 || ctx.Err() != nil || nodeOf(ctx) != nil {
+		return Joining{}, false
+	}
+	s := t.shard(key)
+	s.mu.Lock()
+	c := s.enter(key, at, true)
+	s.mu.Unlock()
+	return Joining{t, c}, c != nil
+}
+
+// Joining is a call that was joined.
+type Joining struct {
+	table *Table
+	call  *call
+}
+
+// Wait returns the result of the call, as [Table.DoAt] does. It is apart from Join,
+// so that a goroutine that waits needs no more than the smallest stack.
+func (j Joining) Wait(ctx context.Context) (any, error) {
+	j.table.tracker.waiting.Add(1)
+	err := j.table.wait(ctx, j.call, nil)
+	j.table.tracker.waiting.Add(-1)
+	if err != nil {
+		return nil, err
+	}
+	return j.call.result, j.call.err
 }
 
 // Start starts a load of key that goes on although nobody waits for it, and
@@ -279,20 +312,8 @@ func (t *Table) join(key Key, at Mark, loading *node, task Task, lead func() (*r
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.calls[key]; c != nil {
-		switch {
-		case c.at.Before(at):
-			s.take(c, "clear")
-		case !c.enter():
-			s.take(c, ErrAbandoned.Error())
-		default:
-			c.waiting++
-			c.callers++
-			if loading == nil && !c.limited {
-				c.watch()
-			}
-			return c, nil, Joined, nil
-		}
+	if c := s.enter(key, at, loading == nil); c != nil {
+		return c, nil, Joined, nil
 	}
 	if found, ok := task.Find(); ok {
 		return nil, found, Found, nil
@@ -311,6 +332,28 @@ func (t *Table) join(key Key, at Mark, loading *node, task Task, lead func() (*r
 	return c, nil, Led, nil
 }
 
+// enter lets one more caller, who came at at, wait for key's call, and returns it:
+// nil if there is none that may be joined. outside: the caller is no load.
+func (s *shard) enter(key Key, at Mark, outside bool) *call {
+	c := s.calls[key]
+	switch {
+	case c == nil:
+		return nil
+	case c.at.Before(at):
+		s.take(c, "clear")
+		return nil
+	case !c.enter():
+		s.take(c, ErrAbandoned.Error())
+		return nil
+	}
+	c.waiting++
+	c.callers++
+	if outside && !c.limited {
+		c.watch()
+	}
+	return c
+}
+
 // open makes a call of key, which must have none.
 func (s *shard) open(key Key, r *run, task Task) *call {
 	c := &call{run: r, key: key, task: task, done: make(chan struct{})}
@@ -324,10 +367,19 @@ func (s *shard) open(key Key, r *run, task Task) *call {
 }
 
 // wait returns when the call is over, or with an error if ctx ends first or the
-// caller's patience does.
-func (t *Table) wait(ctx context.Context, c *call, terms Terms) error {
+// caller's patience does. No terms are none.
+func (t *Table) wait(ctx context.Context, c *call, terms *Terms) error {
+	if ctx.Done() == nil && (terms == nil || terms.Patience == 0) { // a context like context.Background: half the price of a select
+		<-c.done
+		return nil
+	}
+	return t.await(ctx, c, terms)
+}
+
+// await is wait for who may leave.
+func (t *Table) await(ctx context.Context, c *call, terms *Terms) error {
 	var enough <-chan time.Time
-	if terms.Patience > 0 {
+	if terms != nil && terms.Patience > 0 {
 		timer := time.NewTimer(terms.Patience - time.Since(c.began))
 		defer timer.Stop()
 		enough = timer.C

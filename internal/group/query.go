@@ -1,7 +1,6 @@
 package group
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 
@@ -17,7 +16,7 @@ type Query struct {
 
 // Check refuses a query that it does not understand, or that has empty values:
 // without it everything would be cleared.
-func (q Query) Check(query url.Values) error {
+func (q Query) Check(query map[string][]string) error {
 	for word, values := range query {
 		known := word == q.Name && len(values) == 1 || q.Tags != "" && word == q.Tags
 		if !known || slices.Contains(values, "") {

@@ -12,7 +12,7 @@ import (
 // Clearer is what a [ClearHandler] clears.
 type Clearer interface {
 	// ClearBy clears what the query of a request says.
-	ClearBy(ctx context.Context, query url.Values) error
+	ClearBy(ctx context.Context, query map[string][]string) error
 }
 
 // ClearHandler returns the function behind the ClearHandlers of all hosts: it

@@ -210,6 +210,10 @@ func (c *compiler) plain(n *node) {
 		}
 		return
 	}
+	if pkg := lostMethods(n.t); pkg != "" {
+		n.refuse("it is defined from a type of %s, without the methods that say its content: use that type, or a HashFunc", pkg)
+		return
+	}
 	if c.byItself(n) {
 		return
 	}

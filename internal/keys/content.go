@@ -2,15 +2,14 @@ package keys
 
 import (
 	"encoding/binary"
-	"math/big"
-	"net/netip"
 	"reflect"
 	"time"
 )
 
-// contentTypes are the types of the standard library whose memory is not their
-// content: equal values may differ in it. Types defined from them
-// (type Stamp time.Time) have the same layout and are treated alike.
+// contentType returns the operation for a type of the standard library whose
+// memory is not its content, as equal values may differ in it, or opNone. Types
+// defined from those of package time (type Stamp time.Time) are treated alike;
+// those defined from the others have lost the methods that say the content.
 func contentType(t reflect.Type) opcode {
 	if t.Kind() != reflect.Struct {
 		return opNone
@@ -21,16 +20,25 @@ func contentType(t reflect.Type) opcode {
 	}{
 		{reflect.TypeFor[time.Time](), opTime},
 		{reflect.TypeFor[time.Location](), opLocation},
-		{reflect.TypeFor[netip.Addr](), opAddr},
-		{reflect.TypeFor[big.Int](), opInt1},
-		{reflect.TypeFor[big.Rat](), opRat},
-		{reflect.TypeFor[big.Float](), opFloat1},
 	} {
-		if t == c.t || t.ConvertibleTo(c.t) {
+		if t == c.t || sameFields(t, c.t) {
 			return c.code
 		}
 	}
-	return opNone
+	return methodType(t)
+}
+
+// sameFields reports whether a and b, which are structs, have the same fields.
+func sameFields(a, b reflect.Type) bool {
+	if a.NumField() != b.NumField() {
+		return false
+	}
+	for i := range a.NumField() {
+		if f, g := a.Field(i), b.Field(i); f.Name != g.Name || f.PkgPath != g.PkgPath || f.Type != g.Type {
+			return false
+		}
+	}
+	return true
 }
 
 // appendTime appends the instant and the zone: UTC, or the location's name
@@ -57,37 +65,4 @@ func appendLocation(dst []byte, loc *time.Location) []byte {
 	dst = appendString(dst, loc.String())
 	dst = appendZone(dst, time.Unix(0, 0).In(loc))
 	return appendZone(dst, time.Unix(1782000000, 0).In(loc))
-}
-
-func appendAddr(dst []byte, a netip.Addr) []byte {
-	switch {
-	case !a.IsValid():
-		return append(dst, 0)
-	case a.Is4():
-		b := a.As4()
-		return append(append(dst, 4), b[:]...)
-	default:
-		b := a.As16()
-		return appendString(append(append(dst, 6), b[:]...), a.Zone())
-	}
-}
-
-func appendBigInt(dst []byte, x *big.Int) []byte {
-	n := (x.BitLen() + 7) / 8
-	dst = append(dst, byte(x.Sign()+1))
-	dst = binary.AppendUvarint(dst, uint64(n))
-	start := len(dst)
-	dst = append(dst, make([]byte, n)...)
-	x.FillBytes(dst[start:])
-	return dst
-}
-
-// appendBigFloat appends what can be observed of x: precision, rounding mode,
-// accuracy and the exact value.
-func appendBigFloat(dst []byte, x *big.Float) []byte {
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(x.Prec()))
-	dst = append(dst, byte(x.Mode()), byte(x.Acc()))
-	var text [64]byte
-	b := x.Append(text[:0], 'p', 0)
-	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }

@@ -1,6 +1,10 @@
 package keys
 
-import "reflect"
+import (
+	"reflect"
+
+	"github.com/reecho-go/reecho/internal/raw"
+)
 
 // What is known of a node once the whole graph of its type is compiled.
 
@@ -65,7 +69,7 @@ func (n *node) flatten() {
 
 // emit appends the operations for a value of n at off, or reports that it has none.
 func (pr *program) emit(n *node, off uintptr, path string) bool {
-	o := op{code: n.code, off: off, path: path, t: n.t}
+	o := op{code: n.code, off: off, path: path, t: raw.Of(n.t)}
 	switch n.form {
 	case formLeaf:
 		if n.code == opRaw {

@@ -255,7 +255,7 @@ func (p *Plan) Append(dst []byte, k unsafe.Pointer) ([]byte, error) {
 		}
 		err := &ValueError{Type: p.root.t, Reason: tooLarge(p.c.cfg.MaxBytes), Err: ErrTooLarge}
 		if bad != nil {
-			err.Type = bad.t
+			err.Type = bad.t.Type
 			err = err.at(bad.path)
 		}
 		return dst, err.finish(p.path())

@@ -3,11 +3,10 @@ package keys
 import (
 	"encoding/binary"
 	"math"
-	"math/big"
-	"net/netip"
-	"reflect"
 	"time"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // A program encodes the values of one type of known shape: no maps, no
@@ -43,10 +42,10 @@ const (
 	opPointer // pointer to elem
 	opTime
 	opLocation // not in programs: its methods let the pointer escape
-	opAddr
-	opInt1   // big.Int
-	opRat    // big.Rat
-	opFloat1 // big.Float
+	opAddr     // netip.Addr
+	opInt1     // big.Int
+	opRat      // big.Rat
+	opFloat1   // big.Float
 )
 
 type op struct {
@@ -55,7 +54,7 @@ type op struct {
 	n    int      // opRaw, opArray: how many elements
 	elem *program // opArray, opSlice, opPointer
 	path string   // of the field, for errors
-	t    reflect.Type
+	t    raw.Type
 }
 
 // minBytes says what the operation appends at least.
@@ -89,7 +88,8 @@ func (o *op) minBytes() int {
 // element type from the reflect.Type of the value, so each conversion below
 // views memory as exactly the type that lies there (or one with the same
 // underlying type, hence the same layout), inside the same object, aligned as
-// Go aligned it. Nothing is written and p is not kept.
+// Go aligned it. Nothing is written and p is not kept: the methods that are
+// called only read.
 func (pr *program) append(dst []byte, p unsafe.Pointer, limit int) ([]byte, *op) {
 	for i := range pr.ops {
 		o := &pr.ops[i]
@@ -172,25 +172,21 @@ func (pr *program) append(dst []byte, p unsafe.Pointer, limit int) ([]byte, *op)
 		case opTime:
 			dst = appendTime(dst, *(*time.Time)(q))
 		case opAddr:
-			dst = appendAddr(dst, *(*netip.Addr)(q))
+			dst = appendAddr(dst, o.t.Pointer(raw.Hide(q)).(address))
 		case opInt1:
-			x := (*big.Int)(q)
+			x := o.t.Pointer(raw.Hide(q)).(integer)
 			if x.BitLen()/8 > limit-len(dst) {
 				return dst, o
 			}
-			dst = appendBigInt(dst, x)
+			dst = appendInt(dst, x)
 		case opRat:
-			x := (*big.Rat)(q)
-			if x.Num().BitLen()/8+x.Denom().BitLen()/8 > limit-len(dst) {
+			if dst = appendFraction(dst, o.t.Pointer(raw.Hide(q)).(fraction)); len(dst) > limit {
 				return dst, o
 			}
-			dst = appendBigInt(appendBigInt(dst, x.Num()), x.Denom())
 		case opFloat1:
-			x := (*big.Float)(q)
-			if int(x.MinPrec()/8) > limit-len(dst) {
+			if dst = appendFloat(dst, o.t.Pointer(raw.Hide(q)).(encoder)); len(dst) > limit {
 				return dst, o
 			}
-			dst = appendBigFloat(dst, x)
 		}
 	}
 	return dst, nil

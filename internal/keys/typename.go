@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"reflect"
@@ -89,8 +88,7 @@ func (c *compiler) typeID(t reflect.Type) string {
 func ShapeFingerprint(t reflect.Type) uint64 {
 	s := shape{open: map[reflect.Type]int{}}
 	s.add(t)
-	sum := sha256.Sum256(s.buf)
-	return binary.BigEndian.Uint64(sum[:8])
+	return fnv64(s.buf)
 }
 
 type shape struct {

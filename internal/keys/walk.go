@@ -57,7 +57,7 @@ func (w *walker) encode(n *node, p unsafe.Pointer, addr bool) (uint64, *ValueErr
 	if n.program != nil && (!w.hashing || n.form == formLeaf) {
 		var bad *op
 		if w.buf, bad = n.program.append(w.buf, p, w.limit); bad != nil {
-			return 0, w.fail(bad.t, ErrTooLarge).at(bad.path)
+			return 0, w.fail(bad.t.Type, ErrTooLarge).at(bad.path)
 		}
 		if w.hashing {
 			return w.hashLeaf(n, p)

@@ -17,10 +17,15 @@ const (
 )
 
 // buildInfo is that of the running program, or nil.
-var buildInfo = sync.OnceValue(func() *debug.BuildInfo {
-	info, _ := debug.ReadBuildInfo()
+func buildInfo() *debug.BuildInfo {
+	readInfo.Do(func() { info, _ = debug.ReadBuildInfo() })
 	return info
-})
+}
+
+var (
+	readInfo sync.Once
+	info     *debug.BuildInfo
+)
 
 // origins remembers what originIn found for the running program.
 var origins sync.Map // string -> origin

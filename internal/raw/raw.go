@@ -37,8 +37,14 @@ type face struct{ word, data unsafe.Pointer }
 // at returns the value at p: what reflect.NewAt does, without a look for the type
 // of p.
 func (t Type) at(p unsafe.Pointer) reflect.Value {
+	return reflect.ValueOf(t.Pointer(p)).Elem()
+}
+
+// Pointer returns p, which is the address of a value, with the type that it has:
+// what Interface of reflect.NewAt does, without a look for the type of p.
+func (t Type) Pointer(p unsafe.Pointer) any {
 	f := face{t.word, p}
-	return reflect.ValueOf(*(*any)(unsafe.Pointer(&f))).Elem()
+	return *(*any)(unsafe.Pointer(&f))
 }
 
 // New returns the address of a new value, which is zero.

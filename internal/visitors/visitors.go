@@ -8,11 +8,10 @@
 package visitors
 
 import (
-	"cmp"
 	"errors"
 	"iter"
 	"math"
-	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -322,9 +321,16 @@ func (g *generation[T]) enter(v *stay[T], most int) (crowd []*stay[T], ok bool) 
 			crowd = append(crowd, other)
 		}
 	}
-	slices.SortFunc(crowd, func(a, b *stay[T]) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
+	sort.Sort(byUse[T](crowd))
 	return crowd[:min(len(crowd), g.count-most+most/64)], true
 }
+
+// byUse sorts visits, those that were used last to the end.
+type byUse[T any] []*stay[T]
+
+func (v byUse[T]) Len() int           { return len(v) }
+func (v byUse[T]) Swap(i, j int)      { v[i], v[j] = v[j], v[i] }
+func (v byUse[T]) Less(i, j int) bool { return v[i].used.Load() < v[j].used.Load() }
 
 func (g *generation[T]) exit(v *stay[T]) {
 	g.mu.Lock()
