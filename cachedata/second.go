@@ -337,13 +337,6 @@ func (g *Group) cores() (all []*core) {
 	return all
 }
 
-// fromStore gives loads that are about to start what the store has.
-func (c *core) fromStore(ctx context.Context, loads ...*load) {
-	if c.second != nil {
-		c.second.find(ctx, loads)
-	}
-}
-
 // toStore has the store keep what l has come to.
 func (l *load) toStore(ctx context.Context, e *entry, err error) (*entry, error) {
 	if l.core.second != nil {
