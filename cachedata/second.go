@@ -128,7 +128,7 @@ func newSecond(c *core, s store.Store, o StoreOptions) (second, error) {
 		Version: o.Version, Budget: o.Budget, Observer: c.observer,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("Store: %w", err)
+		return nil, fmt.Errorf("field Store: %w", err)
 	}
 	return &secondLevel{core: c, tier: t, behind: o.WriteBehind, busy: make(map[id]int)}, nil
 }

@@ -222,17 +222,17 @@ func TestNewRefusesAStoreThatCannotBeRight(t *testing.T) {
 	t.Parallel()
 	type hidden struct{ n int }
 	_ = hidden{n: 1}
-	new := func(s store.Store, scope cachedata.Scope, o cachedata.StoreOptions) error {
+	made := func(s store.Store, scope cachedata.Scope, o cachedata.StoreOptions) error {
 		_, err := cachedata.New(t.Name(), func(context.Context, int) (hidden, error) { return hidden{}, nil },
 			cachedata.Config{Scope: scope, Store: cachedata.StoreIn(s, o)})
 		return err
 	}
 	for want, err := range map[string]error{
-		"the store is nil":  new(nil, cachedata.Global, cachedata.StoreOptions{}),
-		"Budget is -1ns":    new(keeper(t), cachedata.Global, cachedata.StoreOptions{Budget: -1}),
-		"those of sessions": new(keeper(t), cachedata.Session, cachedata.StoreOptions{}),
-		"not exported":      new(keeper(t), cachedata.Global, cachedata.StoreOptions{}),
-		"store.Swapper":     new(struct{ store.Store }{keeper(t)}, cachedata.Global, cachedata.StoreOptions{}),
+		"the store is nil":  made(nil, cachedata.Global, cachedata.StoreOptions{}),
+		"Budget is -1ns":    made(keeper(t), cachedata.Global, cachedata.StoreOptions{Budget: -1}),
+		"those of sessions": made(keeper(t), cachedata.Session, cachedata.StoreOptions{}),
+		"not exported":      made(keeper(t), cachedata.Global, cachedata.StoreOptions{}),
+		"store.Swapper":     made(struct{ store.Store }{keeper(t)}, cachedata.Global, cachedata.StoreOptions{}),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("New: %v, want %q", err, want)
