@@ -186,8 +186,10 @@ func (l *load) Find() (any, bool) {
 
 // Load implements flight.Work.
 func (l *load) Load(ctx context.Context) (any, error) {
-	if l.core.fromStore(ctx, l); l.found != nil {
-		return l.found, nil
+	if second := l.core.second; second != nil {
+		if second.find(ctx, []*load{l}); l.found != nil {
+			return l.found, nil
+		}
 	}
 	key, err := l.begin()
 	if err != nil {

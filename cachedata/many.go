@@ -143,7 +143,9 @@ func (w *batchWork) Load(ctx context.Context, led []int, settle func(int, any, e
 	for n, i := range led {
 		all[n] = w.loads[i]
 	}
-	c.fromStore(ctx, all...)
+	if c.second != nil {
+		c.second.find(ctx, all)
+	}
 	for n, i := range led {
 		if found := w.loads[i].found; found != nil {
 			settle(n, found, nil)

@@ -34,7 +34,7 @@ func newSecondLevel(c *core) (*secondLevel, error) {
 	}
 	kept, err := c.cfg.Store(level.Cache{Group: c.group.Name(), Name: c.name, Key: c.key.Type, Result: c.result.Type, Observer: c.observer})
 	if err != nil {
-		return nil, fmt.Errorf("the Store: %w", err)
+		return nil, fmt.Errorf("field Store: %w", err)
 	}
 	return &secondLevel{core: c, kept: kept, busy: make(map[id]int)}, nil
 }
@@ -223,13 +223,6 @@ func (g *Group) cores() (all []*core) {
 		}
 	}
 	return all
-}
-
-// fromStore gives loads that are about to start what the store has.
-func (c *core) fromStore(ctx context.Context, loads ...*load) {
-	if c.second != nil {
-		c.second.find(ctx, loads)
-	}
 }
 
 // toStore has the store keep what l has come to.
