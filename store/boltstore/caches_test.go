@@ -52,7 +52,7 @@ func loadUntilKilled(path string) {
 	}, cachedata.Config{Group: g, TTL: time.Hour, Store: persist.In(s, persist.Config{Budget: time.Minute})})
 	check(err)
 	ctx := context.Background()
-	for n := 0; n < 9; n++ {
+	for n := range 9 {
 		_, err := c.Get(ctx, n)
 		check(err)
 	}
