@@ -36,6 +36,7 @@ func (c *core) clearFunc(ctx context.Context, match func(unsafe.Pointer) bool) e
 		return fmt.Errorf("cachedata: %s: ClearFunc: match is nil: say which keys, or use Clear for all", c.name)
 	}
 	noteClear(ctx, c)
+	defer clearing(ctx, nil, c)() // its keys are not decoded
 	n, err := c.table.clearFunc(match)
 	c.counters.cleared.Add(uint64(n))
 	if err := errors.Join(err, c.group.Tell(ctx, c.member, c.observer, Cleared{Chosen: true, Entries: n})); err != nil {

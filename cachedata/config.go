@@ -67,6 +67,11 @@ type Config struct {
 	// bound.
 	MaxBatch int
 
+	// Store keeps the results in a store too, so that they survive a restart or are
+	// shared by several processes; see [StoreIn]. Not with the scope [Session].
+	// Default: the memory alone.
+	Store Storage
+
 	// Scope says who shares the results. With [Session], each visitor has results
 	// of their own. Default: [Global].
 	Scope Scope
@@ -280,6 +285,7 @@ type settings struct {
 	HashFuncs                                        map[reflect.Type]func(any) (any, error)
 	Copy                                             CopyEngine
 	Immutable, Trusted                               []reflect.Type
+	Store                                            Storage
 	MaxKeyBytes                                      int
 	CountHits, ReadOnly, VerifyReadOnly              bool
 	clones                                           bool // Funcs.Clone is set
@@ -291,7 +297,7 @@ func (cfg *Config) settings() settings {
 		StaleFor: cfg.Stale.For, FailSafe: cfg.Stale.OnError, SoftTimeout: cfg.Stale.SoftTimeout, RetryAfter: cfg.Stale.RetryAfter, EagerAt: cfg.Stale.EagerAt,
 		ErrorTTL: cfg.Errors.TTL, NotFoundTTL: cfg.Errors.NotFoundTTL, NotFound: cfg.Errors.IsNotFound,
 		MaxEntries: cfg.MaxEntries, MaxBytes: cfg.MaxBytes, MaxBatch: cfg.MaxBatch,
-		Scope: cfg.Scope, MaxPerSession: cfg.Session.MaxEntries, MaxSessions: cfg.Session.MaxSessions,
+		Store: cfg.Store, Scope: cfg.Scope, MaxPerSession: cfg.Session.MaxEntries, MaxSessions: cfg.Session.MaxSessions,
 		Group: cfg.Group, OnClear: cfg.OnClear, Observer: cfg.Observer, CountHits: cfg.CountHits,
 		Copy: cfg.Copy.Engine, Immutable: cfg.Copy.Immutable, ReadOnly: cfg.Copy.ReadOnly, VerifyReadOnly: cfg.Copy.Verify,
 		HashFuncs: cfg.Keys.HashFuncs, MaxKeyBytes: cfg.Keys.MaxBytes, Trusted: cfg.Trusted,

@@ -44,6 +44,7 @@ type core struct {
 	layout   layout
 	table    table
 	sessions *sessions // who the entries belong to, in session scope
+	second   second    // what is kept in a store; nil: there is none
 
 	counters counters
 	reads    *visit.Reads // what loads read of their contexts; nil: they see all of it
@@ -104,7 +105,14 @@ func newCore(self shell, name string, key, result reflect.Type, cfg settings, fn
 	if cfg.validateTypes() == nil { // what the plans are made by
 		errs = append(errs, c.compileKeys(), c.compileCopies())
 	}
-	if err := errors.Join(errs...); err != nil {
+	err := errors.Join(errs...)
+	if cfg.Store.open != nil {
+		var wrong error
+		if c.second, wrong = cfg.Store.open(c); wrong != nil {
+			err = errors.Join(err, wrong)
+		}
+	}
+	if err != nil {
 		return err
 	}
 
@@ -284,6 +292,7 @@ func (c *core) clear(ctx context.Context) error {
 		return err
 	}
 	noteClear(ctx, c)
+	defer clearing(ctx, nil, c)()
 	if err := c.group.ClearMember(ctx, c.member, c.observer); err != nil {
 		return fmt.Errorf("cachedata: %s: %w", c.name, err)
 	}
@@ -294,6 +303,9 @@ func (c *core) clear(ctx context.Context) error {
 func (c *core) close(ctx context.Context) error {
 	c.closed.Store(true)
 	err := c.tracker.Close(ctx)
+	if c.second != nil {
+		err = errors.Join(err, c.second.close(ctx))
+	}
 	c.reset()
 	if c.sessions != nil {
 		c.sessions.visits.Close()

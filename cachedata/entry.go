@@ -213,6 +213,8 @@ const (
 	// FailSafe: the result was in memory and had expired, and the load of a new
 	// one has failed, now or lately; see Config.Stale.OnError.
 	FailSafe
+	// Stored: the result was in the store; see Config.Store.
+	Stored
 )
 
 // String returns the name of s in lower case.
@@ -228,6 +230,8 @@ func (s Source) String() string {
 		return "stale"
 	case FailSafe:
 		return "fail-safe"
+	case Stored:
+		return "stored"
 	}
 	return "none"
 }

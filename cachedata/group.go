@@ -99,6 +99,7 @@ func (g *Group) Clear(ctx context.Context) error {
 		return err
 	}
 	noteClear(ctx, g.group)
+	defer clearing(ctx, nil, g.cores()...)()
 	if err := g.group.Clear(ctx); err != nil {
 		return fmt.Errorf("cachedata: group %s: %w", g.Name(), err)
 	}

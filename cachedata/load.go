@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/tier"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -35,6 +36,9 @@ type load struct {
 	missing  bool  // failure says that there is nothing for the key
 	passing  bool  // the result is not to be kept
 	same     bool  // it is the old one, which still holds
+
+	ticket *tier.Ticket // what its result may be stored with; nil: it may not
+	found  *entry       // what the store has; nil: it is loaded
 
 	cleared atomic.Bool // the load has cleared its own cache
 }
@@ -148,6 +152,8 @@ func (l *load) sourceOf(role flight.Role, e *entry) Source {
 	switch {
 	case role == flight.Joined:
 		return Joined
+	case role == flight.Led && l.found != nil && l.found == e:
+		return Stored
 	case role == flight.Led:
 		return Load
 	case l.core.good(e) < early:
@@ -180,6 +186,9 @@ func (l *load) Find() (any, bool) {
 
 // Load implements flight.Work.
 func (l *load) Load(ctx context.Context) (any, error) {
+	if l.core.fromStore(ctx, l); l.found != nil {
+		return l.found, nil
+	}
 	key, err := l.begin()
 	if err != nil {
 		return nil, err
@@ -190,7 +199,8 @@ func (l *load) Load(ctx context.Context) (any, error) {
 		v, err = loader(ctx, key)
 		return err
 	})
-	return l.loaded(ctx, v, err)
+	e, err := l.loaded(ctx, v, err)
+	return l.toStore(ctx, e, err)
 }
 
 // begin is called before the loader, and returns a key for it, of its own.
@@ -394,9 +404,14 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 		l.prior.more().busy.Store(false)
 	}
 	took := time.Duration(c.group.Now() - l.began)
-	c.counters.loads.Add(1)
-	c.counters.loadTime.Add(int64(took))
-	c.counters.times.note(took)
+	stored := l.found != nil && o.Err == nil
+	if stored {
+		c.counters.stored.Add(1)
+	} else {
+		c.counters.loads.Add(1)
+		c.counters.loadTime.Add(int64(took))
+		c.counters.times.note(took)
+	}
 	err, refused := o.Err, l.refused
 	switch {
 	case o.Err != nil:
@@ -416,7 +431,9 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 		return
 	}
 	source := c.source(l.key)
-	observe.Emit(ctx, c.observer, observe.CacheLoad{Source: source, Took: took, Background: l.why == toRenew, Unmodified: err == nil && l.same, Waiters: o.Callers, Err: c.loadError(err)})
+	if !stored {
+		observe.Emit(ctx, c.observer, observe.CacheLoad{Source: source, Took: took, Background: l.why == toRenew, Unmodified: err == nil && l.same, Waiters: o.Callers, Err: c.loadError(err)})
+	}
 	if refused != "" {
 		own := l.cleared.Load() && (refused == refusedClear || refused == "tag")
 		observe.Emit(ctx, c.observer, observe.CacheRefused{Source: source, Reason: refused, Own: own})

@@ -139,7 +139,16 @@ func (w *batchWork) Load(ctx context.Context, led []int, settle func(int, any, e
 	keys := make([]unsafe.Pointer, 0, len(led))
 	asked := make([]int, 0, len(led)) // of led
 	said := make([]*load, 0, len(led))
+	all := make([]*load, len(led))
 	for n, i := range led {
+		all[n] = w.loads[i]
+	}
+	c.fromStore(ctx, all...)
+	for n, i := range led {
+		if found := w.loads[i].found; found != nil {
+			settle(n, found, nil)
+			continue
+		}
 		key, err := w.loads[i].begin()
 		if err != nil {
 			settle(n, nil, err)
@@ -160,7 +169,9 @@ func (w *batchWork) Load(ctx context.Context, led []int, settle func(int, any, e
 	}
 	for j, n := range asked {
 		v, err := c.answer(from, keys[j], err)
-		e, err := w.loads[led[n]].loaded(ctx, v, err)
+		l := w.loads[led[n]]
+		e, err := l.loaded(ctx, v, err)
+		e, err = l.toStore(ctx, e, err)
 		settle(n, e, err)
 	}
 }

@@ -16,6 +16,7 @@ type Stats struct {
 	StaleHits  uint64        // Gets that were given an expired result while it was refreshed
 	FailSafe   uint64        // Gets that were given an expired result since a load had failed
 	Misses     uint64        // Gets that started or joined a load, whatever they were given, or failed before
+	Stored     uint64        // results that were in the store instead of being loaded
 	Loads      uint64        // loads that have ended, or reached HardTimeout
 	LoadErrors uint64        // of these, those that failed
 	Refreshes  uint64        // of these, those in the background
@@ -58,6 +59,7 @@ func (s *Stats) add(o Stats) {
 	s.StaleHits += o.StaleHits
 	s.FailSafe += o.FailSafe
 	s.Misses += o.Misses
+	s.Stored += o.Stored
 	s.Loads += o.Loads
 	s.LoadErrors += o.LoadErrors
 	s.Refreshes += o.Refreshes
@@ -84,6 +86,7 @@ type counters struct {
 	_        [64]byte // what stands before is read by every hit, on all processors
 	hits     [16]stripe
 	misses   atomic.Uint64
+	stored   atomic.Uint64
 	loads    atomic.Uint64
 	errors   atomic.Uint64
 	loadTime atomic.Int64
@@ -155,6 +158,7 @@ func (c *counters) calls() uint64 {
 func (c *counters) read() Stats {
 	s := Stats{
 		Misses:     c.misses.Load(),
+		Stored:     c.stored.Load(),
 		Loads:      c.loads.Load(),
 		LoadErrors: c.errors.Load(),
 		LoadTime:   time.Duration(c.loadTime.Load()),

@@ -223,17 +223,25 @@ func (p *place) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error
 	clears := c.group.Tags()
 	var replaced *entry
 	var refused string
-	in := p.era.Load()
-	in.flights.Override(p.id, "put", func() {
-		if x != nil {
-			x.born = clears.Now()
-			x.checked.Store(unborn)
-		}
-		replaced, refused = p.store(in, p.id, e)
-		if x != nil {
-			x.checked.Store(clears.Now())
-		}
-	})
+	var in *era
+	change := func() {
+		in = p.era.Load()
+		in.flights.Override(p.id, "put", func() {
+			if x != nil {
+				x.born = clears.Now()
+				x.checked.Store(unborn)
+			}
+			replaced, refused = p.store(in, p.id, e)
+			if x != nil {
+				x.checked.Store(clears.Now())
+			}
+		})
+	}
+	if c.second != nil {
+		c.second.put(ctx, p, e, change)
+	} else {
+		change()
+	}
 	p.settle()
 	p.left(ctx, in, p.id, replaced, observe.CauseReplaced)
 	if refused != "" {
@@ -264,7 +272,12 @@ func (p *place) tags(said []string, v unsafe.Pointer) ([]string, error) {
 }
 
 func (p *place) delete(ctx context.Context) {
-	p.drop(ctx, p.id, "delete", observe.CauseDeleted)
+	change := func() { p.drop(ctx, p.id, "delete", observe.CauseDeleted) }
+	if p.core.second != nil {
+		p.core.second.drop(ctx, p, change)
+	} else {
+		change()
+	}
 }
 
 // drop removes the entry of id and takes from its load the right to store.

@@ -38,6 +38,7 @@ func (c *core) clearTag(ctx context.Context, tags []string) error {
 	err := errors.Join(c.openTo(ctx), checkTags(tags))
 	if err == nil {
 		noteClear(ctx, c)
+		defer clearing(ctx, tags, c)()
 		err = c.group.ClearTagsOf(ctx, c.member, c.observer, tags)
 	}
 	if err != nil {
@@ -53,6 +54,7 @@ func (g *Group) ClearTag(ctx context.Context, tags ...string) error {
 	err := errors.Join(g.needs(ctx), checkTags(tags))
 	if err == nil {
 		noteClear(ctx, g.group)
+		defer clearing(ctx, tags, g.cores()...)()
 		err = g.group.ClearTags(ctx, tags)
 	}
 	if err != nil {

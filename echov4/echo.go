@@ -1,14 +1,13 @@
-// Package echov4 serves echo v4: it makes the plugins of the toolkit, which speak
-// no web framework, middlewares of echo. Package echov5, a module of its own, has
-// the same functions for echo v5.
+// Package echov4 turns plugins of the toolkit into middlewares of echo v4. Package
+// echov5, a module of its own, has the same functions for echo v5.
 //
 //	e := echo.New()
 //	e.Use(echov4.Use(sessions, query)) // plugins: sessionstate, queryparams, ctxinfo, others
 //
-// Handlers pass their echo.Context to sessionstate.From, queryparams.Bind,
-// ctxinfo.From and the like as it is. What they return of the toolkit's errors,
-// the middlewares answer; routes without any need [ErrorHandler], since echo's own
-// answers 500 to all errors that echo does not know.
+// Handlers pass their echo.Context to sessionstate.From, queryparams.Bind and
+// ctxinfo.From, and return the toolkit's errors: the middleware answers each with
+// its own status. For routes without such a middleware set [ErrorHandler], because
+// echo answers 500 to all errors that it does not know.
 package echov4
 
 import (
@@ -25,11 +24,11 @@ import (
 	"github.com/reecho-go/reecho/middleware"
 )
 
-// Use makes one middleware of plugins, in the order of their Begin: a Stack of
-// their own, for e.Use, a group or a route. It panics if they do not fit in one
-// (see [middleware.New]), which is a mistake in the program. The program closes
-// the plugins that are closers; make a Stack for [Middleware] to have that done in
-// the right order.
+// Use makes one middleware of plugins, for e.Use, a group or a route. Their Begin
+// hooks run in the order of the list. Use panics if [middleware.New] refuses the
+// list, such as one with two plugins of the same name. The program must close
+// plugins that have a Close method; a Stack with [Middleware] closes them in the
+// right order.
 func Use(plugins ...middleware.Plugin) echo.MiddlewareFunc {
 	return Middleware(middleware.Must(middleware.New(plugins...)))
 }
@@ -41,19 +40,18 @@ func Middleware(s *middleware.Stack) echo.MiddlewareFunc {
 	}
 }
 
-// HTTPError wraps a [middleware.Error] for echo: an *echo.HTTPError with its
-// status and problem details, which even echo's default error handler answers
-// with, and err within reach of errors.As. Return it from handlers that must work
-// without a Stack and without [ErrorHandler]. Other errors come back unchanged.
+// HTTPError converts a [middleware.Error] to an *echo.HTTPError with the same
+// status and problem details, which echo's default error handler sends too. It
+// wraps err, for errors.As. Return it from handlers that must work without a Stack
+// and without [ErrorHandler]. Other errors are returned unchanged.
 func HTTPError(err error) error { return host.Wrap(echoHost(nil), err) }
 
-// ErrorHandler returns an echo error handler that answers every
-// [middleware.Error], the toolkit's and that of other plugins, with its problem
-// details (RFC 9457), as JSON or as HTML for clients that prefer it. Everything
-// else, such as an *echo.HTTPError of the program's own with one of them as
-// Internal, and every response that has been sent already, goes to next unchanged;
-// nil is echo's default handler. The toolkit's middlewares answer errors by
-// themselves: this handler is for apps or routes without them, where echo would
+// ErrorHandler returns an error handler for echo that answers every
+// [middleware.Error] with its problem details (RFC 9457), as JSON, or as HTML for
+// clients that prefer it. It passes all other errors to next, also an
+// *echo.HTTPError of the program that wraps a [middleware.Error], and errors after
+// the response was sent; nil means echo's default handler. Routes behind a
+// middleware of the toolkit do not need it; on routes without one, echo would
 // answer 500.
 //
 //	e.HTTPErrorHandler = echov4.ErrorHandler(nil)
@@ -72,9 +70,9 @@ func ErrorHandler(next echo.HTTPErrorHandler) echo.HTTPErrorHandler {
 	}
 }
 
-// FromEcho makes a plugin of any middleware of echo v4, as a [middleware.Wrapper]:
-// it runs inside every Begin of the Stack. In a Stack that serves echo v5 or
-// net/http, every request fails with an error that says so.
+// FromEcho makes a plugin of a middleware of echo v4. It is a [middleware.Wrapper],
+// which runs after every Begin of the Stack. In a Stack that serves echo v5 or
+// net/http, every request fails with an error that names the plugin.
 func FromEcho(name string, mw echo.MiddlewareFunc) middleware.Plugin { return &fromEcho{name, mw} }
 
 type fromEcho struct {
@@ -100,7 +98,7 @@ func (f *fromEcho) Wrap(next middleware.Handler) middleware.Handler {
 }
 
 // ClearHandler is [middleware.ClearHandler] as a handler of echo. An
-// *echo.HTTPError of authorize is the answer too.
+// *echo.HTTPError that authorize returns is the response too.
 func ClearHandler(what middleware.Clearer, authorize func(echo.Context) error) (echo.HandlerFunc, error) {
 	clearAsAsked, err := host.ClearHandler("echov4", what, authorize)
 	if err != nil {
@@ -167,8 +165,8 @@ func (echoHost) Wrap(err error) error {
 	return &echo.HTTPError{Code: d.Status, Message: message{d}, Internal: err}
 }
 
-// message is problem details as the Message of an *echo.HTTPError: being a
-// json.Marshaler, echo's default error handler sends it whole.
+// message is problem details as the Message of an *echo.HTTPError. It is a
+// json.Marshaler, so echo's default error handler sends all of it.
 type message struct{ problem.Details }
 
 // MarshalJSON implements json.Marshaler.

@@ -10,16 +10,16 @@ import (
 // *cacheresource.Group. Its ClearBy clears what the query of a request says.
 type Clearer = host.Clearer
 
-// ClearHandler returns a handler of net/http that clears what the query of a
-// request says, by what's ClearBy, and answers 204 No Content; packages echov4 and
-// echov5 have the same for echo. A nil what or authorize is an error: whoever may
-// clear can make every request slow.
+// ClearHandler returns a handler of net/http that calls ClearBy with the query of
+// the request and answers 204 No Content. Packages echov4 and echov5 have the same
+// for echo. A nil what or authorize is an error.
 //
-// authorize is called first. Its error is the answer if it is an [Error];
-// otherwise the answer is 403 Forbidden, which says no more. Besides that, the
-// handler accepts only POST, and refuses requests that a browser sends for another
-// origin (see http.CrossOriginProtection): a page elsewhere cannot make an
-// administrator's browser clear the cache.
+// authorize is called first, since clears make later requests slow. If its error
+// is an [Error], that is the answer; any other error is answered with 403
+// Forbidden, without details. The handler accepts only POST, and refuses requests
+// that a browser sends for another origin (see http.CrossOriginProtection), so
+// that a page of another site cannot make an administrator's browser clear the
+// cache.
 func ClearHandler(what Clearer, authorize func(*http.Request) error) (http.Handler, error) {
 	var may func(*plainContext) error
 	if authorize != nil {

@@ -1,49 +1,51 @@
-// Package middleware is the plugin host: it turns a list of plugins into one
-// middleware and gives each its moments in a request and in the life of the
-// server. It speaks no web framework. Package echov4 serves echo v4, module echov5
-// echo v5, and [Stack.Handler] net/http:
+// Package middleware runs a list of plugins as one middleware. It calls their
+// hooks before and after each handler, before the headers are sent, at the start
+// and at shutdown. It does not depend on a web framework: package echov4 serves
+// echo v4, module echov5 serves echo v5, and [Stack.Handler] serves net/http:
 //
 //	e.Use(echov4.Use(sessions, query)) // in one line
 //	e.Use(echov4.Middleware(stack))    // a Stack, which the program closes
 //	http.ListenAndServe(":8080", stack.Handler(mux))
 //
-// A [Plugin] is a name plus whichever one-method capabilities it has:
+// A [Plugin] has a name and any of these hooks, each an interface with one method:
 //
 //	Dependent   After() []string          names that must come earlier in the list
 //	Starter     Start(ctx) error          before the first request, in list order
 //	Beginner    Begin(c) error            before the handler, in list order
 //	Wrapper     Wrap(next) Handler        around the handler, first is outermost
-//	Committer   BeforeHeaders(...) error  once, before the response's headers leave
+//	Committer   BeforeHeaders(...) error  once, before the response's headers are sent
 //	Ender       End(c, err) error         after the handler, in reverse order
 //	Closer      Close(ctx) error          at shutdown, in reverse order
 //
-// Prefer a hook to a Wrapper: hooks leave the call stack as it is, and cost
-// nothing but the call. Wrap only to skip the handler or to own its call.
+// Prefer the other hooks to a Wrapper: they cost one call and do not lengthen the
+// call stack. Use a Wrapper to skip the handler, or to run code on both sides of
+// it.
 //
 // Promises:
-//   - capabilities are found once, in [New]; a request does no type assertion,
-//     and costs at most one allocation of the host's own;
+//   - hooks are found once, in [New]; a request makes no type assertion, and at
+//     most one allocation for the Stack itself;
 //   - [New] reports all problems of the list together;
-//   - BeforeHeaders runs exactly once per response that needs it, on every way
-//     out of a handler: a body, no body, an error, a redirect, a flush, a
-//     direct write, a hijack, an error page written by an outer middleware.
-//     Vary and Cache-Control of several plugins are merged: a union, and the
-//     strictest. A failed commit becomes the response. Only one thing is out
-//     of reach: what is answered past the response that the request went in with,
-//     and an error or panic that a middleware further out swallows without an
-//     answer;
-//   - End runs for every plugin whose Begin succeeded, on error and panic too;
-//     a panic of the handler goes on afterwards, a panic of End is contained;
+//   - BeforeHeaders runs exactly once for each response that needs it, however
+//     the handler ends: with a body, without one, with an error, a redirect, a
+//     flush, a direct write, a hijack, or an error page of an outer middleware.
+//     Vary of several plugins is their union, Cache-Control the strictest of
+//     them. If BeforeHeaders fails, its error becomes the response. Two cases are
+//     out of reach: a response that is written to another ResponseWriter than the
+//     one that the request came with, and an error or panic that an outer
+//     middleware drops without a response;
+//   - End runs for every plugin whose Begin succeeded, also after an error or a
+//     panic. A panic of the handler continues afterwards; a panic of End becomes
+//     an error;
 //   - [Stack.Close] closes every plugin, also after a failed start.
 //
-// Hosts may be nested, such as an app of echo behind a Stack of net/http: each
-// runs its own plugins, and of one plugin in both the inner one has no effect that
-// the outer has not. Outside of every host the functions that handlers call say
-// so: sessionstate.From returns a State that reads defaults and refuses changes
-// with ErrNoSession, queryparams.From returns ErrNoPlugin, ctxinfo.From knows what the request says
-// by itself, queryparams.Bind works, [RequestCommit] does nothing and [Response]
-// is nil. A plugin made of a middleware of one echo makes every request fail that
-// another host serves.
+// Stacks may be nested, such as an app of echo inside a Stack of net/http. Each
+// runs its own plugins; a plugin that is in both takes effect in the outer one
+// only. On a route without a Stack, sessionstate.From returns a State that reads
+// defaults and refuses changes with ErrNoSession, queryparams.From returns
+// ErrNoPlugin, ctxinfo.From knows only what the request itself says,
+// queryparams.Bind works as usual, [RequestCommit] does nothing, and [Response]
+// returns nil. A plugin that was made of a middleware of echo (FromEcho) fails
+// every request of another framework.
 //
 // Middleware that replaces the response from another goroutine (echo's
 // middleware.Timeout) breaks the rules of http.ResponseWriter and is not

@@ -9,16 +9,16 @@ import (
 	"github.com/reecho-go/reecho/internal/problem"
 )
 
-// Handler returns the Stack around a handler of net/http, for a ServeMux, chi and
-// whatever else takes one. The handler gets its request with what the plugins
-// have put into the context, and a writer that commits: it must write to that
-// one, and not to one that a middleware further out has seen.
+// Handler wraps a handler of net/http, such as a ServeMux or a router of chi, in
+// the Stack. The request that the handler gets has the plugins' values in its
+// context. The handler must write to the ResponseWriter that it gets, which runs
+// the BeforeHeaders hooks, and not to one of an outer middleware.
 //
-// Such a handler returns no error: End hooks get what hooks and wrappers return,
-// and a *[PanicError]. The Stack answers every error itself, those that are no
-// [Error] with a 500 that says no more. After a panic the commit runs at once, as
-// for a 500, so that its headers are there when a middleware further out recovers
-// and answers; then the panic goes on.
+// A handler of net/http returns no error, so End hooks get the errors of hooks and
+// wrappers only, and a *[PanicError] after a panic. The Stack answers every error
+// itself: one that is not an [Error] with 500, without details. After a panic the
+// BeforeHeaders hooks run at once, with status 500, so that their headers are set
+// when an outer middleware recovers and answers; then the panic continues.
 func (s *Stack) Handler(next http.Handler) http.Handler {
 	var then host.Host = plainHost{next}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -11,7 +11,7 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
-// phase is where a Stack is in its life; it only grows.
+// phase is the state of a Stack between New and Close; it only grows.
 type phase uint32
 
 const (
@@ -30,10 +30,10 @@ type lifecycle struct {
 	ready chan struct{} // closed when starting ends
 }
 
-// Start starts the plugins in list order. When one fails, those that had
-// started and the one that failed are closed in reverse order, and the error
-// names it; the Stack is then broken for good. Starting a started Stack does
-// nothing; a closed one gives [ErrClosed]. Concurrent calls wait for the first.
+// Start starts the plugins in list order. If one fails, Start closes it and those
+// before it, in reverse order, and returns an error that names it; the Stack
+// cannot be used any more. A second Start does nothing; after Close it returns
+// [ErrClosed]. Concurrent calls wait for the first.
 func (s *Stack) Start(ctx context.Context) error {
 	for {
 		s.life.mu.Lock()
@@ -98,8 +98,8 @@ func (s *Stack) begin(ctx context.Context) error {
 	if phase(s.life.now.Load()) == started {
 		return nil
 	}
-	// A first request must not lend its values or its deadline to what lives
-	// as long as the server: only those who wait may leave.
+	// Plugins run as long as the server, so they must not get the values and the
+	// deadline of the first request: its end only ends its own wait.
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -113,12 +113,12 @@ func (s *Stack) begin(ctx context.Context) error {
 	}
 }
 
-// Close closes every plugin, in reverse list order, whatever the others
-// return; the errors are joined, each naming its plugin. It works on a Stack
-// that was never started, or whose start failed, and waits for a start that is
-// under way. From then on requests get [ErrClosed]; those that have begun go
-// on, so stop the server first. Closing again closes the plugins again, which
-// lets a Close that ran out of time be finished.
+// Close closes every plugin, in reverse list order, also if some of them fail; it
+// joins the errors, each with the name of its plugin. It works on a Stack that was
+// never started or failed to start, and waits for a start that is under way. New
+// requests then fail with [ErrClosed]; requests that have begun continue, so stop
+// the server first. If Close ran out of time, call it again: it closes the plugins
+// again.
 func (s *Stack) Close(ctx context.Context) error {
 	for {
 		s.life.mu.Lock()

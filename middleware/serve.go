@@ -51,10 +51,10 @@ func (r *request) Value(key any) any {
 	return r.Request.Value(key)
 }
 
-// Serve takes one request through all hooks. It is what hosts call: packages
-// echov4 and echov5 have a Middleware made of it, and [Stack.Handler] serves
-// net/http. The error is what the handler, a hook or the commit has ended in; it
-// has been answered already if it is an [Error].
+// Serve runs all hooks and the handler for one request. Applications use the
+// Middleware of echov4 or echov5, or [Stack.Handler], which call it. It returns the
+// error of the handler, of a hook or of the commit; an [Error] has been answered
+// already.
 func (s *Stack) Serve(h host.Host, c Context) error {
 	if err := s.begin(c.Request().Context()); err != nil {
 		_, err = answer(h, c, err)
@@ -89,15 +89,15 @@ func (s *Stack) Serve(h host.Host, c Context) error {
 	return err
 }
 
-// commits reports whether the writer of the responses is replaced: somebody
-// commits, or nobody else knows whether a response has left.
+// commits reports whether the Stack replaces the ResponseWriter: a plugin is a
+// Committer, or the host cannot tell whether a response has been sent.
 func (s *Stack) commits(h host.Host) bool {
 	_, bare := h.(plainHost)
 	return len(s.committers) > 0 || bare
 }
 
 // call runs Begin, handler and End. After a panic of the first two it runs
-// End with the panic and lets it go on.
+// End with the panic, and then continues the panic.
 func (s *Stack) call(c Context, r *request) (err error) {
 	begun, returned := 0, false
 	defer func() {

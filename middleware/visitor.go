@@ -7,22 +7,21 @@ import (
 	"github.com/reecho-go/reecho/internal/scope"
 )
 
-// Visitor is how an app declares who its visitors are, once, if it knows them
-// by what a login or JWT middleware puts into the request's context. It is a
-// plugin of a [Stack]. For the requests that it
-// has seen:
+// Visitor is a plugin that tells caches and resources who the visitor of a request
+// is, for an app whose login or JWT middleware puts the user into the request's
+// context. For the requests that pass through it:
 //
-//   - a load or open that all visitors share and that reads the visitor fails
-//     with cachedata.ErrVisitorInGlobalLoad, and nothing of it is kept;
-//   - caches and resources in session scope belong to the visitor, with or
-//     without package sessionstate: what is kept for one id is never given to
-//     another, and without an id there is only cachedata.ErrNoSession.
+//   - a load or open whose result all visitors share fails with
+//     cachedata.ErrVisitorInGlobalLoad if it reads the visitor, and its result is
+//     not stored;
+//   - caches and resources in session scope keep a result for each visitor, with
+//     or without package sessionstate. A result of one id is never returned to
+//     another; a call without an id fails with cachedata.ErrNoSession.
 //
-// The id is read whenever it is asked for, of the context of the call. So the
-// middleware that puts the visitor there may come later in the chain; what is
-// asked with a context from before it finds nobody. Where sessionstate is in
-// place too, what is kept belongs to the session and the visitor together, and
-// to the session alone while there is no id.
+// The id is read from the context of each call. So the login middleware may come
+// later in the chain; a call with a context from before it has no visitor. With
+// sessionstate in the Stack too, results belong to the session and the visitor
+// together, and to the session alone while there is no id.
 //
 // A Visitor is safe for concurrent use.
 type Visitor struct{ visitor *scope.Visitor }
@@ -32,13 +31,12 @@ var (
 	_ Ender    = (*Visitor)(nil)
 )
 
-// NewVisitor declares the app's visitors. id returns the id of the visitor of a
-// context, such as a user's number, or "" if there is none. It must be quick and
-// safe for concurrent use. What it reads of its context is the visitor's, so it
-// should read nothing else. A key that is a string it may also read as
-// ctx.Value("user") if c.Set("user", ...) has put the value into echo's
-// context. keys are other keys of context values that are the visitor's, such
-// as claims or a tenant.
+// NewVisitor makes a Visitor. id returns the id of a context's visitor, such as a
+// user's number, or "" if there is none. It must be fast and safe for concurrent
+// use. Every context value that id reads is hidden from shared loads, so it should
+// read only what belongs to the visitor. For a value of c.Set("user", ...) in
+// echo, it reads ctx.Value("user"). keys are the keys of further context values
+// to hide, such as claims or a tenant.
 //
 //	type userKey struct{}
 //
@@ -47,9 +45,9 @@ var (
 //		return user
 //	}))
 //
-// The error joins everything that is wrong: a nil id, one that panics or returns
-// an id for a context that holds nothing, which NewVisitor tries, or that reads
-// nothing; and keys that are nil, stand twice, or can hold no visitor.
+// NewVisitor calls id once with an empty context. It returns an error if id is nil,
+// panics, reads no value, or returns an id for the empty context, or if a key is
+// nil, given twice, or cannot belong to a visitor. All problems are joined.
 func NewVisitor(id func(ctx context.Context) string, keys ...any) (*Visitor, error) {
 	v, err := scope.NewVisitor(id, keys)
 	if err != nil {
@@ -61,8 +59,8 @@ func NewVisitor(id func(ctx context.Context) string, keys ...any) (*Visitor, err
 // Name implements [Plugin].
 func (v *Visitor) Name() string { return "visitor" }
 
-// ID returns the id of the visitor of ctx, or "" if there is none. The error says
-// that ctx is not of a request that the Visitor has seen, or is
+// ID returns the id of the visitor of ctx, or "" if there is none. It fails if the
+// request of ctx did not pass through the Visitor, and with
 // cachedata.ErrVisitorInGlobalLoad in a load that all visitors share.
 func (v *Visitor) ID(ctx context.Context) (string, error) {
 	id, err := v.visitor.ID(ctx)
@@ -72,19 +70,19 @@ func (v *Visitor) ID(ctx context.Context) (string, error) {
 	return id, nil
 }
 
-// Forget drops, in this process, what caches and resources keep in session scope
-// for the visitor with that id; call it when one has logged out or lost rights.
-// When it has returned, no call that starts later gets a result whose load had
-// started before. Without it things stay until their time is over or the cache
-// needs room (MaxSessions), and nobody else can reach them meanwhile.
+// Forget drops what the caches and resources of this process keep for the visitor
+// with that id in session scope. Call it when the visitor logs out or loses rights.
+// After it has returned, no later call gets a result whose load started before.
+// Without it, results stay until they expire or the cache needs room
+// (MaxSessions); no other visitor can get them.
 func (v *Visitor) Forget(id string) { v.visitor.Forget(id) }
 
-// Context returns a context for which the declaration holds, for work that
-// belongs to no request of a Stack: a job, a message. parent
-// or a context made of the result must have what the id is made of.
+// Context returns a context in which the Visitor works as in a request of a Stack,
+// for other work such as a job or a message. Put the values that the id is read
+// from into parent, or into a context made from the result.
 func (v *Visitor) Context(parent context.Context) context.Context { return v.visitor.Context(parent) }
 
-// Begin makes the declaration hold for the request.
+// Begin makes the Visitor known to caches and resources during the request.
 func (v *Visitor) Begin(c Context) error {
 	var named func(string) any
 	if byName, ok := c.(interface{ Get(name string) any }); ok && v.visitor.Named() {
@@ -94,7 +92,8 @@ func (v *Visitor) Begin(c Context) error {
 	return nil
 }
 
-// End keeps what the id is made of for what goes on after the request.
+// End stores the values that the id is read from, for work that continues after
+// the request.
 func (v *Visitor) End(c Context, err error) error {
 	scope.Settle(c.Request().Context())
 	return err

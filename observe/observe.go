@@ -1,12 +1,14 @@
-// Package observe is how the toolkit tells what happens off the hot path: a
-// load, an eviction, a refused cookie, a store that failed. Each fact is a
-// typed [Event] handed to the one-method [Observer] of the cache, session
-// manager or plugin that it happened in. Hot counters (hits, misses) are not
-// events; they are pulled with the Stats methods.
+// Package observe reports what happens in the toolkit: a load, an eviction, a
+// refused cookie, a failed store. Each is an [Event], a typed struct, which goes to
+// the [Observer] of the cache, session manager or plugin:
+//
+//	users := cachedata.Must(cachedata.New("users", load, cachedata.Config{Observer: observe.Slog(nil)}))
+//
+// Hits and misses are too frequent for events; the Stats methods count them.
 //
 // Promises:
 //   - an Observer is never called under a lock of the toolkit;
-//   - a panic in an Observer is contained and changes nothing else;
+//   - a panic in an Observer is recovered and changes nothing else;
 //   - no event holds a session id, a cookie or a cached value: keys appear as
 //     fingerprints, sessions as short one-way digests;
 //   - new events and new fields may come with any release: switch on the
@@ -18,10 +20,9 @@ import (
 	"log/slog"
 )
 
-// An Event is one fact: a value of one of the struct types of this package.
-// Switch on the types that matter to you; [Kind], [Level] and [Attrs] say of any
-// event, also of one that comes with a later release, what a log needs. No other
-// package can make an Event, so that new ones never break an Observer.
+// An Event is a value of one of the struct types of this package. Switch on the
+// types that you need. [Kind], [Level] and [Attrs] work for all events, also for
+// those of later releases. Other packages cannot define events.
 type Event interface {
 	kind() string
 	level() slog.Level
@@ -31,9 +32,9 @@ type Event interface {
 // Kind is the event's stable name, such as "cache.load".
 func Kind(ev Event) string { return ev.kind() }
 
-// Level is how serious the event is: Debug for the ordinary course of things,
-// Info for rare but healthy facts, Warn for what an operator should look into,
-// Error for what failed a request.
+// Level is how serious the event is: Debug for ordinary events, Info for rare ones
+// that are no problem, Warn for what an operator should look into, Error for what
+// made a request fail.
 func Level(ev Event) slog.Level { return ev.level() }
 
 // Attrs is the event's fields for a log, without those that are empty.
@@ -53,9 +54,9 @@ type Func func(ctx context.Context, ev Event)
 // Observe calls f.
 func (f Func) Observe(ctx context.Context, ev Event) { f(ctx, ev) }
 
-// Emit hands ev to o, if there is one. A panic in o is swallowed, since an
-// observer must never fail what it observes. Every package of the toolkit hands
-// on its events by Emit.
+// Emit calls o.Observe with ev, if o is not nil. It recovers a panic of o, so that
+// an observer cannot make a request fail. All packages of the toolkit report events
+// with Emit.
 func Emit(ctx context.Context, o Observer, ev Event) {
 	if o == nil {
 		return
@@ -64,9 +65,9 @@ func Emit(ctx context.Context, o Observer, ev Event) {
 	o.Observe(ctx, ev)
 }
 
-// Tee returns an Observer that hands each event to all of the given ones, in
-// order; nil ones are left out, and the result is nil if all are. A panic in
-// one does not keep the event from the others.
+// Tee returns an Observer that passes each event to all of the given ones, in
+// order. Nil ones are left out; if all are nil, so is the result. A panic in one
+// does not keep the event from the others.
 func Tee(observers ...Observer) Observer {
 	t := make(tee, 0, len(observers))
 	for _, o := range observers {

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// Recorder is an Observer that keeps what it is given, for tests. The zero
-// value is ready to use; it is safe for concurrent use and never forgets, so
-// it is not for production.
+// Recorder is an Observer that keeps all events, for tests. The zero value is ready
+// to use. It is safe for concurrent use. Do not use it in production: it never
+// drops an event.
 type Recorder struct {
 	mu     sync.Mutex
 	events []Event

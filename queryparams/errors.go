@@ -253,7 +253,7 @@ func (e *EncodeError) StatusCode() int { return http.StatusInternalServerError }
 func (e *EncodeError) Problem() middleware.Problem { return middleware.Problem{} }
 
 // ErrNoPlugin says that [From] was called on a route that no [Plugin] serves.
-var ErrNoPlugin = errors.New("queryparams: no plugin on this route: add the plugin to the Stack, or use its Middleware")
+var ErrNoPlugin = errors.New("queryparams: no queryparams plugin on this route: put a middleware with it in front of the route, such as echov4.Use(plugin)")
 
 // How much of a value is echoed, and a length that surely has more than that,
 // even of bytes that are all escaped.

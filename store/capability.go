@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Swapper is the capability of compare-and-swap: no update of a session is lost,
-// and no result is kept that was loaded before what has come since.
+// Swapper is the capability of compare-and-swap. With it, parallel updates of a
+// session are not lost.
 type Swapper interface {
 	// Swap writes it under key if the key's version is old, and returns the
 	// new version. With old 0 it creates: it writes only if the key is absent.
@@ -19,8 +19,8 @@ type Swapper interface {
 	Swap(ctx context.Context, key string, old uint64, it Item) (version uint64, err error)
 }
 
-// Toucher is the capability of moving a deadline without writing the value: a
-// visit prolongs a session.
+// Toucher is the capability of changing a deadline without writing the value, such
+// as when a visit extends a session.
 type Toucher interface {
 	// Touch sets the expiry of key; the zero time means never, a time in the
 	// past makes the key absent. Value and version stay as they are, so a
@@ -29,7 +29,7 @@ type Toucher interface {
 	Touch(ctx context.Context, key string, expires time.Time) error
 }
 
-// Scanner is the capability of listing: the sessions of a user.
+// Scanner is the capability of listing keys, such as the sessions of a user.
 type Scanner interface {
 	// Scan yields the entries whose keys start with prefix (all for ""), in
 	// ascending byte order of the keys, each key at most once.
@@ -46,29 +46,28 @@ type Scanner interface {
 	Scan(ctx context.Context, prefix string) iter.Seq2[Entry, error]
 }
 
-// Batcher is the capability of reading many keys in one exchange: a result of a
-// cache with what says whether it still holds, and the keys of a batch.
+// Batcher is the capability of reading many keys in one exchange with the store.
 type Batcher interface {
 	// GetMany returns the items of those keys that are present. The map is the
 	// caller's own, and not nil unless there is an error.
 	GetMany(ctx context.Context, keys []string) (map[string]Item, error)
 }
 
-// Closer is the capability of being closed by whoever opened the store.
+// Closer is the capability of being closed, by the program that opened the store.
 type Closer interface {
-	// Close waits until nothing of the store runs any more, and frees what it
-	// holds. Every later call of another method fails with ErrClosed. Closing
-	// twice is not an error. When ctx is done first, Close returns an error
-	// that wraps ctx.Err(), and the store is closed all the same.
+	// Close waits until the store's goroutines have ended, and frees its
+	// resources. Every later call of another method fails with ErrClosed. Closing
+	// twice is not an error. If ctx ends first, Close returns an error that wraps
+	// ctx.Err(); the store is closed nevertheless.
 	Close(ctx context.Context) error
 }
 
 // As finds the first capability T in the chain that starts at s and follows
 // Unwrap() Store. Ask once, when you are given a store, not at every call.
 //
-// A wrapper that only watches may let Unwrap return the wrapped store. A
-// wrapper that changes keys, values or outcomes must not: As would hand out
-// capabilities that go around it. It implements the capabilities itself.
+// A wrapper that only observes calls may have an Unwrap method that returns the
+// wrapped store. A wrapper that changes keys, values or results must not have one,
+// because callers of As would bypass it: it implements the capabilities itself.
 func As[T any](s Store) (T, bool) {
 	for s != nil {
 		if t, ok := s.(T); ok {

@@ -1,26 +1,28 @@
-// Package store is the toolkit's one contract for bytes under keys. Package
-// sessionstate keeps sessions in it, and what it remembers of those that have
-// ended. Package memstore implements it in memory, boltstore in a file and
-// redisstore in Redis; storetest holds the suite that every implementation
-// passes.
+// Package store is the interface of stores that keep bytes under keys. Package
+// sessionstate keeps sessions in one, and the list of sessions that were revoked:
+//
+//	manager, err := sessionstate.New(sessionstate.Config{Store: s})
+//
+// Package memstore implements it in memory, boltstore in a file and redisstore in
+// Redis. For a store of your own, package storetest has the tests of the contract.
 //
 // # The contract
 //
 // A [Store] has three methods. Everything else is a capability: a small
-// interface that a store may also implement and that callers find with [As],
-// which looks through wrappers. A store never implements a capability only to
-// answer "not supported". There is one only if the toolkit has a use for it:
+// interface that a store may also implement, and that callers find with [As],
+// which looks through wrappers. A store does not implement a capability only to
+// answer "not supported". The capabilities, and their use:
 //
-//   - [Swapper]: sessions, their revocations, and results of caches need it.
-//   - [Toucher]: sessions that live for as long as they are used; without it they
-//     are written again.
-//   - [Scanner]: listing and ending the sessions of a user needs it.
-//   - [Batcher]: one exchange instead of several.
-//   - [Closer]: for whoever opened the store. No package closes one that it was given.
+//   - [Swapper]: sessions and their revocations need it.
+//   - [Toucher]: extends the life of a session without writing it again.
+//   - [Scanner]: lists and ends the sessions of a user.
+//   - [Batcher]: reads several keys in one exchange.
+//   - [Closer]: for the program that opened the store. The toolkit does not close
+//     a store that it was given.
 //
 // Keys are arbitrary bytes in a string, the empty string included. A store
-// takes keys of at least 1 KiB and values of at least 1 MiB; what it cannot
-// take is refused with [ErrTooLarge] and changes nothing.
+// takes keys of at least 1 KiB and values of at least 1 MiB. Those that are too
+// large for it fail with [ErrTooLarge] and change nothing.
 //
 // Values are arbitrary bytes. An empty value is a value: its key is present.
 // A store does not tell nil from empty. A slice that a store returns belongs
@@ -46,9 +48,9 @@
 //
 // # Errors
 //
-// [ErrNotFound] and [ErrConflict] are answers. They lie on hot paths, so a
-// store may return them bare. Everything else is a fault and arrives as an
-// [*Error] that names the operation and the key. Test both with errors.Is.
+// [ErrNotFound] and [ErrConflict] are ordinary results. A store may return them
+// unwrapped, which is faster. Every other error is an [*Error] that names the
+// operation and the key. Test all of them with errors.Is.
 //
 // A method whose context is already done does nothing and returns an error
 // that wraps ctx.Err(). When a context ends during a write to a remote store,

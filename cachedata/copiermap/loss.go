@@ -171,7 +171,7 @@ func valueOf(v reflect.Value) (_ reflect.Value, ok bool) {
 	if k := v.Kind(); !v.CanInterface() || (k == reflect.Pointer || k == reflect.Interface) && v.IsNil() {
 		return v, false
 	}
-	valuer, ok := v.Interface().(driver.Valuer)
+	valuer, ok := reflect.TypeAssert[driver.Valuer](v)
 	if !ok {
 		return v, false
 	}

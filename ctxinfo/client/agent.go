@@ -14,8 +14,8 @@ const (
 	maxBrands = 1024 // bytes of Sec-CH-UA that are read
 )
 
-// Agent is the visitor's software, by its own word: client hints where they
-// are sent, User-Agent otherwise. It is for statistics and small courtesies;
+// Agent is the visitor's software, by client hints if they are sent, else by
+// User-Agent. Both can be forged. It is precise enough for statistics and hints;
 // for more detail parse UserAgent with a library made for it.
 type Agent struct {
 	UserAgent string // its first 512 bytes
@@ -103,9 +103,8 @@ func words(s string) iter.Seq[string] {
 	return strings.FieldsFuncSeq(s, func(c rune) bool { return !unicode.IsLetter(c) })
 }
 
-// AgentOf returns what the visitor's software says of itself. It takes a
-// microsecond or two, and looks at no more than the first 512 bytes of
-// User-Agent.
+// AgentOf returns the visitor's software by the headers of the request. It takes a
+// microsecond or two, and reads at most the first 512 bytes of User-Agent.
 func AgentOf(in *ctxinfo.Info) Agent {
 	a := Agent{
 		UserAgent: value(in, "User-Agent"),

@@ -1,17 +1,15 @@
-// Package client tells more of who is asking than most programs want to know:
-// the visitor's software, the place that a content delivery network takes the
-// address to be at, the trace that the request belongs to, how the browser says
-// that it came about, and what htmx says.
-// It is apart from package ctxinfo so that programs which do not ask for these
-// do not carry the code.
+// Package client reads further facts about a request: the visitor's browser and
+// operating system ([AgentOf]), the location by a content delivery network
+// ([GeoOf]), the trace ([TraceOf]), the fetch metadata ([FetchOf]) and the headers
+// of htmx ([HTMXOf]). Programs that do not import it do not link its code.
 //
 //	in := ctxinfo.From(c)
 //	if client.HTMXOf(in).Request { ... }
 //
-// Each function reads the headers that it needs by [ctxinfo.Info.Headers], so
-// they go into the Vary of the response, and works its answer out anew: keep it
-// if you need it twice. All are safe for concurrent use. None of the answers is
-// a ground for access: all but [Geo] are the client's own word.
+// Each function reads its headers with [ctxinfo.Info.Headers], so the response
+// lists them in Vary. It parses them on each call: keep the result if you need it
+// twice. All functions are safe for concurrent use. Do not use the results to
+// decide about access: except for [Geo], the client can send what it likes.
 package client
 
 import "github.com/reecho-go/reecho/ctxinfo"

@@ -5,9 +5,9 @@ import (
 	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
-// Fetch is how the browser says the request came about (Fetch Metadata, W3C).
-// Browsers send it over HTTPS and to localhost only; a page's script cannot
-// set it, any other client can. Empty fields were not sent.
+// Fetch is the fetch metadata of the request (W3C): which site and which kind of
+// element caused it. Browsers send it over HTTPS and to localhost only. A script
+// in a page cannot set it; other clients can. Fields that were not sent are empty.
 type Fetch struct {
 	Dest string // document, iframe, empty, image...
 	Mode string // navigate, cors, no-cors, same-origin, websocket

@@ -10,8 +10,9 @@ import (
 	"github.com/reecho-go/reecho/ctxinfo/internal/zones"
 )
 
-// Geo is where a content delivery network takes the client's address to be:
-// often the right country, seldom the right street. The zero value is unknown.
+// Geo is the location of the client's address by the data of a content delivery
+// network. The country is often right, the street seldom. The zero value means
+// unknown.
 type Geo struct {
 	Country    string // ISO 3166-1, two capital letters; empty if unknown
 	Continent  string // two capital letters
@@ -57,11 +58,11 @@ var providers = map[string]geoHeaders{
 // maxPlace bounds the name of a place.
 const maxPlace = 128
 
-// GeoOf returns where the client seems to be, by the headers of a content
-// delivery network. It is known only if that network is among Config.Proxies by
-// its preset ([ctxinfo.Cloudflare] and [ctxinfo.CloudFront] with
-// [ctxinfo.ProxySet.WithLocation], or [ctxinfo.Vercel]), and the request came
-// in through it; so it is as good as the network's data, and no client's word.
+// GeoOf returns the client's location by the headers of a content delivery network.
+// Config.Proxies must have the preset of that network ([ctxinfo.Cloudflare] or
+// [ctxinfo.CloudFront] with [ctxinfo.ProxySet.WithLocation], or [ctxinfo.Vercel]),
+// and the request must come through it; otherwise the result is the zero Geo. A
+// client cannot forge it.
 func GeoOf(in *ctxinfo.Info) Geo {
 	provider := in.LocatedBy()
 	names, ok := providers[provider]

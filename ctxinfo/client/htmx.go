@@ -2,7 +2,7 @@ package client
 
 import "github.com/reecho-go/reecho/ctxinfo"
 
-// HTMX is what htmx says of a request that it made. Texts longer than 256 bytes
+// HTMX has the headers of a request that htmx made. Texts longer than 256 bytes
 // count as absent.
 type HTMX struct {
 	Request        bool   // htmx made the request (HX-Request)
@@ -13,10 +13,9 @@ type HTMX struct {
 	TriggerName    string // the name of that element
 }
 
-// HTMXOf returns what htmx says of the request; see also
-// [ctxinfo.Info.PageURL]. A handler that answers htmx with a fragment and
-// others with a page needs nothing more: HX-Request goes into Vary, and the
-// other headers do if htmx made the request.
+// HTMXOf returns the headers of htmx; see also [ctxinfo.Info.PageURL]. A handler
+// may answer htmx with a fragment and others with a page: the response lists
+// HX-Request in Vary, and the other headers too if htmx made the request.
 func HTMXOf(in *ctxinfo.Info) HTMX {
 	if value(in, "Hx-Request") != "true" {
 		return HTMX{}

@@ -8,8 +8,8 @@ import (
 	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
-// Trace is a position in a distributed trace (W3C Trace Context). The zero
-// value is none.
+// Trace is a position in a distributed trace (W3C Trace Context). The zero value
+// means that there is none.
 type Trace struct {
 	TraceID [16]byte
 	SpanID  [8]byte // of the caller
@@ -77,8 +77,8 @@ func lowerHex(dst []byte, s string) bool {
 	return true
 }
 
-// TraceOf returns the trace that the request belongs to by its traceparent
-// header, whoever sent it; the zero Trace if there is none that is well formed.
+// TraceOf returns the trace in the request's traceparent header, which any client
+// can send. It is the zero Trace if the header is missing or malformed.
 func TraceOf(in *ctxinfo.Info) Trace {
 	t, ok := parseTraceparent(value(in, "Traceparent"))
 	if !ok {

@@ -12,17 +12,20 @@ import (
 	echomw "github.com/labstack/echo/v4/middleware"
 	"golang.org/x/text/message/catalog"
 
+	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/ctxinfo"
 	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/examples/explorer/strikes"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/queryparams"
 	"github.com/reecho-go/reecho/sessionstate"
+	"github.com/reecho-go/reecho/store/boltstore"
 )
 
 // A config is what main knows and the app needs.
 type config struct {
 	State    string // the folder of the secret
+	Persist  string // the file that results are kept in too; empty: they end with the program
 	Insecure bool   // cookies go over plain http beyond localhost
 }
 
@@ -30,6 +33,7 @@ type config struct {
 type app struct {
 	echo      *echo.Echo
 	stack     *middleware.Stack
+	kept      *boltstore.Store // nil: results are kept in memory alone
 	results   *results
 	options   strikes.Options
 	filters   *queryparams.Schema[filter]
@@ -45,7 +49,7 @@ type app struct {
 func newApp(ctx context.Context, cfg config) (_ *app, err error) {
 	a := &app{echo: echo.New(), csrf: http.NewCrossOriginProtection()}
 	if err := a.build(cfg); err != nil {
-		return nil, err
+		return nil, errors.Join(err, a.closeKept(ctx))
 	}
 	defer func() {
 		if err != nil {
@@ -87,11 +91,18 @@ func (a *app) build(cfg config) error {
 	if err != nil {
 		return err
 	}
+	var kept cachedata.Storage
+	if cfg.Persist != "" {
+		if a.kept, err = boltstore.New(cfg.Persist, boltstore.Config{MaxBytes: 256 << 20}); err != nil {
+			return err
+		}
+		kept = cachedata.StoreIn(a.kept, cachedata.StoreOptions{})
+	}
 	db, err := newDatabase()
 	if err != nil {
 		return err
 	}
-	if a.results, err = newResults(db); err != nil {
+	if a.results, err = newResults(db, kept); err != nil {
 		return err
 	}
 	// Closed in reverse order: first the results, whose loads use the database.
@@ -135,7 +146,17 @@ func (a *app) routes() {
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.echo.ServeHTTP(w, r) }
 
 // Close ends what the app owns, in the right order. Stop the server first.
-func (a *app) Close(ctx context.Context) error { return a.stack.Close(ctx) }
+func (a *app) Close(ctx context.Context) error {
+	return errors.Join(a.stack.Close(ctx), a.closeKept(ctx))
+}
+
+// closeKept closes the file of results, if there is one.
+func (a *app) closeKept(ctx context.Context) error {
+	if a.kept == nil {
+		return nil
+	}
+	return a.kept.Close(ctx)
+}
 
 // nonceKey is where a request has the nonce of its page's one inline script.
 const nonceKey = "nonce"

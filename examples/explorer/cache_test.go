@@ -1,8 +1,13 @@
 package main
 
 import (
+	"errors"
+	"net/http/httptest"
+	"path/filepath"
 	"regexp"
 	"testing"
+
+	"github.com/reecho-go/reecho/store/boltstore"
 )
 
 var cacheLine = regexp.MustCompile(`id="cache-(\w+)">\s*<p><span class="badge (\w+)">[^<]+</span> <span>([^<]+)</span> <span>query took ([\d.,]+)\x{a0}ms`)
@@ -75,5 +80,40 @@ func TestClearingDropsOneResultOrAll(t *testing.T) {
 	page := v.post("/clear", "panel", "all", "query", "state=Ohio")
 	page.has(t, 200, "Cleared all cached results.")
 	page.want(t, "miss")
+	v.get("/?state=Utah").want(t, "miss")
+}
+
+func TestResultsComeFromDiskAfterARestart(t *testing.T) {
+	t.Parallel()
+	cfg := config{State: t.TempDir(), Persist: filepath.Join(t.TempDir(), "results.db")}
+	start := func() (*site, *visitor) {
+		a, err := newApp(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &site{httptest.NewTLSServer(a), a}
+		return s, s.visitor(t)
+	}
+	stop := func(s *site) {
+		t.Helper()
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+	}
+	first, v := start()
+	v.get("/?state=Utah").want(t, "miss")
+	v.get("/?state=Ohio").want(t, "miss")
+	v.post("/cache/clear", "state", "Utah").has(t, 200)
+	if _, err := newApp(t.Context(), cfg); !errors.Is(err, boltstore.ErrInUse) {
+		t.Errorf("a second program on the file: %v", err)
+	}
+	stop(first)
+
+	again, v := start()
+	defer stop(again)
+	page := v.get("/?state=Ohio")
+	page.want(t, "hit")
+	page.has(t, 200, "From disk")
+	v.get("/?state=Ohio").has(t, 200, "Hit")
 	v.get("/?state=Utah").want(t, "miss")
 }

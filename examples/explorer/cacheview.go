@@ -14,6 +14,8 @@ func (v *pageView) cache(panel, title string, m cachedata.Meta) cacheView {
 	switch m.Source {
 	case cachedata.Hit:
 		c.Kind, c.Label = "hit", v.T("Hit")
+	case cachedata.Stored:
+		c.Kind, c.Label = "hit", v.T("From disk")
 	case cachedata.Joined:
 		c.Kind, c.Label = "miss", v.T("Joined another’s query")
 	default:

@@ -34,6 +34,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	addr := flags.String("addr", "localhost:8080", "`address` to listen on; port 0 takes a free one")
 	state := flags.String("state", defaultState(), "`folder` of the secret that visitors' cookies are sealed with")
 	insecure := flags.Bool("insecure", false, "send cookies over plain http, for other machines and for Safari on localhost")
+	persist := flags.String("persist", "", "keep results in this `file` too, so that they outlive the program")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return fmt.Errorf("-addr %s: %w", *addr, err)
 	}
 	defer func() { _ = l.Close() }() // the server may have closed it
-	a, err := newApp(ctx, config{State: *state, Insecure: *insecure})
+	a, err := newApp(ctx, config{State: *state, Insecure: *insecure, Persist: *persist})
 	if err != nil {
 		return err
 	}

@@ -29,8 +29,9 @@ type results struct {
 	backdrop *cachedata.Cache[struct{}, string]
 }
 
-// newResults makes the caches in a group of their own, over a database.
-func newResults(db *database) (*results, error) {
+// newResults makes the caches in a group of their own, over a database. Results are
+// kept in a store too, if there is one: then they outlive the program.
+func newResults(db *database, kept cachedata.Storage) (*results, error) {
 	group, err := cachedata.NewGroup("results", cachedata.GroupConfig{MaxBytes: 64 << 20})
 	if err != nil {
 		return nil, err
@@ -49,19 +50,19 @@ func newResults(db *database) (*results, error) {
 		return plot.Backdrop(places), err
 	}
 	return r, errors.Join(
-		remember(&r.totals, group, "totals", db, (*strikes.DB).Total),
-		remember(&r.months, group, "months", db, (*strikes.DB).Months),
-		remember(&r.airports, group, "airports", db, (*strikes.DB).Airports),
-		remember(&r.species, group, "species", db, topSpecies),
-		remember(&r.phases, group, "phases", db, (*strikes.DB).CostByPhase),
-		remember(&r.list, group, "strikes", db, (*strikes.DB).List),
-		remember(&r.options, group, "options", db, options),
-		remember(&r.backdrop, group, "backdrop", db, backdrop),
+		remember(&r.totals, group, "totals", db, kept, (*strikes.DB).Total),
+		remember(&r.months, group, "months", db, kept, (*strikes.DB).Months),
+		remember(&r.airports, group, "airports", db, kept, (*strikes.DB).Airports),
+		remember(&r.species, group, "species", db, kept, topSpecies),
+		remember(&r.phases, group, "phases", db, kept, (*strikes.DB).CostByPhase),
+		remember(&r.list, group, "strikes", db, kept, (*strikes.DB).List),
+		remember(&r.options, group, "options", db, kept, options),
+		remember(&r.backdrop, group, "backdrop", db, kept, backdrop),
 	)
 }
 
 // remember makes a cached function of a query.
-func remember[K, V any](into **cachedata.Cache[K, V], group *cachedata.Group, name string, db *database, query func(*strikes.DB, context.Context, K) (V, error)) (err error) {
+func remember[K, V any](into **cachedata.Cache[K, V], group *cachedata.Group, name string, db *database, kept cachedata.Storage, query func(*strikes.DB, context.Context, K) (V, error)) (err error) {
 	load := func(ctx context.Context, key K) (v V, err error) {
 		err = db.Do(ctx, func(db *strikes.DB) error {
 			v, err = query(db, ctx, key)
@@ -71,6 +72,7 @@ func remember[K, V any](into **cachedata.Cache[K, V], group *cachedata.Group, na
 	}
 	*into, err = cachedata.New(name, load, cachedata.Config{
 		Group:      group,
+		Store:      kept,
 		TTL:        10 * time.Minute,
 		MaxEntries: 500,
 		CountHits:  true,

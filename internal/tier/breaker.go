@@ -1,0 +1,125 @@
+package tier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/reecho-go/reecho/store"
+)
+
+// breaker keeps calls away from a store that fails: it opens after some failures in
+// a row, and then lets one call through at a time, after a pause that grows.
+type breaker struct {
+	mu       sync.Mutex
+	failures int       // in a row
+	until    time.Time // no call before; zero: closed
+	trying   bool      // a call that decides runs
+}
+
+const (
+	opensAt    = 3
+	firstPause = time.Second
+	maxPause   = 30 * time.Second
+)
+
+// enter reports whether a call may be made.
+func (b *breaker) enter() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failures < opensAt {
+		return true
+	}
+	if b.trying || time.Now().Before(b.until) {
+		return false
+	}
+	b.trying = true
+	return true
+}
+
+// leave notes how a call has ended, and reports whether the breaker opens by it.
+func (b *breaker) leave(failed bool) (opens bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.trying = false
+	if !failed {
+		b.failures = 0
+		return false
+	}
+	b.failures++
+	if b.failures < opensAt {
+		return false
+	}
+	pause := min(firstPause<<min(b.failures-opensAt, 10), maxPause)
+	b.until = time.Now().Add(pause)
+	return b.failures == opensAt
+}
+
+// forget is leave for a call that has shown nothing.
+func (b *breaker) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.trying = false
+}
+
+// errSlow says that the store did not answer within the budget.
+var errSlow = errors.New("the store did not answer in time")
+
+// do calls f, which uses the store, in a goroutine of its own, and waits no longer
+// than the budget or until ctx ends; f goes on then. What invalidates and is
+// pending is done first. ok says that f has returned without an error.
+func do[T any](ctx context.Context, t *Tier, op string, budget time.Duration, f func(context.Context) (T, error)) (v T, ok bool) {
+	if budget <= 0 || ctx.Err() != nil || t.closed.Load() || !t.breaker.enter() {
+		return v, false
+	}
+	type answer struct {
+		v   T
+		err error
+	}
+	began := time.Now()
+	own, cancel := context.WithTimeout(ctx, budget)
+	answers := make(chan answer, 1)
+	select {
+	case t.slots <- struct{}{}:
+		go func() { // Close waits for its slot
+			defer func() { <-t.slots }()
+			var a answer
+			defer func() {
+				if p := recover(); p != nil {
+					a.err = fmt.Errorf("panic: %v", p)
+				}
+				answers <- a
+			}()
+			if a.err = t.replay(own); a.err == nil {
+				a.v, a.err = f(own)
+			}
+		}()
+	case <-own.Done():
+	}
+	var a answer
+	select {
+	case a = <-answers:
+	case <-own.Done():
+		select {
+		case a = <-answers: // both at a time
+		default:
+			a.err = errSlow
+		}
+	}
+	cancel()
+	if a.err != nil && ctx.Err() != nil { // the caller's own end says nothing about the store
+		t.breaker.forget()
+		return v, false
+	}
+	if errors.Is(a.err, store.ErrFull) || errors.Is(a.err, store.ErrTooLarge) {
+		t.breaker.leave(false)
+		t.complain(ctx, ofRoom, op, a.err)
+		return v, false
+	}
+	if t.breaker.leave(a.err != nil) {
+		t.tell(ctx, op, time.Since(began), fmt.Errorf("the store has failed %d times in a row, and is left alone for a while: %w", opensAt, a.err))
+	}
+	return a.v, a.err == nil
+}

@@ -1,0 +1,151 @@
+package tier
+
+import (
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/lossless"
+)
+
+// Codec turns results into bytes and back. Unmarshal is given a pointer to what
+// Marshal was given.
+type Codec interface {
+	Marshal(v any) ([]byte, error)
+	Unmarshal(data []byte, v any) error
+}
+
+// JSON is the Codec of encoding/json, which refuses what JSON loses.
+type JSON struct{}
+
+// Marshal implements Codec.
+func (JSON) Marshal(v any) ([]byte, error) {
+	p := reflect.New(reflect.TypeOf(v))
+	p.Elem().Set(reflect.ValueOf(v))
+	if _, err := lossless.JSON.Check(p.Type().Elem()); err != nil {
+		return nil, err
+	}
+	if err := lossless.JSON.Value(p.Interface()); err != nil {
+		return nil, err
+	}
+	return json.Marshal(p.Interface())
+}
+
+// Unmarshal implements Codec.
+func (JSON) Unmarshal(data []byte, v any) error { return json.Unmarshal(data, v) }
+
+// marshal encodes what p points to.
+func marshal(c Codec, p any) (b []byte, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return c.Marshal(reflect.ValueOf(p).Elem().Interface())
+}
+
+// unmarshal decodes into p.
+func unmarshal(c Codec, b []byte, p any) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return c.Unmarshal(b, p)
+}
+
+// brings reports an error if the codec does not bring back values of a type as they
+// were: a sample with something in each of its exported fields.
+func brings(c Codec, t reflect.Type) error {
+	if t.Kind() == reflect.Interface {
+		return fmt.Errorf("results are of the interface type %v: what is stored comes back as a type that nobody has said, so give them a concrete one", t)
+	}
+	fail := func(err error) error {
+		return fmt.Errorf("the codec %T does not bring back a %v as it was: %w: use another codec, or another type", c, t, err)
+	}
+	p := reflect.New(t)
+	fill(p.Elem(), 4)
+	b, err := marshal(c, p.Interface())
+	if err != nil {
+		return fail(err)
+	}
+	back := reflect.New(t)
+	if err := unmarshal(c, b, back.Interface()); err != nil {
+		return fail(err)
+	}
+	if !reflect.DeepEqual(p.Interface(), back.Interface()) {
+		return fail(errors.New("of a sample something is missing or different afterwards"))
+	}
+	return nil
+}
+
+// fill puts something into a value, as deep as that. What does not come back as it
+// was although it means the same is left as it is: types with methods of their own
+// may know more than their fields say.
+func fill(v reflect.Value, depth int) {
+	if depth == 0 {
+		return
+	}
+	if v.Type() == reflect.TypeFor[time.Time]() {
+		v.Set(reflect.ValueOf(time.Date(2001, 2, 3, 4, 5, 6, 7000, time.UTC)))
+		return
+	}
+	if encodes(v.Type()) {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		v.SetInt(-7)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		v.SetUint(7)
+	case reflect.Float32, reflect.Float64:
+		v.SetFloat(7.25)
+	case reflect.Complex64, reflect.Complex128:
+		v.SetComplex(7.25i)
+	case reflect.String:
+		v.SetString("text")
+	case reflect.Pointer:
+		p := reflect.New(v.Type().Elem())
+		fill(p.Elem(), depth-1)
+		v.Set(p)
+	case reflect.Slice:
+		s := reflect.MakeSlice(v.Type(), 2, 2)
+		fill(s.Index(0), depth-1)
+		fill(s.Index(1), depth-1)
+		v.Set(s)
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(v.Index(i), depth-1)
+		}
+	case reflect.Map:
+		key, elem := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(key, depth-1)
+		fill(elem, depth-1)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, elem)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() && f.Tag.Get("json") != "-" && f.Tag.Get("cbor") != "-" {
+				fill(v.Field(i), depth-1)
+			}
+		}
+	}
+}
+
+// The interfaces of types that encode themselves. The linker keeps the methods of all
+// types where one is looked for by a name that is no constant.
+var selves = []reflect.Type{
+	reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.BinaryMarshaler](),
+	reflect.TypeFor[interface{ MarshalCBOR() ([]byte, error) }](),
+}
+
+// encodes reports whether a type may encode itself.
+func encodes(t reflect.Type) bool {
+	return slices.ContainsFunc(selves, reflect.PointerTo(t).Implements)
+}

@@ -1,0 +1,168 @@
+package tier
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"time"
+)
+
+// record is what stands in a store for one key: a result, or that there is none
+// any more.
+//
+//	magic 1, format 1, checksum 4, kind 1,
+//	codec, schema 8, key,
+//	life 16, born, written 8, fresh 8, took 8,
+//	tags, each one; etag, modified 8; value
+//
+// Numbers are big-endian, lengths and born are varints, and what has a length
+// begins with it. The checksum is CRC-32C of all that follows it.
+type record struct {
+	kind    kind
+	codec   string
+	schema  uint64
+	key     []byte // canonical
+	mark    mark   // what its load has seen of clears
+	written int64  // nanoseconds since 1970
+	fresh   time.Duration
+	took    time.Duration
+	tags    []string
+	etag    string
+	modify  int64 // nanoseconds since 1970; none: 0
+	value   []byte
+}
+
+type kind byte
+
+const (
+	isResult kind = 1 + iota
+	isGone        // deleted a while ago; a load that began before must not store
+)
+
+const (
+	recordMagic  = 0xEC
+	recordFormat = 1
+	headerBytes  = 2 + 4
+)
+
+var (
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+	errForeign   = errors.New("it is no record of a cache")
+	errFormat    = errors.New("it has the format of another version of the toolkit")
+	errChecksum  = errors.New("it does not have its checksum")
+	errMalformed = errors.New("it is not well-formed")
+)
+
+func (r *record) encode() []byte {
+	b := make([]byte, headerBytes, headerBytes+len(r.key)+len(r.value)+len(r.codec)+128)
+	b[0], b[1] = recordMagic, recordFormat
+	b = append(b, byte(r.kind))
+	b = appendText(b, r.codec)
+	b = binary.BigEndian.AppendUint64(b, r.schema)
+	b = appendText(b, r.key)
+	b = append(b, r.mark.life[:]...)
+	b = binary.AppendUvarint(b, r.mark.clears)
+	b = binary.BigEndian.AppendUint64(b, uint64(r.written))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.fresh))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.took))
+	b = binary.AppendUvarint(b, uint64(len(r.tags)))
+	for _, tag := range r.tags {
+		b = appendText(b, tag)
+	}
+	b = appendText(b, r.etag)
+	b = binary.BigEndian.AppendUint64(b, uint64(r.modify))
+	b = append(b, r.value...)
+	binary.BigEndian.PutUint32(b[2:], crc32.Checksum(b[headerBytes:], castagnoli))
+	return b
+}
+
+// decodeRecord reads a record, which keeps b. It believes nothing of it.
+func decodeRecord(b []byte) (*record, error) {
+	switch {
+	case len(b) < headerBytes || b[0] != recordMagic:
+		return nil, errForeign
+	case b[1] != recordFormat:
+		return nil, errFormat
+	case crc32.Checksum(b[headerBytes:], castagnoli) != binary.BigEndian.Uint32(b[2:]):
+		return nil, errChecksum
+	}
+	in := reader{rest: b[headerBytes:]}
+	r := &record{kind: kind(in.take(1)[0])}
+	r.codec = string(in.text())
+	r.schema = in.number()
+	r.key = in.text()
+	copy(r.mark.life[:], in.take(lifeBytes))
+	r.mark.clears = in.varint()
+	r.written = int64(in.number())
+	r.fresh = time.Duration(in.number())
+	r.took = time.Duration(in.number())
+	tags := in.varint()
+	if tags > uint64(len(in.rest)) {
+		return nil, errMalformed
+	}
+	for range tags {
+		r.tags = append(r.tags, string(in.text()))
+	}
+	r.etag = string(in.text())
+	r.modify = int64(in.number())
+	r.value = in.rest
+	if in.failed || r.kind != isResult && r.kind != isGone || r.fresh < 0 || r.took < 0 {
+		return nil, errMalformed
+	}
+	return r, nil
+}
+
+// fits reports why a record is not the result of a key in this cache.
+func (t *Tier) fits(r *record, key []byte) error {
+	switch {
+	case r.codec != t.codecName:
+		return fmt.Errorf("it was written by the codec %q, and the cache has %q", r.codec, t.codecName)
+	case r.schema != t.schema:
+		return errors.New("it was written for another version of the cache, or for other types of keys and results")
+	case !bytes.Equal(r.key, key):
+		return errors.New("it is of another key")
+	}
+	return nil
+}
+
+func appendText[T ~string | ~[]byte](b []byte, text T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+// reader takes parts from bytes. Once there are too few it has failed, and
+// returns zeros.
+type reader struct {
+	rest   []byte
+	failed bool
+}
+
+func (in *reader) take(n uint64) []byte {
+	if n > uint64(len(in.rest)) {
+		in.failed, in.rest = true, nil
+		return make([]byte, min(n, lifeBytes))
+	}
+	part := in.rest[:n:n]
+	in.rest = in.rest[n:]
+	return part
+}
+
+func (in *reader) number() uint64 { return binary.BigEndian.Uint64(in.take(8)) }
+
+func (in *reader) varint() uint64 {
+	v, n := binary.Uvarint(in.rest)
+	if n <= 0 {
+		in.failed, in.rest = true, nil
+		return 0
+	}
+	in.rest = in.rest[n:]
+	return v
+}
+
+func (in *reader) text() []byte { return in.take(in.varint()) }
+
+// forever is the freshness of what does not expire.
+const forever = time.Duration(math.MaxInt64)

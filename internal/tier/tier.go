@@ -1,0 +1,432 @@
+// Package tier keeps the results of a cache in a store, beside the memory: it says
+// what is stored, whether it still holds, and what happens while the store is slow
+// or away. It knows no cache.
+//
+// A result that was loaded before a clear is never returned after it, by whichever
+// process it was loaded, stored and cleared: see marks.go. What a store returns is
+// believed only when its checksum, codec, schema, key and marks are right; anything
+// else is a miss and one event.
+//
+// A value is only ever written by compare-and-swap against what was there before
+// its load began. So a write that comes late, after its caller has given up, meets
+// what has come since.
+package tier
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"reflect"
+	"sync/atomic"
+	"time"
+
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/store"
+)
+
+// Config is what a Tier is made of.
+type Config struct {
+	Store       store.Store // with store.Swapper
+	Group       string
+	Cache       string
+	Codec       Codec
+	Key, Result reflect.Type
+	Version     string        // of the app's types
+	Budget      time.Duration // for what one call of the cache asks of the store
+	Observer    observe.Observer
+}
+
+// Tier is the part of a store that one cache has. All methods are safe for
+// concurrent use.
+type Tier struct {
+	cfg       Config
+	store     store.Store
+	swap      store.Swapper
+	batch     store.Batcher // nil: keys are read one after the other
+	codecName string
+	schema    uint64
+	prefix    string
+	clockKey  string
+
+	began time.Time    // and what has passed since then says how late it is
+	ahead atomic.Int64 // how much later it is than our clock says, in nanoseconds
+
+	breaker breaker
+	pending pending
+	slots   chan struct{} // one for each call of the store that runs
+	closed  atomic.Bool
+	told    [3]atomic.Int64 // when a complaint of a kind was last told
+}
+
+// Result is what is kept of a load.
+type Result struct {
+	Value    any // a pointer to a result
+	Age      time.Duration
+	Fresh    time.Duration // for how long it is, from its load on; forever: math.MaxInt64
+	Took     time.Duration
+	Tags     []string
+	ETag     string
+	Modified time.Time
+}
+
+// Ticket is what a load must show to store its result: it was taken before the load
+// began. The zero Ticket stores nothing.
+type Ticket struct {
+	key     Key
+	version uint64
+	clock   clock
+	taken   time.Time
+	left    time.Duration // of the budget
+	valid   bool
+}
+
+// Key is the argument of a call.
+type Key struct {
+	Fingerprint uint64
+	Canonical   []byte // what tells it from all others; not changed any more
+}
+
+// goneLives is how long it is remembered that a result was deleted. A load that
+// takes longer than half of it is not stored.
+const goneLives = 24 * time.Hour
+
+// maxRunning is how many calls of the store run at a time.
+const maxRunning = 256
+
+// New returns a tier. The error joins what is wrong with the configuration.
+func New(cfg Config) (*Tier, error) {
+	t := &Tier{cfg: cfg, store: cfg.Store, slots: make(chan struct{}, maxRunning), began: time.Now()}
+	t.pending.turn, t.pending.all = make(chan struct{}, 1), make(map[invalidation]uint64)
+	var errs []error
+	var ok bool
+	if t.swap, ok = store.As[store.Swapper](cfg.Store); !ok {
+		errs = append(errs, fmt.Errorf("the store is a %T without compare-and-swap (store.Swapper), so that results would come back that were cleared: use one that has it", cfg.Store))
+	}
+	t.batch, _ = store.As[store.Batcher](cfg.Store)
+	if err := brings(cfg.Codec, cfg.Result); err != nil {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	t.codecName = fmt.Sprintf("%T", cfg.Codec)
+	t.schema = schemaOf(cfg.Version, cfg.Key, cfg.Result)
+	t.prefix = "cache/" + part(cfg.Group) + "/" + part(cfg.Cache) + "/"
+	t.clockKey = t.prefix + "clock"
+	return t, nil
+}
+
+// part is a name as a part of a key.
+func part(name string) string {
+	if p := url.PathEscape(name); len(p) <= 100 {
+		return p
+	}
+	sum := sha256.Sum256([]byte(name))
+	return "+" + hex.EncodeToString(sum[:16])
+}
+
+// name is where the record of a key is. What is there is compared with the key
+// itself.
+func (t *Tier) name(k Key) string {
+	sum := sha256.Sum256(k.Canonical)
+	return fmt.Sprintf("%sr/%016x-%x", t.prefix, k.Fingerprint, sum[:16])
+}
+
+// now is the time in nanoseconds since 1970: that of our clock, or later if the
+// store shows that it has been later already. So a clock that went back makes what
+// is stored older, and never younger.
+func (t *Tier) now() int64 {
+	return t.began.UnixNano() + int64(time.Since(t.began)) + t.ahead.Load()
+}
+
+// maxAhead is how much later than our clock another one may have been.
+const maxAhead = 24 * time.Hour
+
+// seen takes note of a time that a clock has shown, and reports whether that can be.
+func (t *Tier) seen(at int64) bool {
+	by := at - t.now()
+	if by > int64(maxAhead) {
+		return false
+	}
+	for by > 0 {
+		now := t.ahead.Load()
+		if t.ahead.CompareAndSwap(now, now+by) {
+			break
+		}
+		by = at - t.now()
+	}
+	return true
+}
+
+// readMany returns the items of those keys that are present.
+func (t *Tier) readMany(ctx context.Context, keys []string) (map[string]store.Item, error) {
+	if t.batch != nil {
+		return t.batch.GetMany(ctx, keys)
+	}
+	items := make(map[string]store.Item, len(keys))
+	for _, key := range keys {
+		it, err := t.store.Get(ctx, key)
+		switch {
+		case err == nil:
+			items[key] = it
+		case !errors.Is(err, store.ErrNotFound):
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+// Get returns the results of those keys that have one that holds, or nil, and a
+// ticket for a load of each. It takes no longer than the budget.
+func (t *Tier) Get(ctx context.Context, keys ...Key) ([]*Result, []Ticket) {
+	began := time.Now()
+	found, ok := do(ctx, t, "get", t.cfg.Budget, func(ctx context.Context) ([]found, error) { return t.get(ctx, keys) })
+	results, tickets := make([]*Result, len(keys)), make([]Ticket, len(keys))
+	if !ok {
+		return results, tickets
+	}
+	left := t.cfg.Budget - time.Since(began)
+	for i, f := range found {
+		f.ticket.taken, f.ticket.left = began, left
+		results[i], tickets[i] = f.result, f.ticket
+	}
+	return results, tickets
+}
+
+type found struct {
+	result *Result
+	ticket Ticket
+}
+
+func (t *Tier) get(ctx context.Context, keys []Key) ([]found, error) {
+	names := make([]string, len(keys), len(keys)+1)
+	for i, k := range keys {
+		names[i] = t.name(k)
+	}
+	items, err := t.readMany(ctx, append(names, t.clockKey))
+	if err != nil {
+		return nil, err
+	}
+	c, err := t.clock(ctx, items[t.clockKey])
+	if err != nil {
+		return nil, err
+	}
+	all := make([]found, len(keys))
+	records := make([]*record, len(keys))
+	var tags []string
+	for i, k := range keys {
+		it := items[names[i]]
+		all[i].ticket = Ticket{key: k, version: it.Version, clock: c, valid: true}
+		if it.Version == 0 {
+			continue
+		}
+		r, err := decodeRecord(it.Value)
+		if err == nil && r.kind == isResult {
+			err = t.fits(r, k.Canonical)
+		}
+		switch {
+		case err != nil:
+			t.complain(ctx, ofRecords, "get", fmt.Errorf("what is stored under %s is not used: %w", names[i], err))
+		case r.kind == isResult && r.mark.life == c.life && t.young(r):
+			records[i] = r
+			for _, tag := range r.tags {
+				tags = append(tags, t.tagKey(tag))
+			}
+		}
+	}
+	var marks map[string]store.Item
+	if len(tags) > 0 {
+		if marks, err = t.readMany(ctx, tags); err != nil {
+			return nil, err
+		}
+	}
+	for i, r := range records {
+		if r == nil || !t.holds(r, marks) {
+			continue
+		}
+		v := reflect.New(t.cfg.Result)
+		if err := unmarshal(t.cfg.Codec, r.value, v.Interface()); err != nil {
+			t.complain(ctx, ofRecords, "get", fmt.Errorf("what is stored under %s is not used: it does not decode: %w", names[i], err))
+			continue
+		}
+		all[i].result = &Result{
+			Value: v.Interface(), Age: time.Duration(t.now() - r.written), Fresh: r.fresh, Took: r.took,
+			Tags: r.tags, ETag: r.etag,
+		}
+		if r.modify != 0 {
+			all[i].result.Modified = time.Unix(0, r.modify)
+		}
+	}
+	return all, nil
+}
+
+// young reports whether a result is still fresh.
+func (t *Tier) young(r *record) bool {
+	return t.seen(r.written) && (r.fresh == forever || t.now()-r.written < int64(r.fresh))
+}
+
+// Store writes the result of a load, if nothing has come since the ticket was taken
+// that it does not know of. It takes no longer than what the ticket's call has left
+// of its budget.
+func (t *Tier) Store(ctx context.Context, tk Ticket, r Result) {
+	if !tk.valid || time.Since(tk.taken) > goneLives/2 {
+		return
+	}
+	rec, expires, err := t.record(tk, r)
+	if err != nil {
+		t.complain(ctx, ofValues, "put", err)
+		return
+	}
+	do(ctx, t, "put", tk.left, func(ctx context.Context) (struct{}, error) {
+		_, err := t.write(ctx, tk, rec, expires)
+		return struct{}{}, err
+	})
+}
+
+// record is what is stored of r.
+func (t *Tier) record(tk Ticket, r Result) (rec *record, expires time.Time, err error) {
+	value, err := marshal(t.cfg.Codec, r.Value)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("the result cannot be stored: %w", err)
+	}
+	rec = &record{
+		kind: isResult, codec: t.codecName, schema: t.schema, key: tk.key.Canonical, mark: tk.clock.mark,
+		written: t.now() - int64(r.Age), fresh: r.Fresh, took: max(r.Took, 0), tags: r.Tags, etag: r.ETag, value: value,
+	}
+	if !r.Modified.IsZero() {
+		rec.modify = r.Modified.UnixNano()
+	}
+	if r.Fresh != forever {
+		expires = time.Now().Add(r.Fresh - r.Age)
+	}
+	return rec, expires, nil
+}
+
+// lateAfter is how often the clock of a cache is told how late it is.
+const lateAfter = 10 * time.Second
+
+// write stores a record where the ticket's version is. It reports whether that was
+// still there.
+func (t *Tier) write(ctx context.Context, tk Ticket, r *record, expires time.Time) (done bool, err error) {
+	if len(r.tags) > 0 {
+		it, err := t.read(ctx, t.clockKey)
+		if err != nil {
+			return false, err
+		}
+		c, err := t.clock(ctx, it)
+		if err != nil {
+			return false, err
+		}
+		if err := t.ensure(ctx, r.tags, c.mark, expires); err != nil {
+			return false, err
+		}
+	}
+	if r.written-tk.clock.latest > int64(lateAfter) {
+		later := tk.clock
+		later.latest = r.written
+		if _, err := t.swap.Swap(ctx, t.clockKey, later.version, store.Item{Value: later.encode()}); err != nil && !overtaken(err) {
+			return false, err
+		}
+	}
+	_, err = t.swap.Swap(ctx, t.name(tk.key), tk.version, store.Item{Value: r.encode(), Expires: expires, Expendable: true})
+	if overtaken(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Put writes a result that comes from elsewhere than a load. It is there when Put
+// returns, or nothing is.
+func (t *Tier) Put(ctx context.Context, k Key, r Result) {
+	began := time.Now()
+	done, ok := do(ctx, t, "put", t.cfg.Budget, func(ctx context.Context) (bool, error) {
+		for range 3 { // others may store at the same time
+			all, err := t.get(ctx, []Key{k})
+			if err != nil {
+				return false, err
+			}
+			rec, expires, err := t.record(all[0].ticket, r)
+			if err != nil {
+				t.complain(ctx, ofValues, "put", err)
+				return false, nil
+			}
+			done, err := t.write(ctx, all[0].ticket, rec, expires)
+			if done || err != nil {
+				return done, err
+			}
+		}
+		return false, nil
+	})
+	if !ok || !done {
+		t.invalidate(ctx, t.cfg.Budget-time.Since(began), "delete", invalidation{name: t.name(k)})
+	}
+}
+
+// Delete removes the result of a key, and takes from loads that have begun the right
+// to store theirs. While the store is away it is done later, and nothing is read
+// before that.
+func (t *Tier) Delete(ctx context.Context, k Key) {
+	t.invalidate(ctx, t.cfg.Budget, "delete", invalidation{name: t.name(k)})
+}
+
+// ClearTag is Delete for all results with a tag.
+func (t *Tier) ClearTag(ctx context.Context, tag string) {
+	t.invalidate(ctx, t.cfg.Budget, "clear", invalidation{tag: tag, isTag: true})
+}
+
+// Clear is Delete for all results.
+func (t *Tier) Clear(ctx context.Context) {
+	t.invalidate(ctx, t.cfg.Budget, "clear", invalidation{})
+}
+
+// gone writes that the result of a name is deleted.
+func (t *Tier) gone(ctx context.Context, name string) error {
+	r := record{kind: isGone, codec: t.codecName, schema: t.schema}
+	return t.store.Put(ctx, name, store.Item{Value: r.encode(), Expires: time.Now().Add(goneLives)})
+}
+
+// complaints are events about single results, of which there may be many.
+type complaint int
+
+const (
+	ofRecords complaint = iota // what is stored
+	ofValues                   // what is to be stored
+	ofRoom                     // that the store does not take it
+)
+
+// complainEvery is how often a complaint of one kind is told.
+const complainEvery = time.Second
+
+// complain tells the observer, but not too often.
+func (t *Tier) complain(ctx context.Context, of complaint, op string, err error) {
+	now, last := int64(time.Since(t.began))+1, &t.told[of]
+	if before := last.Load(); before != 0 && now-before < int64(complainEvery) || !last.CompareAndSwap(before, now) {
+		return
+	}
+	t.tell(ctx, op, 0, err)
+}
+
+func (t *Tier) tell(ctx context.Context, op string, took time.Duration, err error) {
+	observe.Emit(context.WithoutCancel(ctx), t.cfg.Observer, observe.StoreFailure{Owner: "cachedata: " + t.cfg.Cache, Op: op, Took: took, Err: err})
+}
+
+// Close waits for the calls of the store that run. Nothing is asked of it any more.
+func (t *Tier) Close(ctx context.Context) error {
+	if t.closed.Swap(true) {
+		return nil
+	}
+	for range maxRunning { // all of them are ours then, for good
+		select {
+		case t.slots <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("the store is still busy: %w", ctx.Err())
+		}
+	}
+	return nil
+}
+
+// Known reports whether the store has something for the key, or may have.
+func (tk Ticket) Known() bool { return !tk.valid || tk.version != 0 }
