@@ -9,34 +9,34 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// Error is an error that knows its HTTP answer, by its methods StatusCode() int
-// and Problem() [Problem]. The status is 400 to 599, or 300 to 399 with a
-// Location in the Header of the Problem. All errors of the toolkit that reach
-// HTTP implement it, and those of other plugins may: the Stack and [ErrorHandler]
-// render it as RFC 9457 problem details.
+// Error is an error with an HTTP response: its methods StatusCode() int, from 400
+// to 599, or from 300 to 399 with a Location in the Header of the Problem, and
+// Problem() [Problem]. The errors of the toolkit that reach HTTP implement it, and
+// errors of other plugins may. The Stack and the ErrorHandler of echov4 and echov5
+// send it as RFC 9457 problem details.
 type Error = problem.Error
 
-// Problem is the body of an error's answer (RFC 9457). All fields are optional;
-// what is shown to the client must not hold secrets:
+// Problem is the body of an error response (RFC 9457). All fields are optional.
+// They are shown to the client and must not hold secrets:
 //
-//	Type   string               // a URI that identifies the kind of problem
-//	Title  string               // a short summary of the kind; default: the status's text
-//	Status int                  // default: the error's StatusCode
-//	Detail string               // what went wrong this time, and what to do instead
-//	Errors []ProblemItem        // the single faults, in a stable order
-//	Header map[string][]string  // further headers of the answer, such as Retry-After
+//	Type   string              // a URI that identifies the kind of problem
+//	Title  string              // a short summary of the kind; default: the status's text
+//	Status int                 // default: the error's StatusCode
+//	Detail string              // what went wrong this time, and what to do instead
+//	Errors []ProblemItem       // the single faults, in a stable order
+//	Header map[string][]string // more headers of the response, such as Retry-After
 type Problem = problem.Details
 
-// ProblemItem is one fault of several in a [Problem]. Code is always set:
+// ProblemItem is one of several faults in a [Problem]:
 //
-//	Parameter  string   // the query parameter or form field at fault
-//	Path       string   // the place inside the parameter's value, such as ids[1]
-//	Header     string   // the request header at fault
-//	Code       string   // a stable, machine-readable name of the fault
-//	Detail     string   // the fault in words
-//	Value      *string  // the start of what was sent, made safe to show
-//	Expected   string   // what is allowed
-//	Suggestion string   // the allowed value that is nearest to the one sent
+//	Parameter  string  // the query parameter or form field at fault
+//	Path       string  // the place inside the parameter's value, such as ids[1]
+//	Header     string  // the request header at fault
+//	Code       string  // a stable, machine-readable name of the fault
+//	Detail     string  // the fault in words
+//	Value      *string // the start of what was sent, made safe to show
+//	Expected   string  // what is allowed
+//	Suggestion string  // the allowed value that is nearest to the one sent
 type ProblemItem = problem.Item
 
 // PanicError is a recovered panic. Value is the argument of panic, Stack the stack

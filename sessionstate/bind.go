@@ -16,8 +16,8 @@ import (
 	"github.com/reecho-go/reecho/middleware"
 )
 
-// Field binds a form field to a key; [Key.Field] makes it, [Bind] and
-// [Manager.Bind] take it.
+// Field binds a form field to a key. [Key.Field] makes it; [Bind] and
+// [Manager.Bind] use it.
 type Field struct {
 	name string
 	// parse makes the change that the field's values ask for.
@@ -56,8 +56,8 @@ func (k *Key[T]) Field(name string) Field {
 	}}
 }
 
-// BindError says that form fields were not what their keys can hold. Nothing
-// was changed. It answers 400.
+// BindError says that the texts of form fields are not values of their keys. No
+// key was changed. Its HTTP status is 400.
 type BindError struct {
 	// Fields are the faults by the name of the field.
 	Fields map[string]error

@@ -74,18 +74,19 @@ type LifetimeConfig struct {
 	// least Idle. Default 0: 24 hours. math.MaxInt64: no limit.
 	Absolute time.Duration
 	// RenewEvery gives a session a new id this long after its last, so that a
-	// stolen id does not last. Requests with the old id that come within Grace
+	// stolen id stops working. Requests with the old id that come within Grace
 	// get the new one too, all the same one. Needs Config.Store: in cookie mode
 	// parallel requests could not agree on an id. At least a second. Default 0:
 	// never.
 	RenewEvery time.Duration
 	// Grace is how long an id works after RenewEvery has replaced it; after Login
-	// and Renew it is dead at once. Default 0: 10 seconds. A nanosecond is no time
+	// and Renew it stops working at once. Default 0: 10 seconds. A nanosecond is no time
 	// at all, which loses what parallel requests write.
 	Grace time.Duration
 }
 
-// LimitConfig bounds how many sessions there may be.
+// LimitConfig bounds how many sessions a user has, and what is kept for new
+// visitors.
 type LimitConfig struct {
 	// PerUser is how many sessions a user may have. A Login that makes one more
 	// ends those whose Login is the longest ago. Needs a Config.Store that can
@@ -125,7 +126,7 @@ type FailureConfig struct {
 // Config.Store.
 type CookieModeConfig struct {
 	// Revocations keeps the ids of sessions that were ended before their time, so
-	// that a copied cookie is dead too. One store must serve all processes that
+	// that a copied cookie does not work either. One store must serve all processes that
 	// share the secrets; it must have the capability of compare-and-swap
 	// (store.Swapper). The caller closes it. Default nil: the memory of this
 	// process. A restart and other processes then forget who logged out; the

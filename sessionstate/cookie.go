@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// CookieConfig is how the session's cookie looks. It is always HttpOnly, and
+// CookieConfig sets the name and the attributes of the session's cookie. It is always HttpOnly, and
 // Secure unless Insecure is set.
 type CookieConfig struct {
 	// Name is the cookie's name; flash messages use Name with "-f" added, and notes
@@ -29,7 +29,7 @@ type CookieConfig struct {
 	// one host reach each other. Refused with a __Host- name. Default: "/".
 	Path string
 
-	// SameSite is when other sites' requests carry the cookie.
+	// SameSite says which requests from other sites carry the cookie.
 	// http.SameSiteNoneMode is refused with Insecure, and
 	// http.SameSiteDefaultMode always. Default: 0, http.SameSiteLaxMode.
 	SameSite http.SameSite
@@ -52,8 +52,8 @@ type CookieConfig struct {
 	// plain HTTP from a loopback address to localhost or a loopback address, with
 	// no sign of a proxy. So development works in every browser, WebKit (Safari)
 	// too, and an app that leaves it set in production changes nothing for visitors
-	// from elsewhere; those of a proxy on the same machine are told by its Host,
-	// X-Forwarded-..., Forwarded, Via or HTTP/1.0. Their cookies are Lax instead of
+	// from elsewhere. A request through a proxy on the same machine is known by its Host,
+	// X-Forwarded-..., Forwarded, Via or HTTP/1.0. The cookies of local visitors are Lax instead of
 	// None, and not Partitioned. Refused with Insecure. Default: false.
 	InsecureLocalhost bool
 }

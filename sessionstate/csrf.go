@@ -38,9 +38,9 @@ const csrfSize = 16
 
 // CSRFToken returns a token for the forms of this visitor. It is bound to the
 // session's id, so it is worthless in another session and after the session's
-// end, Login and Renew: ask for it after those. Config.Lifetime.RenewEvery leaves it
-// good. Every call returns another
-// spelling, so that compressed pages do not give it away (BREACH). A visitor
+// end, Login and Renew: ask for it after those. It stays valid when
+// Config.Lifetime.RenewEvery changes the id. Every call returns a different text,
+// so that the size of compressed pages does not reveal the token (BREACH). A visitor
 // without a session gets one, with its cookie: [ErrCommitted] says that it is
 // too late for that.
 func (s *State) CSRFToken() (string, error) {

@@ -11,19 +11,19 @@ import (
 	"github.com/reecho-go/reecho/internal/scope"
 )
 
-// Detached is a session beyond its request: for goroutines, for streams of
-// server-sent events after their headers have left, for WebSockets. It reads
-// the session as it is now, and saves without a response. [State.Detach] makes
-// it. It holds nothing of the request, needs no closing, and is safe for
-// concurrent use.
+// Detached is a session that is used outside its request: in goroutines, in
+// WebSockets, and in streams of server-sent events after their headers have been
+// sent. It reads the session as it is now, and saves without a response.
+// [State.Detach] makes it. It keeps nothing of the request, needs no closing, and
+// is safe for concurrent use.
 //
 // In server mode it follows the session when Config.Lifetime.RenewEvery gives it a new
-// id, for a day after the last look at least, unless Config.Lifetime.Idle is shorter.
-// It ends with the session, and with Login and Renew: what holds the old id may
-// be an intruder's.
+// id, for at least a day after it was last used, unless Config.Lifetime.Idle is shorter.
+// It ends with the session, and with Login and Renew, because an intruder may
+// have the old id.
 //
-// In cookie mode the only copy travels with the visitor: the handle has the
-// values as they were when it was made, and cannot change them.
+// In cookie mode the only copy travels with the visitor: a Detached has the
+// values of the moment at which it was made, and cannot change them.
 type Detached struct {
 	m *Manager
 
@@ -32,9 +32,9 @@ type Detached struct {
 	of *sessionScope
 }
 
-// Detach returns a handle to the session that outlives the request. In server
-// mode a session that is new, or is to get a new id, is saved by it, as by
-// [State.SaveNow], so that there is something to hold on to. In cookie mode it
+// Detach returns the session for use outside the request, also after its end. In server
+// mode a session that is new, or is to get a new id, is saved at once, as by
+// [State.SaveNow]. In cookie mode it
 // has the values as they are now; a visitor without a session gets one.
 //
 // Errors are those of loading the session and of SaveNow, and [ErrCommitted]
@@ -65,8 +65,8 @@ func (s *State) Detach() (*Detached, error) {
 	return &Detached{m: s.m, at: at, of: lent.(*sessionScope)}, nil
 }
 
-// View calls f with the session as it is now. It cannot be changed in there:
-// that fails with [ErrCommitted]. Do not keep it. Errors: [ErrEnded], [ErrStore],
+// View calls f with the session as it is now. Changes in f
+// fail with [ErrCommitted]. Do not keep s. Errors: [ErrEnded], [ErrStore],
 // and those of f.
 func (h *Detached) View(ctx context.Context, f func(s *State) error) error {
 	s, err := h.open(ctx)
@@ -79,11 +79,11 @@ func (h *Detached) View(ctx context.Context, f func(s *State) error) error {
 
 // Update calls f with the session as it is now, and saves what f has changed
 // when it returns. If f fails or panics, nothing is changed. Changes that other
-// requests save meanwhile are kept: what f did is done again on top of them, f
-// itself is not called again. It does not count as a visit: the session ends
-// as if nothing had happened, see [Detached.Touch].
+// requests save meanwhile are kept: the changes of f are applied again on top of them,
+// without another call of f. It does not count as a visit: the
+// session's idle time goes on, see [Detached.Touch].
 //
-// The session can be destroyed in there. Login, Renew and flash messages need a
+// f may destroy the session. Login, Renew and flash messages need a
 // cookie and fail with [ErrNeedsResponse]. In cookie mode Update fails with it
 // and does not call f. Other errors: [ErrEnded], [ErrContention], [ErrTooLarge],
 // [ErrStore], and those of f.
@@ -101,9 +101,9 @@ func (h *Detached) Update(ctx context.Context, f func(s *State) error) error {
 	return h.save(ctx, s)
 }
 
-// Touch says that the visitor is still there, for example that a WebSocket has
-// brought a message: the idle time starts again. It may be called often: it
-// writes only now and then. Errors: [ErrEnded], [ErrStore], and
+// Touch starts the idle time again, for example when a WebSocket has brought a
+// message. It may be called often: it writes only when the deadline moves by a
+// tenth of the idle time. Errors: [ErrEnded], [ErrStore], and
 // [ErrNeedsResponse] in cookie mode.
 func (h *Detached) Touch(ctx context.Context) error {
 	if !h.m.keeps() {

@@ -10,13 +10,15 @@ import (
 	"github.com/reecho-go/reecho/sessionstate/internal/foreign"
 )
 
-// Foreign is sessions that another session library has, for Config.CookieMode.Foreign:
-// gorillastate.TakeOver and gorillastate.KeepIn make it.
+// Foreign gives the Manager the sessions of another session library, see
+// Config.CookieMode.Foreign. gorillastate.TakeOver and gorillastate.KeepIn make
+// it.
 type Foreign interface{ foreign.Library }
 
-// As is for the packages of this module that let code of another session library
-// use the sessions, such as gorillastate. It sets target if that points to an
-// interface which they share with this package, and reports whether it does.
+// As is called by packages of this module that let code of another session
+// library use the sessions, such as gorillastate. It sets target if that points to
+// an internal interface of theirs, and reports whether it does. Apps do not need
+// it.
 func (m *Manager) As(target any) bool {
 	t, ok := target.(*foreign.Manager)
 	if ok {

@@ -27,10 +27,10 @@ type rawChange struct {
 	hadOld, hasNow bool
 }
 
-// Change is what happened to a key.
+// Change says how the value of a key has changed.
 type Change[T any] struct {
 	State  *State
-	Key    *Key[T] // in its tab, if it is one of a tab
+	Key    *Key[T] // for a value of a tab: the key in that tab
 	Old    T       // the default if there was none
 	New    T       // the default if there is none
 	HadOld bool    // there was a value

@@ -35,8 +35,8 @@ type KeyConfig[T any] struct {
 
 // Key is a typed key of every session: a name, a type and a default. Make
 // keys once, as package variables, with [NewKey]; they need no registration.
-// Two keys of one name share the value; the one whose type it is not reads its
-// own default.
+// Two keys of one name share the value; a key whose type the value is not reads
+// its own default.
 //
 // Values are kept as JSON (encoding/json), or as Config.Codec says, so T must
 // survive a round trip as JSON: NewKey refuses types that do not, such as structs

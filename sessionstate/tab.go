@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TabName names one tab of the visitor's browser; [Tab] finds it. It is no
-// secret, and means nothing outside of the session.
+// TabName names one tab of the visitor's browser. [Tab] finds it. It is not
+// secret, and means nothing outside the session.
 type TabName string
 
 // Where [Tab] looks for the name.

@@ -14,10 +14,10 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// SessionInfo is what a user may be shown of one of their sessions.
+// SessionInfo describes one session of a user. It may be shown to that user.
 type SessionInfo struct {
-	// Handle names the session for [Users.End]. It is no secret: nobody
-	// can use a session by it.
+	// Handle names the session for [Users.End]. It is not secret, and no
+	// credential.
 	Handle string
 	// ID is the session's digest in events and logs.
 	ID string

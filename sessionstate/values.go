@@ -9,8 +9,7 @@ import (
 	"github.com/reecho-go/reecho/internal/lossless"
 )
 
-// Codec turns the values of keys into bytes and back, in place of JSON; see
-// Config.Codec. Marshal must make the same bytes of equal values each time, or
+// Codec encodes the values of keys, in place of JSON; see Config.Codec. Marshal must make the same bytes of equal values each time, or
 // setting the value that a key has already counts as a change. It must refuse a
 // value of which it would lose a part: nobody else looks. Unmarshal is given a
 // pointer to what Marshal was given, or, for a key of an interface type, just that,
