@@ -33,8 +33,14 @@ func Use(plugins ...middleware.Plugin) echo.MiddlewareFunc {
 	return Middleware(middleware.Must(middleware.New(plugins...)))
 }
 
-// Middleware returns a Stack as one middleware, for e.Use, a group or a route.
+// Middleware returns a Stack as one middleware, for e.Use, a group or a route. It
+// panics if there is none, or one that [middleware.New] has not made. In e.Pre, put
+// it after what changes the path or the method, such as echo's Rewrite: the router
+// reads the request that came in, and not what a later middleware of e.Pre gets.
 func Middleware(s *middleware.Stack) echo.MiddlewareFunc {
+	if s == nil || len(s.Plugins()) == 0 {
+		panic("echov4: Middleware: there is no Stack: make one with middleware.New")
+	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error { return s.Serve(echoHost(next), c) }
 	}
@@ -87,7 +93,13 @@ func (f *fromEcho) Name() string { return f.name }
 
 // Wrap implements middleware.Wrapper.
 func (f *fromEcho) Wrap(next middleware.Handler) middleware.Handler {
-	wrapped := f.mw(func(c echo.Context) error { return next(c) })
+	var wrapped echo.HandlerFunc
+	if f.mw != nil {
+		wrapped = f.mw(func(c echo.Context) error { return next(c) })
+	}
+	if wrapped == nil {
+		return nil // New says so
+	}
 	return func(c middleware.Context) error {
 		own, ok := c.(echo.Context)
 		if !ok {
@@ -184,9 +196,6 @@ func (echoHost) Left(r *commit.Run, status int) {
 
 // Implied implements host.Host.
 func (echoHost) Implied(*commit.Run) int { return http.StatusOK }
-
-// Informs implements host.Host.
-func (echoHost) Informs(r *commit.Run) http.ResponseWriter { return r.Unwrap() }
 
 // Settle implements host.Host.
 func (echoHost) Settle(r *commit.Run) {

@@ -38,8 +38,12 @@ func Use(plugins ...middleware.Plugin) echo.MiddlewareFunc {
 	return Middleware(middleware.Must(middleware.New(plugins...)))
 }
 
-// Middleware returns a Stack as one middleware, for e.Use, a group or a route.
+// Middleware returns a Stack as one middleware, for e.Use, a group or a route. It
+// panics if there is none, or one that [middleware.New] has not made.
 func Middleware(s *middleware.Stack) echo.MiddlewareFunc {
+	if s == nil || len(s.Plugins()) == 0 {
+		panic("echov5: Middleware: there is no Stack: make one with middleware.New")
+	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error { return s.Serve(echoHost(next), c) }
 	}
@@ -93,7 +97,13 @@ func (f *fromEcho) Name() string { return f.name }
 
 // Wrap implements middleware.Wrapper.
 func (f *fromEcho) Wrap(next middleware.Handler) middleware.Handler {
-	wrapped := f.mw(func(c *echo.Context) error { return next(c) })
+	var wrapped echo.HandlerFunc
+	if f.mw != nil {
+		wrapped = f.mw(func(c *echo.Context) error { return next(c) })
+	}
+	if wrapped == nil {
+		return nil // New says so
+	}
 	return func(c middleware.Context) error {
 		own, ok := c.(*echo.Context)
 		if !ok {
@@ -132,10 +142,14 @@ func (h echoHost) Serve(c host.Context) error {
 }
 
 // Install implements host.Host: w is outermost, and writes to echo's Response
-// through what middlewares have put around that.
+// through what middlewares have put around that. Where one of them hides the
+// Response, a new one is outermost, so that echo's error handler sees what was sent.
 func (echoHost) Install(c host.Context, w http.ResponseWriter) http.ResponseWriter {
 	own := c.(*echo.Context)
 	under := own.Response()
+	if _, err := echo.UnwrapResponse(under); err != nil {
+		w = echo.NewResponse(w, own.Logger())
+	}
 	own.SetResponse(w)
 	return under
 }
@@ -213,15 +227,6 @@ func (echoHost) Implied(r *commit.Run) int {
 		return res.Status
 	}
 	return http.StatusOK
-}
-
-// Informs implements host.Host: it is the server's writer, since echo's Response
-// counts an informational status, and gzip keeps it, as the final one.
-func (echoHost) Informs(r *commit.Run) http.ResponseWriter {
-	if res, err := echo.UnwrapResponse(r.Unwrap()); err == nil {
-		return res.ResponseWriter
-	}
-	return r.Unwrap()
 }
 
 // Settle implements host.Host, for Responses that middlewares further in have put

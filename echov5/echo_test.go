@@ -136,6 +136,83 @@ func TestAfterAnInformationalStatusTheAnswerStillCounts(t *testing.T) {
 	}
 }
 
+// The server's writer panics of a number that is no status; then nothing has been
+// sent, and the answer to the panic counts.
+func TestWhatIsNoStatusIsNeitherCommittedNorSent(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{-1, 0, 99, 1000} {
+		a, e, rec := &stamp{Of: "A"}, quiet(), httptest.NewRecorder()
+		e.Use(echomw.Recover(), echov5.Use(a))
+		e.GET("/", func(c *echo.Context) error {
+			c.Response().WriteHeader(status)
+			return nil
+		})
+		e.ServeHTTP(rec, get("/"))
+		if rec.Code != 500 || a.Runs.Load() != 1 || a.Status.Load() != 500 {
+			t.Errorf("WriteHeader(%d): answer %d, committed %d times as %d; want 500, once", status, rec.Code, a.Runs.Load(), a.Status.Load())
+		}
+	}
+}
+
+// echo's Response says of every connection that it can be taken over.
+func TestAHijackThatIsNotSupportedCommitsNothing(t *testing.T) {
+	t.Parallel()
+	a := &stamp{Of: "A"}
+	rec := serve(quiet(), get("/"), func(c *echo.Context) error {
+		if _, _, err := http.NewResponseController(c.Response()).Hijack(); !errors.Is(err, http.ErrNotSupported) {
+			t.Errorf("Hijack() = %v, want ErrNotSupported", err)
+		}
+		return c.NoContent(http.StatusUpgradeRequired)
+	}, echov5.Use(a))
+	if rec.Code != http.StatusUpgradeRequired || a.Runs.Load() != 1 || a.Status.Load() != http.StatusUpgradeRequired {
+		t.Errorf("answer = %d, committed %d times as %d; want 426, once", rec.Code, a.Runs.Load(), a.Status.Load())
+	}
+}
+
+// hiding is a writer of a middleware that does not say what it wraps.
+type hiding struct{ w http.ResponseWriter }
+
+func (h *hiding) Header() http.Header         { return h.w.Header() }
+func (h *hiding) Write(b []byte) (int, error) { return h.w.Write(b) }
+func (h *hiding) WriteHeader(status int)      { h.w.WriteHeader(status) }
+
+func TestBehindAWriterThatHidesTheResponseThereIsOneAnswer(t *testing.T) {
+	t.Parallel()
+	hide := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			c.SetResponse(&hiding{c.Response()})
+			return next(c)
+		}
+	}
+	for name, tt := range map[string]struct {
+		h      echo.HandlerFunc
+		status int
+		body   string // its start
+		more   bool
+	}{
+		"our error":               {func(*echo.Context) error { return teapot{} }, 418, `{"title":"I'm a teapot"`, true},
+		"our error after a body":  {func(c *echo.Context) error { return errors.Join(c.String(201, "x"), teapot{}) }, 201, "x", false},
+		"echo error after a body": {func(c *echo.Context) error { return errors.Join(c.String(201, "x"), echo.ErrNotFound) }, 201, "x", false},
+		"echo error":              {func(*echo.Context) error { return echo.ErrNotFound }, 404, `{"message"`, true},
+		"a panic":                 {func(*echo.Context) error { panic("boom") }, 500, `{"message"`, true},
+		"nothing":                 {func(*echo.Context) error { return nil }, 200, "", false},
+	} {
+		a := &stamp{Of: "A"}
+		rec := serve(quiet(), get("/"), tt.h, echomw.Recover(), hide, echov5.Use(a))
+		body := rec.Body.String()
+		if rec.Code != tt.status || !strings.HasPrefix(body, tt.body) || (body != tt.body) != tt.more || strings.Count(body, "{") > 1 || a.Runs.Load() != 1 || int(a.Status.Load()) != tt.status {
+			t.Errorf("%s: answer %d %q, committed %d times as %d; want one answer of %d", name, rec.Code, body, a.Runs.Load(), a.Status.Load(), tt.status)
+		}
+	}
+	if msg := func() (text string) {
+		defer func() { text = fmt.Sprint(recover()) }()
+		echov5.Middleware(nil)
+		return ""
+	}(); !strings.Contains(msg, "there is no Stack") {
+		t.Errorf("Middleware(nil) panics with %q", msg)
+	}
+}
+
 // gzip keeps a status until it has seen the body, and takes the last one.
 func TestBehindGzipTheFirstStatusCounts(t *testing.T) {
 	t.Parallel()

@@ -19,7 +19,15 @@ import (
 // itself: one that is not an [Error] with 500, without details. After a panic the
 // BeforeHeaders hooks run at once, with status 500, so that their headers are set
 // when an outer middleware recovers and answers; then the panic continues.
+//
+// Handler panics without a next, or on a Stack that [New] has not made.
 func (s *Stack) Handler(next http.Handler) http.Handler {
+	switch {
+	case s == nil || len(s.plugins) == 0:
+		panic("middleware: Handler: there is no Stack: make one with New")
+	case next == nil:
+		panic("middleware: Handler: next is nil: give the handler that the Stack is to stand in front of")
+	}
 	var then host.Host = plainHost{next}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &plainContext{r: r, w: w}
@@ -80,7 +88,6 @@ func (plainHost) Wrap(err error) error                      { return err }
 func (plainHost) ErrorHandler(host.Context) any             { return nil }
 func (plainHost) Left(r *commit.Run, _ int)                 { r.Own.(*plainContext).sent = true }
 func (plainHost) Implied(*commit.Run) int                   { return http.StatusOK }
-func (plainHost) Informs(r *commit.Run) http.ResponseWriter { return r.Unwrap() }
 func (plainHost) Settle(*commit.Run)                        {}
 
 // Watch implements host.Host. Nobody will answer an error after this, and nothing

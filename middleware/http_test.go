@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -189,6 +190,46 @@ func (h *hook) End(_ middleware.Context, err error) error {
 		return err
 	}
 	return h.end(err)
+}
+
+// panicOf returns what f panics with, as text.
+func panicOf(f func()) (text string) {
+	defer func() { text = fmt.Sprint(recover()) }()
+	f()
+	return ""
+}
+
+func TestWhatCannotServeIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	good := middleware.Must(middleware.New(&hook{name: "h"}))
+	var none *middleware.Stack
+	for name, f := range map[string]func(){
+		"next is nil":       func() { good.Handler(nil) },
+		"there is no Stack": func() { none.Handler(http.NotFoundHandler()) },
+		"made by hand":      func() { new(middleware.Stack).Handler(http.NotFoundHandler()) },
+		"echov4":            func() { echov4.Middleware(none) },
+	} {
+		want := name
+		if name == "made by hand" {
+			want = "there is no Stack"
+		}
+		if got := panicOf(f); !strings.Contains(got, want) {
+			t.Errorf("%s: panic = %q, want one that says %q", name, got, want)
+		}
+	}
+	_, err := middleware.New(
+		echov4.FromEcho("nothing", nil),
+		echov4.FromEcho("no handler", func(echo.HandlerFunc) echo.HandlerFunc { return nil }),
+		&hook{name: "fine"},
+	)
+	for _, name := range []string{`"nothing"`, `"no handler"`} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("New() = %v, want an error that names %s", err, name)
+		}
+	}
+	if _, err := middleware.ClearHandler((*clearer)(nil), func(*http.Request) error { return nil }); err == nil {
+		t.Error("ClearHandler takes a nil group")
+	}
 }
 
 func TestNetHTTPAnswersWhatHooksReturn(t *testing.T) {

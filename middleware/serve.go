@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/reecho-go/reecho/internal/commit"
@@ -11,7 +12,7 @@ import (
 )
 
 // compose wraps, once, the handler that finds the request's own.
-func (s *Stack) compose() {
+func (s *Stack) compose() error {
 	s.handler = func(c Context) error {
 		r, ok := c.Request().Context().Value(s).(*request)
 		if !ok {
@@ -19,9 +20,16 @@ func (s *Stack) compose() {
 		}
 		return r.run.Host.Serve(c)
 	}
+	var errs []error
 	for _, w := range slices.Backward(s.wrappers) {
-		s.handler = w.call.Wrap(s.handler)
+		wrapped := w.call.Wrap(s.handler)
+		if wrapped == nil {
+			errs = append(errs, fmt.Errorf("middleware: plugin %q: Wrap returned nil: return next if there is nothing to wrap, and give FromEcho a middleware", w.name))
+			continue
+		}
+		s.handler = wrapped
 	}
+	return errors.Join(errs...)
 }
 
 // request is everything that the Stack allocates for a request.

@@ -44,7 +44,8 @@ type Stack struct {
 
 // New makes a Stack of plugins, in the order of their Begin. It refuses nil
 // plugins, plugins without a name, two of one name, and a list that breaks
-// somebody's After; all problems are reported together.
+// somebody's After; all problems are reported together. Then it refuses wrappers
+// that return no handler.
 //
 // A plugin that is also an [observe.Observer] is told of every hook that fails
 // or panics; several are told in list order.
@@ -72,7 +73,9 @@ func New(plugins ...Plugin) (*Stack, error) {
 	}
 	s.observer = observe.Tee(observers...)
 	s.hooks = s.commit
-	s.compose()
+	if err := s.compose(); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
 	"testing"
 	"time"
 
@@ -58,7 +60,56 @@ func TestAfterAnInformationalStatusTheAnswerStillCounts(t *testing.T) {
 	}
 }
 
-// A connection that cannot be taken over has sent no headers yet.
+// The server's writer panics of a number that is no status; then nothing has been
+// sent, and the answer to the panic counts.
+func TestWhatIsNoStatusIsNeitherCommittedNorSent(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{-1, 0, 99, 1000} {
+		a := &stamp{Of: "A"}
+		rec := serve(t, func(c echo.Context) error {
+			c.Response().WriteHeader(status)
+			return nil
+		}, echomw.Recover(), echov4.Use(a))
+		if rec.Code != 500 || a.Runs.Load() != 1 || a.Status.Load() != 500 {
+			t.Errorf("WriteHeader(%d): answer %d, committed %d times as %d; want 500, once", status, rec.Code, a.Runs.Load(), a.Status.Load())
+		}
+	}
+}
+
+// gzip would keep a hint until the end, and send it with the final headers.
+func TestAHintGoesPastGzipAtOnce(t *testing.T) {
+	t.Parallel()
+	e := echo.New()
+	e.Use(echomw.Gzip(), echov4.Use(&stamp{Of: "A"}))
+	e.GET("/", func(c echo.Context) error {
+		c.Response().Header().Set("Link", "</x.css>; rel=preload")
+		c.Response().Writer.WriteHeader(http.StatusEarlyHints)
+		return nil
+	})
+	srv := httptest.NewServer(e)
+	defer srv.Close()
+	var hints []textproto.MIMEHeader
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(_ int, h textproto.MIMEHeader) error {
+		hints = append(hints, h)
+		return nil
+	}})
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept-Encoding", "gzip")
+	res, err := srv.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK || res.Header.Get("X-A") != "committed" || len(hints) != 1 || hints[0].Get("Link") == "" || hints[0].Get("X-A") != "" {
+		t.Errorf("answer = %d %v after %v, want 200 with X-A after one hint with Link alone", res.StatusCode, res.Header, hints)
+	}
+}
+
+// A connection that cannot be taken over has sent no headers yet, even if a writer
+// in between says that it could be.
 func TestAHijackThatIsNotSupportedCommitsNothing(t *testing.T) {
 	t.Parallel()
 	a := &stamp{Of: "A"}
@@ -67,7 +118,7 @@ func TestAHijackThatIsNotSupportedCommitsNothing(t *testing.T) {
 			t.Errorf("Hijack() = %v, want ErrNotSupported", err)
 		}
 		return c.NoContent(http.StatusUpgradeRequired)
-	}, echov4.Use(a))
+	}, echov4.Use(&stamp{Of: "B"}), echov4.Use(a))
 	if rec.Code != http.StatusUpgradeRequired || a.Runs.Load() != 1 || a.Status.Load() != http.StatusUpgradeRequired {
 		t.Errorf("status %d, %d commits of status %d; want one commit of 426", rec.Code, a.Runs.Load(), a.Status.Load())
 	}

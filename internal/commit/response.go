@@ -43,10 +43,6 @@ type Host interface {
 	Left(r *Run, status int)
 	// Implied is the status of a body that comes without one.
 	Implied(r *Run) int
-	// Informs returns the writer that an informational status goes to: the one
-	// under r, or one further in, lest the framework or a middleware take it for
-	// the final one.
-	Informs(r *Run) http.ResponseWriter
 	// Settle makes the framework forget that it has taken an informational
 	// status for the final one, if it has.
 	Settle(r *Run)

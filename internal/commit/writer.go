@@ -2,6 +2,7 @@ package commit
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -24,13 +25,15 @@ func (r *Run) Unwrap() http.ResponseWriter { return r.under }
 func (r *Run) Header() http.Header { return r.under.Header() }
 
 // WriteHeader commits, then sends the status. Informational statuses (1xx)
-// pass without a commit; 101 ends the HTTP part of the connection and commits.
+// pass without a commit, and go to the server's writer, lest the framework or a
+// middleware take them for the final one; 101 ends the HTTP part of the
+// connection and commits.
 // The first final status counts: a writer below that delays it, as gzip does,
 // must not take a second one for it, nor an informational one that comes late.
 func (r *Run) WriteHeader(status int) {
 	if Informational(status) {
 		if !r.sent {
-			r.Host.Informs(r).WriteHeader(status)
+			innermost(r.under).WriteHeader(status)
 		}
 		return
 	}
@@ -44,9 +47,10 @@ func (r *Run) WriteHeader(status int) {
 	}
 }
 
-// Informational reports whether a final status will follow (RFC 9110, section 15.2).
+// Informational reports whether a final status will follow (RFC 9110, section
+// 15.2). One that is no status counts too: the server's writer panics of it.
 func Informational(status int) bool {
-	return status < http.StatusOK && status != http.StatusSwitchingProtocols
+	return status < http.StatusOK && status != http.StatusSwitchingProtocols || status > 999
 }
 
 // ready commits for a body that comes without WriteHeader.
@@ -90,15 +94,33 @@ func (r *Run) WriteString(s string) (int, error) {
 	return io.WriteString(r.under, s)
 }
 
-// ReadFrom implements io.ReaderFrom, so that files still go out by sendfile.
-func (r *Run) ReadFrom(src io.Reader) (int64, error) {
-	if !r.ready() {
-		if _, err := r.dropped(0); err != nil {
-			return 0, err
+// ReadFrom implements io.ReaderFrom, so that files still go out by sendfile. A
+// src that gives nothing commits nothing, as in net/http: the handler may still
+// answer with what went wrong.
+func (r *Run) ReadFrom(src io.Reader) (n int64, err error) {
+	if !r.sent {
+		first, k := make([]byte, 512), 0
+		for k == 0 && err == nil {
+			k, err = src.Read(first)
 		}
-		return io.Copy(io.Discard, src)
+		if k > 0 {
+			if _, gone := r.Write(first[:k]); gone != nil {
+				return 0, gone
+			}
+		}
+		switch n = int64(k); {
+		case errors.Is(err, io.EOF):
+			return n, nil
+		case err != nil:
+			return n, err
+		}
 	}
-	return io.Copy(r.under, src)
+	rest := io.Writer(r.under)
+	if r.state.Load() == failed {
+		rest = io.Discard
+	}
+	more, err := io.Copy(rest, src)
+	return n + more, err
 }
 
 // Flush implements http.Flusher.
@@ -115,19 +137,36 @@ func (r *Run) FlushError() error {
 }
 
 // Hijack implements http.Hijacker. The hooks see status 101; headers they set
-// reach the client only if the new protocol's handshake sends them. Where no
-// writer can be hijacked, as with HTTP/2, nothing is committed.
+// reach the client only if the new protocol's handshake sends them. Where the
+// innermost writer cannot be hijacked, as with HTTP/2, nothing is committed unless
+// one further out can.
 func (r *Run) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if _, ok := reach[http.Hijacker](r.under); !ok {
-		return nil, nil, http.ErrNotSupported
-	}
-	if !r.leave(http.StatusSwitchingProtocols, r.under.Header()) {
-		if err := r.Err(); err != nil {
+	if _, ok := innermost(r.under).(http.Hijacker); !ok {
+		conn, buf, err := http.NewResponseController(r.under).Hijack()
+		if err != nil {
 			return nil, nil, err
 		}
-		return nil, nil, errReentrant
+		if err := r.upgrade(); err != nil {
+			_ = conn.Close() // the hooks' error says more
+			return nil, nil, err
+		}
+		return conn, buf, nil
+	}
+	if err := r.upgrade(); err != nil {
+		return nil, nil, err
 	}
 	return http.NewResponseController(r.under).Hijack()
+}
+
+// upgrade commits for a connection that is taken over.
+func (r *Run) upgrade() error {
+	if r.leave(http.StatusSwitchingProtocols, r.under.Header()) {
+		return nil
+	}
+	if err := r.Err(); err != nil {
+		return err
+	}
+	return errReentrant
 }
 
 // Push implements http.Pusher.
@@ -149,6 +188,17 @@ func reach[T any](w http.ResponseWriter) (T, bool) {
 		if !ok {
 			var none T
 			return none, false
+		}
+		w = u.Unwrap()
+	}
+}
+
+// innermost returns what w and the writers that it wraps write to in the end.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
 		}
 		w = u.Unwrap()
 	}

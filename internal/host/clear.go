@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"reflect"
 
 	"github.com/reecho-go/reecho/internal/problem"
 )
@@ -20,8 +21,9 @@ type Clearer interface {
 // errors.
 func ClearHandler[C Context](who string, what Clearer, authorize func(C) error) (func(h Host, c C) error, error) {
 	who += ": ClearHandler"
+	group := reflect.ValueOf(what)
 	switch {
-	case what == nil:
+	case what == nil, group.Kind() == reflect.Pointer && group.IsNil():
 		return nil, errors.New(who + ": there is nothing to clear: give a group of caches or resources, such as cachedata.Default()")
 	case authorize == nil:
 		return nil, errors.New(who + ": authorize is nil: say who may clear")

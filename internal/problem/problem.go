@@ -31,6 +31,7 @@ func From(err error) (Error, bool) {
 // DetailsOf returns the complete details of e: status, title and type filled in.
 func DetailsOf(e Error) Details {
 	d := e.Problem()
+	d.Header = canonical(d.Header)
 	d.Status = e.StatusCode()
 	if (d.Status < 400 || d.Status > 599) && !redirects(&d) {
 		d.Status = http.StatusInternalServerError
@@ -39,6 +40,20 @@ func DetailsOf(e Error) Details {
 		d.Title = http.StatusText(d.Status)
 	}
 	return d
+}
+
+// canonical returns h with the names as net/http spells them, in memory of its own:
+// what is done to the response must not reach an error that many requests share.
+func canonical(h map[string][]string) map[string][]string {
+	if len(h) == 0 {
+		return nil
+	}
+	own := make(map[string][]string, len(h))
+	for name, values := range h {
+		name = http.CanonicalHeaderKey(name)
+		own[name] = slices.Concat(own[name], values)
+	}
+	return own
 }
 
 // redirects reports whether d sends the client elsewhere.

@@ -176,6 +176,35 @@ func TestFromAndDetailsOf(t *testing.T) {
 	}
 }
 
+// Whoever spells a header's name in another way means the same header, and an error
+// that many requests share must stay as it is.
+func TestHeadersOfAnErrorAreCanonicalAndItsOwn(t *testing.T) {
+	t.Parallel()
+	shared := make([]string, 1, 2)
+	shared[0] = "X-B"
+	e := fault{problem.Details{Header: map[string][]string{"retry-after": {"5"}, "vary": shared, "content-type": {"text/plain"}, "content-length": {"1"}}}}
+	rec := httptest.NewRecorder()
+	rec.Header().Set("Vary", "X-A")
+	if err := problem.Write(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody), problem.DetailsOf(e)); err != nil {
+		t.Fatal(err)
+	}
+	rec.Header()["Retry-After"][0] = "6"
+	for name, want := range map[string]int{"Retry-After": 1, "Vary": 2, "Content-Type": 1, "Content-Length": 1, "retry-after": 0, "vary": 0, "content-type": 0, "content-length": 0} {
+		if got := rec.Header()[name]; len(got) != want {
+			t.Errorf("%s = %q, want %d values", name, got, want)
+		}
+	}
+	if got := rec.Header().Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("Content-Type = %q, want that of the body", got)
+	}
+	if got := e.d.Header["retry-after"][0]; got != "5" {
+		t.Errorf("the error's own Retry-After became %q", got)
+	}
+	if got := problem.DetailsOf(elsewhere{303, map[string][]string{"location": {"/x"}}}); got.Status != 303 {
+		t.Errorf("with a location in small letters the status is %d, want 303", got.Status)
+	}
+}
+
 func TestADetailsHeadersLeaveWithIt(t *testing.T) {
 	t.Parallel()
 	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)

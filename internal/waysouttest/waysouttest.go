@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/reecho-go/reecho/internal/problem"
 )
@@ -79,6 +80,12 @@ func Ways(t testing.TB) []Way {
 			defer func() { _ = f.Close() }() // only read
 			_, err = io.Copy(x.Raw(), f)
 			return err
+		}},
+		{Name: "ReadFrom-nothing", Status: 502, Body: "upstream is gone", Out: func(x Answer) error {
+			if n, err := io.Copy(x.Raw(), iotest.ErrReader(errors.New("upstream is gone"))); n != 0 || err == nil {
+				return fmt.Errorf("copied %d bytes of nothing: %w", n, err)
+			}
+			return x.String(502, "upstream is gone")
 		}},
 		{Name: "File", Status: 200, Body: "from a file", Out: func(x Answer) error {
 			http.ServeFile(x.Writer(), x.Request(), file)
