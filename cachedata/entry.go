@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/clone"
 )
 
 // entry is one stored result. Nothing of it changes once it is published,
@@ -86,7 +88,7 @@ func (p *place) make(m making) (*entry, error) {
 	case m.from == nil:
 	case m.ours != nil:
 		c.result.Move(c.valueOf(e), m.from)
-		e.load |= m.ours.load & insideBit
+		e.load |= m.ours.load & linkBits
 	default:
 		if err := c.take(e, m.from); err != nil {
 			return nil, err
@@ -105,7 +107,7 @@ func (p *place) make(m making) (*entry, error) {
 		bytes = plus(size, p.beside(f, p.key, m.err, m.extra))
 		larger := c.allocate(f)
 		c.result.Move(c.valueOf(larger), c.valueOf(e))
-		larger.load |= e.load & insideBit
+		larger.load |= e.load & linkBits
 		e = larger
 	}
 	if own := c.ownKey(e); own != nil {
@@ -139,19 +141,17 @@ func (c *core) take(e *entry, src unsafe.Pointer) error {
 	if c.plan == nil {
 		return c.copied(c.valueOf(e), src)
 	}
-	inside, err := c.plan.CopyExactly(c.valueOf(e), src)
+	links, err := c.plan.CopyExactly(c.valueOf(e), src)
 	if err != nil {
 		return c.copyError(err)
 	}
-	if inside {
-		e.load |= insideBit
-	}
+	e.load = e.load.linked(links)
 	return nil
 }
 
 // copyOf makes what is at dst, which is not on a stack, a copy of the value of e.
 func (c *core) copyOf(dst unsafe.Pointer, e *entry) error {
-	if !e.load.inside() {
+	if e.load.links() != clone.Inside {
 		return c.copied(dst, c.valueOf(e))
 	}
 	if _, err := c.plan.CopyExactly(dst, c.valueOf(e)); err != nil {
@@ -241,7 +241,7 @@ type Meta struct {
 	// Expires is until when it is fresh; zero means for ever. That it is in
 	// the past goes with the sources Stale and FailSafe.
 	Expires time.Time
-	// LoadTook is how long the load took that made it, to six digits; zero
+	// LoadTook is how long the load took that made it, to five digits; zero
 	// if it was put.
 	LoadTook time.Duration
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/keys"
 )
 
@@ -20,8 +21,11 @@ const (
 
 	formBits = 3
 
-	insideBit = 4 // beside the form: pointers of the value lead into it
-	noteBits  = formBits | insideBit
+	// Beside the form: how references of the value lead to each other.
+	insideBit = 4 // some into the middle of something else
+	treeBit   = 8 // no two to one place
+	linkBits  = insideBit | treeBit
+	noteBits  = formBits | linkBits
 )
 
 // layout is how the entries of a cache stand in memory: the value, the entry,
@@ -144,8 +148,8 @@ func (c *core) keyOr(e *entry, key unsafe.Pointer) unsafe.Pointer {
 }
 
 // loadTime is how long a load took, as the bits of a float32 of nanoseconds,
-// of which the last three are the entry's form and whether pointers of its value
-// lead into it: that leaves six digits.
+// of which the last four are the entry's form and its links: that leaves five
+// digits.
 type loadTime uint32
 
 func (t loadTime) form() form { return form(t & formBits) }
@@ -154,9 +158,28 @@ func (t loadTime) took() time.Duration {
 	return time.Duration(math.Float32frombits(uint32(t &^ noteBits)))
 }
 
-// inside reports whether pointers of the value lead into it, so that it is to be
-// copied exactly.
-func (t loadTime) inside() bool { return t&insideBit != 0 }
+// links says how references of the value lead to each other.
+func (t loadTime) links() clone.Links {
+	switch {
+	case t&insideBit != 0:
+		return clone.Inside
+	case t&treeBit != 0:
+		return clone.Tree
+	}
+	return clone.Shared
+}
+
+// linked returns t with other links.
+func (t loadTime) linked(l clone.Links) loadTime {
+	t &^= linkBits
+	switch l {
+	case clone.Inside:
+		t |= insideBit
+	case clone.Tree:
+		t |= treeBit
+	}
+	return t
+}
 
 // of returns t with another duration.
 func (t loadTime) of(took time.Duration) loadTime {
