@@ -123,14 +123,14 @@ func (c *Cache[K, V]) value(e *entry) (v V, err error) {
 func (c *Cache[K, V]) copied(e *entry) (v V, err error) {
 	own := (*V)(e.value(unsafe.Sizeof(v)))
 	switch {
-	case e.load.links() == clone.Inside:
+	case e.links() == clone.Inside:
 		into := new(V)
 		err = c.core.copyOf(unsafe.Pointer(into), e)
 		v = *into
 	case c.core.plan != nil:
 		r := c.core.plan.Begin()
 		*(*V)(r.At) = *own
-		r.Fix(e.load.links())
+		r.Fix(e.links())
 		runtime.KeepAlive(own) // which knows the original by its addresses alone
 		var zero V
 		v, *(*V)(r.At) = *(*V)(r.At), zero

@@ -29,7 +29,7 @@ type EntryInfo[K any] struct {
 	State    EntryState
 	Age      time.Duration // since it was loaded or put; 0 while it is loading
 	Expires  time.Time     // until when it is fresh; zero: for ever
-	LoadTook time.Duration // to five digits; 0 if it was put
+	LoadTook time.Duration // to six digits; 0 if it was put
 	Hits     uint64        // reads of it, if Config.CountHits is set
 	Bytes    int64         // what it counts; see Config.MaxBytes
 	Tags     []string      // sorted

@@ -21,11 +21,11 @@ const (
 
 	formBits = 3
 
-	// Beside the form: how references of the value lead to each other.
-	insideBit = 4 // some into the middle of something else
-	treeBit   = 8 // no two to one place
-	linkBits  = insideBit | treeBit
-	noteBits  = formBits | linkBits
+	insideBit = 4 // beside the form: pointers of the value lead into it
+	noteBits  = formBits | insideBit
+
+	treeBit = 1 << 31 // beside the size: no two references of the value lead to one place
+	maxSize = treeBit - 1
 )
 
 // layout is how the entries of a cache stand in memory: the value, the entry,
@@ -148,8 +148,8 @@ func (c *core) keyOr(e *entry, key unsafe.Pointer) unsafe.Pointer {
 }
 
 // loadTime is how long a load took, as the bits of a float32 of nanoseconds,
-// of which the last four are the entry's form and its links: that leaves five
-// digits.
+// of which the last three are the entry's form and whether pointers of its value
+// lead into it: that leaves six digits.
 type loadTime uint32
 
 func (t loadTime) form() form { return form(t & formBits) }
@@ -158,27 +158,25 @@ func (t loadTime) took() time.Duration {
 	return time.Duration(math.Float32frombits(uint32(t &^ noteBits)))
 }
 
-// links says how references of the value lead to each other.
-func (t loadTime) links() clone.Links {
+// links says how references of the value of e lead to each other.
+func (e *entry) links() clone.Links {
 	switch {
-	case t&insideBit != 0:
+	case e.load&insideBit != 0:
 		return clone.Inside
-	case t&treeBit != 0:
+	case e.size&treeBit != 0:
 		return clone.Tree
 	}
 	return clone.Shared
 }
 
-// linked returns t with other links.
-func (t loadTime) linked(l clone.Links) loadTime {
-	t &^= linkBits
+// link sets links that are known of the value of e, which had none.
+func (e *entry) link(l clone.Links) {
 	switch l {
 	case clone.Inside:
-		t |= insideBit
+		e.load |= insideBit
 	case clone.Tree:
-		t |= treeBit
+		e.size |= treeBit
 	}
-	return t
 }
 
 // of returns t with another duration.
