@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"time"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/clone"
 )
 
 // Cache remembers the results of one function by its argument. Make it with
@@ -123,14 +125,14 @@ func (c *Cache[K, V]) value(e *entry) (v V, err error) {
 func (c *Cache[K, V]) copied(e *entry) (v V, err error) {
 	own := (*V)(e.value(unsafe.Sizeof(v)))
 	switch {
-	case e.load.inside():
+	case e.links() == clone.Inside:
 		into := new(V)
 		err = c.core.copyOf(unsafe.Pointer(into), e)
 		v = *into
 	case c.core.plan != nil:
 		r := c.core.plan.Begin()
 		*(*V)(r.At) = *own
-		r.Fix()
+		r.Fix(e.links())
 		runtime.KeepAlive(own) // which knows the original by its addresses alone
 		var zero V
 		v, *(*V)(r.At) = *(*V)(r.At), zero

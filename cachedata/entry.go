@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/clone"
 )
 
 // entry is one stored result. Nothing of it changes once it is published,
@@ -14,7 +16,7 @@ import (
 type entry struct {
 	written int64
 	load    loadTime
-	size    uint32 // see bytes
+	size    uint32 // see bytes; and the treeBit
 }
 
 // life is what an entry has that does not stay fresh for ever, or that may be
@@ -86,7 +88,7 @@ func (p *place) make(m making) (*entry, error) {
 	case m.from == nil:
 	case m.ours != nil:
 		c.result.Move(c.valueOf(e), m.from)
-		e.load |= m.ours.load & insideBit
+		e.link(m.ours.links())
 	default:
 		if err := c.take(e, m.from); err != nil {
 			return nil, err
@@ -100,12 +102,12 @@ func (p *place) make(m making) (*entry, error) {
 		}
 	}
 	bytes := plus(size, p.beside(f, p.key, m.err, m.extra))
-	if bytes >= math.MaxUint32 && f != rich {
+	if bytes >= maxSize && f != rich {
 		f = rich
 		bytes = plus(size, p.beside(f, p.key, m.err, m.extra))
 		larger := c.allocate(f)
 		c.result.Move(c.valueOf(larger), c.valueOf(e))
-		larger.load |= e.load & insideBit
+		larger.link(e.links())
 		e = larger
 	}
 	if own := c.ownKey(e); own != nil {
@@ -118,7 +120,7 @@ func (p *place) make(m making) (*entry, error) {
 	}
 	now := c.group.Now()
 	e.written = now
-	e.size = uint32(min(bytes, math.MaxUint32))
+	e.size = e.size&treeBit | uint32(min(bytes, maxSize))
 	if l := e.life(); l != nil {
 		var eager int64
 		l.soft, eager = c.freshness(now, m.ttl)
@@ -139,19 +141,17 @@ func (c *core) take(e *entry, src unsafe.Pointer) error {
 	if c.plan == nil {
 		return c.copied(c.valueOf(e), src)
 	}
-	inside, err := c.plan.CopyExactly(c.valueOf(e), src)
+	links, err := c.plan.CopyExactly(c.valueOf(e), src)
 	if err != nil {
 		return c.copyError(err)
 	}
-	if inside {
-		e.load |= insideBit
-	}
+	e.link(links)
 	return nil
 }
 
 // copyOf makes what is at dst, which is not on a stack, a copy of the value of e.
 func (c *core) copyOf(dst unsafe.Pointer, e *entry) error {
-	if !e.load.inside() {
+	if e.links() != clone.Inside {
 		return c.copied(dst, c.valueOf(e))
 	}
 	if _, err := c.plan.CopyExactly(dst, c.valueOf(e)); err != nil {
@@ -174,10 +174,10 @@ func (c *core) copied(dst, src unsafe.Pointer) error {
 
 // bytes returns what e counts.
 func (e *entry) bytes() int64 {
-	if e.size == math.MaxUint32 {
-		return e.more().size
+	if size := e.size & maxSize; size < maxSize {
+		return int64(size)
 	}
-	return int64(e.size)
+	return e.more().size
 }
 
 // err returns the remembered error that e is, or nil.

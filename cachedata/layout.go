@@ -6,6 +6,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/keys"
 )
 
@@ -22,6 +23,9 @@ const (
 
 	insideBit = 4 // beside the form: pointers of the value lead into it
 	noteBits  = formBits | insideBit
+
+	treeBit = 1 << 31 // beside the size: no two references of the value lead to one place
+	maxSize = treeBit - 1
 )
 
 // layout is how the entries of a cache stand in memory: the value, the entry,
@@ -154,9 +158,26 @@ func (t loadTime) took() time.Duration {
 	return time.Duration(math.Float32frombits(uint32(t &^ noteBits)))
 }
 
-// inside reports whether pointers of the value lead into it, so that it is to be
-// copied exactly.
-func (t loadTime) inside() bool { return t&insideBit != 0 }
+// links says how references of the value of e lead to each other.
+func (e *entry) links() clone.Links {
+	switch {
+	case e.load&insideBit != 0:
+		return clone.Inside
+	case e.size&treeBit != 0:
+		return clone.Tree
+	}
+	return clone.Shared
+}
+
+// link sets links that are known of the value of e, which had none.
+func (e *entry) link(l clone.Links) {
+	switch l {
+	case clone.Inside:
+		e.load |= insideBit
+	case clone.Tree:
+		e.size |= treeBit
+	}
+}
 
 // of returns t with another duration.
 func (t loadTime) of(took time.Duration) loadTime {

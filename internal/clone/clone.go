@@ -132,12 +132,24 @@ func (u *Untyped) CopyTo(dst, src unsafe.Pointer) error {
 	return err
 }
 
+// Links says how the references in a value lead to each other.
+type Links uint8
+
+const (
+	// Shared: several may lead to one place.
+	Shared Links = iota
+	// Tree: no two lead to one place, so that a copy need not remember what it has met.
+	Tree
+	// Inside: some lead into the middle of something that is reached in another way as well.
+	Inside
+)
+
 // Run is the working memory of one copy: pooled, so that a copy allocates what the copy itself consists of. Who has
 // the type makes a copy of *v without a look at it by reflection:
 //
 //	r := u.Begin()
 //	*(*V)(r.At) = *v
-//	r.Fix()
+//	r.Fix(links)
 //	runtime.KeepAlive(v)
 //	out := *(*V)(r.At)
 //	*(*V)(r.At) = zero
@@ -158,8 +170,12 @@ func (u *Untyped) Begin() *Run {
 	return r
 }
 
-// Fix makes the shallow copy at r.At a deep one.
-func (r *Run) Fix() { r.fix(r.At) }
+// Fix makes the shallow copy at r.At a deep one. links is what [Untyped.CopyExactly] has said of the original, or
+// Shared; of one whose links are Inside it makes several places of one.
+func (r *Run) Fix(links Links) {
+	r.tree = links == Tree
+	r.fix(r.At)
+}
 
 func (r *Run) fix(p unsafe.Pointer) {
 	r.begin()
@@ -201,7 +217,7 @@ func (p *Plan[V]) copy(v V) (out V, err error) {
 	var zero V
 	r := p.Begin()
 	*(*V)(r.At) = v
-	r.Fix()
+	r.Fix(Shared)
 	out = *(*V)(r.At)
 	*(*V)(r.At) = zero
 	err = r.End()

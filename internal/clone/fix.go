@@ -102,8 +102,9 @@ func (n *node) fixPointer(p unsafe.Pointer, s *state) {
 		return
 	}
 	var slot *seenSlot
-	if n.tracked {
+	if n.tracked && !s.tree {
 		if slot = s.seen.find(old, n.dom.id); slot.copy != nil {
+			s.shared = true
 			*(*unsafe.Pointer)(p) = slot.copy
 			return
 		}
@@ -146,8 +147,9 @@ func (n *node) fixSlice(p unsafe.Pointer, s *state) {
 	}
 	var slot *seenSlot
 	tag := n.sliceTag(length)
-	if n.tracked {
+	if n.tracked && !s.tree {
 		if slot = s.seen.find(old, tag); slot.copy != nil {
+			s.shared = true
 			*h = header{slot.copy, length, length}
 			return
 		}
@@ -181,8 +183,9 @@ func (n *node) fixMap(p unsafe.Pointer, s *state) {
 		return
 	}
 	var slot *seenSlot
-	if n.tracked {
+	if n.tracked && !s.tree {
 		if slot = s.seen.find(old, n.dom.id); slot.copy != nil {
+			s.shared = true
 			*(*unsafe.Pointer)(p) = slot.copy
 			return
 		}
@@ -309,6 +312,7 @@ func (n *node) fixMethod() func(unsafe.Pointer, *state) {
 			}
 		}
 		var old unsafe.Pointer
+		s.shared = true // what the method returns may be shared
 		if remember {
 			old = *(*unsafe.Pointer)(p)
 			if slot := s.seen.find(old, n.dom.id); slot.copy != nil {
@@ -378,6 +382,7 @@ func (n *node) fixHeldMethod(p unsafe.Pointer, s *state) {
 		fixHeld(p, t, s) // what its method does is not known
 		return
 	}
+	s.shared = true // what the method returns may be shared
 	f := (*face)(p)
 	old := f.data
 	d := s.c.behind(t)

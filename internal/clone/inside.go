@@ -12,27 +12,30 @@ import (
 
 // CopyExactly is CopyTo for a value in which pointers may lead into the middle of something that is copied too: to a
 // field of a struct, or an element of an array or slice, that is reached in another way as well. In the copy they
-// lead to the same place of its own, and slices that overlap do so there, too. inside reports whether there are such
-// pointers; if there are none, CopyTo makes the same copy. Both may take a copy as the original.
+// lead to the same place of its own, and slices that overlap do so there, too. links says how the references of the
+// copy lead to each other: if that is not Inside, CopyTo makes the same copy. Both may take a copy as the original.
 //
 // To find out costs about as much as a walk over the value, and nothing for types that cannot have such pointers. With them a
 // copy takes several times as long as without. It fails if a pointer leads into what is copied by a method of its own.
-func (u *Untyped) CopyExactly(dst, src unsafe.Pointer) (inside bool, err error) {
-	if !u.inside {
-		return false, u.CopyTo(dst, src)
-	}
+func (u *Untyped) CopyExactly(dst, src unsafe.Pointer) (links Links, err error) {
 	u.t.Move(dst, src)
+	if u.root.flat {
+		return Tree, nil
+	}
 	r := u.Begin()
 	r.begin()
-	inside = r.findBlocks(u.root, dst)
-	if inside {
+	if u.inside && r.findBlocks(u.root, dst) {
+		links = Inside
 		r.copyBlocks()
 	}
 	u.root.fix(dst, &r.state)
 	r.drain()
+	if links != Inside && !r.shared {
+		links = Tree
+	}
 	err = r.End()
 	runtime.KeepAlive(src) // its blocks are known by their addresses alone
-	return inside, err
+	return links, err
 }
 
 // whole returns an error for a value, that at v, in which a pointer leads into the middle of something else of it: for a way
@@ -160,7 +163,7 @@ func (b *block) len() int { return int((b.hi - b.lo) / b.of.typ.Size()) }
 // findBlocks finds the blocks of the value at p, and reports whether a pointer leads into the middle of one. If none
 // does, they are not needed.
 func (s *state) findBlocks(n *node, p unsafe.Pointer) bool {
-	w := blockWalk{c: s.c}
+	w := blockWalk{c: s.c, seen: s.seen, blocks: s.spare[:0]}
 	w.values(n, p, 1)
 	for len(w.later) > 0 {
 		l := w.later[len(w.later)-1]
@@ -168,6 +171,12 @@ func (s *state) findBlocks(n *node, p unsafe.Pointer) bool {
 		w.values(l.n, l.p, l.count)
 	}
 	inside, err := w.join()
+	s.seen = w.seen
+	s.seen.reset()
+	if s.spare = w.blocks; inside || cap(s.spare) > maxSpare {
+		s.spare = nil // they will know where the copy is
+	}
+	s.tree = !w.shared && !inside
 	if err != nil {
 		s.fail(err)
 	}
@@ -177,12 +186,16 @@ func (s *state) findBlocks(n *node, p unsafe.Pointer) bool {
 	return inside
 }
 
+// maxSpare bounds the blocks for which memory is kept.
+const maxSpare = 1 << 12
+
 // blockWalk lists the blocks of a value.
 type blockWalk struct {
 	c       *compiler
 	seen    seenTable
 	blocks  []block
 	methods []block // that methods of their own copy
+	shared  bool    // several references may lead to one place
 	depth   int
 	later   []pending
 }
@@ -209,6 +222,7 @@ func (w *blockWalk) block(by *node, p unsafe.Pointer, size uintptr, tag uint64) 
 	}
 	slot := w.seen.find(p, tag)
 	if slot.copy != nil {
+		w.shared = w.shared || by.tracked
 		return block{}, false
 	}
 	w.seen.put(slot, p, tag, p)
@@ -241,14 +255,21 @@ func (w *blockWalk) value(n *node, p unsafe.Pointer) {
 		w.values(n.elem, p, n.typ.Len())
 	case roleMap:
 		to := *(*unsafe.Pointer)(p)
-		if to == nil || n.key.flat && n.elem.flat {
+		if to == nil {
 			return
 		}
-		if slot := w.seen.find(to, n.dom.id); slot.copy == nil {
+		if slot := w.seen.find(to, n.dom.id); slot.copy != nil {
+			w.shared = true
+		} else {
 			w.seen.put(slot, to, n.dom.id, to)
-			w.entries(n, reflect.NewAt(n.typ, p).Elem())
+			if !n.key.flat || !n.elem.flat {
+				w.entries(n, reflect.NewAt(n.typ, p).Elem())
+			}
 		}
+	case roleSpecial:
+		w.shared = true // it is not looked into
 	case roleMethod:
+		w.shared = true // what the method returns may be shared
 		switch n.typ.Kind() {
 		case reflect.Pointer:
 			// Another tag than that of a pointer to the same place which is copied as its memory says.
@@ -321,8 +342,8 @@ func (b byAddress) Less(i, j int) bool {
 // Slices alone do not count: each is a value of its own.
 func (w *blockWalk) join() (inside bool, _ *ValueError) {
 	sort.Sort(byAddress(w.blocks))
-	var joined []block
-	var target uintptr // where the targets of pointers end
+	joined := w.blocks[:0] // it never gets ahead of what is read
+	var target uintptr     // where the targets of pointers end
 	for _, b := range w.blocks {
 		pointer := b.by.role == rolePointer
 		if last := len(joined) - 1; last >= 0 && b.lo < joined[last].hi {

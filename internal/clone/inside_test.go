@@ -80,7 +80,8 @@ func exactly[T any](t *testing.T, v T) (T, bool, error) {
 	from, insideFirst := &v, false
 	for i := range 3 {
 		to := new(T)
-		inside, err := p.CopyExactly(unsafe.Pointer(to), unsafe.Pointer(from))
+		links, err := p.CopyExactly(unsafe.Pointer(to), unsafe.Pointer(from))
+		inside := links == clone.Inside
 		if err != nil {
 			return *to, inside, err
 		}

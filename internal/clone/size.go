@@ -21,13 +21,17 @@ func (u *Untyped) Size(v unsafe.Pointer) int64 {
 	if !u.root.outside {
 		return own
 	}
-	z := sizer{c: u.c}
+	r := u.Begin()
+	z := sizer{c: u.c, seen: r.seen}
 	z.values(u.root, v, 1)
 	for len(z.later) > 0 {
 		w := z.later[len(z.later)-1]
 		z.later = z.later[:len(z.later)-1]
 		z.values(w.n, w.p, w.count)
 	}
+	r.seen = z.seen
+	r.seen.reset()
+	u.runs.Put(r)
 	runtime.KeepAlive(v)
 	return own + z.total
 }
