@@ -17,16 +17,14 @@ import (
 // shownInternals are the uses of internal types in the public API that are meant,
 // each with the reason why a reader of the documentation misses nothing.
 var shownInternals = map[string]string{
-	"middleware.Clearer":              "an interface of one method, which the comment describes; the hosts of the frameworks share it",
-	"middleware.Context":              "an interface that handlers' contexts satisfy; programs pass theirs and call none of its methods",
-	"middleware.Error":                "an interface of two methods, which the comment describes; the hosts of the frameworks share it",
-	"middleware.Problem":              "the public name of problem details; the hosts of the frameworks write them, and middleware imports those",
-	"middleware.ProblemItem":          "part of middleware.Problem",
-	"middleware.Stack.Serve":          "for the packages that serve a framework; programs use the middleware of those",
-	"sessionstate.BindError.Problem":  "its result is middleware.Problem",
-	"sessionstate.Foreign":            "only package gorillastate makes one; programs pass it on",
-	"sessionstate.SizeError.Problem":  "its result is middleware.Problem",
-	"sessionstate.StoreError.Problem": "its result is middleware.Problem",
+	"middleware.Clearer":     "an interface of one method, which the comment describes; the hosts of the frameworks share it",
+	"middleware.Context":     "an interface that handlers' contexts satisfy; programs pass theirs and call none of its methods",
+	"middleware.Error":       "an interface of two methods, which the comment describes; the hosts of the frameworks share it",
+	"middleware.Problem":     "the public name of problem details; the hosts of the frameworks write them, and middleware imports those",
+	"middleware.ProblemItem": "part of middleware.Problem",
+	"middleware.Stack.Serve": "for the packages that serve a framework; programs use the middleware of those",
+	"cachedata.Storage":      "only package persist makes one; programs pass it on",
+	"sessionstate.Foreign":   "only package gorillastate makes one; programs pass it on",
 }
 
 // The documentation shows neither the fields nor the methods of an internal
