@@ -86,7 +86,7 @@ func (c *core) joinMany(ctx context.Context, places []*place, index []int, resul
 			continue
 		}
 		e, _ := r.Value.(*entry)
-		if r.Role == flight.Joined && l.place.tooOld(l.in, l.id, e, l.came) {
+		if r.Role == flight.Joined && l.tooOld(l.in, l.id, e, l.came) {
 			again = append(again, index[j])
 			continue
 		}

@@ -8,7 +8,6 @@ require (
 )
 
 require (
-	github.com/jinzhu/copier v0.4.0 // indirect
 	github.com/maypok86/otter/v2 v2.4.0 // indirect
 	github.com/mitchellh/hashstructure/v2 v2.0.2 // indirect
 	golang.org/x/text v0.44.0 // indirect

@@ -127,7 +127,7 @@ func (v *pageView) fillResults(f filter, found *found, href func(filter) string)
 // showFlashes shows the messages for the visitor, each once.
 func (v *pageView) showFlashes(s *sessionstate.State) {
 	for flash := range s.Flashes() {
-		v.Flashes = append(v.Flashes, flashView{string(flash.Kind), flash.Text})
+		v.Flashes = append(v.Flashes, flashView{flash.Kind, flash.Text})
 	}
 }
 

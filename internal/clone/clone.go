@@ -136,11 +136,11 @@ func (u *Untyped) CopyTo(dst, src unsafe.Pointer) error {
 type Links uint8
 
 const (
-	// Shared: several may lead to one place.
+	// Shared says that several may lead to one place.
 	Shared Links = iota
-	// Tree: no two lead to one place, so that a copy need not remember what it has met.
+	// Tree says that no two lead to one place, so that a copy need not remember what it has met.
 	Tree
-	// Inside: some lead into the middle of something that is reached in another way as well.
+	// Inside says that some lead into the middle of something that is reached in another way as well.
 	Inside
 )
 

@@ -73,7 +73,7 @@ func (v *visitorWalk) value(of reflect.Value, path string, leftOut bool, depth i
 
 // dynamic looks at the type of what an interface holds.
 func (v *visitorWalk) dynamic(t reflect.Type, path string, leftOut bool) {
-	at := dynamicType{t, leftOut}
+	at := inInterface{t, leftOut}
 	if _, ok := harmless.Load(at); ok {
 		return
 	}
@@ -83,9 +83,11 @@ func (v *visitorWalk) dynamic(t reflect.Type, path string, leftOut bool) {
 	}
 }
 
-// dynamicType is a type in an interface, and whether that is left out of the key.
-type dynamicType struct {
-	reflect.Type
+// inInterface is a type in an interface, and whether that is left out of the key. The
+// type is no embedded one: with its methods in an interface, programs would keep the
+// methods of all their types.
+type inInterface struct {
+	typ     reflect.Type
 	leftOut bool
 }
 

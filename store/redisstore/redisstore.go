@@ -305,10 +305,8 @@ func ready(ctx context.Context, key string, value []byte) error {
 
 // answerOf makes answers and faults of the contract from what the client says.
 func answerOf(op, key string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case err == store.ErrNotFound, err == store.ErrConflict:
+	switch err {
+	case nil, store.ErrNotFound, store.ErrConflict:
 		return err
 	}
 	if redis, ok := errors.AsType[*rueidis.RedisError](err); ok && strings.HasPrefix(redis.Error(), "OOM ") {

@@ -255,7 +255,7 @@ func TestTooMuchIsRefused(t *testing.T) {
 	if it, err := s.Get(t.Context(), "a"); err != nil || len(it.Value) != len(most) {
 		t.Errorf("Get of the largest value: %d bytes, %v", len(it.Value), err)
 	}
-	if err := s.Put(t.Context(), "a", store.Item{Value: append(most, 0)}); !errors.Is(err, store.ErrTooLarge) {
+	if err := s.Put(t.Context(), "a", store.Item{Value: make([]byte, len(most)+1)}); !errors.Is(err, store.ErrTooLarge) {
 		t.Errorf("Put of more: %v", err)
 	}
 }
