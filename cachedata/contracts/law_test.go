@@ -111,6 +111,9 @@ func keyed[T any](l *laws, name string, value, other func() T) string {
 	}
 	a, again, b := value(), value(), other()
 	id, err := known.ID(unsafe.Pointer(&a))
+	if err == nil { // what a load must not see is refused when it is copied for one
+		_, err = known.Own(unsafe.Pointer(&a))
+	}
 	if err != nil {
 		if e, ok := errors.AsType[*keys.Error](err); !ok || e.Path == "" || e.Type == nil {
 			l.Errorf("%s: a key fails with %v", name, err)
