@@ -57,7 +57,7 @@ func (b tab) mark() { b.t.Helper(); eval[bool](b, `window.untouched = true`) }
 // that is then the view that the visitor's session remembers.
 func (b tab) travels(step chromedp.Action[chromedp.Void], address string) {
 	b.t.Helper()
-	eval[string](b, `document.getElementById('results').dataset.left = 'yes'`)
+	b.Until(`(e => e && (e.dataset.left = 'yes'))(document.getElementById('results'))`)
 	b.Do(step)
 	b.At(address)
 	b.Until(`document.querySelector('#results:not([data-left])')`)
@@ -86,7 +86,7 @@ func TestBrowserFilterPageSortAndBack(t *testing.T) {
 		t.Error("these were new pages, not partial updates")
 	}
 	b.Click(`.plot a.row`)
-	b.Until(`location.search.includes('species=')`)
+	b.Until(`location.search.includes('species=') && document.getElementById('species')?.value`)
 
 	b.travels(chromedp.NavigateBack(), "/?state=Texas&sort=-cost")
 	b.Shows("1 to 25 of 1,495")
