@@ -273,7 +273,7 @@ func (e CopyEngine) compile(t reflect.Type) (func(dst, src unsafe.Pointer) error
 // settings are a [Config] as the core reads it, and whether there is a Clone.
 type settings struct {
 	TTL, StaleFor, FailSafe, RetryAfter, IdleTTL     time.Duration
-	SoftTimeout, HardTimeout, ErrorTTL, NotFoundTTL  time.Duration
+	SoftTimeout, Timeout, ErrorTTL, NotFoundTTL      time.Duration
 	EagerAt, Jitter                                  float64
 	MaxEntries, MaxPerSession, MaxSessions, MaxBatch int
 	MaxBytes                                         int64
@@ -293,7 +293,7 @@ type settings struct {
 
 func (cfg *Config) settings() settings {
 	return settings{
-		TTL: cfg.TTL, IdleTTL: cfg.IdleTTL, Jitter: cfg.Jitter, HardTimeout: cfg.Timeout,
+		TTL: cfg.TTL, IdleTTL: cfg.IdleTTL, Jitter: cfg.Jitter, Timeout: cfg.Timeout,
 		StaleFor: cfg.Stale.For, FailSafe: cfg.Stale.OnError, SoftTimeout: cfg.Stale.SoftTimeout, RetryAfter: cfg.Stale.RetryAfter, EagerAt: cfg.Stale.EagerAt,
 		ErrorTTL: cfg.Errors.TTL, NotFoundTTL: cfg.Errors.NotFoundTTL, NotFound: cfg.Errors.IsNotFound,
 		MaxEntries: cfg.MaxEntries, MaxBytes: cfg.MaxBytes, MaxBatch: cfg.MaxBatch,
@@ -372,7 +372,7 @@ func (cfg *settings) validateTimes(bad func(format string, args ...any)) {
 	}{
 		{"TTL", cfg.TTL, "to keep results for ever"},
 		{"IdleTTL", cfg.IdleTTL, "to keep what nobody reads"},
-		{"Timeout", cfg.HardTimeout, "to let loads take as long as they like"},
+		{"Timeout", cfg.Timeout, "to let loads take as long as they like"},
 		{"Stale.For", cfg.StaleFor, "not to serve what has expired"},
 		{"Stale.OnError", cfg.FailSafe, "not to serve what has expired"},
 		{"Stale.SoftTimeout", cfg.SoftTimeout, "to wait for loads"},
@@ -410,7 +410,7 @@ func (cfg *settings) validateTimes(bad func(format string, args ...any)) {
 	if cfg.SoftTimeout > 0 && cfg.FailSafe == 0 {
 		bad("Stale.SoftTimeout is %v, but there is no old result to serve then: set Stale.OnError, or leave it out", cfg.SoftTimeout)
 	}
-	if cfg.HardTimeout > 0 && cfg.SoftTimeout >= cfg.HardTimeout {
-		bad("Stale.SoftTimeout is %v, but Timeout ends the load after %v: make it shorter, or leave it out", cfg.SoftTimeout, cfg.HardTimeout)
+	if cfg.Timeout > 0 && cfg.SoftTimeout >= cfg.Timeout {
+		bad("Stale.SoftTimeout is %v, but Timeout ends the load after %v: make it shorter, or leave it out", cfg.SoftTimeout, cfg.Timeout)
 	}
 }

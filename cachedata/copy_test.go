@@ -118,7 +118,7 @@ func TestUncopyableTypesAreRefusedInNew(t *testing.T) {
 	if !found["value.Ch"] && !found["(*value).Ch"] && len(found) < 2 {
 		t.Errorf("the error names %v: %v", found, err)
 	}
-	for _, want := range []string{"values", "Ch", "Mu", "Config.Clone", "ReadOnly", "cacheresource"} {
+	for _, want := range []string{"values", "Ch", "Mu", "Funcs.Clone", "Config.Copy.ReadOnly", "cacheresource"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not name %q: %v", want, err)
 		}

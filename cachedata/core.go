@@ -296,7 +296,7 @@ func (c *core) loadError(err error) error {
 	case flight.ErrClosed:
 		return fmt.Errorf("%w: %s", ErrClosed, c.name)
 	case flight.ErrTimeout:
-		return fmt.Errorf("%w: %s: after %v", ErrTimeout, c.name, c.cfg.HardTimeout)
+		return fmt.Errorf("%w: %s: after %v", ErrTimeout, c.name, c.cfg.Timeout)
 	}
 	//nolint:errorlint // only a cycle of this very call; a loader's error stays as it is
 	if cycle, ok := err.(*CycleError); ok {

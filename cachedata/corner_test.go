@@ -14,7 +14,7 @@ import (
 	"github.com/reecho-go/reecho/cachedata"
 )
 
-// HardTimeout must answer the callers also once Close has cancelled the load.
+// Config.Timeout must answer the callers also once Close has cancelled the load.
 func TestHardTimeoutHoldsAfterClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

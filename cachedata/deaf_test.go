@@ -34,7 +34,7 @@ var asks = map[string]func(context.Context, *cachedata.Batch[string, int]) (int,
 	},
 }
 
-// A load that does not look at its context holds nobody up beyond HardTimeout,
+// A load that does not look at its context holds nobody up beyond Config.Timeout,
 // whatever call it is of. What it returns then is thrown away, and told.
 func TestDeafLoadsOfEveryCall(t *testing.T) {
 	t.Parallel()
@@ -102,7 +102,7 @@ func TestDeafLoadsThatAreLeft(t *testing.T) {
 }
 
 // A refresh in the background that does not look at its context makes nobody
-// wait, ends for the cache at HardTimeout, and replaces nothing afterwards.
+// wait, ends for the cache at Config.Timeout, and replaces nothing afterwards.
 func TestDeafRefreshInTheBackground(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

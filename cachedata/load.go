@@ -17,7 +17,7 @@ import (
 )
 
 // load is the flight.Work of one key. What its goroutine writes is read by
-// others only if it has returned in time: not after HardTimeout.
+// others only if it has returned in time: not after Config.Timeout.
 type load struct {
 	*place
 	in    *era
@@ -140,7 +140,7 @@ func (p *place) refresh(ctx context.Context, prior *entry, ended func()) bool {
 
 // terms are what the caller of l asks of the key's call.
 func (l *load) terms() flight.Terms {
-	t := flight.Terms{At: l.at, Limit: l.core.cfg.HardTimeout}
+	t := flight.Terms{At: l.at, Limit: l.core.cfg.Timeout}
 	if l.safe() {
 		t.Patience, t.Quiet = l.core.cfg.SoftTimeout, true
 	}

@@ -358,7 +358,7 @@ func TestEntryOutsideALoad(t *testing.T) {
 	gets(t, c, "1 hit")
 }
 
-// What a load says while HardTimeout passes is not read.
+// What a load says while Config.Timeout passes is not read.
 func TestEntryOfALoadThatIsTooLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

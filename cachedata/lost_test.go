@@ -45,7 +45,7 @@ func TestANilContextIsAnError(t *testing.T) {
 }
 
 // That a load waits for itself, with a context that is not its own, cannot be
-// told from a slow load: it is told that others wait, and HardTimeout ends it.
+// told from a slow load: it is told that others wait, and Config.Timeout ends it.
 func TestALoadThatUsesItsOwnKeyWithAFreshContextIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -66,7 +66,7 @@ func (c *core) calls(ctx context.Context, keys []unsafe.Pointer) []outcome {
 func (c *core) joinMany(ctx context.Context, places []*place, index []int, results []outcome) (again []int) {
 	in := c.table.era.Load()
 	w := &batchWork{core: c}
-	terms := flight.Terms{At: c.group.Gate().Mark(), Limit: c.cfg.HardTimeout, Quiet: true}
+	terms := flight.Terms{At: c.group.Gate().Mark(), Limit: c.cfg.Timeout, Quiet: true}
 	if c.cfg.FailSafe > 0 {
 		terms.Patience = c.cfg.SoftTimeout
 	}

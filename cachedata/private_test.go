@@ -62,7 +62,7 @@ func TestAPointerIntoWhatAMethodCopiesIsRefused(t *testing.T) {
 		return p, nil
 	}, cachedata.Config{})
 	var refused *cachedata.CopyError
-	if _, err := c.Get(t.Context(), 1); !errors.As(err, &refused) || !strings.Contains(err.Error(), "Config.Clone") {
+	if _, err := c.Get(t.Context(), 1); !errors.As(err, &refused) || !strings.Contains(err.Error(), "Funcs.Clone") {
 		t.Errorf("Get: %v, want a CopyError with the ways out", err)
 	}
 	if err := c.Put(t.Context(), 2, inside()); !errors.As(err, &refused) {

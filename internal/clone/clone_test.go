@@ -524,7 +524,7 @@ func TestRefusedTypesNameThePlaceAndTheWaysOut(t *testing.T) {
 		if want[te.Path] != te.Type.String() || te.Reason == "" {
 			t.Errorf("unexpected %v", te)
 		}
-		for _, way := range []string{te.Path, te.Type.String(), "Config.Clone", "Config.ReadOnly", "cacheresource"} {
+		for _, way := range []string{te.Path, te.Type.String(), "Funcs.Clone", "Config.Copy.ReadOnly", "cacheresource"} {
 			if !strings.Contains(te.Error(), way) {
 				t.Errorf("%q does not name %q", te, way)
 			}
@@ -559,7 +559,7 @@ func TestDynamicTypesGiveAValueError(t *testing.T) {
 		for range 2 { // the second one finds the type in the memo
 			got, err := p.Copy(v)
 			e, ok := errors.AsType[*clone.ValueError](err)
-			if !ok || got != nil || e.Type != reflect.TypeOf(bad) || e.Root != reflect.TypeFor[map[string]any]() || e.Path == "" || !strings.Contains(e.Error(), "Config.Clone") {
+			if !ok || got != nil || e.Type != reflect.TypeOf(bad) || e.Root != reflect.TypeFor[map[string]any]() || e.Path == "" || !strings.Contains(e.Error(), "Funcs.Clone") {
 				t.Errorf("%s: got %v, %v", name, got, err)
 			}
 		}

@@ -6,7 +6,7 @@ import (
 )
 
 // waysOut ends every refusal: what the developer can do about it.
-const waysOut = "set Config.Clone to copy it yourself, Config.ReadOnly to share it unmodified, or keep it in a cacheresource"
+const waysOut = "set Funcs.Clone to copy it yourself, Config.Copy.ReadOnly to share it unmodified, or keep it in a cacheresource"
 
 // TypeError names one place in a type that cannot be copied truthfully.
 type TypeError struct {

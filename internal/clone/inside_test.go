@@ -329,7 +329,7 @@ func TestPointersIntoWhatAMethodCopiesAreErrors(t *testing.T) {
 		"another type of memory": func() error { _, _, err := exactly(t, []any{number, (*[2]int32)(unsafe.Pointer(number))}); return err },
 	} {
 		var e *clone.ValueError
-		if err := test(); !errors.As(err, &e) || e.Type == nil || e.Root == nil || !strings.Contains(err.Error(), "Config.Clone") {
+		if err := test(); !errors.As(err, &e) || e.Type == nil || e.Root == nil || !strings.Contains(err.Error(), "Funcs.Clone") {
 			t.Errorf("%s: %v, want an error with the ways out", name, err)
 		}
 	}
