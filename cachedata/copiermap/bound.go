@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
+
+	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // Limits of what Into gives to copier.
@@ -18,7 +20,7 @@ func boundTree(v reflect.Value) error {
 	budget := treeNodes
 	var walk func(v reflect.Value, depth int) bool
 	walk = func(v reflect.Value, depth int) bool {
-		if !v.IsValid() || !hasPointers(v.Type()) || v.Kind() == reflect.String {
+		if !v.IsValid() || !raw.HasPointers(v.Type()) || v.Kind() == reflect.String {
 			return true
 		}
 		if budget--; budget < 0 || depth > treeDepth {
@@ -33,7 +35,7 @@ func boundTree(v reflect.Value) error {
 			}
 			return walk(v.Elem(), depth+1)
 		case reflect.Slice, reflect.Array:
-			if !hasPointers(v.Type().Elem()) || v.Type().Elem().Kind() == reflect.String {
+			if !raw.HasPointers(v.Type().Elem()) || v.Type().Elem().Kind() == reflect.String {
 				return true
 			}
 			for i := range v.Len() {
@@ -64,22 +66,4 @@ func boundTree(v reflect.Value) error {
 		return fmt.Errorf("copiermap: Into: source %s is cyclic, or deeper than %d or larger than %d references: copier would not come to an end", v.Type(), treeDepth, treeNodes)
 	}
 	return nil
-}
-
-// hasPointers reports whether a t holds references that copier may follow.
-func hasPointers(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.Array:
-		return t.Len() > 0 && hasPointers(t.Elem())
-	case reflect.Struct:
-		for f := range t.Fields() {
-			if hasPointers(f.Type) {
-				return true
-			}
-		}
-		return false
-	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface, reflect.String, reflect.Func, reflect.Chan, reflect.UnsafePointer:
-		return true
-	}
-	return false
 }

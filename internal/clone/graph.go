@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/known"
+	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // role is the way in which values of a type are copied.
@@ -245,7 +246,7 @@ func (c *compiler) discover(t reflect.Type) *node {
 	default:
 		n.flat = n.role != roleRefused
 	}
-	n.outside = n.role != roleRefused && hasPointers(t)
+	n.outside = n.role != roleRefused && raw.HasPointers(t)
 	switch {
 	case n.flat:
 		n.role = roleShared

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"sync"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // linkMap chooses how maps of n's type are made and filled. Maps of the usual shapes are filled by code compiled for
@@ -44,7 +46,7 @@ func linkValues[K comparable](n *node, elem reflect.Type) {
 
 // wholeOf returns how maps of flat values are copied in one step, or nil.
 func wholeOf[K comparable](elem reflect.Type) func(unsafe.Pointer) unsafe.Pointer {
-	if !hasPointers(elem) {
+	if !raw.HasPointers(elem) {
 		switch layout := [2]uintptr{elem.Size(), uintptr(elem.Align())}; layout {
 		case [2]uintptr{0, 1}:
 			return whole[K, struct{}]

@@ -3,6 +3,8 @@ package clone
 import (
 	"reflect"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // This file and fix.go, maps.go hold the package's unsafe code. It rests on three facts:
@@ -42,7 +44,7 @@ func memoryOf(t reflect.Type) memory {
 	switch {
 	case t.Size() == 0:
 		m.clone = func(*state, unsafe.Pointer, int) unsafe.Pointer { return unsafe.Pointer(&nothing) }
-	case !hasPointers(t):
+	case !raw.HasPointers(t):
 		// Without pointers only size and alignment matter, and make followed by copy does not clear what it fills.
 		switch t.Align() {
 		case 8:
@@ -144,24 +146,6 @@ func cloneReflected(t reflect.Type) func(*state, unsafe.Pointer, int) unsafe.Poi
 func typeWord(t reflect.Type) unsafe.Pointer {
 	zero := reflect.Zero(t).Interface()
 	return (*face)(unsafe.Pointer(&zero)).typ
-}
-
-// hasPointers reports whether the garbage collector finds pointers in a t.
-func hasPointers(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.Array:
-		return t.Len() > 0 && hasPointers(t.Elem())
-	case reflect.Struct:
-		for f := range fieldsOf(t) {
-			if hasPointers(f.Type) {
-				return true
-			}
-		}
-		return false
-	case reflect.String, reflect.Slice, reflect.Interface, reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func, reflect.UnsafePointer:
-		return true
-	}
-	return false
 }
 
 // isDirect reports whether an interface that holds a t holds the t itself, as it does for pointers and maps and what

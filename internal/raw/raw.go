@@ -56,3 +56,22 @@ func (t Type) Size() uintptr { return t.Type.Size() }
 // Move assigns the value at src to the one at dst. src is not kept, so a variable
 // at src may stay on the stack.
 func (t Type) Move(dst, src unsafe.Pointer) { t.at(dst).Set(t.at(Hide(src))) }
+
+// HasPointers reports whether the garbage collector finds pointers in a t, as it does
+// in strings, slices and interfaces too.
+func HasPointers(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Array:
+		return t.Len() > 0 && HasPointers(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if HasPointers(t.Field(i).Type) {
+				return true
+			}
+		}
+		return false
+	case reflect.String, reflect.Slice, reflect.Interface, reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func, reflect.UnsafePointer:
+		return true
+	}
+	return false
+}
