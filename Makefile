@@ -1,9 +1,11 @@
 # Everything that is done to this repository by hand or in CI. `make` alone
-# lists the targets. The modules are those of go.work; nothing here names them.
+# lists the targets. The modules are those of all.work; nothing here names them.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS   += --no-print-directory
+
+export GOWORK := $(CURDIR)/all.work
 
 # What can be set: make test TIMEOUT=2h (it only ends tests that hang), make fuzz FUZZTIME=5m, make run ARGS=-addr=:8080
 TIMEOUT  ?= 60m
