@@ -7,14 +7,18 @@ MAKEFLAGS   += --no-print-directory
 
 export GOWORK := $(CURDIR)/all.work
 
+# The newest patch release of Go, whatever is installed: older ones have known holes.
+export GOTOOLCHAIN := go1.26.10
+
 # What can be set: make test TIMEOUT=2h (it only ends tests that hang), make fuzz FUZZTIME=5m, make run ARGS=-addr=:8080
 TIMEOUT  ?= 60m
 FUZZTIME ?= 30s
 SOAK     ?= 20
 ARGS     ?=
 
-# The folders of the modules, and of those that have packages.
+# The folders of the modules, those of the modules that are built alone, and those that have packages.
 modules  = $(shell go list -m -f '{{.Dir}}')
+unlisted = $(CURDIR)/tools $(CURDIR)/tools/vuln
 packaged = $(shell for dir in $(modules); do \
 	if [ -n "$$(go -C "$$dir" list ./... 2>/dev/null)" ]; then echo "$$dir"; fi; done)
 
@@ -35,8 +39,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: ## all that can be said without running the tests: format, lint, modules, documents, weight
-	@$(MAKE) --keep-going format lint modules alone repo weight
+check: ## all that can be said without running the tests: format, lint, modules, documents, weight, known vulnerabilities
+	@$(MAKE) --keep-going format lint modules alone repo weight vuln
 
 .PHONY: test
 test: prepare bin/gotestsum ## run all tests of all modules, with the race detector, in random order
@@ -80,6 +84,7 @@ browsers: ## try cookies in Chromium, Firefox and WebKit; as root it installs wh
 lint: bin/golangci-lint ## run the linters of .golangci.yml, go vet among them, on every module
 	@echo "golangci-lint"
 	@$(call each,$(packaged),$(once) $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
+	@$(call each,$(CURDIR)/tools/vuln,GOWORK=off $(once) $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
 
 .PHONY: fmt
 fmt: bin/gofumpt ## format all Go files
@@ -87,10 +92,10 @@ fmt: bin/gofumpt ## format all Go files
 
 .PHONY: tidy
 tidy: ## tidy the go.mod and go.sum of every module
-	@$(call each,$(modules),GOWORK=off go mod tidy)
+	@$(call each,$(modules) $(unlisted),GOWORK=off go mod tidy)
 
 # The parts of check that are not targets for people.
-.PHONY: format modules alone repo prepare weight
+.PHONY: format modules alone repo prepare weight vuln
 
 format: bin/gofumpt
 	@echo "gofumpt"
@@ -98,7 +103,7 @@ format: bin/gofumpt
 
 modules:
 	@echo "go mod tidy -diff"
-	@$(call each,$(modules),GOWORK=off go mod tidy -diff)
+	@$(call each,$(modules) $(unlisted),GOWORK=off go mod tidy -diff)
 
 # Users have no go.work of ours.
 alone:
@@ -114,6 +119,12 @@ repo:
 weight:
 	@echo "the weight of one more cache"
 	@go -C benchmarks run . weight -ours
+
+# The database of vulnerabilities is a module, of a pinned version.
+vuln:
+	@echo "known vulnerabilities in what the code calls"
+	@GOWORK=off go -C tools/vuln test .
+	@GOWORK=off go -C tools/vuln run . $(GOWORK)
 
 prepare:
 	@.ci/prepare
