@@ -18,7 +18,7 @@ ARGS     ?=
 
 # The folders of the modules, those of the modules that are built alone, and those that have packages.
 modules  = $(shell go list -m -f '{{.Dir}}')
-unlisted = $(CURDIR)/tools $(CURDIR)/tools/vuln
+unlisted = $(CURDIR)/tools $(CURDIR)/tools/vuln $(CURDIR)/tools/release
 packaged = $(shell for dir in $(modules); do \
 	if [ -n "$$(go -C "$$dir" list ./... 2>/dev/null)" ]; then echo "$$dir"; fi; done)
 
@@ -39,8 +39,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: ## all that can be said without running the tests: format, lint, modules, documents, weight, known vulnerabilities
-	@$(MAKE) --keep-going format lint modules alone repo weight vuln
+check: ## all but the tests: format, lint, modules, documents, weight, known vulnerabilities, a trial of a release
+	@$(MAKE) --keep-going format lint modules alone repo weight vuln trial
 
 .PHONY: test
 test: prepare bin/gotestsum ## run all tests of all modules, with the race detector, in random order
@@ -84,7 +84,7 @@ browsers: ## try cookies in Chromium, Firefox and WebKit; as root it installs wh
 lint: bin/golangci-lint ## run the linters of .golangci.yml, go vet among them, on every module
 	@echo "golangci-lint"
 	@$(call each,$(packaged),$(once) $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
-	@$(call each,$(CURDIR)/tools/vuln,GOWORK=off $(once) $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
+	@$(call each,$(CURDIR)/tools/vuln $(CURDIR)/tools/release,GOWORK=off $(once) $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
 
 .PHONY: fmt
 fmt: bin/gofumpt ## format all Go files
@@ -94,8 +94,12 @@ fmt: bin/gofumpt ## format all Go files
 tidy: ## tidy the go.mod and go.sum of every module
 	@$(call each,$(modules) $(unlisted),GOWORK=off go mod tidy)
 
+.PHONY: release
+release: ## make a release: VERSION=v0.1.0 tries it, commits and tags it, and writes bills of materials; it pushes nothing
+	@GOWORK=off go -C tools/release run . -publish -version "$(VERSION)" $(CURDIR)
+
 # The parts of check that are not targets for people.
-.PHONY: format modules alone repo prepare weight vuln
+.PHONY: format modules alone repo prepare weight vuln trial
 
 format: bin/gofumpt
 	@echo "gofumpt"
@@ -125,6 +129,12 @@ vuln:
 	@echo "known vulnerabilities in what the code calls"
 	@GOWORK=off go -C tools/vuln test .
 	@GOWORK=off go -C tools/vuln run . $(GOWORK)
+
+# Fetches every module as a user would.
+trial:
+	@echo "a trial of a release"
+	@GOWORK=off go -C tools/release test .
+	@GOWORK=off go -C tools/release run . $(CURDIR)
 
 prepare:
 	@.ci/prepare
