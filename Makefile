@@ -17,10 +17,10 @@ SOAK     ?= 20
 ARGS     ?=
 
 # The folders of the modules, those of the modules that are built alone, and those that have packages.
-modules  = $(shell go list -m -f '{{.Dir}}')
+modules  = $(shell GOWORK=$(GOWORK) go list -m -f '{{.Dir}}')
 unlisted = $(CURDIR)/tools $(CURDIR)/tools/vuln $(CURDIR)/tools/release
 packaged = $(shell for dir in $(modules); do \
-	if [ -n "$$(go -C "$$dir" list ./... 2>/dev/null)" ]; then echo "$$dir"; fi; done)
+	if [ -n "$$(GOWORK=$(GOWORK) go -C "$$dir" list ./... 2>/dev/null)" ]; then echo "$$dir"; fi; done)
 
 # $(call each,folders,command) runs the command in each folder, shows which,
 # goes on after a failure and fails in the end.
