@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 // A ProxySet is a group of addresses that belong to proxies of ours. Make one
@@ -117,7 +119,7 @@ func (p Proxies) compile(header string) (*trusted, error) {
 	var errs []error
 	for _, s := range p.sets {
 		if s.err != nil {
-			errs = append(errs, fmt.Errorf("ctxinfo: Config.Proxies: %s: %w", s.name, s.err))
+			errs = append(errs, linewise.Prefix("ctxinfo: Config.Proxies: "+s.name+": ", s.err))
 		}
 		if s.name == "" {
 			errs = append(errs, errors.New("ctxinfo: Config.Proxies: an empty ProxySet: use Private, Prefixes or a preset"))

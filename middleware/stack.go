@@ -176,17 +176,6 @@ func isNil(p Plugin) bool {
 // Plugins returns the plugins in list order; the slice is the caller's own.
 func (s *Stack) Plugins() []Plugin { return slices.Clone(s.plugins) }
 
-// Find returns the first plugin that is a T: a concrete plugin or a capability.
-func Find[T any](s *Stack) (T, bool) {
-	for _, p := range s.plugins {
-		if t, ok := p.(T); ok {
-			return t, true
-		}
-	}
-	var none T
-	return none, false
-}
-
 // commit runs every committer, in list order, until one fails or panics, and
 // merges what they say in Vary and Cache-Control.
 func (s *Stack) commit(ctx context.Context, status int, h http.Header) (err error) {
@@ -212,5 +201,5 @@ func (s *Stack) commit(ctx context.Context, status int, h http.Header) (err erro
 // failed reports a hook's failure and names where it happened.
 func (s *Stack) failed(ctx context.Context, plugin, hook string, err error) error {
 	observe.Emit(ctx, s.observer, observe.PluginFailure{Plugin: plugin, Hook: hook, Err: err})
-	return &PluginError{Plugin: plugin, Hook: hook, Err: err}
+	return &pluginError{plugin, hook, err}
 }

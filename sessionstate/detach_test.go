@@ -368,7 +368,7 @@ func TestHandlesTellOfStoresThatFail(t *testing.T) {
 		v.get(t, "/incr")
 		v.get(t, "/detach")
 		h := last()
-		for _, op := range []storetest.Op{storetest.Get, storetest.Swap} {
+		for _, op := range []string{"get", "swap"} {
 			faulty.Inject(storetest.Fault{Op: op, Times: -1})
 			err := h.Update(t.Context(), add(1))
 			if fault, ok := errors.AsType[middleware.Error](err); !ok || !errors.Is(err, sessionstate.ErrStore) || fault.StatusCode() != http.StatusServiceUnavailable {
@@ -436,7 +436,7 @@ func TestSaveNowSaysWhatWentWrong(t *testing.T) {
 		if _, err := sessionstate.Incr(count, s, 1); err != nil {
 			return err
 		}
-		faulty.Inject(storetest.Fault{Op: storetest.Swap})
+		faulty.Inject(storetest.Fault{Op: "swap"})
 		errs = append(errs, s.SaveNow(c.Request().Context()))
 		return nil // the response tries again
 	})

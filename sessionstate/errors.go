@@ -159,6 +159,9 @@ func withoutValue(err error) string {
 	if e, ok := errors.AsType[*lossless.Error](err); ok {
 		return e.Error()
 	}
+	if e, ok := errors.AsType[*sharedNameError](err); ok {
+		return e.Error()
+	}
 	for _, plain := range []error{errNull, errNoCodec, errChanged} {
 		if errors.Is(err, plain) {
 			return plain.Error()

@@ -69,7 +69,7 @@ func TestASessionThatWasEndedNeverAnswersAgain(t *testing.T) {
 						h.known[0].get(t, "/large").status(t, 200)
 					}
 					if round%3 > 0 {
-						for _, op := range []storetest.Op{storetest.Get, storetest.Swap, storetest.Put, storetest.Delete} {
+						for _, op := range []string{"get", "swap", "put", "delete"} {
 							s.Inject(storetest.Fault{Op: op, After: rnd.IntN(20), Times: 1 + rnd.IntN(3), Lost: round%3 == 1})
 						}
 					}

@@ -268,7 +268,7 @@ func TestContentionIsGivenUp(t *testing.T) {
 	a := newVisit(t, sessionstate.Config{Store: faulty})
 	v := a.visitor()
 	v.get(t, "/incr")
-	faulty.Inject(storetest.Fault{Op: storetest.Swap, Times: -1, Err: store.ErrConflict})
+	faulty.Inject(storetest.Fault{Op: "swap", Times: -1, Err: store.ErrConflict})
 	wants503(t, v.get(t, "/incr"), "contention")
 	faulty.Heal()
 	v.get(t, "/").wants(t, 200, "1")

@@ -13,6 +13,7 @@ import (
 	"github.com/reecho-go/reecho/internal/problem"
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/observe"
 )
 
 var (
@@ -40,7 +41,7 @@ func (m *Manager) End(c middleware.Context, err error) error {
 	if !ok {
 		return err
 	}
-	if _, panicked := errors.AsType[*middleware.PanicError](err); panicked {
+	if _, panicked := errors.AsType[*observe.PanicError](err); panicked {
 		s.panicked(ctx)
 	}
 	s.releaseScopes()

@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 // minSecret is the least a secret may have, in bytes.
@@ -145,10 +147,11 @@ func randomSecret() Secret {
 }
 
 // SecretFile reads the secrets from the file at path; if there is none, it
-// makes one with a new random key of 32 bytes, readable by its owner alone, and
-// the missing folders above it. Of several processes that start at once, one
-// makes the file and all use it. The file appears complete or not at all; the
-// file system must know hard links.
+// makes one with a new random key of 32 bytes, readable by its owner alone. The
+// folder must exist: a missing one is refused, since the path may be wrong, and a
+// new key ends all sessions. Of several processes that start at once, one makes the
+// file and all use it. The file appears complete or not at all; the file system
+// must support hard links.
 //
 // The file has a line for each key: its ID, a space, and the key in base64url
 // without padding. Empty lines and those that start with # are skipped. To
@@ -215,7 +218,7 @@ func readSecrets(path string) ([]Secret, error) {
 		return nil, fmt.Errorf("sessionstate: secret file %s holds no key: delete it to get a new one", path)
 	}
 	if err := checkSecrets(secrets); err != nil {
-		return nil, fmt.Errorf("sessionstate: secret file %s: %w", path, err)
+		return nil, linewise.Prefix("sessionstate: secret file "+path+": ", err, "sessionstate: Config.")
 	}
 	return secrets, nil
 }
@@ -224,8 +227,8 @@ func readSecrets(path string) ([]Secret, error) {
 // which fails if somebody else was faster: then theirs is used.
 func createSecrets(path string) error {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the folder %s does not exist: make it, for the process's user alone, or correct the path: %w", dir, err)
 	}
 	s := randomSecret()
 	s.ID = time.Now().UTC().Format("2006-01-02")
