@@ -232,7 +232,7 @@ func (p Proxies) checkProviders(header string) error {
 		fail("Config.Header %s: %s", header, way)
 		return errors.Join(errs...)
 	}
-	alone := owner(header)
+	sole := owner(header)
 	anyPeer := slices.ContainsFunc(p.sets, func(s ProxySet) bool { return s.anyPeer })
 	found := false
 	var unranged string // the provider without ranges
@@ -246,16 +246,16 @@ func (p Proxies) checkProviders(header string) error {
 			}
 			unranged = s.name
 		}
-		found = found || s.provider == alone
+		found = found || s.provider == sole
 		switch {
-		case alone != nil && s.provider != alone && !s.anyPeer:
-			fail("Config.Header %s is written by %s alone, but Config.Proxies has %s too: leave it out, or use X-Forwarded-For", header, alone.name, s.name)
+		case sole != nil && s.provider != sole && !s.anyPeer:
+			fail("Config.Header %s is written by %s alone, but Config.Proxies has %s too: leave it out, or use X-Forwarded-For", header, sole.name, s.name)
 		case s.provider != nil && !s.provider.believes(header):
 			fail("Config.Header %s: %s hands on what a client sends in it: %s", header, s.name, s.provider.ways())
 		}
 	}
-	if alone != nil && !found && !anyPeer {
-		fail("Config.Header %s is written by %s alone: put that preset into Config.Proxies", header, alone.name)
+	if sole != nil && !found && !anyPeer {
+		fail("Config.Header %s is written by %s alone: put that preset into Config.Proxies", header, sole.name)
 	}
 	return errors.Join(errs...)
 }

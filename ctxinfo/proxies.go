@@ -136,10 +136,10 @@ func (p Proxies) compile(header string) (*trusted, error) {
 			t.presets = append(t.presets, r)
 		}
 	}
-	if alone := owner(header); alone != nil && len(t.presets) == 0 && t.anyPeer {
+	if sole := owner(header); sole != nil && len(t.presets) == 0 && t.anyPeer {
 		// Whoever is believed for a header that one provider alone writes is
 		// that provider, and no more.
-		t.presets = []presetRanges{{provider: alone, located: alone.located}}
+		t.presets = []presetRanges{{provider: sole, located: sole.located}}
 	}
 	return t, errors.Join(errors.Join(errs...), p.checkProviders(header))
 }

@@ -23,7 +23,7 @@ type Hook struct {
 
 // rawChange is a change before the key's type is known.
 type rawChange struct {
-	tab            TabName
+	tab            string
 	old, now       entry
 	hadOld, hasNow bool
 }
@@ -59,7 +59,7 @@ func newChange[T any](k *Key[T], s *State, raw rawChange) Change[T] {
 // OnChange returns a Hook that calls f at once when a Set, Update or Delete of
 // any key with this name has changed the value, before that call returns. It
 // may read and change other keys, whose hooks then run too; more than 16 at
-// once are [ErrCycle]. An error takes the change back and is returned to
+// once are an error. An error takes the change back and is returned to
 // whoever made it; what f itself changed stays. f does not run again when an
 // Update is repeated on a newer session.
 func (k *Key[T]) OnChange(f func(ctx context.Context, ch Change[T]) error) Hook {
@@ -89,7 +89,7 @@ func (s *State) changed(name string, old entry, hadOld bool, now entry, hasNow b
 	s.mu.Lock()
 	if s.running >= maxRunning {
 		s.mu.Unlock()
-		return ErrCycle
+		return errCycle
 	}
 	s.running++
 	s.mu.Unlock()

@@ -150,7 +150,7 @@ func (k *Key[T]) Lookup(s *State) (T, bool, error) {
 // Set gives the key a value. It is encoded at once, so a value that cannot be
 // kept or is too large ([ErrTooLarge]) fails here and changes nothing. Setting
 // the value that the key has already is no change. Errors: [ErrValue],
-// [ErrTooLarge], [ErrCommitted], what an OnChange function returned, and that
+// [ErrTooLarge], [middleware.ErrCommitted], what an OnChange function returned, and that
 // of loading the session.
 func (k *Key[T]) Set(s *State, v T) error {
 	e, err := k.encode(s.m.values, v)
@@ -192,7 +192,7 @@ func (k *Key[T]) Update(s *State, f func(T) T) (T, error) {
 	return k.decode(s.m.values, e) // not what f returned: f may have kept it
 }
 
-// Delete removes the key's value. Errors: [ErrCommitted], what an OnChange
+// Delete removes the key's value. Errors: [middleware.ErrCommitted], what an OnChange
 // function returned, that of loading the session, and an [ErrValue] if another key
 // has the name.
 func (k *Key[T]) Delete(s *State) error {

@@ -151,8 +151,8 @@ func (m *Manager) open(c Config) error {
 	if c.CookieMode.Foreign != nil {
 		k.legacy = legacyCookies{c.CookieMode.Foreign.Cookies()}
 		m.revoked.legacy = k.legacy.until()
-		if theirs := c.CookieMode.Foreign.Store(); theirs != nil {
-			m.backend = &foreignBackend{cookieBackend: k, store: theirs}
+		if kept := c.CookieMode.Foreign.Store(); kept != nil {
+			m.backend = &foreignBackend{cookieBackend: k, store: kept}
 			return nil
 		}
 	}

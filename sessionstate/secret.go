@@ -42,17 +42,16 @@ func (s Secret) kid() byte {
 	return sum[0]
 }
 
-// String shows the ID alone.
-func (s Secret) String() string { return "Secret(" + s.ID + ")" }
-
 // Format implements fmt.Formatter: every verb shows the ID alone.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.redacted()) }
 
 // MarshalText shows the ID alone, so that JSON, and logs in it, hold no key.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.redacted()), nil }
 
 // LogValue implements slog.LogValuer: it shows the ID alone.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.redacted()) }
+
+func (s Secret) redacted() string { return "Secret(" + s.ID + ")" }
 
 // checkSecrets finds everything that is wrong with a list of secrets.
 func checkSecrets(secrets []Secret) error {

@@ -214,7 +214,7 @@ func answer(t *testing.T, b *bench) {
 
 func handlerError(t *testing.T, b *bench) {
 	s, _ := b.stack(t)
-	mine := errors.New("plugintest: the handler failed")
+	want := errors.New("plugintest: the handler failed")
 	var got error
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
@@ -224,9 +224,9 @@ func handlerError(t *testing.T, b *bench) {
 		}
 	}
 	e.Use(echov4.Middleware(s))
-	e.GET("/", func(echo.Context) error { return mine })
+	e.GET("/", func(echo.Context) error { return want })
 	e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody))
-	if !errors.Is(got, mine) {
+	if !errors.Is(got, want) {
 		t.Errorf("the error handler got %v, want the handler's error", got)
 	}
 }
