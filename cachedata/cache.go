@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 // Cache remembers the results of one function by its argument. Make it with
@@ -50,7 +51,7 @@ func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Co
 		fns.load = loading(load)
 	}
 	if err := newCore(c, name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns, errors.Join(wrong, settings.withoutBatch())); err != nil {
-		return nil, fmt.Errorf("cachedata: New(%q): %w", name, err)
+		return nil, linewise.Prefix(fmt.Sprintf("cachedata: New(%q): ", name), err, "cachedata: ", name+": ")
 	}
 	return c, nil
 }

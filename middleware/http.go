@@ -15,7 +15,7 @@ import (
 // the BeforeHeaders hooks, and not to one of an outer middleware.
 //
 // A handler of net/http returns no error, so End hooks get the errors of hooks and
-// wrappers only, and a *[PanicError] after a panic. The Stack answers every error
+// wrappers only, and an *[observe.PanicError] after a panic. The Stack answers every error
 // itself: one that is not an [Error] with 500, without details. After a panic the
 // BeforeHeaders hooks run at once, with status 500, so that their headers are set
 // when an outer middleware recovers and answers; then the panic continues.

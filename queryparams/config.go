@@ -92,9 +92,6 @@ type SchemaConfig struct {
 	// spelling wins. Links have the exact names. Default false: PAGE is an
 	// unknown parameter.
 	FoldCase bool
-	// RejectSemicolon reports values with an unescaped semicolon, which some
-	// old parsers take for a separator. Default false: it is data.
-	RejectSemicolon bool
 	// Clone copies each query before it is read. Texts without escapes share
 	// memory with what was read: without a copy, one that is kept for long
 	// keeps the whole first line of its request, which a path can make long.

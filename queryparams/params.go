@@ -44,8 +44,8 @@ type Params struct {
 
 	corrections []*FieldError // faults that a default has taken the place of
 
-	onChange   func(Change)
-	changes    []Change // not yet handed to onChange
+	onChange   func(query string, push bool)
+	changes    []queryChange // onChange has not been called with them yet
 	delivering bool
 }
 
@@ -98,19 +98,6 @@ func (p *Params) GetAll(key string) []string {
 		}
 	}
 	return values
-}
-
-// Has reports whether key is there.
-func (p *Params) Has(key string) bool {
-	_, ok := p.Get(key)
-	return ok
-}
-
-// Keys lists the different keys in order of first appearance.
-func (p *Params) Keys() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.keys(p.entries)
 }
 
 func (p *Params) keys(entries []entry) []string {

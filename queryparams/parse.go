@@ -197,7 +197,7 @@ func (r *reader) scalar(l *leaf, o *occurrence, raw string, v reflect.Value) boo
 		cause              error
 	)
 	switch {
-	case o.flags&(hasEscape|hasNonPrintable|hasSemi) != 0:
+	case o.flags&(hasEscape|hasNonPrintable) != 0:
 		text, code, offset = r.p.decode(raw, o.flags, l.control)
 	case raw == "" && l.isFlag(o):
 		text = "true"

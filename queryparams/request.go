@@ -134,19 +134,9 @@ func Get[T any](c middleware.Context, name string, param Param[T]) (T, error) {
 	return v, nil
 }
 
-// GetOr reads one parameter of c's request, and gives the fallback if it is
-// missing or not valid.
-func GetOr[T any](c middleware.Context, name string, fallback T) T {
-	v, err := lookup(queryOf(c.Request()), name, Param[T]{Default: fallback})
-	if err != nil {
-		return fallback
-	}
-	return v
-}
-
 // Remember binds the parameters of s to a memory, which state finds for a
 // request: sessionstate.From, if the memory is a key of the session.
-func Remember[T, S any](s *Schema[T], m Memory[T, S], state func(middleware.Context) S, cfg RememberConfig) (*RememberedPage[T, S], error) {
+func Remember[T, S any](s *Schema[T], m Memory[T, S], state func(middleware.Context) S, cfg RememberConfig) (*Remembered[T, S], error) {
 	r, err := remember(s, m, cfg)
 	if err == nil && state == nil {
 		err = errors.New("queryparams: Remember needs the function that finds the state of a request")
@@ -154,37 +144,32 @@ func Remember[T, S any](s *Schema[T], m Memory[T, S], state func(middleware.Cont
 	if err != nil {
 		return nil, err
 	}
-	return &RememberedPage[T, S]{Remembered: r, state: state}, nil
+	r.state = state
+	return r, nil
 }
 
-// RememberedPage is a [Remembered] that serves requests.
-type RememberedPage[T, S any] struct {
-	*Remembered[T, S]
-	state func(middleware.Context) S
-}
-
-// Bind is [Schema.Bind] with the memory; see [Remembered] for what counts. On
-// routes that a [Plugin] serves, the browser's URL gets what came from the
+// Bind is [Schema.Bind] with the memory: [Remembered] says where the values come
+// from. On routes that a [Plugin] serves, the browser's URL gets what came from the
 // memory. It never redirects. Its error may also be one of the memory's.
-func (p *RememberedPage[T, S]) Bind(c middleware.Context) (T, error) {
+func (r *Remembered[T, S]) Bind(c middleware.Context) (T, error) {
 	var zero T
 	ctx := c.Request().Context()
 	raw := queryOf(c.Request())
-	v, defaulted, seeds, err := p.read(raw, func() S { return p.state(c) })
+	v, defaulted, seeds, err := r.read(raw, func() S { return r.state(c) })
 	if err != nil {
 		return zero, answer(c, err)
 	}
 	show(ctx, seeds)
 	if len(defaulted) > 0 {
 		if params, err := FromContext(ctx); err == nil {
-			if own, err := p.schema.Encode(*v); err == nil {
-				params.repair(p.schema.plan, own, defaulted)
+			if own, err := r.schema.Encode(*v); err == nil {
+				params.repair(r.schema.plan, own, defaulted)
 			}
 		}
 	}
-	if p.cfg.Follow && raw != "" && len(seeds) == 0 {
-		if entries, err := parseEntries(raw, p.schema.plan.cfg.Limits.ofOthers()); err == nil && slices.ContainsFunc(entries, p.owns) {
-			if err := p.keep(p.state(c), *v); err != nil {
+	if r.cfg.Follow && raw != "" && len(seeds) == 0 {
+		if entries, err := parseEntries(raw, r.schema.plan.cfg.Limits.ofOthers()); err == nil && slices.ContainsFunc(entries, r.owns) {
+			if err := r.keep(r.state(c), *v); err != nil {
 				return zero, err
 			}
 		}

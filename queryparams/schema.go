@@ -1,6 +1,7 @@
 package queryparams
 
 import (
+	"log"
 	"reflect"
 	"strings"
 	"sync"
@@ -11,10 +12,16 @@ import (
 type Schema[T any] struct{ plan *plan }
 
 // NewSchema compiles the schema of T, a struct. All problems of its tags,
-// defaults, names and types come back together in a [SchemaError]. Fields with
-// tags of a validator (validate, binding), which are not read here, are told to
-// package log's logger (and so to a default logger of slog), unless T is a
-// [Validator].
+// defaults, names and types come back together in a [SchemaError].
+//
+// If T or *T has a method Validate() error, it checks rules that tags cannot
+// express, such as that one field is before another. It is called on a value whose
+// fields are valid by themselves, after the value was read and before it is
+// written. It may return *FieldError values, joined, to name parameters; the text of
+// any other error is shown to the client. If T has no such method, NewSchema
+// refuses parameters whose types have one, since nothing would call it, and logs a
+// warning by package log for fields with tags of other validators (validate,
+// binding), which are not read here.
 func NewSchema[T any](cfg SchemaConfig) (*Schema[T], error) {
 	p, err := compile(reflect.TypeFor[T](), cfg)
 	if err != nil {
@@ -31,13 +38,8 @@ func Must[T any](v T, err error) T {
 	return v
 }
 
-// Validator is a type with rules that tags cannot say, such as that one field
-// is before another. Validate is called on a value whose fields are all right
-// by themselves, after it was read and before it is written. It may return
-// *FieldError values, joined, to name parameters; any other error is shown to
-// the client as it is. Of a T without the method, NewSchema refuses parameters
-// whose types have one: nothing would call it.
-type Validator interface{ Validate() error }
+// validator is a type with rules that tags cannot express.
+type validator interface{ Validate() error }
 
 // Parse reads a raw query, without the question mark. Its error is an
 // [*Errors], and the value is then the zero T. It costs one allocation for T,
@@ -74,11 +76,11 @@ func (s *Schema[T]) Encode(v T) (string, error) {
 	return s.plan.encode(reflect.ValueOf(&v).Elem(), false)
 }
 
-var validatorType = reflect.TypeFor[Validator]()
+var validatorType = reflect.TypeFor[validator]()
 
 // hookErrors runs the Validate method of v, a *T.
 func hookErrors(v any) *Errors {
-	err := v.(Validator).Validate()
+	err := v.(validator).Validate()
 	if err == nil {
 		return nil
 	}
@@ -125,17 +127,31 @@ func schemaOf[T any]() (*Schema[T], error) {
 // memo holds plans with the zero config: a memo of a pure function of the type.
 var memo sync.Map // reflect.Type -> compiled
 
+// compiled is the plan of a type, or why there is none.
 type compiled struct {
-	plan *plan
-	err  error
+	plan   *plan
+	err    error
+	logged sync.Once
+}
+
+// mistake logs err, a mistake in the program that a request has met, if it is the
+// first of the type: clients see a 500 and hosts need not log what they answer.
+func (c *compiled) mistake(err error) error {
+	c.logged.Do(func() {
+		log.Printf("%v: every request that reads it fails with status 500; the program can find this when it starts, by NewSchema", err)
+	})
+	return err
 }
 
 func planOf(t reflect.Type) (*plan, error) {
 	got, ok := memo.Load(t)
 	if !ok {
 		p, err := compile(t, SchemaConfig{})
-		got, _ = memo.LoadOrStore(t, &compiled{p, err})
+		got, _ = memo.LoadOrStore(t, &compiled{plan: p, err: err})
 	}
 	c := got.(*compiled)
-	return c.plan, c.err
+	if c.err != nil {
+		return nil, c.mistake(c.err)
+	}
+	return c.plan, nil
 }

@@ -211,6 +211,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 			sep, err := separator(style)
 			if err != nil {
 				tags.errs = append(tags.errs, err)
+				tags.pop("default") // how to split it is not known
 			}
 			l.sep = sep
 			l.splitsEscaped = sep != 0 && l.neverHas(sep)

@@ -19,7 +19,7 @@
 //   - changes are saved before the response's headers leave, on every way out
 //     of a handler: so a redirect's target sees them. They are dropped when the
 //     status is 5xx or the handler panics. What comes too late fails with
-//     [ErrCommitted];
+//     [middleware.ErrCommitted];
 //   - nothing is written when nothing has changed;
 //   - what a key returns is the caller's own; a value that is not of the key's
 //     type reads as the default, and the observer is told;

@@ -131,7 +131,7 @@ func (s *State) edit(name string, e edit) (entry, error) {
 		}
 		if !s.isOpen() {
 			s.mu.Unlock()
-			return entry{}, ErrCommitted
+			return entry{}, errCommitted
 		}
 		now, ok := s.cur.find(name)
 		s.mu.Unlock()
@@ -169,7 +169,7 @@ func (s *State) put(name string, e edit, now entry, ok bool, next entry, present
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.isOpen() {
-		return false, nil, ErrCommitted
+		return false, nil, errCommitted
 	}
 	if again, okAgain := s.cur.find(name); again != now || okAgain != ok {
 		return false, nil, nil
@@ -214,7 +214,7 @@ func (s *State) mutate(f func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.isOpen() {
-		return ErrCommitted
+		return errCommitted
 	}
 	return f()
 }

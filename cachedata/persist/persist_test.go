@@ -279,7 +279,7 @@ func TestWritesBehindAreDoneWhenTheCacheIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		inner := keeper(t)
-		s := storetest.Faulty(inner, storetest.Fault{Op: storetest.Swap, Delay: 50 * time.Millisecond, Times: -1})
+		s := storetest.Faulty(inner, storetest.Fault{Op: "swap", Delay: 50 * time.Millisecond, Times: -1})
 		p := run(t, s, cachedata.Config{}, persist.Config{WriteBehind: true, Budget: time.Second})
 		began := time.Now()
 		p.wants(t, "a", "a 1", cachedata.Load) // which makes the clock

@@ -38,7 +38,7 @@ type app struct {
 	results   *results
 	options   strikes.Options
 	filters   *queryparams.Schema[filter]
-	cachePage *queryparams.RememberedPage[cacheQuery, *sessionstate.State]
+	cachePage *queryparams.Remembered[cacheQuery, *sessionstate.State]
 	defaults  filter // what an empty query says
 	texts     catalog.Catalog
 	assets    *assets

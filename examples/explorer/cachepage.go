@@ -32,7 +32,7 @@ var cacheViews = sessionstate.NewKey("cacheview", sessionstate.KeyConfig[cacheQu
 
 // newCachePage binds the page's URL to the visitor's session: /cache alone finds
 // the last view, and a link with a view shows that to everybody.
-func newCachePage(group *cachedata.Group) (*queryparams.RememberedPage[cacheQuery, *sessionstate.State], error) {
+func newCachePage(group *cachedata.Group) (*queryparams.Remembered[cacheQuery, *sessionstate.State], error) {
 	schema, err := queryparams.NewSchema[cacheQuery](queryparams.SchemaConfig{
 		Codecs: []queryparams.Codec{queryparams.OneOf[cacheName](cacheNames(group)...)},
 	})

@@ -165,7 +165,7 @@ func (a *app) facts(c echo.Context, r reader) []factView {
 	how := func(f ctxinfo.Facet) string {
 		source := in.Source(f)
 		text := r.T("from: %s", r.sourceName(source))
-		if !source.Trusted && source.Kind != ctxinfo.SourceDefault {
+		if !source.Trusted && source.Kind != "" {
 			text += ", " + r.T("as your browser says")
 		}
 		return text

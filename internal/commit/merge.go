@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// Said is what a response's Vary and Cache-Control said before a hook ran.
-type Said struct{ vary, control []string }
+// Caching is a response's Vary and Cache-Control as they were before a hook ran.
+type Caching struct{ vary, control []string }
 
-// SaidIn notes what h says.
-func SaidIn(h http.Header) Said { return Said{h["Vary"], h["Cache-Control"]} }
+// CachingIn returns those of h.
+func CachingIn(h http.Header) Caching { return Caching{h["Vary"], h["Cache-Control"]} }
 
-// MergeInto merges what a hook has made of h with what h said before: Vary
+// MergeInto merges what a hook has made of h with what h held before: Vary
 // becomes the union, Cache-Control the strictest of both. So a hook may simply
 // set its own.
-func (s Said) MergeInto(h http.Header) {
+func (s Caching) MergeInto(h http.Header) {
 	if now := h["Vary"]; len(s.vary) > 0 && !slices.Equal(s.vary, now) {
 		h["Vary"] = []string{MergeVary(s.vary, now)}
 	}

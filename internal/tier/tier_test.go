@@ -544,7 +544,7 @@ func TestClearsWaitForAStoreThatIsAway(t *testing.T) {
 
 func TestAStoreThatIsFullServesWhatItHasAndTakesClears(t *testing.T) {
 	t.Parallel()
-	s := memstore.Must(memstore.New(memstore.Config{MaxEntries: 8, WhenFull: memstore.Refuse}))
+	s := memstore.Must(memstore.New(memstore.Config{MaxEntries: 8, Refuse: true}))
 	t.Cleanup(func() { _ = s.Close(context.Background()) }) // it waits for nothing
 	tr, events := on(t, s, nil)
 	for i := range 20 {
