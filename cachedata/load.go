@@ -39,6 +39,7 @@ type load struct {
 
 	ticket level.Ticket // what its result may be stored with; nil: it may not
 	found  *entry       // what the store has; nil: it is loaded
+	waits  waits        // for what others change
 
 	cleared atomic.Bool // the load has cleared its own cache
 }
@@ -188,6 +189,10 @@ func (l *load) Find() (any, bool) {
 func (l *load) Load(ctx context.Context) (any, error) {
 	if second := l.core.second; second != nil {
 		if second.find(ctx, []*load{l}); l.found != nil {
+			return l.found, nil
+		}
+		defer second.lead(ctx, l)()
+		if l.found != nil {
 			return l.found, nil
 		}
 	}
@@ -400,6 +405,9 @@ func (l *load) Fail(err error) {
 // Done implements flight.Work.
 func (l *load) Done(ctx context.Context, o flight.Outcome) {
 	c := l.core
+	if c.second != nil && c.second.others != nil {
+		c.second.others.arrived(l)
+	}
 	l.settle()
 	if l.why == toRenew {
 		c.counters.refreshes.Add(1)
