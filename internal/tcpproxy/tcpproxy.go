@@ -1,4 +1,4 @@
-// Package tcpproxy passes TCP connections on to a server, and cuts, refuses or holds
+// Package tcpproxy passes TCP connections on to a server, and cuts, holds or delays
 // them: for tests and benchmarks of what a broken network does.
 package tcpproxy
 
@@ -21,6 +21,7 @@ type Proxy struct {
 	mu    sync.Mutex
 	open  map[net.Conn]bool
 	cut   bool
+	held  chan struct{} // closed when what is held goes on; nil: nothing is
 	delay time.Duration
 }
 
@@ -81,19 +82,24 @@ func (p *Proxy) pass(to, from net.Conn) {
 		if err != nil {
 			return
 		}
-		if wait := p.wait(); wait > 0 {
-			time.Sleep(wait)
-		}
+		p.wait()
 		if _, err := to.Write(b[:n]); err != nil {
 			return
 		}
 	}
 }
 
-func (p *Proxy) wait() time.Duration {
+// wait waits for as long as what has been read is to be kept back.
+func (p *Proxy) wait() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.delay
+	held, delay := p.held, p.delay
+	p.mu.Unlock()
+	if held != nil {
+		<-held
+	}
+	if delay > 0 {
+		time.Sleep(delay)
+	}
 }
 
 // Delay holds what is passed on from now on for so long, in each direction.
@@ -113,16 +119,31 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Mend lets connections through again.
+// Hold passes nothing on, without a word, as a network does that loses everything,
+// until [Proxy.Mend].
+func (p *Proxy) Hold() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held == nil {
+		p.held = make(chan struct{})
+	}
+}
+
+// Mend lets everything through again, what was held first.
 func (p *Proxy) Mend() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cut = false
+	if p.held != nil {
+		close(p.held)
+		p.held = nil
+	}
 }
 
 // Close ends the proxy and all connections, and waits for its goroutines.
 func (p *Proxy) Close() error {
 	err := p.l.Close()
+	p.Mend()
 	p.Cut()
 	p.wg.Wait()
 	return err
