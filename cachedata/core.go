@@ -135,6 +135,9 @@ func newCore(self shell, name string, key, result reflect.Type, cfg settings, fn
 	case err != nil:
 		return fmt.Errorf("group %q: %w: give it another name, or close the other cache first", c.group.Name(), err)
 	}
+	if c.second != nil {
+		c.second.watch()
+	}
 	return nil
 }
 

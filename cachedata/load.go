@@ -39,6 +39,7 @@ type load struct {
 
 	ticket level.Ticket // what its result may be stored with; nil: it may not
 	found  *entry       // what the store has; nil: it is loaded
+	waits  waits        // for what others change
 
 	cleared atomic.Bool // the load has cleared its own cache
 }
@@ -400,6 +401,9 @@ func (l *load) Fail(err error) {
 // Done implements flight.Work.
 func (l *load) Done(ctx context.Context, o flight.Outcome) {
 	c := l.core
+	if c.second != nil && c.second.others != nil {
+		c.second.others.arrived(l)
+	}
 	l.settle()
 	if l.why == toRenew {
 		c.counters.refreshes.Add(1)

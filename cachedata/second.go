@@ -26,6 +26,8 @@ type secondLevel struct {
 	clears atomic.Int64 // that are under way
 	mu     sync.Mutex
 	busy   map[id]int // puts and deletes that are under way
+
+	others *others // nil: what other processes change is not heard
 }
 
 func newSecondLevel(c *core) (*secondLevel, error) {
@@ -37,6 +39,14 @@ func newSecondLevel(c *core) (*secondLevel, error) {
 		return nil, fmt.Errorf("field Store: %w", err)
 	}
 	return &secondLevel{core: c, kept: kept, busy: make(map[id]int)}, nil
+}
+
+// watch begins to hear of what other processes change.
+func (s *secondLevel) watch() {
+	o := &others{core: s.core, of: make(map[level.Sum]id), coming: make(map[level.Sum]*coming)}
+	if s.kept.Watch(o) {
+		s.others = o
+	}
 }
 
 // keyOf is the key of a place, as the store has it.
@@ -74,7 +84,11 @@ func (s *secondLevel) find(ctx context.Context, loads []*load) {
 		// What is found was loaded before this, and no clear of a tag has come since
 		// that is not in the store.
 		l.born.Store(s.core.group.Tags().Now() + 1)
-		if k, ok := s.keyOf(l.place); ok && !s.changing(l.id) {
+		k, ok := s.keyOf(l.place)
+		if ok && s.others != nil {
+			s.others.expect(l, s.kept.Sum(k))
+		}
+		if ok && !s.changing(l.id) {
 			asked, wanted = append(asked, l), append(wanted, k)
 		}
 	}
@@ -164,14 +178,21 @@ func (s *secondLevel) during(id id, f func()) {
 	f()
 }
 
-// put stores an entry of p; change does so in memory. The store comes first: what the memory forgets at once is
+// put stores an entry of p; change does so in memory, and undoes it if others have
+// changed it meanwhile. The store comes first: what the memory forgets at once is
 // looked for there.
-func (s *secondLevel) put(ctx context.Context, p *place, e *entry, change func()) {
+func (s *secondLevel) put(ctx context.Context, p *place, e *entry, change func(overtaken func() bool)) {
 	s.during(p.id, func() {
+		overtaken := func() bool { return false }
 		if k, ok := s.keyOf(p); ok {
+			if s.others != nil {
+				var done func()
+				overtaken, done = s.others.during(p.id, s.kept.Sum(k))
+				defer done()
+			}
 			s.kept.Put(context.WithoutCancel(ctx), k, s.result(e))
 		}
-		change()
+		change(overtaken)
 	})
 }
 

@@ -221,10 +221,10 @@ func (p *place) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error
 		return err
 	}
 	clears := c.group.Tags()
-	var replaced *entry
+	var replaced, undone *entry
 	var refused string
 	var in *era
-	change := func() {
+	change := func(overtaken func() bool) {
 		in = p.era.Load()
 		in.flights.Override(p.id, "put", func() {
 			if x != nil {
@@ -235,15 +235,19 @@ func (p *place) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error
 			if x != nil {
 				x.checked.Store(clears.Now())
 			}
+			if overtaken != nil && overtaken() { // last: what comes later finds the entry
+				undone = in.entries.remove(p.id)
+			}
 		})
 	}
 	if c.second != nil {
 		c.second.put(ctx, p, e, change)
 	} else {
-		change()
+		change(nil)
 	}
 	p.settle()
 	p.left(ctx, in, p.id, replaced, observe.CauseReplaced)
+	p.left(ctx, in, p.id, undone, observe.CauseDeleted)
 	if refused != "" {
 		c.refused(ctx, p.key, refused)
 	}

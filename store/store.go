@@ -17,6 +17,7 @@
 //   - [Toucher]: extends the life of a session without writing it again.
 //   - [Scanner]: lists and ends the sessions of a user.
 //   - [Batcher]: reads several keys in one exchange.
+//   - [Watcher]: tells the caches of one process what another one has changed.
 //   - [Closer]: for the program that opened the store. The toolkit does not close
 //     a store that it was given.
 //

@@ -37,9 +37,28 @@ type Level interface {
 	Delete(ctx context.Context, k Key)
 	ClearTag(ctx context.Context, tag string)
 	Clear(ctx context.Context)
+	// Watch has m told of what other processes change until Close, and reports
+	// whether they can be heard. Sum is what m knows a key by.
+	Watch(m Memory) bool
+	Sum(k Key) Sum
 	// Close waits for what runs.
 	Close(ctx context.Context) error
 }
+
+// Memory is what a cache has of the results in memory, and on their way there. It is
+// told of what others change one thing at a time, and answers quickly.
+type Memory interface {
+	// Changed says that the result of a key is not the last one any more.
+	Changed(s Sum)
+	// ClearTag and Clear say so of all results with a tag, and of all.
+	ClearTag(tag string)
+	Clear()
+	// Distrust says that changes may have been missed.
+	Distrust()
+}
+
+// Sum stands for a key: no two that anybody has found have the same one.
+type Sum [16]byte
 
 // Key is the argument of a call.
 type Key struct {

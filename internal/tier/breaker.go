@@ -64,6 +64,13 @@ func (b *breaker) forget() {
 	b.trying = false
 }
 
+// reset is what to do when there is news that the store is back.
+func (b *breaker) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failures = 0
+}
+
 // errSlow says that the store did not answer within the budget.
 var errSlow = errors.New("the store did not answer in time")
 

@@ -56,6 +56,9 @@ type Tier struct {
 	began time.Time    // and what has passed since then says how late it is
 	ahead atomic.Int64 // how much later it is than our clock says, in nanoseconds
 
+	watched bool   // somebody may be told of what is changed
+	unwatch func() // nil: nothing of it is told here
+
 	breaker breaker
 	writes  sync.WaitGroup // behind their calls
 	pending pending
@@ -93,6 +96,7 @@ func New(cfg Config) (*Tier, error) {
 		errs = append(errs, fmt.Errorf("the store is a %T without compare-and-swap (store.Swapper), so that results would come back that were cleared: use one that has it", cfg.Store))
 	}
 	t.batch, _ = store.As[store.Batcher](cfg.Store)
+	_, t.watched = store.As[store.Watcher](cfg.Store)
 	if err := brings(cfg.Codec, cfg.Result); err != nil {
 		errs = append(errs, err)
 	}
@@ -118,8 +122,7 @@ func part(name string) string {
 // name is where the record of a key is. What is there is compared with the key
 // itself.
 func (t *Tier) name(k level.Key) string {
-	sum := sha256.Sum256(k.Canonical)
-	return fmt.Sprintf("%sr/%016x-%x", t.prefix, k.Fingerprint, sum[:16])
+	return fmt.Sprintf("%s%s%016x-%x", t.prefix, ofResults, k.Fingerprint, t.Sum(k))
 }
 
 // now is the time in nanoseconds since 1970: that of our clock, or later if the
@@ -415,8 +418,11 @@ func (t *Tier) tell(ctx context.Context, op string, took time.Duration, err erro
 }
 
 // Close waits for what is written behind calls, and for the calls of the store that
-// run. Nothing is asked of it any more.
+// run. Nothing is asked of it any more, and nothing told.
 func (t *Tier) Close(ctx context.Context) error {
+	if t.unwatch != nil {
+		t.unwatch()
+	}
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
