@@ -29,8 +29,20 @@ import (
 func main() {
 	program.Main(program.Program{
 		Name: "benchmarks", Dir: "benchmarks", Groups: workloads.All(), Ours: workloads.Ours, Publish: publish,
+		Compared: compared,
 		Commands: map[string]func(context.Context, []string) error{"weight": weigh},
 	})
+}
+
+var compared = []string{
+	"github.com/maypok86/otter/v2", "github.com/dgraph-io/ristretto/v2", "github.com/patrickmn/go-cache",
+	"github.com/allegro/bigcache/v3", "github.com/coocood/freecache", "github.com/VictoriaMetrics/fastcache",
+	"github.com/jellydator/ttlcache/v3", "github.com/hashicorp/golang-lru/v2",
+	"github.com/mitchellh/hashstructure/v2", "github.com/cespare/xxhash/v2", "github.com/fxamacker/cbor/v2",
+	"github.com/vmihailenco/msgpack/v5", "github.com/jinzhu/copier", "github.com/huandu/go-clone",
+	"github.com/tiendc/go-deepcopy", "github.com/labstack/echo/v4",
+	"github.com/Yiling-J/theine-go", "github.com/viccon/sturdyc", "github.com/bluele/gcache", "golang.org/x/sync",
+	"github.com/labstack/echo-contrib", "github.com/gorilla/sessions", "github.com/alexedwards/scs/v2",
 }
 
 // weigh prints what one more cache and its peers weigh, and fails if ours are

@@ -25,6 +25,8 @@ type Program struct {
 	Dir    string // its folder in the repository
 	Groups bench.Groups
 	Ours   string // the peer whose rows are compared with those of a commit
+	// Compared are the modules whose versions a reader wants to know.
+	Compared []string
 	// Suffix is what the names of the results of a whole run end with.
 	Suffix string
 	// Publish writes the results under a name, and the tables in the documents, below
@@ -130,7 +132,7 @@ func (p Program) Run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	r := report.New(results, s.Rounds)
+	r := report.New(results, s.Rounds, p.Compared...)
 	if o.json != "" {
 		return r.WriteJSON(o.json)
 	}

@@ -20,5 +20,10 @@ func main() {
 	program.Main(program.Program{
 		Name: "benchmarks/servers", Dir: "benchmarks/servers", Suffix: "-servers", Groups: workloads.All(), Ours: peers.Ours,
 		Ready: redisserver.Installed, Publish: publish,
+		Compared: []string{
+			"github.com/alexedwards/scs/v2", "github.com/alexedwards/scs/goredisstore", "github.com/boj/redistore", "github.com/go-redis/cache/v9",
+			"github.com/labstack/echo-contrib", "github.com/labstack/echo/v4", "github.com/maypok86/otter/v2", "github.com/redis/go-redis/v9",
+			"github.com/redis/rueidis", "go.etcd.io/bbolt",
+		},
 	})
 }

@@ -29,6 +29,7 @@ func Cluster() []bench.Workload {
 		}),
 		together("delete on A during a load on B: later answers of A, of B", atOneTime, deleteInALoad),
 		together("B is cut off, delete on A: B answers", atOneTime, cutOff),
+		together("B stays cut off, another delete on A: B answers", atOneTime, cutOffForLong),
 		together("B is connected again: B answers", atOneTime, connectedAgain),
 		together("packets to and from B are lost, delete on A: B answers", atOneTime, lostPackets),
 		together("Redis is paused: a result in memory; another one", atOneTime, paused),
@@ -285,6 +286,23 @@ func deleteInALoad(c *cluster) string {
 func cutOff(c *cluster) string {
 	c.warm()
 	c.proxy.Cut()
+	if err := c.change(); err != nil {
+		return err.Error()
+	}
+	return c.old(c.there, byAndBy)
+}
+
+func cutOffForLong(c *cluster) string {
+	c.warm()
+	c.proxy.Cut()
+	if err := c.change(); err != nil {
+		return err.Error()
+	}
+	for start := time.Now(); time.Since(start) < atOnce; time.Sleep(time.Millisecond) {
+		if get(c.there).version == c.source.Load() {
+			break // it has the next one in memory, too
+		}
+	}
 	if err := c.change(); err != nil {
 		return err.Error()
 	}
