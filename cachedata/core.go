@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -24,6 +25,7 @@ import (
 // given for the time of a call is not kept: what it needs for longer it copies.
 type core struct {
 	name     string
+	label    string // the name in errors
 	cfg      settings
 	fns      functions
 	key      raw.Type // of keys
@@ -82,6 +84,7 @@ func (c *core) observed() bool { return c.cfg.Observer != nil || c.group.Observe
 func newCore(self shell, name string, key, result reflect.Type, cfg settings, fns functions, wrong error) error {
 	c := &core{
 		name:   name,
+		label:  "cachedata: " + name,
 		cfg:    cfg,
 		fns:    fns,
 		key:    raw.Of(key),
@@ -140,7 +143,7 @@ func newCore(self shell, name string, key, result reflect.Type, cfg settings, fn
 
 // compileKeys finds out how a key identifies.
 func (c *core) compileKeys() error {
-	known, err := keys.For("cachedata: "+c.name, c.key.Type, c.cfg.identifies())
+	known, err := keys.For(c.label, c.key.Type, c.cfg.identifies())
 	if err != nil {
 		return err
 	}
@@ -313,7 +316,7 @@ func (c *core) peek(ctx context.Context, key unsafe.Pointer) *entry {
 	return nil
 }
 
-// put is [Cache.Put] of the result at v, which is not on a stack.
+// put is [Cache.Put] of the result at v, which may be on the stack.
 func (c *core) put(ctx context.Context, key, v unsafe.Pointer, options []PutOptions) error {
 	var how PutOptions
 	switch len(options) {
@@ -333,7 +336,14 @@ func (c *core) put(ctx context.Context, key, v unsafe.Pointer, options []PutOpti
 	if err != nil {
 		return err
 	}
-	if err := p.put(ctx, v, how); err != nil {
+	raw.Kept(v)
+	from := raw.Hide(v)
+	if c.fns.tags != nil || c.copyTo != nil && c.plan == nil { // functions that may keep the address
+		from = c.result.Copy(v)
+	}
+	err = p.put(ctx, from, how)
+	runtime.KeepAlive(v)
+	if err != nil {
 		return err
 	}
 	if err := c.open(); err != nil { // it has been closed meanwhile

@@ -233,7 +233,7 @@ func (c *core) hidden(ctx context.Context, said loadings, loader func(context.Co
 		return loader(&loadingContext{ctx, said})
 	}
 	mask := c.reads.Hide(ctx)
-	return mask.Checked("cachedata: "+c.name, func() error { return loader(&loadingContext{mask, said}) })
+	return mask.Checked(c.label, func() error { return loader(&loadingContext{mask, said}) })
 }
 
 // contextRead tells of a context value that a load has read.

@@ -298,18 +298,20 @@ func (t *table) left(ctx context.Context, r *era, id id, e *entry, cause observe
 		return
 	}
 	c := t.core
-	now := c.group.Now()
 	if (cause == observe.CauseReplaced || cause == observe.CauseExpired) && e.life() != nil {
-		cause = c.whyGone(e, now, cause)
+		cause = c.whyGone(e, c.group.Now(), cause)
 	}
 	c.counters.evicted(cause).Add(1)
-	t.reportLeft(ctx, id, e, cause, now)
+	if c.observed() {
+		t.reportLeft(ctx, id, e, cause)
+	}
 }
 
-func (t *table) reportLeft(ctx context.Context, id id, e *entry, cause observe.Cause, now int64) {
-	if c := t.core; c.observed() {
-		observe.Emit(ctx, c.observer, observe.CacheEvict{Source: c.source(t.keyOf(id, e)), Cause: cause, Age: time.Duration(now - e.written)})
-	}
+// reportLeft tells observers of an entry of id that has left.
+func (t *table) reportLeft(ctx context.Context, id id, e *entry, cause observe.Cause) {
+	c := t.core
+	age := time.Duration(c.group.Now() - e.written)
+	observe.Emit(ctx, c.observer, observe.CacheEvict{Source: c.source(t.keyOf(id, e)), Cause: cause, Age: age})
 }
 
 // keyOf returns the key of an entry by its identity, if that says it all. It is
@@ -332,7 +334,7 @@ func (t *table) pushedOut(id id, e *entry) {
 	c.counters.size.Add(1)
 	if c.observed() {
 		c.group.Post(func() {
-			t.reportLeft(context.Background(), id, e, observe.CauseSize, c.group.Now())
+			t.reportLeft(context.Background(), id, e, observe.CauseSize)
 		})
 	}
 }
