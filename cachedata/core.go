@@ -214,8 +214,8 @@ func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry
 	if ctx == nil {
 		return nil, 0, c.noContext()
 	}
-	p, err := c.place(ctx, key)
-	if err != nil {
+	var p slot
+	if err := c.findSlot(ctx, key, &p); err != nil {
 		return nil, 0, err
 	}
 	missed := !force
@@ -231,11 +231,11 @@ func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry
 	if err != nil {
 		return nil, 0, c.loadError(err)
 	}
-	c.served(ctx, p.key, e, source)
+	c.served(ctx, p.key(), e, source)
 	return e, source, nil
 }
 
-// joining is a load that a caller has joined without a place of its own.
+// joining is a load that a caller has joined without a slot of its own.
 type joining struct {
 	in   *era
 	call flight.Joining
@@ -289,8 +289,8 @@ func (c *core) joined(ctx context.Context, key unsafe.Pointer, j joining) (*entr
 
 // joinedTooOld is [table.tooOld] of a load that was joined.
 func (c *core) joinedTooOld(ctx context.Context, key unsafe.Pointer, e *entry, j *joining) bool {
-	p, err := c.place(ctx, key)
-	return err == nil && p.tooOld(j.in, p.id, e, j.came)
+	var p slot
+	return c.findSlot(ctx, key, &p) == nil && p.tooOld(j.in, p.id, e, j.came)
 }
 
 // loadError says in our words what the flight table says.
@@ -332,8 +332,8 @@ func (c *core) put(ctx context.Context, key, v unsafe.Pointer, options []PutOpti
 	if err := c.openTo(ctx); err != nil {
 		return err
 	}
-	p, err := c.place(ctx, key)
-	if err != nil {
+	var p slot
+	if err := c.findSlot(ctx, key, &p); err != nil {
 		return err
 	}
 	raw.Kept(v)
@@ -341,7 +341,7 @@ func (c *core) put(ctx context.Context, key, v unsafe.Pointer, options []PutOpti
 	if c.fns.tags != nil || c.copyTo != nil && c.plan == nil { // functions that may keep the address
 		from = c.result.Copy(v)
 	}
-	err = p.put(ctx, from, how)
+	err := p.put(ctx, from, how)
 	runtime.KeepAlive(v)
 	if err != nil {
 		return err
@@ -358,8 +358,8 @@ func (c *core) delete(ctx context.Context, key unsafe.Pointer) error {
 	if err := c.openTo(ctx); err != nil {
 		return err
 	}
-	p, err := c.place(ctx, key)
-	if err != nil {
+	var p slot
+	if err := c.findSlot(ctx, key, &p); err != nil {
 		return err
 	}
 	p.delete(ctx)

@@ -72,7 +72,7 @@ type making struct {
 }
 
 // make returns an entry of now for p.
-func (p *place) make(m making) (*entry, error) {
+func (p *slot) make(m making) (*entry, error) {
 	c := p.core
 	f := plain
 	switch {
@@ -101,17 +101,17 @@ func (p *place) make(m making) (*entry, error) {
 			return nil, err
 		}
 	}
-	bytes := plus(size, p.beside(f, p.key, m.err, m.extra))
+	bytes := plus(size, p.beside(f, m.err, m.extra))
 	if bytes >= maxSize && f != rich {
 		f = rich
-		bytes = plus(size, p.beside(f, p.key, m.err, m.extra))
+		bytes = plus(size, p.beside(f, m.err, m.extra))
 		larger := c.allocate(f)
 		c.result.Move(c.valueOf(larger), c.valueOf(e))
 		larger.link(e.links())
 		e = larger
 	}
 	if own := c.ownKey(e); own != nil {
-		if err := c.keys.Store(own, p.key); err != nil {
+		if err := c.keys.Store(own, p.own); err != nil {
 			return nil, err
 		}
 	}

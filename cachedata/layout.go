@@ -140,14 +140,6 @@ func (c *core) ownKey(e *entry) unsafe.Pointer {
 	return e.end()
 }
 
-// keyOr returns the own key of e, or key, which is equal, if it has none.
-func (c *core) keyOr(e *entry, key unsafe.Pointer) unsafe.Pointer {
-	if own := c.ownKey(e); own != nil {
-		return own
-	}
-	return key
-}
-
 // loadTime is how long a load took, as the bits of a float32 of nanoseconds,
 // of which the last three are the entry's form and whether pointers of its value
 // lead into it: that leaves six digits.

@@ -39,9 +39,9 @@ func newSecondLevel(c *core) (*secondLevel, error) {
 	return &secondLevel{core: c, kept: kept, busy: make(map[id]int)}, nil
 }
 
-// keyOf is the key of a place, as the store has it.
-func (s *secondLevel) keyOf(p *place) (level.Key, bool) {
-	fp, err := s.core.keys.Fingerprint(p.key)
+// keyOf is the key of a slot, as the store has it.
+func (s *secondLevel) keyOf(p *slot) (level.Key, bool) {
+	fp, err := s.core.keys.Fingerprint(p.key())
 	if err != nil {
 		return level.Key{}, false
 	}
@@ -74,7 +74,7 @@ func (s *secondLevel) find(ctx context.Context, loads []*load) {
 		// What is found was loaded before this, and no clear of a tag has come since
 		// that is not in the store.
 		l.born.Store(s.core.group.Tags().Now() + 1)
-		if k, ok := s.keyOf(l.place); ok && !s.changing(l.id) {
+		if k, ok := s.keyOf(&l.slot); ok && !s.changing(l.id) {
 			asked, wanted = append(asked, l), append(wanted, k)
 		}
 	}
@@ -137,7 +137,7 @@ func (s *secondLevel) result(e *entry) level.Result {
 func (s *secondLevel) keep(ctx context.Context, l *load, e *entry, err error) {
 	over := l.missing || l.passing // what is there is not true any more
 	if over && (l.ticket == nil || l.ticket.Known()) && (err == nil || l.missing) {
-		if k, ok := s.keyOf(l.place); ok {
+		if k, ok := s.keyOf(&l.slot); ok {
 			s.kept.Delete(ctx, k)
 		}
 		return
@@ -166,7 +166,7 @@ func (s *secondLevel) during(id id, f func()) {
 
 // put stores an entry of p; change does so in memory. The store comes first: what the memory forgets at once is
 // looked for there.
-func (s *secondLevel) put(ctx context.Context, p *place, e *entry, change func()) {
+func (s *secondLevel) put(ctx context.Context, p *slot, e *entry, change func()) {
 	s.during(p.id, func() {
 		if k, ok := s.keyOf(p); ok {
 			s.kept.Put(context.WithoutCancel(ctx), k, s.result(e))
@@ -176,7 +176,7 @@ func (s *secondLevel) put(ctx context.Context, p *place, e *entry, change func()
 }
 
 // drop drops the result of p; change does so in memory.
-func (s *secondLevel) drop(ctx context.Context, p *place, change func()) {
+func (s *secondLevel) drop(ctx context.Context, p *slot, change func()) {
 	s.during(p.id, func() {
 		if k, ok := s.keyOf(p); ok {
 			s.kept.Delete(context.WithoutCancel(ctx), k)

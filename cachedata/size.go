@@ -62,14 +62,14 @@ func (c *core) measure(v unsafe.Pointer) (int64, error) {
 
 // beside returns how many bytes an entry counts beside its result: what is ours,
 // and what clients may have chosen, as keys, tags and the texts of errors.
-func (p *place) beside(f form, key unsafe.Pointer, err error, x *extra) int64 {
+func (p *slot) beside(f form, err error, x *extra) int64 {
 	c := p.core
 	n := engineBytes + c.bytesOf(f) - int64(c.result.Size()) + p.idBytes()
 	if f != plain {
 		n += queueBytes + c.idSize()
 	}
 	if c.layout.keyed {
-		n += c.keys.Size(key) - int64(c.key.Size())
+		n += c.keys.Size(p.own) - int64(c.key.Size())
 	}
 	if x != nil {
 		n += int64(unsafe.Sizeof(*x)) + int64(len(x.etag))
@@ -91,8 +91,8 @@ func (c *core) idSize() int64 {
 	return int64(unsafe.Sizeof(id{}.Text))
 }
 
-// idBytes returns what the identity of the place takes.
-func (p *place) idBytes() int64 {
+// idBytes returns what the identity of the slot takes.
+func (p *slot) idBytes() int64 {
 	n := p.core.idSize() + int64(len(p.id.Text))
 	if p.visitor != nil {
 		n += keptBytes
