@@ -40,8 +40,8 @@ type core struct {
 	copyTo func(dst, src unsafe.Pointer) error // nil: by assignment
 	seals  *seals                              // nil: writes to shared results are not looked for
 
-	estimate func(unsafe.Pointer) int64 // the bytes of a result; nil: what is behind it is not known
-	budget   *budget                    // the group's; nil: the cache's own bound stands in for the default
+	estimate func(unsafe.Pointer, clone.Links) int64 // the bytes of a result; nil: there is nothing behind it, or it is not known
+	budget   *budget                                 // the group's; nil: the cache's own bound stands in for the default
 
 	layout   layout
 	table    table

@@ -97,7 +97,7 @@ func (p *slot) make(m making) (*entry, error) {
 	size := m.cost
 	if !m.set {
 		var err error
-		if size, err = c.measure(c.valueOf(e)); err != nil {
+		if size, err = c.measure(e); err != nil {
 			return nil, err
 		}
 	}
@@ -154,7 +154,7 @@ func (c *core) copyOf(dst unsafe.Pointer, e *entry) error {
 	if e.links() != clone.Inside {
 		return c.copied(dst, c.valueOf(e))
 	}
-	if _, err := c.plan.CopyExactly(dst, c.valueOf(e)); err != nil {
+	if _, err := c.plan.CopyInside(dst, c.valueOf(e)); err != nil {
 		return c.copyError(err)
 	}
 	return nil

@@ -39,23 +39,23 @@ func (c *core) compileSizes(plan *clone.Untyped) error {
 			return fmt.Errorf("results cannot be measured for MaxBytes: set Funcs.Size: %w", err)
 		}
 	}
-	if plan != nil {
+	if plan != nil && !plan.FixedSize() {
 		c.estimate = plan.Size
 	}
 	return nil
 }
 
-// measure returns how many bytes the result at v counts, its entry and its key apart.
-func (c *core) measure(v unsafe.Pointer) (int64, error) {
+// measure returns how many bytes the result of e counts, its entry and its key apart.
+func (c *core) measure(e *entry) (int64, error) {
 	switch {
 	case c.fns.size != nil:
-		n := c.fns.size(v)
+		n := c.fns.size(c.valueOf(e))
 		if n < 0 {
 			return 0, fmt.Errorf("cachedata: %s: Size returned %d: it must be 0 or more", c.name, n)
 		}
 		return n, nil
 	case c.estimate != nil:
-		return c.estimate(v), nil
+		return c.estimate(c.valueOf(e), e.links()), nil
 	}
 	return int64(c.result.Size()), nil
 }
