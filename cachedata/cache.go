@@ -106,9 +106,9 @@ func loading[K, V any](load func(context.Context, K) (V, error)) func(context.Co
 	}
 }
 
-// at is the address of key for the core, which keeps it for no longer than the
-// call. So the key stays on the stack.
-func at[K any](key *K) unsafe.Pointer { return unsafe.Pointer(key) }
+// at is an address for the core, which keeps it for no longer than the call. So
+// the variable stays on the stack.
+func at[T any](v *T) unsafe.Pointer { return unsafe.Pointer(v) }
 
 // value returns a copy of the result that e has, or the error.
 func (c *Cache[K, V]) value(e *entry) (v V, err error) {
@@ -210,7 +210,7 @@ func (c *Cache[K, V]) Peek(ctx context.Context, key K) (V, bool) {
 // The error is [ErrClosed], [ErrNoSession], a [*KeyError], a [*CopyError] or one of
 // the options.
 func (c *Cache[K, V]) Put(ctx context.Context, key K, v V, how ...PutOptions) error {
-	return c.core.put(ctx, at(&key), unsafe.Pointer(&v), how)
+	return c.core.put(ctx, at(&key), at(&v), how)
 }
 
 // PutOptions are what [Cache.Put] says of a result, as a load does by its

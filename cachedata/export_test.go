@@ -52,7 +52,7 @@ func Beside[K, V any](text int, ttl, more bool) int64 {
 	case ttl:
 		f = timed
 	}
-	return (&place{table: &c.table, id: id{Text: strings.Repeat("x", text)}}).beside(f, nil, nil, nil)
+	return (&slot{table: &c.table, id: id{Text: strings.Repeat("x", text)}}).beside(f, nil, nil)
 }
 
 // TagsCleared returns how many clears of tags the group remembers.

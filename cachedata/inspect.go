@@ -83,7 +83,7 @@ func (t *table) inspect(yield func(key unsafe.Pointer, e EntryInfo) bool) {
 		if e := r.entries.get(id); e != nil && !t.core.tagCleared(e.extra()) {
 			continue // it has come meanwhile, and been seen or not
 		}
-		key, info, ok := t.core.info(f.Task.(*load).key)
+		key, info, ok := t.core.info(f.Task.(*load).key())
 		info.State, info.Loading, info.Waiters = "loading", true, f.Waiting
 		if ok && !yield(key, info) {
 			return

@@ -19,7 +19,7 @@ import (
 // load is the flight.Work of one key. What its goroutine writes is read by
 // others only if it has returned in time: not after Config.Timeout.
 type load struct {
-	*place
+	slot
 	in    *era
 	at    flight.Mark // when the caller came: taken after in
 	came  uint64      // the clears of tags before the caller came
@@ -54,15 +54,15 @@ const (
 )
 
 // newLoad returns a load for a caller who comes now.
-func (p *place) newLoad(in *era, at flight.Mark, why purpose) *load {
-	l := &load{place: p, in: in, at: at, came: p.core.group.Tags().Now(), began: p.core.group.Now(), why: why}
+func (p *slot) newLoad(in *era, at flight.Mark, why purpose) *load {
+	l := &load{slot: *p, in: in, at: at, came: p.core.group.Tags().Now(), began: p.core.group.Now(), why: why}
 	l.entry.work = l
 	l.prior = p.prior(in.entries.get(p.id))
 	return l
 }
 
 // prior returns e, unless it is of no use to a load.
-func (p *place) prior(e *entry) *entry {
+func (p *slot) prior(e *entry) *entry {
 	if p.core.good(e) == gone || e.err() != nil {
 		return nil
 	}
@@ -70,7 +70,7 @@ func (p *place) prior(e *entry) *entry {
 }
 
 // load gets the entry by the key's call; with force, also if there is one.
-func (p *place) load(ctx context.Context, force bool) (*entry, Source, error) {
+func (p *slot) load(ctx context.Context, force bool) (*entry, Source, error) {
 	why := toGet
 	if force {
 		why = toRefresh
@@ -88,7 +88,7 @@ func (p *place) load(ctx context.Context, force bool) (*entry, Source, error) {
 const tooOld Source = math.MaxUint8
 
 // join is load, but may come to a result that is too old.
-func (p *place) join(ctx context.Context, why purpose) (*entry, Source, error) {
+func (p *slot) join(ctx context.Context, why purpose) (*entry, Source, error) {
 	in := p.era.Load()
 	l := p.newLoad(in, p.core.group.Gate().Mark(), why)
 	terms := l.terms()
@@ -132,7 +132,7 @@ func (t *table) tooOld(r *era, id id, e *entry, came uint64) bool {
 
 // refresh starts a load in the background that is to replace prior, and
 // reports whether it did. ended is called when the load has returned.
-func (p *place) refresh(ctx context.Context, prior *entry, ended func()) bool {
+func (p *slot) refresh(ctx context.Context, prior *entry, ended func()) bool {
 	in := p.era.Load()
 	l := p.newLoad(in, p.core.group.Gate().Mark(), toRenew)
 	l.prior = prior
@@ -165,7 +165,7 @@ func (l *load) sourceOf(role flight.Role, e *entry) Source {
 
 // Name implements flight.Work.
 func (l *load) Name() string {
-	fp, err := l.core.keys.Fingerprint(l.key)
+	fp, err := l.core.keys.Fingerprint(l.key())
 	if err != nil {
 		return l.core.name
 	}
@@ -181,7 +181,7 @@ func (l *load) Find() (any, bool) {
 	case l.why == toGet && (l.core.good(e) >= early || l.throttled(e)):
 		return e, true
 	}
-	l.prior = l.place.prior(e) // as it is now that the load can be overridden
+	l.prior = l.slot.prior(e) // as it is now that the load can be overridden
 	return nil, false
 }
 
@@ -220,7 +220,7 @@ func (l *load) begin() (unsafe.Pointer, error) {
 	if l.prior != nil && l.prior.err() == nil && !l.core.tagCleared(l.prior.extra()) && l.in.entries.get(l.id) == l.prior {
 		l.basis = l.prior
 	}
-	return l.core.lend(l.key)
+	return l.core.lend(l.key())
 }
 
 // oldest returns the clears of tags that what l will store has seen at least.
@@ -238,7 +238,7 @@ func (c *core) hidden(ctx context.Context, said loadings, loader func(context.Co
 		return loader(&loadingContext{ctx, said})
 	}
 	mask := c.reads.Hide(ctx)
-	return mask.Checked("cachedata: "+c.name, func() error { return loader(&loadingContext{mask, said}) })
+	return mask.Checked(c.label, func() error { return loader(&loadingContext{mask, said}) })
 }
 
 // contextRead tells of a context value that a load has read.
@@ -270,7 +270,7 @@ func (l *load) loaded(ctx context.Context, v unsafe.Pointer, err error) (*entry,
 		return l.renewed(ctx, ttl, said)
 	}
 	if c.fns.keep != nil {
-		key, err := c.lend(l.key)
+		key, err := c.lend(l.key())
 		if err != nil {
 			return nil, err
 		}
@@ -291,7 +291,7 @@ func (l *load) renewed(ctx context.Context, ttl time.Duration, said said) (*entr
 		l.failure = fmt.Errorf("cachedata: %s: NotModified: there is no old result", l.core.name)
 		return nil, l.failure
 	}
-	if err := l.core.written(ctx, l.key, l.basis); err != nil {
+	if err := l.core.written(ctx, l.key(), l.basis); err != nil {
 		l.failure = err
 		return nil, err
 	}
@@ -302,7 +302,7 @@ func (l *load) renewed(ctx context.Context, ttl time.Duration, said said) (*entr
 	}
 	size := said.cost
 	if !said.hasCost {
-		size = max(l.basis.bytes()-l.beside(l.basis.form(), l.core.keyOr(l.basis, l.key), nil, l.basis.extra()), 0)
+		size = max(l.basis.bytes()-l.beside(l.basis.form(), nil, l.basis.extra()), 0)
 	}
 	return l.made(making{
 		from: l.core.valueOf(l.basis), ours: l.basis, ttl: ttl, cost: size, set: true, extra: said.extra(tagged(old.tags, said.tags)),
@@ -440,7 +440,7 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 	if !c.observed() {
 		return
 	}
-	source := c.source(l.key)
+	source := c.source(l.key())
 	if !stored {
 		observe.Emit(ctx, c.observer, observe.CacheLoad{Source: source, Took: took, Background: l.why == toRenew, Unmodified: err == nil && l.same, Waiters: o.Callers, Err: c.loadError(err)})
 	}
@@ -454,7 +454,7 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 func (l *load) Stalled() {
 	if l.core.observed() {
 		waited := time.Duration(l.core.group.Now() - l.began)
-		observe.Emit(context.Background(), l.core.observer, observe.CacheStalled{Source: l.core.source(l.key), Took: waited})
+		observe.Emit(context.Background(), l.core.observer, observe.CacheStalled{Source: l.core.source(l.key()), Took: waited})
 	}
 }
 
@@ -462,6 +462,6 @@ func (l *load) Stalled() {
 func (l *load) Late(ctx context.Context, err error) {
 	if l.core.observed() {
 		took := time.Duration(l.core.group.Now() - l.began)
-		observe.Emit(ctx, l.core.observer, observe.CacheOverrun{Source: l.core.source(l.key), Took: took, Err: err})
+		observe.Emit(ctx, l.core.observer, observe.CacheOverrun{Source: l.core.source(l.key()), Took: took, Err: err})
 	}
 }

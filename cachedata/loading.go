@@ -207,7 +207,7 @@ func (l *load) only() *Loading {
 func (l *load) of(t reflect.Type, key unsafe.Pointer) *Loading {
 	if t == l.core.key.Type {
 		id, err := l.core.keys.ID(key)
-		if own, _ := l.core.keys.ID(l.key); err == nil && id == own {
+		if own, _ := l.core.keys.ID(l.key()); err == nil && id == own {
 			return &l.entry
 		}
 	}
@@ -247,7 +247,7 @@ func newBatchLoadings(loads []*load) *batchLoadings {
 	return &batchLoadings{loads, sync.OnceValue(func() map[string]*load {
 		m := make(map[string]*load, len(loads))
 		for _, l := range loads {
-			if id, err := l.core.keys.ID(l.key); err == nil {
+			if id, err := l.core.keys.ID(l.key()); err == nil {
 				m[id] = l
 			}
 		}

@@ -49,9 +49,9 @@ func (s *secondLevel) watch() {
 	}
 }
 
-// keyOf is the key of a place, as the store has it.
-func (s *secondLevel) keyOf(p *place) (level.Key, bool) {
-	fp, err := s.core.keys.Fingerprint(p.key)
+// keyOf is the key of a slot, as the store has it.
+func (s *secondLevel) keyOf(p *slot) (level.Key, bool) {
+	fp, err := s.core.keys.Fingerprint(p.key())
 	if err != nil {
 		return level.Key{}, false
 	}
@@ -84,7 +84,7 @@ func (s *secondLevel) find(ctx context.Context, loads []*load) {
 		// What is found was loaded before this, and no clear of a tag has come since
 		// that is not in the store.
 		l.born.Store(s.core.group.Tags().Now() + 1)
-		k, ok := s.keyOf(l.place)
+		k, ok := s.keyOf(&l.slot)
 		if ok && s.others != nil {
 			s.others.expect(l, s.kept.Sum(k))
 		}
@@ -170,7 +170,7 @@ func (s *secondLevel) result(e *entry) level.Result {
 func (s *secondLevel) keep(ctx context.Context, l *load, e *entry, err error) {
 	over := l.missing || l.passing // what is there is not true any more
 	if over && (l.ticket == nil || l.ticket.Known()) && (err == nil || l.missing) {
-		if k, ok := s.keyOf(l.place); ok {
+		if k, ok := s.keyOf(&l.slot); ok {
 			s.kept.Delete(ctx, k)
 		}
 		return
@@ -200,7 +200,7 @@ func (s *secondLevel) during(id id, f func()) {
 // put stores an entry of p; change does so in memory, and undoes it if others have
 // changed it meanwhile. The store comes first: what the memory forgets at once is
 // looked for there.
-func (s *secondLevel) put(ctx context.Context, p *place, e *entry, change func(overtaken func() bool)) {
+func (s *secondLevel) put(ctx context.Context, p *slot, e *entry, change func(overtaken func() bool)) {
 	s.during(p.id, func() {
 		overtaken := func() bool { return false }
 		if k, ok := s.keyOf(p); ok {
@@ -216,7 +216,7 @@ func (s *secondLevel) put(ctx context.Context, p *place, e *entry, change func(o
 }
 
 // drop drops the result of p; change does so in memory.
-func (s *secondLevel) drop(ctx context.Context, p *place, change func()) {
+func (s *secondLevel) drop(ctx context.Context, p *slot, change func()) {
 	s.during(p.id, func() {
 		if k, ok := s.keyOf(p); ok {
 			s.kept.Delete(context.WithoutCancel(ctx), k)
