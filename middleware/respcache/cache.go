@@ -121,7 +121,7 @@ func New(name string, cfg Config) (*Cache, error) {
 	c.reads = visit.NewReads(c.contextRead)
 	err := errors.Join(errs...)
 	if err == nil {
-		c.pages, err = cachedata.New(name, cachedata.NoLoad[string, *page], cachedata.Config{
+		c.pages, err = cachedata.New(name, absent, cachedata.Config{
 			TTL:      c.cfg.TTL,
 			MaxBytes: c.cfg.MaxBytes,
 			Group:    c.cfg.Group,

@@ -11,7 +11,7 @@ import (
 // Location and Content-Location name on this host.
 func (q *call) change() error {
 	ctx := q.r.Context()
-	rec := q.cache.install(q.host, q.own, ctx)
+	rec := q.cache.install(ctx, q.host, q.own)
 	rec.how = "method"
 	rec.refuse(reason(strings.ToLower(q.r.Method)))
 	defer q.host.Install(q.own, rec.under)

@@ -38,7 +38,7 @@ func FuzzKey(f *testing.F) {
 	f.Add("h", "/a;b", "%70age=1&page", "\x00", "\xff", "h", "//a", "page=1&&=", "", "")
 	c := fuzzed(f, Config{Keys: KeyConfig{Query: []string{"x", "page"}, Headers: []string{"X-A", "X-B"}}})
 	all := fuzzed(f, Config{})
-	make := func(host, path, query, a, b string) *http.Request {
+	ask := func(host, path, query, a, b string) *http.Request {
 		u, err := url.ParseRequestURI(path)
 		if err != nil || u.Host != "" {
 			return nil
@@ -54,7 +54,7 @@ func FuzzKey(f *testing.F) {
 		return r
 	}
 	f.Fuzz(func(t *testing.T, host1, path1, query1, a1, b1, host2, path2, query2, a2, b2 string) {
-		r1, r2 := make(host1, path1, query1, a1, b1), make(host2, path2, query2, a2, b2)
+		r1, r2 := ask(host1, path1, query1, a1, b1), ask(host2, path2, query2, a2, b2)
 		if r1 == nil || r2 == nil {
 			return
 		}

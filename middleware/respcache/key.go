@@ -41,10 +41,10 @@ func (c *Cache) appendKey(b []byte, r *http.Request) []byte {
 	b = part(b, scheme(r))
 	b = part(b, path)
 	b = part(b, query)
-	if uri := r.RequestURI; sameURI(r) {
+	if sameURI(r, path) {
 		b = part(b, "")
 	} else {
-		b = part(b, uri) // the path was rewritten or stripped, and the handler sees both
+		b = part(b, r.RequestURI) // the path was rewritten or stripped, and the handler sees both
 	}
 	for _, name := range c.headers {
 		b = parts(b, r.Header[name])
@@ -66,8 +66,9 @@ func scheme(r *http.Request) string {
 	return "http"
 }
 
-// sameURI reports whether what the client asked for is what the handler gets.
-func sameURI(r *http.Request) bool {
+// sameURI reports whether what the client asked for is what the handler gets, by
+// its escaped path.
+func sameURI(r *http.Request, path string) bool {
 	uri := r.RequestURI
 	if r.URL.Host != "" { // the absolute form, whose host is that of the request
 		if at := strings.Index(uri, r.URL.Host); at >= 0 {
@@ -77,7 +78,7 @@ func sameURI(r *http.Request) bool {
 	if uri == "" {
 		return true
 	}
-	rest, ok := strings.CutPrefix(uri, r.URL.EscapedPath())
+	rest, ok := strings.CutPrefix(uri, path)
 	if !ok {
 		return false
 	}
@@ -182,7 +183,7 @@ func (c *Cache) visible(ctx context.Context, r *http.Request) *http.Request {
 	v := r.WithContext(ctx)
 	v.Host = strings.ToLower(r.Host)
 	v.URL = &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: c.visibleQuery(r.URL.RawQuery)}
-	if sameURI(r) {
+	if sameURI(r, r.URL.EscapedPath()) {
 		v.RequestURI = v.URL.RequestURI()
 	}
 	v.Header = make(http.Header, len(c.headers))

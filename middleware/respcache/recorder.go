@@ -45,7 +45,7 @@ var (
 )
 
 // install puts a recorder in the place of the response's writer.
-func (c *Cache) install(h host.Host, own host.Context, ctx context.Context) *recorder {
+func (c *Cache) install(ctx context.Context, h host.Host, own host.Context) *recorder {
 	rec := &recorder{cache: c, host: h, ctx: ctx, how: "uri-miss", declared: -1}
 	rec.under = h.Install(own, rec)
 	rec.before = maps.Clone(rec.under.Header())

@@ -272,7 +272,7 @@ func TestServersSendWhatHandlersWrite(t *testing.T) {
 					t.Fatal(err)
 				}
 				body, err := io.ReadAll(res.Body)
-				if string(body) != tt.body || res.StatusCode != 200 || err != nil {
+				if string(body) != tt.body || res.StatusCode != http.StatusOK || err != nil {
 					t.Errorf("%s: %d %.40q, %v", tt.path, res.StatusCode, body, err)
 				}
 				res.Body.Close()

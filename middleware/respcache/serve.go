@@ -68,8 +68,7 @@ func (q *call) answer() error {
 	ctx := q.r.Context()
 	for again := 0; ; {
 		if p, ok := q.cache.pages.Peek(ctx, q.key); ok {
-			// Peek does not count, and says nothing of what is refused.
-			_, _ = q.cache.pages.GetOrLoad(ctx, q.key, absent)
+			_, _ = q.cache.pages.Get(ctx, q.key) // which counts
 			if q.turn(p) {
 				continue
 			}
@@ -102,7 +101,7 @@ func (q *call) answer() error {
 	}
 }
 
-// absent is a load for a response that has just been there.
+// absent is the load of a response that nobody makes: it has just been there.
 func absent(ctx context.Context, _ string) (*page, error) {
 	cachedata.LoadingFrom(ctx).NoStore()
 	return nil, errAgain
@@ -202,7 +201,7 @@ func (q *call) lead(f *fill) error {
 	defer context.AfterFunc(f.ctx, func() { cancel(context.Cause(f.ctx)) })()
 	seen := &recorded{Watch: q.cache.reads.Watch(q.r.Context()), base: ctx, load: f.ctx, own: q.r.Context()}
 	visible := q.cache.visible(seen, q.r)
-	rec := q.cache.install(q.host, q.own, seen)
+	rec := q.cache.install(seen, q.host, q.own)
 	q.mc.SetRequest(visible)
 	restore := q.hideQuery(visible)
 	defer func() {

@@ -191,7 +191,7 @@ func TestAHandlerStopsWhenNobodyWaits(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			do(h, request("/").WithContext(ctx))
-			if seen.Load() != error(context.DeadlineExceeded) {
+			if seen.Load() != context.DeadlineExceeded {
 				t.Errorf("the handler's context ended with %v", seen.Load())
 			}
 			if w := get(h, "/"); w.Body.String() != "whole" || isHit(w) {
