@@ -87,7 +87,7 @@ func (plainHost) Own(error) error                           { return nil }
 func (plainHost) Wrap(err error) error                      { return err }
 func (plainHost) ErrorHandler(host.Context) any             { return nil }
 func (plainHost) Left(r *commit.Run, _ int)                 { r.Own.(*plainContext).sent = true }
-func (plainHost) Implied(*commit.Run) int                   { return http.StatusOK }
+func (plainHost) Implied(http.ResponseWriter) int           { return http.StatusOK }
 func (plainHost) Settle(*commit.Run)                        {}
 
 // Watch implements host.Host. Nobody will answer an error after this, and nothing

@@ -123,6 +123,19 @@ func shorter(a, b string) string {
 	return strconv.Itoa(min(seconds(a), seconds(b)))
 }
 
+// ParseCacheControl returns the directives of Cache-Control by their names in lower
+// case, with the values as they are; of several of one name, the strictest.
+func ParseCacheControl(lines []string) map[string]string {
+	if len(lines) == 0 {
+		return nil
+	}
+	directives := make(map[string]string)
+	for _, d := range parseDirectives(lines) {
+		directives[d.name] = d.value
+	}
+	return directives
+}
+
 func seconds(s string) int {
 	n, err := strconv.Atoi(strings.Trim(s, `"`))
 	if err != nil || n < 0 {
