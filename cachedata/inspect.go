@@ -1,11 +1,15 @@
 package cachedata
 
 import (
+	"context"
+	"fmt"
 	"iter"
 	"reflect"
 	"slices"
 	"time"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/flight"
 )
 
 // EntryInfo describes one entry of a cache at one moment.
@@ -27,17 +31,50 @@ type EntryInfo struct {
 	Tags     []string      // sorted
 	Loading  bool          // a load of its key is in flight
 	Waiters  int           // callers who wait for that load
+	Running  time.Duration // for how long that load has been running
 
-	fingerprint func() (uint64, error)
+	place place // where it is; zero for an EntryInfo that no cache has made
 }
 
 // Fingerprint returns the key's short name in events; see [Cache.Fingerprint].
 // It is computed on demand, which costs microseconds.
 func (e EntryInfo) Fingerprint() (uint64, error) {
-	if e.fingerprint == nil {
+	if e.place.table == nil {
 		return 0, nil
 	}
-	return e.fingerprint()
+	return e.place.core.keys.Fingerprint(e.place.key)
+}
+
+// Delete drops what is there for the key by now, as [Cache.Delete] does, also in
+// session scope and by whoever it is called. The error is [ErrClosed].
+func (e EntryInfo) Delete(ctx context.Context) error {
+	if e.place.table == nil {
+		return fmt.Errorf("%w: the entry is of no cache", ErrClosed)
+	}
+	if err := e.place.core.openTo(ctx); err != nil {
+		return err
+	}
+	e.place.delete(ctx)
+	return nil
+}
+
+// Refresh loads the result for the key again and waits for it, as [Cache.Refresh]
+// does, whose errors it has. An entry in session scope is loaded only for its
+// visitor: Refresh fails with [ErrNoSession] there.
+func (e EntryInfo) Refresh(ctx context.Context) error {
+	if e.place.table == nil {
+		return fmt.Errorf("%w: the entry is of no cache", ErrClosed)
+	}
+	c := e.place.core
+	switch {
+	case ctx == nil:
+		return c.noContext()
+	case c.sessions != nil:
+		return fmt.Errorf("cachedata: %s: Refresh of a visitor's entry: %w", c.name, ErrNoSession)
+	}
+	p := e.place
+	_, _, err := p.load(ctx, true)
+	return c.loadError(err)
 }
 
 // Entries iterates over what is in the cache, and over the keys that are being
@@ -66,13 +103,13 @@ func (t *table) inspect(yield func(key unsafe.Pointer, e EntryInfo) bool) {
 		if t.core.tagCleared(e.extra()) {
 			continue // its key may be in flight
 		}
-		key, info, ok := t.core.info(t.keyOf(id, e))
+		key, info, ok := t.core.info(place{table: t, id: id, key: t.keyOf(id, e)})
 		if !ok {
 			continue
 		}
 		t.core.describe(&info, e)
 		if f, ok := flights[id]; ok {
-			info.Loading, info.Waiters = true, f.Waiting
+			t.core.running(&info, f)
 			delete(flights, id)
 		}
 		if !yield(key, info) {
@@ -83,19 +120,26 @@ func (t *table) inspect(yield func(key unsafe.Pointer, e EntryInfo) bool) {
 		if e := r.entries.get(id); e != nil && !t.core.tagCleared(e.extra()) {
 			continue // it has come meanwhile, and been seen or not
 		}
-		key, info, ok := t.core.info(f.Task.(*load).key)
-		info.State, info.Loading, info.Waiters = "loading", true, f.Waiting
+		key, info, ok := t.core.info(*f.Task.(*load).place)
+		info.State = "loading"
+		t.core.running(&info, f)
 		if ok && !yield(key, info) {
 			return
 		}
 	}
 }
 
-// info returns what there is to say about an entry of key, which is ours, and
-// the key for the caller.
-func (c *core) info(key unsafe.Pointer) (own unsafe.Pointer, _ EntryInfo, ok bool) {
-	own, err := c.shown(key)
-	return own, EntryInfo{fingerprint: func() (uint64, error) { return c.keys.Fingerprint(key) }}, err == nil
+// info returns what there is to say about an entry at p, and the key for the
+// caller.
+func (c *core) info(p place) (own unsafe.Pointer, _ EntryInfo, ok bool) {
+	own, err := c.shown(p.key)
+	return own, EntryInfo{place: p}, err == nil
+}
+
+// running adds what there is to say about a load.
+func (c *core) running(info *EntryInfo, f flight.InFlight) {
+	info.Loading, info.Waiters = true, f.Waiting
+	info.Running = time.Duration(c.group.Now() - f.Task.(*load).began)
 }
 
 // describe adds what there is to say about e.

@@ -37,8 +37,17 @@ type Level interface {
 	Delete(ctx context.Context, k Key)
 	ClearTag(ctx context.Context, tag string)
 	Clear(ctx context.Context)
+	// Stats returns what has been counted.
+	Stats() Stats
 	// Close waits for what runs.
 	Close(ctx context.Context) error
+}
+
+// Stats are the counters of a Level.
+type Stats struct {
+	Errors  uint64 // calls of the place that failed or took too long
+	Skipped uint64 // calls that were not made, since it is left alone
+	Down    bool   // it is left alone for a while now
 }
 
 // Key is the argument of a call.
