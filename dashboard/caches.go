@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,7 +82,6 @@ func (t *total) tiles() []tile {
 	}
 	if t.calls > 0 {
 		all[0].Value = percent(float64(t.served) / float64(t.calls))
-		all[0].Note = "from memory"
 	}
 	if t.failed > 0 {
 		all[2].Note, all[2].Tone = count(t.failed)+" failed", "bad"
@@ -200,6 +200,8 @@ type cacheView struct {
 	Columns   []column
 	Entries   []entryRow
 	Pager     *pager
+	Part      bool // only Looked entries were looked at
+	Looked    int
 	Keys      bool // keys are shown
 	Hits      bool // reads of entries are counted
 	Visitors  bool // entries belong to visitors
@@ -224,11 +226,8 @@ type entryRow struct {
 	MoreTags                  int
 }
 
-// slowly is how often a page is asked for again whose cache has many entries.
-const (
-	many   = 10_000
-	slowly = "every 10s"
-)
+// maxLooked is how many entries a page looks at: a cache may have millions.
+const maxLooked = 20_000
 
 func (d *Dashboard) cachePage(p *page, c *cacheState, all []advice) *cacheView {
 	s := &c.stats
@@ -254,9 +253,7 @@ func (d *Dashboard) cachePage(p *page, c *cacheState, all []advice) *cacheView {
 	if s.Refused > 0 {
 		v.Evictions = append(v.Evictions, fact{"never kept", count(s.Refused)})
 	}
-	if s.Entries > many {
-		p.Every = slowly
-	}
+	v.Looked = maxLooked
 	v.entries(p, c)
 	return v
 }
@@ -266,9 +263,15 @@ func (v *cacheView) entries(p *page, c *cacheState) {
 	var order string
 	v.Columns, order = columns(p, "-age", 1, "Key", "", "State", "", "Age", "-age", "Expires", "expires", "Load took", "-took", "Size", "-bytes", "Hits", "-hits", "", "")
 	wanted := p.query.Get("state")
-	top := newTop(order)
+	number, _ := strconv.Atoi(p.query.Get("p"))
+	top := newTop(order, min(max(number, 1)*perPage, maxDepth))
 	states := make(map[string]int)
+	looked := 0
 	for e := range c.cache.Entries() {
+		if looked++; looked > maxLooked {
+			v.Part = true
+			break
+		}
 		states[e.State]++
 		if wanted == "" || wanted == e.State {
 			top.add(e)
@@ -295,7 +298,7 @@ func (v *cacheView) entries(p *page, c *cacheState) {
 // tones are those of states.
 var tones = map[string]string{"fresh": "good", "early": "good", "stale": "warm", "fail-safe": "warm", "error": "bad", "not found": "calm", "loading": "good", "expired": "calm"}
 
-func (v *cacheView) row(e cachedata.EntryInfo) entryRow {
+func (v *cacheView) row(e *cachedata.EntryInfo) entryRow {
 	r := entryRow{State: e.State, Tone: tones[e.State], Age: span(e.Age), Expires: "never", Took: "–", Bytes: size(e.Bytes), Hits: count(e.Hits)}
 	if fp, err := e.Fingerprint(); err == nil {
 		r.Fingerprint = fmt.Sprintf("%016x", fp)
@@ -330,20 +333,23 @@ func (v *cacheView) row(e cachedata.EntryInfo) entryRow {
 	return r
 }
 
-// top keeps those entries that come first in an order, as many as can be turned to.
+// top keeps those entries that come first in an order.
 type top struct {
+	most    int
 	compare func(a, b *cachedata.EntryInfo) int
-	kept    []cachedata.EntryInfo
+	kept    []*cachedata.EntryInfo // the first of them sorted, if there were so many already
+	full    bool
 	seen    int
 }
 
-func newTop(order string) *top {
-	t := new(top)
+// newTop returns a top of most entries.
+func newTop(order string, most int) *top {
+	t := &top{most: most}
 	switch order {
 	case "expires":
 		t.compare = func(a, b *cachedata.EntryInfo) int {
-			if a.Expires.IsZero() != b.Expires.IsZero() {
-				if a.Expires.IsZero() {
+			if never := a.Expires.IsZero(); never != b.Expires.IsZero() {
+				if never {
 					return 1
 				}
 				return -1
@@ -364,21 +370,25 @@ func newTop(order string) *top {
 
 func (t *top) add(e cachedata.EntryInfo) {
 	t.seen++
-	t.kept = append(t.kept, e)
-	if len(t.kept) >= 2*maxDepth {
+	if t.full && t.compare(&e, t.kept[t.most-1]) >= 0 {
+		return
+	}
+	own := e // only what is kept is allocated
+	t.kept = append(t.kept, &own)
+	if len(t.kept) >= 2*t.most {
 		t.shrink()
 	}
 }
 
 func (t *top) shrink() {
-	slices.SortStableFunc(t.kept, func(a, b cachedata.EntryInfo) int { return t.compare(&a, &b) })
-	if len(t.kept) > maxDepth {
-		clear(t.kept[maxDepth:])
-		t.kept = t.kept[:maxDepth]
+	slices.SortFunc(t.kept, t.compare)
+	if len(t.kept) >= t.most {
+		clear(t.kept[t.most:])
+		t.kept, t.full = t.kept[:t.most], true
 	}
 }
 
-func (t *top) sorted() []cachedata.EntryInfo {
+func (t *top) sorted() []*cachedata.EntryInfo {
 	t.shrink()
 	return t.kept
 }
@@ -410,12 +420,9 @@ func (d *Dashboard) loadsPage(p *page, caches []*cacheState) *loadsView {
 		if c.stats.InFlight == 0 {
 			continue
 		}
-		if c.stats.Entries > many {
-			p.Every = slowly
-		}
 		for e := range c.cache.Entries() {
 			if !e.Loading {
-				continue
+				break // those that are loading come first
 			}
 			r := loadRow{Cache: cut(c.Name, maxName), Href: p.link("page", "cache", "id", c.id), Running: e.Running, Waiters: e.Waiters, Slow: e.Running > slow}
 			if len(v.Rows) >= maxLoads*10 {

@@ -58,8 +58,12 @@ func newLine(width, height int, top float64, label string, all ...[]value) *line
 	return l
 }
 
+// least is how many samples fill the width of a chart: fewer are on its right.
+const least = 30
+
 func point(i, n, width, height int, part float64) string {
-	x := float64(width) * float64(i+samples-n) / float64(samples-1) // now is on the right
+	window := max(n, least)
+	x := float64(width) * float64(i+window-n) / float64(window-1) // now is on the right
 	y := float64(height-2)*(1-min(max(part, 0), 1)) + 1
 	return number(x) + "," + number(y)
 }

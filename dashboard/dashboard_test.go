@@ -232,7 +232,7 @@ func TestPagesShowWhatThereIs(t *testing.T) {
 	d := w.page(t)
 	all := pages(t, d)
 	for target, wants := range map[string][]string{
-		all[0]: {"users", "25 %", "boom"[:0], "failing"},
+		all[0]: {"users", "25 %", "failing"},
 		all[1]: {"Nothing is being loaded right now."},
 		all[2]: {"db", "dashboard/dashboard_test.go:", "Leased now"},
 		all[3]: {"Started", "Show sessions"},
@@ -620,9 +620,9 @@ func TestPagesStaySmall(t *testing.T) {
 		}
 		t.Logf("%s: %d bytes", target, rec.Body.Len())
 	}
-	has(t, "the last page", get(d, "/?sort=name&p=20").Body.String(), "951–1000 of 1,000"[:0], "cache number 0999")
-	has(t, "the search", get(d, "/?q=NUMBER+0999").Body.String(), "cache number 0999", "1–1 of 1")
-	has(t, "a deep page", get(d, "/"+big+"&p=9999").Body.String(), "of 100,000", "10,000 at most")
+	has(t, "the last page", get(d, "/?sort=name&p=20").Body.String(), "951–1,000 of 1,000", "cache number 0999")
+	has(t, "the search", get(d, "/?q=NUMBER+0999").Body.String(), "cache number 0999")
+	has(t, "a deep page", get(d, "/"+big+"&p=9999").Body.String(), "of 20,000", "10,000 at most", "this page looks at 20,000 of them")
 	if err := rg.Close(context.Background()); err != nil {
 		t.Error(err)
 	}

@@ -49,8 +49,7 @@ type page struct {
 	Name  string // which page
 	Title string
 	Tabs  []tab
-	Live  bool
-	Every string // how often it is asked for again
+	Live  bool   // it is asked for again every two seconds
 	Self  string // its own address
 	Other string // its address with the opposite of Live
 	Done  string // what has just been done
@@ -123,7 +122,7 @@ func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, found *sessions
 			query.Set(name, v)
 		}
 	}
-	p := &page{query: query, Name: query.Get("page"), Live: query.Get("live") != "off", Every: "every 2s"}
+	p := &page{query: query, Name: query.Get("page"), Live: query.Get("live") != "off"}
 	p.Self = p.with()
 	live := "off"
 	if !p.Live {
