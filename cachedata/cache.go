@@ -152,6 +152,10 @@ func (c *Cache[K, V]) copied(e *entry) (v V, err error) {
 	return v, nil
 }
 
+// Config returns the configuration that the cache was made with, as it was given.
+// Its maps and slices are not to be changed.
+func (c *Cache[K, V]) Config() Config { return c.core.cfg.config() }
+
 // Name returns the cache's name.
 func (c *Cache[K, V]) Name() string { return c.core.name }
 

@@ -221,16 +221,11 @@ func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry
 	if err := c.findSlot(ctx, key, &p); err != nil {
 		return nil, 0, err
 	}
-	missed := !force
-	defer func() {
-		if missed { // also if the load panics
-			c.counters.misses.Add(1)
-		}
-	}()
-	e, source, err := p.load(ctx, force)
-	if source == Hit {
-		missed = false
+	source := Load
+	if !force {
+		defer func() { c.counters.missed(source) }() // also if the load panics
 	}
+	e, source, err := p.load(ctx, force)
 	if err != nil {
 		return nil, 0, c.loadError(err)
 	}
@@ -278,15 +273,16 @@ func (c *core) join(ctx context.Context, key unsafe.Pointer) (j joining, joined 
 // joined waits for the load that was joined.
 func (c *core) joined(ctx context.Context, key unsafe.Pointer, j joining) (*entry, Source, error) {
 	result, err := j.call.Wait(ctx)
+	c.waited(ctx, j.call.Task())
 	e, _ := result.(*entry)
 	switch {
 	case err != nil:
-		c.counters.misses.Add(1)
+		c.counters.missed(Joined)
 		return nil, 0, c.loadError(err)
 	case e.extra() != nil && c.joinedTooOld(ctx, key, e, &j):
 		return c.load(ctx, key, false)
 	}
-	c.counters.misses.Add(1)
+	c.counters.missed(Joined)
 	return e, Joined, nil
 }
 
@@ -407,6 +403,13 @@ func (c *core) stats() Stats {
 	s.Entries, s.Bytes = c.table.len(), c.table.bytes()
 	if c.sessions != nil {
 		s.Sessions = c.sessions.visits.Len()
+	}
+	if c.second != nil {
+		kept := c.second.kept.Stats()
+		s.StoreErrors, s.StoreSkipped = kept.Errors, kept.Skipped
+		if kept.Down {
+			s.StoreDown = 1
+		}
 	}
 	return s
 }

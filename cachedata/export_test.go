@@ -67,3 +67,9 @@ func (g *Group) SweepTags() {
 	}
 	g.group.Tags().Prune(oldest)
 }
+
+// RoundTrip is the Config that a cache made with cfg returns.
+func RoundTrip(cfg Config) Config {
+	s := cfg.settings()
+	return s.config()
+}

@@ -42,6 +42,8 @@ type load struct {
 	waits  waits        // for what others change
 
 	cleared atomic.Bool // the load has cleared its own cache
+
+	trace atomic.Pointer[context.Context] // of the load function, if an observer traces it
 }
 
 // purpose is what a load is for.
@@ -97,6 +99,9 @@ func (p *slot) join(ctx context.Context, why purpose) (*entry, Source, error) {
 	terms.Leave = func() bool {
 		old, source = l.instead(ctx, flight.ErrImpatient)
 		return old != nil
+	}
+	if p.core.observed() {
+		terms.Joined = func(task flight.Task) { p.core.waited(ctx, task) }
 	}
 	result, role, err := in.flights.DoAt(ctx, p.id, terms, l)
 	e, _ := result.(*entry)
@@ -201,6 +206,7 @@ func (l *load) Load(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	var v unsafe.Pointer
+	ctx = l.core.traced(ctx, l)
 	loader := l.core.loader(ctx)
 	err = l.core.hidden(ctx, l, func(ctx context.Context) (err error) {
 		v, err = loader(ctx, key)
@@ -442,7 +448,7 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 	}
 	source := c.source(l.key())
 	if !stored {
-		observe.Emit(ctx, c.observer, observe.CacheLoad{Source: source, Took: took, Background: l.why == toRenew, Unmodified: err == nil && l.same, Waiters: o.Callers, Err: c.loadError(err)})
+		observe.Emit(l.traceOf(ctx), c.observer, observe.CacheLoad{Source: source, Took: took, Background: l.why == toRenew, Unmodified: err == nil && l.same, Waiters: o.Callers, Err: c.loadError(err)})
 	}
 	if refused != "" {
 		own := l.cleared.Load() && (refused == refusedClear || refused == "tag")

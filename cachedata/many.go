@@ -28,9 +28,7 @@ func (c *core) loadMany(ctx context.Context, keys []unsafe.Pointer, give func(un
 	defer func() { c.counters.misses.Add(uint64(len(keys) - settled)) }() // a load panicked
 	for i, r := range c.calls(ctx, keys) {
 		settled++
-		if r.source != Hit {
-			c.counters.misses.Add(1)
-		}
+		c.counters.missed(r.source)
 		if r.err == nil {
 			c.served(ctx, keys[i], r.entry, r.source)
 		}
@@ -162,6 +160,7 @@ func (w *batchWork) Load(ctx context.Context, led []int, settle func(int, any, e
 		return
 	}
 	var from answers
+	ctx = c.traced(ctx, said...)
 	err := c.hidden(ctx, newBatchLoadings(said), func(ctx context.Context) (err error) {
 		from, err = c.fns.many(ctx, keys)
 		return err

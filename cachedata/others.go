@@ -161,7 +161,7 @@ func (t *table) overtake(id id) {
 	c.counters.evicted(observe.CauseDeleted).Add(1)
 	if c.observed() {
 		c.group.Post(func() {
-			t.reportLeft(context.Background(), id, e, observe.CauseDeleted, c.group.Now())
+			t.reportLeft(context.Background(), id, e, observe.CauseDeleted)
 		})
 	}
 }

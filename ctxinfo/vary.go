@@ -109,7 +109,7 @@ func (in *Info) Shape() (headers []string, personal bool) {
 
 // Carries implements visit.Carrier, for caches of responses.
 func (p *Plugin) Carries(cookie string) bool {
-	return cookie == ScriptCookie || strings.HasPrefix(cookie, ScriptCookie+"_")
+	return cookie == scriptCookie || strings.HasPrefix(cookie, scriptCookie+"_")
 }
 
 // Carries implements visit.Carrier, for caches of responses.

@@ -272,6 +272,9 @@ func TestAStoreThatIsAwayCostsACallItsBudgetAtMost(t *testing.T) {
 		if failures != 1 {
 			t.Errorf("%d events of the store, want 1", failures)
 		}
+		if s := p.Stats(); s.StoreErrors < 3 || s.StoreSkipped == 0 || s.StoreDown != 1 || p.group.Stats().StoreDown != 1 {
+			t.Errorf("%d errors, %d calls that were skipped, %d down", s.StoreErrors, s.StoreSkipped, s.StoreDown)
+		}
 	})
 }
 

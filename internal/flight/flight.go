@@ -121,6 +121,9 @@ type Terms struct {
 	// Quiet: a panic of the load is only returned, as a *panics.Error, and not
 	// raised again.
 	Quiet bool
+	// Joined is called by DoAt, outside all locks, with the task of a call that
+	// somebody else has started, when this caller has waited for it. Nil: nothing is.
+	Joined func(Task)
 }
 
 // Role is how a caller came to its result.
@@ -234,7 +237,11 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 	}
 	t.tracker.waiting.Add(1)
 	defer t.tracker.waiting.Add(-1)
-	if err := t.wait(ctx, c, &terms); err != nil {
+	err = t.wait(ctx, c, &terms)
+	if role == Joined && terms.Joined != nil {
+		terms.Joined(c.task)
+	}
+	if err != nil {
 		return nil, role, err
 	}
 	if role == Led && !terms.Quiet {
@@ -263,6 +270,9 @@ type Joining struct {
 	table *Table
 	call  *call
 }
+
+// Task is that of the call.
+func (j Joining) Task() Task { return j.call.task }
 
 // Wait returns the result of the call, as [Table.DoAt] does. It is apart from Join,
 // so that a goroutine that waits needs no more than the smallest stack.

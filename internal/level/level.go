@@ -46,6 +46,8 @@ type Level interface {
 	// whether they can be heard. Sum is what m knows a key by.
 	Watch(m Memory) bool
 	Sum(k Key) Sum
+	// Stats returns what has been counted.
+	Stats() Stats
 	// Close waits for what runs.
 	Close(ctx context.Context) error
 }
@@ -64,6 +66,13 @@ type Memory interface {
 
 // Sum stands for a key: no two that anybody has found have the same one.
 type Sum [16]byte
+
+// Stats are the counters of a Level.
+type Stats struct {
+	Errors  uint64 // calls of the place that failed or took too long
+	Skipped uint64 // calls that were not made, since it is left alone
+	Down    bool   // it is left alone for a while now
+}
 
 // Key is the argument of a call.
 type Key struct {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/store"
 )
 
@@ -17,6 +18,8 @@ type breaker struct {
 	failures int       // in a row
 	until    time.Time // no call before; zero: closed
 	trying   bool      // a call that decides runs
+
+	failed, skipped uint64 // in all
 }
 
 const (
@@ -33,6 +36,7 @@ func (b *breaker) enter() bool {
 		return true
 	}
 	if b.trying || time.Now().Before(b.until) {
+		b.skipped++
 		return false
 	}
 	b.trying = true
@@ -48,6 +52,7 @@ func (b *breaker) leave(failed bool) (opens bool) {
 		b.failures = 0
 		return false
 	}
+	b.failed++
 	b.failures++
 	if b.failures < opensAt {
 		return false
@@ -69,6 +74,14 @@ func (b *breaker) reset() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.failures = 0
+}
+
+// stats returns what has been counted. While a call decides, the store is still
+// down.
+func (b *breaker) stats() level.Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return level.Stats{Errors: b.failed, Skipped: b.skipped, Down: b.failures >= opensAt}
 }
 
 // errSlow says that the store did not answer within the budget.

@@ -427,6 +427,9 @@ func (t *Tier) tell(ctx context.Context, op string, took time.Duration, err erro
 	observe.Emit(context.WithoutCancel(ctx), t.cfg.Observer, observe.StoreFailure{Owner: "cachedata: " + t.cfg.Name, Op: op, Took: took, Err: err})
 }
 
+// Stats implements level.Level.
+func (t *Tier) Stats() level.Stats { return t.breaker.stats() }
+
 // Close waits for what is written behind calls, and for the calls of the store that
 // run. Nothing is asked of it any more, and nothing told.
 func (t *Tier) Close(ctx context.Context) error {
