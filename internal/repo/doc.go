@@ -23,4 +23,19 @@
 //	-->
 //
 // Code that is not meant to compile is not fenced as go.
+//
+// # What documents show of the source
+//
+// A go block below the first of these marks is the inside of an example function
+// of a package; between the other two stand the comment of a type and a table of
+// its fields:
+//
+//	<!-- example: cachedata ExampleNew -->
+//
+//	<!-- options: cachedata Config -->
+//	<!-- /options -->
+//
+// A test compares them with the source; go test ./internal/repo -run
+// TestDocumentsShowTheSource -update writes them. The page of a package in
+// docs/packages has every type whose name says that its fields are options.
 package repo

@@ -37,7 +37,9 @@ func TestTheWorkspaceOfAFirstRunListsWhatTheExamplesNeed(t *testing.T) {
 	t.Parallel()
 	var want []string
 	for _, dir := range []string{"examples", "examples/echov5"} {
-		var mod struct{ Replace []struct{ New struct{ Path string } } }
+		var mod struct {
+			Replace []struct{ New struct{ Path string } }
+		}
 		if err := json.Unmarshal([]byte(run(t, path.Join(root(t), dir), nil, "go", "mod", "edit", "-json")), &mod); err != nil {
 			t.Fatal(err)
 		}
