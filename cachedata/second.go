@@ -12,6 +12,7 @@ import (
 
 	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/level"
+	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 // Storage is where a cache keeps its results beside the memory. Package persist makes
@@ -36,7 +37,7 @@ func newSecondLevel(c *core) (*secondLevel, error) {
 	}
 	kept, err := c.cfg.Store(level.Cache{Group: c.group.Name(), Name: c.name, Key: c.key.Type, Result: c.result.Type, Observer: c.observer, Batch: c.fns.many != nil})
 	if err != nil {
-		return nil, fmt.Errorf("field Store: %w", err)
+		return nil, linewise.Prefix("Store: ", err)
 	}
 	return &secondLevel{core: c, kept: kept, busy: make(map[id]int)}, nil
 }

@@ -93,7 +93,7 @@ type Config struct {
 	// Default: none, which makes Info.Locale the visitor's first choice.
 	Locales []language.Tag
 
-	// DefaultZone is the time zone of visitors who have not told theirs.
+	// DefaultZone is the time zone of visitors whose own is not known.
 	// Default: time.UTC.
 	DefaultZone *time.Location
 
@@ -224,11 +224,11 @@ func New(cfg Config) (*Plugin, error) {
 }
 
 // SetProxies replaces Config.Proxies while the program runs, for lists of
-// ranges that a provider changes: fetch the list now and then, in the way and
-// at the pace of your own, and hand it over. It takes what New takes: a mistake,
-// such as a list that came back empty, is an error and changes nothing. Requests
-// whose Info is made afterwards see the new list, whole; an Info keeps the one
-// that it was made with. It may be called at any time, by any goroutine.
+// ranges that a provider changes: fetch the list from time to time and pass it
+// here. It checks what New checks: a mistake, such as a list that came back
+// empty, is an error and changes nothing. Requests whose Info is made
+// afterwards see the new list, whole; an Info keeps the one that it was made
+// with. It may be called at any time, by any goroutine.
 func (p *Plugin) SetProxies(proxies Proxies) error {
 	t, err := proxies.compile(p.header)
 	if t.none() && !p.cfg.TrustUnixSocket && (p.cfg.Header != "" || p.cfg.HopCount != 0) {

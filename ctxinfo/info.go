@@ -151,7 +151,7 @@ func FromContext(ctx context.Context) *Info {
 
 // build makes the Info of a request scope whose slot holds the plugin.
 func build(r *scope.Request, filled any) *Info {
-	// The answer to "too late" is that this response cannot tell any more.
+	// Once the headers have been sent, the response cannot say any more what it depends on.
 	_ = commit.Request(r.HTTP.Context())
 	if f, ok := filled.(*failure); ok {
 		in := newInfo(f.plugin, &r.HTTP)

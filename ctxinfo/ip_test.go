@@ -338,3 +338,20 @@ func TestNewReportsAllProblemsTogether(t *testing.T) {
 		t.Error("New() accepts HopCount with a header that holds one address")
 	}
 }
+
+func TestEachBadNetworkSaysWhereItIsFrom(t *testing.T) {
+	t.Parallel()
+	_, err := ctxinfo.New(ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Prefixes("10.0.0.1/8", "nonsense", "::ffff:0:0/90"))})
+	if err == nil {
+		t.Fatal("three bad networks are accepted")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != 3 {
+		t.Errorf("%d lines, want one for each network:\n%v", len(lines), err)
+	}
+	for _, line := range lines {
+		if !strings.HasPrefix(line, "ctxinfo: Config.Proxies: Prefixes: ") {
+			t.Errorf("%q does not say where it is from", line)
+		}
+	}
+}

@@ -60,12 +60,13 @@ type Source struct {
 	Kind string
 	// Name is the header, cookie or parameter; empty for the other kinds.
 	Name string
-	// Trusted says that the value is ours or that of a proxy in
-	// Config.Proxies. What a browser or any other client says is not: it is
-	// a preference, never a ground for a decision about access.
+	// Trusted says that the value comes from this process or from a proxy of
+	// Config.Proxies. What a browser or any other client sends is not trusted:
+	// never decide about access by it.
 	Trusted bool
-	// Internal, for an IP only, says that every hop was a proxy of ours, so
-	// that the address is the start of the known way.
+	// Internal, of an IP, says that every known hop is a proxy of
+	// Config.Proxies: the address is that of the outermost one, and the client
+	// behind it is not known.
 	Internal bool
 }
 

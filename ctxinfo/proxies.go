@@ -63,9 +63,9 @@ func Prefixes(cidrs ...string) ProxySet {
 	return s
 }
 
-// TrustPeer trusts whoever opened the connection, whatever its address, and
-// nobody further away. It replaces the check of addresses, so use it only if
-// the network lets nothing but the proxy connect.
+// TrustPeer trusts the peer of the connection, whatever its address, and no hop
+// beyond it. It replaces the check of addresses, so use it only if the network
+// lets nothing but the proxy connect.
 func TrustPeer() ProxySet { return ProxySet{name: "TrustPeer", anyPeer: true} }
 
 func parsePrefix(s string) (netip.Prefix, error) {

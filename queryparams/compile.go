@@ -201,7 +201,7 @@ func (c *compiler) field(f reflect.StructField, tag string, at []int, in locatio
 	if tags.validator != "" {
 		c.foreign = append(c.foreign, path+" "+tags.validator)
 	}
-	l := leaf{name: in.join(tag), steps: at, group: in.group, duplicate: c.cfg.Duplicate}
+	l := leaf{name: in.join(tag), steps: at, group: in.group}
 	l.key = escape(l.name)
 	found := len(tags.errs)
 	ok, err := c.resolve(&l, f.Type, tags)

@@ -259,7 +259,7 @@ func TestSchemaErrorsComeTogetherAtStartUp(t *testing.T) {
 	if _, err := queryparams.SchemaOf[int](); err == nil {
 		t.Error("SchemaOf[int]() has no error")
 	}
-	if _, err := queryparams.NewSchema[N](queryparams.SchemaConfig{Duplicate: 9, Codecs: []queryparams.Codec{{}}}); err == nil || strings.Count(err.Error(), "SchemaConfig.") != 2 {
+	if _, err := queryparams.NewSchema[N](queryparams.SchemaConfig{Codecs: []queryparams.Codec{{}, {}}}); err == nil || strings.Count(err.Error(), "SchemaConfig.") != 2 {
 		t.Errorf("bad config: error = %v, want two problems", err)
 	}
 }

@@ -109,10 +109,6 @@ func TestDuplicates(t *testing.T) {
 	reads(t, "n=1&n=1", T{}, fault("n", "duplicate"))
 	reads(t, "n=&n=1", T{}, fault("n", "duplicate"))
 	reads(t, "first=1&first=x&last=y&last=2", T{First: 1, Last: 2})
-	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{Duplicate: queryparams.DuplicateLast}))
-	if v, err := s.Parse("n=1&n=2"); v.N != 2 || err != nil {
-		t.Errorf("DuplicateLast: n = %d, %v", v.N, err)
-	}
 }
 
 func TestMissingEmptyAndZero(t *testing.T) {

@@ -224,9 +224,9 @@ func typeName(t reflect.Type) string {
 // Unwrap returns the problems.
 func (e *SchemaError) Unwrap() error { return e.Err }
 
-// EncodeError says that a value was not written to a URL, since what is there
-// could not be read back as the value, or would be refused. It is a
-// programming error, answered with 500.
+// EncodeError says that a value was not written to a URL, since the URL could
+// not be read back as the value, or would be refused. It is a programming
+// error, answered with 500.
 type EncodeError struct {
 	Fields []*FieldError
 }

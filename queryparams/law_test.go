@@ -298,7 +298,6 @@ func (m maker) fieldType(depth int) reflect.Type {
 func (m maker) config() queryparams.SchemaConfig {
 	cfg := queryparams.SchemaConfig{Codecs: lawCodecs}
 	cfg.Lenient, cfg.FoldCase, cfg.KeepDefaults = m.IntN(6) == 0, m.IntN(6) == 0, m.IntN(6) == 0
-	cfg.Duplicate = queryparams.Duplicate(m.IntN(3))
 	if m.IntN(4) == 0 {
 		cfg.RejectUnknown = true
 	}

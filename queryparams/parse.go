@@ -149,7 +149,7 @@ func (r *reader) missing(l *leaf, v reflect.Value) {
 func (r *reader) single(w *work, l *leaf, c *chain, v reflect.Value) {
 	o := w.at(c.first)
 	raw := r.raw[o.val:o.valEnd]
-	if c.count > 1 && l.duplicate == DuplicateReject {
+	if c.count > 1 && l.duplicate == repeatedReject {
 		r.fault(l, o, CodeDuplicate, nil, raw, 0)
 		return
 	}

@@ -76,9 +76,9 @@ func From(c middleware.Context) (*Params, error) {
 // that is too long), whose answer names all faults: any middleware of the toolkit
 // sends it, and so does the ErrorHandler of package echov4 or echov5.
 //
-// On routes that a [Plugin] serves, the values that took the place of faulty
-// ones (invalid:"default") are written to the Params, so that the browser's URL
-// is corrected; and with Config.Canonical the error may be a [*RedirectError],
+// On routes that a [Plugin] serves, the values that replaced faulty ones
+// (invalid:"default") are written to the Params, so that the browser's URL is
+// corrected; and with Config.Canonical the error may be a [*RedirectError],
 // which sends the browser to the canonical URL with status 308.
 func (s *Schema[T]) Bind(c middleware.Context) (T, error) {
 	r := c.Request()
@@ -110,8 +110,9 @@ func answer(c middleware.Context, err error) error {
 }
 
 // Bind reads the query of c's request into a T by the schema of the zero
-// [SchemaConfig], compiled on first use. A T that cannot be a schema is an
-// error of status 500. See [Schema.Bind].
+// [SchemaConfig], compiled on first use. A T that cannot be a schema is a
+// [*SchemaError], which is answered with 500 and logged once. See
+// [Schema.Bind].
 func Bind[T any](c middleware.Context) (T, error) {
 	s, err := schemaOf[T]()
 	if err != nil {
@@ -121,11 +122,12 @@ func Bind[T any](c middleware.Context) (T, error) {
 	return s.Bind(c)
 }
 
-// Get reads one parameter of c's request by the rules of a schema's field: T may
-// be whatever a field may be, but no struct that nests; of a slice it reads all
-// values, and nil if there are none. It costs one allocation besides those of
-// T's own texts and lists. Errors are as for [Schema.Bind]; that of a T that is
-// no parameter has the status 500.
+// Get reads one parameter of c's request by the rules of a schema's field: T is
+// any type that a field may have, except a struct with fields of its own; for a
+// slice it reads all values, and nil if there are none. It costs one allocation
+// besides those of T's own texts and lists. Errors are as for [Schema.Bind]; a
+// T or a Param that cannot work is a [*SchemaError], which is answered with 500
+// and logged once for each T.
 func Get[T any](c middleware.Context, name string, param Param[T]) (T, error) {
 	v, err := lookup(queryOf(c.Request()), name, param)
 	if err != nil {
@@ -181,7 +183,7 @@ func (r *Remembered[T, S]) Bind(c middleware.Context) (T, error) {
 // after the edits, followed by what SchemaConfig.Retain takes over from the
 // request's query and from what was written to its [Params]. Edits get a shallow
 // copy of v: they may replace lists, pointers and maps, and must not change what
-// is in them. Its error is an [*EncodeError], with the status 500.
+// is in them. Its error is an [*EncodeError].
 func (s *Schema[T]) Link(c middleware.Context, v T, edits ...func(*T)) (string, error) {
 	r := c.Request()
 	link, err := s.link(r.URL, queryOf(r), v, edits)
@@ -189,8 +191,8 @@ func (s *Schema[T]) Link(c middleware.Context, v T, edits ...func(*T)) (string, 
 }
 
 // Redirect answers with the page's own URL and what was written to its
-// [Params]: 303 (POST, redirect, GET), or HX-Redirect to htmx. It stays on
-// this host whatever the request says.
+// [Params]: 303 (POST, redirect, GET), or HX-Redirect to htmx. The URL is
+// always on this host.
 func Redirect(c middleware.Context) error {
 	p, err := From(c)
 	if err != nil {

@@ -125,13 +125,13 @@ func (p *Params) merged(base []entry) (query string, differs bool) {
 	return query, query != before
 }
 
-// URL is the page's own URL with what was written: a path and a query on this
-// host, never another one. For a fragment asked for by htmx, the page is the
-// one that the browser shows. Of Params that belong to no request it is the
-// query alone, as a relative reference.
+// URL returns the page's URL with what was written: a path and a query, always
+// on this host. If htmx asked for a part of a page, it is the URL of the page
+// that the browser shows. For Params without a request it is the query alone,
+// as a relative reference.
 //
-// A call counts as telling the browser, so that [ErrNotSent] is not returned:
-// send the URL, or call [Params.Encode] for the query alone.
+// A call counts as sending the change to the browser, so the request does not
+// end with [ErrNotSent]. To read the query only, use [Params.Encode].
 func (p *Params) URL() string {
 	if p.req == nil {
 		return "?" + p.Encode()
@@ -180,11 +180,11 @@ func (p *Params) Script(nonce string) template.HTML {
 	return template.HTML("<script" + attr + ">" + code + "</script>")
 }
 
-// ErrNotSent says that a handler of a full page changed its [Params] and the
-// browser was not told. It is what the request ends with, for the logs; only a
-// handler that has written nothing is answered with it. Put [Params.Script]
-// into the page, answer a POST with [Redirect], or send [Params.URL] by other
-// means.
+// ErrNotSent says that a handler of a full page changed its [Params], and that
+// the browser was not told. The request ends with it, so that logs show it; the
+// client gets it only if the handler has written no response. Put
+// [Params.Script] into the page, answer a POST with [Redirect], or send
+// [Params.URL] by other means.
 var ErrNotSent = errors.New("queryparams: the URL's change did not reach the browser: use Params.Script, Redirect, URL or OnChange")
 
 // sent reports, after the handler, whether what the program wrote has reached

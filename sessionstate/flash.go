@@ -128,7 +128,7 @@ func (s *State) Flash(kind, text string) error {
 
 // Flashes yields the messages that wait, oldest first: those of earlier
 // requests and those of this one. Each is yielded once; what was yielded is
-// gone when this response leaves, unless its status is 5xx. Two requests at
+// gone when this response is sent, unless its status is 5xx. Two requests at
 // the same moment may both get a message.
 //
 // Read them before the response is written: afterwards the browser could not

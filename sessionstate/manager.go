@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/linewise"
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
@@ -84,7 +85,7 @@ func New(c Config) (*Manager, error) {
 	var errs []error
 	for i, h := range c.Hooks {
 		if err := m.names.claim(h.id); err != nil {
-			errs = append(errs, fmt.Errorf("sessionstate: Config.Hooks[%d]: %w", i, err))
+			errs = append(errs, linewise.Prefix(fmt.Sprintf("sessionstate: Config.Hooks[%d]: ", i), err, "sessionstate: "))
 		}
 		if h.onChange != nil {
 			m.onChange[h.key] = append(m.onChange[h.key], h)

@@ -19,13 +19,13 @@ type phase uint8
 const (
 	open       phase = iota
 	committing       // the response's headers are about to leave
-	frozen           // they have left: the session can only be read
+	frozen           // they have been sent: the session can only be read
 )
 
 // State is the session of one request. It costs nothing until it is first
 // used; then the cookie is opened and, in server mode, the record loaded,
 // once. Changes are kept in the State and saved together, before the
-// response's headers leave, unless the status is 5xx or the handler panics.
+// response's headers are sent, unless the status is 5xx or the handler panics.
 //
 // It belongs to its request: do not keep it for longer. All methods and those
 // of [Key] are safe for concurrent use within it.
@@ -342,7 +342,7 @@ func (s *State) Clear() error {
 }
 
 // Revert forgets every change that this request made, also Login, Renew,
-// Destroy and flash messages. After the headers have left it does nothing.
+// Destroy and flash messages. After the headers have been sent it does nothing.
 // OnChange functions are not called.
 func (s *State) Revert() {
 	s.mu.Lock()

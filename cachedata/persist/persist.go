@@ -45,6 +45,7 @@ import (
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/internal/level"
+	"github.com/reecho-go/reecho/internal/linewise"
 	"github.com/reecho-go/reecho/internal/tier"
 	"github.com/reecho-go/reecho/store"
 )
@@ -113,7 +114,7 @@ func In(s store.Store, cfg Config) cachedata.Storage {
 		}
 		t, err := tier.New(own)
 		if err != nil {
-			return nil, fmt.Errorf("persist.In: %w", err)
+			return nil, linewise.Prefix("persist.In: ", err)
 		}
 		return t, nil
 	}

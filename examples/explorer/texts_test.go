@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/reecho-go/reecho/ctxinfo"
 	"github.com/reecho-go/reecho/examples/explorer/data"
 )
 

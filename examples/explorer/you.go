@@ -41,7 +41,7 @@ func allWords() []word {
 			g := client.GeoOf(in)
 			return strings.Join(nonEmpty(g.City, g.Region, g.Country), ", ")
 		}},
-		{"Traceparent", "Trace", func(in *ctxinfo.Info, _ reader) string { return client.TraceOf(in).String() }},
+		{"Traceparent", "Trace", func(in *ctxinfo.Info, _ reader) string { return client.TraceOf(in).TraceID }},
 		{"Save-Data", "Save data", func(in *ctxinfo.Info, r reader) string { return yes(client.AgentOf(in).SaveData, r) }},
 		{"Sec-GPC", "Do not sell or share my data", func(in *ctxinfo.Info, r reader) string { return yes(client.AgentOf(in).GPC, r) }},
 		{"Sec-Fetch-Site", "Asked by a page of", func(in *ctxinfo.Info, _ reader) string { return client.FetchOf(in).Site }},

@@ -119,7 +119,7 @@ type Terms struct {
 	Patience time.Duration
 	Leave    func() bool
 	// Quiet: a panic of the load is only returned, as a *panics.Error, and not
-	// raised again.
+	// panicked with again.
 	Quiet bool
 	// Joined is called by DoAt, outside all locks, with the task of a call that
 	// somebody else has started, when this caller has waited for it. Nil: nothing is.
@@ -669,5 +669,5 @@ func Repanic(err error) {
 	if abort, ok := pe.Value.(error); ok && abort.Error() == "net/http: abort Handler" {
 		panic(abort)
 	}
-	panic(panics.Raised(pe))
+	panic(panics.Repanicked(pe))
 }

@@ -335,7 +335,7 @@ func TestWithoutJavaScript(t *testing.T) {
 	}
 	b.Open(url)
 	b.Open(url)
-	if got := shown(t, b); got.Zone != "" || got.Theme != "unknown" || !got.Known || got.Embedded {
+	if got := shown(t, b); got.Zone != "" || got.Theme != "" || !got.Known || got.Embedded {
 		t.Errorf("without scripts: %+v", got)
 	}
 }
