@@ -1,9 +1,14 @@
 # Everything that is done to this repository by hand or in CI. `make` alone
-# lists the targets. The modules are those of go.work; nothing here names them.
+# lists the targets. The modules are those of all.work; nothing here names them.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS   += --no-print-directory
+
+export GOWORK := $(CURDIR)/all.work
+
+# The newest patch release of Go, whatever is installed: older ones have known holes.
+export GOTOOLCHAIN := go1.26.10
 
 # What can be set: make test TIMEOUT=2h (it only ends tests that hang), make fuzz FUZZTIME=5m, make run ARGS=-addr=:8080
 TIMEOUT  ?= 60m
@@ -11,10 +16,11 @@ FUZZTIME ?= 30s
 SOAK     ?= 20
 ARGS     ?=
 
-# The folders of the modules, and of those that have packages.
-modules  = $(shell go list -m -f '{{.Dir}}')
+# The folders of the modules, those of the modules that are built alone, and those that have packages.
+modules  = $(shell GOWORK=$(GOWORK) go list -m -f '{{.Dir}}')
+unlisted = $(CURDIR)/tools $(CURDIR)/tools/vuln $(CURDIR)/tools/release
 packaged = $(shell for dir in $(modules); do \
-	if [ -n "$$(go -C "$$dir" list ./... 2>/dev/null)" ]; then echo "$$dir"; fi; done)
+	if [ -n "$$(GOWORK=$(GOWORK) go -C "$$dir" list ./... 2>/dev/null)" ]; then echo "$$dir"; fi; done)
 
 # $(call each,folders,command) runs the command in each folder, shows which,
 # goes on after a failure and fails in the end.
@@ -33,8 +39,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: ## all that can be said without running the tests: format, lint, modules, documents, weight
-	@$(MAKE) --keep-going format lint modules alone repo weight
+check: ## all but the tests: format, lint, modules, documents, weight, known vulnerabilities, a trial of a release
+	@$(MAKE) --keep-going format lint modules alone repo weight vuln trial
 
 .PHONY: test
 test: prepare bin/gotestsum ## run all tests of all modules, with the race detector, in random order
@@ -78,6 +84,7 @@ browsers: ## try cookies in Chromium, Firefox and WebKit; as root it installs wh
 lint: bin/golangci-lint ## run the linters of .golangci.yml, go vet among them, on every module
 	@echo "golangci-lint"
 	@$(call each,$(packaged),$(once) $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
+	@$(call each,$(CURDIR)/tools/vuln $(CURDIR)/tools/release,GOWORK=off $(once) $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
 
 .PHONY: fmt
 fmt: bin/gofumpt ## format all Go files
@@ -85,10 +92,14 @@ fmt: bin/gofumpt ## format all Go files
 
 .PHONY: tidy
 tidy: ## tidy the go.mod and go.sum of every module
-	@$(call each,$(modules),GOWORK=off go mod tidy)
+	@$(call each,$(modules) $(unlisted),GOWORK=off go mod tidy)
+
+.PHONY: release
+release: ## make a release: VERSION=v0.1.0 tries it, commits and tags it, and writes bills of materials; it pushes nothing
+	@GOWORK=off go -C tools/release run . -publish -version "$(VERSION)" $(CURDIR)
 
 # The parts of check that are not targets for people.
-.PHONY: format modules alone repo prepare weight
+.PHONY: format modules alone repo prepare weight vuln trial
 
 format: bin/gofumpt
 	@echo "gofumpt"
@@ -96,7 +107,7 @@ format: bin/gofumpt
 
 modules:
 	@echo "go mod tidy -diff"
-	@$(call each,$(modules),GOWORK=off go mod tidy -diff)
+	@$(call each,$(modules) $(unlisted),GOWORK=off go mod tidy -diff)
 
 # Users have no go.work of ours.
 alone:
@@ -112,6 +123,18 @@ repo:
 weight:
 	@echo "the weight of one more cache"
 	@go -C benchmarks run . weight -ours
+
+# The database of vulnerabilities is a module, of a pinned version.
+vuln:
+	@echo "known vulnerabilities in what the code calls"
+	@GOWORK=off go -C tools/vuln test .
+	@GOWORK=off go -C tools/vuln run . $(GOWORK)
+
+# Fetches every module as a user would.
+trial:
+	@echo "a trial of a release"
+	@GOWORK=off go -C tools/release test .
+	@GOWORK=off go -C tools/release run . $(CURDIR)
 
 prepare:
 	@.ci/prepare

@@ -1,6 +1,5 @@
 // The tools of the Makefile, pinned. The folder bin is built from this file
-// alone, without go.work. govulncheck is not here: it asks a service on the
-// network, which a build without one cannot reach.
+// alone, without a workspace.
 module github.com/reecho-go/reecho/tools
 
 go 1.26.0

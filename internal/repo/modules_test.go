@@ -22,20 +22,50 @@ func modules(t *testing.T) []string {
 	return dirs
 }
 
-func TestWorkspaceListsEveryModule(t *testing.T) {
+func TestTheWorkspaceOfMakeListsEveryModule(t *testing.T) {
 	t.Parallel()
+	want := slices.DeleteFunc(modules(t), func(dir string) bool {
+		return dir == "tools" || strings.HasPrefix(dir, "tools/") // built alone
+	})
+	if diff := cmp.Diff(want, used(t, "all.work")); diff != "" {
+		t.Errorf("all.work does not list the modules of the tree (-tree +all.work):\n%s", diff)
+	}
+}
+
+// Who tries an example fetches the go.mod of each dependency of each module of the workspace.
+func TestTheWorkspaceOfAFirstRunListsWhatTheExamplesNeed(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, dir := range []string{"examples", "examples/echov5"} {
+		var mod struct{ Replace []struct{ New struct{ Path string } } }
+		if err := json.Unmarshal([]byte(run(t, path.Join(root(t), dir), nil, "go", "mod", "edit", "-json")), &mod); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, dir)
+		for _, r := range mod.Replace {
+			want = append(want, path.Join(dir, r.New.Path))
+		}
+	}
+	slices.Sort(want)
+	want = slices.Compact(want)
+	if diff := cmp.Diff(want, used(t, "go.work")); diff != "" {
+		t.Errorf("go.work does not list the modules that the examples need (-needed +go.work):\n%s", diff)
+	}
+}
+
+// used returns the folders of a workspace, sorted.
+func used(t *testing.T, workspace string) []string {
+	t.Helper()
 	var work struct{ Use []struct{ DiskPath string } }
-	if err := json.Unmarshal([]byte(run(t, root(t), nil, "go", "work", "edit", "-json")), &work); err != nil {
+	if err := json.Unmarshal([]byte(run(t, root(t), nil, "go", "work", "edit", "-json", workspace)), &work); err != nil {
 		t.Fatal(err)
 	}
-	var listed []string
+	var dirs []string
 	for _, use := range work.Use {
-		listed = append(listed, path.Clean(use.DiskPath))
+		dirs = append(dirs, path.Clean(use.DiskPath))
 	}
-	slices.Sort(listed)
-	if diff := cmp.Diff(modules(t), listed); diff != "" {
-		t.Errorf("go.work does not list the modules of the tree (-tree +go.work):\n%s", diff)
-	}
+	slices.Sort(dirs)
+	return dirs
 }
 
 // The core's dependencies are part of what its users get. A new one is a
