@@ -380,3 +380,24 @@ func TestNothingFromBeforeAClearComesFromTheStore(t *testing.T) {
 		t.Error("no result came from the store")
 	}
 }
+
+func TestAStoreThatIsBackIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.Faulty(keeper(t), storetest.Fault{Err: errors.New("away"), Times: 3})
+		p := run(t, s, cachedata.Config{}, persist.Config{})
+		for i := range 4 {
+			_, _ = p.Get(t.Context(), fmt.Sprint(i))
+		}
+		if s := p.Stats(); s.StoreDown != 1 {
+			t.Fatalf("%+v", s)
+		}
+		time.Sleep(time.Minute)
+		_, _ = p.Get(t.Context(), "later")
+		_, _ = p.Get(t.Context(), "and later")
+		back := observe.Of[observe.StoreBack](p.events)
+		if len(back) != 1 || back[0].Owner != "cachedata: items" || back[0].Down != time.Minute || p.Stats().StoreDown != 0 {
+			t.Errorf("events %+v, %d down", back, p.Stats().StoreDown)
+		}
+	})
+}

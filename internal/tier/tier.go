@@ -423,8 +423,11 @@ func (t *Tier) complain(ctx context.Context, of complaint, op string, err error)
 	t.tell(ctx, op, 0, err)
 }
 
+// owner is who asks the store, in events.
+func (t *Tier) owner() string { return "cachedata: " + t.cfg.Name }
+
 func (t *Tier) tell(ctx context.Context, op string, took time.Duration, err error) {
-	observe.Emit(context.WithoutCancel(ctx), t.cfg.Observer, observe.StoreFailure{Owner: "cachedata: " + t.cfg.Name, Op: op, Took: took, Err: err})
+	observe.Emit(context.WithoutCancel(ctx), t.cfg.Observer, observe.StoreFailure{Owner: t.owner(), Op: op, Took: took, Err: err})
 }
 
 // Stats implements level.Level.

@@ -473,8 +473,8 @@ func TestAStoreThatHangsCostsItsBudgetAndIsLeftAlone(t *testing.T) {
 		wants(t, tr, "k", -1)
 		time.Sleep(time.Second)
 		wants(t, tr, "k", 1)
-		if n := len(events.Events()); n != 1 {
-			t.Errorf("%d events, want 1", n)
+		if all := events.Events(); len(all) != 2 || all[1].(observe.StoreBack).Down != time.Second {
+			t.Errorf("events: %v, want that it is back in the end", all)
 		}
 	})
 }
