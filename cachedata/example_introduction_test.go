@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -302,4 +303,59 @@ func ExampleCache_Entries() {
 	// / fresh [page] 2
 	// /about fresh [page] 0
 	// 2 2 true
+}
+
+// After a write, clear by tags what may show it: the item, also if "not found" was
+// remembered for it, and the lists, also those that do not contain it yet.
+func Example_invalidation() {
+	type article struct {
+		ID    int
+		Title string
+	}
+	rows := []article{{1, "Caching"}}             // stands for a database
+	find := func(id int) (article, bool, error) { // the repository's methods have no context
+		i := slices.IndexFunc(rows, func(a article) bool { return a.ID == id })
+		if i < 0 {
+			return article{}, false, nil
+		}
+		return rows[i], true, nil
+	}
+	list := func() ([]article, error) { return slices.Clone(rows), nil }
+
+	group := cachedata.Must(cachedata.NewGroup("articles", cachedata.GroupConfig{}))
+	cfg := cachedata.Config{
+		Group:  group,
+		TTL:    time.Hour, // in case a write does not come this way
+		Errors: cachedata.ErrorConfig{NotFoundTTL: time.Minute},
+	}
+	tag := func(id int) string { return "article:" + strconv.Itoa(id) }
+	byID := cachedata.Found(func(_ context.Context, id int) (article, bool, error) { return find(id) })
+	articles := cachedata.Must(cachedata.New("article", byID, cfg, cachedata.Funcs[int, article]{
+		KeyTags: func(id int) []string { return []string{tag(id)} },
+	}))
+	latest := cachedata.Must(cachedata.New0("latest", func(context.Context) ([]article, error) { return list() }, cfg, cachedata.Funcs[struct{}, []article]{
+		KeyTags: func(struct{}) []string { return []string{"lists of articles"} },
+	}))
+	save := func(ctx context.Context, a article) (err error) {
+		defer func() { // after the commit, and also if the write seems to have failed
+			ctx := context.WithoutCancel(ctx) // also if the client has hung up
+			err = errors.Join(err, group.ClearTag(ctx, tag(a.ID), "lists of articles"))
+		}()
+		rows = append(rows, a) // the transaction, with its commit
+		return nil
+	}
+
+	ctx := context.Background()
+	show := func() {
+		a, err := articles.Get(ctx, 2)
+		all, errAll := latest.Get(ctx)
+		fmt.Println(a.Title, errors.Is(err, cachedata.ErrNotFound), len(all), errAll)
+	}
+	show()
+	fmt.Println("saved:", save(ctx, article{2, "Tags"}))
+	show()
+	// Output:
+	// true 1 <nil>
+	// saved: <nil>
+	// Tags false 2 <nil>
 }
