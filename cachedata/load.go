@@ -191,6 +191,10 @@ func (l *load) Load(ctx context.Context) (any, error) {
 		if second.find(ctx, []*load{l}); l.found != nil {
 			return l.found, nil
 		}
+		defer second.lead(ctx, l)()
+		if l.found != nil {
+			return l.found, nil
+		}
 	}
 	key, err := l.begin()
 	if err != nil {

@@ -34,7 +34,7 @@ func newSecondLevel(c *core) (*secondLevel, error) {
 	if c.cfg.Scope == Session {
 		return nil, errors.New("a Store is set, and the results are those of sessions, which end with the process: use the scope Global, or leave Store out")
 	}
-	kept, err := c.cfg.Store(level.Cache{Group: c.group.Name(), Name: c.name, Key: c.key.Type, Result: c.result.Type, Observer: c.observer})
+	kept, err := c.cfg.Store(level.Cache{Group: c.group.Name(), Name: c.name, Key: c.key.Type, Result: c.result.Type, Observer: c.observer, Batch: c.fns.many != nil})
 	if err != nil {
 		return nil, fmt.Errorf("field Store: %w", err)
 	}
@@ -107,6 +107,25 @@ func (s *secondLevel) find(ctx context.Context, loads []*load) {
 			}
 		}
 	}
+}
+
+// lead waits until l may load, or finds what another process has loaded. What it
+// returns is to be called when the load is over.
+func (s *secondLevel) lead(ctx context.Context, l *load) (over func()) {
+	if l.ticket == nil || l.why == toRefresh {
+		return func() {}
+	}
+	r, ticket, over := s.kept.Lead(ctx, l.ticket)
+	l.ticket = ticket
+	switch {
+	case s.changing(l.id):
+		l.ticket = nil
+	case r != nil:
+		if e, err := s.entry(l, r); err == nil {
+			l.found = e
+		}
+	}
+	return over
 }
 
 // entry is what a result in the store is in memory.

@@ -19,6 +19,7 @@ type Cache struct {
 	Group, Name string
 	Key, Result reflect.Type
 	Observer    observe.Observer
+	Batch       bool // it loads several keys at a time
 }
 
 // Level keeps the results of a cache. No method fails: what cannot be had is a
@@ -27,6 +28,10 @@ type Level interface {
 	// Get returns the results of those keys that have one that holds, or nil, and a
 	// ticket for a load of each, or nil.
 	Get(ctx context.Context, keys ...Key) ([]*Result, []Ticket)
+	// Lead is asked before a load: where several processes are to load a key once, it
+	// returns when this one may, with a ticket for that and what is to be called when
+	// the load is over, or with what another one has loaded meanwhile.
+	Lead(ctx context.Context, t Ticket) (r *Result, own Ticket, over func())
 	// Store keeps the result of a load, unless something has come since its ticket
 	// was taken that it does not know of.
 	Store(ctx context.Context, t Ticket, r Result)

@@ -37,6 +37,7 @@ type Config struct {
 	Version string        // of the app's types
 	Budget  time.Duration // for what one call of the cache asks of the store
 	Behind  bool          // what was loaded is written when the call has been answered
+	Single  bool          // of several processes one loads a key at a time
 }
 
 var _ level.Level = (*Tier)(nil)
@@ -58,6 +59,7 @@ type Tier struct {
 
 	watched bool   // somebody may be told of what is changed
 	unwatch func() // nil: nothing of it is told here
+	waiting waiting
 
 	breaker breaker
 	writes  sync.WaitGroup // behind their calls
@@ -97,6 +99,12 @@ func New(cfg Config) (*Tier, error) {
 	}
 	t.batch, _ = store.As[store.Batcher](cfg.Store)
 	_, t.watched = store.As[store.Watcher](cfg.Store)
+	if cfg.Single && cfg.Batch {
+		errs = append(errs, errors.New("SingleFlight is set, and the cache loads several keys at a time, for each of which it would have to wait: leave SingleFlight out, or use a cache that is no batch"))
+	}
+	if cfg.Single && cfg.Behind {
+		errs = append(errs, errors.New("SingleFlight is set, and so is WriteBehind: who waits for a load would not find its result: leave one of them out"))
+	}
 	if err := brings(cfg.Codec, cfg.Result); err != nil {
 		errs = append(errs, err)
 	}
@@ -121,8 +129,10 @@ func part(name string) string {
 
 // name is where the record of a key is. What is there is compared with the key
 // itself.
-func (t *Tier) name(k level.Key) string {
-	return fmt.Sprintf("%s%s%016x-%x", t.prefix, ofResults, k.Fingerprint, t.Sum(k))
+func (t *Tier) name(k level.Key) string { return t.nameOf(ofResults, k) }
+
+func (t *Tier) nameOf(kind string, k level.Key) string {
+	return fmt.Sprintf("%s%s%016x-%x", t.prefix, kind, k.Fingerprint, t.Sum(k))
 }
 
 // now is the time in nanoseconds since 1970: that of our clock, or later if the

@@ -15,6 +15,7 @@ import (
 // What stands in a key behind the prefix of its cache.
 const (
 	ofResults = "r/"
+	ofLeases  = "l/"
 	ofBells   = "bell/"
 )
 
@@ -67,16 +68,29 @@ func (t *Tier) Watch(m level.Memory) bool {
 // changed tells m what the change of a key means.
 func (t *Tier) changed(m level.Memory, key string) {
 	if result, ok := strings.CutPrefix(key, ofResults); ok {
-		var s level.Sum
-		_, sum, _ := strings.Cut(result, "-")
-		if n, err := hex.Decode(s[:], []byte(sum[:min(len(sum), 2*len(s))])); err == nil && n == len(s) {
+		if s, ok := sumIn(result); ok {
 			m.Changed(s)
+			t.waiting.wake(s)
+		}
+	} else if lease, ok := strings.CutPrefix(key, ofLeases); ok {
+		if s, ok := sumIn(lease); ok {
+			t.waiting.wake(s)
 		}
 	} else if tag, ok := strings.CutPrefix(key, ofBells); ok && tag == "" {
 		m.Clear()
 	} else if ok {
 		m.ClearTag(tag)
 	}
+}
+
+// sumIn returns the sum in the last part of a key.
+func sumIn(name string) (s level.Sum, ok bool) {
+	_, sum, _ := strings.Cut(name, "-")
+	if len(sum) != 2*len(s) {
+		return s, false
+	}
+	_, err := hex.Decode(s[:], []byte(sum))
+	return s, err == nil
 }
 
 // Sum implements level.Level.

@@ -2,6 +2,8 @@ package redisstore_test
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,5 +119,36 @@ func TestAProcessKeepsWhatItHasStoredItself(t *testing.T) {
 	one.wants(t, 1000, cachedata.Stored) // all news from before have come
 	for n := range 200 {
 		one.wants(t, n, cachedata.Hit)
+	}
+}
+
+func TestOneProcessLoadsAKeyForAll(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	var loads atomic.Int64
+	load := func(_ context.Context, n int) (int64, error) {
+		loads.Add(1)
+		time.Sleep(50 * time.Millisecond)
+		return int64(n) * int64(n), nil
+	}
+	var nodes []*squares
+	for range 4 {
+		s := open(t, dial(t, server.Addr), "app")
+		nodes = append(nodes, cacheOn(t, s, cachedata.Config{}, persist.Config{Budget: time.Minute, SingleFlight: true}, load))
+	}
+	const keys = 20
+	var all sync.WaitGroup
+	for _, c := range nodes {
+		for n := range keys {
+			all.Go(func() {
+				if v, err := c.Get(t.Context(), n); err != nil || v != int64(n)*int64(n) {
+					t.Errorf("Get(%d) = %d, %v", n, v, err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	if n := loads.Load(); n != keys {
+		t.Errorf("%d loads of %d keys", n, keys)
 	}
 }
