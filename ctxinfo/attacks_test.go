@@ -199,7 +199,7 @@ func TestSpoofingThroughEachHeader(t *testing.T) {
 			for _, remote := range []string{"10.0.0.2:1", "203.0.114.9:1"} {
 				servers = append(servers, server{name + " past it", p, remote, func(string) bool { return false }})
 			}
-			may := func(h string) bool { return strings.EqualFold(h, string(header)) || slices.Contains(preset.writes, h) }
+			may := func(h string) bool { return strings.EqualFold(h, header) || slices.Contains(preset.writes, h) }
 			servers = append(servers, server{name, p, "203.0.113.9:1", may})
 			cfg.Proxies = ctxinfo.Behind(ctxinfo.TrustPeer(), preset.set())
 			servers = append(servers, server{name + ", the only peer", mustNew(t, cfg), "198.51.100.9:1", may})

@@ -143,10 +143,10 @@ func TestPeerIsVerifiedFirst(t *testing.T) {
 		if header == "Forwarded" {
 			value = "for=192.0.2.1"
 		}
-		if got := p.ClientIP(from("10.0.0.2:1", request(string(header), value))); got.String() != "192.0.2.1" {
+		if got := p.ClientIP(from("10.0.0.2:1", request(header, value))); got.String() != "192.0.2.1" {
 			t.Errorf("%s from a trusted peer: ClientIP() = %v, want 192.0.2.1", header, got)
 		}
-		if got := p.ClientIP(from("10.0.0.8:1", request(string(header), value))); got.String() != "10.0.0.8" {
+		if got := p.ClientIP(from("10.0.0.8:1", request(header, value))); got.String() != "10.0.0.8" {
 			t.Errorf("%s from a peer just outside: ClientIP() = %v, want the peer", header, got)
 		}
 	}

@@ -265,11 +265,7 @@ func (p *provider) ways() string {
 	if p.advice != "" {
 		return p.advice
 	}
-	names := make([]string, len(p.headers))
-	for i, h := range p.headers {
-		names[i] = string(h)
-	}
-	return fmt.Sprintf("use %s, or list its ranges with Prefixes if you have it write that header", strings.Join(names, " or "))
+	return fmt.Sprintf("use %s, or list its ranges with Prefixes if you have it write that header", strings.Join(p.headers, " or "))
 }
 
 // viewerAddress reads CloudFront-Viewer-Address: an address and a port, IPv6

@@ -30,7 +30,7 @@ func flat(err error) []error {
 		return []error{err}
 	}
 	var all []error
-	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() { //nolint:errorlint // the type of Join, not one that wraps it
+	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
 		all = append(all, flat(e)...)
 	}
 	return all
