@@ -85,7 +85,7 @@ func (a *app) clearState(c echo.Context) error {
 	if err := a.results.dropState(c.Request().Context(), state); err != nil {
 		return err
 	}
-	if err := sessionstate.From(c).Flash("info", r.T("Cleared what was asked for %s.", state)); err != nil {
+	if err := sessionstate.From(c).Flash("info", r.T("Cleared the cached results for %s.", state)); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, "/cache")

@@ -61,7 +61,7 @@ func TestCachePageShowsEntries(t *testing.T) {
 	}
 
 	page := v.post("/cache/clear", "state", "Ohio")
-	page.has(t, http.StatusOK, "Cleared what was asked for Ohio.")
+	page.has(t, http.StatusOK, "Cleared the cached results for Ohio.")
 	page.lacks(t, "state=Ohio")
 	v.get("/").want(t, "hit")
 	v.get("/?state=Ohio&page=2").want(t, "miss")
