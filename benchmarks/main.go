@@ -10,135 +10,39 @@
 //	go run . -against v0.1.0      this tree against a commit
 //	go run . weight               what one more cache weighs, in the binary and the compiler
 //	go run . weight -ours         without the peers
+//
+// Comparisons that need a server or a disk are in the folder servers, which is a
+// module of its own.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
 	"path/filepath"
-	"slices"
-	"strings"
-	"time"
 
-	"github.com/reecho-go/reecho/benchmarks/bench"
-	"github.com/reecho-go/reecho/benchmarks/report"
+	"github.com/reecho-go/reecho/benchmarks/program"
 	"github.com/reecho-go/reecho/benchmarks/weight"
 	"github.com/reecho-go/reecho/benchmarks/workloads"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "benchmarks:", err)
-		os.Exit(1)
-	}
+	program.Main(program.Program{
+		Name: "benchmarks", Dir: "benchmarks", Groups: workloads.All(), Ours: workloads.Ours, Publish: publish,
+		Compared: compared,
+		Commands: map[string]func(context.Context, []string) error{"weight": weigh},
+	})
 }
 
-// options are the command line.
-type options struct {
-	short   bool
-	only    string
-	write   bool
-	count   int
-	against string
-	json    string
-}
-
-func parse(args []string) (options, error) {
-	var o options
-	fs := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
-	fs.BoolVar(&o.short, "short", false, "quick and rough: fewer, shorter rounds; writes no files")
-	fs.StringVar(&o.only, "only", "", "comma-separated groups to run: "+strings.Join(workloads.Groups(), ", "))
-	fs.BoolVar(&o.write, "write", false, "with -only: write the results and the tables of these groups")
-	fs.IntVar(&o.count, "count", 0, "rounds per row (default 8, with -short 3)")
-	fs.StringVar(&o.against, "against", "", "compare this tree's own rows with those of a git revision")
-	fs.StringVar(&o.json, "json", "", "write the results to this file only")
-	if err := fs.Parse(args); err != nil {
-		return o, err
-	}
-	if fs.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
-	}
-	if o.write && (o.only == "" || o.short) {
-		return o, fmt.Errorf("-write is for -only, and not for -short: a whole run writes anyway")
-	}
-	if o.count < 0 {
-		return o, fmt.Errorf("-count is %d: it must be at least 1", o.count)
-	}
-	for _, g := range o.groups() {
-		if !slices.Contains(workloads.Groups(), g) {
-			return o, fmt.Errorf("-only: there is no group %q; the groups are %s", g, strings.Join(workloads.Groups(), ", "))
-		}
-	}
-	return o, nil
-}
-
-// groups are those asked for, all by default.
-func (o options) groups() []string {
-	if o.only == "" {
-		return workloads.Groups()
-	}
-	return strings.Split(o.only, ",")
-}
-
-func (o options) settings() bench.Settings {
-	s := bench.Settings{Rounds: 8, Round: 100 * time.Millisecond, Progress: progress}
-	if o.short {
-		s.Rounds, s.Round = 3, 20*time.Millisecond
-	}
-	if o.count > 0 {
-		s.Rounds = o.count
-	}
-	return s
-}
-
-func progress(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "\r\033[K"+format, args...)
-}
-
-func run(ctx context.Context, args []string) error {
-	if len(args) > 0 && args[0] == "weight" {
-		return weigh(ctx, args[1:])
-	}
-	o, err := parse(args)
-	if err != nil {
-		return err
-	}
-	if o.against != "" {
-		return compare(ctx, o)
-	}
-	s := o.settings()
-	results, err := bench.Run(ctx, workloads.Of(o.groups()...), s)
-	progress("")
-	if err != nil {
-		return err
-	}
-	r := report.New(results, s.Rounds)
-	if o.json != "" {
-		return r.WriteJSON(o.json)
-	}
-	fmt.Print(r.Markdown())
-	if o.short || o.only != "" && !o.write {
-		return nil
-	}
-	dir, err := moduleDir()
-	if err != nil {
-		return err
-	}
-	name := r.Date
-	if o.only != "" {
-		name += "-" + strings.Join(o.groups(), "-")
-	}
-	paths, err := publish(r, name, filepath.Join(dir, ".."))
-	if err != nil {
-		return err
-	}
-	fmt.Println("\nwritten:", strings.Join(paths, ", "))
-	return nil
+var compared = []string{
+	"github.com/maypok86/otter/v2", "github.com/dgraph-io/ristretto/v2", "github.com/patrickmn/go-cache",
+	"github.com/allegro/bigcache/v3", "github.com/coocood/freecache", "github.com/VictoriaMetrics/fastcache",
+	"github.com/jellydator/ttlcache/v3", "github.com/hashicorp/golang-lru/v2",
+	"github.com/mitchellh/hashstructure/v2", "github.com/cespare/xxhash/v2", "github.com/fxamacker/cbor/v2",
+	"github.com/vmihailenco/msgpack/v5", "github.com/jinzhu/copier", "github.com/huandu/go-clone",
+	"github.com/tiendc/go-deepcopy", "github.com/labstack/echo/v4",
+	"github.com/Yiling-J/theine-go", "github.com/viccon/sturdyc", "github.com/bluele/gcache", "golang.org/x/sync",
+	"github.com/labstack/echo-contrib", "github.com/gorilla/sessions", "github.com/alexedwards/scs/v2",
 }
 
 // weigh prints what one more cache and its peers weigh, and fails if ours are
@@ -149,7 +53,7 @@ func weigh(ctx context.Context, args []string) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	dir, err := moduleDir()
+	repository, err := program.Repository()
 	if err != nil {
 		return err
 	}
@@ -158,24 +62,14 @@ func weigh(ctx context.Context, args []string) error {
 		if *ours && peer.File == 0 {
 			continue
 		}
-		progress("%s", peer.Name)
-		row, err := weight.Measure(ctx, dir, peer)
+		program.Progress("%s", peer.Name)
+		row, err := weight.Measure(ctx, filepath.Join(repository, "benchmarks"), peer)
 		if err != nil {
 			return err
 		}
 		rows = append(rows, row)
 	}
-	progress("")
+	program.Progress("")
 	fmt.Print(weight.Table(rows))
 	return weight.Over(rows)
-}
-
-// moduleDir is the folder of this module, where results belong.
-func moduleDir() (string, error) {
-	for _, dir := range []string{".", "benchmarks"} {
-		if _, err := os.Stat(filepath.Join(dir, "workloads", "hit.go")); err == nil {
-			return dir, nil
-		}
-	}
-	return "", fmt.Errorf("run this from the repository or from its folder benchmarks")
 }

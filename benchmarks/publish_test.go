@@ -105,7 +105,7 @@ func TestPublish(t *testing.T) {
 func TestTablesNameGroupsAndPeers(t *testing.T) {
 	t.Parallel()
 	for _, table := range tables {
-		list := workloads.Of(table.group)
+		list := workloads.All().Of(table.group)
 		if len(list) == 0 {
 			t.Errorf("%s: there is no group %q", table.file, table.group)
 			continue

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"sync"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 // Batch is a [Cache] whose results are loaded several at a time. Make it with
@@ -50,7 +52,7 @@ func NewBatch[K comparable, V any](name string, load func(ctx context.Context, k
 		}
 	}
 	if err := newCore(b.Cache, name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns, wrong); err != nil {
-		return nil, fmt.Errorf("cachedata: NewBatch(%q): %w", name, err)
+		return nil, linewise.Prefix(fmt.Sprintf("cachedata: NewBatch(%q): ", name), err, "cachedata: ", name+": ")
 	}
 	return b, nil
 }

@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 // Cache remembers the results of one function by its argument. Make it with
@@ -50,7 +51,7 @@ func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Co
 		fns.load = loading(load)
 	}
 	if err := newCore(c, name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns, errors.Join(wrong, settings.withoutBatch())); err != nil {
-		return nil, fmt.Errorf("cachedata: New(%q): %w", name, err)
+		return nil, linewise.Prefix(fmt.Sprintf("cachedata: New(%q): ", name), err, "cachedata: ", name+": ")
 	}
 	return c, nil
 }
@@ -105,9 +106,9 @@ func loading[K, V any](load func(context.Context, K) (V, error)) func(context.Co
 	}
 }
 
-// at is the address of key for the core, which keeps it for no longer than the
-// call. So the key stays on the stack.
-func at[K any](key *K) unsafe.Pointer { return unsafe.Pointer(key) }
+// at is an address for the core, which keeps it for no longer than the call. So
+// the variable stays on the stack.
+func at[T any](v *T) unsafe.Pointer { return unsafe.Pointer(v) }
 
 // value returns a copy of the result that e has, or the error.
 func (c *Cache[K, V]) value(e *entry) (v V, err error) {
@@ -150,6 +151,10 @@ func (c *Cache[K, V]) copied(e *entry) (v V, err error) {
 	}
 	return v, nil
 }
+
+// Config returns the configuration that the cache was made with, as it was given.
+// Its maps and slices are not to be changed.
+func (c *Cache[K, V]) Config() Config { return c.core.cfg.config() }
 
 // Name returns the cache's name.
 func (c *Cache[K, V]) Name() string { return c.core.name }
@@ -209,7 +214,7 @@ func (c *Cache[K, V]) Peek(ctx context.Context, key K) (V, bool) {
 // The error is [ErrClosed], [ErrNoSession], a [*KeyError], a [*CopyError] or one of
 // the options.
 func (c *Cache[K, V]) Put(ctx context.Context, key K, v V, how ...PutOptions) error {
-	return c.core.put(ctx, at(&key), unsafe.Pointer(&v), how)
+	return c.core.put(ctx, at(&key), at(&v), how)
 }
 
 // PutOptions are what [Cache.Put] says of a result, as a load does by its

@@ -78,12 +78,12 @@ func (c *Cache[K, V]) Bypass(ctx context.Context, key K) (V, error) {
 	if err := c.core.openTo(ctx); err != nil {
 		return none, err
 	}
-	p, err := c.core.place(ctx, unsafe.Pointer(&key))
-	if err != nil {
+	l := new(load)
+	if err := c.core.findSlot(ctx, unsafe.Pointer(&key), &l.slot); err != nil {
 		return none, err
 	}
 	own := new(V)
-	err = c.core.hidden(ctx, &load{place: p}, func(ctx context.Context) error {
+	err := c.core.hidden(ctx, l, func(ctx context.Context) error {
 		v, err := c.core.fns.load(ctx, unsafe.Pointer(&key))
 		if err != nil {
 			return err

@@ -70,7 +70,7 @@ func (t *table) clearFunc(match func(unsafe.Pointer) bool) (n int, err error) {
 	// The loads first: one that has ended by then has its entry in the engine.
 	for _, task := range r.flights.Tasks() {
 		l := task.(*load)
-		clearKey(l.id, l.key)
+		clearKey(l.id, l.key())
 	}
 	for id, e := range r.entries.all() {
 		if r.over() {

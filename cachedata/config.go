@@ -304,6 +304,21 @@ func (cfg *Config) settings() settings {
 	}
 }
 
+// config is the Config that cfg came from.
+func (cfg *settings) config() Config {
+	return Config{
+		TTL: cfg.TTL, IdleTTL: cfg.IdleTTL, Jitter: cfg.Jitter, Timeout: cfg.Timeout,
+		MaxEntries: cfg.MaxEntries, MaxBytes: cfg.MaxBytes, MaxBatch: cfg.MaxBatch,
+		Store: cfg.Store, Scope: cfg.Scope, Group: cfg.Group, OnClear: cfg.OnClear, Observer: cfg.Observer, CountHits: cfg.CountHits,
+		Stale:   StaleConfig{For: cfg.StaleFor, OnError: cfg.FailSafe, SoftTimeout: cfg.SoftTimeout, RetryAfter: cfg.RetryAfter, EagerAt: cfg.EagerAt},
+		Errors:  ErrorConfig{TTL: cfg.ErrorTTL, NotFoundTTL: cfg.NotFoundTTL, IsNotFound: cfg.NotFound},
+		Session: SessionConfig{MaxEntries: cfg.MaxPerSession, MaxSessions: cfg.MaxSessions},
+		Copy:    CopyConfig{Immutable: cfg.Immutable, ReadOnly: cfg.ReadOnly, Verify: cfg.VerifyReadOnly, Engine: cfg.Copy},
+		Keys:    KeyConfig{MaxBytes: cfg.MaxKeyBytes, HashFuncs: cfg.HashFuncs},
+		Trusted: cfg.Trusted,
+	}
+}
+
 // identifies is how keys are compared.
 func (cfg *settings) identifies() keys.Config {
 	return keys.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -24,6 +25,7 @@ import (
 // given for the time of a call is not kept: what it needs for longer it copies.
 type core struct {
 	name     string
+	label    string // the name in errors
 	cfg      settings
 	fns      functions
 	key      raw.Type // of keys
@@ -38,8 +40,8 @@ type core struct {
 	copyTo func(dst, src unsafe.Pointer) error // nil: by assignment
 	seals  *seals                              // nil: writes to shared results are not looked for
 
-	estimate func(unsafe.Pointer) int64 // the bytes of a result; nil: what is behind it is not known
-	budget   *budget                    // the group's; nil: the cache's own bound stands in for the default
+	estimate func(unsafe.Pointer, clone.Links) int64 // the bytes of a result; nil: there is nothing behind it, or it is not known
+	budget   *budget                                 // the group's; nil: the cache's own bound stands in for the default
 
 	layout   layout
 	table    table
@@ -82,6 +84,7 @@ func (c *core) observed() bool { return c.cfg.Observer != nil || c.group.Observe
 func newCore(self shell, name string, key, result reflect.Type, cfg settings, fns functions, wrong error) error {
 	c := &core{
 		name:   name,
+		label:  "cachedata: " + name,
 		cfg:    cfg,
 		fns:    fns,
 		key:    raw.Of(key),
@@ -135,12 +138,15 @@ func newCore(self shell, name string, key, result reflect.Type, cfg settings, fn
 	case err != nil:
 		return fmt.Errorf("group %q: %w: give it another name, or close the other cache first", c.group.Name(), err)
 	}
+	if c.second != nil {
+		c.second.watch()
+	}
 	return nil
 }
 
 // compileKeys finds out how a key identifies.
 func (c *core) compileKeys() error {
-	known, err := keys.For("cachedata: "+c.name, c.key.Type, c.cfg.identifies())
+	known, err := keys.For(c.label, c.key.Type, c.cfg.identifies())
 	if err != nil {
 		return err
 	}
@@ -211,28 +217,23 @@ func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry
 	if ctx == nil {
 		return nil, 0, c.noContext()
 	}
-	p, err := c.place(ctx, key)
-	if err != nil {
+	var p slot
+	if err := c.findSlot(ctx, key, &p); err != nil {
 		return nil, 0, err
 	}
-	missed := !force
-	defer func() {
-		if missed { // also if the load panics
-			c.counters.misses.Add(1)
-		}
-	}()
-	e, source, err := p.load(ctx, force)
-	if source == Hit {
-		missed = false
+	source := Load
+	if !force {
+		defer func() { c.counters.missed(source) }() // also if the load panics
 	}
+	e, source, err := p.load(ctx, force)
 	if err != nil {
 		return nil, 0, c.loadError(err)
 	}
-	c.served(ctx, p.key, e, source)
+	c.served(ctx, p.key(), e, source)
 	return e, source, nil
 }
 
-// joining is a load that a caller has joined without a place of its own.
+// joining is a load that a caller has joined without a slot of its own.
 type joining struct {
 	in   *era
 	call flight.Joining
@@ -272,22 +273,23 @@ func (c *core) join(ctx context.Context, key unsafe.Pointer) (j joining, joined 
 // joined waits for the load that was joined.
 func (c *core) joined(ctx context.Context, key unsafe.Pointer, j joining) (*entry, Source, error) {
 	result, err := j.call.Wait(ctx)
+	c.waited(ctx, j.call.Task())
 	e, _ := result.(*entry)
 	switch {
 	case err != nil:
-		c.counters.misses.Add(1)
+		c.counters.missed(Joined)
 		return nil, 0, c.loadError(err)
 	case e.extra() != nil && c.joinedTooOld(ctx, key, e, &j):
 		return c.load(ctx, key, false)
 	}
-	c.counters.misses.Add(1)
+	c.counters.missed(Joined)
 	return e, Joined, nil
 }
 
 // joinedTooOld is [table.tooOld] of a load that was joined.
 func (c *core) joinedTooOld(ctx context.Context, key unsafe.Pointer, e *entry, j *joining) bool {
-	p, err := c.place(ctx, key)
-	return err == nil && p.tooOld(j.in, p.id, e, j.came)
+	var p slot
+	return c.findSlot(ctx, key, &p) == nil && p.tooOld(j.in, p.id, e, j.came)
 }
 
 // loadError says in our words what the flight table says.
@@ -313,7 +315,7 @@ func (c *core) peek(ctx context.Context, key unsafe.Pointer) *entry {
 	return nil
 }
 
-// put is [Cache.Put] of the result at v, which is not on a stack.
+// put is [Cache.Put] of the result at v, which may be on the stack.
 func (c *core) put(ctx context.Context, key, v unsafe.Pointer, options []PutOptions) error {
 	var how PutOptions
 	switch len(options) {
@@ -329,11 +331,18 @@ func (c *core) put(ctx context.Context, key, v unsafe.Pointer, options []PutOpti
 	if err := c.openTo(ctx); err != nil {
 		return err
 	}
-	p, err := c.place(ctx, key)
-	if err != nil {
+	var p slot
+	if err := c.findSlot(ctx, key, &p); err != nil {
 		return err
 	}
-	if err := p.put(ctx, v, how); err != nil {
+	raw.Kept(v)
+	from := raw.Hide(v)
+	if c.fns.tags != nil || c.copyTo != nil && c.plan == nil { // functions that may keep the address
+		from = c.result.Copy(v)
+	}
+	err := p.put(ctx, from, how)
+	runtime.KeepAlive(v)
+	if err != nil {
 		return err
 	}
 	if err := c.open(); err != nil { // it has been closed meanwhile
@@ -348,8 +357,8 @@ func (c *core) delete(ctx context.Context, key unsafe.Pointer) error {
 	if err := c.openTo(ctx); err != nil {
 		return err
 	}
-	p, err := c.place(ctx, key)
-	if err != nil {
+	var p slot
+	if err := c.findSlot(ctx, key, &p); err != nil {
 		return err
 	}
 	p.delete(ctx)
@@ -394,6 +403,13 @@ func (c *core) stats() Stats {
 	s.Entries, s.Bytes = c.table.len(), c.table.bytes()
 	if c.sessions != nil {
 		s.Sessions = c.sessions.visits.Len()
+	}
+	if c.second != nil {
+		kept := c.second.kept.Stats()
+		s.StoreErrors, s.StoreSkipped = kept.Errors, kept.Skipped
+		if kept.Down {
+			s.StoreDown = 1
+		}
 	}
 	return s
 }

@@ -72,7 +72,7 @@ type making struct {
 }
 
 // make returns an entry of now for p.
-func (p *place) make(m making) (*entry, error) {
+func (p *slot) make(m making) (*entry, error) {
 	c := p.core
 	f := plain
 	switch {
@@ -97,21 +97,21 @@ func (p *place) make(m making) (*entry, error) {
 	size := m.cost
 	if !m.set {
 		var err error
-		if size, err = c.measure(c.valueOf(e)); err != nil {
+		if size, err = c.measure(e); err != nil {
 			return nil, err
 		}
 	}
-	bytes := plus(size, p.beside(f, p.key, m.err, m.extra))
+	bytes := plus(size, p.beside(f, m.err, m.extra))
 	if bytes >= maxSize && f != rich {
 		f = rich
-		bytes = plus(size, p.beside(f, p.key, m.err, m.extra))
+		bytes = plus(size, p.beside(f, m.err, m.extra))
 		larger := c.allocate(f)
 		c.result.Move(c.valueOf(larger), c.valueOf(e))
 		larger.link(e.links())
 		e = larger
 	}
 	if own := c.ownKey(e); own != nil {
-		if err := c.keys.Store(own, p.key); err != nil {
+		if err := c.keys.Store(own, p.own); err != nil {
 			return nil, err
 		}
 	}
@@ -154,7 +154,7 @@ func (c *core) copyOf(dst unsafe.Pointer, e *entry) error {
 	if e.links() != clone.Inside {
 		return c.copied(dst, c.valueOf(e))
 	}
-	if _, err := c.plan.CopyExactly(dst, c.valueOf(e)); err != nil {
+	if _, err := c.plan.CopyInside(dst, c.valueOf(e)); err != nil {
 		return c.copyError(err)
 	}
 	return nil

@@ -52,7 +52,7 @@ func Beside[K, V any](text int, ttl, more bool) int64 {
 	case ttl:
 		f = timed
 	}
-	return (&place{table: &c.table, id: id{Text: strings.Repeat("x", text)}}).beside(f, nil, nil, nil)
+	return (&slot{table: &c.table, id: id{Text: strings.Repeat("x", text)}}).beside(f, nil, nil)
 }
 
 // TagsCleared returns how many clears of tags the group remembers.
@@ -66,4 +66,10 @@ func (g *Group) SweepTags() {
 		oldest = min(oldest, m.(group.Tagged).SweepTags(true))
 	}
 	g.group.Tags().Prune(oldest)
+}
+
+// RoundTrip is the Config that a cache made with cfg returns.
+func RoundTrip(cfg Config) Config {
+	s := cfg.settings()
+	return s.config()
 }

@@ -181,6 +181,7 @@ func (g *Group) cache(name string) AnyCache {
 // that lists the caches of a group.
 type AnyCache interface {
 	Name() string
+	Config() Config
 	Stats() Stats
 	Entries() iter.Seq[EntryInfo]
 	Clear(ctx context.Context) error

@@ -1,6 +1,8 @@
 package cachedata
 
 import (
+	"context"
+	"fmt"
 	"iter"
 	"reflect"
 	"slices"
@@ -27,23 +29,55 @@ type EntryInfo struct {
 	Tags     []string      // sorted
 	Loading  bool          // a load of its key is in flight
 	Waiters  int           // callers who wait for that load
+	Running  time.Duration // for how long that load has been running
 
-	fingerprint func() (uint64, error)
+	slot slot // where it is; zero for an EntryInfo that no cache has made
 }
 
 // Fingerprint returns the key's short name in events; see [Cache.Fingerprint].
 // It is computed on demand, which costs microseconds.
 func (e EntryInfo) Fingerprint() (uint64, error) {
-	if e.fingerprint == nil {
+	if e.slot.table == nil {
 		return 0, nil
 	}
-	return e.fingerprint()
+	return e.slot.core.keys.Fingerprint(e.slot.key())
+}
+
+// Delete drops what is there for the key by now, as [Cache.Delete] does, also in
+// session scope and by whoever it is called. The error is [ErrClosed].
+func (e EntryInfo) Delete(ctx context.Context) error {
+	if e.slot.table == nil {
+		return fmt.Errorf("%w: the entry is of no cache", ErrClosed)
+	}
+	if err := e.slot.core.openTo(ctx); err != nil {
+		return err
+	}
+	e.slot.delete(ctx)
+	return nil
+}
+
+// Refresh loads the result for the key again and waits for it, as [Cache.Refresh]
+// does, whose errors it has. An entry in session scope is loaded only for its
+// visitor: Refresh fails with [ErrNoSession] there.
+func (e EntryInfo) Refresh(ctx context.Context) error {
+	if e.slot.table == nil {
+		return fmt.Errorf("%w: the entry is of no cache", ErrClosed)
+	}
+	c := e.slot.core
+	switch {
+	case ctx == nil:
+		return c.noContext()
+	case c.sessions != nil:
+		return fmt.Errorf("cachedata: %s: Refresh of a visitor's entry: %w", c.name, ErrNoSession)
+	}
+	_, _, err := e.slot.load(ctx, true)
+	return c.loadError(err)
 }
 
 // Entries iterates over what is in the cache, and over the keys that are being
-// loaded, in no order; in session scope over those of all visitors. It is for
-// pages and tools that show a cache: it visits all entries, and copies each key,
-// in about a tenth of a microsecond each. It is no read, so it neither counts nor
+// loaded: these come first, else there is no order. In session scope it is over those
+// of all visitors. It is for pages and tools that show a cache: it visits all entries,
+// and copies each key, in a tenth of a microsecond to two for each. It is no read, so it neither counts nor
 // refreshes.
 //
 // It takes no lock, and the cache may change meanwhile, also by the loop itself:
@@ -62,40 +96,39 @@ func (c *core) inspect(yield func(EntryInfo) bool) {
 func (t *table) inspect(yield func(key unsafe.Pointer, e EntryInfo) bool) {
 	r := t.era.Load()
 	flights := r.flights.Calls()
-	for id, e := range r.entries.all() {
-		if t.core.tagCleared(e.extra()) {
-			continue // its key may be in flight
+	for id, f := range flights {
+		key, info, ok := t.core.info(f.Task.(*load).slot)
+		if e := r.entries.get(id); e != nil && !t.core.tagCleared(e.extra()) {
+			t.core.describe(&info, e)
+		} else {
+			info.State = "loading"
 		}
-		key, info, ok := t.core.info(t.keyOf(id, e))
+		info.Loading, info.Waiters = true, f.Waiting
+		info.Running = time.Duration(t.core.group.Now() - f.Task.(*load).began)
+		if ok && !yield(key, info) {
+			return
+		}
+	}
+	for id, e := range r.entries.all() {
+		if _, seen := flights[id]; seen || t.core.tagCleared(e.extra()) {
+			continue
+		}
+		key, info, ok := t.core.info(slot{table: t, id: id, own: t.keyOf(id, e)})
 		if !ok {
 			continue
 		}
 		t.core.describe(&info, e)
-		if f, ok := flights[id]; ok {
-			info.Loading, info.Waiters = true, f.Waiting
-			delete(flights, id)
-		}
 		if !yield(key, info) {
-			return
-		}
-	}
-	for id, f := range flights {
-		if e := r.entries.get(id); e != nil && !t.core.tagCleared(e.extra()) {
-			continue // it has come meanwhile, and been seen or not
-		}
-		key, info, ok := t.core.info(f.Task.(*load).key)
-		info.State, info.Loading, info.Waiters = "loading", true, f.Waiting
-		if ok && !yield(key, info) {
 			return
 		}
 	}
 }
 
-// info returns what there is to say about an entry of key, which is ours, and
-// the key for the caller.
-func (c *core) info(key unsafe.Pointer) (own unsafe.Pointer, _ EntryInfo, ok bool) {
-	own, err := c.shown(key)
-	return own, EntryInfo{fingerprint: func() (uint64, error) { return c.keys.Fingerprint(key) }}, err == nil
+// info returns what there is to say about an entry at p, and the key for the
+// caller.
+func (c *core) info(p slot) (own unsafe.Pointer, _ EntryInfo, ok bool) {
+	own, err := c.shown(p.key())
+	return own, EntryInfo{slot: p}, err == nil
 }
 
 // describe adds what there is to say about e.

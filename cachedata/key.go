@@ -31,30 +31,24 @@ func (c *core) find(ctx context.Context, key unsafe.Pointer) (e *entry, _ error)
 	return e, nil
 }
 
-// place returns the place of the key, with an identity and a key of its own:
-// what the caller does to the key afterwards changes nothing.
-func (c *core) place(ctx context.Context, key unsafe.Pointer) (*place, error) {
-	p := &place{table: &c.table}
+// findSlot sets p to the slot of the key: what the caller does to the key afterwards
+// changes nothing.
+func (c *core) findSlot(ctx context.Context, key unsafe.Pointer, p *slot) (err error) {
+	p.table = &c.table
 	if c.sessions != nil {
-		return p, c.sessions.place(ctx, key, p)
+		return c.sessions.slot(ctx, key, p)
 	}
 	if c.shape == keys.Word {
 		p.id.Word = c.keys.Word(key)
-	} else {
-		var err error
-		if p.id.Text, err = c.keys.ID(key); err != nil {
-			return nil, err
-		}
+		return nil
+	}
+	if p.id.Text, err = c.keys.ID(key); err != nil {
+		return err
 	}
 	if c.shape == keys.Encoded {
-		var err error
-		if p.key, err = c.keys.Own(key); err != nil {
-			return nil, err
-		}
-	} else {
-		p.key = c.keyOf(&p.id) // one copy of the text will do
+		p.own, err = c.keys.Own(key)
 	}
-	return p, nil
+	return err
 }
 
 // keyOf returns the key that *id says all of: it is in *id.
@@ -70,6 +64,14 @@ func (c *core) keyOf(id *id) unsafe.Pointer {
 func (c *core) lend(key unsafe.Pointer) (unsafe.Pointer, error) {
 	if c.keys.Flat() {
 		return key, nil
+	}
+	return c.keys.Snapshot(key)
+}
+
+// copyOfKey is lend for a key that may be on the stack.
+func (c *core) copyOfKey(key unsafe.Pointer) (unsafe.Pointer, error) {
+	if c.keys.Flat() {
+		return c.key.Copy(key), nil
 	}
 	return c.keys.Snapshot(key)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/keys"
+	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // form says what stands behind an entry in memory.
@@ -32,7 +33,7 @@ const (
 // what its form says, and what all entries of the cache have, which is the
 // visitor in session scope and the key where its identity does not give it back.
 type layout struct {
-	types [forms]reflect.Type
+	types [forms]raw.Type
 	owned bool
 	keyed bool
 }
@@ -41,7 +42,7 @@ type layout struct {
 func newLayout(c *core) layout {
 	l := layout{owned: c.cfg.Scope == Session, keyed: c.shape == keys.Encoded}
 	for f := range forms {
-		l.types[f] = l.typeOf(f, c)
+		l.types[f] = raw.Of(l.typeOf(f, c))
 	}
 	return l
 }
@@ -67,7 +68,7 @@ func (l *layout) typeOf(f form, c *core) reflect.Type {
 // allocate returns an entry of form f, whose value and key are zero.
 func (c *core) allocate(f form) *entry {
 	// Sound: the entry stands behind the value.
-	e := (*entry)(unsafe.Add(reflect.New(c.layout.types[f]).UnsafePointer(), before(c.result.Size())))
+	e := (*entry)(unsafe.Add(c.layout.types[f].New(), before(c.result.Size())))
 	e.load = loadTime(f)
 	return e
 }
@@ -137,14 +138,6 @@ func (c *core) ownKey(e *entry) unsafe.Pointer {
 		return unsafe.Add(e.end(), unsafe.Sizeof((*visitor)(nil)))
 	}
 	return e.end()
-}
-
-// keyOr returns the own key of e, or key, which is equal, if it has none.
-func (c *core) keyOr(e *entry, key unsafe.Pointer) unsafe.Pointer {
-	if own := c.ownKey(e); own != nil {
-		return own
-	}
-	return key
 }
 
 // loadTime is how long a load took, as the bits of a float32 of nanoseconds,

@@ -42,55 +42,55 @@ func layoutOf[K, V any](t *testing.T, scope Scope, k K, v V) {
 		e.written = 3
 		e.load = e.load.of(time.Second)
 		if e.form() != f || e.load.took().Round(time.Microsecond) != time.Second {
-			t.Errorf("%v, form %d: form %d, took %v", c.layout.types[f], f, e.form(), e.load.took())
+			t.Errorf("%v, form %d: form %d, took %v", c.layout.types[f].Type, f, e.form(), e.load.took())
 		}
 		if l := e.life(); (l != nil) != (f >= timed) {
-			t.Errorf("%v, form %d: life is %v", c.layout.types[f], f, l)
+			t.Errorf("%v, form %d: life is %v", c.layout.types[f].Type, f, l)
 		} else if l != nil {
 			l.soft, l.slot = 4, 5
 		}
 		if m := e.more(); (m != nil) != (f == rich) {
-			t.Errorf("%v, form %d: more is %v", c.layout.types[f], f, m)
+			t.Errorf("%v, form %d: more is %v", c.layout.types[f].Type, f, m)
 		} else if m != nil {
 			m.eager = 6
 			m.busy.Store(true)
 		}
 		at := c.owner(e)
 		if (at != nil) != (scope == Session) {
-			t.Errorf("%v, form %d: the owner is %v", c.layout.types[f], f, at)
+			t.Errorf("%v, form %d: the owner is %v", c.layout.types[f].Type, f, at)
 		} else if at != nil {
 			*at = owner
 		}
 		own := c.ownKey(e)
 		if (own != nil) != c.layout.keyed {
-			t.Errorf("%v, form %d: the key is %v", c.layout.types[f], f, own)
+			t.Errorf("%v, form %d: the key is %v", c.layout.types[f].Type, f, own)
 		} else if own != nil {
 			c.key.Move(own, unsafe.Pointer(&k))
 		}
 		// As the type that it was allocated as says.
-		whole := reflect.NewAt(c.layout.types[f], c.valueOf(e)).Elem()
+		whole := reflect.NewAt(c.layout.types[f].Type, c.valueOf(e)).Elem()
 		for name, want := range map[string]unsafe.Pointer{
 			"Value": c.valueOf(e), "Entry": unsafe.Pointer(e), "Life": unsafe.Pointer(e.life()), "More": unsafe.Pointer(e.more()),
 			"Owner": unsafe.Pointer(at), "Key": own,
 		} {
 			if field := whole.FieldByName(name); field.IsValid() && field.Addr().UnsafePointer() != want {
-				t.Errorf("%v, form %d: %s is not where it is looked for", c.layout.types[f], f, name)
+				t.Errorf("%v, form %d: %s is not where it is looked for", c.layout.types[f].Type, f, name)
 			}
 		}
 		if l := e.life(); l != nil && (l.soft != 4 || l.slot != 5) {
-			t.Errorf("%v, form %d: life is overwritten: %v", c.layout.types[f], f, l)
+			t.Errorf("%v, form %d: life is overwritten: %v", c.layout.types[f].Type, f, l)
 		}
 		if m := e.more(); m != nil && (m.eager != 6 || !m.busy.Load()) {
-			t.Errorf("%v, form %d: more is overwritten: %v", c.layout.types[f], f, m)
+			t.Errorf("%v, form %d: more is overwritten: %v", c.layout.types[f].Type, f, m)
 		}
 		if got := *(*V)(e.value(unsafe.Sizeof(v))); fmt.Sprint(got) != fmt.Sprint(v) || e.written != 3 {
-			t.Errorf("%v, form %d: the entry is overwritten: %v, %v", c.layout.types[f], f, got, e)
+			t.Errorf("%v, form %d: the entry is overwritten: %v, %v", c.layout.types[f].Type, f, got, e)
 		}
 		if at != nil && *at != owner {
-			t.Errorf("%v, form %d: the owner is overwritten: %v", c.layout.types[f], f, *at)
+			t.Errorf("%v, form %d: the owner is overwritten: %v", c.layout.types[f].Type, f, *at)
 		}
 		if own != nil && fmt.Sprint(*(*K)(own)) != fmt.Sprint(k) {
-			t.Errorf("%v, form %d: the key is overwritten: %v", c.layout.types[f], f, *(*K)(own))
+			t.Errorf("%v, form %d: the key is overwritten: %v", c.layout.types[f].Type, f, *(*K)(own))
 		}
 	}
 	if err := g.Close(t.Context()); err != nil {

@@ -19,7 +19,7 @@ import (
 // load is the flight.Work of one key. What its goroutine writes is read by
 // others only if it has returned in time: not after Config.Timeout.
 type load struct {
-	*place
+	slot
 	in    *era
 	at    flight.Mark // when the caller came: taken after in
 	came  uint64      // the clears of tags before the caller came
@@ -39,8 +39,11 @@ type load struct {
 
 	ticket level.Ticket // what its result may be stored with; nil: it may not
 	found  *entry       // what the store has; nil: it is loaded
+	waits  waits        // for what others change
 
 	cleared atomic.Bool // the load has cleared its own cache
+
+	trace atomic.Pointer[context.Context] // of the load function, if an observer traces it
 }
 
 // purpose is what a load is for.
@@ -53,15 +56,15 @@ const (
 )
 
 // newLoad returns a load for a caller who comes now.
-func (p *place) newLoad(in *era, at flight.Mark, why purpose) *load {
-	l := &load{place: p, in: in, at: at, came: p.core.group.Tags().Now(), began: p.core.group.Now(), why: why}
+func (p *slot) newLoad(in *era, at flight.Mark, why purpose) *load {
+	l := &load{slot: *p, in: in, at: at, came: p.core.group.Tags().Now(), began: p.core.group.Now(), why: why}
 	l.entry.work = l
 	l.prior = p.prior(in.entries.get(p.id))
 	return l
 }
 
 // prior returns e, unless it is of no use to a load.
-func (p *place) prior(e *entry) *entry {
+func (p *slot) prior(e *entry) *entry {
 	if p.core.good(e) == gone || e.err() != nil {
 		return nil
 	}
@@ -69,7 +72,7 @@ func (p *place) prior(e *entry) *entry {
 }
 
 // load gets the entry by the key's call; with force, also if there is one.
-func (p *place) load(ctx context.Context, force bool) (*entry, Source, error) {
+func (p *slot) load(ctx context.Context, force bool) (*entry, Source, error) {
 	why := toGet
 	if force {
 		why = toRefresh
@@ -87,7 +90,7 @@ func (p *place) load(ctx context.Context, force bool) (*entry, Source, error) {
 const tooOld Source = math.MaxUint8
 
 // join is load, but may come to a result that is too old.
-func (p *place) join(ctx context.Context, why purpose) (*entry, Source, error) {
+func (p *slot) join(ctx context.Context, why purpose) (*entry, Source, error) {
 	in := p.era.Load()
 	l := p.newLoad(in, p.core.group.Gate().Mark(), why)
 	terms := l.terms()
@@ -96,6 +99,9 @@ func (p *place) join(ctx context.Context, why purpose) (*entry, Source, error) {
 	terms.Leave = func() bool {
 		old, source = l.instead(ctx, flight.ErrImpatient)
 		return old != nil
+	}
+	if p.core.observed() {
+		terms.Joined = func(task flight.Task) { p.core.waited(ctx, task) }
 	}
 	result, role, err := in.flights.DoAt(ctx, p.id, terms, l)
 	e, _ := result.(*entry)
@@ -131,7 +137,7 @@ func (t *table) tooOld(r *era, id id, e *entry, came uint64) bool {
 
 // refresh starts a load in the background that is to replace prior, and
 // reports whether it did. ended is called when the load has returned.
-func (p *place) refresh(ctx context.Context, prior *entry, ended func()) bool {
+func (p *slot) refresh(ctx context.Context, prior *entry, ended func()) bool {
 	in := p.era.Load()
 	l := p.newLoad(in, p.core.group.Gate().Mark(), toRenew)
 	l.prior = prior
@@ -164,7 +170,7 @@ func (l *load) sourceOf(role flight.Role, e *entry) Source {
 
 // Name implements flight.Work.
 func (l *load) Name() string {
-	fp, err := l.core.keys.Fingerprint(l.key)
+	fp, err := l.core.keys.Fingerprint(l.key())
 	if err != nil {
 		return l.core.name
 	}
@@ -180,7 +186,7 @@ func (l *load) Find() (any, bool) {
 	case l.why == toGet && (l.core.good(e) >= early || l.throttled(e)):
 		return e, true
 	}
-	l.prior = l.place.prior(e) // as it is now that the load can be overridden
+	l.prior = l.slot.prior(e) // as it is now that the load can be overridden
 	return nil, false
 }
 
@@ -190,12 +196,17 @@ func (l *load) Load(ctx context.Context) (any, error) {
 		if second.find(ctx, []*load{l}); l.found != nil {
 			return l.found, nil
 		}
+		defer second.lead(ctx, l)()
+		if l.found != nil {
+			return l.found, nil
+		}
 	}
 	key, err := l.begin()
 	if err != nil {
 		return nil, err
 	}
 	var v unsafe.Pointer
+	ctx = l.core.traced(ctx, l)
 	loader := l.core.loader(ctx)
 	err = l.core.hidden(ctx, l, func(ctx context.Context) (err error) {
 		v, err = loader(ctx, key)
@@ -215,7 +226,7 @@ func (l *load) begin() (unsafe.Pointer, error) {
 	if l.prior != nil && l.prior.err() == nil && !l.core.tagCleared(l.prior.extra()) && l.in.entries.get(l.id) == l.prior {
 		l.basis = l.prior
 	}
-	return l.core.lend(l.key)
+	return l.core.lend(l.key())
 }
 
 // oldest returns the clears of tags that what l will store has seen at least.
@@ -233,7 +244,7 @@ func (c *core) hidden(ctx context.Context, said loadings, loader func(context.Co
 		return loader(&loadingContext{ctx, said})
 	}
 	mask := c.reads.Hide(ctx)
-	return mask.Checked("cachedata: "+c.name, func() error { return loader(&loadingContext{mask, said}) })
+	return mask.Checked(c.label, func() error { return loader(&loadingContext{mask, said}) })
 }
 
 // contextRead tells of a context value that a load has read.
@@ -265,7 +276,7 @@ func (l *load) loaded(ctx context.Context, v unsafe.Pointer, err error) (*entry,
 		return l.renewed(ctx, ttl, said)
 	}
 	if c.fns.keep != nil {
-		key, err := c.lend(l.key)
+		key, err := c.lend(l.key())
 		if err != nil {
 			return nil, err
 		}
@@ -286,7 +297,7 @@ func (l *load) renewed(ctx context.Context, ttl time.Duration, said said) (*entr
 		l.failure = fmt.Errorf("cachedata: %s: NotModified: there is no old result", l.core.name)
 		return nil, l.failure
 	}
-	if err := l.core.written(ctx, l.key, l.basis); err != nil {
+	if err := l.core.written(ctx, l.key(), l.basis); err != nil {
 		l.failure = err
 		return nil, err
 	}
@@ -297,7 +308,7 @@ func (l *load) renewed(ctx context.Context, ttl time.Duration, said said) (*entr
 	}
 	size := said.cost
 	if !said.hasCost {
-		size = max(l.basis.bytes()-l.beside(l.basis.form(), l.core.keyOr(l.basis, l.key), nil, l.basis.extra()), 0)
+		size = max(l.basis.bytes()-l.beside(l.basis.form(), nil, l.basis.extra()), 0)
 	}
 	return l.made(making{
 		from: l.core.valueOf(l.basis), ours: l.basis, ttl: ttl, cost: size, set: true, extra: said.extra(tagged(old.tags, said.tags)),
@@ -400,6 +411,9 @@ func (l *load) Fail(err error) {
 // Done implements flight.Work.
 func (l *load) Done(ctx context.Context, o flight.Outcome) {
 	c := l.core
+	if c.second != nil && c.second.others != nil {
+		c.second.others.arrived(l)
+	}
 	l.settle()
 	if l.why == toRenew {
 		c.counters.refreshes.Add(1)
@@ -432,9 +446,9 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 	if !c.observed() {
 		return
 	}
-	source := c.source(l.key)
+	source := c.source(l.key())
 	if !stored {
-		observe.Emit(ctx, c.observer, observe.CacheLoad{Source: source, Took: took, Background: l.why == toRenew, Unmodified: err == nil && l.same, Waiters: o.Callers, Err: c.loadError(err)})
+		observe.Emit(l.traceOf(ctx), c.observer, observe.CacheLoad{Source: source, Took: took, Background: l.why == toRenew, Unmodified: err == nil && l.same, Waiters: o.Callers, Err: c.loadError(err)})
 	}
 	if refused != "" {
 		own := l.cleared.Load() && (refused == refusedClear || refused == "tag")
@@ -446,7 +460,7 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 func (l *load) Stalled() {
 	if l.core.observed() {
 		waited := time.Duration(l.core.group.Now() - l.began)
-		observe.Emit(context.Background(), l.core.observer, observe.CacheStalled{Source: l.core.source(l.key), Took: waited})
+		observe.Emit(context.Background(), l.core.observer, observe.CacheStalled{Source: l.core.source(l.key()), Took: waited})
 	}
 }
 
@@ -454,6 +468,6 @@ func (l *load) Stalled() {
 func (l *load) Late(ctx context.Context, err error) {
 	if l.core.observed() {
 		took := time.Duration(l.core.group.Now() - l.began)
-		observe.Emit(ctx, l.core.observer, observe.CacheOverrun{Source: l.core.source(l.key), Took: took, Err: err})
+		observe.Emit(ctx, l.core.observer, observe.CacheOverrun{Source: l.core.source(l.key()), Took: took, Err: err})
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/uses"
 )
 
 // Loading describes the result of a load beside its value: how long it stays
@@ -168,7 +170,7 @@ func (l *Loading) end() said {
 // noteClear tells the loads that ctx is part of that they clear what, a cache or
 // a group.
 func noteClear(ctx context.Context, what any) {
-	if c, ok := ctx.Value(loadingKey{}).(*loadingContext); ok {
+	if c, ok := ctx.Value(uses.LoadingKey{}).(*loadingContext); ok {
 		c.loadings.clears(what)
 		noteClear(c.Context, what)
 	}
@@ -207,7 +209,7 @@ func (l *load) only() *Loading {
 func (l *load) of(t reflect.Type, key unsafe.Pointer) *Loading {
 	if t == l.core.key.Type {
 		id, err := l.core.keys.ID(key)
-		if own, _ := l.core.keys.ID(l.key); err == nil && id == own {
+		if own, _ := l.core.keys.ID(l.key()); err == nil && id == own {
 			return &l.entry
 		}
 	}
@@ -247,7 +249,7 @@ func newBatchLoadings(loads []*load) *batchLoadings {
 	return &batchLoadings{loads, sync.OnceValue(func() map[string]*load {
 		m := make(map[string]*load, len(loads))
 		for _, l := range loads {
-			if id, err := l.core.keys.ID(l.key); err == nil {
+			if id, err := l.core.keys.ID(l.key()); err == nil {
 				m[id] = l
 			}
 		}
@@ -277,8 +279,6 @@ func (b *batchLoadings) misused(err error) *Loading {
 	return new(Loading)
 }
 
-type loadingKey struct{}
-
 type loadingContext struct {
 	context.Context
 	loadings loadings
@@ -287,7 +287,7 @@ type loadingContext struct {
 // Value implements context.Context.
 func (c *loadingContext) Value(key any) any {
 	switch key.(type) {
-	case loadingKey:
+	case uses.LoadingKey:
 		return c
 	case callKey: // a load function of the call is for this load alone
 		return nil
@@ -299,7 +299,7 @@ func loadingOf(ctx context.Context) loadings {
 	if ctx == nil {
 		return nil
 	}
-	c, ok := ctx.Value(loadingKey{}).(*loadingContext)
+	c, ok := ctx.Value(uses.LoadingKey{}).(*loadingContext)
 	if !ok {
 		return nil
 	}

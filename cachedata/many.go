@@ -28,9 +28,7 @@ func (c *core) loadMany(ctx context.Context, keys []unsafe.Pointer, give func(un
 	defer func() { c.counters.misses.Add(uint64(len(keys) - settled)) }() // a load panicked
 	for i, r := range c.calls(ctx, keys) {
 		settled++
-		if r.source != Hit {
-			c.counters.misses.Add(1)
-		}
+		c.counters.missed(r.source)
 		if r.err == nil {
 			c.served(ctx, keys[i], r.entry, r.source)
 		}
@@ -48,22 +46,22 @@ type outcome struct {
 // calls returns what the calls of keys give.
 func (c *core) calls(ctx context.Context, keys []unsafe.Pointer) []outcome {
 	results := make([]outcome, len(keys))
-	places := make([]*place, len(keys))
+	slots := make([]slot, len(keys))
 	index := make([]int, 0, len(keys)) // of those that have no result yet
 	for i, key := range keys {
-		if places[i], results[i].err = c.place(ctx, key); results[i].err == nil {
+		if results[i].err = c.findSlot(ctx, key, &slots[i]); results[i].err == nil {
 			index = append(index, i)
 		}
 	}
 	for len(index) > 0 {
-		index = c.joinMany(ctx, places, index, results)
+		index = c.joinMany(ctx, slots, index, results)
 	}
 	return results
 }
 
 // joinMany sets the results of the calls of index, and returns those that are
 // too old for this call.
-func (c *core) joinMany(ctx context.Context, places []*place, index []int, results []outcome) (again []int) {
+func (c *core) joinMany(ctx context.Context, slots []slot, index []int, results []outcome) (again []int) {
 	in := c.table.era.Load()
 	w := &batchWork{core: c}
 	terms := flight.Terms{At: c.group.Gate().Mark(), Limit: c.cfg.Timeout, Quiet: true}
@@ -72,8 +70,8 @@ func (c *core) joinMany(ctx context.Context, places []*place, index []int, resul
 	}
 	ids := make([]id, len(index))
 	for j, i := range index {
-		w.loads = append(w.loads, places[i].newLoad(in, terms.At, toGet))
-		ids[j] = places[i].id
+		w.loads = append(w.loads, slots[i].newLoad(in, terms.At, toGet))
+		ids[j] = slots[i].id
 	}
 	var led []error
 	for j, r := range in.flights.DoMany(ctx, ids, terms, c.cfg.MaxBatch, w) {
@@ -162,6 +160,7 @@ func (w *batchWork) Load(ctx context.Context, led []int, settle func(int, any, e
 		return
 	}
 	var from answers
+	ctx = c.traced(ctx, said...)
 	err := c.hidden(ctx, newBatchLoadings(said), func(ctx context.Context) (err error) {
 		from, err = c.fns.many(ctx, keys)
 		return err

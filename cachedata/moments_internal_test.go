@@ -171,7 +171,10 @@ func TestAForgottenClearLeavesNoOldResult(t *testing.T) {
 	}
 	// What a caller does up to "go t.load".
 	key := "k"
-	p, _ := c.core.place(ctx, unsafe.Pointer(&key))
+	var p slot
+	if err := c.core.findSlot(ctx, unsafe.Pointer(&key), &p); err != nil {
+		t.Fatal(err)
+	}
 	in := p.era.Load()
 	l := p.newLoad(in, g.group.Gate().Mark(), toGet)
 	if _, ok := l.Find(); ok || l.prior == nil {

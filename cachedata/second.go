@@ -12,6 +12,7 @@ import (
 
 	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/level"
+	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 // Storage is where a cache keeps its results beside the memory. Package persist makes
@@ -26,22 +27,32 @@ type secondLevel struct {
 	clears atomic.Int64 // that are under way
 	mu     sync.Mutex
 	busy   map[id]int // puts and deletes that are under way
+
+	others *others // nil: what other processes change is not heard
 }
 
 func newSecondLevel(c *core) (*secondLevel, error) {
 	if c.cfg.Scope == Session {
 		return nil, errors.New("a Store is set, and the results are those of sessions, which end with the process: use the scope Global, or leave Store out")
 	}
-	kept, err := c.cfg.Store(level.Cache{Group: c.group.Name(), Name: c.name, Key: c.key.Type, Result: c.result.Type, Observer: c.observer})
+	kept, err := c.cfg.Store(level.Cache{Group: c.group.Name(), Name: c.name, Key: c.key.Type, Result: c.result.Type, Observer: c.observer, Batch: c.fns.many != nil})
 	if err != nil {
-		return nil, fmt.Errorf("field Store: %w", err)
+		return nil, linewise.Prefix("Store: ", err)
 	}
 	return &secondLevel{core: c, kept: kept, busy: make(map[id]int)}, nil
 }
 
-// keyOf is the key of a place, as the store has it.
-func (s *secondLevel) keyOf(p *place) (level.Key, bool) {
-	fp, err := s.core.keys.Fingerprint(p.key)
+// watch begins to hear of what other processes change.
+func (s *secondLevel) watch() {
+	o := &others{core: s.core, of: make(map[level.Sum]id), coming: make(map[level.Sum]*coming)}
+	if s.kept.Watch(o) {
+		s.others = o
+	}
+}
+
+// keyOf is the key of a slot, as the store has it.
+func (s *secondLevel) keyOf(p *slot) (level.Key, bool) {
+	fp, err := s.core.keys.Fingerprint(p.key())
 	if err != nil {
 		return level.Key{}, false
 	}
@@ -74,7 +85,11 @@ func (s *secondLevel) find(ctx context.Context, loads []*load) {
 		// What is found was loaded before this, and no clear of a tag has come since
 		// that is not in the store.
 		l.born.Store(s.core.group.Tags().Now() + 1)
-		if k, ok := s.keyOf(l.place); ok && !s.changing(l.id) {
+		k, ok := s.keyOf(&l.slot)
+		if ok && s.others != nil {
+			s.others.expect(l, s.kept.Sum(k))
+		}
+		if ok && !s.changing(l.id) {
 			asked, wanted = append(asked, l), append(wanted, k)
 		}
 	}
@@ -93,6 +108,25 @@ func (s *secondLevel) find(ctx context.Context, loads []*load) {
 			}
 		}
 	}
+}
+
+// lead waits until l may load, or finds what another process has loaded. What it
+// returns is to be called when the load is over.
+func (s *secondLevel) lead(ctx context.Context, l *load) (over func()) {
+	if l.ticket == nil || l.why == toRefresh {
+		return func() {}
+	}
+	r, ticket, over := s.kept.Lead(ctx, l.ticket)
+	l.ticket = ticket
+	switch {
+	case s.changing(l.id):
+		l.ticket = nil
+	case r != nil:
+		if e, err := s.entry(l, r); err == nil {
+			l.found = e
+		}
+	}
+	return over
 }
 
 // entry is what a result in the store is in memory.
@@ -137,7 +171,7 @@ func (s *secondLevel) result(e *entry) level.Result {
 func (s *secondLevel) keep(ctx context.Context, l *load, e *entry, err error) {
 	over := l.missing || l.passing // what is there is not true any more
 	if over && (l.ticket == nil || l.ticket.Known()) && (err == nil || l.missing) {
-		if k, ok := s.keyOf(l.place); ok {
+		if k, ok := s.keyOf(&l.slot); ok {
 			s.kept.Delete(ctx, k)
 		}
 		return
@@ -164,19 +198,26 @@ func (s *secondLevel) during(id id, f func()) {
 	f()
 }
 
-// put stores an entry of p; change does so in memory. The store comes first: what the memory forgets at once is
+// put stores an entry of p; change does so in memory, and undoes it if others have
+// changed it meanwhile. The store comes first: what the memory forgets at once is
 // looked for there.
-func (s *secondLevel) put(ctx context.Context, p *place, e *entry, change func()) {
+func (s *secondLevel) put(ctx context.Context, p *slot, e *entry, change func(overtaken func() bool)) {
 	s.during(p.id, func() {
+		overtaken := func() bool { return false }
 		if k, ok := s.keyOf(p); ok {
+			if s.others != nil {
+				var done func()
+				overtaken, done = s.others.during(p.id, s.kept.Sum(k))
+				defer done()
+			}
 			s.kept.Put(context.WithoutCancel(ctx), k, s.result(e))
 		}
-		change()
+		change(overtaken)
 	})
 }
 
 // drop drops the result of p; change does so in memory.
-func (s *secondLevel) drop(ctx context.Context, p *place, change func()) {
+func (s *secondLevel) drop(ctx context.Context, p *slot, change func()) {
 	s.during(p.id, func() {
 		if k, ok := s.keyOf(p); ok {
 			s.kept.Delete(context.WithoutCancel(ctx), k)

@@ -89,8 +89,8 @@ func (c *core) refresh(ctx context.Context, key unsafe.Pointer, e *entry, now in
 			c.group.Vacate()
 		}
 	}()
-	p, err := c.place(ctx, key)
-	started = err == nil && p.refresh(ctx, e, c.group.Vacate)
+	var p slot
+	started = c.findSlot(ctx, key, &p) == nil && p.refresh(ctx, e, c.group.Vacate)
 }
 
 // maxBackoff is how often RetryAfter is doubled.

@@ -158,8 +158,8 @@ func (s *sessions) find(ctx context.Context, key unsafe.Pointer) (*entry, error)
 	return e, nil
 }
 
-// place makes p the visitor's place of the key.
-func (s *sessions) place(ctx context.Context, key unsafe.Pointer, p *place) error {
+// slot makes p the visitor's slot of the key.
+func (s *sessions) slot(ctx context.Context, key unsafe.Pointer, p *slot) error {
 	life, err := s.life(ctx)
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (s *sessions) place(ctx context.Context, key unsafe.Pointer, p *place) erro
 	if err != nil {
 		return err
 	}
-	if p.key, err = s.core.keys.Own(key); err != nil {
+	if p.own, err = s.core.keys.Own(key); err != nil {
 		return err
 	}
 	if p.visitor, err = s.visits.Of(life); err != nil {

@@ -39,37 +39,37 @@ func (c *core) compileSizes(plan *clone.Untyped) error {
 			return fmt.Errorf("results cannot be measured for MaxBytes: set Funcs.Size: %w", err)
 		}
 	}
-	if plan != nil {
+	if plan != nil && !plan.FixedSize() {
 		c.estimate = plan.Size
 	}
 	return nil
 }
 
-// measure returns how many bytes the result at v counts, its entry and its key apart.
-func (c *core) measure(v unsafe.Pointer) (int64, error) {
+// measure returns how many bytes the result of e counts, its entry and its key apart.
+func (c *core) measure(e *entry) (int64, error) {
 	switch {
 	case c.fns.size != nil:
-		n := c.fns.size(v)
+		n := c.fns.size(c.valueOf(e))
 		if n < 0 {
 			return 0, fmt.Errorf("cachedata: %s: Size returned %d: it must be 0 or more", c.name, n)
 		}
 		return n, nil
 	case c.estimate != nil:
-		return c.estimate(v), nil
+		return c.estimate(c.valueOf(e), e.links()), nil
 	}
 	return int64(c.result.Size()), nil
 }
 
 // beside returns how many bytes an entry counts beside its result: what is ours,
 // and what clients may have chosen, as keys, tags and the texts of errors.
-func (p *place) beside(f form, key unsafe.Pointer, err error, x *extra) int64 {
+func (p *slot) beside(f form, err error, x *extra) int64 {
 	c := p.core
 	n := engineBytes + c.bytesOf(f) - int64(c.result.Size()) + p.idBytes()
 	if f != plain {
 		n += queueBytes + c.idSize()
 	}
 	if c.layout.keyed {
-		n += c.keys.Size(key) - int64(c.key.Size())
+		n += c.keys.Size(p.own) - int64(c.key.Size())
 	}
 	if x != nil {
 		n += int64(unsafe.Sizeof(*x)) + int64(len(x.etag))
@@ -91,8 +91,8 @@ func (c *core) idSize() int64 {
 	return int64(unsafe.Sizeof(id{}.Text))
 }
 
-// idBytes returns what the identity of the place takes.
-func (p *place) idBytes() int64 {
+// idBytes returns what the identity of the slot takes.
+func (p *slot) idBytes() int64 {
 	n := p.core.idSize() + int64(len(p.id.Text))
 	if p.visitor != nil {
 		n += keptBytes

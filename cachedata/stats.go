@@ -15,7 +15,8 @@ type Stats struct {
 	Hits       uint64                   // calls that got a fresh result, or a remembered error, from memory
 	StaleHits  uint64                   // calls that got an expired result while it was refreshed
 	FailSafe   uint64                   // calls that got an expired result because a load had failed
-	Misses     uint64                   // calls that started a load, waited for one, or failed before
+	Misses     uint64                   // other calls: they started a load, waited for one, or failed before
+	Joined     uint64                   // of these, those that waited for a load that another call had started
 	Stored     uint64                   // results that came from Config.Store instead of a load
 	Loads      uint64                   // loads that have ended, or reached Config.Timeout
 	LoadErrors uint64                   // of these, those that failed
@@ -30,16 +31,21 @@ type Stats struct {
 	Sessions   int                      // visitors with results of their own, with Scope Session
 	Bytes      int64                    // the bytes of all results; see Config.MaxBytes
 	Entries    int                      // about how many results are stored; expired ones count until they are swept, within seconds
+
+	StoreErrors  uint64 // calls of Config.Store that failed, or took too long
+	StoreSkipped uint64 // calls of Config.Store that were not made, since it is left alone
+	StoreDown    int    // caches whose Config.Store is left alone for a while now, since it has failed several times in a row
 }
 
 // HitRatio returns the part of the calls that got a fresh or stale result from
-// memory, from 0 to 1. It is 0 if there were no calls.
+// memory, from 0 to 1. It is 0 if there were no calls. Each call is counted once:
+// in Hits, StaleHits, FailSafe or Misses.
 func (s Stats) HitRatio() float64 {
 	served := float64(s.Hits) + float64(s.StaleHits)
 	if served == 0 {
 		return 0
 	}
-	return served / (served + float64(s.Misses))
+	return served / (served + float64(s.FailSafe) + float64(s.Misses))
 }
 
 // add adds o to s.
@@ -48,6 +54,7 @@ func (s *Stats) add(o Stats) {
 	s.StaleHits += o.StaleHits
 	s.FailSafe += o.FailSafe
 	s.Misses += o.Misses
+	s.Joined += o.Joined
 	s.Stored += o.Stored
 	s.Loads += o.Loads
 	s.LoadErrors += o.LoadErrors
@@ -67,6 +74,9 @@ func (s *Stats) add(o Stats) {
 	s.Sessions += o.Sessions
 	s.Bytes = plus(s.Bytes, o.Bytes)
 	s.Entries += o.Entries
+	s.StoreErrors += o.StoreErrors
+	s.StoreSkipped += o.StoreSkipped
+	s.StoreDown += o.StoreDown
 }
 
 // counters are what Stats reads.
@@ -81,7 +91,7 @@ type counters struct {
 	times    histogram
 	refused  atomic.Uint64
 
-	stale, failSafe, refreshes, skipped atomic.Uint64
+	stale, failSafe, joined, refreshes, skipped atomic.Uint64
 
 	size, expired, idle, replaced, deleted, cleared, session atomic.Uint64
 }
@@ -113,6 +123,18 @@ func (c *counters) served(source Source) {
 	case FailSafe:
 		c.failSafe.Add(1)
 	}
+}
+
+// missed counts a call that has found nothing in memory, unless it was served
+// what was there after all.
+func (c *counters) missed(source Source) {
+	switch source {
+	case Hit, Stale, FailSafe:
+		return
+	case Joined:
+		c.joined.Add(1)
+	}
+	c.misses.Add(1)
 }
 
 // causes are those for which results leave a cache.
@@ -151,6 +173,7 @@ func (c *counters) calls() uint64 {
 func (c *counters) read() Stats {
 	s := Stats{
 		Misses:     c.misses.Load(),
+		Joined:     c.joined.Load(),
 		Stored:     c.stored.Load(),
 		Loads:      c.loads.Load(),
 		LoadErrors: c.errors.Load(),

@@ -140,7 +140,7 @@ const (
 )
 
 // settle is to be called after store: it makes room for what was stored.
-func (p *place) settle() {
+func (p *slot) settle() {
 	t := p.table
 	if t.owners != nil {
 		t.owners.settle(p.visitor)
@@ -198,18 +198,27 @@ func (t *table) expire(now int64) (next int64) {
 	}
 }
 
-// place is one key of a table.
-type place struct {
+// slot is one key of a table, with an identity and a key that no caller can change.
+type slot struct {
 	*table
-	id      id             // our own
-	key     unsafe.Pointer // our own
+	id      id
+	own     unsafe.Pointer // the key; nil: it is in id
 	visitor *visitor       // whose it is, in session scope
+}
+
+// key returns the address of the key, which is in the slot if its identity says all of
+// it.
+func (p *slot) key() unsafe.Pointer {
+	if p.own != nil {
+		return p.own
+	}
+	return p.core.keyOf(&p.id)
 }
 
 // put stores a copy of the result at v, as how says. It is there for nobody until
 // it is newer than all clears of tags that have come: so none of these can take it
 // away.
-func (p *place) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error {
+func (p *slot) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error {
 	c := p.core
 	tags, err := p.tags(how.Tags, v)
 	if err != nil {
@@ -221,10 +230,10 @@ func (p *place) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error
 		return err
 	}
 	clears := c.group.Tags()
-	var replaced *entry
+	var replaced, undone *entry
 	var refused string
 	var in *era
-	change := func() {
+	change := func(overtaken func() bool) {
 		in = p.era.Load()
 		in.flights.Override(p.id, "put", func() {
 			if x != nil {
@@ -235,24 +244,28 @@ func (p *place) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error
 			if x != nil {
 				x.checked.Store(clears.Now())
 			}
+			if overtaken != nil && overtaken() { // last: what comes later finds the entry
+				undone = in.entries.remove(p.id)
+			}
 		})
 	}
 	if c.second != nil {
 		c.second.put(ctx, p, e, change)
 	} else {
-		change()
+		change(nil)
 	}
 	p.settle()
 	p.left(ctx, in, p.id, replaced, observe.CauseReplaced)
+	p.left(ctx, in, p.id, undone, observe.CauseDeleted)
 	if refused != "" {
-		c.refused(ctx, p.key, refused)
+		c.refused(ctx, p.key(), refused)
 	}
 	return nil
 }
 
 // tags returns those that were said, those of the key, and those of the result
 // at v, unless that is nil.
-func (p *place) tags(said []string, v unsafe.Pointer) ([]string, error) {
+func (p *slot) tags(said []string, v unsafe.Pointer) ([]string, error) {
 	fns := &p.core.fns
 	if len(said) == 0 && fns.keyTags == nil && fns.tags == nil {
 		return nil, nil
@@ -260,7 +273,7 @@ func (p *place) tags(said []string, v unsafe.Pointer) ([]string, error) {
 	if fns.keyTags == nil && (fns.tags == nil || v == nil) {
 		return tagged(said), nil
 	}
-	key, err := p.core.lend(p.key)
+	key, err := p.core.copyOfKey(p.key())
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +287,7 @@ func (p *place) tags(said []string, v unsafe.Pointer) ([]string, error) {
 	return tagged(said, ofKey, ofResult), nil
 }
 
-func (p *place) delete(ctx context.Context) {
+func (p *slot) delete(ctx context.Context) {
 	change := func() { p.drop(ctx, p.id, "delete", observe.CauseDeleted) }
 	if p.core.second != nil {
 		p.core.second.drop(ctx, p, change)
@@ -298,18 +311,20 @@ func (t *table) left(ctx context.Context, r *era, id id, e *entry, cause observe
 		return
 	}
 	c := t.core
-	now := c.group.Now()
 	if (cause == observe.CauseReplaced || cause == observe.CauseExpired) && e.life() != nil {
-		cause = c.whyGone(e, now, cause)
+		cause = c.whyGone(e, c.group.Now(), cause)
 	}
 	c.counters.evicted(cause).Add(1)
-	t.reportLeft(ctx, id, e, cause, now)
+	if c.observed() {
+		t.reportLeft(ctx, id, e, cause)
+	}
 }
 
-func (t *table) reportLeft(ctx context.Context, id id, e *entry, cause observe.Cause, now int64) {
-	if c := t.core; c.observed() {
-		observe.Emit(ctx, c.observer, observe.CacheEvict{Source: c.source(t.keyOf(id, e)), Cause: cause, Age: time.Duration(now - e.written)})
-	}
+// reportLeft tells observers of an entry of id that has left.
+func (t *table) reportLeft(ctx context.Context, id id, e *entry, cause observe.Cause) {
+	c := t.core
+	age := time.Duration(c.group.Now() - e.written)
+	observe.Emit(ctx, c.observer, observe.CacheEvict{Source: c.source(t.keyOf(id, e)), Cause: cause, Age: age})
 }
 
 // keyOf returns the key of an entry by its identity, if that says it all. It is
@@ -332,7 +347,7 @@ func (t *table) pushedOut(id id, e *entry) {
 	c.counters.size.Add(1)
 	if c.observed() {
 		c.group.Post(func() {
-			t.reportLeft(context.Background(), id, e, observe.CauseSize, c.group.Now())
+			t.reportLeft(context.Background(), id, e, observe.CauseSize)
 		})
 	}
 }

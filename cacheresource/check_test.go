@@ -43,7 +43,7 @@ func TestACheckThatUsesItsOwnInstanceIsACycle(t *testing.T) {
 		if took := time.Since(start); took != 0 || asked.Load() != 1 {
 			t.Errorf("took %v and %d checks, want one that fails at once", took, asked.Load())
 		}
-		if _, ok := errors.AsType[*cacheresource.CycleError](*inside.Load()); !ok {
+		if _, ok := errors.AsType[*observe.CycleError](*inside.Load()); !ok {
 			t.Errorf("inside the check: %v, want a CycleError", *inside.Load())
 		}
 		closeAll(t, r)

@@ -151,7 +151,7 @@ type SessionConfig struct {
 // equal as data; see package cachedata.
 type KeyConfig struct {
 	// MaxBytes bounds the bytes that identify a key; a longer one is a
-	// [*KeyError]. At most 1 GiB. Default 0: 1 MiB.
+	// [*observe.KeyError]. At most 1 GiB. Default 0: 1 MiB.
 	MaxBytes int
 	// HashFuncs replaces values of a type by a stand-in when keys are compared, at
 	// any depth; see cachedata.KeyConfig. Default nil: none.

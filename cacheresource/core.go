@@ -335,12 +335,12 @@ func (r *core) delete(ctx context.Context, key unsafe.Pointer) error {
 		return ErrClosed
 	}
 	if r.visitors != nil {
-		life, err := r.visitorOf(ctx)
+		visitor, err := r.visitorOf(ctx)
 		if err != nil {
 			return err
 		}
-		own, there := r.visitors.Find(life)
-		if !there {
+		own, found := r.visitors.Find(visitor)
+		if !found {
 			return nil
 		}
 		e = own

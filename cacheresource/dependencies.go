@@ -54,7 +54,7 @@ func (d *dependencies) seal() {
 
 // drop ends the leases, the last one first.
 func (d *dependencies) drop() {
-	for _, in := range slices.Backward(d.take()) {
+	for _, in := range slices.Backward(d.detach()) {
 		in.dependents.remove(d.of)
 		in.giveBack()
 	}
@@ -65,7 +65,7 @@ func (d *dependencies) drop() {
 func (d *dependencies) absorb(other *dependencies) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, in := range other.take() {
+	for _, in := range other.detach() {
 		in.dependents.remove(other.of)
 		if slices.Contains(d.leased, in) {
 			in.giveBack()
@@ -76,8 +76,8 @@ func (d *dependencies) absorb(other *dependencies) {
 	}
 }
 
-// take ends the collecting of leases and returns them.
-func (d *dependencies) take() []*instance {
+// detach ends the collecting of leases and returns them.
+func (d *dependencies) detach() []*instance {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sealed = true

@@ -35,18 +35,6 @@ var errPinned = errors.New("Pin keeps its value until Close, but Scope Session e
 // Make what it needs part of the key. A check that does so has failed.
 var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
 
-// KeyError says that something in a key cannot identify an instance.
-type KeyError = observe.KeyError
-
-// PanicError is a panic of an open, as its waiting callers see it, of a check
-// or release, as events show it, or of a clear hook. That of an open names the
-// resource and the line of the open.
-type PanicError = observe.PanicError
-
-// CycleError says that an open would have waited for itself, directly or
-// through other opens and loads, and names them all. It has no HTTP status.
-type CycleError = observe.CycleError
-
 // ErrOpenTimeout says that an open has not returned within Config.OpenTimeout;
 // its text names the instance. It is a context.DeadlineExceeded too. Over HTTP it
 // is 503 Service Unavailable.

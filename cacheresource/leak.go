@@ -30,11 +30,11 @@ const pkg = "github.com/reecho-go/reecho/cacheresource."
 func (s stack) site() string {
 	frames := runtime.CallersFrames(s[:])
 	for {
-		frame, more := frames.Next()
+		frame, further := frames.Next()
 		if frame.PC != 0 && !strings.HasPrefix(frame.Function, pkg) {
 			return fmt.Sprintf("%s:%d", frame.File, frame.Line)
 		}
-		if !more {
+		if !further {
 			return ""
 		}
 	}

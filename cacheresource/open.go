@@ -137,10 +137,10 @@ func (o *opening) remembers(ctx context.Context, err error) bool {
 	if o.core.errorTTL == 0 || errors.Is(err, ErrVisitorInGlobalLoad) || errors.Is(err, ErrClosed) {
 		return false
 	}
-	if _, ok := errors.AsType[*PanicError](err); ok {
+	if _, ok := errors.AsType[*observe.PanicError](err); ok {
 		return false
 	}
-	if _, ok := errors.AsType[*CycleError](err); ok {
+	if _, ok := errors.AsType[*observe.CycleError](err); ok {
 		return false
 	}
 	_, late := errors.AsType[*openTimeoutError](context.Cause(ctx))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 // Resource keeps one live value per key. Make it with [New]. All methods are
@@ -26,7 +28,7 @@ type Resource[K, V any] struct{ core *core }
 // replace. Resources that open uses with its context stay leased for as long as what
 // it has opened.
 //
-// The error joins everything that is wrong: a [*KeyError] for each place in K,
+// The error joins everything that is wrong: a [*observe.KeyError] for each place in K,
 // [ErrDuplicate], [ErrClosed], and one for each field of cfg.
 func New[K, V any](name string, open func(context.Context, K) (V, error), cfg Config, funcs ...Funcs[K, V]) (*Resource[K, V], error) {
 	settings := cfg.settings()
@@ -40,7 +42,7 @@ func New[K, V any](name string, open func(context.Context, K) (V, error), cfg Co
 	}
 	c, err := newCore(name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns)
 	if err != nil {
-		return nil, fmt.Errorf("cacheresource: New(%q): %w", name, err)
+		return nil, linewise.Prefix(fmt.Sprintf("cacheresource: New(%q): ", name), err, "cacheresource: ", name+": ")
 	}
 	return &Resource[K, V]{c}, nil
 }
@@ -99,8 +101,8 @@ func (r *Resource[K, V]) Do(ctx context.Context, key K, fn func(V) error) error 
 // ctx ends. An open goes on while anybody waits for it.
 //
 // The error is that of ctx, that of open as it is, [ErrOpenTimeout], a
-// [*PanicError], a [*CycleError], [ErrVisitorInGlobalLoad], [ErrNoSession],
-// [ErrClosed] or a [*KeyError]. Errors are not kept, unless ErrorTTL is set: the
+// [*observe.PanicError], a [*observe.CycleError], [ErrVisitorInGlobalLoad], [ErrNoSession],
+// [ErrClosed] or a [*observe.KeyError]. Errors are not kept, unless ErrorTTL is set: the
 // next call opens again. If open panics, Acquire panics too in the call that
 // started it.
 func (r *Resource[K, V]) Acquire(ctx context.Context, key K) (*Lease[V], error) {
@@ -134,7 +136,7 @@ func (r *Resource[K, V]) Pin(ctx context.Context, key K) (V, error) {
 // Delete removes the instance for key; it is released when its leases end. A call
 // that starts after Delete has returned never gets an instance whose open had
 // started before. With Scope [Session] it removes that of the visitor. The error is
-// [ErrClosed], [ErrNoSession], [ErrVisitorInGlobalLoad] or a [*KeyError].
+// [ErrClosed], [ErrNoSession], [ErrVisitorInGlobalLoad] or a [*observe.KeyError].
 func (r *Resource[K, V]) Delete(ctx context.Context, key K) error {
 	return r.core.delete(ctx, at(&key))
 }
@@ -142,6 +144,6 @@ func (r *Resource[K, V]) Delete(ctx context.Context, key K) error {
 // Clear removes all instances; each is released when its leases end. A call that
 // starts after Clear has returned never gets an instance whose open had started
 // before. Clear then runs the hooks of the resource and of its group. The error is
-// [ErrClosed], or joins a [*PanicError] for each hook that panicked; the instances
+// [ErrClosed], or joins a [*observe.PanicError] for each hook that panicked; the instances
 // are removed then too.
 func (r *Resource[K, V]) Clear(ctx context.Context) error { return r.core.clear(ctx) }

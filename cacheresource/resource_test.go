@@ -316,7 +316,7 @@ func TestAReleaseThatFailsStopsNoOther(t *testing.T) {
 			t.Errorf("event %+v, want its error and cause", ev)
 		}
 	}
-	if _, ok := errors.AsType[*cacheresource.PanicError](events[0].Err); !ok {
+	if _, ok := errors.AsType[*observe.PanicError](events[0].Err); !ok {
 		t.Errorf("first release: %v, want the panic", events[0].Err)
 	}
 }
@@ -607,7 +607,7 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	_, err = cacheresource.New("keys", func(context.Context, func()) (int, error) { return 1, nil }, cacheresource.Config{Group: g})
-	if ke, ok := errors.AsType[*cacheresource.KeyError](err); !ok || !strings.Contains(ke.Error(), "cacheresource: keys") {
+	if ke, ok := errors.AsType[*observe.KeyError](err); !ok || !strings.Contains(ke.Error(), "cacheresource: keys") {
 		t.Errorf("New() with a func key = %v, want a KeyError that names the resource", err)
 	}
 	one := func(context.Context, any) (int, error) { return 1, nil }
@@ -620,7 +620,7 @@ func TestBadInput(t *testing.T) {
 		r.Do(t.Context(), make(chan int), func(int) error { return nil }),
 		r.Delete(t.Context(), make(chan int)),
 	} {
-		if _, ok := errors.AsType[*cacheresource.KeyError](err); !ok {
+		if _, ok := errors.AsType[*observe.KeyError](err); !ok {
 			t.Errorf("a channel as key: %v, want a KeyError", err)
 		}
 	}

@@ -28,27 +28,27 @@ func (r *core) ownerOf(ctx context.Context) (owner, error) {
 	if r.visitors == nil {
 		return owner{}, nil
 	}
-	life, err := r.visitorOf(ctx)
+	visitor, err := r.visitorOf(ctx)
 	if err != nil {
 		return owner{}, err
 	}
-	e, err := r.visitors.Of(life)
+	e, err := r.visitors.Of(visitor)
 	if err != nil {
 		return owner{}, ErrClosed
 	}
-	return owner{era: e, visitor: life.ID()}, nil
+	return owner{era: e, visitor: visitor.ID()}, nil
 }
 
 // visitorOf returns the life of the session of ctx.
 func (r *core) visitorOf(ctx context.Context) (visit.Life, error) {
-	life, err := visit.Lend(ctx)
+	visitor, err := visit.Lend(ctx)
 	switch {
 	case errors.Is(err, visit.ErrNone):
 		return nil, fmt.Errorf("cacheresource: %s: %w", r.name, ErrNoSession)
 	case err != nil:
 		return nil, fmt.Errorf("cacheresource: %s: %w", r.name, err)
 	}
-	return life, nil
+	return visitor, nil
 }
 
 // left ends what a visitor had. What leaves because of a Close is released by

@@ -598,7 +598,7 @@ func TestAnOpenThatClearsAndAsksForItselfIsACycle(t *testing.T) {
 		}, cacheresource.Config{Group: g})
 		must(t, err)
 		_, err = r.Acquire(t.Context(), "k")
-		if _, ok := errors.AsType[*cacheresource.CycleError](err); !ok {
+		if _, ok := errors.AsType[*observe.CycleError](err); !ok {
 			t.Errorf("Acquire() = %v, want a CycleError", err)
 		}
 		must(t, g.Close(t.Context()))

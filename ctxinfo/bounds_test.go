@@ -1,6 +1,7 @@
 package ctxinfo_test
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"runtime"
@@ -43,7 +44,7 @@ var everyFacet = map[string]func(in *ctxinfo.Info){
 		for range in.Cookies().All() {
 		}
 	},
-	"log": func(in *ctxinfo.Info) { _ = in.String() },
+	"log": func(in *ctxinfo.Info) { _ = fmt.Sprint(in) },
 }
 
 // boundedConfigs are one for each kind of walk.
@@ -56,7 +57,7 @@ func boundedConfigs(t testing.TB) map[string]*ctxinfo.Plugin {
 		Locales:         []language.Tag{language.English, language.German},
 	}
 	forwarded, count, single, front, cloudflare := base, base, base, base, base
-	forwarded.Header = ctxinfo.Forwarded
+	forwarded.Header = "Forwarded"
 	count.HopCount = 32
 	single.Header = "X-Real-Ip"
 	front.Proxies, front.Header = ctxinfo.Behind(ctxinfo.CloudFront("10.0.0.0/29")), "CloudFront-Viewer-Address"

@@ -36,12 +36,6 @@ const (
 	maxList = maxHops * (maxAddr + 1)
 )
 
-// A Hop is one station on the way of a request, as far as it was verified.
-type Hop struct {
-	Addr    netip.Addr `json:"addr"`
-	Trusted bool       `json:"trusted"` // it is one of Config.Proxies
-}
-
 // origin says where a walk's address came from.
 type origin uint8
 
@@ -70,7 +64,7 @@ type trust struct {
 // walk verifies the peer, then follows the configured header from right to
 // left for as long as each hop is one of those trusted. It allocates nothing
 // unless hops is given.
-func (p *Plugin) walk(by *trusted, remote string, h http.Header, read *fields, hops *[]Hop) trust {
+func (p *Plugin) walk(by *trusted, remote string, h http.Header, read *fields, hops *[]netip.Addr) trust {
 	var t trust
 	var unix bool
 	if t.peer, unix = parsePeer(remote); t.peer.IsValid() {
@@ -83,7 +77,7 @@ func (p *Plugin) walk(by *trusted, remote string, h http.Header, read *fields, h
 		t.believed = by.anyPeer || by.contains(t.ip)
 	}
 	if hops != nil && t.ip.IsValid() {
-		*hops = append(*hops, Hop{Addr: t.ip, Trusted: t.believed})
+		*hops = append(*hops, t.ip)
 	}
 	if !t.believed {
 		return t
@@ -110,9 +104,9 @@ func (p *Plugin) walk(by *trusted, remote string, h http.Header, read *fields, h
 func (p *Plugin) conflicting(h http.Header) bool {
 	switch p.kind {
 	case xForwardedFor:
-		return len(h[string(Forwarded)]) > 0
+		return len(h[headerForwarded]) > 0
 	case forwarded:
-		return len(h[string(XForwardedFor)]) > 0
+		return len(h[headerXForwardedFor]) > 0
 	}
 	return false
 }
@@ -121,7 +115,7 @@ type walker struct {
 	p       *Plugin
 	trusted *trusted
 	t       *trust
-	hops    *[]Hop
+	hops    *[]netip.Addr
 }
 
 // accept takes a as the next hop.
@@ -131,7 +125,7 @@ func (w *walker) accept(a netip.Addr, trusted bool) {
 		w.t.origin = fromInternal
 	}
 	if w.hops != nil {
-		*w.hops = append(*w.hops, Hop{Addr: a, Trusted: trusted})
+		*w.hops = append(*w.hops, a)
 	}
 }
 

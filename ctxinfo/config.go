@@ -16,18 +16,10 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// Header names the one header in which proxies hand on the client's address.
-// [XForwardedFor] and [Forwarded] are lists that are read from right to left.
-// Any other name, such as "CF-Connecting-IP" or "X-Real-IP", is a header that
-// holds one address and comes once; that of a preset ([Cloudflare] and others)
-// is believed from that provider only, and of a provider no other. Headers in
-// which a provider hands on what a client sent are refused.
-type Header string
-
-// The headers that hold a list.
+// The headers that hold a list of addresses.
 const (
-	XForwardedFor Header = "X-Forwarded-For"
-	Forwarded     Header = "Forwarded" // RFC 7239
+	headerXForwardedFor = "X-Forwarded-For"
+	headerForwarded     = "Forwarded" // RFC 7239
 )
 
 // Names of the cookies and the header that carry what a visitor or the page
@@ -44,17 +36,13 @@ const (
 	LocaleCookie = "ctx_locale"
 	// TimezoneCookie overrides the time zone: an IANA name, or +hh:mm.
 	TimezoneCookie = "ctx_tz"
-	// ScriptCookie is what a page's script ([Script] or another) found out:
-	// 1&tz=Asia/Kolkata&lang=en-IN&theme=dark&motion=reduce&contrast=more.
-	// The leading 1 is the version; at most 256 bytes; a field that is not
-	// valid is ignored by itself. Script writes the last three as css=1110: one
-	// digit for each of the media queries prefers-color-scheme: dark,
-	// prefers-reduced-motion, prefers-contrast: more and less.
-	ScriptCookie = "ctx"
 	// EmbeddedHeader is a request header that a page's script may add to what
 	// it fetches: "?1" if the page is in a frame, "?0" if it is not.
 	EmbeddedHeader = "X-Ctx-Embedded"
 )
+
+// scriptCookie holds what the page's script found out: see [Script].
+const scriptCookie = "ctx"
 
 // Config configures a [Plugin]. The zero value trusts nothing but the
 // connection.
@@ -71,9 +59,14 @@ type Config struct {
 	// Default: false.
 	TrustUnixSocket bool
 
-	// Header is the header that carries the client's address.
-	// Default: XForwardedFor.
-	Header Header
+	// Header names the one header in which proxies hand on the client's address.
+	// "X-Forwarded-For" and "Forwarded" (RFC 7239) are lists, which are read from
+	// right to left. Any other, such as "CF-Connecting-IP" or "X-Real-IP", holds
+	// one address and comes once. That of a preset ([Cloudflare] and others) is
+	// believed from that provider only, and from a provider no other. Headers in
+	// which a provider hands on what a client sent are refused.
+	// Default: "X-Forwarded-For".
+	Header string
 
 	// HopCount, if positive, replaces the address check of the hops beyond
 	// the peer: the client is the HopCount-th element from the right of
@@ -100,7 +93,7 @@ type Config struct {
 	// Default: none, which makes Info.Locale the visitor's first choice.
 	Locales []language.Tag
 
-	// DefaultZone is the time zone of visitors who have not told theirs.
+	// DefaultZone is the time zone of visitors whose own is not known.
 	// Default: time.UTC.
 	DefaultZone *time.Location
 
@@ -161,16 +154,16 @@ func New(cfg Config) (*Plugin, error) {
 		errs = append(errs, fmt.Errorf("ctxinfo: Config."+format, args...))
 	}
 
-	header := cmp.Or(cfg.Header, XForwardedFor)
-	if !syntax.IsToken(string(header)) {
+	header := cmp.Or(cfg.Header, headerXForwardedFor)
+	if !syntax.IsToken(header) {
 		fail("Header %q is no header name", header)
 	}
-	p.header = textproto.CanonicalMIMEHeaderKey(string(header))
+	p.header = textproto.CanonicalMIMEHeaderKey(header)
 	p.parseSingle = parseNode
-	switch Header(p.header) {
-	case XForwardedFor:
+	switch p.header {
+	case headerXForwardedFor:
 		p.kind = xForwardedFor
-	case Forwarded:
+	case headerForwarded:
 		p.kind = forwarded
 	default:
 		p.kind = single
@@ -231,11 +224,11 @@ func New(cfg Config) (*Plugin, error) {
 }
 
 // SetProxies replaces Config.Proxies while the program runs, for lists of
-// ranges that a provider changes: fetch the list now and then, in the way and
-// at the pace of your own, and hand it over. It takes what New takes: a mistake,
-// such as a list that came back empty, is an error and changes nothing. Requests
-// whose Info is made afterwards see the new list, whole; an Info keeps the one
-// that it was made with. It may be called at any time, by any goroutine.
+// ranges that a provider changes: fetch the list from time to time and pass it
+// here. It checks what New checks: a mistake, such as a list that came back
+// empty, is an error and changes nothing. Requests whose Info is made
+// afterwards see the new list, whole; an Info keeps the one that it was made
+// with. It may be called at any time, by any goroutine.
 func (p *Plugin) SetProxies(proxies Proxies) error {
 	t, err := proxies.compile(p.header)
 	if t.none() && !p.cfg.TrustUnixSocket && (p.cfg.Header != "" || p.cfg.HopCount != 0) {

@@ -13,19 +13,19 @@ type frame struct{ yes, known bool }
 func buildFrame(in *Info, f *facts) frame {
 	param := in.plugin.cfg.EmbedParam
 	if yes, ok := boolParam(in.url.RawQuery, param); ok {
-		f.source = Source{Kind: SourceQuery, Name: param}
+		f.source = Source{Kind: sourceQuery, Name: param}
 		return frame{yes, true}
 	}
 	if raw := in.value(f, fieldHXCurrentURL); raw != "" && len(raw) <= maxPageURL {
 		_, query, _ := strings.Cut(raw, "?")
 		query, _, _ = strings.Cut(query, "#")
 		if yes, ok := boolParam(query, param); ok {
-			f.source = Source{Kind: SourceHeader, Name: headerNames[fieldHXCurrentURL]}
+			f.source = Source{Kind: sourceHeader, Name: headerNames[fieldHXCurrentURL]}
 			return frame{yes, true}
 		}
 	}
 	if yes, ok := syntax.True(in.value(f, fieldEmbedded)); ok {
-		f.source = Source{Kind: SourceHeader, Name: EmbeddedHeader}
+		f.source = Source{Kind: sourceHeader, Name: EmbeddedHeader}
 		return frame{yes, true}
 	}
 	var fr frame
@@ -36,7 +36,7 @@ func buildFrame(in *Info, f *facts) frame {
 		fr = frame{false, true}
 	}
 	if fr.known {
-		f.source = Source{Kind: SourceHeader, Name: headerNames[fieldFetchDest]}
+		f.source = Source{Kind: sourceHeader, Name: headerNames[fieldFetchDest]}
 	}
 	return fr
 }

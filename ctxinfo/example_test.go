@@ -34,7 +34,7 @@ func Example() {
 	fmt.Print(w.Body)
 	fmt.Println("Vary:", w.Header().Get("Vary"))
 	// Output:
-	// 203.0.113.9 reads http://example.com/, in de, from header Accept-Language
+	// 203.0.113.9 reads http://example.com/?page=2, in de, from header Accept-Language
 	// Vary: Accept-Language, Cookie
 }
 
@@ -89,11 +89,12 @@ func ExampleInfo_Source() {
 }
 
 // JavaScript counts the offset west of Greenwich, Go counts it east.
-func ExampleInfo_UTCOffset() {
+func ExampleInfo_TimezoneOffset() {
 	info := ctxinfo.Must(ctxinfo.New(ctxinfo.Config{}))
 	in := info.FromRequest(&http.Request{Header: http.Header{"Cookie": {"ctx_tz=+05:30"}}})
 	js, _ := in.TimezoneOffset()
-	fmt.Println(js, in.UTCOffset(time.Now()))
+	_, seconds := time.Now().In(in.Timezone()).Zone()
+	fmt.Println(js, time.Duration(seconds)*time.Second)
 	// Output:
 	// -330 5h30m0s
 }

@@ -14,7 +14,7 @@ import (
 func TestRFC7239(t *testing.T) {
 	t.Parallel()
 	cfg := behindPrivate()
-	cfg.Header = ctxinfo.Forwarded
+	cfg.Header = "Forwarded"
 	cfg.AllowedHosts = []string{"example.com", "shop.example.com"}
 	p := mustNew(t, cfg)
 	const plain, secure = "http://example.com", "https://example.com"
@@ -209,7 +209,7 @@ func TestForwardedAsProxiesWriteIt(t *testing.T) {
 		{"no other character without quotes", "", `for=198.51.100.7;path=/a`, peerIP, "http://example.com", "no address"},
 	}
 	cfg := ctxinfo.Config{
-		Proxies: ctxinfo.Behind(ctxinfo.Private(), ctxinfo.Prefixes("64.252.138.139")), Header: ctxinfo.Forwarded,
+		Proxies: ctxinfo.Behind(ctxinfo.Private(), ctxinfo.Prefixes("64.252.138.139")), Header: "Forwarded",
 		AllowedHosts: []string{"example.com", "my.example.com", "api.whatever.tld", "www.mysite.com", "my.dns.domain", "localhost:4430", "[2001:db8::1]:8080"},
 	}
 	p := mustNew(t, cfg)
@@ -244,7 +244,7 @@ func TestForwardedAsProxiesWriteIt(t *testing.T) {
 
 func TestAnomaliesNameTheHeaderThatWasSent(t *testing.T) {
 	t.Parallel()
-	p := ctxinfo.Must(ctxinfo.New(ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Private()), Header: ctxinfo.Forwarded, AllowedHosts: []string{"example.com"}}))
+	p := ctxinfo.Must(ctxinfo.New(ctxinfo.Config{Proxies: ctxinfo.Behind(ctxinfo.Private()), Header: "Forwarded", AllowedHosts: []string{"example.com"}}))
 	r := httptest.NewRequest(http.MethodGet, "http://example.com/", nil)
 	r.RemoteAddr = "10.0.0.9:1"
 	r.Header.Set("Forwarded", "for=9.9.9.9;proto=ftp;host=evil.example")

@@ -95,7 +95,7 @@ func FuzzForwarded(f *testing.F) {
 	} {
 		f.Add(s[0], s[1])
 	}
-	p := Must(New(Config{Proxies: Behind(Private()), Header: Forwarded, AllowedHosts: []string{"example.com"}}))
+	p := Must(New(Config{Proxies: Behind(Private()), Header: headerForwarded, AllowedHosts: []string{"example.com"}}))
 	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 	f.Fuzz(func(t *testing.T, client, ext string) {
 		element := `for="198.51.100.7:99";ext="` + quote.Replace(ext) + `";proto=https`
@@ -236,11 +236,11 @@ func FuzzScriptCookie(f *testing.F) {
 			t.Errorf("scriptField(%q, %q) = %q, %v; want %q, %v", cookie, key, got, ok, values, want)
 		}
 		// Whatever it holds, every facet stays among what is known.
-		in := Must(New(Config{})).FromRequest(&http.Request{Header: http.Header{"Cookie": {ScriptCookie + "=" + cookie}}})
+		in := Must(New(Config{})).FromRequest(&http.Request{Header: http.Header{"Cookie": {scriptCookie + "=" + cookie}}})
 		if name := in.TimezoneName(); name != "" && in.Timezone().String() != name {
 			t.Errorf("time zone %q is %v", name, in.Timezone())
 		}
-		if got := in.Theme(); got.Type > Dark || got.Contrast > ContrastCustom {
+		if got := in.Theme(); !slices.Contains([]string{"", "light", "dark"}, got.Type) || !slices.Contains([]string{"", "more", "less", "custom"}, got.Contrast) {
 			t.Errorf("Theme() = %v", got)
 		}
 	})

@@ -43,9 +43,6 @@ func (h Headers) All() iter.Seq2[string, []string] {
 	}
 }
 
-// String says nothing about the headers: some are secrets.
-func (h Headers) String() string { return "headers (redacted)" }
-
 func (h Headers) values(name string) []string {
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	h.in.noteHeader(name)
@@ -87,9 +84,6 @@ func (c Cookies) GetAll(name string) []string {
 
 // All yields every cookie, duplicates included, in the order sent.
 func (c Cookies) All() iter.Seq2[string, string] { return eachCookie(c.lines(), "") }
-
-// String says nothing about the cookies: they are secrets.
-func (c Cookies) String() string { return "cookies (redacted)" }
 
 func (c Cookies) lines() []string {
 	var f facts

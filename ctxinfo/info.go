@@ -52,9 +52,9 @@ type visitor struct {
 	prefs     cell[preferences]
 	locale    cell[locales]
 	zone      cell[zone]
-	theme     cell[ThemeType]
+	theme     cell[string]
 	motion    cell[bool]
-	contrast  cell[Contrast]
+	contrast  cell[string]
 	frame     cell[frame]
 	page      cell[*url.URL]
 }
@@ -151,7 +151,7 @@ func FromContext(ctx context.Context) *Info {
 
 // build makes the Info of a request scope whose slot holds the plugin.
 func build(r *scope.Request, filled any) *Info {
-	// The answer to "too late" is that this response cannot tell any more.
+	// Once the headers have been sent, the response cannot say any more what it depends on.
 	_ = commit.Request(r.HTTP.Context())
 	if f, ok := filled.(*failure); ok {
 		in := newInfo(f.plugin, &r.HTTP)
@@ -204,12 +204,11 @@ func buildTrust(in *Info, f *facts) trust {
 		t.anomalies.add(anomalyConflict)
 	}
 	f.anomalies |= t.anomalies
-	f.source = Source{Kind: SourceDefault}
 	switch {
 	case t.origin != fromPeer:
-		f.source = Source{Kind: SourceHeader, Name: in.plugin.header, Trusted: true, Internal: t.origin == fromInternal}
+		f.source = Source{Kind: sourceHeader, Name: in.plugin.header, Trusted: true, Internal: t.origin == fromInternal}
 	case t.ip.IsValid():
-		f.source = Source{Kind: SourceConnection, Trusted: true}
+		f.source = Source{Kind: sourceConnection, Trusted: true}
 	}
 	return t
 }
@@ -218,16 +217,6 @@ func buildTrust(in *Info, f *facts) trust {
 // there is none, as with a unix socket. Without Config.Proxies it is the
 // connection's peer, whatever headers say.
 func (in *Info) IP() netip.Addr { return in.trust.see(in, buildTrust).ip }
-
-// IPAddress is IP as a string, empty if there is none and, as in Streamlit's
-// st.context, for a loopback address.
-func (in *Info) IPAddress() string {
-	ip := in.IP()
-	if !ip.IsValid() || ip.IsLoopback() {
-		return ""
-	}
-	return ip.String()
-}
 
 // Peer is the other end of the connection: the client or the nearest proxy;
 // the zero AddrPort for a unix socket.
@@ -243,12 +232,13 @@ func (in *Info) LocatedBy() string {
 	return ""
 }
 
-// Hops lists the verified way of the request, from the peer to the client.
-// The slice is the caller's.
-func (in *Info) Hops() []Hop {
+// Hops lists the addresses that the request came through as far as they are
+// verified: first the peer, then further proxies, last the client. All but the last
+// are proxies of Config.Proxies. The slice is the caller's.
+func (in *Info) Hops() []netip.Addr {
 	in.trust.see(in, buildTrust)
 	var read fields
-	hops := []Hop{}
+	hops := []netip.Addr{}
 	in.plugin.walk(in.trusted, in.remote, in.header, &read, &hops)
 	return hops
 }
@@ -296,7 +286,7 @@ func (in *Info) Source(f Facet) Source {
 		if s := in.page.source(in, buildPage); in.page.value != nil {
 			return s
 		}
-		return Source{Kind: SourceConnection, Trusted: in.Source(FacetHost).Trusted}
+		return Source{Kind: sourceConnection, Trusted: in.Source(FacetHost).Trusted}
 	}
 	return Source{}
 }

@@ -266,7 +266,7 @@ func buildLocale(in *Info, f *facts) locales {
 	if v, name, ok := in.override(f, LocaleCookie, keyLang, func(s string) bool { _, ok := m.one(s); return ok }); ok {
 		l.override, _ = m.one(v)
 		l.tag = l.override
-		f.source = Source{Kind: SourceCookie, Name: name}
+		f.source = Source{Kind: sourceCookie, Name: name}
 		return l
 	}
 	l.acceptLanguage = in.acceptLanguage(f)
@@ -282,7 +282,7 @@ func buildLocale(in *Info, f *facts) locales {
 		return l
 	}
 	if l.tag != language.Und {
-		f.source = Source{Kind: SourceHeader, Name: headerNames[fieldAcceptLanguage]}
+		f.source = Source{Kind: sourceHeader, Name: headerNames[fieldAcceptLanguage]}
 	}
 	return l
 }

@@ -55,8 +55,9 @@ func (p *Plugin) End(c middleware.Context, err error) error {
 	return err
 }
 
-// IPExtractor makes Context.RealIP of echo, v4 or v5, tell the address that
-// Info.IP tells: set it as Echo.IPExtractor.
+// IPExtractor returns a function for Echo.IPExtractor of echo v4 and v5, so
+// that Context.RealIP returns what [Info.IP] does, as a text; empty if there is
+// none.
 func (p *Plugin) IPExtractor() func(*http.Request) string {
 	return func(r *http.Request) string {
 		ip := p.ClientIP(r)

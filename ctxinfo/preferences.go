@@ -10,8 +10,8 @@ import (
 	"github.com/reecho-go/reecho/ctxinfo/internal/zones"
 )
 
-// maxScriptCookie bounds the script's cookie.
-const maxScriptCookie = 256
+// maxscriptCookie bounds the script's cookie.
+const maxscriptCookie = 256
 
 // Keys of the script's cookie.
 const (
@@ -27,7 +27,7 @@ const (
 // 1&key=value&key=value. A key that comes twice is no field.
 func scriptField(cookie, key string) (string, bool) {
 	rest, ok := strings.CutPrefix(cookie, "1&")
-	if !ok || len(cookie) > maxScriptCookie {
+	if !ok || len(cookie) > maxscriptCookie {
 		return "", false
 	}
 	var value string
@@ -75,7 +75,7 @@ type preferences struct{ theme, motion, contrast, locale, zone, script string }
 
 func buildPreferences(in *Info, f *facts) preferences {
 	var p preferences
-	for name, value := range eachCookie(in.values(f, fieldCookie), ScriptCookie) {
+	for name, value := range eachCookie(in.values(f, fieldCookie), scriptCookie) {
 		// The first is that of the most specific path.
 		if to := p.of(name); to != nil && *to == "" {
 			*to = value
@@ -97,7 +97,7 @@ func (p *preferences) of(name string) *string {
 		return &p.locale
 	case TimezoneCookie:
 		return &p.zone
-	case ScriptCookie:
+	case scriptCookie:
 		return &p.script
 	}
 	return nil
@@ -113,11 +113,11 @@ func (in *Info) override(f *facts, choice, key string, valid func(string) bool) 
 		return v, choice, true
 	}
 	if v, ok := scriptField(p.script, key); ok && valid(v) {
-		return v, ScriptCookie, true
+		return v, scriptCookie, true
 	}
 	css, _ := scriptField(p.script, keyCSS)
 	if v, ok := mediaField(css, key); ok {
-		return v, ScriptCookie, true
+		return v, scriptCookie, true
 	}
 	return "", "", false
 }
@@ -126,9 +126,9 @@ func (in *Info) override(f *facts, choice, key string, valid func(string) bool) 
 // from the next request on; an empty value takes the choice back. Send it with
 // http.SetCookie. Name and value are those of
 //
-//   - [ThemeCookie]: "light" or "dark", as of [ThemeType.String];
+//   - [ThemeCookie]: "light" or "dark";
 //   - [MotionCookie]: "reduce" or "no-preference";
-//   - [ContrastCookie]: as of [Contrast.String];
+//   - [ContrastCookie]: "more", "less", "custom" or "no-preference";
 //   - [LocaleCookie]: a BCP 47 tag;
 //   - [TimezoneCookie]: a name that [Info.Timezone] knows.
 //
@@ -175,89 +175,44 @@ func parses[T any](parse func(string) (T, bool)) func(string) bool {
 	}
 }
 
-// ThemeType is a colour scheme.
-type ThemeType uint8
-
-// The colour schemes. For an Unknown one send CSS that leaves the choice to
-// the browser: color-scheme: light dark.
-const (
-	Unknown ThemeType = iota
-	Light
-	Dark
-)
-
-// String is "unknown", "light" or "dark".
-func (t ThemeType) String() string {
-	switch t {
-	case Unknown:
-		return "unknown"
-	case Light:
-		return "light"
-	case Dark:
-		return "dark"
-	}
-	return fmt.Sprintf("ThemeType(%d)", uint8(t))
-}
-
-// Contrast is how much contrast the visitor asks for (prefers-contrast).
-type Contrast uint8
-
-// The contrasts. ContrastDefault is no preference, or none known.
-const (
-	ContrastDefault Contrast = iota
-	ContrastMore
-	ContrastLess
-	ContrastCustom
-)
-
-// String is the CSS keyword.
-func (c Contrast) String() string {
-	switch c {
-	case ContrastDefault:
-		return "no-preference"
-	case ContrastMore:
-		return "more"
-	case ContrastLess:
-		return "less"
-	case ContrastCustom:
-		return "custom"
-	}
-	return fmt.Sprintf("Contrast(%d)", uint8(c))
-}
-
 // Theme is how the visitor wants pages to look.
 type Theme struct {
-	Type          ThemeType
+	// Type is "light", "dark", or empty if it is not known: then send CSS that
+	// leaves the choice to the browser (color-scheme: light dark).
+	Type string
+	// ReducedMotion asks for little or no animation (prefers-reduced-motion).
 	ReducedMotion bool
-	Contrast      Contrast
+	// Contrast is how much contrast is preferred (prefers-contrast): "more",
+	// "less", "custom", or empty for no preference and if it is not known.
+	Contrast string
 }
 
-func parseTheme(s string) (ThemeType, bool) {
+func parseTheme(s string) (theme string, ok bool) {
 	switch s {
 	case "light":
-		return Light, true
+		return "light", true
 	case "dark":
-		return Dark, true
+		return "dark", true
 	}
-	return Unknown, false
+	return "", false
 }
 
 func parseMotion(s string) (reduced, ok bool) {
 	return s == "reduce", s == "reduce" || s == "no-preference"
 }
 
-func parseContrast(s string) (Contrast, bool) {
+func parseContrast(s string) (contrast string, ok bool) {
 	switch s {
 	case "no-preference":
-		return ContrastDefault, true
+		return "", true
 	case "more":
-		return ContrastMore, true
+		return "more", true
 	case "less":
-		return ContrastLess, true
+		return "less", true
 	case "custom":
-		return ContrastCustom, true
+		return "custom", true
 	}
-	return ContrastDefault, false
+	return "", false
 }
 
 // preference resolves one setting: the cookie of a choice, the script's cookie,
@@ -265,17 +220,17 @@ func parseContrast(s string) (Contrast, bool) {
 func preference[T any](in *Info, f *facts, choice, key string, hint field, parse func(string) (T, bool)) T {
 	if v, name, ok := in.override(f, choice, key, parses(parse)); ok {
 		t, _ := parse(v)
-		f.source = Source{Kind: SourceCookie, Name: name}
+		f.source = Source{Kind: sourceCookie, Name: name}
 		return t
 	}
 	t, ok := parse(syntax.Word(in.value(f, hint)))
 	if ok {
-		f.source = Source{Kind: SourceHeader, Name: headerNames[hint]}
+		f.source = Source{Kind: sourceHeader, Name: headerNames[hint]}
 	}
 	return t
 }
 
-func buildTheme(in *Info, f *facts) ThemeType {
+func buildTheme(in *Info, f *facts) string {
 	return preference(in, f, ThemeCookie, keyTheme, fieldColorScheme, parseTheme)
 }
 
@@ -283,7 +238,7 @@ func buildMotion(in *Info, f *facts) bool {
 	return preference(in, f, MotionCookie, keyMotion, fieldReducedMotion, parseMotion)
 }
 
-func buildContrast(in *Info, f *facts) Contrast {
+func buildContrast(in *Info, f *facts) string {
 	return preference(in, f, ContrastCookie, keyContrast, fieldContrast, parseContrast)
 }
 

@@ -14,7 +14,7 @@ import (
 // each preset.
 type provider struct {
 	name    string
-	headers []Header // those that Config.Header may name
+	headers []string // those that Config.Header may name
 	custom  bool     // and any header for one address that its customer makes it write
 	advice  string   // the ways out for any other; empty: the usual ones
 	writes  fields   // the headers about scheme, host, request id and so on
@@ -32,29 +32,29 @@ const vouchable fields = 1<<fieldForwardedProto | 1<<fieldForwardedHost | 1<<fie
 // The providers. Their ranges are not part of the program: they change.
 var (
 	cloudflare = provider{
-		name: "Cloudflare", headers: []Header{"Cf-Connecting-Ip", XForwardedFor}, writes: 1 << fieldForwardedProto,
+		name: "Cloudflare", headers: []string{"Cf-Connecting-Ip", headerXForwardedFor}, writes: 1 << fieldForwardedProto,
 		zone: "Cf-Timezone",
 	}
 	cloudFront = provider{
-		name: "CloudFront", headers: []Header{"Cloudfront-Viewer-Address", XForwardedFor}, writes: 1 << fieldForwardedProto,
+		name: "CloudFront", headers: []string{"Cloudfront-Viewer-Address", headerXForwardedFor}, writes: 1 << fieldForwardedProto,
 		zone: "Cloudfront-Viewer-Time-Zone", parse: viewerAddress,
 	}
 	fastly = provider{
 		name: "Fastly", custom: true,
 		advice: "set a header of your own to client.ip in VCL and name that, or list its ranges with Prefixes if the service forces TLS",
 	}
-	fly   = provider{name: "Fly", headers: []Header{"Fly-Client-Ip", XForwardedFor}, writes: 1 << fieldForwardedProto}
+	fly   = provider{name: "Fly", headers: []string{"Fly-Client-Ip", headerXForwardedFor}, writes: 1 << fieldForwardedProto}
 	azure = provider{
-		name: "AzureFrontDoor", headers: []Header{"X-Azure-Socketip", XForwardedFor},
+		name: "AzureFrontDoor", headers: []string{"X-Azure-Socketip", headerXForwardedFor},
 		writes: 1<<fieldForwardedProto | 1<<fieldForwardedHost,
 	}
 	vercel = provider{
-		name: "Vercel", headers: []Header{"X-Vercel-Forwarded-For", XForwardedFor},
+		name: "Vercel", headers: []string{"X-Vercel-Forwarded-For", headerXForwardedFor},
 		writes: 1<<fieldForwardedProto | 1<<fieldForwardedHost,
 		zone:   "X-Vercel-Ip-Timezone", located: true,
 	}
-	google = provider{name: "GoogleCloud", headers: []Header{XForwardedFor}, writes: 1 << fieldForwardedProto}
-	nginx  = provider{name: "Nginx", headers: []Header{XForwardedFor, Forwarded}, custom: true, writes: vouchable}
+	google = provider{name: "GoogleCloud", headers: []string{headerXForwardedFor}, writes: 1 << fieldForwardedProto}
+	nginx  = provider{name: "Nginx", headers: []string{headerXForwardedFor, headerForwarded}, custom: true, writes: vouchable}
 )
 
 // clientSent are headers that look like a provider's own and hold what a
@@ -68,7 +68,7 @@ var clientSent = map[string]string{
 // none does.
 func owner(header string) *provider {
 	for _, p := range []*provider{&cloudflare, &cloudFront, &fly, &azure, &vercel} {
-		if string(p.headers[0]) == header {
+		if p.headers[0] == header {
 			return p
 		}
 	}
@@ -77,8 +77,8 @@ func owner(header string) *provider {
 
 // believes reports whether the canonical header holds what p wrote.
 func (p *provider) believes(header string) bool {
-	list := Header(header) == XForwardedFor || Header(header) == Forwarded
-	return slices.Contains(p.headers, Header(header)) || p.custom && !list
+	list := header == headerXForwardedFor || header == headerForwarded
+	return slices.Contains(p.headers, header) || p.custom && !list
 }
 
 func preset(p *provider, ranges []string) ProxySet {
@@ -232,7 +232,7 @@ func (p Proxies) checkProviders(header string) error {
 		fail("Config.Header %s: %s", header, way)
 		return errors.Join(errs...)
 	}
-	alone := owner(header)
+	sole := owner(header)
 	anyPeer := slices.ContainsFunc(p.sets, func(s ProxySet) bool { return s.anyPeer })
 	found := false
 	var unranged string // the provider without ranges
@@ -246,16 +246,16 @@ func (p Proxies) checkProviders(header string) error {
 			}
 			unranged = s.name
 		}
-		found = found || s.provider == alone
+		found = found || s.provider == sole
 		switch {
-		case alone != nil && s.provider != alone && !s.anyPeer:
-			fail("Config.Header %s is written by %s alone, but Config.Proxies has %s too: leave it out, or use XForwardedFor", header, alone.name, s.name)
+		case sole != nil && s.provider != sole && !s.anyPeer:
+			fail("Config.Header %s is written by %s alone, but Config.Proxies has %s too: leave it out, or use X-Forwarded-For", header, sole.name, s.name)
 		case s.provider != nil && !s.provider.believes(header):
 			fail("Config.Header %s: %s hands on what a client sends in it: %s", header, s.name, s.provider.ways())
 		}
 	}
-	if alone != nil && !found && !anyPeer {
-		fail("Config.Header %s is written by %s alone: put that preset into Config.Proxies", header, alone.name)
+	if sole != nil && !found && !anyPeer {
+		fail("Config.Header %s is written by %s alone: put that preset into Config.Proxies", header, sole.name)
 	}
 	return errors.Join(errs...)
 }

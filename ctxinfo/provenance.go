@@ -1,6 +1,7 @@
 package ctxinfo
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
 
@@ -42,58 +43,40 @@ func (f Facet) String() string {
 	return fmt.Sprintf("Facet(%d)", uint8(f))
 }
 
-// SourceKind says where a value was found.
-type SourceKind uint8
-
 // The kinds of source.
 const (
-	SourceDefault    SourceKind = iota // nothing was sent, or nothing of it was believed
-	SourceConnection                   // the connection itself: peer address, TLS, request line
-	SourceHeader
-	SourceCookie
-	SourceQuery     // a parameter of the URL
-	SourceGenerated // made here
+	sourceConnection = "connection"
+	sourceHeader     = "header"
+	sourceCookie     = "cookie"
+	sourceQuery      = "query"
+	sourceGenerated  = "generated"
 )
-
-// String is the kind in lower case.
-func (k SourceKind) String() string {
-	switch k {
-	case SourceDefault:
-		return "default"
-	case SourceConnection:
-		return "connection"
-	case SourceHeader:
-		return "header"
-	case SourceCookie:
-		return "cookie"
-	case SourceQuery:
-		return "query"
-	case SourceGenerated:
-		return "generated"
-	}
-	return fmt.Sprintf("SourceKind(%d)", uint8(k))
-}
 
 // A Source says where a facet's value came from and who vouches for it.
 type Source struct {
-	Kind SourceKind
+	// Kind is "connection" (peer address, TLS, request line), "header", "cookie",
+	// "query" (a parameter of the URL) or "generated" (made here). It is empty for a
+	// default: nothing was sent, or nothing that was believed.
+	Kind string
 	// Name is the header, cookie or parameter; empty for the other kinds.
 	Name string
-	// Trusted says that the value is ours or that of a proxy in
-	// Config.Proxies. What a browser or any other client says is not: it is
-	// a preference, never a ground for a decision about access.
+	// Trusted says that the value comes from this process or from a proxy of
+	// Config.Proxies. What a browser or any other client sends is not trusted:
+	// never decide about access by it.
 	Trusted bool
-	// Internal, for an IP only, says that every hop was a proxy of ours, so
-	// that the address is the start of the known way.
+	// Internal, of an IP, says that every known hop is a proxy of
+	// Config.Proxies: the address is that of the outermost one, and the client
+	// behind it is not known.
 	Internal bool
 }
 
-// String is the kind and the name, such as "header Accept-Language".
+// String is the kind and the name, such as "header Accept-Language"; "default" if
+// the kind is empty.
 func (s Source) String() string {
 	if s.Name == "" {
-		return s.Kind.String()
+		return cmp.Or(s.Kind, "default")
 	}
-	return s.Kind.String() + " " + s.Name
+	return s.Kind + " " + s.Name
 }
 
 // anomaly is one kind of [observe.Anomaly]. Reasons are fixed texts: nothing that a
@@ -141,11 +124,11 @@ func (p *Plugin) describe(a anomaly) observe.Anomaly {
 	case anomalyRepeated:
 		return observe.Anomaly{Header: p.header, Reason: "sent more than once"}
 	case anomalyConflict:
-		other := Forwarded
+		other := headerForwarded
 		if p.kind == forwarded {
-			other = XForwardedFor
+			other = headerXForwardedFor
 		}
-		return observe.Anomaly{Header: string(other), Reason: "sent along with " + p.header + "; only the latter is read"}
+		return observe.Anomaly{Header: other, Reason: "sent along with " + p.header + "; only the latter is read"}
 	case anomalyScheme:
 		return observe.Anomaly{Header: p.carrier(fieldForwardedProto), Reason: "not http or https, or out of step with the list of hops"}
 	case anomalyHost:

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 // A ProxySet is a group of addresses that belong to proxies of ours. Make one
@@ -61,9 +63,9 @@ func Prefixes(cidrs ...string) ProxySet {
 	return s
 }
 
-// TrustPeer trusts whoever opened the connection, whatever its address, and
-// nobody further away. It replaces the check of addresses, so use it only if
-// the network lets nothing but the proxy connect.
+// TrustPeer trusts the peer of the connection, whatever its address, and no hop
+// beyond it. It replaces the check of addresses, so use it only if the network
+// lets nothing but the proxy connect.
 func TrustPeer() ProxySet { return ProxySet{name: "TrustPeer", anyPeer: true} }
 
 func parsePrefix(s string) (netip.Prefix, error) {
@@ -117,7 +119,7 @@ func (p Proxies) compile(header string) (*trusted, error) {
 	var errs []error
 	for _, s := range p.sets {
 		if s.err != nil {
-			errs = append(errs, fmt.Errorf("ctxinfo: Config.Proxies: %s: %w", s.name, s.err))
+			errs = append(errs, linewise.Prefix("ctxinfo: Config.Proxies: "+s.name+": ", s.err))
 		}
 		if s.name == "" {
 			errs = append(errs, errors.New("ctxinfo: Config.Proxies: an empty ProxySet: use Private, Prefixes or a preset"))
@@ -134,10 +136,10 @@ func (p Proxies) compile(header string) (*trusted, error) {
 			t.presets = append(t.presets, r)
 		}
 	}
-	if alone := owner(header); alone != nil && len(t.presets) == 0 && t.anyPeer {
+	if sole := owner(header); sole != nil && len(t.presets) == 0 && t.anyPeer {
 		// Whoever is believed for a header that one provider alone writes is
 		// that provider, and no more.
-		t.presets = []presetRanges{{provider: alone, located: alone.located}}
+		t.presets = []presetRanges{{provider: sole, located: sole.located}}
 	}
 	return t, errors.Join(errors.Join(errs...), p.checkProviders(header))
 }

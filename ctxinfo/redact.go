@@ -50,17 +50,6 @@ func HashedIP(key []byte) Privacy {
 	}}
 }
 
-// String is "masked", "full" or "hashed"; it never shows the key.
-func (p Privacy) String() string {
-	switch p.mode {
-	case fullIP:
-		return "full"
-	case hashedIP:
-		return "hashed"
-	}
-	return "masked"
-}
-
 func (p Privacy) validate() error {
 	if p.weak {
 		return errors.New("ctxinfo: Config.Privacy: the key of HashedIP has less than 16 bytes: addresses could be found by trying")
@@ -97,7 +86,7 @@ type summary struct {
 	Path      string   `json:"path,omitzero"`
 	Locale    string   `json:"locale"`
 	Timezone  string   `json:"timezone,omitzero"`
-	Theme     string   `json:"theme"`
+	Theme     string   `json:"theme,omitzero"`
 	Embedded  *bool    `json:"embedded,omitzero"`
 	Anomalies []string `json:"anomalies,omitzero"`
 }
@@ -116,7 +105,7 @@ func (in *Info) summary() summary {
 		Path:      s.prefix + in.url.Path,
 		Locale:    in.locale.load(in, buildLocale).tag.String(),
 		Timezone:  in.zone.load(in, buildZone).name,
-		Theme:     in.theme.load(in, buildTheme).String(),
+		Theme:     *in.theme.load(in, buildTheme),
 	}
 	if fr := in.frame.load(in, buildFrame); fr.known {
 		out.Embedded = new(fr.yes)
@@ -149,21 +138,15 @@ func (in *Info) LogValue() slog.Value {
 // MarshalJSON implements json.Marshaler with the members of LogValue.
 func (in *Info) MarshalJSON() ([]byte, error) { return json.Marshal(in.summary()) }
 
-// String is what MarshalJSON writes.
-func (in *Info) String() string {
-	b, err := in.MarshalJSON()
-	if err != nil { // strings and booleans only: cannot happen
-		return "ctxinfo.Info"
-	}
-	return string(b)
+// Format implements fmt.Formatter: whatever the verb, it writes what MarshalJSON
+// does, so that no print shows the headers.
+func (in *Info) Format(s fmt.State, _ rune) {
+	b, _ := in.MarshalJSON() // texts and booleans only
+	_, _ = s.Write(b)
 }
 
-// Format implements fmt.Formatter: whatever the verb, it is String, so that no
-// print shows the headers.
-func (in *Info) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, in.String()) }
+// Format implements fmt.Formatter. It shows none of the headers: some are secrets.
+func (h Headers) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "headers (redacted)") }
 
-// Format implements fmt.Formatter, as that of [Info] does.
-func (h Headers) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, h.String()) }
-
-// Format implements fmt.Formatter, as that of [Info] does.
-func (c Cookies) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String()) }
+// Format implements fmt.Formatter. It shows none of the cookies: they are secrets.
+func (c Cookies) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "cookies (redacted)") }

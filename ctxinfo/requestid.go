@@ -13,13 +13,13 @@ func buildRequestID(in *Info, f *facts) string {
 	if in.trust.load(in, buildTrust).vouched.has(fieldRequestID) {
 		if lines := in.values(f, fieldRequestID); len(lines) > 0 {
 			if len(lines) == 1 && validRequestID(lines[0]) {
-				f.source = Source{Kind: SourceHeader, Name: in.plugin.cfg.RequestIDHeader, Trusted: true}
+				f.source = Source{Kind: sourceHeader, Name: in.plugin.cfg.RequestIDHeader, Trusted: true}
 				return lines[0]
 			}
 			f.anomalies.add(anomalyRequestID)
 		}
 	}
-	f.source = Source{Kind: SourceGenerated, Trusted: true}
+	f.source = Source{Kind: sourceGenerated, Trusted: true}
 	return newRequestID(time.Now())
 }
 

@@ -10,8 +10,8 @@ import (
 var script string
 
 // Script returns the script element that tells the next request what no header
-// does: time zone, language, theme, reduced motion and contrast, in
-// [ScriptCookie]. Put it into the head of each page; pages work without it.
+// does: time zone, language, theme, reduced motion and contrast, in a cookie named
+// ctx. Put it into the head of each page; pages work without it.
 // nonce is that of the page's Content-Security-Policy, empty for none.
 //
 // The script writes the cookie when the page loads, and again when the
@@ -23,7 +23,12 @@ var script string
 //
 // The cookie lives as long as the browser runs. It is SameSite=Lax, Secure over
 // HTTPS, and Partitioned in a frame, so that it works where third-party cookies
-// do not. The text is static, under 600 bytes: nothing of a request is in it but
+// do not. A script of your own may write it instead:
+// 1&tz=Asia/Kolkata&lang=en-IN&theme=dark&motion=reduce&contrast=more. The leading
+// 1 is the version; at most 256 bytes are read; a field that is not valid is
+// ignored by itself. Script writes the last three as css=1110: a digit for each of
+// the media queries prefers-color-scheme: dark, prefers-reduced-motion,
+// prefers-contrast: more and prefers-contrast: less. The text is static, under 600 bytes: nothing of a request is in it but
 // the nonce, which is escaped.
 func Script(nonce string) template.HTML {
 	attr := ""

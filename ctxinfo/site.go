@@ -23,8 +23,8 @@ type site struct {
 
 func buildSite(in *Info, f *facts) site {
 	s := site{
-		scheme: "http", schemeSource: Source{Kind: SourceConnection, Trusted: true},
-		prefixSource: Source{Kind: SourceDefault, Trusted: true},
+		scheme: "http", schemeSource: Source{Kind: sourceConnection, Trusted: true},
+		prefixSource: Source{Trusted: true},
 	}
 	if in.tls {
 		s.scheme = "https"
@@ -62,7 +62,7 @@ func (in *Info) hopValue(header field, parameter string, t *trust, read *fields)
 func (in *Info) applyScheme(f *facts, s *site, t *trust) {
 	raw, from, ok := in.hopValue(fieldForwardedProto, t.proto, t, &s.schemeRead)
 	if scheme, known := parseScheme(raw); known && ok {
-		s.scheme, s.schemeSource = scheme, Source{Kind: SourceHeader, Name: in.plugin.name(from), Trusted: true}
+		s.scheme, s.schemeSource = scheme, Source{Kind: sourceHeader, Name: in.plugin.name(from), Trusted: true}
 	} else if raw != "" || !ok {
 		f.anomalies.add(anomalyScheme)
 	}
@@ -74,7 +74,7 @@ func (in *Info) applyHost(f *facts, s *site, t *trust) {
 	switch {
 	case raw == "" && ok: // not sent
 	case ok && valid && in.plugin.hosts.allows(h):
-		s.host, s.hostSource = h, Source{Kind: SourceHeader, Name: in.plugin.name(from), Trusted: true}
+		s.host, s.hostSource = h, Source{Kind: sourceHeader, Name: in.plugin.name(from), Trusted: true}
 	default:
 		f.anomalies.add(anomalyForwardedHost)
 	}
@@ -87,12 +87,12 @@ func (in *Info) ownHost(f *facts) (hostport, Source) {
 	h, ok := parseHost(in.host)
 	if ok && (hosts.none() || hosts.allows(h)) {
 		// Only an allow list makes a host that the client sent ours.
-		return h, Source{Kind: SourceHeader, Name: headerNames[fieldHost], Trusted: !hosts.none()}
+		return h, Source{Kind: sourceHeader, Name: headerNames[fieldHost], Trusted: !hosts.none()}
 	}
 	if in.host != "" {
 		f.anomalies.add(anomalyHost)
 	}
-	return hosts.first(), Source{Kind: SourceDefault, Trusted: true}
+	return hosts.first(), Source{Trusted: true}
 }
 
 // applyPort takes X-Forwarded-Port if the host then is an allowed one by its
@@ -111,7 +111,7 @@ func (in *Info) applyPort(f *facts, s *site, t *trust) {
 	switch {
 	case len(lines) == 1 && ok && with.port == defaultPort(s.scheme):
 	case len(lines) == 1 && ok && in.plugin.hosts.allowsPort(with):
-		s.host, s.hostSource = with, Source{Kind: SourceHeader, Name: headerNames[fieldForwardedPort], Trusted: true}
+		s.host, s.hostSource = with, Source{Kind: sourceHeader, Name: headerNames[fieldForwardedPort], Trusted: true}
 	default:
 		f.anomalies.add(anomalyForwardedPort)
 	}
@@ -130,7 +130,7 @@ func (in *Info) applyPrefix(f *facts, s *site, t *trust) {
 		f.anomalies.add(anomalyPrefix)
 		return
 	}
-	s.prefix, s.prefixSource = prefix, Source{Kind: SourceHeader, Name: headerNames[fieldForwardedPrefix], Trusted: true}
+	s.prefix, s.prefixSource = prefix, Source{Kind: sourceHeader, Name: headerNames[fieldForwardedPrefix], Trusted: true}
 }
 
 // aligned picks the element of a list header that belongs to the same hop as
@@ -211,16 +211,9 @@ func (in *Info) Prefix() string {
 	return s.prefix
 }
 
-// URL is the address of the request as the client sees it, without query and
-// fragment. The result is the caller's.
+// URL is the address of the request as the client sees it, with its query. The
+// result is the caller's.
 func (in *Info) URL() *url.URL {
-	u := in.FullURL()
-	u.RawQuery, u.ForceQuery = "", false
-	return u
-}
-
-// FullURL is URL with the query.
-func (in *Info) FullURL() *url.URL {
 	u := &url.URL{
 		Scheme: in.Scheme(), Host: in.Host(),
 		Path: in.url.Path, RawPath: in.url.RawPath,
@@ -253,16 +246,16 @@ func buildPage(in *Info, f *facts) *url.URL {
 		return nil
 	}
 	u.Fragment, u.RawFragment = "", ""
-	f.source = Source{Kind: SourceHeader, Name: headerNames[fieldHXCurrentURL]}
+	f.source = Source{Kind: sourceHeader, Name: headerNames[fieldHXCurrentURL]}
 	return u
 }
 
 // PageURL is the URL, with its query, of the page that the visitor looks at.
 // For a request that htmx made it is HX-Current-URL, if that is on our own
-// host; otherwise it is FullURL. The result is the caller's.
+// host; otherwise it is URL. The result is the caller's.
 func (in *Info) PageURL() *url.URL {
 	if u := *in.page.see(in, buildPage); u != nil {
 		return new(*u)
 	}
-	return in.FullURL()
+	return in.URL()
 }

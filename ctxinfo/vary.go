@@ -62,8 +62,8 @@ type fields uint64
 func (s *fields) add(f field)     { *s |= 1 << f }
 func (s fields) has(f field) bool { return s&(1<<f) != 0 }
 
-// personal are the fields whose facets make a response private to its visitor.
-const personal fields = 1<<fieldPeer | 1<<fieldCookie
+// personalFields are the fields whose facets make a response private to its visitor.
+const personalFields fields = 1<<fieldPeer | 1<<fieldCookie
 
 // name is the canonical header name of f, empty for the connection.
 func (p *Plugin) name(f field) string {
@@ -91,9 +91,33 @@ func (p *Plugin) value(h http.Header, f field, read *fields) string {
 	return ""
 }
 
+// shape returns what the response that leaves now depends on, and the headers
+// that have to be in its Vary.
+func (in *Info) shape() (read fields, vary []string) {
+	read, names := in.read()
+	if read.has(fieldZone) {
+		names = append(names, in.trusted.located(in.trust.load(in, buildTrust)).zone)
+	}
+	return read, in.plugin.vary(read, names)
+}
+
+// Shape implements visit.Shaper, for caches of responses.
+func (in *Info) Shape() (headers []string, personal bool) {
+	read, headers := in.shape()
+	return headers, read&personalFields != 0
+}
+
+// Carries implements visit.Carrier, for caches of responses.
+func (p *Plugin) Carries(cookie string) bool {
+	return cookie == scriptCookie || strings.HasPrefix(cookie, scriptCookie+"_")
+}
+
+// Carries implements visit.Carrier, for caches of responses.
+func (in *Info) Carries(cookie string) bool { return in.plugin.Carries(cookie) }
+
 // vary lists the headers among read and extra for a Vary header, sorted. Host
 // is no part of it: it belongs to every cache key (RFC 9111, section 4).
-func (p *Plugin) vary(read fields, others []string) string {
+func (p *Plugin) vary(read fields, others []string) []string {
 	names := slices.Clone(others)
 	for f := range fieldCount {
 		if read.has(f) && f != fieldHost {
@@ -101,11 +125,11 @@ func (p *Plugin) vary(read fields, others []string) string {
 		}
 	}
 	if slices.Contains(names, "*") {
-		return "*"
+		return []string{"*"}
 	}
 	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })
 	slices.Sort(names)
-	return strings.Join(slices.Compact(names), ", ")
+	return slices.Compact(names)
 }
 
 // reads are the facts that callers saw, by what they rest on.
@@ -236,14 +260,11 @@ func (p *Plugin) BeforeHeaders(ctx context.Context, _ int, h http.Header) error 
 	if !ok || in.plugin != p {
 		return nil
 	}
-	read, names := in.read()
-	if read.has(fieldZone) {
-		names = append(names, in.trusted.located(in.trust.load(in, buildTrust)).zone)
-	}
-	if v := p.vary(read, names); v != "" {
+	read, names := in.shape()
+	if v := strings.Join(names, ", "); v != "" {
 		h.Set("Vary", v)
 	}
-	if read&personal != 0 && !p.cfg.SharedCaching {
+	if read&personalFields != 0 && !p.cfg.SharedCaching {
 		h.Set("Cache-Control", "private")
 	}
 	if read.has(fieldRequestID) {

@@ -54,12 +54,12 @@ var varied = map[string][]string{
 
 // answers are what a handler can make of an Info.
 var answers = map[string]func(in *ctxinfo.Info) any{
-	"IP": func(in *ctxinfo.Info) any { return in.IP() }, "IPAddress": func(in *ctxinfo.Info) any { return in.IPAddress() },
+	"IP":   func(in *ctxinfo.Info) any { return in.IP() },
 	"Hops": func(in *ctxinfo.Info) any { return in.Hops() }, "Peer": func(in *ctxinfo.Info) any { return in.Peer() },
 	"Scheme": func(in *ctxinfo.Info) any { return in.Scheme() }, "Host": func(in *ctxinfo.Info) any { return in.Host() },
 	"Prefix": func(in *ctxinfo.Info) any { return in.Prefix() }, "URL": func(in *ctxinfo.Info) any { return in.URL() },
 	"PageURL": func(in *ctxinfo.Info) any { return in.PageURL() }, "RequestID": func(in *ctxinfo.Info) any {
-		if id := in.RequestID(); in.Source(ctxinfo.FacetRequestID).Kind != ctxinfo.SourceGenerated {
+		if id := in.RequestID(); in.Source(ctxinfo.FacetRequestID).Kind != "generated" {
 			return id
 		}
 		return "generated"
@@ -91,7 +91,7 @@ func TestWhatVaryLeavesOutChangesNothing(t *testing.T) {
 		Locales:         []language.Tag{language.English, language.German, language.French},
 	}
 	viaForwarded := cfg
-	viaForwarded.Header, viaForwarded.Proxies = ctxinfo.Forwarded, ctxinfo.Behind(ctxinfo.Private())
+	viaForwarded.Header, viaForwarded.Proxies = "Forwarded", ctxinfo.Behind(ctxinfo.Private())
 	direct := cfg
 	direct.Proxies = ctxinfo.Behind(ctxinfo.AzureFrontDoor("10.0.0.2"))
 	names := slices.Sorted(func(yield func(string) bool) {

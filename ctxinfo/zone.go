@@ -22,7 +22,7 @@ func buildZone(in *Info, f *facts) zone {
 	if ok {
 		z.name = strings.Clone(v)
 		z.loc, _ = zones.Lookup(z.name)
-		f.source = Source{Kind: SourceCookie, Name: name}
+		f.source = Source{Kind: sourceCookie, Name: name}
 		return z
 	}
 	if len(in.trusted.presets) == 0 {
@@ -37,7 +37,7 @@ func buildZone(in *Info, f *facts) zone {
 	if sent := in.header[pr.zone]; len(sent) == 1 {
 		if loc, ok := zones.Lookup(sent[0]); ok {
 			z = zone{loc, sent[0]}
-			f.source = Source{Kind: SourceHeader, Name: pr.zone, Trusted: true}
+			f.source = Source{Kind: sourceHeader, Name: pr.zone, Trusted: true}
 		}
 	}
 	return z
@@ -67,17 +67,11 @@ func (in *Info) TimezoneName() string { return in.zone.see(in, buildZone).name }
 // TimezoneOffset is the visitor's offset now in minutes, positive west of
 // Greenwich, as JavaScript's getTimezoneOffset and Streamlit's
 // timezone_offset have it: New York is 300 or 240. ok is false if the zone is
-// not known. For arithmetic use [Info.UTCOffset].
+// not known. For arithmetic use [Info.Timezone].
 func (in *Info) TimezoneOffset() (minutes int, ok bool) {
 	if in.zone.see(in, buildZone).loc == nil {
 		return 0, false
 	}
-	return -int(in.UTCOffset(time.Now()) / time.Minute), true
-}
-
-// UTCOffset is how far Timezone is ahead of UTC at t, daylight saving
-// included: positive east of Greenwich.
-func (in *Info) UTCOffset(t time.Time) time.Duration {
-	_, seconds := t.In(in.Timezone()).Zone()
-	return time.Duration(seconds) * time.Second
+	_, east := time.Now().In(in.Timezone()).Zone()
+	return -east / 60, true
 }

@@ -195,7 +195,7 @@ func (echoHost) Left(r *commit.Run, status int) {
 }
 
 // Implied implements host.Host.
-func (echoHost) Implied(*commit.Run) int { return http.StatusOK }
+func (echoHost) Implied(http.ResponseWriter) int { return http.StatusOK }
 
 // Settle implements host.Host.
 func (echoHost) Settle(r *commit.Run) {

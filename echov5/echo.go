@@ -222,8 +222,8 @@ func (echoHost) Left(r *commit.Run, status int) {
 }
 
 // Implied implements host.Host: echo has a status in mind.
-func (echoHost) Implied(r *commit.Run) int {
-	if res := responseOf(r); res != nil && res.Status >= http.StatusOK {
+func (echoHost) Implied(w http.ResponseWriter) int {
+	if res, err := echo.UnwrapResponse(w); err == nil && res.Status >= http.StatusOK {
 		return res.Status
 	}
 	return http.StatusOK

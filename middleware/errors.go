@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/reecho-go/reecho/internal/problem"
-	"github.com/reecho-go/reecho/observe"
 )
 
 // Error is an error with an HTTP response: its methods StatusCode() int, from 400
@@ -39,28 +38,22 @@ type Problem = problem.Details
 //	Suggestion string  // the allowed value that is nearest to the one sent
 type ProblemItem = problem.Item
 
-// PanicError is a recovered panic. Value is the argument of panic, Stack the stack
-// trace of its goroutine. Where and Line are the place in short, if it is known.
-type PanicError = observe.PanicError
-
 // ErrClosed is the error of a request to a Stack that has been closed. It is
 // answered with 503.
 var ErrClosed error = &unavailable{err: errors.New("middleware: the stack is closed")}
 
-// PluginError says which plugin failed in which hook.
-type PluginError struct {
-	Plugin string
-	Hook   string // Start, Begin, BeforeHeaders, End or Close
-	Err    error
+// pluginError says which plugin failed in which hook; observe.PluginFailure is the
+// event that goes with it.
+type pluginError struct {
+	plugin, hook string
+	err          error
 }
 
-// Error names the plugin, the hook and the cause.
-func (e *PluginError) Error() string {
-	return fmt.Sprintf("middleware: plugin %q: %s: %v", e.Plugin, e.Hook, e.Err)
+func (e *pluginError) Error() string {
+	return fmt.Sprintf("middleware: plugin %q: %s: %v", e.plugin, e.hook, e.err)
 }
 
-// Unwrap returns the cause.
-func (e *PluginError) Unwrap() error { return e.Err }
+func (e *pluginError) Unwrap() error { return e.err }
 
 // unavailable is a fault of the whole stack; it answers 503 without its cause.
 type unavailable struct{ err error }

@@ -15,7 +15,7 @@ import (
 // the BeforeHeaders hooks, and not to one of an outer middleware.
 //
 // A handler of net/http returns no error, so End hooks get the errors of hooks and
-// wrappers only, and a *[PanicError] after a panic. The Stack answers every error
+// wrappers only, and an *[observe.PanicError] after a panic. The Stack answers every error
 // itself: one that is not an [Error] with 500, without details. After a panic the
 // BeforeHeaders hooks run at once, with status 500, so that their headers are set
 // when an outer middleware recovers and answers; then the panic continues.
@@ -87,7 +87,7 @@ func (plainHost) Own(error) error                           { return nil }
 func (plainHost) Wrap(err error) error                      { return err }
 func (plainHost) ErrorHandler(host.Context) any             { return nil }
 func (plainHost) Left(r *commit.Run, _ int)                 { r.Own.(*plainContext).sent = true }
-func (plainHost) Implied(*commit.Run) int                   { return http.StatusOK }
+func (plainHost) Implied(http.ResponseWriter) int           { return http.StatusOK }
 func (plainHost) Settle(*commit.Run)                        {}
 
 // Watch implements host.Host. Nobody will answer an error after this, and nothing

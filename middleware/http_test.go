@@ -291,7 +291,7 @@ func TestAPanicOnNetHTTPIsCommittedAndGoesOn(t *testing.T) {
 			}()
 			s.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(value) })).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
 		}()
-		if _, ok := errors.AsType[*middleware.PanicError](ended); !ok || a.Runs.Load() != 1 || a.Status.Load() != 500 || rec.Header().Get("X-A") != "committed" {
+		if _, ok := errors.AsType[*observe.PanicError](ended); !ok || a.Runs.Load() != 1 || a.Status.Load() != 500 || rec.Header().Get("X-A") != "committed" {
 			t.Errorf("%s: End got %v, %d commits of status %d; want the panic, and one of 500 for whoever recovers", name, ended, a.Runs.Load(), a.Status.Load())
 		}
 	}

@@ -36,29 +36,29 @@ type lifecycle struct {
 // [ErrClosed]. Concurrent calls wait for the first.
 func (s *Stack) Start(ctx context.Context) error {
 	for {
-		s.life.mu.Lock()
-		switch phase(s.life.now.Load()) {
+		s.lifecycle.mu.Lock()
+		switch phase(s.lifecycle.now.Load()) {
 		case fresh:
-			s.life.ready = make(chan struct{})
-			s.life.now.Store(uint32(starting))
-			s.life.mu.Unlock()
+			s.lifecycle.ready = make(chan struct{})
+			s.lifecycle.now.Store(uint32(starting))
+			s.lifecycle.mu.Unlock()
 			return s.start(ctx)
 		case starting:
-			ready := s.life.ready
-			s.life.mu.Unlock()
+			ready := s.lifecycle.ready
+			s.lifecycle.mu.Unlock()
 			select {
 			case <-ready:
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
 		case started:
-			s.life.mu.Unlock()
+			s.lifecycle.mu.Unlock()
 			return nil
 		case broken:
-			defer s.life.mu.Unlock()
-			return s.life.err
+			defer s.lifecycle.mu.Unlock()
+			return s.lifecycle.err
 		default:
-			s.life.mu.Unlock()
+			s.lifecycle.mu.Unlock()
 			return ErrClosed
 		}
 	}
@@ -78,11 +78,11 @@ func (s *Stack) start(ctx context.Context) (err error) {
 				s.closeUpTo(context.WithoutCancel(ctx), h.at))
 			next = broken
 		}
-		s.life.mu.Lock()
-		defer s.life.mu.Unlock()
-		s.life.err = err
-		s.life.now.Store(uint32(next))
-		close(s.life.ready)
+		s.lifecycle.mu.Lock()
+		defer s.lifecycle.mu.Unlock()
+		s.lifecycle.err = err
+		s.lifecycle.now.Store(uint32(next))
+		close(s.lifecycle.ready)
 	}()
 	for at = range s.starters {
 		if err = panics.Catch(func() error { return s.starters[at].call.Start(ctx) }); err != nil {
@@ -95,7 +95,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 
 // begin makes sure that a request finds a started Stack.
 func (s *Stack) begin(ctx context.Context) error {
-	if phase(s.life.now.Load()) == started {
+	if phase(s.lifecycle.now.Load()) == started {
 		return nil
 	}
 	// Plugins run as long as the server, so they must not get the values and the
@@ -121,14 +121,14 @@ func (s *Stack) begin(ctx context.Context) error {
 // again.
 func (s *Stack) Close(ctx context.Context) error {
 	for {
-		s.life.mu.Lock()
-		if phase(s.life.now.Load()) != starting {
-			s.life.now.Store(uint32(closed))
-			s.life.mu.Unlock()
+		s.lifecycle.mu.Lock()
+		if phase(s.lifecycle.now.Load()) != starting {
+			s.lifecycle.now.Store(uint32(closed))
+			s.lifecycle.mu.Unlock()
 			return s.closeUpTo(ctx, len(s.plugins)-1)
 		}
-		ready := s.life.ready
-		s.life.mu.Unlock()
+		ready := s.lifecycle.ready
+		s.lifecycle.mu.Unlock()
 		select {
 		case <-ready:
 		case <-ctx.Done():

@@ -79,7 +79,7 @@ type Wrapper interface {
 
 // Ender runs after the handler, in reverse list order, for every plugin that was
 // reached and whose Begin did not fail. err is the error of the handler or of the
-// End before, a *[PanicError] after a panic; End returns the error to pass on,
+// End before, an *[observe.PanicError] after a panic; End returns the error to pass on,
 // usually err. After a panic its result is ignored. A panic in End is recovered
 // and joined to err. If the handler has not written a response, its headers have
 // not been sent yet.

@@ -39,7 +39,7 @@ type Stack struct {
 	always     bool         // a committer commits without being asked
 	enders     []hook[Ender]
 	closers    []hook[Closer]
-	life       lifecycle
+	lifecycle  lifecycle
 }
 
 // New makes a Stack of plugins, in the order of their Begin. It refuses nil
@@ -100,7 +100,7 @@ func check(plugins []Plugin) error {
 	if len(plugins) == 0 {
 		errs = append(errs, errors.New("middleware: New needs at least one plugin"))
 	}
-	place := make(map[string]int, len(plugins))
+	position := make(map[string]int, len(plugins))
 	for at, p := range plugins {
 		if isNil(p) {
 			errs = append(errs, fmt.Errorf("middleware: plugin %d is nil", at))
@@ -111,28 +111,28 @@ func check(plugins []Plugin) error {
 			errs = append(errs, fmt.Errorf("middleware: plugin %d (%T) has no name", at, p))
 			continue
 		}
-		if first, taken := place[name]; taken {
+		if first, taken := position[name]; taken {
 			errs = append(errs, fmt.Errorf("middleware: plugins %d and %d are both named %q: names are unique in a stack", first, at, name))
 			continue
 		}
-		place[name] = at
+		position[name] = at
 	}
 	after := make(map[string][]string, len(plugins))
 	for at, p := range plugins {
 		d, ok := p.(Dependent)
-		if !ok || isNil(p) || place[p.Name()] != at {
+		if !ok || isNil(p) || position[p.Name()] != at {
 			continue
 		}
 		after[d.Name()] = d.After()
 	}
 	for at, p := range plugins {
-		if isNil(p) || place[p.Name()] != at {
+		if isNil(p) || position[p.Name()] != at {
 			continue
 		}
 		name := p.Name()
 		cycle := findCycle(after, name)
 		for _, dep := range after[name] {
-			earlier, known := place[dep]
+			earlier, known := position[dep]
 			switch {
 			case !known:
 				errs = append(errs, fmt.Errorf("middleware: plugin %q must come after %q, which is not in the list", name, dep))
@@ -176,32 +176,21 @@ func isNil(p Plugin) bool {
 // Plugins returns the plugins in list order; the slice is the caller's own.
 func (s *Stack) Plugins() []Plugin { return slices.Clone(s.plugins) }
 
-// Find returns the first plugin that is a T: a concrete plugin or a capability.
-func Find[T any](s *Stack) (T, bool) {
-	for _, p := range s.plugins {
-		if t, ok := p.(T); ok {
-			return t, true
-		}
-	}
-	var none T
-	return none, false
-}
-
 // commit runs every committer, in list order, until one fails or panics, and
 // merges what they say in Vary and Cache-Control.
 func (s *Stack) commit(ctx context.Context, status int, h http.Header) (err error) {
 	var at int
-	var said commit.Said
+	var before commit.Caching
 	defer func() {
 		if v := recover(); v != nil {
-			said.MergeInto(h)
+			before.MergeInto(h)
 			err = s.failed(ctx, s.committers[at].name, "BeforeHeaders", panics.New(v))
 		}
 	}()
 	for at = range s.committers {
-		said = commit.SaidIn(h)
+		before = commit.CachingIn(h)
 		err := s.committers[at].call.BeforeHeaders(ctx, status, h)
-		said.MergeInto(h)
+		before.MergeInto(h)
 		if err != nil {
 			return s.failed(ctx, s.committers[at].name, "BeforeHeaders", err)
 		}
@@ -212,5 +201,5 @@ func (s *Stack) commit(ctx context.Context, status int, h http.Header) (err erro
 // failed reports a hook's failure and names where it happened.
 func (s *Stack) failed(ctx context.Context, plugin, hook string, err error) error {
 	observe.Emit(ctx, s.observer, observe.PluginFailure{Plugin: plugin, Hook: hook, Err: err})
-	return &PluginError{Plugin: plugin, Hook: hook, Err: err}
+	return &pluginError{plugin, hook, err}
 }

@@ -85,7 +85,7 @@ func (p *full) BeforeHeaders(_ context.Context, status int, _ http.Header) error
 }
 
 func (p *full) End(_ middleware.Context, err error) error {
-	if pe, ok := errors.AsType[*middleware.PanicError](err); ok {
+	if pe, ok := errors.AsType[*observe.PanicError](err); ok {
 		p.d.add("end %s panic %v", p.name, pe.Value)
 	} else {
 		p.d.add("end %s %v", p.name, err)
@@ -346,7 +346,7 @@ func TestABrokenStackStaysBrokenAndSaysWhy(t *testing.T) {
 	s := middleware.Must(middleware.New(&full{name: "a", d: d, start: boom}))
 	for range 2 {
 		err := s.Start(t.Context())
-		if pe, ok := errors.AsType[*middleware.PluginError](err); !ok || pe.Plugin != "a" || pe.Hook != "Start" {
+		if err == nil || !strings.Contains(err.Error(), `plugin "a": Start: boom`) {
 			t.Errorf("Start() = %v, want it to name plugin and hook", err)
 		}
 		rec := serve(t, func(echo.Context) error { return nil }, echov4.Middleware(s))
@@ -432,7 +432,7 @@ func TestTwoStacksInOneAppDoNotTouchEachOther(t *testing.T) {
 	}
 }
 
-func TestFromEchoFindAndPlugins(t *testing.T) {
+func TestFromEchoAndPlugins(t *testing.T) {
 	t.Parallel()
 	d := new(diary)
 	a := &full{name: "a", d: d}
@@ -445,15 +445,6 @@ func TestFromEchoFindAndPlugins(t *testing.T) {
 	s := middleware.Must(middleware.New(wrapped, a))
 	if rec := serve(t, func(c echo.Context) error { return c.NoContent(204) }, echov4.Middleware(s)); rec.Header().Get("X-From") != "echo" {
 		t.Error("the echo middleware did not run")
-	}
-	if got, ok := middleware.Find[*full](s); !ok || got != a {
-		t.Errorf("Find[*full]() = %v, %v", got, ok)
-	}
-	if got, ok := middleware.Find[middleware.Closer](s); !ok || got.Name() != "a" {
-		t.Errorf("Find[Closer]() = %v, %v; want the only plugin that has it", got, ok)
-	}
-	if _, ok := middleware.Find[*stamp](s); ok {
-		t.Error("Find() found what is not there")
 	}
 	got := s.Plugins()
 	if len(got) != 2 || got[0].Name() != "header" || got[1].Name() != "a" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/reecho-go/reecho/internal/linewise"
 	"github.com/reecho-go/reecho/internal/scope"
 )
 
@@ -51,7 +52,7 @@ var (
 func NewVisitor(id func(ctx context.Context) string, keys ...any) (*Visitor, error) {
 	v, err := scope.NewVisitor(id, keys)
 	if err != nil {
-		return nil, fmt.Errorf("middleware: NewVisitor: %w", err)
+		return nil, linewise.Prefix("middleware: NewVisitor: ", err)
 	}
 	return &Visitor{v}, nil
 }

@@ -257,7 +257,7 @@ type ResourceLeak struct {
 
 func (ResourceOpen) kind() string { return "resource.open" }
 
-func (e ResourceOpen) level() slog.Level { return failed(e.Err, slog.LevelInfo) }
+func (e ResourceOpen) level() slog.Level { return failed(e.Err, slog.LevelDebug) }
 
 func (e ResourceOpen) attrs() attrs {
 	return e.Source.attrs().add(slog.Duration("took", e.Took), slog.Bool("background", e.Background)).err(e.Err)
@@ -273,7 +273,7 @@ func (e ResourceCheck) attrs() attrs {
 
 func (ResourceRelease) kind() string { return "resource.release" }
 
-func (e ResourceRelease) level() slog.Level { return failed(e.Err, slog.LevelInfo) }
+func (e ResourceRelease) level() slog.Level { return failed(e.Err, slog.LevelDebug) }
 
 func (e ResourceRelease) attrs() attrs {
 	return e.Source.attrs().str("cause", string(e.Cause)).add(slog.Duration("age", e.Age), slog.Duration("took", e.Took)).err(e.Err)

@@ -16,9 +16,9 @@ type PanicError struct {
 	Line  string // file:line in the program's own function that panicked, or that called what panicked; empty: it is not known
 	Trace string // the part of the stack that is the program's own, a line for each call
 
-	// Raised says that this is the value of another panic, in the goroutine that
+	// Repanicked says that this is the value of another panic, in the goroutine that
 	// waited. Then the text of the error ends with Trace, which would be lost.
-	Raised bool
+	Repanicked bool
 }
 
 // Error names the place, if that is known, and the value.
@@ -31,7 +31,7 @@ func (e *PanicError) Error() string {
 		}
 	}
 	text = fmt.Sprintf("%s: %v", text, e.Value)
-	if e.Raised {
+	if e.Repanicked {
 		text += e.Trace
 	}
 	return text

@@ -21,6 +21,13 @@ type StoreFailure struct {
 	Err   error
 }
 
+// StoreBack tells that a store beside the memory of a cache answers again, which had
+// failed and was left alone.
+type StoreBack struct {
+	Owner string
+	Down  time.Duration // since it was left alone
+}
+
 // Anomaly tells that a request header was not believed, since it was malformed,
 // contradicted another one, or came from a peer that may not send it.
 type Anomaly struct {
@@ -49,6 +56,14 @@ func (StoreFailure) level() slog.Level { return slog.LevelError }
 
 func (e StoreFailure) attrs() attrs {
 	return attrs(nil).str("owner", e.Owner).str("op", e.Op).add(slog.Duration("took", e.Took)).err(e.Err)
+}
+
+func (StoreBack) kind() string { return "store.back" }
+
+func (StoreBack) level() slog.Level { return slog.LevelInfo }
+
+func (e StoreBack) attrs() attrs {
+	return attrs(nil).str("owner", e.Owner).add(slog.Duration("down", e.Down))
 }
 
 func (Anomaly) kind() string { return "request.anomaly" }

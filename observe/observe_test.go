@@ -34,6 +34,7 @@ var all = []observe.Event{
 	observe.SessionValue{ID: "ab12", Key: "count", Err: errBoom},
 	observe.PluginFailure{Plugin: "p", Hook: "Begin", Err: errBoom},
 	observe.StoreFailure{Owner: "sessions", Op: "Swap", Err: errBoom},
+	observe.StoreBack{Owner: "cache", Down: time.Minute},
 	observe.Anomaly{Header: "X-Forwarded-For", Reason: "malformed"},
 	observe.Notice{Owner: "sessions", Text: "in memory"},
 }

@@ -50,8 +50,7 @@ type SessionValue struct {
 func (SessionLife) kind() string { return "session.life" }
 
 func (e SessionLife) level() slog.Level {
-	switch e.Action {
-	case SessionUnknown, SessionLost:
+	if e.Action == SessionLost {
 		return slog.LevelInfo
 	}
 	return slog.LevelDebug

@@ -37,7 +37,6 @@ var (
 	unmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 	marshalerType   = reflect.TypeFor[encoding.TextMarshaler]()
 	appenderType    = reflect.TypeFor[encoding.TextAppender]()
-	queryCodecType  = reflect.TypeFor[QueryCodec]()
 )
 
 // scalar finds the codec of t, which is not a pointer. A nil codec without an
@@ -57,9 +56,6 @@ func scalar(t reflect.Type, tags *tagSet, codecs []Codec) (codec, error) {
 		return urlCodec{}, nil
 	}
 	p := reflect.PointerTo(t)
-	if p.Implements(queryCodecType) {
-		return queryCodec{t}, nil
-	}
 	switch reads, writes := p.Implements(unmarshalerType), p.Implements(marshalerType); {
 	case reads && writes:
 		return newTextCodec(t)

@@ -153,7 +153,7 @@ func (r *reader) mapping(w *work, l *leaf, c *chain, v reflect.Value) {
 	for i := c.first; i >= 0; i = w.at(i).next {
 		o := w.at(i)
 		raw := r.raw[o.val:o.valEnd]
-		name, code, _ := r.p.decode(r.raw[o.key:o.keyEnd], o.keyFlags&^hasSemi, false)
+		name, code, _ := r.p.decode(r.raw[o.key:o.keyEnd], o.keyFlags, false)
 		inner := name[len(r.prefix)+len(l.name):]
 		if inner == "" { // m= alone is an empty map
 			if raw != "" {

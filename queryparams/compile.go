@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 const (
@@ -82,16 +84,14 @@ func (c *compiler) finish() {
 			c.folded[lower] = c.byName[name]
 		}
 	}
-	if len(c.errs) == 0 {
-		c.defaults()
-	}
+	c.defaults()
 }
 
 func (c *compiler) fail(path string, err error) {
-	c.errs = append(c.errs, fmt.Errorf("%s: %w", path, err))
+	c.errs = append(c.errs, linewise.Prefix(path+": ", err))
 }
 
-// place is where the fields of a struct are: under which name and pointer.
+// location is where the fields of a struct are: under which name and pointer.
 type location struct {
 	prefix string
 	nested bool // the names of the top level are in brackets too
@@ -201,12 +201,17 @@ func (c *compiler) field(f reflect.StructField, tag string, at []int, in locatio
 	if tags.validator != "" {
 		c.foreign = append(c.foreign, path+" "+tags.validator)
 	}
-	l := leaf{name: in.join(tag), steps: at, group: in.group, duplicate: c.cfg.Duplicate}
+	l := leaf{name: in.join(tag), steps: at, group: in.group}
 	l.key = escape(l.name)
+	found := len(tags.errs)
 	ok, err := c.resolve(&l, f.Type, tags)
 	switch {
 	case err != nil:
-		c.fail(path, err)
+		c.fail(path, errors.Join(append(tags.errs, err)...))
+		return
+	case len(tags.errs) > found: // how the other tags are to be read is not known
+		c.claim(l.name, target{leaf: len(c.leaves), group: -1}, path)
+		c.fail(path, errors.Join(tags.errs...))
 		return
 	case !ok:
 		c.uncalled(f.Type, path)
@@ -246,7 +251,6 @@ func (c *compiler) add(l *leaf, tags *tagSet, path string) {
 	c.tagged(l, tags)
 	if err := tags.finish(); err != nil {
 		c.fail(path, err)
-		return
 	}
 	switch l.shape {
 	case shapeList, shapeMap, shapeStructs:
@@ -266,9 +270,7 @@ func (c *compiler) compileSub(t reflect.Type, l *leaf, in location, path string)
 	if len(sub.errs) == 0 && len(sub.leaves) == 0 {
 		sub.fail(path, noParameters(t))
 	}
-	if len(sub.errs) == 0 {
-		sub.finish()
-	}
+	sub.finish()
 	c.foreign = append(c.foreign, sub.foreign...)
 	c.errs = append(c.errs, sub.errs...)
 	return sub.plan

@@ -60,16 +60,6 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Duplicate says what a single-valued parameter is that comes more than once.
-type Duplicate uint8
-
-// The policies for repeated parameters.
-const (
-	DuplicateReject Duplicate = iota // a fault: parsers that disagree on the winner are an attack
-	DuplicateFirst                   // the first counts
-	DuplicateLast                    // the last counts, as in Streamlit
-)
-
 // SchemaConfig configures a [Schema]. The zero value is strict and safe.
 type SchemaConfig struct {
 	// Limits bounds a query. Default: see [Limits].
@@ -80,9 +70,6 @@ type SchemaConfig struct {
 	// they are ignored, whatever they hold, and may be longer than MaxKeyLen and
 	// MaxValueLen.
 	RejectUnknown bool
-	// Duplicate is the policy for repeated single-valued parameters of fields
-	// without a duplicate tag. Default [DuplicateReject].
-	Duplicate Duplicate
 	// Lenient reads broken percent-escapes literally and broken UTF-8 as
 	// U+FFFD, as browsers do (WHATWG URL), instead of reporting them.
 	// Default false.
@@ -92,13 +79,10 @@ type SchemaConfig struct {
 	// spelling wins. Links have the exact names. Default false: PAGE is an
 	// unknown parameter.
 	FoldCase bool
-	// RejectSemicolon reports values with an unescaped semicolon, which some
-	// old parsers take for a separator. Default false: it is data.
-	RejectSemicolon bool
 	// Clone copies each query before it is read. Texts without escapes share
-	// memory with what was read: without a copy, one that is kept for long
-	// keeps the whole first line of its request, which a path can make long.
-	// It costs one allocation of the query's length. Default false.
+	// memory with the request: without a copy, a text that is kept for long
+	// keeps the whole first line of its request. It costs one allocation of the
+	// query's length. Default false.
 	Clone bool
 	// KeepDefaults writes fields that have their default value too, for links
 	// whose meaning must survive a change of the defaults. Default false.
@@ -117,9 +101,6 @@ type SchemaConfig struct {
 
 func (c *SchemaConfig) validate() error {
 	var errs []error
-	if c.Duplicate > DuplicateLast {
-		errs = append(errs, fmt.Errorf("queryparams: SchemaConfig.Duplicate is %d: use DuplicateReject, DuplicateFirst or DuplicateLast", c.Duplicate))
-	}
 	for i, k := range c.Codecs {
 		if k.c == nil {
 			errs = append(errs, fmt.Errorf("queryparams: SchemaConfig.Codecs[%d] is empty: make it with NewCodec and two functions, or OneOf and some different values", i))

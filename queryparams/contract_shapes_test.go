@@ -3,7 +3,6 @@ package queryparams_test
 import (
 	"errors"
 	"math/big"
-	"net/http"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -137,9 +136,9 @@ func TestListsOfStructsAreDense(t *testing.T) {
 		t.Errorf("four parameters of three at most are read: %v", err)
 	}
 
-	strict := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{RejectUnknown: true, RejectSemicolon: true}))
-	_, err := strict.Parse("l[0][xx]=1&l[0][p]=1&l[0][;]=1&l[0][x]=;")
-	want := [][2]string{fault("l[0][xx]", "unknown"), fault("l[0][p]", "unknown"), fault("l[0][;]", "unknown"), fault("l[0][x]", "semicolon")}
+	strict := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{RejectUnknown: true}))
+	_, err := strict.Parse("l[0][xx]=1&l[0][p]=1&l[0][;]=1&l[0][x]=%")
+	want := [][2]string{fault("l[0][xx]", "unknown"), fault("l[0][p]", "unknown"), fault("l[0][;]", "unknown"), fault("l[0][x]", "bad_encoding")}
 	if diff := cmp.Diff(want, faults(t, err)); diff != "" {
 		t.Errorf("inside an element (-want +got):\n%s", diff)
 	}
@@ -235,8 +234,8 @@ func TestSchemaErrorsComeTogetherAtStartUp(t *testing.T) {
 	}
 	_, err := queryparams.NewSchema[Bad](queryparams.SchemaConfig{})
 	se, ok := errors.AsType[*queryparams.SchemaError](err)
-	if !ok || se.StatusCode() != http.StatusInternalServerError {
-		t.Fatalf("error = %v (%T), want a *SchemaError of status 500", err, err)
+	if !ok {
+		t.Fatalf("error = %v (%T), want a *SchemaError", err, err)
 	}
 	for _, want := range []string{
 		`min:"x"`, `"a" is taken`, "Bad.Empty", "Bad.Chan", "is bytes", "Bad.Any", "Bad.Re", `layout "noon"`, "tagged but not exported",
@@ -260,7 +259,7 @@ func TestSchemaErrorsComeTogetherAtStartUp(t *testing.T) {
 	if _, err := queryparams.SchemaOf[int](); err == nil {
 		t.Error("SchemaOf[int]() has no error")
 	}
-	if _, err := queryparams.NewSchema[N](queryparams.SchemaConfig{Duplicate: 9, Codecs: []queryparams.Codec{{}}}); err == nil || strings.Count(err.Error(), "SchemaConfig.") != 2 {
+	if _, err := queryparams.NewSchema[N](queryparams.SchemaConfig{Codecs: []queryparams.Codec{{}, {}}}); err == nil || strings.Count(err.Error(), "SchemaConfig.") != 2 {
 		t.Errorf("bad config: error = %v, want two problems", err)
 	}
 }

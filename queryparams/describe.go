@@ -92,9 +92,10 @@ func splitName(name string) []string {
 	return path
 }
 
-// structField is the field of that name, a struct, which is added if it is new.
+// structField is the field of that name, a struct, which is added if it is new. A
+// single value may have the same name.
 func (d *Parameter) structField(name string) *Parameter {
-	i := slices.IndexFunc(d.Fields, func(f Parameter) bool { return f.Name == name })
+	i := slices.IndexFunc(d.Fields, func(f Parameter) bool { return f.Name == name && f.Type == "object" && f.Items == nil })
 	if i < 0 {
 		i = len(d.Fields)
 		d.Fields = append(d.Fields, Parameter{Name: name, Type: "object", Style: "deepObject"})

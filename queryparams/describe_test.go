@@ -84,3 +84,17 @@ func TestNewSchemaRefusesBoundsThatLeaveNothingToSend(t *testing.T) {
 		t.Error("maxitems 0 is taken")
 	}
 }
+
+func TestParametersKeepsASingleValueBesideAStructOfItsName(t *testing.T) {
+	t.Parallel()
+	type T struct {
+		A *int `query:"a"`
+		S struct {
+			B string `query:"b"`
+		} `query:"a"`
+	}
+	got := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{})).Parameters()
+	if len(got) != 2 || got[0].Type != "integer" || got[0].Fields != nil || got[1].Type != "object" || len(got[1].Fields) != 1 {
+		t.Errorf("Parameters() = %+v, want the number and the struct", got)
+	}
+}

@@ -27,7 +27,7 @@
 // its fields; a struct with a tag nests as name[field]; a pointer to one is nil
 // unless one of its fields is there; a slice of structs is name[0][field]=value,
 // in any order but without gaps, so that a large index in a query allocates
-// nothing. [NewCodec], [OneOf] and [QueryCodec] add other types.
+// nothing. [NewCodec] and [OneOf] add other types.
 //
 // Of a type with text methods, MarshalText writes and UnmarshalText reads, as in
 // encoding/json, whether they are its own or those of a type that it embeds.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/reecho-go/reecho/internal/linewise"
 	"github.com/reecho-go/reecho/middleware"
 )
 
@@ -34,7 +35,6 @@ const (
 	CodeBadEncoding Code = "bad_encoding" // a broken percent-escape
 	CodeBadUTF8     Code = "bad_utf8"     // not UTF-8
 	CodeControlChar Code = "control_char" // a control character
-	CodeSemicolon   Code = "semicolon"    // an unescaped semicolon, when they are rejected
 	CodeLimitBytes  Code = "limit_bytes"  // Limits.MaxBytes; answered with 414
 	CodeLimitPairs  Code = "limit_pairs"  // Limits.MaxPairs
 	CodeLimitKey    Code = "limit_key"    // Limits.MaxKeyLen
@@ -66,7 +66,6 @@ var details = map[Code]string{
 	CodeBadEncoding: "has a broken percent-escape",
 	CodeBadUTF8:     "is not valid UTF-8",
 	CodeControlChar: "has a control character",
-	CodeSemicolon:   "has an unescaped semicolon",
 	CodeLimitBytes:  "the query is too long",
 	CodeLimitPairs:  "the query has too many parameters",
 	CodeLimitKey:    "the query has a name that is too long",
@@ -196,7 +195,7 @@ type SchemaError struct {
 
 // Error implements error.
 func (e *SchemaError) Error() string {
-	return fmt.Sprintf("queryparams: schema %s: %v", typeName(e.Type), e.Err)
+	return linewise.Prefix("queryparams: schema "+typeName(e.Type)+": ", e.Err).Error()
 }
 
 // typeName is the name of a type, for texts: an unnamed struct is not spelled out.
@@ -225,15 +224,9 @@ func typeName(t reflect.Type) string {
 // Unwrap returns the problems.
 func (e *SchemaError) Unwrap() error { return e.Err }
 
-// StatusCode is 500.
-func (e *SchemaError) StatusCode() int { return http.StatusInternalServerError }
-
-// Problem is the body of the answer; it does not tell clients about the type.
-func (e *SchemaError) Problem() middleware.Problem { return middleware.Problem{} }
-
-// EncodeError says that a value was not written to a URL, since what is there
-// could not be read back as the value, or would be refused. It is a
-// programming error, answered with 500.
+// EncodeError says that a value was not written to a URL, since the URL could
+// not be read back as the value, or would be refused. It is a programming
+// error, answered with 500.
 type EncodeError struct {
 	Fields []*FieldError
 }
@@ -245,12 +238,6 @@ func (e *EncodeError) Error() string {
 
 // Unwrap lists the faults.
 func (e *EncodeError) Unwrap() []error { return (&Errors{Fields: e.Fields}).Unwrap() }
-
-// StatusCode is 500.
-func (e *EncodeError) StatusCode() int { return http.StatusInternalServerError }
-
-// Problem is the body of the answer; it does not tell clients the value.
-func (e *EncodeError) Problem() middleware.Problem { return middleware.Problem{} }
 
 // ErrNoPlugin says that [From] was called on a route that no [Plugin] serves.
 var ErrNoPlugin = errors.New("queryparams: no queryparams plugin on this route: put a middleware with it in front of the route, such as echov4.Use(plugin)")

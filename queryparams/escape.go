@@ -187,11 +187,8 @@ func isControl(r rune) bool { return r < 0x20 && r != '\t' || r == 0x7f }
 // cfg.Lenient never fails; otherwise the code says what is wrong and the
 // offset where, counted from the start of s.
 func (p *plan) decode(s string, flags uint8, control bool) (text string, code Code, offset int) {
-	if flags&(hasEscape|hasNonPrintable|hasSemi) == 0 {
+	if flags&(hasEscape|hasNonPrintable) == 0 {
 		return s, "", 0
-	}
-	if flags&hasSemi != 0 && p.cfg.RejectSemicolon {
-		return s, CodeSemicolon, strings.IndexByte(s, ';')
 	}
 	if p.cfg.Lenient {
 		return unescapeLenient(s), "", 0

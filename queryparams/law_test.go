@@ -297,8 +297,7 @@ func (m maker) fieldType(depth int) reflect.Type {
 // config draws a configuration.
 func (m maker) config() queryparams.SchemaConfig {
 	cfg := queryparams.SchemaConfig{Codecs: lawCodecs}
-	cfg.Lenient, cfg.FoldCase, cfg.KeepDefaults, cfg.RejectSemicolon = m.IntN(6) == 0, m.IntN(6) == 0, m.IntN(6) == 0, m.IntN(6) == 0
-	cfg.Duplicate = queryparams.Duplicate(m.IntN(3))
+	cfg.Lenient, cfg.FoldCase, cfg.KeepDefaults = m.IntN(6) == 0, m.IntN(6) == 0, m.IntN(6) == 0
 	if m.IntN(4) == 0 {
 		cfg.RejectUnknown = true
 	}

@@ -150,6 +150,6 @@ func (r *reader) inner(l *leaf, o *occurrence) string {
 
 // nameOf is the key of o, which find has read already, decoded.
 func (r *reader) nameOf(o *occurrence) string {
-	name, _, _ := r.p.decode(r.raw[o.key:o.keyEnd], o.keyFlags&^hasSemi, true)
+	name, _, _ := r.p.decode(r.raw[o.key:o.keyEnd], o.keyFlags, true)
 	return name
 }

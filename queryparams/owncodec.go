@@ -10,16 +10,6 @@ import (
 	"strings"
 )
 
-// QueryCodec is implemented by the pointer to a type that has a text form of its
-// own for queries. It wins over the type's other text methods. UnmarshalQuery must
-// read what MarshalQuery writes back to the same value, and must not keep a
-// reference to what it is given beyond what strings do. Both may be called from
-// many goroutines, for different values.
-type QueryCodec interface {
-	UnmarshalQuery(text string) error
-	MarshalQuery() (string, error)
-}
-
 // Codec is the text form of one type, for [SchemaConfig.Codecs].
 type Codec struct {
 	typ reflect.Type
@@ -101,22 +91,6 @@ func (c *funcCodec[T]) appendText(b []byte, v reflect.Value) ([]byte, error) {
 func (c *funcCodec[T]) expected() string { return c.text }
 
 func (c *funcCodec[T]) foreign() {}
-
-type queryCodec struct{ typ reflect.Type }
-
-func (queryCodec) parse(v reflect.Value, s string) (Code, error) {
-	if err := v.Addr().Interface().(QueryCodec).UnmarshalQuery(s); err != nil {
-		return CodeType, err
-	}
-	return codeFine, nil
-}
-
-func (queryCodec) appendText(b []byte, v reflect.Value) ([]byte, error) {
-	s, err := v.Addr().Interface().(QueryCodec).MarshalQuery()
-	return append(b, s...), err
-}
-
-func (c queryCodec) expected() string { return "a valid " + c.typ.Name() }
 
 // textCodec reads and writes a type by its UnmarshalText and MarshalText, as
 // encoding/json does: one of them may be the type's own and the other that of
@@ -225,7 +199,7 @@ func (c textCodec) expected() string {
 // checks that it reads what it has written.
 func isForeign(c codec) bool {
 	switch c.(type) {
-	case textCodec, queryCodec, foreign:
+	case textCodec, foreign:
 		return true
 	}
 	return false

@@ -27,16 +27,16 @@ type Param[T any] struct {
 // lookup reads one parameter of a raw query by the rules of a schema's field.
 func lookup[T any](raw, name string, param Param[T]) (T, error) {
 	box := &paramBox[T]{fallback: param.Default}
-	p, err := parameterOf(reflect.TypeFor[T]())
-	if err != nil {
-		return box.v, err
+	compiled := parameterOf(reflect.TypeFor[T]())
+	if compiled.err != nil {
+		return box.v, compiled.mistake(compiled.err)
 	}
-	l := p.leaves[0]
+	l := compiled.plan.leaves[0]
 	l.name, l.required = name, param.Required
 	if err := box.bounds(&l, param.Min, param.Max); err != nil {
-		return box.v, err
+		return box.v, compiled.mistake(err)
 	}
-	count, errs := p.parseOne(raw, &l, reflect.ValueOf(&box.v).Elem())
+	count, errs := compiled.plan.parseOne(raw, &l, reflect.ValueOf(&box.v).Elem())
 	switch {
 	case errs != nil:
 		return *new(T), errs
@@ -92,14 +92,13 @@ func (b *paramBox[T]) bounds(l *leaf, least, most *T) error {
 // [Get] has read: a memo of a pure function of the type.
 var parameters sync.Map // reflect.Type -> compiled
 
-func parameterOf(t reflect.Type) (*plan, error) {
+func parameterOf(t reflect.Type) *compiled {
 	got, ok := parameters.Load(t)
 	if !ok {
 		p, err := compileOne(t)
-		got, _ = parameters.LoadOrStore(t, &compiled{p, err})
+		got, _ = parameters.LoadOrStore(t, &compiled{plan: p, err: err})
 	}
-	c := got.(*compiled)
-	return c.plan, c.err
+	return got.(*compiled)
 }
 
 func compileOne(t reflect.Type) (*plan, error) {

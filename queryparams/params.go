@@ -19,12 +19,13 @@ import (
 // reach the browser with the response. Values are read as browsers read them:
 // a broken escape is text.
 //
-// Reserved keys (embed and embed_options, unless configured otherwise; in any
-// case) are kept, invisible and cannot be written.
+// Reserved keys (embed and embed_options, unless Config.Reserved names others;
+// in upper or lower case) are kept, but can be neither read nor written.
 //
-// All methods are safe for concurrent use. Those that write are all or
-// nothing. They fail with [middleware.ErrCommitted] when the headers have
-// left, and with a [*FieldError] for a key or a value that cannot be written.
+// All methods are safe for concurrent use. Those that write make all of their
+// changes or none. They fail with [middleware.ErrCommitted] when the headers
+// have been sent, and with a [*FieldError] for a key or a value that cannot be
+// written.
 type Params struct {
 	plugin   *Plugin // nil: not of a request
 	reserved []string
@@ -44,14 +45,14 @@ type Params struct {
 
 	corrections []*FieldError // faults that a default has taken the place of
 
-	onChange   func(Change)
-	changes    []Change // not yet handed to onChange
+	onChange   func(query string, push bool)
+	changes    []queryChange // onChange has not been called with them yet
 	delivering bool
 }
 
 // ParseParams reads a raw query, without the question mark, into Params that
-// belong to no request: for tests and for code that builds URLs. A query
-// beyond the default [Limits] is an [*Errors].
+// belong to no request: for tests and for code that builds URLs. Its error is
+// an [*Errors], for a query beyond the default [Limits].
 func ParseParams(raw string) (*Params, error) {
 	p := &Params{reserved: defaultReserved(), limits: Limits{}.withDefaults()}
 	if p.entries, p.err = parseEntries(raw, &p.limits); p.err != nil {
@@ -100,19 +101,6 @@ func (p *Params) GetAll(key string) []string {
 	return values
 }
 
-// Has reports whether key is there.
-func (p *Params) Has(key string) bool {
-	_, ok := p.Get(key)
-	return ok
-}
-
-// Keys lists the different keys in order of first appearance.
-func (p *Params) Keys() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.keys(p.entries)
-}
-
 func (p *Params) keys(entries []entry) []string {
 	keys := make([]string, 0, len(entries))
 	seen := make(map[string]bool, len(entries))
@@ -127,7 +115,7 @@ func (p *Params) keys(entries []entry) []string {
 
 // Items yields each key, in order of first appearance, with its last value, as
 // they were when the iteration began: maps.Collect(p.Items()) is Streamlit's
-// to_dict. Of repeated values the others are lost: [Params.ToMap] has them all.
+// to_dict. Earlier values of a repeated key are left out: [Params.ToMap] has them.
 func (p *Params) Items() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		p.mu.Lock()
@@ -152,7 +140,7 @@ func (p *Params) lastValues(entries []entry) map[string]string {
 	return m
 }
 
-// ToMap returns each key with all its values. [Params.Replace] undoes it.
+// ToMap returns each key with all its values, as [Params.Replace] takes them.
 func (p *Params) ToMap() map[string][]string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -209,7 +197,7 @@ func (p *Params) Update(m map[string]any) error {
 }
 
 // Replace replaces everything but the reserved keys by m, in alphabetical
-// order. It undoes [Params.ToMap], up to the order of different keys.
+// order. It takes what [Params.ToMap] returns; only the order of different keys is lost.
 func (p *Params) Replace(m map[string][]string) error {
 	return p.replace(slices.Sorted(maps.Keys(m)), func(key string) ([]string, error) { return m[key], nil })
 }

@@ -149,7 +149,7 @@ func (r *reader) missing(l *leaf, v reflect.Value) {
 func (r *reader) single(w *work, l *leaf, c *chain, v reflect.Value) {
 	o := w.at(c.first)
 	raw := r.raw[o.val:o.valEnd]
-	if c.count > 1 && l.duplicate == DuplicateReject {
+	if c.count > 1 && l.duplicate == repeatedReject {
 		r.fault(l, o, CodeDuplicate, nil, raw, 0)
 		return
 	}
@@ -197,7 +197,7 @@ func (r *reader) scalar(l *leaf, o *occurrence, raw string, v reflect.Value) boo
 		cause              error
 	)
 	switch {
-	case o.flags&(hasEscape|hasNonPrintable|hasSemi) != 0:
+	case o.flags&(hasEscape|hasNonPrintable) != 0:
 		text, code, offset = r.p.decode(raw, o.flags, l.control)
 	case raw == "" && l.isFlag(o):
 		text = "true"

@@ -4,6 +4,16 @@ import (
 	"reflect"
 )
 
+// repetition says what a single value is that comes more than once: the words of the
+// duplicate tag, in order.
+type repetition uint8
+
+const (
+	repeatedReject repetition = iota // a fault: parsers that disagree on the winner are an attack
+	_                                // the first counts
+	repeatedLast                     // the last counts, as in Streamlit
+)
+
 type shape uint8
 
 const (
@@ -36,7 +46,7 @@ type leaf struct {
 	maximum       int  // elements
 	pairs         int  // of shapeStructs: Limits.MaxElements, whatever they belong to
 
-	duplicate    Duplicate
+	duplicate    repetition
 	correct      bool // an invalid value becomes the default
 	required     bool
 	secret       bool

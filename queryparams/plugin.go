@@ -41,11 +41,11 @@ type Config struct {
 
 func defaultReserved() []string { return []string{"embed", "embed_options"} }
 
-// Plugin gives the requests that it serves their [Params], and sees to it that
-// the browser's URL follows what was written to them:
+// Plugin gives the requests that it serves their [Params], and makes the
+// browser's URL follow what was written to them:
 //
 //   - a part of a page that htmx asked for: HX-Replace-Url or HX-Push-Url, set
-//     when the headers leave. What is written later fails with
+//     just before the headers are sent. What is written later fails with
 //     [middleware.ErrCommitted];
 //   - a full page: [Params.Script] in its template, or [Redirect] after a POST.
 //     If a handler writes and does neither, the request ends with [ErrNotSent],

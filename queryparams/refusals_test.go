@@ -184,6 +184,119 @@ func TestContradictoryTagsAreRefusedTogether(t *testing.T) {
 	}
 }
 
+// A mistake in one tag hides no other mistake, and makes up none.
+func TestEveryFaultOfTheTagsIsReportedAndNoOther(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err  error
+		want []string // what the lines of the error hold, in order
+	}{
+		"a bound that is no number": {schemaError[struct {
+			A int `query:"a" min:"1" max:"x"`
+		}](), []string{`max:"x"`}},
+		"both bounds": {schemaError[struct {
+			A int `query:"a" min:"y" max:"x"`
+		}](), []string{`min:"y"`, `max:"x"`}},
+		"a bound and the values": {schemaError[struct {
+			A int `query:"a" max:"x" enum:"1|b|3|d"`
+		}](), []string{`max:"x"`, `enum:"b"`, `enum:"d"`}},
+		"a misspelt tag and a value out of bounds": {schemaError[struct {
+			A int `query:"a" max:"2" enum:"1|3" requird:"true"`
+		}](), []string{"did you mean required", `enum:"3" is out of range`}},
+		"NaN": {schemaError[struct {
+			A float64 `query:"a" allow:"nan" min:"1" max:"NaN"`
+		}](), []string{`max:"NaN" is not a bound`}},
+		"a bound and a default": {schemaError[struct {
+			A int `query:"a" max:"x" default:"y"`
+		}](), []string{`max:"x"`, `default:"y"`}},
+		"another field's default": {schemaError[struct {
+			A int `query:"a" max:"x"`
+			B int `query:"b" default:"y"`
+			C int `query:"c" min:"3" max:"2"`
+		}](), []string{`max:"x"`, "min is more than max", `default:"y"`}},
+		"a default out of the values that can be read": {schemaError[struct {
+			A int `query:"a" enum:"1|x" default:"2"`
+		}](), []string{`enum:"x"`, `default:"2"`}},
+		"a pattern": {schemaError[struct {
+			A string `query:"a" pattern:"[" minlen:"3" maxlen:"2" enum:"abc"`
+		}](), []string{"pattern: ", `enum:"abc" is too long`, "minlen is 3, more than maxlen, 2"}},
+		"lengths": {schemaError[struct {
+			A string `query:"a" minlen:"x" maxlen:"2" default:"abc"`
+		}](), []string{`minlen:"x"`, `default:"abc"`}},
+		"an unknown style": {schemaError[struct {
+			A []int `query:"a" style:"sep=_;" default:"1;2" minitems:"2" maxitems:"1"`
+		}](), []string{"style:", "minitems is 2"}},
+		"a unit": {schemaError[struct {
+			A time.Duration `query:"a" unit:"y" default:"5" min:"1"`
+		}](), []string{`unit "y"`}},
+		"a layout": {schemaError[struct {
+			A time.Time `query:"a" layout:"noon" default:"2001-01-01" lok:"UTC"`
+			B int       `query:"a"`
+		}](), []string{"did you mean loc", `layout "noon"`}},
+		"the elements of a list": {schemaError[struct {
+			L []struct {
+				A int `query:"a" max:"x"`
+				B int `query:"b" default:"y"`
+			} `query:"l"`
+		}](), []string{`max:"x"`, `default:"y"`}},
+	} {
+		if tt.err == nil {
+			t.Errorf("%s: accepted", name)
+			continue
+		}
+		lines := strings.Split(tt.err.Error(), "\n")
+		if len(lines) != len(tt.want) {
+			t.Errorf("%s: %d faults, want %d:\n%v", name, len(lines), len(tt.want), tt.err)
+			continue
+		}
+		for i, want := range tt.want {
+			if !strings.Contains(lines[i], want) {
+				t.Errorf("%s: line %d is %q, want %s", name, i, lines[i], want)
+			}
+		}
+	}
+}
+
+func schemaError[T any]() error {
+	_, err := queryparams.NewSchema[T](queryparams.SchemaConfig{})
+	return err
+}
+
+// Not parallel: it looks at what the default logger is told.
+func TestAMistakeThatARequestMeetsIsLoggedOnce(t *testing.T) {
+	type broken struct {
+		A int `query:"a" max:"x"`
+	}
+	type number int // a type of its own, whose first mistake this is
+	for name, tt := range map[string]struct {
+		call func() error
+		want string
+	}{
+		"a schema": {func() error { _, err := queryparams.SchemaOf[broken](); return err }, `broken.A: max:"x"`},
+		"no parameter": {func() error {
+			_, err := queryparams.Lookup("a=1", "a", queryparams.Param[map[string]int]{})
+			return err
+		}, "use a schema"},
+		"bounds": {func() error {
+			_, err := queryparams.Lookup("a=1", "a", queryparams.Param[number]{Min: new(number(2)), Max: new(number(1))})
+			return err
+		}, "Param.Min, 2, is more than Param.Max, 1"},
+	} {
+		var text strings.Builder
+		before := log.Writer()
+		log.SetOutput(&text)
+		for range 3 {
+			if err := tt.call(); err == nil {
+				t.Errorf("%s: no error", name)
+			}
+		}
+		log.SetOutput(before)
+		if got := text.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, tt.want) || !strings.Contains(got, "status 500") {
+			t.Errorf("%s: the log is %q, want one line with %s", name, got, tt.want)
+		}
+	}
+}
+
 // Not parallel: it looks at what the default logger is told.
 func TestTagsOfValidatorsGetANotice(t *testing.T) {
 	var text strings.Builder

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"html/template"
 	"slices"
+
+	"github.com/reecho-go/reecho/middleware"
 )
 
 // Memory stores a T of each visitor between requests. S is what it needs of a
@@ -41,7 +43,8 @@ type Remembered[T, S any] struct {
 	schema *Schema[T]
 	memory Memory[T, S]
 	cfg    RememberConfig
-	reset  string // a query that says nothing but that it is one
+	state  func(middleware.Context) S
+	reset  string // a parameter without a value: a query that asks for the defaults
 }
 
 func remember[T, S any](s *Schema[T], m Memory[T, S], cfg RememberConfig) (*Remembered[T, S], error) {
@@ -76,7 +79,7 @@ func (r *Remembered[T, S]) has(name string) bool {
 	return r.cfg.Only == nil || slices.Contains(r.cfg.Only, name)
 }
 
-// ours reports whether a pair is of a remembered parameter.
+// owns reports whether a pair is of a remembered parameter.
 func (r *Remembered[T, S]) owns(e entry) bool {
 	t, _, known := r.schema.plan.lookup(e.key)
 	switch {

@@ -76,9 +76,9 @@ func From(c middleware.Context) (*Params, error) {
 // that is too long), whose answer names all faults: any middleware of the toolkit
 // sends it, and so does the ErrorHandler of package echov4 or echov5.
 //
-// On routes that a [Plugin] serves, the values that took the place of faulty
-// ones (invalid:"default") are written to the Params, so that the browser's URL
-// is corrected; and with Config.Canonical the error may be a [*RedirectError],
+// On routes that a [Plugin] serves, the values that replaced faulty ones
+// (invalid:"default") are written to the Params, so that the browser's URL is
+// corrected; and with Config.Canonical the error may be a [*RedirectError],
 // which sends the browser to the canonical URL with status 308.
 func (s *Schema[T]) Bind(c middleware.Context) (T, error) {
 	r := c.Request()
@@ -110,8 +110,9 @@ func answer(c middleware.Context, err error) error {
 }
 
 // Bind reads the query of c's request into a T by the schema of the zero
-// [SchemaConfig], compiled on first use. A T that cannot be a schema is an
-// error of status 500. See [Schema.Bind].
+// [SchemaConfig], compiled on first use. A T that cannot be a schema is a
+// [*SchemaError], which is answered with 500 and logged once. See
+// [Schema.Bind].
 func Bind[T any](c middleware.Context) (T, error) {
 	s, err := schemaOf[T]()
 	if err != nil {
@@ -121,11 +122,12 @@ func Bind[T any](c middleware.Context) (T, error) {
 	return s.Bind(c)
 }
 
-// Get reads one parameter of c's request by the rules of a schema's field: T may
-// be whatever a field may be, but no struct that nests; of a slice it reads all
-// values, and nil if there are none. It costs one allocation besides those of
-// T's own texts and lists. Errors are as for [Schema.Bind]; that of a T that is
-// no parameter has the status 500.
+// Get reads one parameter of c's request by the rules of a schema's field: T is
+// any type that a field may have, except a struct with fields of its own; for a
+// slice it reads all values, and nil if there are none. It costs one allocation
+// besides those of T's own texts and lists. Errors are as for [Schema.Bind]; a
+// T or a Param that cannot work is a [*SchemaError], which is answered with 500
+// and logged once for each T.
 func Get[T any](c middleware.Context, name string, param Param[T]) (T, error) {
 	v, err := lookup(queryOf(c.Request()), name, param)
 	if err != nil {
@@ -134,19 +136,9 @@ func Get[T any](c middleware.Context, name string, param Param[T]) (T, error) {
 	return v, nil
 }
 
-// GetOr reads one parameter of c's request, and gives the fallback if it is
-// missing or not valid.
-func GetOr[T any](c middleware.Context, name string, fallback T) T {
-	v, err := lookup(queryOf(c.Request()), name, Param[T]{Default: fallback})
-	if err != nil {
-		return fallback
-	}
-	return v
-}
-
 // Remember binds the parameters of s to a memory, which state finds for a
 // request: sessionstate.From, if the memory is a key of the session.
-func Remember[T, S any](s *Schema[T], m Memory[T, S], state func(middleware.Context) S, cfg RememberConfig) (*RememberedPage[T, S], error) {
+func Remember[T, S any](s *Schema[T], m Memory[T, S], state func(middleware.Context) S, cfg RememberConfig) (*Remembered[T, S], error) {
 	r, err := remember(s, m, cfg)
 	if err == nil && state == nil {
 		err = errors.New("queryparams: Remember needs the function that finds the state of a request")
@@ -154,37 +146,32 @@ func Remember[T, S any](s *Schema[T], m Memory[T, S], state func(middleware.Cont
 	if err != nil {
 		return nil, err
 	}
-	return &RememberedPage[T, S]{Remembered: r, state: state}, nil
+	r.state = state
+	return r, nil
 }
 
-// RememberedPage is a [Remembered] that serves requests.
-type RememberedPage[T, S any] struct {
-	*Remembered[T, S]
-	state func(middleware.Context) S
-}
-
-// Bind is [Schema.Bind] with the memory; see [Remembered] for what counts. On
-// routes that a [Plugin] serves, the browser's URL gets what came from the
+// Bind is [Schema.Bind] with the memory: [Remembered] says where the values come
+// from. On routes that a [Plugin] serves, the browser's URL gets what came from the
 // memory. It never redirects. Its error may also be one of the memory's.
-func (p *RememberedPage[T, S]) Bind(c middleware.Context) (T, error) {
+func (r *Remembered[T, S]) Bind(c middleware.Context) (T, error) {
 	var zero T
 	ctx := c.Request().Context()
 	raw := queryOf(c.Request())
-	v, defaulted, seeds, err := p.read(raw, func() S { return p.state(c) })
+	v, defaulted, seeds, err := r.read(raw, func() S { return r.state(c) })
 	if err != nil {
 		return zero, answer(c, err)
 	}
 	show(ctx, seeds)
 	if len(defaulted) > 0 {
 		if params, err := FromContext(ctx); err == nil {
-			if own, err := p.schema.Encode(*v); err == nil {
-				params.repair(p.schema.plan, own, defaulted)
+			if own, err := r.schema.Encode(*v); err == nil {
+				params.repair(r.schema.plan, own, defaulted)
 			}
 		}
 	}
-	if p.cfg.Follow && raw != "" && len(seeds) == 0 {
-		if entries, err := parseEntries(raw, p.schema.plan.cfg.Limits.ofOthers()); err == nil && slices.ContainsFunc(entries, p.owns) {
-			if err := p.keep(p.state(c), *v); err != nil {
+	if r.cfg.Follow && raw != "" && len(seeds) == 0 {
+		if entries, err := parseEntries(raw, r.schema.plan.cfg.Limits.ofOthers()); err == nil && slices.ContainsFunc(entries, r.owns) {
+			if err := r.keep(r.state(c), *v); err != nil {
 				return zero, err
 			}
 		}
@@ -196,7 +183,7 @@ func (p *RememberedPage[T, S]) Bind(c middleware.Context) (T, error) {
 // after the edits, followed by what SchemaConfig.Retain takes over from the
 // request's query and from what was written to its [Params]. Edits get a shallow
 // copy of v: they may replace lists, pointers and maps, and must not change what
-// is in them. Its error is an [*EncodeError], with the status 500.
+// is in them. Its error is an [*EncodeError].
 func (s *Schema[T]) Link(c middleware.Context, v T, edits ...func(*T)) (string, error) {
 	r := c.Request()
 	link, err := s.link(r.URL, queryOf(r), v, edits)
@@ -204,8 +191,8 @@ func (s *Schema[T]) Link(c middleware.Context, v T, edits ...func(*T)) (string, 
 }
 
 // Redirect answers with the page's own URL and what was written to its
-// [Params]: 303 (POST, redirect, GET), or HX-Redirect to htmx. It stays on
-// this host whatever the request says.
+// [Params]: 303 (POST, redirect, GET), or HX-Redirect to htmx. The URL is
+// always on this host.
 func Redirect(c middleware.Context) error {
 	p, err := From(c)
 	if err != nil {

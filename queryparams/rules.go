@@ -22,13 +22,15 @@ type rules struct {
 // newRules takes the tags that constrain a scalar of type t.
 func newRules(t reflect.Type, c codec, tags *tagSet) rules {
 	r := rules{minLen: -1, maxLen: -1}
-	bound := func(name, text string) reflect.Value {
+	bound := func(name, text string) reflect.Value { // not valid if the tag is not
 		v := reflect.New(t).Elem()
 		if code, err := c.parse(v, text); code != codeFine {
 			tags.fail("%s:%q: %w", name, text, cause(code, err))
+			return reflect.Value{}
 		}
-		if f := v; f.CanFloat() && f.Float() != f.Float() && name != "enum" {
+		if v.CanFloat() && v.Float() != v.Float() && name != "enum" {
 			tags.fail("%s:%q is not a bound", name, text)
+			return reflect.Value{}
 		}
 		return v
 	}
@@ -52,20 +54,18 @@ func newRules(t reflect.Type, c codec, tags *tagSet) rules {
 	if text, ok := tags.lookup("enum"); ok {
 		for option := range strings.SplitSeq(text, "|") {
 			v := bound("enum", option)
-			if len(tags.errs) > 0 {
+			if !v.IsValid() {
 				continue
 			}
 			canonical, err := c.appendText(nil, v)
 			if err != nil {
 				tags.fail("enum:%q: %w", option, err)
+				continue
 			}
 			r.enum, r.enumText = append(r.enum, v), append(r.enumText, string(canonical))
 		}
 	}
-	for i, v := range r.enum { // as long as all could be read
-		if len(tags.errs) > 0 {
-			break
-		}
+	for i, v := range r.enum {
 		others := r
 		others.enum = nil
 		if code := others.check(c, v); code != codeFine {

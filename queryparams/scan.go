@@ -4,7 +4,6 @@ package queryparams
 const (
 	hasEscape       uint8 = 1 << iota // a percent sign or a plus
 	hasNonPrintable                   // a raw control character or a byte above ASCII
-	hasSemi                           // an unescaped semicolon
 	noEquals                          // the pair has no equals sign (values only)
 	isAmp                             // classes only: the end of a pair
 	isEquals                          // classes only: the end of a key
@@ -18,7 +17,6 @@ var classes = func() (t [256]uint8) {
 		}
 	}
 	t['%'], t['+'] = hasEscape, hasEscape
-	t[';'] = hasSemi
 	t['&'] = isAmp
 	t['='] = isEquals
 	return t

@@ -3,7 +3,6 @@ package queryparams
 import (
 	"reflect"
 	"strings"
-	"sync"
 )
 
 // Schema reads, checks and writes queries of one struct type. It is compiled
@@ -11,10 +10,16 @@ import (
 type Schema[T any] struct{ plan *plan }
 
 // NewSchema compiles the schema of T, a struct. All problems of its tags,
-// defaults, names and types come back together in a [SchemaError]. Fields with
-// tags of a validator (validate, binding), which are not read here, are told to
-// package log's logger (and so to a default logger of slog), unless T is a
-// [Validator].
+// defaults, names and types come back together in a [SchemaError].
+//
+// If T or *T has a method Validate() error, it checks rules that tags cannot
+// express, such as that one field is before another. It is called on a value whose
+// fields are valid by themselves, after the value was read and before it is
+// written. It may return *FieldError values, joined, to name parameters; the text of
+// any other error is shown to the client. If T has no such method, NewSchema
+// refuses parameters whose types have one, since nothing would call it, and logs a
+// warning by package log for fields with tags of other validators (validate,
+// binding), which are not read here.
 func NewSchema[T any](cfg SchemaConfig) (*Schema[T], error) {
 	p, err := compile(reflect.TypeFor[T](), cfg)
 	if err != nil {
@@ -31,13 +36,8 @@ func Must[T any](v T, err error) T {
 	return v
 }
 
-// Validator is a type with rules that tags cannot say, such as that one field
-// is before another. Validate is called on a value whose fields are all right
-// by themselves, after it was read and before it is written. It may return
-// *FieldError values, joined, to name parameters; any other error is shown to
-// the client as it is. Of a T without the method, NewSchema refuses parameters
-// whose types have one: nothing would call it.
-type Validator interface{ Validate() error }
+// validator is a type with rules that tags cannot express.
+type validator interface{ Validate() error }
 
 // Parse reads a raw query, without the question mark. Its error is an
 // [*Errors], and the value is then the zero T. It costs one allocation for T,
@@ -74,11 +74,11 @@ func (s *Schema[T]) Encode(v T) (string, error) {
 	return s.plan.encode(reflect.ValueOf(&v).Elem(), false)
 }
 
-var validatorType = reflect.TypeFor[Validator]()
+var validatorType = reflect.TypeFor[validator]()
 
 // hookErrors runs the Validate method of v, a *T.
 func hookErrors(v any) *Errors {
-	err := v.(Validator).Validate()
+	err := v.(validator).Validate()
 	if err == nil {
 		return nil
 	}
@@ -111,31 +111,4 @@ func flatten(err error, to *Errors) {
 	}
 	f := &FieldError{Code: CodeInvalid, Detail: err.Error(), Offset: -1, Cause: err}
 	to.Fields = append(to.Fields, f)
-}
-
-// schemaOf returns the schema of T with the zero config, compiled on first use.
-func schemaOf[T any]() (*Schema[T], error) {
-	p, err := planOf(reflect.TypeFor[T]())
-	if err != nil {
-		return nil, err
-	}
-	return &Schema[T]{plan: p}, nil
-}
-
-// memo holds plans with the zero config: a memo of a pure function of the type.
-var memo sync.Map // reflect.Type -> compiled
-
-type compiled struct {
-	plan *plan
-	err  error
-}
-
-func planOf(t reflect.Type) (*plan, error) {
-	got, ok := memo.Load(t)
-	if !ok {
-		p, err := compile(t, SchemaConfig{})
-		got, _ = memo.LoadOrStore(t, &compiled{p, err})
-	}
-	c := got.(*compiled)
-	return c.plan, c.err
 }

@@ -104,7 +104,7 @@ func TestStylesThatAStructCannotHaveAreRefused(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-func TestQueryCodecWinsOverTextMethods(t *testing.T) {
+func TestACodecWinsOverTextMethods(t *testing.T) {
 	t.Parallel()
 	type T struct {
 		R  Ratio   `query:"r" enum:"1:2|3:4"`
@@ -112,7 +112,7 @@ func TestQueryCodecWinsOverTextMethods(t *testing.T) {
 		RS []Ratio `query:"rs"`
 	}
 	v := T{R: Ratio{1, 2}, P: &Ratio{-3, 4}, RS: []Ratio{{1, 1}}}
-	bothWays(t, "QueryCodec", v, "r=1:2&p=-3:4&rs=1:1")
+	bothWays(t, "text methods", v, "r=1:2&p=-3:4&rs=1:1")
 	reads(t, "r=2:2&p=1/2", T{}, fault("r", "enum"), fault("p", "type"))
 	s := queryparams.Must(queryparams.NewSchema[T](queryparams.SchemaConfig{Codecs: []queryparams.Codec{queryparams.NewCodec("a ratio",
 		func(s string) (Ratio, error) { return Ratio{int16(len(s)), 0}, nil },

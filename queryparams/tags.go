@@ -185,7 +185,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 	l.doc = tags.pop("doc")
 	l.correct = tags.choice("invalid", "reject", "default") == 1
 	if _, ok := tags.values["duplicate"]; ok && !many {
-		l.duplicate = Duplicate(tags.choice("duplicate", "reject", "first", "last"))
+		l.duplicate = repetition(tags.choice("duplicate", "reject", "first", "last"))
 	}
 	l.minimum, l.maximum, l.pairs = 0, c.cfg.Limits.MaxElements, c.cfg.Limits.MaxElements
 	if many {
@@ -211,6 +211,7 @@ func (c *compiler) tagged(l *leaf, tags *tagSet) {
 			sep, err := separator(style)
 			if err != nil {
 				tags.errs = append(tags.errs, err)
+				tags.pop("default") // how to split it is not known
 			}
 			l.sep = sep
 			l.splitsEscaped = sep != 0 && l.neverHas(sep)

@@ -103,7 +103,7 @@ func (w *work) append(l *leaf, c *chain, pr *pair, how spelling) {
 	case most == 1:
 		kept := w.at(c.first)
 		was, is := kept.how&spelledFolded, how&spelledFolded
-		if was > is || was == is && l.duplicate == DuplicateLast { // the exact spelling wins
+		if was > is || was == is && l.duplicate == repeatedLast { // the exact spelling wins
 			kept.fill(pr, how)
 		}
 	}

@@ -125,13 +125,13 @@ func (p *Params) merged(base []entry) (query string, differs bool) {
 	return query, query != before
 }
 
-// URL is the page's own URL with what was written: a path and a query on this
-// host, never another one. For a fragment asked for by htmx, the page is the
-// one that the browser shows. Of Params that belong to no request it is the
-// query alone, as a relative reference.
+// URL returns the page's URL with what was written: a path and a query, always
+// on this host. If htmx asked for a part of a page, it is the URL of the page
+// that the browser shows. For Params without a request it is the query alone,
+// as a relative reference.
 //
-// A call counts as telling the browser, so that [ErrNotSent] is not returned:
-// send the URL, or call [Params.Encode] for the query alone.
+// A call counts as sending the change to the browser, so the request does not
+// end with [ErrNotSent]. To read the query only, use [Params.Encode].
 func (p *Params) URL() string {
 	if p.req == nil {
 		return "?" + p.Encode()
@@ -180,11 +180,11 @@ func (p *Params) Script(nonce string) template.HTML {
 	return template.HTML("<script" + attr + ">" + code + "</script>")
 }
 
-// ErrNotSent says that a handler of a full page changed its [Params] and the
-// browser was not told. It is what the request ends with, for the logs; only a
-// handler that has written nothing is answered with it. Put [Params.Script]
-// into the page, answer a POST with [Redirect], or send [Params.URL] by other
-// means.
+// ErrNotSent says that a handler of a full page changed its [Params], and that
+// the browser was not told. The request ends with it, so that logs show it; the
+// client gets it only if the handler has written no response. Put
+// [Params.Script] into the page, answer a POST with [Redirect], or send
+// [Params.URL] by other means.
 var ErrNotSent = errors.New("queryparams: the URL's change did not reach the browser: use Params.Script, Redirect, URL or OnChange")
 
 // sent reports, after the handler, whether what the program wrote has reached
@@ -247,26 +247,26 @@ func (p *Params) shown() string {
 	return localURL(u, string(appendEntries(nil, entries)), false)
 }
 
-// Change is one change of the URL, for [Params.OnChange].
-type Change struct {
-	// Query is the whole raw query, reserved keys included, without the
-	// question mark. The path is the page's: its script knows it.
-	Query string
-	// Push says to record it as a new entry of the browser's history, in place
-	// of changing the current one: see [Params.PushHistory].
-	Push bool
+// queryChange is one call of an OnChange function.
+type queryChange struct {
+	query string
+	push  bool
 }
 
-// OnChange hands every later change of the query to fn, in place of the
-// response's headers: for handlers that hold a connection, such as a stream of
-// events or a WebSocket, whose headers have long left. Writes then no longer
-// fail with [middleware.ErrCommitted].
+// OnChange calls fn with every later change of the query, in place of sending it
+// with the response's headers: for handlers that hold a connection, such as a
+// stream of events or a WebSocket, whose headers have been sent. Writes then no
+// longer fail with [middleware.ErrCommitted].
+//
+// query is the whole raw query, reserved keys included, without the question mark;
+// the page's script knows the path. push says to add an entry to the browser's
+// history instead of changing the current one: see [Params.PushHistory].
 //
 // fn is called by the goroutine that writes, or by another one that is writing
 // at the time; never twice at once, in the order of the writes, under no lock,
 // and not for writes that change nothing. It may write itself. There is one fn:
 // the last one given; nil takes it away, with the changes that it has not seen.
-func (p *Params) OnChange(fn func(Change)) {
+func (p *Params) OnChange(fn func(query string, push bool)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.onChange = fn
@@ -274,8 +274,8 @@ func (p *Params) OnChange(fn func(Change)) {
 }
 
 // change is the change that has just been made. p.mu is held.
-func (p *Params) change() Change {
-	return Change{Query: string(appendEntries(nil, p.entries)), Push: p.push}
+func (p *Params) change() queryChange {
+	return queryChange{query: string(appendEntries(nil, p.entries)), push: p.push}
 }
 
 // deliver hands out the changes that are waiting, unless somebody is at it.
@@ -291,7 +291,7 @@ func (p *Params) deliver() {
 		next, fn := p.changes[0], p.onChange
 		p.changes = p.changes[1:]
 		if fn != nil { // taken away while changes were waiting
-			p.unlocked(func() { fn(next) })
+			p.unlocked(func() { fn(next.query, next.push) })
 		}
 	}
 }
@@ -335,7 +335,7 @@ func (p *Params) repair(pl *plan, canonical string, faults []*FieldError) {
 	}
 }
 
-// settle puts fresh entries where those that ours selects are, the surplus at
+// settle puts fresh entries where those that owned selects are, the surplus at
 // the end; the others keep their places.
 func settle(entries []entry, owned func(entry) bool, fresh []entry) []entry {
 	out := make([]entry, 0, len(entries)+len(fresh))

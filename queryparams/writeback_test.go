@@ -179,10 +179,14 @@ func TestOnChangeHandsOutEveryChangeInOrder(t *testing.T) {
 			return err
 		}
 		_ = c.String(http.StatusOK, "the headers have left")
-		var got []queryparams.Change
-		p.OnChange(func(ch queryparams.Change) {
-			got = append(got, ch) // without a lock: there is never a second call
-			if ch.Query == "embed=true&a=1" {
+		type change struct {
+			Query string
+			Push  bool
+		}
+		var got []change
+		p.OnChange(func(query string, push bool) {
+			got = append(got, change{query, push}) // without a lock: there is never a second call
+			if query == "embed=true&a=1" {
 				if err := p.Set("b", 1); err != nil { // a write of its own comes after
 					t.Error(err)
 				}
@@ -200,7 +204,7 @@ func TestOnChangeHandsOutEveryChangeInOrder(t *testing.T) {
 		if err := p.Clear(); err != nil {
 			return err
 		}
-		want := []queryparams.Change{
+		want := []change{
 			{Query: "embed=true&a=1"}, {Query: "embed=true&a=1&b=1"}, {Query: "embed=true", Push: true},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -231,7 +235,7 @@ func TestOnChangeSurvivesAPanic(t *testing.T) {
 	t.Parallel()
 	p := dict(t, "")
 	n := 0
-	p.OnChange(func(queryparams.Change) {
+	p.OnChange(func(string, bool) {
 		if n++; n == 1 {
 			panic("once")
 		}
@@ -549,7 +553,7 @@ func TestOnChangeCanBeTakenAway(t *testing.T) {
 	t.Parallel()
 	p := dict(t, "")
 	n := 0
-	p.OnChange(func(queryparams.Change) { // a change is waiting when fn goes
+	p.OnChange(func(string, bool) { // a change is waiting when fn goes
 		if n++; n == 1 {
 			_ = p.Set("b", 1)
 			p.OnChange(nil)

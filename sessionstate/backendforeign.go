@@ -80,11 +80,11 @@ func (k *foreignBackend) save(ctx context.Context, p *pending) error {
 	h := snapshot{exists: true, record: p.next}
 	var session foreign.Session
 	if p.base.known() {
-		give, _, err := k.turns.take(ctx, string(p.base.id[:]), time.Minute)
+		release, _, err := k.turns.acquire(ctx, string(p.base.id[:]), time.Minute)
 		if err != nil {
 			return err
 		}
-		defer give()
+		defer release()
 		now, found, err := k.open(ctx, &p.base, nil)
 		if isRefusal(err) {
 			return ErrEnded
@@ -133,11 +133,11 @@ func (k *foreignBackend) save(ctx context.Context, p *pending) error {
 }
 
 func (k *foreignBackend) end(ctx context.Context, h *snapshot) error {
-	give, _, err := k.turns.take(ctx, string(h.id[:]), time.Minute)
+	release, _, err := k.turns.acquire(ctx, string(h.id[:]), time.Minute)
 	if err != nil {
 		return err
 	}
-	defer give()
+	defer release()
 	if err := k.revoked.end(ctx, h, h.mention()); err != nil {
 		return err
 	}

@@ -50,6 +50,9 @@ func (k *Key[T]) Field(name string) Field {
 			return nil, err
 		}
 		return func(s *State) error {
+			if err := s.claim(k.id); err != nil {
+				return err
+			}
 			_, err := s.edit(k.name, edit{entry: e, present: true})
 			return err
 		}, nil

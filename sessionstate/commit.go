@@ -58,7 +58,7 @@ func (s *State) commit(ctx context.Context, status int, h http.Header) error {
 	var p pending
 	if !s.begin(&p, status) {
 		if status == saveNow {
-			return ErrCommitted
+			return errCommitted
 		}
 		return nil
 	}
@@ -102,7 +102,7 @@ func (s *State) mayDrop(p *pending, err error) bool {
 // one is needed. AfterCommit functions are called for each save. It returns
 // when the store has answered.
 //
-// Errors: [ErrCommitted], [ErrEnded], [ErrContention], [ErrTooLarge], [ErrStore],
+// Errors: [middleware.ErrCommitted], [ErrEnded], [ErrContention], [ErrTooLarge], [ErrStore],
 // also with Failures.Open, and [ErrNeedsResponse] in cookie mode, where nothing but
 // the response can save anything. After an error the response tries again; after
 // an [ErrStore] it is not certain that nothing was saved, so an Update may then
@@ -405,18 +405,18 @@ func (m *Manager) maxAge(r *record, now time.Time) int {
 // setCookie sets one of the Manager's cookies in the response to r, for ever
 // after uncacheable.
 func (m *Manager) setCookie(r *http.Request, h http.Header, name, value string, maxAge int) {
-	as, ours := &m.style, name == m.cookie.Name || name == m.flashName || name == m.visitName
+	as, own := &m.style, name == m.cookie.Name || name == m.flashName || name == m.visitName
 	switch {
 	case m.local.is(r):
 		as = &m.local.style
-		if ours {
+		if own {
 			name = withoutPrefix(name)
 		}
 	case !as.config.Insecure:
 		m.plain.see(m, r)
 	}
 	line := name + "=" + value + as.rest // the usual one: name and value need no check
-	if maxAge != 0 || !ours {
+	if maxAge != 0 || !own {
 		line = as.config.line(name, value, maxAge)
 	}
 	setCookie(h, name, line)

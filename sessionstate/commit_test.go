@@ -127,7 +127,7 @@ func TestChangesAfterTheHeadersFail(t *testing.T) {
 		v.get(t, "/stream").wants(t, 200, "1")
 		v.get(t, "/late").wants(t, 200, "1")
 		for i, err := range errs {
-			if !errors.Is(err, sessionstate.ErrCommitted) {
+			if !errors.Is(err, middleware.ErrCommitted) {
 				t.Errorf("late change %d: error = %v, want ErrCommitted", i, err)
 			}
 		}

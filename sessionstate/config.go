@@ -214,14 +214,14 @@ func (c Config) check() error {
 		bad("CookieMode.Revocations is a %T without compare-and-swap (store.Swapper), so a logout at the same moment as another could be lost: use one that has it, or none for a list in memory", c.CookieMode.Revocations)
 	}
 	if c.CookieMode.Foreign != nil {
-		theirs, cookies := c.CookieMode.Foreign.Store(), c.CookieMode.Foreign.Cookies()
+		kept, cookies := c.CookieMode.Foreign.Store(), c.CookieMode.Foreign.Cookies()
 		if c.Store != nil {
 			bad("CookieMode.Foreign is set, and Store too: sessions of another library can only be taken over into cookies, or stay in its store; drop one of them")
 		}
-		if theirs == nil && (cookies == nil || cookies.Decode == nil || cookies.Until == 0) {
+		if kept == nil && (cookies == nil || cookies.Decode == nil || cookies.Until == 0) {
 			bad("CookieMode.Foreign is incomplete: give gorillastate.KeepIn a store, and gorillastate.TakeOver one with Codecs and the time at which it ends")
 		}
-		if theirs != nil && c.CookieMode.Spill != nil {
+		if kept != nil && c.CookieMode.Spill != nil {
 			bad("CookieMode.Foreign keeps the sessions in the store of another library, and CookieMode.Spill is set: only sessions in cookies can be too large for them; drop CookieMode.Spill")
 		}
 	}

@@ -41,7 +41,7 @@ const csrfSize = 16
 // end, Login and Renew: ask for it after those. It stays valid when
 // Config.Lifetime.RenewEvery changes the id. Every call returns a different text,
 // so that the size of compressed pages does not reveal the token (BREACH). A visitor
-// without a session gets one, with its cookie: [ErrCommitted] says that it is
+// without a session gets one, with its cookie: [middleware.ErrCommitted] says that it is
 // too late for that.
 func (s *State) CSRFToken() (string, error) {
 	if err := s.load(); err != nil {
@@ -52,7 +52,7 @@ func (s *State) CSRFToken() (string, error) {
 	of := s.base
 	if !s.base.known() || s.changes.renew {
 		if !s.isOpen() {
-			return "", ErrCommitted
+			return "", errCommitted
 		}
 		if s.detached {
 			return "", ErrNeedsResponse

@@ -37,10 +37,10 @@ type Detached struct {
 // [State.SaveNow]. In cookie mode it
 // has the values as they are now; a visitor without a session gets one.
 //
-// Errors are those of loading the session and of SaveNow, and [ErrCommitted]
+// Errors are those of loading the session and of SaveNow, and [middleware.ErrCommitted]
 // for a visitor without a session when it is too late to give one.
 func (s *State) Detach() (*Detached, error) {
-	lent, err := s.lendScope()
+	acquired, err := s.lendScope()
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (s *State) Detach() (*Detached, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.scopes = slices.DeleteFunc(s.scopes, func(l *sessionScope) bool { return l == lent }) // the handle has it now, for good
+	s.scopes = slices.DeleteFunc(s.scopes, func(l *sessionScope) bool { return l == acquired }) // the handle has it now, for good
 	at := s.base
 	if !s.m.keeps() {
 		if at.record = s.cur; !s.base.known() || s.changes.renew {
@@ -62,11 +62,11 @@ func (s *State) Detach() (*Detached, error) {
 		}
 		at.deadline = s.m.limits.deadline(&at.record, time.Now())
 	}
-	return &Detached{m: s.m, at: at, of: lent.(*sessionScope)}, nil
+	return &Detached{m: s.m, at: at, of: acquired.(*sessionScope)}, nil
 }
 
 // View calls f with the session as it is now. Changes in f
-// fail with [ErrCommitted]. Do not keep s. Errors: [ErrEnded], [ErrStore],
+// fail with [middleware.ErrCommitted]. Do not keep s. Errors: [ErrEnded], [ErrStore],
 // and those of f.
 func (h *Detached) View(ctx context.Context, f func(s *State) error) error {
 	s, err := h.open(ctx)

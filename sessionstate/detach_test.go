@@ -80,7 +80,7 @@ func TestDetachReadsAndSavesBesideTheRequests(t *testing.T) {
 	v.get(t, "/").wants(t, 200, "12")
 
 	err = h.View(t.Context(), func(s *sessionstate.State) error { return count.Set(s, 99) })
-	if !errors.Is(err, sessionstate.ErrCommitted) {
+	if !errors.Is(err, middleware.ErrCommitted) {
 		t.Errorf("Set in View() = %v, want ErrCommitted", err)
 	}
 	for name, f := range map[string]func(s *sessionstate.State) error{
@@ -145,7 +145,7 @@ func TestDetachOfANewVisitorSavesTheSession(t *testing.T) {
 		})
 		a.handle("/late", func(c echo.Context, s *sessionstate.State) error {
 			c.Response().Flush()
-			if _, err := s.Detach(); !errors.Is(err, sessionstate.ErrCommitted) {
+			if _, err := s.Detach(); !errors.Is(err, middleware.ErrCommitted) {
 				t.Errorf("Detach() after the headers = %v, want ErrCommitted", err)
 			}
 			return nil
@@ -368,7 +368,7 @@ func TestHandlesTellOfStoresThatFail(t *testing.T) {
 		v.get(t, "/incr")
 		v.get(t, "/detach")
 		h := last()
-		for _, op := range []storetest.Op{storetest.Get, storetest.Swap} {
+		for _, op := range []string{"get", "swap"} {
 			faulty.Inject(storetest.Fault{Op: op, Times: -1})
 			err := h.Update(t.Context(), add(1))
 			if fault, ok := errors.AsType[middleware.Error](err); !ok || !errors.Is(err, sessionstate.ErrStore) || fault.StatusCode() != http.StatusServiceUnavailable {
@@ -436,7 +436,7 @@ func TestSaveNowSaysWhatWentWrong(t *testing.T) {
 		if _, err := sessionstate.Incr(count, s, 1); err != nil {
 			return err
 		}
-		faulty.Inject(storetest.Fault{Op: storetest.Swap})
+		faulty.Inject(storetest.Fault{Op: "swap"})
 		errs = append(errs, s.SaveNow(c.Request().Context()))
 		return nil // the response tries again
 	})
@@ -457,7 +457,7 @@ func TestSaveNowSaysWhatWentWrong(t *testing.T) {
 	if !errors.Is(errs[0], sessionstate.ErrStore) {
 		t.Errorf("a failing store: %v", errs[0])
 	}
-	for i, want := range []error{nil, sessionstate.ErrEnded, sessionstate.ErrCommitted} {
+	for i, want := range []error{nil, sessionstate.ErrEnded, middleware.ErrCommitted} {
 		if want != nil && !errors.Is(errs[i], want) {
 			t.Errorf("error %d = %v, want %v", i, errs[i], want)
 		}

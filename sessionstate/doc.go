@@ -16,10 +16,10 @@
 // Promises, in both modes:
 //   - a route that does not use the session pays nothing for it, and a visitor
 //     who only reads gets no cookie and costs no call of a store;
-//   - changes are saved before the response's headers leave, on every way out
+//   - changes are saved before the response's headers are sent, on every way out
 //     of a handler: so a redirect's target sees them. They are dropped when the
 //     status is 5xx or the handler panics. What comes too late fails with
-//     [ErrCommitted];
+//     [middleware.ErrCommitted];
 //   - nothing is written when nothing has changed;
 //   - what a key returns is the caller's own; a value that is not of the key's
 //     type reads as the default, and the observer is told;
@@ -84,7 +84,7 @@
 //
 // # Rules
 //
-// What goes on after the response has left (a goroutine, a stream, a WebSocket)
+// What goes on after the response has been sent (a goroutine, a stream, a WebSocket)
 // uses [State.Detach]; the State itself can then only be read.
 //
 // A hijacked connection (WebSocket) commits before it is handed over; the cookie

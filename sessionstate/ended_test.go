@@ -254,7 +254,7 @@ func TestALogoutThatFailsLeavesTheBrowserItsCookies(t *testing.T) {
 			return r
 		}
 		v := a.visitor()
-		s.Inject(storetest.Fault{Op: storetest.Swap, After: 1, Times: -1}) // the first is ended, the second is not
+		s.Inject(storetest.Fault{Op: "swap", After: 1, Times: -1}) // the first is ended, the second is not
 		r := v.do(t, twice())
 		wants503(t, r, "the second session cannot be ended")
 		if n := r.setCookies("__Host-id"); n != 0 {
@@ -279,7 +279,7 @@ func TestAResponseDoesNotSayThatNothingWasChangedWhenThatIsNotKnown(t *testing.T
 		for _, path := range []string{"/logout", "/login", "/renew", "/incr"} {
 			v := a.visitor()
 			v.get(t, "/incr")
-			s.Inject(storetest.Fault{Op: storetest.Swap, Times: -1, Lost: true}, storetest.Fault{Op: storetest.Put, Times: -1, Lost: true})
+			s.Inject(storetest.Fault{Op: "swap", Times: -1, Lost: true}, storetest.Fault{Op: "put", Times: -1, Lost: true})
 			if r := v.get(t, path); r.StatusCode == http.StatusServiceUnavailable && strings.Contains(r.body, "othing was") {
 				t.Errorf("%s: %s", path, r.body)
 			}

@@ -14,9 +14,9 @@ import (
 )
 
 var (
-	// ErrCommitted says that the change came after the response's headers had
-	// left. It was not made. It is middleware.ErrCommitted too.
-	ErrCommitted = fmt.Errorf("sessionstate: too late to change the session: %w", commit.ErrCommitted)
+	// errCommitted says that the change came after the response's headers had
+	// been sent. It was not made. It is a [middleware.ErrCommitted].
+	errCommitted = fmt.Errorf("sessionstate: too late to change the session: %w", commit.ErrCommitted)
 
 	// ErrNoSession says that the route has no session: neither the Manager's
 	// middleware nor a Stack with the Manager is in front of it. It is the same
@@ -49,8 +49,8 @@ var (
 	// leaves the value out.
 	ErrValue = errors.New("sessionstate: not a value of the key")
 
-	// ErrCycle says that OnChange functions kept on changing keys.
-	ErrCycle = errors.New("sessionstate: OnChange functions change each other's keys without end")
+	// errCycle says that OnChange functions kept on changing keys.
+	errCycle = errors.New("sessionstate: OnChange functions change each other's keys without end")
 )
 
 // storeError is an [ErrStore].
@@ -157,6 +157,9 @@ func withoutValue(err error) string {
 		return e.Error()
 	}
 	if e, ok := errors.AsType[*lossless.Error](err); ok {
+		return e.Error()
+	}
+	if e, ok := errors.AsType[*sharedNameError](err); ok {
 		return e.Error()
 	}
 	for _, plain := range []error{errNull, errNoCodec, errChanged} {

@@ -17,9 +17,9 @@ func TestErrorsSayWhatAndWhereWithoutTheValue(t *testing.T) {
 	type point struct{ X int }
 	in(t, sessionstate.Config{}, func(s *sessionstate.State) {
 		put := sessionstate.NewKey("k", sessionstate.KeyConfig[any]{})
-		lookup := func(v any, read func() error) string {
+		lookup := func(name string, v any, read func() error) string {
 			t.Helper()
-			if err := put.Set(s, v); err != nil {
+			if err := sessionstate.Plant(s, name, v); err != nil {
 				t.Fatal(err)
 			}
 			if err := read(); err != nil {
@@ -27,19 +27,19 @@ func TestErrorsSayWhatAndWhereWithoutTheValue(t *testing.T) {
 			}
 			return ""
 		}
-		ofPoint := sessionstate.NewKey("k", sessionstate.KeyConfig[point]{})
-		ofTime := sessionstate.NewKey("k", sessionstate.KeyConfig[time.Time]{})
-		ofFloat := sessionstate.NewKey("k", sessionstate.KeyConfig[float64]{})
+		ofPoint := sessionstate.NewKey("k1", sessionstate.KeyConfig[point]{})
+		ofTime := sessionstate.NewKey("k2", sessionstate.KeyConfig[time.Time]{})
+		ofFloat := sessionstate.NewKey("k3", sessionstate.KeyConfig[float64]{})
 		tests := []struct{ got, want string }{
-			{lookup(map[string]any{"X": 987.5}, func() error { _, _, err := ofPoint.Lookup(s); return err }), "a JSON number is no int in field X"},
-			{lookup("MARKER", func() error { _, _, err := ofPoint.Lookup(s); return err }), "a JSON string is no sessionstate_test.point"},
-			{lookup("MARKER", func() error { _, _, err := ofTime.Lookup(s); return err }), "cannot be encoded or decoded (*time.ParseError)"},
-			{lookup(nil, func() error { _, _, err := ofFloat.Lookup(s); return err }), "the value is null"},
+			{lookup("k1", map[string]any{"X": 987.5}, func() error { _, _, err := ofPoint.Lookup(s); return err }), "a JSON number is no int in field X"},
+			{lookup("k1", "MARKER", func() error { _, _, err := ofPoint.Lookup(s); return err }), "a JSON string is no sessionstate_test.point"},
+			{lookup("k2", "MARKER", func() error { _, _, err := ofTime.Lookup(s); return err }), "cannot be encoded or decoded (*time.ParseError)"},
+			{lookup("k3", nil, func() error { _, _, err := ofFloat.Lookup(s); return err }), "the value is null"},
 			{put.Set(s, make(chan int)).Error(), "unsupported type: chan int"},
 			{put.Set(s, math.NaN()).Error(), "unsupported value: NaN"},
 		}
 		for _, test := range tests {
-			if !strings.Contains(test.got, `key "k"`) || !strings.Contains(test.got, test.want) {
+			if !strings.Contains(test.got, `key "k`) || !strings.Contains(test.got, test.want) {
 				t.Errorf("error = %q, want the key and %q", test.got, test.want)
 			}
 			if strings.Contains(test.got, "MARKER") || strings.Contains(test.got, "987") {

@@ -43,10 +43,10 @@ type turns struct {
 
 type queue struct{ waiting []chan struct{} }
 
-// take waits for its turn, at most for wait. give ends the turn; it may be
+// acquire waits for its turn, at most for wait. release ends the turn; it may be
 // called several times. waited says that somebody else had the turn before.
-func (t *turns) take(ctx context.Context, name string, wait time.Duration) (give func(), waited bool, err error) {
-	give = sync.OnceFunc(func() { t.give(name) })
+func (t *turns) acquire(ctx context.Context, name string, wait time.Duration) (release func(), waited bool, err error) {
+	release = sync.OnceFunc(func() { t.release(name) })
 	t.mu.Lock()
 	q, snapshot := t.queues[name]
 	if !snapshot {
@@ -55,7 +55,7 @@ func (t *turns) take(ctx context.Context, name string, wait time.Duration) (give
 		}
 		t.queues[name] = new(queue)
 		t.mu.Unlock()
-		return give, false, nil
+		return release, false, nil
 	}
 	if wait <= 0 || len(q.waiting) >= maxWaiting {
 		t.mu.Unlock()
@@ -69,7 +69,7 @@ func (t *turns) take(ctx context.Context, name string, wait time.Duration) (give
 	defer timer.Stop()
 	select {
 	case <-turn:
-		return give, true, nil
+		return release, true, nil
 	case <-timer.C:
 		err = ErrBusy
 	case <-ctx.Done():
@@ -82,12 +82,12 @@ func (t *turns) take(ctx context.Context, name string, wait time.Duration) (give
 	}
 	t.mu.Unlock()
 	if i < 0 { // it was given the turn at the same moment
-		give()
+		release()
 	}
 	return nil, false, err
 }
 
-func (t *turns) give(name string) {
+func (t *turns) release(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	q := t.queues[name]
@@ -100,9 +100,9 @@ func (t *turns) give(name string) {
 }
 
 // exclusive waits until no other request of the session has its turn, and then
-// has the session as the last one left it. give is nil for a visitor without a
+// has the session as the last one left it. release is nil for a visitor without a
 // session: nobody else has it.
-func (s *State) exclusive(wait time.Duration) (give func(), err error) {
+func (s *State) exclusive(wait time.Duration) (release func(), err error) {
 	if err := s.loadAll(); err != nil {
 		if s.m.failOpen {
 			return nil, nil
@@ -115,14 +115,14 @@ func (s *State) exclusive(wait time.Duration) (give func(), err error) {
 	if !base.known() {
 		return nil, nil
 	}
-	give, waited, err := s.m.turns.take(s.context(), base.lineage(), wait)
+	release, waited, err := s.m.turns.acquire(s.context(), base.lineage(), wait)
 	if err == nil && waited {
 		err = s.refresh(&base)
 	}
-	if err != nil && give != nil {
-		give()
+	if err != nil && release != nil {
+		release()
 	}
-	return give, err
+	return release, err
 }
 
 // refresh reads the session again, and does what this request has changed so
@@ -141,12 +141,12 @@ func (s *State) refresh(base *snapshot) error {
 		now = snapshot{record: fresh(time.Now())}
 	}
 	s.mu.Lock()
-	mine := s.changes
+	made := s.changes
 	s.mu.Unlock()
 	if gone {
-		mine = changes{}
+		made = changes{}
 	}
-	cur, err := mine.apply(now.record)
+	cur, err := made.apply(now.record)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (s *State) refresh(base *snapshot) error {
 	defer s.mu.Unlock()
 	if s.isOpen() && s.base.id == base.id { // neither saved nor destroyed meanwhile
 		now.stale = !gone && (now.stale || s.base.stale)
-		s.base, s.cur, s.changes, s.scope = now, cur, mine, nil
+		s.base, s.cur, s.changes, s.scope = now, cur, made, nil
 	}
 	return nil
 }

@@ -37,7 +37,6 @@ type flashState struct {
 	old     []Flash // from the cookie
 	added   []Flash // in this request
 	shown   int     // how many of old and added have been yielded
-	keep    bool
 }
 
 // all returns the messages of the cookie and those of this request.
@@ -45,14 +44,11 @@ func (f *flashState) all() []Flash { return slices.Concat(f.old, f.added) }
 
 // rest returns what the next request shall find.
 func (f *flashState) rest() []Flash {
-	if f.keep {
-		return f.all()
-	}
 	return f.all()[f.shown:]
 }
 
 // discard forgets what this request did.
-func (f *flashState) discard() { f.added, f.shown, f.keep = nil, 0, false }
+func (f *flashState) discard() { f.added, f.shown = nil, 0 }
 
 // clear drops the messages of the cookie too.
 func (f *flashState) clear() {
@@ -94,7 +90,7 @@ func (s *State) loadFlash() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.isOpen() {
-		return ErrCommitted
+		return errCommitted
 	}
 	return nil
 }
@@ -111,7 +107,7 @@ func (m *Manager) openFlash(value string) (flashBox, error) {
 // Flash adds a message for the next page that reads [State.Flashes], here or
 // after a redirect. The kind is the app's own, such as "info" or "warning". Messages wait for an hour at most, and are dropped with
 // the other changes of a request that fails. All of them share one cookie:
-// [ErrTooLarge] says that it is full. [ErrCommitted] says that it is too late.
+// [ErrTooLarge] says that it is full. [middleware.ErrCommitted] says that it is too late.
 func (s *State) Flash(kind, text string) error {
 	if err := s.loadFlash(); err != nil {
 		return err
@@ -132,7 +128,7 @@ func (s *State) Flash(kind, text string) error {
 
 // Flashes yields the messages that wait, oldest first: those of earlier
 // requests and those of this one. Each is yielded once; what was yielded is
-// gone when this response leaves, unless its status is 5xx. Two requests at
+// gone when this response is sent, unless its status is 5xx. Two requests at
 // the same moment may both get a message.
 //
 // Read them before the response is written: afterwards the browser could not
@@ -157,17 +153,6 @@ func (s *State) Flashes() iter.Seq[Flash] {
 			}
 		}
 	}
-}
-
-// KeepFlashes keeps the messages for the next request too, also those that
-// have been yielded.
-func (s *State) KeepFlashes() {
-	if s.loadFlash() != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.flash.keep = true
 }
 
 // flashCookie returns the cookie value that the response needs, and whether

@@ -33,10 +33,6 @@ func flashes(a *app) *visitor {
 	a.handle("/show", func(c echo.Context, s *sessionstate.State) error { return c.String(200, text(s, -1)) })
 	a.handle("/one", func(c echo.Context, s *sessionstate.State) error { return c.String(200, text(s, 1)) })
 	a.handle("/fail", func(c echo.Context, s *sessionstate.State) error { return c.String(500, text(s, -1)) })
-	a.handle("/keep", func(c echo.Context, s *sessionstate.State) error {
-		s.KeepFlashes()
-		return c.String(200, text(s, -1))
-	})
 	a.handle("/now", func(c echo.Context, s *sessionstate.State) error {
 		if err := s.Flash("warning", "now"); err != nil {
 			return err
@@ -61,7 +57,6 @@ func TestFlashesAreShownOnce(t *testing.T) {
 		v.get(t, "/add?t=b")
 		v.get(t, "/one").wants(t, 200, "success:a")
 		v.get(t, "/fail").wants(t, 500, "success:b")
-		v.get(t, "/keep").wants(t, 200, "success:b")
 		v.get(t, "/now").wants(t, 200, "success:b warning:now")
 		if v.jar["__Host-id-f"] != "" {
 			t.Error("the cookie of the messages is left")

@@ -79,14 +79,14 @@ func (f *foreignManager) Save(r *http.Request, h http.Header, name string, in fo
 	} else if err = s.setForeign(in.Values); err == nil {
 		err = s.promise(in.MaxAge)
 	}
-	if _, alone := r.Context().Value(aloneKey{f.m}).(*State); err == nil && alone {
+	if _, unmanaged := r.Context().Value(unmanagedKey{f.m}).(*State); err == nil && unmanaged {
 		err = s.commit(r.Context(), saveNow, h)
 	}
 	return err
 }
 
-// aloneKey finds the State of a request without the Manager's middleware.
-type aloneKey struct{ m *Manager }
+// unmanagedKey finds the State of a request without the Manager's middleware.
+type unmanagedKey struct{ m *Manager }
 
 // state returns the request's State; without a middleware it makes one and
 // hangs it into the request, as gorilla does with its registry.
@@ -98,11 +98,11 @@ func (f *foreignManager) state(r *http.Request) (*State, error) {
 	if err != nil && !errors.Is(err, ErrNoSession) {
 		return nil, err
 	}
-	if s, ok := r.Context().Value(aloneKey{f.m}).(*State); ok {
+	if s, ok := r.Context().Value(unmanagedKey{f.m}).(*State); ok {
 		return s, nil
 	}
 	s = newState(f.m, r)
-	*r = *r.WithContext(context.WithValue(r.Context(), aloneKey{f.m}, s))
+	*r = *r.WithContext(context.WithValue(r.Context(), unmanagedKey{f.m}, s))
 	return s, nil
 }
 
@@ -229,7 +229,7 @@ func (f *foreignManager) before(r *http.Request, op, name, value string, call fu
 // saveOther saves or ends a session of another name.
 func (f *foreignManager) saveOther(r *http.Request, header http.Header, name string, in foreign.Saved) error {
 	if commit.Request(r.Context()) != nil {
-		return ErrCommitted
+		return errCommitted
 	}
 	h, err := parseHeld(in.Record)
 	known := err == nil

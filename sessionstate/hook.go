@@ -16,13 +16,14 @@ const maxRunning = 16
 // [Key.AfterCommit] make them, Config.Hooks takes them.
 type Hook struct {
 	key         string
+	id          *identity
 	onChange    func(ctx context.Context, s *State, ch rawChange) error
 	afterCommit func(ctx context.Context, s *State, ch rawChange)
 }
 
 // rawChange is a change before the key's type is known.
 type rawChange struct {
-	tab            TabName
+	tab            string
 	old, now       entry
 	hadOld, hasNow bool
 }
@@ -58,11 +59,11 @@ func newChange[T any](k *Key[T], s *State, raw rawChange) Change[T] {
 // OnChange returns a Hook that calls f at once when a Set, Update or Delete of
 // any key with this name has changed the value, before that call returns. It
 // may read and change other keys, whose hooks then run too; more than 16 at
-// once are [ErrCycle]. An error takes the change back and is returned to
+// once are an error. An error takes the change back and is returned to
 // whoever made it; what f itself changed stays. f does not run again when an
 // Update is repeated on a newer session.
 func (k *Key[T]) OnChange(f func(ctx context.Context, ch Change[T]) error) Hook {
-	return Hook{key: k.name, onChange: func(ctx context.Context, s *State, raw rawChange) error {
+	return Hook{key: k.name, id: k.id, onChange: func(ctx context.Context, s *State, raw rawChange) error {
 		return f(ctx, newChange(k, s, raw))
 	}}
 }
@@ -73,7 +74,7 @@ func (k *Key[T]) OnChange(f func(ctx context.Context, ch Change[T]) error) Hook 
 // is not called when the changes were dropped. The session can no longer be
 // changed by f. A panic of f is reported to the observer.
 func (k *Key[T]) AfterCommit(f func(ctx context.Context, ch Change[T])) Hook {
-	return Hook{key: k.name, afterCommit: func(ctx context.Context, s *State, raw rawChange) {
+	return Hook{key: k.name, id: k.id, afterCommit: func(ctx context.Context, s *State, raw rawChange) {
 		f(ctx, newChange(k, s, raw))
 	}}
 }
@@ -88,7 +89,7 @@ func (s *State) changed(name string, old entry, hadOld bool, now entry, hasNow b
 	s.mu.Lock()
 	if s.running >= maxRunning {
 		s.mu.Unlock()
-		return ErrCycle
+		return errCycle
 	}
 	s.running++
 	s.mu.Unlock()

@@ -35,8 +35,11 @@ type KeyConfig[T any] struct {
 
 // Key is a typed key of every session: a name, a type and a default. Make
 // keys once, as package variables, with [NewKey]; they need no registration.
-// Two keys of one name share the value; a key whose type the value is not reads
-// its own default.
+// Two keys of one name, type and setting share the value. Two of one name that
+// differ cannot be used with one [Manager]: [New] refuses hooks of the second, its
+// changes and Lookup fail with [ErrValue], Get returns its default, and the observer
+// is told. A stored value that is not a T, such as that of an earlier release of
+// the app, reads as the default.
 //
 // Values are kept as JSON (encoding/json), or as Config.Codec says, so T must
 // survive a round trip as JSON: NewKey refuses types that do not, such as structs
@@ -48,10 +51,9 @@ type KeyConfig[T any] struct {
 type Key[T any] struct {
 	name   string
 	cfg    KeyConfig[T]
-	raw    string // the default, encoded
-	shared bool   // T has references: defaults must be decoded afresh
-	varies bool   // whether JSON keeps all of a T depends on the value
-	typ    string
+	id     *identity // the same in all tabs
+	shared bool      // T has references: defaults must be decoded afresh
+	varies bool      // whether JSON keeps all of a T depends on the value
 }
 
 // maxKeyName bounds a key's name in bytes.
@@ -62,7 +64,7 @@ const maxKeyName = 128
 // unexported field, or if the default does not come back as it was, since keys are
 // package variables and such a key could never work. The panic names the field.
 func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
-	k := &Key[T]{name: name, cfg: cfg, typ: reflect.TypeFor[T]().String()}
+	k := &Key[T]{name: name, cfg: cfg, id: newIdentity(name, reflect.TypeFor[T](), cfg.MaxBytes, cfg.Version, cfg.Migrate != nil)}
 	k.shared = hasReferences(reflect.TypeFor[T]())
 	var errs []error
 	if name == "" || len(name) > maxKeyName {
@@ -87,7 +89,7 @@ func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
 	if err := errors.Join(errs...); err != nil {
 		panic(err)
 	}
-	k.raw = e.raw
+	k.id.raw = e.raw
 	return k
 }
 
@@ -130,6 +132,9 @@ func (k *Key[T]) Get(s *State) T {
 // there is none. The error is that of loading the session, or an [ErrValue]
 // when the value is not a T; the default comes with it.
 func (k *Key[T]) Lookup(s *State) (T, bool, error) {
+	if err := s.claim(k.id); err != nil {
+		return k.fallback(), false, err
+	}
 	e, ok, err := s.read(k.name)
 	if err != nil || !ok {
 		return k.fallback(), false, err
@@ -145,10 +150,13 @@ func (k *Key[T]) Lookup(s *State) (T, bool, error) {
 // Set gives the key a value. It is encoded at once, so a value that cannot be
 // kept or is too large ([ErrTooLarge]) fails here and changes nothing. Setting
 // the value that the key has already is no change. Errors: [ErrValue],
-// [ErrTooLarge], [ErrCommitted], what an OnChange function returned, and that
+// [ErrTooLarge], [middleware.ErrCommitted], what an OnChange function returned, and that
 // of loading the session.
 func (k *Key[T]) Set(s *State, v T) error {
 	e, err := k.encode(s.m.values, v)
+	if err == nil {
+		err = s.claim(k.id)
+	}
 	if err != nil {
 		return err
 	}
@@ -162,6 +170,9 @@ func (k *Key[T]) Set(s *State, v T) error {
 // meanwhile, f runs again, with the value that the session has then. So f must
 // be pure and quick, and must not call methods of s. Errors are those of Set.
 func (k *Key[T]) Update(s *State, f func(T) T) (T, error) {
+	if err := s.claim(k.id); err != nil {
+		return k.fallback(), err
+	}
 	e, err := s.edit(k.name, edit{redo: func(e entry, ok bool) (entry, bool, error) {
 		v := k.fallback()
 		if ok {
@@ -181,9 +192,13 @@ func (k *Key[T]) Update(s *State, f func(T) T) (T, error) {
 	return k.decode(s.m.values, e) // not what f returned: f may have kept it
 }
 
-// Delete removes the key's value. Errors: [ErrCommitted], what an OnChange
-// function returned, and that of loading the session.
+// Delete removes the key's value. Errors: [middleware.ErrCommitted], what an OnChange
+// function returned, that of loading the session, and an [ErrValue] if another key
+// has the name.
 func (k *Key[T]) Delete(s *State) error {
+	if err := s.claim(k.id); err != nil {
+		return err
+	}
 	_, err := s.edit(k.name, edit{})
 	return err
 }
@@ -209,7 +224,7 @@ func (k *Key[T]) fallback() T {
 	if !k.shared {
 		return k.cfg.Default
 	}
-	v, _ := decodeJSON[T](k.raw) // NewKey has tried it
+	v, _ := decodeJSON[T](k.id.raw) // NewKey has tried it
 	return v
 }
 
@@ -245,7 +260,7 @@ func (k *Key[T]) fault(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &valueError{key: k.Name(), typ: k.typ, err: err}
+	return &valueError{key: k.Name(), typ: k.id.typ.String(), err: err}
 }
 
 // encodeJSON is json.Marshal with short ways for the commonest types.

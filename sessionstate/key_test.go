@@ -108,10 +108,9 @@ func TestAValueOfAnotherTypeReadsAsTheDefault(t *testing.T) {
 	t.Parallel()
 	values := []any{"text", 1.5, true, nil, []any{1.0}, map[string]any{"a": 1.0}, "7", 1e100}
 	for i, value := range values {
-		other := sessionstate.NewKey("count", sessionstate.KeyConfig[any]{})
 		k := sessionstate.NewKey("count", sessionstate.KeyConfig[int]{Default: 42})
 		a := in(t, sessionstate.Config{}, func(s *sessionstate.State) {
-			if err := other.Set(s, value); err != nil {
+			if err := sessionstate.Plant(s, "count", value); err != nil {
 				t.Fatal(err)
 			}
 			if got := k.Get(s); got != 42 {
@@ -131,7 +130,7 @@ func TestAValueOfAnotherTypeReadsAsTheDefault(t *testing.T) {
 	}
 	flag := sessionstate.NewKey("count", sessionstate.KeyConfig[bool]{Default: true})
 	in(t, sessionstate.Config{}, func(s *sessionstate.State) {
-		if err := count.Set(s, 0); err != nil {
+		if err := sessionstate.Plant(s, "count", 0); err != nil {
 			t.Fatal(err)
 		}
 		if !flag.Get(s) {
@@ -189,7 +188,7 @@ func TestBadKeysPanic(t *testing.T) {
 
 func TestMigrate(t *testing.T) {
 	t.Parallel()
-	a := newApp(t, sessionstate.Config{})
+	a, later := newApp(t, sessionstate.Config{}), newApp(t, sessionstate.Config{}) // two releases of an app
 	v1 := sessionstate.NewKey("k", sessionstate.KeyConfig[int]{Version: 1})
 	v2 := sessionstate.NewKey("k", sessionstate.KeyConfig[[]string]{Version: 2, Migrate: func(version int, raw []byte) ([]string, error) {
 		switch string(raw) {
@@ -207,21 +206,24 @@ func TestMigrate(t *testing.T) {
 		}
 		return v1.Set(s, n)
 	})
-	a.handle("/get", func(c echo.Context, s *sessionstate.State) error {
+	later.handle("/get", func(c echo.Context, s *sessionstate.State) error {
 		got, _, err := v2.Lookup(s)
 		return c.String(200, fmt.Sprint(got, err))
 	})
-	a.handle("/up", func(c echo.Context, s *sessionstate.State) error {
+	later.handle("/up", func(c echo.Context, s *sessionstate.State) error {
 		_, err := sessionstate.Append(v2, s, "new")
 		return err
 	})
 	v := a.visitor()
 	v.get(t, "/set?n=7")
+	v.a = later
 	v.get(t, "/get").wants(t, 200, "[1 7] <nil>")
 	v.get(t, "/up").status(t, 200)
 	v.get(t, "/get").wants(t, 200, "[1 7 new] <nil>")
 	for _, n := range []string{"13", "14"} {
+		v.a = a
 		v.get(t, "/set?n="+n)
+		v.a = later
 		v.get(t, "/get").wants(t, 200, `[] sessionstate: key "k" ([]string): cannot be migrated from version 1 to 2`)
 	}
 }
@@ -239,14 +241,15 @@ func TestStructsMayGrowAndShrink(t *testing.T) {
 	was := sessionstate.NewKey("profile", sessionstate.KeyConfig[before]{})
 	is := sessionstate.NewKey("profile", sessionstate.KeyConfig[after]{})
 	modes(t, func(t *testing.T, cfg sessionstate.Config) {
-		a := newApp(t, cfg)
+		a, later := newApp(t, cfg), newApp(t, cfg)
 		a.handle("/before", func(_ echo.Context, s *sessionstate.State) error { return was.Set(s, before{"ada", 7}) })
-		a.handle("/after", func(c echo.Context, s *sessionstate.State) error {
+		later.handle("/after", func(c echo.Context, s *sessionstate.State) error {
 			p, err := is.Update(s, func(p after) after { p.New = append(p.New, "x"); return p })
 			return errors.Join(err, c.String(200, fmt.Sprintf("%+v", p)))
 		})
 		v := a.visitor()
 		v.get(t, "/before").status(t, 200)
+		v.a = later
 		v.get(t, "/after").wants(t, 200, "{Name:ada New:[x]}")
 		v.get(t, "/after").wants(t, 200, "{Name:ada New:[x x]}")
 	})

@@ -207,7 +207,7 @@ func sessionHistory(t *testing.T, rnd *rand.Rand, faults bool) []porcupine.Opera
 	var mu sync.Mutex
 	known := []string{first.cookie()}
 	if faults {
-		for _, op := range []storetest.Op{storetest.Get, storetest.Swap, storetest.Delete} {
+		for _, op := range []string{"get", "swap", "delete"} {
 			s.Inject(storetest.Fault{Op: op, After: rnd.IntN(20), Times: 1 + rnd.IntN(3)}, storetest.Fault{Op: op, After: rnd.IntN(20), Times: 1 + rnd.IntN(3), Lost: true})
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/linewise"
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
@@ -53,6 +54,7 @@ type Manager struct {
 	promise     promise // of the store whose sessions are taken over
 	users       *Users
 	scopes      *scopes
+	names       names // of keys
 	counters    counters
 	turns       turns
 }
@@ -79,12 +81,20 @@ func New(c Config) (*Manager, error) {
 
 		renewEvery: c.Lifetime.RenewEvery,
 	}
-	for _, h := range c.Hooks {
+	m.names.token = new(token)
+	var errs []error
+	for i, h := range c.Hooks {
+		if err := m.names.claim(h.id); err != nil {
+			errs = append(errs, linewise.Prefix(fmt.Sprintf("sessionstate: Config.Hooks[%d]: ", i), err, "sessionstate: "))
+		}
 		if h.onChange != nil {
 			m.onChange[h.key] = append(m.onChange[h.key], h)
 		} else {
 			m.afterCommit = append(m.afterCommit, h)
 		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	secrets := c.Secrets
 	if len(secrets) == 0 {
@@ -142,8 +152,8 @@ func (m *Manager) open(c Config) error {
 	if c.CookieMode.Foreign != nil {
 		k.legacy = legacyCookies{c.CookieMode.Foreign.Cookies()}
 		m.revoked.legacy = k.legacy.until()
-		if theirs := c.CookieMode.Foreign.Store(); theirs != nil {
-			m.backend = &foreignBackend{cookieBackend: k, store: theirs}
+		if kept := c.CookieMode.Foreign.Store(); kept != nil {
+			m.backend = &foreignBackend{cookieBackend: k, store: kept}
 			return nil
 		}
 	}

@@ -149,7 +149,7 @@ func TestUntouchedRoutesAllocateNothingInTheManager(t *testing.T) {
 
 func TestSecretFileIsMadeOnceAndKept(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "new", "folder", "secret")
+	path := filepath.Join(t.TempDir(), "secret")
 	const n = 20
 	got := make([][]sessionstate.Secret, n)
 	var wg sync.WaitGroup
@@ -235,5 +235,24 @@ func TestSecretFileRefusesWhatIsUnsafe(t *testing.T) {
 	}
 	if _, err := sessionstate.SecretFile(filepath.Join(tests["no key"], "below")); err == nil || errors.Is(err, os.ErrExist) {
 		t.Errorf("below a file: %v", err)
+	}
+	missing := filepath.Join(dir, "missing")
+	if _, err := sessionstate.SecretFile(filepath.Join(missing, "deep", "secret")); err == nil || !strings.Contains(err.Error(), "does not exist: make it") {
+		t.Errorf("below a missing folder: %v, want what to do", err)
+	}
+	if _, err := os.Stat(missing); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the missing folder is there now: %v", err)
+	}
+	two := write("two", "a AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg\nb AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg\n", 0o600)
+	if _, err := sessionstate.SecretFile(two); err == nil {
+		t.Error("two short keys are accepted")
+	} else if lines := strings.Split(err.Error(), "\n"); len(lines) < 2 {
+		t.Errorf("only one fault of two: %v", err)
+	} else {
+		for _, line := range lines {
+			if !strings.HasPrefix(line, "sessionstate: secret file "+two+": Secrets[") {
+				t.Errorf("a line does not say which file it is about: %s", line)
+			}
+		}
 	}
 }

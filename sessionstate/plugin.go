@@ -13,6 +13,7 @@ import (
 	"github.com/reecho-go/reecho/internal/problem"
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/observe"
 )
 
 var (
@@ -40,7 +41,7 @@ func (m *Manager) End(c middleware.Context, err error) error {
 	if !ok {
 		return err
 	}
-	if _, panicked := errors.AsType[*middleware.PanicError](err); panicked {
+	if _, panicked := errors.AsType[*observe.PanicError](err); panicked {
 		s.panicked(ctx)
 	}
 	s.releaseScopes()
@@ -145,17 +146,17 @@ func (m *Manager) Exclusive(wait, hold time.Duration) middleware.Plugin {
 		if s == nil {
 			return ErrNoSession
 		}
-		give, err := s.exclusive(wait)
+		release, err := s.exclusive(wait)
 		if err != nil {
 			return err
 		}
-		if give == nil {
+		if release == nil {
 			return next(c)
 		}
-		late := time.AfterFunc(hold, give)
+		late := time.AfterFunc(hold, release)
 		done := func() {
 			late.Stop()
-			give()
+			release()
 		}
 		returned := false
 		defer func() {
@@ -237,16 +238,16 @@ func (m *Manager) Bind(fields ...Field) middleware.Plugin {
 // gets a random name: put that into the page, as a hidden input, in its links, or
 // in sessionStorage for a script that sends the header. Without it a reload
 // starts anew, as in Streamlit. Keys have values per tab by [Key.In].
-func Tab(c middleware.Context) TabName {
+func Tab(c middleware.Context) string {
 	r := c.Request()
-	if name, ok := r.Context().Value(tabKey{}).(TabName); ok {
+	if name, ok := r.Context().Value(tabKey{}).(string); ok {
 		return name
 	}
-	name := TabName(r.Header.Get(tabHeader))
+	name := r.Header.Get(tabHeader)
 	if name == "" {
-		name = TabName(r.FormValue(tabField))
+		name = r.FormValue(tabField)
 	}
-	if !name.valid() {
+	if !isTabName(name) {
 		name = newTabName()
 	}
 	c.SetRequest(r.WithContext(context.WithValue(r.Context(), tabKey{}, name))) // a new tab keeps its name for the whole request

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -30,9 +32,33 @@ type begun struct{ m *Manager }
 type requestState struct{ State }
 
 var (
-	_ scope.Lender = (*begun)(nil)
-	_ scope.Lender = (*requestState)(nil)
+	_ scope.Lender  = (*begun)(nil)
+	_ scope.Lender  = (*requestState)(nil)
+	_ visit.Carrier = (*begun)(nil)
+	_ visit.Carrier = (*requestState)(nil)
+	_ visit.Opener  = (*requestState)(nil)
 )
+
+// Carries implements visit.Carrier.
+func (b *begun) Carries(cookie string) bool { return b.m.carries(cookie) }
+
+// Carries implements visit.Carrier.
+func (s *requestState) Carries(cookie string) bool { return s.m.carries(cookie) }
+
+// Opened implements visit.Opener.
+func (s *requestState) Opened() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.loaded
+}
+
+// carries reports whether a cookie of that name is the Manager's.
+func (m *Manager) carries(cookie string) bool {
+	if m.local != nil && strings.HasPrefix(cookie, m.local.bare) {
+		cookie = m.local.prefix + cookie
+	}
+	return cookie == m.cookie.Name || cookie == m.flashName || cookie == m.visitName
+}
 
 func build(r *scope.Request, filled any) *requestState {
 	s := new(requestState)

@@ -51,7 +51,6 @@ func TestFromWithoutAManagerReadsDefaultsAndRefusesChanges(t *testing.T) {
 			t.Errorf("%s: %v, want ErrNoSession", what, err)
 		}
 	}
-	s.KeepFlashes()
 	s.Revert()
 	for f := range s.Flashes() {
 		t.Errorf("there is a message %v", f)

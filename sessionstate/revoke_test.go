@@ -23,7 +23,7 @@ import (
 
 func TestOneLostReplyAtLoginLocksNobodyOut(t *testing.T) {
 	t.Parallel()
-	for _, op := range []storetest.Op{storetest.Put, storetest.Swap, storetest.Get, storetest.Delete, storetest.Scan} {
+	for _, op := range []string{"put", "swap", "get", "delete", "scan"} {
 		for after := range 4 {
 			for _, fresh := range []bool{true, false} {
 				s := storetest.Faulty(newMem(t))
@@ -168,8 +168,8 @@ func TestUsersOfAManagerThatCannotListSayThat(t *testing.T) {
 
 func TestAFloodOfVisitorsEndsNoUser(t *testing.T) {
 	t.Parallel()
-	for _, full := range []memstore.WhenFull{memstore.Evict, memstore.Refuse} {
-		mem := memstore.Must(memstore.New(memstore.Config{MaxEntries: 2000, WhenFull: full}))
+	for _, refuse := range []bool{false, true} {
+		mem := memstore.Must(memstore.New(memstore.Config{MaxEntries: 2000, Refuse: refuse}))
 		t.Cleanup(func() { _ = mem.Close(t.Context()) })
 		a := userApp(t, sessionstate.Config{Store: mem})
 		var users []*visitor

@@ -21,7 +21,7 @@ func session(user string, issued int64) *snapshot {
 
 func TestNobodyCanFillTheListOfRevocations(t *testing.T) {
 	t.Parallel()
-	full := memstore.Must(memstore.New(memstore.Config{WhenFull: memstore.Refuse}))
+	full := memstore.Must(memstore.New(memstore.Config{Refuse: true}))
 	t.Cleanup(func() { _ = full.Close(t.Context()) })
 	for name, given := range map[string]*memstore.Store{"our own": nil, "a store": full} {
 		t.Run(name, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestNobodyCanFillTheListOfRevocations(t *testing.T) {
 
 func TestAListInAStoreThatIsFullEndsTooManyRatherThanTooFew(t *testing.T) {
 	t.Parallel()
-	small := memstore.Must(memstore.New(memstore.Config{MaxBytes: 8 << 10, WhenFull: memstore.Refuse}))
+	small := memstore.Must(memstore.New(memstore.Config{MaxBytes: 8 << 10, Refuse: true}))
 	t.Cleanup(func() { _ = small.Close(t.Context()) })
 	r, err := newRevocations(small, "session/revoked/", limits{}, nil)
 	if err != nil {

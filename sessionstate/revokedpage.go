@@ -96,11 +96,11 @@ const fairShare = 8
 // if nobody has many, of the page.
 func (p page) shorter() page {
 	most := p.busiest()
-	mine := func(c *cut) bool { return most == (digest{}) || c.user == most }
+	belongs := func(c *cut) bool { return most == (digest{}) || c.user == most }
 	mark := cut{user: most, at: -1}
 	for i := range p {
 		c := &p[i]
-		if isMark := c.user == most && c.id == (digest{}); mine(c) && !isMark && (mark.at < 0 || c.at < mark.at) {
+		if isMark := c.user == most && c.id == (digest{}); belongs(c) && !isMark && (mark.at < 0 || c.at < mark.at) {
 			mark.at = c.at
 		}
 	}
@@ -112,7 +112,7 @@ func (p page) shorter() page {
 	next, first := make(page, 0, len(p)), true
 	for i := range p {
 		c := &p[i]
-		if !mine(c) || c.at > mark.at {
+		if !belongs(c) || c.at > mark.at {
 			next = append(next, *c)
 			continue
 		}

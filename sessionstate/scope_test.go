@@ -14,6 +14,7 @@ import (
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
@@ -175,7 +176,7 @@ func TestResultsInSessionScopeLiveAndEndWithTheSession(t *testing.T) {
 		})
 		a.GET("/report-late", func(c echo.Context) error {
 			c.Response().Flush()
-			if _, err := reports.Get(c.Request().Context(), "q"); !errors.Is(err, sessionstate.ErrCommitted) {
+			if _, err := reports.Get(c.Request().Context(), "q"); !errors.Is(err, middleware.ErrCommitted) {
 				t.Errorf("a Get of a new visitor after the headers: %v, want ErrCommitted", err)
 			}
 			return nil

@@ -250,7 +250,7 @@ func (a *scopes) moved(h *snapshot) {
 }
 
 // lendScope returns the session's scope for caches and resources in session scope. A
-// visitor without a session gets one, with its cookie: [ErrCommitted] says
+// visitor without a session gets one, with its cookie: [middleware.ErrCommitted] says
 // that it is too late for that. The scope goes on when the session gets a new
 // id, ends when it is destroyed or revoked, and when another user logs in, and
 // is given up when the response does not save the session after all. Other
@@ -277,7 +277,7 @@ func (s *State) acquireScope() (l *sessionScope, over []*waiter, err error) {
 		s.scope, over = s.m.scopes.acquire(s.base.lineage(), s.base.deadline, false)
 		s.scopes = append(s.scopes, s.scope)
 	case !opened:
-		return nil, nil, ErrCommitted
+		return nil, nil, errCommitted
 	default:
 		s.changes.create = true
 		id := s.comingID()
@@ -302,7 +302,7 @@ func (s *State) releaseScopes() {
 // that of a session which it took over for somebody else.
 func (s *State) settleScopes(base, after *snapshot) {
 	s.mu.Lock()
-	unborn := s.unsaved
+	unsaved := s.unsaved
 	s.unsaved = nil
 	s.mu.Unlock()
 	name := ""
@@ -310,7 +310,7 @@ func (s *State) settleScopes(base, after *snapshot) {
 		name = after.lineage()
 		s.m.scopes.moved(after)
 	}
-	for _, l := range unborn {
+	for _, l := range unsaved {
 		if l.id != name {
 			l.abandon()
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/storetest"
 )
@@ -197,7 +198,7 @@ func TestLendIsTooLateOnlyForThoseWithoutASession(t *testing.T) {
 			c.Response().Flush()
 			life, err := scope.Lend(c.Request().Context())
 			if err != nil {
-				_, err = fmt.Fprint(c.Response(), errors.Is(err, sessionstate.ErrCommitted))
+				_, err = fmt.Fprint(c.Response(), errors.Is(err, middleware.ErrCommitted))
 				return err
 			}
 			_, err = fmt.Fprint(c.Response(), life.ID())

@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 // minSecret is the least a secret may have, in bytes.
@@ -40,17 +42,16 @@ func (s Secret) kid() byte {
 	return sum[0]
 }
 
-// String shows the ID alone.
-func (s Secret) String() string { return "Secret(" + s.ID + ")" }
-
 // Format implements fmt.Formatter: every verb shows the ID alone.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.redacted()) }
 
 // MarshalText shows the ID alone, so that JSON, and logs in it, hold no key.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.redacted()), nil }
 
 // LogValue implements slog.LogValuer: it shows the ID alone.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.redacted()) }
+
+func (s Secret) redacted() string { return "Secret(" + s.ID + ")" }
 
 // checkSecrets finds everything that is wrong with a list of secrets.
 func checkSecrets(secrets []Secret) error {
@@ -145,10 +146,11 @@ func randomSecret() Secret {
 }
 
 // SecretFile reads the secrets from the file at path; if there is none, it
-// makes one with a new random key of 32 bytes, readable by its owner alone, and
-// the missing folders above it. Of several processes that start at once, one
-// makes the file and all use it. The file appears complete or not at all; the
-// file system must know hard links.
+// makes one with a new random key of 32 bytes, readable by its owner alone. The
+// folder must exist: a missing one is refused, since the path may be wrong, and a
+// new key ends all sessions. Of several processes that start at once, one makes the
+// file and all use it. The file appears complete or not at all; the file system
+// must support hard links.
 //
 // The file has a line for each key: its ID, a space, and the key in base64url
 // without padding. Empty lines and those that start with # are skipped. To
@@ -215,7 +217,7 @@ func readSecrets(path string) ([]Secret, error) {
 		return nil, fmt.Errorf("sessionstate: secret file %s holds no key: delete it to get a new one", path)
 	}
 	if err := checkSecrets(secrets); err != nil {
-		return nil, fmt.Errorf("sessionstate: secret file %s: %w", path, err)
+		return nil, linewise.Prefix("sessionstate: secret file "+path+": ", err, "sessionstate: Config.")
 	}
 	return secrets, nil
 }
@@ -224,8 +226,8 @@ func readSecrets(path string) ([]Secret, error) {
 // which fails if somebody else was faster: then theirs is used.
 func createSecrets(path string) error {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the folder %s does not exist: make it, for the process's user alone, or correct the path: %w", dir, err)
 	}
 	s := randomSecret()
 	s.ID = time.Now().UTC().Format("2006-01-02")

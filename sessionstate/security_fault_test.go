@@ -98,17 +98,17 @@ func TestASaveThatFailsReplacesTheBody(t *testing.T) {
 		v := a.visitor()
 		v.get(t, "/incr")
 		for _, path := range []string{"/incr", "/stream", "/renew"} {
-			s.Inject(storetest.Fault{Op: storetest.Swap, Times: -1})
+			s.Inject(storetest.Fault{Op: "swap", Times: -1})
 			wants503(t, v.get(t, path), path)
 			s.Heal()
 			v.get(t, "/").wants(t, 200, "1")
 		}
 		// The answer of the swap that buries the old id is lost: the store is asked
 		// what became of it. When it does not say, the client is a new visitor.
-		s.Inject(storetest.Fault{Op: storetest.Swap, After: 1, Lost: true})
+		s.Inject(storetest.Fault{Op: "swap", After: 1, Lost: true})
 		v.get(t, "/renew").status(t, 200)
 		v.get(t, "/").wants(t, 200, "1")
-		s.Inject(storetest.Fault{Op: storetest.Swap, After: 1, Lost: true}, storetest.Fault{Op: storetest.Get, After: 1})
+		s.Inject(storetest.Fault{Op: "swap", After: 1, Lost: true}, storetest.Fault{Op: "get", After: 1})
 		wants503(t, v.get(t, "/renew"), "lost reply")
 		s.Heal()
 		v.get(t, "/").wants(t, 200, "0")
@@ -141,7 +141,7 @@ func TestFailOpenServesANewVisitor(t *testing.T) {
 		wants503(t, v.get(t, "/logout"), "logout")
 		s.Heal()
 		if cfg.Store != nil {
-			s.Inject(storetest.Fault{Op: storetest.Swap})
+			s.Inject(storetest.Fault{Op: "swap"})
 			v.get(t, "/incr").wants(t, 200, "2") // and dropped
 		}
 		v.get(t, "/").wants(t, 200, "1")
@@ -157,7 +157,7 @@ func TestGarbageInTheStoreIsANewVisitor(t *testing.T) {
 			a := newVisit(t, sessionstate.Config{Store: s})
 			v := a.visitor()
 			v.get(t, "/incr")
-			s.Inject(storetest.Fault{Op: storetest.Get, Answer: func(_ string, it store.Item) store.Item {
+			s.Inject(storetest.Fault{Op: "get", Answer: func(_ string, it store.Item) store.Item {
 				it.Value = value
 				return it
 			}})
@@ -184,14 +184,14 @@ func TestASaveOutlivesTheClient(t *testing.T) {
 		v := a.visitor()
 		v.get(t, "/incr")
 
-		s.Inject(storetest.Fault{Op: storetest.Swap, Delay: time.Second})
+		s.Inject(storetest.Fault{Op: "swap", Delay: time.Second})
 		ctx, cancel := context.WithCancel(t.Context())
 		hangUp = cancel
 		v.do(t, v.request("/slow").WithContext(ctx)).wants(t, 200, "done")
 		v.get(t, "/").wants(t, 200, "2")
 
 		// A client that hangs up during the load is not waited for.
-		s.Inject(storetest.Fault{Op: storetest.Get, Delay: time.Second})
+		s.Inject(storetest.Fault{Op: "get", Delay: time.Second})
 		ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		began := time.Now()

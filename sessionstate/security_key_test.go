@@ -266,9 +266,9 @@ func TestASVS16_2_5_EventsAndErrorsHoldNoSecrets(t *testing.T) {
 		}
 		a := newVisit(t, cfg)
 		a.handle("/value", func(c echo.Context, s *sessionstate.State) error {
-			return name.Set(s, "MARKERVALUE")
+			return sessionstate.Plant(s, "number", "MARKERVALUE")
 		})
-		number := sessionstate.NewKey("name", sessionstate.KeyConfig[int]{})
+		number := sessionstate.NewKey("number", sessionstate.KeyConfig[int]{})
 		a.handle("/wrong", func(c echo.Context, s *sessionstate.State) error {
 			_ = number.Get(s)
 			return c.NoContent(204)

@@ -154,9 +154,9 @@ func TestTheDeadlineMovesOnlyNowAndThen(t *testing.T) {
 		touches, writes := 0, 0
 		for _, call := range faulty.Calls() {
 			switch call.Op {
-			case storetest.Touch:
+			case "touch":
 				touches++
-			case storetest.Swap, storetest.Put:
+			case "swap", "put":
 				writes++
 			}
 		}

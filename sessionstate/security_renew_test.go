@@ -135,7 +135,7 @@ func TestATouchThatFailsFailsNothingElse(t *testing.T) {
 		v := a.visitor()
 		v.get(t, "/incr")
 		time.Sleep(10 * time.Minute)
-		faulty.Inject(storetest.Fault{Op: storetest.Touch})
+		faulty.Inject(storetest.Fault{Op: "touch"})
 		v.get(t, "/").wants(t, 200, "1")
 		if n := len(observe.Of[observe.StoreFailure](a.rec)); n != 1 {
 			t.Errorf("%d failures were observed, want 1", n)

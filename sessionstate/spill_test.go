@@ -210,7 +210,7 @@ func TestASpillThatFailsOrForgets(t *testing.T) {
 	v.get(t, "/login")
 	v.get(t, set(5000, "a")).status(t, 200)
 
-	s.Inject(storetest.Fault{Op: storetest.Get, Times: -1})
+	s.Inject(storetest.Fault{Op: "get", Times: -1})
 	v.get(t, "/").wants(t, 200, "1") // the cookie has that
 	wants503(t, v.get(t, "/bulk"), "reading")
 	wants503(t, v.get(t, "/incr"), "writing")
@@ -222,14 +222,14 @@ func TestASpillThatFailsOrForgets(t *testing.T) {
 	v = a.visitor()
 	v.get(t, "/incr")
 	v.get(t, "/login")
-	s.Inject(storetest.Fault{Op: storetest.Put, Times: -1})
+	s.Inject(storetest.Fault{Op: "put", Times: -1})
 	wants503(t, v.get(t, set(5000, "b")), "saving")
 	s.Heal()
 	v.get(t, "/who").wants(t, 200, "ada 1")
 	v.get(t, set(5000, "b")).status(t, 200)
 
 	for what, lose := range map[string]func(){
-		"garbage": func() { s.Inject(storetest.Fault{Op: storetest.Get, Times: -1, Answer: garbage}) },
+		"garbage": func() { s.Inject(storetest.Fault{Op: "get", Times: -1, Answer: garbage}) },
 		"nothing": func() {
 			s.Heal()
 			for _, call := range s.Calls() {

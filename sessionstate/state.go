@@ -19,13 +19,13 @@ type phase uint8
 const (
 	open       phase = iota
 	committing       // the response's headers are about to leave
-	frozen           // they have left: the session can only be read
+	frozen           // they have been sent: the session can only be read
 )
 
 // State is the session of one request. It costs nothing until it is first
 // used; then the cookie is opened and, in server mode, the record loaded,
 // once. Changes are kept in the State and saved together, before the
-// response's headers leave, unless the status is 5xx or the handler panics.
+// response's headers are sent, unless the status is 5xx or the handler panics.
 //
 // It belongs to its request: do not keep it for longer. All methods and those
 // of [Key] are safe for concurrent use within it.
@@ -131,7 +131,7 @@ func (s *State) edit(name string, e edit) (entry, error) {
 		}
 		if !s.isOpen() {
 			s.mu.Unlock()
-			return entry{}, ErrCommitted
+			return entry{}, errCommitted
 		}
 		now, ok := s.cur.find(name)
 		s.mu.Unlock()
@@ -169,7 +169,7 @@ func (s *State) put(name string, e edit, now entry, ok bool, next entry, present
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.isOpen() {
-		return false, nil, ErrCommitted
+		return false, nil, errCommitted
 	}
 	if again, okAgain := s.cur.find(name); again != now || okAgain != ok {
 		return false, nil, nil
@@ -214,7 +214,7 @@ func (s *State) mutate(f func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.isOpen() {
-		return ErrCommitted
+		return errCommitted
 	}
 	return f()
 }
@@ -342,7 +342,7 @@ func (s *State) Clear() error {
 }
 
 // Revert forgets every change that this request made, also Login, Renew,
-// Destroy and flash messages. After the headers have left it does nothing.
+// Destroy and flash messages. After the headers have been sent it does nothing.
 // OnChange functions are not called.
 func (s *State) Revert() {
 	s.mu.Lock()

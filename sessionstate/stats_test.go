@@ -56,7 +56,7 @@ func TestStatsCountWhatHappensToSessions(t *testing.T) {
 	w.get(t, "/")
 	want.Refused = 1
 	check("junk")
-	faulty.Inject(storetest.Fault{Op: storetest.Get})
+	faulty.Inject(storetest.Fault{Op: "get"})
 	v.get(t, "/")
 	want.Failures = 1
 	check("a failure of the store")

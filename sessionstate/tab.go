@@ -8,10 +8,6 @@ import (
 	"time"
 )
 
-// TabName names one tab of the visitor's browser. [Tab] finds it. It is not
-// secret, and means nothing outside the session.
-type TabName string
-
 // Where [Tab] looks for the name.
 const (
 	tabHeader = "X-Tab-Id"
@@ -31,18 +27,18 @@ const (
 const tabMark = "\x00"
 
 // newTabName returns a name that no other tab of the session has.
-func newTabName() TabName {
+func newTabName() string {
 	b := make([]byte, 9)
 	rand.Read(b) // never fails
-	return TabName(encoding.EncodeToString(b))
+	return encoding.EncodeToString(b)
 }
 
-// valid reports whether a client may call a tab so.
-func (t TabName) valid() bool {
-	if t == "" || len(t) > maxTabName {
+// isTabName reports whether a client may call a tab so.
+func isTabName(tab string) bool {
+	if tab == "" || len(tab) > maxTabName {
 		return false
 	}
-	for _, c := range []byte(t) {
+	for _, c := range []byte(tab) {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
 			return false
 		}
@@ -58,25 +54,25 @@ func (t TabName) valid() bool {
 // last keep theirs; one more takes those of the tab that has not written for
 // longest, without calling hooks. [State.Keys] and [State.Snapshot] leave tabs
 // out, [State.Clear] clears them too.
-func (k *Key[T]) In(tab TabName) *Key[T] {
-	if !tab.valid() { // not from Tab: any text will do
+func (k *Key[T]) In(tab string) *Key[T] {
+	if !isTabName(tab) { // not from Tab: any text will do
 		sum := sha256.Sum256([]byte(tab))
-		tab = TabName(encoding.EncodeToString(sum[:12]))
+		tab = encoding.EncodeToString(sum[:12])
 	}
 	in := *k
-	in.name = k.Name() + tabMark + string(tab)
+	in.name = k.Name() + tabMark + tab
 	return &in
 }
 
 // splitTab takes the name of an entry apart.
-func splitTab(entry string) (key string, tab TabName) {
-	key, name, _ := strings.Cut(entry, tabMark)
-	return key, TabName(name)
+func splitTab(entry string) (key, tab string) {
+	key, tab, _ = strings.Cut(entry, tabMark)
+	return key, tab
 }
 
 // wrote notes that a tab has a value, and makes room for a new one.
-func (s *State) wrote(tab TabName) error {
-	mark := tabMark + string(tab)
+func (s *State) wrote(tab string) error {
+	mark := tabMark + tab
 	now := time.Now().Unix() / 60
 	s.mu.Lock()
 	last, known := s.cur.find(mark)

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/sessions"
 	"github.com/labstack/echo/v4"
 
+	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 )
@@ -132,7 +133,7 @@ func TestSaveAfterTheFirstByteFails(t *testing.T) {
 				}
 				for _, age := range []int{0, -1} {
 					s.Values["k"], s.Options.MaxAge = 1, age
-					if err := s.Save(c.Request(), c.Response()); !errors.Is(err, sessionstate.ErrCommitted) {
+					if err := s.Save(c.Request(), c.Response()); !errors.Is(err, middleware.ErrCommitted) {
 						t.Errorf("%s: Save() with MaxAge %d = %v, want ErrCommitted", name, age, err)
 					}
 				}
@@ -164,7 +165,7 @@ func TestAStateThatIsKeptShowsNobodyElse(t *testing.T) {
 			if got := name.Get(s); got != fmt.Sprint(i) {
 				t.Errorf("the state of request %d now reads %q", i, got)
 			}
-			if err := name.Set(s, "late"); !errors.Is(err, sessionstate.ErrCommitted) {
+			if err := name.Set(s, "late"); !errors.Is(err, middleware.ErrCommitted) {
 				t.Errorf("the state of request %d can still be changed: %v", i, err)
 			}
 		}

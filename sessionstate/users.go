@@ -277,8 +277,8 @@ func (u *Users) lastMark(ctx context.Context, user string) (mark string, err err
 }
 
 // admit refuses a login that would make one session too many, where that is
-// wanted. mine is the lineage of the session that logs in, if it is the user's.
-func (u *Users) admit(ctx context.Context, user, mine string) error {
+// wanted. own is the lineage of the session that logs in, if it is the user's.
+func (u *Users) admit(ctx context.Context, user, own string) error {
 	if !u.refuse {
 		return nil
 	}
@@ -286,7 +286,7 @@ func (u *Users) admit(ctx context.Context, user, mine string) error {
 	if err != nil {
 		return err
 	}
-	list = slices.DeleteFunc(list, func(info SessionInfo) bool { return mine != "" && info.Handle == handleOf(mine) })
+	list = slices.DeleteFunc(list, func(info SessionInfo) bool { return own != "" && info.Handle == handleOf(own) })
 	if len(list) >= u.most {
 		return ErrTooManySessions
 	}
@@ -303,20 +303,20 @@ func (u *Users) limit(ctx context.Context, after *snapshot) error {
 	if u.refuse {
 		// Whoever sees too many gives way, so the last to be saved does at the
 		// latest. Without turns all of several would, instead of as many as have to.
-		if give, _, err := u.turns.take(ctx, after.record.user, u.m.timeout); err == nil {
-			defer give()
+		if release, _, err := u.turns.acquire(ctx, after.record.user, u.m.timeout); err == nil {
+			defer release()
 		}
 	}
 	list, _ := u.List(ctx, after.record.user) // what could not be read does not count
-	mine := handleOf(after.lineage())
+	own := handleOf(after.lineage())
 	if u.refuse {
-		if len(list) <= u.most || !slices.ContainsFunc(list, func(info SessionInfo) bool { return info.Handle == mine }) {
+		if len(list) <= u.most || !slices.ContainsFunc(list, func(info SessionInfo) bool { return info.Handle == own }) {
 			return nil
 		}
-		_, _ = u.End(ctx, after.record.user, mine)
+		_, _ = u.End(ctx, after.record.user, own)
 		return ErrTooManySessions
 	}
-	list = slices.DeleteFunc(list, func(info SessionInfo) bool { return info.Handle == mine })
+	list = slices.DeleteFunc(list, func(info SessionInfo) bool { return info.Handle == own })
 	over := list[:max(0, len(list)+1-u.most)]
 	if len(over) > 0 {
 		_, _ = u.endAll(ctx, after.record.user, func(l *listed) bool {

@@ -177,10 +177,10 @@ func TestAnIndexThatFailsKeepsNobodyOut(t *testing.T) {
 	faulty := storetest.Faulty(newMem(t))
 	a := userApp(t, sessionstate.Config{Store: faulty})
 	v := a.login(t, "ada")
-	faulty.Inject(storetest.Fault{Op: storetest.Put, Prefix: "session/user/"})
+	faulty.Inject(storetest.Fault{Op: "put", Prefix: "session/user/"})
 	wants503(t, v.get(t, "/renew"), "renew") // a session that the index would miss is not made
 	v.get(t, "/who").wants(t, 200, "ada 0")
-	faulty.Inject(storetest.Fault{Op: storetest.Scan, Times: -1})
+	faulty.Inject(storetest.Fault{Op: "scan", Times: -1})
 	if _, err := a.m.Users().Revoke(t.Context(), "ada", nil); err == nil {
 		t.Error("Revoke() without a list is no error")
 	}

@@ -53,6 +53,33 @@ type Batcher interface {
 	GetMany(ctx context.Context, keys []string) (map[string]Item, error)
 }
 
+// Watcher is the capability of hearing what others change, such as another process
+// that drops a result which this one has in memory.
+type Watcher interface {
+	// Watch tells l of the changes of the keys that start with prefix, until the
+	// function that it returns is called; once that has returned, l is told nothing
+	// more. It does not wait for anything: l is told when it begins to hear.
+	//
+	// Changes that were made through this very Store are not told, as far as the
+	// store can know.
+	Watch(prefix string, l Listener) (stop func())
+}
+
+// Listener is whom a [Watcher] tells. Its functions are called one at a time. They
+// must be quick, must not use the store, and must not begin or end a Watch.
+type Listener struct {
+	// Found says that changes are heard from now on. Those before it, back to the
+	// beginning or to Lost, may have been missed.
+	Found func()
+	// Lost says that changes are not heard any more, perhaps for a while already,
+	// and why. It is told once until the next Found, and not before there is a
+	// reason.
+	Lost func(err error)
+	// Changed says that the value of a key was written or deleted, has expired or
+	// was evicted. Several changes of a key may be told once.
+	Changed func(key string)
+}
+
 // Closer is the capability of being closed, by the program that opened the store.
 type Closer interface {
 	// Close waits until the store's goroutines have ended, and frees its

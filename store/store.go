@@ -1,7 +1,10 @@
 // Package store is the interface of stores that keep bytes under keys. Package
-// sessionstate keeps sessions in one, and the list of sessions that were revoked:
+// sessionstate keeps sessions in one, and the list of sessions that were revoked;
+// package cachedata keeps results in one, so that they survive a restart or are
+// shared by several processes:
 //
 //	manager, err := sessionstate.New(sessionstate.Config{Store: s})
+//	users, err := cachedata.New("users", load, cachedata.Config{Store: persist.In(s, persist.Config{})})
 //
 // Package memstore implements it in memory, boltstore in a file and redisstore in
 // Redis. For a store of your own, package storetest has the tests of the contract.
@@ -16,7 +19,8 @@
 //   - [Swapper]: sessions and their revocations need it.
 //   - [Toucher]: extends the life of a session without writing it again.
 //   - [Scanner]: lists and ends the sessions of a user.
-//   - [Batcher]: reads several keys in one exchange.
+//   - [Batcher]: reads the marks of a cached result in one exchange.
+//   - [Watcher]: tells the caches of one process what another one has changed.
 //   - [Closer]: for the program that opened the store. The toolkit does not close
 //     a store that it was given.
 //

@@ -47,6 +47,10 @@ type Workload struct {
 	Reference string
 	// Parallel runs Op on all processors at once; otherwise it runs on one.
 	Parallel bool
+	// Elapsed measures the time that passes, of one operation after the other on all
+	// processors, since others do the work too: a server, a disk. Parallel does so by
+	// itself.
+	Elapsed bool
 	// Unit is that of the rows' figures; empty: nanoseconds.
 	Unit string
 	// Once measures the rows' figures in one round, since they are slow and do
@@ -136,7 +140,7 @@ func run(ctx context.Context, w Workload, s Settings, at string) (Result, error)
 		return r, err
 	}
 	r.Reference = cmp.Or(r.Reference, rows[0].Peer)
-	if !w.Parallel && rows[0].Op != nil {
+	if !w.Parallel && !w.Elapsed && rows[0].Op != nil {
 		defer alone()()
 	}
 	r.Rows = make([]Measure, len(rows))
@@ -147,7 +151,7 @@ func run(ctx context.Context, w Workload, s Settings, at string) (Result, error)
 		for j, row := range rows {
 			r.Rows[j] = Measure{Peer: row.Peer, Note: row.note()}
 			if row.Op != nil {
-				loops[j] = calibrate(row, w.Parallel, s.Round, &r.Rows[j])
+				loops[j] = w.calibrate(row, s.Round, &r.Rows[j])
 			}
 		}
 	}
@@ -160,7 +164,7 @@ func run(ctx context.Context, w Workload, s Settings, at string) (Result, error)
 			s.Progress("%s %s: %s, round %d of %d", at, w.Group, w.Name, round+1, rounds)
 		}
 		if w.takesTurns(rows, loops, s.Round) {
-			if err := turns(ctx, rows, loops, r.Rows); err != nil {
+			if err := w.turns(ctx, rows, loops, r.Rows); err != nil {
 				return r, err
 			}
 			continue
@@ -173,7 +177,7 @@ func run(ctx context.Context, w Workload, s Settings, at string) (Result, error)
 				return r, err
 			}
 			if r.Rows[j].Error == "" {
-				measure(rows[j], w.Parallel, loops[j], &r.Rows[j])
+				w.measure(rows[j], loops[j], &r.Rows[j])
 			}
 		}
 	}
@@ -228,10 +232,10 @@ func Median(xs []float64) float64 {
 }
 
 // calibrate finds how many operations make a round; it also warms up.
-func calibrate(row Row, parallel bool, round time.Duration, m *Measure) int {
+func (w Workload) calibrate(row Row, round time.Duration, m *Measure) int {
 	n := 1
 	for {
-		took, err := timed(row, parallel, n)
+		took, err := w.timed(row, n)
 		if err != nil {
 			m.Error = err.Error()
 			return 0
@@ -243,7 +247,7 @@ func calibrate(row Row, parallel bool, round time.Duration, m *Measure) int {
 	}
 }
 
-func measure(row Row, parallel bool, n int, m *Measure) {
+func (w Workload) measure(row Row, n int, m *Measure) {
 	switch {
 	case row.Say != nil:
 		m.answer(row.Say)
@@ -256,7 +260,7 @@ func measure(row Row, parallel bool, n int, m *Measure) {
 	runtime.GC() // so that no row pays for the garbage of another
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	took, err := timed(row, parallel, n)
+	took, err := w.timed(row, n)
 	runtime.ReadMemStats(&after)
 	if err != nil {
 		m.Error = err.Error()

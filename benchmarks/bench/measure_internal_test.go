@@ -36,6 +36,23 @@ func TestCPUTimeDoesNotCountWaiting(t *testing.T) {
 	}
 }
 
+func TestElapsedCountsWaiting(t *testing.T) {
+	t.Parallel()
+	const wait = 20 * time.Millisecond
+	row := Row{Op: func(int) error {
+		time.Sleep(wait)
+		return nil
+	}}
+	took, err := Workload{Elapsed: true}.timed(row, 2)
+	if err != nil || took < 2*wait {
+		t.Errorf("two operations that wait for %v each took %v, %v", wait, took, err)
+	}
+	measures := make([]Measure, 1)
+	if err := (Workload{Elapsed: true}).turns(t.Context(), []Row{row}, []int{2}, measures); err != nil || measures[0].perRound[0] < float64(wait) {
+		t.Errorf("in turns: %+v, %v", measures, err)
+	}
+}
+
 func TestRowsOfLongOperationsTakeTurns(t *testing.T) {
 	t.Parallel()
 	op := func(int) error { return nil }
@@ -71,7 +88,7 @@ func TestTurnsAreSpreadEvenly(t *testing.T) {
 	}
 	rows := []Row{row("a"), row("b"), row("c"), {Peer: "broken", Op: func(int) error { return errors.New("boom") }}}
 	measures := make([]Measure, len(rows))
-	if err := turns(t.Context(), rows, []int{6, 6, 2, 3}, measures); err != nil {
+	if err := (Workload{}).turns(t.Context(), rows, []int{6, 6, 2, 3}, measures); err != nil {
 		t.Fatal(err)
 	}
 	// The last four of each row are for counting allocations.

@@ -8,8 +8,8 @@ import (
 
 // On one processor the time of an operation is the CPU time of this process:
 // all that the operation costs, with the garbage collection that it causes,
-// and nothing of what other programs do meanwhile. On all processors it is the
-// time that passes.
+// and nothing of what other programs do meanwhile. On all processors, and where others work
+// too, it is the time that passes.
 
 // alone gives the process one processor until the returned function is called.
 func alone() (restore func()) {
@@ -18,11 +18,12 @@ func alone() (restore func()) {
 }
 
 // timed does n operations and says how long they took.
-func timed(row Row, parallel bool, n int) (time.Duration, error) {
-	if !parallel {
-		start := cpuTime()
+func (w Workload) timed(row Row, n int) (time.Duration, error) {
+	if !w.Parallel {
+		clock := w.clock()
+		start := clock()
 		err := loop(row.Op, n)
-		return cpuTime() - start, err
+		return clock() - start, err
 	}
 	procs := runtime.GOMAXPROCS(0)
 	errs := make(chan error, procs)
@@ -45,4 +46,13 @@ func loop(op func(int) error, n int) error {
 		}
 	}
 	return nil
+}
+
+// clock is what operations that are done one after the other are timed by.
+func (w Workload) clock() func() time.Duration {
+	if !w.Elapsed {
+		return cpuTime
+	}
+	start := time.Now()
+	return func() time.Duration { return time.Since(start) }
 }

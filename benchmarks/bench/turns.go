@@ -31,8 +31,9 @@ func (w Workload) takesTurns(rows []Row, loops []int, round time.Duration) bool 
 
 // turns measures one round of all rows. Slow rows have fewer turns, spread
 // evenly.
-func turns(ctx context.Context, rows []Row, loops []int, to []Measure) error {
+func (w Workload) turns(ctx context.Context, rows []Row, loops []int, to []Measure) error {
 	runtime.GC()
+	clock := w.clock()
 	took := make([]time.Duration, len(rows))
 	most := slices.Max(loops)
 	for i := range most {
@@ -45,9 +46,9 @@ func turns(ctx context.Context, rows []Row, loops []int, to []Measure) error {
 			if turn == (i+1)*loops[j]/most || to[j].Error != "" {
 				continue
 			}
-			start := cpuTime()
+			start := clock()
 			err := rows[j].Op(turn)
-			took[j] += cpuTime() - start
+			took[j] += clock() - start
 			if err != nil {
 				to[j].Error = err.Error()
 			}

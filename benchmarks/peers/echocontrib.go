@@ -12,8 +12,12 @@ import (
 // EchoContrib is labstack/echo-contrib/session with gorilla's CookieStore,
 // authenticated and encrypted.
 func EchoContrib() SessionLibrary {
+	return EchoContribIn(sessions.NewCookieStore(bytes.Repeat([]byte("0123456789abcdef"), 4), bytes.Repeat([]byte("fedcba9876543210"), 2)))
+}
+
+// EchoContribIn is labstack/echo-contrib/session with a store of gorilla's contract.
+func EchoContribIn(store sessions.Store) SessionLibrary {
 	registerSession()
-	store := sessions.NewCookieStore(bytes.Repeat([]byte("0123456789abcdef"), 4), bytes.Repeat([]byte("fedcba9876543210"), 2))
 	const name = "__Host-id"
 	return SessionLibrary{
 		Use: func(e *echo.Echo) http.Handler {

@@ -10,10 +10,13 @@ import (
 
 // SCS is alexedwards/scs with its memstore. It stands around the whole app,
 // since it does not work through echo.WrapMiddleware.
-func SCS() SessionLibrary {
+func SCS() SessionLibrary { return SCSIn(memstore.NewWithCleanupInterval(0)) }
+
+// SCSIn is alexedwards/scs with a store.
+func SCSIn(store scs.Store) SessionLibrary {
 	registerSession()
 	m := scs.New()
-	m.Store = memstore.NewWithCleanupInterval(0)
+	m.Store = store
 	m.Cookie.Name, m.Cookie.Secure = "__Host-id", true
 	return SessionLibrary{
 		Use: func(e *echo.Echo) http.Handler { return m.LoadAndSave(e) },

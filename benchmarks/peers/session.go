@@ -117,6 +117,27 @@ func (s *Site) keep() {
 	}
 }
 
+// Newcomer fills the session of one more visitor, and returns the header of the cookie.
+func (s *Site) Newcomer() (cookie string, err error) {
+	before := s.req.Header.Get("Cookie")
+	defer s.As(before)
+	s.As("")
+	if err := s.Get("/fill"); err != nil {
+		return "", err
+	}
+	s.keep()
+	return s.req.Header.Get("Cookie"), nil
+}
+
+// As makes the requests from now on those of the visitor with this cookie.
+func (s *Site) As(cookie string) {
+	if cookie == "" {
+		s.req.Header.Del("Cookie")
+		return
+	}
+	s.req.Header.Set("Cookie", cookie)
+}
+
 // Cookie is the name and value of the visitor's cookie.
 func (s *Site) Cookie() string { return strings.Replace(s.req.Header.Get("Cookie"), "=", "", 1) }
 

@@ -29,27 +29,16 @@ type Run struct {
 	Results []bench.Result    `json:"results"`
 }
 
-// New describes this machine and build.
-func New(results []bench.Result, rounds int) Run {
+// New describes this machine and build, with the versions of the modules that were
+// compared.
+func New(results []bench.Result, rounds int, compared ...string) Run {
 	return Run{
 		Date: time.Now().UTC().Format(time.DateOnly), CPU: cpu(), CPUs: runtime.GOMAXPROCS(0),
-		OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Rounds: rounds, Peers: versions(), Results: results,
+		OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Rounds: rounds, Peers: versions(compared), Results: results,
 	}
 }
 
-// compared are the modules whose versions a reader wants to know.
-var compared = []string{
-	"github.com/maypok86/otter/v2", "github.com/dgraph-io/ristretto/v2", "github.com/patrickmn/go-cache",
-	"github.com/allegro/bigcache/v3", "github.com/coocood/freecache", "github.com/VictoriaMetrics/fastcache",
-	"github.com/jellydator/ttlcache/v3", "github.com/hashicorp/golang-lru/v2",
-	"github.com/mitchellh/hashstructure/v2", "github.com/cespare/xxhash/v2", "github.com/fxamacker/cbor/v2",
-	"github.com/vmihailenco/msgpack/v5", "github.com/jinzhu/copier", "github.com/huandu/go-clone",
-	"github.com/tiendc/go-deepcopy", "github.com/labstack/echo/v4",
-	"github.com/Yiling-J/theine-go", "github.com/viccon/sturdyc", "github.com/bluele/gcache", "golang.org/x/sync",
-	"github.com/labstack/echo-contrib", "github.com/gorilla/sessions", "github.com/alexedwards/scs/v2",
-}
-
-func versions() map[string]string {
+func versions(compared []string) map[string]string {
 	out := map[string]string{}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -43,7 +43,7 @@ func session(name, path string) bench.Workload {
 			peer string
 			open func() (peers.SessionLibrary, error)
 		}{
-			{OursInCookie, func() (peers.SessionLibrary, error) { return reecho(sessionstate.Config{}) }},
+			{OursInCookie, func() (peers.SessionLibrary, error) { return Sessions(sessionstate.Config{}) }},
 			{EchoContrib, func() (peers.SessionLibrary, error) { return peers.EchoContrib(), nil }},
 			{OursInMemory, inMemory},
 			{SCS, func() (peers.SessionLibrary, error) { return peers.SCS(), nil }},
@@ -79,7 +79,7 @@ func inMemory() (peers.SessionLibrary, error) {
 	if err != nil {
 		return peers.SessionLibrary{}, err
 	}
-	lib, err := reecho(sessionstate.Config{Store: s})
+	lib, err := Sessions(sessionstate.Config{Store: s})
 	lib.Close = func() { _ = s.Close(context.Background()) } // nothing is in flight
 	return lib, err
 }
@@ -94,7 +94,8 @@ var (
 	visitsKey = sessionstate.NewKey("visits", sessionstate.KeyConfig[int]{})
 )
 
-func reecho(cfg sessionstate.Config) (peers.SessionLibrary, error) {
+// Sessions is our sessions, as a library among others.
+func Sessions(cfg sessionstate.Config) (peers.SessionLibrary, error) {
 	cfg.Observer = unread
 	cfg.Secrets = []sessionstate.Secret{{ID: "bench", Key: []byte("hZ6uWqk0Jm2nT8sPx4vRb1yLd7fGc3eA")}}
 	m, err := sessionstate.New(cfg)

@@ -18,43 +18,22 @@ const (
 // Headline is the workload that the README shows.
 const Headline = "struct key with slice, 100 rows"
 
-// groups are all groups, in the order of the report.
-var groups = []struct {
-	name      string
-	workloads func() []bench.Workload
-}{
-	{"hit", func() []bench.Workload { return slices.Concat(Hit(false), Hit(true)) }},
-	{"resource", Resource},
-	{"stampede", Stampede},
-	{"stall", Stall},
-	{"races", Races},
-	{"pages", Pages},
-	{"ratio", HitRatio},
-	{"memory", Memory},
-	{"key", Key},
-	{"copy", Copy},
-	{"stack", Stack},
-	{"query", Query},
-	{"visitor", Visitor},
-	{"session", Session},
-}
-
-// Groups are the names of all groups.
-func Groups() []string {
-	var names []string
-	for _, g := range groups {
-		names = append(names, g.name)
+// All are all groups, in the order of the report.
+func All() bench.Groups {
+	return bench.Groups{
+		{Name: "hit", Workloads: func() []bench.Workload { return slices.Concat(Hit(false), Hit(true)) }},
+		{Name: "resource", Workloads: Resource},
+		{Name: "stampede", Workloads: Stampede},
+		{Name: "stall", Workloads: Stall},
+		{Name: "races", Workloads: Races},
+		{Name: "pages", Workloads: Pages},
+		{Name: "ratio", Workloads: HitRatio},
+		{Name: "memory", Workloads: Memory},
+		{Name: "key", Workloads: Key},
+		{Name: "copy", Workloads: Copy},
+		{Name: "stack", Workloads: Stack},
+		{Name: "query", Workloads: Query},
+		{Name: "visitor", Workloads: Visitor},
+		{Name: "session", Workloads: Session},
 	}
-	return names
-}
-
-// Of are the workloads of the given groups.
-func Of(names ...string) []bench.Workload {
-	var out []bench.Workload
-	for _, g := range groups {
-		if slices.Contains(names, g.name) {
-			out = append(out, g.workloads()...)
-		}
-	}
-	return out
 }

@@ -45,6 +45,7 @@ import (
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/internal/level"
+	"github.com/reecho-go/reecho/internal/linewise"
 	"github.com/reecho-go/reecho/internal/tier"
 	"github.com/reecho-go/reecho/store"
 )
@@ -72,6 +73,14 @@ type Config struct {
 	// that is killed loses what it has not written. Default false: it is written
 	// first.
 	WriteBehind bool
+	// SingleFlight has one process load a key at a time, for all that share the store;
+	// the others wait for its result. If its load fails, or it ends, the next one
+	// loads: at once, or within 6 seconds if it was killed. Nobody waits longer than a
+	// minute, or while the store is away. A clear during a load lets others load at
+	// once. It costs four more exchanges with the store for each load. Refresh does
+	// not wait. Not for a Batch, nor with WriteBehind. Default false: each process
+	// loads once.
+	SingleFlight bool
 	// Version is part of what identifies the results, beside the types of keys and
 	// results: change it when results mean something else than before although their
 	// types are the same. Default "".
@@ -96,7 +105,7 @@ func In(s store.Store, cfg Config) cachedata.Storage {
 		if err := errors.Join(errs...); err != nil {
 			return nil, err
 		}
-		own := tier.Config{Cache: c, Store: s, Codec: cfg.Codec, Version: cfg.Version, Budget: cfg.Budget, Behind: cfg.WriteBehind}
+		own := tier.Config{Cache: c, Store: s, Codec: cfg.Codec, Version: cfg.Version, Budget: cfg.Budget, Behind: cfg.WriteBehind, Single: cfg.SingleFlight}
 		if own.Budget == 0 {
 			own.Budget = defaultBudget
 		}
@@ -105,7 +114,7 @@ func In(s store.Store, cfg Config) cachedata.Storage {
 		}
 		t, err := tier.New(own)
 		if err != nil {
-			return nil, fmt.Errorf("persist.In: %w", err)
+			return nil, linewise.Prefix("persist.In: ", err)
 		}
 		return t, nil
 	}

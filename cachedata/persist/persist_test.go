@@ -272,6 +272,9 @@ func TestAStoreThatIsAwayCostsACallItsBudgetAtMost(t *testing.T) {
 		if failures != 1 {
 			t.Errorf("%d events of the store, want 1", failures)
 		}
+		if s := p.Stats(); s.StoreErrors < 3 || s.StoreSkipped == 0 || s.StoreDown != 1 || p.group.Stats().StoreDown != 1 {
+			t.Errorf("%d errors, %d calls that were skipped, %d down", s.StoreErrors, s.StoreSkipped, s.StoreDown)
+		}
 	})
 }
 
@@ -279,7 +282,7 @@ func TestWritesBehindAreDoneWhenTheCacheIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		inner := keeper(t)
-		s := storetest.Faulty(inner, storetest.Fault{Op: storetest.Swap, Delay: 50 * time.Millisecond, Times: -1})
+		s := storetest.Faulty(inner, storetest.Fault{Op: "swap", Delay: 50 * time.Millisecond, Times: -1})
 		p := run(t, s, cachedata.Config{}, persist.Config{WriteBehind: true, Budget: time.Second})
 		began := time.Now()
 		p.wants(t, "a", "a 1", cachedata.Load) // which makes the clock
@@ -376,4 +379,25 @@ func TestNothingFromBeforeAClearComesFromTheStore(t *testing.T) {
 	if stored.Load() == 0 {
 		t.Error("no result came from the store")
 	}
+}
+
+func TestAStoreThatIsBackIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.Faulty(keeper(t), storetest.Fault{Err: errors.New("away"), Times: 3})
+		p := run(t, s, cachedata.Config{}, persist.Config{})
+		for i := range 4 {
+			_, _ = p.Get(t.Context(), fmt.Sprint(i))
+		}
+		if s := p.Stats(); s.StoreDown != 1 {
+			t.Fatalf("%+v", s)
+		}
+		time.Sleep(time.Minute)
+		_, _ = p.Get(t.Context(), "later")
+		_, _ = p.Get(t.Context(), "and later")
+		back := observe.Of[observe.StoreBack](p.events)
+		if len(back) != 1 || back[0].Owner != "cachedata: items" || back[0].Down != time.Minute || p.Stats().StoreDown != 0 {
+			t.Errorf("events %+v, %d down", back, p.Stats().StoreDown)
+		}
+	})
 }

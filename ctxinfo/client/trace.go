@@ -1,7 +1,6 @@
 package client
 
 import (
-	"encoding/hex"
 	"strings"
 
 	"github.com/reecho-go/reecho/ctxinfo"
@@ -11,70 +10,38 @@ import (
 // Trace is a position in a distributed trace (W3C Trace Context). The zero value
 // means that there is none.
 type Trace struct {
-	TraceID [16]byte
-	SpanID  [8]byte // of the caller
-	Flags   byte
+	TraceID string // 32 lower-case hexadecimal digits; empty: there is no trace
+	SpanID  string // of the caller, 16 such digits
+	Sampled bool   // the caller records the trace
 	State   string // tracestate, as sent
 }
 
 // maxTracestate bounds tracestate, which counts only along with traceparent.
 const maxTracestate = 512
 
-// IsValid reports whether there is a trace.
-func (t Trace) IsValid() bool { return t.TraceID != [16]byte{} }
-
-// Sampled reports whether the caller records the trace.
-func (t Trace) Sampled() bool { return t.Flags&1 != 0 }
-
-// String is t as a traceparent header of version 00; empty if there is none.
-func (t Trace) String() string {
-	if !t.IsValid() {
-		return ""
-	}
-	b := make([]byte, 0, traceparentLen)
-	b = append(b, "00-"...)
-	b = hex.AppendEncode(b, t.TraceID[:])
-	b = append(b, '-')
-	b = hex.AppendEncode(b, t.SpanID[:])
-	b = append(b, '-')
-	return string(hex.AppendEncode(b, []byte{t.Flags}))
-}
-
 const traceparentLen = len("00-0123456789abcdef0123456789abcdef-0123456789abcdef-00")
 
 // parseTraceparent follows the rules of W3C Trace Context, level 2: version 00
 // has exactly its length, a later version may add fields after another dash.
 func parseTraceparent(s string) (Trace, bool) {
-	var t Trace
 	if len(s) < traceparentLen || s[2] != '-' || s[35] != '-' || s[52] != '-' {
-		return t, false
-	}
-	var version, flags [1]byte
-	if !lowerHex(version[:], s[:2]) || version[0] == 0xff {
-		return t, false
-	}
-	if rest := s[traceparentLen:]; rest != "" && (version[0] == 0 || rest[0] != '-') {
-		return t, false
-	}
-	if !lowerHex(t.TraceID[:], s[3:35]) || !lowerHex(t.SpanID[:], s[36:52]) || !lowerHex(flags[:], s[53:55]) {
 		return Trace{}, false
 	}
-	if t.TraceID == [16]byte{} || t.SpanID == [8]byte{} {
+	version, trace, span, flags := s[:2], s[3:35], s[36:52], s[53:55]
+	if !isLowerHex(version) || version == "ff" || !isLowerHex(trace) || !isLowerHex(span) || !isLowerHex(flags) {
 		return Trace{}, false
 	}
-	t.Flags = flags[0]
-	return t, true
+	if rest := s[traceparentLen:]; rest != "" && (version == "00" || rest[0] != '-') {
+		return Trace{}, false
+	}
+	if strings.Trim(trace, "0") == "" || strings.Trim(span, "0") == "" {
+		return Trace{}, false
+	}
+	return Trace{TraceID: trace, SpanID: span, Sampled: strings.IndexByte(syntax.HexDigits, flags[1])&1 == 1}, true
 }
 
-func lowerHex(dst []byte, s string) bool {
-	for i := range dst {
-		hi, lo := strings.IndexByte(syntax.HexDigits, s[2*i]), strings.IndexByte(syntax.HexDigits, s[2*i+1])
-		if hi < 0 || lo < 0 {
-			return false
-		}
-		dst[i] = byte(hi<<4 | lo)
-	}
-	return true
+func isLowerHex(s string) bool {
+	return syntax.Span(s, func(c byte) bool { return strings.IndexByte(syntax.HexDigits, c) >= 0 }) == len(s)
 }
 
 // TraceOf returns the trace in the request's traceparent header, which any client

@@ -8,6 +8,7 @@
 package ctxinfotest
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -40,8 +41,14 @@ func IP(ip string) Option {
 	return func(r *http.Request) { r.RemoteAddr = peer }
 }
 
-// Theme is a visitor who prefers pages of that colour scheme.
-func Theme(t ctxinfo.ThemeType) Option { return Cookie(ctxinfo.ThemeCookie, t.String()) }
+// Theme is a visitor who prefers pages of that colour scheme: "light" or "dark". It
+// panics for any other.
+func Theme(scheme string) Option {
+	if scheme != "light" && scheme != "dark" {
+		panic(fmt.Sprintf("ctxinfotest: Theme(%q): use light or dark", scheme))
+	}
+	return Cookie(ctxinfo.ThemeCookie, scheme)
+}
 
 // Zone is a visitor in the time zone of that name.
 func Zone(name string) Option { return Cookie(ctxinfo.TimezoneCookie, name) }

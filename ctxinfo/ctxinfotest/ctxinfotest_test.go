@@ -14,7 +14,7 @@ import (
 )
 
 func Example() {
-	in := ctxinfotest.New(ctxinfotest.Theme(ctxinfo.Dark), ctxinfotest.Zone("+05:30"), ctxinfotest.Locales("de-CH", "en"), ctxinfotest.Embedded())
+	in := ctxinfotest.New(ctxinfotest.Theme("dark"), ctxinfotest.Zone("+05:30"), ctxinfotest.Locales("de-CH", "en"), ctxinfotest.Embedded())
 	embedded, _ := in.IsEmbedded()
 	fmt.Println(in.Theme().Type, in.TimezoneName(), in.Locale(), embedded)
 	// Output:
@@ -24,12 +24,12 @@ func Example() {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	r := ctxinfotest.Request("/part?x=1",
-		ctxinfotest.Theme(ctxinfo.Dark), ctxinfotest.Theme(ctxinfo.Light), ctxinfotest.IP("2001:db8::7"), ctxinfotest.HTMX("/page"), ctxinfotest.Boosted(),
+		ctxinfotest.Theme("dark"), ctxinfotest.Theme("light"), ctxinfotest.IP("2001:db8::7"), ctxinfotest.HTMX("/page"), ctxinfotest.Boosted(),
 		ctxinfotest.Cookie("a", "1"), ctxinfotest.Cookie("b", "2"), ctxinfotest.Cookie("a", "3"), ctxinfotest.Header("X-Thing", "x"),
 		ctxinfotest.Locales("fr"),
 	)
 	in := ctxinfo.From(echo.New().NewContext(r, httptest.NewRecorder()))
-	if got := in.Theme().Type; got != ctxinfo.Light {
+	if got := in.Theme().Type; got != "light" {
 		t.Errorf("Theme().Type = %v, want the later option's", got)
 	}
 	if got := in.IP().String(); got != "2001:db8::7" {

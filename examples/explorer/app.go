@@ -19,7 +19,6 @@ import (
 	"github.com/reecho-go/reecho/examples/explorer/strikes"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/queryparams"
-	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/boltstore"
 )
 
@@ -38,7 +37,8 @@ type app struct {
 	results   *results
 	options   strikes.Options
 	filters   *queryparams.Schema[filter]
-	cachePage *queryparams.RememberedPage[cacheQuery, *sessionstate.State]
+	dashboard http.Handler
+	token     string // of who may see the dashboard
 	defaults  filter // what an empty query says
 	texts     catalog.Catalog
 	assets    *assets
@@ -116,10 +116,11 @@ func (a *app) build(cfg config) error {
 	if a.assets, err = newAssets(); err != nil {
 		return err
 	}
-	if a.cachePage, err = newCachePage(a.results.group); err != nil {
+	a.token = rand.Text()
+	if a.dashboard, err = newDashboard(a.token, a.results.group, db.group, sessions); err != nil {
 		return err
 	}
-	a.pages, err = newTemplates(a.assets, a.cachePage.Funcs())
+	a.pages, err = newTemplates(a.assets)
 	return err
 }
 
@@ -130,7 +131,7 @@ func (a *app) routes() {
 	e.Use(echomw.Recover(), securityHeaders, echomw.Gzip(), echov4.Middleware(a.stack), answerErrors)
 	e.GET("/", a.showPage)
 	e.GET("/you", a.showYou)
-	e.GET("/cache", a.showCache)
+	e.Any(dashboardPath, echo.WrapHandler(a.dashboard))
 	e.GET("/api/strikes", a.showJSON)
 	e.GET("/api/openapi.json", a.describeAPI)
 	e.GET("/static/*", echo.WrapHandler(a.assets))
@@ -140,7 +141,6 @@ func (a *app) routes() {
 	e.POST("/settings", a.set, form...)
 	e.POST("/theme", a.paint, form...)
 	e.POST("/clear", a.clear, form...)
-	e.POST("/cache/clear", a.clearState, form...)
 }
 
 // ServeHTTP implements http.Handler.

@@ -72,8 +72,8 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // newTemplates parses the templates; "page" is the whole page, "app" the part
-// that changes. Links on the page about the cache are made by links.
-func newTemplates(a *assets, links template.FuncMap) (*template.Template, error) {
-	t := template.New("").Funcs(template.FuncMap{"asset": a.url}).Funcs(links)
+// that changes.
+func newTemplates(a *assets) (*template.Template, error) {
+	t := template.New("").Funcs(template.FuncMap{"asset": a.url})
 	return t.ParseFS(templates, "templates/*.html")
 }

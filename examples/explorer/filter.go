@@ -56,7 +56,7 @@ func migrations() []queryparams.Migration {
 	}
 }
 
-// Validate implements queryparams.Validator with the rule that takes two
+// Validate checks, for queryparams, the rule that takes two
 // parameters.
 func (f filter) Validate() error {
 	if !f.From.IsZero() && !f.To.IsZero() && f.To.Before(f.From) {

@@ -170,14 +170,3 @@ func (r reader) Took(d time.Duration) string {
 	}
 	return r.printer.Sprint(number.Decimal(ms, number.MaxFractionDigits(digits))) + "\u00a0ms"
 }
-
-// Left is how long something lasts, coarsely.
-func (r reader) Left(d time.Duration) string {
-	if d < time.Minute {
-		return r.T("in %d s", max(0, int(d.Seconds())))
-	}
-	return r.T("in %d min", int(d.Minutes()))
-}
-
-// Kilobytes is an amount of memory.
-func (r reader) Kilobytes(bytes int64) string { return r.Number(float64(bytes)/1e3) + "\u00a0kB" }

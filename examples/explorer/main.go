@@ -58,7 +58,8 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		defer cancel()
 		err = errors.Join(err, a.Close(ctx))
 	}()
-	fmt.Fprintf(out, "explorer: http://%s\n", visible(l.Addr(), *addr))
+	url := "http://" + visible(l.Addr(), *addr)
+	fmt.Fprintf(out, "explorer: %s\ndashboard: %s\n", url, url+dashboardPath+"?token="+a.token)
 	return serve(ctx, l, a)
 }
 

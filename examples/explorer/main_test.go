@@ -189,25 +189,26 @@ func (r response) lacks(t *testing.T, texts ...string) {
 
 // A process is the program itself, as main runs it.
 type process struct {
-	URL  string
-	stop func() error
+	URL       string
+	Dashboard string // with its token
+	stop      func() error
 }
 
 // launch runs the program until stop is called; a second one may then take
 // the address of the first.
 func launch(args ...string) (*process, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	out := &lineBuffer{line: make(chan string, 1)}
+	out := &lineBuffer{lines: make(chan string, 1)}
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, args, out) }()
 	stop := sync.OnceValue(func() error { cancel(); return <-done })
 	select {
-	case line := <-out.line:
-		url, ok := strings.CutPrefix(line, "explorer: ")
-		if !ok {
-			return nil, errors.Join(fmt.Errorf("the program said %q", line), stop())
+	case lines := <-out.lines:
+		p := &process{stop: stop}
+		if _, err := fmt.Sscanf(lines, "explorer: %s\ndashboard: %s\n", &p.URL, &p.Dashboard); err != nil {
+			return nil, errors.Join(fmt.Errorf("the program said %q: %w", lines, err), stop())
 		}
-		return &process{url, stop}, nil
+		return p, nil
 	case err := <-done:
 		cancel()
 		return nil, fmt.Errorf("the program ended: %w", err)
@@ -254,17 +255,17 @@ func program(t *testing.T) *process {
 	return p
 }
 
-// lineBuffer hands on the first line written to it.
+// lineBuffer hands on the first two lines written to it.
 type lineBuffer struct {
-	buf  bytes.Buffer
-	line chan string
+	buf   bytes.Buffer
+	lines chan string
 }
 
 func (b *lineBuffer) Write(p []byte) (int, error) {
 	n, err := b.buf.Write(p)
-	if line, _, ok := strings.Cut(b.buf.String(), "\n"); ok {
+	if lines := b.buf.String(); strings.Count(lines, "\n") >= 2 {
 		select {
-		case b.line <- line:
+		case b.lines <- lines:
 		default:
 		}
 	}

@@ -77,7 +77,7 @@ func (a *app) newView(c echo.Context, f filter) (*pageView, error) {
 	}
 	theme := "" // of the visitor's choice; what the device says is for CSS
 	if in := ctxinfo.From(c); in.Source(ctxinfo.FacetTheme).Name == ctxinfo.ThemeCookie {
-		theme = in.Theme().Type.String()
+		theme = in.Theme().Type
 	}
 	v.Theme = theme
 	v.Themes = choices([]string{"", "light", "dark"}, func(theme string) string {

@@ -75,7 +75,7 @@ func remember[K, V any](into **cachedata.Cache[K, V], group *cachedata.Group, na
 		Store:      kept,
 		TTL:        10 * time.Minute,
 		MaxEntries: 500,
-		CountHits:  true, // for the page about the cache
+		CountHits:  true, // for the dashboard
 	}, cachedata.Funcs[K, V]{
 		Tags: func(key K, _ V) []string { return tags(key) },
 	})
@@ -84,17 +84,17 @@ func remember[K, V any](into **cachedata.Cache[K, V], group *cachedata.Group, na
 
 // tags are those of a result: the state that was asked for, if it was one.
 func tags(key any) []string {
-	if f, ok := asked(key); ok && f.State != "" {
-		return []string{stateTag(string(f.State))}
+	state := ""
+	switch key := key.(type) {
+	case strikes.Page:
+		state = key.Filter.State
+	case strikes.Filter:
+		state = key.State
 	}
-	return nil
-}
-
-func stateTag(state string) string { return "state " + state }
-
-// dropState forgets every result, of whatever panel, that was asked for one state.
-func (r *results) dropState(ctx context.Context, state string) error {
-	return r.group.ClearTag(ctx, stateTag(state))
+	if state == "" {
+		return nil
+	}
+	return []string{"state " + state}
 }
 
 // An answer is a result and how the cache came by it.

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/reecho-go/reecho/ctxinfo"
 	"github.com/reecho-go/reecho/examples/explorer/data"
 )
 
@@ -56,8 +55,8 @@ func textsInUse(t *testing.T) map[string]bool {
 	for m := time.January; m <= time.December; m++ {
 		used[m.String()] = true
 	}
-	for k := ctxinfo.SourceDefault; k <= ctxinfo.SourceGenerated; k++ {
-		used[k.String()] = true
+	for _, kind := range []string{"default", "connection", "header", "cookie", "query", "generated"} {
+		used[kind] = true
 	}
 	for _, status := range []int{400, 403, 404, 405, 413, 414, 500, 503} {
 		used[http.StatusText(status)] = true

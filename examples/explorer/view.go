@@ -44,7 +44,6 @@ type pageView struct {
 	APIHref string
 
 	You   *youView   // in place of all results
-	Held  *heldView  // likewise
 	Error *errorView // likewise
 
 	Script  template.HTML // tells the server what no header does

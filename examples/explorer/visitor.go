@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,7 +43,11 @@ type preference struct {
 // newSessions opens the visitors' state with the secret in the folder dir,
 // which is made on the first start.
 func newSessions(dir string, insecure bool) (*sessionstate.Manager, error) {
-	secrets, err := sessionstate.SecretFile(filepath.Join(dir, "secret"))
+	err := os.MkdirAll(dir, 0o700)
+	var secrets []sessionstate.Secret
+	if err == nil {
+		secrets, err = sessionstate.SecretFile(filepath.Join(dir, "secret"))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the folder of -state, %s: %w", dir, err)
 	}
@@ -165,7 +170,7 @@ func (a *app) facts(c echo.Context, r reader) []factView {
 	how := func(f ctxinfo.Facet) string {
 		source := in.Source(f)
 		text := r.T("from: %s", r.sourceName(source))
-		if !source.Trusted && source.Kind != ctxinfo.SourceDefault {
+		if !source.Trusted && source.Kind != "" {
 			text += ", " + r.T("your browser’s setting")
 		}
 		return text

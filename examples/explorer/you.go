@@ -41,7 +41,7 @@ func allWords() []word {
 			g := client.GeoOf(in)
 			return strings.Join(nonEmpty(g.City, g.Region, g.Country), ", ")
 		}},
-		{"Traceparent", "Trace", func(in *ctxinfo.Info, _ reader) string { return client.TraceOf(in).String() }},
+		{"Traceparent", "Trace", func(in *ctxinfo.Info, _ reader) string { return client.TraceOf(in).TraceID }},
 		{"Save-Data", "Save data", func(in *ctxinfo.Info, r reader) string { return yes(client.AgentOf(in).SaveData, r) }},
 		{"Sec-GPC", "Do not sell or share my data", func(in *ctxinfo.Info, r reader) string { return yes(client.AgentOf(in).GPC, r) }},
 		{"Sec-Fetch-Site", "Requested from", func(in *ctxinfo.Info, _ reader) string { return client.FetchOf(in).Site }},
@@ -60,7 +60,7 @@ func allFacts() []fact {
 		{ctxinfo.FacetIP, "Address", func(in *ctxinfo.Info, _ reader) string {
 			var way []string
 			for _, hop := range in.Hops() {
-				way = append(way, hop.Addr.String())
+				way = append(way, hop.String())
 			}
 			return strings.Join(way, " ← ")
 		}},
@@ -77,7 +77,7 @@ func allFacts() []fact {
 		}},
 		{ctxinfo.FacetTheme, "Colors", func(in *ctxinfo.Info, r reader) string { return r.T(colourName(in.Theme().Type)) }},
 		{ctxinfo.FacetReducedMotion, "Reduced motion", func(in *ctxinfo.Info, r reader) string { return r.YesNo(in.Theme().ReducedMotion) }},
-		{ctxinfo.FacetContrast, "Contrast", func(in *ctxinfo.Info, _ reader) string { return in.Theme().Contrast.String() }},
+		{ctxinfo.FacetContrast, "Contrast", func(in *ctxinfo.Info, _ reader) string { return in.Theme().Contrast }},
 		{ctxinfo.FacetEmbedded, "Shown in a frame", func(in *ctxinfo.Info, r reader) string { return embedding(in, r) }},
 		{ctxinfo.FacetRequestID, "Request", func(in *ctxinfo.Info, _ reader) string { return in.RequestID() }},
 	}
@@ -115,14 +115,14 @@ func newYouView(in *ctxinfo.Info, r reader) *youView {
 		source := in.Source(f.facet)
 		you.Facts = append(you.Facts, youFact{
 			ID: strings.ReplaceAll(f.facet.String(), " ", "-"), Name: r.T(f.name), Value: f.value(in, r), Source: r.sourceName(source),
-			Known: source.Kind != ctxinfo.SourceDefault, Trusted: source.Trusted,
+			Known: source.Kind != "", Trusted: source.Trusted,
 		})
 	}
 	for _, w := range allWords() {
 		v := youFact{ID: strings.ToLower(w.header), Name: r.T(w.name), Value: w.value(in, r)}
 		source := ctxinfo.Source{}
 		if v.Known = v.Value != ""; v.Known {
-			source = ctxinfo.Source{Kind: ctxinfo.SourceHeader, Name: w.header}
+			source = ctxinfo.Source{Kind: "header", Name: w.header}
 		}
 		v.Source = r.sourceName(source)
 		you.Facts = append(you.Facts, v)
@@ -142,9 +142,9 @@ func newYouView(in *ctxinfo.Info, r reader) *youView {
 // sourceName is a source in the reader's language.
 func (r reader) sourceName(s ctxinfo.Source) string {
 	if s.Name == "" {
-		return r.T(s.Kind.String())
+		return r.T(s.String())
 	}
-	return r.T(s.Kind.String()) + " " + s.Name
+	return r.T(s.Kind) + " " + s.Name
 }
 
 // YesNo is a truth in the reader's language.
@@ -156,11 +156,11 @@ func (r reader) YesNo(yes bool) string {
 }
 
 // colourName is the text for a colour scheme.
-func colourName(t ctxinfo.ThemeType) string {
-	switch t {
-	case ctxinfo.Light:
+func colourName(theme string) string {
+	switch theme {
+	case "light":
 		return "Light"
-	case ctxinfo.Dark:
+	case "dark":
 		return "Dark"
 	default:
 		return "your device’s setting"

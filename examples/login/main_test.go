@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		main()
+		program(1000)
 		os.Exit(0)
 	}
 	code := m.Run()

@@ -104,7 +104,7 @@ func TestASecondProcessOnAFileSaysThatItIsInUse(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "login.db")
 	first := startProgram(t, "-file", file)
-	err := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-file", file}, io.Discard)
+	err := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-file", file}, io.Discard, 1000)
 	if err == nil || !strings.Contains(err.Error(), "in use") || !strings.Contains(err.Error(), file) {
 		t.Errorf("run: %v", err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // Timing tells the browser, in the Server-Timing header, how long a handler
-// took until its headers left, and counts the requests for its operator.
+// took until its headers were sent, and counts the requests for its operator.
 type Timing struct {
 	requests atomic.Int64
 }

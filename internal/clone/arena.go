@@ -74,13 +74,20 @@ func arenasOf(parts []part) (arenas []*arena, rest []part) {
 
 // fix copies the fields of a in count structs at p.
 func (a *arena) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
-	if len(s.blocks) > 0 { // what pointers lead into is copied already
+	if s.careful {
+		copied := len(s.blocks) > 0 // what pointers lead into is copied already
 		for i := range uintptr(count) {
 			for _, off := range a.offs {
-				a.of.fix(unsafe.Add(p, i*stride+off), s)
+				if at := unsafe.Add(p, i*stride+off); copied {
+					a.of.fix(at, s)
+				} else if h := (*header)(at); h.len <= a.small {
+					s.moveSlice(a.of, h) // which notes it
+				}
 			}
 		}
-		return
+		if copied {
+			return
+		}
 	}
 	size := int(a.of.elem.typ.Size())
 	first, total := 0, 0

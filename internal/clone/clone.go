@@ -47,6 +47,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -97,7 +98,8 @@ type Untyped struct {
 	c      *compiler
 	root   *node
 	t      raw.Type
-	inside bool      // CopyExactly has something to look for
+	inside bool // CopyExactly has something to look for
+	links  Links
 	runs   sync.Pool // *Run
 }
 
@@ -111,7 +113,14 @@ func ForType(t reflect.Type, cfg Config) (*Untyped, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Untyped{c: c, root: root, t: raw.Of(t), inside: c.mayPointInside(root)}, nil
+	u := &Untyped{c: c, root: root, t: raw.Of(t), inside: c.mayPointInside(root)}
+	if u.inside && !c.open {
+		c.narrow(root)
+	}
+	if !slices.ContainsFunc(c.reachable(root), (*node).mayShare) {
+		u.links = Tree
+	}
+	return u, nil
 }
 
 // Flat reports whether the type is free of references that could be written through: copying is assignment and cannot
@@ -143,6 +152,14 @@ const (
 	// Inside says that some lead into the middle of something that is reached in another way as well.
 	Inside
 )
+
+// Links returns what every copy has by its type: Tree, or Shared if that depends on the value.
+func (u *Untyped) Links() Links { return u.links }
+
+// mayShare reports whether a copy of an n may have several references to one place.
+func (n *node) mayShare() bool {
+	return n.tracked || n.role == roleMethod || n.role == roleSpecial || n.role == roleInterface
+}
 
 // Run is the working memory of one copy: pooled, so that a copy allocates what the copy itself consists of. Who has
 // the type makes a copy of *v without a look at it by reflection:
@@ -229,8 +246,8 @@ func (p *Plan[V]) copy(v V) (out V, err error) {
 	return out, nil
 }
 
-// Size is [Untyped.Size] of v.
-func (p *Plan[V]) Size(v V) int64 { return p.Untyped.Size(unsafe.Pointer(&v)) }
+// Size is [Untyped.Size] of v, of which nothing is known.
+func (p *Plan[V]) Size(v V) int64 { return p.Untyped.Size(unsafe.Pointer(&v), Shared) }
 
 // Copyable reports whether every value of t can be copied, within the limits: it holds nothing that is refused, and
 // no interface, which could.

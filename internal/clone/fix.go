@@ -97,9 +97,11 @@ func (n *node) fixPointer(p unsafe.Pointer, s *state) {
 	if old == nil {
 		return
 	}
-	if moved := s.moved(old); moved != nil {
-		*(*unsafe.Pointer)(p) = moved
-		return
+	if s.careful {
+		if moved := s.meets(n, old, int(n.elem.mem.size), n.dom.id); moved != nil {
+			*(*unsafe.Pointer)(p) = moved
+			return
+		}
 	}
 	var slot *seenSlot
 	if n.tracked && !s.tree {
@@ -141,8 +143,7 @@ func (n *node) fixSlice(p unsafe.Pointer, s *state) {
 		return
 	}
 	old := h.data
-	if moved := s.moved(old); moved != nil {
-		*h = header{moved, length, length}
+	if s.careful && s.moveSlice(n, h) {
 		return
 	}
 	var slot *seenSlot
@@ -305,8 +306,8 @@ func (n *node) fixMethod() func(unsafe.Pointer, *state) {
 		if nilable(t.Kind()) && v.IsNil() {
 			return
 		}
-		if t.Kind() == reflect.Pointer {
-			if moved := s.moved(*(*unsafe.Pointer)(p)); moved != nil {
+		if s.careful && t.Kind() == reflect.Pointer {
+			if moved := s.meets(n, *(*unsafe.Pointer)(p), int(t.Elem().Size()), ^n.dom.id); moved != nil {
 				*(*unsafe.Pointer)(p) = moved
 				return
 			}
@@ -387,9 +388,11 @@ func (n *node) fixHeldMethod(p unsafe.Pointer, s *state) {
 	old := f.data
 	d := s.c.behind(t)
 	if d.dom != nil {
-		if moved := s.moved(old); moved != nil && t.Kind() == reflect.Pointer {
-			f.data = moved
-			return
+		if s.careful && t.Kind() == reflect.Pointer {
+			if moved := s.meets(d.n, old, int(t.Elem().Size()), ^d.dom.id); moved != nil {
+				f.data = moved
+				return
+			}
 		}
 		if slot := s.seen.find(old, d.dom.id); slot.copy != nil {
 			f.data = slot.copy

@@ -33,6 +33,7 @@ const (
 // A node is immutable once it is linked.
 type node struct {
 	typ    reflect.Type
+	kind   reflect.Kind
 	role   role
 	flat   bool       // copying is assignment
 	reason string     // roleRefused: why
@@ -47,7 +48,10 @@ type node struct {
 	tracked bool // two paths may lead to one target: remember the copy of each
 	deep    bool // part of a cycle of types: count the depth
 	direct  bool // an interface holds the value itself, not a pointer to it
+	holds   bool // pointers may lead into the middle of what a value refers to; see notes
+	leads   bool // a value may lead into the middle of what another one refers to
 
+	outs   []part                                           // what of a value may refer to memory outside of it
 	mem    memory                                           // typed memory for values of typ
 	fix    func(p unsafe.Pointer, s *state)                 // replaces the references in the shallow copy at p; nil when flat
 	inside func(p unsafe.Pointer, count int, s *state)      // slice: how its elements are copied, if not each by itself
@@ -147,6 +151,8 @@ func (c *compiler) compile(t reflect.Type) (*node, error) {
 	c.analyse(root)
 	for _, n := range c.fresh {
 		n.link()
+		n.holds, n.leads = true, true // unless narrow finds otherwise
+		n.outs = n.outsideParts(nil, 0)
 		if n.role == roleSlice {
 			n.linkInside()
 		}
@@ -194,7 +200,7 @@ func (c *compiler) discover(t reflect.Type) *node {
 	if n := c.nodes[t]; n != nil {
 		return n
 	}
-	n := &node{typ: t}
+	n := &node{typ: t, kind: t.Kind()}
 	c.nodes[t] = n
 	c.fresh = append(c.fresh, n)
 	if c.builtin(t) {

@@ -13,10 +13,12 @@ import (
 // CopyExactly is CopyTo for a value in which pointers may lead into the middle of something that is copied too: to a
 // field of a struct, or an element of an array or slice, that is reached in another way as well. In the copy they
 // lead to the same place of its own, and slices that overlap do so there, too. links says how the references of the
-// copy lead to each other: if that is not Inside, CopyTo makes the same copy. Both may take a copy as the original.
+// copy lead to each other: if that is not Inside, CopyTo makes the same copy; else CopyInside does. All may take a
+// copy as the original.
 //
-// To find out costs about as much as a walk over the value, and nothing for types that cannot have such pointers. With them a
-// copy takes several times as long as without. It fails if a pointer leads into what is copied by a method of its own.
+// It makes the copy as CopyTo does, and notes where references lead: see notes. Only if some may lead into the middle of
+// something is that copy thrown away, and another one made by CopyInside. It fails if a pointer leads into what is
+// copied by a method of its own.
 func (u *Untyped) CopyExactly(dst, src unsafe.Pointer) (links Links, err error) {
 	u.t.Move(dst, src)
 	if u.root.flat {
@@ -24,7 +26,31 @@ func (u *Untyped) CopyExactly(dst, src unsafe.Pointer) (links Links, err error) 
 	}
 	r := u.Begin()
 	r.begin()
-	if u.inside && r.findBlocks(u.root, dst) {
+	r.noting, r.careful = u.inside, u.inside
+	u.root.fix(dst, &r.state)
+	r.drain()
+	if u.inside && r.notes.meet() {
+		_ = r.End() // it may be too large since it has several places for one
+		return u.CopyInside(dst, src)
+	}
+	if !r.shared {
+		links = Tree
+	}
+	err = r.End()
+	runtime.KeepAlive(src) // what it refers to is known by its addresses alone
+	return links, err
+}
+
+// CopyInside is CopyExactly for a value in which pointers are known to lead into the middle of something, or likely to.
+// It takes several times as long.
+func (u *Untyped) CopyInside(dst, src unsafe.Pointer) (links Links, err error) {
+	u.t.Move(dst, src)
+	if u.root.flat {
+		return Tree, nil
+	}
+	r := u.Begin()
+	r.begin()
+	if r.findBlocks(u.root, dst) {
 		links = Inside
 		r.copyBlocks()
 	}
@@ -57,7 +83,19 @@ func (u *Untyped) whole(v unsafe.Pointer) error {
 // values lie inside of something else, or a slice of the elements of an array that a pointer leads to, or an interface, which may hold both.
 func (c *compiler) mayPointInside(root *node) bool {
 	all := c.reachable(root)
-	inside, elems := map[reflect.Type]bool{}, map[reflect.Type]bool{}
+	inside, elems := insideOf(all)
+	for _, n := range all {
+		if n.open() || n.role == roleSlice && elems[n.elem.typ] || n.pointer() && inside[n.typ.Elem()] {
+			return true
+		}
+	}
+	return false
+}
+
+// insideOf returns the types of what lies inside of something that the nodes lead to, and those of the elements of arrays
+// that pointers lead to.
+func insideOf(all []*node) (inside, elems map[reflect.Type]bool) {
+	inside, elems = map[reflect.Type]bool{}, map[reflect.Type]bool{}
 	add := func(t reflect.Type) {
 		inside[t] = true
 		addParts(t, inside)
@@ -71,16 +109,13 @@ func (c *compiler) mayPointInside(root *node) bool {
 			addElems(n.typ.Elem(), elems)
 		}
 	}
-	for _, n := range all {
-		if n.open() || n.role == roleSlice && elems[n.elem.typ] || (n.pointer() || n.opaque && n.typ.Kind() == reflect.Pointer) && inside[n.typ.Elem()] {
-			return true
-		}
-	}
-	return false
+	return inside, elems
 }
 
-// pointer reports whether n is a pointer to something that is not opaque.
-func (n *node) pointer() bool { return n.typ.Kind() == reflect.Pointer && !n.opaque && !n.flat }
+// pointer reports whether n is a pointer whose target is copied.
+func (n *node) pointer() bool {
+	return n.typ.Kind() == reflect.Pointer && !n.flat && n.role != roleDropped
+}
 
 // addParts adds the types of all that lies inside of a t.
 func addParts(t reflect.Type, inside map[reflect.Type]bool) {
@@ -118,14 +153,7 @@ type block struct {
 }
 
 // moved returns where in the copy that is which was at old, or nil if it is in no block.
-func (s *state) moved(old unsafe.Pointer) unsafe.Pointer {
-	if len(s.blocks) == 0 {
-		return nil
-	}
-	return s.movedBlock(uintptr(old))
-}
-
-func (s *state) movedBlock(old uintptr) unsafe.Pointer {
+func (s *state) moved(old uintptr) unsafe.Pointer {
 	i, _ := slices.BinarySearchFunc(s.blocks, old, func(b block, at uintptr) int {
 		if b.lo <= at {
 			return -1
@@ -144,7 +172,7 @@ func (s *state) copyBlocks() {
 	for i := range s.blocks {
 		b := &s.blocks[i]
 		if !s.charge(b.by, int(b.hi-b.lo)) {
-			s.blocks = nil
+			s.blocks, s.careful = nil, false
 			return
 		}
 		b.copied = b.of.mem.clone(s, *(*unsafe.Pointer)(unsafe.Pointer(&b.lo)), b.len())
@@ -181,7 +209,7 @@ func (s *state) findBlocks(n *node, p unsafe.Pointer) bool {
 		s.fail(err)
 	}
 	if inside {
-		s.blocks = w.blocks
+		s.blocks, s.careful = w.blocks, true
 	}
 	return inside
 }

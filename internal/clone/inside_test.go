@@ -82,6 +82,10 @@ func exactly[T any](t *testing.T, v T) (T, bool, error) {
 		to := new(T)
 		links, err := p.CopyExactly(unsafe.Pointer(to), unsafe.Pointer(from))
 		inside := links == clone.Inside
+		searched, wrong := p.CopyInside(unsafe.Pointer(new(T)), unsafe.Pointer(from))
+		if inside != (searched == clone.Inside) || (err == nil) != (wrong == nil) {
+			t.Errorf("%T: the copy finds links %d, %v; a search finds %d, %v", v, links, err, searched, wrong)
+		}
 		if err != nil {
 			return *to, inside, err
 		}

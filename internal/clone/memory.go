@@ -105,14 +105,22 @@ func sliceAs[T any](per int) func(*node) func(unsafe.Pointer, *state) {
 			case h.data == nil:
 			case h.len == 0:
 				*h = header{data: unsafe.Pointer(&nothing)}
-			case len(s.blocks) > 0 && s.moved(h.data) != nil:
-				*h = header{s.moved(h.data), h.len, h.len}
+			case s.careful && s.moveSlice(of, h):
 			case s.charge(of, h.len*size):
 				to := duplicate(unsafe.Slice((*T)(h.data), h.len*per))
 				*h = header{unsafe.Pointer(unsafe.SliceData(to)), h.len, h.len}
 			}
 		}
 	}
+}
+
+// moveSlice makes the slice at h, of n, lead into the blocks if its array is in one, and reports whether it is.
+func (s *state) moveSlice(n *node, h *header) bool {
+	moved := s.meets(n, h.data, h.len*int(n.elem.mem.size), n.sliceTag(h.len))
+	if moved != nil {
+		*h = header{moved, h.len, h.len}
+	}
+	return moved != nil
 }
 
 // cloneReflected clones values of any type whose values an interface holds by address.

@@ -15,14 +15,14 @@ const mapOverhead = 48
 
 // Size estimates the bytes of memory that what is at v occupies: itself and everything it reaches, shared targets counted once, strings each time.
 // It leaves out what is shared by Copy (locations, errors) and the rounding of the allocator. It costs about as much as walking the value; for plain
-// fixed-size types it is a constant.
-func (u *Untyped) Size(v unsafe.Pointer) int64 {
+// fixed-size types it is a constant. links is what is known of v, such as [Untyped.Links] of a copy: of a Tree nothing has to be remembered.
+func (u *Untyped) Size(v unsafe.Pointer, links Links) int64 {
 	own := int64(u.root.typ.Size())
 	if !u.root.outside {
 		return own
 	}
 	r := u.Begin()
-	z := sizer{c: u.c, seen: r.seen}
+	z := sizer{c: u.c, seen: r.seen, tree: links == Tree}
 	z.values(u.root, v, 1)
 	for len(z.later) > 0 {
 		w := z.later[len(z.later)-1]
@@ -36,11 +36,15 @@ func (u *Untyped) Size(v unsafe.Pointer) int64 {
 	return own + z.total
 }
 
+// FixedSize reports whether every value takes the size of its type.
+func (u *Untyped) FixedSize() bool { return !u.root.outside }
+
 // sizer adds up what is reached. It remembers every target, since Clone methods hide parts of a type
 // from the analysis that Copy relies on; and it makes a list of what is too deep for the stack, as Copy does.
 type sizer struct {
 	c     *compiler
 	seen  seenTable
+	tree  bool // no two references lead to one place
 	total int64
 	depth int
 	later []pending
@@ -57,13 +61,33 @@ func (z *sizer) values(n *node, p unsafe.Pointer, count int) {
 	}
 	z.depth++
 	for i := range uintptr(count) {
-		z.value(n, unsafe.Add(p, i*n.typ.Size()))
+		at := unsafe.Add(p, i*n.mem.size)
+		for j := range n.outs {
+			z.value(n.outs[j].n, unsafe.Add(at, n.outs[j].off))
+		}
 	}
 	z.depth--
 }
 
+// outsideParts appends the parts of n at off that may refer to memory outside of n: of nested structs one list.
+func (n *node) outsideParts(parts []part, off uintptr) []part {
+	switch {
+	case !n.outside:
+	case n.kind == reflect.Struct && !n.opaque:
+		for _, e := range n.fields {
+			parts = e.to.outsideParts(parts, off+e.off)
+		}
+	default:
+		parts = append(parts, part{off, n})
+	}
+	return parts
+}
+
 // first reports whether the target at p has not been counted yet.
 func (z *sizer) first(p unsafe.Pointer, tag uint64) bool {
+	if z.tree {
+		return true
+	}
 	slot := z.seen.find(p, tag)
 	if slot.copy != nil {
 		return false
@@ -77,24 +101,20 @@ func (z *sizer) value(n *node, p unsafe.Pointer) {
 		z.own(n, p)
 		return
 	}
-	switch n.typ.Kind() {
+	switch n.kind {
 	case reflect.String:
 		z.total += int64(len(*(*string)(p)))
-	case reflect.Struct:
-		for _, e := range n.fields {
-			z.values(e.to, unsafe.Add(p, e.off), 1)
-		}
 	case reflect.Array:
 		z.values(n.elem, p, n.typ.Len())
 	case reflect.Pointer:
 		if to := *(*unsafe.Pointer)(p); to != nil && z.first(to, n.dom.id) {
-			z.total += int64(n.elem.typ.Size())
+			z.total += int64(n.elem.mem.size)
 			z.values(n.elem, to, 1)
 		}
 	case reflect.Slice:
 		h := *(*header)(p)
 		if h.cap > 0 && z.first(h.data, n.sliceTag(h.len)) {
-			z.total += int64(h.cap) * int64(n.elem.typ.Size())
+			z.total += int64(h.cap) * int64(n.elem.mem.size)
 			z.values(n.elem, h.data, h.len)
 		}
 	case reflect.Map:
@@ -107,7 +127,7 @@ func (z *sizer) value(n *node, p unsafe.Pointer) {
 }
 
 // anyNode stands for what a slog.Value holds.
-var anyNode = &node{typ: reflect.TypeFor[any]()}
+var anyNode = &node{typ: reflect.TypeFor[any](), kind: reflect.Interface}
 
 // own adds what a value refers to whose own methods tell: the length of its encoding.
 func (z *sizer) own(n *node, p unsafe.Pointer) {

@@ -18,10 +18,13 @@ type state struct {
 	c    *compiler
 	seen seenTable
 
-	blocks []block // of a copy by [Untyped.CopyExactly], by their addresses
-	spare  []block // memory for them
-	tree   bool    // no two references lead to one place: nothing has to be remembered
-	shared bool    // some do, or may
+	careful bool // there are blocks, or notes are taken
+	noting  bool // where references lead is noted
+	notes   notes
+	blocks  []block // of a copy by [Untyped.CopyInside], by their addresses
+	spare   []block // memory for them
+	tree    bool    // no two references lead to one place: nothing has to be remembered
+	shared  bool    // some do, or may
 
 	bytes, nodes int // what is left of the limits; negative once the copy has failed
 	depth, floor int // references followed in all, and where this part of the work list began
@@ -63,7 +66,10 @@ func (s *state) drain() {
 func (s *state) end(root reflect.Type) error {
 	err := s.err
 	s.seen.reset()
-	s.blocks, s.tree, s.shared = nil, false, false
+	if s.noting {
+		s.notes.reset()
+	}
+	s.blocks, s.careful, s.noting, s.tree, s.shared = nil, false, false, false, false
 	clear(s.pending[:cap(s.pending)])
 	if cap(s.pending) > 1<<12 {
 		s.pending = nil

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// Said is what a response's Vary and Cache-Control said before a hook ran.
-type Said struct{ vary, control []string }
+// Caching is a response's Vary and Cache-Control as they were before a hook ran.
+type Caching struct{ vary, control []string }
 
-// SaidIn notes what h says.
-func SaidIn(h http.Header) Said { return Said{h["Vary"], h["Cache-Control"]} }
+// CachingIn returns those of h.
+func CachingIn(h http.Header) Caching { return Caching{h["Vary"], h["Cache-Control"]} }
 
-// MergeInto merges what a hook has made of h with what h said before: Vary
+// MergeInto merges what a hook has made of h with what h held before: Vary
 // becomes the union, Cache-Control the strictest of both. So a hook may simply
 // set its own.
-func (s Said) MergeInto(h http.Header) {
+func (s Caching) MergeInto(h http.Header) {
 	if now := h["Vary"]; len(s.vary) > 0 && !slices.Equal(s.vary, now) {
 		h["Vary"] = []string{MergeVary(s.vary, now)}
 	}
@@ -121,6 +121,19 @@ func shorter(a, b string) string {
 		return ""
 	}
 	return strconv.Itoa(min(seconds(a), seconds(b)))
+}
+
+// ParseCacheControl returns the directives of Cache-Control by their names in lower
+// case, with the values as they are; of several of one name, the strictest.
+func ParseCacheControl(lines []string) map[string]string {
+	if len(lines) == 0 {
+		return nil
+	}
+	directives := make(map[string]string)
+	for _, d := range parseDirectives(lines) {
+		directives[d.name] = d.value
+	}
+	return directives
 }
 
 func seconds(s string) int {

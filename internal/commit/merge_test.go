@@ -61,7 +61,7 @@ func TestMergeVary(t *testing.T) {
 func TestAMergeLeavesUntouchedHeadersAlone(t *testing.T) {
 	t.Parallel()
 	h := http.Header{"Vary": {"A", "B"}, "Cache-Control": {"max-age=1", "private"}}
-	commit.SaidIn(h).MergeInto(h)
+	commit.CachingIn(h).MergeInto(h)
 	if len(h["Vary"]) != 2 || len(h["Cache-Control"]) != 2 {
 		t.Errorf("headers = %v, want them as they were", h)
 	}

@@ -37,12 +37,13 @@ type Host interface {
 	// nil if there is none.
 	ErrorHandler(c Context) any
 
+	// Implied is the status of a body that is written to w without one.
+	Implied(w http.ResponseWriter) int
+
 	// What follows is about the response whose writer r is.
 
 	// Left notes that a final status is on its way to the client.
 	Left(r *Run, status int)
-	// Implied is the status of a body that comes without one.
-	Implied(r *Run) int
 	// Settle makes the framework forget that it has taken an informational
 	// status for the final one, if it has.
 	Settle(r *Run)

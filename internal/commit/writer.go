@@ -58,7 +58,7 @@ func (r *Run) ready() bool {
 	if r.state.Load() == done {
 		return true
 	}
-	status := r.Host.Implied(r)
+	status := r.Host.Implied(r.under)
 	if !r.leave(status, r.under.Header()) {
 		return false
 	}

@@ -70,10 +70,12 @@ func (t *Table) DoMany(ctx context.Context, keys []Key, terms Terms, size int, w
 // chunk is a load that is being put together.
 type chunk struct {
 	*run
-	begun context.Context //nolint:containedctx // on its way to the load's goroutine
-	keys  []int
-	calls []*call
+	work Batch
+	led  []int // the keys whose calls are those of the run
 }
+
+// Name names the load, which waits for another one: so it has all its keys.
+func (c *chunk) Name() string { return c.work.Name(c.led) }
 
 // joinMany returns the calls that are to be waited for, nil where there is a
 // result already, and sets the loads going that it needs.
@@ -84,11 +86,9 @@ func (t *Table) joinMany(ctx context.Context, keys []Key, terms Terms, size int,
 		if next != nil {
 			return next.run, nil
 		}
-		// A load is named only while it waits for another one: then it runs,
-		// and has all its keys.
-		c := new(chunk)
+		c := &chunk{work: work}
 		var err error
-		if c.run, c.begun, err = t.tracker.start(ctx, terms, func() string { return work.Name(c.keys) }, loading); err != nil {
+		if c.run, err = t.tracker.start(ctx, terms, c, loading); err != nil {
 			return nil, err
 		}
 		next = c
@@ -96,10 +96,7 @@ func (t *Table) joinMany(ctx context.Context, keys []Key, terms Terms, size int,
 	}
 	start := func() {
 		if next != nil {
-			for _, c := range next.calls {
-				next.run.keys = append(next.run.keys, c.key)
-			}
-			go t.load(next.begun, next.run, next.calls, next.compute(work))
+			go t.load(next.run, next.compute)
 			next = nil
 		}
 	}
@@ -112,8 +109,8 @@ func (t *Table) joinMany(ctx context.Context, keys []Key, terms Terms, size int,
 		if calls[i] == nil || r.Role != Led {
 			continue
 		}
-		next.keys, next.calls = append(next.keys, i), append(next.calls, calls[i])
-		if len(next.keys) == size {
+		next.led = append(next.led, i)
+		if len(next.led) == size {
 			start()
 		}
 	}
@@ -121,10 +118,9 @@ func (t *Table) joinMany(ctx context.Context, keys []Key, terms Terms, size int,
 	return calls
 }
 
-func (c *chunk) compute(work Batch) func(context.Context) {
-	return func(ctx context.Context) {
-		work.Load(ctx, c.keys, func(n int, result any, err error) { c.calls[n].settle(result, err) })
-	}
+// compute settles the calls of the load.
+func (c *chunk) compute(ctx context.Context) {
+	c.work.Load(ctx, c.led, func(n int, result any, err error) { c.calls[n].settle(result, err) })
 }
 
 // awaitMany notes that loading waits for the calls, and returns what ends that.

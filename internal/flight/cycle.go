@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/reecho-go/reecho/observe"
 )
@@ -15,31 +16,44 @@ type CycleError = observe.CycleError
 // node is a load in the graph of who waits for whom. A load that calls another
 // cache is known by the node in its context.
 type node struct {
-	name    func() string
+	named   named
 	tracker *Tracker
-	parent  *node // the load that has started it and waits; nil: none
-	keys    []Key // what it loads; written before the load begins
+	parent  *node   // the load that has started it and waits; nil: none
+	calls   []*call // what it loads; complete before the load begins
 
 	mu    sync.Mutex
 	waits map[*node]int // for how many of this load's callers
 }
 
+// named has the name of a load, which is asked for in errors alone.
+type named interface{ Name() string }
+
 type nodeKey struct{}
 
-type nodeContext struct {
-	context.Context
-	node *node
+// detached is a context with the values of another one, and with a load. As with
+// context.WithoutCancel, it does not end; but context.Cause would find the end of the
+// other one, so it is to be the parent of a context that can be cancelled.
+type detached struct {
+	values context.Context //nolint:containedctx // for its values
+	node   *node
 }
+
+// Deadline implements context.Context.
+func (*detached) Deadline() (end time.Time, ok bool) { return end, false }
+
+// Done implements context.Context.
+func (*detached) Done() <-chan struct{} { return nil }
+
+// Err implements context.Context.
+func (*detached) Err() error { return nil }
 
 // Value implements context.Context.
-func (c *nodeContext) Value(key any) any {
+func (d *detached) Value(key any) any {
 	if key == (nodeKey{}) {
-		return c.node
+		return d.node
 	}
-	return c.Context.Value(key)
+	return d.values.Value(key)
 }
-
-func withNode(ctx context.Context, n *node) context.Context { return &nodeContext{ctx, n} }
 
 // nodeOf returns the load that ctx belongs to, or nil.
 func nodeOf(ctx context.Context) *node {
@@ -65,9 +79,9 @@ func (n *node) await(target *node) error {
 		return nil
 	}
 	n.release(target)
-	e := &CycleError{Path: []string{n.name()}}
+	e := &CycleError{Path: []string{n.named.Name()}}
 	for _, p := range path {
-		e.Path = append(e.Path, p.name())
+		e.Path = append(e.Path, p.named.Name())
 	}
 	return e
 }

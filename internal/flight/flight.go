@@ -119,8 +119,11 @@ type Terms struct {
 	Patience time.Duration
 	Leave    func() bool
 	// Quiet: a panic of the load is only returned, as a *panics.Error, and not
-	// raised again.
+	// panicked with again.
 	Quiet bool
+	// Joined is called by DoAt, outside all locks, with the task of a call that
+	// somebody else has started, when this caller has waited for it. Nil: nothing is.
+	Joined func(Task)
 }
 
 // Role is how a caller came to its result.
@@ -133,7 +136,10 @@ const (
 	Found              // Find had the result
 )
 
-const shards = 16
+const (
+	shardBits = 4
+	shards    = 1 << shardBits
+)
 
 // Key identifies a call in a table: by a word, a text, or both.
 type Key struct {
@@ -184,7 +190,11 @@ func NewTable(tracker *Tracker) *Table {
 }
 
 func (t *Table) shard(key Key) *shard {
-	return &t.shards[maphash.Comparable(t.seed, key)%shards]
+	h := key.Word
+	if key.Text != "" {
+		h ^= maphash.String(t.seed, key.Text)
+	}
+	return &t.shards[h*0x9e3779b97f4a7c15>>(64-shardBits)]
 }
 
 // Do is [Table.DoAt] without terms.
@@ -203,11 +213,9 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 	if err := ctx.Err(); err != nil {
 		return nil, Led, err
 	}
-	var begun context.Context
 	loading := nodeOf(ctx)
-	c, found, role, err := t.join(key, terms.At, loading, work, func() (r *run, err error) {
-		r, begun, err = t.tracker.start(ctx, terms, work.Name, loading)
-		return r, err
+	c, found, role, err := t.join(key, terms.At, loading, work, func() (*run, error) {
+		return t.tracker.start(ctx, terms, work, loading)
 	})
 	switch {
 	case err == errWithin:
@@ -215,8 +223,7 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 	case c == nil:
 		return found, role, err
 	case role == Led:
-		c.keys = []Key{key}
-		go t.load(begun, c.run, []*call{c}, single(c, work))
+		go t.load(c.run, nil)
 	}
 
 	if loading != nil {
@@ -230,7 +237,11 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 	}
 	t.tracker.waiting.Add(1)
 	defer t.tracker.waiting.Add(-1)
-	if err := t.wait(ctx, c, &terms); err != nil {
+	err = t.wait(ctx, c, &terms)
+	if role == Joined && terms.Joined != nil {
+		terms.Joined(c.task)
+	}
+	if err != nil {
 		return nil, role, err
 	}
 	if role == Led && !terms.Quiet {
@@ -260,6 +271,9 @@ type Joining struct {
 	call  *call
 }
 
+// Task is that of the call.
+func (j Joining) Task() Task { return j.call.task }
+
 // Wait returns the result of the call, as [Table.DoAt] does. It is apart from Join,
 // so that a goroutine that waits needs no more than the smallest stack.
 func (j Joining) Wait(ctx context.Context) (any, error) {
@@ -286,7 +300,7 @@ func (t *Table) Start(ctx context.Context, key Key, terms Terms, work Work, ende
 	if _, ok := work.Find(); ok {
 		return false
 	}
-	r, begun, err := t.tracker.start(ctx, terms, work.Name, nil)
+	r, err := t.tracker.start(ctx, terms, work, nil)
 	if err != nil {
 		return false
 	}
@@ -295,15 +309,9 @@ func (t *Table) Start(ctx context.Context, key Key, terms Terms, work Work, ende
 	if c := s.calls[key]; c != nil {
 		s.take(c, "clear")
 	}
-	c := s.open(key, r, work)
-	r.keys = []Key{key}
-	go t.load(begun, r, []*call{c}, single(c, work))
+	s.open(key, r, work)
+	go t.load(r, nil)
 	return true
-}
-
-// single computes the only call of a load.
-func single(c *call, work Work) func(context.Context) {
-	return func(ctx context.Context) { c.settle(work.Load(ctx)) }
 }
 
 // join finds what there is for key, or makes a call of the load that lead
@@ -354,10 +362,15 @@ func (s *shard) enter(key Key, at Mark, outside bool) *call {
 	return c
 }
 
-// open makes a call of key, which must have none.
+// open makes a call of key, which must have none, and adds it to the run.
 func (s *shard) open(key Key, r *run, task Task) *call {
-	c := &call{run: r, key: key, task: task, done: make(chan struct{})}
+	c := &r.first
+	if len(r.calls) > 0 {
+		c = new(call)
+	}
+	c.run, c.key, c.task, c.done = r, key, task, make(chan struct{})
 	c.loaded.err = errUnsettled
+	r.calls = append(r.calls, c)
 	if s.calls == nil {
 		s.calls = make(map[Key]*call)
 	}
@@ -422,36 +435,50 @@ func (t *Table) leave(c *call, keep bool) bool {
 	return true
 }
 
-// load is the goroutine of a run; compute settles its calls.
-func (t *Table) load(ctx context.Context, r *run, calls []*call, compute func(context.Context)) {
-	stop := func() bool { return true }
-	if limit, limited := ctx.Deadline(); limited {
-		// Not when ctx ends, which it may do before: closed owners end it.
-		stop = time.AfterFunc(time.Until(limit), func() {
-			<-ctx.Done()
-			if context.Cause(ctx) != ErrAbandoned {
-				t.expire(ctx, r, calls)
-			}
-		}).Stop
+// load is the goroutine of a run. compute settles its calls; nil: there is one, whose
+// task is a Work.
+func (t *Table) load(r *run, compute func(context.Context)) {
+	var limit *time.Timer
+	if r.limited {
+		limit = t.limit(r)
 	}
 	returned := false
 	defer func() {
 		if !returned {
-			err := panics.In(panics.Recovered(recover()), r.name())
-			for _, c := range calls {
+			err := panics.In(panics.Recovered(recover()), r.named.Name())
+			for _, c := range r.calls {
 				c.fail(err)
 			}
 		}
-		t.finish(ctx, r, calls)
-		stop()
+		t.finish(r)
+		if limit != nil {
+			limit.Stop()
+		}
 		r.cancel(nil)
 		t.tracker.end(r)
 		if r.ended != nil {
 			r.ended()
 		}
 	}()
-	compute(ctx)
+	if compute != nil {
+		compute(r.ctx)
+	} else {
+		c := r.calls[0]
+		c.settle(c.task.(Work).Load(r.ctx))
+	}
 	returned = true
+}
+
+// limit ends the run when it has reached its limit. It does not wait for the
+// context, which ends earlier if the owner is closed.
+func (t *Table) limit(r *run) *time.Timer {
+	end, _ := r.ctx.Deadline()
+	return time.AfterFunc(time.Until(end), func() {
+		<-r.ctx.Done()
+		if context.Cause(r.ctx) != ErrAbandoned {
+			t.expire(r)
+		}
+	})
 }
 
 // timedOut reports whether ctx has ended by the limit of its load.
@@ -459,45 +486,45 @@ func timedOut(ctx context.Context) bool { return context.Cause(ctx) == ErrTimeou
 
 // expire answers the callers of a load that has reached its limit, unless it
 // has just returned.
-func (t *Table) expire(ctx context.Context, r *run, calls []*call) {
+func (t *Table) expire(r *run) {
 	if !r.over.CompareAndSwap(false, true) {
 		return
 	}
-	for _, c := range calls {
+	for _, c := range r.calls {
 		c.err = ErrTimeout
 	}
-	t.conclude(ctx, calls)
+	t.conclude(r)
 }
 
 // finish answers the callers of a load that has returned, unless it had
 // reached its limit before.
-func (t *Table) finish(ctx context.Context, r *run, calls []*call) {
+func (t *Table) finish(r *run) {
 	if r.over.CompareAndSwap(false, true) {
-		for _, c := range calls {
+		for _, c := range r.calls {
 			c.answer = c.loaded
-			if c.err != nil && timedOut(ctx) && !isPanic(c.err) {
+			if c.err != nil && timedOut(r.ctx) && !isPanic(c.err) {
 				c.err = ErrTimeout
 			}
 		}
-		t.conclude(ctx, calls)
+		t.conclude(r)
 		return
 	}
-	for _, c := range calls {
+	for _, c := range r.calls {
 		<-c.done
 		if task, ok := c.task.(Later); ok {
-			task.Late(ctx, c.loaded.err)
+			task.Late(r.ctx, c.loaded.err)
 		}
 	}
 }
 
 // conclude commits what may be committed and hands the results to the callers.
 // All is committed before anybody is told, which may take time.
-func (t *Table) conclude(ctx context.Context, calls []*call) {
-	for _, c := range calls {
+func (t *Table) conclude(r *run) {
+	for _, c := range r.calls {
 		t.commit(c)
 	}
-	for _, c := range calls {
-		c.task.Done(ctx, c.outcome())
+	for _, c := range r.calls {
+		c.task.Done(r.ctx, c.outcome())
 		close(c.done)
 	}
 }
@@ -642,5 +669,5 @@ func Repanic(err error) {
 	if abort, ok := pe.Value.(error); ok && abort.Error() == "net/http: abort Handler" {
 		panic(abort)
 	}
-	panic(panics.Raised(pe))
+	panic(panics.Repanicked(pe))
 }

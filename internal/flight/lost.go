@@ -31,7 +31,7 @@ func (c *call) watch() {
 // within returns the load of key, by the same owner, that waits for n or is n.
 func (t *Table) within(n *node, key Key) *node {
 	for ; n != nil; n = n.parent {
-		if n.tracker == t.tracker && slices.Contains(n.keys, key) {
+		if n.tracker == t.tracker && slices.ContainsFunc(n.calls, func(c *call) bool { return c.key == key }) {
 			return n
 		}
 	}
@@ -40,11 +40,11 @@ func (t *Table) within(n *node, key Key) *node {
 
 // backTo returns the error of n, which would start what it is part of.
 func (n *node) backTo(outer *node) *CycleError {
-	path := []string{outer.name()}
+	path := []string{outer.named.Name()}
 	for at := n; at != outer; at = at.parent {
-		path = append(path, at.name())
+		path = append(path, at.named.Name())
 	}
-	path = append(path, outer.name())
+	path = append(path, outer.named.Name())
 	slices.Reverse(path)
 	return &CycleError{Path: path}
 }

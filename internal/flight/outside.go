@@ -30,4 +30,4 @@ func (c Call) Await(ctx context.Context, done <-chan struct{}) error {
 // Detach returns a context with the values of ctx for work that nobody waits
 // for: it is not cancelled with ctx, and what is loaded with it is no part of
 // the load that ctx belongs to.
-func Detach(ctx context.Context) context.Context { return withNode(context.WithoutCancel(ctx), nil) }
+func Detach(ctx context.Context) context.Context { return &detached{context.WithoutCancel(ctx), nil} }

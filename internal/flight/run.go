@@ -10,6 +10,8 @@ import (
 type run struct {
 	node
 	at     Mark
+	ctx    context.Context //nolint:containedctx // the load's own
+	values detached        // what ctx has its values from
 	cancel context.CancelCauseFunc
 	// waiting is how many callers its calls have together. Once it is zero
 	// again, the run is abandoned for good.
@@ -18,26 +20,32 @@ type run struct {
 	began   time.Time
 	over    atomic.Bool // somebody is answering the callers, or has
 	ended   func()      // nil, or what to call when the load has returned
+
+	// Most runs have one call, which takes no memory of its own.
+	first call
+	only  [1]*call
 }
 
 // start begins a run with the values of ctx and the limit of terms, unless the
 // tracker is closed. loading is the load that waits for it, or nil.
-func (t *Tracker) start(ctx context.Context, terms Terms, name func() string, loading *node) (*run, context.Context, error) {
-	r := &run{node: node{name: name, tracker: t, parent: loading}, at: terms.At, limited: terms.Limit > 0, began: time.Now()}
-	begun, cancel := context.WithCancelCause(withNode(context.WithoutCancel(ctx), &r.node))
-	r.cancel = cancel
+func (t *Tracker) start(ctx context.Context, terms Terms, named named, loading *node) (*run, error) {
+	r := &run{node: node{named: named, tracker: t, parent: loading}, at: terms.At, limited: terms.Limit > 0, began: time.Now()}
+	r.calls = r.only[:0]
+	r.values = detached{ctx, &r.node}
+	begun, cancel := context.WithCancelCause(&r.values)
+	r.ctx, r.cancel = begun, cancel
 	if terms.Limit > 0 {
 		limited, release := context.WithDeadlineCause(begun, r.began.Add(terms.Limit), ErrTimeout)
-		begun, r.cancel = limited, func(cause error) {
+		r.ctx, r.cancel = limited, func(cause error) {
 			cancel(cause)
 			release()
 		}
 	}
 	if !t.begin(r) {
 		r.cancel(ErrClosed)
-		return nil, nil, ErrClosed
+		return nil, ErrClosed
 	}
-	return r, begun, nil
+	return r, nil
 }
 
 // enter lets one more caller wait, unless the run is abandoned.

@@ -27,7 +27,7 @@ func (g *Group) Tags() *Tags { return &g.tags }
 // the hooks of every member and of the group. The error joins the panics of
 // hooks.
 func (g *Group) ClearTags(ctx context.Context, tags []string) error {
-	g.clearTags("", tags)
+	g.CutTags("", tags)
 	var errs []error
 	for _, tag := range tags {
 		what := observe.CacheClear{Source: observe.Source{Group: g.name}, Tag: tag}
@@ -44,7 +44,7 @@ func (g *Group) ClearTags(ctx context.Context, tags []string) error {
 
 // ClearTagsOf is ClearTags for one member; it tells that member's observer.
 func (g *Group) ClearTagsOf(ctx context.Context, m Member, observer observe.Observer, tags []string) error {
-	g.clearTags(m.Name(), tags)
+	g.CutTags(m.Name(), tags)
 	var errs []error
 	for _, tag := range tags {
 		errs = append(errs, g.Tell(ctx, m, observer, observe.CacheClear{Tag: tag}))
@@ -52,7 +52,9 @@ func (g *Group) ClearTagsOf(ctx context.Context, m Member, observer observe.Obse
 	return errors.Join(errs...)
 }
 
-func (g *Group) clearTags(member string, names []string) {
+// CutTags clears what has any of tags in one member, or in all if it is "", and tells
+// nobody.
+func (g *Group) CutTags(member string, names []string) {
 	tags := make([]Tag, len(names))
 	for i, name := range names {
 		tags[i] = Tag{Member: member, Name: name}

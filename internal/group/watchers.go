@@ -25,6 +25,31 @@ func (w *watchers) add(o observe.Observer) {
 	w.all.Store(&o)
 }
 
+// StartLoad implements observe.Tracer.
+func (w *watchers) StartLoad(ctx context.Context, source observe.Source) context.Context {
+	if t, ok := w.tracer(); ok {
+		return t.StartLoad(ctx, source)
+	}
+	return ctx
+}
+
+// JoinedLoad implements observe.Tracer.
+func (w *watchers) JoinedLoad(ctx context.Context, source observe.Source, load context.Context) {
+	if t, ok := w.tracer(); ok {
+		t.JoinedLoad(ctx, source, load)
+	}
+}
+
+// tracer is all observers as a Tracer, if one of them is.
+func (w *watchers) tracer() (observe.Tracer, bool) {
+	all := w.all.Load()
+	if all == nil {
+		return nil, false
+	}
+	t, ok := (*all).(observe.Tracer)
+	return t, ok
+}
+
 // Observe implements observe.Observer.
 func (w *watchers) Observe(ctx context.Context, ev observe.Event) {
 	if all := w.all.Load(); all != nil {

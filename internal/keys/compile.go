@@ -282,7 +282,7 @@ func (c *compiler) byItself(n *node) bool {
 		n.form, n.way = formMethod, fact.Way
 	case pointer:
 		return false // the target says it
-	case fact.Key == known.Alone:
+	case fact.Key == known.Singleton:
 		n.form = formAlone
 	case fact.Way == known.Refuse:
 		n.refuse("%s", fact.Reason)

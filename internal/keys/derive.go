@@ -69,7 +69,8 @@ func (n *node) flatten() {
 
 // emit appends the operations for a value of n at off, or reports that it has none.
 func (pr *program) emit(n *node, off uintptr, path string) bool {
-	o := op{code: n.code, off: off, path: path, t: raw.Of(n.t)}
+	t := raw.Of(n.t)
+	o := op{code: n.code, off: off, path: path, t: &t}
 	switch n.form {
 	case formLeaf:
 		if n.code == opRaw {

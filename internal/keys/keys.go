@@ -86,12 +86,11 @@ func (k *Keys) Own(key unsafe.Pointer) (unsafe.Pointer, error) {
 func (k *Keys) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.copy) }
 
 func (k *Keys) copied(key unsafe.Pointer, how func(dst, src unsafe.Pointer) error) (unsafe.Pointer, error) {
-	own, from := k.t.New(), raw.Hide(key)
 	if how == nil {
-		k.t.Move(own, from)
-		return own, nil
+		return k.t.Copy(key), nil
 	}
-	if err := how(own, from); err != nil {
+	own := k.t.New()
+	if err := how(own, raw.Hide(key)); err != nil {
 		return nil, newError(k.owner, err)
 	}
 	return own, nil
@@ -106,8 +105,11 @@ func (k *Keys) ID(key unsafe.Pointer) (string, error) {
 		}
 		return strings.Clone(k.Text(key)), nil
 	}
-	id, err := k.AppendID(nil, key)
-	return string(id), err
+	buf := Borrow()
+	id, err := k.AppendID(*buf, key)
+	own := string(id)
+	Return(buf, id)
+	return own, err
 }
 
 // AppendID appends the bytes of the key's [Keys.ID] to dst.

@@ -54,7 +54,7 @@ type op struct {
 	n    int      // opRaw, opArray: how many elements
 	elem *program // opArray, opSlice, opPointer
 	path string   // of the field, for errors
-	t    raw.Type
+	t    *raw.Type
 }
 
 // minBytes says what the operation appends at least.

@@ -33,5 +33,6 @@ func sizes(t reflect.Type, shape Shape, cfg Config, how clone.Config) func(unsaf
 	if err != nil {
 		return nil
 	}
-	return plan.Size
+	links := plan.Links() // a key that is kept is a copy
+	return func(key unsafe.Pointer) int64 { return plan.Size(key, links) }
 }

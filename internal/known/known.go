@@ -71,8 +71,8 @@ const (
 	None Key = iota
 	// Memory is compared as if it were plain data.
 	Memory
-	// Alone is the only value of its type.
-	Alone
+	// Singleton is the only value of its type.
+	Singleton
 )
 
 // Types knows types, and which ones the program trusts. It is safe for

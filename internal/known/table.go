@@ -21,7 +21,7 @@ var table = map[string]Fact{
 	"time.Location":                          {Way: Share},
 	"reflect.rtype":                          {Way: Share},
 	"runtime.Func":                           {Way: Share},
-	"crypto/elliptic.nistCurve":              {Way: Share, Key: Alone},
+	"crypto/elliptic.nistCurve":              {Way: Share, Key: Singleton},
 	"crypto/elliptic.CurveParams":            {Way: Share, Key: Memory},
 	"crypto/ecdh.PublicKey":                  {Way: Share},
 	"crypto/ecdh.PrivateKey":                 {Way: Share},

@@ -19,6 +19,7 @@ type Cache struct {
 	Group, Name string
 	Key, Result reflect.Type
 	Observer    observe.Observer
+	Batch       bool // it loads several keys at a time
 }
 
 // Level keeps the results of a cache. No method fails: what cannot be had is a
@@ -27,6 +28,10 @@ type Level interface {
 	// Get returns the results of those keys that have one that holds, or nil, and a
 	// ticket for a load of each, or nil.
 	Get(ctx context.Context, keys ...Key) ([]*Result, []Ticket)
+	// Lead is asked before a load: where several processes are to load a key once, it
+	// returns when this one may, with a ticket for that and what is to be called when
+	// the load is over, or with what another one has loaded meanwhile.
+	Lead(ctx context.Context, t Ticket) (r *Result, own Ticket, over func())
 	// Store keeps the result of a load, unless something has come since its ticket
 	// was taken that it does not know of.
 	Store(ctx context.Context, t Ticket, r Result)
@@ -37,8 +42,36 @@ type Level interface {
 	Delete(ctx context.Context, k Key)
 	ClearTag(ctx context.Context, tag string)
 	Clear(ctx context.Context)
+	// Watch has m told of what other processes change until Close, and reports
+	// whether they can be heard. Sum is what m knows a key by.
+	Watch(m Memory) bool
+	Sum(k Key) Sum
+	// Stats returns what has been counted.
+	Stats() Stats
 	// Close waits for what runs.
 	Close(ctx context.Context) error
+}
+
+// Memory is what a cache has of the results in memory, and on their way there. It is
+// told of what others change one thing at a time, and answers quickly.
+type Memory interface {
+	// Changed says that the result of a key is not the last one any more.
+	Changed(s Sum)
+	// ClearTag and Clear say so of all results with a tag, and of all.
+	ClearTag(tag string)
+	Clear()
+	// Distrust says that changes may have been missed.
+	Distrust()
+}
+
+// Sum stands for a key: no two that anybody has found have the same one.
+type Sum [16]byte
+
+// Stats are the counters of a Level.
+type Stats struct {
+	Errors  uint64 // calls of the place that failed or took too long
+	Skipped uint64 // calls that were not made, since it is left alone
+	Down    bool   // it is left alone for a while now
 }
 
 // Key is the argument of a call.

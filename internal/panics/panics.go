@@ -25,15 +25,15 @@ func New(value any) *Error {
 }
 
 // Recovered is New for what recover returned when a function did not return:
-// nil after a Goexit; an *Error that was raised again stays what it is.
+// nil after a Goexit; an *Error that was panicked with again stays what it is.
 func Recovered(v any) *Error {
 	switch v := v.(type) {
 	case nil:
 		return New(ErrGoexit)
 	case *Error:
-		if v.Raised {
+		if v.Repanicked {
 			inner := *v
-			inner.Raised = false
+			inner.Repanicked = false
 			return &inner
 		}
 		return v
@@ -51,12 +51,12 @@ func In(e *Error, where string) *Error {
 	return e
 }
 
-// Raised returns e as the value of another panic, in another goroutine: its text
+// Repanicked returns e as the value of another panic, in another goroutine: its text
 // has the program's own part of the stack, which would be lost there.
-func Raised(e *Error) *Error {
-	raised := *e
-	raised.Raised = true
-	return &raised
+func Repanicked(e *Error) *Error {
+	again := *e
+	again.Repanicked = true
+	return &again
 }
 
 // Catch calls fn and returns its error; a panic comes back as an *Error

@@ -64,12 +64,12 @@ func TestWhereAndLineStandInTheText(t *testing.T) {
 	if !strings.HasPrefix(got, "panic in users[7] at /") || !strings.HasSuffix(got, ": deep") || !strings.Contains(got, "panics_test.go:") || strings.Contains(got, "\n") {
 		t.Errorf("Error() = %q, want the place, and one line", got)
 	}
-	raised := panics.Raised(err)
-	if text := raised.Error(); !strings.HasPrefix(text, got+"\n\tat ") || !strings.Contains(text, "deepBoom") || strings.Contains(text, "runtime.") {
-		t.Errorf("the text of what is raised again = %q, want the program's part of the stack", text)
+	second := panics.Repanicked(err)
+	if text := second.Error(); !strings.HasPrefix(text, got+"\n\tat ") || !strings.Contains(text, "deepBoom") || strings.Contains(text, "runtime.") {
+		t.Errorf("the text of what is panicked with again = %q, want the program's part of the stack", text)
 	}
-	if again := panics.Recovered(raised); again.Error() != got || &again.Stack[0] != &err.Stack[0] {
-		t.Errorf("Recovered() of what was raised again = %q", again)
+	if again := panics.Recovered(second); again.Error() != got || &again.Stack[0] != &err.Stack[0] {
+		t.Errorf("Recovered() of what was panicked with again = %q", again)
 	}
 }
 
@@ -95,7 +95,7 @@ func TestLineIsThatOfTheFunctionThatWasCalled(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s: no panic was caught", name)
 		}
-		text := panics.Raised(panics.In(err, "x")).Error()
+		text := panics.Repanicked(panics.In(err, "x")).Error()
 		if name != "deep" && !strings.Contains(err.Line, "panics_test.go:") {
 			t.Errorf("%s: Line = %q, want that of this function", name, err.Line)
 		}

@@ -19,16 +19,77 @@ func Hide(p unsafe.Pointer) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(&at))
 }
 
+// Kept tells the compiler that what the variable at p refers to is kept, although the
+// address of the variable is not: the variable may be on the stack, but what it
+// refers to is on the heap. It is for who hides p, and then copies what is there.
+func Kept(p unsafe.Pointer) {
+	if never.kept {
+		never.sink = *(*unsafe.Pointer)(p)
+	}
+}
+
+// never is what the compiler cannot know that nobody sets.
+var never struct {
+	kept bool
+	sink unsafe.Pointer
+}
+
 // Type is a type whose values are moved and made often.
 type Type struct {
-	Type reflect.Type   // not embedded: reflect takes no other reflect.Type than its own
-	word unsafe.Pointer // with which an interface begins that holds an address of one
+	Type  reflect.Type   // not embedded: reflect takes no other reflect.Type than its own
+	word  unsafe.Pointer // with which an interface begins that holds an address of one
+	size  uintptr
+	how   assignment
+	boxed bool // an interface that holds a value holds its address
 }
+
+// assignment is how a value is assigned.
+type assignment uint8
+
+const (
+	byReflection assignment = iota
+	asBytes                 // there are no pointers in it
+	asWord                  // like asBytes, in one step
+	asString
+	asSlice
+	asPointer
+)
 
 // Of returns t as a Type.
 func Of(t reflect.Type) Type {
 	address := reflect.Zero(reflect.PointerTo(t)).Interface()
-	return Type{t, (*face)(unsafe.Pointer(&address)).word}
+	return Type{t, (*face)(unsafe.Pointer(&address)).word, t.Size(), assignmentOf(t), isBoxed(t)}
+}
+
+// isBoxed reports whether an interface that holds a t holds its address. If it holds the
+// t itself, which is one pointer, that of a zero t is nil.
+func isBoxed(t reflect.Type) bool {
+	if t.Kind() == reflect.Interface {
+		return false // it holds what the t holds
+	}
+	if t.Size() != unsafe.Sizeof(uintptr(0)) {
+		return true
+	}
+	zero := reflect.Zero(t).Interface()
+	return (*face)(unsafe.Pointer(&zero)).data != nil
+}
+
+func assignmentOf(t reflect.Type) assignment {
+	switch {
+	case !HasPointers(t) && t.Size() == 8 && t.Align() == 8:
+		return asWord
+	case !HasPointers(t):
+		return asBytes
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return asString
+	case reflect.Slice:
+		return asSlice
+	case reflect.Pointer, reflect.Map:
+		return asPointer
+	}
+	return byReflection
 }
 
 // face is the representation of an interface that holds an address.
@@ -36,26 +97,67 @@ type face struct{ word, data unsafe.Pointer }
 
 // at returns the value at p: what reflect.NewAt does, without a look for the type
 // of p.
-func (t Type) at(p unsafe.Pointer) reflect.Value {
+func (t *Type) at(p unsafe.Pointer) reflect.Value {
 	return reflect.ValueOf(t.Pointer(p)).Elem()
 }
 
 // Pointer returns p, which is the address of a value, with the type that it has:
 // what Interface of reflect.NewAt does, without a look for the type of p.
-func (t Type) Pointer(p unsafe.Pointer) any {
+func (t *Type) Pointer(p unsafe.Pointer) any {
 	f := face{t.word, p}
 	return *(*any)(unsafe.Pointer(&f))
 }
 
-// New returns the address of a new value, which is zero.
-func (t Type) New() unsafe.Pointer { return reflect.New(t.Type).UnsafePointer() }
+// zeros are where New copies small values from. Nobody writes to them.
+var zeros [32]uint64
+
+// New returns the address of a new value, which is zero. It is what reflect.New
+// does, which looks up the type of the address each time.
+func (t *Type) New() unsafe.Pointer {
+	if t.size > unsafe.Sizeof(zeros) {
+		return reflect.New(t.Type).UnsafePointer()
+	}
+	return t.Copy(unsafe.Pointer(&zeros))
+}
+
+// Copy returns the address of a new value that is equal to the one at src. As
+// with Move, src may be on the stack.
+func (t *Type) Copy(src unsafe.Pointer) unsafe.Pointer {
+	if !t.boxed {
+		p := reflect.New(t.Type).UnsafePointer()
+		t.Move(p, src)
+		return p
+	}
+	// An interface made from a variable holds the address of a copy that nobody
+	// else knows.
+	own := t.at(Hide(src)).Interface()
+	return (*face)(unsafe.Pointer(&own)).data
+}
 
 // Size is the size of a value.
-func (t Type) Size() uintptr { return t.Type.Size() }
+func (t *Type) Size() uintptr { return t.size }
 
 // Move assigns the value at src to the one at dst. src is not kept, so a variable
 // at src may stay on the stack.
-func (t Type) Move(dst, src unsafe.Pointer) { t.at(dst).Set(t.at(Hide(src))) }
+//
+// Sound: each way assigns all bytes of a value, and those that hold pointers as
+// pointers.
+func (t *Type) Move(dst, src unsafe.Pointer) {
+	switch t.how {
+	case asWord:
+		*(*uint64)(dst) = *(*uint64)(src)
+	case asBytes:
+		copy(unsafe.Slice((*byte)(dst), t.size), unsafe.Slice((*byte)(src), t.size))
+	case asString:
+		*(*string)(dst) = *(*string)(Hide(src))
+	case asSlice:
+		*(*[]byte)(dst) = *(*[]byte)(Hide(src))
+	case asPointer:
+		*(*unsafe.Pointer)(dst) = *(*unsafe.Pointer)(Hide(src))
+	default:
+		t.at(dst).Set(t.at(Hide(src)))
+	}
+}
 
 // HasPointers reports whether the garbage collector finds pointers in a t, as it does
 // in strings, slices and interfaces too.

@@ -1,11 +1,17 @@
 package raw_test
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/raw"
+)
+
+type (
+	namedSlice []string
+	namedMap   map[int]int
 )
 
 type nested struct {
@@ -17,7 +23,7 @@ type nested struct {
 }
 
 // Not parallel: allocations are everybody's.
-func TestMoveAssigns(t *testing.T) {
+func TestMoveAndCopyAssign(t *testing.T) {
 	move(t, 7)
 	move(t, "text")
 	move(t, struct{}{})
@@ -28,6 +34,20 @@ func TestMoveAssigns(t *testing.T) {
 	move[any](t, "text")
 	move[error](t, nil)
 	move(t, nested{1, "b", []int{2}, 'd', new(3)})
+	move(t, uint64(1)<<63)
+	move(t, 1.5)
+	move(t, [2]float32{1, 2})
+	move(t, [1]*int{new(5)})
+	move(t, struct{ p *int }{new(5)})
+	move(t, struct {
+		p *int
+		_ struct{}
+	}{p: new(5)})
+	move(t, [300]byte{299: 1})
+	move(t, [40]string{39: "end"})
+	move[fmt.Stringer](t, reflect.ValueOf(1))
+	move[namedSlice](t, namedSlice{"a"})
+	move[namedMap](t, namedMap{1: 2})
 }
 
 func move[V any](t *testing.T, v V) {
@@ -37,6 +57,16 @@ func move[V any](t *testing.T, v V) {
 	of.Move(unsafe.Pointer(into), unsafe.Pointer(&v))
 	if !reflect.DeepEqual(*into, v) {
 		t.Errorf("%v: %v, want %v", of, *into, v)
+	}
+	if made := (*V)(of.New()); !reflect.ValueOf(made).Elem().IsZero() {
+		t.Errorf("%v: New() = %v, want zero", of.Type, *made)
+	}
+	made := (*V)(of.Copy(unsafe.Pointer(&v)))
+	if !reflect.DeepEqual(*made, v) || unsafe.Sizeof(v) > 0 && made == &v {
+		t.Errorf("%v: Copy() = %v, want %v", of.Type, *made, v)
+	}
+	if *made = *new(V); !reflect.ValueOf((*V)(of.New())).Elem().IsZero() || !reflect.DeepEqual(*into, v) {
+		t.Errorf("%v: a copy shares its memory", of.Type)
 	}
 	// The variable that is read stays on the stack.
 	if n := testing.AllocsPerRun(100, func() {

@@ -24,13 +24,13 @@ func root(t *testing.T) string {
 	return dir
 }
 
-// run runs a command in dir and returns what it prints. env is added to the
-// environment.
+// run runs a command in dir, in the workspace of all modules, and returns what it
+// prints. env is added to the environment.
 func run(t *testing.T, dir string, env []string, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), "GOWORK="+filepath.Join(root(t), "all.work")), env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {

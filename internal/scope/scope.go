@@ -172,6 +172,9 @@ func Get[T any](ctx context.Context, s Slot, build func(r *Request, filled any) 
 		v := build(at, at.values[s])
 		at.values[s] = v
 		return v, nil
+	case *visit.Watch:
+		at.Note(s)
+		return Get(at.Context, s, build)
 	case *Mask:
 		return nil, at.Refuse(s)
 	}
@@ -181,8 +184,8 @@ func Get[T any](ctx context.Context, s Slot, build func(r *Request, filled any) 
 // HTTPS reports whether the plugin that fills Info says that the client of r
 // speaks HTTPS. It builds nothing.
 func HTTPS(r *http.Request) bool {
-	at, ok := r.Context().Value(Info).(*Request)
-	if !ok {
+	at := holder(r.Context(), Info)
+	if at == nil {
 		return false
 	}
 	at.mu.Lock()
@@ -199,12 +202,33 @@ func HTTPS(r *http.Request) bool {
 
 // Peek returns the slot's value if it has been built already.
 func Peek[T any](ctx context.Context, s Slot) (*T, bool) {
-	r, ok := ctx.Value(s).(*Request)
-	if !ok {
+	r := holder(ctx, s)
+	if r == nil {
 		return nil, false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	v, ok := r.values[s].(*T)
 	return v, ok
+}
+
+// HeldIn is what the slot of ctx holds, built or not; nil if it is not filled, or
+// hidden.
+func HeldIn(ctx context.Context, s Slot) any {
+	if r := holder(ctx, s); r != nil {
+		return r.Held(s)
+	}
+	return nil
+}
+
+// holder returns the request that fills the slot, without noting a read; nil if
+// none does, or if it is hidden.
+func holder(ctx context.Context, s Slot) *Request {
+	switch at := ctx.Value(s).(type) {
+	case *Request:
+		return at
+	case *visit.Watch:
+		return holder(at.Context, s)
+	}
+	return nil
 }

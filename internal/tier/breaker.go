@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/level"
+	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
 )
 
@@ -16,7 +18,10 @@ type breaker struct {
 	mu       sync.Mutex
 	failures int       // in a row
 	until    time.Time // no call before; zero: closed
+	since    time.Time // when it opened
 	trying   bool      // a call that decides runs
+
+	failed, skipped uint64 // in all
 }
 
 const (
@@ -33,28 +38,38 @@ func (b *breaker) enter() bool {
 		return true
 	}
 	if b.trying || time.Now().Before(b.until) {
+		b.skipped++
 		return false
 	}
 	b.trying = true
 	return true
 }
 
-// leave notes how a call has ended, and reports whether the breaker opens by it.
-func (b *breaker) leave(failed bool) (opens bool) {
+// leave notes how a call has ended, and reports whether the breaker opens by it, or
+// closes, and then for how long it was open.
+func (b *breaker) leave(failed bool) (opens, closes bool, down time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trying = false
 	if !failed {
+		closes = b.failures >= opensAt
 		b.failures = 0
-		return false
+		if closes {
+			down = time.Since(b.since)
+		}
+		return false, closes, down
 	}
+	b.failed++
 	b.failures++
 	if b.failures < opensAt {
-		return false
+		return false, false, 0
 	}
-	pause := min(firstPause<<min(b.failures-opensAt, 10), maxPause)
-	b.until = time.Now().Add(pause)
-	return b.failures == opensAt
+	now := time.Now()
+	if b.failures == opensAt {
+		b.since = now
+	}
+	b.until = now.Add(min(firstPause<<min(b.failures-opensAt, 10), maxPause))
+	return b.failures == opensAt, false, 0
 }
 
 // forget is leave for a call that has shown nothing.
@@ -62,6 +77,21 @@ func (b *breaker) forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trying = false
+}
+
+// reset is what to do when there is news that the store is back.
+func (b *breaker) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failures = 0
+}
+
+// stats returns what has been counted. While a call decides, the store is still
+// down.
+func (b *breaker) stats() level.Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return level.Stats{Errors: b.failed, Skipped: b.skipped, Down: b.failures >= opensAt}
 }
 
 // errSlow says that the store did not answer within the budget.
@@ -113,12 +143,15 @@ func do[T any](ctx context.Context, t *Tier, op string, budget time.Duration, f 
 		t.breaker.forget()
 		return v, false
 	}
-	if errors.Is(a.err, store.ErrFull) || errors.Is(a.err, store.ErrTooLarge) {
-		t.breaker.leave(false)
+	full := errors.Is(a.err, store.ErrFull) || errors.Is(a.err, store.ErrTooLarge)
+	opens, closes, down := t.breaker.leave(a.err != nil && !full)
+	if full {
 		t.complain(ctx, ofRoom, op, a.err)
-		return v, false
 	}
-	if t.breaker.leave(a.err != nil) {
+	if closes {
+		observe.Emit(context.WithoutCancel(ctx), t.cfg.Observer, observe.StoreBack{Owner: t.owner(), Down: down})
+	}
+	if opens {
 		t.tell(ctx, op, time.Since(began), fmt.Errorf("the store has failed %d times in a row, and is left alone for a while: %w", opensAt, a.err))
 	}
 	return a.v, a.err == nil

@@ -101,7 +101,10 @@ func (t *Tier) read(ctx context.Context, key string) (store.Item, error) {
 
 // clearAll begins a new life.
 func (t *Tier) clearAll(ctx context.Context) error {
-	return t.store.Put(ctx, t.clockKey, store.Item{Value: renewed(t.now()).encode()})
+	if err := t.store.Put(ctx, t.clockKey, store.Item{Value: renewed(t.now()).encode()}); err != nil {
+		return err
+	}
+	return t.ring(ctx, "")
 }
 
 // clearTag counts a clear, and notes it at the tag.
@@ -123,7 +126,10 @@ func (t *Tier) clearTag(ctx context.Context, tag string) error {
 		case err != nil:
 			return err
 		}
-		return t.raise(ctx, tag, c.mark, time.Now().Add(tagLives), false)
+		if err := t.raise(ctx, tag, c.mark, time.Now().Add(tagLives), false); err != nil {
+			return err
+		}
+		return t.ring(ctx, tag)
 	}
 }
 
@@ -205,9 +211,12 @@ func (t *Tier) ensure(ctx context.Context, tags []string, now mark, expires time
 	return nil
 }
 
+// longestTag is how many bytes of a tag are a part of a key.
+const longestTag = 64
+
 // tagKey is where the mark of a tag is.
 func (t *Tier) tagKey(tag string) string {
-	if len(tag) > 64 {
+	if len(tag) > longestTag {
 		sum := sha256.Sum256([]byte(tag))
 		return t.prefix + "h/" + hex.EncodeToString(sum[:16])
 	}

@@ -63,6 +63,11 @@ func (p *pending) done(i invalidation, number uint64) {
 // before anything else is asked.
 func (t *Tier) invalidate(ctx context.Context, budget time.Duration, op string, i invalidation) {
 	t.pending.add(i)
+	t.catchUp(ctx, op, budget)
+}
+
+// catchUp tells the store what is pending, within the budget.
+func (t *Tier) catchUp(ctx context.Context, op string, budget time.Duration) {
 	do(ctx, t, op, budget, func(context.Context) (struct{}, error) { return struct{}{}, nil })
 }
 

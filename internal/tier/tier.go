@@ -37,6 +37,7 @@ type Config struct {
 	Version string        // of the app's types
 	Budget  time.Duration // for what one call of the cache asks of the store
 	Behind  bool          // what was loaded is written when the call has been answered
+	Single  bool          // of several processes one loads a key at a time
 }
 
 var _ level.Level = (*Tier)(nil)
@@ -55,6 +56,10 @@ type Tier struct {
 
 	began time.Time    // and what has passed since then says how late it is
 	ahead atomic.Int64 // how much later it is than our clock says, in nanoseconds
+
+	watched bool   // somebody may be told of what is changed
+	unwatch func() // nil: nothing of it is told here
+	waiting waiting
 
 	breaker breaker
 	writes  sync.WaitGroup // behind their calls
@@ -93,6 +98,13 @@ func New(cfg Config) (*Tier, error) {
 		errs = append(errs, fmt.Errorf("the store is a %T without compare-and-swap (store.Swapper), so that results would come back that were cleared: use one that has it", cfg.Store))
 	}
 	t.batch, _ = store.As[store.Batcher](cfg.Store)
+	_, t.watched = store.As[store.Watcher](cfg.Store)
+	if cfg.Single && cfg.Batch {
+		errs = append(errs, errors.New("SingleFlight is set, and the cache loads several keys at a time, for each of which it would have to wait: leave SingleFlight out, or use a cache that is no batch"))
+	}
+	if cfg.Single && cfg.Behind {
+		errs = append(errs, errors.New("SingleFlight is set, and so is WriteBehind: who waits for a load would not find its result: leave one of them out"))
+	}
 	if err := brings(cfg.Codec, cfg.Result); err != nil {
 		errs = append(errs, err)
 	}
@@ -117,9 +129,10 @@ func part(name string) string {
 
 // name is where the record of a key is. What is there is compared with the key
 // itself.
-func (t *Tier) name(k level.Key) string {
-	sum := sha256.Sum256(k.Canonical)
-	return fmt.Sprintf("%sr/%016x-%x", t.prefix, k.Fingerprint, sum[:16])
+func (t *Tier) name(k level.Key) string { return t.nameOf(ofResults, k) }
+
+func (t *Tier) nameOf(kind string, k level.Key) string {
+	return fmt.Sprintf("%s%s%016x-%x", t.prefix, kind, k.Fingerprint, t.Sum(k))
 }
 
 // now is the time in nanoseconds since 1970: that of our clock, or later if the
@@ -410,13 +423,22 @@ func (t *Tier) complain(ctx context.Context, of complaint, op string, err error)
 	t.tell(ctx, op, 0, err)
 }
 
+// owner is who asks the store, in events.
+func (t *Tier) owner() string { return "cachedata: " + t.cfg.Name }
+
 func (t *Tier) tell(ctx context.Context, op string, took time.Duration, err error) {
-	observe.Emit(context.WithoutCancel(ctx), t.cfg.Observer, observe.StoreFailure{Owner: "cachedata: " + t.cfg.Name, Op: op, Took: took, Err: err})
+	observe.Emit(context.WithoutCancel(ctx), t.cfg.Observer, observe.StoreFailure{Owner: t.owner(), Op: op, Took: took, Err: err})
 }
 
+// Stats implements level.Level.
+func (t *Tier) Stats() level.Stats { return t.breaker.stats() }
+
 // Close waits for what is written behind calls, and for the calls of the store that
-// run. Nothing is asked of it any more.
+// run. Nothing is asked of it any more, and nothing told.
 func (t *Tier) Close(ctx context.Context) error {
+	if t.unwatch != nil {
+		t.unwatch()
+	}
 	written := make(chan struct{})
 	go func() {
 		defer close(written)

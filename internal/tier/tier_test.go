@@ -473,8 +473,8 @@ func TestAStoreThatHangsCostsItsBudgetAndIsLeftAlone(t *testing.T) {
 		wants(t, tr, "k", -1)
 		time.Sleep(time.Second)
 		wants(t, tr, "k", 1)
-		if n := len(events.Events()); n != 1 {
-			t.Errorf("%d events, want 1", n)
+		if all := events.Events(); len(all) != 2 || all[1].(observe.StoreBack).Down != time.Second {
+			t.Errorf("events: %v, want that it is back in the end", all)
 		}
 	})
 }
@@ -544,7 +544,7 @@ func TestClearsWaitForAStoreThatIsAway(t *testing.T) {
 
 func TestAStoreThatIsFullServesWhatItHasAndTakesClears(t *testing.T) {
 	t.Parallel()
-	s := memstore.Must(memstore.New(memstore.Config{MaxEntries: 8, WhenFull: memstore.Refuse}))
+	s := memstore.Must(memstore.New(memstore.Config{MaxEntries: 8, Refuse: true}))
 	t.Cleanup(func() { _ = s.Close(context.Background()) }) // it waits for nothing
 	tr, events := on(t, s, nil)
 	for i := range 20 {

@@ -43,7 +43,7 @@ func Lend(ctx context.Context) (Life, error) {
 	if err != nil && err != ErrNone {
 		return nil, err
 	}
-	declared, _ := declarationOf(ctx)
+	declared, _ := readDeclaration(ctx)
 	if declared == nil {
 		return session, err
 	}
@@ -63,6 +63,9 @@ func Lend(ctx context.Context) (Life, error) {
 
 func lendSession(ctx context.Context) (Life, error) {
 	switch at := ctx.Value(Session).(type) {
+	case *Watch:
+		at.Note(Session)
+		return lendSession(at.Context)
 	case Holder:
 		if l, ok := at.Held(Session).(Lender); ok {
 			return l.Lend(ctx)

@@ -64,7 +64,7 @@ func (m *Mask) look(key any) (v any, hidden bool) {
 		}
 		return nil, hidden
 	}
-	return v, m.reads.note(m, key, v)
+	return v, m.reads.note(m.Context, m.declared, key, v)
 }
 
 // Refuse notes that a slot was asked for, and returns [ErrVisitorInGlobalLoad].

@@ -40,28 +40,28 @@ func NewReads(report func(ctx context.Context, key, value string)) *Reads {
 	return r
 }
 
-// note notes that v was read under key through m, and reports whether it is a
-// visitor's, so that it must be hidden.
-func (r *Reads) note(m *Mask, key, v any) (hide bool) {
+// note notes that v was read under key of ctx, and reports whether it is a
+// visitor's, as far as declared, or its type, says.
+func (r *Reads) note(ctx context.Context, declared *Declaration, key, v any) (own bool) {
 	if r == nil {
 		return visitors(v)
 	}
 	at := read{mapKey(key), reflect.TypeOf(v)}
-	if hide, ok := (*r.known.Load())[at]; ok {
-		return hide
+	if own, ok := (*r.known.Load())[at]; ok {
+		return own
 	}
-	hide = visitors(v)
-	if !hide && !plumbing(key) {
-		if m.declared.readsNow(m.Context, key) {
+	own = visitors(v)
+	if !own && !plumbing(key) {
+		if declared.readsNow(ctx, key) {
 			return true
 		}
 		if r.learn(at, false) && r.report != nil {
-			r.report(m.Context, nameOf(key), at.value.String())
+			r.report(ctx, nameOf(key), at.value.String())
 		}
 		return false
 	}
-	r.learn(at, hide)
-	return hide
+	r.learn(at, own)
+	return own
 }
 
 // learn notes what at is, and reports whether that is new.

@@ -210,9 +210,20 @@ func (c *declared) Value(key any) any {
 	return c.Context.Value(key)
 }
 
+// readDeclaration is declarationOf for who reads the visitor by it.
+func readDeclaration(ctx context.Context) (*Declaration, *Mask) {
+	if w, ok := ctx.Value(Declared).(*Watch); ok {
+		w.Note(Declared)
+		return readDeclaration(w.Context)
+	}
+	return declarationOf(ctx)
+}
+
 // declarationOf returns what holds for ctx, or what hides it, or nothing.
 func declarationOf(ctx context.Context) (*Declaration, *Mask) {
 	switch at := ctx.Value(Declared).(type) {
+	case *Watch:
+		return declarationOf(at.Context)
 	case Holder:
 		d, _ := at.Held(Declared).(*Declaration)
 		return d, nil
@@ -227,7 +238,7 @@ func declarationOf(ctx context.Context) (*Declaration, *Mask) {
 // ID returns the id that v gives the visitor of ctx, or "". The error is
 // [ErrNone] where v does not hold, or [ErrVisitorInGlobalLoad].
 func (v *Visitor) ID(ctx context.Context) (string, error) {
-	d, mask := declarationOf(ctx)
+	d, mask := readDeclaration(ctx)
 	if mask != nil {
 		return "", mask.Refuse(Declared)
 	}
@@ -237,6 +248,17 @@ func (v *Visitor) ID(ctx context.Context) (string, error) {
 		}
 	}
 	return "", ErrNone
+}
+
+// Identified reports whether the program has declared who the visitor of ctx is,
+// and the visitor has an id.
+func Identified(ctx context.Context) bool {
+	for d, _ := declarationOf(ctx); d != nil; d = d.outer {
+		if d.id(ctx) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // id returns the id that the visitor of ctx has by d alone.

@@ -60,7 +60,7 @@ var cases = []struct {
 	{"close after failed start", "Close works after a Start whose context was cancelled, whatever Start returned.", closeAfterFailedStart},
 	{"handler's answer", "a plugin leaves a handler's status and body alone unless it is its purpose to replace them; Begin and BeforeHeaders write nothing to the response.", answer},
 	{"handler's error", "End passes on the error that it was given, or one that wraps it.", handlerError},
-	{"handler's panic", "a panic of the handler reaches the middleware outside; End gets it as *middleware.PanicError and does not panic itself.", handlerPanic},
+	{"handler's panic", "a panic of the handler reaches the middleware outside; End gets it as *observe.PanicError and does not panic itself.", handlerPanic},
 	{"commit once", "BeforeHeaders accepts every final status and an empty header map, and does not fail for a response that has nothing to commit.", commits},
 	{"cancelled client", "a request whose context is cancelled, since the client has gone, ends in bounded time.", cancelled},
 	{"64 requests at once", "hooks are safe for concurrent use; run the test with -race.", concurrent},
@@ -98,7 +98,7 @@ func (watcher) Name() string { return "plugintest" }
 // Observe implements observe.Observer.
 func (w watcher) Observe(_ context.Context, ev observe.Event) {
 	if f, ok := ev.(observe.PluginFailure); ok {
-		if _, panicked := errors.AsType[*middleware.PanicError](f.Err); panicked {
+		if _, panicked := errors.AsType[*observe.PanicError](f.Err); panicked {
 			w.t.Errorf("%s of %q: %v", f.Hook, f.Plugin, f.Err)
 		}
 	}
@@ -214,7 +214,7 @@ func answer(t *testing.T, b *bench) {
 
 func handlerError(t *testing.T, b *bench) {
 	s, _ := b.stack(t)
-	mine := errors.New("plugintest: the handler failed")
+	want := errors.New("plugintest: the handler failed")
 	var got error
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
@@ -224,9 +224,9 @@ func handlerError(t *testing.T, b *bench) {
 		}
 	}
 	e.Use(echov4.Middleware(s))
-	e.GET("/", func(echo.Context) error { return mine })
+	e.GET("/", func(echo.Context) error { return want })
 	e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody))
-	if !errors.Is(got, mine) {
+	if !errors.Is(got, want) {
 		t.Errorf("the error handler got %v, want the handler's error", got)
 	}
 }

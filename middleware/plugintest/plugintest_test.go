@@ -13,6 +13,7 @@ import (
 
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/middleware/plugintest"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // good has every hook and keeps every rule.
@@ -120,7 +121,7 @@ func (*swallows) Wrap(next middleware.Handler) middleware.Handler {
 }
 
 func (*panicsEnd) End(_ middleware.Context, err error) error {
-	if _, ok := errors.AsType[*middleware.PanicError](err); ok {
+	if _, ok := errors.AsType[*observe.PanicError](err); ok {
 		panic("unexpected")
 	}
 	return err

@@ -1,8 +1,7 @@
 package openapi_test
 
 import (
-	"encoding/json"
-	"os"
+	"fmt"
 
 	"github.com/reecho-go/reecho/queryparams"
 	"github.com/reecho-go/reecho/queryparams/openapi"
@@ -14,6 +13,6 @@ func Example() {
 		Page int `query:"page" default:"1" min:"1" doc:"the page, from 1"`
 	}
 	s := queryparams.Must(queryparams.NewSchema[Search](queryparams.SchemaConfig{}))
-	_ = json.NewEncoder(os.Stdout).Encode(openapi.Parameters(s))
+	fmt.Printf("%s\n", openapi.Parameters(s))
 	// Output: [{"name":"page","in":"query","description":"the page, from 1","schema":{"type":"integer","format":"int64","default":1,"minimum":1}}]
 }

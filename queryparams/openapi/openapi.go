@@ -14,8 +14,8 @@ import (
 	"github.com/reecho-go/reecho/queryparams"
 )
 
-// Parameter is a Parameter Object, with the members that describe a query.
-type Parameter struct {
+// parameter is a Parameter Object, with the members that describe a query.
+type parameter struct {
 	Name            string  `json:"name"`
 	In              string  `json:"in"` // always "query"
 	Description     string  `json:"description,omitempty"`
@@ -23,12 +23,12 @@ type Parameter struct {
 	AllowEmptyValue bool    `json:"allowEmptyValue,omitempty"` // name= clears it
 	Style           string  `json:"style,omitempty"`
 	Explode         *bool   `json:"explode,omitempty"`
-	Schema          *Schema `json:"schema"`
+	Schema          *schema `json:"schema"`
 }
 
-// Schema is a Schema Object (JSON Schema 2020-12), with the members that a
+// schema is a Schema Object (JSON Schema 2020-12), with the members that a
 // parameter needs. Enum, Default, Minimum and Maximum are JSON.
-type Schema struct {
+type schema struct {
 	Type                 string             `json:"type"`
 	Format               string             `json:"format,omitempty"`
 	Description          string             `json:"description,omitempty"`
@@ -39,38 +39,42 @@ type Schema struct {
 	MinLength            *int               `json:"minLength,omitempty"`
 	MaxLength            *int               `json:"maxLength,omitempty"`
 	Pattern              string             `json:"pattern,omitempty"`
-	Items                *Schema            `json:"items,omitempty"`
+	Items                *schema            `json:"items,omitempty"`
 	MinItems             *int               `json:"minItems,omitempty"`
 	MaxItems             *int               `json:"maxItems,omitempty"`
-	Properties           map[string]*Schema `json:"properties,omitempty"`
+	Properties           map[string]*schema `json:"properties,omitempty"`
 	Required             []string           `json:"required,omitempty"`
-	AdditionalProperties *Schema            `json:"additionalProperties,omitempty"`
+	AdditionalProperties *schema            `json:"additionalProperties,omitempty"`
 	MinProperties        *int               `json:"minProperties,omitempty"`
 	MaxProperties        *int               `json:"maxProperties,omitempty"`
 }
 
-// Parameters describes the parameters of a schema, a [queryparams.Schema], in
-// its order: marshal them as JSON. A struct is one parameter with its fields as
+// Parameters describes the parameters of s, a [queryparams.Schema], in its order:
+// a JSON array of Parameter Objects. A struct is one parameter with its fields as
 // properties, unless its style makes each field a parameter.
 //
-// What OpenAPI has no words for stands in descriptions, or nowhere: bounds of
-// times and durations, separators of a program's own (such a list is a string),
+// What OpenAPI cannot express is in descriptions or left out: bounds of times and
+// durations, separators that OpenAPI does not have (such a list is a string),
 // other spellings that are read too, unknown parameters. A list of structs is
 // described as a deepObject, whose behaviour for lists OpenAPI leaves open.
-func Parameters(schema interface {
+func Parameters(s interface {
 	Parameters() []queryparams.Parameter
 },
-) []Parameter {
-	described := schema.Parameters()
-	params := make([]Parameter, len(described))
+) json.RawMessage {
+	b, _ := json.Marshal(parameters(s.Parameters())) // texts, numbers and valid JSON only
+	return b
+}
+
+func parameters(described []queryparams.Parameter) []parameter {
+	params := make([]parameter, len(described))
 	for i := range described {
 		params[i] = parameterOf(&described[i])
 	}
 	return params
 }
 
-func parameterOf(d *queryparams.Parameter) Parameter {
-	p := Parameter{
+func parameterOf(d *queryparams.Parameter) parameter {
+	p := parameter{
 		Name: d.Name, In: "query", Description: d.Description, Required: d.Required,
 		AllowEmptyValue: d.Clearable, Schema: schemaOf(d),
 	}
@@ -88,11 +92,11 @@ func parameterOf(d *queryparams.Parameter) Parameter {
 const separator = "sep="
 
 // schemaOf describes the values of d.
-func schemaOf(d *queryparams.Parameter) *Schema {
+func schemaOf(d *queryparams.Parameter) *schema {
 	if sep, ok := strings.CutPrefix(d.Style, separator); ok {
-		return &Schema{Type: "string", Description: "items separated by " + sep}
+		return &schema{Type: "string", Description: "items separated by " + sep}
 	}
-	s := &Schema{Type: d.Type, Format: d.Format, Description: d.Expected}
+	s := &schema{Type: d.Type, Format: d.Format, Description: d.Expected}
 	switch {
 	case d.Type == "array":
 		s.Items, s.MinItems, s.MaxItems = schemaOf(d.Items), bound(d.MinLen), bound(d.MaxLen)
@@ -104,7 +108,7 @@ func schemaOf(d *queryparams.Parameter) *Schema {
 		s.AdditionalProperties, s.MinProperties, s.MaxProperties = schemaOf(d.Items), bound(d.MinLen), bound(d.MaxLen)
 		return s
 	case d.Type == "object":
-		s.Properties = make(map[string]*Schema, len(d.Fields))
+		s.Properties = make(map[string]*schema, len(d.Fields))
 		for i := range d.Fields {
 			f := &d.Fields[i]
 			property := schemaOf(f)

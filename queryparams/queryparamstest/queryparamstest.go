@@ -18,17 +18,6 @@ import (
 	"github.com/reecho-go/reecho/queryparams"
 )
 
-// How says by what means a response changes the browser's URL.
-type How string
-
-// The means.
-const (
-	Unchanged How = ""         // the URL stays
-	Replace   How = "replace"  // by a header of htmx or a script; no new entry in the history
-	Push      How = "push"     // the same with a new entry
-	Redirect  How = "redirect" // by Location or HX-Redirect
-)
-
 // Response is what a handler answered.
 type Response struct {
 	*httptest.ResponseRecorder
@@ -54,25 +43,26 @@ func Serve(handler echo.HandlerFunc, r *http.Request, cfg queryparams.Config) *R
 	return res
 }
 
-// URL is the URL that the browser shows after the response, if the response
-// changes it, and how it does. Scripts count if [queryparams.Params.Script]
-// made them.
-func (r *Response) URL() (url string, how How) {
+// URL is the URL that the browser shows after the response, and how it gets there:
+// "replace" or "push" (without or with a new entry in the history; by a header of
+// htmx or by the element of [queryparams.Params.Script]), or "redirect" (by
+// Location or HX-Redirect). Both are empty if the response does not change the URL.
+func (r *Response) URL() (url, how string) {
 	h := r.Header()
 	if to := h.Get("HX-Redirect"); to != "" {
-		return to, Redirect
+		return to, "redirect"
 	}
 	if r.Code >= 300 && r.Code < 400 {
-		return h.Get("Location"), Redirect
+		return h.Get("Location"), "redirect"
 	}
 	if to := h.Get("HX-Push-Url"); to != "" && to != "false" { // htmx lets it win
-		return to, Push
+		return to, "push"
 	}
 	if to := h.Get("HX-Replace-Url"); to != "" && to != "false" {
-		return to, Replace
+		return to, "replace"
 	}
 	body := r.Body.String()
-	for call, how := range map[string]How{`history.replaceState(history.state,"",`: Replace, `history.pushState(null,"",`: Push} {
+	for call, how := range map[string]string{`history.replaceState(history.state,"",`: "replace", `history.pushState(null,"",`: "push"} {
 		_, rest, found := strings.Cut(body, call)
 		if !found {
 			continue
@@ -81,7 +71,7 @@ func (r *Response) URL() (url string, how How) {
 			return url, how
 		}
 	}
-	return "", Unchanged
+	return "", ""
 }
 
 // Faults are the faults of the query that the request ended with; nil if it did

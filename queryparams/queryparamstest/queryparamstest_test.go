@@ -65,15 +65,15 @@ func TestURLFindsEveryMeans(t *testing.T) {
 		option ctxinfotest.Option
 		cfg    queryparams.Config
 		url    string
-		how    queryparamstest.How
+		how    string
 	}{
-		{"/l?page=2", nil, queryparams.Config{}, "/l?page=3", queryparamstest.Replace},
-		{"/l?tab=push", nil, queryparams.Config{}, "/l?tab=push&page=2", queryparamstest.Push},
-		{"/l?tab=push", ctxinfotest.HTMX("/m?z=1#f"), queryparams.Config{}, "/m?z=1&page=2&tab=push#f", queryparamstest.Push},
-		{"/l", ctxinfotest.Boosted(), queryparams.Config{}, "/l?page=2", queryparamstest.Push},
-		{"/l", post, queryparams.Config{}, "/l?page=2", queryparamstest.Redirect},
-		{"/l?page=1", nil, queryparams.Config{Canonical: true}, "/l", queryparamstest.Redirect},
-		{"/l?page=x", nil, queryparams.Config{}, "", queryparamstest.Unchanged},
+		{"/l?page=2", nil, queryparams.Config{}, "/l?page=3", "replace"},
+		{"/l?tab=push", nil, queryparams.Config{}, "/l?tab=push&page=2", "push"},
+		{"/l?tab=push", ctxinfotest.HTMX("/m?z=1#f"), queryparams.Config{}, "/m?z=1&page=2&tab=push#f", "push"},
+		{"/l", ctxinfotest.Boosted(), queryparams.Config{}, "/l?page=2", "push"},
+		{"/l", post, queryparams.Config{}, "/l?page=2", "redirect"},
+		{"/l?page=1", nil, queryparams.Config{Canonical: true}, "/l", "redirect"},
+		{"/l?page=x", nil, queryparams.Config{}, "", ""},
 	} {
 		var options []ctxinfotest.Option
 		if tt.option != nil {

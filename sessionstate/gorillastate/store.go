@@ -21,7 +21,7 @@ type store struct{ m foreign.Manager }
 // what such code puts into Values is kept beside the keys, as gob, and is not
 // visible as keys. Behind the Manager's middleware, Save notes the values, and the
 // response's commit saves them with everything else; it fails with
-// sessionstate.ErrCommitted when it is too late. Without it, Save saves at once.
+// middleware.ErrCommitted when it is too late. Without it, Save saves at once.
 // Of two requests that save Values at the same moment the last wins, whole; in
 // server mode keys are safe from that. Options.MaxAge < 0 destroys the session, as
 // State.Destroy does. Options.MaxAge > 0 lets a session that nobody has logged in

@@ -40,7 +40,7 @@ func NewClient(h http.Handler) *Client {
 // thief or a second tab.
 func (c *Client) Clone() *Client {
 	other := NewClient(c.handler)
-	other.take(c.jar.Cookies(&origin))
+	other.keep(c.jar.Cookies(&origin))
 	return other
 }
 
@@ -70,12 +70,12 @@ func (c *Client) send(h http.Handler, r *http.Request) *http.Response {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	res := w.Result()
-	c.take(res.Cookies())
+	c.keep(res.Cookies())
 	return res
 }
 
-// take keeps cookies.
-func (c *Client) take(cookies []*http.Cookie) {
+// keep keeps cookies.
+func (c *Client) keep(cookies []*http.Cookie) {
 	for _, cookie := range cookies {
 		cookie.Domain, cookie.Path = "", "/" // whatever the app's host is, this is the one
 	}

@@ -32,23 +32,18 @@ func has(t testing.TB, s *memstore.Store, key string) bool {
 	return err == nil
 }
 
-func TestNewNamesEveryWrongField(t *testing.T) {
+func TestNewRefusesABoundThatHoldsNothing(t *testing.T) {
 	t.Parallel()
-	_, err := memstore.New(memstore.Config{MaxBytes: 100, WhenFull: 7})
-	if err == nil {
-		t.Fatal("New takes MaxBytes 100 and WhenFull 7")
-	}
-	for _, want := range []string{"Config.MaxBytes is 100", "Config.WhenFull is 7"} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the error does not say %q: %v", want, err)
-		}
+	cfg := memstore.Config{MaxBytes: 100}
+	if _, err := memstore.New(cfg); err == nil || !strings.Contains(err.Error(), "Config.MaxBytes is 100") {
+		t.Fatalf("New with MaxBytes 100: %v", err)
 	}
 	defer func() {
 		if recover() == nil {
 			t.Error("Must does not panic with that error")
 		}
 	}()
-	memstore.Must(memstore.New(memstore.Config{WhenFull: 7}))
+	memstore.Must(memstore.New(cfg))
 }
 
 func TestBoundOnEntries(t *testing.T) {
@@ -154,7 +149,7 @@ func TestReadEntriesSurviveEviction(t *testing.T) {
 func TestRefuseForgetsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := open(t, memstore.Config{MaxEntries: 3, MaxBytes: 3*memstore.Overhead + 30, WhenFull: memstore.Refuse})
+		s := open(t, memstore.Config{MaxEntries: 3, MaxBytes: 3*memstore.Overhead + 30, Refuse: true})
 		for _, key := range []string{"a", "b"} {
 			put(t, s, key, "v", time.Time{})
 		}

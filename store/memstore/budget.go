@@ -12,10 +12,10 @@ type budget struct {
 	evicted, expired atomic.Uint64
 }
 
-// take books entries and bytes. With refuse it books only what fits, and says
-// whether it did; two takes at the same moment may then both be refused where
+// reserve books entries and bytes. With refuse it books only what fits, and says
+// whether it did; two calls at the same moment may then both be refused where
 // one of them would fit. The last quarter is not for what is expendable.
-func (b *budget) take(entries, bytes int64, expendable bool) bool {
+func (b *budget) reserve(entries, bytes int64, expendable bool) bool {
 	mostEntries, mostBytes := b.maxEntries, b.maxBytes
 	if expendable {
 		mostEntries, mostBytes = mostEntries-mostEntries/4, mostBytes-mostBytes/4
@@ -23,14 +23,14 @@ func (b *budget) take(entries, bytes int64, expendable bool) bool {
 	over := b.entries.Add(entries) > mostEntries && entries > 0
 	over = b.bytes.Add(bytes) > mostBytes && bytes > 0 || over
 	if over && b.refuse {
-		b.give(entries, bytes)
+		b.release(entries, bytes)
 		return false
 	}
 	return true
 }
 
-// give returns what was taken.
-func (b *budget) give(entries, bytes int64) {
+// release returns what was reserved.
+func (b *budget) release(entries, bytes int64) {
 	b.entries.Add(-entries)
 	b.bytes.Add(-bytes)
 }

@@ -14,8 +14,8 @@ import (
 // back in.
 func Example() {
 	ctx := context.Background()
-	for _, full := range []memstore.WhenFull{memstore.Evict, memstore.Refuse} {
-		s := memstore.Must(memstore.New(memstore.Config{MaxEntries: 2, WhenFull: full}))
+	for _, refuse := range []bool{false, true} {
+		s := memstore.Must(memstore.New(memstore.Config{MaxEntries: 2, Refuse: refuse}))
 		for _, key := range []string{"a", "b", "c"} {
 			if err := s.Put(ctx, key, store.Item{Value: []byte("v")}); err != nil {
 				fmt.Println(err, errors.Is(err, store.ErrFull))

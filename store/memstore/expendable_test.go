@@ -67,7 +67,7 @@ func TestAStoreThatRefusesKeepsRoomForWhatIsNotExpendable(t *testing.T) {
 		"entries": {MaxEntries: 100, MaxBytes: -1},
 		"bytes":   {MaxEntries: -1, MaxBytes: 100 * (memstore.Overhead + 10)},
 	} {
-		cfg.WhenFull = memstore.Refuse
+		cfg.Refuse = true
 		s := memstore.Must(memstore.New(cfg))
 		t.Cleanup(func() { _ = s.Close(t.Context()) })
 		taken := 0

@@ -13,7 +13,7 @@
 // the one that goes only if it is expendable and no other is.
 // While several goroutines write at the same moment, the store may exceed its
 // bounds by the entries that they are writing. [Stats] counts the evictions. For
-// entries that must not be evicted set [Refuse]: then a write that does not fit
+// entries that must not be evicted set [Config].Refuse: then a write that does not fit
 // fails with [store.ErrFull], and the last quarter of the bounds is kept for entries
 // that are not expendable.
 //
@@ -55,18 +55,6 @@ const Overhead = 160
 // shards is how many locks a store has. A power of two.
 const shards = 64
 
-// WhenFull says what a write does that goes past a bound.
-type WhenFull uint8
-
-// What to do when the store is full.
-const (
-	// Evict makes room by forgetting other entries.
-	Evict WhenFull = iota
-
-	// Refuse fails the write with store.ErrFull and forgets nothing.
-	Refuse
-)
-
 // Config is the setting of a Store. The zero value is 64 MiB that evicts.
 type Config struct {
 	// MaxEntries bounds the number of entries. Default: 0, which means
@@ -78,8 +66,9 @@ type Config struct {
 	// 64 MiB. Negative: no bound.
 	MaxBytes int64
 
-	// WhenFull says what a write does that goes past a bound. Default: Evict.
-	WhenFull WhenFull
+	// Refuse fails writes that go past a bound with store.ErrFull. Default: false,
+	// which evicts other entries to make room.
+	Refuse bool
 }
 
 // Stats is what a Store holds now and what it has dropped so far.
@@ -112,22 +101,15 @@ var (
 	_ store.Closer  = (*Store)(nil)
 )
 
-// New makes an empty store. Its error names every field of c that is wrong.
+// New makes an empty store. It refuses a MaxBytes that holds no entry.
 func New(c Config) (*Store, error) {
-	var errs []error
 	if c.MaxBytes > 0 && c.MaxBytes <= Overhead {
-		errs = append(errs, fmt.Errorf("memstore: Config.MaxBytes is %d, but an empty entry counts %d: give more, 0 for 64 MiB, or a negative number for no bound", c.MaxBytes, Overhead))
-	}
-	if c.WhenFull > Refuse {
-		errs = append(errs, fmt.Errorf("memstore: Config.WhenFull is %d: use memstore.Evict or memstore.Refuse", c.WhenFull))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("memstore: Config.MaxBytes is %d, but an empty entry counts %d: give more, 0 for 64 MiB, or a negative number for no bound", c.MaxBytes, Overhead)
 	}
 	s := &Store{seed: maphash.MakeSeed()}
 	s.budget.maxEntries = bound(int64(c.MaxEntries), 1_000_000)
 	s.budget.maxBytes = bound(c.MaxBytes, 64<<20)
-	s.budget.refuse = c.WhenFull == Refuse
+	s.budget.refuse = c.Refuse
 	s.timer.fire = s.sweepOnTime
 	for i := range s.shards {
 		s.shards[i].open(&s.budget)

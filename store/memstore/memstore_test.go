@@ -31,7 +31,7 @@ func TestContract(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]memstore.Config{
 		"evict":    {},
-		"refuse":   {WhenFull: memstore.Refuse},
+		"refuse":   {Refuse: true},
 		"no bound": {MaxEntries: -1, MaxBytes: -1},
 	} {
 		t.Run(name, func(t *testing.T) {

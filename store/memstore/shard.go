@@ -165,7 +165,7 @@ func (sh *shard) write(key string, cond condition, it store.Item) (*entry, uint6
 	}
 	e := sh.entries[key] // present, or expired and not freed yet
 	if e == nil {
-		if !sh.budget.take(1, cost(key, it.Value), it.Expendable) {
+		if !sh.budget.reserve(1, cost(key, it.Value), it.Expendable) {
 			return nil, 0, store.ErrFull
 		}
 		e = &entry{key: strings.Clone(key), at: -1, expendable: it.Expendable}
@@ -173,7 +173,7 @@ func (sh *shard) write(key string, cond condition, it store.Item) (*entry, uint6
 		sh.peak = max(sh.peak, len(sh.entries))
 		sh.ringOf(e.expendable).add(e)
 	} else {
-		if !sh.budget.take(0, int64(len(it.Value))-int64(len(e.value)), it.Expendable) {
+		if !sh.budget.reserve(0, int64(len(it.Value))-int64(len(e.value)), it.Expendable) {
 			return nil, 0, store.ErrFull
 		}
 		if e.expendable != it.Expendable {
@@ -275,7 +275,7 @@ func (sh *shard) remove(e *entry) {
 	delete(sh.entries, e.key)
 	sh.expire(e, time.Time{})
 	sh.ringOf(e.expendable).drop(e)
-	sh.budget.give(1, cost(e.key, e.value))
+	sh.budget.release(1, cost(e.key, e.value))
 	if len(sh.entries) == 0 && sh.peak > smallMap {
 		// A map and a slice keep the size that they had at their peak.
 		sh.entries, sh.due, sh.peak = make(map[string]*entry), nil, 0

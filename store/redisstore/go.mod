@@ -3,6 +3,7 @@ module github.com/reecho-go/reecho/store/redisstore
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/labstack/echo/v4 v4.16.4
 	github.com/redis/rueidis v1.0.79
 	github.com/reecho-go/reecho v0.0.0

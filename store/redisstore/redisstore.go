@@ -24,6 +24,16 @@
 // A server whose data is lost and whose clock is set back at the same time can
 // repeat a version.
 //
+// # Hearing of changes
+//
+// A Store is a [store.Watcher]: the server tells it what other clients change, by
+// CLIENT TRACKING with BCAST on one more connection of the client's, which is opened
+// by the first Watch. It works over RESP3, which is rueidis's default. Each second
+// the connection is asked by PING, so that a server which is paused, or gone without
+// a word, is noticed within two. A change is known as one's own by a key that the
+// script of a write sets and deletes beside the value: so the message of the server
+// names it too.
+//
 // # Faults
 //
 // When a reply is lost or a context ends, a write may have happened or not. A
@@ -34,12 +44,13 @@
 //
 // # Cost
 //
-// Every call is one round trip, and so is GetMany. A Scan asks for all keys of
+// Every call is one round trip, and so is GetMany. A call of Watch is none. A Scan asks for all keys of
 // the server, in steps, and then for the values.
 package redisstore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
@@ -85,7 +96,10 @@ type Config struct {
 type Store struct {
 	client  rueidis.Client
 	keys    string // what the keys of all values begin with
+	marks   string // what those begin with that say who has written one
+	writer  string // who this store is in them
 	counter string
+	hearing hearing
 }
 
 var (
@@ -94,6 +108,7 @@ var (
 	_ store.Toucher = (*Store)(nil)
 	_ store.Scanner = (*Store)(nil)
 	_ store.Batcher = (*Store)(nil)
+	_ store.Watcher = (*Store)(nil)
 )
 
 // New makes a store on the client, which stays the caller's to configure and to
@@ -116,7 +131,7 @@ func New(client rueidis.Client, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	tag := "{" + cfg.Namespace + "}:"
-	return &Store{client: client, keys: tag + "k:", counter: tag + "version"}, nil
+	return &Store{client: client, keys: tag + "k:", marks: tag + "kw:", writer: rand.Text() + ":", counter: tag + "version"}, nil
 }
 
 // Must returns s, and panics if there is an error. It is for package variables
@@ -171,7 +186,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 		return nil // it is absent
 	}
 	if err == nil {
-		err = s.client.Do(ctx, s.client.B().Unlink().Key(s.keys+key).Build()).Error()
+		_, err = s.run(ctx, deleteScript, key)
 	}
 	return answerOf("delete", key, err)
 }
@@ -275,7 +290,7 @@ func (s *Store) getMany(ctx context.Context, keys []string) (map[string]store.It
 
 // run runs a script on a key. A negative result is an answer.
 func (s *Store) run(ctx context.Context, script *rueidis.Lua, key string, args ...string) (int64, error) {
-	n, err := script.Exec(ctx, s.client, []string{s.keys + key, s.counter}, args).AsInt64()
+	n, err := script.Exec(ctx, s.client, []string{s.keys + key, s.marks + s.writer + key, s.counter}, args).AsInt64()
 	switch {
 	case err != nil:
 		return 0, err

@@ -28,19 +28,24 @@ const (
 	isForeign  = -3
 )
 
-// The scripts share these functions. KEYS are the key of the value and the
-// counter. Redis drops a key when its time is past, so a deadline is set a
+// The scripts share these functions. KEYS are the key of the value, its mark and the
+// counter. A mark says who has written: it is there for no time at all, but whoever
+// tracks the keys is told of both in one message. Redis drops a key when its time is past, so a deadline is set a
 // millisecond early: from the deadline on the key is absent.
 const functions = `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function mark()
+	redis.call('SET', KEYS[2], '')
+	redis.call('UNLINK', KEYS[2])
+end
 local function write(expires, value)
 	local version = clock[1] * 1000000 + clock[2]
-	local last = tonumber(redis.call('GET', KEYS[2]) or '0')
+	local last = tonumber(redis.call('GET', KEYS[3]) or '0')
 	if version <= last then
 		version = last + 1
 	end
-	redis.call('SET', KEYS[2], string.format('%.0f', version))
+	redis.call('SET', KEYS[3], string.format('%.0f', version))
 	if expires <= now then
 		redis.call('UNLINK', KEYS[1])
 	else
@@ -51,6 +56,7 @@ local function write(expires, value)
 			redis.call('SET', KEYS[1], value)
 		end
 	end
+	mark()
 	return string.format('%.0f', version)
 end
 `
@@ -72,6 +78,12 @@ elseif tonumber(old) ~= tonumber(ARGV[1]) then
 end
 return write(tonumber(ARGV[2]), ARGV[3])`)
 
+	deleteScript = rueidis.NewLuaScript(functions + `
+if redis.call('UNLINK', KEYS[1]) == 1 then
+	mark()
+end
+return '0'`)
+
 	touchScript = rueidis.NewLuaScript(functions + `
 local expires = tonumber(ARGV[1])
 local header = redis.call('GETRANGE', KEYS[1], 0, 41)
@@ -81,6 +93,7 @@ end
 if #header ~= 42 or not string.find(header, '^%d+$') then
 	return '-3'
 end
+mark()
 if expires <= now then
 	redis.call('UNLINK', KEYS[1])
 	return '0'

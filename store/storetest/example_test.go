@@ -16,7 +16,7 @@ func ExampleFaulty() {
 	ctx := context.Background()
 	s := storetest.Faulty(
 		memstore.Must(memstore.New(memstore.Config{})),
-		storetest.Fault{Op: storetest.Put, After: 1, Lost: true},
+		storetest.Fault{Op: "put", After: 1, Lost: true},
 	)
 	for _, value := range []string{"one", "two"} {
 		err := s.Put(ctx, "k", store.Item{Value: []byte(value)})

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -15,25 +16,25 @@ import (
 // ErrInjected is what a Fault fails with that has no Err of its own.
 var ErrInjected = errors.New("storetest: injected fault")
 
-// Op is a method of a store.
-type Op string
-
 // The methods that Faulty can make fail.
 const (
-	Get     Op = "get"
-	Put     Op = "put"
-	Delete  Op = "delete"
-	Swap    Op = "swap"
-	Touch   Op = "touch"
-	Scan    Op = "scan"
-	GetMany Op = "getmany"
+	opGet     = "get"
+	opPut     = "put"
+	opDelete  = "delete"
+	opSwap    = "swap"
+	opTouch   = "touch"
+	opScan    = "scan"
+	opGetMany = "getmany"
 )
+
+var ops = []string{opGet, opPut, opDelete, opSwap, opTouch, opScan, opGetMany}
 
 // Fault is one line of a script: which calls it hits, and what happens to
 // them. A fault that says nothing of what happens fails the call.
 type Fault struct {
-	// Op is the method that it hits. Default: every method.
-	Op Op
+	// Op is the method that it hits, in lower case as in [store.Error]: get, put,
+	// delete, swap, touch, scan or getmany. Default: every method.
+	Op string
 
 	// Prefix is what the key (of Scan: the prefix; of GetMany: one
 	// of the keys) starts with. Default: any key.
@@ -72,7 +73,7 @@ type Fault struct {
 }
 
 // err is what the call fails with, or nil.
-func (f *Fault) err(op Op, keys ...string) error {
+func (f *Fault) err(op string, keys ...string) error {
 	switch {
 	case f.Err != nil:
 		return f.Err
@@ -83,23 +84,23 @@ func (f *Fault) err(op Op, keys ...string) error {
 }
 
 // fail is err with the call that failed.
-func fail(op Op, keys []string, err error) error {
+func fail(op string, keys []string, err error) error {
 	var key string
 	if len(keys) > 0 {
 		key = keys[0]
 	}
-	return &store.Error{Op: string(op), Key: key, Err: err}
+	return &store.Error{Op: op, Key: key, Err: err}
 }
 
 // hits says whether the call is one of those that f is about.
-func (f *Fault) hits(op Op, keys []string) bool {
+func (f *Fault) hits(op string, keys []string) bool {
 	return (f.Op == "" || f.Op == op) &&
 		(f.Prefix == "" || slices.ContainsFunc(keys, func(key string) bool { return strings.HasPrefix(key, f.Prefix) }))
 }
 
 // Call is one call that a FaultyStore saw.
 type Call struct {
-	Op   Op
+	Op   string
 	Keys []string // the key, the prefix of Scan, or the keys of GetMany
 	Hit  bool     // whether a fault hit it
 }
@@ -138,8 +139,14 @@ func Faulty(s store.Store, script ...Fault) *FaultyStore {
 	return f
 }
 
-// Inject adds faults to the end of the script.
+// Inject adds faults to the end of the script. It panics for an Op that no method
+// has, since that fault would never hit.
 func (f *FaultyStore) Inject(faults ...Fault) {
+	for _, fault := range faults {
+		if fault.Op != "" && !slices.Contains(ops, fault.Op) {
+			panic(fmt.Sprintf("storetest: Fault.Op is %q: use one of %s, or nothing for every method", fault.Op, strings.Join(ops, ", ")))
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.faults = append(f.faults, faults...)
@@ -165,29 +172,29 @@ func (f *FaultyStore) Unwrap() store.Store { return f.views }
 
 // Get implements [store.Store].
 func (f *FaultyStore) Get(ctx context.Context, key string) (it store.Item, err error) {
-	fault, err := f.play(ctx, Get, key)
+	fault, err := f.play(ctx, opGet, key)
 	if err != nil {
 		return store.Item{}, err
 	}
 	it, err = f.inner.Get(ctx, key)
 	if fault.Lost {
-		return store.Item{}, fault.err(Get, key)
+		return store.Item{}, fault.err(opGet, key)
 	}
 	return fault.answer(key, it, err), err
 }
 
 // Put implements [store.Store].
 func (f *FaultyStore) Put(ctx context.Context, key string, it store.Item) error {
-	return f.do(ctx, Put, func() error { return f.inner.Put(ctx, key, it) }, key)
+	return f.do(ctx, opPut, func() error { return f.inner.Put(ctx, key, it) }, key)
 }
 
 // Delete implements [store.Store].
 func (f *FaultyStore) Delete(ctx context.Context, key string) error {
-	return f.do(ctx, Delete, func() error { return f.inner.Delete(ctx, key) }, key)
+	return f.do(ctx, opDelete, func() error { return f.inner.Delete(ctx, key) }, key)
 }
 
 // do plays a call that returns nothing but an error.
-func (f *FaultyStore) do(ctx context.Context, op Op, call func() error, keys ...string) error {
+func (f *FaultyStore) do(ctx context.Context, op string, call func() error, keys ...string) error {
 	fault, err := f.play(ctx, op, keys...)
 	if err != nil {
 		return err
@@ -201,7 +208,7 @@ func (f *FaultyStore) do(ctx context.Context, op Op, call func() error, keys ...
 
 // play notes the call, finds the fault that hits it and does what comes before
 // the call itself. With an error, the call is over.
-func (f *FaultyStore) play(ctx context.Context, op Op, keys ...string) (Fault, error) {
+func (f *FaultyStore) play(ctx context.Context, op string, keys ...string) (Fault, error) {
 	fault, hit := f.next(op, keys)
 	if !hit {
 		return Fault{}, nil
@@ -226,7 +233,7 @@ func (f *FaultyStore) play(ctx context.Context, op Op, keys ...string) (Fault, e
 }
 
 // next notes the call and takes the fault that hits it from the script.
-func (f *FaultyStore) next(op Op, keys []string) (Fault, bool) {
+func (f *FaultyStore) next(op string, keys []string) (Fault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, Call{Op: op, Keys: slices.Clone(keys)})
@@ -277,7 +284,7 @@ type swapView struct {
 
 // Swap implements [store.Swapper].
 func (v *swapView) Swap(ctx context.Context, key string, old uint64, it store.Item) (version uint64, err error) {
-	err = v.do(ctx, Swap, func() (err error) {
+	err = v.do(ctx, opSwap, func() (err error) {
 		version, err = v.inner.Swap(ctx, key, old, it)
 		return err
 	}, key)
@@ -294,7 +301,7 @@ type touchView struct {
 
 // Touch implements [store.Toucher].
 func (v *touchView) Touch(ctx context.Context, key string, expires time.Time) error {
-	return v.do(ctx, Touch, func() error { return v.inner.Touch(ctx, key, expires) }, key)
+	return v.do(ctx, opTouch, func() error { return v.inner.Touch(ctx, key, expires) }, key)
 }
 
 type scanView struct {
@@ -305,7 +312,7 @@ type scanView struct {
 // Scan implements [store.Scanner].
 func (v *scanView) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
-		fault, err := v.play(ctx, Scan, prefix)
+		fault, err := v.play(ctx, opScan, prefix)
 		if err != nil {
 			yield(store.Entry{}, err)
 			return
@@ -317,7 +324,7 @@ func (v *scanView) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entr
 			}
 		}
 		if fault.Lost {
-			yield(store.Entry{}, fault.err(Scan, prefix))
+			yield(store.Entry{}, fault.err(opScan, prefix))
 		}
 	}
 }
@@ -329,13 +336,13 @@ type batchView struct {
 
 // GetMany implements [store.Batcher].
 func (v *batchView) GetMany(ctx context.Context, keys []string) (map[string]store.Item, error) {
-	fault, err := v.play(ctx, GetMany, keys...)
+	fault, err := v.play(ctx, opGetMany, keys...)
 	if err != nil {
 		return nil, err
 	}
 	found, err := v.inner.GetMany(ctx, keys)
 	if fault.Lost {
-		return nil, fault.err(GetMany, keys...)
+		return nil, fault.err(opGetMany, keys...)
 	}
 	for key, it := range found {
 		found[key] = fault.answer(key, it, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,14 +53,14 @@ func TestFaultyHasTheCapabilitiesOfItsStore(t *testing.T) {
 }
 
 // every is each method, as a call on key "k".
-func every(s store.Store) map[storetest.Op]func(context.Context) error {
-	all := map[storetest.Op]func(context.Context) error{
-		storetest.Get:    func(ctx context.Context) error { _, err := s.Get(ctx, "k"); return err },
-		storetest.Put:    func(ctx context.Context) error { return s.Put(ctx, "k", store.Item{Value: []byte("new")}) },
-		storetest.Delete: func(ctx context.Context) error { return s.Delete(ctx, "k") },
+func every(s store.Store) map[string]func(context.Context) error {
+	all := map[string]func(context.Context) error{
+		"get":    func(ctx context.Context) error { _, err := s.Get(ctx, "k"); return err },
+		"put":    func(ctx context.Context) error { return s.Put(ctx, "k", store.Item{Value: []byte("new")}) },
+		"delete": func(ctx context.Context) error { return s.Delete(ctx, "k") },
 	}
 	swapper, _ := store.As[store.Swapper](s)
-	all[storetest.Swap] = func(ctx context.Context) error {
+	all["swap"] = func(ctx context.Context) error {
 		it, err := s.Get(ctx, "k")
 		if err != nil {
 			return err
@@ -68,9 +69,9 @@ func every(s store.Store) map[storetest.Op]func(context.Context) error {
 		return err
 	}
 	toucher, _ := store.As[store.Toucher](s)
-	all[storetest.Touch] = func(ctx context.Context) error { return toucher.Touch(ctx, "k", time.Now().Add(time.Hour)) }
+	all["touch"] = func(ctx context.Context) error { return toucher.Touch(ctx, "k", time.Now().Add(time.Hour)) }
 	scanner, _ := store.As[store.Scanner](s)
-	all[storetest.Scan] = func(ctx context.Context) error {
+	all["scan"] = func(ctx context.Context) error {
 		for _, err := range scanner.Scan(ctx, "k") {
 			if err != nil {
 				return err
@@ -79,7 +80,7 @@ func every(s store.Store) map[storetest.Op]func(context.Context) error {
 		return nil
 	}
 	batcher, _ := store.As[store.Batcher](s)
-	all[storetest.GetMany] = func(ctx context.Context) error { _, err := batcher.GetMany(ctx, []string{"x", "k"}); return err }
+	all["getmany"] = func(ctx context.Context) error { _, err := batcher.GetMany(ctx, []string{"x", "k"}); return err }
 	return all
 }
 
@@ -105,7 +106,7 @@ func TestFaultyFailsOneMethod(t *testing.T) {
 				}
 				after, err := inner.Get(t.Context(), "k")
 				happened := err != nil || after.Version != before.Version || !after.Expires.Equal(before.Expires)
-				reads := slices.Contains([]storetest.Op{storetest.Get, storetest.Scan, storetest.GetMany}, op)
+				reads := slices.Contains([]string{"get", "scan", "getmany"}, op)
 				if want := lost && !reads; happened != want {
 					t.Errorf("the call had an effect: %v, want %v", happened, want)
 				}
@@ -120,8 +121,8 @@ func TestFaultyFailsOneMethod(t *testing.T) {
 func TestFaultyScript(t *testing.T) {
 	t.Parallel()
 	s := storetest.Faulty(open(t),
-		storetest.Fault{Op: storetest.Put, Prefix: "a", After: 1, Times: 2},
-		storetest.Fault{Op: storetest.Put, Prefix: "a", Err: store.ErrFull},
+		storetest.Fault{Op: "put", Prefix: "a", After: 1, Times: 2},
+		storetest.Fault{Op: "put", Prefix: "a", Err: store.ErrFull},
 	)
 	var got []string
 	for _, key := range []string{"a1", "b1", "a2", "b2", "a3", "a4", "a5"} {
@@ -165,10 +166,10 @@ func TestFaultyDelaysAndHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := storetest.Faulty(open(t),
-			storetest.Fault{Op: storetest.Put, Delay: time.Minute},
-			storetest.Fault{Op: storetest.Put, Delay: time.Minute, Err: store.ErrFull},
-			storetest.Fault{Op: storetest.Put, Delay: time.Minute},
-			storetest.Fault{Op: storetest.Put, Hang: true},
+			storetest.Fault{Op: "put", Delay: time.Minute},
+			storetest.Fault{Op: "put", Delay: time.Minute, Err: store.ErrFull},
+			storetest.Fault{Op: "put", Delay: time.Minute},
+			storetest.Fault{Op: "put", Hang: true},
 		)
 		for i, want := range []struct {
 			took time.Duration
@@ -228,5 +229,19 @@ func TestFaultyAnswersWithGarbage(t *testing.T) {
 	}
 	if want := []string{"rightk", "rightk", "rightk", "right"}; !slices.Equal(got, want) {
 		t.Errorf("the answers are %q, want %q", got, want)
+	}
+}
+
+func TestInjectRefusesAMethodThatDoesNotExist(t *testing.T) {
+	t.Parallel()
+	for _, op := range []string{"Swap", "gett", " get"} {
+		func() {
+			defer func() {
+				if v := recover(); v == nil || !strings.Contains(fmt.Sprint(v), "swap") {
+					t.Errorf("Inject of a fault of %q: %v, want a panic that lists the methods", op, v)
+				}
+			}()
+			storetest.Faulty(open(t), storetest.Fault{Op: op})
+		}()
 	}
 }

@@ -254,7 +254,7 @@ func TestTheProgramServesAndStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, []string{"-addr", "127.0.0.1:0"}, w) }()
+	go func() { done <- run(ctx, []string{"-addr", "127.0.0.1:0"}, w, 1000) }()
 	line := make([]byte, 200)
 	n, err := r.Read(line)
 	if err != nil {
@@ -271,7 +271,7 @@ func TestTheProgramServesAndStops(t *testing.T) {
 		t.Errorf("status %d; run() = %v", res.StatusCode, err)
 	}
 	http.DefaultClient.CloseIdleConnections()
-	if err := run(t.Context(), []string{"-addr", "nowhere"}, io.Discard); err == nil {
+	if err := run(t.Context(), []string{"-addr", "nowhere"}, io.Discard, 1000); err == nil {
 		t.Error("an address that is none is taken")
 	}
 }

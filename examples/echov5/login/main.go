@@ -18,17 +18,21 @@ import (
 	"time"
 )
 
-func main() {
+func main() { program(rounds) }
+
+// program is the program with that many rounds for passwords: the tests of whole
+// processes, which run it under the race detector, take fewer.
+func program(rounds int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+	if err := run(ctx, os.Args[1:], os.Stdout, rounds); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "login:", err)
 		os.Exit(1)
 	}
 }
 
 // run serves until ctx ends, then lets requests finish.
-func run(ctx context.Context, args []string, out io.Writer) (err error) {
+func run(ctx context.Context, args []string, out io.Writer, rounds int) (err error) {
 	flags := flag.NewFlagSet("login", flag.ContinueOnError)
 	flags.SetOutput(out)
 	addr := flags.String("addr", "localhost:8080", "`address` to listen on; port 0 takes a free one")
@@ -45,7 +49,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { _ = l.Close() }() // the server may have closed it
-	a, err := newApp(ctx, config{Insecure: *insecure, Sessions: sessions, Accounts: map[string]string{"ada": "analytical engine", "grace": "nanoseconds"}})
+	a, err := newApp(ctx, config{Insecure: *insecure, Sessions: sessions, Rounds: rounds, Accounts: map[string]string{"ada": "analytical engine", "grace": "nanoseconds"}})
 	if err != nil {
 		return err
 	}

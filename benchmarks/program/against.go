@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 
 	"github.com/reecho-go/reecho/benchmarks/bench"
 	"github.com/reecho-go/reecho/benchmarks/report"
-	"github.com/reecho-go/reecho/benchmarks/workloads"
 )
 
 // turns is how often the two builds are run, one after the other.
@@ -19,11 +18,12 @@ const turns = 4
 
 // compare builds this tree and the given revision and runs them in turn: the
 // median of each of our rows, theirs and ours, and the ratio.
-func compare(ctx context.Context, o options) error {
-	dir, err := moduleDir()
+func (p Program) compare(ctx context.Context, o options) error {
+	repository, err := Repository()
 	if err != nil {
 		return err
 	}
+	dir := filepath.Join(repository, p.Dir)
 	tmp, err := os.MkdirTemp("", "benchmarks")
 	if err != nil {
 		return err
@@ -41,13 +41,13 @@ func compare(ctx context.Context, o options) error {
 	if err := command(ctx, dir, "go", "build", "-o", now, "."); err != nil {
 		return err
 	}
-	if err := command(ctx, filepath.Join(tree, "benchmarks"), "go", "build", "-o", then, "."); err != nil {
+	if err := command(ctx, filepath.Join(tree, p.Dir), "go", "build", "-o", then, "."); err != nil {
 		return fmt.Errorf("-against %s: its benchmarks do not build: %w", o.against, err)
 	}
 	nows, thens := map[string][]float64{}, map[string][]float64{}
 	for range turns {
 		for bin, into := range map[string]map[string][]float64{now: nows, then: thens} {
-			if err := collect(ctx, bin, o, into); err != nil {
+			if err := p.collect(ctx, bin, o, into); err != nil {
 				return err
 			}
 		}
@@ -70,7 +70,7 @@ func compare(ctx context.Context, o options) error {
 }
 
 // collect runs a build once and adds the medians of our rows.
-func collect(ctx context.Context, bin string, o options, into map[string][]float64) error {
+func (p Program) collect(ctx context.Context, bin string, o options, into map[string][]float64) error {
 	out := bin + ".json"
 	args := []string{"-json", out, fmt.Sprintf("-count=%d", o.count), "-only=" + o.only}
 	if o.short {
@@ -89,7 +89,7 @@ func collect(ctx context.Context, bin string, o options, into map[string][]float
 	}
 	for _, res := range r.Results {
 		for _, m := range res.Rows {
-			if m.Peer == workloads.Ours && m.Error == "" && m.Text == "" {
+			if m.Peer == p.Ours && m.Error == "" && m.Text == "" {
 				name := res.Group + ": " + res.Name
 				into[name] = append(into[name], m.NsPerOp)
 			}

@@ -1,4 +1,4 @@
-package openapi_test
+package openapi
 
 import (
 	"encoding/json"
@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reecho-go/reecho/queryparams"
-	"github.com/reecho-go/reecho/queryparams/openapi"
 )
 
 // documented has what an OpenAPI document can say about a query.
@@ -85,12 +84,12 @@ func TestParametersDescribesEveryParameter(t *testing.T) {
 {"name":"l","in":"query","style":"deepObject","explode":true,"schema":{"type":"array","items":{"type":"object","properties":{"x":{"type":"integer","format":"int64"}},"required":["x"]},"maxItems":2}}
 {"name":"dot.a","in":"query","schema":{"type":"integer","format":"int64"}}
 `), "\n")
+	var objects []json.RawMessage
+	if err := json.Unmarshal(Parameters(s), &objects); err != nil {
+		t.Fatal(err)
+	}
 	var got []string
-	for _, p := range openapi.Parameters(s) {
-		b, err := json.Marshal(p)
-		if err != nil {
-			t.Fatalf("%s: %v", p.Name, err)
-		}
+	for _, b := range objects {
 		got = append(got, string(b))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -138,21 +137,21 @@ func TestDocumentIsWellFormedForEveryKindOfField(t *testing.T) {
 		"usual":     {Codecs: []queryparams.Codec{codec}},
 		"unlimited": {Codecs: []queryparams.Codec{codec}, Limits: queryparams.Limits{MaxElements: -1}},
 	} {
-		for _, p := range openapi.Parameters(queryparams.Must(queryparams.NewSchema[wide](cfg))) {
+		for _, p := range parameters(queryparams.Must(queryparams.NewSchema[wide](cfg)).Parameters()) {
 			wellFormed(t, &p)
 			if p.Schema.Items != nil && (p.Schema.MaxItems == nil) != (name == "unlimited") {
 				t.Errorf("%s, %s: at most %v items", name, p.Name, p.Schema.MaxItems)
 			}
 		}
 	}
-	for _, p := range openapi.Parameters(queryparams.Must(queryparams.NewSchema[documented](queryparams.SchemaConfig{}))) {
+	for _, p := range parameters(queryparams.Must(queryparams.NewSchema[documented](queryparams.SchemaConfig{})).Parameters()) {
 		wellFormed(t, &p)
 	}
 }
 
 // wellFormed checks what OpenAPI 3.1 and JSON Schema 2020-12 demand of the
 // members that we write.
-func wellFormed(t *testing.T, p *openapi.Parameter) {
+func wellFormed(t *testing.T, p *parameter) {
 	t.Helper()
 	styles := map[string]bool{"": true, "form": true, "spaceDelimited": true, "pipeDelimited": true, "deepObject": true}
 	if p.Name == "" || p.In != "query" || !styles[p.Style] || (p.Style == "") != (p.Explode == nil) || p.Schema == nil {
@@ -165,7 +164,7 @@ func wellFormed(t *testing.T, p *openapi.Parameter) {
 	wellFormedSchema(t, p.Name, p.Schema)
 }
 
-func wellFormedSchema(t *testing.T, name string, s *openapi.Schema) {
+func wellFormedSchema(t *testing.T, name string, s *schema) {
 	t.Helper()
 	kind := func(j json.RawMessage) string {
 		var v any

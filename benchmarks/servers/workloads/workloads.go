@@ -1,0 +1,75 @@
+// Package workloads is what the benchmarks with servers do: one file per group of
+// them.
+package workloads
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/reecho-go/reecho/benchmarks/bench"
+	"github.com/reecho-go/reecho/benchmarks/servers/peers"
+	"github.com/reecho-go/reecho/internal/redisserver"
+)
+
+// All are all groups, in the order of the report.
+func All() bench.Groups {
+	return bench.Groups{
+		{Name: "servers", Workloads: func() []bench.Workload { return slices.Concat(Caches(), Sessions(), Files(), Restarts()) }},
+		{Name: "cluster", Workloads: Cluster},
+	}
+}
+
+// keyCount is a power of two, so that i&(keyCount-1) walks through the keys.
+const keyCount = 1024
+
+func key(i int) string { return "user:" + strconv.Itoa(i) }
+
+// profileOf is what the source has for a key.
+func profileOf(key string) peers.Profile {
+	return peers.Profile{ID: key, Name: "name " + key, Email: key + "@example.org", City: "Seattle", Bio: "a short text about " + key, Version: 1}
+}
+
+func load(_ context.Context, key string) (peers.Profile, error) { return profileOf(key), nil }
+
+// right says what is wrong with an answer.
+func right(key string, got peers.Profile, err error) error {
+	if err != nil {
+		return err
+	}
+	if want := profileOf(key); got != want {
+		return fmt.Errorf("%s: %+v, want %+v", key, got, want)
+	}
+	return nil
+}
+
+// withServer makes the rows of a workload on a Redis server of its own, which is
+// stopped after the last of them.
+func withServer(rows func(addr string) ([]bench.Row, error)) func() ([]bench.Row, error) {
+	return func() ([]bench.Row, error) {
+		server, err := redisserver.Start()
+		if err != nil {
+			return nil, err
+		}
+		list, err := rows(server.Addr)
+		return closing(list, func() { _ = server.Stop() }), err // it is killed anyway
+	}
+}
+
+// closing has end called after all rows are closed.
+func closing(rows []bench.Row, end func()) []bench.Row {
+	if len(rows) == 0 {
+		end()
+		return rows
+	}
+	last := &rows[len(rows)-1]
+	before := last.Close
+	last.Close = func() {
+		if before != nil {
+			before()
+		}
+		end()
+	}
+	return rows
+}

@@ -1,0 +1,208 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+// maxForm bounds the forms of the page.
+const maxForm = 64 << 10
+
+// act answers POST: it does what a form asks for, and leads back to the page.
+func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) {
+	if err := d.origin.Check(r); err != nil {
+		d.refuse(w, r, refusal(http.StatusForbidden, "This form comes from another site.", err))
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		d.refuse(w, r, refusal(http.StatusBadRequest, "The form cannot be read.", err))
+		return
+	}
+	form := r.PostForm
+	do, ok := actions[form.Get("do")]
+	if !ok {
+		d.refuse(w, r, refusal(http.StatusBadRequest, "There is no such action.", nil))
+		return
+	}
+	said, err := do(d, r.Context(), form)
+	switch {
+	case errors.Is(err, errMissing):
+		d.refuse(w, r, refusal(http.StatusNotFound, "What this was about is not there any more.", err))
+	case err != nil:
+		d.refuse(w, r, refusal(http.StatusInternalServerError, cut(err.Error(), 4*maxText), err))
+	case form.Get("user") != "":
+		d.showUser(w, r, form.Get("user"), said)
+	default:
+		// A query of this very path, as seen by the browser: http.Redirect would
+		// make it a path of ours.
+		back := url.Values{}
+		for _, name := range known {
+			if v := r.URL.Query().Get(name); v != "" && len(v) <= maxParameter {
+				back.Set(name, v)
+			}
+		}
+		back.Set("done", said)
+		w.Header().Set("Location", "?"+back.Encode())
+		w.WriteHeader(http.StatusSeeOther)
+	}
+}
+
+func refusal(status int, detail string, cause error) error {
+	return &problem.RefusalError{Who: "dashboard", Status: status, Detail: detail, Cause: cause}
+}
+
+// errMissing says that a cache or resource has been closed.
+var errMissing = errors.New("dashboard: there is no such cache or resource")
+
+// action does what a form asks for, and returns a key of done.
+type action func(d *Dashboard, ctx context.Context, form url.Values) (said string, err error)
+
+// actions are what forms can ask for.
+var actions = map[string]action{
+	"clear":     clearCache,
+	"tag":       clearTag,
+	"delete":    deleteEntry,
+	"refresh":   refreshEntry,
+	"resource":  clearResource,
+	"responses": clearResponses,
+	"find":      func(*Dashboard, context.Context, url.Values) (string, error) { return "", nil },
+	"end":       endSession,
+	"revoke":    revokeUser,
+}
+
+// cache is the one that a form names.
+func (d *Dashboard) cache(form url.Values) (cachedata.AnyCache, error) {
+	for _, g := range d.cfg.Caches {
+		for _, c := range g.Caches() {
+			if idOf(g.Name(), c.Name()) == form.Get("id") {
+				return c, nil
+			}
+		}
+	}
+	return nil, errMissing
+}
+
+func clearCache(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+	c, err := d.cache(form)
+	if err != nil {
+		return "", err
+	}
+	return "cleared", c.Clear(ctx)
+}
+
+func clearTag(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+	c, err := d.cache(form)
+	if err != nil {
+		return "", err
+	}
+	return "cleared", c.ClearTag(ctx, form.Get("tag"))
+}
+
+// entries are those that a form names by their fingerprint, which is one, or
+// several in the rarest of cases.
+func (d *Dashboard) entries(form url.Values) (found []cachedata.EntryInfo, err error) {
+	c, err := d.cache(form)
+	if err != nil {
+		return nil, err
+	}
+	for e := range c.Entries() {
+		if fp, err := e.Fingerprint(); err == nil && fmt.Sprintf("%016x", fp) == form.Get("key") {
+			found = append(found, e)
+		}
+	}
+	return found, nil
+}
+
+func deleteEntry(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+	found, err := d.entries(form)
+	for _, e := range found {
+		err = errors.Join(err, e.Delete(ctx))
+	}
+	return orGone(found, "deleted"), err
+}
+
+func refreshEntry(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+	found, err := d.entries(form)
+	for _, e := range found {
+		err = errors.Join(err, e.Refresh(ctx))
+	}
+	return orGone(found, "refreshed"), err
+}
+
+func orGone(found []cachedata.EntryInfo, said string) string {
+	if len(found) == 0 {
+		return "gone"
+	}
+	return said
+}
+
+func clearResource(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+	for _, g := range d.cfg.Resources {
+		for name := range g.Resources() {
+			if idOf(g.Name(), name) == form.Get("id") {
+				return "cleared", g.ClearBy(ctx, map[string][]string{"resource": {name}})
+			}
+		}
+	}
+	return "", errMissing
+}
+
+func clearResponses(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+	i := slices.IndexFunc(d.cfg.Responses, func(c Responses) bool { return idOf("responses", c.Name()) == form.Get("id") })
+	if i < 0 {
+		return "", errMissing
+	}
+	return "cleared", d.cfg.Responses[i].Clear(ctx)
+}
+
+func endSession(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+	if d.cfg.Sessions == nil {
+		return "", errMissing
+	}
+	_, err := d.cfg.Sessions.Users().End(ctx, form.Get("user"), form.Get("handle"))
+	return "ended", err
+}
+
+func revokeUser(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+	if d.cfg.Sessions == nil {
+		return "", errMissing
+	}
+	_, err := d.cfg.Sessions.Users().Revoke(ctx, form.Get("user"), nil)
+	return "ended", err
+}
+
+// showUser shows the sessions of a user, whose name is never part of an address.
+func (d *Dashboard) showUser(w http.ResponseWriter, r *http.Request, user, said string) {
+	if d.cfg.Sessions == nil {
+		d.refuse(w, r, refusal(http.StatusNotFound, "There are no sessions here.", errMissing))
+		return
+	}
+	v := &sessionsView{User: user}
+	list, err := d.cfg.Sessions.Users().List(r.Context(), user)
+	switch {
+	case errors.Is(err, sessionstate.ErrNoUsers):
+		v.Problem = "Sessions in cookies cannot be listed. That needs a Config.Store."
+	case err != nil:
+		v.Problem = cut(err.Error(), maxText)
+	}
+	v.More = max(len(list)-maxSessions, 0)
+	v.List = list[v.More:] // the latest
+	q := r.URL.Query()
+	q.Set("page", "sessions")
+	q.Set("live", "off") // what is found is not asked for again
+	q.Set("done", said)
+	own := *r.URL
+	own.RawQuery = q.Encode()
+	again := r.WithContext(r.Context())
+	again.URL = &own
+	d.show(w, again, v)
+}

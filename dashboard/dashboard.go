@@ -1,0 +1,154 @@
+// Package dashboard is a page to look at caches, resources and sessions of a
+// running program, and to act on them: refresh, delete, clear, log out.
+//
+//	page, err := dashboard.New(isAdmin, dashboard.Config{Sessions: sessions})
+//	...
+//	mux.Handle("/_reecho", page)
+//
+// It is one http.Handler and needs one path, whatever that is: all that it links to
+// is a query of the same path, so it works under any prefix and behind proxies that
+// take one away. Nothing is loaded from elsewhere. It works without JavaScript; with
+// it, pages show what is new every two seconds, until they are paused.
+//
+// # What it shows
+//
+// Keys are shown as their fingerprints unless Config.ShowKeys is set. Results, values
+// of sessions, cookies and secrets are never shown. Errors of load functions are, in
+// the log of events.
+//
+// # What it costs
+//
+// With nobody looking, nothing on hits: numbers are read when a page is shown, and the
+// history that charts need is kept by who looks. The page watches its groups for events,
+// which costs each load the fingerprint of its key, some microseconds.
+package dashboard
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+// Config says what a [Dashboard] shows. The zero value shows the default groups.
+type Config struct {
+	// Caches are the groups of caches. Default nil: cachedata.Default().
+	Caches []*cachedata.Group
+	// Resources are the groups of resources. Default nil: cacheresource.Default().
+	Resources []*cacheresource.Group
+	// Sessions is the manager of sessions. Default nil: none.
+	Sessions *sessionstate.Manager
+	// Responses are caches of responses. Default nil: none.
+	Responses []Responses
+	// Events is the log that is shown. Give one if you have made it the Observer of
+	// a session manager or plugin too; the groups are watched in any case. Default
+	// nil: one of its own.
+	Events *Events
+	// ShowKeys shows the keys of entries to everybody who may see the page. Default
+	// false: their fingerprints, as in events and logs.
+	ShowKeys bool
+	// Token returns a hidden field for the page's forms, for a CSRF middleware
+	// around it that wants to see its own token. The page itself does without: it
+	// refuses what browsers send for another origin. Default nil: none.
+	Token func(r *http.Request) (field, value string)
+}
+
+// Dashboard is the page, an http.Handler. Make it with [New]. It is safe for
+// concurrent use.
+type Dashboard struct {
+	cfg       Config
+	authorize func(*http.Request) error
+	origin    *http.CrossOriginProtection
+	events    *Events
+	history   history
+}
+
+// New makes a page. authorize is asked first, for each request: nothing is shown or
+// done unless it returns nil. If its error is a middleware.Error, that is the answer;
+// any other error is answered with 403 Forbidden, without details. Requests that
+// change something are POST. The error joins everything that is wrong.
+func New(authorize func(*http.Request) error, cfg Config) (*Dashboard, error) {
+	if cfg.Caches == nil {
+		cfg.Caches = []*cachedata.Group{cachedata.Default()}
+	}
+	if cfg.Resources == nil {
+		cfg.Resources = []*cacheresource.Group{cacheresource.Default()}
+	}
+	if cfg.Events == nil {
+		cfg.Events = new(Events)
+	}
+	var errs []error
+	if authorize == nil {
+		errs = append(errs, errors.New("dashboard: New: authorize is nil: say who may see the page, and clear caches"))
+	}
+	for i, g := range cfg.Caches {
+		if g == nil {
+			errs = append(errs, fmt.Errorf("dashboard: Config: Caches[%d] is nil: name a group, or leave Caches out for the default one", i))
+		}
+	}
+	for i, g := range cfg.Resources {
+		if g == nil {
+			errs = append(errs, fmt.Errorf("dashboard: Config: Resources[%d] is nil: name a group, or leave Resources out for the default one", i))
+		}
+	}
+	if i := slices.Index(cfg.Responses, nil); i >= 0 {
+		errs = append(errs, fmt.Errorf("dashboard: Config: Responses[%d] is nil: leave it out", i))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	d := &Dashboard{cfg: cfg, authorize: authorize, origin: http.NewCrossOriginProtection(), events: cfg.Events}
+	for _, g := range cfg.Caches {
+		g.Observe(d.events)
+	}
+	for _, g := range cfg.Resources {
+		g.Observe(d.events)
+	}
+	return d, nil
+}
+
+// policy lets the page load its own style sheet and script, and nothing else. It
+// takes the place of a policy that the app has set, which may know its own files only.
+const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+
+// ServeHTTP implements http.Handler.
+func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Robots-Tag", "noindex")
+	h.Del("Content-Security-Policy-Report-Only")
+	if err := d.authorize(r); err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		if name := r.URL.Query().Get("asset"); name != "" {
+			serveAsset(w, r, name)
+			return
+		}
+		d.show(w, r, nil)
+	case http.MethodPost:
+		d.act(w, r)
+	default:
+		h.Set("Allow", "GET, HEAD, POST")
+		http.Error(w, "Use GET, HEAD or POST.", http.StatusMethodNotAllowed)
+	}
+}
+
+// refuse answers who may not see the page.
+func (d *Dashboard) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	e, ok := problem.From(err)
+	if !ok {
+		e = &problem.RefusalError{Who: "dashboard", Status: http.StatusForbidden, Detail: "You may not see this page.", Cause: err}
+	}
+	_ = problem.Write(w, r, problem.DetailsOf(e)) // if this fails, the client is gone
+}

@@ -1,0 +1,103 @@
+package dashboard
+
+import (
+	"sync"
+	"time"
+
+	"github.com/reecho-go/reecho/cachedata"
+)
+
+const (
+	sampleEvery = 2 * time.Second // at most
+	samples     = 150
+	forgotten   = time.Minute // without a look, what was is no history
+)
+
+// sample is how a cache did since the one before.
+type sample struct {
+	at       int64 // seconds
+	calls    uint32
+	ratio    float32 // of hits; if there were calls
+	p50, p99 float32 // seconds of loads; 0: there were none
+	bytes    int64
+}
+
+// series are the samples of one cache, in a ring.
+type series struct {
+	last cachedata.Stats
+	seen uint64 // the turn in which the cache was there
+	ring []sample
+	next int
+}
+
+// add takes note of new counters.
+func (s *series) add(at time.Time, now cachedata.Stats) {
+	before := s.last
+	s.last = now
+	var delta cachedata.Histogram
+	for i := range delta {
+		delta[i] = now.LoadTimes[i] - before.LoadTimes[i]
+	}
+	calls := calls(now) - calls(before)
+	p := sample{
+		at: at.Unix(), calls: uint32(min(calls, 1<<32-1)), bytes: now.Bytes,
+		p50: float32(delta.Quantile(0.5).Seconds()), p99: float32(delta.Quantile(0.99).Seconds()),
+	}
+	if calls > 0 {
+		p.ratio = float32(float64(now.Hits+now.StaleHits-before.Hits-before.StaleHits) / float64(calls))
+	}
+	if len(s.ring) < samples {
+		s.ring = append(s.ring, p)
+		return
+	}
+	s.ring[s.next] = p
+	s.next = (s.next + 1) % samples
+}
+
+// list returns the samples, the oldest first.
+func (s *series) list() []sample {
+	return append(append(make([]sample, 0, len(s.ring)), s.ring[s.next:]...), s.ring[:s.next]...)
+}
+
+// calls is how many calls there were.
+func calls(s cachedata.Stats) uint64 { return s.Hits + s.StaleHits + s.FailSafe + s.Misses }
+
+// history has the series of all caches. They are made by who looks, and forgotten
+// when nobody has for a while. The zero history is ready.
+type history struct {
+	mu   sync.Mutex
+	turn uint64
+	last time.Time
+	all  map[string]*series
+}
+
+// note takes samples of the caches, if it is time, and sets their series.
+func (h *history) note(now time.Time, caches []*cacheState) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	since := now.Sub(h.last)
+	if h.all == nil || since > forgotten {
+		h.all = make(map[string]*series)
+	}
+	due := since >= sampleEvery
+	if due {
+		h.last = now
+		h.turn++
+	}
+	for _, c := range caches {
+		s := h.all[c.id]
+		if s == nil {
+			s = &series{last: c.stats} // the first sample needs one before
+			h.all[c.id] = s
+		} else if due {
+			s.add(now, c.stats)
+		}
+		s.seen = h.turn
+		c.samples = s.list()
+	}
+	for id, s := range h.all {
+		if due && s.seen != h.turn {
+			delete(h.all, id) // it has been closed
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package dashboard
+
+import (
+	"context"
+	"log/slog"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+// Responses is a cache of responses.
+type Responses interface {
+	Name() string
+	Stats() cachedata.Stats
+	Clear(ctx context.Context) error
+}
+
+// resourcesView is the list of resources, and what is leased of them.
+type resourcesView struct {
+	Rows   []resourceRow
+	Pager  *pager
+	Leased []leasedRow
+	More   int // leased instances that are not shown
+}
+
+type resourceRow struct {
+	ID, Name, Group                   string
+	Open, Leases, Peak, Pinned, Opens string
+	Failed, Checks, Oldest, Leaks     string
+	Badges                            []badge
+	Ended                             []fact
+}
+
+type leasedRow struct {
+	Name   string
+	Leases int
+	Sites  []string
+	More   int
+}
+
+// maxLeased is how many leased instances are shown, and maxSites where their leases
+// were taken.
+const (
+	maxLeased = 100
+	maxSites  = 5
+)
+
+func (d *Dashboard) resourcesPage(p *page) *resourcesView {
+	v := new(resourcesView)
+	var rows []resourceRow
+	for _, g := range d.cfg.Resources {
+		for name, s := range g.Resources() {
+			r := resourceRow{
+				ID: idOf(g.Name(), name), Name: cut(name, maxName), Group: cut(g.Name(), maxName),
+				Open: count(s.Open), Leases: count(s.Leases), Peak: count(s.PeakLeases), Pinned: count(s.Pinned),
+				Opens: count(s.Opens), Failed: count(s.OpenErrors), Checks: count(s.Checks), Oldest: span(s.Oldest), Leaks: count(s.Leaks),
+			}
+			if s.InFlight > 0 {
+				r.Badges = append(r.Badges, badge{"opening", "good", count(s.Waiters) + " waiting"})
+			}
+			if s.FailedChecks > 0 {
+				r.Badges = append(r.Badges, badge{"unsound", "warm", count(s.FailedChecks) + " of " + count(s.Checks) + " checks have failed"})
+			}
+			if s.OpenErrors > 0 {
+				r.Badges = append(r.Badges, badge{"failing", "bad", count(s.OpenErrors) + " of " + count(s.Opens) + " opens have failed"})
+			}
+			if s.Leaks > 0 {
+				r.Badges = append(r.Badges, badge{"leaks", "bad", count(s.Leaks) + " leases were held too long, lost, or released twice; the events say where they were taken"})
+			}
+			if s.Stuck > 0 {
+				r.Badges = append(r.Badges, badge{"stuck", "bad", count(s.Stuck) + " releases took too long"})
+			}
+			for _, cause := range []observe.Cause{
+				observe.CauseExpired, observe.CauseIdle, observe.CauseSize, observe.CauseReplaced, observe.CauseDeleted, observe.CauseCleared,
+				observe.CauseUnsound, observe.CauseOrphan, observe.CauseSession, observe.CauseClosed,
+			} {
+				if n := s.Releases[cause]; n > 0 {
+					r.Ended = append(r.Ended, fact{string(cause), count(n)})
+				}
+			}
+			rows = append(rows, r)
+		}
+	}
+	v.Pager = newPager(p, len(rows))
+	v.Rows = rows[v.Pager.first:v.Pager.last]
+	for _, g := range d.cfg.Resources {
+		for _, l := range g.Leased() {
+			if len(v.Leased) == maxLeased {
+				v.More++
+				continue
+			}
+			r := leasedRow{Name: cut(l.Name, 2*maxName), Leases: l.Leases}
+			for i, site := range l.Sites {
+				if i == maxSites {
+					r.More = len(l.Sites) - i
+					break
+				}
+				r.Sites = append(r.Sites, cut(path.Join(path.Base(path.Dir(site)), path.Base(site)), maxName))
+			}
+			v.Leased = append(v.Leased, r)
+		}
+	}
+	return v
+}
+
+// sessionsView is about sessions.
+type sessionsView struct {
+	Stats   sessionstate.Stats
+	User    string // whose sessions are shown; empty: nobody's
+	Problem string // why they cannot be
+	List    []sessionstate.SessionInfo
+	More    int
+}
+
+// Now is the time at which the view is shown.
+func (*sessionsView) Now() time.Time { return time.Now() }
+
+// maxSessions is how many sessions of a user are shown.
+const maxSessions = 100
+
+// responsesView is the list of caches of responses.
+type responsesView struct{ Rows []responseRow }
+
+type responseRow struct {
+	ID, Name, Ratio, Calls, Loads, P99, Entries, Bytes, Refused string
+}
+
+func (d *Dashboard) responsesPage() *responsesView {
+	v := new(responsesView)
+	for _, c := range d.cfg.Responses {
+		s := c.Stats()
+		v.Rows = append(v.Rows, responseRow{
+			ID: idOf("responses", c.Name()), Name: cut(c.Name(), maxName), Ratio: percent(s.HitRatio()), Calls: count(calls(s)), Loads: count(s.Loads),
+			P99: span(s.LoadTimes.Quantile(0.99)), Entries: count(s.Entries), Bytes: size(s.Bytes), Refused: count(s.Refused),
+		})
+	}
+	return v
+}
+
+// eventsView is the log of events.
+type eventsView struct {
+	Levels []choice
+	Rows   []event
+	Most   int
+}
+
+func eventsPage(p *page, all []event) *eventsView {
+	v := &eventsView{Most: maxEvents}
+	least := slog.LevelDebug
+	for _, l := range []struct {
+		name  string
+		title string
+		level slog.Level
+	}{{"", "all", slog.LevelDebug}, {"info", "info and above", slog.LevelInfo}, {"warn", "warnings and errors", slog.LevelWarn}} {
+		current := p.query.Get("level") == l.name
+		if current {
+			least = l.level
+		}
+		v.Levels = append(v.Levels, choice{l.title, p.with("level", l.name), current})
+	}
+	v.Rows = slices.DeleteFunc(all, func(e event) bool { return e.Level < least })
+	return v
+}

@@ -1,0 +1,122 @@
+package echov5_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v5"
+	echomiddleware "github.com/labstack/echo/v5/middleware"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/echov5"
+	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/middleware/respcache"
+)
+
+// pages is a cache of responses in a group of its own.
+func pages(t *testing.T, cfg respcache.Config) *respcache.Cache {
+	t.Helper()
+	g, err := cachedata.NewGroup("test", cachedata.GroupConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Group = g
+	return middleware.Must(respcache.New("pages", cfg))
+}
+
+func ask(h http.Handler, method, target string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestResponsesAreReplayed(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	runs := 0
+	e := echo.New()
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			writer := c.Response()
+			err := next(c)
+			res, unwrapped := echo.UnwrapResponse(c.Response())
+			seen = append(seen, fmt.Sprint(res.Status, res.Size, res.Committed, c.Response() == writer, unwrapped))
+			return err
+		}
+	}, echomiddleware.Gzip())
+	e.GET("/page", func(c *echo.Context) error {
+		runs++
+		return c.String(http.StatusOK, strings.Repeat("x", 100))
+	}, echov5.Use(pages(t, respcache.Config{})))
+	e.GET("/fails", func(*echo.Context) error {
+		runs++
+		return echo.NewHTTPError(http.StatusTeapot, "no coffee")
+	}, echov5.Use(pages(t, respcache.Config{})))
+	e.GET("/empty", func(c *echo.Context) error {
+		runs++
+		res, err := echo.UnwrapResponse(c.Response())
+		if err != nil {
+			return err
+		}
+		res.Status = http.StatusNotFound // a status in mind
+		_, err = c.Response().Write([]byte("not here"))
+		return err
+	}, echov5.Use(pages(t, respcache.Config{})))
+
+	for i := range 3 {
+		if w := ask(e, "GET", "/page"); w.Body.String() != strings.Repeat("x", 100) || strings.Contains(w.Header().Get("Cache-Status"), "hit") != (i > 0) {
+			t.Errorf("%d: %d %q %v", i, w.Code, w.Body, w.Header())
+		}
+	}
+	if w := ask(e, "HEAD", "/page"); w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("a method without a route: %d", w.Code)
+	}
+	if runs != 1 || seen[0] != seen[1] || !strings.HasPrefix(seen[1], "200 100 true true") {
+		t.Errorf("%d runs; seen %v", runs, seen)
+	}
+	zipped := ask(e, "GET", "/page", "Accept-Encoding", "gzip")
+	if zipped.Header().Get("Content-Encoding") != "gzip" || runs != 1 {
+		t.Errorf("compressed outside: %v after %d runs", zipped.Header(), runs)
+	}
+	for range 2 {
+		if w := ask(e, "GET", "/fails"); w.Code != http.StatusTeapot {
+			t.Errorf("a handler that fails: %d %v", w.Code, w.Header())
+		}
+		if w := ask(e, "GET", "/empty"); w.Code != http.StatusNotFound || strings.Contains(w.Header().Get("Cache-Status"), "hit") {
+			t.Errorf("a status in mind: %d %v", w.Code, w.Header())
+		}
+	}
+}
+
+func TestTheKeyFollowsFromWhatWasRead(t *testing.T) {
+	t.Parallel()
+	e := echo.New()
+	e.Use(echov5.Use(middleware.Must(ctxinfo.New(ctxinfo.Config{})), pages(t, respcache.Config{Keys: respcache.KeyConfig{Query: []string{"page"}}})))
+	e.GET("/agent", func(c *echo.Context) error {
+		agent, _ := ctxinfo.From(c).Headers().Get("User-Agent")
+		return c.String(http.StatusOK, agent)
+	})
+	e.GET("/query", func(c *echo.Context) error {
+		return c.String(http.StatusOK, c.QueryParam("page")+c.QueryParam("utm"))
+	})
+	for range 3 {
+		for _, agent := range []string{"a", "b"} {
+			if w := ask(e, "GET", "/agent", "User-Agent", agent); w.Body.String() != agent {
+				t.Errorf("for %s: %q", agent, w.Body)
+			}
+		}
+	}
+	for _, utm := range []string{"1", "2"} {
+		if w := ask(e, "GET", "/query?page=7&utm="+utm); w.Body.String() != "7" {
+			t.Errorf("a hidden parameter was seen: %q", w.Body)
+		}
+	}
+}

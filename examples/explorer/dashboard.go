@@ -1,0 +1,53 @@
+package main
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/dashboard"
+	"github.com/reecho-go/reecho/sessionstate"
+)
+
+// dashboardPath is where the dashboard is.
+const dashboardPath = "/_reecho"
+
+// dashboardCookie has the token of who may see the dashboard.
+const dashboardCookie = "explorer_dashboard"
+
+// newDashboard makes the page about the caches, the database and the sessions. Only
+// who opens it once with the token, which the program prints, may see it: the token
+// moves into a cookie, and out of the address.
+func newDashboard(token string, caches *cachedata.Group, db *cacheresource.Group, sessions *sessionstate.Manager) (http.Handler, error) {
+	want := sha256.Sum256([]byte(token))
+	right := func(text string) bool {
+		got := sha256.Sum256([]byte(text))
+		return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	}
+	page, err := dashboard.New(func(r *http.Request) error {
+		if c, err := r.Cookie(dashboardCookie); err != nil || !right(c.Value) {
+			return errors.New("open the dashboard by the address that the program has printed")
+		}
+		return nil
+	}, dashboard.Config{
+		Caches:    []*cachedata.Group{caches},
+		Resources: []*cacheresource.Group{db},
+		Sessions:  sessions,
+		ShowKeys:  true, // what is asked for here is no secret
+	})
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if text := r.URL.Query().Get("token"); r.Method == http.MethodGet && right(text) {
+			http.SetCookie(w, &http.Cookie{Name: dashboardCookie, Value: text, Path: dashboardPath, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode})
+			w.Header().Set("Cache-Control", "no-store")
+			http.Redirect(w, r, dashboardPath, http.StatusSeeOther)
+			return
+		}
+		page.ServeHTTP(w, r)
+	}), nil
+}

@@ -1,0 +1,210 @@
+package tier
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/level"
+	"github.com/reecho-go/reecho/store"
+)
+
+// Of several processes one loads a key, and has a lease meanwhile: a record beside
+// that of the result. It says what its owner knows of clears and of the result, so
+// whoever knows better takes it: a clear during a load lets others load at once. It
+// grants no right to store; the ticket does.
+const (
+	leaseLives = 6 * time.Second // without being renewed
+	renewEvery = leaseLives / 3
+
+	// Who waits asks again in between, for nobody may tell.
+	firstAsk = 10 * time.Millisecond
+	lastAsk  = 250 * time.Millisecond
+
+	// maxWait is how long one waits for others: their loads may be waiting for ours.
+	maxWait = time.Minute
+)
+
+// claim is what a lease says.
+func (tk *ticket) claim() []byte {
+	b := clock{mark: tk.clock.mark}.encode()
+	return binary.BigEndian.AppendUint64(b, tk.version)
+}
+
+// lease is one that this process has.
+type lease struct {
+	key     string
+	claim   []byte
+	version uint64
+}
+
+// turn is what an attempt to lead comes to: a result, a lease, or neither.
+type turn struct {
+	found
+	lease *lease
+}
+
+// Lead implements level.Level. While the store is away, everybody leads.
+func (t *Tier) Lead(ctx context.Context, tk level.Ticket) (*level.Result, level.Ticket, func()) {
+	own, ok := tk.(*ticket)
+	if !ok || !t.cfg.Single {
+		return nil, tk, func() {}
+	}
+	began, pause := time.Now(), firstAsk
+	for {
+		woken, stop := t.waiting.join(t.Sum(own.key)) // before one looks
+		asked := time.Now()
+		now, ok := do(ctx, t, "lead", t.cfg.Budget, func(ctx context.Context) (turn, error) { return t.take(ctx, own) })
+		switch {
+		case !ok || now.result == nil && now.lease == nil && time.Since(began) > maxWait:
+			stop()
+			return nil, own, func() {}
+		case now.result != nil || now.lease != nil:
+			stop()
+			now.ticket.taken, now.ticket.left = asked, t.cfg.Budget
+			if now.result != nil {
+				return now.result, now.ticket, func() {}
+			}
+			return nil, now.ticket, t.hold(ctx, now.lease)
+		}
+		select {
+		case <-woken:
+			pause = firstAsk
+		case <-time.After(pause):
+			pause = min(2*pause, lastAsk)
+		case <-ctx.Done():
+		}
+		stop()
+	}
+}
+
+// take takes the lease of a key, unless somebody has it, or has stored a result since
+// own was taken.
+func (t *Tier) take(ctx context.Context, own *ticket) (turn, error) {
+	name := t.nameOf(ofLeases, own.key)
+	for {
+		it, err := t.read(ctx, name) // before the record: whoever has stored gives it up then
+		if err != nil {
+			return turn{}, err
+		}
+		now, err := t.current(ctx, own)
+		if err != nil || now.result != nil {
+			return turn{found: now}, err
+		}
+		claim := now.ticket.claim()
+		if it.Version != 0 && bytes.Equal(it.Value, claim) {
+			return turn{}, nil
+		}
+		l := &lease{key: name, claim: claim}
+		l.version, err = t.swap.Swap(ctx, name, it.Version, store.Item{Value: claim, Expires: time.Now().Add(leaseLives), Expendable: true})
+		switch {
+		case overtaken(err):
+			continue
+		case err != nil:
+			return turn{}, err
+		}
+		if now, err = t.current(ctx, own); err == nil && now.result == nil && bytes.Equal(now.ticket.claim(), claim) {
+			return turn{now, l}, nil
+		}
+		if wrong := t.release(ctx, l); wrong != nil { // somebody has been faster
+			return turn{}, wrong
+		}
+		if err != nil || now.result != nil {
+			return turn{found: now}, err
+		}
+	}
+}
+
+// current is what there is for the key of a ticket, without a result that has been
+// there already when the ticket was taken.
+func (t *Tier) current(ctx context.Context, own *ticket) (found, error) {
+	all, err := t.get(ctx, []level.Key{own.key})
+	if err != nil {
+		return found{}, err
+	}
+	if all[0].ticket.version == own.version {
+		all[0].result = nil
+	}
+	return all[0], nil
+}
+
+// hold renews a lease until ctx ends, or what it returns is called, and gives it up.
+func (t *Tier) hold(ctx context.Context, l *lease) (over func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	t.writes.Go(func() {
+		defer t.giveUp(l)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(renewEvery):
+			}
+			version, ok := do(ctx, t, "lead", t.cfg.Budget, func(ctx context.Context) (uint64, error) {
+				version, err := t.swap.Swap(ctx, l.key, l.version, store.Item{Value: l.claim, Expires: time.Now().Add(leaseLives), Expendable: true})
+				if overtaken(err) {
+					return 0, nil
+				}
+				return version, err
+			})
+			if ok && version == 0 { // it is another's, or nobody's: what we load may not be stored
+				return
+			}
+			if ok {
+				l.version = version
+			}
+		}
+	})
+	return cancel
+}
+
+// giveUp drops a lease, if it is still ours. If that is not told, it ends by itself.
+func (t *Tier) giveUp(l *lease) {
+	do(context.Background(), t, "lead", t.cfg.Budget, func(ctx context.Context) (struct{}, error) { return struct{}{}, t.release(ctx, l) })
+}
+
+func (t *Tier) release(ctx context.Context, l *lease) error {
+	if _, err := t.swap.Swap(ctx, l.key, l.version, store.Item{Expires: time.Unix(1, 0)}); !overtaken(err) {
+		return err
+	}
+	return nil
+}
+
+// waiting are those who wait for the loads of other processes.
+type waiting struct {
+	mu  sync.Mutex
+	all map[level.Sum]map[chan struct{}]bool
+}
+
+// join returns what is written to when something has changed, until stop is called.
+func (w *waiting) join(s level.Sum) (woken <-chan struct{}, stop func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := make(chan struct{}, 1)
+	if w.all == nil {
+		w.all = make(map[level.Sum]map[chan struct{}]bool)
+	}
+	if w.all[s] == nil {
+		w.all[s] = make(map[chan struct{}]bool)
+	}
+	w.all[s][c] = true
+	return c, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if delete(w.all[s], c); len(w.all[s]) == 0 {
+			delete(w.all, s)
+		}
+	}
+}
+
+func (w *waiting) wake(s level.Sum) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.all[s] {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package tier
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/level"
+	"github.com/reecho-go/reecho/store"
+)
+
+// What stands in a key behind the prefix of its cache.
+const (
+	ofResults = "r/"
+	ofLeases  = "l/"
+	ofBells   = "bell/"
+)
+
+// bellLives is how long the bell of a clear may stay if it is not taken away.
+const bellLives = time.Minute
+
+// ring has those who watch the store hear of a clear: of all, or of a tag. The marks
+// of clears do not say it, since they are written on other occasions too.
+//
+// A bell is a key that comes and goes. What it has told is in the marks already.
+func (t *Tier) ring(ctx context.Context, tag string) error {
+	if !t.watched {
+		return nil
+	}
+	if len(tag) > longestTag {
+		tag = "" // its name is not to be had from a key
+	}
+	bell := t.prefix + ofBells + tag
+	if err := t.store.Put(ctx, bell, store.Item{Expires: time.Now().Add(bellLives)}); err != nil {
+		return err
+	}
+	return t.store.Delete(ctx, bell)
+}
+
+// Watch implements level.Level.
+func (t *Tier) Watch(m level.Memory) bool {
+	w, ok := store.As[store.Watcher](t.store)
+	if !ok {
+		return false
+	}
+	t.unwatch = w.Watch(t.prefix, store.Listener{
+		Changed: func(key string) { t.changed(m, strings.TrimPrefix(key, t.prefix)) },
+		Lost: func(err error) {
+			m.Distrust()
+			t.writes.Go(func() { // an observer may take its time
+				t.tell(context.Background(), "watch", 0, fmt.Errorf("what other processes change is not heard any more: %w", err))
+			})
+		},
+		Found: func() {
+			m.Distrust()
+			t.breaker.reset()
+			if len(t.pending.list()) > 0 { // others are waiting for it
+				t.writes.Go(func() { t.catchUp(context.Background(), "clear", t.cfg.Budget) })
+			}
+		},
+	})
+	return true
+}
+
+// changed tells m what the change of a key means.
+func (t *Tier) changed(m level.Memory, key string) {
+	if result, ok := strings.CutPrefix(key, ofResults); ok {
+		if s, ok := sumIn(result); ok {
+			m.Changed(s)
+			t.waiting.wake(s)
+		}
+	} else if lease, ok := strings.CutPrefix(key, ofLeases); ok {
+		if s, ok := sumIn(lease); ok {
+			t.waiting.wake(s)
+		}
+	} else if tag, ok := strings.CutPrefix(key, ofBells); ok && tag == "" {
+		m.Clear()
+	} else if ok {
+		m.ClearTag(tag)
+	}
+}
+
+// sumIn returns the sum in the last part of a key.
+func sumIn(name string) (s level.Sum, ok bool) {
+	_, sum, _ := strings.Cut(name, "-")
+	if len(sum) != 2*len(s) {
+		return s, false
+	}
+	_, err := hex.Decode(s[:], []byte(sum))
+	return s, err == nil
+}
+
+// Sum implements level.Level.
+func (t *Tier) Sum(k level.Key) (s level.Sum) {
+	sum := sha256.Sum256(k.Canonical)
+	copy(s[:], sum[:])
+	return s
+}

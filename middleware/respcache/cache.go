@@ -1,0 +1,301 @@
+package respcache
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/visit"
+	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// Defaults of a [Config].
+const (
+	defaultTTL      = time.Minute
+	defaultMaxBytes = 64 << 20
+	defaultMaxBody  = 1 << 20
+)
+
+// defaultHeaders are those by which handlers tell apart what they answer, and that
+// have few values.
+var defaultHeaders = []string{"Accept", "Accept-Language", "Hx-Request", "X-Forwarded-Proto", "X-Requested-With"}
+
+// What no program needs to set.
+const (
+	patience   = 5 * time.Second  // how long a request waits for the response of another
+	remembered = 10 * time.Second // how long it is known that a response cannot be stored
+	signposts  = time.Hour        // how long it is known what responses depend on
+	maxKey     = 8 << 10          // bytes of a key
+	mostMore   = 16               // facts beyond the key that a response may depend on
+	mostKinds  = 64               // responses under one key that differ by them
+)
+
+// Config configures a [Cache]. The zero value is safe: it stores responses with
+// status 200, 301 or 308 for a minute, in at most 64 MiB.
+//
+// In every field 0 means the default that its comment names, and a negative value
+// is an error in [New].
+type Config struct {
+	// TTL is how long a response is replayed. A handler shortens it with s-maxage,
+	// max-age or Expires, or sets it with cachedata.LoadingFrom. Default 0: one
+	// minute.
+	TTL time.Duration
+	// Status is how long responses of other statuses than 200, 301 and 308 are
+	// replayed, such as {404: 10 * time.Second}. Statuses of errors of the server,
+	// of parts (206) and below 200 are errors. Default nil: not at all.
+	Status map[int]time.Duration
+	// MaxBytes bounds the bytes of all responses in memory, with their headers and
+	// keys. The ones least likely to be used again make room. Default 0: 64 MiB.
+	MaxBytes int64
+	// MaxBody is the largest body that is stored. Must not be above MaxBytes.
+	// Default 0: 1 MiB, or MaxBytes if that is less.
+	MaxBody int64
+	// Keys says what of a request distinguishes responses. Default: all that the
+	// handler can see.
+	Keys KeyConfig
+	// Group is the group of caches that the responses belong to: a clear, a clear of
+	// tags or a close of the group reaches them. Default nil: [cachedata.Default].
+	Group *cachedata.Group
+	// Observer receives the events of the cache, beside the observers of the group.
+	// Default nil: none.
+	Observer observe.Observer
+}
+
+// KeyConfig says what of a request the handler sees, and what is part of the key:
+// these are always the same. Host, scheme, path and method are part of it. What is
+// not named here is hidden from a handler whose response may be stored.
+type KeyConfig struct {
+	// Query lists the parameters of the query. Others are hidden. Default nil: all;
+	// an empty list that is not nil: none.
+	Query []string
+	// Headers lists the request headers. Others are hidden. Each is in the key with
+	// its exact value, so leave out what handlers do not read. Cookie,
+	// Authorization and headers of conditions and ranges are errors. Default nil:
+	// Accept, Accept-Language, HX-Request, X-Forwarded-Proto and X-Requested-With;
+	// an empty list that is not nil: none.
+	Headers []string
+	// IgnoreCookies lists cookies that have no influence on responses, such as those
+	// of statistics; a name may end with "*". They are hidden. A request with any
+	// other cookie is not answered from the cache, except for those of sessionstate
+	// and ctxinfo, of which is known who reads them. Default nil: none.
+	IgnoreCookies []string
+}
+
+// Cache keeps whole responses and replays them. It is a plugin: put it into a list
+// of plugins, or in front of single routes. Make it with [New]. All methods are safe
+// for concurrent use.
+type Cache struct {
+	name    string
+	cfg     Config
+	query   []string // nil: all
+	headers []string // canonical
+	ignored []string
+	pages   *cachedata.Cache[string, *page]
+	reads   *visit.Reads
+	told    sync.Once // that cookies are set further in
+}
+
+var (
+	_ middleware.Wrapper = (*Cache)(nil)
+	_ middleware.Closer  = (*Cache)(nil)
+)
+
+// New makes a Cache. Its name is unique in its group, as that of a cachedata.Cache:
+// it is one, of responses. The error joins everything that is wrong.
+func New(name string, cfg Config) (*Cache, error) {
+	errs := []error{cfg.validate()}
+	c := &Cache{name: name, cfg: cfg.withDefaults()}
+	c.query = slices.Clone(cfg.Keys.Query)
+	c.headers = canonical(c.cfg.Keys.Headers)
+	c.ignored = slices.Clone(cfg.Keys.IgnoreCookies)
+	c.reads = visit.NewReads(c.contextRead)
+	err := errors.Join(errs...)
+	if err == nil {
+		c.pages, err = cachedata.New(name, absent, cachedata.Config{
+			TTL:      c.cfg.TTL,
+			MaxBytes: c.cfg.MaxBytes,
+			Group:    c.cfg.Group,
+			Observer: c.cfg.Observer,
+			Errors:   cachedata.ErrorConfig{TTL: remembered},
+			Copy:     cachedata.CopyConfig{ReadOnly: true},
+		}, cachedata.Funcs[string, *page]{Size: (*page).size})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("respcache: New(%q): %w", name, err)
+	}
+	return c, nil
+}
+
+// validate reports what is wrong with the configuration, all of it.
+func (cfg Config) validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if cfg.TTL < 0 {
+		bad("TTL is %v: use 0 for %v", cfg.TTL, defaultTTL)
+	}
+	if cfg.MaxBytes < 0 {
+		bad("MaxBytes is %d: use 0 for %d", cfg.MaxBytes, defaultMaxBytes)
+	}
+	if cfg.MaxBody < 0 {
+		bad("MaxBody is %d: use 0 for %d", cfg.MaxBody, defaultMaxBody)
+	}
+	if most := cfg.withDefaults(); cfg.MaxBody > most.MaxBytes && cfg.MaxBytes >= 0 {
+		bad("MaxBody is %d, and MaxBytes only %d: make it less, or MaxBytes more", cfg.MaxBody, most.MaxBytes)
+	}
+	for _, status := range slices.Sorted(maps.Keys(cfg.Status)) {
+		ttl := cfg.Status[status]
+		switch {
+		case status < 200 || status >= 500 && status != http.StatusNotImplemented || status == http.StatusPartialContent || status == http.StatusNotModified:
+			bad("Status[%d]: such a response is not a whole answer that another request could get: leave it out", status)
+		case ttl <= 0:
+			bad("Status[%d] is %v: use a positive time, or leave it out", status, ttl)
+		}
+	}
+	return errors.Join(append(errs, cfg.Keys.validate())...)
+}
+
+// unkeyable are headers that no response can be kept by.
+var unkeyable = []string{
+	"Authorization", "Cookie", "Proxy-Authorization", "Connection", "Upgrade", "Range", "If-Range",
+	"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
+}
+
+func (k KeyConfig) validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if i := slices.Index(k.Query, ""); i >= 0 {
+		bad("Keys.Query[%d] is empty: name a parameter", i)
+	}
+	for i, name := range k.Headers {
+		canonical := textproto.CanonicalMIMEHeaderKey(name)
+		switch {
+		case !isToken(name):
+			bad("Keys.Headers[%d] is %q, which is no name of a header", i, name)
+		case slices.Contains(unkeyable, canonical):
+			bad("Keys.Headers[%d] is %s, which is about one visitor or one connection: leave it out", i, canonical)
+		case slices.ContainsFunc(k.Headers[:i], func(n string) bool { return strings.EqualFold(n, name) }):
+			bad("Keys.Headers[%d] stands twice: %s", i, canonical)
+		}
+	}
+	for i, name := range k.IgnoreCookies {
+		if bare := strings.TrimSuffix(name, "*"); !isToken(bare) {
+			bad("Keys.IgnoreCookies[%d] is %q: give the name of a cookie, or how it begins and a *", i, name)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// withDefaults fills in what is zero.
+func (cfg Config) withDefaults() Config {
+	if cfg.TTL == 0 {
+		cfg.TTL = defaultTTL
+	}
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = defaultMaxBytes
+	}
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = min(defaultMaxBody, cfg.MaxBytes)
+	}
+	if cfg.Keys.Headers == nil {
+		cfg.Keys.Headers = defaultHeaders
+	}
+	cfg.Status = maps.Clone(cfg.Status)
+	if cfg.Status == nil {
+		cfg.Status = make(map[int]time.Duration)
+	}
+	for _, status := range []int{http.StatusOK, http.StatusMovedPermanently, http.StatusPermanentRedirect} {
+		if _, set := cfg.Status[status]; !set {
+			cfg.Status[status] = cfg.TTL
+		}
+	}
+	return cfg
+}
+
+func canonical(names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = textproto.CanonicalMIMEHeaderKey(name)
+	}
+	return out
+}
+
+// isToken reports whether s is a token (RFC 9110, section 5.6.2).
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Name implements middleware.Plugin.
+func (c *Cache) Name() string { return "respcache." + c.name }
+
+// Wrap implements middleware.Wrapper.
+func (c *Cache) Wrap(next middleware.Handler) middleware.Handler {
+	return func(mc middleware.Context) error { return c.serve(mc, next) }
+}
+
+// Delete drops the responses of the given paths, whatever their host, headers and
+// methods: "/a?x=1" is one URL, "/a" is that path with any query, "/a/*" is
+// everything below /a/, "/*" is everything. When it has returned, no request that
+// comes later gets a response whose handler had begun before. It takes constant
+// time. The error is one of cachedata.Cache.ClearTag, or says which path does not
+// begin with a slash, and then nothing is dropped.
+func (c *Cache) Delete(ctx context.Context, paths ...string) error {
+	tags := make([]string, len(paths))
+	for i, path := range paths {
+		if !strings.HasPrefix(path, "/") {
+			return fmt.Errorf("respcache: %s: Delete: the path %q does not begin with a slash", c.name, path)
+		}
+		tags[i] = urlTag + path
+	}
+	return c.pages.ClearTag(ctx, tags...)
+}
+
+// ClearTag drops the responses that have one of the tags, which handlers have added
+// with cachedata.LoadingFrom; see cachedata.Cache.ClearTag.
+func (c *Cache) ClearTag(ctx context.Context, tags ...string) error {
+	return c.pages.ClearTag(ctx, tags...)
+}
+
+// Clear drops all responses; see cachedata.Cache.Clear.
+func (c *Cache) Clear(ctx context.Context) error { return c.pages.Clear(ctx) }
+
+// Stats returns the counters: a response is a result, a handler that ran for one is
+// a load, and a response that was not stored is an error of a load.
+func (c *Cache) Stats() cachedata.Stats { return c.pages.Stats() }
+
+// Close implements middleware.Closer: it drops all responses and waits for the
+// handlers whose responses are recorded. From then on requests pass through.
+func (c *Cache) Close(ctx context.Context) error { return c.pages.Close(ctx) }
+
+// contextRead tells of a context value that a handler has read, which may be the
+// visitor's.
+func (c *Cache) contextRead(ctx context.Context, key, value string) {
+	source := observe.Source{Group: cmp.Or(c.cfg.Group, cachedata.Default()).Name(), Cache: c.name}
+	observe.Emit(ctx, c.cfg.Observer, observe.ContextRead{Source: source, Key: key, Value: value})
+}
+
+// misplaced tells once that cookies are set further in.
+func (c *Cache) misplaced(ctx context.Context) {
+	c.told.Do(func() {
+		o := c.cfg.Observer
+		if o == nil {
+			o = observe.Slog(nil)
+		}
+		observe.Emit(ctx, o, observe.Notice{Owner: c.Name(), Text: "a handler or a middleware inside of the cache sets a cookie, so that its response is not stored: put sessions and other middlewares that set cookies outside of the cache"})
+	})
+}

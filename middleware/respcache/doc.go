@@ -1,0 +1,83 @@
+// Package respcache keeps whole responses and replays them, safely: one line in
+// front of a route that exists already.
+//
+//	var pages = middleware.Must(respcache.New("pages", respcache.Config{TTL: time.Minute}))
+//
+//	e.GET("/report/:id", report, echov4.Use(pages))    // one route, on echo v4 or v5
+//	e.Use(echov4.Use(info, query, sessions, pages))    // all routes, as the last plugin
+//	stack.Handler(mux)                                  // in a Stack of net/http
+//
+// # Promises
+//
+// No response of one visitor reaches another. A request with Authorization, with a
+// client certificate, with a cookie of which it is not known who reads it, or of a
+// visitor whom the program has declared (middleware.Visitor) is answered by its
+// handler. A handler that reads the session, the visitor, or by ctxinfo the
+// visitor's address or cookies, makes a response that is not stored. One that sets a
+// cookie is not stored, whoever has set it.
+//
+// The key is all that the handler sees: method, scheme, host, path, query, and the
+// headers of Config.Keys. From a handler whose response may be stored everything
+// else is hidden: other headers, cookies, the body, the address of the peer,
+// parameters that Config.Keys.Query does not name. So what an attacker sends beside
+// the key changes nothing. Keys are compared in full, and their parts cannot run
+// into each other.
+//
+// What a handler reads by ctxinfo and queryparams is noted, and becomes part of the
+// key by itself: ctxinfo's facts by the headers that they rest on, queryparams by
+// the whole query. The first request tells, and its response is not stored; later
+// ones have keys of their own.
+//
+// What is stored is whole: not a response whose handler failed, panicked, was
+// cancelled, wrote nothing, or another number of bytes than it had announced; nor
+// one that was flushed, hijacked, or has trailers; nor one that says no-store,
+// private, no-cache, or Vary of something that is not in the key.
+//
+// Of the requests for one key one runs the handler, and sends its response to its
+// client at once, as without the cache; the others wait, for 5 seconds at most. A
+// response that cannot be stored is not shared: then the others run their handlers
+// beside each other, and for 10 seconds nobody waits for that key. If the first one
+// panics or is cancelled, another takes its place. While others wait, a client that
+// leaves does not end its handler.
+//
+// After Delete, ClearTag or Clear have returned, no request that comes later gets a
+// response whose handler had begun before. So it is with a clear of the group, by
+// tag or of all: a Cache is one of the caches of its cachedata.Group, and listed,
+// counted and bounded with them.
+//
+// # What the client is told
+//
+// Cache-Status (RFC 9211) tells of each response whether it was replayed, and if not,
+// why it was not stored, as far as that is known when the headers leave; the requests
+// of the next 10 seconds tell the rest. Age and Content-Length are exact. A handler's
+// Cache-Control is left alone; where there is none, browsers are told "private,
+// no-cache", and get a 304 as long as the ETag is the same: so what is dropped here
+// is dropped. HEAD, conditions and ranges are answered from the stored response.
+//
+// # What a handler says
+//
+// A handler says of its response what a load of cachedata says of its result:
+//
+//	cachedata.LoadingFrom(c.Request().Context()).AddTags("report:42")
+//
+// SetTTL and NoStore work alike. Cache-Control and Expires of the response shorten
+// its time. A successful request of an unsafe method (POST, PUT, PATCH, DELETE) drops
+// the responses of its path, and of the paths that Location and Content-Location
+// name.
+//
+// # Order
+//
+// Put Recover, a logger, compression, sessions and logins outside of the cache, so
+// that they run on hits too; compression then sees a hit as any response. What
+// they hand on to the handler otherwise than by the context of the request, such as
+// by c.Set of echo, is not seen: where it depends on a cookie or on Authorization,
+// the cache is not asked anyway; for anything else, name the header in
+// Config.Keys.Headers. A middleware inside of the cache does not run on hits.
+// respcachetest.Unkeyed finds handlers whose responses depend on more than their
+// keys.
+//
+// # Cost
+//
+// A hit costs a lookup and one write. A miss costs two goroutines and a copy of the
+// response. No goroutine lives longer than a request.
+package respcache

@@ -1,0 +1,234 @@
+package respcache
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/visit"
+)
+
+// forwarded are headers by which ctxinfo may know host, scheme and prefix of a
+// request. Whether it believes them depends on the peer, which a key does not have.
+var forwarded = []string{"Forwarded", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto"}
+
+// part appends a part of a key: no part can be taken for two, or for the start of
+// another.
+func part(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// parts appends a list, which is not the same as its elements.
+func parts(b []byte, list []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, s := range list {
+		b = part(b, s)
+	}
+	return b
+}
+
+// appendKey appends what of r is in the key: all that a handler sees of it.
+func (c *Cache) appendKey(b []byte, r *http.Request) []byte {
+	path, query := r.URL.EscapedPath(), c.visibleQuery(r.URL.RawQuery)
+	b = append(b, 1) // the version of keys
+	b = part(b, strings.ToLower(r.Host))
+	b = part(b, scheme(r))
+	b = part(b, path)
+	b = part(b, query)
+	if sameURI(r, path) {
+		b = part(b, "")
+	} else {
+		b = part(b, r.RequestURI) // the path was rewritten or stripped, and the handler sees both
+	}
+	for _, name := range c.headers {
+		b = parts(b, r.Header[name])
+	}
+	if scope.HeldIn(r.Context(), scope.Info) == nil {
+		return append(b, 0)
+	}
+	b = append(b, 1)
+	for _, name := range forwarded {
+		b = parts(b, r.Header[name])
+	}
+	return b
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil || scope.HTTPS(r) {
+		return "https"
+	}
+	return "http"
+}
+
+// sameURI reports whether what the client asked for is what the handler gets, by
+// its escaped path.
+func sameURI(r *http.Request, path string) bool {
+	uri := r.RequestURI
+	if r.URL.Host != "" { // the absolute form, whose host is that of the request
+		if at := strings.Index(uri, r.URL.Host); at >= 0 {
+			uri = uri[at+len(r.URL.Host):]
+		}
+	}
+	if uri == "" {
+		return true
+	}
+	rest, ok := strings.CutPrefix(uri, path)
+	if !ok {
+		return false
+	}
+	query, has := strings.CutPrefix(rest, "?")
+	return query == r.URL.RawQuery && (has || rest == "")
+}
+
+// visibleQuery returns the parts of a raw query that are in the key, as they are:
+// neither decoded nor sorted, since a handler may check a signature of them.
+func (c *Cache) visibleQuery(raw string) string {
+	if c.query == nil || raw == "" {
+		return raw
+	}
+	var kept []string
+	for pair := range strings.SplitSeq(raw, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		if name, err := url.QueryUnescape(name); err == nil && slices.Contains(c.query, name) {
+			kept = append(kept, pair)
+		}
+	}
+	return strings.Join(kept, "&")
+}
+
+// derive returns the key that consists of key and the facts in more. It is no key
+// of appendKey, all of which have the same number of parts.
+func derive(key string, more []string, r *http.Request) string {
+	b := append(make([]byte, 0, len(key)+128), key...)
+	for _, fact := range more {
+		b = part(b, fact)
+		if fact == wholeQuery {
+			b = part(b, r.URL.RawQuery)
+			continue
+		}
+		b = parts(b, r.Header[fact])
+	}
+	return string(b)
+}
+
+// wholeQuery is the fact that all parameters were read, also those not in the key.
+// It is no name of a header.
+const wholeQuery = "?"
+
+// bypass returns why a request is not answered from the cache; empty: it may be.
+func (c *Cache) bypass(r *http.Request) reason {
+	switch {
+	case len(r.Header["Authorization"]) > 0:
+		return "authorization"
+	case r.TLS != nil && len(r.TLS.PeerCertificates) > 0:
+		return "client certificate"
+	case len(r.Header["Upgrade"]) > 0:
+		return "upgrade"
+	case len(r.Header["Origin"]) > 0 && !slices.Contains(c.headers, "Origin"):
+		return "origin"
+	case len(r.Header["Cookie"]) > 0 && c.unknownCookie(r):
+		return "cookie"
+	case opened(r.Context()):
+		return "the session was read before"
+	case visit.Identified(r.Context()):
+		return "the visitor is known"
+	}
+	return ""
+}
+
+// opened reports whether the session of ctx has been read.
+func opened(ctx context.Context) bool {
+	s, ok := scope.HeldIn(ctx, scope.Session).(visit.Opener)
+	return ok && s.Opened()
+}
+
+// unknownCookie reports whether r has a cookie of which it is not known who reads
+// it.
+func (c *Cache) unknownCookie(r *http.Request) bool {
+	session, _ := scope.HeldIn(r.Context(), scope.Session).(visit.Carrier)
+	info, _ := scope.HeldIn(r.Context(), scope.Info).(visit.Carrier)
+	for _, line := range r.Header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
+			switch {
+			case name == "" && strings.TrimSpace(pair) == "":
+			case session != nil && session.Carries(name):
+			case info != nil && info.Carries(name):
+			case !c.ignores(name):
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (c *Cache) ignores(cookie string) bool {
+	return slices.ContainsFunc(c.ignored, func(pattern string) bool {
+		if begin, ok := strings.CutSuffix(pattern, "*"); ok {
+			return strings.HasPrefix(cookie, begin)
+		}
+		return cookie == pattern
+	})
+}
+
+// visible returns what a handler gets whose response may be stored: a copy of r in
+// which nothing is that is not in the key.
+func (c *Cache) visible(ctx context.Context, r *http.Request) *http.Request {
+	v := r.WithContext(ctx)
+	v.Host = strings.ToLower(r.Host)
+	v.URL = &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: c.visibleQuery(r.URL.RawQuery)}
+	if sameURI(r, r.URL.EscapedPath()) {
+		v.RequestURI = v.URL.RequestURI()
+	}
+	v.Header = make(http.Header, len(c.headers))
+	for _, name := range c.headers {
+		if values := r.Header[name]; values != nil {
+			v.Header[name] = slices.Clone(values)
+		}
+	}
+	v.Body, v.GetBody, v.ContentLength, v.TransferEncoding, v.Trailer = http.NoBody, nil, 0, nil, nil
+	v.Form, v.PostForm, v.MultipartForm = nil, nil, nil
+	v.RemoteAddr = ""
+	if r.TLS != nil {
+		v.TLS = &tls.ConnectionState{HandshakeComplete: true}
+	}
+	return v
+}
+
+// shown restores what visible has hidden in the request that a handler has left
+// behind, for who comes after it.
+func shown(left, visible, r *http.Request) *http.Request {
+	if left == visible {
+		return r
+	}
+	out := left.WithContext(left.Context())
+	out.Host, out.URL, out.RequestURI, out.Header, out.RemoteAddr, out.TLS = r.Host, r.URL, r.RequestURI, r.Header, r.RemoteAddr, r.TLS
+	return out
+}
+
+// urlTag begins the tags that responses have by their URLs.
+const urlTag = "url:"
+
+// maxFolders is how many folders of a path its responses can be dropped by.
+const maxFolders = 16
+
+// urlTags returns the tags of responses to r.
+func urlTags(r *http.Request) []string {
+	path := r.URL.EscapedPath()
+	tags := []string{urlTag + path}
+	if r.URL.RawQuery != "" {
+		tags = append(tags, urlTag+path+"?"+r.URL.RawQuery)
+	}
+	for i := range len(path) {
+		if path[i] == '/' && len(tags) < maxFolders {
+			tags = append(tags, urlTag+path[:i+1]+"*")
+		}
+	}
+	return tags
+}

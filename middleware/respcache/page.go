@@ -1,0 +1,159 @@
+package respcache
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// page is a stored response, or a signpost: then more says what responses under
+// its key depend on beside it. Nothing of it changes, but for kinds.
+type page struct {
+	more  []string // sorted; nil: a response
+	kinds kinds    // what was stored with more
+
+	status   int
+	fields   []field
+	body     []byte
+	length   []string // Content-Length, as a header's values
+	etag     string
+	modified time.Time // Last-Modified; zero: none
+	made     time.Time
+	ttl      time.Duration
+}
+
+// kinds counts the responses that were stored behind a signpost, lately.
+type kinds struct {
+	mu    sync.Mutex
+	since time.Time
+	n     int
+}
+
+// another reports whether one more response may be stored behind the signpost p.
+func (p *page) another() bool {
+	k := &p.kinds
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now := time.Now(); now.Sub(k.since) > p.ttl {
+		k.since, k.n = now, 0
+	}
+	k.n++
+	return k.n <= mostKinds
+}
+
+// field is what a handler has done to one response header.
+type field struct {
+	name   string
+	values []string // nil: it was deleted
+	add    bool     // values come after those that were there already
+}
+
+// size is what a page counts for the bound on bytes.
+func (p *page) size() int64 {
+	n := 256 + len(p.body) + len(p.etag)
+	for _, name := range p.more {
+		n += 16 + len(name)
+	}
+	for _, f := range p.fields {
+		n += 48 + len(f.name)
+		for _, v := range f.values {
+			n += 16 + len(v)
+		}
+	}
+	return int64(n)
+}
+
+// neverStored are headers that belong to one response, one connection or one
+// client.
+var neverStored = map[string]bool{
+	"Age": true, "Cache-Status": true, "Connection": true, "Content-Length": true, "Date": true,
+	"Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Authorization": true, "Proxy-Connection": true, "Server-Timing": true,
+	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
+	"Traceparent": true, "Tracestate": true, "X-Correlation-Id": true, "X-Request-Id": true,
+}
+
+func isNeverStored(name string) bool {
+	return neverStored[name] || strings.HasPrefix(name, "X-Ratelimit-") || strings.HasPrefix(name, "Ratelimit")
+}
+
+// changes returns what has become of the headers in before, as fields that share
+// nothing with now.
+func changes(before, now http.Header) []field {
+	var fields []field
+	skip := connectionListed(now)
+	for name, values := range now {
+		old := before[name]
+		if isNeverStored(name) || slices.Contains(skip, name) || slices.Equal(old, values) {
+			continue
+		}
+		f := field{name: name}
+		if len(old) > 0 && len(values) > len(old) && slices.Equal(old, values[:len(old)]) {
+			f.add, values = true, values[len(old):]
+		}
+		f.values = make([]string, 0, len(values)) // not nil, which is a header that was deleted
+		for _, v := range values {
+			f.values = append(f.values, strings.Clone(v))
+		}
+		f.values = slices.Clip(f.values)
+		fields = append(fields, f)
+	}
+	for name := range before {
+		if _, still := now[name]; !still && !isNeverStored(name) {
+			fields = append(fields, field{name: name})
+		}
+	}
+	slices.SortFunc(fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
+	return fields
+}
+
+// connectionListed returns the headers that Connection names (RFC 9110, section
+// 7.6.1).
+func connectionListed(h http.Header) []string {
+	var names []string
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			names = append(names, http.CanonicalHeaderKey(strings.TrimSpace(name)))
+		}
+	}
+	return names
+}
+
+// apply makes the headers of p's handler out of those that are there.
+func (p *page) apply(h http.Header) {
+	for i := range p.fields {
+		f := &p.fields[i]
+		switch {
+		case f.values == nil:
+			delete(h, f.name)
+		case f.add:
+			h[f.name] = append(slices.Clip(h[f.name]), f.values...)
+		default:
+			h[f.name] = f.values
+		}
+	}
+}
+
+// entityTag returns a validator of a body, of a handler that has set none.
+func entityTag(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+}
+
+// seal completes a page that was recorded.
+func (p *page) seal(h http.Header) {
+	p.length = []string{strconv.Itoa(len(p.body))}
+	if etags := h["Etag"]; len(etags) > 0 {
+		p.etag = etags[0]
+	} else if p.status == http.StatusOK {
+		p.etag = entityTag(p.body)
+		p.fields = append(p.fields, field{name: "Etag", values: []string{p.etag}})
+	}
+	if at, err := http.ParseTime(h.Get("Last-Modified")); err == nil {
+		p.modified = at
+	}
+}

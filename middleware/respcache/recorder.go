@@ -1,0 +1,271 @@
+package respcache
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/commit"
+	"github.com/reecho-go/reecho/internal/host"
+)
+
+// recorder sends a response to its client, at once, and keeps what it consists of.
+// Its methods follow the rules of http.ResponseWriter.
+type recorder struct {
+	under http.ResponseWriter
+	cache *Cache
+	host  host.Host
+	ctx   context.Context // of the handler; it ends when nobody waits for the response
+
+	how      string      // why the handler is called, for Cache-Status
+	before   http.Header // what outer middlewares had set
+	sent     bool
+	gone     bool   // the client is gone, and others wait
+	why      reason // it cannot be stored
+	status   int
+	declared int64 // Content-Length as the handler says; -1: it does not
+	ttl      time.Duration
+	fields   []field
+	header   http.Header // a copy of the final headers
+	body     []byte
+}
+
+var (
+	_ http.Flusher    = (*recorder)(nil)
+	_ http.Hijacker   = (*recorder)(nil)
+	_ http.Pusher     = (*recorder)(nil)
+	_ io.ReaderFrom   = (*recorder)(nil)
+	_ io.StringWriter = (*recorder)(nil)
+)
+
+// install puts a recorder in the place of the response's writer.
+func (c *Cache) install(ctx context.Context, h host.Host, own host.Context) *recorder {
+	rec := &recorder{cache: c, host: h, ctx: ctx, how: "uri-miss", declared: -1}
+	rec.under = h.Install(own, rec)
+	rec.before = maps.Clone(rec.under.Header())
+	return rec
+}
+
+// refuse notes why the response cannot be stored; the first reason counts.
+func (r *recorder) refuse(why reason) {
+	if r.why == "" && why != "" {
+		r.why, r.body = why, nil
+	}
+}
+
+// Unwrap lets http.ResponseController reach what this writer does not handle.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.under }
+
+// Header implements http.ResponseWriter.
+func (r *recorder) Header() http.Header { return r.under.Header() }
+
+// WriteHeader implements http.ResponseWriter. Informational statuses pass.
+func (r *recorder) WriteHeader(status int) {
+	if commit.Informational(status) || r.sent {
+		r.under.WriteHeader(status)
+		return
+	}
+	r.sent, r.status = true, status
+	h := r.under.Header()
+	if status == http.StatusSwitchingProtocols {
+		r.refuse("upgrade")
+	}
+	ttl, why := r.cache.beforeSent(status, h)
+	r.refuse(why)
+	r.ttl = ttl
+	r.fields = changes(r.before, h)
+	if lengths := h["Content-Length"]; len(lengths) > 0 {
+		n, err := strconv.ParseInt(lengths[0], 10, 64)
+		if err != nil || n < 0 || n > r.cache.cfg.MaxBody {
+			r.refuse("too large")
+		}
+		r.declared = n
+	}
+	if r.why == "" && len(h["Cache-Control"]) == 0 {
+		// Browsers ask again each time, and other caches keep nothing: so what is
+		// dropped here is dropped.
+		control := field{name: "Cache-Control", values: []string{"private, no-cache"}}
+		h[control.name] = control.values
+		r.fields = append(r.fields, control)
+	}
+	h.Add("Cache-Status", forwarding(r.how, r.why))
+	told := h["Cache-Control"]
+	r.under.WriteHeader(status)
+	r.committed(h, told)
+}
+
+// committed looks at what plugins have added when the headers were sent.
+func (r *recorder) committed(h http.Header, told []string) {
+	if r.why != "" {
+		return
+	}
+	switch {
+	case len(h["Set-Cookie"]) > 0:
+		r.refuse("set-cookie")
+	case len(h["Hx-Push-Url"]) > 0 || len(h["Hx-Replace-Url"]) > 0:
+		r.refuse("the address was changed")
+	}
+	r.header = h.Clone()
+	r.header["Cache-Control"] = told // what ctxinfo says of it, Shape says as well
+	if r.declared > 0 {
+		r.body = make([]byte, 0, r.declared)
+	}
+}
+
+// ready sends the headers for a body that comes without a status.
+func (r *recorder) ready() {
+	if !r.sent {
+		r.WriteHeader(r.host.Implied(r.under))
+	}
+}
+
+// keep keeps a part of the body.
+func (r *recorder) keep(b []byte) {
+	switch {
+	case r.why != "":
+	case int64(len(r.body)+len(b)) > r.cache.cfg.MaxBody:
+		r.refuse("too large")
+	default:
+		r.body = append(r.body, b...)
+	}
+}
+
+// passed notes what came of sending want bytes, and returns what the handler is
+// told: while others wait for the response, a client that is gone is no matter.
+func (r *recorder) passed(n, want int, err error) (int, error) {
+	if err == nil && n < want {
+		err = io.ErrShortWrite
+	}
+	if err == nil {
+		return n, nil
+	}
+	if r.why == "" && r.ctx.Err() == nil {
+		r.gone = true
+		return want, nil
+	}
+	r.refuse("write error")
+	return n, err
+}
+
+// Write implements http.ResponseWriter.
+func (r *recorder) Write(b []byte) (int, error) {
+	r.ready()
+	r.keep(b)
+	if r.gone {
+		return r.unsent(len(b))
+	}
+	n, err := r.under.Write(b)
+	return r.passed(n, len(b), err)
+}
+
+// WriteString implements io.StringWriter.
+func (r *recorder) WriteString(s string) (int, error) {
+	r.ready()
+	r.keep([]byte(s))
+	if r.gone {
+		return r.unsent(len(s))
+	}
+	n, err := io.WriteString(r.under, s)
+	return r.passed(n, len(s), err)
+}
+
+// unsent answers a write of n bytes to a client that is gone.
+func (r *recorder) unsent(n int) (int, error) {
+	if err := context.Cause(r.ctx); err != nil {
+		r.refuse("cancelled")
+		return 0, err
+	}
+	return n, nil
+}
+
+// ReadFrom implements io.ReaderFrom. What is not kept goes by the way that the
+// server has for files.
+func (r *recorder) ReadFrom(src io.Reader) (n int64, err error) {
+	for r.why == "" {
+		buf := make([]byte, 32<<10)
+		k, err := src.Read(buf)
+		if k > 0 {
+			m, gone := r.Write(buf[:k])
+			n += int64(m)
+			if gone != nil {
+				return n, gone
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return n, nil
+		case err != nil:
+			r.refuse("read error")
+			return n, err
+		}
+	}
+	r.ready()
+	more, err := io.Copy(r.under, src)
+	return n + more, err
+}
+
+// Flush implements http.Flusher.
+func (r *recorder) Flush() { _ = r.FlushError() }
+
+// FlushError is what http.ResponseController calls. Whoever flushes has more to say
+// later, so that the response is not stored.
+func (r *recorder) FlushError() error {
+	r.refuse("flush")
+	r.ready()
+	if r.gone {
+		_, err := r.unsent(0)
+		return err
+	}
+	return http.NewResponseController(r.under).Flush()
+}
+
+// Hijack implements http.Hijacker.
+func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	r.refuse("hijack")
+	return http.NewResponseController(r.under).Hijack()
+}
+
+// Push implements http.Pusher.
+func (r *recorder) Push(target string, opts *http.PushOptions) error {
+	if p, ok := r.under.(http.Pusher); ok {
+		return p.Push(target, opts)
+	}
+	return http.ErrNotSupported
+}
+
+// finish returns the page of a handler that has returned without an error, or why
+// there is none.
+func (r *recorder) finish() (*page, reason) {
+	switch {
+	case r.why != "":
+	case r.ctx.Err() != nil:
+		r.refuse("cancelled")
+	case !r.sent || len(r.body) == 0 && r.status == http.StatusOK:
+		r.refuse("empty")
+	case r.declared >= 0 && r.declared != int64(len(r.body)):
+		r.refuse("content-length")
+	case hasTrailer(r.under.Header()):
+		r.refuse("trailer")
+	}
+	if r.why != "" {
+		return nil, r.why
+	}
+	p := &page{status: r.status, fields: r.fields, body: r.body, made: time.Now(), ttl: r.ttl}
+	p.seal(r.header)
+	return p, ""
+}
+
+func hasTrailer(h http.Header) bool {
+	for name := range h {
+		if strings.HasPrefix(name, http.TrailerPrefix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,58 @@
+package respcache
+
+import (
+	"bytes"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxRanges is how many ranges of a body are sent; who asks for more gets all of it.
+const maxRanges = 16
+
+// replay answers r with p: as the handler did, or with a part of it, or that it has
+// not changed.
+func (p *page) replay(w http.ResponseWriter, r *http.Request) error {
+	h := w.Header()
+	p.apply(h)
+	age := time.Since(p.made)
+	said := []string{strconv.FormatInt(int64(age/time.Second), 10), hitStatus(p.ttl - age)}
+	h["Age"] = said[0:1:1]
+	if before := h["Cache-Status"]; before == nil {
+		h["Cache-Status"] = said[1:2:2]
+	} else {
+		h["Cache-Status"] = append(slices.Clip(before), said[1])
+	}
+	if p.status == http.StatusOK && conditional(r.Header) {
+		if ranges := r.Header["Range"]; len(ranges) > 0 && strings.Count(ranges[0], ",") >= maxRanges {
+			r = r.Clone(r.Context())
+			delete(r.Header, "Range")
+		}
+		http.ServeContent(w, r, "", p.modified, bytes.NewReader(p.body))
+		return nil
+	}
+	if hasBody(p.status) {
+		h["Content-Length"] = p.length
+	}
+	w.WriteHeader(p.status)
+	if r.Method == http.MethodHead || len(p.body) == 0 {
+		return nil
+	}
+	_, err := w.Write(p.body)
+	return err
+}
+
+// hasBody reports whether a response of that status has a length (RFC 9110, section
+// 8.6).
+func hasBody(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// conditional reports whether a request asks for a part of a response, or for one
+// only under a condition.
+func conditional(h http.Header) bool {
+	return len(h["If-None-Match"]) > 0 || len(h["Range"]) > 0 || len(h["If-Modified-Since"]) > 0 ||
+		len(h["If-Match"]) > 0 || len(h["If-Unmodified-Since"]) > 0
+}

@@ -1,0 +1,99 @@
+package respcache
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/commit"
+)
+
+// reason says why a response is not stored or not taken from the cache, for
+// Cache-Status and events. Empty: there is none.
+type reason string
+
+// refusal is the error of a load whose response must not be shared.
+type refusal struct{ why reason }
+
+// Error says why.
+func (r *refusal) Error() string {
+	return "respcache: the response cannot be stored: " + string(r.why)
+}
+
+// beforeSent returns why a response that is about to be sent with this status and
+// these headers cannot be stored, and for how long it can.
+func (c *Cache) beforeSent(status int, h http.Header) (ttl time.Duration, why reason) {
+	ttl, listed := c.cfg.Status[status]
+	switch {
+	case !listed:
+		return 0, reason("status " + strconv.Itoa(status))
+	case len(h["Set-Cookie"]) > 0 || len(h["Set-Cookie2"]) > 0:
+		return 0, "set-cookie"
+	case len(h["Content-Range"]) > 0:
+		return 0, "content-range"
+	case len(h["Trailer"]) > 0:
+		return 0, "trailer"
+	case strings.HasPrefix(strings.ToLower(h.Get("Content-Type")), "text/event-stream"):
+		return 0, "event stream"
+	}
+	if origin := h["Access-Control-Allow-Origin"]; len(origin) > 0 && !slices.Equal(origin, []string{"*"}) && !slices.Contains(c.headers, "Origin") {
+		return 0, "access-control-allow-origin"
+	}
+	return lifetime(h, ttl)
+}
+
+// lifetime returns how long a response may be replayed by its own headers, at most
+// ttl.
+func lifetime(h http.Header, ttl time.Duration) (time.Duration, reason) {
+	control := commit.ParseCacheControl(h["Cache-Control"])
+	for _, word := range []string{"no-store", "private", "no-cache"} {
+		if _, ok := control[word]; ok {
+			return 0, reason(word)
+		}
+	}
+	for _, word := range []string{"s-maxage", "max-age"} {
+		value, ok := control[word]
+		if !ok {
+			continue
+		}
+		seconds, err := strconv.ParseInt(strings.Trim(value, `"`), 10, 32)
+		if err != nil || seconds <= 0 {
+			return 0, reason(word + "=" + value)
+		}
+		return min(ttl, time.Duration(seconds)*time.Second), ""
+	}
+	if expires := h["Expires"]; len(expires) > 0 {
+		at, err := http.ParseTime(expires[0])
+		left := time.Until(at)
+		if err != nil || left <= 0 {
+			return 0, "expires"
+		}
+		ttl = min(ttl, left)
+	}
+	return ttl, ""
+}
+
+// tolerated are headers that a response may vary by although its handler does not
+// see them: it was made as if the request had none, and requests with an Origin are
+// not answered from the cache.
+var tolerated = []string{"Accept-Encoding", "Origin"}
+
+// varies returns why a response with these headers, of which outer middlewares have
+// set before, depends on something that is not in its key; more is what is.
+func (c *Cache) varies(before, h http.Header, more []string) reason {
+	set := strings.Split(commit.MergeVary(before["Vary"], nil), ", ")
+	for name := range strings.SplitSeq(commit.MergeVary(h["Vary"], nil), ", ") {
+		canonical := http.CanonicalHeaderKey(name)
+		switch {
+		case name == "*":
+			return "vary *"
+		case name == "", slices.Contains(set, name), slices.Contains(c.headers, canonical),
+			slices.Contains(more, canonical), slices.Contains(tolerated, canonical):
+		default:
+			return reason("vary " + canonical)
+		}
+	}
+	return ""
+}

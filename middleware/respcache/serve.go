@@ -1,0 +1,351 @@
+package respcache
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/host"
+	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/uses"
+	"github.com/reecho-go/reecho/internal/visit"
+	"github.com/reecho-go/reecho/middleware"
+)
+
+// call is one request to a Cache.
+type call struct {
+	cache *Cache
+	mc    middleware.Context
+	next  middleware.Handler
+	r     *http.Request
+	host  host.Host
+	own   host.Context
+	key   string
+	post  *page    // the signpost that has led to it, if any
+	more  []string // what the key has beyond that of the request
+}
+
+// serve answers one request.
+func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
+	r := mc.Request()
+	h, own := host.Of(r.Context())
+	if h == nil || r.Context().Value(recordedKey{}) != nil { // a cache further out keeps the response
+		return next(mc)
+	}
+	q := call{cache: c, mc: mc, next: next, r: r, host: h, own: own}
+	switch {
+	case !safe(r.Method):
+		return q.change()
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return next(mc)
+	}
+	if why := c.bypass(r); why != "" {
+		return q.pass(bypassed(why))
+	}
+	var buf [512]byte
+	key := c.appendKey(buf[:0], r)
+	if len(key) > maxKey {
+		return q.pass(bypassed("the key is too long"))
+	}
+	q.key = string(key)
+	return q.answer()
+}
+
+// pass lets the handler answer, with the request as it is.
+func (q *call) pass(status string) error {
+	q.host.Writer(q.own).Header().Add("Cache-Status", status)
+	return q.next(q.mc)
+}
+
+// answer answers from the cache, or by the handler, or with what the handler
+// answers another request.
+func (q *call) answer() error {
+	ctx := q.r.Context()
+	for again := 0; ; {
+		if p, ok := q.cache.pages.Peek(ctx, q.key); ok {
+			_, _ = q.cache.pages.Get(ctx, q.key) // which counts
+			if q.turn(p) {
+				continue
+			}
+			return p.replay(q.host.Writer(q.own), q.r)
+		}
+		if q.r.Method == http.MethodHead {
+			return q.pass(missed("head"))
+		}
+		p, done, err := q.miss(ctx)
+		refused, _ := errors.AsType[*refusal](err)
+		switch {
+		case done:
+			return err
+		case err == nil && q.turn(p):
+		case err == nil:
+			return p.replay(q.host.Writer(q.own), q.r)
+		case refused != nil:
+			return q.pass(missed(refused.why))
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, errAgain) && again < 1:
+			again++ // now it may be this one that the others wait for
+		case errors.Is(err, errAgain):
+			return q.pass(missed("others have failed"))
+		case errors.Is(err, errPatience):
+			return q.pass(missed("another request took too long"))
+		default:
+			return q.pass(missed(reason(err.Error())))
+		}
+	}
+}
+
+// absent is the load of a response that nobody makes: it has just been there.
+func absent(ctx context.Context, _ string) (*page, error) {
+	cachedata.LoadingFrom(ctx).NoStore()
+	return nil, errAgain
+}
+
+// turn follows p, if it is a signpost, and reports whether it is.
+func (q *call) turn(p *page) bool {
+	if p.more == nil {
+		return false
+	}
+	q.post, q.more = p, p.more
+	q.key = derive(q.key, p.more, q.r)
+	return true
+}
+
+var (
+	errAgain    = errors.New("respcache: the request that others waited for has failed")
+	errPatience = errors.New("respcache: waited too long for another request")
+)
+
+// fill is a load that waits for the request that makes its response.
+type fill struct {
+	ctx  context.Context // ends when nobody waits any more
+	done chan made       // of one
+}
+
+// made is what a request has made of a fill.
+type made struct {
+	page *page
+	tags []string
+	err  error
+	once bool // err is of this one response
+}
+
+// result is what a load returns.
+func (m made) result(ctx context.Context) (*page, error) {
+	l := cachedata.LoadingFrom(ctx)
+	switch {
+	case m.err != nil && m.once:
+		l.NoStore()
+	case m.page != nil && m.page.more == nil:
+		l.SetTTL(m.page.ttl)
+		l.AddTags(m.tags...)
+	case m.page != nil:
+		l.SetTTL(signposts)
+	}
+	return m.page, m.err
+}
+
+// miss gets a page by the key's load, or makes it: then the request is done.
+func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
+	type answer struct {
+		page *page
+		err  error
+	}
+	lead, gone, got := make(chan *fill), make(chan struct{}), make(chan answer, 1)
+	waits, leave := context.WithCancel(ctx)
+	defer leave()
+	defer close(gone)
+	go func() {
+		p, err := q.cache.pages.GetOrLoad(waits, q.key, func(ctx context.Context, _ string) (*page, error) {
+			f := &fill{ctx, make(chan made, 1)}
+			select {
+			case lead <- f:
+				return (<-f.done).result(ctx)
+			case <-gone: // whose load this is has left, and others have come
+				return made{err: errAgain, once: true}.result(ctx)
+			}
+		})
+		got <- answer{p, err}
+	}()
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
+	select {
+	case f := <-lead:
+		defer func() { <-got }() // what comes after this request finds the response
+		return nil, true, q.lead(f)
+	case a := <-got:
+		return a.page, false, a.err
+	case <-enough.C:
+	}
+	leave()
+	a := <-got
+	if a.err != nil && ctx.Err() == nil {
+		a.err = errPatience
+	}
+	return a.page, false, a.err
+}
+
+// lead runs the handler, for this request and for those that wait for f.
+func (q *call) lead(f *fill) error {
+	m := made{err: errAgain, once: true} // unless the handler returns
+	defer func() { f.done <- m }()
+
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(q.r.Context()))
+	defer cancel(nil)
+	defer context.AfterFunc(f.ctx, func() { cancel(context.Cause(f.ctx)) })()
+	seen := &recorded{Watch: q.cache.reads.Watch(q.r.Context()), base: ctx, load: f.ctx, own: q.r.Context()}
+	visible := q.cache.visible(seen, q.r)
+	rec := q.cache.install(seen, q.host, q.own)
+	q.mc.SetRequest(visible)
+	restore := q.hideQuery(visible)
+	defer func() {
+		q.mc.SetRequest(shown(q.mc.Request(), visible, q.r))
+		restore()
+		q.host.Install(q.own, rec.under)
+	}()
+
+	err := q.next(q.mc)
+	switch p, why := rec.finish(); {
+	case err != nil && seen.Err() != nil, why == "cancelled":
+		// another one may be luckier
+	case err != nil:
+		m.err = &refusal{"error"}
+	case rec.status >= http.StatusInternalServerError:
+		m.err = &refusal{why}
+	default:
+		m = q.made(seen, rec, p, why)
+	}
+	if rec.why == "set-cookie" {
+		q.cache.misplaced(q.r.Context())
+	}
+	return err
+}
+
+// hideQuery hides what is not in the key from handlers that read the query by
+// their framework, which may have parsed it before; restore shows it again.
+func (q *call) hideQuery(visible *http.Request) (restore func()) {
+	framework, ok := q.mc.(interface{ QueryParams() url.Values })
+	if !ok || q.cache.query == nil {
+		return func() {}
+	}
+	parsed := framework.QueryParams()
+	clear(parsed)
+	maps.Copy(parsed, visible.URL.Query())
+	return func() {
+		clear(parsed)
+		maps.Copy(parsed, q.r.URL.Query())
+	}
+}
+
+// made says what is to be kept of a response that p is, or that cannot be stored.
+func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
+	if p == nil {
+		return made{err: &refusal{why}, once: why == "write error" || why == "read error"}
+	}
+	more, why := q.depends(seen, rec)
+	if why != "" {
+		return made{err: &refusal{why}}
+	}
+	if missing := slices.DeleteFunc(more, func(fact string) bool { return slices.Contains(q.more, fact) }); len(missing) > 0 {
+		return q.signpost(missing)
+	}
+	if q.post != nil && !q.post.another() {
+		return made{err: &refusal{"too many kinds"}}
+	}
+	return made{page: p, tags: urlTags(q.r)}
+}
+
+// depends returns what of the request, beyond the key, a response depends on.
+func (q *call) depends(seen *recorded, rec *recorder) (more []string, why reason) {
+	ctx := q.r.Context()
+	keys := seen.Keys()
+	switch {
+	case opened(ctx):
+		return nil, "the session was read"
+	case seen.Saw(scope.Declared):
+		return nil, "the visitor was read"
+	case len(keys) > 0:
+		return nil, reason("the visitor was read: " + keys[0])
+	}
+	if seen.Saw(scope.Query) && q.cache.query != nil {
+		more = append(more, wholeQuery)
+	}
+	var shaped []string
+	if info, ok := scope.HeldIn(ctx, scope.Info).(visit.Shaper); ok {
+		var personal bool
+		if shaped, personal = info.Shape(); personal {
+			return nil, "the visitor's address or cookies were read"
+		}
+		for _, name := range shaped {
+			if name == "*" || slices.Contains(unkeyable, name) {
+				return nil, reason("header " + name + " was read")
+			}
+			if !slices.Contains(q.cache.headers, name) {
+				more = append(more, name)
+			}
+		}
+	}
+	return more, q.cache.varies(rec.before, rec.header, shaped)
+}
+
+// signpost returns what leads to responses that depend on missing, too. They are
+// made by the requests that follow it, under keys that say so from the start.
+func (q *call) signpost(missing []string) made {
+	more := slices.Concat(q.more, missing)
+	slices.Sort(more)
+	if len(more) > mostMore {
+		return made{err: &refusal{"it depends on too much"}}
+	}
+	return made{page: &page{more: slices.Compact(more), ttl: q.cache.cfg.TTL}}
+}
+
+// recordedKey tells that a response is being recorded.
+type recordedKey struct{}
+
+// recorded is the context of a handler whose response is recorded: with the values
+// of its request, of which it notes what is the visitor's, and ending when nobody
+// waits any more.
+type recorded struct {
+	*visit.Watch
+	base context.Context // that ends
+	load context.Context
+	own  context.Context // of the request
+}
+
+// Done implements context.Context.
+func (c *recorded) Done() <-chan struct{} { return c.base.Done() }
+
+// Deadline implements context.Context: others may wait for longer than the request.
+func (c *recorded) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Err implements context.Context. If the request had a time limit, that is what
+// has ended it.
+func (c *recorded) Err() error {
+	if c.base.Err() == nil {
+		return nil
+	}
+	if err := c.own.Err(); err != nil {
+		return err
+	}
+	return c.base.Err()
+}
+
+// Value implements context.Context.
+func (c *recorded) Value(key any) any {
+	switch key.(type) {
+	case recordedKey:
+		return c
+	case uses.LoadingKey: // a handler says of its response what a load says of its result
+		return c.load.Value(key)
+	}
+	if visit.Cancels(key) {
+		return c.base.Value(key)
+	}
+	return c.Watch.Value(key)
+}

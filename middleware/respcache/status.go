@@ -1,0 +1,50 @@
+package respcache
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The values of Cache-Status (RFC 9211).
+
+// hitStatus is that of a response that was replayed.
+func hitStatus(left time.Duration) string {
+	return "reecho; hit; ttl=" + strconv.FormatInt(int64(left/time.Second), 10)
+}
+
+// missed is that of a response that a handler makes. The reason says why it cannot
+// be stored, as far as that is known yet.
+func missed(why reason) string {
+	return forwarding("uri-miss", why)
+}
+
+// bypassed is that of a response for which the cache was not asked.
+func bypassed(why reason) string { return forwarding("bypass", why) }
+
+func forwarding(how string, why reason) string {
+	s := "reecho; fwd=" + how
+	if why != "" {
+		s += "; detail=" + quoted(string(why))
+	}
+	return s
+}
+
+// quoted returns s as a string of RFC 8941, section 3.3.3.
+func quoted(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c >= 0x7f:
+			b.WriteByte('?')
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

@@ -1,0 +1,17 @@
+package boltstore_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/lineartest"
+	"github.com/reecho-go/reecho/internal/soaktest"
+	"github.com/reecho-go/reecho/store/boltstore"
+)
+
+func TestCallsAreLinearizable(t *testing.T) {
+	t.Parallel()
+	for range soaktest.Rounds(20) {
+		lineartest.Stores(t, soaktest.Seed(), 6, 60, time.Minute, open(t, inFile(t), boltstore.Config{NoSync: true}))
+	}
+}

@@ -1,0 +1,154 @@
+package redisstore_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/cachedata/persist"
+	"github.com/reecho-go/reecho/internal/redistest"
+)
+
+// twoNodes are the caches of two processes on one server.
+func twoNodes(t *testing.T, addr string, load func(context.Context, int) (int64, error)) (one, other *squares) {
+	t.Helper()
+	cfg := cachedata.Config{TTL: time.Hour}
+	one = cacheOn(t, open(t, dial(t, addr), "app"), cfg, persist.Config{Budget: time.Minute}, load)
+	other = cacheOn(t, open(t, dial(t, addr), "app"), cfg, persist.Config{Budget: time.Minute}, load)
+	one.hears(t, other)
+	other.hears(t, one)
+	return one, other
+}
+
+// hears waits until the cache hears of what another one changes.
+func (c *squares) hears(t *testing.T, another *squares) {
+	t.Helper()
+	const probe = -1
+	for end := time.Now().Add(time.Minute); ; {
+		if _, err := c.Get(t.Context(), probe); err != nil {
+			t.Fatal(err)
+		}
+		if err := another.Delete(t.Context(), probe); err != nil {
+			t.Fatal(err)
+		}
+		if c.forgets(probe) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("it has heard nothing for a minute")
+		}
+	}
+}
+
+// holds waits until a result is in memory: news of how it was stored may come after
+// it was read.
+func (c *squares) holds(t *testing.T, n int) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); ; {
+		_, meta, err := c.GetMeta(t.Context(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if meta.Source == cachedata.Hit {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d is not in memory after a minute", n)
+		}
+	}
+}
+
+// forgets reports whether a result leaves the memory within a moment.
+func (c *squares) forgets(n int) bool {
+	for range 1000 {
+		if _, ok := c.Peek(context.Background(), n); !ok {
+			return true
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return false
+}
+
+func TestWhatOneProcessChangesLeavesTheMemoryOfTheOther(t *testing.T) {
+	t.Parallel()
+	load := func(ctx context.Context, n int) (int64, error) {
+		cachedata.LoadingFrom(ctx).AddTags("t")
+		return int64(n) * int64(n), nil
+	}
+	for name, change := range map[string]func(ctx context.Context, c *squares) error{
+		"delete":    func(ctx context.Context, c *squares) error { return c.Delete(ctx, 7) },
+		"put":       func(ctx context.Context, c *squares) error { return c.Put(ctx, 7, 49) },
+		"clear":     func(ctx context.Context, c *squares) error { return c.Clear(ctx) },
+		"clear tag": func(ctx context.Context, c *squares) error { return c.ClearTag(ctx, "t") },
+		"clear func": func(ctx context.Context, c *squares) error {
+			return c.ClearFunc(ctx, func(n int) bool { return n == 7 })
+		},
+		"group":     func(ctx context.Context, c *squares) error { return c.group.Clear(ctx) },
+		"group tag": func(ctx context.Context, c *squares) error { return c.group.ClearTag(ctx, "t") },
+		"refresh": func(ctx context.Context, c *squares) error {
+			_, err := c.Refresh(ctx, 7)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			one, other := twoNodes(t, redistest.Start(t).Addr, load)
+			one.wants(t, 7, cachedata.Load)
+			other.holds(t, 7)
+			one.holds(t, 7)
+			if err := change(t.Context(), one); err != nil {
+				t.Fatal(err)
+			}
+			if !other.forgets(7) {
+				t.Error("the other still has it")
+			}
+		})
+	}
+}
+
+func TestAProcessKeepsWhatItHasStoredItself(t *testing.T) {
+	t.Parallel()
+	one, other := twoNodes(t, redistest.Start(t).Addr, square)
+	for n := range 200 {
+		one.wants(t, n, cachedata.Load)
+	}
+	other.wants(t, 1000, cachedata.Load)
+	one.wants(t, 1000, cachedata.Stored) // all news from before have come
+	for n := range 200 {
+		one.wants(t, n, cachedata.Hit)
+	}
+}
+
+func TestOneProcessLoadsAKeyForAll(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	var loads atomic.Int64
+	load := func(_ context.Context, n int) (int64, error) {
+		loads.Add(1)
+		time.Sleep(50 * time.Millisecond)
+		return int64(n) * int64(n), nil
+	}
+	var nodes []*squares
+	for range 4 {
+		s := open(t, dial(t, server.Addr), "app")
+		nodes = append(nodes, cacheOn(t, s, cachedata.Config{}, persist.Config{Budget: time.Minute, SingleFlight: true}, load))
+	}
+	const keys = 20
+	var all sync.WaitGroup
+	for _, c := range nodes {
+		for n := range keys {
+			all.Go(func() {
+				if v, err := c.Get(t.Context(), n); err != nil || v != int64(n)*int64(n) {
+					t.Errorf("Get(%d) = %d, %v", n, v, err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	if n := loads.Load(); n != keys {
+		t.Errorf("%d loads of %d keys", n, keys)
+	}
+}
