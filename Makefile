@@ -36,7 +36,7 @@ once = GOFLAGS="$$(go env GOFLAGS) -race -gcflags=modernc.org/...=-d=checkptr=0"
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
 check: ## all but the tests: format, lint, modules, documents, weight, known vulnerabilities, a trial of a release
@@ -70,6 +70,10 @@ soak: ## run the tests of the core and of the stores SOAK (20) times, in another
 .PHONY: bench
 bench: ## run the comparisons with other libraries; ARGS=-short takes a few minutes
 	go -C benchmarks run . $(ARGS)
+
+.PHONY: bench-servers
+bench-servers: ## run the comparisons that need redis-server; ARGS="-only cluster" asks who serves what after a delete elsewhere
+	go -C benchmarks/servers run . $(ARGS)
 
 .PHONY: run
 run: ## serve the example data app; ARGS=-addr=:8080 sets the address

@@ -235,7 +235,7 @@ type PutOptions struct {
 // after a change at its origin, use [Cache.Delete] and Get. The errors are those of
 // Get.
 func (c *Cache[K, V]) Refresh(ctx context.Context, key K) (V, error) {
-	e, _, err := c.core.load(ctx, at(&key), true)
+	e, err := c.core.reload(ctx, at(&key))
 	if err != nil {
 		var none V
 		return none, err

@@ -21,9 +21,11 @@ func (c *Cache[K, V]) GetOrLoad(ctx context.Context, key K, load func(context.Co
 	case load == nil:
 		return *new(V), fmt.Errorf("cachedata: %s: GetOrLoad: the load function is nil: use Get", c.core.name)
 	}
-	if e, _ := c.core.find(ctx, at(&key)); e != nil && c.core.fresh(e) { // nothing is loaded
-		c.core.counters.hit()
-		return c.value(e)
+	if c.core.recorder(ctx) == nil {
+		if e, _ := c.core.find(ctx, at(&key)); e != nil && c.core.fresh(e) { // nothing is loaded
+			c.core.counters.hit()
+			return c.value(e)
+		}
 	}
 	if !c.core.atCalls.Load() {
 		c.core.atCalls.Store(true)

@@ -40,6 +40,7 @@ func (c *core) clearFunc(ctx context.Context, match func(unsafe.Pointer) bool) e
 	noteClear(ctx, c)
 	defer clearing(ctx, nil, c)() // its keys are not decoded
 	n, err := c.table.clearFunc(match)
+	c.table.changedSome() // also keys that are not in memory may match
 	c.counters.cleared.Add(uint64(n))
 	if err := errors.Join(err, c.group.Tell(ctx, c.member, c.observer, observe.CacheClear{Chosen: true, Entries: n})); err != nil {
 		return fmt.Errorf("cachedata: %s: ClearFunc: %w", c.name, err)

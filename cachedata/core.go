@@ -201,6 +201,18 @@ func (c *core) get(ctx context.Context, key unsafe.Pointer) (*entry, Source, err
 
 // miss goes on where lookup found nothing, or failed.
 func (c *core) miss(ctx context.Context, key unsafe.Pointer, err error) (*entry, Source, error) {
+	r := c.recorder(ctx)
+	if r == nil {
+		return c.missed(ctx, key, err)
+	}
+	u := c.use(ctx, key)
+	e, source, err := c.missed(ctx, key, err)
+	u.tell(r, e)
+	return e, source, err
+}
+
+// missed is miss, and tells nobody.
+func (c *core) missed(ctx context.Context, key unsafe.Pointer, err error) (*entry, Source, error) {
 	if err != nil {
 		c.counters.misses.Add(1)
 		return nil, 0, err
@@ -308,11 +320,37 @@ func (c *core) loadError(err error) error {
 }
 
 // peek returns the entry that [Cache.Peek] finds, or nil.
-func (c *core) peek(ctx context.Context, key unsafe.Pointer) *entry {
+func (c *core) peek(ctx context.Context, key unsafe.Pointer) (found *entry) {
+	if r := c.recorder(ctx); r != nil {
+		u := c.use(ctx, key)
+		defer func() { u.tell(r, found) }() // that there is none is an answer, too
+	}
 	if e, _ := c.find(ctx, key); c.good(e) >= stale && e.err() == nil && c.intact(e) {
 		return e
 	}
 	return nil
+}
+
+// reload is [Cache.Refresh] up to the result's copy.
+func (c *core) reload(ctx context.Context, key unsafe.Pointer) (*entry, error) {
+	r := c.recorder(ctx)
+	var u *used
+	if r != nil {
+		u = c.use(ctx, key)
+	}
+	e, _, err := c.load(ctx, key, true)
+	if err != nil {
+		return nil, err
+	}
+	var p slot
+	if c.sessions == nil && c.findSlot(ctx, key, &p) == nil {
+		c.table.changed(p.id)
+	}
+	if r != nil {
+		u.renew()
+		u.tell(r, e)
+	}
+	return e, nil
 }
 
 // put is [Cache.Put] of the result at v, which may be on the stack.

@@ -44,6 +44,7 @@ type more struct {
 
 // extra is what an entry has of its own; see [Loading].
 type extra struct {
+	passing  bool          // it is only returned
 	tags     []string      // sorted
 	born     uint64        // the clears of tags before its load
 	checked  atomic.Uint64 // until which clear none has been of a tag; or unborn

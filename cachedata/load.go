@@ -13,6 +13,7 @@ import (
 
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/level"
+	"github.com/reecho-go/reecho/internal/uses"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -288,7 +289,12 @@ func (l *load) loaded(ctx context.Context, v unsafe.Pointer, err error) (*entry,
 	if err != nil {
 		return nil, err
 	}
-	return l.made(making{from: v, ttl: ttl, cost: said.cost, set: said.hasCost, extra: said.extra(tags)})
+	m := making{from: v, ttl: ttl, cost: said.cost, set: said.hasCost, extra: said.extra(tags)}
+	if l.passing && uses.Recording() {
+		m.extra = cmp.Or(m.extra, new(extra))
+		m.extra.passing = true
+	}
+	return l.made(m)
 }
 
 // renewed makes an entry of what was there before, whose value both share.

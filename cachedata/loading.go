@@ -289,6 +289,8 @@ func (c *loadingContext) Value(key any) any {
 	switch key.(type) {
 	case uses.LoadingKey:
 		return c
+	case uses.RecorderKey: // what is made of this load's result is not made of what it uses
+		return nil
 	case callKey: // a load function of the call is for this load alone
 		return nil
 	}

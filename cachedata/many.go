@@ -24,15 +24,25 @@ func (c *core) hit(ctx context.Context, key unsafe.Pointer) (*entry, error) {
 
 // loadMany tells give what the calls of keys give.
 func (c *core) loadMany(ctx context.Context, keys []unsafe.Pointer, give func(unsafe.Pointer, *entry, error)) {
+	r := c.recorder(ctx)
+	used := make([]*used, 0, len(keys))
+	if r != nil {
+		for _, key := range keys {
+			used = append(used, c.use(ctx, key))
+		}
+	}
 	settled := 0
 	defer func() { c.counters.misses.Add(uint64(len(keys) - settled)) }() // a load panicked
-	for i, r := range c.calls(ctx, keys) {
+	for i, o := range c.calls(ctx, keys) {
 		settled++
-		c.counters.missed(r.source)
-		if r.err == nil {
-			c.served(ctx, keys[i], r.entry, r.source)
+		c.counters.missed(o.source)
+		if o.err == nil {
+			c.served(ctx, keys[i], o.entry, o.source)
 		}
-		give(keys[i], r.entry, c.loadError(r.err))
+		if r != nil {
+			used[i].tell(r, o.entry)
+		}
+		give(keys[i], o.entry, c.loadError(o.err))
 	}
 }
 

@@ -154,6 +154,7 @@ func (t *table) overtake(id id) {
 	in := t.era.Load()
 	var e *entry
 	in.flights.Override(id, "changed elsewhere", func() { e = in.entries.remove(id) })
+	t.changed(id)
 	if e == nil || !in.leave() {
 		return
 	}

@@ -12,6 +12,20 @@ import (
 // lookup returns what to serve for *key from memory, or nil. It counts, and
 // sees to it that the entry is refreshed if that is due.
 func (c *core) lookup(ctx context.Context, key unsafe.Pointer) (*entry, Source, error) {
+	r := c.recorder(ctx)
+	if r == nil {
+		return c.inMemory(ctx, key)
+	}
+	u := c.use(ctx, key)
+	e, source, err := c.inMemory(ctx, key)
+	if e != nil {
+		u.tell(r, e)
+	}
+	return e, source, err
+}
+
+// inMemory is lookup, and tells nobody.
+func (c *core) inMemory(ctx context.Context, key unsafe.Pointer) (*entry, Source, error) {
 	e, err := c.find(ctx, key)
 	switch {
 	case e == nil:

@@ -19,7 +19,8 @@ type table struct {
 	core     *core
 	owners   owners // nil: the entries are everybody's
 	era      atomic.Pointer[era]
-	evicting sync.Mutex // held while the bound on entries is kept
+	changes  atomic.Pointer[changes] // nil: nobody wants to know
+	evicting sync.Mutex              // held while the bound on entries is kept
 }
 
 // owners is what a table asks about those whom its entries belong to.
@@ -254,6 +255,7 @@ func (p *slot) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error 
 	} else {
 		change(nil)
 	}
+	p.changed(p.id)
 	p.settle()
 	p.left(ctx, in, p.id, replaced, observe.CauseReplaced)
 	p.left(ctx, in, p.id, undone, observe.CauseDeleted)
@@ -294,6 +296,7 @@ func (p *slot) delete(ctx context.Context) {
 	} else {
 		change()
 	}
+	p.changed(p.id)
 }
 
 // drop removes the entry of id and takes from its load the right to store.

@@ -25,6 +25,10 @@ var (
 	// ErrFull says that the store has no room now and evicts nothing to make
 	// some. Nothing was changed.
 	ErrFull = errors.New("store: full")
+
+	// ErrForeign says that something else than the store has written what stands
+	// under the key, or cut it off. Put replaces it, and Delete removes it.
+	ErrForeign = errors.New("store: the value was not written by this store")
 )
 
 // Error is a fault of a store: what was asked, for which key, and why it

@@ -90,15 +90,6 @@ func (t *Tier) clock(ctx context.Context, it store.Item) (clock, error) {
 	}
 }
 
-// read is Get, of which an absent key is the zero Item.
-func (t *Tier) read(ctx context.Context, key string) (store.Item, error) {
-	it, err := t.store.Get(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Item{}, nil
-	}
-	return it, err
-}
-
 // clearAll begins a new life.
 func (t *Tier) clearAll(ctx context.Context) error {
 	if err := t.store.Put(ctx, t.clockKey, store.Item{Value: renewed(t.now()).encode()}); err != nil {

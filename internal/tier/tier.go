@@ -161,24 +161,6 @@ func (t *Tier) seen(at int64) bool {
 	return true
 }
 
-// readMany returns the items of those keys that are present.
-func (t *Tier) readMany(ctx context.Context, keys []string) (map[string]store.Item, error) {
-	if t.batch != nil {
-		return t.batch.GetMany(ctx, keys)
-	}
-	items := make(map[string]store.Item, len(keys))
-	for _, key := range keys {
-		it, err := t.store.Get(ctx, key)
-		switch {
-		case err == nil:
-			items[key] = it
-		case !errors.Is(err, store.ErrNotFound):
-			return nil, err
-		}
-	}
-	return items, nil
-}
-
 // Get returns the results of those keys that have one that holds, or nil, and a
 // ticket for a load of each. It takes no longer than the budget.
 func (t *Tier) Get(ctx context.Context, keys ...level.Key) ([]*level.Result, []level.Ticket) {

@@ -165,6 +165,37 @@ func TestAClockThatWentBackMakesResultsOlder(t *testing.T) {
 	})
 }
 
+func TestWhatAClockHasWrittenThatWasFarAheadIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	var written []store.Entry
+	synctest.Test(t, func(t *testing.T) {
+		own := memory(t)
+		time.Sleep(30 * 24 * time.Hour)
+		tr, _ := on(t, own, nil)
+		load(t, tr, "k", result(1))
+		for e, err := range own.Scan(t.Context(), "") {
+			if err != nil {
+				t.Error(err)
+			}
+			written = append(written, e)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) { // a month before
+		own := memory(t)
+		for _, e := range written {
+			if err := own.Put(t.Context(), e.Key, store.Item{Value: e.Value}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tr, _ := on(t, own, nil)
+		wants(t, tr, "k", -1)
+		load(t, tr, "k", result(2))
+		wants(t, tr, "k", 2)
+		time.Sleep(31 * 24 * time.Hour)
+		wants(t, tr, "k", 2)
+	})
+}
+
 func TestALoadThatBeganBeforeAClearStoresNothing(t *testing.T) {
 	t.Parallel()
 	clears := map[string]func(*tier.Tier){

@@ -38,6 +38,7 @@ const (
 	maxKey     = 8 << 10          // bytes of a key
 	mostMore   = 16               // facts beyond the key that a response may depend on
 	mostKinds  = 64               // responses under one key that differ by them
+	mostStamps = 1000             // results of functions that a response may be made of
 )
 
 // Config configures a [Cache]. The zero value is safe: it stores responses with

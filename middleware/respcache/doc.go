@@ -45,6 +45,12 @@
 // tag or of all: a Cache is one of the caches of its cachedata.Group, and listed,
 // counted and bounded with them.
 //
+// A response is made of the results of cachedata that its handler used, of any group.
+// It lives no longer than the first of them is fresh, and ends when one of them is
+// cleared, deleted, put or refreshed, also while the handler runs. A result that is
+// not stored, or is one visitor's, keeps the response from being stored. A result
+// that only leaves, since the cache needs room, ends nothing.
+//
 // # What the client is told
 //
 // Cache-Status (RFC 9211) tells of each response whether it was replayed, and if not,

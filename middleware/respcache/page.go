@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/reecho-go/reecho/internal/uses"
 )
 
 // page is a stored response, or a signpost: then more says what responses under
@@ -16,6 +18,9 @@ import (
 type page struct {
 	more  []string // sorted; nil: a response
 	kinds kinds    // what was stored with more
+
+	stamps []uses.Stamp // of the results that it is made of
+	drop   sync.Once    // when one of them does not hold any more
 
 	status   int
 	fields   []field
@@ -55,7 +60,7 @@ type field struct {
 
 // size is what a page counts for the bound on bytes.
 func (p *page) size() int64 {
-	n := 256 + len(p.body) + len(p.etag)
+	n := 256 + len(p.body) + len(p.etag) + 80*len(p.stamps)
 	for _, name := range p.more {
 		n += 16 + len(name)
 	}
@@ -66,6 +71,16 @@ func (p *page) size() int64 {
 		}
 	}
 	return int64(n)
+}
+
+// holds reports whether all results that p is made of still hold.
+func (p *page) holds() bool {
+	for _, s := range p.stamps {
+		if !s.Holds() {
+			return false
+		}
+	}
+	return true
 }
 
 // neverStored are headers that belong to one response, one connection or one

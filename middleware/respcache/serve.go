@@ -68,6 +68,10 @@ func (q *call) answer() error {
 	ctx := q.r.Context()
 	for again := 0; ; {
 		if p, ok := q.cache.pages.Peek(ctx, q.key); ok {
+			if !p.holds() {
+				p.drop.Do(func() { _ = q.cache.pages.Delete(ctx, q.key) }) // once: another one may be on its way
+				continue
+			}
 			_, _ = q.cache.pages.Get(ctx, q.key) // which counts
 			if q.turn(p) {
 				continue
@@ -77,11 +81,16 @@ func (q *call) answer() error {
 		if q.r.Method == http.MethodHead {
 			return q.pass(missed("head"))
 		}
+		if again > 2 {
+			return q.pass(missed("it changes too fast"))
+		}
 		p, done, err := q.miss(ctx)
 		refused, _ := errors.AsType[*refusal](err)
 		switch {
 		case done:
 			return err
+		case err == nil && !p.holds():
+			again++
 		case err == nil && q.turn(p):
 		case err == nil:
 			return p.replay(q.host.Writer(q.own), q.r)
@@ -199,6 +208,7 @@ func (q *call) lead(f *fill) error {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(q.r.Context()))
 	defer cancel(nil)
 	defer context.AfterFunc(f.ctx, func() { cancel(context.Cause(f.ctx)) })()
+	defer uses.Begin()()
 	seen := &recorded{Watch: q.cache.reads.Watch(q.r.Context()), base: ctx, load: f.ctx, own: q.r.Context()}
 	visible := q.cache.visible(seen, q.r)
 	rec := q.cache.install(seen, q.host, q.own)
@@ -258,6 +268,9 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 	if q.post != nil && !q.post.another() {
 		return made{err: &refusal{"too many kinds"}}
 	}
+	if why := seen.parts.into(p); why != "" {
+		return made{err: &refusal{why}, once: true}
+	}
 	return made{page: p, tags: urlTags(q.r)}
 }
 
@@ -316,6 +329,8 @@ type recorded struct {
 	base context.Context // that ends
 	load context.Context
 	own  context.Context // of the request
+
+	parts ingredients
 }
 
 // Done implements context.Context.
@@ -341,6 +356,8 @@ func (c *recorded) Value(key any) any {
 	switch key.(type) {
 	case recordedKey:
 		return c
+	case uses.RecorderKey:
+		return &c.parts
 	case uses.LoadingKey: // a handler says of its response what a load says of its result
 		return c.load.Value(key)
 	}

@@ -4,10 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/rueidis"
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cachedata/persist"
@@ -125,6 +129,61 @@ func TestACacheLoadsAgainWhenTheServerHasLostItsData(t *testing.T) {
 	c := cacheOn(t, s, cachedata.Config{}, persist.Config{Budget: time.Minute}, square)
 	c.wants(t, 7, cachedata.Load)
 	cacheOn(t, s, cachedata.Config{}, persist.Config{Budget: time.Minute}, square).wants(t, 7, cachedata.Stored)
+}
+
+// What something else has written where a cache keeps its results is a miss and an
+// event, and the next result takes its place.
+func TestACacheDropsWhatItCannotRead(t *testing.T) {
+	t.Parallel()
+	client := dial(t, redistest.Start(t).Addr)
+	s := open(t, client, "app")
+	fresh := func() *squares { return cacheOn(t, s, cachedata.Config{}, persist.Config{Budget: time.Minute}, square) }
+	fresh().wants(t, 7, cachedata.Load)
+	spoils := map[string]func(key string) rueidis.Completed{
+		"by hand": func(key string) rueidis.Completed { return client.B().Set().Key(key).Value("49").Build() },
+		"cut off": func(key string) rueidis.Completed {
+			return client.B().Set().Key(key).Value(strings.Repeat("0", 20)).Build()
+		},
+		"longer": func(key string) rueidis.Completed { return client.B().Append().Key(key).Value("x").Build() },
+		"huge": func(key string) rueidis.Completed {
+			return client.B().Setrange().Key(key).Offset(512<<20 - 1).Value("x").Build()
+		},
+		"a byte": func(key string) rueidis.Completed {
+			return client.B().Setrange().Key(key).Offset(60).Value("?").Build()
+		},
+		"no string": func(key string) rueidis.Completed {
+			return client.B().Hset().Key(key).FieldValue().FieldValue("a", "b").Build()
+		},
+	}
+	for name, spoil := range spoils {
+		for _, what := range []string{"r/*", "clock"} {
+			if name == "a byte" && what == "clock" {
+				continue // a count of clears is as good as another
+			}
+			keys, err := client.Do(t.Context(), client.B().Keys().Pattern("{app}:k:cache/app/squares/"+what).Build()).AsStrSlice()
+			if err != nil || len(keys) != 1 {
+				t.Fatalf("%s: keys %q, %v", name, keys, err)
+			}
+			if name == "no string" {
+				if err := client.Do(t.Context(), client.B().Del().Key(keys[0]).Build()).Error(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := client.Do(t.Context(), spoil(keys[0])).Error(); err != nil {
+				t.Fatal(err)
+			}
+			c := fresh()
+			c.wants(t, 7, cachedata.Load)
+			told := slices.ContainsFunc(c.events.Events(), func(e observe.Event) bool {
+				_, ok := e.(observe.StoreFailure)
+				return ok
+			})
+			if !told && what == "r/*" {
+				t.Errorf("%s: nothing is told of %s", name, what)
+			}
+			fresh().wants(t, 7, cachedata.Stored)
+		}
+	}
 }
 
 // Processes that load, clear and are cut off from the server: what a new process

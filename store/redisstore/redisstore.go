@@ -11,7 +11,7 @@
 // "{namespace}:version" holds the last version.
 //
 // Reading a value that other software has written under such a key, or one that was
-// truncated, fails with [ErrForeign]; other manual changes of a value are not
+// truncated, fails with [store.ErrForeign]; other manual changes of a value are not
 // noticed. A write replaces such a value. A value has at most 64 MiB; of a larger
 // one that other software has written, no more than that is read. Two apps with the
 // same namespace share one store.
@@ -79,10 +79,6 @@ const (
 	maxKey   = 1 << 20
 	maxValue = 64 << 20
 )
-
-// ErrForeign says that something else than this store has written the value, or
-// cut it off.
-var ErrForeign = errors.New("redisstore: the value was not written by this store")
 
 // Config is the setting of a Store. The zero value is useful.
 type Config struct {
@@ -281,7 +277,7 @@ func (s *Store) getMany(ctx context.Context, keys []string) (map[string]store.It
 		case err == store.ErrNotFound:
 			continue
 		case err != nil:
-			return nil, &store.Error{Op: "getmany", Key: asked[i], Err: err}
+			return nil, answerOf("getmany", asked[i], err)
 		}
 		found[asked[i]] = it
 	}
@@ -299,7 +295,7 @@ func (s *Store) run(ctx context.Context, script *rueidis.Lua, key string, args .
 	case n == hasAnother:
 		return 0, store.ErrConflict
 	case n == isForeign:
-		return 0, fmt.Errorf("%w: it has no deadline", ErrForeign)
+		return 0, fmt.Errorf("%w: it has no deadline", store.ErrForeign)
 	}
 	return n, nil
 }
@@ -324,8 +320,13 @@ func answerOf(op, key string, err error) error {
 	case nil, store.ErrNotFound, store.ErrConflict:
 		return err
 	}
-	if redis, ok := errors.AsType[*rueidis.RedisError](err); ok && strings.HasPrefix(redis.Error(), "OOM ") {
-		err = fmt.Errorf("%w: %w", store.ErrFull, err)
+	if redis, ok := errors.AsType[*rueidis.RedisError](err); ok {
+		switch text := redis.Error(); {
+		case strings.HasPrefix(text, "OOM "):
+			err = fmt.Errorf("%w: %w", store.ErrFull, err)
+		case strings.Contains(text, "WRONGTYPE"): // a script's error names its own line too
+			err = fmt.Errorf("%w: %w", store.ErrForeign, err)
+		}
 	}
 	if _, ok := errors.AsType[*store.Error](err); ok {
 		return err

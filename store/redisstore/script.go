@@ -127,20 +127,20 @@ func decode(b []byte, err error) (store.Item, error) {
 	case len(b) == 0:
 		return store.Item{}, store.ErrNotFound
 	case len(b) < headerSize:
-		return store.Item{}, fmt.Errorf("%w: it has %d bytes, and the header alone %d", ErrForeign, len(b), headerSize)
+		return store.Item{}, fmt.Errorf("%w: it has %d bytes, and the header alone %d", store.ErrForeign, len(b), headerSize)
 	case len(b) > headerSize+maxValue:
-		return store.Item{}, fmt.Errorf("%w: it has more than %d bytes", ErrForeign, headerSize+maxValue)
+		return store.Item{}, fmt.Errorf("%w: it has more than %d bytes", store.ErrForeign, headerSize+maxValue)
 	}
 	version, err := strconv.ParseUint(string(b[:digits]), 10, 64)
 	if err != nil || version == 0 {
-		return store.Item{}, fmt.Errorf("%w: it has no version", ErrForeign)
+		return store.Item{}, fmt.Errorf("%w: it has no version", store.ErrForeign)
 	}
 	expires, err := strconv.ParseInt(string(b[digits:2*digits]), 10, 64)
 	if err != nil {
-		return store.Item{}, fmt.Errorf("%w: it has no deadline", ErrForeign)
+		return store.Item{}, fmt.Errorf("%w: it has no deadline", store.ErrForeign)
 	}
 	if size, err := strconv.Atoi(string(b[2*digits : headerSize])); err != nil || size != len(b)-headerSize {
-		return store.Item{}, fmt.Errorf("%w: it says that %q bytes follow, and there are %d", ErrForeign, b[2*digits:headerSize], len(b)-headerSize)
+		return store.Item{}, fmt.Errorf("%w: it says that %q bytes follow, and there are %d", store.ErrForeign, b[2*digits:headerSize], len(b)-headerSize)
 	}
 	it := store.Item{Value: b[headerSize:len(b):len(b)], Version: version}
 	if expires != never {

@@ -84,8 +84,11 @@ func cacheRows(addr string, entries int, is state, libraries ...peers.Library) (
 	return rows, nil
 }
 
-// cacheRow is a node that is asked for one key after the other. Its keys begin with
-// its name, since libraries on one server must not read what others have written.
+// prefixes count the rows: libraries on one server must not read what others have
+// written, so each has keys of its own, of one length.
+var prefixes atomic.Int64
+
+// cacheRow is a node that is asked for one key after the other.
 func cacheRow(name, lacks string, is state, open func(peers.Load) (peers.Node, error)) (bench.Row, error) {
 	var loads atomic.Int64
 	node, err := open(func(ctx context.Context, key string) (peers.Profile, error) {
@@ -96,15 +99,16 @@ func cacheRow(name, lacks string, is state, open func(peers.Load) (peers.Node, e
 		return bench.Row{}, err
 	}
 	ctx := context.Background()
+	prefix := fmt.Sprintf("%04d:", prefixes.Add(1))
 	row := bench.Row{Peer: name, Note: lacks, Close: node.Close}
 	var asked atomic.Int64
 	keys := make([]string, keyCount)
 	for i := range keys {
-		keys[i] = name + key(i)
+		keys[i] = prefix + key(i)
 	}
 	next := func(i int) string {
 		if is == isCold {
-			return name + key(int(asked.Add(1)))
+			return prefix + key(int(asked.Add(1)))
 		}
 		return keys[i&(keyCount-1)]
 	}

@@ -1,0 +1,62 @@
+package tier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/reecho-go/reecho/store"
+)
+
+// read is Get, of which an absent key is the zero Item.
+func (t *Tier) read(ctx context.Context, key string) (store.Item, error) {
+	for {
+		it, err := t.store.Get(ctx, key)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return store.Item{}, nil
+		case err == nil:
+			return it, nil
+		}
+		if err = t.mend(ctx, err); err != nil {
+			return store.Item{}, err
+		}
+	}
+}
+
+// readMany returns the items of those keys that are present.
+func (t *Tier) readMany(ctx context.Context, keys []string) (map[string]store.Item, error) {
+	if t.batch == nil {
+		items := make(map[string]store.Item, len(keys))
+		for _, key := range keys {
+			it, err := t.read(ctx, key)
+			if err != nil {
+				return nil, err
+			}
+			if it.Version != 0 {
+				items[key] = it
+			}
+		}
+		return items, nil
+	}
+	for {
+		items, err := t.batch.GetMany(ctx, keys)
+		if err == nil {
+			return items, nil
+		}
+		if err = t.mend(ctx, err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// mend drops what the store cannot read since something else has written it: nobody
+// can write it by compare-and-swap either. It returns other errors as they are.
+func (t *Tier) mend(ctx context.Context, err error) error {
+	fault, ok := errors.AsType[*store.Error](err)
+	if !ok || !errors.Is(err, store.ErrForeign) {
+		return err
+	}
+	t.complain(ctx, ofRecords, "get", fmt.Errorf("what is stored under %s is dropped: %w", fault.Key, err))
+	return t.store.Delete(ctx, fault.Key)
+}

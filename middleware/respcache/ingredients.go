@@ -1,0 +1,57 @@
+package respcache
+
+import (
+	"sync"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/uses"
+)
+
+// ingredients are the results of cached functions that a response is made of. It is
+// a [uses.Recorder].
+type ingredients struct {
+	mu      sync.Mutex
+	stamps  []uses.Stamp
+	until   time.Time // when the first of them expires; zero: never
+	private bool      // one is one visitor's
+}
+
+// Use implements uses.Recorder.
+func (i *ingredients) Use(s uses.Stamp, left time.Duration) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if s == nil {
+		i.private = true
+		return
+	}
+	if len(i.stamps) <= mostStamps {
+		i.stamps = append(i.stamps, s)
+	}
+	if left == uses.Forever {
+		return
+	}
+	if at := time.Now().Add(max(left, 0)); i.until.IsZero() || at.Before(i.until) {
+		i.until = at
+	}
+}
+
+// into notes in p what it is made of, and lets it live no longer. It returns why p
+// must not be stored.
+func (i *ingredients) into(p *page) reason {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	switch {
+	case i.private:
+		return "a result of one visitor was used"
+	case len(i.stamps) > mostStamps:
+		return "too many results were used"
+	}
+	if !i.until.IsZero() {
+		p.ttl = min(p.ttl, time.Until(i.until))
+	}
+	if p.ttl <= 0 {
+		return "a result that is not kept was used"
+	}
+	p.stamps = i.stamps
+	return ""
+}
