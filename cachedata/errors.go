@@ -59,7 +59,7 @@ func (closedError) StatusCode() int { return 503 }
 
 // Problem is the body of the answer over HTTP.
 func (closedError) Problem() answer.Details {
-	return answer.Details{Detail: "The service is shutting down."}
+	return answer.Details{Detail: "The service is shutting down. Try again in a moment."}
 }
 
 type timeoutError struct{}
@@ -78,7 +78,7 @@ func (timeoutError) StatusCode() int { return 504 }
 
 // Problem is the body of the answer over HTTP.
 func (timeoutError) Problem() answer.Details {
-	return answer.Details{Detail: "It took too long to get this."}
+	return answer.Details{Detail: "The answer took too long. Try again in a moment."}
 }
 
 type notFoundError struct{}
@@ -91,7 +91,7 @@ func (notFoundError) StatusCode() int { return 404 }
 
 // Problem is the body of the answer over HTTP.
 func (notFoundError) Problem() answer.Details {
-	return answer.Details{Detail: "There is no such thing."}
+	return answer.Details{Detail: "What you asked for was not found."}
 }
 
 // KeyError says that something in a key cannot identify a result, in which

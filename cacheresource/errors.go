@@ -63,7 +63,7 @@ func (*openTimeoutError) StatusCode() int { return 503 }
 
 // Problem is the body of the answer over HTTP.
 func (*openTimeoutError) Problem() answer.Details {
-	return answer.Details{Detail: "The service waits for something that it needs."}
+	return answer.Details{Detail: "Something that the service needs is not available. Try again in a moment."}
 }
 
 // nameOf names an instance in errors.
@@ -79,5 +79,5 @@ func (closedError) StatusCode() int { return 503 }
 
 // Problem is the body of the answer over HTTP.
 func (closedError) Problem() answer.Details {
-	return answer.Details{Detail: "The service is shutting down."}
+	return answer.Details{Detail: "The service is shutting down. Try again in a moment."}
 }

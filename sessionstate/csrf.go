@@ -30,7 +30,7 @@ func (csrfError) StatusCode() int { return http.StatusForbidden }
 
 // Problem implements the toolkit's error interface.
 func (csrfError) Problem() middleware.Problem {
-	return middleware.Problem{Detail: "This form is out of date, or was not made for you. Reload the page and try again."}
+	return middleware.Problem{Detail: "This form has expired. Reload the page and try again."}
 }
 
 // csrfSize is the size of a token's two halves: a mask, and the masked MAC.

@@ -76,11 +76,11 @@ func (e *storeError) StatusCode() int { return http.StatusServiceUnavailable }
 func (e *storeError) Problem() middleware.Problem {
 	switch e.op {
 	case "save":
-		return middleware.Problem{Detail: "Your session cannot be reached at the moment, and it is not certain what was saved. Look before you do it again."}
+		return middleware.Problem{Detail: "Your session is not available at the moment. Your last change may or may not have been saved: check before you repeat it."}
 	case "end":
-		return middleware.Problem{Detail: "Your session cannot be reached at the moment, and it is not certain that it has ended. Try again in a moment."}
+		return middleware.Problem{Detail: "Your session is not available at the moment, so you may still be logged in. Try again in a moment."}
 	}
-	return middleware.Problem{Detail: "Your session cannot be reached at the moment. Try again in a moment."}
+	return middleware.Problem{Detail: "Your session is not available at the moment. Try again in a moment."}
 }
 
 // sizeError is an [ErrTooLarge].
@@ -125,7 +125,7 @@ func (e *sizeError) StatusCode() int { return http.StatusInternalServerError }
 
 // Problem implements the toolkit's error interface. It does not name keys.
 func (e *sizeError) Problem() middleware.Problem {
-	return middleware.Problem{Detail: "There is too much to remember in your session."}
+	return middleware.Problem{Detail: "Your session is full, so this was not saved."}
 }
 
 // valueError is an [ErrValue].

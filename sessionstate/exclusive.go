@@ -26,7 +26,7 @@ func (busyError) StatusCode() int { return http.StatusServiceUnavailable }
 // Problem implements the toolkit's error interface.
 func (busyError) Problem() middleware.Problem {
 	return middleware.Problem{
-		Detail: "Another of your requests is still being worked on. Try again in a moment.",
+		Detail: "Another request of yours is still running. Try again in a moment.",
 		Header: http.Header{"Retry-After": {"1"}},
 	}
 }

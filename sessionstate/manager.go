@@ -163,7 +163,7 @@ func (m *Manager) open(c Config) error {
 
 // warnOfMemoryList says what the built-in list of revocations cannot do.
 func (m *Manager) warnOfMemoryList(ctx context.Context) {
-	m.tell(ctx, "Config.CookieMode.Revocations is nil: who logged out is kept in memory, and forgotten by a restart and by other processes")
+	m.tell(ctx, "Config.CookieMode.Revocations is nil: logouts are remembered by this process only, so after a restart, or in another process, a copied cookie is logged in again")
 }
 
 // warnOfNoUser tells the observer, once, that sessions are logged out in which nobody

@@ -261,7 +261,7 @@ func (tooManyError) StatusCode() int { return http.StatusConflict }
 
 // Problem implements the toolkit's error interface.
 func (tooManyError) Problem() middleware.Problem {
-	return middleware.Problem{Detail: "You are logged in in too many places. Log out in one of them first."}
+	return middleware.Problem{Detail: "You are logged in on too many devices. Log out on one of them first."}
 }
 
 // lastMark names the last mark of a user, for a Login.

@@ -22,7 +22,8 @@
 // was loaded before, by any process. If the store is away they are done later, by
 // this process and before it reads anything from there; if the process ends before
 // that, they are lost, and TTLs bound what is served. They reach the memory of other
-// processes only as TTLs end. ClearFunc clears the whole cache in the store, since
+// processes when the store tells of changes (store.Watcher), as redisstore does;
+// otherwise as TTLs end. ClearFunc clears the whole cache in the store, since
 // keys are not decoded there.
 //
 // # Times

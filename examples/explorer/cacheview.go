@@ -17,7 +17,7 @@ func (v *pageView) cache(panel, title string, m cachedata.Meta) cacheView {
 	case cachedata.Stored:
 		c.Kind, c.Label = "hit", v.T("From disk")
 	case cachedata.Joined:
-		c.Kind, c.Label = "miss", v.T("Joined another’s query")
+		c.Kind, c.Label = "miss", v.T("Shared another visitor’s query")
 	default:
 		c.Kind, c.Label = "miss", v.T("Miss")
 	}

@@ -122,7 +122,7 @@ func phasesChart(r reader, phases []strikes.PhaseCost, href func(phase string) s
 	return chart{Table: t, SVG: plot.Bars(plot.Chart{
 		ID:     "plot-phases",
 		Title:  r.T("Cost by phase of flight"),
-		Desc:   r.T("Bars of what strikes cost in each phase of flight, the dearest first. Each leads to its strikes."),
+		Desc:   r.T("Bars of what strikes cost in each phase of flight, the most expensive first. Each leads to its strikes."),
 		Format: r.ShortDollars,
 	}, bars)}
 }

@@ -78,7 +78,7 @@ func (a *app) describe(err error, c echo.Context) *errorView {
 	return &errorView{
 		Status: http.StatusInternalServerError,
 		Title:  r.T(http.StatusText(http.StatusInternalServerError)),
-		Detail: r.T("This is our fault. Try again later."),
+		Detail: r.T("Something went wrong here. Try again later."),
 	}
 }
 
@@ -109,7 +109,7 @@ func (r reader) fault(f *queryparams.FieldError) string {
 	case queryparams.CodeTooMany:
 		return r.T("has too many values")
 	case queryparams.CodeBadEncoding, queryparams.CodeBadUTF8, queryparams.CodeControlChar:
-		return r.T("has characters that no text has")
+		return r.T("has characters that are not allowed")
 	case queryparams.CodeLimitBytes, queryparams.CodeLimitPairs, queryparams.CodeLimitKey, queryparams.CodeLimitValue:
 		return r.T("is too long")
 	}

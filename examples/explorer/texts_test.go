@@ -74,7 +74,7 @@ func textsInUse(t *testing.T) map[string]bool {
 	for _, w := range allWords() {
 		used[w.name] = true
 	}
-	for _, text := range []string{"Auto", "Light", "Dark", "as your device says"} {
+	for _, text := range []string{"Auto", "Light", "Dark", "your device’s setting"} {
 		used[text] = true
 	}
 	return used

@@ -171,7 +171,7 @@ func (a *app) facts(c echo.Context, r reader) []factView {
 		source := in.Source(f)
 		text := r.T("from: %s", r.sourceName(source))
 		if !source.Trusted && source.Kind != "" {
-			text += ", " + r.T("as your browser says")
+			text += ", " + r.T("your browser’s setting")
 		}
 		return text
 	}

@@ -44,13 +44,13 @@ func allWords() []word {
 		{"Traceparent", "Trace", func(in *ctxinfo.Info, _ reader) string { return client.TraceOf(in).TraceID }},
 		{"Save-Data", "Save data", func(in *ctxinfo.Info, r reader) string { return yes(client.AgentOf(in).SaveData, r) }},
 		{"Sec-GPC", "Do not sell or share my data", func(in *ctxinfo.Info, r reader) string { return yes(client.AgentOf(in).GPC, r) }},
-		{"Sec-Fetch-Site", "Asked by a page of", func(in *ctxinfo.Info, _ reader) string { return client.FetchOf(in).Site }},
-		{"Sec-Fetch-Mode", "Way of asking", func(in *ctxinfo.Info, _ reader) string { return client.FetchOf(in).Mode }},
-		{"Sec-Fetch-Dest", "Asked for", func(in *ctxinfo.Info, _ reader) string { return client.FetchOf(in).Dest }},
-		{"Sec-Fetch-User", "You clicked or typed", func(in *ctxinfo.Info, r reader) string { return yes(client.FetchOf(in).User, r) }},
-		{"HX-Request", "Asked by htmx", func(in *ctxinfo.Info, r reader) string { return yes(client.HTMXOf(in).Request, r) }},
+		{"Sec-Fetch-Site", "Requested from", func(in *ctxinfo.Info, _ reader) string { return client.FetchOf(in).Site }},
+		{"Sec-Fetch-Mode", "Request mode", func(in *ctxinfo.Info, _ reader) string { return client.FetchOf(in).Mode }},
+		{"Sec-Fetch-Dest", "Requested as", func(in *ctxinfo.Info, _ reader) string { return client.FetchOf(in).Dest }},
+		{"Sec-Fetch-User", "Started by a click or a key", func(in *ctxinfo.Info, r reader) string { return yes(client.FetchOf(in).User, r) }},
+		{"HX-Request", "Requested by htmx", func(in *ctxinfo.Info, r reader) string { return yes(client.HTMXOf(in).Request, r) }},
 		{"HX-Boosted", "htmx followed a link", func(in *ctxinfo.Info, r reader) string { return yes(client.HTMXOf(in).Boosted, r) }},
-		{"HX-Target", "htmx puts it into", func(in *ctxinfo.Info, _ reader) string { return client.HTMXOf(in).Target }},
+		{"HX-Target", "htmx target", func(in *ctxinfo.Info, _ reader) string { return client.HTMXOf(in).Target }},
 	}
 }
 
@@ -66,7 +66,7 @@ func allFacts() []fact {
 		}},
 		{ctxinfo.FacetScheme, "Scheme", func(in *ctxinfo.Info, _ reader) string { return in.Scheme() }},
 		{ctxinfo.FacetHost, "Host", func(in *ctxinfo.Info, _ reader) string { return in.Host() }},
-		{ctxinfo.FacetPrefix, "Prefix of paths", func(in *ctxinfo.Info, _ reader) string { return in.Prefix() }},
+		{ctxinfo.FacetPrefix, "Path prefix", func(in *ctxinfo.Info, _ reader) string { return in.Prefix() }},
 		{ctxinfo.FacetPageURL, "Page", func(in *ctxinfo.Info, _ reader) string { return in.PageURL().String() }},
 		{ctxinfo.FacetLocale, "Language", func(in *ctxinfo.Info, _ reader) string { return languages(in) }},
 		{ctxinfo.FacetTimezone, "Time zone", func(in *ctxinfo.Info, r reader) string {
@@ -76,7 +76,7 @@ func allFacts() []fact {
 			return in.TimezoneName() + ", " + r.T("now %s", time.Now().In(in.Timezone()).Format("15:04 -07:00"))
 		}},
 		{ctxinfo.FacetTheme, "Colors", func(in *ctxinfo.Info, r reader) string { return r.T(colourName(in.Theme().Type)) }},
-		{ctxinfo.FacetReducedMotion, "Less motion", func(in *ctxinfo.Info, r reader) string { return r.YesNo(in.Theme().ReducedMotion) }},
+		{ctxinfo.FacetReducedMotion, "Reduced motion", func(in *ctxinfo.Info, r reader) string { return r.YesNo(in.Theme().ReducedMotion) }},
 		{ctxinfo.FacetContrast, "Contrast", func(in *ctxinfo.Info, _ reader) string { return in.Theme().Contrast }},
 		{ctxinfo.FacetEmbedded, "Shown in a frame", func(in *ctxinfo.Info, r reader) string { return embedding(in, r) }},
 		{ctxinfo.FacetRequestID, "Request", func(in *ctxinfo.Info, _ reader) string { return in.RequestID() }},
@@ -163,7 +163,7 @@ func colourName(theme string) string {
 	case "dark":
 		return "Dark"
 	default:
-		return "as your device says"
+		return "your device’s setting"
 	}
 }
 
@@ -192,7 +192,7 @@ func browserName(a client.Agent, r reader) string {
 		parts = append(parts, r.T("a phone"))
 	}
 	if a.Bot {
-		parts = append(parts, r.T("a program"))
+		parts = append(parts, r.T("an automated client"))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -50,7 +50,7 @@ func TestYouSaysValueSourceAndTrust(t *testing.T) {
 		row("theme", "Dark", "cookie ctx", "no"),
 		row("reduced-motion", "yes", "cookie ctx", "no"),
 		row("embedded", "no", "header Sec-Fetch-Dest", "no"),
-		row("user-agent", "a program", "header User-Agent", "no"),
+		row("user-agent", "an automated client", "header User-Agent", "no"),
 		row("request-id", `[\w-]{8,64}`, "generated", "yes"),
 		row("save-data", "yes", "header Save-Data", "no"),
 		row("sec-gpc", "yes", "header Sec-GPC", "no"),

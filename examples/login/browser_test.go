@@ -125,7 +125,7 @@ func TestBrowserHostCookiesAreKeptOverHTTPSAndOnLoopback(t *testing.T) {
 		logIn(b, address)
 		b.Shows("Welcome, ada.", "Hello, ada")
 		b.Do(chromedp.Reload())
-		b.Shows("Hello, ada", "has seen 3 pages")
+		b.Shows("Hello, ada", "in this session: 3")
 		c := cookies(t, b)["__Host-id"]
 		if c == nil || !c.Secure || !c.HTTPOnly || c.Path != "/" || c.SameSite != network.CookieSameSiteLax || !c.Session {
 			t.Errorf("%s: the cookie is %+v", address, c)
@@ -143,7 +143,7 @@ func TestBrowserHostCookiesAreRefusedOverHTTPOnAnotherHost(t *testing.T) {
 	b := browser.NewTab(t)
 	b.Allow("status of 403")
 	logIn(b, at(plain, "shop.test"))
-	b.Shows("This form is out of date, or was not made for you.") // there is no session that the form could be of
+	b.Shows("This form has expired.") // there is no session that the form could be of
 	if got := cookies(t, b); len(got) != 0 {
 		t.Errorf("the browser keeps %v", got)
 	}
@@ -166,7 +166,7 @@ func TestBrowserTabsShareASessionAndPrivateWindowsDoNot(t *testing.T) {
 	two.Do(chromedp.Reload())
 	two.Until(`document.querySelectorAll('.other').length === 1`)
 	two.Click(".other")
-	two.Shows("One device is logged out.")
+	two.Shows("The device is logged out.")
 	private.Do(chromedp.Reload())
 	private.Shows("Log in")
 
@@ -247,7 +247,7 @@ func TestBrowserAPlantedCookieIsWorthNothingAfterTheLogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	victim.Open(s.URL)
-	victim.Shows("has seen 2 pages") // the attacker's session
+	victim.Shows("in this session: 2") // the attacker's session
 	logIn(victim, s.URL)
 	victim.Shows("Hello, ada")
 	if got := cookies(t, victim)[planted.Name]; got == nil || got.Value == planted.Value {

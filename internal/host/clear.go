@@ -46,7 +46,7 @@ func ClearHandler[C Context](who string, what Clearer, authorize func(C) error) 
 			if _, ours := problem.From(err); ours || h.Own(err) != nil {
 				return err // it is meant for clients
 			}
-			return refuse(http.StatusForbidden, "You may not clear this.", err)
+			return refuse(http.StatusForbidden, "You are not allowed to clear this.", err)
 		}
 		query, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {

@@ -12,10 +12,10 @@
 // Any other block is a fragment: declarations, or the inside of a function. It
 // may begin with imports; those it leaves out are found by package name, among
 // this repository's packages, echo, and the standard library where the name is
-// not ambiguous. Variables may stay unused. A value is returned only inside a
-// function that the fragment shows. What else it needs and does not show is
-// declared in a comment right above it, which readers of the rendered page do
-// not see:
+// not ambiguous; template is html/template. Variables may stay unused. A value is
+// returned only inside a function that the fragment shows. What else it needs and
+// does not show is declared in a comment right above it, which readers of the
+// rendered page do not see:
 //
 //	<!-- given:
 //	type User struct{ ID int }

@@ -176,6 +176,7 @@ func newCompiler(t *testing.T) *compiler {
 	}
 	maps.DeleteFunc(c.names, func(name, _ string) bool { return ambiguous[name] })
 	c.names["echo"] = "github.com/labstack/echo/v4"
+	c.names["template"] = "html/template"
 	for _, line := range lines(run(t, c.root, nil, "go", "list", "-e", "-f", "{{.Name}} {{.ImportPath}}", "github.com/reecho-go/reecho/...")) {
 		name, path, _ := strings.Cut(line, " ")
 		if name != "main" && !strings.Contains(path, "/internal/") {

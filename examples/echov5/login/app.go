@@ -126,7 +126,7 @@ func (a *app) login(c *echo.Context) error {
 	case err != nil:
 		if e, ok := errors.AsType[tooManyError](err); ok {
 			c.Response().Header().Set("Retry-After", strconv.Itoa(e.seconds()))
-			return a.show(c, http.StatusTooManyRequests, fmt.Sprintf("Too many tries. Wait %d seconds.", e.seconds()))
+			return a.show(c, http.StatusTooManyRequests, fmt.Sprintf("Too many attempts. Wait %d seconds.", e.seconds()))
 		}
 		return err
 	}
@@ -163,7 +163,7 @@ func (a *app) end(c *echo.Context) error {
 	if !found {
 		return a.back(c, "That device was logged out already.")
 	}
-	return a.back(c, "One device is logged out.")
+	return a.back(c, "The device is logged out.")
 }
 
 // endOthers logs all other devices out.

@@ -124,18 +124,18 @@ func TestLogInAndOut(t *testing.T) {
 	t.Parallel()
 	v := newVisitor(t, site(t))
 	v.get()
-	v.sees("Log in", "has seen 1 pages")
+	v.sees("Log in", "in this session: 1")
 	res := v.post("/login", "name", "ada", "password", "wrong")
 	if res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a wrong password: status %d", res.StatusCode)
 	}
 	v.sees("The name or the password is wrong.")
 	v.login()
-	v.sees("has seen 3 pages") // those before the login count
+	v.sees("in this session: 3") // those before the login count
 	v.get()
 	v.lacks("Welcome")
 	v.post("/logout")
-	v.sees("You are logged out.", "has seen 1 pages")
+	v.sees("You are logged out.", "in this session: 1")
 	v.get()
 	v.lacks("ada", "You are logged out.")
 }
@@ -150,7 +150,7 @@ func TestDevices(t *testing.T) {
 	}
 	other := regexp.MustCompile(`name="handle" value="([^"]+)"><button class="other"`).FindStringSubmatch(one.body)
 	one.post("/end", "handle", other[1])
-	one.sees("One device is logged out.")
+	one.sees("The device is logged out.")
 	one.post("/end", "handle", other[1])
 	one.sees("logged out already")
 	one.post("/end-others")
@@ -216,7 +216,7 @@ func TestTriesAreLimited(t *testing.T) {
 			}
 		}
 	}
-	v.sees("Too many tries.")
+	v.sees("Too many attempts.")
 }
 
 func TestTriesComeBack(t *testing.T) {
