@@ -34,6 +34,7 @@ var groups = []struct {
 	{"key", Key},
 	{"copy", Copy},
 	{"stack", Stack},
+	{"responses", Responses},
 	{"query", Query},
 	{"visitor", Visitor},
 	{"session", Session},

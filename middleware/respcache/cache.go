@@ -124,7 +124,7 @@ func New(name string, cfg Config) (*Cache, error) {
 	if err == nil {
 		c.pages, err = cachedata.New(name, absent, cachedata.Config{
 			TTL:      c.cfg.TTL,
-			MaxBytes: c.cfg.MaxBytes,
+			MaxBytes: c.cfg.MaxBytes - c.cfg.MaxBytes/16, // a burst exceeds it for a moment
 			Group:    c.cfg.Group,
 			Observer: c.cfg.Observer,
 			Errors:   cachedata.ErrorConfig{TTL: remembered},
