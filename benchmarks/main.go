@@ -43,6 +43,7 @@ var compared = []string{
 	"github.com/tiendc/go-deepcopy", "github.com/labstack/echo/v4",
 	"github.com/Yiling-J/theine-go", "github.com/viccon/sturdyc", "github.com/bluele/gcache", "golang.org/x/sync",
 	"github.com/labstack/echo-contrib", "github.com/gorilla/sessions", "github.com/alexedwards/scs/v2",
+	"github.com/gofiber/fiber/v2", "github.com/gregjones/httpcache",
 }
 
 // weigh prints what one more cache and its peers weigh, and fails if ours are

@@ -151,6 +151,9 @@ func (echoHost) Writer(c host.Context) http.ResponseWriter { return c.(echo.Cont
 // Committed implements host.Host.
 func (echoHost) Committed(c host.Context) bool { return c.(echo.Context).Response().Committed }
 
+// Server implements host.Host.
+func (echoHost) Server(c host.Context) http.Handler { return c.(echo.Context).Echo() }
+
 // ErrorHandler implements host.Host.
 func (echoHost) ErrorHandler(c host.Context) any { return c.(echo.Context).Echo().HTTPErrorHandler }
 

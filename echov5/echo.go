@@ -163,6 +163,9 @@ func (echoHost) Committed(c host.Context) bool {
 	return err == nil && res.Committed
 }
 
+// Server implements host.Host.
+func (echoHost) Server(c host.Context) http.Handler { return c.(*echo.Context).Echo() }
+
 // ErrorHandler implements host.Host.
 func (echoHost) ErrorHandler(c host.Context) any { return c.(*echo.Context).Echo().HTTPErrorHandler }
 

@@ -85,6 +85,7 @@ func (plainHost) Writer(c host.Context) http.ResponseWriter { return c.(*plainCo
 func (plainHost) Committed(c host.Context) bool             { return c.(*plainContext).sent }
 func (plainHost) Own(error) error                           { return nil }
 func (plainHost) Wrap(err error) error                      { return err }
+func (plainHost) Server(host.Context) http.Handler          { return nil }
 func (plainHost) ErrorHandler(host.Context) any             { return nil }
 func (plainHost) Left(r *commit.Run, _ int)                 { r.Own.(*plainContext).sent = true }
 func (plainHost) Implied(http.ResponseWriter) int           { return http.StatusOK }

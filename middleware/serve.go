@@ -3,6 +3,7 @@ package middleware
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/reecho-go/reecho/internal/commit"
@@ -41,6 +42,14 @@ type request struct {
 
 // Host implements host.Request.
 func (r *request) Host() (host.Host, host.Context) { return r.run.Host, r.run.Own }
+
+// Server implements host.Request.
+func (r *request) Server() http.Handler {
+	if plain, ok := r.run.Host.(plainHost); ok {
+		return r.stack.Handler(plain.Handler)
+	}
+	return r.run.Host.Server(r.run.Own)
+}
 
 // Value implements context.Context.
 func (r *request) Value(key any) any {

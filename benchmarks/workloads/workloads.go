@@ -32,6 +32,7 @@ func All() bench.Groups {
 		{Name: "key", Workloads: Key},
 		{Name: "copy", Workloads: Copy},
 		{Name: "stack", Workloads: Stack},
+		{Name: "responses", Workloads: Responses},
 		{Name: "query", Workloads: Query},
 		{Name: "visitor", Workloads: Visitor},
 		{Name: "session", Workloads: Session},

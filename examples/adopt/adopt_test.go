@@ -12,6 +12,7 @@ import (
 
 	"github.com/reecho-go/reecho/examples/adopt/after"
 	"github.com/reecho-go/reecho/examples/adopt/before"
+	"github.com/reecho-go/reecho/examples/adopt/route"
 )
 
 func get(e *echo.Echo, path string) (int, string) {
@@ -20,17 +21,20 @@ func get(e *echo.Echo, path string) (int, string) {
 	return rec.Code, rec.Body.String()
 }
 
-func TestBothAnswerAlike(t *testing.T) {
-	plain, cached := before.New(), after.New()
+func TestAllAnswerAlike(t *testing.T) {
+	plain, cached, replayed := before.New(), after.New(), route.New()
 	for _, path := range []string{"/report/2001", "/report/2002", "/report/2001", "/report/x", "/report/2001", "/nowhere"} {
 		status, body := get(plain, path)
 		cachedStatus, cachedBody := get(cached, path)
 		if status != cachedStatus || body != cachedBody {
 			t.Errorf("%s: plain %d %s, cached %d %s", path, status, body, cachedStatus, cachedBody)
 		}
+		if status2, body2 := get(replayed, path); status != status2 || body != body2 {
+			t.Errorf("%s: plain %d %s, replayed %d %s", path, status, body, status2, body2)
+		}
 	}
-	if before.Queries != 4 || after.Queries != 2 {
-		t.Errorf("the plain app asked %d times, the cached one %d; want 4 and 2", before.Queries, after.Queries)
+	if before.Queries != 4 || after.Queries != 2 || route.Queries != 2 {
+		t.Errorf("the plain app asked %d times, the one with a cached query %d, the one with cached responses %d; want 4, 2 and 2", before.Queries, after.Queries, route.Queries)
 	}
 }
 
@@ -44,10 +48,12 @@ func TestTheDifferenceIsSmall(t *testing.T) {
 		// the first two lines name the package
 		return strings.Split(string(b), "\n")[2:]
 	}
-	a, b := read("before/app.go"), read("after/app.go")
-	changed := len(without(a, b)) + len(without(b, a))
-	if changed == 0 || changed > 15 {
-		t.Errorf("%d lines differ, want 1 to 15", changed)
+	for _, with := range []string{"after/app.go", "route/app.go"} {
+		a, b := read("before/app.go"), read(with)
+		changed := len(without(a, b)) + len(without(b, a))
+		if changed == 0 || changed > 15 {
+			t.Errorf("%s: %d lines differ, want 1 to 15", with, changed)
+		}
 	}
 }
 

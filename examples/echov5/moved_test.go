@@ -17,6 +17,7 @@ var moved = map[string]string{
 	"quickstart/main_test.go": "../quickstart/main_test.go",
 	"adopt/after/app.go":      "../adopt/after/app.go",
 	"adopt/before/app.go":     "../adopt/before/app.go",
+	"adopt/route/app.go":      "../adopt/route/app.go",
 	"adopt/adopt_test.go":     "../adopt/adopt_test.go",
 	"login/accounts.go":       "../login/accounts.go",
 	"login/app.go":            "../login/app.go",

@@ -33,6 +33,9 @@ type Host interface {
 	// Wrap returns err, which is the toolkit's, so that the framework's default
 	// error handler answers with its status and its problem details.
 	Wrap(err error) error
+	// Server returns what serves requests from the start, with all middlewares; nil:
+	// that is out of reach.
+	Server(c Context) http.Handler
 	// ErrorHandler returns the function that answers the errors of c's handlers,
 	// nil if there is none.
 	ErrorHandler(c Context) any

@@ -5,6 +5,7 @@ package host
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/internal/problem"
@@ -25,6 +26,8 @@ type Key struct{}
 type Request interface {
 	// Host returns the host, and the context that it has made for the request.
 	Host() (Host, Context)
+	// Server returns what serves requests from as far out as can be reached.
+	Server() http.Handler
 }
 
 // Of returns the innermost host around the request of ctx, and the context that
@@ -34,6 +37,16 @@ func Of(ctx context.Context) (Host, Context) {
 		return r.Host()
 	}
 	return nil, nil
+}
+
+// Server returns what serves requests like that of ctx from as far out as can be
+// reached: the framework, or on net/http the innermost Stack. It is nil outside of
+// any.
+func Server(ctx context.Context) http.Handler {
+	if r, ok := ctx.Value(Key{}).(Request); ok {
+		return r.Server()
+	}
+	return nil
 }
 
 // Wrap is [Host.Wrap] for an error of the toolkit that the program has not

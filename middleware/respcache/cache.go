@@ -61,6 +61,8 @@ type Config struct {
 	// MaxBody is the largest body that is stored. Must not be above MaxBytes.
 	// Default 0: 1 MiB, or MaxBytes if that is less.
 	MaxBody int64
+	// Stale replays responses whose time is over. Default: none are replayed.
+	Stale StaleConfig
 	// Keys says what of a request distinguishes responses. Default: all that the
 	// handler can see.
 	Keys KeyConfig
@@ -70,6 +72,19 @@ type Config struct {
 	// Observer receives the events of the cache, beside the observers of the group.
 	// Default nil: none.
 	Observer observe.Observer
+}
+
+// StaleConfig replays responses whose time is over, unless they say must-revalidate.
+type StaleConfig struct {
+	// For is how long after its time a response is still replayed, at once, while it
+	// is made again in the background: by a request of its own through the whole
+	// app, with what the handler sees of the first one, and on net/http through the
+	// Stack. There is one at a time for each key. Default 0: not at all.
+	For time.Duration
+	// OnError is how long after its time a response is replayed instead of an error
+	// of the server: a status of 500 and above other than 501, or an error of the
+	// handler that would be one. Must be longer than For. Default 0: not at all.
+	OnError time.Duration
 }
 
 // KeyConfig says what of a request the handler sees, and what is part of the key:
@@ -124,10 +139,10 @@ func New(name string, cfg Config) (*Cache, error) {
 	if err == nil {
 		c.pages, err = cachedata.New(name, absent, cachedata.Config{
 			TTL:      c.cfg.TTL,
-			MaxBytes: c.cfg.MaxBytes,
+			MaxBytes: c.cfg.MaxBytes - c.cfg.MaxBytes/16, // a burst exceeds it for a moment
 			Group:    c.cfg.Group,
 			Observer: c.cfg.Observer,
-			Errors:   cachedata.ErrorConfig{TTL: remembered},
+			Stale:    cachedata.StaleConfig{For: c.cfg.Stale.For, OnError: c.cfg.Stale.OnError},
 			Copy:     cachedata.CopyConfig{ReadOnly: true},
 		}, cachedata.Funcs[string, *page]{Size: (*page).size})
 	}
@@ -152,6 +167,12 @@ func (cfg Config) validate() error {
 	}
 	if most := cfg.withDefaults(); cfg.MaxBody > most.MaxBytes && cfg.MaxBytes >= 0 {
 		bad("MaxBody is %d, and MaxBytes only %d: make it less, or MaxBytes more", cfg.MaxBody, most.MaxBytes)
+	}
+	if cfg.Stale.For < 0 {
+		bad("Stale.For is %v: use 0 to replay nothing whose time is over", cfg.Stale.For)
+	}
+	if cfg.Stale.OnError < 0 || cfg.Stale.OnError > 0 && cfg.Stale.OnError <= cfg.Stale.For {
+		bad("Stale.OnError is %v: make it longer than Stale.For, or leave it out", cfg.Stale.OnError)
 	}
 	for _, status := range slices.Sorted(maps.Keys(cfg.Status)) {
 		ttl := cfg.Status[status]
@@ -276,7 +297,7 @@ func (c *Cache) ClearTag(ctx context.Context, tags ...string) error {
 func (c *Cache) Clear(ctx context.Context) error { return c.pages.Clear(ctx) }
 
 // Stats returns the counters: a response is a result, a handler that ran for one is
-// a load, and a response that was not stored is an error of a load.
+// a load. That a response cannot be stored is a result, too, for 10 seconds.
 func (c *Cache) Stats() cachedata.Stats { return c.pages.Stats() }
 
 // Close implements middleware.Closer: it drops all responses and waits for the

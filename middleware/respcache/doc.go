@@ -71,6 +71,13 @@
 // the responses of its path, and of the paths that Location and Content-Location
 // name.
 //
+// # Stale responses
+//
+// With Config.Stale a response whose time is over is still replayed: while it is made
+// again in the background (For), or when its handler fails (OnError). What is cleared
+// is never replayed, nor is one that said must-revalidate. The background request
+// goes through the whole app again, as no context of echo outlives its request.
+//
 // # Order
 //
 // Put Recover, a logger, compression, sessions and logins outside of the cache, so

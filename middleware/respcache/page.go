@@ -10,14 +10,18 @@ import (
 	"sync"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/internal/uses"
 )
 
-// page is a stored response, or a signpost: then more says what responses under
-// its key depend on beside it. Nothing of it changes, but for kinds.
+// page is a stored response; or a signpost: then more says what responses under its
+// key depend on beside it; or a mark that a response cannot be stored: then why says
+// it. Nothing of it changes, but for kinds.
 type page struct {
 	more  []string // sorted; nil: a response
 	kinds kinds    // what was stored with more
+
+	why reason // the response cannot be stored; empty: it is here
 
 	stamps []uses.Stamp // of the results that it is made of
 	drop   sync.Once    // when one of them does not hold any more
@@ -30,6 +34,15 @@ type page struct {
 	modified time.Time // Last-Modified; zero: none
 	made     time.Time
 	ttl      time.Duration
+	strict   bool // it must not be replayed when its time is over
+}
+
+// over reports whether the time of p is over.
+func (p *page) over() bool { return p.more == nil && time.Since(p.made) >= p.ttl }
+
+// usable reports whether p may be replayed or followed.
+func (p *page) usable() bool {
+	return p.holds() && !((p.strict || p.why != "") && p.over())
 }
 
 // kinds counts the responses that were stored behind a signpost, lately.
@@ -161,6 +174,12 @@ func entityTag(body []byte) string {
 
 // seal completes a page that was recorded.
 func (p *page) seal(h http.Header) {
+	control := commit.ParseCacheControl(h["Cache-Control"])
+	for _, word := range []string{"must-revalidate", "proxy-revalidate"} {
+		if _, ok := control[word]; ok {
+			p.strict = true
+		}
+	}
 	p.length = []string{strconv.Itoa(len(p.body))}
 	if etags := h["Etag"]; len(etags) > 0 {
 		p.etag = etags[0]

@@ -25,6 +25,8 @@ type recorder struct {
 
 	how      string      // why the handler is called, for Cache-Status
 	before   http.Header // what outer middlewares had set
+	spare    *page       // what is replayed instead of an error; nil: nothing
+	held     bool        // there is one: nothing of it is sent
 	sent     bool
 	gone     bool   // the client is gone, and others wait
 	why      reason // it cannot be stored
@@ -72,6 +74,11 @@ func (r *recorder) WriteHeader(status int) {
 		return
 	}
 	r.sent, r.status = true, status
+	if r.spare != nil && isFailure(status) {
+		r.held = true
+		r.refuse("error")
+		return
+	}
 	h := r.under.Header()
 	if status == http.StatusSwitchingProtocols {
 		r.refuse("upgrade")
@@ -157,7 +164,7 @@ func (r *recorder) passed(n, want int, err error) (int, error) {
 func (r *recorder) Write(b []byte) (int, error) {
 	r.ready()
 	r.keep(b)
-	if r.gone {
+	if r.gone || r.held {
 		return r.unsent(len(b))
 	}
 	n, err := r.under.Write(b)
@@ -168,14 +175,14 @@ func (r *recorder) Write(b []byte) (int, error) {
 func (r *recorder) WriteString(s string) (int, error) {
 	r.ready()
 	r.keep([]byte(s))
-	if r.gone {
+	if r.gone || r.held {
 		return r.unsent(len(s))
 	}
 	n, err := io.WriteString(r.under, s)
 	return r.passed(n, len(s), err)
 }
 
-// unsent answers a write of n bytes to a client that is gone.
+// unsent answers a write of n bytes that are not to be sent.
 func (r *recorder) unsent(n int) (int, error) {
 	if err := context.Cause(r.ctx); err != nil {
 		r.refuse("cancelled")
@@ -206,7 +213,11 @@ func (r *recorder) ReadFrom(src io.Reader) (n int64, err error) {
 		}
 	}
 	r.ready()
-	more, err := io.Copy(r.under, src)
+	to := io.Writer(r.under)
+	if r.held {
+		to = io.Discard
+	}
+	more, err := io.Copy(to, src)
 	return n + more, err
 }
 
@@ -218,7 +229,7 @@ func (r *recorder) Flush() { _ = r.FlushError() }
 func (r *recorder) FlushError() error {
 	r.refuse("flush")
 	r.ready()
-	if r.gone {
+	if r.gone || r.held {
 		_, err := r.unsent(0)
 		return err
 	}

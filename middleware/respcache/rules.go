@@ -14,13 +14,11 @@ import (
 // Cache-Status and events. Empty: there is none.
 type reason string
 
-// refusal is the error of a load whose response must not be shared.
+// refusal is the error of a load whose handler has failed.
 type refusal struct{ why reason }
 
 // Error says why.
-func (r *refusal) Error() string {
-	return "respcache: the response cannot be stored: " + string(r.why)
-}
+func (r *refusal) Error() string { return "respcache: the handler has failed: " + string(r.why) }
 
 // beforeSent returns why a response that is about to be sent with this status and
 // these headers cannot be stored, and for how long it can.

@@ -53,6 +53,9 @@ func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 		return q.pass(bypassed("the key is too long"))
 	}
 	q.key = string(key)
+	if again, ok := r.Context().Value(refreshKey{}).(*refresh); ok && again.cache == c {
+		return q.refresh(again)
+	}
 	return q.answer()
 }
 
@@ -68,11 +71,18 @@ func (q *call) answer() error {
 	ctx := q.r.Context()
 	for again := 0; ; {
 		if p, ok := q.cache.pages.Peek(ctx, q.key); ok {
-			if !p.holds() {
+			if p.why != "" && !p.over() {
+				return q.pass(missed(p.why))
+			}
+			if !p.usable() {
 				p.drop.Do(func() { _ = q.cache.pages.Delete(ctx, q.key) }) // once: another one may be on its way
 				continue
 			}
-			_, _ = q.cache.pages.Get(ctx, q.key) // which counts
+			if p.over() {
+				_, _ = q.cache.pages.GetOrLoad(ctx, q.key, q.again())
+			} else {
+				_, _ = q.cache.pages.Get(ctx, q.key) // which counts
+			}
 			if q.turn(p) {
 				continue
 			}
@@ -89,7 +99,9 @@ func (q *call) answer() error {
 		switch {
 		case done:
 			return err
-		case err == nil && !p.holds():
+		case err == nil && p.why != "":
+			return q.pass(missed(p.why))
+		case err == nil && !p.usable():
 			again++
 		case err == nil && q.turn(p):
 		case err == nil:
@@ -111,8 +123,7 @@ func (q *call) answer() error {
 }
 
 // absent is the load of a response that nobody makes: it has just been there.
-func absent(ctx context.Context, _ string) (*page, error) {
-	cachedata.LoadingFrom(ctx).NoStore()
+func absent(context.Context, string) (*page, error) {
 	return nil, errAgain
 }
 
@@ -137,27 +148,36 @@ type fill struct {
 	done chan made       // of one
 }
 
-// made is what a request has made of a fill.
+// made is what a request has made of a fill: a page, or an error, which is not
+// remembered, and instead of which an expired page is served if there is one.
 type made struct {
 	page *page
 	tags []string
 	err  error
-	once bool // err is of this one response
+	once bool // page is not to be kept
 }
 
 // result is what a load returns.
 func (m made) result(ctx context.Context) (*page, error) {
+	if m.err != nil {
+		return nil, m.err
+	}
 	l := cachedata.LoadingFrom(ctx)
 	switch {
-	case m.err != nil && m.once:
+	case m.once:
 		l.NoStore()
-	case m.page != nil && m.page.more == nil:
-		l.SetTTL(m.page.ttl)
-		l.AddTags(m.tags...)
-	case m.page != nil:
+	case m.page.more != nil:
 		l.SetTTL(signposts)
+	default:
+		l.SetTTL(m.page.ttl)
 	}
-	return m.page, m.err
+	l.AddTags(m.tags...)
+	return m.page, nil
+}
+
+// refused is what is made of a response that must not be shared.
+func refused(why reason) made {
+	return made{page: &page{why: why, made: time.Now(), ttl: remembered}, once: why == "write error" || why == "read error"}
 }
 
 // miss gets a page by the key's load, or makes it: then the request is done.
@@ -177,7 +197,7 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 			case lead <- f:
 				return (<-f.done).result(ctx)
 			case <-gone: // whose load this is has left, and others have come
-				return made{err: errAgain, once: true}.result(ctx)
+				return made{err: errAgain}.result(ctx)
 			}
 		})
 		got <- answer{p, err}
@@ -202,7 +222,7 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 
 // lead runs the handler, for this request and for those that wait for f.
 func (q *call) lead(f *fill) error {
-	m := made{err: errAgain, once: true} // unless the handler returns
+	m := made{err: errAgain} // unless the handler returns
 	defer func() { f.done <- m }()
 
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(q.r.Context()))
@@ -212,6 +232,7 @@ func (q *call) lead(f *fill) error {
 	seen := &recorded{Watch: q.cache.reads.Watch(q.r.Context()), base: ctx, load: f.ctx, own: q.r.Context()}
 	visible := q.cache.visible(seen, q.r)
 	rec := q.cache.install(seen, q.host, q.own)
+	rec.spare = q.cache.spare(f.ctx)
 	q.mc.SetRequest(visible)
 	restore := q.hideQuery(visible)
 	defer func() {
@@ -221,12 +242,16 @@ func (q *call) lead(f *fill) error {
 	}()
 
 	err := q.next(q.mc)
+	if rec.failed(err) {
+		m.err = &refusal{"error"}
+		return rec.instead(q)
+	}
 	switch p, why := rec.finish(); {
 	case err != nil && seen.Err() != nil, why == "cancelled":
 		// another one may be luckier
 	case err != nil:
 		m.err = &refusal{"error"}
-	case rec.status >= http.StatusInternalServerError:
+	case isFailure(rec.status):
 		m.err = &refusal{why}
 	default:
 		m = q.made(seen, rec, p, why)
@@ -256,20 +281,22 @@ func (q *call) hideQuery(visible *http.Request) (restore func()) {
 // made says what is to be kept of a response that p is, or that cannot be stored.
 func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 	if p == nil {
-		return made{err: &refusal{why}, once: why == "write error" || why == "read error"}
+		return refused(why)
 	}
 	more, why := q.depends(seen, rec)
 	if why != "" {
-		return made{err: &refusal{why}}
+		return refused(why)
 	}
 	if missing := slices.DeleteFunc(more, func(fact string) bool { return slices.Contains(q.more, fact) }); len(missing) > 0 {
 		return q.signpost(missing)
 	}
 	if q.post != nil && !q.post.another() {
-		return made{err: &refusal{"too many kinds"}}
+		return refused("too many kinds")
 	}
 	if why := seen.parts.into(p); why != "" {
-		return made{err: &refusal{why}, once: true}
+		m := refused(why)
+		m.once = true
+		return m
 	}
 	return made{page: p, tags: urlTags(q.r)}
 }
@@ -313,7 +340,7 @@ func (q *call) signpost(missing []string) made {
 	more := slices.Concat(q.more, missing)
 	slices.Sort(more)
 	if len(more) > mostMore {
-		return made{err: &refusal{"it depends on too much"}}
+		return refused("it depends on too much")
 	}
 	return made{page: &page{more: slices.Compact(more), ttl: q.cache.cfg.TTL}}
 }
