@@ -63,7 +63,7 @@ func (t *table) inspect(yield func(key unsafe.Pointer, e EntryInfo) bool) {
 	r := t.era.Load()
 	flights := r.flights.Calls()
 	for id, e := range r.entries.all() {
-		if t.core.tagCleared(e.extra()) {
+		if t.core.tagCleared(e.annotations()) {
 			continue // its key may be in flight
 		}
 		key, info, ok := t.core.info(t.keyOf(id, e))
@@ -80,7 +80,7 @@ func (t *table) inspect(yield func(key unsafe.Pointer, e EntryInfo) bool) {
 		}
 	}
 	for id, f := range flights {
-		if e := r.entries.get(id); e != nil && !t.core.tagCleared(e.extra()) {
+		if e := r.entries.get(id); e != nil && !t.core.tagCleared(e.annotations()) {
 			continue // it has come meanwhile, and been seen or not
 		}
 		key, info, ok := t.core.info(f.Task.(*load).key())
@@ -119,10 +119,10 @@ func (c *core) describe(info *EntryInfo, e *entry) {
 	default:
 		info.State = "fresh"
 	}
-	if m := e.more(); m != nil {
+	if m := e.details(); m != nil {
 		info.Hits = m.hits.Load()
-		if m.extra != nil {
-			info.Tags = slices.Clone(m.extra.tags)
+		if m.annotations != nil {
+			info.Tags = slices.Clone(m.annotations.tags)
 		}
 	}
 }
