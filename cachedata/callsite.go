@@ -85,7 +85,7 @@ func (c *Cache[K, V]) Bypass(ctx context.Context, key K) (V, error) {
 		return none, err
 	}
 	own := new(V)
-	err := c.core.hidden(ctx, l, func(ctx context.Context) error {
+	err := c.core.callLoader(ctx, l, func(ctx context.Context) error {
 		v, err := c.core.fns.load(ctx, unsafe.Pointer(&key))
 		if err != nil {
 			return err

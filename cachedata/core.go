@@ -217,8 +217,8 @@ func (c *core) missed(ctx context.Context, key unsafe.Pointer, err error) (*entr
 		c.counters.misses.Add(1)
 		return nil, 0, err
 	}
-	if j, joined := c.join(ctx, key); joined {
-		return c.joined(ctx, key, j)
+	if j, joined := c.joinRunning(ctx, key); joined {
+		return c.waitJoined(ctx, key, j)
 	}
 	return c.load(ctx, key, false)
 }
@@ -245,16 +245,16 @@ func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry
 	return e, source, nil
 }
 
-// joining is a load that a caller has joined without a slot of its own.
-type joining struct {
+// joinedLoad is a load that a caller has joined without a slot of its own.
+type joinedLoad struct {
 	in   *era
 	call flight.Joining
 	came uint64 // the clears of tags before the caller came
 }
 
-// join joins a load of the key that others wait for already; false: there may be
+// joinRunning joins a load of the key that others wait for already; false: there may be
 // none, or more is asked of it.
-func (c *core) join(ctx context.Context, key unsafe.Pointer) (j joining, joined bool) {
+func (c *core) joinRunning(ctx context.Context, key unsafe.Pointer) (j joinedLoad, joined bool) {
 	if ctx == nil || c.tracker.Waiting() == 0 || c.sessions != nil || c.cfg.FailSafe > 0 {
 		return j, false
 	}
@@ -282,8 +282,8 @@ func (c *core) join(ctx context.Context, key unsafe.Pointer) (j joining, joined 
 	return j, joined
 }
 
-// joined waits for the load that was joined.
-func (c *core) joined(ctx context.Context, key unsafe.Pointer, j joining) (*entry, Source, error) {
+// waitJoined waits for the load that was joined.
+func (c *core) waitJoined(ctx context.Context, key unsafe.Pointer, j joinedLoad) (*entry, Source, error) {
 	result, err := j.call.Wait(ctx)
 	c.waited(ctx, j.call.Task())
 	e, _ := result.(*entry)
@@ -291,7 +291,7 @@ func (c *core) joined(ctx context.Context, key unsafe.Pointer, j joining) (*entr
 	case err != nil:
 		c.counters.missed(Joined)
 		return nil, 0, c.loadError(err)
-	case e.extra() != nil && c.joinedTooOld(ctx, key, e, &j):
+	case e.annotations() != nil && c.joinedTooOld(ctx, key, e, &j):
 		return c.load(ctx, key, false)
 	}
 	c.counters.missed(Joined)
@@ -299,7 +299,7 @@ func (c *core) joined(ctx context.Context, key unsafe.Pointer, j joining) (*entr
 }
 
 // joinedTooOld is [table.tooOld] of a load that was joined.
-func (c *core) joinedTooOld(ctx context.Context, key unsafe.Pointer, e *entry, j *joining) bool {
+func (c *core) joinedTooOld(ctx context.Context, key unsafe.Pointer, e *entry, j *joinedLoad) bool {
 	var p slot
 	return c.findSlot(ctx, key, &p) == nil && p.tooOld(j.in, p.id, e, j.came)
 }
@@ -325,7 +325,7 @@ func (c *core) peek(ctx context.Context, key unsafe.Pointer) (found *entry) {
 		u := c.use(ctx, key)
 		defer func() { u.tell(r, found) }() // that there is none is an answer, too
 	}
-	if e, _ := c.find(ctx, key); c.good(e) >= stale && e.err() == nil && c.intact(e) {
+	if e, _ := c.find(ctx, key); c.stateOf(e) >= stale && e.err() == nil && c.intact(e) {
 		return e
 	}
 	return nil

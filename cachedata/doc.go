@@ -100,8 +100,9 @@
 // copy. Such a result takes several times as long to copy, others cost nothing
 // more. Slices are values: those that overlap have arrays of their own, unless a
 // pointer leads into them. A pointer into what a method of its own copies is a
-// [*CopyError] of the call that would store it. Funcs.Clone and [CopyConfig]
-// change this.
+// [*CopyError] of the call that would store it. Small slices, and small targets of
+// pointers, in the elements of one slice may lie in blocks of 4 KB at most, so none
+// of them can have a finalizer. Funcs.Clone and [CopyConfig] change this.
 //
 // # Types of other modules
 //

@@ -101,10 +101,10 @@ type bounds struct {
 	bytes   int64 // 0: any number
 }
 
-// warmUp is for how many entries an engine that counts bytes notes from the
+// trackedFrom is for how many entries an engine that counts bytes notes from the
 // beginning how often each is used; others begin when they are half full, as
 // they evict nothing before.
-const warmUp = 1024
+const trackedFrom = 1024
 
 // start makes g ready. A burst may exceed its bound for a moment. gone is called
 // for each entry that leaves, evicted or not, under locks of otter: it must be
@@ -153,7 +153,7 @@ func (b *book[I]) start(g *engine, most bounds, gone func(id id, e *entry, evict
 	if most.bytes > 0 {
 		o.MaximumSize, o.MaximumWeight = 0, uint64(g.weight(most.bytes))
 		o.Weigher = func(_ I, e *entry) uint32 { return uint32(min(g.weight(e.bytes()), math.MaxUint32)) }
-		o.InitialCapacity = warmUp
+		o.InitialCapacity = trackedFrom
 	}
 	b.cache.Store(otter.Must(o))
 }
@@ -245,7 +245,7 @@ func (b *book[I]) queue(id id, e *entry, at int64) { b.expiry.add(wordOf[I](id),
 func (b *book[I]) unqueue(e *entry) { b.expiry.remove(e) }
 
 func (b *book[I]) overdue(now int64) (taken []numbered, next int64) {
-	due, next := b.expiry.take(now)
+	due, next := b.expiry.popDue(now)
 	for _, d := range due {
 		taken = append(taken, numbered{idOf(d.id), d.entry})
 	}

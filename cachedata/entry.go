@@ -14,25 +14,25 @@ import (
 // need stands behind it in memory, as its form says; its value, our own, stands
 // before it: see layout.go.
 type entry struct {
-	written int64
-	load    loadTime
-	size    uint32 // see bytes; and the treeBit
+	storedAt int64
+	load     loadTime
+	size     uint32 // see bytes; and the treeBit
 }
 
-// life is what an entry has that does not stay fresh for ever, or that may be
+// lifetime is what an entry has that does not stay fresh for ever, or that may be
 // neither.
-type life struct {
-	soft int64 // fresh until then; never: math.MaxInt64
-	slot int32 // its place in the expiry queue plus one, guarded by the queue's lock
+type lifetime struct {
+	soft      int64 // fresh until then; never: math.MaxInt64
+	heapIndex int32 // where it is in the expiry queue, plus one, guarded by the queue's lock
 }
 
-// more is what an entry has in a cache with rules beyond a TTL.
-type more struct {
+// details are what an entry has in a cache with rules beyond a TTL.
+type details struct {
 	err   error // what the load returned instead of a value; nil: a value
 	size  int64 // bytes
 	eager int64 // when a refresh is due although it is fresh; never: math.MaxInt64
 
-	extra *extra // what its load said of it, if anything
+	annotations *annotations // what its load said of it, if anything
 
 	hits     atomic.Uint64 // reads of it, if they are counted
 	used     atomic.Int64  // when it was last read, if there is an IdleTTL
@@ -42,20 +42,20 @@ type more struct {
 	told     atomic.Bool   // observers know that it is served although it has expired
 }
 
-// extra is what an entry has of its own; see [Loading].
-type extra struct {
-	passing  bool          // it is only returned
-	tags     []string      // sorted
-	born     uint64        // the clears of tags before its load
-	checked  atomic.Uint64 // until which clear none has been of a tag; or unborn
-	etag     string
-	modified time.Time
-	seal     uint64 // of the value, if writes are looked for
+// annotations are what the load of an entry has set; see [Loading].
+type annotations struct {
+	passing      bool          // it is only returned
+	tags         []string      // sorted
+	clearsBefore uint64        // the clears of tags before its load
+	checked      atomic.Uint64 // until which clear none has been of a tag; or beingPut
+	etag         string
+	modified     time.Time
+	seal         uint64 // of the value, if writes are looked for
 }
 
-// bornAt sets the clears of tags before the load.
-func (x *extra) bornAt(clears uint64) {
-	x.born = clears
+// setClearsBefore sets the clears of tags before the load.
+func (x *annotations) setClearsBefore(clears uint64) {
+	x.clearsBefore = clears
 	x.checked.Store(clears)
 }
 
@@ -63,13 +63,13 @@ const never = math.MaxInt64
 
 // making is what an entry is made of.
 type making struct {
-	from  unsafe.Pointer // the value; nil: there is none
-	ours  *entry         // whose value from is, which need not be copied; nil: it is not our own
-	err   error          // what stands in for the value; nil: nothing
-	ttl   time.Duration  // for how long it is fresh; 0: for ever
-	cost  int64          // what the value counts, if set
-	set   bool
-	extra *extra // or nil
+	from        unsafe.Pointer // the value; nil: there is none
+	shared      *entry         // whose value from is, which need not be copied; nil: it is not our own
+	err         error          // what stands in for the value; nil: nothing
+	ttl         time.Duration  // for how long it is fresh; 0: for ever
+	cost        int64          // what the value counts, if set
+	hasCost     bool
+	annotations *annotations // or nil
 }
 
 // make returns an entry of now for p.
@@ -77,9 +77,9 @@ func (p *slot) make(m making) (*entry, error) {
 	c := p.core
 	f := plain
 	switch {
-	case m.err == nil && c.seals != nil && m.extra == nil:
-		m.extra, f = new(extra), rich
-	case c.rich || m.err != nil || m.extra != nil:
+	case m.err == nil && c.seals != nil && m.annotations == nil:
+		m.annotations, f = new(annotations), rich
+	case c.rich || m.err != nil || m.annotations != nil:
 		f = rich
 	case m.ttl != 0:
 		f = timed
@@ -87,25 +87,25 @@ func (p *slot) make(m making) (*entry, error) {
 	e := c.allocate(f)
 	switch {
 	case m.from == nil:
-	case m.ours != nil:
+	case m.shared != nil:
 		c.result.Move(c.valueOf(e), m.from)
-		e.link(m.ours.links())
+		e.link(m.shared.links())
 	default:
-		if err := c.take(e, m.from); err != nil {
+		if err := c.copyIn(e, m.from); err != nil {
 			return nil, err
 		}
 	}
 	size := m.cost
-	if !m.set {
+	if !m.hasCost {
 		var err error
 		if size, err = c.measure(e); err != nil {
 			return nil, err
 		}
 	}
-	bytes := plus(size, p.beside(f, m.err, m.extra))
+	bytes := plus(size, p.beside(f, m.err, m.annotations))
 	if bytes >= maxSize && f != rich {
 		f = rich
-		bytes = plus(size, p.beside(f, m.err, m.extra))
+		bytes = plus(size, p.beside(f, m.err, m.annotations))
 		larger := c.allocate(f)
 		c.result.Move(c.valueOf(larger), c.valueOf(e))
 		larger.link(e.links())
@@ -120,13 +120,13 @@ func (p *slot) make(m making) (*entry, error) {
 		*owner = p.visitor
 	}
 	now := c.group.Now()
-	e.written = now
+	e.storedAt = now
 	e.size = e.size&treeBit | uint32(min(bytes, maxSize))
-	if l := e.life(); l != nil {
+	if l := e.lifetime(); l != nil {
 		var eager int64
 		l.soft, eager = c.freshness(now, m.ttl)
-		if rest := e.more(); rest != nil {
-			rest.err, rest.size, rest.eager, rest.extra = m.err, bytes, eager, m.extra
+		if rest := e.details(); rest != nil {
+			rest.err, rest.size, rest.eager, rest.annotations = m.err, bytes, eager, m.annotations
 			rest.used.Store(now)
 		}
 	}
@@ -136,9 +136,9 @@ func (p *slot) make(m making) (*entry, error) {
 	return e, nil
 }
 
-// take makes the value of e a copy of that at src, which the program has made.
+// copyIn makes the value of e a copy of that at src, which the program has made.
 // Only here it is looked at whether pointers of it lead into it.
-func (c *core) take(e *entry, src unsafe.Pointer) error {
+func (c *core) copyIn(e *entry, src unsafe.Pointer) error {
 	if c.plan == nil {
 		return c.copied(c.valueOf(e), src)
 	}
@@ -178,21 +178,21 @@ func (e *entry) bytes() int64 {
 	if size := e.size & maxSize; size < maxSize {
 		return int64(size)
 	}
-	return e.more().size
+	return e.details().size
 }
 
 // err returns the remembered error that e is, or nil.
 func (e *entry) err() error {
-	if m := e.more(); m != nil {
+	if m := e.details(); m != nil {
 		return m.err
 	}
 	return nil
 }
 
-// extra returns what the load of e said of it, or nil.
-func (e *entry) extra() *extra {
-	if m := e.more(); m != nil {
-		return m.extra
+// annotations returns what the load of e said of it, or nil.
+func (e *entry) annotations() *annotations {
+	if m := e.details(); m != nil {
+		return m.annotations
 	}
 	return nil
 }
@@ -254,8 +254,8 @@ type Meta struct {
 // meta describes e, which is served from source.
 func (c *core) meta(e *entry, source Source) Meta {
 	now := c.group.Now()
-	m := Meta{Source: source, Age: time.Duration(max(now-e.written, 0)), LoadTook: e.load.took()}
-	if l := e.life(); l != nil && l.soft != never {
+	m := Meta{Source: source, Age: time.Duration(max(now-e.storedAt, 0)), LoadTook: e.load.took()}
+	if l := e.lifetime(); l != nil && l.soft != never {
 		m.Expires = time.Now().Add(time.Duration(l.soft - now))
 	}
 	return m

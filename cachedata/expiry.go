@@ -37,23 +37,23 @@ func (x *expiry[I]) release() {
 
 // remove takes e out, if it is in.
 func (x *expiry[I]) remove(e *entry) {
-	l := e.life()
+	l := e.lifetime()
 	if l == nil {
 		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if l.slot > 0 && !x.released {
-		x.queue.remove(int(l.slot) - 1)
+	if l.heapIndex > 0 && !x.released {
+		x.queue.remove(int(l.heapIndex) - 1)
 	}
 }
 
 // sweepStep is how many entries are freed under one hold of the lock.
 const sweepStep = 128
 
-// take removes up to sweepStep entries that are to be looked at by now, earliest
+// popDue removes up to sweepStep entries that are to be looked at by now, earliest
 // first, and returns when the next one is, or never.
-func (x *expiry[I]) take(now int64) (taken []due[I], next int64) {
+func (x *expiry[I]) popDue(now int64) (taken []due[I], next int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for len(x.queue) > 0 && len(taken) < sweepStep && x.queue[0].at <= now {
@@ -80,7 +80,7 @@ type expiryHeap[I word] []due[I]
 // put makes d the one at i.
 func (h expiryHeap[I]) put(i int, d due[I]) {
 	h[i] = d
-	d.entry.life().slot = int32(i) + 1
+	d.entry.lifetime().heapIndex = int32(i) + 1
 }
 
 func (h *expiryHeap[I]) push(d due[I]) {
@@ -94,7 +94,7 @@ func (h *expiryHeap[I]) remove(i int) due[I] {
 	moved := (*h)[last]
 	(*h)[last] = due[I]{}
 	*h = (*h)[:last]
-	d.entry.life().slot = 0
+	d.entry.lifetime().heapIndex = 0
 	if i < last && !h.up(i, moved) {
 		h.down(i, moved)
 	}

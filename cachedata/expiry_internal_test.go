@@ -24,7 +24,7 @@ func TestExpiryHeapKeepsOrderAndPlaces(t *testing.T) {
 			if len(h) > 0 && random.IntN(3) == 0 {
 				d := h.remove(random.IntN(len(h)))
 				left = slices.Delete(left, slices.Index(left, d.at), slices.Index(left, d.at)+1)
-				if d.entry.life().slot != 0 {
+				if d.entry.lifetime().heapIndex != 0 {
 					t.Fatal("what was taken out has a place")
 				}
 			} else {
@@ -33,8 +33,8 @@ func TestExpiryHeapKeepsOrderAndPlaces(t *testing.T) {
 				left = append(left, at)
 			}
 			for i := range h {
-				if h[i].entry.life().slot != int32(i)+1 {
-					t.Fatalf("the entry at %d has the place %d", i, h[i].entry.life().slot)
+				if h[i].entry.lifetime().heapIndex != int32(i)+1 {
+					t.Fatalf("the entry at %d has the place %d", i, h[i].entry.lifetime().heapIndex)
 				}
 			}
 		}

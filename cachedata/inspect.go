@@ -98,7 +98,7 @@ func (t *table) inspect(yield func(key unsafe.Pointer, e EntryInfo) bool) {
 	flights := r.flights.Calls()
 	for id, f := range flights {
 		key, info, ok := t.core.info(f.Task.(*load).slot)
-		if e := r.entries.get(id); e != nil && !t.core.tagCleared(e.extra()) {
+		if e := r.entries.get(id); e != nil && !t.core.tagCleared(e.annotations()) {
 			t.core.describe(&info, e)
 		} else {
 			info.State = "loading"
@@ -110,7 +110,7 @@ func (t *table) inspect(yield func(key unsafe.Pointer, e EntryInfo) bool) {
 		}
 	}
 	for id, e := range r.entries.all() {
-		if _, seen := flights[id]; seen || t.core.tagCleared(e.extra()) {
+		if _, seen := flights[id]; seen || t.core.tagCleared(e.annotations()) {
 			continue
 		}
 		key, info, ok := t.core.info(slot{table: t, id: id, own: t.keyOf(id, e)})
@@ -152,10 +152,10 @@ func (c *core) describe(info *EntryInfo, e *entry) {
 	default:
 		info.State = "fresh"
 	}
-	if m := e.more(); m != nil {
+	if m := e.details(); m != nil {
 		info.Hits = m.hits.Load()
-		if m.extra != nil {
-			info.Tags = slices.Clone(m.extra.tags)
+		if m.annotations != nil {
+			info.Tags = slices.Clone(m.annotations.tags)
 		}
 	}
 }

@@ -59,16 +59,16 @@ func (c *core) keyOf(id *id) unsafe.Pointer {
 	return c.keys.OfText(&id.Text)
 }
 
-// lend returns the key, which is ours, for user code, which gets it by value and
+// keyForUser returns the key, which is ours, for user code, which gets it by value and
 // may change what it refers to.
-func (c *core) lend(key unsafe.Pointer) (unsafe.Pointer, error) {
+func (c *core) keyForUser(key unsafe.Pointer) (unsafe.Pointer, error) {
 	if c.keys.Flat() {
 		return key, nil
 	}
 	return c.keys.Snapshot(key)
 }
 
-// copyOfKey is lend for a key that may be on the stack.
+// copyOfKey is keyForUser for a key that may be on the stack.
 func (c *core) copyOfKey(key unsafe.Pointer) (unsafe.Pointer, error) {
 	if c.keys.Flat() {
 		return c.key.Copy(key), nil
@@ -80,7 +80,7 @@ func (c *core) copyOfKey(key unsafe.Pointer) (unsafe.Pointer, error) {
 // without what is left out of it, of which nothing is kept.
 func (c *core) shown(key unsafe.Pointer) (unsafe.Pointer, error) {
 	if !c.keys.LeavesOut() {
-		return c.lend(key)
+		return c.keyForUser(key)
 	}
 	own := c.key.New()
 	return own, c.keys.Store(own, key)

@@ -16,8 +16,8 @@ type form uint32
 
 const (
 	plain form = iota // nothing
-	timed             // life
-	rich              // life and more
+	timed             // lifetime
+	rich              // lifetime and details
 	forms
 
 	formBits = 3
@@ -51,10 +51,10 @@ func newLayout(c *core) layout {
 func (l *layout) typeOf(f form, c *core) reflect.Type {
 	fields := []reflect.StructField{{Name: "Value", Type: c.result.Type}, {Name: "Entry", Type: reflect.TypeFor[entry]()}}
 	if f >= timed {
-		fields = append(fields, reflect.StructField{Name: "Life", Type: reflect.TypeFor[life]()})
+		fields = append(fields, reflect.StructField{Name: "Life", Type: reflect.TypeFor[lifetime]()})
 	}
 	if f >= rich {
-		fields = append(fields, reflect.StructField{Name: "More", Type: reflect.TypeFor[more]()})
+		fields = append(fields, reflect.StructField{Name: "More", Type: reflect.TypeFor[details]()})
 	}
 	if l.owned {
 		fields = append(fields, reflect.StructField{Name: "Owner", Type: reflect.TypeFor[*visitor]()})
@@ -80,10 +80,10 @@ func (c *core) bytesOf(f form) int64 { return int64(c.layout.types[f].Size()) }
 // struct whose fields after the value have the sizes below, all of them multiples of
 // the largest alignment there is.
 const (
-	lifeAt  = unsafe.Sizeof(entry{})
-	moreAt  = lifeAt + unsafe.Sizeof(life{})
-	richEnd = moreAt + unsafe.Sizeof(more{})
-	align   = 8
+	lifetimeAt = unsafe.Sizeof(entry{})
+	detailsAt  = lifetimeAt + unsafe.Sizeof(lifetime{})
+	richEnd    = detailsAt + unsafe.Sizeof(details{})
+	align      = 8
 )
 
 // before is how far before its entry a value of that size begins.
@@ -100,25 +100,25 @@ func (c *core) valueOf(e *entry) unsafe.Pointer { return e.value(c.result.Size()
 // form says what stands behind e.
 func (e *entry) form() form { return e.load.form() }
 
-// life returns what stands behind e about time, or nil.
-func (e *entry) life() *life {
+// lifetime returns what stands behind e about time, or nil.
+func (e *entry) lifetime() *lifetime {
 	if e.form() == plain {
 		return nil
 	}
-	return (*life)(unsafe.Add(unsafe.Pointer(e), lifeAt))
+	return (*lifetime)(unsafe.Add(unsafe.Pointer(e), lifetimeAt))
 }
 
-// more returns what stands behind e beyond a TTL, or nil.
-func (e *entry) more() *more {
+// details returns what stands behind e beyond a TTL, or nil.
+func (e *entry) details() *details {
 	if e.form() != rich {
 		return nil
 	}
-	return (*more)(unsafe.Add(unsafe.Pointer(e), moreAt))
+	return (*details)(unsafe.Add(unsafe.Pointer(e), detailsAt))
 }
 
 // end is the address of what all entries of the cache have.
 func (e *entry) end() unsafe.Pointer {
-	return unsafe.Add(unsafe.Pointer(e), [forms]uintptr{lifeAt, moreAt, richEnd}[e.form()])
+	return unsafe.Add(unsafe.Pointer(e), [forms]uintptr{lifetimeAt, detailsAt, richEnd}[e.form()])
 }
 
 // owner returns where the visitor is whose entry e is, or nil in global scope.

@@ -39,17 +39,17 @@ func layoutOf[K, V any](t *testing.T, scope Scope, k K, v V) {
 	for f := range forms {
 		e := c.allocate(f)
 		c.result.Move(c.valueOf(e), unsafe.Pointer(&v))
-		e.written = 3
+		e.storedAt = 3
 		e.load = e.load.of(time.Second)
 		if e.form() != f || e.load.took().Round(time.Microsecond) != time.Second {
 			t.Errorf("%v, form %d: form %d, took %v", c.layout.types[f].Type, f, e.form(), e.load.took())
 		}
-		if l := e.life(); (l != nil) != (f >= timed) {
+		if l := e.lifetime(); (l != nil) != (f >= timed) {
 			t.Errorf("%v, form %d: life is %v", c.layout.types[f].Type, f, l)
 		} else if l != nil {
-			l.soft, l.slot = 4, 5
+			l.soft, l.heapIndex = 4, 5
 		}
-		if m := e.more(); (m != nil) != (f == rich) {
+		if m := e.details(); (m != nil) != (f == rich) {
 			t.Errorf("%v, form %d: more is %v", c.layout.types[f].Type, f, m)
 		} else if m != nil {
 			m.eager = 6
@@ -70,20 +70,20 @@ func layoutOf[K, V any](t *testing.T, scope Scope, k K, v V) {
 		// As the type that it was allocated as says.
 		whole := reflect.NewAt(c.layout.types[f].Type, c.valueOf(e)).Elem()
 		for name, want := range map[string]unsafe.Pointer{
-			"Value": c.valueOf(e), "Entry": unsafe.Pointer(e), "Life": unsafe.Pointer(e.life()), "More": unsafe.Pointer(e.more()),
+			"Value": c.valueOf(e), "Entry": unsafe.Pointer(e), "Life": unsafe.Pointer(e.lifetime()), "More": unsafe.Pointer(e.details()),
 			"Owner": unsafe.Pointer(at), "Key": own,
 		} {
 			if field := whole.FieldByName(name); field.IsValid() && field.Addr().UnsafePointer() != want {
 				t.Errorf("%v, form %d: %s is not where it is looked for", c.layout.types[f].Type, f, name)
 			}
 		}
-		if l := e.life(); l != nil && (l.soft != 4 || l.slot != 5) {
+		if l := e.lifetime(); l != nil && (l.soft != 4 || l.heapIndex != 5) {
 			t.Errorf("%v, form %d: life is overwritten: %v", c.layout.types[f].Type, f, l)
 		}
-		if m := e.more(); m != nil && (m.eager != 6 || !m.busy.Load()) {
+		if m := e.details(); m != nil && (m.eager != 6 || !m.busy.Load()) {
 			t.Errorf("%v, form %d: more is overwritten: %v", c.layout.types[f].Type, f, m)
 		}
-		if got := *(*V)(e.value(unsafe.Sizeof(v))); fmt.Sprint(got) != fmt.Sprint(v) || e.written != 3 {
+		if got := *(*V)(e.value(unsafe.Sizeof(v))); fmt.Sprint(got) != fmt.Sprint(v) || e.storedAt != 3 {
 			t.Errorf("%v, form %d: the entry is overwritten: %v, %v", c.layout.types[f].Type, f, got, e)
 		}
 		if at != nil && *at != owner {

@@ -21,15 +21,15 @@ import (
 // others only if it has returned in time: not after Config.Timeout.
 type load struct {
 	slot
-	in    *era
-	at    flight.Mark // when the caller came: taken after in
-	came  uint64      // the clears of tags before the caller came
-	began int64
-	why   purpose
-	prior *entry // what there is already, in whatever state but gone; or nil
-	entry Loading
-	born  atomic.Uint64 // the clears of tags before the loader began, plus 1; 0: it has not
-	basis *entry        // prior, unless a tag of it has been cleared by then
+	in            *era
+	at            flight.Mark // when the caller came: taken after in
+	came          uint64      // the clears of tags before the caller came
+	began         int64
+	why           purpose
+	prior         *entry // what there is already, in whatever state but gone; or nil
+	entry         Loading
+	clearsAtStart atomic.Uint64 // the clears of tags before the loader began, plus 1; 0: it has not
+	basis         *entry        // prior, unless a tag of it has been cleared by then
 
 	replaced *entry
 	refused  string
@@ -66,7 +66,7 @@ func (p *slot) newLoad(in *era, at flight.Mark, why purpose) *load {
 
 // prior returns e, unless it is of no use to a load.
 func (p *slot) prior(e *entry) *entry {
-	if p.core.good(e) == gone || e.err() != nil {
+	if p.core.stateOf(e) == gone || e.err() != nil {
 		return nil
 	}
 	return e
@@ -79,7 +79,7 @@ func (p *slot) load(ctx context.Context, force bool) (*entry, Source, error) {
 		why = toRefresh
 	}
 	for {
-		e, source, err := p.join(ctx, why)
+		e, source, err := p.loadOnce(ctx, why)
 		if source != tooOld {
 			return e, source, err
 		}
@@ -90,15 +90,15 @@ func (p *slot) load(ctx context.Context, force bool) (*entry, Source, error) {
 // a tag that had been cleared before the caller came.
 const tooOld Source = math.MaxUint8
 
-// join is load, but may come to a result that is too old.
-func (p *slot) join(ctx context.Context, why purpose) (*entry, Source, error) {
+// loadOnce is load, but may come to a result that is too old.
+func (p *slot) loadOnce(ctx context.Context, why purpose) (*entry, Source, error) {
 	in := p.era.Load()
 	l := p.newLoad(in, p.core.group.Gate().Mark(), why)
 	terms := l.terms()
 	var old *entry
 	var source Source
 	terms.Leave = func() bool {
-		old, source = l.instead(ctx, flight.ErrImpatient)
+		old, source = l.fallback(ctx, flight.ErrImpatient)
 		return old != nil
 	}
 	if p.core.observed() {
@@ -107,7 +107,7 @@ func (p *slot) join(ctx context.Context, why purpose) (*entry, Source, error) {
 	result, role, err := in.flights.DoAt(ctx, p.id, terms, l)
 	e, _ := result.(*entry)
 	if err != flight.ErrImpatient {
-		old, source = l.instead(ctx, err)
+		old, source = l.fallback(ctx, err)
 	}
 	if old != nil {
 		return old, source, nil
@@ -129,8 +129,8 @@ func (t *table) tooOld(r *era, id id, e *entry, came uint64) bool {
 	if e == nil {
 		return false
 	}
-	x := e.extra()
-	if x == nil || len(x.tags) == 0 || came <= x.born {
+	x := e.annotations()
+	if x == nil || len(x.tags) == 0 || came <= x.clearsBefore {
 		return false
 	}
 	return t.era.Load() != r || r.entries.get(id) != e || t.core.tagCleared(x)
@@ -163,7 +163,7 @@ func (l *load) sourceOf(role flight.Role, e *entry) Source {
 		return Stored
 	case role == flight.Led:
 		return Load
-	case l.core.good(e) < early:
+	case l.core.stateOf(e) < early:
 		return FailSafe
 	}
 	return Hit
@@ -184,7 +184,7 @@ func (l *load) Find() (any, bool) {
 	switch {
 	case l.why == toRenew:
 		return e, e != l.prior
-	case l.why == toGet && (l.core.good(e) >= early || l.throttled(e)):
+	case l.why == toGet && (l.core.stateOf(e) >= early || l.throttled(e)):
 		return e, true
 	}
 	l.prior = l.slot.prior(e) // as it is now that the load can be overridden
@@ -209,7 +209,7 @@ func (l *load) Load(ctx context.Context) (any, error) {
 	var v unsafe.Pointer
 	ctx = l.core.traced(ctx, l)
 	loader := l.core.loader(ctx)
-	err = l.core.hidden(ctx, l, func(ctx context.Context) (err error) {
+	err = l.core.callLoader(ctx, l, func(ctx context.Context) (err error) {
 		v, err = loader(ctx, key)
 		return err
 	})
@@ -219,33 +219,33 @@ func (l *load) Load(ctx context.Context) (any, error) {
 
 // begin is called before the loader, and returns a key for it, of its own.
 func (l *load) begin() (unsafe.Pointer, error) {
-	l.born.Store(l.core.group.Tags().Now() + 1)
+	l.clearsAtStart.Store(l.core.group.Tags().Now() + 1)
 	// A clear of a tag that has come before this is not seen by the check of the
 	// result; one that comes after it is.
 	// The clear may be forgotten by now; then what it has cleared is no longer
 	// among the entries, which is looked at last.
-	if l.prior != nil && l.prior.err() == nil && !l.core.tagCleared(l.prior.extra()) && l.in.entries.get(l.id) == l.prior {
+	if l.prior != nil && l.prior.err() == nil && !l.core.tagCleared(l.prior.annotations()) && l.in.entries.get(l.id) == l.prior {
 		l.basis = l.prior
 	}
-	return l.core.lend(l.key())
+	return l.core.keyForUser(l.key())
 }
 
 // oldest returns the clears of tags that what l will store has seen at least.
 func (l *load) oldest() uint64 {
-	if born := l.born.Load(); born > 0 {
-		return born - 1
+	if clearsAtStart := l.clearsAtStart.Load(); clearsAtStart > 0 {
+		return clearsAtStart - 1
 	}
 	return math.MaxUint64 // it has yet to begin
 }
 
-// hidden calls the loader in a context that has the loadings, and hides the
+// callLoader calls the loader in a context that has the loadings, and hides the
 // visitor unless the result is the visitor's own.
-func (c *core) hidden(ctx context.Context, said loadings, loader func(context.Context) error) error {
+func (c *core) callLoader(ctx context.Context, of loadings, loader func(context.Context) error) error {
 	if c.sessions != nil {
-		return loader(&loadingContext{ctx, said})
+		return loader(&loadingContext{ctx, of})
 	}
 	mask := c.reads.Hide(ctx)
-	return mask.Checked(c.label, func() error { return loader(&loadingContext{mask, said}) })
+	return mask.Checked(c.label, func() error { return loader(&loadingContext{mask, of}) })
 }
 
 // contextRead tells of a context value that a load has read.
@@ -256,28 +256,28 @@ func (c *core) contextRead(ctx context.Context, key, value string) {
 // loaded makes an entry of what the loader returned: of a copy, since the
 // loader may keep and change it.
 func (l *load) loaded(ctx context.Context, v unsafe.Pointer, err error) (*entry, error) {
-	c, said := l.core, l.entry.end()
-	if said.wrong != nil {
-		l.failure = fmt.Errorf("cachedata: %s: %w", c.name, errors.Join(append(said.wrong, err)...))
+	c, set := l.core, l.entry.end()
+	if set.wrong != nil {
+		l.failure = fmt.Errorf("cachedata: %s: %w", c.name, errors.Join(append(set.wrong, err)...))
 		return nil, l.failure
 	}
-	l.passing = said.noStore
-	if c.fns.many != nil && said.unmodified && !errors.Is(err, ErrVisitorInGlobalLoad) {
+	l.passing = set.noStore
+	if c.fns.many != nil && set.unmodified && !errors.Is(err, ErrVisitorInGlobalLoad) {
 		err = nil // it may be of other keys, or say that this one was left out
 	}
 	if err != nil {
-		return l.failed(ctx, err, said)
+		return l.failed(ctx, err, set)
 	}
 	ttl := c.cfg.TTL
-	if said.hasTTL {
-		ttl = said.ttl
+	if set.hasTTL {
+		ttl = set.ttl
 		l.passing = l.passing || ttl <= 0
 	}
-	if said.unmodified {
-		return l.renewed(ctx, ttl, said)
+	if set.unmodified {
+		return l.renewed(ctx, ttl, set)
 	}
 	if c.fns.keep != nil {
-		key, err := c.lend(l.key())
+		key, err := c.keyForUser(l.key())
 		if err != nil {
 			return nil, err
 		}
@@ -285,50 +285,50 @@ func (l *load) loaded(ctx context.Context, v unsafe.Pointer, err error) (*entry,
 			l.passing = true
 		}
 	}
-	tags, err := l.tags(said.tags, v)
+	tags, err := l.tags(set.tags, v)
 	if err != nil {
 		return nil, err
 	}
-	m := making{from: v, ttl: ttl, cost: said.cost, set: said.hasCost, extra: said.extra(tags)}
+	m := making{from: v, ttl: ttl, cost: set.cost, hasCost: set.hasCost, annotations: set.annotations(tags)}
 	if l.passing && uses.Recording() {
-		m.extra = cmp.Or(m.extra, new(extra))
-		m.extra.passing = true
+		m.annotations = cmp.Or(m.annotations, new(annotations))
+		m.annotations.passing = true
 	}
 	return l.made(m)
 }
 
 // renewed makes an entry of what was there before, whose value both share.
-func (l *load) renewed(ctx context.Context, ttl time.Duration, said said) (*entry, error) {
+func (l *load) renewed(ctx context.Context, ttl time.Duration, set loadSettings) (*entry, error) {
 	if l.basis == nil {
 		l.failure = fmt.Errorf("cachedata: %s: NotModified: there is no old result", l.core.name)
 		return nil, l.failure
 	}
-	if err := l.core.written(ctx, l.key(), l.basis); err != nil {
+	if err := l.core.checkUnmodified(ctx, l.key(), l.basis); err != nil {
 		l.failure = err
 		return nil, err
 	}
 	l.same = true
-	old := cmp.Or(l.basis.extra(), new(extra))
-	if said.etag == "" && said.modified.IsZero() {
-		said.etag, said.modified = old.etag, old.modified
+	old := cmp.Or(l.basis.annotations(), new(annotations))
+	if set.etag == "" && set.modified.IsZero() {
+		set.etag, set.modified = old.etag, old.modified
 	}
-	size := said.cost
-	if !said.hasCost {
-		size = max(l.basis.bytes()-l.beside(l.basis.form(), nil, l.basis.extra()), 0)
+	size := set.cost
+	if !set.hasCost {
+		size = max(l.basis.bytes()-l.beside(l.basis.form(), nil, l.basis.annotations()), 0)
 	}
 	return l.made(making{
-		from: l.core.valueOf(l.basis), ours: l.basis, ttl: ttl, cost: size, set: true, extra: said.extra(tagged(old.tags, said.tags)),
+		from: l.core.valueOf(l.basis), shared: l.basis, ttl: ttl, cost: size, hasCost: true, annotations: set.annotations(tagged(old.tags, set.tags)),
 	})
 }
 
 // failed makes an entry of an error that is to be remembered, or that has tags:
 // those who joined the load after a clear of one are not to get it. Other errors
 // it returns.
-func (l *load) failed(ctx context.Context, err error, said said) (*entry, error) {
+func (l *load) failed(ctx context.Context, err error, set loadSettings) (*entry, error) {
 	c := l.core
 	l.failure, l.missing = err, c.missing(err)
 	ttl := c.cfg.ErrorTTL
-	own := ours(err)
+	own := isMisuse(err)
 	switch {
 	case l.missing:
 		ttl = cmp.Or(c.cfg.NotFoundTTL, ttl)
@@ -341,43 +341,43 @@ func (l *load) failed(ctx context.Context, err error, said said) (*entry, error)
 	if l.passing && (l.prior != nil || own || ctx.Err() != nil) {
 		return nil, err
 	}
-	tags, wrong := l.tags(said.tags, nil)
+	tags, wrong := l.tags(set.tags, nil)
 	if wrong != nil || l.passing && len(tags) == 0 {
 		return nil, err
 	}
-	return l.made(making{err: err, ttl: ttl, set: true, extra: said.extra(tags)})
+	return l.made(making{err: err, ttl: ttl, hasCost: true, annotations: set.annotations(tags)})
 }
 
-// extra returns what an entry has of its own by what its load has said, and
+// annotations returns what an entry has of its own by what its load has said, and
 // nil if that is nothing.
-func (s said) extra(tags []string) *extra {
+func (s loadSettings) annotations(tags []string) *annotations {
 	if len(tags) == 0 && s.etag == "" && s.modified.IsZero() {
 		return nil
 	}
 	// A copy: it may be part of all the headers of a response.
-	return &extra{tags: tags, etag: strings.Clone(s.etag), modified: s.modified}
+	return &annotations{tags: tags, etag: strings.Clone(s.etag), modified: s.modified}
 }
 
 // made returns the entry that l has come to.
 func (l *load) made(m making) (*entry, error) {
-	if m.extra != nil {
-		m.extra.bornAt(l.oldest())
+	if m.annotations != nil {
+		m.annotations.setClearsBefore(l.oldest())
 	}
 	e, err := l.make(m)
 	if err == nil {
-		e.load = e.load.of(time.Duration(e.written - l.began))
+		e.load = e.load.of(time.Duration(e.storedAt - l.began))
 	}
 	return e, err
 }
 
 // missing reports whether err says that there is nothing for a key.
 func (c *core) missing(err error) bool {
-	return (errors.Is(err, ErrNotFound) || c.cfg.NotFound != nil && c.cfg.NotFound(err)) && !ours(err)
+	return (errors.Is(err, ErrNotFound) || c.cfg.NotFound != nil && c.cfg.NotFound(err)) && !isMisuse(err)
 }
 
-// ours reports whether err is no answer of the origin, but tells of a mistake
+// isMisuse reports whether err does not come from the origin, but from a mistake
 // in how the loader uses caches. It is neither remembered nor covered up.
-func ours(err error) bool {
+func isMisuse(err error) bool {
 	_, cycle := errors.AsType[*CycleError](err)
 	return cycle || errors.Is(err, ErrVisitorInGlobalLoad) || errors.Is(err, ErrNoSession) || errors.Is(err, ErrClosed)
 }
@@ -390,7 +390,7 @@ func (l *load) Commit(result any) {
 		l.refused = refusedClear
 	case l.passing:
 		l.replaced = l.in.entries.remove(l.id) // it is not true any more
-	case l.core.tagCleared(e.extra()):
+	case l.core.tagCleared(e.annotations()):
 		l.refused = "tag"
 	default:
 		l.replaced, l.refused = l.store(l.in, l.id, e)
@@ -399,7 +399,7 @@ func (l *load) Commit(result any) {
 
 // Fail implements flight.Failer.
 func (l *load) Fail(err error) {
-	if l.prior == nil || ours(err) {
+	if l.prior == nil || isMisuse(err) {
 		return
 	}
 	// After a timeout the loader may be running still, and write to l.
@@ -409,7 +409,7 @@ func (l *load) Fail(err error) {
 		}
 		return
 	}
-	if m := l.prior.more(); m != nil {
+	if m := l.prior.details(); m != nil {
 		m.retryLater(l.core.group.Now(), cmp.Or(l.core.cfg.RetryAfter, defaultRetryAfter))
 	}
 }
@@ -423,7 +423,7 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 	l.settle()
 	if l.why == toRenew {
 		c.counters.refreshes.Add(1)
-		l.prior.more().busy.Store(false)
+		l.prior.details().busy.Store(false)
 	}
 	took := time.Duration(c.group.Now() - l.began)
 	stored := l.found != nil && o.Err == nil

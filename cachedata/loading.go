@@ -25,11 +25,11 @@ type Loading struct {
 
 	mu    sync.Mutex
 	ended bool
-	said  said
+	set   loadSettings
 }
 
-// said is what a load has said.
-type said struct {
+// loadSettings are what a load function has set by its Loading.
+type loadSettings struct {
 	ttl        time.Duration
 	hasTTL     bool
 	noStore    bool
@@ -63,25 +63,27 @@ func LoadingFor[K any](ctx context.Context, key K) *Loading {
 // SetTTL sets how long the result stays fresh after the end of the load, instead
 // of Config.TTL. Config.Jitter and Stale.EagerAt hold for it too. With 0 or less
 // the result is returned but not stored. Use math.MaxInt64 for ever.
-func (l *Loading) SetTTL(d time.Duration) { l.say(func(s *said) { s.ttl, s.hasTTL = d, true }) }
+func (l *Loading) SetTTL(d time.Duration) {
+	l.change(func(s *loadSettings) { s.ttl, s.hasTTL = d, true })
+}
 
 // NoStore keeps the result from being stored: only those who wait get it. What was
 // stored before is dropped.
-func (l *Loading) NoStore() { l.say(func(s *said) { s.noStore = true }) }
+func (l *Loading) NoStore() { l.change(func(s *loadSettings) { s.noStore = true }) }
 
 // AddTags adds tags to those of Funcs.Tags: [Cache.ClearTag] of any of them drops
 // the result. Empty tags are ignored. A result may have thousands of tags. Each
 // costs 16 bytes and its text, and two lookups at the first read after a clear of
 // any tag in the group.
 func (l *Loading) AddTags(tags ...string) {
-	l.say(func(s *said) { s.tags = append(s.tags, tags...) })
+	l.change(func(s *loadSettings) { s.tags = append(s.tags, tags...) })
 }
 
 // SetCost sets how many bytes the result counts, for Config.MaxBytes, for the bound
 // of the group and in Stats, instead of Funcs.Size or the estimate. The key and the
 // entry are added to it. If n is negative, the load fails.
 func (l *Loading) SetCost(n int64) {
-	l.say(func(s *said) {
+	l.change(func(s *loadSettings) {
 		if n < 0 {
 			s.wrong = append(s.wrong, fmt.Errorf("SetCost(%d): a cost cannot be negative", n))
 			return
@@ -92,11 +94,11 @@ func (l *Loading) SetCost(n int64) {
 
 // SetETag stores the validator of the result for the next load of its key; see
 // [Loading.OldETag].
-func (l *Loading) SetETag(etag string) { l.say(func(s *said) { s.etag = etag }) }
+func (l *Loading) SetETag(etag string) { l.change(func(s *loadSettings) { s.etag = etag }) }
 
 // SetModified stores when the result was changed at its origin, for the next load
 // of its key; see [Loading.OldModified].
-func (l *Loading) SetModified(at time.Time) { l.say(func(s *said) { s.modified = at }) }
+func (l *Loading) SetModified(at time.Time) { l.change(func(s *loadSettings) { s.modified = at }) }
 
 // OldETag returns the validator that the load of the old result has set, or "".
 // There is an old result while it is fresh or within Stale.For or Stale.OnError.
@@ -120,7 +122,7 @@ func (l *Loading) OldModified() time.Time {
 // What the load function returns beside a nil error is ignored then; a batch may
 // leave the key out. Tags, cost and validators stay unless others are set; tags are
 // added. If there is no old result, the load fails: look for a validator first.
-func (l *Loading) NotModified() { l.say(func(s *said) { s.unmodified = true }) }
+func (l *Loading) NotModified() { l.change(func(s *loadSettings) { s.unmodified = true }) }
 
 // Old returns a copy of the old result, if there is one; see [Loading.OldETag].
 // If V is not the type of the cache's results, the load fails.
@@ -129,7 +131,7 @@ func Old[V any](l *Loading) (v V, ok bool) {
 		return v, false
 	}
 	if l.work.core.result.Type != reflect.TypeFor[V]() {
-		l.say(func(s *said) {
+		l.change(func(s *loadSettings) {
 			s.wrong = append(s.wrong, fmt.Errorf("type %v in Old: the results are of another type", reflect.TypeFor[V]()))
 		})
 		return v, false
@@ -137,34 +139,34 @@ func Old[V any](l *Loading) (v V, ok bool) {
 	own := new(V)
 	ok, err := l.work.oldValue(unsafe.Pointer(own))
 	if err != nil {
-		l.say(func(s *said) { s.wrong = append(s.wrong, fmt.Errorf("Old: %w", err)) })
+		l.change(func(s *loadSettings) { s.wrong = append(s.wrong, fmt.Errorf("Old: %w", err)) })
 		return v, false
 	}
 	return *own, ok
 }
 
 // old returns what the load of the old result has said, or nil.
-func (l *Loading) old() *extra {
+func (l *Loading) old() *annotations {
 	if l.work == nil {
 		return nil
 	}
 	return l.work.oldExtra()
 }
 
-func (l *Loading) say(set func(*said)) {
+func (l *Loading) change(edit func(*loadSettings)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.ended && l.work != nil {
-		set(&l.said)
+		edit(&l.set)
 	}
 }
 
 // end returns what was said; nothing more can be.
-func (l *Loading) end() said {
+func (l *Loading) end() loadSettings {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ended = true
-	return l.said
+	return l.set
 }
 
 // noteClear tells the loads that ctx is part of that they clear what, a cache or
@@ -218,7 +220,7 @@ func (l *load) of(t reflect.Type, key unsafe.Pointer) *Loading {
 
 // misused makes the load fail with err, and returns a Loading of nothing.
 func (l *load) misused(err error) *Loading {
-	l.entry.say(func(s *said) { s.wrong = append(s.wrong, err) })
+	l.entry.change(func(s *loadSettings) { s.wrong = append(s.wrong, err) })
 	return new(Loading)
 }
 
@@ -232,11 +234,11 @@ func (l *load) oldValue(into unsafe.Pointer) (ok bool, err error) {
 	return err == nil, err
 }
 
-func (l *load) oldExtra() *extra {
+func (l *load) oldExtra() *annotations {
 	if l.basis == nil {
 		return nil
 	}
-	return l.basis.extra()
+	return l.basis.annotations()
 }
 
 // batchLoadings are those of the load of several keys.

@@ -90,7 +90,7 @@ func (c *core) joinMany(ctx context.Context, slots []slot, index []int, results 
 			*o = w.left[j]
 			continue
 		}
-		if o.entry, o.source = l.instead(ctx, r.Err); o.entry != nil {
+		if o.entry, o.source = l.fallback(ctx, r.Err); o.entry != nil {
 			continue
 		}
 		e, _ := r.Value.(*entry)
@@ -118,7 +118,7 @@ type batchWork struct {
 
 // Leave implements flight.Batch.
 func (w *batchWork) Leave(i int) bool {
-	e, source := w.loads[i].instead(context.Background(), flight.ErrImpatient)
+	e, source := w.loads[i].fallback(context.Background(), flight.ErrImpatient)
 	if e == nil {
 		return false
 	}
@@ -146,7 +146,7 @@ func (w *batchWork) Load(ctx context.Context, led []int, settle func(int, any, e
 	c := w.core
 	keys := make([]unsafe.Pointer, 0, len(led))
 	asked := make([]int, 0, len(led)) // of led
-	said := make([]*load, 0, len(led))
+	asking := make([]*load, 0, len(led))
 	all := make([]*load, len(led))
 	for n, i := range led {
 		all[n] = w.loads[i]
@@ -164,14 +164,14 @@ func (w *batchWork) Load(ctx context.Context, led []int, settle func(int, any, e
 			settle(n, nil, err)
 			continue
 		}
-		keys, asked, said = append(keys, key), append(asked, n), append(said, w.loads[i])
+		keys, asked, asking = append(keys, key), append(asked, n), append(asking, w.loads[i])
 	}
 	if len(keys) == 0 {
 		return
 	}
 	var from answers
-	ctx = c.traced(ctx, said...)
-	err := c.hidden(ctx, newBatchLoadings(said), func(ctx context.Context) (err error) {
+	ctx = c.traced(ctx, asking...)
+	err := c.callLoader(ctx, newBatchLoadings(asking), func(ctx context.Context) (err error) {
 		from, err = c.fns.many(ctx, keys)
 		return err
 	})

@@ -267,7 +267,7 @@ func TestAForgottenClearIsStillSeenByAReaderThatStalls(t *testing.T) {
 				t.Fatal(err)
 			}
 			e := c.core.table.era.Load().entries.get(id{Text: "k"})
-			if c.core.good(e) != fresh {
+			if c.core.stateOf(e) != fresh {
 				t.Fatal("it is not fresh")
 			}
 			tag := "t"
@@ -284,10 +284,10 @@ func TestAForgottenClearIsStillSeenByAReaderThatStalls(t *testing.T) {
 			if g.TagsCleared() > 0 {
 				t.Errorf("%s: the clear is not forgotten", name)
 			}
-			if got := c.core.good(e); got != gone && !other {
+			if got := c.core.stateOf(e); got != gone && !other {
 				t.Errorf("%s: the reader serves it, in state %d", name, got)
 			}
-			if got := c.core.good(e); got != fresh && other && name == "still there" {
+			if got := c.core.stateOf(e); got != fresh && other && name == "still there" {
 				t.Errorf("%s: the clear of another tag has dropped it", name)
 			}
 		}

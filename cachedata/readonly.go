@@ -58,7 +58,7 @@ func (s *seals) of(p unsafe.Pointer) (uint64, error) {
 func (c *core) seal(e *entry) {
 	if c.seals != nil {
 		// What cannot be walked, since it is too deep, has no seal, now or later.
-		e.extra().seal, _ = c.seals.of(c.valueOf(e))
+		e.annotations().seal, _ = c.seals.of(c.valueOf(e))
 	}
 }
 
@@ -69,12 +69,12 @@ func (c *core) intact(e *entry) bool {
 		return true
 	}
 	now, _ := c.seals.of(c.valueOf(e)) // see seal
-	return now == e.extra().seal
+	return now == e.annotations().seal
 }
 
-// written returns [ErrChanged], and drops the result of key, if its entry e is
+// checkUnmodified returns [ErrChanged], and drops the result of key, if its entry e is
 // not any more what was stored.
-func (c *core) written(ctx context.Context, key unsafe.Pointer, e *entry) error {
+func (c *core) checkUnmodified(ctx context.Context, key unsafe.Pointer, e *entry) error {
 	if c.intact(e) {
 		return nil
 	}

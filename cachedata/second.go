@@ -84,7 +84,7 @@ func (s *secondLevel) find(ctx context.Context, loads []*load) {
 	for _, l := range loads {
 		// What is found was loaded before this, and no clear of a tag has come since
 		// that is not in the store.
-		l.born.Store(s.core.group.Tags().Now() + 1)
+		l.clearsAtStart.Store(s.core.group.Tags().Now() + 1)
 		k, ok := s.keyOf(&l.slot)
 		if ok && s.others != nil {
 			s.others.expect(l, s.kept.Sum(k))
@@ -135,17 +135,17 @@ func (s *secondLevel) entry(l *load, r *level.Result) (*entry, error) {
 	if r.Fresh != math.MaxInt64 {
 		m.ttl = max(r.Fresh-r.Age, 1)
 	}
-	if m.extra = (said{etag: r.ETag, modified: r.Modified}).extra(tagged(r.Tags)); m.extra != nil {
-		m.extra.bornAt(l.oldest())
+	if m.annotations = (loadSettings{etag: r.ETag, modified: r.Modified}).annotations(tagged(r.Tags)); m.annotations != nil {
+		m.annotations.setClearsBefore(l.oldest())
 	}
 	e, err := l.make(m)
 	if err != nil {
 		return nil, err
 	}
-	now := e.written
-	e.written -= int64(r.Age)
+	now := e.storedAt
+	e.storedAt -= int64(r.Age)
 	e.load = e.load.of(r.Took)
-	if life := e.life(); life != nil && m.ttl > 0 {
+	if life := e.lifetime(); life != nil && m.ttl > 0 {
 		life.soft = later(now, m.ttl) // without Jitter, which it has had
 	}
 	return e, nil
@@ -156,12 +156,12 @@ func (s *secondLevel) result(e *entry) level.Result {
 	c := s.core
 	r := level.Result{
 		Value: reflect.NewAt(c.result.Type, c.valueOf(e)).Interface(),
-		Age:   max(time.Duration(c.group.Now()-e.written), 0), Fresh: math.MaxInt64, Took: e.load.took(),
+		Age:   max(time.Duration(c.group.Now()-e.storedAt), 0), Fresh: math.MaxInt64, Took: e.load.took(),
 	}
-	if life := e.life(); life != nil && life.soft != never {
-		r.Fresh = time.Duration(life.soft - e.written)
+	if life := e.lifetime(); life != nil && life.soft != never {
+		r.Fresh = time.Duration(life.soft - e.storedAt)
 	}
-	if x := e.extra(); x != nil {
+	if x := e.annotations(); x != nil {
 		r.Tags, r.ETag, r.Modified = x.tags, x.etag, x.modified
 	}
 	return r

@@ -40,24 +40,24 @@ func (c *core) inMemory(ctx context.Context, key unsafe.Pointer) (*entry, Source
 // fresh reports whether e is to be served as it is. It is false also for entries
 // that need a closer look.
 func (c *core) fresh(e *entry) bool {
-	return e.form() == plain || e.form() == timed && c.group.Now() < e.life().soft
+	return e.form() == plain || e.form() == timed && c.group.Now() < e.lifetime().soft
 }
 
 // aged is lookup for an entry that may not be fresh.
 func (c *core) aged(ctx context.Context, key unsafe.Pointer, e *entry) (*entry, Source, error) {
-	if err := c.written(ctx, key, e); err != nil {
+	if err := c.checkUnmodified(ctx, key, e); err != nil {
 		return nil, 0, err
 	}
-	now := c.clock(e.life())
+	now := c.clock(e.lifetime())
 	st := c.state(e, now)
 	switch {
-	case st == gone, st == spare && now >= e.more().retry.Load():
+	case st == gone, st == spare && now >= e.details().retry.Load():
 		return nil, 0, nil
 	case c.cfg.IdleTTL != 0:
-		e.more().used.Store(now)
+		e.details().used.Store(now)
 	}
 	if c.cfg.CountHits {
-		e.more().hits.Add(1)
+		e.details().hits.Add(1)
 	}
 	source := Hit
 	switch st {
@@ -77,17 +77,17 @@ func (c *core) aged(ctx context.Context, key unsafe.Pointer, e *entry) (*entry, 
 // an expired result.
 func (c *core) served(ctx context.Context, key unsafe.Pointer, e *entry, source Source) {
 	c.counters.served(source)
-	if !c.observed() || source != Stale && source != FailSafe || !e.more().told.CompareAndSwap(false, true) {
+	if !c.observed() || source != Stale && source != FailSafe || !e.details().told.CompareAndSwap(false, true) {
 		return
 	}
-	age := time.Duration(c.group.Now() - e.written)
+	age := time.Duration(c.group.Now() - e.storedAt)
 	observe.Emit(ctx, c.observer, observe.CacheServed{Source: c.source(key), FailSafe: source == FailSafe, Age: age})
 }
 
 // refresh loads key anew in the background, unless that runs already, has
 // failed lately, or too many others do. e is what it is to replace.
 func (c *core) refresh(ctx context.Context, key unsafe.Pointer, e *entry, now int64) {
-	m := e.more()
+	m := e.details()
 	if now < m.retry.Load() || !m.busy.CompareAndSwap(false, true) {
 		return
 	}
@@ -111,7 +111,7 @@ func (c *core) refresh(ctx context.Context, key unsafe.Pointer, e *entry, now in
 const maxBackoff = 3
 
 // retryLater notes that a load has failed that was to replace the entry of m.
-func (m *more) retryLater(now int64, after time.Duration) {
+func (m *details) retryLater(now int64, after time.Duration) {
 	for n := min(m.failures.Add(1)-1, maxBackoff); n > 0 && after < math.MaxInt64/2; n-- {
 		after *= 2
 	}

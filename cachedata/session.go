@@ -122,8 +122,8 @@ func (s *sessions) visitor() *visitor {
 	return v
 }
 
-// life returns the life of the session of ctx.
-func (s *sessions) life(ctx context.Context) (visit.Life, error) {
+// sessionOf returns the session of ctx.
+func (s *sessions) sessionOf(ctx context.Context) (visit.Life, error) {
 	if ctx == nil {
 		return nil, s.core.noContext()
 	}
@@ -139,7 +139,7 @@ func (s *sessions) life(ctx context.Context) (visit.Life, error) {
 
 // find returns the visitor's entry of the key if there is one.
 func (s *sessions) find(ctx context.Context, key unsafe.Pointer) (*entry, error) {
-	life, err := s.life(ctx)
+	life, err := s.sessionOf(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func (s *sessions) find(ctx context.Context, key unsafe.Pointer) (*entry, error)
 
 // slot makes p the visitor's slot of the key.
 func (s *sessions) slot(ctx context.Context, key unsafe.Pointer, p *slot) error {
-	life, err := s.life(ctx)
+	life, err := s.sessionOf(ctx)
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (c *core) clearSession(ctx context.Context) error {
 	if c.sessions == nil {
 		return fmt.Errorf("cachedata: %s has global scope: %w", c.name, ErrNoSession)
 	}
-	life, err := c.sessions.life(ctx)
+	life, err := c.sessions.sessionOf(ctx)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (c *core) measure(e *entry) (int64, error) {
 
 // beside returns how many bytes an entry counts beside its result: what is ours,
 // and what clients may have chosen, as keys, tags and the texts of errors.
-func (p *slot) beside(f form, err error, x *extra) int64 {
+func (p *slot) beside(f form, err error, x *annotations) int64 {
 	c := p.core
 	n := engineBytes + c.bytesOf(f) - int64(c.result.Size()) + p.idBytes()
 	if f != plain {

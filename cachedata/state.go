@@ -20,12 +20,12 @@ const (
 
 // state returns what e is good for at now.
 func (c *core) state(e *entry, now int64) state {
-	l := e.life()
+	l := e.lifetime()
 	if l == nil {
 		return fresh
 	}
-	m := e.more()
-	if m != nil && (c.idle(m, now) || c.tagCleared(m.extra)) {
+	m := e.details()
+	if m != nil && (c.idle(m, now) || c.tagCleared(m.annotations)) {
 		return gone
 	}
 	switch past := now - l.soft; {
@@ -44,16 +44,16 @@ func (c *core) state(e *entry, now int64) state {
 }
 
 // idle reports whether nobody has read the entry of m for too long.
-func (c *core) idle(m *more, now int64) bool {
+func (c *core) idle(m *details, now int64) bool {
 	return c.cfg.IdleTTL != 0 && now-m.used.Load() >= int64(c.cfg.IdleTTL)
 }
 
-// good is state for an entry that may be nil.
-func (c *core) good(e *entry) state {
+// stateOf is state for an entry that may be nil.
+func (c *core) stateOf(e *entry) state {
 	if e == nil {
 		return gone
 	}
-	l := e.life()
+	l := e.lifetime()
 	if l == nil {
 		return fresh
 	}
@@ -62,7 +62,7 @@ func (c *core) good(e *entry) state {
 
 // clock returns the time, without a look at the clock if l does not depend on
 // it.
-func (c *core) clock(l *life) int64 {
+func (c *core) clock(l *lifetime) int64 {
 	if l.soft == never && !c.rich {
 		return 0
 	}
@@ -90,7 +90,7 @@ func (c *core) freshness(now int64, ttl time.Duration) (soft, eager int64) {
 // until says when e is of no use any more, unless it is read before. Only an
 // IdleTTL makes it change.
 func (c *core) until(e *entry) int64 {
-	l, m := e.life(), e.more()
+	l, m := e.lifetime(), e.details()
 	if l == nil {
 		return never
 	}
@@ -110,8 +110,8 @@ func (c *core) until(e *entry) int64 {
 // whyGone is why e, which has left by cause, was of no use any more at now; if
 // it was, it is cause.
 func (c *core) whyGone(e *entry, now int64, cause observe.Cause) observe.Cause {
-	switch m := e.more(); {
-	case m != nil && c.tagCleared(m.extra):
+	switch m := e.details(); {
+	case m != nil && c.tagCleared(m.annotations):
 		return observe.CauseCleared
 	case m != nil && c.idle(m, now):
 		return observe.CauseIdle

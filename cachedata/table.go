@@ -118,7 +118,7 @@ func (t *table) store(r *era, id id, e *entry) (replaced *entry, refused string)
 		}
 		return nil, refusedClear
 	}
-	if x := e.extra(); x != nil && len(x.tags) > 0 {
+	if x := e.annotations(); x != nil && len(x.tags) > 0 {
 		t.core.hasTags.Store(true)
 	}
 	until := t.core.until(e)
@@ -225,8 +225,8 @@ func (p *slot) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error 
 	if err != nil {
 		return err
 	}
-	x := said{}.extra(tags)
-	e, err := p.make(making{from: v, ttl: cmp.Or(how.TTL, c.cfg.TTL), extra: x})
+	x := loadSettings{}.annotations(tags)
+	e, err := p.make(making{from: v, ttl: cmp.Or(how.TTL, c.cfg.TTL), annotations: x})
 	if err != nil {
 		return err
 	}
@@ -238,8 +238,8 @@ func (p *slot) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error 
 		in = p.era.Load()
 		in.flights.Override(p.id, "put", func() {
 			if x != nil {
-				x.born = clears.Now()
-				x.checked.Store(unborn)
+				x.clearsBefore = clears.Now()
+				x.checked.Store(beingPut)
 			}
 			replaced, refused = p.store(in, p.id, e)
 			if x != nil {
@@ -267,13 +267,13 @@ func (p *slot) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error 
 
 // tags returns those that were said, those of the key, and those of the result
 // at v, unless that is nil.
-func (p *slot) tags(said []string, v unsafe.Pointer) ([]string, error) {
+func (p *slot) tags(set []string, v unsafe.Pointer) ([]string, error) {
 	fns := &p.core.fns
-	if len(said) == 0 && fns.keyTags == nil && fns.tags == nil {
+	if len(set) == 0 && fns.keyTags == nil && fns.tags == nil {
 		return nil, nil
 	}
 	if fns.keyTags == nil && (fns.tags == nil || v == nil) {
-		return tagged(said), nil
+		return tagged(set), nil
 	}
 	key, err := p.core.copyOfKey(p.key())
 	if err != nil {
@@ -286,7 +286,7 @@ func (p *slot) tags(said []string, v unsafe.Pointer) ([]string, error) {
 	if fns.tags != nil && v != nil {
 		ofResult = fns.tags(key, v)
 	}
-	return tagged(said, ofKey, ofResult), nil
+	return tagged(set, ofKey, ofResult), nil
 }
 
 func (p *slot) delete(ctx context.Context) {
@@ -314,7 +314,7 @@ func (t *table) left(ctx context.Context, r *era, id id, e *entry, cause observe
 		return
 	}
 	c := t.core
-	if (cause == observe.CauseReplaced || cause == observe.CauseExpired) && e.life() != nil {
+	if (cause == observe.CauseReplaced || cause == observe.CauseExpired) && e.lifetime() != nil {
 		cause = c.whyGone(e, c.group.Now(), cause)
 	}
 	c.counters.evicted(cause).Add(1)
@@ -326,7 +326,7 @@ func (t *table) left(ctx context.Context, r *era, id id, e *entry, cause observe
 // reportLeft tells observers of an entry of id that has left.
 func (t *table) reportLeft(ctx context.Context, id id, e *entry, cause observe.Cause) {
 	c := t.core
-	age := time.Duration(c.group.Now() - e.written)
+	age := time.Duration(c.group.Now() - e.storedAt)
 	observe.Emit(ctx, c.observer, observe.CacheEvict{Source: c.source(t.keyOf(id, e)), Cause: cause, Age: age})
 }
 

@@ -95,14 +95,14 @@ func tagged(tags ...[]string) []string {
 // it did so last. It stays true: clears are forgotten only when all entries have
 // been looked at, and what was none of them by then counts as cleared, for those
 // who still hold it.
-func (c *core) tagCleared(x *extra) bool {
+func (c *core) tagCleared(x *annotations) bool {
 	if x == nil || len(x.tags) == 0 {
 		return false
 	}
 	tags := c.group.Tags()
 	checked := x.checked.Load()
-	if checked == unborn || checked == tags.Now() {
-		return checked == unborn
+	if checked == beingPut || checked == tags.Now() {
+		return checked == beingPut
 	}
 	cleared, until := tags.Cleared(c.name, x.tags, checked)
 	if !cleared {
@@ -111,8 +111,8 @@ func (c *core) tagCleared(x *extra) bool {
 	return cleared
 }
 
-// unborn is what stands in extra.checked of an entry that is being put.
-const unborn = math.MaxUint64
+// beingPut is what stands in annotations.checked of an entry that is being put.
+const beingPut = math.MaxUint64
 
 // SweepTags implements group.Tagged.
 func (m *member) SweepTags(walk bool) (oldest uint64) {
@@ -136,12 +136,12 @@ func (t *table) sweepTags(walk bool) (oldest uint64) {
 		if r.over() {
 			break // a clear has come, and freed it all
 		}
-		if !t.core.tagCleared(e.extra()) {
+		if !t.core.tagCleared(e.annotations()) {
 			continue
 		}
 		removed := false
 		r.flights.Guard(id, func() {
-			removed = t.core.tagCleared(e.extra()) && r.entries.removeIf(id, e) // it may have been unborn
+			removed = t.core.tagCleared(e.annotations()) && r.entries.removeIf(id, e) // it may have been in the middle of a Put
 		})
 		if removed {
 			t.left(context.Background(), r, id, e, observe.CauseCleared)

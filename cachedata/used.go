@@ -43,17 +43,17 @@ func (t *table) changedSome() {
 // used is a [uses.Stamp] of a result. All but the entry is noted before the result is
 // looked for.
 type used struct {
-	core    *core
-	era     *era
-	count   *atomic.Uint64
-	changes uint64
-	extra   *extra // of the entry, or nil
+	core        *core
+	era         *era
+	count       *atomic.Uint64
+	changes     uint64
+	annotations *annotations // of the entry, or nil
 }
 
 // Holds implements uses.Stamp.
 func (u *used) Holds() bool {
 	t := &u.core.table
-	return t.era.Load() == u.era && u.count.Load() == u.changes && !u.core.closed.Load() && !u.core.tagCleared(u.extra)
+	return t.era.Load() == u.era && u.count.Load() == u.changes && !u.core.closed.Load() && !u.core.tagCleared(u.annotations)
 }
 
 // renew is called after a change that the caller itself has made.
@@ -99,11 +99,11 @@ func (u *used) tell(r uses.Recorder, e *entry) {
 	}
 	left := uses.Forever
 	if e != nil {
-		u.extra = e.extra()
-		if l := e.life(); l != nil && l.soft != never {
+		u.annotations = e.annotations()
+		if l := e.lifetime(); l != nil && l.soft != never {
 			left = time.Duration(l.soft - u.core.group.Now())
 		}
-		if u.extra != nil && u.extra.passing {
+		if u.annotations != nil && u.annotations.passing {
 			left = 0
 		}
 	}

@@ -1,10 +1,15 @@
 package clone
 
-import "unsafe"
+import (
+	"unsafe"
 
-// The small slices in the elements of a slice of structs are copied into few blocks: the tags of 100 rows take two
-// allocations, not 100. As long as one of them lives, its block does: so blocks are small, and what is larger than
-// smallBytes has memory of its own. Capacities end where the next slice begins, so that append stays safe.
+	"github.com/reecho-go/reecho/internal/raw"
+)
+
+// The small slices in the elements of a slice of structs are copied into few blocks, and so are the targets of their
+// pointers: the tags of 100 rows take two allocations, not 100. As long as one of them lives, its block does: so blocks
+// are small, and what is larger than smallBytes has memory of its own, and so has what refers to copies of more.
+// Capacities end where the next slice begins, so that append stays safe.
 const (
 	blockBytes = 4 << 10
 	smallBytes = 512
@@ -25,10 +30,14 @@ func (n *node) linkInside() {
 		return
 	}
 	arenas, parts := arenasOf(n.elem.flatten(nil, 0))
+	targets, parts := targetsOf(parts)
 	stride := n.elem.typ.Size()
 	n.inside = func(p unsafe.Pointer, count int, s *state) {
 		for _, a := range arenas {
 			a.fix(p, stride, count, s)
+		}
+		for _, t := range targets {
+			t.fix(p, stride, count, s)
 		}
 		if len(parts) == 1 {
 			fix, off := parts[0].n.fix, parts[0].off
@@ -72,6 +81,136 @@ func arenasOf(parts []part) (arenas []*arena, rest []part) {
 	return arenas, rest
 }
 
+// targets is a set of pointer fields of one type, whose targets have no references that are copied.
+type targets struct {
+	of    *node // the type of the fields
+	offs  []uintptr
+	most  int // targets in a block
+	alloc func(s *state, n int) unsafe.Pointer
+	move  raw.Type
+}
+
+// targetsOf takes the fields whose targets can be copied into blocks out of parts.
+func targetsOf(parts []part) (all []*targets, rest []part) {
+	byType := map[*node]*targets{}
+	for _, f := range parts {
+		n := f.n
+		if n.role != rolePointer || n.deep || !n.elem.flat || n.elem.typ.Size() == 0 || n.elem.typ.Size() > smallBytes {
+			rest = append(rest, f)
+			continue
+		}
+		t := byType[n]
+		if t == nil {
+			t = &targets{of: n, most: blockBytes / int(n.elem.typ.Size()), alloc: memoryOf(n.elem.typ).alloc, move: raw.Of(n.elem.typ)}
+			byType[n] = t
+			all = append(all, t)
+		}
+		t.offs = append(t.offs, f.off)
+	}
+	return all, rest
+}
+
+// fix copies the targets of t in count structs at p, as fixPointer does each.
+func (t *targets) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
+	if s.tree {
+		t.fixTree(p, stride, count, s)
+		return
+	}
+	n, size := t.of, t.of.elem.typ.Size()
+	remember := n.tracked && !s.tree
+	var block unsafe.Pointer
+	used, room := 0, 0
+	rest := count * len(t.offs) // so many targets may come
+	for i := range uintptr(count) {
+		for _, off := range t.offs {
+			q := (*unsafe.Pointer)(unsafe.Add(p, i*stride+off))
+			old := *q
+			rest--
+			if old == nil {
+				continue
+			}
+			if s.careful {
+				if moved := s.meets(n, old, int(size), n.dom.id); moved != nil {
+					*q = moved
+					continue
+				}
+			}
+			var slot *seenSlot
+			if remember {
+				if slot = s.seen.find(old, n.dom.id); slot.copy != nil {
+					s.shared = true
+					*q = slot.copy
+					continue
+				}
+			}
+			if !s.charge(n, int(size)) {
+				return
+			}
+			if used == room {
+				used, room = 0, min(rest+1, t.most)
+				block = t.alloc(s, room)
+			}
+			target := unsafe.Add(block, uintptr(used)*size)
+			used++
+			t.move.Move(target, old)
+			if slot != nil {
+				s.seen.put(slot, old, n.dom.id, target)
+			}
+			*q = target
+		}
+	}
+}
+
+// fixTree is fix for a value in which no two references lead to one place. It is a copy, so its targets lie in blocks
+// already, one after the other, and each block is copied as a whole. Blocks end where others do: both hold as many
+// targets as they have room for. So none is taken for a part of the one before it in memory.
+func (t *targets) fixTree(p unsafe.Pointer, stride uintptr, count int, s *state) {
+	size := t.of.elem.typ.Size()
+	var first unsafe.Pointer // of a row of targets
+	length := 0
+	var fields [2]int // where the row begins: a struct, and one of its fields
+	flush := func(end, field int) bool {
+		if length == 0 {
+			return true
+		}
+		s.nodes -= length - 1
+		if !s.charge(t.of, length*int(size)) {
+			return false
+		}
+		copied := t.of.elem.mem.clone(s, first, length)
+		done := 0
+		for i, j := fields[0], fields[1]; i < end || i == end && j < field; {
+			if q := (*unsafe.Pointer)(unsafe.Add(p, uintptr(i)*stride+t.offs[j])); *q != nil {
+				*q = unsafe.Add(copied, uintptr(done)*size)
+				done++
+			}
+			if j++; j == len(t.offs) {
+				i, j = i+1, 0
+			}
+		}
+		length = 0
+		return true
+	}
+	for i := range count {
+		for j, off := range t.offs {
+			old := *(*unsafe.Pointer)(unsafe.Add(p, uintptr(i)*stride+off))
+			if old == nil {
+				continue
+			}
+			if length > 0 && (length == t.most || uintptr(old) != uintptr(first)+uintptr(length)*size) {
+				if !flush(i, j) {
+					return
+				}
+			}
+			if length == 0 {
+				first, fields = old, [2]int{i, j}
+			}
+			length++
+		}
+	}
+	flush(count, 0)
+}
+
 // fix copies the fields of a in count structs at p.
 func (a *arena) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
 	if s.careful {
@@ -95,8 +234,8 @@ func (a *arena) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
 		own := 0
 		for _, off := range a.offs {
 			q := unsafe.Add(p, uintptr(i)*stride+off)
-			if length := (*header)(q).len; length <= a.small {
-				own += length
+			if h := (*header)(q); h.len <= a.small {
+				own += h.len
 			} else {
 				a.of.fix(q, s)
 			}
@@ -112,8 +251,56 @@ func (a *arena) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
 
 // block copies the small fields of count structs at p, which have total elements, into one block.
 func (a *arena) block(p unsafe.Pointer, stride uintptr, count, total int, s *state) {
-	if s.charge(a.of, total*int(a.of.elem.typ.Size())) {
-		a.carve(a, p, stride, count, total)
+	if !s.charge(a.of, total*int(a.of.elem.typ.Size())) {
+		return
+	}
+	if s.tree && total > 0 && a.inOne(p, stride, count) {
+		a.whole(p, stride, count, total, s)
+		return
+	}
+	a.carve(a, p, stride, count, total)
+}
+
+// inOne reports whether the small fields of count structs at p are one after the other in memory, as in a block: that of
+// a copy begins and ends where this one does.
+func (a *arena) inOne(p unsafe.Pointer, stride uintptr, count int) bool {
+	size := a.of.elem.typ.Size()
+	var next uintptr
+	for i := range uintptr(count) {
+		for _, off := range a.offs {
+			h := (*header)(unsafe.Add(p, i*stride+off))
+			if h.len == 0 || h.len > a.small {
+				continue
+			}
+			if next != 0 && uintptr(h.data) != next {
+				return false
+			}
+			next = uintptr(h.data) + uintptr(h.len)*size
+		}
+	}
+	return true
+}
+
+// whole copies the block in which the small fields of count structs at p are.
+func (a *arena) whole(p unsafe.Pointer, stride uintptr, count, total int, s *state) {
+	size := a.of.elem.typ.Size()
+	var block unsafe.Pointer
+	done := 0
+	for i := range uintptr(count) {
+		for _, off := range a.offs {
+			h := (*header)(unsafe.Add(p, i*stride+off))
+			switch {
+			case h.data == nil, h.len > a.small:
+			case h.len == 0:
+				*h = header{data: unsafe.Pointer(&nothing)}
+			default:
+				if block == nil {
+					block = a.of.elem.mem.clone(s, h.data, total)
+				}
+				*h = header{unsafe.Add(block, uintptr(done)*size), h.len, h.len}
+				done += h.len
+			}
+		}
 	}
 }
 

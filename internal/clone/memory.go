@@ -32,6 +32,8 @@ type memory struct {
 	size uintptr
 	// clone returns new memory with the n values at src in it, shallow.
 	clone func(s *state, src unsafe.Pointer, n int) unsafe.Pointer
+	// alloc returns new memory for n values.
+	alloc func(s *state, n int) unsafe.Pointer
 	// slice is the fix of a slice of such values that are flat and not tracked: the most frequent part of all.
 	slice func(of *node) func(p unsafe.Pointer, s *state)
 	// carve copies into a block. Like slice it is nil for types that only reflection can allocate.
@@ -44,6 +46,7 @@ func memoryOf(t reflect.Type) memory {
 	switch {
 	case t.Size() == 0:
 		m.clone = func(*state, unsafe.Pointer, int) unsafe.Pointer { return unsafe.Pointer(&nothing) }
+		m.alloc = func(*state, int) unsafe.Pointer { return unsafe.Pointer(&nothing) }
 	case !raw.HasPointers(t):
 		// Without pointers only size and alignment matter, and make followed by copy does not clear what it fills.
 		switch t.Align() {
@@ -70,7 +73,7 @@ func memoryOf(t reflect.Type) memory {
 			if isDirect(t) && t.Size() == unsafe.Sizeof(unsafe.Pointer(nil)) {
 				useAs[unsafe.Pointer](&m, t)
 			} else {
-				m.clone = cloneReflected(t)
+				m.clone, m.alloc = cloneReflected(t), allocReflected(t)
 			}
 		}
 	}
@@ -84,6 +87,7 @@ func useAs[T any](m *memory, t reflect.Type) {
 	m.clone = func(_ *state, src unsafe.Pointer, n int) unsafe.Pointer {
 		return unsafe.Pointer(unsafe.SliceData(duplicate(unsafe.Slice((*T)(src), n*per))))
 	}
+	m.alloc = func(_ *state, n int) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(make([]T, n*per))) }
 	m.slice = sliceAs[T](per)
 	m.carve = carveAs[T](per)
 }
@@ -146,6 +150,19 @@ func cloneReflected(t reflect.Type) func(*state, unsafe.Pointer, int) unsafe.Poi
 		reflect.Copy(to, at(toMany, unsafe.Pointer(&s.from)))
 		data := s.to.data
 		s.from, s.to = header{}, header{}
+		return data
+	}
+}
+
+// allocReflected allocates values of any type whose values an interface holds by address.
+func allocReflected(t reflect.Type) func(*state, int) unsafe.Pointer {
+	toMany := typeWord(reflect.PointerTo(reflect.SliceOf(t)))
+	return func(s *state, n int) unsafe.Pointer {
+		s.to = header{}
+		f := face{toMany, unsafe.Pointer(&s.to)}
+		reflect.ValueOf(*(*any)(unsafe.Pointer(&f))).Elem().Grow(n)
+		data := s.to.data
+		s.to = header{}
 		return data
 	}
 }

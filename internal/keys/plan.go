@@ -86,17 +86,11 @@ type Plan struct {
 	flat  bool
 }
 
-// state is a walker and the key that it walks. The key is copied here so that
-// the caller's does not escape to the heap.
+// state is a walker and the address of the key that it walks. The key is copied there
+// so that the caller's does not escape to the heap.
 type state struct {
 	walker
-	key reflect.Value
-	at  unsafe.Pointer // of key
-}
-
-func newState(c *compiler, t reflect.Type) *state {
-	key := reflect.New(t)
-	return &state{walker: walker{c: c}, key: key.Elem(), at: key.UnsafePointer()}
+	at unsafe.Pointer
 }
 
 // Validate reports everything that is wrong with the configuration, by the names
@@ -148,7 +142,7 @@ func Compile(t reflect.Type, cfg Config) (*Plan, error) {
 	} else if p.root.form == formLeaf && p.root.code == opString {
 		p.shape = Text
 	}
-	p.pool = &sync.Pool{New: func() any { return newState(p.c, t) }}
+	p.pool = &sync.Pool{New: func() any { return &state{walker: walker{c: p.c}, at: p.t.New()} }}
 	return p, nil
 }
 
@@ -310,7 +304,7 @@ func (s *state) run(root *node) (uint64, *ValueError) {
 
 // end gives the state back, without what it held of the caller's.
 func (p *Plan) end(s *state) {
-	s.key.SetZero()
+	p.t.Clear(s.at)
 	s.buf = nil
 	s.depth = 0
 	s.hashing = false

@@ -40,7 +40,8 @@ type Type struct {
 	word  unsafe.Pointer // with which an interface begins that holds an address of one
 	size  uintptr
 	how   assignment
-	boxed bool // an interface that holds a value holds its address
+	words uint32 // asWords: a bit for each word that is a pointer
+	boxed bool   // an interface that holds a value holds its address
 }
 
 // assignment is how a value is assigned.
@@ -53,12 +54,14 @@ const (
 	asString
 	asSlice
 	asPointer
+	asWords // some of which are pointers
 )
 
 // Of returns t as a Type.
 func Of(t reflect.Type) Type {
 	address := reflect.Zero(reflect.PointerTo(t)).Interface()
-	return Type{t, (*face)(unsafe.Pointer(&address)).word, t.Size(), assignmentOf(t), isBoxed(t)}
+	how, words := assignmentOf(t)
+	return Type{t, (*face)(unsafe.Pointer(&address)).word, t.Size(), how, words, isBoxed(t)}
 }
 
 // isBoxed reports whether an interface that holds a t holds its address. If it holds the
@@ -74,22 +77,55 @@ func isBoxed(t reflect.Type) bool {
 	return (*face)(unsafe.Pointer(&zero)).data != nil
 }
 
-func assignmentOf(t reflect.Type) assignment {
+// wordSize is the size of a pointer, and maxWords how many of them are assigned one by
+// one.
+const (
+	wordSize = unsafe.Sizeof(uintptr(0))
+	maxWords = 16
+)
+
+func assignmentOf(t reflect.Type) (how assignment, words uint32) {
 	switch {
 	case !HasPointers(t) && t.Size() == 8 && t.Align() == 8:
-		return asWord
+		return asWord, 0
 	case !HasPointers(t):
-		return asBytes
+		return asBytes, 0
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return asString
+		return asString, 0
 	case reflect.Slice:
-		return asSlice
+		return asSlice, 0
 	case reflect.Pointer, reflect.Map:
-		return asPointer
+		return asPointer, 0
 	}
-	return byReflection
+	if t.Size() <= maxWords*wordSize {
+		return asWords, pointers(t, 0)
+	}
+	return byReflection, 0
+}
+
+// pointers returns a bit for each word that is a pointer of a t that begins at off.
+func pointers(t reflect.Type, off uintptr) (words uint32) {
+	first := uint32(1) << (off / wordSize)
+	switch t.Kind() {
+	case reflect.Array:
+		for i := range t.Len() {
+			words |= pointers(t.Elem(), off+uintptr(i)*t.Elem().Size())
+		}
+		return words
+	case reflect.Struct:
+		for i := range t.NumField() {
+			f := t.Field(i)
+			words |= pointers(f.Type, off+f.Offset)
+		}
+		return words
+	case reflect.Interface:
+		return first | first<<1
+	case reflect.String, reflect.Slice, reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func, reflect.UnsafePointer:
+		return first
+	}
+	return 0
 }
 
 // face is the representation of an interface that holds an address.
@@ -154,9 +190,34 @@ func (t *Type) Move(dst, src unsafe.Pointer) {
 		*(*[]byte)(dst) = *(*[]byte)(Hide(src))
 	case asPointer:
 		*(*unsafe.Pointer)(dst) = *(*unsafe.Pointer)(Hide(src))
+	case asWords:
+		t.moveWords(dst, Hide(src))
 	default:
 		t.at(dst).Set(t.at(Hide(src)))
 	}
+}
+
+// moveWords is Move word by word: a type with pointers is aligned as they are, so its
+// size is a number of words.
+func (t *Type) moveWords(dst, src unsafe.Pointer) {
+	words := t.words
+	for off := uintptr(0); off < t.size; off += wordSize {
+		if words&1 != 0 {
+			*(*unsafe.Pointer)(unsafe.Add(dst, off)) = *(*unsafe.Pointer)(unsafe.Add(src, off))
+		} else {
+			*(*uintptr)(unsafe.Add(dst, off)) = *(*uintptr)(unsafe.Add(src, off))
+		}
+		words >>= 1
+	}
+}
+
+// Clear makes the value at dst, which is not on a stack, zero.
+func (t *Type) Clear(dst unsafe.Pointer) {
+	if t.size > unsafe.Sizeof(zeros) {
+		t.at(dst).SetZero()
+		return
+	}
+	t.Move(dst, unsafe.Pointer(&zeros))
 }
 
 // HasPointers reports whether the garbage collector finds pointers in a t, as it does

@@ -43,6 +43,14 @@ func TestMoveAndCopyAssign(t *testing.T) {
 		p *int
 		_ struct{}
 	}{p: new(5)})
+	move(t, struct {
+		a    bool
+		b    *int
+		c, d int32
+		e    [2]any
+		f    map[int]int
+	}{true, new(5), 6, 7, [2]any{"a", 8}, map[int]int{9: 10}})
+	move(t, [6]string{"a", "b", "c", "d", "e", "f"})
 	move(t, [300]byte{299: 1})
 	move(t, [40]string{39: "end"})
 	move[fmt.Stringer](t, reflect.ValueOf(1))
@@ -67,6 +75,9 @@ func move[V any](t *testing.T, v V) {
 	}
 	if *made = *new(V); !reflect.ValueOf((*V)(of.New())).Elem().IsZero() || !reflect.DeepEqual(*into, v) {
 		t.Errorf("%v: a copy shares its memory", of.Type)
+	}
+	if of.Clear(unsafe.Pointer(into)); !reflect.ValueOf(into).Elem().IsZero() {
+		t.Errorf("%v: Clear() leaves %v", of.Type, *into)
 	}
 	// The variable that is read stays on the stack.
 	if n := testing.AllocsPerRun(100, func() {
