@@ -196,7 +196,7 @@ func (tr *tracer) StartLoad(ctx context.Context, s observe.Source) context.Conte
 	return context.WithValue(ctx, traceKey{}, "load")
 }
 
-func (tr *tracer) JoinedLoad(ctx context.Context, _ observe.Source, load context.Context) {
+func (tr *tracer) JoinedLoad(ctx, load context.Context, _ observe.Source) {
 	tr.note("%v joined %v", nameIn(ctx), nameIn(load))
 }
 
@@ -212,10 +212,13 @@ func TestTracersFollowLoads(t *testing.T) {
 		name string
 		cfg  cachedata.Config
 		fail bool
+		sole bool // there is no other observer
 		want string
 	}{
 		{name: "plain", want: "[start cache inside load loaded in load waiter joined load]"},
 		{name: "fail-safe", cfg: cachedata.Config{TTL: time.Hour, Stale: cachedata.StaleConfig{OnError: time.Hour}}, want: "[start cache inside load loaded in load waiter joined load]"},
+		{name: "a tracer alone", sole: true, want: "[start cache inside load loaded in load waiter joined load]"},
+		{name: "a tracer alone that panics", sole: true, fail: true, want: "[start cache inside <nil> loaded in <nil>]"},
 		{name: "a tracer that panics", fail: true, want: "[start cache inside <nil> loaded in <nil>]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -226,7 +229,9 @@ func TestTracersFollowLoads(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				g.Observe(new(observe.Recorder)) // no tracer
+				if !tt.sole {
+					g.Observe(new(observe.Recorder)) // no tracer
+				}
 				tt.cfg.Group = g
 				c, err := cachedata.New("cache", func(ctx context.Context, _ int) (int, error) {
 					tr.note("inside %v", nameIn(ctx))

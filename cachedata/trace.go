@@ -44,6 +44,6 @@ func (c *core) waited(ctx context.Context, task flight.Task) {
 		return
 	}
 	if t, ok := c.observer.(observe.Tracer); ok {
-		t.JoinedLoad(ctx, observe.Source{Group: c.group.Name(), Cache: c.name}, *own)
+		t.JoinedLoad(ctx, *own, observe.Source{Group: c.group.Name(), Cache: c.name})
 	}
 }

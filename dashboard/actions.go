@@ -68,15 +68,15 @@ type action func(d *Dashboard, ctx context.Context, form url.Values) (said strin
 
 // actions are what forms can ask for.
 var actions = map[string]action{
-	"clear":     clearCache,
-	"tag":       clearTag,
-	"delete":    deleteEntry,
-	"refresh":   refreshEntry,
-	"resource":  clearResource,
-	"responses": clearResponses,
+	"clear":     (*Dashboard).clearCache,
+	"tag":       (*Dashboard).clearTag,
+	"delete":    (*Dashboard).deleteEntry,
+	"refresh":   (*Dashboard).refreshEntry,
+	"resource":  (*Dashboard).clearResource,
+	"responses": (*Dashboard).clearResponses,
 	"find":      func(*Dashboard, context.Context, url.Values) (string, error) { return "", nil },
-	"end":       endSession,
-	"revoke":    revokeUser,
+	"end":       (*Dashboard).endSession,
+	"revoke":    (*Dashboard).revokeUser,
 }
 
 // cache is the one that a form names.
@@ -91,7 +91,7 @@ func (d *Dashboard) cache(form url.Values) (cachedata.AnyCache, error) {
 	return nil, errMissing
 }
 
-func clearCache(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+func (d *Dashboard) clearCache(ctx context.Context, form url.Values) (string, error) {
 	c, err := d.cache(form)
 	if err != nil {
 		return "", err
@@ -99,7 +99,7 @@ func clearCache(d *Dashboard, ctx context.Context, form url.Values) (string, err
 	return "cleared", c.Clear(ctx)
 }
 
-func clearTag(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+func (d *Dashboard) clearTag(ctx context.Context, form url.Values) (string, error) {
 	c, err := d.cache(form)
 	if err != nil {
 		return "", err
@@ -122,7 +122,7 @@ func (d *Dashboard) entries(form url.Values) (found []cachedata.EntryInfo, err e
 	return found, nil
 }
 
-func deleteEntry(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+func (d *Dashboard) deleteEntry(ctx context.Context, form url.Values) (string, error) {
 	found, err := d.entries(form)
 	for _, e := range found {
 		err = errors.Join(err, e.Delete(ctx))
@@ -130,7 +130,7 @@ func deleteEntry(d *Dashboard, ctx context.Context, form url.Values) (string, er
 	return orGone(found, "deleted"), err
 }
 
-func refreshEntry(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+func (d *Dashboard) refreshEntry(ctx context.Context, form url.Values) (string, error) {
 	found, err := d.entries(form)
 	for _, e := range found {
 		err = errors.Join(err, e.Refresh(ctx))
@@ -145,7 +145,7 @@ func orGone(found []cachedata.EntryInfo, said string) string {
 	return said
 }
 
-func clearResource(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+func (d *Dashboard) clearResource(ctx context.Context, form url.Values) (string, error) {
 	for _, g := range d.cfg.Resources {
 		for name := range g.Resources() {
 			if idOf(g.Name(), name) == form.Get("id") {
@@ -156,7 +156,7 @@ func clearResource(d *Dashboard, ctx context.Context, form url.Values) (string, 
 	return "", errMissing
 }
 
-func clearResponses(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+func (d *Dashboard) clearResponses(ctx context.Context, form url.Values) (string, error) {
 	i := slices.IndexFunc(d.cfg.Responses, func(c Responses) bool { return idOf("responses", c.Name()) == form.Get("id") })
 	if i < 0 {
 		return "", errMissing
@@ -164,7 +164,7 @@ func clearResponses(d *Dashboard, ctx context.Context, form url.Values) (string,
 	return "cleared", d.cfg.Responses[i].Clear(ctx)
 }
 
-func endSession(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+func (d *Dashboard) endSession(ctx context.Context, form url.Values) (string, error) {
 	if d.cfg.Sessions == nil {
 		return "", errMissing
 	}
@@ -172,7 +172,7 @@ func endSession(d *Dashboard, ctx context.Context, form url.Values) (string, err
 	return "ended", err
 }
 
-func revokeUser(d *Dashboard, ctx context.Context, form url.Values) (string, error) {
+func (d *Dashboard) revokeUser(ctx context.Context, form url.Values) (string, error) {
 	if d.cfg.Sessions == nil {
 		return "", errMissing
 	}

@@ -13,13 +13,6 @@ import (
 //go:embed assets/style.css assets/icon.svg assets/htmx-4.0.1.min.js
 var files embed.FS
 
-// The files that the page links to.
-const (
-	style  = "style.css"
-	icon   = "icon.svg"
-	script = "htmx-4.0.1.min.js"
-)
-
 // kinds are the media types of the files.
 var kinds = map[string]string{
 	".css": "text/css; charset=utf-8",
@@ -32,7 +25,7 @@ var kinds = map[string]string{
 func assetURL(name string) string {
 	body, err := files.ReadFile("assets/" + name)
 	if err != nil {
-		panic(err) // the name is one of the constants
+		panic(err) // templates name it
 	}
 	sum := sha256.Sum256(body)
 	return "?asset=" + name + "&v=" + hex.EncodeToString(sum[:6])

@@ -719,8 +719,8 @@ func TestEventsAreShownTheLatestFirst(t *testing.T) {
 	_, _ = w.users.Get(t.Context(), "bad")
 	must(t, w, w.users.Clear(t.Context()))
 	body := get(d, "/?page=events").Body.String()
-	if clear, load := strings.Index(body, "cache.clear"), strings.Index(body, "cache.load"); clear < 0 || load < clear {
-		t.Errorf("cache.clear at %d, cache.load at %d", clear, load)
+	if last, first := strings.Index(body, "cache.clear"), strings.Index(body, "cache.load"); last < 0 || first < last {
+		t.Errorf("cache.clear at %d, cache.load at %d", last, first)
 	}
 	warnings := get(d, "/?page=events&level=warn").Body.String()
 	if has(t, "the warnings", warnings, "cache.load", "error=boom"); strings.Contains(warnings, "cache.clear") {

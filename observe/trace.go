@@ -14,15 +14,16 @@ type Tracer interface {
 	StartLoad(ctx context.Context, source Source) context.Context
 	// JoinedLoad is called when a call has waited for a load that another one had
 	// caused: ctx is the call's, load what StartLoad returned.
-	JoinedLoad(ctx context.Context, source Source, load context.Context)
+	JoinedLoad(ctx, load context.Context, source Source)
 }
 
 // StartLoad implements Tracer: it asks those observers that are Tracers.
 func (t tee) StartLoad(ctx context.Context, source Source) context.Context {
+	load := ctx
 	for _, o := range t {
-		ctx = startLoad(ctx, o, source)
+		load = startLoad(load, o, source) //nolint:fatcontext // each observer adds what is its own
 	}
-	return ctx
+	return load
 }
 
 // startLoad asks o, if it is a Tracer; a panic changes nothing.
@@ -40,15 +41,15 @@ func startLoad(ctx context.Context, o Observer, source Source) (load context.Con
 }
 
 // JoinedLoad implements Tracer.
-func (t tee) JoinedLoad(ctx context.Context, source Source, load context.Context) {
+func (t tee) JoinedLoad(ctx, load context.Context, source Source) {
 	for _, o := range t {
-		joinedLoad(ctx, o, source, load)
+		joinedLoad(ctx, load, o, source)
 	}
 }
 
-func joinedLoad(ctx context.Context, o Observer, source Source, load context.Context) {
+func joinedLoad(ctx, load context.Context, o Observer, source Source) {
 	if t, ok := o.(Tracer); ok {
 		defer func() { _ = recover() }()
-		t.JoinedLoad(ctx, source, load)
+		t.JoinedLoad(ctx, load, source)
 	}
 }

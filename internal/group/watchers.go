@@ -25,18 +25,23 @@ func (w *watchers) add(o observe.Observer) {
 	w.all.Store(&o)
 }
 
-// StartLoad implements observe.Tracer.
-func (w *watchers) StartLoad(ctx context.Context, source observe.Source) context.Context {
+// StartLoad implements observe.Tracer; a panic changes nothing.
+func (w *watchers) StartLoad(ctx context.Context, source observe.Source) (load context.Context) {
+	load = ctx
 	if t, ok := w.tracer(); ok {
-		return t.StartLoad(ctx, source)
+		defer func() { _ = recover() }()
+		if own := t.StartLoad(ctx, source); own != nil {
+			load = own
+		}
 	}
-	return ctx
+	return load
 }
 
 // JoinedLoad implements observe.Tracer.
-func (w *watchers) JoinedLoad(ctx context.Context, source observe.Source, load context.Context) {
+func (w *watchers) JoinedLoad(ctx, load context.Context, source observe.Source) {
 	if t, ok := w.tracer(); ok {
-		t.JoinedLoad(ctx, source, load)
+		defer func() { _ = recover() }()
+		t.JoinedLoad(ctx, load, source)
 	}
 }
 

@@ -185,7 +185,7 @@ func (o *observer) StartLoad(ctx context.Context, s observe.Source) context.Cont
 }
 
 // JoinedLoad implements observe.Tracer.
-func (o *observer) JoinedLoad(ctx context.Context, s observe.Source, load context.Context) {
+func (o *observer) JoinedLoad(ctx, load context.Context, s observe.Source) {
 	if span, ok := load.Value(spanKey{o}).(trace.Span); ok {
 		trace.SpanFromContext(ctx).AddLink(trace.Link{SpanContext: span.SpanContext(), Attributes: of(s)})
 	}
