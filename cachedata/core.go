@@ -232,6 +232,9 @@ func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry
 		return nil, 0, c.loadError(err)
 	}
 	c.served(ctx, p.key, e, source)
+	if source == Stale && c.second != nil { // it comes from the store, and nobody is loading it yet
+		c.refresh(ctx, p.key, e, c.group.Now())
+	}
 	return e, source, nil
 }
 

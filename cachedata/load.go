@@ -39,6 +39,7 @@ type load struct {
 
 	ticket level.Ticket // what its result may be stored with; nil: it may not
 	found  *entry       // what the store has; nil: it is loaded
+	spare  *entry       // what the store has to stand in for an error
 	waits  waits        // for what others change
 
 	cleared atomic.Bool // the load has cleared its own cache
@@ -154,6 +155,12 @@ func (l *load) sourceOf(role flight.Role, e *entry) Source {
 	case role == flight.Joined:
 		return Joined
 	case role == flight.Led && l.found != nil && l.found == e:
+		switch l.core.good(e) {
+		case stale:
+			return Stale
+		case spare:
+			return FailSafe
+		}
 		return Stored
 	case role == flight.Led:
 		return Load
@@ -320,13 +327,13 @@ func (l *load) failed(ctx context.Context, err error, said said) (*entry, error)
 	switch {
 	case l.missing:
 		ttl = cmp.Or(c.cfg.NotFoundTTL, ttl)
-	case l.prior != nil || own: // what is there is worth more than an error
+	case l.prior != nil || l.spare != nil || own: // what is there is worth more than an error
 		ttl = 0
 	case ctx.Err() != nil: // it is none of the origin
 		ttl = 0
 	}
 	l.passing = l.passing || ttl == 0
-	if l.passing && (l.prior != nil || own || ctx.Err() != nil) {
+	if l.passing && (l.prior != nil || l.spare != nil || own || ctx.Err() != nil) {
 		return nil, err
 	}
 	tags, wrong := l.tags(said.tags, nil)
@@ -415,7 +422,7 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 	}
 	took := time.Duration(c.group.Now() - l.began)
 	stored := l.found != nil && o.Err == nil
-	if stored {
+	if stored && l.failure == nil {
 		c.counters.stored.Add(1)
 	} else {
 		c.counters.loads.Add(1)
@@ -441,7 +448,7 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 		return
 	}
 	source := c.source(l.key)
-	if !stored {
+	if !stored || err != nil {
 		observe.Emit(ctx, c.observer, observe.CacheLoad{Source: source, Took: took, Background: l.why == toRenew, Unmodified: err == nil && l.same, Waiters: o.Callers, Err: c.loadError(err)})
 	}
 	if refused != "" {

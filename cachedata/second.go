@@ -1,6 +1,7 @@
 package cachedata
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,9 +103,7 @@ func (s *secondLevel) find(ctx context.Context, loads []*load) {
 		}
 		l.ticket = tickets[i]
 		if r := results[i]; r != nil && l.why == toGet {
-			if e, err := s.entry(l, r); err == nil { // else it is loaded, and the load will say it
-				l.found = e
-			}
+			s.take(l, r)
 		}
 	}
 }
@@ -121,18 +120,31 @@ func (s *secondLevel) lead(ctx context.Context, l *load) (over func()) {
 	case s.changing(l.id):
 		l.ticket = nil
 	case r != nil:
-		if e, err := s.entry(l, r); err == nil {
-			l.found = e
-		}
+		s.take(l, r)
 	}
 	return over
+}
+
+// take gives l what the store has. If that cannot be had it is loaded, and the load
+// will say why.
+func (s *secondLevel) take(l *load, r *level.Result) {
+	e, err := s.entry(l, r)
+	if err != nil {
+		return
+	}
+	switch st := s.core.good(e); {
+	case st >= stale:
+		l.found = e
+	case st == spare && l.prior == nil:
+		l.spare = e
+	}
 }
 
 // entry is what a result in the store is in memory.
 func (s *secondLevel) entry(l *load, r *level.Result) (*entry, error) {
 	m := making{from: reflect.ValueOf(r.Value).UnsafePointer()}
 	if r.Fresh != math.MaxInt64 {
-		m.ttl = max(r.Fresh-r.Age, 1)
+		m.ttl = max(r.Fresh-r.Age, 1) // what is over is said below
 	}
 	if m.extra = (said{etag: r.ETag, modified: r.Modified}).extra(tagged(r.Tags)); m.extra != nil {
 		m.extra.bornAt(l.oldest())
@@ -141,11 +153,10 @@ func (s *secondLevel) entry(l *load, r *level.Result) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := e.written
 	e.written -= int64(r.Age)
 	e.load = e.load.of(r.Took)
 	if life := e.life(); life != nil && m.ttl > 0 {
-		life.soft = later(now, m.ttl) // without Jitter, which it has had
+		life.soft = later(e.written, r.Fresh) // without Jitter, which it has had
 	}
 	return e, nil
 }
@@ -158,7 +169,7 @@ func (s *secondLevel) result(e *entry) level.Result {
 		Age:   max(time.Duration(c.group.Now()-e.written), 0), Fresh: math.MaxInt64, Took: e.load.took(),
 	}
 	if life := e.life(); life != nil && life.soft != never {
-		r.Fresh = time.Duration(life.soft - e.written)
+		r.Fresh, r.Spare = time.Duration(life.soft-e.written), max(c.cfg.StaleFor, c.cfg.FailSafe)
 	}
 	if x := e.extra(); x != nil {
 		r.Tags, r.ETag, r.Modified = x.tags, x.etag, x.modified
@@ -265,10 +276,16 @@ func (g *Group) cores() (all []*core) {
 	return all
 }
 
-// toStore has the store keep what l has come to.
+// toStore has the store keep what l has come to. If that is an error, what the store
+// had and has expired stands in for it, as Stale.OnError says.
 func (l *load) toStore(ctx context.Context, e *entry, err error) (*entry, error) {
 	if l.core.second != nil {
 		l.core.second.keep(ctx, l, e, err)
+	}
+	if err != nil && l.spare != nil && !l.missing && !ours(err) {
+		l.found, l.passing = l.spare, false
+		l.found.more().retryLater(l.core.group.Now(), cmp.Or(l.core.cfg.RetryAfter, defaultRetryAfter))
+		return l.found, nil
 	}
 	return e, err
 }

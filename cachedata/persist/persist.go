@@ -21,16 +21,31 @@
 // Clears, deletes and puts are in the store when they return, and hold for whatever
 // was loaded before, by any process. If the store is away they are done later, by
 // this process and before it reads anything from there; if the process ends before
-// that, they are lost, and TTLs bound what is served. They reach the memory of other
-// processes only as TTLs end. ClearFunc clears the whole cache in the store, since
-// keys are not decoded there.
+// that, they are lost, and TTLs bound what is served. ClearFunc clears the whole cache
+// in the store, since keys are not decoded there.
+//
+// # Several processes
+//
+// With a store that can be watched (store.Watcher), such as redisstore, what one process
+// clears, deletes, puts or loads anew also leaves the memory of the others: once they
+// have heard of it, which takes a fraction of a millisecond, nothing is served there
+// that was loaded before. While a process cannot hear, its TTLs bound what it serves. It
+// notices within two seconds, and drops what it has in memory then, and again when it
+// hears: what it needs it reads from the store, or loads while that is away. Hooks of
+// clears run only in the process that clears.
+//
+// Each process loads for itself what is not in the store, unless
+// [Config.SingleFlight] is set. Every process needs a store of its own: two caches of
+// the same name on one Store do not hear of each other.
 //
 // # Times
 //
 // TTLs go on while no process runs. A clock that was set back makes results older,
 // never younger. Processes that share a store need clocks that agree to within what
-// TTLs may be off. IdleTTL is about the memory. Only fresh results are kept: neither
-// errors nor what has expired.
+// TTLs may be off. IdleTTL is about the memory. Results are kept for as long as Stale
+// may serve them, so a restart does not end that: within Stale.For they are served and
+// loaded anew, and within Stale.OnError they stand in for a load that returns an error.
+// Errors are not kept.
 //
 // # A store that is slow or away
 //

@@ -108,6 +108,52 @@ func TestResultsSurviveARestartWithTheirTimes(t *testing.T) {
 	})
 }
 
+func TestWhatHasExpiredSurvivesARestartToBeServedAsStale(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := keeper(t)
+		cfg := cachedata.Config{TTL: time.Hour, Stale: cachedata.StaleConfig{For: time.Hour, OnError: 3 * time.Hour}, Errors: cachedata.ErrorConfig{TTL: time.Hour}}
+		first := run(t, s, cfg, persist.Config{})
+		first.wants(t, "k", "k 1", cachedata.Load)
+		first.stop()
+		time.Sleep(90 * time.Minute)
+
+		again := run(t, s, cfg, persist.Config{})
+		meta := again.wants(t, "k", "k 1", cachedata.Stale) // and it is refreshed
+		if left := time.Until(meta.Expires); meta.Age != 90*time.Minute || left != -30*time.Minute {
+			t.Errorf("%+v, expires in %v", meta, left)
+		}
+		synctest.Wait()
+		again.wants(t, "k", "k 1", cachedata.Hit) // of its own first load
+		if again.loads.Load() != 1 {
+			t.Errorf("%d loads", again.loads.Load())
+		}
+		again.stop()
+		time.Sleep(3 * time.Hour)
+
+		broken := run(t, s, cfg, persist.Config{})
+		away := errors.New("the origin is away")
+		broken.result = func(context.Context, string) (item, error) { return item{}, away }
+		broken.wants(t, "k", "k 1", cachedata.FailSafe)
+		broken.wants(t, "k", "k 1", cachedata.FailSafe) // and the origin is left alone for a while
+		if st := broken.Stats(); st.LoadErrors != 1 || st.Loads != 1 {
+			t.Errorf("Stats() = %+v", st)
+		}
+		broken.result = func(context.Context, string) (item, error) { return item{}, cachedata.ErrNotFound }
+		time.Sleep(time.Minute)
+		if _, err := broken.Get(t.Context(), "k"); !errors.Is(err, cachedata.ErrNotFound) {
+			t.Errorf("there is nothing any more: %v", err)
+		}
+		broken.stop()
+
+		gone := run(t, s, cfg, persist.Config{})
+		gone.result = func(context.Context, string) (item, error) { return item{}, away }
+		if _, err := gone.Get(t.Context(), "k"); !errors.Is(err, away) {
+			t.Errorf("what was not found comes back: %v", err)
+		}
+	})
+}
+
 func TestClearsAndChangesReachTheStore(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(context.Context, *process) error{
@@ -151,6 +197,39 @@ func TestClearsAndChangesReachTheStore(t *testing.T) {
 			}
 			first.stop()
 			run(t, s, cachedata.Config{}, persist.Config{}).wants(t, "k", "k 1", cachedata.Load)
+		})
+	}
+}
+
+// The store comes first: what is loaded until it knows is dropped from memory too.
+func TestWhatIsLoadedDuringADeleteIsNotServedAfterIt(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(context.Context, *process) error{
+		"delete":    func(ctx context.Context, p *process) error { return p.Delete(ctx, "k") },
+		"clear":     func(ctx context.Context, p *process) error { return p.Clear(ctx) },
+		"clear tag": func(ctx context.Context, p *process) error { return p.ClearTag(ctx, "t") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := storetest.Faulty(keeper(t))
+				p := run(t, s, cachedata.Config{}, persist.Config{Budget: time.Minute})
+				p.result = func(ctx context.Context, key string) (item, error) {
+					cachedata.LoadingFrom(ctx).AddTags("t")
+					return item{Name: fmt.Sprint(key, " ", p.loads.Load())}, nil
+				}
+				p.wants(t, "another", "another 1", cachedata.Load) // the clock is there
+				s.Inject(storetest.Fault{Delay: time.Second, Times: -1})
+				done := make(chan error)
+				go func() { done <- change(t.Context(), p) }()
+				time.Sleep(500 * time.Millisecond)
+				p.wants(t, "k", "k 2", cachedata.Load)
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+				s.Heal()
+				p.wants(t, "k", "k 3", cachedata.Load)
+			})
 		})
 	}
 }

@@ -76,6 +76,7 @@ type Result struct {
 	Value    any // a pointer to a result
 	Age      time.Duration
 	Fresh    time.Duration // for how long it is, from its load on; for ever: math.MaxInt64
+	Spare    time.Duration // for how long it is of use after that
 	Took     time.Duration
 	Tags     []string
 	ETag     string

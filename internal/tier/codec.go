@@ -12,8 +12,7 @@ import (
 	"github.com/reecho-go/reecho/internal/lossless"
 )
 
-// Codec turns results into bytes and back. Unmarshal is given a pointer to what
-// Marshal was given.
+// Codec is that of package persist, which may not show an internal type.
 type Codec interface {
 	Marshal(v any) ([]byte, error)
 	Unmarshal(data []byte, v any) error

@@ -117,14 +117,14 @@ func (t *Tier) take(ctx context.Context, own *ticket) (turn, error) {
 	}
 }
 
-// current is what there is for the key of a ticket, without a result that has been
-// there already when the ticket was taken.
+// current is what there is for the key of a ticket, without a result that is not
+// fresh, or was there already when the ticket was taken.
 func (t *Tier) current(ctx context.Context, own *ticket) (found, error) {
 	all, err := t.get(ctx, []level.Key{own.key})
 	if err != nil {
 		return found{}, err
 	}
-	if all[0].ticket.version == own.version {
+	if r := all[0].result; all[0].ticket.version == own.version || r != nil && r.Age >= r.Fresh {
 		all[0].result = nil
 	}
 	return all[0], nil

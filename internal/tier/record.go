@@ -15,7 +15,7 @@ import (
 //
 //	magic 1, format 1, checksum 4, kind 1,
 //	codec, schema 8, key,
-//	life 16, born, written 8, fresh 8, took 8,
+//	life 16, born, written 8, fresh 8, spare 8, took 8,
 //	tags, each one; etag, modified 8; value
 //
 // Numbers are big-endian, lengths and born are varints, and what has a length
@@ -28,6 +28,7 @@ type record struct {
 	mark    mark   // what its load has seen of clears
 	written int64  // nanoseconds since 1970
 	fresh   time.Duration
+	spare   time.Duration
 	took    time.Duration
 	tags    []string
 	etag    string
@@ -68,6 +69,7 @@ func (r *record) encode() []byte {
 	b = binary.AppendUvarint(b, r.mark.clears)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.written))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.fresh))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.spare))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.took))
 	b = binary.AppendUvarint(b, uint64(len(r.tags)))
 	for _, tag := range r.tags {
@@ -99,6 +101,7 @@ func decodeRecord(b []byte) (*record, error) {
 	r.mark.clears = in.varint()
 	r.written = int64(in.number())
 	r.fresh = time.Duration(in.number())
+	r.spare = time.Duration(in.number())
 	r.took = time.Duration(in.number())
 	tags := in.varint()
 	if tags > uint64(len(in.rest)) {
@@ -110,7 +113,7 @@ func decodeRecord(b []byte) (*record, error) {
 	r.etag = string(in.text())
 	r.modify = int64(in.number())
 	r.value = in.rest
-	if in.failed || r.kind != isResult && r.kind != isGone || r.fresh < 0 || r.took < 0 {
+	if in.failed || r.kind != isResult && r.kind != isGone || r.fresh < 0 || r.spare < 0 || r.took < 0 {
 		return nil, errMalformed
 	}
 	return r, nil
@@ -163,6 +166,14 @@ func (in *reader) varint() uint64 {
 }
 
 func (in *reader) text() []byte { return in.take(in.varint()) }
+
+// lives is for how long a result is of use.
+func (r *record) lives() time.Duration {
+	if r.fresh > forever-r.spare {
+		return forever
+	}
+	return r.fresh + r.spare
+}
 
 // forever is the freshness of what does not expire.
 const forever = time.Duration(math.MaxInt64)

@@ -212,7 +212,7 @@ func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 		switch {
 		case err != nil:
 			t.complain(ctx, ofRecords, "get", fmt.Errorf("what is stored under %s is not used: %w", names[i], err))
-		case r.kind == isResult && r.mark.life == c.life && t.young(r):
+		case r.kind == isResult && r.mark.life == c.life && t.useful(r):
 			records[i] = r
 			for _, tag := range r.tags {
 				tags = append(tags, t.tagKey(tag))
@@ -235,7 +235,7 @@ func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 			continue
 		}
 		all[i].result = &level.Result{
-			Value: v.Interface(), Age: time.Duration(t.now() - r.written), Fresh: r.fresh, Took: r.took,
+			Value: v.Interface(), Age: time.Duration(t.now() - r.written), Fresh: r.fresh, Spare: r.spare, Took: r.took,
 			Tags: r.tags, ETag: r.etag,
 		}
 		if r.modify != 0 {
@@ -245,9 +245,9 @@ func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 	return all, nil
 }
 
-// young reports whether a result is still fresh.
-func (t *Tier) young(r *record) bool {
-	return t.seen(r.written) && (r.fresh == forever || t.now()-r.written < int64(r.fresh))
+// useful reports whether a result is still fresh, or of use although it is not.
+func (t *Tier) useful(r *record) bool {
+	return t.seen(r.written) && (r.lives() == forever || t.now()-r.written < int64(r.lives()))
 }
 
 // Store writes the result of a load, if nothing has come since the ticket was taken
@@ -290,13 +290,13 @@ func (t *Tier) record(tk *ticket, r level.Result) (rec *record, expires time.Tim
 	}
 	rec = &record{
 		kind: isResult, codec: t.codecName, schema: t.schema, key: tk.key.Canonical, mark: tk.clock.mark,
-		written: t.now() - int64(r.Age), fresh: r.Fresh, took: max(r.Took, 0), tags: r.Tags, etag: r.ETag, value: value,
+		written: t.now() - int64(r.Age), fresh: r.Fresh, spare: r.Spare, took: max(r.Took, 0), tags: r.Tags, etag: r.ETag, value: value,
 	}
 	if !r.Modified.IsZero() {
 		rec.modify = r.Modified.UnixNano()
 	}
-	if r.Fresh != forever {
-		expires = time.Now().Add(r.Fresh - r.Age)
+	if lives := rec.lives(); lives != forever {
+		expires = time.Now().Add(lives - r.Age)
 	}
 	return rec, expires, nil
 }

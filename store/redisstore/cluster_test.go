@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -151,4 +152,22 @@ func TestOneProcessLoadsAKeyForAll(t *testing.T) {
 	if n := loads.Load(); n != keys {
 		t.Errorf("%d loads of %d keys", n, keys)
 	}
+}
+
+// That a result has ended in the store, of which the server tells, does not end it in
+// memory before its time.
+func TestWhatHasExpiredIsServedAsStaleAlthoughTheServerTellsOfIt(t *testing.T) {
+	t.Parallel()
+	cfg := cachedata.Config{TTL: 100 * time.Millisecond, Stale: cachedata.StaleConfig{OnError: time.Hour}}
+	var broken atomic.Bool
+	c := cacheOn(t, open(t, dial(t, redistest.Start(t).Addr), "app"), cfg, persist.Config{Budget: time.Minute}, func(_ context.Context, n int) (int64, error) {
+		if broken.Load() {
+			return 0, errors.New("the origin is away")
+		}
+		return int64(n) * int64(n), nil
+	})
+	c.wants(t, 7, cachedata.Load)
+	broken.Store(true)
+	time.Sleep(time.Second) // the server drops what has expired within a part of that
+	c.wants(t, 7, cachedata.FailSafe)
 }
