@@ -18,7 +18,7 @@ import (
 
 func main() {
 	program.Main(program.Program{
-		Name: "benchmarks/servers", Dir: "benchmarks/servers", Suffix: "-servers-cluster", Groups: workloads.All(), Ours: peers.Ours,
+		Name: "benchmarks/servers", Dir: "benchmarks/servers", Suffix: "-servers-cluster", Groups: workloads.All(workloads.Full), Ours: peers.Ours,
 		Ready: redisserver.Installed, Publish: publish,
 		Compared: []string{
 			"github.com/alexedwards/scs/v2", "github.com/alexedwards/scs/goredisstore", "github.com/boj/redistore", "github.com/go-redis/cache/v9",

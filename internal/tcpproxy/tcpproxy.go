@@ -27,7 +27,7 @@ type Proxy struct {
 
 // New starts a proxy for the server at this address. The caller closes it.
 func New(to string) (*Proxy, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,13 +30,15 @@ func Cluster() []bench.Workload {
 		}),
 		together("delete on A during a load on B: later answers of A, of B", atOneTime, deleteInALoad),
 		together("B is cut off, delete on A: B answers", atOneTime, cutOff),
-		together("B stays cut off, another delete on A: B answers", atOneTime, cutOffForLong),
+		together(staysCutOff, atOneTime, cutOffForLong),
 		together("B is connected again: B answers", atOneTime, connectedAgain),
 		together("packets to and from B are lost, delete on A: B answers", atOneTime, lostPackets),
 		together("Redis is paused: a result in memory; another one", atOneTime, paused),
 		together("delete on A in the pause: A, B answer; and after it", atOneTime, deletedInAPause),
 	}
 }
+
+const staysCutOff = "B stays cut off, another delete on A: B answers"
 
 // How long is waited for what ought to happen at once, and for what only a timeout
 // can tell.
@@ -80,12 +83,21 @@ func together(name string, parallel bool, ask func(*cluster) string) bench.Workl
 				return ask(c), nil
 			})
 			says = append(says, say)
-			rows = append(rows, bench.Row{Peer: l.Name, Note: l.Lacks, Say: func() (string, error) {
+			row := bench.Row{Peer: l.Name, Note: l.Lacks, Say: func() (string, error) {
 				if parallel {
 					begin()
 				}
 				return say()
-			}})
+			}}
+			if l.Name == peers.Ours && name != staysCutOff { // then there is only the TTL
+				row.Check = func() error {
+					if text, err := say(); err != nil || strings.Contains(text, "more") || strings.Contains(text, "error") {
+						return fmt.Errorf("%s: %q, %w", name, text, err)
+					}
+					return nil
+				}
+			}
+			rows = append(rows, row)
 		}
 		return rows, nil
 	}}

@@ -16,15 +16,12 @@ import (
 	"github.com/reecho-go/reecho/store/boltstore"
 )
 
-// kept is how many results were kept before a restart.
-const kept = 100_000
-
 // OursInRedis is the row of ours whose results are in a server instead of a file.
 const OursInRedis = peers.Ours + ", in Redis"
 
 // Restarts is how long it takes from the start of a process to its first answer from
 // among 100,000 results that an earlier one has kept.
-func Restarts() []bench.Workload {
+func Restarts(kept int) []bench.Workload {
 	return []bench.Workload{{
 		Group: "servers", Name: "restart: to the first of 100,000 kept results", Unit: "ms", Reference: Bolt,
 		Prepare: withServer(func(addr string) ([]bench.Row, error) {
@@ -38,18 +35,18 @@ func Restarts() []bench.Workload {
 			}
 			plain := func(load peers.Load) (peers.Node, error) { return plainBoltNode(filepath.Join(dir, "plain"), load) }
 			rows := []bench.Row{
-				restart(Bolt, "reads nothing but one page of its file: damage is found, if at all, by the end of the process", plain),
-				restart(peers.Ours, "reads and checks the whole file", inFile),
-				restart(OursInRedis, "", inRedis),
+				restart(kept, Bolt, "reads nothing but one page of its file: damage is found, if at all, by the end of the process", plain),
+				restart(kept, peers.Ours, "reads and checks the whole file", inFile),
+				restart(kept, OursInRedis, "", inRedis),
 			}
-			err = errors.Join(fillNode(plain, 1), fillNode(inFile, 64), fillNode(inRedis, 64))
+			err = errors.Join(fillNode(kept, plain, 1), fillNode(kept, inFile, 64), fillNode(kept, inRedis, 64))
 			return closing(rows, func() { _ = os.RemoveAll(dir) }), err
 		}),
 	}}
 }
 
 // fillNode has a node keep all results, by so many callers at a time.
-func fillNode(open func(peers.Load) (peers.Node, error), callers int) error {
+func fillNode(kept int, open func(peers.Load) (peers.Node, error), callers int) error {
 	node, err := open(load)
 	if err != nil {
 		return err
@@ -72,7 +69,7 @@ func fillNode(open func(peers.Load) (peers.Node, error), callers int) error {
 }
 
 // restart opens a node and asks it for one result, which must have been kept.
-func restart(name, note string, open func(peers.Load) (peers.Node, error)) bench.Row {
+func restart(kept int, name, note string, open func(peers.Load) (peers.Node, error)) bench.Row {
 	asked := 0
 	once := func() (took float64, err error) {
 		asked += 7919 // another one each time

@@ -14,13 +14,10 @@ import (
 	"github.com/reecho-go/reecho/benchmarks/servers/peers"
 )
 
-// visitors is how many sessions there are when there are many.
-const visitors = 10_000
-
 // Sessions is a request of a visitor whose session has seven keys and is in a Redis
 // server, through echo: of one visitor, of one of 10,000, and the server's memory of
 // those.
-func Sessions() []bench.Workload {
+func Sessions(visitors int) []bench.Workload {
 	return []bench.Workload{
 		sessionWorkload("session: read one of seven keys", "/user", 0),
 		sessionWorkload("session: read, update, save one of seven keys", "/visit", 0),
@@ -29,7 +26,7 @@ func Sessions() []bench.Workload {
 			Group: "servers", Name: "session: the server's memory", Unit: "B/session", Reference: peers.Ours, Once: true,
 			Prepare: func() (rows []bench.Row, _ error) {
 				for _, lib := range peers.SessionLibraries() {
-					rows = append(rows, bench.Row{Peer: lib.Name, Figure: func() (float64, error) { return memoryOf(lib) }})
+					rows = append(rows, bench.Row{Peer: lib.Name, Figure: func() (float64, error) { return memoryOf(lib, visitors) }})
 				}
 				return rows, nil
 			},
@@ -80,7 +77,7 @@ func newcomers(site *others.Site, n int) ([]string, error) {
 }
 
 // memoryOf is how many bytes the server needs for a session, of many.
-func memoryOf(lib peers.SessionLibrary) (bytes float64, err error) {
+func memoryOf(lib peers.SessionLibrary, visitors int) (bytes float64, err error) {
 	rows, err := withServer(func(addr string) ([]bench.Row, error) {
 		opened, err := lib.Open(addr)
 		if err != nil {
@@ -99,7 +96,7 @@ func memoryOf(lib peers.SessionLibrary) (bytes float64, err error) {
 			return []bench.Row{row}, err
 		}
 		after, err := usedMemory(addr)
-		bytes = (after - before) / visitors
+		bytes = (after - before) / float64(visitors)
 		return []bench.Row{row}, err
 	})()
 	bench.Close(rows)

@@ -13,10 +13,21 @@ import (
 	"github.com/reecho-go/reecho/internal/redisserver"
 )
 
+// Size is how much there is of what there is much of.
+type Size struct {
+	Visitors int // sessions in the server
+	Kept     int // results before a restart
+}
+
+// Full is what the names of the workloads say.
+var Full = Size{Visitors: 10_000, Kept: 100_000}
+
 // All are all groups, in the order of the report.
-func All() bench.Groups {
+func All(size Size) bench.Groups {
 	return bench.Groups{
-		{Name: "servers", Workloads: func() []bench.Workload { return slices.Concat(Caches(), Sessions(), Files(), Restarts()) }},
+		{Name: "servers", Workloads: func() []bench.Workload {
+			return slices.Concat(Caches(), Sessions(size.Visitors), Files(), Restarts(size.Kept))
+		}},
 		{Name: "cluster", Workloads: Cluster},
 	}
 }
