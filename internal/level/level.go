@@ -19,7 +19,8 @@ type Cache struct {
 	Group, Name string
 	Key, Result reflect.Type
 	Observer    observe.Observer
-	Batch       bool // it loads several keys at a time
+	Batch       bool          // it loads several keys at a time
+	Stale       time.Duration // for how long the memory may serve a result when it is fresh no more
 }
 
 // Level keeps the results of a cache. No method fails: what cannot be had is a
@@ -38,9 +39,9 @@ type Level interface {
 	// Put keeps a result that comes from elsewhere.
 	Put(ctx context.Context, k Key, r Result)
 	// Delete drops a result, and takes from loads that have begun the right to store
-	// theirs. ClearTag and Clear do so for all with a tag, and for all.
+	// theirs. ClearTag and Clear do so for all with one of the tags, and for all.
 	Delete(ctx context.Context, k Key)
-	ClearTag(ctx context.Context, tag string)
+	ClearTag(ctx context.Context, tags ...string)
 	Clear(ctx context.Context)
 	// Watch has m told of what other processes change until Close, and reports
 	// whether they can be heard. Sum is what m knows a key by.

@@ -296,7 +296,8 @@ func (t *Tier) record(tk *ticket, r level.Result) (rec *record, expires time.Tim
 		rec.modify = r.Modified.UnixNano()
 	}
 	if r.Fresh != forever {
-		expires = time.Now().Add(r.Fresh - r.Age)
+		// Whoever watches the store is told when it expires there, and drops it.
+		expires = time.Now().Add(r.Fresh - r.Age).Add(t.cfg.Stale)
 	}
 	return rec, expires, nil
 }
@@ -368,9 +369,12 @@ func (t *Tier) Delete(ctx context.Context, k level.Key) {
 	t.invalidate(ctx, t.cfg.Budget, "delete", invalidation{name: t.name(k)})
 }
 
-// ClearTag is Delete for all results with a tag.
-func (t *Tier) ClearTag(ctx context.Context, tag string) {
-	t.invalidate(ctx, t.cfg.Budget, "clear", invalidation{tag: tag, isTag: true})
+// ClearTag is Delete for all results with one of the tags.
+func (t *Tier) ClearTag(ctx context.Context, tags ...string) {
+	for _, tag := range tags {
+		t.pending.add(invalidation{tag: tag, isTag: true})
+	}
+	t.catchUp(ctx, "clear", t.cfg.Budget)
 }
 
 // Clear is Delete for all results.

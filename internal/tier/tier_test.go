@@ -675,3 +675,30 @@ func FuzzStoredBytes(f *testing.F) {
 		}
 	})
 }
+
+// The news that something has expired would take it from memories that serve it still.
+func TestWhatIsServedWhenItIsStaleStaysInTheStoreUntilThen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memory(t)
+		tr, _ := on(t, s, func(c *tier.Config) { c.Stale = time.Hour })
+		r := result(1)
+		r.Fresh, r.Age = time.Minute, time.Second
+		load(t, tr, "k", r)
+		stored := func() (n int) {
+			for range s.Scan(t.Context(), "cache/g/c/r/") {
+				n++
+			}
+			return n
+		}
+		time.Sleep(time.Minute)
+		wants(t, tr, "k", -1)
+		if stored() != 1 {
+			t.Error("it is not there while it may be served stale")
+		}
+		time.Sleep(time.Hour)
+		if stored() != 0 {
+			t.Error("it is there for longer than that")
+		}
+	})
+}

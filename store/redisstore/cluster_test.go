@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -106,6 +107,38 @@ func TestWhatOneProcessChangesLeavesTheMemoryOfTheOther(t *testing.T) {
 				t.Error("the other still has it")
 			}
 		})
+	}
+}
+
+func TestStaleResultsAreServedWhenTheServerHasDroppedThem(t *testing.T) {
+	t.Parallel()
+	var down atomic.Bool
+	load := func(_ context.Context, n int) (int64, error) {
+		if n == 7 && down.Load() {
+			return 0, errors.New("the origin is down")
+		}
+		return int64(n) * int64(n), nil
+	}
+	const ttl = 2 * time.Second
+	server := redistest.Start(t)
+	cfg := cachedata.Config{TTL: ttl, Stale: cachedata.StaleConfig{OnError: time.Hour}}
+	one := cacheOn(t, open(t, dial(t, server.Addr), "app"), cfg, persist.Config{Budget: time.Minute}, load)
+	other := cacheOn(t, open(t, dial(t, server.Addr), "app"), cfg, persist.Config{Budget: time.Minute}, load)
+	for _, c := range []*squares{one, other} {
+		if _, err := c.Get(t.Context(), 7); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one.hears(t, other)
+	other.hears(t, one) // and of all that was stored before
+	for both := false; !both; _, both = one.Peek(t.Context(), 7) { // else the other has just loaded it again
+		one.holds(t, 7)
+		other.holds(t, 7)
+	}
+	down.Store(true)
+	time.Sleep(ttl + time.Second) // the server looks for what has expired ten times a second
+	for _, c := range []*squares{one, other} {
+		c.wants(t, 7, cachedata.FailSafe)
 	}
 }
 
