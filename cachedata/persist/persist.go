@@ -22,8 +22,11 @@
 // was loaded before, by any process. If the store is away they are done later, by
 // this process and before it reads anything from there; if the process ends before
 // that, they are lost, and TTLs bound what is served. They reach the memory of other
-// processes only as TTLs end. ClearFunc clears the whole cache in the store, since
-// keys are not decoded there.
+// processes if the store is a [store.Watcher], such as redisstore; else only as TTLs
+// end. Two caches with the same names of group and cache are two processes to the
+// store, and need a store each, since it does not tell of changes that were made
+// through itself. ClearFunc clears the whole cache in the store, since keys are not
+// decoded there.
 //
 // # Times
 //

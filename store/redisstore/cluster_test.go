@@ -3,6 +3,8 @@ package redisstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -130,7 +132,7 @@ func TestStaleResultsAreServedWhenTheServerHasDroppedThem(t *testing.T) {
 		}
 	}
 	one.hears(t, other)
-	other.hears(t, one) // and of all that was stored before
+	other.hears(t, one)                                            // and of all that was stored before
 	for both := false; !both; _, both = one.Peek(t.Context(), 7) { // else the other has just loaded it again
 		one.holds(t, 7)
 		other.holds(t, 7)
@@ -139,6 +141,38 @@ func TestStaleResultsAreServedWhenTheServerHasDroppedThem(t *testing.T) {
 	time.Sleep(ttl + time.Second) // the server looks for what has expired ten times a second
 	for _, c := range []*squares{one, other} {
 		c.wants(t, 7, cachedata.FailSafe)
+	}
+}
+
+// A full server has no room for what a process has loaded, but others hear of its
+// deletes and clears.
+func TestDeletesAndClearsAreHeardOverAFullServer(t *testing.T) {
+	t.Parallel()
+	load := func(ctx context.Context, n int) (int64, error) {
+		cachedata.LoadingFrom(ctx).AddTags("t")
+		return int64(n) * int64(n), nil
+	}
+	server := redistest.Start(t, "--maxmemory", "5mb", "--maxmemory-policy", "noeviction")
+	one, other := twoNodes(t, server.Addr, load)
+	client := dial(t, server.Addr)
+	for n, size := 0, 100<<10; size > 0; n++ {
+		if client.Do(t.Context(), client.B().Set().Key(fmt.Sprint("ballast ", n)).Value(strings.Repeat("x", size)).Build()).Error() != nil {
+			size /= 10
+		}
+	}
+	for name, change := range map[string]func() error{
+		"delete": func() error { return one.Delete(t.Context(), 7) },
+		"clear":  func() error { return one.Clear(t.Context()) },
+		"tag":    func() error { return one.ClearTag(t.Context(), "t") },
+	} {
+		one.holds(t, 7)
+		other.holds(t, 7)
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if !other.forgets(7) {
+			t.Errorf("%s: the other has not heard of it", name)
+		}
 	}
 }
 
