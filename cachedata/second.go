@@ -36,7 +36,10 @@ func newSecondLevel(c *core) (*secondLevel, error) {
 	if c.cfg.Scope == Session {
 		return nil, errors.New("a Store is set, and the results are those of sessions, which end with the process: use the scope Global, or leave Store out")
 	}
-	kept, err := c.cfg.Store(level.Cache{Group: c.group.Name(), Name: c.name, Key: c.key.Type, Result: c.result.Type, Observer: c.observer, Batch: c.fns.many != nil})
+	kept, err := c.cfg.Store(level.Cache{
+		Group: c.group.Name(), Name: c.name, Key: c.key.Type, Result: c.result.Type, Observer: c.observer,
+		Batch: c.fns.many != nil,
+	})
 	if err != nil {
 		return nil, linewise.Prefix("Store: ", err)
 	}
@@ -237,32 +240,33 @@ func (s *secondLevel) drop(ctx context.Context, p *slot, change func()) {
 	})
 }
 
-// clear drops everything, or what has one of the tags, and has nothing read or stored
-// until ended is called.
-func (s *secondLevel) clear(ctx context.Context, tags []string) (ended func()) {
-	s.clears.Add(1)
-	ctx = context.WithoutCancel(ctx)
+// clear drops everything, or what has one of the tags.
+func (s *secondLevel) clear(ctx context.Context, tags []string) {
 	if tags == nil {
 		s.kept.Clear(ctx)
+	} else {
+		s.kept.ClearTag(ctx, tags...)
 	}
-	for _, tag := range tags {
-		s.kept.ClearTag(ctx, tag)
-	}
-	return func() { s.clears.Add(-1) }
 }
 
-// clearing tells the stores of these caches of a clear, and returns what is to be
-// called when it has been done in memory. No tags: of everything.
+// clearing tells the stores of these caches of a clear, all at a time: one that is
+// away holds it no longer than many. Nothing is read from them or stored until ended
+// is called, when it has been done in memory. No tags: of everything.
 func clearing(ctx context.Context, tags []string, cores ...*core) (ended func()) {
-	var all []func()
+	ctx = context.WithoutCancel(ctx)
+	var told sync.WaitGroup
+	var all []*secondLevel
 	for _, c := range cores {
-		if c.second != nil {
-			all = append(all, c.second.clear(ctx, tags))
+		if s := c.second; s != nil {
+			all = append(all, s)
+			s.clears.Add(1)
+			told.Go(func() { s.clear(ctx, tags) })
 		}
 	}
+	told.Wait()
 	return func() {
-		for _, end := range all {
-			end()
+		for _, s := range all {
+			s.clears.Add(-1)
 		}
 	}
 }

@@ -76,7 +76,9 @@ type Listener struct {
 	// reason.
 	Lost func(err error)
 	// Changed says that the value of a key was written or deleted, has expired or
-	// was evicted. Several changes of a key may be told once.
+	// was evicted; also that a key was deleted which was absent, since whoever
+	// listens may have a value that the store has not. Several changes of a key may
+	// be told once.
 	Changed func(key string)
 }
 

@@ -357,6 +357,33 @@ func TestAStoreThatIsAwayCostsACallItsBudgetAtMost(t *testing.T) {
 	})
 }
 
+func TestAClearCostsItsBudgetHoweverManyCachesAndTagsItHas(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const budget = 100 * time.Millisecond
+		s := storetest.Faulty(keeper(t), storetest.Fault{Hang: true, Times: -1})
+		p := run(t, s, cachedata.Config{}, persist.Config{Budget: budget})
+		for i := range 5 {
+			load := func(context.Context, string) (int, error) { return 1, nil }
+			if _, err := cachedata.New(fmt.Sprint("more ", i), load, cachedata.Config{Group: p.group, Store: persist.In(s, persist.Config{Budget: budget})}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, clear := range map[string]func() error{
+			"tags":  func() error { return p.group.ClearTag(t.Context(), "a", "b", "c") },
+			"group": func() error { return p.group.Clear(t.Context()) },
+		} {
+			began := time.Now()
+			if err := clear(); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(began); took != budget {
+				t.Errorf("%s: it took %v, want %v", name, took, budget)
+			}
+		}
+	})
+}
+
 func TestWritesBehindAreDoneWhenTheCacheIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -38,9 +38,9 @@ type Level interface {
 	// Put keeps a result that comes from elsewhere.
 	Put(ctx context.Context, k Key, r Result)
 	// Delete drops a result, and takes from loads that have begun the right to store
-	// theirs. ClearTag and Clear do so for all with a tag, and for all.
+	// theirs. ClearTag and Clear do so for all with one of the tags, and for all.
 	Delete(ctx context.Context, k Key)
-	ClearTag(ctx context.Context, tag string)
+	ClearTag(ctx context.Context, tags ...string)
 	Clear(ctx context.Context)
 	// Watch has m told of what other processes change until Close, and reports
 	// whether they can be heard. Sum is what m knows a key by.

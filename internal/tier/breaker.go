@@ -21,6 +21,8 @@ type breaker struct {
 	since    time.Time // when it opened
 	trying   bool      // a call that decides runs
 
+	unwritten int // results in a row that could not be written, while the store can be read
+
 	failed, skipped uint64 // in all
 }
 
@@ -94,6 +96,19 @@ func (b *breaker) stats() level.Stats {
 	return level.Stats{Errors: b.failed, Skipped: b.skipped, Down: b.failures >= opensAt}
 }
 
+// written notes whether a result could be written, and reports whether this is to be
+// told: a store that can be read has the breaker never open.
+func (b *breaker) written(failed bool) (tell bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !failed {
+		b.unwritten = 0
+		return false
+	}
+	b.unwritten++
+	return b.unwritten == opensAt && b.failures < opensAt
+}
+
 // errSlow says that the store did not answer within the budget.
 var errSlow = errors.New("the store did not answer in time")
 
@@ -153,6 +168,9 @@ func do[T any](ctx context.Context, t *Tier, op string, budget time.Duration, f 
 	}
 	if opens {
 		t.tell(ctx, op, time.Since(began), fmt.Errorf("the store has failed %d times in a row, and is left alone for a while: %w", opensAt, a.err))
+	}
+	if op == "put" && t.breaker.written(a.err != nil && !full) {
+		t.tell(ctx, op, time.Since(began), fmt.Errorf("results could not be stored %d times in a row: %w", opensAt, a.err))
 	}
 	return a.v, a.err == nil
 }

@@ -148,6 +148,15 @@ func (t *Tier) raise(ctx context.Context, tag string, m mark, expires time.Time,
 		if ok && next == at.mark && until.Equal(it.Expires) {
 			return nil
 		}
+		if ok && next.life != at.life { // m is of a life that is over, or the mark is
+			now, err := t.read(ctx, t.clockKey)
+			if err != nil {
+				return err
+			}
+			if c, ok := decodeClock(now); !ok || c.life != m.life {
+				return nil // nothing of that life is believed any more
+			}
+		}
 		_, err = t.swap.Swap(ctx, key, it.Version, store.Item{Value: clock{mark: next}.encode(), Expires: until})
 		if !overtaken(err) {
 			return err

@@ -107,7 +107,9 @@ func (t *Tier) carryOut(ctx context.Context, i invalidation) error {
 		fallthrough
 	default:
 		if err = t.clearAll(ctx); errors.Is(err, store.ErrFull) {
-			return t.store.Delete(ctx, t.clockKey) // whoever makes one begins a new life
+			if err = t.store.Delete(ctx, t.clockKey); err == nil { // whoever makes one begins a new life
+				err = t.ring(ctx, "")
+			}
 		}
 	}
 	return err

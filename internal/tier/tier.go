@@ -368,9 +368,12 @@ func (t *Tier) Delete(ctx context.Context, k level.Key) {
 	t.invalidate(ctx, t.cfg.Budget, "delete", invalidation{name: t.name(k)})
 }
 
-// ClearTag is Delete for all results with a tag.
-func (t *Tier) ClearTag(ctx context.Context, tag string) {
-	t.invalidate(ctx, t.cfg.Budget, "clear", invalidation{tag: tag, isTag: true})
+// ClearTag is Delete for all results with one of the tags.
+func (t *Tier) ClearTag(ctx context.Context, tags ...string) {
+	for _, tag := range tags {
+		t.pending.add(invalidation{tag: tag, isTag: true})
+	}
+	t.catchUp(ctx, "clear", t.cfg.Budget)
 }
 
 // Clear is Delete for all results.

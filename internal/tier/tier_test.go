@@ -675,3 +675,90 @@ func FuzzStoredBytes(f *testing.F) {
 		}
 	})
 }
+
+// The news that something has expired would take it from memories that serve it still.
+func TestWhatIsServedWhenItIsStaleStaysInTheStoreUntilThen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memory(t)
+		tr, _ := on(t, s, nil)
+		r := result(1)
+		r.Fresh, r.Age, r.Spare = time.Minute, time.Second, time.Hour
+		load(t, tr, "k", r)
+		stored := func() (n int) {
+			for range s.Scan(t.Context(), "cache/g/c/r/") {
+				n++
+			}
+			return n
+		}
+		time.Sleep(time.Minute)
+		wants(t, tr, "k", 1)
+		if stored() != 1 {
+			t.Error("it is not there while it may be served stale")
+		}
+		time.Sleep(time.Hour)
+		if stored() != 0 {
+			t.Error("it is there for longer than that")
+		}
+	})
+}
+
+// hooked is a store of which something is done after each Swap.
+type hooked struct {
+	*memstore.Store
+	after func(key string)
+}
+
+func (h *hooked) Swap(ctx context.Context, key string, old uint64, it store.Item) (uint64, error) {
+	version, err := h.Store.Swap(ctx, key, old, it)
+	if h.after != nil {
+		h.after(key)
+	}
+	return version, err
+}
+
+// A process that is slow to note a clear of a tag does not undo those that came later.
+func TestAClearOfATagThatIsLateHidesNoLaterOne(t *testing.T) {
+	t.Parallel()
+	s := memory(t)
+	slow := &hooked{Store: s}
+	late, _ := on(t, slow, nil)
+	other, _ := on(t, s, nil)
+	for i := range 3 { // clears in this life
+		other.ClearTag(t.Context(), fmt.Sprint(i))
+	}
+	var before level.Ticket
+	slow.after = func(key string) {
+		slow.after = nil
+		if key != "cache/g/c/clock" {
+			t.Errorf("%s is written first", key)
+		}
+		other.Clear(t.Context())
+		_, before = get(t, other, "k")
+		other.ClearTag(t.Context(), "t")
+	}
+	late.ClearTag(t.Context(), "t")
+	other.Store(t.Context(), before, result(1, "t"))
+	wants(t, other, "k", -1)
+	load(t, other, "k", result(2, "t"))
+	wants(t, other, "k", 2)
+}
+
+func TestAStoreThatCanOnlyBeReadIsTold(t *testing.T) {
+	t.Parallel()
+	inner := memory(t)
+	s := storetest.Faulty(inner)
+	tr, events := on(t, s, nil)
+	load(t, tr, "k", result(1))
+	s.Inject(storetest.Fault{Op: "swap", Err: errors.New("read only"), Times: -1})
+	for i := range 10 {
+		load(t, tr, fmt.Sprint(i), result(i))
+	}
+	wants(t, tr, "k", 1)
+	if all := events.Events(); len(all) != 1 || !strings.Contains(fmt.Sprint(all[0].(observe.StoreFailure).Err), "read only") {
+		t.Errorf("events: %v, want one", all)
+	}
+	s.Heal()
+	load(t, tr, "7", result(7))
+	wants(t, tr, "7", 7)
+}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/store"
@@ -19,13 +18,11 @@ const (
 	ofBells   = "bell/"
 )
 
-// bellLives is how long the bell of a clear may stay if it is not taken away.
-const bellLives = time.Minute
-
 // ring has those who watch the store hear of a clear: of all, or of a tag. The marks
 // of clears do not say it, since they are written on other occasions too.
 //
-// A bell is a key that comes and goes. What it has told is in the marks already.
+// A bell is a key that is deleted without ever being there, for which also a store
+// that is full has room. What it has told is in the marks already.
 func (t *Tier) ring(ctx context.Context, tag string) error {
 	if !t.watched {
 		return nil
@@ -33,11 +30,7 @@ func (t *Tier) ring(ctx context.Context, tag string) error {
 	if len(tag) > longestTag {
 		tag = "" // its name is not to be had from a key
 	}
-	bell := t.prefix + ofBells + tag
-	if err := t.store.Put(ctx, bell, store.Item{Expires: time.Now().Add(bellLives)}); err != nil {
-		return err
-	}
-	return t.store.Delete(ctx, bell)
+	return t.store.Delete(ctx, t.prefix+ofBells+tag)
 }
 
 // Watch implements level.Level.

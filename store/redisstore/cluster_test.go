@@ -3,6 +3,8 @@ package redisstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -107,6 +109,70 @@ func TestWhatOneProcessChangesLeavesTheMemoryOfTheOther(t *testing.T) {
 				t.Error("the other still has it")
 			}
 		})
+	}
+}
+
+func TestStaleResultsAreServedWhenTheServerHasDroppedThem(t *testing.T) {
+	t.Parallel()
+	var down atomic.Bool
+	load := func(_ context.Context, n int) (int64, error) {
+		if n == 7 && down.Load() {
+			return 0, errors.New("the origin is down")
+		}
+		return int64(n) * int64(n), nil
+	}
+	const ttl = 2 * time.Second
+	server := redistest.Start(t)
+	cfg := cachedata.Config{TTL: ttl, Stale: cachedata.StaleConfig{OnError: time.Hour}}
+	one := cacheOn(t, open(t, dial(t, server.Addr), "app"), cfg, persist.Config{Budget: time.Minute}, load)
+	other := cacheOn(t, open(t, dial(t, server.Addr), "app"), cfg, persist.Config{Budget: time.Minute}, load)
+	for _, c := range []*squares{one, other} {
+		if _, err := c.Get(t.Context(), 7); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one.hears(t, other)
+	other.hears(t, one)                                            // and of all that was stored before
+	for both := false; !both; _, both = one.Peek(t.Context(), 7) { // else the other has just loaded it again
+		one.holds(t, 7)
+		other.holds(t, 7)
+	}
+	down.Store(true)
+	time.Sleep(ttl + time.Second) // the server looks for what has expired ten times a second
+	for _, c := range []*squares{one, other} {
+		c.wants(t, 7, cachedata.FailSafe)
+	}
+}
+
+// A full server has no room for what a process has loaded, but others hear of its
+// deletes and clears.
+func TestDeletesAndClearsAreHeardOverAFullServer(t *testing.T) {
+	t.Parallel()
+	load := func(ctx context.Context, n int) (int64, error) {
+		cachedata.LoadingFrom(ctx).AddTags("t")
+		return int64(n) * int64(n), nil
+	}
+	server := redistest.Start(t, "--maxmemory", "5mb", "--maxmemory-policy", "noeviction")
+	one, other := twoNodes(t, server.Addr, load)
+	client := dial(t, server.Addr)
+	for n, size := 0, 100<<10; size > 0; n++ {
+		if client.Do(t.Context(), client.B().Set().Key(fmt.Sprint("ballast ", n)).Value(strings.Repeat("x", size)).Build()).Error() != nil {
+			size /= 10
+		}
+	}
+	for name, change := range map[string]func() error{
+		"delete": func() error { return one.Delete(t.Context(), 7) },
+		"clear":  func() error { return one.Clear(t.Context()) },
+		"tag":    func() error { return one.ClearTag(t.Context(), "t") },
+	} {
+		one.holds(t, 7)
+		other.holds(t, 7)
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if !other.forgets(7) {
+			t.Errorf("%s: the other has not heard of it", name)
+		}
 	}
 }
 

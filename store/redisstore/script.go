@@ -79,9 +79,11 @@ end
 return write(tonumber(ARGV[2]), ARGV[3])`)
 
 	deleteScript = rueidis.NewLuaScript(functions + `
-if redis.call('UNLINK', KEYS[1]) == 1 then
-	mark()
+if redis.call('UNLINK', KEYS[1]) == 0 then
+	redis.call('SET', KEYS[1], '') -- whoever tracks the keys hears of it
+	redis.call('UNLINK', KEYS[1])
 end
+mark()
 return '0'`)
 
 	touchScript = rueidis.NewLuaScript(functions + `

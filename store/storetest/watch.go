@@ -34,7 +34,7 @@ var sharedCases = []struct {
 }{
 	{
 		name: "every kind of change by another is told",
-		why:  "Whoever has a value in memory must hear that it was written, swapped, touched, deleted or has expired; else it serves the old one.",
+		why:  "Whoever has a value in memory must hear that it was written, swapped, touched, deleted or has expired; else it serves the old one. It may have what the store has not.",
 		run: func(t testing.TB, one, other store.Store) {
 			e := hears(t, one, "p/")
 			put(t, other, "p/written", "1")
@@ -60,6 +60,8 @@ var sharedCases = []struct {
 			}
 			remove(t, other, "p/written")
 			e.wants("p/written")
+			remove(t, other, "p/absent")
+			e.wants("p/absent")
 			putUntil(t, other, "p/ends", "1", time.Now().Add(50*time.Millisecond))
 			e.wants("p/ends")
 			e.wants("p/ends") // it has ended
