@@ -127,10 +127,10 @@ func (c *compiler) narrow(root *node) {
 	inside, elems := insideOf(all)
 	targets := map[reflect.Type]bool{}
 	for _, n := range all {
-		switch {
-		case n.role == roleSlice:
+		switch n.role {
+		case roleSlice:
 			n.leads = elems[n.elem.typ]
-		case n.role == rolePointer:
+		case rolePointer:
 			n.leads = hasSame(inside, n.typ.Elem())
 		default: // a method copies it
 			continue
