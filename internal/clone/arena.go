@@ -255,7 +255,7 @@ func (a *arena) block(p unsafe.Pointer, stride uintptr, count, total int, s *sta
 		return
 	}
 	if s.tree && total > 0 && a.inOne(p, stride, count) {
-		a.whole(p, stride, count, total, s)
+		a.copyBlock(p, stride, count, total, s)
 		return
 	}
 	a.carve(a, p, stride, count, total)
@@ -281,8 +281,8 @@ func (a *arena) inOne(p unsafe.Pointer, stride uintptr, count int) bool {
 	return true
 }
 
-// whole copies the block in which the small fields of count structs at p are.
-func (a *arena) whole(p unsafe.Pointer, stride uintptr, count, total int, s *state) {
+// copyBlock copies the block in which the small fields of count structs at p are.
+func (a *arena) copyBlock(p unsafe.Pointer, stride uintptr, count, total int, s *state) {
 	size := a.of.elem.typ.Size()
 	var block unsafe.Pointer
 	done := 0

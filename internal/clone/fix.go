@@ -196,8 +196,8 @@ func (n *node) fixMap(p unsafe.Pointer, s *state) {
 		return
 	}
 	var made unsafe.Pointer
-	if n.whole != nil {
-		made = n.whole(old)
+	if n.cloneMap != nil {
+		made = n.cloneMap(old)
 	} else {
 		made = n.mk(length)
 	}
@@ -205,7 +205,7 @@ func (n *node) fixMap(p unsafe.Pointer, s *state) {
 		s.seen.put(slot, old, n.dom.id, made)
 	}
 	*(*unsafe.Pointer)(p) = made
-	if length == 0 || n.whole != nil {
+	if length == 0 || n.cloneMap != nil {
 		return
 	}
 	if n.deep && !s.deeper(n) {

@@ -51,13 +51,13 @@ type node struct {
 	holds   bool // pointers may lead into the middle of what a value refers to; see notes
 	leads   bool // a value may lead into the middle of what another one refers to
 
-	outs   []part                                           // what of a value may refer to memory outside of it
-	mem    memory                                           // typed memory for values of typ
-	fix    func(p unsafe.Pointer, s *state)                 // replaces the references in the shallow copy at p; nil when flat
-	inside func(p unsafe.Pointer, count int, s *state)      // slice: how its elements are copied, if not each by itself
-	whole  func(src unsafe.Pointer) unsafe.Pointer          // map without references: a copy of it
-	mk     func(n int) unsafe.Pointer                       // other maps: a new one with room for n
-	put    func(dst, src unsafe.Pointer, n *node, s *state) // other maps: copies the entries of src into dst
+	outs     []part                                           // what of a value may refer to memory outside of it
+	mem      memory                                           // typed memory for values of typ
+	fix      func(p unsafe.Pointer, s *state)                 // replaces the references in the shallow copy at p; nil when flat
+	inside   func(p unsafe.Pointer, count int, s *state)      // slice: how its elements are copied, if not each by itself
+	cloneMap func(src unsafe.Pointer) unsafe.Pointer          // map without references: a copy of it
+	mk       func(n int) unsafe.Pointer                       // other maps: a new one with room for n
+	put      func(dst, src unsafe.Pointer, n *node, s *state) // other maps: copies the entries of src into dst
 }
 
 // edge is a field of a struct.

@@ -64,9 +64,9 @@ func (u *Untyped) CopyInside(dst, src unsafe.Pointer) (links Links, err error) {
 	return links, err
 }
 
-// whole returns an error for a value, that at v, in which a pointer leads into the middle of something else of it: for a way
+// checkWhole returns an error for a value, that at v, in which a pointer leads into the middle of something else of it: for a way
 // of copying that would make two places of one.
-func (u *Untyped) whole(v unsafe.Pointer) error {
+func (u *Untyped) checkWhole(v unsafe.Pointer) error {
 	if !u.inside {
 		return nil
 	}
@@ -198,7 +198,7 @@ func (s *state) findBlocks(n *node, p unsafe.Pointer) bool {
 		w.later = w.later[:len(w.later)-1]
 		w.values(l.n, l.p, l.count)
 	}
-	inside, err := w.join()
+	inside, err := w.merge()
 	s.seen = w.seen
 	s.seen.reset()
 	if s.spare = w.blocks; inside || cap(s.spare) > maxSpare {
@@ -366,9 +366,9 @@ func (b byAddress) Less(i, j int) bool {
 	return b[i].lo < b[j].lo || b[i].lo == b[j].lo && b[i].hi > b[j].hi
 }
 
-// join makes one block of those that lie in each other or overlap, and reports whether a pointer led to one of them.
+// merge makes one block of those that lie in each other or overlap, and reports whether a pointer led to one of them.
 // Slices alone do not count: each is a value of its own.
-func (w *blockWalk) join() (inside bool, _ *ValueError) {
+func (w *blockWalk) merge() (inside bool, _ *ValueError) {
 	sort.Sort(byAddress(w.blocks))
 	joined := w.blocks[:0] // it never gets ahead of what is read
 	var target uintptr     // where the targets of pointers end

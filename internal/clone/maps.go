@@ -31,7 +31,7 @@ func isInteger(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Ui
 // linkValues chooses by the shape of the values, as few shapes as serve the usual maps: each is code of its own.
 func linkValues[K comparable](n *node, elem reflect.Type) {
 	if n.elem.flat {
-		n.whole = wholeOf[K](elem)
+		n.cloneMap = mapCloneOf[K](elem)
 		return
 	}
 	switch elem.Kind() {
@@ -44,45 +44,45 @@ func linkValues[K comparable](n *node, elem reflect.Type) {
 	}
 }
 
-// wholeOf returns how maps of flat values are copied in one step, or nil.
-func wholeOf[K comparable](elem reflect.Type) func(unsafe.Pointer) unsafe.Pointer {
+// mapCloneOf returns how maps of flat values are copied in one step, or nil.
+func mapCloneOf[K comparable](elem reflect.Type) func(unsafe.Pointer) unsafe.Pointer {
 	if !raw.HasPointers(elem) {
 		switch layout := [2]uintptr{elem.Size(), uintptr(elem.Align())}; layout {
 		case [2]uintptr{0, 1}:
-			return whole[K, struct{}]
+			return mapClone[K, struct{}]
 		case [2]uintptr{1, 1}:
-			return whole[K, uint8]
+			return mapClone[K, uint8]
 		case [2]uintptr{4, 4}:
-			return whole[K, uint32]
+			return mapClone[K, uint32]
 		case [2]uintptr{8, unsafe.Alignof(uint64(0))}:
-			return whole[K, uint64]
+			return mapClone[K, uint64]
 		case [2]uintptr{16, unsafe.Alignof(uint64(0))}:
-			return whole[K, [2]uint64]
+			return mapClone[K, [2]uint64]
 		}
 		return nil
 	}
 	switch elem.Kind() {
 	case reflect.String:
-		return whole[K, string]
+		return mapClone[K, string]
 	case reflect.Slice:
-		return whole[K, []byte]
+		return mapClone[K, []byte]
 	case reflect.Pointer, reflect.Map:
-		return whole[K, unsafe.Pointer]
+		return mapClone[K, unsafe.Pointer]
 	case reflect.Interface:
-		return whole[K, any]
+		return mapClone[K, any]
 	}
 	return nil
 }
 
-// whole copies a map as a map[K]V. That is sound where the key kinds are the same (string, integers of one
+// mapClone copies a map as a map[K]V. That is sound where the key kinds are the same (string, integers of one
 // size), so that the hash is the same, and the values have one size, alignment and pointer layout: the two map types
 // then have equivalent memory layouts, and a map does not know its type.
-func whole[K comparable, V any](src unsafe.Pointer) unsafe.Pointer {
+func mapClone[K comparable, V any](src unsafe.Pointer) unsafe.Pointer {
 	m := maps.Clone(*(*map[K]V)(unsafe.Pointer(&src)))
 	return *(*unsafe.Pointer)(unsafe.Pointer(&m))
 }
 
-// linkEntries makes n's maps be filled as map[K]V, which is sound as whole is.
+// linkEntries makes n's maps be filled as map[K]V, which is sound as mapClone is.
 func linkEntries[K comparable, V any](n *node) {
 	n.mk = func(length int) unsafe.Pointer {
 		m := make(map[K]V, length)

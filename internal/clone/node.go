@@ -20,7 +20,7 @@ func (u *Untyped) Root() Node { return Node{u.root} }
 
 // Whole returns an error if the value at src has a pointer into the middle of
 // something that is part of it too.
-func (u *Untyped) Whole(src unsafe.Pointer) error { return u.whole(src) }
+func (u *Untyped) Whole(src unsafe.Pointer) error { return u.checkWhole(src) }
 
 // Type returns the type.
 func (n Node) Type() reflect.Type { return n.n.typ }

@@ -50,7 +50,7 @@ func (t *notes) add(n *node, p unsafe.Pointer, size int, tag uint64) {
 // meet reports whether a pointer may lead into the middle of what another reference leads to. Slices that overlap do not
 // count.
 func (t *notes) meet() bool {
-	regions, met := join(t.holders)
+	regions, met := mergeExtents(t.holders)
 	for i := 0; i < len(t.targets) && !met; i++ {
 		met = meets(regions, &t.targets[i])
 	}
@@ -68,8 +68,8 @@ func (t *notes) reset() {
 // severalTags is the tag of memory that several references lead to.
 const severalTags = ^uint64(0) >> 1
 
-// join sorts the extents and makes one of those that overlap. met: a pointer leads to one of these.
-func join(all []extent) (regions []extent, met bool) {
+// mergeExtents sorts the extents and makes one of those that overlap. met: a pointer leads to one of these.
+func mergeExtents(all []extent) (regions []extent, met bool) {
 	sortExtents(all)
 	regions = all[:0] // it never gets ahead of what is read
 	for _, e := range all {
@@ -127,10 +127,10 @@ func (c *compiler) narrow(root *node) {
 	inside, elems := insideOf(all)
 	targets := map[reflect.Type]bool{}
 	for _, n := range all {
-		switch {
-		case n.role == roleSlice:
+		switch n.role {
+		case roleSlice:
 			n.leads = elems[n.elem.typ]
-		case n.role == rolePointer:
+		case rolePointer:
 			n.leads = hasSame(inside, n.typ.Elem())
 		default: // a method copies it
 			continue

@@ -169,11 +169,11 @@ type call struct {
 	done chan struct{}
 
 	// Guarded by the shard's lock.
-	waiting int         // callers who wait
-	callers int         // callers who ever waited
-	over    bool        // committed or failed: nobody leaves any more
-	alarm   *time.Timer // nil, or goes off when the call has been waited for too long
-	taken   string      // why the call is no longer the key's own
+	waiting    int         // callers who wait
+	callers    int         // callers who ever waited
+	over       bool        // committed or failed: nobody leaves any more
+	alarm      *time.Timer // nil, or goes off when the call has been waited for too long
+	detachedBy string      // why the call is no longer the key's own
 
 	loaded answer // what the load says; nobody else's until the call is over
 	answer        // written before done is closed, read after
@@ -307,7 +307,7 @@ func (t *Table) Start(ctx context.Context, key Key, terms Terms, work Work, ende
 	r.waiting.Add(1) // for ever
 	r.ended = ended
 	if c := s.calls[key]; c != nil {
-		s.take(c, "clear")
+		s.detach(c, "clear")
 	}
 	s.open(key, r, work)
 	go t.load(r, nil)
@@ -348,10 +348,10 @@ func (s *shard) enter(key Key, at Mark, outside bool) *call {
 	case c == nil:
 		return nil
 	case c.at.Before(at):
-		s.take(c, "clear")
+		s.detach(c, "clear")
 		return nil
 	case !c.enter():
-		s.take(c, ErrAbandoned.Error())
+		s.detach(c, ErrAbandoned.Error())
 		return nil
 	}
 	c.waiting++
@@ -533,9 +533,9 @@ func (t *Table) commit(c *call) {
 	s := t.shard(c.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.take(c, "") {
+	if s.detach(c, "") {
 		if c.abandoned() {
-			c.taken = ErrAbandoned.Error()
+			c.detachedBy = ErrAbandoned.Error()
 		} else if c.err == nil {
 			c.task.Commit(c.result)
 		} else if task, ok := c.task.(Failer); ok {
@@ -563,7 +563,7 @@ func (c *call) fail(err error) { c.loaded = answer{err: err} }
 func (c *call) outcome() Outcome {
 	o := Outcome{Err: c.err, Callers: c.callers, Waiting: c.waiting}
 	if c.err == nil {
-		o.Overridden = c.taken
+		o.Overridden = c.detachedBy
 	}
 	return o
 }
@@ -618,7 +618,7 @@ func (t *Table) Override(key Key, reason string, write func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.calls[key]; c != nil {
-		s.take(c, reason)
+		s.detach(c, reason)
 	}
 	write()
 }
@@ -632,12 +632,12 @@ func (t *Table) Guard(key Key, write func()) {
 	write()
 }
 
-// take makes c no longer the call of its key, and reports whether it was.
-func (s *shard) take(c *call, reason string) bool {
+// detach makes c no longer the call of its key, and reports whether it was.
+func (s *shard) detach(c *call, reason string) bool {
 	if s.calls[c.key] != c {
 		return false
 	}
-	c.taken = reason
+	c.detachedBy = reason
 	delete(s.calls, c.key)
 	if len(s.calls) == 0 && s.peak > burst {
 		s.calls, s.peak = nil, 0
