@@ -30,11 +30,11 @@ const bareRoute = "echo alone"
 func Responses() []bench.Workload {
 	return []bench.Workload{
 		{Group: "responses", Name: "a hit of 4 KiB", Reference: bareRoute, Prepare: responseHit},
-		{Group: "responses", Name: "50 requests at once for what is missing: runs of the handler", Unit: "runs", Prepare: responsesAtOnce},
-		{Group: "responses", Name: "10 requests at once to a route of 300 ms that sets a cookie, the first burst", Unit: "ms", Once: true, Prepare: func() ([]bench.Row, error) { return responseBurst(1) }},
-		{Group: "responses", Name: "10 requests at once to a route of 300 ms that sets a cookie, the second burst", Unit: "ms", Once: true, Prepare: func() ([]bench.Row, error) { return responseBurst(2) }},
-		{Group: "responses", Name: "10 requests at once to a route that sets a cookie: visitors with the page of another", Unit: "visitors", Once: true, Prepare: responseLeak},
-		{Group: "responses", Name: "100,000 keys of 1 KiB in a cache of 8 MiB: MiB that it holds", Unit: "MiB", Once: true, Prepare: responseKeys},
+		{Group: "responses", Name: "50 requests at once for what is missing: runs of the handler", Reference: Ours, Unit: "runs", Prepare: responsesAtOnce},
+		{Group: "responses", Name: "10 requests at once to a route of 300 ms that sets a cookie, the first burst", Reference: Ours, Unit: "ms", Once: true, Prepare: func() ([]bench.Row, error) { return responseBurst(1) }},
+		{Group: "responses", Name: "10 requests at once to a route of 300 ms that sets a cookie, the second burst", Reference: Ours, Unit: "ms", Once: true, Prepare: func() ([]bench.Row, error) { return responseBurst(2) }},
+		{Group: "responses", Name: "10 requests at once to a route that sets a cookie: visitors with the page of another", Reference: Ours, Unit: "visitors", Once: true, Prepare: responseLeak},
+		{Group: "responses", Name: "100,000 keys of 1 KiB in a cache of 8 MiB: MiB that it holds", Reference: Ours, Unit: "MiB", Once: true, Prepare: responseKeys},
 	}
 }
 

@@ -42,7 +42,8 @@ func (p *page) over() bool { return p.more == nil && time.Since(p.made) >= p.ttl
 
 // usable reports whether p may be replayed or followed.
 func (p *page) usable() bool {
-	return p.holds() && !((p.strict || p.why != "") && p.over())
+	onlyFresh := p.strict || p.why != ""
+	return p.holds() && (!onlyFresh || !p.over())
 }
 
 // kinds counts the responses that were stored behind a signpost, lately.

@@ -3,6 +3,7 @@ package respcache
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 
 	"github.com/reecho-go/reecho/cachedata"
@@ -56,9 +57,7 @@ func (r *recorder) failed(err error) bool {
 func (r *recorder) instead(q *call) error {
 	h := r.under.Header()
 	clear(h)
-	for name, values := range r.before {
-		h[name] = values
-	}
+	maps.Copy(h, r.before)
 	q.host.Install(q.own, r.under)
 	return r.spare.replay(q.host.Writer(q.own), q.r)
 }
