@@ -214,7 +214,10 @@ func (l *load) Load(ctx context.Context) (any, error) {
 		return err
 	})
 	e, err := l.loaded(ctx, v, err)
-	return l.toStore(ctx, e, err)
+	if second := l.core.second; second != nil {
+		second.keep(ctx, l, e, err)
+	}
+	return e, err
 }
 
 // begin is called before the loader, and returns a key for it, of its own.

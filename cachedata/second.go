@@ -269,11 +269,3 @@ func (g *Group) cores() (all []*core) {
 	}
 	return all
 }
-
-// toStore has the store keep what l has come to.
-func (l *load) toStore(ctx context.Context, e *entry, err error) (*entry, error) {
-	if l.core.second != nil {
-		l.core.second.keep(ctx, l, e, err)
-	}
-	return e, err
-}
