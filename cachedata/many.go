@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/flight"
@@ -178,12 +179,25 @@ func (w *batchWork) Load(ctx context.Context, led []int, settle func(int, any, e
 	if errors.Is(err, ErrVisitorInGlobalLoad) {
 		from = nothing // nothing of it is kept
 	}
+	come := make([]outcome, 0, len(asked)) // of those that are being stored
+	var stored sync.WaitGroup
+	defer func() { // also if a function of the cache panics for a later key
+		stored.Wait()
+		for j, o := range come {
+			settle(asked[j], o.entry, o.err)
+		}
+	}()
 	for j, n := range asked {
 		v, err := c.answer(from, keys[j], err)
 		l := w.loads[led[n]]
 		e, err := l.loaded(ctx, v, err)
-		e, err = l.toStore(ctx, e, err)
-		settle(n, e, err)
+		if c.second == nil {
+			settle(n, e, err)
+			continue
+		}
+		come = append(come, outcome{})
+		o := &come[len(come)-1]
+		stored.Go(func() { o.entry, o.err = l.toStore(ctx, e, err) }) // all at a time, within one budget
 	}
 }
 

@@ -302,6 +302,51 @@ func TestABatchTakesFromTheStoreWhatIsThere(t *testing.T) {
 	}
 }
 
+func TestABatchIsStoredWithinOneBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		inner := keeper(t)
+		const many, budget, delay = 100, 100 * time.Millisecond, 30 * time.Millisecond
+		s := storetest.Faulty(inner, storetest.Fault{Op: "swap", Delay: delay, Times: -1})
+		load := func(_ context.Context, keys []int) (map[int]int, error) {
+			found := make(map[int]int)
+			for _, key := range keys {
+				found[key] = key
+			}
+			return found, nil
+		}
+		all := make([]int, many)
+		for i := range all {
+			all[i] = i
+		}
+		for _, want := range []struct {
+			s      store.Store
+			loads  uint64
+			within time.Duration
+		}{{s, many, budget}, {inner, 0, 0}} {
+			g, err := cachedata.NewGroup("g", cachedata.GroupConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := cachedata.NewBatch("c", load, cachedata.Config{Group: g, Store: persist.In(want.s, persist.Config{Budget: budget})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			if _, err := c.GetMany(t.Context(), all); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > want.within {
+				t.Errorf("it took %v, want %v at most", took, want.within)
+			}
+			if n := c.Stats().Loads; n != want.loads {
+				t.Errorf("%d loads, want %d", n, want.loads)
+			}
+			_ = g.Close(t.Context()) // nothing is in flight
+		}
+	})
+}
+
 func TestNewRefusesAStoreThatCannotBeRight(t *testing.T) {
 	t.Parallel()
 	type hidden struct{ n int }
