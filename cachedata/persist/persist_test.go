@@ -414,12 +414,12 @@ func TestAClearCostsItsBudgetHoweverManyCachesAndTagsItHas(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for name, clear := range map[string]func() error{
+		for name, change := range map[string]func() error{
 			"tags":  func() error { return p.group.ClearTag(t.Context(), "a", "b", "c") },
 			"group": func() error { return p.group.Clear(t.Context()) },
 		} {
 			began := time.Now()
-			if err := clear(); err != nil {
+			if err := change(); err != nil {
 				t.Error(err)
 			}
 			if took := time.Since(began); took != budget {

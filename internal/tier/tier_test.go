@@ -686,7 +686,10 @@ func TestWhatIsServedWhenItIsStaleStaysInTheStoreUntilThen(t *testing.T) {
 		r.Fresh, r.Age, r.Spare = time.Minute, time.Second, time.Hour
 		load(t, tr, "k", r)
 		stored := func() (n int) {
-			for range s.Scan(t.Context(), "cache/g/c/r/") {
+			for _, err := range s.Scan(t.Context(), "cache/g/c/r/") {
+				if err != nil {
+					t.Error(err)
+				}
 				n++
 			}
 			return n
