@@ -1,7 +1,6 @@
 // Command servers compares what the toolkit does with a Redis server or a file with
 // what other libraries do there, on servers that it starts itself. It is a module of
-// its own since its peers need more than twice as much to be fetched as all the
-// others.
+// its own since its peers need as much to be fetched as all the others, or more.
 //
 //	go run .                      everything, about five minutes
 //	go run . -short               everything, roughly, nothing written
