@@ -62,14 +62,14 @@ func ExampleCodec() {
 		}
 		_ = app.Close(ctx)
 	}
-	for e := range kept.Scan(ctx, "cache/app/pages/r/") {
-		fmt.Println("in the store it is small:", len(e.Value) < 1000)
+	for e, err := range kept.Scan(ctx, "cache/app/pages/r/") {
+		fmt.Println("in the store it is small:", len(e.Value) < 1000, err)
 	}
 	// Output:
 	// 15 load <nil>
 	// 50000 load <nil>
 	// 15 stored <nil>
 	// 50000 stored <nil>
-	// in the store it is small: true
-	// in the store it is small: true
+	// in the store it is small: true <nil>
+	// in the store it is small: true <nil>
 }

@@ -21,6 +21,7 @@ type Proxy struct {
 	mu    sync.Mutex
 	open  map[net.Conn]bool
 	cut   bool
+	lost  bool          // answers are lost
 	held  chan struct{} // closed when what is held goes on; nil: nothing is
 	delay time.Duration
 }
@@ -50,8 +51,8 @@ func (p *Proxy) accept() {
 		if !p.keep(in, out) {
 			continue
 		}
-		p.wg.Go(func() { p.pass(out, in) })
-		p.wg.Go(func() { p.pass(in, out) })
+		p.wg.Go(func() { p.pass(out, in, false) })
+		p.wg.Go(func() { p.pass(in, out, true) })
 	}
 }
 
@@ -67,8 +68,8 @@ func (p *Proxy) keep(in, out net.Conn) bool {
 	return true
 }
 
-// pass copies until one of the two ends.
-func (p *Proxy) pass(to, from net.Conn) {
+// pass copies, what the server answers or what it is asked, until one of the two ends.
+func (p *Proxy) pass(to, from net.Conn, answers bool) {
 	defer func() {
 		_, _ = to.Close(), from.Close()
 		p.mu.Lock()
@@ -82,17 +83,21 @@ func (p *Proxy) pass(to, from net.Conn) {
 		if err != nil {
 			return
 		}
-		p.wait()
+		if lost := p.wait(); lost && answers {
+			return
+		}
 		if _, err := to.Write(b[:n]); err != nil {
 			return
 		}
 	}
 }
 
-// wait waits for as long as what has been read is to be kept back.
-func (p *Proxy) wait() {
+// wait waits for as long as what has been read is to be kept back, and reports whether
+// it is lost if it is an answer.
+func (p *Proxy) wait() (lost bool) {
 	p.mu.Lock()
 	held, delay := p.held, p.delay
+	lost = p.lost
 	p.mu.Unlock()
 	if held != nil {
 		<-held
@@ -100,6 +105,7 @@ func (p *Proxy) wait() {
 	if delay > 0 {
 		time.Sleep(delay)
 	}
+	return lost
 }
 
 // Delay holds what is passed on from now on for so long, in each direction.
@@ -117,6 +123,14 @@ func (p *Proxy) Cut() {
 	for c := range p.open {
 		_ = c.Close()
 	}
+}
+
+// LoseAnswers has each connection end before the next answer of the server, which
+// has done what it was asked, as long as lost is set.
+func (p *Proxy) LoseAnswers(lost bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lost = lost
 }
 
 // Hold passes nothing on, without a word, as a network does that loses everything,

@@ -44,7 +44,7 @@ func dial(t *testing.T, addr string) net.Conn {
 	return c
 }
 
-func TestAProxyPassesHoldsCutsAndMends(t *testing.T) {
+func TestAProxyPassesHoldsCutsLosesAndMends(t *testing.T) {
 	t.Parallel()
 	p, err := tcpproxy.New(echo(t))
 	if err != nil {
@@ -88,6 +88,12 @@ func TestAProxyPassesHoldsCutsAndMends(t *testing.T) {
 	if got, err := ask(dial(t, p.Addr), "again"); err != nil || got != "again\n" {
 		t.Errorf("after it was mended: %q, %v", got, err)
 	}
+
+	p.LoseAnswers(true)
+	if got, err := ask(dial(t, p.Addr), "lost"); err == nil {
+		t.Errorf("an answer that was lost is %q", got)
+	}
+	p.LoseAnswers(false)
 
 	late := dial(t, p.Addr)
 	if _, err := ask(late, "there"); err != nil {

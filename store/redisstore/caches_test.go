@@ -203,7 +203,7 @@ func TestNothingFromBeforeAClearIsInTheServer(t *testing.T) {
 	}
 	var nodes []*squares
 	for range 2 {
-		s := open(t, dial(t, p.l.Addr().String()), "app")
+		s := open(t, dial(t, p.Addr), "app")
 		nodes = append(nodes, cacheOn(t, s, cachedata.Config{MaxEntries: 1}, persist.Config{Budget: 10 * time.Second}, load))
 	}
 	direct := open(t, dial(t, server.Addr), "app")

@@ -25,12 +25,12 @@ import (
 
 func TestCallsAreLinearizable(t *testing.T) {
 	t.Parallel()
-	for name, trouble := range map[string]func(t *testing.T, server *redistest.Server, p *proxy){
-		"in peace": func(*testing.T, *redistest.Server, *proxy) {},
-		"with cuts": func(_ *testing.T, _ *redistest.Server, p *proxy) {
+	for name, trouble := range map[string]func(t *testing.T, server *redistest.Server, p proxy){
+		"in peace": func(*testing.T, *redistest.Server, proxy) {},
+		"with cuts": func(_ *testing.T, _ *redistest.Server, p proxy) {
 			p.cut()
 		},
-		"with pauses": func(t *testing.T, server *redistest.Server, _ *proxy) {
+		"with pauses": func(t *testing.T, server *redistest.Server, _ proxy) {
 			t.Helper()
 			server.Pause(t)
 			time.Sleep(20 * time.Millisecond)
@@ -44,7 +44,7 @@ func TestCallsAreLinearizable(t *testing.T) {
 				p := newProxy(t, server.Addr)
 				stores := make([]store.Store, 3)
 				for i := range stores {
-					stores[i] = open(t, dial(t, p.l.Addr().String()), "app")
+					stores[i] = open(t, dial(t, p.Addr), "app")
 				}
 				done := make(chan struct{})
 				var all sync.WaitGroup
@@ -128,7 +128,7 @@ const historyKeys = 3
 // nodes are the caches of several processes, and what they have seen.
 type nodes struct {
 	server *redistest.Server
-	proxy  *proxy // between the nodes and the server
+	proxy  proxy // between the nodes and the server
 	all    []*squares
 	heard  []*atomic.Int64 // the last marker that each node has heard of
 	direct *redisstore.Store
@@ -158,7 +158,7 @@ func newNodes(t *testing.T, count int, p persist.Config) *nodes {
 	n.direct = open(t, dial(t, n.server.Addr), "app")
 	for i := range count {
 		client := 1000 + i
-		s := open(t, dial(t, n.proxy.l.Addr().String()), "app")
+		s := open(t, dial(t, n.proxy.Addr), "app")
 		n.all = append(n.all, cacheOn(t, s, cachedata.Config{}, p, func(ctx context.Context, key int) (int64, error) {
 			cachedata.LoadingFrom(ctx).AddTags("t", fmt.Sprint("tag ", key))
 			began := n.clock.Add(1)
@@ -242,8 +242,8 @@ func TestNoNodeServesWhatWasClearedOnAnother(t *testing.T) {
 		"in peace":  func(*testing.T, *nodes, *rand.Rand) {},
 		"with cuts": func(_ *testing.T, n *nodes, _ *rand.Rand) { n.proxy.cut() },
 		"with lost replies": func(_ *testing.T, n *nodes, rng *rand.Rand) {
-			n.proxy.lose.Store(rng.IntN(2) == 0)
-			time.AfterFunc(20*time.Millisecond, func() { n.proxy.lose.Store(false) })
+			n.proxy.LoseAnswers(rng.IntN(2) == 0)
+			time.AfterFunc(20*time.Millisecond, func() { n.proxy.LoseAnswers(false) })
 		},
 		"with pauses": func(t *testing.T, n *nodes, rng *rand.Rand) {
 			t.Helper()

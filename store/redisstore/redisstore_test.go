@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"strings"
 	"sync"
@@ -17,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/reecho-go/reecho/internal/redistest"
+	"github.com/reecho-go/reecho/internal/tcpproxy"
 	"github.com/reecho-go/reecho/store"
 	"github.com/reecho-go/reecho/store/redisstore"
 	"github.com/reecho-go/reecho/store/storetest"
@@ -349,82 +348,30 @@ func TestTheCallersClientStaysOpen(t *testing.T) {
 	}
 }
 
-// proxy passes bytes on to a server, and can lose what comes back.
-type proxy struct {
-	l    net.Listener
-	lose atomic.Bool
-	mu   sync.Mutex
-	open []net.Conn
-	wg   sync.WaitGroup
-}
+// proxy is between a client and a server.
+type proxy struct{ *tcpproxy.Proxy }
 
-func newProxy(t *testing.T, to string) *proxy {
+func newProxy(t *testing.T, to string) proxy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	p, err := tcpproxy.New(to)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{l: l}
-	p.wg.Go(func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", to)
-			if err != nil {
-				_ = in.Close()
-				continue
-			}
-			p.mu.Lock()
-			p.open = append(p.open, in, out)
-			p.mu.Unlock()
-			p.wg.Go(func() {
-				_, _ = io.Copy(out, in)
-				_ = out.Close()
-			})
-			p.wg.Go(func() {
-				p.back(in, out)
-				_ = in.Close()
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		p.cut()
-		p.wg.Wait()
-	})
-	return p
+	t.Cleanup(func() { _ = p.Close() })
+	return proxy{p}
 }
 
-// back passes replies on, until one is to be lost: then it ends the connection.
-func (p *proxy) back(in, out net.Conn) {
-	b := make([]byte, 32<<10)
-	for {
-		n, err := out.Read(b)
-		if err != nil || p.lose.Load() {
-			return
-		}
-		if _, err := in.Write(b[:n]); err != nil {
-			return
-		}
-	}
-}
-
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.open {
-		_ = c.Close()
-	}
-	p.open = nil
+// cut ends all connections. New ones are made.
+func (p proxy) cut() {
+	p.Cut()
+	p.Mend()
 }
 
 func TestALostReplyIsAFaultAndTheWriteIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	p := newProxy(t, server.Addr)
-	direct, far := open(t, dial(t, server.Addr), "app"), open(t, dial(t, p.l.Addr().String()), "app")
+	direct, far := open(t, dial(t, server.Addr), "app"), open(t, dial(t, p.Addr), "app")
 	put(t, far, "a", "1")
 	before, err := far.Swap(t.Context(), "a", version(t, direct, "a"), store.Item{Value: []byte("1")}) // the server knows the script now
 	if err != nil {
@@ -433,9 +380,9 @@ func TestALostReplyIsAFaultAndTheWriteIsNotRepeated(t *testing.T) {
 	// The first thing that is lost may be the reply to a ping of the client's.
 	var it store.Item
 	for it.Version = before; it.Version == before; {
-		p.lose.Store(true)
+		p.LoseAnswers(true)
 		_, err = far.Swap(t.Context(), "a", before, store.Item{Value: []byte("2")})
-		p.lose.Store(false)
+		p.LoseAnswers(false)
 		if fault := new(store.Error); !errors.As(err, &fault) || errors.Is(err, store.ErrConflict) {
 			t.Fatalf("Swap whose reply was lost: %v, want a fault that is no conflict", err)
 		}
@@ -460,7 +407,7 @@ func TestConnectionsThatAreCutLoseNothing(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	p := newProxy(t, server.Addr)
-	far := open(t, dial(t, p.l.Addr().String()), "app")
+	far := open(t, dial(t, p.Addr), "app")
 	const writers, cuts = 8, 10
 	var last [writers]atomic.Int64
 	var faults, stop atomic.Int64

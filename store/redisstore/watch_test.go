@@ -88,25 +88,25 @@ func (l *news) until(t *testing.T, want ...string) {
 
 func TestAGapIsTold(t *testing.T) {
 	t.Parallel()
-	gaps := map[string]func(t *testing.T, server *redistest.Server, p *proxy){
-		"a cut": func(_ *testing.T, _ *redistest.Server, p *proxy) { p.cut() },
-		"a restart": func(t *testing.T, server *redistest.Server, _ *proxy) {
+	gaps := map[string]func(t *testing.T, server *redistest.Server, p proxy){
+		"a cut": func(_ *testing.T, _ *redistest.Server, p proxy) { p.cut() },
+		"a restart": func(t *testing.T, server *redistest.Server, _ proxy) {
 			t.Helper()
 			server.Restart(t)
 		},
-		"a flush": func(t *testing.T, server *redistest.Server, _ *proxy) {
+		"a flush": func(t *testing.T, server *redistest.Server, _ proxy) {
 			t.Helper()
 			c := dial(t, server.Addr)
 			if err := c.Do(t.Context(), c.B().Flushdb().Build()).Error(); err != nil {
 				t.Fatal(err)
 			}
 		},
-		"a pause": func(t *testing.T, server *redistest.Server, _ *proxy) {
+		"a pause": func(t *testing.T, server *redistest.Server, _ proxy) {
 			t.Helper()
 			server.Pause(t)
 			time.AfterFunc(3*time.Second, func() { server.Resume(t) })
 		},
-		"the connection is killed": func(t *testing.T, server *redistest.Server, _ *proxy) {
+		"the connection is killed": func(t *testing.T, server *redistest.Server, _ proxy) {
 			t.Helper()
 			c := dial(t, server.Addr)
 			if err := c.Do(t.Context(), c.B().Arbitrary("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Build()).Error(); err != nil {
@@ -119,7 +119,7 @@ func TestAGapIsTold(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
 			p := newProxy(t, server.Addr)
-			l := listening(t, open(t, dial(t, p.l.Addr().String()), "app"))
+			l := listening(t, open(t, dial(t, p.Addr), "app"))
 			l.until(t, "found")
 			put(t, open(t, dial(t, server.Addr), "app"), "a", "1")
 			l.until(t, "a")
