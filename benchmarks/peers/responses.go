@@ -2,6 +2,7 @@ package peers
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -93,7 +94,7 @@ func httpCache(route Route) (Responding, error) {
 		return body, errors.Join(err, res.Body.Close())
 	}
 	request := func(path string) *http.Request {
-		r, err := http.NewRequest(http.MethodGet, "http://example.com"+path, nil)
+		r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://example.com"+path, nil)
 		if err != nil {
 			panic(err) // of the program's own path
 		}

@@ -3,9 +3,10 @@ package workloads
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -65,15 +66,15 @@ func echoCached(cfg *respcache.Config) func(peers.Route) (peers.Responding, *res
 		}, mws...)
 		return peers.Responding{
 			Do: func(path string) ([]byte, error) {
-				w := httptest.NewRecorder()
-				e.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-				if w.Code != http.StatusOK {
-					return nil, fmt.Errorf("status %d", w.Code)
+				w := responseRead{nowhere: nowhere{}, status: http.StatusOK}
+				e.ServeHTTP(&w, requestOf(path))
+				if w.status != http.StatusOK {
+					return nil, fmt.Errorf("status %d", w.status)
 				}
-				return w.Body.Bytes(), nil
+				return w.body.Bytes(), nil
 			},
 			Op: func(path string) func() error {
-				r := httptest.NewRequest(http.MethodGet, path, nil)
+				r := requestOf(path)
 				r.Header = http.Header{"Accept": {"text/html"}, "Accept-Language": {"en"}, "User-Agent": {"benchmarks"}}
 				w := nowhere{}
 				return func() error {
@@ -85,6 +86,24 @@ func echoCached(cfg *respcache.Config) func(peers.Route) (peers.Responding, *res
 		}, c, nil
 	}
 }
+
+// requestOf is a request as a server reads one.
+func requestOf(path string) *http.Request {
+	return &http.Request{
+		Method: http.MethodGet, Host: "example.com", URL: &url.URL{Path: path}, RequestURI: path,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: http.NoBody, RemoteAddr: "192.0.2.1:1234",
+	}
+}
+
+// responseRead is one whose status and body are looked at.
+type responseRead struct {
+	nowhere
+	status int
+	body   bytes.Buffer
+}
+
+func (a *responseRead) WriteHeader(status int)      { a.status = status }
+func (a *responseRead) Write(b []byte) (int, error) { return a.body.Write(b) }
 
 // responders are ours and the peers.
 func responders() []peers.Responder {
@@ -107,7 +126,7 @@ func responseHit() (rows []bench.Row, _ error) {
 		rows = append(rows, bench.Row{Peer: name, Note: note, Op: func(int) error { return op() }, Check: func() error {
 			for range 2 {
 				if body, err := r.Do("/page"); err != nil || !bytes.Equal(body, page) {
-					return fmt.Errorf("%w: %v", errChanged, err)
+					return errors.Join(errChanged, err)
 				}
 			}
 			return nil
