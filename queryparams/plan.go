@@ -149,6 +149,13 @@ func (l *leaf) set(v reflect.Value, text string) (Code, error) {
 	return l.rules.check(l.codec, v), nil
 }
 
+// fits reports whether the type of the leaf has room for what text says, which
+// may still be more or less than its rules allow.
+func (l *leaf) fits(text string) bool {
+	code, _ := l.codec.parse(reflect.New(l.elem).Elem(), text)
+	return code != CodeRange
+}
+
 // typeAt is the type of the field that steps lead to.
 func (p *plan) typeAt(steps []int) reflect.Type {
 	t := p.typ

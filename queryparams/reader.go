@@ -128,7 +128,9 @@ func (r *reader) fault(l *leaf, o *occurrence, code Code, cause error, text stri
 	}
 	switch code {
 	case CodeRange:
-		f.Expected = l.wantInRange
+		if !l.fits(text) {
+			f.Expected = l.wantInRange
+		}
 	case CodeDuplicate:
 		f.Expected = "a single value"
 	case CodeEnum, CodeType:
