@@ -4,6 +4,20 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"strings"
+
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
+)
+
+const (
+	// maxHops bounds the list elements that a walk looks at, empty ones included.
+	maxHops = 32
+	// maxAddr bounds one element of X-Forwarded-For: a bracketed IPv6 address
+	// with zone and port is shorter.
+	maxAddr = 128
+	// maxElement bounds one element of Forwarded.
+	maxElement = 1 << 10
+	// maxList bounds the elements that a walk looks at together.
+	maxList = maxHops * (maxAddr + 1)
 )
 
 // parsePeer reads http.Request.RemoteAddr. unix is true for the forms that a
@@ -119,6 +133,29 @@ func portSuffix(s string) bool {
 	}
 	_, ok := parsePort(s)
 	return ok
+}
+
+// obfuscated reports whether s is "unknown" or an obfuscated identifier of
+// RFC 7239, section 6.3, with or without a port.
+func obfuscated(s string) bool {
+	if name, port, ok := strings.Cut(s, ":"); ok {
+		if !portSuffix(":" + port) {
+			return false
+		}
+		s = name
+	}
+	if strings.EqualFold(s, "unknown") {
+		return true
+	}
+	if len(s) < 2 || s[0] != '_' {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if c := s[i]; !syntax.IsAlnum(c) && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // parsePort reads a decimal port number, 1 to 65535; 0 as well, which some

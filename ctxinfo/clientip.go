@@ -20,21 +20,9 @@ import (
 //  3. What is malformed, hidden or too long ends the walk at the last hop that
 //     was verified, and is an anomaly.
 //
-// proxies.go says who is trusted, presets.go what providers write themselves,
+// trusted.go says who is trusted, presets.go what providers write themselves,
 // forwarded.go how an element of Forwarded is read and addr.go how an address
 // is.
-
-const (
-	// maxHops bounds the list elements that a walk looks at, empty ones included.
-	maxHops = 32
-	// maxAddr bounds one element of X-Forwarded-For: a bracketed IPv6 address
-	// with zone and port is shorter.
-	maxAddr = 128
-	// maxElement bounds one element of Forwarded.
-	maxElement = 1 << 10
-	// maxList bounds the elements that a walk looks at together.
-	maxList = maxHops * (maxAddr + 1)
-)
 
 // origin says where a walk's address came from.
 type origin uint8
@@ -59,6 +47,18 @@ type trust struct {
 	anomalies anomalies
 	// what Forwarded says of the outermost verified hop
 	proto, host string
+}
+
+// located is the provider whose headers about places are believed: the one
+// whose proxy is the outermost of the verified way. Only what that proxy
+// received was not in the client's hands.
+func (t *trusted) located(way *trust) *provider {
+	for i := range t.presets {
+		if s := &t.presets[i]; way.believed && s.located && s.speaksFor(way.edge) {
+			return s.provider
+		}
+	}
+	return nil
 }
 
 // walk verifies the peer, then follows the configured header from right to

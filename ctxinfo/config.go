@@ -2,10 +2,15 @@ package ctxinfo
 
 import (
 	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"net/textproto"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -14,31 +19,6 @@ import (
 
 	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 	"github.com/reecho-go/reecho/observe"
-)
-
-// The headers that hold a list of addresses.
-const (
-	headerXForwardedFor = "X-Forwarded-For"
-	headerForwarded     = "Forwarded" // RFC 7239
-)
-
-// Names of the cookies and the header that carry what a visitor or the page
-// itself says. All are preferences: never decide about access by them.
-const (
-	// ThemeCookie overrides the theme: "light" or "dark".
-	ThemeCookie = "ctx_theme"
-	// MotionCookie overrides reduced motion: "reduce" or "no-preference".
-	MotionCookie = "ctx_motion"
-	// ContrastCookie overrides the contrast: "more", "less", "custom" or
-	// "no-preference".
-	ContrastCookie = "ctx_contrast"
-	// LocaleCookie overrides the locale: a BCP 47 tag.
-	LocaleCookie = "ctx_locale"
-	// TimezoneCookie overrides the time zone: an IANA name, or +hh:mm.
-	TimezoneCookie = "ctx_tz"
-	// EmbeddedHeader is a request header that a page's script may add to what
-	// it fetches: "?1" if the page is in a frame, "?0" if it is not.
-	EmbeddedHeader = "X-Ctx-Embedded"
 )
 
 // scriptCookie holds what the page's script found out: see [Script].
@@ -121,6 +101,68 @@ type Config struct {
 
 	// Observer is told of anomalies (observe.Anomaly). Default: nil, nobody.
 	Observer observe.Observer
+}
+
+type privacyMode uint8
+
+const (
+	maskedIP privacyMode = iota
+	fullIP
+	hashedIP
+)
+
+// Privacy is how much of an address appears in logs and JSON. The zero value
+// is [MaskedIP].
+type Privacy struct {
+	mode privacyMode
+	weak bool // the key is too short
+
+	// digest holds the key where nothing that prints structs gets at it.
+	digest func(netip.Addr) string
+}
+
+// MaskedIP shows the network: /24 of IPv4, /48 of IPv6.
+func MaskedIP() Privacy { return Privacy{} }
+
+// FullIP shows addresses whole.
+func FullIP() Privacy { return Privacy{mode: fullIP} }
+
+// HashedIP shows the first 16 hex digits of the HMAC-SHA-256 of an address
+// under key, which has at least 16 bytes. An address always shows the same
+// digits, and they lead back to it only with the key.
+func HashedIP(key []byte) Privacy {
+	own := slices.Clone(key)
+	return Privacy{mode: hashedIP, weak: len(own) < 16, digest: func(a netip.Addr) string {
+		m := hmac.New(sha256.New, own)
+		b := a.As16()
+		m.Write(b[:])
+		return hex.EncodeToString(m.Sum(nil)[:8])
+	}}
+}
+
+func (p Privacy) validate() error {
+	if p.weak {
+		return errors.New("ctxinfo: Config.Privacy: the key of HashedIP has less than 16 bytes: addresses could be found by trying")
+	}
+	return nil
+}
+
+// show renders a for a log.
+func (p Privacy) show(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	switch p.mode {
+	case fullIP:
+		return a.String()
+	case hashedIP:
+		return p.digest(a)
+	}
+	bits := 48
+	if a.Is4() {
+		bits = 24
+	}
+	return netip.PrefixFrom(a, bits).Masked().String()
 }
 
 type headerKind uint8
@@ -223,6 +265,25 @@ func New(cfg Config) (*Plugin, error) {
 	return p, nil
 }
 
+// validPrefix reports whether s, without a trailing slash, is a path that can
+// be put before others.
+func validPrefix(s string) bool {
+	if len(s) < 2 || s[0] != '/' || strings.Contains(s, "//") {
+		return false
+	}
+	for seg := range strings.SplitSeq(s[1:], "/") {
+		if seg == "." || seg == ".." {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if c := s[i]; !syntax.IsAlnum(c) && strings.IndexByte("/-._~", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // SetProxies replaces Config.Proxies while the program runs, for lists of
 // ranges that a provider changes: fetch the list from time to time and pass it
 // here. It checks what New checks: a mistake, such as a list that came back
@@ -251,3 +312,29 @@ func Must[T any](v T, err error) T {
 
 // Name implements middleware.Plugin.
 func (p *Plugin) Name() string { return "ctxinfo" }
+
+// name is the canonical header name of f, empty for the connection.
+func (p *Plugin) name(f field) string {
+	switch f {
+	case fieldForward:
+		return p.header
+	case fieldRequestID:
+		return p.cfg.RequestIDHeader
+	}
+	return headerNames[f]
+}
+
+// values reads a header and remembers that it did. It is the only way from a
+// facet to a header, so that Vary is exact.
+func (p *Plugin) values(h http.Header, f field, read *fields) []string {
+	read.add(f)
+	return h[p.name(f)]
+}
+
+// value reads a header that comes once; none and several are the empty string.
+func (p *Plugin) value(h http.Header, f field, read *fields) string {
+	if v := p.values(h, f, read); len(v) == 1 {
+		return v[0]
+	}
+	return ""
+}

@@ -7,9 +7,6 @@ import (
 	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
-// frame is the embedding facet.
-type frame struct{ yes, known bool }
-
 func buildFrame(in *Info, f *facts) frame {
 	param := in.plugin.cfg.EmbedParam
 	if yes, ok := boolParam(in.url.RawQuery, param); ok {

@@ -152,28 +152,5 @@ func parseForwardedNode(s string) (netip.Addr, bool) {
 	return before, hasPort
 }
 
-// obfuscated reports whether s is "unknown" or an obfuscated identifier of
-// RFC 7239, section 6.3, with or without a port.
-func obfuscated(s string) bool {
-	if name, port, ok := strings.Cut(s, ":"); ok {
-		if !portSuffix(":" + port) {
-			return false
-		}
-		s = name
-	}
-	if strings.EqualFold(s, "unknown") {
-		return true
-	}
-	if len(s) < 2 || s[0] != '_' {
-		return false
-	}
-	for i := 1; i < len(s); i++ {
-		if c := s[i]; !syntax.IsAlnum(c) && c != '.' && c != '_' && c != '-' {
-			return false
-		}
-	}
-	return true
-}
-
 // isQuotable follows RFC 9110, section 5.6.4.
 func isQuotable(c byte) bool { return c == '\t' || c >= ' ' && c != 0x7f }

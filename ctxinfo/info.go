@@ -1,17 +1,16 @@
 package ctxinfo
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"sync"
 	"sync/atomic"
+	"time"
 
-	"github.com/reecho-go/reecho/internal/commit"
-	"github.com/reecho-go/reecho/internal/scope"
-	"github.com/reecho-go/reecho/observe"
+	"golang.org/x/text/language"
+
+	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
 // Info tells who sent a request, and how each fact is known. A fact is worked out
@@ -73,6 +72,35 @@ type facts struct {
 	anomalies anomalies
 }
 
+// zone is the time zone facet; a nil loc means that the visitor's is unknown.
+type zone struct {
+	loc  *time.Location
+	name string
+}
+
+// frame is the embedding facet.
+type frame struct{ yes, known bool }
+
+// site is where, as the client sees it, the request went.
+type site struct {
+	scheme                                 string
+	host                                   hostport
+	prefix                                 string
+	schemeSource, hostSource, prefixSource Source
+	schemeRead, hostRead, prefixRead       fields
+}
+
+// preferences are the cookies that carry preferences, found in one scan: the
+// name of the script's is the beginning of all.
+type preferences struct{ theme, motion, contrast, locale, zone, script string }
+
+// locales is the locale facet.
+type locales struct {
+	tag            language.Tag
+	override       language.Tag    // by a cookie; Und if none
+	acceptLanguage *acceptLanguage // nil without Accept-Language
+}
+
 // load returns the facet without counting it as seen by a caller.
 func (c *cell[T]) load(in *Info, build func(*Info, *facts) T) *T {
 	c.once.Do(func() {
@@ -105,6 +133,48 @@ func (in *Info) value(f *facts, h field) string {
 	return in.plugin.value(in.header, h, &f.read)
 }
 
+// note counts fields whose facts a caller sees.
+func (in *Info) note(read fields) {
+	if in.unseen || in.shaping.fields.Load()&uint64(read) == uint64(read) {
+		return
+	}
+	in.counter().add(read)
+}
+
+// noteHeader counts a header that a caller asks for by name, or all for "*".
+func (in *Info) noteHeader(name string) {
+	if in.unseen || !syntax.IsToken(name) { // nobody can send it, and it must not get into Vary
+		return
+	}
+	to := in.counter()
+	switch name {
+	case "*", headerNames[fieldCookie]:
+		to.add(1 << fieldCookie)
+	case in.plugin.header:
+		to.add(1 << fieldPeer)
+	}
+	to.addName(name)
+}
+
+// counter is where a read counts now.
+func (in *Info) counter() *reads {
+	if by := in.failed.Load(); by != nil && !by.running() {
+		return &in.outside
+	}
+	return &in.shaping
+}
+
+// read is what the response that leaves now depends on. If the handler has
+// failed and its error's handler writes, middlewares have not: they read what
+// they did for a log. If one of them writes, it read for that.
+func (in *Info) read() (read fields, names []string) {
+	in.shaping.merge(&read, &names)
+	if by := in.failed.Load(); by != nil && !by.running() {
+		in.outside.merge(&read, &names)
+	}
+	return read, names
+}
+
 // newInfo copies what facets need of r, which may be nil.
 func newInfo(p *Plugin, r *http.Request) *Info {
 	if r == nil {
@@ -132,67 +202,6 @@ func newInfo(p *Plugin, r *http.Request) *Info {
 // never changes the response's headers. It costs nothing. To log an Info as a
 // whole, log the Info itself: see [Info.LogValue].
 func (in *Info) ForLog() *Info { return &in.log }
-
-// fallback is the plugin of requests without one; it trusts nobody.
-var fallback = sync.OnceValue(func() *Plugin { return Must(New(Config{})) })
-
-// FromContext returns the Info of the request that ctx belongs to. It is never
-// nil and never panics: without the middleware, and in a load whose result all
-// visitors share, it is an Info that knows nothing. The first call for a request
-// copies its headers; later ones take some 30 ns.
-func FromContext(ctx context.Context) *Info {
-	if ctx != nil {
-		if in, err := scope.Get(ctx, scope.Info, build); err == nil {
-			return in
-		}
-	}
-	return newInfo(fallback(), nil)
-}
-
-// build makes the Info of a request scope whose slot holds the plugin.
-func build(r *scope.Request, filled any) *Info {
-	// Once the headers have been sent, the response cannot say any more what it depends on.
-	_ = commit.Request(r.HTTP.Context())
-	if f, ok := filled.(*failure); ok {
-		in := newInfo(f.plugin, &r.HTTP)
-		in.failed.Store(&f.answerer)
-		return in
-	}
-	return newInfo(filled.(*Plugin), &r.HTTP)
-}
-
-// FromRequest returns the Info of r: that of its context or, without the
-// middleware, a new one by the zero Config. It is never nil and never panics.
-func FromRequest(r *http.Request) *Info {
-	if r == nil {
-		return newInfo(fallback(), nil)
-	}
-	in, err := scope.Get(r.Context(), scope.Info, build)
-	switch {
-	case err == nil:
-		return in
-	case errors.Is(err, scope.ErrVisitorInGlobalLoad):
-		return newInfo(fallback(), nil)
-	}
-	return newInfo(fallback(), r)
-}
-
-// FromRequest returns a new Info of r by the plugin's configuration, for
-// servers and tests without echo. It neither looks at nor changes r's context,
-// and no header of a response is set.
-func (p *Plugin) FromRequest(r *http.Request) *Info { return newInfo(p, r) }
-
-// HTTPS reports whether the client of r speaks HTTPS by the plugin's
-// configuration: [Info.Scheme] without an Info.
-func (p *Plugin) HTTPS(r *http.Request) bool { return newInfo(p, r).Scheme() == "https" }
-
-// ClientIP returns the client's address of r by the plugin's configuration,
-// the zero Addr if there is none. It allocates nothing on well-formed headers;
-// it is what a rate limiter or echo's IPExtractor needs.
-func (p *Plugin) ClientIP(r *http.Request) netip.Addr {
-	var read fields
-	return p.walk(p.trusted.Load(), r.RemoteAddr, r.Header, &read, nil).ip
-}
 
 func buildTrust(in *Info, f *facts) trust {
 	f.read.add(fieldPeer)
@@ -241,52 +250,4 @@ func (in *Info) Hops() []netip.Addr {
 	hops := []netip.Addr{}
 	in.plugin.walk(in.trusted, in.remote, in.header, &read, &hops)
 	return hops
-}
-
-// Anomalies lists what was not believed of the headers of a trusted proxy, and
-// of the Host header. The slice is the caller's.
-func (in *Info) Anomalies() []observe.Anomaly {
-	in.trust.see(in, buildTrust)
-	in.requestID.see(in, buildRequestID)
-	s := in.site.load(in, buildSite)
-	in.note(s.schemeRead | s.hostRead | s.prefixRead)
-	return in.plugin.list(anomalies(in.found.Load()))
-}
-
-// Source says where the value of a facet came from, and whether it is ours or
-// a trusted proxy's. It counts as reading the facet.
-func (in *Info) Source(f Facet) Source {
-	switch f {
-	case FacetIP:
-		return in.trust.source(in, buildTrust)
-	case FacetScheme:
-		in.Scheme()
-		return in.site.value.schemeSource
-	case FacetHost:
-		in.Host()
-		return in.site.value.hostSource
-	case FacetPrefix:
-		in.Prefix()
-		return in.site.value.prefixSource
-	case FacetRequestID:
-		return in.requestID.source(in, buildRequestID)
-	case FacetLocale:
-		return in.locale.source(in, buildLocale)
-	case FacetTimezone:
-		return in.zone.source(in, buildZone)
-	case FacetTheme:
-		return in.theme.source(in, buildTheme)
-	case FacetReducedMotion:
-		return in.motion.source(in, buildMotion)
-	case FacetContrast:
-		return in.contrast.source(in, buildContrast)
-	case FacetEmbedded:
-		return in.frame.source(in, buildFrame)
-	case FacetPageURL:
-		if s := in.page.source(in, buildPage); in.page.value != nil {
-			return s
-		}
-		return Source{Kind: sourceConnection, Trusted: in.Source(FacetHost).Trusted}
-	}
-	return Source{}
 }

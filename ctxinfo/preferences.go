@@ -3,8 +3,11 @@ package ctxinfo
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/text/language"
 
 	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 	"github.com/reecho-go/reecho/ctxinfo/internal/zones"
@@ -68,10 +71,6 @@ func mediaField(css, key string) (string, bool) {
 	}
 	return "", false
 }
-
-// preferences are the cookies that carry preferences, found in one scan: the
-// name of the script's is the beginning of all.
-type preferences struct{ theme, motion, contrast, locale, zone, script string }
 
 func buildPreferences(in *Info, f *facts) preferences {
 	var p preferences
@@ -252,4 +251,74 @@ func (in *Info) Theme() Theme {
 		ReducedMotion: *in.motion.see(in, buildMotion),
 		Contrast:      *in.contrast.see(in, buildContrast),
 	}
+}
+
+// acceptLanguage is what the request's Accept-Language asks for, nil without it.
+func (in *Info) acceptLanguage(f *facts) *acceptLanguage {
+	lines := in.values(f, fieldAcceptLanguage)
+	if len(lines) == 0 {
+		return nil
+	}
+	header, _ := syntax.JoinLines(lines, maxAcceptLanguage)
+	return in.plugin.locales.acceptLanguage(header)
+}
+
+func buildLocale(in *Info, f *facts) locales {
+	m := in.plugin.locales
+	var l locales
+	if v, name, ok := in.override(f, LocaleCookie, keyLang, func(s string) bool { _, ok := m.one(s); return ok }); ok {
+		l.override, _ = m.one(v)
+		l.tag = l.override
+		f.source = Source{Kind: sourceCookie, Name: name}
+		return l
+	}
+	l.acceptLanguage = in.acceptLanguage(f)
+	switch {
+	case l.acceptLanguage != nil && m.matcher == nil:
+		if tags := l.acceptLanguage.tags(); len(tags) > 0 {
+			l.tag = tags[0]
+		}
+	case l.acceptLanguage != nil && l.acceptLanguage.match >= 0:
+		l.tag = m.supported[l.acceptLanguage.match]
+	case m.matcher != nil:
+		l.tag = m.supported[0]
+		return l
+	}
+	if l.tag != language.Und {
+		f.source = Source{Kind: sourceHeader, Name: headerNames[fieldAcceptLanguage]}
+	}
+	return l
+}
+
+// Locale is the locale to answer in: with Config.Locales always one of them,
+// the first if none serves the visitor; without, the visitor's first choice,
+// or language.Und. In order of precedence it follows [LocaleCookie], the page
+// script's cookie and Accept-Language.
+func (in *Info) Locale() language.Tag {
+	return in.locale.see(in, buildLocale).tag
+}
+
+// Locales lists the languages that the visitor asks for, the preferred first;
+// an override by cookie comes before those of Accept-Language. The slice is
+// the caller's.
+func (in *Info) Locales() []language.Tag {
+	l := in.locale.see(in, buildLocale)
+	var tags []language.Tag
+	if l.override != language.Und {
+		tags = append(tags, l.override)
+	}
+	w := l.acceptLanguage
+	if w == nil {
+		var f facts
+		w = in.acceptLanguage(&f)
+		in.note(f.read)
+	}
+	if w != nil {
+		for _, t := range w.tags() {
+			if !slices.Contains(tags, t) {
+				tags = append(tags, t)
+			}
+		}
+	}
+	return tags
 }

@@ -2,32 +2,10 @@ package ctxinfo
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 )
-
-// A provider is a proxy of somebody else, whose documentation says which
-// headers it writes over whatever a client sent. Nothing else that it hands on
-// is believed. What the documentation says, and how old it is, stands beside
-// each preset.
-type provider struct {
-	name    string
-	headers []string // those that Config.Header may name
-	custom  bool     // and any header for one address that its customer makes it write
-	advice  string   // the ways out for any other; empty: the usual ones
-	writes  fields   // the headers about scheme, host, request id and so on
-
-	zone    string // the one of its headers about places that names a time zone; empty: it has none
-	located bool   // it writes them without being told to
-
-	parse func(string) (netip.Addr, bool) // reads its header; nil: an address like any other
-}
-
-// vouchable are the fields that a proxy of the program's own is believed for.
-const vouchable fields = 1<<fieldForwardedProto | 1<<fieldForwardedHost | 1<<fieldForwardedPort | 1<<fieldForwardedPrefix |
-	1<<fieldRequestID
 
 // The providers. Their ranges are not part of the program: they change.
 var (
@@ -219,53 +197,6 @@ func (s ProxySet) WithLocation() ProxySet {
 	}
 	s.located = true
 	return s
-}
-
-// checkProviders refuses sets that do not go with the header: one in which a
-// client's word would be believed.
-func (p Proxies) checkProviders(header string) error {
-	var errs []error
-	fail := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("ctxinfo: "+format, args...))
-	}
-	if way, ok := clientSent[header]; ok {
-		fail("Config.Header %s: %s", header, way)
-		return errors.Join(errs...)
-	}
-	sole := owner(header)
-	anyPeer := slices.ContainsFunc(p.sets, func(s ProxySet) bool { return s.anyPeer })
-	found := false
-	var unranged string // the provider without ranges
-	for _, s := range p.sets {
-		if s.provider != nil && len(s.prefixes) == 0 && s.err == nil {
-			switch {
-			case !anyPeer:
-				fail("Config.Proxies: %s without ranges: list its ranges, or add TrustPeer if only it can connect", s.name)
-			case unranged != "":
-				fail("Config.Proxies: %s and %s, both without ranges: each hands on what a client writes into the other's headers, so list the ranges of one", unranged, s.name)
-			}
-			unranged = s.name
-		}
-		found = found || s.provider == sole
-		switch {
-		case sole != nil && s.provider != sole && !s.anyPeer:
-			fail("Config.Header %s is written by %s alone, but Config.Proxies has %s too: leave it out, or use X-Forwarded-For", header, sole.name, s.name)
-		case s.provider != nil && !s.provider.believes(header):
-			fail("Config.Header %s: %s hands on what a client sends in it: %s", header, s.name, s.provider.ways())
-		}
-	}
-	if sole != nil && !found && !anyPeer {
-		fail("Config.Header %s is written by %s alone: put that preset into Config.Proxies", header, sole.name)
-	}
-	return errors.Join(errs...)
-}
-
-// ways says what to do about a header that p does not write.
-func (p *provider) ways() string {
-	if p.advice != "" {
-		return p.advice
-	}
-	return fmt.Sprintf("use %s, or list its ranges with Prefixes if you have it write that header", strings.Join(p.headers, " or "))
 }
 
 // viewerAddress reads CloudFront-Viewer-Address: an address and a port, IPv6

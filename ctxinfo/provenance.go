@@ -1,107 +1,10 @@
 package ctxinfo
 
 import (
-	"cmp"
-	"fmt"
 	"math/bits"
 
 	"github.com/reecho-go/reecho/observe"
 )
-
-// A Facet names one fact of an [Info], for [Info.Source].
-type Facet uint8
-
-// The facets.
-const (
-	FacetIP Facet = iota
-	FacetScheme
-	FacetHost
-	FacetPrefix
-	FacetRequestID
-	FacetLocale
-	FacetTimezone
-	FacetTheme
-	FacetReducedMotion
-	FacetContrast
-	FacetEmbedded
-	FacetPageURL
-	facetCount
-)
-
-var facetNames = [facetCount]string{
-	FacetIP: "ip", FacetScheme: "scheme", FacetHost: "host", FacetPrefix: "prefix",
-	FacetRequestID: "request id", FacetLocale: "locale", FacetTimezone: "time zone", FacetTheme: "theme",
-	FacetReducedMotion: "reduced motion", FacetContrast: "contrast",
-	FacetEmbedded: "embedded", FacetPageURL: "page url",
-}
-
-// String is the facet's name in words.
-func (f Facet) String() string {
-	if f < facetCount {
-		return facetNames[f]
-	}
-	return fmt.Sprintf("Facet(%d)", uint8(f))
-}
-
-// The kinds of source.
-const (
-	sourceConnection = "connection"
-	sourceHeader     = "header"
-	sourceCookie     = "cookie"
-	sourceQuery      = "query"
-	sourceGenerated  = "generated"
-)
-
-// A Source says where a facet's value came from and who vouches for it.
-type Source struct {
-	// Kind is "connection" (peer address, TLS, request line), "header", "cookie",
-	// "query" (a parameter of the URL) or "generated" (made here). It is empty for a
-	// default: nothing was sent, or nothing that was believed.
-	Kind string
-	// Name is the header, cookie or parameter; empty for the other kinds.
-	Name string
-	// Trusted says that the value comes from this process or from a proxy of
-	// Config.Proxies. What a browser or any other client sends is not trusted:
-	// never decide about access by it.
-	Trusted bool
-	// Internal, of an IP, says that every known hop is a proxy of
-	// Config.Proxies: the address is that of the outermost one, and the client
-	// behind it is not known.
-	Internal bool
-}
-
-// String is the kind and the name, such as "header Accept-Language"; "default" if
-// the kind is empty.
-func (s Source) String() string {
-	if s.Name == "" {
-		return cmp.Or(s.Kind, "default")
-	}
-	return s.Kind + " " + s.Name
-}
-
-// anomaly is one kind of [observe.Anomaly]. Reasons are fixed texts: nothing that a
-// client sent is in them.
-type anomaly uint16
-
-const (
-	anomalyMalformed anomaly = 1 << iota
-	anomalyHidden
-	anomalyTooLong
-	anomalyTooShort
-	anomalyRepeated
-	anomalyConflict
-	anomalyScheme
-	anomalyHost
-	anomalyForwardedHost
-	anomalyForwardedPort
-	anomalyPrefix
-	anomalyRequestID
-)
-
-// anomalies is a set of kinds.
-type anomalies uint16
-
-func (s *anomalies) add(a anomaly) { *s |= anomalies(a) }
 
 // carrier is the header that carries f: Forwarded has a parameter for it.
 func (p *Plugin) carrier(f field) string {
@@ -152,4 +55,52 @@ func (p *Plugin) list(s anomalies) []observe.Anomaly {
 		s &= s - 1
 	}
 	return out
+}
+
+// Anomalies lists what was not believed of the headers of a trusted proxy, and
+// of the Host header. The slice is the caller's.
+func (in *Info) Anomalies() []observe.Anomaly {
+	in.trust.see(in, buildTrust)
+	in.requestID.see(in, buildRequestID)
+	s := in.site.load(in, buildSite)
+	in.note(s.schemeRead | s.hostRead | s.prefixRead)
+	return in.plugin.list(anomalies(in.found.Load()))
+}
+
+// Source says where the value of a facet came from, and whether it is ours or
+// a trusted proxy's. It counts as reading the facet.
+func (in *Info) Source(f Facet) Source {
+	switch f {
+	case FacetIP:
+		return in.trust.source(in, buildTrust)
+	case FacetScheme:
+		in.Scheme()
+		return in.site.value.schemeSource
+	case FacetHost:
+		in.Host()
+		return in.site.value.hostSource
+	case FacetPrefix:
+		in.Prefix()
+		return in.site.value.prefixSource
+	case FacetRequestID:
+		return in.requestID.source(in, buildRequestID)
+	case FacetLocale:
+		return in.locale.source(in, buildLocale)
+	case FacetTimezone:
+		return in.zone.source(in, buildZone)
+	case FacetTheme:
+		return in.theme.source(in, buildTheme)
+	case FacetReducedMotion:
+		return in.motion.source(in, buildMotion)
+	case FacetContrast:
+		return in.contrast.source(in, buildContrast)
+	case FacetEmbedded:
+		return in.frame.source(in, buildFrame)
+	case FacetPageURL:
+		if s := in.page.source(in, buildPage); in.page.value != nil {
+			return s
+		}
+		return Source{Kind: sourceConnection, Trusted: in.Source(FacetHost).Trusted}
+	}
+	return Source{}
 }

@@ -1,13 +1,10 @@
 package ctxinfo
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
-
-	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 // A ProxySet is a group of addresses that belong to proxies of ours. Make one
@@ -20,6 +17,27 @@ type ProxySet struct {
 	anyPeer  bool
 	err      error
 }
+
+// A provider is a proxy of somebody else, whose documentation says which
+// headers it writes over whatever a client sent. Nothing else that it hands on
+// is believed. What the documentation says, and how old it is, stands beside
+// each preset.
+type provider struct {
+	name    string
+	headers []string // those that Config.Header may name
+	custom  bool     // and any header for one address that its customer makes it write
+	advice  string   // the ways out for any other; empty: the usual ones
+	writes  fields   // the headers about scheme, host, request id and so on
+
+	zone    string // the one of its headers about places that names a time zone; empty: it has none
+	located bool   // it writes them without being told to
+
+	parse func(string) (netip.Addr, bool) // reads its header; nil: an address like any other
+}
+
+// vouchable are the fields that a proxy of the program's own is believed for.
+const vouchable fields = 1<<fieldForwardedProto | 1<<fieldForwardedHost | 1<<fieldForwardedPort | 1<<fieldForwardedPrefix |
+	1<<fieldRequestID
 
 // Proxies says whose forwarding headers are believed. The zero value trusts
 // nobody. It is immutable.
@@ -88,124 +106,4 @@ func parsePrefix(s string) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("%q has bits set beyond its length: write %s", s, p.Masked())
 	}
 	return p, nil
-}
-
-// trustList is who is believed.
-type trustList struct {
-	v4      []prefix4
-	v6      []netip.Prefix
-	anyPeer bool
-}
-
-type prefix4 struct{ base, mask uint32 }
-
-// trusted is the compiled form of Proxies: what SetProxies replaces at once.
-type trusted struct {
-	trustList
-	presets []presetRanges
-}
-
-// presetRanges is where one provider connects from.
-type presetRanges struct {
-	*provider
-	trustList
-	located bool // its headers about places are believed
-}
-
-// compile returns the compiled form of p and everything wrong with p where the
-// client's address comes in that header.
-func (p Proxies) compile(header string) (*trusted, error) {
-	t := new(trusted)
-	var errs []error
-	for _, s := range p.sets {
-		if s.err != nil {
-			errs = append(errs, linewise.Prefix("ctxinfo: Config.Proxies: "+s.name+": ", s.err))
-		}
-		if s.name == "" {
-			errs = append(errs, errors.New("ctxinfo: Config.Proxies: an empty ProxySet: use Private, Prefixes or a preset"))
-		}
-		for _, pre := range s.prefixes {
-			if pre.Bits() == 0 {
-				errs = append(errs, fmt.Errorf("ctxinfo: Config.Proxies: %s: %s trusts the whole internet: use TrustPeer if only the proxy can connect", s.name, pre))
-			}
-		}
-		t.add(s)
-		if s.provider != nil {
-			r := presetRanges{provider: s.provider, located: s.located || s.provider.located}
-			r.add(s)
-			t.presets = append(t.presets, r)
-		}
-	}
-	if sole := owner(header); sole != nil && len(t.presets) == 0 && t.anyPeer {
-		// Whoever is believed for a header that one provider alone writes is
-		// that provider, and no more.
-		t.presets = []presetRanges{{provider: sole, located: sole.located}}
-	}
-	return t, errors.Join(errors.Join(errs...), p.checkProviders(header))
-}
-
-func (t *trustList) add(s ProxySet) {
-	t.anyPeer = t.anyPeer || s.anyPeer
-	for _, p := range s.prefixes {
-		if p.Addr().Is4() {
-			mask := ^uint32(0) << (32 - p.Bits())
-			t.v4 = append(t.v4, prefix4{base: bits4(p.Addr()), mask: mask})
-		} else {
-			t.v6 = append(t.v6, p)
-		}
-	}
-}
-
-// vouched are the fields that a trusted peer is believed for: of a provider
-// those that it writes over a client's, of a proxy of ours all of them.
-func (t *trusted) vouched(peer netip.Addr) fields {
-	all := vouchable
-	for i := range t.presets {
-		if s := &t.presets[i]; s.speaksFor(peer) {
-			all &= s.writes
-		}
-	}
-	return all
-}
-
-// located is the provider whose headers about places are believed: the one
-// whose proxy is the outermost of the verified way. Only what that proxy
-// received was not in the client's hands.
-func (t *trusted) located(way *trust) *provider {
-	for i := range t.presets {
-		if s := &t.presets[i]; way.believed && s.located && s.speaksFor(way.edge) {
-			return s.provider
-		}
-	}
-	return nil
-}
-
-// speaksFor reports whether a trusted hop is the provider's. One without ranges
-// stands beside TrustPeer, and is every peer.
-func (s *presetRanges) speaksFor(hop netip.Addr) bool { return s.none() || s.contains(hop) }
-
-func (t *trustList) none() bool { return len(t.v4) == 0 && len(t.v6) == 0 && !t.anyPeer }
-
-// contains reports whether a, unmapped and without a zone, is a proxy of ours.
-func (t *trustList) contains(a netip.Addr) bool {
-	if a.Is4() {
-		b := bits4(a)
-		for _, p := range t.v4 {
-			if b&p.mask == p.base {
-				return true
-			}
-		}
-		return false
-	}
-	for _, p := range t.v6 {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
-
-func bits4(a netip.Addr) uint32 {
-	b := a.As4()
-	return binary.BigEndian.Uint32(b[:])
 }

@@ -1,79 +1,11 @@
 package ctxinfo
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
-	"slices"
 )
-
-type privacyMode uint8
-
-const (
-	maskedIP privacyMode = iota
-	fullIP
-	hashedIP
-)
-
-// Privacy is how much of an address appears in logs and JSON. The zero value
-// is [MaskedIP].
-type Privacy struct {
-	mode privacyMode
-	weak bool // the key is too short
-
-	// digest holds the key where nothing that prints structs gets at it.
-	digest func(netip.Addr) string
-}
-
-// MaskedIP shows the network: /24 of IPv4, /48 of IPv6.
-func MaskedIP() Privacy { return Privacy{} }
-
-// FullIP shows addresses whole.
-func FullIP() Privacy { return Privacy{mode: fullIP} }
-
-// HashedIP shows the first 16 hex digits of the HMAC-SHA-256 of an address
-// under key, which has at least 16 bytes. An address always shows the same
-// digits, and they lead back to it only with the key.
-func HashedIP(key []byte) Privacy {
-	own := slices.Clone(key)
-	return Privacy{mode: hashedIP, weak: len(own) < 16, digest: func(a netip.Addr) string {
-		m := hmac.New(sha256.New, own)
-		b := a.As16()
-		m.Write(b[:])
-		return hex.EncodeToString(m.Sum(nil)[:8])
-	}}
-}
-
-func (p Privacy) validate() error {
-	if p.weak {
-		return errors.New("ctxinfo: Config.Privacy: the key of HashedIP has less than 16 bytes: addresses could be found by trying")
-	}
-	return nil
-}
-
-// show renders a for a log.
-func (p Privacy) show(a netip.Addr) string {
-	if !a.IsValid() {
-		return ""
-	}
-	switch p.mode {
-	case fullIP:
-		return a.String()
-	case hashedIP:
-		return p.digest(a)
-	}
-	bits := 48
-	if a.Is4() {
-		bits = 24
-	}
-	return netip.PrefixFrom(a, bits).Masked().String()
-}
 
 // summary is what may be logged of an Info: no cookie, no other header, no
 // query, and of addresses what Config.Privacy allows.

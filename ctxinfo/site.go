@@ -5,21 +5,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 )
 
 // maxPageURL bounds HX-Current-URL.
 const maxPageURL = 2 << 10
-
-// site is where, as the client sees it, the request went.
-type site struct {
-	scheme                                 string
-	host                                   hostport
-	prefix                                 string
-	schemeSource, hostSource, prefixSource Source
-	schemeRead, hostRead, prefixRead       fields
-}
 
 func buildSite(in *Info, f *facts) site {
 	s := site{
@@ -166,25 +155,6 @@ func parseScheme(s string) (string, bool) {
 		return "http", true
 	}
 	return "", false
-}
-
-// validPrefix reports whether s, without a trailing slash, is a path that can
-// be put before others.
-func validPrefix(s string) bool {
-	if len(s) < 2 || s[0] != '/' || strings.Contains(s, "//") {
-		return false
-	}
-	for seg := range strings.SplitSeq(s[1:], "/") {
-		if seg == "." || seg == ".." {
-			return false
-		}
-	}
-	for i := range len(s) {
-		if c := s[i]; !syntax.IsAlnum(c) && strings.IndexByte("/-._~", c) < 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // Scheme is "http" or "https", as the client used it.

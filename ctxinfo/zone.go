@@ -7,12 +7,6 @@ import (
 	"github.com/reecho-go/reecho/ctxinfo/internal/zones"
 )
 
-// zone is the time zone facet; a nil loc means that the visitor's is unknown.
-type zone struct {
-	loc  *time.Location
-	name string
-}
-
 func buildZone(in *Info, f *facts) zone {
 	var z zone
 	v, name, ok := in.override(f, TimezoneCookie, keyZone, func(s string) bool {

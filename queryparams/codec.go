@@ -3,7 +3,6 @@ package queryparams
 import (
 	"encoding"
 	"errors"
-	"fmt"
 	"net/url"
 	"reflect"
 	"strconv"
@@ -38,44 +37,6 @@ var (
 	marshalerType   = reflect.TypeFor[encoding.TextMarshaler]()
 	appenderType    = reflect.TypeFor[encoding.TextAppender]()
 )
-
-// scalar finds the codec of t, which is not a pointer. A nil codec without an
-// error means that t is not a scalar.
-func scalar(t reflect.Type, tags *tagSet, codecs []Codec) (codec, error) {
-	for _, k := range codecs {
-		if k.typ == t {
-			return k.c, nil
-		}
-	}
-	switch t {
-	case timeType:
-		return newTimeCodec(tags)
-	case durationType:
-		return newDurationCodec(tags)
-	case urlType:
-		return urlCodec{}, nil
-	}
-	p := reflect.PointerTo(t)
-	switch reads, writes := p.Implements(unmarshalerType), p.Implements(marshalerType); {
-	case reads && writes:
-		return newTextCodec(t)
-	case reads:
-		return nil, fmt.Errorf("%s has UnmarshalText but no MarshalText: links could not be written; add it, or a Codec", typeName(t))
-	}
-	switch t.Kind() {
-	case reflect.Bool:
-		return boolCodec{strict: tags.choice("bool", "", "strict") == 1}, nil
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return intCodec{t.Bits()}, nil
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return uintCodec{t.Bits()}, nil
-	case reflect.Float32, reflect.Float64:
-		return floatCodec{t.Bits(), tags.allowed("nan")}, nil
-	case reflect.String:
-		return stringCodec{}, nil
-	}
-	return nil, nil
-}
 
 type stringCodec struct{}
 

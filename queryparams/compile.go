@@ -9,21 +9,12 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 const (
 	maxDepth  = 5  // how deep structs nest
 	maxGroups = 64 // how many pointers to structs a schema has: they are a bit set
 )
-
-type compiler struct {
-	*plan
-	errs    []error
-	foreign []string // parameters with tags of validators, and these tags
-	calls   bool     // the schema's type has a Validate method, which may call others
-}
 
 func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
 	if err := cfg.validate(); err != nil {
@@ -60,10 +51,6 @@ func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
 	return c.plan, nil
 }
 
-func newCompiler(t reflect.Type, cfg SchemaConfig) *compiler {
-	return &compiler{plan: &plan{cfg: cfg, typ: t, byName: map[string]target{}}}
-}
-
 // finish checks what all fields together are.
 func (c *compiler) finish() {
 	for _, i := range c.open {
@@ -85,10 +72,6 @@ func (c *compiler) finish() {
 		}
 	}
 	c.defaults()
-}
-
-func (c *compiler) fail(path string, err error) {
-	c.errs = append(c.errs, linewise.Prefix(path+": ", err))
 }
 
 // location is where the fields of a struct are: under which name and pointer.

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"unicode/utf8"
 )
 
 // encoder writes one value. Only what would read back as the value is written;
@@ -358,19 +357,6 @@ func (e *encoder) value(l *leaf, v reflect.Value, delim byte) int {
 		e.fault(l, CodeLimitValue, nil)
 	}
 	return n
-}
-
-// readable reports whether strict reading accepts the text.
-func readable(text []byte, control bool) bool {
-	ascii := true
-	for _, c := range text {
-		if c >= utf8.RuneSelf {
-			ascii = false
-		} else if !control && isControl(rune(c)) {
-			return false
-		}
-	}
-	return ascii || utf8.Valid(text)
 }
 
 // others appends what a rest field has collected, by key.

@@ -1,6 +1,8 @@
 package queryparams
 
-import "strconv"
+import (
+	"strconv"
+)
 
 // entry is one pair of a query, decoded.
 type entry struct {
@@ -88,4 +90,23 @@ func appendEntries(b []byte, entries []entry) []byte {
 		}
 	}
 	return b
+}
+
+func overLimit(code Code, raw string, pr *pair, lim *Limits) *FieldError {
+	switch code {
+	case CodeLimitPairs:
+		return limitFault(code, "", "at most "+strconv.Itoa(lim.MaxPairs)+" parameters", -1)
+	case CodeLimitKey:
+		return limitFault(code, "", "at most "+strconv.Itoa(lim.MaxKeyLen)+" bytes", pr.key)
+	}
+	key := *safeValue(unescapeLenient(raw[pr.key:pr.keyEnd]))
+	return limitFault(code, key, "at most "+strconv.Itoa(lim.MaxValueLen)+" bytes", pr.val)
+}
+
+func keysOf(entries []entry) []string {
+	keys := make([]string, len(entries))
+	for i, e := range entries {
+		keys[i] = e.key
+	}
+	return keys
 }

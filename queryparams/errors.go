@@ -266,3 +266,49 @@ func safeValue(s string) *string {
 	}
 	return new(b.String())
 }
+
+func limitFault(code Code, key, expected string, offset int) *FieldError {
+	return &FieldError{Parameter: key, Path: key, Code: code, Detail: details[code], Expected: expected, Offset: offset}
+}
+
+// validator is a type with rules that tags cannot express.
+type validator interface{ Validate() error }
+
+var validatorType = reflect.TypeFor[validator]()
+
+// hookErrors runs the Validate method of v, a *T.
+func hookErrors(v any) *Errors {
+	err := v.(validator).Validate()
+	if err == nil {
+		return nil
+	}
+	errs := new(Errors)
+	flatten(err, errs)
+	return errs
+}
+
+// flatten turns what a Validate method returned into faults.
+func flatten(err error, to *Errors) {
+	if f, ok := err.(*FieldError); ok && f != nil { //nolint:errorlint // a wrapped one has words of its own to show
+		c := *f
+		if c.Code == codeFine {
+			c.Code = CodeInvalid
+		}
+		if c.Detail == "" {
+			c.Detail = details[CodeInvalid]
+		}
+		if c.Path == "" {
+			c.Path = c.Parameter
+		}
+		to.Fields = append(to.Fields, &c)
+		return
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 {
+		for _, e := range many.Unwrap() {
+			flatten(e, to)
+		}
+		return
+	}
+	f := &FieldError{Code: CodeInvalid, Detail: err.Error(), Offset: -1, Cause: err}
+	to.Fields = append(to.Fields, f)
+}

@@ -183,33 +183,15 @@ func brokenPart(b []byte) int {
 // text: it comes with what visitors paste from tables.
 func isControl(r rune) bool { return r < 0x20 && r != '\t' || r == 0x7f }
 
-// decode turns a raw key or value into text under the rules of the schema:
-// cfg.Lenient never fails; otherwise the code says what is wrong and the
-// offset where, counted from the start of s.
-func (p *plan) decode(s string, flags uint8, control bool) (text string, code Code, offset int) {
-	if flags&(hasEscape|hasNonPrintable) == 0 {
-		return s, "", 0
-	}
-	if p.cfg.Lenient {
-		return unescapeLenient(s), "", 0
-	}
-	text = s
-	nonPrintable := flags&hasNonPrintable != 0
-	if flags&hasEscape != 0 {
-		decoded, bad, nonPrintableEscape := unescape(s)
-		if bad >= 0 {
-			return s, CodeBadEncoding, bad
+// readable reports whether strict reading accepts the text.
+func readable(text []byte, control bool) bool {
+	ascii := true
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			ascii = false
+		} else if !control && isControl(rune(c)) {
+			return false
 		}
-		text, nonPrintable = decoded, nonPrintable || nonPrintableEscape
 	}
-	if !nonPrintable {
-		return text, "", 0
-	}
-	if !control && strings.ContainsFunc(text, isControl) {
-		return text, CodeControlChar, 0
-	}
-	if !utf8.ValidString(text) {
-		return text, CodeBadUTF8, 0
-	}
-	return text, "", 0
+	return ascii || utf8.Valid(text)
 }

@@ -12,14 +12,6 @@ import (
 // stripped reports whether links leave e out.
 func (s *Schema[T]) stripped(e entry) bool { return isNamed(e, s.plan.cfg.Strip) }
 
-// isNamed reports whether e is one of the parameters, or nests in it.
-func isNamed(e entry, names []string) bool {
-	return slices.ContainsFunc(names, func(name string) bool {
-		_, ok := cutName(e.key, name)
-		return ok
-	})
-}
-
 // link is the path of u, v after the edits, then what is retained of the
 // current query.
 func (s *Schema[T]) link(u *url.URL, current string, v T, edits []func(*T)) (string, error) {

@@ -43,6 +43,14 @@ func cutName(key, name string) (suffix string, ok bool) {
 	return suffix, ok && (suffix == "" || suffix[0] == '[')
 }
 
+// isNamed reports whether e is one of the parameters, or nests in it.
+func isNamed(e entry, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, ok := cutName(e.key, name)
+		return ok
+	})
+}
+
 // Drop removes parameters, and what nests in them.
 func Drop(names ...string) Migration {
 	m := Migration{names: slices.Clone(names), apply: func(entries []entry) []entry {

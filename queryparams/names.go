@@ -142,14 +142,3 @@ func lowerASCII(s string) string {
 	}
 	return s
 }
-
-// inner is what follows the leaf's name in the key of o, decoded.
-func (r *reader) inner(l *leaf, o *occurrence) string {
-	return r.nameOf(o)[len(r.prefix)+len(l.name):]
-}
-
-// nameOf is the key of o, which find has read already, decoded.
-func (r *reader) nameOf(o *occurrence) string {
-	name, _, _ := r.p.decode(r.raw[o.key:o.keyEnd], o.keyFlags, true)
-	return name
-}

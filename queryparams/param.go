@@ -131,8 +131,10 @@ func (p *plan) parseOne(raw string, l *leaf, v reflect.Value) (count int, errs *
 	}
 	r.read(w, l, c, v)
 	if len(r.errs) > 0 {
-		if r.errs[0].Code == CodeRange { // the bounds are not in the memoised texts
-			r.errs[0].Expected = l.rules.expected(l.codec, true)
+		for _, f := range r.errs {
+			if f.Code == CodeRange { // the bounds are not in the memoised texts
+				f.Expected = l.rules.expected(l.codec, f.Expected == l.wantInRange)
+			}
 		}
 		return 0, &Errors{Fields: r.errs, Omitted: r.omitted}
 	}

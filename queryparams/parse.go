@@ -2,19 +2,8 @@ package queryparams
 
 import (
 	"reflect"
+	"strconv"
 )
-
-// reader is one reading of a query into a struct that nobody else sees yet.
-type reader struct {
-	p         *plan
-	raw       string
-	dst       reflect.Value
-	owner     string // the parameter that dst is inside of; empty: none
-	prefix    string // the path of dst
-	errs      []*FieldError
-	omitted   int
-	defaulted []*FieldError // faults of fields that take their default instead
-}
 
 // parse reads raw into dst, a zero struct of the plan's type, whose content is
 // void when there are errors. It returns what was corrected, too.
@@ -135,79 +124,127 @@ func (r *reader) read(w *work, l *leaf, c *chain, v reflect.Value) {
 	}
 }
 
-func (r *reader) missing(l *leaf, v reflect.Value) {
-	switch {
-	case l.hasDefault:
-		if code, err := r.p.setDefault(l, v); code != codeFine { // compile has read it once
-			r.fault(l, nil, code, err, "", 0)
-		}
-	case l.required:
-		r.fault(l, nil, CodeMissing, nil, "", 0)
+// inside reads into v, a struct that the leaf l holds, what sort puts into the
+// work for it. path is v's place inside the leaf's.
+func (r *reader) inside(l *leaf, v reflect.Value, path string, sort func(w *work)) {
+	outer := *r
+	if r.owner == "" {
+		r.owner = r.prefix + l.name
 	}
+	r.p, r.dst, r.prefix = l.sub, v, r.prefix+l.name+path
+	w := newWork(len(l.sub.leaves))
+	defer w.release()
+	sort(w)
+	r.fill(w)
+	r.p, r.dst, r.owner, r.prefix = outer.p, outer.dst, outer.owner, outer.prefix
 }
 
-func (r *reader) single(w *work, l *leaf, c *chain, v reflect.Value) {
-	o := w.at(c.first)
-	raw := r.raw[o.val:o.valEnd]
-	if c.count > 1 && l.duplicate == repeatedReject {
-		r.fault(l, o, CodeDuplicate, nil, raw, 0)
+// structs reads a list of structs. The pairs of the elements may stand in any
+// order, but no index may be left out: each element has a pair, so no number in
+// a query allocates anything.
+func (r *reader) structs(w *work, l *leaf, c *chain, v reflect.Value) {
+	first := w.at(c.first)
+	if int(c.count) > l.pairs {
+		r.fault(l, first, CodeTooMany, nil, "", 0)
+		if r.omitted == 0 {
+			f := r.errs[len(r.errs)-1]
+			f.Expected, f.Value = "at most "+strconv.Itoa(l.pairs)+" parameters", nil
+		}
 		return
 	}
-	r.one(l, o, raw, v)
-}
-
-// one reads the single occurrence of a leaf.
-func (r *reader) one(l *leaf, o *occurrence, raw string, v reflect.Value) {
-	if raw == "" && !l.isFlag(o) {
-		switch {
-		case l.shape == shapeOpt:
-			_, state := v.Addr().Interface().(optional).slot()
-			*state = optCleared
-			return
-		case l.emptyMissing:
-			r.missing(l, v)
-			return
-		case l.emptyBad:
-			r.fault(l, o, CodeType, nil, raw, 0)
+	var (
+		elements []chain
+		gapIndex = -1 // the least index that is too large
+		gapAt    *occurrence
+	)
+	skips := func(o *occurrence, n int) {
+		r.fault(l, o, CodeBadIndex, nil, r.raw[o.val:o.valEnd], 0)
+		r.pathOfLast(r.prefix + l.name + "[" + strconv.Itoa(n) + "]")
+	}
+	for i := c.first; i >= 0; {
+		o := w.at(i)
+		at := i
+		i, o.next = o.next, -1
+		rest := r.inner(l, o)
+		if rest == "" { // l= alone is an empty list
+			if o.val < o.valEnd {
+				r.fault(l, o, CodeBadKey, nil, r.raw[o.val:o.valEnd], 0)
+				return
+			}
+			continue
+		}
+		n, _, _ := cutIndex(rest)
+		if n >= int(c.count) { // some are left out
+			if gapIndex < 0 || n < gapIndex {
+				gapIndex, gapAt = n, o
+			}
+			continue
+		}
+		for n >= len(elements) {
+			elements = append(elements, chain{})
+		}
+		if e := &elements[n]; e.count == 0 {
+			*e = chain{first: at, last: at, count: 1}
+		} else {
+			w.at(e.last).next = at
+			e.last = at
+		}
+	}
+	for n := range elements {
+		if elements[n].count > 0 && n > 0 && elements[n-1].count == 0 {
+			skips(w.at(elements[n].first), n)
 			return
 		}
 	}
-	switch l.shape {
-	case shapePointer:
-		v.Set(reflect.New(l.elem))
-		v = v.Elem()
-	case shapeOpt:
-		value, state := v.Addr().Interface().(optional).slot()
-		*state = optSet
-		v = reflect.ValueOf(value).Elem()
+	if gapIndex >= 0 {
+		skips(gapAt, gapIndex)
+		return
 	}
-	r.scalar(l, o, raw, v)
+	if len(elements) > l.maximum {
+		r.amount(l, first, len(elements))
+		return
+	}
+	if len(elements) < l.minimum {
+		r.amount(l, first, len(elements))
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(elements), len(elements)))
+	for n := range elements {
+		r.inside(l, v.Index(n), "["+strconv.Itoa(n)+"]", func(sub *work) {
+			for i := elements[n].first; i >= 0; i = w.at(i).next {
+				r.sortInto(sub, w.at(i))
+			}
+		})
+	}
 }
 
-// isFlag reports whether o is a bool without a value, which is true.
-func (l *leaf) isFlag(o *occurrence) bool {
-	_, isBool := l.codec.(boolCodec)
-	return isBool && o.flags&noEquals != 0
-}
-
-// scalar reads one raw value into v.
-func (r *reader) scalar(l *leaf, o *occurrence, raw string, v reflect.Value) bool {
-	var (
-		text, code, offset = raw, codeFine, 0
-		cause              error
-	)
+// sortInto gives a pair of an element to the leaf of the element's plan. The
+// element's own name, without a value, says that it is there.
+func (r *reader) sortInto(w *work, o *occurrence) {
+	name := r.nameOf(o)
+	rest := name[len(r.prefix):]
+	pr := pair{key: int(o.key), keyEnd: int(o.keyEnd), val: int(o.val), valEnd: int(o.valEnd), keyFlags: o.keyFlags, valFlags: o.flags}
+	t, how, known := r.p.lookup(rest)
 	switch {
-	case o.flags&(hasEscape|hasNonPrintable) != 0:
-		text, code, offset = r.p.decode(raw, o.flags, l.control)
-	case raw == "" && l.isFlag(o):
-		text = "true"
+	case known && t.group < 0:
+		r.add(w, t.leaf, &pr, how|o.how&spelledFolded)
+	case rest == "" && o.val < o.valEnd:
+		r.errorAt(o, name, CodeBadKey)
+	case known && o.val == o.valEnd:
+		w.markPresent(r.p, t.group)
+	case rest != "" && r.p.cfg.RejectUnknown:
+		r.errorAt(o, name, CodeUnknown)
 	}
-	if code == codeFine {
-		code, cause = l.set(v, text)
+}
+
+// errorAt records a fault of a name that no leaf has.
+func (r *reader) errorAt(o *occurrence, name string, code Code) {
+	if f := r.nameFault(name, code, int(o.key)); f != nil {
+		f.Parameter = r.owner
+		if code == CodeUnknown && len(name) <= safeValueBytes {
+			if near := nearest(name[len(r.prefix):], r.p.names); near != "" {
+				f.Suggestion = r.prefix + near
+			}
+		}
 	}
-	if code != codeFine {
-		r.fault(l, o, code, cause, text, offset)
-		return false
-	}
-	return true
 }

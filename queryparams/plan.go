@@ -62,6 +62,19 @@ type leaf struct {
 	wantInRange string   // the same with the limits of the Go type
 }
 
+// suggestion is the allowed value that is nearest to the text that was sent for
+// the leaf; empty if none is.
+func (l *leaf) suggestion(text string) string {
+	options := l.rules.enumText
+	if c, ok := l.codec.(interface{ options() []string }); ok && options == nil {
+		options = c.options()
+	}
+	if l.secret || len(text) > safeValueBytes {
+		return ""
+	}
+	return nearest(text, options)
+}
+
 // group is a pointer to a struct: allocated when one of its parameters, or
 // its own name without a value, is in the query.
 type group struct {
@@ -77,6 +90,14 @@ type target struct {
 	group int // -1: it is a leaf
 	how   spelling
 }
+
+// spelling is how a parameter's name was written.
+type spelling uint8
+
+const (
+	spelledAlias  spelling = 1 << iota // name[] or name[0]
+	spelledFolded                      // in another case
+)
 
 // step is one piece of work of the encoder, in schema order.
 type step struct {
@@ -126,6 +147,13 @@ func (l *leaf) set(v reflect.Value, text string) (Code, error) {
 		return code, err
 	}
 	return l.rules.check(l.codec, v), nil
+}
+
+// fits reports whether the type of the leaf has room for what text says, which
+// may still be more or less than its rules allow.
+func (l *leaf) fits(text string) bool {
+	code, _ := l.codec.parse(reflect.New(l.elem).Elem(), text)
+	return code != CodeRange
 }
 
 // typeAt is the type of the field that steps lead to.

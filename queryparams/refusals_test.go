@@ -539,6 +539,55 @@ func TestFaultsAreInPlainWordsAndSuggestWhatIsNear(t *testing.T) {
 	}
 }
 
+func TestLimitsOfTheTypeAreShownOnlyForWhatItCannotHold(t *testing.T) {
+	t.Parallel()
+	type T struct {
+		Page  int                  `query:"page" min:"1"`
+		Small int8                 `query:"small" max:"9"`
+		Items []int                `query:"items" min:"1" style:"sep=,"`
+		Opt   queryparams.Opt[int] `query:"opt" min:"1"`
+		Ptr   *uint8               `query:"ptr" min:"1"`
+		Map   map[string]int16     `query:"map" min:"1"`
+		F     float64              `query:"f" min:"0"`
+	}
+	const most = "9223372036854775807"
+	for raw, want := range map[string]string{
+		"page=0":                      "a whole number from 1 on",
+		"page=-5":                     "a whole number from 1 on",
+		"page=%30":                    "a whole number from 1 on",
+		"page=99999999999999999999":   "a whole number from 1 to " + most,
+		"page=x":                      "a whole number from 1 on",
+		"small=10":                    "a whole number up to 9",
+		"small=128":                   "a whole number from -128 to 9",
+		"small=-129":                  "a whole number from -128 to 9",
+		"items=1,0":                   "a whole number from 1 on",
+		"items=1,9999999999999999999": "a whole number from 1 to " + most,
+		"opt=0":                       "a whole number from 1 on",
+		"ptr=0":                       "a whole number from 1 on",
+		"ptr=256":                     "a whole number from 1 to 255",
+		"ptr=-1":                      "a whole number from 1 to 255",
+		"map[a]=0":                    "a whole number from 1 on",
+		"map[a]=32768":                "a whole number from 1 to 32767",
+		"f=-1":                        "a number from 0 on",
+		"f=1e999":                     "a number from 0 on, closer to zero",
+	} {
+		_, err := parse[T](t, raw)
+		errs, ok := errors.AsType[*queryparams.Errors](err)
+		if !ok || len(errs.Fields) != 1 || errs.Fields[0].Expected != want {
+			t.Errorf("%s: %v, want %q to be expected", raw, err, want)
+		}
+	}
+	for raw, want := range map[string]string{
+		"n=0":   "a whole number from 1 on",
+		"n=128": "a whole number from 1 to 127",
+	} {
+		_, err := queryparams.Lookup(raw, "n", queryparams.Param[int8]{Default: 1, Min: new(int8(1))})
+		if errs, ok := errors.AsType[*queryparams.Errors](err); !ok || errs.Fields[0].Expected != want {
+			t.Errorf("Lookup of %s: %v, want %q to be expected", raw, err, want)
+		}
+	}
+}
+
 func TestNoErrorSpellsOutAStruct(t *testing.T) {
 	t.Parallel()
 	_, err := queryparams.SchemaOf[struct {

@@ -36,9 +36,6 @@ func Must[T any](v T, err error) T {
 	return v
 }
 
-// validator is a type with rules that tags cannot express.
-type validator interface{ Validate() error }
-
 // Parse reads a raw query, without the question mark. Its error is an
 // [*Errors], and the value is then the zero T. It costs one allocation for T,
 // one for each text that had escapes and one for each list.
@@ -72,43 +69,4 @@ func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
 // program's: it is read back before it counts as written.
 func (s *Schema[T]) Encode(v T) (string, error) {
 	return s.plan.encode(reflect.ValueOf(&v).Elem(), false)
-}
-
-var validatorType = reflect.TypeFor[validator]()
-
-// hookErrors runs the Validate method of v, a *T.
-func hookErrors(v any) *Errors {
-	err := v.(validator).Validate()
-	if err == nil {
-		return nil
-	}
-	errs := new(Errors)
-	flatten(err, errs)
-	return errs
-}
-
-// flatten turns what a Validate method returned into faults.
-func flatten(err error, to *Errors) {
-	if f, ok := err.(*FieldError); ok && f != nil { //nolint:errorlint // a wrapped one has words of its own to show
-		c := *f
-		if c.Code == codeFine {
-			c.Code = CodeInvalid
-		}
-		if c.Detail == "" {
-			c.Detail = details[CodeInvalid]
-		}
-		if c.Path == "" {
-			c.Path = c.Parameter
-		}
-		to.Fields = append(to.Fields, &c)
-		return
-	}
-	if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 {
-		for _, e := range many.Unwrap() {
-			flatten(e, to)
-		}
-		return
-	}
-	f := &FieldError{Code: CodeInvalid, Detail: err.Error(), Offset: -1, Cause: err}
-	to.Fields = append(to.Fields, f)
 }

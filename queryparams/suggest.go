@@ -33,19 +33,6 @@ func didYouMean(name string) string {
 	return "; did you mean " + strconv.Quote(name) + "?"
 }
 
-// suggestion is the allowed value that is nearest to the text that was sent for
-// the leaf; empty if none is.
-func (l *leaf) suggestion(text string) string {
-	options := l.rules.enumText
-	if c, ok := l.codec.(interface{ options() []string }); ok && options == nil {
-		options = c.options()
-	}
-	if l.secret || len(text) > safeValueBytes {
-		return ""
-	}
-	return nearest(text, options)
-}
-
 // edits is how many characters have to be inserted, deleted, replaced or swapped
 // with the next one to make s of t.
 func edits(s, t string) int {

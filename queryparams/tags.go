@@ -1,148 +1,65 @@
 package queryparams
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/reecho-go/reecho/internal/linewise"
 )
 
-// tagNames are the tags that a field of a schema may have besides query.
-var tagNames = []string{
-	"default", "required", "min", "max", "minlen", "maxlen", "minitems", "maxitems", "enum", "pattern",
-	"layout", "loc", "unit", "style", "invalid", "duplicate", "empty", "bool", "allow", "secret", "doc",
+type compiler struct {
+	*plan
+	errs    []error
+	foreign []string // parameters with tags of validators, and these tags
+	calls   bool     // the schema's type has a Validate method, which may call others
 }
 
-// tagSet is the tags of one field. A tag that is left over in the end does not
-// apply to the field's type, and is a mistake.
-type tagSet struct {
-	values    map[string]string
-	allow     []string
-	validator string // a tag of another library that checks values
-	errs      []error
+func newCompiler(t reflect.Type, cfg SchemaConfig) *compiler {
+	return &compiler{plan: &plan{cfg: cfg, typ: t, byName: map[string]target{}}}
 }
 
-func newTagSet(f reflect.StructField) *tagSet {
-	s := &tagSet{values: map[string]string{}}
-	for _, name := range tagNames {
-		if v, ok := f.Tag.Lookup(name); ok {
-			s.values[name] = v
+func (c *compiler) fail(path string, err error) {
+	c.errs = append(c.errs, linewise.Prefix(path+": ", err))
+}
+
+// scalar finds the codec of t, which is not a pointer. A nil codec without an
+// error means that t is not a scalar.
+func scalar(t reflect.Type, tags *tagSet, codecs []Codec) (codec, error) {
+	for _, k := range codecs {
+		if k.typ == t {
+			return k.c, nil
 		}
 	}
-	if v, ok := s.lookup("allow"); ok {
-		s.allow = strings.Split(v, ",")
+	switch t {
+	case timeType:
+		return newTimeCodec(tags)
+	case durationType:
+		return newDurationCodec(tags)
+	case urlType:
+		return urlCodec{}, nil
 	}
-	keys, complete := tagKeys(f.Tag)
-	if !complete {
-		s.fail("the tags %q are malformed: write name:\"value\", with a space between two", string(f.Tag))
+	p := reflect.PointerTo(t)
+	switch reads, writes := p.Implements(unmarshalerType), p.Implements(marshalerType); {
+	case reads && writes:
+		return newTextCodec(t)
+	case reads:
+		return nil, fmt.Errorf("%s has UnmarshalText but no MarshalText: links could not be written; add it, or a Codec", typeName(t))
 	}
-	for i, key := range keys {
-		switch {
-		case slices.Contains(keys[:i], key):
-			s.fail("the tag %s is there twice", key)
-		case slices.Contains(validators, key):
-			s.validator = key + ":" + strconv.Quote(f.Tag.Get(key))
-		default:
-			if name := misspelt(key, tagNames); name != "" {
-				s.fail("there is no tag %s: did you mean %s?", key, name)
-			}
-		}
+	switch t.Kind() {
+	case reflect.Bool:
+		return boolCodec{strict: tags.choice("bool", "", "strict") == 1}, nil
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return intCodec{t.Bits()}, nil
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return uintCodec{t.Bits()}, nil
+	case reflect.Float32, reflect.Float64:
+		return floatCodec{t.Bits(), tags.allowed("nan")}, nil
+	case reflect.String:
+		return stringCodec{}, nil
 	}
-	return s
-}
-
-func (s *tagSet) lookup(name string) (string, bool) {
-	v, ok := s.values[name]
-	delete(s.values, name)
-	return v, ok
-}
-
-func (s *tagSet) pop(name string) string {
-	v, _ := s.lookup(name)
-	return v
-}
-
-// allowed takes one word of the allow tag.
-func (s *tagSet) allowed(what string) bool {
-	i := slices.Index(s.allow, what)
-	if i >= 0 {
-		s.allow = slices.Delete(s.allow, i, i+1)
-	}
-	return i >= 0
-}
-
-// flag takes a tag that is true or false.
-func (s *tagSet) flag(name string) bool {
-	v, ok := s.lookup(name)
-	if !ok {
-		return false
-	}
-	b, err := strconv.ParseBool(v)
-	if err != nil {
-		s.fail("%s:%q: use true or false", name, v)
-	}
-	return b
-}
-
-// count takes a tag that is a number of things; -1 if it is not there.
-func (s *tagSet) count(name string) int {
-	v, ok := s.lookup(name)
-	if !ok {
-		return -1
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 0 {
-		s.fail("%s:%q: use a whole number from 0 on", name, v)
-		return -1
-	}
-	return n
-}
-
-// choice takes a tag that is one of some words; the first is the default.
-func (s *tagSet) choice(name string, words ...string) int {
-	v, ok := s.lookup(name)
-	if !ok {
-		return 0
-	}
-	i := slices.Index(words, v)
-	if i < 0 || v == "" { // the empty word is the default, for which there is no tag
-		s.fail("%s:%q: use %s", name, v, strings.TrimPrefix(strings.Join(words, " or "), " or "))
-		return 0
-	}
-	return i
-}
-
-// expression takes the pattern tag.
-func (s *tagSet) expression() *regexp.Regexp {
-	v, ok := s.lookup("pattern")
-	if !ok {
-		return nil
-	}
-	re, err := regexp.Compile(`\A(?:` + v + `)\z`)
-	if err != nil {
-		s.fail("pattern: %w", err)
-	}
-	return re
-}
-
-func (s *tagSet) fail(format string, args ...any) {
-	s.errs = append(s.errs, fmt.Errorf(format, args...))
-}
-
-// finish reports all problems of the tags.
-func (s *tagSet) finish() error {
-	for _, name := range tagNames {
-		if v, ok := s.values[name]; ok {
-			s.fail("%s:%q does not apply to this type", name, v)
-		}
-	}
-	for _, what := range s.allow {
-		s.fail("allow:%q does not apply to this type", what)
-	}
-	return errors.Join(s.errs...)
+	return nil, nil
 }
 
 // bounds checks that the tags of lengths and numbers leave something to send.

@@ -65,3 +65,8 @@ func textOf(v reflect.Value, own *leaf) (string, bool) {
 	}
 	return "", false
 }
+
+func writeFault(key string, code Code) *FieldError {
+	name := *safeValue(key)
+	return &FieldError{Parameter: name, Path: name, Code: code, Detail: details[code], Offset: -1}
+}

@@ -14,14 +14,6 @@ type occurrence struct {
 	how         spelling
 }
 
-// spelling is how a parameter's name was written.
-type spelling uint8
-
-const (
-	spelledAlias  spelling = 1 << iota // name[] or name[0]
-	spelledFolded                      // in another case
-)
-
 // chain is the occurrences of one leaf, in URL order.
 type chain struct{ first, last, count int32 }
 

@@ -125,6 +125,14 @@ func (p *Params) merged(base []entry) (query string, differs bool) {
 	return query, query != before
 }
 
+// migrated is entries after the plugin's migrations.
+func (p *Params) migrated(entries []entry) ([]entry, bool) {
+	if p.plugin == nil {
+		return entries, false
+	}
+	return migrated(entries, p.plugin.cfg.Migrations)
+}
+
 // URL returns the page's URL with what was written: a path and a query, always
 // on this host. If htmx asked for a part of a page, it is the URL of the page
 // that the browser shows. For Params without a request it is the query alone,
@@ -245,62 +253,6 @@ func (p *Params) shown() string {
 		return ""
 	}
 	return localURL(u, string(appendEntries(nil, entries)), false)
-}
-
-// queryChange is one call of an OnChange function.
-type queryChange struct {
-	query string
-	push  bool
-}
-
-// OnChange calls fn with every later change of the query, in place of sending it
-// with the response's headers: for handlers that hold a connection, such as a
-// stream of events or a WebSocket, whose headers have been sent. Writes then no
-// longer fail with [middleware.ErrCommitted].
-//
-// query is the whole raw query, reserved keys included, without the question mark;
-// the page's script knows the path. push says to add an entry to the browser's
-// history instead of changing the current one: see [Params.PushHistory].
-//
-// fn is called by the goroutine that writes, or by another one that is writing
-// at the time; never twice at once, in the order of the writes, under no lock,
-// and not for writes that change nothing. It may write itself. There is one fn:
-// the last one given; nil takes it away, with the changes that it has not seen.
-func (p *Params) OnChange(fn func(query string, push bool)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.onChange = fn
-	p.notified = p.notified || fn != nil
-}
-
-// change is the change that has just been made. p.mu is held.
-func (p *Params) change() queryChange {
-	return queryChange{query: string(appendEntries(nil, p.entries)), push: p.push}
-}
-
-// deliver hands out the changes that are waiting, unless somebody is at it.
-func (p *Params) deliver() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.delivering {
-		return
-	}
-	p.delivering = true
-	defer func() { p.delivering = false }()
-	for len(p.changes) > 0 {
-		next, fn := p.changes[0], p.onChange
-		p.changes = p.changes[1:]
-		if fn != nil { // taken away while changes were waiting
-			p.unlocked(func() { fn(next.query, next.push) })
-		}
-	}
-}
-
-// unlocked runs fn without p.mu, which is held again even after a panic.
-func (p *Params) unlocked(fn func()) {
-	p.mu.Unlock()
-	defer p.mu.Lock()
-	fn()
 }
 
 // repair writes the values that a schema has put in the place of faulty ones:
