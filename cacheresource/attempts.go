@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -21,36 +19,11 @@ import (
 // others are told that it does not return.
 const grace = time.Second
 
-// attempts are the runs of the user's open. No key is opened twice at a time,
-// whatever became of the callers of the first open.
-type attempts struct {
-	mu      sync.Mutex
-	running map[attemptKey]*attempt
-}
+// Name implements flight.Work.
+func (o *opening) Name() string { return nameOf(o.core.source(o.key)) }
 
-// attemptKey is what must not be opened twice at a time: one visitor's instance
-// of a key.
-type attemptKey struct{ visitor, id string }
-
-// attempt is one run of the user's open, in a goroutine of its own: who waits
-// for it can leave it behind when it ignores its context.
-type attempt struct {
-	*opening
-	name     string // of the instance
-	began    time.Time
-	call     flight.Call
-	returned chan struct{} // closed when the open has returned
-
-	in     *instance // with the hold of its open
-	result chan error
-	// stale is held, since the open may return its value again; nil: there is none.
-	stale *instance
-	// settled: either the result is on its way, or the attempt was left behind.
-	settled atomic.Bool
-	// opened: the open has returned a value, whatever is wrong with it. Written
-	// before the result is sent.
-	opened bool
-}
+// attemptKey is what no other open may run for.
+func (o *opening) attemptKey() attemptKey { return attemptKey{o.visitor, o.id} }
 
 // begin returns an attempt of o when the one that runs has returned. It fails
 // when ctx ends, or when the one that runs should have returned by now.
@@ -214,4 +187,19 @@ func isNil(v reflect.Value) bool {
 		return v.IsNil()
 	}
 	return false
+}
+
+// setValue makes in the instance of v.
+func (in *instance) setValue(v unsafe.Pointer) {
+	r := in.core
+	now := r.group.Now()
+	in.value, in.opened, in.seq = v, now, sequence.Add(1)
+	in.stale = after(now, r.ttl)
+	in.expiry = in.stale
+	if in.expiry != never && r.staleFor > 0 {
+		in.expiry = after(in.expiry, r.staleFor)
+	}
+	in.checked.Store(now)
+	in.used.Store(now)
+	r.track(in)
 }

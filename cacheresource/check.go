@@ -34,14 +34,6 @@ func (r *core) sound(ctx context.Context, in *instance, now int64) (bool, error)
 	return false, nil
 }
 
-// checking is the flight.Work of one check.
-type checking struct {
-	in    *instance
-	from  int64 // a check that passed later will do
-	leads bool  // Find has found nothing: this is the work that runs
-	began int64
-}
-
 // Name implements flight.Work.
 func (c *checking) Name() string { return "check of " + nameOf(c.in.source()) }
 

@@ -10,64 +10,6 @@ import (
 	"time"
 )
 
-// LeasedError lists the instances that were still leased, or not released yet, when
-// a Close stopped waiting. They are released when their leases end.
-type LeasedError struct {
-	Instances []LeasedInstance // in the order of their opening
-	Err       error            // why the Close did not wait longer
-}
-
-// LeasedInstance is an instance that is leased, or that a Close has left.
-type LeasedInstance struct {
-	Name   string   // name[fingerprint]
-	Leases int      // how many there are; in a LeasedError, 0: its release has not returned
-	Sites  []string // file:line of the acquires, if LeakAge is set
-	Users  []string // name[fingerprint] of the instances that were opened with it
-}
-
-// String says by whom the instance is held.
-func (i LeasedInstance) String() string {
-	switch i.Leases {
-	case 0:
-		return i.Name + " (its release has not returned)"
-	case 1:
-		return fmt.Sprintf("%s (1 lease%s)", i.Name, i.holders())
-	}
-	return fmt.Sprintf("%s (%d leases%s)", i.Name, i.Leases, i.holders())
-}
-
-func (i LeasedInstance) holders() string {
-	if len(i.Sites)+len(i.Users) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(slices.Concat(i.Sites, i.Users), ", ")
-}
-
-// Error names the instances and who holds them.
-func (e *LeasedError) Error() string {
-	names := make([]string, len(e.Instances))
-	for i, in := range e.Instances {
-		names[i] = in.String()
-	}
-	return fmt.Sprintf("not released: %s: %v", strings.Join(names, ", "), e.Err)
-}
-
-// Unwrap returns Err.
-func (e *LeasedError) Unwrap() error { return e.Err }
-
-// errDrainTimeout is why a Close did not wait longer when DrainTimeout has passed.
-var errDrainTimeout = fmt.Errorf("DrainTimeout has passed: %w", context.DeadlineExceeded)
-
-// Close ends the resource: no call gets an instance any more ([ErrClosed]). It waits
-// for opens that run, and releases every instance, the youngest first; instances
-// that are leased when their leases end. Then it frees the name. A Close inside of a
-// Do waits for that Do until ctx ends.
-//
-// If ctx ends or DrainTimeout passes first, the error is a [*LeasedError], joined
-// with what else still runs, and is a context.DeadlineExceeded or that of ctx. Call
-// Close again to go on waiting.
-func (r *Resource[K, V]) Close(ctx context.Context) error { return r.core.closeNow(ctx) }
-
 func (r *core) closeNow(ctx context.Context) error {
 	if err := r.close(drainFromNow(ctx)); err != nil {
 		return fmt.Errorf("cacheresource: %s: close: %w", r.name, err)

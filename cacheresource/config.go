@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -33,6 +34,19 @@ const (
 	// Session instances belong to one visitor, for as long as the session lives.
 	Session
 )
+
+// Group is a set of resources that are cleared, closed and watched together. Each
+// has a name that is unique in the group. Make it with [NewGroup], or use [Default]. All
+// methods are safe for concurrent use. A Group is a plugin for a
+// middleware.Stack: then the Stack's Close closes it.
+type Group struct{ group *group.Group }
+
+// GroupConfig configures a [Group]. The zero value is fine.
+type GroupConfig struct {
+	// Observer receives the events of all resources of the group. Default nil:
+	// none.
+	Observer observe.Observer
+}
 
 // Config configures a [Resource]. The zero value is safe: up to 10,000
 // instances, kept until they are deleted, cleared or closed, in the default

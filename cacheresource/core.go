@@ -1,12 +1,9 @@
 package cacheresource
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"iter"
 	"reflect"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,213 +80,223 @@ type functions struct {
 	check   func(ctx context.Context, key, value unsafe.Pointer) error
 }
 
-// newCore makes a core of a resource with keys and values of these types, and
-// puts it into its group.
-func newCore(name string, key, result reflect.Type, cfg settings, fns functions) (*core, error) {
-	r := &core{
-		name: name, fns: fns, key: key, result: result,
-		ttl: cfg.TTL, staleFor: cfg.StaleFor, idleTTL: cfg.IdleTTL, maxEntries: cmp.Or(cfg.MaxEntries, defaultMaxEntries),
-		openTimeout: cfg.OpenTimeout, errorTTL: cfg.ErrorTTL, drainTimeout: cfg.DrainTimeout,
-		checkEvery:     max(cmp.Or(cfg.CheckEvery, defaultCheckEvery), 0),
-		checkTimeout:   cmp.Or(cfg.CheckTimeout, defaultCheckTimeout),
-		releaseTimeout: cmp.Or(cfg.ReleaseTimeout, defaultReleaseTimeout),
-		recency:        cfg.IdleTTL > 0 || cfg.MaxEntries > 0,
-		group:          cmp.Or(cfg.Group, Default()).group,
-		all:            make(map[*instance]struct{}),
-		shared:         make(map[pointee]*shared),
-	}
-	r.clocked = r.recency || r.ttl > 0 || fns.check != nil
-	r.observer, r.listens = observe.Tee(r.group.Observer(), cfg.Observer), cfg.Observer != nil
-	r.reads = visit.NewReads(r.contextRead)
-	var errs []error
-	if name == "" {
-		errs = append(errs, errors.New("the name is empty: it identifies the resource in its group"))
-	}
-	if fns.open == nil {
-		errs = append(errs, errors.New("the open function is nil"))
-	}
-	err := cfg.validate(fns)
-	if err == nil {
-		r.keys, err = keys.For("cacheresource: "+name, key, cfg.identifies())
-	}
-	if err := errors.Join(append(errs, err)...); err != nil {
-		return nil, err
-	}
-	r.simple = !r.clocked && cfg.Scope == Global && r.keys.Shape() == keys.Word
-	r.era = r.newEra()
-	if cfg.Scope == Session {
-		r.visitors = newVisitors(r, cmp.Or(cfg.MaxSessions, defaultMaxSessions))
-	}
-	r.checks = flight.NewTable(&r.tracker)
-	if cfg.LeakAge > 0 {
-		r.ledger = newLedger(r.group, cfg.LeakAge)
-	}
-	if cfg.OnClear != nil {
-		r.hooks.Add(cfg.OnClear)
-	}
-	r.member = &member{r}
-	switch err := r.group.Add(r.member); {
-	case errors.Is(err, group.ErrClosed):
-		return nil, fmt.Errorf("group %q: %w", r.group.Name(), ErrClosed)
-	case err != nil:
-		return nil, fmt.Errorf("group %q: %w: give it another name, or close the other resource first", r.group.Name(), err)
-	}
-	return r, nil
+// instance is one opened value. It is held by its leases, by its pin, while it
+// is checked, and by its open until the callers of that have their leases.
+// All times are those of the group.
+type instance struct {
+	core   *core
+	home   *era
+	id     string
+	key    unsafe.Pointer // our own
+	value  unsafe.Pointer
+	seq    uint64 // order of opening within the process
+	opened int64
+	stale  int64 // when a new one is to be opened; never: it has no TTL
+	expiry int64 // when it is not handed out any more
+
+	_     line
+	holds atomic.Int64 // plus retired
+	peak  atomic.Int64 // the most holds that there were when a use began
+	_     line
+
+	leaving atomic.Bool // retire has been called
+	pinned  atomic.Bool
+	checked atomic.Int64 // time of the last passed check, or of the opening
+	probed  atomic.Bool  // a background check has been started
+	// checking is full while a check runs, also one that was left behind.
+	checking chan struct{}
+	used     atomic.Int64 // when it was last handed out or given back; kept only if somebody asks
+	renewal  renewal
+
+	cause observe.Cause // why it left; written before retired is added
+	done  chan struct{} // closed when it has been released
+
+	dependencies dependencies // what it was opened with
+	dependents   dependents   // what was opened with it
 }
+
+// retired is added to an instance's holds when it has left the cache: then no
+// hold can be added any more, and the one that ends last releases.
+const retired = 1 << 62
+
+// renewal is the opening of a new instance in the background, while a stale one
+// serves.
+type renewal struct {
+	mu      sync.Mutex
+	cancel  context.CancelFunc // of the one that runs; nil: none does
+	stopped bool               // nothing is to be renewed any more
+	tries   int                // how many have failed
+	next    int64              // not before
+}
+
+// dependencies are the leases of what an instance was opened with. They end when
+// it has been released, so that nothing is taken from under it.
+type dependencies struct {
+	of *instance
+
+	mu     sync.Mutex
+	sealed bool // the open is over: nothing is added any more
+	leased []*instance
+}
+
+// dependents are the instances that were opened with an instance; one may be in it
+// several times.
+type dependents struct {
+	mu   sync.Mutex
+	list []*instance
+}
+
+// era is what a resource holds between two clears: the instances, the errors
+// that it remembers, and the opens that were started for them. What an open
+// brings after its era is over is for its callers only. All but opens is
+// guarded by the resource's lock.
+type era struct {
+	words  map[uint64]*instance // for keys of the shape Word, whose lookup is the fastest
+	texts  map[string]*instance // for all others
+	faults faults
+	ended  bool // nothing is put in any more
+	opens  *flight.Table
+}
+
+// faults are the errors of failed opens that are remembered, by id.
+type faults map[string]fault
+
+type fault struct {
+	err   error
+	until int64
+}
+
+// opening is the flight.Work of one open.
+type opening struct {
+	core    *core
+	in      *era   // taken before mark
+	visitor string // empty: everybody
+	id      string
+	key     unsafe.Pointer // our own
+	mark    flight.Mark
+	// old is what is to be replaced in the background; nil: what Find finds
+	// will do.
+	old   *instance
+	began int64
+
+	// of what this call opened, kept or not; written by Load and Commit.
+	got      *instance
+	failed   error
+	kept     bool
+	replaced *instance
+	evicted  []*instance
+}
+
+// opened is the result of an open: an instance, or an error that is to be
+// remembered. Other errors are those of the flight.
+type opened struct {
+	in  *instance
+	err error
+}
+
+// attempts are the runs of the user's open. No key is opened twice at a time,
+// whatever became of the callers of the first open.
+type attempts struct {
+	mu      sync.Mutex
+	running map[attemptKey]*attempt
+}
+
+// attemptKey is what must not be opened twice at a time: one visitor's instance
+// of a key.
+type attemptKey struct{ visitor, id string }
+
+// attempt is one run of the user's open, in a goroutine of its own: who waits
+// for it can leave it behind when it ignores its context.
+type attempt struct {
+	*opening
+	name     string // of the instance
+	began    time.Time
+	call     flight.Call
+	returned chan struct{} // closed when the open has returned
+
+	in     *instance // with the hold of its open
+	result chan error
+	// stale is held, since the open may return its value again; nil: there is none.
+	stale *instance
+	// settled: either the result is on its way, or the attempt was left behind.
+	settled atomic.Bool
+	// opened: the open has returned a value, whatever is wrong with it. Written
+	// before the result is sent.
+	opened bool
+}
+
+// checking is the flight.Work of one check.
+type checking struct {
+	in    *instance
+	from  int64 // a check that passed later will do
+	leads bool  // Find has found nothing: this is the work that runs
+	began int64
+}
+
+// lease is a Lease without its type.
+type lease struct {
+	of       lessor
+	released atomic.Bool
+}
+
+// lessor is who gets back what was leased: an instance, whatever its key, or
+// the note of a lease that is watched.
+type lessor interface {
+	giveBack()
+	givenTwice(site string)
+}
+
+// pointee is what a pointer, map or channel refers to, which is released once,
+// however many instances have it. The zero pointee is that of all other values,
+// which are released once for each open that returned them.
+type pointee struct {
+	typ  reflect.Type
+	addr uintptr
+}
+
+// shared is what the instances of one value that have not been released share.
+type shared struct {
+	instances    int
+	dependencies dependencies // of those that have ended: they are needed until the last has
+}
+
+// ledger has a note of each lease that is held.
+type ledger struct {
+	group *group.Group
+	age   time.Duration
+
+	mu    sync.Mutex
+	notes map[*note]struct{}
+}
+
+// note is one lease that is watched.
+type note struct {
+	ledger   *ledger
+	of       *instance
+	since    int64
+	stack    stack
+	cleanup  runtime.Cleanup
+	lost     atomic.Bool // the garbage collector has found the lease
+	released atomic.Bool // it has been given back
+
+	reported bool // guarded by the ledger's lock
+}
+
+// stack is where a lease was taken: the innermost callers.
+type stack [8]uintptr
+
+// counters are what Stats reads.
+type counters struct {
+	opens, openErrors, checks, failedChecks, stuck, leaks atomic.Uint64
+	expired, idle, size, replaced                         atomic.Uint64
+	deleted, cleared, unsound, orphan, session, closed    atomic.Uint64
+}
+
+// member is a resource as its group sees it.
+type member struct{ core *core }
 
 // observed reports whether anybody is told of events.
 func (r *core) observed() bool { return r.listens || r.group.Observed() }
-
-// pin is [Resource.Pin].
-func (r *core) pin(ctx context.Context, key unsafe.Pointer) (*instance, error) {
-	if r.visitors != nil {
-		return nil, fmt.Errorf("cacheresource: %s: %w", r.name, errPinned)
-	}
-	in, err := r.acquire(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	if !in.pinned.CompareAndSwap(false, true) {
-		in.giveBack() // pinned already: this hold is one too many
-	}
-	if r.isClosed() { // a Close may have looked for pins before this one was there
-		in.unpin()
-		return nil, ErrClosed
-	}
-	return in, nil
-}
-
-// acquire returns key's instance with a hold for the caller.
-func (r *core) acquire(ctx context.Context, key unsafe.Pointer) (*instance, error) {
-	if ctx == nil {
-		return nil, r.noContext()
-	}
-	var in *instance
-	if r.simple {
-		in = r.findWord(nil, r.keys.Word(key), 0)
-	}
-	if in == nil {
-		var err error
-		if in, err = r.usable(ctx, key); err != nil {
-			return nil, err
-		}
-	}
-	if opening, _ := ctx.Value(dependenciesKey{}).(*dependencies); opening != nil {
-		opening.lease(in)
-	}
-	return in, nil
-}
-
-// noContext is the error of a call that has got nil for a context.
-func (r *core) noContext() error {
-	return fmt.Errorf("cacheresource: %s: the context is nil: pass that of the request, or context.Background()", r.name)
-}
-
-// usable returns key's instance with a hold: one that may be used now, or a new
-// one.
-func (r *core) usable(ctx context.Context, key unsafe.Pointer) (*instance, error) {
-	for {
-		var now int64
-		if r.clocked {
-			now = r.group.Now()
-		}
-		at, err := r.ownerOf(ctx)
-		if err != nil {
-			return nil, err
-		}
-		opened := false
-		in, err := r.lookup(at.era, key, now)
-		if in == nil && err == nil {
-			in, opened, err = r.openOrJoin(ctx, at, key)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if !opened && r.clocked {
-			if now >= in.stale {
-				r.renew(ctx, at, in, now)
-			}
-			if r.fns.check != nil && now-in.checked.Load() >= int64(r.checkEvery) {
-				ok, err := r.sound(ctx, in, now)
-				if !ok {
-					in.giveBack()
-					if err != nil {
-						return nil, err
-					}
-					continue
-				}
-			}
-		}
-		return in, nil
-	}
-}
-
-// lookup returns the instance that is there, with a hold, or nil.
-func (r *core) lookup(e *era, key unsafe.Pointer, now int64) (*instance, error) {
-	switch r.keys.Shape() {
-	case keys.Word:
-		return r.findWord(e, r.keys.Word(key), now), nil
-	case keys.Text:
-		return r.findText(e, r.keys.Text(key), now), nil
-	}
-	buf := keys.Borrow()
-	id, err := r.keys.Append((*buf)[:0], key)
-	defer keys.Return(buf, id)
-	if err != nil {
-		return nil, err
-	}
-	return r.findBytes(e, id, now), nil
-}
-
-// eraOr returns e, or everybody's era if it is nil.
-func (r *core) eraOr(e *era) *era {
-	if e == nil { // cmp.Or would take as long as the rest
-		return r.era
-	}
-	return e
-}
-
-// findWord finds by a word. An instance is retired only after it has been taken
-// out under the lock: so what is found can be held.
-func (r *core) findWord(e *era, word uint64, now int64) *instance {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.eraOr(e).words[word].tryLease(now)
-}
-
-// findText finds by a string.
-func (r *core) findText(e *era, id string, now int64) *instance {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.eraOr(e).texts[id].tryLease(now)
-}
-
-// findBytes finds by canonical bytes; the conversion inside the index
-// expression is free.
-func (r *core) findBytes(e *era, id []byte, now int64) *instance {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.eraOr(e).texts[string(id)].tryLease(now)
-}
-
-// openOrJoin opens the instance, or waits for somebody else's open. It reports
-// whether the instance has just been opened.
-func (r *core) openOrJoin(ctx context.Context, at owner, key unsafe.Pointer) (_ *instance, isNew bool, _ error) {
-	own, err := r.keys.Own(key)
-	if err != nil {
-		return nil, false, err
-	}
-	id, err := r.keys.ID(own)
-	if err != nil {
-		return nil, false, err
-	}
-	e, closed := r.current()
-	if closed {
-		return nil, false, ErrClosed
-	}
-	got, role, err := r.opening(cmp.Or(at.era, e), at.visitor, id, own).do(ctx)
-	return got, role != flight.Found, err
-}
 
 // current returns the era, and whether the resource is closed.
 func (r *core) current() (e *era, closed bool) {
@@ -303,13 +310,6 @@ func (r *core) isClosed() bool {
 	return closed
 }
 
-// takeOut removes in from the cache, if it is still there.
-func (r *core) takeOut(in *instance) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	in.home.remove(in)
-}
-
 // source names a key in an event.
 func (r *core) source(key unsafe.Pointer) observe.Source {
 	fp, _ := r.keys.Fingerprint(key) // 0 for a key that cannot be hashed
@@ -321,99 +321,6 @@ func (r *core) contextRead(ctx context.Context, key, value string) {
 	observe.Emit(ctx, r.observer, observe.ContextRead{Source: observe.Source{Group: r.group.Name(), Cache: r.name}, Key: key, Value: value})
 }
 
-// delete is [Resource.Delete].
-func (r *core) delete(ctx context.Context, key unsafe.Pointer) error {
-	if ctx == nil {
-		return r.noContext()
-	}
-	id, err := r.keys.ID(key)
-	if err != nil {
-		return err
-	}
-	e, closed := r.current()
-	if closed {
-		return ErrClosed
-	}
-	if r.visitors != nil {
-		visitor, err := r.visitorOf(ctx)
-		if err != nil {
-			return err
-		}
-		own, found := r.visitors.Find(visitor)
-		if !found {
-			return nil
-		}
-		e = own
-	}
-	var in *instance
-	e.opens.Override(flight.Key{Text: id}, "delete", func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		in = e.at(id)
-		e.remove(in)
-		delete(e.faults, id)
-	})
-	if in != nil {
-		in.retire(observe.CauseDeleted)
-	}
-	return nil
-}
-
-// clear is [Resource.Clear].
-func (r *core) clear(ctx context.Context) error {
-	if ctx == nil {
-		return r.noContext()
-	}
-	if r.isClosed() {
-		return ErrClosed
-	}
-	if err := r.group.ClearMember(ctx, r.member, r.observer); err != nil {
-		return fmt.Errorf("cacheresource: %s: %w", r.name, err)
-	}
-	return nil
-}
-
-// reset starts a new era for everybody, or for each visitor, and retires the
-// instances of the old ones.
-func (r *core) reset() int {
-	if r.visitors != nil {
-		n := r.entries()
-		r.visitors.Reset()() // left retires them
-		return n
-	}
-	old := r.replaceEra(false)
-	for _, in := range old {
-		in.retire(observe.CauseCleared)
-	}
-	return len(old)
-}
-
-// replaceEra starts a new era, the last one if that is for closing, and returns the
-// instances of the old one.
-func (r *core) replaceEra(last bool) []*instance {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.closed = r.closed || last
-	old := r.era.end()
-	r.era = r.newEra()
-	r.era.ended = r.closed
-	return old
-}
-
-// eras are all eras that are not over.
-func (r *core) eras() iter.Seq[*era] {
-	if r.visitors != nil {
-		return r.visitors.All()
-	}
-	return func(yield func(*era) bool) { yield(r.era) }
-}
-
-// entries is how many instances there are.
-func (r *core) entries() (n int) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	for e := range r.eras() {
-		n += e.len()
-	}
-	return n
-}
+// at is the address of key for the core, which keeps it for no longer than the
+// call. So the key stays on the stack.
+func at[K any](key *K) unsafe.Pointer { return unsafe.Pointer(key) }

@@ -3,18 +3,7 @@ package cacheresource
 import (
 	"context"
 	"slices"
-	"sync"
 )
-
-// dependencies are the leases of what an instance was opened with. They end when
-// it has been released, so that nothing is taken from under it.
-type dependencies struct {
-	of *instance
-
-	mu     sync.Mutex
-	sealed bool // the open is over: nothing is added any more
-	leased []*instance
-}
 
 type dependenciesKey struct{}
 
@@ -52,30 +41,6 @@ func (d *dependencies) seal() {
 	d.sealed = true
 }
 
-// drop ends the leases, the last one first.
-func (d *dependencies) drop() {
-	for _, in := range slices.Backward(d.detach()) {
-		in.dependents.remove(d.of)
-		in.giveBack()
-	}
-}
-
-// absorb takes over the leases of another one, without having two of the same
-// instance.
-func (d *dependencies) absorb(other *dependencies) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, in := range other.detach() {
-		in.dependents.remove(other.of)
-		if slices.Contains(d.leased, in) {
-			in.giveBack()
-			continue
-		}
-		in.dependents.add(d.of)
-		d.leased = append(d.leased, in)
-	}
-}
-
 // detach ends the collecting of leases and returns them.
 func (d *dependencies) detach() []*instance {
 	d.mu.Lock()
@@ -84,13 +49,6 @@ func (d *dependencies) detach() []*instance {
 	leased := d.leased
 	d.leased = nil
 	return leased
-}
-
-// dependents are the instances that were opened with an instance; one may be in it
-// several times.
-type dependents struct {
-	mu   sync.Mutex
-	list []*instance
 }
 
 func (d *dependents) add(user *instance) {

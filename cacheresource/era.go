@@ -8,18 +8,6 @@ import (
 	"github.com/reecho-go/reecho/internal/keys"
 )
 
-// era is what a resource holds between two clears: the instances, the errors
-// that it remembers, and the opens that were started for them. What an open
-// brings after its era is over is for its callers only. All but opens is
-// guarded by the resource's lock.
-type era struct {
-	words  map[uint64]*instance // for keys of the shape Word, whose lookup is the fastest
-	texts  map[string]*instance // for all others
-	faults faults
-	ended  bool // nothing is put in any more
-	opens  *flight.Table
-}
-
 func (r *core) newEra() *era {
 	e := &era{opens: flight.NewTable(&r.tracker)}
 	if r.keys.Shape() == keys.Word {
@@ -28,6 +16,31 @@ func (r *core) newEra() *era {
 		e.texts = make(map[string]*instance)
 	}
 	return e
+}
+
+// eras are all eras that are not over.
+func (r *core) eras() iter.Seq[*era] {
+	if r.visitors != nil {
+		return r.visitors.All()
+	}
+	return func(yield func(*era) bool) { yield(r.era) }
+}
+
+// entries is how many instances there are.
+func (r *core) entries() (n int) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for e := range r.eras() {
+		n += e.len()
+	}
+	return n
+}
+
+// takeOut removes in from the cache, if it is still there.
+func (r *core) takeOut(in *instance) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	in.home.remove(in)
 }
 
 // at returns the instance of an id, or nil.
@@ -107,14 +120,6 @@ func (e *era) shrink(bound int, newest *instance) (out []*instance) {
 
 // maxFaults is how many errors an era remembers at a time.
 const maxFaults = 1024
-
-// faults are the errors of failed opens that are remembered, by id.
-type faults map[string]fault
-
-type fault struct {
-	err   error
-	until int64
-}
 
 // of returns the error of an id, unless it has been remembered for long enough.
 func (f faults) of(id string, now int64) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/reecho-go/reecho/internal/answer"
@@ -81,3 +83,51 @@ func (closedError) StatusCode() int { return 503 }
 func (closedError) Problem() answer.Details {
 	return answer.Details{Detail: "The service is shutting down. Try again in a moment."}
 }
+
+// LeasedError lists the instances that were still leased, or not released yet, when
+// a Close stopped waiting. They are released when their leases end.
+type LeasedError struct {
+	Instances []LeasedInstance // in the order of their opening
+	Err       error            // why the Close did not wait longer
+}
+
+// LeasedInstance is an instance that is leased, or that a Close has left.
+type LeasedInstance struct {
+	Name   string   // name[fingerprint]
+	Leases int      // how many there are; in a LeasedError, 0: its release has not returned
+	Sites  []string // file:line of the acquires, if LeakAge is set
+	Users  []string // name[fingerprint] of the instances that were opened with it
+}
+
+// String says by whom the instance is held.
+func (i LeasedInstance) String() string {
+	switch i.Leases {
+	case 0:
+		return i.Name + " (its release has not returned)"
+	case 1:
+		return fmt.Sprintf("%s (1 lease%s)", i.Name, i.holders())
+	}
+	return fmt.Sprintf("%s (%d leases%s)", i.Name, i.Leases, i.holders())
+}
+
+func (i LeasedInstance) holders() string {
+	if len(i.Sites)+len(i.Users) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(slices.Concat(i.Sites, i.Users), ", ")
+}
+
+// Error names the instances and who holds them.
+func (e *LeasedError) Error() string {
+	names := make([]string, len(e.Instances))
+	for i, in := range e.Instances {
+		names[i] = in.String()
+	}
+	return fmt.Sprintf("not released: %s: %v", strings.Join(names, ", "), e.Err)
+}
+
+// Unwrap returns Err.
+func (e *LeasedError) Unwrap() error { return e.Err }
+
+// errDrainTimeout is why a Close did not wait longer when DrainTimeout has passed.
+var errDrainTimeout = fmt.Errorf("DrainTimeout has passed: %w", context.DeadlineExceeded)

@@ -11,19 +11,6 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// Group is a set of resources that are cleared, closed and watched together. Each
-// has a name that is unique in the group. Make it with [NewGroup], or use [Default]. All
-// methods are safe for concurrent use. A Group is a plugin for a
-// middleware.Stack: then the Stack's Close closes it.
-type Group struct{ group *group.Group }
-
-// GroupConfig configures a [Group]. The zero value is fine.
-type GroupConfig struct {
-	// Observer receives the events of all resources of the group. Default nil:
-	// none.
-	Observer observe.Observer
-}
-
 var defaultGroup = &Group{group.New("cacheresource", nil)}
 
 // Default returns the group of the resources whose Config has no Group. Its name is
@@ -163,9 +150,6 @@ type closer interface {
 	stats() Stats
 	clear(ctx context.Context) error
 }
-
-// member is a resource as its group sees it.
-type member struct{ core *core }
 
 // Name implements group.Member.
 func (m *member) Name() string { return m.core.name }

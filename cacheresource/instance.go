@@ -2,17 +2,12 @@ package cacheresource
 
 import (
 	"cmp"
+	"context"
 	"math"
-	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"github.com/reecho-go/reecho/observe"
 )
-
-// retired is added to an instance's holds when it has left the cache: then no
-// hold can be added any more, and the one that ends last releases.
-const retired = 1 << 62
 
 // never is a time that does not come.
 const never = math.MaxInt64
@@ -23,41 +18,6 @@ func after(t int64, d time.Duration) int64 {
 		return never
 	}
 	return t + int64(d)
-}
-
-// instance is one opened value. It is held by its leases, by its pin, while it
-// is checked, and by its open until the callers of that have their leases.
-// All times are those of the group.
-type instance struct {
-	core   *core
-	home   *era
-	id     string
-	key    unsafe.Pointer // our own
-	value  unsafe.Pointer
-	seq    uint64 // order of opening within the process
-	opened int64
-	stale  int64 // when a new one is to be opened; never: it has no TTL
-	expiry int64 // when it is not handed out any more
-
-	_     line
-	holds atomic.Int64 // plus retired
-	peak  atomic.Int64 // the most holds that there were when a use began
-	_     line
-
-	leaving atomic.Bool // retire has been called
-	pinned  atomic.Bool
-	checked atomic.Int64 // time of the last passed check, or of the opening
-	probed  atomic.Bool  // a background check has been started
-	// checking is full while a check runs, also one that was left behind.
-	checking chan struct{}
-	used     atomic.Int64 // when it was last handed out or given back; kept only if somebody asks
-	renewal  renewal
-
-	cause observe.Cause // why it left; written before retired is added
-	done  chan struct{} // closed when it has been released
-
-	dependencies dependencies // what it was opened with
-	dependents   dependents   // what was opened with it
 }
 
 // hold adds a hold. The caller must know that the instance has not been
@@ -85,21 +45,6 @@ func (in *instance) lease() {
 			return
 		}
 	}
-}
-
-// drop ends a hold.
-func (in *instance) drop() {
-	if in.holds.Add(-1) == retired {
-		in.core.release(in)
-	}
-}
-
-// giveBack ends a hold that was a use.
-func (in *instance) giveBack() {
-	if in.core.recency {
-		in.used.Store(in.core.group.Now())
-	}
-	in.drop()
 }
 
 // tryLease adds a hold for a use, if the instance is there and may be used at now,
@@ -160,30 +105,6 @@ func (in *instance) goesBefore(other *instance) bool {
 	return cmp.Or(cmp.Compare(in.used.Load(), other.used.Load()), cmp.Compare(in.seq, other.seq)) < 0
 }
 
-// retire makes the instance release itself when its last hold ends. It must
-// be out of the cache. Only the first call counts.
-func (in *instance) retire(cause observe.Cause) {
-	if !in.leaving.CompareAndSwap(false, true) {
-		return
-	}
-	switch cause {
-	case observe.CauseExpired, observe.CauseUnsound, observe.CauseReplaced:
-	default:
-		in.renewal.stop()
-	}
-	in.cause = cause
-	if in.holds.Add(retired) == retired {
-		in.core.release(in)
-	}
-}
-
-// unpin ends the hold of Pin.
-func (in *instance) unpin() {
-	if in.pinned.CompareAndSwap(true, false) {
-		in.drop()
-	}
-}
-
 // leases is how many leases there are, the pin not included.
 func (in *instance) leases() int {
 	n := in.holds.Load() &^ retired
@@ -193,27 +114,46 @@ func (in *instance) leases() int {
 	return int(max(n, 0))
 }
 
-// end retires the instance for good, with its pin.
-func (in *instance) end() {
-	in.core.takeOut(in)
-	in.retire(observe.CauseClosed)
-	in.unpin()
-}
-
 // source names the instance in an event.
 func (in *instance) source() observe.Source { return in.core.source(in.key) }
 
-// setValue makes in the instance of v.
-func (in *instance) setValue(v unsafe.Pointer) {
-	r := in.core
-	now := r.group.Now()
-	in.value, in.opened, in.seq = v, now, sequence.Add(1)
-	in.stale = after(now, r.ttl)
-	in.expiry = in.stale
-	if in.expiry != never && r.staleFor > 0 {
-		in.expiry = after(in.expiry, r.staleFor)
+// The time after which a failed renewal is tried again: it doubles up to a
+// bound.
+const (
+	minBackoff = time.Second
+	maxBackoff = time.Minute
+)
+
+// begin returns the context of a renewal that may run now.
+func (w *renewal) begin(ctx context.Context, now int64) (context.Context, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped || w.cancel != nil || now < w.next {
+		return nil, false
 	}
-	in.checked.Store(now)
-	in.used.Store(now)
-	r.track(in)
+	ctx, w.cancel = context.WithCancel(ctx)
+	return ctx, true
+}
+
+// end is called when a renewal has ended.
+func (w *renewal) end(now int64, failed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cancel()
+	w.cancel = nil
+	if failed {
+		w.next = now + int64(min(minBackoff<<min(w.tries, 10), maxBackoff))
+		w.tries++
+	}
+}
+
+// stop lets nothing be renewed any more. A renewal that runs ends, unless
+// somebody waits for what it opens.
+func (w *renewal) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = true
+	if w.cancel != nil {
+		w.cancel()
+	}
 }

@@ -6,16 +6,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/observe"
 )
-
-// stack is where a lease was taken: the innermost callers.
-type stack [8]uintptr
 
 // callers returns the callers of the function that called it.
 func callers() (s stack) {
@@ -40,28 +35,6 @@ func (s stack) site() string {
 	}
 }
 
-// ledger has a note of each lease that is held.
-type ledger struct {
-	group *group.Group
-	age   time.Duration
-
-	mu    sync.Mutex
-	notes map[*note]struct{}
-}
-
-// note is one lease that is watched.
-type note struct {
-	ledger   *ledger
-	of       *instance
-	since    int64
-	stack    stack
-	cleanup  runtime.Cleanup
-	lost     atomic.Bool // the garbage collector has found the lease
-	released atomic.Bool // it has been given back
-
-	reported bool // guarded by the ledger's lock
-}
-
 func newLedger(g *group.Group, age time.Duration) *ledger {
 	return &ledger{group: g, age: age, notes: make(map[*note]struct{})}
 }
@@ -74,14 +47,6 @@ func (l *ledger) note(in *instance) *note {
 	l.mu.Unlock()
 	l.group.Arm(after(n.since, l.age))
 	return n
-}
-
-// watch has a lease given back if nobody does it.
-func (l *lease) watch(n *note) {
-	l.of = n
-	// Only a mark is left here: this runs in a goroutine of the runtime, and
-	// outside of the testing/synctest bubble that the rest may be in.
-	n.cleanup = runtime.AddCleanup(l, func(n *note) { n.lost.Store(true) }, n)
 }
 
 // giveBack ends the lease.

@@ -1,25 +1,14 @@
 package cacheresource
 
-import "sync/atomic"
+import (
+	"runtime"
+)
 
 // Lease keeps an instance from being released while it is used; see
 // [Resource.Acquire]. It may be released from any goroutine.
 type Lease[V any] struct {
 	value V
 	lease
-}
-
-// lease is a Lease without its type.
-type lease struct {
-	of       lessor
-	released atomic.Bool
-}
-
-// lessor is who gets back what was leased: an instance, whatever its key, or
-// the note of a lease that is watched.
-type lessor interface {
-	giveBack()
-	givenTwice(site string)
 }
 
 // Value returns the instance. It must not be used after Release.
@@ -41,4 +30,12 @@ func (l *lease) release() {
 		return
 	}
 	l.of.givenTwice(callers().site())
+}
+
+// watch has a lease given back if nobody does it.
+func (l *lease) watch(n *note) {
+	l.of = n
+	// Only a mark is left here: this runs in a goroutine of the runtime, and
+	// outside of the testing/synctest bubble that the rest may be in.
+	n.cleanup = runtime.AddCleanup(l, func(n *note) { n.lost.Store(true) }, n)
 }

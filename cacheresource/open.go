@@ -11,41 +11,10 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// opened is the result of an open: an instance, or an error that is to be
-// remembered. Other errors are those of the flight.
-type opened struct {
-	in  *instance
-	err error
-}
-
-// opening is the flight.Work of one open.
-type opening struct {
-	core    *core
-	in      *era   // taken before mark
-	visitor string // empty: everybody
-	id      string
-	key     unsafe.Pointer // our own
-	mark    flight.Mark
-	// old is what is to be replaced in the background; nil: what Find finds
-	// will do.
-	old   *instance
-	began int64
-
-	// of what this call opened, kept or not; written by Load and Commit.
-	got      *instance
-	failed   error
-	kept     bool
-	replaced *instance
-	evicted  []*instance
-}
-
 // opening returns an open of a key, whose instance goes into e.
 func (r *core) opening(e *era, visitor, id string, key unsafe.Pointer) *opening {
 	return &opening{core: r, in: e, visitor: visitor, id: id, key: key, mark: r.group.Gate().Mark()}
 }
-
-// attemptKey is what no other open may run for.
-func (o *opening) attemptKey() attemptKey { return attemptKey{o.visitor, o.id} }
 
 // do opens, unless Find finds something or somebody else opens already. The
 // instance comes with a hold.
@@ -57,9 +26,6 @@ func (o *opening) do(ctx context.Context) (*instance, flight.Role, error) {
 	got, _ := result.(opened)
 	return got.in, role, cmp.Or(err, got.err)
 }
-
-// Name implements flight.Work.
-func (o *opening) Name() string { return nameOf(o.core.source(o.key)) }
 
 // Find implements flight.Work. The caller gets its hold with the instance.
 func (o *opening) Find() (any, bool) {
@@ -206,4 +172,39 @@ func (o *opening) Done(ctx context.Context, out flight.Outcome) {
 			Source: r.source(o.key), Took: time.Duration(r.group.Now() - o.began), Background: o.old != nil, Err: failed,
 		})
 	}
+}
+
+// renew opens a new instance for in, which is stale, in the background, unless
+// that is done already or all workers of the group are busy.
+func (r *core) renew(ctx context.Context, at owner, in *instance, now int64) {
+	ctx, ok := in.renewal.begin(&openContext{Context: flight.Detach(ctx)}, now)
+	if !ok {
+		return
+	}
+	started := r.inBackground(func() {
+		o := r.opening(in.home, at.visitor, in.id, in.key)
+		o.old = in
+		fresh, role, err := o.do(ctx)
+		if err == nil && role != flight.Found {
+			fresh.giveBack()
+		}
+		in.renewal.end(r.group.Now(), err != nil)
+	})
+	if !started {
+		in.renewal.end(now, false)
+	}
+}
+
+// inBackground runs fn in a goroutine of its own and reports true, unless all
+// workers of the group are busy.
+func (r *core) inBackground(fn func()) bool {
+	r.background.Begin()
+	if r.group.Background(func() {
+		defer r.background.End()
+		fn()
+	}) {
+		return true
+	}
+	r.background.End()
+	return false
 }

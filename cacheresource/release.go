@@ -3,11 +3,59 @@ package cacheresource
 import (
 	"context"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/observe"
 )
+
+// drop ends a hold.
+func (in *instance) drop() {
+	if in.holds.Add(-1) == retired {
+		in.core.release(in)
+	}
+}
+
+// giveBack ends a hold that was a use.
+func (in *instance) giveBack() {
+	if in.core.recency {
+		in.used.Store(in.core.group.Now())
+	}
+	in.drop()
+}
+
+// retire makes the instance release itself when its last hold ends. It must
+// be out of the cache. Only the first call counts.
+func (in *instance) retire(cause observe.Cause) {
+	if !in.leaving.CompareAndSwap(false, true) {
+		return
+	}
+	switch cause {
+	case observe.CauseExpired, observe.CauseUnsound, observe.CauseReplaced:
+	default:
+		in.renewal.stop()
+	}
+	in.cause = cause
+	if in.holds.Add(retired) == retired {
+		in.core.release(in)
+	}
+}
+
+// unpin ends the hold of Pin.
+func (in *instance) unpin() {
+	if in.pinned.CompareAndSwap(true, false) {
+		in.drop()
+	}
+}
+
+// end retires the instance for good, with its pin.
+func (in *instance) end() {
+	in.core.takeOut(in)
+	in.retire(observe.CauseClosed)
+	in.unpin()
+}
 
 // release ends an instance whose last hold has ended, in a goroutine of its
 // own: whoever drops the last lease should not wait for it.
@@ -68,4 +116,91 @@ func (r *core) runRelease(in *instance) error {
 		}
 	}()
 	return panics.Catch(func() error { return r.fns.release(ctx, in.key, in.value) })
+}
+
+// drop ends the leases, the last one first.
+func (d *dependencies) drop() {
+	for _, in := range slices.Backward(d.detach()) {
+		in.dependents.remove(d.of)
+		in.giveBack()
+	}
+}
+
+// absorb takes over the leases of another one, without having two of the same
+// instance.
+func (d *dependencies) absorb(other *dependencies) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, in := range other.detach() {
+		in.dependents.remove(other.of)
+		if slices.Contains(d.leased, in) {
+			in.giveBack()
+			continue
+		}
+		in.dependents.add(d.of)
+		d.leased = append(d.leased, in)
+	}
+}
+
+// pointee returns that of the instance's value. Who asks keeps the value, so
+// that nothing else gets its address.
+func (in *instance) pointee() pointee {
+	rv := reflect.NewAt(in.core.result, in.value).Elem()
+	if rv.Kind() == reflect.Interface {
+		rv = rv.Elem()
+	}
+	switch rv.Kind() {
+	case reflect.Pointer:
+		if rv.Type().Elem().Size() == 0 {
+			return pointee{} // several things of no size may share an address
+		}
+	case reflect.Map, reflect.Chan:
+	default:
+		return pointee{}
+	}
+	return pointee{rv.Type(), rv.Pointer()}
+}
+
+// track notes an instance that has been opened.
+func (r *core) track(in *instance) {
+	p := in.pointee()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all[in] = struct{}{}
+	if p != (pointee{}) {
+		s := r.shared[p]
+		if s == nil {
+			s = new(shared)
+			s.dependencies.of = in
+			r.shared[p] = s
+		}
+		s.instances++
+	}
+}
+
+// lastOf reports whether in is the last instance of its value, which is to be
+// released then; otherwise the others still need it, and what any of them was
+// opened with.
+func (r *core) lastOf(in *instance) (last bool) {
+	p := in.pointee()
+	if p == (pointee{}) {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.shared[p]
+	if s.instances--; s.instances > 0 {
+		s.dependencies.absorb(&in.dependencies)
+		return false
+	}
+	delete(r.shared, p)
+	in.dependencies.absorb(&s.dependencies)
+	return true
+}
+
+// untrack forgets an instance that has been released.
+func (r *core) untrack(in *instance) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.all, in)
 }

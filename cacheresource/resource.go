@@ -1,12 +1,19 @@
 package cacheresource
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"unsafe"
 
+	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/group"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/linewise"
+	"github.com/reecho-go/reecho/internal/visit"
+	"github.com/reecho-go/reecho/observe"
 )
 
 // Resource keeps one live value per key. Make it with [New]. All methods are
@@ -64,6 +71,60 @@ func functionsOf[K, V any](funcs []Funcs[K, V]) (fns functions, err error) {
 	return fns, nil
 }
 
+// newCore makes a core of a resource with keys and values of these types, and
+// puts it into its group.
+func newCore(name string, key, result reflect.Type, cfg settings, fns functions) (*core, error) {
+	r := &core{
+		name: name, fns: fns, key: key, result: result,
+		ttl: cfg.TTL, staleFor: cfg.StaleFor, idleTTL: cfg.IdleTTL, maxEntries: cmp.Or(cfg.MaxEntries, defaultMaxEntries),
+		openTimeout: cfg.OpenTimeout, errorTTL: cfg.ErrorTTL, drainTimeout: cfg.DrainTimeout,
+		checkEvery:     max(cmp.Or(cfg.CheckEvery, defaultCheckEvery), 0),
+		checkTimeout:   cmp.Or(cfg.CheckTimeout, defaultCheckTimeout),
+		releaseTimeout: cmp.Or(cfg.ReleaseTimeout, defaultReleaseTimeout),
+		recency:        cfg.IdleTTL > 0 || cfg.MaxEntries > 0,
+		group:          cmp.Or(cfg.Group, Default()).group,
+		all:            make(map[*instance]struct{}),
+		shared:         make(map[pointee]*shared),
+	}
+	r.clocked = r.recency || r.ttl > 0 || fns.check != nil
+	r.observer, r.listens = observe.Tee(r.group.Observer(), cfg.Observer), cfg.Observer != nil
+	r.reads = visit.NewReads(r.contextRead)
+	var errs []error
+	if name == "" {
+		errs = append(errs, errors.New("the name is empty: it identifies the resource in its group"))
+	}
+	if fns.open == nil {
+		errs = append(errs, errors.New("the open function is nil"))
+	}
+	err := cfg.validate(fns)
+	if err == nil {
+		r.keys, err = keys.For("cacheresource: "+name, key, cfg.identifies())
+	}
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return nil, err
+	}
+	r.simple = !r.clocked && cfg.Scope == Global && r.keys.Shape() == keys.Word
+	r.era = r.newEra()
+	if cfg.Scope == Session {
+		r.visitors = newVisitors(r, cmp.Or(cfg.MaxSessions, defaultMaxSessions))
+	}
+	r.checks = flight.NewTable(&r.tracker)
+	if cfg.LeakAge > 0 {
+		r.ledger = newLedger(r.group, cfg.LeakAge)
+	}
+	if cfg.OnClear != nil {
+		r.hooks.Add(cfg.OnClear)
+	}
+	r.member = &member{r}
+	switch err := r.group.Add(r.member); {
+	case errors.Is(err, group.ErrClosed):
+		return nil, fmt.Errorf("group %q: %w", r.group.Name(), ErrClosed)
+	case err != nil:
+		return nil, fmt.Errorf("group %q: %w: give it another name, or close the other resource first", r.group.Name(), err)
+	}
+	return r, nil
+}
+
 // Must returns v, or panics with err if there is one; for package variables.
 func Must[T any](v T, err error) T {
 	if err != nil {
@@ -71,10 +132,6 @@ func Must[T any](v T, err error) T {
 	}
 	return v
 }
-
-// at is the address of key for the core, which keeps it for no longer than the
-// call. So the key stays on the stack.
-func at[K any](key *K) unsafe.Pointer { return unsafe.Pointer(key) }
 
 // Name returns the resource's name.
 func (r *Resource[K, V]) Name() string { return r.core.name }
@@ -147,3 +204,16 @@ func (r *Resource[K, V]) Delete(ctx context.Context, key K) error {
 // [ErrClosed], or joins a [*observe.PanicError] for each hook that panicked; the instances
 // are removed then too.
 func (r *Resource[K, V]) Clear(ctx context.Context) error { return r.core.clear(ctx) }
+
+// Stats returns the counters. It costs a lock and a look at each instance.
+func (r *Resource[K, V]) Stats() Stats { return r.core.stats() }
+
+// Close ends the resource: no call gets an instance any more ([ErrClosed]). It waits
+// for opens that run, and releases every instance, the youngest first; instances
+// that are leased when their leases end. Then it frees the name. A Close inside of a
+// Do waits for that Do until ctx ends.
+//
+// If ctx ends or DrainTimeout passes first, the error is a [*LeasedError], joined
+// with what else still runs, and is a context.DeadlineExceeded or that of ctx. Call
+// Close again to go on waiting.
+func (r *Resource[K, V]) Close(ctx context.Context) error { return r.core.closeNow(ctx) }

@@ -30,9 +30,6 @@ type Stats struct {
 	Waiters    int           // callers who wait for them
 }
 
-// Stats returns the counters. It costs a lock and a look at each instance.
-func (r *Resource[K, V]) Stats() Stats { return r.core.stats() }
-
 func (r *core) stats() Stats {
 	s := r.counters.read()
 	s.InFlight, s.Waiters = r.tracker.Running(), r.tracker.Waiting()
@@ -71,13 +68,6 @@ func (s *Stats) add(o Stats) {
 	s.Pinned += o.Pinned
 	s.InFlight += o.InFlight
 	s.Waiters += o.Waiters
-}
-
-// counters are what Stats reads.
-type counters struct {
-	opens, openErrors, checks, failedChecks, stuck, leaks atomic.Uint64
-	expired, idle, size, replaced                         atomic.Uint64
-	deleted, cleared, unsound, orphan, session, closed    atomic.Uint64
 }
 
 // causes are those for which instances end.

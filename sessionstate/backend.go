@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/reecho-go/reecho/observe"
@@ -82,10 +84,63 @@ type backend interface {
 	size(r *record) (size, limit int)
 }
 
+// pending is one commit of a session: what it has to do, decided under the
+// State's lock, and what came of it.
+type pending struct {
+	read         bool  // the response depends on a cookie
+	personal     bool  // somebody may be logged in
+	err          error // why the session could not be loaded
+	mustFail     bool
+	ended        []snapshot
+	clearSite    bool
+	flash        string
+	hasFlash     bool        // flash is to be set, or deleted when empty
+	earlyHeaders http.Header // of earlier saves
+	strict       bool        // there is a caller to hear of every failure
+
+	// For the backend, if save is set.
+	save      bool
+	base      snapshot
+	next      record // base with the changes
+	changes   changes
+	renew     bool // give it the new id
+	timed     bool // the same, but the old id leads to the new one for a while
+	newID     sessionID
+	touchOnly bool // nothing has changed: only move the deadline
+	absent    bool // the visitor is not there: leave the deadline where it is
+	now       time.Time
+
+	// From the backend.
+	before  record   // what the changes were in the end applied to
+	after   snapshot // as it was saved
+	cookie  string   // the new cookie value; empty: the visitor's is still right
+	visit   string   // the new value of the cookie that notes visits; empty: nothing to note
+	tries   int
+	renewed bool // it had another id before
+}
+
+// maxTries bounds the attempts of one save.
+const maxTries = 16
+
 // alive refuses a session that is over.
 func (h *snapshot) alive(now time.Time) error {
 	if !h.deadline.IsZero() && !now.Before(h.deadline) {
 		return &refusal{errors.New("its time is over"), observe.SessionExpired, h.id}
 	}
 	return nil
+}
+
+// maxLargest is how many keys a sizeError names.
+const maxLargest = 5
+
+func tooLarge(key string, r *record, size, limit int) *sizeError {
+	key, _ = splitTab(key)
+	e := &sizeError{key: key, size: size, limit: limit}
+	for _, en := range r.entries {
+		name := strings.ReplaceAll(en.name, tabMark, "@")
+		e.largest = append(e.largest, keySize{name, len(en.name) + len(en.raw)})
+	}
+	slices.SortStableFunc(e.largest, func(a, b keySize) int { return b.size - a.size })
+	e.largest = e.largest[:min(len(e.largest), maxLargest)]
+	return e
 }

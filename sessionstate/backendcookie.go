@@ -3,6 +3,7 @@ package sessionstate
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"net/http"
 	"strings"
@@ -177,3 +178,92 @@ func (k *cookieBackend) cookieSize(r *record) (size, limit int) {
 
 // waits implements backend: our own list is in memory.
 func (k *cookieBackend) waits() bool { return k.revoked.own == nil || k.spill != nil }
+
+// In cookie mode a page that only reads must not send the session's values back:
+// of two responses under way the last wins, and would undo what the other has
+// changed. So a visit is noted in a cookie of its own, which holds the session's
+// digest and the time and no value.
+
+// visitSuffix is added to the name of the session's cookie.
+const visitSuffix = "-t"
+
+// visitSize is the size of what the cookie holds.
+const visitSize = digestSize + 8
+
+// maxVisits is how many cookies of that name are looked at.
+const maxVisits = 10
+
+// visited sets when the visitor was last seen, if the session's own cookie does
+// not say it well enough, and returns h.
+func (k *cookieBackend) visited(h *snapshot, sent http.Header) *snapshot {
+	now := time.Now()
+	if k.limits.idle <= 0 || now.Sub(time.UnixMilli(h.record.seen)) < k.limits.touchEvery() {
+		return h
+	}
+	sum, left := h.id.sum(), maxVisits
+	name := k.name + visitSuffix
+	for value := range cookies(sent, name) {
+		if left--; left < 0 {
+			break
+		}
+		plain, _, err := k.codec.open(boxVisit, name, value)
+		if err != nil || len(plain) != visitSize || string(plain[:digestSize]) != string(sum[:digestSize]) {
+			continue
+		}
+		at := int64(binary.BigEndian.Uint64(plain[digestSize:]))
+		if time.UnixMilli(at).Sub(now) <= skew {
+			h.touched = max(h.touched, at)
+		}
+	}
+	return h
+}
+
+// saveVisit notes a visit, and keeps what Config.CookieMode.Spill has for as long.
+func (k *cookieBackend) saveVisit(ctx context.Context, p *pending) error {
+	if err := k.goOn(ctx, p); err != nil {
+		return err
+	}
+	h := p.base
+	h.touched = h.record.seenAt(p.now)
+	h.deadline = k.limits.deadline(&h.record, p.now)
+	if k.spill != nil && h.spilled != "" {
+		if err := k.spill.extend(ctx, &h, h.spilled); err != nil {
+			return err
+		}
+	}
+	sum := h.id.sum()
+	plain := binary.BigEndian.AppendUint64(sum[:digestSize:digestSize], uint64(h.touched))
+	p.before, p.after, p.tries = h.record, h, 1
+	p.visit = k.codec.seal(boxVisit, k.name+visitSuffix, plain)
+	return nil
+}
+
+// room is the size that an encoded record of a cookie may have.
+func (k *cookieBackend) room() int {
+	return encoding.DecodedLen(maxCookie-len(k.name)) - sealOverhead - idSize
+}
+
+// part returns what the cookie of h holds, once the store has the rest.
+func (k *cookieBackend) part(ctx context.Context, base, h *snapshot) (record, error) {
+	if k.spill == nil {
+		return h.record, nil
+	}
+	if h.record.spilled != "" { // the rest is there and was not looked at
+		return h.record, k.spill.extend(ctx, h, h.record.spilled)
+	}
+	inCookie, before := h.record, base.spilled
+	h.spilled = ""
+	if h.record.size() > k.room() {
+		var spilled record
+		var err error
+		inCookie, spilled = h.record.split(k.room())
+		if h.spilled, err = k.spill.put(ctx, h, &spilled); err != nil {
+			return record{}, err
+		}
+		inCookie.spilled = h.spilled
+	}
+	if before != h.spilled {
+		k.spill.replaced(ctx, base)
+	}
+	return inCookie, nil
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"net/http"
@@ -32,9 +33,6 @@ type storeBackend struct {
 var _ backend = (*storeBackend)(nil)
 
 const (
-	// maxTries bounds the attempts of one save.
-	maxTries = 16
-
 	// maxRecord is the size of value that every store takes.
 	maxRecord = 1 << 20
 
@@ -424,6 +422,37 @@ func (k *storeBackend) follow(ctx context.Context, key string, last *snapshot) (
 // tombstoneItem is a tombstone that leads nowhere.
 func tombstoneItem(h *snapshot) store.Item {
 	return store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneAge), Expendable: h.record.user == ""}
+}
+
+// indexPrefix starts the keys of a user's sessions.
+func (k *storeBackend) indexPrefix(user string) string {
+	sum := sha256.Sum256([]byte(user))
+	return k.prefix + "user/" + encoding.EncodeToString(sum[:]) + "/"
+}
+
+// index notes that a session belongs to its user, and when it was noted.
+func (k *storeBackend) index(ctx context.Context, h *snapshot) error {
+	if h.record.user == "" {
+		return nil
+	}
+	value := binary.AppendUvarint(nil, uint64(time.Now().Unix()))
+	return k.store.Put(ctx, k.indexPrefix(h.record.user)+h.id.storeKey(), store.Item{
+		Value:   append(value, k.digest(h)...),
+		Expires: k.limits.end(&h.record),
+	})
+}
+
+// unindex forgets that. What it leaves behind when it fails, List clears away.
+func (k *storeBackend) unindex(ctx context.Context, h *snapshot) error {
+	return k.unindexKey(ctx, h.record.user, h.id.storeKey())
+}
+
+// unindexKey does so for the digest of an id.
+func (k *storeBackend) unindexKey(ctx context.Context, user, key string) error {
+	if user == "" {
+		return nil
+	}
+	return k.store.Delete(ctx, k.indexPrefix(user)+key)
 }
 
 func (k *storeBackend) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }

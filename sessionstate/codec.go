@@ -5,13 +5,8 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 )
-
-// maxCookie is how long a cookie's name and value together may be: browsers
-// refuse more (RFC 6265, section 6.1; ASVS 3.3.5).
-const maxCookie = 4096
 
 // box says what a sealed value holds; it is the first byte of the value and
 // part of what is authenticated, so one kind never passes for another.
@@ -31,10 +26,6 @@ const (
 	infoCSRF = "sessionstate/v1/csrf"
 	infoMove = "sessionstate/v1/move"
 )
-
-// encoding is base64url without padding; Strict refuses trailing bits, so
-// that a value has one spelling only.
-var encoding = base64.RawURLEncoding.Strict()
 
 // Why a value was not opened. The text is the Reason of observe.SessionRefused.
 var (

@@ -12,41 +12,6 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// pending is one commit of a session: what it has to do, decided under the
-// State's lock, and what came of it.
-type pending struct {
-	read         bool  // the response depends on a cookie
-	personal     bool  // somebody may be logged in
-	err          error // why the session could not be loaded
-	mustFail     bool
-	ended        []snapshot
-	clearSite    bool
-	flash        string
-	hasFlash     bool        // flash is to be set, or deleted when empty
-	earlyHeaders http.Header // of earlier saves
-	strict       bool        // there is a caller to hear of every failure
-
-	// For the backend, if save is set.
-	save      bool
-	base      snapshot
-	next      record // base with the changes
-	changes   changes
-	renew     bool // give it the new id
-	timed     bool // the same, but the old id leads to the new one for a while
-	newID     sessionID
-	touchOnly bool // nothing has changed: only move the deadline
-	absent    bool // the visitor is not there: leave the deadline where it is
-	now       time.Time
-
-	// From the backend.
-	before  record   // what the changes were in the end applied to
-	after   snapshot // as it was saved
-	cookie  string   // the new cookie value; empty: the visitor's is still right
-	visit   string   // the new value of the cookie that notes visits; empty: nothing to note
-	tries   int
-	renewed bool // it had another id before
-}
-
 // saveNow stands for a status: nothing leaves, and the session can be changed
 // afterwards.
 const saveNow = 0
@@ -131,18 +96,6 @@ func (s *State) SaveNow(ctx context.Context) error {
 func (m *Manager) keeps() bool {
 	_, ok := m.backend.(*storeBackend)
 	return ok
-}
-
-// isOpen reports whether the session can be changed, once nobody is saving it
-// any more. It is called under the lock, which it may give up meanwhile.
-func (s *State) isOpen() bool {
-	for s.saving != nil {
-		done := s.saving
-		s.mu.Unlock()
-		<-done
-		s.mu.Lock()
-	}
-	return s.phase == open
 }
 
 // settle takes the State from committing to open or frozen, and tells whom it
@@ -326,6 +279,23 @@ func (s *State) endAll(ctx context.Context, all []snapshot) error {
 	return nil
 }
 
+// panicked forgets the changes of a handler that panicked. What it destroyed
+// stays destroyed, and is ended at once: there may be no response, as after
+// http.ErrAbortHandler.
+func (s *State) panicked(ctx context.Context) {
+	s.mu.Lock()
+	var all []snapshot
+	if s.isOpen() {
+		s.discard()
+		if all = s.ended; s.endUnread {
+			all = slices.Concat(all, s.unread)
+		}
+	}
+	s.mu.Unlock()
+	s.settleScopes(&snapshot{}, &snapshot{})
+	_ = s.endAll(context.WithoutCancel(ctx), all) // the observer is told, and a response tries again
+}
+
 // keepPersonal keeps a page of somebody who is logged in out of shared caches,
 // and, unless the handler has said how it may be stored, out of the browser's
 // own: or the back button shows it after the logout. The host merges this with
@@ -421,4 +391,40 @@ func (m *Manager) setCookie(r *http.Request, h http.Header, name, value string, 
 	}
 	setCookie(h, name, line)
 	h.Set("Cache-Control", "no-store")
+}
+
+// committed runs the AfterCommit functions of the keys that differ.
+func (s *State) committed(ctx context.Context, before, after *record) {
+	for _, h := range s.m.afterCommit {
+		s.committedKey(ctx, h, h.key, before, after)
+		for _, name := range tabsOf(h.key, before, after) {
+			s.committedKey(ctx, h, name, before, after)
+		}
+	}
+}
+
+func (s *State) committedKey(ctx context.Context, h Hook, name string, before, after *record) {
+	old, hadOld := before.find(name)
+	now, hasNow := after.find(name)
+	if old == now && hadOld == hasNow {
+		return
+	}
+	_, tab := splitTab(name)
+	raw := rawChange{tab: tab, old: old, hadOld: hadOld, now: now, hasNow: hasNow}
+	err := panics.Catch(func() error { h.afterCommit(ctx, s, raw); return nil })
+	if err != nil {
+		observe.Emit(ctx, s.m.observer, observe.PluginFailure{Plugin: s.m.Name(), Hook: "AfterCommit " + h.key, Err: err})
+	}
+}
+
+// tabsOf returns the names under which tabs have or had values of a key.
+func tabsOf(key string, records ...*record) (names []string) {
+	for _, r := range records {
+		for _, e := range r.entries {
+			if k, tab := splitTab(e.name); tab != "" && k == key && !slices.Contains(names, e.name) {
+				names = append(names, e.name)
+			}
+		}
+	}
+	return names
 }

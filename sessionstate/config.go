@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/sessionstate/internal/foreign"
 	"github.com/reecho-go/reecho/store"
 )
 
@@ -153,6 +154,11 @@ type CookieModeConfig struct {
 	// nil: there are none.
 	Foreign Foreign
 }
+
+// Foreign gives the Manager the sessions of another session library, see
+// Config.CookieMode.Foreign. gorillastate.TakeOver and gorillastate.KeepIn make
+// it.
+type Foreign interface{ foreign.Library }
 
 // unlessMax is a limit as this package keeps it: 0 is none.
 func unlessMax(d time.Duration) time.Duration {

@@ -1,6 +1,7 @@
 package sessionstate
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"iter"
@@ -8,6 +9,14 @@ import (
 	"strings"
 	"time"
 )
+
+// maxCookie is how long a cookie's name and value together may be: browsers
+// refuse more (RFC 6265, section 6.1; ASVS 3.3.5).
+const maxCookie = 4096
+
+// encoding is base64url without padding; Strict refuses trailing bits, so
+// that a value has one spelling only.
+var encoding = base64.RawURLEncoding.Strict()
 
 // CookieConfig sets the name and the attributes of the session's cookie. It is always HttpOnly, and
 // Secure unless Insecure is set.

@@ -1,103 +1,13 @@
 package sessionstate
 
 import (
+	"cmp"
 	"context"
-	"net/http"
-	"slices"
-	"sync"
+	"fmt"
 	"time"
 
 	"github.com/reecho-go/reecho/middleware"
 )
-
-// ErrBusy says that other requests of the same session were in the way for too
-// long; see [Manager.Exclusive]. It answers 503.
-var ErrBusy error = busyError{}
-
-type busyError struct{}
-
-var _ middleware.Error = busyError{}
-
-func (busyError) Error() string {
-	return "sessionstate: other requests of this session are under way"
-}
-func (busyError) StatusCode() int { return http.StatusServiceUnavailable }
-
-// Problem implements the toolkit's error interface.
-func (busyError) Problem() middleware.Problem {
-	return middleware.Problem{
-		Detail: "Another request of yours is still running. Try again in a moment.",
-		Header: http.Header{"Retry-After": {"1"}},
-	}
-}
-
-// maxWaiting bounds how many requests of one session wait for their turn.
-const maxWaiting = 64
-
-// turns gives those who ask for the same name their turns, one after the
-// other, in the order in which they came.
-type turns struct {
-	mu     sync.Mutex
-	queues map[string]*queue // those that somebody holds
-}
-
-type queue struct{ waiting []chan struct{} }
-
-// acquire waits for its turn, at most for wait. release ends the turn; it may be
-// called several times. waited says that somebody else had the turn before.
-func (t *turns) acquire(ctx context.Context, name string, wait time.Duration) (release func(), waited bool, err error) {
-	release = sync.OnceFunc(func() { t.release(name) })
-	t.mu.Lock()
-	q, snapshot := t.queues[name]
-	if !snapshot {
-		if t.queues == nil {
-			t.queues = make(map[string]*queue)
-		}
-		t.queues[name] = new(queue)
-		t.mu.Unlock()
-		return release, false, nil
-	}
-	if wait <= 0 || len(q.waiting) >= maxWaiting {
-		t.mu.Unlock()
-		return nil, false, ErrBusy
-	}
-	turn := make(chan struct{})
-	q.waiting = append(q.waiting, turn)
-	t.mu.Unlock()
-
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-turn:
-		return release, true, nil
-	case <-timer.C:
-		err = ErrBusy
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	t.mu.Lock()
-	i := slices.Index(q.waiting, turn)
-	if i >= 0 {
-		q.waiting = slices.Delete(q.waiting, i, i+1)
-	}
-	t.mu.Unlock()
-	if i < 0 { // it was given the turn at the same moment
-		release()
-	}
-	return nil, false, err
-}
-
-func (t *turns) release(name string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	q := t.queues[name]
-	if len(q.waiting) == 0 {
-		delete(t.queues, name)
-		return
-	}
-	close(q.waiting[0])
-	q.waiting = slices.Delete(q.waiting, 0, 1)
-}
 
 // exclusive waits until no other request of the session has its turn, and then
 // has the session as the last one left it. release is nil for a visitor without a
@@ -169,4 +79,54 @@ func (s *State) whenFrozen(f func()) {
 	}
 	s.mu.Unlock()
 	f()
+}
+
+// Exclusive returns a plugin that lets the requests of one session through
+// one at a time, in the order in which they came, for routes where doing a thing
+// twice at once would be wrong (a checkout) or wasteful. Each finds the session
+// as the last one left it. A request waits for its turn at most for wait (0: 10
+// seconds; a nanosecond: not at all) and then fails with [ErrBusy], a 503; so do
+// more than 64 that wait at once. Its turn ends when its response has saved the
+// session and the handler is done, at the latest after hold (0: 10 seconds): then
+// the next one goes on beside it. Visitors without a session do not wait. It
+// panics if one of them is negative, since it is called when the app is built.
+//
+// It works within this process: with several, send the requests of a session to
+// the same one, or rely on [Key.Update], which needs no turn. In cookie mode
+// requests come with the cookie they were sent with, so turns order them, but do
+// not show them each other's changes.
+//
+// Put it behind the Manager.
+func (m *Manager) Exclusive(wait, hold time.Duration) middleware.Plugin {
+	if wait < 0 || hold < 0 {
+		panic(fmt.Sprintf("sessionstate: Manager.Exclusive(%v, %v): use 0 for 10 seconds, or positive times", wait, hold))
+	}
+	wait, hold = cmp.Or(wait, 10*time.Second), cmp.Or(hold, 10*time.Second)
+	return m.guard("exclusive", func(c middleware.Context, s *State, next middleware.Handler) error {
+		if s == nil {
+			return ErrNoSession
+		}
+		release, err := s.exclusive(wait)
+		if err != nil {
+			return err
+		}
+		if release == nil {
+			return next(c)
+		}
+		late := time.AfterFunc(hold, release)
+		done := func() {
+			late.Stop()
+			release()
+		}
+		returned := false
+		defer func() {
+			if !returned { // a panic
+				done()
+			}
+		}()
+		err = next(c)
+		returned = true
+		s.whenFrozen(done)
+		return err
+	})
 }

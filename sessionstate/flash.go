@@ -4,19 +4,11 @@ import (
 	"encoding/json"
 	"iter"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/observe"
 )
-
-// Flash is a message that is shown once, usually by the page that a form
-// redirects to.
-type Flash struct {
-	Kind string `json:"k,omitempty"` // as given to [State.Flash]
-	Text string `json:"t"`
-}
 
 // flashAge is how long a message waits to be shown.
 const flashAge = time.Hour
@@ -27,16 +19,6 @@ const flashAge = time.Hour
 type flashBox struct {
 	At       int64   `json:"a"` // Unix seconds
 	Messages []Flash `json:"m"`
-}
-
-// flashState is what a request does with the messages.
-type flashState struct {
-	loading sync.Once
-	loaded  bool
-	had     bool    // the cookie was there, with messages or junk
-	old     []Flash // from the cookie
-	added   []Flash // in this request
-	shown   int     // how many of old and added have been yielded
 }
 
 // all returns the messages of the cookie and those of this request.

@@ -10,11 +10,6 @@ import (
 	"github.com/reecho-go/reecho/sessionstate/internal/foreign"
 )
 
-// Foreign gives the Manager the sessions of another session library, see
-// Config.CookieMode.Foreign. gorillastate.TakeOver and gorillastate.KeepIn make
-// it.
-type Foreign interface{ foreign.Library }
-
 // As is called by packages of this module that let code of another session
 // library use the sessions, such as gorillastate. It sets target if that points to
 // an internal interface of theirs, and reports whether it does. Apps do not need
@@ -25,13 +20,6 @@ func (m *Manager) As(target any) bool {
 		*t = m.foreign
 	}
 	return ok
-}
-
-// foreignManager is the Manager as adapters to other session libraries see it.
-// The values of their code are kept beside the keys, as a text that is theirs.
-type foreignManager struct {
-	m     *Manager
-	token string
 }
 
 var _ foreign.Manager = (*foreignManager)(nil)
@@ -132,6 +120,25 @@ func (s *State) setForeign(values foreign.Values) error {
 			return err
 		}
 		s.cur, s.changes.foreign = cur, &text
+		return nil
+	})
+}
+
+// promise gives the session the lifetime that the other library's code asks for when it saves
+// it. A lifetime that is right to within a tenth is no change: saving the same
+// values writes nothing. Who is logged in lives as Login has said.
+func (s *State) promise(maxAge int) error {
+	if maxAge <= 0 {
+		return nil
+	}
+	if err := s.loadAll(); err != nil {
+		return err
+	}
+	return s.mutate(func() error {
+		p := s.m.revoked.promised(maxAge)
+		if age := p.from(&s.cur, time.Now()); s.cur.user == "" && !s.cur.empty() && (s.cur.rememberFor == 0 || max(age-s.cur.rememberFor, s.cur.rememberFor-age) > p.remember()/10) {
+			s.cur.rememberFor, s.changes.rememberFor = age, &age
+		}
 		return nil
 	})
 }

@@ -1,32 +1,6 @@
 package sessionstate
 
-import (
-	"context"
-	"slices"
-
-	"github.com/reecho-go/reecho/internal/panics"
-	"github.com/reecho-go/reecho/observe"
-)
-
-// maxRunning bounds how many OnChange functions of one request run at once,
-// within each other or side by side.
-const maxRunning = 16
-
-// Hook is a function that is called when a key changes; [Key.OnChange] and
-// [Key.AfterCommit] make them, Config.Hooks takes them.
-type Hook struct {
-	key         string
-	id          *identity
-	onChange    func(ctx context.Context, s *State, ch rawChange) error
-	afterCommit func(ctx context.Context, s *State, ch rawChange)
-}
-
-// rawChange is a change before the key's type is known.
-type rawChange struct {
-	tab            string
-	old, now       entry
-	hadOld, hasNow bool
-}
+import "context"
 
 // Change says how the value of a key has changed.
 type Change[T any] struct {
@@ -77,68 +51,4 @@ func (k *Key[T]) AfterCommit(f func(ctx context.Context, ch Change[T])) Hook {
 	return Hook{key: k.name, id: k.id, afterCommit: func(ctx context.Context, s *State, raw rawChange) {
 		f(ctx, newChange(k, s, raw))
 	}}
-}
-
-// changed runs the OnChange functions of a key.
-func (s *State) changed(name string, old entry, hadOld bool, now entry, hasNow bool) error {
-	key, tab := splitTab(name)
-	hooks := s.m.onChange[key]
-	if len(hooks) == 0 {
-		return nil
-	}
-	s.mu.Lock()
-	if s.running >= maxRunning {
-		s.mu.Unlock()
-		return errCycle
-	}
-	s.running++
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.running--
-	}()
-	raw := rawChange{tab: tab, old: old, hadOld: hadOld, now: now, hasNow: hasNow}
-	for _, h := range hooks {
-		if err := h.onChange(s.context(), s, raw); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// committed runs the AfterCommit functions of the keys that differ.
-func (s *State) committed(ctx context.Context, before, after *record) {
-	for _, h := range s.m.afterCommit {
-		s.committedKey(ctx, h, h.key, before, after)
-		for _, name := range tabsOf(h.key, before, after) {
-			s.committedKey(ctx, h, name, before, after)
-		}
-	}
-}
-
-// tabsOf returns the names under which tabs have or had values of a key.
-func tabsOf(key string, records ...*record) (names []string) {
-	for _, r := range records {
-		for _, e := range r.entries {
-			if k, tab := splitTab(e.name); tab != "" && k == key && !slices.Contains(names, e.name) {
-				names = append(names, e.name)
-			}
-		}
-	}
-	return names
-}
-
-func (s *State) committedKey(ctx context.Context, h Hook, name string, before, after *record) {
-	old, hadOld := before.find(name)
-	now, hasNow := after.find(name)
-	if old == now && hadOld == hasNow {
-		return
-	}
-	_, tab := splitTab(name)
-	raw := rawChange{tab: tab, old: old, hadOld: hadOld, now: now, hasNow: hasNow}
-	err := panics.Catch(func() error { h.afterCommit(ctx, s, raw); return nil })
-	if err != nil {
-		observe.Emit(ctx, s.m.observer, observe.PluginFailure{Plugin: s.m.Name(), Hook: "AfterCommit " + h.key, Err: err})
-	}
 }

@@ -1,7 +1,6 @@
 package sessionstate
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -48,47 +47,6 @@ func newIdentity(name string, t reflect.Type, maxBytes, version int, migrates bo
 // values in the same way.
 func (id *identity) same(other *identity) bool {
 	return id.typ == other.typ && id.raw == other.raw && id.maxBytes == other.maxBytes && id.version == other.version && id.migrates == other.migrates
-}
-
-// maxNames bounds the names that a Manager remembers, for programs that make keys
-// of names from data.
-const maxNames = 10_000
-
-// names are the keys that a Manager has seen, by their names.
-type names struct {
-	token *token
-	first sync.Map // name -> *identity
-	n     atomic.Int64
-}
-
-// claim fails if another key with the name was used before.
-func (n *names) claim(id *identity) error {
-	if id.last.Load() == n.token {
-		return nil
-	}
-	first, ok := n.first.Load(id.name)
-	if !ok && n.n.Load() < maxNames {
-		if first, ok = n.first.LoadOrStore(id.name, id); !ok {
-			n.n.Add(1)
-		}
-	}
-	if other, _ := first.(*identity); ok && other != id && !other.same(id) {
-		return &valueError{key: id.name, typ: id.typ.String(), err: &sharedNameError{id, other}}
-	}
-	id.last.Store(n.token)
-	return nil
-}
-
-// claim is that of the Manager. It tells the observer of each key that it refuses.
-func (s *State) claim(id *identity) error {
-	if s.none {
-		return nil // the request has no session, and its own error
-	}
-	err := s.m.names.claim(id)
-	if err != nil {
-		id.warned.Do(func() { s.m.tell(context.WithoutCancel(s.context()), err.Error()) })
-	}
-	return err
 }
 
 // sharedNameError says that two different keys have one name.

@@ -1,11 +1,11 @@
 package sessionstate
 
 import (
-	"encoding/json"
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
 
 	"github.com/reecho-go/reecho/internal/lossless"
@@ -120,6 +120,24 @@ func (k *Key[T]) Name() string {
 	return name
 }
 
+// In returns the key in one tab: the same name, type and default, with a value
+// that only this tab of the session has. It is cheap. The hooks of the key are
+// called for its tabs too.
+//
+// The values live in the session like all others. The eight tabs that wrote
+// last keep theirs; one more takes those of the tab that has not written for
+// longest, without calling hooks. [State.Keys] and [State.Snapshot] leave tabs
+// out, [State.Clear] clears them too.
+func (k *Key[T]) In(tab string) *Key[T] {
+	if !isTabName(tab) { // not from Tab: any text will do
+		sum := sha256.Sum256([]byte(tab))
+		tab = encoding.EncodeToString(sum[:12])
+	}
+	in := *k
+	in.name = k.Name() + tabMark + tab
+	return &in
+}
+
 // Get returns the key's value, or its default when there is none, when it is
 // not a T (the observer is told), or when the session could not be loaded (see
 // [State.Err]).
@@ -203,6 +221,18 @@ func (k *Key[T]) Delete(s *State) error {
 	return err
 }
 
+// claim is that of the Manager. It tells the observer of each key that it refuses.
+func (s *State) claim(id *identity) error {
+	if s.none {
+		return nil // the request has no session, and its own error
+	}
+	err := s.m.names.claim(id)
+	if err != nil {
+		id.warned.Do(func() { s.m.tell(context.WithoutCancel(s.context()), err.Error()) })
+	}
+	return err
+}
+
 // Number is what [Incr] can add to.
 type Number interface {
 	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float32 | ~float64
@@ -261,69 +291,6 @@ func (k *Key[T]) fault(err error) error {
 		return nil
 	}
 	return &valueError{key: k.Name(), typ: k.id.typ.String(), err: err}
-}
-
-// encodeJSON is json.Marshal with short ways for the commonest types.
-func encodeJSON[T any](v T) (string, error) {
-	switch v := any(v).(type) {
-	case int:
-		return strconv.Itoa(v), nil
-	case bool:
-		return strconv.FormatBool(v), nil
-	}
-	return marshalJSON(v)
-}
-
-// marshalJSON is json.Marshal by a pointer, so that methods of pointers are found.
-func marshalJSON[T any](v T) (string, error) {
-	b, err := json.Marshal(&v)
-	return string(b), err
-}
-
-var (
-	// errNull keeps null from passing for a zero value of a type that has none.
-	errNull = errors.New("the value is null")
-
-	errChanged = errors.New("it does not come back as it was, such as an empty slice that omitempty leaves out, or a field that UnmarshalJSON does not read")
-)
-
-// decodeJSON is json.Unmarshal with short ways for the commonest types.
-func decodeJSON[T any](raw string) (T, error) {
-	var v T
-	switch p := any(&v).(type) {
-	case *int:
-		n, err := strconv.Atoi(raw)
-		*p = n
-		return v, err
-	case *bool:
-		if raw == "true" || raw == "false" {
-			*p = raw == "true"
-			return v, nil
-		}
-	case *string:
-		if n := len(raw); n >= 2 && raw[0] == '"' && strings.IndexByte(raw, '\\') < 0 {
-			*p = strings.Clone(raw[1 : n-1]) // a value must not hold on to the whole record
-			return v, nil
-		}
-	}
-	if raw == "null" && !hasNil(reflect.TypeFor[T]()) {
-		return v, errNull
-	}
-	err := json.Unmarshal([]byte(raw), &v)
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	return v, nil
-}
-
-// hasNil reports whether null is a value of t.
-func hasNil(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
-		return true
-	}
-	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
 }
 
 // hasReferences reports whether two copies of a t may share memory that one

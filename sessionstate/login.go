@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// maxLife is the longest that a session may be remembered, in seconds.
-const maxRemember = 100 * 366 * 24 * 3600
-
 // errNoUser tells Login from Destroy.
 var errNoUser = errors.New("sessionstate: Login needs a user: use Destroy to log out")
 

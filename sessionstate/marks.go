@@ -22,20 +22,17 @@ type marks struct {
 }
 
 const (
-	// revisionSize is the size of what names a mark: 64 random bits.
-	revisionSize = 8
-
 	// markSize is that of a mark: its name, and the lineage that it spares.
 	markSize = revisionSize + lineageSize
 
 	// maxMarks is how many marks of a user are remembered.
 	maxMarks = 16
 
-	// userMarkLife is how long the marks of a user are kept: longer than a
+	// userMarkAge is how long the marks of a user are kept: longer than a
 	// request takes from its Login to its response.
 	userMarkAge = 24 * time.Hour
 
-	// lifeMarkLife is how long the mark of a session is kept: longer than a save
+	// lineageMarkAge is how long the mark of a session is kept: longer than a save
 	// takes.
 	lineageMarkAge = 10 * time.Minute
 )

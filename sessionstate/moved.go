@@ -30,9 +30,6 @@ func nextOf(value []byte) (sum [sha256.Size]byte, ok bool) {
 	return [sha256.Size]byte(value[1:tombstoneSize]), true
 }
 
-// tombstoneSize is the size of a tombstone that leads no cookies.
-const tombstoneSize = 1 + sha256.Size
-
 func movedKey(old sessionID) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, old[:], nil, infoMove, 32)
 	if err != nil {

@@ -1,12 +1,10 @@
 package sessionstate
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync/atomic"
 
 	"github.com/reecho-go/reecho/internal/scope"
 )
@@ -19,17 +17,6 @@ import (
 // isPlain reports whether the client speaks plain HTTP, as far as is known: a
 // proxy is believed if a plugin of the request, such as ctxinfo's, believes it.
 func isPlain(r *http.Request) bool { return r.TLS == nil && !scope.HTTPS(r) }
-
-// plainNotice tells once that cookies do not stick.
-type plainNotice struct{ told atomic.Bool }
-
-func (n *plainNotice) see(m *Manager, r *http.Request) {
-	if n.told.Load() || !isPlain(r) || n.told.Swap(true) {
-		return
-	}
-	m.tell(context.WithoutCancel(r.Context()), "a cookie with Secure is being set over plain HTTP: browsers drop it, so that no session lasts, except on localhost, where WebKit (Safari) drops it too. "+
-		"If a proxy in front speaks HTTPS with them, put ctxinfo with Config.Proxies before the sessions; for development on localhost set Config.Cookie.InsecureLocalhost, for other plain HTTP Config.Cookie.Insecure")
-}
 
 // style is the attributes of cookies.
 type style struct {

@@ -1,13 +1,10 @@
 package sessionstate
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/reecho-go/reecho/internal/host"
 	"github.com/reecho-go/reecho/internal/problem"
@@ -118,56 +115,6 @@ func (m *Manager) CSRF() middleware.Plugin {
 			return err
 		}
 		return next(c)
-	})
-}
-
-// Exclusive returns a plugin that lets the requests of one session through
-// one at a time, in the order in which they came, for routes where doing a thing
-// twice at once would be wrong (a checkout) or wasteful. Each finds the session
-// as the last one left it. A request waits for its turn at most for wait (0: 10
-// seconds; a nanosecond: not at all) and then fails with [ErrBusy], a 503; so do
-// more than 64 that wait at once. Its turn ends when its response has saved the
-// session and the handler is done, at the latest after hold (0: 10 seconds): then
-// the next one goes on beside it. Visitors without a session do not wait. It
-// panics if one of them is negative, since it is called when the app is built.
-//
-// It works within this process: with several, send the requests of a session to
-// the same one, or rely on [Key.Update], which needs no turn. In cookie mode
-// requests come with the cookie they were sent with, so turns order them, but do
-// not show them each other's changes.
-//
-// Put it behind the Manager.
-func (m *Manager) Exclusive(wait, hold time.Duration) middleware.Plugin {
-	if wait < 0 || hold < 0 {
-		panic(fmt.Sprintf("sessionstate: Manager.Exclusive(%v, %v): use 0 for 10 seconds, or positive times", wait, hold))
-	}
-	wait, hold = cmp.Or(wait, 10*time.Second), cmp.Or(hold, 10*time.Second)
-	return m.guard("exclusive", func(c middleware.Context, s *State, next middleware.Handler) error {
-		if s == nil {
-			return ErrNoSession
-		}
-		release, err := s.exclusive(wait)
-		if err != nil {
-			return err
-		}
-		if release == nil {
-			return next(c)
-		}
-		late := time.AfterFunc(hold, release)
-		done := func() {
-			late.Stop()
-			release()
-		}
-		returned := false
-		defer func() {
-			if !returned { // a panic
-				done()
-			}
-		}()
-		err = next(c)
-		returned = true
-		s.whenFrozen(done)
-		return err
 	})
 }
 

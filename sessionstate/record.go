@@ -20,6 +20,16 @@ func newID() (id sessionID) {
 	return id
 }
 
+// lineageSize is the size of a lineage in bytes.
+const lineageSize = 16
+
+// lineageOf is the lineage of a session that began with an id of this digest. Who
+// knows it cannot use the session.
+func lineageOf(sum [sha256.Size]byte) string {
+	d := sha256.Sum256(append([]byte("sessionstate/v1/life"), sum[:]...))
+	return string(d[:lineageSize])
+}
+
 // storeKey is the id as stores know it: a digest, so that who reads the store
 // cannot use a session (RFC 4648 base64url of SHA-256).
 func (id sessionID) storeKey() string { return id.storeKeyIn("") }
@@ -111,6 +121,12 @@ const (
 
 var tombstone = []byte{formatEnded}
 
+// tombstoneSize is the size of a tombstone that leads no cookies.
+const tombstoneSize = 1 + sha256.Size
+
+// revisionSize is the size of what names a mark: 64 random bits.
+const revisionSize = 8
+
 // The reasons why bytes are no record.
 var (
 	errFormat = errors.New("not a record of this version")
@@ -185,6 +201,9 @@ const maxSeconds = 1 << 33
 
 // maxVersion bounds KeyConfig.Version.
 const maxVersion = 1 << 20
+
+// maxLife is the longest that a session may be remembered, in seconds.
+const maxRemember = 100 * 366 * 24 * 3600
 
 // parseRecord decodes what append made, and nothing else.
 func parseRecord(b []byte) (record, error) {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/internal/visit"
-	"github.com/reecho-go/reecho/observe"
 )
 
 // FromContext returns the session of the request whose context ctx is, or
@@ -24,9 +23,6 @@ func FromContext(ctx context.Context) (*State, error) {
 	}
 	return &s.State, nil
 }
-
-// begun is what the slot of a request holds until its session is first used.
-type begun struct{ m *Manager }
 
 // requestState is what it holds afterwards.
 type requestState struct{ State }
@@ -108,9 +104,4 @@ func fromRequest(r *http.Request) *State {
 		return &State{m: new(Manager), req: r, err: err, none: true}
 	}
 	return s
-}
-
-// logNone says that a request without a session is used as if it had one.
-func (s *State) logNone() {
-	observe.Emit(s.context(), observe.Slog(nil), observe.Notice{Owner: s.m.Name(), Text: s.err.Error()})
 }

@@ -34,13 +34,6 @@ type revocations struct {
 	longest atomic.Int64 // seconds: the longest time that another library's code has asked for
 }
 
-// Sessions of users, of visitors, of cookies of before and of other names have
-// pages of their own: those that anybody can fill end none of the others.
-type class struct {
-	name  string
-	pages uint64
-}
-
 var (
 	ofUsers    = class{"u", 1 << 13}
 	ofVisitors = class{"v", 1 << 11}
@@ -65,14 +58,6 @@ func newRevocations(given store.Store, prefix string, l limits, notice func(ctx 
 	}
 	r.swap, _ = store.As[store.Swapper](r.store)
 	return r, nil
-}
-
-// mention is how the list knows a session.
-type mention struct {
-	class  class
-	user   digest // zero: nobody, or somebody of whom we do not know
-	id     digest
-	issued int64 // Unix seconds; 0: before all others
 }
 
 // mention names a session of the Manager's own cookie. It must not depend on
@@ -233,6 +218,18 @@ func (r *revocations) until(h *snapshot) int64 {
 		return 0
 	}
 	return until.Add(skew).Unix() + 1
+}
+
+// promised returns the promise of the other library's code that saves a session, and keeps in
+// mind that there are cookies that live so long.
+func (r *revocations) promised(maxAge int) promise {
+	p := promise{int64(maxAge), true}
+	for {
+		longest := r.longest.Load()
+		if p.remember() <= longest || r.longest.CompareAndSwap(longest, p.remember()) {
+			return p
+		}
+	}
 }
 
 func (r *revocations) close(ctx context.Context) error {

@@ -11,6 +11,21 @@ const digestSize = 16
 
 type digest [digestSize]byte
 
+// mention is how the list knows a session.
+type mention struct {
+	class  class
+	user   digest // zero: nobody, or somebody of whom we do not know
+	id     digest
+	issued int64 // Unix seconds; 0: before all others
+}
+
+// Sessions of users, of visitors, of cookies of before and of other names have
+// pages of their own: those that anybody can fill end none of the others.
+type class struct {
+	name  string
+	pages uint64
+}
+
 // maxPage is the size of a page in bytes: some 100 ids.
 const maxPage = 4 << 10
 

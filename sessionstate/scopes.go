@@ -2,7 +2,6 @@ package sessionstate
 
 import (
 	"container/list"
-	"crypto/sha256"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,16 +13,6 @@ import (
 // session ends. A session's ids change, so they are kept by its lineage: a name
 // that follows from its first id, and that every renewal hands on, until
 // somebody else logs in.
-
-// lineageSize is the size of a lineage in bytes.
-const lineageSize = 16
-
-// lineageOf is the lineage of a session that began with an id of this digest. Who
-// knows it cannot use the session.
-func lineageOf(sum [sha256.Size]byte) string {
-	d := sha256.Sum256(append([]byte("sessionstate/v1/life"), sum[:]...))
-	return string(d[:lineageSize])
-}
 
 // lineage is the lineage of the session.
 func (h *snapshot) lineage() string {
@@ -249,73 +238,5 @@ func (a *scopes) moved(h *snapshot) {
 	}
 }
 
-// lendScope returns the session's scope for caches and resources in session scope. A
-// visitor without a session gets one, with its cookie: [middleware.ErrCommitted] says
-// that it is too late for that. The scope goes on when the session gets a new
-// id, ends when it is destroyed or revoked, and when another user logs in, and
-// is given up when the response does not save the session after all. Other
-// errors are those of loading the session.
-func (s *State) lendScope() (scope.Life, error) {
-	if err := s.load(); err != nil {
-		return nil, err
-	}
-	l, over, err := s.acquireScope()
-	tell(over)
-	if err != nil {
-		return nil, err
-	}
-	return l, nil
-}
-
-func (s *State) acquireScope() (l *sessionScope, over []*waiter, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	opened := s.isOpen()
-	switch {
-	case s.scope != nil:
-	case s.base.known() && s.cur.user == s.base.record.user:
-		s.scope, over = s.m.scopes.acquire(s.base.lineage(), s.base.deadline, false)
-		s.scopes = append(s.scopes, s.scope)
-	case !opened:
-		return nil, nil, errCommitted
-	default:
-		s.changes.create = true
-		id := s.comingID()
-		s.scope, over = s.m.scopes.acquire(lineageOf(id.sum()), s.m.limits.deadline(&s.cur, time.Now()), !s.base.known())
-		s.scopes, s.unsaved = append(s.scopes, s.scope), append(s.unsaved, s.scope)
-	}
-	return s.scope, over, nil
-}
-
-// releaseScopes gives up the scopes of a request that is over.
-func (s *State) releaseScopes() {
-	s.mu.Lock()
-	lends := s.scopes
-	s.scopes, s.scope = nil, nil
-	s.mu.Unlock()
-	for _, l := range lends {
-		s.m.scopes.release(l)
-	}
-}
-
-// settleScopes ends the scopes of sessions which this request did not save, and
-// that of a session which it took over for somebody else.
-func (s *State) settleScopes(base, after *snapshot) {
-	s.mu.Lock()
-	unsaved := s.unsaved
-	s.unsaved = nil
-	s.mu.Unlock()
-	name := ""
-	if after.known() {
-		name = after.lineage()
-		s.m.scopes.moved(after)
-	}
-	for _, l := range unsaved {
-		if l.id != name {
-			l.abandon()
-		}
-	}
-	if base.known() && after.known() && base.lineage() != name {
-		s.m.scopes.end(base.lineage())
-	}
-}
+// handleOf names a session for Users.End after its lineage.
+func handleOf(lineage string) string { return encoding.EncodeToString([]byte(lineage)) }

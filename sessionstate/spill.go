@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
 )
 
@@ -129,90 +128,6 @@ func (sp *spill) drop(ctx context.Context, h *snapshot) {
 	if h.spilled != "" {
 		_ = sp.store.Delete(ctx, sp.key(h.id, h.spilled)) // it may fail: nobody can ask for it any more
 	}
-}
-
-// room is the size that an encoded record of a cookie may have.
-func (k *cookieBackend) room() int {
-	return encoding.DecodedLen(maxCookie-len(k.name)) - sealOverhead - idSize
-}
-
-// part returns what the cookie of h holds, once the store has the rest.
-func (k *cookieBackend) part(ctx context.Context, base, h *snapshot) (record, error) {
-	if k.spill == nil {
-		return h.record, nil
-	}
-	if h.record.spilled != "" { // the rest is there and was not looked at
-		return h.record, k.spill.extend(ctx, h, h.record.spilled)
-	}
-	inCookie, before := h.record, base.spilled
-	h.spilled = ""
-	if h.record.size() > k.room() {
-		var spilled record
-		var err error
-		inCookie, spilled = h.record.split(k.room())
-		if h.spilled, err = k.spill.put(ctx, h, &spilled); err != nil {
-			return record{}, err
-		}
-		inCookie.spilled = h.spilled
-	}
-	if before != h.spilled {
-		k.spill.replaced(ctx, base)
-	}
-	return inCookie, nil
-}
-
-// errSpilled tells the observer of values that read as their defaults now.
-var errSpilled = errors.New("what was moved to Config.CookieMode.Spill is gone")
-
-// rest loads what the cookie of h has left to Config.CookieMode.Spill.
-func (m *Manager) rest(ctx context.Context, h *snapshot) (part record, err error) {
-	k, ok := m.backend.(*cookieBackend)
-	there := false
-	if ok && k.spill != nil {
-		err = m.call(ctx, "load", func(ctx context.Context) (err error) {
-			part, there, err = k.spill.get(ctx, h)
-			return err
-		})
-	}
-	if err == nil && !there {
-		observe.Emit(ctx, m.observer, observe.StoreFailure{Owner: m.Name(), Op: "load", Err: errSpilled})
-	}
-	return part, err
-}
-
-// loadAll loads the session with all of its keys, and returns why it could not.
-func (s *State) loadAll() error {
-	if err := s.load(); err != nil || !s.isPartial() {
-		return err
-	}
-	s.fetching.Lock()
-	defer s.fetching.Unlock()
-	if !s.isPartial() {
-		return nil
-	}
-	s.mu.Lock()
-	at, err := s.base, s.spillErr
-	s.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	part, err := s.m.rest(s.context(), &at)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.base.id != at.id || s.base.record.spilled != at.record.spilled {
-		return nil // saved or destroyed meanwhile
-	}
-	if s.spillErr = err; err == nil {
-		s.base.record, s.cur = s.base.record.joined(&part), s.cur.joined(&part)
-	}
-	return err
-}
-
-// isPartial reports whether some of the session has not been loaded.
-func (s *State) isPartial() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cur.spilled != ""
 }
 
 // joined is r with the part that it has left elsewhere.

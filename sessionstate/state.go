@@ -1,101 +1,14 @@
 package sessionstate
 
 import (
-	"context"
 	"encoding/json"
-	"net/http"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/observe"
 )
-
-// phase is where a State is in its request.
-type phase uint8
-
-const (
-	open       phase = iota
-	committing       // the response's headers are about to leave
-	frozen           // they have been sent: the session can only be read
-)
-
-// State is the session of one request. It costs nothing until it is first
-// used; then the cookie is opened and, in server mode, the record loaded,
-// once. Changes are kept in the State and saved together, before the
-// response's headers are sent, unless the status is 5xx or the handler panics.
-//
-// It belongs to its request: do not keep it for longer. All methods and those
-// of [Key] are safe for concurrent use within it.
-type State struct {
-	m    *Manager
-	req  *http.Request // its context and its cookies
-	none bool          // the request has no session; err says why
-
-	loading  sync.Once
-	fetching sync.Mutex // held while the rest of a session is loaded
-
-	mu       sync.Mutex
-	phase    phase
-	loaded   bool
-	err      error       // why the session could not be loaded
-	spillErr error       // why the rest of it could not
-	base     snapshot    // as it was loaded; without an id: a new visitor
-	cur      record      // base with the changes
-	changes  changes     // from base to cur
-	nextID   sessionID   // of a new or renewed session; zero: not yet chosen
-	ended    []snapshot  // sessions that this request destroyed
-	over     []sessionID // those of them that have ended
-	unread   []snapshot  // sessions of the request that cannot be read, only ended
-
-	scope   *sessionScope   // for caches and resources; nil: none yet, or it is another now
-	scopes  []*sessionScope // all that this request has acquired
-	unsaved []*sessionScope // those of sessions that are yet to be saved
-
-	saving chan struct{} // closed when SaveNow is done; nil: it is not under way
-	early  http.Header   // what SaveNow has left for the response
-
-	then []func() // to be called when the session is frozen
-
-	detached bool // of a Detached: there is no response
-	present  bool // the Detached says that the visitor is there
-
-	clearSite bool // Destroy was asked for it
-	mustFail  bool // Destroy could not be noted
-	endUnread bool // Destroy ends them too
-	running   int  // OnChange functions now running
-	flash     flashState
-}
-
-func newState(m *Manager, req *http.Request) *State {
-	return &State{m: m, req: m.local.incoming(req)}
-}
-
-// load loads the session, once, and returns why it could not.
-func (s *State) load() error {
-	s.loading.Do(func() {
-		if s.none {
-			s.logNone()
-			return
-		}
-		ctx := s.req.Context()
-		late := commit.Request(ctx) != nil
-		h, unread, err := s.m.find(ctx, s.req.Header)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.base, s.cur, s.unread, s.err = h, h.record, unread, err
-		if !h.known() {
-			s.cur = fresh(time.Now())
-		}
-		s.loaded = true
-		if late {
-			s.phase = frozen
-		}
-	})
-	return s.err
-}
 
 // read returns the key's entry.
 func (s *State) read(name string) (entry, bool, error) {
@@ -163,6 +76,67 @@ func (s *State) edit(name string, e edit) (entry, error) {
 	}
 }
 
+// wrote notes that a tab has a value, and makes room for a new one.
+func (s *State) wrote(tab string) error {
+	mark := tabMark + tab
+	now := time.Now().Unix() / 60
+	s.mu.Lock()
+	last, known := s.cur.find(mark)
+	drop := ""
+	if !known {
+		drop = s.cur.oldestTab()
+	}
+	entries := s.cur.entries
+	s.mu.Unlock()
+	if known && last.raw == strconv.FormatInt(now, 10) {
+		return nil
+	}
+	if drop != "" {
+		for _, e := range entries {
+			if strings.HasSuffix(e.name, drop) {
+				// One that has just been changed stays, until the next tab comes.
+				if _, _, err := s.put(e.name, edit{}, e, true, entry{}, false); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	_, err := s.edit(mark, edit{entry: entry{name: mark, raw: strconv.FormatInt(now, 10)}, present: true})
+	return err
+}
+
+// changed runs the OnChange functions of a key.
+func (s *State) changed(name string, old entry, hadOld bool, now entry, hasNow bool) error {
+	key, tab := splitTab(name)
+	hooks := s.m.onChange[key]
+	if len(hooks) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	if s.running >= maxRunning {
+		s.mu.Unlock()
+		return errCycle
+	}
+	s.running++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.running--
+	}()
+	raw := rawChange{tab: tab, old: old, hadOld: hadOld, now: now, hasNow: hasNow}
+	for _, h := range hooks {
+		if err := h.onChange(s.context(), s, raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxRunning bounds how many OnChange functions of one request run at once,
+// within each other or side by side.
+const maxRunning = 16
+
 // put makes an edit from now to next; done is false if the key is not now any
 // more, and undo is nil if there was nothing to do.
 func (s *State) put(name string, e edit, now entry, ok bool, next entry, present bool) (done bool, undo func(), err error) {
@@ -223,8 +197,6 @@ func (s *State) mutate(f func() error) error {
 func (s *State) undecodable(key string, err error) {
 	observe.Emit(s.context(), s.m.observer, observe.SessionValue{ID: s.ID(), Key: key, Err: err})
 }
-
-func (s *State) context() context.Context { return s.req.Context() }
 
 // Err returns why the session could not be loaded, an [ErrStore], or nil.
 // After a failed load every key reads its default, every change fails with
@@ -364,30 +336,4 @@ func (s *State) discard() {
 		s.cur = fresh(time.Now())
 	}
 	s.flash.discard()
-}
-
-// panicked forgets the changes of a handler that panicked. What it destroyed
-// stays destroyed, and is ended at once: there may be no response, as after
-// http.ErrAbortHandler.
-func (s *State) panicked(ctx context.Context) {
-	s.mu.Lock()
-	var all []snapshot
-	if s.isOpen() {
-		s.discard()
-		if all = s.ended; s.endUnread {
-			all = slices.Concat(all, s.unread)
-		}
-	}
-	s.mu.Unlock()
-	s.settleScopes(&snapshot{}, &snapshot{})
-	_ = s.endAll(context.WithoutCancel(ctx), all) // the observer is told, and a response tries again
-}
-
-// comingID returns the id that a new or renewed session will have. It is
-// called under the lock.
-func (s *State) comingID() sessionID {
-	if s.nextID == (sessionID{}) {
-		s.nextID = newID()
-	}
-	return s.nextID
 }

@@ -22,16 +22,6 @@ type Stats struct {
 	Kept int
 }
 
-// Stats returns what the Manager has counted. It is cheap, and may be called at
-// any time.
-func (m *Manager) Stats() Stats {
-	c := &m.counters
-	return Stats{
-		Created: c.created.Load(), Renewed: c.renewed.Load(), Ended: c.ended.Load(), Lost: c.lost.Load(), Refused: c.refused.Load(),
-		Saves: c.saves.Load(), Conflicts: c.conflicts.Load(), Failures: c.failures.Load(), Kept: int(m.scopes.size.Load()),
-	}
-}
-
 // counters are what Stats is made of.
 type counters struct {
 	created, renewed, ended, lost, refused, saves, conflicts, failures atomic.Uint64

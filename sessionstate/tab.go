@@ -2,10 +2,7 @@ package sessionstate
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // Where [Tab] looks for the name.
@@ -46,57 +43,10 @@ func isTabName(tab string) bool {
 	return true
 }
 
-// In returns the key in one tab: the same name, type and default, with a value
-// that only this tab of the session has. It is cheap. The hooks of the key are
-// called for its tabs too.
-//
-// The values live in the session like all others. The eight tabs that wrote
-// last keep theirs; one more takes those of the tab that has not written for
-// longest, without calling hooks. [State.Keys] and [State.Snapshot] leave tabs
-// out, [State.Clear] clears them too.
-func (k *Key[T]) In(tab string) *Key[T] {
-	if !isTabName(tab) { // not from Tab: any text will do
-		sum := sha256.Sum256([]byte(tab))
-		tab = encoding.EncodeToString(sum[:12])
-	}
-	in := *k
-	in.name = k.Name() + tabMark + tab
-	return &in
-}
-
 // splitTab takes the name of an entry apart.
 func splitTab(entry string) (key, tab string) {
 	key, tab, _ = strings.Cut(entry, tabMark)
 	return key, tab
-}
-
-// wrote notes that a tab has a value, and makes room for a new one.
-func (s *State) wrote(tab string) error {
-	mark := tabMark + tab
-	now := time.Now().Unix() / 60
-	s.mu.Lock()
-	last, known := s.cur.find(mark)
-	drop := ""
-	if !known {
-		drop = s.cur.oldestTab()
-	}
-	entries := s.cur.entries
-	s.mu.Unlock()
-	if known && last.raw == strconv.FormatInt(now, 10) {
-		return nil
-	}
-	if drop != "" {
-		for _, e := range entries {
-			if strings.HasSuffix(e.name, drop) {
-				// One that has just been changed stays, until the next tab comes.
-				if _, _, err := s.put(e.name, edit{}, e, true, entry{}, false); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	_, err := s.edit(mark, edit{entry: entry{name: mark, raw: strconv.FormatInt(now, 10)}, present: true})
-	return err
 }
 
 // oldestTab returns the mark of the tab that has to make room for another, or

@@ -78,3 +78,27 @@ func refusedBy(err error) error {
 	}
 	return err
 }
+
+// promise is how long another session library lets its sessions live, such as
+// gorilla's by the MaxAge of its options: so long after each save. 0 is until the browser is closed.
+type promise struct {
+	seconds int64
+	known   bool
+}
+
+func promiseOf(maxAge *int) promise {
+	if maxAge == nil {
+		return promise{}
+	}
+	return promise{seconds: int64(*maxAge), known: true}
+}
+
+// remember is what a session that begins now is to live, in seconds; 0: Config
+// decides.
+func (p promise) remember() int64 { return min(max(p.seconds, 0), maxRemember) }
+
+// from is how long a record that is saved now is to live, counted from its
+// beginning.
+func (p promise) from(r *record, now time.Time) int64 {
+	return min(max(now.Unix()-r.created, 0)+p.remember(), maxRemember)
+}

@@ -32,56 +32,11 @@ type SessionInfo struct {
 // have the capability (store.Scanner), as memstore, boltstore and redisstore do.
 var ErrNoUsers = errors.New("sessionstate: the sessions of users cannot be listed: that needs a Config.Store that can list (store.Scanner)")
 
-// Users lists and ends the sessions of users who logged in. An index in the
-// store has an entry for each session, written before the session itself, so
-// that none is missed. Where the Manager cannot list, all methods fail with
-// [ErrNoUsers]. It is safe for concurrent use.
-type Users struct {
-	m    *Manager
-	k    *storeBackend
-	scan store.Scanner // nil: cannot list
-	most int           // Config.Limits.PerUser; 0: any number
-
-	refuse bool  // Config.Limits.RefuseLogin: a login beyond most, instead of ending the oldest
-	turns  turns // of a user's logins that are counted
-}
-
 // Users returns the sessions of users. It is never nil.
 func (m *Manager) Users() *Users { return m.users }
 
 // maxPasses bounds how often Revoke looks again.
 const maxPasses = 16
-
-// indexPrefix starts the keys of a user's sessions.
-func (k *storeBackend) indexPrefix(user string) string {
-	sum := sha256.Sum256([]byte(user))
-	return k.prefix + "user/" + encoding.EncodeToString(sum[:]) + "/"
-}
-
-// index notes that a session belongs to its user, and when it was noted.
-func (k *storeBackend) index(ctx context.Context, h *snapshot) error {
-	if h.record.user == "" {
-		return nil
-	}
-	value := binary.AppendUvarint(nil, uint64(time.Now().Unix()))
-	return k.store.Put(ctx, k.indexPrefix(h.record.user)+h.id.storeKey(), store.Item{
-		Value:   append(value, k.digest(h)...),
-		Expires: k.limits.end(&h.record),
-	})
-}
-
-// unindex forgets that. What it leaves behind when it fails, List clears away.
-func (k *storeBackend) unindex(ctx context.Context, h *snapshot) error {
-	return k.unindexKey(ctx, h.record.user, h.id.storeKey())
-}
-
-// unindexKey does so for the digest of an id.
-func (k *storeBackend) unindexKey(ctx context.Context, user, key string) error {
-	if user == "" {
-		return nil
-	}
-	return k.store.Delete(ctx, k.indexPrefix(user)+key)
-}
 
 // listed is a session of a user as the index and the store have it.
 type listed struct {
@@ -325,9 +280,6 @@ func (u *Users) limit(ctx context.Context, after *snapshot) error {
 	}
 	return nil
 }
-
-// handleOf names a session for Users.End after its lineage.
-func handleOf(lineage string) string { return encoding.EncodeToString([]byte(lineage)) }
 
 // Handle returns the name of the session for [Users.End], empty for a new
 // visitor. It is no secret, and stays when the session gets a new id, unless

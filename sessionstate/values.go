@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/reecho-go/reecho/internal/lossless"
@@ -79,4 +80,67 @@ func asJSON(c Codec, raw string) (json.RawMessage, bool) {
 	}
 	b, err := json.Marshal(v)
 	return b, err == nil
+}
+
+// encodeJSON is json.Marshal with short ways for the commonest types.
+func encodeJSON[T any](v T) (string, error) {
+	switch v := any(v).(type) {
+	case int:
+		return strconv.Itoa(v), nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	}
+	return marshalJSON(v)
+}
+
+// marshalJSON is json.Marshal by a pointer, so that methods of pointers are found.
+func marshalJSON[T any](v T) (string, error) {
+	b, err := json.Marshal(&v)
+	return string(b), err
+}
+
+var (
+	// errNull keeps null from passing for a zero value of a type that has none.
+	errNull = errors.New("the value is null")
+
+	errChanged = errors.New("it does not come back as it was, such as an empty slice that omitempty leaves out, or a field that UnmarshalJSON does not read")
+)
+
+// decodeJSON is json.Unmarshal with short ways for the commonest types.
+func decodeJSON[T any](raw string) (T, error) {
+	var v T
+	switch p := any(&v).(type) {
+	case *int:
+		n, err := strconv.Atoi(raw)
+		*p = n
+		return v, err
+	case *bool:
+		if raw == "true" || raw == "false" {
+			*p = raw == "true"
+			return v, nil
+		}
+	case *string:
+		if n := len(raw); n >= 2 && raw[0] == '"' && strings.IndexByte(raw, '\\') < 0 {
+			*p = strings.Clone(raw[1 : n-1]) // a value must not hold on to the whole record
+			return v, nil
+		}
+	}
+	if raw == "null" && !hasNil(reflect.TypeFor[T]()) {
+		return v, errNull
+	}
+	err := json.Unmarshal([]byte(raw), &v)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return v, nil
+}
+
+// hasNil reports whether null is a value of t.
+func hasNil(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+		return true
+	}
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
 }

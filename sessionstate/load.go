@@ -1,0 +1,181 @@
+package sessionstate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/commit"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// load loads the session, once, and returns why it could not.
+func (s *State) load() error {
+	s.loading.Do(func() {
+		if s.none {
+			s.logNone()
+			return
+		}
+		ctx := s.req.Context()
+		late := commit.Request(ctx) != nil
+		h, unread, err := s.m.find(ctx, s.req.Header)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.base, s.cur, s.unread, s.err = h, h.record, unread, err
+		if !h.known() {
+			s.cur = fresh(time.Now())
+		}
+		s.loaded = true
+		if late {
+			s.phase = frozen
+		}
+	})
+	return s.err
+}
+
+// logNone says that a request without a session is used as if it had one.
+func (s *State) logNone() {
+	observe.Emit(s.context(), observe.Slog(nil), observe.Notice{Owner: s.m.Name(), Text: s.err.Error()})
+}
+
+// loadAll loads the session with all of its keys, and returns why it could not.
+func (s *State) loadAll() error {
+	if err := s.load(); err != nil || !s.isPartial() {
+		return err
+	}
+	s.fetching.Lock()
+	defer s.fetching.Unlock()
+	if !s.isPartial() {
+		return nil
+	}
+	s.mu.Lock()
+	at, err := s.base, s.spillErr
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	part, err := s.m.rest(s.context(), &at)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.base.id != at.id || s.base.record.spilled != at.record.spilled {
+		return nil // saved or destroyed meanwhile
+	}
+	if s.spillErr = err; err == nil {
+		s.base.record, s.cur = s.base.record.joined(&part), s.cur.joined(&part)
+	}
+	return err
+}
+
+// isPartial reports whether some of the session has not been loaded.
+func (s *State) isPartial() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cur.spilled != ""
+}
+
+const (
+	// maxBelieved is how many authentic cookies of one name are looked up. It is
+	// more than a browser keeps for a domain, so that no host beside ours can
+	// hide a session behind its own. Others cost no call, and are not counted.
+	maxBelieved = 200
+
+	// maxRefusals is how many of those that are refused the observer is told of.
+	maxRefusals = 10
+)
+
+// find returns the session that the request's cookies name, the first that is
+// believed, and none for a new visitor. The error is an ErrStore.
+//
+// Unread are sessions that are there, but whose records cannot be read.
+func (m *Manager) find(ctx context.Context, h http.Header) (found snapshot, unread []snapshot, err error) {
+	refusals, believed := 0, 0
+	for value := range cookies(h, m.cookie.Name) {
+		found, err := m.load(ctx, value, h)
+		r, refused := errors.AsType[*refusal](err)
+		if !refused {
+			return found, unread, err
+		}
+		if refusals++; refusals <= maxRefusals {
+			m.refused(ctx, r, len(value))
+		}
+		if r.unread() {
+			unread = append(unread, snapshot{id: r.id, exists: true})
+		}
+		if r.action != "" {
+			if believed++; believed == maxBelieved {
+				break
+			}
+		}
+	}
+	return snapshot{}, unread, nil
+}
+
+// others returns the sessions other than base that the request's cookies name: a
+// browser may have several cookies of the name, of other paths and domains. The
+// error is an ErrStore.
+func (m *Manager) others(ctx context.Context, h http.Header, base *snapshot) (others []snapshot, err error) {
+	values := slices.Collect(cookies(h, m.cookie.Name))
+	if len(values) < 2 || !base.known() {
+		return nil, nil
+	}
+	believed := 0
+	for _, value := range values {
+		found, err := m.load(ctx, value, h)
+		r, refused := errors.AsType[*refusal](err)
+		if err == nil || refused && r.action != "" {
+			if believed++; believed > maxBelieved {
+				break
+			}
+		}
+		switch {
+		case refused:
+		case err != nil:
+			return nil, err
+		case found.id != base.id && !slices.ContainsFunc(others, func(o snapshot) bool { return o.id == found.id }):
+			others = append(others, found)
+		}
+	}
+	return others, nil
+}
+
+// load asks the backend, within the time that it has.
+func (m *Manager) load(ctx context.Context, value string, sent http.Header) (h snapshot, err error) {
+	err = m.call(ctx, "load", func(ctx context.Context) error {
+		h, err = m.backend.load(ctx, value, sent)
+		return err
+	})
+	if err != nil {
+		return snapshot{}, err
+	}
+	return h, nil
+}
+
+// rest loads what the cookie of h has left to Config.CookieMode.Spill.
+func (m *Manager) rest(ctx context.Context, h *snapshot) (part record, err error) {
+	k, ok := m.backend.(*cookieBackend)
+	there := false
+	if ok && k.spill != nil {
+		err = m.call(ctx, "load", func(ctx context.Context) (err error) {
+			part, there, err = k.spill.get(ctx, h)
+			return err
+		})
+	}
+	if err == nil && !there {
+		observe.Emit(ctx, m.observer, observe.StoreFailure{Owner: m.Name(), Op: "load", Err: errSpilled})
+	}
+	return part, err
+}
+
+// errSpilled tells the observer of values that read as their defaults now.
+var errSpilled = errors.New("what was moved to Config.CookieMode.Spill is gone")
+
+// comingID returns the id that a new or renewed session will have. It is
+// called under the lock.
+func (s *State) comingID() sessionID {
+	if s.nextID == (sessionID{}) {
+		s.nextID = newID()
+	}
+	return s.nextID
+}
