@@ -3,7 +3,6 @@ package cachedata
 import (
 	"context"
 	"fmt"
-	"iter"
 	"reflect"
 	"slices"
 	"time"
@@ -73,17 +72,6 @@ func (e EntryInfo) Refresh(ctx context.Context) error {
 	_, _, err := e.slot.load(ctx, true)
 	return c.loadError(err)
 }
-
-// Entries iterates over what is in the cache, and over the keys that are being
-// loaded: these come first, else there is no order. In session scope it is over those
-// of all visitors. It is for pages and tools that show a cache: it visits all entries,
-// and copies each key, in a tenth of a microsecond to two for each. It is no read, so it neither counts nor
-// refreshes.
-//
-// It takes no lock, and the cache may change meanwhile, also by the loop itself:
-// entries that are there all the time are seen, and those that come or go may or
-// may not be. Nothing that a clear before the call has dropped is seen.
-func (c *Cache[K, V]) Entries() iter.Seq[EntryInfo] { return c.core.inspect }
 
 func (c *core) inspect(yield func(EntryInfo) bool) {
 	c.table.inspect(func(key unsafe.Pointer, e EntryInfo) bool {
@@ -158,4 +146,22 @@ func (c *core) describe(info *EntryInfo, e *entry) {
 			info.Tags = slices.Clone(m.annotations.tags)
 		}
 	}
+}
+
+// stats is [Cache.Stats].
+func (c *core) stats() Stats {
+	s := c.counters.read()
+	s.InFlight, s.Waiters = c.tracker.Running(), c.tracker.Waiting()
+	s.Entries, s.Bytes = c.table.len(), c.table.bytes()
+	if c.sessions != nil {
+		s.Sessions = c.sessions.visits.Len()
+	}
+	if c.second != nil {
+		kept := c.second.kept.Stats()
+		s.StoreErrors, s.StoreSkipped = kept.Errors, kept.Skipped
+		if kept.Down {
+			s.StoreDown = 1
+		}
+	}
+	return s
 }
