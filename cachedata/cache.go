@@ -211,8 +211,8 @@ func (c *Cache[K, V]) Peek(ctx context.Context, key K) (V, bool) {
 // Entries iterates over what is in the cache, and over the keys that are being
 // loaded: these come first, else there is no order. In session scope it is over those
 // of all visitors. It is for pages and tools that show a cache: it visits all entries,
-// and copies each key, in a tenth of a microsecond to two for each. It is no read, so it neither counts nor
-// refreshes.
+// and copies each key, in a tenth of a microsecond to two for each. It is not a read: it counts as no hit
+// and refreshes nothing.
 //
 // It takes no lock, and the cache may change meanwhile, also by the loop itself:
 // entries that are there all the time are seen, and those that come or go may or
@@ -255,16 +255,17 @@ func (c *Cache[K, V]) Clear(ctx context.Context) error { return c.core.clear(ctx
 
 // ClearTag drops all results and remembered errors of this cache that have one
 // of the tags, by Funcs.Tags, Funcs.KeyTags, [Loading.AddTags] or
-// [PutOptions], in one step, whatever it holds. When it has returned, no call
+// [PutOptions], in one step, however many there are. When it has returned, no call
 // that starts later gets such a result whose load had started before. Their
 // memory comes back within seconds. Then it runs the hooks of the cache and of
 // its group, once for each tag.
 //
-// There are no lists of who has a tag: a clear is a number, which the first
-// read of a tagged result after it compares, in two lookups for each of the
-// result's tags. Numbers are forgotten when no older result or load is left. Of
-// more than 65,536 tags that are cleared until then, or of more than 8 MiB of
-// their names, everything in the group that has a tag is dropped.
+// The cache keeps no lists of the results of a tag. A clear stores a number for
+// the tag, and the first read of a tagged result after the clear compares it with
+// that of the result, in two lookups for each of its tags. The number is forgotten
+// when no older result or load is left. If more than 65,536 tags, or more than
+// 8 MiB of their names, are cleared until then, everything in the group that has a
+// tag is dropped.
 //
 // The error is [ErrClosed], says that there is no tag or an empty one, in which
 // case nothing is cleared, or joins a [*PanicError] for each hook that panicked;

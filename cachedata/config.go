@@ -39,8 +39,8 @@ type Config struct {
 	// IdleTTL drops a result that nobody has read for this long, even if its TTL
 	// is not over. Default 0: never.
 	IdleTTL time.Duration
-	// Jitter shortens the TTL of each result by a random part of it, up to this
-	// one, so that results that were loaded together do not expire together.
+	// Jitter shortens the TTL of each result by a random fraction of it, Jitter at
+	// most, so that results that were loaded together do not expire together.
 	// Needs a TTL, Errors.TTL or Errors.NotFoundTTL. Must be below 1. Default 0:
 	// none.
 	Jitter float64
@@ -141,8 +141,8 @@ type StaleConfig struct {
 	// at most. Needs For, OnError or EagerAt. Default 0: 5 seconds.
 	RetryAfter time.Duration
 	// EagerAt refreshes a result in the background on the first read after this
-	// part of its TTL, such as 0.8. Each result has a random moment of its own
-	// between EagerAt and half of the rest. Must be below 1. Default 0: never.
+	// part of its TTL, such as 0.8. The moment is random for each
+	// result: between EagerAt and halfway from there to the end of the TTL. Must be below 1. Default 0: never.
 	EagerAt float64
 }
 
@@ -300,8 +300,8 @@ func (s Scope) String() string {
 	return fmt.Sprintf("Scope(%d)", uint8(s))
 }
 
-// Storage is where a cache keeps its results beside the memory. Package persist makes
-// one; nil is nowhere.
+// Storage keeps the results of a cache in a store, in addition to the memory. Package
+// persist makes one; nil keeps them in memory alone.
 type Storage = level.Opener
 
 // settings are a [Config] as the core reads it, and whether there is a Clone.

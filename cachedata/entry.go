@@ -111,8 +111,8 @@ type Meta struct {
 	Source Source
 	// Age is how long ago the result was loaded or put.
 	Age time.Duration
-	// Expires is until when it is fresh; zero means for ever. That it is in
-	// the past goes with the sources Stale and FailSafe.
+	// Expires is until when it is fresh; zero means for ever. It is in
+	// the past if Source is Stale or FailSafe.
 	Expires time.Time
 	// LoadTook is how long the load took that made it, to six digits; zero
 	// if it was put.

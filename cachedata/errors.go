@@ -37,7 +37,7 @@ var ErrDuplicate = group.ErrDuplicate
 // with. Make what the load needs part of the key, or use [Session] scope.
 var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
 
-// ErrNoSession says that a cache in session scope was used for nobody: with a
+// ErrNoSession says that a cache in session scope was used without a visitor: with a
 // context that is not that of a request, where no sessionstate plugin is in
 // place, and no visitor declared (middleware.Visitor) or none logged in. It has
 // no HTTP status. It is the same value in cachedata, cacheresource and

@@ -11,8 +11,8 @@ import (
 
 // EntryInfo describes one entry of a cache at one moment.
 type EntryInfo struct {
-	// Key is the key, of the cache's type K, as the caller's own. What the key
-	// leaves out, such as fields tagged hash:"-", is zero.
+	// Key is the key, of the cache's type K: a copy, which the caller may change.
+	// What the key leaves out, such as fields tagged hash:"-", is zero.
 	Key any
 	// State is "fresh", "early" (fresh, and its next read refreshes it), "stale"
 	// (expired, and served while it is refreshed), "fail-safe" (expired, and served
@@ -24,7 +24,7 @@ type EntryInfo struct {
 	Expires  time.Time     // until when it is fresh; zero: for ever
 	LoadTook time.Duration // to six digits; 0 if it was put
 	Hits     uint64        // reads of it, if Config.CountHits is set
-	Bytes    int64         // what it counts; see Config.MaxBytes
+	Bytes    int64         // as the bounds count it; see Config.MaxBytes
 	Tags     []string      // sorted
 	Loading  bool          // a load of its key is in flight
 	Waiters  int           // callers who wait for that load
@@ -42,8 +42,9 @@ func (e EntryInfo) Fingerprint() (uint64, error) {
 	return e.slot.core.keys.Fingerprint(e.slot.key())
 }
 
-// Delete drops what is there for the key by now, as [Cache.Delete] does, also in
-// session scope and by whoever it is called. The error is [ErrClosed].
+// Delete drops what the cache has for the key at the moment of the call, as
+// [Cache.Delete] does. In session scope it drops the entry of the visitor whose it
+// is, whoever calls it. The error is [ErrClosed].
 func (e EntryInfo) Delete(ctx context.Context) error {
 	if e.slot.table == nil {
 		return fmt.Errorf("%w: the entry is of no cache", ErrClosed)
