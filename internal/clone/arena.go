@@ -120,12 +120,10 @@ func (t *targets) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
 	remember := n.tracked && !s.tree
 	var block unsafe.Pointer
 	used, room := 0, 0
-	rest := count * len(t.offs) // so many targets may come
-	for i := range uintptr(count) {
-		for _, off := range t.offs {
-			q := (*unsafe.Pointer)(unsafe.Add(p, i*stride+off))
+	for i := range count {
+		for j, off := range t.offs {
+			q := (*unsafe.Pointer)(unsafe.Add(p, uintptr(i)*stride+off))
 			old := *q
-			rest--
 			if old == nil {
 				continue
 			}
@@ -147,7 +145,7 @@ func (t *targets) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
 				return
 			}
 			if used == room {
-				used, room = 0, min(rest+1, t.most)
+				used, room = 0, t.rest(p, stride, count, i, j)
 				block = t.alloc(s, room)
 			}
 			target := unsafe.Add(block, uintptr(used)*size)
@@ -159,6 +157,21 @@ func (t *targets) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
 			*q = target
 		}
 	}
+}
+
+// rest counts the pointers from field j of struct i on that have targets, but no more than a block has room for.
+func (t *targets) rest(p unsafe.Pointer, stride uintptr, count, i, j int) (n int) {
+	for ; i < count; i, j = i+1, 0 {
+		for _, off := range t.offs[j:] {
+			if *(*unsafe.Pointer)(unsafe.Add(p, uintptr(i)*stride+off)) == nil {
+				continue
+			}
+			if n++; n == t.most {
+				return n
+			}
+		}
+	}
+	return n
 }
 
 // fixTree is fix for a value in which no two references lead to one place. It is a copy, so its targets lie in blocks

@@ -3,6 +3,7 @@ package clone_test
 import (
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"strconv"
 	"testing"
 	"unsafe"
@@ -133,5 +134,28 @@ func TestTargetsInBlocksTakeFewAllocations(t *testing.T) {
 	into := new([]row)
 	if n := testing.AllocsPerRun(20, func() { _ = p.CopyTo(unsafe.Pointer(into), unsafe.Pointer(&rows)) }); n > 8 {
 		t.Errorf("%v allocations for 500 targets", n)
+	}
+}
+
+// Not parallel: memory is everybody's.
+func TestBlocksAreAsLargeAsTheTargetsThatThereAre(t *testing.T) {
+	type row struct{ Details *[60]int64 }
+	rows := make([]row, 8)
+	rows[3].Details = new([60]int64)
+	u, err := clone.ForType(reflect.TypeOf(rows), clone.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copies := make([][]row, 1000)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i := range copies {
+		if _, err := u.CopyExactly(unsafe.Pointer(&copies[i]), unsafe.Pointer(&rows)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if got, most := (after.TotalAlloc-before.TotalAlloc)/uint64(len(copies)), uint64(2*u.Size(unsafe.Pointer(&rows), clone.Tree)); got > most {
+		t.Errorf("a copy takes %d bytes, want %d at most", got, most)
 	}
 }

@@ -80,12 +80,13 @@ func (u *Untyped) checkWhole(v unsafe.Pointer) error {
 }
 
 // mayPointInside reports whether a value of root can have a pointer into the middle of another part: there is a pointer to a type of which
-// values lie inside of something else, or a slice of the elements of an array that a pointer leads to, or an interface, which may hold both.
+// values lie inside of something else, or one of another type to the same place, or a slice of the elements of an array that a pointer leads to,
+// or an interface, which may hold all of these.
 func (c *compiler) mayPointInside(root *node) bool {
 	all := c.reachable(root)
 	inside, elems := insideOf(all)
 	for _, n := range all {
-		if n.open() || n.role == roleSlice && elems[n.elem.typ] || n.pointer() && inside[n.typ.Elem()] {
+		if n.open() || n.role == roleSlice && elems[n.elem.typ] || n.pointer() && (hasSame(inside, n.typ.Elem()) || n.alike(all)) {
 			return true
 		}
 	}
@@ -115,6 +116,11 @@ func insideOf(all []*node) (inside, elems map[reflect.Type]bool) {
 // pointer reports whether n is a pointer whose target is copied.
 func (n *node) pointer() bool {
 	return n.typ.Kind() == reflect.Pointer && !n.flat && n.role != roleDropped
+}
+
+// alike reports whether one of all is a pointer of another type that may lead to where n does.
+func (n *node) alike(all []*node) bool {
+	return slices.ContainsFunc(all, func(m *node) bool { return m.pointer() && m.dom != n.dom && same(m.typ.Elem(), n.typ.Elem()) })
 }
 
 // addParts adds the types of all that lies inside of a t.

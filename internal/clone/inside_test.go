@@ -38,6 +38,10 @@ type inner struct{ A, B int }
 
 type alike inner
 
+type level int
+
+type levelled struct{ At level }
+
 type article struct {
 	Title   string
 	Summary *string
@@ -229,6 +233,8 @@ func TestPointersIntoTheMiddleLeadIntoTheCopy(t *testing.T) {
 	maps := []map[string]int{{"a": 1}}
 	boxes := []any{1, "s", []int{1}}
 	in := &inner{1, 2}
+	alikes := []alike{{1, 2}, {3, 4}}
+	low := &levelled{At: 1}
 	for name, test := range map[string]func(*testing.T){
 		"element of a slice": truthful("v", page{items, &items[1]}),
 		"first element":      truthful("v", page{items, &items[0]}),
@@ -279,6 +285,18 @@ func TestPointersIntoTheMiddleLeadIntoTheCopy(t *testing.T) {
 		"pointer to a slice":                 truthful("v", []any{accounts, &accounts[0].Tags}),
 		"types with one layout":              truthful("v", []any{in, (*alike)(in), &in.B}),
 		"of types with one layout":           truthful("v", []any{[]*inner{in}, (*alike)(in)}),
+		"types with one layout, without interfaces": truthful("v", struct {
+			I *inner
+			A *alike
+		}{in, (*alike)(in)}),
+		"element of another type with one layout": truthful("v", struct {
+			All []alike
+			I   *inner
+		}{alikes, (*inner)(&alikes[1])}),
+		"field of another type with one layout": truthful("v", struct {
+			L *levelled
+			N *int
+		}{low, (*int)(&low.At)}),
 	} {
 		t.Run(name, test)
 	}

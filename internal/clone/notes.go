@@ -148,12 +148,9 @@ func (c *compiler) narrow(root *node) {
 			parts[n.elem.typ] = true
 		}
 		addParts(n.typ.Elem(), parts)
-		n.holds = false
+		n.holds = n.alike(all)
 		for t := range parts {
 			n.holds = n.holds || hasSame(targets, t)
-		}
-		for _, m := range all { // a pointer of another type to the same place
-			n.holds = n.holds || m.pointer() && m.dom != n.dom && same(m.typ.Elem(), n.typ.Elem())
 		}
 	}
 }
