@@ -36,9 +36,9 @@ type layout struct {
 	keyed bool
 }
 
-// What follows is sound since an entry is allocated by allocate alone, in a
-// struct whose fields after the value have the sizes below, all of them multiples of
-// the largest alignment there is.
+// What follows, [core.owner] and [core.ownKey] are sound since an entry is allocated
+// by [core.allocate] alone, in a struct whose fields after the value have the sizes
+// below, all of them multiples of the largest alignment there is.
 const (
 	lifetimeAt = unsafe.Sizeof(entry{})
 	detailsAt  = lifetimeAt + unsafe.Sizeof(lifetime{})
