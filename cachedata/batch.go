@@ -23,12 +23,12 @@ type Batch[K comparable, V any] struct {
 // a query with IN (...). load gets at least one key, none twice, in a slice
 // that is its own. It must be safe for concurrent use.
 //
-// What load returns counts for each key by itself. A key in the map has its
-// result, also beside an error. A key that is missing has failed with the
-// error; without an error there is nothing for it, which is [ErrNotFound].
-// Keys that were not asked for are ignored. The keys of the map are matched by
-// what they are as data, so they need not be the very pointers that were asked
-// for. A key that no map takes, such as a slice behind an interface, is a
+// Each key succeeds or fails by itself. A key in the map has succeeded, even if
+// load also returns an error. A key that is missing has failed with that error;
+// without an error there is nothing for it, which is [ErrNotFound].
+// Keys that were not asked for are ignored. The keys of the map are compared
+// as data, so they need not be the very pointers that were asked for. A key that
+// cannot be the key of a Go map, such as a slice behind an interface, is a
 // [*KeyError].
 func NewBatch[K comparable, V any](name string, load func(ctx context.Context, keys []K) (map[K]V, error), cfg Config, funcs ...Funcs[K, V]) (*Batch[K, V], error) {
 	b := &Batch[K, V]{new(Cache[K, V]), hasInterface(reflect.TypeFor[K]())}
@@ -66,8 +66,8 @@ func NewBatch[K comparable, V any](name string, load func(ctx context.Context, k
 // keys fail, the error is a [*BatchError] that says which and why, and the map
 // has the results of the rest; its errors are those of [Cache.Get]. When ctx
 // ends, so does GetMany, with what is there by then. If this call started a
-// load that panics, GetMany panics too. If no map can have one of the keys, there
-// are no results, and the error is a [*KeyError].
+// load that panics, GetMany panics too. If one of the keys cannot be the key of a
+// Go map, there are no results, and the error is a [*KeyError].
 //
 // The results are those of separate calls of Get at the same time, no snapshot:
 // a change of two keys may be seen in one and not in the other.

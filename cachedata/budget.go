@@ -1,6 +1,7 @@
 package cachedata
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -150,4 +151,17 @@ func (b *budget) note(members []group.Member) {
 			m.(shareholder).usage().recent /= 2
 		}
 	}
+}
+
+// largest is what a bound on bytes counts as if it is larger, which exceeds any
+// memory. So sums of what is within their bounds never overflow.
+const largest = 1 << 56
+
+// plus is a + b, or the largest number if that would overflow. Both must not be
+// negative.
+func plus(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }

@@ -41,35 +41,6 @@ func NoLoad[K, V any](context.Context, K) (v V, err error) { return v, errNoLoad
 
 var errNoLoad = errors.New("cachedata: there is no result, and the cache has no load function: use GetOrLoad, or Put")
 
-// callContext has the load function of one call.
-type callContext struct {
-	context.Context
-	core *core
-	load func(context.Context, unsafe.Pointer) (unsafe.Pointer, error)
-}
-
-// callKey finds the callContext of a core.
-type callKey struct{ core *core }
-
-// Value implements context.Context.
-func (c *callContext) Value(key any) any {
-	if key == (callKey{c.core}) {
-		return c
-	}
-	return c.Context.Value(key)
-}
-
-// loader returns the load function of the call that ctx comes from, or the
-// cache's own.
-func (c *core) loader(ctx context.Context) func(context.Context, unsafe.Pointer) (unsafe.Pointer, error) {
-	if c.atCalls.Load() {
-		if call, ok := ctx.Value(callKey{c}).(*callContext); ok {
-			return call.load
-		}
-	}
-	return c.fns.load
-}
-
 // Bypass calls the load function for this one call and returns its result: the
 // cache is neither read nor written, and no other call is joined. The load runs in
 // the caller's goroutine, with the caller's context; in global scope it cannot see

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/keys"
+	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -38,8 +39,8 @@ type Config struct {
 	// IdleTTL drops a result that nobody has read for this long, even if its TTL
 	// is not over. Default 0: never.
 	IdleTTL time.Duration
-	// Jitter shortens the TTL of each result by a random part of it, up to this
-	// one, so that results that were loaded together do not expire together.
+	// Jitter shortens the TTL of each result by a random fraction of it, Jitter at
+	// most, so that results that were loaded together do not expire together.
 	// Needs a TTL, Errors.TTL or Errors.NotFoundTTL. Must be below 1. Default 0:
 	// none.
 	Jitter float64
@@ -140,8 +141,8 @@ type StaleConfig struct {
 	// at most. Needs For, OnError or EagerAt. Default 0: 5 seconds.
 	RetryAfter time.Duration
 	// EagerAt refreshes a result in the background on the first read after this
-	// part of its TTL, such as 0.8. Each result has a random moment of its own
-	// between EagerAt and half of the rest. Must be below 1. Default 0: never.
+	// part of its TTL, such as 0.8. The moment is random for each
+	// result: between EagerAt and halfway from there to the end of the TTL. Must be below 1. Default 0: never.
 	EagerAt float64
 }
 
@@ -269,6 +270,39 @@ func (e CopyEngine) compile(t reflect.Type) (func(dst, src unsafe.Pointer) error
 		return copyTo(reflect.NewAt(t, dst).Elem(), reflect.NewAt(t, src).Elem())
 	}, nil
 }
+
+// Scope says who shares the results of a cache.
+type Scope uint8
+
+const (
+	// Global results are shared by all visitors. A load cannot see the visitor who
+	// caused it; see [ErrVisitorInGlobalLoad]. If it reads other values of the
+	// request's context, the event observe.ContextRead tells.
+	Global Scope = iota
+	// Session results belong to one visitor: to the session of the context of the
+	// call. They end when the session is destroyed or expires and when another user
+	// logs in; they stay when the session gets a new id. Loads see the visitor. A
+	// visitor without a session gets one. If the program has declared its visitors
+	// (middleware.Visitor), the results belong to the declared visitor, and end with
+	// Forget; if there is a session too, they belong to both and end with either.
+	// Without a session and a visitor, calls fail with [ErrNoSession].
+	Session
+)
+
+// String returns the name of s in lower case.
+func (s Scope) String() string {
+	switch s {
+	case Global:
+		return "global"
+	case Session:
+		return "session"
+	}
+	return fmt.Sprintf("Scope(%d)", uint8(s))
+}
+
+// Storage keeps the results of a cache in a store, in addition to the memory. Package
+// persist makes one; nil keeps them in memory alone.
+type Storage = level.Opener
 
 // settings are a [Config] as the core reads it, and whether there is a Clone.
 type settings struct {
@@ -427,5 +461,27 @@ func (cfg *settings) validateTimes(bad func(format string, args ...any)) {
 	}
 	if cfg.Timeout > 0 && cfg.SoftTimeout >= cfg.Timeout {
 		bad("Stale.SoftTimeout is %v, but Timeout ends the load after %v: make it shorter, or leave it out", cfg.SoftTimeout, cfg.Timeout)
+	}
+}
+
+// validateScope reports what is wrong with the scope and its bounds.
+func (cfg *settings) validateScope(bad func(format string, args ...any)) {
+	if cfg.Scope > Session {
+		bad("Scope is %v: use Global or Session", cfg.Scope)
+	}
+	for _, b := range []struct {
+		name  string
+		value int
+		zero  int
+	}{
+		{"Session.MaxEntries", cfg.MaxPerSession, defaultMaxPerSession},
+		{"Session.MaxSessions", cfg.MaxSessions, defaultMaxSessions},
+	} {
+		switch {
+		case b.value < 0:
+			bad("%s is %d: use 0 for %d", b.name, b.value, b.zero)
+		case b.value > 0 && cfg.Scope == Global:
+			bad("%s is %d, but the scope is global: set Scope to Session, or leave it out", b.name, b.value)
+		}
 	}
 }

@@ -1,12 +1,11 @@
 package cachedata
 
 import (
-	"cmp"
+	"container/list"
 	"context"
-	"errors"
 	"fmt"
-	"reflect"
-	"runtime"
+	"hash/maphash"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/raw"
 	"github.com/reecho-go/reecho/internal/visit"
+	"github.com/reecho-go/reecho/internal/visitors"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -70,390 +70,108 @@ type functions struct {
 	keep    func(key, result unsafe.Pointer) bool
 }
 
-// shell is what a core belongs to.
-type shell interface {
-	AnyCache
-	adopt(*core)
+// answers returns the result of a key that a load of several has returned, or
+// nil if it has left the key out.
+type answers func(key unsafe.Pointer) (result unsafe.Pointer)
+
+// table is a cache's contents. All changes of one key are ordered by the key's
+// lock in the era's flights; reads take no lock.
+type table struct {
+	core     *core
+	owners   owners // nil: the entries are everybody's
+	era      atomic.Pointer[era]
+	changes  atomic.Pointer[changes] // nil: nobody wants to know
+	evicting sync.Mutex              // held while the bound on entries is kept
+}
+
+// owners is what a table asks about those whom its entries belong to.
+type owners interface {
+	// admit notes that e becomes the entry of id in r, and reports whether it
+	// may. The key's lock is held.
+	admit(r *era, id id, e *entry) bool
+	// forget notes that e is no longer an entry. Locks of the engine are held.
+	forget(id id, e *entry)
+	// settle does what is left to be done after an entry of v was admitted,
+	// outside locks.
+	settle(v *visitor)
+	// sweep lets those go who are no longer there at now, and returns when
+	// more will be.
+	sweep(now int64) (next int64)
+}
+
+// era is what a cache holds between two clears: the entries and the loads that
+// were started for them. A clear puts a new era in place. Whatever still runs
+// in the old one ends there, where nobody looks any more: so a load can never
+// store across a clear, and no later call joins it.
+//
+// When an era is over, it lets go of its entries: loads that hang keep what they
+// know of it, and nothing else.
+type era struct {
+	entries engine
+	stored  atomic.Int64 // entries that have come and not been counted as gone; far below 0 once the era is over
+	bytes   atomic.Int64 // of all entries
+	room    room
+	flights *flight.Table // of *entry
+}
+
+// room is what weight an engine is to hold at the moment: less than its bound
+// if there are too many entries, or too much in the group. So it is always the
+// engine's policy that chooses what leaves.
+type room struct {
+	most int64        // the bound
+	used atomic.Int64 // by all entries
+
+	mu  sync.Mutex
+	now atomic.Int64 // changed under mu
+}
+
+// changes counts what was changed of a cache key by key, other than by a load in its
+// time: deletes, puts and refreshes. Keys share counters, so that there is a fixed
+// number of them.
+type changes struct {
+	seed   maphash.Seed
+	counts [256]atomic.Uint64
+}
+
+// slot is one key of a table, with an identity and a key that no caller can change.
+type slot struct {
+	*table
+	id      id
+	own     unsafe.Pointer // the key; nil: it is in id
+	visitor *visitor       // whose it is, in session scope
+}
+
+// sessions is what a cache in session scope has instead of a plain table: one
+// whose keys are those of visitors.
+type sessions struct {
+	core          *core
+	table         *table
+	serial        atomic.Uint64
+	visits        *visitors.Registry[*visitor]
+	maxPerSession int
+}
+
+// visitor knows what one visitor keeps. Its lock is among the innermost.
+type visitor struct {
+	prefix [prefixLen]byte // with which the ids of its entries begin; no other visitor of the cache ever has it
+
+	mu   sync.Mutex
+	over bool
+	in   *era // that kept is about
+	kept map[string]*list.Element
+	all  list.List // of kept, those stored first in front
+}
+
+const prefixLen = 8
+
+// kept is one entry that a visitor keeps.
+type kept struct {
+	id    string // with the visitor's prefix
+	entry *entry
 }
 
 // observed reports whether anybody is told of events.
 func (c *core) observed() bool { return c.cfg.Observer != nil || c.group.Observed() }
-
-// newCore makes a core of a cache with keys and results of these types, and
-// puts it into its group; self is the cache itself. wrong is what else is.
-func newCore(self shell, name string, key, result reflect.Type, cfg settings, fns functions, wrong error) error {
-	c := &core{
-		name:   name,
-		label:  "cachedata: " + name,
-		cfg:    cfg,
-		fns:    fns,
-		key:    raw.Of(key),
-		result: raw.Of(result),
-		rich:   cfg.IdleTTL > 0 || cfg.StaleFor > 0 || cfg.FailSafe > 0 || cfg.EagerAt > 0 || cfg.CountHits,
-		group:  cmp.Or(cfg.Group, Default()).group,
-		budget: cmp.Or(cfg.Group, Default()).budget,
-	}
-	if cfg.MaxBytes > 0 && !c.budget.given {
-		c.budget = nil
-	}
-	c.observer = observe.Tee(c.group.Observer(), cfg.Observer)
-
-	errs := []error{wrong}
-	if name == "" {
-		errs = append(errs, errors.New("the name is empty: it identifies the cache in its group"))
-	}
-	if fns.load == nil {
-		errs = append(errs, errors.New("the load function is nil"))
-	}
-	errs = append(errs, cfg.validate())
-	if cfg.validateTypes() == nil { // what the plans are made by
-		errs = append(errs, c.compileKeys(), c.compileCopies())
-	}
-	err := errors.Join(errs...)
-	if cfg.Store != nil {
-		var wrong error
-		if c.second, wrong = newSecondLevel(c); wrong != nil {
-			err = errors.Join(err, wrong)
-		}
-	}
-	if err != nil {
-		return err
-	}
-
-	c.layout = newLayout(c)
-	if cfg.Scope == Session {
-		c.sessions = newSessions(c)
-	} else {
-		c.reads = visit.NewReads(c.contextRead)
-	}
-	c.table.init(c)
-	if cfg.OnClear != nil {
-		c.hooks.Add(cfg.OnClear)
-	}
-	c.member = &member{core: c, self: self}
-	self.adopt(c) // from now on others may find it
-	switch err := c.group.Add(c.member); {
-	case errors.Is(err, group.ErrClosed):
-		return fmt.Errorf("group %q: %w", c.group.Name(), ErrClosed)
-	case err != nil:
-		return fmt.Errorf("group %q: %w: give it another name, or close the other cache first", c.group.Name(), err)
-	}
-	if c.second != nil {
-		c.second.watch()
-	}
-	return nil
-}
-
-// compileKeys finds out how a key identifies.
-func (c *core) compileKeys() error {
-	known, err := keys.For(c.label, c.key.Type, c.cfg.identifies())
-	if err != nil {
-		return err
-	}
-	c.keys, c.shape = known, known.Shape()
-	return nil
-}
-
-// compileCopies finds out how a result is copied.
-func (c *core) compileCopies() error {
-	switch {
-	case c.cfg.ReadOnly:
-		if c.cfg.VerifyReadOnly {
-			var err error
-			if c.seals, err = newSeals(c.result.Type, c.cfg.Trusted); err != nil {
-				return err
-			}
-		}
-		return c.compileSizes(nil)
-	case c.fns.clone != nil:
-		c.copyTo = func(dst, src unsafe.Pointer) error {
-			c.fns.clone(dst, src)
-			return nil
-		}
-		return c.compileSizes(nil)
-	case c.cfg.Copy != nil:
-		own, err := c.cfg.Copy.compile(c.result.Type)
-		if err != nil {
-			return c.copyError(err)
-		}
-		c.copyTo = own
-		return c.compileSizes(nil)
-	}
-	plan, err := clone.ForType(c.result.Type, clone.Config{Immutable: c.cfg.Immutable, Trusted: c.cfg.Trusted})
-	if err != nil {
-		return c.copyError(err)
-	}
-	if !plan.Flat() {
-		c.plan, c.copyTo = plan, plan.CopyTo
-	}
-	return c.compileSizes(plan)
-}
-
-// get is [Cache.Get] up to the result's copy: it returns the entry, whose error
-// there may be.
-func (c *core) get(ctx context.Context, key unsafe.Pointer) (*entry, Source, error) {
-	e, source, err := c.lookup(ctx, key)
-	if e == nil {
-		return c.miss(ctx, key, err)
-	}
-	return e, source, nil
-}
-
-// miss goes on where lookup found nothing, or failed.
-func (c *core) miss(ctx context.Context, key unsafe.Pointer, err error) (*entry, Source, error) {
-	r := c.recorder(ctx)
-	if r == nil {
-		return c.missed(ctx, key, err)
-	}
-	u := c.use(ctx, key)
-	e, source, err := c.missed(ctx, key, err)
-	u.tell(r, e)
-	return e, source, err
-}
-
-// missed is miss, and tells nobody.
-func (c *core) missed(ctx context.Context, key unsafe.Pointer, err error) (*entry, Source, error) {
-	if err != nil {
-		c.counters.misses.Add(1)
-		return nil, 0, err
-	}
-	if j, joined := c.joinRunning(ctx, key); joined {
-		return c.waitJoined(ctx, key, j)
-	}
-	return c.load(ctx, key, false)
-}
-
-// load returns what the key's call loads, or what is there by now unless force
-// is set.
-func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry, Source, error) {
-	if ctx == nil {
-		return nil, 0, c.noContext()
-	}
-	var p slot
-	if err := c.findSlot(ctx, key, &p); err != nil {
-		return nil, 0, err
-	}
-	source := Load
-	if !force {
-		defer func() { c.counters.missed(source) }() // also if the load panics
-	}
-	e, source, err := p.load(ctx, force)
-	if err != nil {
-		return nil, 0, c.loadError(err)
-	}
-	c.served(ctx, p.key(), e, source)
-	if source == Stale && c.second != nil { // it comes from the store, and nobody is loading it yet
-		c.refresh(ctx, p.key(), e, c.group.Now())
-	}
-	return e, source, nil
-}
-
-// joinedLoad is a load that a caller has joined without a slot of its own.
-type joinedLoad struct {
-	in   *era
-	call flight.Joining
-	came uint64 // the clears of tags before the caller came
-}
-
-// joinRunning joins a load of the key that others wait for already; false: there may be
-// none, or more is asked of it.
-func (c *core) joinRunning(ctx context.Context, key unsafe.Pointer) (j joinedLoad, joined bool) {
-	if ctx == nil || c.tracker.Waiting() == 0 || c.sessions != nil || c.cfg.FailSafe > 0 {
-		return j, false
-	}
-	j.in = c.table.era.Load()
-	mark := c.group.Gate().Mark()
-	j.came = c.group.Tags().Now()
-	var id id
-	switch c.shape {
-	case keys.Word:
-		id.Word = c.keys.Word(key)
-	case keys.Text:
-		id.Text = c.keys.Text(key)
-	default:
-		buf := keys.Borrow()
-		text, err := c.keys.Append(*buf, key)
-		if err == nil {
-			// Sound: Join keeps nothing of it.
-			id.Text = unsafe.String(unsafe.SliceData(text), len(text))
-			j.call, joined = j.in.flights.Join(ctx, id, mark)
-		}
-		keys.Return(buf, text)
-		return j, joined
-	}
-	j.call, joined = j.in.flights.Join(ctx, id, mark)
-	return j, joined
-}
-
-// waitJoined waits for the load that was joined.
-func (c *core) waitJoined(ctx context.Context, key unsafe.Pointer, j joinedLoad) (*entry, Source, error) {
-	result, err := j.call.Wait(ctx)
-	c.waited(ctx, j.call.Task())
-	e, _ := result.(*entry)
-	switch {
-	case err != nil:
-		c.counters.missed(Joined)
-		return nil, 0, c.loadError(err)
-	case e.annotations() != nil && c.joinedTooOld(ctx, key, e, &j):
-		return c.load(ctx, key, false)
-	}
-	c.counters.missed(Joined)
-	return e, Joined, nil
-}
-
-// joinedTooOld is [table.tooOld] of a load that was joined.
-func (c *core) joinedTooOld(ctx context.Context, key unsafe.Pointer, e *entry, j *joinedLoad) bool {
-	var p slot
-	return c.findSlot(ctx, key, &p) == nil && p.tooOld(j.in, p.id, e, j.came)
-}
-
-// loadError says in our words what the flight table says.
-func (c *core) loadError(err error) error {
-	switch err {
-	case flight.ErrClosed:
-		return fmt.Errorf("%w: %s", ErrClosed, c.name)
-	case flight.ErrTimeout:
-		return fmt.Errorf("%w: %s: after %v", ErrTimeout, c.name, c.cfg.Timeout)
-	}
-	//nolint:errorlint // only a cycle of this very call; a loader's error stays as it is
-	if cycle, ok := err.(*CycleError); ok {
-		return fmt.Errorf("cachedata: %w", cycle)
-	}
-	return err
-}
-
-// peek returns the entry that [Cache.Peek] finds, or nil.
-func (c *core) peek(ctx context.Context, key unsafe.Pointer) (found *entry) {
-	if r := c.recorder(ctx); r != nil {
-		u := c.use(ctx, key)
-		defer func() { u.tell(r, found) }() // that there is none is an answer, too
-	}
-	if e, _ := c.find(ctx, key); c.stateOf(e) >= stale && e.err() == nil && c.intact(e) {
-		return e
-	}
-	return nil
-}
-
-// reload is [Cache.Refresh] up to the result's copy.
-func (c *core) reload(ctx context.Context, key unsafe.Pointer) (*entry, error) {
-	r := c.recorder(ctx)
-	var u *used
-	if r != nil {
-		u = c.use(ctx, key)
-	}
-	e, _, err := c.load(ctx, key, true)
-	if err != nil {
-		return nil, err
-	}
-	var p slot
-	if c.sessions == nil && c.findSlot(ctx, key, &p) == nil {
-		c.table.changed(p.id)
-	}
-	if r != nil {
-		u.renew()
-		u.tell(r, e)
-	}
-	return e, nil
-}
-
-// put is [Cache.Put] of the result at v, which may be on the stack.
-func (c *core) put(ctx context.Context, key, v unsafe.Pointer, options []PutOptions) error {
-	var how PutOptions
-	switch len(options) {
-	case 0:
-	case 1:
-		how = options[0]
-	default:
-		return fmt.Errorf("cachedata: %s: Put: there are %d PutOptions: put all into one", c.name, len(options))
-	}
-	if how.TTL < 0 {
-		return fmt.Errorf("cachedata: %s: Put: TTL is %v: use 0 for Config.TTL, or Delete what is over", c.name, how.TTL)
-	}
-	if err := c.openTo(ctx); err != nil {
-		return err
-	}
-	var p slot
-	if err := c.findSlot(ctx, key, &p); err != nil {
-		return err
-	}
-	raw.Kept(v)
-	from := raw.Hide(v)
-	if c.fns.tags != nil || c.copyTo != nil && c.plan == nil { // functions that may keep the address
-		from = c.result.Copy(v)
-	}
-	err := p.put(ctx, from, how)
-	runtime.KeepAlive(v)
-	if err != nil {
-		return err
-	}
-	if err := c.open(); err != nil { // it has been closed meanwhile
-		c.reset()
-		return err
-	}
-	return nil
-}
-
-// delete is [Cache.Delete].
-func (c *core) delete(ctx context.Context, key unsafe.Pointer) error {
-	if err := c.openTo(ctx); err != nil {
-		return err
-	}
-	var p slot
-	if err := c.findSlot(ctx, key, &p); err != nil {
-		return err
-	}
-	p.delete(ctx)
-	return nil
-}
-
-// clear is [Cache.Clear].
-func (c *core) clear(ctx context.Context) error {
-	if err := c.openTo(ctx); err != nil {
-		return err
-	}
-	noteClear(ctx, c)
-	defer clearing(ctx, nil, c)()
-	if err := c.group.ClearMember(ctx, c.member, c.observer); err != nil {
-		return fmt.Errorf("cachedata: %s: %w", c.name, err)
-	}
-	return nil
-}
-
-// close is [Cache.Close].
-func (c *core) close(ctx context.Context) error {
-	c.closed.Store(true)
-	err := c.tracker.Close(ctx)
-	if c.second != nil {
-		err = errors.Join(err, c.second.kept.Close(ctx))
-	}
-	c.reset()
-	if c.sessions != nil {
-		c.sessions.visits.Close()
-	}
-	c.group.Remove(c.member)
-	if err != nil {
-		return fmt.Errorf("cachedata: %s: close: %w", c.name, err)
-	}
-	return nil
-}
-
-// stats is [Cache.Stats].
-func (c *core) stats() Stats {
-	s := c.counters.read()
-	s.InFlight, s.Waiters = c.tracker.Running(), c.tracker.Waiting()
-	s.Entries, s.Bytes = c.table.len(), c.table.bytes()
-	if c.sessions != nil {
-		s.Sessions = c.sessions.visits.Len()
-	}
-	if c.second != nil {
-		kept := c.second.kept.Stats()
-		s.StoreErrors, s.StoreSkipped = kept.Errors, kept.Skipped
-		if kept.Down {
-			s.StoreDown = 1
-		}
-	}
-	return s
-}
 
 // noContext is the error of a call that has got nil for a context.
 func (c *core) noContext() error {
@@ -475,13 +193,6 @@ func (c *core) open() error {
 	return nil
 }
 
-// reset drops everything and returns how many entries that were.
-func (c *core) reset() int {
-	n := c.table.reset()
-	c.counters.cleared.Add(uint64(n))
-	return n
-}
-
 // source is what events say about the entry of key.
 func (c *core) source(key unsafe.Pointer) observe.Source {
 	s := observe.Source{Group: c.group.Name(), Cache: c.name}
@@ -489,4 +200,29 @@ func (c *core) source(key unsafe.Pointer) observe.Source {
 		s.Fingerprint = fp
 	}
 	return s
+}
+
+// valueOf is the address of the value of e.
+func (c *core) valueOf(e *entry) unsafe.Pointer { return e.value(c.result.Size()) }
+
+// bytesOf returns the size of an entry of form f.
+func (c *core) bytesOf(f form) int64 { return int64(c.layout.types[f].Size()) }
+
+// owner returns where the visitor is whose entry e is, or nil in global scope.
+func (c *core) owner(e *entry) **visitor {
+	if !c.layout.owned {
+		return nil
+	}
+	return (**visitor)(e.end())
+}
+
+// ownKey returns where the key of e is, or nil if its identity says it all.
+func (c *core) ownKey(e *entry) unsafe.Pointer {
+	switch {
+	case !c.layout.keyed:
+		return nil
+	case c.layout.owned:
+		return unsafe.Add(e.end(), unsafe.Sizeof((*visitor)(nil)))
+	}
+	return e.end()
 }

@@ -17,19 +17,20 @@
 // the loader. A type that cannot be copied truthfully is an error in [New];
 // keep live values, such as a connection pool, in package cacheresource.
 //
-// One load: a key is loaded by one goroutine at a time, whoever asks. Everybody
-// waits on a context of their own and leaves alone; the load's context has the
-// values of the caller that started it, and is cancelled when the last one has
-// left. A panic reaches everybody, and wedges nothing.
+// One load: a key is loaded by one goroutine at a time, whoever asks. Each
+// caller waits on a context of their own, and can leave without the others; the
+// load's context has the values of the caller that started it, and is cancelled
+// when the last caller has left. A panic of the load function reaches all who wait,
+// and the next call loads again.
 //
 // Several at once: a [Batch] has a loader for many keys, and GetMany asks it for
-// those that are neither in memory nor in flight. What is said here of a key
-// holds for each of them by itself.
+// those that are neither in memory nor in flight. Whatever is said
+// here of one key holds for each key of a batch.
 //
 // Clearing: once Delete, Clear, ClearTag, ClearFunc or a clear of the group has
 // returned, no call that starts later gets a result whose load had started
 // before it, and a Put wins over a load in flight. Those who were waiting
-// already get what they waited for. Clears take constant time, but for
+// already get what they waited for. Clears take constant time, except
 // ClearFunc, which looks at every key.
 //
 // No visitor: the result of a load is everybody's, so the context of a load
@@ -38,15 +39,15 @@
 // for the user whom a login has put into the context, once the program has
 // declared that (middleware.Visitor). With Config.Scope set to [Session] it is
 // the other way round: every visitor has results of their own, which end with
-// the session, and nobody sees another's. What a load can still see is what its
-// function has captured, and context values that nobody has declared: of these
-// observe.ContextRead tells.
+// the session, and nobody sees another's. A load can still see what its function
+// has captured, and context values that nobody has declared; the event
+// observe.ContextRead reports those that it reads.
 //
-// Errors are returned, and kept only where [ErrorConfig] says so. What
-// is said of their answers over HTTP, such as 404 for [ErrNotFound], is what
-// their method StatusCode returns, as problem details (RFC 9457). A handler that
-// returns them answers so behind any middleware of the toolkit; on an echo without
-// one, set
+// Errors are returned, and kept only where [ErrorConfig] says so. Where
+// the comment of an error names an HTTP status, such as 404 for [ErrNotFound], its
+// method StatusCode returns that status, and the answer's body is problem details
+// (RFC 9457). Handlers return such errors as they are: any middleware of the
+// toolkit answers with that status. On an echo without one, set
 //
 //	e.HTTPErrorHandler = echov4.ErrorHandler(nil)
 //
@@ -111,8 +112,8 @@
 // itself is broken, and a number whose sign is the address of a variable changes.
 // So such types are copied and compared only where it is known how:
 //
-//   - Types of the program (its main module and its workspace) are data, as
-//     their author sees to.
+//   - Types of the program (its main module and its workspace) are
+//     treated as data: their author can see to it that they are.
 //   - Types of the standard library are known one by one; a slog.Value, a
 //     *url.URL, a *big.Int, a *regexp.Regexp or an x509.Certificate is copied, a
 //     list.List, a template or a tls.Config is refused.

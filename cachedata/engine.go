@@ -8,39 +8,8 @@ import (
 
 	"github.com/maypok86/otter/v2"
 
-	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/keys"
 )
-
-// id identifies an entry: by a word or by a text, as the cache's keys do. In
-// session scope it is a text that begins with the visitor.
-type id = flight.Key
-
-// word is what an engine identifies entries by, so that those of numbers take no
-// more memory than they need.
-type word interface{ uint64 | string }
-
-// idOf is the id that an engine knows as i.
-func idOf[I word](i I) id {
-	switch i := any(&i).(type) {
-	case *uint64:
-		return id{Word: *i}
-	case *string:
-		return id{Text: *i}
-	}
-	panic("unreachable")
-}
-
-// wordOf is what an engine knows an id as.
-func wordOf[I word](id id) (i I) {
-	switch i := any(&i).(type) {
-	case *uint64:
-		*i = id.Word
-	case *string:
-		*i = id.Text
-	}
-	return i
-}
 
 // engine holds the entries of one era: a concurrent map with a bound, which
 // evicts by adaptive W-TinyLFU. It is the only place that knows otter, and uses

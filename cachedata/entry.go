@@ -4,9 +4,8 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/flight"
 )
 
 // entry is one stored result. Nothing of it changes once it is published,
@@ -18,6 +17,11 @@ type entry struct {
 	load     loadTime
 	size     uint32 // see bytes; and the treeBit
 }
+
+// loadTime is how long a load took, as the bits of a float32 of nanoseconds,
+// of which the last three are the entry's form and whether pointers of its value
+// lead into it: that leaves six digits.
+type loadTime uint32
 
 // lifetime is what an entry has that does not stay fresh for ever, or that may be
 // neither.
@@ -60,142 +64,6 @@ func (x *annotations) setClearsBefore(clears uint64) {
 }
 
 const never = math.MaxInt64
-
-// making is what an entry is made of.
-type making struct {
-	from        unsafe.Pointer // the value; nil: there is none
-	shared      *entry         // whose value from is, which need not be copied; nil: it is not our own
-	err         error          // what stands in for the value; nil: nothing
-	ttl         time.Duration  // for how long it is fresh; 0: for ever
-	cost        int64          // what the value counts, if set
-	hasCost     bool
-	annotations *annotations // or nil
-}
-
-// make returns an entry of now for p.
-func (p *slot) make(m making) (*entry, error) {
-	c := p.core
-	f := plain
-	switch {
-	case m.err == nil && c.seals != nil && m.annotations == nil:
-		m.annotations, f = new(annotations), rich
-	case c.rich || m.err != nil || m.annotations != nil:
-		f = rich
-	case m.ttl != 0:
-		f = timed
-	}
-	e := c.allocate(f)
-	switch {
-	case m.from == nil:
-	case m.shared != nil:
-		c.result.Move(c.valueOf(e), m.from)
-		e.link(m.shared.links())
-	default:
-		if err := c.copyIn(e, m.from); err != nil {
-			return nil, err
-		}
-	}
-	size := m.cost
-	if !m.hasCost {
-		var err error
-		if size, err = c.measure(e); err != nil {
-			return nil, err
-		}
-	}
-	bytes := plus(size, p.beside(f, m.err, m.annotations))
-	if bytes >= maxSize && f != rich {
-		f = rich
-		bytes = plus(size, p.beside(f, m.err, m.annotations))
-		larger := c.allocate(f)
-		c.result.Move(c.valueOf(larger), c.valueOf(e))
-		larger.link(e.links())
-		e = larger
-	}
-	if own := c.ownKey(e); own != nil {
-		if err := c.keys.Store(own, p.own); err != nil {
-			return nil, err
-		}
-	}
-	if owner := c.owner(e); owner != nil {
-		*owner = p.visitor
-	}
-	now := c.group.Now()
-	e.storedAt = now
-	e.size = e.size&treeBit | uint32(min(bytes, maxSize))
-	if l := e.lifetime(); l != nil {
-		var eager int64
-		l.soft, eager = c.freshness(now, m.ttl)
-		if rest := e.details(); rest != nil {
-			rest.err, rest.size, rest.eager, rest.annotations = m.err, bytes, eager, m.annotations
-			rest.used.Store(now)
-		}
-	}
-	if m.err == nil {
-		c.seal(e)
-	}
-	return e, nil
-}
-
-// copyIn makes the value of e a copy of that at src, which the program has made.
-// Only here it is looked at whether pointers of it lead into it.
-func (c *core) copyIn(e *entry, src unsafe.Pointer) error {
-	if c.plan == nil {
-		return c.copied(c.valueOf(e), src)
-	}
-	links, err := c.plan.CopyExactly(c.valueOf(e), src)
-	if err != nil {
-		return c.copyError(err)
-	}
-	e.link(links)
-	return nil
-}
-
-// copyOf makes what is at dst, which is not on a stack, a copy of the value of e.
-func (c *core) copyOf(dst unsafe.Pointer, e *entry) error {
-	if e.links() != clone.Inside {
-		return c.copied(dst, c.valueOf(e))
-	}
-	if _, err := c.plan.CopyInside(dst, c.valueOf(e)); err != nil {
-		return c.copyError(err)
-	}
-	return nil
-}
-
-// copied makes what is at dst, which is not on a stack, a copy of what is at src.
-func (c *core) copied(dst, src unsafe.Pointer) error {
-	if c.copyTo == nil {
-		c.result.Move(dst, src)
-		return nil
-	}
-	if err := c.copyTo(dst, src); err != nil {
-		return c.copyError(err)
-	}
-	return nil
-}
-
-// bytes returns what e counts.
-func (e *entry) bytes() int64 {
-	if size := e.size & maxSize; size < maxSize {
-		return int64(size)
-	}
-	return e.details().size
-}
-
-// err returns the remembered error that e is, or nil.
-func (e *entry) err() error {
-	if m := e.details(); m != nil {
-		return m.err
-	}
-	return nil
-}
-
-// annotations returns what the load of e said of it, or nil.
-func (e *entry) annotations() *annotations {
-	if m := e.details(); m != nil {
-		return m.annotations
-	}
-	return nil
-}
 
 // Source says where a result came from.
 type Source uint8
@@ -243,20 +111,40 @@ type Meta struct {
 	Source Source
 	// Age is how long ago the result was loaded or put.
 	Age time.Duration
-	// Expires is until when it is fresh; zero means for ever. That it is in
-	// the past goes with the sources Stale and FailSafe.
+	// Expires is until when it is fresh; zero means for ever. It is in
+	// the past if Source is Stale or FailSafe.
 	Expires time.Time
 	// LoadTook is how long the load took that made it, to six digits; zero
 	// if it was put.
 	LoadTook time.Duration
 }
 
-// meta describes e, which is served from source.
-func (c *core) meta(e *entry, source Source) Meta {
-	now := c.group.Now()
-	m := Meta{Source: source, Age: time.Duration(max(now-e.storedAt, 0)), LoadTook: e.load.took()}
-	if l := e.lifetime(); l != nil && l.soft != never {
-		m.Expires = time.Now().Add(time.Duration(l.soft - now))
+// id identifies an entry: by a word or by a text, as the cache's keys do. In
+// session scope it is a text that begins with the visitor.
+type id = flight.Key
+
+// word is what an engine identifies entries by, so that those of numbers take no
+// more memory than they need.
+type word interface{ uint64 | string }
+
+// idOf is the id that an engine knows as i.
+func idOf[I word](i I) id {
+	switch i := any(&i).(type) {
+	case *uint64:
+		return id{Word: *i}
+	case *string:
+		return id{Text: *i}
 	}
-	return m
+	panic("unreachable")
+}
+
+// wordOf is what an engine knows an id as.
+func wordOf[I word](id id) (i I) {
+	switch i := any(&i).(type) {
+	case *uint64:
+		*i = id.Word
+	case *string:
+		*i = id.Text
+	}
+	return i
 }

@@ -7,9 +7,7 @@ import (
 	"reflect"
 
 	"github.com/reecho-go/reecho/internal/answer"
-	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/group"
-	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -38,6 +36,13 @@ var ErrDuplicate = group.ErrDuplicate
 // found nothing there, and nothing was stored, whatever it returned or panicked
 // with. Make what the load needs part of the key, or use [Session] scope.
 var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
+
+// ErrNoSession says that a cache in session scope was used without a visitor: with a
+// context that is not that of a request, where no sessionstate plugin is in
+// place, and no visitor declared (middleware.Visitor) or none logged in. It has
+// no HTTP status. It is the same value in cachedata, cacheresource and
+// sessionstate.
+var ErrNoSession = visit.ErrNoSession
 
 // PanicError is a panic of a load function. Callers who wait for the load get it
 // as their error; the caller who started the load panics with it. Its Where names
@@ -119,18 +124,9 @@ func (e *CopyError) Error() string { return fmt.Sprintf("cachedata: %s: result: 
 // Unwrap returns Err.
 func (e *CopyError) Unwrap() error { return e.Err }
 
-// copyError turns what internal/clone says into ours. It is not to be a part of
-// each shell.
-//
-//go:noinline
-func (c *core) copyError(err error) error {
-	return keys.Each(err, func(err error) error {
-		e := &CopyError{Cache: c.name, Err: err}
-		if at, ok := errors.AsType[*clone.TypeError](err); ok {
-			e.Path, e.Type = at.Path, at.Type
-		} else if at, ok := errors.AsType[*clone.ValueError](err); ok {
-			e.Path, e.Type = at.Path, at.Type
-		}
-		return e
-	})
+// isMisuse reports whether err does not come from the origin, but from a mistake
+// in how the loader uses caches. It is neither remembered nor covered up.
+func isMisuse(err error) bool {
+	_, cycle := errors.AsType[*CycleError](err)
+	return cycle || errors.Is(err, ErrVisitorInGlobalLoad) || errors.Is(err, ErrNoSession) || errors.Is(err, ErrClosed)
 }

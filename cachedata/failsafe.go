@@ -2,6 +2,9 @@ package cachedata
 
 import (
 	"context"
+	"errors"
+	"math"
+	"time"
 
 	"github.com/reecho-go/reecho/internal/flight"
 )
@@ -39,4 +42,21 @@ func (l *load) fallback(ctx context.Context, err error) (*entry, Source) {
 		return e, Stale
 	}
 	return e, FailSafe
+}
+
+// missing reports whether err says that there is nothing for a key.
+func (c *core) missing(err error) bool {
+	return (errors.Is(err, ErrNotFound) || c.cfg.NotFound != nil && c.cfg.NotFound(err)) && !isMisuse(err)
+}
+
+// maxBackoff is how often RetryAfter is doubled.
+const maxBackoff = 3
+
+// retryLater notes that a load has failed that was to replace the entry of m.
+func (m *details) retryLater(now int64, after time.Duration) {
+	for n := min(m.failures.Add(1)-1, maxBackoff); n > 0 && after < math.MaxInt64/2; n-- {
+		after *= 2
+	}
+	m.retry.Store(later(now, after))
+	m.told.Store(false)
 }

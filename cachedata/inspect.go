@@ -3,7 +3,6 @@ package cachedata
 import (
 	"context"
 	"fmt"
-	"iter"
 	"reflect"
 	"slices"
 	"time"
@@ -12,8 +11,8 @@ import (
 
 // EntryInfo describes one entry of a cache at one moment.
 type EntryInfo struct {
-	// Key is the key, of the cache's type K, as the caller's own. What the key
-	// leaves out, such as fields tagged hash:"-", is zero.
+	// Key is the key, of the cache's type K: a copy, which the caller may change.
+	// What the key leaves out, such as fields tagged hash:"-", is zero.
 	Key any
 	// State is "fresh", "early" (fresh, and its next read refreshes it), "stale"
 	// (expired, and served while it is refreshed), "fail-safe" (expired, and served
@@ -25,7 +24,7 @@ type EntryInfo struct {
 	Expires  time.Time     // until when it is fresh; zero: for ever
 	LoadTook time.Duration // to six digits; 0 if it was put
 	Hits     uint64        // reads of it, if Config.CountHits is set
-	Bytes    int64         // what it counts; see Config.MaxBytes
+	Bytes    int64         // as the bounds count it; see Config.MaxBytes
 	Tags     []string      // sorted
 	Loading  bool          // a load of its key is in flight
 	Waiters  int           // callers who wait for that load
@@ -43,8 +42,9 @@ func (e EntryInfo) Fingerprint() (uint64, error) {
 	return e.slot.core.keys.Fingerprint(e.slot.key())
 }
 
-// Delete drops what is there for the key by now, as [Cache.Delete] does, also in
-// session scope and by whoever it is called. The error is [ErrClosed].
+// Delete drops what the cache has for the key at the moment of the call, as
+// [Cache.Delete] does. In session scope it drops the entry of the visitor whose it
+// is, whoever calls it. The error is [ErrClosed].
 func (e EntryInfo) Delete(ctx context.Context) error {
 	if e.slot.table == nil {
 		return fmt.Errorf("%w: the entry is of no cache", ErrClosed)
@@ -73,17 +73,6 @@ func (e EntryInfo) Refresh(ctx context.Context) error {
 	_, _, err := e.slot.load(ctx, true)
 	return c.loadError(err)
 }
-
-// Entries iterates over what is in the cache, and over the keys that are being
-// loaded: these come first, else there is no order. In session scope it is over those
-// of all visitors. It is for pages and tools that show a cache: it visits all entries,
-// and copies each key, in a tenth of a microsecond to two for each. It is no read, so it neither counts nor
-// refreshes.
-//
-// It takes no lock, and the cache may change meanwhile, also by the loop itself:
-// entries that are there all the time are seen, and those that come or go may or
-// may not be. Nothing that a clear before the call has dropped is seen.
-func (c *Cache[K, V]) Entries() iter.Seq[EntryInfo] { return c.core.inspect }
 
 func (c *core) inspect(yield func(EntryInfo) bool) {
 	c.table.inspect(func(key unsafe.Pointer, e EntryInfo) bool {
@@ -158,4 +147,22 @@ func (c *core) describe(info *EntryInfo, e *entry) {
 			info.Tags = slices.Clone(m.annotations.tags)
 		}
 	}
+}
+
+// stats is [Cache.Stats].
+func (c *core) stats() Stats {
+	s := c.counters.read()
+	s.InFlight, s.Waiters = c.tracker.Running(), c.tracker.Waiting()
+	s.Entries, s.Bytes = c.table.len(), c.table.bytes()
+	if c.sessions != nil {
+		s.Sessions = c.sessions.visits.Len()
+	}
+	if c.second != nil {
+		kept := c.second.kept.Stats()
+		s.StoreErrors, s.StoreSkipped = kept.Errors, kept.Skipped
+		if kept.Down {
+			s.StoreDown = 1
+		}
+	}
+	return s
 }

@@ -1,54 +1,18 @@
 package cachedata
 
 import (
-	"context"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/keys"
 )
 
-// find returns the entry of the key, whatever it is good for, or nil. It takes
-// no lock, and allocates nothing unless user code does.
-func (c *core) find(ctx context.Context, key unsafe.Pointer) (e *entry, _ error) {
-	if c.sessions != nil {
-		return c.sessions.find(ctx, key)
+// key returns the address of the key, which is in the slot if its identity says all of
+// it.
+func (p *slot) key() unsafe.Pointer {
+	if p.own != nil {
+		return p.own
 	}
-	switch in := &c.table.era.Load().entries; c.shape {
-	case keys.Word:
-		e = in.words.find(c.keys.Word(key))
-	case keys.Text:
-		e = in.texts.find(c.keys.Text(key))
-	default:
-		buf := keys.Borrow()
-		text, err := c.keys.Append(*buf, key)
-		if err != nil {
-			keys.Return(buf, nil)
-			return nil, err
-		}
-		e = in.view(text)
-		keys.Return(buf, text)
-	}
-	return e, nil
-}
-
-// findSlot sets p to the slot of the key: what the caller does to the key afterwards
-// changes nothing.
-func (c *core) findSlot(ctx context.Context, key unsafe.Pointer, p *slot) (err error) {
-	p.table = &c.table
-	if c.sessions != nil {
-		return c.sessions.slot(ctx, key, p)
-	}
-	if c.shape == keys.Word {
-		p.id.Word = c.keys.Word(key)
-		return nil
-	}
-	if p.id.Text, err = c.keys.ID(key); err != nil {
-		return err
-	}
-	if c.shape == keys.Encoded {
-		p.own, err = c.keys.Own(key)
-	}
-	return err
+	return p.core.keyOf(&p.id)
 }
 
 // keyOf returns the key that *id says all of: it is in *id.
@@ -57,6 +21,28 @@ func (c *core) keyOf(id *id) unsafe.Pointer {
 		return c.keys.OfWord(&id.Word)
 	}
 	return c.keys.OfText(&id.Text)
+}
+
+// keyOf returns the key of an entry by its identity, which says all of it.
+func (s *sessions) keyOf(own id) unsafe.Pointer {
+	own.Text = own.Text[prefixLen:]
+	if s.core.shape == keys.Word {
+		own.Word = keys.ParseWord(own.Text)
+	}
+	return s.core.keyOf(&own)
+}
+
+// keyOf returns the key of an entry by its identity, if that says it all. It is
+// ours.
+func (t *table) keyOf(id id, e *entry) unsafe.Pointer {
+	c := t.core
+	if own := c.ownKey(e); own != nil {
+		return own
+	}
+	if c.sessions != nil {
+		return c.sessions.keyOf(id)
+	}
+	return c.keyOf(&id)
 }
 
 // keyForUser returns the key, which is ours, for user code, which gets it by value and

@@ -2,12 +2,10 @@ package cachedata
 
 import (
 	"math"
-	"reflect"
 	"time"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/clone"
-	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
@@ -38,47 +36,9 @@ type layout struct {
 	keyed bool
 }
 
-// newLayout returns the layout of a cache's entries.
-func newLayout(c *core) layout {
-	l := layout{owned: c.cfg.Scope == Session, keyed: c.shape == keys.Encoded}
-	for f := range forms {
-		l.types[f] = raw.Of(l.typeOf(f, c))
-	}
-	return l
-}
-
-// typeOf is the type as which an entry of form f is allocated.
-func (l *layout) typeOf(f form, c *core) reflect.Type {
-	fields := []reflect.StructField{{Name: "Value", Type: c.result.Type}, {Name: "Entry", Type: reflect.TypeFor[entry]()}}
-	if f >= timed {
-		fields = append(fields, reflect.StructField{Name: "Life", Type: reflect.TypeFor[lifetime]()})
-	}
-	if f >= rich {
-		fields = append(fields, reflect.StructField{Name: "More", Type: reflect.TypeFor[details]()})
-	}
-	if l.owned {
-		fields = append(fields, reflect.StructField{Name: "Owner", Type: reflect.TypeFor[*visitor]()})
-	}
-	if l.keyed {
-		fields = append(fields, reflect.StructField{Name: "Key", Type: c.key.Type})
-	}
-	return reflect.StructOf(fields)
-}
-
-// allocate returns an entry of form f, whose value and key are zero.
-func (c *core) allocate(f form) *entry {
-	// Sound: the entry stands behind the value.
-	e := (*entry)(unsafe.Add(c.layout.types[f].New(), before(c.result.Size())))
-	e.load = loadTime(f)
-	return e
-}
-
-// bytesOf returns the size of an entry of form f.
-func (c *core) bytesOf(f form) int64 { return int64(c.layout.types[f].Size()) }
-
-// What follows is sound since an entry is allocated by allocate alone, in a
-// struct whose fields after the value have the sizes below, all of them multiples of
-// the largest alignment there is.
+// What follows, [core.owner] and [core.ownKey] are sound since an entry is allocated
+// by [core.allocate] alone, in a struct whose fields after the value have the sizes
+// below, all of them multiples of the largest alignment there is.
 const (
 	lifetimeAt = unsafe.Sizeof(entry{})
 	detailsAt  = lifetimeAt + unsafe.Sizeof(lifetime{})
@@ -93,9 +53,6 @@ func before(size uintptr) uintptr { return (size + align - 1) &^ (align - 1) }
 func (e *entry) value(size uintptr) unsafe.Pointer {
 	return unsafe.Add(unsafe.Pointer(e), -int(before(size)))
 }
-
-// valueOf is the address of the value of e.
-func (c *core) valueOf(e *entry) unsafe.Pointer { return e.value(c.result.Size()) }
 
 // form says what stands behind e.
 func (e *entry) form() form { return e.load.form() }
@@ -120,30 +77,6 @@ func (e *entry) details() *details {
 func (e *entry) end() unsafe.Pointer {
 	return unsafe.Add(unsafe.Pointer(e), [forms]uintptr{lifetimeAt, detailsAt, richEnd}[e.form()])
 }
-
-// owner returns where the visitor is whose entry e is, or nil in global scope.
-func (c *core) owner(e *entry) **visitor {
-	if !c.layout.owned {
-		return nil
-	}
-	return (**visitor)(e.end())
-}
-
-// ownKey returns where the key of e is, or nil if its identity says it all.
-func (c *core) ownKey(e *entry) unsafe.Pointer {
-	switch {
-	case !c.layout.keyed:
-		return nil
-	case c.layout.owned:
-		return unsafe.Add(e.end(), unsafe.Sizeof((*visitor)(nil)))
-	}
-	return e.end()
-}
-
-// loadTime is how long a load took, as the bits of a float32 of nanoseconds,
-// of which the last three are the entry's form and whether pointers of its value
-// lead into it: that leaves six digits.
-type loadTime uint32
 
 func (t loadTime) form() form { return form(t & formBits) }
 
@@ -176,4 +109,28 @@ func (e *entry) link(l clone.Links) {
 func (t loadTime) of(took time.Duration) loadTime {
 	// Half of what is cut off is added, so that it is rounded.
 	return loadTime(math.Float32bits(float32(took))+noteBits/2)&^noteBits | t&noteBits
+}
+
+// bytes returns what e counts.
+func (e *entry) bytes() int64 {
+	if size := e.size & maxSize; size < maxSize {
+		return int64(size)
+	}
+	return e.details().size
+}
+
+// err returns the remembered error that e is, or nil.
+func (e *entry) err() error {
+	if m := e.details(); m != nil {
+		return m.err
+	}
+	return nil
+}
+
+// annotations returns what the load of e said of it, or nil.
+func (e *entry) annotations() *annotations {
+	if m := e.details(); m != nil {
+		return m.annotations
+	}
+	return nil
 }

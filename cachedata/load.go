@@ -6,55 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
-	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/flight"
-	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/internal/uses"
 	"github.com/reecho-go/reecho/observe"
-)
-
-// load is the flight.Work of one key. What its goroutine writes is read by
-// others only if it has returned in time: not after Config.Timeout.
-type load struct {
-	slot
-	in            *era
-	at            flight.Mark // when the caller came: taken after in
-	came          uint64      // the clears of tags before the caller came
-	began         int64
-	why           purpose
-	prior         *entry // what there is already, in whatever state but gone; or nil
-	entry         Loading
-	clearsAtStart atomic.Uint64 // the clears of tags before the loader began, plus 1; 0: it has not
-	basis         *entry        // prior, unless a tag of it has been cleared by then
-
-	replaced *entry
-	refused  string
-	failure  error // what the loader returned
-	missing  bool  // failure says that there is nothing for the key
-	passing  bool  // the result is not to be kept
-	same     bool  // it is the old one, which still holds
-
-	ticket level.Ticket // what its result may be stored with; nil: it may not
-	found  *entry       // what the store has; nil: it is loaded
-	spare  *entry       // what the store has to stand in for an error
-	waits  waits        // for what others change
-
-	cleared atomic.Bool // the load has cleared its own cache
-
-	trace atomic.Pointer[context.Context] // of the load function, if an observer traces it
-}
-
-// purpose is what a load is for.
-type purpose uint8
-
-const (
-	toGet     purpose = iota // what is there by now will do
-	toRefresh                // load in any case
-	toRenew                  // load in the background, unless prior is no longer there
 )
 
 // newLoad returns a load for a caller who comes now.
@@ -237,14 +194,6 @@ func (l *load) begin() (unsafe.Pointer, error) {
 	return l.core.keyForUser(l.key())
 }
 
-// oldest returns the clears of tags that what l will store has seen at least.
-func (l *load) oldest() uint64 {
-	if clearsAtStart := l.clearsAtStart.Load(); clearsAtStart > 0 {
-		return clearsAtStart - 1
-	}
-	return math.MaxUint64 // it has yet to begin
-}
-
 // callLoader calls the loader in a context that has the loadings, and hides the
 // visitor unless the result is the visitor's own.
 func (c *core) callLoader(ctx context.Context, of loadings, loader func(context.Context) error) error {
@@ -253,11 +202,6 @@ func (c *core) callLoader(ctx context.Context, of loadings, loader func(context.
 	}
 	mask := c.reads.Hide(ctx)
 	return mask.Checked(c.label, func() error { return loader(&loadingContext{mask, of}) })
-}
-
-// contextRead tells of a context value that a load has read.
-func (c *core) contextRead(ctx context.Context, key, value string) {
-	observe.Emit(ctx, c.observer, observe.ContextRead{Source: observe.Source{Group: c.group.Name(), Cache: c.name}, Key: key, Value: value})
 }
 
 // loaded makes an entry of what the loader returned: of a copy, since the
@@ -355,16 +299,6 @@ func (l *load) failed(ctx context.Context, err error, set loadSettings) (*entry,
 	return l.made(making{err: err, ttl: ttl, hasCost: true, annotations: set.annotations(tags)})
 }
 
-// annotations returns what an entry has of its own by what its load has said, and
-// nil if that is nothing.
-func (s loadSettings) annotations(tags []string) *annotations {
-	if len(tags) == 0 && s.etag == "" && s.modified.IsZero() {
-		return nil
-	}
-	// A copy: it may be part of all the headers of a response.
-	return &annotations{tags: tags, etag: strings.Clone(s.etag), modified: s.modified}
-}
-
 // made returns the entry that l has come to.
 func (l *load) made(m making) (*entry, error) {
 	if m.annotations != nil {
@@ -375,18 +309,6 @@ func (l *load) made(m making) (*entry, error) {
 		e.load = e.load.of(time.Duration(e.storedAt - l.began))
 	}
 	return e, err
-}
-
-// missing reports whether err says that there is nothing for a key.
-func (c *core) missing(err error) bool {
-	return (errors.Is(err, ErrNotFound) || c.cfg.NotFound != nil && c.cfg.NotFound(err)) && !isMisuse(err)
-}
-
-// isMisuse reports whether err does not come from the origin, but from a mistake
-// in how the loader uses caches. It is neither remembered nor covered up.
-func isMisuse(err error) bool {
-	_, cycle := errors.AsType[*CycleError](err)
-	return cycle || errors.Is(err, ErrVisitorInGlobalLoad) || errors.Is(err, ErrNoSession) || errors.Is(err, ErrClosed)
 }
 
 // Commit implements flight.Work.
@@ -483,4 +405,19 @@ func (l *load) Late(ctx context.Context, err error) {
 		took := time.Duration(l.core.group.Now() - l.began)
 		observe.Emit(ctx, l.core.observer, observe.CacheOverrun{Source: l.core.source(l.key()), Took: took, Err: err})
 	}
+}
+
+// loadError says in our words what the flight table says.
+func (c *core) loadError(err error) error {
+	switch err {
+	case flight.ErrClosed:
+		return fmt.Errorf("%w: %s", ErrClosed, c.name)
+	case flight.ErrTimeout:
+		return fmt.Errorf("%w: %s: after %v", ErrTimeout, c.name, c.cfg.Timeout)
+	}
+	//nolint:errorlint // only a cycle of this very call; a loader's error stays as it is
+	if cycle, ok := err.(*CycleError); ok {
+		return fmt.Errorf("cachedata: %w", cycle)
+	}
+	return err
 }

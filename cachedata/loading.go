@@ -4,13 +4,64 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
+	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/internal/uses"
 )
+
+// load is the flight.Work of one key. What its goroutine writes is read by
+// others only if it has returned in time: not after Config.Timeout.
+type load struct {
+	slot
+	in            *era
+	at            flight.Mark // when the caller came: taken after in
+	came          uint64      // the clears of tags before the caller came
+	began         int64
+	why           purpose
+	prior         *entry // what there is already, in whatever state but gone; or nil
+	entry         Loading
+	clearsAtStart atomic.Uint64 // the clears of tags before the loader began, plus 1; 0: it has not
+	basis         *entry        // prior, unless a tag of it has been cleared by then
+
+	replaced *entry
+	refused  string
+	failure  error // what the loader returned
+	missing  bool  // failure says that there is nothing for the key
+	passing  bool  // the result is not to be kept
+	same     bool  // it is the old one, which still holds
+
+	ticket level.Ticket // what its result may be stored with; nil: it may not
+	found  *entry       // what the store has; nil: it is loaded
+	spare  *entry       // what the store has to stand in for an error
+	waits  waits        // for what others change
+
+	cleared atomic.Bool // the load has cleared its own cache
+
+	trace atomic.Pointer[context.Context] // of the load function, if an observer traces it
+}
+
+// purpose is what a load is for.
+type purpose uint8
+
+const (
+	toGet     purpose = iota // what is there by now will do
+	toRefresh                // load in any case
+	toRenew                  // load in the background, unless prior is no longer there
+)
+
+// waits is what a load knows of others, under their lock.
+type waits struct {
+	sum         level.Sum
+	noted, over bool
+}
 
 // Loading describes the result of a load beside its value: how long it stays
 // fresh, its tags, whether it is stored. The load function gets it from
@@ -169,6 +220,24 @@ func (l *Loading) end() loadSettings {
 	return l.set
 }
 
+// oldest returns the clears of tags that what l will store has seen at least.
+func (l *load) oldest() uint64 {
+	if clearsAtStart := l.clearsAtStart.Load(); clearsAtStart > 0 {
+		return clearsAtStart - 1
+	}
+	return math.MaxUint64 // it has yet to begin
+}
+
+// annotations returns what an entry has of its own by what its load has said, and
+// nil if that is nothing.
+func (s loadSettings) annotations(tags []string) *annotations {
+	if len(tags) == 0 && s.etag == "" && s.modified.IsZero() {
+		return nil
+	}
+	// A copy: it may be part of all the headers of a response.
+	return &annotations{tags: tags, etag: strings.Clone(s.etag), modified: s.modified}
+}
+
 // noteClear tells the loads that ctx is part of that they clear what, a cache or
 // a group.
 func noteClear(ctx context.Context, what any) {
@@ -308,6 +377,35 @@ func loadingOf(ctx context.Context) loadings {
 		return nil
 	}
 	return c.loadings
+}
+
+// callKey finds the callContext of a core.
+type callKey struct{ core *core }
+
+// callContext has the load function of one call.
+type callContext struct {
+	context.Context
+	core *core
+	load func(context.Context, unsafe.Pointer) (unsafe.Pointer, error)
+}
+
+// Value implements context.Context.
+func (c *callContext) Value(key any) any {
+	if key == (callKey{c.core}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// loader returns the load function of the call that ctx comes from, or the
+// cache's own.
+func (c *core) loader(ctx context.Context) func(context.Context, unsafe.Pointer) (unsafe.Pointer, error) {
+	if c.atCalls.Load() {
+		if call, ok := ctx.Value(callKey{c}).(*callContext); ok {
+			return call.load
+		}
+	}
+	return c.fns.load
 }
 
 // Misuse of LoadingFrom and LoadingFor.

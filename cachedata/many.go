@@ -10,10 +10,6 @@ import (
 	"github.com/reecho-go/reecho/internal/flight"
 )
 
-// answers returns the result of a key that a load of several has returned, or
-// nil if it has left the key out.
-type answers func(key unsafe.Pointer) (result unsafe.Pointer)
-
 // hit returns the key's entry if it is in memory, and counts.
 func (c *core) hit(ctx context.Context, key unsafe.Pointer) (*entry, error) {
 	e, _, err := c.lookup(ctx, key)

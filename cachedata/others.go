@@ -32,12 +32,6 @@ type coming struct {
 	changes uint64 // by others
 }
 
-// waits is what a load knows of others, under their lock.
-type waits struct {
-	sum         level.Sum
-	noted, over bool
-}
-
 // moreNames is how many keys are noted at least before any are dropped.
 const moreNames = 1024
 

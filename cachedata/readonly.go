@@ -1,7 +1,6 @@
 package cachedata
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -70,16 +69,4 @@ func (c *core) intact(e *entry) bool {
 	}
 	now, _ := c.seals.of(c.valueOf(e)) // see seal
 	return now == e.annotations().seal
-}
-
-// checkUnmodified returns [ErrChanged], and drops the result of key, if its entry e is
-// not any more what was stored.
-func (c *core) checkUnmodified(ctx context.Context, key unsafe.Pointer, e *entry) error {
-	if c.intact(e) {
-		return nil
-	}
-	fp, _ := c.keys.Fingerprint(key) // the key has been looked up
-	return errors.Join(
-		fmt.Errorf("cachedata: %s: key %016x: %w, and all callers share it: have them copy before they change, or leave ReadOnly out", c.name, fp, ErrChanged),
-		c.delete(ctx, key))
 }

@@ -16,10 +16,6 @@ import (
 	"github.com/reecho-go/reecho/internal/linewise"
 )
 
-// Storage is where a cache keeps its results beside the memory. Package persist makes
-// one; nil is nowhere.
-type Storage = level.Opener
-
 // secondLevel is what a cache has to do with its [Storage].
 type secondLevel struct {
 	core *core
@@ -238,47 +234,6 @@ func (s *secondLevel) drop(ctx context.Context, p *slot, change func()) {
 		}
 		change()
 	})
-}
-
-// clear drops everything, or what has one of the tags.
-func (s *secondLevel) clear(ctx context.Context, tags []string) {
-	if tags == nil {
-		s.kept.Clear(ctx)
-	} else {
-		s.kept.ClearTag(ctx, tags...)
-	}
-}
-
-// clearing tells the stores of these caches of a clear, all at a time: one that is
-// away holds it no longer than many. Nothing is read from them or stored until ended
-// is called, when it has been done in memory. No tags: of everything.
-func clearing(ctx context.Context, tags []string, cores ...*core) (ended func()) {
-	ctx = context.WithoutCancel(ctx)
-	var told sync.WaitGroup
-	var all []*secondLevel
-	for _, c := range cores {
-		if s := c.second; s != nil {
-			all = append(all, s)
-			s.clears.Add(1)
-			told.Go(func() { s.clear(ctx, tags) })
-		}
-	}
-	told.Wait()
-	return func() {
-		for _, s := range all {
-			s.clears.Add(-1)
-		}
-	}
-}
-
-// cores are those of the caches that are in the group now.
-func (g *Group) cores() (all []*core) {
-	for _, m := range g.group.Members() {
-		if m, ok := m.(*member); ok {
-			all = append(all, m.core)
-		}
-	}
-	return all
 }
 
 // toStore has the store keep what l has come to. If that is an error, what the store

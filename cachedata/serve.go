@@ -2,7 +2,6 @@ package cachedata
 
 import (
 	"context"
-	"math"
 	"time"
 	"unsafe"
 
@@ -105,16 +104,4 @@ func (c *core) refresh(ctx context.Context, key unsafe.Pointer, e *entry, now in
 	}()
 	var p slot
 	started = c.findSlot(ctx, key, &p) == nil && p.refresh(ctx, e, c.group.Vacate)
-}
-
-// maxBackoff is how often RetryAfter is doubled.
-const maxBackoff = 3
-
-// retryLater notes that a load has failed that was to replace the entry of m.
-func (m *details) retryLater(now int64, after time.Duration) {
-	for n := min(m.failures.Add(1)-1, maxBackoff); n > 0 && after < math.MaxInt64/2; n-- {
-		after *= 2
-	}
-	m.retry.Store(later(now, after))
-	m.told.Store(false)
 }

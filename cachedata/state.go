@@ -128,3 +128,13 @@ func later(t int64, d time.Duration) int64 {
 	}
 	return t + int64(d)
 }
+
+// meta describes e, which is served from source.
+func (c *core) meta(e *entry, source Source) Meta {
+	now := c.group.Now()
+	m := Meta{Source: source, Age: time.Duration(max(now-e.storedAt, 0)), LoadTook: e.load.took()}
+	if l := e.lifetime(); l != nil && l.soft != never {
+		m.Expires = time.Now().Add(time.Duration(l.soft - now))
+	}
+	return m
+}

@@ -10,36 +10,6 @@ import (
 	"github.com/reecho-go/reecho/internal/uses"
 )
 
-// changes counts what was changed of a cache key by key, other than by a load in its
-// time: deletes, puts and refreshes. Keys share counters, so that there is a fixed
-// number of them.
-type changes struct {
-	seed   maphash.Seed
-	counts [256]atomic.Uint64
-}
-
-// at returns the counter of a key.
-func (c *changes) at(id id) *atomic.Uint64 {
-	return &c.counts[maphash.Comparable(c.seed, id)%uint64(len(c.counts))]
-}
-
-// changed notes that the result of id is not what it was. It is called when that is
-// so, and before the caller of the change learns of it.
-func (t *table) changed(id id) {
-	if c := t.changes.Load(); c != nil {
-		c.at(id).Add(1)
-	}
-}
-
-// changedSome notes that some keys are not what they were.
-func (t *table) changedSome() {
-	if c := t.changes.Load(); c != nil {
-		for i := range c.counts {
-			c.counts[i].Add(1)
-		}
-	}
-}
-
 // used is a [uses.Stamp] of a result. All but the entry is noted before the result is
 // looked for.
 type used struct {
@@ -108,4 +78,26 @@ func (u *used) tell(r uses.Recorder, e *entry) {
 		}
 	}
 	r.Use(u, left)
+}
+
+// at returns the counter of a key.
+func (c *changes) at(id id) *atomic.Uint64 {
+	return &c.counts[maphash.Comparable(c.seed, id)%uint64(len(c.counts))]
+}
+
+// changed notes that the result of id is not what it was. It is called when that is
+// so, and before the caller of the change learns of it.
+func (t *table) changed(id id) {
+	if c := t.changes.Load(); c != nil {
+		c.at(id).Add(1)
+	}
+}
+
+// changedSome notes that some keys are not what they were.
+func (t *table) changedSome() {
+	if c := t.changes.Load(); c != nil {
+		for i := range c.counts {
+			c.counts[i].Add(1)
+		}
+	}
 }

@@ -15,14 +15,6 @@ const (
 	smallBytes = 512
 )
 
-// arena is a set of slice fields of one element type, which the elements of a slice hold.
-type arena struct {
-	of    *node // the slice type of the fields
-	offs  []uintptr
-	small int // elements of a slice that is copied into a block
-	carve func(a *arena, p unsafe.Pointer, stride uintptr, count, total int)
-}
-
 // linkInside makes n, a slice of structs, copy the parts of its elements in one loop. The fields that are slices of
 // flat elements get blocks before.
 func (n *node) linkInside() {
@@ -312,27 +304,6 @@ func (a *arena) copyBlock(p unsafe.Pointer, stride uintptr, count, total int, s 
 				}
 				*h = header{unsafe.Add(block, uintptr(done)*size), h.len, h.len}
 				done += h.len
-			}
-		}
-	}
-}
-
-// carveAs moves the small fields of an arena into one array.
-func carveAs[T any](per int) func(*arena, unsafe.Pointer, uintptr, int, int) {
-	return func(a *arena, p unsafe.Pointer, stride uintptr, count, total int) {
-		all := make([]T, 0, total*per)
-		for i := range uintptr(count) {
-			for _, off := range a.offs {
-				h := (*header)(unsafe.Add(p, i*stride+off))
-				switch {
-				case h.data == nil, h.len > a.small:
-				case h.len == 0:
-					*h = header{data: unsafe.Pointer(&nothing)}
-				default:
-					start := len(all)
-					all = append(all, unsafe.Slice((*T)(h.data), h.len*per)...)
-					*h = header{unsafe.Pointer(&all[start]), h.len, h.len}
-				}
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package clone
 
 import (
+	"log/slog"
 	"reflect"
 	"strings"
 	"unsafe"
@@ -43,12 +44,6 @@ func (n *node) link() {
 			n.fix = n.fixInterface
 		}
 	}
-}
-
-// part is a value with references inside a struct or an array.
-type part struct {
-	off uintptr
-	n   *node
 }
 
 // unrolled is the length up to which the elements of an array are parts like the fields of a struct.
@@ -173,9 +168,6 @@ func (n *node) fixSlice(p unsafe.Pointer, s *state) {
 		s.each(elem, data, length)
 	}
 }
-
-// sliceTag tells slices of different lengths over one array apart.
-func (n *node) sliceTag(length int) uint64 { return n.dom.id | uint64(length)<<24 }
 
 // fixMap gives the map variable at p a map of its own.
 func (n *node) fixMap(p unsafe.Pointer, s *state) {
@@ -413,3 +405,49 @@ func (n *node) fixHeldMethod(p unsafe.Pointer, s *state) {
 		s.seen.put(s.seen.find(old, d.dom.id), old, d.dom.id, f.data)
 	}
 }
+
+// fixBuilder gives the strings.Builder at p its own buffer. A builder that was written to knows its address and
+// panics elsewhere, so it is written anew where it is now.
+func fixBuilder(p unsafe.Pointer, s *state) {
+	b := (*strings.Builder)(p)
+	text := b.String()
+	*b = strings.Builder{}
+	if s.charge(builderNode, len(text)) {
+		b.WriteString(text)
+	}
+}
+
+// builderNode and valueNode name the types where a limit is reached.
+var (
+	builderNode = &node{typ: reflect.TypeFor[strings.Builder]()}
+	valueNode   = &node{typ: valueType}
+)
+
+// fixLogValue copies what the slog.Value at p refers to and is not a string.
+func fixLogValue(p unsafe.Pointer, s *state) {
+	v := (*slog.Value)(p)
+	switch v.Kind() {
+	case slog.KindGroup:
+		attrs := v.Group()
+		if s.depth-s.floor >= keyDepth {
+			s.fail(&ValueError{Type: valueType, Reason: "groups are nested too deeply"})
+		}
+		if !s.charge(valueNode, len(attrs)*int(unsafe.Sizeof(slog.Attr{}))) || !s.deeper(valueNode) {
+			return
+		}
+		own := append([]slog.Attr{}, attrs...)
+		for i := range own {
+			fixLogValue(unsafe.Pointer(&own[i].Value), s)
+		}
+		s.depth--
+		*v = slog.GroupValue(own...)
+	case slog.KindAny, slog.KindLogValuer:
+		held := v.Any()
+		fixAny(unsafe.Pointer(&held), s)
+		*v = slog.AnyValue(held)
+	}
+}
+
+// valueType is that of a slog.Value, whose private data is a string without its length, the first of several
+// attributes, or what the caller has put into it.
+var valueType = reflect.TypeFor[slog.Value]()

@@ -2,13 +2,49 @@ package clone
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
-	"slices"
 	"sync"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/known"
-	"github.com/reecho-go/reecho/internal/raw"
+)
+
+// Config says how values of one type are copied. The zero value is ready to use.
+type Config struct {
+	// Immutable lists types that are shared as they are, beyond the built-in ones: the caller's word that nobody
+	// writes to what they refer to. An interface type shares whatever it holds. Default: none; nil entries are an error.
+	Immutable []reflect.Type
+
+	// Trusted lists types of other modules, or of packages of this one, that are copied as those of the program itself: by their
+	// method Clone if they have one, else as their memory says, with all that they consist of. Default: none; nil entries and types of the standard library are errors.
+	Trusted []reflect.Type
+
+	// Strings copies the bytes of strings, too: they may lie over a buffer that is used again. Default: false.
+	Strings bool
+
+	// Keep reports which fields of structs are assigned instead of copied, whatever they hold. Default nil: none.
+	Keep func(reflect.StructField) bool
+
+	// Drop reports which fields of structs are left zero in the copy. It goes before Keep. Default nil: none.
+	Drop func(reflect.StructField) bool
+
+	// MaxDepth bounds how many references deep a recursive type or an interface may lead.
+	// 0: no bound of its own, since depth costs no stack; MaxNodes ends it. Negative is an error.
+	MaxDepth int
+
+	// MaxBytes bounds the bytes that one copy may allocate, by estimate. 0: DefaultMaxBytes (1 GiB). Negative is an error.
+	MaxBytes int
+
+	// MaxNodes bounds the pointers, slices, maps and interface contents that one copy may hold.
+	// 0: DefaultMaxNodes (67,108,864). Negative is an error.
+	MaxNodes int
+}
+
+// Defaults of [Config].
+const (
+	DefaultMaxBytes = 1 << 30
+	DefaultMaxNodes = 1 << 26
 )
 
 // role is the way in which values of a type are copied.
@@ -67,6 +103,41 @@ type edge struct {
 	to   *node
 }
 
+// part is a value with references inside a struct or an array.
+type part struct {
+	off uintptr
+	n   *node
+}
+
+// memory allocates values of one type.
+type memory struct {
+	size uintptr
+	// clone returns new memory with the n values at src in it, shallow.
+	clone func(s *state, src unsafe.Pointer, n int) unsafe.Pointer
+	// alloc returns new memory for n values.
+	alloc func(s *state, n int) unsafe.Pointer
+	// slice is the fix of a slice of such values that are flat and not tracked: the most frequent part of all.
+	slice func(of *node) func(p unsafe.Pointer, s *state)
+	// carve copies into a block. Like slice it is nil for types that only reflection can allocate.
+	carve func(a *arena, p unsafe.Pointer, stride uintptr, count, total int)
+}
+
+// arena is a set of slice fields of one element type, which the elements of a slice hold.
+type arena struct {
+	of    *node // the slice type of the fields
+	offs  []uintptr
+	small int // elements of a slice that is copied into a block
+	carve func(a *arena, p unsafe.Pointer, stride uintptr, count, total int)
+}
+
+// block is memory of the original that pointers and slices lead to. Its address is good as long as the original is alive.
+type block struct {
+	lo, hi uintptr
+	of     *node          // what it consists of
+	by     *node          // a pointer or slice that leads to it
+	copied unsafe.Pointer // where it is in the copy
+}
+
 // domain is a set of types whose values can be one and the same object, such as *T and a named type of it.
 type domain struct {
 	id   uint64
@@ -96,264 +167,105 @@ type dynamicType struct {
 	dom *domain // of a pointer or a map
 }
 
-var errorType = reflect.TypeFor[error]()
+// state is the working memory of one copy.
+type state struct {
+	c    *compiler
+	seen seenTable
 
-// builtin reports whether values of t are shared: they are immutable, or have an identity that a copy would lose.
-func (c *compiler) builtin(t reflect.Type) bool {
-	if c.immutable[t] || t == reflect.TypeFor[reflect.Type]() {
-		return true
-	}
-	switch t.Kind() {
-	case reflect.Interface:
-		return t.Implements(errorType)
-	case reflect.Pointer:
-		return c.types.Of(t.Elem()).Way == known.Share
-	}
-	way := c.types.Of(t).Way
-	return way == known.Assign || way == known.Share
+	careful bool // there are blocks, or notes are taken
+	noting  bool // where references lead is noted
+	notes   notes
+	blocks  []block // of a copy by [Untyped.CopyInside], by their addresses
+	spare   []block // memory for them
+	tree    bool    // no two references lead to one place: nothing has to be remembered
+	shared  bool    // some do, or may
+
+	bytes, nodes int // what is left of the limits; negative once the copy has failed
+	depth, floor int // references followed in all, and where this part of the work list began
+	inKey        bool
+	pending      []pending
+	err          *ValueError
+
+	from, to header // for cloneReflected, between two statements of its own only
 }
 
-func newCompiler(cfg Config) (*compiler, error) {
-	if err := cfg.validate(); err != nil {
-		return nil, err
-	}
-	if cfg.MaxDepth == 0 {
-		cfg.MaxDepth = int(^uint(0) >> 1)
-	}
-	if cfg.MaxBytes == 0 {
-		cfg.MaxBytes = DefaultMaxBytes
-	}
-	if cfg.MaxNodes == 0 {
-		cfg.MaxNodes = DefaultMaxNodes
-	}
-	c := &compiler{
-		cfg:       cfg,
-		types:     known.New(cfg.Trusted),
-		immutable: make(map[reflect.Type]bool, len(cfg.Immutable)),
-		nodes:     map[reflect.Type]*node{},
-		domains:   map[reflect.Type]*domain{},
-	}
-	for _, t := range cfg.Immutable {
-		c.immutable[t] = true
-	}
-	return c, nil
+// pending is work put off: the values at p, or the entries of a map, shallow copies so far.
+type pending struct {
+	n     *node
+	p     unsafe.Pointer
+	src   unsafe.Pointer // map: the original
+	count int
+	depth int
 }
 
-// compile returns the linked node of t.
-func (c *compiler) compile(t reflect.Type) (*node, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	root := c.discover(t)
-	if errs := refusals(root); len(errs) > 0 {
-		c.forget()
-		return nil, errors.Join(errs...)
-	}
-	c.analyse(root)
-	for _, n := range c.fresh {
-		n.link()
-		n.holds, n.leads = true, true // unless narrow finds otherwise
-		n.outs = n.outsideParts(nil, 0)
-		if n.role == roleSlice {
-			n.linkInside()
+// seenTable remembers which copy was made of which original: a hash table with open addressing, at most five eighths full.
+type seenTable struct {
+	slots []seenSlot // length is a power of two
+	n     int
+}
+
+// seenSlot holds the address as a number, so that the table does not keep the original alive: who uses it does.
+type seenSlot struct {
+	addr uintptr
+	tag  uint64
+	copy unsafe.Pointer
+}
+
+// notes are where the references of a value lead, as its copy has met them, so that it can be found out whether one leads
+// into the middle of something. Most values have none that does. So it is not written down what everything consists of,
+// as findBlocks does, but the least that tells that there is none: the memory of which a pointer of the type could lead
+// to the middle, and where such pointers lead.
+type notes struct {
+	holders []extent // of which the middle has a type that pointers lead to
+	targets []extent // of such pointers
+}
+
+// extent is memory that a reference leads to.
+type extent struct {
+	lo, hi uintptr
+	tag    uint64 // of the reference; pointers of one tag to one address share it, and its copy
+	slice  bool   // by a slice, which is a value of its own
+}
+
+// header is the representation of a slice.
+type header struct {
+	data     unsafe.Pointer
+	len, cap int
+}
+
+// face is the representation of an interface: its type, and its value or a pointer to it.
+type face struct{ typ, data unsafe.Pointer }
+
+func (cfg Config) validate() error {
+	var errs []error
+	for i, t := range cfg.Immutable {
+		if t == nil {
+			errs = append(errs, fmt.Errorf("clone: Config.Immutable[%d] is nil: name a type with reflect.TypeFor", i))
 		}
 	}
-	c.fresh = nil
-	return root, nil
-}
-
-// forget drops the nodes of a compile that failed, so that no unlinked node is ever found.
-func (c *compiler) forget() {
-	for _, n := range c.fresh {
-		delete(c.nodes, n.typ)
-	}
-	c.fresh = nil
-}
-
-// behind returns the plan of a type that was met behind an interface.
-func (c *compiler) behind(t reflect.Type) *dynamicType {
-	if d, ok := c.dynamic.Load(t); ok {
-		return d.(*dynamicType)
-	}
-	d := &dynamicType{}
-	if t.Implements(errorType) {
-		d.n = &node{typ: t, role: roleShared, flat: true}
-	} else if n, err := c.compile(t); err == nil {
-		d.n = n
-	} else {
-		d.err, _ = errors.AsType[*TypeError](err)
-	}
-	c.mu.Lock()
-	switch t.Kind() {
-	case reflect.Pointer:
-		d.dom = c.domain(reflect.PointerTo(t.Elem()))
-	case reflect.Map:
-		d.dom = c.domain(reflect.MapOf(t.Key(), t.Elem()))
-	}
-	c.mu.Unlock()
-	// Two goroutines may arrive here at once: the nodes are the same.
-	got, _ := c.dynamic.LoadOrStore(t, d)
-	return got.(*dynamicType)
-}
-
-// discover returns the node of t with everything below it, not linked yet.
-func (c *compiler) discover(t reflect.Type) *node {
-	if n := c.nodes[t]; n != nil {
-		return n
-	}
-	n := &node{typ: t, kind: t.Kind()}
-	c.nodes[t] = n
-	c.fresh = append(c.fresh, n)
-	if c.builtin(t) {
-		n.flat = true
-		return n
-	}
-	if c.byItself(n) {
-		return n
-	}
-	if n.reason = refusal(t); n.reason != "" {
-		n.role = roleRefused
-	}
-	switch t.Kind() {
-	case reflect.Pointer:
-		n.role, n.elem = rolePointer, c.discover(t.Elem())
-		n.dom = c.domain(reflect.PointerTo(t.Elem()))
-	case reflect.Slice:
-		n.role, n.elem = roleSlice, c.discover(t.Elem())
-		n.dom = c.domain(reflect.SliceOf(t.Elem()))
-	case reflect.Map:
-		n.role, n.key, n.elem = roleMap, c.discover(t.Key()), c.discover(t.Elem())
-		n.dom = c.domain(reflect.MapOf(t.Key(), t.Elem()))
-	case reflect.Array:
-		n.role, n.elem = roleArray, c.discover(t.Elem())
-		n.flat = n.elem.flat || t.Len() == 0
-	case reflect.Struct:
-		if n.role != roleRefused {
-			n.role = roleStruct
-		}
-		n.flat = n.role == roleStruct
-		for f := range fieldsOf(t) {
-			e := edge{name: f.Name, off: f.Offset}
-			switch {
-			case c.cfg.Drop != nil && c.cfg.Drop(f):
-				e.to = dropped(f.Type)
-			case c.cfg.Keep != nil && c.cfg.Keep(f):
-				e.to = &node{typ: f.Type, flat: true}
-			default:
-				e.to = c.discover(f.Type)
-			}
-			n.fields = append(n.fields, e)
-			n.flat = n.flat && e.to.flat
-		}
-	case reflect.Interface:
-		n.role = roleInterface
-	case reflect.String:
-		n.flat = !c.cfg.Strings
-		n.role = roleString
-	default:
-		n.flat = n.role != roleRefused
-	}
-	n.outside = n.role != roleRefused && raw.HasPointers(t)
-	switch {
-	case n.flat:
-		n.role = roleShared
-	case hasClone(t) && (t.Kind() == reflect.Interface || c.types.Owns(t)):
-		n.role = roleMethod
-	}
-	return n
-}
-
-// byItself finishes n if its type, or the one that it points to, is not copied as its memory says.
-func (c *compiler) byItself(n *node) bool {
-	pointer := n.typ.Kind() == reflect.Pointer
-	t := n.typ
-	if pointer {
-		t = t.Elem()
-	}
-	fact := c.types.Of(t)
-	switch fact.Way {
-	case known.Structure, known.Assign, known.Share:
-		return false
-	case known.Refuse:
-		if pointer {
-			return false // the target says it
-		}
-		n.role, n.reason = roleRefused, fact.Reason
-		return true
-	case known.Special:
-		if pointer {
-			return false
-		}
-		n.role = roleSpecial
-	case known.Proto, known.Binary, known.Gob, known.Clone:
-		if pointer != fact.Pointer {
-			if pointer {
-				return false
-			}
-			n.role, n.reason = roleRefused, "only a pointer to it has the methods by which it is copied: hold it by one"
-			return true
-		}
-		n.role, n.fact = roleMethod, fact
-	}
-	n.opaque, n.outside = true, true
-	if pointer {
-		n.dom = c.domain(reflect.PointerTo(t))
-	}
-	return true
-}
-
-// fieldsOf yields the fields of a struct type.
-func fieldsOf(t reflect.Type) func(yield func(reflect.StructField) bool) {
-	return func(yield func(reflect.StructField) bool) {
-		for i := range t.NumField() {
-			if !yield(t.Field(i)) {
-				return
-			}
+	errs = append(errs, known.Check("clone: Config.Trusted", cfg.Trusted))
+	for _, f := range []struct {
+		name  string
+		value int
+	}{{"MaxDepth", cfg.MaxDepth}, {"MaxBytes", cfg.MaxBytes}, {"MaxNodes", cfg.MaxNodes}} {
+		if f.value < 0 {
+			errs = append(errs, fmt.Errorf("clone: Config.%s is %d: use 0 for the default or a positive limit", f.name, f.value))
 		}
 	}
+	return errors.Join(errs...)
 }
 
-// domain returns the domain of a canonical, unnamed reference type.
-func (c *compiler) domain(t reflect.Type) *domain {
-	d := c.domains[t]
-	if d == nil {
-		d = &domain{id: uint64(len(c.domains))}
-		c.domains[t] = d
-	}
-	return d
+// sliceTag tells slices of different lengths over one array apart.
+func (n *node) sliceTag(length int) uint64 { return n.dom.id | uint64(length)<<24 }
+
+// pointer reports whether n is a pointer whose target is copied.
+func (n *node) pointer() bool {
+	return n.typ.Kind() == reflect.Pointer && !n.flat && n.role != roleDropped
 }
 
-// refusal says why t itself cannot be copied, whatever it contains. It is empty for all other types.
-func refusal(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Chan:
-		return "a channel has an identity and a queue that no copy has"
-	case reflect.Func:
-		return "a function may hold variables that cannot be seen"
-	case reflect.UnsafePointer:
-		return "what an unsafe.Pointer leads to is unknown"
-	}
-	switch t.PkgPath() {
-	case "sync":
-		return "a copy of a value of package sync is not the same lock, pool or group"
-	case "sync/atomic":
-		return "an atomic value is shared between goroutines and must not be copied"
-	case "internal/poll":
-		return "a connection or file is a handle of the operating system, which two values cannot hold"
-	}
-	return ""
-}
-
-// hasClone reports whether t has a method Clone that takes nothing and returns a t.
-func hasClone(t reflect.Type) bool {
-	m, ok := t.MethodByName("Clone")
-	if !ok {
-		return false
-	}
-	in := 1
-	if t.Kind() == reflect.Interface {
-		in = 0
-	}
-	return m.Type.NumIn() == in && m.Type.NumOut() == 1 && m.Type.Out(0) == t
+// open reports whether n is an interface whose contents are copied: it may hold anything.
+func (n *node) open() bool {
+	return n.typ.Kind() == reflect.Interface && !n.flat && n.role != roleDropped
 }
 
 // parts yields the nodes that copying n leads to, with the number of values of each (2 stands for many).
@@ -376,53 +288,6 @@ func (n *node) parts(yield func(to *node, step string, count int)) {
 	}
 }
 
-// refusals lists what cannot be copied below root, each place once.
-func refusals(root *node) []error {
-	var errs []error
-	seen := map[*node]bool{}
-	var walk func(n *node, path string)
-	walk = func(n *node, path string) {
-		if n.role == roleRefused {
-			errs = append(errs, &TypeError{Path: path, Type: n.typ, Reason: n.reason})
-			return
-		}
-		if seen[n] || n.flat {
-			return
-		}
-		seen[n] = true
-		n.parts(func(to *node, step string, _ int) { walk(to, path+step) })
-	}
-	walk(root, root.typ.String())
-	return errs
-}
-
-// analyse finds out which of the fresh nodes must remember their copies and count their depth.
-func (c *compiler) analyse(root *node) {
-	c.open = c.open || slices.ContainsFunc(c.reachable(root), (*node).open)
-	if !c.open {
-		c.countPaths(root)
-	}
-	for _, n := range c.fresh {
-		if n.dom == nil || n.flat {
-			continue
-		}
-		if n.role == roleSlice {
-			// Pointers and maps on the way remember and count already: what matters is a cycle through slices alone.
-			plain := func(m *node) bool { return m.role != rolePointer && m.role != roleMap }
-			n.deep = leads(n, n, plain)
-			n.tracked = n.deep || c.open && leads(n, nil, plain)
-		} else {
-			n.deep = leads(n, n, func(*node) bool { return true })
-			n.tracked = c.open || n.dom.many
-		}
-	}
-}
-
-// open reports whether n is an interface whose contents are copied: it may hold anything.
-func (n *node) open() bool {
-	return n.typ.Kind() == reflect.Interface && !n.flat && n.role != roleDropped
-}
-
 // reachable lists the nodes that copying root leads to, root included.
 func (c *compiler) reachable(root *node) []*node {
 	var all []*node
@@ -440,57 +305,13 @@ func (c *compiler) reachable(root *node) []*node {
 	return all
 }
 
-// countPaths marks the domains to which more than one path leads: from two places, from a place that is repeated,
-// or from a part that is itself reached twice. A cycle of types is entered from outside and from inside, so it is marked.
-func (c *compiler) countPaths(root *node) {
-	many := map[*node]bool{}
-	in := map[*node]int{}
-	var mark func(n *node)
-	mark = func(n *node) {
-		if n.flat || many[n] {
-			return
-		}
-		many[n] = true
-		if n.dom != nil {
-			n.dom.many = true
-		}
-		n.parts(func(to *node, _ string, _ int) { mark(to) })
-	}
-	for _, n := range c.reachable(root) {
-		n.parts(func(to *node, _ string, count int) {
-			in[to]++
-			if to.dom != nil {
-				to.dom.in++
+// fieldsOf yields the fields of a struct type.
+func fieldsOf(t reflect.Type) func(yield func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range t.NumField() {
+			if !yield(t.Field(i)) {
+				return
 			}
-			if count > 1 || in[to] > 1 || to == root {
-				mark(to)
-			}
-		})
-	}
-	for _, n := range c.reachable(root) {
-		if n.dom != nil && n.dom.in > 1 {
-			mark(n)
 		}
 	}
-}
-
-// leads reports whether the parts of n lead to target (nil: to any interface) by way of nodes that via allows.
-func leads(n, target *node, via func(*node) bool) bool {
-	seen := map[*node]bool{}
-	found := false
-	var walk func(n *node)
-	walk = func(n *node) {
-		n.parts(func(to *node, _ string, _ int) {
-			switch {
-			case found || to.flat:
-			case to == target || target == nil && to.open():
-				found = true
-			case !seen[to] && via(to):
-				seen[to] = true
-				walk(to)
-			}
-		})
-	}
-	walk(n)
-	return found
 }

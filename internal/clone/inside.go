@@ -79,100 +79,6 @@ func (u *Untyped) checkWhole(v unsafe.Pointer) error {
 	return err
 }
 
-// mayPointInside reports whether a value of root can have a pointer into the middle of another part: there is a pointer to a type of which
-// values lie inside of something else, or one of another type to the same place, or a slice of the elements of an array that a pointer leads to,
-// or an interface, which may hold all of these.
-func (c *compiler) mayPointInside(root *node) bool {
-	all := c.reachable(root)
-	inside, elems := insideOf(all)
-	for _, n := range all {
-		if n.open() || n.role == roleSlice && elems[n.elem.typ] || n.pointer() && (hasSame(inside, n.typ.Elem()) || n.alike(all)) {
-			return true
-		}
-	}
-	return false
-}
-
-// insideOf returns the types of what lies inside of something that the nodes lead to, and those of the elements of arrays
-// that pointers lead to.
-func insideOf(all []*node) (inside, elems map[reflect.Type]bool) {
-	inside, elems = map[reflect.Type]bool{}, map[reflect.Type]bool{}
-	add := func(t reflect.Type) {
-		inside[t] = true
-		addParts(t, inside)
-	}
-	for _, n := range all {
-		switch {
-		case n.role == roleSlice:
-			add(n.elem.typ)
-		case n.pointer():
-			addParts(n.typ.Elem(), inside)
-			addElems(n.typ.Elem(), elems)
-		}
-	}
-	return inside, elems
-}
-
-// pointer reports whether n is a pointer whose target is copied.
-func (n *node) pointer() bool {
-	return n.typ.Kind() == reflect.Pointer && !n.flat && n.role != roleDropped
-}
-
-// alike reports whether one of all is a pointer of another type that may lead to where n does.
-func (n *node) alike(all []*node) bool {
-	return slices.ContainsFunc(all, func(m *node) bool { return m.pointer() && m.dom != n.dom && same(m.typ.Elem(), n.typ.Elem()) })
-}
-
-// addParts adds the types of all that lies inside of a t.
-func addParts(t reflect.Type, inside map[reflect.Type]bool) {
-	switch t.Kind() {
-	case reflect.Struct:
-		for f := range fieldsOf(t) {
-			inside[f.Type] = true
-			addParts(f.Type, inside)
-		}
-	case reflect.Array:
-		inside[t.Elem()] = true
-		addParts(t.Elem(), inside)
-	}
-}
-
-// addElems adds the types of the elements of all arrays inside of a t.
-func addElems(t reflect.Type, elems map[reflect.Type]bool) {
-	switch t.Kind() {
-	case reflect.Struct:
-		for f := range fieldsOf(t) {
-			addElems(f.Type, elems)
-		}
-	case reflect.Array:
-		elems[t.Elem()] = true
-		addElems(t.Elem(), elems)
-	}
-}
-
-// block is memory of the original that pointers and slices lead to. Its address is good as long as the original is alive.
-type block struct {
-	lo, hi uintptr
-	of     *node          // what it consists of
-	by     *node          // a pointer or slice that leads to it
-	copied unsafe.Pointer // where it is in the copy
-}
-
-// moved returns where in the copy that is which was at old, or nil if it is in no block.
-func (s *state) moved(old uintptr) unsafe.Pointer {
-	i, _ := slices.BinarySearchFunc(s.blocks, old, func(b block, at uintptr) int {
-		if b.lo <= at {
-			return -1
-		}
-		return 1
-	})
-	if i == 0 || old >= s.blocks[i-1].hi {
-		return nil
-	}
-	b := &s.blocks[i-1]
-	return unsafe.Add(b.copied, old-b.lo)
-}
-
 // copyBlocks gives the copy all its blocks, and then replaces the references in them.
 func (s *state) copyBlocks() {
 	for i := range s.blocks {
@@ -219,9 +125,6 @@ func (s *state) findBlocks(n *node, p unsafe.Pointer) bool {
 	}
 	return inside
 }
-
-// maxSpare bounds the blocks for which memory is kept.
-const maxSpare = 1 << 12
 
 // blockWalk lists the blocks of a value.
 type blockWalk struct {
@@ -366,8 +269,10 @@ func (w *blockWalk) entries(n *node, m reflect.Value) {
 // byAddress sorts blocks, those that others lie in before these.
 type byAddress []block
 
-func (b byAddress) Len() int      { return len(b) }
+func (b byAddress) Len() int { return len(b) }
+
 func (b byAddress) Swap(i, j int) { b[i], b[j] = b[j], b[i] }
+
 func (b byAddress) Less(i, j int) bool {
 	return b[i].lo < b[j].lo || b[i].lo == b[j].lo && b[i].hi > b[j].hi
 }
@@ -435,58 +340,4 @@ func (b *block) add(other block) bool {
 // has reports whether a t can be at that address in b.
 func (b *block) has(at uintptr, t reflect.Type) bool {
 	return lies(t, (at-b.lo)%b.of.typ.Size(), b.of.typ)
-}
-
-// lies reports whether at off in an outer there is a t.
-func lies(t reflect.Type, off uintptr, outer reflect.Type) bool {
-	if off == 0 && same(t, outer) {
-		return true
-	}
-	switch outer.Kind() {
-	case reflect.Struct:
-		for f := range fieldsOf(outer) {
-			if f.Offset <= off && off < f.Offset+f.Type.Size() {
-				return lies(t, off-f.Offset, f.Type)
-			}
-		}
-	case reflect.Array:
-		if size := outer.Elem().Size(); size > 0 {
-			return lies(t, off%size, outer.Elem())
-		}
-	}
-	return false
-}
-
-// same reports whether a pointer to an a can be converted to one to a b.
-func same(a, b reflect.Type) bool {
-	if a == b {
-		return true
-	}
-	if a.Kind() != b.Kind() {
-		return false
-	}
-	switch a.Kind() {
-	case reflect.Array:
-		return a.Len() == b.Len() && a.Elem() == b.Elem()
-	case reflect.Pointer, reflect.Slice:
-		return a.Elem() == b.Elem()
-	case reflect.Map:
-		return a.Key() == b.Key() && a.Elem() == b.Elem()
-	case reflect.Struct:
-		if a.NumField() != b.NumField() {
-			return false
-		}
-		for i := range a.NumField() {
-			f, g := a.Field(i), b.Field(i)
-			if f.Name != g.Name || f.PkgPath != g.PkgPath || f.Type != g.Type || f.Anonymous != g.Anonymous {
-				return false
-			}
-		}
-		return true
-	case reflect.Interface:
-		return a.Implements(b) && b.Implements(a)
-	case reflect.Chan, reflect.Func:
-		return false // they are not copied
-	}
-	return true
 }

@@ -15,30 +15,8 @@ import (
 //     TestLayout checks at the first run under a new Go version.
 //   - References are written through unsafe.Pointer, so that the compiler emits the write barriers.
 
-// header is the representation of a slice.
-type header struct {
-	data     unsafe.Pointer
-	len, cap int
-}
-
-// face is the representation of an interface: its type, and its value or a pointer to it.
-type face struct{ typ, data unsafe.Pointer }
-
 // nothing is what an empty slice points to.
 var nothing struct{}
-
-// memory allocates values of one type.
-type memory struct {
-	size uintptr
-	// clone returns new memory with the n values at src in it, shallow.
-	clone func(s *state, src unsafe.Pointer, n int) unsafe.Pointer
-	// alloc returns new memory for n values.
-	alloc func(s *state, n int) unsafe.Pointer
-	// slice is the fix of a slice of such values that are flat and not tracked: the most frequent part of all.
-	slice func(of *node) func(p unsafe.Pointer, s *state)
-	// carve copies into a block. Like slice it is nil for types that only reflection can allocate.
-	carve func(a *arena, p unsafe.Pointer, stride uintptr, count, total int)
-}
 
 // memoryOf chooses the cheapest allocation that gives the garbage collector the exact layout of t.
 func memoryOf(t reflect.Type) memory {
@@ -187,4 +165,25 @@ func nilable(k reflect.Kind) bool {
 		return true
 	}
 	return false
+}
+
+// carveAs moves the small fields of an arena into one array.
+func carveAs[T any](per int) func(*arena, unsafe.Pointer, uintptr, int, int) {
+	return func(a *arena, p unsafe.Pointer, stride uintptr, count, total int) {
+		all := make([]T, 0, total*per)
+		for i := range uintptr(count) {
+			for _, off := range a.offs {
+				h := (*header)(unsafe.Add(p, i*stride+off))
+				switch {
+				case h.data == nil, h.len > a.small:
+				case h.len == 0:
+					*h = header{data: unsafe.Pointer(&nothing)}
+				default:
+					start := len(all)
+					all = append(all, unsafe.Slice((*T)(h.data), h.len*per)...)
+					*h = header{unsafe.Pointer(&all[start]), h.len, h.len}
+				}
+			}
+		}
+	}
 }

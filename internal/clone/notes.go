@@ -1,25 +1,9 @@
 package clone
 
 import (
-	"reflect"
+	"slices"
 	"unsafe"
 )
-
-// notes are where the references of a value lead, as its copy has met them, so that it can be found out whether one leads
-// into the middle of something. Most values have none that does. So it is not written down what everything consists of,
-// as findBlocks does, but the least that tells that there is none: the memory of which a pointer of the type could lead
-// to the middle, and where such pointers lead.
-type notes struct {
-	holders []extent // of which the middle has a type that pointers lead to
-	targets []extent // of such pointers
-}
-
-// extent is memory that a reference leads to.
-type extent struct {
-	lo, hi uintptr
-	tag    uint64 // of the reference; pointers of one tag to one address share it, and its copy
-	slice  bool   // by a slice, which is a value of its own
-}
 
 // meets reports whether the reference at which n is leads to memory of the blocks, and what is to be said of it in the
 // copy. If there are no blocks it notes where the reference leads.
@@ -120,50 +104,20 @@ func sortExtents(all []extent) {
 	}
 }
 
-// narrow finds out which references of a type without interfaces hold, and which lead into what others hold. Until then
-// all do.
-func (c *compiler) narrow(root *node) {
-	all := c.reachable(root)
-	inside, elems := insideOf(all)
-	targets := map[reflect.Type]bool{}
-	for _, n := range all {
-		switch n.role {
-		case roleSlice:
-			n.leads = elems[n.elem.typ]
-		case rolePointer:
-			n.leads = hasSame(inside, n.typ.Elem())
-		default: // a method copies it
-			continue
+// moved returns where in the copy that is which was at old, or nil if it is in no block.
+func (s *state) moved(old uintptr) unsafe.Pointer {
+	i, _ := slices.BinarySearchFunc(s.blocks, old, func(b block, at uintptr) int {
+		if b.lo <= at {
+			return -1
 		}
-		if n.leads {
-			targets[n.typ.Elem()] = true
-		}
+		return 1
+	})
+	if i == 0 || old >= s.blocks[i-1].hi {
+		return nil
 	}
-	for _, n := range all {
-		if n.role != roleSlice && n.role != rolePointer {
-			continue
-		}
-		parts := map[reflect.Type]bool{}
-		if n.role == roleSlice {
-			parts[n.elem.typ] = true
-		}
-		addParts(n.typ.Elem(), parts)
-		n.holds = n.alike(all)
-		for t := range parts {
-			n.holds = n.holds || hasSame(targets, t)
-		}
-	}
+	b := &s.blocks[i-1]
+	return unsafe.Add(b.copied, old-b.lo)
 }
 
-// hasSame reports whether a pointer to a t may be one to one of types.
-func hasSame(types map[reflect.Type]bool, t reflect.Type) bool {
-	if types[t] {
-		return true
-	}
-	for other := range types {
-		if same(other, t) {
-			return true
-		}
-	}
-	return false
-}
+// maxSpare bounds the blocks for which memory is kept.
+const maxSpare = 1 << 12

@@ -69,20 +69,6 @@ func (z *sizer) values(n *node, p unsafe.Pointer, count int) {
 	z.depth--
 }
 
-// outsideParts appends the parts of n at off that may refer to memory outside of n: of nested structs one list.
-func (n *node) outsideParts(parts []part, off uintptr) []part {
-	switch {
-	case !n.outside:
-	case n.kind == reflect.Struct && !n.opaque:
-		for _, e := range n.fields {
-			parts = e.to.outsideParts(parts, off+e.off)
-		}
-	default:
-		parts = append(parts, part{off, n})
-	}
-	return parts
-}
-
 // first reports whether the target at p has not been counted yet.
 func (z *sizer) first(p unsafe.Pointer, tag uint64) bool {
 	if z.tree {

@@ -13,37 +13,6 @@ const stackDepth = 256
 // keyDepth bounds interfaces nested in a map key, which must be complete before the key is stored.
 const keyDepth = 1000
 
-// state is the working memory of one copy.
-type state struct {
-	c    *compiler
-	seen seenTable
-
-	careful bool // there are blocks, or notes are taken
-	noting  bool // where references lead is noted
-	notes   notes
-	blocks  []block // of a copy by [Untyped.CopyInside], by their addresses
-	spare   []block // memory for them
-	tree    bool    // no two references lead to one place: nothing has to be remembered
-	shared  bool    // some do, or may
-
-	bytes, nodes int // what is left of the limits; negative once the copy has failed
-	depth, floor int // references followed in all, and where this part of the work list began
-	inKey        bool
-	pending      []pending
-	err          *ValueError
-
-	from, to header // for cloneReflected, between two statements of its own only
-}
-
-// pending is work put off: the values at p, or the entries of a map, shallow copies so far.
-type pending struct {
-	n     *node
-	p     unsafe.Pointer
-	src   unsafe.Pointer // map: the original
-	count int
-	depth int
-}
-
 func (s *state) begin() {
 	s.bytes, s.nodes = s.c.cfg.MaxBytes, s.c.cfg.MaxNodes
 }
@@ -158,19 +127,6 @@ func (s *state) inPlace(n *node, p unsafe.Pointer) {
 		n.fix(p, s)
 		s.depth--
 	}
-}
-
-// seenTable remembers which copy was made of which original: a hash table with open addressing, at most five eighths full.
-type seenTable struct {
-	slots []seenSlot // length is a power of two
-	n     int
-}
-
-// seenSlot holds the address as a number, so that the table does not keep the original alive: who uses it does.
-type seenSlot struct {
-	addr uintptr
-	tag  uint64
-	copy unsafe.Pointer
 }
 
 const (

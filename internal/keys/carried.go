@@ -11,6 +11,17 @@ import (
 // carriedDepth bounds how many values inside each other are looked into.
 const carriedDepth = 1000
 
+// Own is [Keys.Snapshot] of a key that comes from a caller: its strings are
+// copied too, since they may lie over a buffer that the caller uses again. The
+// error says also if an interface in the key holds what carries a visitor.
+func (k *Keys) Own(key unsafe.Pointer) (unsafe.Pointer, error) {
+	own, err := k.copied(key, k.own)
+	if err == nil && holdsInterface(k.t.Type) {
+		err = k.carried(own)
+	}
+	return own, err
+}
+
 // carried returns a [*Error] if an interface in the key holds what carries a
 // visitor, such as the context of a request, also where it is left out of the
 // key: the load would see the first visitor's for all. Whether the type of the

@@ -4,92 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"sync"
-	"sync/atomic"
 
 	"github.com/mitchellh/hashstructure/v2"
 
 	"github.com/reecho-go/reecho/internal/known"
 )
-
-type form uint8
-
-const (
-	formLeaf form = iota // the program says all
-	formStruct
-	formArray
-	formSlice
-	formPointer
-	formMap
-	formInterface
-	formHashFunc // KeyConfig.HashFuncs has the type
-	formText     // tagged hash:"string"
-	formLocation // time.Location
-	formMethod   // its own encoding, or that of what it points to
-	formAlone    // the only value of its type
-	formBad      // cannot be keyed, bad says why
-)
-
-// A node is the compiled plan of one type in one role. It is immutable once
-// compile has returned it.
-type node struct {
-	variant
-	form form
-	code opcode // formLeaf
-	bad  []*TypeError
-
-	elem    *node // array, slice, pointer, map value
-	key     *node // map key
-	fields  []field
-	fn      func(any) (any, error) // formHashFunc
-	way     known.Way              // formMethod
-	entries entries                // formMap
-
-	program    *program // not nil when the type has a fixed shape
-	void       bool     // the value has no data, its encoding is empty
-	tracked    bool     // a reference that may be part of a cycle
-	settled    bool     // direct is known
-	direct     bool     // hashstructure may be given the value as it is
-	asks       bool     // the struct is Includable
-	filters    bool     // the struct is IncludableMap
-	hashable   bool     // the struct is Hashable
-	typeID     string   // what stands for the type behind an interface
-	slots      sync.Pool
-	known      atomic.Pointer[map[reflect.Type]*node] // interface: the dynamic types met so far
-	open       bool                                   // being compiled
-	flattening bool
-}
-
-// field is one field of a struct that takes part in the key. A blank field has
-// no node: it only matters to the way hashstructure folds the fields.
-type field struct {
-	name     string
-	index    int
-	off      uintptr
-	exported bool
-	node     *node
-}
-
-// variant is a type and the role that a struct tag gives it.
-type variant struct {
-	t        reflect.Type
-	set      bool // order does not matter, if it is a slice
-	filtered bool // the enclosing struct says which entries count, if it is a map
-	text     bool // String() stands for it
-	raw      bool // inside the result of a HashFunc, where no HashFunc applies
-}
-
-// compiler makes nodes, and keeps them for the types that turn up behind interfaces.
-type compiler struct {
-	cfg    Config
-	home   string // package of K: its types can be tagged by their author
-	types  *known.Types
-	mu     sync.Mutex
-	nodes  map[variant]*node
-	fresh  []*node
-	locals alike // types declared in functions
-	rawAny *node
-}
 
 func newCompiler(cfg Config, home string) *compiler {
 	c := &compiler{cfg: cfg, home: home, types: known.New(cfg.Trusted), nodes: map[variant]*node{}, locals: alike{}}
@@ -181,14 +100,6 @@ func (c *compiler) text(n *node) {
 	if n.t.Kind() != reflect.Interface && !n.t.Implements(reflect.TypeFor[fmt.Stringer]()) {
 		n.refuse("it is tagged hash:\"string\" and has no String method")
 	}
-}
-
-var leafCodes = map[reflect.Kind]opcode{
-	reflect.Bool: op8, reflect.Int8: op8, reflect.Uint8: op8, reflect.Int16: op16, reflect.Uint16: op16,
-	reflect.Int32: op32, reflect.Uint32: op32, reflect.Int64: op64, reflect.Uint64: op64,
-	reflect.Int: opInt, reflect.Uint: opUint, reflect.Uintptr: opUintptr,
-	reflect.Float32: opFloat32, reflect.Float64: opFloat64, reflect.Complex64: opComplex64, reflect.Complex128: opComplex128,
-	reflect.String: opString,
 }
 
 // plain compiles a type without a HashFunc.

@@ -66,3 +66,11 @@ func appendLocation(dst []byte, loc *time.Location) []byte {
 	dst = appendZone(dst, time.Unix(0, 0).In(loc))
 	return appendZone(dst, time.Unix(1782000000, 0).In(loc))
 }
+
+var leafCodes = map[reflect.Kind]opcode{
+	reflect.Bool: op8, reflect.Int8: op8, reflect.Uint8: op8, reflect.Int16: op16, reflect.Uint16: op16,
+	reflect.Int32: op32, reflect.Uint32: op32, reflect.Int64: op64, reflect.Uint64: op64,
+	reflect.Int: opInt, reflect.Uint: opUint, reflect.Uintptr: opUintptr,
+	reflect.Float32: opFloat32, reflect.Float64: opFloat64, reflect.Complex64: opComplex64, reflect.Complex128: opComplex128,
+	reflect.String: opString,
+}

@@ -2,17 +2,11 @@ package keys
 
 import (
 	"encoding/binary"
+	"reflect"
 	"slices"
 	"strconv"
 	"unsafe"
 )
-
-// ref is a reference that is being followed.
-type ref struct {
-	p   unsafe.Pointer
-	len int
-	n   *node
-}
 
 // enter begins to follow a reference. When it is being followed already, the
 // value is cyclic: its encoding is then the distance to where that began.
@@ -84,4 +78,34 @@ func (w *walker) pop() {
 	}
 	w.path[last] = ref{}
 	w.path = w.path[:last]
+}
+
+// refused is the error for a type that cannot be keyed.
+func (w *walker) refused(n *node) *ValueError {
+	first := n.bad[0]
+	return (&ValueError{Type: first.Type, Reason: first.Reason, Err: ErrUnkeyable}).at(first.Path)
+}
+
+// fail starts an error at the current value.
+func (w *walker) fail(t reflect.Type, err error) *ValueError {
+	reason := err.Error()
+	if err == ErrTooLarge {
+		reason = tooLarge(w.c.cfg.MaxBytes)
+	}
+	return &ValueError{Type: t, Reason: reason, Err: err}
+}
+
+// room says whether n more bytes fit.
+func (w *walker) room(n int) bool { return n <= w.limit-len(w.buf) }
+
+// deeper counts a level; the caller decrements depth when it leaves.
+func (w *walker) deeper(n *node) *ValueError {
+	if w.depth >= w.c.cfg.MaxDepth {
+		return w.fail(n.t, ErrTooDeep)
+	}
+	if !w.room(0) {
+		return w.fail(n.t, ErrTooLarge)
+	}
+	w.depth++
+	return nil
 }

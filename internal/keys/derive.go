@@ -6,51 +6,6 @@ import (
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
-// What is known of a node once the whole graph of its type is compiled.
-
-func (n *node) isReference() bool {
-	return n.form == formPointer || n.form == formSlice || n.form == formMap
-}
-
-// isString reports whether a value of n is a string that stands for itself.
-func (n *node) isString() bool { return n.code == opString && n.form == formLeaf }
-
-// children returns the nodes that a value of n may contain.
-func (n *node) children() []*node {
-	var out []*node
-	if n.key != nil {
-		out = append(out, n.key)
-	}
-	if n.elem != nil {
-		out = append(out, n.elem)
-	}
-	for _, f := range n.fields {
-		if f.node != nil {
-			out = append(out, f.node)
-		}
-	}
-	return out
-}
-
-// mayRecur says whether a value of n can lead back to itself: its type
-// contains itself, or an interface, behind which there may be anything.
-func (n *node) mayRecur() bool {
-	seen := map[*node]bool{}
-	todo := n.children()
-	for len(todo) > 0 {
-		m := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if m == n || m.form == formInterface {
-			return true
-		}
-		if !seen[m] {
-			seen[m] = true
-			todo = append(todo, m.children()...)
-		}
-	}
-	return false
-}
-
 // flatten makes the program of a type of fixed shape.
 func (n *node) flatten() {
 	if n.program != nil || n.flattening {

@@ -9,11 +9,6 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
-// userError names the user's function that failed. fmt survives an Error method that panics.
-func (w *walker) userError(t reflect.Type, what string, err error) *ValueError {
-	return &ValueError{Type: t, Reason: fmt.Sprintf("%s: %v", what, err), Err: err}
-}
-
 func (w *walker) iface(n *node, p unsafe.Pointer) (uint64, *ValueError) {
 	v := reflect.NewAt(n.t, p).Elem().Elem()
 	if !v.IsValid() {

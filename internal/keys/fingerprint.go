@@ -2,6 +2,7 @@ package keys
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"reflect"
 	"time"
@@ -117,4 +118,9 @@ func fnv64(b []byte) uint64 {
 	h := fnv.New64()
 	h.Write(b)
 	return h.Sum64()
+}
+
+// userError names the user's function that failed. fmt survives an Error method that panics.
+func (w *walker) userError(t reflect.Type, what string, err error) *ValueError {
+	return &ValueError{Type: t, Reason: fmt.Sprintf("%s: %v", what, err), Err: err}
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"unsafe"
@@ -69,17 +68,6 @@ func (k *Keys) Store(dst, key unsafe.Pointer) error {
 
 // LeavesOut reports whether keys may have fields that are left out of their identity.
 func (k *Keys) LeavesOut() bool { return k.bare != nil }
-
-// Own is [Keys.Snapshot] of a key that comes from a caller: its strings are
-// copied too, since they may lie over a buffer that the caller uses again. The
-// error says also if an interface in the key holds what carries a visitor.
-func (k *Keys) Own(key unsafe.Pointer) (unsafe.Pointer, error) {
-	own, err := k.copied(key, k.own)
-	if err == nil && holdsInterface(k.t.Type) {
-		err = k.carried(own)
-	}
-	return own, err
-}
 
 // Snapshot returns the address of a copy of the key that shares nothing mutable
 // with it, except for what is left out of the identity.
@@ -176,133 +164,17 @@ func Return(buf *[]byte, used []byte) {
 	buffers.Put(buf)
 }
 
-// copies returns how keys of t are copied; nil means by assignment.
-func copies(t reflect.Type, plan *Plan, cfg Config) func(dst, src unsafe.Pointer) error {
-	if plan.Flat() {
-		return nil
+// Size estimates how many bytes of memory key takes as [Keys.Store] keeps it,
+// what it refers to included, except for what is shared with the caller. It
+// costs about as much as a copy.
+func (k *Keys) Size(key unsafe.Pointer) int64 {
+	if k.size != nil {
+		return k.size(key)
 	}
-	return copied(t, cfg, clone.Config{Keep: leftOut})
-}
-
-// copied returns how keys of t are copied in that way; nil means by assignment.
-func copied(t reflect.Type, cfg Config, how clone.Config) func(dst, src unsafe.Pointer) error {
-	how.Immutable, how.Trusted = standIns(cfg), cfg.Trusted
-	for {
-		p, err := clone.ForType(t, how)
-		if err == nil {
-			return p.CopyTo
-		}
-		// What identifies by its content may still be beyond copying.
-		n := len(how.Immutable)
-		_ = Each(err, func(err error) error {
-			if at, ok := errors.AsType[*clone.TypeError](err); ok && !slices.Contains(how.Immutable, at.Type) {
-				how.Immutable = append(how.Immutable, at.Type)
-			}
-			return nil
-		})
-		if len(how.Immutable) == n {
-			return nil
-		}
+	n := int64(k.t.Size())
+	// Keys that cannot be copied are known by their content alone.
+	if id, err := k.AppendID(nil, key); err == nil {
+		n += int64(len(id))
 	}
-}
-
-// standIns lists the types that a copy of a key must share, since a HashFunc
-// stands in for them: those whose identity may matter to the loader, such as a
-// *sql.DB, and those of which some value cannot be copied.
-func standIns(cfg Config) []reflect.Type {
-	var out []reflect.Type
-	for t := range cfg.HashFuncs {
-		switch t.Kind() {
-		case reflect.String:
-			continue
-		case reflect.Slice, reflect.Map, reflect.Struct, reflect.Array:
-			if clone.Copyable(t) {
-				continue
-			}
-		}
-		out = append(out, t)
-	}
-	return out
-}
-
-// leftOut reports whether a copy of a key shares what the field holds: it is
-// no part of the key, such as a client, a logger or a lock, or only its text
-// is, and some values of its type cannot be copied.
-func leftOut(f reflect.StructField) bool {
-	if ignored(f) {
-		return f.Type.Kind() != reflect.String
-	}
-	return f.Tag.Get("hash") == "string" && !clone.Copyable(f.Type)
-}
-
-// ignored reports whether the field is no part of the key.
-func ignored(f reflect.StructField) bool {
-	tag := f.Tag.Get("hash")
-	return tag == "ignore" || tag == "-"
-}
-
-// leavesOut reports whether there may be fields in a t that are no part of the key,
-// and nobody's method looks at them to say what is.
-func leavesOut(t reflect.Type) bool {
-	w := leftOutWalk{seen: map[reflect.Type]bool{}}
-	w.walk(t)
-	return w.found && !w.asked
-}
-
-// includable and includableMap are hashstructure's.
-var (
-	includable = reflect.TypeFor[interface {
-		HashInclude(field string, v any) (bool, error)
-	}]()
-	includableMap = reflect.TypeFor[interface {
-		HashIncludeMap(field string, k, v any) (bool, error)
-	}]()
-)
-
-type leftOutWalk struct {
-	seen         map[reflect.Type]bool
-	found, asked bool
-}
-
-func (w *leftOutWalk) walk(t reflect.Type) {
-	if w.seen[t] {
-		return
-	}
-	w.seen[t] = true
-	switch t.Kind() {
-	case reflect.Interface:
-		w.found = true // for all that is known
-	case reflect.Pointer, reflect.Slice, reflect.Array:
-		w.walk(t.Elem())
-	case reflect.Map:
-		w.walk(t.Key())
-		w.walk(t.Elem())
-	case reflect.Struct:
-		p := reflect.PointerTo(t)
-		w.asked = w.asked || p.Implements(includable) || p.Implements(includableMap)
-		for i := range t.NumField() {
-			if f := t.Field(i); ignored(f) {
-				w.found = true
-			} else {
-				w.walk(f.Type)
-			}
-		}
-	}
-}
-
-// hasStrings reports whether there may be strings in a t.
-func hasStrings(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.String, reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface:
-		return true
-	case reflect.Array:
-		return hasStrings(t.Elem())
-	case reflect.Struct:
-		for i := range t.NumField() {
-			if hasStrings(t.Field(i).Type) {
-				return true
-			}
-		}
-	}
-	return false
+	return n
 }

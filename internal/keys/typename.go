@@ -135,9 +135,6 @@ func (s *shape) inner(t reflect.Type) {
 	s.buf = append(s.buf, '>')
 }
 
-// alike tells types apart that are written alike, by running numbers.
-type alike map[string][]reflect.Type
-
 // number is what to write behind t; nothing for the first of those that are
 // written as it is.
 func (a alike) number(t reflect.Type) string {

@@ -11,13 +11,6 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
-// span is an encoded entry in buf, with its first bytes as a number that
-// sorts alike, since comparing numbers is faster.
-type span struct {
-	lo, hi int
-	head   uint64
-}
-
 // span notes that an entry was encoded from lo on.
 func (w *walker) span(lo int) {
 	w.spans = append(w.spans, span{lo: lo, hi: len(w.buf), head: head(w.buf[lo:])})
@@ -59,27 +52,6 @@ func (w *walker) sort(start, base int, isNil bool) {
 	}
 	w.buf = append(appendLen(w.buf[:start], len(spans), isNil), w.scratch...)
 	w.spans = w.spans[:base]
-}
-
-// mapSlot is what the iteration over one map needs.
-type mapSlot struct {
-	iter     reflect.MapIter
-	key, val reflect.Value
-	kp, vp   unsafe.Pointer
-	pairs    any // *[]pair[V] of a map with strings as keys, empty
-}
-
-// valueSlot holds the addressable copy of a value found behind an interface.
-type valueSlot struct {
-	v reflect.Value
-	p unsafe.Pointer
-}
-
-// slotPair is the pooled scratch of a node: one for a value behind an
-// interface, one for the iteration when it is a map.
-type slotPair struct {
-	value valueSlot
-	entry mapSlot
 }
 
 func newSlot(n *node) func() any {
@@ -126,10 +98,6 @@ func (w *walker) mapping(n *node, p unsafe.Pointer) (h uint64, err *ValueError) 
 	}
 	return h, nil
 }
-
-// entries encodes every entry of the map at p behind their count, in an order
-// that depends on the entries alone, and folds their hashes.
-type entries func(w *walker, n *node, p unsafe.Pointer, s *mapSlot, filter owner) (uint64, *ValueError)
 
 // entriesOf chooses the iteration for a map type: by reflection, or three
 // times faster for the common types of keys and values.

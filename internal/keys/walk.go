@@ -11,27 +11,6 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
-// A walker encodes one value. The same walk computes the fingerprint when
-// hashing is set, so that both see the same data and user code runs once.
-type walker struct {
-	c       *compiler
-	buf     []byte
-	limit   int // len(buf) may not exceed it
-	depth   int
-	hashing bool
-	path    []ref       // the references around the current value that may close a cycle
-	places  map[ref]int // where they are in path, when it is long
-	spans   []span      // entries of the maps and sets around the current value
-	scratch []byte
-	owner   owner
-}
-
-// owner is the struct that says which entries of the map in its field count.
-type owner struct {
-	impl  hashstructure.IncludableMap
-	field string
-}
-
 // encode appends the canonical bytes of the value at p and, when hashing,
 // returns its hash. addr tells whether hashstructure would find the value
 // addressable. The value at p has the type n.t; see [program.append] for why
@@ -95,36 +74,6 @@ func (w *walker) encode(n *node, p unsafe.Pointer, addr bool) (uint64, *ValueErr
 	default:
 		return 0, w.refused(n)
 	}
-}
-
-// refused is the error for a type that cannot be keyed.
-func (w *walker) refused(n *node) *ValueError {
-	first := n.bad[0]
-	return (&ValueError{Type: first.Type, Reason: first.Reason, Err: ErrUnkeyable}).at(first.Path)
-}
-
-// fail starts an error at the current value.
-func (w *walker) fail(t reflect.Type, err error) *ValueError {
-	reason := err.Error()
-	if err == ErrTooLarge {
-		reason = tooLarge(w.c.cfg.MaxBytes)
-	}
-	return &ValueError{Type: t, Reason: reason, Err: err}
-}
-
-// room says whether n more bytes fit.
-func (w *walker) room(n int) bool { return n <= w.limit-len(w.buf) }
-
-// deeper counts a level; the caller decrements depth when it leaves.
-func (w *walker) deeper(n *node) *ValueError {
-	if w.depth >= w.c.cfg.MaxDepth {
-		return w.fail(n.t, ErrTooDeep)
-	}
-	if !w.room(0) {
-		return w.fail(n.t, ErrTooLarge)
-	}
-	w.depth++
-	return nil
 }
 
 func (w *walker) pointer(n *node, p unsafe.Pointer) (uint64, *ValueError) {

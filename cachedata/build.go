@@ -1,0 +1,157 @@
+package cachedata
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/group"
+	"github.com/reecho-go/reecho/internal/keys"
+	"github.com/reecho-go/reecho/internal/raw"
+	"github.com/reecho-go/reecho/internal/visit"
+	"github.com/reecho-go/reecho/observe"
+)
+
+// shell is what a core belongs to.
+type shell interface {
+	AnyCache
+	adopt(*core)
+}
+
+// newCore makes a core of a cache with keys and results of these types, and
+// puts it into its group; self is the cache itself. wrong is what else is.
+func newCore(self shell, name string, key, result reflect.Type, cfg settings, fns functions, wrong error) error {
+	c := &core{
+		name:   name,
+		label:  "cachedata: " + name,
+		cfg:    cfg,
+		fns:    fns,
+		key:    raw.Of(key),
+		result: raw.Of(result),
+		rich:   cfg.IdleTTL > 0 || cfg.StaleFor > 0 || cfg.FailSafe > 0 || cfg.EagerAt > 0 || cfg.CountHits,
+		group:  cmp.Or(cfg.Group, Default()).group,
+		budget: cmp.Or(cfg.Group, Default()).budget,
+	}
+	if cfg.MaxBytes > 0 && !c.budget.given {
+		c.budget = nil
+	}
+	c.observer = observe.Tee(c.group.Observer(), cfg.Observer)
+
+	errs := []error{wrong}
+	if name == "" {
+		errs = append(errs, errors.New("the name is empty: it identifies the cache in its group"))
+	}
+	if fns.load == nil {
+		errs = append(errs, errors.New("the load function is nil"))
+	}
+	errs = append(errs, cfg.validate())
+	if cfg.validateTypes() == nil { // what the plans are made by
+		errs = append(errs, c.compileKeys(), c.compileCopies())
+	}
+	err := errors.Join(errs...)
+	if cfg.Store != nil {
+		var wrong error
+		if c.second, wrong = newSecondLevel(c); wrong != nil {
+			err = errors.Join(err, wrong)
+		}
+	}
+	if err != nil {
+		return err
+	}
+
+	c.layout = newLayout(c)
+	if cfg.Scope == Session {
+		c.sessions = newSessions(c)
+	} else {
+		c.reads = visit.NewReads(c.contextRead)
+	}
+	c.table.init(c)
+	if cfg.OnClear != nil {
+		c.hooks.Add(cfg.OnClear)
+	}
+	c.member = &member{core: c, self: self}
+	self.adopt(c) // from now on others may find it
+	switch err := c.group.Add(c.member); {
+	case errors.Is(err, group.ErrClosed):
+		return fmt.Errorf("group %q: %w", c.group.Name(), ErrClosed)
+	case err != nil:
+		return fmt.Errorf("group %q: %w: give it another name, or close the other cache first", c.group.Name(), err)
+	}
+	if c.second != nil {
+		c.second.watch()
+	}
+	return nil
+}
+
+// compileKeys finds out how a key identifies.
+func (c *core) compileKeys() error {
+	known, err := keys.For(c.label, c.key.Type, c.cfg.identifies())
+	if err != nil {
+		return err
+	}
+	c.keys, c.shape = known, known.Shape()
+	return nil
+}
+
+// compileCopies finds out how a result is copied.
+func (c *core) compileCopies() error {
+	switch {
+	case c.cfg.ReadOnly:
+		if c.cfg.VerifyReadOnly {
+			var err error
+			if c.seals, err = newSeals(c.result.Type, c.cfg.Trusted); err != nil {
+				return err
+			}
+		}
+		return c.compileSizes(nil)
+	case c.fns.clone != nil:
+		c.copyTo = func(dst, src unsafe.Pointer) error {
+			c.fns.clone(dst, src)
+			return nil
+		}
+		return c.compileSizes(nil)
+	case c.cfg.Copy != nil:
+		own, err := c.cfg.Copy.compile(c.result.Type)
+		if err != nil {
+			return c.copyError(err)
+		}
+		c.copyTo = own
+		return c.compileSizes(nil)
+	}
+	plan, err := clone.ForType(c.result.Type, clone.Config{Immutable: c.cfg.Immutable, Trusted: c.cfg.Trusted})
+	if err != nil {
+		return c.copyError(err)
+	}
+	if !plan.Flat() {
+		c.plan, c.copyTo = plan, plan.CopyTo
+	}
+	return c.compileSizes(plan)
+}
+
+// compileSizes finds out how many bytes a result counts. plan copies one if that
+// is not nil.
+func (c *core) compileSizes(plan *clone.Untyped) error {
+	if c.fns.size != nil {
+		return nil
+	}
+	if plan == nil {
+		var err error
+		plan, err = clone.ForType(c.result.Type, clone.Config{Trusted: c.cfg.Trusted})
+		if err != nil && (c.cfg.MaxBytes > 0 || c.budget != nil && c.budget.given) {
+			return fmt.Errorf("results cannot be measured for MaxBytes: set Funcs.Size: %w", err)
+		}
+	}
+	if plan != nil && !plan.FixedSize() {
+		c.estimate = plan.Size
+	}
+	return nil
+}
+
+// contextRead tells of a context value that a load has read.
+func (c *core) contextRead(ctx context.Context, key, value string) {
+	observe.Emit(ctx, c.observer, observe.ContextRead{Source: observe.Source{Group: c.group.Name(), Cache: c.name}, Key: key, Value: value})
+}

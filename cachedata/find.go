@@ -1,0 +1,111 @@
+package cachedata
+
+import (
+	"context"
+	"fmt"
+	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/keys"
+	"github.com/reecho-go/reecho/internal/visit"
+)
+
+// find returns the entry of the key, whatever it is good for, or nil. It takes
+// no lock, and allocates nothing unless user code does.
+func (c *core) find(ctx context.Context, key unsafe.Pointer) (e *entry, _ error) {
+	if c.sessions != nil {
+		return c.sessions.find(ctx, key)
+	}
+	switch in := &c.table.era.Load().entries; c.shape {
+	case keys.Word:
+		e = in.words.find(c.keys.Word(key))
+	case keys.Text:
+		e = in.texts.find(c.keys.Text(key))
+	default:
+		buf := keys.Borrow()
+		text, err := c.keys.Append(*buf, key)
+		if err != nil {
+			keys.Return(buf, nil)
+			return nil, err
+		}
+		e = in.view(text)
+		keys.Return(buf, text)
+	}
+	return e, nil
+}
+
+// findSlot sets p to the slot of the key: what the caller does to the key afterwards
+// changes nothing.
+func (c *core) findSlot(ctx context.Context, key unsafe.Pointer, p *slot) (err error) {
+	p.table = &c.table
+	if c.sessions != nil {
+		return c.sessions.slot(ctx, key, p)
+	}
+	if c.shape == keys.Word {
+		p.id.Word = c.keys.Word(key)
+		return nil
+	}
+	if p.id.Text, err = c.keys.ID(key); err != nil {
+		return err
+	}
+	if c.shape == keys.Encoded {
+		p.own, err = c.keys.Own(key)
+	}
+	return err
+}
+
+// sessionOf returns the session of ctx.
+func (s *sessions) sessionOf(ctx context.Context) (visit.Life, error) {
+	if ctx == nil {
+		return nil, s.core.noContext()
+	}
+	life, err := visit.Lend(ctx)
+	switch {
+	case err == visit.ErrNone:
+		return nil, fmt.Errorf("cachedata: %s: %w", s.core.name, ErrNoSession)
+	case err != nil:
+		return nil, fmt.Errorf("cachedata: %s: %w", s.core.name, err)
+	}
+	return life, nil
+}
+
+// find returns the visitor's entry of the key if there is one.
+func (s *sessions) find(ctx context.Context, key unsafe.Pointer) (*entry, error) {
+	life, err := s.sessionOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v, ok := s.visits.Find(life)
+	if !ok {
+		return nil, nil
+	}
+	buf := keys.Borrow()
+	id, err := s.core.keys.AppendID(append(*buf, v.prefix[:]...), key)
+	if err != nil {
+		keys.Return(buf, nil)
+		return nil, err
+	}
+	e := s.table.era.Load().entries.view(id)
+	keys.Return(buf, id)
+	return e, nil
+}
+
+// slot makes p the visitor's slot of the key.
+func (s *sessions) slot(ctx context.Context, key unsafe.Pointer, p *slot) error {
+	life, err := s.sessionOf(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := s.core.keys.AppendID(make([]byte, prefixLen), key)
+	if err != nil {
+		return err
+	}
+	if p.own, err = s.core.keys.Own(key); err != nil {
+		return err
+	}
+	if p.visitor, err = s.visits.Of(life); err != nil {
+		return fmt.Errorf("%w: %s", ErrClosed, s.core.name)
+	}
+	copy(text, p.visitor.prefix[:])
+	p.id.Text = string(text)
+	return nil
+}

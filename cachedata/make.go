@@ -1,0 +1,175 @@
+package cachedata
+
+import (
+	"errors"
+	"reflect"
+	"time"
+	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/keys"
+	"github.com/reecho-go/reecho/internal/raw"
+)
+
+// newLayout returns the layout of a cache's entries.
+func newLayout(c *core) layout {
+	l := layout{owned: c.cfg.Scope == Session, keyed: c.shape == keys.Encoded}
+	for f := range forms {
+		l.types[f] = raw.Of(l.typeOf(f, c))
+	}
+	return l
+}
+
+// typeOf is the type as which an entry of form f is allocated.
+func (l *layout) typeOf(f form, c *core) reflect.Type {
+	fields := []reflect.StructField{{Name: "Value", Type: c.result.Type}, {Name: "Entry", Type: reflect.TypeFor[entry]()}}
+	if f >= timed {
+		fields = append(fields, reflect.StructField{Name: "Life", Type: reflect.TypeFor[lifetime]()})
+	}
+	if f >= rich {
+		fields = append(fields, reflect.StructField{Name: "More", Type: reflect.TypeFor[details]()})
+	}
+	if l.owned {
+		fields = append(fields, reflect.StructField{Name: "Owner", Type: reflect.TypeFor[*visitor]()})
+	}
+	if l.keyed {
+		fields = append(fields, reflect.StructField{Name: "Key", Type: c.key.Type})
+	}
+	return reflect.StructOf(fields)
+}
+
+// allocate returns an entry of form f, whose value and key are zero.
+func (c *core) allocate(f form) *entry {
+	// Sound: the entry stands behind the value.
+	e := (*entry)(unsafe.Add(c.layout.types[f].New(), before(c.result.Size())))
+	e.load = loadTime(f)
+	return e
+}
+
+// making is what an entry is made of.
+type making struct {
+	from        unsafe.Pointer // the value; nil: there is none
+	shared      *entry         // whose value from is, which need not be copied; nil: it is not our own
+	err         error          // what stands in for the value; nil: nothing
+	ttl         time.Duration  // for how long it is fresh; 0: for ever
+	cost        int64          // what the value counts, if set
+	hasCost     bool
+	annotations *annotations // or nil
+}
+
+// make returns an entry of now for p.
+func (p *slot) make(m making) (*entry, error) {
+	c := p.core
+	f := plain
+	switch {
+	case m.err == nil && c.seals != nil && m.annotations == nil:
+		m.annotations, f = new(annotations), rich
+	case c.rich || m.err != nil || m.annotations != nil:
+		f = rich
+	case m.ttl != 0:
+		f = timed
+	}
+	e := c.allocate(f)
+	switch {
+	case m.from == nil:
+	case m.shared != nil:
+		c.result.Move(c.valueOf(e), m.from)
+		e.link(m.shared.links())
+	default:
+		if err := c.copyIn(e, m.from); err != nil {
+			return nil, err
+		}
+	}
+	size := m.cost
+	if !m.hasCost {
+		var err error
+		if size, err = c.measure(e); err != nil {
+			return nil, err
+		}
+	}
+	bytes := plus(size, p.beside(f, m.err, m.annotations))
+	if bytes >= maxSize && f != rich {
+		f = rich
+		bytes = plus(size, p.beside(f, m.err, m.annotations))
+		larger := c.allocate(f)
+		c.result.Move(c.valueOf(larger), c.valueOf(e))
+		larger.link(e.links())
+		e = larger
+	}
+	if own := c.ownKey(e); own != nil {
+		if err := c.keys.Store(own, p.own); err != nil {
+			return nil, err
+		}
+	}
+	if owner := c.owner(e); owner != nil {
+		*owner = p.visitor
+	}
+	now := c.group.Now()
+	e.storedAt = now
+	e.size = e.size&treeBit | uint32(min(bytes, maxSize))
+	if l := e.lifetime(); l != nil {
+		var eager int64
+		l.soft, eager = c.freshness(now, m.ttl)
+		if rest := e.details(); rest != nil {
+			rest.err, rest.size, rest.eager, rest.annotations = m.err, bytes, eager, m.annotations
+			rest.used.Store(now)
+		}
+	}
+	if m.err == nil {
+		c.seal(e)
+	}
+	return e, nil
+}
+
+// copyIn makes the value of e a copy of that at src, which the program has made.
+// Only here it is looked at whether pointers of it lead into it.
+func (c *core) copyIn(e *entry, src unsafe.Pointer) error {
+	if c.plan == nil {
+		return c.copied(c.valueOf(e), src)
+	}
+	links, err := c.plan.CopyExactly(c.valueOf(e), src)
+	if err != nil {
+		return c.copyError(err)
+	}
+	e.link(links)
+	return nil
+}
+
+// copyOf makes what is at dst, which is not on a stack, a copy of the value of e.
+func (c *core) copyOf(dst unsafe.Pointer, e *entry) error {
+	if e.links() != clone.Inside {
+		return c.copied(dst, c.valueOf(e))
+	}
+	if _, err := c.plan.CopyInside(dst, c.valueOf(e)); err != nil {
+		return c.copyError(err)
+	}
+	return nil
+}
+
+// copied makes what is at dst, which is not on a stack, a copy of what is at src.
+func (c *core) copied(dst, src unsafe.Pointer) error {
+	if c.copyTo == nil {
+		c.result.Move(dst, src)
+		return nil
+	}
+	if err := c.copyTo(dst, src); err != nil {
+		return c.copyError(err)
+	}
+	return nil
+}
+
+// copyError turns what internal/clone says into ours. It is not to be a part of
+// each shell.
+//
+//go:noinline
+func (c *core) copyError(err error) error {
+	return keys.Each(err, func(err error) error {
+		e := &CopyError{Cache: c.name, Err: err}
+		if at, ok := errors.AsType[*clone.TypeError](err); ok {
+			e.Path, e.Type = at.Path, at.Type
+		} else if at, ok := errors.AsType[*clone.ValueError](err); ok {
+			e.Path, e.Type = at.Path, at.Type
+		}
+		return e
+	})
+}

@@ -1,0 +1,156 @@
+package keys
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/clone"
+)
+
+// copies returns how keys of t are copied; nil means by assignment.
+func copies(t reflect.Type, plan *Plan, cfg Config) func(dst, src unsafe.Pointer) error {
+	if plan.Flat() {
+		return nil
+	}
+	return copied(t, cfg, clone.Config{Keep: leftOut})
+}
+
+// copied returns how keys of t are copied in that way; nil means by assignment.
+func copied(t reflect.Type, cfg Config, how clone.Config) func(dst, src unsafe.Pointer) error {
+	how.Immutable, how.Trusted = standIns(cfg), cfg.Trusted
+	for {
+		p, err := clone.ForType(t, how)
+		if err == nil {
+			return p.CopyTo
+		}
+		// What identifies by its content may still be beyond copying.
+		n := len(how.Immutable)
+		_ = Each(err, func(err error) error {
+			if at, ok := errors.AsType[*clone.TypeError](err); ok && !slices.Contains(how.Immutable, at.Type) {
+				how.Immutable = append(how.Immutable, at.Type)
+			}
+			return nil
+		})
+		if len(how.Immutable) == n {
+			return nil
+		}
+	}
+}
+
+// standIns lists the types that a copy of a key must share, since a HashFunc
+// stands in for them: those whose identity may matter to the loader, such as a
+// *sql.DB, and those of which some value cannot be copied.
+func standIns(cfg Config) []reflect.Type {
+	var out []reflect.Type
+	for t := range cfg.HashFuncs {
+		switch t.Kind() {
+		case reflect.String:
+			continue
+		case reflect.Slice, reflect.Map, reflect.Struct, reflect.Array:
+			if clone.Copyable(t) {
+				continue
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// sizes returns how keys of t that are copied in that way are measured, or nil if they cannot be or their
+// identity says it all.
+func sizes(t reflect.Type, shape Shape, cfg Config, how clone.Config) func(unsafe.Pointer) int64 {
+	if shape != Encoded {
+		return nil
+	}
+	how.Immutable, how.Trusted = standIns(cfg), cfg.Trusted
+	plan, err := clone.ForType(t, how)
+	if err != nil {
+		return nil
+	}
+	links := plan.Links() // a key that is kept is a copy
+	return func(key unsafe.Pointer) int64 { return plan.Size(key, links) }
+}
+
+// leftOut reports whether a copy of a key shares what the field holds: it is
+// no part of the key, such as a client, a logger or a lock, or only its text
+// is, and some values of its type cannot be copied.
+func leftOut(f reflect.StructField) bool {
+	if ignored(f) {
+		return f.Type.Kind() != reflect.String
+	}
+	return f.Tag.Get("hash") == "string" && !clone.Copyable(f.Type)
+}
+
+// ignored reports whether the field is no part of the key.
+func ignored(f reflect.StructField) bool {
+	tag := f.Tag.Get("hash")
+	return tag == "ignore" || tag == "-"
+}
+
+// leavesOut reports whether there may be fields in a t that are no part of the key,
+// and nobody's method looks at them to say what is.
+func leavesOut(t reflect.Type) bool {
+	w := leftOutWalk{seen: map[reflect.Type]bool{}}
+	w.walk(t)
+	return w.found && !w.asked
+}
+
+// includable and includableMap are hashstructure's.
+var (
+	includable = reflect.TypeFor[interface {
+		HashInclude(field string, v any) (bool, error)
+	}]()
+	includableMap = reflect.TypeFor[interface {
+		HashIncludeMap(field string, k, v any) (bool, error)
+	}]()
+)
+
+type leftOutWalk struct {
+	seen         map[reflect.Type]bool
+	found, asked bool
+}
+
+func (w *leftOutWalk) walk(t reflect.Type) {
+	if w.seen[t] {
+		return
+	}
+	w.seen[t] = true
+	switch t.Kind() {
+	case reflect.Interface:
+		w.found = true // for all that is known
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		w.walk(t.Elem())
+	case reflect.Map:
+		w.walk(t.Key())
+		w.walk(t.Elem())
+	case reflect.Struct:
+		p := reflect.PointerTo(t)
+		w.asked = w.asked || p.Implements(includable) || p.Implements(includableMap)
+		for i := range t.NumField() {
+			if f := t.Field(i); ignored(f) {
+				w.found = true
+			} else {
+				w.walk(f.Type)
+			}
+		}
+	}
+}
+
+// hasStrings reports whether there may be strings in a t.
+func hasStrings(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.String, reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface:
+		return true
+	case reflect.Array:
+		return hasStrings(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if hasStrings(t.Field(i).Type) {
+				return true
+			}
+		}
+	}
+	return false
+}
