@@ -73,6 +73,9 @@ func (s *Server) run() error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil { // Stop has removed it
+		return err
+	}
 	args := append([]string{"--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", s.dir, "--daemonize", "no"}, s.args...)
 	cmd := exec.CommandContext(context.Background(), "redis-server", args...)
 	cmd.Stderr = os.Stderr
@@ -96,9 +99,9 @@ func (s *Server) run() error {
 		}
 		if said != nil {
 			ready <- strings.Join(said, "\n")
-		}
+		} // else it was ready, or has said nothing here
 	}()
-	if said := <-ready; said != "" {
+	if said, ok := <-ready; !ok || said != "" {
 		return fmt.Errorf("redis-server on %s: %w: %s", s.Addr, cmd.Wait(), said)
 	}
 	s.cmd = cmd
