@@ -261,7 +261,7 @@ func TestNoNodeServesWhatWasClearedOnAnother(t *testing.T) {
 				t.Parallel()
 				for range soaktest.Rounds(10) {
 					seed := soaktest.Seed()
-					n := newNodes(t, historyNodes, persist.Config{Budget: 20 * time.Millisecond, SingleFlight: single})
+					n := newNodes(t, historyNodes, persist.Config{Budget: 200 * time.Millisecond, SingleFlight: single})
 					n.play(t, seed, trouble)
 				}
 			})

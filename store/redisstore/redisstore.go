@@ -149,9 +149,11 @@ func (s *Store) Get(ctx context.Context, key string) (store.Item, error) {
 }
 
 // reading is the command that reads a value, or the start of one that is larger
-// than this store writes. Of what is absent it is empty.
+// than this store writes. Of what is absent it is empty. The client must not use its
+// memory again: when it asks a second time on another connection, the first one may
+// not have let go of it.
 func (s *Store) reading(key string) rueidis.Completed {
-	return s.client.B().Getrange().Key(s.keys + key).Start(0).End(headerSize + maxValue).Build()
+	return s.client.B().Getrange().Key(s.keys + key).Start(0).End(headerSize + maxValue).Build().Pin()
 }
 
 // Put implements [store.Store].

@@ -178,7 +178,7 @@ func (s *Store) track(ctx context.Context, conn rueidis.DedicatedClient) error {
 func (s *Store) ping(ctx context.Context, conn rueidis.DedicatedClient) rueidis.RedisResult {
 	ctx, cancel := context.WithTimeout(ctx, pingFor)
 	defer cancel()
-	return conn.Do(ctx, conn.B().Exists().Key(s.counter).Build())
+	return conn.Do(ctx, conn.B().Exists().Key(s.counter).Build().Pin())
 }
 
 // changes returns the keys that a message of the server names, without those that
