@@ -201,6 +201,7 @@ func TestHardTimeoutOfADeafLoad(t *testing.T) {
 		}
 		s.takes.Store(0)
 		gets(t, c, "2 load") // the key is usable again
+		synctest.Wait()      // the load of the second call has left
 		if st := c.Stats(); st.InFlight != 1 || st.Loads != 2 || st.LoadErrors != 1 {
 			t.Errorf("%+v", st)
 		}

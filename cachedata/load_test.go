@@ -43,6 +43,7 @@ func TestStampedeLoadsOnce(t *testing.T) {
 			t.Errorf("%d in flight, %d waiters", s.InFlight, s.Waiters)
 		}
 		wg.Wait()
+		synctest.Wait() // the load has left, too
 		if s := c.Stats(); s.Loads != 1 || s.InFlight != 0 || s.Waiters != 0 || s.LoadTime != time.Second {
 			t.Errorf("%+v", s)
 		}
