@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/text/language"
 
-	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
+	"github.com/reecho-go/reecho/internal/syntax"
 	"github.com/reecho-go/reecho/observe"
 )
 

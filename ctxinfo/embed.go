@@ -4,7 +4,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
+	"github.com/reecho-go/reecho/internal/syntax"
 )
 
 func buildFrame(in *Info, f *facts) frame {

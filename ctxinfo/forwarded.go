@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
+	"github.com/reecho-go/reecho/internal/syntax"
 )
 
 // element is one forwarded-element of RFC 7239, section 4, unquoted.

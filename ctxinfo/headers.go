@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
+	"github.com/reecho-go/reecho/internal/syntax"
 )
 
 // Headers is a read-only view of the request's headers as they were when the

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
+	"github.com/reecho-go/reecho/internal/syntax"
 )
 
 // hostport is a validated host, lower-case, with brackets if IPv6.

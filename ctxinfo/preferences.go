@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/text/language"
 
-	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
 	"github.com/reecho-go/reecho/ctxinfo/internal/zones"
+	"github.com/reecho-go/reecho/internal/syntax"
 )
 
 // maxscriptCookie bounds the script's cookie.

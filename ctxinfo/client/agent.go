@@ -6,7 +6,7 @@ import (
 	"unicode"
 
 	"github.com/reecho-go/reecho/ctxinfo"
-	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
+	"github.com/reecho-go/reecho/internal/syntax"
 )
 
 const (

@@ -2,7 +2,7 @@ package client
 
 import (
 	"github.com/reecho-go/reecho/ctxinfo"
-	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
+	"github.com/reecho-go/reecho/internal/syntax"
 )
 
 // Fetch is the fetch metadata of the request (W3C): which site and which kind of

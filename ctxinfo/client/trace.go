@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/reecho-go/reecho/ctxinfo"
-	"github.com/reecho-go/reecho/ctxinfo/internal/syntax"
+	"github.com/reecho-go/reecho/internal/syntax"
 )
 
 // Trace is a position in a distributed trace (W3C Trace Context). The zero value

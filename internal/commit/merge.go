@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/reecho-go/reecho/internal/syntax"
 )
 
 // Caching is a response's Vary and Cache-Control as they were before a hook ran.
@@ -169,10 +171,10 @@ func parseDirectives(lines []string) []directive {
 			part, line = cutUnquoted(line)
 			name, value, _ := strings.Cut(part, "=")
 			name, value = strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(value)
-			if !isToken(name) {
+			if !syntax.IsToken(name) {
 				continue
 			}
-			if !isToken(value) && !isQuoted(value) {
+			if !syntax.IsToken(value) && !isQuoted(value) {
 				value = "" // a directive without its malformed argument is the stricter one
 			}
 			if at := slices.IndexFunc(out, func(d directive) bool { return d.name == name }); at >= 0 {
@@ -199,17 +201,6 @@ func cutUnquoted(s string) (before, after string) {
 		}
 	}
 	return s, ""
-}
-
-// isToken reports whether s is a token (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // isQuoted reports whether s is one complete quoted string.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/syntax"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
@@ -201,7 +202,7 @@ func (k KeyConfig) validate() error {
 	for i, name := range k.Headers {
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		switch {
-		case !isToken(name):
+		case !syntax.IsToken(name):
 			bad("Keys.Headers[%d] is %q, which is no name of a header", i, name)
 		case slices.Contains(unkeyable, canonical):
 			bad("Keys.Headers[%d] is %s, which is about one visitor or one connection: leave it out", i, canonical)
@@ -210,7 +211,7 @@ func (k KeyConfig) validate() error {
 		}
 	}
 	for i, name := range k.IgnoreCookies {
-		if bare := strings.TrimSuffix(name, "*"); !isToken(bare) {
+		if bare := strings.TrimSuffix(name, "*"); !syntax.IsToken(bare) {
 			bad("Keys.IgnoreCookies[%d] is %q: give the name of a cookie, or how it begins and a *", i, name)
 		}
 	}
@@ -249,17 +250,6 @@ func canonical(names []string) []string {
 		out[i] = textproto.CanonicalMIMEHeaderKey(name)
 	}
 	return out
-}
-
-// isToken reports whether s is a token (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // Name implements middleware.Plugin.
