@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,8 +16,8 @@ import (
 // blocks. The zero value is ready; it is safe for concurrent use.
 type Events struct {
 	mu      sync.Mutex
-	all     ring
-	notices ring
+	all     ring[event]
+	notices ring[event]
 }
 
 const (
@@ -31,30 +32,6 @@ type event struct {
 	Kind  string
 	Cache string // that it is about, or empty
 	Text  string
-}
-
-// ring keeps the latest events.
-type ring struct {
-	events []event
-	next   int
-}
-
-func (r *ring) add(e event, most int) {
-	if len(r.events) < most {
-		r.events = append(r.events, e)
-		return
-	}
-	r.events[r.next] = e
-	r.next = (r.next + 1) % most
-}
-
-// latest returns the events, the latest first.
-func (r *ring) latest() []event {
-	all := make([]event, 0, len(r.events))
-	for i := range r.events {
-		all = append(all, r.events[(r.next+len(r.events)-1-i)%len(r.events)])
-	}
-	return all
 }
 
 // Observe implements observe.Observer.
@@ -89,5 +66,8 @@ func (e *Events) Observe(_ context.Context, ev observe.Event) {
 func (e *Events) read() (all, notices []event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.all.latest(), e.notices.latest()
+	all, notices = e.all.all(), e.notices.all()
+	slices.Reverse(all)
+	slices.Reverse(notices)
+	return all, notices
 }

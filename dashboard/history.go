@@ -22,12 +22,11 @@ type sample struct {
 	bytes    int64
 }
 
-// series are the samples of one cache, in a ring.
+// series are the latest samples of one cache.
 type series struct {
-	last cachedata.Stats
-	seen uint64 // the turn in which the cache was there
-	ring []sample
-	next int
+	last   cachedata.Stats
+	seen   uint64 // the turn in which the cache was there
+	latest ring[sample]
 }
 
 // add takes note of new counters.
@@ -46,17 +45,7 @@ func (s *series) add(at time.Time, now cachedata.Stats) {
 	if calls > 0 {
 		p.ratio = float32(float64(now.Hits+now.StaleHits-before.Hits-before.StaleHits) / float64(calls))
 	}
-	if len(s.ring) < samples {
-		s.ring = append(s.ring, p)
-		return
-	}
-	s.ring[s.next] = p
-	s.next = (s.next + 1) % samples
-}
-
-// list returns the samples, the oldest first.
-func (s *series) list() []sample {
-	return append(append(make([]sample, 0, len(s.ring)), s.ring[s.next:]...), s.ring[:s.next]...)
+	s.latest.add(p, samples)
 }
 
 // calls is how many calls there were.
@@ -93,7 +82,7 @@ func (h *history) note(now time.Time, caches []*cacheState) {
 			s.add(now, c.stats)
 		}
 		s.seen = h.turn
-		c.samples = s.list()
+		c.samples = s.latest.all()
 	}
 	for id, s := range h.all {
 		if due && s.seen != h.turn {
