@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -206,19 +205,19 @@ func TestKeep(t *testing.T) {
 
 func TestKeepMayPanic(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, counter[string](), cachedata.Config{}, cachedata.Funcs[string, string]{Keep: func(string, string) bool { panic("boom") }})
-	defer func() {
-		if pe, ok := recover().(*cachedata.PanicError); !ok || pe.Value != "boom" {
-			t.Errorf("raised %v", pe)
-		}
-		for c.Stats().InFlight != 0 { // the load is about to leave
-			runtime.Gosched()
-		}
-		if st := c.Stats(); st.Entries != 0 {
-			t.Errorf("%+v", st)
-		}
-	}()
-	_, _ = c.Get(t.Context(), "k")
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, counter[string](), cachedata.Config{}, cachedata.Funcs[string, string]{Keep: func(string, string) bool { panic("boom") }})
+		defer func() {
+			if pe, ok := recover().(*cachedata.PanicError); !ok || pe.Value != "boom" {
+				t.Errorf("raised %v", pe)
+			}
+			synctest.Wait() // the load has left, too
+			if st := c.Stats(); st.Entries != 0 || st.InFlight != 0 {
+				t.Errorf("%+v", st)
+			}
+		}()
+		_, _ = c.Get(t.Context(), "k")
+	})
 }
 
 func TestIncoherentConfigsAreRefused(t *testing.T) {

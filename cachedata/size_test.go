@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -217,21 +216,21 @@ func TestSizeMisbehaves(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 
-	panics := newCache(t, blob(1), cachedata.Config{}, cachedata.Funcs[int, string]{Size: func(string) int64 { panic("size") }})
-	func() {
-		defer func() {
-			if recover() == nil {
-				t.Error("the panic of Size was lost")
-			}
+	synctest.Test(t, func(t *testing.T) {
+		panics := newCache(t, blob(1), cachedata.Config{}, cachedata.Funcs[int, string]{Size: func(string) int64 { panic("size") }})
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic of Size was lost")
+				}
+			}()
+			_, _ = panics.Get(t.Context(), 1)
 		}()
-		_, _ = panics.Get(ctx, 1)
-	}()
-	for panics.Stats().InFlight != 0 { // the load is about to leave
-		runtime.Gosched()
-	}
-	if s := panics.Stats(); s.Entries != 0 {
-		t.Errorf("after a panic: %+v", s)
-	}
+		synctest.Wait() // the load has left, too
+		if s := panics.Stats(); s.InFlight != 0 || s.Entries != 0 {
+			t.Errorf("after a panic: %+v", s)
+		}
+	})
 
 	_, err = cachedata.New("unmeasured", func(context.Context, int) (chan int, error) { return nil, nil },
 		cachedata.Config{MaxBytes: 1, Group: newGroup(t, cachedata.GroupConfig{}), Copy: cachedata.CopyConfig{ReadOnly: true}})
