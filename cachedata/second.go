@@ -213,7 +213,7 @@ func (s *secondLevel) during(id id, f func()) {
 // looked for there.
 func (s *secondLevel) put(ctx context.Context, p *slot, e *entry, change func(overtaken func() bool)) {
 	s.during(p.id, func() {
-		overtaken := func() bool { return false }
+		var overtaken func() bool // nil: nobody else can
 		if k, ok := s.keyOf(p); ok {
 			if s.others != nil {
 				var done func()
