@@ -18,7 +18,8 @@ ARGS     ?=
 
 # The folders of the modules, those of the modules that are built alone, and those that have packages.
 modules  = $(shell GOWORK=$(GOWORK) go list -m -f '{{.Dir}}')
-unlisted = $(CURDIR)/tools $(CURDIR)/tools/vuln $(CURDIR)/tools/release
+programs = $(CURDIR)/tools/vuln $(CURDIR)/tools/release
+unlisted = $(CURDIR)/tools $(programs)
 packaged = $(shell for dir in $(modules); do \
 	if [ -n "$$(GOWORK=$(GOWORK) go -C "$$dir" list ./... 2>/dev/null)" ]; then echo "$$dir"; fi; done)
 
@@ -88,7 +89,7 @@ browsers: ## try cookies in Chromium, Firefox and WebKit; as root it installs wh
 lint: bin/golangci-lint ## run the linters of .golangci.yml, go vet among them, on every module
 	@echo "golangci-lint"
 	@$(call each,$(packaged),$(once) $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
-	@$(call each,$(CURDIR)/tools/vuln $(CURDIR)/tools/release,GOWORK=off $(once) $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
+	@$(call each,$(programs),GOWORK=off $(once) $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
 
 .PHONY: fmt
 fmt: bin/gofumpt ## format all Go files
