@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
@@ -20,40 +19,34 @@ import (
 
 func TestAResponseIsReplayedUntilItsTimeIsOver(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
-		synctest.Test(t, func(t *testing.T) {
-			var runs atomic.Int64
-			c := newCache(t, respcache.Config{TTL: time.Minute})
-			h := serve(counted(&runs), c)
-			first := get(h, "/a")
-			if first.Code != 200 || first.Body.String() != "/a 1" || isHit(first) {
-				t.Fatalf("first: %d %q %v", first.Code, first.Body, first.Header())
-			}
-			time.Sleep(20 * time.Second)
-			second := get(h, "/a")
-			if second.Body.String() != "/a 1" || !isHit(second) || second.Header().Get("Age") != "20" {
-				t.Errorf("second: %q %v", second.Body, second.Header())
-			}
-			if got, want := second.Header().Get("Cache-Status"), "reecho; hit; ttl=40"; got != want {
-				t.Errorf("Cache-Status = %q, want %q", got, want)
-			}
-			if got := get(h, "/b").Body.String(); got != "/b 2" {
-				t.Errorf("another path = %q", got)
-			}
-			time.Sleep(time.Minute)
-			if got := get(h, "/a").Body.String(); got != "/a 3" {
-				t.Errorf("after its time = %q", got)
-			}
-			if err := c.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
+	everywhereInTime(t, respcache.Config{TTL: time.Minute}, func(t *testing.T, serve server, c *respcache.Cache) {
+		var runs atomic.Int64
+		h := serve(counted(&runs), c)
+		first := get(h, "/a")
+		if first.Code != 200 || first.Body.String() != "/a 1" || isHit(first) {
+			t.Fatalf("first: %d %q %v", first.Code, first.Body, first.Header())
+		}
+		time.Sleep(20 * time.Second)
+		second := get(h, "/a")
+		if second.Body.String() != "/a 1" || !isHit(second) || second.Header().Get("Age") != "20" {
+			t.Errorf("second: %q %v", second.Body, second.Header())
+		}
+		if got, want := second.Header().Get("Cache-Status"), "reecho; hit; ttl=40"; got != want {
+			t.Errorf("Cache-Status = %q, want %q", got, want)
+		}
+		if got := get(h, "/b").Body.String(); got != "/b 2" {
+			t.Errorf("another path = %q", got)
+		}
+		time.Sleep(time.Minute)
+		if got := get(h, "/a").Body.String(); got != "/a 3" {
+			t.Errorf("after its time = %q", got)
+		}
 	})
 }
 
 func TestAReplayEqualsTheResponse(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		h := serve(func(c middleware.Context) error {
 			w := middleware.Response(c)
 			w.Header()["X-Many"] = []string{"one", "two"}
@@ -149,7 +142,7 @@ func TestReasonsNotToStore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+			everywhere(t, func(t *testing.T, serve server) {
 				var runs atomic.Int64
 				h := serve(func(c middleware.Context) error {
 					runs.Add(1)
@@ -173,7 +166,7 @@ func TestReasonsNotToStore(t *testing.T) {
 
 func TestAFailingHandlerIsNotStored(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		var runs atomic.Int64
 		h := serve(func(c middleware.Context) error {
 			if runs.Add(1) == 1 {
@@ -209,7 +202,7 @@ func TestRequestsThatAreNotAnsweredFromTheCache(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+			everywhere(t, func(t *testing.T, serve server) {
 				var runs atomic.Int64
 				h := serve(counted(&runs), newCache(t, respcache.Config{Keys: respcache.KeyConfig{IgnoreCookies: []string{"_g*", "seen"}}}))
 				get(h, "/")
@@ -233,7 +226,7 @@ var visits = sessionstate.NewKey("visits", sessionstate.KeyConfig[int]{})
 
 func TestAHandlerThatReadsTheSessionIsNotShared(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		var runs atomic.Int64
 		sessions := newSessions(t)
 		h := serve(func(c middleware.Context) error {
@@ -274,7 +267,7 @@ type userKey struct{}
 
 func TestAHandlerThatReadsTheDeclaredVisitorIsNotShared(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		visitor := middleware.Must(middleware.NewVisitor(func(ctx contextOf) string {
 			user, _ := ctx.Value(userKey{}).(string)
 			return user
@@ -315,7 +308,7 @@ func TestAHandlerThatReadsTheDeclaredVisitorIsNotShared(t *testing.T) {
 
 func TestTheKeyFollowsFromWhatCtxinfoWasAskedFor(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		info := middleware.Must(ctxinfo.New(ctxinfo.Config{}))
 		var runs atomic.Int64
 		h := serve(func(c middleware.Context) error {
@@ -365,7 +358,7 @@ func TestTheKeyFollowsFromWhatCtxinfoWasAskedFor(t *testing.T) {
 
 func TestParametersThatAreNotInTheKeyAreHidden(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		params := middleware.Must(queryparams.New(queryparams.Config{}))
 		var runs atomic.Int64
 		h := serve(func(c middleware.Context) error {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/labstack/echo/v4"
 
@@ -23,8 +24,11 @@ import (
 // handler is a handler of every framework.
 type handler func(c middleware.Context) error
 
-// frameworks serve a handler at every path, behind plugins.
-var frameworks = map[string]func(h handler, plugins ...middleware.Plugin) http.Handler{
+// server serves a handler at every path, behind plugins.
+type server func(h handler, plugins ...middleware.Plugin) http.Handler
+
+// frameworks are the servers of every framework.
+var frameworks = map[string]server{
 	"echo v4": func(h handler, plugins ...middleware.Plugin) http.Handler {
 		e := echo.New()
 		e.Use(echov4.Use(plugins...))
@@ -50,7 +54,7 @@ var frameworks = map[string]func(h handler, plugins ...middleware.Plugin) http.H
 }
 
 // everywhere runs a test in every framework.
-func everywhere(t *testing.T, test func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler)) {
+func everywhere(t *testing.T, test func(t *testing.T, serve server)) {
 	t.Helper()
 	for name, serve := range frameworks {
 		t.Run(name, func(t *testing.T) {
@@ -58,6 +62,21 @@ func everywhere(t *testing.T, test func(t *testing.T, serve func(h handler, plug
 			test(t, serve)
 		})
 	}
+}
+
+// everywhereInTime runs a test of a cache in every framework, each with a clock of its
+// own. In the end the cache is closed.
+func everywhereInTime(t *testing.T, cfg respcache.Config, test func(t *testing.T, serve server, c *respcache.Cache)) {
+	t.Helper()
+	everywhere(t, func(t *testing.T, serve server) {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCache(t, cfg)
+			test(t, serve, c)
+			if err := c.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	})
 }
 
 // newCache makes a cache in a group of the test.

@@ -169,7 +169,7 @@ func TestAPageEndsWithWhatWasNotFound(t *testing.T) {
 
 func TestAPageOfAResultOfOneVisitorIsNotShared(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		g, err := cachedata.NewGroup("functions", cachedata.GroupConfig{})
 		if err != nil {
 			t.Fatal(err)

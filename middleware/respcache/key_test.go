@@ -42,7 +42,7 @@ func TestRequestsThatDifferHaveResponsesOfTheirOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+			everywhere(t, func(t *testing.T, serve server) {
 				var runs atomic.Int64
 				h := serve(func(c middleware.Context) error { return text(c, fmt.Sprint(runs.Add(1))) }, newCache(t, cfg))
 				for i, r := range pair {
@@ -73,7 +73,7 @@ func TestRequestsThatDifferInWhatIsHiddenShareResponses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+			everywhere(t, func(t *testing.T, serve server) {
 				var runs atomic.Int64
 				h := serve(func(c middleware.Context) error {
 					return text(c, fmt.Sprintf("%d %s", runs.Add(1), everything(c.Request())))
@@ -94,7 +94,7 @@ func TestRequestsThatDifferInWhatIsHiddenShareResponses(t *testing.T) {
 // A body of a GET is hidden, and does not reach the next request either.
 func TestBodiesAreHidden(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		h := serve(func(c middleware.Context) error {
 			body, err := io.ReadAll(c.Request().Body)
 			if err != nil {

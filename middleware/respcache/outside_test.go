@@ -82,7 +82,7 @@ func TestASessionThatWasReadOutsideKeepsTheCacheOut(t *testing.T) {
 // A cache inside of another one leaves the response to that one.
 func TestACacheInsideOfAnother(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		var runs atomic.Int64
 		inner := middleware.Must(middleware.New(newCache(t, respcache.Config{Keys: respcache.KeyConfig{Headers: []string{"Accept"}}})))
 		h := serve(func(c middleware.Context) error {

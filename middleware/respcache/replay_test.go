@@ -22,7 +22,7 @@ import (
 
 func TestPartsAndConditionsAreAnsweredFromOneEntry(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		const body = "0123456789"
 		const modified = "Mon, 02 Jan 2006 15:04:05 GMT"
 		var runs atomic.Int64
@@ -80,7 +80,7 @@ func TestPartsAndConditionsAreAnsweredFromOneEntry(t *testing.T) {
 
 func TestStatusesAreReplayedAsTheyWere(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		h := serve(func(c middleware.Context) error {
 			w := middleware.Response(c)
 			var status int
@@ -188,7 +188,7 @@ func TestEchoKnowsWhatWasReplayed(t *testing.T) {
 
 func TestAConnectionThatWasTakenOverIsNotStored(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		var runs atomic.Int64
 		srv := httptest.NewServer(serve(func(c middleware.Context) error {
 			runs.Add(1)
@@ -228,7 +228,7 @@ func TestAConnectionThatWasTakenOverIsNotStored(t *testing.T) {
 // Over a real connection: informational statuses, files, streams and replays.
 func TestServersSendWhatHandlersWrite(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		big := strings.Repeat("0123456789", 10_000)
 		var runs atomic.Int64
 		srv := httptest.NewServer(serve(func(c middleware.Context) error {

@@ -16,41 +16,35 @@ import (
 
 func TestAnExpiredResponseIsReplayedWhileItIsMadeAgain(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
-		synctest.Test(t, func(t *testing.T) {
-			var runs atomic.Int64
-			c := newCache(t, respcache.Config{TTL: time.Minute, Stale: respcache.StaleConfig{For: time.Minute}})
-			h := serve(func(c middleware.Context) error {
-				n := runs.Add(1)
-				time.Sleep(time.Second)
-				return text(c, fmt.Sprint(n, c.Request().URL, c.Request().Header["Accept"]))
-			}, c)
-			get(h, "/a?x=1", "Accept", "b")
-			time.Sleep(70 * time.Second)
-			for _, w := range together(h, 1, "/a?x=1") {
-				if w.Body.String() != "2 /a?x=1 []" { // another key
-					t.Errorf("%q", w.Body)
-				}
+	everywhereInTime(t, respcache.Config{TTL: time.Minute, Stale: respcache.StaleConfig{For: time.Minute}}, func(t *testing.T, serve server, c *respcache.Cache) {
+		var runs atomic.Int64
+		h := serve(func(c middleware.Context) error {
+			n := runs.Add(1)
+			time.Sleep(time.Second)
+			return text(c, fmt.Sprint(n, c.Request().URL, c.Request().Header["Accept"]))
+		}, c)
+		get(h, "/a?x=1", "Accept", "b")
+		time.Sleep(70 * time.Second)
+		for _, w := range together(h, 1, "/a?x=1") {
+			if w.Body.String() != "2 /a?x=1 []" { // another key
+				t.Errorf("%q", w.Body)
 			}
-			for range 10 {
-				began := time.Now()
-				w := get(h, "/a?x=1", "Accept", "b")
-				if w.Body.String() != "1 /a?x=1 [b]" || time.Since(began) != 0 || !strings.HasPrefix(w.Header().Get("Cache-Status"), "reecho; hit; ttl=-") {
-					t.Errorf("%q after %v; %v", w.Body, time.Since(began), w.Header())
-				}
+		}
+		for range 10 {
+			began := time.Now()
+			w := get(h, "/a?x=1", "Accept", "b")
+			if w.Body.String() != "1 /a?x=1 [b]" || time.Since(began) != 0 || !strings.HasPrefix(w.Header().Get("Cache-Status"), "reecho; hit; ttl=-") {
+				t.Errorf("%q after %v; %v", w.Body, time.Since(began), w.Header())
 			}
-			time.Sleep(2 * time.Second)
-			if w := get(h, "/a?x=1", "Accept", "b"); w.Body.String() != "3 /a?x=1 [b]" || !isHit(w) {
-				t.Errorf("then %q %v", w.Body, w.Header())
-			}
-			time.Sleep(10 * time.Minute)
-			if w := get(h, "/a?x=1", "Accept", "b"); w.Body.String() != "4 /a?x=1 [b]" {
-				t.Errorf("much later %q", w.Body)
-			}
-			if err := c.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
+		}
+		time.Sleep(2 * time.Second)
+		if w := get(h, "/a?x=1", "Accept", "b"); w.Body.String() != "3 /a?x=1 [b]" || !isHit(w) {
+			t.Errorf("then %q %v", w.Body, w.Header())
+		}
+		time.Sleep(10 * time.Minute)
+		if w := get(h, "/a?x=1", "Accept", "b"); w.Body.String() != "4 /a?x=1 [b]" {
+			t.Errorf("much later %q", w.Body)
+		}
 	})
 }
 

@@ -32,64 +32,52 @@ func together(h http.Handler, n int, target string) []*httptest.ResponseRecorder
 
 func TestRequestsAtOnceRunTheHandlerOnce(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
-		synctest.Test(t, func(t *testing.T) {
-			var runs atomic.Int64
-			c := newCache(t, respcache.Config{})
-			h := serve(func(c middleware.Context) error {
-				time.Sleep(300 * time.Millisecond)
-				return counted(&runs)(c)
-			}, c)
-			for i, w := range together(h, 50, "/a") {
-				if w.Code != 200 || w.Body.String() != "/a 1" {
-					t.Errorf("request %d: %d %q", i, w.Code, w.Body)
-				}
+	everywhereInTime(t, respcache.Config{}, func(t *testing.T, serve server, c *respcache.Cache) {
+		var runs atomic.Int64
+		h := serve(func(c middleware.Context) error {
+			time.Sleep(300 * time.Millisecond)
+			return counted(&runs)(c)
+		}, c)
+		for i, w := range together(h, 50, "/a") {
+			if w.Code != 200 || w.Body.String() != "/a 1" {
+				t.Errorf("request %d: %d %q", i, w.Code, w.Body)
 			}
-			if runs.Load() != 1 {
-				t.Errorf("the handler ran %d times", runs.Load())
-			}
-			if err := c.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
+		}
+		if runs.Load() != 1 {
+			t.Errorf("the handler ran %d times", runs.Load())
+		}
 	})
 }
 
 // What cannot be stored is never shared, and does not make requests queue.
 func TestRequestsForWhatCannotBeStoredRunBesideEachOther(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
-		synctest.Test(t, func(t *testing.T) {
-			var runs, now, most atomic.Int64
-			c := newCache(t, respcache.Config{})
-			h := serve(func(c middleware.Context) error {
-				n := now.Add(1)
-				defer now.Add(-1)
-				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
-				}
-				time.Sleep(300 * time.Millisecond)
-				middleware.Response(c).Header().Set("Set-Cookie", fmt.Sprintf("id=%d", runs.Load()))
-				return counted(&runs)(c)
-			}, c)
-			burst := func(want time.Duration, beside int64) {
-				most.Store(0)
-				began := time.Now()
-				bodies := make(map[string]bool)
-				for _, w := range together(h, 10, "/a") {
-					bodies[w.Body.String()] = true
-				}
-				if took := time.Since(began); took != want || len(bodies) != 10 || most.Load() != beside {
-					t.Errorf("it took %v, want %v; %d different responses, want 10; %d at once, want %d", took, want, len(bodies), most.Load(), beside)
-				}
+	everywhereInTime(t, respcache.Config{}, func(t *testing.T, serve server, c *respcache.Cache) {
+		var runs, now, most atomic.Int64
+		h := serve(func(c middleware.Context) error {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 			}
-			burst(600*time.Millisecond, 9)  // one, then the others
-			burst(300*time.Millisecond, 10) // it is known by now
-			time.Sleep(time.Minute)
-			burst(600*time.Millisecond, 9) // it may have changed
-			if err := c.Close(t.Context()); err != nil {
-				t.Error(err)
+			time.Sleep(300 * time.Millisecond)
+			middleware.Response(c).Header().Set("Set-Cookie", fmt.Sprintf("id=%d", runs.Load()))
+			return counted(&runs)(c)
+		}, c)
+		burst := func(want time.Duration, beside int64) {
+			most.Store(0)
+			began := time.Now()
+			bodies := make(map[string]bool)
+			for _, w := range together(h, 10, "/a") {
+				bodies[w.Body.String()] = true
 			}
-		})
+			if took := time.Since(began); took != want || len(bodies) != 10 || most.Load() != beside {
+				t.Errorf("it took %v, want %v; %d different responses, want 10; %d at once, want %d", took, want, len(bodies), most.Load(), beside)
+			}
+		}
+		burst(600*time.Millisecond, 9)  // one, then the others
+		burst(300*time.Millisecond, 10) // it is known by now
+		time.Sleep(time.Minute)
+		burst(600*time.Millisecond, 9) // it may have changed
 	})
 }
 
@@ -101,36 +89,30 @@ func TestAnotherRequestTakesOverFromOneThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
-				synctest.Test(t, func(t *testing.T) {
-					var runs atomic.Int64
-					c := newCache(t, respcache.Config{})
-					h := serve(func(c middleware.Context) error {
-						n := runs.Add(1)
-						time.Sleep(time.Second)
-						if n == 1 {
-							return fail(c.Request().Context())
-						}
-						return text(c, fmt.Sprint(n))
-					}, c)
-					var panicked atomic.Value
-					go func() {
-						defer func() { panicked.Store(fmt.Sprint(recover())) }()
-						get(h, "/")
-					}()
-					synctest.Wait()
-					for _, w := range together(h, 20, "/") {
-						if w.Code != 200 || w.Body.String() != "2" {
-							t.Errorf("%d %q", w.Code, w.Body)
-						}
+			everywhereInTime(t, respcache.Config{}, func(t *testing.T, serve server, c *respcache.Cache) {
+				var runs atomic.Int64
+				h := serve(func(c middleware.Context) error {
+					n := runs.Add(1)
+					time.Sleep(time.Second)
+					if n == 1 {
+						return fail(c.Request().Context())
 					}
-					if runs.Load() != 2 || panicked.Load() == "<nil>" {
-						t.Errorf("the handler ran %d times, and panicked with %v", runs.Load(), panicked.Load())
+					return text(c, fmt.Sprint(n))
+				}, c)
+				var panicked atomic.Value
+				go func() {
+					defer func() { panicked.Store(fmt.Sprint(recover())) }()
+					get(h, "/")
+				}()
+				synctest.Wait()
+				for _, w := range together(h, 20, "/") {
+					if w.Code != 200 || w.Body.String() != "2" {
+						t.Errorf("%d %q", w.Code, w.Body)
 					}
-					if err := c.Close(t.Context()); err != nil {
-						t.Error(err)
-					}
-				})
+				}
+				if runs.Load() != 2 || panicked.Load() == "<nil>" {
+					t.Errorf("the handler ran %d times, and panicked with %v", runs.Load(), panicked.Load())
+				}
 			})
 		})
 	}
@@ -138,96 +120,78 @@ func TestAnotherRequestTakesOverFromOneThatFails(t *testing.T) {
 
 func TestAResponseIsRecordedForOthersWhenItsClientIsGone(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
-		synctest.Test(t, func(t *testing.T) {
-			var runs atomic.Int64
-			c := newCache(t, respcache.Config{})
-			h := serve(func(c middleware.Context) error {
-				runs.Add(1)
-				for range 10 {
-					time.Sleep(400 * time.Millisecond)
-					if err := c.Request().Context().Err(); err != nil {
-						return err
-					}
-					if _, err := io.WriteString(middleware.Response(c), "part "); err != nil {
-						return err
-					}
+	everywhereInTime(t, respcache.Config{}, func(t *testing.T, serve server, c *respcache.Cache) {
+		var runs atomic.Int64
+		h := serve(func(c middleware.Context) error {
+			runs.Add(1)
+			for range 10 {
+				time.Sleep(400 * time.Millisecond)
+				if err := c.Request().Context().Err(); err != nil {
+					return err
 				}
-				return nil
-			}, c)
-			ctx, leave := context.WithCancel(t.Context())
-			go do(h, request("/").WithContext(ctx))
-			synctest.Wait()
-			time.AfterFunc(1500*time.Millisecond, leave)
-			w := get(h, "/")
-			if want := strings.Repeat("part ", 10); w.Body.String() != want || runs.Load() != 1 {
-				t.Errorf("%q after %d runs, want %q", w.Body, runs.Load(), want)
+				if _, err := io.WriteString(middleware.Response(c), "part "); err != nil {
+					return err
+				}
 			}
-			if err := c.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
+			return nil
+		}, c)
+		ctx, leave := context.WithCancel(t.Context())
+		go do(h, request("/").WithContext(ctx))
+		synctest.Wait()
+		time.AfterFunc(1500*time.Millisecond, leave)
+		w := get(h, "/")
+		if want := strings.Repeat("part ", 10); w.Body.String() != want || runs.Load() != 1 {
+			t.Errorf("%q after %d runs, want %q", w.Body, runs.Load(), want)
+		}
 	})
 }
 
 func TestAHandlerStopsWhenNobodyWaits(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
-		synctest.Test(t, func(t *testing.T) {
-			var runs atomic.Int64
-			var seen atomic.Value
-			c := newCache(t, respcache.Config{})
-			h := serve(func(c middleware.Context) error {
-				if runs.Add(1) > 1 {
-					return text(c, "whole")
-				}
-				if _, err := io.WriteString(middleware.Response(c), "half"); err != nil {
-					return err
-				}
-				<-c.Request().Context().Done()
-				seen.Store(c.Request().Context().Err())
-				return nil // as one does that does not look
-			}, c)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			do(h, request("/").WithContext(ctx))
-			if seen.Load() != context.DeadlineExceeded {
-				t.Errorf("the handler's context ended with %v", seen.Load())
+	everywhereInTime(t, respcache.Config{}, func(t *testing.T, serve server, c *respcache.Cache) {
+		var runs atomic.Int64
+		var seen atomic.Value
+		h := serve(func(c middleware.Context) error {
+			if runs.Add(1) > 1 {
+				return text(c, "whole")
 			}
-			if w := get(h, "/"); w.Body.String() != "whole" || isHit(w) {
-				t.Errorf("half a response was stored: %q", w.Body)
+			if _, err := io.WriteString(middleware.Response(c), "half"); err != nil {
+				return err
 			}
-			if err := c.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
+			<-c.Request().Context().Done()
+			seen.Store(c.Request().Context().Err())
+			return nil // as one does that does not look
+		}, c)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		do(h, request("/").WithContext(ctx))
+		if seen.Load() != context.DeadlineExceeded {
+			t.Errorf("the handler's context ended with %v", seen.Load())
+		}
+		if w := get(h, "/"); w.Body.String() != "whole" || isHit(w) {
+			t.Errorf("half a response was stored: %q", w.Body)
+		}
 	})
 }
 
 func TestRequestsDoNotWaitForEver(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
-		synctest.Test(t, func(t *testing.T) {
-			var runs atomic.Int64
-			c := newCache(t, respcache.Config{})
-			h := serve(func(c middleware.Context) error {
-				if runs.Add(1) == 1 {
-					time.Sleep(time.Minute)
-				}
-				return text(c, fmt.Sprint(runs.Load()))
-			}, c)
-			done := make(chan struct{})
-			go func() { get(h, "/"); close(done) }()
-			synctest.Wait()
-			began := time.Now()
-			if w := get(h, "/"); w.Body.String() != "2" || time.Since(began) != 5*time.Second {
-				t.Errorf("%q after %v", w.Body, time.Since(began))
+	everywhereInTime(t, respcache.Config{}, func(t *testing.T, serve server, c *respcache.Cache) {
+		var runs atomic.Int64
+		h := serve(func(c middleware.Context) error {
+			if runs.Add(1) == 1 {
+				time.Sleep(time.Minute)
 			}
-			<-done
-			if err := c.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
+			return text(c, fmt.Sprint(runs.Load()))
+		}, c)
+		done := make(chan struct{})
+		go func() { get(h, "/"); close(done) }()
+		synctest.Wait()
+		began := time.Now()
+		if w := get(h, "/"); w.Body.String() != "2" || time.Since(began) != 5*time.Second {
+			t.Errorf("%q after %v", w.Body, time.Since(began))
+		}
+		<-done
 	})
 }
 
@@ -288,7 +252,7 @@ func TestAClearDuringAHandlerWins(t *testing.T) {
 
 func TestUnsafeMethodsDropWhatTheyChange(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		var runs atomic.Int64
 		h := serve(func(c middleware.Context) error {
 			w, r := middleware.Response(c), c.Request()
@@ -335,7 +299,7 @@ func TestUnsafeMethodsDropWhatTheyChange(t *testing.T) {
 
 func TestManyClientsGetWhatTheyAskedFor(t *testing.T) {
 	t.Parallel()
-	everywhere(t, func(t *testing.T, serve func(h handler, plugins ...middleware.Plugin) http.Handler) {
+	everywhere(t, func(t *testing.T, serve server) {
 		var c *respcache.Cache
 		h := serve(func(c middleware.Context) error {
 			r := c.Request()
