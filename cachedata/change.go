@@ -101,7 +101,7 @@ func (p *slot) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error 
 	} else {
 		change(nil)
 	}
-	p.changed(p.id)
+	p.changed()
 	p.settle()
 	p.left(ctx, in, p.id, replaced, observe.CauseReplaced)
 	p.left(ctx, in, p.id, undone, observe.CauseDeleted)
@@ -131,7 +131,7 @@ func (p *slot) delete(ctx context.Context) {
 	} else {
 		change()
 	}
-	p.changed(p.id)
+	p.changed()
 }
 
 // checkUnmodified returns [ErrChanged], and drops the result of key, if its entry e is

@@ -13,6 +13,7 @@ import (
 	"github.com/reecho-go/reecho/internal/flight"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/keys"
+	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/internal/raw"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/internal/visitors"
@@ -130,7 +131,7 @@ type room struct {
 // number of them.
 type changes struct {
 	seed   maphash.Seed
-	counts [256]atomic.Uint64
+	counts []atomic.Uint64
 }
 
 // slot is one key of a table, with an identity and a key that no caller can change.
@@ -216,6 +217,15 @@ func (c *core) owner(e *entry) **visitor {
 	return (**visitor)(e.end())
 }
 
+// birth returns where it is as what e is in the store, or nil if there is none. It is
+// set before e is published.
+func (c *core) birth(e *entry) *level.Birth {
+	if !c.layout.born {
+		return nil
+	}
+	return (*level.Birth)(e.end())
+}
+
 // ownKey returns where the key of e is, or nil if its identity says it all.
 func (c *core) ownKey(e *entry) unsafe.Pointer {
 	switch {
@@ -223,6 +233,8 @@ func (c *core) ownKey(e *entry) unsafe.Pointer {
 		return nil
 	case c.layout.owned:
 		return unsafe.Add(e.end(), unsafe.Sizeof((*visitor)(nil)))
+	case c.layout.born:
+		return unsafe.Add(e.end(), unsafe.Sizeof(level.Birth{}))
 	}
 	return e.end()
 }

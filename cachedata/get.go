@@ -151,7 +151,7 @@ func (c *core) reload(ctx context.Context, key unsafe.Pointer) (*entry, error) {
 	}
 	var p slot
 	if c.sessions == nil && c.findSlot(ctx, key, &p) == nil {
-		c.table.changed(p.id)
+		p.changed()
 	}
 	if r != nil {
 		u.renew()

@@ -29,14 +29,16 @@ const (
 
 // layout is how the entries of a cache stand in memory: the value, the entry,
 // what its form says, and what all entries of the cache have, which is the
-// visitor in session scope and the key where its identity does not give it back.
+// visitor in session scope, or their birth where there is a store, and the key
+// where its identity does not give it back.
 type layout struct {
 	types [forms]raw.Type
 	owned bool
+	born  bool // never with owned
 	keyed bool
 }
 
-// What follows, [core.owner] and [core.ownKey] are sound since an entry is allocated
+// What follows, [core.owner], [core.birth] and [core.ownKey] are sound since an entry is allocated
 // by [core.allocate] alone, in a struct whose fields after the value have the sizes
 // below, all of them multiples of the largest alignment there is.
 const (

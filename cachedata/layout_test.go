@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/reecho-go/reecho/internal/level"
 )
 
 // Around an entry stands what its form says, whatever its key and value are.
@@ -35,7 +37,21 @@ func layoutOf[K, V any](t *testing.T, scope Scope, k K, v V) {
 		t.Fatal(err)
 	}
 	c := Must(New("c", func(context.Context, K) (V, error) { return v, nil }, Config{Group: g, Scope: scope})).core
-	owner := new(visitor)
+	entriesOf(t, c, k, v)
+	if scope == Global { // as with a store
+		c.second = new(secondLevel)
+		c.layout = newLayout(c)
+		entriesOf(t, c, k, v)
+		c.second = nil
+	}
+	if err := g.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func entriesOf[K, V any](t *testing.T, c *core, k K, v V) {
+	t.Helper()
+	owner, clock := new(visitor), new(level.Clock)
 	for f := range forms {
 		e := c.allocate(f)
 		c.result.Move(c.valueOf(e), unsafe.Pointer(&v))
@@ -56,10 +72,16 @@ func layoutOf[K, V any](t *testing.T, scope Scope, k K, v V) {
 			m.busy.Store(true)
 		}
 		at := c.owner(e)
-		if (at != nil) != (scope == Session) {
+		if (at != nil) != (c.cfg.Scope == Session) {
 			t.Errorf("%v, form %d: the owner is %v", c.layout.types[f].Type, f, at)
 		} else if at != nil {
 			*at = owner
+		}
+		birth := c.birth(e)
+		if (birth != nil) != (c.second != nil) {
+			t.Errorf("%v, form %d: the birth is %v", c.layout.types[f].Type, f, birth)
+		} else if birth != nil {
+			*birth = level.Birth{Version: 8, Clock: clock}
 		}
 		own := c.ownKey(e)
 		if (own != nil) != c.layout.keyed {
@@ -71,7 +93,7 @@ func layoutOf[K, V any](t *testing.T, scope Scope, k K, v V) {
 		whole := reflect.NewAt(c.layout.types[f].Type, c.valueOf(e)).Elem()
 		for name, want := range map[string]unsafe.Pointer{
 			"Value": c.valueOf(e), "Entry": unsafe.Pointer(e), "Life": unsafe.Pointer(e.lifetime()), "More": unsafe.Pointer(e.details()),
-			"Owner": unsafe.Pointer(at), "Key": own,
+			"Owner": unsafe.Pointer(at), "Birth": unsafe.Pointer(birth), "Key": own,
 		} {
 			if field := whole.FieldByName(name); field.IsValid() && field.Addr().UnsafePointer() != want {
 				t.Errorf("%v, form %d: %s is not where it is looked for", c.layout.types[f].Type, f, name)
@@ -89,12 +111,12 @@ func layoutOf[K, V any](t *testing.T, scope Scope, k K, v V) {
 		if at != nil && *at != owner {
 			t.Errorf("%v, form %d: the owner is overwritten: %v", c.layout.types[f].Type, f, *at)
 		}
+		if birth != nil && *birth != (level.Birth{Version: 8, Clock: clock}) {
+			t.Errorf("%v, form %d: the birth is overwritten: %v", c.layout.types[f].Type, f, *birth)
+		}
 		if own != nil && fmt.Sprint(*(*K)(own)) != fmt.Sprint(k) {
 			t.Errorf("%v, form %d: the key is overwritten: %v", c.layout.types[f].Type, f, *(*K)(own))
 		}
-	}
-	if err := g.Close(t.Context()); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -190,6 +190,8 @@ func (l *load) begin() (unsafe.Pointer, error) {
 	// among the entries, which is looked at last.
 	if l.prior != nil && l.prior.err() == nil && !l.core.tagCleared(l.prior.annotations()) && l.in.entries.get(l.id) == l.prior {
 		l.basis = l.prior
+	} else if l.prior == nil {
+		l.basis = l.spare // which has just been read
 	}
 	return l.core.keyForUser(l.key())
 }

@@ -8,12 +8,13 @@ import (
 
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/keys"
+	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // newLayout returns the layout of a cache's entries.
 func newLayout(c *core) layout {
-	l := layout{owned: c.cfg.Scope == Session, keyed: c.shape == keys.Encoded}
+	l := layout{owned: c.cfg.Scope == Session, born: c.second != nil, keyed: c.shape == keys.Encoded}
 	for f := range forms {
 		l.types[f] = raw.Of(l.typeOf(f, c))
 	}
@@ -31,6 +32,9 @@ func (l *layout) typeOf(f form, c *core) reflect.Type {
 	}
 	if l.owned {
 		fields = append(fields, reflect.StructField{Name: "Owner", Type: reflect.TypeFor[*visitor]()})
+	}
+	if l.born {
+		fields = append(fields, reflect.StructField{Name: "Birth", Type: reflect.TypeFor[level.Birth]()})
 	}
 	if l.keyed {
 		fields = append(fields, reflect.StructField{Name: "Key", Type: c.key.Type})

@@ -125,6 +125,9 @@ func (o *others) Changed(s level.Sum) {
 	if noted {
 		o.core.table.overtake(id)
 	}
+	if c := o.core.table.changes.Load(); c != nil { // also of keys that are not in memory
+		c.of(s).Add(1)
+	}
 }
 
 // ClearTag implements level.Memory.
@@ -148,7 +151,6 @@ func (t *table) overtake(id id) {
 	in := t.era.Load()
 	var e *entry
 	in.flights.Override(id, "changed elsewhere", func() { e = in.entries.remove(id) })
-	t.changed(id)
 	if e == nil || !in.leave() {
 		return
 	}

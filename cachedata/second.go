@@ -34,7 +34,7 @@ func newSecondLevel(c *core) (*secondLevel, error) {
 	}
 	kept, err := c.cfg.Store(level.Cache{
 		Group: c.group.Name(), Name: c.name, Key: c.key.Type, Result: c.result.Type, Observer: c.observer,
-		Batch: c.fns.many != nil,
+		Batch: c.fns.many != nil, Beside: c.beside,
 	})
 	if err != nil {
 		return nil, linewise.Prefix("Store: ", err)
@@ -153,6 +153,7 @@ func (s *secondLevel) entry(l *load, r *level.Result) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	*s.core.birth(e) = r.Birth
 	e.storedAt -= int64(r.Age)
 	e.load = e.load.of(r.Took)
 	if life := e.lifetime(); life != nil && m.ttl > 0 {
@@ -189,7 +190,7 @@ func (s *secondLevel) keep(ctx context.Context, l *load, e *entry, err error) {
 	if over || err != nil || e == nil || e.err() != nil || l.ticket == nil {
 		return
 	}
-	s.kept.Store(ctx, l.ticket, s.result(e))
+	*s.core.birth(e) = s.kept.Store(ctx, l.ticket, s.result(e))
 }
 
 // during has no load of the key read from the store, or write to it, that began
@@ -220,7 +221,7 @@ func (s *secondLevel) put(ctx context.Context, p *slot, e *entry, change func(ov
 				overtaken, done = s.others.during(p.id, s.kept.Sum(k))
 				defer done()
 			}
-			s.kept.Put(context.WithoutCancel(ctx), k, s.result(e))
+			*s.core.birth(e) = s.kept.Put(context.WithoutCancel(ctx), k, s.result(e))
 		}
 		change(overtaken)
 	})

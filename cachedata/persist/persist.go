@@ -124,8 +124,13 @@ func In(s store.Store, cfg Config) cachedata.Storage {
 		if own.Budget == 0 {
 			own.Budget = defaultBudget
 		}
-		if own.Codec == nil {
+		switch {
+		case own.Codec == nil && c.Codec != nil:
+			own.Codec = c.Codec
+		case own.Codec == nil:
 			own.Codec = tier.JSON{}
+		case c.Codec != nil:
+			return nil, fmt.Errorf("persist.In: Config.Codec is %T, and the cache %q has a codec of its own: leave it out", own.Codec, c.Name)
 		}
 		t, err := tier.New(own)
 		if err != nil {

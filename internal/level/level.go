@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/uses"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -20,6 +21,64 @@ type Cache struct {
 	Key, Result reflect.Type
 	Observer    observe.Observer
 	Batch       bool // it loads several keys at a time
+
+	// Beside returns the cache of that name in the same group, if it has a Level, or nil.
+	Beside func(name string) Neighbour
+
+	// What follows is for results that are made of results of other caches, and nil for
+	// all others.
+
+	// Codec is the cache's own, and Version a part of what identifies the results.
+	Codec   Codec
+	Version string
+	// Keep reports whether the result at value is to be kept here, and if it is not,
+	// whether what is here is over.
+	Keep func(value any) (keep, over bool)
+	// Admit reports whether what the result at value, which was found here and is that
+	// old, is made of still holds. It obeys ctx.
+	Admit func(ctx context.Context, value any, age time.Duration) bool
+}
+
+// Codec turns results into bytes and back; it is persist.Codec, which may not show an
+// internal type.
+type Codec interface {
+	Marshal(v any) ([]byte, error)
+	Unmarshal(data []byte, v any) error
+}
+
+// Neighbour is another cache, of whose results a result may be made.
+type Neighbour interface {
+	// Recall returns stamps of results that parts stand for: as of now, and of this
+	// process. Only if Judge, asked after that, says so, there is something that they
+	// hold for.
+	Recall(parts []Part) []uses.Stamp
+	// Judge reports whether all that parts stand for is the last result of its key, in
+	// the place where all processes look, and was not cleared.
+	Judge(ctx context.Context, parts []Part) bool
+	// Place is where the results are.
+	Place() any
+}
+
+// Part is what is kept of a result that another one is made of.
+type Part struct {
+	Cache       string
+	Fingerprint uint64
+	Sum         Sum
+	Birth       Birth
+	Tags        []string
+}
+
+// Birth says as what a result is kept. The zero Birth is that of one that is not.
+type Birth struct {
+	Version uint64 // of the record; never 0
+	Clock   *Clock // not changed any more
+}
+
+// Clock is what was known of the clears of a cache when a result of it was born.
+type Clock struct {
+	Life   [16]byte
+	Clears uint64
+	Kind   uint64 // of its results: other types, and other codecs, have another one
 }
 
 // Level keeps the results of a cache. No method fails: what cannot be had is a
@@ -34,9 +93,12 @@ type Level interface {
 	Lead(ctx context.Context, t Ticket) (r *Result, own Ticket, over func())
 	// Store keeps the result of a load, unless something has come since its ticket
 	// was taken that it does not know of.
-	Store(ctx context.Context, t Ticket, r Result)
+	Store(ctx context.Context, t Ticket, r Result) Birth
 	// Put keeps a result that comes from elsewhere.
-	Put(ctx context.Context, k Key, r Result)
+	Put(ctx context.Context, k Key, r Result) Birth
+	// Judge and Place are those of Neighbour.
+	Judge(ctx context.Context, parts []Part) bool
+	Place() any
 	// Delete drops a result, and takes from loads that have begun the right to store
 	// theirs. ClearTag and Clear do so for all with one of the tags, and for all.
 	Delete(ctx context.Context, k Key)
@@ -83,6 +145,7 @@ type Key struct {
 // Result is what is kept of a load.
 type Result struct {
 	Value    any // a pointer to a result
+	Birth    Birth
 	Age      time.Duration
 	Fresh    time.Duration // for how long it is, from its load on; for ever: math.MaxInt64
 	Spare    time.Duration // for how long it is of use after that

@@ -9,14 +9,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/internal/lossless"
 )
 
-// Codec is that of package persist, which may not show an internal type.
-type Codec interface {
-	Marshal(v any) ([]byte, error)
-	Unmarshal(data []byte, v any) error
-}
+// Codec turns results into bytes and back.
+type Codec = level.Codec
 
 // JSON is the Codec of encoding/json, which refuses what JSON loses.
 type JSON struct{}

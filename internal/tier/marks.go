@@ -169,12 +169,12 @@ func overtaken(err error) bool {
 	return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound)
 }
 
-// holds reports whether no tag of a result has been cleared since it was born.
+// holds reports whether no tag of a result has been cleared since it was born at m.
 // items are what the store has for their marks.
-func (t *Tier) holds(r *record, items map[string]store.Item) bool {
-	for _, tag := range r.tags {
+func (t *Tier) holds(tags []string, m mark, items map[string]store.Item) bool {
+	for _, tag := range tags {
 		at, ok := decodeClock(items[t.tagKey(tag)])
-		if !ok || at.life == r.mark.life && at.clears > r.mark.clears {
+		if !ok || at.life == m.life && at.clears > m.clears {
 			return false
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"hash/crc32"
 	"math"
 	"time"
+
+	"github.com/reecho-go/reecho/internal/wire"
 )
 
 // record is what stands in a store for one key: a result, or that there is none
@@ -92,28 +94,24 @@ func decodeRecord(b []byte) (*record, error) {
 	case crc32.Checksum(b[headerBytes:], castagnoli) != binary.BigEndian.Uint32(b[2:]):
 		return nil, errChecksum
 	}
-	in := reader{rest: b[headerBytes:]}
-	r := &record{kind: kind(in.take(1)[0])}
-	r.codec = string(in.text())
-	r.schema = in.number()
-	r.key = in.text()
-	copy(r.mark.life[:], in.take(lifeBytes))
-	r.mark.clears = in.varint()
-	r.written = int64(in.number())
-	r.fresh = time.Duration(in.number())
-	r.spare = time.Duration(in.number())
-	r.took = time.Duration(in.number())
-	tags := in.varint()
-	if tags > uint64(len(in.rest)) {
-		return nil, errMalformed
+	in := wire.Reader{Rest: b[headerBytes:]}
+	r := &record{kind: kind(in.Byte())}
+	r.codec = string(in.Text())
+	r.schema = in.Uint64()
+	r.key = in.Text()
+	copy(r.mark.life[:], in.Take(lifeBytes))
+	r.mark.clears = in.Uvarint()
+	r.written = int64(in.Uint64())
+	r.fresh = time.Duration(in.Uint64())
+	r.spare = time.Duration(in.Uint64())
+	r.took = time.Duration(in.Uint64())
+	if tags := in.Texts(len(in.Rest)); len(tags) > 0 {
+		r.tags = tags
 	}
-	for range tags {
-		r.tags = append(r.tags, string(in.text()))
-	}
-	r.etag = string(in.text())
-	r.modify = int64(in.number())
-	r.value = in.rest
-	if in.failed || r.kind != isResult && r.kind != isGone || r.fresh < 0 || r.spare < 0 || r.took < 0 {
+	r.etag = string(in.Text())
+	r.modify = int64(in.Uint64())
+	r.value = in.Rest
+	if in.Failed || r.kind != isResult && r.kind != isGone || r.fresh < 0 || r.spare < 0 || r.took < 0 {
 		return nil, errMalformed
 	}
 	return r, nil
@@ -135,37 +133,6 @@ func (t *Tier) fits(r *record, key []byte) error {
 func appendText[T ~string | ~[]byte](b []byte, text T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
-
-// reader takes parts from bytes. Once there are too few it has failed, and
-// returns zeros.
-type reader struct {
-	rest   []byte
-	failed bool
-}
-
-func (in *reader) take(n uint64) []byte {
-	if n > uint64(len(in.rest)) {
-		in.failed, in.rest = true, nil
-		return make([]byte, min(n, lifeBytes))
-	}
-	part := in.rest[:n:n]
-	in.rest = in.rest[n:]
-	return part
-}
-
-func (in *reader) number() uint64 { return binary.BigEndian.Uint64(in.take(8)) }
-
-func (in *reader) varint() uint64 {
-	v, n := binary.Uvarint(in.rest)
-	if n <= 0 {
-		in.failed, in.rest = true, nil
-		return 0
-	}
-	in.rest = in.rest[n:]
-	return v
-}
-
-func (in *reader) text() []byte { return in.take(in.varint()) }
 
 // lives is for how long a result is of use.
 func (r *record) lives() time.Duration {

@@ -21,6 +21,12 @@ func schemaOf(version string, types ...reflect.Type) uint64 {
 	return binary.BigEndian.Uint64(h.Sum(nil))
 }
 
+// kindOf is a fingerprint of what results are stored as.
+func kindOf(codec string, schema uint64) uint64 {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(codec), schema))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
 func writeSchema(h io.Writer, t reflect.Type, seen map[reflect.Type]int) {
 	if n, ok := seen[t]; ok {
 		fmt.Fprintf(h, "again %d\n", n)

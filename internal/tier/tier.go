@@ -51,8 +51,10 @@ type Tier struct {
 	batch     store.Batcher // nil: keys are read one after the other
 	codecName string
 	schema    uint64
+	kind      uint64 // of results: of codecName and schema
 	prefix    string
 	clockKey  string
+	clocks    atomic.Pointer[level.Clock] // the last that results were born at
 
 	began time.Time    // and what has passed since then says how late it is
 	ahead atomic.Int64 // how much later it is than our clock says, in nanoseconds
@@ -112,7 +114,8 @@ func New(cfg Config) (*Tier, error) {
 		return nil, err
 	}
 	t.codecName = fmt.Sprintf("%T", cfg.Codec)
-	t.schema = schemaOf(cfg.Version, cfg.Key, cfg.Result)
+	t.schema = schemaOf(fmt.Sprintf("%q%q", cfg.Version, cfg.Cache.Version), cfg.Key, cfg.Result)
+	t.kind = kindOf(t.codecName, t.schema)
 	t.prefix = "cache/" + part(cfg.Group) + "/" + part(cfg.Name) + "/"
 	t.clockKey = t.prefix + "clock"
 	return t, nil
@@ -132,7 +135,11 @@ func part(name string) string {
 func (t *Tier) name(k level.Key) string { return t.nameOf(ofResults, k) }
 
 func (t *Tier) nameOf(kind string, k level.Key) string {
-	return fmt.Sprintf("%s%s%016x-%x", t.prefix, kind, k.Fingerprint, t.Sum(k))
+	return t.nameBy(kind, k.Fingerprint, t.Sum(k))
+}
+
+func (t *Tier) nameBy(kind string, fingerprint uint64, s level.Sum) string {
+	return fmt.Sprintf("%s%s%016x-%x", t.prefix, kind, fingerprint, s)
 }
 
 // now is the time in nanoseconds since 1970: that of our clock, or later if the
@@ -226,7 +233,7 @@ func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 		}
 	}
 	for i, r := range records {
-		if r == nil || !t.holds(r, marks) {
+		if r == nil || !t.holds(r.tags, r.mark, marks) {
 			continue
 		}
 		v := reflect.New(t.cfg.Result)
@@ -234,8 +241,12 @@ func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 			t.complain(ctx, ofRecords, "get", fmt.Errorf("what is stored under %s is not used: it does not decode: %w", names[i], err))
 			continue
 		}
+		age := time.Duration(t.now() - r.written)
+		if t.cfg.Admit != nil && !t.cfg.Admit(ctx, v.Interface(), age) {
+			continue
+		}
 		all[i].result = &level.Result{
-			Value: v.Interface(), Age: time.Duration(t.now() - r.written), Fresh: r.fresh, Spare: r.spare, Took: r.took,
+			Value: v.Interface(), Birth: t.birth(all[i].ticket.version, r.mark), Age: age, Fresh: r.fresh, Spare: r.spare, Took: r.took,
 			Tags: r.tags, ETag: r.etag,
 		}
 		if r.modify != 0 {
@@ -252,15 +263,22 @@ func (t *Tier) useful(r *record) bool {
 
 // Store writes the result of a load, if nothing has come since the ticket was taken
 // that it does not know of. It takes no longer than what the ticket's call has left
-// of its budget.
-func (t *Tier) Store(ctx context.Context, tk level.Ticket, r level.Result) {
+// of its budget. What is written later has no birth.
+func (t *Tier) Store(ctx context.Context, tk level.Ticket, r level.Result) (b level.Birth) {
 	own, ok := tk.(*ticket)
 	if !ok || time.Since(own.taken) > goneLives/2 {
-		return
+		return b
+	}
+	if t.cfg.Keep != nil {
+		if keep, over := t.cfg.Keep(r.Value); !keep {
+			if over && own.Known() {
+				t.Delete(ctx, own.key)
+			}
+			return b
+		}
 	}
 	if !t.cfg.Behind {
-		t.keep(ctx, own, own.left, r)
-		return
+		return t.keep(ctx, own, own.left, r)
 	}
 	ctx = context.WithoutCancel(ctx)
 	began := time.Now()
@@ -268,18 +286,17 @@ func (t *Tier) Store(ctx context.Context, tk level.Ticket, r level.Result) {
 		r.Age += time.Since(began)
 		t.keep(ctx, own, t.cfg.Budget, r)
 	})
+	return b
 }
 
-func (t *Tier) keep(ctx context.Context, tk *ticket, budget time.Duration, r level.Result) {
+func (t *Tier) keep(ctx context.Context, tk *ticket, budget time.Duration, r level.Result) (b level.Birth) {
 	rec, expires, err := t.record(tk, r)
 	if err != nil {
 		t.complain(ctx, ofValues, "put", err)
-		return
+		return b
 	}
-	do(ctx, t, "put", budget, func(ctx context.Context) (struct{}, error) {
-		_, err := t.write(ctx, tk, rec, expires)
-		return struct{}{}, err
-	})
+	b, _ = do(ctx, t, "put", budget, func(ctx context.Context) (level.Birth, error) { return t.write(ctx, tk, rec, expires) })
+	return b
 }
 
 // record is what is stored of r.
@@ -304,61 +321,66 @@ func (t *Tier) record(tk *ticket, r level.Result) (rec *record, expires time.Tim
 // lateAfter is how often the clock of a cache is told how late it is.
 const lateAfter = 10 * time.Second
 
-// write stores a record where the ticket's version is. It reports whether that was
-// still there.
-func (t *Tier) write(ctx context.Context, tk *ticket, r *record, expires time.Time) (done bool, err error) {
+// write stores a record where the ticket's version is, and returns its birth: none, if
+// that was not there any more.
+func (t *Tier) write(ctx context.Context, tk *ticket, r *record, expires time.Time) (b level.Birth, err error) {
 	if len(r.tags) > 0 {
 		it, err := t.read(ctx, t.clockKey)
 		if err != nil {
-			return false, err
+			return b, err
 		}
 		c, err := t.clock(ctx, it)
 		if err != nil {
-			return false, err
+			return b, err
 		}
 		if err := t.ensure(ctx, r.tags, c.mark, expires); err != nil {
-			return false, err
+			return b, err
 		}
 	}
 	if r.written-tk.clock.latest > int64(lateAfter) {
 		later := tk.clock
 		later.latest = r.written
 		if _, err := t.swap.Swap(ctx, t.clockKey, later.version, store.Item{Value: later.encode()}); err != nil && !overtaken(err) {
-			return false, err
+			return b, err
 		}
 	}
-	_, err = t.swap.Swap(ctx, t.name(tk.key), tk.version, store.Item{Value: r.encode(), Expires: expires, Expendable: true})
-	if overtaken(err) {
-		return false, nil
+	version, err := t.swap.Swap(ctx, t.name(tk.key), tk.version, store.Item{Value: r.encode(), Expires: expires, Expendable: true})
+	switch {
+	case overtaken(err):
+		return b, nil
+	case err != nil:
+		return b, err
 	}
-	return err == nil, err
+	return t.birth(version, r.mark), nil
 }
 
 // Put writes a result that comes from elsewhere than a load. It is there when Put
 // returns, or nothing is.
-func (t *Tier) Put(ctx context.Context, k level.Key, r level.Result) {
+func (t *Tier) Put(ctx context.Context, k level.Key, r level.Result) level.Birth {
 	began := time.Now()
-	done, ok := do(ctx, t, "put", t.cfg.Budget, func(ctx context.Context) (bool, error) {
+	b, ok := do(ctx, t, "put", t.cfg.Budget, func(ctx context.Context) (b level.Birth, err error) {
 		for range 3 { // others may store at the same time
 			all, err := t.get(ctx, []level.Key{k})
 			if err != nil {
-				return false, err
+				return b, err
 			}
 			rec, expires, err := t.record(all[0].ticket, r)
 			if err != nil {
 				t.complain(ctx, ofValues, "put", err)
-				return false, nil
+				return b, nil
 			}
-			done, err := t.write(ctx, all[0].ticket, rec, expires)
-			if done || err != nil {
-				return done, err
+			b, err = t.write(ctx, all[0].ticket, rec, expires)
+			if b.Version != 0 || err != nil {
+				return b, err
 			}
 		}
-		return false, nil
+		return b, nil
 	})
-	if !ok || !done {
+	if !ok || b.Version == 0 {
 		t.invalidate(ctx, t.cfg.Budget-time.Since(began), "delete", invalidation{name: t.name(k)})
+		return level.Birth{}
 	}
+	return b
 }
 
 // Delete removes the result of a key, and takes from loads that have begun the right

@@ -111,8 +111,8 @@ func TestWhatIsStoredComesBackAsItWas(t *testing.T) {
 		if all[0] == nil || all[1] != nil {
 			t.Fatalf("Get: %v, %+v", all, events.Events())
 		}
-		want.Age = time.Minute
-		if !reflect.DeepEqual(*all[0], want) {
+		want.Age, want.Birth = time.Minute, all[0].Birth
+		if !reflect.DeepEqual(*all[0], want) || want.Birth.Version == 0 {
 			t.Errorf("Get: %+v, want %+v", all[0], want)
 		}
 		time.Sleep(time.Hour - time.Minute)
