@@ -67,6 +67,12 @@ type Config struct {
 	// Keys says what of a request distinguishes responses. Default: all that the
 	// handler can see.
 	Keys KeyConfig
+	// Store keeps the responses in a store too, so that they survive a restart or are
+	// shared by several processes: persist.In makes one, without a Codec. A response
+	// is in memory only if it is made of results of functions that are not in the same
+	// store, or not of the same group; Cache-Status of its hits says so. Default nil:
+	// the memory alone.
+	Store cachedata.Storage
 	// Group is the group of caches that the responses belong to: a clear, a clear of
 	// tags or a close of the group reaches them. Default nil: [cachedata.Default].
 	Group *cachedata.Group
@@ -118,6 +124,7 @@ type Cache struct {
 	headers []string // canonical
 	ignored []string
 	pages   *cachedata.Cache[string, *page]
+	shared  *shared // nil: there is no store
 	reads   *visit.Reads
 	told    sync.Once // that cookies are set further in
 }
@@ -141,6 +148,7 @@ func New(name string, cfg Config) (*Cache, error) {
 		c.pages, err = cachedata.New(name, absent, cachedata.Config{
 			TTL:      c.cfg.TTL,
 			MaxBytes: c.cfg.MaxBytes - c.cfg.MaxBytes/16, // a burst exceeds it for a moment
+			Store:    c.storage(),
 			Group:    c.cfg.Group,
 			Observer: c.cfg.Observer,
 			Stale:    cachedata.StaleConfig{For: c.cfg.Stale.For, OnError: c.cfg.Stale.OnError},

@@ -17,6 +17,9 @@ import (
 // request. Whether it believes them depends on the peer, which a key does not have.
 var forwarded = []string{"Forwarded", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto"}
 
+// keyFormat is the version of keys.
+const keyFormat = 1
+
 // part appends a part of a key: no part can be taken for two, or for the start of
 // another.
 func part(b []byte, s string) []byte {
@@ -36,7 +39,7 @@ func parts(b []byte, list []string) []byte {
 // appendKey appends what of r is in the key: all that a handler sees of it.
 func (c *Cache) appendKey(b []byte, r *http.Request) []byte {
 	path, query := r.URL.EscapedPath(), c.visibleQuery(r.URL.RawQuery)
-	b = append(b, 1) // the version of keys
+	b = append(b, keyFormat)
 	b = part(b, strings.ToLower(r.Host))
 	b = part(b, scheme(r))
 	b = part(b, path)

@@ -1,6 +1,7 @@
 package respcache
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/internal/commit"
+	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/internal/uses"
 )
 
@@ -23,8 +25,11 @@ type page struct {
 
 	why reason // the response cannot be stored; empty: it is here
 
-	stamps []uses.Stamp // of the results that it is made of
-	drop   sync.Once    // when one of them does not hold any more
+	stamps  []uses.Stamp // of the results that it is made of
+	drop    sync.Once    // when one of them does not hold any more
+	parts   []level.Part // as what the store has these results; nil: there are none, or it does not matter
+	renewal renewal
+	only    reason // why it is in this memory only; empty: it may be in the store
 
 	status   int
 	fields   []field
@@ -41,9 +46,18 @@ type page struct {
 func (p *page) over() bool { return p.more == nil && time.Since(p.made) >= p.ttl }
 
 // usable reports whether p may be replayed or followed.
-func (p *page) usable() bool {
+func (c *Cache) usable(ctx context.Context, p *page) bool {
 	onlyFresh := p.strict || p.why != ""
-	return p.holds() && (!onlyFresh || !p.over())
+	return c.holds(ctx, p) && (!onlyFresh || !p.over())
+}
+
+// hitStatus is the Cache-Status of a response that is that old.
+func (p *page) hitStatus(age time.Duration) string {
+	s := hitStatus(p.ttl - age)
+	if p.only != "" {
+		s += "; detail=" + quoted("in memory only: "+string(p.only))
+	}
+	return s
 }
 
 // kinds counts the responses that were stored behind a signpost, lately.
@@ -74,7 +88,7 @@ type field struct {
 
 // size is what a page counts for the bound on bytes.
 func (p *page) size() int64 {
-	n := 256 + len(p.body) + len(p.etag) + 80*len(p.stamps)
+	n := 320 + len(p.body) + len(p.etag) + 80*len(p.stamps) + 240*len(p.parts)
 	for _, name := range p.more {
 		n += 16 + len(name)
 	}
@@ -87,9 +101,18 @@ func (p *page) size() int64 {
 	return int64(n)
 }
 
-// holds reports whether all results that p is made of still hold.
+// holds reports whether all results that p is made of still hold, as far as the memory
+// knows.
 func (p *page) holds() bool {
-	for _, s := range p.stamps {
+	if hold(p.stamps) {
+		return true
+	}
+	again := p.renewal.stamps.Load()
+	return again != nil && hold(*again)
+}
+
+func hold(stamps []uses.Stamp) bool {
+	for _, s := range stamps {
 		if !s.Holds() {
 			return false
 		}

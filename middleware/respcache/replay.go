@@ -18,7 +18,7 @@ func (p *page) replay(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	p.apply(h)
 	age := time.Since(p.made)
-	said := []string{strconv.FormatInt(int64(age/time.Second), 10), hitStatus(p.ttl - age)}
+	said := []string{strconv.FormatInt(int64(age/time.Second), 10), p.hitStatus(age)}
 	h["Age"] = said[0:1:1]
 	if before := h["Cache-Status"]; before == nil {
 		h["Cache-Status"] = said[1:2:2]

@@ -74,7 +74,7 @@ func (q *call) answer() error {
 			if p.why != "" && !p.over() {
 				return q.pass(missed(p.why))
 			}
-			if !p.usable() {
+			if !q.cache.usable(ctx, p) {
 				p.drop.Do(func() { _ = q.cache.pages.Delete(ctx, q.key) }) // once: another one may be on its way
 				continue
 			}
@@ -101,7 +101,7 @@ func (q *call) answer() error {
 			return err
 		case err == nil && p.why != "":
 			return q.pass(missed(p.why))
-		case err == nil && !p.usable():
+		case err == nil && !q.cache.usable(ctx, p):
 			again++
 		case err == nil && q.turn(p):
 		case err == nil:
@@ -190,8 +190,12 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 	waits, leave := context.WithCancel(ctx)
 	defer leave()
 	defer close(gone)
+	again := q.againFromStore()
 	go func() {
-		p, err := q.cache.pages.GetOrLoad(waits, q.key, func(ctx context.Context, _ string) (*page, error) {
+		p, err := q.cache.pages.GetOrLoad(waits, q.key, func(ctx context.Context, key string) (*page, error) {
+			if again != nil && q.cache.renews(ctx) {
+				return again(ctx, key)
+			}
 			f := &fill{ctx, make(chan made, 1)}
 			select {
 			case lead <- f:
@@ -297,6 +301,9 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 		m := refused(why)
 		m.once = true
 		return m
+	}
+	if q.cache.shared != nil {
+		q.cache.shared.share(p)
 	}
 	return made{page: p, tags: urlTags(q.r)}
 }

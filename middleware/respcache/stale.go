@@ -23,7 +23,7 @@ func (c *Cache) spare(load context.Context) *page {
 		return nil
 	}
 	p, ok := cachedata.Old[*page](cachedata.LoadingFrom(load))
-	if !ok || p.more != nil || p.why != "" || p.strict || !p.holds() {
+	if !ok || p.more != nil || p.why != "" || p.strict || !c.holds(load, p) {
 		return nil
 	}
 	return p

@@ -1,0 +1,160 @@
+package respcache
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/level"
+	"github.com/reecho-go/reecho/internal/wire"
+)
+
+// pageCodec turns pages into bytes and back, for the store:
+//
+//	format 1, flags 1, ttl,
+//	more: each one;
+//	status, etag, modified 8,
+//	fields: each with its flags 1, name, values: each one;
+//	parts: each with cache, fingerprint 8, sum 16, version, life 16, clears, kind 8,
+//	tags: each one;
+//	body
+//
+// Numbers are varints but for those with a length, which are big-endian. Texts and
+// lists begin with their length. When a page was made the store knows.
+type pageCodec struct{}
+
+const (
+	pageFormat = 1
+
+	mostFields = 1000 // headers of a page, and values of each
+
+	// Flags of a page.
+	isSignpost  = 1
+	isStrict    = 2
+	hasModified = 4
+
+	// Flags of a field.
+	isDeleted = 1
+	isAdded   = 2
+)
+
+var errPage = errors.New("respcache: it is no page of this version of the toolkit")
+
+// Marshal implements persist.Codec.
+func (pageCodec) Marshal(v any) ([]byte, error) {
+	p, ok := v.(*page)
+	switch {
+	case !ok || p == nil || p.why != "" || p.only != "":
+		return nil, fmt.Errorf("respcache: this %T is not for a store", v)
+	case len(p.fields) > mostFields || slices.ContainsFunc(p.fields, func(f field) bool { return len(f.values) > mostFields }):
+		return nil, fmt.Errorf("respcache: a response with more than %d headers is not for a store", mostFields)
+	}
+	var flags byte
+	if p.more != nil {
+		flags |= isSignpost
+	}
+	if p.strict {
+		flags |= isStrict
+	}
+	var modified uint64
+	if !p.modified.IsZero() {
+		flags |= hasModified
+		modified = uint64(p.modified.Unix()) //nolint:gosec // and back
+	}
+	b := make([]byte, 0, 256+p.size())
+	b = append(b, pageFormat, flags)
+	b = binary.AppendUvarint(b, uint64(max(p.ttl, 0))) //nolint:gosec // it is not negative
+	b = parts(b, p.more)
+	b = binary.AppendUvarint(b, uint64(max(p.status, 0))) //nolint:gosec // it is not negative
+	b = part(b, p.etag)
+	b = binary.BigEndian.AppendUint64(b, modified)
+	b = binary.AppendUvarint(b, uint64(len(p.fields)))
+	for _, f := range p.fields {
+		var flags byte
+		if f.values == nil {
+			flags |= isDeleted
+		}
+		if f.add {
+			flags |= isAdded
+		}
+		b = append(b, flags)
+		b = part(b, f.name)
+		b = parts(b, f.values)
+	}
+	b = binary.AppendUvarint(b, uint64(len(p.parts)))
+	for i := range p.parts {
+		b = appendPart(b, &p.parts[i])
+	}
+	return append(b, p.body...), nil
+}
+
+func appendPart(b []byte, p *level.Part) []byte {
+	b = part(b, p.Cache)
+	b = binary.BigEndian.AppendUint64(b, p.Fingerprint)
+	b = append(b, p.Sum[:]...)
+	b = binary.AppendUvarint(b, p.Birth.Version)
+	b = append(b, p.Birth.Clock.Life[:]...)
+	b = binary.AppendUvarint(b, p.Birth.Clock.Clears)
+	b = binary.BigEndian.AppendUint64(b, p.Birth.Clock.Kind)
+	return parts(b, p.Tags)
+}
+
+// Unmarshal implements persist.Codec. It believes nothing of data.
+func (pageCodec) Unmarshal(data []byte, v any) error {
+	in := &wire.Reader{Rest: data}
+	if in.Byte() != pageFormat {
+		return errPage
+	}
+	flags := in.Byte()
+	p := &page{ttl: time.Duration(in.Uvarint()), strict: flags&isStrict != 0} //nolint:gosec // it is looked at below
+	if more := in.Texts(mostMore); flags&isSignpost != 0 {
+		p.more = more
+	}
+	status := in.Uvarint()
+	p.etag = string(in.Text())
+	if modified := in.Uint64(); flags&hasModified != 0 {
+		p.modified = time.Unix(int64(modified), 0).UTC() //nolint:gosec // as it was
+	}
+	for range in.Count(mostFields) {
+		how := in.Byte()
+		f := field{name: string(in.Text()), add: how&isAdded != 0}
+		if values := in.Texts(mostFields); how&isDeleted == 0 {
+			f.values = values
+		}
+		p.fields = append(p.fields, f)
+	}
+	for range in.Count(mostParts) {
+		p.parts = append(p.parts, takePart(in))
+	}
+	if in.Failed || flags >= hasModified<<1 || p.ttl < 0 || status > 999 {
+		return errPage
+	}
+	if p.status = int(status); status != 0 { //nolint:gosec // it is small
+		p.length = []string{strconv.Itoa(len(in.Rest))}
+	}
+	p.body = bytes.Clone(in.Rest)
+	if len(p.body) == 0 {
+		p.body = nil
+	}
+	*v.(**page) = p
+	return nil
+}
+
+func takePart(in *wire.Reader) level.Part {
+	p := level.Part{Cache: string(in.Text()), Fingerprint: in.Uint64()}
+	copy(p.Sum[:], in.Take(uint64(len(p.Sum))))
+	p.Birth.Version = in.Uvarint()
+	clock := new(level.Clock)
+	copy(clock.Life[:], in.Take(uint64(len(clock.Life))))
+	clock.Clears = in.Uvarint()
+	clock.Kind = in.Uint64()
+	p.Birth.Clock = clock
+	if tags := in.Texts(mostTags); len(tags) > 0 {
+		p.Tags = tags
+	}
+	return p
+}

@@ -1,0 +1,349 @@
+package respcache_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/cachedata/persist"
+	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/middleware/respcache"
+	"github.com/reecho-go/reecho/observe"
+	"github.com/reecho-go/reecho/store"
+	"github.com/reecho-go/reecho/store/memstore"
+)
+
+// market is a process of an app with pages and functions on a store. Another one on
+// the same store is the same app later, or elsewhere.
+type market struct {
+	group  *cachedata.Group
+	prices *cachedata.Cache[string, int]
+	pages  *respcache.Cache
+	http.Handler
+	runs   atomic.Int64 // of the handler
+	events observe.Recorder
+}
+
+// origin has the prices of all processes.
+type origin struct{ price atomic.Int64 }
+
+func newMarket(t testing.TB, kept store.Store, from *origin, edit ...func(*respcache.Config)) *market {
+	t.Helper()
+	m := new(market)
+	var err error
+	if m.group, err = cachedata.NewGroup("market", cachedata.GroupConfig{Observer: &m.events}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.group.Close(context.Background()) }) // some are closed already
+	own := persist.Config{Budget: time.Minute}
+	m.prices, err = cachedata.New("prices", func(ctx context.Context, _ string) (int, error) {
+		cachedata.LoadingFrom(ctx).AddTags("prices")
+		return int(from.price.Load()), nil
+	}, cachedata.Config{TTL: time.Hour, Group: m.group, Store: persist.In(kept, own)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := respcache.Config{TTL: time.Hour, Group: m.group, Store: persist.In(kept, own)}
+	for _, e := range edit {
+		e(&cfg)
+	}
+	m.pages = newCache(t, cfg)
+	m.serve(func(c middleware.Context) error {
+		n := m.runs.Add(1)
+		price, err := m.prices.Get(c.Request().Context(), c.Request().URL.Path)
+		if err != nil {
+			return err
+		}
+		cachedata.LoadingFrom(c.Request().Context()).AddTags("shown")
+		return text(c, fmt.Sprintf("%d %d", n, price))
+	})
+	return m
+}
+
+func memory(t testing.TB) *memstore.Store {
+	t.Helper()
+	s, err := memstore.New(memstore.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (m *market) serve(h handler) { m.Handler = frameworks["echo v4"](h, m.pages) }
+
+// gets asks for a path, and fails unless the response is the one that is wanted.
+func (m *market) gets(t *testing.T, path, want string, hit bool) {
+	t.Helper()
+	w := get(m, path)
+	if w.Body.String() != want || isHit(w) != hit {
+		t.Errorf("GET %s = %q, Cache-Status %q, want %q, a hit %t", path, w.Body, w.Header()["Cache-Status"], want, hit)
+	}
+}
+
+func TestAPageOutlivesItsProcess(t *testing.T) {
+	t.Parallel()
+	kept, from := memory(t), new(origin)
+	one := newMarket(t, kept, from)
+	first := get(one, "/tea")
+	if err := one.group.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other := newMarket(t, kept, from)
+	w := get(other, "/tea")
+	if !isHit(w) || w.Body.String() != first.Body.String() || other.runs.Load() != 0 {
+		t.Errorf("%q %v", w.Body, w.Header())
+	}
+	for name := range first.Header() {
+		if name != "Cache-Status" && strings.Join(first.Header()[name], "|") != strings.Join(w.Header()[name], "|") {
+			t.Errorf("%s is %q, and was %q", name, w.Header()[name], first.Header()[name])
+		}
+	}
+	if got := other.pages.Stats().Stored; got != 1 {
+		t.Errorf("%d pages came from the store", got)
+	}
+	other.gets(t, "/tea", "1 0", true)
+}
+
+// Whatever ends a page in the process that has made it ends it in the store, wherever it
+// is done.
+func TestAPageInTheStoreEndsWithWhatItIsMadeOf(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(ctx context.Context, m *market) error{
+		"Delete of the key":        func(ctx context.Context, m *market) error { return m.prices.Delete(ctx, "/tea") },
+		"Put of the key":           func(ctx context.Context, m *market) error { return m.prices.Put(ctx, "/tea", 2) },
+		"Refresh of the key":       func(ctx context.Context, m *market) error { _, err := m.prices.Refresh(ctx, "/tea"); return err },
+		"Clear of the function":    func(ctx context.Context, m *market) error { return m.prices.Clear(ctx) },
+		"ClearTag of the function": func(ctx context.Context, m *market) error { return m.prices.ClearTag(ctx, "prices") },
+		"ClearFunc of the function": func(ctx context.Context, m *market) error {
+			return m.prices.ClearFunc(ctx, func(key string) bool { return key == "/tea" })
+		},
+		"Clear of the group":      func(ctx context.Context, m *market) error { return m.group.Clear(ctx) },
+		"ClearTag of the group":   func(ctx context.Context, m *market) error { return m.group.ClearTag(ctx, "prices") },
+		"a tag of the page":       func(ctx context.Context, m *market) error { return m.pages.ClearTag(ctx, "shown") },
+		"a tag of page, by group": func(ctx context.Context, m *market) error { return m.group.ClearTag(ctx, "shown") },
+		"Clear of the pages":      func(ctx context.Context, m *market) error { return m.pages.Clear(ctx) },
+		"Delete of the page":      func(ctx context.Context, m *market) error { return m.pages.Delete(ctx, "/tea") },
+		"Delete of a folder":      func(ctx context.Context, m *market) error { return m.pages.Delete(ctx, "/*") },
+		"a POST of the same path": func(_ context.Context, m *market) error { do(m, posted("/tea")); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			kept, from := memory(t), new(origin)
+			from.price.Store(1)
+			one := newMarket(t, kept, from)
+			one.gets(t, "/tea", "1 1", false)
+			other := newMarket(t, kept, from)
+			from.price.Store(2)
+			if err := change(t.Context(), other); err != nil { // of which it has nothing in memory
+				t.Fatal(err)
+			}
+			third := newMarket(t, kept, from)
+			w := get(third, "/tea")
+			if isHit(w) {
+				t.Errorf("%q %v", w.Body, w.Header())
+			}
+		})
+	}
+}
+
+func posted(path string) *http.Request {
+	r := request(path)
+	r.Method = http.MethodPost
+	return r
+}
+
+// In one process, with the page in memory, and from the store.
+func TestAPageFromTheStoreEndsWithWhatIsChangedHere(t *testing.T) {
+	t.Parallel()
+	kept, from := memory(t), new(origin)
+	from.price.Store(1)
+	newMarket(t, kept, from).gets(t, "/tea", "1 1", false)
+	m := newMarket(t, kept, from)
+	want := int64(1)
+	for i, change := range []func(ctx context.Context) error{
+		func(ctx context.Context) error { return m.prices.Delete(ctx, "/tea") },
+		func(ctx context.Context) error {
+			return m.prices.Put(ctx, "/tea", int(from.price.Load()), cachedata.PutOptions{Tags: []string{"prices"}})
+		},
+		func(ctx context.Context) error { return m.prices.ClearTag(ctx, "prices") },
+		func(ctx context.Context) error { return m.prices.ClearFunc(ctx, func(string) bool { return true }) },
+		func(ctx context.Context) error { return m.group.Clear(ctx) },
+	} {
+		m.gets(t, "/tea", fmt.Sprintf("%d %d", max(i, 1), want), true)
+		want = from.price.Add(1)
+		if err := change(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		m.gets(t, "/tea", fmt.Sprintf("%d %d", i+1, want), false)
+	}
+}
+
+// Changes of other keys end nothing, whatever counters they share: the store knows better.
+func TestAPageInTheStoreStaysWhenOtherKeysChange(t *testing.T) {
+	t.Parallel()
+	kept, from := memory(t), new(origin)
+	m := newMarket(t, kept, from)
+	const n = 10
+	for i := range n {
+		get(m, fmt.Sprint("/", i))
+	}
+	for i := range 20_000 { // several for each counter
+		if err := m.prices.Delete(t.Context(), fmt.Sprint("/other/", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range n {
+		if w := get(m, fmt.Sprint("/", i)); !isHit(w) {
+			t.Errorf("%q %v", w.Body, w.Header())
+		}
+	}
+}
+
+// A page of which other processes could not say whether it holds is in memory only.
+func TestAPageOfWhatOthersDoNotKnowIsInMemoryOnly(t *testing.T) {
+	t.Parallel()
+	from := new(origin)
+	one := func(context.Context, string) (int, error) { return 1, nil }
+	for name, test := range map[string]struct {
+		uses func(m *market, kept store.Store) *cachedata.Cache[string, int]
+		why  string
+	}{
+		"without a store": {func(m *market, _ store.Store) *cachedata.Cache[string, int] {
+			return cachedata.Must(cachedata.New("f", one, cachedata.Config{Group: m.group}))
+		}, "a result of a function without a store was used"},
+		"in another store": {func(m *market, _ store.Store) *cachedata.Cache[string, int] {
+			return cachedata.Must(cachedata.New("f", one, cachedata.Config{Group: m.group, Store: persist.In(memory(t), persist.Config{})}))
+		}, "a result of another store was used"},
+		"in another group": {func(_ *market, kept store.Store) *cachedata.Cache[string, int] {
+			g, err := cachedata.NewGroup("market", cachedata.GroupConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return cachedata.Must(cachedata.New("f", one, cachedata.Config{Group: g, Store: persist.In(kept, persist.Config{})}))
+		}, "a result of another group of caches was used"},
+		"of a cache with the name of one in the group": {func(_ *market, kept store.Store) *cachedata.Cache[string, int] {
+			g, err := cachedata.NewGroup("elsewhere", cachedata.GroupConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return cachedata.Must(cachedata.New("prices", one, cachedata.Config{Group: g, Store: persist.In(kept, persist.Config{})}))
+		}, "a result of another group of caches was used"},
+		"written behind": {func(m *market, kept store.Store) *cachedata.Cache[string, int] {
+			return cachedata.Must(cachedata.New("f", one, cachedata.Config{Group: m.group, Store: persist.In(kept, persist.Config{WriteBehind: true})}))
+		}, "a result that is not in the store was used"},
+		"an error that is remembered": {func(m *market, kept store.Store) *cachedata.Cache[string, int] {
+			return cachedata.Must(cachedata.New("f", func(context.Context, string) (int, error) { return 0, cachedata.ErrNotFound },
+				cachedata.Config{Group: m.group, Store: persist.In(kept, persist.Config{}), Errors: cachedata.ErrorConfig{TTL: time.Hour}}))
+		}, "a result that is not in the store was used"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			kept := memory(t)
+			m := newMarket(t, kept, from)
+			f := test.uses(m, kept)
+			path := "/" + strings.ReplaceAll(name, " ", "-")
+			m.serve(func(c middleware.Context) error {
+				_, _ = f.Get(c.Request().Context(), "k")
+				return counted(&m.runs)(c)
+			})
+			get(m, path)
+			want := "reecho; hit; ttl=3599; detail=\"in memory only: " + test.why + "\""
+			w := get(m, path)
+			if got := strings.Replace(w.Header().Get("Cache-Status"), "ttl=3600", "ttl=3599", 1); got != want {
+				t.Errorf("Cache-Status = %q, want %q", got, want)
+			}
+			if w := get(newMarket(t, kept, from), path); isHit(w) {
+				t.Errorf("another process has it: %q", w.Body)
+			}
+		})
+	}
+}
+
+// A process that does not know the functions of a page cannot hear of their clears.
+func TestAPageOfFunctionsThatAreNotHereIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	kept, from := memory(t), new(origin)
+	newMarket(t, kept, from).gets(t, "/tea", "1 0", false)
+	m := newMarket(t, kept, from)
+	if err := m.prices.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var runs atomic.Int64
+	m.serve(counted(&runs))
+	if w := get(m, "/tea"); isHit(w) {
+		t.Errorf("%q %v", w.Body, w.Header())
+	}
+}
+
+// Keys of another configuration mean something else.
+func TestPagesUnderOtherKeysAreNotFound(t *testing.T) {
+	t.Parallel()
+	kept, from := memory(t), new(origin)
+	by := func(header string) func(*respcache.Config) {
+		return func(cfg *respcache.Config) { cfg.Keys.Headers = []string{header} }
+	}
+	show := func(header string) (*market, handler) {
+		m := newMarket(t, kept, from, by(header))
+		return m, func(c middleware.Context) error { return text(c, header+": "+c.Request().Header.Get(header)) }
+	}
+	for _, header := range []string{"X-A", "X-B"} {
+		m, h := show(header)
+		m.serve(h)
+		w := get(m, "/", header, "1")
+		if w.Body.String() != header+": 1" || isHit(w) {
+			t.Errorf("by %s: %q %v", header, w.Body, w.Header())
+		}
+	}
+}
+
+// What cannot be read is a miss, and told.
+func TestAPageThatIsBrokenInTheStoreIsAMiss(t *testing.T) {
+	t.Parallel()
+	kept, from := memory(t), new(origin)
+	newMarket(t, kept, from).gets(t, "/tea", "1 0", false)
+	broken := 0
+	for e, err := range kept.Scan(t.Context(), "cache/market/pages/r/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Value[len(e.Value)-1] ^= 1
+		if err := kept.Put(t.Context(), e.Key, e.Item); err != nil {
+			t.Fatal(err)
+		}
+		broken++
+	}
+	m := newMarket(t, kept, from)
+	m.gets(t, "/tea", "1 0", false)
+	told := 0
+	for _, e := range m.events.Events() {
+		if _, ok := e.(observe.StoreFailure); ok {
+			told++
+		}
+	}
+	if broken != 1 || told != 1 {
+		t.Errorf("%d pages in the store, %d events", broken, told)
+	}
+	newMarket(t, kept, from).gets(t, "/tea", "1 0", true)
+}
+
+func TestPagesHaveTheirOwnCodec(t *testing.T) {
+	t.Parallel()
+	g, err := cachedata.NewGroup("test", cachedata.GroupConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = respcache.New("pages", respcache.Config{Group: g, Store: persist.In(memory(t), persist.Config{Codec: none{}})})
+	if err == nil || !strings.Contains(err.Error(), "leave it out") {
+		t.Errorf("New: %v", err)
+	}
+}
+
+type none struct{}
+
+func (none) Marshal(any) ([]byte, error) { return nil, nil }
+func (none) Unmarshal([]byte, any) error { return nil }
