@@ -130,6 +130,7 @@ type nodes struct {
 	server *redistest.Server
 	proxy  proxy // between the nodes and the server
 	all    []*squares
+	pages  []*pages        // made of results of the caches; none: the caches are asked
 	heard  []*atomic.Int64 // the last marker that each node has heard of
 	direct *redisstore.Store
 	marker atomic.Int64
@@ -151,7 +152,7 @@ func (n *nodes) note(client int, c nodeCall, v, began int64) {
 // markerKey is among the keys of the cache, and of no use to it.
 const markerKey = "cache/app/squares/marker"
 
-func newNodes(t *testing.T, count int, p persist.Config) *nodes {
+func newNodes(t *testing.T, count int, p persist.Config, withPages bool) *nodes {
 	t.Helper()
 	n := &nodes{server: redistest.Start(t)}
 	n.proxy = newProxy(t, n.server.Addr)
@@ -171,6 +172,9 @@ func newNodes(t *testing.T, count int, p persist.Config) *nodes {
 			}
 			return v, nil
 		}))
+		if withPages {
+			n.pages = append(n.pages, pagesOn(t, s, n.all[i], p))
+		}
 		heard, found := new(atomic.Int64), false
 		n.heard = append(n.heard, heard)
 		stop := s.Watch(markerKey, store.Listener{ // after the cache, which hears of everything first
@@ -236,32 +240,35 @@ func (n *nodes) heardOf(t *testing.T) {
 	}
 }
 
+// troubles are what happens between the nodes and the server.
+var troubles = map[string]func(t *testing.T, n *nodes, rng *rand.Rand){
+	"in peace":  func(*testing.T, *nodes, *rand.Rand) {},
+	"with cuts": func(_ *testing.T, n *nodes, _ *rand.Rand) { n.proxy.cut() },
+	"with lost replies": func(_ *testing.T, n *nodes, rng *rand.Rand) {
+		n.proxy.LoseAnswers(rng.IntN(2) == 0)
+		time.AfterFunc(20*time.Millisecond, func() { n.proxy.LoseAnswers(false) })
+	},
+	"with pauses": func(t *testing.T, n *nodes, rng *rand.Rand) {
+		t.Helper()
+		n.server.Pause(t)
+		long := []time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 2500 * time.Millisecond}
+		time.AfterFunc(long[rng.IntN(len(long))], func() { n.server.Resume(t) })
+	},
+	"with restarts": func(t *testing.T, n *nodes, _ *rand.Rand) {
+		t.Helper()
+		n.server.Restart(t)
+	},
+}
+
 func TestNoNodeServesWhatWasClearedOnAnother(t *testing.T) {
 	t.Parallel()
-	for name, trouble := range map[string]func(t *testing.T, n *nodes, rng *rand.Rand){
-		"in peace":  func(*testing.T, *nodes, *rand.Rand) {},
-		"with cuts": func(_ *testing.T, n *nodes, _ *rand.Rand) { n.proxy.cut() },
-		"with lost replies": func(_ *testing.T, n *nodes, rng *rand.Rand) {
-			n.proxy.LoseAnswers(rng.IntN(2) == 0)
-			time.AfterFunc(20*time.Millisecond, func() { n.proxy.LoseAnswers(false) })
-		},
-		"with pauses": func(t *testing.T, n *nodes, rng *rand.Rand) {
-			t.Helper()
-			n.server.Pause(t)
-			long := []time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 2500 * time.Millisecond}
-			time.AfterFunc(long[rng.IntN(len(long))], func() { n.server.Resume(t) })
-		},
-		"with restarts": func(t *testing.T, n *nodes, _ *rand.Rand) {
-			t.Helper()
-			n.server.Restart(t)
-		},
-	} {
+	for name, trouble := range troubles {
 		for _, single := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, one load for all: %v", name, single), func(t *testing.T) {
 				t.Parallel()
 				for range soaktest.Rounds(10) {
 					seed := soaktest.Seed()
-					n := newNodes(t, historyNodes, persist.Config{Budget: 200 * time.Millisecond, SingleFlight: single})
+					n := newNodes(t, historyNodes, persist.Config{Budget: 200 * time.Millisecond, SingleFlight: single}, false)
 					n.play(t, seed, trouble)
 				}
 			})
@@ -269,27 +276,36 @@ func TestNoNodeServesWhatWasClearedOnAnother(t *testing.T) {
 	}
 }
 
+// get gets the value of a key on a node, and says how it came by it.
+func (n *nodes) get(node, key int) (v int64, hit bool, how string, err error) {
+	if n.pages != nil {
+		return n.pages[node].get(key)
+	}
+	v, meta, err := n.all[node].GetMeta(context.Background(), key)
+	return v, meta.Source == cachedata.Hit, fmt.Sprintf("%v of age %v", meta.Source, meta.Age), err
+}
+
 func (n *nodes) play(t *testing.T, seed uint64, trouble func(*testing.T, *nodes, *rand.Rand)) {
 	t.Helper()
 	var stop atomic.Bool
 	var all sync.WaitGroup
 	var hits atomic.Int64
-	for i, c := range n.all {
+	for i := range n.all {
 		for g := range 2 {
 			rng := rand.New(rand.NewPCG(seed, uint64(10*i+g)))
 			all.Go(func() {
 				for !stop.Load() {
 					key := rng.IntN(historyKeys)
 					began := n.clock.Add(1)
-					v, meta, err := c.GetMeta(context.Background(), key)
+					v, hit, how, err := n.get(i, key)
 					if err != nil {
 						t.Error(err)
 						return
 					}
-					if meta.Source == cachedata.Hit {
+					if hit {
 						hits.Add(1)
 					}
-					n.note(10*i+g, nodeCall{"get", key, i, fmt.Sprintf("%v of age %v", meta.Source, meta.Age)}, v, began)
+					n.note(10*i+g, nodeCall{"get", key, i, how}, v, began)
 					time.Sleep(time.Duration(rng.IntN(3000)) * time.Microsecond)
 				}
 			})
