@@ -151,6 +151,9 @@ func (c *core) reload(ctx context.Context, key unsafe.Pointer) (*entry, error) {
 	}
 	var p slot
 	if c.sessions == nil && c.findSlot(ctx, key, &p) == nil {
+		if c.second != nil {
+			c.second.refreshed(ctx, &p, e)
+		}
 		p.changed()
 	}
 	if r != nil {

@@ -237,6 +237,14 @@ func (s *secondLevel) drop(ctx context.Context, p *slot, change func()) {
 	})
 }
 
+// refreshed is called with what a Refresh has come to. If it could not be stored, what
+// is in the store is older, and must not come back.
+func (s *secondLevel) refreshed(ctx context.Context, p *slot, e *entry) {
+	if s.core.birth(e).Clock == nil && e.err() == nil {
+		s.drop(ctx, p, func() {})
+	}
+}
+
 // toStore has the store keep what l has come to. If that is an error, what the store
 // had and has expired stands in for it, as Stale.OnError says.
 func (l *load) toStore(ctx context.Context, e *entry, err error) (*entry, error) {

@@ -68,10 +68,10 @@ type Part struct {
 	Tags        []string
 }
 
-// Birth says as what a result is kept. The zero Birth is that of one that is not.
+// Birth says as what a result is kept.
 type Birth struct {
-	Version uint64 // of the record; never 0
-	Clock   *Clock // not changed any more
+	Version uint64 // of the record; 0: other processes cannot be told
+	Clock   *Clock // not changed any more; nil: it is not kept
 }
 
 // Clock is what was known of the clears of a cache when a result of it was born.

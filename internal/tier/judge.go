@@ -17,6 +17,9 @@ func (t *Tier) birth(version uint64, m mark) level.Birth {
 		c = &level.Clock{Life: m.life, Clears: m.clears, Kind: t.kind}
 		t.clocks.Store(c)
 	}
+	if t.cfg.Behind { // what the store has may be older than what has been returned
+		version = 0
+	}
 	return level.Birth{Version: version, Clock: c}
 }
 

@@ -263,7 +263,7 @@ func (t *Tier) useful(r *record) bool {
 
 // Store writes the result of a load, if nothing has come since the ticket was taken
 // that it does not know of. It takes no longer than what the ticket's call has left
-// of its budget. What is written later has no birth.
+// of its budget.
 func (t *Tier) Store(ctx context.Context, tk level.Ticket, r level.Result) (b level.Birth) {
 	own, ok := tk.(*ticket)
 	if !ok || time.Since(own.taken) > goneLives/2 {
@@ -286,7 +286,7 @@ func (t *Tier) Store(ctx context.Context, tk level.Ticket, r level.Result) (b le
 		r.Age += time.Since(began)
 		t.keep(ctx, own, t.cfg.Budget, r)
 	})
-	return b
+	return t.birth(0, own.clock.mark)
 }
 
 func (t *Tier) keep(ctx context.Context, tk *ticket, budget time.Duration, r level.Result) (b level.Birth) {
@@ -370,13 +370,13 @@ func (t *Tier) Put(ctx context.Context, k level.Key, r level.Result) level.Birth
 				return b, nil
 			}
 			b, err = t.write(ctx, all[0].ticket, rec, expires)
-			if b.Version != 0 || err != nil {
+			if b.Clock != nil || err != nil {
 				return b, err
 			}
 		}
 		return b, nil
 	})
-	if !ok || b.Version == 0 {
+	if !ok || b.Clock == nil {
 		t.invalidate(ctx, t.cfg.Budget-time.Since(began), "delete", invalidation{name: t.name(k)})
 		return level.Birth{}
 	}

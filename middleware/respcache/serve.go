@@ -75,7 +75,7 @@ func (q *call) answer() error {
 				return q.pass(missed(p.why))
 			}
 			if !q.cache.usable(ctx, p) {
-				p.drop.Do(func() { _ = q.cache.pages.Delete(ctx, q.key) }) // once: another one may be on its way
+				q.cache.dropPage(ctx, q.key, p)
 				continue
 			}
 			if p.over() {

@@ -45,8 +45,27 @@ func (c *Cache) storage() cachedata.Storage {
 			return nil, err
 		}
 		c.shared = &shared{beside: of.Beside, place: l.Place()}
-		return l, nil
+		return kept{l}, nil
 	}
+}
+
+// kept is where pages are kept.
+type kept struct{ level.Level }
+
+// droppedKey is the context key that says that a page is dropped from memory only.
+type droppedKey struct{}
+
+// Delete implements level.Level.
+func (k kept) Delete(ctx context.Context, key level.Key) {
+	if ctx.Value(droppedKey{}) == nil {
+		k.Level.Delete(ctx, key)
+	}
+}
+
+// dropPage drops p, which does not hold any more, once: another one may be on its way.
+// What the store has is judged when it is read, and may be a newer one.
+func (c *Cache) dropPage(ctx context.Context, key string, p *page) {
+	p.drop.Do(func() { _ = c.pages.Delete(context.WithValue(ctx, droppedKey{}, true), key) })
 }
 
 // keyVersion says how keys are made, of which a process with another configuration

@@ -2,11 +2,13 @@ package respcache_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
@@ -16,6 +18,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
 	"github.com/reecho-go/reecho/store/memstore"
+	"github.com/reecho-go/reecho/store/storetest"
 )
 
 // market is a process of an app with pages and functions on a store. Another one on
@@ -34,13 +37,17 @@ type origin struct{ price atomic.Int64 }
 
 func newMarket(t testing.TB, kept store.Store, from *origin, edit ...func(*respcache.Config)) *market {
 	t.Helper()
+	return newMarketOn(t, kept, persist.Config{Budget: time.Minute}, from, edit...)
+}
+
+func newMarketOn(t testing.TB, kept store.Store, own persist.Config, from *origin, edit ...func(*respcache.Config)) *market {
+	t.Helper()
 	m := new(market)
 	var err error
 	if m.group, err = cachedata.NewGroup("market", cachedata.GroupConfig{Observer: &m.events}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = m.group.Close(context.Background()) }) // some are closed already
-	own := persist.Config{Budget: time.Minute}
 	m.prices, err = cachedata.New("prices", func(ctx context.Context, _ string) (int, error) {
 		cachedata.LoadingFrom(ctx).AddTags("prices")
 		return int(from.price.Load()), nil
@@ -347,3 +354,206 @@ type none struct{}
 
 func (none) Marshal(any) ([]byte, error) { return nil, nil }
 func (none) Unmarshal([]byte, any) error { return nil }
+
+// A page that a function's result of this process only was used for leaves the store
+// alone when it ends.
+func TestAPageThatEndsInMemoryTakesNoneFromTheStore(t *testing.T) {
+	t.Parallel()
+	kept, from := memory(t), new(origin)
+	newMarket(t, kept, from).gets(t, "/tea", "1 0", false)
+	m := newMarket(t, kept, from)
+	m.gets(t, "/tea", "1 0", true)
+	local := cachedata.Must(cachedata.New("local", func(context.Context, int) (int, error) { return 1, nil }, cachedata.Config{Group: m.group}))
+	var also atomic.Bool
+	m.serve(func(c middleware.Context) error {
+		if also.Load() {
+			_, _ = local.Get(c.Request().Context(), 1)
+		}
+		return counted(&m.runs)(c)
+	})
+	also.Store(true)
+	if err := m.pages.Delete(t.Context(), "/milk"); err != nil {
+		t.Fatal(err)
+	}
+	m.gets(t, "/milk", "/milk 1", false)
+	before := records(t, kept)
+	if err := local.Delete(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	m.gets(t, "/milk", "/milk 2", false)
+	if after := records(t, kept); after != before {
+		t.Errorf("%d pages in the store, and before %d", after, before)
+	}
+	newMarket(t, kept, from).gets(t, "/tea", "1 0", true)
+}
+
+// records is how many pages, or marks that there is none, are in a store.
+func records(t *testing.T, s *memstore.Store) (n int) {
+	t.Helper()
+	for _, err := range s.Scan(t.Context(), "cache/market/pages/r/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+// A fill that began before a purge, wherever that was, does not come back by the store.
+func TestAPageThatWasBegunBeforeAClearElsewhereIsNotInTheStore(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(ctx context.Context, m *market) error{
+		"of a key":      func(ctx context.Context, m *market) error { return m.prices.Delete(ctx, "/tea") },
+		"of a function": func(ctx context.Context, m *market) error { return m.prices.Clear(ctx) },
+		"of a tag":      func(ctx context.Context, m *market) error { return m.prices.ClearTag(ctx, "prices") },
+		"of a URL":      func(ctx context.Context, m *market) error { return m.pages.Delete(ctx, "/tea") },
+		"of all pages":  func(ctx context.Context, m *market) error { return m.pages.Clear(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			kept, from := memory(t), new(origin)
+			one, other := newMarket(t, kept, from), newMarket(t, kept, from)
+			used, goOn := make(chan struct{}), make(chan struct{})
+			one.serve(func(c middleware.Context) error {
+				price, err := one.prices.Get(c.Request().Context(), "/tea")
+				close(used)
+				<-goOn
+				if err != nil {
+					return err
+				}
+				return text(c, fmt.Sprint("old ", price))
+			})
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				get(one, "/tea")
+			}()
+			<-used
+			if err := change(t.Context(), other); err != nil {
+				t.Fatal(err)
+			}
+			close(goOn)
+			<-done
+			if w := get(newMarket(t, kept, from), "/tea"); isHit(w) {
+				t.Errorf("%q, which was begun before the clear", w.Body)
+			}
+		})
+	}
+}
+
+// In time: what the store has is replayed as Stale says, also by a process that has just
+// begun.
+func TestAStalePageOfTheStoreIsReplayed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		kept, from := memory(t), new(origin)
+		stale := func(cfg *respcache.Config) {
+			cfg.TTL, cfg.Stale = time.Minute, respcache.StaleConfig{For: time.Minute, OnError: time.Hour}
+		}
+		one := newMarket(t, kept, from, stale)
+		one.gets(t, "/tea", "1 0", false)
+		time.Sleep(90 * time.Second)
+		from.price.Store(1)
+		if err := one.prices.Put(t.Context(), "/milk", 1); err != nil {
+			t.Fatal(err)
+		}
+
+		other := newMarket(t, kept, from, stale)
+		w := get(other, "/tea")
+		if w.Body.String() != "1 0" || w.Header().Get("Age") != "90" {
+			t.Errorf("%q %v", w.Body, w.Header())
+		}
+		synctest.Wait()
+		if other.runs.Load() != 1 {
+			t.Errorf("it was made %d times in the background", other.runs.Load())
+		}
+		other.gets(t, "/tea", "1 0", true)
+
+		time.Sleep(10 * time.Minute)
+		third := newMarket(t, kept, from, stale)
+		third.serve(func(middleware.Context) error { return errors.New("broken") })
+		third.gets(t, "/tea", "1 0", true)
+		for _, m := range []*market{one, other, third} {
+			if err := m.group.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// A response that cannot be stored any more ends the one that the store has.
+func TestAPageThatIsRefusedNowLeavesTheStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		kept, from := memory(t), new(origin)
+		stale := func(cfg *respcache.Config) { cfg.TTL, cfg.Stale.For = time.Minute, time.Hour }
+		one := newMarket(t, kept, from, stale)
+		one.gets(t, "/tea", "1 0", false)
+		time.Sleep(2 * time.Minute)
+		one.serve(func(c middleware.Context) error {
+			middleware.Response(c).Header().Set("Cache-Control", "private")
+			return text(c, "mine")
+		})
+		one.gets(t, "/tea", "1 0", true)
+		synctest.Wait()
+		other := newMarket(t, kept, from, stale)
+		other.gets(t, "/tea", "1 0", false) // by its own handler
+		for _, m := range []*market{one, other} {
+			if err := m.group.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// A store that fails, or hangs, is no matter of who asks for a page.
+func TestAStoreThatFailsIsAMiss(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string][]storetest.Fault{
+		"at each call":             {{Times: -1}},
+		"at each read":             {{Op: "get", Times: -1}, {Op: "getmany", Times: -1}},
+		"at each write":            {{Op: "swap", Times: -1}, {Op: "put", Times: -1}},
+		"after writes":             {{Op: "swap", Times: -1, Lost: true}},
+		"by not answering":         {{Times: -1, Hang: true}},
+		"by not answering a write": {{Op: "swap", Times: -1, Hang: true}},
+		"by garbage": {{Times: -1, Answer: func(_ string, it store.Item) store.Item {
+			it.Value = []byte("garbage")
+			return it
+		}}},
+		"at the functions of a page": {{Prefix: "cache/market/prices/", Times: -1}},
+		"at the pages":               {{Prefix: "cache/market/pages/", Times: -1}},
+	} {
+		for _, there := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, the page is there: %t", name, there), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { // what hangs does so for the budget
+					kept, from := memory(t), new(origin)
+					one := newMarket(t, kept, from)
+					if there {
+						one.gets(t, "/tea", "1 0", false)
+					}
+					m := newMarketOn(t, storetest.Faulty(kept, faults...), persist.Config{}, from)
+					for range 5 {
+						if w := get(m, "/tea"); w.Code != http.StatusOK || w.Body.String() != "1 0" {
+							t.Errorf("%d %q %v", w.Code, w.Body, w.Header())
+						}
+					}
+					from.price.Store(1)
+					if _, err := m.prices.Refresh(t.Context(), "/tea"); err != nil {
+						t.Fatal(err)
+					}
+					for range 2 {
+						if w := get(m, "/tea"); w.Code != http.StatusOK || !strings.HasSuffix(w.Body.String(), " 1") {
+							t.Errorf("after a refresh: %d %q %v", w.Code, w.Body, w.Header())
+						}
+					}
+					for _, m := range []*market{one, m} {
+						if err := m.group.Close(t.Context()); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+			})
+		}
+	}
+}

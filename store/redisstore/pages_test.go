@@ -88,7 +88,7 @@ func (p *pages) becomes(t *testing.T, key int, was, v int64) {
 func newPages(t *testing.T, addr string, source *atomic.Int64, p persist.Config) (*squares, *pages) {
 	t.Helper()
 	s := open(t, dial(t, addr), "app")
-	c := cacheOn(t, s, cachedata.Config{TTL: time.Hour}, p, func(ctx context.Context, _ int) (int64, error) {
+	c := cacheOn(t, s, cachedata.Config{TTL: time.Hour, MaxEntries: 100}, p, func(ctx context.Context, _ int) (int64, error) {
 		cachedata.LoadingFrom(ctx).AddTags("t")
 		return source.Load(), nil
 	})
@@ -172,6 +172,29 @@ func TestPagesAreDeletedInAllProcesses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A result that has left the memory of a process, since it needs room, is still part of
+// a page there.
+func TestAPageEndsWithAResultThatIsNotInMemoryAnyMore(t *testing.T) {
+	t.Parallel()
+	addr := redistest.Start(t).Addr
+	var source atomic.Int64
+	own := persist.Config{Budget: time.Minute}
+	cache, one := newPages(t, addr, &source, own)
+	otherCache, _ := newPages(t, addr, &source, own)
+	one.wants(t, 7, 0, false)
+	for n := range 5000 { // more than are noted without being there
+		if err := cache.Put(t.Context(), 1000+n, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one.wants(t, 7, 0, true)
+	source.Store(1)
+	if err := otherCache.Delete(t.Context(), 7); err != nil {
+		t.Fatal(err)
+	}
+	one.becomes(t, 7, 0, 1)
 }
 
 // A server that does not answer costs a page the budget, and never the response.
