@@ -254,6 +254,41 @@ func TestPutsAndRefreshesAreInTheStore(t *testing.T) {
 	run(t, s, cachedata.Config{}, persist.Config{}).wants(t, "put", "put 1", cachedata.Load)
 }
 
+// What a Refresh has replaced does not come back because the store could not take the
+// new result.
+func TestWhatWasRefreshedDoesNotComeBackFromTheStore(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string][]storetest.Fault{
+		"it cannot be written":        {{Op: "swap", Times: -1}},
+		"the store cannot be read":    {{Op: "get", Times: -1}, {Op: "getmany", Times: -1}},
+		"it is written, and not told": {{Op: "swap", Times: -1, Lost: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := keeper(t)
+				run(t, s, cachedata.Config{}, persist.Config{}).wants(t, "k", "k 1", cachedata.Load)
+				faulty := storetest.Faulty(s)
+				p := run(t, faulty, cachedata.Config{}, persist.Config{})
+				p.wants(t, "k", "k 1", cachedata.Stored)
+				p.loads.Store(10)
+				faulty.Inject(faults...)
+				if v, err := p.Refresh(t.Context(), "k"); err != nil || v.Name != "k 11" {
+					t.Fatalf("Refresh: %v, %v", v, err)
+				}
+				faulty.Heal()
+				time.Sleep(time.Hour)                           // the breaker lets a call through
+				p.wants(t, "other", "other 12", cachedata.Load) // before which it tells the store
+				again := run(t, s, cachedata.Config{}, persist.Config{})
+				again.loads.Store(20)
+				if v, err := again.Get(t.Context(), "k"); err != nil || v.Name == "k 1" {
+					t.Errorf("a new process has %v, %v, which was refreshed", v, err)
+				}
+			})
+		})
+	}
+}
+
 func TestErrorsAndWhatIsNotKeptAreNotInTheStore(t *testing.T) {
 	t.Parallel()
 	s := keeper(t)

@@ -78,6 +78,27 @@
 // is never replayed, nor is one that said must-revalidate. The background request
 // goes through the whole app again, as no context of echo outlives its request.
 //
+// # Stores
+//
+// With Config.Store pages are in a store too: what one process has made is a hit in the
+// others, and after a restart.
+//
+//	var prices = cachedata.Must(cachedata.New("prices", load, cachedata.Config{Store: persist.In(redis, persist.Config{})}))
+//	var pages = middleware.Must(respcache.New("pages", respcache.Config{Store: persist.In(redis, persist.Config{Version: release})}))
+//
+// A page there ends as one in memory does: with its tags and URL, and with the results
+// that it was made of, in whatever process these are cleared, deleted, put or refreshed.
+// Who reads a page from the store compares it with what the store has of them; what is
+// cleared later leaves the memory as results do, see package persist. So the functions
+// must be in the same store, and their caches in the same group as the pages, in each
+// process. A page of anything else, of a function with persist.Config.WriteBehind, or of
+// more than 100 results, is in the memory of the process that made it, and Cache-Status
+// of its hits says so.
+//
+// Pages are stored as their clients get them: whoever reads the store reads them. Change
+// Version with each release, or a new one replays what the old one has made. A store that
+// fails or does not answer within persist.Config.Budget is a miss, and never an error.
+//
 // # Order
 //
 // Put Recover, a logger, compression, sessions and logins outside of the cache, so
@@ -92,5 +113,7 @@
 // # Cost
 //
 // A hit costs a lookup and one write. A miss costs two goroutines and a copy of the
-// response. No goroutine lives longer than a request.
+// response. No goroutine lives longer than a request. With a store, a miss asks it
+// first, and writes to it before the request ends, unless persist.Config.WriteBehind is
+// set.
 package respcache
