@@ -202,6 +202,42 @@ func TestNodesShareSessionsAndResultsAndHearOfEachOthersClears(t *testing.T) {
 	}
 }
 
+func TestNodesReplayEachOthersPagesUntilTheReportIsCleared(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	v := newVisitor(t, c)
+	v.get() // with the cookies of a session from now on
+	form := v.body
+	show := func(node string) (body, status string) {
+		res, err := v.client.Get(v.url + "/node/" + node + "/print")
+		v.take(res, err)
+		return v.body, strings.Join(res.Header["Cache-Status"], ", ")
+	}
+	first, _ := show("A")
+	if !strings.Contains(first, "This page was made by node A") {
+		t.Fatalf("node A shows %q", first)
+	}
+	for range 2 {
+		if body, status := show("B"); body != first || !strings.Contains(status, "; hit") || strings.Contains(status, "detail") {
+			t.Errorf("node B shows %q, Cache-Status %q, want %q", body, status, first)
+		}
+	}
+	v.body = form
+	v.clearOn("B")
+	if body, _ := show("B"); body == first {
+		t.Errorf("node B shows %q, and has cleared it", body)
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		body, status := show("A")
+		if body != first {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("node A shows %q, Cache-Status %q, a minute after the clear", body, status)
+		}
+	}
+}
+
 func TestTheOtherNodeGoesOnWhenOneIsKilled(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, "-redis", redistest.Start(t).Addr)

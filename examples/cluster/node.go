@@ -20,6 +20,7 @@ import (
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cachedata/persist"
 	"github.com/reecho-go/reecho/echov4"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/redisstore"
 )
@@ -43,6 +44,7 @@ type node struct {
 	client   rueidis.Client
 	group    *cachedata.Group
 	reports  *cachedata.Cache[struct{}, report]
+	pages    *respcache.Cache
 	sessions *sessionstate.Manager
 }
 
@@ -97,6 +99,11 @@ func newNode(cfg nodeConfig) (_ *node, err error) {
 	}); err != nil {
 		return nil, err
 	}
+	if n.pages, err = respcache.New("pages", respcache.Config{
+		Group: n.group, TTL: 10 * time.Minute, Store: persist.In(kept, persist.Config{}),
+	}); err != nil {
+		return nil, err
+	}
 	if n.sessions, err = sessionstate.New(sessionstate.Config{
 		Secrets: secrets, Store: visitors, Cookie: sessionstate.CookieConfig{Insecure: cfg.Insecure},
 	}); err != nil {
@@ -105,6 +112,7 @@ func newNode(cfg nodeConfig) (_ *node, err error) {
 	n.Use(echomw.Recover(), headers, echov4.Use(n.sessions), echomw.BodyLimit("16K"), echov4.Use(n.sessions.CSRF()))
 	n.GET("/", n.home)
 	n.GET("/report", n.report)
+	n.GET("/print", n.print, echov4.Use(n.pages))
 	n.POST("/clear", n.clear)
 	return n, nil
 }
@@ -167,6 +175,17 @@ func (n *node) report(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, answer{r, meta.Source.String(), time.Since(start).Round(10 * time.Microsecond).String()})
+}
+
+// print shows the report alone, to everybody the same: so one node makes the page, and
+// both replay it until the report is cleared.
+func (n *node) print(c echo.Context) error {
+	r, err := n.reports.Get(c.Request().Context(), struct{}{})
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Del("Cache-Control") // that of headers is for pages of one visitor
+	return c.String(http.StatusOK, fmt.Sprintf("Report %d, made by node %s. This page was made by node %s.\n", r.Number, r.By, n.cfg.Name))
 }
 
 // clear drops the report, here and so everywhere.
