@@ -29,7 +29,7 @@ type page struct {
 	drop    sync.Once    // when one of them does not hold any more
 	parts   []level.Part // as what the store has these results; nil: there are none, or it does not matter
 	renewal renewal
-	only    reason // why it is in this memory only; empty: it may be in the store
+	only    reason // why it is for this memory only, such as that it is one visitor's and its key does not say so; empty: it may be in a store
 
 	status   int
 	fields   []field

@@ -13,6 +13,7 @@ import (
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cachedata/persist"
+	"github.com/reecho-go/reecho/ctxinfo"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/observe"
@@ -284,6 +285,74 @@ func TestAPageOfFunctionsThatAreNotHereIsNotBelieved(t *testing.T) {
 	m.serve(counted(&runs))
 	if w := get(m, "/tea"); isHit(w) {
 		t.Errorf("%q %v", w.Body, w.Header())
+	}
+}
+
+// Results of another version of a function mean something else, and so do pages of them.
+func TestAPageOfAnotherVersionOfAFunctionIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	kept, from := memory(t), new(origin)
+	of := func(version string) *market {
+		return newMarketOn(t, kept, persist.Config{Budget: time.Minute, Version: version}, from, func(cfg *respcache.Config) {
+			cfg.Store = persist.In(kept, persist.Config{Budget: time.Minute}) // always the same
+		})
+	}
+	of("1").gets(t, "/tea", "1 0", false)
+	of("1").gets(t, "/tea", "1 0", true)
+	from.price.Store(1)
+	of("2").gets(t, "/tea", "1 1", false)
+}
+
+// A page that no function was used for has nothing to be judged by but its own clears.
+func TestAPageOfNoFunctionIsShared(t *testing.T) {
+	t.Parallel()
+	kept, from := memory(t), new(origin)
+	var runs atomic.Int64
+	show := func() *market {
+		m := newMarket(t, kept, from)
+		m.serve(counted(&runs))
+		return m
+	}
+	show().gets(t, "/a/b?x=1", "/a/b 1", false)
+	show().gets(t, "/a/b?x=1", "/a/b 1", true)
+	if err := show().pages.Delete(t.Context(), "/a/*"); err != nil {
+		t.Fatal(err)
+	}
+	show().gets(t, "/a/b?x=1", "/a/b 2", false)
+}
+
+// What a response depends on beyond the key is known to all processes.
+func TestSignpostsAreShared(t *testing.T) {
+	t.Parallel()
+	kept, from := memory(t), new(origin)
+	info, err := ctxinfo.New(ctxinfo.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var runs atomic.Int64
+	show := func() http.Handler {
+		m := newMarket(t, kept, from)
+		return frameworks["echo v4"](func(c middleware.Context) error {
+			agent, _ := ctxinfo.From(c).Headers().Get("User-Agent")
+			return text(c, fmt.Sprint(agent, " ", runs.Add(1)))
+		}, info, m.pages)
+	}
+	for i, want := range []struct {
+		agent string
+		body  string
+		hit   bool
+	}{
+		{"a", "a 1", false}, // which leads to the others
+		{"a", "a 2", false},
+		{"a", "a 2", true},
+		{"b", "b 3", false},
+		{"b", "b 3", true},
+		{"a", "a 2", true},
+	} {
+		w := get(show(), "/", "User-Agent", want.agent)
+		if w.Body.String() != want.body || isHit(w) != want.hit {
+			t.Errorf("%d: %q %v, want %q, a hit %t", i, w.Body, w.Header(), want.body, want.hit)
+		}
 	}
 }
 
