@@ -32,6 +32,7 @@ const (
 // visitor in session scope and the key where its identity does not give it back.
 type layout struct {
 	types [forms]raw.Type
+	bytes [forms]int64 // what each takes in memory
 	owned bool
 	keyed bool
 }
