@@ -1,3 +1,5 @@
+//go:build !race
+
 package cachedata_test
 
 import (
@@ -35,6 +37,7 @@ func grownBy[K, V any](name string, cfg cachedata.Config, key func(int) K, value
 }
 
 // Stats.Bytes is what the heap grows by. Not parallel: memory is everybody's.
+// With the race detector, small objects share no memory.
 func TestBytesAreWhatTheHeapGrowsBy(t *testing.T) {
 	type query struct {
 		Page int

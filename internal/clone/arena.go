@@ -121,6 +121,9 @@ func (t *targets) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
 	}
 	n, size := t.of, int(t.of.elem.typ.Size())
 	s.seen.moved = false
+	if most := min(t.most, count*len(t.offs)); cap(s.refs) < most {
+		s.refs = make([]reference, 0, most)
+	}
 	for i := range count {
 		for _, off := range t.offs {
 			off += uintptr(i) * stride

@@ -224,3 +224,12 @@ func TestBlocksAreAsLargeAsTheTargetsThatAreDifferent(t *testing.T) {
 		})
 	}
 }
+
+// heapInUse returns the bytes of the heap that something refers to.
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC() // what pools keep
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
