@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/linewise"
+	"github.com/reecho-go/reecho/internal/raw"
 )
 
 // Batch is a [Cache] whose results are loaded several at a time. Make it with
@@ -31,7 +32,7 @@ type Batch[K comparable, V any] struct {
 // cannot be the key of a Go map, such as a slice behind an interface, is a
 // [*KeyError].
 func NewBatch[K comparable, V any](name string, load func(ctx context.Context, keys []K) (map[K]V, error), cfg Config, funcs ...Funcs[K, V]) (*Batch[K, V], error) {
-	b := &Batch[K, V]{new(Cache[K, V]), hasInterface(reflect.TypeFor[K]())}
+	b := &Batch[K, V]{new(Cache[K, V]), raw.Holds(reflect.TypeFor[K](), reflect.Interface)}
 	settings := cfg.settings()
 	fns, wrong := b.functions(&settings, funcs)
 	if load != nil {
@@ -122,23 +123,6 @@ func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 		b.core.loadMany(ctx, asked, func(key unsafe.Pointer, e *entry, err error) { take((*K)(key), e, err) })
 	}
 	return results, failed.orNil()
-}
-
-// hasInterface reports whether a t holds an interface by value.
-func hasInterface(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.Interface:
-		return true
-	case reflect.Array:
-		return hasInterface(t.Elem())
-	case reflect.Struct:
-		for i := range t.NumField() {
-			if hasInterface(t.Field(i).Type) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // mappable returns an error if *key cannot be the key of a map, as those are

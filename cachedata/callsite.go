@@ -17,9 +17,9 @@ import (
 func (c *Cache[K, V]) GetOrLoad(ctx context.Context, key K, load func(context.Context, K) (V, error)) (V, error) {
 	switch {
 	case ctx == nil:
-		return *new(V), c.core.noContext()
+		return *new(V), c.core.failed(c.core.noContext())
 	case load == nil:
-		return *new(V), fmt.Errorf("cachedata: %s: GetOrLoad: the load function is nil: use Get", c.core.name)
+		return *new(V), c.core.failed(fmt.Errorf("cachedata: %s: GetOrLoad: the load function is nil: use Get", c.core.name))
 	}
 	if c.core.recorder(ctx) == nil {
 		if e, _ := c.core.find(ctx, at(&key)); e != nil && c.core.fresh(e) { // nothing is loaded

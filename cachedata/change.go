@@ -42,7 +42,7 @@ func (c *core) put(ctx context.Context, key, v unsafe.Pointer, options []PutOpti
 		return err
 	}
 	var p slot
-	if err := c.findSlot(ctx, key, &p); err != nil {
+	if err := c.findSlotToPut(ctx, key, &p); err != nil {
 		return err
 	}
 	raw.Kept(v)

@@ -206,9 +206,6 @@ func (c *core) source(key unsafe.Pointer) observe.Source {
 // valueOf is the address of the value of e.
 func (c *core) valueOf(e *entry) unsafe.Pointer { return e.value(c.result.Size()) }
 
-// bytesOf returns the size of an entry of form f.
-func (c *core) bytesOf(f form) int64 { return int64(c.layout.types[f].Size()) }
-
 // owner returns where the visitor is whose entry e is, or nil in global scope.
 func (c *core) owner(e *entry) **visitor {
 	if !c.layout.owned {

@@ -106,6 +106,17 @@ func (g *engine) view(text []byte) *entry {
 	return g.texts.find(unsafe.String(unsafe.SliceData(text), len(text)))
 }
 
+// stored is view, and also returns the text as the engine has it, which is ours.
+func (g *engine) stored(text []byte) (string, *entry) {
+	c := g.texts.cache.Load()
+	if c == nil {
+		return "", nil
+	}
+	// Sound as in view.
+	e, _ := c.GetEntryQuietly(unsafe.String(unsafe.SliceData(text), len(text)))
+	return e.Key, e.Value
+}
+
 // book implements books.
 type book[I word] struct {
 	cache  atomic.Pointer[otter.Cache[I, *entry]] // nil once it is released

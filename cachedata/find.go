@@ -53,6 +53,30 @@ func (c *core) findSlot(ctx context.Context, key unsafe.Pointer, p *slot) (err e
 	return err
 }
 
+// findSlotToPut is findSlot for a Put. Where there is an entry of the key, its identity and its key serve the new one,
+// too: nobody changes them. But a function of the user, or a store, gets the key of this call.
+func (c *core) findSlotToPut(ctx context.Context, key unsafe.Pointer, p *slot) (err error) {
+	if c.shape != keys.Encoded || c.sessions != nil || c.second != nil || c.fns.tags != nil || c.fns.keyTags != nil || c.keys.LeavesOut() {
+		return c.findSlot(ctx, key, p)
+	}
+	p.table = &c.table
+	buf := keys.Borrow()
+	text, err := c.keys.Append(*buf, key)
+	if err != nil {
+		keys.Return(buf, nil)
+		return err
+	}
+	own, old := c.table.era.Load().entries.stored(text)
+	if old != nil {
+		p.id.Text, p.own = own, c.ownKey(old)
+	} else {
+		p.id.Text = string(text)
+		p.own, err = c.keys.Own(key)
+	}
+	keys.Return(buf, text)
+	return err
+}
+
 // sessionOf returns the session of ctx.
 func (s *sessions) sessionOf(ctx context.Context) (visit.Life, error) {
 	if ctx == nil {

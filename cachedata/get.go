@@ -33,8 +33,7 @@ func (c *core) miss(ctx context.Context, key unsafe.Pointer, err error) (*entry,
 // missed is miss, and tells nobody.
 func (c *core) missed(ctx context.Context, key unsafe.Pointer, err error) (*entry, Source, error) {
 	if err != nil {
-		c.counters.misses.Add(1)
-		return nil, 0, err
+		return nil, 0, c.failed(err)
 	}
 	if j, joined := c.joinRunning(ctx, key); joined {
 		return c.waitJoined(ctx, key, j)
@@ -42,9 +41,19 @@ func (c *core) missed(ctx context.Context, key unsafe.Pointer, err error) (*entr
 	return c.load(ctx, key, false)
 }
 
+// failed counts a call that fails with err before it has looked for a load.
+func (c *core) failed(err error) error {
+	c.counters.misses.Add(1)
+	return err
+}
+
 // load returns what the key's call loads, or what is there by now unless force
-// is set.
+// is set. With force it does not count.
 func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry, Source, error) {
+	source := Load
+	if !force {
+		defer func() { c.counters.missed(source) }() // also if the load panics
+	}
 	if ctx == nil {
 		return nil, 0, c.noContext()
 	}
@@ -52,15 +61,14 @@ func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry
 	if err := c.findSlot(ctx, key, &p); err != nil {
 		return nil, 0, err
 	}
-	source := Load
-	if !force {
-		defer func() { c.counters.missed(source) }() // also if the load panics
-	}
 	e, source, err := p.load(ctx, force)
 	if err != nil {
 		return nil, 0, c.loadError(err)
 	}
-	c.served(ctx, p.key(), e, source)
+	if !force {
+		c.counters.served(source)
+	}
+	c.tellExpired(ctx, p.key(), e, source)
 	if source == Stale && c.second != nil { // it comes from the store, and nobody is loading it yet
 		c.refresh(ctx, p.key(), e, c.group.Now())
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"runtime"
 	"slices"
@@ -13,9 +14,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 	"weak"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/observe"
 )
 
 func TestDifferentKeysNeverShareAResult(t *testing.T) {
@@ -436,5 +439,78 @@ func shape[K any](t *testing.T, a, b K) {
 	}
 	if s := c.Stats(); s.Entries != 0 {
 		t.Errorf("%T: %d entries after Clear", a, s.Entries)
+	}
+}
+
+// A Put of a key that is there makes no other copy of the key, and nothing of the caller's stays in it. Not parallel:
+// allocations are everybody's.
+func TestPutOfAKeyThatIsThereKeepsItsKey(t *testing.T) {
+	type key struct {
+		Name string
+		Tags []string
+		Page int
+	}
+	ctx := t.Context()
+	c := newCache(t, func(_ context.Context, k key) (int, error) { return -1, nil }, cachedata.Config{})
+	buf := []byte("gull")
+	tags := []string{"a", "b"}
+	put := func(v int) {
+		// The name lies over a buffer, as those of fiber do.
+		if err := c.Put(ctx, key{unsafe.String(&buf[0], len(buf)), tags, 7}, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(1)
+	put(2)
+	if n := testing.AllocsPerRun(100, func() { put(3) }); n > 2 && !raced {
+		t.Errorf("a put takes %v allocations, want 2: the entry, and the engine's node", n)
+	}
+	copy(buf, "dove")
+	tags[0] = "x"
+	if v, err := c.Get(ctx, key{"gull", []string{"a", "b"}, 7}); v != 3 || err != nil {
+		t.Errorf("got %d, %v", v, err)
+	}
+	put(4) // another key, of the same memory
+	for want, k := range map[int]key{3: {"gull", []string{"a", "b"}, 7}, 4: {"dove", []string{"x", "b"}, 7}} {
+		if v, err := c.Get(ctx, k); v != want || err != nil {
+			t.Errorf("%v: got %d, %v, want %d", k, v, err, want)
+		}
+	}
+	got := map[string]bool{}
+	for e := range c.Entries() {
+		got[fmt.Sprint(e.Key)] = true
+	}
+	if want := map[string]bool{"{gull [a b] 7}": true, "{dove [x b] 7}": true}; !maps.Equal(got, want) {
+		t.Errorf("the keys are %v, want %v", got, want)
+	}
+	if s := c.Stats(); s.Entries != 2 || s.Evictions[observe.CauseReplaced] == 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A function of the user gets the key of the very call, also what is left out of its identity.
+func TestPutOfAKeyThatIsThereGivesFunctionsItsOwnKey(t *testing.T) {
+	t.Parallel()
+	type key struct {
+		ID   []int
+		From string `hash:"ignore"`
+	}
+	var asked []string
+	c := newCache(t, func(context.Context, key) (int, error) { return -1, nil }, cachedata.Config{}, cachedata.Funcs[key, int]{
+		KeyTags: func(k key) []string {
+			asked = append(asked, k.From)
+			return []string{k.From}
+		},
+	})
+	for i, from := range []string{"first", "second"} {
+		if err := c.Put(t.Context(), key{[]int{1}, from}, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.ClearTag(t.Context(), "first"); err != nil {
+		t.Fatal(err)
+	}
+	if v, ok := c.Peek(t.Context(), key{[]int{1}, ""}); !ok || v != 1 || fmt.Sprint(asked) != "[first second]" {
+		t.Errorf("got %d, %v; asked with %v", v, ok, asked)
 	}
 }

@@ -33,6 +33,7 @@ const (
 // where its identity does not give it back.
 type layout struct {
 	types [forms]raw.Type
+	bytes [forms]int64 // what each takes in memory
 	owned bool
 	born  bool // never with owned
 	keyed bool

@@ -17,6 +17,7 @@ func newLayout(c *core) layout {
 	l := layout{owned: c.cfg.Scope == Session, born: c.second != nil, keyed: c.shape == keys.Encoded}
 	for f := range forms {
 		l.types[f] = raw.Of(l.typeOf(f, c))
+		l.bytes[f] = clone.Allocated(int(l.types[f].Size()))
 	}
 	return l
 }

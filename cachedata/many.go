@@ -14,7 +14,7 @@ import (
 func (c *core) hit(ctx context.Context, key unsafe.Pointer) (*entry, error) {
 	e, _, err := c.lookup(ctx, key)
 	if err != nil {
-		c.counters.misses.Add(1)
+		err = c.failed(err)
 	}
 	return e, err
 }
@@ -34,7 +34,8 @@ func (c *core) loadMany(ctx context.Context, keys []unsafe.Pointer, give func(un
 		settled++
 		c.counters.missed(o.source)
 		if o.err == nil {
-			c.served(ctx, keys[i], o.entry, o.source)
+			c.counters.served(o.source)
+			c.tellExpired(ctx, keys[i], o.entry, o.source)
 		}
 		if r != nil {
 			used[i].tell(r, o.entry)

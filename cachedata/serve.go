@@ -68,14 +68,13 @@ func (c *core) aged(ctx context.Context, key unsafe.Pointer, e *entry) (*entry, 
 	case spare:
 		source = FailSafe
 	}
-	c.served(ctx, key, e, source)
+	c.counters.served(source)
+	c.tellExpired(ctx, key, e, source)
 	return e, source, nil
 }
 
-// served counts what is served from source, and tells observers once that it is
-// an expired result.
-func (c *core) served(ctx context.Context, key unsafe.Pointer, e *entry, source Source) {
-	c.counters.served(source)
+// tellExpired tells observers, once for each entry, that an expired result is served.
+func (c *core) tellExpired(ctx context.Context, key unsafe.Pointer, e *entry, source Source) {
 	if !c.observed() || source != Stale && source != FailSafe || !e.details().told.CompareAndSwap(false, true) {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/internal/panics"
 )
@@ -35,7 +36,7 @@ func (c *core) measure(e *entry) (int64, error) {
 // and what clients may have chosen, as keys, tags and the texts of errors.
 func (p *slot) beside(f form, err error, x *annotations) int64 {
 	c := p.core
-	n := engineBytes + c.bytesOf(f) - int64(c.result.Size()) + p.idBytes()
+	n := engineBytes + c.layout.bytes[f] - int64(c.result.Size()) + p.idBytes()
 	if f != plain {
 		n += queueBytes + c.idSize()
 	}
@@ -43,9 +44,9 @@ func (p *slot) beside(f form, err error, x *annotations) int64 {
 		n += c.keys.Size(p.own) - int64(c.key.Size())
 	}
 	if x != nil {
-		n += int64(unsafe.Sizeof(*x)) + int64(len(x.etag))
+		n += clone.Allocated(int(unsafe.Sizeof(*x))) + clone.Allocated(len(x.etag)) + clone.Allocated(len(x.tags)*int(unsafe.Sizeof("")))
 		for _, tag := range x.tags {
-			n += int64(unsafe.Sizeof(tag)) + int64(len(tag))
+			n += clone.Allocated(len(tag))
 		}
 	}
 	if err != nil {
@@ -64,7 +65,7 @@ func (c *core) idSize() int64 {
 
 // idBytes returns what the identity of the slot takes.
 func (p *slot) idBytes() int64 {
-	n := p.core.idSize() + int64(len(p.id.Text))
+	n := p.core.idSize() + clone.Allocated(len(p.id.Text))
 	if p.visitor != nil {
 		n += keptBytes
 	}

@@ -11,14 +11,20 @@ import (
 // Stats are the counters of a cache since it was made, or the sums over the
 // caches of a group. Each is exact; together they are no snapshot of one
 // moment.
+//
+// A call that asks for a result counts once, in Hits, StaleHits, FailSafe or
+// Misses: Get, GetMeta, GetOrLoad, and each key of GetMany. Refresh and Bypass ask
+// for a load whatever is in memory, and Peek, Entries and Put ask for no result:
+// they count in none of these. Nor does a GetMany that is refused before it looks
+// for a key.
 type Stats struct {
 	Hits       uint64                   // calls that got a fresh result, or a remembered error, from memory
 	StaleHits  uint64                   // calls that got an expired result while it was refreshed
 	FailSafe   uint64                   // calls that got an expired result because a load had failed
-	Misses     uint64                   // other calls: they started a load, waited for one, or failed before
+	Misses     uint64                   // other calls: they started a load, waited for one, or failed
 	Joined     uint64                   // of these, those that waited for a load that another call had started
 	Stored     uint64                   // results that came from Config.Store instead of a load
-	Loads      uint64                   // loads that have ended, or reached Config.Timeout
+	Loads      uint64                   // loads that have ended, or reached Config.Timeout; not those of Bypass
 	LoadErrors uint64                   // of these, those that failed
 	Refreshes  uint64                   // of these, those in the background
 	Skipped    uint64                   // refreshes that were due, but too many were running
@@ -38,8 +44,9 @@ type Stats struct {
 }
 
 // HitRatio returns the part of the calls that got a fresh or stale result from
-// memory, from 0 to 1. It is 0 if there were no calls. Each call is counted once:
-// in Hits, StaleHits, FailSafe or Misses.
+// memory, from 0 to 1. It is 0 if there were no calls. The calls are those that
+// count in Hits, StaleHits, FailSafe or Misses: a Refresh or a Bypass changes
+// nothing.
 func (s Stats) HitRatio() float64 {
 	served := float64(s.Hits) + float64(s.StaleHits)
 	if served == 0 {

@@ -87,7 +87,7 @@ func targetsOf(parts []part) (all []*targets, rest []part) {
 	byType := map[*node]*targets{}
 	for _, f := range parts {
 		n := f.n
-		if n.role != rolePointer || n.deep || !n.elem.flat || n.elem.typ.Size() == 0 || n.elem.typ.Size() > smallBytes {
+		if n.role != rolePointer || n.deep || !n.tracked || !n.elem.flat || n.elem.typ.Size() == 0 || n.elem.typ.Size() > smallBytes {
 			rest = append(rest, f)
 			continue
 		}
@@ -102,68 +102,87 @@ func targetsOf(parts []part) (all []*targets, rest []part) {
 	return all, rest
 }
 
-// fix copies the targets of t in count structs at p, as fixPointer does each.
+// reference is a pointer whose target is to be copied: where it is in the structs that are fixed, and which slot of the
+// table of what has been met is that of the target. It has no pointers, so that a list of them costs the collector nothing.
+type reference struct {
+	off  uintptr
+	slot int
+}
+
+// unplaced stands for the copy of a target that is to have a place in the next block.
+var unplaced byte
+
+// fix copies the targets of t in count structs at p, as fixPointer does each. It first looks which of them have no copy
+// yet, as many as a block has room for, since pointers may share them, and then makes a block of these.
 func (t *targets) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
 	if s.tree {
 		t.fixTree(p, stride, count, s)
 		return
 	}
-	n, size := t.of, t.of.elem.typ.Size()
-	remember := n.tracked && !s.tree
-	var block unsafe.Pointer
-	used, room := 0, 0
+	n, size := t.of, int(t.of.elem.typ.Size())
+	s.seen.moved = false
+	if most := min(t.most, count*len(t.offs)); cap(s.refs) < most {
+		s.refs = make([]reference, 0, most)
+	}
 	for i := range count {
-		for j, off := range t.offs {
-			q := (*unsafe.Pointer)(unsafe.Add(p, uintptr(i)*stride+off))
-			old := *q
+		for _, off := range t.offs {
+			off += uintptr(i) * stride
+			old := *(*unsafe.Pointer)(unsafe.Add(p, off))
 			if old == nil {
 				continue
 			}
 			if s.careful {
-				if moved := s.meets(n, old, int(size), n.dom.id); moved != nil {
-					*q = moved
+				if moved := s.meets(n, old, size, n.dom.id); moved != nil {
+					*(*unsafe.Pointer)(unsafe.Add(p, off)) = moved
 					continue
 				}
 			}
-			var slot *seenSlot
-			if remember {
-				if slot = s.seen.find(old, n.dom.id); slot.copy != nil {
-					s.shared = true
-					*q = slot.copy
-					continue
+			slot := s.seen.find(old, n.dom.id)
+			if slot.copy != nil {
+				s.shared = true
+			} else {
+				if !s.charge(n, size) {
+					t.place(p, s)
+					return
 				}
+				s.seen.put(slot, old, n.dom.id, unsafe.Pointer(&unplaced))
+				s.unplaced++
 			}
-			if !s.charge(n, int(size)) {
-				return
+			if s.refs = append(s.refs, reference{off, s.seen.index(slot)}); len(s.refs) == t.most {
+				t.place(p, s)
 			}
-			if used == room {
-				used, room = 0, t.rest(p, stride, count, i, j)
-				block = t.alloc(s, room)
-			}
-			target := unsafe.Add(block, uintptr(used)*size)
-			used++
-			t.move.Move(target, old)
-			if slot != nil {
-				s.seen.put(slot, old, n.dom.id, target)
-			}
-			*q = target
 		}
 	}
+	t.place(p, s)
 }
 
-// rest counts the pointers from field j of struct i on that have targets, but no more than a block has room for.
-func (t *targets) rest(p unsafe.Pointer, stride uintptr, count, i, j int) (n int) {
-	for ; i < count; i, j = i+1, 0 {
-		for _, off := range t.offs[j:] {
-			if *(*unsafe.Pointer)(unsafe.Add(p, uintptr(i)*stride+off)) == nil {
-				continue
-			}
-			if n++; n == t.most {
-				return n
+// place copies the targets of the references of s that have no place into a block, and makes all references lead to the
+// copies. Of a copy that has failed nothing matters any more.
+func (t *targets) place(p unsafe.Pointer, s *state) {
+	size := t.of.elem.typ.Size()
+	var next unsafe.Pointer
+	if s.unplaced > 0 {
+		next = t.alloc(s, s.unplaced)
+	}
+	for _, r := range s.refs {
+		if s.err != nil {
+			break
+		}
+		at := (*unsafe.Pointer)(unsafe.Add(p, r.off))
+		slot := &s.seen.slots[r.slot]
+		if s.seen.moved { // by growing, since the slot was found
+			slot = s.seen.probe(uintptr(*at), t.of.dom.id)
+		}
+		if slot.copy == unsafe.Pointer(&unplaced) {
+			t.move.Move(next, *at)
+			slot.copy = next
+			if s.unplaced--; s.unplaced > 0 { // the address after the last one is never made
+				next = unsafe.Add(next, size)
 			}
 		}
+		*at = slot.copy
 	}
-	return n
+	s.refs, s.unplaced, s.seen.moved = s.refs[:0], 0, false
 }
 
 // fixTree is fix for a value in which no two references lead to one place. It is a copy, so its targets lie in blocks

@@ -159,3 +159,77 @@ func TestBlocksAreAsLargeAsTheTargetsThatThereAre(t *testing.T) {
 		t.Errorf("a copy takes %d bytes, want %d at most", got, most)
 	}
 }
+
+// Not parallel: memory is everybody's.
+func TestBlocksAreAsLargeAsTheTargetsThatAreDifferent(t *testing.T) {
+	type author struct {
+		ID   int64
+		Name string
+	}
+	type article struct {
+		Author, Editor *author
+		Rank           *uint8
+	}
+	authors := [3]author{{1, "a"}, {2, "b"}, {3, "c"}}
+	shared := uint8(7)
+	for _, tt := range []struct {
+		name      string
+		rows      int
+		different int // authors, of which the rows have one after the other
+	}{
+		{"one for all", 100, 1},
+		{"three", 100, 3},
+		{"more references than a block has room for", 2000, 3},
+		{"more than the table begins with", 500, 500},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			rows := make([]article, tt.rows)
+			own := make([]*author, tt.different)
+			for i := range own {
+				own[i] = new(authors[i%3])
+			}
+			for i := range rows {
+				rows[i] = article{own[i%tt.different], own[i/2%tt.different], &shared}
+			}
+			u, err := clone.ForType(reflect.TypeOf(rows), clone.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			copies := make([][]article, 200)
+			if _, err := u.CopyExactly(unsafe.Pointer(&copies[0]), unsafe.Pointer(&rows)); err != nil { // it makes the table
+				t.Fatal(err)
+			}
+			before := heapInUse()
+			for i := range copies {
+				if _, err := u.CopyExactly(unsafe.Pointer(&copies[i]), unsafe.Pointer(&rows)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := (heapInUse() - before) / int64(len(copies))
+			if size := u.Size(unsafe.Pointer(&copies[1]), clone.Shared); got > size+size/8+200 {
+				t.Errorf("a copy takes %d bytes, of which Size says %d", got, size)
+			}
+			for i := range rows {
+				a, b := &rows[i], &copies[7][i]
+				if *a.Author != *b.Author || *a.Editor != *b.Editor || *b.Rank != shared || a.Author == b.Author || b.Rank != copies[7][0].Rank {
+					t.Fatalf("row %d is %+v", i, b)
+				}
+				for j := range i {
+					if (rows[j].Author == a.Editor) != (copies[7][j].Author == b.Editor) {
+						t.Fatalf("rows %d and %d do not share what the original does", i, j)
+					}
+				}
+			}
+			runtime.KeepAlive(copies)
+		})
+	}
+}
+
+// heapInUse returns the bytes of the heap that something refers to.
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC() // what pools keep
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

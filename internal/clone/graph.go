@@ -180,6 +180,9 @@ type state struct {
 	tree    bool    // no two references lead to one place: nothing has to be remembered
 	shared  bool    // some do, or may
 
+	refs     []reference // for targets.fix
+	unplaced int         // how many different targets of them have no copy yet
+
 	bytes, nodes int // what is left of the limits; negative once the copy has failed
 	depth, floor int // references followed in all, and where this part of the work list began
 	inKey        bool
@@ -202,6 +205,7 @@ type pending struct {
 type seenTable struct {
 	slots []seenSlot // length is a power of two
 	n     int
+	moved bool // the slots have moved since this was set to false
 }
 
 // seenSlot holds the address as a number, so that the table does not keep the original alive: who uses it does.

@@ -10,12 +10,10 @@ import (
 	"github.com/reecho-go/reecho/internal/known"
 )
 
-// mapOverhead estimates a map besides its entries.
-const mapOverhead = 48
-
-// Size estimates the bytes of memory that what is at v occupies: itself and everything it reaches, shared targets counted once, strings each time.
-// It leaves out what is shared by Copy (locations, errors) and the rounding of the allocator. It costs about as much as walking the value; for plain
-// fixed-size types it is a constant. links is what is known of v, such as [Untyped.Links] of a copy: of a Tree nothing has to be remembered.
+// Size estimates the bytes of memory that what is at v occupies: itself and everything it reaches, each as [Allocated] says, shared targets counted
+// once, strings each time, and maps as large as their entries make them grow. It leaves out what is shared by Copy (locations, errors). It costs about
+// as much as walking the value; for plain fixed-size types it is a constant. links is what is known of v, such as [Untyped.Links] of a copy: of a Tree
+// nothing has to be remembered.
 func (u *Untyped) Size(v unsafe.Pointer, links Links) int64 {
 	own := int64(u.root.typ.Size())
 	if !u.root.outside {
@@ -89,18 +87,18 @@ func (z *sizer) value(n *node, p unsafe.Pointer) {
 	}
 	switch n.kind {
 	case reflect.String:
-		z.total += int64(len(*(*string)(p)))
+		z.total += Allocated(len(*(*string)(p)))
 	case reflect.Array:
 		z.values(n.elem, p, n.typ.Len())
 	case reflect.Pointer:
 		if to := *(*unsafe.Pointer)(p); to != nil && z.first(to, n.dom.id) {
-			z.total += int64(n.elem.mem.size)
+			z.objects(n.elem, 1)
 			z.values(n.elem, to, 1)
 		}
 	case reflect.Slice:
 		h := *(*header)(p)
 		if h.cap > 0 && z.first(h.data, n.sliceTag(h.len)) {
-			z.total += int64(h.cap) * int64(n.elem.mem.size)
+			z.objects(n.elem, h.cap)
 			z.values(n.elem, h.data, h.len)
 		}
 	case reflect.Map:
@@ -111,6 +109,9 @@ func (z *sizer) value(n *node, p unsafe.Pointer) {
 		z.held(n, p)
 	}
 }
+
+// objects adds count values of n that are allocated at once.
+func (z *sizer) objects(n *node, count int) { z.total += allocated(count*int(n.mem.size), n.outside) }
 
 // anyNode stands for what a slog.Value holds.
 var anyNode = &node{typ: reflect.TypeFor[any](), kind: reflect.Interface}
@@ -123,18 +124,18 @@ func (z *sizer) own(n *node, p unsafe.Pointer) {
 		if v.IsNil() || !z.first(v.UnsafePointer(), n.dom.id) {
 			return
 		}
-		z.total += int64(n.typ.Elem().Size())
+		z.total += Allocated(int(n.typ.Elem().Size()))
 	}
 	switch n.fact.Way {
 	case known.Proto:
 		z.total += known.ProtoSize(v)
 	case known.Binary, known.Gob:
 		b, _ := known.Encode(n.fact.Way, v.Interface()) // what has none fails when it is copied
-		z.total += int64(len(b))
+		z.total += Allocated(len(b))
 	}
 	switch v := v.Interface().(type) {
 	case *strings.Builder:
-		z.total += int64(v.Cap())
+		z.total += Allocated(v.Cap())
 	case *slog.Value:
 		z.logValue(*v)
 	}
@@ -144,10 +145,11 @@ func (z *sizer) own(n *node, p unsafe.Pointer) {
 func (z *sizer) logValue(v slog.Value) {
 	switch v.Kind() {
 	case slog.KindString:
-		z.total += int64(len(v.String()))
+		z.total += Allocated(len(v.String()))
 	case slog.KindGroup:
+		z.total += Allocated(len(v.Group()) * int(unsafe.Sizeof(slog.Attr{})))
 		for _, a := range v.Group() {
-			z.total += int64(unsafe.Sizeof(a)) + int64(len(a.Key))
+			z.total += Allocated(len(a.Key))
 			z.logValue(a.Value)
 		}
 	case slog.KindAny, slog.KindLogValuer:
@@ -156,10 +158,9 @@ func (z *sizer) logValue(v slog.Value) {
 	}
 }
 
-// entries adds a map: groups of slots that are seven eighths full at most, with a byte of control each.
+// entries adds a map.
 func (z *sizer) entries(n *node, m reflect.Value) {
-	slot := n.key.typ.Size() + n.elem.typ.Size() + 1
-	z.total += mapOverhead + int64(m.Len())*int64(slot)*8/7
+	z.total += mapBytes(n, m.Len())
 	if !n.key.outside && !n.elem.outside {
 		return
 	}
@@ -184,11 +185,11 @@ func (z *sizer) held(n *node, p unsafe.Pointer) {
 	d := z.c.behind(t)
 	switch {
 	case d.err != nil:
-		z.total += int64(t.Size())
+		z.total += Allocated(int(t.Size()))
 	case d.n.direct:
 		z.values(d.n, unsafe.Pointer(&f.data), 1)
 	default:
-		z.total += int64(t.Size())
+		z.objects(d.n, 1)
 		z.values(d.n, f.data, 1)
 	}
 }

@@ -158,9 +158,14 @@ func (t *seenTable) put(slot *seenSlot, addr unsafe.Pointer, tag uint64, copied 
 	t.n++
 }
 
+// index is where the slot is in the table, until that grows.
+func (t *seenTable) index(slot *seenSlot) int {
+	return int((uintptr(unsafe.Pointer(slot)) - uintptr(unsafe.Pointer(&t.slots[0]))) / unsafe.Sizeof(*slot))
+}
+
 func (t *seenTable) grow() {
 	old := t.slots
-	t.slots = make([]seenSlot, max(minSlots, 2*len(old)))
+	t.slots, t.moved = make([]seenSlot, max(minSlots, 2*len(old))), true
 	for i := range old {
 		if old[i].copy != nil {
 			*t.probe(old[i].addr, old[i].tag) = old[i]
@@ -175,5 +180,5 @@ func (t *seenTable) reset() {
 	} else if t.n > 0 {
 		clear(t.slots)
 	}
-	t.n = 0
+	t.n, t.moved = 0, false
 }

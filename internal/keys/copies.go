@@ -137,20 +137,3 @@ func (w *leftOutWalk) walk(t reflect.Type) {
 		}
 	}
 }
-
-// hasStrings reports whether there may be strings in a t.
-func hasStrings(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.String, reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface:
-		return true
-	case reflect.Array:
-		return hasStrings(t.Elem())
-	case reflect.Struct:
-		for i := range t.NumField() {
-			if hasStrings(t.Field(i).Type) {
-				return true
-			}
-		}
-	}
-	return false
-}

@@ -40,7 +40,7 @@ func For(owner string, t reflect.Type, cfg Config) (*Keys, error) {
 	}
 	k := &Keys{Plan: plan, owner: owner, t: raw.Of(t), copy: copies(t, plan, cfg)}
 	k.own = k.copy
-	if hasStrings(t) {
+	if raw.HasPointers(t) { // there may be strings
 		k.own = copied(t, cfg, clone.Config{Keep: leftOut, Strings: true})
 	}
 	how := clone.Config{Keep: leftOut}

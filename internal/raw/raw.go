@@ -4,6 +4,7 @@ package raw
 
 import (
 	"reflect"
+	"slices"
 	"unsafe"
 )
 
@@ -223,18 +224,21 @@ func (t *Type) Clear(dst unsafe.Pointer) {
 // HasPointers reports whether the garbage collector finds pointers in a t, as it does
 // in strings, slices and interfaces too.
 func HasPointers(t reflect.Type) bool {
+	return Holds(t, reflect.String, reflect.Slice, reflect.Interface, reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func, reflect.UnsafePointer)
+}
+
+// Holds reports whether a t is of one of the kinds, or holds such a value in itself: as
+// a field or an element, not behind a reference.
+func Holds(t reflect.Type, kinds ...reflect.Kind) bool {
 	switch t.Kind() {
 	case reflect.Array:
-		return t.Len() > 0 && HasPointers(t.Elem())
+		return t.Len() > 0 && Holds(t.Elem(), kinds...)
 	case reflect.Struct:
 		for i := range t.NumField() {
-			if HasPointers(t.Field(i).Type) {
+			if Holds(t.Field(i).Type, kinds...) {
 				return true
 			}
 		}
-		return false
-	case reflect.String, reflect.Slice, reflect.Interface, reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func, reflect.UnsafePointer:
-		return true
 	}
-	return false
+	return slices.Contains(kinds, t.Kind())
 }
