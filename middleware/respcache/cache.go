@@ -120,6 +120,7 @@ type Cache struct {
 	pages   *cachedata.Cache[string, *page]
 	reads   *visit.Reads
 	told    sync.Once // that cookies are set further in
+	counts  counts
 }
 
 var (
@@ -285,10 +286,6 @@ func (c *Cache) ClearTag(ctx context.Context, tags ...string) error {
 
 // Clear drops all responses; see cachedata.Cache.Clear.
 func (c *Cache) Clear(ctx context.Context) error { return c.pages.Clear(ctx) }
-
-// Stats returns the counters: a response is a result, a handler that ran for one is
-// a load. That a response cannot be stored is a result, too, for 10 seconds.
-func (c *Cache) Stats() cachedata.Stats { return c.pages.Stats() }
 
 // Close implements middleware.Closer: it drops all responses and waits for the
 // handlers whose responses are recorded. From then on requests pass through.

@@ -1,4 +1,4 @@
-// Package otelobserve makes the counters of caches, resources and sessions metrics of
+// Package otelobserve makes the counters of caches, resources, responses and sessions metrics of
 // OpenTelemetry, and the loads of caches spans:
 //
 //	telemetry, err := otelobserve.New(otelobserve.Config{Sessions: sessions})
@@ -34,6 +34,7 @@ import (
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/observe/internal/metrics"
 	"github.com/reecho-go/reecho/sessionstate"
@@ -48,6 +49,9 @@ type Config struct {
 	// Resources are the groups of resources. Their names must differ. Default
 	// nil: cacheresource.Default().
 	Resources []*cacheresource.Group
+	// Responses are caches of responses. Their names, with those of their groups,
+	// must differ. Default nil: none.
+	Responses []*respcache.Cache
 	// Sessions is the manager of sessions. Default nil: none.
 	Sessions *sessionstate.Manager
 	// Meters takes the metrics. Default nil: otel.GetMeterProvider().
@@ -66,7 +70,7 @@ type Telemetry struct{ o *observer }
 // later, and watches its groups of caches for loads and clears. The error joins what
 // is wrong with cfg, or is that of the provider.
 func New(cfg Config) (*Telemetry, error) {
-	o := &observer{sources: metrics.Sources{Caches: cfg.Caches, Resources: cfg.Resources, Sessions: cfg.Sessions}}
+	o := &observer{sources: metrics.Sources{Caches: cfg.Caches, Resources: cfg.Resources, Responses: cfg.Responses, Sessions: cfg.Sessions}}
 	if err := o.sources.Check("otelobserve: Config"); err != nil {
 		return nil, err
 	}
