@@ -10,6 +10,7 @@ import (
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
@@ -157,7 +158,7 @@ func (d *Dashboard) clearResource(ctx context.Context, form url.Values) (string,
 }
 
 func (d *Dashboard) clearResponses(ctx context.Context, form url.Values) (string, error) {
-	i := slices.IndexFunc(d.cfg.Responses, func(c Responses) bool { return idOf("responses", c.Name()) == form.Get("id") })
+	i := slices.IndexFunc(d.cfg.Responses, func(c *respcache.Cache) bool { return responsesID(c) == form.Get("id") })
 	if i < 0 {
 		return "", errMissing
 	}

@@ -32,6 +32,7 @@ import (
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cacheresource"
 	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
@@ -44,7 +45,7 @@ type Config struct {
 	// Sessions is the manager of sessions. Default nil: none.
 	Sessions *sessionstate.Manager
 	// Responses are caches of responses. Default nil: none.
-	Responses []Responses
+	Responses []*respcache.Cache
 	// Events is the log that is shown. Give one if you have made it the Observer of
 	// a session manager or plugin too; the groups are watched in any case. Default
 	// nil: one of its own.

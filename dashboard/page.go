@@ -190,7 +190,7 @@ func (d *Dashboard) view(r *http.Request, p *page, found *sessionsView) bool {
 		if len(d.cfg.Responses) == 0 {
 			return false
 		}
-		p.Title, p.View = "Responses", d.responsesPage()
+		p.Title, p.View = "Responses", d.responsesPage(p)
 	case "events":
 		p.Title, p.View = "Events", eventsPage(p, events)
 	case "advice":

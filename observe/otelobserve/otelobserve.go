@@ -1,5 +1,5 @@
-// Package otelobserve makes the counters of caches, resources, responses and sessions metrics of
-// OpenTelemetry, and the loads of caches spans:
+// Package otelobserve makes the counters of caches, resources, responses and sessions
+// metrics of OpenTelemetry, and the loads of caches spans:
 //
 //	telemetry, err := otelobserve.New(otelobserve.Config{Sessions: sessions})
 //	...
@@ -16,8 +16,8 @@
 // several keys at once have none. A clear is an event of the span that it is made in.
 //
 // There is no convention for caches yet. The names of metrics begin with "reecho.",
-// and the attributes are cache.group, cache.name, cache.result, cache.cause and, on
-// spans, cache.key, which is the fingerprint of the key.
+// and the attributes are cache.group, cache.name, cache.result, cache.cause, cache.reason
+// and, on spans, cache.key, which is the fingerprint of the key.
 package otelobserve
 
 import (

@@ -28,6 +28,8 @@ import (
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/observe/otelobserve"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -107,6 +109,7 @@ type lab struct {
 	*receiver
 	caches    *cachedata.Group
 	resources *cacheresource.Group
+	responses *respcache.Cache
 	tracers   *sdktrace.TracerProvider
 	meters    *sdkmetric.MeterProvider
 	telemetry *otelobserve.Telemetry
@@ -128,6 +131,8 @@ func newLab(t *testing.T) *lab {
 	must(err)
 	l.resources, err = cacheresource.NewGroup("pools", cacheresource.GroupConfig{})
 	must(err)
+	l.responses, err = respcache.New("pages", respcache.Config{Group: l.caches})
+	must(err)
 	sessions, err := sessionstate.New(sessionstate.Config{})
 	must(err)
 	spans, err := otlptracehttp.New(t.Context(), otlptracehttp.WithEndpointURL(server.URL+"/v1/traces"))
@@ -138,7 +143,8 @@ func newLab(t *testing.T) *lab {
 	l.meters = sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(numbers)))
 	l.telemetry, err = otelobserve.New(otelobserve.Config{
 		Caches: []*cachedata.Group{l.caches}, Resources: []*cacheresource.Group{l.resources}, Sessions: sessions,
-		Meters: l.meters, Tracers: l.tracers,
+		Responses: []*respcache.Cache{l.responses},
+		Meters:    l.meters, Tracers: l.tracers,
 	})
 	must(err)
 	return l
@@ -313,6 +319,13 @@ func TestCountersAreMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lease.Release()
+	app := middleware.Must(middleware.New(l.responses)).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Cache-Control", r.URL.RawQuery)
+		_, _ = io.WriteString(rw, "x")
+	}))
+	for _, target := range []string{"/a", "/a", "/b?private"} {
+		app.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, target, nil))
+	}
 	l.flush(t)
 	const cache = "cache.group=app cache.name=users"
 	const resource = "reecho.resource.group=pools reecho.resource.name=db"
@@ -328,6 +341,10 @@ func TestCountersAreMetrics(t *testing.T) {
 		{"reecho.cache.entries", cache, 2},
 		{"reecho.resource.leases", resource, 1},
 		{"reecho.resource.opens", "reecho.resource.group=pools reecho.resource.name=db reecho.resource.result=ok", 1},
+		{"reecho.response.requests", "cache.group=app cache.name=pages cache.result=hit", 1},
+		{"reecho.response.requests", "cache.group=app cache.name=pages cache.result=miss", 1},
+		{"reecho.response.refused", "cache.group=app cache.name=pages cache.reason=private", 1},
+		{"reecho.response.entries", "cache.group=app cache.name=pages", 2},
 		{"reecho.session.started", "", 0},
 	} {
 		got, ok := points(l.metrics[tt.metric])[tt.key]

@@ -24,6 +24,8 @@ import (
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cachedata/persist"
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/observe/promobserve"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/memstore"
@@ -37,6 +39,7 @@ type world struct {
 	caches    *cachedata.Group
 	resources *cacheresource.Group
 	sessions  *sessionstate.Manager
+	responses *respcache.Cache
 	hang      chan struct{}
 }
 
@@ -94,6 +97,19 @@ func newWorld(t *testing.T) *world {
 	}, cacheresource.Config{Group: w.resources}))
 	lease := must[*cacheresource.Lease[*int]](t)(pools.Acquire(ctx, "a"))
 	_, _ = pools.Acquire(ctx, "")
+	w.responses = must[*respcache.Cache](t)(respcache.New("pages", respcache.Config{Group: w.caches}))
+	app := middleware.Must(middleware.New(w.responses)).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/a" {
+			rw.Header().Set("Vary", r.URL.Path[1:])
+		}
+		_, _ = io.WriteString(rw, "x")
+	}))
+	for _, target := range []string{"/a", "/a", "/a", "/X-One", "/X-Two"} {
+		app.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, target, nil))
+	}
+	upgrade := httptest.NewRequest(http.MethodGet, "/a", nil)
+	upgrade.Header.Set("Upgrade", "websocket")
+	app.ServeHTTP(httptest.NewRecorder(), upgrade)
 	t.Cleanup(func() {
 		close(w.hang)
 		lease.Release()
@@ -153,9 +169,11 @@ func TestAScrapeShowsWhatHasHappened(t *testing.T) {
 	w := newWorld(t)
 	c := must[prometheus.Collector](t)(promobserve.New(promobserve.Config{
 		Caches: []*cachedata.Group{w.caches}, Resources: []*cacheresource.Group{w.resources}, Sessions: w.sessions,
+		Responses: []*respcache.Cache{w.responses},
 	}))
 	families, text := scrape(t, c)
 	users, shared, db := []string{"group", "app", "cache", "users"}, []string{"group", "app", "cache", `"<shared>"`}, []string{"group", "pools", "resource", "db"}
+	pages := []string{"group", "app", "cache", "pages"}
 	for _, tt := range []struct {
 		name   string
 		labels []string
@@ -181,6 +199,14 @@ func TestAScrapeShowsWhatHasHappened(t *testing.T) {
 		{"reecho_resource_leases", db, nil, 1},
 		{"reecho_resource_opens_total", db, []string{"result", "ok"}, 1},
 		{"reecho_resource_opens_total", db, []string{"result", "error"}, 1},
+		{"reecho_response_requests_total", pages, []string{"result", "hit"}, 2},
+		{"reecho_response_requests_total", pages, []string{"result", "miss"}, 1},
+		{"reecho_response_requests_total", pages, []string{"result", "refused"}, 2},
+		{"reecho_response_requests_total", pages, []string{"result", "bypass"}, 1},
+		{"reecho_response_requests_total", pages, []string{"result", "joined"}, 0},
+		{"reecho_response_refused_total", pages, []string{"reason", "vary"}, 2},
+		{"reecho_response_bypassed_total", pages, []string{"reason", "upgrade"}, 1},
+		{"reecho_response_entries", pages, nil, 3},
 		{"reecho_session_started_total", nil, nil, 0},
 	} {
 		labels := map[string]string{}
@@ -244,8 +270,12 @@ func TestNamesOfAnyBytesAreScraped(t *testing.T) {
 func TestNewRefusesWhatCannotBeMeasured(t *testing.T) {
 	t.Parallel()
 	g, same := must[*cachedata.Group](t)(cachedata.NewGroup("g", cachedata.GroupConfig{})), must[*cachedata.Group](t)(cachedata.NewGroup("g", cachedata.GroupConfig{}))
-	_, err := promobserve.New(promobserve.Config{Caches: []*cachedata.Group{g, nil, same}, Resources: []*cacheresource.Group{nil}})
-	for _, want := range []string{"Caches[1] is nil", `Caches[2] has the name "g" of Caches[0]`, "Resources[0] is nil"} {
+	pages := must[*respcache.Cache](t)(respcache.New("pages", respcache.Config{Group: g}))
+	_, err := promobserve.New(promobserve.Config{
+		Caches: []*cachedata.Group{g, nil, same}, Resources: []*cacheresource.Group{nil},
+		Responses: []*respcache.Cache{pages, nil, pages},
+	})
+	for _, want := range []string{"Caches[1] is nil", `Caches[2] has the name "g" of Caches[0]`, "Resources[0] is nil", "Responses[1] is nil", `Responses[2] has the name "pages" of Responses[0]`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}
