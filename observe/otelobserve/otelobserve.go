@@ -12,8 +12,8 @@
 //
 // The span of a load is a child of the call that has caused it, also if the load goes
 // on when that has ended. Spans of the load function are children of it. The
-// span of a call that has waited for the load of another has a link to it; calls for
-// several keys at once have none. A clear is an event of the span that it is made in.
+// span of a call that has waited for the load of another has a link to it; a call for
+// several keys at once has one to each load that it has waited for. A clear is an event of the span that it is made in.
 //
 // There is no convention for caches yet. The names of metrics begin with "reecho.",
 // and the attributes are cache.group, cache.name, cache.result, cache.cause, cache.reason

@@ -257,6 +257,57 @@ func TestLoadsThatFailAndLoadsOfSeveralKeys(t *testing.T) {
 	}
 }
 
+// A request for several keys has a link to each load of others that it has waited for.
+func TestARequestForSeveralKeysIsLinkedToTheLoadsThatItHasWaitedFor(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	app := l.tracers.Tracer("app")
+	started, proceed := make(chan struct{}), make(chan struct{})
+	users, err := cachedata.NewBatch("users", func(ctx context.Context, ids []int) (map[int]int, error) {
+		_, span := app.Start(ctx, fmt.Sprint("SELECT of ", len(ids)))
+		defer span.End()
+		started <- struct{}{}
+		<-proceed
+		all := make(map[int]int)
+		for _, id := range ids {
+			all[id] = id
+		}
+		return all, nil
+	}, cachedata.Config{Group: l.caches})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i, ids := range [][]int{{1, 2}, {3, 4, 5}, {1, 2, 3, 6}} {
+		ctx, span := app.Start(t.Context(), fmt.Sprint("GET /", i))
+		wg.Go(func() {
+			defer span.End()
+			_, _ = users.GetMany(ctx, ids)
+		})
+		<-started
+	}
+	close(proceed)
+	wg.Wait()
+	l.flush(t)
+	var want, got [][]byte
+	for _, name := range []string{"SELECT of 2", "SELECT of 3"} {
+		want = append(want, l.span(t, name).GetParentSpanId())
+	}
+	for _, link := range l.span(t, "GET /2").GetLinks() {
+		got = append(got, link.GetSpanId())
+	}
+	slices.SortFunc(want, slices.Compare)
+	slices.SortFunc(got, slices.Compare)
+	if !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("links %x, want %x", got, want)
+	}
+	for _, name := range []string{"GET /0", "GET /1"} {
+		if links := l.span(t, name).GetLinks(); len(links) != 0 {
+			t.Errorf("%s has links %v", name, links)
+		}
+	}
+}
+
 // A call without a span, and one whose span is not recorded, change nothing.
 func TestCallsWithoutASpan(t *testing.T) {
 	t.Parallel()
