@@ -616,7 +616,7 @@ func manyResponses(t testing.TB, n int) (all []*respcache.Cache) {
 	must(t, g, err)
 	t.Cleanup(func() { _ = g.Close(context.Background()) })
 	for i := range n {
-		c, err := respcache.New(fmt.Sprintf("responses number %04d, with a name of some length", i), respcache.Config{Group: g})
+		c, err := respcache.New(fmt.Sprintf("responses number %04d, with a name of some length", i), respcache.Config{Group: g, Observer: new(observe.Recorder)})
 		all = append(all, must(t, c, err))
 		app := middleware.Must(middleware.New(c)).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			name, value, _ := strings.Cut(r.URL.Path[1:], "/")

@@ -163,7 +163,7 @@ func attributes(s metrics.Sample) metric.MeasurementOption {
 	}
 	var all []attribute.KeyValue
 	if s.Name != "" {
-		all = append(all, attribute.String(prefix+".group", s.Group), attribute.String(prefix+".name", s.Name))
+		all = append(all, attribute.String(prefix+".group", metrics.Text(s.Group)), attribute.String(prefix+".name", metrics.Text(s.Name)))
 	}
 	for _, label := range s.Labels {
 		all = append(all, attribute.String(prefix+"."+label, s.Label))
@@ -173,14 +173,14 @@ func attributes(s metrics.Sample) metric.MeasurementOption {
 
 // of are the attributes of a cache.
 func of(s observe.Source) []attribute.KeyValue {
-	return []attribute.KeyValue{attribute.String("cache.group", s.Group), attribute.String("cache.name", s.Cache)}
+	return []attribute.KeyValue{attribute.String("cache.group", metrics.Text(s.Group)), attribute.String("cache.name", metrics.Text(s.Cache))}
 }
 
 // spanKey is where the context of a load has its span.
 type spanKey struct{ *observer }
 
 // name is that of a load's span.
-func name(s observe.Source) string { return "load " + s.Cache }
+func name(s observe.Source) string { return "load " + metrics.Text(s.Cache) }
 
 // StartLoad implements observe.Tracer.
 func (o *observer) StartLoad(ctx context.Context, s observe.Source) context.Context {
@@ -203,7 +203,7 @@ func (o *observer) Observe(ctx context.Context, ev observe.Event) {
 	case observe.CacheClear:
 		all := append(of(ev.Source), attribute.Int("cache.entries", ev.Entries))
 		if ev.Tag != "" {
-			all = append(all, attribute.String("cache.tag", ev.Tag))
+			all = append(all, attribute.String("cache.tag", metrics.Text(ev.Tag)))
 		}
 		trace.SpanFromContext(ctx).AddEvent("cache.clear", trace.WithAttributes(all...))
 	}
@@ -227,8 +227,13 @@ func (o *observer) loaded(ctx context.Context, ev observe.CacheLoad) {
 		attribute.Bool("cache.background", ev.Background),
 	)
 	if failed {
-		span.RecordError(ev.Err)
-		span.SetStatus(codes.Error, ev.Err.Error())
+		text := metrics.Text(ev.Err.Error())
+		err := ev.Err
+		if text != err.Error() {
+			err = errors.New(text)
+		}
+		span.RecordError(err)
+		span.SetStatus(codes.Error, text)
 	}
 	span.End()
 }

@@ -308,6 +308,30 @@ func TestARequestForSeveralKeysIsLinkedToTheLoadsThatItHasWaitedFor(t *testing.T
 	}
 }
 
+// Names, tags and errors that are no UTF-8 must not break what is sent with them.
+func TestTextsOfAnyBytesAreSent(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	c, err := cachedata.New("a\xffb", func(context.Context, int) (int, error) { return 0, errors.New("key \xfe") }, cachedata.Config{Group: l.caches})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, span := l.tracers.Tracer("app").Start(t.Context(), "GET /")
+	_, _ = c.Get(ctx, 1)
+	_ = c.ClearTag(ctx, "tag \xfd")
+	span.End()
+	l.flush(t)
+	if s := l.span(t, `load a\xffb`); texts(s.GetAttributes())["cache.name"] != `a\xffb` || s.GetStatus().GetMessage() != `key \xfe` {
+		t.Errorf("%v", s)
+	}
+	if events := l.span(t, "GET /").GetEvents(); len(events) != 1 || texts(events[0].GetAttributes())["cache.tag"] != `tag \xfd` {
+		t.Errorf("%v", events)
+	}
+	if got := points(l.metrics["reecho.cache.loads"]); got[`cache.group=app cache.name=a\xffb cache.result=error`] != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
 // A call without a span, and one whose span is not recorded, change nothing.
 func TestCallsWithoutASpan(t *testing.T) {
 	t.Parallel()

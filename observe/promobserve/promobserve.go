@@ -95,7 +95,7 @@ func (c *collector) metric(s metrics.Sample) prometheus.Metric {
 	desc := c.descs[s.Metric]
 	var labels []string
 	if s.Of() != "session" {
-		labels = []string{valid(s.Group), valid(s.Name)}
+		labels = []string{metrics.Text(s.Group), metrics.Text(s.Name)}
 	}
 	if len(s.Labels) > 0 {
 		labels = append(labels, s.Label)
@@ -110,9 +110,6 @@ func (c *collector) metric(s metrics.Sample) prometheus.Metric {
 	}
 	return prometheus.MustNewConstMetric(desc, kind, s.Value, labels...)
 }
-
-// valid is a name as a label may have it: in UTF-8.
-func valid(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }
 
 // cumulated counts all durations up to each bound, as Prometheus does.
 func cumulated(h *cachedata.Histogram) (count uint64, buckets map[float64]uint64) {

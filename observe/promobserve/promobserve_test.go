@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -258,12 +259,54 @@ func TestTheHistogramIsCumulative(t *testing.T) {
 func TestNamesOfAnyBytesAreScraped(t *testing.T) {
 	t.Parallel()
 	g := must[*cachedata.Group](t)(cachedata.NewGroup("g", cachedata.GroupConfig{}))
-	for _, name := range []string{"a\xffb", "line\nbreak", `quo"te\`, strings.Repeat("x", 10<<10)} {
+	for _, name := range []string{"a\xffb", "a\xfeb", "a\uFFFDb", "line\nbreak", `quo"te\`, strings.Repeat("x", 10<<10)} {
 		must[*cachedata.Cache[int, int]](t)(cachedata.New(name, func(_ context.Context, id int) (int, error) { return id, nil }, cachedata.Config{Group: g}))
 	}
 	families, _ := scrape(t, must[prometheus.Collector](t)(promobserve.New(promobserve.Config{Caches: []*cachedata.Group{g}})))
-	if got := len(families["reecho_cache_entries"].GetMetric()); got != 4 {
-		t.Errorf("%d caches, want 4", got)
+	if got := len(families["reecho_cache_entries"].GetMetric()); got != 6 {
+		t.Errorf("%d caches, want 6", got)
+	}
+}
+
+// A scrape is whole while caches and resources come and go.
+func TestScrapesWhileCachesComeAndGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(must[prometheus.Collector](t)(promobserve.New(promobserve.Config{
+		Caches: []*cachedata.Group{w.caches}, Resources: []*cacheresource.Group{w.resources}, Sessions: w.sessions, Responses: []*respcache.Cache{w.responses},
+	})))
+	ctx, stop := context.WithCancel(t.Context())
+	var busy sync.WaitGroup
+	for i := range 3 {
+		busy.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				c, err := cachedata.New(fmt.Sprint("passing ", i), func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{Group: w.caches})
+				r, wrong := cacheresource.New(fmt.Sprint("passing ", i), func(context.Context, int) (int, error) { return 1, nil }, cacheresource.Config{Group: w.resources})
+				if err := errors.Join(err, wrong); err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = c.Get(ctx, n)
+				_ = r.Do(ctx, n, func(int) error { return nil })
+				if err := errors.Join(c.Close(context.Background()), r.Close(context.Background())); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 200 {
+		if _, err := reg.Gather(); err != nil {
+			t.Error(err)
+		}
+	}
+	stop()
+	busy.Wait()
+	if err := w.responses.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if _, err := reg.Gather(); err != nil {
+		t.Error("after a cache of responses was closed:", err)
 	}
 }
 
