@@ -37,27 +37,24 @@ func TestAddressesOfAnyKindAreAnswered(t *testing.T) {
 		}
 	}
 	queries = append(queries, "?"+strings.Repeat("p=1&", 100_000), "?p=1;p=2", "?%", "?%zz=1", "?"+strings.Repeat("&", 1000), "?page=cache&page=loads&id[]=1")
-	for _, query := range queries {
-		for _, path := range []string{"/", "/_reecho/..;/admin", "/%2e%2e/%2f", "//evil.example/"} {
-			if path != "/" && len(query) > 1000 {
-				continue
+	paths := []string{"/", "/_reecho/..;/admin", "/%2e%2e/%2f", "//evil.example/"}
+	for i, query := range queries {
+		path := paths[i%len(paths)]
+		req := httptest.NewRequest(http.MethodGet, "/", nil)
+		req.URL = &url.URL{Path: path, RawQuery: query[1:]}
+		rec := httptest.NewRecorder()
+		d.ServeHTTP(rec, req)
+		body := rec.Body.String()
+		if rec.Code != http.StatusOK && rec.Code != http.StatusNotFound || len(body) > 100_000 {
+			t.Errorf("%.80s: %d, %d bytes", query, rec.Code, len(body))
+		}
+		for _, wrong := range []string{"<script>alert", "evil.example", "\x00", "\xff", "\r"} {
+			if strings.HasPrefix(rec.Header().Get("Content-Type"), "text/html") && strings.Contains(body, wrong) {
+				t.Errorf("%.80s: %q is on the page", query, wrong)
 			}
-			req := httptest.NewRequest(http.MethodGet, "/", nil)
-			req.URL = &url.URL{Path: path, RawQuery: query[1:]}
-			rec := httptest.NewRecorder()
-			d.ServeHTTP(rec, req)
-			body := rec.Body.String()
-			if rec.Code != http.StatusOK && rec.Code != http.StatusNotFound || len(body) > 100_000 {
-				t.Errorf("%.80s: %d, %d bytes", query, rec.Code, len(body))
-			}
-			for _, wrong := range []string{"<script>alert", "evil.example", "\x00", "\xff", "\r"} {
-				if strings.HasPrefix(rec.Header().Get("Content-Type"), "text/html") && strings.Contains(body, wrong) {
-					t.Errorf("%.80s: %q is on the page", query, wrong)
-				}
-			}
-			if rec.Header().Get("Set-Cookie") != "" || rec.Header().Get("Location") != "" {
-				t.Errorf("%.80s: %v", query, rec.Header())
-			}
+		}
+		if rec.Header().Get("Set-Cookie") != "" || rec.Header().Get("Location") != "" {
+			t.Errorf("%.80s: %v", query, rec.Header())
 		}
 	}
 }
