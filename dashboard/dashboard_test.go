@@ -510,6 +510,52 @@ func TestFormsCarryTheTokenOfTheApp(t *testing.T) {
 	}
 }
 
+// Sessions around the page, with tokens of their own, let its forms through, and
+// nobody else's.
+func TestFormsPassTheSessionsOfTheApp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.config.Token = func(r *http.Request) (field, value string) {
+		s, err := sessionstate.FromContext(r.Context())
+		must(t, s, err)
+		token, err := s.CSRFToken()
+		return "csrf_token", must(t, token, err)
+	}
+	d := w.page(t)
+	app := middleware.Must(middleware.New(w.sessions, w.sessions.CSRF())).Handler(d)
+	at := "https://app.example/_reecho?page=responses"
+	page := get(app, at)
+	token := regexp.MustCompile(`name="csrf_token" value="([^"]+)"`).FindStringSubmatch(page.Body.String())
+	if token == nil || len(page.Result().Cookies()) == 0 {
+		t.Fatalf("no token or no cookie: %v %s", page.Header(), page.Body)
+	}
+	for _, tt := range []struct {
+		name, token string
+		cookie      bool
+		want        int
+	}{
+		{"the page's own", token[1], true, http.StatusSeeOther},
+		{"no token", "", true, http.StatusForbidden},
+		{"a forged token", strings.Repeat("A", len(token[1])), true, http.StatusForbidden},
+		{"a token of another session", token[1], false, http.StatusForbidden},
+	} {
+		form := url.Values{"do": {"responses"}, "id": {idIn(t, page.Body.String())}, "csrf_token": {tt.token}}
+		req := httptest.NewRequest(http.MethodPost, at, strings.NewReader(form.Encode()))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+		if tt.cookie {
+			for _, c := range page.Result().Cookies() {
+				req.AddCookie(c)
+			}
+		}
+		rec := httptest.NewRecorder()
+		app.ServeHTTP(rec, req)
+		if rec.Code != tt.want {
+			t.Errorf("%s: %d %s", tt.name, rec.Code, rec.Body)
+		}
+	}
+}
+
 // A part of the page is what scripts ask for again.
 func TestAPartOfThePageIsAskedForAgain(t *testing.T) {
 	t.Parallel()
