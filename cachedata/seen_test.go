@@ -332,3 +332,55 @@ func (k *keyed) JoinedLoad(_, load context.Context, _ observe.Source) {
 	defer k.mu.Unlock()
 	k.joined = append(k.joined, load.Value(traceKey{}).(*keysOf).keys)
 }
+
+// blunt is a tracer that panics when a call has joined a load.
+type blunt struct{ observe.Recorder }
+
+func (*blunt) StartLoad(ctx context.Context, _ observe.Source) context.Context {
+	return context.WithValue(ctx, traceKey{}, "load")
+}
+
+func (*blunt) JoinedLoad(context.Context, context.Context, observe.Source) { panic("tracer") }
+
+// A tracer that panics when calls have waited fails none of them.
+func TestWaitersOutliveATracerThatPanics(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]func(context.Context, *cachedata.Batch[int, int]) error{
+		"a key": func(ctx context.Context, c *cachedata.Batch[int, int]) error {
+			_, err := c.Get(ctx, 1)
+			return err
+		},
+		"several keys": func(ctx context.Context, c *cachedata.Batch[int, int]) error {
+			_, err := c.GetMany(ctx, []int{1, 2})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				for _, cfg := range []cachedata.Config{{}, {TTL: time.Hour, Stale: cachedata.StaleConfig{OnError: time.Hour}}} {
+					g, err := cachedata.NewGroup("g", cachedata.GroupConfig{Observer: new(blunt)})
+					if err != nil {
+						t.Fatal(err)
+					}
+					cfg.Group = g
+					c, err := cachedata.NewBatch("cache", func(_ context.Context, keys []int) (map[int]int, error) {
+						time.Sleep(time.Second)
+						return map[int]int{1: 1, 2: 2}, nil
+					}, cfg)
+					if err != nil {
+						t.Fatal(err)
+					}
+					go func() { _, _ = c.GetMany(t.Context(), []int{1, 2}) }()
+					synctest.Wait()
+					if err := ask(t.Context(), c); err != nil {
+						t.Error(err)
+					}
+					if err := g.Close(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		})
+	}
+}
