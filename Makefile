@@ -18,7 +18,7 @@ ARGS     ?=
 
 # The folders of the modules, those of the modules that are built alone, and those that have packages.
 modules  = $(shell GOWORK=$(GOWORK) go list -m -f '{{.Dir}}')
-programs = $(CURDIR)/tools/vuln $(CURDIR)/tools/release
+programs = $(CURDIR)/tools/promql $(CURDIR)/tools/vuln $(CURDIR)/tools/release
 unlisted = $(CURDIR)/tools $(programs)
 packaged = $(shell for dir in $(modules); do \
 	if [ -n "$$(GOWORK=$(GOWORK) go -C "$$dir" list ./... 2>/dev/null)" ]; then echo "$$dir"; fi; done)
@@ -40,8 +40,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: ## all but the tests: format, lint, modules, documents, weight, known vulnerabilities, a trial of a release
-	@$(MAKE) --keep-going format lint modules alone repo weight vuln trial
+check: ## all but the tests: format, lint, modules, documents, dashboards, weight, known vulnerabilities, a trial of a release
+	@$(MAKE) --keep-going format lint modules alone repo grafana weight vuln trial
 
 .PHONY: test
 test: prepare bin/gotestsum ## run all tests of all modules, with the race detector, in random order
@@ -104,7 +104,7 @@ release: ## make a release: VERSION=v0.1.0 tries it, commits and tags it, and wr
 	@GOWORK=off go -C tools/release run . -publish -version "$(VERSION)" $(CURDIR)
 
 # The parts of check that are not targets for people.
-.PHONY: format modules alone repo prepare weight vuln trial
+.PHONY: format modules alone repo grafana prepare weight vuln trial
 
 format: bin/gofumpt
 	@echo "gofumpt"
@@ -123,6 +123,11 @@ alone:
 repo:
 	@echo "go test ./internal/repo"
 	@$(once) go test -vet=off ./internal/repo
+
+# By the parser of Prometheus, which is heavy.
+grafana:
+	@echo "the dashboard and the alert rules for Prometheus"
+	@GOWORK=off go -C tools/promql test .
 
 # Builds programs with caches, and says what one more of them adds.
 weight:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -76,6 +77,9 @@ func (c *core) joinMany(ctx context.Context, slots []slot, index []int, results 
 	if c.cfg.FailSafe > 0 {
 		terms.Patience = c.cfg.SoftTimeout
 	}
+	if c.observed() {
+		terms.Joined = w.waiting(ctx)
+	}
 	ids := make([]id, len(index))
 	for j, i := range index {
 		w.loads = append(w.loads, slots[i].newLoad(in, terms.At, toGet))
@@ -105,6 +109,22 @@ func (c *core) joinMany(ctx context.Context, slots []slot, index []int, results 
 		flight.Repanic(err)
 	}
 	return again
+}
+
+// waiting returns what tells an observer that traces of the loads that a call with
+// ctx has waited for: of those that others have started, of each once.
+func (w *batchWork) waiting(ctx context.Context) func(flight.Task) {
+	told := make(map[*context.Context]bool)
+	return func(task flight.Task) {
+		l, ok := task.(*load)
+		if !ok || slices.Contains(w.loads, l) {
+			return
+		}
+		if own := l.trace.Load(); own != nil && !told[own] {
+			told[own] = true
+			w.core.waited(ctx, l)
+		}
+	}
 }
 
 // batchWork is the flight.Batch of a call of GetMany.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -249,6 +250,135 @@ func TestTracersFollowLoads(t *testing.T) {
 				synctest.Wait()
 				if got := fmt.Sprint(tr.notes); got != tt.want {
 					t.Errorf("got  %s\nwant %s", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// A call of several keys that waits for loads of others follows each of them once,
+// and none of its own.
+func TestTracersFollowLoadsOfSeveralKeys(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		ask  []int
+		want []string // what the second call has joined
+	}{
+		"keys of one load":          {[]int{1, 2, 3}, []string{"[1 2 3]"}},
+		"a key of one load":         {[]int{2}, []string{"[1 2 3]"}},
+		"keys of two loads":         {[]int{3, 4, 5, 1}, []string{"[1 2 3]", "[4 5]"}},
+		"some keys of its own":      {[]int{1, 8, 9}, []string{"[1 2 3]"}},
+		"keys of its own alone":     {[]int{8, 9}, nil},
+		"a key of its own, twice":   {[]int{8, 8, 9, 8}, nil},
+		"a key of another's, twice": {[]int{1, 1}, []string{"[1 2 3]"}},
+		"the load of a single key":  {[]int{7, 1, 5}, []string{"[1 2 3]", "[4 5]", "[7]"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				tr := new(keyed)
+				g, err := cachedata.NewGroup("traced", cachedata.GroupConfig{Observer: tr})
+				if err != nil {
+					t.Fatal(err)
+				}
+				c, err := cachedata.NewBatch("cache", func(ctx context.Context, keys []int) (map[int]int, error) {
+					all := make(map[int]int)
+					for _, k := range keys {
+						all[k] = k
+					}
+					slices.Sort(keys)
+					ctx.Value(traceKey{}).(*keysOf).keys = fmt.Sprint(keys)
+					time.Sleep(time.Second)
+					return all, nil
+				}, cachedata.Config{Group: g})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ask := func(keys ...int) { _, _ = c.GetMany(t.Context(), keys) }
+				go ask(1, 2, 3)
+				go ask(4, 5)
+				go func() { _, _ = c.Get(t.Context(), 7) }()
+				synctest.Wait()
+				tr.joined = nil
+				ask(tt.ask...)
+				synctest.Wait()
+				slices.Sort(tr.joined)
+				if !slices.Equal(tr.joined, tt.want) {
+					t.Errorf("joined %q, want %q", tr.joined, tt.want)
+				}
+				if err := g.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// keyed notes which loads calls have joined, by their keys.
+type keyed struct {
+	observe.Recorder
+	mu     sync.Mutex
+	joined []string
+}
+
+type keysOf struct{ keys string }
+
+func (k *keyed) StartLoad(ctx context.Context, _ observe.Source) context.Context {
+	return context.WithValue(ctx, traceKey{}, new(keysOf))
+}
+
+func (k *keyed) JoinedLoad(_, load context.Context, _ observe.Source) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.joined = append(k.joined, load.Value(traceKey{}).(*keysOf).keys)
+}
+
+// blunt is a tracer that panics when a call has joined a load.
+type blunt struct{ observe.Recorder }
+
+func (*blunt) StartLoad(ctx context.Context, _ observe.Source) context.Context {
+	return context.WithValue(ctx, traceKey{}, "load")
+}
+
+func (*blunt) JoinedLoad(context.Context, context.Context, observe.Source) { panic("tracer") }
+
+// A tracer that panics when calls have waited fails none of them.
+func TestWaitersOutliveATracerThatPanics(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]func(context.Context, *cachedata.Batch[int, int]) error{
+		"a key": func(ctx context.Context, c *cachedata.Batch[int, int]) error {
+			_, err := c.Get(ctx, 1)
+			return err
+		},
+		"several keys": func(ctx context.Context, c *cachedata.Batch[int, int]) error {
+			_, err := c.GetMany(ctx, []int{1, 2})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				for _, cfg := range []cachedata.Config{{}, {TTL: time.Hour, Stale: cachedata.StaleConfig{OnError: time.Hour}}} {
+					g, err := cachedata.NewGroup("g", cachedata.GroupConfig{Observer: new(blunt)})
+					if err != nil {
+						t.Fatal(err)
+					}
+					cfg.Group = g
+					c, err := cachedata.NewBatch("cache", func(_ context.Context, keys []int) (map[int]int, error) {
+						time.Sleep(time.Second)
+						return map[int]int{1: 1, 2: 2}, nil
+					}, cfg)
+					if err != nil {
+						t.Fatal(err)
+					}
+					go func() { _, _ = c.GetMany(t.Context(), []int{1, 2}) }()
+					synctest.Wait()
+					if err := ask(t.Context(), c); err != nil {
+						t.Error(err)
+					}
+					if err := g.Close(t.Context()); err != nil {
+						t.Error(err)
+					}
 				}
 			})
 		})

@@ -9,7 +9,9 @@ import (
 	"slices"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
@@ -33,8 +35,15 @@ func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, refusal(http.StatusBadRequest, "There is no such action.", nil))
 		return
 	}
-	said, err := do(d, r.Context(), form)
+	var said string
+	err := panics.Catch(func() (err error) { // a load that panics is an answer, too
+		said, err = do(d, r.Context(), form)
+		return err
+	})
+	ours, refused := errors.AsType[*problem.RefusalError](err)
 	switch {
+	case refused:
+		d.refuse(w, r, ours)
 	case errors.Is(err, errMissing):
 		d.refuse(w, r, refusal(http.StatusNotFound, "What this was about is not there any more.", err))
 	case err != nil:
@@ -104,7 +113,11 @@ func (d *Dashboard) clearTag(ctx context.Context, form url.Values) (string, erro
 	if err != nil {
 		return "", err
 	}
-	return "cleared", c.ClearTag(ctx, form.Get("tag"))
+	tag := form.Get("tag")
+	if tag == "" {
+		return "", refusal(http.StatusBadRequest, "Name the tag that is to be cleared.", nil)
+	}
+	return "cleared", c.ClearTag(ctx, tag)
 }
 
 // entries are those that a form names by their fingerprint, which is one, or
@@ -157,7 +170,7 @@ func (d *Dashboard) clearResource(ctx context.Context, form url.Values) (string,
 }
 
 func (d *Dashboard) clearResponses(ctx context.Context, form url.Values) (string, error) {
-	i := slices.IndexFunc(d.cfg.Responses, func(c Responses) bool { return idOf("responses", c.Name()) == form.Get("id") })
+	i := slices.IndexFunc(d.cfg.Responses, func(c *respcache.Cache) bool { return responsesID(c) == form.Get("id") })
 	if i < 0 {
 		return "", errMissing
 	}

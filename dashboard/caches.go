@@ -264,7 +264,7 @@ func (v *cacheView) entries(p *page, c *cacheState) {
 	v.Columns, order = columns(p, "-age", 1, "Key", "", "State", "", "Age", "-age", "Expires", "expires", "Load took", "-took", "Size", "-bytes", "Hits", "-hits", "", "")
 	wanted := p.query.Get("state")
 	number, _ := strconv.Atoi(p.query.Get("p"))
-	top := newTop(order, min(max(number, 1)*perPage, maxDepth))
+	top := newTop(order, min(max(number, 1), maxDepth/perPage)*perPage)
 	states := make(map[string]int)
 	looked := 0
 	for e := range c.cache.Entries() {

@@ -27,24 +27,26 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cacheresource"
 	"github.com/reecho-go/reecho/internal/problem"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
 // Config says what a [Dashboard] shows. The zero value shows the default groups.
 type Config struct {
-	// Caches are the groups of caches. Default nil: cachedata.Default().
+	// Caches are the groups of caches. Their names must differ. Default nil: cachedata.Default().
 	Caches []*cachedata.Group
-	// Resources are the groups of resources. Default nil: cacheresource.Default().
+	// Resources are the groups of resources. Their names must differ. Default nil:
+	// cacheresource.Default().
 	Resources []*cacheresource.Group
 	// Sessions is the manager of sessions. Default nil: none.
 	Sessions *sessionstate.Manager
-	// Responses are caches of responses. Default nil: none.
-	Responses []Responses
+	// Responses are caches of responses. Their names, with those of their groups,
+	// must differ. Default nil: none.
+	Responses []*respcache.Cache
 	// Events is the log that is shown. Give one if you have made it the Observer of
 	// a session manager or plugin too; the groups are watched in any case. Default
 	// nil: one of its own.
@@ -86,19 +88,11 @@ func New(authorize func(*http.Request) error, cfg Config) (*Dashboard, error) {
 	if authorize == nil {
 		errs = append(errs, errors.New("dashboard: New: authorize is nil: say who may see the page, and clear caches"))
 	}
-	for i, g := range cfg.Caches {
-		if g == nil {
-			errs = append(errs, fmt.Errorf("dashboard: Config: Caches[%d] is nil: name a group, or leave Caches out for the default one", i))
-		}
-	}
-	for i, g := range cfg.Resources {
-		if g == nil {
-			errs = append(errs, fmt.Errorf("dashboard: Config: Resources[%d] is nil: name a group, or leave Resources out for the default one", i))
-		}
-	}
-	if i := slices.Index(cfg.Responses, nil); i >= 0 {
-		errs = append(errs, fmt.Errorf("dashboard: Config: Responses[%d] is nil: leave it out", i))
-	}
+	errs = append(errs,
+		distinct("Caches", cfg.Caches, (*cachedata.Group).Name),
+		distinct("Resources", cfg.Resources, (*cacheresource.Group).Name),
+		distinct("Responses", cfg.Responses, responsesID),
+	)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -110,6 +104,25 @@ func New(authorize func(*http.Request) error, cfg Config) (*Dashboard, error) {
 		g.Observe(d.events)
 	}
 	return d, nil
+}
+
+// distinct says what of a field of Config cannot be shown: what is nil, and what
+// cannot be told from another by its id.
+func distinct[T any](field string, all []*T, id func(*T) string) error {
+	var errs []error
+	before := make(map[string]int)
+	for i, one := range all {
+		if one == nil {
+			errs = append(errs, fmt.Errorf("dashboard: Config: %s[%d] is nil: leave it out", field, i))
+			continue
+		}
+		if j, ok := before[id(one)]; ok {
+			errs = append(errs, fmt.Errorf("dashboard: Config: %s[%d] has the name of %s[%d], so that a form would not say which is meant: list it once, or give one another name", field, i, field, j))
+			continue
+		}
+		before[id(one)] = i
+	}
+	return errors.Join(errs...)
 }
 
 // policy lets the page load its own style sheet and script, and nothing else. It

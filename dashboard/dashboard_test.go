@@ -22,6 +22,7 @@ import (
 	"github.com/reecho-go/reecho/cacheresource"
 	"github.com/reecho-go/reecho/dashboard"
 	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/memstore"
@@ -48,16 +49,9 @@ type world struct {
 	sessions  *sessionstate.Manager
 	users     *cachedata.Cache[string, string]
 	pool      *cacheresource.Resource[string, *int]
-	responses *responses
+	responses *respcache.Cache
 	config    dashboard.Config
 }
-
-// responses is a cache of responses.
-type responses struct{ cleared int }
-
-func (*responses) Name() string                  { return "respcache.pages" }
-func (*responses) Stats() cachedata.Stats        { return cachedata.Stats{Hits: 3, Misses: 1, Entries: 1} }
-func (r *responses) Clear(context.Context) error { r.cleared++; return nil }
 
 const (
 	secretKey   = "key-of-somebody"
@@ -66,7 +60,7 @@ const (
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{responses: new(responses)}
+	w := new(world)
 	var err error
 	w.caches, err = cachedata.NewGroup("app", cachedata.GroupConfig{})
 	must(t, w.caches, err)
@@ -92,9 +86,20 @@ func newWorld(t testing.TB) *world {
 	must(t, w.pool, err)
 	lease, err := w.pool.Acquire(t.Context(), "dsn")
 	must(t, lease, err)
+	w.responses, err = respcache.New("pages", respcache.Config{Group: w.caches})
+	must(t, w.responses, err)
+	app := middleware.Must(middleware.New(w.responses)).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/private" {
+			rw.Header().Set("Cache-Control", "private")
+		}
+		_, _ = io.WriteString(rw, secretValue)
+	}))
+	for _, path := range []string{"/" + secretKey, "/" + secretKey, "/private"} {
+		get(app, path)
+	}
 	w.config = dashboard.Config{
 		Caches: []*cachedata.Group{w.caches}, Resources: []*cacheresource.Group{w.resources}, Sessions: w.sessions,
-		Responses: []dashboard.Responses{w.responses},
+		Responses: []*respcache.Cache{w.responses},
 	}
 	t.Cleanup(func() {
 		lease.Release()
@@ -179,7 +184,7 @@ func has(t testing.TB, what, body string, texts ...string) {
 
 func TestNewRefusesAPageForEverybody(t *testing.T) {
 	t.Parallel()
-	_, err := dashboard.New(nil, dashboard.Config{Caches: []*cachedata.Group{nil}, Resources: []*cacheresource.Group{nil}, Responses: []dashboard.Responses{nil}})
+	_, err := dashboard.New(nil, dashboard.Config{Caches: []*cachedata.Group{nil}, Resources: []*cacheresource.Group{nil}, Responses: []*respcache.Cache{nil}})
 	for _, want := range []string{"authorize is nil", "Caches[0] is nil", "Resources[0] is nil", "Responses[0] is nil"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
@@ -232,11 +237,11 @@ func TestPagesShowWhatThereIs(t *testing.T) {
 	d := w.page(t)
 	all := pages(t, d)
 	for target, wants := range map[string][]string{
-		all[0]: {"users", "25 %", "failing"},
+		all[0]: {"users", "pages", "25 %", "failing"},
 		all[1]: {"Nothing is being loaded right now."},
 		all[2]: {"db", "dashboard/dashboard_test.go:", "Leased now"},
 		all[3]: {"Started", "Show sessions"},
-		all[4]: {"respcache.pages", "75 %"},
+		all[4]: {"pages", "33 %", "private", "Cache-Control says private", "page=cache"},
 		all[5]: {"Nothing has happened yet"},
 		all[6]: {"Configuration", "1h0m0s"},
 		all[7]: {"users", "fresh 2", "team:k", "TTL", "1h0m0s", "Refresh", "Delete"},
@@ -381,8 +386,8 @@ func TestFormsDoWhatTheySay(t *testing.T) {
 	there(secretKey)
 	says(post(d, at, "do", "clear", "id", id), "cleared")
 	there()
-	if rec := post(d, "/?page=responses", "do", "responses", "id", idIn(t, get(d, "/?page=responses").Body.String())); rec.Code != http.StatusSeeOther || w.responses.cleared != 1 {
-		t.Errorf("responses: %d, cleared %d times", rec.Code, w.responses.cleared)
+	if rec := post(d, "/?page=responses", "do", "responses", "id", idIn(t, get(d, "/?page=responses").Body.String())); rec.Code != http.StatusSeeOther || w.responses.Stats().Entries != 0 {
+		t.Errorf("responses: %d, %d are left", rec.Code, w.responses.Stats().Entries)
 	}
 	for name, form := range map[string][]string{
 		"no action": {"id", id}, "an unknown action": {"do", "drop"},
@@ -505,6 +510,52 @@ func TestFormsCarryTheTokenOfTheApp(t *testing.T) {
 	}
 }
 
+// Sessions around the page, with tokens of their own, let its forms through, and
+// nobody else's.
+func TestFormsPassTheSessionsOfTheApp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.config.Token = func(r *http.Request) (field, value string) {
+		s, err := sessionstate.FromContext(r.Context())
+		must(t, s, err)
+		token, err := s.CSRFToken()
+		return "csrf_token", must(t, token, err)
+	}
+	d := w.page(t)
+	app := middleware.Must(middleware.New(w.sessions, w.sessions.CSRF())).Handler(d)
+	at := "https://app.example/_reecho?page=responses"
+	page := get(app, at)
+	token := regexp.MustCompile(`name="csrf_token" value="([^"]+)"`).FindStringSubmatch(page.Body.String())
+	if token == nil || len(page.Result().Cookies()) == 0 {
+		t.Fatalf("no token or no cookie: %v %s", page.Header(), page.Body)
+	}
+	for _, tt := range []struct {
+		name, token string
+		cookie      bool
+		want        int
+	}{
+		{"the page's own", token[1], true, http.StatusSeeOther},
+		{"no token", "", true, http.StatusForbidden},
+		{"a forged token", strings.Repeat("A", len(token[1])), true, http.StatusForbidden},
+		{"a token of another session", token[1], false, http.StatusForbidden},
+	} {
+		form := url.Values{"do": {"responses"}, "id": {idIn(t, page.Body.String())}, "csrf_token": {tt.token}}
+		req := httptest.NewRequest(http.MethodPost, at, strings.NewReader(form.Encode()))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+		if tt.cookie {
+			for _, c := range page.Result().Cookies() {
+				req.AddCookie(c)
+			}
+		}
+		rec := httptest.NewRecorder()
+		app.ServeHTTP(rec, req)
+		if rec.Code != tt.want {
+			t.Errorf("%s: %d %s", tt.name, rec.Code, rec.Body)
+		}
+	}
+}
+
 // A part of the page is what scripts ask for again.
 func TestAPartOfThePageIsAskedForAgain(t *testing.T) {
 	t.Parallel()
@@ -545,7 +596,14 @@ func TestNamesOfAnyKindAreShown(t *testing.T) {
 		must(t, r, err)
 		_ = r.Do(t.Context(), name, func(int) error { return nil })
 	}
-	d, err := dashboard.New(anybody, dashboard.Config{Caches: []*cachedata.Group{g}, Resources: []*cacheresource.Group{rg}, ShowKeys: true})
+	pages, err := cachedata.NewGroup("pages", cachedata.GroupConfig{})
+	must(t, pages, err)
+	var responses []*respcache.Cache
+	for _, name := range names {
+		c, err := respcache.New(name, respcache.Config{Group: pages})
+		responses = append(responses, must(t, c, err))
+	}
+	d, err := dashboard.New(anybody, dashboard.Config{Caches: []*cachedata.Group{g}, Resources: []*cacheresource.Group{rg}, Responses: responses, ShowKeys: true})
 	must(t, d, err)
 	body := get(d, "/").Body.String()
 	found := 0
@@ -563,14 +621,14 @@ func TestNamesOfAnyKindAreShown(t *testing.T) {
 	if found != len(names) {
 		t.Errorf("%d links to %d caches", found, len(names))
 	}
-	body += get(d, "/?page=resources").Body.String() + get(d, "/?page=advice").Body.String() + get(d, "/?q=%3Cscript%3E").Body.String()
+	body += get(d, "/?page=resources").Body.String() + get(d, "/?page=responses").Body.String() + get(d, "/?page=advice").Body.String() + get(d, "/?q=%3Cscript%3E").Body.String()
 	for _, wrong := range []string{"<script>alert", "<i>", "\x00", "\xff", `value=""quotes`} {
 		if strings.Contains(body, wrong) {
 			t.Errorf("%q is on a page", wrong)
 		}
 	}
 	has(t, "the pages", body, "&lt;script&gt;alert(1)", "日本語", "{{.}}")
-	if err := errors.Join(g.Close(context.Background()), rg.Close(context.Background())); err != nil {
+	if err := errors.Join(g.Close(context.Background()), rg.Close(context.Background()), pages.Close(context.Background())); err != nil {
 		t.Error(err)
 	}
 }
@@ -597,6 +655,35 @@ func crowd(t testing.TB, caches, entries int) *cachedata.Group {
 	return g
 }
 
+// manyResponses are caches whose responses come from their handlers for many reasons.
+func manyResponses(t testing.TB, n int) (all []*respcache.Cache) {
+	t.Helper()
+	g, err := cachedata.NewGroup("responses", cachedata.GroupConfig{})
+	must(t, g, err)
+	t.Cleanup(func() { _ = g.Close(context.Background()) })
+	for i := range n {
+		c, err := respcache.New(fmt.Sprintf("responses number %04d, with a name of some length", i), respcache.Config{Group: g, Observer: new(observe.Recorder)})
+		all = append(all, must(t, c, err))
+		app := middleware.Must(middleware.New(c)).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			name, value, _ := strings.Cut(r.URL.Path[1:], "/")
+			rw.Header().Set(name, value)
+			_, _ = io.WriteString(rw, "x")
+		}))
+		for _, path := range []string{
+			"/Cache-Control/private", "/Cache-Control/no-store", "/Cache-Control/no-cache", "/Cache-Control/max-age=0", "/Cache-Control/s-maxage=0",
+			"/Vary/X-One", "/Vary/*", "/Set-Cookie/a=b", "/Content-Type/text/event-stream", "/Expires/0", "/Trailer/X", "/Content-Length/1",
+		} {
+			get(app, path)
+		}
+		for _, name := range []string{"Authorization", "Cookie", "Origin", "Upgrade"} {
+			req := httptest.NewRequest(http.MethodGet, "/Etag/x", nil)
+			req.Header.Set(name, "x=y")
+			app.ServeHTTP(httptest.NewRecorder(), req)
+		}
+	}
+	return all
+}
+
 func TestPagesStaySmall(t *testing.T) {
 	t.Parallel()
 	g := crowd(t, 1000, 100_000)
@@ -608,11 +695,13 @@ func TestPagesStaySmall(t *testing.T) {
 		must(t, r, err)
 		events.Observe(t.Context(), observe.Anomaly{Header: strings.Repeat("h", 1000), Reason: strings.Repeat("r", 1000)})
 	}
-	d, err := dashboard.New(anybody, dashboard.Config{Caches: []*cachedata.Group{g}, Resources: []*cacheresource.Group{rg}, Events: events})
+	d, err := dashboard.New(anybody, dashboard.Config{
+		Caches: []*cachedata.Group{g}, Resources: []*cacheresource.Group{rg}, Responses: manyResponses(t, 200), Events: events,
+	})
 	must(t, d, err)
-	targets := slices.DeleteFunc(pages(t, d), func(s string) bool { return strings.Contains(s, "sessions") || strings.Contains(s, "responses") })
+	targets := slices.DeleteFunc(pages(t, d), func(s string) bool { return strings.Contains(s, "sessions") })
 	big := "?page=cache&id=" + idIn(t, get(d, "/"+linkTo(t, get(d, "/?sort=-entries").Body.String(), "cache number 0000")).Body.String())
-	targets = append(targets, "?sort=name&p=20", "?q=0999", big, big+"&p=200", big+"&p=9999", big+"&sort=-bytes&state=fresh", big+"&live=off")
+	targets = append(targets, "?sort=name&p=20", "?q=0999", "?page=responses&p=4", big, big+"&p=200", big+"&p=9999", big+"&sort=-bytes&state=fresh", big+"&live=off")
 	for _, target := range targets {
 		rec := get(d, "/"+target)
 		if rec.Code != http.StatusOK || rec.Body.Len() > 200_000 {
@@ -620,6 +709,7 @@ func TestPagesStaySmall(t *testing.T) {
 		}
 		t.Logf("%s: %d bytes", target, rec.Body.Len())
 	}
+	has(t, "responses", get(d, "/?page=responses&p=4").Body.String(), "151–200 of 200", "responses number 0199", "and 2 more")
 	has(t, "the last page", get(d, "/?sort=name&p=20").Body.String(), "951–1,000 of 1,000", "cache number 0999")
 	has(t, "the search", get(d, "/?q=NUMBER+0999").Body.String(), "cache number 0999")
 	has(t, "a deep page", get(d, "/"+big+"&p=9999").Body.String(), "of 20,000", "10,000 at most", "this page looks at 20,000 of them")

@@ -1,23 +1,14 @@
 package dashboard
 
 import (
-	"context"
 	"log/slog"
 	"path"
 	"slices"
 	"time"
 
-	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 )
-
-// Responses is a cache of responses.
-type Responses interface {
-	Name() string
-	Stats() cachedata.Stats
-	Clear(ctx context.Context) error
-}
 
 // resourcesView is the list of resources, and what is leased of them.
 type resourcesView struct {
@@ -121,25 +112,6 @@ func (*sessionsView) Now() time.Time { return time.Now() }
 
 // maxSessions is how many sessions of a user are shown.
 const maxSessions = 100
-
-// responsesView is the list of caches of responses.
-type responsesView struct{ Rows []responseRow }
-
-type responseRow struct {
-	ID, Name, Ratio, Calls, Loads, P99, Entries, Bytes, Refused string
-}
-
-func (d *Dashboard) responsesPage() *responsesView {
-	v := new(responsesView)
-	for _, c := range d.cfg.Responses {
-		s := c.Stats()
-		v.Rows = append(v.Rows, responseRow{
-			ID: idOf("responses", c.Name()), Name: cut(c.Name(), maxName), Ratio: percent(s.HitRatio()), Calls: count(calls(s)), Loads: count(s.Loads),
-			P99: span(s.LoadTimes.Quantile(0.99)), Entries: count(s.Entries), Bytes: size(s.Bytes), Refused: count(s.Refused),
-		})
-	}
-	return v
-}
 
 // eventsView is the log of events.
 type eventsView struct {

@@ -22,6 +22,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"percent": percent,
 	"span":    span,
 	"name":    func(s string) string { return cut(s, maxName) },
+	"text":    func(s string) string { return cut(s, maxParameter) },
 	"clock":   func(t time.Time) string { return t.Format(time.TimeOnly) },
 	"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"tone":    tone,
@@ -190,7 +191,7 @@ func (d *Dashboard) view(r *http.Request, p *page, found *sessionsView) bool {
 		if len(d.cfg.Responses) == 0 {
 			return false
 		}
-		p.Title, p.View = "Responses", d.responsesPage()
+		p.Title, p.View = "Responses", d.responsesPage(p)
 	case "events":
 		p.Title, p.View = "Events", eventsPage(p, events)
 	case "advice":

@@ -13,7 +13,8 @@ type Tracer interface {
 	// of several keys is started once, and has an event for each key.
 	StartLoad(ctx context.Context, source Source) context.Context
 	// JoinedLoad is called when a call has waited for a load that another one had
-	// caused: ctx is the call's, load what StartLoad returned.
+	// caused: ctx is the call's, load what StartLoad returned. A call of several keys
+	// may have waited for several loads; it is called once for each.
 	JoinedLoad(ctx, load context.Context, source Source)
 }
 

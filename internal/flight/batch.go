@@ -56,7 +56,11 @@ func (t *Table) DoMany(ctx context.Context, keys []Key, terms Terms, size int, w
 		if terms.Patience > 0 {
 			terms.Leave = func() bool { return work.Leave(i) }
 		}
-		if r.Err = t.wait(ctx, c, &terms); r.Err == nil {
+		r.Err = t.wait(ctx, c, &terms)
+		if r.Role == Joined && terms.Joined != nil {
+			terms.Joined(c.task)
+		}
+		if r.Err == nil {
 			r.Value, r.Err = c.result, c.err
 			if r.Role == Led && !terms.Quiet && panicked(c.err) {
 				raised = c.err

@@ -121,8 +121,9 @@ type Terms struct {
 	// Quiet: a panic of the load is only returned, as a *panics.Error, and not
 	// panicked with again.
 	Quiet bool
-	// Joined is called by DoAt, outside all locks, with the task of a call that
-	// somebody else has started, when this caller has waited for it. Nil: nothing is.
+	// Joined is called by DoAt and DoMany, outside all locks, with the task of a call
+	// that somebody else has started, when this caller has waited for it; or has
+	// itself, for a key that stands twice. Nil: nothing is.
 	Joined func(Task)
 }
 

@@ -127,6 +127,7 @@ type Cache struct {
 	shared  *shared // nil: there is no store
 	reads   *visit.Reads
 	told    sync.Once // that cookies are set further in
+	counts  counts
 }
 
 var (
@@ -293,10 +294,6 @@ func (c *Cache) ClearTag(ctx context.Context, tags ...string) error {
 
 // Clear drops all responses; see cachedata.Cache.Clear.
 func (c *Cache) Clear(ctx context.Context) error { return c.pages.Clear(ctx) }
-
-// Stats returns the counters: a response is a result, a handler that ran for one is
-// a load. That a response cannot be stored is a result, too, for 10 seconds.
-func (c *Cache) Stats() cachedata.Stats { return c.pages.Stats() }
 
 // Close implements middleware.Closer: it drops all responses and waits for the
 // handlers whose responses are recorded. From then on requests pass through.

@@ -101,7 +101,7 @@ func (r *recorder) WriteHeader(status int) {
 		h[control.name] = control.values
 		r.fields = append(r.fields, control)
 	}
-	h.Add("Cache-Status", forwarding(r.how, r.why))
+	h.Add("Cache-Status", forward{r.how, r.why}.String())
 	told := h["Cache-Control"]
 	r.under.WriteHeader(status)
 	r.committed(h, told)

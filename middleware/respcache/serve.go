@@ -60,8 +60,9 @@ func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 }
 
 // pass lets the handler answer, with the request as it is.
-func (q *call) pass(status string) error {
-	q.host.Writer(q.own).Header().Add("Cache-Status", status)
+func (q *call) pass(f forward) error {
+	q.cache.counts.forwarded(f)
+	q.host.Writer(q.own).Header().Add("Cache-Status", f.String())
 	return q.next(q.mc)
 }
 
@@ -78,7 +79,9 @@ func (q *call) answer() error {
 				q.cache.dropPage(ctx, q.key, p)
 				continue
 			}
+			served := &q.cache.counts.hits
 			if p.over() {
+				served = &q.cache.counts.stale
 				_, _ = q.cache.pages.GetOrLoad(ctx, q.key, q.again())
 			} else {
 				_, _ = q.cache.pages.Get(ctx, q.key) // which counts
@@ -86,6 +89,7 @@ func (q *call) answer() error {
 			if q.turn(p) {
 				continue
 			}
+			served.Add(1)
 			return p.replay(q.host.Writer(q.own), q.r)
 		}
 		if q.r.Method == http.MethodHead {
@@ -105,10 +109,12 @@ func (q *call) answer() error {
 			again++
 		case err == nil && q.turn(p):
 		case err == nil:
+			q.cache.counts.waited(p)
 			return p.replay(q.host.Writer(q.own), q.r)
 		case refused != nil:
 			return q.pass(missed(refused.why))
 		case ctx.Err() != nil:
+			q.cache.counts.refused.add("cancelled")
 			return ctx.Err()
 		case errors.Is(err, errAgain) && again < 1:
 			again++ // now it may be this one that the others wait for
@@ -117,7 +123,7 @@ func (q *call) answer() error {
 		case errors.Is(err, errPatience):
 			return q.pass(missed("another request took too long"))
 		default:
-			return q.pass(missed(reason(err.Error())))
+			return q.pass(missed(reason("the cache failed: " + err.Error())))
 		}
 	}
 }
@@ -211,7 +217,7 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 	select {
 	case f := <-lead:
 		defer func() { <-got }() // what comes after this request finds the response
-		return nil, true, q.lead(f)
+		return nil, true, q.lead(f, &q.cache.counts)
 	case a := <-got:
 		return a.page, false, a.err
 	case <-enough.C:
@@ -224,10 +230,19 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 	return a.page, false, a.err
 }
 
-// lead runs the handler, for this request and for those that wait for f.
-func (q *call) lead(f *fill) error {
+// lead runs the handler, for this request and for those that wait for f. to counts
+// the request.
+func (q *call) lead(f *fill, to *counts) error {
 	m := made{err: errAgain} // unless the handler returns
-	defer func() { f.done <- m }()
+	spared := false
+	defer func() {
+		if spared {
+			to.failSafe.Add(1)
+		} else {
+			to.handled(m)
+		}
+		f.done <- m
+	}()
 
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(q.r.Context()))
 	defer cancel(nil)
@@ -247,7 +262,7 @@ func (q *call) lead(f *fill) error {
 
 	err := q.next(q.mc)
 	if rec.failed(err) {
-		m.err = &refusal{"error"}
+		m.err, spared = &refusal{"error"}, true
 		return rec.instead(q)
 	}
 	switch p, why := rec.finish(); {

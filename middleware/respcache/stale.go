@@ -77,7 +77,7 @@ type refresh struct {
 // refresh answers a request that was made for one.
 func (q *call) refresh(again *refresh) error {
 	q.post, q.more, q.key = again.post, again.more, again.key
-	return q.lead(again.fill)
+	return q.lead(again.fill, new(counts)) // it is no request of a client
 }
 
 // again returns the load that makes the response of q's key again, in the background:

@@ -15,17 +15,22 @@ func hitStatus(left time.Duration) string {
 
 // missed is that of a response that a handler makes. The reason says why it cannot
 // be stored, as far as that is known yet.
-func missed(why reason) string {
-	return forwarding("uri-miss", why)
-}
+func missed(why reason) forward { return forward{"uri-miss", why} }
 
 // bypassed is that of a response for which the cache was not asked.
-func bypassed(why reason) string { return forwarding("bypass", why) }
+func bypassed(why reason) forward { return forward{"bypass", why} }
 
-func forwarding(how string, why reason) string {
-	s := "reecho; fwd=" + how
-	if why != "" {
-		s += "; detail=" + quoted(string(why))
+// forward is that a handler answers.
+type forward struct {
+	how string // the parameter fwd
+	why reason // empty: that it cannot be stored is not known yet
+}
+
+// String is its value of Cache-Status.
+func (f forward) String() string {
+	s := "reecho; fwd=" + f.how
+	if f.why != "" {
+		s += "; detail=" + quoted(string(f.why))
 	}
 	return s
 }

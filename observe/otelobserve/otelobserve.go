@@ -1,5 +1,5 @@
-// Package otelobserve makes the counters of caches, resources and sessions metrics of
-// OpenTelemetry, and the loads of caches spans:
+// Package otelobserve makes the counters of caches, resources, responses and sessions
+// metrics of OpenTelemetry, and the loads of caches spans:
 //
 //	telemetry, err := otelobserve.New(otelobserve.Config{Sessions: sessions})
 //	...
@@ -12,12 +12,12 @@
 //
 // The span of a load is a child of the call that has caused it, also if the load goes
 // on when that has ended. Spans of the load function are children of it. The
-// span of a call that has waited for the load of another has a link to it; calls for
-// several keys at once have none. A clear is an event of the span that it is made in.
+// span of a call that has waited for the load of another has a link to it; a call for
+// several keys at once has one to each load that it has waited for. A clear is an event of the span that it is made in.
 //
 // There is no convention for caches yet. The names of metrics begin with "reecho.",
-// and the attributes are cache.group, cache.name, cache.result, cache.cause and, on
-// spans, cache.key, which is the fingerprint of the key.
+// and the attributes are cache.group, cache.name, cache.result, cache.cause, cache.reason
+// and, on spans, cache.key, which is the fingerprint of the key.
 package otelobserve
 
 import (
@@ -34,6 +34,7 @@ import (
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/observe/internal/metrics"
 	"github.com/reecho-go/reecho/sessionstate"
@@ -48,6 +49,9 @@ type Config struct {
 	// Resources are the groups of resources. Their names must differ. Default
 	// nil: cacheresource.Default().
 	Resources []*cacheresource.Group
+	// Responses are caches of responses. Their names, with those of their groups,
+	// must differ. Default nil: none.
+	Responses []*respcache.Cache
 	// Sessions is the manager of sessions. Default nil: none.
 	Sessions *sessionstate.Manager
 	// Meters takes the metrics. Default nil: otel.GetMeterProvider().
@@ -66,7 +70,7 @@ type Telemetry struct{ o *observer }
 // later, and watches its groups of caches for loads and clears. The error joins what
 // is wrong with cfg, or is that of the provider.
 func New(cfg Config) (*Telemetry, error) {
-	o := &observer{sources: metrics.Sources{Caches: cfg.Caches, Resources: cfg.Resources, Sessions: cfg.Sessions}}
+	o := &observer{sources: metrics.Sources{Caches: cfg.Caches, Resources: cfg.Resources, Responses: cfg.Responses, Sessions: cfg.Sessions}}
 	if err := o.sources.Check("otelobserve: Config"); err != nil {
 		return nil, err
 	}
@@ -159,7 +163,7 @@ func attributes(s metrics.Sample) metric.MeasurementOption {
 	}
 	var all []attribute.KeyValue
 	if s.Name != "" {
-		all = append(all, attribute.String(prefix+".group", s.Group), attribute.String(prefix+".name", s.Name))
+		all = append(all, attribute.String(prefix+".group", metrics.Text(s.Group)), attribute.String(prefix+".name", metrics.Text(s.Name)))
 	}
 	for _, label := range s.Labels {
 		all = append(all, attribute.String(prefix+"."+label, s.Label))
@@ -169,14 +173,14 @@ func attributes(s metrics.Sample) metric.MeasurementOption {
 
 // of are the attributes of a cache.
 func of(s observe.Source) []attribute.KeyValue {
-	return []attribute.KeyValue{attribute.String("cache.group", s.Group), attribute.String("cache.name", s.Cache)}
+	return []attribute.KeyValue{attribute.String("cache.group", metrics.Text(s.Group)), attribute.String("cache.name", metrics.Text(s.Cache))}
 }
 
 // spanKey is where the context of a load has its span.
 type spanKey struct{ *observer }
 
 // name is that of a load's span.
-func name(s observe.Source) string { return "load " + s.Cache }
+func name(s observe.Source) string { return "load " + metrics.Text(s.Cache) }
 
 // StartLoad implements observe.Tracer.
 func (o *observer) StartLoad(ctx context.Context, s observe.Source) context.Context {
@@ -199,7 +203,7 @@ func (o *observer) Observe(ctx context.Context, ev observe.Event) {
 	case observe.CacheClear:
 		all := append(of(ev.Source), attribute.Int("cache.entries", ev.Entries))
 		if ev.Tag != "" {
-			all = append(all, attribute.String("cache.tag", ev.Tag))
+			all = append(all, attribute.String("cache.tag", metrics.Text(ev.Tag)))
 		}
 		trace.SpanFromContext(ctx).AddEvent("cache.clear", trace.WithAttributes(all...))
 	}
@@ -223,8 +227,13 @@ func (o *observer) loaded(ctx context.Context, ev observe.CacheLoad) {
 		attribute.Bool("cache.background", ev.Background),
 	)
 	if failed {
-		span.RecordError(ev.Err)
-		span.SetStatus(codes.Error, ev.Err.Error())
+		text := metrics.Text(ev.Err.Error())
+		err := ev.Err
+		if text != err.Error() {
+			err = errors.New(text)
+		}
+		span.RecordError(err)
+		span.SetStatus(codes.Error, text)
 	}
 	span.End()
 }

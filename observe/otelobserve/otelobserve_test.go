@@ -28,6 +28,8 @@ import (
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/observe/otelobserve"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -107,6 +109,7 @@ type lab struct {
 	*receiver
 	caches    *cachedata.Group
 	resources *cacheresource.Group
+	responses *respcache.Cache
 	tracers   *sdktrace.TracerProvider
 	meters    *sdkmetric.MeterProvider
 	telemetry *otelobserve.Telemetry
@@ -128,6 +131,8 @@ func newLab(t *testing.T) *lab {
 	must(err)
 	l.resources, err = cacheresource.NewGroup("pools", cacheresource.GroupConfig{})
 	must(err)
+	l.responses, err = respcache.New("pages", respcache.Config{Group: l.caches})
+	must(err)
 	sessions, err := sessionstate.New(sessionstate.Config{})
 	must(err)
 	spans, err := otlptracehttp.New(t.Context(), otlptracehttp.WithEndpointURL(server.URL+"/v1/traces"))
@@ -138,7 +143,8 @@ func newLab(t *testing.T) *lab {
 	l.meters = sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(numbers)))
 	l.telemetry, err = otelobserve.New(otelobserve.Config{
 		Caches: []*cachedata.Group{l.caches}, Resources: []*cacheresource.Group{l.resources}, Sessions: sessions,
-		Meters: l.meters, Tracers: l.tracers,
+		Responses: []*respcache.Cache{l.responses},
+		Meters:    l.meters, Tracers: l.tracers,
 	})
 	must(err)
 	return l
@@ -251,6 +257,81 @@ func TestLoadsThatFailAndLoadsOfSeveralKeys(t *testing.T) {
 	}
 }
 
+// A request for several keys has a link to each load of others that it has waited for.
+func TestARequestForSeveralKeysIsLinkedToTheLoadsThatItHasWaitedFor(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	app := l.tracers.Tracer("app")
+	started, proceed := make(chan struct{}), make(chan struct{})
+	users, err := cachedata.NewBatch("users", func(ctx context.Context, ids []int) (map[int]int, error) {
+		_, span := app.Start(ctx, fmt.Sprint("SELECT of ", len(ids)))
+		defer span.End()
+		started <- struct{}{}
+		<-proceed
+		all := make(map[int]int)
+		for _, id := range ids {
+			all[id] = id
+		}
+		return all, nil
+	}, cachedata.Config{Group: l.caches})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i, ids := range [][]int{{1, 2}, {3, 4, 5}, {1, 2, 3, 6}} {
+		ctx, span := app.Start(t.Context(), fmt.Sprint("GET /", i))
+		wg.Go(func() {
+			defer span.End()
+			_, _ = users.GetMany(ctx, ids)
+		})
+		<-started
+	}
+	close(proceed)
+	wg.Wait()
+	l.flush(t)
+	var want, got [][]byte
+	for _, name := range []string{"SELECT of 2", "SELECT of 3"} {
+		want = append(want, l.span(t, name).GetParentSpanId())
+	}
+	for _, link := range l.span(t, "GET /2").GetLinks() {
+		got = append(got, link.GetSpanId())
+	}
+	slices.SortFunc(want, slices.Compare)
+	slices.SortFunc(got, slices.Compare)
+	if !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("links %x, want %x", got, want)
+	}
+	for _, name := range []string{"GET /0", "GET /1"} {
+		if links := l.span(t, name).GetLinks(); len(links) != 0 {
+			t.Errorf("%s has links %v", name, links)
+		}
+	}
+}
+
+// Names, tags and errors that are no UTF-8 must not break what is sent with them.
+func TestTextsOfAnyBytesAreSent(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	c, err := cachedata.New("a\xffb", func(context.Context, int) (int, error) { return 0, errors.New("key \xfe") }, cachedata.Config{Group: l.caches})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, span := l.tracers.Tracer("app").Start(t.Context(), "GET /")
+	_, _ = c.Get(ctx, 1)
+	_ = c.ClearTag(ctx, "tag \xfd")
+	span.End()
+	l.flush(t)
+	if s := l.span(t, `load a\xffb`); texts(s.GetAttributes())["cache.name"] != `a\xffb` || s.GetStatus().GetMessage() != `key \xfe` {
+		t.Errorf("%v", s)
+	}
+	if events := l.span(t, "GET /").GetEvents(); len(events) != 1 || texts(events[0].GetAttributes())["cache.tag"] != `tag \xfd` {
+		t.Errorf("%v", events)
+	}
+	if got := points(l.metrics["reecho.cache.loads"]); got[`cache.group=app cache.name=a\xffb cache.result=error`] != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
 // A call without a span, and one whose span is not recorded, change nothing.
 func TestCallsWithoutASpan(t *testing.T) {
 	t.Parallel()
@@ -313,6 +394,13 @@ func TestCountersAreMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lease.Release()
+	app := middleware.Must(middleware.New(l.responses)).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Cache-Control", r.URL.RawQuery)
+		_, _ = io.WriteString(rw, "x")
+	}))
+	for _, target := range []string{"/a", "/a", "/b?private"} {
+		app.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, target, nil))
+	}
 	l.flush(t)
 	const cache = "cache.group=app cache.name=users"
 	const resource = "reecho.resource.group=pools reecho.resource.name=db"
@@ -328,6 +416,10 @@ func TestCountersAreMetrics(t *testing.T) {
 		{"reecho.cache.entries", cache, 2},
 		{"reecho.resource.leases", resource, 1},
 		{"reecho.resource.opens", "reecho.resource.group=pools reecho.resource.name=db reecho.resource.result=ok", 1},
+		{"reecho.response.requests", "cache.group=app cache.name=pages cache.result=hit", 1},
+		{"reecho.response.requests", "cache.group=app cache.name=pages cache.result=miss", 1},
+		{"reecho.response.refused", "cache.group=app cache.name=pages cache.reason=private", 1},
+		{"reecho.response.entries", "cache.group=app cache.name=pages", 2},
 		{"reecho.session.started", "", 0},
 	} {
 		got, ok := points(l.metrics[tt.metric])[tt.key]

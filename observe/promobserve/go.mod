@@ -8,7 +8,6 @@ require (
 	github.com/prometheus/common v0.70.1
 	github.com/reecho-go/reecho v0.0.0
 	go.uber.org/goleak v1.3.0
-	go.yaml.in/yaml/v2 v2.4.4
 )
 
 require (

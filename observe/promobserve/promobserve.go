@@ -1,5 +1,5 @@
-// Package promobserve makes the counters of caches, resources and sessions metrics
-// of Prometheus:
+// Package promobserve makes the counters of caches, resources, responses and sessions
+// metrics of Prometheus:
 //
 //	metrics, err := promobserve.New(promobserve.Config{Sessions: sessions})
 //	...
@@ -19,6 +19,7 @@ import (
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/observe/internal/metrics"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -31,6 +32,9 @@ type Config struct {
 	// Resources are the groups of resources. Their names must differ. Default
 	// nil: cacheresource.Default().
 	Resources []*cacheresource.Group
+	// Responses are caches of responses. Their names, with those of their groups,
+	// must differ. Default nil: none.
+	Responses []*respcache.Cache
 	// Sessions is the manager of sessions. Default nil: none.
 	Sessions *sessionstate.Manager
 }
@@ -40,7 +44,7 @@ type Config struct {
 // microseconds for each cache. The error joins what is wrong with cfg.
 func New(cfg Config) (prometheus.Collector, error) {
 	c := &collector{
-		sources: metrics.Sources{Caches: cfg.Caches, Resources: cfg.Resources, Sessions: cfg.Sessions},
+		sources: metrics.Sources{Caches: cfg.Caches, Resources: cfg.Resources, Responses: cfg.Responses, Sessions: cfg.Sessions},
 		descs:   make(map[*metrics.Metric]*prometheus.Desc),
 	}
 	if err := c.sources.Check("promobserve: Config"); err != nil {
@@ -91,7 +95,7 @@ func (c *collector) metric(s metrics.Sample) prometheus.Metric {
 	desc := c.descs[s.Metric]
 	var labels []string
 	if s.Of() != "session" {
-		labels = []string{valid(s.Group), valid(s.Name)}
+		labels = []string{metrics.Text(s.Group), metrics.Text(s.Name)}
 	}
 	if len(s.Labels) > 0 {
 		labels = append(labels, s.Label)
@@ -106,9 +110,6 @@ func (c *collector) metric(s metrics.Sample) prometheus.Metric {
 	}
 	return prometheus.MustNewConstMetric(desc, kind, s.Value, labels...)
 }
-
-// valid is a name as a label may have it: in UTF-8.
-func valid(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }
 
 // cumulated counts all durations up to each bound, as Prometheus does.
 func cumulated(h *cachedata.Histogram) (count uint64, buckets map[float64]uint64) {

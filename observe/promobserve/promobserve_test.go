@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,8 @@ import (
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cachedata/persist"
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/observe/promobserve"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/store/memstore"
@@ -37,6 +40,7 @@ type world struct {
 	caches    *cachedata.Group
 	resources *cacheresource.Group
 	sessions  *sessionstate.Manager
+	responses *respcache.Cache
 	hang      chan struct{}
 }
 
@@ -94,6 +98,19 @@ func newWorld(t *testing.T) *world {
 	}, cacheresource.Config{Group: w.resources}))
 	lease := must[*cacheresource.Lease[*int]](t)(pools.Acquire(ctx, "a"))
 	_, _ = pools.Acquire(ctx, "")
+	w.responses = must[*respcache.Cache](t)(respcache.New("pages", respcache.Config{Group: w.caches}))
+	app := middleware.Must(middleware.New(w.responses)).Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/a" {
+			rw.Header().Set("Vary", r.URL.Path[1:])
+		}
+		_, _ = io.WriteString(rw, "x")
+	}))
+	for _, target := range []string{"/a", "/a", "/a", "/X-One", "/X-Two"} {
+		app.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, target, nil))
+	}
+	upgrade := httptest.NewRequest(http.MethodGet, "/a", nil)
+	upgrade.Header.Set("Upgrade", "websocket")
+	app.ServeHTTP(httptest.NewRecorder(), upgrade)
 	t.Cleanup(func() {
 		close(w.hang)
 		lease.Release()
@@ -153,9 +170,11 @@ func TestAScrapeShowsWhatHasHappened(t *testing.T) {
 	w := newWorld(t)
 	c := must[prometheus.Collector](t)(promobserve.New(promobserve.Config{
 		Caches: []*cachedata.Group{w.caches}, Resources: []*cacheresource.Group{w.resources}, Sessions: w.sessions,
+		Responses: []*respcache.Cache{w.responses},
 	}))
 	families, text := scrape(t, c)
 	users, shared, db := []string{"group", "app", "cache", "users"}, []string{"group", "app", "cache", `"<shared>"`}, []string{"group", "pools", "resource", "db"}
+	pages := []string{"group", "app", "cache", "pages"}
 	for _, tt := range []struct {
 		name   string
 		labels []string
@@ -181,6 +200,14 @@ func TestAScrapeShowsWhatHasHappened(t *testing.T) {
 		{"reecho_resource_leases", db, nil, 1},
 		{"reecho_resource_opens_total", db, []string{"result", "ok"}, 1},
 		{"reecho_resource_opens_total", db, []string{"result", "error"}, 1},
+		{"reecho_response_requests_total", pages, []string{"result", "hit"}, 2},
+		{"reecho_response_requests_total", pages, []string{"result", "miss"}, 1},
+		{"reecho_response_requests_total", pages, []string{"result", "refused"}, 2},
+		{"reecho_response_requests_total", pages, []string{"result", "bypass"}, 1},
+		{"reecho_response_requests_total", pages, []string{"result", "joined"}, 0},
+		{"reecho_response_refused_total", pages, []string{"reason", "vary"}, 2},
+		{"reecho_response_bypassed_total", pages, []string{"reason", "upgrade"}, 1},
+		{"reecho_response_entries", pages, nil, 3},
 		{"reecho_session_started_total", nil, nil, 0},
 	} {
 		labels := map[string]string{}
@@ -232,20 +259,66 @@ func TestTheHistogramIsCumulative(t *testing.T) {
 func TestNamesOfAnyBytesAreScraped(t *testing.T) {
 	t.Parallel()
 	g := must[*cachedata.Group](t)(cachedata.NewGroup("g", cachedata.GroupConfig{}))
-	for _, name := range []string{"a\xffb", "line\nbreak", `quo"te\`, strings.Repeat("x", 10<<10)} {
+	for _, name := range []string{"a\xffb", "a\xfeb", "a\uFFFDb", "line\nbreak", `quo"te\`, strings.Repeat("x", 10<<10)} {
 		must[*cachedata.Cache[int, int]](t)(cachedata.New(name, func(_ context.Context, id int) (int, error) { return id, nil }, cachedata.Config{Group: g}))
 	}
 	families, _ := scrape(t, must[prometheus.Collector](t)(promobserve.New(promobserve.Config{Caches: []*cachedata.Group{g}})))
-	if got := len(families["reecho_cache_entries"].GetMetric()); got != 4 {
-		t.Errorf("%d caches, want 4", got)
+	if got := len(families["reecho_cache_entries"].GetMetric()); got != 6 {
+		t.Errorf("%d caches, want 6", got)
+	}
+}
+
+// A scrape is whole while caches and resources come and go.
+func TestScrapesWhileCachesComeAndGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(must[prometheus.Collector](t)(promobserve.New(promobserve.Config{
+		Caches: []*cachedata.Group{w.caches}, Resources: []*cacheresource.Group{w.resources}, Sessions: w.sessions, Responses: []*respcache.Cache{w.responses},
+	})))
+	ctx, stop := context.WithCancel(t.Context())
+	var busy sync.WaitGroup
+	for i := range 3 {
+		busy.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				c, err := cachedata.New(fmt.Sprint("passing ", i), func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{Group: w.caches})
+				r, wrong := cacheresource.New(fmt.Sprint("passing ", i), func(context.Context, int) (int, error) { return 1, nil }, cacheresource.Config{Group: w.resources})
+				if err := errors.Join(err, wrong); err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = c.Get(ctx, n)
+				_ = r.Do(ctx, n, func(int) error { return nil })
+				if err := errors.Join(c.Close(context.Background()), r.Close(context.Background())); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 200 {
+		if _, err := reg.Gather(); err != nil {
+			t.Error(err)
+		}
+	}
+	stop()
+	busy.Wait()
+	if err := w.responses.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if _, err := reg.Gather(); err != nil {
+		t.Error("after a cache of responses was closed:", err)
 	}
 }
 
 func TestNewRefusesWhatCannotBeMeasured(t *testing.T) {
 	t.Parallel()
 	g, same := must[*cachedata.Group](t)(cachedata.NewGroup("g", cachedata.GroupConfig{})), must[*cachedata.Group](t)(cachedata.NewGroup("g", cachedata.GroupConfig{}))
-	_, err := promobserve.New(promobserve.Config{Caches: []*cachedata.Group{g, nil, same}, Resources: []*cacheresource.Group{nil}})
-	for _, want := range []string{"Caches[1] is nil", `Caches[2] has the name "g" of Caches[0]`, "Resources[0] is nil"} {
+	pages := must[*respcache.Cache](t)(respcache.New("pages", respcache.Config{Group: g}))
+	_, err := promobserve.New(promobserve.Config{
+		Caches: []*cachedata.Group{g, nil, same}, Resources: []*cacheresource.Group{nil},
+		Responses: []*respcache.Cache{pages, nil, pages},
+	})
+	for _, want := range []string{"Caches[1] is nil", `Caches[2] has the name "g" of Caches[0]`, "Resources[0] is nil", "Responses[1] is nil", `Responses[2] has the name "pages" of Responses[0]`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}

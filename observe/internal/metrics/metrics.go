@@ -4,12 +4,15 @@
 package metrics
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 )
@@ -33,9 +36,13 @@ type Metric struct {
 	Labels []string // beside those of the source: at most one
 }
 
-// Of is what a metric is about: "cache", "resource" or "session".
+// Of is what has the samples of a metric: "cache", also for those of responses,
+// "resource", or "session", which has no name.
 func (m *Metric) Of() string {
 	of, _, _ := strings.Cut(m.Name, ".")
+	if of == "response" {
+		return "cache"
+	}
 	return of
 }
 
@@ -81,12 +88,21 @@ var (
 	kept      = Metric{"session.kept", "{session}", Gauge, "Sessions that caches and resources keep something for now", nil}
 )
 
+var (
+	answered = Metric{"response.requests", "{request}", Counter, "Requests by what they got: hit, stale (a response whose time was over, while it is made again), failsafe (such a response, since the handler has failed), joined (waited for the response of another request), miss (the handler answered, and that can be stored), refused (the handler answered, and that cannot be stored) or bypass (the cache was not asked)", []string{"result"}}
+	unfit    = Metric{"response.refused", "{request}", Counter, "Requests whose handler has made a response that cannot be stored, by reason", []string{"reason"}}
+	bypassed = Metric{"response.bypassed", "{request}", Counter, "Requests for which the cache was not asked, by reason", []string{"reason"}}
+	pages    = Metric{"response.entries", "{response}", Gauge, "Responses that are kept now, and notes of what cannot be", nil}
+	weight   = Metric{"response.bytes", "By", Gauge, "Memory that responses take now", nil}
+)
+
 // All lists the metrics.
 func All() []*Metric {
 	return []*Metric{
 		&requests, &loads, &durations, &refreshes, &skipped, &refused, &evictions, &entries, &bytes, &inFlight, &waiters, &visitors,
 		&storeHits, &storeErrs, &storeSkip, &storeDown,
 		&open, &leases, &pinned, &oldest, &opens, &checks, &releases, &stuck, &leaks, &opening, &awaiting,
+		&answered, &unfit, &bypassed, &pages, &weight,
 		&started, &renewed, &saved, &conflicts, &rejected, &revoked, &lost, &failures, &kept,
 	}
 }
@@ -95,6 +111,7 @@ func All() []*Metric {
 type Sources struct {
 	Caches    []*cachedata.Group
 	Resources []*cacheresource.Group
+	Responses []*respcache.Cache
 	Sessions  *sessionstate.Manager
 }
 
@@ -110,7 +127,31 @@ func (s *Sources) Check(who string) error {
 	return errors.Join(
 		checkGroups(who, "Caches", s.Caches),
 		checkGroups(who, "Resources", s.Resources),
+		checkResponses(who, s.Responses),
 	)
+}
+
+func checkResponses(who string, caches []*respcache.Cache) error {
+	var errs []error
+	for i, c := range caches {
+		if c == nil {
+			errs = append(errs, fmt.Errorf("%s: Responses[%d] is nil: leave it out", who, i))
+			continue
+		}
+		same := func(o *respcache.Cache) bool { return o != nil && name(o) == name(c) }
+		if before := slices.IndexFunc(caches[:i], same); before >= 0 {
+			errs = append(errs, fmt.Errorf("%s: Responses[%d] has the name %q of Responses[%d], so that their metrics would be the same: list it once, or give one another name", who, i, name(c).cache, before))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// named is where a cache is found.
+type named struct{ group, cache string }
+
+func name(c *respcache.Cache) named {
+	responses := c.Responses()
+	return named{cmp.Or(responses.Config().Group, cachedata.Default()).Name(), responses.Name()}
 }
 
 func checkGroups[G interface {
@@ -156,6 +197,11 @@ func (s *Sources) Read(yield func(Sample)) {
 			r := reader{yield: yield, group: g.Name(), name: name}
 			r.resource(stats)
 		}
+	}
+	for _, c := range s.Responses {
+		of := name(c)
+		r := reader{yield: yield, group: of.group, name: of.cache}
+		r.responses(c.Stats())
 	}
 	if s.Sessions != nil {
 		r := reader{yield: yield}
@@ -224,6 +270,25 @@ func (r *reader) resource(s cacheresource.Stats) {
 	r.of(&leaks, float64(s.Leaks))
 	r.of(&opening, float64(s.InFlight))
 	r.of(&awaiting, float64(s.Waiters))
+}
+
+func (r *reader) responses(s respcache.Stats) {
+	reasons := func(m *Metric, counts map[string]uint64) (sum uint64) {
+		for reason, n := range counts {
+			r.labelled(m, reason, float64(n))
+			sum += n
+		}
+		return sum
+	}
+	r.labelled(&answered, "hit", float64(s.Hits))
+	r.labelled(&answered, "stale", float64(s.Stale))
+	r.labelled(&answered, "failsafe", float64(s.FailSafe))
+	r.labelled(&answered, "joined", float64(s.Joined))
+	r.labelled(&answered, "miss", float64(s.Misses))
+	r.labelled(&answered, "refused", float64(reasons(&unfit, s.Refused)))
+	r.labelled(&answered, "bypass", float64(reasons(&bypassed, s.Bypassed)))
+	r.of(&pages, float64(s.Entries))
+	r.of(&weight, float64(s.Bytes))
 }
 
 func (r *reader) sessions(s sessionstate.Stats) {

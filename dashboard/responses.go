@@ -1,0 +1,131 @@
+package dashboard
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/middleware/respcache"
+)
+
+// responsesView is the list of caches of responses, each with the reasons for which
+// its responses come from handlers.
+type responsesView struct {
+	Rows  []responseRow
+	Pager *pager
+}
+
+type responseRow struct {
+	ID, Name, Group, Href                       string // Href is empty if its group is not shown
+	Ratio, Requests, Replayed, Waited, Stored   string
+	Refused, Bypassed, Entries, Bytes, Failsafe string
+	Reasons                                     []reasonRow
+	More                                        int // reasons that are not shown
+}
+
+type reasonRow struct {
+	Reason, Requests, Share, Means string
+	count                          uint64
+}
+
+// maxReasons is how many reasons of one cache are shown.
+const maxReasons = 12
+
+// groupOf is the group of a cache of responses.
+func groupOf(c *respcache.Cache) *cachedata.Group {
+	return cmp.Or(c.Responses().Config().Group, cachedata.Default())
+}
+
+// responsesID names a cache of responses in forms.
+func responsesID(c *respcache.Cache) string {
+	return idOf("responses", groupOf(c).Name(), c.Responses().Name())
+}
+
+func (d *Dashboard) responsesPage(p *page) *responsesView {
+	v := &responsesView{Pager: newPager(p, len(d.cfg.Responses))}
+	for _, c := range d.cfg.Responses[v.Pager.first:v.Pager.last] {
+		s, g := c.Stats(), groupOf(c)
+		all := s.Requests()
+		r := responseRow{
+			ID: responsesID(c), Name: cut(c.Responses().Name(), maxName), Group: cut(g.Name(), maxName),
+			Ratio: "–", Requests: count(all), Replayed: count(s.Hits + s.Stale), Failsafe: count(s.FailSafe), Waited: count(s.Joined), Stored: count(s.Misses),
+			Refused: count(sum(s.Refused)), Bypassed: count(sum(s.Bypassed)), Entries: count(s.Entries), Bytes: size(s.Bytes),
+		}
+		if all > 0 {
+			r.Ratio = percent(s.HitRatio())
+		}
+		if slices.Contains(d.cfg.Caches, g) {
+			r.Href = p.link("page", "cache", "id", idOf(g.Name(), c.Responses().Name()))
+		}
+		r.Reasons = reasons(s, all)
+		if r.More = len(r.Reasons) - maxReasons; r.More > 0 {
+			r.Reasons = r.Reasons[:maxReasons]
+		}
+		v.Rows = append(v.Rows, r)
+	}
+	return v
+}
+
+func sum(counts map[string]uint64) (all uint64) {
+	for _, n := range counts {
+		all += n
+	}
+	return all
+}
+
+// reasons are those of a cache, the most frequent first.
+func reasons(s respcache.Stats, all uint64) (rows []reasonRow) {
+	for _, reason := range slices.Sorted(maps.Keys(s.Refused)) {
+		rows = append(rows, newReason(reason, s.Refused[reason], all))
+	}
+	for _, reason := range slices.Sorted(maps.Keys(s.Bypassed)) {
+		rows = append(rows, newReason(reason, s.Bypassed[reason], all))
+	}
+	slices.SortStableFunc(rows, func(a, b reasonRow) int { return cmp.Compare(b.count, a.count) })
+	return rows
+}
+
+func newReason(reason string, n, all uint64) reasonRow {
+	return reasonRow{Reason: cut(reason, maxName), Requests: count(n), Share: percent(float64(n) / float64(all)), Means: meanings[reason], count: n}
+}
+
+// meanings say what a reason means and, where that is possible, what to do.
+var meanings = map[string]string{
+	// Requests for which the cache was not asked.
+	"authorization":               "Requests with Authorization are always answered by their handler.",
+	"client certificate":          "Requests with a client certificate are always answered by their handler.",
+	"cookie":                      "The request has a cookie that the handler may read. If it has no influence on responses, name it in Keys.IgnoreCookies.",
+	"origin":                      "The request has an Origin. If responses depend on it, name it in Keys.Headers.",
+	"the key is too long":         "URL and headers are longer than a key may be.",
+	"the session was read before": "A middleware has read the session before the cache was asked.",
+	"the visitor is known":        "A middleware has declared the visitor, so the response may be for that visitor alone.",
+	"upgrade":                     "WebSockets and the like have no response to keep.",
+	// Responses that cannot be stored.
+	"a header was read":             "The handler has read a header that is not part of the key. Name it in Keys.Headers.",
+	"another request took too long": "Another request was making this response for so long that this one did not wait any more. Look at how long the handler takes.",
+	"cancelled":                     "The client left, or the handler panicked, before the response was whole.",
+	"empty":                         "The handler has written nothing.",
+	"error":                         "The handler has failed.",
+	"event stream":                  "A stream of events does not end.",
+	"expires":                       "The handler's Expires says that the response is over already.",
+	"flush":                         "The handler sends its response piece by piece.",
+	"head":                          "A HEAD came before any GET.",
+	"it depends on too much":        "The handler reads too many headers.",
+	"max-age":                       "The handler's Cache-Control says that the response is over at once.",
+	"no-cache":                      "The handler's Cache-Control says no-cache.",
+	"no-store":                      "The handler's Cache-Control says no-store.",
+	"private":                       "The handler's Cache-Control says private.",
+	"s-maxage":                      "The handler's Cache-Control says that the response is over at once.",
+	"set-cookie":                    "The response sets a cookie. Put sessions and what else sets cookies outside of the cache.",
+	"status":                        "Only 200, 301, 308 and the statuses of Config.Status are stored.",
+	"the cache failed":              "The cache is closed, or is closing.",
+	"the key was not known":         "The first request has shown what else the response depends on. The next ones are stored.",
+	"the session was read":          "The handler has read the session, so the response may be for one visitor alone.",
+	"the visitor was read":          "The handler has read who the visitor is, so the response may be for that visitor alone.",
+	"the visitor's address or cookies were read": "The handler has read the visitor's address or cookies, so the response may be for that visitor alone.",
+	"too large":      "The body is larger than Config.MaxBody.",
+	"too many kinds": "There are too many responses for one URL, which differ by what the handler reads.",
+	"trailer":        "Responses with trailers are not kept.",
+	"vary":           "The response varies by a header that is not part of the key. Name it in Keys.Headers.",
+}

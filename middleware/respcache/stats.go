@@ -1,0 +1,151 @@
+package respcache
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/reecho-go/reecho/cachedata"
+)
+
+// Stats are the counters of a [Cache] since it was made. Each GET and HEAD that has
+// come to it, and is over, is counted once: in Hits, Stale, FailSafe, Joined, Misses,
+// Refused or Bypassed. Those by which it makes a response again in the background
+// are not.
+type Stats struct {
+	Hits     uint64 // requests that were answered from the cache
+	Stale    uint64 // requests that got a response whose time was over, while it was made again
+	FailSafe uint64 // requests that got a response whose time was over, since the handler had failed
+	Joined   uint64 // requests that got the response of another request, for which they have waited
+	Misses   uint64 // requests whose handler has made a response that can be stored; unless it was cleared meanwhile, it was
+
+	// Refused are requests whose handler has made a response that cannot be stored,
+	// and Bypassed those for which the cache was not asked. They are counted by the
+	// reason, which is that of Cache-Status without what is particular, such as the
+	// name of a header: there are some dozens. Reasons that have not occurred are
+	// missing.
+	Refused, Bypassed map[string]uint64
+
+	Bytes   int64 // of all responses; see Config.MaxBytes
+	Entries int   // about how many responses are stored, and notes of what cannot be
+}
+
+// HitRatio returns the part of the requests that were answered from the cache, in
+// time or stale, from 0 to 1. It is 0 if there were none.
+func (s Stats) HitRatio() float64 {
+	served := s.Hits + s.Stale
+	if served == 0 {
+		return 0
+	}
+	return float64(served) / float64(s.Requests())
+}
+
+// Requests returns how many requests were counted.
+func (s Stats) Requests() uint64 {
+	n := s.Hits + s.Stale + s.FailSafe + s.Joined + s.Misses
+	for _, reasons := range []map[string]uint64{s.Refused, s.Bypassed} {
+		for _, k := range reasons {
+			n += k
+		}
+	}
+	return n
+}
+
+// Stats returns the counters.
+func (c *Cache) Stats() Stats {
+	kept := c.pages.Stats()
+	return Stats{
+		Hits: c.counts.hits.Load(), Stale: c.counts.stale.Load(), FailSafe: c.counts.failSafe.Load(),
+		Joined: c.counts.joined.Load(), Misses: c.counts.misses.Load(),
+		Refused: c.counts.refused.read(), Bypassed: c.counts.bypassed.read(),
+		Bytes: kept.Bytes, Entries: kept.Entries,
+	}
+}
+
+// Responses returns the cache of cachedata that has the responses: its counters tell
+// of loads, and of what has left.
+func (c *Cache) Responses() cachedata.AnyCache { return c.pages }
+
+// counts are what Stats reads.
+type counts struct {
+	hits, stale, failSafe, joined, misses atomic.Uint64
+
+	refused, bypassed tally
+}
+
+// forwarded counts a request for which a handler answers.
+func (c *counts) forwarded(f forward) {
+	if f.how == "bypass" {
+		c.bypassed.add(f.why)
+		return
+	}
+	c.refused.add(f.why)
+}
+
+// waited counts a request that gets p after it has waited for another one.
+func (c *counts) waited(p *page) {
+	if p.over() { // the other one has failed
+		c.failSafe.Add(1)
+		return
+	}
+	c.joined.Add(1)
+}
+
+// handled counts a request whose handler has returned, by what was made of it.
+func (c *counts) handled(m made) {
+	failed, _ := errors.AsType[*refusal](m.err)
+	switch {
+	case failed != nil:
+		c.refused.add(failed.why)
+	case m.err != nil:
+		c.refused.add("cancelled")
+	case m.page.more != nil:
+		c.refused.add("the key was not known")
+	case m.page.why != "":
+		c.refused.add(m.page.why)
+	default:
+		c.misses.Add(1)
+	}
+}
+
+// tally counts by reasons.
+type tally struct{ all sync.Map } // of *atomic.Uint64, by the kind of the reason
+
+func (t *tally) add(why reason) {
+	kind := why.kind()
+	n, ok := t.all.Load(kind)
+	if !ok {
+		n, _ = t.all.LoadOrStore(kind, new(atomic.Uint64))
+	}
+	n.(*atomic.Uint64).Add(1)
+}
+
+func (t *tally) read() map[string]uint64 {
+	all := make(map[string]uint64)
+	t.all.Range(func(kind, n any) bool {
+		all[kind.(string)] = n.(*atomic.Uint64).Load()
+		return true
+	})
+	return all
+}
+
+// kind is a reason without what is particular, of which clients and handlers could
+// make up any number: one of those that stand in the code of this package.
+func (why reason) kind() string {
+	s := string(why)
+	for _, k := range []struct{ begins, kind string }{
+		{"status ", "status"},
+		{"vary ", "vary"},
+		{"header ", "a header was read"},
+		{"the visitor was read", "the visitor was read"},
+		{"max-age", "max-age"},
+		{"s-maxage", "s-maxage"},
+		{"the cache failed", "the cache failed"},
+	} {
+		if strings.HasPrefix(s, k.begins) {
+			return k.kind
+		}
+	}
+	return s
+}
