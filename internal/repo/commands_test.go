@@ -141,7 +141,12 @@ var elsewhere = map[string]string{
 // or take too long.
 func TestCommandsInDocumentsNameWhatIsThere(t *testing.T) {
 	t.Parallel()
-	c := &commandChecker{root: root(t), built: make(map[string]func() (string, error))}
+	c := &commandChecker{
+		root: root(t), dir: t.TempDir(), built: make(map[string]func() (string, error)),
+		command: func(name string, arguments ...string) *exec.Cmd {
+			return exec.CommandContext(t.Context(), name, arguments...)
+		},
+	}
 	var all []command
 	for _, file := range files(t, "*.md") {
 		if file == "CHANGELOG.md" {
@@ -171,7 +176,9 @@ func TestCommandsInDocumentsNameWhatIsThere(t *testing.T) {
 
 // commandChecker knows how each program is called.
 type commandChecker struct {
-	root string
+	root    string
+	dir     string                                           // of the programs that are built
+	command func(name string, arguments ...string) *exec.Cmd // ends with the whole test
 
 	mu    sync.Mutex
 	built map[string]func() (string, error) // folder -> builds its program once
@@ -194,7 +201,7 @@ func (c *commandChecker) check(t *testing.T, cmd command) error {
 	case verb == "go test":
 		return c.goTest(t, dir, words[2:])
 	case verb == "go get":
-		return c.goGet(t, words[2:])
+		return c.goGet(words[2:])
 	}
 	return errors.New("this test does not know how to check such a command: teach it, or name it in notHere with the reason")
 }
@@ -263,11 +270,11 @@ func (c *commandChecker) goRun(t *testing.T, dir string, words []string) error {
 	if len(arguments) == 0 {
 		return nil
 	}
-	program, err := c.build(t, filepath.Join(dir, words[0]))
+	program, err := c.build(filepath.Join(dir, words[0]))
 	if err != nil {
 		return err
 	}
-	asked := exec.CommandContext(t.Context(), program, append(slices.Clone(arguments), "-help")...)
+	asked := c.command(program, append(slices.Clone(arguments), "-help")...)
 	asked.Dir = t.TempDir()
 	usage, err := asked.CombinedOutput()
 	if err != nil {
@@ -286,18 +293,13 @@ func (c *commandChecker) goRun(t *testing.T, dir string, words []string) error {
 }
 
 // build builds the program of a folder, once.
-func (c *commandChecker) build(t *testing.T, dir string) (string, error) {
-	t.Helper()
+func (c *commandChecker) build(dir string) (string, error) {
 	c.mu.Lock()
 	once := c.built[dir]
 	if once == nil {
 		once = sync.OnceValues(func() (string, error) {
-			to, err := os.MkdirTemp("", "command")
-			if err != nil {
-				return "", err
-			}
-			program := filepath.Join(to, "program")
-			cmd := exec.Command("go", "build", "-o", program, ".") //nolint:noctx // the first test that needs it must not end it for the others
+			program := filepath.Join(c.dir, strings.ReplaceAll(strings.TrimPrefix(dir, c.root), string(filepath.Separator), "-"))
+			cmd := c.command("go", "build", "-o", program, ".")
 			cmd.Dir = dir
 			cmd.Env = append(os.Environ(), "GOWORK="+filepath.Join(c.root, "all.work"))
 			if out, err := cmd.CombinedOutput(); err != nil {
@@ -355,11 +357,10 @@ func (c *commandChecker) goTest(t *testing.T, dir string, words []string) error 
 
 // goGet checks that the modules are ours, or among those that ours need; tools/release
 // gets them, as a user does.
-func (c *commandChecker) goGet(t *testing.T, words []string) error {
-	t.Helper()
+func (c *commandChecker) goGet(words []string) error {
 	var errs []error
 	for _, word := range words {
-		cmd := exec.CommandContext(t.Context(), "go", "list", "-m", word)
+		cmd := c.command("go", "list", "-m", word)
 		cmd.Dir, cmd.Env = c.root, append(os.Environ(), "GOWORK="+filepath.Join(c.root, "all.work"))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			errs = append(errs, fmt.Errorf("%s is no module here: %w\n%s", word, err, out))
