@@ -111,7 +111,7 @@ func TestCommands(t *testing.T) {
 	const text = "run `make x` or `make`, not `go.mod` or `go run`\n```sh\nmake    # lists\n# a comment\ngo run . -a 'b c' &\n```\n```console\n$ curl -s 'http://x/#a'\n{}\n```\n```\nmake y\nrouter\n```\n```go\nmake (z)\n```\n"
 	want := []command{{"f.md", 1, "make x"}, {"f.md", 3, "make"}, {"f.md", 5, "go run . -a 'b c'"}, {"f.md", 8, "curl -s 'http://x/#a'"}, {"f.md", 12, "make y"}}
 	if got := commands("f.md", text); !slices.Equal(got, want) {
-		t.Errorf("commands() = %q, want %q", got, want)
+		t.Errorf("commands() = %v, want %v", got, want)
 	}
 	if got, want := split(`make a ARGS="-only b" 'c d'e ""`), []string{"make", "a", "ARGS=-only b", "c de", ""}; !slices.Equal(got, want) {
 		t.Errorf("split() = %q, want %q", got, want)
@@ -174,6 +174,29 @@ func TestCommandsInDocumentsNameWhatIsThere(t *testing.T) {
 	}
 }
 
+func TestWrongCommandsAreFound(t *testing.T) {
+	t.Parallel()
+	c := newCommandChecker(t)
+	for text, want := range map[string]string{
+		"make tset":                              "no target tset",
+		"make test TIMEOT=1h":                    "no variable TIMEOT",
+		"make test ARGS=-v":                      "takes no ARGS",
+		"go run ./queryparams":                   "no program",
+		"go run ./queryparams -v":                "no program",
+		"go test ./internal/repo -run TestNone$": "no test matches",
+		"go test ./internal/repo -updaet":        "flag -updaet",
+		"go get github.com/reecho-go/none":       "no module",
+		"curl -s http://127.0.0.1:9999/":         `has "127.0.0.1:9999"`,
+		"curl -s http://127.0.0.1:8080/none":     `has "/none"`,
+		"curl -s https://example.com/":           "no address",
+		"npm install":                            "does not know",
+	} {
+		if err := c.check(t, command{"README.md", 1, text}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want an error with %q", text, err, want)
+		}
+	}
+}
+
 // commandChecker knows how each program is called.
 type commandChecker struct {
 	root    string
@@ -182,6 +205,16 @@ type commandChecker struct {
 
 	mu    sync.Mutex
 	built map[string]func() (string, error) // folder -> builds its program once
+}
+
+func newCommandChecker(t *testing.T) *commandChecker {
+	t.Helper()
+	return &commandChecker{
+		root: root(t), dir: t.TempDir(), built: make(map[string]func() (string, error)),
+		command: func(name string, arguments ...string) *exec.Cmd {
+			return exec.CommandContext(t.Context(), name, arguments...)
+		},
+	}
 }
 
 func (c *commandChecker) check(t *testing.T, cmd command) error {
