@@ -96,7 +96,7 @@ func (notFoundError) StatusCode() int { return 404 }
 
 // Problem is the body of the answer over HTTP.
 func (notFoundError) Problem() answer.Details {
-	return answer.Details{Detail: "What you asked for was not found."}
+	return answer.Details{Detail: "The requested item was not found."}
 }
 
 // KeyError says that something in a key cannot identify a result, in which

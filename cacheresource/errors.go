@@ -65,7 +65,7 @@ func (*openTimeoutError) StatusCode() int { return 503 }
 
 // Problem is the body of the answer over HTTP.
 func (*openTimeoutError) Problem() answer.Details {
-	return answer.Details{Detail: "Something that the service needs is not available. Try again in a moment."}
+	return answer.Details{Detail: "A part that the service depends on is not available. Try again in a moment."}
 }
 
 // nameOf names an instance in errors.

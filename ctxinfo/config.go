@@ -293,7 +293,7 @@ func validPrefix(s string) bool {
 func (p *Plugin) SetProxies(proxies Proxies) error {
 	t, err := proxies.compile(p.header)
 	if t.none() && !p.cfg.TrustUnixSocket && (p.cfg.Header != "" || p.cfg.HopCount != 0) {
-		err = errors.Join(err, errors.New("ctxinfo: Config.Header and HopCount have no effect without Proxies or TrustUnixSocket: say whom to believe"))
+		err = errors.Join(err, errors.New("ctxinfo: Config.Header and HopCount have no effect without Proxies or TrustUnixSocket: list the proxies that set the header, or leave both out"))
 	}
 	if err != nil {
 		return err

@@ -86,7 +86,7 @@ func New(authorize func(*http.Request) error, cfg Config) (*Dashboard, error) {
 	}
 	var errs []error
 	if authorize == nil {
-		errs = append(errs, errors.New("dashboard: New: authorize is nil: say who may see the page, and clear caches"))
+		errs = append(errs, errors.New("dashboard: New: authorize is nil: give a function that returns an error for those who may not see the page and clear caches"))
 	}
 	errs = append(errs,
 		distinct("Caches", cfg.Caches, (*cachedata.Group).Name),

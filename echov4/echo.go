@@ -39,7 +39,7 @@ func Use(plugins ...middleware.Plugin) echo.MiddlewareFunc {
 // reads the request that came in, and not what a later middleware of e.Pre gets.
 func Middleware(s *middleware.Stack) echo.MiddlewareFunc {
 	if s == nil || len(s.Plugins()) == 0 {
-		panic("echov4: Middleware: there is no Stack: make one with middleware.New")
+		panic("echov4: Middleware: the Stack is nil: make one with middleware.New")
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error { return s.Serve(echoHost(next), c) }

@@ -42,7 +42,7 @@ func Use(plugins ...middleware.Plugin) echo.MiddlewareFunc {
 // panics if there is none, or one that [middleware.New] has not made.
 func Middleware(s *middleware.Stack) echo.MiddlewareFunc {
 	if s == nil || len(s.Plugins()) == 0 {
-		panic("echov5: Middleware: there is no Stack: make one with middleware.New")
+		panic("echov5: Middleware: the Stack is nil: make one with middleware.New")
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error { return s.Serve(echoHost(next), c) }

@@ -208,7 +208,7 @@ func TestBehindAWriterThatHidesTheResponseThereIsOneAnswer(t *testing.T) {
 		defer func() { text = fmt.Sprint(recover()) }()
 		echov5.Middleware(nil)
 		return ""
-	}(); !strings.Contains(msg, "there is no Stack") {
+	}(); !strings.Contains(msg, "the Stack is nil") {
 		t.Errorf("Middleware(nil) panics with %q", msg)
 	}
 }

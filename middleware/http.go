@@ -24,9 +24,9 @@ import (
 func (s *Stack) Handler(next http.Handler) http.Handler {
 	switch {
 	case s == nil || len(s.plugins) == 0:
-		panic("middleware: Handler: there is no Stack: make one with New")
+		panic("middleware: Handler: the Stack is nil: make one with New")
 	case next == nil:
-		panic("middleware: Handler: next is nil: give the handler that the Stack is to stand in front of")
+		panic("middleware: Handler: next is nil: give the handler that the Stack wraps")
 	}
 	var then host.Host = plainHost{next}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -204,14 +204,14 @@ func TestWhatCannotServeIsRefusedAtOnce(t *testing.T) {
 	good := middleware.Must(middleware.New(&hook{name: "h"}))
 	var none *middleware.Stack
 	for name, f := range map[string]func(){
-		"next is nil":       func() { good.Handler(nil) },
-		"there is no Stack": func() { none.Handler(http.NotFoundHandler()) },
-		"made by hand":      func() { new(middleware.Stack).Handler(http.NotFoundHandler()) },
-		"echov4":            func() { echov4.Middleware(none) },
+		"next is nil":      func() { good.Handler(nil) },
+		"the Stack is nil": func() { none.Handler(http.NotFoundHandler()) },
+		"made by hand":     func() { new(middleware.Stack).Handler(http.NotFoundHandler()) },
+		"echov4":           func() { echov4.Middleware(none) },
 	} {
 		want := name
 		if name == "made by hand" {
-			want = "there is no Stack"
+			want = "the Stack is nil"
 		}
 		if got := panicOf(f); !strings.Contains(got, want) {
 			t.Errorf("%s: panic = %q, want one that says %q", name, got, want)

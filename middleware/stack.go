@@ -43,8 +43,8 @@ type Stack struct {
 }
 
 // New makes a Stack of plugins, in the order of their Begin. It refuses nil
-// plugins, plugins without a name, two of one name, and a list that breaks
-// somebody's After; all problems are reported together. Then it refuses wrappers
+// plugins, plugins without a name, two of one name, and a list that breaks the
+// After of a plugin; all problems are reported together. Then it refuses wrappers
 // that return no handler.
 //
 // A plugin that is also an [observe.Observer] is told of every hook that fails

@@ -112,6 +112,16 @@ func TestSlog(t *testing.T) {
 	}
 }
 
+func TestANoticeIsLoggedAsASentence(t *testing.T) {
+	t.Parallel()
+	var buf bytes.Buffer
+	o := observe.Slog(slog.New(slog.NewTextHandler(&buf, nil)))
+	o.Observe(t.Context(), observe.Notice{Owner: "sessionstate", Text: "Config.Secrets is empty: set it"})
+	if want := `level=WARN msg="Config.Secrets is empty: set it" owner=sessionstate event=notice` + "\n"; !strings.HasSuffix(buf.String(), want) {
+		t.Errorf("log line %q, want the end %q", buf.String(), want)
+	}
+}
+
 func TestRecorderIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	var r observe.Recorder

@@ -6,7 +6,8 @@ import (
 )
 
 // Slog returns an Observer that writes each event to l, with the event's kind
-// as the message and its fields as attributes, at the event's level. A nil l
+// as the message and its fields as attributes, at the event's level. The message of
+// a [Notice] is its text, for whoever starts the program and reads along. A nil l
 // means slog.Default(), looked up at each event.
 func Slog(l *slog.Logger) Observer { return slogObserver{l} }
 
@@ -18,9 +19,15 @@ func (s slogObserver) Observe(ctx context.Context, ev Event) {
 	if l == nil {
 		l = slog.Default()
 	}
-	if level := ev.level(); l.Enabled(ctx, level) {
-		l.LogAttrs(ctx, level, ev.kind(), ev.attrs()...)
+	level := ev.level()
+	if !l.Enabled(ctx, level) {
+		return
 	}
+	if n, ok := ev.(Notice); ok {
+		l.LogAttrs(ctx, level, n.Text, attrs(nil).str("owner", n.Owner).str("event", n.kind())...)
+		return
+	}
+	l.LogAttrs(ctx, level, ev.kind(), ev.attrs()...)
 }
 
 // attrs collects the fields of an event, leaving out empty ones.

@@ -14,16 +14,14 @@ import (
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
-// LastView is the query of a page that finds a visitor's last view again.
-type LastView struct {
-	Page int    `query:"page" default:"1"`
-	Sort string `query:"sort" default:"name" enum:"name|age"`
-}
-
-// The URL counts first, then the session, then the defaults.
+// A page shows a visitor the last view again: the URL counts first, then the session, then the defaults.
 func ExampleRemember() {
-	key := sessionstate.NewKey("listing", sessionstate.KeyConfig[LastView]{})
-	schema := queryparams.Must(queryparams.NewSchema[LastView](queryparams.SchemaConfig{}))
+	type view struct {
+		Page int    `query:"page" default:"1"`
+		Sort string `query:"sort" default:"name" enum:"name|age"`
+	}
+	key := sessionstate.NewKey("listing", sessionstate.KeyConfig[view]{})
+	schema := queryparams.Must(queryparams.NewSchema[view](queryparams.SchemaConfig{}))
 	page := queryparams.Must(queryparams.Remember(schema, key, sessionstate.From, queryparams.RememberConfig{Follow: true}))
 
 	silent := observe.Func(func(context.Context, observe.Event) {})

@@ -125,7 +125,7 @@ const maxTries = 16
 // alive refuses a session that is over.
 func (h *snapshot) alive(now time.Time) error {
 	if !h.deadline.IsZero() && !now.Before(h.deadline) {
-		return &refusal{errors.New("its time is over"), observe.SessionExpired, h.id}
+		return &refusal{errors.New("it has expired"), observe.SessionExpired, h.id}
 	}
 	return nil
 }

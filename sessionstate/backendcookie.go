@@ -26,7 +26,7 @@ type cookieBackend struct {
 var _ backend = (*cookieBackend)(nil)
 
 // errFuture is the reason of an observe.SessionRefused.
-var errFuture = errors.New("from the future")
+var errFuture = errors.New("dated in the future")
 
 // errRevoked is the reason of an observe.SessionRevoked.
 var errRevoked = errors.New("its id has been ended")

@@ -60,12 +60,12 @@ func (s *State) mayDrop(p *pending, err error) bool {
 	return s.m.failOpen && !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrTooManySessions)
 }
 
-// SaveNow saves the session before its response does: for a handler that goes
-// on for long, or that hands over to somebody who reads the session at once. A
-// status of 5xx or a panic that comes later does not undo it. The session can
-// still be changed; the response saves that, and brings the cookie, if a new
-// one is needed. AfterCommit functions are called for each save. It returns
-// when the store has answered.
+// SaveNow saves the session before its response does: for a handler that goes on
+// for long, or that hands over to code that reads the session at once. A status
+// of 5xx or a panic that comes later does not undo it. The session can still be
+// changed; the response saves that, and brings the cookie, if a new one is
+// needed. AfterCommit functions are called for each save. It returns when the
+// store has answered.
 //
 // Errors: [middleware.ErrCommitted], [ErrEnded], [ErrContention], [ErrTooLarge], [ErrStore],
 // also with Failures.Open, and [ErrNeedsResponse] in cookie mode, where nothing but

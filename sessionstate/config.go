@@ -94,14 +94,14 @@ type LimitConfig struct {
 	// list (store.Scanner). Default 0: no limit.
 	PerUser int
 	// RefuseLogin lets a Login beyond PerUser fail with [ErrTooManySessions]
-	// instead. Of logins that come at the same moment some may find that out when
-	// they are saved: then the response becomes that error. Needs PerUser.
-	// Default: false.
+	// instead. Of several logins at the same moment, some may fail only when they
+	// are saved; then the response becomes that error. Needs PerUser. Default:
+	// false.
 	RefuseLogin bool
 	// Newcomers is how many visitors who have not sent their cookie back yet may
 	// have entries in caches and resources of session scope. One more ends the
-	// entries, not the session, of the one who came first. So clients that never
-	// keep cookies cannot fill the memory. Default 0: 1,000. math.MaxInt: any
+	// entries, but not the session, of the visitor who came first. So clients that
+	// never keep cookies cannot fill the memory. Default 0: 1,000. math.MaxInt: any
 	// number.
 	Newcomers int
 }
@@ -133,12 +133,11 @@ type CookieModeConfig struct {
 	// process. A restart and other processes then forget who logged out; the
 	// observer is told when the first visitor does.
 	//
-	// In memory or in a store, the list takes at most 50 MiB, and cannot be
-	// filled: it is kept on pages, and a page that is full ends the sessions of its
-	// part, a thousandth or less, that were made before those that it remembers.
-	// Some 300,000 logouts of users are remembered one by one, and as many of
-	// visitors; one who logs out again and again ends no sessions but that user's
-	// own.
+	// In memory or in a store, the list takes at most 50 MiB, and cannot be filled:
+	// it is kept on pages, and a page that is full ends the sessions of its part, a
+	// thousandth or less, that were made before those that it remembers. Some
+	// 300,000 logouts of users are remembered one by one, and as many of visitors; a
+	// user who logs out again and again ends only sessions of that user.
 	Revocations store.Store
 	// Spill takes what does not fit into cookies: the largest values move there,
 	// the others stay in the cookie and are read without it. A session may then

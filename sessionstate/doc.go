@@ -1,5 +1,5 @@
-// Package sessionstate is typed state per visitor: Streamlit's
-// st.session_state for echo.
+// Package sessionstate keeps typed state for each visitor of a web app, as
+// Streamlit's st.session_state does.
 //
 //	var visits = sessionstate.NewKey("visits", sessionstate.KeyConfig[int]{})
 //
@@ -27,14 +27,15 @@
 //     are never sealed in a weaker way. What is tampered with, truncated, of
 //     another name, of a removed key, expired or from the future is the cookie
 //     of a new visitor, never an error;
-//   - a session that has ended does not answer again: a logout, [Users.Revoke] and
-//     [Users.End] also end what gets a new id at the same moment, and fail when
-//     they cannot be sure;
+//   - a session that has ended does not answer again: a logout, [Users.Revoke]
+//     and [Users.End] also end a session that gets a new id at the same moment,
+//     and fail if they cannot guarantee it;
 //   - ids are 256 random bits, taken from the cookie only, never used again
 //     after their end, new after [State.Login], and kept in stores as digests;
-//   - a page that has read a session somebody is logged in to is sent with
-//     Cache-Control: no-store, so that the back button shows nothing of it after
-//     the logout, and with private added to what the handler has set itself;
+//   - a page that has read the session of a user who is logged in is sent with
+//     Cache-Control: no-store, so that the back button does not show it after the
+//     logout; if the handler has set Cache-Control itself, private is added to
+//     that;
 //   - no event, error or log line of this package holds an id, a cookie or a
 //     value;
 //   - a store that fails answers 503, unless Config.Failures.Open is set.
@@ -46,8 +47,8 @@
 // send their cookie back.
 //
 // Server mode also promises that no update is lost and that nothing brings an
-// ended session back: every write is a compare-and-swap, and what meets
-// another request's write is done again on top of it.
+// ended session back: every write is a compare-and-swap, and a write that
+// conflicts with another request's is applied again to what that one has saved.
 //
 // # What cookie mode cannot do
 //
@@ -61,16 +62,17 @@
 // (a balance, a quota) belongs in server mode, or in your database.
 //
 // A page that only reads does not send the values back: visits are noted in a
-// cookie of their own, the session's name with "-t" added. Two exceptions, each
-// once for a session: when its key was replaced, and when it comes from a
-// cookie of before.
+// cookie of their own, the session's name with "-t" added. There are two
+// exceptions, each once for a session: when its key was replaced, and when the
+// session was taken over from another library's cookie.
 //
 // # Users and visitors
 //
-// A session belongs to a user from [State.Login] on, and to a visitor before. When
-// memory is short, in the list of revocations or in a store that evicts, those of
-// visitors go first. So let Login name the user also where the app keeps
-// logins in keys of its own; the observer is told when one seems to do that alone.
+// A session belongs to a user from [State.Login] on, and to a visitor before.
+// When memory is short, in the list of revocations or in a store that evicts, the
+// sessions of visitors are dropped first. So call Login also if the app keeps its
+// logins in keys of its own; the observer is told of an app that seems to do only
+// that.
 //
 // # Several apps on one host
 //

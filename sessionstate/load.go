@@ -169,7 +169,7 @@ func (m *Manager) rest(ctx context.Context, h *snapshot) (part record, err error
 }
 
 // errSpilled tells the observer of values that read as their defaults now.
-var errSpilled = errors.New("what was moved to Config.CookieMode.Spill is gone")
+var errSpilled = errors.New("the part of the session that is in the store Config.CookieMode.Spill is gone")
 
 // comingID returns the id that a new or renewed session will have. It is
 // called under the lock.

@@ -25,7 +25,7 @@ func (s *State) Login(user string) error { return s.login(&login{user: user}) }
 func (s *State) LoginFor(user string, d time.Duration) error {
 	l := &login{user: user, rememberFor: int64(d / time.Second)}
 	if l.rememberFor <= 0 || l.rememberFor > maxRemember {
-		return fmt.Errorf("sessionstate: LoginFor: %v is not from a second to a century", d)
+		return fmt.Errorf("sessionstate: LoginFor: the duration is %v: use one second to 100 years", d)
 	}
 	return s.login(l)
 }
@@ -94,11 +94,12 @@ func (s *State) Renew() error {
 	})
 }
 
-// Destroy logs out: it ends the session for good, here and in every copy of
-// its cookie, with any other session that the request has a cookie of, and forgets its values, the changes of this request, and unread
-// flash messages. What is set afterwards goes to a new session. Unlike other
-// changes, it is carried out whatever the status of the response; if it
-// cannot be, the response is a 503 in any case.
+// Destroy logs out: it ends the session for good, here and in every copy of its
+// cookie, together with any other session for which the request has a cookie, and
+// forgets its values, the changes of this request, and unread flash messages.
+// What is set afterwards goes to a new session. Unlike other changes, it is
+// carried out whatever the status of the response; if it cannot be, the response
+// is a 503 in any case.
 func (s *State) Destroy() error { return s.destroy(false) }
 
 // DestroyAndClearSite is [State.Destroy], and tells the browser to drop its cache,

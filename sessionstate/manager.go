@@ -54,7 +54,7 @@ func New(c Config) (*Manager, error) {
 	secrets := c.Secrets
 	if len(secrets) == 0 {
 		secrets = []Secret{randomSecret()}
-		m.notices = append(m.notices, "Config.Secrets is empty: all sessions end with this process, and other processes do not know them")
+		m.notices = append(m.notices, "Config.Secrets is empty: all sessions end with this process, and other processes refuse their cookies: set Config.Secrets, for example to the keys of SecretFile")
 	}
 	var err error
 	if m.codec, err = newCodec(secrets); err != nil {

@@ -22,7 +22,7 @@ var (
 	_ middleware.Closer    = (*Manager)(nil)
 )
 
-// Begin puts the Manager within reach of the request. It allocates nothing.
+// Begin makes the Manager available to the request. It allocates nothing.
 func (m *Manager) Begin(c middleware.Context) error {
 	ctx := c.Request().Context()
 	if _, again := m.peek(ctx); !again { // a Stack further out may have the Manager too, and its State in use
@@ -84,13 +84,13 @@ func (m *Manager) guard(name string, do func(c middleware.Context, s *State, nex
 
 // CSRF returns a plugin that answers 403 to every request that could change
 // something (any method but GET, HEAD, OPTIONS and TRACE) unless it carries a
-// token of [State.CSRFToken] for its own session, in the header
-// X-Csrf-Token or the form field csrf_token of the body: a token in the query is not looked at,
-// since addresses end up in logs and in other sites' Referer. Nothing else a
-// request says of itself, such as Sec-Fetch-Site, makes up for the token. Put it
-// behind the Manager, in the same Stack or as a middleware of a group or route:
-// before or without that, every such request fails with [ErrNoSession], and the
-// observer is told once. A form that cannot be read is a 400 or 413, as for [Bind].
+// token of [State.CSRFToken] for its own session, in the header X-Csrf-Token or
+// the form field csrf_token of the body: a token in the query is not looked at,
+// since addresses end up in logs and in other sites' Referer. No other header of
+// the request, such as Sec-Fetch-Site, replaces the token. Put it behind the
+// Manager, in the same Stack or as a middleware of a group or route: before or
+// without that, every such request fails with [ErrNoSession], and the observer is
+// told once. A form that cannot be read is a 400 or 413, as for [Bind].
 func (m *Manager) CSRF() middleware.Plugin {
 	return m.guard("csrf", func(c middleware.Context, s *State, next middleware.Handler) error {
 		r := c.Request()

@@ -65,7 +65,7 @@ func checkSecrets(secrets []Secret) error {
 	for i, s := range secrets {
 		switch {
 		case s.ID == "":
-			bad(i, "the ID is empty: give each key a name, such as the month of its birth")
+			bad(i, "the ID is empty: give each key a name, such as the month in which it was made")
 		case len(s.Key) < minSecret:
 			bad(i, "the key has %d bytes, at least %d are needed: read them from crypto/rand", len(s.Key), minSecret)
 		default:

@@ -124,10 +124,10 @@ func newListed(key string, it store.Item, user string) (listed, bool) {
 }
 
 // Revoke ends all sessions of a user but that of except, as for "log out
-// everywhere else", which may be nil, and returns how many it has ended. None
-// escapes it, also not by getting a new id or by a Login at the same moment; a
-// Login that comes later does. The error is [ErrNoUsers], or an [ErrStore];
-// then some may be left.
+// everywhere else", which may be nil, and returns how many it has ended. A
+// session does not escape it by getting a new id or by a Login at the same
+// moment; a later Login is not affected. The error is [ErrNoUsers], or an
+// [ErrStore]; then some may be left.
 func (u *Users) Revoke(ctx context.Context, user string, except *State) (int, error) {
 	if u.scan == nil {
 		return 0, ErrNoUsers

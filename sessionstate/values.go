@@ -10,12 +10,14 @@ import (
 	"github.com/reecho-go/reecho/internal/lossless"
 )
 
-// Codec encodes the values of keys, in place of JSON; see Config.Codec. Marshal must make the same bytes of equal values each time, or
-// setting the value that a key has already counts as a change. It must refuse a
-// value of which it would lose a part: nobody else looks. Unmarshal is given a
-// pointer to what Marshal was given, or, for a key of an interface type, just that,
-// and what Marshal made of it, but perhaps of a value of another type: that must be
-// an error. Both are called from several goroutines at once.
+// Codec encodes the values of keys, in place of JSON; see Config.Codec. Marshal
+// must make the same bytes of equal values each time, or setting the value that a
+// key has already counts as a change. It must refuse a value that it can keep
+// only in part, since nothing else checks that. For a key of an interface type it
+// is given a pointer to the interface. Unmarshal is given bytes that Marshal has
+// made, and a pointer to a value of the key's type. The bytes may be those of a
+// value of another type: that must be an error. Both are called from several
+// goroutines at once.
 type Codec interface {
 	Marshal(v any) ([]byte, error)
 	Unmarshal(data []byte, v any) error

@@ -53,32 +53,32 @@ type Batcher interface {
 	GetMany(ctx context.Context, keys []string) (map[string]Item, error)
 }
 
-// Watcher is the capability of hearing what others change, such as another process
-// that drops a result which this one has in memory.
+// Watcher is the capability of telling what others change, such as another
+// process that drops a result which this one has in memory.
 type Watcher interface {
 	// Watch tells l of the changes of the keys that start with prefix, until the
-	// function that it returns is called; once that has returned, l is told nothing
-	// more. It does not wait for anything: l is told when it begins to hear.
+	// function that it returns is called; once that has returned, no function of l
+	// is called. Watch itself does not wait: Found says when changes begin to be
+	// received.
 	//
-	// Changes that were made through this very Store are not told, as far as the
-	// store can know.
+	// Changes that were made through the same Store are left out, as far as the
+	// store can tell them apart.
 	Watch(prefix string, l Listener) (stop func())
 }
 
 // Listener is whom a [Watcher] tells. Its functions are called one at a time. They
 // must be quick, must not use the store, and must not begin or end a Watch.
 type Listener struct {
-	// Found says that changes are heard from now on. Those before it, back to the
+	// Found says that changes are received from now on. Those before it, back to the
 	// beginning or to Lost, may have been missed.
 	Found func()
-	// Lost says that changes are not heard any more, perhaps for a while already,
-	// and why. It is told once until the next Found, and not before there is a
-	// reason.
+	// Lost says that changes are no longer received, and why; some may have been
+	// missed already. It is called at most once until the next Found.
 	Lost func(err error)
 	// Changed says that the value of a key was written or deleted, has expired or
-	// was evicted; also that a key was deleted which was absent, since whoever
-	// listens may have a value that the store has not. Several changes of a key may
-	// be told once.
+	// was evicted; also that an absent key was deleted, since the listener may have
+	// a value that the store does not have. Several changes of a key may lead to one
+	// call.
 	Changed func(key string)
 }
 

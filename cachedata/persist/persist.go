@@ -12,9 +12,10 @@
 //
 // # What is believed
 //
-// What is in the store is believed only when its checksum, codec, types and key are
-// right, and nothing that it has been cleared by has come. Anything else is a miss and
-// an event (observe.StoreFailure), never an error and never a wrong result.
+// A result from the store is used only if its checksum, codec, types and key are
+// right, and if it has not been cleared since it was stored. Anything else is a
+// miss and an event (observe.StoreFailure), never an error and never a wrong
+// result.
 //
 // # Clears
 //
@@ -26,17 +27,18 @@
 //
 // # Several processes
 //
-// With a store that can be watched (store.Watcher), such as redisstore, what one process
-// clears, deletes, puts or loads anew also leaves the memory of the others: once they
-// have heard of it, which takes a fraction of a millisecond, nothing is served there
-// that was loaded before. While a process cannot hear, its TTLs bound what it serves. It
-// notices within two seconds, and drops what it has in memory then, and again when it
-// hears: what it needs it reads from the store, or loads while that is away. Hooks of
-// clears run only in the process that clears.
+// With a store that can be watched (store.Watcher), such as redisstore, what one
+// process clears, deletes, puts or loads anew also leaves the memory of the
+// others: once they have been told, which takes a fraction of a millisecond, they
+// serve nothing that was loaded before. While a process is cut off from the
+// store, its TTLs bound what it serves. It notices that within two seconds, and
+// drops what it has in memory then, and again when it is connected: it reads what
+// it needs from the store, or loads it while the store is away. Hooks of clears
+// run only in the process that clears.
 //
 // Each process loads for itself what is not in the store, unless
-// [Config.SingleFlight] is set. Every process needs a store of its own: two caches of
-// the same name on one Store do not hear of each other.
+// [Config.SingleFlight] is set. Every process needs a store of its own: two
+// caches of the same name on one Store are not told of each other's changes.
 //
 // # Times
 //

@@ -203,7 +203,7 @@ func (c *compiler) byItself(n *node) bool {
 			if pointer {
 				return false
 			}
-			n.role, n.reason = roleRefused, "only a pointer to it has the methods by which it is copied: hold it by one"
+			n.role, n.reason = roleRefused, "its methods for copying have pointer receivers: use a pointer to it"
 			return true
 		}
 		n.role, n.fact = roleMethod, fact

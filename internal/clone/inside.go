@@ -72,7 +72,7 @@ func (u *Untyped) checkWhole(v unsafe.Pointer) error {
 	}
 	r := u.Begin()
 	if r.findBlocks(u.root, v) && r.err == nil {
-		r.fail(&ValueError{Type: u.root.typ, Reason: "copier.CopyWithOption: a pointer leads into the middle of something that is copied too, so that one place would become two; use an index or a copy instead, or " + waysOut})
+		r.fail(&ValueError{Type: u.root.typ, Reason: "copier.CopyWithOption: a pointer points into the middle of something that is copied too, so that its copy would point elsewhere; use an index or a copy instead, or " + waysOut})
 	}
 	err := r.End()
 	runtime.KeepAlive(v)
@@ -305,7 +305,7 @@ func (w *blockWalk) merge() (inside bool, _ *ValueError) {
 		}
 		if b := joined[i]; m.lo < b.lo || m.hi > b.hi || !b.has(m.lo, m.by.typ.Elem()) {
 			return true, &ValueError{Type: b.by.typ, Reason: fmt.Sprintf(
-				"this leads into what a %s leads to, which is copied by a method of its own, so that one place would become two: use an index or a copy instead; or %s", m.by.typ, waysOut)}
+				"it points into the memory of a %s, which is copied by a method of its own, so that its copy would point elsewhere: use an index or a copy instead; or %s", m.by.typ, waysOut)}
 		}
 		inside = true
 	}
@@ -315,7 +315,7 @@ func (w *blockWalk) merge() (inside bool, _ *ValueError) {
 // strange returns the error for blocks that overlap in a way which only package unsafe makes.
 func (b *block) strange(other block) *ValueError {
 	return &ValueError{Type: b.by.typ, Reason: fmt.Sprintf(
-		"this leads into what a %s leads to, to memory that has another type there: use an index or a copy instead; or %s", other.by.typ, waysOut)}
+		"it points into the memory of a %s, which has another type there: use an index or a copy instead; or %s", other.by.typ, waysOut)}
 }
 
 // add makes b, which does not begin later than other, include it.

@@ -26,7 +26,7 @@ func ClearHandler[C Context](who string, what Clearer, authorize func(C) error) 
 	case what == nil, group.Kind() == reflect.Pointer && group.IsNil():
 		return nil, errors.New(who + ": there is nothing to clear: give a group of caches or resources, such as cachedata.Default()")
 	case authorize == nil:
-		return nil, errors.New(who + ": authorize is nil: say who may clear")
+		return nil, errors.New(who + ": authorize is nil: give a function that returns an error for those who may not clear")
 	}
 	refuse := func(status int, detail string, cause error) *problem.RefusalError {
 		return &problem.RefusalError{Who: who, Status: status, Detail: detail, Cause: cause}

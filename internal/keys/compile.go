@@ -198,9 +198,9 @@ func (c *compiler) byItself(n *node) bool {
 	case fact.Way == known.Refuse:
 		n.refuse("%s", fact.Reason)
 	case encoded:
-		n.refuse("only a pointer to it has the methods by which it is compared: hold it by one")
+		n.refuse("its methods for comparing have pointer receivers: use a pointer to it")
 	default:
-		n.refuse("what its private data means is not known to others")
+		n.refuse("only its own package knows what its unexported fields mean")
 	}
 	return true
 }

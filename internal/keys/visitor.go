@@ -37,7 +37,7 @@ func visitor(t reflect.Type) string {
 		return "the context of one call"
 	}
 	if answers(ptr) {
-		return "the answer to one request"
+		return "the response to one request"
 	}
 	if m, ok := ptr.MethodByName("Request"); ok && m.Type.NumOut() == 1 && m.Type.Out(0).Kind() == reflect.Pointer && isHTTP(m.Type.Out(0).Elem(), "Request") {
 		return "the context of one request" // echo.Context, and what embeds it

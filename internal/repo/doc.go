@@ -24,6 +24,12 @@
 //
 // Code that is not meant to compile is not fenced as go.
 //
+// # Commands in documents
+//
+// A command in a block that is fenced for a shell, or in code within a line, must name
+// targets of make, programs, flags, packages, tests and addresses that exist. A command
+// that is for another folder is listed in the test, with the reason.
+//
 // # What documents show of the source
 //
 // A go block below the first of these marks is the inside of an example function

@@ -59,7 +59,7 @@ func unmarshal(c Codec, b []byte, p any) (err error) {
 // were: a sample with something in each of its exported fields.
 func brings(c Codec, t reflect.Type) error {
 	if t.Kind() == reflect.Interface {
-		return fmt.Errorf("results are of the interface type %v: what is stored comes back as a type that nobody has said, so give them a concrete one", t)
+		return fmt.Errorf("results have the interface type %v, so that a stored one could not be decoded into the type that it had: use a concrete type", t)
 	}
 	fail := func(err error) error {
 		return fmt.Errorf("the codec %T does not bring back a %v as it was: %w: use another codec, or another type", c, t, err)

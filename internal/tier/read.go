@@ -57,6 +57,6 @@ func (t *Tier) mend(ctx context.Context, err error) error {
 	if !ok || !errors.Is(err, store.ErrForeign) {
 		return err
 	}
-	t.complain(ctx, ofRecords, "get", fmt.Errorf("what is stored under %s is dropped: %w", fault.Key, err))
+	t.complain(ctx, ofRecords, "get", fmt.Errorf("the result stored under %s is deleted: %w", fault.Key, err))
 	return t.store.Delete(ctx, fault.Key)
 }

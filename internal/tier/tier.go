@@ -97,7 +97,7 @@ func New(cfg Config) (*Tier, error) {
 	var errs []error
 	var ok bool
 	if t.swap, ok = store.As[store.Swapper](cfg.Store); !ok {
-		errs = append(errs, fmt.Errorf("the store is a %T without compare-and-swap (store.Swapper), so that results would come back that were cleared: use one that has it", cfg.Store))
+		errs = append(errs, fmt.Errorf("the store is a %T without compare-and-swap (store.Swapper), so that cleared results could come back: use a store that has it", cfg.Store))
 	}
 	t.batch, _ = store.As[store.Batcher](cfg.Store)
 	_, t.watched = store.As[store.Watcher](cfg.Store)
@@ -218,7 +218,7 @@ func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 		}
 		switch {
 		case err != nil:
-			t.complain(ctx, ofRecords, "get", fmt.Errorf("what is stored under %s is not used: %w", names[i], err))
+			t.complain(ctx, ofRecords, "get", fmt.Errorf("the result stored under %s is not used: %w", names[i], err))
 		case r.kind == isResult && r.mark.life == c.life && t.useful(r):
 			records[i] = r
 			for _, tag := range r.tags {
@@ -238,7 +238,7 @@ func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 		}
 		v := reflect.New(t.cfg.Result)
 		if err := unmarshal(t.cfg.Codec, r.value, v.Interface()); err != nil {
-			t.complain(ctx, ofRecords, "get", fmt.Errorf("what is stored under %s is not used: it does not decode: %w", names[i], err))
+			t.complain(ctx, ofRecords, "get", fmt.Errorf("the result stored under %s is not used, since it cannot be decoded: %w", names[i], err))
 			continue
 		}
 		age := time.Duration(t.now() - r.written)

@@ -44,7 +44,7 @@ func (t *Tier) Watch(m level.Memory) bool {
 		Lost: func(err error) {
 			m.Distrust()
 			t.writes.Go(func() { // an observer may take its time
-				t.tell(context.Background(), "watch", 0, fmt.Errorf("what other processes change is not heard any more: %w", err))
+				t.tell(context.Background(), "watch", 0, fmt.Errorf("changes by other processes are no longer received: %w", err))
 			})
 		},
 		Found: func() {

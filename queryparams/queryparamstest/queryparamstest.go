@@ -84,8 +84,8 @@ func (r *Response) Faults() []*queryparams.FieldError {
 }
 
 // RoundTrip checks that the schema reads back each value that it writes, as the
-// same value (times as instants are not enough: use UTC), that writing it again
-// is no different, and that it refuses none.
+// same value (use times in UTC: equal instants in different zones are not the
+// same), that writing it again gives the same query, and that it refuses none.
 func RoundTrip[T any](t testing.TB, s *queryparams.Schema[T], values ...T) {
 	t.Helper()
 	for _, v := range values {

@@ -27,12 +27,12 @@
 // # Hearing of changes
 //
 // A Store is a [store.Watcher]: the server tells it what other clients change, by
-// CLIENT TRACKING with BCAST on one more connection of the client's, which is opened
-// by the first Watch. It works over RESP3, which is rueidis's default. Each second
-// the connection is asked by PING, so that a server which is paused, or gone without
-// a word, is noticed within two. A change is known as one's own by a key that the
-// script of a write sets and deletes beside the value: so the message of the server
-// names it too.
+// CLIENT TRACKING with BCAST on one more connection of the client's, which is
+// opened by the first Watch. It works over RESP3, which is rueidis's default. A
+// PING on the connection each second finds a server that is paused, or has gone
+// without closing the connection, within two seconds. Each write also sets and
+// deletes a marker key beside the value. The message of the server names it too,
+// and so the store recognizes its own changes.
 //
 // # Faults
 //

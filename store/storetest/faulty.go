@@ -29,8 +29,8 @@ const (
 
 var ops = []string{opGet, opPut, opDelete, opSwap, opTouch, opScan, opGetMany}
 
-// Fault is one line of a script: which calls it hits, and what happens to
-// them. A fault that says nothing of what happens fails the call.
+// Fault is one line of a script: which calls it hits, and what happens to them. A
+// fault that sets none of them fails the call.
 type Fault struct {
 	// Op is the method that it hits, in lower case as in [store.Error]: get, put,
 	// delete, swap, touch, scan or getmany. Default: every method.
@@ -118,9 +118,9 @@ type FaultyStore struct {
 }
 
 // Faulty wraps s with a script. Of several faults that match a call, the first
-// one that is not used up hits it. The capabilities that s has are found on
-// the result through store.As, with the faults in them, except Close, which is
-// the business of whoever opened s; there is no way around the script.
+// one that is not used up hits it. The capabilities that s has are found on the
+// result through store.As, with the faults in them, except Close, which the code
+// that opened s calls; there is no way around the script.
 func Faulty(s store.Store, script ...Fault) *FaultyStore {
 	f := &FaultyStore{inner: s}
 	f.Inject(script...)

@@ -14,11 +14,17 @@ import (
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
-func TestQuickstart(t *testing.T) {
-	t.Parallel()
+// app is what main serves.
+func app() *echo.Echo {
 	e := echo.New()
 	e.Use(echov5.Use(sessionstate.Must(sessionstate.New(sessionstate.Config{}))))
 	e.GET("/", hello)
+	return e
+}
+
+func TestQuickstart(t *testing.T) {
+	t.Parallel()
+	e := app()
 
 	var cookies []*http.Cookie
 	get := func(url string) *httptest.ResponseRecorder {
@@ -38,10 +44,10 @@ func TestQuickstart(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"/?id=42", 200, `{"from":"load","name":"user 42","visits":1}`},
-		{"/?id=42", 200, `{"from":"hit","name":"user 42","visits":2}`},
+		{"/?id=7", 200, `{"from":"load","name":"user 7","visits":1}`},
+		{"/?id=7", 200, `{"from":"hit","name":"user 7","visits":2}`},
 		{"/?id=999", 400, `"parameter":"id"`},
-		{"/?id=42", 200, `"visits":3`},
+		{"/?id=7", 200, `"visits":3`},
 	} {
 		rec := get(tt.url)
 		if rec.Code != tt.status || !strings.Contains(rec.Body.String(), tt.want) {

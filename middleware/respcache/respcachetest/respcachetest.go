@@ -30,11 +30,12 @@ type change struct {
 	make func(r *http.Request)
 }
 
-// Unkeyed fails if the response to a GET of target, an URL, depends on something
+// Unkeyed fails if the response to a GET of target, a URL, depends on something
 // that is not in its key. It sends the request with each of many headers, of the
-// given cookies and parameters of the query, a body and another address, one after
-// the other, to a new app each time, and then looks who else is answered with the
-// response that was stored: whoever is, must get the same by the handler itself.
+// given cookies and parameters of the query, a body and another address, one
+// after the other, to a new app each time, and then finds the other requests that
+// are answered with the stored response: the handler itself must answer each of
+// them with the same.
 //
 // app makes the app anew, with an empty cache. The handler must answer equal requests
 // with equal bytes. names are more headers to try, such as those that a proxy in
