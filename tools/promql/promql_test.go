@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -122,7 +121,7 @@ func (s series) missing(n *parser.VectorSelector) (all []string) {
 		return []string{"there is no metric " + n.Name}
 	}
 	for _, m := range n.LabelMatchers {
-		if m.Name == labels.MetricName {
+		if m.Name == model.MetricNameLabel {
 			continue
 		}
 		if !slices.ContainsFunc(there, func(own map[string]string) bool { v, ok := own[m.Name]; return ok && m.Matches(v) }) {

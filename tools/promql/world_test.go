@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -84,9 +85,7 @@ func scraped(t *testing.T) series {
 				own := labels
 				if len(names) > 1 && i == 0 {
 					own = map[string]string{"le": "1"}
-					for k, v := range labels {
-						own[k] = v
-					}
+					maps.Copy(own, labels)
 				}
 				all[name] = append(all[name], own)
 			}
