@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ func (a *app) save(c echo.Context) error {
 	}
 	switch err := saveFilter(s, name, filter); {
 	case errors.Is(err, errBadName):
-		return echo.NewHTTPError(http.StatusBadRequest, r.T("A name has 1 to 40 characters."))
+		return a.back(c, query, "warning", r.T("A name has 1 to 40 characters."))
 	case errors.Is(err, sessionstate.ErrTooLarge):
 		return a.back(c, query, "warning", r.T("There is no room for another filter. Delete one first."))
 	case err != nil:
@@ -90,7 +91,7 @@ func (a *app) paint(c echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, a.readerOf(c).T("There is no such theme."))
 	}
 	c.SetCookie(cookie)
-	return c.Redirect(http.StatusSeeOther, pageURL(query))
+	return c.Redirect(http.StatusSeeOther, a.here(c, query))
 }
 
 // clear answers POST /clear: it drops one panel's result, or all of them.
@@ -134,5 +135,32 @@ func (a *app) back(c echo.Context, query string, kind string, text string) error
 	if err := sessionstate.From(c).Flash(kind, text); err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, pageURL(query))
+	return c.Redirect(http.StatusSeeOther, a.here(c, query))
+}
+
+// here is the page that a form was sent from: the browser says so, as of a page that
+// has been updated since the form was made. If it does not, it is that of the query
+// in the form.
+func (a *app) here(c echo.Context, query string) string {
+	from, err := url.Parse(c.Request().Referer())
+	if err != nil || from.Host != c.Request().Host {
+		return pageURL(query)
+	}
+	page := pageURL
+	raw := from.RawQuery
+	switch from.Path {
+	case "/":
+	case "/you":
+		page, raw = youURL, from.Query().Get(backParameter)
+	default:
+		return pageURL(query)
+	}
+	f, err := a.filters.Parse(raw)
+	if err != nil {
+		return pageURL(query)
+	}
+	if written, err := a.filters.Encode(f); err == nil {
+		return page(written)
+	}
+	return pageURL(query)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -83,7 +84,16 @@ func TestFaultsAreSaidInTheReadersLanguage(t *testing.T) {
 	}
 	v.get("/"+query).has(t, http.StatusBadRequest, "Gemeint war vielleicht: <code>Texas</code>")
 	v.get("/api/strikes"+query).has(t, http.StatusBadRequest, "did you mean <code>Texas</code>?")
-	v.get("/?from=2000-02-01&to=2000-01-01").has(t, http.StatusBadRequest, "liegt vor dem ersten Tag")
+	v.get("/?from=2000-02-01&to=2000-01-01").has(t, http.StatusBadRequest, "liegt vor dem ersten Tag", "der erste Tag oder ein späterer")
+	english := regexp.MustCompile(`(?i)\b(one of|whole number|single|value|such as|from|allowed)\b`)
+	for _, page := range []response{v.get("/" + query), v.get("/?size=huge"), v.get("/?page=x"), v.get("/?from=2000-02-01&to=2000-01-01")} {
+		_, faults, _ := strings.Cut(page.body, `<dl class="faults">`)
+		faults, _, _ = strings.Cut(faults, "</dl>")
+		said := regexp.MustCompile(`<dt>.*?</dt>|<code>.*?</code>`).ReplaceAllString(faults, "")
+		if word := english.FindString(said); word != "" || said == "" {
+			t.Errorf("%v: %q is English in %s", page.url, word, said)
+		}
+	}
 }
 
 func TestAPIDescribesItself(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/examples/explorer/strikes"
 	"github.com/reecho-go/reecho/queryparams/openapi"
 )
@@ -16,7 +15,6 @@ type jsonPage struct {
 	Page    int              `json:"page"`
 	Pages   int              `json:"pages"`
 	Next    string           `json:"next,omitzero"` // the URL of the next page
-	Cached  bool             `json:"cached"`        // the strikes came from the cache
 	Strikes []strikes.Strike `json:"strikes"`
 }
 
@@ -28,17 +26,17 @@ func (a *app) showJSON(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	totals, _, err := a.results.totals.GetMeta(ctx, f.selection())
+	totals, err := a.results.totals.Get(ctx, f.selection())
 	if err != nil {
 		return err
 	}
-	list, m, err := a.results.list.GetMeta(ctx, f.page())
+	list, err := a.results.list.Get(ctx, f.page())
 	if err != nil {
 		return err
 	}
 	p := jsonPage{
 		Totals: totals, Page: f.Page, Pages: (totals.Strikes + f.Rows - 1) / f.Rows,
-		Cached: m.Source == cachedata.Hit, Strikes: list,
+		Strikes: list,
 	}
 	if p.Strikes == nil {
 		p.Strikes = []strikes.Strike{} // an array in any case

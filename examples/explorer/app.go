@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	echomw "github.com/labstack/echo/v4/middleware"
@@ -18,32 +19,36 @@ import (
 	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/examples/explorer/strikes"
 	"github.com/reecho-go/reecho/middleware"
+	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/queryparams"
 	"github.com/reecho-go/reecho/store/boltstore"
 )
 
 // A config is what main knows and the app needs.
 type config struct {
-	State    string // the folder of the secret
-	Persist  string // the file that results are kept in too; empty: they end with the program
-	Insecure bool   // cookies go over plain http beyond localhost
+	State    string        // the folder of the secret
+	Persist  string        // the file that results are kept in too; empty: they end with the program
+	Budget   time.Duration // how long a page waits for that file; 0: the default
+	Insecure bool          // cookies go over plain http beyond localhost
 }
 
 // An app is the explorer: an http.Handler that owns its caches and database.
 type app struct {
-	echo      *echo.Echo
-	stack     *middleware.Stack
-	kept      *boltstore.Store // nil: results are kept in memory alone
-	results   *results
-	options   strikes.Options
-	filters   *queryparams.Schema[filter]
-	dashboard http.Handler
-	token     string // of who may see the dashboard
-	defaults  filter // what an empty query says
-	texts     catalog.Catalog
-	assets    *assets
-	pages     *template.Template
-	csrf      *http.CrossOriginProtection
+	echo       *echo.Echo
+	stack      *middleware.Stack
+	kept       *boltstore.Store // nil: results are kept in memory alone
+	results    *results
+	responses  *respcache.Cache
+	options    strikes.Options
+	filters    *queryparams.Schema[filter]
+	dashboard  http.Handler
+	token      string                           // of who may see the dashboard
+	defaults   filter                           // what an empty query says
+	parameters map[string]queryparams.Parameter // of the filter, by their names
+	texts      catalog.Catalog
+	assets     *assets
+	pages      *template.Template
+	csrf       *http.CrossOriginProtection
 }
 
 // newApp opens everything. The caller closes it.
@@ -68,6 +73,10 @@ func newApp(ctx context.Context, cfg config) (_ *app, err error) {
 	}
 	if a.defaults, err = a.filters.Parse(""); err != nil {
 		return nil, err
+	}
+	a.parameters = make(map[string]queryparams.Parameter)
+	for _, p := range a.filters.Parameters() {
+		a.parameters[p.Name] = p
 	}
 	a.routes()
 	return a, nil
@@ -97,13 +106,16 @@ func (a *app) build(cfg config) error {
 		if a.kept, err = boltstore.New(cfg.Persist, boltstore.Config{MaxBytes: 256 << 20}); err != nil {
 			return err
 		}
-		kept = persist.In(a.kept, persist.Config{})
+		kept = persist.In(a.kept, persist.Config{Budget: cfg.Budget})
 	}
 	db, err := newDatabase()
 	if err != nil {
 		return err
 	}
 	if a.results, err = newResults(db, kept); err != nil {
+		return err
+	}
+	if a.responses, err = newResponses(a.results.group); err != nil {
 		return err
 	}
 	// Closed in reverse order: first the results, whose loads use the database.
@@ -132,7 +144,8 @@ func (a *app) routes() {
 	e.GET("/", a.showPage)
 	e.GET("/you", a.showYou)
 	e.Any(dashboardPath, echo.WrapHandler(a.dashboard))
-	e.GET("/api/strikes", a.showJSON)
+	e.GET("/api/strikes", a.showJSON, echov4.Use(a.responses))
+	e.GET(backdropPath, a.showBackdrop, echov4.Use(a.responses))
 	e.GET("/api/openapi.json", a.describeAPI)
 	e.GET("/static/*", echo.WrapHandler(a.assets))
 	form := []echo.MiddlewareFunc{a.sameOriginOnly, echomw.BodyLimit("64K")}

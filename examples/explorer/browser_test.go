@@ -288,3 +288,101 @@ func TestBrowserLayouts(t *testing.T) {
 		}
 	}
 }
+
+// Enter in a field asks once and leaves one entry in the history; what is typed into
+// a date is not lost while it is typed.
+func TestBrowserTypesIntoTheForm(t *testing.T) {
+	t.Parallel()
+	b, p := newTab(t), program(t)
+	b.open(p.URL)
+	b.Shows("1 to 25 of 10,000")
+	entries := eval[int](b, `history.length`)
+	asked := `performance.getEntriesByType('resource').filter(e => e.initiatorType === 'fetch').length`
+	before := eval[int](b, asked)
+	b.Do(chromedp.Focus(chromedp.CSS("#from")))
+	for _, key := range []string{"0", "1", "3", "1", "1", "9", "9", "5"} {
+		b.Do(chromedp.KeyEvent(key))
+	}
+	if got := eval[string](b, `document.getElementById('from').value`); got != "1995-01-31" {
+		t.Errorf("the date is %q", got)
+	}
+	b.Types("#mincost", "1000\r")
+	b.At("/?from=1995-01-31&mincost=1000")
+	b.Until(`document.querySelector('#results .chips')?.innerText.includes('at least $1,000')`)
+	if got := eval[int](b, asked) - before; got != 1 {
+		t.Errorf("%d requests", got)
+	}
+	if got := eval[int](b, `history.length`) - entries; got != 1 {
+		t.Errorf("%d entries in the history", got)
+	}
+}
+
+// A tick shows its results where the page is.
+func TestBrowserStaysWhereABoxIsTicked(t *testing.T) {
+	t.Parallel()
+	b, p := newTab(t), program(t)
+	b.Size(390, 700)
+	b.open(p.URL)
+	b.Click(".drawer > summary")
+	b.Until(`document.querySelector('.drawer').open`)
+	top := eval[float64](b, `(scrollTo({top: 250, behavior: 'instant'}), scrollY)`)
+	if top != 250 {
+		t.Fatalf("the page scrolls to %v", top)
+	}
+	b.Click("#phase-Climb")
+	b.At("/?phase=Climb")
+	b.Until(`document.getElementById('phase-Climb')?.checked && document.querySelector('.drawer')?.open`)
+	if got := eval[float64](b, `scrollY`); got < top-50 {
+		t.Errorf("the page jumped from %v to %v", top, got)
+	}
+	if got := eval[string](b, `document.activeElement.id`); got != "phase-Climb" {
+		t.Errorf("the focus is on %q", got)
+	}
+}
+
+// The colours change where one is, though the page has been updated since it was
+// loaded.
+func TestBrowserChangesColoursWhereOneIs(t *testing.T) {
+	t.Parallel()
+	b, p := newTab(t), program(t)
+	b.open(p.URL)
+	b.Picks("state", "Texas")
+	b.At("/?state=Texas")
+	b.Click(`.choices button[value=dark]`)
+	b.Until(`document.documentElement.dataset.theme === 'dark'`)
+	b.At("/?state=Texas")
+	b.Shows("of 1,495")
+	b.Click(`.sections a[href^="/you"]`)
+	b.At("/you?back=state%3DTexas")
+	b.Click(`.choices button[value=light]`)
+	b.Until(`document.documentElement.dataset.theme === 'light'`)
+	b.At("/you?back=state%3DTexas")
+	b.Click(`.sections a[href^="/?"]`)
+	b.At("/?state=Texas")
+	b.Shows("of 1,495")
+}
+
+// A long name leaves the button that deletes it where it can be reached, and a blank
+// one is refused before it is sent.
+func TestBrowserNamesOfSavedFilters(t *testing.T) {
+	t.Parallel()
+	b, p := newTab(t), program(t)
+	b.open(p.URL + "/?state=Ohio")
+	b.Types("#name", "   ")
+	if eval[bool](b, `document.getElementById('name').checkValidity()`) {
+		t.Error("a blank name is sent")
+	}
+	b.Types("#name", strings.Repeat("W", 37))
+	b.Click(".save button")
+	b.Shows("Saved as")
+	inside := `(button, box) => button.left >= box.left && button.right <= box.right`
+	b.Until(`(` + inside + `)(document.querySelector('.saved li button').getBoundingClientRect(), document.querySelector('aside').getBoundingClientRect())`)
+}
+
+// The specks of the map come from a picture of their own.
+func TestBrowserShowsTheBackdropOfTheMap(t *testing.T) {
+	t.Parallel()
+	b, p := newTab(t), program(t)
+	b.open(p.URL)
+	b.Until(`document.querySelector('.plot .backdrop')?.getBBox().width > 100`)
+}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/reecho-go/reecho/store/boltstore"
 )
@@ -85,7 +86,7 @@ func TestClearingDropsOneResultOrAll(t *testing.T) {
 
 func TestResultsComeFromDiskAfterARestart(t *testing.T) {
 	t.Parallel()
-	cfg := config{State: t.TempDir(), Persist: filepath.Join(t.TempDir(), "results.db")}
+	cfg := config{State: t.TempDir(), Persist: filepath.Join(t.TempDir(), "results.db"), Budget: time.Minute}
 	start := func() (*site, *visitor) {
 		a, err := newApp(t.Context(), cfg)
 		if err != nil {

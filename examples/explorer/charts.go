@@ -128,7 +128,7 @@ func phasesChart(r reader, phases []strikes.PhaseCost, href func(phase string) s
 }
 
 // airportsChart maps strikes by airport over a backdrop of all airports.
-func airportsChart(r reader, airports []strikes.Airport, backdrop string) chart {
+func airportsChart(r reader, airports []strikes.Airport) chart {
 	t := table{Head: []string{r.T("Airport"), r.T("Strikes"), r.T("Cost")}}
 	dots := make([]plot.Dot, len(airports))
 	for i, a := range airports {
@@ -155,5 +155,5 @@ func airportsChart(r reader, airports []strikes.Airport, backdrop string) chart 
 		Desc: r.T("A map of the United States with a circle for each airport, its area in proportion to the strikes there. The largest is %s: %d.",
 			airports[0].Label, airports[0].Strikes),
 		Format: r.Number,
-	}, backdrop, dots)}
+	}, backdropPath+"#"+plot.BackdropID, dots)}
 }

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -234,21 +233,6 @@ func newStage(t *testing.T) (url string) {
 	return server.URL
 }
 
-// upper makes a small picture of the upper part of the page.
-func (b tab) upper(path string) {
-	b.t.Helper()
-	png, err := chromedp.Run(b.Context(), chromedp.CaptureScreenshot())
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(path), 0o755)
-	}
-	if err == nil {
-		err = os.WriteFile(path, png, 0o644)
-	}
-	if err != nil {
-		b.t.Fatal(err)
-	}
-}
-
 // Each page is looked at in three widths and both colour schemes. With -update they
 // are those of docs/observability.md, after a minute of use.
 func TestPicturesOfTheDashboard(t *testing.T) {
@@ -289,7 +273,7 @@ func TestPicturesOfTheDashboard(t *testing.T) {
 				file := fmt.Sprintf("%s-%s-%d.png", name, scheme, width)
 				b.Picture(filepath.Join(screenshots, "..", "dashboard", file))
 				if *update && (file == "caches-light-1280.png" || file == "cache-dark-1280.png" || file == "caches-light-390.png") {
-					b.upper(filepath.Join("..", "..", "docs", "pictures", file))
+					b.Window(filepath.Join("..", "..", "docs", "pictures", file))
 				}
 			}
 		}

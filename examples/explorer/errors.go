@@ -88,6 +88,7 @@ func (a *app) translate(ctx context.Context, errs *queryparams.Errors) error {
 	r := a.readerFor(ctx)
 	for _, f := range errs.Fields {
 		f.Detail = r.fault(f)
+		f.Expected = r.expected(f, a.parameters[f.Parameter])
 	}
 	return errs
 }
@@ -114,6 +115,26 @@ func (r reader) fault(f *queryparams.FieldError) string {
 		return r.T("is too long")
 	}
 	return f.Detail
+}
+
+// expected is what is allowed instead.
+func (r reader) expected(f *queryparams.FieldError, p queryparams.Parameter) string {
+	if p.Items != nil {
+		p = *p.Items
+	}
+	switch {
+	case f.Code == queryparams.CodeDuplicate:
+		return r.T("one value")
+	case f.Parameter == "to" && f.Code == queryparams.CodeRange: // see filter.Validate
+		return r.T("the first day or a later one")
+	case len(p.Enum) > 0:
+		return r.T("one of %s", strings.Join(p.Enum, ", "))
+	case p.Type == "integer":
+		return r.T("a whole number from %s to %s", p.Min, p.Max)
+	case f.Parameter == "from" || f.Parameter == "to":
+		return r.T("a day, such as %s", "1999-12-31")
+	}
+	return "" // the fault says it
 }
 
 // withoutFaults is the page of what is left of a query; empty if nothing is.

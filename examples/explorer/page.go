@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"net/http"
+	"net/url"
+	"reflect"
 
 	"github.com/labstack/echo/v4"
 
@@ -52,6 +54,12 @@ func (a *app) showPage(c echo.Context) error {
 	}
 	v.showFlashes(s)
 	v.Facts = a.facts(c, v.reader)
+	if isPartial(c) {
+		v.Change = a.changeOf(c, f)
+	}
+	if v.Change != nil && len(v.Flashes) > 0 { // an action may have changed anything
+		*v.Change = pageChange{Order: true, Strikes: true}
+	}
 	v.APIHref = "/api/strikes"
 	if v.Query != "" {
 		v.APIHref += "?" + v.Query
@@ -111,17 +119,17 @@ func (v *pageView) fillResults(f filter, found *found, href func(filter) string)
 		change(&next)
 		return href(next)
 	}
-	panel := func(id, title, note string, ch chart, meta cachedata.Meta) {
-		v.Panels = append(v.Panels, panelView{v.reader, id, title, note, ch, v.cache(id, title, meta)})
+	panel := func(id, title, note string, ch chart, links bool, meta cachedata.Meta) {
+		v.Panels = append(v.Panels, panelView{v.reader, id, title, note, ch, links, v.cache(id, title, meta)})
 	}
-	panel("months", v.T("Strikes per month"), "", monthsChart(v.reader, found.months.Value), found.months.Meta)
-	panel("airports", v.T("Map of airports"), v.T("area: strikes"), airportsChart(v.reader, found.airports.Value, found.backdrop.Value), found.airports.Meta)
+	panel("months", v.T("Strikes per month"), "", monthsChart(v.reader, found.months.Value), false, found.months.Meta)
+	panel("airports", v.T("Map of airports"), v.T("area: strikes"), airportsChart(v.reader, found.airports.Value), false, found.airports.Meta)
 	panel("species", v.T("Top species"), v.T("identified animals only"), speciesChart(v.reader, found.species.Value, func(name string) string {
 		return narrowed(func(f *filter) { f.Species = species(name) })
-	}), found.species.Meta)
+	}), true, found.species.Meta)
 	panel("phases", v.T("Cost by phase of flight"), "", phasesChart(v.reader, found.phases.Value, func(name string) string {
 		return narrowed(func(f *filter) { f.Phases = []phase{phase(name)} })
-	}), found.phases.Meta)
+	}), true, found.phases.Meta)
 }
 
 // showFlashes shows the messages for the visitor, each once.
@@ -133,6 +141,21 @@ func (v *pageView) showFlashes(s *sessionstate.State) {
 
 // isPartial reports that htmx will put the response into the page.
 func isPartial(c echo.Context) bool { return c.Request().Header.Get("HX-Request-Type") == "partial" }
+
+// changeOf is what a filter changes of the page that htmx asks from; nil if that shows
+// no strikes.
+func (a *app) changeOf(c echo.Context, f filter) *pageChange {
+	from, err := url.Parse(c.Request().Header.Get("HX-Current-URL"))
+	if err != nil || from.Path != "/" {
+		return nil
+	}
+	shown, err := a.filters.Parse(from.RawQuery)
+	if err != nil { // that page says so
+		return nil
+	}
+	others := !reflect.DeepEqual(shown.selection(), f.selection())
+	return &pageChange{Order: others || shown.Sort != f.Sort || shown.Rows != f.Rows, Strikes: others}
+}
 
 // follow lets the address bar follow the filter: a new entry in the browser's
 // history if the page is another one, the same entry otherwise.
@@ -147,7 +170,7 @@ func (a *app) follow(c echo.Context, f filter) error {
 
 // render writes a page, or the part of it that htmx asks for.
 func (a *app) render(c echo.Context, status int, v *pageView) error {
-	c.Response().Header().Add("Vary", "HX-Request-Type")
+	c.Response().Header().Add("Vary", "HX-Request-Type, HX-Current-URL")
 	name := "page.html"
 	if isPartial(c) {
 		name = "partial"
@@ -166,3 +189,14 @@ func pageURL(query string) string {
 	}
 	return "/?" + query
 }
+
+// youURL is the page about the visitor that leads back to the page of a query.
+func youURL(query string) string {
+	if query == "" {
+		return "/you"
+	}
+	return "/you?" + url.Values{backParameter: {query}}.Encode()
+}
+
+// backParameter has the query that the page about the visitor leads back to.
+const backParameter = "back"

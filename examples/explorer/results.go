@@ -111,7 +111,6 @@ type found struct {
 	species  answer[[]strikes.Species]
 	phases   answer[[]strikes.PhaseCost]
 	list     answer[[]strikes.Strike]
-	backdrop answer[string]
 }
 
 // find answers all of the page's questions.
@@ -125,7 +124,6 @@ func (r *results) find(ctx context.Context, f filter) (*found, error) {
 		ask(ctx, r.species, selection, &all.species),
 		ask(ctx, r.phases, selection, &all.phases),
 		ask(ctx, r.list, f.page(), &all.list),
-		ask(ctx, r.backdrop, struct{}{}, &all.backdrop),
 	)
 	return &all, err
 }

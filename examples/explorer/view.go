@@ -14,7 +14,7 @@ type pageView struct {
 	reader
 	Title string
 	Theme string // light, dark, or empty for what the device says
-	Query string // the filter as a query, for forms that lead back to it
+	Query string // the filter as a query, for forms and links that lead back to it
 
 	Themes, Languages, Units []option
 
@@ -46,6 +46,8 @@ type pageView struct {
 	You   *youView   // in place of all results
 	Error *errorView // likewise
 
+	Change *pageChange // what differs from the page that is there; nil: everything
+
 	Script  template.HTML // tells the server what no header does
 	Address template.HTML // tells the browser which address the page has
 }
@@ -72,6 +74,7 @@ type (
 		reader
 		ID, Title, Note string
 		Chart           chart
+		Links           bool // the chart has links, which keep the order of the table
 		Cache           cacheView
 	}
 	// cacheView says where a result came from.
@@ -92,6 +95,19 @@ type (
 	}
 	faultView struct{ Parameter, Detail, Value, Expected, Suggestion string }
 )
+
+// A pageChange is what a request changes of the page that is there. The table's part
+// and the messages are always new.
+type pageChange struct {
+	Order   bool // the order of the table, or its number of rows: links and forms keep it
+	Strikes bool // which strikes there are
+}
+
+// StrikesHref is the page of the filter.
+func (v *pageView) StrikesHref() string { return pageURL(v.Query) }
+
+// YouHref is the page about the visitor, which leads back to that of the filter.
+func (v *pageView) YouHref() string { return youURL(v.Query) }
 
 // choices makes options of values; name says what each is called.
 func choices[T ~string](values []T, name func(T) string, selected ...T) []option {

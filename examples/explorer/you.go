@@ -9,6 +9,7 @@ import (
 
 	"github.com/reecho-go/reecho/ctxinfo"
 	"github.com/reecho-go/reecho/ctxinfo/client"
+	"github.com/reecho-go/reecho/sessionstate"
 )
 
 // A fact is one facet of ctxinfo as the page shows it.
@@ -100,11 +101,16 @@ type youFact struct {
 // showYou answers GET /you: every facet with its value, where it came from,
 // and whether that is believed.
 func (a *app) showYou(c echo.Context) error {
-	v, err := a.newView(c, a.defaults)
+	back, err := a.filters.Parse(c.QueryParam(backParameter))
+	if err != nil { // somebody wrote it by hand
+		back = a.defaults
+	}
+	v, err := a.newView(c, back)
 	if err != nil {
 		return err
 	}
 	v.Title = v.T("What this server knows about you")
+	v.showFlashes(sessionstate.From(c))
 	v.You = newYouView(ctxinfo.From(c), v.reader)
 	return a.render(c, http.StatusOK, v)
 }

@@ -34,8 +34,17 @@ func Backdrop(places []Place) string {
 	return path.String()
 }
 
-// Map draws dots over a [Backdrop] and a graticule of the United States
-// without Alaska, in an equal-area projection, the smallest dot on top.
+// BackdropID is the id of the path in what [BackdropFile] writes.
+const BackdropID = "places"
+
+// BackdropFile is a picture of a [Backdrop] alone. Pages refer to it, so that a browser
+// fetches it once for all maps.
+func BackdropFile(backdrop string) string {
+	return `<svg xmlns="http://www.w3.org/2000/svg"><path id="` + BackdropID + `" d="` + template.HTMLEscapeString(backdrop) + `"/></svg>`
+}
+
+// Map draws dots over a graticule of the United States without Alaska and over a
+// backdrop, the URL of a path in a [BackdropFile], in an equal-area projection, the smallest dot on top.
 func Map(c Chart, backdrop string, dots []Dot) template.HTML {
 	dots = slices.SortedFunc(slices.Values(dots), func(a, b Dot) int { return cmp.Compare(b.Value, a.Value) })
 	ticks := []float64{1}
@@ -47,7 +56,7 @@ func Map(c Chart, backdrop string, dots []Dot) template.HTML {
 
 	s := open(c, mapHeight, false)
 	s.raw(`<path class="graticule" d="%s"/>`, graticule())
-	s.raw(`<path class="backdrop" d="%s"/>`, template.HTMLEscapeString(backdrop))
+	s.raw(`<use class="backdrop" href="%s"/>`, template.HTMLEscapeString(backdrop))
 	s.raw(`<path class="frame" d="M6 238h120l22 22v48"/>`)
 	taken := make([]box, 0, 2*len(dots))
 	for _, d := range dots {

@@ -111,7 +111,7 @@ func drawings() map[string]template.HTML {
 		"line":        Line(c, []Point{{Value: 1, Tip: nasty, Tick: nasty}, {Value: 4}, {Value: 2}}),
 		"one point":   Line(c, []Point{{Value: 1}}),
 		"no points":   Line(Chart{}, nil),
-		"map":         Map(c, Backdrop([]Place{{40, -100}, {40, -100}, {0, 0}, {21, -157}}), []Dot{{Place{33, -97}, 9, nasty, nasty}, {Place{41, -87}, 4, "ORD", ""}}),
+		"map":         Map(c, "/places.svg#places", []Dot{{Place{33, -97}, 9, nasty, nasty}, {Place{41, -87}, 4, "ORD", ""}}),
 		"empty map":   Map(Chart{}, "", nil),
 	}
 }

@@ -281,7 +281,18 @@ func (b *Tab) Types(selector chromedp.CSS, text string) {
 // Picture saves the whole page as a PNG file at path and makes its folder.
 func (b *Tab) Picture(path string) {
 	b.t.Helper()
-	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	b.save(path, chromedp.FullScreenshot(100))
+}
+
+// Window is Picture of what the window shows of the page.
+func (b *Tab) Window(path string) {
+	b.t.Helper()
+	b.save(path, chromedp.CaptureScreenshot())
+}
+
+func (b *Tab) save(path string, screenshot chromedp.Action[[]byte]) {
+	b.t.Helper()
+	png, err := chromedp.Run(b.ctx, screenshot)
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(path), 0o755)
 	}
