@@ -23,7 +23,8 @@ type used struct {
 // Holds implements uses.Stamp.
 func (u *used) Holds() bool {
 	t := &u.core.table
-	return t.era.Load() == u.era && u.count.Load() == u.changes && !u.core.closed.Load() && !u.core.tagCleared(u.annotations)
+	return t.era.Load() == u.era && u.count.Load() == u.changes && !u.core.closed.Load() &&
+		!u.core.tagCleared(u.annotations) && u.annotations.softly(never) == never
 }
 
 // renew is called after a change that the caller itself has made.
@@ -70,8 +71,10 @@ func (u *used) tell(r uses.Recorder, e *entry) {
 	left := uses.Forever
 	if e != nil {
 		u.annotations = e.annotations()
-		if l := e.lifetime(); l != nil && l.soft != never {
-			left = time.Duration(l.soft - u.core.group.Now())
+		if l := e.lifetime(); l != nil {
+			if soft := u.annotations.softly(l.soft); soft != never {
+				left = time.Duration(soft - u.core.group.Now())
+			}
 		}
 		if u.annotations != nil && u.annotations.passing {
 			left = 0

@@ -37,13 +37,13 @@ type page struct {
 	strict   bool // it must not be replayed when its time is over
 }
 
-// over reports whether the time of p is over.
-func (p *page) over() bool { return p.more == nil && time.Since(p.made) >= p.ttl }
+// left is for how long p may be replayed, unless it is expired before.
+func (p *page) left() time.Duration { return p.ttl - time.Since(p.made) }
 
-// usable reports whether p may be replayed or followed.
-func (p *page) usable() bool {
+// usable reports whether p, whose time may be over, may be replayed or followed.
+func (p *page) usable(over bool) bool {
 	onlyFresh := p.strict || p.why != ""
-	return p.holds() && (!onlyFresh || !p.over())
+	return p.holds() && (!onlyFresh || !over)
 }
 
 // kinds counts the responses that were stored behind a signpost, lately.

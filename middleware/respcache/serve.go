@@ -28,6 +28,7 @@ type call struct {
 	key   string
 	post  *page    // the signpost that has led to it, if any
 	more  []string // what the key has beyond that of the request
+	sum   string   // of the session, if it is part of that
 }
 
 // serve answers one request.
@@ -56,6 +57,11 @@ func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 	if again, ok := r.Context().Value(refreshKey{}).(*refresh); ok && again.cache == c {
 		return q.refresh(again)
 	}
+	if opened(r.Context()) { // further out, and what was made of it is handed on
+		if why := q.deepen([]string{wholeSession}); why != "" {
+			return q.pass(bypassed(why))
+		}
+	}
 	return q.answer()
 }
 
@@ -70,23 +76,26 @@ func (q *call) pass(status string) error {
 func (q *call) answer() error {
 	ctx := q.r.Context()
 	for again := 0; ; {
-		if p, ok := q.cache.pages.Peek(ctx, q.key); ok {
-			if p.why != "" && !p.over() {
+		if p, meta, ok := q.cache.pages.PeekMeta(ctx, q.key); ok {
+			over := p.more == nil && meta.Source == cachedata.Stale
+			if p.why != "" && !over {
 				return q.pass(missed(p.why))
 			}
-			if !p.usable() {
+			if !p.usable(over) {
 				p.drop.Do(func() { _ = q.cache.pages.Delete(ctx, q.key) }) // once: another one may be on its way
 				continue
 			}
-			if p.over() {
+			if over {
 				_, _ = q.cache.pages.GetOrLoad(ctx, q.key, q.again())
 			} else {
 				_, _ = q.cache.pages.Get(ctx, q.key) // which counts
 			}
-			if q.turn(p) {
+			if turned, why := q.turn(p); why != "" {
+				return q.pass(bypassed(why))
+			} else if turned {
 				continue
 			}
-			return p.replay(q.host.Writer(q.own), q.r)
+			return p.replay(q.host.Writer(q.own), q.r, time.Until(meta.Expires))
 		}
 		if q.r.Method == http.MethodHead {
 			return q.pass(missed("head"))
@@ -101,11 +110,14 @@ func (q *call) answer() error {
 			return err
 		case err == nil && p.why != "":
 			return q.pass(missed(p.why))
-		case err == nil && !p.usable():
+		case err == nil && !p.usable(p.more == nil && p.left() <= 0):
 			again++
-		case err == nil && q.turn(p):
 		case err == nil:
-			return p.replay(q.host.Writer(q.own), q.r)
+			if turned, why := q.turn(p); why != "" {
+				return q.pass(bypassed(why))
+			} else if !turned {
+				return p.replay(q.host.Writer(q.own), q.r, p.left())
+			}
 		case refused != nil:
 			return q.pass(missed(refused.why))
 		case ctx.Err() != nil:
@@ -127,14 +139,27 @@ func absent(context.Context, string) (*page, error) {
 	return nil, errAgain
 }
 
-// turn follows p, if it is a signpost, and reports whether it is.
-func (q *call) turn(p *page) bool {
+// turn follows p, if it is a signpost, and reports whether it is, or why it cannot.
+func (q *call) turn(p *page) (turned bool, why reason) {
 	if p.more == nil {
-		return false
+		return false, ""
 	}
-	q.post, q.more = p, p.more
-	q.key = derive(q.key, p.more, q.r)
-	return true
+	if q.sum != "" || !slices.Contains(p.more, wholeSession) { // nobody can make up sessions as they can headers
+		q.post = p
+	}
+	return true, q.deepen(p.more)
+}
+
+// deepen makes the facts in more part of the key, or says why that cannot be.
+func (q *call) deepen(more []string) (why reason) {
+	if slices.Contains(more, wholeSession) && q.sum == "" {
+		if q.sum, why = summary(q.r.Context()); why != "" {
+			return why
+		}
+	}
+	q.more = more
+	q.key = derive(q.key, more, q.r, q.sum)
+	return ""
 }
 
 var (
@@ -287,12 +312,16 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 	if why != "" {
 		return refused(why)
 	}
+	if slices.Contains(more, wholeSession) && q.sum == "" {
+		more = []string{wholeSession} // first: what comes of it is bounded for each session
+	}
 	if missing := slices.DeleteFunc(more, func(fact string) bool { return slices.Contains(q.more, fact) }); len(missing) > 0 {
 		return q.signpost(missing)
 	}
 	if q.post != nil && !q.post.another() {
 		return refused("too many kinds")
 	}
+	p.strict = p.strict || q.sum != "" // a request that is not the visitor's own cannot make it again
 	if why := seen.parts.into(p); why != "" {
 		m := refused(why)
 		m.once = true
@@ -304,10 +333,14 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 // depends returns what of the request, beyond the key, a response depends on.
 func (q *call) depends(seen *recorded, rec *recorder) (more []string, why reason) {
 	ctx := q.r.Context()
+	if opened(ctx) {
+		if why := q.ofSession(ctx); why != "" {
+			return nil, why
+		}
+		more = append(more, wholeSession)
+	}
 	keys := seen.Keys()
 	switch {
-	case opened(ctx):
-		return nil, "the session was read"
 	case seen.Saw(scope.Declared):
 		return nil, "the visitor was read"
 	case len(keys) > 0:
@@ -331,7 +364,20 @@ func (q *call) depends(seen *recorded, rec *recorder) (more []string, why reason
 			}
 		}
 	}
-	return more, q.cache.varies(rec.before, rec.header, shaped)
+	return more, q.cache.varies(rec.before, rec.header, more)
+}
+
+// ofSession returns why a response whose handler has read the session cannot be kept
+// for that session.
+func (q *call) ofSession(ctx context.Context) reason {
+	if !q.cache.cfg.Keys.Session {
+		return "the session was read"
+	}
+	sum, why := summary(ctx)
+	if why == "" && q.sum != "" && sum != q.sum {
+		why = "the session was changed"
+	}
+	return why
 }
 
 // signpost returns what leads to responses that depend on missing, too. They are

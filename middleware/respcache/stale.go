@@ -1,6 +1,7 @@
 package respcache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -48,7 +49,7 @@ func (r *recorder) failed(err error) bool {
 			error
 			StatusCode() int
 		}](own)
-		return ok && isFailure(coded.StatusCode())
+		return !ok || isFailure(cmp.Or(coded.StatusCode(), http.StatusInternalServerError))
 	}
 	return true
 }
@@ -59,7 +60,7 @@ func (r *recorder) instead(q *call) error {
 	clear(h)
 	maps.Copy(h, r.before)
 	q.host.Install(q.own, r.under)
-	return r.spare.replay(q.host.Writer(q.own), q.r)
+	return r.spare.replay(q.host.Writer(q.own), q.r, min(r.spare.left(), 0))
 }
 
 // refreshKey is the context key of a [refresh].
