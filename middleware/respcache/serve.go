@@ -274,8 +274,10 @@ func (q *call) lead(f *fill) error {
 	switch p, why := rec.finish(); {
 	case err != nil && seen.Err() != nil, why == "cancelled":
 		// another one may be luckier
-	case err != nil:
+	case err != nil && rec.fault(err):
 		m.err = &refusal{"error"}
+	case err != nil:
+		m = refused("error")
 	case isFailure(rec.status):
 		m.err = &refusal{why}
 	default:

@@ -41,6 +41,12 @@ func (r *recorder) failed(err error) bool {
 	case err == nil || r.sent:
 		return false
 	}
+	return r.fault(err)
+}
+
+// fault reports whether an error of the handler says that the server has failed; else
+// it is an answer, such as that there is no such page.
+func (r *recorder) fault(err error) bool {
 	if pe, ours := problem.From(err); ours {
 		return isFailure(pe.StatusCode())
 	}
