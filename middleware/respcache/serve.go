@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
@@ -248,16 +249,26 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 // lead runs the handler, for this request and for those that wait for f.
 func (q *call) lead(f *fill) error {
 	m := made{err: errAgain} // unless the handler returns
-	defer func() { f.done <- m }()
+	var known sync.Once
+	defer func() { known.Do(func() { f.done <- m }) }()
 
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(q.r.Context()))
 	defer cancel(nil)
-	defer context.AfterFunc(f.ctx, func() { cancel(context.Cause(f.ctx)) })()
+	endWith := func(ctx context.Context) (stop func() bool) {
+		return context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	}
+	stop := endWith(f.ctx)
+	defer func() { stop() }()
 	defer uses.Begin()()
 	seen := &recorded{Watch: q.cache.reads.Watch(q.r.Context()), base: ctx, load: f.ctx, own: q.r.Context()}
 	visible := q.cache.visible(seen, q.r)
 	rec := q.cache.install(seen, q.host, q.own)
 	rec.spare = q.cache.spare(f.ctx)
+	rec.vain = func(why reason) {
+		stop() // from now on it is for this client alone
+		stop = endWith(q.r.Context())
+		known.Do(func() { f.done <- refused(why) })
+	}
 	q.mc.SetRequest(visible)
 	restore := q.hideQuery(visible)
 	defer func() {

@@ -81,6 +81,68 @@ func TestRequestsForWhatCannotBeStoredRunBesideEachOther(t *testing.T) {
 	})
 }
 
+// Nobody waits for a stream that goes on, or for what is known not to be stored.
+func TestRequestsDoNotWaitForWhatIsKnownNotToBeStored(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]handler{
+		"a stream": func(c middleware.Context) error {
+			middleware.Response(c).Header().Set("Content-Type", "text/event-stream")
+			return text(c, "data: 1\n\n")
+		},
+		"a flush": func(c middleware.Context) error {
+			err := text(c, "part")
+			return errors.Join(err, http.NewResponseController(middleware.Response(c)).Flush())
+		},
+		"a cookie": func(c middleware.Context) error {
+			middleware.Response(c).Header().Set("Set-Cookie", "a=b")
+			return text(c, "part")
+		},
+		"a status": func(c middleware.Context) error { middleware.Response(c).WriteHeader(http.StatusForbidden); return nil },
+		"its size": func(c middleware.Context) error { return text(c, strings.Repeat("x", 101)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everywhereInTime(t, respcache.Config{MaxBody: 100}, func(t *testing.T, serve server, c *respcache.Cache) {
+				var now, ended atomic.Int64
+				h := serve(func(c middleware.Context) error {
+					now.Add(1)
+					defer ended.Add(1)
+					time.Sleep(100 * time.Millisecond)
+					err := begin(c)
+					select {
+					case <-c.Request().Context().Done():
+					case <-time.After(time.Minute):
+						t.Error("the handler has not heard that its client is gone")
+					}
+					return err
+				}, c)
+				ctx, leave := context.WithCancel(t.Context())
+				for range 10 {
+					go do(h, request("/").WithContext(ctx))
+				}
+				time.Sleep(150 * time.Millisecond)
+				if n := now.Load(); n != 10 {
+					t.Errorf("%d of 10 run", n)
+				}
+				go do(h, request("/").WithContext(ctx))
+				synctest.Wait()
+				if n := now.Load(); n != 11 {
+					t.Errorf("%d of 11 run", n)
+				}
+				time.Sleep(10 * time.Second)
+				if n := ended.Load(); n != 0 {
+					t.Errorf("%d have ended before their clients", n)
+				}
+				leave()
+				synctest.Wait()
+				if n := ended.Load(); n != 11 {
+					t.Errorf("%d of 11 have ended with their clients", n)
+				}
+			})
+		})
+	}
+}
+
 func TestAnotherRequestTakesOverFromOneThatFails(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(ctx context.Context) error{
