@@ -61,7 +61,9 @@ type Config struct {
 	// of parts (206) and below 200 are errors. Default nil: not at all.
 	Status map[int]time.Duration
 	// MaxBytes bounds the bytes of all responses in memory, with their headers and
-	// keys. The ones least likely to be used again make room. Default 0: 64 MiB.
+	// keys: what is counted is about what they take of the heap. They fill 15 parts of
+	// 16; the last one is for bursts, and a large one may exceed the bound for a
+	// moment. The responses least likely to be used again make room. Default 0: 64 MiB.
 	MaxBytes int64
 	// MaxBody is the largest body that is stored. Must not be above MaxBytes.
 	// Default 0: 1 MiB, or MaxBytes if that is less.
