@@ -216,11 +216,7 @@ func (c *Cache[K, V]) PeekMeta(ctx context.Context, key K) (v V, m Meta, ok bool
 		return v, m, false
 	}
 	v, err := c.value(e)
-	source := Hit
-	if c.core.stateOf(e) < early {
-		source = Stale
-	}
-	return v, c.core.meta(e, source), err == nil
+	return v, c.core.meta(e, Hit), err == nil
 }
 
 // Entries iterates over what is in the cache, and over the keys that are being

@@ -96,7 +96,7 @@ func (q *call) answer() error {
 			} else if turned {
 				continue
 			}
-			return p.replay(q.host.Writer(q.own), q.r, time.Until(meta.Expires))
+			return p.replay(q.host.Writer(q.own), q.r, meta.Expires)
 		}
 		if q.r.Method == http.MethodHead {
 			return q.pass(missed("head"))
@@ -117,7 +117,7 @@ func (q *call) answer() error {
 			if turned, why := q.turn(p); why != "" {
 				return q.pass(bypassed(why))
 			} else if !turned {
-				return p.replay(q.host.Writer(q.own), q.r, p.left())
+				return p.replay(q.host.Writer(q.own), q.r, p.made.Add(p.ttl))
 			}
 		case refused != nil:
 			return q.pass(missed(refused.why))

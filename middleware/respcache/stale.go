@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/internal/host"
@@ -66,7 +67,7 @@ func (r *recorder) instead(q *call) error {
 	clear(h)
 	maps.Copy(h, r.before)
 	q.host.Install(q.own, r.under)
-	return r.spare.replay(q.host.Writer(q.own), q.r, min(r.spare.left(), 0))
+	return r.spare.replay(q.host.Writer(q.own), q.r, r.spare.made.Add(min(r.spare.ttl, time.Since(r.spare.made))))
 }
 
 // refreshKey is the context key of a [refresh].
