@@ -308,10 +308,10 @@ func TestManyClientsOverConnections(t *testing.T) {
 					if strings.Contains(res.Header.Get("Cache-Status"), "; hit") && len(res.Header["Set-Cookie"]) > 0 {
 						t.Errorf("a replay with a cookie: %v", res.Header)
 					}
-					switch {
-					case i == 0:
+					switch i {
+					case 0:
 						err = c.Delete(t.Context(), "/*")
-					case i == 1:
+					case 1:
 						err = c.Expire(t.Context(), target)
 					}
 					if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -54,11 +55,7 @@ func (b *browser) get(target string, header ...string) *httptest.ResponseRecorde
 
 // other is another tab of the same browser, or somebody who has copied its cookies.
 func (b *browser) other() *browser {
-	c := newBrowser(b.h)
-	for name, value := range b.cookies {
-		c.cookies[name] = value
-	}
-	return c
+	return &browser{b.h, maps.Clone(b.cookies)}
 }
 
 // want asks for the page, which must say so, and reports whether it was replayed.
