@@ -208,6 +208,17 @@ func (c *Cache[K, V]) Peek(ctx context.Context, key K) (V, bool) {
 	return v, err == nil
 }
 
+// PeekMeta is [Cache.Peek] that also says how old the result is, and by Source
+// whether it is fresh, Hit, or Stale.
+func (c *Cache[K, V]) PeekMeta(ctx context.Context, key K) (v V, m Meta, ok bool) {
+	e := c.core.peek(ctx, at(&key))
+	if e == nil {
+		return v, m, false
+	}
+	v, err := c.value(e)
+	return v, c.core.meta(e, Hit), err == nil
+}
+
 // Entries iterates over what is in the cache, and over the keys that are being
 // loaded: these come first, else there is no order. In session scope it is over those
 // of all visitors. It is for pages and tools that show a cache: it visits all entries,
@@ -272,6 +283,16 @@ func (c *Cache[K, V]) Clear(ctx context.Context) error { return c.core.clear(ctx
 // the clear has taken effect then.
 func (c *Cache[K, V]) ClearTag(ctx context.Context, tags ...string) error {
 	return c.core.clearTag(ctx, tags)
+}
+
+// ExpireTag makes all results stale that have one of the tags, in one step, as if
+// their TTLs had ended now: so Config.Stale serves them while they are loaded again,
+// or when that fails. Remembered errors with the tag are dropped. It is for changes
+// that may show a moment later; [Cache.ClearTag] is for those that may not. No
+// hooks run. In a cache without Stale.For and Stale.OnError, or with a Store, it is
+// ClearTag. The cost and the errors are those of ClearTag.
+func (c *Cache[K, V]) ExpireTag(ctx context.Context, tags ...string) error {
+	return c.core.expireTag(ctx, tags)
 }
 
 // ClearFunc drops the results of all keys for which match reports true. When it

@@ -85,6 +85,18 @@ func (c *core) clearFunc(ctx context.Context, match func(unsafe.Pointer) bool) e
 	return nil
 }
 
+// expireTag is [Cache.ExpireTag].
+func (c *core) expireTag(ctx context.Context, tags []string) error {
+	if c.second != nil || c.cfg.StaleFor == 0 && c.cfg.FailSafe == 0 {
+		return c.clearTag(ctx, tags)
+	}
+	if err := errors.Join(c.openTo(ctx), checkTags(tags)); err != nil {
+		return fmt.Errorf("cachedata: %s: ExpireTag: %w", c.name, err)
+	}
+	c.group.ExpireTagsOf(ctx, c.member, c.observer, tags)
+	return nil
+}
+
 // clearFunc drops the entries of the keys that match and takes from their loads
 // the right to store. It returns how many entries that were.
 func (t *table) clearFunc(match func(unsafe.Pointer) bool) (n int, err error) {

@@ -52,6 +52,7 @@ type annotations struct {
 	tags         []string      // sorted
 	clearsBefore uint64        // the clears of tags before its load
 	checked      atomic.Uint64 // until which clear none has been of a tag; or beingPut
+	expired      atomic.Int64  // since when it is stale whatever its TTL, by a tag; 0: it is not
 	etag         string
 	modified     time.Time
 	seal         uint64 // of the value, if writes are looked for

@@ -91,7 +91,8 @@ func (t *table) tooOld(r *era, id id, e *entry, came uint64) bool {
 	if x == nil || len(x.tags) == 0 || came <= x.clearsBefore {
 		return false
 	}
-	return t.era.Load() != r || r.entries.get(id) != e || t.core.tagCleared(x)
+	return t.era.Load() != r || r.entries.get(id) != e || t.core.tagCleared(x) ||
+		x.softly(never) != never && t.core.stateOf(e) < stale
 }
 
 // refresh starts a load in the background that is to replace prior, and

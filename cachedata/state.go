@@ -28,7 +28,13 @@ func (c *core) state(e *entry, now int64) state {
 	if m != nil && (c.idle(m, now) || c.tagCleared(m.annotations)) {
 		return gone
 	}
-	switch past := now - l.soft; {
+	past := now - l.soft
+	if m != nil {
+		if soft := m.annotations.softly(l.soft); soft < l.soft {
+			past = max(now-soft, 0) // now may be a moment before it was noticed
+		}
+	}
+	switch {
 	case past < 0 && (m == nil || now < m.eager):
 		return fresh
 	case past < 0:
@@ -129,12 +135,18 @@ func later(t int64, d time.Duration) int64 {
 	return t + int64(d)
 }
 
-// meta describes e, which is served from source.
+// meta describes e, which is served from source; of a Hit it is found out whether it
+// is Stale.
 func (c *core) meta(e *entry, source Source) Meta {
 	now := c.group.Now()
 	m := Meta{Source: source, Age: time.Duration(max(now-e.storedAt, 0)), LoadTook: e.load.took()}
-	if l := e.lifetime(); l != nil && l.soft != never {
-		m.Expires = time.Now().Add(time.Duration(l.soft - now))
+	if l := e.lifetime(); l != nil {
+		if soft := e.annotations().softly(l.soft); soft != never {
+			m.Expires = time.Now().Add(time.Duration(soft - now))
+			if source == Hit && soft <= now {
+				m.Source = Stale
+			}
+		}
 	}
 	return m
 }

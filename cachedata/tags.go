@@ -54,9 +54,23 @@ func (c *core) tagCleared(x *annotations) bool {
 	}
 	cleared, until := tags.Cleared(c.name, x.tags, checked)
 	if !cleared {
+		if tags.Expired(c.name, x.tags, checked) {
+			x.expired.CompareAndSwap(0, max(c.group.Now(), 1))
+		}
 		x.checked.CompareAndSwap(checked, until)
 	}
 	return cleared
+}
+
+// softly returns until when what has x, and a TTL until soft, is fresh. It knows of
+// the tags that were looked at.
+func (x *annotations) softly(soft int64) int64 {
+	if x != nil {
+		if at := x.expired.Load(); at != 0 {
+			return min(at, soft)
+		}
+	}
+	return soft
 }
 
 // beingPut is what stands in annotations.checked of an entry that is being put.

@@ -26,7 +26,8 @@ type used struct {
 // Holds implements uses.Stamp.
 func (u *used) Holds() bool {
 	t := &u.core.table
-	return t.era.Load() == u.era && u.count.Load() == u.changes && !u.core.closed.Load() && !u.core.tagCleared(u.annotations)
+	return t.era.Load() == u.era && u.count.Load() == u.changes && !u.core.closed.Load() &&
+		!u.core.tagCleared(u.annotations) && u.annotations.softly(never) == never
 }
 
 // Part returns what other processes know the result by, and whose it is. The Birth is
@@ -92,8 +93,10 @@ func (u *used) tell(r uses.Recorder, e *entry) {
 				u.part.Tags = u.annotations.tags
 			}
 		}
-		if l := e.lifetime(); l != nil && l.soft != never {
-			left = time.Duration(l.soft - u.core.group.Now())
+		if l := e.lifetime(); l != nil {
+			if soft := u.annotations.softly(l.soft); soft != never {
+				left = time.Duration(soft - u.core.group.Now())
+			}
 		}
 		if u.annotations != nil && u.annotations.passing {
 			left = 0

@@ -161,10 +161,27 @@ func (echoHost) ErrorHandler(c host.Context) any { return c.(echo.Context).Echo(
 func (echoHost) Own(err error) error {
 	if he, ok := errors.AsType[*echo.HTTPError](err); ok {
 		if _, ours := he.Message.(message); !ours {
-			return he
+			return &ownError{he, he == err}
 		}
 	}
 	return nil
+}
+
+// ownError is an error of echo that has a status, as those of echo v5 have.
+type ownError struct {
+	*echo.HTTPError
+	outermost bool
+}
+
+// StatusCode is what echo answers by itself: 500 if another error is around it.
+func (e *ownError) StatusCode() int {
+	if !e.outermost {
+		return http.StatusInternalServerError
+	}
+	if inner, ok := e.Internal.(*echo.HTTPError); ok { //nolint:errorlint // as echo does
+		return inner.Code
+	}
+	return e.Code
 }
 
 // Wrap implements host.Host.

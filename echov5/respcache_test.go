@@ -1,11 +1,15 @@
 package echov5_test
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/labstack/echo/v5"
 	echomiddleware "github.com/labstack/echo/v5/middleware"
@@ -118,5 +122,74 @@ func TestTheKeyFollowsFromWhatWasRead(t *testing.T) {
 		if w := ask(e, "GET", "/query?page=7&utm="+utm); w.Body.String() != "7" {
 			t.Errorf("a hidden parameter was seen: %q", w.Body)
 		}
+	}
+}
+
+// What is over is replayed while it is made again, or instead of an error.
+func TestExpiredResponsesAreReplayed(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		fail  error
+		stale bool
+	}{
+		"an error":                    {errors.New("no database"), true},
+		"echo's error":                {echo.NewHTTPError(http.StatusBadGateway, "down"), true},
+		"echo's error around another": {echo.NewHTTPError(http.StatusBadGateway, "down").Wrap(errors.New("x")), true},
+		"an error around echo's":      {fmt.Errorf("page: %w", echo.NewHTTPError(http.StatusBadGateway, "down")), true},
+		"an error of ours":            {cachedata.ErrTimeout, true},
+		"not found":                   {echo.ErrNotFound, false},
+		"an error around not found":   {fmt.Errorf("page: %w", echo.ErrNotFound), false},
+		"unimplemented":               {echo.NewHTTPError(http.StatusNotImplemented, ""), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := pages(t, respcache.Config{TTL: time.Minute, Stale: respcache.StaleConfig{For: time.Minute, OnError: time.Hour}})
+				runs, broken := 0, false
+				e := echo.New()
+				e.Logger = slog.New(slog.DiscardHandler)
+				e.Use(echov5.Use(c))
+				e.GET("/page", func(c *echo.Context) error {
+					if broken {
+						return tt.fail
+					}
+					runs++
+					time.Sleep(time.Second)
+					return c.String(http.StatusOK, fmt.Sprint(runs))
+				})
+				want := func(when string, status int, body string) {
+					t.Helper()
+					if w := ask(e, "GET", "/page"); w.Code != status || status == http.StatusOK && w.Body.String() != body {
+						t.Errorf("%s: %d %q %v, want %d %q", when, w.Code, w.Body, w.Header(), status, body)
+					}
+				}
+				want("first", 200, "1")
+				time.Sleep(70 * time.Second)
+				want("while it is made again", 200, "1")
+				time.Sleep(2 * time.Second)
+				want("then", 200, "2")
+				if err := c.Expire(t.Context(), "/page"); err != nil {
+					t.Error(err)
+				}
+				want("after Expire", 200, "2")
+				time.Sleep(2 * time.Second)
+				want("then", 200, "3")
+				broken = true
+				time.Sleep(10 * time.Minute) // longer than For
+				if tt.stale {
+					want("instead of an error", 200, "3")
+					want("again", 200, "3")
+				} else if w := ask(e, "GET", "/page"); w.Code == 200 {
+					t.Errorf("instead of %v: %q %v", tt.fail, w.Body, w.Header())
+				}
+				time.Sleep(2 * time.Hour)
+				if w := ask(e, "GET", "/page"); w.Code == 200 {
+					t.Errorf("much later: %q", w.Body)
+				}
+				if err := c.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
 	}
 }

@@ -95,6 +95,7 @@ type CacheEvict struct {
 type CacheClear struct {
 	Source
 	Tag     string // only entries with this tag were cleared; empty: no tag was given
+	Soft    bool   // entries with the tag are stale now, and none was dropped: see cachedata.Cache.ExpireTag
 	Chosen  bool   // only entries that a function chose were cleared
 	Entries int    // how many entries it dropped; 0 for a tag, whose entries are not counted
 }
@@ -185,6 +186,9 @@ func (CacheClear) level() slog.Level { return slog.LevelInfo }
 
 func (e CacheClear) attrs() attrs {
 	a := e.Source.attrs().str("tag", e.Tag)
+	if e.Soft {
+		a = a.add(slog.Bool("soft", true))
+	}
 	if e.Chosen {
 		a = a.add(slog.Bool("chosen", true))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/reecho-go/reecho/internal/host"
 	"github.com/reecho-go/reecho/internal/problem"
 	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -196,6 +197,7 @@ func Tab(c middleware.Context) string {
 	}
 	if !isTabName(name) {
 		name = newTabName()
+		visit.Note(r.Context(), "the name of a new tab")
 	}
 	c.SetRequest(r.WithContext(context.WithValue(r.Context(), tabKey{}, name))) // a new tab keeps its name for the whole request
 	return name

@@ -45,7 +45,7 @@ func (s *requestState) Carries(cookie string) bool { return s.m.carries(cookie) 
 func (s *requestState) Opened() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.loaded
+	return s.loaded || s.flash.loaded
 }
 
 // carries reports whether a cookie of that name is the Manager's.

@@ -28,7 +28,8 @@ type Host interface {
 	// Committed reports whether the framework takes c's response for sent.
 	Committed(c Context) bool
 	// Own returns the outermost error in err's tree that the framework answers
-	// by itself, and the toolkit has not made; nil if there is none.
+	// by itself, and the toolkit has not made; nil if there is none. Its method
+	// StatusCode() int, if it has one, says with which status; 0 is 500.
 	Own(err error) error
 	// Wrap returns err, which is the toolkit's, so that the framework's default
 	// error handler answers with its status and its problem details.

@@ -2,6 +2,7 @@ package group
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,8 +34,11 @@ type Tags struct {
 }
 
 // Tag is a tag of one member of the domain, or of all of them if Member is
-// empty.
-type Tag struct{ Member, Name string }
+// empty. A clear of one that is Soft makes stale what has it.
+type Tag struct {
+	Member, Name string
+	Soft         bool
+}
 
 // Now returns the present: what begins now has a number that is not below that
 // of any clear that has returned.
@@ -81,11 +85,21 @@ func (t *Tags) Cleared(member string, names []string, since uint64) (cleared boo
 		return false, until
 	}
 	for _, name := range names {
-		if t.last[Tag{Name: name}] > since || t.last[Tag{member, name}] > since {
+		if t.last[Tag{Name: name}] > since || t.last[Tag{Member: member, Name: name}] > since {
 			return true, until
 		}
 	}
 	return false, until
+}
+
+// Expired reports whether there was a soft clear of any of the member's tags names
+// after since. It costs a lookup for each name.
+func (t *Tags) Expired(member string, names []string, since uint64) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return slices.ContainsFunc(names, func(name string) bool {
+		return t.last[Tag{Member: member, Name: name, Soft: true}] > since
+	})
 }
 
 // Prune forgets the clears up to and including until. The caller has asked

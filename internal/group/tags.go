@@ -52,12 +52,23 @@ func (g *Group) ClearTagsOf(ctx context.Context, m Member, observer observe.Obse
 	return errors.Join(errs...)
 }
 
+// ExpireTagsOf makes stale what has any of tags in one member, and tells that member's
+// observer. It is no clear: no hooks run.
+func (g *Group) ExpireTagsOf(ctx context.Context, m Member, observer observe.Observer, tags []string) {
+	g.cut(m.Name(), tags, true)
+	for _, tag := range tags {
+		observe.Emit(ctx, observer, observe.CacheClear{Source: observe.Source{Group: g.name, Cache: m.Name()}, Tag: tag, Soft: true})
+	}
+}
+
 // CutTags clears what has any of tags in one member, or in all if it is "", and tells
 // nobody.
-func (g *Group) CutTags(member string, names []string) {
+func (g *Group) CutTags(member string, names []string) { g.cut(member, names, false) }
+
+func (g *Group) cut(member string, names []string, soft bool) {
 	tags := make([]Tag, len(names))
 	for i, name := range names {
-		tags[i] = Tag{Member: member, Name: name}
+		tags[i] = Tag{member, name, soft}
 	}
 	g.tags.Clear(tags...)
 	g.Arm(g.Now())

@@ -50,6 +50,14 @@ func (w *Watch) Value(key any) any {
 	return v
 }
 
+// Note notes for the owner of ctx, if there is one, that something was read or made
+// which is that of one visitor.
+func Note(ctx context.Context, what string) {
+	if w, ok := ctx.Value(Session).(*Watch); ok {
+		w.noteKey(what)
+	}
+}
+
 // Note notes that a slot was read.
 func (w *Watch) Note(s Slot) { w.seen.Or(1 << s) }
 
@@ -81,8 +89,17 @@ type Carrier interface {
 
 // Opener is what fills the slot [Session].
 type Opener interface {
-	// Opened reports whether the session of the request has been read.
+	// Opened reports whether the session of the request, or a message that waits for
+	// the visitor, has been read.
 	Opened() bool
+}
+
+// Summarizer is what fills the slot [Session].
+type Summarizer interface {
+	// Summarize returns a digest of the session of ctx and all that can be read of
+	// it: what has the same is the same session, and nothing has been changed. Instead
+	// of it there may be a reason why the session says not all. It reads the session.
+	Summarize(ctx context.Context) (sum, why string)
 }
 
 // Shaper is what fills the slot [Info] once facts have been read.

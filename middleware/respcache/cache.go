@@ -52,12 +52,18 @@ type Config struct {
 	// max-age or Expires, or sets it with cachedata.LoadingFrom. Default 0: one
 	// minute.
 	TTL time.Duration
+	// Jitter shortens the time of each response by a random fraction of it, Jitter at
+	// most, such as 0.05, so that responses that were made together are not made again
+	// together. Must be below 1. Default 0: none.
+	Jitter float64
 	// Status is how long responses of other statuses than 200, 301 and 308 are
 	// replayed, such as {404: 10 * time.Second}. Statuses of errors of the server,
 	// of parts (206) and below 200 are errors. Default nil: not at all.
 	Status map[int]time.Duration
 	// MaxBytes bounds the bytes of all responses in memory, with their headers and
-	// keys. The ones least likely to be used again make room. Default 0: 64 MiB.
+	// keys: what is counted is about what they take of the heap. They fill 15 parts of
+	// 16; the last one is for bursts, and a large one may exceed the bound for a
+	// moment. The responses least likely to be used again make room. Default 0: 64 MiB.
 	MaxBytes int64
 	// MaxBody is the largest body that is stored. Must not be above MaxBytes.
 	// Default 0: 1 MiB, or MaxBytes if that is less.
@@ -107,6 +113,14 @@ type KeyConfig struct {
 	// Accept, Accept-Language, HX-Request, X-Forwarded-Proto and X-Requested-With;
 	// an empty list that is not nil: none.
 	Headers []string
+	// Session keeps the responses of handlers that read the session, for that session
+	// alone and for as long as nothing of it changes: its id, its user, each value.
+	// Visitors without a session share theirs. Such a response is not replayed when
+	// its time is over. It is not stored when its handler has changed the session, or
+	// has used something else that is kept for one visitor, such as a result in session
+	// scope. What middlewares further out make of the session is taken to follow from it
+	// for the TTL. Default false: such responses are not stored.
+	Session bool
 	// IgnoreCookies lists cookies that have no influence on responses, such as those
 	// of statistics; a name may end with "*". They are hidden. A request with any
 	// other cookie is not answered from the cache, except for those of sessionstate
@@ -148,6 +162,7 @@ func New(name string, cfg Config) (*Cache, error) {
 	if err == nil {
 		c.pages, err = cachedata.New(name, absent, cachedata.Config{
 			TTL:      c.cfg.TTL,
+			Jitter:   c.cfg.Jitter,
 			MaxBytes: c.cfg.MaxBytes - c.cfg.MaxBytes/16, // a burst exceeds it for a moment
 			Store:    c.storage(),
 			Group:    c.cfg.Group,
@@ -168,6 +183,9 @@ func (cfg Config) validate() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if cfg.TTL < 0 {
 		bad("TTL is %v: use 0 for %v", cfg.TTL, defaultTTL)
+	}
+	if !(cfg.Jitter >= 0 && cfg.Jitter < 1) {
+		bad("Jitter is %v: use 0 for none, or a fraction below 1", cfg.Jitter)
 	}
 	if cfg.MaxBytes < 0 {
 		bad("MaxBytes is %d: use 0 for %d", cfg.MaxBytes, defaultMaxBytes)
@@ -276,20 +294,48 @@ func (c *Cache) Wrap(next middleware.Handler) middleware.Handler {
 // time. The error is one of cachedata.Cache.ClearTag, or says which path does not
 // begin with a slash, and then nothing is dropped.
 func (c *Cache) Delete(ctx context.Context, paths ...string) error {
+	tags, err := c.tagsOf("Delete", paths)
+	if err != nil {
+		return err
+	}
+	return c.pages.ClearTag(ctx, tags...)
+}
+
+// Expire makes the responses of the given paths stale, named as for Delete, as if
+// their time were over: with Config.Stale they are replayed while they are made again,
+// or when that fails. Without it, Expire is Delete. It is for changes that may show a
+// moment later. A response that said must-revalidate is dropped. The errors are those
+// of Delete.
+func (c *Cache) Expire(ctx context.Context, paths ...string) error {
+	tags, err := c.tagsOf("Expire", paths)
+	if err != nil {
+		return err
+	}
+	return c.pages.ExpireTag(ctx, tags...)
+}
+
+// tagsOf returns the tags of the responses of paths.
+func (c *Cache) tagsOf(method string, paths []string) ([]string, error) {
 	tags := make([]string, len(paths))
 	for i, path := range paths {
 		if !strings.HasPrefix(path, "/") {
-			return fmt.Errorf("respcache: %s: Delete: the path %q does not begin with a slash", c.name, path)
+			return nil, fmt.Errorf("respcache: %s: %s: the path %q does not begin with a slash", c.name, method, path)
 		}
 		tags[i] = urlTag + path
 	}
-	return c.pages.ClearTag(ctx, tags...)
+	return tags, nil
 }
 
 // ClearTag drops the responses that have one of the tags, which handlers have added
 // with cachedata.LoadingFrom; see cachedata.Cache.ClearTag.
 func (c *Cache) ClearTag(ctx context.Context, tags ...string) error {
 	return c.pages.ClearTag(ctx, tags...)
+}
+
+// ExpireTag is [Cache.Expire] for the responses that have one of the tags; see
+// cachedata.Cache.ExpireTag.
+func (c *Cache) ExpireTag(ctx context.Context, tags ...string) error {
+	return c.pages.ExpireTag(ctx, tags...)
 }
 
 // Clear drops all responses; see cachedata.Cache.Clear.

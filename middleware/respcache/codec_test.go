@@ -84,7 +84,7 @@ func TestWhatIsForThisMemoryOnlyIsNotEncoded(t *testing.T) {
 func TestEachFieldOfAPageIsEncodedOrNotForAStore(t *testing.T) {
 	t.Parallel()
 	encoded := "more status fields body etag modified ttl strict parts"
-	anew := "kinds stamps drop renewal length made"
+	anew := "kinds stamps drop renewal kept length made"
 	notStored := "why only"
 	known := strings.Fields(encoded + " " + anew + " " + notStored)
 	fields := reflect.VisibleFields(reflect.TypeFor[page]())

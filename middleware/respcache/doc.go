@@ -14,7 +14,10 @@
 // visitor whom the program has declared (middleware.Visitor) is answered by its
 // handler. A handler that reads the session, the visitor, or by ctxinfo the
 // visitor's address or cookies, makes a response that is not stored. One that sets a
-// cookie is not stored, whoever has set it.
+// cookie is not stored, whoever has set it. With Config.Keys.Session a response whose
+// handler read the session is stored for that session, as it is: its key has a digest
+// of the session's id, user and values, so that none is found after a change, a new id
+// or a logout, whichever tab or process that came from.
 //
 // The key is all that the handler sees: method, scheme, host, path, query, and the
 // headers of Config.Keys. From a handler whose response may be stored everything
@@ -74,7 +77,8 @@
 // # Stale responses
 //
 // With Config.Stale a response whose time is over is still replayed: while it is made
-// again in the background (For), or when its handler fails (OnError). What is cleared
+// again in the background (For), or when its handler fails (OnError). Expire and
+// ExpireTag end the time of responses at once. What is cleared
 // is never replayed, nor is one that said must-revalidate. The background request
 // goes through the whole app again, as no context of echo outlives its request.
 //

@@ -70,8 +70,8 @@ func FuzzKey(f *testing.F) {
 			if bytes.Equal(k1, k2) {
 				continue
 			}
-			more := []string{"Hidden", wholeQuery}
-			if d1, d2 := derive(string(k1), more, r1), derive(string(k2), more, r2); d1 == d2 || d1 == string(k2) {
+			more := []string{"Hidden", wholeSession, wholeQuery}
+			if d1, d2 := derive(string(k1), more, r1, a1), derive(string(k2), more, r2, a2); d1 == d2 || d1 == string(k2) {
 				t.Errorf("different requests have one derived key: %q", d1)
 			}
 		}

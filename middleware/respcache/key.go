@@ -105,24 +105,30 @@ func (c *Cache) visibleQuery(raw string) string {
 	return strings.Join(kept, "&")
 }
 
-// derive returns the key that consists of key and the facts in more. It is no key
-// of appendKey, all of which have the same number of parts.
-func derive(key string, more []string, r *http.Request) string {
+// derive returns the key that consists of key and the facts in more; session is what
+// the session is. It is no key of appendKey, all of which have the same number of
+// parts.
+func derive(key string, more []string, r *http.Request, session string) string {
 	b := append(make([]byte, 0, len(key)+128), key...)
 	for _, fact := range more {
 		b = part(b, fact)
-		if fact == wholeQuery {
+		switch fact {
+		case wholeQuery:
 			b = part(b, r.URL.RawQuery)
-			continue
+		case wholeSession:
+			b = part(b, session)
+		default:
+			b = parts(b, r.Header[fact])
 		}
-		b = parts(b, r.Header[fact])
 	}
 	return string(b)
 }
 
-// wholeQuery is the fact that all parameters were read, also those not in the key.
-// It is no name of a header.
-const wholeQuery = "?"
+// Facts that are no names of headers.
+const (
+	wholeQuery   = "?" // all parameters were read, also those not in the key
+	wholeSession = ";" // the session was read
+)
 
 // bypass returns why a request is not answered from the cache; empty: it may be.
 func (c *Cache) bypass(r *http.Request) reason {
@@ -137,7 +143,7 @@ func (c *Cache) bypass(r *http.Request) reason {
 		return "origin"
 	case len(r.Header["Cookie"]) > 0 && c.unknownCookie(r):
 		return "cookie"
-	case opened(r.Context()):
+	case !c.cfg.Keys.Session && opened(r.Context()):
 		return "the session was read before"
 	case visit.Identified(r.Context()):
 		return "the visitor is known"
@@ -149,6 +155,17 @@ func (c *Cache) bypass(r *http.Request) reason {
 func opened(ctx context.Context) bool {
 	s, ok := scope.HeldIn(ctx, scope.Session).(visit.Opener)
 	return ok && s.Opened()
+}
+
+// summary returns what the session of ctx is, and reads it for that; or why that is
+// not to be known.
+func summary(ctx context.Context) (sum string, why reason) {
+	s, ok := scope.HeldIn(ctx, scope.Session).(visit.Summarizer)
+	if !ok {
+		return "", "there is no session"
+	}
+	sum, text := s.Summarize(ctx)
+	return sum, reason(text)
 }
 
 // unknownCookie reports whether r has a cookie of which it is not known who reads

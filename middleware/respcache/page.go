@@ -29,6 +29,7 @@ type page struct {
 	drop    sync.Once    // when one of them does not hold any more
 	parts   []level.Part // as what the store has these results; nil: there are none, or it does not matter
 	renewal renewal
+	kept    bool   // it comes from the store
 	only    reason // why it is for this memory only, such as that it is one visitor's and its key does not say so; empty: it may be in a store
 
 	status   int
@@ -42,18 +43,22 @@ type page struct {
 	strict   bool // it must not be replayed when its time is over
 }
 
-// over reports whether the time of p is over.
-func (p *page) over() bool { return p.more == nil && time.Since(p.made) >= p.ttl }
+// left is for how long p may be replayed, unless it is expired before.
+func (p *page) left() time.Duration { return p.ttl - time.Since(p.made) }
 
-// usable reports whether p may be replayed or followed.
-func (c *Cache) usable(ctx context.Context, p *page) bool {
+// over reports whether the time of p is over, unless it is a signpost.
+func (p *page) over() bool { return p.more == nil && p.left() <= 0 }
+
+// usable reports whether p, whose time may be over, may be replayed or followed.
+func (c *Cache) usable(ctx context.Context, p *page, over bool) bool {
 	onlyFresh := p.strict || p.why != ""
-	return c.holds(ctx, p) && (!onlyFresh || !p.over())
+	return c.holds(ctx, p) && (!onlyFresh || !over)
 }
 
-// hitStatus is the Cache-Status of a response that is that old.
-func (p *page) hitStatus(age time.Duration) string {
-	s := hitStatus(p.ttl - age)
+// hitStatus is the Cache-Status of a response that is replayed, and fresh for as long
+// as is left.
+func (p *page) hitStatus(left time.Duration) string {
+	s := hitStatus(left)
 	if p.only != "" {
 		s += "; detail=" + quoted("in memory only: "+string(p.only))
 	}

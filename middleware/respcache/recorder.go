@@ -23,10 +23,11 @@ type recorder struct {
 	host  host.Host
 	ctx   context.Context // of the handler; it ends when nobody waits for the response
 
-	how      string      // why the handler is called, for Cache-Status
-	before   http.Header // what outer middlewares had set
-	spare    *page       // what is replayed instead of an error; nil: nothing
-	held     bool        // there is one: nothing of it is sent
+	vain     func(why reason) // tells those who wait that they do so in vain; nil: nobody does, or they know
+	how      string           // why the handler is called, for Cache-Status
+	before   http.Header      // what outer middlewares had set
+	spare    *page            // what is replayed instead of an error; nil: nothing
+	held     bool             // there is one: nothing of it is sent
 	sent     bool
 	gone     bool   // the client is gone, and others wait
 	why      reason // it cannot be stored
@@ -59,6 +60,16 @@ func (r *recorder) refuse(why reason) {
 	if r.why == "" && why != "" {
 		r.why, r.body = why, nil
 	}
+}
+
+// release lets those go who wait for the response, if it is known that they cannot get
+// it: it may be a stream that goes on for long.
+func (r *recorder) release() {
+	if r.why == "" || r.vain == nil || r.held || r.sent && isFailure(r.status) {
+		return
+	}
+	r.vain(r.why)
+	r.vain = nil
 }
 
 // Unwrap lets http.ResponseController reach what this writer does not handle.
@@ -105,6 +116,7 @@ func (r *recorder) WriteHeader(status int) {
 	told := h["Cache-Control"]
 	r.under.WriteHeader(status)
 	r.committed(h, told)
+	r.release()
 }
 
 // committed looks at what plugins have added when the headers were sent.
@@ -138,6 +150,7 @@ func (r *recorder) keep(b []byte) {
 	case r.why != "":
 	case int64(len(r.body)+len(b)) > r.cache.cfg.MaxBody:
 		r.refuse("too large")
+		r.release()
 	default:
 		r.body = append(r.body, b...)
 	}
@@ -229,6 +242,7 @@ func (r *recorder) Flush() { _ = r.FlushError() }
 func (r *recorder) FlushError() error {
 	r.refuse("flush")
 	r.ready()
+	r.release()
 	if r.gone || r.held {
 		_, err := r.unsent(0)
 		return err
@@ -239,6 +253,7 @@ func (r *recorder) FlushError() error {
 // Hijack implements http.Hijacker.
 func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	r.refuse("hijack")
+	r.release()
 	return http.NewResponseController(r.under).Hijack()
 }
 

@@ -12,13 +12,14 @@ import (
 // maxRanges is how many ranges of a body are sent; who asks for more gets all of it.
 const maxRanges = 16
 
-// replay answers r with p: as the handler did, or with a part of it, or that it has
-// not changed.
-func (p *page) replay(w http.ResponseWriter, r *http.Request) error {
+// replay answers r with p, which is fresh until then: as the handler did, or with a
+// part of it, or that it has not changed.
+func (p *page) replay(w http.ResponseWriter, r *http.Request, until time.Time) error {
 	h := w.Header()
 	p.apply(h)
-	age := time.Since(p.made)
-	said := []string{strconv.FormatInt(int64(age/time.Second), 10), p.hitStatus(age)}
+	now := time.Now()
+	age := now.Sub(p.made)
+	said := []string{strconv.FormatInt(int64(age/time.Second), 10), p.hitStatus(until.Sub(now))}
 	h["Age"] = said[0:1:1]
 	if before := h["Cache-Status"]; before == nil {
 		h["Cache-Status"] = said[1:2:2]

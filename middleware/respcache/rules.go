@@ -87,6 +87,7 @@ func (c *Cache) varies(before, h http.Header, more []string) reason {
 		switch {
 		case name == "*":
 			return "vary *"
+		case canonical == "Cookie" && slices.Contains(more, wholeSession): // no other cookies come as far as this
 		case name == "", slices.Contains(set, name), slices.Contains(c.headers, canonical),
 			slices.Contains(more, canonical), slices.Contains(tolerated, canonical):
 		default:

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
@@ -28,6 +29,7 @@ type call struct {
 	key   string
 	post  *page    // the signpost that has led to it, if any
 	more  []string // what the key has beyond that of the request
+	sum   string   // of the session, if it is part of that
 }
 
 // serve answers one request.
@@ -56,6 +58,11 @@ func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 	if again, ok := r.Context().Value(refreshKey{}).(*refresh); ok && again.cache == c {
 		return q.refresh(again)
 	}
+	if opened(r.Context()) { // further out, and what was made of it is handed on
+		if why := q.deepen([]string{wholeSession}); why != "" {
+			return q.pass(bypassed(why))
+		}
+	}
 	return q.answer()
 }
 
@@ -71,26 +78,29 @@ func (q *call) pass(f forward) error {
 func (q *call) answer() error {
 	ctx := q.r.Context()
 	for again := 0; ; {
-		if p, ok := q.cache.pages.Peek(ctx, q.key); ok {
-			if p.why != "" && !p.over() {
+		if p, meta, ok := q.cache.pages.PeekMeta(ctx, q.key); ok {
+			over := p.more == nil && meta.Source == cachedata.Stale
+			if p.why != "" && !over {
 				return q.pass(missed(p.why))
 			}
-			if !q.cache.usable(ctx, p) {
+			if !q.cache.usable(ctx, p, over) {
 				q.cache.dropPage(ctx, q.key, p)
 				continue
 			}
 			served := &q.cache.counts.hits
-			if p.over() {
+			if over {
 				served = &q.cache.counts.stale
 				_, _ = q.cache.pages.GetOrLoad(ctx, q.key, q.again())
 			} else {
 				_, _ = q.cache.pages.Get(ctx, q.key) // which counts
 			}
-			if q.turn(p) {
+			if turned, why := q.turn(p); why != "" {
+				return q.pass(bypassed(why))
+			} else if turned {
 				continue
 			}
 			served.Add(1)
-			return p.replay(q.host.Writer(q.own), q.r)
+			return p.replay(q.host.Writer(q.own), q.r, meta.Expires)
 		}
 		if q.r.Method == http.MethodHead {
 			return q.pass(missed("head"))
@@ -105,12 +115,15 @@ func (q *call) answer() error {
 			return err
 		case err == nil && p.why != "":
 			return q.pass(missed(p.why))
-		case err == nil && !q.cache.usable(ctx, p):
+		case err == nil && !q.cache.usable(ctx, p, p.over()):
 			again++
-		case err == nil && q.turn(p):
 		case err == nil:
-			q.cache.counts.waited(p)
-			return p.replay(q.host.Writer(q.own), q.r)
+			if turned, why := q.turn(p); why != "" {
+				return q.pass(bypassed(why))
+			} else if !turned {
+				q.cache.counts.waited(p)
+				return p.replay(q.host.Writer(q.own), q.r, p.made.Add(p.ttl))
+			}
 		case refused != nil:
 			return q.pass(missed(refused.why))
 		case ctx.Err() != nil:
@@ -133,14 +146,27 @@ func absent(context.Context, string) (*page, error) {
 	return nil, errAgain
 }
 
-// turn follows p, if it is a signpost, and reports whether it is.
-func (q *call) turn(p *page) bool {
+// turn follows p, if it is a signpost, and reports whether it is, or why it cannot.
+func (q *call) turn(p *page) (turned bool, why reason) {
 	if p.more == nil {
-		return false
+		return false, ""
 	}
-	q.post, q.more = p, p.more
-	q.key = derive(q.key, p.more, q.r)
-	return true
+	if q.sum != "" || !slices.Contains(p.more, wholeSession) { // nobody can make up sessions as they can headers
+		q.post = p
+	}
+	return true, q.deepen(p.more)
+}
+
+// deepen makes the facts in more part of the key, or says why that cannot be.
+func (q *call) deepen(more []string) (why reason) {
+	if slices.Contains(more, wholeSession) && q.sum == "" {
+		if q.sum, why = summary(q.r.Context()); why != "" {
+			return why
+		}
+	}
+	q.more = more
+	q.key = derive(q.key, more, q.r, q.sum)
+	return ""
 }
 
 var (
@@ -234,6 +260,7 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 // the request.
 func (q *call) lead(f *fill, to *counts) error {
 	m := made{err: errAgain} // unless the handler returns
+	var known sync.Once
 	spared := false
 	defer func() {
 		if spared {
@@ -241,17 +268,26 @@ func (q *call) lead(f *fill, to *counts) error {
 		} else {
 			to.handled(m)
 		}
-		f.done <- m
+		known.Do(func() { f.done <- m })
 	}()
 
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(q.r.Context()))
 	defer cancel(nil)
-	defer context.AfterFunc(f.ctx, func() { cancel(context.Cause(f.ctx)) })()
+	endWith := func(ctx context.Context) (stop func() bool) {
+		return context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	}
+	stop := endWith(f.ctx)
+	defer func() { stop() }()
 	defer uses.Begin()()
 	seen := &recorded{Watch: q.cache.reads.Watch(q.r.Context()), base: ctx, load: f.ctx, own: q.r.Context()}
 	visible := q.cache.visible(seen, q.r)
 	rec := q.cache.install(seen, q.host, q.own)
 	rec.spare = q.cache.spare(f.ctx)
+	rec.vain = func(why reason) {
+		stop() // from now on it is for this client alone
+		stop = endWith(q.r.Context())
+		known.Do(func() { f.done <- refused(why) })
+	}
 	q.mc.SetRequest(visible)
 	restore := q.hideQuery(visible)
 	defer func() {
@@ -268,8 +304,10 @@ func (q *call) lead(f *fill, to *counts) error {
 	switch p, why := rec.finish(); {
 	case err != nil && seen.Err() != nil, why == "cancelled":
 		// another one may be luckier
-	case err != nil:
+	case err != nil && rec.fault(err):
 		m.err = &refusal{"error"}
+	case err != nil:
+		m = refused("error")
 	case isFailure(rec.status):
 		m.err = &refusal{why}
 	default:
@@ -306,18 +344,26 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 	if why != "" {
 		return refused(why)
 	}
+	if slices.Contains(more, wholeSession) && q.sum == "" {
+		more = []string{wholeSession} // first: what comes of it is bounded for each session
+	}
 	if missing := slices.DeleteFunc(more, func(fact string) bool { return slices.Contains(q.more, fact) }); len(missing) > 0 {
 		return q.signpost(missing)
 	}
 	if q.post != nil && !q.post.another() {
 		return refused("too many kinds")
 	}
+	p.strict = p.strict || q.sum != "" // a request that is not the visitor's own cannot make it again
 	if why := seen.parts.into(p); why != "" {
 		m := refused(why)
 		m.once = true
 		return m
 	}
-	if q.cache.shared != nil {
+	switch {
+	case q.cache.shared == nil:
+	case q.sum != "":
+		p.only = "it is of one session"
+	default:
 		q.cache.shared.share(p)
 	}
 	return made{page: p, tags: urlTags(q.r)}
@@ -326,10 +372,14 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 // depends returns what of the request, beyond the key, a response depends on.
 func (q *call) depends(seen *recorded, rec *recorder) (more []string, why reason) {
 	ctx := q.r.Context()
+	if opened(ctx) {
+		if why := q.ofSession(ctx); why != "" {
+			return nil, why
+		}
+		more = append(more, wholeSession)
+	}
 	keys := seen.Keys()
 	switch {
-	case opened(ctx):
-		return nil, "the session was read"
 	case seen.Saw(scope.Declared):
 		return nil, "the visitor was read"
 	case len(keys) > 0:
@@ -353,7 +403,20 @@ func (q *call) depends(seen *recorded, rec *recorder) (more []string, why reason
 			}
 		}
 	}
-	return more, q.cache.varies(rec.before, rec.header, shaped)
+	return more, q.cache.varies(rec.before, rec.header, more)
+}
+
+// ofSession returns why a response whose handler has read the session cannot be kept
+// for that session.
+func (q *call) ofSession(ctx context.Context) reason {
+	if !q.cache.cfg.Keys.Session {
+		return "the session was read"
+	}
+	sum, why := summary(ctx)
+	if why == "" && q.sum != "" && sum != q.sum {
+		why = "the session was changed"
+	}
+	return why
 }
 
 // signpost returns what leads to responses that depend on missing, too. They are

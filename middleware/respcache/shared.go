@@ -135,7 +135,7 @@ func keep(value any) (keep, over bool) {
 // admit reports whether a page that the store has may be replayed.
 func (c *Cache) admit(ctx context.Context, value any, age time.Duration) bool {
 	p := *value.(**page)
-	p.made = time.Now().Add(-age)
+	p.made, p.kept = time.Now().Add(-age), true
 	if p.strict && p.over() {
 		return false
 	}

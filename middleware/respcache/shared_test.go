@@ -111,8 +111,11 @@ func TestAPageOutlivesItsProcess(t *testing.T) {
 			t.Errorf("%s is %q, and was %q", name, w.Header()[name], first.Header()[name])
 		}
 	}
-	if got := other.pages.Stats().Stored; got != 1 {
+	if got := other.pages.Responses().Stats().Stored; got != 1 {
 		t.Errorf("%d pages came from the store", got)
+	}
+	if got := other.pages.Stats(); got.Hits != 1 || got.Requests() != 1 {
+		t.Errorf("a request that the store has answered counts as %+v", got)
 	}
 	other.gets(t, "/tea", "1 0", true)
 }

@@ -1,10 +1,12 @@
 package respcache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
 	"net/http"
+	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/internal/host"
@@ -40,6 +42,12 @@ func (r *recorder) failed(err error) bool {
 	case err == nil || r.sent:
 		return false
 	}
+	return r.fault(err)
+}
+
+// fault reports whether an error of the handler says that the server has failed; else
+// it is an answer, such as that there is no such page.
+func (r *recorder) fault(err error) bool {
 	if pe, ours := problem.From(err); ours {
 		return isFailure(pe.StatusCode())
 	}
@@ -48,7 +56,7 @@ func (r *recorder) failed(err error) bool {
 			error
 			StatusCode() int
 		}](own)
-		return ok && isFailure(coded.StatusCode())
+		return !ok || isFailure(cmp.Or(coded.StatusCode(), http.StatusInternalServerError))
 	}
 	return true
 }
@@ -59,7 +67,7 @@ func (r *recorder) instead(q *call) error {
 	clear(h)
 	maps.Copy(h, r.before)
 	q.host.Install(q.own, r.under)
-	return r.spare.replay(q.host.Writer(q.own), q.r)
+	return r.spare.replay(q.host.Writer(q.own), q.r, r.spare.made.Add(min(r.spare.ttl, time.Since(r.spare.made))))
 }
 
 // refreshKey is the context key of a [refresh].

@@ -14,7 +14,7 @@ import (
 // Refused or Bypassed. Those by which it makes a response again in the background
 // are not.
 type Stats struct {
-	Hits     uint64 // requests that were answered from the cache
+	Hits     uint64 // requests that were answered from the cache, in memory or in its store
 	Stale    uint64 // requests that got a response whose time was over, while it was made again
 	FailSafe uint64 // requests that got a response whose time was over, since the handler had failed
 	Joined   uint64 // requests that got the response of another request, for which they have waited
@@ -83,13 +83,17 @@ func (c *counts) forwarded(f forward) {
 	c.refused.add(f.why)
 }
 
-// waited counts a request that gets p after it has waited for another one.
+// waited counts a request that gets p after it has waited for the store or for another
+// request.
 func (c *counts) waited(p *page) {
-	if p.over() { // the other one has failed
+	switch {
+	case p.over(): // the other one has failed
 		c.failSafe.Add(1)
-		return
+	case p.kept:
+		c.hits.Add(1)
+	default:
+		c.joined.Add(1)
 	}
-	c.joined.Add(1)
 }
 
 // handled counts a request whose handler has returned, by what was made of it.

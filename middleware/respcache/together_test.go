@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -79,6 +80,68 @@ func TestRequestsForWhatCannotBeStoredRunBesideEachOther(t *testing.T) {
 		time.Sleep(time.Minute)
 		burst(600*time.Millisecond, 9) // it may have changed
 	})
+}
+
+// Nobody waits for a stream that goes on, or for what is known not to be stored.
+func TestRequestsDoNotWaitForWhatIsKnownNotToBeStored(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]handler{
+		"a stream": func(c middleware.Context) error {
+			middleware.Response(c).Header().Set("Content-Type", "text/event-stream")
+			return text(c, "data: 1\n\n")
+		},
+		"a flush": func(c middleware.Context) error {
+			err := text(c, "part")
+			return errors.Join(err, http.NewResponseController(middleware.Response(c)).Flush())
+		},
+		"a cookie": func(c middleware.Context) error {
+			middleware.Response(c).Header().Set("Set-Cookie", "a=b")
+			return text(c, "part")
+		},
+		"a status": func(c middleware.Context) error { middleware.Response(c).WriteHeader(http.StatusForbidden); return nil },
+		"its size": func(c middleware.Context) error { return text(c, strings.Repeat("x", 101)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everywhereInTime(t, respcache.Config{MaxBody: 100}, func(t *testing.T, serve server, c *respcache.Cache) {
+				var now, ended atomic.Int64
+				h := serve(func(c middleware.Context) error {
+					now.Add(1)
+					defer ended.Add(1)
+					time.Sleep(100 * time.Millisecond)
+					err := begin(c)
+					select {
+					case <-c.Request().Context().Done():
+					case <-time.After(time.Minute):
+						t.Error("the handler has not heard that its client is gone")
+					}
+					return err
+				}, c)
+				ctx, leave := context.WithCancel(t.Context())
+				for range 10 {
+					go do(h, request("/").WithContext(ctx))
+				}
+				time.Sleep(150 * time.Millisecond)
+				if n := now.Load(); n != 10 {
+					t.Errorf("%d of 10 run", n)
+				}
+				go do(h, request("/").WithContext(ctx))
+				synctest.Wait()
+				if n := now.Load(); n != 11 {
+					t.Errorf("%d of 11 run", n)
+				}
+				time.Sleep(10 * time.Second)
+				if n := ended.Load(); n != 0 {
+					t.Errorf("%d have ended before their clients", n)
+				}
+				leave()
+				synctest.Wait()
+				if n := ended.Load(); n != 11 {
+					t.Errorf("%d of 11 have ended with their clients", n)
+				}
+			})
+		})
+	}
 }
 
 func TestAnotherRequestTakesOverFromOneThatFails(t *testing.T) {
@@ -328,14 +391,30 @@ func TestManyClientsGetWhatTheyAskedFor(t *testing.T) {
 	})
 }
 
+// What is counted is what the responses take of the heap, and both stay in the bound.
+//
+//nolint:paralleltest // it measures the heap
 func TestResponsesStayInsideTheBoundOnBytes(t *testing.T) {
-	t.Parallel()
-	const most = 4 << 20
+	const most = 8 << 20
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
 	c := newCache(t, respcache.Config{MaxBytes: most})
 	body := strings.Repeat("x", 1000)
 	h := frameworks["net/http"](func(c middleware.Context) error { return text(c, body) }, c)
-	for i := range 20_000 {
-		get(h, fmt.Sprintf("/%d", i))
+	before := heap()
+	var counted, held int64
+	for i := range 100_000 {
+		h.ServeHTTP(&discard{h: make(http.Header)}, request(fmt.Sprint("/", i)))
+		if i%500 == 0 {
+			counted = max(counted, c.Stats().Bytes)
+		}
+		if i%20_000 == 19_999 {
+			held = max(held, heap()-before)
+		}
 	}
 	// What is above the bound leaves in the background.
 	deadline := time.Now().Add(time.Minute)
@@ -343,7 +422,11 @@ func TestResponsesStayInsideTheBoundOnBytes(t *testing.T) {
 	for ; s.Bytes > most && time.Now().Before(deadline); s = c.Stats() {
 		time.Sleep(time.Millisecond)
 	}
-	if s.Bytes > most || s.Entries < 1000 {
+	if s.Bytes > most || s.Bytes < most*3/4 {
 		t.Errorf("%d bytes in %d entries", s.Bytes, s.Entries)
 	}
+	if counted > most*5/4 || held > most*3/2 {
+		t.Errorf("at most %d bytes were counted, and %d held, want about %d", counted, held, most)
+	}
+	runtime.KeepAlive(c)
 }
