@@ -129,7 +129,7 @@ func (a *app) build(cfg config) error {
 		return err
 	}
 	a.token = rand.Text()
-	if a.dashboard, err = newDashboard(a.token, a.results.group, db.group, sessions); err != nil {
+	if a.dashboard, err = newDashboard(a.token, a.results.group, a.responses, db.group, sessions); err != nil {
 		return err
 	}
 	a.pages, err = newTemplates(a.assets)

@@ -45,10 +45,14 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return errors.New("this user has no config folder: name one with -state")
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", *addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("another program listens on %s: choose another port with -addr, such as -addr localhost:8090", *addr)
+	}
 	if err != nil {
 		return fmt.Errorf("-addr %s: %w", *addr, err)
 	}
 	defer func() { _ = l.Close() }() // the server may have closed it
+	fmt.Fprintln(out, "explorer: loading 10,000 strikes")
 	a, err := newApp(ctx, config{State: *state, Insecure: *insecure, Persist: *persist})
 	if err != nil {
 		return err

@@ -205,7 +205,7 @@ func launch(args ...string) (*process, error) {
 	select {
 	case lines := <-out.lines:
 		p := &process{stop: stop}
-		if _, err := fmt.Sscanf(lines, "explorer: %s\ndashboard: %s\n", &p.URL, &p.Dashboard); err != nil {
+		if _, err := fmt.Sscanf(lines, "explorer: loading 10,000 strikes\nexplorer: %s\ndashboard: %s\n", &p.URL, &p.Dashboard); err != nil {
 			return nil, errors.Join(fmt.Errorf("the program said %q: %w", lines, err), stop())
 		}
 		return p, nil
@@ -255,7 +255,7 @@ func program(t *testing.T) *process {
 	return p
 }
 
-// lineBuffer hands on the first two lines written to it.
+// lineBuffer hands on the first three lines written to it.
 type lineBuffer struct {
 	buf   bytes.Buffer
 	lines chan string
@@ -263,7 +263,7 @@ type lineBuffer struct {
 
 func (b *lineBuffer) Write(p []byte) (int, error) {
 	n, err := b.buf.Write(p)
-	if lines := b.buf.String(); strings.Count(lines, "\n") >= 2 {
+	if lines := b.buf.String(); strings.Count(lines, "\n") >= 3 {
 		select {
 		case b.lines <- lines:
 		default:
@@ -360,7 +360,7 @@ func TestWrongFlagsAreExplained(t *testing.T) {
 	}{
 		"no port":         {[]string{"-state", dir, "-addr", "127.0.0.1"}, []string{"-addr 127.0.0.1", "missing port"}},
 		"no such port":    {[]string{"-state", dir, "-addr", "127.0.0.1:99999"}, []string{"-addr 127.0.0.1:99999", "invalid port"}},
-		"taken":           {[]string{"-state", dir, "-addr", taken.Addr().String()}, []string{"-addr " + taken.Addr().String(), "in use"}},
+		"taken":           {[]string{"-state", dir, "-addr", taken.Addr().String()}, []string{"another program listens on " + taken.Addr().String(), "-addr localhost:8090"}},
 		"state is a file": {[]string{"-addr", "127.0.0.1:0", "-state", file}, []string{"-state", file, "not a directory"}},
 		"secret is open":  {[]string{"-addr", "127.0.0.1:0", "-state", open}, []string{"-state", open}},
 		"empty state":     {[]string{"-addr", "127.0.0.1:0", "-state", ""}, []string{"-state"}},
