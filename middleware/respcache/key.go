@@ -104,7 +104,8 @@ func (c *Cache) visibleQuery(raw string) string {
 
 // derive returns the key that consists of key and the facts in more. It is no key
 // of appendKey, all of which have the same number of parts.
-func derive(key string, more []string, r *http.Request) string {
+// Their values are taken as normal says, if it is given.
+func derive(key string, more []string, r *http.Request, normal func(name string, values []string) []string) string {
 	b := append(make([]byte, 0, len(key)+128), key...)
 	for _, fact := range more {
 		b = part(b, fact)
@@ -112,7 +113,11 @@ func derive(key string, more []string, r *http.Request) string {
 			b = part(b, r.URL.RawQuery)
 			continue
 		}
-		b = parts(b, r.Header[fact])
+		values := r.Header[fact]
+		if normal != nil {
+			values = normal(fact, values)
+		}
+		b = parts(b, values)
 	}
 	return string(b)
 }

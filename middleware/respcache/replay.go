@@ -14,16 +14,28 @@ const maxRanges = 16
 
 // replay answers r with p: as the handler did, or with a part of it, or that it has
 // not changed.
-func (p *page) replay(w http.ResponseWriter, r *http.Request) error {
+func (p *page) replay(w http.ResponseWriter, r *http.Request) error { return p.replayAs(w, r, "") }
+
+// replayAs is replay with a Cache-Status that is not that of a hit.
+func (p *page) replayAs(w http.ResponseWriter, r *http.Request, status string) error {
 	h := w.Header()
 	p.apply(h)
 	age := time.Since(p.made)
-	said := []string{strconv.FormatInt(int64(age/time.Second), 10), hitStatus(p.ttl - age)}
+	if status == "" {
+		status = hitStatus(p.ttl - age)
+	}
+	said := []string{strconv.FormatInt(int64(age/time.Second), 10), status}
 	h["Age"] = said[0:1:1]
 	if before := h["Cache-Status"]; before == nil {
 		h["Cache-Status"] = said[1:2:2]
 	} else {
 		h["Cache-Status"] = append(slices.Clip(before), said[1])
+	}
+	if p.shared && p.unchanged(r) {
+		delete(h, "Content-Type")
+		delete(h, "Content-Encoding")
+		w.WriteHeader(http.StatusNotModified)
+		return nil
 	}
 	if p.status == http.StatusOK && conditional(r.Header) {
 		if ranges := r.Header["Range"]; len(ranges) > 0 && strings.Count(ranges[0], ",") >= maxRanges {

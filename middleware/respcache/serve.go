@@ -28,6 +28,11 @@ type call struct {
 	key   string
 	post  *page    // the signpost that has led to it, if any
 	more  []string // what the key has beyond that of the request
+
+	// Of a shared cache:
+
+	asked asked
+	old   *page // what is there, and must be validated; nil: nothing
 }
 
 // serve answers one request.
@@ -44,7 +49,14 @@ func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return next(mc)
 	}
-	if why := c.bypass(r); why != "" {
+	why := reason("")
+	if c.cfg.RFC {
+		q.asked = requestDirectives(r.Header)
+		why = q.cannot()
+	} else {
+		why = c.bypass(r)
+	}
+	if why != "" {
 		return q.pass(bypassed(why))
 	}
 	var buf [512]byte
@@ -70,7 +82,8 @@ func (q *call) pass(status string) error {
 func (q *call) answer() error {
 	ctx := q.r.Context()
 	for again := 0; ; {
-		if p, ok := q.cache.pages.Peek(ctx, q.key); ok {
+		q.old = nil
+		if p, ok := q.find(ctx); ok {
 			if p.why != "" && !p.over() {
 				return q.pass(missed(p.why))
 			}
@@ -78,15 +91,25 @@ func (q *call) answer() error {
 				p.drop.Do(func() { _ = q.cache.pages.Delete(ctx, q.key) }) // once: another one may be on its way
 				continue
 			}
-			if p.over() {
+			switch q.use(p) {
+			case renewed:
 				_, _ = q.cache.pages.GetOrLoad(ctx, q.key, q.again())
-			} else {
+			case reused:
 				_, _ = q.cache.pages.Get(ctx, q.key) // which counts
+			case validated:
+				q.old = p
 			}
 			if q.turn(p) {
 				continue
 			}
-			return p.replay(q.host.Writer(q.own), q.r)
+			if q.old == nil {
+				return p.replay(q.host.Writer(q.own), q.r)
+			}
+		}
+		if q.cache.cfg.RFC {
+			if done, err := q.unmade(); done {
+				return err
+			}
 		}
 		if q.r.Method == http.MethodHead {
 			return q.pass(missed("head"))
@@ -104,8 +127,12 @@ func (q *call) answer() error {
 		case err == nil && !p.usable():
 			again++
 		case err == nil && q.turn(p):
+		case err == nil && p.shared && q.use(p) == validated:
+			return q.pass(missed("another request has the same response"))
 		case err == nil:
 			return p.replay(q.host.Writer(q.own), q.r)
+		case refused != nil && q.spare() != nil:
+			return q.spare().replay(q.host.Writer(q.own), q.r)
 		case refused != nil:
 			return q.pass(missed(refused.why))
 		case ctx.Err() != nil:
@@ -122,8 +149,14 @@ func (q *call) answer() error {
 	}
 }
 
+// makeKey is the context key of what makes a page although there is one.
+type makeKey struct{}
+
 // absent is the load of a response that nobody makes: it has just been there.
-func absent(context.Context, string) (*page, error) {
+func absent(ctx context.Context, key string) (*page, error) {
+	if load, ok := ctx.Value(makeKey{}).(func(context.Context, string) (*page, error)); ok {
+		return load(ctx, key)
+	}
 	return nil, errAgain
 }
 
@@ -133,7 +166,7 @@ func (q *call) turn(p *page) bool {
 		return false
 	}
 	q.post, q.more = p, p.more
-	q.key = derive(q.key, p.more, q.r)
+	q.key = q.derived(p.more)
 	return true
 }
 
@@ -168,6 +201,8 @@ func (m made) result(ctx context.Context) (*page, error) {
 		l.NoStore()
 	case m.page.more != nil:
 		l.SetTTL(signposts)
+	case m.page.shared:
+		l.SetTTL(max(m.page.ttl-time.Since(m.page.made), 1)) // then it is kept, to be validated
 	default:
 		l.SetTTL(m.page.ttl)
 	}
@@ -191,7 +226,7 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 	defer leave()
 	defer close(gone)
 	go func() {
-		p, err := q.cache.pages.GetOrLoad(waits, q.key, func(ctx context.Context, _ string) (*page, error) {
+		load := func(ctx context.Context, _ string) (*page, error) {
 			f := &fill{ctx, make(chan made, 1)}
 			select {
 			case lead <- f:
@@ -199,7 +234,12 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 			case <-gone: // whose load this is has left, and others have come
 				return made{err: errAgain}.result(ctx)
 			}
-		})
+		}
+		get := func() (*page, error) { return q.cache.pages.GetOrLoad(waits, q.key, load) }
+		if q.old != nil {
+			get = func() (*page, error) { return q.cache.pages.Refresh(context.WithValue(waits, makeKey{}, load), q.key) }
+		}
+		p, err := get()
 		got <- answer{p, err}
 	}()
 	enough := time.NewTimer(patience)
@@ -230,9 +270,13 @@ func (q *call) lead(f *fill) error {
 	defer context.AfterFunc(f.ctx, func() { cancel(context.Cause(f.ctx)) })()
 	defer uses.Begin()()
 	seen := &recorded{Watch: q.cache.reads.Watch(q.r.Context()), base: ctx, load: f.ctx, own: q.r.Context()}
-	visible := q.cache.visible(seen, q.r)
+	visible := q.visible(seen)
 	rec := q.cache.install(seen, q.host, q.own)
-	rec.spare = q.cache.spare(f.ctx)
+	if q.cache.cfg.RFC {
+		rec.how, rec.old, rec.spare, rec.personal = q.how(), q.old, q.spare(), personal(q.r)
+	} else {
+		rec.spare = q.cache.spare(f.ctx)
+	}
 	q.mc.SetRequest(visible)
 	restore := q.hideQuery(visible)
 	defer func() {
@@ -242,21 +286,29 @@ func (q *call) lead(f *fill) error {
 	}()
 
 	err := q.next(q.mc)
+	if err == nil && rec.held && rec.status == http.StatusNotModified {
+		p, why := rec.freshened(q.old)
+		if m = refused(why); why == "" {
+			m = q.made(seen, rec, p, "")
+		}
+		return rec.instead(q, p, freshStatus(p))
+	}
 	if rec.failed(err) {
 		m.err = &refusal{"error"}
-		return rec.instead(q)
+		return rec.instead(q, rec.spare, "")
 	}
 	switch p, why := rec.finish(); {
 	case err != nil && seen.Err() != nil, why == "cancelled":
 		// another one may be luckier
 	case err != nil:
 		m.err = &refusal{"error"}
-	case isFailure(rec.status):
+	case p == nil && isFailure(rec.status):
 		m.err = &refusal{why}
 	default:
 		m = q.made(seen, rec, p, why)
+		m.once = m.once || q.cache.cfg.RFC && m.page.why != "" && q.particular()
 	}
-	if rec.why == "set-cookie" {
+	if rec.why == "set-cookie" && !q.cache.cfg.RFC {
 		q.cache.misplaced(q.r.Context())
 	}
 	return err
@@ -288,7 +340,7 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 		return refused(why)
 	}
 	if missing := slices.DeleteFunc(more, func(fact string) bool { return slices.Contains(q.more, fact) }); len(missing) > 0 {
-		return q.signpost(missing)
+		return q.signpost(missing, seen, p)
 	}
 	if q.post != nil && !q.post.another() {
 		return refused("too many kinds")
@@ -298,7 +350,7 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 		m.once = true
 		return m
 	}
-	return made{page: p, tags: urlTags(q.r)}
+	return made{page: p, tags: q.tags(p)}
 }
 
 // depends returns what of the request, beyond the key, a response depends on.
@@ -331,18 +383,31 @@ func (q *call) depends(seen *recorded, rec *recorder) (more []string, why reason
 			}
 		}
 	}
+	if q.cache.cfg.RFC {
+		by, why := selecting(rec.before, rec.header)
+		return append(more, by...), why
+	}
 	return more, q.cache.varies(rec.before, rec.header, shaped)
 }
 
 // signpost returns what leads to responses that depend on missing, too. They are
-// made by the requests that follow it, under keys that say so from the start.
-func (q *call) signpost(missing []string) made {
+// made by the requests that follow it, under keys that say so from the start; that of
+// a shared cache, from which nothing is hidden, brings with it the first of them, p.
+func (q *call) signpost(missing []string, seen *recorded, p *page) made {
 	more := slices.Concat(q.more, missing)
 	slices.Sort(more)
 	if len(more) > mostMore {
 		return refused("it depends on too much")
 	}
-	return made{page: &page{more: slices.Compact(more), ttl: q.cache.cfg.TTL}}
+	post := &page{more: slices.Compact(more), ttl: q.cache.cfg.TTL}
+	if !q.cache.cfg.RFC {
+		return made{page: post}
+	}
+	if why := seen.parts.into(p); why != "" {
+		return made{page: post}
+	}
+	post.first, post.firstKey = p, q.derived(post.more)
+	return made{page: post, tags: q.tags(p)}
 }
 
 // recordedKey tells that a response is being recorded.
