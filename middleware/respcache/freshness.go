@@ -53,7 +53,7 @@ func (r *recorder) admit(status int, h http.Header) (ttl time.Duration, why reas
 		return 0, "no-store"
 	case d.has("private") && len(d.fields("private")) == 0:
 		return 0, "private"
-	case len(h["Set-Cookie"])+len(h["Set-Cookie2"]) > 0 && !public:
+	case len(h["Set-Cookie"]) > 0 && !public: // of Set-Cookie2 no client knows any more
 		return 0, "set-cookie"
 	case r.personal && !public && !d.has("must-revalidate") && !d.has("s-maxage"):
 		return 0, "authorization"

@@ -291,6 +291,9 @@ func (q *call) lead(f *fill) error {
 		if m = refused(why); why == "" {
 			m = q.made(seen, rec, p, "")
 		}
+		if cookies := rec.told["Set-Cookie"]; len(cookies) > 0 { // they are for this client alone
+			rec.before["Set-Cookie"] = cookies
+		}
 		return rec.instead(q, p, freshStatus(p))
 	}
 	if rec.failed(err) {

@@ -156,7 +156,7 @@ func sharedFields(before, h http.Header, now time.Time) []field {
 	d, _ := responseDirectives(h)
 	out := append(d.fields("no-cache"), d.fields("private")...)
 	if !d.has("public") {
-		out = append(out, "Set-Cookie", "Set-Cookie2") // of a 304: others are not stored then
+		out = append(out, "Set-Cookie") // of a 304: others are not stored then
 	}
 	fields := changes(before, h, func(name string) bool { return !endToEnd(name) || slices.Contains(out, name) })
 	if len(h["Date"]) == 0 {

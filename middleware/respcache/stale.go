@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/internal/host"
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/problem"
@@ -60,7 +61,16 @@ func (r *recorder) instead(q *call, p *page, status string) error {
 	clear(h)
 	maps.Copy(h, r.before)
 	q.host.Install(q.own, r.under)
-	return p.replayAs(q.host.Writer(q.own), q.r, status)
+	w := q.host.Writer(q.own)
+	if q.host.Committed(q.own) { // echo v4 takes what was held for sent
+		left := p.status
+		if p.shared && p.unchanged(q.r) {
+			left = http.StatusNotModified
+		}
+		w = r.under
+		q.host.Left(&commit.Run{Host: q.host, Own: q.own}, left)
+	}
+	return p.replayAs(w, q.r, status)
 }
 
 // refreshKey is the context key of a [refresh].
