@@ -169,8 +169,8 @@ func startProxy(origin *url.URL) (base string, stop func(), err error) {
 		return "", nil, err
 	}
 	proxy := &httputil.ReverseProxy{
-		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(origin) },
-		Transport: &http.Transport{DisableCompression: true},
+		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(origin) },
+		Transport:    &http.Transport{DisableCompression: true},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
 	e := echo.New()
