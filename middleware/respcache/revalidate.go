@@ -57,6 +57,10 @@ func (r *recorder) freshened(old *page) (*page, reason) {
 	age := r.told["Age"]
 	r.header = maps.Clone(r.before)
 	p.apply(r.header)
+	if d, _ := responseDirectives(r.header); !d.has("public") {
+		p.fields = slices.DeleteFunc(p.fields, func(f field) bool { return f.name == "Set-Cookie" })
+		delete(r.header, "Set-Cookie")
+	}
 	r.header["Age"] = age
 	ttl, why := r.admit(old.status, r.header)
 	delete(r.header, "Age")

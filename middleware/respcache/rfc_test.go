@@ -190,6 +190,26 @@ var sharedCases = map[string][]step{
 		{origin: says("Cache-Control", "max-age=10, stale-while-revalidate=60"), body: "1"},
 		{after: 70 * time.Second, origin: fresh, body: "2"},
 	},
+	"what one visitor gets does not replace what others get": {
+		{origin: says("Cache-Control", "max-age=60", "Etag", `"a"`), body: "1"},
+		{origin: says("Cache-Control", "max-age=60", "Etag", `"b"`), ask: []string{"Authorization", "a", "Cache-Control", "no-cache"}, body: "2"},
+		{origin: says("Cache-Control", "max-age=60", "Etag", `"a"`), ask: []string{"Authorization", "a", "Cache-Control", "no-cache"}, body: "1", forward: []string{"If-None-Match", `"a"`}},
+		{after: 59 * time.Second, body: "1", hit: true},
+	},
+	"a cookie beside a 304 is for who gets it": {
+		{origin: says("Cache-Control", "max-age=10", "Etag", `"a"`), body: "1"},
+		{after: 11 * time.Second, origin: says("Cache-Control", "max-age=10, public", "Etag", `"a"`, "Set-Cookie", "a=b"), body: "1", header: []string{"Set-Cookie", "a=b"}},
+		{after: 11 * time.Second, origin: says("Cache-Control", "max-age=10", "Etag", `"a"`, "Set-Cookie", "c=d"), body: "1", header: []string{"Set-Cookie", "c=d"}},
+		{body: "1", hit: true, header: []string{"Set-Cookie", ""}},
+	},
+	"what is selected is validated and made again": {
+		{origin: says("Cache-Control", "max-age=10", "Vary", "Foo", "Etag", `"a"`), ask: []string{"Foo", "1"}, body: "1"},
+		{after: 11 * time.Second, origin: says("Cache-Control", "max-age=10, stale-while-revalidate=60", "Vary", "Foo", "Etag", `"a"`), ask: []string{"Foo", "1"}, body: "1", forward: []string{"If-None-Match", `"a"`, "Foo", "1"}},
+		{ask: []string{"Foo", "1"}, body: "1", hit: true},
+		{after: 11 * time.Second, origin: says("Cache-Control", "max-age=10", "Vary", "Foo", "Etag", `"b"`), ask: []string{"Foo", "1"}, body: "1", hit: true},
+		{ask: []string{"Foo", "1"}, body: "3", hit: true},
+		{ask: []string{"Foo", "2"}, body: "4"},
+	},
 	"a response without a body": {{origin: fresh.as(204), status: 204}, {status: 204, hit: true}},
 }
 

@@ -131,7 +131,7 @@ func (q *call) answer() error {
 			return q.pass(missed("another request has the same response"))
 		case err == nil:
 			return p.replay(q.host.Writer(q.own), q.r)
-		case refused != nil && q.spare() != nil:
+		case refused != nil && refused.why == "error" && q.spare() != nil:
 			return q.spare().replay(q.host.Writer(q.own), q.r)
 		case refused != nil:
 			return q.pass(missed(refused.why))
@@ -199,6 +199,8 @@ func (m made) result(ctx context.Context) (*page, error) {
 	switch {
 	case m.once:
 		l.NoStore()
+	case m.page.first != nil:
+		l.SetTTL(forEver) // it makes room for others, as it has a response with it
 	case m.page.more != nil:
 		l.SetTTL(signposts)
 	case m.page.shared:
@@ -288,13 +290,13 @@ func (q *call) lead(f *fill) error {
 	err := q.next(q.mc)
 	if err == nil && rec.held && rec.status == http.StatusNotModified {
 		p, why := rec.freshened(q.old)
-		if m = refused(why); why == "" {
+		if m = q.unshared(refused(why)); why == "" {
 			m = q.made(seen, rec, p, "")
 		}
 		if cookies := rec.told["Set-Cookie"]; len(cookies) > 0 { // they are for this client alone
 			rec.before["Set-Cookie"] = cookies
 		}
-		return rec.instead(q, p, freshStatus(p))
+		return rec.instead(q, p, freshStatus(rec.how, p))
 	}
 	if rec.failed(err) {
 		m.err = &refusal{"error"}
@@ -308,8 +310,7 @@ func (q *call) lead(f *fill) error {
 	case p == nil && isFailure(rec.status):
 		m.err = &refusal{why}
 	default:
-		m = q.made(seen, rec, p, why)
-		m.once = m.once || q.cache.cfg.RFC && m.page.why != "" && q.particular()
+		m = q.unshared(q.made(seen, rec, p, why))
 	}
 	if rec.why == "set-cookie" && !q.cache.cfg.RFC {
 		q.cache.misplaced(q.r.Context())

@@ -45,6 +45,8 @@ func (q *call) allowed(p *page) use {
 		ask.maxAge >= 0 && age > ask.maxAge && (ask.maxStale < 0 || p.strict),
 		ask.minFresh >= 0 && left < ask.minFresh:
 		return validated
+	case left > 0 && p == q.first():
+		return asIs // the signpost has counted
 	case left > 0:
 		return reused
 	case ask.maxStale >= 0 && -left <= ask.maxStale && !p.strict:
@@ -155,9 +157,6 @@ func endToEnd(name string) bool {
 func sharedFields(before, h http.Header, now time.Time) []field {
 	d, _ := responseDirectives(h)
 	out := append(d.fields("no-cache"), d.fields("private")...)
-	if !d.has("public") {
-		out = append(out, "Set-Cookie") // of a 304: others are not stored then
-	}
 	fields := changes(before, h, func(name string) bool { return !endToEnd(name) || slices.Contains(out, name) })
 	if len(h["Date"]) == 0 {
 		fields = append(fields, field{name: "Date", values: []string{now.UTC().Format(http.TimeFormat)}})
@@ -199,10 +198,16 @@ func (q *call) invalidated(h http.Header) []string {
 	return groupTags(q.r, h["Cache-Group-Invalidation"])
 }
 
-// particular reports whether that a response to q is not stored says nothing of the
-// responses to others.
-func (q *call) particular() bool {
-	return personal(q.r) || slices.ContainsFunc(conditions, func(name string) bool { return len(q.r.Header[name]) > 0 })
+// unshared returns what is made of a response that must not be stored. In a shared
+// cache it says nothing of the responses to other requests, and changes nothing of
+// what is there, if that is due to the request: to who makes it, or to what it has
+// already.
+func (q *call) unshared(m made) made {
+	conditional := func(name string) bool { return len(q.r.Header[name]) > 0 }
+	if m.page.why != "" && q.cache.cfg.RFC && (personal(q.r) || q.old == nil && slices.ContainsFunc(conditions, conditional)) {
+		return made{err: &refusal{m.page.why}}
+	}
+	return m
 }
 
 // validateRFC reports what has no meaning in a shared cache.
