@@ -71,7 +71,7 @@ func run(ctx context.Context, dir, failures, id string) error {
 		return err
 	}
 	defer origin.stop()
-	base, stop, err := startProxy(origin.url)
+	base, stop, err := startProxy(ctx, origin.url)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func startOrigin(ctx context.Context, suite string) (*server, error) {
 }
 
 // startProxy serves an app that is a caching proxy of origin.
-func startProxy(origin *url.URL) (base string, stop func(), err error) {
+func startProxy(ctx context.Context, origin *url.URL) (base string, stop func(), err error) {
 	pages, err := respcache.New("pages", respcache.Config{RFC: true})
 	if err != nil {
 		return "", nil, err
@@ -176,7 +176,7 @@ func startProxy(origin *url.URL) (base string, stop func(), err error) {
 	e := echo.New()
 	methods := []string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "M-SEARCH"}
 	e.Match(methods, "/*", echo.WrapHandler(proxy), echov4.Use(pages))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}

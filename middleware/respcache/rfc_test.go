@@ -302,12 +302,12 @@ func TestAResponseThatBreaksOffBehindAProxyIsNotStored(t *testing.T) {
 	var n atomic.Int64
 	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Cache-Control", "max-age=60")
-		io.WriteString(w, "begin")
-		http.NewResponseController(w).Flush()
+		_, _ = io.WriteString(w, "begin")
+		_ = http.NewResponseController(w).Flush()
 		if n.Add(1) == 1 {
 			panic(http.ErrAbortHandler)
 		}
-		io.WriteString(w, ", end")
+		_, _ = io.WriteString(w, ", end")
 	}))
 	defer back.Close()
 	to, err := url.Parse(back.URL)

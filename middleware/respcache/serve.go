@@ -49,7 +49,7 @@ func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return next(mc)
 	}
-	why := reason("")
+	var why reason
 	if c.cfg.RFC {
 		q.asked = requestDirectives(r.Header)
 		why = q.cannot()
