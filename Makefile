@@ -76,6 +76,10 @@ bench: ## run the comparisons with other libraries; ARGS=-short takes a few minu
 bench-servers: ## run the comparisons that need redis-server; ARGS="-only cluster" asks who serves what after a delete elsewhere
 	go -C benchmarks/servers run . $(ARGS)
 
+.PHONY: rfc-tests
+rfc-tests: ## run the public tests of HTTP caches against respcache; needs node and npm; ARGS="-id vary-match" shows one
+	go run ./benchmarks/rfctests $(ARGS)
+
 .PHONY: run
 run: ## serve the example data app; ARGS=-addr=:8080 sets the address
 	go run ./examples/explorer $(ARGS)

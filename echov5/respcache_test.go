@@ -193,3 +193,36 @@ func TestExpiredResponsesAreReplayed(t *testing.T) {
 		})
 	}
 }
+
+// A shared cache validates what is stale, and answers conditions.
+func TestASharedCacheValidates(t *testing.T) {
+	t.Parallel()
+	e := echo.New()
+	var statuses []int
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			err := next(c)
+			res, _ := echo.UnwrapResponse(c.Response())
+			statuses = append(statuses, res.Status)
+			return err
+		}
+	})
+	e.GET("/", func(c *echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Cache-Control", "no-cache")
+		h.Set("Etag", `"a"`)
+		if c.Request().Header.Get("If-None-Match") == `"a"` {
+			return c.NoContent(http.StatusNotModified)
+		}
+		return c.String(http.StatusNotFound, "page")
+	}, echov5.Use(pages(t, respcache.Config{RFC: true})))
+	for i, want := range []string{"reecho; fwd=uri-miss", "reecho; fwd=stale; fwd-status=304; ttl=0"} {
+		w := ask(e, http.MethodGet, "/")
+		if w.Code != http.StatusNotFound || w.Body.String() != "page" || w.Header().Get("Cache-Status") != want {
+			t.Errorf("%d: %d %q %v", i, w.Code, w.Body, w.Header())
+		}
+	}
+	if fmt.Sprint(statuses) != "[404 404]" {
+		t.Errorf("loggers see %v", statuses)
+	}
+}

@@ -79,6 +79,13 @@ type Config struct {
 	// store, or not of the same group; Cache-Status of its hits says so. Default nil:
 	// the memory alone.
 	Store cachedata.Storage
+	// RFC makes the cache a shared cache by RFC 9111, for what stands behind it as an
+	// origin, such as a httputil.ReverseProxy: what is stored, for how long, and what
+	// is asked again, is said by the response's Cache-Control, CDN-Cache-Control (RFC
+	// 9213), Expires and Vary, and by the request's Cache-Control. Nothing is hidden
+	// from the handler, cookies are no matter, and Cache-Groups (RFC 9875) are
+	// dropped together. TTL, Jitter, Status, Stale, Keys and Store must not be set. Default false.
+	RFC bool
 	// Group is the group of caches that the responses belong to: a clear, a clear of
 	// tags or a close of the group reaches them. Default nil: [cachedata.Default].
 	Group *cachedata.Group
@@ -158,6 +165,10 @@ func New(name string, cfg Config) (*Cache, error) {
 	c.headers = canonical(c.cfg.Keys.Headers)
 	c.ignored = slices.Clone(cfg.Keys.IgnoreCookies)
 	c.reads = visit.NewReads(c.contextRead)
+	stale := cachedata.StaleConfig{For: c.cfg.Stale.For, OnError: c.cfg.Stale.OnError}
+	if c.cfg.RFC {
+		stale, c.headers = cachedata.StaleConfig{For: keepStale}, nil
+	}
 	err := errors.Join(errs...)
 	if err == nil {
 		c.pages, err = cachedata.New(name, absent, cachedata.Config{
@@ -167,7 +178,7 @@ func New(name string, cfg Config) (*Cache, error) {
 			Store:    c.storage(),
 			Group:    c.cfg.Group,
 			Observer: c.cfg.Observer,
-			Stale:    cachedata.StaleConfig{For: c.cfg.Stale.For, OnError: c.cfg.Stale.OnError},
+			Stale:    stale,
 			Copy:     cachedata.CopyConfig{ReadOnly: true},
 		}, cachedata.Funcs[string, *page]{Size: (*page).size})
 	}
@@ -201,6 +212,9 @@ func (cfg Config) validate() error {
 	}
 	if cfg.Stale.OnError < 0 || cfg.Stale.OnError > 0 && cfg.Stale.OnError <= cfg.Stale.For {
 		bad("Stale.OnError is %v: make it longer than Stale.For, or leave it out", cfg.Stale.OnError)
+	}
+	if cfg.RFC {
+		errs = append(errs, cfg.validateRFC()...)
 	}
 	for _, status := range slices.Sorted(maps.Keys(cfg.Status)) {
 		ttl := cfg.Status[status]

@@ -26,7 +26,7 @@ func (q *call) change() error {
 			}
 		}
 	}
-	tags := make([]string, 0, len(paths))
+	tags := q.invalidated(rec.Header())
 	for _, path := range paths {
 		tags = append(tags, urlTag+path)
 	}

@@ -103,6 +103,16 @@
 // Version with each release, or a new one replays what the old one has made. A store that
 // fails or does not answer within persist.Config.Budget is a miss, and never an error.
 //
+// # A shared cache by the RFCs
+//
+// With Config.RFC the cache is what stands in front of an origin, such as a
+// httputil.ReverseProxy: RFC 9111 as a shared cache, with stale-while-revalidate and
+// stale-if-error (RFC 5861), CDN-Cache-Control (RFC 9213) and Cache-Groups (RFC 9875).
+// The origin says what is stored and what it is selected by; nothing is hidden from
+// it, and what is stale is validated with it. A response that sets a cookie is stored
+// only if it says public, and one to a visitor who is known only by the rules for
+// Authorization. docs/rfc9111.md lists what of the public tests fails, and why.
+//
 // # Order
 //
 // Put Recover, a logger, compression, sessions and logins outside of the cache, so

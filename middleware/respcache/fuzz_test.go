@@ -71,7 +71,7 @@ func FuzzKey(f *testing.F) {
 				continue
 			}
 			more := []string{"Hidden", wholeSession, wholeQuery}
-			if d1, d2 := derive(string(k1), more, r1, a1), derive(string(k2), more, r2, a2); d1 == d2 || d1 == string(k2) {
+			if d1, d2 := derive(string(k1), more, r1, a1, nil), derive(string(k2), more, r2, a2, nil); d1 == d2 || d1 == string(k2) {
 				t.Errorf("different requests have one derived key: %q", d1)
 			}
 		}

@@ -47,10 +47,9 @@ func (i *ingredients) into(p *page) reason {
 		return "too many results were used"
 	}
 	if !i.until.IsZero() {
-		p.ttl = min(p.ttl, time.Until(i.until))
-	}
-	if p.ttl <= 0 {
-		return "a result that is not kept was used"
+		if p.ttl = min(p.ttl, time.Until(i.until)); p.ttl <= 0 {
+			return "a result that is not kept was used"
+		}
 	}
 	p.stamps = i.stamps
 	return ""

@@ -107,8 +107,8 @@ func (c *Cache) visibleQuery(raw string) string {
 
 // derive returns the key that consists of key and the facts in more; session is what
 // the session is. It is no key of appendKey, all of which have the same number of
-// parts.
-func derive(key string, more []string, r *http.Request, session string) string {
+// parts. The values of headers are taken as normal says, if it is given.
+func derive(key string, more []string, r *http.Request, session string, normal func(name string, values []string) []string) string {
 	b := append(make([]byte, 0, len(key)+128), key...)
 	for _, fact := range more {
 		b = part(b, fact)
@@ -118,7 +118,11 @@ func derive(key string, more []string, r *http.Request, session string) string {
 		case wholeSession:
 			b = part(b, session)
 		default:
-			b = parts(b, r.Header[fact])
+			values := r.Header[fact]
+			if normal != nil {
+				values = normal(fact, values)
+			}
+			b = parts(b, values)
 		}
 	}
 	return string(b)

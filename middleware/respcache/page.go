@@ -23,6 +23,9 @@ type page struct {
 	more  []string // sorted; nil: a response
 	kinds kinds    // what was stored with more
 
+	first    *page // that a signpost of a shared cache has brought with it; nil: none
+	firstKey string
+
 	why reason // the response cannot be stored; empty: it is here
 
 	stamps  []uses.Stamp // of the results that it is made of
@@ -41,6 +44,10 @@ type page struct {
 	made     time.Time
 	ttl      time.Duration
 	strict   bool // it must not be replayed when its time is over
+
+	shared bool // by a shared cache: it is kept when its time is over, to be validated
+	terms
+	date time.Time // of a shared one
 }
 
 // left is for how long p may be replayed, unless it is expired before.
@@ -51,7 +58,7 @@ func (p *page) over() bool { return p.more == nil && p.left() <= 0 }
 
 // usable reports whether p, whose time may be over, may be replayed or followed.
 func (c *Cache) usable(ctx context.Context, p *page, over bool) bool {
-	onlyFresh := p.strict || p.why != ""
+	onlyFresh := p.strict && !p.shared || p.why != ""
 	return c.holds(ctx, p) && (!onlyFresh || !over)
 }
 
@@ -94,6 +101,9 @@ type field struct {
 // size is what a page counts for the bound on bytes.
 func (p *page) size() int64 {
 	n := 320 + len(p.body) + len(p.etag) + 80*len(p.stamps) + 240*len(p.parts)
+	if p.first != nil {
+		n += int(p.first.size()) + len(p.firstKey)
+	}
 	for _, name := range p.more {
 		n += 16 + len(name)
 	}
@@ -140,12 +150,12 @@ func isNeverStored(name string) bool {
 
 // changes returns what has become of the headers in before, as fields that share
 // nothing with now.
-func changes(before, now http.Header) []field {
+func changes(before, now http.Header, never func(name string) bool) []field {
 	var fields []field
 	skip := connectionListed(now)
 	for name, values := range now {
 		old := before[name]
-		if isNeverStored(name) || slices.Contains(skip, name) || slices.Equal(old, values) {
+		if never(name) || slices.Contains(skip, name) || slices.Equal(old, values) {
 			continue
 		}
 		f := field{name: name}
@@ -160,7 +170,7 @@ func changes(before, now http.Header) []field {
 		fields = append(fields, f)
 	}
 	for name := range before {
-		if _, still := now[name]; !still && !isNeverStored(name) {
+		if _, still := now[name]; !still && !never(name) {
 			fields = append(fields, field{name: name})
 		}
 	}
@@ -212,11 +222,14 @@ func (p *page) seal(h http.Header) {
 	p.length = []string{strconv.Itoa(len(p.body))}
 	if etags := h["Etag"]; len(etags) > 0 {
 		p.etag = etags[0]
-	} else if p.status == http.StatusOK {
+	} else if p.status == http.StatusOK && !p.shared {
 		p.etag = entityTag(p.body)
 		p.fields = append(p.fields, field{name: "Etag", values: []string{p.etag}})
 	}
 	if at, err := http.ParseTime(h.Get("Last-Modified")); err == nil {
 		p.modified = at
+	}
+	if p.shared {
+		p.date = dateOf(h, p.made)
 	}
 }

@@ -37,6 +37,16 @@ type recorder struct {
 	fields   []field
 	header   http.Header // a copy of the final headers
 	body     []byte
+
+	// Of a shared cache:
+
+	old      *page     // a 304 is about it, and not for the client; nil: none
+	personal bool      // the request says who makes it
+	began    time.Time // when the handler was called
+	born     time.Time // when the response was made at its origin
+	strict   bool
+	terms    terms
+	told     http.Header // what a 304 says
 }
 
 var (
@@ -49,7 +59,7 @@ var (
 
 // install puts a recorder in the place of the response's writer.
 func (c *Cache) install(ctx context.Context, h host.Host, own host.Context) *recorder {
-	rec := &recorder{cache: c, host: h, ctx: ctx, how: "uri-miss", declared: -1}
+	rec := &recorder{cache: c, host: h, ctx: ctx, how: "uri-miss", declared: -1, began: time.Now()}
 	rec.under = h.Install(own, rec)
 	rec.before = maps.Clone(rec.under.Header())
 	return rec
@@ -91,13 +101,22 @@ func (r *recorder) WriteHeader(status int) {
 		return
 	}
 	h := r.under.Header()
+	if r.old != nil && status == http.StatusNotModified {
+		r.held, r.told, r.fields = true, h.Clone(), sharedFields(r.before, h, time.Now())
+		return
+	}
 	if status == http.StatusSwitchingProtocols {
 		r.refuse("upgrade")
 	}
-	ttl, why := r.cache.beforeSent(status, h)
+	var why reason
+	if r.cache.cfg.RFC {
+		r.ttl, why = r.admit(status, h)
+		r.fields = sharedFields(r.before, h, time.Now())
+	} else {
+		r.ttl, why = r.cache.beforeSent(status, h)
+		r.fields = changes(r.before, h, isNeverStored)
+	}
 	r.refuse(why)
-	r.ttl = ttl
-	r.fields = changes(r.before, h)
 	if lengths := h["Content-Length"]; len(lengths) > 0 {
 		n, err := strconv.ParseInt(lengths[0], 10, 64)
 		if err != nil || n < 0 || n > r.cache.cfg.MaxBody {
@@ -105,7 +124,7 @@ func (r *recorder) WriteHeader(status int) {
 		}
 		r.declared = n
 	}
-	if r.why == "" && len(h["Cache-Control"]) == 0 {
+	if r.why == "" && len(h["Cache-Control"]) == 0 && !r.cache.cfg.RFC {
 		// Browsers ask again each time, and other caches keep nothing: so what is
 		// dropped here is dropped.
 		control := field{name: "Cache-Control", values: []string{"private, no-cache"}}
@@ -125,6 +144,7 @@ func (r *recorder) committed(h http.Header, told []string) {
 		return
 	}
 	switch {
+	case r.cache.cfg.RFC: // it is not stored what they have added
 	case len(h["Set-Cookie"]) > 0:
 		r.refuse("set-cookie")
 	case len(h["Hx-Push-Url"]) > 0 || len(h["Hx-Replace-Url"]) > 0:
@@ -240,7 +260,9 @@ func (r *recorder) Flush() { _ = r.FlushError() }
 // FlushError is what http.ResponseController calls. Whoever flushes has more to say
 // later, so that the response is not stored.
 func (r *recorder) FlushError() error {
-	r.refuse("flush")
+	if !r.cache.cfg.RFC { // a proxy flushes what has no length
+		r.refuse("flush")
+	}
 	r.ready()
 	r.release()
 	if r.gone || r.held {
@@ -272,7 +294,7 @@ func (r *recorder) finish() (*page, reason) {
 	case r.why != "":
 	case r.ctx.Err() != nil:
 		r.refuse("cancelled")
-	case !r.sent || len(r.body) == 0 && r.status == http.StatusOK:
+	case !r.sent || len(r.body) == 0 && r.status == http.StatusOK && !r.cache.cfg.RFC:
 		r.refuse("empty")
 	case r.declared >= 0 && r.declared != int64(len(r.body)):
 		r.refuse("content-length")
@@ -283,6 +305,9 @@ func (r *recorder) finish() (*page, reason) {
 		return nil, r.why
 	}
 	p := &page{status: r.status, fields: r.fields, body: r.body, made: time.Now(), ttl: r.ttl}
+	if r.cache.cfg.RFC {
+		p.shared, p.made, p.terms, p.strict = true, r.born, r.terms, r.strict
+	}
 	p.seal(r.header)
 	return p, ""
 }

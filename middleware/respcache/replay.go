@@ -15,16 +15,25 @@ const maxRanges = 16
 // replay answers r with p, which is fresh until then: as the handler did, or with a
 // part of it, or that it has not changed.
 func (p *page) replay(w http.ResponseWriter, r *http.Request, until time.Time) error {
+	return p.replayAs(w, r, p.hitStatus(time.Until(until)))
+}
+
+// replayAs is replay with a Cache-Status that is not that of a hit.
+func (p *page) replayAs(w http.ResponseWriter, r *http.Request, status string) error {
 	h := w.Header()
 	p.apply(h)
-	now := time.Now()
-	age := now.Sub(p.made)
-	said := []string{strconv.FormatInt(int64(age/time.Second), 10), p.hitStatus(until.Sub(now))}
+	said := []string{strconv.FormatInt(int64(time.Since(p.made)/time.Second), 10), status}
 	h["Age"] = said[0:1:1]
 	if before := h["Cache-Status"]; before == nil {
 		h["Cache-Status"] = said[1:2:2]
 	} else {
 		h["Cache-Status"] = append(slices.Clip(before), said[1])
+	}
+	if p.shared && p.unchanged(r) {
+		delete(h, "Content-Type")
+		delete(h, "Content-Encoding")
+		w.WriteHeader(http.StatusNotModified)
+		return nil
 	}
 	if p.status == http.StatusOK && conditional(r.Header) {
 		if ranges := r.Header["Range"]; len(ranges) > 0 && strings.Count(ranges[0], ",") >= maxRanges {

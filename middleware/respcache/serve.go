@@ -30,6 +30,11 @@ type call struct {
 	post  *page    // the signpost that has led to it, if any
 	more  []string // what the key has beyond that of the request
 	sum   string   // of the session, if it is part of that
+
+	// Of a shared cache:
+
+	asked asked
+	old   *page // what is there, and must be validated; nil: nothing
 }
 
 // serve answers one request.
@@ -46,7 +51,14 @@ func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return next(mc)
 	}
-	if why := c.bypass(r); why != "" {
+	var why reason
+	if c.cfg.RFC {
+		q.asked = requestDirectives(r.Header)
+		why = q.cannot()
+	} else {
+		why = c.bypass(r)
+	}
+	if why != "" {
 		return q.pass(bypassed(why))
 	}
 	var buf [512]byte
@@ -58,7 +70,7 @@ func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 	if again, ok := r.Context().Value(refreshKey{}).(*refresh); ok && again.cache == c {
 		return q.refresh(again)
 	}
-	if opened(r.Context()) { // further out, and what was made of it is handed on
+	if c.cfg.Keys.Session && opened(r.Context()) { // further out, and what was made of it is handed on
 		if why := q.deepen([]string{wholeSession}); why != "" {
 			return q.pass(bypassed(why))
 		}
@@ -78,8 +90,8 @@ func (q *call) pass(f forward) error {
 func (q *call) answer() error {
 	ctx := q.r.Context()
 	for again := 0; ; {
-		if p, meta, ok := q.cache.pages.PeekMeta(ctx, q.key); ok {
-			over := p.more == nil && meta.Source == cachedata.Stale
+		q.old = nil
+		if p, over, until, ok := q.find(ctx); ok {
 			if p.why != "" && !over {
 				return q.pass(missed(p.why))
 			}
@@ -90,17 +102,29 @@ func (q *call) answer() error {
 			served := &q.cache.counts.hits
 			if over {
 				served = &q.cache.counts.stale
+			}
+			switch q.use(p, over) {
+			case renewed:
 				_, _ = q.cache.pages.GetOrLoad(ctx, q.key, q.again())
-			} else {
+			case reused:
 				_, _ = q.cache.pages.Get(ctx, q.key) // which counts
+			case validated:
+				q.old = p
 			}
 			if turned, why := q.turn(p); why != "" {
 				return q.pass(bypassed(why))
 			} else if turned {
 				continue
 			}
-			served.Add(1)
-			return p.replay(q.host.Writer(q.own), q.r, meta.Expires)
+			if q.old == nil {
+				served.Add(1)
+				return p.replay(q.host.Writer(q.own), q.r, until)
+			}
+		}
+		if q.cache.cfg.RFC {
+			if done, err := q.unmade(); done {
+				return err
+			}
 		}
 		if q.r.Method == http.MethodHead {
 			return q.pass(missed("head"))
@@ -117,6 +141,8 @@ func (q *call) answer() error {
 			return q.pass(missed(p.why))
 		case err == nil && !q.cache.usable(ctx, p, p.over()):
 			again++
+		case err == nil && p.shared && q.use(p, p.over()) == validated:
+			return q.pass(missed("another request has the same response"))
 		case err == nil:
 			if turned, why := q.turn(p); why != "" {
 				return q.pass(bypassed(why))
@@ -124,6 +150,9 @@ func (q *call) answer() error {
 				q.cache.counts.waited(p)
 				return p.replay(q.host.Writer(q.own), q.r, p.made.Add(p.ttl))
 			}
+		case refused != nil && refused.why == "error" && q.spare() != nil:
+			q.cache.counts.failSafe.Add(1)
+			return q.spare().replay(q.host.Writer(q.own), q.r, time.Now())
 		case refused != nil:
 			return q.pass(missed(refused.why))
 		case ctx.Err() != nil:
@@ -141,8 +170,14 @@ func (q *call) answer() error {
 	}
 }
 
+// makeKey is the context key of what makes a page although there is one.
+type makeKey struct{}
+
 // absent is the load of a response that nobody makes: it has just been there.
-func absent(context.Context, string) (*page, error) {
+func absent(ctx context.Context, key string) (*page, error) {
+	if load, ok := ctx.Value(makeKey{}).(func(context.Context, string) (*page, error)); ok {
+		return load(ctx, key)
+	}
 	return nil, errAgain
 }
 
@@ -165,7 +200,7 @@ func (q *call) deepen(more []string) (why reason) {
 		}
 	}
 	q.more = more
-	q.key = derive(q.key, more, q.r, q.sum)
+	q.key = q.derived(more)
 	return ""
 }
 
@@ -198,8 +233,12 @@ func (m made) result(ctx context.Context) (*page, error) {
 	switch {
 	case m.once:
 		l.NoStore()
+	case m.page.first != nil:
+		l.SetTTL(forEver) // it makes room for others, as it has a response with it
 	case m.page.more != nil:
 		l.SetTTL(signposts)
+	case m.page.shared:
+		l.SetTTL(max(m.page.ttl-time.Since(m.page.made), 1)) // then it is kept, to be validated
 	default:
 		l.SetTTL(m.page.ttl)
 	}
@@ -224,7 +263,7 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 	defer close(gone)
 	again := q.againFromStore()
 	go func() {
-		p, err := q.cache.pages.GetOrLoad(waits, q.key, func(ctx context.Context, key string) (*page, error) {
+		load := func(ctx context.Context, key string) (*page, error) {
 			if again != nil && q.cache.renews(ctx) {
 				return again(ctx, key)
 			}
@@ -235,7 +274,12 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 			case <-gone: // whose load this is has left, and others have come
 				return made{err: errAgain}.result(ctx)
 			}
-		})
+		}
+		get := func() (*page, error) { return q.cache.pages.GetOrLoad(waits, q.key, load) }
+		if q.old != nil {
+			get = func() (*page, error) { return q.cache.pages.Refresh(context.WithValue(waits, makeKey{}, load), q.key) }
+		}
+		p, err := get()
 		got <- answer{p, err}
 	}()
 	enough := time.NewTimer(patience)
@@ -280,13 +324,17 @@ func (q *call) lead(f *fill, to *counts) error {
 	defer func() { stop() }()
 	defer uses.Begin()()
 	seen := &recorded{Watch: q.cache.reads.Watch(q.r.Context()), base: ctx, load: f.ctx, own: q.r.Context()}
-	visible := q.cache.visible(seen, q.r)
+	visible := q.visible(seen)
 	rec := q.cache.install(seen, q.host, q.own)
-	rec.spare = q.cache.spare(f.ctx)
+	if q.cache.cfg.RFC {
+		rec.how, rec.old, rec.spare, rec.personal = q.how(), q.old, q.spare(), personal(q.r)
+	} else {
+		rec.spare = q.cache.spare(f.ctx)
+	}
 	rec.vain = func(why reason) {
 		stop() // from now on it is for this client alone
 		stop = endWith(q.r.Context())
-		known.Do(func() { f.done <- refused(why) })
+		known.Do(func() { f.done <- q.unshared(refused(why)) })
 	}
 	q.mc.SetRequest(visible)
 	restore := q.hideQuery(visible)
@@ -297,9 +345,19 @@ func (q *call) lead(f *fill, to *counts) error {
 	}()
 
 	err := q.next(q.mc)
+	if err == nil && rec.held && rec.status == http.StatusNotModified {
+		p, why := rec.freshened(q.old)
+		if m = q.unshared(refused(why)); why == "" {
+			m = q.made(seen, rec, p, "")
+		}
+		if cookies := rec.told["Set-Cookie"]; len(cookies) > 0 { // they are for this client alone
+			rec.before["Set-Cookie"] = cookies
+		}
+		return rec.instead(q, p, freshStatus(rec.how, p))
+	}
 	if rec.failed(err) {
 		m.err, spared = &refusal{"error"}, true
-		return rec.instead(q)
+		return rec.instead(q, rec.spare, "")
 	}
 	switch p, why := rec.finish(); {
 	case err != nil && seen.Err() != nil, why == "cancelled":
@@ -307,13 +365,13 @@ func (q *call) lead(f *fill, to *counts) error {
 	case err != nil && rec.fault(err):
 		m.err = &refusal{"error"}
 	case err != nil:
-		m = refused("error")
-	case isFailure(rec.status):
+		m = q.unshared(refused("error"))
+	case p == nil && isFailure(rec.status):
 		m.err = &refusal{why}
 	default:
-		m = q.made(seen, rec, p, why)
+		m = q.unshared(q.made(seen, rec, p, why))
 	}
-	if rec.why == "set-cookie" {
+	if rec.why == "set-cookie" && !q.cache.cfg.RFC {
 		q.cache.misplaced(q.r.Context())
 	}
 	return err
@@ -348,7 +406,7 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 		more = []string{wholeSession} // first: what comes of it is bounded for each session
 	}
 	if missing := slices.DeleteFunc(more, func(fact string) bool { return slices.Contains(q.more, fact) }); len(missing) > 0 {
-		return q.signpost(missing)
+		return q.signpost(missing, seen, p)
 	}
 	if q.post != nil && !q.post.another() {
 		return refused("too many kinds")
@@ -366,7 +424,7 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 	default:
 		q.cache.shared.share(p)
 	}
-	return made{page: p, tags: urlTags(q.r)}
+	return made{page: p, tags: q.tags(p)}
 }
 
 // depends returns what of the request, beyond the key, a response depends on.
@@ -403,6 +461,10 @@ func (q *call) depends(seen *recorded, rec *recorder) (more []string, why reason
 			}
 		}
 	}
+	if q.cache.cfg.RFC {
+		by, why := selecting(rec.before, rec.header)
+		return append(more, by...), why
+	}
 	return more, q.cache.varies(rec.before, rec.header, more)
 }
 
@@ -420,14 +482,23 @@ func (q *call) ofSession(ctx context.Context) reason {
 }
 
 // signpost returns what leads to responses that depend on missing, too. They are
-// made by the requests that follow it, under keys that say so from the start.
-func (q *call) signpost(missing []string) made {
+// made by the requests that follow it, under keys that say so from the start; that of
+// a shared cache, from which nothing is hidden, brings with it the first of them, p.
+func (q *call) signpost(missing []string, seen *recorded, p *page) made {
 	more := slices.Concat(q.more, missing)
 	slices.Sort(more)
 	if len(more) > mostMore {
 		return refused("it depends on too much")
 	}
-	return made{page: &page{more: slices.Compact(more), ttl: q.cache.cfg.TTL}}
+	post := &page{more: slices.Compact(more), ttl: q.cache.cfg.TTL}
+	if !q.cache.cfg.RFC {
+		return made{page: post}
+	}
+	if why := seen.parts.into(p); why != "" {
+		return made{page: post}
+	}
+	post.first, post.firstKey = p, q.derived(post.more)
+	return made{page: post, tags: q.tags(p)}
 }
 
 // recordedKey tells that a response is being recorded.

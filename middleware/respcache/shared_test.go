@@ -33,15 +33,15 @@ type market struct {
 	events observe.Recorder
 }
 
-// origin has the prices of all processes.
-type origin struct{ price atomic.Int64 }
+// prices has the prices of all processes.
+type prices struct{ price atomic.Int64 }
 
-func newMarket(t testing.TB, kept store.Store, from *origin, edit ...func(*respcache.Config)) *market {
+func newMarket(t testing.TB, kept store.Store, from *prices, edit ...func(*respcache.Config)) *market {
 	t.Helper()
 	return newMarketOn(t, kept, persist.Config{Budget: time.Minute}, from, edit...)
 }
 
-func newMarketOn(t testing.TB, kept store.Store, own persist.Config, from *origin, edit ...func(*respcache.Config)) *market {
+func newMarketOn(t testing.TB, kept store.Store, own persist.Config, from *prices, edit ...func(*respcache.Config)) *market {
 	t.Helper()
 	m := new(market)
 	var err error
@@ -95,7 +95,7 @@ func (m *market) gets(t *testing.T, path, want string, hit bool) {
 
 func TestAPageOutlivesItsProcess(t *testing.T) {
 	t.Parallel()
-	kept, from := memory(t), new(origin)
+	kept, from := memory(t), new(prices)
 	one := newMarket(t, kept, from)
 	first := get(one, "/tea")
 	if err := one.group.Close(t.Context()); err != nil {
@@ -144,7 +144,7 @@ func TestAPageInTheStoreEndsWithWhatItIsMadeOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			kept, from := memory(t), new(origin)
+			kept, from := memory(t), new(prices)
 			from.price.Store(1)
 			one := newMarket(t, kept, from)
 			one.gets(t, "/tea", "1 1", false)
@@ -171,7 +171,7 @@ func posted(path string) *http.Request {
 // In one process, with the page in memory, and from the store.
 func TestAPageFromTheStoreEndsWithWhatIsChangedHere(t *testing.T) {
 	t.Parallel()
-	kept, from := memory(t), new(origin)
+	kept, from := memory(t), new(prices)
 	from.price.Store(1)
 	newMarket(t, kept, from).gets(t, "/tea", "1 1", false)
 	m := newMarket(t, kept, from)
@@ -197,7 +197,7 @@ func TestAPageFromTheStoreEndsWithWhatIsChangedHere(t *testing.T) {
 // Changes of other keys end nothing, whatever counters they share: the store knows better.
 func TestAPageInTheStoreStaysWhenOtherKeysChange(t *testing.T) {
 	t.Parallel()
-	kept, from := memory(t), new(origin)
+	kept, from := memory(t), new(prices)
 	m := newMarket(t, kept, from)
 	const n = 10
 	for i := range n {
@@ -218,7 +218,7 @@ func TestAPageInTheStoreStaysWhenOtherKeysChange(t *testing.T) {
 // A page of which other processes could not say whether it holds is in memory only.
 func TestAPageOfWhatOthersDoNotKnowIsInMemoryOnly(t *testing.T) {
 	t.Parallel()
-	from := new(origin)
+	from := new(prices)
 	one := func(context.Context, string) (int, error) { return 1, nil }
 	for name, test := range map[string]struct {
 		uses func(m *market, kept store.Store) *cachedata.Cache[string, int]
@@ -278,7 +278,7 @@ func TestAPageOfWhatOthersDoNotKnowIsInMemoryOnly(t *testing.T) {
 // A process that does not know the functions of a page cannot hear of their clears.
 func TestAPageOfFunctionsThatAreNotHereIsNotBelieved(t *testing.T) {
 	t.Parallel()
-	kept, from := memory(t), new(origin)
+	kept, from := memory(t), new(prices)
 	newMarket(t, kept, from).gets(t, "/tea", "1 0", false)
 	m := newMarket(t, kept, from)
 	if err := m.prices.Close(t.Context()); err != nil {
@@ -294,7 +294,7 @@ func TestAPageOfFunctionsThatAreNotHereIsNotBelieved(t *testing.T) {
 // Results of another version of a function mean something else, and so do pages of them.
 func TestAPageOfAnotherVersionOfAFunctionIsNotBelieved(t *testing.T) {
 	t.Parallel()
-	kept, from := memory(t), new(origin)
+	kept, from := memory(t), new(prices)
 	of := func(version string) *market {
 		return newMarketOn(t, kept, persist.Config{Budget: time.Minute, Version: version}, from, func(cfg *respcache.Config) {
 			cfg.Store = persist.In(kept, persist.Config{Budget: time.Minute}) // always the same
@@ -309,7 +309,7 @@ func TestAPageOfAnotherVersionOfAFunctionIsNotBelieved(t *testing.T) {
 // A page that no function was used for has nothing to be judged by but its own clears.
 func TestAPageOfNoFunctionIsShared(t *testing.T) {
 	t.Parallel()
-	kept, from := memory(t), new(origin)
+	kept, from := memory(t), new(prices)
 	var runs atomic.Int64
 	show := func() *market {
 		m := newMarket(t, kept, from)
@@ -327,7 +327,7 @@ func TestAPageOfNoFunctionIsShared(t *testing.T) {
 // What a response depends on beyond the key is known to all processes.
 func TestSignpostsAreShared(t *testing.T) {
 	t.Parallel()
-	kept, from := memory(t), new(origin)
+	kept, from := memory(t), new(prices)
 	info, err := ctxinfo.New(ctxinfo.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -362,7 +362,7 @@ func TestSignpostsAreShared(t *testing.T) {
 // Keys of another configuration mean something else.
 func TestPagesUnderOtherKeysAreNotFound(t *testing.T) {
 	t.Parallel()
-	kept, from := memory(t), new(origin)
+	kept, from := memory(t), new(prices)
 	by := func(header string) func(*respcache.Config) {
 		return func(cfg *respcache.Config) { cfg.Keys.Headers = []string{header} }
 	}
@@ -383,7 +383,7 @@ func TestPagesUnderOtherKeysAreNotFound(t *testing.T) {
 // What cannot be read is a miss, and told.
 func TestAPageThatIsBrokenInTheStoreIsAMiss(t *testing.T) {
 	t.Parallel()
-	kept, from := memory(t), new(origin)
+	kept, from := memory(t), new(prices)
 	newMarket(t, kept, from).gets(t, "/tea", "1 0", false)
 	broken := 0
 	for e, err := range kept.Scan(t.Context(), "cache/market/pages/r/") {
@@ -431,7 +431,7 @@ func (none) Unmarshal([]byte, any) error { return nil }
 // alone when it ends.
 func TestAPageThatEndsInMemoryTakesNoneFromTheStore(t *testing.T) {
 	t.Parallel()
-	kept, from := memory(t), new(origin)
+	kept, from := memory(t), new(prices)
 	newMarket(t, kept, from).gets(t, "/tea", "1 0", false)
 	m := newMarket(t, kept, from)
 	m.gets(t, "/tea", "1 0", true)
@@ -483,7 +483,7 @@ func TestAPageThatWasBegunBeforeAClearElsewhereIsNotInTheStore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			kept, from := memory(t), new(origin)
+			kept, from := memory(t), new(prices)
 			one, other := newMarket(t, kept, from), newMarket(t, kept, from)
 			used, goOn := make(chan struct{}), make(chan struct{})
 			one.serve(func(c middleware.Context) error {
@@ -518,7 +518,7 @@ func TestAPageThatWasBegunBeforeAClearElsewhereIsNotInTheStore(t *testing.T) {
 func TestAStalePageOfTheStoreIsReplayed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		kept, from := memory(t), new(origin)
+		kept, from := memory(t), new(prices)
 		stale := func(cfg *respcache.Config) {
 			cfg.TTL, cfg.Stale = time.Minute, respcache.StaleConfig{For: time.Minute, OnError: time.Hour}
 		}
@@ -557,7 +557,7 @@ func TestAStalePageOfTheStoreIsReplayed(t *testing.T) {
 func TestAPageThatIsRefusedNowLeavesTheStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		kept, from := memory(t), new(origin)
+		kept, from := memory(t), new(prices)
 		stale := func(cfg *respcache.Config) { cfg.TTL, cfg.Stale.For = time.Minute, time.Hour }
 		one := newMarket(t, kept, from, stale)
 		one.gets(t, "/tea", "1 0", false)
@@ -599,7 +599,7 @@ func TestAStoreThatFailsIsAMiss(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, the page is there: %t", name, there), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) { // what hangs does so for the budget
-					kept, from := memory(t), new(origin)
+					kept, from := memory(t), new(prices)
 					one := newMarket(t, kept, from)
 					if there {
 						one.gets(t, "/tea", "1 0", false)

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/internal/host"
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/internal/problem"
@@ -61,13 +61,26 @@ func (r *recorder) fault(err error) bool {
 	return true
 }
 
-// instead replays the spare page in the place of an error.
-func (r *recorder) instead(q *call) error {
+// instead replays p in the place of what the handler has answered; status is that for
+// Cache-Status, if it is not that of a hit.
+func (r *recorder) instead(q *call, p *page, status string) error {
 	h := r.under.Header()
 	clear(h)
 	maps.Copy(h, r.before)
 	q.host.Install(q.own, r.under)
-	return r.spare.replay(q.host.Writer(q.own), q.r, r.spare.made.Add(min(r.spare.ttl, time.Since(r.spare.made))))
+	w := q.host.Writer(q.own)
+	if q.host.Committed(q.own) { // echo v4 takes what was held for sent
+		left := p.status
+		if p.shared && p.unchanged(q.r) {
+			left = http.StatusNotModified
+		}
+		w = r.under
+		q.host.Left(&commit.Run{Host: q.host, Own: q.own}, left)
+	}
+	if status == "" {
+		status = p.hitStatus(min(p.left(), 0))
+	}
+	return p.replayAs(w, q.r, status)
 }
 
 // refreshKey is the context key of a [refresh].
@@ -80,11 +93,12 @@ type refresh struct {
 	key   string
 	post  *page
 	more  []string
+	old   *page // what it replaces, in a shared cache
 }
 
 // refresh answers a request that was made for one.
 func (q *call) refresh(again *refresh) error {
-	q.post, q.more, q.key = again.post, again.more, again.key
+	q.post, q.more, q.key, q.old = again.post, again.more, again.key, again.old
 	return q.lead(again.fill, new(counts)) // it is no request of a client
 }
 
@@ -94,10 +108,22 @@ func (q *call) again() func(context.Context, string) (*page, error) {
 	server := host.Server(q.r.Context())
 	r := q.r.Clone(context.Background()) // nothing of q's may be used later
 	r.Body, r.ContentLength = http.NoBody, 0
-	cache, key, post, more := q.cache, q.key, q.post, q.more
+	for _, name := range conditions {
+		delete(r.Header, name) // they are about what that client has
+	}
+	again := refresh{cache: q.cache, key: q.key, post: q.post, more: q.more}
+	if q.cache.cfg.RFC {
+		again.old, _, _, _ = q.find(q.r.Context())
+	}
+	httpServer := q.r.Context().Value(http.ServerContextKey)
 	return func(load context.Context, _ string) (*page, error) {
 		f := &fill{ctx: load, done: make(chan made, 1)}
-		ctx, cancel := context.WithCancel(context.WithValue(context.Background(), refreshKey{}, &refresh{cache, f, key, post, more}))
+		own := again
+		own.fill = f
+		// A reverse proxy whose origin breaks off panics only in a server; else it
+		// would look as if the response were complete.
+		base := context.WithValue(context.Background(), http.ServerContextKey, httpServer)
+		ctx, cancel := context.WithCancel(context.WithValue(base, refreshKey{}, &own))
 		defer cancel()
 		defer context.AfterFunc(load, cancel)()
 		_ = panics.Catch(func() error { // it is answered in m, and nobody else waits

@@ -262,3 +262,24 @@ func TestJitterSpreadsTheEndsOfResponses(t *testing.T) {
 		}
 	})
 }
+
+// What was held back is not what the client, or a logger, is told.
+func TestAResponseInsteadOfAnErrorHasItsOwnStatus(t *testing.T) {
+	t.Parallel()
+	cfg := respcache.Config{Status: map[int]time.Duration{404: time.Minute}, Stale: respcache.StaleConfig{OnError: time.Hour}}
+	everywhereInTime(t, cfg, func(t *testing.T, serve server, c *respcache.Cache) {
+		status := http.StatusNotFound
+		h := serve(func(c middleware.Context) error {
+			w := middleware.Response(c)
+			w.WriteHeader(status)
+			_, err := fmt.Fprint(w, status)
+			return err
+		}, c)
+		get(h, "/")
+		time.Sleep(2 * time.Minute)
+		status = http.StatusBadGateway
+		if w := get(h, "/"); w.Code != http.StatusNotFound || w.Body.String() != "404" {
+			t.Errorf("%d %q", w.Code, w.Body)
+		}
+	})
+}

@@ -13,6 +13,11 @@ func hitStatus(left time.Duration) string {
 	return "reecho; hit; ttl=" + strconv.FormatInt(int64(left/time.Second), 10)
 }
 
+// freshStatus is that of a response that a handler has said is still right.
+func freshStatus(how string, p *page) string {
+	return "reecho; fwd=" + how + "; fwd-status=304; ttl=" + strconv.FormatInt(int64((p.ttl-time.Since(p.made))/time.Second), 10)
+}
+
 // missed is that of a response that a handler makes. The reason says why it cannot
 // be stored, as far as that is known yet.
 func missed(why reason) forward { return forward{"uri-miss", why} }

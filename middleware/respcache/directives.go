@@ -1,0 +1,147 @@
+package respcache
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/reecho-go/reecho/internal/commit"
+	"github.com/reecho-go/reecho/internal/syntax"
+)
+
+// directives are those of Cache-Control by their names in lower case (RFC 9111,
+// section 5.2), with the values as they are; of several of one name, the strictest.
+type directives map[string]string
+
+// has reports whether the directive is there, with or without a value.
+func (d directives) has(name string) bool {
+	_, ok := d[name]
+	return ok
+}
+
+// seconds returns the time that a directive gives; of one without a number of
+// seconds, 0, which is the strictest.
+func (d directives) seconds(name string) (time.Duration, bool) {
+	value, ok := d[name]
+	if !ok {
+		return 0, false
+	}
+	n, _ := deltaSeconds(strings.Trim(value, `"`))
+	return n, true
+}
+
+// fields returns the names of headers that a directive is about, in their canonical
+// form; none: it is about the whole response.
+func (d directives) fields(name string) []string {
+	var names []string
+	for field := range strings.SplitSeq(strings.Trim(d[name], `"`), ",") {
+		if field = strings.TrimSpace(field); syntax.IsToken(field) {
+			names = append(names, http.CanonicalHeaderKey(field))
+		}
+	}
+	return names
+}
+
+// mostSeconds is what larger numbers of seconds stand for (RFC 9111, section 1.2.2).
+const mostSeconds = 1 << 31
+
+// deltaSeconds returns the time that s says, and whether it is a number of seconds.
+func deltaSeconds(s string) (time.Duration, bool) {
+	if s == "" {
+		return 0, false
+	}
+	n := 0
+	for i := range len(s) {
+		if !syntax.IsDigit(s[i]) {
+			return 0, false
+		}
+		n = min(n*10+int(s[i]-'0'), mostSeconds)
+	}
+	return time.Duration(n) * time.Second, true
+}
+
+// responseDirectives returns what a response says to a shared cache: with
+// CDN-Cache-Control (RFC 9213) that alone, and then Expires has no say either.
+func responseDirectives(h http.Header) (d directives, targeted bool) {
+	if d, ok := dictionary(h["Cdn-Cache-Control"]); ok {
+		return d, true
+	}
+	return commit.ParseCacheControl(h["Cache-Control"]), false
+}
+
+// dictionary reads a field that is a dictionary of structured fields (RFC 9651,
+// section 3.2). Of several members of one name the last counts. It fails for one
+// that is empty or malformed, which is the same as none.
+func dictionary(lines []string) (d directives, ok bool) {
+	rest := syntax.TrimOWS(strings.Join(lines, ","))
+	if rest == "" {
+		return nil, false
+	}
+	d = make(directives)
+	for {
+		n := syntax.Span(rest, func(c byte) bool {
+			return syntax.IsLower(c) || syntax.IsDigit(c) || strings.IndexByte("_-.*", c) >= 0
+		})
+		if n == 0 || !syntax.IsLower(rest[0]) && rest[0] != '*' {
+			return nil, false
+		}
+		name, value := rest[:n], ""
+		if rest = rest[n:]; strings.HasPrefix(rest, "=") {
+			item := rest[1:]
+			if _, _, rest, ok = syntax.CutBare(item); !ok {
+				return nil, false
+			}
+			value = item[:len(item)-len(rest)]
+		}
+		if rest, ok = syntax.CutParams(rest, func(string, string, syntax.Kind) {}); !ok {
+			return nil, false
+		}
+		d[name] = value
+		rest = syntax.TrimOWS(rest)
+		if rest == "" {
+			return d, true
+		}
+		if rest[0] != ',' {
+			return nil, false
+		}
+		if rest = syntax.TrimOWS(rest[1:]); rest == "" { // a comma at the end
+			return nil, false
+		}
+	}
+}
+
+// asked is what a request asks of a shared cache (RFC 9111, section 5.2.1). A
+// duration below 0 is one that it does not ask for.
+type asked struct {
+	noCache, noStore, onlyIfCached bool
+	maxAge, maxStale, minFresh     time.Duration
+}
+
+// forEver is a time that no response lives for.
+const forEver = time.Duration(1<<63 - 1)
+
+// requestDirectives returns what r asks for. Pragma counts where there is no
+// Cache-Control.
+func requestDirectives(h http.Header) asked {
+	a := asked{maxAge: -1, maxStale: -1, minFresh: -1}
+	lines := h["Cache-Control"]
+	if len(lines) == 0 {
+		lines = h["Pragma"]
+		a.noCache = len(lines) > 0 && directives(commit.ParseCacheControl(lines)).has("no-cache")
+		return a
+	}
+	d := directives(commit.ParseCacheControl(lines))
+	a.noCache, a.noStore, a.onlyIfCached = d.has("no-cache"), d.has("no-store"), d.has("only-if-cached")
+	if n, ok := d.seconds("max-age"); ok {
+		a.maxAge = n
+	}
+	if n, ok := d.seconds("min-fresh"); ok {
+		a.minFresh = n
+	}
+	if n, ok := d.seconds("max-stale"); ok {
+		if a.maxStale = n; d["max-stale"] == "" {
+			a.maxStale = forEver
+		}
+	}
+	return a
+}

@@ -1,0 +1,130 @@
+package respcache
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// keepStale is how long after its time a response of a shared cache is kept, to be
+// validated, or to be replayed instead of an error.
+const keepStale = 24 * time.Hour
+
+// mostHeuristic is the longest time that a response is fresh which does not say for
+// how long.
+const mostHeuristic = 24 * time.Hour
+
+// terms are those of a response in a shared cache, beside its time.
+type terms struct {
+	always  bool          // it is not replayed without having been validated
+	renew   time.Duration // how long after its time it is replayed while it is made again
+	onError time.Duration // and instead of an error
+	groups  []string      // Cache-Groups
+}
+
+// heuristic are the statuses of which a response is fresh for a while without saying
+// so (RFC 9110, section 15.1), but for 206, which is not stored.
+var heuristic = map[int]bool{
+	http.StatusOK: true, http.StatusNonAuthoritativeInfo: true, http.StatusNoContent: true,
+	http.StatusMultipleChoices: true, http.StatusMovedPermanently: true, http.StatusPermanentRedirect: true,
+	http.StatusNotFound: true, http.StatusMethodNotAllowed: true, http.StatusGone: true,
+	http.StatusRequestURITooLong: true, http.StatusNotImplemented: true,
+}
+
+// admit returns why a response that is about to be sent with this status and these
+// headers must not be stored by a shared cache (RFC 9111, section 3), and notes its
+// terms.
+func (r *recorder) admit(status int, h http.Header) (ttl time.Duration, why reason) {
+	d, targeted := responseDirectives(h)
+	understood := d.has("must-understand") && http.StatusText(status) != ""
+	public := d.has("public")
+	switch {
+	case status == http.StatusPartialContent || status == http.StatusNotModified:
+		return 0, reason("status " + strconv.Itoa(status))
+	case len(h["Trailer"]) > 0:
+		return 0, "trailer"
+	case strings.HasPrefix(strings.ToLower(h.Get("Content-Type")), "text/event-stream"):
+		return 0, "event stream"
+	case d.has("must-understand") && !understood:
+		return 0, "must-understand"
+	case d.has("no-store") && !understood:
+		return 0, "no-store"
+	case d.has("private") && len(d.fields("private")) == 0:
+		return 0, "private"
+	case len(h["Set-Cookie"]) > 0 && !public: // of Set-Cookie2 no client knows any more
+		return 0, "set-cookie"
+	case r.personal && !public && !d.has("must-revalidate") && !d.has("s-maxage"):
+		return 0, "authorization"
+	}
+	now := time.Now()
+	age := initialAge(h, r.began, now)
+	ttl, said := lifetimeOf(status, h, d, targeted, now)
+	validator := len(h["Etag"]) > 0 || len(h["Last-Modified"]) > 0
+	r.born = now.Add(-age)
+	r.terms = terms{always: d.has("no-cache") && len(d.fields("no-cache")) == 0, groups: slices.Clone(h["Cache-Groups"])}
+	r.strict = d.has("must-revalidate") || d.has("proxy-revalidate")
+	if !r.strict && !r.terms.always {
+		r.terms.renew, _ = d.seconds("stale-while-revalidate")
+		r.terms.onError, _ = d.seconds("stale-if-error")
+	}
+	r.strict = r.strict || d.has("s-maxage")
+	switch {
+	case !said && !public && !heuristic[status]:
+		return 0, reason("status " + strconv.Itoa(status))
+	case validator:
+	case r.terms.always:
+		return 0, "no-cache"
+	case ttl <= age && ttl+max(r.terms.renew, r.terms.onError) <= age:
+		return 0, "not fresh"
+	}
+	return ttl, ""
+}
+
+// initialAge returns how old a response was when it came (RFC 9111, section 4.2.3),
+// that was asked for at began. One with an Age that is not one number is older than
+// any response may be: who knows.
+func initialAge(h http.Header, began, now time.Time) time.Duration {
+	var age time.Duration
+	if lines := h["Age"]; len(lines) > 0 {
+		n, ok := deltaSeconds(strings.TrimSpace(lines[0]))
+		if !ok || len(lines) > 1 {
+			return (mostSeconds + 1) * time.Second
+		}
+		age = n
+	}
+	apparent := max(now.Sub(dateOf(h, now)), 0)
+	return max(apparent, age+now.Sub(began))
+}
+
+// dateOf returns the Date of a response; now if it has none.
+func dateOf(h http.Header, now time.Time) time.Time {
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		return date
+	}
+	return now
+}
+
+// lifetimeOf returns for how long a response is fresh (RFC 9111, section 4.2.1), and
+// whether it says so itself.
+func lifetimeOf(status int, h http.Header, d directives, targeted bool, now time.Time) (ttl time.Duration, said bool) {
+	for _, name := range []string{"s-maxage", "max-age"} {
+		if ttl, ok := d.seconds(name); ok {
+			return ttl, true
+		}
+	}
+	date := dateOf(h, now)
+	if expires := h["Expires"]; len(expires) > 0 && !targeted {
+		at, err := http.ParseTime(expires[0])
+		if err != nil {
+			return 0, true
+		}
+		return min(max(at.Sub(date), 0), mostSeconds*time.Second), true
+	}
+	modified, err := http.ParseTime(h.Get("Last-Modified"))
+	if err != nil || !heuristic[status] && !d.has("public") {
+		return 0, false
+	}
+	return min(max(date.Sub(modified)/10, 0), mostHeuristic), false
+}

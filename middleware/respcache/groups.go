@@ -1,0 +1,56 @@
+package respcache
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/reecho-go/reecho/internal/syntax"
+)
+
+// Limits of a list of cache groups, which are those that every cache has to support
+// (RFC 9875, section 2).
+const (
+	mostGroups = 32
+	longGroup  = 32
+)
+
+// groupTags returns the tags of the groups that a header of a response names. They
+// are of r's origin: groups of two origins have nothing to do with each other.
+func groupTags(r *http.Request, lines []string) []string {
+	names := listOfStrings(lines)
+	tags := make([]string, 0, len(names))
+	for _, name := range names {
+		tags = append(tags, "group:"+scheme(r)+"://"+strings.ToLower(r.Host)+" "+name)
+	}
+	return tags
+}
+
+// listOfStrings reads a list of strings of structured fields (RFC 9651, section 3.1);
+// parameters have no meaning. One that is malformed, or has something else in it, is
+// the same as none.
+func listOfStrings(lines []string) []string {
+	rest := syntax.TrimOWS(strings.Join(lines, ","))
+	var names []string
+	for rest != "" {
+		text, kind, after, ok := syntax.CutBare(rest)
+		if !ok || kind != syntax.String {
+			return nil
+		}
+		if after, ok = syntax.CutParams(after, nil); !ok {
+			return nil
+		}
+		if len(names) < mostGroups && len(text) <= longGroup {
+			names = append(names, text)
+		}
+		if after = syntax.TrimOWS(after); after == "" {
+			return names
+		}
+		if after[0] != ',' {
+			return nil
+		}
+		if rest = syntax.TrimOWS(after[1:]); rest == "" { // a comma at the end
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+package respcache
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/visit"
+)
+
+// What a shared cache does with Config.RFC, where a cache inside of an app has its
+// own rules.
+
+// use is what becomes of a page that is there.
+type use uint8
+
+const (
+	reused    use = iota // it is fresh
+	asIs                 // it is not, and the request takes it
+	renewed              // it is not, and is made again in the background
+	validated            // it must be asked for first
+)
+
+// use says what becomes of p, whose time may be over, for this request.
+func (q *call) use(p *page, over bool) use {
+	switch {
+	case p.shared && over && !p.over(): // it was expired
+		return validated
+	case p.shared:
+		return q.allowed(p)
+	case over:
+		return renewed
+	}
+	return reused
+}
+
+// allowed is use for a page of a shared cache (RFC 9111, section 4).
+func (q *call) allowed(p *page) use {
+	age := time.Since(p.made)
+	left := p.ttl - age
+	ask := &q.asked
+	switch {
+	case p.always, ask.noCache,
+		ask.maxAge >= 0 && age > ask.maxAge && (ask.maxStale < 0 || p.strict),
+		ask.minFresh >= 0 && left < ask.minFresh:
+		return validated
+	case left > 0 && p == q.first():
+		return asIs // the signpost has counted
+	case left > 0:
+		return reused
+	case ask.maxStale >= 0 && -left <= ask.maxStale && !p.strict:
+		return asIs
+	case -left < p.renew && ask.maxAge < 0 && ask.minFresh < 0:
+		if p == q.first() { // it has no entry of its own, which could be refreshed
+			return validated
+		}
+		return renewed
+	}
+	return validated
+}
+
+// spare returns the page that is replayed if the origin fails (RFC 5861, section 4),
+// or nil.
+func (q *call) spare() *page {
+	if p := q.old; p != nil && p.onError > 0 && time.Since(p.made) < p.ttl+p.onError && p.holds() {
+		return p
+	}
+	return nil
+}
+
+// cannot returns why a shared cache leaves a request to its handler; empty: it does
+// not.
+func (q *call) cannot() reason {
+	h := q.r.Header
+	switch {
+	case len(h["Upgrade"]) > 0:
+		return "upgrade"
+	case len(h["If-Match"]) > 0 || len(h["If-Unmodified-Since"]) > 0:
+		return "it is for the origin"
+	case q.r.ContentLength != 0:
+		return "body"
+	case q.asked.noStore:
+		return "no-store"
+	}
+	return ""
+}
+
+// personal reports whether a request says who makes it: what it gets is shared only
+// if it says so itself (RFC 9111, section 3.5).
+func personal(r *http.Request) bool {
+	return len(r.Header["Authorization"]) > 0 || r.TLS != nil && len(r.TLS.PeerCertificates) > 0 ||
+		opened(r.Context()) || visit.Identified(r.Context())
+}
+
+// find returns the page of q's key, whether its time is over, and until when it is
+// fresh. The first of those that a signpost of a shared cache leads to is the
+// signpost's own.
+func (q *call) find(ctx context.Context) (p *page, over bool, until time.Time, ok bool) {
+	if p, meta, ok := q.cache.pages.PeekMeta(ctx, q.key); ok {
+		over := p.more == nil && meta.Source == cachedata.Stale
+		if p.shared {
+			return p, over || p.over(), p.made.Add(p.ttl), true
+		}
+		return p, over, meta.Expires, true
+	}
+	if p := q.first(); p != nil && p.holds() {
+		return p, p.over(), p.made.Add(p.ttl), true
+	}
+	return nil, false, time.Time{}, false
+}
+
+// first returns the page that the signpost of q has brought with it, if it is of
+// q's key.
+func (q *call) first() *page {
+	if q.post != nil && q.post.first != nil && q.post.firstKey == q.key {
+		return q.post.first
+	}
+	return nil
+}
+
+// unmade answers a request whose response has to be made, unless that is left to
+// the load.
+func (q *call) unmade() (done bool, err error) {
+	switch {
+	case q.asked.onlyIfCached:
+		w := q.host.Writer(q.own)
+		q.cache.counts.refused.add("only-if-cached")
+		w.Header().Add("Cache-Status", `reecho; detail="only-if-cached"`)
+		w.WriteHeader(http.StatusGatewayTimeout)
+		return true, nil
+	case len(q.r.Header["Range"]) > 0 && q.old == nil:
+		return true, q.pass(missed("range"))
+	}
+	return false, nil
+}
+
+// how says, for Cache-Status, why the handler is called (RFC 9211, section 2.2).
+func (q *call) how() string {
+	switch {
+	case q.old != nil && (q.old.always || q.old.over()):
+		return "stale"
+	case q.old != nil:
+		return "request"
+	case q.post != nil:
+		return "vary-miss"
+	}
+	return "uri-miss"
+}
+
+// endToEnd reports whether a header of a response is stored by a shared cache (RFC
+// 9111, section 3.1), unless the response says that it is not to be.
+func endToEnd(name string) bool {
+	switch name {
+	case "Age", "Cache-Status", "Connection", "Content-Length", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authentication-Info",
+		"Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return false
+	}
+	return true
+}
+
+// sharedFields returns what of the headers of a response is stored by a shared cache.
+func sharedFields(before, h http.Header, now time.Time) []field {
+	d, _ := responseDirectives(h)
+	out := append(d.fields("no-cache"), d.fields("private")...)
+	fields := changes(before, h, func(name string) bool { return !endToEnd(name) || slices.Contains(out, name) })
+	if len(h["Date"]) == 0 {
+		fields = append(fields, field{name: "Date", values: []string{now.UTC().Format(http.TimeFormat)}})
+	}
+	return fields
+}
+
+// visible returns the request that the handler gets.
+func (q *call) visible(ctx context.Context) *http.Request {
+	if q.cache.cfg.RFC {
+		return q.forwarded(ctx)
+	}
+	return q.cache.visible(ctx, q.r)
+}
+
+// derived returns the key that q's leads to where responses depend on more.
+func (q *call) derived(more []string) string {
+	if q.cache.cfg.RFC {
+		return derive(q.key, more, q.r, "", normal)
+	}
+	return derive(q.key, more, q.r, q.sum, nil)
+}
+
+// tags returns those of a response to q.
+func (q *call) tags(p *page) []string {
+	tags := urlTags(q.r)
+	if p.shared {
+		return append(tags, groupTags(q.r, p.groups)...)
+	}
+	return tags
+}
+
+// invalidated returns the tags of the groups that a response with these headers, to
+// an unsafe method, drops (RFC 9875, section 3).
+func (q *call) invalidated(h http.Header) []string {
+	if !q.cache.cfg.RFC {
+		return nil
+	}
+	return groupTags(q.r, h["Cache-Group-Invalidation"])
+}
+
+// unshared returns what is made of a response that must not be stored. In a shared
+// cache it says nothing of the responses to other requests, and changes nothing of
+// what is there, if that is due to the request: to who makes it, or to what it has
+// already.
+func (q *call) unshared(m made) made {
+	conditional := func(name string) bool { return len(q.r.Header[name]) > 0 }
+	if m.page.why != "" && q.cache.cfg.RFC && (personal(q.r) || q.old == nil && slices.ContainsFunc(conditions, conditional)) {
+		return made{err: &refusal{m.page.why}}
+	}
+	return m
+}
+
+// validateRFC reports what has no meaning in a shared cache.
+func (cfg Config) validateRFC() []error {
+	var errs []error
+	for name, set := range map[string]bool{
+		"TTL": cfg.TTL != 0, "Jitter": cfg.Jitter != 0, "Store": cfg.Store != nil, "Status": cfg.Status != nil, "Stale": cfg.Stale != (StaleConfig{}),
+		"Keys": cfg.Keys.Query != nil || cfg.Keys.Headers != nil || cfg.Keys.IgnoreCookies != nil || cfg.Keys.Session,
+	} {
+		if set {
+			errs = append(errs, fmt.Errorf("%s is set, and RFC: with RFC responses say themselves what is stored, so leave it out, or leave RFC out", name))
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errs
+}

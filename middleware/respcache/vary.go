@@ -1,0 +1,52 @@
+package respcache
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/reecho-go/reecho/internal/commit"
+	"github.com/reecho-go/reecho/internal/syntax"
+)
+
+// selecting returns the names of the request headers by which a response says that
+// it was selected, but for those that outer middlewares have named in before: they
+// answer for them. It fails for one that says that there is more.
+func selecting(before, h http.Header) (names []string, why reason) {
+	outer := strings.Split(commit.MergeVary(before["Vary"], nil), ", ")
+	for name := range strings.SplitSeq(commit.MergeVary(h["Vary"], nil), ", ") {
+		switch {
+		case name == "*":
+			return nil, "vary *"
+		case name != "" && !slices.Contains(outer, name):
+			names = append(names, http.CanonicalHeaderKey(name))
+		}
+	}
+	return names, ""
+}
+
+// normal returns the values of a request header by which responses are selected, in
+// the form that all have which mean the same (RFC 9111, section 4.1): lines are
+// joined, and where the syntax of the header says that they mean nothing, neither
+// case nor blanks count.
+func normal(name string, values []string) []string {
+	if len(values) == 0 {
+		return nil
+	}
+	joined := strings.Join(values, ", ")
+	switch name {
+	case "Accept-Language", "Accept-Encoding", "Accept-Charset":
+		joined = strings.ToLower(joined)
+		fallthrough
+	case "Accept":
+		if strings.Contains(joined, `"`) {
+			break
+		}
+		members := strings.Split(joined, ",")
+		for i, m := range members {
+			members[i] = syntax.TrimOWS(m)
+		}
+		joined = strings.Join(members, ",")
+	}
+	return []string{joined}
+}
