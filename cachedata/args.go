@@ -3,8 +3,8 @@ package cachedata
 import "context"
 
 // Cache0 remembers the result of a function without arguments. Make it with
-// [New0]. It is a [Cache] with one key: methods that it does not replace take
-// struct{}{}.
+// [New0]. It is a [Cache] whose only key is struct{}{}: pass it to the methods
+// that Cache0 does not redefine.
 type Cache0[V any] struct{ *Cache[struct{}, V] }
 
 // New0 is [New] for a function without arguments.
@@ -36,12 +36,12 @@ type Args2[A, B any] struct {
 }
 
 // Cache2 remembers the results of a function of two arguments. Make it with
-// [New2]. It is a [Cache] with [Args2] for keys: methods that it does not replace
-// take those.
+// [New2]. It is a [Cache] whose keys are [Args2]: pass one to the methods that
+// Cache2 does not redefine.
 type Cache2[A, B, V any] struct{ *Cache[Args2[A, B], V] }
 
-// New2 is [New] for a function of two arguments. For more, use New with a struct
-// for a key, whose fields have names.
+// New2 is [New] for a function of two arguments. For more arguments, use New with
+// a struct as the key.
 func New2[A, B, V any](name string, load func(context.Context, A, B) (V, error), cfg Config, funcs ...Funcs[Args2[A, B], V]) (*Cache2[A, B, V], error) {
 	var one func(context.Context, Args2[A, B]) (V, error)
 	if load != nil {
@@ -69,15 +69,17 @@ func (c *Cache2[A, B, V]) Delete(ctx context.Context, a A, b B) error {
 	return c.Cache.Delete(ctx, Args2[A, B]{a, b})
 }
 
-// Pure makes a load function of f, which needs no context and cannot fail:
+// Pure turns f into a load function. Use it for a function that needs no context
+// and cannot fail:
 //
 //	var slugs = cachedata.Must(cachedata.New("slugs", cachedata.Pure(slug), cachedata.Config{}))
 func Pure[K, V any](f func(K) V) func(context.Context, K) (V, error) {
 	return func(_ context.Context, key K) (V, error) { return f(key), nil }
 }
 
-// Found makes a load function of f, which reports whether there is a result. If
-// not, the error is [ErrNotFound].
+// Found turns f into a load function. Use it for a function that reports in a
+// bool whether there is a result: if it reports false and no error, the load
+// fails with [ErrNotFound].
 func Found[K, V any](f func(context.Context, K) (V, bool, error)) func(context.Context, K) (V, error) {
 	return func(ctx context.Context, key K) (V, error) {
 		v, ok, err := f(ctx, key)

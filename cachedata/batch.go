@@ -13,24 +13,23 @@ import (
 )
 
 // Batch is a [Cache] whose results are loaded several at a time. Make it with
-// [NewBatch]. All methods of Cache work, with one key in a load, and share
-// results and loads with [Batch.GetMany]. It is safe for concurrent use.
+// [NewBatch]. The methods of Cache work too: they load one key at a time, and
+// share results and loads with [Batch.GetMany]. It is safe for concurrent use.
 type Batch[K comparable, V any] struct {
 	*Cache[K, V]
 	dynamic bool // a K may be of a type that no map takes, behind an interface
 }
 
-// NewBatch is [New] for a function that loads several results at once, such as
-// a query with IN (...). load gets at least one key, none twice, in a slice
-// that is its own. It must be safe for concurrent use.
+// NewBatch is [New] for a function that loads several results at once, such as a
+// query with IN (...). load gets a slice of one or more different keys, which it
+// may change and keep. It must be safe for concurrent use.
 //
 // Each key succeeds or fails by itself. A key in the map has succeeded, even if
-// load also returns an error. A key that is missing has failed with that error;
-// without an error there is nothing for it, which is [ErrNotFound].
-// Keys that were not asked for are ignored. The keys of the map are compared
-// as data, so they need not be the very pointers that were asked for. A key that
-// cannot be the key of a Go map, such as a slice behind an interface, is a
-// [*KeyError].
+// load also returns an error. A key that is not in the map has failed with that
+// error, or with [ErrNotFound] if load returned no error. Keys that were not
+// asked for are ignored. The keys of the map are compared as data, so pointers in
+// them may differ from those that load got. A key that cannot be the key of a Go
+// map, such as a slice behind an interface, is a [*KeyError].
 func NewBatch[K comparable, V any](name string, load func(ctx context.Context, keys []K) (map[K]V, error), cfg Config, funcs ...Funcs[K, V]) (*Batch[K, V], error) {
 	b := &Batch[K, V]{new(Cache[K, V]), raw.Holds(reflect.TypeFor[K](), reflect.Interface)}
 	settings := cfg.settings()
@@ -58,20 +57,21 @@ func NewBatch[K comparable, V any](name string, load func(ctx context.Context, k
 	return b, nil
 }
 
-// GetMany returns copies of the results of keys, by key. What is not in memory
-// is loaded in one load, or in several at once if Config.MaxBatch says so; keys
-// that are being loaded already, by whatever call, are waited for instead. A
-// key that stands twice counts once.
+// GetMany returns copies of the results of keys, by key. It loads the keys that
+// are not in memory in one load, or in several at the same time if they are more
+// than Config.MaxBatch. For keys that another call is loading already, it waits.
+// Duplicate keys count once.
 //
-// A key that there is nothing for is not in the map, and is no error. If other
-// keys fail, the error is a [*BatchError] that says which and why, and the map
-// has the results of the rest; its errors are those of [Cache.Get]. When ctx
-// ends, so does GetMany, with what is there by then. If this call started a
-// load that panics, GetMany panics too. If one of the keys cannot be the key of a
-// Go map, there are no results, and the error is a [*KeyError].
+// A key without a result ([ErrNotFound]) is left out of the map and is no error.
+// If other keys fail, the error is a [*BatchError] that names them with their
+// errors, which are those of [Cache.Get], and the map has the results of the
+// remaining keys. When ctx ends, GetMany returns with the results that it has by
+// then. If this call started a load that panics, GetMany panics too. If one of
+// the keys cannot be the key of a Go map, GetMany returns no results and a
+// [*KeyError].
 //
-// The results are those of separate calls of Get at the same time, no snapshot:
-// a change of two keys may be seen in one and not in the other.
+// The results are not a snapshot. As with a separate call of Get for each key, a
+// change of two keys may be visible in one result and not in the other.
 func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 	if ctx == nil {
 		return nil, b.core.noContext()
@@ -171,9 +171,10 @@ func byID[K comparable, V any](c *core, m map[K]V) map[string]K {
 	return out
 }
 
-// BatchError says which keys of a [Batch.GetMany] have failed, and why. It
-// wraps their errors, so that errors.Is, errors.As and the status over HTTP
-// find them. The message has no keys, since these may be private.
+// BatchError lists the keys of a call of [Batch.GetMany] that have failed, with
+// their errors. It wraps their errors, so that errors.Is, errors.As and the
+// status over HTTP find them. Its message contains no keys, because keys may be
+// private.
 type BatchError[K comparable] struct {
 	Cache  string      // the cache's name
 	Asked  int         // how many keys were asked for

@@ -21,25 +21,25 @@ type Cache[K, V any] struct {
 }
 
 // New makes a cache of the results of load and adds it to its group, where its
-// name must be unique. It takes microseconds to milliseconds, to compile how keys
-// are compared and results are copied.
+// name must be unique. It takes microseconds to milliseconds, because it compiles
+// how keys are compared and results are copied.
 //
 // load must be safe for concurrent use. It runs once at a time per key, in a
 // goroutine of its own. It may use other caches, and this one with other keys, if
 // it passes on the context that it was given: then a load that would wait for
 // itself is found, and fails at once with a [*CycleError]. With another context,
 // such as context.Background, it waits for itself until Config.Timeout ends it;
-// without one, the event observe.CacheStalled tells of it after 30 seconds. If a
-// load clears its own cache, its result is not stored, and observe.CacheRefused
-// tells so.
+// without a Timeout, the event observe.CacheStalled reports it after 30 seconds.
+// If a load clears its own cache, its result is not stored, and the event
+// observe.CacheRefused reports it.
 //
 // K is the argument: any type that can be compared as data. Use [New0] and [New2]
 // for functions of no and of two arguments, and a struct for more. V is the
 // result: any type that can be copied, unless Config says otherwise. A value
 // behind an interface in K or V is checked when it is used: if it cannot be
 // compared or copied, the call fails with a [*KeyError] or [*CopyError] that has
-// the path to it. So does a result with a pointer into the middle of what a Clone
-// method copies.
+// the path to it. A result with a pointer into the middle of something that a
+// Clone method copies also fails with a [*CopyError].
 //
 // The error joins everything that is wrong: a [*KeyError] or [*CopyError] for each
 // place in K and V, [ErrDuplicate], [ErrClosed], and one for each field of cfg.
@@ -153,21 +153,21 @@ func (c *Cache[K, V]) copied(e *entry) (v V, err error) {
 }
 
 // Config returns the configuration that the cache was made with, as it was given.
-// Its maps and slices are not to be changed.
+// Do not change its maps and slices.
 func (c *Cache[K, V]) Config() Config { return c.core.cfg.config() }
 
 // Name returns the cache's name.
 func (c *Cache[K, V]) Name() string { return c.core.name }
 
-// Get returns a copy of the result for key, and loads it if there is none. It
-// returns when the result is there or when ctx ends. The load goes on while
-// anybody waits for it. A result in memory is returned even if ctx has ended.
+// Get returns a copy of the result for key, and loads it if it is not in memory.
+// It waits for the load until ctx ends. The load continues while any caller waits
+// for it. A result in memory is returned even if ctx has ended.
 //
-// The error is that of ctx, that of the load function as it is, a [*PanicError], a
-// [*CycleError], [ErrTimeout], [ErrVisitorInGlobalLoad], [ErrNoSession],
-// [ErrClosed], a [*KeyError] or a [*CopyError]. Errors are not kept, unless
-// Config.Errors says so: the next call loads again. If the load function panics,
-// Get panics too in the call that started the load.
+// The error is that of ctx, the unchanged error of the load function, a
+// [*PanicError], a [*CycleError], [ErrTimeout], [ErrVisitorInGlobalLoad],
+// [ErrNoSession], [ErrClosed], a [*KeyError] or a [*CopyError]. Errors are not
+// remembered unless Config.Errors is set: the next call loads again. If the load
+// function panics, Get panics too in the call that started the load.
 //
 // A hit takes no lock and allocates only what the copy needs.
 func (c *Cache[K, V]) Get(ctx context.Context, key K) (V, error) {
@@ -219,31 +219,34 @@ func (c *Cache[K, V]) PeekMeta(ctx context.Context, key K) (v V, m Meta, ok bool
 	return v, c.core.meta(e, Hit), err == nil
 }
 
-// Entries iterates over what is in the cache, and over the keys that are being
-// loaded: these come first, else there is no order. In session scope it is over those
-// of all visitors. It is for pages and tools that show a cache: it visits all entries,
-// and copies each key, in a tenth of a microsecond to two for each. It is not a read: it counts as no hit
-// and refreshes nothing.
+// Entries iterates over the entries of the cache and over the keys that are being
+// loaded. The keys that are being loaded come first; there is no other order. In
+// session scope it covers the entries of all visitors. Use it for pages and tools
+// that show a cache: it visits every entry and copies every key, which takes 0.1
+// to 2 microseconds per entry. Iterating does not read the results: it counts no
+// hits and triggers no refresh.
 //
-// It takes no lock, and the cache may change meanwhile, also by the loop itself:
-// entries that are there all the time are seen, and those that come or go may or
-// may not be. Nothing that a clear before the call has dropped is seen.
+// Entries takes no lock, so the cache may change during the iteration, and the
+// body of the loop may change it. Entries that exist all the time are visited.
+// Entries that are added or removed meanwhile may be missed. Entries that a clear
+// dropped before the call are never visited.
 func (c *Cache[K, V]) Entries() iter.Seq[EntryInfo] { return c.core.inspect }
 
-// Put stores a copy of v as the result for key. If the key is being loaded, those
-// who wait get what is loaded, but the result of Put stays. It also stays if a
-// clear of one of its tags began before Put returns. Give at most one PutOptions.
-// The error is [ErrClosed], [ErrNoSession], a [*KeyError], a [*CopyError] or one of
-// the options.
+// Put stores a copy of v as the result for key. If the key is being loaded,
+// callers who already wait get the loaded result, but v stays in the cache. A
+// clear of one of its tags that runs at the same time takes effect either before
+// the Put, and then v stays, or after it. Pass at most one PutOptions. The error
+// is [ErrClosed], [ErrNoSession], a [*KeyError], a [*CopyError], or says what is
+// wrong with the options.
 func (c *Cache[K, V]) Put(ctx context.Context, key K, v V, how ...PutOptions) error {
 	return c.core.put(ctx, at(&key), at(&v), how)
 }
 
 // Refresh loads the result for key again and returns a copy of it. The old result
-// is served until the new one is there, and stays if the load fails. If the key is
-// being loaded already, Refresh waits for that load. To be sure that a load starts
-// after a change at its origin, use [Cache.Delete] and Get. The errors are those of
-// Get.
+// is served until the new one is loaded, and stays if the load fails. If the key
+// is being loaded already, Refresh waits for that load. If you need a load that
+// starts after a change at the origin, use [Cache.Delete] and then Get. The
+// errors are those of Get.
 func (c *Cache[K, V]) Refresh(ctx context.Context, key K) (V, error) {
 	e, err := c.core.reload(ctx, at(&key))
 	if err != nil {
@@ -264,23 +267,23 @@ func (c *Cache[K, V]) Delete(ctx context.Context, key K) error { return c.core.d
 // [*PanicError] for each hook that panicked; the results are dropped then too.
 func (c *Cache[K, V]) Clear(ctx context.Context) error { return c.core.clear(ctx) }
 
-// ClearTag drops all results and remembered errors of this cache that have one
-// of the tags, by Funcs.Tags, Funcs.KeyTags, [Loading.AddTags] or
-// [PutOptions], in one step, however many there are. When it has returned, no call
-// that starts later gets such a result whose load had started before. Their
-// memory comes back within seconds. Then it runs the hooks of the cache and of
-// its group, once for each tag.
+// ClearTag drops all results and remembered errors of this cache that have at
+// least one of the tags. Tags come from Funcs.Tags, Funcs.KeyTags,
+// [Loading.AddTags] and [PutOptions]. The clear is one step, however many results
+// there are. A call that starts after ClearTag has returned never gets such a
+// result whose load had started before. The memory is freed within seconds.
+// ClearTag then runs the hooks of the cache and of its group, once for each tag.
 //
-// The cache keeps no lists of the results of a tag. A clear stores a number for
-// the tag, and the first read of a tagged result after the clear compares it with
-// that of the result, in two lookups for each of its tags. The number is forgotten
-// when no older result or load is left. If more than 65,536 tags, or more than
-// 8 MiB of their names, are cleared until then, everything in the group that has a
-// tag is dropped.
+// The cache keeps no list of the results of a tag. A clear stores a sequence
+// number for the tag. The first read of a tagged result after the clear compares
+// it with the number of the result, which takes two lookups for each tag of the
+// result. The number of a tag is removed when no older result or load is left. If
+// more than 65,536 tags, or more than 8 MiB of tag names, are cleared before
+// that, all tagged results of the group are dropped.
 //
-// The error is [ErrClosed], says that there is no tag or an empty one, in which
-// case nothing is cleared, or joins a [*PanicError] for each hook that panicked;
-// the clear has taken effect then.
+// The error is [ErrClosed], or says that no tag or an empty tag was given; then
+// nothing is cleared. Otherwise it joins a [*PanicError] for each hook that
+// panicked; the results are dropped all the same.
 func (c *Cache[K, V]) ClearTag(ctx context.Context, tags ...string) error {
 	return c.core.clearTag(ctx, tags)
 }
@@ -295,17 +298,17 @@ func (c *Cache[K, V]) ExpireTag(ctx context.Context, tags ...string) error {
 	return c.core.expireTag(ctx, tags)
 }
 
-// ClearFunc drops the results of all keys for which match reports true. When it
-// has returned, no call that starts later gets such a result whose load had
-// started before. Then it runs the hooks of the cache and of its group. It looks
-// at every key that is in memory or in flight, so it takes time that grows with
-// them, without holding anything up; a tag and [Cache.ClearTag] do it in
+// ClearFunc drops the results of all keys for which match reports true. A call
+// that starts after ClearFunc has returned never gets such a result whose load
+// had started before. ClearFunc then runs the hooks of the cache and of its
+// group. It calls match for every key in memory or in flight, so it takes time in
+// proportion to their number, but it blocks no other call. [Cache.ClearTag] takes
 // constant time.
 //
-// match gets keys of its own, some perhaps twice, outside locks, in the
-// goroutine of the call; it may use the cache. If it panics, so does ClearFunc,
-// and the keys it has not seen stay. In session scope it clears for all
-// visitors.
+// match gets copies of the keys, some perhaps twice. It runs in the goroutine of
+// the call, outside locks, and may use the cache. If it panics, ClearFunc panics
+// too, and keys that match has not seen stay. In session scope ClearFunc covers
+// the keys of all visitors.
 //
 // The error is [ErrClosed], says that match is nil, or joins those of keys that
 // could not be copied and a [*PanicError] for each hook that panicked.
@@ -316,17 +319,18 @@ func (c *Cache[K, V]) ClearFunc(ctx context.Context, match func(K) bool) error {
 	return c.core.clearFunc(ctx, func(key unsafe.Pointer) bool { return match(*(*K)(key)) })
 }
 
-// ClearSession drops what a cache in session scope keeps for the session, or
-// the declared visitor, of ctx. When it has returned, no call of that session that starts later gets a
-// result whose load had started before. It runs no hooks. The error is
-// [ErrNoSession], also in global scope, [ErrClosed], or that of the session.
+// ClearSession drops the results that a cache in session scope keeps for the
+// session, or the declared visitor, of ctx. A call of that session that starts
+// after ClearSession has returned never gets a result whose load had started
+// before. It runs no hooks. The error is [ErrClosed], [ErrNoSession] (always in
+// global scope), or that of the session.
 func (c *Cache[K, V]) ClearSession(ctx context.Context) error { return c.core.clearSession(ctx) }
 
-// Close drops all results, frees the name, and waits for the loads that run until
-// ctx ends; then it cancels their contexts and returns an error that wraps that of
-// ctx. From then on calls that would load fail with [ErrClosed]. Close may be
-// called several times. A cache that lives as long as the program is closed with
-// its group.
+// Close drops all results, frees the name and waits for running loads. If ctx
+// ends first, it cancels the contexts of the loads and returns an error that
+// wraps that of ctx. Calls that would load fail with [ErrClosed] from now on.
+// Close may be called several times. A cache that lives as long as the program
+// needs no Close of its own: the Close of its group closes it.
 func (c *Cache[K, V]) Close(ctx context.Context) error { return c.core.close(ctx) }
 
 // Stats returns the counters. It costs microseconds: call it for dashboards, not
@@ -334,8 +338,8 @@ func (c *Cache[K, V]) Close(ctx context.Context) error { return c.core.close(ctx
 func (c *Cache[K, V]) Stats() Stats { return c.core.stats() }
 
 // Fingerprint returns the 64-bit hashstructure hash of key: its short name in
-// events and logs. Different keys may share it, so it is never an identity. It
-// costs microseconds. The error is a [*KeyError].
+// events and logs. Different keys may have the same one, so never use it as an
+// identity. It costs microseconds. The error is a [*KeyError].
 func (c *Cache[K, V]) Fingerprint(key K) (uint64, error) {
 	return c.core.keys.Fingerprint(unsafe.Pointer(&key))
 }

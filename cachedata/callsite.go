@@ -8,12 +8,12 @@ import (
 	"unsafe"
 )
 
-// GetOrLoad is [Cache.Get] with a load function of this call, for a load that
-// needs what only the caller has. The function must return what the cache's own
-// would: callers of one key share whichever load comes first, and a refresh in
-// the background uses that of the call that caused it. A hit costs what one of Get
-// costs. A cache without a load
-// function of its own is made with [NoLoad].
+// GetOrLoad is [Cache.Get] with load instead of the cache's own load function.
+// Use it if the load needs something that only the caller has. All load functions
+// for a key must return the same result, because callers of one key share the
+// load of the call that came first. A refresh in the background uses the function
+// of the call that triggered it. A hit costs the same as a hit of Get. To make a
+// cache without a load function of its own, use [NoLoad].
 func (c *Cache[K, V]) GetOrLoad(ctx context.Context, key K, load func(context.Context, K) (V, error)) (V, error) {
 	switch {
 	case ctx == nil:
@@ -33,8 +33,8 @@ func (c *Cache[K, V]) GetOrLoad(ctx context.Context, key K, load func(context.Co
 	return c.Get(&callContext{ctx, c.core, loading(load)}, key)
 }
 
-// NoLoad is the load function of a cache that has none, all of whose loads are
-// those of [Cache.GetOrLoad]. A Get that finds no result fails.
+// NoLoad is the load function for a cache that loads only by [Cache.GetOrLoad]. A
+// Get that finds no result in such a cache fails.
 //
 //	var pages = cachedata.Must(cachedata.New("pages", cachedata.NoLoad[string, Page], cachedata.Config{}))
 func NoLoad[K, V any](context.Context, K) (v V, err error) { return v, errNoLoad }
@@ -42,10 +42,11 @@ func NoLoad[K, V any](context.Context, K) (v V, err error) { return v, errNoLoad
 var errNoLoad = errors.New("cachedata: there is no result, and the cache has no load function: use GetOrLoad, or Put")
 
 // Bypass calls the load function for this one call and returns its result: the
-// cache is neither read nor written, and no other call is joined. The load runs in
-// the caller's goroutine, with the caller's context; in global scope it cannot see
-// the visitor, as with [Cache.Get]. What it says by its [Loading] has no effect.
-// Config.Timeout does not hold. Use [Cache.Refresh] to store the result too.
+// cache is neither read nor written, and the call joins no other load. The load
+// runs in the caller's goroutine, with the caller's context; in global scope it
+// cannot see the visitor, as with [Cache.Get]. Settings that the load function
+// makes on its [Loading] have no effect, and Config.Timeout does not apply. To
+// store the result too, use [Cache.Refresh].
 func (c *Cache[K, V]) Bypass(ctx context.Context, key K) (V, error) {
 	var none V
 	if err := c.core.openTo(ctx); err != nil {
@@ -69,10 +70,10 @@ func (c *Cache[K, V]) Bypass(ctx context.Context, key K) (V, error) {
 	return *own, nil
 }
 
-// GetOrNew returns the cache of that name in the group of cfg, or makes it with
-// [New] if there is none. It is for caches inside functions, where a package
-// variable cannot be: generic functions, and methods. The first call decides: load,
-// cfg and funcs of later calls are ignored. So name must say all that load
+// GetOrNew returns the cache with that name in the group of cfg, or makes it with
+// [New] if there is none. Use it where a package variable is not possible: in
+// generic functions and in methods. The first call makes the cache; load, cfg and
+// funcs of later calls are ignored. So name must identify everything that load
 // captures, such as the receiver of a method or a type argument:
 //
 //	func Page[T any](ctx context.Context, id int) (T, error) {
@@ -81,8 +82,9 @@ func (c *Cache[K, V]) Bypass(ctx context.Context, key K) (V, error) {
 //		return pages.Get(ctx, id)
 //	}
 //
-// The error is one of New, or [ErrDuplicate] if the cache of that name has other
-// types. It costs a look at the names of the group.
+// The error is one of New, or [ErrDuplicate] if the cache with that name has
+// other types. If the cache exists, GetOrNew costs a lookup of its name in the
+// group.
 func GetOrNew[K, V any](name string, load func(context.Context, K) (V, error), cfg Config, funcs ...Funcs[K, V]) (*Cache[K, V], error) {
 	g := cfg.Group
 	if g == nil {

@@ -13,12 +13,12 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// PutOptions are what [Cache.Put] says of a result, as a load does by its
-// [Loading].
+// PutOptions set the TTL and the tags of a result that [Cache.Put] stores. A load
+// sets those of its result on its [Loading].
 type PutOptions struct {
-	// TTL is how long the result stays fresh; Config.Jitter and Stale.EagerAt hold
-	// for it too. Use math.MaxInt64 for ever. Negative is an error. Default 0:
-	// Config.TTL.
+	// TTL is how long the result stays fresh; Config.Jitter and Stale.EagerAt
+	// apply to it too. Use math.MaxInt64 for ever. Negative is an error. Default
+	// 0: Config.TTL.
 	TTL time.Duration
 	// Tags are added to those of Funcs.Tags and Funcs.KeyTags. Default nil:
 	// none.

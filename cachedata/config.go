@@ -21,14 +21,14 @@ const (
 	defaultMaxSessions   = 10_000
 )
 
-// Config configures a cache. The zero value is safe: up to 10,000 results, kept
-// until others are of more use, in the default group.
+// Config configures a cache. The zero value is safe: the cache keeps up to 10,000
+// results, which never expire, and belongs to the default group.
 //
-// The fields that most caches set come first. The others are grouped by what you
-// want to reach, and each group is described at its type: [StaleConfig] to answer
+// The fields that most caches set come first. The others are grouped by purpose,
+// and the comment of each group's type describes them: [StaleConfig] to answer
 // while the origin is slow or down, [ErrorConfig] to remember failures,
-// [SessionConfig], [CopyConfig] and [KeyConfig]. Functions that know the types
-// of keys and results are in [Funcs].
+// [SessionConfig], [CopyConfig] and [KeyConfig]. Functions that know the types of
+// keys and results are in [Funcs].
 //
 // In every field 0 means the default that its comment names, and a negative
 // value is an error in [New]. For "no limit" use math.MaxInt64 or math.MaxInt.
@@ -39,8 +39,8 @@ type Config struct {
 	// IdleTTL drops a result that nobody has read for this long, even if its TTL
 	// is not over. Default 0: never.
 	IdleTTL time.Duration
-	// Jitter shortens the TTL of each result by a random fraction of it, Jitter at
-	// most, so that results that were loaded together do not expire together.
+	// Jitter shortens the TTL of each result by a random fraction between 0 and
+	// Jitter, so that results that were loaded together do not expire together.
 	// Needs a TTL, Errors.TTL or Errors.NotFoundTTL. Must be below 1. Default 0:
 	// none.
 	Jitter float64
@@ -53,24 +53,24 @@ type Config struct {
 	// or an estimate says, their keys, tags and remembered errors, and 130 to 500
 	// bytes for each entry itself. It works together with MaxEntries. A result
 	// that is larger than the bound is returned, but not stored. A burst may
-	// exceed the bound for a moment. Default 0: the bound of the group alone,
-	// which is a part of the memory; see GroupConfig.MaxBytes.
+	// exceed the bound for a moment. Default 0: only the bound of the group
+	// applies, which is a part of the memory; see GroupConfig.MaxBytes.
 	MaxBytes int64
 
-	// Timeout is how long a load may take. Then its context ends, its callers
-	// get [ErrTimeout], and the next call loads again, even if the load function
-	// has not returned; what it returns later is thrown away. Without a Timeout,
-	// a load function that never returns blocks its key for good. Must be longer
-	// than Stale.SoftTimeout. Default 0: no limit.
+	// Timeout is how long a load may take. Then its context ends, its callers get
+	// [ErrTimeout], and the next call loads again, even if the load function has
+	// not returned; the result that it returns later is discarded. Without a
+	// Timeout, a load function that never returns blocks its key for good. Must
+	// be longer than Stale.SoftTimeout. Default 0: no limit.
 	Timeout time.Duration
 	// MaxBatch bounds how many keys one load of a [Batch] gets; a call that needs
 	// more starts several loads at once. Only for [NewBatch]. Default 0: no
 	// bound.
 	MaxBatch int
 
-	// Store keeps the results in a store too, so that they survive a restart or are
-	// shared by several processes: persist.In makes one. Not with the scope
-	// [Session]. Default nil: the memory alone.
+	// Store keeps the results in a store too, so that they survive a restart or
+	// are shared by several processes. Make one with persist.In. It is refused
+	// with the scope [Session]. Default nil: only the memory.
 	Store Storage
 
 	// Scope says who shares the results. With [Session], each visitor has results
@@ -86,12 +86,12 @@ type Config struct {
 	Observer observe.Observer
 	// OnClear runs after each clear of this cache or of its group, outside locks,
 	// in the goroutine of the clear. It may clear other caches if it passes its
-	// context on: then a circle of clears is noticed and ends. Default nil:
+	// context on, by which a cycle of clears is detected and ended. Default nil:
 	// nothing.
 	OnClear func(ctx context.Context, what observe.CacheClear)
-	// CountHits counts the reads of each entry for [Cache.Entries]. It makes an
-	// entry larger, and hits of one key on several processors slower. Default
-	// false: only the reads of the whole cache are counted, for Stats.
+	// CountHits counts the reads of each entry for [Cache.Entries]. It makes
+	// entries larger, and makes hits of one key on several processors slower.
+	// Default false: only the reads of the whole cache are counted, for Stats.
 	CountHits bool
 
 	// Stale serves results that have expired. Default: none are served.
@@ -107,10 +107,10 @@ type Config struct {
 	// Trusted lists types of other modules, or pointers to them, that are copied
 	// and compared like types of your own program, wherever they stand in keys
 	// and results: by their method Clone if they have one, else field by field,
-	// private fields included. With it you vouch that their private fields are
-	// plain data, that no pointer in them is compared or leads back into the
-	// value, and that Clone only reads and copies everything that can change. See
-	// "Types of other modules" in the package's documentation. Nil elements,
+	// private fields included. By listing a type you vouch that its private
+	// fields are plain data, that no pointer in it is compared or leads back into
+	// the value, and that Clone only reads and copies everything that can change.
+	// See "Types of other modules" in the package's documentation. Nil elements,
 	// interfaces and types of the standard library are errors. Default nil: none.
 	Trusted []reflect.Type
 }
@@ -136,13 +136,14 @@ type StaleConfig struct {
 	// result that OnError keeps. The load goes on, and until it ends all callers
 	// get the expired result at once. Needs OnError. Default 0: they wait.
 	SoftTimeout time.Duration
-	// RetryAfter is how long the origin is left alone after a failed load while
-	// an old result is served. It doubles with each failure in a row, three times
-	// at most. Needs For, OnError or EagerAt. Default 0: 5 seconds.
+	// RetryAfter is how long to wait before the next load after one has failed,
+	// while an old result is served. It doubles with each failure in a row, three
+	// times at most. Needs For, OnError or EagerAt. Default 0: 5 seconds.
 	RetryAfter time.Duration
 	// EagerAt refreshes a result in the background on the first read after this
-	// part of its TTL, such as 0.8. The moment is random for each
-	// result: between EagerAt and halfway from there to the end of the TTL. Must be below 1. Default 0: never.
+	// fraction of its TTL, such as 0.8. The moment is random for each result:
+	// between EagerAt and halfway from there to the end of the TTL. Must be below
+	// 1. Default 0: never.
 	EagerAt float64
 }
 
@@ -151,8 +152,8 @@ type StaleConfig struct {
 // forgotten.
 type ErrorConfig struct {
 	// TTL is how long an error of the load function is returned instead of
-	// another load. Panics are not remembered, nor errors while an old result is
-	// served. Default 0: not at all.
+	// another load. Panics are not remembered, and errors are not while an old
+	// result is served. Default 0: not at all.
 	TTL time.Duration
 	// NotFoundTTL is how long "there is nothing for this key" is remembered: the
 	// load function returned [ErrNotFound], or an error that IsNotFound knows. An
@@ -180,10 +181,10 @@ type SessionConfig struct {
 // CopyConfig says how results are copied. By default each caller gets an exact
 // deep copy, made by a plan that [New] compiles for the type.
 //
-// Set Immutable for types that nobody changes. Set ReadOnly for results that are
-// too large to copy, and Verify in tests to find code that changes them anyway.
-// Set Engine, or Funcs.Clone, to copy in another way. Engine, Funcs.Clone and
-// ReadOnly exclude each other.
+// Set Immutable for types whose values never change. Set ReadOnly for results
+// that are too large to copy, and Verify in tests to find code that changes them
+// anyway. Set Engine, or Funcs.Clone, to copy in another way. Engine, Funcs.Clone
+// and ReadOnly exclude each other.
 type CopyConfig struct {
 	// Immutable lists types that are shared instead of copied, at any depth of
 	// the result. Nil elements are an error. Default nil: only types of the
@@ -195,14 +196,15 @@ type CopyConfig struct {
 	ReadOnly bool
 	// Verify finds code that changes ReadOnly results, in tests and while
 	// developing: a read of a result that has changed since it was stored drops
-	// it and fails with a [ErrChanged]; Peek finds nothing then. Each read walks
-	// the whole result, which costs about as much as a copy. Types with places
-	// that are no data, such as channels, are refused. Not compared are fields
-	// tagged hash:"ignore", and results behind an interface that are no data,
-	// deeper than 1000 levels or larger than 1 GiB. Needs ReadOnly. Default false.
+	// it and fails with [ErrChanged]; Peek finds nothing then. Each read walks
+	// the whole result, which costs about as much as a copy. Types that contain
+	// something other than data, such as channels, are refused. Fields tagged
+	// hash:"ignore" are not compared, nor results behind an interface that are
+	// not data, are deeper than 1000 levels or larger than 1 GiB. Needs ReadOnly.
+	// Default false.
 	Verify bool
-	// Engine copies results instead of the plan, such as that of package
-	// copiermap. Default nil: the plan.
+	// Engine copies results instead of the plan; package copiermap has one.
+	// Default nil: the plan.
 	Engine CopyEngine
 }
 
@@ -213,15 +215,15 @@ type KeyConfig struct {
 	// [*KeyError]; use HashFuncs to replace it by a digest. At most 1 GiB. Default
 	// 0: 1 MiB.
 	MaxBytes int
-	// HashFuncs replaces values of a type by a stand-in when keys are compared,
-	// as Streamlit's hash_funcs does. The function's result, of any type that can
-	// be a key, becomes part of the key. The type must match exactly; it is found
-	// at any depth, also behind interfaces. The function is called once for each
-	// occurrence. It must be safe for concurrent use, return equal results for
-	// equal values, and neither keep nor change its argument. Its errors and
-	// panics are a [*KeyError]. The load function gets the original: pointers,
-	// interfaces and functions as they are, and copies of other values if they
-	// can be copied. Default nil: none.
+	// HashFuncs replaces values of a type by the result of a function when keys
+	// are compared, as Streamlit's hash_funcs does. The function's result, of any
+	// type that can be a key, becomes part of the key. The type must match
+	// exactly; it is found at any depth, also behind interfaces. The function is
+	// called once for each occurrence. It must be safe for concurrent use, return
+	// equal results for equal values, and neither keep nor change its argument.
+	// Its errors and panics are a [*KeyError]. The load function gets the
+	// original: pointers, interfaces and functions as they are, and copies of
+	// other values if they can be copied. Default nil: none.
 	HashFuncs map[reflect.Type]func(any) (any, error)
 }
 
@@ -229,28 +231,27 @@ type KeyConfig struct {
 // results. Give one to [New] after the Config. All are optional. They must be
 // safe for concurrent use and must not change their arguments.
 type Funcs[K, V any] struct {
-	// Tags returns the tags of a result that was loaded or put: [Cache.ClearTag]
-	// of any of them drops it. Empty tags are ignored. A load can add tags with
-	// [Loading.AddTags], and [Cache.Put] has some of its own.
+	// Tags returns the tags of a result that was loaded or put; [Cache.ClearTag]
+	// of any of them drops it. Empty tags are ignored. A load adds more tags with
+	// [Loading.AddTags], and a Put with PutOptions.Tags.
 	Tags func(K, V) []string
 	// KeyTags returns the tags of everything that is kept for a key: its result,
 	// and also a remembered error or "not found". So the code that creates
-	// "user:42" can clear the answer that there is none.
+	// "user:42" can clear the remembered "not found".
 	KeyTags func(K) []string
-	// Keep reports whether a loaded result is stored. If not, it is only
-	// returned, and what was stored before is dropped. Default nil: all are
-	// stored.
+	// Keep reports whether a loaded result is stored. If not, the result is only
+	// returned, and the stored one is dropped. Default nil: all are stored.
 	Keep func(K, V) bool
 	// Size returns how many bytes of memory a result takes, for the bounds and
 	// Stats; the key and the entry are added to it. It is called once for each
 	// result that is loaded or put. If it returns less than 0, the call fails.
-	// Default nil: an estimate, which costs about as much as a copy. Of a type
-	// that cannot be copied, the estimate misses what the result refers to: New
-	// demands Size if MaxBytes is set.
+	// Default nil: an estimate, which costs about as much as a copy. For a type
+	// that cannot be copied, the estimate does not include what the result refers
+	// to, so New requires Size if MaxBytes is set.
 	Size func(V) int64
-	// Clone copies a result. The copy must share nothing with the original that
-	// can change. It may be called for one value from several goroutines at once.
-	// Default nil: the plan, or the method Clone() V of the result.
+	// Clone copies a result. The copy must not share anything that can change
+	// with the original. It may be called for one value from several goroutines
+	// at once. Default nil: the plan, or the method Clone() V of the result.
 	Clone func(V) V
 }
 
@@ -275,9 +276,9 @@ func (e CopyEngine) compile(t reflect.Type) (func(dst, src unsafe.Pointer) error
 type Scope uint8
 
 const (
-	// Global results are shared by all visitors. A load cannot see the visitor who
-	// caused it; see [ErrVisitorInGlobalLoad]. If it reads other values of the
-	// request's context, the event observe.ContextRead tells.
+	// Global results are shared by all visitors. A load cannot see the visitor
+	// who caused it; see [ErrVisitorInGlobalLoad]. If it reads other values of
+	// the request's context, the event observe.ContextRead reports it.
 	Global Scope = iota
 	// Session results belong to one visitor: to the session of the context of the
 	// call. They end when the session is destroyed or expires and when another user
@@ -300,8 +301,8 @@ func (s Scope) String() string {
 	return fmt.Sprintf("Scope(%d)", uint8(s))
 }
 
-// Storage keeps the results of a cache in a store, in addition to the memory. Package
-// persist makes one; nil keeps them in memory alone.
+// Storage keeps the results of a cache in a store, in addition to the memory.
+// Make one with package persist; nil keeps the results in memory only.
 type Storage = level.Opener
 
 // settings are a [Config] as the core reads it, and whether there is a Clone.

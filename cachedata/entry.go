@@ -112,11 +112,11 @@ type Meta struct {
 	Source Source
 	// Age is how long ago the result was loaded or put.
 	Age time.Duration
-	// Expires is until when it is fresh; zero means for ever. It is in
+	// Expires is when the result stops being fresh; zero means never. It is in
 	// the past if Source is Stale or FailSafe.
 	Expires time.Time
-	// LoadTook is how long the load took that made it, to six digits; zero
-	// if it was put.
+	// LoadTook is how long its load took, rounded to six digits; zero if it was
+	// put.
 	LoadTook time.Duration
 }
 

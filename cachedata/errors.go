@@ -26,28 +26,29 @@ var ErrNotFound error = notFoundError{}
 // Timeout.
 var ErrTimeout error = timeoutError{}
 
-// ErrDuplicate says that the group has a cache of that name already.
+// ErrDuplicate says that the group already has a cache with that name.
 var ErrDuplicate = group.ErrDuplicate
 
 // ErrVisitorInGlobalLoad says that a load, whose result everybody shares, read
-// the session, the request or the query of the one visitor who happened to
-// cause it, or a context value that is a visitor's: one of those that the program
-// has declared (middleware.Visitor), a request, or a token of golang-jwt. The load
-// found nothing there, and nothing was stored, whatever it returned or panicked
-// with. Make what the load needs part of the key, or use [Session] scope.
+// the session, the request or the query of the visitor who caused it, or another
+// context value that belongs to a visitor: one that the program has declared
+// (middleware.Visitor), a request, or a token of golang-jwt. The load found no
+// value there, and its result was not stored, even if it returned without an
+// error. Make what the load needs part of the key, or use [Session] scope.
 var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
 
-// ErrNoSession says that a cache in session scope was used without a visitor: with a
-// context that is not that of a request, where no sessionstate plugin is in
-// place, and no visitor declared (middleware.Visitor) or none logged in. It has
-// no HTTP status. It is the same value in cachedata, cacheresource and
-// sessionstate.
+// ErrNoSession says that a call of a cache in session scope has no visitor: its
+// context has neither a session (the sessionstate plugin is missing, or the
+// context is not that of a request) nor a declared visitor (middleware.Visitor)
+// who is logged in. It has no HTTP status. It is the same value in cachedata,
+// cacheresource and sessionstate.
 var ErrNoSession = visit.ErrNoSession
 
 // PanicError is a panic of a load function. Callers who wait for the load get it
 // as their error; the caller who started the load panics with it. Its Where names
-// the cache and the fingerprint of the key. A load function that calls
-// runtime.Goexit fails with one too, which is returned to all. It has no HTTP status: it is an internal fault.
+// the cache and the fingerprint of the key. If a load function calls
+// runtime.Goexit, all callers get a PanicError as their error. It has no HTTP
+// status: it is an internal fault.
 type PanicError = observe.PanicError
 
 // CycleError says that a load would have waited for itself, directly or
@@ -99,26 +100,27 @@ func (notFoundError) Problem() answer.Details {
 	return answer.Details{Detail: "The requested item was not found."}
 }
 
-// KeyError says that something in a key cannot identify a result, in which
-// cache, at which place in K and of which type. [New] returns one for each
-// place in the type K; a call returns one for a value whose interfaces hold
-// such a thing, or that is too deep or too large, or whose HashFunc failed. It
-// has no HTTP status, since only the program knows whether the client caused
+// KeyError says that a key contains something that cannot identify a result. It
+// names the cache, the place in K and the type. [New] returns one for each such
+// place in the type K. A call returns one for a key with such a value behind an
+// interface, a key that is too deep or too large, or one whose HashFunc failed.
+// It has no HTTP status, since only the program knows whether the client caused
 // it.
 type KeyError = observe.KeyError
 
-// CopyError says that something in a result cannot be copied, so that callers
-// could not be given copies of their own. [New] returns one for each place in
-// the type V; a call returns one for a value whose interfaces hold such a
-// thing, or that is too large. It has no HTTP status: it is an internal fault.
+// CopyError says that a result contains something that cannot be copied, so that
+// callers could not get copies of their own. [New] returns one for each such
+// place in the type V. A call returns one for a result with such a value behind
+// an interface, or one that is too large. It has no HTTP status: it is an
+// internal fault.
 type CopyError struct {
 	Cache string       // the cache's name
-	Path  string       // the place, from V on; empty for limits
-	Type  reflect.Type // the type that stands there
-	Err   error        // what is wrong with it, and the ways out
+	Path  string       // the place, as a path that starts at V; empty for limits
+	Type  reflect.Type // the type at that place
+	Err   error        // what is wrong with it, and what to do instead
 }
 
-// Error names the cache, the place, the type and the ways out.
+// Error names the cache, the place, the type and what to do instead.
 func (e *CopyError) Error() string { return fmt.Sprintf("cachedata: %s: result: %v", e.Cache, e.Err) }
 
 // Unwrap returns Err.

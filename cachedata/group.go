@@ -21,16 +21,17 @@ type Group struct {
 // GroupConfig configures a [Group]. The zero value is fine.
 type GroupConfig struct {
 	// MaxBytes bounds how many bytes the results of all caches of the group take
-	// together, beside the bounds of each cache; see Config.MaxBytes. Each cache is
-	// sure of an equal share. If all together exceed the bound, the results least
-	// likely to be used again leave: from the cache with more than its share that
-	// was called least, lately, for the bytes it holds. The first time is an event,
-	// [observe.CacheFull]. A burst may exceed the bound for a moment.
-	// Default 0: an eighth of the memory that the process may use when the first
-	// result is stored, and at least 32 MiB, for those caches of this group that
-	// have no MaxBytes of their own. The memory is the least of GOMEMLIMIT, the
-	// limits of the cgroup and, on Linux, what the machine has; 2 GiB where none
-	// of these is known. Use math.MaxInt64 for no bound. Negative is an error.
+	// together, beside the bounds of each cache; see Config.MaxBytes. Each cache
+	// is guaranteed an equal share. If all together exceed the bound, one of the
+	// caches with more than its share evicts the results least likely to be used
+	// again: the one with the fewest recent calls per byte. The event
+	// [observe.CacheFull] reports the first eviction of this kind. A burst may
+	// exceed the bound for a moment. Default 0: an eighth of the memory that the
+	// process may use when the first result is stored, and at least 32 MiB, for
+	// those caches of this group that have no MaxBytes of their own. The memory
+	// is the least of GOMEMLIMIT, the limits of the cgroup and, on Linux, what
+	// the machine has; 2 GiB where none of these is known. Use math.MaxInt64 for
+	// no bound. Negative is an error.
 	MaxBytes int64
 	// Observer receives the events of all caches of the group; see Config.Observer
 	// for its cost. Default nil: none.
@@ -90,7 +91,7 @@ func (g *Group) needs(ctx context.Context) error {
 // query is what [Group.ClearBy] understands.
 var query = group.Query{Who: "cachedata: ClearBy", Name: "cache", Tags: "tag"}
 
-// Close closes all caches of the group, the youngest first; see [Cache.Close].
-// No cache can be added any more. It waits for observers that are being told
-// about evictions. The error joins those of the caches.
+// Close closes all caches of the group, the youngest first; see [Cache.Close]. No
+// cache can be added afterwards. It waits for observers that are receiving events
+// of evictions. The error joins those of the caches.
 func (g *Group) Close(ctx context.Context) error { return g.group.Close(ctx) }

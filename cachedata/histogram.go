@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// Histogram counts durations. Element i counts those of at most
-// 50 microseconds times 2 to the power of i, and more than the element before;
-// the last one counts all that are longer, which is more than 26 seconds.
+// Histogram counts durations. Element i counts those that are at most 50
+// microseconds times 2 to the power of i, and longer than the bound of the
+// element before. The last element counts all that are longer, which is more than
+// 26 seconds.
 type Histogram [21]uint64
 
 const finest = 50 * time.Microsecond
@@ -22,10 +23,10 @@ func (*Histogram) Bound(i int) (most time.Duration, ok bool) {
 	return finest << i, true
 }
 
-// Quantile returns about how long the part q of all durations took at most: the
-// bound of the element in which that is, such as 0.99 for the slowest in a
-// hundred. It returns 0 if there are none, and for the last element twice the
-// bound before it.
+// Quantile returns an upper bound of the quantile q of the durations, such as
+// 0.99 for the 99th percentile. It is the bound of the element that holds the
+// quantile; for the last element, it is twice the bound of the element before.
+// Without durations it is 0.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	var all uint64
 	for _, n := range h {

@@ -11,8 +11,9 @@ import (
 
 // EntryInfo describes one entry of a cache at one moment.
 type EntryInfo struct {
-	// Key is the key, of the cache's type K: a copy, which the caller may change.
-	// What the key leaves out, such as fields tagged hash:"-", is zero.
+	// Key is a copy of the key, of the cache's type K; the caller may change it.
+	// Fields that are left out of the key, such as those tagged hash:"-", are
+	// zero.
 	Key any
 	// State is "fresh", "early" (fresh, and its next read refreshes it), "stale"
 	// (expired, and served while it is refreshed), "fail-safe" (expired, and served
@@ -21,12 +22,12 @@ type EntryInfo struct {
 	// but a load is in flight).
 	State    string
 	Age      time.Duration // since it was loaded or put; 0 while it is loading
-	Expires  time.Time     // until when it is fresh; zero: for ever
-	LoadTook time.Duration // to six digits; 0 if it was put
-	Hits     uint64        // reads of it, if Config.CountHits is set
-	Bytes    int64         // as the bounds count it; see Config.MaxBytes
+	Expires  time.Time     // when it stops being fresh; zero: never
+	LoadTook time.Duration // rounded to six digits; 0 if it was put
+	Hits     uint64        // how often it was read, if Config.CountHits is set
+	Bytes    int64         // its size for the bounds; see Config.MaxBytes
 	Tags     []string      // sorted
-	Loading  bool          // a load of its key is in flight
+	Loading  bool          // whether a load of its key is in flight
 	Waiters  int           // callers who wait for that load
 	Running  time.Duration // for how long that load has been running
 
@@ -43,8 +44,9 @@ func (e EntryInfo) Fingerprint() (uint64, error) {
 }
 
 // Delete drops what the cache has for the key at the moment of the call, as
-// [Cache.Delete] does. In session scope it drops the entry of the visitor whose it
-// is, whoever calls it. The error is [ErrClosed].
+// [Cache.Delete] does. In session scope it drops the entry of the visitor to whom
+// the entry belongs, even if another visitor's request calls it. The error is
+// [ErrClosed].
 func (e EntryInfo) Delete(ctx context.Context) error {
 	if e.slot.table == nil {
 		return fmt.Errorf("%w: the entry is of no cache", ErrClosed)
@@ -57,8 +59,9 @@ func (e EntryInfo) Delete(ctx context.Context) error {
 }
 
 // Refresh loads the result for the key again and waits for it, as [Cache.Refresh]
-// does, whose errors it has. An entry in session scope is loaded only for its
-// visitor: Refresh fails with [ErrNoSession] there.
+// does. The errors are those of Cache.Refresh. In session scope Refresh always
+// fails with [ErrNoSession], because an entry is loaded only in a request of its
+// visitor.
 func (e EntryInfo) Refresh(ctx context.Context) error {
 	if e.slot.table == nil {
 		return fmt.Errorf("%w: the entry is of no cache", ErrClosed)

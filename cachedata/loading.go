@@ -63,14 +63,14 @@ type waits struct {
 	noted, over bool
 }
 
-// Loading describes the result of a load beside its value: how long it stays
+// Loading lets a load function set properties of its result: how long it stays
 // fresh, its tags, whether it is stored. The load function gets it from
-// [LoadingFrom] or [LoadingFor]. It takes effect if the load succeeds; tags and
-// NoStore also if the error is remembered. Calls after the load function has
-// returned have no effect. It is safe for concurrent use.
+// [LoadingFrom] or [LoadingFor]. The settings take effect if the load succeeds;
+// tags and NoStore also if the error is remembered. Calls after the load function
+// has returned have no effect. It is safe for concurrent use.
 //
-// Outside of a load, a Loading has no effect and knows no old result. So a load
-// function can be called directly.
+// Outside of a load, a Loading has no effect and has no old result. So a load
+// function can also be called directly.
 type Loading struct {
 	work *load // if there is one
 
@@ -93,8 +93,8 @@ type loadSettings struct {
 	wrong      []error
 }
 
-// LoadingFrom returns the [Loading] of the load whose context ctx is or comes from.
-// In the load of a [Batch], use [LoadingFor].
+// LoadingFrom returns the [Loading] of the load that ctx belongs to. In the load
+// of a [Batch], use [LoadingFor].
 func LoadingFrom(ctx context.Context) *Loading {
 	if c := loadingOf(ctx); c != nil {
 		return c.only()
@@ -112,27 +112,28 @@ func LoadingFor[K any](ctx context.Context, key K) *Loading {
 }
 
 // SetTTL sets how long the result stays fresh after the end of the load, instead
-// of Config.TTL. Config.Jitter and Stale.EagerAt hold for it too. With 0 or less
+// of Config.TTL. Config.Jitter and Stale.EagerAt apply to it too. With 0 or less
 // the result is returned but not stored. Use math.MaxInt64 for ever.
 func (l *Loading) SetTTL(d time.Duration) {
 	l.change(func(s *loadSettings) { s.ttl, s.hasTTL = d, true })
 }
 
-// NoStore keeps the result from being stored: only those who wait get it. What was
-// stored before is dropped.
+// NoStore returns the result to the callers who wait for it, without storing it.
+// The result that was stored before is dropped.
 func (l *Loading) NoStore() { l.change(func(s *loadSettings) { s.noStore = true }) }
 
-// AddTags adds tags to those of Funcs.Tags: [Cache.ClearTag] of any of them drops
+// AddTags adds tags to those of Funcs.Tags; [Cache.ClearTag] of any of them drops
 // the result. Empty tags are ignored. A result may have thousands of tags. Each
-// costs 16 bytes and its text, and two lookups at the first read after a clear of
-// any tag in the group.
+// tag costs 16 bytes and its text, and two lookups at the first read after a
+// clear of any tag in the group.
 func (l *Loading) AddTags(tags ...string) {
 	l.change(func(s *loadSettings) { s.tags = append(s.tags, tags...) })
 }
 
-// SetCost sets how many bytes the result counts, for Config.MaxBytes, for the bound
-// of the group and in Stats, instead of Funcs.Size or the estimate. The key and the
-// entry are added to it. If n is negative, the load fails.
+// SetCost sets the size of the result in bytes, instead of Funcs.Size or the
+// estimate. It counts for Config.MaxBytes, for the bound of the group and in
+// Stats. The sizes of the key and the entry are added to it. If n is negative,
+// the load fails.
 func (l *Loading) SetCost(n int64) {
 	l.change(func(s *loadSettings) {
 		if n < 0 {
@@ -151,8 +152,9 @@ func (l *Loading) SetETag(etag string) { l.change(func(s *loadSettings) { s.etag
 // of its key; see [Loading.OldModified].
 func (l *Loading) SetModified(at time.Time) { l.change(func(s *loadSettings) { s.modified = at }) }
 
-// OldETag returns the validator that the load of the old result has set, or "".
-// There is an old result while it is fresh or within Stale.For or Stale.OnError.
+// OldETag returns the validator that the load of the old result has set, or "" if
+// there is none. There is an old result while it is fresh or within Stale.For or
+// Stale.OnError.
 func (l *Loading) OldETag() string {
 	if x := l.old(); x != nil {
 		return x.etag
@@ -160,8 +162,8 @@ func (l *Loading) OldETag() string {
 	return ""
 }
 
-// OldModified returns when the old result was changed, as its load has set it, or
-// the zero time.
+// OldModified returns the time that the load of the old result has set with
+// [Loading.SetModified], or the zero time if there is none.
 func (l *Loading) OldModified() time.Time {
 	if x := l.old(); x != nil {
 		return x.modified
@@ -169,10 +171,11 @@ func (l *Loading) OldModified() time.Time {
 	return time.Time{}
 }
 
-// NotModified keeps the old result and makes it fresh again, without another copy.
-// What the load function returns beside a nil error is ignored then; a batch may
-// leave the key out. Tags, cost and validators stay unless others are set; tags are
-// added. If there is no old result, the load fails: look for a validator first.
+// NotModified keeps the old result and makes it fresh again, without a copy. The
+// value that the load function returns with a nil error is then ignored; a batch
+// may leave the key out of its map. Cost and validators stay unless the load sets
+// others; tags are added to the old ones. If there is no old result, the load
+// fails, so check for an old validator first.
 func (l *Loading) NotModified() { l.change(func(s *loadSettings) { s.unmodified = true }) }
 
 // Old returns a copy of the old result, if there is one; see [Loading.OldETag].

@@ -10,8 +10,8 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// AnyCache is a [Cache] whose types are not known, for dashboards and other code
-// that lists the caches of a group.
+// AnyCache is a [Cache] without its type parameters. Use it in dashboards and
+// other code that lists the caches of a group.
 type AnyCache interface {
 	Name() string
 	Config() Config
@@ -121,18 +121,19 @@ func (g *Group) Stats() Stats {
 	return sum
 }
 
-// ClearBy clears what the query of a request names, for hosts of other frameworks
-// than those with a ClearHandler:
+// ClearBy clears what the query of an HTTP request names. Use it with a framework
+// for which there is no ClearHandler. The query may be:
 //
-//   - cache=NAME clears that cache;
-//   - tag=TAG, once or several times, clears what has one of the tags, as
-//     [Group.ClearTag] does;
-//   - both together clear what has one of the tags in that cache;
-//   - an empty query clears everything.
+//   - cache=NAME, which clears that cache;
+//   - tag=TAG, once or several times, which clears the results that have one of
+//     the tags, as [Group.ClearTag] does;
+//   - both, which clears the results of that cache that have one of the tags;
+//   - empty, which clears everything.
 //
-// Any other query, such as an empty tag, is an error and clears nothing, so that a
-// typing error does not clear everything. Over HTTP it is 400 Bad Request, and an
-// unknown cache is 404 Not Found. The other errors are those of Clear and ClearTag.
+// Any other query, such as one with an empty tag, is an error and clears nothing,
+// so that a typing error never clears everything. Over HTTP it is 400 Bad
+// Request, and an unknown cache is 404 Not Found. The other errors are those of
+// Clear and ClearTag.
 //
 // A client who clears often makes every request slow: authorize it, as
 // echov4.ClearHandler does.
@@ -175,8 +176,8 @@ func (g *Group) Clear(ctx context.Context) error {
 }
 
 // ClearTag drops all results of all caches that have one of the tags, in one
-// step; see [Cache.ClearTag]. A cache's results that were derived from another's
-// have to have the tag, too.
+// step; see [Cache.ClearTag]. Results that one cache derives from those of
+// another are dropped only if they have the tag themselves.
 func (g *Group) ClearTag(ctx context.Context, tags ...string) error {
 	err := errors.Join(g.needs(ctx), checkTags(tags))
 	if err == nil {

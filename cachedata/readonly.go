@@ -10,10 +10,10 @@ import (
 	"github.com/reecho-go/reecho/internal/keys"
 )
 
-// ErrChanged says that a result was changed after it was stored, although its
-// cache is ReadOnly, by a caller or by the load function; see CopyConfig.Verify.
-// Its text names the cache and the key's fingerprint. It has no HTTP status: it is
-// a mistake in the program.
+// ErrChanged says that a caller or the load function changed a result after it
+// was stored, although its cache is ReadOnly; see CopyConfig.Verify. Its text
+// names the cache and the key's fingerprint. It has no HTTP status: it is a
+// mistake in the program.
 var ErrChanged = errors.New("the result was changed after it was stored")
 
 // seals tell whether a value is what it was when it was stored. A seal is a

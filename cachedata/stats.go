@@ -9,29 +9,28 @@ import (
 )
 
 // Stats are the counters of a cache since it was made, or the sums over the
-// caches of a group. Each is exact; together they are no snapshot of one
-// moment.
+// caches of a group. Each counter is exact; together they are not a snapshot of
+// one moment.
 //
 // A call that asks for a result counts once, in Hits, StaleHits, FailSafe or
-// Misses: Get, GetMeta, GetOrLoad, and each key of GetMany. Refresh and Bypass ask
-// for a load whatever is in memory, and Peek, Entries and Put ask for no result:
-// they count in none of these. Nor does a GetMany that is refused before it looks
-// for a key.
+// Misses: Get, GetMeta, GetOrLoad, and each key of GetMany. Other calls count in
+// none of them: Refresh and Bypass, which always load; Peek, Entries and Put; and
+// a GetMany that fails before it looks up a key.
 type Stats struct {
 	Hits       uint64                   // calls that got a fresh result, or a remembered error, from memory
 	StaleHits  uint64                   // calls that got an expired result while it was refreshed
 	FailSafe   uint64                   // calls that got an expired result because a load had failed
 	Misses     uint64                   // other calls: they started a load, waited for one, or failed
-	Joined     uint64                   // of these, those that waited for a load that another call had started
+	Joined     uint64                   // how many of the misses waited for a load that another call had started
 	Stored     uint64                   // results that came from Config.Store instead of a load
 	Loads      uint64                   // loads that have ended, or reached Config.Timeout; not those of Bypass
-	LoadErrors uint64                   // of these, those that failed
-	Refreshes  uint64                   // of these, those in the background
-	Skipped    uint64                   // refreshes that were due, but too many were running
+	LoadErrors uint64                   // how many of the loads failed
+	Refreshes  uint64                   // how many of the loads ran in the background
+	Skipped    uint64                   // refreshes that were due but did not start, because too many were running
 	LoadTime   time.Duration            // sum over all loads
 	LoadTimes  Histogram                // how long loads took
 	Refused    uint64                   // results that were not stored: a clear, delete or put came first, or they are too large
-	Evictions  map[observe.Cause]uint64 // results that have left, by cause; causes that have not occurred are missing
+	Evictions  map[observe.Cause]uint64 // results that were removed, by cause; causes that have not occurred are missing
 	InFlight   int                      // loads that run now
 	Waiters    int                      // callers who wait for them
 	Sessions   int                      // visitors with results of their own, with Scope Session
@@ -39,14 +38,14 @@ type Stats struct {
 	Entries    int                      // about how many results are stored; expired ones count until they are swept, within seconds
 
 	StoreErrors  uint64 // calls of Config.Store that failed, or took too long
-	StoreSkipped uint64 // calls of Config.Store that were not made, since it is left alone
-	StoreDown    int    // caches whose Config.Store is left alone for a while now, since it has failed several times in a row
+	StoreSkipped uint64 // calls of Config.Store that were skipped while it was paused; see StoreDown
+	StoreDown    int    // caches whose Config.Store is paused now, because it has failed several times in a row
 }
 
-// HitRatio returns the part of the calls that got a fresh or stale result from
+// HitRatio returns the fraction of calls that got a fresh or stale result from
 // memory, from 0 to 1. It is 0 if there were no calls. The calls are those that
-// count in Hits, StaleHits, FailSafe or Misses: a Refresh or a Bypass changes
-// nothing.
+// count in Hits, StaleHits, FailSafe or Misses, so Refresh and Bypass do not
+// change it.
 func (s Stats) HitRatio() float64 {
 	served := float64(s.Hits) + float64(s.StaleHits)
 	if served == 0 {

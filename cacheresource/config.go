@@ -29,7 +29,8 @@ type Scope uint8
 
 // The scopes.
 const (
-	// Global instances are everybody's: an open cannot see who caused it.
+	// Global instances are shared by all visitors. An open cannot see the visitor
+	// who caused it; see [ErrVisitorInGlobalLoad].
 	Global Scope = iota
 	// Session instances belong to one visitor, for as long as the session lives.
 	Session
@@ -56,43 +57,45 @@ type GroupConfig struct {
 // value is an error in [New]. For "no limit" use math.MaxInt64 or math.MaxInt.
 type Config struct {
 	// TTL is how long an instance is handed out after it was opened. Uses do not
-	// extend it. Then it leaves the cache, within a second even if nobody asks,
-	// and is released when its leases end. Default 0: for ever.
+	// extend it. Then it is removed from the cache, within a second even without
+	// a call, and is released when its leases end. Default 0: for ever.
 	TTL time.Duration
-	// IdleTTL is how long an instance stays that nobody leases. Default 0: for
+	// IdleTTL is how long an instance without leases is kept. Default 0: for
 	// ever.
 	IdleTTL time.Duration
 	// StaleFor is how much longer than TTL an instance is handed out while a new
 	// one is opened in the background, on the first use after TTL. If that fails,
 	// a use one second later tries again, then 2, 4 and so on up to 60 seconds
-	// later. Both instances are open for a moment, unless open returns the same
-	// value again: then that is not released while it may. Needs TTL. Default 0:
-	// not at all.
+	// later. Both instances are open for a moment. If open returns the same value
+	// again, it is not released until the last instance of it ends. Needs TTL.
+	// Default 0: not at all.
 	StaleFor time.Duration
 	// ErrorTTL is how long the error of a failed open is returned instead of
-	// another open, to spare what is down. Panics, cycles and opens that everybody
-	// gave up are not remembered; Delete and Clear forget. Default 0: not at all.
+	// another open, so that a service that is down is not asked again for every
+	// call. Panics, cycles and opens that all callers have left are not
+	// remembered. Delete and Clear drop the remembered error. Default 0: not at
+	// all.
 	ErrorTTL time.Duration
 
 	// MaxEntries bounds how many instances are kept; with Scope [Session], for
-	// each visitor. When one more has been opened, an instance without leases
-	// makes room: the least recently used one if MaxEntries or IdleTTL is set, else
-	// the one opened first. If all are leased, one of them leaves and is
-	// released when its leases end. Pinned instances stay. To find it, all
-	// instances are looked at. Default 0: 10,000.
+	// each visitor. When one more has been opened, an instance without leases is
+	// evicted: the least recently used one if MaxEntries or IdleTTL is set, else
+	// the one opened first. If all are leased, one of them is evicted and is
+	// released when its leases end. Pinned instances stay. An eviction scans all
+	// instances. Default 0: 10,000.
 	MaxEntries int
 
-	// OpenTimeout is how long an open may take. Then its context ends, and those
-	// who wait get [ErrOpenTimeout]. While an open ignores that, every call
-	// for its key fails with the same error, because nothing is opened twice at a
-	// time; what it returns in the end is released. Default 0: as long as anybody
-	// waits.
+	// OpenTimeout is how long an open may take. Then its context ends, and the
+	// callers who wait get [ErrOpenTimeout]. If the open ignores its context,
+	// every call for its key fails with the same error until it returns, because
+	// a key is never opened twice at a time; the value that it returns then is
+	// released. Default 0: as long as a caller waits.
 	OpenTimeout time.Duration
 	// LeakAge is how long a lease may be held, by Acquire or Do, before it is
-	// reported once, with the place of the call. A lease that was forgotten,
-	// which the garbage collector finds, is reported and given back: so keep the
-	// Lease for as long as you use its value. It makes a use some microseconds
-	// slower. Default 0: leases are not watched.
+	// reported once, with the place of the call. If the garbage collector finds a
+	// Lease that was never released, it is reported and released; so keep the
+	// Lease as long as you use its value. LeakAge makes each use some
+	// microseconds slower. Default 0: leases are not watched.
 	LeakAge time.Duration
 
 	// Scope says who shares an instance. With [Session], each visitor has
@@ -125,10 +128,10 @@ type Config struct {
 	Trusted []reflect.Type
 }
 
-// CheckConfig says when an instance is checked. By default an instance is
-// checked if its last check is older than 30 seconds: before a use or, if nobody
-// uses it, in the background. Set EachUse if even one failed use is too much.
-// Needs Funcs.Check.
+// CheckConfig says when an instance is checked. By default an instance is checked
+// if its last check is older than 30 seconds: before a use or, if nobody uses it,
+// in the background. Set EachUse if no use may get a broken instance. Needs
+// Funcs.Check.
 type CheckConfig struct {
 	// Every is how old a passed check may be. Default 0: 30 seconds.
 	Every time.Duration
@@ -141,8 +144,8 @@ type CheckConfig struct {
 	Timeout time.Duration
 }
 
-// CloseConfig bounds how long an instance may take to be released, and how long a
-// Close waits for those who use it.
+// CloseConfig bounds how long the release of an instance may take, and how long a
+// Close waits for leases.
 type CloseConfig struct {
 	// ReleaseTimeout is how long a release may take. Then its context ends, it is
 	// reported as stuck, and a Close goes on with the next instance. Needs
@@ -156,8 +159,8 @@ type CloseConfig struct {
 // SessionConfig bounds a resource whose Scope is [Session]. Setting a field with
 // another scope is an error.
 type SessionConfig struct {
-	// MaxSessions bounds how many sessions or visitors have instances; the ones
-	// unused for longest make room. Default 0: 10,000.
+	// MaxSessions bounds how many sessions or visitors have instances; the least
+	// recently used ones make room. Default 0: 10,000.
 	MaxSessions int
 }
 
@@ -167,25 +170,26 @@ type KeyConfig struct {
 	// MaxBytes bounds the bytes that identify a key; a longer one is a
 	// [*observe.KeyError]. At most 1 GiB. Default 0: 1 MiB.
 	MaxBytes int
-	// HashFuncs replaces values of a type by a stand-in when keys are compared, at
-	// any depth; see cachedata.KeyConfig. Default nil: none.
+	// HashFuncs replaces values of a type by the result of a function when keys
+	// are compared, at any depth; see cachedata.KeyConfig. Default nil: none.
 	HashFuncs map[reflect.Type]func(any) (any, error)
 }
 
 // Funcs are the functions of a resource that know the types of its keys and
 // values. Give one to [New] after the Config. Both are optional.
 type Funcs[K, V any] struct {
-	// Release ends an instance. It runs once, when the instance has left the
-	// cache and its last lease has ended. Its context ends after
-	// Close.ReleaseTimeout; a release that does not return then is reported, but
-	// cannot be stopped. An error or a panic is an event. A pointer, map or channel
-	// that open has returned more than once is released when the last of these
-	// instances ends. Default nil: there is nothing to release.
+	// Release closes an instance. It runs once, when the instance has been
+	// removed from the cache and its last lease has ended. Its context ends after
+	// Close.ReleaseTimeout; a release that has not returned by then is reported,
+	// but cannot be stopped. An error or a panic is reported by an event. If open
+	// has returned the same pointer, map or channel more than once, Release runs
+	// when the last of these instances ends. Default nil: there is nothing to
+	// release.
 	Release func(ctx context.Context, key K, v V) error
-	// Check reports whether an instance is still good; see [CheckConfig]. It runs
-	// once at a time per instance, while the users wait for its result, and never
-	// right after an open. An error or a panic takes the instance out. Default nil:
-	// every instance is good.
+	// Check reports whether an instance still works; see [CheckConfig]. It runs
+	// once at a time per instance, while callers wait for its result, and never
+	// right after an open. An error or a panic removes the instance from the
+	// cache. Default nil: instances are not checked.
 	Check func(ctx context.Context, key K, v V) error
 }
 

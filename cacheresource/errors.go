@@ -19,27 +19,28 @@ import (
 // echov4.ErrorHandler.
 var ErrClosed error = closedError{}
 
-// ErrDuplicate says that the group has a resource of that name already.
+// ErrDuplicate says that the group already has a resource with that name.
 var ErrDuplicate = group.ErrDuplicate
 
-// ErrNoSession says that a resource of Scope Session was used for nobody: there
-// is no session, and no visitor declared (middleware.Visitor) or none logged in.
-// It is the same value in cachedata, cacheresource and sessionstate.
+// ErrNoSession says that a call of a resource in Scope Session has no visitor:
+// its context has neither a session nor a declared visitor (middleware.Visitor)
+// who is logged in. It is the same value in cachedata, cacheresource and
+// sessionstate.
 var ErrNoSession = visit.ErrNoSession
 
 // errPinned is the error of Pin in Scope Session.
 var errPinned = errors.New("Pin keeps its value until Close, but Scope Session ends before: use Do or Acquire")
 
-// ErrVisitorInGlobalLoad says that an open, whose result everybody shares,
-// read the session, the request or the query of the one visitor who happened
-// to cause it, or a context value that is a visitor's; see the same error of
-// package cachedata. It found nothing there, and what it opened was released.
-// Make what it needs part of the key. A check that does so has failed.
+// ErrVisitorInGlobalLoad says that an open, whose result everybody shares, read
+// the session, the request or the query of the visitor who caused it, or another
+// context value that belongs to a visitor; see the same error of package
+// cachedata. The open found no value there, and what it opened was released. Make
+// what it needs part of the key. A check that reads such a value fails.
 var ErrVisitorInGlobalLoad = visit.ErrVisitorInGlobalLoad
 
 // ErrOpenTimeout says that an open has not returned within Config.OpenTimeout;
-// its text names the instance. It is a context.DeadlineExceeded too. Over HTTP it
-// is 503 Service Unavailable.
+// its text names the instance. errors.Is finds context.DeadlineExceeded in it,
+// too. Over HTTP it is 503 Service Unavailable.
 var ErrOpenTimeout error = &openTimeoutError{}
 
 type openTimeoutError struct {
@@ -84,22 +85,24 @@ func (closedError) Problem() answer.Details {
 	return answer.Details{Detail: "The service is shutting down. Try again in a moment."}
 }
 
-// LeasedError lists the instances that were still leased, or not released yet, when
-// a Close stopped waiting. They are released when their leases end.
+// LeasedError lists the instances that were still leased, or not released yet,
+// when a Close stopped waiting. These instances are released when their leases
+// end.
 type LeasedError struct {
-	Instances []LeasedInstance // in the order of their opening
+	Instances []LeasedInstance // in the order in which they were opened
 	Err       error            // why the Close did not wait longer
 }
 
-// LeasedInstance is an instance that is leased, or that a Close has left.
+// LeasedInstance is an instance that is leased, or that was not released when a
+// Close stopped waiting.
 type LeasedInstance struct {
 	Name   string   // name[fingerprint]
-	Leases int      // how many there are; in a LeasedError, 0: its release has not returned
+	Leases int      // number of leases; in a LeasedError, 0: its release has not returned
 	Sites  []string // file:line of the acquires, if LeakAge is set
 	Users  []string // name[fingerprint] of the instances that were opened with it
 }
 
-// String says by whom the instance is held.
+// String says who holds the instance.
 func (i LeasedInstance) String() string {
 	switch i.Leases {
 	case 0:

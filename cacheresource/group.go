@@ -55,12 +55,12 @@ func (g *Group) Clear(ctx context.Context) error {
 // query is what [Group.ClearBy] understands.
 var query = group.Query{Who: "cacheresource: ClearBy", Name: "resource"}
 
-// ClearBy clears what the query of a request names, for hosts of other frameworks
-// than those with a ClearHandler: resource=NAME clears that resource, and an empty
-// query clears all. Instances that are leased stay open until their leases end; the
-// next call opens again. Any other query is an error and clears nothing: over HTTP
-// it is 400 Bad Request, and an unknown resource is 404 Not Found. The other errors
-// are those of Clear.
+// ClearBy clears what the query of an HTTP request names. Use it with a framework
+// for which there is no ClearHandler. resource=NAME clears that resource, and an
+// empty query clears all. Instances that are leased stay open until their leases
+// end; the next call opens again. Any other query is an error and clears nothing:
+// over HTTP it is 400 Bad Request, and an unknown resource is 404 Not Found. The
+// other errors are those of Clear.
 //
 // A client who clears often makes every request slow: authorize it, as
 // echov4.ClearHandler does.
@@ -79,10 +79,10 @@ func (g *Group) ClearBy(ctx context.Context, asked map[string][]string) error {
 	return m.(closer).clear(ctx)
 }
 
-// Close closes all resources of the group. Their instances are released in the
-// reverse order of their opening, whatever the order of the resources: so an
-// instance that was opened with the help of another is released before it. See
-// [Resource.Close] for what it waits for.
+// Close closes all resources of the group. It releases the instances of all
+// resources in the reverse order of their opening, so an instance that was opened
+// with the help of another one is released before that one. See [Resource.Close]
+// for what it waits for.
 func (g *Group) Close(ctx context.Context) error {
 	ctx = drainFromNow(ctx)
 	members := g.group.Seal()
@@ -101,10 +101,10 @@ func (g *Group) Close(ctx context.Context) error {
 	return nil
 }
 
-// Leased lists the instances that are leased now, in the order of their
-// opening, and where their leases were taken, if LeakAge is set. Checks and
-// refreshes that run count as leases; pins, and that others were opened
-// with an instance, do not. It costs a look at each instance.
+// Leased lists the instances that are leased now, in the order in which they were
+// opened, and where their leases were taken, if LeakAge is set. Running checks
+// and refreshes count as leases. Pins do not, nor do instances that were opened
+// with the help of this one. It scans all instances.
 func (g *Group) Leased() []LeasedInstance {
 	var all []*instance
 	for _, m := range g.group.Members() {

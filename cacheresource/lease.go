@@ -14,9 +14,9 @@ type Lease[V any] struct {
 // Value returns the instance. It must not be used after Release.
 func (l *Lease[V]) Value() V { return l.value }
 
-// Release ends the lease. A second call does nothing but an event with the place of
-// the call (observe.ResourceLeak). On a nil Lease, which comes with an error, it
-// does nothing.
+// Release ends the lease. A second call only emits the event observe.ResourceLeak
+// with the place of the call. On a nil Lease, which Acquire returns with an
+// error, it does nothing.
 func (l *Lease[V]) Release() {
 	if l == nil {
 		return

@@ -20,20 +20,21 @@ import (
 // safe for concurrent use.
 type Resource[K, V any] struct{ core *core }
 
-// New makes a resource of what open returns and adds it to its group, where its
-// name must be unique. K is of any type that can be compared as data; see
-// cachedata.
+// New makes a resource whose instances open returns, and adds it to its group,
+// where its name must be unique. K is of any type that can be compared as data;
+// see cachedata.
 //
-// open must be safe for concurrent use with different keys. It runs once at a time
-// per key, in a goroutine of its own. Its context ends when nobody waits any more or
-// OpenTimeout has passed. A Delete or Clear does not stop it, but only those who
-// waited before get what it opens; the next call waits for its end and opens again.
-// A value that it returns together with an error is ignored.
+// open must be safe for concurrent use with different keys. It runs once at a
+// time per key, in a goroutine of its own. Its context ends when no caller waits
+// any more or OpenTimeout has passed. A Delete or Clear does not stop it, but
+// only callers who were waiting before get what it opens; the next call waits for
+// it to end and opens again. A value that it returns together with an error is
+// ignored.
 //
-// open must return a new value each time, because the Release of an earlier one can
-// begin at any moment. Only a refresh (StaleFor) may return the value that it is to
-// replace. Resources that open uses with its context stay leased for as long as what
-// it has opened.
+// open must return a new value each time, because the Release of an earlier one
+// can begin at any moment. Only a refresh (StaleFor) may return the value that it
+// should replace. Instances of other resources that open uses with its context
+// stay leased until the instance that it opened is released.
 //
 // The error joins everything that is wrong: a [*observe.KeyError] for each place in K,
 // [ErrDuplicate], [ErrClosed], and one for each field of cfg.
@@ -125,7 +126,8 @@ func newCore(name string, key, result reflect.Type, cfg settings, fns functions)
 	return r, nil
 }
 
-// Must returns v, or panics with err if there is one; for package variables.
+// Must returns v, or panics with err if there is one. It is for package
+// variables.
 func Must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -136,10 +138,10 @@ func Must[T any](v T, err error) T {
 // Name returns the resource's name.
 func (r *Resource[K, V]) Name() string { return r.core.name }
 
-// Do calls fn with the instance for key, opened if there is none, and leases it for
-// the call: it is not released before fn has returned or panicked. The error is
-// that of fn as it is, or one of [Resource.Acquire]. If the instance is open, Do
-// allocates nothing, unless LeakAge is set.
+// Do calls fn with the instance for key, and opens it if there is none. It leases
+// the instance for the call, so that it is not released before fn has returned or
+// panicked. The error is the unchanged error of fn, or one of [Resource.Acquire].
+// If the instance is already open, Do allocates nothing, unless LeakAge is set.
 func (r *Resource[K, V]) Do(ctx context.Context, key K, fn func(V) error) error {
 	in, err := r.core.acquire(ctx, at(&key))
 	if err != nil {
@@ -153,15 +155,15 @@ func (r *Resource[K, V]) Do(ctx context.Context, key K, fn func(V) error) error 
 	return fn(*(*V)(in.value))
 }
 
-// Acquire leases the instance for key, opened if there is none, until the lease is
-// released. It returns when the instance is open and has passed its check, or when
-// ctx ends. An open goes on while anybody waits for it.
+// Acquire leases the instance for key until the lease is released, and opens the
+// instance if there is none. It returns when the instance is open and has passed
+// its check, or when ctx ends. An open continues while any caller waits for it.
 //
-// The error is that of ctx, that of open as it is, [ErrOpenTimeout], a
-// [*observe.PanicError], a [*observe.CycleError], [ErrVisitorInGlobalLoad], [ErrNoSession],
-// [ErrClosed] or a [*observe.KeyError]. Errors are not kept, unless ErrorTTL is set: the
-// next call opens again. If open panics, Acquire panics too in the call that
-// started it.
+// The error is that of ctx, the unchanged error of open, [ErrOpenTimeout], a
+// [*observe.PanicError], a [*observe.CycleError], [ErrVisitorInGlobalLoad],
+// [ErrNoSession], [ErrClosed] or a [*observe.KeyError]. Errors are not remembered
+// unless ErrorTTL is set: the next call opens again. If open panics, Acquire
+// panics too in the call that started it.
 func (r *Resource[K, V]) Acquire(ctx context.Context, key K) (*Lease[V], error) {
 	in, err := r.core.acquire(ctx, at(&key))
 	if err != nil {
@@ -176,11 +178,11 @@ func (r *Resource[K, V]) Acquire(ctx context.Context, key K) (*Lease[V], error) 
 	return lease, nil
 }
 
-// Pin returns the instance for key, opened if there is none, and keeps it until the
-// resource or its group is closed, even if it is deleted, cleared or expires before.
-// Use it for values that live as long as the program. With Scope [Session] it is an
-// error. The other errors are those of [Resource.Acquire], and [ErrClosed] if the
-// resource was closed meanwhile.
+// Pin returns the instance for key, and opens it if there is none. It keeps the
+// instance from being released until the resource or its group is closed, even if
+// it is deleted, cleared or expires before. Use it for values that live as long
+// as the program. With Scope [Session] it is an error. The other errors are those
+// of [Resource.Acquire], and [ErrClosed] if the resource was closed meanwhile.
 func (r *Resource[K, V]) Pin(ctx context.Context, key K) (V, error) {
 	in, err := r.core.pin(ctx, at(&key))
 	if err != nil {
@@ -192,8 +194,9 @@ func (r *Resource[K, V]) Pin(ctx context.Context, key K) (V, error) {
 
 // Delete removes the instance for key; it is released when its leases end. A call
 // that starts after Delete has returned never gets an instance whose open had
-// started before. With Scope [Session] it removes that of the visitor. The error is
-// [ErrClosed], [ErrNoSession], [ErrVisitorInGlobalLoad] or a [*observe.KeyError].
+// started before. With Scope [Session] it removes the visitor's instance. The
+// error is [ErrClosed], [ErrNoSession], [ErrVisitorInGlobalLoad] or a
+// [*observe.KeyError].
 func (r *Resource[K, V]) Delete(ctx context.Context, key K) error {
 	return r.core.delete(ctx, at(&key))
 }
@@ -205,15 +208,16 @@ func (r *Resource[K, V]) Delete(ctx context.Context, key K) error {
 // are removed then too.
 func (r *Resource[K, V]) Clear(ctx context.Context) error { return r.core.clear(ctx) }
 
-// Stats returns the counters. It costs a lock and a look at each instance.
+// Stats returns the counters. It takes a lock and scans all instances.
 func (r *Resource[K, V]) Stats() Stats { return r.core.stats() }
 
-// Close ends the resource: no call gets an instance any more ([ErrClosed]). It waits
-// for opens that run, and releases every instance, the youngest first; instances
-// that are leased when their leases end. Then it frees the name. A Close inside of a
-// Do waits for that Do until ctx ends.
+// Close closes the resource: later calls fail with [ErrClosed]. It waits for
+// running opens and releases every instance, the youngest first; a leased
+// instance is released when its leases end. Then it frees the name. A Close
+// inside of a Do waits for that Do until ctx ends.
 //
 // If ctx ends or DrainTimeout passes first, the error is a [*LeasedError], joined
-// with what else still runs, and is a context.DeadlineExceeded or that of ctx. Call
-// Close again to go on waiting.
+// with errors for everything else that still runs. It wraps
+// context.DeadlineExceeded or the error of ctx. To continue waiting, call Close
+// again.
 func (r *Resource[K, V]) Close(ctx context.Context) error { return r.core.closeNow(ctx) }

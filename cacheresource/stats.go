@@ -8,23 +8,23 @@ import (
 )
 
 // Stats are the counters of a resource since it was made, or the sums over the
-// resources of a group. Each is exact; together they are no snapshot of one
-// moment.
+// resources of a group. Each counter is exact; together they are not a snapshot
+// of one moment.
 type Stats struct {
 	Opens        uint64 // opens that have ended, or were left behind
-	OpenErrors   uint64 // of these, those that failed
+	OpenErrors   uint64 // how many of the opens failed
 	Checks       uint64 // checks that have ended
-	FailedChecks uint64 // of these, those that failed
-	// Releases counts by cause how many instances have ended; causes that have not
-	// occurred are missing. Those whose value open has returned again end without
-	// a call of Release.
+	FailedChecks uint64 // how many of the checks failed
+	// Releases counts by cause how many instances have ended; causes that have
+	// not occurred are missing. An instance whose value open has returned again
+	// ends without a call of Release.
 	Releases   map[observe.Cause]uint64
 	Stuck      uint64        // releases that took longer than ReleaseTimeout
 	Leaks      uint64        // leases that were overdue, lost or released twice
 	Open       int           // instances that have not been released, leased or not
 	Oldest     time.Duration // the age of the oldest of these
 	Leases     int           // leases now
-	PeakLeases int           // the most leases at a time that one of them had
+	PeakLeases int           // the most leases that one instance had at a time
 	Pinned     int           // instances that Pin keeps until Close
 	InFlight   int           // opens and checks that run now
 	Waiters    int           // callers who wait for them

@@ -13,16 +13,16 @@ import (
 	"github.com/reecho-go/reecho/internal/syntax"
 )
 
-// Info tells who sent a request, and how each fact is known. A fact is worked out
-// when it is first asked for, then kept. An Info is immutable and safe for concurrent
-// use; it holds copies only, so it may outlive the request: in a goroutine, a
-// WebSocket, a stream of events.
+// Info tells who sent a request, and how each fact is known. A fact is computed
+// at the first call that asks for it, and then kept. An Info is immutable and
+// safe for concurrent use. It holds copies only, so it may outlive the request:
+// in a goroutine, a WebSocket, a stream of events.
 //
-// What is read of an Info while a response is made goes into that response's
-// Vary and Cache-Control: in the handler, in middlewares between it and the
-// plugin, in the error handler of echo, and in a middleware further out that
-// answers errors itself. What such a middleware reads for a log after the
-// handler, and what is read of [Info.ForLog] anywhere, does not.
+// Facts that are read while a response is made are added to its Vary and
+// Cache-Control headers. This holds for reads in the handler, in middlewares
+// between it and the plugin, in the error handler of echo, and in an outer
+// middleware that answers errors itself. It does not hold for reads by an outer
+// middleware that logs after the handler, nor for reads of [Info.ForLog].
 type Info struct {
 	*visitor
 	unseen bool // what is read shapes no response
@@ -198,8 +198,8 @@ func newInfo(p *Plugin, r *http.Request) *Info {
 	return &in.seen
 }
 
-// ForLog returns the same facts for logs, metrics and traces: what is read of it
-// never changes the response's headers. It costs nothing. To log an Info as a
+// ForLog returns the same facts for logs, metrics and traces. Reading them never
+// changes the response's headers. ForLog costs nothing. To log an Info as a
 // whole, log the Info itself: see [Info.LogValue].
 func (in *Info) ForLog() *Info { return &in.log }
 
@@ -222,9 +222,9 @@ func buildTrust(in *Info, f *facts) trust {
 	return t
 }
 
-// IP is the client's address, unmapped and without zone; the zero Addr if
-// there is none, as with a unix socket. Without Config.Proxies it is the
-// connection's peer, whatever headers say.
+// IP is the client's address, unmapped and without zone; the zero Addr if there
+// is none, as with a unix socket. Without Config.Proxies it is the connection's
+// peer, and headers are ignored.
 func (in *Info) IP() netip.Addr { return in.trust.see(in, buildTrust).ip }
 
 // Peer is the other end of the connection: the client or the nearest proxy;
@@ -232,8 +232,8 @@ func (in *Info) IP() netip.Addr { return in.trust.see(in, buildTrust).ip }
 func (in *Info) Peer() netip.AddrPort { return in.trust.see(in, buildTrust).peer }
 
 // LocatedBy names the provider that the request came in through, such as
-// "Cloudflare", if its headers about places are believed: see
-// [ProxySet.WithLocation]. It is empty otherwise, whatever the request holds.
+// "Cloudflare", if its location headers are trusted: see [ProxySet.WithLocation].
+// Otherwise it is empty.
 func (in *Info) LocatedBy() string {
 	if p := in.trusted.located(in.trust.see(in, buildTrust)); p != nil {
 		return p.name
@@ -241,9 +241,9 @@ func (in *Info) LocatedBy() string {
 	return ""
 }
 
-// Hops lists the addresses that the request came through as far as they are
-// verified: first the peer, then further proxies, last the client. All but the last
-// are proxies of Config.Proxies. The slice is the caller's.
+// Hops lists the verified addresses that the request came through: first the
+// peer, then further proxies, last the client. All but the last are proxies of
+// Config.Proxies. The slice is the caller's.
 func (in *Info) Hops() []netip.Addr {
 	in.trust.see(in, buildTrust)
 	var read fields

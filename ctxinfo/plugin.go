@@ -21,7 +21,7 @@ var (
 	_ middleware.OnDemand  = (*Plugin)(nil)
 )
 
-// Begin implements middleware.Beginner: it leaves the plugin in the request's
+// Begin implements middleware.Beginner: it stores the plugin in the request's
 // scope and parses nothing.
 func (p *Plugin) Begin(c middleware.Context) error {
 	scope.Fill(c.Request().Context(), scope.Info, p)
@@ -60,8 +60,8 @@ func (p *Plugin) End(c middleware.Context, err error) error {
 	return err
 }
 
-// IPExtractor returns a function for Echo.IPExtractor of echo v4 and v5, so
-// that Context.RealIP returns what [Info.IP] does, as a text; empty if there is
+// IPExtractor returns a function for Echo.IPExtractor of echo v4 and v5, so that
+// Context.RealIP returns the address of [Info.IP] as text, or "" if there is
 // none.
 func (p *Plugin) IPExtractor() func(*http.Request) string {
 	return func(r *http.Request) string {
@@ -73,10 +73,10 @@ func (p *Plugin) IPExtractor() func(*http.Request) string {
 	}
 }
 
-// From returns the Info of c's request. It is never nil and never panics:
-// without the middleware it is one by the zero Config, and without a request
-// one that knows nothing. The first call for a request copies its headers;
-// later ones take some 30 ns.
+// From returns the Info of c's request. It is never nil, and From never panics:
+// without the middleware the Info uses the zero Config, and without a request it
+// has no facts. The first call for a request copies its headers; later ones take
+// some 30 ns.
 func From(c middleware.Context) *Info {
 	if c == nil {
 		return FromRequest(nil)
@@ -95,8 +95,8 @@ type failure struct {
 var fallback = sync.OnceValue(func() *Plugin { return Must(New(Config{})) })
 
 // FromContext returns the Info of the request that ctx belongs to. It is never
-// nil and never panics: without the middleware, and in a load whose result all
-// visitors share, it is an Info that knows nothing. The first call for a request
+// nil, and FromContext never panics: without the middleware, and in a load whose
+// result all visitors share, the Info has no facts. The first call for a request
 // copies its headers; later ones take some 30 ns.
 func FromContext(ctx context.Context) *Info {
 	if ctx != nil {
@@ -120,7 +120,8 @@ func build(r *scope.Request, filled any) *Info {
 }
 
 // FromRequest returns the Info of r: that of its context or, without the
-// middleware, a new one by the zero Config. It is never nil and never panics.
+// middleware, a new one that uses the zero Config. It is never nil, and
+// FromRequest never panics.
 func FromRequest(r *http.Request) *Info {
 	if r == nil {
 		return newInfo(fallback(), nil)
@@ -135,18 +136,18 @@ func FromRequest(r *http.Request) *Info {
 	return newInfo(fallback(), r)
 }
 
-// FromRequest returns a new Info of r by the plugin's configuration, for
-// servers and tests without echo. It neither looks at nor changes r's context,
-// and no header of a response is set.
+// FromRequest returns a new Info of r that uses the plugin's configuration. Use
+// it in servers and tests without echo. It neither reads nor changes r's context,
+// and sets no response headers.
 func (p *Plugin) FromRequest(r *http.Request) *Info { return newInfo(p, r) }
 
-// HTTPS reports whether the client of r speaks HTTPS by the plugin's
-// configuration: [Info.Scheme] without an Info.
+// HTTPS reports whether the client of r uses HTTPS, by the plugin's
+// configuration. It is [Info.Scheme] == "https" without an Info.
 func (p *Plugin) HTTPS(r *http.Request) bool { return newInfo(p, r).Scheme() == "https" }
 
-// ClientIP returns the client's address of r by the plugin's configuration,
-// the zero Addr if there is none. It allocates nothing on well-formed headers;
-// it is what a rate limiter or echo's IPExtractor needs.
+// ClientIP returns the client's address of r by the plugin's configuration, or
+// the zero Addr if there is none. Use it in a rate limiter or as echo's
+// IPExtractor. It allocates nothing if the headers are well formed.
 func (p *Plugin) ClientIP(r *http.Request) netip.Addr {
 	var read fields
 	return p.walk(p.trusted.Load(), r.RemoteAddr, r.Header, &read, nil).ip

@@ -121,9 +121,9 @@ func (in *Info) override(f *facts, choice, key string, valid func(string) bool) 
 	return "", "", false
 }
 
-// PreferenceCookie returns the cookie that makes value the visitor's own choice
-// from the next request on; an empty value takes the choice back. Send it with
-// http.SetCookie. Name and value are those of
+// PreferenceCookie returns the cookie that makes value the visitor's choice from
+// the next request on; an empty value removes the choice. Send the cookie with
+// http.SetCookie. Name and value must be one of
 //
 //   - [ThemeCookie]: "light" or "dark";
 //   - [MotionCookie]: "reduce" or "no-preference";
@@ -131,10 +131,10 @@ func (in *Info) override(f *facts, choice, key string, valid func(string) bool) 
 //   - [LocaleCookie]: a BCP 47 tag;
 //   - [TimezoneCookie]: a name that [Info.Timezone] knows.
 //
-// Any other name or value is an error, so both may come from a form.
+// Any other name or value is an error, so you may pass both from a form.
 //
-// The cookie lasts a year. It is Secure if the request came over HTTPS: like
-// [Info.Scheme], that needs Config.Proxies behind a proxy that ends TLS.
+// The cookie lasts a year. It is Secure if the request came over HTTPS: as for
+// [Info.Scheme], set Config.Proxies if a proxy terminates TLS.
 func (in *Info) PreferenceCookie(name, value string) (*http.Cookie, error) {
 	check, known := choosable[name]
 	switch {
@@ -176,13 +176,13 @@ func parses[T any](parse func(string) (T, bool)) func(string) bool {
 
 // Theme is how the visitor wants pages to look.
 type Theme struct {
-	// Type is "light", "dark", or empty if it is not known: then send CSS that
-	// leaves the choice to the browser (color-scheme: light dark).
+	// Type is "light", "dark", or empty if it is not known. If it is empty, send
+	// CSS that leaves the choice to the browser (color-scheme: light dark).
 	Type string
 	// ReducedMotion asks for little or no animation (prefers-reduced-motion).
 	ReducedMotion bool
-	// Contrast is how much contrast is preferred (prefers-contrast): "more",
-	// "less", "custom", or empty for no preference and if it is not known.
+	// Contrast is the preferred contrast (prefers-contrast): "more", "less",
+	// "custom", or empty if there is no preference or it is not known.
 	Contrast string
 }
 
@@ -241,10 +241,10 @@ func buildContrast(in *Info, f *facts) string {
 	return preference(in, f, ContrastCookie, keyContrast, fieldContrast, parseContrast)
 }
 
-// Theme is how the visitor wants pages to look. In order of precedence it
-// follows [ThemeCookie], [MotionCookie] and [ContrastCookie], the page script's
-// cookie, and the client hints that browsers send if Config.HintTheme asks for
-// them.
+// Theme is how the visitor wants pages to look. Its sources, in order of
+// precedence, are [ThemeCookie], [MotionCookie] and [ContrastCookie]; the page
+// script's cookie; and the client hints that browsers send if Config.HintTheme
+// asks for them.
 func (in *Info) Theme() Theme {
 	return Theme{
 		Type:          *in.theme.see(in, buildTheme),
@@ -290,17 +290,17 @@ func buildLocale(in *Info, f *facts) locales {
 	return l
 }
 
-// Locale is the locale to answer in: with Config.Locales always one of them,
-// the first if none serves the visitor; without, the visitor's first choice,
-// or language.Und. In order of precedence it follows [LocaleCookie], the page
-// script's cookie and Accept-Language.
+// Locale is the locale to answer in. If Config.Locales is set, it is the best
+// match among them, or the first if none matches. Otherwise it is the visitor's
+// first choice, or language.Und. Its sources, in order of precedence, are
+// [LocaleCookie], the page script's cookie and Accept-Language.
 func (in *Info) Locale() language.Tag {
 	return in.locale.see(in, buildLocale).tag
 }
 
-// Locales lists the languages that the visitor asks for, the preferred first;
-// an override by cookie comes before those of Accept-Language. The slice is
-// the caller's.
+// Locales lists the languages that the visitor asks for, the preferred first; a
+// choice by cookie comes before those of Accept-Language. The caller may change
+// the slice.
 func (in *Info) Locales() []language.Tag {
 	l := in.locale.see(in, buildLocale)
 	var tags []language.Tag

@@ -66,35 +66,37 @@ func preset(p *provider, ranges []string) ProxySet {
 }
 
 // Cloudflare trusts Cloudflare's edge for X-Forwarded-For or CF-Connecting-IP,
-// for X-Forwarded-Proto and, after [ProxySet.WithLocation], for places.
+// for X-Forwarded-Proto and, with [ProxySet.WithLocation], for location headers.
 //
-// "Cloudflare HTTP headers" (developers.cloudflare.com/fundamentals/reference/http-headers,
-// as of 2025): all headers of a request are passed on; CF-Connecting-IP is the
-// address that connected to Cloudflare, which is also appended to
-// X-Forwarded-For; X-Forwarded-Proto is overwritten. Headers about places are
-// written once the Managed Transform "Add visitor location headers" is on.
-// True-Client-IP can be spoofed unless its own transform is on: it is refused.
+// "Cloudflare HTTP headers"
+// (developers.cloudflare.com/fundamentals/reference/http-headers, as of 2025):
+// all headers of a request are passed on; CF-Connecting-IP is the address that
+// connected to Cloudflare, which is also appended to X-Forwarded-For;
+// X-Forwarded-Proto is overwritten. Location headers are written once the Managed
+// Transform "Add visitor location headers" is on. True-Client-IP can be spoofed
+// unless its own transform is on, so it is refused.
 //
-// Its ranges are at https://www.cloudflare.com/ips-v4 and ips-v6, one a line;
-// see [Plugin.SetProxies]. Without ranges it goes with [TrustPeer], as behind
+// Its ranges are at https://www.cloudflare.com/ips-v4 and ips-v6, one per line;
+// see [Plugin.SetProxies]. Without ranges, combine it with [TrustPeer], as behind
 // a tunnel.
 func Cloudflare(ranges ...string) ProxySet { return preset(&cloudflare, ranges) }
 
 // CloudFront trusts Amazon CloudFront for X-Forwarded-For or
-// CloudFront-Viewer-Address and, after [ProxySet.WithLocation], for places.
+// CloudFront-Viewer-Address and, with [ProxySet.WithLocation], for location
+// headers.
 //
-// "Request and response behavior for custom origins" and "Add CloudFront
-// request headers" (docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide,
-// as of 2026): the viewer's address is appended to X-Forwarded-For; a viewer's
-// X-Forwarded-Proto and X-Real-IP are removed; CloudFront-Viewer-Address and
-// the headers about places are added if the origin request policy names them,
-// so name them there before you name them here. Whether the viewer used HTTPS
-// is in none of the headers that this package reads.
+// "Request and response behavior for custom origins" and "Add CloudFront request
+// headers" (docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide, as of
+// 2026): the viewer's address is appended to X-Forwarded-For; a viewer's
+// X-Forwarded-Proto and X-Real-IP are removed; CloudFront-Viewer-Address and the
+// location headers are added if the origin request policy names them, so name
+// them there before you name them here. Whether the viewer used HTTPS is in none
+// of the headers that this package reads.
 //
 // Its ranges are those of the service CLOUDFRONT_ORIGIN_FACING in
-// https://ip-ranges.amazonaws.com/ip-ranges.json; see [Plugin.SetProxies].
-// They are those of every customer's distributions: have yours add a secret
-// header, and check it. Without ranges it goes with [TrustPeer].
+// https://ip-ranges.amazonaws.com/ip-ranges.json; see [Plugin.SetProxies]. The
+// distributions of all customers use them, so have yours add a secret header, and
+// check it. Without ranges, combine it with [TrustPeer].
 func CloudFront(ranges ...string) ProxySet { return preset(&cloudFront, ranges) }
 
 // Fastly trusts Fastly for a header of your own, named in Config.Header, that
@@ -103,15 +105,16 @@ func CloudFront(ranges ...string) ProxySet { return preset(&cloudFront, ranges) 
 // Fastly writes by itself is safe, so Fastly-Client-IP, X-Forwarded-For and
 // Forwarded are refused.
 //
-// "Fastly-Client-IP" (fastly.com/documentation/reference/http/http-headers, as
-// of 2026): it is set when a request comes without it, and one that a client
-// sends is used. "X-Forwarded-For" and "X-Forwarded-Host", there: the client's
-// part is added over TLS only, and passed through without. If the service
-// forces TLS, X-Forwarded-For is sound: list Fastly's ranges with [Prefixes].
+// "Fastly-Client-IP" (fastly.com/documentation/reference/http/http-headers, as of
+// 2026): it is set only if the request has none, so a client can choose its
+// value. "X-Forwarded-For" and "X-Forwarded-Host", there: the client's address is
+// appended over TLS only; without TLS the header is passed through. If the
+// service forces TLS, X-Forwarded-For is sound: list Fastly's ranges with
+// [Prefixes].
 //
-// Its ranges are at https://api.fastly.com/public-ip-list; changes are
-// announced on its status page. See [Plugin.SetProxies]. Without ranges it
-// goes with [TrustPeer].
+// Its ranges are at https://api.fastly.com/public-ip-list; changes are announced
+// on its status page. See [Plugin.SetProxies]. Without ranges, combine it with
+// [TrustPeer].
 func Fastly(ranges ...string) ProxySet { return preset(&fastly, ranges) }
 
 // Fly trusts the Fly.io proxy for Fly-Client-IP or X-Forwarded-For, and for
@@ -123,8 +126,8 @@ func Fastly(ranges ...string) ProxySet { return preset(&fastly, ranges) }
 // Config.HopCount to 2. X-Forwarded-Proto is the protocol that the client
 // used; X-Forwarded-Port may be the client's, and is not read.
 //
-// Without ranges it goes with [TrustPeer]: Fly publishes none, and only its
-// proxy reaches a machine's internal port.
+// Fly publishes no ranges, and only its proxy reaches a machine's internal port.
+// So combine it with [TrustPeer].
 func Fly(ranges ...string) ProxySet { return preset(&fly, ranges) }
 
 // AzureFrontDoor trusts Azure Front Door for X-Forwarded-For or
@@ -139,21 +142,21 @@ func Fly(ranges ...string) ProxySet { return preset(&fly, ranges) }
 // of X-Forwarded-Host and X-Forwarded-Proto are overridden.
 //
 // Its ranges are those of the service tag AzureFrontDoor.Backend, which change
-// weekly; see [Plugin.SetProxies]. They are those of every customer's Front
-// Door: check X-Azure-FDID as well. Without ranges it goes with [TrustPeer].
+// weekly; see [Plugin.SetProxies]. The Front Doors of all customers use them, so
+// check X-Azure-FDID as well. Without ranges, combine it with [TrustPeer].
 func AzureFrontDoor(ranges ...string) ProxySet { return preset(&azure, ranges) }
 
-// Vercel trusts Vercel's edge for X-Forwarded-For or X-Vercel-Forwarded-For,
-// for X-Forwarded-Host and X-Forwarded-Proto, and for places.
+// Vercel trusts Vercel's edge for X-Forwarded-For or X-Vercel-Forwarded-For, for
+// X-Forwarded-Host and X-Forwarded-Proto, and for location headers.
 //
-// "Request headers" (vercel.com/docs/headers/request-headers, dated
-// 2025-12-13): X-Forwarded-For is overwritten and no address from outside is
-// forwarded, to prevent spoofing; X-Vercel-Forwarded-For is the same and stays
-// when another proxy writes over the former; X-Forwarded-Host is the Host;
-// X-Forwarded-Proto is the protocol; the X-Vercel-IP headers tell the place of
-// the requester's public address.
+// "Request headers" (vercel.com/docs/headers/request-headers, dated 2025-12-13):
+// X-Forwarded-For is overwritten and no address from outside is forwarded, to
+// prevent spoofing; X-Vercel-Forwarded-For is the same and stays when another
+// proxy writes over the former; X-Forwarded-Host is the Host; X-Forwarded-Proto
+// is the protocol; the X-Vercel-IP headers give the location of the requester's
+// public address.
 //
-// Without ranges it goes with [TrustPeer]: Vercel publishes none.
+// Vercel publishes no ranges, so combine it with [TrustPeer].
 func Vercel(ranges ...string) ProxySet { return preset(&vercel, ranges) }
 
 // GoogleCloud trusts the external Application Load Balancers of Google Cloud
@@ -162,35 +165,38 @@ func Vercel(ranges ...string) ProxySet { return preset(&vercel, ranges) }
 // "External Application Load Balancer overview"
 // (cloud.google.com/load-balancing/docs/https, as of 2025): two addresses are
 // appended to X-Forwarded-For, the client's and that of the load balancer's
-// forwarding rule, and what a client sent stays before them, unverified. So
-// list the load balancer's address too, or set Config.HopCount to 2.
-// X-Forwarded-Proto is set.
+// forwarding rule, and the addresses that a client sent stay before them,
+// unverified. So list the load balancer's address too, or set Config.HopCount to
+// 2. X-Forwarded-Proto is set.
 //
-// They connect from 35.191.0.0/16 and 130.211.0.0/22. Any customer's load
-// balancer does: let the firewall admit yours alone. Where a client is it tells
-// only in headers that each customer names: package client does not know them.
-// Without ranges it goes with [TrustPeer].
+// They connect from 35.191.0.0/16 and 130.211.0.0/22. The load balancers of all
+// customers do, so let the firewall admit only yours. They send the client's
+// location only in headers that each customer names, which package client does
+// not read. Without ranges, combine it with [TrustPeer].
 func GoogleCloud(ranges ...string) ProxySet { return preset(&google, ranges) }
 
-// Nginx trusts your own nginx at its addresses for whatever you have it write:
-// it writes nothing by itself, and hands on what a client sent.
+// Nginx trusts your own nginx, at its addresses, for the headers that you
+// configure it to set. By itself, nginx sets none of them and passes on what a
+// client sent.
 //
-// "Module ngx_http_proxy_module" (nginx.org/en/docs/http/ngx_http_proxy_module.html,
-// as of 2025): $proxy_add_x_forwarded_for is the client's X-Forwarded-For with
-// $remote_addr appended, and proxy_set_header redefines a header, or removes
-// it if the value is empty. So set X-Forwarded-For to the one, or X-Real-IP to
-// the other and name it in Config.Header; set X-Forwarded-Proto to $scheme,
-// and set or remove X-Forwarded-Host, -Port and -Prefix and the request id.
+// "Module ngx_http_proxy_module"
+// (nginx.org/en/docs/http/ngx_http_proxy_module.html, as of 2025):
+// $proxy_add_x_forwarded_for is the client's X-Forwarded-For with $remote_addr
+// appended, and proxy_set_header redefines a header, or removes it if the value
+// is empty. So set X-Forwarded-For to $proxy_add_x_forwarded_for, or set
+// X-Real-IP to $remote_addr and name it in Config.Header; set X-Forwarded-Proto
+// to $scheme, and set or remove X-Forwarded-Host, -Port and -Prefix and the
+// request id.
 //
-// Without ranges it goes with [TrustPeer]; on a unix socket,
-// Config.TrustUnixSocket does without it.
+// Without ranges, combine it with [TrustPeer]; on a unix socket,
+// Config.TrustUnixSocket is enough.
 func Nginx(ranges ...string) ProxySet { return preset(&nginx, ranges) }
 
-// WithLocation returns s with the provider's headers about places believed as
-// well: by [Info.Timezone], as a guess, and by package client. Use it once the
-// provider has been told to add them: until then it hands on what a client
-// writes into them. It is for [Cloudflare] and [CloudFront]; [Vercel] adds its
-// headers always, and New refuses it for all others.
+// WithLocation returns s with the provider's location headers trusted as well.
+// [Info.Timezone] uses them as a guess, and package client reads them. Use it
+// only after you have configured the provider to add these headers: before that,
+// it passes on what a client writes into them. It is for [Cloudflare] and
+// [CloudFront]. [Vercel] always adds its headers. New refuses it for all others.
 func (s ProxySet) WithLocation() ProxySet {
 	if s.provider == nil || s.provider.zone == "" {
 		s.err = errors.Join(s.err, errors.New("WithLocation: it has no headers about places"))

@@ -57,8 +57,8 @@ func (p *Plugin) list(s anomalies) []observe.Anomaly {
 	return out
 }
 
-// Anomalies lists what was not believed of the headers of a trusted proxy, and
-// of the Host header. The slice is the caller's.
+// Anomalies lists the values that were rejected in headers of a trusted proxy and
+// in the Host header. The caller may change the slice.
 func (in *Info) Anomalies() []observe.Anomaly {
 	in.trust.see(in, buildTrust)
 	in.requestID.see(in, buildRequestID)
@@ -67,8 +67,8 @@ func (in *Info) Anomalies() []observe.Anomaly {
 	return in.plugin.list(anomalies(in.found.Load()))
 }
 
-// Source says where the value of a facet came from, and whether it is ours or
-// a trusted proxy's. It counts as reading the facet.
+// Source says where the value of a facet came from, and whether this process or a
+// trusted proxy vouches for it. It counts as reading the facet.
 func (in *Info) Source(f Facet) Source {
 	switch f {
 	case FacetIP:

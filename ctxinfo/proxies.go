@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// A ProxySet is a group of addresses that belong to proxies of ours. Make one
-// with [Private], [Loopback], [Prefixes], [TrustPeer] or a preset.
+// A ProxySet is a group of addresses that belong to your proxies. Make one with
+// [Private], [Loopback], [Prefixes], [TrustPeer] or a preset.
 type ProxySet struct {
 	name     string
 	prefixes []netip.Prefix
@@ -39,12 +39,12 @@ type provider struct {
 const vouchable fields = 1<<fieldForwardedProto | 1<<fieldForwardedHost | 1<<fieldForwardedPort | 1<<fieldForwardedPrefix |
 	1<<fieldRequestID
 
-// Proxies says whose forwarding headers are believed. The zero value trusts
-// nobody. It is immutable.
+// Proxies says which peers' forwarding headers are trusted. The zero value trusts
+// none. It is immutable.
 type Proxies struct{ sets []ProxySet }
 
-// Behind trusts the proxies of all the given sets. Mistakes in the sets are
-// reported by [New].
+// Behind trusts the proxies of all the given sets. [New] reports mistakes in the
+// sets.
 func Behind(sets ...ProxySet) Proxies { return Proxies{sets: slices.Clone(sets)} }
 
 // Loopback is this machine: 127.0.0.0/8 and ::1.
@@ -54,10 +54,10 @@ func Loopback() ProxySet {
 	}}
 }
 
-// Private is every address that cannot come from the public internet:
-// loopback, RFC 1918, RFC 4193 (fc00::/7) and link-local. It is right when
-// only proxies share the private network with the server; where other tenants
-// or offices do, name the proxies with [Prefixes] instead.
+// Private is every address that cannot come from the public internet: loopback,
+// RFC 1918, RFC 4193 (fc00::/7) and link-local. It is right when only proxies
+// share the private network with the server; if other tenants or offices share
+// it, list the proxies with [Prefixes] instead.
 func Private() ProxySet {
 	s := Prefixes("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "169.254.0.0/16", "fe80::/10")
 	s.name = "Private"

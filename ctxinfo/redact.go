@@ -48,9 +48,10 @@ func (in *Info) summary() summary {
 	return out
 }
 
-// LogValue implements slog.LogValuer: a group of what may be logged. Cookies,
-// other headers and the query are left out, and of addresses is shown what
-// Config.Privacy allows. Logging does not count as reading the facets.
+// LogValue implements slog.LogValuer. It returns a group of the facts that may be
+// logged: without cookies, other headers and the query, and with as much of
+// addresses as Config.Privacy allows. Logging does not count as reading the
+// facets.
 func (in *Info) LogValue() slog.Value {
 	s := in.summary()
 	attrs := []slog.Attr{
@@ -70,8 +71,8 @@ func (in *Info) LogValue() slog.Value {
 // MarshalJSON implements json.Marshaler with the members of LogValue.
 func (in *Info) MarshalJSON() ([]byte, error) { return json.Marshal(in.summary()) }
 
-// Format implements fmt.Formatter: whatever the verb, it writes what MarshalJSON
-// does, so that no print shows the headers.
+// Format implements fmt.Formatter: for every verb it writes the output of
+// MarshalJSON, so that no print shows the headers.
 func (in *Info) Format(s fmt.State, _ rune) {
 	b, _ := in.MarshalJSON() // texts and booleans only
 	_, _ = s.Write(b)

@@ -55,7 +55,8 @@ func newRequestID(now time.Time) string {
 	return string(s[:])
 }
 
-// RequestID names this request in logs: the one that a trusted proxy gave it,
-// if it is 8 to 64 of A-Z a-z 0-9 . _ -, otherwise a new UUID version 7. A
-// response whose handler read it carries it in Config.RequestIDHeader.
+// RequestID identifies this request in logs. It is the id that a trusted proxy
+// gave it, if that consists of 8 to 64 of the characters A-Z a-z 0-9 . _ -,
+// otherwise a new UUID version 7. If the handler read it, the response carries it
+// in Config.RequestIDHeader.
 func (in *Info) RequestID() string { return *in.requestID.see(in, buildRequestID) }

@@ -157,15 +157,15 @@ func parseScheme(s string) (string, bool) {
 	return "", false
 }
 
-// Scheme is "http" or "https", as the client used it.
+// Scheme is the scheme that the client used: "http" or "https".
 func (in *Info) Scheme() string {
 	s := in.site.load(in, buildSite)
 	in.note(s.schemeRead)
 	return s.scheme
 }
 
-// Host is the host, with its port if it is not the scheme's own, that the
-// client asked for; empty if it sent none that is well formed and
+// Host is the host that the client asked for, with the port unless it is the
+// default of the scheme. It is empty if the client sent no well-formed host and
 // Config.AllowedHosts is empty.
 func (in *Info) Host() string {
 	s := in.site.load(in, buildSite)
@@ -173,16 +173,16 @@ func (in *Info) Host() string {
 	return s.host.under(s.scheme)
 }
 
-// Prefix is the path that a trusted proxy took off the front of the URL, such
-// as "/app"; empty if none.
+// Prefix is the path prefix that a trusted proxy removed from the URL, such as
+// "/app"; empty if there is none.
 func (in *Info) Prefix() string {
 	s := in.site.load(in, buildSite)
 	in.note(s.prefixRead)
 	return s.prefix
 }
 
-// URL is the address of the request as the client sees it, with its query. The
-// result is the caller's.
+// URL is the URL of the request as the client sees it, with its query. The caller
+// may change the result.
 func (in *Info) URL() *url.URL {
 	u := &url.URL{
 		Scheme: in.Scheme(), Host: in.Host(),
@@ -220,9 +220,9 @@ func buildPage(in *Info, f *facts) *url.URL {
 	return u
 }
 
-// PageURL is the URL, with its query, of the page that the visitor looks at.
-// For a request that htmx made it is HX-Current-URL, if that is on our own
-// host; otherwise it is URL. The result is the caller's.
+// PageURL is the URL, with its query, of the page that the visitor is looking at.
+// For a request by htmx it is HX-Current-URL, if that has the host of the
+// request; otherwise it is URL. The caller may change the result.
 func (in *Info) PageURL() *url.URL {
 	if u := *in.page.see(in, buildPage); u != nil {
 		return new(*u)

@@ -32,7 +32,7 @@ var facetNames = [facetCount]string{
 	FacetEmbedded: "embedded", FacetPageURL: "page url",
 }
 
-// String is the facet's name in words.
+// String returns the facet's name in words.
 func (f Facet) String() string {
 	if f < facetCount {
 		return facetNames[f]
@@ -52,23 +52,23 @@ const (
 // A Source says where a facet's value came from and who vouches for it.
 type Source struct {
 	// Kind is "connection" (peer address, TLS, request line), "header", "cookie",
-	// "query" (a parameter of the URL) or "generated" (made here). It is empty for a
-	// default: nothing was sent, or nothing that was believed.
+	// "query" (a parameter of the URL) or "generated" (made here). It is empty
+	// for a default: no value was sent, or none that was accepted.
 	Kind string
 	// Name is the header, cookie or parameter; empty for the other kinds.
 	Name string
 	// Trusted says that the value comes from this process or from a proxy of
-	// Config.Proxies. What a browser or any other client sends is not trusted:
-	// never decide about access by it.
+	// Config.Proxies. Values that a browser or another client sends are not
+	// trusted: never use them to decide about access.
 	Trusted bool
-	// Internal, of an IP, says that every known hop is a proxy of
-	// Config.Proxies: the address is that of the outermost one, and the client
-	// behind it is not known.
+	// Internal, of an IP, says that every known hop is a proxy of Config.Proxies:
+	// the address is that of the outermost proxy, and the client behind it is not
+	// known.
 	Internal bool
 }
 
-// String is the kind and the name, such as "header Accept-Language"; "default" if
-// the kind is empty.
+// String returns the kind and the name, such as "header Accept-Language", or
+// "default" if the kind is empty.
 func (s Source) String() string {
 	if s.Name == "" {
 		return cmp.Or(s.Kind, "default")

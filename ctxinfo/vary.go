@@ -51,13 +51,13 @@ func (p *Plugin) vary(read fields, others []string) []string {
 	return slices.Compact(names)
 }
 
-// CommitOnDemand implements middleware.OnDemand: a response whose handler did
-// not ask for an Info is left alone.
+// CommitOnDemand implements middleware.OnDemand: the plugin does not touch a
+// response whose handler did not ask for an Info.
 func (p *Plugin) CommitOnDemand() {}
 
-// BeforeHeaders implements middleware.Committer. By what the handler read it
-// sets Vary, Cache-Control: private and the request id's header, and reports
-// anomalies to Config.Observer.
+// BeforeHeaders implements middleware.Committer. It sets Vary, Cache-Control:
+// private and the header of the request id according to the facts that the
+// handler read, and reports anomalies to Config.Observer.
 func (p *Plugin) BeforeHeaders(ctx context.Context, _ int, h http.Header) error {
 	in, ok := scope.Peek[Info](ctx, scope.Info)
 	if !ok || in.plugin != p {

@@ -37,15 +37,15 @@ func buildZone(in *Info, f *facts) zone {
 	return z
 }
 
-// Timezone is the visitor's time zone, Config.DefaultZone if it is not known.
-// No browser sends it: it comes from [TimezoneCookie], from the cookie of the
-// page's script, or from the guess of a content delivery network
-// ([ProxySet.WithLocation]). The Location is shared by all requests, as
-// time.UTC is.
+// Timezone is the visitor's time zone, or Config.DefaultZone if it is not known.
+// Browsers do not send it, so it comes from [TimezoneCookie], from the cookie of
+// the page's script, or from the guess of a content delivery network
+// ([ProxySet.WithLocation]). The Location is shared by all requests, as time.UTC
+// is.
 //
-// Names are those of Go's archive, old ones such as Asia/Calcutta included,
-// and offsets such as +05:30. A name is loaded from the machine's time zone
-// data; a machine without any (a minimal container) knows only UTC and
+// Valid names are those of Go's time zone archive, including old ones such as
+// Asia/Calcutta, and offsets such as +05:30. A name is loaded from the machine's
+// time zone data; a machine without any (a minimal container) knows only UTC and
 // offsets, unless the program imports time/tzdata, which adds 450 KB.
 func (in *Info) Timezone() *time.Location {
 	if z := in.zone.see(in, buildZone); z.loc != nil {
@@ -54,14 +54,14 @@ func (in *Info) Timezone() *time.Location {
 	return in.plugin.cfg.DefaultZone
 }
 
-// TimezoneName is the name of Timezone as the visitor's browser spells it;
-// empty if it is not known.
+// TimezoneName is the name of the visitor's time zone as the browser spells it,
+// or empty if it is not known.
 func (in *Info) TimezoneName() string { return in.zone.see(in, buildZone).name }
 
 // TimezoneOffset is the visitor's offset now in minutes, positive west of
-// Greenwich, as JavaScript's getTimezoneOffset and Streamlit's
-// timezone_offset have it: New York is 300 or 240. ok is false if the zone is
-// not known. For arithmetic use [Info.Timezone].
+// Greenwich, as in JavaScript's getTimezoneOffset and Streamlit's
+// timezone_offset: New York is 300 or 240. ok is false if the zone is not known.
+// For arithmetic use [Info.Timezone].
 func (in *Info) TimezoneOffset() (minutes int, ok bool) {
 	if in.zone.see(in, buildZone).loc == nil {
 		return 0, false

@@ -18,24 +18,25 @@ const maxCookie = 4096
 // that a value has one spelling only.
 var encoding = base64.RawURLEncoding.Strict()
 
-// CookieConfig sets the name and the attributes of the session's cookie. It is always HttpOnly, and
-// Secure unless Insecure is set.
+// CookieConfig sets the name and the attributes of the session's cookie. The
+// cookie is always HttpOnly, and Secure unless Insecure is set.
 type CookieConfig struct {
-	// Name is the cookie's name; flash messages use Name with "-f" added, and notes
-	// of visits in cookie mode Name with "-t". Give each app on a host a name of
-	// its own: cookies know no ports, so two apps with one name overwrite each
-	// other's. A name is part of what is sealed: no app takes the cookie of another
-	// name, even with the same Config.Secrets.
-	// Default: "__Host-id", or "__Secure-id" when Domain or Path are set, or
-	// "id" when Insecure is set.
+	// Name is the cookie's name. The cookie of flash messages has the name
+	// Name+"-f", and the one that notes visits in cookie mode has Name+"-t". Give
+	// each app on a host a different name: browsers send cookies to every port of
+	// a host, so two apps with the same name overwrite each other's cookies. The
+	// seal covers the name, so no app accepts a cookie of another name, even with
+	// the same Config.Secrets. Default: "__Host-id", or "__Secure-id" when Domain
+	// or Path are set, or "id" when Insecure is set.
 	Name string
 
-	// Domain sends the cookie to subdomains of it too. Refused with a __Host-
-	// name. Default: empty, only the host that set it.
+	// Domain sends the cookie to this domain and its subdomains. Refused with a
+	// __Host- name. Default: empty, only the host that set the cookie.
 	Domain string
 
-	// Path sends the cookie only below a path. It is no protection: scripts of
-	// one host reach each other. Refused with a __Host- name. Default: "/".
+	// Path sends the cookie only to URLs below this path. It is no protection,
+	// because scripts of one host can read each other's pages. Refused with a
+	// __Host- name. Default: "/".
 	Path string
 
 	// SameSite says which requests from other sites carry the cookie.
@@ -47,23 +48,25 @@ type CookieConfig struct {
 	// shown in a frame (CHIPS). Refused with Insecure. Default: false.
 	Partitioned bool
 
-	// Insecure drops Secure from the cookie, for plain HTTP to any host. Then
-	// everybody on the network can take over sessions. It is not needed for
-	// HTTPS behind a proxy, nor on localhost, 127.0.0.1 and [::1] with Chromium
-	// and Firefox, which keep Secure cookies there; WebKit (Safari) does not, see
-	// InsecureLocalhost. Without it, the first Secure cookie over plain HTTP
-	// tells the observer. Refused with a name that starts with __Host- or
-	// __Secure-, which browsers refuse without Secure. Default: false.
+	// Insecure drops Secure from the cookie, so that browsers send it over plain
+	// HTTP to any host. Then everybody on the network can take over sessions. You
+	// do not need it for HTTPS behind a proxy, nor on localhost, 127.0.0.1 and
+	// [::1] with Chromium and Firefox, which keep Secure cookies there; WebKit
+	// (Safari) does not, see InsecureLocalhost. Without it, the observer is told
+	// when the first Secure cookie is set over plain HTTP. Refused with a name
+	// that starts with __Host- or __Secure-, which browsers refuse without
+	// Secure. Default: false.
 	Insecure bool
 
 	// InsecureLocalhost drops Secure, and a __Host- or __Secure- prefix of the
 	// name, from the cookies of visitors on this machine alone: requests over
 	// plain HTTP from a loopback address to localhost or a loopback address, with
-	// no sign of a proxy. So development works in every browser, WebKit (Safari)
-	// too, and an app that leaves it set in production changes nothing for visitors
-	// from elsewhere. A request through a proxy on the same machine is known by its Host,
-	// X-Forwarded-..., Forwarded, Via or HTTP/1.0. The cookies of local visitors are Lax instead of
-	// None, and not Partitioned. Refused with Insecure. Default: false.
+	// no sign of a proxy. Use it for development: then every browser works,
+	// WebKit (Safari) too. If it stays set in production, nothing changes for
+	// visitors from other machines. A request through a proxy on the same machine
+	// is recognized by its Host, X-Forwarded-..., Forwarded, Via or HTTP/1.0. The
+	// cookies of local visitors are Lax instead of None, and not Partitioned.
+	// Refused with Insecure. Default: false.
 	InsecureLocalhost bool
 }
 

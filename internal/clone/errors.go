@@ -8,7 +8,7 @@ import (
 // waysOut ends every refusal: what the developer can do about it.
 const waysOut = "set Funcs.Clone to copy it yourself, Config.Copy.ReadOnly to share it unmodified, or keep it in a cacheresource"
 
-// TypeError names one place in a type that cannot be copied truthfully.
+// TypeError names one place in a type that cannot be copied exactly.
 type TypeError struct {
 	Path   string       // from the root type's name: .Field, [] for elements and map values, [key] for map keys
 	Type   reflect.Type // the type found there

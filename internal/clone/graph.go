@@ -12,25 +12,29 @@ import (
 
 // Config says how values of one type are copied. The zero value is ready to use.
 type Config struct {
-	// Immutable lists types that are shared as they are, beyond the built-in ones: the caller's word that nobody
-	// writes to what they refer to. An interface type shares whatever it holds. Default: none; nil entries are an error.
+	// Immutable lists types that are shared instead of copied, in addition to the built-in ones. By listing a type
+	// the caller promises that nobody writes to what its values refer to. An interface type shares whatever it holds.
+	// Default: none; nil entries are an error.
 	Immutable []reflect.Type
 
-	// Trusted lists types of other modules, or of packages of this one, that are copied as those of the program itself: by their
-	// method Clone if they have one, else as their memory says, with all that they consist of. Default: none; nil entries and types of the standard library are errors.
+	// Trusted lists types of other modules, or of packages of this one, that are copied like types of the program
+	// itself: by their method Clone if they have one, else field by field, including the types of their fields.
+	// Default: none; nil entries and types of the standard library are errors.
 	Trusted []reflect.Type
 
-	// Strings copies the bytes of strings, too: they may lie over a buffer that is used again. Default: false.
+	// Strings copies the bytes of strings, too. Set it if strings may lie over a buffer that is used again. Default:
+	// false.
 	Strings bool
 
-	// Keep reports which fields of structs are assigned instead of copied, whatever they hold. Default nil: none.
+	// Keep reports which fields of structs are assigned instead of copied, of any type. Default nil: none.
 	Keep func(reflect.StructField) bool
 
-	// Drop reports which fields of structs are left zero in the copy. It goes before Keep. Default nil: none.
+	// Drop reports which fields of structs are left zero in the copy. It takes precedence over Keep. Default nil:
+	// none.
 	Drop func(reflect.StructField) bool
 
-	// MaxDepth bounds how many references deep a recursive type or an interface may lead.
-	// 0: no bound of its own, since depth costs no stack; MaxNodes ends it. Negative is an error.
+	// MaxDepth bounds how many references deep a recursive type or an interface may lead. 0: no bound of its own,
+	// because depth costs no stack and MaxNodes limits it. Negative is an error.
 	MaxDepth int
 
 	// MaxBytes bounds the bytes that one copy may allocate, by estimate. 0: DefaultMaxBytes (1 GiB). Negative is an error.

@@ -16,7 +16,7 @@ const (
 	wordSize = int(unsafe.Sizeof(uintptr(0)))
 )
 
-// Allocated estimates how many bytes of the heap an object of that size takes.
+// Allocated estimates how many bytes of the heap an object of size bytes takes.
 func Allocated(size int) int64 { return allocated(size, false) }
 
 // allocated is Allocated of an object that may have pointers. The runtime has 67 sizes of blocks, about eight for each

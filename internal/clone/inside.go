@@ -12,13 +12,13 @@ import (
 
 // CopyExactly is CopyTo for a value in which pointers may lead into the middle of something that is copied too: to a
 // field of a struct, or an element of an array or slice, that is reached in another way as well. In the copy they
-// lead to the same place of its own, and slices that overlap do so there, too. links says how the references of the
-// copy lead to each other: if that is not Inside, CopyTo makes the same copy; else CopyInside does. All may take a
-// copy as the original.
+// lead to the same place of the copy, and overlapping slices overlap there, too. links says how the references of the
+// copy lead to each other. To copy the value or its copy again, use CopyInside if links is Inside, otherwise CopyTo:
+// they make the same copy.
 //
-// It makes the copy as CopyTo does, and notes where references lead: see notes. Only if some may lead into the middle of
-// something is that copy thrown away, and another one made by CopyInside. It fails if a pointer leads into what is
-// copied by a method of its own.
+// It makes the copy as CopyTo does, and notes where references lead: see notes. Only if some may lead into the middle
+// of something, it discards that copy and makes another one with CopyInside. It fails if a pointer leads into
+// something that a Clone method copies.
 func (u *Untyped) CopyExactly(dst, src unsafe.Pointer) (links Links, err error) {
 	u.t.Move(dst, src)
 	if u.root.flat {
@@ -41,7 +41,7 @@ func (u *Untyped) CopyExactly(dst, src unsafe.Pointer) (links Links, err error) 
 	return links, err
 }
 
-// CopyInside is CopyExactly for a value in which pointers are known to lead into the middle of something, or likely to.
+// CopyInside is CopyExactly for a value in which pointers are known or likely to lead into the middle of something.
 // It takes several times as long.
 func (u *Untyped) CopyInside(dst, src unsafe.Pointer) (links Links, err error) {
 	u.t.Move(dst, src)

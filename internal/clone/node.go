@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// Node is what a plan knows of a type, for packages that judge other ways to
+// Node describes a type in a plan. Use it in packages that check other ways to
 // copy. Nodes of one plan are equal if they are of one type.
 type Node struct{ n *node }
 
@@ -19,7 +19,7 @@ type Field struct {
 func (u *Untyped) Root() Node { return Node{u.root} }
 
 // Whole returns an error if the value at src has a pointer into the middle of
-// something that is part of it too.
+// something that is also part of the value.
 func (u *Untyped) Whole(src unsafe.Pointer) error { return u.checkWhole(src) }
 
 // Type returns the type.
@@ -28,7 +28,7 @@ func (n Node) Type() reflect.Type { return n.n.typ }
 // Flat reports whether a value has no references that could be written through.
 func (n Node) Flat() bool { return n.n.flat }
 
-// Opaque reports whether what is behind the fields of a value is not looked at.
+// Opaque reports whether the plan does not look into the fields of a value.
 func (n Node) Opaque() bool { return n.n.opaque }
 
 // Deep reports whether values can be cyclic.

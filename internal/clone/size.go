@@ -10,10 +10,11 @@ import (
 	"github.com/reecho-go/reecho/internal/known"
 )
 
-// Size estimates the bytes of memory that what is at v occupies: itself and everything it reaches, each as [Allocated] says, shared targets counted
-// once, strings each time, and maps as large as their entries make them grow. It leaves out what is shared by Copy (locations, errors). It costs about
-// as much as walking the value; for plain fixed-size types it is a constant. links is what is known of v, such as [Untyped.Links] of a copy: of a Tree
-// nothing has to be remembered.
+// Size estimates the bytes of memory that the value at v occupies: the value itself and everything that it reaches,
+// each by [Allocated]. Shared targets count once, strings each time, and maps with the size to which their entries
+// make them grow. Values that Copy shares (locations, errors) do not count. It costs about as much as walking the
+// value; for plain fixed-size types it is a constant. links describes the references in v, such as [Untyped.Links] of
+// a copy: for a Tree, Size need not track references.
 func (u *Untyped) Size(v unsafe.Pointer, links Links) int64 {
 	own := int64(u.root.typ.Size())
 	if !u.root.outside {
@@ -34,7 +35,7 @@ func (u *Untyped) Size(v unsafe.Pointer, links Links) int64 {
 	return own + z.total
 }
 
-// FixedSize reports whether every value takes the size of its type.
+// FixedSize reports whether every value takes exactly the size of its type.
 func (u *Untyped) FixedSize() bool { return !u.root.outside }
 
 // sizer adds up what is reached. It remembers every target, since Clone methods hide parts of a type

@@ -9,7 +9,7 @@ import (
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
-// Untyped is a [Plan] of a type that is known at run time only. It knows values by their addresses. It is safe for
+// Untyped is a [Plan] of a type that is known only at run time. It takes the addresses of values. It is safe for
 // concurrent use, also on one shared value.
 type Untyped struct {
 	c      *compiler
@@ -24,23 +24,25 @@ type Untyped struct {
 type Links uint8
 
 const (
-	// Shared says that several may lead to one place.
+	// Shared says that several references may lead to one place.
 	Shared Links = iota
-	// Tree says that no two lead to one place, so that a copy need not remember what it has met.
+	// Tree says that no two references lead to one place, so that a copy need not track references.
 	Tree
-	// Inside says that some lead into the middle of something that is reached in another way as well.
+	// Inside says that some references lead into the middle of something that is reached in another way as well.
 	Inside
 )
 
 // Flat reports whether the type is free of references that could be written through: copying is assignment and cannot
-// fail. Who asks it once and then assigns saves the call of Copy too.
+// fail. A caller that asks once can then assign values instead of calling Copy.
 func (u *Untyped) Flat() bool { return u.root.flat }
 
-// Links returns what every copy has by its type: Tree, or Shared if that depends on the value.
+// Links returns the links of every copy, as far as the type determines them: Tree, or Shared if they depend on the
+// value.
 func (u *Untyped) Links() Links { return u.links }
 
-// CopyTo makes what is at dst a deep copy of what is at src, which shares nothing with it that could be written. It
-// fails as [Plan.Copy] does; what is at dst is then of no use. What is at src is only read, and dst is not on a stack.
+// CopyTo makes the value at dst a deep copy of the value at src, which shares nothing with it that could be written.
+// It fails as [Plan.Copy] does; do not use the value at dst then. It only reads the value at src. dst must not be on
+// a stack.
 func (u *Untyped) CopyTo(dst, src unsafe.Pointer) error {
 	u.t.Move(dst, src)
 	if u.root.flat {
@@ -53,8 +55,8 @@ func (u *Untyped) CopyTo(dst, src unsafe.Pointer) error {
 	return err
 }
 
-// Run is the working memory of one copy: pooled, so that a copy allocates what the copy itself consists of. Who has
-// the type makes a copy of *v without a look at it by reflection:
+// Run is the working memory of one copy. It is pooled, so that a copy allocates only the memory of the copy itself.
+// Code that knows the type V at compile time copies *v without reflection:
 //
 //	r := u.Begin()
 //	*(*V)(r.At) = *v
@@ -66,11 +68,11 @@ func (u *Untyped) CopyTo(dst, src unsafe.Pointer) error {
 type Run struct {
 	state
 	of *Untyped
-	// At is the address of a value of the type, which is zero at first and has to be in the end.
+	// At is the address of a value of the type. The value is zero after Begin, and must be zero again before End.
 	At unsafe.Pointer
 }
 
-// Begin returns working memory.
+// Begin returns working memory for one copy. Call [Run.End] when the copy is made.
 func (u *Untyped) Begin() *Run {
 	r, _ := u.runs.Get().(*Run)
 	if r == nil {
@@ -79,8 +81,9 @@ func (u *Untyped) Begin() *Run {
 	return r
 }
 
-// Fix makes the shallow copy at r.At a deep one. links is what [Untyped.CopyExactly] has said of the original, or
-// Shared; of one whose links are Inside it makes several places of one.
+// Fix makes the shallow copy at r.At a deep one. links is the result of [Untyped.CopyExactly] for the original, or
+// Shared. If the links of the original are Inside, Fix gives each pointer a target of its own, as CopyTo does: use
+// CopyInside to keep them.
 func (r *Run) Fix(links Links) {
 	r.tree = links == Tree
 	r.fix(r.At)
@@ -92,7 +95,7 @@ func (r *Run) fix(p unsafe.Pointer) {
 	r.drain()
 }
 
-// End gives the working memory back and returns the error of the copy, which is of no use then.
+// End returns the working memory to the pool. If it returns an error, the copy has failed and must not be used.
 func (r *Run) End() error {
 	err := r.end(r.of.root.typ)
 	r.of.runs.Put(r)

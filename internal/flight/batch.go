@@ -8,11 +8,13 @@ type Batch interface {
 	Task(i int) Task
 	// Leave is [Terms].Leave for key i.
 	Leave(i int) bool
-	// Name names a load of the keys led in a [CycleError], as Work.Name does.
+	// Name returns the name of a load of the keys led for a [CycleError], as
+	// Work.Name does.
 	Name(led []int) string
-	// Load computes the results of the keys led in a goroutine of its own, and
-	// before it returns calls settle once for each, the nth of led. Its context
-	// is as that of Work.Load. If it panics, all its keys have failed.
+	// Load computes the results of the keys led, in a goroutine of its own.
+	// Before it returns, it calls settle once for each of them, with its index n
+	// in led. Its context is like that of Work.Load. If it panics, all its keys
+	// have failed.
 	Load(ctx context.Context, led []int, settle func(n int, result any, err error))
 }
 
@@ -23,15 +25,16 @@ type Result struct {
 	Err   error
 }
 
-// DoMany returns the results of the calls of keys. It joins those that are in
-// flight, takes what Find has, and leads the rest in one load, or in several at
-// once of at most size keys each, if size is not 0. Everything else is as with
-// [Table.DoAt], for each key by itself: one may fail while others succeed. When
-// ctx ends, the keys that are over have their results, and the others its error.
+// DoMany returns the results of the calls of keys. It joins the calls that are in
+// flight, takes the results that Find returns, and loads the remaining keys in
+// one load, or, if size is not 0, in several at the same time with at most size
+// keys each. Everything else is as with [Table.DoAt], for each key separately:
+// one may fail while others succeed. When ctx ends, the keys whose calls have
+// ended have their results, and the others have the error of ctx.
 //
-// Its loads are started before anything is waited for, so callers whose keys
-// overlap never wait for each other in a circle. A key that stands twice joins
-// its own call.
+// It starts all its loads before it waits, so callers whose keys overlap never
+// wait for each other in a cycle. A duplicate key joins the call of its first
+// occurrence.
 func (t *Table) DoMany(ctx context.Context, keys []Key, terms Terms, size int, work Batch) []Result {
 	results := make([]Result, len(keys))
 	if err := ctx.Err(); err != nil {

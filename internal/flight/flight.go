@@ -1,7 +1,7 @@
 // Package flight runs at most one load per key at a time and shares its result
 // among the callers that came while it ran. A load may be for one key or for
 // several: each key has a call of its own, which is joined, overridden and
-// committed by itself.
+// committed separately.
 //
 // Promises:
 //   - each caller waits until its own context ends. The load goes on while at
@@ -10,13 +10,13 @@
 //   - a caller never joins a load without waiting callers, a call that was
 //     overridden, or one that began before a clear: it starts another load;
 //   - a load with a time limit ends at that limit: its callers get an error, and
-//     its later result is thrown away;
+//     its later result is discarded;
 //   - a load may also run in the background, without callers;
 //   - a result is committed under the key's lock, and only if its call is still
 //     registered for the key, so that an override wins over a running load;
 //   - callers get a panic or Goexit of a load as an error, and the caller that
 //     started the load panics again;
-//   - loads that wait for each other in a circle fail with a [CycleError], and so
+//   - loads that wait for each other in a cycle fail with a [CycleError], and so
 //     does one that would start another load of its own key;
 //   - a load without a time limit is reported when its callers have waited for
 //     long;
@@ -33,16 +33,16 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
-// ErrAbandoned is the cause with which a load's context is cancelled when
-// everybody who waited for it has left.
+// ErrAbandoned is the cause with which a load's context is cancelled when all
+// callers who waited for it have left.
 var ErrAbandoned = errors.New("everybody who waited has left")
 
 // ErrTimeout is the error of the callers of a load that has reached its limit,
 // and the cause with which its context ends.
 var ErrTimeout = errors.New("the load took too long")
 
-// ErrImpatient is what a caller gets who left before the load was over, which
-// goes on.
+// ErrImpatient is the error of a caller that stopped waiting because of
+// Terms.Leave. The load continues.
 var ErrImpatient = errors.New("the load is not over yet")
 
 // errUnsettled is the error of a key that a load of several says nothing of.
@@ -55,33 +55,33 @@ type Task interface {
 	// it. It runs under the key's lock: it must be short and call no user code.
 	Find() (any, bool)
 	// Commit keeps the result of a load that succeeded. It runs under the
-	// key's lock, and only if the call is still the key's own.
+	// key's lock, and only if the call is still registered for the key.
 	Commit(any)
 	// Done is told how the call ended, outside all locks, before the callers
 	// get the result. ctx is that of Load.
 	Done(ctx context.Context, o Outcome)
 }
 
-// Failer is a Task that wants to know of a load that failed.
+// Failer is a Task that is told of a load that failed.
 type Failer interface {
 	// Fail is called instead of Commit. It runs under the key's lock, and only
-	// if the call is still the key's own.
+	// if the call is still registered for the key.
 	Fail(err error)
 }
 
-// Later is a Task that wants to know what came of a load after its limit.
+// Later is a Task that is told how a load ended that had reached its limit.
 type Later interface {
-	// Late is called after Done, outside all locks, when a load that had
-	// reached its limit has returned at last. ctx is that of Load, which is
-	// done; err is what the load returned.
+	// Late is called after Done, outside all locks, when a load that had reached
+	// its limit has returned. ctx is that of Load, and is done; err is what the
+	// load returned.
 	Late(ctx context.Context, err error)
 }
 
 // Work is a load of one key.
 type Work interface {
 	Task
-	// Name names the load in a [CycleError]; it is called only then, at any
-	// time and from any goroutine.
+	// Name returns the name of the load for a [CycleError]. It is called only for
+	// that, at any time and from any goroutine.
 	Name() string
 	// Load computes the result in a goroutine of its own, between Find and
 	// Commit. Its context has the values of the caller that started it, but not
@@ -92,25 +92,25 @@ type Work interface {
 // Outcome is how a call ended.
 type Outcome struct {
 	Err error
-	// Overridden says why a result that was loaded could not be committed:
-	// the reason given to Override, or that of ErrAbandoned. Empty: it was,
-	// or Err is set.
+	// Overridden says why a result that was loaded could not be committed: the
+	// reason given to Override, or that of ErrAbandoned. It is empty if the
+	// result was committed or Err is set.
 	Overridden string
 	// Callers is how many callers shared the call, the first one included.
 	Callers int
-	// Waiting is how many of them are still there and will get the result:
-	// from the commit on nobody leaves.
+	// Waiting is how many of them still wait and will get the result: after the
+	// commit no caller leaves.
 	Waiting int
 }
 
-// Terms are what a caller asks for. The zero Terms ask for nothing.
+// Terms are the options of a caller. The zero Terms set none.
 type Terms struct {
-	// At is when the caller came, in the gate of the clears that concern the
-	// table: a call that began before one of these is not joined by who came
-	// after it, but overridden.
+	// At is the moment of the call, by the gate of the clears that concern the
+	// table. A caller that came after a clear overrides a call that began before
+	// it, instead of joining it.
 	At Mark
-	// Limit is how long a load that this caller starts may take; its callers
-	// get ErrTimeout then. 0: as long as it likes.
+	// Limit is how long a load that this caller starts may take; its callers get
+	// ErrTimeout then. 0: no limit.
 	Limit time.Duration
 	// Patience is how long the load may have taken until Leave is called, once,
 	// outside all locks. If it reports true, the caller leaves with
@@ -121,9 +121,9 @@ type Terms struct {
 	// Quiet: a panic of the load is only returned, as a *panics.Error, and not
 	// panicked with again.
 	Quiet bool
-	// Joined is called by DoAt and DoMany, outside all locks, with the task of a call
-	// that somebody else has started, when this caller has waited for it; or has
-	// itself, for a key that stands twice. Nil: nothing is.
+	// Joined is called by DoAt and DoMany, outside all locks, after this caller
+	// has waited for a call that it joined. It gets the task of that call. A
+	// duplicate key joins a call of the caller itself. Nil: it is not called.
 	Joined func(Task)
 }
 
@@ -133,7 +133,7 @@ type Role uint8
 // The roles.
 const (
 	Led    Role = iota // it started the load
-	Joined             // it waited for a load that somebody else had started
+	Joined             // it waited for a load that another caller had started
 	Found              // Find had the result
 )
 
@@ -203,13 +203,13 @@ func (t *Table) Do(ctx context.Context, key Key, work Work) (any, Role, error) {
 	return t.DoAt(ctx, key, Terms{}, work)
 }
 
-// DoAt returns the result of key's call, which it starts with work unless there
-// is one or work.Find has the result.
+// DoAt returns the result of key's call. It starts a call with work unless one is
+// in flight or work.Find has the result.
 //
-// A context that is done starts and joins nothing. The error is the context's,
-// the load's, a [*CycleError], [ErrTimeout], [ErrImpatient] or [ErrClosed].
-// DoAt panics with a *panics.Error if it started the load and the load
-// panicked, unless it is to be quiet.
+// If ctx is done, it neither starts nor joins a call. The error is that of ctx,
+// that of the load, a [*CycleError], [ErrTimeout], [ErrImpatient] or [ErrClosed].
+// DoAt panics with a *panics.Error if it started the load and the load panicked,
+// unless terms.Quiet is set.
 func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any, Role, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, Led, err
@@ -251,10 +251,10 @@ func (t *Table) DoAt(ctx context.Context, key Key, terms Terms, work Work) (any,
 	return c.result, role, c.err
 }
 
-// Join lets one more caller, who came at at, wait for key's call, if somebody waits
-// for it already; false: there may be none that can be joined, and DoAt is to be
-// asked. It keeps nothing of key, and allocates nothing: of a thousand callers of
-// one key, one works. If it is true, Wait has to follow.
+// Join joins key's call for a caller that came at at, if another caller already
+// waits for the call. It is the cheap way for many callers of one key: it does
+// not keep key and allocates nothing. If it reports true, call Wait. If it
+// reports false, use DoAt, since there may be no call to join.
 func (t *Table) Join(ctx context.Context, key Key, at Mark) (Joining, bool) {
 	if t.tracker.Waiting() == 0 || ctx.Err() != nil || nodeOf(ctx) != nil {
 		return Joining{}, false
@@ -272,11 +272,11 @@ type Joining struct {
 	call  *call
 }
 
-// Task is that of the call.
+// Task returns the task of the call.
 func (j Joining) Task() Task { return j.call.task }
 
-// Wait returns the result of the call, as [Table.DoAt] does. It is apart from Join,
-// so that a goroutine that waits needs no more than the smallest stack.
+// Wait returns the result of the call, as [Table.DoAt] does. It is separate from
+// Join, so that a waiting goroutine needs only the smallest stack.
 func (j Joining) Wait(ctx context.Context) (any, error) {
 	j.table.tracker.waiting.Add(1)
 	err := j.table.wait(ctx, j.call, nil)
@@ -287,10 +287,10 @@ func (j Joining) Wait(ctx context.Context) (any, error) {
 	return j.call.result, j.call.err
 }
 
-// Start starts a load of key that goes on although nobody waits for it, and
-// reports whether it did: it does nothing if key has a call already, if work.Find
-// has a result, or if the owner is closed. Those who come later may join. ended
-// is called when the load has returned, also after its limit.
+// Start starts a load of key in the background, which continues without waiting
+// callers, and reports whether it did. It does nothing if key already has a call,
+// if work.Find has a result, or if the owner is closed. Later callers may join
+// the load. ended is called when the load has returned, also after its limit.
 func (t *Table) Start(ctx context.Context, key Key, terms Terms, work Work, ended func()) bool {
 	s := t.shard(key)
 	s.mu.Lock()
@@ -597,7 +597,7 @@ func (t *Table) Calls() map[Key]InFlight {
 	return calls
 }
 
-// InFlight is a call of which others may want to know.
+// InFlight describes a call that is in flight.
 type InFlight struct {
 	Task    Task
 	Waiting int
@@ -611,9 +611,9 @@ func (s *shard) addTo(calls map[Key]InFlight) {
 	}
 }
 
-// Override runs write under key's lock after having taken from key's call, if
-// there is one, the right to commit. Its callers still get its result; later
-// ones do not join it. write must be short and call no user code.
+// Override runs write under key's lock. If key has a call in flight, that call
+// cannot commit any more: its callers still get its result, and later callers do
+// not join it. write must be short and call no user code.
 func (t *Table) Override(key Key, reason string, write func()) {
 	s := t.shard(key)
 	s.mu.Lock()
@@ -624,7 +624,7 @@ func (t *Table) Override(key Key, reason string, write func()) {
 	write()
 }
 
-// Guard runs write under key's lock and leaves key's call alone. write must be
+// Guard runs write under key's lock and does not affect key's call. write must be
 // short and call no user code.
 func (t *Table) Guard(key Key, write func()) {
 	s := t.shard(key)
@@ -658,10 +658,11 @@ func panicked(err error) bool {
 	return isPanic(err) && err.(*panics.Error).Value != panics.ErrGoexit //nolint:errorlint // see isPanic
 }
 
-// Repanic panics with err if it is that of a load that panicked. The value is a
-// *panics.Error that names the load, with the stack of it; except for
-// http.ErrAbortHandler, which net/http knows by identity. This package knows it
-// by its text: programs without a web server would carry one.
+// Repanic panics if err is the error of a load that panicked. The value is a
+// *panics.Error with the name and the stack of the load. For http.ErrAbortHandler
+// it is that error itself, because net/http compares it by identity. This package
+// recognizes it by its text, so that programs without a web server do not link
+// net/http.
 func Repanic(err error) {
 	if !panicked(err) {
 		return

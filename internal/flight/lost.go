@@ -12,11 +12,11 @@ const tooLong = 30 * time.Second
 // errWithin says that a load would start another one of its own key.
 var errWithin = errors.New("within a load of the same key")
 
-// Staller is a Task that wants to know that it keeps others waiting.
+// Staller is a Task that is told when its load keeps callers waiting for long.
 type Staller interface {
-	// Stalled is called once, outside all locks, if others have waited for
-	// long for a load that has no limit. They may be the load itself, with a
-	// context that is not its own: that cannot be told from a slow load.
+	// Stalled is called once, outside all locks, if callers have waited for long
+	// for a load without a limit. The load may be waiting for itself, with a
+	// context that is not its own; this cannot be distinguished from a slow load.
 	Stalled()
 }
 

@@ -15,11 +15,11 @@ var ErrClosed = errors.New("closed")
 // larger one is given back, since a map never shrinks.
 const burst = 64
 
-// Tracker knows the loads that are running, in all tables of one owner, so
-// that the owner can wait for them. The zero Tracker is ready.
+// Tracker tracks the running loads in all tables of one owner, so that the owner
+// can wait for them. The zero Tracker is ready to use.
 //
-// It counts by itself: a sync.WaitGroup would tie a package variable to the
-// first testing/synctest bubble that uses it.
+// It does not use a sync.WaitGroup, because that would tie a package variable to
+// the first testing/synctest bubble that uses it.
 type Tracker struct {
 	waiting atomic.Int64
 
@@ -61,7 +61,7 @@ func (t *Tracker) end(r *run) {
 	t.idle = nil
 }
 
-// Running returns how many loads run.
+// Running returns how many loads are running.
 func (t *Tracker) Running() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -71,10 +71,10 @@ func (t *Tracker) Running() int {
 // Waiting returns how many callers wait for a load.
 func (t *Tracker) Waiting() int { return int(t.waiting.Load()) }
 
-// Close lets no load begin any more and waits for those that run. When ctx
-// ends first, it cancels their contexts with the cause [ErrClosed] and returns
-// an error that says how many there were, without waiting further. Calling it
-// again waits again.
+// Close makes new loads fail with [ErrClosed] and waits for running loads. If ctx
+// ends first, it cancels their contexts with the cause [ErrClosed] and returns an
+// error that says how many there were, without further waiting. A second call
+// waits again.
 func (t *Tracker) Close(ctx context.Context) error {
 	idle := t.close()
 	if idle == nil {

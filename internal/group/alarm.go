@@ -9,7 +9,7 @@ import (
 	"weak"
 )
 
-// Never is a time that does not come.
+// Never is the time of an event that is never due.
 const Never = math.MaxInt64
 
 // tick is how finely sweeps are timed: what is due within the same tick is
@@ -39,9 +39,9 @@ type ring struct {
 	over  atomic.Bool           // the group is closed
 }
 
-// Arm makes sure that the members are swept within a tick after due, a time
-// of [Group.Now]. It costs one look at the clock when a sweep is due by then
-// anyway.
+// Arm makes sure that the members are swept within a tick after due, a time of
+// [Group.Now]. If a sweep is due by then anyway, it costs one reading of the
+// clock.
 func (g *Group) Arm(due int64) {
 	if due > Never-2*tick {
 		return

@@ -3,10 +3,11 @@ package group
 // workers is how many background tasks of a group run at a time.
 const workers = 16
 
-// Background runs fn in a goroutine of its own and reports true, unless 16 of
-// the group's background tasks run already or the group is closed: then nothing
-// is run. It is for refreshes and checks that can wait until they are asked for
-// again; whoever asks makes sure that fn ends when its member is closed.
+// Background runs fn in a goroutine of its own and reports true, unless 16 of the
+// group's background tasks are running or the group is closed: then it does not
+// run fn and reports false. Use it for refreshes and checks that can wait until
+// they are requested again. The caller makes sure that fn ends when its member is
+// closed.
 func (g *Group) Background(fn func()) bool {
 	if !g.Occupy() {
 		return false
@@ -18,10 +19,10 @@ func (g *Group) Background(fn func()) bool {
 	return true
 }
 
-// Occupy takes the place of a background task for a goroutine of the caller's
-// and reports true, unless there is none; see [Group.Background]. When the
-// goroutine ends, it calls Vacate.
+// Occupy reserves the place of a background task for a goroutine of the caller,
+// and reports whether a place was free; see [Group.Background]. The goroutine
+// must call Vacate when it ends.
 func (g *Group) Occupy() bool { return g.background.BeginOf(workers) }
 
-// Vacate gives back what Occupy took.
+// Vacate frees the place that Occupy reserved.
 func (g *Group) Vacate() { g.background.End() }

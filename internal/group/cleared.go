@@ -20,8 +20,9 @@ const (
 // the results that have the tag. The zero Tags is ready to use and safe for
 // concurrent use.
 //
-// It keeps a cleared tag until Prune. When there are more than 65,536 tags, or their
-// names take more than 8 MiB, all tags count as cleared: so its memory is bounded.
+// It keeps a cleared tag until Prune. When there are more than 65,536 tags, or
+// their names take more than 8 MiB, all tags count as cleared: this bounds its
+// memory.
 type Tags struct {
 	count atomic.Uint64 // changed under mu, where last is too: so they agree under mu
 
@@ -40,8 +41,8 @@ type Tag struct {
 	Soft         bool
 }
 
-// Now returns the present: what begins now has a number that is not below that
-// of any clear that has returned.
+// Now returns the number of the latest clear. It is at least the number of every
+// clear that has returned. Note it when a load begins.
 func (t *Tags) Now() uint64 { return t.count.Load() }
 
 // Clear clears tags in one step.
@@ -67,10 +68,10 @@ func (t *Tags) Clear(tags ...Tag) {
 	t.peak = max(t.peak, len(t.last))
 }
 
-// Cleared reports whether any of the member's tags names has been cleared after
-// since, and until when that is known. Clears after since that have been
-// forgotten count, whatever they were of: see [Tags.Prune]. It costs two lookups
-// for each name.
+// Cleared reports whether any of the member's tags names was cleared after since,
+// and up to which clear this is known. If a clear after since has been forgotten,
+// of any tag, it reports true: see [Tags.Prune]. It costs two lookups for each
+// name.
 func (t *Tags) Cleared(member string, names []string, since uint64) (cleared bool, until uint64) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -102,10 +103,10 @@ func (t *Tags) Expired(member string, names []string, since uint64) bool {
 	})
 }
 
-// Prune forgets the clears up to and including until. The caller has asked
-// about everything that is in use and has tags, and knows for all of it that none
-// of these clears, or only one after until, was of its tags. What was not in use
-// any more, but somebody still holds, counts as cleared from now on.
+// Prune forgets the clears up to and including until. Before, the caller must
+// check all tagged entries in use, and drop those that one of these clears has
+// cleared. An entry that was not in use any more, but that somebody still holds,
+// counts as cleared from now on.
 func (t *Tags) Prune(until uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -37,14 +37,14 @@ type Member interface {
 	// returned is found afterwards, and returns how many entries that were.
 	// It runs no hooks.
 	Reset(ctx context.Context) int
-	// Hooks are what runs after a clear of this member.
+	// Hooks returns the hooks that run after a clear of this member.
 	Hooks() *Hooks
 	// Sweep frees what is due at now, in the nanoseconds of Group.Now, and
 	// returns when something will be due next, or Never. It is called once at a
-	// time; how long it takes is nothing to the other members.
+	// time; a slow Sweep does not delay those of other members.
 	Sweep(now int64) (next int64)
-	// Close ends the member and waits for what it runs until ctx ends. It must
-	// work twice. It calls [Group.Remove].
+	// Close closes the member and waits until its goroutines have ended or ctx
+	// ends. It must be possible to call it twice. It calls [Group.Remove].
 	Close(ctx context.Context) error
 }
 
@@ -80,8 +80,8 @@ type seat struct {
 	after  int64         // when its next sweep of tags may be; for who sweeps
 }
 
-// New returns an empty group that lives until it is closed, as what its members
-// hold has to be released.
+// New returns an empty group that stays reachable until it is closed, because the
+// values of its members have to be released.
 func New(name string, observer observe.Observer) *Group {
 	g := &Group{name: name, base: time.Now()}
 	if observer != nil {
@@ -90,8 +90,8 @@ func New(name string, observer observe.Observer) *Group {
 	return g
 }
 
-// NewCollectable is New for members that hold nothing but memory: the group can
-// be collected with them, without a close, whatever is due.
+// NewCollectable is New for members that hold only memory. The garbage collector
+// can free the group and its members without a Close, even if a sweep is due.
 func NewCollectable(name string, observer observe.Observer) *Group {
 	g := New(name, observer)
 	g.collectable = true
@@ -101,8 +101,8 @@ func NewCollectable(name string, observer observe.Observer) *Group {
 // Name returns the group's name.
 func (g *Group) Name() string { return g.name }
 
-// Observer returns what tells all observers of the group, also those that are
-// added later.
+// Observer returns an observer that passes events on to all observers of the
+// group, also to those that are added later.
 func (g *Group) Observer() observe.Observer { return &g.watchers }
 
 // Observed reports whether the group has an observer.
@@ -111,10 +111,11 @@ func (g *Group) Observed() bool { return g.watchers.all.Load() != nil }
 // Observe adds an observer.
 func (g *Group) Observe(o observe.Observer) { g.watchers.add(o) }
 
-// Gate orders the group's clears against its members' loads.
+// Gate returns the gate that orders the group's clears and its members' loads.
 func (g *Group) Gate() *flight.Gate { return &g.gate }
 
-// Hooks are what runs after a clear of the group or of one of its members.
+// Hooks returns the hooks that run after a clear of the group or of one of its
+// members.
 func (g *Group) Hooks() *Hooks { return &g.hooks }
 
 // Now returns the monotonic time since the group was made, in nanoseconds.
@@ -140,7 +141,7 @@ func (g *Group) Add(m Member) error {
 	return nil
 }
 
-// Remove takes m out, whose name is free again.
+// Remove removes m from the group and frees its name.
 func (g *Group) Remove(m Member) {
 	defer g.forget() // what only m still had of clears
 	g.mu.Lock()
@@ -149,8 +150,8 @@ func (g *Group) Remove(m Member) {
 	g.seats = slices.DeleteFunc(slices.Clone(g.seats), func(s *seat) bool { return s.member == m })
 }
 
-// Members returns the members in order of creation, in a slice that is not to
-// be changed.
+// Members returns the members in order of creation, in a slice that the caller must
+// not change.
 func (g *Group) Members() []Member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -176,9 +177,8 @@ func (g *Group) everybody() []*seat {
 }
 
 // Clear resets all members, tells the observer, and runs the hooks of every
-// member and of the group. The cost is that of the members' resets, whatever
-// they hold. The error joins the panics of hooks; the clear has taken effect
-// all the same.
+// member and of the group. It costs what the members' resets cost. The error
+// joins the panics of hooks; the clear has taken effect all the same.
 func (g *Group) Clear(ctx context.Context) error {
 	var members []Member
 	var counts []int
@@ -209,16 +209,15 @@ func (g *Group) ClearMember(ctx context.Context, m Member, observer observe.Obse
 	return g.Tell(ctx, m, observer, observe.CacheClear{Entries: m.Reset(ctx)})
 }
 
-// Tell tells observer what of m was cleared, and runs the hooks of m and of
-// the group. The error joins the panics of hooks.
+// Tell sends the event what, of a clear of m, to observer, and runs the hooks of
+// m and of the group. The error joins the panics of hooks.
 func (g *Group) Tell(ctx context.Context, m Member, observer observe.Observer, what observe.CacheClear) error {
 	what.Source = observe.Source{Group: g.name, Cache: m.Name()}
 	observe.Emit(ctx, observer, what)
 	return errors.Join(m.Hooks().run(ctx, what), g.hooks.run(ctx, what))
 }
 
-// Seal lets no member be added any more and returns those that there are, in
-// order of creation.
+// Seal makes Add fail from now on, and returns the members in order of creation.
 func (g *Group) Seal() []Member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -226,10 +225,10 @@ func (g *Group) Seal() []Member {
 	return slices.Clone(g.members)
 }
 
-// Close closes the members in reverse order of creation, each until ctx ends,
-// stops the timer, waits for sweeps and posted calls, which are short, and for
-// background tasks until ctx ends. No member can be added any more. It works
-// twice. The error joins those of the members, each with its name.
+// Close closes the members in reverse order of creation and stops the timer. Then
+// it waits for sweeps and posted calls, which are short, and for background tasks
+// until ctx ends. No member can be added afterwards. It may be called twice. The
+// error joins those of the members, each with its name.
 func (g *Group) Close(ctx context.Context) error {
 	var errs []error
 	for _, m := range slices.Backward(g.Seal()) {

@@ -12,10 +12,10 @@ type mailbox struct {
 	draining bool
 }
 
-// Post has fn called soon, in order, by one goroutine that lives only while
-// there is something to call. It is for telling observers about what happens
-// under a lock, and never waits: when 1024 calls are waiting, or the group is
-// closed, fn is dropped.
+// Post queues fn. One goroutine, which exists only while the queue is not empty,
+// calls the queued functions in order. Use it to tell observers about events that
+// happen under a lock. Post never waits: if 1024 calls are queued, or the group
+// is closed, it drops fn.
 func (g *Group) Post(fn func()) {
 	m := &g.mailbox
 	m.mu.Lock()

@@ -7,15 +7,15 @@ import (
 	"github.com/reecho-go/reecho/internal/answer"
 )
 
-// Query says what the query of a request to clear may say.
+// Query describes the parameters that a request to clear may have in its query.
 type Query struct {
 	Who  string // package and method, in errors
-	Name string // the parameter that names one member, once
-	Tags string // the parameter that names tags, as often as one likes; empty: there is none
+	Name string // the parameter that names one member; it may be given once
+	Tags string // the parameter that names a tag; it may be given several times; empty: there is none
 }
 
-// Check refuses a query that it does not understand, or that has empty values:
-// without it everything would be cleared.
+// Check returns an error for a query with unknown parameters or empty values.
+// Without the check, such a query would clear everything.
 func (q Query) Check(query map[string][]string) error {
 	for word, values := range query {
 		known := word == q.Name && len(values) == 1 || q.Tags != "" && word == q.Tags
@@ -26,7 +26,7 @@ func (q Query) Check(query map[string][]string) error {
 	return nil
 }
 
-// Unknown refuses the name of a member that there is not.
+// Unknown returns the error for the name of a member that does not exist.
 func (q Query) Unknown() error { return q.refuse(404, "There is no "+q.Name+" of that name.") }
 
 func (q Query) refuse(status int, detail string) error {

@@ -13,19 +13,19 @@ const tagRest = 20
 
 // Tagged is a Member whose entries may have tags.
 type Tagged interface {
-	// SweepTags frees the entries that have a tag which was cleared, if walk
-	// says that any may have. It returns the least number, by [Group.Tags], at
-	// which something began that may still become an entry.
+	// SweepTags frees the entries that have a cleared tag. If walk is false,
+	// there are none. It returns the least number of [Group.Tags] at which a load
+	// began that may still store an entry.
 	SweepTags(walk bool) (oldest uint64)
 }
 
-// Tags orders the clears of tags against the members' loads.
+// Tags returns the record that orders the clears of tags and the members' loads.
 func (g *Group) Tags() *Tags { return &g.tags }
 
-// ClearTags clears what has any of tags in all members, in one step whatever
-// these hold; sweeps free it. Then, for each tag, it tells the observer, and runs
-// the hooks of every member and of the group. The error joins the panics of
-// hooks.
+// ClearTags clears the entries of all members that have any of the tags, in one
+// step however many they are; later sweeps free them. Then, for each tag, it
+// tells the observer, and runs the hooks of every member and of the group. The
+// error joins the panics of hooks.
 func (g *Group) ClearTags(ctx context.Context, tags []string) error {
 	g.CutTags("", tags)
 	var errs []error
@@ -61,8 +61,8 @@ func (g *Group) ExpireTagsOf(ctx context.Context, m Member, observer observe.Obs
 	}
 }
 
-// CutTags clears what has any of tags in one member, or in all if it is "", and tells
-// nobody.
+// CutTags clears the entries with any of the tags names in one member, or in all
+// members if member is "". It sends no events and runs no hooks.
 func (g *Group) CutTags(member string, names []string) { g.cut(member, names, false) }
 
 func (g *Group) cut(member string, names []string, soft bool) {

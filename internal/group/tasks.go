@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// Tasks counts goroutines, so that who has started them can wait until they have
-// ended. It is for those that nobody can break off: sweeps, observers, and user
+// Tasks counts goroutines, so that their owner can wait until they have ended.
+// Use it for goroutines that cannot be cancelled: sweeps, observers, and user
 // code that may ignore its context. The zero Tasks is ready; it is safe for
 // concurrent use.
 //
-// It is no sync.WaitGroup, which would tie a package variable to the first
-// testing/synctest bubble that uses it, and whose Wait obeys no context.
+// It does not use a sync.WaitGroup, because that would tie a package variable to
+// the first testing/synctest bubble that uses it, and its Wait takes no context.
 type Tasks struct {
 	mu      sync.Mutex
 	running int
@@ -19,10 +19,10 @@ type Tasks struct {
 	idle    []chan struct{} // closed when nothing runs
 }
 
-// Begin notes that something runs, unless they have been closed.
+// Begin counts a goroutine and reports true, or reports false if c is closed.
 func (c *Tasks) Begin() bool { return c.BeginOf(0) }
 
-// BeginOf is Begin for at most limit at a time; 0 is no limit.
+// BeginOf is Begin with a limit of goroutines at a time; 0 means no limit.
 func (c *Tasks) BeginOf(limit int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -33,7 +33,7 @@ func (c *Tasks) BeginOf(limit int) bool {
 	return true
 }
 
-// End notes that something has ended.
+// End notes that a goroutine has ended.
 func (c *Tasks) End() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -46,14 +46,15 @@ func (c *Tasks) End() {
 	c.idle = nil
 }
 
-// Close lets nothing begin any more.
+// Close makes Begin report false from now on.
 func (c *Tasks) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
 }
 
-// Wait waits until nothing runs, or ctx ends, and returns how many still run.
+// Wait waits until all goroutines have ended or ctx ends, and returns how many
+// are still running.
 func (c *Tasks) Wait(ctx context.Context) (left int) {
 	c.mu.Lock()
 	if c.running == 0 {

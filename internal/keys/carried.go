@@ -11,9 +11,9 @@ import (
 // carriedDepth bounds how many values inside each other are looked into.
 const carriedDepth = 1000
 
-// Own is [Keys.Snapshot] of a key that comes from a caller: its strings are
-// copied too, since they may lie over a buffer that the caller uses again. The
-// error says also if an interface in the key holds what carries a visitor.
+// Own is [Keys.Snapshot] of a key that comes from a caller: it copies strings
+// too, because they may lie over a buffer that the caller uses again. It also
+// fails if an interface in the key holds a type that carries a visitor.
 func (k *Keys) Own(key unsafe.Pointer) (unsafe.Pointer, error) {
 	own, err := k.copied(key, k.own)
 	if err == nil && holdsInterface(k.t.Type) {

@@ -19,16 +19,17 @@ const (
 
 // Config of a plan. The zero value is right for nearly everyone.
 type Config struct {
-	// HashFuncs maps a type to the function whose result stands for its values
-	// in the key. The type must match exactly; it may stand at any depth and
-	// behind interfaces. The function is called once per occurrence and gets a
-	// shallow copy, which it must not write through; it must be safe for
-	// concurrent use and give equal results for equal values. The result may
-	// be of any type; no HashFunc applies inside it. Default nil: none.
+	// HashFuncs maps a type to the function whose result replaces its values in
+	// the key. The type must match exactly; it may stand at any depth and behind
+	// interfaces. The function is called once per occurrence and gets a shallow
+	// copy, which it must not write through; it must be safe for concurrent use
+	// and give equal results for equal values. The result may be of any type; no
+	// HashFunc applies inside it. Default nil: none.
 	HashFuncs map[reflect.Type]func(any) (any, error)
-	// Trusted lists types of other modules whose private data is compared as
-	// that of the program's own types, with all that they consist of. Default
-	// nil: none. Nil entries and types of the standard library are errors.
+	// Trusted lists types of other modules whose private data is compared like
+	// that of the program's own types, including the types of their fields.
+	// Default nil: none. Nil entries and types of the standard library are
+	// errors.
 	Trusted []reflect.Type
 	// MaxDepth is how deep interfaces and the references of recursive types
 	// may nest in a value before it has no key. Default 0: 1000. At most
@@ -59,7 +60,7 @@ func (cfg Config) Validate() error {
 	return errors.Join(append(errs, known.Check("Trusted", cfg.Trusted))...)
 }
 
-// Shape says in which form a key identifies best.
+// Shape is the form in which a key is compared.
 type Shape uint8
 
 const (

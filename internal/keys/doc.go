@@ -9,7 +9,7 @@
 //	bytes(a) == bytes(b) exactly if a and b are equal as data
 //
 // So different calls never share an entry, also if a client chooses the keys, and
-// equal ones always do. The bytes are length-prefixed, in a fixed order, and the
+// equal calls always do. The bytes are length-prefixed, in a fixed order, and the
 // same on every platform.
 //
 // # What equal as data means
@@ -27,15 +27,17 @@
 //     int 1, uint 1, float 1.0, "1" and a named int 1 all differ, and so do an array and a slice.
 //   - Structs: every field counts, unexported ones too, blank ones (_) not.
 //     Fields tagged hash:"ignore" or hash:"-" are left out; a field tagged
-//     hash:"string" is what its String method returns. hashstructure's Includable
-//     and IncludableMap are asked about exported fields, also when their
-//     receiver is a pointer. On other places tags have no effect, as in hashstructure.
+//     hash:"string" is replaced by the result of its String method.
+//     hashstructure's Includable and IncludableMap are asked about exported
+//     fields, also when their receiver is a pointer. On other places tags have no
+//     effect, as in hashstructure.
 //   - time.Time: the instant and the zone (the location's name, and the
 //     abbreviation and offset in effect); the monotonic reading does not count.
 //     A time.Location is its name and its offsets in 1970 and 2026. netip.Addr,
 //     big.Int, big.Rat: their content. big.Float: its content with precision,
 //     rounding mode and accuracy. Decimals and other types made of these follow.
-//   - KeyConfig.HashFuncs comes before all of this for the types that it names.
+//   - KeyConfig.HashFuncs takes precedence over all of these rules for the types
+//     that it names.
 //
 // Types of other modules and of the standard library whose private data is not
 // known to be plain (see package known) are compared by their own encoding,

@@ -33,8 +33,8 @@ func tooLarge(limit int) string {
 
 // TypeError says that a type inside that of the keys cannot identify anything.
 type TypeError struct {
-	Path   string       // where, from the type on: "Query.Deps.DB"
-	Type   reflect.Type // the type that stands there
+	Path   string       // the place, as a path from the type: "Query.Deps.DB"
+	Type   reflect.Type // the type at that place
 	Reason string       // what is wrong with it
 }
 
@@ -45,8 +45,8 @@ func (e *TypeError) Error() string {
 
 // ValueError says that one value has no key, though its type could have.
 type ValueError struct {
-	Path   string       // where, from the type on: "Query.Filter[3].Next"
-	Type   reflect.Type // the type that stands there
+	Path   string       // the place, as a path from the type: "Query.Filter[3].Next"
+	Type   reflect.Type // the type at that place
 	Reason string       // what is wrong with the value
 	Err    error        // the cause: one of the sentinels, or what user code returned
 

@@ -12,9 +12,10 @@ import (
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
-// Keys knows the keys of one cache or resource: the [Plan] that tells equal ones
-// from different ones, and copies that nobody else can change. As a Plan does, it
-// is given addresses and keeps none. It is safe for concurrent use.
+// Keys compares and copies the keys of one cache or resource. It has a [Plan],
+// which distinguishes keys, and makes copies that nobody else can change. Like a
+// Plan, it takes addresses of keys and does not keep them. It is safe for
+// concurrent use.
 type Keys struct {
 	*Plan
 	owner string
@@ -25,10 +26,9 @@ type Keys struct {
 	bare  func(dst, src unsafe.Pointer) error // copy, without what is left out; nil: by assignment
 }
 
-// For compiles what is to be known of keys of the type t, by a valid
-// configuration. owner names the cache in errors, package
-// included. The error joins a [*Error] for each place in t that cannot identify
-// anything, or that carries a visitor.
+// For compiles the Keys of the type t. cfg must be valid. owner is the name of
+// the cache in errors, with its package. The error joins a [*Error] for each
+// place in t that cannot identify anything, or that carries a visitor.
 func For(owner string, t reflect.Type, cfg Config) (*Keys, error) {
 	plan, err := Compile(t, cfg)
 	carriers := visitors(owner, t)
@@ -52,9 +52,10 @@ func For(owner string, t reflect.Type, cfg Config) (*Keys, error) {
 	return k, nil
 }
 
-// Store makes *dst what is kept of the key, which is ours, while its result is:
-// all of it but what is left out of the identity, which is zero there. So nothing
-// of a caller stays that no bound counts, such as a body or a transaction.
+// Store makes *dst the copy of key that a cache keeps together with the result.
+// key must already be a copy of the cache's own. Fields that are left out of the
+// identity are zero in *dst, so that the cache keeps nothing of a caller that no
+// bound counts, such as a body or a transaction.
 func (k *Keys) Store(dst, key unsafe.Pointer) error {
 	if k.bare == nil {
 		k.t.Move(dst, key)
@@ -70,7 +71,7 @@ func (k *Keys) Store(dst, key unsafe.Pointer) error {
 func (k *Keys) LeavesOut() bool { return k.bare != nil }
 
 // Snapshot returns the address of a copy of the key that shares nothing mutable
-// with it, except for what is left out of the identity.
+// with it, except for fields that are left out of the identity.
 func (k *Keys) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.copy) }
 
 func (k *Keys) copied(key unsafe.Pointer, how func(dst, src unsafe.Pointer) error) (unsafe.Pointer, error) {
@@ -84,8 +85,8 @@ func (k *Keys) copied(key unsafe.Pointer, how func(dst, src unsafe.Pointer) erro
 	return own, nil
 }
 
-// ID returns the identity of the key as a string of its own, whatever the
-// shape. Only keys of one plan can be compared by it.
+// ID returns the identity of the key as a new string, for every shape. Compare
+// only IDs of keys of the same plan.
 func (k *Keys) ID(key unsafe.Pointer) (string, error) {
 	if k.Shape() == Text {
 		if err := k.fits(key); err != nil {
@@ -131,8 +132,8 @@ func (k *Keys) Append(dst []byte, key unsafe.Pointer) ([]byte, error) {
 	return id, nil
 }
 
-// Fingerprint returns the 64-bit hashstructure hash of the key: a short name,
-// never an identity. It costs microseconds.
+// Fingerprint returns the 64-bit hashstructure hash of the key: use it as a short
+// name, never as an identity. It costs microseconds.
 func (k *Keys) Fingerprint(key unsafe.Pointer) (uint64, error) {
 	h, err := k.Plan.Fingerprint(key)
 	if err != nil {
@@ -141,7 +142,7 @@ func (k *Keys) Fingerprint(key unsafe.Pointer) (uint64, error) {
 	return h, nil
 }
 
-// ParseWord is the word of an ID, for keys of the shape Word.
+// ParseWord returns the word in an ID of a key of the shape Word.
 func ParseWord(id string) uint64 { return binary.NativeEndian.Uint64([]byte(id)) }
 
 // buffers holds the canonical bytes of keys while they are looked up.
@@ -153,7 +154,8 @@ const maxBuffer = 64 << 10
 // Borrow returns an empty buffer for Append.
 func Borrow() *[]byte { return buffers.Get().(*[]byte) }
 
-// Return gives a borrowed buffer back; used is what Append made of it.
+// Return returns a borrowed buffer to the pool; used is the slice that Append
+// returned for it.
 func Return(buf *[]byte, used []byte) {
 	if cap(used) > maxBuffer {
 		return
@@ -164,9 +166,9 @@ func Return(buf *[]byte, used []byte) {
 	buffers.Put(buf)
 }
 
-// Size estimates how many bytes of memory key takes as [Keys.Store] keeps it,
-// what it refers to included, except for what is shared with the caller. It
-// costs about as much as a copy.
+// Size estimates how many bytes of memory key takes as [Keys.Store] keeps it. It
+// includes everything that key refers to, except for memory that is shared with
+// the caller. It costs about as much as a copy.
 func (k *Keys) Size(key unsafe.Pointer) int64 {
 	if k.size != nil {
 		return k.size(key)

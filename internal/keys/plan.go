@@ -10,10 +10,10 @@ import (
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
-// Plan is the compiled identity of a type of keys. It is given addresses of
-// values of that type and does not keep them: a variable whose address it is given
-// may stay on the stack. It is immutable and safe for concurrent use; the values
-// must not change during a call.
+// Plan is the compiled identity of a type of keys. It takes addresses of values
+// of that type and does not keep them, so the variables may stay on the stack. It
+// is immutable and safe for concurrent use; the values must not change during a
+// call.
 type Plan struct {
 	shape Shape
 	root  *node
@@ -32,7 +32,7 @@ type state struct {
 	at unsafe.Pointer
 }
 
-// Compile compiles the plan of t by a valid configuration. The error joins a
+// Compile compiles the plan of t. cfg must be valid. The error joins a
 // *[TypeError] for every place in t that cannot identify anything.
 func Compile(t reflect.Type, cfg Config) (*Plan, error) {
 	if cfg.MaxDepth == 0 {
@@ -74,10 +74,11 @@ func (p *Plan) path() string {
 	return "key"
 }
 
-// Shape returns the form in which a key identifies best.
+// Shape returns the form in which keys are compared.
 func (p *Plan) Shape() Shape { return p.shape }
 
-// TypeName returns the name of the type, with its full package path if it has one of its own.
+// TypeName returns the name of the type, with its full package path if it is a
+// named type.
 func (p *Plan) TypeName() string {
 	t := p.root.t
 	if t.PkgPath() == "" {
@@ -87,8 +88,8 @@ func (p *Plan) TypeName() string {
 }
 
 // Flat reports whether a copy of a key by assignment shares nothing mutable with
-// the original: there are no slices, maps, pointers or interfaces in it, those
-// inside time.Time, netip.Addr and unique.Handle excepted.
+// the original: it contains no slices, maps, pointers or interfaces, except for
+// those inside time.Time, netip.Addr and unique.Handle.
 func (p *Plan) Flat() bool { return p.flat }
 
 // Word returns the bytes of *k as a number, without an allocation. It may be
@@ -113,8 +114,8 @@ func (p *Plan) shortWord(k unsafe.Pointer) (word uint64) {
 	return word
 }
 
-// OfWord returns the address of the key of which [Plan.Word] makes *word: it
-// is that of word. It may be called only for the shape [Word].
+// OfWord returns the address of the key whose [Plan.Word] is *word. The address
+// is word itself. It may be called only for the shape [Word].
 func (p *Plan) OfWord(word *uint64) unsafe.Pointer {
 	p.must(Word)
 	// Sound for the same reason as in Word: a word has room for the key, is
@@ -122,8 +123,8 @@ func (p *Plan) OfWord(word *uint64) unsafe.Pointer {
 	return unsafe.Pointer(word)
 }
 
-// OfText returns the address of the key that *s is: it is that of s. It may be
-// called only for the shape [Text].
+// OfText returns the address of the key whose [Plan.Text] is *s. The address is s
+// itself. It may be called only for the shape [Text].
 func (p *Plan) OfText(s *string) unsafe.Pointer {
 	p.must(Text)
 	// Sound for the same reason as in Text.
@@ -188,12 +189,13 @@ func (p *Plan) Append(dst []byte, k unsafe.Pointer) ([]byte, error) {
 // equal canonical bytes have equal fingerprints, but not the other way round:
 // use it as a short name, never as an identity. It costs microseconds.
 //
-// It is the very result of hashstructure.Hash where that is sound. It differs
-// where hashstructure has no answer or more than one: HashFuncs stand for their
-// types, all NaNs are one, bytes beyond 32 are hashed by their digest, cycles
+// It equals the result of hashstructure.Hash where that is well defined. It
+// differs where hashstructure has no result or several: HashFuncs replace their
+// types, all NaNs are equal, bytes beyond 32 are hashed by their digest, cycles
 // end, lists of elements without data are hashed by their length, uintptr and
-// complex128 have a hash, so do times with impossible offsets, and methods with pointer receivers count wherever
-// the value stands. User code runs once for both the check and the hash.
+// complex128 have a hash, so do times with impossible offsets, and methods with
+// pointer receivers count wherever the value stands. User code runs once for both
+// the check and the hash.
 func (p *Plan) Fingerprint(k unsafe.Pointer) (uint64, error) {
 	s := p.begin(nil, k)
 	s.hashing = true

@@ -79,12 +79,13 @@ func (c *compiler) typeID(t reflect.Type) string {
 }
 
 // ShapeFingerprint returns a fingerprint of the structure of t: kinds, field
-// names, field order, tags and array lengths, through pointers and recursion.
-// The names of types and packages are not part of it, only which places share
-// a named type; the types of the standard library whose content is not their
-// memory, such as time.Time, count as wholes. It is the same on every platform and in every process, so stored keys contain
-// it: a changed struct never decodes old bytes. It never fails, and costs
-// some microseconds: call it once per type.
+// names, field order, tags and array lengths, through pointers and recursion. The
+// names of types and packages are not part of it, only which places share a named
+// type. Types of the standard library whose content is not that of their fields,
+// such as time.Time, count as a whole. The fingerprint is the same on every
+// platform and in every process. Stored keys contain it, so that bytes of an old
+// struct are never decoded into a changed one. It never fails and costs some
+// microseconds; call it once per type.
 func ShapeFingerprint(t reflect.Type) uint64 {
 	s := shape{open: map[reflect.Type]int{}}
 	s.add(t)

@@ -1,8 +1,8 @@
-// Package sessionstatetest helps to test apps that use package sessionstate:
-// a [Client] that keeps cookies as a browser does, [Seed] to give it a session,
-// and [Inspect] to look into the session that it has.
+// Package sessionstatetest helps to test apps that use package sessionstate. A
+// [Client] keeps cookies as a browser does, [Seed] sets values in its session,
+// and [Inspect] reads its session.
 //
-// For a store that fails, hangs or loses answers, wrap it with
+// To test with a store that fails, hangs or loses answers, wrap it with
 // [github.com/reecho-go/reecho/store/storetest.Faulty].
 package sessionstatetest
 
@@ -36,7 +36,7 @@ func NewClient(h http.Handler) *Client {
 	return &Client{handler: h, jar: jar}
 }
 
-// Clone returns another visitor with copies of the same cookies, such as a
+// Clone returns another visitor with copies of the same cookies. Use it for a
 // thief or a second tab.
 func (c *Client) Clone() *Client {
 	other := NewClient(c.handler)
@@ -44,7 +44,7 @@ func (c *Client) Clone() *Client {
 	return other
 }
 
-// Cookie returns the value of a cookie, empty if there is none.
+// Cookie returns the value of the cookie name, or "" if there is none.
 func (c *Client) Cookie(name string) string {
 	for _, cookie := range c.jar.Cookies(&origin) {
 		if cookie.Name == name {
@@ -54,13 +54,13 @@ func (c *Client) Cookie(name string) string {
 	return ""
 }
 
-// Get sends a GET request for a path, with a query if need be.
+// Get sends a GET request for path, which may include a query.
 func (c *Client) Get(path string) *http.Response {
 	return c.Do(httptest.NewRequest(http.MethodGet, path, http.NoBody))
 }
 
-// Do sends a request, with the cookies added to those it has, and keeps the
-// cookies of the response. The body can be read without an error.
+// Do sends r with the client's cookies added to those that r has, and keeps the
+// cookies of the response. Reading the response's body never fails.
 func (c *Client) Do(r *http.Request) *http.Response { return c.send(c.handler, r) }
 
 func (c *Client) send(h http.Handler, r *http.Request) *http.Response {
@@ -82,9 +82,9 @@ func (c *Client) keep(cookies []*http.Cookie) {
 	c.jar.SetCookies(&origin, cookies)
 }
 
-// Seed runs f with the client's session of m, in a request of its own, and
-// keeps the cookies: the client's next request finds what f has set. It fails
-// the test if the session cannot be saved.
+// Seed runs f with the client's session of m, in a request of its own, and keeps
+// the cookies, so that the client's next request finds the values that f has set.
+// It fails the test if the session cannot be saved.
 func Seed(t testing.TB, c *Client, m *sessionstate.Manager, f func(s *sessionstate.State)) {
 	t.Helper()
 	if res := c.within(m, f); res.StatusCode != http.StatusNoContent {
@@ -92,10 +92,10 @@ func Seed(t testing.TB, c *Client, m *sessionstate.Manager, f func(s *sessionsta
 	}
 }
 
-// Inspect runs f with the client's session of m, in a request of its own. What
-// f changes is dropped; what any reading request does happens: a deadline may
-// move, a due renewal takes place. It fails the test if the session cannot be
-// loaded.
+// Inspect runs f with the client's session of m, in a request of its own. Changes
+// that f makes are dropped. As any request that reads the session, it may extend
+// the idle deadline and perform a renewal that is due. It fails the test if the
+// session cannot be loaded.
 func Inspect(t testing.TB, c *Client, m *sessionstate.Manager, f func(s *sessionstate.State)) {
 	t.Helper()
 	var failed error
