@@ -10,6 +10,7 @@
 //	go run . -against v0.1.0      this tree against a commit
 //	go run . weight               what one more cache weighs, in the binary and the compiler
 //	go run . weight -ours         without the peers
+//	go run . weight -write        with the table in the README
 //
 // Comparisons that need a server or a disk are in the folder servers, which is a
 // module of its own.
@@ -17,11 +18,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"path/filepath"
 
 	"github.com/reecho-go/reecho/benchmarks/program"
+	"github.com/reecho-go/reecho/benchmarks/report"
 	"github.com/reecho-go/reecho/benchmarks/weight"
 	"github.com/reecho-go/reecho/benchmarks/workloads"
 )
@@ -43,7 +46,7 @@ var compared = []string{
 	"github.com/tiendc/go-deepcopy", "github.com/labstack/echo/v4",
 	"github.com/Yiling-J/theine-go", "github.com/viccon/sturdyc", "github.com/bluele/gcache", "golang.org/x/sync",
 	"github.com/labstack/echo-contrib", "github.com/gorilla/sessions", "github.com/alexedwards/scs/v2",
-	"github.com/gofiber/fiber/v2", "github.com/gregjones/httpcache",
+	"github.com/gofiber/fiber/v2", "github.com/gregjones/httpcache", "github.com/puzpuzpuz/xsync/v4",
 }
 
 // weigh prints what one more cache and its peers weigh, and fails if ours are
@@ -51,8 +54,12 @@ var compared = []string{
 func weigh(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("benchmarks weight", flag.ContinueOnError)
 	ours := fs.Bool("ours", false, "weigh only what has a bound")
+	write := fs.Bool("write", false, "write the table to the README")
 	if err := fs.Parse(args); err != nil {
 		return err
+	}
+	if *ours && *write {
+		return errors.New("-ours with -write: the README's table has all peers, leave out -ours")
 	}
 	repository, err := program.Repository()
 	if err != nil {
@@ -72,5 +79,10 @@ func weigh(ctx context.Context, args []string) error {
 	}
 	program.Progress("")
 	fmt.Print(weight.Table(rows))
+	if *write {
+		if err := report.Between(filepath.Join(repository, "README.md"), "measured:weight", "\n"+weight.Table(rows)+"\n"); err != nil {
+			return err
+		}
+	}
 	return weight.Over(rows)
 }

@@ -40,7 +40,7 @@ func TestPublish(t *testing.T) {
 		return bench.Measure{Peer: peer, NsPerOp: 1000 * ratio, Ratio: ratio}
 	}
 	run := report.New([]bench.Result{
-		{Group: "hit", Name: workloads.Headline, Reference: workloads.Ours, Rows: []bench.Measure{row(workloads.Ours, 1), row("a peer", 7.25)}},
+		{Group: "hit", Name: workloads.Headline, Reference: workloads.Ours, Rows: []bench.Measure{row(workloads.Ours, 1), row("otter", 7.25), row("a peer", 9)}},
 		{Group: "key", Name: "a key", Reference: workloads.Ours, Rows: []bench.Measure{row(workloads.Ours, 1), row(workloads.Hashstructure, 31), row("a peer", 5)}},
 		{Group: "copy", Name: "a value", Reference: workloads.ByHand, Rows: []bench.Measure{
 			row(workloads.ByHand, 1), row(workloads.Ours, 1.125), row(workloads.Copier, 41), row("a peer", 6),
@@ -55,7 +55,7 @@ func TestPublish(t *testing.T) {
 		}},
 	}, 3)
 	want := []struct{ file, line string }{
-		{"README.md", "| a peer | 7.25 | 0 |"},
+		{"README.md", "\n| reecho | 1.00 | 0 |  |\n| otter | 7.25 | 0 |  |\n\n<!-- /measured:hit -->"},
 		{tables[0].file, "\n| a key | 1.0 µs (0) | 31.0 (0) | 5.00 (0) |\n"},
 		{tables[1].file, "\n| a key | 1.0 µs (0) | 31.0 (0) |\n"},
 		{tables[2].file, "\n| a value | 1.0 µs (0) | 1.12 (0) | 41.0 (0) | 6.00 (0) |\n"},

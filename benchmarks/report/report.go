@@ -149,17 +149,23 @@ func (r Run) WriteJSON(path string) error {
 	return os.WriteFile(path, append(b, '\n'), 0o644)
 }
 
-// Ratios is a short table: how many times longer each peer takes than ours.
-func Ratios(res bench.Result, ours string) string {
-	at := slices.IndexFunc(res.Rows, func(m bench.Measure) bool { return m.Peer == ours })
-	if at < 0 {
+// Ratios is a short table: how many times longer each of these peers takes than ours.
+func Ratios(res bench.Result, ours string, peers ...string) string {
+	measured := make(map[string]bench.Measure, len(res.Rows))
+	for _, m := range res.Rows {
+		if m.Error == "" {
+			measured[m.Peer] = m
+		}
+	}
+	own, ok := measured[ours]
+	if !ok {
 		return ""
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "| %s | time of a hit | allocations | |\n|---|---:|---:|---|\n", res.Name)
-	for _, m := range res.Rows {
-		if m.Error == "" {
-			fmt.Fprintf(&b, "| %s | %.2f | %d | %s |\n", m.Peer, m.NsPerOp/res.Rows[at].NsPerOp, m.Allocs, m.Note)
+	for _, peer := range peers {
+		if m, ok := measured[peer]; ok {
+			fmt.Fprintf(&b, "| %s | %.2f | %d | %s |\n", m.Peer, m.NsPerOp/own.NsPerOp, m.Allocs, m.Note)
 		}
 	}
 	return b.String()

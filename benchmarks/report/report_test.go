@@ -31,8 +31,8 @@ func TestTableAndRatios(t *testing.T) {
 			t.Errorf("table\n%s\nlacks %q", table, want)
 		}
 	}
-	ratios := report.Ratios(result, "ours & yours")
-	if !strings.Contains(ratios, "| map | 0.50 |") || strings.Contains(ratios, "broken") {
+	ratios := report.Ratios(result, "ours & yours", "ours & yours", "map", "broken", "absent")
+	if !strings.Contains(ratios, "| ours & yours | 1.00 | 2 |  |\n| map | 0.50 | 0 |  |\n") || strings.Contains(ratios, "broken") || strings.Contains(ratios, "absent") {
 		t.Errorf("ratios\n%s", ratios)
 	}
 }

@@ -74,6 +74,7 @@ func hit[K any, C simple, V any](name string, h hits[K, V], key func(K) C, text 
 		byKey, err2 := hitPeers(h, key, true, []filled[C, V]{
 			{"map + RWMutex", peers.BareMap[C, V]},
 			{"sync.Map", peers.SyncMap[C, V]},
+			{"xsync.Map", peers.Xsync[C, V]},
 			{"otter", peers.Otter[C, V]},
 			{"otter with TTL", peers.OtterTTL[C, V]},
 			{"theine", peers.Theine[C, V]},
