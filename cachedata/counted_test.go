@@ -75,7 +75,7 @@ func TestEachCallCountsOnce(t *testing.T) {
 		{name: "Peek that finds nothing", call: callPeek},
 		{name: "Delete", prep: oncePut, call: func(ctx context.Context, c *counted) { _ = c.Delete(ctx, name) }},
 		{name: "Entries", prep: oncePut, call: func(_ context.Context, c *counted) {
-			for range c.Entries() { //nolint:revive // only visited
+			for range c.Entries() {
 			}
 		}},
 		{name: "a refresh in the background, in which another call joins", cfg: staleFor, prep: onceExpired, call: callStaleTwice, want: cachedata.Stats{StaleHits: 2}},

@@ -149,7 +149,6 @@ func TestSizeIsWhatTheHeapGrowsBy(t *testing.T) {
 		valueOf("page", func() page { return page{text(1), rows(20), map[string]string{"a": text(3)}, 7.5} }),
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, free := tt.grow(t, 1)
 			one, free := tt.grow(t, 1) // it also compiles what the next one uses
 			free()
 			count := max(100, int(1<<20/max(one, 1)))
