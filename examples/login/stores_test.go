@@ -40,7 +40,7 @@ func TestALoginOutlivesTheProgramInAFile(t *testing.T) {
 	moved.get()
 	moved.sees("Hello, ada")
 	moved.post("/logout")
-	moved.sees("You are logged out.")
+	moved.sees("You are logged out on this device.")
 }
 
 func TestProgramsShareLoginsInRedis(t *testing.T) {
@@ -56,7 +56,7 @@ func TestProgramsShareLoginsInRedis(t *testing.T) {
 	v.get()
 	v.sees("Hello, ada")
 	v.post("/logout")
-	v.sees("You are logged out.")
+	v.sees("You are logged out on this device.")
 	v.url = one.URL
 	v.get()
 	if strings.Contains(v.body, "Hello, ada") {
