@@ -49,13 +49,17 @@ func (n deviceNames) keep(ctx context.Context, handle, name string, d time.Durat
 	return n.store.Put(ctx, deviceKey(handle), store.Item{Value: []byte(name), Expires: time.Now().Add(d)})
 }
 
-// name is that of a session.
-func (n deviceNames) name(ctx context.Context, handle string) (string, error) {
+// name is that of a session. A list without names is better than none, so a store
+// that fails is logged.
+func (n deviceNames) name(ctx context.Context, handle string) string {
 	it, err := n.store.Get(ctx, deviceKey(handle))
-	if errors.Is(err, store.ErrNotFound) {
-		return unknownDevice, nil
+	if err == nil {
+		return string(it.Value)
 	}
-	return string(it.Value), err
+	if !errors.Is(err, store.ErrNotFound) {
+		slog.WarnContext(ctx, "login: the name of a device cannot be read", "err", err)
+	}
+	return unknownDevice
 }
 
 // nameDevice keeps the name of the device that has just logged in. The session
@@ -66,7 +70,7 @@ func (a *app) nameDevice(ctx context.Context, s *sessionstate.State, agent clien
 		return err
 	}
 	if err := a.names.keep(ctx, s.Handle(), deviceName(agent), month); err != nil {
-		slog.WarnContext(ctx, "login: the device has no name", "err", err)
+		slog.WarnContext(ctx, "login: the name of a device cannot be stored", "err", err)
 	}
 	return nil
 }
@@ -79,12 +83,8 @@ func (a *app) devices(ctx context.Context, s *sessionstate.State) ([]device, err
 	}
 	devices := make([]device, 0, len(list))
 	for _, info := range list {
-		name, err := a.names.name(ctx, info.Handle)
-		if err != nil {
-			return nil, err
-		}
 		devices = append(devices, device{
-			Handle: info.Handle, Name: name, Since: moment(info.Created), Until: moment(info.Deadline), Here: info.Handle == s.Handle(),
+			Handle: info.Handle, Name: a.names.name(ctx, info.Handle), Since: moment(info.Created), Until: moment(info.Deadline), Here: info.Handle == s.Handle(),
 		})
 	}
 	return devices, nil

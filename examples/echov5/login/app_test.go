@@ -62,19 +62,20 @@ func newVisitor(t *testing.T, s *httptest.Server) *visitor {
 	client := *s.Client()
 	client.Jar = jar
 	v := &visitor{t: t, url: s.URL, client: &client}
-	client.Transport = agentTransport{v, client.Transport}
+	client.Transport = browserTransport{v, client.Transport}
 	return v
 }
 
-// agentTransport says what the visitor's browser is.
-type agentTransport struct {
+// browserTransport asks for pages, as browsers do, and says which one this is.
+type browserTransport struct {
 	of *visitor
 	http.RoundTripper
 }
 
-func (a agentTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (a browserTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
 	if a.of.agent != "" {
-		r = r.Clone(r.Context())
 		r.Header.Set("User-Agent", a.of.agent)
 	}
 	return a.RoundTripper.RoundTrip(r)

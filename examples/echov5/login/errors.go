@@ -30,7 +30,8 @@ func errorPages(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // handleError answers what happens outside of errorPages, such as a panic. Errors
-// of the toolkit have been answered by then.
+// of the toolkit have been answered by then: a session that cannot be saved, for
+// one, takes the place of whatever the handler has sent.
 func handleError(c *echo.Context, err error) {
 	if _, answered := errors.AsType[middleware.Error](err); !answered {
 		showError(c, err)
@@ -71,8 +72,6 @@ func describe(err error) *errorView {
 		e.Title, e.Detail = "This address cannot be opened like that", "It may be meant for a form of the start page. Use the form there."
 	case http.StatusRequestEntityTooLarge:
 		e.Title, e.Detail = "Too much was sent", "Go back and send a shorter name and password."
-	case http.StatusServiceUnavailable:
-		e.Title, e.Detail = "Not available at the moment", "Try again in a moment."
 	case http.StatusInternalServerError:
 		e.Title, e.Detail = "Something went wrong", "The error is on this server and has been logged. Try again later."
 	default:
