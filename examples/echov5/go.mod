@@ -17,6 +17,7 @@ require (
 	github.com/mitchellh/hashstructure/v2 v2.0.2 // indirect
 	go.etcd.io/bbolt v1.5.0 // indirect
 	golang.org/x/sys v0.50.0 // indirect
+	golang.org/x/text v0.44.0 // indirect
 )
 
 replace (

@@ -171,7 +171,7 @@ func TestBrowserTabsShareASessionAndPrivateWindowsDoNot(t *testing.T) {
 	private.Shows("Log in")
 
 	two.Click("#logout")
-	two.Shows("You are logged out.")
+	two.Shows("You are logged out on this device.")
 	one.Do(chromedp.Reload())
 	one.Shows("Log in")
 }
@@ -265,7 +265,7 @@ func TestBrowserTheBackButtonShowsNothingAfterTheLogout(t *testing.T) {
 	b.Open(s.URL + "/?again")
 	b.Shows("Hello, ada")
 	b.Click("#logout")
-	b.Shows("You are logged out.")
+	b.Shows("You are logged out on this device.")
 	b.Do(chromedp.NavigateBack())
 	b.At("/?again")
 	b.Shows("Log in")

@@ -86,7 +86,7 @@ func TestALoginOutlivesAKilledProcessInAFile(t *testing.T) {
 	first := startProgram(t, "-file", file)
 	v, other := browserOf(t, first).loginAsAda(), browserOf(t, first).loginAsAda()
 	other.post("/logout")
-	other.sees("You are logged out.")
+	other.sees("You are logged out on this device.")
 	first.kill()
 
 	again := startProgram(t, "-file", file)
@@ -97,7 +97,7 @@ func TestALoginOutlivesAKilledProcessInAFile(t *testing.T) {
 	other.get()
 	other.lacks("Hello, ada")
 	v.post("/logout")
-	v.sees("You are logged out.")
+	v.sees("You are logged out on this device.")
 }
 
 func TestASecondProcessOnAFileSaysThatItIsInUse(t *testing.T) {
@@ -120,7 +120,7 @@ func TestProcessesShareLoginsInRedisAndEndThemForEachOther(t *testing.T) {
 	v.get()
 	v.sees("Hello, ada", "this device")
 	v.post("/end-others")
-	v.sees("Devices logged out: 1.")
+	v.sees("You are logged out on 1 other device.")
 	elsewhere.url = one.url
 	elsewhere.get()
 	elsewhere.lacks("Hello, ada")
@@ -129,5 +129,5 @@ func TestProcessesShareLoginsInRedisAndEndThemForEachOther(t *testing.T) {
 	v.get()
 	v.sees("Hello, ada")
 	v.post("/logout")
-	v.sees("You are logged out.")
+	v.sees("You are logged out on this device.")
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"fmt"
 	"html/template"
 	"net/http"
 	"strconv"
@@ -16,6 +15,8 @@ import (
 	"github.com/labstack/echo/v5"
 	echomw "github.com/labstack/echo/v5/middleware"
 
+	"github.com/reecho-go/reecho/ctxinfo"
+	"github.com/reecho-go/reecho/ctxinfo/client"
 	"github.com/reecho-go/reecho/echov5"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/sessionstate"
@@ -43,6 +44,7 @@ type app struct {
 	sessions *sessionstate.Manager
 	stack    *middleware.Stack
 	keeping  keeping
+	names    deviceNames
 }
 
 // newApp makes everything. The caller closes it.
@@ -59,6 +61,7 @@ func newApp(ctx context.Context, cfg config) (*app, error) {
 	if a.keeping, err = cfg.Sessions.open(); err != nil {
 		return nil, err
 	}
+	a.names = deviceNames{a.keeping.store}
 	a.sessions, err = sessionstate.New(sessionstate.Config{
 		Secrets: a.keeping.secrets,
 		Store:   a.keeping.store,
@@ -66,7 +69,8 @@ func newApp(ctx context.Context, cfg config) (*app, error) {
 		Cookie:  sessionstate.CookieConfig{Insecure: cfg.Insecure},
 	})
 	if err == nil {
-		a.stack, err = middleware.New(a.sessions)
+		// Errors become pages before the Stack sees them, which would answer them itself.
+		a.stack, err = middleware.New(a.sessions, echov5.FromEcho("pages", errorPages), a.sessions.CSRF())
 	}
 	if err == nil {
 		err = a.stack.Start(ctx)
@@ -74,8 +78,10 @@ func newApp(ctx context.Context, cfg config) (*app, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.keeping.close(ctx))
 	}
-	a.Use(echomw.Recover(), headers, echov5.Middleware(a.stack), echomw.BodyLimit(16<<10), echov5.Use(a.sessions.CSRF()))
+	a.HTTPErrorHandler = handleError
+	a.Use(echomw.Recover(), headers, echomw.BodyLimit(16<<10), echov5.Middleware(a.stack))
 	a.GET("/", a.home)
+	a.GET(styleURL, style)
 	a.POST("/login", a.login)
 	a.POST("/logout", a.logout)
 	a.POST("/end", a.end, loggedIn)
@@ -94,7 +100,7 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c *echo.Context) error {
 		h := c.Response().Header()
 		h.Set("Cache-Control", "no-store")
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		return next(c)
@@ -115,27 +121,33 @@ func (a *app) home(c *echo.Context) error {
 	if _, err := sessionstate.Incr(visits, sessionstate.From(c), 1); err != nil {
 		return err
 	}
-	return a.show(c, http.StatusOK, "")
+	return a.show(c, http.StatusOK, view{})
 }
 
 func (a *app) login(c *echo.Context) error {
-	s, name := sessionstate.From(c), c.FormValue("name")
+	s, name, remember := sessionstate.From(c), c.FormValue("name"), c.FormValue("remember") != ""
+	again := view{Name: name, Remember: remember}
 	switch err := a.accounts.check(c.Request().Context(), name, c.FormValue("password")); {
 	case errors.Is(err, errWrong):
-		return a.show(c, http.StatusUnauthorized, "The name or the password is wrong.")
+		again.Wrong = "The name or the password is wrong. Check both and try again."
+		return a.show(c, http.StatusUnauthorized, again)
 	case err != nil:
 		if e, ok := errors.AsType[tooManyError](err); ok {
 			c.Response().Header().Set("Retry-After", strconv.Itoa(e.seconds()))
-			return a.show(c, http.StatusTooManyRequests, fmt.Sprintf("Too many attempts. Wait %d seconds.", e.seconds()))
+			again.Wrong = "There were too many attempts to log in with this name. Wait " + count(e.seconds(), "second", "seconds") + " and try again."
+			return a.show(c, http.StatusTooManyRequests, again)
 		}
 		return err
 	}
 	// The session gets a new id: one that somebody has planted is worth nothing.
 	var err error
-	if c.FormValue("remember") != "" {
+	if remember {
 		err = s.LoginFor(name, month)
 	} else {
 		err = s.Login(name)
+	}
+	if err == nil {
+		err = a.nameDevice(c.Request().Context(), s, client.AgentOf(ctxinfo.From(c)))
 	}
 	if err != nil {
 		return err
@@ -147,7 +159,7 @@ func (a *app) logout(c *echo.Context) error {
 	if err := sessionstate.From(c).Destroy(); err != nil {
 		return err
 	}
-	return a.back(c, "You are logged out.")
+	return a.back(c, "You are logged out on this device.")
 }
 
 // end logs one device out.
@@ -173,7 +185,18 @@ func (a *app) endOthers(c *echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.back(c, "Devices logged out: "+strconv.Itoa(n)+".")
+	if n == 0 {
+		return a.back(c, "You were logged in on no other device.")
+	}
+	return a.back(c, "You are logged out on "+count(n, "other device", "other devices")+".")
+}
+
+// count is a number of things in words.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
 }
 
 // back sends the visitor to the page, with a message that is shown once.
@@ -189,25 +212,28 @@ var pageText string
 
 var page = template.Must(template.New("page").Parse(pageText))
 
-// view is what the page shows.
+// view is what the page shows: an error, the account of a user, or the form to
+// log in with.
 type view struct {
+	Style    string // address of the style sheet
+	Error    *errorView
 	User     string
 	Visits   int
 	CSRF     string
+	Name     string // as typed, when it is asked for again
+	Remember bool   // as ticked
 	Wrong    string // what is wrong with the login
 	Messages []string
 	Devices  []device
 }
 
-type device struct {
-	Handle       string
-	Since, Until string
-	Here         bool
-}
+// Others says whether the user is logged in elsewhere too.
+func (v view) Others() bool { return len(v.Devices) > 1 }
 
-func (a *app) show(c *echo.Context, status int, wrong string) error {
+// show fills in what is known of the visitor and sends the page.
+func (a *app) show(c *echo.Context, status int, v view) error {
 	s := sessionstate.From(c)
-	v := view{User: s.User(), Visits: visits.Get(s), Wrong: wrong}
+	v.Style, v.User, v.Visits = styleURL, s.User(), visits.Get(s)
 	for f := range s.Flashes() {
 		v.Messages = append(v.Messages, f.Text)
 	}
@@ -216,14 +242,8 @@ func (a *app) show(c *echo.Context, status int, wrong string) error {
 		return err
 	}
 	if v.User != "" {
-		list, err := a.sessions.Users().List(c.Request().Context(), v.User)
-		if err != nil {
+		if v.Devices, err = a.devices(c.Request().Context(), s); err != nil {
 			return err
-		}
-		for _, info := range list {
-			v.Devices = append(v.Devices, device{
-				Handle: info.Handle, Since: info.Created.Format(time.DateTime), Until: info.Deadline.Format(time.DateTime), Here: info.Handle == s.Handle(),
-			})
 		}
 	}
 	var b bytes.Buffer

@@ -15,6 +15,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/labstack/echo/v5"
+
+	"github.com/reecho-go/reecho/ctxinfo/client"
 )
 
 // testApp is the app, with few rounds so that tests are fast.
@@ -45,6 +49,7 @@ type visitor struct {
 	t      *testing.T
 	url    string
 	client *http.Client
+	agent  string // its User-Agent; empty: that of Go
 	body   string // of the last page
 }
 
@@ -56,7 +61,24 @@ func newVisitor(t *testing.T, s *httptest.Server) *visitor {
 	}
 	client := *s.Client()
 	client.Jar = jar
-	return &visitor{t: t, url: s.URL, client: &client}
+	v := &visitor{t: t, url: s.URL, client: &client}
+	client.Transport = browserTransport{v, client.Transport}
+	return v
+}
+
+// browserTransport asks for pages, as browsers do, and says which one this is.
+type browserTransport struct {
+	of *visitor
+	http.RoundTripper
+}
+
+func (a browserTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+	if a.of.agent != "" {
+		r.Header.Set("User-Agent", a.of.agent)
+	}
+	return a.RoundTripper.RoundTrip(r)
 }
 
 func (v *visitor) get() string {
@@ -129,15 +151,15 @@ func TestLogInAndOut(t *testing.T) {
 	if res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a wrong password: status %d", res.StatusCode)
 	}
-	v.sees("The name or the password is wrong.")
+	v.sees("The name or the password is wrong.", `value="ada"`, `aria-invalid="true"`)
 	v.login()
-	v.sees("in this session: 3") // those before the login count
+	v.sees("in this session: 3", "no other device") // those before the login count
 	v.get()
 	v.lacks("Welcome")
 	v.post("/logout")
-	v.sees("You are logged out.", "in this session: 1")
+	v.sees("You are logged out on this device.", "in this session: 1")
 	v.get()
-	v.lacks("ada", "You are logged out.")
+	v.lacks("ada", "You are logged out on this device.")
 }
 
 func TestDevices(t *testing.T) {
@@ -145,6 +167,12 @@ func TestDevices(t *testing.T) {
 	s := site(t)
 	one, two, three := newVisitor(t, s).login(), newVisitor(t, s).login(), newVisitor(t, s).login()
 	one.get()
+	if n := strings.Count(one.body, `id="logout"`); n != 1 {
+		t.Errorf("%d buttons log out here, want 1", n)
+	}
+	if n := strings.Count(one.body, `<button class="other">Log out `); n != 2 {
+		t.Errorf("%d buttons log out elsewhere, want 2: not this device", n)
+	}
 	if n := strings.Count(one.body, "<li>"); n != 3 {
 		t.Fatalf("%d devices are listed, want 3", n)
 	}
@@ -154,18 +182,103 @@ func TestDevices(t *testing.T) {
 	one.post("/end", "handle", other[1])
 	one.sees("logged out already")
 	one.post("/end-others")
-	one.sees("Devices logged out: 1.", "this device")
+	one.sees("You are logged out on 1 other device.", "this device", "no other device")
 	for _, v := range []*visitor{two, three} {
 		v.get()
 		v.lacks("Hello")
 		v.post("/end", "handle", "x")
 		v.lacks("Hello")
 	}
+	one.post("/end-others")
+	one.sees("You were logged in on no other device.", "Hello, ada")
+	four := newVisitor(t, s).login()
+	handle := regexp.MustCompile(`name="handle" value="([^"]+)"`).FindStringSubmatch(four.body)
 	one.get()
-	one.sees("Hello, ada")
-	own := regexp.MustCompile(`name="handle" value="([^"]+)"`).FindStringSubmatch(one.body)
-	one.post("/end", "handle", own[1])
-	one.sees("You are logged out.")
+	one.post("/end", "handle", handle[1]) // its own, which its page does not offer
+	one.sees("You are logged out on this device.")
+}
+
+func TestDevicesHaveNames(t *testing.T) {
+	t.Parallel()
+	s := site(t)
+	const linux = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+	const mac = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:140.0) Gecko/20100101 Firefox/140.0"
+	one, two, three := newVisitor(t, s), newVisitor(t, s), newVisitor(t, s)
+	one.agent, two.agent = linux, mac
+	one.login()
+	two.login()
+	three.login()
+	two.agent = linux // the name is that of the login
+	two.get()
+	two.sees("<strong>Chrome on Linux</strong>", "<strong>Firefox on macOS</strong> <span class=\"badge\">this device</span>", "<strong>Unknown device</strong>",
+		">Log out Chrome on Linux</button>", ">Log out Unknown device</button>")
+	two.lacks(">Log out Firefox")
+}
+
+func TestNamesOfDevices(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		agent client.Agent
+		want  string
+	}{
+		{client.Agent{Browser: "Safari", Platform: "iOS", Mobile: true}, "Safari on iOS"},
+		{client.Agent{Browser: "Edge"}, "Edge"},
+		{client.Agent{Platform: "Windows"}, "Unknown browser on Windows"},
+		{client.Agent{}, "Unknown device"},
+		{client.Agent{Browser: strings.Repeat("ä", 41), Platform: "Linux"}, strings.Repeat("ä", 40) + " on Linux"},
+	} {
+		if got := deviceName(tt.agent); got != tt.want {
+			t.Errorf("deviceName(%+v) = %q, want %q", tt.agent, got, tt.want)
+		}
+	}
+}
+
+func TestErrorsArePages(t *testing.T) {
+	t.Parallel()
+	a := testApp(t)
+	a.GET("/panic", func(*echo.Context) error { panic("a secret") })
+	a.GET("/fail", func(*echo.Context) error { return errors.New("a secret") })
+	s := httptest.NewTLSServer(a)
+	t.Cleanup(s.Close)
+	for _, tt := range []struct {
+		method, path, body string
+		status             int
+		want               string
+	}{
+		{"GET", "/nowhere", "", 404, "There is no page at this address."},
+		{"GET", "/<script>", "", 404, "There is no page at this address."},
+		{"GET", "/logout", "", 405, "Use the form there."},
+		{"PUT", "/", "", 403, "This form has expired."},
+		{"POST", "/login", "name=ada", 403, "This form has expired."},
+		{"POST", "/login", "name=" + strings.Repeat("x", 17<<10), 413, "Too much was sent"},
+		{"GET", "/end-others", "", 405, "Use the form there."},
+		{"GET", "/panic", "", 500, "Something went wrong"},
+		{"GET", "/fail", "", 500, "Something went wrong"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), tt.method, s.URL+tt.path, strings.NewReader(tt.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		v := newVisitor(t, s)
+		res := v.take(v.client.Do(req))
+		if kind := res.Header.Get("Content-Type"); res.StatusCode != tt.status || !strings.HasPrefix(kind, "text/html") || res.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s %.20s: status %d, %s, %v; want a page of %d", tt.method, tt.path, res.StatusCode, kind, res.Header, tt.status)
+		}
+		v.sees(tt.want, `href="/">Go to the start page`, styleURL)
+		v.lacks("secret", "<script>")
+	}
+}
+
+func TestTheStyleSheetIsKept(t *testing.T) {
+	t.Parallel()
+	v := newVisitor(t, site(t))
+	v.get()
+	v.sees(styleURL)
+	res := v.take(v.client.Get(v.url + styleURL))
+	if kind, keep := res.Header.Get("Content-Type"), res.Header.Get("Cache-Control"); !strings.HasPrefix(kind, "text/css") || !strings.Contains(keep, "immutable") || v.body != string(styleText) {
+		t.Errorf("the style sheet is %s, %s, %d bytes", kind, keep, len(v.body))
+	}
 }
 
 func TestKeepMeLoggedIn(t *testing.T) {
@@ -216,7 +329,7 @@ func TestTriesAreLimited(t *testing.T) {
 			}
 		}
 	}
-	v.sees("Too many attempts.")
+	v.sees("There were too many attempts to log in with this name.")
 }
 
 func TestTriesComeBack(t *testing.T) {
