@@ -43,8 +43,11 @@ func run(ctx context.Context, args []string, out io.Writer, rounds int) (err err
 		return err
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", *addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("another program listens on %s: choose another port with -addr, such as -addr localhost:8090", *addr)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("-addr %s: %w", *addr, err)
 	}
 	defer func() { _ = l.Close() }() // the server may have closed it
 	a, err := newApp(ctx, config{Insecure: *insecure, Sessions: sessions, Rounds: rounds, Accounts: map[string]string{"ada": "analytical engine", "grace": "nanoseconds"}})

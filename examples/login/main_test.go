@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -23,4 +26,18 @@ func TestMain(m *testing.M) {
 		code = max(code, 1)
 	}
 	os.Exit(code)
+}
+
+func TestABusyPortIsExplained(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	address := taken.Addr().String()
+	err = run(t.Context(), []string{"-addr", address}, io.Discard, 1000)
+	if err == nil || !strings.Contains(err.Error(), "another program listens on "+address) || !strings.Contains(err.Error(), "-addr localhost:8090") {
+		t.Error(err)
+	}
 }
