@@ -140,8 +140,9 @@ func loadingSturdyc[V any](load Load[V]) (Loading[V], error) {
 		Get: func(ctx context.Context, key string) (V, error) {
 			return c.GetOrFetch(ctx, key, func(ctx context.Context) (V, error) { return load(ctx, key) })
 		},
-		Put:    func(key string, v V) { c.Set(key, v) },
-		Delete: c.Delete,
+		Put:        func(key string, v V) { c.Set(key, v) },
+		Delete:     c.Delete,
+		LoadsTwice: true,
 	}, nil
 }
 

@@ -132,7 +132,7 @@ func TestTargetsInBlocksTakeFewAllocations(t *testing.T) {
 		t.Fatal(err)
 	}
 	into := new([]row)
-	if n := testing.AllocsPerRun(20, func() { _ = p.CopyTo(unsafe.Pointer(into), unsafe.Pointer(&rows)) }); n > 8 {
+	if n := testing.AllocsPerRun(20, func() { _ = p.CopyTo(unsafe.Pointer(into), unsafe.Pointer(&rows)) }); n > 10 { // 8, and one or two of the race detector
 		t.Errorf("%v allocations for 500 targets", n)
 	}
 }
