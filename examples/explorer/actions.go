@@ -123,7 +123,12 @@ func (a *app) queryOf(c echo.Context) (string, error) {
 	if err := c.Request().ParseForm(); err != nil {
 		return "", echo.NewHTTPError(http.StatusBadRequest, "The form cannot be read.").SetInternal(err)
 	}
-	f, err := a.filters.Parse(c.Request().PostForm.Get("query"))
+	return a.written(c.Request().PostForm.Get("query"))
+}
+
+// written is a query as the schema writes it.
+func (a *app) written(query string) (string, error) {
+	f, err := a.filters.Parse(query)
 	if err != nil {
 		return "", err
 	}
@@ -142,25 +147,17 @@ func (a *app) back(c echo.Context, query string, kind string, text string) error
 // has been updated since the form was made. If it does not, it is that of the query
 // in the form.
 func (a *app) here(c echo.Context, query string) string {
-	from, err := url.Parse(c.Request().Referer())
-	if err != nil || from.Host != c.Request().Host {
-		return pageURL(query)
-	}
-	page := pageURL
-	raw := from.RawQuery
-	switch from.Path {
-	case "/":
-	case "/you":
-		page, raw = youURL, from.Query().Get(backParameter)
-	default:
-		return pageURL(query)
-	}
-	f, err := a.filters.Parse(raw)
-	if err != nil {
-		return pageURL(query)
-	}
-	if written, err := a.filters.Encode(f); err == nil {
-		return page(written)
+	if from, err := url.Parse(c.Request().Referer()); err == nil && from.Host == c.Request().Host {
+		switch from.Path {
+		case "/":
+			if shown, err := a.written(from.RawQuery); err == nil {
+				return pageURL(shown)
+			}
+		case "/you":
+			if back, err := a.written(from.Query().Get(backParameter)); err == nil {
+				return youURL(back)
+			}
+		}
 	}
 	return pageURL(query)
 }
