@@ -113,12 +113,17 @@ func install(ctx context.Context, dir string) (string, error) {
 	return suite, nil
 }
 
+// command is node with these arguments and variables, in the suite's folder.
+func command(ctx context.Context, suite string, env []string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "node", append([]string{"--no-warnings"}, args...)...)
+	cmd.Dir, cmd.Stderr = suite, os.Stderr
+	cmd.Env = append(os.Environ(), env...)
+	return cmd
+}
+
 // node runs a program of the suite and returns what it has printed.
 func node(ctx context.Context, suite, program string, env ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "node", "--no-warnings", program)
-	cmd.Dir, cmd.Stderr = suite, os.Stderr
-	cmd.Env = append(append(os.Environ(), "npm_package_config_id="), env...)
-	out, err := cmd.Output()
+	out, err := command(ctx, suite, append(env, "npm_package_config_id="), program).Output()
 	if err != nil {
 		return nil, fmt.Errorf("node %s: %w", program, err)
 	}
@@ -133,9 +138,8 @@ type server struct {
 
 func startOrigin(ctx context.Context, suite string) (*server, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, "node", "--no-warnings", "--input-type=module", "--eval", originProgram)
-	cmd.Dir, cmd.Stderr = suite, os.Stderr
-	cmd.Env = append(os.Environ(), "npm_config_protocol=http", "npm_config_port=0", "npm_config_pidfile="+os.DevNull)
+	env := []string{"npm_config_protocol=http", "npm_config_port=0", "npm_config_pidfile=" + os.DevNull}
+	cmd := command(ctx, suite, env, "--input-type=module", "--eval", originProgram)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -193,9 +197,7 @@ type result struct {
 
 // test runs all tests of the suite.
 func test(ctx context.Context, suite, base string) (map[string]result, error) {
-	cmd := exec.CommandContext(ctx, "node", "--no-warnings", "--input-type=module", "--eval", kindsProgram)
-	cmd.Dir, cmd.Stderr = suite, os.Stderr
-	out, err := cmd.Output()
+	out, err := command(ctx, suite, nil, "--input-type=module", "--eval", kindsProgram).Output()
 	if err != nil {
 		return nil, err
 	}
