@@ -171,13 +171,13 @@ func brand(list string) (name, version string) {
 		if !grease && (name == "" || name == "Chromium") {
 			name, version = n, digits(v)
 		}
-		if rest = syntax.TrimOWS(rest); rest == "" {
-			break
-		}
-		if rest[0] != ',' {
+		var more bool
+		if list, more, ok = syntax.NextMember(rest); !ok {
 			return "", ""
 		}
-		list = syntax.TrimOWS(rest[1:])
+		if !more {
+			break
+		}
 	}
 	switch name {
 	case "Google Chrome":

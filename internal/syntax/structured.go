@@ -51,6 +51,20 @@ func True(s string) (value, ok bool) {
 	return text == "1", kind == Bool
 }
 
+// NextMember passes over what separates the members of a list or dictionary, s being
+// what is behind one of them. It returns the next one and what follows it; or that
+// there are no more. It fails where something else stands, or a comma at the end.
+func NextMember(s string) (next string, more, ok bool) {
+	if s = TrimOWS(s); s == "" {
+		return "", false, true
+	}
+	if s[0] != ',' {
+		return "", false, false
+	}
+	next = TrimOWS(s[1:])
+	return next, true, next != ""
+}
+
 // CutBare reads a bare item at the start of s.
 func CutBare(s string) (text string, kind Kind, rest string, ok bool) {
 	if s == "" {

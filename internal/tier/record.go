@@ -64,20 +64,17 @@ func (r *record) encode() []byte {
 	b := make([]byte, headerBytes, headerBytes+len(r.key)+len(r.value)+len(r.codec)+128)
 	b[0], b[1] = recordMagic, recordFormat
 	b = append(b, byte(r.kind))
-	b = appendText(b, r.codec)
+	b = wire.AppendText(b, r.codec)
 	b = binary.BigEndian.AppendUint64(b, r.schema)
-	b = appendText(b, r.key)
+	b = wire.AppendText(b, r.key)
 	b = append(b, r.mark.life[:]...)
 	b = binary.AppendUvarint(b, r.mark.clears)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.written))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.fresh))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.spare))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.took))
-	b = binary.AppendUvarint(b, uint64(len(r.tags)))
-	for _, tag := range r.tags {
-		b = appendText(b, tag)
-	}
-	b = appendText(b, r.etag)
+	b = wire.AppendTexts(b, r.tags)
+	b = wire.AppendText(b, r.etag)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.modify))
 	b = append(b, r.value...)
 	binary.BigEndian.PutUint32(b[2:], crc32.Checksum(b[headerBytes:], castagnoli))
@@ -128,10 +125,6 @@ func (t *Tier) fits(r *record, key []byte) error {
 		return errors.New("it is of another key")
 	}
 	return nil
-}
-
-func appendText[T ~string | ~[]byte](b []byte, text T) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
 // lives is for how long a result is of use.

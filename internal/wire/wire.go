@@ -1,8 +1,22 @@
-// Package wire takes apart what was written as bytes: numbers, texts that begin with
-// their length, and lists that begin with theirs. It believes nothing of them.
+// Package wire writes texts as bytes, each behind its length, and lists of them behind
+// theirs. It takes apart what was written so, numbers too, and believes nothing of it.
 package wire
 
 import "encoding/binary"
+
+// AppendText appends a text. No text can be taken for two, or for the start of another.
+func AppendText[T ~string | ~[]byte](b []byte, text T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+// AppendTexts appends a list, which is not the same as its elements.
+func AppendTexts(b []byte, list []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, text := range list {
+		b = AppendText(b, text)
+	}
+	return b
+}
 
 // Reader takes parts from bytes. Once there are too few it has failed, and returns
 // zeros.

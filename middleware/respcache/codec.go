@@ -68,9 +68,9 @@ func (pageCodec) Marshal(v any) ([]byte, error) {
 	b := make([]byte, 0, 256+p.size())
 	b = append(b, pageFormat, flags)
 	b = binary.AppendUvarint(b, uint64(max(p.ttl, 0))) //nolint:gosec // it is not negative
-	b = parts(b, p.more)
+	b = wire.AppendTexts(b, p.more)
 	b = binary.AppendUvarint(b, uint64(max(p.status, 0))) //nolint:gosec // it is not negative
-	b = part(b, p.etag)
+	b = wire.AppendText(b, p.etag)
 	b = binary.BigEndian.AppendUint64(b, modified)
 	b = binary.AppendUvarint(b, uint64(len(p.fields)))
 	for _, f := range p.fields {
@@ -82,8 +82,8 @@ func (pageCodec) Marshal(v any) ([]byte, error) {
 			flags |= isAdded
 		}
 		b = append(b, flags)
-		b = part(b, f.name)
-		b = parts(b, f.values)
+		b = wire.AppendText(b, f.name)
+		b = wire.AppendTexts(b, f.values)
 	}
 	b = binary.AppendUvarint(b, uint64(len(p.parts)))
 	for i := range p.parts {
@@ -93,14 +93,14 @@ func (pageCodec) Marshal(v any) ([]byte, error) {
 }
 
 func appendPart(b []byte, p *level.Part) []byte {
-	b = part(b, p.Cache)
+	b = wire.AppendText(b, p.Cache)
 	b = binary.BigEndian.AppendUint64(b, p.Fingerprint)
 	b = append(b, p.Sum[:]...)
 	b = binary.AppendUvarint(b, p.Birth.Version)
 	b = append(b, p.Birth.Clock.Life[:]...)
 	b = binary.AppendUvarint(b, p.Birth.Clock.Clears)
 	b = binary.BigEndian.AppendUint64(b, p.Birth.Clock.Kind)
-	return parts(b, p.Tags)
+	return wire.AppendTexts(b, p.Tags)
 }
 
 // Unmarshal implements persist.Codec. It believes nothing of data.

@@ -97,15 +97,12 @@ func dictionary(lines []string) (d directives, ok bool) {
 			return nil, false
 		}
 		d[name] = value
-		rest = syntax.TrimOWS(rest)
-		if rest == "" {
+		var more bool
+		if rest, more, ok = syntax.NextMember(rest); !ok {
+			return nil, false
+		}
+		if !more {
 			return d, true
-		}
-		if rest[0] != ',' {
-			return nil, false
-		}
-		if rest = syntax.TrimOWS(rest[1:]); rest == "" { // a comma at the end
-			return nil, false
 		}
 	}
 }

@@ -35,18 +35,17 @@ var heuristic = map[int]bool{
 
 // admit returns why a response that is about to be sent with this status and these
 // headers must not be stored by a shared cache (RFC 9111, section 3), and notes its
-// terms.
-func (r *recorder) admit(status int, h http.Header) (ttl time.Duration, why reason) {
-	d, targeted := responseDirectives(h)
+// terms. d are the directives in h, see [responseDirectives].
+func (r *recorder) admit(status int, h http.Header, d directives, targeted bool) (ttl time.Duration, why reason) {
 	understood := d.has("must-understand") && http.StatusText(status) != ""
 	public := d.has("public")
-	switch {
-	case status == http.StatusPartialContent || status == http.StatusNotModified:
+	if status == http.StatusPartialContent || status == http.StatusNotModified {
 		return 0, reason("status " + strconv.Itoa(status))
-	case len(h["Trailer"]) > 0:
-		return 0, "trailer"
-	case strings.HasPrefix(strings.ToLower(h.Get("Content-Type")), "text/event-stream"):
-		return 0, "event stream"
+	}
+	if why := endless(h); why != "" {
+		return 0, why
+	}
+	switch {
 	case d.has("must-understand") && !understood:
 		return 0, "must-understand"
 	case d.has("no-store") && !understood:

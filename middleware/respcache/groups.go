@@ -42,14 +42,12 @@ func listOfStrings(lines []string) []string {
 		if len(names) < mostGroups && len(text) <= longGroup {
 			names = append(names, text)
 		}
-		if after = syntax.TrimOWS(after); after == "" {
+		var more bool
+		if rest, more, ok = syntax.NextMember(after); !ok {
+			return nil
+		}
+		if !more {
 			return names
-		}
-		if after[0] != ',' {
-			return nil
-		}
-		if rest = syntax.TrimOWS(after[1:]); rest == "" { // a comma at the end
-			return nil
 		}
 	}
 	return nil

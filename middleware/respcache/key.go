@@ -3,7 +3,6 @@ package respcache
 import (
 	"context"
 	"crypto/tls"
-	"encoding/binary"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/internal/visit"
+	"github.com/reecho-go/reecho/internal/wire"
 )
 
 // forwarded are headers by which ctxinfo may know host, scheme and prefix of a
@@ -20,44 +20,28 @@ var forwarded = []string{"Forwarded", "X-Forwarded-Host", "X-Forwarded-Port", "X
 // keyFormat is the version of keys.
 const keyFormat = 1
 
-// part appends a part of a key: no part can be taken for two, or for the start of
-// another.
-func part(b []byte, s string) []byte {
-	b = binary.AppendUvarint(b, uint64(len(s)))
-	return append(b, s...)
-}
-
-// parts appends a list, which is not the same as its elements.
-func parts(b []byte, list []string) []byte {
-	b = binary.AppendUvarint(b, uint64(len(list)))
-	for _, s := range list {
-		b = part(b, s)
-	}
-	return b
-}
-
 // appendKey appends what of r is in the key: all that a handler sees of it.
 func (c *Cache) appendKey(b []byte, r *http.Request) []byte {
 	path, query := r.URL.EscapedPath(), c.visibleQuery(r.URL.RawQuery)
 	b = append(b, keyFormat)
-	b = part(b, strings.ToLower(r.Host))
-	b = part(b, scheme(r))
-	b = part(b, path)
-	b = part(b, query)
+	b = wire.AppendText(b, strings.ToLower(r.Host))
+	b = wire.AppendText(b, scheme(r))
+	b = wire.AppendText(b, path)
+	b = wire.AppendText(b, query)
 	if sameURI(r, path) {
-		b = part(b, "")
+		b = wire.AppendText(b, "")
 	} else {
-		b = part(b, r.RequestURI) // the path was rewritten or stripped, and the handler sees both
+		b = wire.AppendText(b, r.RequestURI) // the path was rewritten or stripped, and the handler sees both
 	}
 	for _, name := range c.headers {
-		b = parts(b, r.Header[name])
+		b = wire.AppendTexts(b, r.Header[name])
 	}
 	if scope.HeldIn(r.Context(), scope.Info) == nil {
 		return append(b, 0)
 	}
 	b = append(b, 1)
 	for _, name := range forwarded {
-		b = parts(b, r.Header[name])
+		b = wire.AppendTexts(b, r.Header[name])
 	}
 	return b
 }
@@ -111,18 +95,18 @@ func (c *Cache) visibleQuery(raw string) string {
 func derive(key string, more []string, r *http.Request, session string, normal func(name string, values []string) []string) string {
 	b := append(make([]byte, 0, len(key)+128), key...)
 	for _, fact := range more {
-		b = part(b, fact)
+		b = wire.AppendText(b, fact)
 		switch fact {
 		case wholeQuery:
-			b = part(b, r.URL.RawQuery)
+			b = wire.AppendText(b, r.URL.RawQuery)
 		case wholeSession:
-			b = part(b, session)
+			b = wire.AppendText(b, session)
 		default:
 			values := r.Header[fact]
 			if normal != nil {
 				values = normal(fact, values)
 			}
-			b = parts(b, values)
+			b = wire.AppendTexts(b, values)
 		}
 	}
 	return string(b)

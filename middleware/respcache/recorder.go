@@ -102,7 +102,8 @@ func (r *recorder) WriteHeader(status int) {
 	}
 	h := r.under.Header()
 	if r.old != nil && status == http.StatusNotModified {
-		r.held, r.told, r.fields = true, h.Clone(), sharedFields(r.before, h, time.Now())
+		d, _ := responseDirectives(h)
+		r.held, r.told, r.fields = true, h.Clone(), sharedFields(r.before, h, d, time.Now())
 		return
 	}
 	if status == http.StatusSwitchingProtocols {
@@ -110,8 +111,9 @@ func (r *recorder) WriteHeader(status int) {
 	}
 	var why reason
 	if r.cache.cfg.RFC {
-		r.ttl, why = r.admit(status, h)
-		r.fields = sharedFields(r.before, h, time.Now())
+		d, targeted := responseDirectives(h)
+		r.ttl, why = r.admit(status, h, d, targeted)
+		r.fields = sharedFields(r.before, h, d, time.Now())
 	} else {
 		r.ttl, why = r.cache.beforeSent(status, h)
 		r.fields = changes(r.before, h, isNeverStored)
@@ -306,7 +308,7 @@ func (r *recorder) finish() (*page, reason) {
 	}
 	p := &page{status: r.status, fields: r.fields, body: r.body, made: time.Now(), ttl: r.ttl}
 	if r.cache.cfg.RFC {
-		p.shared, p.made, p.terms, p.strict = true, r.born, r.terms, r.strict
+		r.mark(p)
 	}
 	p.seal(r.header)
 	return p, ""
@@ -319,4 +321,9 @@ func hasTrailer(h http.Header) bool {
 		}
 	}
 	return false
+}
+
+// mark makes p that of a shared cache, as admit has found it.
+func (r *recorder) mark(p *page) {
+	p.shared, p.made, p.terms, p.strict = true, r.born, r.terms, r.strict
 }

@@ -41,8 +41,7 @@ var notUpdated = []string{"Content-Encoding", "Content-Length", "Content-Md5", "
 // freshened returns the page that old becomes by the 304 that r holds (RFC 9111,
 // section 4.3.4), and why it must not be stored.
 func (r *recorder) freshened(old *page) (*page, reason) {
-	p := &page{status: old.status, body: old.body, shared: true, strict: r.strict}
-	p.fields = slices.Clone(old.fields)
+	p := &page{status: old.status, body: old.body, fields: slices.Clone(old.fields)}
 	for _, f := range r.fields {
 		if f.values == nil || slices.Contains(notUpdated, f.name) {
 			continue
@@ -57,14 +56,16 @@ func (r *recorder) freshened(old *page) (*page, reason) {
 	age := r.told["Age"]
 	r.header = maps.Clone(r.before)
 	p.apply(r.header)
-	if d, _ := responseDirectives(r.header); !d.has("public") {
+	d, targeted := responseDirectives(r.header)
+	if !d.has("public") {
 		p.fields = slices.DeleteFunc(p.fields, func(f field) bool { return f.name == "Set-Cookie" })
 		delete(r.header, "Set-Cookie")
 	}
 	r.header["Age"] = age
-	ttl, why := r.admit(old.status, r.header)
+	ttl, why := r.admit(old.status, r.header, d, targeted)
 	delete(r.header, "Age")
-	p.ttl, p.made, p.terms, p.strict = ttl, r.born, r.terms, r.strict
+	p.ttl = ttl
+	r.mark(p)
 	p.seal(r.header)
 	return p, why
 }

@@ -162,9 +162,9 @@ func endToEnd(name string) bool {
 	return true
 }
 
-// sharedFields returns what of the headers of a response is stored by a shared cache.
-func sharedFields(before, h http.Header, now time.Time) []field {
-	d, _ := responseDirectives(h)
+// sharedFields returns what of the headers of a response, of which d are the
+// directives, is stored by a shared cache.
+func sharedFields(before, h http.Header, d directives, now time.Time) []field {
 	out := append(d.fields("no-cache"), d.fields("private")...)
 	fields := changes(before, h, func(name string) bool { return !endToEnd(name) || slices.Contains(out, name) })
 	if len(h["Date"]) == 0 {

@@ -31,15 +31,26 @@ func (c *Cache) beforeSent(status int, h http.Header) (ttl time.Duration, why re
 		return 0, "set-cookie"
 	case len(h["Content-Range"]) > 0:
 		return 0, "content-range"
-	case len(h["Trailer"]) > 0:
-		return 0, "trailer"
-	case strings.HasPrefix(strings.ToLower(h.Get("Content-Type")), "text/event-stream"):
-		return 0, "event stream"
+	}
+	if why := endless(h); why != "" {
+		return 0, why
 	}
 	if origin := h["Access-Control-Allow-Origin"]; len(origin) > 0 && !slices.Equal(origin, []string{"*"}) && !slices.Contains(c.headers, "Origin") {
 		return 0, "access-control-allow-origin"
 	}
 	return lifetime(h, ttl)
+}
+
+// endless returns why a response with these headers goes on behind its body, or has no
+// end.
+func endless(h http.Header) reason {
+	switch {
+	case len(h["Trailer"]) > 0:
+		return "trailer"
+	case strings.HasPrefix(strings.ToLower(h.Get("Content-Type")), "text/event-stream"):
+		return "event stream"
+	}
+	return ""
 }
 
 // lifetime returns how long a response may be replayed by its own headers, at most
@@ -81,18 +92,14 @@ var tolerated = []string{"Accept-Encoding", "Origin"}
 // varies returns why a response with these headers, of which outer middlewares have
 // set before, depends on something that is not in its key; more is what is.
 func (c *Cache) varies(before, h http.Header, more []string) reason {
-	set := strings.Split(commit.MergeVary(before["Vary"], nil), ", ")
-	for name := range strings.SplitSeq(commit.MergeVary(h["Vary"], nil), ", ") {
-		canonical := http.CanonicalHeaderKey(name)
+	names, why := selecting(before, h)
+	for _, name := range names {
 		switch {
-		case name == "*":
-			return "vary *"
-		case canonical == "Cookie" && slices.Contains(more, wholeSession): // no other cookies come as far as this
-		case name == "", slices.Contains(set, name), slices.Contains(c.headers, canonical),
-			slices.Contains(more, canonical), slices.Contains(tolerated, canonical):
+		case name == "Cookie" && slices.Contains(more, wholeSession): // no other cookies come as far as this
+		case slices.Contains(c.headers, name), slices.Contains(more, name), slices.Contains(tolerated, name):
 		default:
-			return reason("vary " + canonical)
+			return reason("vary " + name)
 		}
 	}
-	return ""
+	return why
 }

@@ -105,7 +105,7 @@ func (q *call) answer() error {
 			}
 			switch q.use(p, over) {
 			case renewed:
-				_, _ = q.cache.pages.GetOrLoad(ctx, q.key, q.again())
+				_, _ = q.cache.pages.GetOrLoad(ctx, q.key, q.again(p))
 			case reused:
 				_, _ = q.cache.pages.Get(ctx, q.key) // which counts
 			case validated:
@@ -238,7 +238,7 @@ func (m made) result(ctx context.Context) (*page, error) {
 	case m.page.more != nil:
 		l.SetTTL(signposts)
 	case m.page.shared:
-		l.SetTTL(max(m.page.ttl-time.Since(m.page.made), 1)) // then it is kept, to be validated
+		l.SetTTL(max(m.page.left(), 1)) // then it is kept, to be validated
 	default:
 		l.SetTTL(m.page.ttl)
 	}

@@ -222,7 +222,7 @@ func (q *call) againFromStore() func(context.Context, string) (*page, error) {
 	if q.cache.shared == nil || q.cache.cfg.Stale.For == 0 {
 		return nil
 	}
-	return q.again()
+	return q.again(nil)
 }
 
 // renews reports whether a load replaces a page that is replayed meanwhile.

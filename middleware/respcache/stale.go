@@ -104,17 +104,15 @@ func (q *call) refresh(again *refresh) error {
 
 // again returns the load that makes the response of q's key again, in the background:
 // by a request of its own, since that of q is over by then.
-func (q *call) again() func(context.Context, string) (*page, error) {
+// In a shared cache it validates old.
+func (q *call) again(old *page) func(context.Context, string) (*page, error) {
 	server := host.Server(q.r.Context())
 	r := q.r.Clone(context.Background()) // nothing of q's may be used later
 	r.Body, r.ContentLength = http.NoBody, 0
 	for _, name := range conditions {
 		delete(r.Header, name) // they are about what that client has
 	}
-	again := refresh{cache: q.cache, key: q.key, post: q.post, more: q.more}
-	if q.cache.cfg.RFC {
-		again.old, _, _, _ = q.find(q.r.Context())
-	}
+	again := refresh{cache: q.cache, key: q.key, post: q.post, more: q.more, old: old}
 	httpServer := q.r.Context().Value(http.ServerContextKey)
 	return func(load context.Context, _ string) (*page, error) {
 		f := &fill{ctx: load, done: make(chan made, 1)}

@@ -15,7 +15,7 @@ func hitStatus(left time.Duration) string {
 
 // freshStatus is that of a response that a handler has said is still right.
 func freshStatus(how string, p *page) string {
-	return "reecho; fwd=" + how + "; fwd-status=304; ttl=" + strconv.FormatInt(int64((p.ttl-time.Since(p.made))/time.Second), 10)
+	return "reecho; fwd=" + how + "; fwd-status=304; ttl=" + strconv.FormatInt(int64(p.left()/time.Second), 10)
 }
 
 // missed is that of a response that a handler makes. The reason says why it cannot
