@@ -40,8 +40,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: ## all but the tests: format, lint, modules, documents, dashboards, weight, known vulnerabilities, a trial of a release
-	@$(MAKE) --keep-going format lint modules alone repo grafana weight vuln trial
+check: ## all but the tests: format, lint, modules, dashboards, weight, known vulnerabilities, a trial of a release
+	@$(MAKE) --keep-going --jobs=2 --output-sync=target format lint modules alone grafana weight vuln trial
 
 .PHONY: test
 test: prepare bin/gotestsum ## run all tests of all modules, with the race detector, in random order
@@ -92,7 +92,7 @@ browsers: ## try cookies in Chromium, Firefox and WebKit; as root it installs wh
 .PHONY: lint
 lint: bin/golangci-lint ## run the linters of .golangci.yml, go vet among them, on every module
 	@echo "golangci-lint"
-	@$(call each,$(packaged),$(once) $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
+	@$(once) bin/golangci-lint run $(addsuffix /...,$(modules))
 	@$(call each,$(programs),GOWORK=off $(once) $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
 
 .PHONY: fmt
@@ -108,7 +108,7 @@ release: ## make a release: VERSION=v0.1.0 tries it, commits and tags it, and wr
 	@GOWORK=off go -C tools/release run . -publish -version "$(VERSION)" $(CURDIR)
 
 # The parts of check that are not targets for people.
-.PHONY: format modules alone repo grafana prepare weight vuln trial
+.PHONY: format modules alone grafana prepare weight vuln trial
 
 format: bin/gofumpt
 	@echo "gofumpt"
@@ -118,20 +118,15 @@ modules:
 	@echo "go mod tidy -diff"
 	@$(call each,$(modules) $(unlisted),GOWORK=off go mod tidy -diff)
 
-# Users have no go.work of ours.
+# Users have no go.work of ours. This compiles as go build does, and links nothing.
 alone:
-	@echo "go build without go.work"
-	@$(call each,$(packaged),$(once) GOWORK=off go build ./...)
-
-# Compiles the Go code in the documents, among other things.
-repo:
-	@echo "go test ./internal/repo"
-	@$(once) go test -vet=off ./internal/repo
+	@echo "compile every module without go.work"
+	@$(call each,$(packaged),$(once) GOWORK=off go list -export ./... >/dev/null)
 
 # By the parser of Prometheus, which is heavy.
 grafana:
 	@echo "the dashboard and the alert rules for Prometheus"
-	@GOWORK=off go -C tools/promql test .
+	@$(once) GOWORK=off go -C tools/promql test -vet=off .
 
 # Builds programs with caches, and says what one more of them adds.
 weight:
@@ -141,14 +136,14 @@ weight:
 # The database of vulnerabilities is a module, of a pinned version.
 vuln:
 	@echo "known vulnerabilities in what the code calls"
-	@GOWORK=off go -C tools/vuln test .
+	@GOWORK=off go -C tools/vuln test -vet=off .
 	@GOWORK=off go -C tools/vuln run . $(GOWORK)
 
 # Fetches every module as a user would.
 trial:
 	@echo "a trial of a release"
-	@GOWORK=off go -C tools/release test .
-	@GOWORK=off go -C tools/release run . $(CURDIR)
+	@$(once) GOWORK=off go -C tools/release test -vet=off .
+	@$(once) GOWORK=off go -C tools/release run . $(CURDIR)
 
 prepare:
 	@.ci/prepare
