@@ -70,6 +70,7 @@ func Must[T any](v T, err error) T {
 // functions returns the functions of the user as the core calls them, and notes
 // in cfg whether results have a Clone of their own.
 func (c *Cache[K, V]) functions(cfg *settings, funcs []Funcs[K, V]) (fns functions, err error) {
+	fns.words = wordsOf[K]()
 	if len(funcs) == 0 {
 		return fns, nil
 	}

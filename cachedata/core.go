@@ -62,6 +62,7 @@ type core struct {
 // functions are those of a cache's user, as the core calls them: with addresses
 // of keys and results, which they do not keep. All but load may be nil.
 type functions struct {
+	words   func() wordBooks // nil: K is too large for a word
 	load    func(ctx context.Context, key unsafe.Pointer) (result unsafe.Pointer, err error)
 	many    func(ctx context.Context, keys []unsafe.Pointer) (answers, error) // of a Batch
 	clone   func(dst, src unsafe.Pointer)

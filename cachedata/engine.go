@@ -7,8 +7,6 @@ import (
 	"unsafe"
 
 	"github.com/maypok86/otter/v2"
-
-	"github.com/reecho-go/reecho/internal/keys"
 )
 
 // engine holds the entries of one era: a concurrent map with a bound, which
@@ -19,7 +17,7 @@ import (
 // expiry calculator it keeps none.
 type engine struct {
 	books              // whichever of the two is in use
-	words book[uint64] // if keys are words
+	words wordBooks    // if keys are words
 	texts book[string] // if they are not
 	unit  int64        // how many bytes weigh 1: more if the bound needs more than 32 bits; 0: each entry weighs 1
 }
@@ -58,6 +56,26 @@ type books interface {
 	queued() int
 }
 
+// wordBooks are the entries by words. It is an interface so that a program whose
+// keys are no words does not link otter's code for them; see [wordsOf].
+type wordBooks interface {
+	books
+	// find is get for who has the word.
+	find(word uint64) *entry
+	// start makes the books ready, as a part of g.
+	start(g *engine, most bounds, gone func(id id, e *entry, evicted bool))
+}
+
+// wordsOf returns what makes the wordBooks of a cache with keys of type K, or nil
+// if K is too large for a word.
+func wordsOf[K any]() func() wordBooks {
+	var key K
+	if unsafe.Sizeof(key) > unsafe.Sizeof(uint64(0)) { // known to the compiler: it drops what follows
+		return nil
+	}
+	return func() wordBooks { return new(book[uint64]) }
+}
+
 // numbered is an entry with its id.
 type numbered struct {
 	id    id
@@ -75,15 +93,16 @@ type bounds struct {
 // they evict nothing before.
 const trackedFrom = 1024
 
-// start makes g ready. A burst may exceed its bound for a moment. gone is called
+// start makes g ready; words is nil if entries are identified by texts. A burst may exceed its bound for a moment. gone is called
 // for each entry that leaves, evicted or not, under locks of otter: it must be
 // short and not use the engine.
-func (g *engine) start(shape keys.Shape, scope Scope, most bounds, gone func(id id, e *entry, evicted bool)) {
+func (g *engine) start(words func() wordBooks, most bounds, gone func(id id, e *entry, evicted bool)) {
 	if most.bytes > 0 {
 		g.unit = most.bytes>>32 + 1 // weights have 32 bits
 	}
-	if shape == keys.Word && scope == Global {
-		g.books = &g.words
+	if words != nil {
+		g.words = words()
+		g.books = g.words
 		g.words.start(g, most, gone)
 	} else {
 		g.books = &g.texts

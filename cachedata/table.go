@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/keys"
 	"github.com/reecho-go/reecho/observe"
 )
 
@@ -22,7 +23,11 @@ func (t *table) newEra() *era {
 	c := t.core
 	r := &era{flights: flight.NewTable(&c.tracker)}
 	most := c.bounds()
-	r.entries.start(c.shape, c.cfg.Scope, most, func(id id, e *entry, evicted bool) {
+	words := c.fns.words
+	if c.shape != keys.Word || c.cfg.Scope == Session {
+		words = nil
+	}
+	r.entries.start(words, most, func(id id, e *entry, evicted bool) {
 		r.count(e, -1)
 		r.entries.unqueue(e)
 		if t.owners != nil {

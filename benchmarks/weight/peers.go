@@ -13,7 +13,8 @@ func Peers() []Peer {
 		cachedata.Config{TTL: time.Minute}))
 	Sink, _ = c.Get(context.Background(), "k")
 `,
-			File: 40 << 10, CPU: 300 * time.Millisecond,
+			First: 4_190_000, // 2 MB over otter with a loader
+			File:  40 << 10, CPU: 300 * time.Millisecond,
 		},
 		{
 			Name:    "cacheresource.New",

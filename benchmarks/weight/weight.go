@@ -24,9 +24,11 @@ type Peer struct {
 	// Use is the code of one use, the body of a function. V%[1]d is a type of
 	// its own.
 	Use string
-	// File and CPU are what one more may weigh at most; 0: anything.
-	File int64
-	CPU  time.Duration
+	// First is how many bytes the first may add at most, File and CPU are what
+	// one more may weigh; 0: anything.
+	First int64
+	File  int64
+	CPU   time.Duration
 }
 
 // more is how many uses there are beside the first.

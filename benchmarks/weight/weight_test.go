@@ -10,14 +10,15 @@ import (
 
 func TestOverNamesEachBoundThatIsExceeded(t *testing.T) {
 	t.Parallel()
-	bound := Peer{Name: "bound", File: 1000, CPU: time.Second}
+	bound := Peer{Name: "bound", First: 5000, File: 1000, CPU: time.Second}
 	for _, tt := range []struct {
 		name string
 		row  Row
 		want []string
 	}{
-		{"within", Row{Peer: bound, File: 1000, CPU: time.Second}, nil},
+		{"within", Row{Peer: bound, First: 5000, File: 1000, CPU: time.Second}, nil},
 		{"too large", Row{Peer: bound, File: 1001, CPU: time.Second}, []string{"bound adds 1001 bytes"}},
+		{"the first too large", Row{Peer: bound, First: 5001}, []string{"the first bound adds 5001 bytes"}},
 		{"too slow", Row{Peer: bound, File: 1, CPU: 2 * time.Second}, []string{"bound takes 2s"}},
 		{"both", Row{Peer: bound, File: 2000, CPU: time.Minute}, []string{"bound adds 2000 bytes", "bound takes 1m0s"}},
 		{"a peer", Row{Peer: Peer{Name: "peer"}, File: 1 << 40, CPU: time.Hour}, nil},
