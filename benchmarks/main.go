@@ -7,7 +7,7 @@
 //	go run . -short               everything, in a few minutes, nothing written
 //	go run . -only hit,stack      some groups, nothing written
 //	go run . -only key -write     some groups, with their tables in the documents
-//	go run . -against v0.1.0      this tree against a commit
+//	go run . -against HEAD~1      this tree against a commit
 //	go run . weight               what one more cache weighs, in the binary and the compiler
 //	go run . weight -ours         without the peers
 //	go run . weight -write        with the table in the README

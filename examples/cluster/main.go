@@ -56,8 +56,11 @@ var names = []string{"A", "B"}
 // runCluster starts Redis, the processes and the proxy, and ends them when ctx does.
 func runCluster(ctx context.Context, addr, redis string, insecure bool, out io.Writer) (err error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("another program listens on %s: choose another port with -addr, such as -addr localhost:8090", addr)
+	}
 	if err != nil {
-		return fmt.Errorf("%w: choose another address with -addr, such as -addr localhost:0", err)
+		return fmt.Errorf("-addr %s: %w", addr, err)
 	}
 	defer func() { _ = l.Close() }() // the server may have closed it
 	dir, err := os.MkdirTemp("", "cluster-")

@@ -300,7 +300,8 @@ func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
 		path string // of programs
 		want string
 	}{
-		{"a port that is taken", []string{"-addr", taken.Addr().String()}, os.Getenv("PATH"), "choose another address with -addr"},
+		{"a port that is taken", []string{"-addr", taken.Addr().String()}, os.Getenv("PATH"), "another program listens on " + taken.Addr().String()},
+		{"an address without a port", []string{"-addr", "nonsense"}, os.Getenv("PATH"), "-addr nonsense: "},
 		{"no redis-server", []string{"-addr", "127.0.0.1:0"}, t.TempDir(), "install the Debian package redis-server"},
 		{"no server there", []string{"-addr", "127.0.0.1:0", "-redis", "127.0.0.1:1"}, os.Getenv("PATH"), "-redis 127.0.0.1:1"},
 		{"an argument too many", []string{"more"}, os.Getenv("PATH"), `"more" is not a flag`},

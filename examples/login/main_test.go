@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func TestABusyPortIsExplained(t *testing.T) {
+func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -36,8 +36,16 @@ func TestABusyPortIsExplained(t *testing.T) {
 	}
 	defer taken.Close()
 	address := taken.Addr().String()
-	err = run(t.Context(), []string{"-addr", address}, io.Discard, 1000)
-	if err == nil || !strings.Contains(err.Error(), "another program listens on "+address) || !strings.Contains(err.Error(), "-addr localhost:8090") {
-		t.Error(err)
+	for _, tt := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"a port that is taken", []string{"-addr", address}, "another program listens on " + address + ": choose another port with -addr, such as -addr localhost:8090"},
+		{"an argument too many", []string{"more"}, `"more" is not a flag`},
+	} {
+		if err := run(t.Context(), tt.args, io.Discard, 1000); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want one line with %q", tt.name, err, tt.want)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -33,10 +34,14 @@ func run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	server := &http.Server{Addr: "127.0.0.1:8082", Handler: app(stack), ReadHeaderTimeout: 5 * time.Second}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:8082")
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: app(stack), ReadHeaderTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { _ = server.Shutdown(context.Background()) })
-	log.Printf("listening on http://%s", server.Addr)
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+	log.Printf("listening on http://%s", l.Addr())
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return stack.Close(context.Background())

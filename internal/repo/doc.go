@@ -27,8 +27,18 @@
 // # Commands in documents
 //
 // A command in a block that is fenced for a shell, or in code within a line, must name
-// targets of make, programs, flags, packages, tests and addresses that exist. A command
-// that is for another folder is listed in the test, with the reason.
+// targets of make, programs, flags, packages, tests and addresses that exist. The commands
+// of a document are also run, in their order: the servers that it starts, on free ports,
+// what it asks them with curl, and what else is cheap. A command fails if it does not do
+// what the document says:
+//
+//   - in a block that is fenced as console, the lines below a command that begins with "$ "
+//     are what it prints. Of a response's headers they may be a choice; "..." is any text;
+//   - a comment after curl that names a status, such as "# a 400", is the status;
+//   - curl's other answers are neither a 404 nor a failure.
+//
+// What takes too long is listed in notRun, with the reason. The document beside an example
+// names all flags of its program, and no other.
 //
 // # What documents show of the source
 //

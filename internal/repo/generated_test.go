@@ -93,6 +93,8 @@ type Config struct {
 	// TTL is how long, see
 	// [Cache.Get] | not "*.x[y]". Default 0: for ever.
 	TTL time.Duration
+	// Default is what is there. Default: nothing.
+	Default string
 	// Min and Max are bounds.
 	Min, Max *int
 	hidden bool
@@ -108,6 +110,7 @@ type Config struct {
 	const want = "Config configures a `Cache`. It is \\*small\\*.\n\nSecond paragraph.\n\n" +
 		"| option | type | what it does | default |\n|---|---|---|---|\n" +
 		"| `TTL` | `time.Duration` | TTL is how long, see `Cache.Get` \\| not \"\\*.x[y]\". | 0: for ever |\n" +
+		"| `Default` | `string` | Default is what is there. | nothing |\n" +
 		"| `Min`, `Max` | `*int` | Min and Max are bounds. | |\n" +
 		"| `Hook` | `func(ctx context.Context, what observe.CacheClear)` | Hook runs after. | |\n"
 	if got := p.options["Config"]; got != want {
@@ -243,8 +246,8 @@ func table(doc *ast.CommentGroup, fields *ast.StructType) string {
 			text = field.Comment.Text()
 		}
 		what, otherwise := prose(text), ""
-		if at := byDefault.FindStringIndex(what); at != nil {
-			what, otherwise = what[:at[0]], strings.TrimSuffix(what[at[1]:], ".")+" "
+		if at := byDefault.FindStringSubmatchIndex(what); at != nil {
+			what, otherwise = what[:at[2]], strings.TrimSuffix(what[at[3]:], ".")+" "
 		}
 		var kind bytes.Buffer
 		if err := printer.Fprint(&kind, token.NewFileSet(), field.Type); err != nil {
@@ -256,7 +259,7 @@ func table(doc *ast.CommentGroup, fields *ast.StructType) string {
 }
 
 var (
-	byDefault = regexp.MustCompile(`\bDefaults?(?:: | )(?:to )?`)
+	byDefault = regexp.MustCompile(`. (Defaults?(?:: | )(?:to )?)`) // not the name of a field, which begins its comment
 	docLink   = regexp.MustCompile(`(^|[^\w.\]])\[(\*?[A-Za-z][\w.]*)\]`)
 	escaped   = strings.NewReplacer("*", `\*`, "|", `\|`, "<", "&lt;")
 )

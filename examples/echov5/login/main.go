@@ -44,6 +44,9 @@ func run(ctx context.Context, args []string, out io.Writer, rounds int) (err err
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%q is not a flag; see -help", flags.Arg(0))
+	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", *addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("another program listens on %s: choose another port with -addr, such as -addr localhost:8090", *addr)
