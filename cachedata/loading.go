@@ -215,6 +215,15 @@ func (l *Loading) change(edit func(*loadSettings)) {
 	}
 }
 
+// said returns what was said so far of the time of the result, and takes NoStore back.
+func (l *Loading) said() (said uses.Said) {
+	l.change(func(s *loadSettings) {
+		said = uses.Said{TTL: s.ttl, Timed: s.hasTTL, NoStore: s.noStore}
+		s.noStore = false
+	})
+	return said
+}
+
 // end returns what was said; nothing more can be.
 func (l *Loading) end() loadSettings {
 	l.mu.Lock()
@@ -363,6 +372,8 @@ func (c *loadingContext) Value(key any) any {
 	switch key.(type) {
 	case uses.LoadingKey:
 		return c
+	case uses.SaidKey:
+		return c.loadings.only().said()
 	case uses.RecorderKey: // what is made of this load's result is not made of what it uses
 		return nil
 	case callKey: // a load function of the call is for this load alone

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -44,11 +45,15 @@ type request struct {
 func (r *request) Host() (host.Host, host.Context) { return r.run.Host, r.run.Own }
 
 // Server implements host.Request.
-func (r *request) Server() http.Handler {
+func (r *request) Server() (http.Handler, context.Context) {
+	came := r.Request.Context
 	if plain, ok := r.run.Host.(plainHost); ok {
-		return r.stack.Handler(plain.Handler)
+		return r.stack.Handler(plain.Handler), came
 	}
-	return r.run.Host.Server(r.run.Own)
+	if outer, ok := came.Value(host.Key{}).(*request); ok && outer.run.Own == r.run.Own {
+		return outer.Server()
+	}
+	return r.run.Host.Server(r.run.Own), came
 }
 
 // Value implements context.Context.

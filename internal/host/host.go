@@ -26,8 +26,9 @@ type Key struct{}
 type Request interface {
 	// Host returns the host, and the context that it has made for the request.
 	Host() (Host, Context)
-	// Server returns what serves requests from as far out as can be reached.
-	Server() http.Handler
+	// Server returns what serves requests from as far out as can be reached, and the
+	// context with which this one has come there.
+	Server() (http.Handler, context.Context)
 }
 
 // Of returns the innermost host around the request of ctx, and the context that
@@ -40,13 +41,13 @@ func Of(ctx context.Context) (Host, Context) {
 }
 
 // Server returns what serves requests like that of ctx from as far out as can be
-// reached: the framework, or on net/http the innermost Stack. It is nil outside of
-// any.
-func Server(ctx context.Context) http.Handler {
+// reached: the framework, or on net/http the innermost Stack; and the context with
+// which that request has come there. They are nil outside of any.
+func Server(ctx context.Context) (http.Handler, context.Context) {
 	if r, ok := ctx.Value(Key{}).(Request); ok {
 		return r.Server()
 	}
-	return nil
+	return nil, nil
 }
 
 // Wrap is [Host.Wrap] for an error of the toolkit that the program has not

@@ -103,7 +103,7 @@ type StaleConfig struct {
 	For time.Duration
 	// OnError is how long after its time a response is replayed instead of an error
 	// of the server: a status of 500 and above other than 501, or an error of the
-	// handler that would be one. Must be longer than For. Default 0: not at all.
+	// handler that would be one, or a panic, which goes on. Must be longer than For. Default 0: not at all.
 	OnError time.Duration
 }
 
@@ -303,7 +303,9 @@ func (c *Cache) Wrap(next middleware.Handler) middleware.Handler {
 
 // Delete drops the responses of the given paths, whatever their host, headers and
 // methods: "/a?x=1" is one URL, "/a" is that path with any query, "/a/*" is
-// everything below /a/, "/*" is everything. When it has returned, no request that
+// everything below /a/, "/*" is everything. All spellings of a URL are dropped
+// together, such as those with other escapes; what is deeper than 16 folders goes with
+// the last of these. A path that was rewritten or stripped on its way has both names. When it has returned, no request that
 // comes later gets a response whose handler had begun before. It takes constant
 // time. The error is one of cachedata.Cache.ClearTag, or says which path does not
 // begin with a slash, and then nothing is dropped.
@@ -335,7 +337,7 @@ func (c *Cache) tagsOf(method string, paths []string) ([]string, error) {
 		if !strings.HasPrefix(path, "/") {
 			return nil, fmt.Errorf("respcache: %s: %s: the path %q does not begin with a slash", c.name, method, path)
 		}
-		tags[i] = urlTag + path
+		tags[i] = c.tagOf(path)
 	}
 	return tags, nil
 }

@@ -1,12 +1,16 @@
 package respcache_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
@@ -133,6 +137,19 @@ func TestReasonsNotToStore(t *testing.T) {
 		"a body that is too large": {func(c middleware.Context) error {
 			return text(c, strings.Repeat("x", 101))
 		}, `detail="too large"`},
+		"another protocol": {func(c middleware.Context) error {
+			middleware.Response(c).WriteHeader(http.StatusSwitchingProtocols)
+			return nil
+		}, `detail="upgrade"`},
+		"what its handler does not want stored": {func(c middleware.Context) error {
+			cachedata.LoadingFrom(c.Request().Context()).NoStore()
+			return text(c, "body")
+		}, `detail="the handler has said so"`},
+		"what its handler gives no time": {func(c middleware.Context) error {
+			cachedata.LoadingFrom(c.Request().Context()).SetTTL(0)
+			return text(c, "body")
+		}, `detail="the handler has said so"`},
+		"what has aged before": {write(200, "Cache-Control", "max-age=60", "Age", "60"), `detail="max-age=60"`},
 		"a flush": {func(c middleware.Context) error {
 			if err := text(c, "part"); err != nil {
 				return err
@@ -197,6 +214,9 @@ func TestRequestsThatAreNotAnsweredFromTheCache(t *testing.T) {
 		"a second cookie":          {[]string{"Cookie", "_ga=1; sid=1"}, "cookie"},
 		"a cookie in another line": {[]string{"Cookie", "_ga=1", "Cookie", "sid=2"}, "cookie"},
 		"a cookie without a name":  {[]string{"Cookie", "=1"}, "cookie"},
+		"a key of an API":          {[]string{"X-Api-Key", "x"}, "credentials"},
+		"whom a proxy knows":       {[]string{"X-Forwarded-User", "anna"}, "credentials"},
+		"whom a proxy knows well":  {[]string{"Cf-Access-Jwt-Assertion", "x"}, "credentials"},
 		"another origin":           {[]string{"Origin", "https://a.example"}, "origin"},
 		"an upgrade":               {[]string{"Connection", "upgrade", "Upgrade", "websocket"}, "upgrade"},
 	} {
@@ -219,6 +239,106 @@ func TestRequestsThatAreNotAnsweredFromTheCache(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Of a handler that does not care for errors the writer sees what it has read itself.
+func TestABodyThatCannotBeReadIsNotStored(t *testing.T) {
+	t.Parallel()
+	h := frameworks["net/http"](func(c middleware.Context) error {
+		_, _ = io.Copy(middleware.Response(c), iotest.TimeoutReader(strings.NewReader("half")))
+		return nil
+	}, newCache(t, respcache.Config{}))
+	for range 2 {
+		if w := get(h, "/"); isHit(w) || w.Body.String() != "half" {
+			t.Errorf("%q %v", w.Body, w.Header())
+		}
+	}
+}
+
+func TestRequestsForWhichThereIsNoKey(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change func(r *http.Request)
+		why    string
+	}{
+		"a client certificate": {func(r *http.Request) {
+			r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{}}}
+		}, "client certificate"},
+		"a long path":   {func(r *http.Request) { r.URL.Path += strings.Repeat("x", 9<<10) }, "the key is too long"},
+		"a long query":  {func(r *http.Request) { r.URL.RawQuery = strings.Repeat("x", 9<<10) }, "the key is too long"},
+		"a long header": {func(r *http.Request) { r.Header.Set("Accept", strings.Repeat("x", 9<<10)) }, "the key is too long"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everywhere(t, func(t *testing.T, serve server) {
+				var runs atomic.Int64
+				c := newCache(t, respcache.Config{})
+				h := serve(counted(&runs), c)
+				for i := range 2 {
+					r := request("/")
+					tt.change(r)
+					if w := do(h, r); runs.Load() != int64(i+1) || w.Header().Get("Cache-Status") != `reecho; fwd=bypass; detail="`+tt.why+`"` {
+						t.Errorf("%d runs, %v", runs.Load(), w.Header())
+					}
+				}
+				if n := c.Stats().Bypassed[tt.why]; n != 2 {
+					t.Errorf("%d were counted", n)
+				}
+			})
+		})
+	}
+}
+
+func TestAHandlerSetsTheTimeOfItsResponse(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		ttl     time.Duration
+		control string
+		lives   time.Duration
+	}{
+		"less than the cache's":   {10 * time.Second, "", 10 * time.Second},
+		"more than the cache's":   {time.Hour, "", time.Hour},
+		"less than Cache-Control": {10 * time.Second, "max-age=20", 10 * time.Second},
+		"more than Cache-Control": {time.Hour, "max-age=20", 20 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everywhereInTime(t, respcache.Config{TTL: time.Minute}, func(t *testing.T, serve server, c *respcache.Cache) {
+				h := serve(func(c middleware.Context) error {
+					cachedata.LoadingFrom(c.Request().Context()).SetTTL(tt.ttl)
+					if tt.control != "" {
+						middleware.Response(c).Header().Set("Cache-Control", tt.control)
+					}
+					return text(c, "page")
+				}, c)
+				get(h, "/")
+				time.Sleep(tt.lives - time.Second)
+				if w := get(h, "/"); !isHit(w) {
+					t.Errorf("before its end: %v", w.Header())
+				}
+				time.Sleep(2 * time.Second)
+				if w := get(h, "/"); isHit(w) {
+					t.Errorf("after its end: %v", w.Header())
+				}
+			})
+		})
+	}
+}
+
+func TestTheProtocolIsHidden(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, serve server) {
+		h := serve(func(c middleware.Context) error {
+			r := c.Request()
+			return text(c, fmt.Sprint(r.Proto, r.ProtoMajor, r.ProtoMinor, r.Close))
+		}, newCache(t, respcache.Config{}))
+		r := request("/")
+		r.Proto, r.ProtoMajor, r.ProtoMinor, r.Close = "HTTP/2.0", 2, 0, true
+		do(h, r)
+		if w := get(h, "/"); !isHit(w) || w.Body.String() != "HTTP/1.11 1 false" {
+			t.Errorf("%q %v", w.Body, w.Header())
+		}
+	})
 }
 
 // visits is a key of sessions.

@@ -10,9 +10,10 @@
 // # Promises
 //
 // No response of one visitor reaches another. A request with Authorization, with a
-// client certificate, with a cookie of which it is not known who reads it, or of a
-// visitor whom the program has declared (middleware.Visitor) is answered by its
-// handler. A handler that reads the session, the visitor, or by ctxinfo the
+// client certificate, with a cookie of which it is not known who reads it, with a header
+// by which clients or proxies commonly say who makes it (such as X-Api-Key and
+// X-Forwarded-User, unless Config.Keys.Headers names it), or of a visitor whom the
+// program has declared (middleware.Visitor) is answered by its handler. A handler that reads the session, the visitor, or by ctxinfo the
 // visitor's address or cookies, makes a response that is not stored. One that sets a
 // cookie is not stored, whoever has set it. With Config.Keys.Session a response whose
 // handler read the session is stored for that session, as it is: its key has a digest
@@ -69,18 +70,20 @@
 //
 //	cachedata.LoadingFrom(c.Request().Context()).AddTags("report:42")
 //
-// SetTTL and NoStore work alike. Cache-Control and Expires of the response shorten
-// its time. A successful request of an unsafe method (POST, PUT, PATCH, DELETE) drops
-// the responses of its path, and of the paths that Location and Content-Location
-// name.
+// SetTTL takes the place of Config.TTL, and Cache-Control and Expires of the response
+// shorten that. A response with NoStore is not shared with those who wait, either. A
+// successful request of an unsafe method (POST, PUT, PATCH, DELETE) drops the responses
+// of its path, and of the paths that Location and Content-Location name: before its
+// client can know of it, and again when its handler is done.
 //
 // # Stale responses
 //
 // With Config.Stale a response whose time is over is still replayed: while it is made
-// again in the background (For), or when its handler fails (OnError). Expire and
-// ExpireTag end the time of responses at once. What is cleared
+// again in the background (For), or when its handler fails or panics (OnError). Expire
+// and ExpireTag end the time of responses at once. What is cleared
 // is never replayed, nor is one that said must-revalidate. The background request
-// goes through the whole app again, as no context of echo outlives its request.
+// goes through the whole app again, as no context of echo outlives its request. Its
+// context has the values with which the first one has come there.
 //
 // # Stores
 //
@@ -117,10 +120,12 @@
 //
 // Put Recover, a logger, compression, sessions and logins outside of the cache, so
 // that they run on hits too; compression then sees a hit as any response. What
-// they hand on to the handler otherwise than by the context of the request, such as
-// by c.Set of echo, is not seen: where it depends on a cookie or on Authorization,
-// the cache is not asked anyway; for anything else, name the header in
-// Config.Keys.Headers. A middleware inside of the cache does not run on hits.
+// they hand on to the handler by c.Set of echo is not seen, and of the values of the
+// context only what is a request, a token, or declared by middleware.Visitor is known to
+// be the visitor's; of others the observer is told once, by observe.ContextRead. Where
+// it depends on a cookie or on credentials, the cache is not asked anyway; for anything
+// else, such as a header that names a tenant, name that in Config.Keys.Headers. A
+// middleware inside of the cache does not run on hits.
 // respcachetest.Unkeyed finds handlers whose responses depend on more than their
 // keys.
 //

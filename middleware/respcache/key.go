@@ -3,12 +3,14 @@ package respcache
 import (
 	"context"
 	"crypto/tls"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/reecho-go/reecho/internal/scope"
+	"github.com/reecho-go/reecho/internal/uses"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/internal/wire"
 )
@@ -136,7 +138,32 @@ func (c *Cache) bypass(r *http.Request) reason {
 	case visit.Identified(r.Context()):
 		return "the visitor is known"
 	}
+	for name := range r.Header {
+		if credential(name) && !slices.Contains(c.headers, name) {
+			return "credentials"
+		}
+	}
 	return ""
+}
+
+// credential reports whether a header, beside Authorization and Cookie, is one by which
+// clients, or proxies that have checked who they are, say who makes a request. A
+// middleware further out may have told the handler by c.Set or by the context.
+func credential(name string) bool {
+	switch name {
+	case "Proxy-Authorization", "Api-Key", "Apikey", "X-Api-Key", "X-Apikey", "X-Api-Token", "X-Auth-Key", "X-Auth-Token",
+		"X-Access-Token", "X-Id-Token", "X-Session-Id", "X-Session-Token", "X-User-Token",
+		"Remote-User", "Remote-Email", "Remote-Groups", "X-Remote-User", "X-Remote-Email", "X-Remote-Group",
+		"X-User", "X-User-Id", "X-User-Email", "X-Authenticated-User", "X-Webauth-User", "X-Vouch-User", "Tailscale-User-Login",
+		"X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username", "X-Forwarded-Access-Token",
+		"X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Groups", "X-Auth-Request-Preferred-Username", "X-Auth-Request-Access-Token",
+		"X-Authentik-Username", "X-Pomerium-Jwt-Assertion", "Cf-Access-Jwt-Assertion", "Cf-Access-Authenticated-User-Email",
+		"X-Goog-Iap-Jwt-Assertion", "X-Goog-Authenticated-User-Email", "X-Goog-Authenticated-User-Id", "X-Amzn-Oidc-Data", "X-Amzn-Oidc-Identity",
+		"X-Amzn-Oidc-Accesstoken", "X-Ms-Client-Principal", "X-Ms-Client-Principal-Id", "X-Ms-Client-Principal-Name",
+		"X-Client-Cert", "X-Ssl-Client-Cert", "X-Ssl-Cert", "X-Forwarded-Client-Cert", "Client-Cert", "X-Amzn-Mtls-Clientcert":
+		return true
+	}
+	return false
 }
 
 // opened reports whether the session of ctx has been read.
@@ -194,6 +221,7 @@ func (c *Cache) visible(ctx context.Context, r *http.Request) *http.Request {
 	if sameURI(r, r.URL.EscapedPath()) {
 		v.RequestURI = v.URL.RequestURI()
 	}
+	v.Proto, v.ProtoMajor, v.ProtoMinor, v.Close = "HTTP/1.1", 1, 1, false
 	v.Header = make(http.Header, len(c.headers))
 	for _, name := range c.headers {
 		if values := r.Header[name]; values != nil {
@@ -215,28 +243,110 @@ func shown(left, visible, r *http.Request) *http.Request {
 	if left == visible {
 		return r
 	}
-	out := left.WithContext(left.Context())
+	out := left.WithContext(afterwards{r.Context(), left.Context()})
 	out.Host, out.URL, out.RequestURI, out.Header, out.RemoteAddr, out.TLS = r.Host, r.URL, r.RequestURI, r.Header, r.RemoteAddr, r.TLS
 	return out
+}
+
+// afterwards is the context of a request that a handler has left behind: it has the
+// values that were put there, and ends with the request, not with the handler.
+type afterwards struct {
+	context.Context
+	left context.Context
+}
+
+// Value implements context.Context.
+func (c afterwards) Value(key any) any {
+	switch key.(type) {
+	case recordedKey, uses.RecorderKey, uses.LoadingKey: // nothing is recorded any more
+		return c.Context.Value(key)
+	}
+	if visit.Cancels(key) {
+		return c.Context.Value(key)
+	}
+	return c.left.Value(key)
 }
 
 // urlTag begins the tags that responses have by their URLs.
 const urlTag = "url:"
 
-// maxFolders is how many folders of a path its responses can be dropped by.
+// maxFolders is how many folders of a path its responses can be dropped by; who drops
+// a deeper one drops that.
 const maxFolders = 16
 
-// urlTags returns the tags of responses to r.
-func urlTags(r *http.Request) []string {
-	path := r.URL.EscapedPath()
-	tags := []string{urlTag + path}
-	if r.URL.RawQuery != "" {
-		tags = append(tags, urlTag+path+"?"+r.URL.RawQuery)
-	}
-	for i := range len(path) {
-		if path[i] == '/' && len(tags) < maxFolders {
-			tags = append(tags, urlTag+path[:i+1]+"*")
+// urlTags returns the tags of responses to r: the path alone, with its query, and its
+// folders. Other spellings of a URL, of which a key makes another response, have the
+// same tags.
+func (c *Cache) urlTags(r *http.Request) []string {
+	var tags []string
+	for _, path := range pathsOf(r) {
+		tags = append(tags, urlTag+path, urlTag+path+"?"+c.queryTag(r.URL.RawQuery))
+		for folders := range folders(path) {
+			tags = append(tags, urlTag+path[:folders]+"*")
 		}
 	}
 	return tags
+}
+
+// folders yields the lengths of the folders of a path by which responses can be
+// dropped.
+func folders(path string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i, n := 0, 0; i < len(path) && n < maxFolders; i++ {
+			if path[i] == '/' {
+				if n++; !yield(i + 1) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// pathsOf returns the path of r, not escaped, and that which the client has asked for,
+// if it was changed on its way.
+func pathsOf(r *http.Request) []string {
+	paths := []string{rooted(r.URL.Path)}
+	if !sameURI(r, r.URL.EscapedPath()) {
+		if asked, err := url.ParseRequestURI(r.RequestURI); err == nil && rooted(asked.Path) != paths[0] {
+			paths = append(paths, rooted(asked.Path))
+		}
+	}
+	return paths
+}
+
+// rooted returns path with the slash that it may have lost on its way.
+func rooted(path string) string {
+	if strings.HasPrefix(path, "/") {
+		return path
+	}
+	return "/" + path
+}
+
+// queryTag returns what the tag of a URL has of its query: what of it may be in keys,
+// in one spelling.
+func (c *Cache) queryTag(raw string) string {
+	raw = c.visibleQuery(raw)
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return raw
+	}
+	return values.Encode()
+}
+
+// tagOf returns the tag of the responses that path, a URL or a folder, names.
+func (c *Cache) tagOf(path string) string {
+	path, query, one := strings.Cut(path, "?")
+	if plain, err := url.PathUnescape(path); err == nil {
+		path = plain
+	}
+	if one {
+		return urlTag + path + "?" + c.queryTag(query)
+	}
+	if folder, ok := strings.CutSuffix(path, "/*"); ok {
+		n := 0
+		for n = range folders(folder + "/") { //nolint:revive // the last one counts
+		}
+		return urlTag + path[:n] + "*"
+	}
+	return urlTag + path
 }

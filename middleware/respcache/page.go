@@ -154,8 +154,9 @@ func changes(before, now http.Header, never func(name string) bool) []field {
 	var fields []field
 	skip := connectionListed(now)
 	for name, values := range now {
-		old := before[name]
-		if never(name) || slices.Contains(skip, name) || slices.Equal(old, values) {
+		old, there := before[name]
+		canonical := http.CanonicalHeaderKey(name)
+		if never(canonical) || slices.Contains(skip, canonical) || there && untouched(old, values) {
 			continue
 		}
 		f := field{name: name}
@@ -176,6 +177,26 @@ func changes(before, now http.Header, never func(name string) bool) []field {
 	}
 	slices.SortFunc(fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
 	return fields
+}
+
+// untouched reports whether two values of a header are one: who sets what is there
+// already makes another one.
+func untouched(before, now []string) bool {
+	return len(before) == len(now) && (len(now) == 0 || &before[0] == &now[0])
+}
+
+// canonicalNames returns h with the canonical names of all headers: a handler may have
+// written others into the map, which mean the same to clients. The values are those of h.
+func canonicalNames(h http.Header) http.Header {
+	named := make(http.Header, len(h))
+	for name, values := range h {
+		canonical := http.CanonicalHeaderKey(name)
+		if other, twice := named[canonical]; twice {
+			values = slices.Concat(other, values)
+		}
+		named[canonical] = values
+	}
+	return named
 }
 
 // connectionListed returns the headers that Connection names (RFC 9110, section

@@ -3,6 +3,7 @@ package respcache
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"net"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/reecho-go/reecho/internal/commit"
 	"github.com/reecho-go/reecho/internal/host"
+	"github.com/reecho-go/reecho/internal/uses"
 )
 
 // recorder sends a response to its client, at once, and keeps what it consists of.
@@ -26,6 +28,7 @@ type recorder struct {
 	vain     func(why reason) // tells those who wait that they do so in vain; nil: nobody does, or they know
 	how      string           // why the handler is called, for Cache-Status
 	before   http.Header      // what outer middlewares had set
+	changed  func()           // drops what an unsafe method has changed; nil: nothing
 	spare    *page            // what is replayed instead of an error; nil: nothing
 	held     bool             // there is one: nothing of it is sent
 	sent     bool
@@ -34,8 +37,10 @@ type recorder struct {
 	status   int
 	declared int64 // Content-Length as the handler says; -1: it does not
 	ttl      time.Duration
+	most     time.Duration // as the headers say
 	fields   []field
-	header   http.Header // a copy of the final headers
+	vary     []string    // Vary as the handler says
+	header   http.Header // a copy of the final headers, by their canonical names
 	body     []byte
 
 	// Of a shared cache:
@@ -90,7 +95,10 @@ func (r *recorder) Header() http.Header { return r.under.Header() }
 
 // WriteHeader implements http.ResponseWriter. Informational statuses pass.
 func (r *recorder) WriteHeader(status int) {
-	if commit.Informational(status) || r.sent {
+	switch {
+	case r.held: // the client gets another response
+		return
+	case commit.Informational(status) || r.sent:
 		r.under.WriteHeader(status)
 		return
 	}
@@ -109,34 +117,40 @@ func (r *recorder) WriteHeader(status int) {
 	if status == http.StatusSwitchingProtocols {
 		r.refuse("upgrade")
 	}
+	if r.changed != nil && status < 400 {
+		r.changed() // before the client knows
+	}
 	var why reason
+	named := canonicalNames(h)
+	r.vary = ownVary(r.before, named)
 	if r.cache.cfg.RFC {
-		d, targeted := responseDirectives(h)
-		r.ttl, why = r.admit(status, h, d, targeted)
+		d, targeted := responseDirectives(named)
+		r.ttl, why = r.admit(status, named, d, targeted)
 		r.fields = sharedFields(r.before, h, d, time.Now())
 	} else {
-		r.ttl, why = r.cache.beforeSent(status, h)
+		r.ttl, why = r.cache.beforeSent(status, named)
+		r.most, _ = lifetime(named, forEver)
 		r.fields = changes(r.before, h, isNeverStored)
 	}
 	r.refuse(why)
-	if lengths := h["Content-Length"]; len(lengths) > 0 {
-		n, err := strconv.ParseInt(lengths[0], 10, 64)
-		if err != nil || n < 0 || n > r.cache.cfg.MaxBody {
+	if lengths := named["Content-Length"]; len(lengths) > 0 {
+		n, err := strconv.ParseUint(lengths[0], 10, 63)
+		if err != nil || int64(n) > r.cache.cfg.MaxBody { //nolint:gosec // it has 63 bits
 			r.refuse("too large")
 		}
-		r.declared = n
+		r.declared = int64(n) //nolint:gosec // the same
 	}
-	if r.why == "" && len(h["Cache-Control"]) == 0 && !r.cache.cfg.RFC {
+	if r.why == "" && len(named["Cache-Control"]) == 0 && !r.cache.cfg.RFC {
 		// Browsers ask again each time, and other caches keep nothing: so what is
 		// dropped here is dropped.
 		control := field{name: "Cache-Control", values: []string{"private, no-cache"}}
-		h[control.name] = control.values
+		h[control.name], named[control.name] = control.values, control.values
 		r.fields = append(r.fields, control)
 	}
 	h.Add("Cache-Status", forward{r.how, r.why}.String())
-	told := h["Cache-Control"]
+	told := named["Cache-Control"]
 	r.under.WriteHeader(status)
-	r.committed(h, told)
+	r.committed(canonicalNames(h), told)
 	r.release()
 }
 
@@ -169,7 +183,7 @@ func (r *recorder) ready() {
 // keep keeps a part of the body.
 func (r *recorder) keep(b []byte) {
 	switch {
-	case r.why != "":
+	case r.why != "" || !hasBody(r.status):
 	case int64(len(r.body)+len(b)) > r.cache.cfg.MaxBody:
 		r.refuse("too large")
 		r.release()
@@ -187,7 +201,7 @@ func (r *recorder) passed(n, want int, err error) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	if r.why == "" && r.ctx.Err() == nil {
+	if r.why == "" && r.ctx.Err() == nil && !errors.Is(err, http.ErrContentLength) {
 		r.gone = true
 		return want, nil
 	}
@@ -298,7 +312,7 @@ func (r *recorder) finish() (*page, reason) {
 		r.refuse("cancelled")
 	case !r.sent || len(r.body) == 0 && r.status == http.StatusOK && !r.cache.cfg.RFC:
 		r.refuse("empty")
-	case r.declared >= 0 && r.declared != int64(len(r.body)):
+	case r.declared >= 0 && r.declared != int64(len(r.body)) && hasBody(r.status):
 		r.refuse("content-length")
 	case hasTrailer(r.under.Header()):
 		r.refuse("trailer")
@@ -312,6 +326,32 @@ func (r *recorder) finish() (*page, reason) {
 	}
 	p.seal(r.header)
 	return p, ""
+}
+
+// said notes in p what the handler has said of it by cachedata.LoadingFrom, and returns
+// why it must not be stored.
+func (r *recorder) said(p *page, load context.Context) reason {
+	said, _ := load.Value(uses.SaidKey{}).(uses.Said)
+	switch {
+	case said.NoStore, said.Timed && said.TTL <= 0:
+		return "the handler has said so"
+	case said.Timed && !p.shared:
+		p.ttl = min(said.TTL, r.most)
+	}
+	return ""
+}
+
+// unanswered returns what to replay when the handler has panicked: nothing was sent, and
+// there is a page that stands in for errors, or the handler has said that the old one is
+// right. Else it is nil.
+func (r *recorder) unanswered() *page {
+	switch {
+	case r.held && r.status == http.StatusNotModified:
+		return r.old
+	case r.held || !r.sent && r.why != "hijack":
+		return r.spare
+	}
+	return nil
 }
 
 func hasTrailer(h http.Header) bool {

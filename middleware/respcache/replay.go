@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/reecho-go/reecho/internal/commit"
 )
 
 // maxRanges is how many ranges of a body are sent; who asks for more gets all of it.
@@ -21,6 +23,7 @@ func (p *page) replay(w http.ResponseWriter, r *http.Request, until time.Time) e
 // replayAs is replay with a Cache-Status that is not that of a hit.
 func (p *page) replayAs(w http.ResponseWriter, r *http.Request, status string) error {
 	h := w.Header()
+	whole := len(r.Header["Range"]) > 0 && codedOutside(h)
 	p.apply(h)
 	said := []string{strconv.FormatInt(int64(time.Since(p.made)/time.Second), 10), status}
 	h["Age"] = said[0:1:1]
@@ -36,7 +39,7 @@ func (p *page) replayAs(w http.ResponseWriter, r *http.Request, status string) e
 		return nil
 	}
 	if p.status == http.StatusOK && conditional(r.Header) {
-		if ranges := r.Header["Range"]; len(ranges) > 0 && strings.Count(ranges[0], ",") >= maxRanges {
+		if ranges := r.Header["Range"]; whole || len(ranges) > 0 && strings.Count(ranges[0], ",") >= maxRanges {
 			r = r.Clone(r.Context())
 			delete(r.Header, "Range")
 		}
@@ -52,6 +55,12 @@ func (p *page) replayAs(w http.ResponseWriter, r *http.Request, status string) e
 	}
 	_, err := w.Write(p.body)
 	return err
+}
+
+// codedOutside reports whether, by the headers that they have set, a middleware further
+// out compresses the body: a part of that is not a part of what the client gets.
+func codedOutside(h http.Header) bool {
+	return len(h["Content-Encoding"]) > 0 || strings.Contains(strings.ToLower(commit.MergeVary(h["Vary"], nil)), "accept-encoding")
 }
 
 // hasBody reports whether a response of that status has a length (RFC 9110, section

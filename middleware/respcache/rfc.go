@@ -191,7 +191,7 @@ func (q *call) derived(more []string) string {
 
 // tags returns those of a response to q.
 func (q *call) tags(p *page) []string {
-	tags := urlTags(q.r)
+	tags := q.cache.urlTags(q.r)
 	if p.shared {
 		return append(tags, groupTags(q.r, p.groups)...)
 	}

@@ -2,10 +2,13 @@ package respcache_test
 
 import (
 	"cmp"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/http/httputil"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
@@ -347,4 +350,40 @@ func TestASharedCacheHasNoRulesOfItsOwn(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
+}
+
+func TestASharedCachePassesInformationalResponses(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, serve server) {
+		h := serve(func(c middleware.Context) error {
+			w := middleware.Response(c)
+			w.Header().Set("Cache-Control", "max-age=60")
+			w.Header().Set("Link", "</a.css>")
+			w.WriteHeader(http.StatusEarlyHints)
+			return text(c, "page")
+		}, newCache(t, respcache.Config{RFC: true}))
+		s := httptest.NewServer(h)
+		defer s.Close()
+		for i, hints := range []int{1, 0} { // a handler gives them
+			early := 0
+			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, _ textproto.MIMEHeader) error {
+				if code == http.StatusEarlyHints {
+					early++
+				}
+				return nil
+			}})
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(res.Body)
+			if err = errors.Join(err, res.Body.Close()); err != nil || res.StatusCode != http.StatusOK || string(body) != "page" || early != hints || res.Header.Get("Link") != "</a.css>" {
+				t.Errorf("%d: %d %q %v, %d early; %v", i, res.StatusCode, body, res.Header, early, err)
+			}
+		}
+	})
 }

@@ -68,10 +68,15 @@ func lifetime(h http.Header, ttl time.Duration) (time.Duration, reason) {
 			continue
 		}
 		seconds, err := strconv.ParseInt(strings.Trim(value, `"`), 10, 32)
-		if err != nil || seconds <= 0 {
+		left := time.Duration(seconds) * time.Second
+		if len(h["Age"]) > 0 { // it comes from a cache further in
+			now := time.Now()
+			left -= initialAge(h, now, now)
+		}
+		if err != nil || left <= 0 {
 			return 0, reason(word + "=" + value)
 		}
-		return min(ttl, time.Duration(seconds)*time.Second), ""
+		return min(ttl, left), ""
 	}
 	if expires := h["Expires"]; len(expires) > 0 {
 		at, err := http.ParseTime(expires[0])
@@ -90,9 +95,9 @@ func lifetime(h http.Header, ttl time.Duration) (time.Duration, reason) {
 var tolerated = []string{"Accept-Encoding", "Origin"}
 
 // varies returns why a response with these headers, of which outer middlewares have
-// set before, depends on something that is not in its key; more is what is.
-func (c *Cache) varies(before, h http.Header, more []string) reason {
-	names, why := selecting(before, h)
+// set before and the handler own, depends on something that is not in its key; more is what is.
+func (c *Cache) varies(own []string, before, h http.Header, more []string) reason {
+	names, why := selecting(own, before, h)
 	for _, name := range names {
 		switch {
 		case name == "Cookie" && slices.Contains(more, wholeSession): // no other cookies come as far as this

@@ -26,7 +26,8 @@ type call struct {
 	r     *http.Request
 	host  host.Host
 	own   host.Context
-	key   string
+	base  string   // the key of what all handlers see
+	key   string   // that, and what else the response depends on
 	post  *page    // the signpost that has led to it, if any
 	more  []string // what the key has beyond that of the request
 	sum   string   // of the session, if it is part of that
@@ -41,14 +42,14 @@ type call struct {
 func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 	r := mc.Request()
 	h, own := host.Of(r.Context())
-	if h == nil || r.Context().Value(recordedKey{}) != nil { // a cache further out keeps the response
-		return next(mc)
-	}
 	q := call{cache: c, mc: mc, next: next, r: r, host: h, own: own}
 	switch {
+	case h == nil:
+		return next(mc)
 	case !safe(r.Method):
 		return q.change()
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+	case r.Context().Value(recordedKey{}) != nil, // a cache further out keeps the response
+		r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return next(mc)
 	}
 	var why reason
@@ -66,7 +67,8 @@ func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 	if len(key) > maxKey {
 		return q.pass(bypassed("the key is too long"))
 	}
-	q.key = string(key)
+	q.base = string(key)
+	q.key = q.base
 	if again, ok := r.Context().Value(refreshKey{}).(*refresh); ok && again.cache == c {
 		return q.refresh(again)
 	}
@@ -338,14 +340,24 @@ func (q *call) lead(f *fill, to *counts) error {
 	}
 	q.mc.SetRequest(visible)
 	restore := q.hideQuery(visible)
+	returned := false
 	defer func() {
 		q.mc.SetRequest(shown(q.mc.Request(), visible, q.r))
 		restore()
 		q.host.Install(q.own, rec.under)
+		if p := rec.unanswered(); p != nil && !returned {
+			spared = p == rec.spare
+			_ = rec.instead(q, p, "") // the panic says more
+		}
 	}()
 
 	err := q.next(q.mc)
-	if err == nil && rec.held && rec.status == http.StatusNotModified {
+	returned = true
+	if rec.held && rec.status == http.StatusNotModified && err != nil {
+		m.err = &refusal{"error"}
+		return errors.Join(err, rec.instead(q, q.old, ""))
+	}
+	if rec.held && rec.status == http.StatusNotModified {
 		p, why := rec.freshened(q.old)
 		if m = q.unshared(refused(why)); why == "" {
 			m = q.made(seen, rec, p, "")
@@ -399,6 +411,9 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 		return refused(why)
 	}
 	more, why := q.depends(seen, rec)
+	if why == "" {
+		why = rec.said(p, seen.load)
+	}
 	if why != "" {
 		return refused(why)
 	}
@@ -462,10 +477,10 @@ func (q *call) depends(seen *recorded, rec *recorder) (more []string, why reason
 		}
 	}
 	if q.cache.cfg.RFC {
-		by, why := selecting(rec.before, rec.header)
+		by, why := selecting(rec.vary, rec.before, rec.header)
 		return append(more, by...), why
 	}
-	return more, q.cache.varies(rec.before, rec.header, more)
+	return more, q.cache.varies(rec.vary, rec.before, rec.header, more)
 }
 
 // ofSession returns why a response whose handler has read the session cannot be kept

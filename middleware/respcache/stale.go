@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/url"
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/internal/commit"
@@ -39,7 +40,7 @@ func (r *recorder) failed(err error) bool {
 		return false
 	case r.held:
 		return true
-	case err == nil || r.sent:
+	case err == nil || r.sent || r.why == "hijack":
 		return false
 	}
 	return r.fault(err)
@@ -90,14 +91,21 @@ type refreshKey struct{}
 type refresh struct {
 	cache *Cache
 	fill  *fill
+	base  string // the key of its request
+	came  bool   // it has come to the cache, with that key
 	key   string
 	post  *page
 	more  []string
 	old   *page // what it replaces, in a shared cache
 }
 
-// refresh answers a request that was made for one.
+// refresh answers a request that was made for one. What comes with another key than
+// it should was led elsewhere, and is not answered.
 func (q *call) refresh(again *refresh) error {
+	if q.key != again.base || again.came {
+		return nil
+	}
+	again.came = true
 	q.post, q.more, q.key, q.old = again.post, again.more, again.key, again.old
 	return q.lead(again.fill, new(counts)) // it is no request of a client
 }
@@ -106,28 +114,33 @@ func (q *call) refresh(again *refresh) error {
 // by a request of its own, since that of q is over by then.
 // In a shared cache it validates old.
 func (q *call) again(old *page) func(context.Context, string) (*page, error) {
-	server := host.Server(q.r.Context())
-	r := q.r.Clone(context.Background()) // nothing of q's may be used later
+	server, came := host.Server(q.r.Context())
+	base := context.WithoutCancel(came) // with the values that the request had there, of the server and of handlers further out
+	r := q.r.Clone(base)                // nothing else of q's may be used later
 	r.Body, r.ContentLength = http.NoBody, 0
 	for _, name := range conditions {
 		delete(r.Header, name) // they are about what that client has
 	}
-	again := refresh{cache: q.cache, key: q.key, post: q.post, more: q.more, old: old}
-	httpServer := q.r.Context().Value(http.ServerContextKey)
+	again := refresh{cache: q.cache, base: q.base, key: q.key, post: q.post, more: q.more, old: old}
+	ways := waysIn(r)
 	return func(load context.Context, _ string) (*page, error) {
 		f := &fill{ctx: load, done: make(chan made, 1)}
 		own := again
 		own.fill = f
-		// A reverse proxy whose origin breaks off panics only in a server; else it
-		// would look as if the response were complete.
-		base := context.WithValue(context.Background(), http.ServerContextKey, httpServer)
 		ctx, cancel := context.WithCancel(context.WithValue(base, refreshKey{}, &own))
 		defer cancel()
 		defer context.AfterFunc(load, cancel)()
-		_ = panics.Catch(func() error { // it is answered in m, and nobody else waits
-			server.ServeHTTP(make(unread), r.WithContext(ctx))
-			return nil
-		})
+		for _, u := range ways {
+			r := r.Clone(ctx)
+			r.URL = u
+			_ = panics.Catch(func() error { // it is answered in m, and nobody else waits
+				server.ServeHTTP(make(unread), r)
+				return nil
+			})
+			if own.came || ctx.Err() != nil {
+				break
+			}
+		}
 		select {
 		case m := <-f.done:
 			return m.result(load)
@@ -135,6 +148,20 @@ func (q *call) again(old *page) func(context.Context, string) (*page, error) {
 			return made{err: errAgain}.result(load)
 		}
 	}
+}
+
+// waysIn returns the URLs by which r may have come to the server: where it was changed
+// on its way to the cache, first what the client has asked for.
+func waysIn(r *http.Request) []*url.URL {
+	here := *r.URL
+	if sameURI(r, r.URL.EscapedPath()) {
+		return []*url.URL{&here}
+	}
+	asked, err := url.ParseRequestURI(r.RequestURI)
+	if err != nil {
+		return []*url.URL{&here}
+	}
+	return []*url.URL{asked, &here}
 }
 
 // unread is a response that nobody reads.

@@ -75,6 +75,29 @@ var everyFailure = []staysAway{
 	{"unimplemented", func(c middleware.Context) error { middleware.Response(c).WriteHeader(501); return nil }, false},
 }
 
+// manyFailures are those of handlers that do not stop at one.
+var manyFailures = []staysAway{
+	{"a status twice", func(c middleware.Context) error {
+		for range 2 {
+			http.Error(middleware.Response(c), "broken", http.StatusBadGateway)
+		}
+		return nil
+	}, true},
+	{"a status and another", func(c middleware.Context) error {
+		middleware.Response(c).WriteHeader(http.StatusBadGateway)
+		return text(c, "other")
+	}, true},
+	{"a status and an error", func(c middleware.Context) error {
+		http.Error(middleware.Response(c), "broken", http.StatusBadGateway)
+		return errors.New("no database")
+	}, true},
+	{"a status and a panic", func(c middleware.Context) error {
+		http.Error(middleware.Response(c), "broken", http.StatusBadGateway)
+		panic("no database")
+	}, true},
+	{"a panic", func(middleware.Context) error { panic("no database") }, true},
+}
+
 // echoFailures are those of echo v4.
 var echoFailures = []staysAway{
 	{"echo's error", func(middleware.Context) error { return echo.NewHTTPError(http.StatusBadGateway, "down") }, true},
@@ -87,12 +110,24 @@ var echoFailures = []staysAway{
 	{"echo's unimplemented", func(middleware.Context) error { return echo.NewHTTPError(http.StatusNotImplemented) }, false},
 }
 
+// recovered is h behind a middleware that answers panics.
+func recovered(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if recover() != nil {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		}()
+		h.ServeHTTP(w, r)
+	})
+}
+
 func TestAnExpiredResponseStandsInForAnError(t *testing.T) {
 	t.Parallel()
 	for framework, serve := range frameworks {
-		failures := everyFailure
+		failures := slices.Concat(everyFailure, manyFailures)
 		if framework != "net/http" {
-			failures = slices.Concat(everyFailure, echoFailures)
+			failures = slices.Concat(failures, echoFailures)
 		}
 		for _, tt := range failures {
 			t.Run(framework+"/"+tt.name, func(t *testing.T) {
@@ -110,6 +145,7 @@ func TestAnExpiredResponseStandsInForAnError(t *testing.T) {
 						}
 						return text(c, "fine")
 					}, c)
+					h = recovered(h)
 					get(h, "/")
 					get(h, "/strict")
 					broken.Store(true)

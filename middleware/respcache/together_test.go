@@ -209,6 +209,38 @@ func TestAResponseIsRecordedForOthersWhenItsClientIsGone(t *testing.T) {
 	})
 }
 
+func TestTheTimeLimitOfOneRequestIsNotThatOfOthers(t *testing.T) {
+	t.Parallel()
+	everywhereInTime(t, respcache.Config{}, func(t *testing.T, serve server, c *respcache.Cache) {
+		var runs atomic.Int64
+		h := serve(func(c middleware.Context) error {
+			runs.Add(1)
+			ctx := c.Request().Context()
+			if at, limited := ctx.Deadline(); limited {
+				return fmt.Errorf("it ends at %v", at)
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(3 * time.Second):
+				return text(c, "whole")
+			}
+		}, c)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		go do(h, request("/").WithContext(ctx))
+		synctest.Wait()
+		for i, w := range together(h, 5, "/") {
+			if w.Code != http.StatusOK || w.Body.String() != "whole" {
+				t.Errorf("%d: %d %q %v", i, w.Code, w.Body, w.Header())
+			}
+		}
+		if w := get(h, "/"); !isHit(w) || runs.Load() != 1 {
+			t.Errorf("%d runs, %q %v", runs.Load(), w.Body, w.Header())
+		}
+	})
+}
+
 func TestAHandlerStopsWhenNobodyWaits(t *testing.T) {
 	t.Parallel()
 	everywhereInTime(t, respcache.Config{}, func(t *testing.T, serve server, c *respcache.Cache) {

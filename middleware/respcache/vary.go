@@ -10,19 +10,33 @@ import (
 )
 
 // selecting returns the names of the request headers by which a response says that
-// it was selected, but for those that outer middlewares have named in before: they
-// answer for them. It fails for one that says that there is more.
-func selecting(before, h http.Header) (names []string, why reason) {
+// it was selected: those that its handler names, and those in h, but for those that
+// outer middlewares alone have named in before: they answer for them. It fails for one
+// that says that there is more, or what is no name.
+func selecting(own []string, before, h http.Header) (names []string, why reason) {
 	outer := strings.Split(commit.MergeVary(before["Vary"], nil), ", ")
-	for name := range strings.SplitSeq(commit.MergeVary(h["Vary"], nil), ", ") {
+	says := strings.Split(commit.MergeVary(own, nil), ", ")
+	for name := range strings.SplitSeq(commit.MergeVary(own, h["Vary"]), ", ") {
 		switch {
-		case name == "*":
-			return nil, "vary *"
-		case name != "" && !slices.Contains(outer, name):
+		case name == "":
+		case name == "*" || !syntax.IsToken(name):
+			return nil, reason("vary " + name)
+		case slices.Contains(says, name) || !slices.Contains(outer, name):
 			names = append(names, http.CanonicalHeaderKey(name))
 		}
 	}
 	return names, ""
+}
+
+// ownVary returns the lines of Vary in h that are not those of outer middlewares.
+func ownVary(before, h http.Header) []string {
+	outer, lines := before["Vary"], h["Vary"]
+	n := len(outer)
+	added := len(lines) > n && slices.Equal(outer, lines[:n])
+	if added || untouched(outer, lines) {
+		lines = lines[n:]
+	}
+	return slices.Clone(lines)
 }
 
 // normal returns the values of a request header by which responses are selected, in
