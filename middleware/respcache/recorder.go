@@ -23,6 +23,7 @@ type recorder struct {
 	host  host.Host
 	ctx   context.Context // of the handler; it ends when nobody waits for the response
 
+	read     func() reason    // why what the handler has read so far makes the response one visitor's; nil: nobody asks
 	vain     func(why reason) // tells those who wait that they do so in vain; nil: nobody does, or they know
 	how      string           // why the handler is called, for Cache-Status
 	before   http.Header      // what outer middlewares had set
@@ -108,6 +109,9 @@ func (r *recorder) WriteHeader(status int) {
 	}
 	if status == http.StatusSwitchingProtocols {
 		r.refuse("upgrade")
+	}
+	if r.read != nil {
+		r.refuse(r.read())
 	}
 	var why reason
 	if r.cache.cfg.RFC {
