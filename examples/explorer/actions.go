@@ -153,9 +153,9 @@ func (a *app) here(c echo.Context, query string) string {
 			if shown, err := a.written(from.RawQuery); err == nil {
 				return pageURL(shown)
 			}
-		case "/you":
+		case youPath, answersPath:
 			if back, err := a.written(from.Query().Get(backParameter)); err == nil {
-				return youURL(back)
+				return backURL(from.Path, back)
 			}
 		}
 	}

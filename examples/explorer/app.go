@@ -38,17 +38,22 @@ type app struct {
 	stack      *middleware.Stack
 	kept       *boltstore.Store // nil: results are kept in memory alone
 	results    *results
-	responses  *respcache.Cache
+	responses  *respcache.Cache // of what is the same for all visitors
+	ownPages   *respcache.Cache // of what is not
+	answers    answers          // what the two have done
 	options    strikes.Options
 	filters    *queryparams.Schema[filter]
-	dashboard  http.Handler
-	token      string                           // of who may see the dashboard
 	defaults   filter                           // what an empty query says
-	parameters map[string]queryparams.Parameter // of the filter, by their names
-	texts      catalog.Catalog
-	assets     *assets
-	pages      *template.Template
-	csrf       *http.CrossOriginProtection
+	parameters map[string]queryparams.Parameter // of the URLs, by their names
+	dashboard  http.Handler
+	token      string // of who may see the dashboard
+
+	panelQueries *queryparams.Schema[panelQuery]
+
+	texts  catalog.Catalog
+	assets *assets
+	pages  *template.Template
+	csrf   *http.CrossOriginProtection
 }
 
 // newApp opens everything. The caller closes it.
@@ -68,14 +73,17 @@ func newApp(ctx context.Context, cfg config) (_ *app, err error) {
 	if a.options, err = a.results.options.Get(ctx, struct{}{}); err != nil {
 		return nil, err
 	}
-	if a.filters, err = newFilters(a.options); err != nil {
+	if a.filters, err = newSchema[filter](a.options); err != nil {
+		return nil, err
+	}
+	if a.panelQueries, err = newSchema[panelQuery](a.options); err != nil {
 		return nil, err
 	}
 	if a.defaults, err = a.filters.Parse(""); err != nil {
 		return nil, err
 	}
 	a.parameters = make(map[string]queryparams.Parameter)
-	for _, p := range a.filters.Parameters() {
+	for _, p := range a.panelQueries.Parameters() {
 		a.parameters[p.Name] = p
 	}
 	a.routes()
@@ -118,6 +126,9 @@ func (a *app) build(cfg config) error {
 	if a.responses, err = newResponses(a.results.group); err != nil {
 		return err
 	}
+	if a.ownPages, err = newPages(a.results.group); err != nil {
+		return err
+	}
 	// Closed in reverse order: first the results, whose loads use the database.
 	if a.stack, err = middleware.New(info, params, sessions, db.group, a.results.group); err != nil {
 		return err
@@ -129,7 +140,7 @@ func (a *app) build(cfg config) error {
 		return err
 	}
 	a.token = rand.Text()
-	if a.dashboard, err = newDashboard(a.token, a.results.group, a.responses, db.group, sessions); err != nil {
+	if a.dashboard, err = newDashboard(a.token, a.results.group, []*respcache.Cache{a.responses, a.ownPages}, db.group, sessions); err != nil {
 		return err
 	}
 	a.pages, err = newTemplates(a.assets)
@@ -140,12 +151,17 @@ func (a *app) build(cfg config) error {
 func (a *app) routes() {
 	e := a.echo
 	e.HTTPErrorHandler = a.showError
-	e.Use(echomw.Recover(), securityHeaders, echomw.Gzip(), echov4.Middleware(a.stack), answerErrors)
-	e.GET("/", a.showPage)
-	e.GET("/you", a.showYou)
+	e.Use(echomw.Recover(), securityHeaders, echomw.Gzip(), echov4.Middleware(a.stack), a.answers.note, answerErrors)
+	shared, own := echov4.Use(a.responses), echov4.Use(a.ownPages)
+	e.GET("/", a.showPage, own, answerErrors)
+	e.GET(youPath, a.showYou, own, answerErrors)
+	for _, id := range panels() {
+		e.GET(panelPath(id), a.showPanel(id), shared, answerErrors)
+	}
+	e.GET(backdropPath, a.showBackdrop, shared)
+	e.GET("/api/strikes", a.showJSON, shared)
+	e.GET(answersPath, a.showAnswers)
 	e.Any(dashboardPath, echo.WrapHandler(a.dashboard))
-	e.GET("/api/strikes", a.showJSON, echov4.Use(a.responses))
-	e.GET(backdropPath, a.showBackdrop, echov4.Use(a.responses))
 	e.GET("/api/openapi.json", a.describeAPI)
 	e.GET("/static/*", echo.WrapHandler(a.assets))
 	form := []echo.MiddlewareFunc{a.sameOriginOnly, echomw.BodyLimit("64K")}

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-//go:embed static/app.css static/icon.svg static/htmx-4.0.1.min.js
+//go:embed static/app.css static/app.js static/icon.svg static/htmx-4.0.1.min.js
 var static embed.FS
 
 //go:embed templates/*.html

@@ -22,7 +22,7 @@ const dashboardCookie = "explorer_dashboard"
 // newDashboard makes the page about the caches, the database and the sessions. Only
 // who opens it once with the token, which the program prints, may see it: the token
 // moves into a cookie, and out of the address.
-func newDashboard(token string, caches *cachedata.Group, responses *respcache.Cache, db *cacheresource.Group, sessions *sessionstate.Manager) (http.Handler, error) {
+func newDashboard(token string, caches *cachedata.Group, responses []*respcache.Cache, db *cacheresource.Group, sessions *sessionstate.Manager) (http.Handler, error) {
 	want := sha256.Sum256([]byte(token))
 	right := func(text string) bool {
 		got := sha256.Sum256([]byte(text))
@@ -35,7 +35,7 @@ func newDashboard(token string, caches *cachedata.Group, responses *respcache.Ca
 		return nil
 	}, dashboard.Config{
 		Caches:    []*cachedata.Group{caches},
-		Responses: []*respcache.Cache{responses},
+		Responses: responses,
 		Resources: []*cacheresource.Group{db},
 		Sessions:  sessions,
 		ShowKeys:  true, // what is asked for here is no secret

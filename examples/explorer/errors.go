@@ -32,14 +32,18 @@ func (a *app) showError(err error, c echo.Context) {
 		return
 	}
 	e := a.describe(err, c)
-	if e.Status >= http.StatusInternalServerError {
+	if e.Status >= http.StatusInternalServerError && c.Request().Context().Err() == nil { // else the visitor has left
 		slog.ErrorContext(c.Request().Context(), "explorer: request failed", "path", c.Request().URL.Path, "err", err)
 	}
 	v, viewErr := a.newView(c, a.defaults)
 	if viewErr == nil {
 		v.Title = e.Title
 		v.Error = e
-		viewErr = a.render(c, e.Status, v)
+		if strings.HasPrefix(c.Request().URL.Path, panelPath("")) { // it goes where the panel is
+			viewErr = a.write(c, e.Status, "broken", v)
+		} else {
+			viewErr = a.render(c, e.Status, v)
+		}
 	}
 	if viewErr != nil {
 		a.echo.DefaultHTTPErrorHandler(errors.Join(err, viewErr), c)

@@ -32,15 +32,24 @@ type (
 	species string
 	size    string
 	phase   string
+	tag     string // of a language
 )
 
-// newFilters compiles the schema of the URL. What is allowed in it is what
-// there is in the data.
-func newFilters(o strikes.Options) (*queryparams.Schema[filter], error) {
-	return queryparams.NewSchema[filter](queryparams.SchemaConfig{
+// newSchema compiles the schema of a URL that has a filter. What is allowed in it is
+// what there is in the data.
+func newSchema[T any](o strikes.Options) (*queryparams.Schema[T], error) {
+	var tags, speeds []string
+	for _, l := range locales() {
+		tags = append(tags, l.Tag.String())
+	}
+	for _, u := range units() {
+		speeds = append(speeds, string(u))
+	}
+	return queryparams.NewSchema[T](queryparams.SchemaConfig{
 		Codecs: []queryparams.Codec{
 			queryparams.OneOf[state](o.States...), queryparams.OneOf[species](o.Species...),
 			queryparams.OneOf[size](o.Sizes...), queryparams.OneOf[phase](o.Phases...),
+			queryparams.OneOf[tag](tags...), queryparams.OneOf[unit](speeds...),
 		},
 		Retain: []string{"embed"}, // pages that show ours in a frame say so in the URL
 	})

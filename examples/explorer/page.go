@@ -8,7 +8,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/ctxinfo"
 	"github.com/reecho-go/reecho/queryparams"
 	"github.com/reecho-go/reecho/sessionstate"
@@ -30,42 +29,38 @@ func (a *app) showPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := a.results.find(c.Request().Context(), f)
-	if err != nil {
-		return err
-	}
 	v, err := a.newView(c, f)
 	if err != nil {
 		return err
 	}
-	var broken error
-	href := func(f filter) string {
-		url, err := a.filters.Link(c, f)
-		if err != nil {
-			broken = err
+	v.showFlashes(s)
+	if isPartial(c) {
+		acted := len(v.Flashes) > 0 // then anything may have changed
+		if v.Change, err = a.changeOf(c, f, v.reader, acted); err != nil {
+			return err
 		}
-		return url
 	}
+	if v.Change == nil { // else the browser asks for what it needs
+		for _, id := range panels() {
+			p, err := a.panel(c, id, f, v.reader)
+			if err != nil {
+				return err
+			}
+			v.Panels = append(v.Panels, p)
+		}
+	}
+	href, linked := a.links(c)
 	v.fillForm(f, a.options, href)
-	v.fillResults(f, found, href)
-	v.fillTable(f, found.list.Value, found.totals.Value.Strikes, href)
 	for _, s := range saved.Get(s) {
 		v.Saved = append(v.Saved, a.savedView(v.reader, s, f))
 	}
-	v.showFlashes(s)
 	v.Facts = a.facts(c, v.reader)
-	if isPartial(c) {
-		v.Change = a.changeOf(c, f)
-	}
-	if v.Change != nil && len(v.Flashes) > 0 { // an action may have changed anything
-		*v.Change = pageChange{Order: true, Strikes: true}
-	}
 	v.APIHref = "/api/strikes"
 	if v.Query != "" {
 		v.APIHref += "?" + v.Query
 	}
-	if broken != nil {
-		return broken
+	if err := linked(); err != nil {
+		return err
 	}
 	return a.render(c, http.StatusOK, v)
 }
@@ -77,7 +72,7 @@ func (a *app) newView(c echo.Context, f filter) (*pageView, error) {
 		return nil, err
 	}
 	r := a.readerOf(c)
-	v := &pageView{reader: r, Query: query, Title: r.T("Wildlife strikes")}
+	v := &pageView{reader: r, Query: query, Title: r.T("Wildlife strikes"), Words: r.words()}
 	nonce, _ := c.Get(nonceKey).(string)
 	v.Script = ctxinfo.Script(nonce)
 	if p, err := queryparams.From(c); err == nil { // not beyond the limits
@@ -103,35 +98,6 @@ func (a *app) newView(c echo.Context, f filter) (*pageView, error) {
 	return v, nil
 }
 
-// fillResults shows the totals and the plots.
-func (v *pageView) fillResults(f filter, found *found, href func(filter) string) {
-	v.Totals = &totalsView{found.totals.Value, v.cache("totals", v.T("Totals"), found.totals.Meta)}
-	v.TotalCost = float64(found.totals.Value.Cost)
-	v.DamageShare = "–"
-	if n := found.totals.Value.Strikes; n > 0 {
-		v.DamageShare = v.Percent(float64(found.totals.Value.Damaging) / float64(n))
-	}
-	v.ListCache = v.cache("strikes", v.T("Strikes"), found.list.Meta)
-
-	narrowed := func(change func(*filter)) string {
-		next := f
-		next.Page = 1
-		change(&next)
-		return href(next)
-	}
-	panel := func(id, title, note string, ch chart, links bool, meta cachedata.Meta) {
-		v.Panels = append(v.Panels, panelView{v.reader, id, title, note, ch, links, v.cache(id, title, meta)})
-	}
-	panel("months", v.T("Strikes per month"), "", monthsChart(v.reader, found.months.Value), false, found.months.Meta)
-	panel("airports", v.T("Map of airports"), v.T("area: strikes"), airportsChart(v.reader, found.airports.Value), false, found.airports.Meta)
-	panel("species", v.T("Top species"), v.T("identified animals only"), speciesChart(v.reader, found.species.Value, func(name string) string {
-		return narrowed(func(f *filter) { f.Species = species(name) })
-	}), true, found.species.Meta)
-	panel("phases", v.T("Cost by phase of flight"), "", phasesChart(v.reader, found.phases.Value, func(name string) string {
-		return narrowed(func(f *filter) { f.Phases = []phase{phase(name)} })
-	}), true, found.phases.Meta)
-}
-
 // showFlashes shows the messages for the visitor, each once.
 func (v *pageView) showFlashes(s *sessionstate.State) {
 	for flash := range s.Flashes() {
@@ -143,18 +109,33 @@ func (v *pageView) showFlashes(s *sessionstate.State) {
 func isPartial(c echo.Context) bool { return c.Request().Header.Get("HX-Request-Type") == "partial" }
 
 // changeOf is what a filter changes of the page that htmx asks from; nil if that shows
-// no strikes.
-func (a *app) changeOf(c echo.Context, f filter) *pageChange {
+// no strikes. A panel changes if its address does, or if everything may have changed.
+func (a *app) changeOf(c echo.Context, f filter, r reader, everything bool) (*pageChange, error) {
 	from, err := url.Parse(c.Request().Header.Get("HX-Current-URL"))
 	if err != nil || from.Path != "/" {
-		return nil
+		return nil, nil
 	}
 	shown, err := a.filters.Parse(from.RawQuery)
 	if err != nil { // that page says so
-		return nil
+		return nil, nil
 	}
-	others := !reflect.DeepEqual(shown.selection(), f.selection())
-	return &pageChange{Order: others || shown.Sort != f.Sort || shown.Rows != f.Rows, Strikes: others}
+	change := &pageChange{}
+	for _, id := range panels() {
+		was, err := a.panelURL(c, id, shown, r)
+		if err != nil {
+			return nil, err
+		}
+		is, err := a.panelURL(c, id, f, r)
+		if err != nil {
+			return nil, err
+		}
+		if everything || is != was {
+			change.Panels = append(change.Panels, panelLink{id, is})
+		}
+	}
+	shown.Page = f.Page
+	change.Form = everything || !reflect.DeepEqual(shown, f)
+	return change, nil
 }
 
 // follow lets the address bar follow the filter: a new entry in the browser's
@@ -171,12 +152,16 @@ func (a *app) follow(c echo.Context, f filter) error {
 // render writes a page, or the part of it that htmx asks for.
 func (a *app) render(c echo.Context, status int, v *pageView) error {
 	c.Response().Header().Add("Vary", "HX-Request-Type, HX-Current-URL")
-	name := "page.html"
 	if isPartial(c) {
-		name = "partial"
+		return a.write(c, status, "partial", v)
 	}
+	return a.write(c, status, "page.html", v)
+}
+
+// write answers with a template.
+func (a *app) write(c echo.Context, status int, template string, v any) error {
 	var b bytes.Buffer // so that an error cannot cut a page in half
-	if err := a.pages.ExecuteTemplate(&b, name, v); err != nil {
+	if err := a.pages.ExecuteTemplate(&b, template, v); err != nil {
 		return err
 	}
 	return c.HTMLBlob(status, b.Bytes())
@@ -190,13 +175,28 @@ func pageURL(query string) string {
 	return "/?" + query
 }
 
-// youURL is the page about the visitor that leads back to the page of a query.
-func youURL(query string) string {
+// The pages that lead back to that of a filter.
+const (
+	youPath     = "/you"
+	answersPath = "/answers"
+)
+
+// backParameter has the query that such a page leads back to.
+const backParameter = "back"
+
+// backURL is such a page, leading back to the page of a query.
+func backURL(path, query string) string {
 	if query == "" {
-		return "/you"
+		return path
 	}
-	return "/you?" + url.Values{backParameter: {query}}.Encode()
+	return path + "?" + url.Values{backParameter: {query}}.Encode()
 }
 
-// backParameter has the query that the page about the visitor leads back to.
-const backParameter = "back"
+// backFrom is the filter that such a page leads back to.
+func (a *app) backFrom(c echo.Context) filter {
+	f, err := a.filters.Parse(c.QueryParam(backParameter))
+	if err != nil { // somebody wrote it by hand
+		return a.defaults
+	}
+	return f
+}

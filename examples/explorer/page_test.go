@@ -32,7 +32,7 @@ func TestPageKeepsItsOwnPolicy(t *testing.T) {
 	page := v.get("/")
 	page.lacks(t, "http://", "https://", " style=", "<style", "<script>", " onclick", "javascript:")
 	assets := regexp.MustCompile(`"(/static/[^"]+)"`).FindAllStringSubmatch(page.body, -1)
-	if len(assets) != 3 {
+	if len(assets) != 4 {
 		t.Fatalf("assets: %v", assets)
 	}
 	for _, a := range assets {
@@ -51,7 +51,7 @@ func TestFilterSelectsAndLinksKeepIt(t *testing.T) {
 	page := v.get("/?state=Texas&size=Large&size=Medium&phase=Climb&from=1995-01-01&mincost=1&sort=-cost&rows=10")
 	page.has(t, http.StatusOK, "Texas", "at least $1", "from Jan 1, 1995", `aria-sort="descending"`, `value="Texas" selected`, `value="1995-01-01"`)
 	page.lacks(t, "Canada, no such state")
-	links := regexp.MustCompile(`<a href="(/\?[^"#]*)(?:#strikes)?"`).FindAllStringSubmatch(page.body, -1)
+	links := regexp.MustCompile(`<a href="(/\?[^"#]*)(?:#panel-strikes)?"`).FindAllStringSubmatch(page.body, -1)
 	if len(links) < 10 {
 		t.Fatalf("%d links", len(links))
 	}
@@ -189,7 +189,7 @@ func TestPartialIsTheAppAlone(t *testing.T) {
 	v.header.Set("HX-Request", "true")
 	v.header.Set("HX-Request-Type", "partial")
 	part := v.get("/?state=Ohio")
-	part.has(t, http.StatusOK, `<form id="filter"`, `id="strikes"`, "<title>", `<div><dt>Visits</dt><dd>1 <`)
+	part.has(t, http.StatusOK, `<form id="filter"`, `id="panel-strikes"`, "<title>", `<div><dt>Visits</dt><dd>1 <`)
 	part.lacks(t, "<html", `class="masthead"`)
 	if got := strings.Join(part.header.Values("Vary"), ","); !strings.Contains(got, "HX-Request-Type") {
 		t.Errorf("Vary: %s", got)

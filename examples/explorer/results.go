@@ -97,42 +97,6 @@ func tags(key any) []string {
 	return []string{"state " + state}
 }
 
-// An answer is a result and how the cache came by it.
-type answer[V any] struct {
-	Value V
-	Meta  cachedata.Meta
-}
-
-// found is everything that the page shows of the data.
-type found struct {
-	totals   answer[strikes.Totals]
-	months   answer[[]strikes.Month]
-	airports answer[[]strikes.Airport]
-	species  answer[[]strikes.Species]
-	phases   answer[[]strikes.PhaseCost]
-	list     answer[[]strikes.Strike]
-}
-
-// find answers all of the page's questions.
-func (r *results) find(ctx context.Context, f filter) (*found, error) {
-	selection := f.selection()
-	var all found
-	err := errors.Join(
-		ask(ctx, r.totals, selection, &all.totals),
-		ask(ctx, r.months, selection, &all.months),
-		ask(ctx, r.airports, selection, &all.airports),
-		ask(ctx, r.species, selection, &all.species),
-		ask(ctx, r.phases, selection, &all.phases),
-		ask(ctx, r.list, f.page(), &all.list),
-	)
-	return &all, err
-}
-
-func ask[K, V any](ctx context.Context, cache *cachedata.Cache[K, V], key K, into *answer[V]) (err error) {
-	into.Value, into.Meta, err = cache.GetMeta(ctx, key)
-	return err
-}
-
 var errNoPanel = errors.New("no such panel")
 
 // drop forgets the result that one panel shows for a filter, or, for "all",

@@ -17,9 +17,19 @@ type pageLink struct {
 	Current                 bool
 }
 
-// fillTable shows one page of strikes, total being all that are selected.
-func (v *pageView) fillTable(f filter, list []strikes.Strike, total int, href func(filter) string) {
-	v.List = list
+// A tableView is the table of strikes with its pages.
+type tableView struct {
+	reader
+	List    []strikes.Strike
+	Range   string // which strikes of how many
+	Nothing string // why the table is empty
+	Columns []columnView
+	Pages   []pageLink
+}
+
+// newTableView shows one page of strikes, total being all that are selected.
+func newTableView(r reader, f filter, list []strikes.Strike, total int, href func(filter) string) *tableView {
+	v := &tableView{reader: r, List: list}
 	pages := (total + f.Rows - 1) / f.Rows
 	first := (f.Page-1)*f.Rows + 1
 	switch {
@@ -45,11 +55,12 @@ func (v *pageView) fillTable(f filter, list []strikes.Strike, total int, href fu
 	if pages > 1 || f.Page > 1 {
 		v.Pages = v.pageLinks(f, pages, href)
 	}
+	return v
 }
 
 // column is a column that can be sorted: a click asks for the order that is
 // wanted first, and another for its opposite.
-func (v *pageView) column(f filter, label, class string, wanted, opposite strikes.Sort, href func(filter) string) columnView {
+func (v *tableView) column(f filter, label, class string, wanted, opposite strikes.Sort, href func(filter) string) columnView {
 	c := columnView{Label: v.T(label), Class: class}
 	next := f
 	next.Page, next.Sort = 1, wanted
@@ -60,7 +71,7 @@ func (v *pageView) column(f filter, label, class string, wanted, opposite strike
 	case opposite:
 		c.AriaSort, c.Arrow = direction(opposite)
 	}
-	c.Href = href(next) + "#strikes"
+	c.Href = href(next) + "#panel-strikes"
 	return c
 }
 
@@ -73,11 +84,11 @@ func direction(s strikes.Sort) (ariaSort, arrow string) {
 
 // pageLinks is the way to the pages before and after, and to the first, the
 // last and the nearest ones.
-func (v *pageView) pageLinks(f filter, pages int, href func(filter) string) []pageLink {
+func (v *tableView) pageLinks(f filter, pages int, href func(filter) string) []pageLink {
 	to := func(n int) string {
 		next := f
 		next.Page = n
-		return href(next) + "#strikes"
+		return href(next) + "#panel-strikes"
 	}
 	var links []pageLink
 	if f.Page > 1 {

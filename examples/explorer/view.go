@@ -26,27 +26,18 @@ type pageView struct {
 	Saved                                       []savedView
 
 	// The results.
-	Flashes     []flashView
-	Totals      *totalsView
-	TotalCost   float64
-	DamageShare string
-	Panels      []panelView
-
-	// The table.
-	List      []strikes.Strike
-	Range     string // which strikes of how many
-	Nothing   string // why the table is empty
-	Columns   []columnView
-	Pages     []pageLink
-	ListCache cacheView
-
+	Flashes []flashView
+	Panels  []*panelView
 	Facts   []factView
 	APIHref string
 
-	You   *youView   // in place of all results
-	Error *errorView // likewise
+	You     *youView    // in place of all results
+	Answers *answerView // likewise
+	Error   *errorView  // likewise
 
 	Change *pageChange // what differs from the page that is there; nil: everything
+
+	Words words // for the script
 
 	Script  template.HTML // tells the server what no header does
 	Address template.HTML // tells the browser which address the page has
@@ -66,23 +57,26 @@ type (
 	}
 	flashView struct{ Kind, Text string }
 
-	totalsView struct {
-		Value strikes.Totals
-		Cache cacheView
-	}
+	// panelView is a panel: the totals, the table or else a chart.
 	panelView struct {
 		reader
 		ID, Title, Note string
+		Totals          *totalsView
+		Table           *tableView
 		Chart           chart
-		Links           bool // the chart has links, which keep the order of the table
 		Cache           cacheView
+	}
+	totalsView struct {
+		reader
+		strikes.Totals
+		DamageShare string
 	}
 	// cacheView says where a result came from.
 	cacheView struct {
 		reader
 		Panel, Query string
 		Kind, Label  string // hit or miss
-		Age, Took    string
+		Age, Took    string // Age is empty if the panel may be shown again later
 		ClearLabel   string
 	}
 	factView  struct{ Name, Value, How string }
@@ -96,18 +90,36 @@ type (
 	faultView struct{ Parameter, Detail, Value, Expected, Suggestion string }
 )
 
-// A pageChange is what a request changes of the page that is there. The table's part
-// and the messages are always new.
+// A pageChange is what a request changes of the page that is there, beside the messages
+// and what is about the visitor.
 type pageChange struct {
-	Order   bool // the order of the table, or its number of rows: links and forms keep it
-	Strikes bool // which strikes there are
+	Form   bool        // the filter, but for its page
+	Panels []panelLink // the browser asks for these itself
 }
+
+// A panelLink is where a panel is.
+type panelLink struct{ ID, Href string }
+
+// newTotalsView shows the totals.
+func newTotalsView(r reader, t strikes.Totals) *totalsView {
+	v := &totalsView{r, t, "–"}
+	if t.Strikes > 0 {
+		v.DamageShare = r.Percent(float64(t.Damaging) / float64(t.Strikes))
+	}
+	return v
+}
+
+// Dollars is the cost of all strikes.
+func (v *totalsView) Dollars() string { return v.ShortDollars(float64(v.Cost)) }
 
 // StrikesHref is the page of the filter.
 func (v *pageView) StrikesHref() string { return pageURL(v.Query) }
 
 // YouHref is the page about the visitor, which leads back to that of the filter.
-func (v *pageView) YouHref() string { return youURL(v.Query) }
+func (v *pageView) YouHref() string { return backURL(youPath, v.Query) }
+
+// AnswersHref is the page about what the cache of responses does.
+func (v *pageView) AnswersHref() string { return backURL(answersPath, v.Query) }
 
 // choices makes options of values; name says what each is called.
 func choices[T ~string](values []T, name func(T) string, selected ...T) []option {

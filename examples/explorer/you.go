@@ -101,11 +101,7 @@ type youFact struct {
 // showYou answers GET /you: every facet with its value, where it came from,
 // and whether that is believed.
 func (a *app) showYou(c echo.Context) error {
-	back, err := a.filters.Parse(c.QueryParam(backParameter))
-	if err != nil { // somebody wrote it by hand
-		back = a.defaults
-	}
-	v, err := a.newView(c, back)
+	v, err := a.newView(c, a.backFrom(c))
 	if err != nil {
 		return err
 	}

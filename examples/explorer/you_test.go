@@ -86,12 +86,10 @@ func TestBrowserYou(t *testing.T) {
 	b.At("/you")
 	b.Until(cell("hx-request") + `.includes("HX-Request")`)
 	b.Until(cell("sec-fetch-site") + `.includes("same-origin")`)
-	b.picture("you")
 	b.Size(320, 900)
 	if over := eval[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 		t.Errorf("the page is %d pixels too wide for a small phone", over)
 	}
-	b.picture("you-small")
 	b.Do(chromedp.Reload())
 	b.Until(cell("embedded") + `.includes("Sec-Fetch-Dest")`)
 	b.Until(cell("sec-fetch-mode") + `.includes("navigate")`)

@@ -14,79 +14,9 @@ import (
 	"github.com/reecho-go/reecho/examples/internal/chromiumtest"
 )
 
-// pictures is where the tests leave what they saw; git ignores it.
+// pictures is where the tests leave what they saw, with the flag -pictures; git ignores
+// it.
 var pictures = filepath.Join("..", "..", "artifacts", "login")
-
-// failures of the text colours of a page: each visible text with its contrast to
-// what is behind it, if that is less than WCAG 2.2 AA asks of small text. Colours
-// are drawn to read them, since a computed one may be in any notation.
-const failures = `(() => {
-	const pen = document.createElement('canvas').getContext('2d', {willReadFrequently: true})
-	const rgba = colour => {
-		pen.clearRect(0, 0, 1, 1)
-		pen.fillStyle = colour
-		pen.fillRect(0, 0, 1, 1)
-		return [...pen.getImageData(0, 0, 1, 1).data]
-	}
-	const over = (top, below) => top.slice(0, 3).map((v, i) => v * top[3] / 255 + below[i] * (1 - top[3] / 255))
-	const behind = e => {
-		const layers = []
-		for (; e; e = e.parentElement) layers.push(rgba(getComputedStyle(e).backgroundColor))
-		return layers.reduceRight((below, layer) => over(layer, below), rgba('Canvas'))
-	}
-	const luminance = colour => {
-		const [r, g, b] = colour.map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-		return .2126 * r + .7152 * g + .0722 * b
-	}
-	const contrast = (a, b) => {
-		const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y)
-		return (high + .05) / (low + .05)
-	}
-	const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
-	const found = []
-	let seen = 0
-	const look = (e, text) => {
-		const back = behind(e), ratio = contrast(over(rgba(getComputedStyle(e).color), back), back)
-		seen++
-		if (!(ratio >= 4.5)) found.push(ratio.toFixed(2) + ' ' + text.slice(0, 40))
-	}
-	while (texts.nextNode()) {
-		const e = texts.currentNode.parentElement, text = texts.currentNode.data.trim()
-		if (text && e.checkVisibility({visibilityProperty: true, opacityProperty: true})) look(e, text)
-	}
-	for (const e of document.querySelectorAll('input:not([type=hidden], [type=checkbox])')) look(e, 'field ' + e.name)
-	return seen ? found : ['no text is visible']
-})()`
-
-// tooWide are the elements that reach beyond the window, after how far the page does.
-const tooWide = `(() => {
-	const over = document.documentElement.scrollWidth - innerWidth
-	if (over <= 0) return []
-	return [over + 'px', ...[...document.body.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > innerWidth).map(e => e.outerHTML.slice(0, 80))]
-})()`
-
-// checkLook looks at the page of a tab at three widths, in both colour schemes.
-func checkLook(t *testing.T, b *chromiumtest.Tab, name string) {
-	t.Helper()
-	for _, width := range []int64{390, 768, 1280} {
-		b.Size(width, 900)
-		b.Until(fmt.Sprintf(`innerWidth === %d`, width))
-		for _, scheme := range []string{"light", "dark"} {
-			b.Scheme(scheme)
-			background := map[string]string{"light": "rgb(244, 245, 241)", "dark": "rgb(14, 20, 18)"}[scheme]
-			b.Until(fmt.Sprintf(`getComputedStyle(document.body).backgroundColor === %q`, background))
-			if got := chromiumtest.Eval[[]string](b, tooWide); len(got) > 0 {
-				t.Errorf("%s, %d pixels, %s: too wide: %q", name, width, scheme, got)
-			}
-			if got := chromiumtest.Eval[[]string](b, failures); len(got) > 0 {
-				t.Errorf("%s, %d pixels, %s: hard to read: %q", name, width, scheme, got)
-			}
-			if width != 768 {
-				b.Picture(filepath.Join(pictures, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)))
-			}
-		}
-	}
-}
 
 func TestBrowserPagesFitAndCanBeRead(t *testing.T) {
 	t.Parallel()
@@ -94,40 +24,25 @@ func TestBrowserPagesFitAndCanBeRead(t *testing.T) {
 	b, other := browser.NewTab(t), browser.NewTab(t)
 	b.Allow("status of 401", "status of 404")
 	b.Open(s.URL)
-	checkLook(t, b, "login")
+	b.LooksGood(filepath.Join(pictures, "login"))
 
 	b.Types("#name", strings.Repeat("w", 300))
 	b.Types("#password", "wrong")
 	b.Click("#login")
 	b.Shows("The name or the password is wrong.")
-	checkLook(t, b, "wrong")
+	b.LooksGood(filepath.Join(pictures, "wrong"))
 
 	logIn(other, s.URL)
 	other.Shows("Hello, ada")
 	logIn(b, s.URL)
 	b.Shows("Welcome, ada.", "Log out on all other devices")
-	checkLook(t, b, "account")
+	b.LooksGood(filepath.Join(pictures, "account"))
 
 	b.Open(s.URL + "/nowhere")
 	b.Shows("There is no page at this address.")
-	checkLook(t, b, "not-found")
+	b.LooksGood(filepath.Join(pictures, "not-found"))
 	b.Click(".card a")
 	b.Shows("Hello, ada")
-}
-
-// The checks of the look would find what they look for.
-func TestBrowserTheChecksFindBadPages(t *testing.T) {
-	t.Parallel()
-	b := browser.NewTab(t)
-	b.Open(site(t).URL)
-	chromiumtest.Eval[bool](b, `document.querySelector('h1').style.setProperty('color', '#888') || true`)
-	if got := chromiumtest.Eval[[]string](b, failures); len(got) != 1 || !strings.HasSuffix(got[0], " Log in") {
-		t.Errorf("a grey heading: %q", got)
-	}
-	chromiumtest.Eval[bool](b, `document.querySelector('h1').style.setProperty('width', '2000px') || true`)
-	if got := chromiumtest.Eval[[]string](b, tooWide); len(got) == 0 {
-		t.Error("a wide heading is not found")
-	}
 }
 
 // tabTo presses the tab key until an element has the focus, which must be seen.

@@ -363,12 +363,18 @@ func TestAHandlerThatReadsTheSessionIsNotShared(t *testing.T) {
 			return text(c, fmt.Sprintf("%d", runs.Add(1)))
 		}, sessions, newCache(t, respcache.Config{}))
 
-		cookie := get(h, "/writes").Result().Cookies()
+		first := get(h, "/writes")
+		if got := first.Header().Get("Cache-Status"); !strings.Contains(got, `detail="the session was read"`) {
+			t.Errorf("the first response that writes: %s", got)
+		}
+		cookie := first.Result().Cookies()
 		if len(cookie) != 1 {
 			t.Fatalf("cookies: %v", cookie)
 		}
 		mine := cookie[0].Name + "=" + cookie[0].Value
-		get(h, "/reads", "Cookie", mine)
+		if got := get(h, "/reads", "Cookie", mine).Header().Get("Cache-Status"); !strings.Contains(got, `detail="the session was read"`) {
+			t.Errorf("the first response that reads: %s", got)
+		}
 		w := get(h, "/reads")
 		if w.Body.String() != "3 0" || !strings.Contains(w.Header().Get("Cache-Status"), "the session was read") {
 			t.Errorf("another visitor: %q %v", w.Body, w.Header())

@@ -25,6 +25,7 @@ type recorder struct {
 	host  host.Host
 	ctx   context.Context // of the handler; it ends when nobody waits for the response
 
+	read     func() reason    // why what the handler has read so far makes the response one visitor's; nil: nobody asks
 	vain     func(why reason) // tells those who wait that they do so in vain; nil: nobody does, or they know
 	how      string           // why the handler is called, for Cache-Status
 	before   http.Header      // what outer middlewares had set
@@ -119,6 +120,9 @@ func (r *recorder) WriteHeader(status int) {
 	}
 	if r.changed != nil && status < 400 {
 		r.changed() // before the client knows
+	}
+	if r.read != nil {
+		r.refuse(r.read())
 	}
 	var why reason
 	named := canonicalNames(h)

@@ -333,6 +333,7 @@ func (q *call) lead(f *fill, to *counts) error {
 	} else {
 		rec.spare = q.cache.spare(f.ctx)
 	}
+	rec.read = func() reason { return q.personal(seen) }
 	rec.vain = func(why reason) {
 		stop() // from now on it is for this client alone
 		stop = endWith(q.r.Context())
@@ -445,28 +446,20 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 // depends returns what of the request, beyond the key, a response depends on.
 func (q *call) depends(seen *recorded, rec *recorder) (more []string, why reason) {
 	ctx := q.r.Context()
+	if why := q.personal(seen); why != "" {
+		return nil, why
+	}
 	if opened(ctx) {
 		if why := q.ofSession(ctx); why != "" {
 			return nil, why
 		}
 		more = append(more, wholeSession)
 	}
-	keys := seen.Keys()
-	switch {
-	case seen.Saw(scope.Declared):
-		return nil, "the visitor was read"
-	case len(keys) > 0:
-		return nil, reason("the visitor was read: " + keys[0])
-	}
 	if seen.Saw(scope.Query) && q.cache.query != nil {
 		more = append(more, wholeQuery)
 	}
-	var shaped []string
 	if info, ok := scope.HeldIn(ctx, scope.Info).(visit.Shaper); ok {
-		var personal bool
-		if shaped, personal = info.Shape(); personal {
-			return nil, "the visitor's address or cookies were read"
-		}
+		shaped, _ := info.Shape()
 		for _, name := range shaped {
 			if name == "*" || slices.Contains(unkeyable, name) {
 				return nil, reason("header " + name + " was read")
@@ -483,12 +476,30 @@ func (q *call) depends(seen *recorded, rec *recorder) (more []string, why reason
 	return more, q.cache.varies(rec.vary, rec.before, rec.header, more)
 }
 
+// personal returns why a response is the visitor's alone, by what its handler has read
+// so far.
+func (q *call) personal(seen *recorded) reason {
+	ctx := q.r.Context()
+	if !q.cache.cfg.Keys.Session && opened(ctx) {
+		return "the session was read"
+	}
+	if seen.Saw(scope.Declared) {
+		return "the visitor was read"
+	}
+	if keys := seen.Keys(); len(keys) > 0 {
+		return reason("the visitor was read: " + keys[0])
+	}
+	if info, ok := scope.HeldIn(ctx, scope.Info).(visit.Shaper); ok {
+		if _, personal := info.Shape(); personal {
+			return "the visitor's address or cookies were read"
+		}
+	}
+	return ""
+}
+
 // ofSession returns why a response whose handler has read the session cannot be kept
 // for that session.
 func (q *call) ofSession(ctx context.Context) reason {
-	if !q.cache.cfg.Keys.Session {
-		return "the session was read"
-	}
 	sum, why := summary(ctx)
 	if why == "" && q.sum != "" && sum != q.sum {
 		why = "the session was changed"

@@ -20,7 +20,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -266,7 +265,7 @@ func (b *Tab) onNode(actions ...chromedp.Action[chromedp.Void]) {
 		if err == nil {
 			return
 		}
-		if b.ctx.Err() != nil || !strings.Contains(err.Error(), "node with given id") {
+		if b.ctx.Err() != nil || !strings.Contains(err.Error(), "node with given id") && !strings.Contains(err.Error(), "not have a layout object") {
 			b.t.Fatal(err)
 		}
 	}
@@ -276,30 +275,4 @@ func (b *Tab) onNode(actions ...chromedp.Action[chromedp.Void]) {
 func (b *Tab) Types(selector chromedp.CSS, text string) {
 	b.t.Helper()
 	b.onNode(chromedp.SendKeys(selector, text))
-}
-
-// Picture saves the whole page as a PNG file at path and makes its folder.
-func (b *Tab) Picture(path string) {
-	b.t.Helper()
-	b.save(path, chromedp.FullScreenshot(100))
-}
-
-// Window is Picture of what the window shows of the page.
-func (b *Tab) Window(path string) {
-	b.t.Helper()
-	b.save(path, chromedp.CaptureScreenshot())
-}
-
-func (b *Tab) save(path string, screenshot chromedp.Action[[]byte]) {
-	b.t.Helper()
-	png, err := chromedp.Run(b.ctx, screenshot)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(path), 0o755)
-	}
-	if err == nil {
-		err = os.WriteFile(path, png, 0o644)
-	}
-	if err != nil {
-		b.t.Fatal(err)
-	}
 }
