@@ -73,7 +73,7 @@ bench: ## run the comparisons with other libraries; ARGS=-short takes a few minu
 	go -C benchmarks run . $(ARGS)
 
 .PHONY: bench-servers
-bench-servers: ## run the comparisons that need redis-server; ARGS="-only cluster" asks who serves what after a delete elsewhere
+bench-servers: ## run the comparisons that need redis-server and nginx; ARGS="-only cluster" asks who serves what after a delete elsewhere
 	go -C benchmarks/servers run . $(ARGS)
 
 .PHONY: rfc-tests

@@ -43,10 +43,11 @@ func Responders() []Responder {
 	}
 }
 
-// fiberCache is the cache of fiber, as its documentation sets it up.
-func fiberCache(route Route) (Responding, error) {
+// FiberCached is an app of fiber that has its cache in front of a route, as its
+// documentation sets it up.
+func FiberCached(route Route) *fiber.App {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Use(cache.New(cache.Config{Expiration: time.Minute}))
+	app.Use(cache.New(cache.Config{Expiration: time.Hour}))
 	app.Get("/*", func(c *fiber.Ctx) error {
 		body, cookie := route(c.Path())
 		if cookie != "" {
@@ -55,7 +56,12 @@ func fiberCache(route Route) (Responding, error) {
 		c.Type("txt")
 		return c.Send(body)
 	})
-	handler := app.Handler()
+	return app
+}
+
+// fiberCache is fiber without a connection.
+func fiberCache(route Route) (Responding, error) {
+	handler := FiberCached(route).Handler()
 	request := func(path string) *fasthttp.RequestCtx {
 		ctx := new(fasthttp.RequestCtx)
 		ctx.Request.SetRequestURI(path)

@@ -17,10 +17,11 @@ import (
 type Size struct {
 	Visitors int // sessions in the server
 	Kept     int // results before a restart
+	Requests int // of one figure over connections
 }
 
 // Full is what the names of the workloads say.
-var Full = Size{Visitors: 10_000, Kept: 100_000}
+var Full = Size{Visitors: 10_000, Kept: 100_000, Requests: 5_000}
 
 // All are all groups, in the order of the report.
 func All(size Size) bench.Groups {
@@ -29,6 +30,7 @@ func All(size Size) bench.Groups {
 			return slices.Concat(Caches(), Sessions(size.Visitors), Files(), Restarts(size.Kept))
 		}},
 		{Name: "cluster", Workloads: Cluster},
+		{Name: "loopback", Workloads: func() []bench.Workload { return Loopback(size.Requests) }},
 	}
 }
 
