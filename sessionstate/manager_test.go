@@ -213,7 +213,7 @@ func TestSecretFileRefusesWhatIsUnsafe(t *testing.T) {
 		"mode 0644": write("loose", good, 0o644),
 		"mode 0620": write("group", good, 0o620),
 		"no key":    write("empty", "", 0o600),
-		"0 bytes":   write("word", "a\n", 0o600),
+		"line 1":    write("alone", "MARKER_Ytk72m9wcLdXU_xdUe8IezoBruJvuvvwJYzZmNkVEM\n", 0o600), // a key without an ID
 		"line 2":    write("base64", good+"b !!MARKER!!\n", 0o600),
 		"31 bytes":  write("short", "a AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg\n", 0o600),
 		"regular":   dir,

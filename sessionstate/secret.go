@@ -206,10 +206,10 @@ func readSecrets(path string) ([]Secret, error) {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		id, text, _ := strings.Cut(line, " ")
+		id, text, two := strings.Cut(line, " ")
 		key, err := encoding.DecodeString(strings.TrimSpace(text))
-		if err != nil { // err may quote the key: it is left out
-			return nil, fmt.Errorf("sessionstate: secret file %s, line %d: want an ID, a space and a key in base64url without padding", path, number)
+		if err != nil || !two { // err, or what seems to be an ID, may be the key: it is left out
+			return nil, fmt.Errorf("sessionstate: secret file %s, line %d: want an ID, a space and a key in base64url without padding; name a file that is not there yet to have one made", path, number)
 		}
 		secrets = append(secrets, Secret{ID: id, Key: key})
 	}
