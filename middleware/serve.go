@@ -46,7 +46,7 @@ func (r *request) Host() (host.Host, host.Context) { return r.run.Host, r.run.Ow
 
 // Server implements host.Request.
 func (r *request) Server() (http.Handler, context.Context) {
-	came := r.Request.Context
+	came := r.Context
 	if plain, ok := r.run.Host.(plainHost); ok {
 		return r.stack.Handler(plain.Handler), came
 	}

@@ -149,6 +149,7 @@ func TestReasonsNotToStore(t *testing.T) {
 			cachedata.LoadingFrom(c.Request().Context()).SetTTL(0)
 			return text(c, "body")
 		}, `detail="the handler has said so"`},
+		"a length with a sign": {write(200, "Content-Length", "+4"), `detail="too large"`},
 		"what has aged before": {write(200, "Cache-Control", "max-age=60", "Age", "60"), `detail="max-age=60"`},
 		"a flush": {func(c middleware.Context) error {
 			if err := text(c, "part"); err != nil {

@@ -344,7 +344,7 @@ func (c *Cache) tagOf(path string) string {
 	}
 	if folder, ok := strings.CutSuffix(path, "/*"); ok {
 		n := 0
-		for n = range folders(folder + "/") { //nolint:revive // the last one counts
+		for n = range folders(folder + "/") { // the last one counts
 		}
 		return urlTag + path[:n] + "*"
 	}

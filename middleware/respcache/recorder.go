@@ -334,7 +334,7 @@ func (r *recorder) finish() (*page, reason) {
 
 // said notes in p what the handler has said of it by cachedata.LoadingFrom, and returns
 // why it must not be stored.
-func (r *recorder) said(p *page, load context.Context) reason {
+func (r *recorder) said(load context.Context, p *page) reason {
 	said, _ := load.Value(uses.SaidKey{}).(uses.Said)
 	switch {
 	case said.NoStore, said.Timed && said.TTL <= 0:

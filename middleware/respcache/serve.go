@@ -413,7 +413,7 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 	}
 	more, why := q.depends(seen, rec)
 	if why == "" {
-		why = rec.said(p, seen.load)
+		why = rec.said(seen.load, p)
 	}
 	if why != "" {
 		return refused(why)
