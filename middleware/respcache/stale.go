@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/internal/commit"
@@ -80,11 +81,8 @@ func (r *recorder) instead(q *call, p *page, status string) error {
 	if status == "" {
 		status = p.hitStatus(min(p.left(), 0))
 	}
-	return p.replayAs(w, q.r, status)
+	return p.replayAs(w, q.r, status, time.Since(p.made))
 }
-
-// refreshKey is the context key of a [refresh].
-type refreshKey struct{}
 
 // refresh is a load in the background, whose response a request of its own makes.
 type refresh struct {
@@ -121,7 +119,7 @@ func (q *call) again(old *page) func(context.Context, string) (*page, error) {
 		// A reverse proxy whose origin breaks off panics only in a server; else it
 		// would look as if the response were complete.
 		base := context.WithValue(context.Background(), http.ServerContextKey, httpServer)
-		ctx, cancel := context.WithCancel(context.WithValue(base, refreshKey{}, &own))
+		ctx, cancel := context.WithCancel(context.WithValue(base, outerKey{}, &own))
 		defer cancel()
 		defer context.AfterFunc(load, cancel)()
 		_ = panics.Catch(func() error { // it is answered in m, and nobody else waits
