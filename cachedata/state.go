@@ -138,11 +138,12 @@ func later(t int64, d time.Duration) int64 {
 // meta describes e, which is served from source; of a Hit it is found out whether it
 // is Stale.
 func (c *core) meta(e *entry, source Source) Meta {
-	now := c.group.Now()
+	clock := time.Now()
+	now := c.group.At(clock)
 	m := Meta{Source: source, Age: time.Duration(max(now-e.storedAt, 0)), LoadTook: e.load.took()}
 	if l := e.lifetime(); l != nil {
 		if soft := e.annotations().softly(l.soft); soft != never {
-			m.Expires = time.Now().Add(time.Duration(soft - now))
+			m.Expires = clock.Add(time.Duration(soft - now))
 			if source == Hit && soft <= now {
 				m.Source = Stale
 			}

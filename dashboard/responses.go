@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/middleware/respcache"
 )
 
@@ -32,20 +31,15 @@ type reasonRow struct {
 // maxReasons is how many reasons of one cache are shown.
 const maxReasons = 12
 
-// groupOf is the group of a cache of responses.
-func groupOf(c *respcache.Cache) *cachedata.Group {
-	return cmp.Or(c.Responses().Config().Group, cachedata.Default())
-}
-
 // responsesID names a cache of responses in forms.
 func responsesID(c *respcache.Cache) string {
-	return idOf("responses", groupOf(c).Name(), c.Responses().Name())
+	return idOf("responses", c.Group().Name(), c.Responses().Name())
 }
 
 func (d *Dashboard) responsesPage(p *page) *responsesView {
 	v := &responsesView{Pager: newPager(p, len(d.cfg.Responses))}
 	for _, c := range d.cfg.Responses[v.Pager.first:v.Pager.last] {
-		s, g := c.Stats(), groupOf(c)
+		s, g := c.Stats(), c.Group()
 		all := s.Requests()
 		r := responseRow{
 			ID: responsesID(c), Name: cut(c.Responses().Name(), maxName), Group: cut(g.Name(), maxName),

@@ -121,6 +121,9 @@ func (g *Group) Hooks() *Hooks { return &g.hooks }
 // Now returns the monotonic time since the group was made, in nanoseconds.
 func (g *Group) Now() int64 { return int64(time.Since(g.base)) }
 
+// At is [Group.Now] of a moment that a look at the clock has given.
+func (g *Group) At(t time.Time) int64 { return int64(t.Sub(g.base)) }
+
 // Add makes m a member. It fails with [ErrDuplicate] or [ErrClosed].
 func (g *Group) Add(m Member) error {
 	g.mu.Lock()

@@ -273,6 +273,7 @@ func (cfg Config) withDefaults() Config {
 	if cfg.Keys.Headers == nil {
 		cfg.Keys.Headers = defaultHeaders
 	}
+	cfg.Group = cmp.Or(cfg.Group, cachedata.Default())
 	cfg.Status = maps.Clone(cfg.Status)
 	if cfg.Status == nil {
 		cfg.Status = make(map[int]time.Duration)
@@ -295,6 +296,10 @@ func canonical(names []string) []string {
 
 // Name implements middleware.Plugin.
 func (c *Cache) Name() string { return "respcache." + c.name }
+
+// Group returns the group of caches that the responses belong to: that of
+// Config.Group, or [cachedata.Default].
+func (c *Cache) Group() *cachedata.Group { return c.cfg.Group }
 
 // Wrap implements middleware.Wrapper.
 func (c *Cache) Wrap(next middleware.Handler) middleware.Handler {
@@ -364,7 +369,7 @@ func (c *Cache) Close(ctx context.Context) error { return c.pages.Close(ctx) }
 // contextRead tells of a context value that a handler has read, which may be the
 // visitor's.
 func (c *Cache) contextRead(ctx context.Context, key, value string) {
-	source := observe.Source{Group: cmp.Or(c.cfg.Group, cachedata.Default()).Name(), Cache: c.name}
+	source := observe.Source{Group: c.Group().Name(), Cache: c.name}
 	observe.Emit(ctx, c.cfg.Observer, observe.ContextRead{Source: source, Key: key, Value: value})
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -546,5 +547,31 @@ func TestWhatNewRefuses(t *testing.T) {
 	}
 	if _, err := respcache.New("a", respcache.Config{Group: g, MaxBytes: 10, MaxBody: 11}); err == nil {
 		t.Error("bodies larger than the bound are accepted")
+	}
+}
+
+func TestGroupIsWhereTheResponsesAre(t *testing.T) {
+	t.Parallel()
+	own, err := cachedata.NewGroup("own", cachedata.GroupConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name        string
+		given, want *cachedata.Group
+	}{
+		{"given", own, own},
+		{"not given", nil, cachedata.Default()},
+	} {
+		c, err := respcache.New("where the responses are", respcache.Config{Group: tt.given})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Group() != tt.want || !slices.Contains(c.Group().Caches(), c.Responses()) {
+			t.Errorf("%s: the group is %s, or has not the responses", tt.name, c.Group().Name())
+		}
+		if err := c.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
 }

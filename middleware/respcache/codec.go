@@ -134,7 +134,7 @@ func (pageCodec) Unmarshal(data []byte, v any) error {
 		return errPage
 	}
 	if p.status = int(status); status != 0 { //nolint:gosec // it is small
-		p.length = []string{strconv.Itoa(len(in.Rest))}
+		p.length = strconv.Itoa(len(in.Rest))
 	}
 	p.body = bytes.Clone(in.Rest)
 	if len(p.body) == 0 {

@@ -18,7 +18,7 @@ func samplePages() map[string]*page {
 		"a signpost":                     {more: []string{"?", "Accept-Encoding"}, ttl: time.Hour},
 		"one that leads to nothing more": {more: []string{}, ttl: time.Hour},
 		"a response": {
-			status: 200, ttl: time.Minute, strict: true, etag: `"x"`, length: []string{"5"}, body: []byte("hello"),
+			status: 200, ttl: time.Minute, strict: true, etag: `"x"`, length: "5", body: []byte("hello"),
 			modified: time.Date(1969, 2, 3, 4, 5, 6, 0, time.UTC),
 			fields: []field{
 				{name: "A", values: []string{"1", ""}},
@@ -31,7 +31,7 @@ func samplePages() map[string]*page {
 				{Cache: "", Birth: level.Birth{Version: 1, Clock: &level.Clock{}}},
 			},
 		},
-		"without a body": {status: 301, ttl: 1, length: []string{"0"}, fields: []field{{name: "Location", values: []string{"/"}}}},
+		"without a body": {status: 301, ttl: 1, length: "0", fields: []field{{name: "Location", values: []string{"/"}}}},
 	}
 }
 
@@ -84,7 +84,7 @@ func TestWhatIsForThisMemoryOnlyIsNotEncoded(t *testing.T) {
 func TestEachFieldOfAPageIsEncodedOrNotForAStore(t *testing.T) {
 	t.Parallel()
 	encoded := "more status fields body etag modified ttl strict parts"
-	anew := "kinds stamps drop renewal kept length made"
+	anew := "kinds stamps drop told renewal kept length made"
 	notStored := "why only"
 	ofSharedCaches := "first firstKey shared terms always renew onError groups date" // which have no store
 	known := strings.Fields(encoded + " " + anew + " " + notStored + " " + ofSharedCaches)

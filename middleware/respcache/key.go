@@ -258,7 +258,7 @@ type afterwards struct {
 // Value implements context.Context.
 func (c afterwards) Value(key any) any {
 	switch key.(type) {
-	case recordedKey, uses.RecorderKey, uses.LoadingKey: // nothing is recorded any more
+	case outerKey, uses.RecorderKey, uses.LoadingKey: // nothing is recorded any more
 		return c.Context.Value(key)
 	}
 	if visit.Cancels(key) {

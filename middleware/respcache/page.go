@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/reecho-go/reecho/internal/commit"
@@ -18,7 +19,7 @@ import (
 
 // page is a stored response; or a signpost: then more says what responses under its
 // key depend on beside it; or a mark that a response cannot be stored: then why says
-// it. Nothing of it changes, but for kinds.
+// it. Nothing of it changes, but for what it counts and remembers.
 type page struct {
 	more  []string // sorted; nil: a response
 	kinds kinds    // what was stored with more
@@ -28,9 +29,10 @@ type page struct {
 
 	why reason // the response cannot be stored; empty: it is here
 
-	stamps  []uses.Stamp // of the results that it is made of
-	drop    sync.Once    // when one of them does not hold any more
-	parts   []level.Part // as what the store has these results; nil: there are none, or it does not matter
+	stamps  []uses.Stamp         // of the results that it is made of
+	drop    sync.Once            // when one of them does not hold any more
+	told    atomic.Pointer[told] // what the last hit has said
+	parts   []level.Part         // as what the store has these results; nil: there are none, or it does not matter
 	renewal renewal
 	kept    bool   // it comes from the store
 	only    reason // why it is for this memory only, such as that it is one visitor's and its key does not say so; empty: it may be in a store
@@ -38,7 +40,7 @@ type page struct {
 	status   int
 	fields   []field
 	body     []byte
-	length   []string // Content-Length, as a header's values
+	length   string // Content-Length
 	etag     string
 	modified time.Time // Last-Modified; zero: none
 	made     time.Time
@@ -65,11 +67,22 @@ func (c *Cache) usable(ctx context.Context, p *page, over bool) bool {
 // hitStatus is the Cache-Status of a response that is replayed, and fresh for as long
 // as is left.
 func (p *page) hitStatus(left time.Duration) string {
-	s := hitStatus(left)
-	if p.only != "" {
-		s += "; detail=" + quoted("in memory only: "+string(p.only))
+	seconds := int64(left / time.Second)
+	if t := p.told.Load(); t != nil && t.left == seconds {
+		return t.status
 	}
-	return s
+	t := &told{seconds, hitStatus(seconds)}
+	if p.only != "" {
+		t.status += "; detail=" + quoted("in memory only: "+string(p.only))
+	}
+	p.told.Store(t)
+	return t.status
+}
+
+// told is the Cache-Status that hits in one second have.
+type told struct {
+	left   int64
+	status string
 }
 
 // kinds counts the responses that were stored behind a signpost, lately.
@@ -100,7 +113,7 @@ type field struct {
 
 // size is what a page counts for the bound on bytes.
 func (p *page) size() int64 {
-	n := 320 + len(p.body) + len(p.etag) + 80*len(p.stamps) + 240*len(p.parts)
+	n := 370 + len(p.body) + len(p.etag) + 80*len(p.stamps) + 240*len(p.parts)
 	if p.first != nil {
 		n += int(p.first.size()) + len(p.firstKey)
 	}
@@ -211,8 +224,14 @@ func connectionListed(h http.Header) []string {
 	return names
 }
 
-// apply makes the headers of p's handler out of those that are there.
-func (p *page) apply(h http.Header) {
+// apply makes the headers of p's handler out of those that are there. Whoever changes
+// one later, in place too, does not change p. It returns room for more values.
+func (p *page) apply(h http.Header, more int) (room values) {
+	n := more
+	for i := range p.fields {
+		n += len(p.fields[i].values)
+	}
+	room = make(values, n)
 	for i := range p.fields {
 		f := &p.fields[i]
 		switch {
@@ -221,9 +240,22 @@ func (p *page) apply(h http.Header) {
 		case f.add:
 			h[f.name] = append(slices.Clip(h[f.name]), f.values...)
 		default:
-			h[f.name] = f.values
+			h[f.name] = room.of(f.values...)
 		}
 	}
+	return room
+}
+
+// values are values of headers that are not used yet: those of a response are in one
+// piece of memory.
+type values []string
+
+// of returns the values in a list of their own.
+func (v *values) of(texts ...string) []string {
+	n := copy(*v, texts)
+	list := (*v)[:n:n]
+	*v = (*v)[n:]
+	return list
 }
 
 // entityTag returns a validator of a body, of a handler that has set none.
@@ -240,7 +272,7 @@ func (p *page) seal(h http.Header) {
 			p.strict = true
 		}
 	}
-	p.length = []string{strconv.Itoa(len(p.body))}
+	p.length = strconv.Itoa(len(p.body))
 	if etags := h["Etag"]; len(etags) > 0 {
 		p.etag = etags[0]
 	} else if p.status == http.StatusOK && !p.shared {

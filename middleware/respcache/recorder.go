@@ -147,9 +147,9 @@ func (r *recorder) WriteHeader(status int) {
 	if r.why == "" && len(named["Cache-Control"]) == 0 && !r.cache.cfg.RFC {
 		// Browsers ask again each time, and other caches keep nothing: so what is
 		// dropped here is dropped.
-		control := field{name: "Cache-Control", values: []string{"private, no-cache"}}
-		h[control.name], named[control.name] = control.values, control.values
-		r.fields = append(r.fields, control)
+		const control = "private, no-cache"
+		h["Cache-Control"], named["Cache-Control"] = []string{control}, []string{control}
+		r.fields = append(r.fields, field{name: "Cache-Control", values: []string{control}})
 	}
 	h.Add("Cache-Status", forward{r.how, r.why}.String())
 	told := named["Cache-Control"]

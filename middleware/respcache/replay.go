@@ -17,20 +17,21 @@ const maxRanges = 16
 // replay answers r with p, which is fresh until then: as the handler did, or with a
 // part of it, or that it has not changed.
 func (p *page) replay(w http.ResponseWriter, r *http.Request, until time.Time) error {
-	return p.replayAs(w, r, p.hitStatus(time.Until(until)))
+	left := time.Until(until)
+	return p.replayAs(w, r, p.hitStatus(left), until.Sub(p.made)-left)
 }
 
-// replayAs is replay with a Cache-Status that is not that of a hit.
-func (p *page) replayAs(w http.ResponseWriter, r *http.Request, status string) error {
+// replayAs is replay with a Cache-Status that may not be that of a hit, of a response
+// that is that old.
+func (p *page) replayAs(w http.ResponseWriter, r *http.Request, status string, age time.Duration) error {
 	h := w.Header()
 	whole := len(r.Header["Range"]) > 0 && codedOutside(h)
-	p.apply(h)
-	said := []string{strconv.FormatInt(int64(time.Since(p.made)/time.Second), 10), status}
-	h["Age"] = said[0:1:1]
+	room := p.apply(h, 3)
+	h["Age"] = room.of(strconv.FormatInt(int64(age/time.Second), 10))
 	if before := h["Cache-Status"]; before == nil {
-		h["Cache-Status"] = said[1:2:2]
+		h["Cache-Status"] = room.of(status)
 	} else {
-		h["Cache-Status"] = append(slices.Clip(before), said[1])
+		h["Cache-Status"] = append(slices.Clip(before), status)
 	}
 	if p.shared && p.unchanged(r) {
 		delete(h, "Content-Type")
@@ -47,7 +48,7 @@ func (p *page) replayAs(w http.ResponseWriter, r *http.Request, status string) e
 		return nil
 	}
 	if hasBody(p.status) {
-		h["Content-Length"] = p.length
+		h["Content-Length"] = room.of(p.length)
 	}
 	w.WriteHeader(p.status)
 	if r.Method == http.MethodHead || len(p.body) == 0 {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/labstack/echo/v4"
 	echomiddleware "github.com/labstack/echo/v4/middleware"
 
+	"github.com/reecho-go/reecho/cachedata/persist"
 	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/middleware/respcache"
@@ -289,6 +291,110 @@ func TestServersSendWhatHandlersWrite(t *testing.T) {
 			}
 			if err == nil {
 				t.Error("half a response was sent as a whole")
+			}
+		}
+	})
+}
+
+// vandalized is h behind a middleware that overwrites, when h has answered, all header
+// values in place, and appends to them.
+func vandalized(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		for _, values := range w.Header() {
+			for i := range values {
+				values[i] = "overwritten"
+			}
+			_ = append(values, "appended")
+		}
+	})
+}
+
+func TestHeaderValuesThatAreChangedInPlaceAreNotThoseThatAreKept(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]respcache.Config{
+		"in memory":      {},
+		"in a store":     {Store: persist.In(memory(t), persist.Config{})},
+		"a shared cache": {RFC: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everywhere(t, func(t *testing.T, serve server) {
+				own := cfg
+				own.Group = nil // each framework has a cache of its own
+				h := serve(func(c middleware.Context) error {
+					h := middleware.Response(c).Header()
+					h["X-Many"] = []string{"one", "two", "three"}
+					h["Cache-Control"] = []string{"max-age=60"}
+					h["Etag"] = []string{`"x"`}
+					if c.Request().URL.Query().Has("silent") {
+						delete(h, "Cache-Control")
+						delete(h, "Etag")
+					}
+					return text(c, "hello")
+				}, newCache(t, own))
+				h = vandalized(h)
+				targets := []string{"/" + t.Name(), "/" + t.Name() + "?silent"}
+				if own.RFC {
+					targets = targets[:1] // what says nothing is not stored
+				}
+				for _, target := range targets {
+					want := get(h, target).Result().Header
+					if want.Get("Cache-Control") == "" || len(want["X-Many"]) != 3 {
+						t.Fatalf("%s: the first response has %v", target, want)
+					}
+					for range 2 {
+						for _, header := range [][]string{nil, {"If-None-Match", `"x"`}, {"Range", "bytes=0-1"}} {
+							w := get(h, target, header...)
+							got := w.Result().Header
+							if hit := got.Get("Cache-Status"); !strings.Contains(hit, "; hit; ttl=") || got.Get("Age") != "0" {
+								t.Errorf("%s %q: Cache-Status = %q, Age = %q", target, header, hit, got.Get("Age"))
+							}
+							for _, name := range []string{"X-Many", "Cache-Control", "Etag", "Content-Type"} {
+								if header != nil && name == "Content-Type" {
+									continue // a part has its own, a 304 none
+								}
+								if name == "Etag" && want[name] == nil { // it is made of the whole body
+									want[name] = slices.Clone(got[name])
+								}
+								if !slices.Equal(got[name], want[name]) {
+									t.Errorf("%s %q: %s = %q, want %q", target, header, name, got[name], want[name])
+								}
+							}
+							if w.Code == http.StatusOK && got.Get("Content-Length") != "5" {
+								t.Errorf("%s %q: Content-Length = %q", target, header, got.Get("Content-Length"))
+							}
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestAHitSaysItsAgeAndHowLongItIsFreshAtThatMoment(t *testing.T) {
+	t.Parallel()
+	everywhereInTime(t, respcache.Config{TTL: 150 * time.Second}, func(t *testing.T, serve server, c *respcache.Cache) {
+		h := serve(func(c middleware.Context) error { return text(c, "hello") }, c)
+		get(h, "/")
+		for _, tt := range []struct {
+			wait   time.Duration
+			age    string
+			status string
+		}{
+			{0, "0", "reecho; hit; ttl=150"},
+			{0, "0", "reecho; hit; ttl=150"},
+			{300 * time.Millisecond, "0", "reecho; hit; ttl=149"},
+			{600 * time.Millisecond, "0", "reecho; hit; ttl=149"},
+			{100 * time.Millisecond, "1", "reecho; hit; ttl=149"},
+			{98 * time.Second, "99", "reecho; hit; ttl=51"},
+			{time.Second, "100", "reecho; hit; ttl=50"},
+			{49*time.Second + 999*time.Millisecond, "149", "reecho; hit; ttl=0"},
+		} {
+			time.Sleep(tt.wait)
+			w := get(h, "/")
+			if age, status := w.Header().Get("Age"), w.Header().Get("Cache-Status"); age != tt.age || status != tt.status {
+				t.Errorf("Age = %s, Cache-Status = %s, want %s, %s", age, status, tt.age, tt.status)
 			}
 		}
 	})

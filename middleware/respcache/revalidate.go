@@ -55,7 +55,7 @@ func (r *recorder) freshened(old *page) (*page, reason) {
 	}
 	age := r.told["Age"]
 	r.header = maps.Clone(r.before)
-	p.apply(r.header)
+	p.apply(r.header, 0)
 	d, targeted := responseDirectives(r.header)
 	if !d.has("public") {
 		p.fields = slices.DeleteFunc(p.fields, func(f field) bool { return f.name == "Set-Cookie" })

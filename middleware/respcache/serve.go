@@ -41,14 +41,17 @@ type call struct {
 // serve answers one request.
 func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 	r := mc.Request()
-	h, own := host.Of(r.Context())
+	ctx := r.Context()
+	h, own := host.Of(ctx)
+	outer := ctx.Value(outerKey{})
+	_, recorded := outer.(*recorded)
 	q := call{cache: c, mc: mc, next: next, r: r, host: h, own: own}
 	switch {
 	case h == nil:
 		return next(mc)
 	case !safe(r.Method):
 		return q.change()
-	case r.Context().Value(recordedKey{}) != nil, // a cache further out keeps the response
+	case recorded, // a cache further out keeps the response
 		r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return next(mc)
 	}
@@ -69,15 +72,20 @@ func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 	}
 	q.base = string(key)
 	q.key = q.base
-	if again, ok := r.Context().Value(refreshKey{}).(*refresh); ok && again.cache == c {
-		return q.refresh(again)
+	if again, ok := outer.(*refresh); ok && again.cache == c {
+		slow := q
+		return slow.refresh(again)
 	}
-	if c.cfg.Keys.Session && opened(r.Context()) { // further out, and what was made of it is handed on
+	if c.cfg.Keys.Session && opened(ctx) { // further out, and what was made of it is handed on
 		if why := q.deepen([]string{wholeSession}); why != "" {
 			return q.pass(bypassed(why))
 		}
 	}
-	return q.answer()
+	if done, err := q.replay(ctx); done {
+		return err
+	}
+	slow := q // a load may keep it, so that it is not on the stack, as q is
+	return slow.answer(ctx)
 }
 
 // pass lets the handler answer, with the request as it is.
@@ -87,42 +95,51 @@ func (q *call) pass(f forward) error {
 	return q.next(q.mc)
 }
 
-// answer answers from the cache, or by the handler, or with what the handler
-// answers another request.
-func (q *call) answer() error {
-	ctx := q.r.Context()
-	for again := 0; ; {
+// replay answers from the cache, if that can be done now. Nothing in it keeps q, so that
+// a hit has none on the heap.
+func (q *call) replay(ctx context.Context) (done bool, err error) {
+	for {
 		q.old = nil
-		if p, over, until, ok := q.find(ctx); ok {
-			if p.why != "" && !over {
-				return q.pass(missed(p.why))
-			}
-			if !q.cache.usable(ctx, p, over) {
-				q.cache.dropPage(ctx, q.key, p)
-				continue
-			}
-			served := &q.cache.counts.hits
-			if over {
-				served = &q.cache.counts.stale
-			}
-			switch q.use(p, over) {
-			case renewed:
-				_, _ = q.cache.pages.GetOrLoad(ctx, q.key, q.again(p))
-			case reused:
-				_, _ = q.cache.pages.Get(ctx, q.key) // which counts
-			case validated:
-				q.old = p
-			}
-			if turned, why := q.turn(p); why != "" {
-				return q.pass(bypassed(why))
-			} else if turned {
-				continue
-			}
-			if q.old == nil {
-				served.Add(1)
-				return p.replay(q.host.Writer(q.own), q.r, until)
-			}
+		p, over, until, ok := q.find(ctx)
+		if !ok {
+			return false, nil
 		}
+		if p.why != "" && !over {
+			return true, q.pass(missed(p.why))
+		}
+		if !q.cache.usable(ctx, p, over) {
+			q.cache.dropPage(ctx, q.key, p)
+			continue
+		}
+		served := &q.cache.counts.hits
+		if over {
+			served = &q.cache.counts.stale
+		}
+		switch q.use(p, over) {
+		case renewed:
+			_, _ = q.cache.pages.GetOrLoad(ctx, q.key, q.again(p))
+		case reused:
+			_, _ = q.cache.pages.Get(ctx, q.key) // which counts
+		case validated:
+			q.old = p
+		}
+		if turned, why := q.turn(p); why != "" {
+			return true, q.pass(bypassed(why))
+		} else if turned {
+			continue
+		}
+		if q.old != nil {
+			return false, nil
+		}
+		served.Add(1)
+		return true, p.replay(q.host.Writer(q.own), q.r, until)
+	}
+}
+
+// answer answers what replay cannot: by the handler, or with what the handler answers
+// another request.
+func (q *call) answer(ctx context.Context) error {
+	for again := 0; ; {
 		if q.cache.cfg.RFC {
 			if done, err := q.unmade(); done {
 				return err
@@ -168,6 +185,9 @@ func (q *call) answer() error {
 			return q.pass(missed("another request took too long"))
 		default:
 			return q.pass(missed(reason("the cache failed: " + err.Error())))
+		}
+		if done, err := q.replay(ctx); done {
+			return err
 		}
 	}
 }
@@ -527,8 +547,9 @@ func (q *call) signpost(missing []string, seen *recorded, p *page) made {
 	return made{page: post, tags: q.tags(p)}
 }
 
-// recordedKey tells that a response is being recorded.
-type recordedKey struct{}
+// outerKey is the context key of what caches further in have to know: that a response
+// is being recorded, by a [recorded]; or that a request is a [refresh].
+type outerKey struct{}
 
 // recorded is the context of a handler whose response is recorded: with the values
 // of its request, of which it notes what is the visitor's, and ending when nobody
@@ -563,7 +584,7 @@ func (c *recorded) Err() error {
 // Value implements context.Context.
 func (c *recorded) Value(key any) any {
 	switch key.(type) {
-	case recordedKey:
+	case outerKey:
 		return c
 	case uses.RecorderKey:
 		return &c.parts

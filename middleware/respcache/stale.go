@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/internal/commit"
@@ -81,11 +82,8 @@ func (r *recorder) instead(q *call, p *page, status string) error {
 	if status == "" {
 		status = p.hitStatus(min(p.left(), 0))
 	}
-	return p.replayAs(w, q.r, status)
+	return p.replayAs(w, q.r, status, time.Since(p.made))
 }
-
-// refreshKey is the context key of a [refresh].
-type refreshKey struct{}
 
 // refresh is a load in the background, whose response a request of its own makes.
 type refresh struct {
@@ -127,7 +125,7 @@ func (q *call) again(old *page) func(context.Context, string) (*page, error) {
 		f := &fill{ctx: load, done: make(chan made, 1)}
 		own := again
 		own.fill = f
-		ctx, cancel := context.WithCancel(context.WithValue(base, refreshKey{}, &own))
+		ctx, cancel := context.WithCancel(context.WithValue(base, outerKey{}, &own))
 		defer cancel()
 		defer context.AfterFunc(load, cancel)()
 		for _, u := range ways {

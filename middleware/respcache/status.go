@@ -8,10 +8,9 @@ import (
 
 // The values of Cache-Status (RFC 9211).
 
-// hitStatus is that of a response that was replayed.
-func hitStatus(left time.Duration) string {
-	return "reecho; hit; ttl=" + strconv.FormatInt(int64(left/time.Second), 10)
-}
+// hitStatus is that of a response that was replayed, with the seconds for which it is
+// fresh.
+func hitStatus(left int64) string { return "reecho; hit; ttl=" + strconv.FormatInt(left, 10) }
 
 // freshStatus is that of a response that a handler has said is still right.
 func freshStatus(how string, p *page) string {

@@ -4,7 +4,6 @@
 package metrics
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -150,8 +149,7 @@ func checkResponses(who string, caches []*respcache.Cache) error {
 type named struct{ group, cache string }
 
 func name(c *respcache.Cache) named {
-	responses := c.Responses()
-	return named{cmp.Or(responses.Config().Group, cachedata.Default()).Name(), responses.Name()}
+	return named{c.Group().Name(), c.Responses().Name()}
 }
 
 func checkGroups[G interface {
