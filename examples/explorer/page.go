@@ -34,9 +34,9 @@ func (a *app) showPage(c echo.Context) error {
 		return err
 	}
 	v.showFlashes(s)
-	if isPartial(c) {
+	if shown, ok := a.shownBy(c); ok && isPartial(c) {
 		acted := len(v.Flashes) > 0 // then anything may have changed
-		if v.Change, err = a.changeOf(c, f, v.reader, acted); err != nil {
+		if v.Change, err = a.changeOf(c, shown, f, v.reader, acted); err != nil {
 			return err
 		}
 	}
@@ -108,17 +108,19 @@ func (v *pageView) showFlashes(s *sessionstate.State) {
 // isPartial reports that htmx will put the response into the page.
 func isPartial(c echo.Context) bool { return c.Request().Header.Get("HX-Request-Type") == "partial" }
 
-// changeOf is what a filter changes of the page that htmx asks from; nil if that shows
-// no strikes. A panel changes if its address does, or if everything may have changed.
-func (a *app) changeOf(c echo.Context, f filter, r reader, everything bool) (*pageChange, error) {
+// shownBy is the filter of the page that htmx asks from; false if that shows no strikes.
+func (a *app) shownBy(c echo.Context) (shown filter, ok bool) {
 	from, err := url.Parse(c.Request().Header.Get("HX-Current-URL"))
 	if err != nil || from.Path != "/" {
-		return nil, nil
+		return filter{}, false
 	}
-	shown, err := a.filters.Parse(from.RawQuery)
-	if err != nil { // that page says so
-		return nil, nil
-	}
+	shown, err = a.filters.Parse(from.RawQuery)
+	return shown, err == nil // else that page says what is wrong
+}
+
+// changeOf is what a filter changes of the page that shows another one. A panel changes
+// if its address does, or if everything may have changed.
+func (a *app) changeOf(c echo.Context, shown, f filter, r reader, everything bool) (*pageChange, error) {
 	change := &pageChange{}
 	for _, id := range panels() {
 		was, err := a.panelURL(c, id, shown, r)
