@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/internal/uses"
 )
@@ -238,7 +239,7 @@ func (s loadSettings) annotations(tags []string) *annotations {
 		return nil
 	}
 	// A copy: it may be part of all the headers of a response.
-	return &annotations{tags: tags, etag: strings.Clone(s.etag), modified: s.modified}
+	return &annotations{tags: tags, set: group.TagSetOf(tags...), etag: strings.Clone(s.etag), modified: s.modified}
 }
 
 // noteClear tells the loads that ctx is part of that they clear what, a cache or
