@@ -125,8 +125,8 @@ func (l *Loading) NoStore() { l.change(func(s *loadSettings) { s.noStore = true 
 
 // AddTags adds tags to those of Funcs.Tags; [Cache.ClearTag] of any of them drops
 // the result. Empty tags are ignored. A result may have thousands of tags. Each
-// tag costs 16 bytes and its text, and two lookups at the first read after a
-// clear of any tag in the group.
+// tag costs 16 bytes and its text, and two or three lookups at the first read
+// after many clears of tags in the group; see [Cache.ClearTag].
 func (l *Loading) AddTags(tags ...string) {
 	l.change(func(s *loadSettings) { s.tags = append(s.tags, tags...) })
 }
