@@ -83,7 +83,7 @@ func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 	}
 	results := make(map[K]V, len(keys))
 	failed := &BatchError[K]{Cache: b.core.name}
-	take := func(key *K, e *entry, err error) {
+	deliver := func(key *K, e *entry, err error) {
 		if err == nil {
 			var v V
 			if v, err = b.value(e); err == nil {
@@ -105,7 +105,7 @@ func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 		if e == nil && err == nil {
 			missing = append(missing, key)
 		} else {
-			take(&key, e, err)
+			deliver(&key, e, err)
 		}
 		if _, ok := results[key]; !ok {
 			if others == nil {
@@ -120,7 +120,7 @@ func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 		for i := range missing {
 			asked[i] = unsafe.Pointer(&missing[i])
 		}
-		b.core.loadMany(ctx, asked, func(key unsafe.Pointer, e *entry, err error) { take((*K)(key), e, err) })
+		b.core.loadMany(ctx, asked, func(key unsafe.Pointer, e *entry, err error) { deliver((*K)(key), e, err) })
 	}
 	return results, failed.orNil()
 }

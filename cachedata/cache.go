@@ -276,9 +276,9 @@ func (c *Cache[K, V]) Clear(ctx context.Context) error { return c.core.clear(ctx
 // ClearTag then runs the hooks of the cache and of its group, once for each tag.
 //
 // The cache keeps no list of the results of a tag. A clear stores a sequence
-// number for the tag. The first read of a tagged result after the clear compares
-// it with the number of the result, which takes two lookups for each tag of the
-// result. The number of a tag is removed when no older result or load is left. If
+// number for the tag. The first read of a tagged result after the clear looks
+// at the latest clears, or if there were more than 256 of them, or 16 for each of
+// its tags, takes two or three lookups for each tag of the result. The number of a tag is removed when no older result or load is left. If
 // more than 65,536 tags, or more than 8 MiB of tag names, are cleared before
 // that, all tagged results of the group are dropped.
 //

@@ -218,7 +218,7 @@ func (c *core) owner(e *entry) **visitor {
 // birth returns where it is as what e is in the store, or nil if there is none. It is
 // set before e is published.
 func (c *core) birth(e *entry) *level.Birth {
-	if !c.layout.born {
+	if !c.layout.hasBirth {
 		return nil
 	}
 	return (*level.Birth)(e.end())
@@ -231,7 +231,7 @@ func (c *core) ownKey(e *entry) unsafe.Pointer {
 		return nil
 	case c.layout.owned:
 		return unsafe.Add(e.end(), unsafe.Sizeof((*visitor)(nil)))
-	case c.layout.born:
+	case c.layout.hasBirth:
 		return unsafe.Add(e.end(), unsafe.Sizeof(level.Birth{}))
 	}
 	return e.end()

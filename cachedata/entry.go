@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/group"
 )
 
 // entry is one stored result. Nothing of it changes once it is published,
@@ -50,6 +51,7 @@ type details struct {
 type annotations struct {
 	passing      bool          // it is only returned
 	tags         []string      // sorted
+	set          group.TagSet  // of tags
 	clearsBefore uint64        // the clears of tags before its load
 	checked      atomic.Uint64 // until which clear none has been of a tag; or beingPut
 	expired      atomic.Int64  // since when it is stale whatever its TTL, by a tag; 0: it is not

@@ -32,11 +32,11 @@ const (
 // visitor in session scope, or their birth where there is a store, and the key
 // where its identity does not give it back.
 type layout struct {
-	types [forms]raw.Type
-	bytes [forms]int64 // what each takes in memory
-	owned bool
-	born  bool // never with owned
-	keyed bool
+	types    [forms]raw.Type
+	bytes    [forms]int64 // what each takes in memory
+	owned    bool
+	hasBirth bool // never with owned
+	keyed    bool
 }
 
 // What follows, [core.owner], [core.birth] and [core.ownKey] are sound since an entry is allocated

@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/internal/uses"
 )
@@ -124,8 +125,8 @@ func (l *Loading) NoStore() { l.change(func(s *loadSettings) { s.noStore = true 
 
 // AddTags adds tags to those of Funcs.Tags; [Cache.ClearTag] of any of them drops
 // the result. Empty tags are ignored. A result may have thousands of tags. Each
-// tag costs 16 bytes and its text, and two lookups at the first read after a
-// clear of any tag in the group.
+// tag costs 16 bytes and its text, and two or three lookups at the first read
+// after many clears of tags in the group; see [Cache.ClearTag].
 func (l *Loading) AddTags(tags ...string) {
 	l.change(func(s *loadSettings) { s.tags = append(s.tags, tags...) })
 }
@@ -247,7 +248,7 @@ func (s loadSettings) annotations(tags []string) *annotations {
 		return nil
 	}
 	// A copy: it may be part of all the headers of a response.
-	return &annotations{tags: tags, etag: strings.Clone(s.etag), modified: s.modified}
+	return &annotations{tags: tags, set: group.TagSetOf(tags...), etag: strings.Clone(s.etag), modified: s.modified}
 }
 
 // noteClear tells the loads that ctx is part of that they clear what, a cache or

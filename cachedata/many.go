@@ -153,8 +153,8 @@ func (w *batchWork) Task(i int) flight.Task { return w.loads[i] }
 // Name implements flight.Batch.
 func (w *batchWork) Name(led []int) string {
 	name := w.loads[led[0]].Name()
-	if more := len(led) - 1; more > 0 {
-		name = fmt.Sprintf("%s and %d more", name, more)
+	if rest := len(led) - 1; rest > 0 {
+		name = fmt.Sprintf("%s and %d more", name, rest)
 	}
 	return name
 }

@@ -103,7 +103,7 @@ func (s *secondLevel) find(ctx context.Context, loads []*load) {
 		}
 		l.ticket = tickets[i]
 		if r := results[i]; r != nil && l.why == toGet {
-			s.take(l, r)
+			s.adopt(l, r)
 		}
 	}
 }
@@ -120,14 +120,14 @@ func (s *secondLevel) lead(ctx context.Context, l *load) (over func()) {
 	case s.changing(l.id):
 		l.ticket = nil
 	case r != nil:
-		s.take(l, r)
+		s.adopt(l, r)
 	}
 	return over
 }
 
-// take gives l what the store has. If that cannot be had it is loaded, and the load
+// adopt gives l what the store has. If that cannot be had it is loaded, and the load
 // will say why.
-func (s *secondLevel) take(l *load, r *level.Result) {
+func (s *secondLevel) adopt(l *load, r *level.Result) {
 	e, err := s.entry(l, r)
 	if err != nil {
 		return
@@ -156,8 +156,8 @@ func (s *secondLevel) entry(l *load, r *level.Result) (*entry, error) {
 	*s.core.birth(e) = r.Birth
 	e.storedAt -= int64(r.Age)
 	e.load = e.load.of(r.Took)
-	if life := e.lifetime(); life != nil && m.ttl > 0 {
-		life.soft = later(e.storedAt, r.Fresh) // without Jitter, which it has had
+	if times := e.lifetime(); times != nil && m.ttl > 0 {
+		times.soft = later(e.storedAt, r.Fresh) // without Jitter, which it has had
 	}
 	return e, nil
 }
@@ -169,8 +169,8 @@ func (s *secondLevel) result(e *entry) level.Result {
 		Value: reflect.NewAt(c.result.Type, c.valueOf(e)).Interface(),
 		Age:   max(time.Duration(c.group.Now()-e.storedAt), 0), Fresh: math.MaxInt64, Took: e.load.took(),
 	}
-	if life := e.lifetime(); life != nil && life.soft != never {
-		r.Fresh, r.Spare = time.Duration(life.soft-e.storedAt), max(c.cfg.StaleFor, c.cfg.FailSafe)
+	if times := e.lifetime(); times != nil && times.soft != never {
+		r.Fresh, r.Spare = time.Duration(times.soft-e.storedAt), max(c.cfg.StaleFor, c.cfg.FailSafe)
 	}
 	if x := e.annotations(); x != nil {
 		r.Tags, r.ETag, r.Modified = x.tags, x.etag, x.modified

@@ -25,7 +25,7 @@ func checkTags(tags []string) error {
 func tagged(tags ...[]string) []string {
 	own := slices.Concat(tags...)
 	if !slices.IsSorted(own) {
-		sort.Stable(sort.StringSlice(own)) // slices.Sort and sort.Strings are 5 KB more of code
+		sort.Sort(sort.StringSlice(own)) //nolint:staticcheck // slices.Sort and sort.Strings are 5 KB more of code
 	}
 	own = slices.Compact(own)
 	if len(own) > 0 && own[0] == "" {
@@ -52,9 +52,9 @@ func (c *core) tagCleared(x *annotations) bool {
 	if checked == beingPut || checked == tags.Now() {
 		return checked == beingPut
 	}
-	cleared, until := tags.Cleared(c.name, x.tags, checked)
+	cleared, expired, until := tags.Cleared(c.name, x.tags, x.set, checked)
 	if !cleared {
-		if tags.Expired(c.name, x.tags, checked) {
+		if expired {
 			x.expired.CompareAndSwap(0, max(c.group.Now(), 1))
 		}
 		x.checked.CompareAndSwap(checked, until)

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/level"
 	"github.com/reecho-go/reecho/internal/uses"
 )
@@ -175,7 +176,7 @@ func (s *secondLevel) Recall(parts []level.Part) []uses.Stamp {
 		u := &used{core: c, era: in, count: counters.of(parts[i].Sum), part: &parts[i]}
 		u.changes = u.count.Load()
 		if len(parts[i].Tags) > 0 {
-			u.annotations = &annotations{tags: parts[i].Tags}
+			u.annotations = &annotations{tags: parts[i].Tags, set: group.TagSetOf(parts[i].Tags...)}
 			u.annotations.setClearsBefore(clears)
 		}
 		stamps[i] = u

@@ -58,11 +58,11 @@ func boundTree(v reflect.Value) error {
 		}
 		return true
 	}
-	whole := walk(v, 0)
+	complete := walk(v, 0)
 	if bad != nil {
 		return fmt.Errorf("copiermap: Into: source %s: %w", v.Type(), &endlessError{bad})
 	}
-	if !whole {
+	if !complete {
 		return fmt.Errorf("copiermap: Into: source %s is cyclic, or deeper than %d or larger than %d references: copier would not come to an end", v.Type(), treeDepth, treeNodes)
 	}
 	return nil

@@ -93,7 +93,7 @@ func (r *ring) fire() {
 		return
 	}
 	for _, s := range g.everybody() {
-		if !s.take() {
+		if !s.claim() {
 			continue
 		}
 		if !g.tasks.Begin() {
@@ -113,9 +113,9 @@ const (
 	awaited        // and is to see to it that it is swept again
 )
 
-// take reports whether the caller is to sweep the member; otherwise it will be
+// claim reports whether the caller is to sweep the member; otherwise it will be
 // swept again.
-func (s *seat) take() bool {
+func (s *seat) claim() bool {
 	for {
 		if s.turn.CompareAndSwap(idle, sweeping) {
 			return true

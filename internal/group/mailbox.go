@@ -36,7 +36,7 @@ func (g *Group) Post(fn func()) {
 func (g *Group) drain() {
 	defer g.tasks.End()
 	for {
-		calls := g.mailbox.take()
+		calls := g.mailbox.drain()
 		if calls == nil {
 			return
 		}
@@ -46,8 +46,8 @@ func (g *Group) drain() {
 	}
 }
 
-// take empties the mailbox; nil means that the draining has ended.
-func (m *mailbox) take() []func() {
+// drain empties the mailbox; nil means that the draining has ended.
+func (m *mailbox) drain() []func() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	calls := m.calls
