@@ -317,7 +317,7 @@ func (c *commandChecker) aptGet(words []string) error {
 	}
 	var errs []error
 	for _, word := range words[1:] {
-		if word != "-y" && !regexp.MustCompile(`\b`+word+`:`+word+`\b`).Match(prepare) {
+		if word != "-y" && !regexp.MustCompile(`(:|missing\+=\()`+word+`\b`).Match(prepare) {
 			errs = append(errs, fmt.Errorf(".ci/prepare installs no package %s", word))
 		}
 	}
