@@ -216,8 +216,9 @@ func (l *Loading) change(edit func(*loadSettings)) {
 	}
 }
 
-// said returns what was said so far of the time of the result, and takes NoStore back.
-func (l *Loading) said() (said uses.Said) {
+// takeSaid returns what was said so far of the time of the result, and takes NoStore
+// back.
+func (l *Loading) takeSaid() (said uses.Said) {
 	l.change(func(s *loadSettings) {
 		said = uses.Said{TTL: s.ttl, Timed: s.hasTTL, NoStore: s.noStore}
 		s.noStore = false
@@ -373,8 +374,6 @@ func (c *loadingContext) Value(key any) any {
 	switch key.(type) {
 	case uses.LoadingKey:
 		return c
-	case uses.SaidKey:
-		return c.loadings.only().said()
 	case uses.RecorderKey: // what is made of this load's result is not made of what it uses
 		return nil
 	case callKey: // a load function of the call is for this load alone
@@ -382,6 +381,9 @@ func (c *loadingContext) Value(key any) any {
 	}
 	return c.Context.Value(key)
 }
+
+// TakeSaid implements [uses.Taker].
+func (c *loadingContext) TakeSaid() uses.Said { return c.loadings.only().takeSaid() }
 
 func loadingOf(ctx context.Context) loadings {
 	if ctx == nil {

@@ -13,16 +13,18 @@ import (
 // see cachedata.LoadingFrom. It is that of the innermost load.
 type LoadingKey struct{}
 
-// SaidKey is the context key under which a load finds what was [Said] of its result.
-// Who asks for it stores what is known of the result all the same, or says again that
-// nothing is to be stored.
-type SaidKey struct{}
-
 // Said is what was said so far of the result of a load: its time, if it is timed, and
 // that it is not to be stored.
 type Said struct {
 	TTL            time.Duration
 	Timed, NoStore bool
+}
+
+// Taker is what is found under [LoadingKey].
+type Taker interface {
+	// TakeSaid returns what was said so far, and takes NoStore back: the caller stores
+	// what is known of the result all the same, or says NoStore again.
+	TakeSaid() Said
 }
 
 // RecorderKey is the context key of the [Recorder]. A load hides it from the loads

@@ -13,9 +13,10 @@
 // client certificate, with a cookie of which it is not known who reads it, with a header
 // by which clients or proxies commonly say who makes it (such as X-Api-Key and
 // X-Forwarded-User, unless Config.Keys.Headers names it), or of a visitor whom the
-// program has declared (middleware.Visitor) is answered by its handler. A handler that reads the session, the visitor, or by ctxinfo the
-// visitor's address or cookies, makes a response that is not stored. One that sets a
-// cookie is not stored, whoever has set it. With Config.Keys.Session a response whose
+// program has declared (middleware.Visitor) is answered by its handler. A handler that
+// reads the session, the visitor, or by ctxinfo the visitor's address or cookies, makes
+// a response that is not stored. One that sets a cookie is not stored, whoever has set
+// it. With Config.Keys.Session a response whose
 // handler read the session is stored for that session, as it is: its key has a digest
 // of the session's id, user and values, so that none is found after a change, a new id
 // or a logout, whichever tab or process that came from.
@@ -125,7 +126,10 @@
 // be the visitor's; of others the observer is told once, by observe.ContextRead. Where
 // it depends on a cookie or on credentials, the cache is not asked anyway; for anything
 // else, such as a header that names a tenant, name that in Config.Keys.Headers. A
-// middleware inside of the cache does not run on hits.
+// middleware inside of the cache does not run on hits. On echo v4 a header that a
+// middleware further out adds by Response().Before is stored as one of the handler's,
+// and comes twice on hits; one that it sets is right.
+//
 // respcachetest.Unkeyed finds handlers whose responses depend on more than their
 // keys.
 //

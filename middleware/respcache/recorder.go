@@ -335,7 +335,10 @@ func (r *recorder) finish() (*page, reason) {
 // said notes in p what the handler has said of it by cachedata.LoadingFrom, and returns
 // why it must not be stored.
 func (r *recorder) said(load context.Context, p *page) reason {
-	said, _ := load.Value(uses.SaidKey{}).(uses.Said)
+	var said uses.Said
+	if t, ok := load.Value(uses.LoadingKey{}).(uses.Taker); ok {
+		said = t.TakeSaid()
+	}
 	switch {
 	case said.NoStore, said.Timed && said.TTL <= 0:
 		return "the handler has said so"
