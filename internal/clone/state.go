@@ -17,7 +17,7 @@ func (s *state) begin() {
 	s.bytes, s.nodes = s.c.cfg.MaxBytes, s.c.cfg.MaxNodes
 }
 
-// drain does the work that was put off.
+// drain does the work on the list.
 func (s *state) drain() {
 	for len(s.pending) > 0 {
 		w := s.pending[len(s.pending)-1]
@@ -51,8 +51,8 @@ func (s *state) end(root reflect.Type) error {
 	return err
 }
 
-// charge takes one reference to size bytes from the limits. When it returns false the copy has failed and
-// nothing below need be done.
+// charge takes one reference to size bytes from the limits. If it returns false, the copy has failed, and the target
+// need not be copied.
 func (s *state) charge(n *node, size int) bool {
 	s.bytes -= size
 	s.nodes--
