@@ -12,8 +12,8 @@ import (
 	"github.com/reecho-go/reecho/internal/wire"
 )
 
-// record is what stands in a store for one key: a result, or that there is none
-// any more.
+// record is the value in a store for one key: a result, or the note that it was
+// deleted.
 //
 //	magic 1, format 1, checksum 4, kind 1,
 //	codec, schema 8, key,
@@ -27,7 +27,7 @@ type record struct {
 	codec   string
 	schema  uint64
 	key     []byte // canonical
-	mark    mark   // what its load has seen of clears
+	mark    mark   // the clears that its load knew of
 	written int64  // nanoseconds since 1970
 	fresh   time.Duration
 	spare   time.Duration
@@ -81,7 +81,7 @@ func (r *record) encode() []byte {
 	return b
 }
 
-// decodeRecord reads a record, which keeps b. It believes nothing of it.
+// decodeRecord reads a record and checks all of it. The record keeps b.
 func decodeRecord(b []byte) (*record, error) {
 	switch {
 	case len(b) < headerBytes || b[0] != recordMagic:
@@ -127,7 +127,7 @@ func (t *Tier) fits(r *record, key []byte) error {
 	return nil
 }
 
-// lives is for how long a result is of use.
+// lives returns for how long a result may be served.
 func (r *record) lives() time.Duration {
 	if r.fresh > forever-r.spare {
 		return forever
@@ -135,5 +135,5 @@ func (r *record) lives() time.Duration {
 	return r.fresh + r.spare
 }
 
-// forever is the freshness of what does not expire.
+// forever is the freshness of a result that does not expire.
 const forever = time.Duration(math.MaxInt64)
