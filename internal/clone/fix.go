@@ -322,7 +322,7 @@ func (n *node) fixMethod() func(unsafe.Pointer, *state) {
 			return
 		}
 		v.Set(out)
-		// Looked up again: the table may have grown during the call.
+		// If the method copies values of this plan, it uses a state of its own.
 		if made := *(*unsafe.Pointer)(p); remember && made != nil {
 			s.seen.put(s.seen.find(old, n.dom.id), old, n.dom.id, made)
 		}

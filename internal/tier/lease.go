@@ -11,19 +11,21 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// Of several processes one loads a key, and has a lease meanwhile: a record beside
-// that of the result. It says what its owner knows of clears and of the result, so
-// whoever knows better takes it: a clear during a load lets others load at once. It
-// grants no right to store; the ticket does.
+// Of several processes one loads a key, and has a lease meanwhile: a record beside the
+// record of the result. The lease says which clears and which result its owner knew. A
+// process that knows of a later clear takes the lease over, so a clear during a load
+// lets others load at once. The lease grants no right to store; the ticket does.
 const (
 	leaseLives = 6 * time.Second // without being renewed
 	renewEvery = leaseLives / 3
 
-	// Who waits asks again in between, for nobody may tell.
+	// A process that waits asks the store again after these pauses, because it may
+	// not be told of the change.
 	firstAsk = 10 * time.Millisecond
 	lastAsk  = 250 * time.Millisecond
 
-	// maxWait is how long one waits for others: their loads may be waiting for ours.
+	// maxWait is how long a load waits for other processes, whose loads may be
+	// waiting for this one.
 	maxWait = time.Minute
 )
 
