@@ -27,18 +27,18 @@ const (
 	defaultMaxBody  = 1 << 20
 )
 
-// defaultHeaders are those by which handlers tell apart what they answer, and that
+// defaultHeaders are headers by which handlers often choose their response, and that
 // have few values.
 var defaultHeaders = []string{"Accept", "Accept-Language", "Hx-Request", "X-Forwarded-Proto", "X-Requested-With"}
 
-// What no program needs to set.
+// Limits that no program needs to set.
 const (
 	patience   = 5 * time.Second  // how long a request waits for the response of another
-	remembered = 10 * time.Second // how long it is known that a response cannot be stored
-	signposts  = time.Hour        // how long it is known what responses depend on
+	remembered = 10 * time.Second // how long a mark that a response cannot be stored is kept
+	signposts  = time.Hour        // how long a signpost is kept
 	maxKey     = 8 << 10          // bytes of a key
 	mostMore   = 16               // facts beyond the key that a response may depend on
-	mostKinds  = 64               // responses under one key that differ by them
+	mostKinds  = 64               // responses under one key that differ by these facts
 	mostStamps = 1000             // results of functions that a response may be made of
 )
 
@@ -147,7 +147,7 @@ type Cache struct {
 	pages   *cachedata.Cache[string, *page]
 	shared  *shared // nil: there is no store
 	reads   *visit.Reads
-	told    sync.Once // that cookies are set further in
+	told    sync.Once // for misplaced
 	counts  counts
 }
 
@@ -174,7 +174,7 @@ func New(name string, cfg Config) (*Cache, error) {
 		c.pages, err = cachedata.New(name, absent, cachedata.Config{
 			TTL:      c.cfg.TTL,
 			Jitter:   c.cfg.Jitter,
-			MaxBytes: c.cfg.MaxBytes - c.cfg.MaxBytes/16, // a burst exceeds it for a moment
+			MaxBytes: c.cfg.MaxBytes - c.cfg.MaxBytes/16, // leaves room for bursts
 			Store:    c.storage(),
 			Group:    c.cfg.Group,
 			Observer: c.cfg.Observer,
@@ -188,7 +188,7 @@ func New(name string, cfg Config) (*Cache, error) {
 	return c, nil
 }
 
-// validate reports what is wrong with the configuration, all of it.
+// validate returns an error that joins everything that is wrong with the configuration.
 func (cfg Config) validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -228,7 +228,7 @@ func (cfg Config) validate() error {
 	return errors.Join(append(errs, cfg.Keys.validate())...)
 }
 
-// unkeyable are headers that no response can be kept by.
+// unkeyable are headers that cannot be part of a key.
 var unkeyable = []string{
 	"Authorization", "Cookie", "Proxy-Authorization", "Connection", "Upgrade", "Range", "If-Range",
 	"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
@@ -307,13 +307,14 @@ func (c *Cache) Wrap(next middleware.Handler) middleware.Handler {
 }
 
 // Delete drops the responses of the given paths, whatever their host, headers and
-// methods: "/a?x=1" is one URL, "/a" is that path with any query, "/a/*" is
-// everything below /a/, "/*" is everything. All spellings of a URL are dropped
-// together, such as those with other escapes; what is deeper than 16 folders goes with
-// the last of these. A path that was rewritten or stripped on its way has both names. When it has returned, no request that
-// comes later gets a response whose handler had begun before. It takes constant
-// time. The error is one of cachedata.Cache.ClearTag, or says which path does not
-// begin with a slash, and then nothing is dropped.
+// methods: "/a?x=1" is one URL, "/a" is that path with any query, "/a/*" is everything
+// below /a/, "/*" is everything. All spellings of a URL are dropped together, such as
+// those with other escapes. A folder deeper than 16 levels is dropped with its parent of
+// level 16. A path that was rewritten or stripped on its way can be given in both forms.
+// A request that comes after Delete has returned never gets a response whose handler had
+// begun before. Delete takes constant time. The error is one of
+// cachedata.Cache.ClearTag, or says which path does not begin with a slash; then nothing
+// is dropped.
 func (c *Cache) Delete(ctx context.Context, paths ...string) error {
 	tags, err := c.tagsOf("Delete", paths)
 	if err != nil {
@@ -366,14 +367,14 @@ func (c *Cache) Clear(ctx context.Context) error { return c.pages.Clear(ctx) }
 // handlers whose responses are recorded. From then on requests pass through.
 func (c *Cache) Close(ctx context.Context) error { return c.pages.Close(ctx) }
 
-// contextRead tells of a context value that a handler has read, which may be the
-// visitor's.
+// contextRead tells observers of a context value that a handler has read, and that may
+// belong to the visitor.
 func (c *Cache) contextRead(ctx context.Context, key, value string) {
 	source := observe.Source{Group: c.Group().Name(), Cache: c.name}
 	observe.Emit(ctx, c.cfg.Observer, observe.ContextRead{Source: source, Key: key, Value: value})
 }
 
-// misplaced tells once that cookies are set further in.
+// misplaced tells observers, once, that cookies are set inside of the cache.
 func (c *Cache) misplaced(ctx context.Context) {
 	c.told.Do(func() {
 		o := c.cfg.Observer

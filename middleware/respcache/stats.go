@@ -67,7 +67,7 @@ func (c *Cache) Stats() Stats {
 // of loads, and of what has left.
 func (c *Cache) Responses() cachedata.AnyCache { return c.pages }
 
-// counts are what Stats reads.
+// counts are the counters that Stats reads.
 type counts struct {
 	hits, stale, failSafe, joined, misses atomic.Uint64
 
@@ -83,11 +83,10 @@ func (c *counts) forwarded(f forward) {
 	c.refused.add(f.why)
 }
 
-// waited counts a request that gets p after it has waited for the store or for another
-// request.
+// waited counts a request that gets p after it waited for the store or for another request.
 func (c *counts) waited(p *page) {
 	switch {
-	case p.over(): // the other one has failed
+	case p.over(): // the handler of the other request has failed
 		c.failSafe.Add(1)
 	case p.kept:
 		c.hits.Add(1)
@@ -134,8 +133,8 @@ func (t *tally) read() map[string]uint64 {
 	return all
 }
 
-// kind is a reason without what is particular, of which clients and handlers could
-// make up any number: one of those that stand in the code of this package.
+// kind returns the reason without its particulars, of which clients and handlers could
+// invent any number. It is one of a fixed set.
 func (why reason) kind() string {
 	s := string(why)
 	for _, k := range []struct{ begins, kind string }{
