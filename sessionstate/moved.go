@@ -42,7 +42,7 @@ func movedKey(old sessionID) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// sealMoved makes the tombstone of old that leads cookies until then.
+// sealMoved makes a tombstone of old that leads cookies to next until that time.
 func sealMoved(old, next sessionID, until time.Time) ([]byte, error) {
 	aead, err := movedKey(old)
 	if err != nil {
@@ -52,8 +52,8 @@ func sealMoved(old, next sessionID, until time.Time) ([]byte, error) {
 	return aead.Seal(tombstoneFor(next), nil, plain, nil), nil
 }
 
-// openMoved returns where a tombstone of old leads, if it is one that does, and
-// until when it leads cookies there.
+// openMoved returns the id to which a tombstone of old leads, and until when it leads cookies
+// there. It reports false for a value that does not lead to an id.
 func openMoved(old sessionID, value []byte) (next sessionID, until time.Time, ok bool) {
 	if len(value) <= tombstoneSize || value[0] != formatMoved {
 		return next, until, false
