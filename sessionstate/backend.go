@@ -75,11 +75,11 @@ type backend interface {
 	// too and sets h to it.
 	end(ctx context.Context, h *snapshot) error
 
-	// waits reports whether a call can take long: for a store elsewhere, or for
-	// other requests.
+	// waits reports whether a call can take long, because it waits for a store or
+	// for other requests.
 	waits() bool
 
-	// size is what a record takes of limit.
+	// size returns how many bytes a record takes, and the limit.
 	size(r *record) (size, limit int)
 }
 
