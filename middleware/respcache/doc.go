@@ -9,16 +9,16 @@
 //
 // # Promises
 //
-// No response of one visitor reaches another. A request with Authorization, with a
-// client certificate, with a cookie of which it is not known who reads it, with a header
-// by which clients or proxies commonly say who makes it (such as X-Api-Key and
-// X-Forwarded-User, unless Config.Keys.Headers names it), or of a visitor whom the
-// program has declared (middleware.Visitor) is answered by its handler. A handler that reads the session, the visitor, or by ctxinfo the
-// visitor's address or cookies, makes a response that is not stored. One that sets a
-// cookie is not stored, whoever has set it. With Config.Keys.Session a response whose
-// handler read the session is stored for that session, as it is: its key has a digest
-// of the session's id, user and values, so that none is found after a change, a new id
-// or a logout, whichever tab or process that came from.
+// No response of one visitor reaches another. A request is answered by its handler if it
+// has Authorization, a client certificate, an unknown cookie, a header by which clients or
+// proxies commonly identify the visitor (such as X-Api-Key and X-Forwarded-User, unless
+// Config.Keys.Headers names it), or a visitor whom the program has declared
+// (middleware.Visitor). If a handler reads the session, the visitor, or by ctxinfo the
+// visitor's address or cookies, its response is not stored. Nor is a response with a
+// cookie, whether the handler or a middleware has set it. With Config.Keys.Session a
+// response whose handler read the session is stored for that session: its key has a digest
+// of the session's id, user and values, so that it is not found after a change, a new id or
+// a logout, whichever tab or process made that.
 //
 // The key is all that the handler sees: method, scheme, host, path, query, and the
 // headers of Config.Keys. From a handler whose response may be stored everything
@@ -32,28 +32,27 @@
 // the whole query. The first request tells, and its response is not stored; later
 // ones have keys of their own.
 //
-// What is stored is whole: not a response whose handler failed, panicked, was
-// cancelled, wrote nothing, or another number of bytes than it had announced; nor
-// one that was flushed, hijacked, or has trailers; nor one that says no-store,
-// private, no-cache, or Vary of something that is not in the key.
+// Only whole responses are stored: not those whose handler failed, panicked, was
+// cancelled, wrote nothing, or wrote another number of bytes than announced; nor those that
+// were flushed, hijacked, or have trailers; nor those that say no-store, private, no-cache,
+// or Vary with a header that is not in the key.
 //
-// Of the requests for one key one runs the handler, and sends its response to its
-// client at once, as without the cache; the others wait, for 5 seconds at most. A
-// response that cannot be stored is not shared: then the others run their handlers
-// beside each other, and for 10 seconds nobody waits for that key. If the first one
-// panics or is cancelled, another takes its place. While others wait, a client that
-// leaves does not end its handler.
+// Of several requests for one key, one runs the handler and sends its response to its client
+// at once, as without the cache. The others wait, for 5 seconds at most. If the response
+// cannot be stored, it is not shared: then the others run their handlers in parallel, and
+// for 10 seconds no request waits for that key. If the first request panics or is cancelled,
+// another takes its place. While others wait, a client that leaves does not end its handler.
 //
 // After Delete, ClearTag or Clear have returned, no request that comes later gets a
-// response whose handler had begun before. So it is with a clear of the group, by
-// tag or of all: a Cache is one of the caches of its cachedata.Group, and listed,
+// response whose handler had begun before. The same holds for a clear of the group, by tag
+// or of everything: a Cache is one of the caches of its cachedata.Group, and is listed,
 // counted and bounded with them.
 //
-// A response is made of the results of cachedata that its handler used, of any group.
-// It lives no longer than the first of them is fresh, and ends when one of them is
-// cleared, deleted, put or refreshed, also while the handler runs. A result that is
-// not stored, or is one visitor's, keeps the response from being stored. A result
-// that only leaves, since the cache needs room, ends nothing.
+// A response is made of the results of cachedata that its handler used, of any group. It is
+// replayed only while all of them are fresh, and ends when one of them is cleared, deleted,
+// put or refreshed, also while the handler runs. If the handler used a result that is not
+// stored, or that belongs to one visitor, the response is not stored. A result that is
+// evicted because its cache needs room does not end the response.
 //
 // # What the client is told
 //

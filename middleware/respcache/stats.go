@@ -9,22 +9,20 @@ import (
 	"github.com/reecho-go/reecho/cachedata"
 )
 
-// Stats are the counters of a [Cache] since it was made. Each GET and HEAD that has
-// come to it, and is over, is counted once: in Hits, Stale, FailSafe, Joined, Misses,
-// Refused or Bypassed. Those by which it makes a response again in the background
-// are not.
+// Stats are the counters of a [Cache] since it was made. Each GET and HEAD request is
+// counted once, when it is over: in Hits, Stale, FailSafe, Joined, Misses, Refused or
+// Bypassed. Requests that the cache makes in the background are not counted.
 type Stats struct {
 	Hits     uint64 // requests that were answered from the cache, in memory or in its store
 	Stale    uint64 // requests that got a response whose time was over, while it was made again
 	FailSafe uint64 // requests that got a response whose time was over, since the handler had failed
 	Joined   uint64 // requests that got the response of another request, for which they have waited
-	Misses   uint64 // requests whose handler has made a response that can be stored; unless it was cleared meanwhile, it was
+	Misses   uint64 // requests whose handler has made a response that can be stored, and was unless a clear came meanwhile
 
 	// Refused are requests whose handler has made a response that cannot be stored,
-	// and Bypassed those for which the cache was not asked. They are counted by the
-	// reason, which is that of Cache-Status without what is particular, such as the
-	// name of a header: there are some dozens. Reasons that have not occurred are
-	// missing.
+	// and Bypassed those for which the cache was not asked. They are counted by
+	// reason: that of Cache-Status without particulars such as the name of a header.
+	// There are some dozens of reasons; those that have not occurred are missing.
 	Refused, Bypassed map[string]uint64
 
 	Bytes   int64 // of all responses; see Config.MaxBytes
@@ -63,8 +61,8 @@ func (c *Cache) Stats() Stats {
 	}
 }
 
-// Responses returns the cache of cachedata that has the responses: its counters tell
-// of loads, and of what has left.
+// Responses returns the cache of cachedata with the responses. Its counters include loads
+// and evictions.
 func (c *Cache) Responses() cachedata.AnyCache { return c.pages }
 
 // counts are the counters that Stats reads.
