@@ -92,28 +92,29 @@
 //	var prices = cachedata.Must(cachedata.New("prices", load, cachedata.Config{Store: persist.In(redis, persist.Config{})}))
 //	var pages = middleware.Must(respcache.New("pages", respcache.Config{Store: persist.In(redis, persist.Config{Version: release})}))
 //
-// A page there ends as one in memory does: with its tags and URL, and with the results
-// that it was made of, in whatever process these are cleared, deleted, put or refreshed.
-// Who reads a page from the store compares it with what the store has of them; what is
-// cleared later leaves the memory as results do, see package persist. So the functions
-// must be in the same store, and their caches in the same group as the pages, in each
-// process. A page of anything else, of a function with persist.Config.WriteBehind, or of
-// more than 100 results, is in the memory of the process that made it, and Cache-Status
-// of its hits says so.
+// A page there ends as one in memory does: with its tags and URL, and with the results that
+// it was made of, whichever process clears, deletes, puts or refreshes these. A process that
+// reads a page from the store compares it with these results in the store. A page whose
+// results are cleared later leaves the memory as results do, see package persist. So the
+// functions must use the same store, and their caches must be in the same group as the
+// pages, in each process. A page that is made of other results, of a function with
+// persist.Config.WriteBehind, or of more than 100 results, stays in the memory of the process
+// that made it, and the Cache-Status of its hits says so.
 //
-// Pages are stored as their clients get them: whoever reads the store reads them. Change
-// Version with each release, or a new one replays what the old one has made. A store that
-// fails or does not answer within persist.Config.Budget is a miss, and never an error.
+// Pages are stored as clients get them, so anybody who can read the store can read them.
+// Change Version with each release; otherwise a new release replays the pages of the old
+// one. A store that fails or does not answer within persist.Config.Budget is a miss, and
+// never an error.
 //
 // # A shared cache by the RFCs
 //
 // With Config.RFC the cache is what stands in front of an origin, such as a
 // httputil.ReverseProxy: RFC 9111 as a shared cache, with stale-while-revalidate and
 // stale-if-error (RFC 5861), CDN-Cache-Control (RFC 9213) and Cache-Groups (RFC 9875).
-// The origin says what is stored and what it is selected by; nothing is hidden from
-// it, and what is stale is validated with it. A response that sets a cookie is stored
-// only if it says public, and one to a visitor who is known only by the rules for
-// Authorization. docs/rfc9111.md lists what of the public tests fails, and why.
+// The origin decides which responses are stored and by which headers they are selected;
+// nothing is hidden from it, and it validates stale responses. A response that sets a cookie
+// is stored only if it says public. A response to a known visitor is stored only by the
+// rules for Authorization. docs/rfc9111.md lists the public tests that fail, and why.
 //
 // # Order
 //
