@@ -46,7 +46,7 @@ func clearing(ctx context.Context, tags []string, cores ...*core) (ended func())
 	}
 }
 
-// clear drops everything, or what has one of the tags.
+// clear clears everything, or the results with one of the tags.
 func (s *secondLevel) clear(ctx context.Context, tags []string) {
 	if tags == nil {
 		s.kept.Clear(ctx)

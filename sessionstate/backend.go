@@ -87,7 +87,7 @@ type backend interface {
 // outcome.
 type pending struct {
 	read         bool  // the response depends on a cookie
-	personal     bool  // somebody may be logged in
+	personal     bool  // a user may be logged in
 	err          error // why the session could not be loaded
 	mustFail     bool
 	ended        []snapshot

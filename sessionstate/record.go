@@ -106,7 +106,7 @@ func (r *record) empty() bool {
 	return len(r.entries) == 0 && r.user == "" && r.foreign == "" && r.spilled == ""
 }
 
-// personal reports whether somebody may be logged in. Code that was written for
+// personal reports whether a user may be logged in. Code that was written for
 // another library may keep a login of its own.
 func (r *record) personal() bool { return r.user != "" || r.foreign != "" }
 

@@ -70,7 +70,7 @@ func (s *state) charge(n *node, size int) bool {
 	return false
 }
 
-// fail ends the copy: every later charge is refused, so that what is running comes to its end soon.
+// fail ends the copy: it makes every later charge fail, so that the running code returns soon.
 func (s *state) fail(err *ValueError) {
 	if s.err == nil {
 		s.err = err

@@ -20,7 +20,7 @@ import (
 //	life 16, born, written 8, fresh 8, spare 8, took 8,
 //	tags, each one; etag, modified 8; value
 //
-// Numbers are big-endian, lengths and born are varints, and what has a length
+// Numbers are big-endian, lengths and born are varints, and a part with a length
 // begins with it. The checksum is CRC-32C of all that follows it.
 type record struct {
 	kind    kind
