@@ -17,7 +17,7 @@ import (
 // share results and loads with [Batch.GetMany]. It is safe for concurrent use.
 type Batch[K comparable, V any] struct {
 	*Cache[K, V]
-	dynamic bool // a K may be of a type that no map takes, behind an interface
+	dynamic bool // K contains interfaces, so a key may hold a type that cannot be a map key
 }
 
 // NewBatch is [New] for a function that loads several results at once, such as a
@@ -91,7 +91,7 @@ func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 				return
 			}
 		}
-		if !b.core.missing(err) { // nor a remembered error of that kind
+		if !b.core.missing(err) { // "not found" is no failure, also if it was remembered
 			failed.add(*key, err)
 		}
 	}
@@ -125,8 +125,8 @@ func (b *Batch[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error) {
 	return results, failed.orNil()
 }
 
-// mappable returns an error if *key cannot be the key of a map, as those are
-// that loaders return. It is data all the same, and a Cache takes it.
+// mappable returns an error if *key cannot be a map key: loaders return their
+// results in maps. A Cache accepts such a key.
 func (b *Batch[K, V]) mappable(key *K) error {
 	if !b.dynamic {
 		return nil
@@ -140,7 +140,8 @@ func (b *Batch[K, V]) mappable(key *K) error {
 
 var errNotMappable = errors.New("a batch returns its results in a map, and a value behind an interface of this key cannot be a key of maps: use comparable types, or a Cache instead of a Batch")
 
-// answers returns where the core finds what m says.
+// answers gives the core access to the results in m, a map that a loader
+// returned. It finds a key by its identity if the map has an equal key only.
 func (b *Batch[K, V]) answers(m map[K]V) answers {
 	index := sync.OnceValue(func() map[string]K { return byID(b.core, m) })
 	return func(key unsafe.Pointer) unsafe.Pointer {
@@ -160,7 +161,8 @@ func (b *Batch[K, V]) answers(m map[K]V) answers {
 	}
 }
 
-// byID returns the keys of m by their identities, as far as they have one.
+// byID returns the keys of m by their identities. Keys without an identity are
+// left out.
 func byID[K comparable, V any](c *core, m map[K]V) map[string]K {
 	out := make(map[string]K, len(m))
 	for k := range m {

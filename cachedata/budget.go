@@ -9,30 +9,30 @@ import (
 	"github.com/reecho-go/reecho/internal/memory"
 )
 
-// budget is how many bytes the caches of a group hold at most together. Nil
-// is none.
+// budget bounds how many bytes the caches of a group hold together. A nil budget
+// has no bound.
 type budget struct {
 	group *group.Group
 	given bool         // GroupConfig says how many
 	most  func() int64 // at least 1
 
-	left   atomic.Int64 // what may be stored until it is worth adding up: at most what is left
-	warned atomic.Bool  // observers know that it has been reached
+	left   atomic.Int64 // bytes that may be stored before the members are added up again; never too many
+	warned atomic.Bool  // observers have been told that the bound was reached
 
 	mu     sync.Mutex // held while room is made
 	recent uint64     // calls of all members since they were last halved
 }
 
-// The default budget of a group is a part of the memory that the process may
-// use, but not less than a little.
+// The default budget of a group: this part of the memory that the process may
+// use, but at least budgetLeast.
 const (
 	budgetPart  = 8
 	budgetLeast = 32 << 20
 )
 
-// newBudget returns the budget of a group: most bytes, or the default if that is
-// 0, which is found out when it is first needed, since a program may set its
-// limit when it starts.
+// newBudget returns the budget of a group: most bytes, or the default if most is
+// 0. The default is computed when it is first needed, because a program may set
+// its memory limit after the group was made.
 func newBudget(g *group.Group, most int64) *budget {
 	b := &budget{group: g, given: most > 0, most: func() int64 { return min(most, largest) }}
 	if !b.given {
@@ -43,7 +43,7 @@ func newBudget(g *group.Group, most int64) *budget {
 	return b
 }
 
-// shareholder is a member of a group.
+// shareholder is a cache that shares the budget of its group.
 type shareholder interface {
 	bytes() int64
 	shrink(bytes int64) (freed int64)
@@ -52,10 +52,10 @@ type shareholder interface {
 	full(most int64, given bool) // tells observers that there is no room left
 }
 
-// usage is what the budget notes of a member, under its lock.
+// usage is what the budget remembers of a member. budget.mu guards it.
 type usage struct{ calls, recent uint64 }
 
-// spend notes that bytes have been added, which makeRoom is to look at.
+// spend notes that bytes were added. makeRoom has to be called afterwards.
 func (b *budget) spend(bytes int64) {
 	if b != nil {
 		b.left.Add(-bytes)
@@ -69,29 +69,29 @@ func (b *budget) makeRoom() {
 	}
 }
 
-// exceeded adds up whether the budget is exceeded.
+// exceeded adds up the members and reports whether the budget is exceeded.
 func (b *budget) exceeded() bool {
 	left := b.left.Load()
 	over, _ := b.over(b.group.Members())
-	// What is added meanwhile counts twice, or changes left.
+	// If bytes were added meanwhile, left has changed, and stays as it is.
 	b.left.CompareAndSwap(left, -over)
 	return over > 0
 }
 
-// relieve evicts while there is too much. Of those who come at once one does
-// it, and looks again for the others.
+// relieve evicts while over reports true. If several goroutines call it at once,
+// one evicts for all, and checks again after each eviction.
 func relieve(mu *sync.Mutex, over func() bool, evict func() (gone int64)) {
 	for over() && mu.TryLock() {
 		gone := evict()
 		mu.Unlock()
 		if gone <= 0 {
-			return // the rest is on its way in or out
+			return // nothing left to evict: other entries are being stored or removed
 		}
 	}
 }
 
-// over returns how many bytes the members have too many, and how many of them
-// have any.
+// over returns by how many bytes the members exceed the budget, and how many
+// members hold bytes.
 func (b *budget) over(members []group.Member) (over, holders int64) {
 	all := int64(0)
 	for _, m := range members {
@@ -103,9 +103,10 @@ func (b *budget) over(members []group.Member) (over, holders int64) {
 	return all - b.most(), holders
 }
 
-// evict makes one member give up its coldest entries, and returns how many
-// bytes that were. An equal share of the budget is a member's own; of those that
-// have more it is the one that was called least for its bytes. b.mu is held.
+// evict makes one member give up its coldest entries, and returns how many bytes
+// that freed. Each member may keep an equal share of the budget. Of the members
+// with more, evict chooses the one with the fewest recent calls per byte. b.mu is
+// held.
 func (b *budget) evict() (freed int64) {
 	members := b.group.Members()
 	over, holders := b.over(members)
@@ -133,11 +134,11 @@ func (b *budget) evict() (freed int64) {
 	return poorest.shrink(min(over, poorest.bytes()-share))
 }
 
-// lately is how many calls make recent ones: after each so many, what was
-// before counts half.
+// lately is how many calls of all members count as recent. Beyond it the counts
+// of all are halved.
 const lately = 10_000
 
-// note counts the calls of members since it did so last.
+// note adds the calls of the members since the last note.
 func (b *budget) note(members []group.Member) {
 	for _, m := range members {
 		m := m.(shareholder)
@@ -153,8 +154,8 @@ func (b *budget) note(members []group.Member) {
 	}
 }
 
-// largest is what a bound on bytes counts as if it is larger, which exceeds any
-// memory. So sums of what is within their bounds never overflow.
+// largest is more than any memory. Larger bounds on bytes count as this one, so
+// that sums of sizes within their bounds never overflow.
 const largest = 1 << 56
 
 // plus is a + b, or the largest number if that would overflow. Both must not be

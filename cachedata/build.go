@@ -16,14 +16,15 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// shell is what a core belongs to.
+// shell is the typed cache around a core.
 type shell interface {
 	AnyCache
 	adopt(*core)
 }
 
-// newCore makes a core of a cache with keys and results of these types, and
-// puts it into its group; self is the cache itself. wrong is what else is.
+// newCore makes the core of the cache self, for keys and results of these types,
+// and adds the cache to its group. wrong is an error that the caller has found;
+// it is joined with those that newCore finds.
 func newCore(self shell, name string, key, result reflect.Type, cfg settings, fns functions, wrong error) error {
 	c := &core{
 		name:   name,
@@ -49,7 +50,7 @@ func newCore(self shell, name string, key, result reflect.Type, cfg settings, fn
 		errs = append(errs, errors.New("the load function is nil"))
 	}
 	errs = append(errs, cfg.validate())
-	if cfg.validateTypes() == nil { // what the plans are made by
+	if cfg.validateTypes() == nil { // the plans need valid types
 		errs = append(errs, c.compileKeys(), c.compileCopies())
 	}
 	err := errors.Join(errs...)
@@ -74,7 +75,7 @@ func newCore(self shell, name string, key, result reflect.Type, cfg settings, fn
 		c.hooks.Add(cfg.OnClear)
 	}
 	c.member = &member{core: c, self: self}
-	self.adopt(c) // from now on others may find it
+	self.adopt(c) // before others can find the cache in its group
 	switch err := c.group.Add(c.member); {
 	case errors.Is(err, group.ErrClosed):
 		return fmt.Errorf("group %q: %w", c.group.Name(), ErrClosed)
@@ -87,7 +88,7 @@ func newCore(self shell, name string, key, result reflect.Type, cfg settings, fn
 	return nil
 }
 
-// compileKeys finds out how a key identifies.
+// compileKeys compiles how a key identifies its result.
 func (c *core) compileKeys() error {
 	known, err := keys.For(c.label, c.key.Type, c.cfg.identifies())
 	if err != nil {
@@ -97,7 +98,7 @@ func (c *core) compileKeys() error {
 	return nil
 }
 
-// compileCopies finds out how a result is copied.
+// compileCopies compiles how a result is copied.
 func (c *core) compileCopies() error {
 	switch {
 	case c.cfg.ReadOnly:
@@ -132,8 +133,8 @@ func (c *core) compileCopies() error {
 	return c.compileSizes(plan)
 }
 
-// compileSizes finds out how many bytes a result counts. plan copies one if that
-// is not nil.
+// compileSizes compiles the estimate of a result's bytes. plan is the plan that
+// copies results, or nil if another way of copying is set.
 func (c *core) compileSizes(plan *clone.Untyped) error {
 	if c.fns.size != nil {
 		return nil
@@ -151,7 +152,7 @@ func (c *core) compileSizes(plan *clone.Untyped) error {
 	return nil
 }
 
-// contextRead tells of a context value that a load has read.
+// contextRead tells observers of a context value that a load has read.
 func (c *core) contextRead(ctx context.Context, key, value string) {
 	observe.Emit(ctx, c.observer, observe.ContextRead{Source: observe.Source{Group: c.group.Name(), Cache: c.name}, Key: key, Value: value})
 }

@@ -99,7 +99,7 @@ func (c *Cache[K, V]) functions(cfg *settings, funcs []Funcs[K, V]) (fns functio
 
 func (c *Cache[K, V]) adopt(core *core) { c.core = core }
 
-// loading is load as the core calls it.
+// loading adapts load to the core, which calls it with addresses.
 func loading[K, V any](load func(context.Context, K) (V, error)) func(context.Context, unsafe.Pointer) (unsafe.Pointer, error) {
 	return func(ctx context.Context, key unsafe.Pointer) (unsafe.Pointer, error) {
 		v, err := load(ctx, *(*K)(key))
@@ -107,8 +107,8 @@ func loading[K, V any](load func(context.Context, K) (V, error)) func(context.Co
 	}
 }
 
-// at is an address for the core, which keeps it for no longer than the call. So
-// the variable stays on the stack.
+// at returns the address of a variable for the core, which keeps the address for
+// no longer than the call. So the variable stays on the stack.
 func at[T any](v *T) unsafe.Pointer { return unsafe.Pointer(v) }
 
 // value returns a copy of the result that e has, or the error.
@@ -135,14 +135,14 @@ func (c *Cache[K, V]) copied(e *entry) (v V, err error) {
 		r := c.core.plan.Begin()
 		*(*V)(r.At) = *own
 		r.Fix(e.links())
-		runtime.KeepAlive(own) // which knows the original by its addresses alone
+		runtime.KeepAlive(own) // the core knows the original by addresses alone
 		var zero V
 		v, *(*V)(r.At) = *(*V)(r.At), zero
 		err = r.End()
 	case c.clone != nil:
 		return c.clone(*own), nil
 	default:
-		into := new(V) // for another engine it has to be on the heap
+		into := new(V) // on the heap: another copy engine may keep the address
 		err = c.core.copyTo(unsafe.Pointer(into), unsafe.Pointer(own))
 		v = *into
 	}
@@ -276,11 +276,12 @@ func (c *Cache[K, V]) Clear(ctx context.Context) error { return c.core.clear(ctx
 // ClearTag then runs the hooks of the cache and of its group, once for each tag.
 //
 // The cache keeps no list of the results of a tag. A clear stores a sequence
-// number for the tag. The first read of a tagged result after the clear looks
-// at the latest clears, or if there were more than 256 of them, or 16 for each of
-// its tags, takes two or three lookups for each tag of the result. The number of a tag is removed when no older result or load is left. If
-// more than 65,536 tags, or more than 8 MiB of tag names, are cleared before
-// that, all tagged results of the group are dropped.
+// number for the tag. The first read of a tagged result after the clear looks at
+// the clears since its last read. If those were more than 256, or more than 16
+// for each of its tags, the read takes two or three lookups for each tag instead.
+// The number of a tag is removed when no older result or load is left. If more
+// than 65,536 tags, or more than 8 MiB of tag names, are cleared before that, all
+// tagged results of the group are dropped.
 //
 // The error is [ErrClosed], or says that no tag or an empty tag was given; then
 // nothing is cleared. Otherwise it joins a [*PanicError] for each hook that

@@ -55,16 +55,16 @@ func (c *core) put(ctx context.Context, key, v unsafe.Pointer, options []PutOpti
 	if err != nil {
 		return err
 	}
-	if err := c.open(); err != nil { // it has been closed meanwhile
+	if err := c.open(); err != nil { // the cache was closed meanwhile
 		c.reset()
 		return err
 	}
 	return nil
 }
 
-// put stores a copy of the result at v, as how says. It is there for nobody until
-// it is newer than all clears of tags that have come: so none of these can take it
-// away.
+// put stores a copy of the result at v with the options how. Nobody can read the
+// entry before it counts as newer than all clears of tags until then, so none of
+// those clears can drop it.
 func (p *slot) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error {
 	c := p.core
 	tags, err := p.tags(how.Tags, v)
@@ -91,7 +91,7 @@ func (p *slot) put(ctx context.Context, v unsafe.Pointer, how PutOptions) error 
 			if x != nil {
 				x.checked.Store(clears.Now())
 			}
-			if overtaken != nil && overtaken() { // last: what comes later finds the entry
+			if overtaken != nil && overtaken() { // checked last: a later change finds the entry and drops it
 				undone = in.entries.remove(p.id)
 			}
 		})
@@ -134,8 +134,8 @@ func (p *slot) delete(ctx context.Context) {
 	p.changed()
 }
 
-// checkUnmodified returns [ErrChanged], and drops the result of key, if its entry e is
-// not any more what was stored.
+// checkUnmodified returns [ErrChanged] and drops the result of key if the value of
+// its entry e has changed since it was stored.
 func (c *core) checkUnmodified(ctx context.Context, key unsafe.Pointer, e *entry) error {
 	if c.intact(e) {
 		return nil

@@ -23,9 +23,10 @@ func (c *core) clear(ctx context.Context) error {
 	return nil
 }
 
-// clearing tells the stores of these caches of a clear, all at a time: one that is
-// away holds it no longer than many. Nothing is read from them or stored until ended
-// is called, when it has been done in memory. No tags: of everything.
+// clearing clears tags, or everything if there are none, in the stores of these
+// caches. All stores are cleared at the same time, so several that are away take no
+// longer than one. Loads neither read the stores nor write to them until the caller
+// calls ended, after it has cleared the memory.
 func clearing(ctx context.Context, tags []string, cores ...*core) (ended func()) {
 	ctx = context.WithoutCancel(ctx)
 	var told sync.WaitGroup
@@ -45,7 +46,7 @@ func clearing(ctx context.Context, tags []string, cores ...*core) (ended func())
 	}
 }
 
-// clear drops everything, or what has one of the tags.
+// clear clears everything, or the results with one of the tags.
 func (s *secondLevel) clear(ctx context.Context, tags []string) {
 	if tags == nil {
 		s.kept.Clear(ctx)
@@ -75,7 +76,7 @@ func (c *core) clearFunc(ctx context.Context, match func(unsafe.Pointer) bool) e
 		return fmt.Errorf("cachedata: %s: ClearFunc: match is nil: say which keys, or use Clear for all", c.name)
 	}
 	noteClear(ctx, c)
-	defer clearing(ctx, nil, c)() // its keys are not decoded
+	defer clearing(ctx, nil, c)() // match cannot see the keys in the store, so all of them go
 	n, err := c.table.clearFunc(match)
 	c.table.changedSome() // also keys that are not in memory may match
 	c.counters.cleared.Add(uint64(n))
@@ -97,8 +98,8 @@ func (c *core) expireTag(ctx context.Context, tags []string) error {
 	return nil
 }
 
-// clearFunc drops the entries of the keys that match and takes from their loads
-// the right to store. It returns how many entries that were.
+// clearFunc drops the entries of the keys that match, and keeps running loads of
+// these keys from storing. It returns the number of dropped entries.
 func (t *table) clearFunc(match func(unsafe.Pointer) bool) (n int, err error) {
 	r := t.era.Load()
 	var errs []error
@@ -117,7 +118,7 @@ func (t *table) clearFunc(match func(unsafe.Pointer) bool) (n int, err error) {
 			n++
 		}
 	}
-	// The loads first: one that has ended by then has its entry in the engine.
+	// Loads before entries: a load that has ended by then has stored its entry.
 	for _, task := range r.flights.Tasks() {
 		l := task.(*load)
 		clearKey(l.id, l.key())

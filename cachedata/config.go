@@ -261,7 +261,7 @@ type Funcs[K, V any] struct {
 // src. It must be safe for concurrent use.
 type CopyEngine func(t reflect.Type) (func(dst, src reflect.Value) error, error)
 
-// compile is the engine as the core calls it.
+// compile makes the engine's copy function for t, in the form that the core calls.
 func (e CopyEngine) compile(t reflect.Type) (func(dst, src unsafe.Pointer) error, error) {
 	copyTo, err := e(t)
 	if err != nil {
@@ -305,7 +305,8 @@ func (s Scope) String() string {
 // Make one with package persist; nil keeps the results in memory only.
 type Storage = level.Opener
 
-// settings are a [Config] as the core reads it, and whether there is a Clone.
+// settings are the flat form of a [Config] that the core reads, and whether
+// Funcs.Clone is set.
 type settings struct {
 	TTL, StaleFor, FailSafe, RetryAfter, IdleTTL     time.Duration
 	SoftTimeout, Timeout, ErrorTTL, NotFoundTTL      time.Duration
@@ -339,7 +340,7 @@ func (cfg *Config) settings() settings {
 	}
 }
 
-// config is the Config that cfg came from.
+// config returns the Config that cfg was made from.
 func (cfg *settings) config() Config {
 	return Config{
 		TTL: cfg.TTL, IdleTTL: cfg.IdleTTL, Jitter: cfg.Jitter, Timeout: cfg.Timeout,
@@ -354,12 +355,12 @@ func (cfg *settings) config() Config {
 	}
 }
 
-// identifies is how keys are compared.
+// identifies returns the settings by which keys are compared.
 func (cfg *settings) identifies() keys.Config {
 	return keys.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes}
 }
 
-// withoutBatch reports what only a Batch has a use for.
+// withoutBatch returns an error for settings that only a Batch uses.
 func (cfg *settings) withoutBatch() error {
 	if cfg.MaxBatch > 0 {
 		return fmt.Errorf("MaxBatch is %d, but there are no batches: use NewBatch, or leave it out", cfg.MaxBatch)
@@ -367,7 +368,8 @@ func (cfg *settings) withoutBatch() error {
 	return nil
 }
 
-// validate reports what is wrong with the configuration, all of it.
+// validate returns an error that joins everything that is wrong with the
+// configuration.
 func (cfg *settings) validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -401,7 +403,8 @@ func (cfg *settings) validate() error {
 	return errors.Join(errs...)
 }
 
-// validateTypes reports what is wrong with what the plans of K and V are made by.
+// validateTypes reports what is wrong with the settings from which the plans for K
+// and V are compiled.
 func (cfg *settings) validateTypes() error {
 	errs := []error{cfg.identifies().Validate()}
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -413,7 +416,7 @@ func (cfg *settings) validateTypes() error {
 	return errors.Join(errs...)
 }
 
-// validateTimes reports what is wrong with the rules of time.
+// validateTimes reports what is wrong with the durations.
 func (cfg *settings) validateTimes(bad func(format string, args ...any)) {
 	for _, d := range []struct {
 		name  string

@@ -20,10 +20,10 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// core is a [Cache] without its types: all that a cache does but calling the
-// functions of its user and handing out results. It knows keys and values by
-// their addresses, so it is compiled once for all caches. An address that it is
-// given for the time of a call is not kept: what it needs for longer it copies.
+// core is a [Cache] without its types. It does everything but call the functions
+// of the user and hand out results. It knows keys and values by their addresses,
+// so it is compiled once for all caches. It does not keep an address that it gets
+// for the time of a call: it copies what it needs for longer.
 type core struct {
 	name     string
 	label    string // the name in errors
@@ -31,36 +31,36 @@ type core struct {
 	fns      functions
 	key      raw.Type // of keys
 	result   raw.Type // of results
-	rich     bool     // entries have more than a TTL
+	rich     bool     // all entries have details
 	group    *group.Group
 	observer observe.Observer // of the cache and its group; see observed
 
 	keys   *keys.Keys
 	shape  keys.Shape
 	plan   *clone.Untyped                      // copies results; nil: copyTo does
-	copyTo func(dst, src unsafe.Pointer) error // nil: by assignment
-	seals  *seals                              // nil: writes to shared results are not looked for
+	copyTo func(dst, src unsafe.Pointer) error // nil: results are copied by assignment
+	seals  *seals                              // nil: Copy.Verify is not set
 
-	estimate func(unsafe.Pointer, clone.Links) int64 // the bytes of a result; nil: there is nothing behind it, or it is not known
-	budget   *budget                                 // the group's; nil: the cache's own bound stands in for the default
+	estimate func(unsafe.Pointer, clone.Links) int64 // the bytes of a result; nil: the size of its type counts
+	budget   *budget                                 // of the group; nil: MaxBytes of the cache replaces the group's default
 
 	layout   layout
 	table    table
-	sessions *sessions    // who the entries belong to, in session scope
+	sessions *sessions    // the visitors, in session scope; nil: global scope
 	second   *secondLevel // nil: there is no Storage
 
 	counters counters
-	reads    *visit.Reads // what loads read of their contexts; nil: they see all of it
+	reads    *visit.Reads // hides the visitor from loads and notes what they read; nil: session scope
 	tracker  flight.Tracker
 	hooks    group.Hooks
 	member   *member
 	closed   atomic.Bool
 	hasTags  atomic.Bool // entries may have tags
-	atCalls  atomic.Bool // there was a GetOrLoad
+	atCalls  atomic.Bool // GetOrLoad was called
 }
 
-// functions are those of a cache's user, as the core calls them: with addresses
-// of keys and results, which they do not keep. All but load may be nil.
+// functions are the user's functions in the form that the core calls: with the
+// addresses of keys and results, which they do not keep. All but load may be nil.
 type functions struct {
 	words   func() wordBooks // nil: K is too large for a word
 	load    func(ctx context.Context, key unsafe.Pointer) (result unsafe.Pointer, err error)
@@ -72,21 +72,21 @@ type functions struct {
 	keep    func(key, result unsafe.Pointer) bool
 }
 
-// answers returns the result of a key that a load of several has returned, or
-// nil if it has left the key out.
+// answers returns the result that the load of several keys has returned for a key,
+// or nil if it left the key out.
 type answers func(key unsafe.Pointer) (result unsafe.Pointer)
 
 // table is a cache's contents. All changes of one key are ordered by the key's
 // lock in the era's flights; reads take no lock.
 type table struct {
 	core     *core
-	owners   owners // nil: the entries are everybody's
+	owners   owners // nil in global scope
 	era      atomic.Pointer[era]
-	changes  atomic.Pointer[changes] // nil: nobody wants to know
-	evicting sync.Mutex              // held while the bound on entries is kept
+	changes  atomic.Pointer[changes] // nil until somebody records which results it uses
+	evicting sync.Mutex              // held while entries are evicted to keep MaxEntries
 }
 
-// owners is what a table asks about those whom its entries belong to.
+// owners keeps the books of the visitors to whom the entries of a table belong.
 type owners interface {
 	// admit notes that e becomes the entry of id in r, and reports whether it
 	// may. The key's lock is held.
@@ -96,29 +96,29 @@ type owners interface {
 	// settle does what is left to be done after an entry of v was admitted,
 	// outside locks.
 	settle(v *visitor)
-	// sweep lets those go who are no longer there at now, and returns when
-	// more will be.
+	// sweep frees the visitors that have ended at now, and returns when the next
+	// one ends.
 	sweep(now int64) (next int64)
 }
 
-// era is what a cache holds between two clears: the entries and the loads that
-// were started for them. A clear puts a new era in place. Whatever still runs
-// in the old one ends there, where nobody looks any more: so a load can never
-// store across a clear, and no later call joins it.
+// era is what a cache holds between two clears: the entries, and the loads that
+// were started for them. A clear puts a new era in place. A load that still runs
+// stores into the old era, which nobody reads any more. So no load stores across a
+// clear, and no later call joins a load from before.
 //
-// When an era is over, it lets go of its entries: loads that hang keep what they
-// know of it, and nothing else.
+// An era that is over has released its entries, so a load that hangs does not keep
+// them in memory.
 type era struct {
 	entries engine
-	stored  atomic.Int64 // entries that have come and not been counted as gone; far below 0 once the era is over
+	stored  atomic.Int64 // entries that were stored and not yet counted as gone; far below 0 once the era is over
 	bytes   atomic.Int64 // of all entries
 	room    room
 	flights *flight.Table // of *entry
 }
 
-// room is what weight an engine is to hold at the moment: less than its bound
-// if there are too many entries, or too much in the group. So it is always the
-// engine's policy that chooses what leaves.
+// room is the weight that an engine may hold at the moment. It is less than the
+// bound if there are too many entries, or too many bytes in the group. So the
+// engine's policy always chooses which entries leave.
 type room struct {
 	most int64        // the bound
 	used atomic.Int64 // by all entries
@@ -127,15 +127,14 @@ type room struct {
 	now atomic.Int64 // changed under mu
 }
 
-// changes counts what was changed of a cache key by key, other than by a load in its
-// time: deletes, puts and refreshes. Keys share counters, so that there is a fixed
-// number of them.
+// changes counts deletes, puts and refreshes of single keys. A load that a Get
+// started is no change. The number of counters is fixed, so keys share them.
 type changes struct {
 	seed   maphash.Seed
 	counts []atomic.Uint64
 }
 
-// slot is one key of a table, with an identity and a key that no caller can change.
+// slot is one key of a table. Callers cannot change its identity or its key.
 type slot struct {
 	*table
 	id      id
@@ -143,8 +142,8 @@ type slot struct {
 	visitor *visitor       // whose it is, in session scope
 }
 
-// sessions is what a cache in session scope has instead of a plain table: one
-// whose keys are those of visitors.
+// sessions is what a cache in session scope has beside its table: the visitors, to
+// whom the keys belong.
 type sessions struct {
 	core          *core
 	table         *table
@@ -153,29 +152,29 @@ type sessions struct {
 	maxPerSession int
 }
 
-// visitor knows what one visitor keeps. Its lock is among the innermost.
+// visitor lists the entries of one visitor. Its lock is among the innermost.
 type visitor struct {
-	prefix [prefixLen]byte // with which the ids of its entries begin; no other visitor of the cache ever has it
+	prefix [prefixLen]byte // the ids of its entries begin with it; no other visitor of the cache ever has it
 
 	mu   sync.Mutex
 	over bool
-	in   *era // that kept is about
+	in   *era // the era of the entries in kept
 	kept map[string]*list.Element
-	all  list.List // of kept, those stored first in front
+	all  list.List // of kept, in the order in which they were stored
 }
 
 const prefixLen = 8
 
-// kept is one entry that a visitor keeps.
+// kept is one entry of a visitor.
 type kept struct {
 	id    string // with the visitor's prefix
 	entry *entry
 }
 
-// observed reports whether anybody is told of events.
+// observed reports whether there is an observer.
 func (c *core) observed() bool { return c.cfg.Observer != nil || c.group.Observed() }
 
-// noContext is the error of a call that has got nil for a context.
+// noContext is the error of a call with a nil context.
 func (c *core) noContext() error {
 	return fmt.Errorf("cachedata: %s: the context is nil: pass that of the request, or context.Background()", c.name)
 }
@@ -195,7 +194,7 @@ func (c *core) open() error {
 	return nil
 }
 
-// source is what events say about the entry of key.
+// source returns how events name the entry of key.
 func (c *core) source(key unsafe.Pointer) observe.Source {
 	s := observe.Source{Group: c.group.Name(), Cache: c.name}
 	if fp, err := c.keys.Fingerprint(key); err == nil {
@@ -204,10 +203,11 @@ func (c *core) source(key unsafe.Pointer) observe.Source {
 	return s
 }
 
-// valueOf is the address of the value of e.
+// valueOf returns the address of the value of e.
 func (c *core) valueOf(e *entry) unsafe.Pointer { return e.value(c.result.Size()) }
 
-// owner returns where the visitor is whose entry e is, or nil in global scope.
+// owner returns the address of the pointer to the visitor of e, or nil in global
+// scope.
 func (c *core) owner(e *entry) **visitor {
 	if !c.layout.owned {
 		return nil
@@ -215,8 +215,8 @@ func (c *core) owner(e *entry) **visitor {
 	return (**visitor)(e.end())
 }
 
-// birth returns where it is as what e is in the store, or nil if there is none. It is
-// set before e is published.
+// birth returns the address of the note under which version e is in the store, or
+// nil if the cache has no store. The note is written before e is published.
 func (c *core) birth(e *entry) *level.Birth {
 	if !c.layout.hasBirth {
 		return nil
@@ -224,7 +224,8 @@ func (c *core) birth(e *entry) *level.Birth {
 	return (*level.Birth)(e.end())
 }
 
-// ownKey returns where the key of e is, or nil if its identity says it all.
+// ownKey returns the address of the key of e, or nil if the key is made from the
+// identity of e.
 func (c *core) ownKey(e *entry) unsafe.Pointer {
 	switch {
 	case !c.layout.keyed:

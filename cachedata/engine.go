@@ -11,7 +11,7 @@ import (
 
 // engine holds the entries of one era: a concurrent map with a bound, which
 // evicts by adaptive W-TinyLFU. It is the only place that knows otter, and uses
-// it as a store only: expiry, loading and clearing are ours.
+// it as a store only: this package does expiry, loading and clearing.
 //
 // otter runs its maintenance in short-lived goroutines of its own; without an
 // expiry calculator it keeps none.
@@ -19,10 +19,10 @@ type engine struct {
 	books              // whichever of the two is in use
 	words wordBooks    // if keys are words
 	texts book[string] // if they are not
-	unit  int64        // how many bytes weigh 1: more if the bound needs more than 32 bits; 0: each entry weighs 1
+	unit  int64        // bytes per unit of weight, above 1 if the bound needs more than 32 bits; 0: each entry weighs 1
 }
 
-// books are the entries by what identifies them.
+// books finds entries by their ids.
 type books interface {
 	// get returns id's entry, or nil, without a lock.
 	get(id id) *entry
@@ -32,25 +32,24 @@ type books interface {
 	remove(id id) *entry
 	// removeIf drops id's entry if it is e, and reports whether it was.
 	removeIf(id id, e *entry) bool
-	// all iterates over the entries. It sees each that was there before it
-	// began and is still there when it ends, or another one in its place; it
-	// holds nothing up.
+	// all iterates over the entries. It yields each entry that exists during the
+	// whole iteration, or one that has replaced it. It blocks no other call.
 	all() iter.Seq2[id, *entry]
 	// len returns about how many entries there are.
 	len() int
-	// limit makes the engine hold at most that weight from now on. What has to
-	// leave has left when it returns.
+	// limit bounds the weight of the engine from now on. When it returns, it has
+	// evicted the entries that are too many.
 	limit(weight int64)
-	// release lets go of all entries, without calling gone, in constant time.
-	// Nothing can be stored or queued any more: set is not heard.
+	// release drops all entries in constant time, without calling gone. From then
+	// on set and queue do nothing.
 	release()
 
-	// queue has e looked at then, unless that is never.
+	// queue makes overdue return e at that time, unless the time is never.
 	queue(id id, e *entry, at int64)
-	// unqueue undoes that, if it has not been done.
+	// unqueue takes e out of the queue, if it is in.
 	unqueue(e *entry)
-	// overdue takes out of the queue some entries that are to be looked at by
-	// now, earliest first, and returns when the next one is, or never.
+	// overdue takes some entries out of the queue whose time has come by now,
+	// earliest first, and returns the time of the next one, or never.
 	overdue(now int64) (taken []numbered, next int64)
 	// queued is how many entries are in the queue.
 	queued() int
@@ -60,17 +59,17 @@ type books interface {
 // keys are no words does not link otter's code for them; see [wordsOf].
 type wordBooks interface {
 	books
-	// find is get for who has the word.
+	// find is get by the word alone.
 	find(word uint64) *entry
 	// start makes the books ready, as a part of g.
 	start(g *engine, most bounds, gone func(id id, e *entry, evicted bool))
 }
 
-// wordsOf returns what makes the wordBooks of a cache with keys of type K, or nil
-// if K is too large for a word.
+// wordsOf returns the function that makes the wordBooks of a cache with keys of
+// type K, or nil if K is too large for a word.
 func wordsOf[K any]() func() wordBooks {
 	var key K
-	if unsafe.Sizeof(key) > unsafe.Sizeof(uint64(0)) { // known to the compiler: it drops what follows
+	if unsafe.Sizeof(key) > unsafe.Sizeof(uint64(0)) { // a constant: the compiler drops the rest of the function
 		return nil
 	}
 	return func() wordBooks { return new(book[uint64]) }
@@ -84,18 +83,18 @@ type numbered struct {
 
 // bounds are what an engine holds at most.
 type bounds struct {
-	entries int   // if there is no bound on bytes
-	bytes   int64 // 0: any number
+	entries int   // used if there is no bound on bytes
+	bytes   int64 // 0: no bound
 }
 
-// trackedFrom is for how many entries an engine that counts bytes notes from the
-// beginning how often each is used; others begin when they are half full, as
-// they evict nothing before.
+// trackedFrom is the capacity with which an engine that counts bytes begins to
+// record how often entries are used. An engine that counts entries begins when it
+// is half full, because it evicts nothing before.
 const trackedFrom = 1024
 
-// start makes g ready; words is nil if entries are identified by texts. A burst may exceed its bound for a moment. gone is called
-// for each entry that leaves, evicted or not, under locks of otter: it must be
-// short and not use the engine.
+// start makes g ready; words is nil if entries are identified by texts. A burst may
+// exceed the bound for a moment. The engine calls gone for each entry that leaves,
+// evicted or not, under locks of otter: gone must be short and not use the engine.
 func (g *engine) start(words func() wordBooks, most bounds, gone func(id id, e *entry, evicted bool)) {
 	if most.bytes > 0 {
 		g.unit = most.bytes>>32 + 1 // weights have 32 bits
@@ -110,7 +109,7 @@ func (g *engine) start(words func() wordBooks, most bounds, gone func(id id, e *
 	}
 }
 
-// weight is what an entry of so many bytes weighs.
+// weight returns the weight of an entry with so many bytes.
 func (g *engine) weight(bytes int64) int64 {
 	if g.unit == 0 {
 		return 1
@@ -125,7 +124,7 @@ func (g *engine) view(text []byte) *entry {
 	return g.texts.find(unsafe.String(unsafe.SliceData(text), len(text)))
 }
 
-// stored is view, and also returns the text as the engine has it, which is ours.
+// stored is view that also returns the engine's own copy of the text.
 func (g *engine) stored(text []byte) (string, *entry) {
 	c := g.texts.cache.Load()
 	if c == nil {
@@ -157,7 +156,7 @@ func (b *book[I]) start(g *engine, most bounds, gone func(id id, e *entry, evict
 	b.cache.Store(otter.Must(o))
 }
 
-// find is get for who has the very word or text.
+// find is get by the word or text alone.
 func (b *book[I]) find(i I) *entry {
 	c := b.cache.Load()
 	if c == nil {

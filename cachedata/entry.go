@@ -9,52 +9,53 @@ import (
 	"github.com/reecho-go/reecho/internal/group"
 )
 
-// entry is one stored result. Nothing of it changes once it is published,
-// except what says otherwise. There may be millions, so what only some of them
-// need stands behind it in memory, as its form says; its value, our own, stands
-// before it: see layout.go.
+// entry is one stored result. Except for atomic fields and what a comment names,
+// it does not change once it is published. There may be millions of entries, so
+// fields that only some need are behind the entry in memory, as its form says. The
+// value, a copy that belongs to the cache, is before it: see layout.go.
 type entry struct {
 	storedAt int64
 	load     loadTime
 	size     uint32 // see bytes; and the treeBit
 }
 
-// loadTime is how long a load took, as the bits of a float32 of nanoseconds,
-// of which the last three are the entry's form and whether pointers of its value
-// lead into it: that leaves six digits.
+// loadTime is how long a load took: the bits of a float32 of nanoseconds. Its last
+// three bits are the entry's form and insideBit, so the duration is exact to six
+// digits.
 type loadTime uint32
 
-// lifetime is what an entry has that does not stay fresh for ever, or that may be
-// neither.
+// lifetime is behind an entry that does not stay fresh for ever, and behind every
+// entry with details.
 type lifetime struct {
 	soft      int64 // fresh until then; never: math.MaxInt64
 	heapIndex int32 // where it is in the expiry queue, plus one, guarded by the queue's lock
 }
 
-// details are what an entry has in a cache with rules beyond a TTL.
+// details are behind an entry if its cache has rules beyond a TTL, or if it has an
+// error or annotations.
 type details struct {
 	err   error // what the load returned instead of a value; nil: a value
 	size  int64 // bytes
 	eager int64 // when a refresh is due although it is fresh; never: math.MaxInt64
 
-	annotations *annotations // what its load said of it, if anything
+	annotations *annotations // what its load has set; nil: nothing
 
 	hits     atomic.Uint64 // reads of it, if they are counted
 	used     atomic.Int64  // when it was last read, if there is an IdleTTL
 	retry    atomic.Int64  // no refresh and, once it has expired, no load before
 	failures atomic.Uint32 // loads that have failed in a row since it was loaded
 	busy     atomic.Bool   // a background refresh runs
-	told     atomic.Bool   // observers know that it is served although it has expired
+	told     atomic.Bool   // observers were told that it is served although it has expired
 }
 
 // annotations are what the load of an entry has set; see [Loading].
 type annotations struct {
-	passing      bool          // it is only returned
+	passing      bool          // the result is returned, but not stored
 	tags         []string      // sorted
 	set          group.TagSet  // of tags
 	clearsBefore uint64        // the clears of tags before its load
-	checked      atomic.Uint64 // until which clear none has been of a tag; or beingPut
-	expired      atomic.Int64  // since when it is stale whatever its TTL, by a tag; 0: it is not
+	checked      atomic.Uint64 // no clear up to this one was of these tags; or beingPut
+	expired      atomic.Int64  // when ExpireTag of one of the tags was noticed; 0: it was not
 	etag         string
 	modified     time.Time
 	seal         uint64 // of the value, if writes are looked for
@@ -122,15 +123,15 @@ type Meta struct {
 	LoadTook time.Duration
 }
 
-// id identifies an entry: by a word or by a text, as the cache's keys do. In
-// session scope it is a text that begins with the visitor.
+// id identifies an entry: by a word or by a text, depending on the type of the
+// cache's keys. In session scope it is a text that begins with the visitor's prefix.
 type id = flight.Key
 
-// word is what an engine identifies entries by, so that those of numbers take no
-// more memory than they need.
+// word is the type by which an engine identifies entries. Entries of numbers take
+// less memory by a uint64.
 type word interface{ uint64 | string }
 
-// idOf is the id that an engine knows as i.
+// idOf returns the id for the engine's identifier i.
 func idOf[I word](i I) id {
 	switch i := any(&i).(type) {
 	case *uint64:
@@ -141,7 +142,7 @@ func idOf[I word](i I) id {
 	panic("unreachable")
 }
 
-// wordOf is what an engine knows an id as.
+// wordOf returns the engine's identifier for an id.
 func wordOf[I word](id id) (i I) {
 	switch i := any(&i).(type) {
 	case *uint64:

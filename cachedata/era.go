@@ -8,14 +8,15 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// enter counts an entry that comes; false: the era is over.
+// enter counts an entry that is being stored. It reports false if the era is over.
 func (r *era) enter() bool { return r.stored.Add(1) > 0 }
 
-// leave counts an entry that has gone; false: the clear that has ended the era
-// has counted it. So each entry counts once, whatever happens at a time.
+// leave counts an entry that has gone. It reports false if the clear that ended
+// the era has counted it already. So each entry counts once, whatever runs at the
+// same time.
 func (r *era) leave() bool { return r.stored.Add(-1) >= 0 }
 
-// end lets go of everything and returns how many entries that were.
+// end drops all entries and returns how many there were.
 func (r *era) end() int {
 	n := r.stored.Swap(math.MinInt64 / 2)
 	r.entries.release()
@@ -25,15 +26,15 @@ func (r *era) end() int {
 // over reports whether the era has ended.
 func (r *era) over() bool { return r.stored.Load() < 0 }
 
-// count adds e to what is there n times.
+// count adds n times the size of e to the sums.
 func (r *era) count(e *entry, n int64) {
 	bytes := e.bytes()
 	r.bytes.Add(n * bytes)
 	r.room.used.Add(n * r.entries.weight(bytes))
 }
 
-// grow lets the engine hold what it has been given, and somewhat more, so that
-// it need not grow with each entry.
+// grow raises the engine's limit to its entries and an eighth more, so that it
+// does not rise with each entry.
 func (r *era) grow() {
 	if now := r.room.now.Load(); now == r.room.most || r.room.used.Load() <= now {
 		return
@@ -44,8 +45,8 @@ func (r *era) grow() {
 	r.limit(max(used+used/8, r.room.now.Load()))
 }
 
-// shrink makes the engine hold that many bytes less, and returns how many it
-// has let go. Where entries weigh 1 each, it lets go of as many as have so many
+// shrink makes the engine evict that many bytes, and returns how many it freed. If
+// each entry weighs 1, the engine evicts the number of entries that have so many
 // bytes on average.
 func (r *era) shrink(bytes int64) (freed int64) {
 	r.room.mu.Lock()
@@ -65,12 +66,12 @@ func (r *era) limit(weight int64) {
 	r.room.now.Store(weight)
 }
 
-// bounds are what an engine of the cache holds at most.
+// bounds returns the bounds of the cache's engines.
 func (c *core) bounds() bounds {
 	return bounds{entries: c.maxEntries(), bytes: min(c.cfg.MaxBytes, largest)}
 }
 
-// maxEntries is the bound on entries; 0: none.
+// maxEntries returns the bound on entries; 0 means none.
 func (c *core) maxEntries() int {
 	if c.cfg.MaxEntries == 0 && c.cfg.MaxBytes == 0 {
 		return defaultMaxEntries
@@ -78,7 +79,7 @@ func (c *core) maxEntries() int {
 	return c.cfg.MaxEntries
 }
 
-// tooLarge reports whether e alone is more than there is room for.
+// tooLarge reports whether e alone exceeds the bound of the cache or its group.
 func (c *core) tooLarge(e *entry) bool {
 	n := e.bytes()
 	return c.cfg.MaxBytes > 0 && n > min(c.cfg.MaxBytes, largest) || c.budget != nil && n > c.budget.most()
@@ -92,7 +93,7 @@ func (c *core) refused(ctx context.Context, key unsafe.Pointer, reason string) {
 	}
 }
 
-// makeRoom keeps the bound on entries where the engine keeps that on bytes.
+// makeRoom keeps the bound on entries if the engine counts bytes.
 func (t *table) makeRoom() {
 	r, most := t.era.Load(), t.core.maxEntries()
 	if r.entries.unit == 0 || most == 0 {
@@ -100,11 +101,11 @@ func (t *table) makeRoom() {
 	}
 	relieve(&t.evicting, func() bool { return r.entries.len() > most }, func() int64 {
 		n := r.entries.len()
-		r.shrink(1) // the coldest, whatever it counts
+		r.shrink(1) // evicts the coldest entry, whatever its size
 		return int64(n - r.entries.len())
 	})
 }
 
-// shrink makes room for that many bytes, if there are so many, and returns how
-// many it has freed.
+// shrink evicts entries of that many bytes, or all if there are fewer, and returns
+// how many bytes it freed.
 func (t *table) shrink(bytes int64) (freed int64) { return t.era.Load().shrink(bytes) }

@@ -126,8 +126,9 @@ func (e *CopyError) Error() string { return fmt.Sprintf("cachedata: %s: result: 
 // Unwrap returns Err.
 func (e *CopyError) Unwrap() error { return e.Err }
 
-// isMisuse reports whether err does not come from the origin, but from a mistake
-// in how the loader uses caches. It is neither remembered nor covered up.
+// isMisuse reports whether err comes from a mistake in how the loader uses caches,
+// and not from the origin. Such an error is neither remembered nor replaced by an
+// old result.
 func isMisuse(err error) bool {
 	_, cycle := errors.AsType[*CycleError](err)
 	return cycle || errors.Is(err, ErrVisitorInGlobalLoad) || errors.Is(err, ErrNoSession) || errors.Is(err, ErrClosed)

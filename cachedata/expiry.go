@@ -16,7 +16,7 @@ type due[I word] struct {
 	at    int64
 }
 
-// add queues e to be looked at then, unless that is never.
+// add queues e for the time at, unless that is never.
 func (x *expiry[I]) add(id I, e *entry, at int64) {
 	if at == never {
 		return
@@ -28,7 +28,7 @@ func (x *expiry[I]) add(id I, e *entry, at int64) {
 	}
 }
 
-// release lets go of all entries. Nothing is queued any more.
+// release drops all entries. From then on add does nothing.
 func (x *expiry[I]) release() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -48,11 +48,11 @@ func (x *expiry[I]) remove(e *entry) {
 	}
 }
 
-// sweepStep is how many entries are freed under one hold of the lock.
+// sweepStep is how many entries one popDue takes at most.
 const sweepStep = 128
 
-// popDue removes up to sweepStep entries that are to be looked at by now, earliest
-// first, and returns when the next one is, or never.
+// popDue removes up to sweepStep entries whose time has come by now, earliest
+// first, and returns the time of the next one, or never.
 func (x *expiry[I]) popDue(now int64) (taken []due[I], next int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -60,7 +60,7 @@ func (x *expiry[I]) popDue(now int64) (taken []due[I], next int64) {
 		taken = append(taken, x.queue.remove(0))
 	}
 	if len(x.queue) == 0 {
-		x.queue = nil // gives its room back
+		x.queue = nil // frees its memory
 		return taken, never
 	}
 	return taken, x.queue[0].at
@@ -72,12 +72,11 @@ func (x *expiry[I]) len() int {
 	return len(x.queue)
 }
 
-// expiryHeap is a binary heap, the earliest first, which keeps the entries' slots.
-// It is no container/heap, which moves each entry through an interface, and by
-// swaps.
+// expiryHeap is a binary heap, the earliest first, which notes in each entry where
+// the entry is. container/heap would move entries through an interface and by swaps.
 type expiryHeap[I word] []due[I]
 
-// put makes d the one at i.
+// put stores d at i.
 func (h expiryHeap[I]) put(i int, d due[I]) {
 	h[i] = d
 	d.entry.lifetime().heapIndex = int32(i) + 1
@@ -88,7 +87,7 @@ func (h *expiryHeap[I]) push(d due[I]) {
 	h.up(len(*h)-1, d)
 }
 
-// remove takes out the one at i and returns it.
+// remove removes and returns the element at i.
 func (h *expiryHeap[I]) remove(i int) due[I] {
 	d, last := (*h)[i], len(*h)-1
 	moved := (*h)[last]
@@ -101,7 +100,7 @@ func (h *expiryHeap[I]) remove(i int) due[I] {
 	return d
 }
 
-// up puts d at i or nearer to the top, and reports whether nearer.
+// up stores d at i or nearer to the top, and reports whether it is nearer.
 func (h expiryHeap[I]) up(i int, d due[I]) (moved bool) {
 	for i > 0 {
 		parent := (i - 1) / 2
@@ -115,7 +114,7 @@ func (h expiryHeap[I]) up(i int, d due[I]) (moved bool) {
 	return moved
 }
 
-// down puts d at i or farther from the top.
+// down stores d at i or farther from the top.
 func (h expiryHeap[I]) down(i int, d due[I]) {
 	for {
 		child := 2*i + 1

@@ -9,8 +9,8 @@ import (
 	"github.com/reecho-go/reecho/internal/visit"
 )
 
-// find returns the entry of the key, whatever it is good for, or nil. It takes
-// no lock, and allocates nothing unless user code does.
+// find returns the entry of the key in whatever state, or nil. It takes no lock,
+// and allocates nothing unless user code does.
 func (c *core) find(ctx context.Context, key unsafe.Pointer) (e *entry, _ error) {
 	if c.sessions != nil {
 		return c.sessions.find(ctx, key)
@@ -33,8 +33,8 @@ func (c *core) find(ctx context.Context, key unsafe.Pointer) (e *entry, _ error)
 	return e, nil
 }
 
-// findSlot sets p to the slot of the key: what the caller does to the key afterwards
-// changes nothing.
+// findSlot sets p to the slot of the key. The caller may change the key afterwards:
+// the slot does not refer to it.
 func (c *core) findSlot(ctx context.Context, key unsafe.Pointer, p *slot) (err error) {
 	p.table = &c.table
 	if c.sessions != nil {
@@ -53,8 +53,9 @@ func (c *core) findSlot(ctx context.Context, key unsafe.Pointer, p *slot) (err e
 	return err
 }
 
-// findSlotToPut is findSlot for a Put. Where there is an entry of the key, its identity and its key serve the new one,
-// too: nobody changes them. But a function of the user, or a store, gets the key of this call.
+// findSlotToPut is findSlot for a Put. If the key has an entry, its identity and its
+// key, which never change, are used for the new entry too. Not if functions of the
+// user or a store get the key: they get the key of this call.
 func (c *core) findSlotToPut(ctx context.Context, key unsafe.Pointer, p *slot) (err error) {
 	if c.shape != keys.Encoded || c.sessions != nil || c.second != nil || c.fns.tags != nil || c.fns.keyTags != nil || c.keys.LeavesOut() {
 		return c.findSlot(ctx, key, p)
@@ -92,7 +93,7 @@ func (s *sessions) sessionOf(ctx context.Context) (visit.Life, error) {
 	return life, nil
 }
 
-// find returns the visitor's entry of the key if there is one.
+// find returns the visitor's entry of the key, or nil.
 func (s *sessions) find(ctx context.Context, key unsafe.Pointer) (*entry, error) {
 	life, err := s.sessionOf(ctx)
 	if err != nil {
@@ -113,7 +114,7 @@ func (s *sessions) find(ctx context.Context, key unsafe.Pointer) (*entry, error)
 	return e, nil
 }
 
-// slot makes p the visitor's slot of the key.
+// slot sets p to the visitor's slot of the key.
 func (s *sessions) slot(ctx context.Context, key unsafe.Pointer, p *slot) error {
 	life, err := s.sessionOf(ctx)
 	if err != nil {

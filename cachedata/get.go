@@ -8,8 +8,8 @@ import (
 	"github.com/reecho-go/reecho/internal/keys"
 )
 
-// get is [Cache.Get] up to the result's copy: it returns the entry, whose error
-// there may be.
+// get is [Cache.Get] without the copy of the result: it returns the entry, which
+// may be a remembered error.
 func (c *core) get(ctx context.Context, key unsafe.Pointer) (*entry, Source, error) {
 	e, source, err := c.lookup(ctx, key)
 	if e == nil {
@@ -18,7 +18,7 @@ func (c *core) get(ctx context.Context, key unsafe.Pointer) (*entry, Source, err
 	return e, source, nil
 }
 
-// miss goes on where lookup found nothing, or failed.
+// miss continues get after lookup found nothing, or failed.
 func (c *core) miss(ctx context.Context, key unsafe.Pointer, err error) (*entry, Source, error) {
 	r := c.recorder(ctx)
 	if r == nil {
@@ -30,7 +30,7 @@ func (c *core) miss(ctx context.Context, key unsafe.Pointer, err error) (*entry,
 	return e, source, err
 }
 
-// missed is miss, and tells nobody.
+// missed is miss without telling a recorder.
 func (c *core) missed(ctx context.Context, key unsafe.Pointer, err error) (*entry, Source, error) {
 	if err != nil {
 		return nil, 0, c.failed(err)
@@ -41,14 +41,15 @@ func (c *core) missed(ctx context.Context, key unsafe.Pointer, err error) (*entr
 	return c.load(ctx, key, false)
 }
 
-// failed counts a call that fails with err before it has looked for a load.
+// failed counts a call that fails with err before it starts or joins a load.
 func (c *core) failed(err error) error {
 	c.counters.misses.Add(1)
 	return err
 }
 
-// load returns what the key's call loads, or what is there by now unless force
-// is set. With force it does not count.
+// load returns the entry that a load of the key gives, which this call starts or
+// joins. Without force it may return an entry that was stored meanwhile. With force
+// the call is not counted.
 func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry, Source, error) {
 	source := Load
 	if !force {
@@ -69,7 +70,7 @@ func (c *core) load(ctx context.Context, key unsafe.Pointer, force bool) (*entry
 		c.counters.served(source)
 	}
 	c.tellExpired(ctx, p.key(), e, source)
-	if source == Stale && c.second != nil { // it comes from the store, and nobody is loading it yet
+	if source == Stale && c.second != nil { // the result is from the store, and no load replaces it yet
 		c.refresh(ctx, p.key(), e, c.group.Now())
 	}
 	return e, source, nil
@@ -82,8 +83,8 @@ type joinedLoad struct {
 	came uint64 // the clears of tags before the caller came
 }
 
-// joinRunning joins a load of the key that others wait for already; false: there may be
-// none, or more is asked of it.
+// joinRunning joins a load of the key that others wait for already. It reports false
+// if there is none, or if the cache needs a slot for the call.
 func (c *core) joinRunning(ctx context.Context, key unsafe.Pointer) (j joinedLoad, joined bool) {
 	if ctx == nil || c.tracker.Waiting() == 0 || c.sessions != nil || c.cfg.FailSafe > 0 {
 		return j, false
@@ -101,7 +102,7 @@ func (c *core) joinRunning(ctx context.Context, key unsafe.Pointer) (j joinedLoa
 		buf := keys.Borrow()
 		text, err := c.keys.Append(*buf, key)
 		if err == nil {
-			// Sound: Join keeps nothing of it.
+			// Sound: Join does not keep the string.
 			id.Text = unsafe.String(unsafe.SliceData(text), len(text))
 			j.call, joined = j.in.flights.Join(ctx, id, mark)
 		}
@@ -128,7 +129,7 @@ func (c *core) waitJoined(ctx context.Context, key unsafe.Pointer, j joinedLoad)
 	return e, Joined, nil
 }
 
-// joinedTooOld is [table.tooOld] of a load that was joined.
+// joinedTooOld is [table.tooOld] for a load that joinRunning has joined.
 func (c *core) joinedTooOld(ctx context.Context, key unsafe.Pointer, e *entry, j *joinedLoad) bool {
 	var p slot
 	return c.findSlot(ctx, key, &p) == nil && p.tooOld(j.in, p.id, e, j.came)
@@ -138,7 +139,7 @@ func (c *core) joinedTooOld(ctx context.Context, key unsafe.Pointer, e *entry, j
 func (c *core) peek(ctx context.Context, key unsafe.Pointer) (found *entry) {
 	if r := c.recorder(ctx); r != nil {
 		u := c.use(ctx, key)
-		defer func() { u.tell(r, found) }() // that there is none is an answer, too
+		defer func() { u.tell(r, found) }() // also if there is none: the caller uses that answer
 	}
 	if e, _ := c.find(ctx, key); c.stateOf(e) >= stale && e.err() == nil && c.intact(e) {
 		return e
@@ -146,7 +147,7 @@ func (c *core) peek(ctx context.Context, key unsafe.Pointer) (found *entry) {
 	return nil
 }
 
-// reload is [Cache.Refresh] up to the result's copy.
+// reload is [Cache.Refresh] without the copy of the result.
 func (c *core) reload(ctx context.Context, key unsafe.Pointer) (*entry, error) {
 	r := c.recorder(ctx)
 	var u *used

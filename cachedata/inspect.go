@@ -84,7 +84,7 @@ func (c *core) inspect(yield func(EntryInfo) bool) {
 	})
 }
 
-// inspect yields what there is to say about each entry, with its key beside it.
+// inspect yields a description of each entry, and its key.
 func (t *table) inspect(yield func(key unsafe.Pointer, e EntryInfo) bool) {
 	r := t.era.Load()
 	flights := r.flights.Calls()
@@ -116,14 +116,13 @@ func (t *table) inspect(yield func(key unsafe.Pointer, e EntryInfo) bool) {
 	}
 }
 
-// info returns what there is to say about an entry at p, and the key for the
-// caller.
+// info returns a description of an entry at p, and a copy of its key for the caller.
 func (c *core) info(p slot) (own unsafe.Pointer, _ EntryInfo, ok bool) {
 	own, err := c.shown(p.key())
 	return own, EntryInfo{slot: p}, err == nil
 }
 
-// describe adds what there is to say about e.
+// describe adds the properties of e.
 func (c *core) describe(info *EntryInfo, e *entry) {
 	now := c.group.Now()
 	m := c.meta(e, Hit)

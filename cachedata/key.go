@@ -6,8 +6,8 @@ import (
 	"github.com/reecho-go/reecho/internal/keys"
 )
 
-// key returns the address of the key, which is in the slot if its identity says all of
-// it.
+// key returns the address of the key. If the key is made from its identity, it is in
+// the slot.
 func (p *slot) key() unsafe.Pointer {
 	if p.own != nil {
 		return p.own
@@ -15,7 +15,7 @@ func (p *slot) key() unsafe.Pointer {
 	return p.core.keyOf(&p.id)
 }
 
-// keyOf returns the key that *id says all of: it is in *id.
+// keyOf returns the address of the key that is made from *id, inside of *id.
 func (c *core) keyOf(id *id) unsafe.Pointer {
 	if c.shape == keys.Word {
 		return c.keys.OfWord(&id.Word)
@@ -23,7 +23,7 @@ func (c *core) keyOf(id *id) unsafe.Pointer {
 	return c.keys.OfText(&id.Text)
 }
 
-// keyOf returns the key of an entry by its identity, which says all of it.
+// keyOf returns the key of a visitor's entry that is made from its identity.
 func (s *sessions) keyOf(own id) unsafe.Pointer {
 	own.Text = own.Text[prefixLen:]
 	if s.core.shape == keys.Word {
@@ -32,8 +32,8 @@ func (s *sessions) keyOf(own id) unsafe.Pointer {
 	return s.core.keyOf(&own)
 }
 
-// keyOf returns the key of an entry by its identity, if that says it all. It is
-// ours.
+// keyOf returns the key of an entry: its own, or the one made from its identity.
+// User code must not get it as it is.
 func (t *table) keyOf(id id, e *entry) unsafe.Pointer {
 	c := t.core
 	if own := c.ownKey(e); own != nil {
@@ -45,8 +45,8 @@ func (t *table) keyOf(id id, e *entry) unsafe.Pointer {
 	return c.keyOf(&id)
 }
 
-// keyForUser returns the key, which is ours, for user code, which gets it by value and
-// may change what it refers to.
+// keyForUser returns a key of the cache in a form for user code, which may change
+// what the key refers to: a copy, unless the key refers to nothing.
 func (c *core) keyForUser(key unsafe.Pointer) (unsafe.Pointer, error) {
 	if c.keys.Flat() {
 		return key, nil
@@ -62,8 +62,8 @@ func (c *core) copyOfKey(key unsafe.Pointer) (unsafe.Pointer, error) {
 	return c.keys.Snapshot(key)
 }
 
-// shown returns the key, which is ours, for user code that looks into the cache:
-// without what is left out of it, of which nothing is kept.
+// shown returns a copy of a key of the cache for user code that looks into the cache.
+// Fields that are left out of the key are zero, because the cache does not keep them.
 func (c *core) shown(key unsafe.Pointer) (unsafe.Pointer, error) {
 	if !c.keys.LeavesOut() {
 		return c.keyForUser(key)

@@ -9,7 +9,7 @@ import (
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
-// form says what stands behind an entry in memory.
+// form says which structs are behind an entry in memory.
 type form uint32
 
 const (
@@ -27,21 +27,21 @@ const (
 	maxSize = treeBit - 1
 )
 
-// layout is how the entries of a cache stand in memory: the value, the entry,
-// what its form says, and what all entries of the cache have, which is the
-// visitor in session scope, or their birth where there is a store, and the key
-// where its identity does not give it back.
+// layout is the order of an entry's parts in memory: the value, the entry, the
+// structs of its form, and at the end the fields that all entries of the cache have:
+// the visitor in session scope, the birth if there is a store, and the key if it
+// cannot be made from the identity.
 type layout struct {
 	types    [forms]raw.Type
-	bytes    [forms]int64 // what each takes in memory
+	bytes    [forms]int64 // the memory that an entry of each form takes
 	owned    bool
-	hasBirth bool // never with owned
+	hasBirth bool // never together with owned
 	keyed    bool
 }
 
-// What follows, [core.owner], [core.birth] and [core.ownKey] are sound since an entry is allocated
-// by [core.allocate] alone, in a struct whose fields after the value have the sizes
-// below, all of them multiples of the largest alignment there is.
+// The functions below, [core.owner], [core.birth] and [core.ownKey] are sound because
+// only [core.allocate] allocates entries: in a struct whose fields after the value
+// have these sizes, which are multiples of the largest alignment.
 const (
 	lifetimeAt = unsafe.Sizeof(entry{})
 	detailsAt  = lifetimeAt + unsafe.Sizeof(lifetime{})
@@ -49,18 +49,18 @@ const (
 	align      = 8
 )
 
-// before is how far before its entry a value of that size begins.
+// before returns how many bytes before its entry a value of that size begins.
 func before(size uintptr) uintptr { return (size + align - 1) &^ (align - 1) }
 
-// value is the address of the value of e, which has that size.
+// value returns the address of the value of e, which has that size.
 func (e *entry) value(size uintptr) unsafe.Pointer {
 	return unsafe.Add(unsafe.Pointer(e), -int(before(size)))
 }
 
-// form says what stands behind e.
+// form returns the form of e.
 func (e *entry) form() form { return e.load.form() }
 
-// lifetime returns what stands behind e about time, or nil.
+// lifetime returns the lifetime behind e, or nil.
 func (e *entry) lifetime() *lifetime {
 	if e.form() == plain {
 		return nil
@@ -68,7 +68,7 @@ func (e *entry) lifetime() *lifetime {
 	return (*lifetime)(unsafe.Add(unsafe.Pointer(e), lifetimeAt))
 }
 
-// details returns what stands behind e beyond a TTL, or nil.
+// details returns the details behind e, or nil.
 func (e *entry) details() *details {
 	if e.form() != rich {
 		return nil
@@ -76,7 +76,7 @@ func (e *entry) details() *details {
 	return (*details)(unsafe.Add(unsafe.Pointer(e), detailsAt))
 }
 
-// end is the address of what all entries of the cache have.
+// end returns the address of the fields that all entries of the cache have.
 func (e *entry) end() unsafe.Pointer {
 	return unsafe.Add(unsafe.Pointer(e), [forms]uintptr{lifetimeAt, detailsAt, richEnd}[e.form()])
 }
@@ -87,7 +87,7 @@ func (t loadTime) took() time.Duration {
 	return time.Duration(math.Float32frombits(uint32(t &^ noteBits)))
 }
 
-// links says how references of the value of e lead to each other.
+// links says how the references in the value of e are connected.
 func (e *entry) links() clone.Links {
 	switch {
 	case e.load&insideBit != 0:
@@ -98,7 +98,7 @@ func (e *entry) links() clone.Links {
 	return clone.Shared
 }
 
-// link sets links that are known of the value of e, which had none.
+// link notes the links of the value of e, once.
 func (e *entry) link(l clone.Links) {
 	switch l {
 	case clone.Inside:
@@ -110,11 +110,11 @@ func (e *entry) link(l clone.Links) {
 
 // of returns t with another duration.
 func (t loadTime) of(took time.Duration) loadTime {
-	// Half of what is cut off is added, so that it is rounded.
+	// Adding half of the bits that are cut off rounds the duration.
 	return loadTime(math.Float32bits(float32(took))+noteBits/2)&^noteBits | t&noteBits
 }
 
-// bytes returns what e counts.
+// bytes returns the bytes that e counts for the bounds.
 func (e *entry) bytes() int64 {
 	if size := e.size & maxSize; size < maxSize {
 		return int64(size)
@@ -122,7 +122,7 @@ func (e *entry) bytes() int64 {
 	return e.details().size
 }
 
-// err returns the remembered error that e is, or nil.
+// err returns the error that e remembers, or nil if it has a result.
 func (e *entry) err() error {
 	if m := e.details(); m != nil {
 		return m.err
@@ -130,7 +130,7 @@ func (e *entry) err() error {
 	return nil
 }
 
-// annotations returns what the load of e said of it, or nil.
+// annotations returns what the load of e has set, or nil.
 func (e *entry) annotations() *annotations {
 	if m := e.details(); m != nil {
 		return m.annotations

@@ -14,7 +14,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// newLoad returns a load for a caller who comes now.
+// newLoad returns a load for a call that begins now.
 func (p *slot) newLoad(in *era, at flight.Mark, why purpose) *load {
 	l := &load{slot: *p, in: in, at: at, came: p.core.group.Tags().Now(), began: p.core.group.Now(), why: why}
 	l.entry.work = l
@@ -22,7 +22,7 @@ func (p *slot) newLoad(in *era, at flight.Mark, why purpose) *load {
 	return l
 }
 
-// prior returns e, unless it is of no use to a load.
+// prior returns e if a load can use it as the old result, else nil.
 func (p *slot) prior(e *entry) *entry {
 	if p.core.stateOf(e) == gone || e.err() != nil {
 		return nil
@@ -30,7 +30,8 @@ func (p *slot) prior(e *entry) *entry {
 	return e
 }
 
-// load gets the entry by the key's call; with force, also if there is one.
+// load gets the entry by a load of the key, which it starts or joins; with force,
+// also if there is an entry.
 func (p *slot) load(ctx context.Context, force bool) (*entry, Source, error) {
 	why := toGet
 	if force {
@@ -44,11 +45,11 @@ func (p *slot) load(ctx context.Context, force bool) (*entry, Source, error) {
 	}
 }
 
-// tooOld is the source of a result that was joined, and then turned out to have
-// a tag that had been cleared before the caller came.
+// tooOld is the source of a joined result that has a tag which was cleared before
+// the caller came.
 const tooOld Source = math.MaxUint8
 
-// loadOnce is load, but may come to a result that is too old.
+// loadOnce is load, but its result may be too old.
 func (p *slot) loadOnce(ctx context.Context, why purpose) (*entry, Source, error) {
 	in := p.era.Load()
 	l := p.newLoad(in, p.core.group.Gate().Mark(), why)
@@ -79,10 +80,10 @@ func (p *slot) loadOnce(ctx context.Context, why purpose) (*entry, Source, error
 	return e, l.sourceOf(role, e), err
 }
 
-// tooOld reports whether e, whose load in r a caller has joined, may have a tag
-// that was cleared after its load began and before the caller came. What the
-// tags of a result are is not known before its load has ended; by then the
-// clears may be forgotten unless e was stored, and so found to be good.
+// tooOld reports whether e may have a tag that was cleared after its load began and
+// before the caller came. The caller has joined the load of e in r. The tags of a
+// result are known only when its load has ended. By then the clears may be
+// forgotten, so an e that was not stored counts as too old.
 func (t *table) tooOld(r *era, id id, e *entry, came uint64) bool {
 	if e == nil {
 		return false
@@ -95,8 +96,8 @@ func (t *table) tooOld(r *era, id id, e *entry, came uint64) bool {
 		x.softly(never) != never && t.core.stateOf(e) < stale
 }
 
-// refresh starts a load in the background that is to replace prior, and
-// reports whether it did. ended is called when the load has returned.
+// refresh starts a load in the background to replace prior, and reports whether it
+// did. ended is called when the load has returned.
 func (p *slot) refresh(ctx context.Context, prior *entry, ended func()) bool {
 	in := p.era.Load()
 	l := p.newLoad(in, p.core.group.Gate().Mark(), toRenew)
@@ -104,7 +105,7 @@ func (p *slot) refresh(ctx context.Context, prior *entry, ended func()) bool {
 	return in.flights.Start(ctx, p.id, l.terms(), l, ended)
 }
 
-// terms are what the caller of l asks of the key's call.
+// terms returns how the caller of l waits for the load.
 func (l *load) terms() flight.Terms {
 	t := flight.Terms{At: l.at, Limit: l.core.cfg.Timeout}
 	if l.safe() {
@@ -113,7 +114,7 @@ func (l *load) terms() flight.Terms {
 	return t
 }
 
-// sourceOf says how a call came by its result e.
+// sourceOf says where a call got its result e from.
 func (l *load) sourceOf(role flight.Role, e *entry) Source {
 	switch {
 	case role == flight.Joined:
@@ -152,7 +153,7 @@ func (l *load) Find() (any, bool) {
 	case l.why == toGet && (l.core.stateOf(e) >= early || l.throttled(e)):
 		return e, true
 	}
-	l.prior = l.slot.prior(e) // as it is now that the load can be overridden
+	l.prior = l.slot.prior(e) // looked up again: from here on a change overrides the load
 	return nil, false
 }
 
@@ -182,23 +183,23 @@ func (l *load) Load(ctx context.Context) (any, error) {
 	return l.toStore(ctx, e, err)
 }
 
-// begin is called before the loader, and returns a key for it, of its own.
+// begin is called before the loader, and returns a key that the loader may change.
 func (l *load) begin() (unsafe.Pointer, error) {
 	l.clearsAtStart.Store(l.core.group.Tags().Now() + 1)
-	// A clear of a tag that has come before this is not seen by the check of the
-	// result; one that comes after it is.
-	// The clear may be forgotten by now; then what it has cleared is no longer
-	// among the entries, which is looked at last.
+	// The check of the result sees the clears of tags that come after this line, and
+	// not those before. So the old result is checked here for the earlier ones. If
+	// these are forgotten by now, the sweep has removed the entries that they
+	// cleared, so the last condition looks for the entry.
 	if l.prior != nil && l.prior.err() == nil && !l.core.tagCleared(l.prior.annotations()) && l.in.entries.get(l.id) == l.prior {
 		l.basis = l.prior
 	} else if l.prior == nil {
-		l.basis = l.spare // which has just been read
+		l.basis = l.spare // it has just been read from the store
 	}
 	return l.core.keyForUser(l.key())
 }
 
-// callLoader calls the loader in a context that has the loadings, and hides the
-// visitor unless the result is the visitor's own.
+// callLoader calls the loader with a context that has the loadings. In global scope
+// the context hides the visitor.
 func (c *core) callLoader(ctx context.Context, of loadings, loader func(context.Context) error) error {
 	if c.sessions != nil {
 		return loader(&loadingContext{ctx, of})
@@ -207,8 +208,8 @@ func (c *core) callLoader(ctx context.Context, of loadings, loader func(context.
 	return mask.Checked(c.label, func() error { return loader(&loadingContext{mask, of}) })
 }
 
-// loaded makes an entry of what the loader returned: of a copy, since the
-// loader may keep and change it.
+// loaded makes an entry from a copy of what the loader returned, because the loader
+// may keep and change the original.
 func (l *load) loaded(ctx context.Context, v unsafe.Pointer, err error) (*entry, error) {
 	c, set := l.core, l.entry.end()
 	if set.wrong != nil {
@@ -217,7 +218,7 @@ func (l *load) loaded(ctx context.Context, v unsafe.Pointer, err error) (*entry,
 	}
 	l.passing = set.noStore
 	if c.fns.many != nil && set.unmodified && !errors.Is(err, ErrVisitorInGlobalLoad) {
-		err = nil // it may be of other keys, or say that this one was left out
+		err = nil // the error may be about other keys, or say that this key was left out
 	}
 	if err != nil {
 		return l.failed(ctx, err, set)
@@ -251,7 +252,7 @@ func (l *load) loaded(ctx context.Context, v unsafe.Pointer, err error) (*entry,
 	return l.made(m)
 }
 
-// renewed makes an entry of what was there before, whose value both share.
+// renewed makes an entry that shares the value of the old one.
 func (l *load) renewed(ctx context.Context, ttl time.Duration, set loadSettings) (*entry, error) {
 	if l.basis == nil {
 		l.failure = fmt.Errorf("cachedata: %s: NotModified: there is no old result", l.core.name)
@@ -275,9 +276,9 @@ func (l *load) renewed(ctx context.Context, ttl time.Duration, set loadSettings)
 	})
 }
 
-// failed makes an entry of an error that is to be remembered, or that has tags:
-// those who joined the load after a clear of one are not to get it. Other errors
-// it returns.
+// failed makes an entry of an error that is remembered, or that has tags, so that
+// callers who joined the load after a clear of such a tag do not get it. It returns
+// all other errors.
 func (l *load) failed(ctx context.Context, err error, set loadSettings) (*entry, error) {
 	c := l.core
 	l.failure, l.missing = err, c.missing(err)
@@ -286,9 +287,9 @@ func (l *load) failed(ctx context.Context, err error, set loadSettings) (*entry,
 	switch {
 	case l.missing:
 		ttl = cmp.Or(c.cfg.NotFoundTTL, ttl)
-	case l.prior != nil || l.spare != nil || own: // what is there is worth more than an error
+	case l.prior != nil || l.spare != nil || own: // an old result must not be replaced by an error
 		ttl = 0
-	case ctx.Err() != nil: // it is none of the origin
+	case ctx.Err() != nil: // the error comes from the callers who left, not from the origin
 		ttl = 0
 	}
 	l.passing = l.passing || ttl == 0
@@ -302,7 +303,7 @@ func (l *load) failed(ctx context.Context, err error, set loadSettings) (*entry,
 	return l.made(making{err: err, ttl: ttl, hasCost: true, annotations: set.annotations(tags)})
 }
 
-// made returns the entry that l has come to.
+// made returns the entry that is the outcome of l.
 func (l *load) made(m making) (*entry, error) {
 	if m.annotations != nil {
 		m.annotations.setClearsBefore(l.oldest())
@@ -321,7 +322,7 @@ func (l *load) Commit(result any) {
 	case !l.core.group.Gate().Holds(l.at):
 		l.refused = refusedClear
 	case l.passing:
-		l.replaced = l.in.entries.remove(l.id) // it is not true any more
+		l.replaced = l.in.entries.remove(l.id) // the stored result is outdated
 	case l.core.tagCleared(e.annotations()):
 		l.refused = "tag"
 	default:
@@ -334,7 +335,7 @@ func (l *load) Fail(err error) {
 	if l.prior == nil || isMisuse(err) {
 		return
 	}
-	// After a timeout the loader may be running still, and write to l.
+	// After a timeout the loader may still run and write to l.missing.
 	if err != flight.ErrTimeout && l.missing {
 		if l.in.entries.removeIf(l.id, l.prior) {
 			l.replaced = l.prior
@@ -369,7 +370,7 @@ func (l *load) Done(ctx context.Context, o flight.Outcome) {
 	err, refused := o.Err, l.refused
 	switch {
 	case o.Err != nil:
-	case l.failure != nil: // and remembered
+	case l.failure != nil: // the load has failed, and its error was stored
 		err = l.failure
 	case o.Overridden != "":
 		refused = o.Overridden
@@ -410,7 +411,7 @@ func (l *load) Late(ctx context.Context, err error) {
 	}
 }
 
-// loadError says in our words what the flight table says.
+// loadError turns an error of the flight table into one of this package.
 func (c *core) loadError(err error) error {
 	switch err {
 	case flight.ErrClosed:
@@ -418,7 +419,7 @@ func (c *core) loadError(err error) error {
 	case flight.ErrTimeout:
 		return fmt.Errorf("%w: %s: after %v", ErrTimeout, c.name, c.cfg.Timeout)
 	}
-	//nolint:errorlint // only a cycle of this very call; a loader's error stays as it is
+	//nolint:errorlint // only a cycle of this call: an error of the loader stays as it is
 	if cycle, ok := err.(*CycleError); ok {
 		return fmt.Errorf("cachedata: %w", cycle)
 	}

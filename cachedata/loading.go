@@ -18,47 +18,47 @@ import (
 	"github.com/reecho-go/reecho/internal/uses"
 )
 
-// load is the flight.Work of one key. What its goroutine writes is read by
-// others only if it has returned in time: not after Config.Timeout.
+// load is the flight.Work of one key. Others read what its goroutine writes only if
+// the load has returned before Config.Timeout.
 type load struct {
 	slot
 	in            *era
-	at            flight.Mark // when the caller came: taken after in
-	came          uint64      // the clears of tags before the caller came
+	at            flight.Mark // when the call began; taken after in
+	came          uint64      // the clears of tags before the call began
 	began         int64
 	why           purpose
-	prior         *entry // what there is already, in whatever state but gone; or nil
+	prior         *entry // the old result, in any state but gone; or nil
 	entry         Loading
-	clearsAtStart atomic.Uint64 // the clears of tags before the loader began, plus 1; 0: it has not
-	basis         *entry        // prior, unless a tag of it has been cleared by then
+	clearsAtStart atomic.Uint64 // the clears of tags before the loader began, plus 1; 0: it has not begun
+	basis         *entry        // the old result that the loader sees: prior, unless a tag of it was cleared before
 
 	replaced *entry
 	refused  string
 	failure  error // what the loader returned
 	missing  bool  // failure says that there is nothing for the key
-	passing  bool  // the result is not to be kept
-	same     bool  // it is the old one, which still holds
+	passing  bool  // the result is returned, but not stored
+	same     bool  // NotModified: the result has the old value
 
-	ticket level.Ticket // what its result may be stored with; nil: it may not
-	found  *entry       // what the store has; nil: it is loaded
-	spare  *entry       // what the store has to stand in for an error
-	waits  waits        // for what others change
+	ticket level.Ticket // allows the load to write its result to the store; nil: it must not
+	found  *entry       // the result from the store; nil: there was none
+	spare  *entry       // an expired result from the store, served if the load fails
+	waits  waits        // whether changes by other processes are followed
 
 	cleared atomic.Bool // the load has cleared its own cache
 
-	trace atomic.Pointer[context.Context] // of the load function, if an observer traces it
+	trace atomic.Pointer[context.Context] // the load function's context, if an observer traces it
 }
 
 // purpose is what a load is for.
 type purpose uint8
 
 const (
-	toGet     purpose = iota // what is there by now will do
+	toGet     purpose = iota // no load if there is a result by now
 	toRefresh                // load in any case
-	toRenew                  // load in the background, unless prior is no longer there
+	toRenew                  // load in the background, unless prior was replaced or dropped
 )
 
-// waits is what a load knows of others, under their lock.
+// waits says whether a load is noted in others. The lock of others guards it.
 type waits struct {
 	sum         level.Sum
 	noted, over bool
@@ -200,7 +200,7 @@ func Old[V any](l *Loading) (v V, ok bool) {
 	return *own, ok
 }
 
-// old returns what the load of the old result has said, or nil.
+// old returns what the load of the old result has set, or nil.
 func (l *Loading) old() *annotations {
 	if l.work == nil {
 		return nil
@@ -216,8 +216,8 @@ func (l *Loading) change(edit func(*loadSettings)) {
 	}
 }
 
-// takeSaid returns what was said so far of the time of the result, and takes NoStore
-// back.
+// takeSaid returns what the load has set so far about how long its result is fresh, and
+// undoes NoStore.
 func (l *Loading) takeSaid() (said uses.Said) {
 	l.change(func(s *loadSettings) {
 		said = uses.Said{TTL: s.ttl, Timed: s.hasTTL, NoStore: s.noStore}
@@ -226,7 +226,7 @@ func (l *Loading) takeSaid() (said uses.Said) {
 	return said
 }
 
-// end returns what was said; nothing more can be.
+// end returns the settings. Later calls of the load function change nothing.
 func (l *Loading) end() loadSettings {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -234,26 +234,25 @@ func (l *Loading) end() loadSettings {
 	return l.set
 }
 
-// oldest returns the clears of tags that what l will store has seen at least.
+// oldest returns the number of clears of tags that came before the loader began.
 func (l *load) oldest() uint64 {
 	if clearsAtStart := l.clearsAtStart.Load(); clearsAtStart > 0 {
 		return clearsAtStart - 1
 	}
-	return math.MaxUint64 // it has yet to begin
+	return math.MaxUint64 // the loader has yet to begin
 }
 
-// annotations returns what an entry has of its own by what its load has said, and
-// nil if that is nothing.
+// annotations returns the annotations of an entry with these settings and tags, or
+// nil if there is nothing to note.
 func (s loadSettings) annotations(tags []string) *annotations {
 	if len(tags) == 0 && s.etag == "" && s.modified.IsZero() {
 		return nil
 	}
-	// A copy: it may be part of all the headers of a response.
+	// The clone keeps the memory of all headers of a response from being held.
 	return &annotations{tags: tags, set: group.TagSetOf(tags...), etag: strings.Clone(s.etag), modified: s.modified}
 }
 
-// noteClear tells the loads that ctx is part of that they clear what, a cache or
-// a group.
+// noteClear tells the loads to which ctx belongs that they clear a cache or a group.
 func noteClear(ctx context.Context, what any) {
 	if c, ok := ctx.Value(uses.LoadingKey{}).(*loadingContext); ok {
 		c.loadings.clears(what)
@@ -275,11 +274,11 @@ func (b *batchLoadings) clears(what any) {
 	}
 }
 
-// loadings are those of one call of a loader.
+// loadings finds the Loading of each key in one call of a loader.
 type loadings interface {
 	clears(what any)
 	only() *Loading
-	of(t reflect.Type, key unsafe.Pointer) *Loading // of the key of type t
+	of(t reflect.Type, key unsafe.Pointer) *Loading // for the key, which is of type t
 }
 
 // only implements loadings.
@@ -301,14 +300,13 @@ func (l *load) of(t reflect.Type, key unsafe.Pointer) *Loading {
 	return l.misused(errOtherKey)
 }
 
-// misused makes the load fail with err, and returns a Loading of nothing.
+// misused makes the load fail with err, and returns a Loading without effect.
 func (l *load) misused(err error) *Loading {
 	l.entry.change(func(s *loadSettings) { s.wrong = append(s.wrong, err) })
 	return new(Loading)
 }
 
-// oldValue sets the result at into to a copy of what the load is to replace, if
-// there is anything.
+// oldValue copies the old result to into, and reports whether there is one.
 func (l *load) oldValue(into unsafe.Pointer) (ok bool, err error) {
 	if l.basis == nil {
 		return false, nil
@@ -324,7 +322,7 @@ func (l *load) oldExtra() *annotations {
 	return l.basis.annotations()
 }
 
-// batchLoadings are those of the load of several keys.
+// batchLoadings are the loadings of a load of several keys.
 type batchLoadings struct {
 	loads []*load
 	byID  func() map[string]*load
@@ -374,9 +372,9 @@ func (c *loadingContext) Value(key any) any {
 	switch key.(type) {
 	case uses.LoadingKey:
 		return c
-	case uses.RecorderKey: // what is made of this load's result is not made of what it uses
+	case uses.RecorderKey: // results that this load uses are not noted as used by its caller
 		return nil
-	case callKey: // a load function of the call is for this load alone
+	case callKey: // a load function given by GetOrLoad is for this load alone
 		return nil
 	}
 	return c.Context.Value(key)
@@ -414,7 +412,7 @@ func (c *callContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// loader returns the load function of the call that ctx comes from, or the
+// loader returns the load function that GetOrLoad gave to the call of ctx, or the
 // cache's own.
 func (c *core) loader(ctx context.Context) func(context.Context, unsafe.Pointer) (unsafe.Pointer, error) {
 	if c.atCalls.Load() {
@@ -425,7 +423,7 @@ func (c *core) loader(ctx context.Context) func(context.Context, unsafe.Pointer)
 	return c.fns.load
 }
 
-// Misuse of LoadingFrom and LoadingFor.
+// The errors for misuse of LoadingFrom and LoadingFor.
 var (
 	errNoKey    = errors.New("LoadingFrom: this load is for several keys: use LoadingFor")
 	errOtherKey = errors.New("LoadingFor: the load was not asked for this key")

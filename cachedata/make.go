@@ -22,7 +22,7 @@ func newLayout(c *core) layout {
 	return l
 }
 
-// typeOf is the type as which an entry of form f is allocated.
+// typeOf returns the struct type in which an entry of form f is allocated.
 func (l *layout) typeOf(f form, c *core) reflect.Type {
 	fields := []reflect.StructField{{Name: "Value", Type: c.result.Type}, {Name: "Entry", Type: reflect.TypeFor[entry]()}}
 	if f >= timed {
@@ -45,24 +45,24 @@ func (l *layout) typeOf(f form, c *core) reflect.Type {
 
 // allocate returns an entry of form f, whose value and key are zero.
 func (c *core) allocate(f form) *entry {
-	// Sound: the entry stands behind the value.
+	// Sound: the entry is the field behind the value.
 	e := (*entry)(unsafe.Add(c.layout.types[f].New(), before(c.result.Size())))
 	e.load = loadTime(f)
 	return e
 }
 
-// making is what an entry is made of.
+// making says what an entry is made from.
 type making struct {
 	from        unsafe.Pointer // the value; nil: there is none
-	shared      *entry         // whose value from is, which need not be copied; nil: it is not our own
-	err         error          // what stands in for the value; nil: nothing
-	ttl         time.Duration  // for how long it is fresh; 0: for ever
-	cost        int64          // what the value counts, if set
+	shared      *entry         // from is the value of this entry and is shared; nil: from is copied
+	err         error          // the remembered error; nil: there is a value
+	ttl         time.Duration  // for how long the entry is fresh; 0: for ever
+	cost        int64          // the bytes that the value counts, if hasCost
 	hasCost     bool
 	annotations *annotations // or nil
 }
 
-// make returns an entry of now for p.
+// make returns an entry for p whose time begins now.
 func (p *slot) make(m making) (*entry, error) {
 	c := p.core
 	f := plain
@@ -126,8 +126,8 @@ func (p *slot) make(m making) (*entry, error) {
 	return e, nil
 }
 
-// copyIn makes the value of e a copy of that at src, which the program has made.
-// Only here it is looked at whether pointers of it lead into it.
+// copyIn copies the user's value at src into e. Only here the cache finds out
+// whether pointers in the value lead into the middle of it.
 func (c *core) copyIn(e *entry, src unsafe.Pointer) error {
 	if c.plan == nil {
 		return c.copied(c.valueOf(e), src)
@@ -140,7 +140,7 @@ func (c *core) copyIn(e *entry, src unsafe.Pointer) error {
 	return nil
 }
 
-// copyOf makes what is at dst, which is not on a stack, a copy of the value of e.
+// copyOf copies the value of e to dst, which must not be on a stack.
 func (c *core) copyOf(dst unsafe.Pointer, e *entry) error {
 	if e.links() != clone.Inside {
 		return c.copied(dst, c.valueOf(e))
@@ -151,7 +151,7 @@ func (c *core) copyOf(dst unsafe.Pointer, e *entry) error {
 	return nil
 }
 
-// copied makes what is at dst, which is not on a stack, a copy of what is at src.
+// copied copies the result at src to dst, which must not be on a stack.
 func (c *core) copied(dst, src unsafe.Pointer) error {
 	if c.copyTo == nil {
 		c.result.Move(dst, src)
@@ -163,8 +163,8 @@ func (c *core) copied(dst, src unsafe.Pointer) error {
 	return nil
 }
 
-// copyError turns what internal/clone says into ours. It is not to be a part of
-// each shell.
+// copyError turns an error of internal/clone into a [*CopyError]. It is not inlined,
+// so that not every shell contains it.
 //
 //go:noinline
 func (c *core) copyError(err error) error {

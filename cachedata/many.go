@@ -11,7 +11,7 @@ import (
 	"github.com/reecho-go/reecho/internal/flight"
 )
 
-// hit returns the key's entry if it is in memory, and counts.
+// hit returns the entry of the key if it is in memory, and counts the call.
 func (c *core) hit(ctx context.Context, key unsafe.Pointer) (*entry, error) {
 	e, _, err := c.lookup(ctx, key)
 	if err != nil {
@@ -20,7 +20,7 @@ func (c *core) hit(ctx context.Context, key unsafe.Pointer) (*entry, error) {
 	return e, err
 }
 
-// loadMany tells give what the calls of keys give.
+// loadMany loads keys, or joins their loads, and calls give with each outcome.
 func (c *core) loadMany(ctx context.Context, keys []unsafe.Pointer, give func(unsafe.Pointer, *entry, error)) {
 	r := c.recorder(ctx)
 	used := make([]*used, 0, len(keys))
@@ -30,7 +30,7 @@ func (c *core) loadMany(ctx context.Context, keys []unsafe.Pointer, give func(un
 		}
 	}
 	settled := 0
-	defer func() { c.counters.misses.Add(uint64(len(keys) - settled)) }() // a load panicked
+	defer func() { c.counters.misses.Add(uint64(len(keys) - settled)) }() // more than 0 if a load panicked
 	for i, o := range c.calls(ctx, keys) {
 		settled++
 		c.counters.missed(o.source)
@@ -45,18 +45,18 @@ func (c *core) loadMany(ctx context.Context, keys []unsafe.Pointer, give func(un
 	}
 }
 
-// outcome is what the call of one key gave.
+// outcome is what a call got for one key.
 type outcome struct {
 	entry  *entry
 	source Source
 	err    error
 }
 
-// calls returns what the calls of keys give.
+// calls loads keys, or joins their loads, and returns the outcome for each.
 func (c *core) calls(ctx context.Context, keys []unsafe.Pointer) []outcome {
 	results := make([]outcome, len(keys))
 	slots := make([]slot, len(keys))
-	index := make([]int, 0, len(keys)) // of those that have no result yet
+	index := make([]int, 0, len(keys)) // the keys without an outcome yet
 	for i, key := range keys {
 		if results[i].err = c.findSlot(ctx, key, &slots[i]); results[i].err == nil {
 			index = append(index, i)
@@ -68,8 +68,8 @@ func (c *core) calls(ctx context.Context, keys []unsafe.Pointer) []outcome {
 	return results
 }
 
-// joinMany sets the results of the calls of index, and returns those that are
-// too old for this call.
+// joinMany sets the results of the keys at index. It returns those whose results
+// are too old for this call.
 func (c *core) joinMany(ctx context.Context, slots []slot, index []int, results []outcome) (again []int) {
 	in := c.table.era.Load()
 	w := &batchWork{core: c}
@@ -111,8 +111,8 @@ func (c *core) joinMany(ctx context.Context, slots []slot, index []int, results 
 	return again
 }
 
-// waiting returns what tells an observer that traces of the loads that a call with
-// ctx has waited for: of those that others have started, of each once.
+// waiting returns a function that tells a tracing observer, once for each, of the
+// loads that other calls have started and that the call of ctx has waited for.
 func (w *batchWork) waiting(ctx context.Context) func(flight.Task) {
 	told := make(map[*context.Context]bool)
 	return func(task flight.Task) {
@@ -131,7 +131,7 @@ func (w *batchWork) waiting(ctx context.Context) func(flight.Task) {
 type batchWork struct {
 	core  *core
 	loads []*load
-	left  map[int]outcome // what the caller takes instead of waiting on
+	left  map[int]outcome // old results that the caller takes instead of waiting longer
 }
 
 // Leave implements flight.Batch.
@@ -163,7 +163,7 @@ func (w *batchWork) Name(led []int) string {
 func (w *batchWork) Load(ctx context.Context, led []int, settle func(int, any, error)) {
 	c := w.core
 	keys := make([]unsafe.Pointer, 0, len(led))
-	asked := make([]int, 0, len(led)) // of led
+	asked := make([]int, 0, len(led)) // indexes into led
 	asking := make([]*load, 0, len(led))
 	all := make([]*load, len(led))
 	for n, i := range led {
@@ -194,9 +194,9 @@ func (w *batchWork) Load(ctx context.Context, led []int, settle func(int, any, e
 		return err
 	})
 	if errors.Is(err, ErrVisitorInGlobalLoad) {
-		from = nothing // nothing of it is kept
+		from = nothing // no result of this load may be stored
 	}
-	come := make([]outcome, 0, len(asked)) // of those that are being stored
+	come := make([]outcome, 0, len(asked)) // the results that are being written to the store
 	var stored sync.WaitGroup
 	defer func() { // also if a function of the cache panics for a later key
 		stored.Wait()
@@ -214,14 +214,14 @@ func (w *batchWork) Load(ctx context.Context, led []int, settle func(int, any, e
 		}
 		come = append(come, outcome{})
 		o := &come[len(come)-1]
-		stored.Go(func() { o.entry, o.err = l.toStore(ctx, e, err) }) // all at a time, within one budget
+		stored.Go(func() { o.entry, o.err = l.toStore(ctx, e, err) }) // all at once, so that they share the time of one
 	}
 }
 
-// nothing is what a load of several says that has returned no results.
+// nothing are the answers of a load that has returned no results.
 func nothing(unsafe.Pointer) unsafe.Pointer { return nil }
 
-// answer is what a load of several, which returned err, says of a key.
+// answer returns the result for a key of a load of several keys, which returned err.
 func (c *core) answer(from answers, key unsafe.Pointer, err error) (unsafe.Pointer, error) {
 	v := from(key)
 	switch {

@@ -9,33 +9,32 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// others is what a cache knows of the processes that it shares its store with: it
-// drops from the memory what these have changed. Hits know nothing of it.
+// others follows the processes that share the store of a cache: it drops results
+// from the memory that another process has changed. Hits do not use it.
 //
-// A change names a key by its sum only. So a key is noted before it is looked for in
-// the store, and stays as long as its entry, or a little longer: whatever the memory
-// has, or will have, was noted before the store was asked. Of a change that comes
-// before that, the store knows.
+// The news of a change names a key by its sum only. So each key is noted before the
+// store is asked for it, and the note stays at least as long as the entry. A change
+// before the note is in what the store returns; one after it finds the note.
 type others struct {
 	core   *core
-	clears atomic.Uint64 // of all or of a tag, by others
+	clears atomic.Uint64 // clears of everything or of a tag by other processes
 
 	mu     sync.Mutex
 	of     map[level.Sum]id
 	coming map[level.Sum]*coming
-	enough int // when so many are noted, those that are of no use are dropped
+	enough int // when so many keys are noted, forget is called
 }
 
-// coming is a key of which something is on its way into the memory.
+// coming is a key for which a load or a put is under way.
 type coming struct {
 	users   int
-	changes uint64 // by others
+	changes uint64 // by other processes
 }
 
-// moreNames is how many keys are noted at least before any are dropped.
+// moreNames is how many keys are noted at least before forget drops any.
 const moreNames = 1024
 
-// note notes a key of which something is on its way. The lock is held.
+// note notes a key before a load or a put of it. The lock is held.
 func (o *others) note(id id, s level.Sum) *coming {
 	if len(o.of) >= o.enough {
 		o.forget()
@@ -50,7 +49,7 @@ func (o *others) note(id id, s level.Sum) *coming {
 	return c
 }
 
-// release says that it has arrived. The lock is held.
+// release ends what note began. The lock is held.
 func (o *others) release(s level.Sum) {
 	if c := o.coming[s]; c != nil {
 		if c.users--; c.users == 0 {
@@ -59,8 +58,8 @@ func (o *others) release(s level.Sum) {
 	}
 }
 
-// forget drops the keys that are neither in memory nor on their way. What arrives
-// meanwhile is on its way until the lock is free.
+// forget drops the notes of keys that are neither in memory nor being loaded or put.
+// A load or put that ends meanwhile cannot call release before the lock is free.
 func (o *others) forget() {
 	there := make(map[id]struct{}, len(o.of))
 	for id := range o.core.table.era.Load().entries.all() {
@@ -74,11 +73,11 @@ func (o *others) forget() {
 	o.enough = 2*len(o.of) + moreNames
 }
 
-// expect notes the key of a load, until it has arrived.
+// expect notes the key of a load until arrived is called.
 func (o *others) expect(l *load, s level.Sum) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !l.waits.over { // else nobody waits for it any more, and it changes nothing
+	if !l.waits.over { // an abandoned load stores nothing
 		o.note(l.id, s)
 		l.waits.sum, l.waits.noted = s, true
 	}
@@ -94,8 +93,8 @@ func (o *others) arrived(l *load) {
 	}
 }
 
-// during notes a key until done is called. overtaken reports whether others have
-// changed it, or cleared something, since.
+// during notes a key until done is called. overtaken reports whether another process
+// has changed the key, or cleared something, since then.
 func (o *others) during(id id, s level.Sum) (overtaken func() bool, done func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -125,7 +124,7 @@ func (o *others) Changed(s level.Sum) {
 	if noted {
 		o.core.table.overtake(id)
 	}
-	if c := o.core.table.changes.Load(); c != nil { // also of keys that are not in memory
+	if c := o.core.table.changes.Load(); c != nil { // also for keys that are not in memory
 		c.of(s).Add(1)
 	}
 }
@@ -145,8 +144,8 @@ func (o *others) Clear() {
 // Distrust implements level.Memory.
 func (o *others) Distrust() { o.Clear() }
 
-// overtake drops the entry of id, and takes from its load the right to store, since
-// another process has changed it. It calls no user code.
+// overtake drops the entry of id, and keeps its load from storing, because another
+// process has changed the result. It calls no user code.
 func (t *table) overtake(id id) {
 	in := t.era.Load()
 	var e *entry

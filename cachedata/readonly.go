@@ -38,8 +38,8 @@ func newSeals(t reflect.Type, trusted []reflect.Type) (*seals, error) {
 	return s, nil
 }
 
-// of returns the seal of what is at p. Its bytes are written anew each time, in memory
-// that keys use as well.
+// of returns the seal of the value at p. It writes the value's canonical bytes into a
+// pooled buffer.
 func (s *seals) of(p unsafe.Pointer) (uint64, error) {
 	v := reflect.NewAt(s.t, p).Elem().Interface()
 	buf := keys.Borrow()
@@ -53,16 +53,16 @@ func (s *seals) of(p unsafe.Pointer) (uint64, error) {
 	return seal, nil
 }
 
-// seal notes what the value of e is, if writes to it are looked for.
+// seal stores the seal of the value of e, if Copy.Verify is set.
 func (c *core) seal(e *entry) {
 	if c.seals != nil {
-		// What cannot be walked, since it is too deep, has no seal, now or later.
+		// A value that is too deep to walk has the seal 0, now and later.
 		e.annotations().seal, _ = c.seals.of(c.valueOf(e))
 	}
 }
 
-// intact reports whether the value of e is what was stored, as far as that is
-// looked for.
+// intact reports whether the value of e is what was stored. Without Copy.Verify it
+// always reports true.
 func (c *core) intact(e *entry) bool {
 	if c.seals == nil || e.err() != nil {
 		return true

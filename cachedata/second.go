@@ -16,16 +16,16 @@ import (
 	"github.com/reecho-go/reecho/internal/linewise"
 )
 
-// secondLevel is what a cache has to do with its [Storage].
+// secondLevel connects a cache with its [Storage].
 type secondLevel struct {
 	core *core
 	kept level.Level
 
-	clears atomic.Int64 // that are under way
+	clears atomic.Int64 // clears that are under way
 	mu     sync.Mutex
 	busy   map[id]int // puts and deletes that are under way
 
-	others *others // nil: what other processes change is not heard
+	others *others // nil: the store does not tell what other processes change
 }
 
 func newSecondLevel(c *core) (*secondLevel, error) {
@@ -42,7 +42,7 @@ func newSecondLevel(c *core) (*secondLevel, error) {
 	return &secondLevel{core: c, kept: kept, busy: make(map[id]int)}, nil
 }
 
-// watch begins to hear of what other processes change.
+// watch begins to follow what other processes change.
 func (s *secondLevel) watch() {
 	o := &others{core: s.core, of: make(map[level.Sum]id), coming: make(map[level.Sum]*coming)}
 	if s.kept.Watch(o) {
@@ -50,7 +50,7 @@ func (s *secondLevel) watch() {
 	}
 }
 
-// keyOf is the key of a slot, as the store has it.
+// keyOf returns the key of a slot in the form that the store uses.
 func (s *secondLevel) keyOf(p *slot) (level.Key, bool) {
 	fp, err := s.core.keys.Fingerprint(p.key())
 	if err != nil {
@@ -65,8 +65,8 @@ func (s *secondLevel) keyOf(p *slot) (level.Key, bool) {
 	return k, true
 }
 
-// changing reports whether a clear, or a change of this key, is under way: what is
-// found in the store then, or loaded, may be from before or after it.
+// changing reports whether a clear, or a change of this key, is under way. A result
+// that is read or loaded then may be from before or after the change.
 func (s *secondLevel) changing(id id) bool {
 	if s.clears.Load() > 0 {
 		return true
@@ -76,14 +76,14 @@ func (s *secondLevel) changing(id id) bool {
 	return s.busy[id] > 0
 }
 
-// find gives the loads their tickets, and those that want what is there and find it
-// their entries.
+// find gives the loads their tickets. Loads that accept a stored result get the entry
+// of one that is in the store.
 func (s *secondLevel) find(ctx context.Context, loads []*load) {
 	asked := make([]*load, 0, len(loads))
 	wanted := make([]level.Key, 0, len(loads))
 	for _, l := range loads {
-		// What is found was loaded before this, and no clear of a tag has come since
-		// that is not in the store.
+		// The store knows all clears of tags until here, and its results are
+		// checked for them. Memory checks the later ones.
 		l.clearsAtStart.Store(s.core.group.Tags().Now() + 1)
 		k, ok := s.keyOf(&l.slot)
 		if ok && s.others != nil {
@@ -108,8 +108,8 @@ func (s *secondLevel) find(ctx context.Context, loads []*load) {
 	}
 }
 
-// lead waits until l may load, or finds what another process has loaded. What it
-// returns is to be called when the load is over.
+// lead waits until l may load, or until another process has loaded the result, which
+// l gets then. The caller calls over when the load is over.
 func (s *secondLevel) lead(ctx context.Context, l *load) (over func()) {
 	if l.ticket == nil || l.why == toRefresh {
 		return func() {}
@@ -125,8 +125,8 @@ func (s *secondLevel) lead(ctx context.Context, l *load) (over func()) {
 	return over
 }
 
-// adopt gives l what the store has. If that cannot be had it is loaded, and the load
-// will say why.
+// adopt gives l the result r from the store. If r cannot be made an entry, l loads,
+// and its error says why.
 func (s *secondLevel) adopt(l *load, r *level.Result) {
 	e, err := s.entry(l, r)
 	if err != nil {
@@ -140,11 +140,11 @@ func (s *secondLevel) adopt(l *load, r *level.Result) {
 	}
 }
 
-// entry is what a result in the store is in memory.
+// entry makes an entry in memory from a result in the store.
 func (s *secondLevel) entry(l *load, r *level.Result) (*entry, error) {
 	m := making{from: reflect.ValueOf(r.Value).UnsafePointer()}
 	if r.Fresh != math.MaxInt64 {
-		m.ttl = max(r.Fresh-r.Age, 1) // what is over is said below
+		m.ttl = max(r.Fresh-r.Age, 1) // soft is set below, also to a time that is over
 	}
 	if m.annotations = (loadSettings{etag: r.ETag, modified: r.Modified}).annotations(tagged(r.Tags)); m.annotations != nil {
 		m.annotations.setClearsBefore(l.oldest())
@@ -157,12 +157,12 @@ func (s *secondLevel) entry(l *load, r *level.Result) (*entry, error) {
 	e.storedAt -= int64(r.Age)
 	e.load = e.load.of(r.Took)
 	if times := e.lifetime(); times != nil && m.ttl > 0 {
-		times.soft = later(e.storedAt, r.Fresh) // without Jitter, which it has had
+		times.soft = later(e.storedAt, r.Fresh) // Jitter has been applied already
 	}
 	return e, nil
 }
 
-// result is what an entry is in the store.
+// result makes the result that the store keeps from an entry.
 func (s *secondLevel) result(e *entry) level.Result {
 	c := s.core
 	r := level.Result{
@@ -178,9 +178,9 @@ func (s *secondLevel) result(e *entry) level.Result {
 	return r
 }
 
-// keep stores what a load has come to, or drops what is no longer true.
+// keep writes the result of a load to the store, or deletes an outdated one there.
 func (s *secondLevel) keep(ctx context.Context, l *load, e *entry, err error) {
-	over := l.missing || l.passing // what is there is not true any more
+	over := l.missing || l.passing // the result in the store is outdated
 	if over && (l.ticket == nil || l.ticket.Known()) && (err == nil || l.missing) {
 		if k, ok := s.keyOf(&l.slot); ok {
 			s.kept.Delete(ctx, k)
@@ -193,8 +193,8 @@ func (s *secondLevel) keep(ctx context.Context, l *load, e *entry, err error) {
 	*s.core.birth(e) = s.kept.Store(ctx, l.ticket, s.result(e))
 }
 
-// during has no load of the key read from the store, or write to it, that began
-// while f ran.
+// during calls f. Meanwhile loads of the key neither use a result of the store nor
+// write one.
 func (s *secondLevel) during(id id, f func()) {
 	s.mu.Lock()
 	s.busy[id]++
@@ -209,12 +209,12 @@ func (s *secondLevel) during(id id, f func()) {
 	f()
 }
 
-// put stores an entry of p; change does so in memory, and undoes it if others have
-// changed it meanwhile. The store comes first: what the memory forgets at once is
-// looked for there.
+// put stores an entry of p in the store and then, by change, in memory; change undoes
+// that if another process has changed the key meanwhile. The store comes first,
+// because the memory may evict the entry at once, and the next read asks the store.
 func (s *secondLevel) put(ctx context.Context, p *slot, e *entry, change func(overtaken func() bool)) {
 	s.during(p.id, func() {
-		var overtaken func() bool // nil: nobody else can
+		var overtaken func() bool // nil: no other process is followed
 		if k, ok := s.keyOf(p); ok {
 			if s.others != nil {
 				var done func()
@@ -227,7 +227,7 @@ func (s *secondLevel) put(ctx context.Context, p *slot, e *entry, change func(ov
 	})
 }
 
-// drop drops the result of p; change does so in memory.
+// drop deletes the result of p in the store and then, by change, in memory.
 func (s *secondLevel) drop(ctx context.Context, p *slot, change func()) {
 	s.during(p.id, func() {
 		if k, ok := s.keyOf(p); ok {
@@ -237,16 +237,16 @@ func (s *secondLevel) drop(ctx context.Context, p *slot, change func()) {
 	})
 }
 
-// refreshed is called with what a Refresh has come to. If it could not be stored, what
-// is in the store is older, and must not come back.
+// refreshed is called with the result of a Refresh. If the store did not take it,
+// the older result in the store is deleted, so that it does not come back.
 func (s *secondLevel) refreshed(ctx context.Context, p *slot, e *entry) {
 	if s.core.birth(e).Clock == nil && e.err() == nil {
 		s.drop(ctx, p, func() {})
 	}
 }
 
-// toStore has the store keep what l has come to. If that is an error, what the store
-// had and has expired stands in for it, as Stale.OnError says.
+// toStore writes the result of l to the store. If the load has failed, it returns the
+// expired result that the store had, as Stale.OnError says.
 func (l *load) toStore(ctx context.Context, e *entry, err error) (*entry, error) {
 	if l.core.second != nil {
 		l.core.second.keep(ctx, l, e, err)

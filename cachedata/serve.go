@@ -8,8 +8,8 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// lookup returns what to serve for *key from memory, or nil. It counts, and
-// sees to it that the entry is refreshed if that is due.
+// lookup returns the entry in memory that may be served for *key, or nil. It counts
+// the hit, and starts a refresh if one is due.
 func (c *core) lookup(ctx context.Context, key unsafe.Pointer) (*entry, Source, error) {
 	r := c.recorder(ctx)
 	if r == nil {
@@ -23,7 +23,7 @@ func (c *core) lookup(ctx context.Context, key unsafe.Pointer) (*entry, Source, 
 	return e, source, err
 }
 
-// inMemory is lookup, and tells nobody.
+// inMemory is lookup without telling a recorder.
 func (c *core) inMemory(ctx context.Context, key unsafe.Pointer) (*entry, Source, error) {
 	e, err := c.find(ctx, key)
 	switch {
@@ -36,8 +36,8 @@ func (c *core) inMemory(ctx context.Context, key unsafe.Pointer) (*entry, Source
 	return c.aged(ctx, key, e)
 }
 
-// fresh reports whether e is to be served as it is. It is false also for entries
-// that need a closer look.
+// fresh reports whether e may be served as it is. It is false also for entries that
+// need a closer look.
 func (c *core) fresh(e *entry) bool {
 	return e.form() == plain || e.form() == timed && c.group.Now() < e.lifetime().soft
 }
@@ -82,8 +82,8 @@ func (c *core) tellExpired(ctx context.Context, key unsafe.Pointer, e *entry, so
 	observe.Emit(ctx, c.observer, observe.CacheServed{Source: c.source(key), FailSafe: source == FailSafe, Age: age})
 }
 
-// refresh loads key anew in the background, unless that runs already, has
-// failed lately, or too many others do. e is what it is to replace.
+// refresh loads key again in the background, to replace e. It does nothing if such a
+// load runs already or has failed lately, or if too many others run.
 func (c *core) refresh(ctx context.Context, key unsafe.Pointer, e *entry, now int64) {
 	m := e.details()
 	if now < m.retry.Load() || !m.busy.CompareAndSwap(false, true) {

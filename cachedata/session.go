@@ -29,7 +29,7 @@ func (s *sessions) visitor() *visitor {
 	return v
 }
 
-// sweep implements owners: it frees what visitors know of what a clear has
+// sweep implements owners. It also frees the lists of entries that a clear has
 // dropped.
 func (s *sessions) sweep(now int64) (next int64) {
 	next = s.visits.Sweep(now)
@@ -40,7 +40,7 @@ func (s *sessions) sweep(now int64) (next int64) {
 	return next
 }
 
-// left drops what a visitor has kept that has left.
+// left drops the entries of a visitor that has ended.
 func (s *sessions) left(v *visitor, cause visitors.Cause) {
 	why := observe.CauseSession
 	switch cause {
@@ -63,7 +63,7 @@ func (s *sessions) admit(r *era, id id, e *entry) bool {
 // forget implements owners.
 func (s *sessions) forget(id id, e *entry) { (*s.core.owner(e)).forget(id.Text, e) }
 
-// settle implements owners: it makes room for what was stored last.
+// settle implements owners: it evicts the visitor's oldest entries beyond the bound.
 func (s *sessions) settle(v *visitor) {
 	r := s.table.era.Load()
 	for _, k := range v.surplus(r, s.maxPerSession) {
@@ -76,8 +76,8 @@ func (s *sessions) settle(v *visitor) {
 	}
 }
 
-// keep notes an entry of the era r, unless the visitor has left or r is not
-// the current one any more.
+// keep notes an entry of the era r, unless the visitor has ended or r is no longer
+// the current era.
 func (v *visitor) keep(r *era, current func() bool, k kept) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -108,7 +108,7 @@ func (v *visitor) forget(id string, e *entry) {
 	}
 }
 
-// surplus returns those stored first of more than most entries of the era r.
+// surplus removes and returns the oldest entries of the era r until most are left.
 func (v *visitor) surplus(r *era, most int) (out []kept) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -120,8 +120,7 @@ func (v *visitor) surplus(r *era, most int) (out []kept) {
 	return out
 }
 
-// end lets the visitor keep nothing any more, and returns the keys of what it
-// has kept.
+// end lets the visitor keep no more entries, and returns the ids of its entries.
 func (v *visitor) end() (ids []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -133,7 +132,7 @@ func (v *visitor) end() (ids []string) {
 	return ids
 }
 
-// prune lets go of what a clear has dropped before r.
+// prune frees the list of entries if it is of an era before r.
 func (v *visitor) prune(r *era) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -9,15 +9,15 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
-// What an entry takes in memory beside ours, as measured: in the engine, in the
-// queue of what expires, and in what a visitor keeps.
+// The memory that an entry takes outside of its own allocation, as measured: in the
+// engine, in the expiry queue, and in the list of its visitor.
 const (
 	engineBytes = 96
 	queueBytes  = 24
 	keptBytes   = 176
 )
 
-// measure returns how many bytes the result of e counts, its entry and its key apart.
+// measure returns how many bytes the result of e counts, without its entry and key.
 func (c *core) measure(e *entry) (int64, error) {
 	switch {
 	case c.fns.size != nil:
@@ -32,8 +32,8 @@ func (c *core) measure(e *entry) (int64, error) {
 	return int64(c.result.Size()), nil
 }
 
-// beside returns how many bytes an entry counts beside its result: what is ours,
-// and what clients may have chosen, as keys, tags and the texts of errors.
+// beside returns how many bytes an entry counts beside its result: those of the entry
+// itself, and those that clients may have chosen, such as keys, tags and error texts.
 func (p *slot) beside(f form, err error, x *annotations) int64 {
 	c := p.core
 	n := engineBytes + c.layout.bytes[f] - int64(c.result.Size()) + p.idBytes()
@@ -55,7 +55,7 @@ func (p *slot) beside(f form, err error, x *annotations) int64 {
 	return n
 }
 
-// idSize returns what an identity takes, without what it refers to.
+// idSize returns the bytes of an identity, without the text that it refers to.
 func (c *core) idSize() int64 {
 	if c.shape == keys.Word && c.sessions == nil {
 		return int64(unsafe.Sizeof(id{}.Word))
@@ -63,7 +63,7 @@ func (c *core) idSize() int64 {
 	return int64(unsafe.Sizeof(id{}.Text))
 }
 
-// idBytes returns what the identity of the slot takes.
+// idBytes returns the bytes of the slot's identity, with its text.
 func (p *slot) idBytes() int64 {
 	n := p.core.idSize() + clone.Allocated(len(p.id.Text))
 	if p.visitor != nil {
@@ -72,20 +72,19 @@ func (p *slot) idBytes() int64 {
 	return n
 }
 
-// Of how many errors in an error the bytes count, and what each takes beside
-// its text.
+// How many wrapped errors are counted, and the bytes that each takes beside its text.
 const (
 	errorsCounted = 64
 	errorBytesOf  = 64
 )
 
-// errorBytes estimates what an error takes: each of those that it wraps mostly
-// has a text of its own.
+// errorBytes estimates the bytes of an error and of those that it wraps, each of
+// which mostly has a text of its own.
 func errorBytes(err error) (n int64) {
 	todo := []error{err}
 	for i := 0; i < len(todo) && i < errorsCounted; i++ {
 		n += errorBytesOf
-		// It is user code, which may panic; then its text is not known.
+		// Error is user code and may panic; then the text is not counted.
 		_ = panics.Catch(func() error {
 			n += int64(len(todo[i].Error()))
 			switch err := todo[i].(type) { //nolint:errorlint // each of them is looked at

@@ -7,7 +7,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// state is what an entry is good for.
+// state says how an entry may be used.
 type state uint8
 
 const (
@@ -18,7 +18,7 @@ const (
 	fresh
 )
 
-// state returns what e is good for at now.
+// state returns the state of e at now.
 func (c *core) state(e *entry, now int64) state {
 	l := e.lifetime()
 	if l == nil {
@@ -31,7 +31,7 @@ func (c *core) state(e *entry, now int64) state {
 	past := now - l.soft
 	if m != nil {
 		if soft := m.annotations.softly(l.soft); soft < l.soft {
-			past = max(now-soft, 0) // now may be a moment before it was noticed
+			past = max(now-soft, 0) // now may be a moment before the expiry by tag was noticed
 		}
 	}
 	switch {
@@ -66,8 +66,7 @@ func (c *core) stateOf(e *entry) state {
 	return c.state(e, c.clock(l))
 }
 
-// clock returns the time, without a look at the clock if l does not depend on
-// it.
+// clock returns the time, or 0 without reading the clock if no state depends on it.
 func (c *core) clock(l *lifetime) int64 {
 	if l.soft == never && !c.rich {
 		return 0
@@ -75,8 +74,8 @@ func (c *core) clock(l *lifetime) int64 {
 	return c.group.Now()
 }
 
-// freshness says until when what is written now is fresh, and when a refresh of
-// it is due. A ttl of 0 is for ever.
+// freshness returns until when an entry that is stored now is fresh, and when a
+// refresh of it is due. A ttl of 0 means for ever.
 func (c *core) freshness(now int64, ttl time.Duration) (soft, eager int64) {
 	if ttl == 0 {
 		return never, never
@@ -86,15 +85,15 @@ func (c *core) freshness(now int64, ttl time.Duration) (soft, eager int64) {
 	}
 	soft, eager = later(now, ttl), never
 	if at := c.cfg.EagerAt; at > 0 {
-		// At a moment of its own between EagerAt and half the way to the end.
+		// A random moment between EagerAt and half the way to the end.
 		at += (1 - at) / 2 * rand.Float64() //nolint:gosec // it only spreads
 		eager = later(now, time.Duration(at*float64(ttl)))
 	}
 	return soft, eager
 }
 
-// until says when e is of no use any more, unless it is read before. Only an
-// IdleTTL makes it change.
+// until returns when e is gone, unless it is read before. The time changes only if
+// there is an IdleTTL.
 func (c *core) until(e *entry) int64 {
 	l, m := e.lifetime(), e.details()
 	if l == nil {
@@ -113,8 +112,8 @@ func (c *core) until(e *entry) int64 {
 	return end
 }
 
-// whyGone is why e, which has left by cause, was of no use any more at now; if
-// it was, it is cause.
+// whyGone returns why e, which is removed at now because of cause, was gone already;
+// if it was not, it returns cause.
 func (c *core) whyGone(e *entry, now int64, cause observe.Cause) observe.Cause {
 	switch m := e.details(); {
 	case m != nil && c.tagCleared(m.annotations):
@@ -135,8 +134,8 @@ func later(t int64, d time.Duration) int64 {
 	return t + int64(d)
 }
 
-// meta describes e, which is served from source; of a Hit it is found out whether it
-// is Stale.
+// meta describes e, which is served from source. A Hit that has expired becomes
+// Stale.
 func (c *core) meta(e *entry, source Source) Meta {
 	clock := time.Now()
 	now := c.group.At(clock)

@@ -85,9 +85,9 @@ func (s *Stats) add(o Stats) {
 	s.StoreDown += o.StoreDown
 }
 
-// counters are what Stats reads.
+// counters are the counters that Stats reads.
 type counters struct {
-	_        [64]byte // what stands before is read by every hit, on all processors
+	_        [64]byte // keeps writes from the cache line before, which every hit reads
 	hits     [16]stripe
 	misses   atomic.Uint64
 	stored   atomic.Uint64
@@ -108,13 +108,13 @@ type stripe struct {
 	_ [56]byte
 }
 
-// hit counts a hit, on a stripe that is chosen by where the goroutine's stack
-// is: goroutines that run at once mostly count on different stripes, also those
-// that read one key.
+// hit counts a hit on a stripe that the address of the goroutine's stack chooses. So
+// goroutines that run at once mostly count on different stripes, even if they read
+// one key.
 func (c *counters) hit() {
 	var here byte
-	// Sound: the address is used as a number only, which says nothing more than
-	// which stack this is; stacks are 2 KB apart at least.
+	// Sound: the address is used as a number only, to tell stacks apart, which are
+	// at least 2 KB apart.
 	stack := uint64(uintptr(unsafe.Pointer(&here))) >> 11
 	c.hits[stack*0x9e3779b97f4a7c15>>60].n.Add(1)
 }
@@ -131,8 +131,8 @@ func (c *counters) served(source Source) {
 	}
 }
 
-// missed counts a call that has found nothing in memory, unless it was served
-// what was there after all.
+// missed counts a call that found nothing in memory at first, unless it was served
+// from memory in the end.
 func (c *counters) missed(source Source) {
 	switch source {
 	case Hit, Stale, FailSafe:
@@ -143,7 +143,7 @@ func (c *counters) missed(source Source) {
 	c.misses.Add(1)
 }
 
-// causes are those for which results leave a cache.
+// causes are the causes for which results leave a cache.
 var causes = []observe.Cause{
 	observe.CauseSize, observe.CauseExpired, observe.CauseIdle, observe.CauseReplaced, observe.CauseDeleted, observe.CauseCleared, observe.CauseSession,
 }
@@ -167,7 +167,7 @@ func (c *counters) evicted(cause observe.Cause) *atomic.Uint64 {
 	return &c.replaced
 }
 
-// calls is how many results were asked for.
+// calls returns how many results were asked for.
 func (c *counters) calls() uint64 {
 	n := c.misses.Load() + c.stale.Load() + c.failSafe.Load()
 	for i := range c.hits {

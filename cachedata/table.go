@@ -13,7 +13,7 @@ import (
 // init makes t the table of c.
 func (t *table) init(c *core) {
 	t.core = c
-	if c.sessions != nil { // not a nil in an interface
+	if c.sessions != nil { // a nil pointer in the interface would not equal nil
 		t.owners = c.sessions
 	}
 	t.era.Store(t.newEra())
@@ -45,10 +45,10 @@ func (t *table) newEra() *era {
 	return r
 }
 
-// store makes e the entry of id, unless it is refused: since its owner has gone,
-// since a clear has come, or since it is too large; then what was there is not
-// true any more, and dropped. The key's lock is held; settle is to be called after it. The entry
-// is counted and queued first, so that an eviction finds it there.
+// store makes e the entry of id. It refuses e if the visitor has ended, if a clear
+// has come, or if e is too large; in the last case it also drops the outdated entry.
+// The key's lock is held, and the caller calls settle afterwards. The entry is
+// counted and queued before it is stored, so that an eviction can undo both.
 func (t *table) store(r *era, id id, e *entry) (replaced *entry, refused string) {
 	if t.core.tooLarge(e) {
 		return r.entries.remove(id), refusedSize
@@ -84,7 +84,7 @@ const (
 	refusedSize    = "size"
 )
 
-// settle is to be called after store: it makes room for what was stored.
+// settle evicts entries if store has exceeded a bound. It is called after store.
 func (p *slot) settle() {
 	t := p.table
 	if t.owners != nil {
@@ -94,8 +94,8 @@ func (p *slot) settle() {
 	t.core.budget.makeRoom()
 }
 
-// reset starts a new era and returns how many entries the old one had. In
-// session scope the next sweep frees what visitors know of it.
+// reset starts a new era and returns how many entries the old one had. In session
+// scope the next sweep frees the visitors' lists of these entries.
 func (t *table) reset() int {
 	n := t.era.Swap(t.newEra()).end()
 	if t.owners != nil {
@@ -104,7 +104,7 @@ func (t *table) reset() int {
 	return n
 }
 
-// reset drops everything and returns how many entries that were.
+// reset drops all entries and returns how many there were.
 func (c *core) reset() int {
 	n := c.table.reset()
 	c.counters.cleared.Add(uint64(n))
@@ -115,7 +115,7 @@ func (t *table) len() int { return t.era.Load().entries.len() }
 
 func (t *table) bytes() int64 { return t.era.Load().bytes.Load() }
 
-// sweep frees what is gone at now and returns when more will be.
+// sweep frees the entries that are gone at now, and returns when the next one will be.
 func (t *table) sweep(now int64) (next int64) {
 	next = t.expire(now)
 	if t.owners != nil {
@@ -130,10 +130,10 @@ func (t *table) expire(now int64) (next int64) {
 		taken, next := r.entries.overdue(now)
 		for _, d := range taken {
 			removed := false
-			// Under the key's lock, so that an entry that is just being stored
-			// is in the engine by now.
+			// store queues an entry before it is in the engine: under the key's lock
+			// both are done.
 			r.flights.Guard(d.id, func() {
-				if until := t.core.until(d.entry); until > now && r.entries.get(d.id) == d.entry { // it has been read
+				if until := t.core.until(d.entry); until > now && r.entries.get(d.id) == d.entry { // a read has prolonged IdleTTL
 					r.entries.queue(d.id, d.entry, until)
 					next = min(next, until)
 					return
@@ -150,7 +150,7 @@ func (t *table) expire(now int64) (next int64) {
 	}
 }
 
-// drop removes the entry of id and takes from its load the right to store.
+// drop removes the entry of id and keeps a running load of it from storing.
 func (t *table) drop(ctx context.Context, id id, reason string, cause observe.Cause) {
 	var removed *entry
 	in := t.era.Load()
@@ -158,8 +158,8 @@ func (t *table) drop(ctx context.Context, id id, reason string, cause observe.Ca
 	t.left(ctx, in, id, removed, cause)
 }
 
-// left counts and reports an entry of id that has left the era r, unless a clear
-// has done so; nil is none.
+// left counts and reports that the entry e of id has left the era r, unless a clear
+// has counted it. A nil e is ignored.
 func (t *table) left(ctx context.Context, r *era, id id, e *entry, cause observe.Cause) {
 	if e == nil || !r.leave() {
 		return
@@ -174,15 +174,15 @@ func (t *table) left(ctx context.Context, r *era, id id, e *entry, cause observe
 	}
 }
 
-// reportLeft tells observers of an entry of id that has left.
+// reportLeft tells observers that the entry e of id has left.
 func (t *table) reportLeft(ctx context.Context, id id, e *entry, cause observe.Cause) {
 	c := t.core
 	age := time.Duration(c.group.Now() - e.storedAt)
 	observe.Emit(ctx, c.observer, observe.CacheEvict{Source: c.source(t.keyOf(id, e)), Cause: cause, Age: age})
 }
 
-// pushedOut counts an eviction by size, which is decided under locks, and
-// leaves the report to the group's mailbox.
+// pushedOut counts an eviction by size. It is called under locks, so the group's
+// mailbox tells observers later.
 func (t *table) pushedOut(id id, e *entry) {
 	c := t.core
 	c.counters.size.Add(1)
@@ -193,16 +193,16 @@ func (t *table) pushedOut(id id, e *entry) {
 	}
 }
 
-// sweepTags frees the entries that have a tag which was cleared. It returns the
-// least number of clears before a load that is in flight.
+// sweepTags frees, if walk is set, the entries with a tag that was cleared. It returns
+// how many clears came before the oldest load in flight.
 func (t *table) sweepTags(walk bool) (oldest uint64) {
 	r := t.era.Load()
-	// The loads first: one that has ended by then has its entry in the engine.
+	// Loads before entries: a load that has ended by then has stored its entry.
 	oldest = math.MaxUint64
 	for _, task := range r.flights.Tasks() {
 		oldest = min(oldest, task.(*load).oldest())
 	}
-	// Looked at second: what was being stored until then has set it.
+	// Read after the loads: a load that has stored a tagged entry has set hasTags.
 	if !walk || !t.core.hasTags.Load() {
 		return oldest
 	}
@@ -215,7 +215,7 @@ func (t *table) sweepTags(walk bool) (oldest uint64) {
 		}
 		removed := false
 		r.flights.Guard(id, func() {
-			removed = t.core.tagCleared(e.annotations()) && r.entries.removeIf(id, e) // it may have been in the middle of a Put
+			removed = t.core.tagCleared(e.annotations()) && r.entries.removeIf(id, e) // checked again: a Put may have been under way
 		})
 		if removed {
 			t.left(context.Background(), r, id, e, observe.CauseCleared)

@@ -20,8 +20,8 @@ func checkTags(tags []string) error {
 	return nil
 }
 
-// tagged returns tags without those that are empty or stand twice, sorted, and
-// in memory of its own: they may be parts of something larger.
+// tagged returns tags sorted, without empty and duplicate ones. Their texts are
+// copied, because a tag may be a part of a larger text.
 func tagged(tags ...[]string) []string {
 	own := slices.Concat(tags...)
 	if !slices.IsSorted(own) {
@@ -38,11 +38,11 @@ func tagged(tags ...[]string) []string {
 	return slices.Clip(own)
 }
 
-// tagCleared reports whether a tag of x, which may be nil, has been cleared
-// since its load began. It looks at the tags only if any has been cleared since
-// it did so last. It stays true: clears are forgotten only when all entries have
-// been looked at, and what was none of them by then counts as cleared, for those
-// who still hold it.
+// tagCleared reports whether a tag of x, which may be nil, has been cleared since
+// the load of x began. It looks at the tags only if any tag was cleared since the
+// last look. Once true, it stays true: a clear is forgotten only after all stored
+// entries were checked, and annotations that were not checked by then, such as those
+// of an entry that was replaced, count as cleared.
 func (c *core) tagCleared(x *annotations) bool {
 	if x == nil || len(x.tags) == 0 {
 		return false
@@ -62,8 +62,8 @@ func (c *core) tagCleared(x *annotations) bool {
 	return cleared
 }
 
-// softly returns until when what has x, and a TTL until soft, is fresh. It knows of
-// the tags that were looked at.
+// softly returns until when an entry with the annotations x and a TTL until soft is
+// fresh: shorter if a look at the tags has noticed an ExpireTag.
 func (x *annotations) softly(soft int64) int64 {
 	if x != nil {
 		if at := x.expired.Load(); at != 0 {
@@ -73,11 +73,11 @@ func (x *annotations) softly(soft int64) int64 {
 	return soft
 }
 
-// beingPut is what stands in annotations.checked of an entry that is being put.
+// beingPut is the value of annotations.checked while the entry is being put.
 const beingPut = math.MaxUint64
 
-// tags returns those that were said, those of the key, and those of the result
-// at v, unless that is nil.
+// tags returns the tags in set, those of the key by KeyTags and, unless v is nil,
+// those of the result at v by Tags.
 func (p *slot) tags(set []string, v unsafe.Pointer) ([]string, error) {
 	fns := &p.core.fns
 	if len(set) == 0 && fns.keyTags == nil && fns.tags == nil {

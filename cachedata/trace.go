@@ -7,8 +7,8 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// traced returns the context for the load function of these loads, which an
-// observer that traces may have changed.
+// traced returns the context for the load function of these loads. A tracing observer
+// may have changed it.
 func (c *core) traced(ctx context.Context, loads ...*load) context.Context {
 	t, ok := c.observer.(observe.Tracer)
 	if !ok || !c.observed() {
@@ -24,7 +24,7 @@ func (c *core) traced(ctx context.Context, loads ...*load) context.Context {
 	return own
 }
 
-// traceOf returns the context that traced has made for l, or ctx.
+// traceOf returns the context that traced has set for l, or ctx.
 func (l *load) traceOf(ctx context.Context) context.Context {
 	if own := l.trace.Load(); own != nil {
 		return *own
@@ -32,8 +32,7 @@ func (l *load) traceOf(ctx context.Context) context.Context {
 	return ctx
 }
 
-// waited tells an observer that traces of a call with ctx that has waited for a
-// load.
+// waited tells a tracing observer that the call with ctx has waited for a load.
 func (c *core) waited(ctx context.Context, task flight.Task) {
 	l, ok := task.(*load)
 	if !ok {

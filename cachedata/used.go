@@ -13,15 +13,15 @@ import (
 	"github.com/reecho-go/reecho/internal/uses"
 )
 
-// used is a [uses.Stamp] of a result. All but what the entry has is noted before the
-// result is looked for.
+// used is the [uses.Stamp] of a result. The fields from the entry are set when the
+// result was found, all others before it is looked for.
 type used struct {
 	core        *core
 	era         *era
 	count       *atomic.Uint64
 	changes     uint64
 	annotations *annotations // of the entry, or nil
-	part        *level.Part  // that other processes know it by; nil: there is no store
+	part        *level.Part  // names the result for other processes; nil: there is no store
 }
 
 // Holds implements uses.Stamp.
@@ -31,8 +31,8 @@ func (u *used) Holds() bool {
 		!u.core.tagCleared(u.annotations) && u.annotations.softly(never) == never
 }
 
-// Part returns what other processes know the result by, and whose it is. The Birth is
-// zero if they cannot.
+// Part returns the name of the result for other processes, and the cache that it is
+// from. Its Birth is zero if the store does not have the result.
 func (u *used) Part() (p level.Part, of level.Neighbour) {
 	if u.part == nil {
 		return p, nil
@@ -40,14 +40,15 @@ func (u *used) Part() (p level.Part, of level.Neighbour) {
 	return *u.part, u.core.second
 }
 
-// renew is called after a change that the caller itself has made.
+// renew counts a change that the caller itself has made as seen, if it was the only
+// one.
 func (u *used) renew() {
 	if u != nil && u.count.Load() == u.changes+1 {
 		u.changes++
 	}
 }
 
-// recorder returns who is to be told that the result of a call is used, or nil.
+// recorder returns the recorder that notes which results a call with ctx uses, or nil.
 func (c *core) recorder(ctx context.Context) uses.Recorder {
 	if !uses.Recording() {
 		return nil
@@ -55,8 +56,8 @@ func (c *core) recorder(ctx context.Context) uses.Recorder {
 	return uses.Of(ctx)
 }
 
-// use is called before the result of key is looked for. It returns nil if the result
-// is one visitor's, or there cannot be any.
+// use begins the stamp of the result of key, before it is looked for. It returns nil
+// in session scope and for a key that is an error.
 func (c *core) use(ctx context.Context, key unsafe.Pointer) *used {
 	if c.sessions != nil {
 		return nil
@@ -79,7 +80,7 @@ func (c *core) use(ctx context.Context, key unsafe.Pointer) *used {
 	return u
 }
 
-// tell tells r that e, which may be nil for an error, is used.
+// tell tells the recorder r that e is used. A nil e is an error of the call.
 func (u *used) tell(r uses.Recorder, e *entry) {
 	if u == nil {
 		r.Use(nil, 0)
@@ -106,13 +107,14 @@ func (u *used) tell(r uses.Recorder, e *entry) {
 	r.Use(u, left)
 }
 
-// The numbers of counters. What changes elsewhere changes more often.
+// The numbers of counters. Shared stores have more, because other processes change
+// results too.
 const (
 	ownCounters    = 256
 	sharedCounters = 4096
 )
 
-// counted returns the counters of changes, which are made when somebody first asks.
+// counted returns the counters of changes. They are made when they are first needed.
 func (t *table) counted() *changes {
 	if c := t.changes.Load(); c != nil {
 		return c
@@ -130,14 +132,14 @@ func (c *changes) at(id id) *atomic.Uint64 {
 	return &c.counts[maphash.Comparable(c.seed, id)%uint64(len(c.counts))]
 }
 
-// of returns the counter of a key of a cache with a store: what others change has no
-// other name.
+// of returns the counter of a key of a cache with a store. News of other processes
+// names a key by its sum only.
 func (c *changes) of(s level.Sum) *atomic.Uint64 {
 	return &c.counts[binary.NativeEndian.Uint64(s[:])%uint64(len(c.counts))]
 }
 
-// changed notes that the result of p is not what it was. It is called when that is
-// so, and before the caller of the change learns of it.
+// changed counts a change of the result of p. It is called after the change, and
+// before the call that made it returns.
 func (p *slot) changed() {
 	c := p.changes.Load()
 	if c == nil {
@@ -150,7 +152,7 @@ func (p *slot) changed() {
 	}
 }
 
-// changedSome notes that some keys are not what they were.
+// changedSome counts a change of every key, because any may have changed.
 func (t *table) changedSome() {
 	if c := t.changes.Load(); c != nil {
 		for i := range c.counts {
@@ -159,7 +161,7 @@ func (t *table) changedSome() {
 	}
 }
 
-// beside returns what the cache of that name in c's group has in its store, or nil.
+// beside returns the store side of the cache of that name in the group of c, or nil.
 func (c *core) beside(name string) level.Neighbour {
 	if m, ok := c.group.Member(name).(*member); ok && m.core.second != nil {
 		return m.core.second

@@ -41,22 +41,21 @@ func (r *core) pin(ctx context.Context, key unsafe.Pointer) (*instance, error) {
 		return nil, err
 	}
 	if !in.pinned.CompareAndSwap(false, true) {
-		in.giveBack() // pinned already: this hold is one too many
+		in.giveBack() // pinned already: one hold for the pin is enough
 	}
-	if r.isClosed() { // a Close may have looked for pins before this one was there
+	if r.isClosed() { // a Close may have ended the pins before this one was made
 		in.unpin()
 		return nil, ErrClosed
 	}
 	return in, nil
 }
 
-// noContext is the error of a call that has got nil for a context.
+// noContext is the error of a call with a nil context.
 func (r *core) noContext() error {
 	return fmt.Errorf("cacheresource: %s: the context is nil: pass that of the request, or context.Background()", r.name)
 }
 
-// usable returns key's instance with a hold: one that may be used now, or a new
-// one.
+// usable returns key's instance, which has passed its checks or is new, with a hold.
 func (r *core) usable(ctx context.Context, key unsafe.Pointer) (*instance, error) {
 	for {
 		var now int64
@@ -94,7 +93,7 @@ func (r *core) usable(ctx context.Context, key unsafe.Pointer) (*instance, error
 	}
 }
 
-// lookup returns the instance that is there, with a hold, or nil.
+// lookup returns the instance in the cache, with a hold, or nil.
 func (r *core) lookup(e *era, key unsafe.Pointer, now int64) (*instance, error) {
 	switch r.keys.Shape() {
 	case keys.Word:
@@ -111,38 +110,38 @@ func (r *core) lookup(e *era, key unsafe.Pointer, now int64) (*instance, error) 
 	return r.findBytes(e, id, now), nil
 }
 
-// findWord finds by a word. An instance is retired only after it has been taken
-// out under the lock: so what is found can be held.
+// findWord finds an instance by a word. An instance is retired only after it was removed
+// from the cache under the lock, so an instance that is found can be held.
 func (r *core) findWord(e *era, word uint64, now int64) *instance {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.eraOr(e).words[word].tryLease(now)
 }
 
-// findText finds by a string.
+// findText finds an instance by a string.
 func (r *core) findText(e *era, id string, now int64) *instance {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.eraOr(e).texts[id].tryLease(now)
 }
 
-// findBytes finds by canonical bytes; the conversion inside the index
-// expression is free.
+// findBytes finds an instance by canonical bytes. The conversion inside of the index
+// expression allocates nothing.
 func (r *core) findBytes(e *era, id []byte, now int64) *instance {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.eraOr(e).texts[string(id)].tryLease(now)
 }
 
-// eraOr returns e, or everybody's era if it is nil.
+// eraOr returns e, or the resource's own era if e is nil.
 func (r *core) eraOr(e *era) *era {
-	if e == nil { // cmp.Or would take as long as the rest
+	if e == nil { // cmp.Or would take as long as the rest of a lookup
 		return r.era
 	}
 	return e
 }
 
-// openOrJoin opens the instance, or waits for somebody else's open. It reports
+// openOrJoin opens the instance, or waits for the open of another call. It reports
 // whether the instance has just been opened.
 func (r *core) openOrJoin(ctx context.Context, at owner, key unsafe.Pointer) (_ *instance, isNew bool, _ error) {
 	own, err := r.keys.Own(key)

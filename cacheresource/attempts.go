@@ -15,18 +15,18 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// grace is how long after its timeout an open may take to notice it, before
-// others are told that it does not return.
+// grace is how long an open may take after its timeout to notice it. Then other calls
+// fail, because the open does not return.
 const grace = time.Second
 
 // Name implements flight.Work.
 func (o *opening) Name() string { return nameOf(o.core.source(o.key)) }
 
-// attemptKey is what no other open may run for.
+// attemptKey returns the key for which only this open may run.
 func (o *opening) attemptKey() attemptKey { return attemptKey{o.visitor, o.id} }
 
-// begin returns an attempt of o when the one that runs has returned. It fails
-// when ctx ends, or when the one that runs should have returned by now.
+// begin returns an attempt for o when the running attempt of the same key has returned.
+// It fails when ctx ends, or when the running attempt should have returned by now.
 func (t *attempts) begin(ctx context.Context, o *opening) (*attempt, error) {
 	own := &attempt{
 		opening: o, name: o.Name(), call: flight.CallOf(ctx),
@@ -44,7 +44,7 @@ func (t *attempts) begin(ctx context.Context, o *opening) (*attempt, error) {
 	}
 }
 
-// enter returns the attempt that runs: own, or that of somebody else.
+// enter returns the attempt that runs: own, or that of another call.
 func (t *attempts) enter(own *attempt) *attempt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -66,7 +66,7 @@ func (t *attempts) end(a *attempt) {
 	delete(t.running, a.attemptKey())
 }
 
-// names are the names of what is being opened.
+// names returns the names of the instances that are being opened.
 func (t *attempts) names() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -78,7 +78,7 @@ func (t *attempts) names() []string {
 	return names
 }
 
-// awaitReturn waits for the open of somebody else to return.
+// awaitReturn waits until the attempt of another call has returned.
 func (a *attempt) awaitReturn(ctx context.Context) error {
 	if limit := a.core.openTimeout; limit > 0 {
 		var cancel context.CancelFunc
@@ -109,8 +109,8 @@ func (a *attempt) start(ctx context.Context, key unsafe.Pointer) {
 	go a.run(ctx, key)
 }
 
-// wait returns the error of the open, or that of ctx when it has left the
-// open behind.
+// wait returns the error of the open. If ctx ends first, wait leaves the open behind, and
+// returns the cause of ctx.
 func (a *attempt) wait(ctx context.Context) (left bool, err error) {
 	select {
 	case err = <-a.result:
@@ -121,12 +121,12 @@ func (a *attempt) wait(ctx context.Context) (left bool, err error) {
 		err = <-a.result
 	}
 	if late, ok := errors.AsType[*openTimeoutError](context.Cause(ctx)); ok && errors.Is(err, context.DeadlineExceeded) {
-		err = late // the open has noticed
+		err = late // the open has noticed the timeout
 	}
 	return false, err
 }
 
-// run opens.
+// run calls open and finishes the attempt.
 func (a *attempt) run(ctx context.Context, key unsafe.Pointer) {
 	defer a.core.stragglers.End()
 	ctx = &openContext{ctx, &a.in.dependencies}
@@ -153,7 +153,7 @@ func (a *attempt) run(ctx context.Context, key unsafe.Pointer) {
 	returned = true
 }
 
-// finish hands the result over, or releases what came too late.
+// finish hands the result over. If the attempt was left behind, it releases the instance.
 func (a *attempt) finish(v unsafe.Pointer, opened bool, err error) {
 	r, in := a.core, a.in
 	in.dependencies.seal()
@@ -180,7 +180,7 @@ func (a *attempt) finish(v unsafe.Pointer, opened bool, err error) {
 	}
 }
 
-// isNil reports whether v is a nil of whatever kind, which nobody could use.
+// isNil reports whether v is a nil of any kind, which no caller could use.
 func isNil(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Func, reflect.Chan, reflect.UnsafePointer:
@@ -189,7 +189,7 @@ func isNil(v reflect.Value) bool {
 	return false
 }
 
-// setValue makes in the instance of v.
+// setValue makes v the value of the instance, whose time begins now.
 func (in *instance) setValue(v unsafe.Pointer) {
 	r := in.core
 	now := r.group.Now()

@@ -11,14 +11,14 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// sound checks in, which the caller holds and which was due at now, or waits for
-// somebody else's check. It reports whether the instance may be used; an error is that of ctx, or says
-// that the check would wait for itself.
+// sound checks in, whose check was due at now, or waits for a check by another call. The
+// caller holds in. sound reports whether the instance may be used. Its error is that of
+// ctx, or says that the check would wait for itself.
 func (r *core) sound(ctx context.Context, in *instance, now int64) (bool, error) {
-	in.hold() // for the check, which may outlive the caller
+	in.hold() // for the check, which may run longer than the call
 	c := &checking{in: in, from: now - int64(r.checkEvery)}
 	_, _, err := r.checks.Do(ctx, flight.Key{Word: in.seq}, c)
-	if !c.leads || err == flight.ErrClosed { // it was somebody else's check, or none
+	if !c.leads || err == flight.ErrClosed { // this call has started no check
 		in.drop()
 	}
 	switch {
@@ -27,8 +27,8 @@ func (r *core) sound(ctx context.Context, in *instance, now int64) (bool, error)
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return false, err
 	}
-	//nolint:errorlint // only a cycle of this very call
-	if _, ok := err.(*flight.CycleError); ok { // not that of the check, which is wrapped
+	//nolint:errorlint // only a cycle of this call
+	if _, ok := err.(*flight.CycleError); ok { // errors of the check are wrapped
 		return false, err
 	}
 	return false, nil
@@ -53,7 +53,7 @@ func (c *checking) Load(ctx context.Context) (any, error) {
 	r.stragglers.Begin()
 	result := make(chan error, 1)
 	go func() {
-		err := panics.ErrGoexit // unless it returns
+		err := panics.ErrGoexit // unless Catch returns
 		defer func() {
 			in.drop()
 			result <- err
@@ -69,19 +69,19 @@ func (c *checking) Load(ctx context.Context) (any, error) {
 	case err = <-result:
 	case <-ctx.Done():
 		select {
-		case err = <-result: // both at once
+		case err = <-result: // the check has returned at the same time
 		default:
 			err = fmt.Errorf("it has not returned: %w", context.Cause(ctx))
 		}
 	}
 	if err != nil {
-		// wrapped, so that a panic is no more than a failed check
+		// Wrapped, so that a panic counts as a failed check.
 		err = fmt.Errorf("cacheresource: %s: check: %w", r.name, err)
 	}
 	return nil, err
 }
 
-// runCheck calls the user's Check, after one that was left behind has returned.
+// runCheck calls the user's Check when an earlier one that was left behind has returned.
 func (in *instance) runCheck(ctx context.Context) error {
 	select {
 	case in.checking <- struct{}{}:
@@ -99,7 +99,7 @@ func (c *checking) Commit(any) { c.in.checked.Store(c.in.core.group.Now()) }
 func (c *checking) Done(ctx context.Context, out flight.Outcome) {
 	in, r := c.in, c.in.core
 	if out.Err != nil && out.Waiting == 0 && ctx.Err() != nil {
-		return // everybody has left: a check that was broken off says nothing
+		return // all callers have left: an interrupted check says nothing
 	}
 	r.counters.checks.Add(1)
 	if out.Err == nil {

@@ -61,8 +61,8 @@ func (r *core) clear(ctx context.Context) error {
 	return nil
 }
 
-// reset starts a new era for everybody, or for each visitor, and retires the
-// instances of the old ones.
+// reset starts a new era of the resource, or of each visitor, and retires the instances
+// of the old eras.
 func (r *core) reset() int {
 	if r.visitors != nil {
 		n := r.entries()
@@ -76,8 +76,8 @@ func (r *core) reset() int {
 	return len(old)
 }
 
-// replaceEra starts a new era, the last one if that is for closing, and returns the
-// instances of the old one.
+// replaceEra starts a new era and returns the instances of the old one. If last is set,
+// the resource is closed, and the new era keeps nothing.
 func (r *core) replaceEra(last bool) []*instance {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -28,7 +28,7 @@ func (r *core) close(ctx context.Context) error {
 	return err
 }
 
-// shut refuses new opens and hides what is open.
+// shut refuses new opens and removes all instances from the cache.
 func (r *core) shut() {
 	for _, in := range r.replaceEra(true) {
 		in.renewal.stop()
@@ -38,7 +38,7 @@ func (r *core) shut() {
 	}
 }
 
-// settle waits for those who wait for opens and checks.
+// settle waits for opens and checks for which callers wait, and for background work.
 func (r *core) settle(ctx context.Context) error {
 	ctx, cancel := draining(ctx, r.drainTimeout)
 	defer cancel()
@@ -70,16 +70,16 @@ func (r *core) unreleased() []*instance {
 	return out
 }
 
-// endAll releases the instances, the youngest first: each one that is not
-// leased is waited for before the next is begun, unless its release is stuck.
-// Then it waits for all that is left.
+// endAll releases the instances, the youngest first. If an instance is not leased, endAll
+// waits until it is released, unless that takes too long, before it goes on to the next
+// one. At the end it waits for those that are left.
 func endAll(ctx context.Context, all []*instance) error {
 	slices.SortFunc(all, older)
 	for _, in := range slices.Backward(all) {
 		in.end()
 		if in.leases() == 0 {
 			soon, cancel := context.WithTimeout(ctx, in.core.releaseTimeout)
-			_ = wait(soon, in) // looked at below
+			_ = wait(soon, in) // waited for again below
 			cancel()
 		}
 	}
@@ -103,7 +103,7 @@ func endAll(ctx context.Context, all []*instance) error {
 	return e
 }
 
-// older orders instances by their opening.
+// older compares instances by the order of their opening.
 func older(a, b *instance) int { return cmp.Compare(a.seq, b.seq) }
 
 // wait waits until in has been released, but no longer than its DrainTimeout,
@@ -124,15 +124,16 @@ func wait(ctx context.Context, in *instance) error {
 	}
 }
 
-// drainKey finds when the Close of a group began.
+// drainKey is the context key of the time when the Close of a group began.
 type drainKey struct{}
 
-// drainFromNow returns a context for the Close of one or more resources.
+// drainFromNow returns a context for the Close of one or more resources that begins now.
 func drainFromNow(ctx context.Context) context.Context {
 	return context.WithValue(ctx, drainKey{}, time.Now())
 }
 
-// draining returns ctx with the timeout d from when the Close began; 0 is none.
+// draining returns ctx with the timeout d, counted from when the Close began. A d of 0 is
+// no timeout.
 func draining(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	if d == 0 {
 		return ctx, func() {}

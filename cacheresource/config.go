@@ -21,7 +21,7 @@ const (
 	defaultMaxSessions    = 10_000
 )
 
-// eachUse as settings.CheckEvery checks before each use.
+// eachUse is the value of settings.CheckEvery for a check before each use.
 const eachUse time.Duration = -1
 
 // Scope says who shares an instance.
@@ -193,7 +193,7 @@ type Funcs[K, V any] struct {
 	Check func(ctx context.Context, key K, v V) error
 }
 
-// settings are a [Config] as the core reads it.
+// settings are the flat form of a [Config] that the core reads.
 type settings struct {
 	TTL, StaleFor, IdleTTL                                time.Duration
 	OpenTimeout, CheckEvery, CheckTimeout, ReleaseTimeout time.Duration
@@ -207,7 +207,7 @@ type settings struct {
 	MaxKeyBytes                                           int
 	Trusted                                               []reflect.Type
 	both                                                  bool  // Check.Every and Check.EachUse are set
-	wrong                                                 error // what else is wrong
+	wrong                                                 error // further errors
 }
 
 func (cfg *Config) settings() settings {
@@ -221,7 +221,7 @@ func (cfg *Config) settings() settings {
 	}
 	switch {
 	case s.CheckEvery < 0:
-		s.CheckEvery = min(s.CheckEvery, eachUse-1) // an error, also where it would mean each use
+		s.CheckEvery = min(s.CheckEvery, eachUse-1) // a negative Every stays an error, and never means eachUse
 	case cfg.Check.EachUse:
 		s.both = s.CheckEvery > 0
 		s.CheckEvery = eachUse
@@ -281,7 +281,7 @@ func (cfg *settings) validate(fns functions) error {
 	return errors.Join(append(errs, cfg.identifies().Validate())...)
 }
 
-// identifies is how keys are compared.
+// identifies returns the settings by which keys are compared.
 func (cfg *settings) identifies() keys.Config {
 	return keys.Config{HashFuncs: cfg.HashFuncs, Trusted: cfg.Trusted, MaxBytes: cfg.MaxKeyBytes}
 }

@@ -7,8 +7,8 @@ import (
 
 type dependenciesKey struct{}
 
-// openContext is the context of an open; resources that are used in it find
-// what holds them. In that of a check they find nil.
+// openContext is the context of an open. Resources that the open uses find the
+// dependencies in it, to add their leases. In the context of a check these are nil.
 type openContext struct {
 	context.Context
 	dependencies *dependencies
@@ -22,8 +22,8 @@ func (c *openContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// lease leases an instance, which its caller holds, until the one that is opened
-// has been released, unless the open is over.
+// lease leases in, which the caller holds, until the instance that is being opened has
+// been released. It does nothing if the open is over.
 func (d *dependencies) lease(in *instance) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -71,7 +71,7 @@ func (d *dependents) count() int {
 	return len(d.list)
 }
 
-// names names the users.
+// names returns the names of the instances in the list.
 func (d *dependents) names() []string {
 	d.mu.Lock()
 	users := slices.Clone(d.list)

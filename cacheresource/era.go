@@ -18,7 +18,7 @@ func (r *core) newEra() *era {
 	return e
 }
 
-// eras are all eras that are not over.
+// eras yields all eras that are not over.
 func (r *core) eras() iter.Seq[*era] {
 	if r.visitors != nil {
 		return r.visitors.All()
@@ -26,7 +26,7 @@ func (r *core) eras() iter.Seq[*era] {
 	return func(yield func(*era) bool) { yield(r.era) }
 }
 
-// entries is how many instances there are.
+// entries returns how many instances are in the cache.
 func (r *core) entries() (n int) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -36,7 +36,7 @@ func (r *core) entries() (n int) {
 	return n
 }
 
-// takeOut removes in from the cache, if it is still there.
+// takeOut removes in from the cache, if it is still in.
 func (r *core) takeOut(in *instance) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -59,7 +59,7 @@ func (e *era) put(in *instance) {
 	}
 }
 
-// remove takes in out and reports whether it was in.
+// remove removes in, and reports whether it was there.
 func (e *era) remove(in *instance) bool {
 	if in == nil || e.at(in.id) != in {
 		return false
@@ -74,7 +74,7 @@ func (e *era) remove(in *instance) bool {
 
 func (e *era) len() int { return len(e.words) + len(e.texts) }
 
-// all are the instances, in no order. What it yields may be removed.
+// all yields the instances, in no order. The loop may remove the one that it has got.
 func (e *era) all() iter.Seq[*instance] {
 	return func(yield func(*instance) bool) {
 		for in := range maps.Values(e.words) {
@@ -90,7 +90,7 @@ func (e *era) all() iter.Seq[*instance] {
 	}
 }
 
-// end lets nothing be put in any more and returns what is in.
+// end ends the era, so that nothing can be added, and returns its instances.
 func (e *era) end() []*instance {
 	e.ended = true
 	old := make([]*instance, 0, e.len())
@@ -101,7 +101,7 @@ func (e *era) end() []*instance {
 	return old
 }
 
-// shrink takes out what is too much beside the newest instance.
+// shrink removes instances beyond the bound, but never the newest or a pinned one.
 func (e *era) shrink(bound int, newest *instance) (out []*instance) {
 	for bound > 0 && e.len() > bound {
 		var victim *instance
@@ -111,7 +111,7 @@ func (e *era) shrink(bound int, newest *instance) (out []*instance) {
 			}
 		}
 		if !e.remove(victim) {
-			break // all others are pinned
+			break // all other instances are pinned
 		}
 		out = append(out, victim)
 	}
@@ -121,7 +121,7 @@ func (e *era) shrink(bound int, newest *instance) (out []*instance) {
 // maxFaults is how many errors an era remembers at a time.
 const maxFaults = 1024
 
-// of returns the error of an id, unless it has been remembered for long enough.
+// of returns the remembered error of an id, or nil if there is none or its time is over.
 func (f faults) of(id string, now int64) error {
 	if fault, ok := f[id]; ok && now < fault.until {
 		return fault.err
@@ -129,8 +129,8 @@ func (f faults) of(id string, now int64) error {
 	return nil
 }
 
-// remember keeps an error. When there are too many, another one goes: to
-// forget one costs no more than an open.
+// remember keeps an error. If there are too many, it drops any other one, which costs no
+// more than an open.
 func (f *faults) remember(id string, err error, until int64) {
 	if *f == nil {
 		*f = make(faults)
@@ -144,8 +144,8 @@ func (f *faults) remember(id string, err error, until int64) {
 	(*f)[id] = fault{err, until}
 }
 
-// sweep forgets what has been remembered for long enough and returns when more
-// will have been.
+// sweep drops the errors whose time is over, and returns the earlier of next and the time
+// of the next one.
 func (f faults) sweep(now, next int64) int64 {
 	for id, fault := range f {
 		if now >= fault.until {

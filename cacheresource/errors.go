@@ -120,7 +120,7 @@ func (i LeasedInstance) holders() string {
 	return ": " + strings.Join(slices.Concat(i.Sites, i.Users), ", ")
 }
 
-// Error names the instances and who holds them.
+// Error names the instances and their holders.
 func (e *LeasedError) Error() string {
 	names := make([]string, len(e.Instances))
 	for i, in := range e.Instances {

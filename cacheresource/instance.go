@@ -9,10 +9,11 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// never is a time that does not come.
+// never is a time that never comes.
 const never = math.MaxInt64
 
-// after is a time that comes d later; d of zero, and what overflows, is never.
+// after returns the time that is d later than t. It is never if d is 0 or the sum
+// overflows.
 func after(t int64, d time.Duration) int64 {
 	if d == 0 || t > never-int64(d) {
 		return never
@@ -24,7 +25,7 @@ func after(t int64, d time.Duration) int64 {
 // retired: it is in the cache, under the resource's lock, or held already.
 func (in *instance) hold() { in.holds.Add(1) }
 
-// tryHold adds a hold, unless the last one has ended for good.
+// tryHold adds a hold, unless the instance is retired and its last hold has ended.
 func (in *instance) tryHold() bool {
 	for {
 		n := in.holds.Load()
@@ -37,7 +38,7 @@ func (in *instance) tryHold() bool {
 	}
 }
 
-// lease adds a hold that is a use.
+// lease adds a hold for a use.
 func (in *instance) lease() {
 	n := in.holds.Add(1)
 	for peak := in.peak.Load(); n > peak; peak = in.peak.Load() {
@@ -47,8 +48,8 @@ func (in *instance) lease() {
 	}
 }
 
-// tryLease adds a hold for a use, if the instance is there and may be used at now,
-// and returns it. It is in the cache, under the resource's lock.
+// tryLease adds a hold for a use, and returns the instance, if it is not nil and may be
+// used at now. The instance is in the cache, and the resource's lock is held.
 func (in *instance) tryLease(now int64) *instance {
 	if in == nil || in.core.clocked && in.expired(now) != "" {
 		return nil
@@ -60,8 +61,7 @@ func (in *instance) tryLease(now int64) *instance {
 	return in
 }
 
-// expired says why the instance must not be handed out any more at now; empty: it
-// may be.
+// expired returns why the instance must not be handed out at now, or "" if it may be.
 func (in *instance) expired(now int64) observe.Cause {
 	switch {
 	case now >= in.expiry:
@@ -72,7 +72,7 @@ func (in *instance) expired(now int64) observe.Cause {
 	return ""
 }
 
-// expires is when the instance will be over, if nobody uses it before.
+// expires returns when the instance expires, if nobody uses it before.
 func (in *instance) expires(now int64) int64 {
 	idle := in.core.idleTTL
 	if idle == 0 {
@@ -85,11 +85,10 @@ func (in *instance) expires(now int64) int64 {
 	return min(in.expiry, after(since, idle))
 }
 
-// due is when something has to be done about the instance: it is over, or
-// wants a check.
+// due returns when the instance expires or needs a background check.
 func (in *instance) due(now int64) int64 { return min(in.expires(now), in.checkDue()) }
 
-// checkDue is when the instance wants a background check.
+// checkDue returns when the instance needs a background check.
 func (in *instance) checkDue() int64 {
 	if r := in.core; r.fns.check == nil || r.checkEvery == 0 || in.probed.Load() || in.leaving.Load() {
 		return never
@@ -97,7 +96,7 @@ func (in *instance) checkDue() int64 {
 	return after(in.checked.Load(), in.core.checkEvery)
 }
 
-// goesBefore reports whether in makes room before other does.
+// goesBefore reports whether in is evicted before other.
 func (in *instance) goesBefore(other *instance) bool {
 	if a, b := in.holds.Load() > 0, other.holds.Load() > 0; a != b {
 		return b
@@ -105,7 +104,7 @@ func (in *instance) goesBefore(other *instance) bool {
 	return cmp.Or(cmp.Compare(in.used.Load(), other.used.Load()), cmp.Compare(in.seq, other.seq)) < 0
 }
 
-// leases is how many leases there are, the pin not included.
+// leases returns how many leases there are, without the pin.
 func (in *instance) leases() int {
 	n := in.holds.Load() &^ retired
 	if in.pinned.Load() {
@@ -117,14 +116,14 @@ func (in *instance) leases() int {
 // source names the instance in an event.
 func (in *instance) source() observe.Source { return in.core.source(in.key) }
 
-// The time after which a failed renewal is tried again: it doubles up to a
-// bound.
+// The time after which a failed renewal is tried again: it begins with minBackoff and
+// doubles up to maxBackoff.
 const (
 	minBackoff = time.Second
 	maxBackoff = time.Minute
 )
 
-// begin returns the context of a renewal that may run now.
+// begin returns the context of a renewal, or false if none may begin now.
 func (w *renewal) begin(ctx context.Context, now int64) (context.Context, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -147,8 +146,8 @@ func (w *renewal) end(now int64, failed bool) {
 	}
 }
 
-// stop lets nothing be renewed any more. A renewal that runs ends, unless
-// somebody waits for what it opens.
+// stop lets no renewal begin. It ends a running one, unless a caller waits for the
+// instance that it opens.
 func (w *renewal) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -18,10 +18,10 @@ func callers() (s stack) {
 	return s
 }
 
-// pkg is how the names of this package's functions begin.
+// pkg is the prefix of the names of this package's functions.
 const pkg = "github.com/reecho-go/reecho/cacheresource."
 
-// site is the first place outside this package.
+// site returns the first place outside of this package.
 func (s stack) site() string {
 	frames := runtime.CallersFrames(s[:])
 	for {
@@ -39,7 +39,7 @@ func newLedger(g *group.Group, age time.Duration) *ledger {
 	return &ledger{group: g, age: age, notes: make(map[*note]struct{})}
 }
 
-// note writes down a lease, which is one of the hold that its caller has.
+// note notes a lease, for which the caller has a hold.
 func (l *ledger) note(in *instance) *note {
 	n := &note{ledger: l, of: in, since: l.group.Now(), stack: callers()}
 	l.mu.Lock()
@@ -65,9 +65,9 @@ func (n *note) giveBack() {
 
 func (n *note) givenTwice(site string) { n.of.givenTwice(site) }
 
-// sweep reports the leases that are too old, each once, gives back those that
-// were lost, and returns when to look again. A lost lease is reported first:
-// whoever waits for its end, as a Close does, has the report by then.
+// sweep reports the leases that are too old, each once, gives back the lost ones, and
+// returns when to look again. It reports a lost lease before it gives it back, so that a
+// Close that waits for the lease returns after the report.
 func (l *ledger) sweep(now int64) (next int64) {
 	if l == nil {
 		return never
@@ -99,7 +99,7 @@ func (l *ledger) overdue(now int64) (out []*note, next int64) {
 			out = append(out, n)
 			fallthrough
 		case n.reported:
-			next = min(next, after(now, l.age)) // it may be lost by then
+			next = min(next, after(now, l.age)) // the lease may be lost by then
 		default:
 			next = min(next, due)
 		}
@@ -108,7 +108,7 @@ func (l *ledger) overdue(now int64) (out []*note, next int64) {
 	return out, next
 }
 
-// sites are the places at which the leases of an instance were taken.
+// sites returns the places where the leases of an instance were taken.
 func (l *ledger) sites(in *instance) (sites []string) {
 	if l == nil {
 		return nil
@@ -124,7 +124,7 @@ func (l *ledger) sites(in *instance) (sites []string) {
 	return slices.Compact(sites)
 }
 
-// givenTwice reports a lease that was released again.
+// givenTwice reports a lease that was released twice.
 func (in *instance) givenTwice(site string) {
 	in.leaked(observe.ResourceLeak{Why: observe.LeakTwice, Site: site})
 }

@@ -32,10 +32,10 @@ func (l *lease) release() {
 	l.of.givenTwice(callers().site())
 }
 
-// watch has a lease given back if nobody does it.
+// watch makes the ledger give the lease back if the garbage collector finds it unreleased.
 func (l *lease) watch(n *note) {
 	l.of = n
-	// Only a mark is left here: this runs in a goroutine of the runtime, and
-	// outside of the testing/synctest bubble that the rest may be in.
+	// The cleanup only sets a mark, because it runs in a goroutine of the runtime,
+	// outside of the testing/synctest bubble that the lease may be in.
 	n.cleanup = runtime.AddCleanup(l, func(n *note) { n.lost.Store(true) }, n)
 }

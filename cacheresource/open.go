@@ -11,13 +11,13 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// opening returns an open of a key, whose instance goes into e.
+// opening returns an open of a key. Its instance goes into e.
 func (r *core) opening(e *era, visitor, id string, key unsafe.Pointer) *opening {
 	return &opening{core: r, in: e, visitor: visitor, id: id, key: key, mark: r.group.Gate().Mark()}
 }
 
-// do opens, unless Find finds something or somebody else opens already. The
-// instance comes with a hold.
+// do opens the instance, unless Find finds one or another call opens it already. It
+// returns the instance with a hold.
 func (o *opening) do(ctx context.Context) (*instance, flight.Role, error) {
 	result, role, err := o.in.opens.DoAt(ctx, flight.Key{Text: o.id}, flight.Terms{At: o.mark, Quiet: o.old != nil}, o)
 	if errors.Is(err, flight.ErrClosed) {
@@ -35,15 +35,15 @@ func (o *opening) Find() (any, bool) {
 	}
 	switch {
 	case o.old != nil:
-		return opened{}, in != o.old // there is nothing to replace any more
+		return opened{}, in != o.old // true: old was replaced or removed already
 	case in != nil:
 		return opened{in: in}, true
 	}
 	return opened{err: err}, err != nil
 }
 
-// look finds the instance, with a hold unless it is to be replaced, or the
-// error that is remembered. It takes out what is over.
+// look returns the instance, with a hold unless it is replaced, or the remembered error.
+// It removes an instance that has expired, and returns it as gone.
 func (o *opening) look() (in, gone *instance, cause observe.Cause, err error) {
 	r := o.core
 	now := r.group.Now()
@@ -63,9 +63,9 @@ func (o *opening) look() (in, gone *instance, cause observe.Cause, err error) {
 	return in, nil, "", nil
 }
 
-// Load implements flight.Work. It returns when the open has, or when its
-// context ends: then the open is left behind, and no other one begins before it
-// has returned.
+// Load implements flight.Work. It returns when the open has returned or when its context
+// ends. In the second case the open is left behind, and no other open of the key begins
+// before it has returned.
 func (o *opening) Load(ctx context.Context) (any, error) {
 	r := o.core
 	o.began = r.group.Now()
@@ -97,8 +97,8 @@ func (o *opening) Load(ctx context.Context) (any, error) {
 	return opened{}, err
 }
 
-// remembers reports whether an error of open is kept. It says something about
-// what was to be opened, not about who asked for it and how.
+// remembers reports whether an error of open is remembered: it must be about the thing to
+// open, and not about the caller.
 func (o *opening) remembers(ctx context.Context, err error) bool {
 	if o.core.errorTTL == 0 || errors.Is(err, ErrVisitorInGlobalLoad) || errors.Is(err, ErrClosed) {
 		return false
@@ -136,9 +136,9 @@ func (o *opening) Commit(result any) {
 	r.group.Arm(got.in.due(got.in.opened))
 }
 
-// Done implements flight.Work. Everybody who gets the instance has a hold
-// before that of the open ends, which becomes the hold of the first of them: so
-// one that could not be kept is released when the last of them is done with it.
+// Done implements flight.Work. Each waiting caller gets a hold; the first one gets that of
+// the open. So an instance that could not be kept is released when the last of these
+// callers has given it back.
 func (o *opening) Done(ctx context.Context, out flight.Outcome) {
 	r := o.core
 	failed := cmp.Or(out.Err, o.failed)
@@ -174,8 +174,8 @@ func (o *opening) Done(ctx context.Context, out flight.Outcome) {
 	}
 }
 
-// renew opens a new instance for in, which is stale, in the background, unless
-// that is done already or all workers of the group are busy.
+// renew opens a new instance in the background to replace in, which is stale. It does
+// nothing if that is under way or all workers of the group are busy.
 func (r *core) renew(ctx context.Context, at owner, in *instance, now int64) {
 	ctx, ok := in.renewal.begin(&openContext{Context: flight.Detach(ctx)}, now)
 	if !ok {

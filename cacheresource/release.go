@@ -18,7 +18,7 @@ func (in *instance) drop() {
 	}
 }
 
-// giveBack ends a hold that was a use.
+// giveBack ends a hold for a use.
 func (in *instance) giveBack() {
 	if in.core.recency {
 		in.used.Store(in.core.group.Now())
@@ -26,8 +26,8 @@ func (in *instance) giveBack() {
 	in.drop()
 }
 
-// retire makes the instance release itself when its last hold ends. It must
-// be out of the cache. Only the first call counts.
+// retire makes the instance be released when its last hold ends. The instance must have
+// been removed from the cache. Only the first call counts.
 func (in *instance) retire(cause observe.Cause) {
 	if !in.leaving.CompareAndSwap(false, true) {
 		return
@@ -50,31 +50,31 @@ func (in *instance) unpin() {
 	}
 }
 
-// end retires the instance for good, with its pin.
+// end removes and retires the instance, and ends its pin.
 func (in *instance) end() {
 	in.core.takeOut(in)
 	in.retire(observe.CauseClosed)
 	in.unpin()
 }
 
-// release ends an instance whose last hold has ended, in a goroutine of its
-// own: whoever drops the last lease should not wait for it.
+// release ends an instance whose last hold has ended, in a goroutine of its own, so that
+// the caller who drops the last lease does not wait for it.
 func (r *core) release(in *instance) {
 	r.stragglers.Begin()
 	go func() {
 		defer r.stragglers.End()
-		if !r.lastOf(in) { // open has returned its value again
+		if !r.lastOf(in) { // other instances have the same value
 			r.ended(in)
 			return
 		}
 		began := r.group.Now()
-		err := panics.ErrGoexit // unless it returns
+		err := panics.ErrGoexit // unless runRelease returns
 		defer func() { r.released(in, began, err) }()
 		err = r.runRelease(in)
 	}()
 }
 
-// ended is what follows the end of an instance.
+// ended cleans up after an instance that has ended.
 func (r *core) ended(in *instance) {
 	in.dependencies.drop()
 	r.counters.released(in.cause).Add(1)
@@ -82,7 +82,7 @@ func (r *core) ended(in *instance) {
 	close(in.done)
 }
 
-// released is what follows a release.
+// released cleans up after a release, and reports it.
 func (r *core) released(in *instance, began int64, err error) {
 	r.ended(in)
 	if r.observed() {
@@ -93,8 +93,8 @@ func (r *core) released(in *instance, began int64, err error) {
 	}
 }
 
-// runRelease calls the user's Release. One that does not return in time is
-// reported at once, and again when it returns.
+// runRelease calls the user's Release. A Release that does not return in time is reported
+// at that time, and again when it returns.
 func (r *core) runRelease(in *instance) error {
 	if r.fns.release == nil {
 		return nil
@@ -112,7 +112,7 @@ func (r *core) runRelease(in *instance) error {
 	})
 	defer func() {
 		if !stop() {
-			<-reported // before its end is
+			<-reported // the event of the timeout comes before that of the end
 		}
 	}()
 	return panics.Catch(func() error { return r.fns.release(ctx, in.key, in.value) })
@@ -126,8 +126,8 @@ func (d *dependencies) drop() {
 	}
 }
 
-// absorb takes over the leases of another one, without having two of the same
-// instance.
+// absorb takes over the leases of other, and gives back those of instances that d has
+// leased already.
 func (d *dependencies) absorb(other *dependencies) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -142,8 +142,8 @@ func (d *dependencies) absorb(other *dependencies) {
 	}
 }
 
-// pointee returns that of the instance's value. Who asks keeps the value, so
-// that nothing else gets its address.
+// pointee returns the pointee of the instance's value. The instance keeps the value, so no
+// other value gets its address meanwhile.
 func (in *instance) pointee() pointee {
 	rv := reflect.NewAt(in.core.result, in.value).Elem()
 	if rv.Kind() == reflect.Interface {
@@ -152,7 +152,7 @@ func (in *instance) pointee() pointee {
 	switch rv.Kind() {
 	case reflect.Pointer:
 		if rv.Type().Elem().Size() == 0 {
-			return pointee{} // several things of no size may share an address
+			return pointee{} // values without a size may share an address
 		}
 	case reflect.Map, reflect.Chan:
 	default:
@@ -178,9 +178,9 @@ func (r *core) track(in *instance) {
 	}
 }
 
-// lastOf reports whether in is the last instance of its value, which is to be
-// released then; otherwise the others still need it, and what any of them was
-// opened with.
+// lastOf reports whether in is the last instance of its value, so that the value must be
+// released. Otherwise it moves the dependencies of in to the other instances, which may
+// still need them.
 func (r *core) lastOf(in *instance) (last bool) {
 	p := in.pointee()
 	if p == (pointee{}) {

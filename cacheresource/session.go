@@ -10,10 +10,10 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// owner is whose instances a call uses: everybody's, or one visitor's.
+// owner says whose instances a call uses: those of the resource, or of one visitor.
 type owner struct {
 	era     *era   // nil: the resource's own
-	visitor string // the visitor's id, among all; empty: everybody
+	visitor string // the visitor's id; empty in global scope
 }
 
 // newVisitors returns the registry of a resource's visitors.
@@ -23,7 +23,7 @@ func newVisitors(r *core, most int) *visitors.Registry[*era] {
 	})
 }
 
-// ownerOf returns the owner of what a call uses.
+// ownerOf returns the owner of the instances that a call with ctx uses.
 func (r *core) ownerOf(ctx context.Context) (owner, error) {
 	if r.visitors == nil {
 		return owner{}, nil
@@ -51,8 +51,8 @@ func (r *core) visitorOf(ctx context.Context) (visit.Life, error) {
 	return visitor, nil
 }
 
-// left ends what a visitor had. What leaves because of a Close is released by
-// that, in order.
+// left retires the instances of a visitor who has ended. If the resource is being closed,
+// the Close releases them, in order.
 func (r *core) left(e *era, cause visitors.Cause) {
 	r.mu.Lock()
 	old, closed := e.end(), r.closed

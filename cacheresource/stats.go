@@ -70,7 +70,7 @@ func (s *Stats) add(o Stats) {
 	s.Waiters += o.Waiters
 }
 
-// causes are those for which instances end.
+// causes are the causes for which instances end.
 var causes = []observe.Cause{
 	observe.CauseExpired, observe.CauseIdle, observe.CauseSize, observe.CauseReplaced, observe.CauseDeleted, observe.CauseCleared,
 	observe.CauseUnsound, observe.CauseOrphan, observe.CauseSession, observe.CauseClosed,

@@ -7,9 +7,9 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// sweep does what is due at now: it takes out what is over, begins background
-// checks, and looks for leaks. It returns when there is more to do. It costs a
-// look at each instance.
+// sweep does what is due at now: it retires instances that have expired, begins background
+// checks, and looks for leaks. It returns when there will be more to do. It looks at each
+// instance.
 func (r *core) sweep(now int64) (next int64) {
 	gone, unchecked, next := r.collect(now)
 	for in, cause := range gone {
@@ -28,8 +28,8 @@ func (r *core) sweep(now int64) (next int64) {
 	return min(next, r.ledger.sweep(now))
 }
 
-// collect takes out what is over, and returns it with the instances that want
-// a check, which come with a hold.
+// collect removes and returns the instances that have expired, and returns those that need
+// a check, with a hold on each.
 func (r *core) collect(now int64) (gone map[*instance]observe.Cause, unchecked []*instance, next int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -55,10 +55,10 @@ func (r *core) collect(now int64) (gone map[*instance]observe.Cause, unchecked [
 	return gone, unchecked, next
 }
 
-// probe checks an instance that nobody may be using.
+// probe checks an instance in the background.
 func (r *core) probe(in *instance, now int64) {
-	_, _ = r.sound(context.Background(), in, now) // what is wrong has been reported
+	_, _ = r.sound(context.Background(), in, now) // a failure has been reported
 	in.probed.Store(false)
 	in.drop()
-	r.group.Arm(in.due(r.group.Now())) // it may be idle by now, but was held
+	r.group.Arm(in.due(r.group.Now())) // IdleTTL did not count while the check held the instance
 }

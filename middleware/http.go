@@ -38,12 +38,11 @@ func (s *Stack) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// plainContext is a request of net/http and, in a Stack, the writer of its
-// response, with what is known of that.
+// plainContext is a request of net/http and, in a Stack, the writer of its response.
 type plainContext struct {
 	r    *http.Request
 	w    http.ResponseWriter
-	sent bool // a final status is on its way
+	sent bool // a final status was sent
 }
 
 // Request implements [Context].
@@ -60,8 +59,7 @@ func (c *plainContext) fail(err error) {
 	}
 }
 
-// plainHost is net/http, of which no middleware further out can be reached, and a
-// handler.
+// plainHost is the host for net/http, with the handler that the Stack wraps.
 type plainHost struct{ http.Handler }
 
 // Serve implements host.Host.
@@ -91,8 +89,8 @@ func (plainHost) Left(r *commit.Run, _ int)                 { r.Own.(*plainConte
 func (plainHost) Implied(http.ResponseWriter) int           { return http.StatusOK }
 func (plainHost) Settle(*commit.Run)                        {}
 
-// Watch implements host.Host. Nobody will answer an error after this, and nothing
-// will be seen of the answer to a panic.
+// Watch implements host.Host. It commits at once, because in net/http the Stack does not
+// see how an outer middleware answers an error or a panic.
 func (plainHost) Watch(r *commit.Run) {
 	r.Answer(http.StatusInternalServerError, r.Header(), nil)
 }

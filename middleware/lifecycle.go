@@ -99,7 +99,7 @@ func (s *Stack) begin(ctx context.Context) error {
 		return nil
 	}
 	// Plugins run as long as the server, so they must not get the values and the
-	// deadline of the first request: its end only ends its own wait.
+	// deadline of the first request. When the request ends, only its wait ends.
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -107,7 +107,7 @@ func (s *Stack) begin(ctx context.Context) error {
 	}()
 	select {
 	case <-done:
-		return s.Start(ctx) // over by now: it says how it ended
+		return s.Start(ctx) // the start is over: returns how it ended
 	case <-ctx.Done():
 		return &unavailable{fmt.Errorf("middleware: the stack is still starting: %w", context.Cause(ctx))}
 	}

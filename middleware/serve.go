@@ -13,7 +13,7 @@ import (
 	"github.com/reecho-go/reecho/internal/scope"
 )
 
-// compose wraps, once, the handler that finds the request's own.
+// compose wraps, once for all requests, the handler that calls the request's own.
 func (s *Stack) compose() error {
 	s.handler = func(c Context) error {
 		r, ok := c.Request().Context().Value(s).(*request)
@@ -111,8 +111,8 @@ func (s *Stack) Serve(h host.Host, c Context) error {
 	return err
 }
 
-// commits reports whether the Stack replaces the ResponseWriter: a plugin is a
-// Committer, or the host cannot tell whether a response has been sent.
+// commits reports whether the Stack replaces the ResponseWriter: because a plugin is a
+// Committer, or because the host cannot tell whether a response was sent.
 func (s *Stack) commits(h host.Host) bool {
 	_, bare := h.(plainHost)
 	return len(s.committers) > 0 || bare
@@ -147,7 +147,7 @@ func (s *Stack) call(c Context, r *request) (err error) {
 			break
 		}
 	}
-	r.run.In(c.Request().Context()) // with what the plugins have put there
+	r.run.In(c.Request().Context()) // has the values that plugins have added
 	if err == nil {
 		begun = len(s.plugins)
 		err = s.handler(c)
@@ -156,8 +156,8 @@ func (s *Stack) call(c Context, r *request) (err error) {
 	return s.end(c, r, begun, err)
 }
 
-// end runs End of the first begun plugins, last first. They see the Stack's
-// own request state even if another Stack further in has left its own behind.
+// end runs End of the first begun plugins, last first. They see the Stack's own request,
+// even if an inner Stack has left another request behind.
 func (s *Stack) end(c Context, r *request, begun int, err error) error {
 	if len(s.enders) == 0 {
 		return err
@@ -191,9 +191,9 @@ func (s *Stack) named(r *request, plugin, hook string, err error) error {
 	return s.failed(r, plugin, hook, err)
 }
 
-// answer renders an error of ours, and reports whether it did. The error is
-// passed on either way, so that loggers see it: a framework's error handler leaves
-// a response alone that has been written.
+// answer renders an error of the toolkit, and reports whether it did. It returns the
+// error in any case, so that loggers see it: a framework's error handler does not touch
+// a response that was sent.
 func answer(h host.Host, c Context, err error) (rendered bool, _ error) {
 	rendered, _ = host.Render(h, c, err) // a failed write means that the client is gone
 	return rendered, host.Wrap(h, err)

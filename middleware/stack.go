@@ -14,7 +14,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// A hook is a capability with its plugin's place in the list.
+// A hook is a capability of a plugin, with the plugin's place in the list.
 type hook[T any] struct {
 	at   int
 	name string
@@ -147,7 +147,7 @@ func check(plugins []Plugin) error {
 	return errors.Join(errs...)
 }
 
-// findCycle returns a shortest way from name back to itself, nil if there is none.
+// findCycle returns a shortest path from name back to itself, or nil if there is none.
 func findCycle(after map[string][]string, name string) []string {
 	seen := map[string]bool{}
 	paths := [][]string{{name}}
@@ -176,8 +176,8 @@ func isNil(p Plugin) bool {
 // Plugins returns the plugins in list order; the slice is the caller's own.
 func (s *Stack) Plugins() []Plugin { return slices.Clone(s.plugins) }
 
-// commit runs every committer, in list order, until one fails or panics, and
-// merges what they say in Vary and Cache-Control.
+// commit runs every committer, in list order, until one fails or panics, and merges what
+// they set in Vary and Cache-Control.
 func (s *Stack) commit(ctx context.Context, status int, h http.Header) (err error) {
 	var at int
 	var before commit.Caching

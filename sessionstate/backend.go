@@ -14,21 +14,21 @@ import (
 // snapshot is a session as it was found or left.
 type snapshot struct {
 	id       sessionID
-	exists   bool   // there is one
-	cookie   string // its value, where a third-party store needs it
-	spilled  string // names what its cookie has left to Config.CookieMode.Spill, loaded or not
+	exists   bool   // false: the visitor has no session
+	cookie   string // the cookie's value, where a third-party store needs it
+	spilled  string // names the part in Config.CookieMode.Spill, loaded or not; empty: none
 	version  uint64 // of the record in its store
 	record   record
-	read     time.Time // when a store had it
-	deadline time.Time // when it ends if it is left alone; zero: never
-	stale    bool      // its cookie was sealed with an older key
-	touched  int64     // Unix milliseconds: when a visit was last noted beside its cookie; 0: it was not
+	read     time.Time // when it was last read from its store
+	deadline time.Time // when it ends if it is not used; zero: never
+	stale    bool      // its cookie was sealed with an older key, or has an older id
+	touched  int64     // Unix milliseconds: the last visit in the cookie of visits; 0: none
 }
 
 func (h *snapshot) known() bool { return h.exists }
 
-// root is what CSRF tokens are bound to: pages that are open keep working when
-// the id is renewed by time, and stop when it is renewed for safety.
+// root returns the digest to which CSRF tokens are bound. It stays when RenewEvery
+// renews the id, so that open pages keep working, and changes with Login and Renew.
 func (h *snapshot) root() string {
 	if h.record.root != "" {
 		return h.record.root
@@ -37,17 +37,17 @@ func (h *snapshot) root() string {
 	return string(sum[:])
 }
 
-// refusal says why a cookie is not that of a living session. It is no fault:
-// the visitor is a new one.
+// refusal says why a cookie does not name a living session. It is no fault: the visitor
+// counts as new.
 type refusal struct {
 	reason error
-	action observe.SessionAction // empty: the cookie itself was not believed
-	id     sessionID             // when action is set
+	action observe.SessionAction // empty: the cookie itself is not authentic
+	id     sessionID             // set if action is
 }
 
-// unread reports whether the session is there: the cookie is authentic, and
-// what the store has for it makes no sense to us. A newer version of this
-// package may have written it.
+// unread reports whether the session exists but cannot be read: the cookie is authentic,
+// and the record in the store is malformed. A newer version of this package may have
+// written it.
 func (r *refusal) unread() bool { return r.action != "" && errors.Is(r.reason, errFormat) }
 
 func isRefusal(err error) bool {
@@ -57,63 +57,62 @@ func isRefusal(err error) bool {
 
 func (r *refusal) Error() string { return "sessionstate: refused: " + r.reason.Error() }
 
-// backend is where sessions live.
+// backend keeps the sessions.
 type backend interface {
-	// load returns the session of a cookie's value, which came with others. The
-	// error is a *refusal, or a fault of a store.
+	// load returns the session for a cookie's value. sent are the headers of the
+	// request. The error is a *refusal, or a fault of a store.
 	load(ctx context.Context, value string, sent http.Header) (snapshot, error)
 
 	// reload returns a session as it is now. The error is a *refusal, or a fault
 	// of a store.
 	reload(ctx context.Context, h *snapshot) (snapshot, error)
 
-	// save saves what is pending and notes there what came of it, or fails with
-	// ErrEnded when the session has ended meanwhile. The functions of Update may
-	// run again.
+	// save does the commit in p and writes the outcome to p, or fails with ErrEnded if
+	// the session has ended meanwhile. It may run the functions of Update again.
 	save(ctx context.Context, p *pending) error
 
-	// end ends a session for good, also under an id that it was given meanwhile:
-	// then it sets h to that.
+	// end ends a session for good. If the session got a new id meanwhile, it ends that
+	// too and sets h to it.
 	end(ctx context.Context, h *snapshot) error
 
-	// waits reports whether a call can take long: for a store elsewhere, or for
-	// other requests.
+	// waits reports whether a call can take long, because it waits for a store or
+	// for other requests.
 	waits() bool
 
-	// size is what a record takes of limit.
+	// size returns how many bytes a record takes, and the limit.
 	size(r *record) (size, limit int)
 }
 
-// pending is one commit of a session: what it has to do, decided under the
-// State's lock, and what came of it.
+// pending is one commit of a session: its input, decided under the State's lock, and its
+// outcome.
 type pending struct {
 	read         bool  // the response depends on a cookie
-	personal     bool  // somebody may be logged in
+	personal     bool  // a user may be logged in
 	err          error // why the session could not be loaded
 	mustFail     bool
 	ended        []snapshot
 	clearSite    bool
 	flash        string
-	hasFlash     bool        // flash is to be set, or deleted when empty
+	hasFlash     bool        // the cookie of messages is set to flash, or deleted if that is empty
 	earlyHeaders http.Header // of earlier saves
-	strict       bool        // there is a caller to hear of every failure
+	strict       bool        // every failure is returned, because a caller waits for it
 
 	// For the backend, if save is set.
 	save      bool
 	base      snapshot
 	next      record // base with the changes
 	changes   changes
-	renew     bool // give it the new id
-	timed     bool // the same, but the old id leads to the new one for a while
+	renew     bool // give it the new id, for Login and Renew
+	timed     bool // give it the new id, for RenewEvery: the old one leads to it for a while
 	newID     sessionID
 	touchOnly bool // nothing has changed: only move the deadline
-	absent    bool // the visitor is not there: leave the deadline where it is
+	absent    bool // not a visit: leave the deadline where it is
 	now       time.Time
 
 	// From the backend.
-	before  record   // what the changes were in the end applied to
-	after   snapshot // as it was saved
-	cookie  string   // the new cookie value; empty: the visitor's is still right
+	before  record   // the record to which the changes were applied in the end
+	after   snapshot // the session as it was saved
+	cookie  string   // the new cookie value; empty: the visitor's cookie stays
 	visit   string   // the new value of the cookie that notes visits; empty: nothing to note
 	tries   int
 	renewed bool // it had another id before

@@ -19,7 +19,7 @@ type cookieBackend struct {
 	codec   *codec
 	limits  limits
 	revoked *revocations
-	spill   *spill // nil: what does not fit is refused
+	spill   *spill // nil: a session that does not fit is refused
 	legacy  legacyCookies
 }
 
@@ -42,7 +42,7 @@ func (k *cookieBackend) load(ctx context.Context, value string, sent http.Header
 	return k.reload(ctx, &h)
 }
 
-// open reads a cookie's value, our own or one of before.
+// open reads a cookie's value: one of the Manager, or one of Config.CookieMode.Foreign.
 func (k *cookieBackend) open(value string) (snapshot, error) {
 	plain, stale, err := k.codec.open(boxRecord, k.name, value)
 	if err != nil {
@@ -77,8 +77,8 @@ func parseHeld(plain []byte) (snapshot, error) {
 	return h, err
 }
 
-// timely sets the deadline of a session whose times come from its cookie, and
-// refuses one that is over, or from the future.
+// timely sets the deadline of a session whose times come from its cookie. It refuses a
+// session that is over or dated in the future.
 func (h *snapshot) timely(l limits, now time.Time) error {
 	seen := time.UnixMilli(max(h.record.seen, h.touched))
 	h.deadline = l.deadline(&h.record, seen)
@@ -122,9 +122,9 @@ func (k *cookieBackend) save(ctx context.Context, p *pending) error {
 	return nil
 }
 
-// goOn fails with ErrEnded if the session has ended meanwhile: a request that
-// was under way must not hand out a cookie for it. One that renews the id ends
-// the old one, and of several that do so at once only the first goes on.
+// goOn fails with ErrEnded if the session has ended meanwhile: a request that was under
+// way must not set a cookie for it. A request that renews the id ends the old one here; of
+// several that do so at once only the first succeeds.
 func (k *cookieBackend) goOn(ctx context.Context, p *pending) error {
 	if p.renew {
 		return k.revoked.renew(ctx, &p.base)
@@ -138,7 +138,7 @@ func (k *cookieBackend) goOn(ctx context.Context, p *pending) error {
 	return nil
 }
 
-// reload returns what the cookie had: there is no other copy.
+// reload returns h itself, unless it was revoked: the cookie is the only copy.
 func (k *cookieBackend) reload(ctx context.Context, h *snapshot) (snapshot, error) {
 	switch dead, err := k.revoked.has(ctx, h.mention()); {
 	case err != nil:
@@ -169,32 +169,31 @@ func (k *cookieBackend) size(r *record) (size, limit int) {
 	return r.size() + 2, maxRecord
 }
 
-// cookieSize is what a cookie with all of the record takes.
+// cookieSize returns the size of a cookie with the whole record.
 func (k *cookieBackend) cookieSize(r *record) (size, limit int) {
-	// seen grows until the record is sealed: count it at its longest
+	// seen may grow until the record is sealed: count its longest form.
 	grow := uvarintLen(1000*maxSeconds) - uvarintLen(uint64(r.seen-1000*r.created))
 	return len(k.name) + sealedLen(idSize+r.size()+grow), maxCookie
 }
 
-// waits implements backend: our own list is in memory.
+// waits implements backend: the built-in list of revocations is in memory.
 func (k *cookieBackend) waits() bool { return k.revoked.own == nil || k.spill != nil }
 
-// In cookie mode a page that only reads must not send the session's values back:
-// of two responses under way the last wins, and would undo what the other has
-// changed. So a visit is noted in a cookie of its own, which holds the session's
-// digest and the time and no value.
+// In cookie mode a page that only reads must not send the session's values back: of two
+// responses under way the later one wins, and would undo the changes of the other. So a
+// visit is noted in a second cookie, which holds only the session's digest and the time.
 
 // visitSuffix is added to the name of the session's cookie.
 const visitSuffix = "-t"
 
-// visitSize is the size of what the cookie holds.
+// visitSize is the size of the content of that cookie.
 const visitSize = digestSize + 8
 
-// maxVisits is how many cookies of that name are looked at.
+// maxVisits is how many cookies of that name are opened.
 const maxVisits = 10
 
-// visited sets when the visitor was last seen, if the session's own cookie does
-// not say it well enough, and returns h.
+// visited sets the time of the last visit from the cookie of visits, if the time in the
+// session's own cookie is too old, and returns h.
 func (k *cookieBackend) visited(h *snapshot, sent http.Header) *snapshot {
 	now := time.Now()
 	if k.limits.idle <= 0 || now.Sub(time.UnixMilli(h.record.seen)) < k.limits.touchEvery() {
@@ -218,7 +217,7 @@ func (k *cookieBackend) visited(h *snapshot, sent http.Header) *snapshot {
 	return h
 }
 
-// saveVisit notes a visit, and keeps what Config.CookieMode.Spill has for as long.
+// saveVisit notes a visit, and extends the part in Config.CookieMode.Spill.
 func (k *cookieBackend) saveVisit(ctx context.Context, p *pending) error {
 	if err := k.goOn(ctx, p); err != nil {
 		return err
@@ -238,17 +237,17 @@ func (k *cookieBackend) saveVisit(ctx context.Context, p *pending) error {
 	return nil
 }
 
-// room is the size that an encoded record of a cookie may have.
+// room returns how large the encoded record in a cookie may be.
 func (k *cookieBackend) room() int {
 	return encoding.DecodedLen(maxCookie-len(k.name)) - sealOverhead - idSize
 }
 
-// part returns what the cookie of h holds, once the store has the rest.
+// part returns the record for the cookie of h, after it has put the rest into the store.
 func (k *cookieBackend) part(ctx context.Context, base, h *snapshot) (record, error) {
 	if k.spill == nil {
 		return h.record, nil
 	}
-	if h.record.spilled != "" { // the rest is there and was not looked at
+	if h.record.spilled != "" { // the rest is in the store and was not loaded
 		return h.record, k.spill.extend(ctx, h, h.record.spilled)
 	}
 	inCookie, before := h.record, base.spilled

@@ -8,21 +8,20 @@ import (
 	"github.com/reecho-go/reecho/sessionstate/internal/foreign"
 )
 
-// foreignBackend keeps sessions in a store of another session library. Such a
-// store can neither compare and swap nor tell what it has: the writers of this
-// process take turns and read before they write, those of several processes
-// overwrite each other. The record is kept beside the values of the other
-// library's code.
+// foreignBackend keeps sessions in a store of another session library. Such a store
+// cannot compare and swap. So the writers of this process take turns and read before they
+// write, and writers of several processes overwrite each other. The record is kept beside
+// the values of the other library's code.
 type foreignBackend struct {
-	cookieBackend // its times and its revocations
+	cookieBackend // used for times and revocations
 	store         foreign.Store
 	turns         turns
 }
 
 var _ backend = (*foreignBackend)(nil)
 
-// maxThirdAge is how long sessions without a deadline are kept, in seconds:
-// these stores take none for an order to delete.
+// maxThirdAge is how long sessions without a deadline are kept, in seconds: these stores
+// delete a session whose age is 0.
 const maxThirdAge = 400 * 24 * 3600
 
 func (k *foreignBackend) load(ctx context.Context, value string, sent http.Header) (snapshot, error) {
@@ -30,9 +29,9 @@ func (k *foreignBackend) load(ctx context.Context, value string, sent http.Heade
 	return h, err
 }
 
-// before opens a session that the store has, also one of another name.
+// before opens a session in the store, also one of another name.
 func (k *foreignBackend) before(ctx context.Context, name, value string) (snapshot, foreign.Session, error) {
-	if value == "" { // to the store that is a new session
+	if value == "" { // the store would open a new session
 		return snapshot{}, nil, &refusal{reason: errUnknown}
 	}
 	session, err := k.store.Open(ctx, name, value)
@@ -40,7 +39,7 @@ func (k *foreignBackend) before(ctx context.Context, name, value string) (snapsh
 		return snapshot{}, nil, refusedBy(err)
 	}
 	h, err := parseHeld(session.Record())
-	if err != nil { // an app's session of before: it is taken over, and begins now
+	if err != nil { // a session without a record, from before the Manager: it is taken over, and begins now
 		h = snapshot{id: idOfBefore("third", session.Cookie()), exists: true, record: fresh(time.Now())}
 		h.record.rememberFor = promiseOf(session.MaxAge()).remember()
 	}
@@ -49,8 +48,8 @@ func (k *foreignBackend) before(ctx context.Context, name, value string) (snapsh
 	return h, session, err
 }
 
-// open returns the session of at's cookie. Visits are noted beside it: in sent,
-// or by at.
+// open returns the session of at's cookie. The last visit comes from the cookies in sent, or
+// from at.
 func (k *foreignBackend) open(ctx context.Context, at *snapshot, sent http.Header) (snapshot, foreign.Session, error) {
 	h, session, err := k.before(ctx, k.name, at.cookie)
 	if err != nil {
@@ -120,7 +119,7 @@ func (k *foreignBackend) save(ctx context.Context, p *pending) error {
 	plain := h
 	plain.record.foreign = ""
 	age := maxThirdAge
-	if end := k.limits.end(&h.record); !end.IsZero() { // not the deadline: visits do not reach the store
+	if end := k.limits.end(&h.record); !end.IsZero() { // the end and not the deadline, because visits are not saved in the store
 		age = max(1, int(end.Sub(p.now)/time.Second))
 	}
 	var err error

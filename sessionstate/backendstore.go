@@ -27,7 +27,7 @@ type storeBackend struct {
 	grace  time.Duration // how long an id that was renewed by time still works
 	digest func(*snapshot) string
 	marks  marks
-	gates  [64]chan struct{} // those who met a conflict queue up here, by id
+	gates  [64]chan struct{} // writers that met a conflict queue up here, by id
 }
 
 var _ backend = (*storeBackend)(nil)
@@ -36,12 +36,12 @@ const (
 	// maxRecord is the size of value that every store takes.
 	maxRecord = 1 << 20
 
-	// maxTrail bounds how long a session that was renewed by time is found by
-	// its old id, by those who did not get that from a cookie.
+	// maxTrail bounds how long a session that RenewEvery has renewed is found by its
+	// old id, by a Detached or a save under way. Cookies follow for the grace only.
 	maxTrail = 24 * time.Hour
 
-	// tombstoneAge is how long a renewed session's old key stays taken. It
-	// outlives every request that had loaded it and is about to save.
+	// tombstoneAge is how long the old key of a renewed session holds a tombstone. It
+	// is longer than a request takes from loading the session to saving it.
 	tombstoneAge = time.Minute
 )
 
@@ -76,16 +76,16 @@ func (k *storeBackend) load(ctx context.Context, value string, _ http.Header) (s
 // maxMoves bounds how many renewals one read follows.
 const maxMoves = 8
 
-// reach is how far a read follows ids that were renewed by time.
+// reach is how long a read follows ids that RenewEvery has renewed.
 type reach bool
 
 const (
-	byCookie reach = false // within the grace
-	byHandle reach = true  // for longer: the id is not one that came with a cookie
+	byCookie reach = false // for the grace
+	byHandle reach = true  // for maxTrail: the id did not come from a cookie
 )
 
-// get reads the record of an id, or of the id that has taken its place; then
-// its cookie is stale. The error is a *refusal or a fault.
+// get reads the record of an id, or of the id that has replaced it; then its cookie is
+// stale. The error is a *refusal or a fault.
 func (k *storeBackend) get(ctx context.Context, id sessionID, how reach) (snapshot, error) {
 	for moves := 0; ; moves++ {
 		h, next, err := k.getOne(ctx, id, how)
@@ -100,7 +100,7 @@ func (k *storeBackend) get(ctx context.Context, id sessionID, how reach) (snapsh
 	}
 }
 
-// getOne reads the record of an id, or the id that has taken its place.
+// getOne reads the record of an id, or returns the id that has replaced it.
 func (k *storeBackend) getOne(ctx context.Context, id sessionID, how reach) (snapshot, sessionID, error) {
 	var none sessionID
 	it, err := k.store.Get(ctx, k.key(id))
@@ -124,7 +124,7 @@ func (k *storeBackend) getOne(ctx context.Context, id sessionID, how reach) (sna
 		return snapshot{}, none, &refusal{err, observe.SessionRevoked, id}
 	}
 	h.deadline = it.Expires
-	// A limit that was shortened holds for sessions that exist, too.
+	// A limit that was shortened applies to existing sessions too.
 	if end := k.limits.end(&h.record); !end.IsZero() && (h.deadline.IsZero() || end.Before(h.deadline)) {
 		h.deadline = end
 	}
@@ -159,9 +159,9 @@ func (k *storeBackend) write(ctx context.Context, h *snapshot, p *pending) error
 	return nil
 }
 
-// create writes the record of a new id, known to nobody, after its entry in the
-// index; and looks then whether the user's sessions have been ended meanwhile:
-// who ends them either finds the entry, or has left a mark before.
+// create writes the record of a new id, which nobody knows yet, after its entry in the
+// index. Then it looks for marks that end the user's sessions. A call that ends them at the
+// same time either finds the entry, or has left its mark before.
 func (k *storeBackend) create(ctx context.Context, h *snapshot, p *pending) error {
 	if err := k.index(ctx, h); err != nil {
 		return err
@@ -190,8 +190,8 @@ func (k *storeBackend) saveNew(ctx context.Context, p *pending) error {
 	return nil
 }
 
-// saveTouch moves the deadline, without the value where the store can do that,
-// and seals a cookie again whose key is old.
+// saveTouch moves the deadline, without writing the value if the store can do that. It seals
+// the cookie again if it is stale.
 func (k *storeBackend) saveTouch(ctx context.Context, p *pending) error {
 	h := p.base
 	p.before, p.tries = h.record, 1
@@ -200,7 +200,7 @@ func (k *storeBackend) saveTouch(ctx context.Context, p *pending) error {
 		h.deadline = k.limits.deadline(&h.record, p.now)
 		err = k.touch.Touch(ctx, k.key(h.id), h.deadline)
 	} else if err = k.write(ctx, &h, p); errors.Is(err, store.ErrConflict) {
-		err = nil // somebody else has just written it, and moved the deadline
+		err = nil // another request has just written it, and moved the deadline
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		return ErrEnded
@@ -212,9 +212,9 @@ func (k *storeBackend) saveTouch(ctx context.Context, p *pending) error {
 	return err
 }
 
-// save swaps until it meets no other writer. From the first conflict on the
-// writers of this process take turns, so that it takes them one attempt each;
-// the swap still guards against those of other processes.
+// save swaps until there is no conflict with another writer. From the first conflict on, the
+// writers of this process take turns, so that each needs one attempt. The swap still guards
+// against the writers of other processes.
 func (k *storeBackend) save(ctx context.Context, p *pending) error {
 	switch {
 	case !p.base.known():
@@ -258,7 +258,7 @@ func (k *storeBackend) save(ctx context.Context, p *pending) error {
 				base, next, err = k.rebase(ctx, p, base.stale)
 			}
 			if err == nil {
-				if p.timed && base.id != p.base.id { // somebody else has just renewed it: once is enough
+				if p.timed && base.id != p.base.id { // another request has just renewed it
 					k.dropNew(ctx, &target)
 					renew = false
 				}
@@ -277,18 +277,18 @@ func (k *storeBackend) save(ctx context.Context, p *pending) error {
 	}
 }
 
-// dropNew takes back a new id that nobody knows: it would only wait for its
-// deadline, and count as one of the user's sessions until then. It was perhaps
-// written, though the store's answer did not say so. It may fail.
+// dropNew deletes the record of a new id that nobody knows. Otherwise it would count as one
+// of the user's sessions until its deadline. The record may exist even if the store has
+// answered with an error. dropNew may fail.
 func (k *storeBackend) dropNew(ctx context.Context, target *snapshot) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second) // that of the save may be over
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second) // the context of the save may have ended
 	defer cancel()
 	_ = k.store.Delete(ctx, k.key(target.id))
 	_ = k.unindex(ctx, target)
 }
 
-// writeRenewed writes the changed record under the new id, and then ends the
-// old one, which must not have been written to meanwhile.
+// writeRenewed writes the changed record under the new id, and then replaces the old record
+// by a tombstone. That fails if the old record was written meanwhile.
 func (k *storeBackend) writeRenewed(ctx context.Context, p *pending, base, target *snapshot) error {
 	target.record.issued = max(p.now.Unix(), target.record.created)
 	target.record.lineage = base.lineageAfter(&target.record)
@@ -311,18 +311,18 @@ func (k *storeBackend) writeRenewed(ctx context.Context, p *pending, base, targe
 		}
 	}
 	if _, err := k.swap.Swap(ctx, k.key(base.id), base.version, item); err != nil {
-		// An answer that was lost must not cost the visitor the session.
+		// If only the answer was lost, the visitor must keep the session.
 		it, readErr := k.store.Get(ctx, k.key(base.id))
 		if readErr != nil || !bytes.Equal(it.Value, item.Value) {
 			return err
 		}
 	}
-	_ = k.unindex(ctx, base) // it names nothing any more
+	_ = k.unindex(ctx, base) // may fail: the entry names no session any more
 	return nil
 }
 
-// again waits for this process's other writers of the session, and, when that
-// did not help, for a random while.
+// again waits for the other writers of the session in this process the first time, and for a
+// random time after that.
 func again(ctx context.Context, gate chan struct{}, queued *bool, tries int) error {
 	if !*queued {
 		select {
@@ -343,7 +343,7 @@ func again(ctx context.Context, gate chan struct{}, queued *bool, tries int) err
 	}
 }
 
-// rebase reads the session again and does the changes to it.
+// rebase reads the session again and applies the changes to it.
 func (k *storeBackend) rebase(ctx context.Context, p *pending, stale bool) (snapshot, record, error) {
 	base, err := k.get(ctx, p.base.id, reach(p.absent))
 	if _, gone := errors.AsType[*refusal](err); gone {
@@ -357,18 +357,18 @@ func (k *storeBackend) rebase(ctx context.Context, p *pending, stale bool) (snap
 	return base, next, err
 }
 
-// errVanished says that the store has forgotten what became of a session.
+// errVanished says that the store has neither the session nor its tombstone.
 var errVanished = errors.New("the store has no trace of the session: it may have been given another id")
 
-// end buries the session, and the one that its tombstone names if it has been
-// renewed since h was read. A plain Delete would not notice that.
+// end replaces the session by a tombstone and deletes it. If the session was renewed since h
+// was read, end follows the tombstone to the new one. A plain Delete would not notice that.
 func (k *storeBackend) end(ctx context.Context, h *snapshot) error {
 	last, key := *h, k.key(h.id)
 	for range maxTries {
 		_, err := k.swap.Swap(ctx, key, last.version, tombstoneItem(&last))
 		switch {
 		case err == nil:
-			// Dead already: what fails now is left to its deadline.
+			// The session has ended: what cannot be deleted now expires.
 			_ = k.store.Delete(ctx, key)
 			_ = k.unindexKey(ctx, last.record.user, key[len(k.prefix):])
 			*h = last
@@ -376,7 +376,7 @@ func (k *storeBackend) end(ctx context.Context, h *snapshot) error {
 		case errors.Is(err, store.ErrNotFound) && key == k.key(h.id) && time.Since(h.read) >= tombstoneAge:
 			return errVanished
 		case errors.Is(err, store.ErrNotFound):
-			return nil // ended, or over
+			return nil // ended or expired before
 		case !errors.Is(err, store.ErrConflict):
 			return err
 		}
@@ -388,8 +388,8 @@ func (k *storeBackend) end(ctx context.Context, h *snapshot) error {
 	return ErrContention
 }
 
-// follow reads what is under a key, or under the key that a tombstone there
-// names, for end. gone says that there is nothing left to end.
+// follow reads, for end, the record under a key, or under the key that a tombstone there
+// names. gone says that there is nothing left to end.
 func (k *storeBackend) follow(ctx context.Context, key string, last *snapshot) (at string, gone bool, err error) {
 	for range maxTries {
 		it, err := k.store.Get(ctx, key)
@@ -407,7 +407,7 @@ func (k *storeBackend) follow(ctx context.Context, key string, last *snapshot) (
 		switch {
 		case errors.Is(err, errEnded):
 			return key, true, nil
-		case err != nil: // it cannot be read, only ended
+		case err != nil: // malformed: it can only be deleted
 			return key, true, k.store.Delete(ctx, key)
 		}
 		last.record, last.version = r, it.Version
@@ -419,7 +419,7 @@ func (k *storeBackend) follow(ctx context.Context, key string, last *snapshot) (
 	return key, false, ErrContention
 }
 
-// tombstoneItem is a tombstone that leads nowhere.
+// tombstoneItem returns a tombstone that names no new id.
 func tombstoneItem(h *snapshot) store.Item {
 	return store.Item{Value: tombstone, Expires: time.Now().Add(tombstoneAge), Expendable: h.record.user == ""}
 }
@@ -430,7 +430,7 @@ func (k *storeBackend) indexPrefix(user string) string {
 	return k.prefix + "user/" + encoding.EncodeToString(sum[:]) + "/"
 }
 
-// index notes that a session belongs to its user, and when it was noted.
+// index adds a session to the index of its user, with the time.
 func (k *storeBackend) index(ctx context.Context, h *snapshot) error {
 	if h.record.user == "" {
 		return nil
@@ -442,12 +442,12 @@ func (k *storeBackend) index(ctx context.Context, h *snapshot) error {
 	})
 }
 
-// unindex forgets that. What it leaves behind when it fails, List clears away.
+// unindex removes a session from the index. If it fails, List removes the entry later.
 func (k *storeBackend) unindex(ctx context.Context, h *snapshot) error {
 	return k.unindexKey(ctx, h.record.user, h.id.storeKey())
 }
 
-// unindexKey does so for the digest of an id.
+// unindexKey is unindex by the digest of an id.
 func (k *storeBackend) unindexKey(ctx context.Context, user, key string) error {
 	if user == "" {
 		return nil
@@ -457,6 +457,6 @@ func (k *storeBackend) unindexKey(ctx context.Context, user, key string) error {
 
 func (k *storeBackend) size(r *record) (size, limit int) { return r.size() + 2, maxRecord }
 
-// waits implements backend: also in memory, requests that met a conflict queue up
-// behind each other's functions.
+// waits implements backend. Even with a store in memory, a request that met a conflict waits
+// for the Update functions of others.
 func (k *storeBackend) waits() bool { return true }

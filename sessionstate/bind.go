@@ -20,7 +20,7 @@ import (
 // [Manager.Bind] use it.
 type Field struct {
 	name string
-	// parse makes the change that the field's values ask for.
+	// parse returns the change for the field's values.
 	parse func(c Codec, values []string) (set func(s *State) error, err error)
 }
 
@@ -104,7 +104,7 @@ func (e *BindError) Problem() middleware.Problem {
 	return d
 }
 
-// bind sets the keys of fields to what the form has for them: all or none.
+// bind sets the keys of fields to the values in the form: all or none.
 func (s *State) bind(form url.Values, fields []Field) error {
 	var sets []func(s *State) error
 	faults := make(map[string]error)
@@ -155,7 +155,7 @@ var (
 
 type parseFunc func(dst reflect.Value, values []string) error
 
-// fieldParser returns what makes a t of a form field's values.
+// fieldParser returns the function that makes a t from the values of a form field.
 func fieldParser(t reflect.Type) (parseFunc, bool) {
 	if t.Kind() == reflect.Slice && !isText(t) {
 		one, ok := valueParser(t.Elem())
@@ -188,7 +188,7 @@ func isText(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[textUnmarshaler]())
 }
 
-// valueParser returns what makes a t of one value.
+// valueParser returns the function that makes a t from one value.
 func valueParser(t reflect.Type) (func(dst reflect.Value, value string) error, bool) {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
@@ -278,7 +278,7 @@ func parseSpan(dst reflect.Value, value string) error {
 
 func parseText(dst reflect.Value, value string) error {
 	if dst.Addr().Interface().(textUnmarshaler).UnmarshalText([]byte(value)) != nil {
-		return errNoText // its own words may quote the value
+		return errNoText // its own error may quote the value
 	}
 	return nil
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// call bounds a call of the backend and turns faults into ErrStore. Other
-// errors, which are answers, pass.
+// call calls the backend within the timeout, and turns faults into ErrStore. Errors that are
+// answers pass as they are.
 func (m *Manager) call(ctx context.Context, op string, f func(context.Context) error) error {
 	began := time.Now()
 	bounded, cancel := m.bounded(ctx)
@@ -24,14 +24,14 @@ func (m *Manager) call(ctx context.Context, op string, f func(context.Context) e
 
 // bounded returns the context of a call of the backend.
 func (m *Manager) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	if !m.backend.waits() { // a timer costs more than all of a call that does not
+	if !m.backend.waits() { // a timer would cost more than the whole call
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, m.timeout)
 }
 
-// fault makes an ErrStore of what a call of the backend ended with, and tells
-// the observer, unless it is an answer.
+// fault turns the error of a call of the backend into an ErrStore and tells the observer,
+// unless the error is nil or an answer.
 func (m *Manager) fault(ctx context.Context, op string, began time.Time, err error) error {
 	if err == nil || isAnswer(err) {
 		return err
@@ -42,7 +42,7 @@ func (m *Manager) fault(ctx context.Context, op string, began time.Time, err err
 	return err
 }
 
-// isAnswer reports whether err is not the store's fault.
+// isAnswer reports whether err is an answer, and not a fault of the store.
 func isAnswer(err error) bool {
 	if _, ok := errors.AsType[*refusal](err); ok {
 		return true
@@ -50,7 +50,7 @@ func isAnswer(err error) bool {
 	return errors.Is(err, ErrEnded) || errors.Is(err, ErrTooLarge)
 }
 
-// fits refuses a record that could not be saved.
+// fits returns an error for a record that is too large to be saved.
 func (m *Manager) fits(key string, r *record) error {
 	if size, limit := m.backend.size(r); size > limit {
 		return tooLarge(key, r, size, limit)
@@ -58,7 +58,7 @@ func (m *Manager) fits(key string, r *record) error {
 	return nil
 }
 
-// digest is the session's name in events and logs.
+// digest returns the session's name in events and logs.
 func (m *Manager) digest(h *snapshot) string {
 	if !h.known() {
 		return ""
@@ -74,7 +74,7 @@ func (m *Manager) report(ctx context.Context, action observe.SessionAction, h *s
 	observe.Emit(ctx, m.observer, observe.SessionLife{Action: action, ID: m.digest(h)})
 }
 
-// refused tells the observer of a cookie that stands for no session.
+// refused tells the observer of a cookie that names no session.
 func (m *Manager) refused(ctx context.Context, r *refusal, size int) {
 	m.counters.refused.Add(1)
 	if r.action == "" {
@@ -94,7 +94,7 @@ func (m *Manager) tell(ctx context.Context, text string) {
 	observe.Emit(ctx, o, observe.Notice{Owner: m.Name(), Text: text})
 }
 
-// warnOfMemoryList says what the built-in list of revocations cannot do.
+// warnOfMemoryList tells the observer what the built-in list of revocations cannot do.
 func (m *Manager) warnOfMemoryList(ctx context.Context) {
 	m.tell(ctx, "Config.CookieMode.Revocations is nil: logouts are remembered by this process only, so after a restart, or in another process, a copied cookie is logged in again")
 }

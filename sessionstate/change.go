@@ -2,15 +2,15 @@ package sessionstate
 
 import "time"
 
-// edit is one change of one key: to a fixed outcome, or, with redo, by a
-// function of the value that is there.
+// edit is one change of one key: to a fixed outcome or, with redo, by a function of the
+// present value.
 type edit struct {
 	entry   entry
 	present bool
 	redo    func(now entry, ok bool) (next entry, present bool, err error)
 }
 
-// apply returns what the key is after the edit.
+// apply returns the key's entry after the edit.
 func (e edit) apply(now entry, ok bool) (entry, bool, error) {
 	if e.redo == nil {
 		return e.entry, e.present, nil
@@ -18,27 +18,27 @@ func (e edit) apply(now entry, ok bool) (entry, bool, error) {
 	return e.redo(now, ok)
 }
 
-// change is everything that a request did to one key: a fixed outcome, or
-// functions to be applied one after the other to whatever the store has.
+// change is everything that a request did to one key: a fixed outcome, or functions that are
+// applied, one after the other, to the value in the store.
 type change struct {
 	name  string
 	fixed edit
 	redo  []edit // empty: fixed
 }
 
-// changes is what a request did to its session, in a form that can be done
-// again to a newer record.
+// changes are what a request did to its session, in a form that can be applied again to a
+// newer record.
 type changes struct {
 	keys        []change
-	cleared     bool // everything the record had was removed first
+	cleared     bool // all entries of the record were removed first
 	login       *login
 	foreign     *string
-	rememberFor *int64 // seconds, what another library's code asks for
+	rememberFor *int64 // seconds, requested by another library's code
 	renew       bool   // give it a new id
 	create      bool   // save it even if it is empty
 }
 
-// login is a change of who the session belongs to.
+// login is a change of the user to whom the session belongs.
 type login struct {
 	user        string
 	at          int64  // Unix seconds: the absolute timeout starts again
@@ -46,7 +46,7 @@ type login struct {
 	mark        string // the last mark of the user
 }
 
-// of returns what was done to the key.
+// of returns the change of the key.
 func (c *changes) of(name string) (change, bool) {
 	for _, ch := range c.keys {
 		if ch.name == name {
@@ -56,7 +56,7 @@ func (c *changes) of(name string) (change, bool) {
 	return change{}, false
 }
 
-// put replaces what was done to a key.
+// put replaces the change of a key.
 func (c *changes) put(ch change) {
 	for i := range c.keys {
 		if c.keys[i].name == ch.name {
@@ -67,7 +67,7 @@ func (c *changes) put(ch change) {
 	c.keys = append(c.keys, ch)
 }
 
-// drop forgets what was done to a key.
+// drop removes the change of a key.
 func (c *changes) drop(name string) {
 	for i := range c.keys {
 		if c.keys[i].name == name {
@@ -81,15 +81,14 @@ func (c *changes) drop(name string) {
 func (c *changes) add(name string, e edit, next entry, present bool) {
 	before, known := c.of(name)
 	ch := change{name: name, fixed: edit{entry: next, present: present}}
-	// What does not depend on the record is fixed, and stays so.
+	// A change that does not depend on the record is fixed, and stays so.
 	if dependent := !c.cleared && (!known || len(before.redo) > 0); e.redo != nil && dependent {
 		ch.redo = append(before.redo[:len(before.redo):len(before.redo)], e)
 	}
 	c.put(ch)
 }
 
-// apply does the changes to a record. It may call the functions given to
-// Update.
+// apply applies the changes to a record. It may call the functions given to Update.
 func (c *changes) apply(r record) (record, error) {
 	if c.cleared {
 		r.entries = nil

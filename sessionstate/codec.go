@@ -8,8 +8,8 @@ import (
 	"errors"
 )
 
-// box says what a sealed value holds; it is the first byte of the value and
-// part of what is authenticated, so one kind never passes for another.
+// box is the kind of a sealed value. It is the first byte of the value and is authenticated,
+// so one kind never passes for another.
 type box byte
 
 const (
@@ -37,8 +37,8 @@ var (
 	errForged     = errors.New("not authentic")
 )
 
-// codec seals what leaves for the client: AES-256-GCM with random nonces,
-// bound to the kind, the key and the cookie's name.
+// codec seals the values of cookies: AES-256-GCM with random nonces, bound to the kind, the
+// key and the cookie's name.
 //
 //	value      = base64url(kind ‖ kid ‖ nonce[12] ‖ ciphertext ‖ tag[16])
 //	additional = kind ‖ kid ‖ name
@@ -76,7 +76,7 @@ func subkey(s Secret, info string) ([]byte, error) {
 	return hkdf.Key(sha256.New, s.Key, nil, info, 32)
 }
 
-// sealOverhead is what sealing adds before base64: kind, kid, nonce and tag.
+// sealOverhead is how many bytes sealing adds before base64: kind, kid, nonce and tag.
 const sealOverhead = 2 + 12 + 16
 
 // sealedLen is the length of the value that seals n bytes.
@@ -106,7 +106,7 @@ func (c *codec) open(kind box, name, value string) (plain []byte, stale bool, er
 		return nil, false, errTruncated
 	}
 	buf := make([]byte, n, n+2+len(name))
-	// Decode skips line breaks; then fewer bytes come out.
+	// Decode skips line breaks, and then returns fewer bytes.
 	if got, err := encoding.Decode(buf, []byte(value)); err != nil || got != n {
 		return nil, false, errNotBase64
 	}
@@ -120,7 +120,7 @@ func (c *codec) open(kind box, name, value string) (plain []byte, stale bool, er
 			continue
 		}
 		if tried { // a key with the same kid, which has overwritten the box
-			_, _ = encoding.Decode(buf[:n], []byte(value)) // it went well before
+			_, _ = encoding.Decode(buf[:n], []byte(value)) // it succeeded before
 		}
 		additional := append(buf[n:n], buf[:2]...)
 		additional = append(additional, name...)

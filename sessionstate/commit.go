@@ -12,13 +12,13 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// saveNow stands for a status: nothing leaves, and the session can be changed
-// afterwards.
+// saveNow is the status of a commit without a response, after which the session can still be
+// changed.
 const saveNow = 0
 
-// commit saves the session and sets its cookies in h, the headers of a response
-// with that status. It works once; then the session is frozen, unless it fails,
-// which the caller makes the response.
+// commit saves the session and sets its cookies in h, the headers of a response with that
+// status. It works once, and freezes the session. The caller turns its error into the
+// response.
 func (s *State) commit(ctx context.Context, status int, h http.Header) error {
 	var p pending
 	if !s.begin(&p, status) {
@@ -27,11 +27,11 @@ func (s *State) commit(ctx context.Context, status int, h http.Header) error {
 		}
 		return nil
 	}
-	// The client may have gone: what it did is saved all the same.
+	// The changes are saved even if the client has left.
 	lasting := context.WithoutCancel(ctx)
 	err := s.prepare(lasting, &p, h)
 	if err == nil && p.save {
-		of := new(pending) // only what is saved needs the heap
+		of := new(pending) // on the heap only if something is saved
 		*of = p
 		err = s.saved(lasting, of, s.save(lasting, of))
 		if p = *of; err != nil {
@@ -49,7 +49,7 @@ func (s *State) commit(ctx context.Context, status int, h http.Header) error {
 	return err
 }
 
-// mayDrop reports whether a save that failed is no reason to fail the response.
+// mayDrop reports whether the response succeeds although a save has failed.
 func (s *State) mayDrop(p *pending, err error) bool {
 	switch {
 	case p.strict:
@@ -98,8 +98,8 @@ func (m *Manager) keeps() bool {
 	return ok
 }
 
-// settle takes the State from committing to open or frozen, and tells whom it
-// concerns.
+// settle takes the State from committing to open or frozen, updates scopes, and calls the
+// functions that wait for the end of the commit.
 func (s *State) settle(ctx context.Context, p *pending, status int, err error) {
 	s.mu.Lock()
 	s.phase = frozen
@@ -144,8 +144,8 @@ func mergeEarly(h, early http.Header) {
 	}
 }
 
-// begin takes the State to committing and says in p what is to be done. It
-// reports whether the session can still be changed.
+// begin takes the State to committing, and fills in p. It reports false if the session cannot
+// be changed any more.
 func (s *State) begin(p *pending, status int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,8 +178,7 @@ func (s *State) begin(p *pending, status int) bool {
 	return true
 }
 
-// decide says whether and how the session is to be saved. It is called under
-// the lock.
+// decide decides whether and how the session is saved. It is called under the lock.
 func (s *State) decide(p *pending) {
 	known := s.base.known()
 	p.base, p.next, p.changes, p.renew, p.absent = s.base, s.cur, s.changes, s.changes.renew, s.detached && !s.present
@@ -201,7 +200,7 @@ func (s *State) decide(p *pending) {
 	}
 }
 
-// equal reports whether two records hold the same.
+// equal reports whether two records have the same content, visits aside.
 func (r *record) equal(o *record) bool {
 	if r.created != o.created || r.rememberFor != o.rememberFor || r.user != o.user || r.foreign != o.foreign || r.spilled != o.spilled || len(r.entries) != len(o.entries) {
 		return false
@@ -214,8 +213,8 @@ func (r *record) equal(o *record) bool {
 	return true
 }
 
-// prepare does what has to come before a save: headers that hold in any case,
-// and the end of what was destroyed.
+// prepare does what comes before a save: it sets headers that hold in any case, and ends the
+// sessions that were destroyed.
 func (s *State) prepare(ctx context.Context, p *pending, h http.Header) error {
 	if p.read && !slices.Contains(h["Vary"], "Cookie") {
 		h.Add("Vary", "Cookie")
@@ -230,7 +229,7 @@ func (s *State) prepare(ctx context.Context, p *pending, h http.Header) error {
 	if err := s.endAll(ctx, p.ended); err != nil {
 		return err
 	}
-	if len(p.ended) > 0 { // all of them: while one may live, the browser keeps its cookies
+	if len(p.ended) > 0 { // all have ended; otherwise the browser keeps its cookies
 		s.m.setCookie(s.req, h, s.m.cookie.Name, "", -1)
 		if sends(s.req.Header, s.m.visitName) {
 			s.m.setCookie(s.req, h, s.m.visitName, "", -1)
@@ -259,8 +258,7 @@ func (s *State) setCookies(p *pending, h http.Header) {
 	}
 }
 
-// endAll ends the sessions that the request has destroyed, unless it has done so
-// before.
+// endAll ends the sessions that the request has destroyed, each once.
 func (s *State) endAll(ctx context.Context, all []snapshot) error {
 	for i := range all {
 		s.mu.Lock()
@@ -279,9 +277,8 @@ func (s *State) endAll(ctx context.Context, all []snapshot) error {
 	return nil
 }
 
-// panicked forgets the changes of a handler that panicked. What it destroyed
-// stays destroyed, and is ended at once: there may be no response, as after
-// http.ErrAbortHandler.
+// panicked discards the changes of a handler that panicked. Sessions that it destroyed are
+// ended at once, because there may be no response, as after http.ErrAbortHandler.
 func (s *State) panicked(ctx context.Context) {
 	s.mu.Lock()
 	var all []snapshot
@@ -293,13 +290,13 @@ func (s *State) panicked(ctx context.Context) {
 	}
 	s.mu.Unlock()
 	s.settleScopes(&snapshot{}, &snapshot{})
-	_ = s.endAll(context.WithoutCancel(ctx), all) // the observer is told, and a response tries again
+	_ = s.endAll(context.WithoutCancel(ctx), all) // failures are observed, and a response tries again
 }
 
-// keepPersonal keeps a page of somebody who is logged in out of shared caches,
-// and, unless the handler has said how it may be stored, out of the browser's
-// own: or the back button shows it after the logout. The host merges this with
-// what the handler has set.
+// keepPersonal keeps a page of a logged-in visitor out of shared caches. Unless the handler
+// has said how the page may be stored, it also keeps it out of the browser's cache, so that
+// the back button does not show it after the logout. The host merges this with the handler's
+// headers.
 func keepPersonal(h http.Header) {
 	if control := h["Cache-Control"]; len(control) > 0 {
 		if !slices.ContainsFunc(control, func(line string) bool { return strings.Contains(strings.ToLower(line), "no-store") }) {
@@ -322,8 +319,8 @@ func (s *State) end(ctx context.Context, old *snapshot) error {
 	return err
 }
 
-// save has the backend save what is pending. It is Manager.call without its
-// closures: a breakpoint in a store is few frames from here.
+// save lets the backend do the commit in p. It is Manager.call without closures, so that a
+// breakpoint in a store is few frames from here.
 func (s *State) save(ctx context.Context, p *pending) (err error) {
 	began := time.Now()
 	bounded, cancel := s.m.bounded(ctx)
@@ -337,8 +334,8 @@ func (s *State) save(ctx context.Context, p *pending) (err error) {
 	return s.m.backend.save(bounded, p)
 }
 
-// saved tells the observer how a save went, and ends what a login has made too
-// many.
+// saved tells the observer how a save went, and ends sessions beyond Limits.PerUser after a
+// login.
 func (s *State) saved(ctx context.Context, p *pending, err error) error {
 	if err == nil {
 		s.m.counters.saves.Add(1)
@@ -363,8 +360,8 @@ func (s *State) saved(ctx context.Context, p *pending, err error) error {
 	return err
 }
 
-// maxAge is the cookie's Max-Age in seconds: 0, until the browser is closed,
-// unless the session is a remembered one; and never past its end.
+// maxAge returns the cookie's Max-Age in seconds: 0, until the browser is closed, or for a
+// remembered session the time until its end.
 func (m *Manager) maxAge(r *record, now time.Time) int {
 	if r.rememberFor == 0 {
 		return 0
@@ -372,8 +369,8 @@ func (m *Manager) maxAge(r *record, now time.Time) int {
 	return int(max(1, r.created+r.rememberFor-now.Unix()))
 }
 
-// setCookie sets one of the Manager's cookies in the response to r, for ever
-// after uncacheable.
+// setCookie sets one of the Manager's cookies in the response to r, and makes the response
+// uncacheable.
 func (m *Manager) setCookie(r *http.Request, h http.Header, name, value string, maxAge int) {
 	as, own := &m.style, name == m.cookie.Name || name == m.flashName || name == m.visitName
 	switch {
@@ -385,7 +382,7 @@ func (m *Manager) setCookie(r *http.Request, h http.Header, name, value string, 
 	case !as.config.Insecure:
 		m.plain.see(m, r)
 	}
-	line := name + "=" + value + as.rest // the usual one: name and value need no check
+	line := name + "=" + value + as.rest // for the Manager's own cookies: name and value are valid
 	if maxAge != 0 || !own {
 		line = as.config.line(name, value, maxAge)
 	}

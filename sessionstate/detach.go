@@ -54,7 +54,7 @@ func (s *State) Detach() (*Detached, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.scopes = slices.DeleteFunc(s.scopes, func(l *sessionScope) bool { return l == acquired }) // the handle has it now, for good
+	s.scopes = slices.DeleteFunc(s.scopes, func(l *sessionScope) bool { return l == acquired }) // the Detached holds it from now on
 	at := s.base
 	if !s.m.keeps() {
 		if at.record = s.cur; !s.base.known() || s.changes.renew {
@@ -124,7 +124,7 @@ func (h *Detached) Context(parent context.Context) context.Context {
 	return scope.WithLender(parent, handleScope{h})
 }
 
-// handleScope is a Handle as caches and resources in session scope see it.
+// handleScope lends the scope of a Detached to caches and resources in session scope.
 type handleScope struct{ h *Detached }
 
 // Lend implements scope.Lender. It asks the store only when the session may have
@@ -164,7 +164,7 @@ func (h *Detached) reload(ctx context.Context) (snapshot, error) {
 	at, of := h.at, h.of
 	h.mu.Unlock()
 	if later := of.Deadline(); !h.m.keeps() && h.m.limits.idle > 0 && later.After(at.deadline) {
-		at.touched = max(at.touched, later.Add(-h.m.limits.idle).UnixMilli()) // a visit that this process has heard of
+		at.touched = max(at.touched, later.Add(-h.m.limits.idle).UnixMilli()) // a visit in this process
 	}
 	err := h.m.call(ctx, "load", func(ctx context.Context) (err error) {
 		at, err = h.m.backend.reload(ctx, &at)
@@ -177,7 +177,7 @@ func (h *Detached) reload(ctx context.Context) (snapshot, error) {
 		return snapshot{}, err
 	}
 	if !h.m.keeps() {
-		// What this process has heard of the deadline may be newer.
+		// A visit in this process may have moved the deadline.
 		if later := of.Deadline(); later.After(at.deadline) {
 			at.deadline = later
 		}
@@ -191,7 +191,7 @@ func (h *Detached) reload(ctx context.Context) (snapshot, error) {
 	return at, nil
 }
 
-// open returns a State of its own with the session as it is now.
+// open returns a new State with the session as it is now.
 func (h *Detached) open(ctx context.Context) (*State, error) {
 	at, err := h.reload(ctx)
 	if err != nil {
@@ -203,7 +203,7 @@ func (h *Detached) open(ctx context.Context) (*State, error) {
 	return s, nil
 }
 
-// save saves what was done to a State of open.
+// save saves the changes of a State that open has made.
 func (h *Detached) save(ctx context.Context, s *State) error {
 	err := s.commit(ctx, http.StatusOK, make(http.Header))
 	s.mu.Lock()

@@ -9,9 +9,9 @@ import (
 	"github.com/reecho-go/reecho/middleware"
 )
 
-// exclusive waits until no other request of the session has its turn, and then
-// has the session as the last one left it. release is nil for a visitor without a
-// session: nobody else has it.
+// exclusive waits for the turn of this request among those of its session, and then reads the
+// session as the last one left it. release is nil for a visitor without a session, who does
+// not wait.
 func (s *State) exclusive(wait time.Duration) (release func(), err error) {
 	if err := s.loadAll(); err != nil {
 		if s.m.failOpen {
@@ -35,8 +35,7 @@ func (s *State) exclusive(wait time.Duration) (release func(), err error) {
 	return release, err
 }
 
-// refresh reads the session again, and does what this request has changed so
-// far on top of it.
+// refresh reads the session again, and applies the changes of this request to it.
 func (s *State) refresh(base *snapshot) error {
 	now := snapshot{}
 	err := s.m.call(s.context(), "load", func(ctx context.Context) (err error) {
@@ -69,8 +68,8 @@ func (s *State) refresh(base *snapshot) error {
 	return nil
 }
 
-// whenFrozen calls f when the session has been saved with the response, or at
-// once if it has.
+// whenFrozen calls f when the session was saved with the response, or at once if it was
+// saved already.
 func (s *State) whenFrozen(f func()) {
 	s.mu.Lock()
 	if s.phase != frozen {

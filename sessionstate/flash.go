@@ -13,9 +13,9 @@ import (
 // flashAge is how long a message waits to be shown.
 const flashAge = time.Hour
 
-// flashBox is what the cookie of the messages holds. It is a cookie of its
-// own, in every mode: showing a message then never writes the session, and a
-// visitor without a session can be told something.
+// flashBox is the content of the cookie of messages. It is a separate cookie in every mode,
+// so that showing a message never writes the session, and a visitor without a session can
+// get messages.
 type flashBox struct {
 	At       int64   `json:"a"` // Unix seconds
 	Messages []Flash `json:"m"`
@@ -24,12 +24,12 @@ type flashBox struct {
 // all returns the messages of the cookie and those of this request.
 func (f *flashState) all() []Flash { return slices.Concat(f.old, f.added) }
 
-// rest returns what the next request shall find.
+// rest returns the messages for the next request.
 func (f *flashState) rest() []Flash {
 	return f.all()[f.shown:]
 }
 
-// discard forgets what this request did.
+// discard undoes what this request did.
 func (f *flashState) discard() { f.added, f.shown = nil, 0 }
 
 // clear drops the messages of the cookie too.
@@ -38,7 +38,7 @@ func (f *flashState) clear() {
 	f.old = nil
 }
 
-// flashSuffix is what the name of the cookie with flash messages ends in.
+// flashSuffix is added to the name of the session's cookie for the cookie of messages.
 const flashSuffix = "-f"
 
 func (s *State) loadFlash() error {

@@ -76,8 +76,8 @@ func (f *foreignManager) Save(r *http.Request, h http.Header, name string, in fo
 // unmanagedKey finds the State of a request without the Manager's middleware.
 type unmanagedKey struct{ m *Manager }
 
-// state returns the request's State; without a middleware it makes one and
-// hangs it into the request, as gorilla does with its registry.
+// state returns the request's State. Without the Manager's middleware it makes one and puts
+// it into the request's context, as gorilla does with its registry.
 func (f *foreignManager) state(r *http.Request) (*State, error) {
 	s, err := FromContext(r.Context())
 	if err == nil && s.m == f.m {
@@ -124,9 +124,9 @@ func (s *State) setForeign(values foreign.Values) error {
 	})
 }
 
-// promise gives the session the lifetime that the other library's code asks for when it saves
-// it. A lifetime that is right to within a tenth is no change: saving the same
-// values writes nothing. Who is logged in lives as Login has said.
+// promise gives the session the lifetime that the other library's code asks for when it saves.
+// A difference of less than a tenth is no change, so that saving the same values writes
+// nothing. For a logged-in session the lifetime of Login stays.
 func (s *State) promise(maxAge int) error {
 	if maxAge <= 0 {
 		return nil
@@ -148,8 +148,7 @@ func (s *State) promise(maxAge int) error {
 
 var errForeign = errors.New("the values in it cannot be decoded")
 
-// loadOther loads such a session, from the first cookie of the name that is
-// believed.
+// loadOther loads such a session from the first cookie of that name that is authentic.
 func (f *foreignManager) loadOther(r *http.Request, name string, decode func(values string) error) (record []byte, isNew bool, err error) {
 	refusals := 0
 	for _, c := range r.CookiesNamed(name) {
@@ -170,7 +169,7 @@ func (f *foreignManager) loadOther(r *http.Request, name string, decode func(val
 		case err != nil:
 			return nil, true, err
 		case dead:
-			_ = decode("") // it has taken those of this cookie
+			_ = decode("") // removes the values of this cookie again
 			continue
 		}
 		h.record.foreign = ""
@@ -179,8 +178,9 @@ func (f *foreignManager) loadOther(r *http.Request, name string, decode func(val
 	return nil, true, nil
 }
 
-// readOther returns the session of a cookie of another name, and whether the
-// store of before has set that. The error is a *refusal, or a fault of that store.
+// readOther returns the session of a cookie of another name, and whether the library of
+// Config.CookieMode.Foreign has set the cookie. The error is a *refusal, or a fault of that
+// library's store.
 func (f *foreignManager) readOther(r *http.Request, name, value string) (h snapshot, before bool, err error) {
 	h, refused := f.openOther(name, value)
 	if refused == nil {
@@ -210,9 +210,9 @@ func (f *foreignManager) openOther(name, value string) (snapshot, error) {
 	return h, h.timely(f.m.limits, time.Now())
 }
 
-// before calls f with what a cookie of another name stands for in the store of
-// before, and that store's session, if any. It calls nothing if that has nothing.
-// The error is a fault of the store, or that of call.
+// before looks up a cookie of another name in the library of Config.CookieMode.Foreign. If it
+// names a session there, it calls call with it, and with the store's session if there is a
+// store. The error is a fault of the store, or that of call.
 func (f *foreignManager) before(r *http.Request, op, name, value string, call func(h snapshot, session foreign.Session) error) error {
 	k, ok := f.m.backend.(interface {
 		before(ctx context.Context, name, value string) (snapshot, foreign.Session, error)
@@ -254,7 +254,7 @@ func (f *foreignManager) saveOther(r *http.Request, header http.Header, name str
 	case known:
 	case in.IsNew || len(sent) == 0:
 		h = snapshot{id: newID(), exists: true, record: fresh(time.Now())}
-	default: // code that replaces all values drops what is ours
+	default: // code that replaces all values also drops our record: keep that of the cookie
 		h = sent[0]
 	}
 	now := time.Now()
@@ -290,8 +290,8 @@ func (f *foreignManager) endOther(r *http.Request, header http.Header, name stri
 	return nil
 }
 
-// sent returns the sessions that the request's cookies of another name stand for,
-// and those of the cookies that the store of before has set.
+// sent returns the sessions that the request's cookies of another name stand for, and the
+// values of those cookies that the library of Config.CookieMode.Foreign has set.
 func (f *foreignManager) sent(r *http.Request, name string) (all []snapshot, left []string, err error) {
 	for _, c := range r.CookiesNamed(name) {
 		h, before, err := f.readOther(r, name, c.Value)
@@ -309,8 +309,8 @@ func (f *foreignManager) sent(r *http.Request, name string) (all []snapshot, lef
 	return all, left, nil
 }
 
-// leave deletes what the store of before has under another name, once it is kept
-// here. Cookies of before that hold everything themselves cannot be deleted.
+// leave deletes sessions of another name in the store of Config.CookieMode.Foreign, because
+// the Manager keeps them now. Sessions that were in cookies alone cannot be deleted.
 func (f *foreignManager) leave(r *http.Request, name string, left []string) error {
 	for _, value := range left {
 		err := f.before(r, "end", name, value, func(_ snapshot, session foreign.Session) error {

@@ -53,7 +53,7 @@ type Key[T any] struct {
 	cfg    KeyConfig[T]
 	id     *identity // the same in all tabs
 	shared bool      // T has references: defaults must be decoded afresh
-	varies bool      // whether JSON keeps all of a T depends on the value
+	varies bool      // JSON keeps some values of T and loses parts of others
 }
 
 // maxKeyName bounds a key's name in bytes.
@@ -93,7 +93,7 @@ func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
 	return k
 }
 
-// keepDefault encodes the default, which must come back as it was.
+// keepDefault encodes the default, and fails if it does not come back as it was.
 func (k *Key[T]) keepDefault() (entry, error) {
 	e, err := k.encode(nil, k.cfg.Default)
 	if err != nil {
@@ -106,8 +106,8 @@ func (k *Key[T]) keepDefault() (entry, error) {
 	if reflect.DeepEqual(k.cfg.Default, back) {
 		return e, nil
 	}
-	// Types that encode themselves may come back otherwise and mean the same, as
-	// a time without its monotonic clock does.
+	// A type that encodes itself may come back with another content and the same
+	// meaning, such as a time without its monotonic clock.
 	if again, err := encodeJSON(back); err != nil || again != e.raw || !lossless.JSON.Own(reflect.TypeFor[T]()) {
 		return e, k.fault(errChanged)
 	}
@@ -129,7 +129,7 @@ func (k *Key[T]) Name() string {
 // longest, without calling hooks. [State.Keys] and [State.Snapshot] leave tabs
 // out, [State.Clear] clears them too.
 func (k *Key[T]) In(tab string) *Key[T] {
-	if !isTabName(tab) { // not from Tab: any text will do
+	if !isTabName(tab) { // a text that does not come from Tab
 		sum := sha256.Sum256([]byte(tab))
 		tab = encoding.EncodeToString(sum[:12])
 	}
@@ -221,7 +221,8 @@ func (k *Key[T]) Delete(s *State) error {
 	return err
 }
 
-// claim is that of the Manager. It tells the observer of each key that it refuses.
+// claim claims the key's name in the Manager. It tells the observer, once, of a key that is
+// refused.
 func (s *State) claim(id *identity) error {
 	if s.none {
 		return nil // the request has no session, and its own error
@@ -249,7 +250,7 @@ func Append[E any](k *Key[[]E], s *State, elems ...E) ([]E, error) {
 	return k.Update(s, func(v []E) []E { return append(v, elems...) })
 }
 
-// fallback returns a default of the caller's own.
+// fallback returns a copy of the default for the caller.
 func (k *Key[T]) fallback() T {
 	if !k.shared {
 		return k.cfg.Default

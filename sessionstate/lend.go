@@ -55,8 +55,8 @@ func (s *State) releaseScopes() {
 	}
 }
 
-// settleScopes ends the scopes of sessions which this request did not save, and
-// that of a session which it took over for somebody else.
+// settleScopes ends the scopes of sessions that this request has not saved, and the scope of
+// a session in which another user has logged in.
 func (s *State) settleScopes(base, after *snapshot) {
 	s.mu.Lock()
 	unsaved := s.unsaved

@@ -35,7 +35,7 @@ func (s *State) load() error {
 	return s.err
 }
 
-// logNone says that a request without a session is used as if it had one.
+// logNone logs that code uses the session of a request that has none.
 func (s *State) logNone() {
 	observe.Emit(s.context(), observe.Slog(nil), observe.Notice{Owner: s.m.Name(), Text: s.err.Error()})
 }
@@ -76,19 +76,18 @@ func (s *State) isPartial() bool {
 }
 
 const (
-	// maxBelieved is how many authentic cookies of one name are looked up. It is
-	// more than a browser keeps for a domain, so that no host beside ours can
-	// hide a session behind its own. Others cost no call, and are not counted.
+	// maxBelieved is how many authentic cookies of one name are looked up. It is more
+	// than a browser keeps for a domain, so that no other host of the domain can hide
+	// a session behind its cookies. Cookies that are not authentic cost no call, and
+	// do not count.
 	maxBelieved = 200
 
-	// maxRefusals is how many of those that are refused the observer is told of.
+	// maxRefusals is how many refused cookies of a request are told to the observer.
 	maxRefusals = 10
 )
 
-// find returns the session that the request's cookies name, the first that is
-// believed, and none for a new visitor. The error is an ErrStore.
-//
-// Unread are sessions that are there, but whose records cannot be read.
+// find returns the first living session that the request's cookies name, or none for a new
+// visitor. unread are sessions whose records cannot be read. The error is an ErrStore.
 func (m *Manager) find(ctx context.Context, h http.Header) (found snapshot, unread []snapshot, err error) {
 	refusals, believed := 0, 0
 	for value := range cookies(h, m.cookie.Name) {
@@ -140,7 +139,7 @@ func (m *Manager) others(ctx context.Context, h http.Header, base *snapshot) (ot
 	return others, nil
 }
 
-// load asks the backend, within the time that it has.
+// load loads the session of a cookie's value from the backend, within the timeout.
 func (m *Manager) load(ctx context.Context, value string, sent http.Header) (h snapshot, err error) {
 	err = m.call(ctx, "load", func(ctx context.Context) error {
 		h, err = m.backend.load(ctx, value, sent)
@@ -152,7 +151,7 @@ func (m *Manager) load(ctx context.Context, value string, sent http.Header) (h s
 	return h, nil
 }
 
-// rest loads what the cookie of h has left to Config.CookieMode.Spill.
+// rest loads the part of h that is in Config.CookieMode.Spill.
 func (m *Manager) rest(ctx context.Context, h *snapshot) (part record, err error) {
 	k, ok := m.backend.(*cookieBackend)
 	there := false
@@ -168,7 +167,7 @@ func (m *Manager) rest(ctx context.Context, h *snapshot) (part record, err error
 	return part, err
 }
 
-// errSpilled tells the observer of values that read as their defaults now.
+// errSpilled tells the observer that a part is lost, so that its values read as defaults.
 var errSpilled = errors.New("the part of the session that is in the store Config.CookieMode.Spill is gone")
 
 // comingID returns the id that a new or renewed session will have. It is

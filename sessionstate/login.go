@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// errNoUser tells Login from Destroy.
+// errNoUser refuses a Login without a user.
 var errNoUser = errors.New("sessionstate: Login needs a user: use Destroy to log out")
 
 // Login notes who the session belongs to, and gives it a new id, so that an id
@@ -60,7 +60,7 @@ func (s *State) login(l *login) error {
 	})
 }
 
-// lineageOf is the lineage of the session if it is that of the user.
+// lineageOf returns the lineage of the session if it belongs to the user, else "".
 func (s *State) lineageOf(user string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,11 +108,11 @@ func (s *State) Destroy() error { return s.destroy(false) }
 func (s *State) DestroyAndClearSite() error { return s.destroy(true) }
 
 func (s *State) destroy(clearSite bool) error {
-	_ = s.loadFlash() // unread messages were for whoever was logged in
+	_ = s.loadFlash() // unread messages were for the user who logs out
 	if err := s.load(); err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.mustFail = true // the session may live: the response must not pass for a logout
+		s.mustFail = true // the session may live on, so the response must not look like a logout
 		return err
 	}
 	s.mu.Lock()

@@ -116,11 +116,12 @@ func (m *Manager) open(c Config) error {
 	return nil
 }
 
-// promised learns what the store of before promised, and says what becomes of it.
+// promised finds out how long the library of Config.CookieMode.Foreign let sessions live, and
+// adds a notice about it.
 func (m *Manager) promised(c Config) {
 	switch k := m.backend.(type) {
 	case *foreignBackend:
-		_ = panics.Catch(func() error { // the store's fault, if it has one, comes with the first session
+		_ = panics.Catch(func() error { // a fault of the store will show with the first session
 			session, err := k.store.Open(context.Background(), k.name, "")
 			if err == nil {
 				m.promise = promiseOf(session.MaxAge())

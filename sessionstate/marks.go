@@ -10,11 +10,10 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// marks say in the store that sessions of a user were ended, for those that are
-// just being written: a list of the user's sessions may have missed them. Whoever
-// ends sessions leaves a mark first and lists then; whoever writes a session under
-// a new id looks for marks afterwards. So one of the two sees the other, in
-// whichever order the store takes them.
+// marks record in the store that sessions of a user were ended. A session that is just being
+// written may be missing in a list of the user's sessions. So a call that ends sessions
+// leaves a mark before it lists them, and a request that writes a session under a new id
+// looks for marks afterwards. One of the two always sees the other.
 type marks struct {
 	store  store.Store
 	swap   store.Swapper
@@ -22,7 +21,7 @@ type marks struct {
 }
 
 const (
-	// markSize is that of a mark: its name, and the lineage that it spares.
+	// markSize is the size of a mark: its name, and the lineage that it spares.
 	markSize = revisionSize + lineageSize
 
 	// maxMarks is how many marks of a user are remembered.
@@ -52,7 +51,7 @@ func (k *marks) ofUser(ctx context.Context, user string) (store.Item, error) {
 	return it, err
 }
 
-// last names the last mark of a user; empty: there is none.
+// last returns the name of the last mark of a user, or "" if there is none.
 func (k *marks) last(ctx context.Context, user string) (string, error) {
 	it, err := k.ofUser(ctx, user)
 	if err != nil || len(it.Value) == 0 {
@@ -61,8 +60,8 @@ func (k *marks) last(ctx context.Context, user string) (string, error) {
 	return string(it.Value[len(it.Value)-markSize:][:revisionSize]), nil
 }
 
-// endUser leaves a mark that all sessions of a user have ended but those of a
-// later Login and that of the lineage spared, and returns its name.
+// endUser leaves a mark that ends all sessions of a user, except those of a later Login and
+// that of the lineage spared. It returns the name of the mark.
 func (k *marks) endUser(ctx context.Context, user, spared string) (string, error) {
 	mark := make([]byte, markSize)
 	rand.Read(mark[:revisionSize]) // never fails
@@ -82,13 +81,13 @@ func (k *marks) endUser(ctx context.Context, user, spared string) (string, error
 	return "", ErrContention
 }
 
-// endLineage leaves a mark that the session of a lineage has ended.
+// endLineage leaves a mark that ends the session of a lineage.
 func (k *marks) endLineage(ctx context.Context, lineage string) error {
 	return k.store.Put(ctx, k.key("life", lineage), store.Item{Expires: time.Now().Add(lineageMarkAge)})
 }
 
-// over reports whether there is a mark that ends h, which was just written.
-// renewed says that its lineage may be older.
+// over reports whether a mark ends h, which was just written. renewed says that h continues an
+// older session, so that a mark of its lineage counts too.
 func (k *marks) over(ctx context.Context, h *snapshot, renewed bool) (bool, error) {
 	if h.record.user == "" || k.store == nil {
 		return false, nil

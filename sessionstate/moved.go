@@ -9,14 +9,13 @@ import (
 	"time"
 )
 
-// An id that was renewed leaves a tombstone that names the new id by its digest:
-// a logout under way with the old one ends the new one by that. If it was renewed
-// by time, it also leads cookies to the new id. Stores must not hold ids that can
-// be used, so that part is sealed with a key that only who has the old id can
-// make. It says itself how long it leads there: its entry in the store may live
-// longer, when a request that was under way touches it.
+// A renewed id leaves a tombstone with the digest of the new id, by which a logout under
+// way with the old id ends the new one. If RenewEvery has renewed the id, the tombstone
+// also leads cookies to the new id. Stores must not hold usable ids, so this part is sealed
+// with a key that is derived from the old id. It contains the time until which it leads
+// cookies, because a touch by a request under way may prolong its entry in the store.
 
-// tombstoneFor makes the tombstone of an id that next has taken the place of.
+// tombstoneFor makes the tombstone of an id that next has replaced.
 func tombstoneFor(next sessionID) []byte {
 	sum := next.sum()
 	return append([]byte{formatMoved}, sum[:]...)
@@ -42,7 +41,7 @@ func movedKey(old sessionID) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// sealMoved makes the tombstone of old that leads cookies until then.
+// sealMoved makes a tombstone of old that leads cookies to next until that time.
 func sealMoved(old, next sessionID, until time.Time) ([]byte, error) {
 	aead, err := movedKey(old)
 	if err != nil {
@@ -52,8 +51,8 @@ func sealMoved(old, next sessionID, until time.Time) ([]byte, error) {
 	return aead.Seal(tombstoneFor(next), nil, plain, nil), nil
 }
 
-// openMoved returns where a tombstone of old leads, if it is one that does, and
-// until when it leads cookies there.
+// openMoved returns the id to which a tombstone of old leads, and until when it leads cookies
+// there. It reports false for a value that does not lead to an id.
 func openMoved(old sessionID, value []byte) (next sessionID, until time.Time, ok bool) {
 	if len(value) <= tombstoneSize || value[0] != formatMoved {
 		return next, until, false

@@ -11,31 +11,31 @@ import (
 
 // Browsers drop a cookie with Secure that comes over plain HTTP. Chromium and
 // Firefox make an exception of localhost and loopback addresses, WebKit (Safari)
-// makes none; docs/browsers.md has what each was seen to do. This file is what
-// the Manager does about it.
+// makes none; docs/browsers.md has what each was seen to do. This file handles that.
 
-// isPlain reports whether the client speaks plain HTTP, as far as is known: a
-// proxy is believed if a plugin of the request, such as ctxinfo's, believes it.
+// isPlain reports whether the client speaks plain HTTP, as far as is known. It believes a
+// proxy if a plugin of the request, such as ctxinfo's, does.
 func isPlain(r *http.Request) bool { return r.TLS == nil && !scope.HTTPS(r) }
 
-// style is the attributes of cookies.
+// style has the attributes of cookies.
 type style struct {
 	config CookieConfig
-	rest   string // what follows the value in the header of a cookie that lives until the browser is closed
+	rest   string // the header after the value, for a cookie that lasts until the browser is closed
 }
 
 func newStyle(c CookieConfig) style {
 	return style{c, strings.TrimPrefix(c.line("x", "", 0), "x=")}
 }
 
-// local is how cookies look for visitors on this machine; nil: as for all others.
+// local is the style of cookies for visitors on this machine. If it is nil, they get the same
+// as all others.
 type local struct {
 	prefix, bare string // of the configured name
 	style        style
 }
 
-// newLocal makes what CookieConfig.InsecureLocalhost asks for. Browsers refuse the
-// prefixes of names, SameSite=None and Partitioned without Secure.
+// newLocal returns the style for CookieConfig.InsecureLocalhost. Without Secure, browsers
+// refuse the prefixes of names, SameSite=None and Partitioned.
 func newLocal(c CookieConfig) *local {
 	c.SameSite, c.Partitioned, c.Insecure = laxIfNone(c.SameSite), false, true
 	bare := withoutPrefix(c.Name)
@@ -58,10 +58,9 @@ func withoutPrefix(name string) string {
 	return name
 }
 
-// is reports whether r comes over plain HTTP from a browser on this machine, by
-// an address that only this machine has. A proxy on this machine, whose visitors
-// may be anywhere, gives itself away: by a public Host, by what it adds to the
-// header, or by HTTP/1.0.
+// is reports whether r comes over plain HTTP from a browser on this machine, by an address
+// that only this machine has. A proxy on this machine, whose visitors may be anywhere, is
+// recognized by a public Host, by the headers that it adds, or by HTTP/1.0.
 func (l *local) is(r *http.Request) bool {
 	if l == nil || !isPlain(r) || !r.ProtoAtLeast(1, 1) || !isLoopback(r.RemoteAddr) || !isLoopback(r.Host) {
 		return false
@@ -89,8 +88,8 @@ func isLoopback(address string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// incoming gives the cookies of a local request the names that the Manager looks
-// for. A cookie that has such a name already is none of ours there.
+// incoming gives the cookies of a local request the names that the Manager looks for. It drops
+// cookies that have such a name already, because the Manager sets none there.
 func (l *local) incoming(r *http.Request) *http.Request {
 	if !l.is(r) {
 		return r
@@ -100,7 +99,7 @@ func (l *local) incoming(r *http.Request) *http.Request {
 		for part := range strings.SplitSeq(line, ";") {
 			part = strings.TrimLeft(part, " \t")
 			switch name, _, _ := strings.Cut(part, "="); {
-			case name == l.bare, strings.HasPrefix(name, l.bare+"-"): // it, and what is beside it
+			case name == l.bare, strings.HasPrefix(name, l.bare+"-"): // the session's cookie, and those beside it
 				part = l.prefix + part
 			case strings.HasPrefix(name, l.prefix+l.bare):
 				continue

@@ -26,7 +26,7 @@ var (
 // Begin makes the Manager available to the request. It allocates nothing.
 func (m *Manager) Begin(c middleware.Context) error {
 	ctx := c.Request().Context()
-	if _, again := m.peek(ctx); !again { // a Stack further out may have the Manager too, and its State in use
+	if _, again := m.peek(ctx); !again { // an outer Stack may have the Manager too, with its State in use
 		scope.Fill(ctx, scope.Session, &m.begun)
 	}
 	return nil
@@ -72,8 +72,7 @@ func (g *guard) Name() string { return g.name }
 // Wrap implements middleware.Wrapper.
 func (g *guard) Wrap(next middleware.Handler) middleware.Handler { return g.wrap(next) }
 
-// guard makes a plugin of what happens between the requests that have a session
-// of m and their handlers.
+// guard makes a plugin from a function that runs between the Manager and the handlers.
 func (m *Manager) guard(name string, do func(c middleware.Context, s *State, next middleware.Handler) error) middleware.Plugin {
 	return &guard{m.Name() + "." + name, func(next middleware.Handler) middleware.Handler {
 		return func(c middleware.Context) error {
@@ -203,7 +202,7 @@ func Tab(c middleware.Context) string {
 	return name
 }
 
-// tabKey is where the request's context keeps the name of the tab.
+// tabKey is the context key of the name of the tab.
 type tabKey struct{}
 
 // From returns the session of the request. It is lazy: neither cookie nor store

@@ -23,21 +23,21 @@ func newID() (id sessionID) {
 // lineageSize is the size of a lineage in bytes.
 const lineageSize = 16
 
-// lineageOf is the lineage of a session that began with an id of this digest. Who
-// knows it cannot use the session.
+// lineageOf returns the lineage of a session that began with an id of this digest. The lineage
+// does not reveal the id.
 func lineageOf(sum [sha256.Size]byte) string {
 	d := sha256.Sum256(append([]byte("sessionstate/v1/life"), sum[:]...))
 	return string(d[:lineageSize])
 }
 
-// storeKey is the id as stores know it: a digest, so that who reads the store
-// cannot use a session (RFC 4648 base64url of SHA-256).
+// storeKey returns the key of the id in stores: a digest (RFC 4648 base64url of SHA-256), so
+// that a reader of the store cannot use a session.
 func (id sessionID) storeKey() string { return id.storeKeyIn("") }
 
 // storeKeyIn is storeKey behind a prefix.
 func (id sessionID) storeKeyIn(prefix string) string { return sumKeyIn(prefix, id.sum()) }
 
-// sumKeyIn is storeKeyIn for the id of a digest.
+// sumKeyIn is storeKeyIn by the digest of an id.
 func sumKeyIn(prefix string, sum [sha256.Size]byte) string {
 	var buf [96]byte // enough for most
 	return string(encoding.AppendEncode(append(buf[:0], prefix...), sum[:]))
@@ -45,27 +45,26 @@ func sumKeyIn(prefix string, sum [sha256.Size]byte) string {
 
 func (id sessionID) sum() [sha256.Size]byte { return sha256.Sum256(id[:]) }
 
-// entry is one key's value. All its strings are immutable, so entries are
-// shared freely.
+// entry is the value of one key. Entries are immutable, so they are shared freely.
 type entry struct {
 	name    string
 	version int    // of the key's type, KeyConfig.Version
 	raw     string // JSON, or codedMark and what Config.Codec made
 }
 
-// record is what a session holds. It is a value: its entries are sorted by
-// name and never changed in place.
+// record is the content of a session. Its entries are sorted by name and never changed in
+// place.
 type record struct {
 	created     int64  // Unix seconds: the absolute timeout counts from here
 	issued      int64  // Unix seconds: the id was made then
 	seen        int64  // Unix milliseconds: the idle timeout of cookies counts from here; a store counts by its expiry
 	rememberFor int64  // seconds that a remembered session lives; 0: Config decides
 	root        string // digest of the id that the present one was renewed from by time; empty: none
-	lineage     string // since an earlier id, see scopes.go; empty: it began with this one
+	lineage     string // see scopes.go; empty: the session began with this id
 	user        string // who logged in
 	mark        string // the user's last mark at the Login, see marks; empty: none, or cookie mode
-	foreign     string // the values of another library's code, as it encodes them
-	spilled     string // names the values that Config.CookieMode.Spill has, which are not here; empty: none
+	foreign     string // the values of another library's code, encoded by that
+	spilled     string // names the values that are in Config.CookieMode.Spill instead of here; empty: none
 	entries     []entry
 }
 
@@ -79,7 +78,7 @@ func (r *record) find(name string) (entry, bool) {
 	return entry{}, false
 }
 
-// with returns r with e in it.
+// with returns r with e added or replaced.
 func (r record) with(e entry) record {
 	i, found := slices.BinarySearchFunc(r.entries, e.name, byName)
 	next := make([]entry, 0, len(r.entries)+1)
@@ -102,12 +101,12 @@ func (r record) without(name string) record {
 
 func byName(e entry, name string) int { return cmp.Compare(e.name, name) }
 
-// empty reports whether there is nothing to keep.
+// empty reports whether the record has nothing to keep.
 func (r *record) empty() bool {
 	return len(r.entries) == 0 && r.user == "" && r.foreign == "" && r.spilled == ""
 }
 
-// personal reports whether somebody may be logged in. Code that was written for
+// personal reports whether a user may be logged in. Code that was written for
 // another library may keep a login of its own.
 func (r *record) personal() bool { return r.user != "" || r.foreign != "" }
 
@@ -116,7 +115,7 @@ const (
 	formatRecord = 1
 	formatEnded  = 2 // a tombstone: the session was renewed, its id is dead
 	formatMoved  = 3 // a tombstone that names the new id
-	formatPart   = 4 // a record some of whose values are elsewhere
+	formatPart   = 4 // a record with some values in Config.CookieMode.Spill
 )
 
 var tombstone = []byte{formatEnded}
@@ -124,10 +123,10 @@ var tombstone = []byte{formatEnded}
 // tombstoneSize is the size of a tombstone that leads no cookies.
 const tombstoneSize = 1 + sha256.Size
 
-// revisionSize is the size of what names a mark: 64 random bits.
+// revisionSize is the size of the name of a mark: 64 random bits.
 const revisionSize = 8
 
-// The reasons why bytes are no record.
+// The reasons for which bytes are no record.
 var (
 	errFormat = errors.New("not a record of this version")
 	errEnded  = errors.New("the session has been given a new id")
@@ -147,7 +146,7 @@ func (r *record) size() int {
 	return n
 }
 
-// size is what an entry adds to the encoded record.
+// size is how many bytes an entry adds to the encoded record.
 func (e *entry) size() int {
 	return stringLen(e.name) + uvarintLen(uint64(e.version)) + stringLen(e.raw)
 }
@@ -205,7 +204,7 @@ const maxVersion = 1 << 20
 // maxLife is the longest that a session may be remembered, in seconds.
 const maxRemember = 100 * 366 * 24 * 3600
 
-// parseRecord decodes what append made, and nothing else.
+// parseRecord decodes the output of append, and accepts nothing else.
 func parseRecord(b []byte) (record, error) {
 	if len(b) == 1 && b[0] == formatEnded || len(b) == tombstoneSize && b[0] == formatMoved {
 		return record{}, errEnded
@@ -287,8 +286,7 @@ type limits struct {
 	idle, absolute time.Duration
 }
 
-// end is when the record is over for good, whatever the visitor does; the
-// zero time is never.
+// end returns when the session ends whatever the visitor does; the zero time is never.
 func (l limits) end(r *record) time.Time {
 	switch {
 	case r.rememberFor > 0:
@@ -299,8 +297,7 @@ func (l limits) end(r *record) time.Time {
 	return time.Time{}
 }
 
-// deadline is when the record is over if it is last used at seen; the zero
-// time is never.
+// deadline returns when the session ends if it is last used at seen; the zero time is never.
 func (l limits) deadline(r *record, seen time.Time) time.Time {
 	end := l.end(r)
 	if l.idle <= 0 || r.rememberFor > 0 {
@@ -313,10 +310,10 @@ func (l limits) deadline(r *record, seen time.Time) time.Time {
 	return end
 }
 
-// touchEvery is how much later a deadline must become to be written again.
+// touchEvery returns by how much a deadline must move before it is written again.
 func (l limits) touchEvery() time.Duration { return l.idle / 10 }
 
-// seenAt is what a record says that is used now.
+// seenAt returns the value of seen for a record that is used at now.
 func (r *record) seenAt(now time.Time) int64 { return max(now.UnixMilli(), 1000*r.created) }
 
 // skew is how far in the future a record may come from: the clock of another

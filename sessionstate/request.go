@@ -24,7 +24,7 @@ func FromContext(ctx context.Context) (*State, error) {
 	return &s.State, nil
 }
 
-// requestState is what it holds afterwards.
+// requestState is the content of a request's slot after the session was first used.
 type requestState struct{ State }
 
 var (
@@ -96,8 +96,8 @@ func (m *Manager) of(ctx context.Context) (*State, error) {
 	return s, nil
 }
 
-// fromRequest returns the session of a request; without one, a State that says
-// why.
+// fromRequest returns the session of a request. If there is none, it returns a State whose
+// error says why.
 func fromRequest(r *http.Request) *State {
 	s, err := FromContext(r.Context())
 	if err != nil {

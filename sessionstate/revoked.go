@@ -14,24 +14,24 @@ import (
 	"github.com/reecho-go/reecho/store/memstore"
 )
 
-// revocations are the ids of sessions that were ended before their time, for as
-// long as a cookie with one of them could be believed. They are kept on a fixed
-// number of pages of bounded size, so nobody can fill the list: a page that is
-// full forgets its oldest ids and refuses instead all that were made no later.
+// revocations are the ids of sessions that were ended before their time. Each is kept for as
+// long as a cookie with it would be accepted. They are on a fixed number of pages of bounded
+// size, so nobody can fill the list: a page that is full drops its oldest ids, and refuses
+// all ids that were made no later than these.
 type revocations struct {
 	limits limits
-	legacy time.Time // until when cookies of before are believed
+	legacy time.Time // until when cookies of Config.CookieMode.Foreign are accepted
 	prefix string
-	salt   digest // of our own list: nobody can aim at a page
+	salt   digest // of the built-in list, so that no client can choose a page
 	store  store.Store
 	swap   store.Swapper
-	once   chan struct{} // has room for one who met a conflict, and keeps others of this process from meeting more
+	once   chan struct{} // has one place, for a writer of this process that met a conflict
 
-	own    *memstore.Store           // what Close frees; nil: the store was given
+	own    *memstore.Store           // the built-in list, which Close frees; nil: the store was given
 	notice func(ctx context.Context) // called when the built-in list gets its first entry
-	told   chan struct{}             // has room for one who tells
+	told   chan struct{}             // full once notice was called
 
-	longest atomic.Int64 // seconds: the longest time that another library's code has asked for
+	longest atomic.Int64 // seconds: the longest lifetime that another library's code has asked for
 }
 
 var (
@@ -41,11 +41,11 @@ var (
 	ofOthers   = class{"o", 1 << 11} // cookies of other names
 )
 
-// errOvertaken says that a session that was to be ended has got a new id
-// meanwhile, and that the list cannot tell which.
+// errOvertaken says that the session to end may have got a new id meanwhile, which the list
+// does not know.
 var errOvertaken = errors.New("the session was given a new id at the same moment: end it by that")
 
-// newRevocations uses given, or makes a list of its own.
+// newRevocations makes a list in the store given, or the built-in list if that is nil.
 func newRevocations(given store.Store, prefix string, l limits, notice func(ctx context.Context)) (*revocations, error) {
 	r := &revocations{limits: l, prefix: prefix, store: given, once: make(chan struct{}, 1), told: make(chan struct{}, 1)}
 	if given == nil {
@@ -60,14 +60,14 @@ func newRevocations(given store.Store, prefix string, l limits, notice func(ctx 
 	return r, nil
 }
 
-// mention names a session of the Manager's own cookie. It must not depend on
-// what can change while the id stays: copies of the cookie may be older.
+// mention names a session of the Manager's own cookie in the list. It depends only on what
+// stays while the id stays, because copies of the cookie may be older.
 func (h *snapshot) mention() mention {
 	sum := h.id.sum()
 	m := mention{class: ofVisitors, id: digest(sum[:digestSize]), issued: h.record.issued}
 	switch {
 	case h.id.isLegacy():
-		m.class, m.issued = ofLegacy, 0 // when it was made is not known
+		m.class, m.issued = ofLegacy, 0 // the time when the cookie was made is not known
 	case h.record.user != "":
 		var buf [96]byte // enough for most
 		sum := sha256.Sum256(append(append(buf[:0], "sessionstate/v1/revoked"...), h.record.user...))
@@ -83,7 +83,7 @@ func (h *snapshot) otherMention() mention {
 	return m
 }
 
-// key is the page of a session.
+// key returns the key of the page for a session.
 func (r *revocations) key(m *mention) string {
 	of := m.id
 	if m.user != (digest{}) {
@@ -118,25 +118,24 @@ func (r *revocations) has(ctx context.Context, m mention) (bool, error) {
 	return p.state(&m) != living, err
 }
 
-// after returns the time that an id which is made now is given: one that the
-// page of its user does not refuse. Who makes it need not fail when the list
-// does: then the id is refused at worst.
+// after returns the issue time for an id that is made now: one that the page of its user does
+// not refuse. If the list fails, it returns a time that may be refused later.
 func (r *revocations) after(ctx context.Context, m mention, now int64) int64 {
 	if m.class.name != ofUsers.name {
-		return now // too many for anybody to keep up with
+		return now // the pages of visitors may refuse any time
 	}
 	_, p, _, _ := r.page(ctx, &m)
 	return max(now, p.refusedUntil(&m)+1)
 }
 
-// end notes that a session has ended. It fails with errOvertaken if the list
-// cannot tell that it has not got a new id.
+// end adds a session that has ended. It fails with errOvertaken if the session may have got a
+// new id.
 func (r *revocations) end(ctx context.Context, h *snapshot, m mention) error {
 	return r.add(ctx, h, m, false)
 }
 
-// renew does so for a request that gives the session a new id. It fails with
-// ErrEnded if it has ended already: of several at once only the first goes on.
+// renew adds the old id of a session that gets a new one. It fails with ErrEnded if the old id
+// is in the list already, so of several renewals at once only the first succeeds.
 func (r *revocations) renew(ctx context.Context, h *snapshot) error {
 	return r.add(ctx, h, h.mention(), true)
 }
@@ -171,7 +170,7 @@ func (r *revocations) add(ctx context.Context, h *snapshot, m mention, renewed b
 		before := p.size()
 		p = p.with(&m, r.until(h), renewed, time.Now().Unix())
 		err = r.write(ctx, key, version, p, &m)
-		if errors.Is(err, store.ErrFull) && version != 0 { // there is always room for what is there
+		if errors.Is(err, store.ErrFull) && version != 0 { // a page of the old size always has room
 			err = r.write(ctx, key, version, p.within(before), &m)
 		}
 		switch {
@@ -186,31 +185,32 @@ func (r *revocations) add(ctx context.Context, h *snapshot, m mention, renewed b
 	}
 }
 
-// write swaps a page in. Those that anybody can fill are the first to go from a
-// store that evicts, and the first that one refuses.
+// write swaps a page in. A store that is full evicts or refuses first the pages that any
+// client can fill.
 func (r *revocations) write(ctx context.Context, key string, version uint64, p page, m *mention) error {
 	expendable := m.class.name == ofVisitors.name || m.class.name == ofOthers.name
 	_, err := r.swap.Swap(ctx, key, version, store.Item{Value: p.append(nil), Expires: p.expires(), Expendable: expendable})
 	return err
 }
 
-// until is when no cookie of a session could be believed any more, in Unix
-// seconds; 0: never.
+// until returns from when on no cookie of a session would be accepted, in Unix seconds; 0 is
+// never.
 func (r *revocations) until(h *snapshot) int64 {
 	until := r.limits.deadline(&h.record, time.Now())
-	// A list that outlasts this process may meet a longer Config.Lifetime.Idle.
+	// A list in a store may outlast this process, and Config.Lifetime.Idle may get longer.
 	if end := r.limits.end(&h.record); r.own == nil && !end.IsZero() {
 		until = end
 	}
 	if h.id.isLegacy() {
 		if r.legacy.IsZero() {
-			return 0 // a third-party store does not say how long it believes its cookies
+			return 0 // a third-party store does not say how long it accepts its cookies
 		}
 		if !until.IsZero() && until.Before(r.legacy) {
 			until = r.legacy
 		}
 	}
-	// Code of another library asks for a longer time without a new id: another copy may have it.
+	// Another library's code may prolong the lifetime without a new id, so another
+	// copy of the cookie may last longer.
 	if later := time.Now().Add(time.Duration(r.longest.Load()) * time.Second); !until.IsZero() && h.record.user == "" && until.Before(later) {
 		until = later
 	}
@@ -220,8 +220,8 @@ func (r *revocations) until(h *snapshot) int64 {
 	return until.Add(skew).Unix() + 1
 }
 
-// promised returns the promise of the other library's code that saves a session, and keeps in
-// mind that there are cookies that live so long.
+// promised returns the lifetime that another library's code asks for when it saves a session,
+// and notes that there may be cookies that live so long.
 func (r *revocations) promised(maxAge int) promise {
 	p := promise{int64(maxAge), true}
 	for {

@@ -6,21 +6,22 @@ import (
 	"time"
 )
 
-// digestSize is how much of a SHA-256 names ids and users on a page.
+// digestSize is how many bytes of a SHA-256 name ids and users on a page.
 const digestSize = 16
 
 type digest [digestSize]byte
 
-// mention is how the list knows a session.
+// mention is the name of a session in the list.
 type mention struct {
 	class  class
-	user   digest // zero: nobody, or somebody of whom we do not know
+	user   digest // zero: none is known
 	id     digest
 	issued int64 // Unix seconds; 0: before all others
 }
 
-// Sessions of users, of visitors, of cookies of before and of other names have
-// pages of their own: those that anybody can fill end none of the others.
+// class is a set of pages. Sessions of users, of visitors, of cookies of another library and
+// of cookies of other names have separate pages, so that the pages that any client can fill
+// end no session of another class.
 type class struct {
 	name  string
 	pages uint64
@@ -32,26 +33,26 @@ const maxPage = 4 << 10
 // page is one page of the list of revocations.
 type page []cut
 
-// cut is what a page says: that an id has ended, or, without one, that all ids of
-// a user, or of the page, have that were made no later than at.
+// cut is an entry of a page. It says that an id has ended. Without an id, it says that all ids
+// of a user, or of the page, have ended that were made no later than at.
 type cut struct {
 	user, id digest // zero: all
 	at       int64  // Unix seconds
-	until    int64  // Unix seconds, when it may be forgotten; 0: never
-	renewed  bool   // the id has ended because the session has another
+	until    int64  // Unix seconds, when it may be dropped; 0: never
+	renewed  bool   // the id has ended because the session has a new one
 }
 
-// fate is what a page knows of a session.
+// fate is the state of a session by its page.
 type fate uint8
 
 const (
 	living fate = iota
 	ended
-	renewed // it has another id
-	cutOff  // it may have another id
+	renewed // it has a new id
+	cutOff  // its id is refused, and it may have a new one
 )
 
-// over reports whether c is about more than one id, and about m.
+// over reports whether c is about all ids of a user or page, and about m.
 func (c *cut) over(m *mention) bool {
 	return c.id == (digest{}) && (c.user == (digest{}) || c.user == m.user)
 }
@@ -71,7 +72,7 @@ func (p page) state(m *mention) fate {
 	return now
 }
 
-// refusedUntil is the latest time of which all ids like m are refused; -1: none.
+// refusedUntil returns the latest issue time at which all ids like m are refused, or -1.
 func (p page) refusedUntil(m *mention) int64 {
 	at := int64(-1)
 	for i := range p {
@@ -82,8 +83,8 @@ func (p page) refusedUntil(m *mention) int64 {
 	return at
 }
 
-// with returns the page with an id that has ended, without what may be
-// forgotten, and within its size.
+// with returns the page with an id that has ended, without entries that may be dropped, and
+// within its size.
 func (p page) with(m *mention, until int64, renewed bool, now int64) page {
 	next := make(page, 0, len(p)+1)
 	for _, c := range p {
@@ -103,12 +104,12 @@ func (p page) within(size int) page {
 	return p
 }
 
-// fairShare is how many ids of a user a full page keeps before it cuts off those
-// that only this user has.
+// fairShare is how many ids of one user a full page keeps before it cuts off ids of that user
+// alone.
 const fairShare = 8
 
-// shorter turns the oldest id into a cut-off: of the user who has the most, or,
-// if nobody has many, of the page.
+// shorter turns the oldest id into a cut-off: of the user with the most ids or, if no user has
+// many, of the page.
 func (p page) shorter() page {
 	most := p.busiest()
 	belongs := func(c *cut) bool { return most == (digest{}) || c.user == most }
@@ -138,7 +139,7 @@ func (p page) shorter() page {
 	return append(next, mark)
 }
 
-// busiest is the user with the most ids, if they are many.
+// busiest returns the user with the most ids, if these are more than fairShare.
 func (p page) busiest() (most digest) {
 	ids := make(map[digest]int)
 	for i := range p {
@@ -153,7 +154,7 @@ func (p page) busiest() (most digest) {
 	return most
 }
 
-// expires is when all of the page may be forgotten; the zero time is never.
+// expires returns when the whole page may be dropped; the zero time is never.
 func (p page) expires() time.Time {
 	var latest int64
 	for i := range p {
@@ -217,7 +218,7 @@ func (p page) append(b []byte) []byte {
 	return b
 }
 
-// parsePage decodes what append made, and nothing else.
+// parsePage decodes the output of append, and accepts nothing else.
 func parsePage(b []byte) (page, error) {
 	if len(b) == 0 || b[0] != formatPage {
 		return nil, errFormat

@@ -9,12 +9,11 @@ import (
 	"github.com/reecho-go/reecho/internal/scope"
 )
 
-// Caches and resources in session scope keep things for one visitor until the
-// session ends. A session's ids change, so they are kept by its lineage: a name
-// that follows from its first id, and that every renewal hands on, until
-// somebody else logs in.
+// Caches and resources in session scope keep results for one visitor until the session
+// ends. Because a session's id changes, they use its lineage: a name that is derived from
+// its first id and stays with every renewal, until another user logs in.
 
-// lineage is the lineage of the session.
+// lineage returns the lineage of the session.
 func (h *snapshot) lineage() string {
 	if h.record.lineage != "" {
 		return h.record.lineage
@@ -22,8 +21,8 @@ func (h *snapshot) lineage() string {
 	return lineageOf(h.id.sum())
 }
 
-// lineageAfter is what the record of a session that renews its id says of its
-// lineage: that it goes on, unless it is somebody else's now.
+// lineageAfter returns the lineage for the record next of a session that gets a new id. It is
+// empty, and so begins anew, if the user has changed.
 func (h *snapshot) lineageAfter(next *record) string {
 	if h.known() && h.record.user == next.user {
 		return h.lineage()
@@ -31,17 +30,17 @@ func (h *snapshot) lineageAfter(next *record) string {
 	return ""
 }
 
-// sessionScope is what caches and resources of this process know of a session.
+// sessionScope is the life of a session for the caches and resources of this process.
 type sessionScope struct {
 	all      *scopes
-	id       string       // the name
-	handle   string       // the same, as text
+	id       string       // the lineage
+	handle   string       // the lineage as text
 	deadline atomic.Int64 // Unix milliseconds; 0: none
 
 	// Under all.mu.
 	ended    bool
-	holders  int           // requests under way and handles that have it
-	released bool          // nobody had it, and nothing hung on it
+	holders  int           // requests under way and Detached sessions that have it
+	released bool          // it was dropped because it had no holders and no waiters
 	newcomer *list.Element // nil: the visitor has sent the cookie back
 	waiting  map[*waiter]struct{}
 }
@@ -53,8 +52,7 @@ var _ scope.Life = (*sessionScope)(nil)
 // ID implements scope.Life.
 func (l *sessionScope) ID() string { return l.handle }
 
-// Deadline implements scope.Life. It is when the session ends by what this
-// process has last heard.
+// Deadline implements scope.Life. It is the deadline that this process has last seen.
 func (l *sessionScope) Deadline() time.Time {
 	at := l.deadline.Load()
 	if at == 0 {
@@ -94,8 +92,8 @@ func (l *sessionScope) move(deadline time.Time) {
 	l.deadline.Store(at)
 }
 
-// scopes are the scopes that are in use. Those of visitors who have not sent
-// their cookie back yet are few: one more ends the oldest.
+// scopes are the scopes in use. The number of those of visitors who have not sent their cookie
+// back yet is bounded: one more ends the oldest.
 type scopes struct {
 	most int // newcomers; 0: any number
 
@@ -109,9 +107,9 @@ func newScopes(most int) *scopes {
 	return &scopes{most: most, byID: make(map[string]*sessionScope), newcomers: list.New()}
 }
 
-// acquire returns the scope of a lineage, which is known to last until deadline,
-// and who is to be told of others that ended for it. It counts as a holder until
-// release.
+// acquire returns the scope of a lineage that lasts until deadline, and the waiters of scopes
+// that it has ended to make room, which the caller must tell. The caller counts as a holder
+// until release.
 func (a *scopes) acquire(id string, deadline time.Time, newcomer bool) (l *sessionScope, over []*waiter) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -142,8 +140,8 @@ func (a *scopes) acquire(id string, deadline time.Time, newcomer bool) (l *sessi
 	return l, over
 }
 
-// release is called when a request is over that has acquired a scope. If nothing
-// is kept for it, and no other request has it, it is forgotten.
+// release ends the hold of a request on a scope. If no other request holds the scope and no
+// cache waits for its end, it is dropped.
 func (a *scopes) release(l *sessionScope) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -153,8 +151,8 @@ func (a *scopes) release(l *sessionScope) {
 	}
 }
 
-// again returns l, or the scope that has taken its place after it was released. It
-// is called under the lock.
+// again returns l, or the scope that has replaced it after it was released. It is called under
+// the lock.
 func (a *scopes) again(l *sessionScope) *sessionScope {
 	if !l.released {
 		return l
@@ -168,11 +166,11 @@ func (a *scopes) again(l *sessionScope) *sessionScope {
 	return l
 }
 
-// expire drops some of the scopes whose time is over, more than come in. It is
-// called under the lock.
+// expire drops some scopes whose time is over. It looks at eight for each new one, so it drops
+// them faster than they are made. It is called under the lock.
 func (a *scopes) expire(now time.Time) (over []*waiter) {
 	looked := 0
-	for _, l := range a.byID { // it starts anywhere
+	for _, l := range a.byID { // begins at a random scope
 		if at := l.Deadline(); at.IsZero() && len(l.waiting) == 0 || !at.IsZero() && !now.Before(at) {
 			over = append(over, a.drop(l)...)
 		}
@@ -183,7 +181,7 @@ func (a *scopes) expire(now time.Time) (over []*waiter) {
 	return over
 }
 
-// drop ends a scope and returns who waits for that. It is called under the lock.
+// drop ends a scope and returns its waiters. It is called under the lock.
 func (a *scopes) drop(l *sessionScope) (waiting []*waiter) {
 	if l.ended {
 		return nil
@@ -226,7 +224,7 @@ func (l *sessionScope) abandon() {
 	tell(waiting)
 }
 
-// moved notes until when a session lives that has been saved.
+// moved notes the deadline of a session that was saved.
 func (a *scopes) moved(h *snapshot) {
 	if a.size.Load() == 0 {
 		return
@@ -238,5 +236,5 @@ func (a *scopes) moved(h *snapshot) {
 	}
 }
 
-// handleOf names a session for Users.End after its lineage.
+// handleOf returns the name of a session for Users.End, which is its lineage as text.
 func handleOf(lineage string) string { return encoding.EncodeToString([]byte(lineage)) }

@@ -18,10 +18,10 @@ import (
 	"github.com/reecho-go/reecho/internal/linewise"
 )
 
-// minSecret is the least a secret may have, in bytes.
+// minSecret is the smallest size of a secret in bytes.
 const minSecret = 32
 
-// maxSecrets bounds a rotation.
+// maxSecrets is the largest number of secrets.
 const maxSecrets = 16
 
 // Secret is a master key with a name. Cookies carry one byte of a digest of
@@ -36,7 +36,7 @@ type Secret struct {
 	Key []byte
 }
 
-// kid is what cookies carry of the ID.
+// kid returns the byte of the ID's digest that cookies carry.
 func (s Secret) kid() byte {
 	sum := sha256.Sum256([]byte("sessionstate/kid/" + s.ID))
 	return sum[0]
@@ -85,12 +85,12 @@ func checkSecrets(secrets []Secret) error {
 	return errors.Join(errs...)
 }
 
-// placeholders are what people put where a key is to go. A random key in any
-// usual spelling has one of them about once in ten million times.
+// placeholders are words that people write instead of a key. A random key in a usual encoding
+// contains one of them about once in ten million times.
 var placeholders = []string{"changeme", "changethis", "password", "passw0rd", "passphrase", "secret", "default", "example", "placeholder", "insecure", "replaceme", "qwerty", "letmein"}
 
-// guessable says what gives a key away as one that somebody has typed; empty if
-// nothing does. It does not show the key. What is accepted is not proved random.
+// guessable returns a sign that the key was typed, or "" if it finds none, without showing the
+// key. A key that it accepts may still be guessable.
 func guessable(key []byte) string {
 	var distinct [256]bool
 	kinds, printable := 0, true
@@ -138,7 +138,7 @@ func guessable(key []byte) string {
 	return ""
 }
 
-// randomSecret is a key that lives as long as the process.
+// randomSecret returns a random key.
 func randomSecret() Secret {
 	key := make([]byte, minSecret)
 	rand.Read(key) // never fails
@@ -208,7 +208,7 @@ func readSecrets(path string) ([]Secret, error) {
 		}
 		id, text, two := strings.Cut(line, " ")
 		key, err := encoding.DecodeString(strings.TrimSpace(text))
-		if err != nil || !two { // err, or what seems to be an ID, may be the key: it is left out
+		if err != nil || !two { // the message leaves out err and the ID, which may contain the key
 			return nil, fmt.Errorf("sessionstate: secret file %s, line %d: want an ID, a space and a key in base64url without padding; name a file that is not there yet to have one made", path, number)
 		}
 		secrets = append(secrets, Secret{ID: id, Key: key})
@@ -222,8 +222,8 @@ func readSecrets(path string) ([]Secret, error) {
 	return secrets, nil
 }
 
-// createSecrets writes the file under another name and links it into place,
-// which fails if somebody else was faster: then theirs is used.
+// createSecrets writes the file under another name and links it into place. If another process
+// was faster, its file stays.
 func createSecrets(path string) error {
 	dir := filepath.Dir(path)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -235,7 +235,7 @@ func createSecrets(path string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // if it stays, it is as private as the file
+	defer func() { _ = os.Remove(tmp.Name()) }() // may fail: the file is private
 	_, err = fmt.Fprintf(tmp, "%s %s\n", s.ID, encoding.EncodeToString(s.Key))
 	if err == nil {
 		err = tmp.Sync()

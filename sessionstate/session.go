@@ -16,9 +16,9 @@ import (
 type Manager struct {
 	cookie    CookieConfig
 	style     style
-	local     *local // nil: visitors on this machine are like all others
+	local     *local // nil: InsecureLocalhost is not set
 	plain     plainNotice
-	begun     begun // what the slot of a request holds first
+	begun     begun // the first content of a request's slot
 	flashName string
 	visitName string
 	codec     *codec
@@ -31,17 +31,17 @@ type Manager struct {
 
 	renewEvery  time.Duration
 	afterCommit []Hook
-	started     sync.Once         // Start tells its notices once
-	misplaced   sync.Once         // CSRF tells once that it has no session
+	started     sync.Once         // for the notices of Start
+	misplaced   sync.Once         // for the notice of CSRF without a session
 	onChange    map[string][]Hook // by key
 	observer    observe.Observer
 	logKey      []byte
-	csrfKeys    [][]byte // as Secrets: the first makes tokens, all verify
+	csrfKeys    [][]byte // one for each secret: the first makes tokens, all verify
 	notices     []string
-	typedLogin  sync.Once    // the notice of one
-	revoked     *revocations // in server mode only of a library's cookies of other names
+	typedLogin  sync.Once    // for warnOfNoUser
+	revoked     *revocations // in server mode only for cookies of other names
 	foreign     *foreignManager
-	promise     promise // of the store whose sessions are taken over
+	promise     promise // the lifetime of the sessions that are taken over
 	users       *Users
 	scopes      *scopes
 	names       names // of keys
@@ -49,16 +49,16 @@ type Manager struct {
 	turns       turns
 }
 
-// begun is what the slot of a request holds until its session is first used.
+// begun is the content of a request's slot until the session is first used.
 type begun struct{ m *Manager }
 
-// phase is where a State is in its request.
+// phase says whether a State can be changed.
 type phase uint8
 
 const (
 	open       phase = iota
 	committing       // the response's headers are about to leave
-	frozen           // they have been sent: the session can only be read
+	frozen           // the headers were sent: the session can only be read
 )
 
 // State is the session of one request. It costs nothing until it is first
@@ -80,31 +80,31 @@ type State struct {
 	phase    phase
 	loaded   bool
 	err      error       // why the session could not be loaded
-	spillErr error       // why the rest of it could not
-	base     snapshot    // as it was loaded; without an id: a new visitor
+	spillErr error       // why the rest of the session could not be loaded
+	base     snapshot    // the session as it was loaded; without an id: a new visitor
 	cur      record      // base with the changes
 	changes  changes     // from base to cur
-	nextID   sessionID   // of a new or renewed session; zero: not yet chosen
-	ended    []snapshot  // sessions that this request destroyed
-	over     []sessionID // those of them that have ended
-	unread   []snapshot  // sessions of the request that cannot be read, only ended
+	nextID   sessionID   // the id of a new or renewed session; zero: not yet chosen
+	ended    []snapshot  // sessions that this request has destroyed
+	over     []sessionID // the ids of those that have been ended in the backend
+	unread   []snapshot  // sessions of the request that can be ended but not read
 
-	scope   *sessionScope   // for caches and resources; nil: none yet, or it is another now
-	scopes  []*sessionScope // all that this request has acquired
-	unsaved []*sessionScope // those of sessions that are yet to be saved
+	scope   *sessionScope   // for caches and resources; nil: not acquired for the present session
+	scopes  []*sessionScope // all scopes that this request has acquired
+	unsaved []*sessionScope // the scopes of sessions that are not saved yet
 
-	saving chan struct{} // closed when SaveNow is done; nil: it is not under way
-	early  http.Header   // what SaveNow has left for the response
+	saving chan struct{} // closed when the running SaveNow is done; nil: none runs
+	early  http.Header   // headers of SaveNow for the response
 
 	then []func() // to be called when the session is frozen
 
-	detached bool // of a Detached: there is no response
-	present  bool // the Detached says that the visitor is there
+	detached bool // it belongs to a Detached: there is no response
+	present  bool // Detached.Touch: this counts as a visit
 
-	clearSite bool // Destroy was asked for it
-	mustFail  bool // Destroy could not be noted
-	endUnread bool // Destroy ends them too
-	running   int  // OnChange functions now running
+	clearSite bool // DestroyAndClearSite was called
+	mustFail  bool // a Destroy has failed, so the response must fail
+	endUnread bool // a Destroy ends the unread sessions too
+	running   int  // OnChange functions that run now
 	flash     flashState
 }
 
@@ -112,8 +112,8 @@ func newState(m *Manager, req *http.Request) *State {
 	return &State{m: m, req: m.local.incoming(req)}
 }
 
-// isOpen reports whether the session can be changed, once nobody is saving it
-// any more. It is called under the lock, which it may give up meanwhile.
+// isOpen waits for a running SaveNow, and reports whether the session can be changed. It is
+// called under the lock, which it releases while it waits.
 func (s *State) isOpen() bool {
 	for s.saving != nil {
 		done := s.saving
@@ -136,11 +136,11 @@ func (*Manager) Name() string { return "sessionstate" }
 type Users struct {
 	m    *Manager
 	k    *storeBackend
-	scan store.Scanner // nil: cannot list
+	scan store.Scanner // nil: the Manager cannot list
 	most int           // Config.Limits.PerUser; 0: any number
 
 	refuse bool  // Config.Limits.RefuseLogin: a login beyond most, instead of ending the oldest
-	turns  turns // of a user's logins that are counted
+	turns  turns // a user's logins are counted one after the other
 }
 
 // Hook is a function that is called when a key changes; [Key.OnChange] and
@@ -152,25 +152,25 @@ type Hook struct {
 	afterCommit func(ctx context.Context, s *State, ch rawChange)
 }
 
-// rawChange is a change before the key's type is known.
+// rawChange is a change of a key with encoded values.
 type rawChange struct {
 	tab            string
 	old, now       entry
 	hadOld, hasNow bool
 }
 
-// foreignManager is the Manager as adapters to other session libraries see it.
-// The values of their code are kept beside the keys, as a text that is theirs.
+// foreignManager is the Manager for adapters to other session libraries. It keeps the values of
+// their code beside the keys, as an encoded text.
 type foreignManager struct {
 	m     *Manager
 	token string
 }
 
-// flashState is what a request does with the messages.
+// flashState is the state of the flash messages in a request.
 type flashState struct {
 	loading sync.Once
 	loaded  bool
-	had     bool    // the cookie was there, with messages or junk
+	had     bool    // the request had the cookie, readable or not
 	old     []Flash // from the cookie
 	added   []Flash // in this request
 	shown   int     // how many of old and added have been yielded
@@ -183,7 +183,7 @@ type Flash struct {
 	Text string `json:"t"`
 }
 
-// plainNotice tells once that cookies do not stick.
+// plainNotice tells the observer once that browsers drop the cookies.
 type plainNotice struct{ told atomic.Bool }
 
 // names are the keys that a Manager has seen, by their names.
@@ -193,8 +193,8 @@ type names struct {
 	n     atomic.Int64
 }
 
-// maxNames bounds the names that a Manager remembers, for programs that make keys
-// of names from data.
+// maxNames bounds the names that a Manager remembers, because a program may make keys from
+// data.
 const maxNames = 10_000
 
 // claim fails if another key with the name was used before.

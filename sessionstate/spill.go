@@ -12,13 +12,12 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// spill keeps what does not fit into cookies. The cookie stays the truth: it
-// names what it has left here by a digest, which is never written to again. So a
-// cookie has exactly the session that it was sealed with, whatever other
-// requests have saved since.
+// spill keeps the parts of sessions that do not fit into cookies. A cookie names its part by a
+// digest of the content, and a part is never changed. So a cookie always has exactly the
+// session that it was sealed with, whatever other requests have saved since.
 type spill struct {
 	store  store.Store
-	touch  store.Toucher // nil: written again
+	touch  store.Toucher // nil: a part is written again to extend it
 	prefix string
 }
 
@@ -30,8 +29,8 @@ func newSpill(s store.Store, prefix string) *spill {
 	return &spill{s, touch, prefix}
 }
 
-// spilledAge is how long what was replaced stays, where its session has longer:
-// a request that was under way may still hand out a cookie that names it.
+// spilledAge is how long a part stays at most after it was replaced: a request that was under
+// way may still set a cookie that names it.
 const spilledAge = 24 * time.Hour
 
 func (sp *spill) key(id sessionID, spilled string) string {
@@ -39,8 +38,8 @@ func (sp *spill) key(id sessionID, spilled string) string {
 	return string(encoding.AppendEncode([]byte(sp.prefix), sum[:]))
 }
 
-// split parts a record whose encoding may have size bytes: the largest values,
-// and those of another library's code, are taken out.
+// split takes the largest values, and those of another library's code, out of a record, so that
+// the encoding of the rest has at most size bytes.
 func (r record) split(size int) (inCookie, spilled record) {
 	bySize := slices.Clone(r.entries)
 	slices.SortStableFunc(bySize, func(a, b entry) int { return cmp.Compare(a.size(), b.size()) })
@@ -63,7 +62,7 @@ func (r record) split(size int) (inCookie, spilled record) {
 	return inCookie, spilled
 }
 
-// put keeps a part until a session's deadline, and returns what names it.
+// put keeps a part until a session's deadline, and returns its name.
 func (sp *spill) put(ctx context.Context, h *snapshot, part *record) (spilled string, err error) {
 	value := part.append(nil)
 	sum := sha256.Sum256(value)
@@ -109,13 +108,13 @@ func (sp *spill) extend(ctx context.Context, h *snapshot, spilled string) error 
 		}
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return nil // whoever reads it is told
+		return nil // the observer is told when the part is read
 	}
 	return err
 }
 
-// replaced lets a part go that another has taken the place of. What cannot be
-// done is left to its deadline.
+// replaced shortens the time of a part that was replaced. If it fails, the part stays until its
+// deadline.
 func (sp *spill) replaced(ctx context.Context, h *snapshot) {
 	until := time.Now().Add(spilledAge)
 	if h.spilled != "" && sp.touch != nil && (h.deadline.IsZero() || h.deadline.After(until)) {
@@ -126,11 +125,11 @@ func (sp *spill) replaced(ctx context.Context, h *snapshot) {
 // drop deletes the part of a session that has ended.
 func (sp *spill) drop(ctx context.Context, h *snapshot) {
 	if h.spilled != "" {
-		_ = sp.store.Delete(ctx, sp.key(h.id, h.spilled)) // it may fail: nobody can ask for it any more
+		_ = sp.store.Delete(ctx, sp.key(h.id, h.spilled)) // may fail: no session names the part any more
 	}
 }
 
-// joined is r with the part that it has left elsewhere.
+// joined returns r together with its part from the store.
 func (r record) joined(part *record) record {
 	if r.spilled == "" {
 		return r

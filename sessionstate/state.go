@@ -30,8 +30,8 @@ func (s *State) read(name string) (entry, bool, error) {
 	return e, ok, nil
 }
 
-// edit changes one key and returns what it is afterwards. Functions of the
-// caller run outside the lock.
+// edit changes one key and returns its entry afterwards. Functions of the caller run outside of
+// the lock.
 func (s *State) edit(name string, e edit) (entry, error) {
 	if err := s.loadAll(); err != nil {
 		return entry{}, err
@@ -94,7 +94,7 @@ func (s *State) wrote(tab string) error {
 	if drop != "" {
 		for _, e := range entries {
 			if strings.HasSuffix(e.name, drop) {
-				// One that has just been changed stays, until the next tab comes.
+				// A value that was changed meanwhile stays until the next tab comes.
 				if _, _, err := s.put(e.name, edit{}, e, true, entry{}, false); err != nil {
 					return err
 				}
@@ -133,12 +133,12 @@ func (s *State) changed(name string, old entry, hadOld bool, now entry, hasNow b
 	return nil
 }
 
-// maxRunning bounds how many OnChange functions of one request run at once,
-// within each other or side by side.
+// maxRunning bounds how many OnChange functions of one request run at once, nested or in
+// parallel.
 const maxRunning = 16
 
-// put makes an edit from now to next; done is false if the key is not now any
-// more, and undo is nil if there was nothing to do.
+// put changes the entry of a key from now to next. done is false if the entry is no longer now.
+// undo is nil if nothing had to be changed.
 func (s *State) put(name string, e edit, now entry, ok bool, next entry, present bool) (done bool, undo func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +165,7 @@ func (s *State) put(name string, e edit, now entry, ok bool, next entry, present
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if again, okAgain := s.cur.find(name); s.phase != open || again != next || okAgain != present {
-			return // changed again since: that is not ours to undo
+			return // another change came since, and must stay
 		}
 		if ok {
 			s.cur = s.cur.with(now)
@@ -329,7 +329,7 @@ func (s *State) Revert() {
 	s.discard()
 }
 
-// discard forgets the changes, but not what was destroyed.
+// discard drops the changes, but not the sessions that were destroyed.
 func (s *State) discard() {
 	s.cur, s.changes, s.scope = s.base.record, changes{}, nil
 	if s.loaded && !s.base.known() {

@@ -22,7 +22,7 @@ type Stats struct {
 	Kept int
 }
 
-// counters are what Stats is made of.
+// counters are the counters that Stats reads.
 type counters struct {
 	created, renewed, ended, lost, refused, saves, conflicts, failures atomic.Uint64
 }

@@ -24,8 +24,9 @@ func (b *begun) Summarize(ctx context.Context) (sum, why string) {
 // Summarize implements visit.Summarizer.
 func (s *requestState) Summarize(context.Context) (sum, why string) { return s.summary() }
 
-// summary is a digest of all that can be read of the session, and of what was done to
-// it: its id, its user and values. It is the same for all visitors without a session.
+// summary returns a digest of the session's id, user and values, and of the changes that this
+// request has made. It is the same for all visitors without a session. why says why there is
+// no digest.
 func (s *State) summary() (sum, why string) {
 	if s.loadAll() != nil {
 		return "", "the session cannot be read"
@@ -39,9 +40,9 @@ func (s *State) summary() (sum, why string) {
 		return "", "something is kept for the session"
 	}
 	h, at := s.cur, make([]byte, 0, 256)
-	h.seen = 1000 * h.created // nobody sees it
+	h.seen = 1000 * h.created // visits do not count, because no code can read them
 	if !s.base.known() {
-		h.created, h.issued, h.seen = 0, 0, 0 // it is no session yet
+		h.created, h.issued, h.seen = 0, 0, 0 // equal for all visitors without a session
 	}
 	for _, is := range []bool{
 		s.base.known(), s.changes.renew, s.changes.create, s.clearSite, s.mustFail, s.endUnread, len(s.ended) > 0, len(s.over) > 0, len(s.flash.added) > 0,

@@ -19,8 +19,9 @@ const (
 	maxTabs = 8
 )
 
-// A tab's value of a key is kept under the key's name, tabMark, and the tab's
-// name. Under tabMark and the tab's name alone stands when the tab last wrote.
+// tabMark separates the names in an entry: the value of a key in a tab has the key's name,
+// tabMark and the tab's name. The entry of tabMark and the tab's name alone has the time when
+// the tab last wrote.
 const tabMark = "\x00"
 
 // newTabName returns a name that no other tab of the session has.
@@ -30,7 +31,7 @@ func newTabName() string {
 	return encoding.EncodeToString(b)
 }
 
-// isTabName reports whether a client may call a tab so.
+// isTabName reports whether a client may give a tab this name.
 func isTabName(tab string) bool {
 	if tab == "" || len(tab) > maxTabName {
 		return false
@@ -43,14 +44,14 @@ func isTabName(tab string) bool {
 	return true
 }
 
-// splitTab takes the name of an entry apart.
+// splitTab returns the names of the key and the tab in the name of an entry.
 func splitTab(entry string) (key, tab string) {
 	key, tab, _ = strings.Cut(entry, tabMark)
 	return key, tab
 }
 
-// oldestTab returns the mark of the tab that has to make room for another, or
-// nothing while there is room.
+// oldestTab returns the mark of the tab that must make room for another one, or "" if there is
+// room.
 func (r *record) oldestTab() string {
 	tabs, oldest, since := 0, "", ""
 	for _, e := range r.entries {

@@ -10,16 +10,16 @@ import (
 	"github.com/reecho-go/reecho/sessionstate/internal/foreign"
 )
 
-// Sessions of another library that are taken over have no id of ours: they get
-// one that follows from their cookie, so that it can be revoked.
+// Sessions that are taken over from another library have no id. They get one that is
+// derived from their cookie, so that it can be revoked.
 
-// legacyMark is the size of the part of an id that tells that it comes from a
-// cookie of before.
+// legacyMark is the size of the part of an id that shows that it was derived from a
+// cookie of another library.
 const legacyMark = 8
 
-// idOfBefore is the id of the session that a cookie of before holds. A value of
-// base64 stands for the bytes that it decodes to, however it is spelled: decoders
-// skip line breaks and do not look at the last bits.
+// idOfBefore returns the id for a session in a cookie of another library. A base64 value counts
+// by the bytes that it decodes to, because decoders skip line breaks and ignore the last bits,
+// so one session has several spellings.
 func idOfBefore(kind, value string) (id sessionID) {
 	text := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "").Replace(value), "=")
 	if decoded, err := base64.RawStdEncoding.DecodeString(text); err == nil {
@@ -42,10 +42,10 @@ func (id sessionID) isLegacy() bool {
 	return [legacyMark]byte(id[idSize-legacyMark:]) == id.legacyMark()
 }
 
-// legacyCookies are cookies that another library has set before.
+// legacyCookies are cookies that another library has set.
 type legacyCookies struct{ *foreign.Cookies }
 
-// until is when they are no longer believed.
+// until returns until when they are accepted.
 func (l legacyCookies) until() time.Time {
 	if l.Cookies == nil || l.Until == 0 {
 		return time.Time{}
@@ -53,7 +53,7 @@ func (l legacyCookies) until() time.Time {
 	return time.Unix(l.Until, 0)
 }
 
-// open decodes a cookie of before. Its session begins now.
+// open decodes a cookie of the other library. Its session begins now.
 func (l legacyCookies) open(name, value string, now time.Time) (snapshot, bool) {
 	if l.Cookies == nil || !now.Before(l.until()) {
 		return snapshot{}, false
@@ -67,8 +67,8 @@ func (l legacyCookies) open(name, value string, now time.Time) (snapshot, bool) 
 	return h, true
 }
 
-// refusedBy turns an answer of another library's store into a *refusal; faults
-// stay what they are.
+// refusedBy turns an answer of another library's store into a *refusal, and returns faults as
+// they are.
 func refusedBy(err error) error {
 	switch {
 	case errors.Is(err, foreign.ErrForged):
@@ -79,8 +79,8 @@ func refusedBy(err error) error {
 	return err
 }
 
-// promise is how long another session library lets its sessions live, such as
-// gorilla's by the MaxAge of its options: so long after each save. 0 is until the browser is closed.
+// promise is how long another session library lets its sessions live after each save, such as
+// gorilla's by MaxAge. 0 is until the browser is closed.
 type promise struct {
 	seconds int64
 	known   bool
@@ -93,12 +93,10 @@ func promiseOf(maxAge *int) promise {
 	return promise{seconds: int64(*maxAge), known: true}
 }
 
-// remember is what a session that begins now is to live, in seconds; 0: Config
-// decides.
+// remember returns how long a session that begins now lives, in seconds; 0: Config decides.
 func (p promise) remember() int64 { return min(max(p.seconds, 0), maxRemember) }
 
-// from is how long a record that is saved now is to live, counted from its
-// beginning.
+// from returns how long a record that is saved now lives, in seconds from its beginning.
 func (p promise) from(r *record, now time.Time) int64 {
 	return min(max(now.Unix()-r.created, 0)+p.remember(), maxRemember)
 }

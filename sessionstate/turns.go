@@ -35,17 +35,17 @@ func (busyError) Problem() middleware.Problem {
 // maxWaiting bounds how many requests of one session wait for their turn.
 const maxWaiting = 64
 
-// turns gives those who ask for the same name their turns, one after the
-// other, in the order in which they came.
+// turns gives callers with the same name their turns, one after the other, in the order in
+// which they came.
 type turns struct {
 	mu     sync.Mutex
-	queues map[string]*queue // those that somebody holds
+	queues map[string]*queue // by name; only names whose turn is taken
 }
 
 type queue struct{ waiting []chan struct{} }
 
-// acquire waits for its turn, at most for wait. release ends the turn; it may be
-// called several times. waited says that somebody else had the turn before.
+// acquire waits for the caller's turn, at most for wait. release ends the turn; it may be called
+// several times. waited says that another caller had the turn before.
 func (t *turns) acquire(ctx context.Context, name string, wait time.Duration) (release func(), waited bool, err error) {
 	release = sync.OnceFunc(func() { t.release(name) })
 	t.mu.Lock()
@@ -82,7 +82,7 @@ func (t *turns) acquire(ctx context.Context, name string, wait time.Duration) (r
 		q.waiting = slices.Delete(q.waiting, i, i+1)
 	}
 	t.mu.Unlock()
-	if i < 0 { // it was given the turn at the same moment
+	if i < 0 { // the caller got the turn at the same moment
 		release()
 	}
 	return nil, false, err

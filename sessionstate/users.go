@@ -38,11 +38,11 @@ func (m *Manager) Users() *Users { return m.users }
 // maxPasses bounds how often Revoke looks again.
 const maxPasses = 16
 
-// listed is a session of a user as the index and the store have it.
+// listed is a session of a user, read from the index and the store.
 type listed struct {
 	SessionInfo
 	key, lineage string // the digest of its id, its lineage
-	mark         string // the last of its user at its Login
+	mark         string // the user's last mark at the Login
 }
 
 // List returns the living sessions of a user, oldest first. It reads each of
@@ -51,7 +51,7 @@ func (u *Users) List(ctx context.Context, user string) ([]SessionInfo, error) {
 	all, err := u.list(ctx, user)
 	var list []SessionInfo
 	for _, l := range all {
-		// One that is just getting a new id is in the store twice.
+		// A session that is just getting a new id is in the store twice.
 		if !slices.ContainsFunc(list, func(i SessionInfo) bool { return i.Handle == l.Handle }) {
 			list = append(list, l.SessionInfo)
 		}
@@ -65,7 +65,7 @@ func (u *Users) list(ctx context.Context, user string) ([]listed, error) {
 	}
 	var list []listed
 	err := u.m.call(ctx, "list", func(ctx context.Context) error {
-		// One that is given a new id meanwhile may be missed once.
+		// Read twice: one read may miss a session that gets a new id meanwhile.
 		if err := u.read(ctx, user, &list); err != nil {
 			return err
 		}
@@ -107,8 +107,8 @@ func (u *Users) read(ctx context.Context, user string, list *[]listed) error {
 	return nil
 }
 
-// newListed reads a session that the index has for the user; it may be over,
-// or be somebody else's by now.
+// newListed reads a session that the index has for the user. It reports false if the session is
+// over or belongs to another user by now.
 func newListed(key string, it store.Item, user string) (listed, bool) {
 	r, err := parseRecord(it.Value)
 	sum, keyErr := encoding.DecodeString(key)
@@ -158,11 +158,11 @@ func (u *Users) End(ctx context.Context, user, handle string) (bool, error) {
 	return n > 0, err
 }
 
-// errStillThere says that sessions were ended and are there again and again.
+// errStillThere says that the store still lists sessions after many attempts to end them.
 var errStillThere = errors.New("the store still lists sessions that were ended")
 
-// endAll ends the sessions of a user that are wanted, until there are none: one
-// that was getting a new id as it was ended is there under that.
+// endAll ends the sessions of a user for which wanted reports true. It repeats this until there
+// are none, because a session that was just getting a new id is listed under that afterwards.
 func (u *Users) endAll(ctx context.Context, user string, wanted func(l *listed) bool) (int, error) {
 	ended := make(map[string]bool)
 	for range maxPasses {
@@ -184,7 +184,7 @@ func (u *Users) endAll(ctx context.Context, user string, wanted func(l *listed) 
 	return len(ended), &storeError{op: "end", err: errStillThere}
 }
 
-// end leaves a mark, and deletes a session and its entry in the index.
+// end leaves a mark that ends a session, and deletes the session and its entry in the index.
 func (u *Users) end(ctx context.Context, user string, l *listed) error {
 	err := u.m.call(ctx, "end", func(ctx context.Context) error {
 		if err := u.k.marks.endLineage(ctx, l.lineage); err != nil {
@@ -219,7 +219,7 @@ func (tooManyError) Problem() middleware.Problem {
 	return middleware.Problem{Detail: "You are logged in on too many devices. Log out on one of them first."}
 }
 
-// lastMark names the last mark of a user, for a Login.
+// lastMark returns the name of the user's last mark, for a Login.
 func (u *Users) lastMark(ctx context.Context, user string) (mark string, err error) {
 	if u.scan == nil {
 		return "", nil
@@ -231,8 +231,8 @@ func (u *Users) lastMark(ctx context.Context, user string) (mark string, err err
 	return mark, err
 }
 
-// admit refuses a login that would make one session too many, where that is
-// wanted. own is the lineage of the session that logs in, if it is the user's.
+// admit refuses a login beyond Limits.PerUser if Limits.RefuseLogin is set. own is the lineage of
+// the session that logs in, if it belongs to the user already.
 func (u *Users) admit(ctx context.Context, user, own string) error {
 	if !u.refuse {
 		return nil
@@ -248,21 +248,20 @@ func (u *Users) admit(ctx context.Context, user, own string) error {
 	return nil
 }
 
-// limit ends the oldest sessions of a user who has too many after a login, or
-// the one that has just logged in, if that is to be refused. It does what it can:
-// the observer is told of failures.
+// limit ends the oldest sessions of a user who has too many after a login or, with
+// Limits.RefuseLogin, the session that has just logged in. Failures are told to the observer.
 func (u *Users) limit(ctx context.Context, after *snapshot) error {
 	if u.most == 0 {
 		return nil
 	}
 	if u.refuse {
-		// Whoever sees too many gives way, so the last to be saved does at the
-		// latest. Without turns all of several would, instead of as many as have to.
+		// A login that sees too many sessions gives way, at the latest the one that
+		// is saved last. Without turns, more logins than necessary would give way.
 		if release, _, err := u.turns.acquire(ctx, after.record.user, u.m.timeout); err == nil {
 			defer release()
 		}
 	}
-	list, _ := u.List(ctx, after.record.user) // what could not be read does not count
+	list, _ := u.List(ctx, after.record.user) // sessions that cannot be read do not count
 	own := handleOf(after.lineage())
 	if u.refuse {
 		if len(list) <= u.most || !slices.ContainsFunc(list, func(info SessionInfo) bool { return info.Handle == own }) {

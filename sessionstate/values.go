@@ -29,7 +29,7 @@ const codedMark = "\x01"
 // errNoCodec says that a value was written by a Codec that is gone.
 var errNoCodec = errors.New("the value was written with a Config.Codec, and there is none now")
 
-// encodeValue is what is kept of v. varies says that JSON may lose a part of some
+// encodeValue returns the encoding of v. varies says that JSON may lose a part of some
 // values of its type.
 func encodeValue[T any](c Codec, v T, varies bool) (string, error) {
 	if c != nil {

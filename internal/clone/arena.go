@@ -7,16 +7,16 @@ import (
 )
 
 // The small slices in the elements of a slice of structs are copied into few blocks, and so are the targets of their
-// pointers: the tags of 100 rows take two allocations, not 100. As long as one of them lives, its block does: so blocks
-// are small, and what is larger than smallBytes has memory of its own, and so has what refers to copies of more.
-// Capacities end where the next slice begins, so that append stays safe.
+// pointers: the tags of 100 rows take two allocations, not 100. A block stays in memory as long as one of its parts is
+// used. So blocks are small, and parts of more than smallBytes, or with references that are copied too, have memory of
+// their own. The capacity of each slice ends where the next one begins, so that append stays safe.
 const (
 	blockBytes = 4 << 10
 	smallBytes = 512
 )
 
-// linkInside makes n, a slice of structs, copy the parts of its elements in one loop. The fields that are slices of
-// flat elements get blocks before.
+// linkInside makes n, a slice of structs, copy the parts of its elements in one loop. Fields that go into blocks are
+// copied before the others.
 func (n *node) linkInside() {
 	if n.deep || n.elem.flat || n.elem.role != roleStruct {
 		return
@@ -47,7 +47,7 @@ func (n *node) linkInside() {
 	}
 }
 
-// arenasOf takes the fields that arenas can serve out of parts.
+// arenasOf groups those of parts that can be copied into blocks as slices, and returns the others as rest.
 func arenasOf(parts []part) (arenas []*arena, rest []part) {
 	byType := map[*node]*arena{}
 	for _, f := range parts {
@@ -82,7 +82,8 @@ type targets struct {
 	move  raw.Type
 }
 
-// targetsOf takes the fields whose targets can be copied into blocks out of parts.
+// targetsOf groups those of parts that are pointers whose targets can be copied into blocks, and returns the others as
+// rest.
 func targetsOf(parts []part) (all []*targets, rest []part) {
 	byType := map[*node]*targets{}
 	for _, f := range parts {
@@ -102,18 +103,18 @@ func targetsOf(parts []part) (all []*targets, rest []part) {
 	return all, rest
 }
 
-// reference is a pointer whose target is to be copied: where it is in the structs that are fixed, and which slot of the
-// table of what has been met is that of the target. It has no pointers, so that a list of them costs the collector nothing.
+// reference is a pointer whose target will be copied: its offset in the structs, and the target's slot in the table of
+// seen targets. It contains no Go pointer, so that a list of references costs the collector nothing.
 type reference struct {
 	off  uintptr
 	slot int
 }
 
-// unplaced stands for the copy of a target that is to have a place in the next block.
+// unplaced stands for the copy of a target that will be in the next block.
 var unplaced byte
 
-// fix copies the targets of t in count structs at p, as fixPointer does each. It first looks which of them have no copy
-// yet, as many as a block has room for, since pointers may share them, and then makes a block of these.
+// fix copies the targets of t in count structs at p, as fixPointer copies one. Pointers may share a target, so fix first
+// collects targets without a copy, as many as fit into a block, and then copies them into one.
 func (t *targets) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
 	if s.tree {
 		t.fixTree(p, stride, count, s)
@@ -156,8 +157,8 @@ func (t *targets) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
 	t.place(p, s)
 }
 
-// place copies the targets of the references of s that have no place into a block, and makes all references lead to the
-// copies. Of a copy that has failed nothing matters any more.
+// place copies the collected targets that have no copy yet into a block, and makes all collected references point to
+// the copies. It does not if the copy has failed, whose result nobody uses.
 func (t *targets) place(p unsafe.Pointer, s *state) {
 	size := t.of.elem.typ.Size()
 	var next unsafe.Pointer
@@ -170,13 +171,13 @@ func (t *targets) place(p unsafe.Pointer, s *state) {
 		}
 		at := (*unsafe.Pointer)(unsafe.Add(p, r.off))
 		slot := &s.seen.slots[r.slot]
-		if s.seen.moved { // by growing, since the slot was found
+		if s.seen.moved { // the table has grown since the slot was found
 			slot = s.seen.probe(uintptr(*at), t.of.dom.id)
 		}
 		if slot.copy == unsafe.Pointer(&unplaced) {
 			t.move.Move(next, *at)
 			slot.copy = next
-			if s.unplaced--; s.unplaced > 0 { // the address after the last one is never made
+			if s.unplaced--; s.unplaced > 0 { // never computes an address behind the block
 				next = unsafe.Add(next, size)
 			}
 		}
@@ -185,14 +186,14 @@ func (t *targets) place(p unsafe.Pointer, s *state) {
 	s.refs, s.unplaced, s.seen.moved = s.refs[:0], 0, false
 }
 
-// fixTree is fix for a value in which no two references lead to one place. It is a copy, so its targets lie in blocks
-// already, one after the other, and each block is copied as a whole. Blocks end where others do: both hold as many
-// targets as they have room for. So none is taken for a part of the one before it in memory.
+// fixTree is fix for a value in which no two references lead to one place. Such a value is itself a copy, so its targets
+// are in blocks already, one after the other, and fixTree copies each block as a whole. It ends a block after t.most
+// targets, as the first copy did, so it never takes two neighbouring blocks for one.
 func (t *targets) fixTree(p unsafe.Pointer, stride uintptr, count int, s *state) {
 	size := t.of.elem.typ.Size()
-	var first unsafe.Pointer // of a row of targets
+	var first unsafe.Pointer // the first of a row of targets
 	length := 0
-	var fields [2]int // where the row begins: a struct, and one of its fields
+	var fields [2]int // the struct and the field in it at which the row begins
 	flush := func(end, field int) bool {
 		if length == 0 {
 			return true
@@ -238,13 +239,13 @@ func (t *targets) fixTree(p unsafe.Pointer, stride uintptr, count int, s *state)
 // fix copies the fields of a in count structs at p.
 func (a *arena) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
 	if s.careful {
-		copied := len(s.blocks) > 0 // what pointers lead into is copied already
+		copied := len(s.blocks) > 0 // the memory that pointers lead into is copied already
 		for i := range uintptr(count) {
 			for _, off := range a.offs {
 				if at := unsafe.Add(p, i*stride+off); copied {
 					a.of.fix(at, s)
 				} else if h := (*header)(at); h.len <= a.small {
-					s.moveSlice(a.of, h) // which notes it
+					s.moveSlice(a.of, h) // notes the slice
 				}
 			}
 		}
@@ -273,7 +274,7 @@ func (a *arena) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
 	a.block(unsafe.Add(p, uintptr(first)*stride), stride, count-first, total, s)
 }
 
-// block copies the small fields of count structs at p, which have total elements, into one block.
+// block copies the small fields of count structs at p, with total elements together, into one block.
 func (a *arena) block(p unsafe.Pointer, stride uintptr, count, total int, s *state) {
 	if !s.charge(a.of, total*int(a.of.elem.typ.Size())) {
 		return
@@ -285,8 +286,8 @@ func (a *arena) block(p unsafe.Pointer, stride uintptr, count, total int, s *sta
 	a.carve(a, p, stride, count, total)
 }
 
-// inOne reports whether the small fields of count structs at p are one after the other in memory, as in a block: that of
-// a copy begins and ends where this one does.
+// inOne reports whether the small fields of count structs at p are one after the other in memory, as the fields of a
+// copy are. The blocks of a copy begin and end at the same structs as those of a copy of it.
 func (a *arena) inOne(p unsafe.Pointer, stride uintptr, count int) bool {
 	size := a.of.elem.typ.Size()
 	var next uintptr
@@ -305,7 +306,7 @@ func (a *arena) inOne(p unsafe.Pointer, stride uintptr, count int) bool {
 	return true
 }
 
-// copyBlock copies the block in which the small fields of count structs at p are.
+// copyBlock copies the block that holds the small fields of count structs at p.
 func (a *arena) copyBlock(p unsafe.Pointer, stride uintptr, count, total int, s *state) {
 	size := a.of.elem.typ.Size()
 	var block unsafe.Pointer

@@ -14,9 +14,6 @@ func newCompiler(cfg Config) (*compiler, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if cfg.MaxDepth == 0 {
-		cfg.MaxDepth = int(^uint(0) >> 1)
-	}
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = DefaultMaxBytes
 	}
@@ -48,7 +45,7 @@ func (c *compiler) compile(t reflect.Type) (*node, error) {
 	c.analyse(root)
 	for _, n := range c.fresh {
 		n.link()
-		n.holds, n.leads = true, true // unless narrow finds otherwise
+		n.holds, n.leads = true, true // narrow may clear them
 		n.outs = n.outsideParts(nil, 0)
 		if n.role == roleSlice {
 			n.linkInside()
@@ -104,7 +101,7 @@ func (c *compiler) behind(t reflect.Type) *dynamicType {
 		d.dom = c.domain(reflect.MapOf(t.Key(), t.Elem()))
 	}
 	c.mu.Unlock()
-	// Two goroutines may arrive here at once: the nodes are the same.
+	// If two goroutines arrive here at once, their nodes are the same.
 	got, _ := c.dynamic.LoadOrStore(t, d)
 	return got.(*dynamicType)
 }
@@ -176,7 +173,7 @@ func (c *compiler) discover(t reflect.Type) *node {
 	return n
 }
 
-// byItself finishes n if its type, or the one that it points to, is not copied as its memory says.
+// byItself finishes n, and reports true, if its type, or the type that it points to, is not copied as plain memory.
 func (c *compiler) byItself(n *node) bool {
 	pointer := n.typ.Kind() == reflect.Pointer
 	t := n.typ
@@ -189,7 +186,7 @@ func (c *compiler) byItself(n *node) bool {
 		return false
 	case known.Refuse:
 		if pointer {
-			return false // the target says it
+			return false // the node of the target is refused
 		}
 		n.role, n.reason = roleRefused, fact.Reason
 		return true
@@ -290,7 +287,7 @@ func (c *compiler) analyse(root *node) {
 			continue
 		}
 		if n.role == roleSlice {
-			// Pointers and maps on the way remember and count already: what matters is a cycle through slices alone.
+			// Pointers and maps on the way remember and count already, so only a cycle through slices alone matters.
 			plain := func(m *node) bool { return m.role != rolePointer && m.role != roleMap }
 			n.deep = leads(n, n, plain)
 			n.tracked = n.deep || c.open && leads(n, nil, plain)
@@ -356,7 +353,7 @@ func leads(n, target *node, via func(*node) bool) bool {
 	return found
 }
 
-// outsideParts appends the parts of n at off that may refer to memory outside of n: of nested structs one list.
+// outsideParts appends the parts of n at off that may refer to memory outside of n. Nested structs become one list.
 func (n *node) outsideParts(parts []part, off uintptr) []part {
 	switch {
 	case !n.outside:
@@ -370,7 +367,7 @@ func (n *node) outsideParts(parts []part, off uintptr) []part {
 	return parts
 }
 
-// dropped is the node of a field that is zero in copies. Nothing of it is looked at.
+// dropped returns the node of a field that is zero in copies. The plan does not look into it.
 func dropped(t reflect.Type) *node {
 	return &node{typ: t, role: roleDropped, opaque: true, fix: func(p unsafe.Pointer, _ *state) { reflect.NewAt(t, p).Elem().SetZero() }}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/reecho-go/reecho/internal/known"
 )
 
-// link builds the copier of n. Nodes it refers to may be linked later: their fix is read when it runs.
+// link builds the copier of n. The nodes that n refers to may be linked later: n reads their fix when it runs.
 func (n *node) link() {
 	n.mem = memoryOf(n.typ)
 	if n.typ.Kind() != reflect.Interface {
@@ -200,8 +200,8 @@ func (n *node) fixMap(p unsafe.Pointer, s *state) {
 	if length == 0 || n.cloneMap != nil {
 		return
 	}
-	if n.deep && !s.deeper(n) {
-		return
+	if n.deep {
+		s.depth++
 	}
 	if s.putOff() {
 		s.pending = append(s.pending, pending{n: n, p: made, src: old, depth: s.depth})
@@ -213,7 +213,7 @@ func (n *node) fixMap(p unsafe.Pointer, s *state) {
 	}
 }
 
-// fixAny copies what the empty interface at p holds.
+// fixAny copies the value in the empty interface at p.
 func fixAny(p unsafe.Pointer, s *state) {
 	switch e := (*(*any)(p)).(type) {
 	case nil, bool, int, int64, uint64, float64:
@@ -226,7 +226,7 @@ func fixAny(p unsafe.Pointer, s *state) {
 	}
 }
 
-// stringNode names strings where a limit is reached.
+// stringNode names strings in errors about limits.
 var stringNode = &node{typ: reflect.TypeFor[string]()}
 
 // fixString gives the string at p bytes of its own.
@@ -237,7 +237,7 @@ func fixString(p unsafe.Pointer, s *state) {
 	}
 }
 
-// fixInterface copies what the interface with methods at p holds.
+// fixInterface copies the value in the interface with methods at p.
 func (n *node) fixInterface(p unsafe.Pointer, s *state) {
 	if v := reflect.NewAt(n.typ, p).Elem(); !v.IsNil() {
 		fixHeld(p, v.Elem().Type(), s)
@@ -258,14 +258,14 @@ func fixHeld(p unsafe.Pointer, t reflect.Type, s *state) {
 	}
 	f := (*face)(p)
 	if n.direct {
-		s.inPlace(n, unsafe.Pointer(&f.data)) // the word is the value
+		s.inPlace(n, unsafe.Pointer(&f.data)) // the data word is the value
 		return
 	}
 	if !s.charge(n, int(n.mem.size)) {
 		return
 	}
 	f.data = n.mem.clone(s, f.data, 1)
-	if s.inKey { // part of the hash
+	if s.inKey { // the key must be complete before it is hashed
 		s.inPlace(n, f.data)
 	} else {
 		s.descend(n, f.data, 1)
@@ -282,7 +282,7 @@ func (n *node) fixMethod() func(unsafe.Pointer, *state) {
 	if t.Kind() == reflect.Pointer && t.Name() != "" { // a defined pointer type has no methods
 		plain, of := reflect.PointerTo(t.Elem()), call
 		call = func(v reflect.Value) (reflect.Value, error) {
-			// Set assigns between a type and its underlying one; Convert does too, and brings all conversions.
+			// Set assigns between a type and its underlying one. Convert would link all conversions.
 			from, to := reflect.New(plain).Elem(), reflect.New(t).Elem()
 			from.Set(v)
 			out, err := of(from)
@@ -292,7 +292,7 @@ func (n *node) fixMethod() func(unsafe.Pointer, *state) {
 			return to, err
 		}
 	}
-	remember := n.tracked && t.Kind() != reflect.Slice // a pointer or a map, which are one word
+	remember := n.tracked && t.Kind() != reflect.Slice // then it is a pointer or a map: one word
 	return func(p unsafe.Pointer, s *state) {
 		v := reflect.NewAt(t, p).Elem()
 		if nilable(t.Kind()) && v.IsNil() {
@@ -322,14 +322,14 @@ func (n *node) fixMethod() func(unsafe.Pointer, *state) {
 			return
 		}
 		v.Set(out)
-		// The method may have copied values of this plan, in a state of its own: only ours is looked up again.
+		// If the method copies values of this plan, it uses a state of its own.
 		if made := *(*unsafe.Pointer)(p); remember && made != nil {
 			s.seen.put(s.seen.find(old, n.dom.id), old, n.dom.id, made)
 		}
 	}
 }
 
-// method returns how the methods of n's type make a copy.
+// method returns a function that makes a copy by the methods of n's type.
 func (n *node) method() func(reflect.Value) (reflect.Value, error) {
 	switch n.fact.Way {
 	case known.Proto:
@@ -360,7 +360,7 @@ func (n *node) method() func(reflect.Value) (reflect.Value, error) {
 	return func(v reflect.Value) (reflect.Value, error) { return m.Func.Call([]reflect.Value{v})[0], nil }
 }
 
-// fixHeldMethod copies what the interface at p holds by the Clone method of the interface.
+// fixHeldMethod copies the value in the interface at p by the interface's Clone method.
 func (n *node) fixHeldMethod(p unsafe.Pointer, s *state) {
 	v := reflect.NewAt(n.typ, p).Elem()
 	if v.IsNil() {
@@ -372,7 +372,7 @@ func (n *node) fixHeldMethod(p unsafe.Pointer, s *state) {
 		return
 	}
 	if !s.c.types.Owns(t) {
-		fixHeld(p, t, s) // what its method does is not known
+		fixHeld(p, t, s) // the method of a foreign type may do something else
 		return
 	}
 	s.shared = true // what the method returns may be shared
@@ -396,7 +396,7 @@ func (n *node) fixHeldMethod(p unsafe.Pointer, s *state) {
 	}
 	made := v.MethodByName("Clone").Call(nil)[0]
 	if made.IsNil() || made.Elem().Type() != t {
-		// The method of an embedded value, promoted: it copies that value and knows nothing of the rest.
+		// A promoted method of an embedded value copies only that value, not the rest.
 		fixHeld(p, t, s)
 		return
 	}
@@ -417,13 +417,13 @@ func fixBuilder(p unsafe.Pointer, s *state) {
 	}
 }
 
-// builderNode and valueNode name the types where a limit is reached.
+// builderNode and valueNode name the types in errors about limits.
 var (
 	builderNode = &node{typ: reflect.TypeFor[strings.Builder]()}
 	valueNode   = &node{typ: valueType}
 )
 
-// fixLogValue copies what the slog.Value at p refers to and is not a string.
+// fixLogValue copies the memory that the slog.Value at p refers to, except strings.
 func fixLogValue(p unsafe.Pointer, s *state) {
 	v := (*slog.Value)(p)
 	switch v.Kind() {
@@ -432,9 +432,10 @@ func fixLogValue(p unsafe.Pointer, s *state) {
 		if s.depth-s.floor >= keyDepth {
 			s.fail(&ValueError{Type: valueType, Reason: "groups are nested too deeply"})
 		}
-		if !s.charge(valueNode, len(attrs)*int(unsafe.Sizeof(slog.Attr{}))) || !s.deeper(valueNode) {
+		if !s.charge(valueNode, len(attrs)*int(unsafe.Sizeof(slog.Attr{}))) {
 			return
 		}
+		s.depth++
 		own := append([]slog.Attr{}, attrs...)
 		for i := range own {
 			fixLogValue(unsafe.Pointer(&own[i].Value), s)
@@ -448,6 +449,6 @@ func fixLogValue(p unsafe.Pointer, s *state) {
 	}
 }
 
-// valueType is that of a slog.Value, whose private data is a string without its length, the first of several
-// attributes, or what the caller has put into it.
+// valueType is the type of a slog.Value. Its private data is a string without its length, the first of several
+// attributes, or a value of the caller.
 var valueType = reflect.TypeFor[slog.Value]()

@@ -33,10 +33,6 @@ type Config struct {
 	// none.
 	Drop func(reflect.StructField) bool
 
-	// MaxDepth bounds how many references deep a recursive type or an interface may lead. 0: no bound of its own,
-	// because depth costs no stack and MaxNodes limits it. Negative is an error.
-	MaxDepth int
-
 	// MaxBytes bounds the bytes that one copy may allocate, by estimate. 0: DefaultMaxBytes (1 GiB). Negative is an error.
 	MaxBytes int
 
@@ -78,7 +74,7 @@ type node struct {
 	flat   bool       // copying is assignment
 	reason string     // roleRefused: why
 	fact   known.Fact // how its own methods copy it; [known.Structure]: by Clone
-	opaque bool       // what is behind its fields is not looked at
+	opaque bool       // the plan does not look into its fields
 	elem   *node      // pointer, slice, array: what it holds; map: its values
 	key    *node      // map
 	fields []edge     // struct
@@ -88,10 +84,10 @@ type node struct {
 	tracked bool // two paths may lead to one target: remember the copy of each
 	deep    bool // part of a cycle of types: count the depth
 	direct  bool // an interface holds the value itself, not a pointer to it
-	holds   bool // pointers may lead into the middle of what a value refers to; see notes
-	leads   bool // a value may lead into the middle of what another one refers to
+	holds   bool // pointers may lead into the middle of the memory that a value refers to; see notes
+	leads   bool // a value may lead into the middle of the memory that another value refers to
 
-	outs     []part                                           // what of a value may refer to memory outside of it
+	outs     []part                                           // the parts of a value that may refer to memory outside of it
 	mem      memory                                           // typed memory for values of typ
 	fix      func(p unsafe.Pointer, s *state)                 // replaces the references in the shallow copy at p; nil when flat
 	inside   func(p unsafe.Pointer, count int, s *state)      // slice: how its elements are copied, if not each by itself
@@ -134,12 +130,12 @@ type arena struct {
 	carve func(a *arena, p unsafe.Pointer, stride uintptr, count, total int)
 }
 
-// block is memory of the original that pointers and slices lead to. Its address is good as long as the original is alive.
+// block is memory of the original to which pointers and slices lead. Its addresses are valid while the original is alive.
 type block struct {
 	lo, hi uintptr
-	of     *node          // what it consists of
-	by     *node          // a pointer or slice that leads to it
-	copied unsafe.Pointer // where it is in the copy
+	of     *node          // the type of its elements
+	by     *node          // the type of a pointer or slice that leads to it
+	copied unsafe.Pointer // its place in the copy
 }
 
 // domain is a set of types whose values can be one and the same object, such as *T and a named type of it.
@@ -164,11 +160,11 @@ type compiler struct {
 	dynamic sync.Map // reflect.Type -> *dynamicType, ready to use
 }
 
-// dynamicType is what Copy needs to know of a type that it met behind an interface.
+// dynamicType is the plan of a type that a copy has met behind an interface.
 type dynamicType struct {
 	n   *node
 	err *TypeError
-	dom *domain // of a pointer or a map
+	dom *domain // if the type is a pointer or a map
 }
 
 // state is the working memory of one copy.
@@ -176,27 +172,27 @@ type state struct {
 	c    *compiler
 	seen seenTable
 
-	careful bool // there are blocks, or notes are taken
-	noting  bool // where references lead is noted
+	careful bool // blocks are set or notes are taken, so each reference calls meets
+	noting  bool // notes are taken
 	notes   notes
 	blocks  []block // of a copy by [Untyped.CopyInside], by their addresses
 	spare   []block // memory for them
-	tree    bool    // no two references lead to one place: nothing has to be remembered
-	shared  bool    // some do, or may
+	tree    bool    // no two references lead to one place, so targets are not remembered
+	shared  bool    // two references have led to one place, or may have
 
-	refs     []reference // for targets.fix
-	unplaced int         // how many different targets of them have no copy yet
+	refs     []reference // collected by targets.fix
+	unplaced int         // how many targets of refs have no copy yet
 
 	bytes, nodes int // what is left of the limits; negative once the copy has failed
-	depth, floor int // references followed in all, and where this part of the work list began
+	depth, floor int // references followed in all, and at the start of this item of the work list
 	inKey        bool
 	pending      []pending
 	err          *ValueError
 
-	from, to header // for cloneReflected, between two statements of its own only
+	from, to header // used by cloneReflected alone, during one call
 }
 
-// pending is work put off: the values at p, or the entries of a map, shallow copies so far.
+// pending is an item of the work list: the values at p, which are shallow copies, or the entries of a map.
 type pending struct {
 	n     *node
 	p     unsafe.Pointer
@@ -212,27 +208,26 @@ type seenTable struct {
 	moved bool // the slots have moved since this was set to false
 }
 
-// seenSlot holds the address as a number, so that the table does not keep the original alive: who uses it does.
+// seenSlot holds the address as a number, so the table does not keep the original alive. The user of the table must.
 type seenSlot struct {
 	addr uintptr
 	tag  uint64
 	copy unsafe.Pointer
 }
 
-// notes are where the references of a value lead, as its copy has met them, so that it can be found out whether one leads
-// into the middle of something. Most values have none that does. So it is not written down what everything consists of,
-// as findBlocks does, but the least that tells that there is none: the memory of which a pointer of the type could lead
-// to the middle, and where such pointers lead.
+// notes record where the references of a value lead while it is copied, to find out whether one leads into the middle of
+// another part. In most values none does. So notes record less than findBlocks: the memory into whose middle pointers of
+// the type could lead, and the targets of such pointers.
 type notes struct {
-	holders []extent // of which the middle has a type that pointers lead to
-	targets []extent // of such pointers
+	holders []extent // memory that has, in its middle, values of a type that pointers lead to
+	targets []extent // the targets of such pointers
 }
 
 // extent is memory that a reference leads to.
 type extent struct {
 	lo, hi uintptr
-	tag    uint64 // of the reference; pointers of one tag to one address share it, and its copy
-	slice  bool   // by a slice, which is a value of its own
+	tag    uint64 // of the reference: pointers with one tag and one address share the target and its copy
+	slice  bool   // the reference is a slice
 }
 
 // header is the representation of a slice.
@@ -255,7 +250,7 @@ func (cfg Config) validate() error {
 	for _, f := range []struct {
 		name  string
 		value int
-	}{{"MaxDepth", cfg.MaxDepth}, {"MaxBytes", cfg.MaxBytes}, {"MaxNodes", cfg.MaxNodes}} {
+	}{{"MaxBytes", cfg.MaxBytes}, {"MaxNodes", cfg.MaxNodes}} {
 		if f.value < 0 {
 			errs = append(errs, fmt.Errorf("clone: Config.%s is %d: use 0 for the default or a positive limit", f.name, f.value))
 		}
@@ -276,8 +271,8 @@ func (n *node) open() bool {
 	return n.typ.Kind() == reflect.Interface && !n.flat && n.role != roleDropped
 }
 
-// parts yields the nodes that copying n leads to, with the number of values of each (2 stands for many).
-// It is empty where something else than the plan copies.
+// parts yields the nodes that the copy of an n leads to, with the number of values of each (2 stands for many). It yields
+// nothing for types that are not copied by the plan.
 func (n *node) parts(yield func(to *node, step string, count int)) {
 	switch n.role {
 	case rolePointer:

@@ -5,9 +5,9 @@ import (
 	"unsafe"
 )
 
-// What the memory of Go's heap is given out in: objects of at most tiny bytes share a block of that size, if they have no
-// pointers; objects with pointers that are larger than unheaded have a word more; and those that are larger than large
-// have whole pages.
+// The sizes in which Go's heap gives out memory: objects without pointers of at most tiny bytes share a block of that
+// size, objects with pointers of more than unheaded bytes take a word more, and objects of more than large bytes take
+// whole pages.
 const (
 	tiny     = 16
 	unheaded = 512
@@ -19,7 +19,7 @@ const (
 // Allocated estimates how many bytes of the heap an object of size bytes takes.
 func Allocated(size int) int64 { return allocated(size, false) }
 
-// allocated is Allocated of an object that may have pointers. The runtime has 67 sizes of blocks, about eight for each
+// allocated is Allocated for an object that may have pointers. The runtime has 67 sizes of blocks, about eight for each
 // power of two.
 func allocated(size int, pointers bool) int64 {
 	if pointers && size > unheaded && size <= large {
@@ -27,7 +27,7 @@ func allocated(size int, pointers bool) int64 {
 	}
 	step := page
 	switch {
-	case size <= tiny/2: // shares a block, or has one of 8 bytes
+	case size <= tiny/2: // the object shares a block, or has one of 8 bytes
 		return int64(size)
 	case size <= tiny:
 		return tiny
@@ -51,7 +51,8 @@ const (
 	tableHeader  = 32
 )
 
-// mapBytes estimates what a map of n takes that has grown to so many entries, without what these refer to.
+// mapBytes estimates the bytes of a map of type n that has grown to length entries, without the memory that the entries
+// refer to.
 func mapBytes(n *node, length int) int64 {
 	if length == 0 {
 		return mapHeader
@@ -69,7 +70,7 @@ func mapBytes(n *node, length int) int64 {
 		widest = max(widest, align)
 	}
 	if slot > 0 && n.elem.typ.Size() == 0 {
-		slot++ // so that the address of the value is inside
+		slot++ // keeps the address of the value inside of the slot
 	}
 	group := controlBytes + groupSlots*roundUp(slot, widest)
 	if length <= groupSlots {

@@ -30,14 +30,14 @@ func (u *Untyped) CopyExactly(dst, src unsafe.Pointer) (links Links, err error) 
 	u.root.fix(dst, &r.state)
 	r.drain()
 	if u.inside && r.notes.meet() {
-		_ = r.End() // it may be too large since it has several places for one
+		_ = r.End() // an error does not count: this copy may be larger than the exact one
 		return u.CopyInside(dst, src)
 	}
 	if !r.shared {
 		links = Tree
 	}
 	err = r.End()
-	runtime.KeepAlive(src) // what it refers to is known by its addresses alone
+	runtime.KeepAlive(src) // the table and the notes know the original by addresses alone
 	return links, err
 }
 
@@ -60,12 +60,12 @@ func (u *Untyped) CopyInside(dst, src unsafe.Pointer) (links Links, err error) {
 		links = Tree
 	}
 	err = r.End()
-	runtime.KeepAlive(src) // its blocks are known by their addresses alone
+	runtime.KeepAlive(src) // the blocks know the original by addresses alone
 	return links, err
 }
 
-// checkWhole returns an error for a value, that at v, in which a pointer leads into the middle of something else of it: for a way
-// of copying that would make two places of one.
+// checkWhole returns an error if a pointer in the value at v leads into the middle of another part of the value. It is for
+// ways of copying that would give the pointer a target of its own.
 func (u *Untyped) checkWhole(v unsafe.Pointer) error {
 	if !u.inside {
 		return nil
@@ -79,7 +79,7 @@ func (u *Untyped) checkWhole(v unsafe.Pointer) error {
 	return err
 }
 
-// copyBlocks gives the copy all its blocks, and then replaces the references in them.
+// copyBlocks copies all blocks, and then replaces the references in them.
 func (s *state) copyBlocks() {
 	for i := range s.blocks {
 		b := &s.blocks[i]
@@ -101,7 +101,7 @@ func (s *state) copyBlocks() {
 func (b *block) len() int { return int((b.hi - b.lo) / b.of.typ.Size()) }
 
 // findBlocks finds the blocks of the value at p, and reports whether a pointer leads into the middle of one. If none
-// does, they are not needed.
+// does, it keeps no blocks.
 func (s *state) findBlocks(n *node, p unsafe.Pointer) bool {
 	w := blockWalk{c: s.c, seen: s.seen, blocks: s.spare[:0]}
 	w.values(n, p, 1)
@@ -114,7 +114,7 @@ func (s *state) findBlocks(n *node, p unsafe.Pointer) bool {
 	s.seen = w.seen
 	s.seen.reset()
 	if s.spare = w.blocks; inside || cap(s.spare) > maxSpare {
-		s.spare = nil // they will know where the copy is
+		s.spare = nil // the blocks will hold pointers to the copy, or take too much memory
 	}
 	s.tree = !w.shared && !inside
 	if err != nil {
@@ -131,7 +131,7 @@ type blockWalk struct {
 	c       *compiler
 	seen    seenTable
 	blocks  []block
-	methods []block // that methods of their own copy
+	methods []block // memory that is copied by methods
 	shared  bool    // several references may lead to one place
 	depth   int
 	later   []pending
@@ -152,7 +152,7 @@ func (w *blockWalk) values(n *node, p unsafe.Pointer, count int) {
 	w.depth--
 }
 
-// block returns count values of n at p, to which by leads, and whether that is new.
+// block returns the block of size bytes at p, to which a reference of type by leads, and reports whether it is new.
 func (w *blockWalk) block(by *node, p unsafe.Pointer, size uintptr, tag uint64) (block, bool) {
 	if p == nil || size == 0 {
 		return block{}, false
@@ -204,12 +204,12 @@ func (w *blockWalk) value(n *node, p unsafe.Pointer) {
 			}
 		}
 	case roleSpecial:
-		w.shared = true // it is not looked into
+		w.shared = true // the walk does not look into it
 	case roleMethod:
 		w.shared = true // what the method returns may be shared
 		switch n.typ.Kind() {
 		case reflect.Pointer:
-			// Another tag than that of a pointer to the same place which is copied as its memory says.
+			// The inverted tag differs from that of a pointer whose target is copied by the plan.
 			if b, ok := w.block(n, *(*unsafe.Pointer)(p), n.typ.Elem().Size(), ^n.dom.id); ok {
 				w.methods = append(w.methods, b)
 			}
@@ -239,7 +239,7 @@ func (w *blockWalk) heldMethod(n *node, p unsafe.Pointer) {
 	}
 }
 
-// held lists the blocks of what the interface at p holds.
+// held lists the blocks of the value in the interface at p.
 func (w *blockWalk) held(n *node, p unsafe.Pointer) {
 	v := reflect.NewAt(n.typ, p).Elem()
 	if v.IsNil() {
@@ -247,7 +247,7 @@ func (w *blockWalk) held(n *node, p unsafe.Pointer) {
 	}
 	d, f := w.c.behind(v.Elem().Type()), (*face)(p)
 	switch {
-	case d.err != nil: // fixHeld says so
+	case d.err != nil: // fixHeld reports the error
 	case d.n.direct:
 		w.values(d.n, unsafe.Pointer(&f.data), 1)
 	default:
@@ -257,7 +257,7 @@ func (w *blockWalk) held(n *node, p unsafe.Pointer) {
 
 func (w *blockWalk) entries(n *node, m reflect.Value) {
 	for it := m.MapRange(); it.Next(); {
-		// New variables for each entry, since its values may be looked at later.
+		// New variables for each entry, because the list may visit them later.
 		k, v := reflect.New(n.key.typ), reflect.New(n.elem.typ)
 		k.Elem().SetIterKey(it)
 		v.Elem().SetIterValue(it)
@@ -266,7 +266,7 @@ func (w *blockWalk) entries(n *node, m reflect.Value) {
 	}
 }
 
-// byAddress sorts blocks, those that others lie in before these.
+// byAddress sorts blocks by address, and of those with one address the larger ones first.
 type byAddress []block
 
 func (b byAddress) Len() int { return len(b) }
@@ -277,12 +277,12 @@ func (b byAddress) Less(i, j int) bool {
 	return b[i].lo < b[j].lo || b[i].lo == b[j].lo && b[i].hi > b[j].hi
 }
 
-// merge makes one block of those that lie in each other or overlap, and reports whether a pointer led to one of them.
-// Slices alone do not count: each is a value of its own.
+// merge joins blocks that overlap, and reports whether a pointer leads to one of these. Overlapping slices alone do not
+// count: each is a value of its own.
 func (w *blockWalk) merge() (inside bool, _ *ValueError) {
 	sort.Sort(byAddress(w.blocks))
-	joined := w.blocks[:0] // it never gets ahead of what is read
-	var target uintptr     // where the targets of pointers end
+	joined := w.blocks[:0] // writes never overtake the reads
+	var target uintptr     // the end of the targets of pointers so far
 	for _, b := range w.blocks {
 		pointer := b.by.role == rolePointer
 		if last := len(joined) - 1; last >= 0 && b.lo < joined[last].hi {
@@ -312,13 +312,13 @@ func (w *blockWalk) merge() (inside bool, _ *ValueError) {
 	return inside, nil
 }
 
-// strange returns the error for blocks that overlap in a way which only package unsafe makes.
+// strange returns the error for blocks that overlap in a way that only package unsafe can make.
 func (b *block) strange(other block) *ValueError {
 	return &ValueError{Type: b.by.typ, Reason: fmt.Sprintf(
 		"it points into the memory of a %s, which has another type there: use an index or a copy instead; or %s", other.by.typ, waysOut)}
 }
 
-// add makes b, which does not begin later than other, include it.
+// add extends b, which does not begin later than other, to include other. It reports false if their types do not fit.
 func (b *block) add(other block) bool {
 	switch {
 	case same(b.of.typ, other.of.typ):
@@ -330,14 +330,14 @@ func (b *block) add(other block) bool {
 		return false
 	case b.has(other.lo, other.of.typ):
 	case b.lo == other.lo && b.hi == other.hi && other.has(b.lo, b.of.typ):
-		*b = other // the struct of which b is the only field
+		*b = other // a struct or array with b as its only part
 	default:
 		return false
 	}
 	return true
 }
 
-// has reports whether a t can be at that address in b.
+// has reports whether there can be a t at that address in b.
 func (b *block) has(at uintptr, t reflect.Type) bool {
 	return lies(t, (at-b.lo)%b.of.typ.Size(), b.of.typ)
 }

@@ -28,7 +28,8 @@ func (n *node) linkMap() {
 
 func isInteger(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Uintptr }
 
-// linkValues chooses by the shape of the values, as few shapes as serve the usual maps: each is code of its own.
+// linkValues chooses by the shape of the values. Each shape is compiled separately, so there are only those of the usual
+// maps.
 func linkValues[K comparable](n *node, elem reflect.Type) {
 	if n.elem.flat {
 		n.cloneMap = mapCloneOf[K](elem)
@@ -82,7 +83,7 @@ func mapClone[K comparable, V any](src unsafe.Pointer) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(&m))
 }
 
-// linkEntries makes n's maps be filled as map[K]V, which is sound as mapClone is.
+// linkEntries fills maps of type n as map[K]V, which is sound for the same reason as mapClone.
 func linkEntries[K comparable, V any](n *node) {
 	n.mk = func(length int) unsafe.Pointer {
 		m := make(map[K]V, length)
@@ -102,7 +103,7 @@ func linkEntries[K comparable, V any](n *node) {
 	}
 }
 
-// putReflected copies entries of any type. A key is complete before it is stored, since its hash is taken then.
+// putReflected copies entries of any type. It completes a key before it stores the entry, which hashes the key.
 func putReflected(dst, src unsafe.Pointer, n *node, s *state) {
 	to, from := reflect.NewAt(n.typ, unsafe.Pointer(&dst)).Elem(), reflect.NewAt(n.typ, unsafe.Pointer(&src)).Elem()
 	k, v := reflect.New(n.typ.Key()), reflect.New(n.typ.Elem())

@@ -15,7 +15,7 @@ import (
 //     TestLayout checks at the first run under a new Go version.
 //   - References are written through unsafe.Pointer, so that the compiler emits the write barriers.
 
-// nothing is what an empty slice points to.
+// nothing is the array of all empty slices.
 var nothing struct{}
 
 // memoryOf chooses the cheapest allocation that gives the garbage collector the exact layout of t.
@@ -58,8 +58,8 @@ func memoryOf(t reflect.Type) memory {
 	return m
 }
 
-// useAs makes m handle values of t as values of T, of which each t is a whole number, with the same alignment and the same
-// words that are pointers: a named string as string, any slice as []byte, a struct of floats as uint64.
+// useAs makes m handle a value of t as one or more values of T. The two have the same alignment, and the same words are
+// pointers: a named string is handled as string, any slice as []byte, a struct of floats as uint64.
 func useAs[T any](m *memory, t reflect.Type) {
 	per := int(t.Size() / unsafe.Sizeof(*new(T)))
 	m.clone = func(_ *state, src unsafe.Pointer, n int) unsafe.Pointer {
@@ -70,14 +70,14 @@ func useAs[T any](m *memory, t reflect.Type) {
 	m.carve = carveAs[T](per)
 }
 
-// duplicate is written as the compiler wants it to make and fill in one step.
+// duplicate has the form that the compiler recognizes, so that it makes and fills the slice in one step.
 func duplicate[T any](from []T) []T {
 	to := make([]T, len(from))
 	copy(to, from)
 	return to
 }
 
-// sliceAs is fixSlice for flat values that need not be remembered, without any other question.
+// sliceAs is fixSlice for slices of flat values that are not tracked, without the checks for other slices.
 func sliceAs[T any](per int) func(*node) func(unsafe.Pointer, *state) {
 	return func(of *node) func(unsafe.Pointer, *state) {
 		size := int(of.elem.typ.Size())
@@ -96,7 +96,8 @@ func sliceAs[T any](per int) func(*node) func(unsafe.Pointer, *state) {
 	}
 }
 
-// moveSlice makes the slice at h, of n, lead into the blocks if its array is in one, and reports whether it is.
+// moveSlice makes the slice at h, of type n, point into the copied blocks if its array is in one, and reports whether it
+// is.
 func (s *state) moveSlice(n *node, h *header) bool {
 	moved := s.meets(n, h.data, h.len*int(n.elem.mem.size), n.sliceTag(h.len))
 	if moved != nil {
@@ -117,7 +118,7 @@ func cloneReflected(t reflect.Type) func(*state, unsafe.Pointer, int) unsafe.Poi
 	}
 	return func(s *state, src unsafe.Pointer, n int) unsafe.Pointer {
 		if n == 1 {
-			// An interface made from a variable holds the address of a copy that nobody else knows.
+			// Interface copies the variable: nobody else has the address of that copy.
 			one := at(toOne, src).Interface()
 			return (*face)(unsafe.Pointer(&one)).data
 		}
@@ -151,8 +152,8 @@ func typeWord(t reflect.Type) unsafe.Pointer {
 	return (*face)(unsafe.Pointer(&zero)).typ
 }
 
-// isDirect reports whether an interface that holds a t holds the t itself, as it does for pointers and maps and what
-// consists of one. The zero t tells: held itself its word is nil, otherwise the word is its address.
+// isDirect reports whether an interface that holds a t has the t itself in its data word. That is so for pointers, maps,
+// and structs and arrays of one of these. For the zero t such a word is nil; otherwise it is an address.
 func isDirect(t reflect.Type) bool {
 	zero := reflect.Zero(t).Interface()
 	return (*face)(unsafe.Pointer(&zero)).data == nil

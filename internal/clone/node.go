@@ -15,7 +15,7 @@ type Field struct {
 	Node Node
 }
 
-// Root is the node of the plan's type.
+// Root returns the node of the plan's type.
 func (u *Untyped) Root() Node { return Node{u.root} }
 
 // Whole returns an error if the value at src has a pointer into the middle of
@@ -37,13 +37,13 @@ func (n Node) Deep() bool { return n.n.deep }
 // Tracked reports whether several references can lead to one value.
 func (n Node) Tracked() bool { return n.n.tracked }
 
-// Elem is the element of a pointer, slice, map or array.
+// Elem returns the node of the element of a pointer, slice, map or array.
 func (n Node) Elem() Node { return Node{n.n.elem} }
 
-// Key is the key of a map.
+// Key returns the node of the key of a map.
 func (n Node) Key() Node { return Node{n.n.key} }
 
-// Fields are the fields of a struct, in order.
+// Fields returns the fields of a struct, in order.
 func (n Node) Fields() []Field {
 	fields := make([]Field, len(n.n.fields))
 	for i, f := range n.n.fields {

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// meets reports whether the reference at which n is leads to memory of the blocks, and what is to be said of it in the
-// copy. If there are no blocks it notes where the reference leads.
+// meets returns where in the copy the memory at old is, to which a reference of type n leads, or nil if that memory is in
+// no block. If there are no blocks, it notes where the reference leads, while notes are taken.
 func (s *state) meets(n *node, old unsafe.Pointer, size int, tag uint64) (moved unsafe.Pointer) {
 	if len(s.blocks) > 0 {
 		return s.moved(uintptr(old))
@@ -17,7 +17,7 @@ func (s *state) meets(n *node, old unsafe.Pointer, size int, tag uint64) (moved 
 	return nil
 }
 
-// add notes that a reference of n leads to so many bytes at p.
+// add notes that a reference of type n leads to size bytes at p.
 func (t *notes) add(n *node, p unsafe.Pointer, size int, tag uint64) {
 	if size == 0 || p == nil {
 		return
@@ -31,8 +31,8 @@ func (t *notes) add(n *node, p unsafe.Pointer, size int, tag uint64) {
 	}
 }
 
-// meet reports whether a pointer may lead into the middle of what another reference leads to. Slices that overlap do not
-// count.
+// meet reports whether a pointer may lead into the middle of memory to which another reference leads. Overlapping slices
+// do not count.
 func (t *notes) meet() bool {
 	regions, met := mergeExtents(t.holders)
 	for i := 0; i < len(t.targets) && !met; i++ {
@@ -52,10 +52,11 @@ func (t *notes) reset() {
 // severalTags is the tag of memory that several references lead to.
 const severalTags = ^uint64(0) >> 1
 
-// mergeExtents sorts the extents and makes one of those that overlap. met: a pointer leads to one of these.
+// mergeExtents sorts the extents and joins overlapping slices. met reports that a pointer leads to an extent that
+// overlaps another one.
 func mergeExtents(all []extent) (regions []extent, met bool) {
 	sortExtents(all)
-	regions = all[:0] // it never gets ahead of what is read
+	regions = all[:0] // writes never overtake the reads
 	for _, e := range all {
 		last := len(regions) - 1
 		if last < 0 || e.lo >= regions[last].hi {
@@ -76,7 +77,7 @@ func mergeExtents(all []extent) (regions []extent, met bool) {
 
 // meets reports whether the target overlaps a region and is not that region itself.
 func meets(regions []extent, target *extent) bool {
-	lo, hi := 0, len(regions) // the regions before lo begin before the end of the target, those from hi on do not
+	lo, hi := 0, len(regions) // regions before lo begin before the end of the target, regions from hi on do not
 	for lo < hi {
 		if mid := int(uint(lo+hi) / 2); regions[mid].lo < target.hi {
 			lo = mid + 1
@@ -87,7 +88,7 @@ func meets(regions []extent, target *extent) bool {
 	return lo > 0 && regions[lo-1].hi > target.lo && regions[lo-1] != *target
 }
 
-// sortExtents sorts by address: a Shell sort, since package slices would be code of its own.
+// sortExtents sorts by address. It is a Shell sort, because package slices would compile a sort for this type.
 func sortExtents(all []extent) {
 	gap := 1
 	for gap < len(all)/9 {
@@ -104,7 +105,7 @@ func sortExtents(all []extent) {
 	}
 }
 
-// moved returns where in the copy that is which was at old, or nil if it is in no block.
+// moved returns where in the copy the memory at old is, or nil if it is in no block.
 func (s *state) moved(old uintptr) unsafe.Pointer {
 	i, _ := slices.BinarySearchFunc(s.blocks, old, func(b block, at uintptr) int {
 		if b.lo <= at {
@@ -119,5 +120,5 @@ func (s *state) moved(old uintptr) unsafe.Pointer {
 	return unsafe.Add(b.copied, old-b.lo)
 }
 
-// maxSpare bounds the blocks for which memory is kept.
+// maxSpare bounds how much memory for blocks and notes is kept for the next copy.
 const maxSpare = 1 << 12

@@ -5,9 +5,10 @@ import (
 	"slices"
 )
 
-// mayPointInside reports whether a value of root can have a pointer into the middle of another part: there is a pointer to a type of which
-// values lie inside of something else, or one of another type to the same place, or a slice of the elements of an array that a pointer leads to,
-// or an interface, which may hold all of these.
+// mayPointInside reports whether a value of root can have a pointer into the middle of another part. It can if one of
+// these is reachable: a pointer to a type whose values also lie inside of other values, two types of pointers that can
+// lead to one place, a slice of the elements of an array that a pointer leads to, or an interface, which may hold any of
+// these.
 func (c *compiler) mayPointInside(root *node) bool {
 	all := c.reachable(root)
 	inside, elems := insideOf(all)
@@ -19,8 +20,8 @@ func (c *compiler) mayPointInside(root *node) bool {
 	return false
 }
 
-// insideOf returns the types of what lies inside of something that the nodes lead to, and those of the elements of arrays
-// that pointers lead to.
+// insideOf returns the types of the values that lie inside of the targets of the nodes, and the element types of arrays
+// in the targets of pointers.
 func insideOf(all []*node) (inside, elems map[reflect.Type]bool) {
 	inside, elems = map[reflect.Type]bool{}, map[reflect.Type]bool{}
 	add := func(t reflect.Type) {
@@ -39,7 +40,7 @@ func insideOf(all []*node) (inside, elems map[reflect.Type]bool) {
 	return inside, elems
 }
 
-// addParts adds the types of all that lies inside of a t.
+// addParts adds the types of all values that lie inside of a t.
 func addParts(t reflect.Type, inside map[reflect.Type]bool) {
 	switch t.Kind() {
 	case reflect.Struct:
@@ -66,7 +67,7 @@ func addElems(t reflect.Type, elems map[reflect.Type]bool) {
 	}
 }
 
-// same reports whether a pointer to an a can be converted to one to a b.
+// same reports whether a pointer to an a can be converted to a pointer to a b.
 func same(a, b reflect.Type) bool {
 	if a == b {
 		return true
@@ -95,17 +96,17 @@ func same(a, b reflect.Type) bool {
 	case reflect.Interface:
 		return a.Implements(b) && b.Implements(a)
 	case reflect.Chan, reflect.Func:
-		return false // they are not copied
+		return false // channels and functions are not copied
 	}
 	return true
 }
 
-// alike reports whether one of all is a pointer of another type that may lead to where n does.
+// alike reports whether one of all is a pointer of another type than n that may lead to the same place.
 func (n *node) alike(all []*node) bool {
 	return slices.ContainsFunc(all, func(m *node) bool { return m.pointer() && m.dom != n.dom && same(m.typ.Elem(), n.typ.Elem()) })
 }
 
-// lies reports whether at off in an outer there is a t.
+// lies reports whether there is a t at the offset off in an outer.
 func lies(t reflect.Type, off uintptr, outer reflect.Type) bool {
 	if off == 0 && same(t, outer) {
 		return true
@@ -125,8 +126,7 @@ func lies(t reflect.Type, off uintptr, outer reflect.Type) bool {
 	return false
 }
 
-// narrow finds out which references of a type without interfaces hold, and which lead into what others hold. Until then
-// all do.
+// narrow sets holds and leads of each reference of a type without interfaces. Before narrow, both are true for all.
 func (c *compiler) narrow(root *node) {
 	all := c.reachable(root)
 	inside, elems := insideOf(all)
@@ -137,7 +137,7 @@ func (c *compiler) narrow(root *node) {
 			n.leads = elems[n.elem.typ]
 		case rolePointer:
 			n.leads = hasSame(inside, n.typ.Elem())
-		default: // a method copies it
+		default: // copied by a method
 			continue
 		}
 		if n.leads {
@@ -160,7 +160,7 @@ func (c *compiler) narrow(root *node) {
 	}
 }
 
-// hasSame reports whether a pointer to a t may be one to one of types.
+// hasSame reports whether a pointer to a t can be converted to a pointer to one of types.
 func hasSame(types map[reflect.Type]bool, t reflect.Type) bool {
 	if types[t] {
 		return true

@@ -38,8 +38,8 @@ func (u *Untyped) Size(v unsafe.Pointer, links Links) int64 {
 // FixedSize reports whether every value takes exactly the size of its type.
 func (u *Untyped) FixedSize() bool { return !u.root.outside }
 
-// sizer adds up what is reached. It remembers every target, since Clone methods hide parts of a type
-// from the analysis that Copy relies on; and it makes a list of what is too deep for the stack, as Copy does.
+// sizer adds up the memory that a value reaches. It remembers every target, because Clone methods hide parts of a type
+// from the analysis that Copy relies on. It puts values that are too deep for the stack on a list, as Copy does.
 type sizer struct {
 	c     *compiler
 	seen  seenTable
@@ -49,7 +49,7 @@ type sizer struct {
 	later []pending
 }
 
-// values adds what count values of n at p refer to.
+// values adds the memory that count values of type n at p refer to.
 func (z *sizer) values(n *node, p unsafe.Pointer, count int) {
 	if !n.outside || count == 0 {
 		return
@@ -111,13 +111,13 @@ func (z *sizer) value(n *node, p unsafe.Pointer) {
 	}
 }
 
-// objects adds count values of n that are allocated at once.
+// objects adds count values of type n that are one allocation.
 func (z *sizer) objects(n *node, count int) { z.total += allocated(count*int(n.mem.size), n.outside) }
 
-// anyNode stands for what a slog.Value holds.
+// anyNode is the node of the interface in a slog.Value.
 var anyNode = &node{typ: reflect.TypeFor[any](), kind: reflect.Interface}
 
-// own adds what a value refers to whose own methods tell: the length of its encoding.
+// own adds the memory of a value that is copied by its own methods: mostly the length of its encoding.
 func (z *sizer) own(n *node, p unsafe.Pointer) {
 	v := reflect.NewAt(n.typ, p)
 	if v.Elem().Kind() == reflect.Pointer {
@@ -131,7 +131,7 @@ func (z *sizer) own(n *node, p unsafe.Pointer) {
 	case known.Proto:
 		z.total += known.ProtoSize(v)
 	case known.Binary, known.Gob:
-		b, _ := known.Encode(n.fact.Way, v.Interface()) // what has none fails when it is copied
+		b, _ := known.Encode(n.fact.Way, v.Interface()) // a value that cannot be encoded fails when it is copied
 		z.total += Allocated(len(b))
 	}
 	switch v := v.Interface().(type) {
@@ -142,7 +142,7 @@ func (z *sizer) own(n *node, p unsafe.Pointer) {
 	}
 }
 
-// logValue adds what v refers to.
+// logValue adds the memory that v refers to.
 func (z *sizer) logValue(v slog.Value) {
 	switch v.Kind() {
 	case slog.KindString:
@@ -159,14 +159,14 @@ func (z *sizer) logValue(v slog.Value) {
 	}
 }
 
-// entries adds a map.
+// entries adds the memory of a map and its entries.
 func (z *sizer) entries(n *node, m reflect.Value) {
 	z.total += mapBytes(n, m.Len())
 	if !n.key.outside && !n.elem.outside {
 		return
 	}
 	for it := m.MapRange(); it.Next(); {
-		// New variables for each entry, since its values may be looked at later.
+		// New variables for each entry, because the list may visit them later.
 		k, v := reflect.New(n.key.typ), reflect.New(n.elem.typ)
 		k.Elem().SetIterKey(it)
 		v.Elem().SetIterValue(it)
@@ -175,7 +175,7 @@ func (z *sizer) entries(n *node, m reflect.Value) {
 	}
 }
 
-// held adds what an interface holds.
+// held adds the memory of the value in an interface.
 func (z *sizer) held(n *node, p unsafe.Pointer) {
 	v := reflect.NewAt(n.typ, p).Elem()
 	if v.IsNil() {

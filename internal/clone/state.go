@@ -17,7 +17,7 @@ func (s *state) begin() {
 	s.bytes, s.nodes = s.c.cfg.MaxBytes, s.c.cfg.MaxNodes
 }
 
-// drain does the work that was put off.
+// drain does the work on the list.
 func (s *state) drain() {
 	for len(s.pending) > 0 {
 		w := s.pending[len(s.pending)-1]
@@ -51,8 +51,8 @@ func (s *state) end(root reflect.Type) error {
 	return err
 }
 
-// charge takes one reference to size bytes from the limits. When it returns false the copy has failed and
-// nothing below need be done.
+// charge takes one reference to size bytes from the limits. If it returns false, the copy has failed, and the target
+// need not be copied.
 func (s *state) charge(n *node, size int) bool {
 	s.bytes -= size
 	s.nodes--
@@ -70,7 +70,7 @@ func (s *state) charge(n *node, size int) bool {
 	return false
 }
 
-// fail ends the copy: every later charge is refused, so that what is running comes to its end soon.
+// fail ends the copy: it makes every later charge fail, so that the running code returns soon.
 func (s *state) fail(err *ValueError) {
 	if s.err == nil {
 		s.err = err
@@ -91,9 +91,7 @@ func (s *state) each(n *node, p unsafe.Pointer, count int) {
 
 // descend is each for values behind a reference that may be part of a very deep value.
 func (s *state) descend(n *node, p unsafe.Pointer, count int) {
-	if !s.deeper(n) {
-		return
-	}
+	s.depth++
 	if s.putOff() {
 		s.pending = append(s.pending, pending{n: n, p: p, count: count, depth: s.depth})
 	} else {
@@ -106,16 +104,6 @@ func (s *state) descend(n *node, p unsafe.Pointer, count int) {
 // for whose hash the targets of its references do not matter.
 func (s *state) putOff() bool { return s.inKey || s.depth-s.floor >= stackDepth }
 
-// deeper counts one reference more and reports whether the limits allow it.
-func (s *state) deeper(n *node) bool {
-	if s.depth >= s.c.cfg.MaxDepth {
-		s.fail(&ValueError{Type: n.typ, Reason: "the value is deeper than Config.MaxDepth"})
-		return false
-	}
-	s.depth++
-	return true
-}
-
 // inPlace replaces the references of what an interface holds where it is. It cannot be put off: the interface may be in
 // a map key, of whose hash this is a part, or in a variable whose value goes into a map next. What it refers to can.
 func (s *state) inPlace(n *node, p unsafe.Pointer) {
@@ -123,10 +111,9 @@ func (s *state) inPlace(n *node, p unsafe.Pointer) {
 		s.fail(&ValueError{Type: n.typ, Reason: "a map key holds interfaces nested too deeply"})
 		return
 	}
-	if s.deeper(n) {
-		n.fix(p, s)
-		s.depth--
-	}
+	s.depth++
+	n.fix(p, s)
+	s.depth--
 }
 
 const (

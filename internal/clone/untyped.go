@@ -15,7 +15,7 @@ type Untyped struct {
 	c      *compiler
 	root   *node
 	t      raw.Type
-	inside bool // CopyExactly has something to look for
+	inside bool // values may have pointers into the middle of their parts
 	links  Links
 	runs   sync.Pool // *Run
 }
@@ -91,7 +91,7 @@ func (r *Run) Fix(links Links) {
 
 func (r *Run) fix(p unsafe.Pointer) {
 	r.begin()
-	r.of.root.fix(p, &r.state) // it is a whole value of ours: the plan may address it
+	r.of.root.fix(p, &r.state) // sound: p addresses a whole value that belongs to the copy
 	r.drain()
 }
 

@@ -50,7 +50,7 @@ func (t *Table) DoMany(ctx context.Context, keys []Key, terms Terms, size int, w
 	}
 	t.tracker.waiting.Add(1)
 	defer t.tracker.waiting.Add(-1)
-	var raised error // of a load that this caller started
+	var raised error // a panic of a load that this caller started
 	for i, c := range calls {
 		if c == nil {
 			continue
@@ -74,18 +74,19 @@ func (t *Table) DoMany(ctx context.Context, keys []Key, terms Terms, size int, w
 	return results
 }
 
-// chunk is a load that is being put together.
+// chunk is a load of several keys that is being put together.
 type chunk struct {
 	*run
 	work Batch
-	led  []int // the keys whose calls are those of the run
+	led  []int // the indexes of its keys, in the order of the run's calls
 }
 
-// Name names the load, which waits for another one: so it has all its keys.
+// Name names the load by its keys. It is asked for only when the load is complete and
+// waits for another one.
 func (c *chunk) Name() string { return c.work.Name(c.led) }
 
-// joinMany returns the calls that are to be waited for, nil where there is a
-// result already, and sets the loads going that it needs.
+// joinMany returns the calls to wait for, nil for a key that has a result already, and
+// starts the loads that are needed.
 func (t *Table) joinMany(ctx context.Context, keys []Key, terms Terms, size int, work Batch, results []Result, loading *node) []*call {
 	calls := make([]*call, len(keys))
 	var next *chunk
@@ -130,8 +131,8 @@ func (c *chunk) compute(ctx context.Context) {
 	c.work.Load(ctx, c.led, func(n int, result any, err error) { c.calls[n].settle(result, err) })
 }
 
-// awaitMany notes that loading waits for the calls, and returns what ends that.
-// It leaves those for which loading would wait in a circle.
+// awaitMany notes that loading waits for the calls, until release is called. It leaves
+// the calls that would close a cycle.
 func (t *Table) awaitMany(loading *node, calls []*call, results []Result) (release func()) {
 	awaited := make(map[*run]error)
 	for i, c := range calls {

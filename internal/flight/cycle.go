@@ -13,26 +13,26 @@ import (
 // loads, for itself.
 type CycleError = observe.CycleError
 
-// node is a load in the graph of who waits for whom. A load that calls another
-// cache is known by the node in its context.
+// node is a load in the graph of loads that wait for each other. The context of a load
+// carries its node, by which a call of another cache knows the load.
 type node struct {
 	named   named
 	tracker *Tracker
-	parent  *node   // the load that has started it and waits; nil: none
-	calls   []*call // what it loads; complete before the load begins
+	parent  *node   // the load that has started it and waits for it; nil: none
+	calls   []*call // the calls that it answers; complete before the load begins
 
 	mu    sync.Mutex
-	waits map[*node]int // for how many of this load's callers
+	waits map[*node]int // the loads that this one waits for, and how often
 }
 
-// named has the name of a load, which is asked for in errors alone.
+// named returns the name of a load, which only errors need.
 type named interface{ Name() string }
 
 type nodeKey struct{}
 
-// detached is a context with the values of another one, and with a load. As with
-// context.WithoutCancel, it does not end; but context.Cause would find the end of the
-// other one, so it is to be the parent of a context that can be cancelled.
+// detached is a context with the values of another one, and with a load. Like
+// context.WithoutCancel it never ends. But context.Cause would find the cause of the
+// other context, so detached must be the parent of a context that can be cancelled.
 type detached struct {
 	values context.Context //nolint:containedctx // for its values
 	node   *node
@@ -61,11 +61,10 @@ func nodeOf(ctx context.Context) *node {
 	return n
 }
 
-// await notes that n waits for target, unless that would close a circle.
+// await notes that n waits for target, unless that would close a cycle.
 //
-// The edge is there before the search begins. So of several loads that close a
-// circle together, the last one to add its edge sees all the others, and no
-// lock is ever held on two nodes.
+// It adds the edge before it searches. So if several loads close a cycle together, the
+// last one to add its edge sees all other edges, and no goroutine ever locks two nodes.
 func (n *node) await(target *node) error {
 	n.mu.Lock()
 	if n.waits == nil {

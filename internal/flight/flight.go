@@ -45,7 +45,8 @@ var ErrTimeout = errors.New("the load took too long")
 // Terms.Leave. The load continues.
 var ErrImpatient = errors.New("the load is not over yet")
 
-// errUnsettled is the error of a key that a load of several says nothing of.
+// errUnsettled is the error of a key for which a load of several keys has not called
+// settle.
 var errUnsettled = errors.New("the load gave no answer")
 
 // Task is one key's part of a load. Find, Commit and Done are called at most
@@ -127,7 +128,7 @@ type Terms struct {
 	Joined func(Task)
 }
 
-// Role is how a caller came to its result.
+// Role is how a caller got its result.
 type Role uint8
 
 // The roles.
@@ -162,7 +163,7 @@ type shard struct {
 	_     [64 - 8 - 8 - 8]byte // a cache line each
 }
 
-// call is what the callers of one key wait for.
+// call is the part of a run for one key, for which the callers of that key wait.
 type call struct {
 	*run
 	key  Key
@@ -172,11 +173,11 @@ type call struct {
 	// Guarded by the shard's lock.
 	waiting    int         // callers who wait
 	callers    int         // callers who ever waited
-	over       bool        // committed or failed: nobody leaves any more
-	alarm      *time.Timer // nil, or goes off when the call has been waited for too long
-	detachedBy string      // why the call is no longer the key's own
+	over       bool        // committed or failed: callers cannot leave any more
+	alarm      *time.Timer // fires when callers have waited too long; may be nil
+	detachedBy string      // why the call is no longer the call of its key
 
-	loaded answer // what the load says; nobody else's until the call is over
+	loaded answer // written by the load alone until the call is over
 	answer        // written before done is closed, read after
 }
 
@@ -305,7 +306,7 @@ func (t *Table) Start(ctx context.Context, key Key, terms Terms, work Work, ende
 	if err != nil {
 		return false
 	}
-	r.waiting.Add(1) // for ever
+	r.waiting.Add(1) // never taken back, so that the run is never abandoned
 	r.ended = ended
 	if c := s.calls[key]; c != nil {
 		s.detach(c, "clear")
@@ -315,8 +316,8 @@ func (t *Table) Start(ctx context.Context, key Key, terms Terms, work Work, ende
 	return true
 }
 
-// join finds what there is for key, or makes a call of the load that lead
-// returns, which the caller then sets going.
+// join joins the call of key, or returns the result that Find has, or makes a call for
+// the run that lead returns. In the last case the caller starts the run.
 func (t *Table) join(key Key, at Mark, loading *node, task Task, lead func() (*run, error)) (c *call, found any, role Role, err error) {
 	s := t.shard(key)
 	s.mu.Lock()
@@ -341,8 +342,8 @@ func (t *Table) join(key Key, at Mark, loading *node, task Task, lead func() (*r
 	return c, nil, Led, nil
 }
 
-// enter lets one more caller, who came at at, wait for key's call, and returns it:
-// nil if there is none that may be joined. outside: the caller is no load.
+// enter counts one more caller, who came at at, for the call of key, and returns the
+// call, or nil if none may be joined. outside says that the caller is not a load.
 func (s *shard) enter(key Key, at Mark, outside bool) *call {
 	c := s.calls[key]
 	switch {
@@ -363,7 +364,7 @@ func (s *shard) enter(key Key, at Mark, outside bool) *call {
 	return c
 }
 
-// open makes a call of key, which must have none, and adds it to the run.
+// open makes a call for key, which must have none, and adds it to the run.
 func (s *shard) open(key Key, r *run, task Task) *call {
 	c := &r.first
 	if len(r.calls) > 0 {
@@ -380,17 +381,17 @@ func (s *shard) open(key Key, r *run, task Task) *call {
 	return c
 }
 
-// wait returns when the call is over, or with an error if ctx ends first or the
-// caller's patience does. No terms are none.
+// wait returns when the call is over, or with an error if ctx or the caller's patience
+// ends first. terms may be nil.
 func (t *Table) wait(ctx context.Context, c *call, terms *Terms) error {
-	if ctx.Done() == nil && (terms == nil || terms.Patience == 0) { // a context like context.Background: half the price of a select
+	if ctx.Done() == nil && (terms == nil || terms.Patience == 0) { // costs half of a select
 		<-c.done
 		return nil
 	}
 	return t.await(ctx, c, terms)
 }
 
-// await is wait for who may leave.
+// await is wait for a caller that may leave.
 func (t *Table) await(ctx context.Context, c *call, terms *Terms) error {
 	var enough <-chan time.Time
 	if terms != nil && terms.Patience > 0 {
@@ -414,14 +415,13 @@ func (t *Table) await(ctx context.Context, c *call, terms *Terms) error {
 		if t.leave(c, err == ErrImpatient) {
 			return err
 		}
-		<-c.done // the call is over: its result is on the way
+		<-c.done // the call is over, and its result comes at once
 		return nil
 	}
 }
 
-// leave is what a caller does that stops waiting; with keep, the load goes on
-// even if nobody else waits. It reports false, and does nothing, when the call
-// is over.
+// leave ends the wait of one caller. With keep, the load goes on even if nobody else
+// waits. If the call is over, leave does nothing and reports false.
 func (t *Table) leave(c *call, keep bool) bool {
 	s := t.shard(c.key)
 	s.mu.Lock()
@@ -436,8 +436,8 @@ func (t *Table) leave(c *call, keep bool) bool {
 	return true
 }
 
-// load is the goroutine of a run. compute settles its calls; nil: there is one, whose
-// task is a Work.
+// load is the goroutine of a run. compute settles the run's calls. If it is nil, the
+// run has one call, whose task is a Work.
 func (t *Table) load(r *run, compute func(context.Context)) {
 	var limit *time.Timer
 	if r.limited {
@@ -470,8 +470,8 @@ func (t *Table) load(r *run, compute func(context.Context)) {
 	returned = true
 }
 
-// limit ends the run when it has reached its limit. It does not wait for the
-// context, which ends earlier if the owner is closed.
+// limit starts the timer that ends the run at its limit. The end of the context would
+// not do: it comes earlier if the owner is closed.
 func (t *Table) limit(r *run) *time.Timer {
 	end, _ := r.ctx.Deadline()
 	return time.AfterFunc(time.Until(end), func() {
@@ -485,8 +485,8 @@ func (t *Table) limit(r *run) *time.Timer {
 // timedOut reports whether ctx has ended by the limit of its load.
 func timedOut(ctx context.Context) bool { return context.Cause(ctx) == ErrTimeout }
 
-// expire answers the callers of a load that has reached its limit, unless it
-// has just returned.
+// expire answers the callers of a load that has reached its limit, unless the load has
+// just returned.
 func (t *Table) expire(r *run) {
 	if !r.over.CompareAndSwap(false, true) {
 		return
@@ -497,8 +497,8 @@ func (t *Table) expire(r *run) {
 	t.conclude(r)
 }
 
-// finish answers the callers of a load that has returned, unless it had
-// reached its limit before.
+// finish answers the callers of a load that has returned, unless expire has answered
+// them already.
 func (t *Table) finish(r *run) {
 	if r.over.CompareAndSwap(false, true) {
 		for _, c := range r.calls {
@@ -518,8 +518,8 @@ func (t *Table) finish(r *run) {
 	}
 }
 
-// conclude commits what may be committed and hands the results to the callers.
-// All is committed before anybody is told, which may take time.
+// conclude commits the results that may be committed, and gives all results to the
+// callers. It commits all of them before it calls Done, which may take time.
 func (t *Table) conclude(r *run) {
 	for _, c := range r.calls {
 		t.commit(c)
@@ -549,7 +549,7 @@ func (t *Table) commit(c *call) {
 	}
 }
 
-// settle is what the load says of the key.
+// settle notes the load's result for the key.
 func (c *call) settle(result any, err error) {
 	if err != nil {
 		c.fail(err)
@@ -560,7 +560,7 @@ func (c *call) settle(result any, err error) {
 
 func (c *call) fail(err error) { c.loaded = answer{err: err} }
 
-// outcome describes a call that is over: nothing of it changes any more.
+// outcome describes a call that is over, and so does not change any more.
 func (c *call) outcome() Outcome {
 	o := Outcome{Err: c.err, Callers: c.callers, Waiting: c.waiting}
 	if c.err == nil {
@@ -646,14 +646,14 @@ func (s *shard) detach(c *call, reason string) bool {
 	return true
 }
 
-// isPanic reports whether err is that of a load that panicked or called Goexit.
+// isPanic reports whether err is the error of a load that panicked or called Goexit.
 func isPanic(err error) bool {
 	//nolint:errorlint // a load that wraps a panic in its error has dealt with it
 	_, ok := err.(*panics.Error)
 	return ok
 }
 
-// panicked reports whether err is that of a load that panicked.
+// panicked reports whether err is the error of a load that panicked.
 func panicked(err error) bool {
 	return isPanic(err) && err.(*panics.Error).Value != panics.ErrGoexit //nolint:errorlint // see isPanic
 }

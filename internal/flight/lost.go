@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// tooLong is how long a call is waited for until that is told.
+// tooLong is how long callers wait for a call until its task is told.
 const tooLong = 30 * time.Second
 
-// errWithin says that a load would start another one of its own key.
+// errWithin says that a load would start another load of its own key.
 var errWithin = errors.New("within a load of the same key")
 
 // Staller is a Task that is told when its load keeps callers waiting for long.
@@ -20,15 +20,15 @@ type Staller interface {
 	Stalled()
 }
 
-// watch sees to it that it is told when the call has been waited for too long. It
-// is called under the lock.
+// watch starts the timer after which the task is told that callers wait too long. The
+// shard's lock is held.
 func (c *call) watch() {
 	if task, ok := c.task.(Staller); ok && c.alarm == nil {
 		c.alarm = time.AfterFunc(tooLong, task.Stalled)
 	}
 }
 
-// within returns the load of key, by the same owner, that waits for n or is n.
+// within returns the load of key, of the same owner, that is n or waits for n, or nil.
 func (t *Table) within(n *node, key Key) *node {
 	for ; n != nil; n = n.parent {
 		if n.tracker == t.tracker && slices.ContainsFunc(n.calls, func(c *call) bool { return c.key == key }) {
@@ -38,7 +38,7 @@ func (t *Table) within(n *node, key Key) *node {
 	return nil
 }
 
-// backTo returns the error of n, which would start what it is part of.
+// backTo returns the error of n, which would start another load of a key of outer.
 func (n *node) backTo(outer *node) *CycleError {
 	path := []string{outer.named.Name()}
 	for at := n; at != outer; at = at.parent {

@@ -11,17 +11,17 @@ type run struct {
 	node
 	at     Mark
 	ctx    context.Context //nolint:containedctx // the load's own
-	values detached        // what ctx has its values from
+	values detached        // the parent of ctx
 	cancel context.CancelCauseFunc
-	// waiting is how many callers its calls have together. Once it is zero
-	// again, the run is abandoned for good.
+	// waiting is how many callers wait for its calls together. When it falls to
+	// zero, the run is abandoned for good.
 	waiting atomic.Int64
-	limited bool // it is over at some time, whatever it does
+	limited bool // it has a time limit
 	began   time.Time
-	over    atomic.Bool // somebody is answering the callers, or has
-	ended   func()      // nil, or what to call when the load has returned
+	over    atomic.Bool // the callers are being answered, or were
+	ended   func()      // called when the load has returned; may be nil
 
-	// Most runs have one call, which takes no memory of its own.
+	// Most runs have one call, which then needs no allocation of its own.
 	first call
 	only  [1]*call
 }
@@ -48,7 +48,7 @@ func (t *Tracker) start(ctx context.Context, terms Terms, named named, loading *
 	return r, nil
 }
 
-// enter lets one more caller wait, unless the run is abandoned.
+// enter counts one more waiting caller, unless the run is abandoned.
 func (r *run) enter() bool {
 	for {
 		n := r.waiting.Load()
@@ -61,7 +61,7 @@ func (r *run) enter() bool {
 	}
 }
 
-// exit lets one caller go; the last one abandons the run.
+// exit counts a caller that stops waiting; the last one abandons the run.
 func (r *run) exit() {
 	if r.waiting.Add(-1) == 0 {
 		r.cancel(ErrAbandoned)

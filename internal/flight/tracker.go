@@ -11,8 +11,8 @@ import (
 // ErrClosed says that the owner of the table has been closed.
 var ErrClosed = errors.New("closed")
 
-// burst is how large a map may have grown that is kept once it is empty; a
-// larger one is given back, since a map never shrinks.
+// burst is how many entries a map may have had that is kept once it is empty. A larger
+// one is dropped, because a map never shrinks.
 const burst = 64
 
 // Tracker tracks the running loads in all tables of one owner, so that the owner
@@ -96,8 +96,7 @@ func (t *Tracker) Close(ctx context.Context) error {
 	return fmt.Errorf("%d loads still run: %w", len(t.running), context.Cause(ctx))
 }
 
-// close returns a channel that is closed when nothing runs, or nil if nothing
-// does now.
+// close returns a channel that is closed when no load runs, or nil if none runs now.
 func (t *Tracker) close() chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -12,22 +12,21 @@ import (
 // Never is the time of an event that is never due.
 const Never = math.MaxInt64
 
-// tick is how finely sweeps are timed: what is due within the same tick is
-// freed by one sweep.
+// tick is how finely sweeps are timed: one sweep frees all that is due within the
+// same tick.
 const tick = int64(time.Second)
 
-// alarm calls for a sweep when something is due. Between sweeps it is at most
-// a few timers of the runtime, never a goroutine.
+// alarm starts a sweep when something is due. Between sweeps it consists of a few
+// timers of the runtime at most, never of a goroutine.
 //
-// It does not stop or reset timers, since that is not allowed across
-// testing/synctest bubbles and a group may be a package variable: a timer that
-// is not the first any more stays, and serves when its time comes, so that
-// there is never another one for later.
+// It neither stops nor resets timers: a group may be a package variable, and
+// testing/synctest does not allow that across bubbles. So when an earlier timer is
+// needed, the later one stays set, and is used when its time comes.
 type alarm struct {
 	due atomic.Int64 // when the first timer fires, in whole ticks; 0: there is none. Written under mu.
 
 	mu     sync.Mutex
-	rings  []*ring // what is set, the first one last
+	rings  []*ring // the timers that are set; the first to fire is last
 	closed bool
 }
 
@@ -35,7 +34,7 @@ type alarm struct {
 type ring struct {
 	due   int64
 	group weak.Pointer[Group]
-	kept  atomic.Pointer[Group] // so that the group is not collected; or nil
+	kept  atomic.Pointer[Group] // keeps the group from being collected; nil: it may be
 	over  atomic.Bool           // the group is closed
 }
 
@@ -53,7 +52,7 @@ func (g *Group) Arm(due int64) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	// Timers of a bubble that has ended do not fire any more.
+	// Timers of a bubble that has ended never fire.
 	a.rings = slices.DeleteFunc(a.rings, func(r *ring) bool { return lost(r.due, now) })
 	a.set()
 	if a.closed || a.armed(due, now) {
@@ -86,7 +85,7 @@ func (a *alarm) set() {
 	a.due.Store(first)
 }
 
-// fire is what the timer calls.
+// fire is called by the timer.
 func (r *ring) fire() {
 	g := r.group.Value()
 	if r.over.Load() || g == nil || !g.alarm.ringing(r) {
@@ -109,12 +108,12 @@ func (r *ring) fire() {
 // The turns of a seat.
 const (
 	idle     int32 = iota
-	sweeping       // somebody sweeps the member
-	awaited        // and is to see to it that it is swept again
+	sweeping       // a goroutine sweeps the member
+	awaited        // a goroutine sweeps the member, and another sweep must follow
 )
 
-// claim reports whether the caller is to sweep the member; otherwise it will be
-// swept again.
+// claim reports whether the caller must sweep the member. If not, the goroutine that
+// sweeps it now will see to another sweep.
 func (s *seat) claim() bool {
 	for {
 		if s.turn.CompareAndSwap(idle, sweeping) {
@@ -126,7 +125,7 @@ func (s *seat) claim() bool {
 	}
 }
 
-// sweep sweeps one member, whose turn the caller has taken.
+// sweep sweeps one member, after the caller's claim.
 func (g *Group) sweep(s *seat) {
 	now := g.Now()
 	next := min(s.member.Sweep(now), g.sweepTags(s))
@@ -136,7 +135,7 @@ func (g *Group) sweep(s *seat) {
 	g.Arm(next)
 }
 
-// ringing takes r out, and reports whether it was in.
+// ringing removes r from the timers that are set, and reports whether it was there.
 func (a *alarm) ringing(r *ring) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -149,7 +148,7 @@ func (a *alarm) ringing(r *ring) bool {
 	return true
 }
 
-// close lets nothing fire any more.
+// close keeps all timers from starting sweeps.
 func (a *alarm) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -9,15 +9,15 @@ import (
 	"sync/atomic"
 )
 
-// What a Tags remembers at most: of how many tags the last clear, and how many
-// bytes of names.
+// The bounds of a Tags: the number of tags whose last clear it remembers, and the
+// bytes of their names.
 const (
 	maxTags     = 1 << 16
 	maxTagBytes = 8 << 20
 )
 
-// maxRecent is of how many of the latest clears their order is remembered, too.
-// Names that are longer than maxRecentName are not.
+// maxRecent is how many of the latest clears are in the ring. A clear of a longer
+// name than maxRecentName empties the ring.
 const (
 	maxRecent     = 256
 	maxRecentName = 256
@@ -32,30 +32,30 @@ const (
 // their names take more than 8 MiB, all tags count as cleared: this bounds its
 // memory.
 type Tags struct {
-	count atomic.Uint64 // changed under mu, where last is too: so they agree under mu
+	count atomic.Uint64 // changed under mu together with last, so that they agree
 
 	mu        sync.RWMutex
 	last      map[Tag]uint64
 	bytes     int    // of the names in last
-	all       uint64 // when everything with a tag was cleared
-	soft      uint64 // the number of the latest clear that was soft
-	forgotten uint64 // the clears up to this one may have been forgotten
+	all       uint64 // the number of the last clear of everything with a tag
+	soft      uint64 // the number of the latest soft clear
+	forgotten uint64 // clears up to this number may have been forgotten
 	peak      int
 
-	recent      []recentClear // a ring: the one of number n, counted from 0, is at n % maxRecent
-	recents     uint64        // how many there have been
-	recentSince uint64        // all clears after this one are in recent
+	recent      []recentClear // a ring: element n, counted from 0, is at n % maxRecent
+	recents     uint64        // how many elements were added so far
+	recentSince uint64        // all clears after this number are in recent
 }
 
 // recentClear is a clear of one tag.
 type recentClear struct {
 	Tag
 	at  uint64
-	bit TagSet // of the name
+	bit TagSet // the set of the name alone
 }
 
-// TagSet tells quickly that a name is not among some names: it has two bits of
-// each.
+// TagSet is a Bloom filter of names with two bits for each: it tells quickly that a
+// name is not among them.
 type TagSet [2]uint64
 
 var tagSeed = maphash.MakeSeed()
@@ -73,8 +73,8 @@ func TagSetOf(names ...string) (s TagSet) {
 // mayHave reports whether the name of bit may be in s.
 func (s TagSet) mayHave(bit TagSet) bool { return s[0]&bit[0] != 0 && s[1]&bit[1] != 0 }
 
-// Tag is a tag of one member of the domain, or of all of them if Member is
-// empty. A clear of one that is Soft makes stale what has it.
+// Tag is a tag of one member of the domain, or of all members if Member is empty. If
+// it is Soft, a clear makes the results with the tag stale instead of dropping them.
 type Tag struct {
 	Member, Name string
 	Soft         bool
@@ -104,7 +104,7 @@ func (t *Tags) Clear(tags ...Tag) {
 				return
 			}
 			t.bytes += len(tag.Name)
-			tag.Name = strings.Clone(tag.Name) // it may be part of a whole request
+			tag.Name = strings.Clone(tag.Name) // it may be part of a larger text
 		}
 		t.last[tag] = now
 		t.note(tag, now)
@@ -112,7 +112,7 @@ func (t *Tags) Clear(tags ...Tag) {
 	t.peak = max(t.peak, len(t.last))
 }
 
-// note makes the clear of tag the latest one.
+// note adds the clear of tag to the ring.
 func (t *Tags) note(tag Tag, now uint64) {
 	if len(tag.Name) > maxRecentName {
 		t.recent, t.recents, t.recentSince = nil, 0, now
@@ -123,18 +123,18 @@ func (t *Tags) note(tag Tag, now uint64) {
 	}
 	r := &t.recent[t.recents%maxRecent]
 	if t.recents >= maxRecent {
-		t.recentSince = r.at // those of one step may be here in part
+		t.recentSince = r.at // other tags of the same step may still be in the ring
 	}
 	tag.Name = strings.Clone(tag.Name)
 	*r = recentClear{tag, now, TagSetOf(tag.Name)}
 	t.recents++
 }
 
-// Cleared reports whether any of the member's tags names, whose set is given, was
-// cleared after since, or else whether there was a soft clear of one, and up to
-// which clear this is known. If a clear after since has been forgotten, of any
-// tag, it reports cleared: see [Tags.Prune]. It costs a look at each of the clears
-// after since if these are few, and two or three lookups for each name if not.
+// Cleared reports whether any of the member's tags names was cleared after since or,
+// if not, whether any had a soft clear, and the number of the clear up to which the
+// answer holds. set is the TagSetOf names. If a clear after since has been forgotten,
+// of any tag, it reports cleared: see [Tags.Prune]. It costs a look at each of the
+// clears after since if these are few, and two or three lookups for each name if not.
 func (t *Tags) Cleared(member string, names []string, set TagSet, since uint64) (cleared, expired bool, until uint64) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -176,10 +176,10 @@ func (t *Tags) Cleared(member string, names []string, set TagSet, since uint64) 
 	}), until
 }
 
-// Prune forgets the clears up to and including until. Before, the caller must
-// check all tagged entries in use, and drop those that one of these clears has
-// cleared. An entry that was not in use any more, but that somebody still holds,
-// counts as cleared from now on.
+// Prune forgets the clears up to and including until. Before, the caller must check
+// all tagged entries of the members, and drop those that one of these clears has
+// cleared. An entry that was replaced, and that a caller still holds, counts as
+// cleared from now on.
 func (t *Tags) Prune(until uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -192,7 +192,7 @@ func (t *Tags) Prune(until uint64) {
 	})
 	for i := range t.recent {
 		if r := &t.recent[i]; r.at <= until {
-			*r = recentClear{at: r.at} // nobody asks for it any more
+			*r = recentClear{at: r.at} // frees the name
 		}
 	}
 	switch {

@@ -61,23 +61,23 @@ type Group struct {
 	mailbox  mailbox
 	tasks    Tasks // sweeps and posted calls
 
-	background Tasks // what Background has started
+	background Tasks // goroutines that Background or Occupy has counted
 
-	collectable bool // the timer does not keep the group
+	collectable bool // timers do not keep the group from being collected
 
 	mu      sync.Mutex
-	members []Member // in order of creation; a change makes a new one
-	seats   []*seat  // of members; a change makes a new one
+	members []Member // in order of creation; a change makes a new slice
+	seats   []*seat  // of members; a change makes a new slice
 	closed  bool
 }
 
-// seat is what a group knows of a member's sweeps.
+// seat is the state of a member's sweeps.
 type seat struct {
 	member Member
 	turn   atomic.Int32  // idle, sweeping or awaited
-	swept  atomic.Uint64 // of the clears of tags up to this one the member has nothing left
-	walked uint64        // the clears of tags before its last walk; for who sweeps
-	after  int64         // when its next sweep of tags may be; for who sweeps
+	swept  atomic.Uint64 // the member has freed all entries of the clears up to this number
+	walked uint64        // the number of clears before its last walk; used by the sweeping goroutine
+	after  int64         // no sweep of tags before this time; used by the sweeping goroutine
 }
 
 // New returns an empty group that stays reachable until it is closed, because the
@@ -121,7 +121,7 @@ func (g *Group) Hooks() *Hooks { return &g.hooks }
 // Now returns the monotonic time since the group was made, in nanoseconds.
 func (g *Group) Now() int64 { return int64(time.Since(g.base)) }
 
-// At is [Group.Now] of a moment that a look at the clock has given.
+// At is [Group.Now] for the moment t.
 func (g *Group) At(t time.Time) int64 { return int64(t.Sub(g.base)) }
 
 // Add makes m a member. It fails with [ErrDuplicate] or [ErrClosed].
@@ -146,7 +146,7 @@ func (g *Group) Add(m Member) error {
 
 // Remove removes m from the group and frees its name.
 func (g *Group) Remove(m Member) {
-	defer g.forget() // what only m still had of clears
+	defer g.forget() // clears that were remembered for m alone
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.members = slices.DeleteFunc(slices.Clone(g.members), func(o Member) bool { return o == m })
@@ -171,8 +171,7 @@ func (g *Group) Member(name string) Member {
 	return nil
 }
 
-// everybody returns the seats of the members, in a slice that is not to be
-// changed.
+// everybody returns the seats of the members, in a slice that must not be changed.
 func (g *Group) everybody() []*seat {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -187,7 +186,7 @@ func (g *Group) Clear(ctx context.Context) error {
 	var counts []int
 	total := 0
 	g.gate.Clear(func() {
-		members = g.Members() // what is added from now on keeps nothing until the clear has ended
+		members = g.Members() // a member that is added later stores nothing before the clear has ended
 		for _, m := range members {
 			n := m.Reset(ctx)
 			counts = append(counts, n)

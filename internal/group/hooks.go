@@ -25,9 +25,9 @@ func (h *Hooks) Add(fn func(context.Context, observe.CacheClear)) {
 	h.fns = append(h.fns, fn)
 }
 
-// run calls the hooks in order, unless ctx shows that a hook of h is running
-// already: then a clear inside a hook has come round to where it began. A
-// panic of one does not keep the others from running.
+// run calls the hooks in order, unless ctx belongs to a running hook of h: then a
+// clear inside of a hook has led back to h. A panic of one hook does not keep the
+// others from running.
 func (h *Hooks) run(ctx context.Context, what observe.CacheClear) error {
 	h.mu.Lock()
 	fns := slices.Clone(h.fns)
@@ -49,7 +49,7 @@ func (h *Hooks) run(ctx context.Context, what observe.CacheClear) error {
 	return errors.Join(errs...)
 }
 
-// hookContext is the context of a running hook; hooks find themselves in it.
+// hookContext is the context of a running hook. It knows the Hooks of that hook.
 type hookContext struct {
 	context.Context
 	hooks *Hooks

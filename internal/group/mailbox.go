@@ -2,10 +2,10 @@ package group
 
 import "sync"
 
-// mailboxSize is how many calls may wait; more are dropped.
+// mailboxSize is how many calls may wait; further ones are dropped.
 const mailboxSize = 1024
 
-// mailbox holds calls that somebody under a lock has left for later.
+// mailbox holds calls that must not be made under the lock where they were posted.
 type mailbox struct {
 	mu       sync.Mutex
 	calls    []func()
@@ -46,7 +46,8 @@ func (g *Group) drain() {
 	}
 }
 
-// drain empties the mailbox; nil means that the draining has ended.
+// drain empties the mailbox and returns its calls. If there are none, it notes that
+// draining has ended, and returns nil.
 func (m *mailbox) drain() []func() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -33,7 +33,7 @@ func (q Query) refuse(status int, detail string) error {
 	return &answer.RefusalError{Who: q.Who, Status: status, Detail: detail}
 }
 
-// allowed says what the query may have.
+// allowed says which parameters the query may have.
 func (q Query) allowed() string {
 	parts := []string{"The query may have " + q.Name + ", with one value"}
 	if q.Tags != "" {

@@ -52,8 +52,8 @@ func (g *Group) ClearTagsOf(ctx context.Context, m Member, observer observe.Obse
 	return errors.Join(errs...)
 }
 
-// ExpireTagsOf makes stale what has any of tags in one member, and tells that member's
-// observer. It is no clear: no hooks run.
+// ExpireTagsOf makes the results of one member that have any of tags stale, and tells
+// that member's observer. No hooks run, because it is no clear.
 func (g *Group) ExpireTagsOf(ctx context.Context, m Member, observer observe.Observer, tags []string) {
 	g.cut(m.Name(), tags, true)
 	for _, tag := range tags {
@@ -74,13 +74,13 @@ func (g *Group) cut(member string, names []string, soft bool) {
 	g.Arm(g.Now())
 }
 
-// sweepTags frees what the member of s has with tags that were cleared, and
-// returns when to do so again. While something is in flight in it that began
-// before a clear, the clear is remembered. It is called once at a time.
+// sweepTags frees the entries of a member that have a cleared tag, and returns when to
+// sweep again. A clear is remembered while a load is in flight that began before it.
+// sweepTags is called once at a time for each member.
 func (g *Group) sweepTags(s *seat) (next int64) {
 	m, ok := s.member.(Tagged)
-	// Whatever is not among the member's entries, nor in flight in it, when it
-	// is asked, begins after this.
+	// The member is asked after this line: a load that is not in flight by then
+	// begins with a later number.
 	count := g.tags.Now()
 	if !ok || s.swept.Load() >= count {
 		return Never
@@ -101,7 +101,7 @@ func (g *Group) sweepTags(s *seat) (next int64) {
 	return s.after
 }
 
-// forget forgets the clears of tags of which no member has anything left.
+// forget forgets the clears of tags whose entries all members have freed.
 func (g *Group) forget() {
 	until := g.tags.Now()
 	for _, s := range g.everybody() {

@@ -8,10 +8,10 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// watchers are the observers of a group. It is an observer that tells them all,
-// and safe for concurrent use.
+// watchers is an observer that passes events on to all observers of a group. It is
+// safe for concurrent use.
 type watchers struct {
-	mu  sync.Mutex // held while one is added
+	mu  sync.Mutex // held while an observer is added
 	all atomic.Pointer[observe.Observer]
 }
 
@@ -45,7 +45,7 @@ func (w *watchers) JoinedLoad(ctx, load context.Context, source observe.Source) 
 	}
 }
 
-// tracer is all observers as a Tracer, if one of them is.
+// tracer returns all observers as one Tracer, if one of them is a Tracer.
 func (w *watchers) tracer() (observe.Tracer, bool) {
 	all := w.all.Load()
 	if all == nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
-// minBytes says what the operation appends at least.
+// minBytes returns how many bytes the operation appends at least.
 func (o *op) minBytes() int {
 	switch o.code {
 	case op8, opString, opBytes, opSlice, opPointer, opTime, opAddr, opInt1, opRat, opFloat1:
@@ -113,7 +113,7 @@ func (pr *program) append(dst []byte, p unsafe.Pointer, limit int) ([]byte, *op)
 				dst = append(dst, refNil)
 				continue
 			}
-			if len(dst) >= limit { // shared targets multiply
+			if len(dst) >= limit { // a target is appended once for each pointer to it
 				return dst, o
 			}
 			dst = append(dst, refNew)
@@ -144,7 +144,7 @@ func (pr *program) append(dst []byte, p unsafe.Pointer, limit int) ([]byte, *op)
 	return dst, nil
 }
 
-// appendAll appends n values that lie one after the other.
+// appendAll appends n values that are one after the other in memory.
 func (pr *program) appendAll(dst []byte, p unsafe.Pointer, n, limit int) ([]byte, *op) {
 	if len(pr.ops) == 0 {
 		return dst, nil

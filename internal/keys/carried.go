@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// carriedDepth bounds how many values inside each other are looked into.
+// carriedDepth bounds how deep the search for interfaces goes.
 const carriedDepth = 1000
 
 // Own is [Keys.Snapshot] of a key that comes from a caller: it copies strings
@@ -22,11 +22,11 @@ func (k *Keys) Own(key unsafe.Pointer) (unsafe.Pointer, error) {
 	return own, err
 }
 
-// carried returns a [*Error] if an interface in the key holds what carries a
-// visitor, such as the context of a request, also where it is left out of the
-// key: the load would see the first visitor's for all. Whether the type of the
-// key carries one is found by [For]. own is a copy, so it can be walked. What is
-// left out is the caller's: of that only the types of interfaces are looked at.
+// carried returns a [*Error] if an interface in the key holds a value that carries a
+// visitor, such as the context of a request, also in a field that is left out of the
+// key: the load would see the first visitor's value for all. [For] checks the type
+// of the key itself. own is a copy, so it is safe to walk. Fields that are left out
+// still belong to the caller: of these, carried looks only at the types in interfaces.
 func (k *Keys) carried(own unsafe.Pointer) error {
 	path := k.t.Type.Name()
 	if path == "" {
@@ -37,7 +37,7 @@ func (k *Keys) carried(own unsafe.Pointer) error {
 	return errors.Join(w.errs...)
 }
 
-// value looks into v for interfaces, and at the types of what they hold.
+// value searches a value for interfaces, and checks the types of the values in them.
 func (v *visitorWalk) value(of reflect.Value, path string, leftOut bool, depth int) {
 	t := of.Type()
 	if len(v.errs) > 0 || depth > carriedDepth || !holdsInterface(t) {
@@ -82,7 +82,7 @@ func (v *visitorWalk) value(of reflect.Value, path string, leftOut bool, depth i
 	}
 }
 
-// dynamic looks at the type of what an interface holds.
+// dynamic checks the type of the value in an interface.
 func (v *visitorWalk) dynamic(t reflect.Type, path string, leftOut bool) {
 	at := inInterface{t, leftOut}
 	if _, ok := harmless.Load(at); ok {
@@ -94,9 +94,9 @@ func (v *visitorWalk) dynamic(t reflect.Type, path string, leftOut bool) {
 	}
 }
 
-// inInterface is a type in an interface, and whether that is left out of the key. The
-// type is no embedded one: with its methods in an interface, programs would keep the
-// methods of all their types.
+// inInterface is a type in an interface, and whether the interface is left out of the
+// key. The type is not embedded: its methods would make the linker keep the methods of
+// all types.
 type inInterface struct {
 	typ     reflect.Type
 	leftOut bool

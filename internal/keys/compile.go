@@ -39,8 +39,8 @@ func (c *compiler) compile(v variant) *node {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.node(v)
-	// A recursive type is complete only here, so what depends on the whole
-	// graph is derived now.
+	// A recursive type is complete only here, so properties that depend on the
+	// whole graph are derived now.
 	fresh := c.fresh
 	c.fresh = nil
 	for _, n := range fresh {
@@ -55,7 +55,7 @@ func (c *compiler) compile(v variant) *node {
 	return n
 }
 
-// node returns the node of v, which may still be in the making when its type is recursive.
+// node returns the node of v. If its type is recursive, the node may not be finished yet.
 func (c *compiler) node(v variant) *node {
 	fn := c.cfg.HashFuncs[v.t]
 	if v.raw {
@@ -175,7 +175,7 @@ func (c *compiler) plain(n *node) {
 	}
 }
 
-// byItself finishes n if its memory is not what it is compared by.
+// byItself finishes n, and reports true, if its type is not compared by its memory.
 func (c *compiler) byItself(n *node) bool {
 	t, pointer := n.t, n.t.Kind() == reflect.Pointer
 	if pointer {
@@ -192,7 +192,7 @@ func (c *compiler) byItself(n *node) bool {
 	case encoded && pointer == fact.Pointer:
 		n.form, n.way = formMethod, fact.Way
 	case pointer:
-		return false // the target says it
+		return false // the node of the target says so
 	case fact.Key == known.Singleton:
 		n.form = formAlone
 	case fact.Way == known.Refuse:
@@ -205,11 +205,11 @@ func (c *compiler) byItself(n *node) bool {
 	return true
 }
 
-// maxBad bounds the problems that are reported together: shared types multiply.
+// maxBad bounds the problems that are reported together. A shared type may cause many.
 const maxBad = 32
 
-// inherit takes over what is wrong inside n. What is wrong with a type that is
-// still open is reported where it was opened.
+// inherit adds the problems of inner, a part of n. The problems of a type that is still
+// being compiled are reported where that began.
 func (n *node) inherit(inner *node, step string) {
 	if inner.open {
 		return
@@ -254,7 +254,7 @@ func (c *compiler) structure(n *node) {
 			n.inherit(f.node, "."+sf.Name)
 			continue
 		}
-		// Nobody can tag a private field of somebody else's type: one line about the whole is enough.
+		// The program cannot tag a private field of a foreign type: one line about the struct is enough.
 		if len(f.node.bad) > 0 && !private {
 			private = true
 			n.refuse("it contains a private %s", f.node.bad[0].Type)

@@ -17,7 +17,7 @@ const (
 	maxMaxDepth     = 100_000 // a level takes about 1 KB of stack, of which Go allows 1 GB
 )
 
-// Config of a plan. The zero value is right for nearly everyone.
+// Config configures a plan. The zero value is right for most keys.
 type Config struct {
 	// HashFuncs maps a type to the function whose result replaces its values in
 	// the key. The type must match exactly; it may stand at any depth and behind

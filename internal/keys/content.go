@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// contentType returns the operation for a type of the standard library whose
-// memory is not its content, as equal values may differ in it, or opNone. Types
-// defined from those of package time (type Stamp time.Time) are treated alike;
-// those defined from the others have lost the methods that say the content.
+// contentType returns the operation for a type of the standard library whose equal
+// values may differ in memory, or opNone. Types defined from those of package time
+// (type Stamp time.Time) are treated alike. Types defined from the others have lost
+// the methods that return the content.
 func contentType(t reflect.Type) opcode {
 	if t.Kind() != reflect.Struct {
 		return opNone

@@ -9,7 +9,7 @@ import (
 	"github.com/reecho-go/reecho/internal/clone"
 )
 
-// copies returns how keys of t are copied; nil means by assignment.
+// copies returns the function that copies keys of t; nil means by assignment.
 func copies(t reflect.Type, plan *Plan, cfg Config) func(dst, src unsafe.Pointer) error {
 	if plan.Flat() {
 		return nil
@@ -17,7 +17,8 @@ func copies(t reflect.Type, plan *Plan, cfg Config) func(dst, src unsafe.Pointer
 	return copied(t, cfg, clone.Config{Keep: leftOut})
 }
 
-// copied returns how keys of t are copied in that way; nil means by assignment.
+// copied returns the function that copies keys of t by the configuration how; nil means
+// by assignment.
 func copied(t reflect.Type, cfg Config, how clone.Config) func(dst, src unsafe.Pointer) error {
 	how.Immutable, how.Trusted = standIns(cfg), cfg.Trusted
 	for {
@@ -25,7 +26,7 @@ func copied(t reflect.Type, cfg Config, how clone.Config) func(dst, src unsafe.P
 		if err == nil {
 			return p.CopyTo
 		}
-		// What identifies by its content may still be beyond copying.
+		// A type that can be compared may be impossible to copy: then it is shared.
 		n := len(how.Immutable)
 		_ = Each(err, func(err error) error {
 			if at, ok := errors.AsType[*clone.TypeError](err); ok && !slices.Contains(how.Immutable, at.Type) {
@@ -39,9 +40,9 @@ func copied(t reflect.Type, cfg Config, how clone.Config) func(dst, src unsafe.P
 	}
 }
 
-// standIns lists the types that a copy of a key must share, since a HashFunc
-// stands in for them: those whose identity may matter to the loader, such as a
-// *sql.DB, and those of which some value cannot be copied.
+// standIns lists the types with a HashFunc that a copy of a key must share: those whose
+// identity may matter to the loader, such as a *sql.DB, and those with values that
+// cannot be copied.
 func standIns(cfg Config) []reflect.Type {
 	var out []reflect.Type
 	for t := range cfg.HashFuncs {
@@ -58,8 +59,8 @@ func standIns(cfg Config) []reflect.Type {
 	return out
 }
 
-// sizes returns how keys of t that are copied in that way are measured, or nil if they cannot be or their
-// identity says it all.
+// sizes returns the function that measures keys of t that are copied by the configuration
+// how. It is nil if they cannot be measured, or if the shape is not Encoded.
 func sizes(t reflect.Type, shape Shape, cfg Config, how clone.Config) func(unsafe.Pointer) int64 {
 	if shape != Encoded {
 		return nil
@@ -69,13 +70,13 @@ func sizes(t reflect.Type, shape Shape, cfg Config, how clone.Config) func(unsaf
 	if err != nil {
 		return nil
 	}
-	links := plan.Links() // a key that is kept is a copy
+	links := plan.Links() // of copies, as all keys in a cache are
 	return func(key unsafe.Pointer) int64 { return plan.Size(key, links) }
 }
 
-// leftOut reports whether a copy of a key shares what the field holds: it is
-// no part of the key, such as a client, a logger or a lock, or only its text
-// is, and some values of its type cannot be copied.
+// leftOut reports whether a copy of a key shares the value of the field: the field is no
+// part of the key, such as a client, a logger or a lock; or only its text is, and some
+// values of its type cannot be copied.
 func leftOut(f reflect.StructField) bool {
 	if ignored(f) {
 		return f.Type.Kind() != reflect.String
@@ -89,8 +90,8 @@ func ignored(f reflect.StructField) bool {
 	return tag == "ignore" || tag == "-"
 }
 
-// leavesOut reports whether there may be fields in a t that are no part of the key,
-// and nobody's method looks at them to say what is.
+// leavesOut reports whether a t may have fields that are no part of the key, and has no
+// method (Includable, IncludableMap) that could read them to decide about others.
 func leavesOut(t reflect.Type) bool {
 	w := leftOutWalk{seen: map[reflect.Type]bool{}}
 	w.walk(t)
@@ -119,7 +120,7 @@ func (w *leftOutWalk) walk(t reflect.Type) {
 	w.seen[t] = true
 	switch t.Kind() {
 	case reflect.Interface:
-		w.found = true // for all that is known
+		w.found = true // the value in it may have such fields
 	case reflect.Pointer, reflect.Slice, reflect.Array:
 		w.walk(t.Elem())
 	case reflect.Map:

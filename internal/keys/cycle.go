@@ -8,8 +8,8 @@ import (
 	"unsafe"
 )
 
-// enter begins to follow a reference. When it is being followed already, the
-// value is cyclic: its encoding is then the distance to where that began.
+// enter begins to follow a reference. If the walk is inside of the same reference
+// already, the value is cyclic, and the distance to that reference is its encoding.
 func (w *walker) enter(n *node, p unsafe.Pointer, length int) (cyclic bool, h uint64, err *ValueError) {
 	if !n.tracked {
 		return false, 0, nil
@@ -39,10 +39,10 @@ func (w *walker) leave(n *node) {
 	w.pop()
 }
 
-// longPath is the length from which on looking along the path costs more than a map.
+// longPath is the length above which a search along the path costs more than a map.
 const longPath = 32
 
-// find returns where r is on the path, or -1.
+// find returns the index of r on the path, or -1.
 func (w *walker) find(r ref) int {
 	if len(w.path) > longPath {
 		if i, ok := w.places[r]; ok {
@@ -95,7 +95,7 @@ func (w *walker) fail(t reflect.Type, err error) *ValueError {
 	return &ValueError{Type: t, Reason: reason, Err: err}
 }
 
-// room says whether n more bytes fit.
+// room reports whether n more bytes fit.
 func (w *walker) room(n int) bool { return n <= w.limit-len(w.buf) }
 
 // deeper counts a level; the caller decrements depth when it leaves.

@@ -22,7 +22,8 @@ func (n *node) flatten() {
 	}
 }
 
-// emit appends the operations for a value of n at off, or reports that it has none.
+// emit appends the operations for a value of n at off. It reports false if no program can
+// encode n.
 func (pr *program) emit(n *node, off uintptr, path string) bool {
 	t := raw.Of(n.t)
 	o := op{code: n.code, off: off, path: path, t: &t}
@@ -76,7 +77,7 @@ func (pr *program) emit(n *node, off uintptr, path string) bool {
 	}
 }
 
-// settleDirect returns direct, and finds it out the first time.
+// settleDirect returns direct, which it computes the first time.
 func (n *node) settleDirect() bool {
 	if !n.settled {
 		n.direct, n.settled = n.isDirect(), true
@@ -84,12 +85,11 @@ func (n *node) settleDirect() bool {
 	return n.direct
 }
 
-// isDirect says whether hashstructure can be given a value of n as it is: it
-// hashes all of it in bounded time, calls no user code and knows no second
-// spelling of an equal value.
+// isDirect reports whether hashstructure may be given a value of n as it is: it hashes
+// the whole value in bounded time, calls no user code, and gives equal values one hash.
 func (n *node) isDirect() bool {
 	if n.set || n.filtered {
-		return false // only the struct around it knows
+		return false // the tag or method of the enclosing struct decides
 	}
 	switch n.form {
 	case formLocation:
@@ -120,7 +120,8 @@ func (n *node) isDirect() bool {
 	}
 }
 
-// word says whether Go's own equality on the bytes of n is its identity, and how many bytes take part.
+// word reports whether the bytes of a value of n are its identity, and how many bytes
+// these are.
 func (n *node) word() (size uintptr, ok bool) {
 	switch n.form {
 	case formLeaf:
@@ -150,7 +151,7 @@ func (n *node) word() (size uintptr, ok bool) {
 	return 0, false
 }
 
-// flat says whether a copy of a value by assignment shares nothing mutable.
+// flat reports whether a copy of a t by assignment shares nothing mutable with it.
 func flat(t reflect.Type) bool {
 	if code := contentType(t); code == opTime || code == opAddr {
 		return true

@@ -35,7 +35,7 @@ func (w *walker) iface(n *node, p unsafe.Pointer) (uint64, *ValueError) {
 	return h, nil
 }
 
-// copyOf returns the value at p for user code, which may keep it.
+// copyOf returns a copy of the value at p for user code, which may keep it.
 func copyOf(n *node, p unsafe.Pointer) any { return reflect.NewAt(n.t, p).Elem().Interface() }
 
 func (w *walker) hashFunc(n *node, p unsafe.Pointer) (uint64, *ValueError) {
@@ -51,7 +51,7 @@ func (w *walker) hashFunc(n *node, p unsafe.Pointer) (uint64, *ValueError) {
 	return w.encode(w.c.rawAny, unsafe.Pointer(&out), false)
 }
 
-// method encodes what its own methods say that the value at p is.
+// method encodes the value at p by its own methods.
 func (w *walker) method(n *node, p unsafe.Pointer) (uint64, *ValueError) {
 	t := n.t
 	if t.Kind() == reflect.Pointer {

@@ -17,7 +17,7 @@ import (
 // 64 bits: hashstructure takes 120 ns and four allocations for each byte.
 const longBytes = 32
 
-// hash is the hashstructure hash of v, a value that hashstructure can take.
+// hash returns the hashstructure hash of v, a value that hashstructure can take.
 func (w *walker) hash(n *node, v any) (uint64, *ValueError) {
 	h, err := hashstructure.Hash(v, hashstructure.FormatV2, nil)
 	if err != nil {
@@ -26,7 +26,7 @@ func (w *walker) hash(n *node, v any) (uint64, *ValueError) {
 	return h, nil
 }
 
-// hashNil is what hashstructure makes of nil, when hashing.
+// hashNil returns hashstructure's hash of nil, when hashing.
 func (w *walker) hashNil(n *node) (uint64, *ValueError) {
 	if !w.hashing {
 		return 0, nil
@@ -34,8 +34,8 @@ func (w *walker) hashNil(n *node) (uint64, *ValueError) {
 	return w.hash(n, nil)
 }
 
-// hashDirect gives the value at p to hashstructure, by address where it would
-// find it addressable: that matters to structs with blank fields.
+// hashDirect gives the value at p to hashstructure: by address if hashstructure would
+// find the value addressable, which matters to structs with blank fields.
 func (w *walker) hashDirect(n *node, p unsafe.Pointer, addr bool) (uint64, *ValueError) {
 	v := reflect.NewAt(n.t, p)
 	if !addr {
@@ -44,7 +44,7 @@ func (w *walker) hashDirect(n *node, p unsafe.Pointer, addr bool) (uint64, *Valu
 	return w.hash(n, v.Interface())
 }
 
-// hashLeaf hashes what hashstructure refuses, takes too long for, or would hash in several ways.
+// hashLeaf hashes leaves that hashstructure refuses, is slow for, or gives several hashes.
 func (w *walker) hashLeaf(n *node, p unsafe.Pointer) (uint64, *ValueError) {
 	switch n.code {
 	case opFloat32:
@@ -68,8 +68,8 @@ func (w *walker) hashLeaf(n *node, p unsafe.Pointer) (uint64, *ValueError) {
 	}
 }
 
-// hashTime hashes the time at p. hashstructure has no answer to an offset of
-// more than 22 days, which only a made-up zone has: it gets the instant then.
+// hashTime hashes the time at p. hashstructure fails for an offset of more than 22 days,
+// which no real zone has: then it gets the time in UTC.
 func (w *walker) hashTime(n *node, p unsafe.Pointer) (uint64, *ValueError) {
 	v := reflect.NewAt(n.t, p).Elem().Interface()
 	if t, ok := v.(time.Time); ok {
@@ -120,7 +120,7 @@ func fnv64(b []byte) uint64 {
 	return h.Sum64()
 }
 
-// userError names the user's function that failed. fmt survives an Error method that panics.
+// userError names the user's function that failed. fmt handles an Error method that panics.
 func (w *walker) userError(t reflect.Type, what string, err error) *ValueError {
 	return &ValueError{Type: t, Reason: fmt.Sprintf("%s: %v", what, err), Err: err}
 }

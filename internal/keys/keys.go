@@ -22,8 +22,8 @@ type Keys struct {
 	t     raw.Type
 	copy  func(dst, src unsafe.Pointer) error // nil: by assignment
 	size  func(key unsafe.Pointer) int64      // nil: see Size
-	own   func(dst, src unsafe.Pointer) error // copy, with the bytes of strings; nil: by assignment
-	bare  func(dst, src unsafe.Pointer) error // copy, without what is left out; nil: by assignment
+	own   func(dst, src unsafe.Pointer) error // copy that copies strings too; nil: by assignment
+	bare  func(dst, src unsafe.Pointer) error // copy that zeroes fields that are left out; nil: by assignment
 }
 
 // For compiles the Keys of the type t. cfg must be valid. owner is the name of
@@ -40,7 +40,7 @@ func For(owner string, t reflect.Type, cfg Config) (*Keys, error) {
 	}
 	k := &Keys{Plan: plan, owner: owner, t: raw.Of(t), copy: copies(t, plan, cfg)}
 	k.own = k.copy
-	if raw.HasPointers(t) { // there may be strings
+	if raw.HasPointers(t) { // t may have strings
 		k.own = copied(t, cfg, clone.Config{Keep: leftOut, Strings: true})
 	}
 	how := clone.Config{Keep: leftOut}
@@ -174,7 +174,7 @@ func (k *Keys) Size(key unsafe.Pointer) int64 {
 		return k.size(key)
 	}
 	n := int64(k.t.Size())
-	// Keys that cannot be copied are known by their content alone.
+	// Of keys that cannot be copied only the identity can be measured.
 	if id, err := k.AppendID(nil, key); err == nil {
 		n += int64(len(id))
 	}

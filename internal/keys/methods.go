@@ -9,9 +9,9 @@ import (
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
-// What is called of the addresses of net/netip and the numbers of math/big. The
-// packages are not imported, since a program that has no such keys would carry
-// their tables and arithmetic.
+// The methods that are called of addresses of net/netip and numbers of math/big. The
+// packages are not imported, because a program without such keys would link their
+// tables and arithmetic.
 type (
 	address interface {
 		IsValid() bool
@@ -31,15 +31,15 @@ type (
 	encoder interface{ GobEncode() ([]byte, error) }
 )
 
-// The encodings of the zero values, by which the form is known that
-// appendFraction and appendFloat rely on.
+// The encodings of the zero values. They show whether the encoding has the form on which
+// appendFraction and appendFloat rely.
 const (
 	zeroFraction = "\x02\x00\x00\x00\x00"     // version and sign, length of the numerator
 	zeroFloat    = "\x01\x08\x00\x00\x00\x00" // version, mode with accuracy, form and sign, precision
 )
 
-// methodType returns the operation for a type whose methods say its content, or
-// opNone, also if a release of Go should have other methods or another encoding.
+// methodType returns the operation for a type whose methods return its content, or
+// opNone, also if a release of Go has other methods or another encoding.
 func methodType(t reflect.Type) opcode {
 	pkg := t.PkgPath()
 	if pkg != "net/netip" && pkg != "math/big" {
@@ -67,8 +67,8 @@ func methodType(t reflect.Type) opcode {
 	return opNone
 }
 
-// lostMethods returns the package of such types if t is defined from one of them
-// (type amount big.Int), and else "".
+// lostMethods returns "net/netip" or "math/big" if t is defined from a type of that
+// package (type amount big.Int), else "".
 func lostMethods(t reflect.Type) string {
 	if t.Kind() != reflect.Struct || t.NumField() == 0 {
 		return ""
@@ -110,26 +110,26 @@ func appendInt(dst []byte, x integer) []byte {
 	for range n {
 		dst = append(dst, 0)
 	}
-	// FillBytes keeps nothing of its argument: dst may be on the caller's stack.
+	// Sound: FillBytes does not keep its argument, so dst may be on the caller's stack.
 	x.FillBytes(unsafe.Slice((*byte)(raw.Hide(unsafe.Pointer(&dst[start]))), n))
 	return dst
 }
 
-// appendFraction appends the encoding of x. A denominator of 1 may be in it or
-// not, and is left out.
+// appendFraction appends the encoding of x. GobEncode may or may not write a denominator
+// of 1, so it is left out.
 func appendFraction(dst []byte, x fraction) []byte {
-	b, _ := x.GobEncode() // it has no error for a numerator that fits into memory
+	b, _ := x.GobEncode() // never fails for a numerator that fits into memory
 	if x.IsInt() {
 		b = b[:len(zeroFraction)+int(binary.BigEndian.Uint32(b[1:]))]
 	}
 	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }
 
-// appendFloat appends the encoding of x: precision, rounding mode, accuracy and
-// the exact value, whose digits come last. Zeros at their end say nothing, and may
-// be in it or not.
+// appendFloat appends the encoding of x: precision, rounding mode, accuracy and the exact
+// value, whose digits come last. GobEncode may or may not write zeros at their end, so
+// they are left out.
 func appendFloat(dst []byte, x encoder) []byte {
-	b, _ := x.GobEncode() // it has no error
+	b, _ := x.GobEncode() // never fails
 	b = bytes.TrimRight(b, "\x00")
 	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }

@@ -14,19 +14,19 @@ import (
 type form uint8
 
 const (
-	formLeaf form = iota // the program says all
+	formLeaf form = iota // encoded by its program alone
 	formStruct
 	formArray
 	formSlice
 	formPointer
 	formMap
 	formInterface
-	formHashFunc // KeyConfig.HashFuncs has the type
+	formHashFunc // the type is in KeyConfig.HashFuncs
 	formText     // tagged hash:"string"
 	formLocation // time.Location
-	formMethod   // its own encoding, or that of what it points to
+	formMethod   // compared by its own encoding, or that of its target
 	formAlone    // the only value of its type
-	formBad      // cannot be keyed, bad says why
+	formBad      // cannot be part of a key; bad says why
 )
 
 // A node is the compiled plan of one type in one role. It is immutable once
@@ -52,15 +52,15 @@ type node struct {
 	asks       bool     // the struct is Includable
 	filters    bool     // the struct is IncludableMap
 	hashable   bool     // the struct is Hashable
-	typeID     string   // what stands for the type behind an interface
+	typeID     string   // encodes the type of a value in an interface
 	slots      sync.Pool
 	known      atomic.Pointer[map[reflect.Type]*node] // interface: the dynamic types met so far
 	open       bool                                   // being compiled
 	flattening bool
 }
 
-// field is one field of a struct that takes part in the key. A blank field has
-// no node: it only matters to the way hashstructure folds the fields.
+// field is a field of a struct that takes part in the key. A blank field has no node: it
+// only matters for how hashstructure combines the fields.
 type field struct {
 	name     string
 	index    int
@@ -69,20 +69,20 @@ type field struct {
 	node     *node
 }
 
-// entries encodes every entry of the map at p behind their count, in an order
-// that depends on the entries alone, and folds their hashes.
+// entries encodes the number of entries of the map at p and then each entry, in an order
+// that depends on the entries alone, and combines their hashes.
 type entries func(w *walker, n *node, p unsafe.Pointer, s *mapSlot, filter owner) (uint64, *ValueError)
 
 // variant is a type and the role that a struct tag gives it.
 type variant struct {
 	t        reflect.Type
 	set      bool // order does not matter, if it is a slice
-	filtered bool // the enclosing struct says which entries count, if it is a map
-	text     bool // String() stands for it
+	filtered bool // the enclosing struct decides which entries count, if it is a map
+	text     bool // its String method is called
 	raw      bool // inside the result of a HashFunc, where no HashFunc applies
 }
 
-// compiler makes nodes, and keeps them for the types that turn up behind interfaces.
+// compiler makes nodes, also later, for types that are found in interfaces.
 type compiler struct {
 	cfg    Config
 	home   string // package of K: its types can be tagged by their author
@@ -94,7 +94,7 @@ type compiler struct {
 	rawAny *node
 }
 
-// alike tells types apart that are written alike, by running numbers.
+// alike numbers types that have the same name.
 type alike map[string][]reflect.Type
 
 // A walker encodes one value. The same walk computes the fingerprint when
@@ -106,13 +106,13 @@ type walker struct {
 	depth   int
 	hashing bool
 	path    []ref       // the references around the current value that may close a cycle
-	places  map[ref]int // where they are in path, when it is long
+	places  map[ref]int // the indexes of refs in path, if it is long
 	spans   []span      // entries of the maps and sets around the current value
 	scratch []byte
 	owner   owner
 }
 
-// owner is the struct that says which entries of the map in its field count.
+// owner is the struct that decides which entries of the map in its field count.
 type owner struct {
 	impl  hashstructure.IncludableMap
 	field string
@@ -125,14 +125,14 @@ type ref struct {
 	n   *node
 }
 
-// span is an encoded entry in buf, with its first bytes as a number that
-// sorts alike, since comparing numbers is faster.
+// span is an encoded entry in buf. head is its first bytes as a number, which compares
+// faster and in the same order.
 type span struct {
 	lo, hi int
 	head   uint64
 }
 
-// mapSlot is what the iteration over one map needs.
+// mapSlot is the scratch for the iteration over one map.
 type mapSlot struct {
 	iter     reflect.MapIter
 	key, val reflect.Value
@@ -140,7 +140,7 @@ type mapSlot struct {
 	pairs    any // *[]pair[V] of a map with strings as keys, empty
 }
 
-// valueSlot holds the addressable copy of a value found behind an interface.
+// valueSlot holds an addressable copy of a value from an interface.
 type valueSlot struct {
 	v reflect.Value
 	p unsafe.Pointer
@@ -153,13 +153,13 @@ type slotPair struct {
 	entry mapSlot
 }
 
-// What is known of a node once the whole graph of its type is compiled.
+// The methods below need the whole graph of the type.
 
 func (n *node) isReference() bool {
 	return n.form == formPointer || n.form == formSlice || n.form == formMap
 }
 
-// isString reports whether a value of n is a string that stands for itself.
+// isString reports whether a value of n is a string that is compared as it is.
 func (n *node) isString() bool { return n.code == opString && n.form == formLeaf }
 
 // children returns the nodes that a value of n may contain.
@@ -179,8 +179,8 @@ func (n *node) children() []*node {
 	return out
 }
 
-// mayRecur says whether a value of n can lead back to itself: its type
-// contains itself, or an interface, behind which there may be anything.
+// mayRecur reports whether a value of n can lead back to itself: its type contains itself,
+// or an interface, which may hold anything.
 func (n *node) mayRecur() bool {
 	seen := map[*node]bool{}
 	todo := n.children()

@@ -21,12 +21,12 @@ type Plan struct {
 	prog  *program
 	pool  *sync.Pool // of *state
 	t     raw.Type
-	words uintptr // how many bytes a key of the shape Word has, if it is aligned as a number of these is; else 0
+	words uintptr // the bytes of a key of the shape Word that is aligned like a number of this size; else 0
 	flat  bool
 }
 
-// state is a walker and the address of the key that it walks. The key is copied there
-// so that the caller's does not escape to the heap.
+// state is a walker, and the address of a copy of the key that it walks. The copy keeps
+// the caller's key from escaping to the heap.
 type state struct {
 	walker
 	at unsafe.Pointer
@@ -66,7 +66,7 @@ func Compile(t reflect.Type, cfg Config) (*Plan, error) {
 	return p, nil
 }
 
-// path is what paths in errors begin with.
+// path returns the first element of paths in errors.
 func (p *Plan) path() string {
 	if name := p.root.t.Name(); name != "" {
 		return name
@@ -224,7 +224,7 @@ func (s *state) run(root *node) (uint64, *ValueError) {
 	return h, err
 }
 
-// end gives the state back, without what it held of the caller's.
+// end returns the state to the pool, without references to the caller's data.
 func (p *Plan) end(s *state) {
 	p.t.Clear(s.at)
 	s.buf = nil

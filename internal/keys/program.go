@@ -55,7 +55,7 @@ type op struct {
 	t    *raw.Type
 }
 
-// What a pointer's encoding begins with.
+// The first byte of the encoding of a pointer.
 const (
 	refNil  = 0 // nil
 	refNew  = 1 // followed by the target

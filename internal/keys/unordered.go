@@ -123,11 +123,11 @@ type pair[V any] struct {
 	value V
 }
 
-// keptPairs is for how many entries a slot keeps room.
+// keptPairs is for how many entries a slot keeps memory.
 const keptPairs = 1024
 
-// typedEntries reads a map whose type has the underlying types string and V,
-// and sorts by key before it encodes, so that no encoding has to be moved.
+// typedEntries reads a map whose keys and values have the underlying types string and V.
+// It sorts by key before it encodes, so that no encoding has to be moved.
 // Sound: such types share their memory layout and hash, and the map is only read.
 func typedEntries[V any](w *walker, n *node, p unsafe.Pointer, s *mapSlot, filter owner) (h uint64, err *ValueError) {
 	m := *(*map[string]V)(p)
@@ -184,12 +184,12 @@ func head(b []byte) uint64 {
 	return h
 }
 
-// gaps are Sedgewick's, by which n entries are sorted in n^(4/3) steps at most.
+// gaps are Sedgewick's: n entries are sorted in n^(4/3) steps at most.
 var gaps = [...]int{1 << 30, 67121153, 16783361, 4197377, 1050113, 262913, 65921, 16577, 4193, 1073, 281, 77, 23, 8, 1}
 
-// sortSpans sorts by head, and those of one head by tie: a Shell sort, which is
-// one of insertion for the few entries of most maps. slices.SortFunc would be
-// 10 KB of code.
+// sortSpans sorts by head, and spans with the same head by tie. It is a Shell sort, which
+// is an insertion sort for the few entries of most maps. slices.SortFunc would add 10 KB
+// of code.
 func sortSpans(spans []span, tie func(a, b span) int) {
 	for _, gap := range gaps {
 		for i := gap; i < len(spans); i++ {

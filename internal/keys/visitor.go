@@ -10,8 +10,8 @@ import (
 	"github.com/reecho-go/reecho/internal/known"
 )
 
-// own are the types of this module that belong to one visitor. They are known
-// by name, since their packages use this one.
+// own are the types, most of this module, that belong to one visitor. They are known by
+// name, because their packages import this one.
 var own = map[string]string{
 	"github.com/reecho-go/reecho/sessionstate.State": "the session of one visitor",
 	"github.com/reecho-go/reecho/ctxinfo.Info":       "what is known of one visitor",
@@ -20,8 +20,8 @@ var own = map[string]string{
 	"github.com/labstack/echo/v5.Context":            "the context of one request",
 }
 
-// visitor says in which way values of t belong to one visitor. It is empty for
-// all other types.
+// visitor says what of a visitor a t is, such as "one request". It is empty for types
+// that do not belong to one visitor.
 func visitor(t reflect.Type) string {
 	if what := own[t.PkgPath()+"."+t.Name()]; what != "" {
 		return what
@@ -40,13 +40,13 @@ func visitor(t reflect.Type) string {
 		return "the response to one request"
 	}
 	if m, ok := ptr.MethodByName("Request"); ok && m.Type.NumOut() == 1 && m.Type.Out(0).Kind() == reflect.Pointer && isHTTP(m.Type.Out(0).Elem(), "Request") {
-		return "the context of one request" // echo.Context, and what embeds it
+		return "the context of one request" // echo.Context, and types that embed it
 	}
 	return ""
 }
 
-// isHTTP reports whether t is the type of that name in net/http, which this
-// package does not import: programs without a web server would carry one.
+// isHTTP reports whether t is the type of that name in net/http. This package does not
+// import net/http, because programs without a web server would link it.
 func isHTTP(t reflect.Type, name string) bool { return t.PkgPath() == "net/http" && t.Name() == name }
 
 // answers reports whether t is a http.ResponseWriter.
@@ -61,8 +61,8 @@ func answers(t reflect.Type) bool {
 	}]())
 }
 
-// visitors reports the places in root, left out of the key or not, that carry the
-// visitor who happened to cause a load: all others would get that one's data.
+// visitors returns an error for each place in root, left out of the key or not, that
+// carries the visitor who caused a load: all other visitors would get that data.
 func visitors(owner string, root reflect.Type) []error {
 	v := visitorWalk{owner: owner, seen: map[reflect.Type]bool{}}
 	path := root.Name()
@@ -73,8 +73,8 @@ func visitors(owner string, root reflect.Type) []error {
 	return v.errs
 }
 
-// unlessInside returns err, or nil if it is about a part of what carries a
-// visitor, whose ways out are others.
+// unlessInside returns err, or nil if it is about a part of a place in carriers, whose
+// own error says what to do.
 func unlessInside(carriers []error, err *Error) error {
 	for _, c := range carriers {
 		if c, ok := errors.AsType[*Error](c); ok && strings.HasPrefix(err.Path, c.Path) {
@@ -90,8 +90,8 @@ type visitorWalk struct {
 	errs  []error
 }
 
-// walk looks at t and what it consists of. Where it is left out of the key,
-// the inside of other modules' types, such as that of a database handle, is theirs.
+// walk checks t and the types in it. In fields that are left out of the key it does not
+// look into types of other modules, such as a database handle.
 func (v *visitorWalk) walk(t reflect.Type, path string, leftOut bool) {
 	if v.seen[t] {
 		return
@@ -122,7 +122,7 @@ func (v *visitorWalk) walk(t reflect.Type, path string, leftOut bool) {
 	}
 }
 
-// theirs reports whether the inside of the struct t is not to be looked into.
+// theirs reports whether the walk does not look into the struct t.
 func theirs(t reflect.Type, leftOut bool) bool {
 	generic := strings.Contains(t.Name(), "[")
 	return !generic && (known.Standard(t) || leftOut && known.Foreign(t))

@@ -11,10 +11,10 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
-// encode appends the canonical bytes of the value at p and, when hashing,
-// returns its hash. addr tells whether hashstructure would find the value
-// addressable. The value at p has the type n.t; see [program.append] for why
-// the unsafe reads here and below are sound: they follow the same layouts.
+// encode appends the canonical bytes of the value at p and, when hashing, returns its
+// hash. addr says whether hashstructure would find the value addressable. The value at p
+// has the type n.t. The unsafe reads here and below are sound for the reason in
+// [program.append]: they follow the same layouts.
 func (w *walker) encode(n *node, p unsafe.Pointer, addr bool) (uint64, *ValueError) {
 	if w.hashing && n.direct {
 		w.hashing = false
@@ -25,7 +25,7 @@ func (w *walker) encode(n *node, p unsafe.Pointer, addr bool) (uint64, *ValueErr
 		}
 		return w.hashDirect(n, p, addr)
 	}
-	if n.isString() && !w.hashing { // not worth a program
+	if n.isString() && !w.hashing { // faster than its program
 		s := *(*string)(p)
 		if !w.room(len(s)) {
 			return 0, w.fail(n.t, ErrTooLarge)
@@ -60,7 +60,7 @@ func (w *walker) encode(n *node, p unsafe.Pointer, addr bool) (uint64, *ValueErr
 		return w.hashFunc(n, p)
 	case formLocation:
 		w.buf = appendLocation(w.buf, (*time.Location)(p))
-		return 0, nil // direct when hashing
+		return 0, nil // the hash was computed by hashDirect
 	case formMethod:
 		return w.method(n, p)
 	case formAlone:

@@ -12,14 +12,14 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// breaker keeps calls away from a store that fails: it opens after some failures in
-// a row, and then lets one call through at a time, after a pause that grows.
+// breaker keeps calls away from a store that fails. It opens after some failures in a
+// row. Then it lets one call through after each pause, and the pauses grow.
 type breaker struct {
 	mu       sync.Mutex
 	failures int       // in a row
-	until    time.Time // no call before; zero: closed
+	until    time.Time // no call before this time, while the breaker is open
 	since    time.Time // when it opened
-	trying   bool      // a call that decides runs
+	trying   bool      // a call runs that decides whether it closes
 
 	unwritten int // results in a row that could not be written, while the store can be read
 
@@ -47,8 +47,8 @@ func (b *breaker) enter() bool {
 	return true
 }
 
-// leave notes how a call has ended, and reports whether the breaker opens by it, or
-// closes, and then for how long it was open.
+// leave notes how a call has ended, and reports whether that opens or closes the
+// breaker, and for how long it was open.
 func (b *breaker) leave(failed bool) (opens, closes bool, down time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -74,30 +74,29 @@ func (b *breaker) leave(failed bool) (opens, closes bool, down time.Duration) {
 	return b.failures == opensAt, false, 0
 }
 
-// forget is leave for a call that has shown nothing.
+// forget is leave for a call that says nothing about the store.
 func (b *breaker) forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trying = false
 }
 
-// reset is what to do when there is news that the store is back.
+// reset closes the breaker, because there is news that the store is back.
 func (b *breaker) reset() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.failures = 0
 }
 
-// stats returns what has been counted. While a call decides, the store is still
-// down.
+// stats returns the counters. The store counts as down until a call has succeeded.
 func (b *breaker) stats() level.Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return level.Stats{Errors: b.failed, Skipped: b.skipped, Down: b.failures >= opensAt}
 }
 
-// written notes whether a result could be written, and reports whether this is to be
-// told: a store that can be read has the breaker never open.
+// written notes whether a result could be written, and reports whether observers must
+// be told. The breaker stays closed for a store that can only be read.
 func (b *breaker) written(failed bool) (tell bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -112,9 +111,9 @@ func (b *breaker) written(failed bool) (tell bool) {
 // errSlow says that the store did not answer within the budget.
 var errSlow = errors.New("the store did not answer in time")
 
-// do calls f, which uses the store, in a goroutine of its own, and waits no longer
-// than the budget or until ctx ends; f goes on then. What invalidates and is
-// pending is done first. ok says that f has returned without an error.
+// do calls f, which uses the store, in a goroutine of its own. It waits no longer than
+// the budget and until ctx ends; f goes on after that. Pending invalidations are done
+// before f. ok says that f has returned without an error.
 func do[T any](ctx context.Context, t *Tier, op string, budget time.Duration, f func(context.Context) (T, error)) (v T, ok bool) {
 	if budget <= 0 || ctx.Err() != nil || t.closed.Load() || !t.breaker.enter() {
 		return v, false
@@ -128,7 +127,7 @@ func do[T any](ctx context.Context, t *Tier, op string, budget time.Duration, f 
 	answers := make(chan answer, 1)
 	select {
 	case t.slots <- struct{}{}:
-		go func() { // Close waits for its slot
+		go func() { // Close waits until the slot is free
 			defer func() { <-t.slots }()
 			var a answer
 			defer func() {
@@ -148,13 +147,13 @@ func do[T any](ctx context.Context, t *Tier, op string, budget time.Duration, f 
 	case a = <-answers:
 	case <-own.Done():
 		select {
-		case a = <-answers: // both at a time
+		case a = <-answers: // the answer came at the same time
 		default:
 			a.err = errSlow
 		}
 	}
 	cancel()
-	if a.err != nil && ctx.Err() != nil { // the caller's own end says nothing about the store
+	if a.err != nil && ctx.Err() != nil { // that the caller's context ended says nothing about the store
 		t.breaker.forget()
 		return v, false
 	}

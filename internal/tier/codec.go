@@ -35,7 +35,7 @@ func (JSON) Marshal(v any) ([]byte, error) {
 // Unmarshal implements Codec.
 func (JSON) Unmarshal(data []byte, v any) error { return json.Unmarshal(data, v) }
 
-// marshal encodes what p points to.
+// marshal encodes the value that p points to.
 func marshal(c Codec, p any) (b []byte, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -55,8 +55,8 @@ func unmarshal(c Codec, b []byte, p any) (err error) {
 	return c.Unmarshal(b, p)
 }
 
-// brings reports an error if the codec does not bring back values of a type as they
-// were: a sample with something in each of its exported fields.
+// brings returns an error if the codec does not return values of a type as they were.
+// It tries a sample with something in each exported field.
 func brings(c Codec, t reflect.Type) error {
 	if t.Kind() == reflect.Interface {
 		return fmt.Errorf("results have the interface type %v, so that a stored one could not be decoded into the type that it had: use a concrete type", t)
@@ -80,9 +80,8 @@ func brings(c Codec, t reflect.Type) error {
 	return nil
 }
 
-// fill puts something into a value, as deep as that. What does not come back as it
-// was although it means the same is left as it is: types with methods of their own
-// may know more than their fields say.
+// fill puts something into the parts of a value, up to that depth. It leaves types that
+// encode themselves as they are: after decoding they may differ and mean the same.
 func fill(v reflect.Value, depth int) {
 	if depth == 0 {
 		return
@@ -135,8 +134,8 @@ func fill(v reflect.Value, depth int) {
 	}
 }
 
-// The interfaces of types that encode themselves. The linker keeps the methods of all
-// types where one is looked for by a name that is no constant.
+// selves are the interfaces of types that encode themselves. Looking for their methods
+// by name would make the linker keep the methods of all types.
 var selves = []reflect.Type{
 	reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.BinaryMarshaler](),
 	reflect.TypeFor[interface{ MarshalCBOR() ([]byte, error) }](),

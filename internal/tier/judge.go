@@ -6,24 +6,24 @@ import (
 	"github.com/reecho-go/reecho/internal/level"
 )
 
-// What is made of results of a cache has their births, by which every process can ask
-// the store whether they still hold: whether the life of the cache is the same, no tag
-// of them has been cleared since, and their records are the same ones.
+// A page that is made of results of a cache keeps their births. By these, any process
+// can ask the store whether the results still hold: whether the life of the cache is
+// the same, none of their tags has been cleared since, and their records are unchanged.
 
-// birth is that of a result which is stored as version, and knows of clears what m says.
+// birth returns the birth of a result that is stored as version and was loaded at m.
 func (t *Tier) birth(version uint64, m mark) level.Birth {
 	c := t.clocks.Load()
-	if c == nil || c.Life != m.life || c.Clears != m.clears { // else results share it
+	if c == nil || c.Life != m.life || c.Clears != m.clears { // results with the same mark share a clock
 		c = &level.Clock{Life: m.life, Clears: m.clears, Kind: t.kind}
 		t.clocks.Store(c)
 	}
-	if t.cfg.Behind { // what the store has may be older than what has been returned
+	if t.cfg.Behind { // the record in the store may be older than the result
 		version = 0
 	}
 	return level.Birth{Version: version, Clock: c}
 }
 
-// Judge implements level.Level. What cannot be had does not hold.
+// Judge implements level.Level. If the store does not answer, the parts do not hold.
 func (t *Tier) Judge(ctx context.Context, parts []level.Part) bool {
 	holds, ok := do(ctx, t, "get", t.cfg.Budget, func(ctx context.Context) (bool, error) { return t.judge(ctx, parts) })
 	return ok && holds

@@ -11,36 +11,38 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// Of several processes one loads a key, and has a lease meanwhile: a record beside
-// that of the result. It says what its owner knows of clears and of the result, so
-// whoever knows better takes it: a clear during a load lets others load at once. It
-// grants no right to store; the ticket does.
+// Of several processes one loads a key, and has a lease meanwhile: a record beside the
+// record of the result. The lease says which clears and which result its owner knew. A
+// process that knows of a later clear takes the lease over, so a clear during a load
+// lets others load at once. The lease grants no right to store; the ticket does.
 const (
 	leaseLives = 6 * time.Second // without being renewed
 	renewEvery = leaseLives / 3
 
-	// Who waits asks again in between, for nobody may tell.
+	// A process that waits asks the store again after these pauses, because it may
+	// not be told of the change.
 	firstAsk = 10 * time.Millisecond
 	lastAsk  = 250 * time.Millisecond
 
-	// maxWait is how long one waits for others: their loads may be waiting for ours.
+	// maxWait is how long a load waits for other processes, whose loads may be
+	// waiting for this one.
 	maxWait = time.Minute
 )
 
-// claim is what a lease says.
+// claim returns the content of a lease.
 func (tk *ticket) claim() []byte {
 	b := clock{mark: tk.clock.mark}.encode()
 	return binary.BigEndian.AppendUint64(b, tk.version)
 }
 
-// lease is one that this process has.
+// lease is a lease of this process.
 type lease struct {
 	key     string
 	claim   []byte
 	version uint64
 }
 
-// turn is what an attempt to lead comes to: a result, a lease, or neither.
+// turn is the outcome of an attempt to lead: a result, a lease, or neither.
 type turn struct {
 	found
 	lease *lease
@@ -54,7 +56,7 @@ func (t *Tier) Lead(ctx context.Context, tk level.Ticket) (*level.Result, level.
 	}
 	began, pause := time.Now(), firstAsk
 	for {
-		woken, stop := t.waiting.join(t.Sum(own.key)) // before one looks
+		woken, stop := t.waiting.join(t.Sum(own.key)) // before take reads the store
 		asked := time.Now()
 		now, ok := do(ctx, t, "lead", t.cfg.Budget, func(ctx context.Context) (turn, error) { return t.take(ctx, own) })
 		switch {
@@ -80,12 +82,12 @@ func (t *Tier) Lead(ctx context.Context, tk level.Ticket) (*level.Result, level.
 	}
 }
 
-// take takes the lease of a key, unless somebody has it, or has stored a result since
-// own was taken.
+// take takes the lease of a key, unless another process has the lease, or has stored a
+// result since own was taken.
 func (t *Tier) take(ctx context.Context, own *ticket) (turn, error) {
 	name := t.nameOf(ofLeases, own.key)
 	for {
-		it, err := t.read(ctx, name) // before the record: whoever has stored gives it up then
+		it, err := t.read(ctx, name) // before the record: a process gives its lease up after it has stored
 		if err != nil {
 			return turn{}, err
 		}
@@ -108,7 +110,7 @@ func (t *Tier) take(ctx context.Context, own *ticket) (turn, error) {
 		if now, err = t.current(ctx, own); err == nil && now.result == nil && bytes.Equal(now.ticket.claim(), claim) {
 			return turn{now, l}, nil
 		}
-		if wrong := t.release(ctx, l); wrong != nil { // somebody has been faster
+		if wrong := t.release(ctx, l); wrong != nil { // the claim is outdated already
 			return turn{}, wrong
 		}
 		if err != nil || now.result != nil {
@@ -117,8 +119,8 @@ func (t *Tier) take(ctx context.Context, own *ticket) (turn, error) {
 	}
 }
 
-// current is what there is for the key of a ticket, without a result that is not
-// fresh, or was there already when the ticket was taken.
+// current returns what the store has for the key of a ticket. It leaves out a result
+// that is not fresh, or that was there already when the ticket was taken.
 func (t *Tier) current(ctx context.Context, own *ticket) (found, error) {
 	all, err := t.get(ctx, []level.Key{own.key})
 	if err != nil {
@@ -130,7 +132,7 @@ func (t *Tier) current(ctx context.Context, own *ticket) (found, error) {
 	return all[0], nil
 }
 
-// hold renews a lease until ctx ends, or what it returns is called, and gives it up.
+// hold renews a lease until ctx ends or over is called, and then gives it up.
 func (t *Tier) hold(ctx context.Context, l *lease) (over func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	t.writes.Go(func() {
@@ -148,7 +150,7 @@ func (t *Tier) hold(ctx context.Context, l *lease) (over func()) {
 				}
 				return version, err
 			})
-			if ok && version == 0 { // it is another's, or nobody's: what we load may not be stored
+			if ok && version == 0 { // the lease is lost: another process may load and store
 				return
 			}
 			if ok {
@@ -159,7 +161,8 @@ func (t *Tier) hold(ctx context.Context, l *lease) (over func()) {
 	return cancel
 }
 
-// giveUp drops a lease, if it is still ours. If that is not told, it ends by itself.
+// giveUp drops a lease, if this process still has it. If the store does not answer, the
+// lease expires.
 func (t *Tier) giveUp(l *lease) {
 	do(context.Background(), t, "lead", t.cfg.Budget, func(ctx context.Context) (struct{}, error) { return struct{}{}, t.release(ctx, l) })
 }
@@ -171,13 +174,14 @@ func (t *Tier) release(ctx context.Context, l *lease) error {
 	return nil
 }
 
-// waiting are those who wait for the loads of other processes.
+// waiting wakes loads of this process that wait for the loads of other processes.
 type waiting struct {
 	mu  sync.Mutex
 	all map[level.Sum]map[chan struct{}]bool
 }
 
-// join returns what is written to when something has changed, until stop is called.
+// join returns a channel that gets a value whenever the key of s may have changed, until
+// stop is called.
 func (w *waiting) join(s level.Sum) (woken <-chan struct{}, stop func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -12,19 +12,19 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// Clears are told by two kinds of marks in the store, which outlast the process.
+// Two kinds of marks in the store record clears, and outlast the process.
 //
-// The clock of a cache has a life, which is random, and counts the clears of tags
-// in it. A clear of the cache begins a new life. A result carries the clock as it
-// was before its load, and holds only in that life.
+// The clock of a cache has a random life, and counts the clears of tags in that life.
+// A clear of the cache begins a new life. A result carries the clock from before its
+// load, and holds only in that life.
 //
-// A tag has the number of its last clear. A result with the tag holds only if it
-// was born at that number or later. A store may forget the mark of a tag, so what
-// has no mark is not believed; whoever stores a result makes the mark first.
+// The mark of a tag has the number of its last clear. A result with the tag holds only
+// if its own number is not lower. A store may forget the mark of a tag, so a result
+// with a tag that has no mark does not hold. The mark is made before a result is stored.
 //
-// So what was loaded before a clear is never served after it, whoever stores it
-// and however late: the same rule as in memory, but looked at when a result is
-// read and not only when it is written.
+// So a result that was loaded before a clear is never served after it, whichever
+// process stores it and however late. The rule is the same as in memory, but it is
+// checked when a result is read, and not only when it is written.
 
 const lifeBytes = 16
 
@@ -36,7 +36,7 @@ type mark struct {
 // clock is the mark of a cache.
 type clock struct {
 	mark
-	latest  int64 // a wall clock has shown this, in nanoseconds since 1970
+	latest  int64 // the latest time that a process has seen, in nanoseconds since 1970
 	version uint64
 }
 
@@ -59,22 +59,22 @@ func decodeClock(it store.Item) (c clock, ok bool) {
 	return c, true
 }
 
-// renewed is a clock of a new life.
+// renewed returns a clock with a new life.
 func renewed(now int64) (c clock) {
 	_, _ = rand.Read(c.life[:]) // never fails
 	c.latest = now
 	return c
 }
 
-// clock returns the clock that it, which was read, has, or makes one.
+// clock returns the clock in it, the item that was read, or makes a new one.
 func (t *Tier) clock(ctx context.Context, it store.Item) (clock, error) {
 	for {
 		c, ok := decodeClock(it)
 		if ok && t.seen(c.latest) {
 			return c, nil
 		}
-		// There is none, or one that cannot be, or time has gone back by more than
-		// can be told from a mistake: what is there is not believed.
+		// There is no clock, or it is malformed, or its time is so far ahead of ours
+		// that it must be wrong. A new life makes all stored results invalid.
 		c = renewed(t.now())
 		version, err := t.swap.Swap(ctx, t.clockKey, it.Version, store.Item{Value: c.encode()})
 		switch {
@@ -98,7 +98,7 @@ func (t *Tier) clearAll(ctx context.Context) error {
 	return t.ring(ctx, "")
 }
 
-// clearTag counts a clear, and notes it at the tag.
+// clearTag counts a clear in the clock, and writes its number to the mark of the tag.
 func (t *Tier) clearTag(ctx context.Context, tag string) error {
 	for {
 		it, err := t.read(ctx, t.clockKey)
@@ -124,12 +124,12 @@ func (t *Tier) clearTag(ctx context.Context, tag string) error {
 	}
 }
 
-// tagLives is how long the mark of a tag stays at least when it is cleared: longer
-// than somebody who has read the clock before takes to make one.
+// tagLives is how long the mark of a tag stays at least after a clear. It is longer than
+// a process takes from reading the clock to making a mark.
 const tagLives = time.Hour
 
-// raise sets the mark of a tag to m and has it live until expires at least; the zero
-// time is for ever. A mark that is greater stays, and if keep is set any does.
+// raise sets the mark of a tag to m and makes it last until expires at least; the zero
+// time is for ever. It keeps the number of a greater mark or, if keep is set, of any.
 func (t *Tier) raise(ctx context.Context, tag string, m mark, expires time.Time, keep bool) error {
 	key := t.tagKey(tag)
 	for {
@@ -148,13 +148,13 @@ func (t *Tier) raise(ctx context.Context, tag string, m mark, expires time.Time,
 		if ok && next == at.mark && until.Equal(it.Expires) {
 			return nil
 		}
-		if ok && next.life != at.life { // m is of a life that is over, or the mark is
+		if ok && next.life != at.life { // either m or the mark is of a life that is over
 			now, err := t.read(ctx, t.clockKey)
 			if err != nil {
 				return err
 			}
 			if c, ok := decodeClock(now); !ok || c.life != m.life {
-				return nil // nothing of that life is believed any more
+				return nil // m is: no result of its life holds any more
 			}
 		}
 		_, err = t.swap.Swap(ctx, key, it.Version, store.Item{Value: clock{mark: next}.encode(), Expires: until})
@@ -164,13 +164,13 @@ func (t *Tier) raise(ctx context.Context, tag string, m mark, expires time.Time,
 	}
 }
 
-// overtaken reports whether a Swap has met what somebody else wrote.
+// overtaken reports whether a Swap has failed because of another write.
 func overtaken(err error) bool {
 	return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound)
 }
 
-// holds reports whether no tag of a result has been cleared since it was born at m.
-// items are what the store has for their marks.
+// holds reports whether none of the tags has been cleared since the mark m of a result.
+// items has the marks of the tags from the store.
 func (t *Tier) holds(tags []string, m mark, items map[string]store.Item) bool {
 	for _, tag := range tags {
 		at, ok := decodeClock(items[t.tagKey(tag)])
@@ -181,8 +181,8 @@ func (t *Tier) holds(tags []string, m mark, items map[string]store.Item) bool {
 	return true
 }
 
-// ensure makes marks for the tags of a result that expires then, as of now, where
-// there are none that outlast it.
+// ensure makes marks with the number of now for the tags of a result, if they have none
+// that last until expires, when the result ends.
 func (t *Tier) ensure(ctx context.Context, tags []string, now mark, expires time.Time) error {
 	if len(tags) == 0 {
 		return nil
@@ -201,7 +201,7 @@ func (t *Tier) ensure(ctx context.Context, tags []string, now mark, expires time
 			continue
 		}
 		until := expires
-		if !until.IsZero() { // or the next result would have to do it again
+		if !until.IsZero() { // longer than needed, so that the next result finds the mark
 			until = until.Add(max(time.Until(until), tagLives))
 		}
 		if err := t.raise(ctx, tag, now, until, true); err != nil {
@@ -211,10 +211,10 @@ func (t *Tier) ensure(ctx context.Context, tags []string, now mark, expires time
 	return nil
 }
 
-// longestTag is how many bytes of a tag are a part of a key.
+// longestTag is the longest tag that is a part of a key; longer ones are hashed.
 const longestTag = 64
 
-// tagKey is where the mark of a tag is.
+// tagKey returns the key of the mark of a tag.
 func (t *Tier) tagKey(tag string) string {
 	if len(tag) > longestTag {
 		sum := sha256.Sum256([]byte(tag))

@@ -10,24 +10,24 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// invalidation is a delete or a clear: of a name, of a tag, or else of all.
+// invalidation is a delete of a name, a clear of a tag, or else a clear of everything.
 type invalidation struct {
 	name, tag string
 	isTag     bool
 }
 
-// pending are the invalidations that the store has yet to be told. While there are
-// any, nothing is read from it. They are names and not values, and doing one twice
-// does no harm.
+// pending are the invalidations that the store does not have yet. While there are any,
+// no result is read from the store. To do an invalidation twice does no harm.
 type pending struct {
-	turn chan struct{} // held by whoever tells the store; one place
+	turn chan struct{} // has one place, which the goroutine that does them holds
 
 	mu     sync.Mutex
-	all    map[invalidation]uint64 // and which one of its kind it is
+	all    map[invalidation]uint64 // with the number of the last add of each
 	number uint64
 }
 
-// maxPending is how many are remembered. More become one clear of all.
+// maxPending is how many invalidations are remembered. More become one clear of
+// everything.
 const maxPending = 100
 
 func (p *pending) add(i invalidation) {
@@ -50,7 +50,7 @@ func (p *pending) list() map[invalidation]uint64 {
 	return maps.Clone(p.all)
 }
 
-// done takes out what was told to the store, unless it has been added again.
+// done removes an invalidation that the store has now, unless it was added again.
 func (p *pending) done(i invalidation, number uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,19 +59,19 @@ func (p *pending) done(i invalidation, number uint64) {
 	}
 }
 
-// invalidate tells the store, within the budget. What cannot be told now is told
-// before anything else is asked.
+// invalidate does i in the store, within the budget. If that fails, it is done before
+// anything else is asked of the store.
 func (t *Tier) invalidate(ctx context.Context, budget time.Duration, op string, i invalidation) {
 	t.pending.add(i)
 	t.catchUp(ctx, op, budget)
 }
 
-// catchUp tells the store what is pending, within the budget.
+// catchUp does what is pending, within the budget.
 func (t *Tier) catchUp(ctx context.Context, op string, budget time.Duration) {
 	do(ctx, t, op, budget, func(context.Context) (struct{}, error) { return struct{}{}, nil })
 }
 
-// replay tells the store what is pending.
+// replay does what is pending.
 func (t *Tier) replay(ctx context.Context) error {
 	if len(t.pending.list()) == 0 {
 		return nil
@@ -91,7 +91,8 @@ func (t *Tier) replay(ctx context.Context) error {
 	return nil
 }
 
-// carryOut tells the store of one. One that is full has room for less.
+// carryOut does one invalidation. If the store is full, it takes a way that needs less
+// room.
 func (t *Tier) carryOut(ctx context.Context, i invalidation) error {
 	var err error
 	switch {
@@ -107,7 +108,7 @@ func (t *Tier) carryOut(ctx context.Context, i invalidation) error {
 		fallthrough
 	default:
 		if err = t.clearAll(ctx); errors.Is(err, store.ErrFull) {
-			if err = t.store.Delete(ctx, t.clockKey); err == nil { // whoever makes one begins a new life
+			if err = t.store.Delete(ctx, t.clockKey); err == nil { // the next clock that is made begins a new life
 				err = t.ring(ctx, "")
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// read is Get, of which an absent key is the zero Item.
+// read is Get that returns the zero Item for an absent key.
 func (t *Tier) read(ctx context.Context, key string) (store.Item, error) {
 	for {
 		it, err := t.store.Get(ctx, key)
@@ -50,8 +50,8 @@ func (t *Tier) readMany(ctx context.Context, keys []string) (map[string]store.It
 	}
 }
 
-// mend drops what the store cannot read since something else has written it: nobody
-// can write it by compare-and-swap either. It returns other errors as they are.
+// mend deletes a value that something else has written, which the store can neither
+// read nor replace by compare-and-swap. It returns other errors as they are.
 func (t *Tier) mend(ctx context.Context, err error) error {
 	fault, ok := errors.AsType[*store.Error](err)
 	if !ok || !errors.Is(err, store.ErrForeign) {

@@ -12,22 +12,22 @@ import (
 	"github.com/reecho-go/reecho/internal/wire"
 )
 
-// record is what stands in a store for one key: a result, or that there is none
-// any more.
+// record is the value in a store for one key: a result, or the note that it was
+// deleted.
 //
 //	magic 1, format 1, checksum 4, kind 1,
 //	codec, schema 8, key,
 //	life 16, born, written 8, fresh 8, spare 8, took 8,
 //	tags, each one; etag, modified 8; value
 //
-// Numbers are big-endian, lengths and born are varints, and what has a length
+// Numbers are big-endian, lengths and born are varints, and a part with a length
 // begins with it. The checksum is CRC-32C of all that follows it.
 type record struct {
 	kind    kind
 	codec   string
 	schema  uint64
 	key     []byte // canonical
-	mark    mark   // what its load has seen of clears
+	mark    mark   // the clears that its load knew of
 	written int64  // nanoseconds since 1970
 	fresh   time.Duration
 	spare   time.Duration
@@ -81,7 +81,7 @@ func (r *record) encode() []byte {
 	return b
 }
 
-// decodeRecord reads a record, which keeps b. It believes nothing of it.
+// decodeRecord reads a record and checks all of it. The record keeps b.
 func decodeRecord(b []byte) (*record, error) {
 	switch {
 	case len(b) < headerBytes || b[0] != recordMagic:
@@ -127,7 +127,7 @@ func (t *Tier) fits(r *record, key []byte) error {
 	return nil
 }
 
-// lives is for how long a result is of use.
+// lives returns for how long a result may be served.
 func (r *record) lives() time.Duration {
 	if r.fresh > forever-r.spare {
 		return forever
@@ -135,5 +135,5 @@ func (r *record) lives() time.Duration {
 	return r.fresh + r.spare
 }
 
-// forever is the freshness of what does not expire.
+// forever is the freshness of a result that does not expire.
 const forever = time.Duration(math.MaxInt64)

@@ -8,9 +8,9 @@ import (
 	"reflect"
 )
 
-// schemaOf is a fingerprint of how the types are made: of their names, kinds, fields
-// and tags, and of all that they consist of. What was stored with another one is not
-// decoded. It is the same in each process of one program.
+// schemaOf returns a fingerprint of the names, kinds, fields and tags of the types and
+// of all types in them. A record with another fingerprint is not decoded. It is the same
+// in each process of one program.
 func schemaOf(version string, types ...reflect.Type) uint64 {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q\n", version)
@@ -21,7 +21,7 @@ func schemaOf(version string, types ...reflect.Type) uint64 {
 	return binary.BigEndian.Uint64(h.Sum(nil))
 }
 
-// kindOf is a fingerprint of what results are stored as.
+// kindOf returns a fingerprint of the codec and the schema of results.
 func kindOf(codec string, schema uint64) uint64 {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(codec), schema))
 	return binary.BigEndian.Uint64(sum[:])

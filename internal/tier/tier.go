@@ -1,15 +1,14 @@
-// Package tier keeps the results of a cache in a store, beside the memory: it says
-// what is stored, whether it still holds, and what happens while the store is slow
-// or away. It knows no cache.
+// Package tier keeps the results of a cache in a store, beside the memory. It decides
+// what is stored, whether a stored result still holds, and what happens while the store
+// is slow or away. It does not import the cache.
 //
-// A result that was loaded before a clear is never returned after it, by whichever
-// process it was loaded, stored and cleared: see marks.go. What a store returns is
-// believed only when its checksum, codec, schema, key and marks are right; anything
-// else is a miss and one event.
+// A result that was loaded before a clear is never returned after it, whichever process
+// has loaded, stored and cleared: see marks.go. A stored result is used only if its
+// checksum, codec, schema, key and marks are right; otherwise it is a miss and an event.
 //
-// A value is only ever written by compare-and-swap against what was there before
-// its load began. So a write that comes late, after its caller has given up, meets
-// what has come since.
+// A result is only written by compare-and-swap against the version that was there before
+// its load began. So a late write, after its caller has given up, fails if anything was
+// written since.
 package tier
 
 import (
@@ -29,15 +28,15 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// Config is what a Tier is made of.
+// Config configures a Tier.
 type Config struct {
 	level.Cache
 	Store   store.Store // with store.Swapper
 	Codec   Codec
 	Version string        // of the app's types
-	Budget  time.Duration // for what one call of the cache asks of the store
-	Behind  bool          // what was loaded is written when the call has been answered
-	Single  bool          // of several processes one loads a key at a time
+	Budget  time.Duration // for all that one call of the cache does in the store
+	Behind  bool          // results are written after the call was answered
+	Single  bool          // of several processes only one loads a key at a time
 }
 
 var _ level.Level = (*Tier)(nil)
@@ -51,20 +50,20 @@ type Tier struct {
 	batch     store.Batcher // nil: keys are read one after the other
 	codecName string
 	schema    uint64
-	kind      uint64 // of results: of codecName and schema
+	kind      uint64 // the fingerprint of codecName and schema
 	prefix    string
 	clockKey  string
-	clocks    atomic.Pointer[level.Clock] // the last that results were born at
+	clocks    atomic.Pointer[level.Clock] // the clock of the last birth
 
-	began time.Time    // and what has passed since then says how late it is
-	ahead atomic.Int64 // how much later it is than our clock says, in nanoseconds
+	began time.Time    // the time is began plus the monotonic time since then, plus ahead
+	ahead atomic.Int64 // by how many nanoseconds another clock was later than ours
 
-	watched bool   // somebody may be told of what is changed
-	unwatch func() // nil: nothing of it is told here
+	watched bool   // the store can tell processes of changes
+	unwatch func() // ends Watch; nil: there was none
 	waiting waiting
 
 	breaker breaker
-	writes  sync.WaitGroup // behind their calls
+	writes  sync.WaitGroup // goroutines that go on after their calls
 	pending pending
 	slots   chan struct{} // one for each call of the store that runs
 	closed  atomic.Bool
@@ -74,20 +73,20 @@ type Tier struct {
 // ticket is a level.Ticket.
 type ticket struct {
 	key     level.Key
-	version uint64 // of what is there; 0: nothing is
+	version uint64 // of the record in the store; 0: there is none
 	clock   clock
 	taken   time.Time
-	left    time.Duration // of the budget
+	left    time.Duration // what is left of the budget
 }
 
 // Known implements level.Ticket.
 func (tk *ticket) Known() bool { return tk.version != 0 }
 
-// goneLives is how long it is remembered that a result was deleted. A load that
-// takes longer than half of it is not stored.
+// goneLives is how long the note of a deleted result stays. The result of a load that
+// takes longer than half of this is not stored.
 const goneLives = 24 * time.Hour
 
-// maxRunning is how many calls of the store run at a time.
+// maxRunning is how many calls of the store run at a time at most.
 const maxRunning = 256
 
 // New returns a tier. The error joins what is wrong with the configuration.
@@ -121,7 +120,7 @@ func New(cfg Config) (*Tier, error) {
 	return t, nil
 }
 
-// part is a name as a part of a key.
+// part returns a name in the form of a part of a key.
 func part(name string) string {
 	if p := url.PathEscape(name); len(p) <= 100 {
 		return p
@@ -130,8 +129,8 @@ func part(name string) string {
 	return "+" + hex.EncodeToString(sum[:16])
 }
 
-// name is where the record of a key is. What is there is compared with the key
-// itself.
+// name returns the store's key for the record of a key. Records contain their key, so
+// that a collision is noticed.
 func (t *Tier) name(k level.Key) string { return t.nameOf(ofResults, k) }
 
 func (t *Tier) nameOf(kind string, k level.Key) string {
@@ -142,17 +141,18 @@ func (t *Tier) nameBy(kind string, fingerprint uint64, s level.Sum) string {
 	return fmt.Sprintf("%s%s%016x-%x", t.prefix, kind, fingerprint, s)
 }
 
-// now is the time in nanoseconds since 1970: that of our clock, or later if the
-// store shows that it has been later already. So a clock that went back makes what
-// is stored older, and never younger.
+// now returns the time in nanoseconds since 1970: that of our clock, or later if the
+// store has shown a later time. So a clock that goes back makes stored results older,
+// and never younger.
 func (t *Tier) now() int64 {
 	return t.began.UnixNano() + int64(time.Since(t.began)) + t.ahead.Load()
 }
 
-// maxAhead is how much later than our clock another one may have been.
+// maxAhead is how much later than our clock another clock may be.
 const maxAhead = 24 * time.Hour
 
-// seen takes note of a time that a clock has shown, and reports whether that can be.
+// seen notes a time that another process has stored, and reports false if it is too far
+// ahead to be right.
 func (t *Tier) seen(at int64) bool {
 	by := at - t.now()
 	if by > int64(maxAhead) {
@@ -256,14 +256,13 @@ func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 	return all, nil
 }
 
-// useful reports whether a result is still fresh, or of use although it is not.
+// useful reports whether a result is still fresh, or may be served although it is not.
 func (t *Tier) useful(r *record) bool {
 	return t.seen(r.written) && (r.lives() == forever || t.now()-r.written < int64(r.lives()))
 }
 
-// Store writes the result of a load, if nothing has come since the ticket was taken
-// that it does not know of. It takes no longer than what the ticket's call has left
-// of its budget.
+// Store writes the result of a load, unless the key was written since the ticket was
+// taken. It takes no longer than the ticket's call has left of its budget.
 func (t *Tier) Store(ctx context.Context, tk level.Ticket, r level.Result) (b level.Birth) {
 	own, ok := tk.(*ticket)
 	if !ok || time.Since(own.taken) > goneLives/2 {
@@ -299,7 +298,7 @@ func (t *Tier) keep(ctx context.Context, tk *ticket, budget time.Duration, r lev
 	return b
 }
 
-// record is what is stored of r.
+// record returns the record of r, and when it expires.
 func (t *Tier) record(tk *ticket, r level.Result) (rec *record, expires time.Time, err error) {
 	value, err := marshal(t.cfg.Codec, r.Value)
 	if err != nil {
@@ -318,11 +317,11 @@ func (t *Tier) record(tk *ticket, r level.Result) (rec *record, expires time.Tim
 	return rec, expires, nil
 }
 
-// lateAfter is how often the clock of a cache is told how late it is.
+// lateAfter is how old the time in the clock of a cache may be before it is updated.
 const lateAfter = 10 * time.Second
 
-// write stores a record where the ticket's version is, and returns its birth: none, if
-// that was not there any more.
+// write replaces the record of the ticket's version by r, and returns the birth of r. The
+// birth is zero if that version was replaced already.
 func (t *Tier) write(ctx context.Context, tk *ticket, r *record, expires time.Time) (b level.Birth, err error) {
 	if len(r.tags) > 0 {
 		it, err := t.read(ctx, t.clockKey)
@@ -354,12 +353,12 @@ func (t *Tier) write(ctx context.Context, tk *ticket, r *record, expires time.Ti
 	return t.birth(version, r.mark), nil
 }
 
-// Put writes a result that comes from elsewhere than a load. It is there when Put
-// returns, or nothing is.
+// Put writes a result that does not come from a load. When it returns, the store has
+// that result or none.
 func (t *Tier) Put(ctx context.Context, k level.Key, r level.Result) level.Birth {
 	began := time.Now()
 	b, ok := do(ctx, t, "put", t.cfg.Budget, func(ctx context.Context) (b level.Birth, err error) {
-		for range 3 { // others may store at the same time
+		for range 3 { // another write may come between get and write
 			all, err := t.get(ctx, []level.Key{k})
 			if err != nil {
 				return b, err
@@ -383,9 +382,8 @@ func (t *Tier) Put(ctx context.Context, k level.Key, r level.Result) level.Birth
 	return b
 }
 
-// Delete removes the result of a key, and takes from loads that have begun the right
-// to store theirs. While the store is away it is done later, and nothing is read
-// before that.
+// Delete removes the result of a key, and keeps loads that have begun from storing
+// theirs. If the store is away, that is done later, and no result is read before.
 func (t *Tier) Delete(ctx context.Context, k level.Key) {
 	t.invalidate(ctx, t.cfg.Budget, "delete", invalidation{name: t.name(k)})
 }
@@ -403,22 +401,22 @@ func (t *Tier) Clear(ctx context.Context) {
 	t.invalidate(ctx, t.cfg.Budget, "clear", invalidation{})
 }
 
-// gone writes that the result of a name is deleted.
+// gone writes the note that the result of a name was deleted.
 func (t *Tier) gone(ctx context.Context, name string) error {
 	r := record{kind: isGone, codec: t.codecName, schema: t.schema}
 	return t.store.Put(ctx, name, store.Item{Value: r.encode(), Expires: time.Now().Add(goneLives)})
 }
 
-// complaints are events about single results, of which there may be many.
+// complaint is a kind of events about single results, of which there may be many.
 type complaint int
 
 const (
-	ofRecords complaint = iota // what is stored
-	ofValues                   // what is to be stored
-	ofRoom                     // that the store does not take it
+	ofRecords complaint = iota // about stored results
+	ofValues                   // about results that cannot be stored
+	ofRoom                     // about a store without room
 )
 
-// complainEvery is how often a complaint of one kind is told.
+// complainEvery is the least time between two events of one kind.
 const complainEvery = time.Second
 
 // complain tells the observer, but not too often.
@@ -430,7 +428,7 @@ func (t *Tier) complain(ctx context.Context, of complaint, op string, err error)
 	t.tell(ctx, op, 0, err)
 }
 
-// owner is who asks the store, in events.
+// owner returns the name of the cache in events.
 func (t *Tier) owner() string { return "cachedata: " + t.cfg.Name }
 
 func (t *Tier) tell(ctx context.Context, op string, took time.Duration, err error) {
@@ -440,8 +438,8 @@ func (t *Tier) tell(ctx context.Context, op string, took time.Duration, err erro
 // Stats implements level.Level.
 func (t *Tier) Stats() level.Stats { return t.breaker.stats() }
 
-// Close waits for what is written behind calls, and for the calls of the store that
-// run. Nothing is asked of it any more, and nothing told.
+// Close waits for results that are being written, and for running calls of the store.
+// Afterwards the tier neither uses nor watches the store.
 func (t *Tier) Close(ctx context.Context) error {
 	if t.unwatch != nil {
 		t.unwatch()
@@ -459,7 +457,7 @@ func (t *Tier) Close(ctx context.Context) error {
 	if t.closed.Swap(true) {
 		return nil
 	}
-	for range maxRunning { // all of them are ours then, for good
+	for range maxRunning { // takes all slots, for good
 		select {
 		case t.slots <- struct{}{}:
 		case <-ctx.Done():

@@ -11,24 +11,24 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// What stands in a key behind the prefix of its cache.
+// The kinds of keys: each begins with the prefix of its cache and one of these.
 const (
 	ofResults = "r/"
 	ofLeases  = "l/"
 	ofBells   = "bell/"
 )
 
-// ring has those who watch the store hear of a clear: of all, or of a tag. The marks
-// of clears do not say it, since they are written on other occasions too.
+// ring tells the processes that watch the store of a clear: of everything, or of a tag.
+// Writes of marks cannot tell it, because marks are written on other occasions too.
 //
-// A bell is a key that is deleted without ever being there, for which also a store
-// that is full has room. What it has told is in the marks already.
+// A bell is a key that is deleted although it never exists, so even a full store can
+// ring. The marks record the clear before the bell rings.
 func (t *Tier) ring(ctx context.Context, tag string) error {
 	if !t.watched {
 		return nil
 	}
 	if len(tag) > longestTag {
-		tag = "" // its name is not to be had from a key
+		tag = "" // the key would not contain the tag, so everything counts as cleared
 	}
 	return t.store.Delete(ctx, t.prefix+ofBells+tag)
 }
@@ -50,7 +50,7 @@ func (t *Tier) Watch(m level.Memory) bool {
 		Found: func() {
 			m.Distrust()
 			t.breaker.reset()
-			if len(t.pending.list()) > 0 { // others are waiting for it
+			if len(t.pending.list()) > 0 { // other processes still serve these results
 				t.writes.Go(func() { t.catchUp(context.Background(), "clear", t.cfg.Budget) })
 			}
 		},
@@ -58,7 +58,7 @@ func (t *Tier) Watch(m level.Memory) bool {
 	return true
 }
 
-// changed tells m what the change of a key means.
+// changed tells m about the change of a key.
 func (t *Tier) changed(m level.Memory, key string) {
 	if result, ok := strings.CutPrefix(key, ofResults); ok {
 		if s, ok := sumIn(result); ok {

@@ -27,18 +27,18 @@ const (
 	defaultMaxBody  = 1 << 20
 )
 
-// defaultHeaders are those by which handlers tell apart what they answer, and that
+// defaultHeaders are headers by which handlers often choose their response, and that
 // have few values.
 var defaultHeaders = []string{"Accept", "Accept-Language", "Hx-Request", "X-Forwarded-Proto", "X-Requested-With"}
 
-// What no program needs to set.
+// Limits that no program needs to set.
 const (
 	patience   = 5 * time.Second  // how long a request waits for the response of another
-	remembered = 10 * time.Second // how long it is known that a response cannot be stored
-	signposts  = time.Hour        // how long it is known what responses depend on
+	remembered = 10 * time.Second // how long a mark that a response cannot be stored is kept
+	signposts  = time.Hour        // how long a signpost is kept
 	maxKey     = 8 << 10          // bytes of a key
 	mostMore   = 16               // facts beyond the key that a response may depend on
-	mostKinds  = 64               // responses under one key that differ by them
+	mostKinds  = 64               // responses under one key that differ by these facts
 	mostStamps = 1000             // results of functions that a response may be made of
 )
 
@@ -60,10 +60,10 @@ type Config struct {
 	// replayed, such as {404: 10 * time.Second}. Statuses of errors of the server,
 	// of parts (206) and below 200 are errors. Default nil: not at all.
 	Status map[int]time.Duration
-	// MaxBytes bounds the bytes of all responses in memory, with their headers and
-	// keys: what is counted is about what they take of the heap. They fill 15 parts of
-	// 16; the last one is for bursts, and a large one may exceed the bound for a
-	// moment. The responses least likely to be used again make room. Default 0: 64 MiB.
+	// MaxBytes bounds the memory of all responses with their headers and keys. They
+	// fill 15 parts of 16; the last one is for bursts, and a large burst may exceed
+	// the bound for a moment. The responses least likely to be used again make room.
+	// Default 0: 64 MiB.
 	MaxBytes int64
 	// MaxBody is the largest body that is stored. Must not be above MaxBytes.
 	// Default 0: 1 MiB, or MaxBytes if that is less.
@@ -75,16 +75,17 @@ type Config struct {
 	Keys KeyConfig
 	// Store keeps the responses in a store too, so that they survive a restart or are
 	// shared by several processes: persist.In makes one, without a Codec. A response
-	// is in memory only if it is made of results of functions that are not in the same
-	// store, or not of the same group; Cache-Status of its hits says so. Default nil:
-	// the memory alone.
+	// is kept in memory only if it is made of results of functions that are not in the
+	// same store, or not of the same group; the Cache-Status of its hits says so.
+	// Default nil: only the memory.
 	Store cachedata.Storage
-	// RFC makes the cache a shared cache by RFC 9111, for what stands behind it as an
-	// origin, such as a httputil.ReverseProxy: what is stored, for how long, and what
-	// is asked again, is said by the response's Cache-Control, CDN-Cache-Control (RFC
-	// 9213), Expires and Vary, and by the request's Cache-Control. Nothing is hidden
-	// from the handler, cookies are no matter, and Cache-Groups (RFC 9875) are
-	// dropped together. TTL, Jitter, Status, Stale, Keys and Store must not be set. Default false.
+	// RFC makes the cache a shared cache by RFC 9111 in front of an origin, such as a
+	// httputil.ReverseProxy. The response's Cache-Control, CDN-Cache-Control (RFC
+	// 9213), Expires and Vary, and the request's Cache-Control, decide which
+	// responses are stored, for how long, and when the origin is asked again. Nothing
+	// is hidden from the handler, a request with cookies is answered from the cache
+	// too, and responses of a Cache-Group (RFC 9875) are dropped together. TTL, Jitter,
+	// Status, Stale, Keys and Store must not be set. Default false.
 	RFC bool
 	// Group is the group of caches that the responses belong to: a clear, a clear of
 	// tags or a close of the group reaches them. Default nil: [cachedata.Default].
@@ -97,19 +98,20 @@ type Config struct {
 // StaleConfig replays responses whose time is over, unless they say must-revalidate.
 type StaleConfig struct {
 	// For is how long after its time a response is still replayed, at once, while it
-	// is made again in the background: by a request of its own through the whole
-	// app, with what the handler sees of the first one, and on net/http through the
-	// Stack. There is one at a time for each key. Default 0: not at all.
+	// is made again in the background: by a request of its own through the whole app,
+	// or on net/http through the Stack. For each key there is one such request at a
+	// time. Default 0: not at all.
 	For time.Duration
-	// OnError is how long after its time a response is replayed instead of an error
-	// of the server: a status of 500 and above other than 501, or an error of the
-	// handler that would be one, or a panic, which goes on. Must be longer than For. Default 0: not at all.
+	// OnError is how long after its time a response is replayed instead of an error of
+	// the server: a status of 500 and above other than 501, an error of the handler
+	// with such a status, or a panic, which continues after the replay. Must be longer
+	// than For. Default 0: not at all.
 	OnError time.Duration
 }
 
-// KeyConfig says what of a request the handler sees, and what is part of the key:
-// these are always the same. Host, scheme, path and method are part of it. What is
-// not named here is hidden from a handler whose response may be stored.
+// KeyConfig says which parts of a request the handler sees. The same parts are in the key.
+// Host, scheme, path and method are always among them. All others are hidden from a handler
+// whose response may be stored.
 type KeyConfig struct {
 	// Query lists the parameters of the query. Others are hidden. Default nil: all;
 	// an empty list that is not nil: none.
@@ -121,17 +123,17 @@ type KeyConfig struct {
 	// an empty list that is not nil: none.
 	Headers []string
 	// Session keeps the responses of handlers that read the session, for that session
-	// alone and for as long as nothing of it changes: its id, its user, each value.
-	// Visitors without a session share theirs. Such a response is not replayed when
-	// its time is over. It is not stored when its handler has changed the session, or
-	// has used something else that is kept for one visitor, such as a result in session
-	// scope. What middlewares further out make of the session is taken to follow from it
-	// for the TTL. Default false: such responses are not stored.
+	// alone and until it changes: its id, its user or any value. Visitors without a
+	// session share such responses. They are not replayed after their time. A response
+	// is not stored if its handler has changed the session, or has used something else
+	// that is kept for one visitor, such as a result in session scope. Whatever outer
+	// middlewares derive from the session must depend on nothing else for the TTL.
+	// Default false: such responses are not stored.
 	Session bool
 	// IgnoreCookies lists cookies that have no influence on responses, such as those
 	// of statistics; a name may end with "*". They are hidden. A request with any
-	// other cookie is not answered from the cache, except for those of sessionstate
-	// and ctxinfo, of which is known who reads them. Default nil: none.
+	// other cookie is not answered from the cache, except for the cookies of
+	// sessionstate and ctxinfo, which report whether they were read. Default nil: none.
 	IgnoreCookies []string
 }
 
@@ -147,7 +149,7 @@ type Cache struct {
 	pages   *cachedata.Cache[string, *page]
 	shared  *shared // nil: there is no store
 	reads   *visit.Reads
-	told    sync.Once // that cookies are set further in
+	told    sync.Once // for misplaced
 	counts  counts
 }
 
@@ -156,8 +158,8 @@ var (
 	_ middleware.Closer  = (*Cache)(nil)
 )
 
-// New makes a Cache. Its name is unique in its group, as that of a cachedata.Cache:
-// it is one, of responses. The error joins everything that is wrong.
+// New makes a Cache. It is a cachedata.Cache of responses in its group, where its name must
+// be unique. The error joins everything that is wrong.
 func New(name string, cfg Config) (*Cache, error) {
 	errs := []error{cfg.validate()}
 	c := &Cache{name: name, cfg: cfg.withDefaults()}
@@ -174,7 +176,7 @@ func New(name string, cfg Config) (*Cache, error) {
 		c.pages, err = cachedata.New(name, absent, cachedata.Config{
 			TTL:      c.cfg.TTL,
 			Jitter:   c.cfg.Jitter,
-			MaxBytes: c.cfg.MaxBytes - c.cfg.MaxBytes/16, // a burst exceeds it for a moment
+			MaxBytes: c.cfg.MaxBytes - c.cfg.MaxBytes/16, // leaves room for bursts
 			Store:    c.storage(),
 			Group:    c.cfg.Group,
 			Observer: c.cfg.Observer,
@@ -188,7 +190,7 @@ func New(name string, cfg Config) (*Cache, error) {
 	return c, nil
 }
 
-// validate reports what is wrong with the configuration, all of it.
+// validate returns an error that joins everything that is wrong with the configuration.
 func (cfg Config) validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -228,7 +230,7 @@ func (cfg Config) validate() error {
 	return errors.Join(append(errs, cfg.Keys.validate())...)
 }
 
-// unkeyable are headers that no response can be kept by.
+// unkeyable are headers that cannot be part of a key.
 var unkeyable = []string{
 	"Authorization", "Cookie", "Proxy-Authorization", "Connection", "Upgrade", "Range", "If-Range",
 	"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
@@ -307,13 +309,14 @@ func (c *Cache) Wrap(next middleware.Handler) middleware.Handler {
 }
 
 // Delete drops the responses of the given paths, whatever their host, headers and
-// methods: "/a?x=1" is one URL, "/a" is that path with any query, "/a/*" is
-// everything below /a/, "/*" is everything. All spellings of a URL are dropped
-// together, such as those with other escapes; what is deeper than 16 folders goes with
-// the last of these. A path that was rewritten or stripped on its way has both names. When it has returned, no request that
-// comes later gets a response whose handler had begun before. It takes constant
-// time. The error is one of cachedata.Cache.ClearTag, or says which path does not
-// begin with a slash, and then nothing is dropped.
+// methods: "/a?x=1" is one URL, "/a" is that path with any query, "/a/*" is everything
+// below /a/, "/*" is everything. All spellings of a URL are dropped together, such as
+// those with other escapes. A folder deeper than 16 levels is dropped with its parent of
+// level 16. A path that was rewritten or stripped on its way can be given in both forms.
+// A request that comes after Delete has returned never gets a response whose handler had
+// begun before. Delete takes constant time. The error is one of
+// cachedata.Cache.ClearTag, or says which path does not begin with a slash; then nothing
+// is dropped.
 func (c *Cache) Delete(ctx context.Context, paths ...string) error {
 	tags, err := c.tagsOf("Delete", paths)
 	if err != nil {
@@ -366,14 +369,14 @@ func (c *Cache) Clear(ctx context.Context) error { return c.pages.Clear(ctx) }
 // handlers whose responses are recorded. From then on requests pass through.
 func (c *Cache) Close(ctx context.Context) error { return c.pages.Close(ctx) }
 
-// contextRead tells of a context value that a handler has read, which may be the
-// visitor's.
+// contextRead tells observers of a context value that a handler has read, and that may
+// belong to the visitor.
 func (c *Cache) contextRead(ctx context.Context, key, value string) {
 	source := observe.Source{Group: c.Group().Name(), Cache: c.name}
 	observe.Emit(ctx, c.cfg.Observer, observe.ContextRead{Source: source, Key: key, Value: value})
 }
 
-// misplaced tells once that cookies are set further in.
+// misplaced tells observers, once, that cookies are set inside of the cache.
 func (c *Cache) misplaced(ctx context.Context) {
 	c.told.Do(func() {
 		o := c.cfg.Observer

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// change lets the handler of an unsafe method answer and, if it succeeds, drops the
-// responses of what it has changed (RFC 9111, section 4.4): its own URL, and what
-// Location and Content-Location name on this host. It does so before the client can
-// know of it, and again when the handler is done.
+// change lets the handler of an unsafe method answer. If it succeeds, change drops the
+// responses of the request's URL and of the URLs on this host that Location and
+// Content-Location name (RFC 9111, section 4.4): before the client gets the answer, and
+// again when the handler is done.
 func (q *call) change() error {
 	ctx := q.r.Context()
 	rec := q.cache.install(ctx, q.host, q.own)
@@ -22,15 +22,15 @@ func (q *call) change() error {
 		for _, path := range q.changed(rec.Header()) {
 			tags = append(tags, urlTag+path)
 		}
-		// It has taken effect whatever the client does by now, and is answered: a
-		// failing hook of a clear has told the observer.
+		// The change has taken effect, even if the client has left. A clear hook
+		// that fails has been reported to the observer.
 		_ = q.cache.pages.ClearTag(context.WithoutCancel(ctx), tags...)
 	}
-	ended := false // without an error
+	ended := false // the handler has returned without an error
 	defer func() {
 		q.host.Install(q.own, rec.under)
 		if rec.sent && rec.status < 400 || !rec.sent && ended {
-			rec.changed() // also what it has changed since it has answered, or was asked for meanwhile
+			rec.changed() // the handler may have changed more since its answer, and other requests may have stored responses
 		}
 	}()
 	err := q.next(q.mc)
@@ -38,8 +38,8 @@ func (q *call) change() error {
 	return err
 }
 
-// changed returns the paths of what an unsafe request has changed by a response with
-// these headers.
+// changed returns the paths that an unsafe request has changed, by the headers of its
+// response.
 func (q *call) changed(h http.Header) []string {
 	paths := pathsOf(q.r)
 	bases := []*url.URL{q.r.URL}

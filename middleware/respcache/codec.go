@@ -23,8 +23,8 @@ import (
 //	tags: each one;
 //	body
 //
-// Numbers are varints but for those with a length, which are big-endian. Texts and
-// lists begin with their length. When a page was made the store knows.
+// Numbers with a length are big-endian, all others are varints. Texts and lists begin
+// with their length. The time at which a page was made is not included: the store has it.
 type pageCodec struct{}
 
 const (
@@ -103,7 +103,7 @@ func appendPart(b []byte, p *level.Part) []byte {
 	return wire.AppendTexts(b, p.Tags)
 }
 
-// Unmarshal implements persist.Codec. It believes nothing of data.
+// Unmarshal implements persist.Codec. It checks all of data.
 func (pageCodec) Unmarshal(data []byte, v any) error {
 	in := &wire.Reader{Rest: data}
 	if in.Byte() != pageFormat {

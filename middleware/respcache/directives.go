@@ -9,8 +9,8 @@ import (
 	"github.com/reecho-go/reecho/internal/syntax"
 )
 
-// directives are those of Cache-Control by their names in lower case (RFC 9111,
-// section 5.2), with the values as they are; of several of one name, the strictest.
+// directives are the directives of Cache-Control by their names in lower case (RFC 9111,
+// section 5.2). If a name occurs several times, the strictest value is kept.
 type directives map[string]string
 
 // has reports whether the directive is there, with or without a value.
@@ -19,8 +19,8 @@ func (d directives) has(name string) bool {
 	return ok
 }
 
-// seconds returns the time that a directive gives; of one without a number of
-// seconds, 0, which is the strictest.
+// seconds returns the time that a directive gives. If its value is no number of seconds,
+// that is 0, which is the strictest.
 func (d directives) seconds(name string) (time.Duration, bool) {
 	value, ok := d[name]
 	if !ok {
@@ -30,8 +30,8 @@ func (d directives) seconds(name string) (time.Duration, bool) {
 	return n, true
 }
 
-// fields returns the names of headers that a directive is about, in their canonical
-// form; none: it is about the whole response.
+// fields returns the names of the headers that a directive is about, in canonical form.
+// If there are none, the directive is about the whole response.
 func (d directives) fields(name string) []string {
 	var names []string
 	for field := range strings.SplitSeq(strings.Trim(d[name], `"`), ",") {
@@ -42,10 +42,11 @@ func (d directives) fields(name string) []string {
 	return names
 }
 
-// mostSeconds is what larger numbers of seconds stand for (RFC 9111, section 1.2.2).
+// mostSeconds is the bound for numbers of seconds: larger ones count as this (RFC 9111,
+// section 1.2.2).
 const mostSeconds = 1 << 31
 
-// deltaSeconds returns the time that s says, and whether it is a number of seconds.
+// deltaSeconds returns the time in s, and whether s is a number of seconds.
 func deltaSeconds(s string) (time.Duration, bool) {
 	if s == "" {
 		return 0, false
@@ -60,8 +61,8 @@ func deltaSeconds(s string) (time.Duration, bool) {
 	return time.Duration(n) * time.Second, true
 }
 
-// responseDirectives returns what a response says to a shared cache: with
-// CDN-Cache-Control (RFC 9213) that alone, and then Expires has no say either.
+// responseDirectives returns the directives of a response for a shared cache. If there is
+// a CDN-Cache-Control (RFC 9213), only that counts, and Expires does not count either.
 func responseDirectives(h http.Header) (d directives, targeted bool) {
 	if d, ok := dictionary(h["Cdn-Cache-Control"]); ok {
 		return d, true
@@ -107,18 +108,18 @@ func dictionary(lines []string) (d directives, ok bool) {
 	}
 }
 
-// asked is what a request asks of a shared cache (RFC 9111, section 5.2.1). A
-// duration below 0 is one that it does not ask for.
+// asked is what a request asks of a shared cache (RFC 9111, section 5.2.1). A duration
+// below 0 means that the request does not ask for it.
 type asked struct {
 	noCache, noStore, onlyIfCached bool
 	maxAge, maxStale, minFresh     time.Duration
 }
 
-// forEver is a time that no response lives for.
+// forEver is longer than any response is kept.
 const forEver = time.Duration(1<<63 - 1)
 
-// requestDirectives returns what r asks for. Pragma counts where there is no
-// Cache-Control.
+// requestDirectives returns what a request with the headers h asks for. Pragma counts only
+// if there is no Cache-Control.
 func requestDirectives(h http.Header) asked {
 	a := asked{maxAge: -1, maxStale: -1, minFresh: -1}
 	lines := h["Cache-Control"]

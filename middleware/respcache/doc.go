@@ -9,17 +9,16 @@
 //
 // # Promises
 //
-// No response of one visitor reaches another. A request with Authorization, with a
-// client certificate, with a cookie of which it is not known who reads it, with a header
-// by which clients or proxies commonly say who makes it (such as X-Api-Key and
-// X-Forwarded-User, unless Config.Keys.Headers names it), or of a visitor whom the
-// program has declared (middleware.Visitor) is answered by its handler. A handler that
-// reads the session, the visitor, or by ctxinfo the visitor's address or cookies, makes
-// a response that is not stored. One that sets a cookie is not stored, whoever has set
-// it. With Config.Keys.Session a response whose
-// handler read the session is stored for that session, as it is: its key has a digest
-// of the session's id, user and values, so that none is found after a change, a new id
-// or a logout, whichever tab or process that came from.
+// No response of one visitor reaches another. A request is answered by its handler if it
+// has Authorization, a client certificate, an unknown cookie, a header by which clients or
+// proxies commonly identify the visitor (such as X-Api-Key and X-Forwarded-User, unless
+// Config.Keys.Headers names it), or a visitor whom the program has declared
+// (middleware.Visitor). If a handler reads the session, the visitor, or by ctxinfo the
+// visitor's address or cookies, its response is not stored. Nor is a response with a
+// cookie, whether the handler or a middleware has set it. With Config.Keys.Session a
+// response whose handler read the session is stored for that session: its key has a digest
+// of the session's id, user and values, so that it is not found after a change, a new id or
+// a logout, whichever tab or process made that.
 //
 // The key is all that the handler sees: method, scheme, host, path, query, and the
 // headers of Config.Keys. From a handler whose response may be stored everything
@@ -33,28 +32,27 @@
 // the whole query. The first request tells, and its response is not stored; later
 // ones have keys of their own.
 //
-// What is stored is whole: not a response whose handler failed, panicked, was
-// cancelled, wrote nothing, or another number of bytes than it had announced; nor
-// one that was flushed, hijacked, or has trailers; nor one that says no-store,
-// private, no-cache, or Vary of something that is not in the key.
+// Only whole responses are stored: not those whose handler failed, panicked, was
+// cancelled, wrote nothing, or wrote another number of bytes than announced; nor those that
+// were flushed, hijacked, or have trailers; nor those that say no-store, private, no-cache,
+// or Vary with a header that is not in the key.
 //
-// Of the requests for one key one runs the handler, and sends its response to its
-// client at once, as without the cache; the others wait, for 5 seconds at most. A
-// response that cannot be stored is not shared: then the others run their handlers
-// beside each other, and for 10 seconds nobody waits for that key. If the first one
-// panics or is cancelled, another takes its place. While others wait, a client that
-// leaves does not end its handler.
+// Of several requests for one key, one runs the handler and sends its response to its client
+// at once, as without the cache. The others wait, for 5 seconds at most. If the response
+// cannot be stored, it is not shared: then the others run their handlers in parallel, and
+// for 10 seconds no request waits for that key. If the first request panics or is cancelled,
+// another takes its place. While others wait, a client that leaves does not end its handler.
 //
 // After Delete, ClearTag or Clear have returned, no request that comes later gets a
-// response whose handler had begun before. So it is with a clear of the group, by
-// tag or of all: a Cache is one of the caches of its cachedata.Group, and listed,
+// response whose handler had begun before. The same holds for a clear of the group, by tag
+// or of everything: a Cache is one of the caches of its cachedata.Group, and is listed,
 // counted and bounded with them.
 //
-// A response is made of the results of cachedata that its handler used, of any group.
-// It lives no longer than the first of them is fresh, and ends when one of them is
-// cleared, deleted, put or refreshed, also while the handler runs. A result that is
-// not stored, or is one visitor's, keeps the response from being stored. A result
-// that only leaves, since the cache needs room, ends nothing.
+// A response is made of the results of cachedata that its handler used, of any group. It is
+// replayed only while all of them are fresh, and ends when one of them is cleared, deleted,
+// put or refreshed, also while the handler runs. If the handler used a result that is not
+// stored, or that belongs to one visitor, the response is not stored. A result that is
+// evicted because its cache needs room does not end the response.
 //
 // # What the client is told
 //
@@ -94,28 +92,29 @@
 //	var prices = cachedata.Must(cachedata.New("prices", load, cachedata.Config{Store: persist.In(redis, persist.Config{})}))
 //	var pages = middleware.Must(respcache.New("pages", respcache.Config{Store: persist.In(redis, persist.Config{Version: release})}))
 //
-// A page there ends as one in memory does: with its tags and URL, and with the results
-// that it was made of, in whatever process these are cleared, deleted, put or refreshed.
-// Who reads a page from the store compares it with what the store has of them; what is
-// cleared later leaves the memory as results do, see package persist. So the functions
-// must be in the same store, and their caches in the same group as the pages, in each
-// process. A page of anything else, of a function with persist.Config.WriteBehind, or of
-// more than 100 results, is in the memory of the process that made it, and Cache-Status
-// of its hits says so.
+// A page there ends as one in memory does: with its tags and URL, and with the results that
+// it was made of, whichever process clears, deletes, puts or refreshes these. A process that
+// reads a page from the store compares it with these results in the store. A page whose
+// results are cleared later leaves the memory as results do, see package persist. So the
+// functions must use the same store, and their caches must be in the same group as the
+// pages, in each process. A page that is made of other results, of a function with
+// persist.Config.WriteBehind, or of more than 100 results, stays in the memory of the process
+// that made it, and the Cache-Status of its hits says so.
 //
-// Pages are stored as their clients get them: whoever reads the store reads them. Change
-// Version with each release, or a new one replays what the old one has made. A store that
-// fails or does not answer within persist.Config.Budget is a miss, and never an error.
+// Pages are stored as clients get them, so anybody who can read the store can read them.
+// Change Version with each release; otherwise a new release replays the pages of the old
+// one. A store that fails or does not answer within persist.Config.Budget is a miss, and
+// never an error.
 //
 // # A shared cache by the RFCs
 //
 // With Config.RFC the cache is what stands in front of an origin, such as a
 // httputil.ReverseProxy: RFC 9111 as a shared cache, with stale-while-revalidate and
 // stale-if-error (RFC 5861), CDN-Cache-Control (RFC 9213) and Cache-Groups (RFC 9875).
-// The origin says what is stored and what it is selected by; nothing is hidden from
-// it, and what is stale is validated with it. A response that sets a cookie is stored
-// only if it says public, and one to a visitor who is known only by the rules for
-// Authorization. docs/rfc9111.md lists what of the public tests fails, and why.
+// The origin decides which responses are stored and by which headers they are selected;
+// nothing is hidden from it, and it validates stale responses. A response that sets a cookie
+// is stored only if it says public. A response to a known visitor is stored only by the
+// rules for Authorization. docs/rfc9111.md lists the public tests that fail, and why.
 //
 // # Order
 //

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// keepStale is how long after its time a response of a shared cache is kept, to be
-// validated, or to be replayed instead of an error.
+// keepStale is how long a shared cache keeps a response after its time, to validate it or
+// to replay it instead of an error.
 const keepStale = 24 * time.Hour
 
-// mostHeuristic is the longest time that a response is fresh which does not say for
-// how long.
+// mostHeuristic is the longest freshness of a response that does not say how long it is
+// fresh.
 const mostHeuristic = 24 * time.Hour
 
-// terms are those of a response in a shared cache, beside its time.
+// terms are the rules of a response in a shared cache, beside its time.
 type terms struct {
-	always  bool          // it is not replayed without having been validated
+	always  bool          // it must be validated before each replay
 	renew   time.Duration // how long after its time it is replayed while it is made again
-	onError time.Duration // and instead of an error
+	onError time.Duration // how long after its time it is replayed instead of an error
 	groups  []string      // Cache-Groups
 }
 
-// heuristic are the statuses of which a response is fresh for a while without saying
-// so (RFC 9110, section 15.1), but for 206, which is not stored.
+// heuristic are the statuses whose responses are fresh for a while even if they do not
+// say so (RFC 9110, section 15.1). 206 is not among them, because it is not stored.
 var heuristic = map[int]bool{
 	http.StatusOK: true, http.StatusNonAuthoritativeInfo: true, http.StatusNoContent: true,
 	http.StatusMultipleChoices: true, http.StatusMovedPermanently: true, http.StatusPermanentRedirect: true,
@@ -52,7 +52,7 @@ func (r *recorder) admit(status int, h http.Header, d directives, targeted bool)
 		return 0, "no-store"
 	case d.has("private") && len(d.fields("private")) == 0:
 		return 0, "private"
-	case len(h["Set-Cookie"]) > 0 && !public: // of Set-Cookie2 no client knows any more
+	case len(h["Set-Cookie"]) > 0 && !public: // no client supports Set-Cookie2 any more
 		return 0, "set-cookie"
 	case r.personal && !public && !d.has("must-revalidate") && !d.has("s-maxage"):
 		return 0, "authorization"
@@ -81,9 +81,9 @@ func (r *recorder) admit(status int, h http.Header, d directives, targeted bool)
 	return ttl, ""
 }
 
-// initialAge returns how old a response was when it came (RFC 9111, section 4.2.3),
-// that was asked for at began. One with an Age that is not one number is older than
-// any response may be: who knows.
+// initialAge returns how old a response was when it arrived (RFC 9111, section 4.2.3). It
+// was requested at began. If Age is not one number, the age is unknown, so it counts as
+// more than any response may have.
 func initialAge(h http.Header, began, now time.Time) time.Duration {
 	var age time.Duration
 	if lines := h["Age"]; len(lines) > 0 {
@@ -97,7 +97,7 @@ func initialAge(h http.Header, began, now time.Time) time.Duration {
 	return max(apparent, age+now.Sub(began))
 }
 
-// dateOf returns the Date of a response; now if it has none.
+// dateOf returns the Date of a response, or now if it has none.
 func dateOf(h http.Header, now time.Time) time.Time {
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		return date
@@ -106,7 +106,7 @@ func dateOf(h http.Header, now time.Time) time.Time {
 }
 
 // lifetimeOf returns for how long a response is fresh (RFC 9111, section 4.2.1), and
-// whether it says so itself.
+// whether the response says so itself.
 func lifetimeOf(status int, h http.Header, d directives, targeted bool, now time.Time) (ttl time.Duration, said bool) {
 	for _, name := range []string{"s-maxage", "max-age"} {
 		if ttl, ok := d.seconds(name); ok {

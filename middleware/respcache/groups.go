@@ -7,15 +7,15 @@ import (
 	"github.com/reecho-go/reecho/internal/syntax"
 )
 
-// Limits of a list of cache groups, which are those that every cache has to support
-// (RFC 9875, section 2).
+// Limits of a list of cache groups: those that every cache must support (RFC 9875,
+// section 2).
 const (
 	mostGroups = 32
 	longGroup  = 32
 )
 
-// groupTags returns the tags of the groups that a header of a response names. They
-// are of r's origin: groups of two origins have nothing to do with each other.
+// groupTags returns the tags of the groups that a header of a response names. The tags
+// contain the origin of r, because groups of two origins are separate.
 func groupTags(r *http.Request, lines []string) []string {
 	names := listOfStrings(lines)
 	tags := make([]string, 0, len(names))
@@ -25,9 +25,8 @@ func groupTags(r *http.Request, lines []string) []string {
 	return tags
 }
 
-// listOfStrings reads a list of strings of structured fields (RFC 9651, section 3.1);
-// parameters have no meaning. One that is malformed, or has something else in it, is
-// the same as none.
+// listOfStrings reads a list of strings of structured fields (RFC 9651, section 3.1) and
+// ignores parameters. A list that is malformed, or has other members, counts as empty.
 func listOfStrings(lines []string) []string {
 	rest := syntax.TrimOWS(strings.Join(lines, ","))
 	var names []string

@@ -13,7 +13,7 @@ type ingredients struct {
 	mu      sync.Mutex
 	stamps  []uses.Stamp
 	until   time.Time // when the first of them expires; zero: never
-	private bool      // one is one visitor's
+	private bool      // a result of one visitor was used
 }
 
 // Use implements uses.Recorder.
@@ -35,8 +35,8 @@ func (i *ingredients) Use(s uses.Stamp, left time.Duration) {
 	}
 }
 
-// into notes in p what it is made of, and lets it live no longer. It returns why p
-// must not be stored.
+// into notes the results in p, and shortens the time of p to theirs. It returns why p must
+// not be stored, or "".
 func (i *ingredients) into(p *page) reason {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -15,14 +15,14 @@ import (
 	"github.com/reecho-go/reecho/internal/wire"
 )
 
-// forwarded are headers by which ctxinfo may know host, scheme and prefix of a
-// request. Whether it believes them depends on the peer, which a key does not have.
+// forwarded are headers from which ctxinfo may take host, scheme and prefix of a request.
+// Whether it believes them depends on the peer, which is not part of a key.
 var forwarded = []string{"Forwarded", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto"}
 
 // keyFormat is the version of keys.
 const keyFormat = 1
 
-// appendKey appends what of r is in the key: all that a handler sees of it.
+// appendKey appends the parts of r that are in the key: everything that a handler sees.
 func (c *Cache) appendKey(b []byte, r *http.Request) []byte {
 	path, query := r.URL.EscapedPath(), c.visibleQuery(r.URL.RawQuery)
 	b = append(b, keyFormat)
@@ -55,8 +55,8 @@ func scheme(r *http.Request) string {
 	return "http"
 }
 
-// sameURI reports whether what the client asked for is what the handler gets, by
-// its escaped path.
+// sameURI reports whether the handler gets the URL that the client asked for. path is the
+// escaped path that the handler gets.
 func sameURI(r *http.Request, path string) bool {
 	uri := r.RequestURI
 	if r.URL.Host != "" { // the absolute form, whose host is that of the request
@@ -75,8 +75,8 @@ func sameURI(r *http.Request, path string) bool {
 	return query == r.URL.RawQuery && (has || rest == "")
 }
 
-// visibleQuery returns the parts of a raw query that are in the key, as they are:
-// neither decoded nor sorted, since a handler may check a signature of them.
+// visibleQuery returns the parts of a raw query that are in the key, neither decoded nor
+// sorted, because a handler may check a signature of them.
 func (c *Cache) visibleQuery(raw string) string {
 	if c.query == nil || raw == "" {
 		return raw
@@ -91,9 +91,10 @@ func (c *Cache) visibleQuery(raw string) string {
 	return strings.Join(kept, "&")
 }
 
-// derive returns the key that consists of key and the facts in more; session is what
-// the session is. It is no key of appendKey, all of which have the same number of
-// parts. The values of headers are taken as normal says, if it is given.
+// derive returns the key that consists of key and the facts in more. session is the digest
+// of the session. The result never equals a key of appendKey: those all have the same
+// number of parts, and this one has more. normal, unless nil, normalizes the values of
+// headers.
 func derive(key string, more []string, r *http.Request, session string, normal func(name string, values []string) []string) string {
 	b := append(make([]byte, 0, len(key)+128), key...)
 	for _, fact := range more {
@@ -114,13 +115,13 @@ func derive(key string, more []string, r *http.Request, session string, normal f
 	return string(b)
 }
 
-// Facts that are no names of headers.
+// The facts that are not names of headers.
 const (
 	wholeQuery   = "?" // all parameters were read, also those not in the key
 	wholeSession = ";" // the session was read
 )
 
-// bypass returns why a request is not answered from the cache; empty: it may be.
+// bypass returns why a request must not be answered from the cache, or "".
 func (c *Cache) bypass(r *http.Request) reason {
 	switch {
 	case len(r.Header["Authorization"]) > 0:
@@ -146,9 +147,9 @@ func (c *Cache) bypass(r *http.Request) reason {
 	return ""
 }
 
-// credential reports whether a header, beside Authorization and Cookie, is one by which
-// clients, or proxies that have checked who they are, say who makes a request. A
-// middleware further out may have told the handler by c.Set or by the context.
+// credential reports whether a header, beside Authorization and Cookie, commonly says who
+// makes a request: set by the client, or by a proxy that has authenticated the client. An
+// outer middleware may have read it and passed the user on by c.Set or by the context.
 func credential(name string) bool {
 	switch name {
 	case "Proxy-Authorization", "Api-Key", "Apikey", "X-Api-Key", "X-Apikey", "X-Api-Token", "X-Auth-Key", "X-Auth-Token",
@@ -172,8 +173,7 @@ func opened(ctx context.Context) bool {
 	return ok && s.Opened()
 }
 
-// summary returns what the session of ctx is, and reads it for that; or why that is
-// not to be known.
+// summary reads the session of ctx and returns a digest of it, or why there is none.
 func summary(ctx context.Context) (sum string, why reason) {
 	s, ok := scope.HeldIn(ctx, scope.Session).(visit.Summarizer)
 	if !ok {
@@ -183,8 +183,7 @@ func summary(ctx context.Context) (sum string, why reason) {
 	return sum, reason(text)
 }
 
-// unknownCookie reports whether r has a cookie of which it is not known who reads
-// it.
+// unknownCookie reports whether r has a cookie that is neither the toolkit's nor ignored.
 func (c *Cache) unknownCookie(r *http.Request) bool {
 	session, _ := scope.HeldIn(r.Context(), scope.Session).(visit.Carrier)
 	info, _ := scope.HeldIn(r.Context(), scope.Info).(visit.Carrier)
@@ -212,8 +211,8 @@ func (c *Cache) ignores(cookie string) bool {
 	})
 }
 
-// visible returns what a handler gets whose response may be stored: a copy of r in
-// which nothing is that is not in the key.
+// visible returns the request for a handler whose response may be stored: a copy of r that
+// contains only what is in the key.
 func (c *Cache) visible(ctx context.Context, r *http.Request) *http.Request {
 	v := r.WithContext(ctx)
 	v.Host = strings.ToLower(r.Host)
@@ -237,8 +236,8 @@ func (c *Cache) visible(ctx context.Context, r *http.Request) *http.Request {
 	return v
 }
 
-// shown restores what visible has hidden in the request that a handler has left
-// behind, for who comes after it.
+// shown restores, for outer middlewares, what visible has hidden in the request that a
+// handler has left behind.
 func shown(left, visible, r *http.Request) *http.Request {
 	if left == visible {
 		return r
@@ -248,8 +247,8 @@ func shown(left, visible, r *http.Request) *http.Request {
 	return out
 }
 
-// afterwards is the context of a request that a handler has left behind: it has the
-// values that were put there, and ends with the request, not with the handler.
+// afterwards is the context of a request that a handler has left behind. It has the values
+// that were added there, and ends with the request, not with the handler.
 type afterwards struct {
 	context.Context
 	left context.Context
@@ -258,7 +257,7 @@ type afterwards struct {
 // Value implements context.Context.
 func (c afterwards) Value(key any) any {
 	switch key.(type) {
-	case outerKey, uses.RecorderKey, uses.LoadingKey: // nothing is recorded any more
+	case outerKey, uses.RecorderKey, uses.LoadingKey: // recording has ended
 		return c.Context.Value(key)
 	}
 	if visit.Cancels(key) {
@@ -270,13 +269,12 @@ func (c afterwards) Value(key any) any {
 // urlTag begins the tags that responses have by their URLs.
 const urlTag = "url:"
 
-// maxFolders is how many folders of a path its responses can be dropped by; who drops
-// a deeper one drops that.
+// maxFolders is how many folders of a path have tags. A deeper folder is dropped by the tag
+// of the last of these.
 const maxFolders = 16
 
-// urlTags returns the tags of responses to r: the path alone, with its query, and its
-// folders. Other spellings of a URL, of which a key makes another response, have the
-// same tags.
+// urlTags returns the tags of responses to r: for the path alone, for the path with its
+// query, and for its folders. Spellings of one URL have different keys, but the same tags.
 func (c *Cache) urlTags(r *http.Request) []string {
 	var tags []string
 	for _, path := range pathsOf(r) {
@@ -302,8 +300,8 @@ func folders(path string) iter.Seq[int] {
 	}
 }
 
-// pathsOf returns the path of r, not escaped, and that which the client has asked for,
-// if it was changed on its way.
+// pathsOf returns the path of r, not escaped, and, if it was changed on its way, the path
+// that the client has asked for.
 func pathsOf(r *http.Request) []string {
 	paths := []string{rooted(r.URL.Path)}
 	if !sameURI(r, r.URL.EscapedPath()) {
@@ -314,7 +312,7 @@ func pathsOf(r *http.Request) []string {
 	return paths
 }
 
-// rooted returns path with the slash that it may have lost on its way.
+// rooted returns path with a slash at the beginning.
 func rooted(path string) string {
 	if strings.HasPrefix(path, "/") {
 		return path
@@ -322,8 +320,8 @@ func rooted(path string) string {
 	return "/" + path
 }
 
-// queryTag returns what the tag of a URL has of its query: what of it may be in keys,
-// in one spelling.
+// queryTag returns the query for the tag of a URL: the parameters that are in keys, in one
+// spelling.
 func (c *Cache) queryTag(raw string) string {
 	raw = c.visibleQuery(raw)
 	values, err := url.ParseQuery(raw)
@@ -344,7 +342,7 @@ func (c *Cache) tagOf(path string) string {
 	}
 	if folder, ok := strings.CutSuffix(path, "/*"); ok {
 		n := 0
-		for n = range folders(folder + "/") { // the last one counts
+		for n = range folders(folder + "/") { // n becomes the length of the last one
 		}
 		return urlTag + path[:n] + "*"
 	}

@@ -17,25 +17,25 @@ import (
 	"github.com/reecho-go/reecho/internal/uses"
 )
 
-// page is a stored response; or a signpost: then more says what responses under its
-// key depend on beside it; or a mark that a response cannot be stored: then why says
-// it. Nothing of it changes, but for what it counts and remembers.
+// page is one of three things: a stored response; a signpost, if more is set, which says on
+// what further facts the responses under its key depend; or a mark that a response cannot
+// be stored, if why is set. A page does not change, except for its counters and caches.
 type page struct {
 	more  []string // sorted; nil: a response
-	kinds kinds    // what was stored with more
+	kinds kinds    // counts the responses that were stored behind a signpost
 
-	first    *page // that a signpost of a shared cache has brought with it; nil: none
+	first    *page // the response that a signpost of a shared cache carries; nil: none
 	firstKey string
 
-	why reason // the response cannot be stored; empty: it is here
+	why reason // why the response cannot be stored; empty: it is stored
 
 	stamps  []uses.Stamp         // of the results that it is made of
-	drop    sync.Once            // when one of them does not hold any more
-	told    atomic.Pointer[told] // what the last hit has said
-	parts   []level.Part         // as what the store has these results; nil: there are none, or it does not matter
+	drop    sync.Once            // drops the page when a result no longer holds
+	told    atomic.Pointer[told] // the Cache-Status of the last hit
+	parts   []level.Part         // the names of these results in the store; nil: none, or no store
 	renewal renewal
 	kept    bool   // it comes from the store
-	only    reason // why it is for this memory only, such as that it is one visitor's and its key does not say so; empty: it may be in a store
+	only    reason // why it is kept in memory only; empty: it may be in a store
 
 	status   int
 	fields   []field
@@ -45,14 +45,14 @@ type page struct {
 	modified time.Time // Last-Modified; zero: none
 	made     time.Time
 	ttl      time.Duration
-	strict   bool // it must not be replayed when its time is over
+	strict   bool // it must not be replayed after its time
 
-	shared bool // by a shared cache: it is kept when its time is over, to be validated
+	shared bool // of a shared cache: it is kept after its time, to be validated
 	terms
-	date time.Time // of a shared one
+	date time.Time // Date, if shared is set
 }
 
-// left is for how long p may be replayed, unless it is expired before.
+// left returns for how long p may be replayed, unless it is expired before.
 func (p *page) left() time.Duration { return p.ttl - time.Since(p.made) }
 
 // over reports whether the time of p is over, unless it is a signpost.
@@ -64,8 +64,8 @@ func (c *Cache) usable(ctx context.Context, p *page, over bool) bool {
 	return c.holds(ctx, p) && (!onlyFresh || !over)
 }
 
-// hitStatus is the Cache-Status of a response that is replayed, and fresh for as long
-// as is left.
+// hitStatus returns the Cache-Status of a replayed response that is fresh for the time
+// left.
 func (p *page) hitStatus(left time.Duration) string {
 	seconds := int64(left / time.Second)
 	if t := p.told.Load(); t != nil && t.left == seconds {
@@ -79,13 +79,13 @@ func (p *page) hitStatus(left time.Duration) string {
 	return t.status
 }
 
-// told is the Cache-Status that hits in one second have.
+// told is the Cache-Status of all hits within one second.
 type told struct {
 	left   int64
 	status string
 }
 
-// kinds counts the responses that were stored behind a signpost, lately.
+// kinds counts the responses that were stored behind a signpost lately.
 type kinds struct {
 	mu    sync.Mutex
 	since time.Time
@@ -107,11 +107,11 @@ func (p *page) another() bool {
 // field is what a handler has done to one response header.
 type field struct {
 	name   string
-	values []string // nil: it was deleted
-	add    bool     // values come after those that were there already
+	values []string // nil: the header was deleted
+	add    bool     // values follow those that outer middlewares have set
 }
 
-// size is what a page counts for the bound on bytes.
+// size returns the bytes that a page counts for MaxBytes.
 func (p *page) size() int64 {
 	n := 370 + len(p.body) + len(p.etag) + 80*len(p.stamps) + 240*len(p.parts)
 	if p.first != nil {
@@ -129,7 +129,7 @@ func (p *page) size() int64 {
 	return int64(n)
 }
 
-// holds reports whether all results that p is made of still hold, as far as the memory
+// holds reports whether all results that p is made of still hold, by what this process
 // knows.
 func (p *page) holds() bool {
 	if hold(p.stamps) {
@@ -161,8 +161,8 @@ func isNeverStored(name string) bool {
 	return neverStored[name] || strings.HasPrefix(name, "X-Ratelimit-") || strings.HasPrefix(name, "Ratelimit")
 }
 
-// changes returns what has become of the headers in before, as fields that share
-// nothing with now.
+// changes returns the differences between the headers before and now. The fields share no
+// memory with now.
 func changes(before, now http.Header, never func(name string) bool) []field {
 	var fields []field
 	skip := connectionListed(now)
@@ -176,7 +176,7 @@ func changes(before, now http.Header, never func(name string) bool) []field {
 		if len(old) > 0 && len(values) > len(old) && slices.Equal(old, values[:len(old)]) {
 			f.add, values = true, values[len(old):]
 		}
-		f.values = make([]string, 0, len(values)) // not nil, which is a header that was deleted
+		f.values = make([]string, 0, len(values)) // not nil: that would mean a deleted header
 		for _, v := range values {
 			f.values = append(f.values, strings.Clone(v))
 		}
@@ -192,14 +192,14 @@ func changes(before, now http.Header, never func(name string) bool) []field {
 	return fields
 }
 
-// untouched reports whether two values of a header are one: who sets what is there
-// already makes another one.
+// untouched reports whether two lists of values are the same slice. Setting a header makes
+// a new slice, even with the same values.
 func untouched(before, now []string) bool {
 	return len(before) == len(now) && (len(now) == 0 || &before[0] == &now[0])
 }
 
-// canonicalNames returns h with the canonical names of all headers: a handler may have
-// written others into the map, which mean the same to clients. The values are those of h.
+// canonicalNames returns h with canonical names. A handler may have written other spellings
+// into the map, which mean the same to clients. The values are shared with h.
 func canonicalNames(h http.Header) http.Header {
 	named := make(http.Header, len(h))
 	for name, values := range h {
@@ -224,8 +224,8 @@ func connectionListed(h http.Header) []string {
 	return names
 }
 
-// apply makes the headers of p's handler out of those that are there. Whoever changes
-// one later, in place too, does not change p. It returns room for more values.
+// apply changes the headers in h as p's handler did. Later changes of h, even in place, do
+// not change p. It returns room for further values.
 func (p *page) apply(h http.Header, more int) (room values) {
 	n := more
 	for i := range p.fields {
@@ -246,11 +246,11 @@ func (p *page) apply(h http.Header, more int) (room values) {
 	return room
 }
 
-// values are values of headers that are not used yet: those of a response are in one
-// piece of memory.
+// values is unused memory for values of headers. All values of a response share one
+// allocation.
 type values []string
 
-// of returns the values in a list of their own.
+// of returns texts as a list in that memory.
 func (v *values) of(texts ...string) []string {
 	n := copy(*v, texts)
 	list := (*v)[:n:n]
@@ -258,13 +258,13 @@ func (v *values) of(texts ...string) []string {
 	return list
 }
 
-// entityTag returns a validator of a body, of a handler that has set none.
+// entityTag returns an ETag for a body whose handler has set none.
 func entityTag(body []byte) string {
 	sum := sha256.Sum256(body)
 	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
 
-// seal completes a page that was recorded.
+// seal completes a recorded page by the headers h of its response.
 func (p *page) seal(h http.Header) {
 	control := commit.ParseCacheControl(h["Cache-Control"])
 	for _, word := range []string{"must-revalidate", "proxy-revalidate"} {

@@ -17,42 +17,42 @@ import (
 	"github.com/reecho-go/reecho/internal/uses"
 )
 
-// recorder sends a response to its client, at once, and keeps what it consists of.
-// Its methods follow the rules of http.ResponseWriter.
+// recorder sends a response to its client at once, and keeps a copy of it. Its methods
+// follow the rules of http.ResponseWriter.
 type recorder struct {
 	under http.ResponseWriter
 	cache *Cache
 	host  host.Host
 	ctx   context.Context // of the handler; it ends when nobody waits for the response
 
-	read     func() reason    // why what the handler has read so far makes the response one visitor's; nil: nobody asks
-	vain     func(why reason) // tells those who wait that they do so in vain; nil: nobody does, or they know
+	read     func() reason    // returns why the response is one visitor's, by what the handler has read so far; may be nil
+	vain     func(why reason) // tells waiting requests that they cannot get the response; nil: done, or none wait
 	how      string           // why the handler is called, for Cache-Status
-	before   http.Header      // what outer middlewares had set
+	before   http.Header      // the headers of outer middlewares
 	changed  func()           // drops what an unsafe method has changed; nil: nothing
-	spare    *page            // what is replayed instead of an error; nil: nothing
-	held     bool             // there is one: nothing of it is sent
+	spare    *page            // the page that is replayed instead of an error; nil: none
+	held     bool             // the response is not sent, because another one replaces it
 	sent     bool
-	gone     bool   // the client is gone, and others wait
-	why      reason // it cannot be stored
+	gone     bool   // the client has gone, and other requests wait
+	why      reason // why the response cannot be stored
 	status   int
-	declared int64 // Content-Length as the handler says; -1: it does not
+	declared int64 // Content-Length of the handler; -1: none
 	ttl      time.Duration
-	most     time.Duration // as the headers say
+	most     time.Duration // the longest time by the headers
 	fields   []field
-	vary     []string    // Vary as the handler says
+	vary     []string    // Vary of the handler
 	header   http.Header // a copy of the final headers, by their canonical names
 	body     []byte
 
 	// Of a shared cache:
 
-	old      *page     // a 304 is about it, and not for the client; nil: none
-	personal bool      // the request says who makes it
+	old      *page     // the page that is validated: a 304 is about it, and not for the client; nil: none
+	personal bool      // the request identifies its visitor
 	began    time.Time // when the handler was called
 	born     time.Time // when the response was made at its origin
 	strict   bool
 	terms    terms
-	told     http.Header // what a 304 says
+	told     http.Header // the headers of a 304
 }
 
 var (
@@ -78,8 +78,8 @@ func (r *recorder) refuse(why reason) {
 	}
 }
 
-// release lets those go who wait for the response, if it is known that they cannot get
-// it: it may be a stream that goes on for long.
+// release releases the requests that wait for the response, if they cannot get it: the
+// response may be a stream that goes on for long.
 func (r *recorder) release() {
 	if r.why == "" || r.vain == nil || r.held || r.sent && isFailure(r.status) {
 		return
@@ -119,7 +119,7 @@ func (r *recorder) WriteHeader(status int) {
 		r.refuse("upgrade")
 	}
 	if r.changed != nil && status < 400 {
-		r.changed() // before the client knows
+		r.changed() // before the client gets the answer
 	}
 	if r.read != nil {
 		r.refuse(r.read())
@@ -145,8 +145,8 @@ func (r *recorder) WriteHeader(status int) {
 		r.declared = int64(n) //nolint:gosec // the same
 	}
 	if r.why == "" && len(named["Cache-Control"]) == 0 && !r.cache.cfg.RFC {
-		// Browsers ask again each time, and other caches keep nothing: so what is
-		// dropped here is dropped.
+		// Browsers ask again each time, and other caches keep nothing, so nobody
+		// else serves a response that was dropped here.
 		const control = "private, no-cache"
 		h["Cache-Control"], named["Cache-Control"] = []string{control}, []string{control}
 		r.fields = append(r.fields, field{name: "Cache-Control", values: []string{control}})
@@ -158,20 +158,20 @@ func (r *recorder) WriteHeader(status int) {
 	r.release()
 }
 
-// committed looks at what plugins have added when the headers were sent.
+// committed checks the headers that plugins have added when the headers were sent.
 func (r *recorder) committed(h http.Header, told []string) {
 	if r.why != "" {
 		return
 	}
 	switch {
-	case r.cache.cfg.RFC: // it is not stored what they have added
+	case r.cache.cfg.RFC: // headers that plugins have added are not stored
 	case len(h["Set-Cookie"]) > 0:
 		r.refuse("set-cookie")
 	case len(h["Hx-Push-Url"]) > 0 || len(h["Hx-Replace-Url"]) > 0:
 		r.refuse("the address was changed")
 	}
 	r.header = h.Clone()
-	r.header["Cache-Control"] = told // what ctxinfo says of it, Shape says as well
+	r.header["Cache-Control"] = told // without what ctxinfo has added, which Shape reports too
 	if r.declared > 0 {
 		r.body = make([]byte, 0, r.declared)
 	}
@@ -196,8 +196,8 @@ func (r *recorder) keep(b []byte) {
 	}
 }
 
-// passed notes what came of sending want bytes, and returns what the handler is
-// told: while others wait for the response, a client that is gone is no matter.
+// passed notes the result of sending want bytes, and returns the result for the handler.
+// While other requests wait for the response, an error of the client is hidden from it.
 func (r *recorder) passed(n, want int, err error) (int, error) {
 	if err == nil && n < want {
 		err = io.ErrShortWrite
@@ -235,7 +235,7 @@ func (r *recorder) WriteString(s string) (int, error) {
 	return r.passed(n, len(s), err)
 }
 
-// unsent answers a write of n bytes that are not to be sent.
+// unsent returns the result of a write of n bytes that are not sent.
 func (r *recorder) unsent(n int) (int, error) {
 	if err := context.Cause(r.ctx); err != nil {
 		r.refuse("cancelled")
@@ -244,8 +244,8 @@ func (r *recorder) unsent(n int) (int, error) {
 	return n, nil
 }
 
-// ReadFrom implements io.ReaderFrom. What is not kept goes by the way that the
-// server has for files.
+// ReadFrom implements io.ReaderFrom. A body that is not kept is sent by the server's fast
+// way for files.
 func (r *recorder) ReadFrom(src io.Reader) (n int64, err error) {
 	for r.why == "" {
 		buf := make([]byte, 32<<10)
@@ -277,10 +277,10 @@ func (r *recorder) ReadFrom(src io.Reader) (n int64, err error) {
 // Flush implements http.Flusher.
 func (r *recorder) Flush() { _ = r.FlushError() }
 
-// FlushError is what http.ResponseController calls. Whoever flushes has more to say
-// later, so that the response is not stored.
+// FlushError is called by http.ResponseController. A response that is flushed is sent in
+// parts over time, so it is not stored.
 func (r *recorder) FlushError() error {
-	if !r.cache.cfg.RFC { // a proxy flushes what has no length
+	if !r.cache.cfg.RFC { // a proxy flushes every response without a length
 		r.refuse("flush")
 	}
 	r.ready()
@@ -332,8 +332,8 @@ func (r *recorder) finish() (*page, reason) {
 	return p, ""
 }
 
-// said notes in p what the handler has said of it by cachedata.LoadingFrom, and returns
-// why it must not be stored.
+// said applies to p what the handler has set by cachedata.LoadingFrom, and returns why p
+// must not be stored, or "".
 func (r *recorder) said(load context.Context, p *page) reason {
 	var said uses.Said
 	if t, ok := load.Value(uses.LoadingKey{}).(uses.Taker); ok {
@@ -348,9 +348,8 @@ func (r *recorder) said(load context.Context, p *page) reason {
 	return ""
 }
 
-// unanswered returns what to replay when the handler has panicked: nothing was sent, and
-// there is a page that stands in for errors, or the handler has said that the old one is
-// right. Else it is nil.
+// unanswered returns the page to replay after a panic of the handler, or nil. That is the
+// old page if the handler has answered 304 for it, or the spare page if nothing was sent.
 func (r *recorder) unanswered() *page {
 	switch {
 	case r.held && r.status == http.StatusNotModified:
@@ -370,7 +369,7 @@ func hasTrailer(h http.Header) bool {
 	return false
 }
 
-// mark makes p that of a shared cache, as admit has found it.
+// mark makes p a page of a shared cache, with the terms that admit has found.
 func (r *recorder) mark(p *page) {
 	p.shared, p.made, p.terms, p.strict = true, r.born, r.terms, r.strict
 }

@@ -11,18 +11,17 @@ import (
 	"github.com/reecho-go/reecho/internal/commit"
 )
 
-// maxRanges is how many ranges of a body are sent; who asks for more gets all of it.
+// maxRanges is how many ranges of a body are sent. A request for more gets the whole body.
 const maxRanges = 16
 
-// replay answers r with p, which is fresh until then: as the handler did, or with a
-// part of it, or that it has not changed.
+// replay answers r with p, which is fresh until that time: with the whole response, with a
+// part of it, or with a 304.
 func (p *page) replay(w http.ResponseWriter, r *http.Request, until time.Time) error {
 	left := time.Until(until)
 	return p.replayAs(w, r, p.hitStatus(left), until.Sub(p.made)-left)
 }
 
-// replayAs is replay with a Cache-Status that may not be that of a hit, of a response
-// that is that old.
+// replayAs is replay with the given Cache-Status and age.
 func (p *page) replayAs(w http.ResponseWriter, r *http.Request, status string, age time.Duration) error {
 	h := w.Header()
 	whole := len(r.Header["Range"]) > 0 && codedOutside(h)
@@ -58,8 +57,8 @@ func (p *page) replayAs(w http.ResponseWriter, r *http.Request, status string, a
 	return err
 }
 
-// codedOutside reports whether, by the headers that they have set, a middleware further
-// out compresses the body: a part of that is not a part of what the client gets.
+// codedOutside reports whether an outer middleware compresses the body, by the headers that
+// it has set. Then a range of the stored body is not a range of what the client gets.
 func codedOutside(h http.Header) bool {
 	return len(h["Content-Encoding"]) > 0 || strings.Contains(strings.ToLower(commit.MergeVary(h["Vary"], nil)), "accept-encoding")
 }
@@ -70,8 +69,8 @@ func hasBody(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// conditional reports whether a request asks for a part of a response, or for one
-// only under a condition.
+// conditional reports whether a request asks for a part of a response, or asks under a
+// condition.
 func conditional(h http.Header) bool {
 	return len(h["If-None-Match"]) > 0 || len(h["Range"]) > 0 || len(h["If-Modified-Since"]) > 0 ||
 		len(h["If-Match"]) > 0 || len(h["If-Unmodified-Since"]) > 0

@@ -13,9 +13,9 @@ import (
 // condition, or for a part of it.
 var conditions = []string{"If-None-Match", "If-Modified-Since", "If-Range", "Range"}
 
-// forwarded returns what a handler gets behind a shared cache: the request as it is.
-// If there is a page already, it asks whether that is still right (RFC 9111, section
-// 4.3.1), instead of what its client knows.
+// forwarded returns the request for a handler behind a shared cache: the request as it is.
+// If there is a page to validate, the conditions of the client are replaced by those of
+// the page (RFC 9111, section 4.3.1).
 func (q *call) forwarded(ctx context.Context) *http.Request {
 	v := q.r.WithContext(ctx)
 	v.Header = q.r.Header.Clone()
@@ -34,12 +34,12 @@ func (q *call) forwarded(ctx context.Context) *http.Request {
 	return v
 }
 
-// notUpdated are the headers of a page that a 304 does not change, as they are about
-// the body that is stored (RFC 9111, section 3.2), or it was found by them.
+// notUpdated are the headers of a page that a 304 does not change, because they describe
+// the stored body (RFC 9111, section 3.2) or were used to validate it.
 var notUpdated = []string{"Content-Encoding", "Content-Length", "Content-Md5", "Content-Range", "Etag"}
 
-// freshened returns the page that old becomes by the 304 that r holds (RFC 9111,
-// section 4.3.4), and why it must not be stored.
+// freshened returns the old page as the 304 in r updates it (RFC 9111, section 4.3.4), and
+// why the result must not be stored, or "".
 func (r *recorder) freshened(old *page) (*page, reason) {
 	p := &page{status: old.status, body: old.body, fields: slices.Clone(old.fields)}
 	for _, f := range r.fields {
@@ -70,8 +70,8 @@ func (r *recorder) freshened(old *page) (*page, reason) {
 	return p, why
 }
 
-// unchanged reports whether r has p already, by its own condition (RFC 9111, section
-// 4.3.2).
+// unchanged reports whether the client has p already, by the condition in r (RFC 9111,
+// section 4.3.2).
 func (p *page) unchanged(r *http.Request) bool {
 	if p.status != http.StatusOK {
 		return false
@@ -104,7 +104,7 @@ func matches(list, etag string) bool {
 		tag := strings.TrimPrefix(list, "W/")
 		end := strings.IndexByte(tag, ',')
 		if strings.HasPrefix(tag, `"`) {
-			if end = strings.IndexByte(tag[1:], '"') + 2; end == 1 { // it does not end
+			if end = strings.IndexByte(tag[1:], '"') + 2; end == 1 { // no closing quote
 				return false
 			}
 		}

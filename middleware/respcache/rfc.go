@@ -12,20 +12,20 @@ import (
 	"github.com/reecho-go/reecho/internal/visit"
 )
 
-// What a shared cache does with Config.RFC, where a cache inside of an app has its
-// own rules.
+// This file has the rules of a shared cache (Config.RFC) that differ from those of a cache
+// inside of an app.
 
-// use is what becomes of a page that is there.
+// use is how a page that was found is used.
 type use uint8
 
 const (
-	reused    use = iota // it is fresh
-	asIs                 // it is not, and the request takes it
-	renewed              // it is not, and is made again in the background
-	validated            // it must be asked for first
+	reused    use = iota // replayed: it is fresh
+	asIs                 // replayed, and not counted: the signpost has counted, or the request accepts a stale page
+	renewed              // replayed: it is stale, and is made again in the background
+	validated            // not replayed before it was validated
 )
 
-// use says what becomes of p, whose time may be over, for this request.
+// use returns how this request uses p, whose time may be over.
 func (q *call) use(p *page, over bool) use {
 	switch {
 	case p.shared && over && !p.over(): // it was expired
@@ -49,13 +49,13 @@ func (q *call) allowed(p *page) use {
 		ask.minFresh >= 0 && left < ask.minFresh:
 		return validated
 	case left > 0 && p == q.first():
-		return asIs // the signpost has counted
+		return asIs // the read of the signpost was counted
 	case left > 0:
 		return reused
 	case ask.maxStale >= 0 && -left <= ask.maxStale && !p.strict:
 		return asIs
 	case -left < p.renew && ask.maxAge < 0 && ask.minFresh < 0:
-		if p == q.first() { // it has no entry of its own, which could be refreshed
+		if p == q.first() { // it has no entry of its own that could be refreshed
 			return validated
 		}
 		return renewed
@@ -72,8 +72,7 @@ func (q *call) spare() *page {
 	return nil
 }
 
-// cannot returns why a shared cache leaves a request to its handler; empty: it does
-// not.
+// cannot returns why a shared cache leaves a request to its handler, or "".
 func (q *call) cannot() reason {
 	h := q.r.Header
 	switch {
@@ -89,16 +88,15 @@ func (q *call) cannot() reason {
 	return ""
 }
 
-// personal reports whether a request says who makes it: what it gets is shared only
-// if it says so itself (RFC 9111, section 3.5).
+// personal reports whether a request identifies its visitor. Its response is shared only if
+// the response allows that (RFC 9111, section 3.5).
 func personal(r *http.Request) bool {
 	return len(r.Header["Authorization"]) > 0 || r.TLS != nil && len(r.TLS.PeerCertificates) > 0 ||
 		opened(r.Context()) || visit.Identified(r.Context())
 }
 
-// find returns the page of q's key, whether its time is over, and until when it is
-// fresh. The first of those that a signpost of a shared cache leads to is the
-// signpost's own.
+// find returns the page of q's key, whether its time is over, and until when it is fresh.
+// It may be the page that a signpost of a shared cache carries.
 func (q *call) find(ctx context.Context) (p *page, over bool, until time.Time, ok bool) {
 	if p, meta, ok := q.cache.pages.PeekMeta(ctx, q.key); ok {
 		over := p.more == nil && meta.Source == cachedata.Stale
@@ -113,8 +111,7 @@ func (q *call) find(ctx context.Context) (p *page, over bool, until time.Time, o
 	return nil, false, time.Time{}, false
 }
 
-// first returns the page that the signpost of q has brought with it, if it is of
-// q's key.
+// first returns the page that the signpost of q carries, if that page has q's key.
 func (q *call) first() *page {
 	if q.post != nil && q.post.first != nil && q.post.firstKey == q.key {
 		return q.post.first
@@ -122,8 +119,7 @@ func (q *call) first() *page {
 	return nil
 }
 
-// unmade answers a request whose response has to be made, unless that is left to
-// the load.
+// unmade answers a request that must not wait for a load, and reports whether it did.
 func (q *call) unmade() (done bool, err error) {
 	switch {
 	case q.asked.onlyIfCached:
@@ -138,7 +134,7 @@ func (q *call) unmade() (done bool, err error) {
 	return false, nil
 }
 
-// how says, for Cache-Status, why the handler is called (RFC 9211, section 2.2).
+// how returns why the handler is called, for Cache-Status (RFC 9211, section 2.2).
 func (q *call) how() string {
 	switch {
 	case q.old != nil && (q.old.always || q.old.over()):
@@ -151,8 +147,8 @@ func (q *call) how() string {
 	return "uri-miss"
 }
 
-// endToEnd reports whether a header of a response is stored by a shared cache (RFC
-// 9111, section 3.1), unless the response says that it is not to be.
+// endToEnd reports whether a shared cache stores a header of a response (RFC 9111, section
+// 3.1), unless the response forbids it.
 func endToEnd(name string) bool {
 	switch name {
 	case "Age", "Cache-Status", "Connection", "Content-Length", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authentication-Info",
@@ -162,8 +158,8 @@ func endToEnd(name string) bool {
 	return true
 }
 
-// sharedFields returns what of the headers of a response, of which d are the
-// directives, is stored by a shared cache.
+// sharedFields returns the headers of a response that a shared cache stores. d are the
+// directives of the response.
 func sharedFields(before, h http.Header, d directives, now time.Time) []field {
 	out := append(d.fields("no-cache"), d.fields("private")...)
 	fields := changes(before, h, func(name string) bool { return !endToEnd(name) || slices.Contains(out, name) })
@@ -181,7 +177,7 @@ func (q *call) visible(ctx context.Context) *http.Request {
 	return q.cache.visible(ctx, q.r)
 }
 
-// derived returns the key that q's leads to where responses depend on more.
+// derived returns q's key extended by the facts in more.
 func (q *call) derived(more []string) string {
 	if q.cache.cfg.RFC {
 		return derive(q.key, more, q.r, "", normal)
@@ -189,7 +185,7 @@ func (q *call) derived(more []string) string {
 	return derive(q.key, more, q.r, q.sum, nil)
 }
 
-// tags returns those of a response to q.
+// tags returns the tags of a response to q.
 func (q *call) tags(p *page) []string {
 	tags := q.cache.urlTags(q.r)
 	if p.shared {
@@ -198,8 +194,8 @@ func (q *call) tags(p *page) []string {
 	return tags
 }
 
-// invalidated returns the tags of the groups that a response with these headers, to
-// an unsafe method, drops (RFC 9875, section 3).
+// invalidated returns the tags of the groups that a response to an unsafe method drops
+// (RFC 9875, section 3).
 func (q *call) invalidated(h http.Header) []string {
 	if !q.cache.cfg.RFC {
 		return nil
@@ -207,10 +203,10 @@ func (q *call) invalidated(h http.Header) []string {
 	return groupTags(q.r, h["Cache-Group-Invalidation"])
 }
 
-// unshared returns what is made of a response that must not be stored. In a shared
-// cache it says nothing of the responses to other requests, and changes nothing of
-// what is there, if that is due to the request: to who makes it, or to what it has
-// already.
+// unshared returns m, or an error if m is a mark that says nothing about other requests. In
+// a shared cache that is so if the response cannot be stored because of the request: it
+// identifies its visitor, or it is conditional. Then the mark must not be kept, nor
+// replace a page.
 func (q *call) unshared(m made) made {
 	conditional := func(name string) bool { return len(q.r.Header[name]) > 0 }
 	if m.page.why != "" && q.cache.cfg.RFC && (personal(q.r) || q.old == nil && slices.ContainsFunc(conditions, conditional)) {
@@ -219,7 +215,7 @@ func (q *call) unshared(m made) made {
 	return m
 }
 
-// validateRFC reports what has no meaning in a shared cache.
+// validateRFC returns an error for each setting that has no meaning in a shared cache.
 func (cfg Config) validateRFC() []error {
 	var errs []error
 	for name, set := range map[string]bool{

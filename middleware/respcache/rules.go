@@ -10,8 +10,8 @@ import (
 	"github.com/reecho-go/reecho/internal/commit"
 )
 
-// reason says why a response is not stored or not taken from the cache, for
-// Cache-Status and events. Empty: there is none.
+// reason says why a response is not stored or not taken from the cache, for Cache-Status
+// and events. An empty reason means that it is.
 type reason string
 
 // refusal is the error of a load whose handler has failed.
@@ -41,8 +41,8 @@ func (c *Cache) beforeSent(status int, h http.Header) (ttl time.Duration, why re
 	return lifetime(h, ttl)
 }
 
-// endless returns why a response with these headers goes on behind its body, or has no
-// end.
+// endless returns why a response with these headers continues after its body, or never
+// ends; or "".
 func endless(h http.Header) reason {
 	switch {
 	case len(h["Trailer"]) > 0:
@@ -69,7 +69,7 @@ func lifetime(h http.Header, ttl time.Duration) (time.Duration, reason) {
 		}
 		seconds, err := strconv.ParseInt(strings.Trim(value, `"`), 10, 32)
 		left := time.Duration(seconds) * time.Second
-		if len(h["Age"]) > 0 { // it comes from a cache further in
+		if len(h["Age"]) > 0 { // the response comes from an inner cache
 			now := time.Now()
 			left -= initialAge(h, now, now)
 		}
@@ -89,18 +89,19 @@ func lifetime(h http.Header, ttl time.Duration) (time.Duration, reason) {
 	return ttl, ""
 }
 
-// tolerated are headers that a response may vary by although its handler does not
-// see them: it was made as if the request had none, and requests with an Origin are
+// tolerated are headers that a response may vary by although its handler does not see
+// them: the handler answers as if the request had none, and requests with an Origin are
 // not answered from the cache.
 var tolerated = []string{"Accept-Encoding", "Origin"}
 
-// varies returns why a response with these headers, of which outer middlewares have
-// set before and the handler own, depends on something that is not in its key; more is what is.
+// varies returns why a response with the headers h depends on a header that is not in its
+// key, or "". Outer middlewares have set before, the handler the lines of Vary in own. more
+// has the further facts that are in the key.
 func (c *Cache) varies(own []string, before, h http.Header, more []string) reason {
 	names, why := selecting(own, before, h)
 	for _, name := range names {
 		switch {
-		case name == "Cookie" && slices.Contains(more, wholeSession): // no other cookies come as far as this
+		case name == "Cookie" && slices.Contains(more, wholeSession): // requests with unknown cookies bypass the cache
 		case slices.Contains(c.headers, name), slices.Contains(more, name), slices.Contains(tolerated, name):
 		default:
 			return reason("vary " + name)

@@ -26,16 +26,16 @@ type call struct {
 	r     *http.Request
 	host  host.Host
 	own   host.Context
-	base  string   // the key of what all handlers see
-	key   string   // that, and what else the response depends on
-	post  *page    // the signpost that has led to it, if any
-	more  []string // what the key has beyond that of the request
-	sum   string   // of the session, if it is part of that
+	base  string   // the key of the request
+	key   string   // base, and the further facts on which the response depends
+	post  *page    // the signpost that has led to key, if any
+	more  []string // the further facts in key
+	sum   string   // the digest of the session, if the session is one of them
 
 	// Of a shared cache:
 
 	asked asked
-	old   *page // what is there, and must be validated; nil: nothing
+	old   *page // the page that must be validated; nil: none
 }
 
 // serve answers one request.
@@ -51,7 +51,7 @@ func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 		return next(mc)
 	case !safe(r.Method):
 		return q.change()
-	case recorded, // a cache further out keeps the response
+	case recorded, // an outer cache keeps the response
 		r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return next(mc)
 	}
@@ -76,7 +76,7 @@ func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 		slow := q
 		return slow.refresh(again)
 	}
-	if c.cfg.Keys.Session && opened(ctx) { // further out, and what was made of it is handed on
+	if c.cfg.Keys.Session && opened(ctx) { // an outer middleware has read the session, and may pass on what it says
 		if why := q.deepen([]string{wholeSession}); why != "" {
 			return q.pass(bypassed(why))
 		}
@@ -84,7 +84,7 @@ func (c *Cache) serve(mc middleware.Context, next middleware.Handler) error {
 	if done, err := q.replay(ctx); done {
 		return err
 	}
-	slow := q // a load may keep it, so that it is not on the stack, as q is
+	slow := q // a load may keep slow, so it is on the heap; q stays on the stack
 	return slow.answer(ctx)
 }
 
@@ -95,8 +95,8 @@ func (q *call) pass(f forward) error {
 	return q.next(q.mc)
 }
 
-// replay answers from the cache, if that can be done now. Nothing in it keeps q, so that
-// a hit has none on the heap.
+// replay answers from the cache, and reports whether it could. It lets nothing keep q, so
+// that a hit does not allocate it.
 func (q *call) replay(ctx context.Context) (done bool, err error) {
 	for {
 		q.old = nil
@@ -119,7 +119,7 @@ func (q *call) replay(ctx context.Context) (done bool, err error) {
 		case renewed:
 			_, _ = q.cache.pages.GetOrLoad(ctx, q.key, q.again(p))
 		case reused:
-			_, _ = q.cache.pages.Get(ctx, q.key) // which counts
+			_, _ = q.cache.pages.Get(ctx, q.key) // counts the hit
 		case validated:
 			q.old = p
 		}
@@ -136,8 +136,8 @@ func (q *call) replay(ctx context.Context) (done bool, err error) {
 	}
 }
 
-// answer answers what replay cannot: by the handler, or with what the handler answers
-// another request.
+// answer answers a request that replay has not answered: by the handler, or with the
+// response to another request.
 func (q *call) answer(ctx context.Context) error {
 	for again := 0; ; {
 		if q.cache.cfg.RFC {
@@ -178,7 +178,7 @@ func (q *call) answer(ctx context.Context) error {
 			q.cache.counts.refused.add("cancelled")
 			return ctx.Err()
 		case errors.Is(err, errAgain) && again < 1:
-			again++ // now it may be this one that the others wait for
+			again++ // this request may now be the one that others wait for
 		case errors.Is(err, errAgain):
 			return q.pass(missed("others have failed"))
 		case errors.Is(err, errPatience):
@@ -192,10 +192,11 @@ func (q *call) answer(ctx context.Context) error {
 	}
 }
 
-// makeKey is the context key of what makes a page although there is one.
+// makeKey is the context key of the load function of a Refresh.
 type makeKey struct{}
 
-// absent is the load of a response that nobody makes: it has just been there.
+// absent is the cache's own load function. Without the load function of a Refresh it fails:
+// the response was there a moment ago, and no request makes it.
 func absent(ctx context.Context, key string) (*page, error) {
 	if load, ok := ctx.Value(makeKey{}).(func(context.Context, string) (*page, error)); ok {
 		return load(ctx, key)
@@ -203,18 +204,19 @@ func absent(ctx context.Context, key string) (*page, error) {
 	return nil, errAgain
 }
 
-// turn follows p, if it is a signpost, and reports whether it is, or why it cannot.
+// turn extends the key if p is a signpost, and reports whether it is, or why the key cannot
+// be extended.
 func (q *call) turn(p *page) (turned bool, why reason) {
 	if p.more == nil {
 		return false, ""
 	}
-	if q.sum != "" || !slices.Contains(p.more, wholeSession) { // nobody can make up sessions as they can headers
+	if q.sum != "" || !slices.Contains(p.more, wholeSession) { // responses per session are not counted: clients cannot invent sessions
 		q.post = p
 	}
 	return true, q.deepen(p.more)
 }
 
-// deepen makes the facts in more part of the key, or says why that cannot be.
+// deepen makes the facts in more part of the key, or returns why it cannot.
 func (q *call) deepen(more []string) (why reason) {
 	if slices.Contains(more, wholeSession) && q.sum == "" {
 		if q.sum, why = summary(q.r.Context()); why != "" {
@@ -233,20 +235,20 @@ var (
 
 // fill is a load that waits for the request that makes its response.
 type fill struct {
-	ctx  context.Context // ends when nobody waits any more
-	done chan made       // of one
+	ctx  context.Context // ends when no request waits any more
+	done chan made       // has room for one
 }
 
-// made is what a request has made of a fill: a page, or an error, which is not
-// remembered, and instead of which an expired page is served if there is one.
+// made is the result of a fill: a page or an error. The error is not remembered, and an
+// expired page is served instead of it if there is one.
 type made struct {
 	page *page
 	tags []string
 	err  error
-	once bool // page is not to be kept
+	once bool // page must not be kept
 }
 
-// result is what a load returns.
+// result returns m as the result of a load, and sets its TTL and tags.
 func (m made) result(ctx context.Context) (*page, error) {
 	if m.err != nil {
 		return nil, m.err
@@ -256,11 +258,11 @@ func (m made) result(ctx context.Context) (*page, error) {
 	case m.once:
 		l.NoStore()
 	case m.page.first != nil:
-		l.SetTTL(forEver) // it makes room for others, as it has a response with it
+		l.SetTTL(forEver) // evicted like a response, because it carries one
 	case m.page.more != nil:
 		l.SetTTL(signposts)
 	case m.page.shared:
-		l.SetTTL(max(m.page.left(), 1)) // then it is kept, to be validated
+		l.SetTTL(max(m.page.left(), 1)) // afterwards it is kept, to be validated
 	default:
 		l.SetTTL(m.page.ttl)
 	}
@@ -268,12 +270,13 @@ func (m made) result(ctx context.Context) (*page, error) {
 	return m.page, nil
 }
 
-// refused is what is made of a response that must not be shared.
+// refused returns the mark for a response that must not be shared.
 func refused(why reason) made {
 	return made{page: &page{why: why, made: time.Now(), ttl: remembered}, once: why == "write error" || why == "read error"}
 }
 
-// miss gets a page by the key's load, or makes it: then the request is done.
+// miss waits for the load of another request and returns its page; or it becomes the request
+// that runs the handler, and then done is true.
 func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 	type answer struct {
 		page *page
@@ -293,7 +296,7 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 			select {
 			case lead <- f:
 				return (<-f.done).result(ctx)
-			case <-gone: // whose load this is has left, and others have come
+			case <-gone: // the request of this load has left, and others wait for it
 				return made{err: errAgain}.result(ctx)
 			}
 		}
@@ -308,7 +311,7 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 	defer enough.Stop()
 	select {
 	case f := <-lead:
-		defer func() { <-got }() // what comes after this request finds the response
+		defer func() { <-got }() // a request that comes after this one finds the response
 		return nil, true, q.lead(f, &q.cache.counts)
 	case a := <-got:
 		return a.page, false, a.err
@@ -322,10 +325,10 @@ func (q *call) miss(ctx context.Context) (p *page, done bool, err error) {
 	return a.page, false, a.err
 }
 
-// lead runs the handler, for this request and for those that wait for f. to counts
-// the request.
+// lead runs the handler for this request and for those that wait for f. It counts the
+// request in to.
 func (q *call) lead(f *fill, to *counts) error {
-	m := made{err: errAgain} // unless the handler returns
+	m := made{err: errAgain} // stays if the handler panics or is cancelled
 	var known sync.Once
 	spared := false
 	defer func() {
@@ -355,7 +358,7 @@ func (q *call) lead(f *fill, to *counts) error {
 	}
 	rec.read = func() reason { return q.personal(seen) }
 	rec.vain = func(why reason) {
-		stop() // from now on it is for this client alone
+		stop() // from now on the response is for this client alone
 		stop = endWith(q.r.Context())
 		known.Do(func() { f.done <- q.unshared(refused(why)) })
 	}
@@ -368,7 +371,7 @@ func (q *call) lead(f *fill, to *counts) error {
 		q.host.Install(q.own, rec.under)
 		if p := rec.unanswered(); p != nil && !returned {
 			spared = p == rec.spare
-			_ = rec.instead(q, p, "") // the panic says more
+			_ = rec.instead(q, p, "") // the panic matters more than this error
 		}
 	}()
 
@@ -383,7 +386,7 @@ func (q *call) lead(f *fill, to *counts) error {
 		if m = q.unshared(refused(why)); why == "" {
 			m = q.made(seen, rec, p, "")
 		}
-		if cookies := rec.told["Set-Cookie"]; len(cookies) > 0 { // they are for this client alone
+		if cookies := rec.told["Set-Cookie"]; len(cookies) > 0 { // cookies of a 304 are for this client alone
 			rec.before["Set-Cookie"] = cookies
 		}
 		return rec.instead(q, p, freshStatus(rec.how, p))
@@ -394,7 +397,7 @@ func (q *call) lead(f *fill, to *counts) error {
 	}
 	switch p, why := rec.finish(); {
 	case err != nil && seen.Err() != nil, why == "cancelled":
-		// another one may be luckier
+		// m stays errAgain: another request takes over
 	case err != nil && rec.fault(err):
 		m.err = &refusal{"error"}
 	case err != nil:
@@ -410,8 +413,8 @@ func (q *call) lead(f *fill, to *counts) error {
 	return err
 }
 
-// hideQuery hides what is not in the key from handlers that read the query by
-// their framework, which may have parsed it before; restore shows it again.
+// hideQuery hides parameters that are not in the key from handlers that read the query by
+// their framework, which may have parsed it before. restore shows them again.
 func (q *call) hideQuery(visible *http.Request) (restore func()) {
 	framework, ok := q.mc.(interface{ QueryParams() url.Values })
 	if !ok || q.cache.query == nil {
@@ -426,7 +429,7 @@ func (q *call) hideQuery(visible *http.Request) (restore func()) {
 	}
 }
 
-// made says what is to be kept of a response that p is, or that cannot be stored.
+// made returns the page to keep for the response p, or, if p is nil, the mark with why.
 func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 	if p == nil {
 		return refused(why)
@@ -439,7 +442,7 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 		return refused(why)
 	}
 	if slices.Contains(more, wholeSession) && q.sum == "" {
-		more = []string{wholeSession} // first: what comes of it is bounded for each session
+		more = []string{wholeSession} // the session comes first: then further facts are bounded for each session
 	}
 	if missing := slices.DeleteFunc(more, func(fact string) bool { return slices.Contains(q.more, fact) }); len(missing) > 0 {
 		return q.signpost(missing, seen, p)
@@ -447,7 +450,7 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 	if q.post != nil && !q.post.another() {
 		return refused("too many kinds")
 	}
-	p.strict = p.strict || q.sum != "" // a request that is not the visitor's own cannot make it again
+	p.strict = p.strict || q.sum != "" // only a request of the visitor can make it again
 	if why := seen.parts.into(p); why != "" {
 		m := refused(why)
 		m.once = true
@@ -463,7 +466,7 @@ func (q *call) made(seen *recorded, rec *recorder, p *page, why reason) made {
 	return made{page: p, tags: q.tags(p)}
 }
 
-// depends returns what of the request, beyond the key, a response depends on.
+// depends returns the facts of the request, beyond the key, on which a response depends.
 func (q *call) depends(seen *recorded, rec *recorder) (more []string, why reason) {
 	ctx := q.r.Context()
 	if why := q.personal(seen); why != "" {
@@ -496,8 +499,8 @@ func (q *call) depends(seen *recorded, rec *recorder) (more []string, why reason
 	return more, q.cache.varies(rec.vary, rec.before, rec.header, more)
 }
 
-// personal returns why a response is the visitor's alone, by what its handler has read
-// so far.
+// personal returns why a response is for the visitor alone, by what its handler has read so
+// far, or "".
 func (q *call) personal(seen *recorded) reason {
 	ctx := q.r.Context()
 	if !q.cache.cfg.Keys.Session && opened(ctx) {
@@ -517,8 +520,8 @@ func (q *call) personal(seen *recorded) reason {
 	return ""
 }
 
-// ofSession returns why a response whose handler has read the session cannot be kept
-// for that session.
+// ofSession returns why a response whose handler has read the session cannot be kept for
+// that session, or "".
 func (q *call) ofSession(ctx context.Context) reason {
 	sum, why := summary(ctx)
 	if why == "" && q.sum != "" && sum != q.sum {
@@ -527,9 +530,9 @@ func (q *call) ofSession(ctx context.Context) reason {
 	return why
 }
 
-// signpost returns what leads to responses that depend on missing, too. They are
-// made by the requests that follow it, under keys that say so from the start; that of
-// a shared cache, from which nothing is hidden, brings with it the first of them, p.
+// signpost returns a signpost to responses that depend on missing too. Later requests follow
+// it and make responses under the extended keys. In a shared cache, which hides nothing
+// from the handler, the signpost carries the first of these responses, p.
 func (q *call) signpost(missing []string, seen *recorded, p *page) made {
 	more := slices.Concat(q.more, missing)
 	slices.Sort(more)
@@ -547,18 +550,18 @@ func (q *call) signpost(missing []string, seen *recorded, p *page) made {
 	return made{page: post, tags: q.tags(p)}
 }
 
-// outerKey is the context key of what caches further in have to know: that a response
-// is being recorded, by a [recorded]; or that a request is a [refresh].
+// outerKey is the context key by which inner caches find out that a response is being
+// recorded (a [*recorded]), or that a request is a [refresh].
 type outerKey struct{}
 
-// recorded is the context of a handler whose response is recorded: with the values
-// of its request, of which it notes what is the visitor's, and ending when nobody
-// waits any more.
+// recorded is the context of a handler whose response is recorded. It has the values of the
+// request, notes reads of those that belong to the visitor, and ends when no request waits
+// any more.
 type recorded struct {
 	*visit.Watch
-	base context.Context // that ends
+	base context.Context // ends when no request waits
 	load context.Context
-	own  context.Context // of the request
+	own  context.Context // the request's own
 
 	parts ingredients
 }
@@ -569,8 +572,8 @@ func (c *recorded) Done() <-chan struct{} { return c.base.Done() }
 // Deadline implements context.Context: others may wait for longer than the request.
 func (c *recorded) Deadline() (time.Time, bool) { return time.Time{}, false }
 
-// Err implements context.Context. If the request had a time limit, that is what
-// has ended it.
+// Err implements context.Context. If the request's own context has ended, it returns that
+// error.
 func (c *recorded) Err() error {
 	if c.base.Err() == nil {
 		return nil
@@ -588,7 +591,7 @@ func (c *recorded) Value(key any) any {
 		return c
 	case uses.RecorderKey:
 		return &c.parts
-	case uses.LoadingKey: // a handler says of its response what a load says of its result
+	case uses.LoadingKey: // a handler uses cachedata.LoadingFrom for its response
 		return c.load.Value(key)
 	}
 	if visit.Cancels(key) {

@@ -15,24 +15,24 @@ import (
 	"github.com/reecho-go/reecho/internal/uses"
 )
 
-// A page in the store says what it is made of by parts, which every process can compare
-// with what the store has of the functions: so it ends with them wherever they are
-// cleared. A page of which that cannot be said is in memory only.
+// A page in the store names the results that it is made of by parts. Every process can
+// compare these with the results in the store, so the page ends with them, whichever
+// process clears them. A page whose results cannot be named so is kept in memory only.
 
-// shared is what a Cache with a store knows of it.
+// shared connects a Cache with its store.
 type shared struct {
 	beside func(name string) level.Neighbour
 	place  any
 }
 
-// How many results a page in the store may be made of, and tags they may have: their
-// records and marks are read when it is.
+// How many results a page in the store may be made of, and how many tags these may have:
+// reading the page reads their records and marks.
 const (
 	mostParts = 100
 	mostTags  = 1000
 )
 
-// storage is the store of the configuration, which keeps pages.
+// storage returns the store of the configuration, adapted to pages.
 func (c *Cache) storage() cachedata.Storage {
 	open := c.cfg.Store
 	if open == nil {
@@ -49,7 +49,7 @@ func (c *Cache) storage() cachedata.Storage {
 	}
 }
 
-// kept is where pages are kept.
+// kept is a store for pages.
 type kept struct{ level.Level }
 
 // droppedKey is the context key that says that a page is dropped from memory only.
@@ -62,19 +62,19 @@ func (k kept) Delete(ctx context.Context, key level.Key) {
 	}
 }
 
-// dropPage drops p, which does not hold any more, once: another one may be on its way.
-// What the store has is judged when it is read, and may be a newer one.
+// dropPage drops p, which no longer holds, from memory. It does so once, because a newer
+// page may take its place. The store's page may be newer, and is judged when it is read.
 func (c *Cache) dropPage(ctx context.Context, key string, p *page) {
 	p.drop.Do(func() { _ = c.pages.Delete(context.WithValue(ctx, droppedKey{}, true), key) })
 }
 
-// keyVersion says how keys are made, of which a process with another configuration
-// makes others.
+// keyVersion describes how keys are made. A process with another configuration makes other
+// keys, and must not share the pages.
 func (c *Cache) keyVersion() string {
 	return fmt.Sprintf("keys %d of query %t %q, headers %q", keyFormat, c.query != nil, c.query, c.headers)
 }
 
-// share notes in p what other processes know it to be made of, or why it is for this
+// share notes in p the names of its results for other processes, or why p is for this
 // process alone.
 func (s *shared) share(p *page) {
 	parts := make([]level.Part, 0, len(p.stamps))
@@ -120,19 +120,19 @@ func (s *shared) share(p *page) {
 	p.parts = parts
 }
 
-// same reports whether two stores are one.
+// same reports whether a and b are one store.
 func same(a, b any) bool {
 	return a != nil && reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.TypeOf(a).Comparable() && a == b
 }
 
-// keep reports whether a page is for the store, and if it is not, whether what is there
-// is over: so it is when the response cannot be stored any more.
+// keep reports whether a page may be in the store. If not, over reports whether the page in
+// the store must go: that is so if the response can no longer be stored.
 func keep(value any) (keep, over bool) {
 	p := *value.(**page)
 	return p.why == "" && p.only == "", p.why != ""
 }
 
-// admit reports whether a page that the store has may be replayed.
+// admit reports whether a page from the store may be replayed.
 func (c *Cache) admit(ctx context.Context, value any, age time.Duration) bool {
 	p := *value.(**page)
 	p.made, p.kept = time.Now().Add(-age), true
@@ -144,8 +144,8 @@ func (c *Cache) admit(ctx context.Context, value any, age time.Duration) bool {
 	return ok
 }
 
-// recall returns stamps of what a page is made of, if the store says that all of it
-// still holds.
+// recall returns stamps of the results that a page is made of, if the store says that all of
+// them still hold.
 func (s *shared) recall(ctx context.Context, parts []level.Part) (stamps []uses.Stamp, ok bool) {
 	type source struct {
 		level.Neighbour
@@ -162,7 +162,7 @@ func (s *shared) recall(ctx context.Context, parts []level.Part) (stamps []uses.
 			return nil, false
 		}
 		sources = append(sources, source{of, rest[:n:n]})
-		stamps = append(stamps, of.Recall(rest[:n:n])...) // before the store is asked: what changes from now on is heard
+		stamps = append(stamps, of.Recall(rest[:n:n])...) // before the store is asked: the stamps see changes from now on
 		rest = rest[n:]
 	}
 	var asked sync.WaitGroup
@@ -183,15 +183,15 @@ func (s *shared) recall(ctx context.Context, parts []level.Part) (stamps []uses.
 	return stamps, !wrong.Load()
 }
 
-// renewal is what has become of the stamps of a page that is in the store.
+// renewal has new stamps for a page that is in the store.
 type renewal struct {
 	mu     sync.Mutex
-	over   bool // the page does not hold any more
+	over   bool // the page no longer holds
 	stamps atomic.Pointer[[]uses.Stamp]
 }
 
-// holds reports whether all that p is made of still holds. Stamps of keys that share a
-// counter end with each other: then the store knows better.
+// holds reports whether all results that p is made of still hold. A stamp also ends when
+// another key with the same counter changes. So if a stamp has ended, the store is asked.
 func (c *Cache) holds(ctx context.Context, p *page) bool {
 	if p.holds() {
 		return true
@@ -204,7 +204,7 @@ func (c *Cache) holds(ctx context.Context, p *page) bool {
 	if p.renewal.over {
 		return false
 	}
-	if p.holds() { // by now
+	if p.holds() { // another request has renewed the stamps
 		return true
 	}
 	stamps, ok := c.shared.recall(ctx, p.parts)
@@ -217,7 +217,8 @@ func (c *Cache) holds(ctx context.Context, p *page) bool {
 	return ok
 }
 
-// againFromStore is again for a page that may come from the store and be stale, or nil.
+// againFromStore returns the function of again for a page that may come stale from the
+// store. It is nil if there are no such pages.
 func (q *call) againFromStore() func(context.Context, string) (*page, error) {
 	if q.cache.shared == nil || q.cache.cfg.Stale.For == 0 {
 		return nil
@@ -225,7 +226,7 @@ func (q *call) againFromStore() func(context.Context, string) (*page, error) {
 	return q.again(nil)
 }
 
-// renews reports whether a load replaces a page that is replayed meanwhile.
+// renews reports whether a load replaces a stale page that is replayed meanwhile.
 func (c *Cache) renews(load context.Context) bool {
 	old, ok := cachedata.Old[*page](cachedata.LoadingFrom(load))
 	return ok && old.over() && time.Since(old.made) < old.ttl+c.cfg.Stale.For

@@ -33,8 +33,8 @@ func (c *Cache) spare(load context.Context) *page {
 	return p
 }
 
-// failed reports whether the handler has failed, and nothing was sent yet, so that
-// the spare page can be.
+// failed reports whether the handler has failed and nothing was sent yet, so that the spare
+// page can be sent.
 func (r *recorder) failed(err error) bool {
 	switch {
 	case r.spare == nil:
@@ -47,8 +47,8 @@ func (r *recorder) failed(err error) bool {
 	return r.fault(err)
 }
 
-// fault reports whether an error of the handler says that the server has failed; else
-// it is an answer, such as that there is no such page.
+// fault reports whether an error of the handler means that the server has failed. Other
+// errors are answers, such as a 404.
 func (r *recorder) fault(err error) bool {
 	if pe, ours := problem.From(err); ours {
 		return isFailure(pe.StatusCode())
@@ -63,15 +63,15 @@ func (r *recorder) fault(err error) bool {
 	return true
 }
 
-// instead replays p in the place of what the handler has answered; status is that for
-// Cache-Status, if it is not that of a hit.
+// instead replays p in place of the handler's response. status is the Cache-Status; empty
+// means that of a hit.
 func (r *recorder) instead(q *call, p *page, status string) error {
 	h := r.under.Header()
 	clear(h)
 	maps.Copy(h, r.before)
 	q.host.Install(q.own, r.under)
 	w := q.host.Writer(q.own)
-	if q.host.Committed(q.own) { // echo v4 takes what was held for sent
+	if q.host.Committed(q.own) { // echo v4 believes that the held response was sent
 		left := p.status
 		if p.shared && p.unchanged(q.r) {
 			left = http.StatusNotModified
@@ -85,39 +85,39 @@ func (r *recorder) instead(q *call, p *page, status string) error {
 	return p.replayAs(w, q.r, status, time.Since(p.made))
 }
 
-// refresh is a load in the background, whose response a request of its own makes.
+// refresh is a load in the background. A request of its own makes the response.
 type refresh struct {
 	cache *Cache
 	fill  *fill
 	base  string // the key of its request
-	came  bool   // it has come to the cache, with that key
+	came  bool   // the request has reached the cache, with that key
 	key   string
 	post  *page
 	more  []string
-	old   *page // what it replaces, in a shared cache
+	old   *page // the page that it validates, in a shared cache
 }
 
-// refresh answers a request that was made for one. What comes with another key than
-// it should was led elsewhere, and is not answered.
+// refresh answers the request of a refresh. If the request arrives with another key, it was
+// routed elsewhere, and is not answered.
 func (q *call) refresh(again *refresh) error {
 	if q.key != again.base || again.came {
 		return nil
 	}
 	again.came = true
 	q.post, q.more, q.key, q.old = again.post, again.more, again.key, again.old
-	return q.lead(again.fill, new(counts)) // it is no request of a client
+	return q.lead(again.fill, new(counts)) // not counted: it is no request of a client
 }
 
-// again returns the load that makes the response of q's key again, in the background:
-// by a request of its own, since that of q is over by then.
-// In a shared cache it validates old.
+// again returns the load function that makes the response of q's key again in the
+// background, by a request of its own, because that of q is over by then. In a shared cache
+// it validates old.
 func (q *call) again(old *page) func(context.Context, string) (*page, error) {
 	server, came := host.Server(q.r.Context())
-	base := context.WithoutCancel(came) // with the values that the request had there, of the server and of handlers further out
-	r := q.r.Clone(base)                // nothing else of q's may be used later
+	base := context.WithoutCancel(came) // has the values of the server and of outer handlers
+	r := q.r.Clone(base)                // q must not be used later
 	r.Body, r.ContentLength = http.NoBody, 0
 	for _, name := range conditions {
-		delete(r.Header, name) // they are about what that client has
+		delete(r.Header, name) // they are about the copy of that client
 	}
 	again := refresh{cache: q.cache, base: q.base, key: q.key, post: q.post, more: q.more, old: old}
 	ways := waysIn(r)
@@ -131,7 +131,7 @@ func (q *call) again(old *page) func(context.Context, string) (*page, error) {
 		for _, u := range ways {
 			r := r.Clone(ctx)
 			r.URL = u
-			_ = panics.Catch(func() error { // it is answered in m, and nobody else waits
+			_ = panics.Catch(func() error { // the result is in m, and no client waits
 				server.ServeHTTP(make(unread), r)
 				return nil
 			})
@@ -142,14 +142,14 @@ func (q *call) again(old *page) func(context.Context, string) (*page, error) {
 		select {
 		case m := <-f.done:
 			return m.result(load)
-		default: // it has not come as far as to the cache
+		default: // the request has not reached the cache
 			return made{err: errAgain}.result(load)
 		}
 	}
 }
 
-// waysIn returns the URLs by which r may have come to the server: where it was changed
-// on its way to the cache, first what the client has asked for.
+// waysIn returns the URLs with which r may have come to the server. If the URL was changed
+// on its way to the cache, the one that the client asked for comes first.
 func waysIn(r *http.Request) []*url.URL {
 	here := *r.URL
 	if sameURI(r, r.URL.EscapedPath()) {

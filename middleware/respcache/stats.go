@@ -9,22 +9,20 @@ import (
 	"github.com/reecho-go/reecho/cachedata"
 )
 
-// Stats are the counters of a [Cache] since it was made. Each GET and HEAD that has
-// come to it, and is over, is counted once: in Hits, Stale, FailSafe, Joined, Misses,
-// Refused or Bypassed. Those by which it makes a response again in the background
-// are not.
+// Stats are the counters of a [Cache] since it was made. Each GET and HEAD request is
+// counted once, when it is over: in Hits, Stale, FailSafe, Joined, Misses, Refused or
+// Bypassed. Requests that the cache makes in the background are not counted.
 type Stats struct {
 	Hits     uint64 // requests that were answered from the cache, in memory or in its store
 	Stale    uint64 // requests that got a response whose time was over, while it was made again
 	FailSafe uint64 // requests that got a response whose time was over, since the handler had failed
 	Joined   uint64 // requests that got the response of another request, for which they have waited
-	Misses   uint64 // requests whose handler has made a response that can be stored; unless it was cleared meanwhile, it was
+	Misses   uint64 // requests whose handler has made a response that can be stored, and was unless a clear came meanwhile
 
 	// Refused are requests whose handler has made a response that cannot be stored,
-	// and Bypassed those for which the cache was not asked. They are counted by the
-	// reason, which is that of Cache-Status without what is particular, such as the
-	// name of a header: there are some dozens. Reasons that have not occurred are
-	// missing.
+	// and Bypassed those for which the cache was not asked. They are counted by
+	// reason: that of Cache-Status without particulars such as the name of a header.
+	// There are some dozens of reasons; those that have not occurred are missing.
 	Refused, Bypassed map[string]uint64
 
 	Bytes   int64 // of all responses; see Config.MaxBytes
@@ -63,11 +61,11 @@ func (c *Cache) Stats() Stats {
 	}
 }
 
-// Responses returns the cache of cachedata that has the responses: its counters tell
-// of loads, and of what has left.
+// Responses returns the cache of cachedata with the responses. Its counters include loads
+// and evictions.
 func (c *Cache) Responses() cachedata.AnyCache { return c.pages }
 
-// counts are what Stats reads.
+// counts are the counters that Stats reads.
 type counts struct {
 	hits, stale, failSafe, joined, misses atomic.Uint64
 
@@ -83,11 +81,10 @@ func (c *counts) forwarded(f forward) {
 	c.refused.add(f.why)
 }
 
-// waited counts a request that gets p after it has waited for the store or for another
-// request.
+// waited counts a request that gets p after it waited for the store or for another request.
 func (c *counts) waited(p *page) {
 	switch {
-	case p.over(): // the other one has failed
+	case p.over(): // the handler of the other request has failed
 		c.failSafe.Add(1)
 	case p.kept:
 		c.hits.Add(1)
@@ -134,8 +131,8 @@ func (t *tally) read() map[string]uint64 {
 	return all
 }
 
-// kind is a reason without what is particular, of which clients and handlers could
-// make up any number: one of those that stand in the code of this package.
+// kind returns the reason without its particulars, of which clients and handlers could
+// invent any number. It is one of a fixed set.
 func (why reason) kind() string {
 	s := string(why)
 	for _, k := range []struct{ begins, kind string }{

@@ -8,29 +8,29 @@ import (
 
 // The values of Cache-Status (RFC 9211).
 
-// hitStatus is that of a response that was replayed, with the seconds for which it is
+// hitStatus returns the value for a replayed response, with the seconds for which it is
 // fresh.
 func hitStatus(left int64) string { return "reecho; hit; ttl=" + strconv.FormatInt(left, 10) }
 
-// freshStatus is that of a response that a handler has said is still right.
+// freshStatus returns the value for a page that a 304 of the handler has validated.
 func freshStatus(how string, p *page) string {
 	return "reecho; fwd=" + how + "; fwd-status=304; ttl=" + strconv.FormatInt(int64(p.left()/time.Second), 10)
 }
 
-// missed is that of a response that a handler makes. The reason says why it cannot
-// be stored, as far as that is known yet.
+// missed returns the value for a response that a handler makes. The reason says why it
+// cannot be stored, as far as that is known yet.
 func missed(why reason) forward { return forward{"uri-miss", why} }
 
-// bypassed is that of a response for which the cache was not asked.
+// bypassed returns the value for a response for which the cache was not asked.
 func bypassed(why reason) forward { return forward{"bypass", why} }
 
-// forward is that a handler answers.
+// forward says that a handler answers, and why.
 type forward struct {
 	how string // the parameter fwd
 	why reason // empty: that it cannot be stored is not known yet
 }
 
-// String is its value of Cache-Status.
+// String returns the value of Cache-Status.
 func (f forward) String() string {
 	s := "reecho; fwd=" + f.how
 	if f.why != "" {

@@ -9,10 +9,9 @@ import (
 	"github.com/reecho-go/reecho/internal/syntax"
 )
 
-// selecting returns the names of the request headers by which a response says that
-// it was selected: those that its handler names, and those in h, but for those that
-// outer middlewares alone have named in before: they answer for them. It fails for one
-// that says that there is more, or what is no name.
+// selecting returns the names of the request headers by which a response was selected: those
+// that its handler names in own, and those in h, without those that only outer middlewares
+// have named in before, which are their concern. It fails for "*" and for what is no name.
 func selecting(own []string, before, h http.Header) (names []string, why reason) {
 	outer := strings.Split(commit.MergeVary(before["Vary"], nil), ", ")
 	says := strings.Split(commit.MergeVary(own, nil), ", ")
@@ -28,7 +27,7 @@ func selecting(own []string, before, h http.Header) (names []string, why reason)
 	return names, ""
 }
 
-// ownVary returns the lines of Vary in h that are not those of outer middlewares.
+// ownVary returns the lines of Vary in h that outer middlewares have not set.
 func ownVary(before, h http.Header) []string {
 	outer, lines := before["Vary"], h["Vary"]
 	n := len(outer)
@@ -39,10 +38,9 @@ func ownVary(before, h http.Header) []string {
 	return slices.Clone(lines)
 }
 
-// normal returns the values of a request header by which responses are selected, in
-// the form that all have which mean the same (RFC 9111, section 4.1): lines are
-// joined, and where the syntax of the header says that they mean nothing, neither
-// case nor blanks count.
+// normal returns the values of a request header by which responses are selected, in one form
+// for all spellings with the same meaning (RFC 9111, section 4.1): it joins lines, and
+// removes differences in case and blanks if the syntax of the header ignores them.
 func normal(name string, values []string) []string {
 	if len(values) == 0 {
 		return nil

@@ -190,13 +190,13 @@ func (c *Config) validate(path string) error {
 	return errors.Join(errs...)
 }
 
-// Must returns s, and panics if there is an error. It is for package variables
+// Must returns v, and panics if there is an error. It is for package variables
 // and main functions: Must(New("cache.db", Config{})).
-func Must(s *Store, err error) *Store {
+func Must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return s
+	return v
 }
 
 // start opens the file, and moves it aside first if it is damaged.

@@ -128,13 +128,13 @@ func bound(v, standard int64) int64 {
 	return v
 }
 
-// Must returns s, and panics if there is an error. It is for package variables
+// Must returns v, and panics if there is an error. It is for package variables
 // and main functions: Must(New(Config{})).
-func Must(s *Store, err error) *Store {
+func Must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return s
+	return v
 }
 
 // Stats returns the counters. They are read one after the other, so they may

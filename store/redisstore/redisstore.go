@@ -130,13 +130,13 @@ func New(client rueidis.Client, cfg Config) (*Store, error) {
 	return &Store{client: client, keys: tag + "k:", marks: tag + "kw:", writer: rand.Text() + ":", counter: tag + "version"}, nil
 }
 
-// Must returns s, and panics if there is an error. It is for package variables
+// Must returns v, and panics if there is an error. It is for package variables
 // and main functions.
-func Must(s *Store, err error) *Store {
+func Must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return s
+	return v
 }
 
 // Get implements [store.Store].
