@@ -39,11 +39,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
-# Two things are done at a time. lint compiles most packages: what needs the same ones comes after it.
 check: ## all but the tests: format, lint, modules, dashboards, weight, known vulnerabilities, a trial of a release
-	@failed=; for targets in "format lint modules weight vuln grafana" "trial alone"; do \
-		$(MAKE) --keep-going --jobs=2 --output-sync=target $$targets || failed=1; \
-	done; [ -z "$$failed" ]
+	@$(MAKE) --keep-going format lint modules alone grafana weight vuln trial
 
 .PHONY: test
 test: prepare bin/gotestsum ## run all tests of all modules, with the race detector, in random order
