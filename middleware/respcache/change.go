@@ -3,7 +3,6 @@ package respcache
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -42,10 +41,7 @@ func (q *call) change() error {
 // response.
 func (q *call) changed(h http.Header) []string {
 	paths := pathsOf(q.r)
-	bases := []*url.URL{q.r.URL}
-	if asked, err := url.ParseRequestURI(q.r.RequestURI); err == nil {
-		bases = append(bases, asked)
-	}
+	bases := urlsOf(q.r)
 	for _, name := range []string{"Location", "Content-Location"} {
 		to := h.Get(name)
 		for _, base := range bases {

@@ -300,13 +300,27 @@ func folders(path string) iter.Seq[int] {
 	}
 }
 
+// urlsOf returns the URLs with which r may have come to the server. If the URL was changed
+// on its way to the cache, the one that the client asked for comes first.
+func urlsOf(r *http.Request) []*url.URL {
+	here := *r.URL
+	if sameURI(r, r.URL.EscapedPath()) {
+		return []*url.URL{&here}
+	}
+	asked, err := url.ParseRequestURI(r.RequestURI)
+	if err != nil {
+		return []*url.URL{&here}
+	}
+	return []*url.URL{asked, &here}
+}
+
 // pathsOf returns the path of r, not escaped, and, if it was changed on its way, the path
 // that the client has asked for.
 func pathsOf(r *http.Request) []string {
 	paths := []string{rooted(r.URL.Path)}
-	if !sameURI(r, r.URL.EscapedPath()) {
-		if asked, err := url.ParseRequestURI(r.RequestURI); err == nil && rooted(asked.Path) != paths[0] {
-			paths = append(paths, rooted(asked.Path))
+	for _, u := range urlsOf(r) {
+		if path := rooted(u.Path); path != paths[0] {
+			paths = append(paths, path)
 		}
 	}
 	return paths

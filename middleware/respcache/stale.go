@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
@@ -120,7 +119,7 @@ func (q *call) again(old *page) func(context.Context, string) (*page, error) {
 		delete(r.Header, name) // they are about the copy of that client
 	}
 	again := refresh{cache: q.cache, base: q.base, key: q.key, post: q.post, more: q.more, old: old}
-	ways := waysIn(r)
+	ways := urlsOf(r)
 	return func(load context.Context, _ string) (*page, error) {
 		f := &fill{ctx: load, done: make(chan made, 1)}
 		own := again
@@ -146,20 +145,6 @@ func (q *call) again(old *page) func(context.Context, string) (*page, error) {
 			return made{err: errAgain}.result(load)
 		}
 	}
-}
-
-// waysIn returns the URLs with which r may have come to the server. If the URL was changed
-// on its way to the cache, the one that the client asked for comes first.
-func waysIn(r *http.Request) []*url.URL {
-	here := *r.URL
-	if sameURI(r, r.URL.EscapedPath()) {
-		return []*url.URL{&here}
-	}
-	asked, err := url.ParseRequestURI(r.RequestURI)
-	if err != nil {
-		return []*url.URL{&here}
-	}
-	return []*url.URL{asked, &here}
 }
 
 // unread is a response that nobody reads.
