@@ -18,7 +18,7 @@ ARGS     ?=
 
 # The folders of the modules, those of the modules that are built alone, and those that have packages.
 modules  = $(shell GOWORK=$(GOWORK) go list -m -f '{{.Dir}}')
-programs = $(CURDIR)/tools/promql $(CURDIR)/tools/vuln $(CURDIR)/tools/release
+programs = $(CURDIR)/tools/lint $(CURDIR)/tools/promql $(CURDIR)/tools/vuln $(CURDIR)/tools/release
 unlisted = $(CURDIR)/tools $(programs)
 packaged = $(shell for dir in $(modules); do \
 	if [ -n "$$(GOWORK=$(GOWORK) go -C "$$dir" list ./... 2>/dev/null)" ]; then echo "$$dir"; fi; done)
@@ -92,10 +92,11 @@ browsers: ## try cookies in Chromium, Firefox and WebKit; as root it installs wh
 	@cd examples && timeout 15m xvfb-run -a go test -tags browsers -count=1 -v -timeout 14m ./browsers
 
 .PHONY: lint
-lint: bin/golangci-lint ## run the linters of .golangci.yml, go vet among them, on every module
-	@echo "golangci-lint"
-	@$(once) bin/golangci-lint run $(addsuffix /...,$(modules))
-	@$(call each,$(programs),GOWORK=off $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...)
+lint: bin/lint ## run the linters of tools/lint, all of go vet among them, on every module
+	@echo "go vet -vettool=bin/lint"
+	@$(once) go vet -vettool=bin/lint work
+	@$(call each,$(programs),GOWORK=off go vet -vettool=$(CURDIR)/bin/lint ./...)
+	@GOWORK=off go -C tools/lint test -vet=off .
 
 .PHONY: fmt
 fmt: bin/gofumpt ## format all Go files
@@ -133,7 +134,7 @@ grafana:
 # Builds programs with caches, and says what one more of them adds.
 weight:
 	@echo "the weight of one more cache"
-	@go -C benchmarks run . weight -ours
+	@go -C benchmarks run ./weight -ours
 
 # The database of vulnerabilities is a module, of a pinned version.
 vuln:
@@ -152,8 +153,14 @@ prepare:
 
 # The tools are built from source as tools/go.mod pins them, without go.work,
 # which would raise their dependencies to those of the other modules.
-bin/golangci-lint bin/gofumpt bin/benchstat bin/gotestsum &: tools/go.mod tools/go.sum
+bin/gofumpt bin/benchstat bin/gotestsum &: tools/go.mod tools/go.sum
 	@echo "building the tools, some minutes the first time"
 	@mkdir -p bin
 	@GOWORK=off go -C tools build -o $(CURDIR)/bin/ tool
-	@touch bin/golangci-lint bin/gofumpt bin/benchstat bin/gotestsum
+	@touch bin/gofumpt bin/benchstat bin/gotestsum
+
+bin/lint: $(wildcard tools/lint/*.go) tools/lint/go.mod tools/lint/go.sum
+	@echo "building the linters, a minute the first time"
+	@mkdir -p bin
+	@GOWORK=off go -C tools/lint build -o $(CURDIR)/bin/lint .
+	@touch bin/lint

@@ -181,7 +181,7 @@ func newHostile(t *testing.T, cfg func() (*cachedata.Group, int64)) *hostile {
 		}
 	}
 	const many = 1 << 20
-	h := &hostile{r: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // a test's
+	h := &hostile{r: rand.New(rand.NewPCG(1, 2))}
 	var err error
 	h.pages, err = cachedata.New("pages", func(_ context.Context, k string) ([]byte, error) { return make([]byte, len(k)*7%100_000), nil }, cachedata.Config{Group: g, MaxBytes: most, MaxEntries: many})
 	must(err)
@@ -508,7 +508,7 @@ func TestEvictionsAreCountedExactly(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(soaktest.Rounds(60)) {
 		ctx := t.Context()
-		r := rand.New(rand.NewPCG(seed, 9)) //nolint:gosec // a test's
+		r := rand.New(rand.NewPCG(seed, 9))
 		g := newGroup(t, cachedata.GroupConfig{MaxBytes: []int64{0, 20_000}[r.IntN(2)]})
 		c := newCache(t, func(_ context.Context, k int) (int, error) { return k, nil }, cachedata.Config{
 			Group:      g,
@@ -521,7 +521,7 @@ func TestEvictionsAreCountedExactly(t *testing.T) {
 		var puts atomic.Uint64
 		var wg sync.WaitGroup
 		for i := range 6 {
-			r := rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // a test's
+			r := rand.New(rand.NewPCG(seed, uint64(i)))
 			wg.Go(func() {
 				for range 300 {
 					k := r.IntN(60)

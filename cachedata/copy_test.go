@@ -110,7 +110,7 @@ func TestUncopyableTypesAreRefusedInNew(t *testing.T) {
 	_, err := cachedata.New("values", load, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{})})
 	found := map[string]bool{}
 	walkErrors(err, func(err error) {
-		//nolint:errorlint // each node of the tree by itself
+		//lint:ignore errorlint each node of the tree by itself
 		if ce, ok := err.(*cachedata.CopyError); ok {
 			found[ce.Path] = ce.Cache == "values" && ce.Type != nil
 		}

@@ -36,7 +36,7 @@ func TestEachCallCountsOnce(t *testing.T) {
 		{name: "Get whose context has ended", call: callGetEnded, want: cachedata.Stats{Misses: 1}},
 		{name: "Get whose context ends", call: callGetImpatient, want: cachedata.Stats{Misses: 1}},
 		{name: "Get that hits although its context has ended", prep: oncePut, call: callGetEnded, want: cachedata.Stats{Hits: 1}},
-		{name: "Get without a context", call: func(_ context.Context, c *counted) { callGet(nil, c) }, want: cachedata.Stats{Misses: 1}}, //nolint:staticcheck // on purpose
+		{name: "Get without a context", call: func(_ context.Context, c *counted) { callGet(nil, c) }, want: cachedata.Stats{Misses: 1}}, //lint:ignore SA1012 on purpose
 		{name: "Get of a key that cannot be one", call: func(ctx context.Context, c *counted) { _, _ = c.Get(ctx, make(chan int)) }, want: cachedata.Stats{Misses: 1}},
 		{name: "Get after Close", prep: onceClosed, call: callGet, want: cachedata.Stats{Misses: 1}},
 		{name: "Get outside a session", cfg: cachedata.Config{Scope: cachedata.Session}, call: callGet, want: cachedata.Stats{Misses: 1}},
@@ -51,20 +51,20 @@ func TestEachCallCountsOnce(t *testing.T) {
 		{name: "GetMany that panics", call: callGetManyPanics, want: cachedata.Stats{Misses: 2}},
 		{name: "GetMany whose context has ended", prep: oncePut, call: callGetManyEnded, want: cachedata.Stats{Hits: 1, Misses: 2}},
 		{name: "GetMany after Close", prep: onceClosed, call: callGetMany, want: cachedata.Stats{Misses: 3}},
-		{name: "GetMany without a context", call: func(_ context.Context, c *counted) { callGetMany(nil, c) }}, //nolint:staticcheck // on purpose
+		{name: "GetMany without a context", call: func(_ context.Context, c *counted) { callGetMany(nil, c) }}, //lint:ignore SA1012 on purpose
 		{name: "GetMany of no keys", call: func(ctx context.Context, c *counted) { _, _ = c.GetMany(ctx, nil) }},
 		{name: "GetOrLoad loads", call: callGetOrLoad, want: cachedata.Stats{Misses: 1}},
 		{name: "GetOrLoad hits", prep: oncePut, call: callGetOrLoad, want: cachedata.Stats{Hits: 1}},
 		{name: "GetOrLoad of a stale result", cfg: staleFor, prep: onceExpired, call: callGetOrLoad, want: cachedata.Stats{StaleHits: 1}},
 		{name: "GetOrLoad of an error", call: callGetOrLoadFails, want: cachedata.Stats{Misses: 1}},
 		{name: "GetOrLoad without a function", call: func(ctx context.Context, c *counted) { _, _ = c.GetOrLoad(ctx, name, nil) }, want: cachedata.Stats{Misses: 1}},
-		{name: "GetOrLoad without a context", call: func(_ context.Context, c *counted) { callGetOrLoad(nil, c) }, want: cachedata.Stats{Misses: 1}}, //nolint:staticcheck // on purpose
+		{name: "GetOrLoad without a context", call: func(_ context.Context, c *counted) { callGetOrLoad(nil, c) }, want: cachedata.Stats{Misses: 1}}, //lint:ignore SA1012 on purpose
 		{name: "Refresh", call: callRefresh},
 		{name: "Refresh of what is there", prep: oncePut, call: callRefresh},
 		{name: "Refresh while the origin is down", cfg: failSafe, load: errDown, prep: onceExpired, call: callRefresh},
 		{name: "Refresh while the origin is slow", cfg: failSafe, prep: onceExpired, call: callRefreshSlow},
 		{name: "Refresh of an error", load: errDown, call: callRefresh},
-		{name: "Refresh without a context", call: func(_ context.Context, c *counted) { callRefresh(nil, c) }}, //nolint:staticcheck // on purpose
+		{name: "Refresh without a context", call: func(_ context.Context, c *counted) { callRefresh(nil, c) }}, //lint:ignore SA1012 on purpose
 		{name: "Refresh of an entry of Entries", prep: oncePut, call: callRefreshEntries},
 		{name: "Put", call: func(ctx context.Context, c *counted) { _ = c.Put(ctx, name, 1) }},
 		{name: "Put of a key that cannot be one", call: func(ctx context.Context, c *counted) { _ = c.Put(ctx, make(chan int), 1) }},

@@ -215,7 +215,7 @@ func TestUnkeyableFieldsAreRefusedInNew(t *testing.T) {
 	_, err := cachedata.New("reports", func(context.Context, key) (int, error) { return 0, nil }, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{})})
 	var paths []string
 	walkErrors(err, func(err error) {
-		//nolint:errorlint // each node of the tree by itself
+		//lint:ignore errorlint each node of the tree by itself
 		if ke, ok := err.(*cachedata.KeyError); ok {
 			if ke.Owner != "cachedata: reports" || ke.Type == nil {
 				t.Errorf("%+v", ke)
@@ -241,7 +241,7 @@ func walkErrors(err error, fn func(error)) {
 		return
 	}
 	fn(err)
-	//nolint:errorlint // this is the walk itself
+	//lint:ignore errorlint this is the walk itself
 	switch err := err.(type) {
 	case interface{ Unwrap() error }:
 		walkErrors(err.Unwrap(), fn)

@@ -419,7 +419,7 @@ func (c *core) loadError(err error) error {
 	case flight.ErrTimeout:
 		return fmt.Errorf("%w: %s: after %v", ErrTimeout, c.name, c.cfg.Timeout)
 	}
-	//nolint:errorlint // only a cycle of this call: an error of the loader stays as it is
+	//lint:ignore errorlint only a cycle of this call: an error of the loader stays as it is
 	if cycle, ok := err.(*CycleError); ok {
 		return fmt.Errorf("cachedata: %w", cycle)
 	}

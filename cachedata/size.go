@@ -87,7 +87,7 @@ func errorBytes(err error) (n int64) {
 		// Error is user code and may panic; then the text is not counted.
 		_ = panics.Catch(func() error {
 			n += int64(len(todo[i].Error()))
-			switch err := todo[i].(type) { //nolint:errorlint // each of them is looked at
+			switch err := todo[i].(type) { //lint:ignore errorlint each of them is looked at
 			case interface{ Unwrap() error }:
 				if inner := err.Unwrap(); inner != nil {
 					todo = append(todo, inner)

@@ -372,7 +372,7 @@ func TestAccountsBalance(t *testing.T) {
 
 func accounts(t *testing.T, seed uint64) {
 	t.Helper()
-	r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's
+	r := rand.New(rand.NewPCG(seed, 7))
 	var evicted atomic.Int64
 	g := newGroup(t, cachedata.GroupConfig{MaxBytes: []int64{0, 6000}[r.IntN(2)]})
 	cfg := cachedata.Config{
@@ -397,7 +397,7 @@ func accounts(t *testing.T, seed uint64) {
 	ctx := t.Context()
 	var wg sync.WaitGroup
 	for i := range 4 {
-		r := rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // a test's
+		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		wg.Go(func() {
 			for range 300 {
 				k := r.IntN(60)

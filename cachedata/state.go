@@ -81,12 +81,12 @@ func (c *core) freshness(now int64, ttl time.Duration) (soft, eager int64) {
 		return never, never
 	}
 	if c.cfg.Jitter > 0 {
-		ttl = max(ttl-time.Duration(c.cfg.Jitter*rand.Float64()*float64(ttl)), 1) //nolint:gosec // it only spreads
+		ttl = max(ttl-time.Duration(c.cfg.Jitter*rand.Float64()*float64(ttl)), 1) // it only spreads
 	}
 	soft, eager = later(now, ttl), never
 	if at := c.cfg.EagerAt; at > 0 {
 		// A random moment between EagerAt and half the way to the end.
-		at += (1 - at) / 2 * rand.Float64() //nolint:gosec // it only spreads
+		at += (1 - at) / 2 * rand.Float64() // it only spreads
 		eager = later(now, time.Duration(at*float64(ttl)))
 	}
 	return soft, eager

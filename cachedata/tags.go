@@ -25,7 +25,7 @@ func checkTags(tags []string) error {
 func tagged(tags ...[]string) []string {
 	own := slices.Concat(tags...)
 	if !slices.IsSorted(own) {
-		sort.Sort(sort.StringSlice(own)) //nolint:staticcheck // slices.Sort and sort.Strings are 5 KB more of code
+		sort.Sort(sort.StringSlice(own)) //lint:ignore S1032 slices.Sort and sort.Strings are 5 KB more of code
 	}
 	own = slices.Compact(own)
 	if len(own) > 0 && own[0] == "" {

@@ -392,7 +392,7 @@ func TestADeclaredVisitorInAnApp(t *testing.T) {
 			e := echo.New()
 			e.Use(echov4.Use(v), test.login)
 			e.GET("/own", func(c echo.Context) error {
-				late = c.Request().Context() //nolint:fatcontext // it is one for each test
+				late = c.Request().Context() //lint:ignore fatcontext it is one for each test
 				s, err := own.Get(c.Request().Context(), 1)
 				if errors.Is(err, cachedata.ErrNoSession) {
 					return echo.ErrUnauthorized

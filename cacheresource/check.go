@@ -27,7 +27,7 @@ func (r *core) sound(ctx context.Context, in *instance, now int64) (bool, error)
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return false, err
 	}
-	//nolint:errorlint // only a cycle of this call
+	//lint:ignore errorlint only a cycle of this call
 	if _, ok := err.(*flight.CycleError); ok { // errors of the check are wrapped
 		return false, err
 	}

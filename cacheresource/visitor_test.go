@@ -84,7 +84,7 @@ func TestAGlobalOpenThatReadsTheDeclaredVisitorFails(t *testing.T) {
 					Release: func(context.Context, int, *box) error { released.Add(1); return nil },
 				})
 				ctx := as(newVisitor(t).Context(t.Context()), "alice")
-				ctx = context.WithValue(ctx, "request", httptest.NewRequest(http.MethodGet, "/", http.NoBody)) //nolint:staticcheck // as programs do
+				ctx = context.WithValue(ctx, "request", httptest.NewRequest(http.MethodGet, "/", http.NoBody)) //lint:ignore SA1029 as programs do
 				for range 2 {
 					_, err := r.Acquire(ctx, 1)
 					if !errors.Is(err, cacheresource.ErrVisitorInGlobalLoad) || !strings.Contains(err.Error(), "cacheresource: boxes: ") {

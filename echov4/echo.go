@@ -178,7 +178,7 @@ func (e *ownError) StatusCode() int {
 	if !e.outermost {
 		return http.StatusInternalServerError
 	}
-	if inner, ok := e.Internal.(*echo.HTTPError); ok { //nolint:errorlint // as echo does
+	if inner, ok := e.Internal.(*echo.HTTPError); ok { //lint:ignore errorlint as echo does
 		return inner.Code
 	}
 	return e.Code

@@ -686,7 +686,7 @@ func TestAFailedCommitIsToldToLoggersAsAnHTTPError(t *testing.T) {
 			return got
 		}
 	}, echov4.Use(&stamp{Of: "A", Fail: unavailable{}}))
-	//nolint:errorlint // as echo's own handler looks at it
+	//lint:ignore errorlint as echo's own handler looks at it
 	he, ok := got.(*echo.HTTPError)
 	if !ok || he.Code != http.StatusServiceUnavailable || !errors.Is(got, unavailable{}) {
 		t.Errorf("the middleware outside got %v, want an *echo.HTTPError of 503 with the cause within reach", got)

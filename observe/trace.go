@@ -22,7 +22,7 @@ type Tracer interface {
 func (t tee) StartLoad(ctx context.Context, source Source) context.Context {
 	load := ctx
 	for _, o := range t {
-		load = startLoad(load, o, source) //nolint:fatcontext // each observer adds what is its own
+		load = startLoad(load, o, source) //lint:ignore fatcontext each observer adds what is its own
 	}
 	return load
 }

@@ -289,7 +289,7 @@ func hookErrors(v any) *Errors {
 
 // flatten turns what a Validate method returned into faults.
 func flatten(err error, to *Errors) {
-	if f, ok := err.(*FieldError); ok && f != nil { //nolint:errorlint // a wrapped one has words of its own to show
+	if f, ok := err.(*FieldError); ok && f != nil { //lint:ignore errorlint a wrapped one has words of its own to show
 		c := *f
 		if c.Code == codeFine {
 			c.Code = CodeInvalid

@@ -33,7 +33,7 @@ func (s *Schema[T]) Hidden(v T, except ...string) (template.HTML, error) {
 			b.WriteString(`">`)
 		}
 	}
-	return template.HTML(b.String()), nil //nolint:gosec // every part is escaped or a constant
+	return template.HTML(b.String()), nil // every part is escaped or a constant
 }
 
 // entries are the pairs that Encode writes for v.

@@ -119,7 +119,7 @@ func newTextCodec(t reflect.Type) (codec, error) {
 			_, err := c.parse(v, s)
 			return nil, err
 		})
-		if _, ok := err.(*panicked); ok { //nolint:errorlint // made by try alone
+		if _, ok := err.(*panicked); ok { //lint:ignore errorlint made by try alone
 			return nil, fmt.Errorf("%s: its UnmarshalText panics on a new value (%w): give it an UnmarshalText of its own that makes what it embeds, or use a Codec", typeName(t), err)
 		}
 		if err != nil && s != "" && s == string(text) && !pointer {

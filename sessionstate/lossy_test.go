@@ -91,7 +91,7 @@ func TestNewKeyRefusesTypesThatLoseSomething(t *testing.T) {
 		"a field that is an atomic":         {newKeyOf[struct{ N atomic.Int64 }](), "N"},
 		"a field with the name of a dash": {newKeyOf[struct {
 			A int
-			N atomic.Int64 `json:"-,"` //nolint:staticcheck // a name that is meant
+			N atomic.Int64 `json:"-,"` //lint:ignore SA5008 a name that is meant
 		}](), "N.v"},
 		"a mutex":                                 {newKeyOf[struct{ Mu sync.Mutex }](), "Mu"},
 		"a function":                              {newKeyOf[struct{ F func() }](), "F (func())"},
@@ -135,7 +135,7 @@ func TestNewKeyRefusesTypesThatLoseSomething(t *testing.T) {
 		"big numbers":          newKey(struct{ N big.Int }{*big.NewInt(7)}),
 		"addresses":            newKeyOf[map[netip.Addr]netip.Prefix](),
 		"a name that is a dash": newKeyOf[struct {
-			A int `json:"-,"` //nolint:staticcheck // a name that is meant
+			A int `json:"-,"` //lint:ignore SA5008 a name that is meant
 		}](),
 		"sets, and what may be lost":   newKeyOf[*sets](),
 		"methods in spite of embedded": newKeyOf[dated](),
@@ -199,7 +199,7 @@ func TestSetRefusesValuesThatLoseSomething(t *testing.T) {
 	_, err = tries[any](t, map[string]any(nil))
 	refused("a nil map in an interface", "map[string]interface {}", err)
 	_, err = tries(t, struct {
-		Data any `json:"-,"` //nolint:staticcheck // a name that is meant
+		Data any `json:"-,"` //lint:ignore SA5008 a name that is meant
 	}{int64(1)})
 	refused("a field with the name of a dash", "Data", err)
 	_, err = tries(t, "caf\xe9")

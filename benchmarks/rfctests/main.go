@@ -163,7 +163,7 @@ func startOrigin(ctx context.Context, suite string) (*server, error) {
 		}
 	}
 	s.stop()
-	return nil, errors.New("the origin does not say where it listens")
+	return nil, errors.Join(errors.New("the origin does not say where it listens"), lines.Err())
 }
 
 // startProxy serves an app that is a caching proxy of origin.

@@ -180,7 +180,7 @@ func standardShapes(l *laws) {
 	family(l, "ecdsa.PublicKey", values(ec.PublicKey), values(ec2.PublicKey), func(k ecdsa.PublicKey) string {
 		return fmt.Sprint(k.Equal(&ec.PublicKey), k.Equal(&ec2.PublicKey), k.Curve == elliptic.P256())
 	})
-	//nolint:staticcheck // coordinates alone, since the curve is what differs
+	//lint:ignore SA1019 coordinates alone, since the curve is what differs
 	family(l, "ecdsa.PublicKey of another curve", values(ecdsa.PublicKey{Curve: elliptic.P384(), X: ec.X, Y: ec.Y}), values(ecdsa.PublicKey{Curve: elliptic.P521(), X: ec.X, Y: ec.Y}),
 		func(k ecdsa.PublicKey) string { return k.Curve.Params().Name })
 	family(l, "rsa.PublicKey", values(rs.PublicKey), values(rs2.PublicKey), func(k rsa.PublicKey) string { return sprint(k) })

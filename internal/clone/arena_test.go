@@ -23,7 +23,7 @@ type cell struct {
 
 // cellsOf makes cells by a seed, of which no two references lead to one place.
 func cellsOf(seed uint64) []cell {
-	r := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a test
+	r := rand.New(rand.NewPCG(seed, 2))
 	cells := make([]cell, r.IntN(700))
 	holes := 1 + r.IntN(5) // of so many references one is nil
 	for i := range cells {

@@ -34,7 +34,7 @@ type nodeKey struct{}
 // context.WithoutCancel it never ends. But context.Cause would find the cause of the
 // other context, so detached must be the parent of a context that can be cancelled.
 type detached struct {
-	values context.Context //nolint:containedctx // for its values
+	values context.Context // for its values
 	node   *node
 }
 

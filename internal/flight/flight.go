@@ -648,14 +648,14 @@ func (s *shard) detach(c *call, reason string) bool {
 
 // isPanic reports whether err is the error of a load that panicked or called Goexit.
 func isPanic(err error) bool {
-	//nolint:errorlint // a load that wraps a panic in its error has dealt with it
+	//lint:ignore errorlint a load that wraps a panic in its error has dealt with it
 	_, ok := err.(*panics.Error)
 	return ok
 }
 
 // panicked reports whether err is the error of a load that panicked.
 func panicked(err error) bool {
-	return isPanic(err) && err.(*panics.Error).Value != panics.ErrGoexit //nolint:errorlint // see isPanic
+	return isPanic(err) && err.(*panics.Error).Value != panics.ErrGoexit //lint:ignore errorlint see isPanic
 }
 
 // Repanic panics if err is the error of a load that panicked. The value is a
@@ -667,7 +667,7 @@ func Repanic(err error) {
 	if !panicked(err) {
 		return
 	}
-	pe := err.(*panics.Error) //nolint:errorlint // see isPanic
+	pe := err.(*panics.Error) //lint:ignore errorlint see isPanic
 	if abort, ok := pe.Value.(error); ok && abort.Error() == "net/http: abort Handler" {
 		panic(abort)
 	}

@@ -10,7 +10,7 @@ import (
 type run struct {
 	node
 	at     Mark
-	ctx    context.Context //nolint:containedctx // the load's own
+	ctx    context.Context // the load's own
 	values detached        // the parent of ctx
 	cancel context.CancelCauseFunc
 	// waiting is how many callers wait for its calls together. When it falls to

@@ -56,7 +56,7 @@ func deepBoom() error { panic("deep") }
 
 func TestWhereAndLineStandInTheText(t *testing.T) {
 	t.Parallel()
-	err := panics.Catch(deepBoom).(*panics.Error) //nolint:errorlint // it is what Catch returns
+	err := panics.Catch(deepBoom).(*panics.Error) //lint:ignore errorlint it is what Catch returns
 	if got := err.Error(); got != "panic: deep" {
 		t.Errorf("Error() = %q", got)
 	}

@@ -37,7 +37,7 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "pgtest") //nolint:usetesting // t.TempDir is in a folder that only the test's user can enter
+	dir, err := os.MkdirTemp("", "pgtest") //lint:ignore usetesting t.TempDir is in a folder that only the test's user can enter
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -243,7 +243,7 @@ func TestAMaskWithinAMaskHidesTheSame(t *testing.T) {
 	type trace struct{}
 	v := newVisitor(t, byUser)
 	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
-	ctx := context.WithValue(context.WithValue(as(v.Context(t.Context()), "alice"), trace{}, "t"), "request", r) //nolint:staticcheck // as programs do
+	ctx := context.WithValue(context.WithValue(as(v.Context(t.Context()), "alice"), trace{}, "t"), "request", r) //lint:ignore SA1029 as programs do
 	told := map[string]int{}
 	outer := scope.NewReads(func(context.Context, string, string) { told["outer"]++ }).Hide(ctx)
 	inner := scope.NewReads(func(context.Context, string, string) { told["inner"]++ })
@@ -274,7 +274,7 @@ func TestReadsAreToldOnceByType(t *testing.T) {
 		http.ServerContextKey: new(http.Server), new(int): 1,
 	}
 	for k, v := range put {
-		ctx = context.WithValue(ctx, k, v) //nolint:fatcontext // all in one
+		ctx = context.WithValue(ctx, k, v) //lint:ignore fatcontext all in one
 	}
 	for range 2 {
 		mask := reads.Hide(ctx)
@@ -325,7 +325,7 @@ func TestReadsOfKeysThatAreMadeAsTheProgramGoesAreBounded(t *testing.T) {
 
 func TestReadingThroughAMaskDoesNotAllocate(t *testing.T) {
 	v := newVisitor(t, byUser)
-	ctx := context.WithValue(as(v.Context(t.Context()), "alice"), "trace", "t") //nolint:staticcheck // as programs do
+	ctx := context.WithValue(as(v.Context(t.Context()), "alice"), "trace", "t") //lint:ignore SA1029 as programs do
 	mask := scope.NewReads(func(context.Context, string, string) {}).Hide(ctx)
 	var key any = "trace"
 	if n := testing.AllocsPerRun(100, func() { mask.Value(key) }); n != 0 {

@@ -118,7 +118,7 @@ func (s *Stamp) BeforeHeaders(_ context.Context, status int, h http.Header) erro
 
 // Unavailable is an error of the kind that the toolkit makes, of status 503. Its
 // text is not for clients.
-type Unavailable struct{} //nolint:errname // it stands for any error
+type Unavailable struct{} //lint:ignore errname it stands for any error
 
 // Error implements error.
 func (Unavailable) Error() string { return "store down: secret host name" }

@@ -113,7 +113,7 @@ func Ways(t testing.TB) []Way {
 }
 
 // Teapot is an error of the kind that the toolkit makes, with a status of its own.
-type Teapot struct{} //nolint:errname // it stands for any error
+type Teapot struct{} //lint:ignore errname it stands for any error
 
 // Error implements error.
 func (Teapot) Error() string { return "teapot" }

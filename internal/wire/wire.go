@@ -73,11 +73,11 @@ func (r *Reader) Text() []byte { return r.Take(r.Uvarint()) }
 // least.
 func (r *Reader) Count(most int) int {
 	n := r.Uvarint()
-	if n > uint64(most) || n > uint64(len(r.Rest)) { //nolint:gosec // most is not negative
+	if n > uint64(most) || n > uint64(len(r.Rest)) { // most is not negative
 		r.Fail()
 		return 0
 	}
-	return int(n) //nolint:gosec // it is not more than most
+	return int(n) // it is not more than most
 }
 
 // Texts returns a list of at most that many texts, copied and not nil.

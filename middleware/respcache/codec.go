@@ -63,13 +63,13 @@ func (pageCodec) Marshal(v any) ([]byte, error) {
 	var modified uint64
 	if !p.modified.IsZero() {
 		flags |= hasModified
-		modified = uint64(p.modified.Unix()) //nolint:gosec // and back
+		modified = uint64(p.modified.Unix()) // and back
 	}
 	b := make([]byte, 0, 256+p.size())
 	b = append(b, pageFormat, flags)
-	b = binary.AppendUvarint(b, uint64(max(p.ttl, 0))) //nolint:gosec // it is not negative
+	b = binary.AppendUvarint(b, uint64(max(p.ttl, 0))) // it is not negative
 	b = wire.AppendTexts(b, p.more)
-	b = binary.AppendUvarint(b, uint64(max(p.status, 0))) //nolint:gosec // it is not negative
+	b = binary.AppendUvarint(b, uint64(max(p.status, 0))) // it is not negative
 	b = wire.AppendText(b, p.etag)
 	b = binary.BigEndian.AppendUint64(b, modified)
 	b = binary.AppendUvarint(b, uint64(len(p.fields)))
@@ -110,14 +110,14 @@ func (pageCodec) Unmarshal(data []byte, v any) error {
 		return errPage
 	}
 	flags := in.Byte()
-	p := &page{ttl: time.Duration(in.Uvarint()), strict: flags&isStrict != 0} //nolint:gosec // it is looked at below
+	p := &page{ttl: time.Duration(in.Uvarint()), strict: flags&isStrict != 0} // it is looked at below
 	if more := in.Texts(mostMore); flags&isSignpost != 0 {
 		p.more = more
 	}
 	status := in.Uvarint()
 	p.etag = string(in.Text())
 	if modified := in.Uint64(); flags&hasModified != 0 {
-		p.modified = time.Unix(int64(modified), 0).UTC() //nolint:gosec // as it was
+		p.modified = time.Unix(int64(modified), 0).UTC() // as it was
 	}
 	for range in.Count(mostFields) {
 		how := in.Byte()
@@ -133,7 +133,7 @@ func (pageCodec) Unmarshal(data []byte, v any) error {
 	if in.Failed || flags >= hasModified<<1 || p.ttl < 0 || status > 999 {
 		return errPage
 	}
-	if p.status = int(status); status != 0 { //nolint:gosec // it is small
+	if p.status = int(status); status != 0 { // it is small
 		p.length = strconv.Itoa(len(in.Rest))
 	}
 	p.body = bytes.Clone(in.Rest)

@@ -139,10 +139,10 @@ func (r *recorder) WriteHeader(status int) {
 	r.refuse(why)
 	if lengths := named["Content-Length"]; len(lengths) > 0 {
 		n, err := strconv.ParseUint(lengths[0], 10, 63)
-		if err != nil || int64(n) > r.cache.cfg.MaxBody { //nolint:gosec // it has 63 bits
+		if err != nil || int64(n) > r.cache.cfg.MaxBody { // it has 63 bits
 			r.refuse("too large")
 		}
-		r.declared = int64(n) //nolint:gosec // the same
+		r.declared = int64(n) // the same
 	}
 	if r.why == "" && len(named["Cache-Control"]) == 0 && !r.cache.cfg.RFC {
 		// Browsers ask again each time, and other caches keep nothing, so nobody

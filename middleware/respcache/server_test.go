@@ -61,9 +61,7 @@ func without(response string, names ...string) string {
 }
 
 // Nothing runs on after streams, connections that were taken over, aborts and clients
-// that leave.
-//
-//nolint:paralleltest // it counts goroutines
+// that leave. It counts goroutines, so it does not run beside other tests.
 func TestNoGoroutineOutlivesItsRequest(t *testing.T) {
 	for name, serve := range frameworks {
 		t.Run(name, func(t *testing.T) {

@@ -424,8 +424,7 @@ func TestManyClientsGetWhatTheyAskedFor(t *testing.T) {
 }
 
 // What is counted is what the responses take of the heap, and both stay in the bound.
-//
-//nolint:paralleltest // it measures the heap
+// It measures the heap, so it does not run beside other tests.
 func TestResponsesStayInsideTheBoundOnBytes(t *testing.T) {
 	const most, keys = 2 << 20, 20_000
 	heap := func() int64 {

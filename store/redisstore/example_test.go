@@ -16,7 +16,7 @@ import (
 
 // The client is yours: configure it, and close it at the end.
 //
-//nolint:testableexamples // it needs a server at a fixed address; TestExample runs the rest
+//lint:ignore testableexamples it needs a server at a fixed address; TestExample runs the rest
 func ExampleNew() {
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{"127.0.0.1:6379"}})
 	if err != nil {
