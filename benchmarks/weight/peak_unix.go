@@ -1,6 +1,6 @@
 //go:build unix
 
-package weight
+package main
 
 import (
 	"os"

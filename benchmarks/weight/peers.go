@@ -1,11 +1,11 @@
-package weight
+package main
 
 import "time"
 
-// Peers are what is weighed: a cache of strings to a struct with a time to live
+// peers are what is weighed: a cache of strings to a struct with a time to live
 // and a loader, where the library has one, and the use of one key.
-func Peers() []Peer {
-	return []Peer{
+func peers() []library {
+	return []library{
 		{
 			Name:    "cachedata.New",
 			Imports: []string{"context", "time", "github.com/reecho-go/reecho/cachedata"},

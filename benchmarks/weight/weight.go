@@ -1,7 +1,4 @@
-// Package weight measures what a library adds to a program: bytes and functions
-// of the binary, CPU time and memory of the compiler, for the first use and for
-// each one more. It builds programs that differ in nothing else.
-package weight
+package main
 
 import (
 	"bytes"
@@ -15,8 +12,8 @@ import (
 	"time"
 )
 
-// Peer is a library that is weighed.
-type Peer struct {
+// library is what is weighed.
+type library struct {
 	// Name is what the table calls one more of it.
 	Name string
 	// Imports are the paths that its uses need.
@@ -34,9 +31,9 @@ type Peer struct {
 // more is how many uses there are beside the first.
 const more = 20
 
-// Row is what was measured of a peer.
-type Row struct {
-	Peer      Peer
+// row is what was measured of a peer.
+type row struct {
+	library   library
 	First     int64         // bytes of the binary that the first use adds to a program of nothing
 	File      int64         // bytes that one more adds
 	Functions float64       // functions that one more adds
@@ -52,23 +49,23 @@ type built struct {
 	memory    int64
 }
 
-// Measure weighs a peer. dir is the folder of the module whose dependencies
+// measure weighs a peer. dir is the folder of the module whose dependencies
 // the peers are.
-func Measure(ctx context.Context, dir string, peer Peer) (Row, error) {
+func measure(ctx context.Context, dir string, peer library) (row, error) {
 	none, err := build(ctx, dir, peer, 0)
 	if err != nil {
-		return Row{}, err
+		return row{}, err
 	}
 	one, err := build(ctx, dir, peer, 1)
 	if err != nil {
-		return Row{}, err
+		return row{}, err
 	}
 	all, err := build(ctx, dir, peer, 1+more)
 	if err != nil {
-		return Row{}, err
+		return row{}, err
 	}
-	return Row{
-		Peer:      peer,
+	return row{
+		library:   peer,
 		First:     one.file - none.file,
 		File:      (all.file - one.file) / more,
 		Functions: float64(all.functions-one.functions) / more,
@@ -78,7 +75,7 @@ func Measure(ctx context.Context, dir string, peer Peer) (Row, error) {
 }
 
 // build builds the program of a peer with n uses. It exists in an overlay only.
-func build(ctx context.Context, dir string, peer Peer, n int) (built, error) {
+func build(ctx context.Context, dir string, peer library, n int) (built, error) {
 	temp, err := os.MkdirTemp("", "weight")
 	if err != nil {
 		return built{}, err
@@ -99,7 +96,7 @@ func build(ctx context.Context, dir string, peer Peer, n int) (built, error) {
 		return b, err
 	}
 	run := func(pkg string, args ...string) (*os.ProcessState, error) {
-		if err := os.WriteFile(source, []byte(program(peer, n, pkg)), 0o600); err != nil {
+		if err := os.WriteFile(source, []byte(sourceOf(peer, n, pkg)), 0o600); err != nil {
 			return nil, err
 		}
 		cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-overlay", overlay}, args...), "./weighed")...)
@@ -134,9 +131,9 @@ func build(ctx context.Context, dir string, peer Peer, n int) (built, error) {
 	return b, nil
 }
 
-// program is the source of n uses of a peer. Its name makes it one that no
+// sourceOf is the source of n uses of a peer. Its name makes it one that no
 // build has in its cache.
-func program(peer Peer, n int, pkg string) string {
+func sourceOf(peer library, n int, pkg string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "package %s\n\nimport (\n", pkg)
 	if n > 0 {

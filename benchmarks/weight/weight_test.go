@@ -1,4 +1,4 @@
-package weight
+package main
 
 import (
 	"go/parser"
@@ -10,20 +10,20 @@ import (
 
 func TestOverNamesEachBoundThatIsExceeded(t *testing.T) {
 	t.Parallel()
-	bound := Peer{Name: "bound", First: 5000, File: 1000, CPU: time.Second}
+	bound := library{Name: "bound", First: 5000, File: 1000, CPU: time.Second}
 	for _, tt := range []struct {
 		name string
-		row  Row
+		row  row
 		want []string
 	}{
-		{"within", Row{Peer: bound, First: 5000, File: 1000, CPU: time.Second}, nil},
-		{"too large", Row{Peer: bound, File: 1001, CPU: time.Second}, []string{"bound adds 1001 bytes"}},
-		{"the first too large", Row{Peer: bound, First: 5001}, []string{"the first bound adds 5001 bytes"}},
-		{"too slow", Row{Peer: bound, File: 1, CPU: 2 * time.Second}, []string{"bound takes 2s"}},
-		{"both", Row{Peer: bound, File: 2000, CPU: time.Minute}, []string{"bound adds 2000 bytes", "bound takes 1m0s"}},
-		{"a peer", Row{Peer: Peer{Name: "peer"}, File: 1 << 40, CPU: time.Hour}, nil},
+		{"within", row{library: bound, First: 5000, File: 1000, CPU: time.Second}, nil},
+		{"too large", row{library: bound, File: 1001, CPU: time.Second}, []string{"bound adds 1001 bytes"}},
+		{"the first too large", row{library: bound, First: 5001}, []string{"the first bound adds 5001 bytes"}},
+		{"too slow", row{library: bound, File: 1, CPU: 2 * time.Second}, []string{"bound takes 2s"}},
+		{"both", row{library: bound, File: 2000, CPU: time.Minute}, []string{"bound adds 2000 bytes", "bound takes 1m0s"}},
+		{"a peer", row{library: library{Name: "peer"}, File: 1 << 40, CPU: time.Hour}, nil},
 	} {
-		err := Over([]Row{tt.row})
+		err := over([]row{tt.row})
 		if (err != nil) != (tt.want != nil) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -37,9 +37,9 @@ func TestOverNamesEachBoundThatIsExceeded(t *testing.T) {
 
 func TestProgramsAreGoAndUseWhatTheyImport(t *testing.T) {
 	t.Parallel()
-	for _, peer := range Peers() {
+	for _, peer := range peers() {
 		for _, n := range []int{0, 1, 3} {
-			source := program(peer, n, "main")
+			source := sourceOf(peer, n, "main")
 			f, err := parser.ParseFile(token.NewFileSet(), "weighed.go", source, 0)
 			if err != nil {
 				t.Errorf("%s: %v\n%s", peer.Name, err, source)
