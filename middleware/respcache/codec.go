@@ -96,10 +96,10 @@ func appendPart(b []byte, p *level.Part) []byte {
 	b = wire.AppendText(b, p.Cache)
 	b = binary.BigEndian.AppendUint64(b, p.Fingerprint)
 	b = append(b, p.Sum[:]...)
-	b = binary.AppendUvarint(b, p.Birth.Version)
-	b = append(b, p.Birth.Clock.Life[:]...)
-	b = binary.AppendUvarint(b, p.Birth.Clock.Clears)
-	b = binary.BigEndian.AppendUint64(b, p.Birth.Clock.Kind)
+	b = binary.AppendUvarint(b, p.Revision.Version)
+	b = append(b, p.Revision.Clock.Epoch[:]...)
+	b = binary.AppendUvarint(b, p.Revision.Clock.Clears)
+	b = binary.BigEndian.AppendUint64(b, p.Revision.Clock.Kind)
 	return wire.AppendTexts(b, p.Tags)
 }
 
@@ -147,12 +147,12 @@ func (pageCodec) Unmarshal(data []byte, v any) error {
 func takePart(in *wire.Reader) level.Part {
 	p := level.Part{Cache: string(in.Text()), Fingerprint: in.Uint64()}
 	copy(p.Sum[:], in.Take(uint64(len(p.Sum))))
-	p.Birth.Version = in.Uvarint()
+	p.Revision.Version = in.Uvarint()
 	clock := new(level.Clock)
-	copy(clock.Life[:], in.Take(uint64(len(clock.Life))))
+	copy(clock.Epoch[:], in.Take(uint64(len(clock.Epoch))))
 	clock.Clears = in.Uvarint()
 	clock.Kind = in.Uint64()
-	p.Birth.Clock = clock
+	p.Revision.Clock = clock
 	if tags := in.Texts(mostTags); len(tags) > 0 {
 		p.Tags = tags
 	}

@@ -12,7 +12,7 @@ import (
 
 // samplePages are pages of every kind.
 func samplePages() map[string]*page {
-	clock := &level.Clock{Life: [16]byte{1, 15: 2}, Clears: 300, Kind: 7}
+	clock := &level.Clock{Epoch: [16]byte{1, 15: 2}, Clears: 300, Kind: 7}
 	return map[string]*page{
 		"nothing":                        {},
 		"a signpost":                     {more: []string{"?", "Accept-Encoding"}, ttl: time.Hour},
@@ -27,8 +27,8 @@ func samplePages() map[string]*page {
 				{name: "D", values: []string{}},
 			},
 			parts: []level.Part{
-				{Cache: "f", Fingerprint: 1 << 63, Sum: level.Sum{3}, Birth: level.Birth{Version: 1 << 40, Clock: clock}, Tags: []string{"t", ""}},
-				{Cache: "", Birth: level.Birth{Version: 1, Clock: &level.Clock{}}},
+				{Cache: "f", Fingerprint: 1 << 63, Sum: level.Sum{3}, Revision: level.Revision{Version: 1 << 40, Clock: clock}, Tags: []string{"t", ""}},
+				{Cache: "", Revision: level.Revision{Version: 1, Clock: &level.Clock{}}},
 			},
 		},
 		"without a body": {status: 301, ttl: 1, length: "0", fields: []field{{name: "Location", values: []string{"/"}}}},

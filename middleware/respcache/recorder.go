@@ -335,14 +335,14 @@ func (r *recorder) finish() (*page, reason) {
 // said applies to p what the handler has set by cachedata.LoadingFrom, and returns why p
 // must not be stored, or "".
 func (r *recorder) said(load context.Context, p *page) reason {
-	var said uses.Said
-	if t, ok := load.Value(uses.LoadingKey{}).(uses.Taker); ok {
-		said = t.TakeSaid()
+	var said uses.LoadSettings
+	if t, ok := load.Value(uses.LoadingKey{}).(uses.SettingsTaker); ok {
+		said = t.TakeSettings()
 	}
 	switch {
-	case said.NoStore, said.Timed && said.TTL <= 0:
+	case said.NoStore, said.HasTTL && said.TTL <= 0:
 		return "the handler has said so"
-	case said.Timed && !p.shared:
+	case said.HasTTL && !p.shared:
 		p.ttl = min(said.TTL, r.most)
 	}
 	return ""

@@ -21,8 +21,8 @@ import (
 
 // shared connects a Cache with its store.
 type shared struct {
-	beside func(name string) level.Neighbour
-	place  any
+	dependency func(name string) level.Dependency
+	backend    any
 }
 
 // How many results a page in the store may be made of, and how many tags these may have:
@@ -44,7 +44,7 @@ func (c *Cache) storage() cachedata.Storage {
 		if err != nil {
 			return nil, err
 		}
-		c.shared = &shared{beside: of.Beside, place: l.Place()}
+		c.shared = &shared{dependency: of.Dependency, backend: l.Backend()}
 		return kept{l}, nil
 	}
 }
@@ -80,7 +80,7 @@ func (s *shared) share(p *page) {
 	parts := make([]level.Part, 0, len(p.stamps))
 	for _, stamp := range p.stamps {
 		known, ok := stamp.(interface {
-			Part() (level.Part, level.Neighbour)
+			Part() (level.Part, level.Dependency)
 		})
 		if !ok {
 			p.only = "a result that no store has was used"
@@ -91,23 +91,23 @@ func (s *shared) share(p *page) {
 		case of == nil:
 			p.only = "a result of a function without a store was used"
 			return
-		case s.beside(part.Cache) != of:
+		case s.dependency(part.Cache) != of:
 			p.only = "a result of another group of caches was used"
 			return
-		case !same(of.Place(), s.place):
+		case !same(of.Backend(), s.backend):
 			p.only = "a result of another store was used"
 			return
-		case part.Birth.Version == 0:
+		case part.Revision.Version == 0:
 			p.only = "a result that is not in the store was used"
 			return
 		}
 		parts = append(parts, part)
 	}
 	slices.SortFunc(parts, func(a, b level.Part) int {
-		return cmp.Or(cmp.Compare(a.Cache, b.Cache), slices.Compare(a.Sum[:], b.Sum[:]), cmp.Compare(a.Birth.Version, b.Birth.Version))
+		return cmp.Or(cmp.Compare(a.Cache, b.Cache), slices.Compare(a.Sum[:], b.Sum[:]), cmp.Compare(a.Revision.Version, b.Revision.Version))
 	})
 	parts = slices.CompactFunc(parts, func(a, b level.Part) bool {
-		return a.Cache == b.Cache && a.Sum == b.Sum && a.Birth.Version == b.Birth.Version
+		return a.Cache == b.Cache && a.Sum == b.Sum && a.Revision.Version == b.Revision.Version
 	})
 	tags := 0
 	for i := range parts {
@@ -148,7 +148,7 @@ func (c *Cache) admit(ctx context.Context, value any, age time.Duration) bool {
 // them still hold.
 func (s *shared) recall(ctx context.Context, parts []level.Part) (stamps []uses.Stamp, ok bool) {
 	type source struct {
-		level.Neighbour
+		level.Dependency
 		parts []level.Part
 	}
 	var sources []source
@@ -157,19 +157,19 @@ func (s *shared) recall(ctx context.Context, parts []level.Part) (stamps []uses.
 		for n < len(rest) && rest[n].Cache == rest[0].Cache {
 			n++
 		}
-		of := s.beside(rest[0].Cache)
+		of := s.dependency(rest[0].Cache)
 		if of == nil {
 			return nil, false
 		}
 		sources = append(sources, source{of, rest[:n:n]})
-		stamps = append(stamps, of.Recall(rest[:n:n])...) // before the store is asked: the stamps see changes from now on
+		stamps = append(stamps, of.Stamps(rest[:n:n])...) // before the store is asked: the stamps see changes from now on
 		rest = rest[n:]
 	}
 	var asked sync.WaitGroup
 	var wrong atomic.Bool
 	for i, of := range sources {
 		judge := func() {
-			if !of.Judge(ctx, of.parts) {
+			if !of.AreCurrent(ctx, of.parts) {
 				wrong.Store(true)
 			}
 		}
