@@ -180,7 +180,7 @@ func (r *recorder) committed(h http.Header, cacheControl []string) {
 // ready sends the headers for a body that comes without a status.
 func (r *recorder) ready() {
 	if !r.sent {
-		r.WriteHeader(r.host.Implied(r.under))
+		r.WriteHeader(r.host.ImpliedStatus(r.under))
 	}
 }
 

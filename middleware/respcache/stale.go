@@ -52,7 +52,7 @@ func (r *recorder) isServerError(err error) bool {
 	if pe, ours := problem.From(err); ours {
 		return isFailure(pe.StatusCode())
 	}
-	if own := r.host.Own(err); own != nil {
+	if own := r.host.FrameworkError(err); own != nil {
 		coded, ok := errors.AsType[interface {
 			error
 			StatusCode() int
@@ -76,7 +76,7 @@ func (r *recorder) replayInstead(q *call, p *page, cacheStatus string) error {
 			status = http.StatusNotModified
 		}
 		w = r.under
-		q.host.Left(&commit.Run{Host: q.host, Own: q.own}, status)
+		q.host.StatusSent(&commit.Run{Host: q.host, Own: q.own}, status)
 	}
 	if cacheStatus == "" {
 		cacheStatus = p.hitStatus(min(p.remaining(), 0))
