@@ -215,13 +215,13 @@ func (c *core) owner(e *entry) **visitor {
 	return (**visitor)(e.end())
 }
 
-// birth returns the address of the note under which version e is in the store, or
+// revision returns the address of the note under which version e is in the store, or
 // nil if the cache has no store. The note is written before e is published.
-func (c *core) birth(e *entry) *level.Birth {
-	if !c.layout.hasBirth {
+func (c *core) revision(e *entry) *level.Revision {
+	if !c.layout.hasRevision {
 		return nil
 	}
-	return (*level.Birth)(e.end())
+	return (*level.Revision)(e.end())
 }
 
 // ownKey returns the address of the key of e, or nil if the key is made from the
@@ -232,8 +232,8 @@ func (c *core) ownKey(e *entry) unsafe.Pointer {
 		return nil
 	case c.layout.owned:
 		return unsafe.Add(e.end(), unsafe.Sizeof((*visitor)(nil)))
-	case c.layout.hasBirth:
-		return unsafe.Add(e.end(), unsafe.Sizeof(level.Birth{}))
+	case c.layout.hasRevision:
+		return unsafe.Add(e.end(), unsafe.Sizeof(level.Revision{}))
 	}
 	return e.end()
 }

@@ -32,11 +32,11 @@ const (
 // the visitor in session scope, the birth if there is a store, and the key if it
 // cannot be made from the identity.
 type layout struct {
-	types    [forms]raw.Type
-	bytes    [forms]int64 // the memory that an entry of each form takes
-	owned    bool
-	hasBirth bool // never together with owned
-	keyed    bool
+	types       [forms]raw.Type
+	bytes       [forms]int64 // the memory that an entry of each form takes
+	owned       bool
+	hasRevision bool // never together with owned
+	keyed       bool
 }
 
 // The functions below, [core.owner], [core.birth] and [core.ownKey] are sound because

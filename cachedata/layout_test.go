@@ -77,11 +77,11 @@ func entriesOf[K, V any](t *testing.T, c *core, k K, v V) {
 		} else if at != nil {
 			*at = owner
 		}
-		birth := c.birth(e)
+		birth := c.revision(e)
 		if (birth != nil) != (c.second != nil) {
 			t.Errorf("%v, form %d: the birth is %v", c.layout.types[f].Type, f, birth)
 		} else if birth != nil {
-			*birth = level.Birth{Version: 8, Clock: clock}
+			*birth = level.Revision{Version: 8, Clock: clock}
 		}
 		own := c.ownKey(e)
 		if (own != nil) != c.layout.keyed {
@@ -93,7 +93,7 @@ func entriesOf[K, V any](t *testing.T, c *core, k K, v V) {
 		whole := reflect.NewAt(c.layout.types[f].Type, c.valueOf(e)).Elem()
 		for name, want := range map[string]unsafe.Pointer{
 			"Value": c.valueOf(e), "Entry": unsafe.Pointer(e), "Life": unsafe.Pointer(e.lifetime()), "More": unsafe.Pointer(e.details()),
-			"Owner": unsafe.Pointer(at), "Birth": unsafe.Pointer(birth), "Key": own,
+			"Owner": unsafe.Pointer(at), "Revision": unsafe.Pointer(birth), "Key": own,
 		} {
 			if field := whole.FieldByName(name); field.IsValid() && field.Addr().UnsafePointer() != want {
 				t.Errorf("%v, form %d: %s is not where it is looked for", c.layout.types[f].Type, f, name)
@@ -111,7 +111,7 @@ func entriesOf[K, V any](t *testing.T, c *core, k K, v V) {
 		if at != nil && *at != owner {
 			t.Errorf("%v, form %d: the owner is overwritten: %v", c.layout.types[f].Type, f, *at)
 		}
-		if birth != nil && *birth != (level.Birth{Version: 8, Clock: clock}) {
+		if birth != nil && *birth != (level.Revision{Version: 8, Clock: clock}) {
 			t.Errorf("%v, form %d: the birth is overwritten: %v", c.layout.types[f].Type, f, *birth)
 		}
 		if own != nil && fmt.Sprint(*(*K)(own)) != fmt.Sprint(k) {

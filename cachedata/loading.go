@@ -216,14 +216,14 @@ func (l *Loading) change(edit func(*loadSettings)) {
 	}
 }
 
-// takeSaid returns what the load has set so far about how long its result is fresh, and
+// takeSettings returns what the load has set so far about how long its result is fresh, and
 // undoes NoStore.
-func (l *Loading) takeSaid() (said uses.Said) {
+func (l *Loading) takeSettings() (settings uses.LoadSettings) {
 	l.change(func(s *loadSettings) {
-		said = uses.Said{TTL: s.ttl, Timed: s.hasTTL, NoStore: s.noStore}
+		settings = uses.LoadSettings{TTL: s.ttl, HasTTL: s.hasTTL, NoStore: s.noStore}
 		s.noStore = false
 	})
-	return said
+	return settings
 }
 
 // end returns the settings. Later calls of the load function change nothing.
@@ -380,8 +380,8 @@ func (c *loadingContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// TakeSaid implements [uses.Taker].
-func (c *loadingContext) TakeSaid() uses.Said { return c.loadings.only().takeSaid() }
+// TakeSettings implements [uses.SettingsTaker].
+func (c *loadingContext) TakeSettings() uses.LoadSettings { return c.loadings.only().takeSettings() }
 
 func loadingOf(ctx context.Context) loadings {
 	if ctx == nil {

@@ -14,7 +14,7 @@ import (
 
 // newLayout returns the layout of a cache's entries.
 func newLayout(c *core) layout {
-	l := layout{owned: c.cfg.Scope == Session, hasBirth: c.second != nil, keyed: c.shape == keys.Encoded}
+	l := layout{owned: c.cfg.Scope == Session, hasRevision: c.second != nil, keyed: c.shape == keys.Encoded}
 	for f := range forms {
 		l.types[f] = raw.Of(l.typeOf(f, c))
 		l.bytes[f] = clone.Allocated(int(l.types[f].Size()))
@@ -34,8 +34,8 @@ func (l *layout) typeOf(f form, c *core) reflect.Type {
 	if l.owned {
 		fields = append(fields, reflect.StructField{Name: "Owner", Type: reflect.TypeFor[*visitor]()})
 	}
-	if l.hasBirth {
-		fields = append(fields, reflect.StructField{Name: "Birth", Type: reflect.TypeFor[level.Birth]()})
+	if l.hasRevision {
+		fields = append(fields, reflect.StructField{Name: "Revision", Type: reflect.TypeFor[level.Revision]()})
 	}
 	if l.keyed {
 		fields = append(fields, reflect.StructField{Name: "Key", Type: c.key.Type})

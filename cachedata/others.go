@@ -141,8 +141,8 @@ func (o *others) Clear() {
 	o.core.reset()
 }
 
-// Distrust implements level.Memory.
-func (o *others) Distrust() { o.Clear() }
+// ChangesLost implements level.Memory.
+func (o *others) ChangesLost() { o.Clear() }
 
 // overtake drops the entry of id, and keeps its load from storing, because another
 // process has changed the result. It calls no user code.

@@ -34,7 +34,7 @@ func newSecondLevel(c *core) (*secondLevel, error) {
 	}
 	kept, err := c.cfg.Store(level.Cache{
 		Group: c.group.Name(), Name: c.name, Key: c.key.Type, Result: c.result.Type, Observer: c.observer,
-		Batch: c.fns.many != nil, Beside: c.beside,
+		Batch: c.fns.many != nil, Dependency: c.dependency,
 	})
 	if err != nil {
 		return nil, linewise.Prefix("Store: ", err)
@@ -143,8 +143,8 @@ func (s *secondLevel) adopt(l *load, r *level.Result) {
 // entry makes an entry in memory from a result in the store.
 func (s *secondLevel) entry(l *load, r *level.Result) (*entry, error) {
 	m := making{from: reflect.ValueOf(r.Value).UnsafePointer()}
-	if r.Fresh != math.MaxInt64 {
-		m.ttl = max(r.Fresh-r.Age, 1) // soft is set below, also to a time that is over
+	if r.FreshFor != math.MaxInt64 {
+		m.ttl = max(r.FreshFor-r.Age, 1) // soft is set below, also to a time that is over
 	}
 	if m.annotations = (loadSettings{etag: r.ETag, modified: r.Modified}).annotations(tagged(r.Tags)); m.annotations != nil {
 		m.annotations.setClearsBefore(l.oldest())
@@ -153,11 +153,11 @@ func (s *secondLevel) entry(l *load, r *level.Result) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	*s.core.birth(e) = r.Birth
+	*s.core.revision(e) = r.Revision
 	e.storedAt -= int64(r.Age)
 	e.load = e.load.of(r.Took)
 	if times := e.lifetime(); times != nil && m.ttl > 0 {
-		times.soft = later(e.storedAt, r.Fresh) // Jitter has been applied already
+		times.soft = later(e.storedAt, r.FreshFor) // Jitter has been applied already
 	}
 	return e, nil
 }
@@ -167,10 +167,10 @@ func (s *secondLevel) result(e *entry) level.Result {
 	c := s.core
 	r := level.Result{
 		Value: reflect.NewAt(c.result.Type, c.valueOf(e)).Interface(),
-		Age:   max(time.Duration(c.group.Now()-e.storedAt), 0), Fresh: math.MaxInt64, Took: e.load.took(),
+		Age:   max(time.Duration(c.group.Now()-e.storedAt), 0), FreshFor: math.MaxInt64, Took: e.load.took(),
 	}
 	if times := e.lifetime(); times != nil && times.soft != never {
-		r.Fresh, r.Spare = time.Duration(times.soft-e.storedAt), max(c.cfg.StaleFor, c.cfg.FailSafe)
+		r.FreshFor, r.StaleFor = time.Duration(times.soft-e.storedAt), max(c.cfg.StaleFor, c.cfg.FailSafe)
 	}
 	if x := e.annotations(); x != nil {
 		r.Tags, r.ETag, r.Modified = x.tags, x.etag, x.modified
@@ -190,7 +190,7 @@ func (s *secondLevel) keep(ctx context.Context, l *load, e *entry, err error) {
 	if over || err != nil || e == nil || e.err() != nil || l.ticket == nil {
 		return
 	}
-	*s.core.birth(e) = s.kept.Store(ctx, l.ticket, s.result(e))
+	*s.core.revision(e) = s.kept.Store(ctx, l.ticket, s.result(e))
 }
 
 // during calls f. Meanwhile loads of the key neither use a result of the store nor
@@ -221,7 +221,7 @@ func (s *secondLevel) put(ctx context.Context, p *slot, e *entry, change func(ov
 				overtaken, done = s.others.during(p.id, s.kept.Sum(k))
 				defer done()
 			}
-			*s.core.birth(e) = s.kept.Put(context.WithoutCancel(ctx), k, s.result(e))
+			*s.core.revision(e) = s.kept.Put(context.WithoutCancel(ctx), k, s.result(e))
 		}
 		change(overtaken)
 	})
@@ -240,7 +240,7 @@ func (s *secondLevel) drop(ctx context.Context, p *slot, change func()) {
 // refreshed is called with the result of a Refresh. If the store did not take it,
 // the older result in the store is deleted, so that it does not come back.
 func (s *secondLevel) refreshed(ctx context.Context, p *slot, e *entry) {
-	if s.core.birth(e).Clock == nil && e.err() == nil {
+	if s.core.revision(e).Clock == nil && e.err() == nil {
 		s.drop(ctx, p, func() {})
 	}
 }

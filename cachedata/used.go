@@ -33,7 +33,7 @@ func (u *used) Holds() bool {
 
 // Part returns the name of the result for other processes, and the cache that it is
 // from. Its Birth is zero if the store does not have the result.
-func (u *used) Part() (p level.Part, of level.Neighbour) {
+func (u *used) Part() (p level.Part, of level.Dependency) {
 	if u.part == nil {
 		return p, nil
 	}
@@ -90,7 +90,7 @@ func (u *used) tell(r uses.Recorder, e *entry) {
 	if e != nil {
 		u.annotations = e.annotations()
 		if u.part != nil && e.err() == nil {
-			u.part.Birth = *u.core.birth(e)
+			u.part.Revision = *u.core.revision(e)
 			if u.annotations != nil {
 				u.part.Tags = u.annotations.tags
 			}
@@ -161,16 +161,16 @@ func (t *table) changedSome() {
 	}
 }
 
-// beside returns the store side of the cache of that name in the group of c, or nil.
-func (c *core) beside(name string) level.Neighbour {
+// dependency returns the store side of the cache with that name in the group of c, or nil.
+func (c *core) dependency(name string) level.Dependency {
 	if m, ok := c.group.Member(name).(*member); ok && m.core.second != nil {
 		return m.core.second
 	}
 	return nil
 }
 
-// Recall implements level.Neighbour.
-func (s *secondLevel) Recall(parts []level.Part) []uses.Stamp {
+// Stamps implements level.Dependency.
+func (s *secondLevel) Stamps(parts []level.Part) []uses.Stamp {
 	c := s.core
 	counters, in, clears := c.table.counted(), c.table.era.Load(), c.group.Tags().Now()
 	stamps := make([]uses.Stamp, len(parts))
@@ -186,10 +186,10 @@ func (s *secondLevel) Recall(parts []level.Part) []uses.Stamp {
 	return stamps
 }
 
-// Judge implements level.Neighbour.
-func (s *secondLevel) Judge(ctx context.Context, parts []level.Part) bool {
-	return s.kept.Judge(ctx, parts)
+// AreCurrent implements level.Dependency.
+func (s *secondLevel) AreCurrent(ctx context.Context, parts []level.Part) bool {
+	return s.kept.AreCurrent(ctx, parts)
 }
 
-// Place implements level.Neighbour.
-func (s *secondLevel) Place() any { return s.kept.Place() }
+// Backend implements level.Dependency.
+func (s *secondLevel) Backend() any { return s.kept.Backend() }

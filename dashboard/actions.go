@@ -18,7 +18,7 @@ import (
 // maxForm bounds the forms of the page.
 const maxForm = 64 << 10
 
-// act answers POST: it does what a form asks for, and leads back to the page.
+// act answers a POST: it carries out the action of a form, and redirects to the page.
 func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) {
 	if err := d.origin.Check(r); err != nil {
 		d.refuse(w, r, refusal(http.StatusForbidden, "This form comes from another site.", err))
@@ -36,7 +36,7 @@ func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var said string
-	err := panics.Catch(func() (err error) { // a load that panics is an answer, too
+	err := panics.Catch(func() (err error) { // the load of a refresh may panic
 		said, err = do(d, r.Context(), form)
 		return err
 	})
@@ -51,8 +51,8 @@ func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) {
 	case form.Get("user") != "":
 		d.showUser(w, r, form.Get("user"), said)
 	default:
-		// A query of this very path, as seen by the browser: http.Redirect would
-		// make it a path of ours.
+		// The address is a query of the path that the browser knows. http.Redirect would
+		// use the path that the server knows.
 		back := url.Values{}
 		for _, name := range known {
 			if v := r.URL.Query().Get(name); v != "" && len(v) <= maxParameter {
@@ -72,10 +72,10 @@ func refusal(status int, detail string, cause error) error {
 // errMissing says that a cache or resource has been closed.
 var errMissing = errors.New("dashboard: there is no such cache or resource")
 
-// action does what a form asks for, and returns a key of done.
+// action carries out what a form requests, and returns a key of done.
 type action func(d *Dashboard, ctx context.Context, form url.Values) (said string, err error)
 
-// actions are what forms can ask for.
+// actions are the actions of forms by their names.
 var actions = map[string]action{
 	"clear":     (*Dashboard).clearCache,
 	"tag":       (*Dashboard).clearTag,
@@ -88,7 +88,7 @@ var actions = map[string]action{
 	"revoke":    (*Dashboard).revokeUser,
 }
 
-// cache is the one that a form names.
+// cache returns the cache that a form names.
 func (d *Dashboard) cache(form url.Values) (cachedata.AnyCache, error) {
 	for _, g := range d.cfg.Caches {
 		for _, c := range g.Caches() {
@@ -120,8 +120,7 @@ func (d *Dashboard) clearTag(ctx context.Context, form url.Values) (string, erro
 	return "cleared", c.ClearTag(ctx, tag)
 }
 
-// entries are those that a form names by their fingerprint, which is one, or
-// several in the rarest of cases.
+// entries returns the entries with the fingerprint that a form names: almost always one.
 func (d *Dashboard) entries(form url.Values) (found []cachedata.EntryInfo, err error) {
 	c, err := d.cache(form)
 	if err != nil {
@@ -208,10 +207,10 @@ func (d *Dashboard) showUser(w http.ResponseWriter, r *http.Request, user, said 
 		v.Problem = cut(err.Error(), maxText)
 	}
 	v.More = max(len(list)-maxSessions, 0)
-	v.List = list[v.More:] // the latest
+	v.List = list[v.More:] // the latest sessions
 	q := r.URL.Query()
 	q.Set("page", "sessions")
-	q.Set("live", "off") // what is found is not asked for again
+	q.Set("live", "off") // the result is not updated, because that would repeat the search
 	q.Set("done", said)
 	own := *r.URL
 	own.RawQuery = q.Encode()

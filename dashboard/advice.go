@@ -9,8 +9,8 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// advice is a setting that is odd or dangerous for how a cache is used, in plain
-// words: what, and what to do about it.
+// advice describes a setting of a cache that is unusual or dangerous for the way in which
+// the cache is used, and says what to do about it.
 type advice struct {
 	Cache, Href string
 	Text        string
@@ -18,7 +18,7 @@ type advice struct {
 	id          string
 }
 
-// advise looks at each cache.
+// advise returns the advice for all caches.
 func advise(caches []*cacheState) (all []advice) {
 	for _, c := range caches {
 		for _, r := range rules {
@@ -30,13 +30,13 @@ func advise(caches []*cacheState) (all []advice) {
 	return all
 }
 
-// rule says what is odd, or nothing.
+// rule checks a cache and returns a text, or "" if all is well.
 type rule struct {
 	tone string
 	says func(cfg *cachedata.Config, s *cachedata.Stats) string
 }
 
-// busy is from how many calls on it matters how a cache is set.
+// busy is the number of calls from which on the settings of a cache matter.
 const busy = 1_000
 
 var rules = []rule{
@@ -183,7 +183,7 @@ func settings(cfg *cachedata.Config) (all []fact) {
 	return all
 }
 
-// adviceView is all advice, the notices of the start, and the settings.
+// adviceView has all advice, the notices from the start of the program, and the settings.
 type adviceView struct {
 	Advice  []advice
 	More    int
@@ -197,7 +197,7 @@ type settingsRow struct {
 	Facts             []fact
 }
 
-// maxAdvice is how much advice is shown on one page.
+// maxAdvice is how many pieces of advice are shown on one page.
 const maxAdvice = 100
 
 func advicePage(p *page, caches []*cacheState, all []advice, notices []event) *adviceView {

@@ -20,18 +20,18 @@ var kinds = map[string]string{
 	".js":  "text/javascript; charset=utf-8",
 }
 
-// assetURL is the address of a file: a query of the page's own path, with a digest
-// of the contents.
+// assetURL returns the address of a file: a query of the page's own path, with a digest of
+// the contents.
 func assetURL(name string) string {
 	body, err := files.ReadFile("assets/" + name)
 	if err != nil {
-		panic(err) // templates name it
+		panic(err) // a template names a file that does not exist
 	}
 	sum := sha256.Sum256(body)
 	return "?asset=" + name + "&v=" + hex.EncodeToString(sum[:6])
 }
 
-// serveAsset serves a file. Only the browser that may see the page keeps it.
+// serveAsset serves a file. Only browsers may cache it, not proxies.
 func serveAsset(w http.ResponseWriter, r *http.Request, name string) {
 	kind, ok := kinds[path.Ext(name)]
 	body, err := files.ReadFile("assets/" + path.Base(name))

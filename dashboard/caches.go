@@ -14,7 +14,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// cacheState is a cache at the moment of a request.
+// cacheState is the state of a cache during a request.
 type cacheState struct {
 	Name, Group string
 
@@ -25,13 +25,13 @@ type cacheState struct {
 	samples []sample
 }
 
-// idOf names something in addresses, shortly and whatever its name is.
+// idOf returns a short id for use in addresses.
 func idOf(parts ...string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", parts))
 	return hex.EncodeToString(sum[:8])
 }
 
-// snapshot reads all caches.
+// snapshot returns the state of all caches.
 func (d *Dashboard) snapshot() (all []*cacheState) {
 	for _, g := range d.cfg.Caches {
 		for _, c := range g.Caches() {
@@ -48,13 +48,13 @@ func byID(caches []*cacheState, id string) *cacheState {
 	return nil
 }
 
-// tile is a number with its name.
+// tile is a number with a title.
 type tile struct {
 	Title, Value, Note string
 	Tone               string
 }
 
-// total adds up what tiles show.
+// total adds up the numbers that tiles show.
 type total struct {
 	calls, served, loads, failed uint64
 	bytes                        int64
@@ -89,10 +89,10 @@ func (t *total) tiles() []tile {
 	return all
 }
 
-// badge is a state in one word.
+// badge shows a state in one word.
 type badge struct{ Text, Tone, Title string }
 
-// badges say what is unusual about a cache.
+// badges returns a badge for each unusual state of a cache.
 func (c *cacheState) badges() (all []badge) {
 	s := &c.stats
 	if s.InFlight > 0 {
@@ -116,7 +116,7 @@ type cachesView struct {
 	Columns []column
 	Rows    []cacheRow
 	Pager   *pager
-	Query   string // what names are searched for
+	Query   string // the text for which the names are searched
 	None    bool   // there is no cache at all
 }
 
@@ -200,14 +200,14 @@ type cacheView struct {
 	Columns   []column
 	Entries   []entryRow
 	Pager     *pager
-	Part      bool // only Looked entries were looked at
+	Part      bool // only Looked entries were read
 	Looked    int
 	Keys      bool // keys are shown
 	Hits      bool // reads of entries are counted
 	Visitors  bool // entries belong to visitors
 }
 
-// fact is a name and what is said of it.
+// fact is a name with a text.
 type fact struct{ Name, Value string }
 
 // choice is a filter that can be chosen.
@@ -226,7 +226,7 @@ type entryRow struct {
 	MoreTags                  int
 }
 
-// maxLooked is how many entries a page looks at: a cache may have millions.
+// maxLooked is how many entries are read for a page. A cache may have millions.
 const maxLooked = 20_000
 
 func (d *Dashboard) cachePage(p *page, c *cacheState, all []advice) *cacheView {
@@ -295,7 +295,7 @@ func (v *cacheView) entries(p *page, c *cacheState) {
 	}
 }
 
-// tones are those of states.
+// tones are the tones of states.
 var tones = map[string]string{"fresh": "good", "early": "good", "stale": "warm", "fail-safe": "warm", "error": "bad", "not found": "calm", "loading": "good", "expired": "calm"}
 
 func (v *cacheView) row(e *cachedata.EntryInfo) entryRow {
@@ -333,7 +333,7 @@ func (v *cacheView) row(e *cachedata.EntryInfo) entryRow {
 	return r
 }
 
-// top keeps those entries that come first in an order.
+// top keeps the first entries in an order.
 type top struct {
 	most    int
 	compare func(a, b *cachedata.EntryInfo) int
@@ -342,7 +342,7 @@ type top struct {
 	seen    int
 }
 
-// newTop returns a top of most entries.
+// newTop returns a top for the first most entries.
 func newTop(order string, most int) *top {
 	t := &top{most: most}
 	switch order {
@@ -373,7 +373,7 @@ func (t *top) add(e cachedata.EntryInfo) {
 	if t.full && t.compare(&e, t.kept[t.most-1]) >= 0 {
 		return
 	}
-	own := e // only what is kept is allocated
+	own := e // only the entries that are kept are allocated
 	t.kept = append(t.kept, &own)
 	if len(t.kept) >= 2*t.most {
 		t.shrink()
@@ -393,10 +393,10 @@ func (t *top) sorted() []*cachedata.EntryInfo {
 	return t.kept
 }
 
-// loadsView is what is loaded now.
+// loadsView is the list of running loads.
 type loadsView struct {
 	Rows []loadRow
-	More int // that are not shown
+	More int // how many are not shown
 	Keys bool
 }
 
@@ -408,7 +408,7 @@ type loadRow struct {
 	Slow             bool
 }
 
-// slow is from when on a load is worth a look.
+// slow is how long a load runs until it is marked as slow.
 const slow = 5 * time.Second
 
 // maxLoads is how many loads are shown.
@@ -422,7 +422,7 @@ func (d *Dashboard) loadsPage(p *page, caches []*cacheState) *loadsView {
 		}
 		for e := range c.cache.Entries() {
 			if !e.Loading {
-				break // those that are loading come first
+				break // entries that are being loaded come first
 			}
 			r := loadRow{Cache: cut(c.Name, maxName), Href: p.link("page", "cache", "id", c.id), Running: e.Running, Waiters: e.Waiters, Slow: e.Running > slow}
 			if len(v.Rows) >= maxLoads*10 {

@@ -8,22 +8,22 @@ import (
 	"github.com/reecho-go/reecho/cachedata"
 )
 
-// line is a chart of values over time. What there is no value for is a gap.
+// line is a chart of values over time. A missing value is a gap.
 type line struct {
 	Width, Height int
 	Paths         []string // for the attribute points of polylines
 	Area          string   // below the first path; empty: none
-	Top           string   // what the upper edge stands for
-	Label         string   // what the chart says, for who cannot see it
+	Top           string   // the label of the upper edge
+	Label         string   // a description for screen readers
 }
 
-// value is a point of a line, unless it is missing.
+// value is a point of a line; ok is false if it is missing.
 type value struct {
 	v  float64
 	ok bool
 }
 
-// newLine draws values between 0 and top.
+// newLine returns a chart of values between 0 and top.
 func newLine(width, height int, top float64, label string, all ...[]value) *line {
 	l := &line{Width: width, Height: height, Label: label}
 	for i, values := range all {
@@ -58,19 +58,20 @@ func newLine(width, height int, top float64, label string, all ...[]value) *line
 	return l
 }
 
-// least is how many samples fill the width of a chart: fewer are on its right.
+// least is the least number of samples that fill the width of a chart. Fewer samples are drawn
+// at its right side.
 const least = 30
 
 func point(i, n, width, height int, part float64) string {
 	window := max(n, least)
-	x := float64(width) * float64(i+window-n) / float64(window-1) // now is on the right
+	x := float64(width) * float64(i+window-n) / float64(window-1) // the latest sample is on the right
 	y := float64(height-2)*(1-min(max(part, 0), 1)) + 1
 	return number(x) + "," + number(y)
 }
 
 func number(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 
-// ratios are the parts of hits.
+// ratios returns the hit ratios.
 func ratios(all []sample) []value {
 	values := make([]value, len(all))
 	for i, s := range all {
@@ -79,7 +80,7 @@ func ratios(all []sample) []value {
 	return values
 }
 
-// ratioLine is the hit ratio over time.
+// ratioLine returns a chart of the hit ratio.
 func ratioLine(all []sample, width, height int) *line {
 	l := newLine(width, height, 1, "hit ratio over the last minutes", ratios(all))
 	if len(l.Paths) == 0 {
@@ -88,7 +89,7 @@ func ratioLine(all []sample, width, height int) *line {
 	return l
 }
 
-// timesLine is how long loads took over time.
+// timesLine returns a chart of the durations of loads.
 func timesLine(all []sample, width, height int) *line {
 	var p50, p99 []value
 	top := 0.0
@@ -119,8 +120,8 @@ type bars struct {
 	Label         string
 }
 
-// loadBars is the histogram of load times, from the first to the last element that
-// is not empty.
+// loadBars returns the histogram of load times, from the first to the last element that is
+// not empty.
 func loadBars(h cachedata.Histogram, width, height int) *bars {
 	first, last, most := -1, 0, uint64(0)
 	for i, n := range h {

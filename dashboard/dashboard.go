@@ -1,26 +1,26 @@
-// Package dashboard is a page to look at caches, resources and sessions of a
-// running program, and to act on them: refresh, delete, clear, log out.
+// Package dashboard has a web page that shows the caches, resources and sessions of a running
+// program, and can refresh, delete and clear them, and end sessions.
 //
 //	page, err := dashboard.New(isAdmin, dashboard.Config{Sessions: sessions})
 //	...
 //	mux.Handle("/_reecho", page)
 //
-// It is one http.Handler and needs one path, whatever that is: all that it links to
-// is a query of the same path, so it works under any prefix and behind proxies that
-// take one away. Nothing is loaded from elsewhere. It works without JavaScript; with
-// it, pages show what is new every two seconds, until they are paused.
+// It is one http.Handler for any one path: all its links are queries of the same path, so
+// it works under any prefix, and behind proxies that remove a prefix. It loads nothing from
+// other servers. It works without JavaScript; with JavaScript, pages are updated every two
+// seconds until they are paused.
 //
 // # What it shows
 //
 // Keys are shown as their fingerprints unless Config.ShowKeys is set. Results, values
-// of sessions, cookies and secrets are never shown. Errors of load functions are, in
-// the log of events.
+// of sessions, cookies and secrets are never shown. Errors of load functions are
+// shown in the log of events.
 //
 // # What it costs
 //
-// With nobody looking, nothing on hits: numbers are read when a page is shown, and the
-// history that charts need is kept by who looks. The page watches its groups for events,
-// which costs each load the fingerprint of its key, some microseconds.
+// It costs hits nothing: counters are read when a page is shown, and the history for the
+// charts is recorded only while somebody looks at the page. The page observes its groups, so
+// each load computes the fingerprint of its key, which takes some microseconds.
 package dashboard
 
 import (
@@ -47,16 +47,15 @@ type Config struct {
 	// Responses are caches of responses. Their names, with those of their groups,
 	// must differ. Default nil: none.
 	Responses []*respcache.Cache
-	// Events is the log that is shown. Give one if you have made it the Observer of
-	// a session manager or plugin too; the groups are watched in any case. Default
-	// nil: one of its own.
+	// Events is the log that is shown. Set it if it is also the Observer of a session
+	// manager or plugin; the groups are observed in any case. Default nil: a new one.
 	Events *Events
 	// ShowKeys shows the keys of entries to everybody who may see the page. Default
 	// false: their fingerprints, as in events and logs.
 	ShowKeys bool
-	// Token returns a hidden field for the page's forms, for a CSRF middleware
-	// around it that wants to see its own token. The page itself does without: it
-	// refuses what browsers send for another origin. Default nil: none.
+	// Token returns a hidden field for the page's forms, for a CSRF middleware around
+	// the page that requires its own token. The page itself needs none: it refuses
+	// requests that browsers send for another origin. Default nil: none.
 	Token func(r *http.Request) (field, value string)
 }
 
@@ -70,10 +69,10 @@ type Dashboard struct {
 	history   history
 }
 
-// New makes a page. authorize is asked first, for each request: nothing is shown or
-// done unless it returns nil. If its error is a middleware.Error, that is the answer;
-// any other error is answered with 403 Forbidden, without details. Requests that
-// change something are POST. The error joins everything that is wrong.
+// New makes a Dashboard. It calls authorize first for each request, and shows and does
+// nothing unless authorize returns nil. If the error is a middleware.Error, that is the
+// answer; any other error is answered with 403 Forbidden, without details. Only POST requests
+// change anything. The error of New joins all mistakes.
 func New(authorize func(*http.Request) error, cfg Config) (*Dashboard, error) {
 	if cfg.Caches == nil {
 		cfg.Caches = []*cachedata.Group{cachedata.Default()}
@@ -106,8 +105,8 @@ func New(authorize func(*http.Request) error, cfg Config) (*Dashboard, error) {
 	return d, nil
 }
 
-// distinct says what of a field of Config cannot be shown: what is nil, and what
-// cannot be told from another by its id.
+// distinct returns an error for each element of a field of Config that is nil, or has the same
+// id as another one.
 func distinct[T any](field string, all []*T, id func(*T) string) error {
 	var errs []error
 	before := make(map[string]int)
@@ -125,8 +124,8 @@ func distinct[T any](field string, all []*T, id func(*T) string) error {
 	return errors.Join(errs...)
 }
 
-// policy lets the page load its own style sheet and script, and nothing else. It
-// takes the place of a policy that the app has set, which may know its own files only.
+// policy allows the page to load its own style sheet and script, and nothing else. It replaces
+// a policy of the app, which may allow only the app's files.
 const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
 // ServeHTTP implements http.Handler.
@@ -157,11 +156,11 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse answers who may not see the page.
+// refuse answers a request that authorize has refused.
 func (d *Dashboard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := problem.From(err)
 	if !ok {
 		e = &problem.RefusalError{Who: "dashboard", Status: http.StatusForbidden, Detail: "You may not see this page.", Cause: err}
 	}
-	_ = problem.Write(w, r, problem.DetailsOf(e)) // if this fails, the client is gone
+	_ = problem.Write(w, r, problem.DetailsOf(e)) // if this fails, the client has left
 }

@@ -157,8 +157,8 @@ func (echoHost) Server(c host.Context) http.Handler { return c.(echo.Context).Ec
 // ErrorHandler implements host.Host.
 func (echoHost) ErrorHandler(c host.Context) any { return c.(echo.Context).Echo().HTTPErrorHandler }
 
-// Own implements host.Host.
-func (echoHost) Own(err error) error {
+// FrameworkError implements host.Host.
+func (echoHost) FrameworkError(err error) error {
 	if he, ok := errors.AsType[*echo.HTTPError](err); ok {
 		if _, ours := he.Message.(message); !ours {
 			return &ownError{he, he == err}
@@ -208,14 +208,14 @@ func (m message) MarshalJSON() ([]byte, error) { return json.Marshal(m.Details) 
 // text, for logs, and the error itself beside it.
 func (m message) String() string { return m.Title }
 
-// Left implements host.Host: loggers and error handlers read it.
-func (echoHost) Left(r *commit.Run, status int) {
+// StatusSent implements host.Host: loggers and error handlers read it.
+func (echoHost) StatusSent(r *commit.Run, status int) {
 	res := r.Own.(echo.Context).Response()
 	res.Status, res.Committed = status, true
 }
 
-// Implied implements host.Host.
-func (echoHost) Implied(http.ResponseWriter) int { return http.StatusOK }
+// ImpliedStatus implements host.Host.
+func (echoHost) ImpliedStatus(http.ResponseWriter) int { return http.StatusOK }
 
 // Settle implements host.Host.
 func (echoHost) Settle(r *commit.Run) {

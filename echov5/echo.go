@@ -169,8 +169,8 @@ func (echoHost) Server(c host.Context) http.Handler { return c.(*echo.Context).E
 // ErrorHandler implements host.Host.
 func (echoHost) ErrorHandler(c host.Context) any { return c.(*echo.Context).Echo().HTTPErrorHandler }
 
-// Own implements host.Host: echo answers the first error with a status.
-func (echoHost) Own(err error) error {
+// FrameworkError implements host.Host: echo answers the first error with a status.
+func (echoHost) FrameworkError(err error) error {
 	var first echo.HTTPStatusCoder
 	if !errors.As(err, &first) {
 		return nil
@@ -216,16 +216,16 @@ func responseOf(r *commit.Run) *echo.Response {
 	return res
 }
 
-// Left implements host.Host: Committed is for echo to set, when the status gets
+// StatusSent implements host.Host: Committed is for echo to set, when the status gets
 // there; set earlier, it would drop the answer.
-func (echoHost) Left(r *commit.Run, status int) {
+func (echoHost) StatusSent(r *commit.Run, status int) {
 	if res := responseOf(r); res != nil {
 		res.Status = status
 	}
 }
 
-// Implied implements host.Host: echo has a status in mind.
-func (echoHost) Implied(w http.ResponseWriter) int {
+// ImpliedStatus implements host.Host: echo has a status in mind.
+func (echoHost) ImpliedStatus(w http.ResponseWriter) int {
 	if res, err := echo.UnwrapResponse(w); err == nil && res.Status >= http.StatusOK {
 		return res.Status
 	}

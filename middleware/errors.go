@@ -21,7 +21,7 @@ type Error = problem.Error
 //	Type   string              // a URI that identifies the kind of problem
 //	Title  string              // a short summary of the kind; default: the status's text
 //	Status int                 // default: the error's StatusCode
-//	Detail string              // what went wrong this time, and what to do instead
+//	Detail string              // what is wrong with this request, and what to do instead
 //	Errors []ProblemItem       // the single faults, in a stable order
 //	Header map[string][]string // more headers of the response, such as Retry-After
 type Problem = problem.Details
@@ -42,8 +42,8 @@ type ProblemItem = problem.Item
 // answered with 503.
 var ErrClosed error = &unavailable{err: errors.New("middleware: the stack is closed")}
 
-// pluginError says which plugin failed in which hook; observe.PluginFailure is the
-// event that goes with it.
+// pluginError says which plugin has failed in which hook. observe.PluginFailure is the
+// corresponding event.
 type pluginError struct {
 	plugin, hook string
 	err          error
@@ -55,7 +55,7 @@ func (e *pluginError) Error() string {
 
 func (e *pluginError) Unwrap() error { return e.err }
 
-// unavailable is a fault of the whole stack; it answers 503 without its cause.
+// unavailable is an error of the whole Stack. Its response is 503, without the cause.
 type unavailable struct{ err error }
 
 func (e *unavailable) Error() string   { return e.err.Error() }

@@ -81,12 +81,12 @@ func (plainHost) Install(c host.Context, w http.ResponseWriter) http.ResponseWri
 
 func (plainHost) Writer(c host.Context) http.ResponseWriter { return c.(*plainContext).w }
 func (plainHost) Committed(c host.Context) bool             { return c.(*plainContext).sent }
-func (plainHost) Own(error) error                           { return nil }
+func (plainHost) FrameworkError(error) error                { return nil }
 func (plainHost) Wrap(err error) error                      { return err }
 func (plainHost) Server(host.Context) http.Handler          { return nil }
 func (plainHost) ErrorHandler(host.Context) any             { return nil }
-func (plainHost) Left(r *commit.Run, _ int)                 { r.Own.(*plainContext).sent = true }
-func (plainHost) Implied(http.ResponseWriter) int           { return http.StatusOK }
+func (plainHost) StatusSent(r *commit.Run, _ int)           { r.Own.(*plainContext).sent = true }
+func (plainHost) ImpliedStatus(http.ResponseWriter) int     { return http.StatusOK }
 func (plainHost) Settle(*commit.Run)                        {}
 
 // Watch implements host.Host. It commits at once, because in net/http the Stack does not

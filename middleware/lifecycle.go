@@ -11,14 +11,14 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
-// phase is the state of a Stack between New and Close; it only grows.
+// phase is the state of a Stack from New to Close. It only increases.
 type phase uint32
 
 const (
 	fresh phase = iota
 	starting
 	started
-	broken // a Start failed
+	broken // a Start has failed
 	closed
 )
 
@@ -107,7 +107,7 @@ func (s *Stack) begin(ctx context.Context) error {
 	}()
 	select {
 	case <-done:
-		return s.Start(ctx) // the start is over: returns how it ended
+		return s.Start(ctx) // Start has been called before, and returns the result of that call
 	case <-ctx.Done():
 		return &unavailable{fmt.Errorf("middleware: the stack is still starting: %w", context.Cause(ctx))}
 	}
@@ -137,7 +137,7 @@ func (s *Stack) Close(ctx context.Context) error {
 	}
 }
 
-// closeUpTo closes the plugins at and before the given place, last first.
+// closeUpTo closes the plugins up to and including index last, in reverse order.
 func (s *Stack) closeUpTo(ctx context.Context, last int) error {
 	var errs []error
 	for _, h := range slices.Backward(s.closers) {

@@ -13,7 +13,8 @@ import (
 	"github.com/reecho-go/reecho/internal/scope"
 )
 
-// compose wraps, once for all requests, the handler that calls the request's own.
+// compose wraps the handler in all wrappers, once for all requests. The innermost function
+// calls the handler of the request.
 func (s *Stack) compose() error {
 	s.handler = func(c Context) error {
 		r, ok := c.Request().Context().Value(s).(*request)
@@ -34,7 +35,7 @@ func (s *Stack) compose() error {
 	return errors.Join(errs...)
 }
 
-// request is everything that the Stack allocates for a request.
+// request has all that the Stack allocates for a request.
 type request struct {
 	scope.Request
 	run   commit.Run
@@ -147,7 +148,7 @@ func (s *Stack) call(c Context, r *request) (err error) {
 			break
 		}
 	}
-	r.run.In(c.Request().Context()) // has the values that plugins have added
+	r.run.SetContext(c.Request().Context()) // has the values that plugins have added
 	if err == nil {
 		begun = len(s.plugins)
 		err = s.handler(c)
@@ -156,7 +157,7 @@ func (s *Stack) call(c Context, r *request) (err error) {
 	return s.end(c, r, begun, err)
 }
 
-// end runs End of the first begun plugins, last first. They see the Stack's own request,
+// end runs End of the first begun plugins, in reverse order. They see the Stack's own request,
 // even if an inner Stack has left another request behind.
 func (s *Stack) end(c Context, r *request, begun int, err error) error {
 	if len(s.enders) == 0 {
@@ -185,7 +186,7 @@ func (s *Stack) endOne(c Context, r *request, e hook[Ender], err error) (out err
 
 // named reports an error of a hook. Errors made for HTTP pass as they are.
 func (s *Stack) named(r *request, plugin, hook string, err error) error {
-	if r.run.Host.Own(err) != nil {
+	if r.run.Host.FrameworkError(err) != nil {
 		return err
 	}
 	return s.failed(r, plugin, hook, err)

@@ -14,7 +14,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// A hook is a capability of a plugin, with the plugin's place in the list.
+// hook is one hook of a plugin, with the index of the plugin in the list.
 type hook[T any] struct {
 	at   int
 	name string
@@ -23,8 +23,8 @@ type hook[T any] struct {
 
 // Stack is a list of plugins as one middleware: of echo v4 by echov4.Middleware,
 // of echo v5 by echov5.Middleware, of net/http by [Stack.Handler]. It may be used
-// in several places and hosts, but a request should meet it once: what meets it
-// twice, by e.Use and by a group, runs all its hooks twice. A Stack within another
+// in several places and hosts, but a request should pass it once: if it passes it
+// twice, by e.Use and by a group, all hooks run twice. A Stack within another
 // Stack works, each with its own plugins. It is safe for concurrent use.
 type Stack struct {
 	plugins  []Plugin
@@ -36,7 +36,7 @@ type Stack struct {
 	handler    Handler // the wrappers around the request's handler
 	committers []hook[Committer]
 	hooks      commit.Hooks // s.commit, made once
-	always     bool         // a committer commits without being asked
+	always     bool         // a committer is not OnDemand
 	enders     []hook[Ender]
 	closers    []hook[Closer]
 	lifecycle  lifecycle
@@ -79,7 +79,7 @@ func New(plugins ...Plugin) (*Stack, error) {
 	return s, nil
 }
 
-// collect appends p to hooks if it has the capability T.
+// collect appends p to hooks if it implements T.
 func collect[T any](hooks *[]hook[T], at int, name string, p Plugin) {
 	if c, ok := p.(T); ok {
 		*hooks = append(*hooks, hook[T]{at, name, c})
@@ -94,7 +94,7 @@ func Must[T any](v T, err error) T {
 	return v
 }
 
-// check finds everything that is wrong with a list of plugins.
+// check returns an error that joins all mistakes in a list of plugins.
 func check(plugins []Plugin) error {
 	var errs []error
 	if len(plugins) == 0 {
@@ -140,7 +140,7 @@ func check(plugins []Plugin) error {
 				errs = append(errs, fmt.Errorf("middleware: plugin %q must come after %q: move it", name, dep))
 			}
 		}
-		if cycle != nil && name == slices.Min(cycle) { // each cycle once
+		if cycle != nil && name == slices.Min(cycle) { // report each cycle once
 			errs = append(errs, fmt.Errorf("middleware: plugins that must come after each other: %s", strings.Join(append(cycle, cycle[0]), " after ")))
 		}
 	}
@@ -167,7 +167,7 @@ func findCycle(after map[string][]string, name string) []string {
 	return nil
 }
 
-// isNil catches a nil pointer in an interface too.
+// isNil reports whether p is nil, or an interface with a nil pointer.
 func isNil(p Plugin) bool {
 	v := reflect.ValueOf(p)
 	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()

@@ -29,10 +29,10 @@ type Cause string
 
 // The causes.
 const (
-	CauseSize     Cause = "size"     // pushed out by a bound on entries or bytes
+	CauseSize     Cause = "size"     // evicted because of a bound on entries or bytes
 	CauseExpired  Cause = "expired"  // its TTL was over
 	CauseIdle     Cause = "idle"     // it was not used for the idle time
-	CauseReplaced Cause = "replaced" // a newer value took its place
+	CauseReplaced Cause = "replaced" // a newer value has replaced it
 	CauseDeleted  Cause = "deleted"  // Delete was called
 	CauseCleared  Cause = "cleared"  // a clear of the cache, group or tag
 	CauseUnsound  Cause = "unsound"  // its check failed
@@ -46,13 +46,13 @@ type CacheLoad struct {
 	Source
 	Took       time.Duration
 	Background bool  // a refresh for which nobody waited
-	Unmodified bool  // the origin said that the old value still holds
+	Unmodified bool  // the origin said that the old value is still current
 	Waiters    int   // callers that shared the result, the first one included
 	Err        error // nil: the load succeeded
 }
 
 // CacheOverrun tells that a load returned after its hard timeout. Its result was
-// thrown away.
+// discarded.
 type CacheOverrun struct {
 	Source
 	Took time.Duration
@@ -61,14 +61,14 @@ type CacheOverrun struct {
 
 // CacheStalled tells that callers have been waiting for 30 s for a load that has
 // no hard timeout. The load may be slow. Or it waits for itself, in another
-// goroutine or without the context that it was given: then it never ends.
+// goroutine or without its context; in that case it never ends.
 type CacheStalled struct {
 	Source
 	Took time.Duration // until now
 }
 
-// CacheRefused tells that a loaded value was handed to its callers but not
-// stored, since a clear, delete or put came while it was loaded.
+// CacheRefused tells that a loaded value was returned to its callers but not stored,
+// because of a clear, delete or put during the load.
 type CacheRefused struct {
 	Source
 	Reason string

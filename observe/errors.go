@@ -7,13 +7,13 @@ import (
 )
 
 // PanicError is a panic of a function that the toolkit has called, as an error.
-// Events show it, and so do the callers who wait for what the function should
-// have returned. errors.As finds Value in it if that is an error.
+// Events contain it, and the callers who wait for the result of the function get
+// it. errors.As finds Value in it if that is an error.
 type PanicError struct {
 	Value any    // what was passed to panic
 	Stack []byte // the goroutine's stack where it panicked
-	Where string // what was running, such as a cache and the key that it was loading; empty: it is not known
-	Line  string // file:line in the program's own function that panicked, or that called what panicked; empty: it is not known
+	Where string // what was running, such as a cache and the key that it was loading; empty: unknown
+	Line  string // file:line in the program's own function that panicked, or that called the function that did; empty: unknown
 	Trace string // the part of the stack that is the program's own, a line for each call
 
 	// Repanicked says that this is the value of another panic, in the goroutine that
@@ -46,10 +46,10 @@ func (e *PanicError) Unwrap() error {
 // CycleError says that a load or open would have waited for itself, directly or
 // through others.
 type CycleError struct {
-	Path []string // the loads of the circle, from the one that was about to wait to the same one again
+	Path []string // the loads of the cycle, from the one that was about to wait back to itself
 }
 
-// Error names the circle.
+// Error names the loads of the cycle.
 func (e *CycleError) Error() string {
 	return "a load would wait for itself: " + strings.Join(e.Path, " -> ")
 }
@@ -62,7 +62,7 @@ func (e *CycleError) Error() string {
 type KeyError struct {
 	Owner string       // the package and name of the cache or resource
 	Path  string       // the place, from the key's type on
-	Type  reflect.Type // the type that stands there
+	Type  reflect.Type // the type at that place
 	Err   error        // what is wrong with it, and the ways out
 }
 

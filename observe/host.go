@@ -15,21 +15,21 @@ type PluginFailure struct {
 // StoreFailure tells that a call to a store.Store failed, for another reason than
 // the absence of the key.
 type StoreFailure struct {
-	Owner string // who called: the session manager's or cache's name
+	Owner string // the name of the session manager or cache that has called the store
 	Op    string
 	Took  time.Duration
 	Err   error
 }
 
-// StoreBack tells that a store beside the memory of a cache answers again, which had
-// failed and was left alone.
+// StoreBack tells that the store of a cache answers again, after it had failed several times
+// and was not called for a while.
 type StoreBack struct {
 	Owner string
-	Down  time.Duration // since it was left alone
+	Down  time.Duration // how long it was not called
 }
 
-// Anomaly tells that a request header was not believed, since it was malformed,
-// contradicted another one, or came from a peer that may not send it.
+// Anomaly tells that a request header was ignored, because it was malformed, contradicted
+// another one, or came from a peer that is not trusted to send it.
 type Anomaly struct {
 	Header string
 	Reason string

@@ -29,15 +29,15 @@ type Event interface {
 	attrs() attrs
 }
 
-// Kind is the event's stable name, such as "cache.load".
+// Kind returns the event's stable name, such as "cache.load".
 func Kind(ev Event) string { return ev.kind() }
 
-// Level is how serious the event is: Debug for ordinary events, Info for rare ones
-// that are no problem, Warn for what an operator should look into, Error for what
-// made a request fail.
+// Level returns how serious the event is: Debug for ordinary events, Info for rare ones
+// that are no problem, Warn for events that an operator should look into, Error for those that
+// have made a request fail.
 func Level(ev Event) slog.Level { return ev.level() }
 
-// Attrs is the event's fields for a log, without those that are empty.
+// Attrs returns the event's fields for a log, without the empty ones.
 func Attrs(ev Event) []slog.Attr { return ev.attrs() }
 
 // An Observer receives events. It is called synchronously, often while a

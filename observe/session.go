@@ -8,7 +8,7 @@ type SessionAction string
 // The actions.
 const (
 	SessionCreated   SessionAction = "created"
-	SessionRenewed   SessionAction = "renewed"   // a new id took over the data
+	SessionRenewed   SessionAction = "renewed"   // the session got a new id
 	SessionDestroyed SessionAction = "destroyed" // logged out
 	SessionRevoked   SessionAction = "revoked"   // ended from elsewhere, or used after its end
 	SessionExpired   SessionAction = "expired"   // idle or absolute time over
@@ -23,20 +23,20 @@ type SessionLife struct {
 	Reason string
 }
 
-// SessionRefused tells that a cookie was not believed: it was tampered with or
-// truncated, or made for another name, under a removed key or in the future. The
-// request goes on as that of a new visitor.
+// SessionRefused tells that a cookie was refused: it was tampered with or truncated, or was
+// made for another name, with a removed key, or in the future. The request continues as
+// that of a new visitor.
 type SessionRefused struct {
 	Reason string
 	Size   int // bytes of the cookie's value
 }
 
-// SessionConflict tells that a commit met another request's write and was tried
-// again; Tries counts all attempts.
+// SessionConflict tells that a commit was tried again, because another request had written
+// the session. Tries counts all attempts.
 type SessionConflict struct {
 	ID    string
 	Tries int
-	Err   error // set when it was given up
+	Err   error // set if the commit was given up
 }
 
 // SessionValue tells that a value of a session could not be decoded as its key's

@@ -7,7 +7,7 @@ import (
 
 // Slog returns an Observer that writes each event to l, with the event's kind
 // as the message and its fields as attributes, at the event's level. The message of
-// a [Notice] is its text, for whoever starts the program and reads along. A nil l
+// a [Notice] is its text, so that it is readable in a console. A nil l
 // means slog.Default(), looked up at each event.
 func Slog(l *slog.Logger) Observer { return slogObserver{l} }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// snapshot is a session as it was found or left.
+// snapshot is the state of a session when it was read or written.
 type snapshot struct {
 	id       sessionID
 	exists   bool   // false: the visitor has no session
@@ -37,8 +37,8 @@ func (h *snapshot) root() string {
 	return string(sum[:])
 }
 
-// refusal says why a cookie does not name a living session. It is no fault: the visitor
-// counts as new.
+// refusal says why a cookie does not name an existing session. It is not an error of the server:
+// the visitor counts as new.
 type refusal struct {
 	reason error
 	action observe.SessionAction // empty: the cookie itself is not authentic
@@ -63,16 +63,16 @@ type backend interface {
 	// request. The error is a *refusal, or a fault of a store.
 	load(ctx context.Context, value string, sent http.Header) (snapshot, error)
 
-	// reload returns a session as it is now. The error is a *refusal, or a fault
+	// reload returns the current state of a session. The error is a *refusal, or a fault
 	// of a store.
 	reload(ctx context.Context, h *snapshot) (snapshot, error)
 
-	// save does the commit in p and writes the outcome to p, or fails with ErrEnded if
+	// save carries out the commit p and writes the outcome to p, or fails with ErrEnded if
 	// the session has ended meanwhile. It may run the functions of Update again.
 	save(ctx context.Context, p *pending) error
 
-	// end ends a session for good. If the session got a new id meanwhile, it ends that
-	// too and sets h to it.
+	// end ends a session. If the session has got a new id in the meantime, end follows it,
+	// and sets h to the session that it has ended.
 	end(ctx context.Context, h *snapshot) error
 
 	// waits reports whether a call can take long, because it waits for a store or
@@ -106,14 +106,14 @@ type pending struct {
 	timed     bool // give it the new id, for RenewEvery: the old one leads to it for a while
 	newID     sessionID
 	touchOnly bool // nothing has changed: only move the deadline
-	absent    bool // not a visit: leave the deadline where it is
+	absent    bool // not a visit: do not move the deadline
 	now       time.Time
 
 	// From the backend.
-	before  record   // the record to which the changes were applied in the end
+	before  record   // the record to which the changes were finally applied
 	after   snapshot // the session as it was saved
 	cookie  string   // the new cookie value; empty: the visitor's cookie stays
-	visit   string   // the new value of the cookie that notes visits; empty: nothing to note
+	visit   string   // the new value of the cookie of visits; empty: unchanged
 	tries   int
 	renewed bool // it had another id before
 }
@@ -121,7 +121,7 @@ type pending struct {
 // maxTries bounds the attempts of one save.
 const maxTries = 16
 
-// alive refuses a session that is over.
+// alive returns an error if the session is over.
 func (h *snapshot) alive(now time.Time) error {
 	if !h.deadline.IsZero() && !now.Before(h.deadline) {
 		return &refusal{errors.New("it has expired"), observe.SessionExpired, h.id}

@@ -122,9 +122,9 @@ func (k *cookieBackend) save(ctx context.Context, p *pending) error {
 	return nil
 }
 
-// goOn fails with ErrEnded if the session has ended meanwhile: a request that was under
-// way must not set a cookie for it. A request that renews the id ends the old one here; of
-// several that do so at once only the first succeeds.
+// goOn fails with ErrEnded if the session has ended in the meantime, because a request that
+// has begun before must not set a cookie for it. A request that renews the id ends the old id
+// here; of several concurrent ones only the first succeeds.
 func (k *cookieBackend) goOn(ctx context.Context, p *pending) error {
 	if p.renew {
 		return k.revoked.renew(ctx, &p.base)
@@ -181,7 +181,7 @@ func (k *cookieBackend) waits() bool { return k.revoked.own == nil || k.spill !=
 
 // In cookie mode a page that only reads must not send the session's values back: of two
 // responses under way the later one wins, and would undo the changes of the other. So a
-// visit is noted in a second cookie, which holds only the session's digest and the time.
+// visit is stored in a second cookie, which holds only the session's digest and the time.
 
 // visitSuffix is added to the name of the session's cookie.
 const visitSuffix = "-t"
@@ -192,8 +192,8 @@ const visitSize = digestSize + 8
 // maxVisits is how many cookies of that name are opened.
 const maxVisits = 10
 
-// visited sets the time of the last visit from the cookie of visits, if the time in the
-// session's own cookie is too old, and returns h.
+// visited sets the time of the last visit to that in the cookie of visits, if the time in the
+// session's own cookie is older, and returns h.
 func (k *cookieBackend) visited(h *snapshot, sent http.Header) *snapshot {
 	now := time.Now()
 	if k.limits.idle <= 0 || now.Sub(time.UnixMilli(h.record.seen)) < k.limits.touchEvery() {
@@ -217,7 +217,7 @@ func (k *cookieBackend) visited(h *snapshot, sent http.Header) *snapshot {
 	return h
 }
 
-// saveVisit notes a visit, and extends the part in Config.CookieMode.Spill.
+// saveVisit sets the cookie of visits, and extends the part in Config.CookieMode.Spill.
 func (k *cookieBackend) saveVisit(ctx context.Context, p *pending) error {
 	if err := k.goOn(ctx, p); err != nil {
 		return err

@@ -9,9 +9,9 @@ import (
 )
 
 // foreignBackend keeps sessions in a store of another session library. Such a store
-// cannot compare and swap. So the writers of this process take turns and read before they
-// write, and writers of several processes overwrite each other. The record is kept beside
-// the values of the other library's code.
+// cannot compare and swap. So writers in this process run one after another, and each reads the session
+// before it writes. Writers in different processes overwrite each other. The session of the
+// other library has the record as one more value.
 type foreignBackend struct {
 	cookieBackend // used for times and revocations
 	store         foreign.Store
@@ -29,7 +29,7 @@ func (k *foreignBackend) load(ctx context.Context, value string, sent http.Heade
 	return h, err
 }
 
-// before opens a session in the store, also one of another name.
+// before opens a session in the store. The name may be that of another cookie.
 func (k *foreignBackend) before(ctx context.Context, name, value string) (snapshot, foreign.Session, error) {
 	if value == "" { // the store would open a new session
 		return snapshot{}, nil, &refusal{reason: errUnknown}
@@ -39,7 +39,7 @@ func (k *foreignBackend) before(ctx context.Context, name, value string) (snapsh
 		return snapshot{}, nil, refusedBy(err)
 	}
 	h, err := parseHeld(session.Record())
-	if err != nil { // a session without a record, from before the Manager: it is taken over, and begins now
+	if err != nil { // a session without a record is from before the Manager: it is taken over, and its times begin now
 		h = snapshot{id: idOfBefore("third", session.Cookie()), exists: true, record: fresh(time.Now())}
 		h.record.rememberFor = promiseOf(session.MaxAge()).remember()
 	}
@@ -119,7 +119,7 @@ func (k *foreignBackend) save(ctx context.Context, p *pending) error {
 	plain := h
 	plain.record.foreign = ""
 	age := maxThirdAge
-	if end := k.limits.end(&h.record); !end.IsZero() { // the end and not the deadline, because visits are not saved in the store
+	if end := k.limits.end(&h.record); !end.IsZero() { // not the deadline, because visits are not saved in the store
 		age = max(1, int(end.Sub(p.now)/time.Second))
 	}
 	var err error

@@ -24,12 +24,12 @@ type flashBox struct {
 // all returns the messages of the cookie and those of this request.
 func (f *flashState) all() []Flash { return slices.Concat(f.old, f.added) }
 
-// rest returns the messages for the next request.
+// rest returns the messages that remain for the next request.
 func (f *flashState) rest() []Flash {
 	return f.all()[f.shown:]
 }
 
-// discard undoes what this request did.
+// discard undoes the changes of this request.
 func (f *flashState) discard() { f.added, f.shown = nil, 0 }
 
 // clear drops the messages of the cookie too.
@@ -89,7 +89,7 @@ func (m *Manager) openFlash(value string) (flashBox, error) {
 // Flash adds a message for the next page that reads [State.Flashes], here or
 // after a redirect. The kind is the app's own, such as "info" or "warning". Messages wait for an hour at most, and are dropped with
 // the other changes of a request that fails. All of them share one cookie:
-// [ErrTooLarge] says that it is full. [middleware.ErrCommitted] says that it is too late.
+// [ErrTooLarge] says that it is full. [middleware.ErrCommitted] says that the headers have been sent.
 func (s *State) Flash(kind, text string) error {
 	if err := s.loadFlash(); err != nil {
 		return err
@@ -108,13 +108,13 @@ func (s *State) Flash(kind, text string) error {
 	return nil
 }
 
-// Flashes yields the messages that wait, oldest first: those of earlier
-// requests and those of this one. Each is yielded once; what was yielded is
-// gone when this response is sent, unless its status is 5xx. Two requests at
-// the same moment may both get a message.
+// Flashes yields the messages that were not shown yet, oldest first: those of earlier
+// requests and those of this one. Each is yielded once. The messages that were yielded
+// are deleted when this response is sent, unless its status is 5xx. Two concurrent
+// requests may both get the same message.
 //
-// Read them before the response is written: afterwards the browser could not
-// be told that they are gone, so nothing is yielded.
+// Call it before the response is written. Afterwards the cookie of messages cannot be
+// changed any more, so nothing is yielded.
 func (s *State) Flashes() iter.Seq[Flash] {
 	return func(yield func(Flash) bool) {
 		if s.loadFlash() != nil {
@@ -137,8 +137,8 @@ func (s *State) Flashes() iter.Seq[Flash] {
 	}
 }
 
-// flashCookie returns the cookie value that the response needs, and whether
-// it needs any; the empty value deletes. It is called under the lock.
+// flashCookie returns the value of the cookie of messages, and whether the response must set
+// it. An empty value deletes the cookie. The caller holds the lock.
 func (s *State) flashCookie() (value string, needed bool) {
 	f := &s.flash
 	if !f.loaded {
@@ -152,7 +152,7 @@ func (s *State) flashCookie() (value string, needed bool) {
 		return "", false
 	}
 	plain, err := json.Marshal(flashBox{At: time.Now().Unix(), Messages: rest})
-	if err != nil { // Flash has encoded each of them before
+	if err != nil { // cannot happen: Flash has encoded each of them
 		return "", false
 	}
 	return s.m.codec.seal(boxFlash, s.m.flashName, plain), true

@@ -33,9 +33,9 @@ func newChange[T any](k *Key[T], s *State, raw rawChange) Change[T] {
 // OnChange returns a Hook that calls f at once when a Set, Update or Delete of
 // any key with this name has changed the value, before that call returns. It
 // may read and change other keys, whose hooks then run too; more than 16 at
-// once are an error. An error takes the change back and is returned to
-// whoever made it; what f itself changed stays. f does not run again when an
-// Update is repeated on a newer session.
+// once are an error. An error undoes the change and is returned by the
+// call that has made it; the changes that f itself has made remain. f does not run
+// again when an Update is repeated on a newer session.
 func (k *Key[T]) OnChange(f func(ctx context.Context, ch Change[T]) error) Hook {
 	return Hook{key: k.name, id: k.id, onChange: func(ctx context.Context, s *State, raw rawChange) error {
 		return f(ctx, newChange(k, s, raw))
@@ -43,9 +43,9 @@ func (k *Key[T]) OnChange(f func(ctx context.Context, ch Change[T]) error) Hook 
 }
 
 // AfterCommit returns a Hook that calls f once per request in which the key
-// changed, after the session has been saved and before the response's headers
-// leave: from the value that was there before to the one that was saved. It
-// is not called when the changes were dropped. The session can no longer be
+// changed, after the session was saved and before the response's headers are sent.
+// f gets the value from before the request and the one that was saved. It is not
+// called if the changes were dropped. The session can no longer be
 // changed by f. A panic of f is reported to the observer.
 func (k *Key[T]) AfterCommit(f func(ctx context.Context, ch Change[T])) Hook {
 	return Hook{key: k.name, id: k.id, afterCommit: func(ctx context.Context, s *State, raw rawChange) {

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 )
 
-// identity is what tells two keys of one name apart.
+// identity has the properties in which two keys of the same name may differ.
 type identity struct {
 	name     string
 	typ      reflect.Type
@@ -21,17 +21,17 @@ type identity struct {
 	migrates bool
 	site     string // file:line of its NewKey
 
-	last   atomic.Pointer[token] // of the Manager that accepted it last
+	last   atomic.Pointer[token] // of the Manager that has accepted the key last
 	warned sync.Once
 }
 
-// token stands for a Manager, in keys, which live longer.
+// token represents a Manager in keys, which must not keep the Manager alive.
 type token struct{ _ byte }
 
-// newIdentity is called by NewKey, whose caller is the site.
+// newIdentity returns the identity of a key. NewKey calls it; the site is the caller of NewKey.
 func newIdentity(name string, t reflect.Type, maxBytes, version int, migrates bool) *identity {
 	id := &identity{name: name, typ: t, maxBytes: maxBytes, version: version, migrates: migrates}
-	for skip := 2; ; skip++ { // NewKey of a generic type has a wrapper
+	for skip := 2; ; skip++ { // a generic NewKey is called by a wrapper
 		pc, file, line, ok := runtime.Caller(skip)
 		if !ok {
 			return id

@@ -158,7 +158,7 @@ func readForm(r *http.Request) error {
 	refusal := &problem.RefusalError{Who: "sessionstate", Status: http.StatusBadRequest, Detail: "The form cannot be read.", Cause: err}
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		refusal.Status, refusal.Detail = http.StatusRequestEntityTooLarge, "The form is too large."
-	} else if h, _ := host.Of(r.Context()); h != nil && h.Own(err) != nil {
+	} else if h, _ := host.Of(r.Context()); h != nil && h.FrameworkError(err) != nil {
 		return err
 	}
 	return refusal

@@ -11,22 +11,21 @@ import (
 )
 
 // Codec encodes the values of keys, in place of JSON; see Config.Codec. Marshal
-// must make the same bytes of equal values each time, or setting the value that a
-// key has already counts as a change. It must refuse a value that it can keep
-// only in part, since nothing else checks that. For a key of an interface type it
-// is given a pointer to the interface. Unmarshal is given bytes that Marshal has
-// made, and a pointer to a value of the key's type. The bytes may be those of a
-// value of another type: that must be an error. Both are called from several
-// goroutines at once.
+// must always encode equal values as the same bytes; otherwise a Set of the current
+// value counts as a change. It must return an error for a value that it cannot encode
+// completely, because nothing else checks that. For a key of an interface type it
+// gets a pointer to the interface. Unmarshal gets bytes that Marshal has returned, and
+// a pointer to a value of the key's type. If the bytes are those of a value of another
+// type, it must return an error. Both must be safe for concurrent use.
 type Codec interface {
 	Marshal(v any) ([]byte, error)
 	Unmarshal(data []byte, v any) error
 }
 
-// codedMark starts the values of a Codec: no JSON text starts so.
+// codedMark is the first byte of values that a Codec has encoded. No JSON text begins with it.
 const codedMark = "\x01"
 
-// errNoCodec says that a value was written by a Codec that is gone.
+// errNoCodec says that a value was written by a Codec, and the Manager has none.
 var errNoCodec = errors.New("the value was written with a Config.Codec, and there is none now")
 
 // encodeValue returns the encoding of v. varies says that JSON may lose a part of some
@@ -37,7 +36,7 @@ func encodeValue[T any](c Codec, v T, varies bool) (string, error) {
 		return codedMark + string(b), err
 	}
 	raw, err := encodeJSON(v)
-	// JSON writes so for what is not UTF-8, and a little else.
+	// encoding/json writes this for bytes that are not UTF-8, among others.
 	if err == nil && (varies || strings.Contains(raw, `\ufffd`)) {
 		err = checkLossless(v)
 	}
@@ -46,8 +45,8 @@ func encodeValue[T any](c Codec, v T, varies bool) (string, error) {
 
 func checkLossless[T any](v T) error { return lossless.JSON.Value(&v) }
 
-// marshalBy gives a Codec the value, and of an interface the pointer, so that it
-// sees that it is one.
+// marshalBy encodes v with c. If v is an interface, c gets a pointer to it, which shows that it
+// is one.
 func marshalBy[T any](c Codec, v T) ([]byte, error) {
 	if reflect.TypeFor[T]().Kind() == reflect.Interface && any(v) != nil {
 		return c.Marshal(&v)
@@ -55,7 +54,7 @@ func marshalBy[T any](c Codec, v T) ([]byte, error) {
 	return c.Marshal(v)
 }
 
-// decodeValue decodes JSON and what c has written.
+// decodeValue decodes a value that is JSON or was encoded by c.
 func decodeValue[T any](c Codec, raw string) (T, error) {
 	coded, ok := strings.CutPrefix(raw, codedMark)
 	if !ok {
@@ -71,7 +70,7 @@ func decodeValue[T any](c Codec, raw string) (T, error) {
 	return v, nil
 }
 
-// asJSON is a kept value as JSON, if it has that form.
+// asJSON returns a stored value as JSON, if it can be shown so.
 func asJSON(c Codec, raw string) (json.RawMessage, bool) {
 	if !strings.HasPrefix(raw, codedMark) {
 		return json.RawMessage(raw), true
@@ -84,7 +83,7 @@ func asJSON(c Codec, raw string) (json.RawMessage, bool) {
 	return b, err == nil
 }
 
-// encodeJSON is json.Marshal with short ways for the commonest types.
+// encodeJSON is json.Marshal, with faster code for the most common types.
 func encodeJSON[T any](v T) (string, error) {
 	switch v := any(v).(type) {
 	case int:
@@ -102,13 +101,13 @@ func marshalJSON[T any](v T) (string, error) {
 }
 
 var (
-	// errNull keeps null from passing for a zero value of a type that has none.
+	// errNull is the error of a null for a type that has no nil.
 	errNull = errors.New("the value is null")
 
 	errChanged = errors.New("it does not come back as it was, such as an empty slice that omitempty leaves out, or a field that UnmarshalJSON does not read")
 )
 
-// decodeJSON is json.Unmarshal with short ways for the commonest types.
+// decodeJSON is json.Unmarshal, with faster code for the most common types.
 func decodeJSON[T any](raw string) (T, error) {
 	var v T
 	switch p := any(&v).(type) {
@@ -123,7 +122,7 @@ func decodeJSON[T any](raw string) (T, error) {
 		}
 	case *string:
 		if n := len(raw); n >= 2 && raw[0] == '"' && strings.IndexByte(raw, '\\') < 0 {
-			*p = strings.Clone(raw[1 : n-1]) // a value must not hold on to the whole record
+			*p = strings.Clone(raw[1 : n-1]) // the value must not keep the whole record in memory
 			return v, nil
 		}
 	}

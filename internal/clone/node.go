@@ -5,8 +5,7 @@ import (
 	"unsafe"
 )
 
-// Node describes a type in a plan. Use it in packages that check other ways to
-// copy. Nodes of one plan are equal if they are of one type.
+// Node describes a type in a plan, for packages that check other copy engines. Nodes of one plan are equal if they are of one type.
 type Node struct{ n *node }
 
 // Field is a field of a struct.

@@ -41,7 +41,7 @@ func (t *notes) meet() bool {
 	return met
 }
 
-// reset forgets the notes, and keeps memory for as many.
+// reset removes the notes, and keeps their memory.
 func (t *notes) reset() {
 	t.holders, t.targets = t.holders[:0], t.targets[:0]
 	if cap(t.holders) > maxSpare || cap(t.targets) > maxSpare {

@@ -17,7 +17,7 @@ func (s *state) begin() {
 	s.bytes, s.nodes = s.c.cfg.MaxBytes, s.c.cfg.MaxNodes
 }
 
-// drain does the work on the list.
+// drain works off the list.
 func (s *state) drain() {
 	for len(s.pending) > 0 {
 		w := s.pending[len(s.pending)-1]
@@ -31,7 +31,7 @@ func (s *state) drain() {
 	}
 }
 
-// end returns the error of this copy and makes the state ready for the next one, keeping no value alive.
+// end returns the error of this copy and resets the state for the next one, so that it keeps no value alive.
 func (s *state) end(root reflect.Type) error {
 	err := s.err
 	s.seen.reset()
@@ -66,7 +66,7 @@ func (s *state) charge(n *node, size int) bool {
 			s.fail(&ValueError{Type: n.typ, Reason: "the copy has more references than Config.MaxNodes"})
 		}
 	}
-	s.bytes = math.MinInt / 2 // far enough from wrapping round
+	s.bytes = math.MinInt / 2 // low enough to stay negative, and too high to overflow
 	return false
 }
 
@@ -79,7 +79,7 @@ func (s *state) fail(err *ValueError) {
 	s.pending = s.pending[:0]
 }
 
-// each replaces the references in count values of n at p. The address after the last one is never made.
+// each replaces the references in count values of n at p. It never computes the address after the last value.
 func (s *state) each(n *node, p unsafe.Pointer, count int) {
 	fix := n.fix
 	for ; count > 1; count-- {
@@ -89,7 +89,7 @@ func (s *state) each(n *node, p unsafe.Pointer, count int) {
 	fix(p, s)
 }
 
-// descend is each for values behind a reference that may be part of a very deep value.
+// descend is each for the targets of a reference that may be part of a very deep value.
 func (s *state) descend(n *node, p unsafe.Pointer, count int) {
 	s.depth++
 	if s.putOff() {
@@ -100,12 +100,13 @@ func (s *state) descend(n *node, p unsafe.Pointer, count int) {
 	s.depth--
 }
 
-// putOff reports whether what is behind a reference goes to the work list: to save stack, or because a map key waits,
-// for whose hash the targets of its references do not matter.
+// putOff reports whether the target of a reference is put on the work list: to save stack, or because a map key must be
+// completed first, whose hash does not depend on the targets of its references.
 func (s *state) putOff() bool { return s.inKey || s.depth-s.floor >= stackDepth }
 
-// inPlace replaces the references of what an interface holds where it is. It cannot be put off: the interface may be in
-// a map key, of whose hash this is a part, or in a variable whose value goes into a map next. What it refers to can.
+// inPlace replaces the references in the value of an interface. It cannot be put off, because the interface may be in a
+// map key, whose hash depends on it, or in a variable whose value is stored in a map next. The targets of these
+// references can be put off.
 func (s *state) inPlace(n *node, p unsafe.Pointer) {
 	if s.inKey && s.depth-s.floor >= keyDepth {
 		s.fail(&ValueError{Type: n.typ, Reason: "a map key holds interfaces nested too deeply"})
@@ -145,7 +146,7 @@ func (t *seenTable) put(slot *seenSlot, addr unsafe.Pointer, tag uint64, copied 
 	t.n++
 }
 
-// index is where the slot is in the table, until that grows.
+// index returns the index of the slot in the table. It is valid until the table grows.
 func (t *seenTable) index(slot *seenSlot) int {
 	return int((uintptr(unsafe.Pointer(slot)) - uintptr(unsafe.Pointer(&t.slots[0]))) / unsafe.Sizeof(*slot))
 }
@@ -160,7 +161,7 @@ func (t *seenTable) grow() {
 	}
 }
 
-// reset empties the table. A table that is much larger than its last use needed goes to the garbage collector.
+// reset empties the table. It drops a table that is much larger than its last use needed.
 func (t *seenTable) reset() {
 	if len(t.slots) > keepSlots || len(t.slots) > 16*minSlots && t.n*16 < len(t.slots) {
 		t.slots = nil

@@ -1,14 +1,12 @@
-// Package commit gives every plugin one last word before a response's headers
-// leave, exactly once, whichever way the response leaves: WriteHeader, a first
-// Write, Flush, ReadFrom, Hijack, an error page written by an outer
-// middleware, or a handler that writes nothing.
+// Package commit runs the hooks of plugins just before the headers of a response are sent.
+// It runs them exactly once, whether the headers are sent by WriteHeader, a first Write,
+// Flush, ReadFrom, Hijack, an error page of an outer middleware, or after a handler that
+// writes nothing.
 //
-// It works by standing in the writer's place for as long as the handler runs,
-// and, when the handler ended in an error or a panic, by watching the
-// framework's own response, since an outer middleware (gzip is one) may then
-// have put its own writer back. Both ways lead to the same, single run of the hooks. A run
-// that fails turns the response into that error: what the handler writes
-// afterwards is dropped.
+// While the handler runs, a [Run] replaces the response's writer. If the handler ends with an
+// error or a panic, an outer middleware such as gzip may have restored its own writer before
+// it answers; so the framework's response is watched too. If a hook fails, its error becomes
+// the response, and what the handler writes afterwards is dropped.
 package commit
 
 import (
@@ -20,25 +18,23 @@ import (
 	"github.com/reecho-go/reecho/internal/problem"
 )
 
-// ErrCommitted says that the headers have left: what should have been sent
-// with them cannot be sent any more.
+// ErrCommitted says that the headers have been sent, so nothing can be added to them.
 var ErrCommitted = errors.New("the response's headers have already been sent")
 
-// errReentrant is what a hook gets that writes to the response it is
-// committing.
+// errReentrant is the error of a hook that writes to the response.
 var errReentrant = errors.New("commit: a BeforeHeaders hook must not write to the response")
 
-// Hooks is run once, before the headers leave. h is the header map that will
-// be sent, status what the client will see.
+// Hooks is called once, before the headers are sent. h are these headers, and status is the
+// status that the client will see.
 type Hooks func(ctx context.Context, status int, h http.Header) error
 
-// The states of a Run. idle and wanted mean that the headers are still here.
+// The states of a Run. In the states idle and wanted the headers have not been sent.
 const (
-	idle       uint32 = iota // nobody has asked for the hooks
-	wanted                   // somebody has
+	idle       uint32 = iota // the hooks were not requested
+	wanted                   // the hooks were requested
 	committing               // the hooks are running
-	done                     // the headers may leave, or have left
-	failed                   // the hooks failed: the response is their error
+	done                     // the headers may be sent, or have been sent
+	failed                   // a hook has failed, and its error is the response
 )
 
 // Run is the commit of one response. Embed it in the request's state; Init
@@ -46,26 +42,25 @@ const (
 // methods follow the rules of http.ResponseWriter.
 type Run struct {
 	Host Host
-	Own  Context // as Host has made it
+	Own  Context // the context that Host has made for the request
 
 	under http.ResponseWriter
 	ctx   context.Context
 	hooks Hooks
-	err   error // why the hooks failed; written before state becomes failed
+	err   error // the error of the hooks; written before state becomes failed
 	state atomic.Uint32
 	sent  bool // a final status has been written: the response's, or that of a failed run
 }
 
-// Key is the context key under which a request's state gives out its *Run.
+// Key is the context key of the *Run of a request.
 type Key struct{}
 
-// Request asks that the hooks run for the response of ctx. They run anyway
-// when a plugin of the same stack commits always; otherwise a response for
-// which nobody asked leaves untouched. It fails with [ErrCommitted] when the
-// headers have left, and does nothing in a context without a run.
+// Request requests that the hooks run for the response of ctx. Without a request they run
+// only if a plugin of the same stack always commits. It fails with [ErrCommitted] if the
+// headers have been sent, and does nothing in a context without a Run.
 //
-// A plugin passes the context of the request state that it was begun in
-// (scope.Request.HTTP.Context()), not that of a stack further in.
+// A plugin passes the context of the request state in which it has begun
+// (scope.Request.HTTP.Context()), not that of an inner stack.
 func Request(ctx context.Context) error {
 	r, ok := ctx.Value(Key{}).(*Run)
 	if !ok {
@@ -89,10 +84,9 @@ func (r *Run) request() error {
 	}
 }
 
-// leave runs the hooks if they are wanted and have not run, and reports
-// whether the headers may leave with the given status. When they may not,
-// Err says why.
-func (r *Run) leave(status int, h http.Header) bool {
+// commit runs the hooks if they were requested and have not run yet. It reports whether the
+// headers may be sent with the given status; if not, Err returns the reason.
+func (r *Run) commit(status int, h http.Header) bool {
 	for {
 		switch r.state.Load() {
 		case idle:
@@ -117,10 +111,10 @@ func (r *Run) leave(status int, h http.Header) bool {
 	}
 }
 
-// In makes ctx, a descendant of Init's, the context that the hooks get.
-func (r *Run) In(ctx context.Context) { r.ctx = ctx }
+// SetContext sets the context for the hooks, which must be derived from that of Init.
+func (r *Run) SetContext(ctx context.Context) { r.ctx = ctx }
 
-// Err is the error that the response has become, nil if it has not.
+// Err returns the error of a hook that has become the response, or nil.
 func (r *Run) Err() error {
 	if r.state.Load() != failed {
 		return nil
@@ -128,8 +122,8 @@ func (r *Run) Err() error {
 	return r.err
 }
 
-// details is the answer for a failed run; an error that is not ours says no
-// more than its status.
+// details returns the response for a failed run. An error that is not made for HTTP is not
+// shown: the response has only the status 500.
 func (r *Run) details() problem.Details {
 	if pe, ok := problem.From(r.err); ok {
 		return problem.DetailsOf(pe)
@@ -137,23 +131,23 @@ func (r *Run) details() problem.Details {
 	return problem.Details{Status: http.StatusInternalServerError, Title: http.StatusText(http.StatusInternalServerError)}
 }
 
-// left notes that a final status is on its way.
-func (r *Run) left(status int) {
+// statusSent records that a final status is being sent.
+func (r *Run) statusSent(status int) {
 	r.sent = true
-	r.Host.Left(r, status)
+	r.Host.StatusSent(r, status)
 }
 
-// sendError writes the error of a failed run, once, and at once: the handler
-// may go on for long.
+// sendError sends the error of a failed run, once. It does so immediately, because the handler
+// may continue for long.
 func (r *Run) sendError() error {
 	if r.sent || r.state.Load() != failed {
 		return nil
 	}
 	d := r.details()
-	r.left(d.Status)
+	r.statusSent(d.Status)
 	if err := problem.Write(r.under, r.Own.Request(), d); err != nil {
 		return err
 	}
-	_ = http.NewResponseController(r.under).Flush() // not every writer can
+	_ = http.NewResponseController(r.under).Flush() // some writers cannot flush
 	return nil
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/reecho-go/reecho/internal/syntax"
 )
 
-// Caching is a response's Vary and Cache-Control as they were before a hook ran.
+// Caching has the Vary and Cache-Control of a response from before a hook ran.
 type Caching struct{ vary, control []string }
 
-// CachingIn returns those of h.
+// CachingIn returns the Caching of h.
 func CachingIn(h http.Header) Caching { return Caching{h["Vary"], h["Cache-Control"]} }
 
-// MergeInto merges what a hook has made of h with what h held before: Vary
-// becomes the union, Cache-Control the strictest of both. So a hook may simply
-// set its own.
+// MergeInto merges the fields in h, which a hook may have set, with those from before: Vary
+// becomes the union of both, Cache-Control the strictest combination. So a hook can set these
+// fields as if it were alone.
 func (s Caching) MergeInto(h http.Header) {
 	if now := h["Vary"]; len(s.vary) > 0 && !slices.Equal(s.vary, now) {
 		h["Vary"] = []string{MergeVary(s.vary, now)}
@@ -28,8 +28,8 @@ func (s Caching) MergeInto(h http.Header) {
 }
 
 // MergeVary returns the union of the field names in a and b (RFC 9110, section
-// 12.5.5), in the order and spelling of their first appearance; "*" swallows
-// the rest.
+// 12.5.5), in the order and spelling of their first appearance; "*" replaces
+// all others.
 func MergeVary(a, b []string) string {
 	var names []string
 	for _, line := range slices.Concat(a, b) {
@@ -50,9 +50,9 @@ func MergeVary(a, b []string) string {
 type directive struct{ name, value string }
 
 // MergeCacheControl returns the strictest combination of two Cache-Control
-// values (RFC 9111, section 5.2.2; RFC 5861; RFC 8246): a restriction stands
-// if either has it, a permission (public, immutable, stale-...) only if both
-// do, and of two lifetimes the shorter. An empty side has no say.
+// values (RFC 9111, section 5.2.2; RFC 5861; RFC 8246): a restriction remains
+// if either value has it, a permission (public, immutable, stale-...) if both have it, and of
+// two lifetimes the shorter one. If one value is empty, the result is the other one.
 func MergeCacheControl(a, b []string) string {
 	da, db := parseDirectives(a), parseDirectives(b)
 	switch {
@@ -70,7 +70,7 @@ func MergeCacheControl(a, b []string) string {
 		}
 		va, inA := find(da, d.name)
 		vb, inB := find(db, d.name)
-		if d.name == "s-maxage" { // where it is missing, max-age speaks to shared caches too
+		if d.name == "s-maxage" { // without s-maxage, max-age applies to shared caches too
 			if !inA {
 				va, inA = find(da, "max-age")
 			}
@@ -95,7 +95,7 @@ func MergeCacheControl(a, b []string) string {
 				continue
 			}
 		case "must-understand":
-			if noStore && (!inA || !inB) { // it lets some caches ignore no-store
+			if noStore && (!inA || !inB) { // must-understand lets some caches ignore no-store
 				continue
 			}
 		}
@@ -104,20 +104,20 @@ func MergeCacheControl(a, b []string) string {
 	return formatDirectives(out)
 }
 
-// stricter is the stricter of two values of one directive.
+// stricter returns the stricter of two values of one directive.
 func stricter(name, a, b string) string {
 	switch name {
 	case "max-age", "s-maxage", "immutable", "stale-while-revalidate", "stale-if-error":
 		return shorter(a, b)
 	case "private", "no-cache":
-		if a != b { // with field names it restricts those only
+		if a != b { // with field names the directive restricts only these fields
 			return ""
 		}
 	}
 	return a
 }
 
-// shorter is the smaller of two delta-seconds; what is no number is taken as 0.
+// shorter returns the smaller of two delta-seconds. A value that is no number counts as 0.
 func shorter(a, b string) string {
 	if a == "" && b == "" {
 		return ""
@@ -125,8 +125,8 @@ func shorter(a, b string) string {
 	return strconv.Itoa(min(seconds(a), seconds(b)))
 }
 
-// ParseCacheControl returns the directives of Cache-Control by their names in lower
-// case, with the values as they are; of several of one name, the strictest.
+// ParseCacheControl returns the directives of Cache-Control by their names in lower case. The
+// values are unchanged. If a name occurs several times, the strictest value counts.
 func ParseCacheControl(lines []string) map[string]string {
 	if len(lines) == 0 {
 		return nil
@@ -160,9 +160,9 @@ func find(ds []directive, name string) (string, bool) {
 	return "", false
 }
 
-// parseDirectives splits at commas outside quotes; names are lower-cased, the
-// strictest of several directives of one name counts, and what is no directive
-// is dropped.
+// parseDirectives splits lines at the commas outside of quotes, and returns the directives with
+// names in lower case. If a name occurs several times, the strictest value counts. Parts that
+// are no directives are dropped.
 func parseDirectives(lines []string) []directive {
 	var out []directive
 	for _, line := range lines {
@@ -175,7 +175,7 @@ func parseDirectives(lines []string) []directive {
 				continue
 			}
 			if !syntax.IsToken(value) && !isQuoted(value) {
-				value = "" // a directive without its malformed argument is the stricter one
+				value = "" // without the malformed argument the directive is stricter
 			}
 			if at := slices.IndexFunc(out, func(d directive) bool { return d.name == name }); at >= 0 {
 				out[at].value = stricter(name, out[at].value, value)

@@ -5,59 +5,57 @@ import (
 	"net/http"
 )
 
-// Context is what the contexts of echo v4 and of echo v5 have in common, word
-// for word, and the toolkit needs.
+// Context has the methods that the toolkit needs, and that the contexts of echo v4 and echo v5
+// have in common with the same signatures.
 type Context interface {
-	// Request returns the request as it is now.
+	// Request returns the current request.
 	Request() *http.Request
-	// SetRequest replaces it for what comes after.
+	// SetRequest replaces the request for the handlers that follow.
 	SetRequest(r *http.Request)
 }
 
-// Host is a web framework, with the handler that a request goes to. It keeps
-// nothing else: what belongs to a request comes of its Context, which is one that
-// the framework itself has made.
+// Host is a web framework with the handler of a route. It has no data of requests: these are
+// in the Context, which the framework has made.
 type Host interface {
 	// Serve calls the handler.
 	Serve(c Context) error
-	// Install puts w in the place of the writer of c's response, and returns the
-	// one that was there.
+	// Install replaces the writer of c's response by w, and returns the previous one.
 	Install(c Context, w http.ResponseWriter) (under http.ResponseWriter)
-	// Writer returns the writer that answers c.
+	// Writer returns the current writer of c's response.
 	Writer(c Context) http.ResponseWriter
-	// Committed reports whether the framework takes c's response for sent.
+	// Committed reports whether the framework considers c's response sent.
 	Committed(c Context) bool
-	// Own returns the outermost error in err's tree that the framework answers
-	// by itself, and the toolkit has not made; nil if there is none. Its method
-	// StatusCode() int, if it has one, says with which status; 0 is 500.
-	Own(err error) error
-	// Wrap returns err, which is the toolkit's, so that the framework's default
-	// error handler answers with its status and its problem details.
+	// FrameworkError returns the outermost error in err's tree that the framework answers
+	// by itself and that was not made by the toolkit, or nil. The status of the answer is
+	// that of its method StatusCode() int, if it has one; 0 means 500.
+	FrameworkError(err error) error
+	// Wrap wraps err, an error of the toolkit, so that the framework's default error
+	// handler answers with its status and its problem details.
 	Wrap(err error) error
-	// Server returns what serves requests from the start, with all middlewares; nil:
-	// that is out of reach.
+	// Server returns the handler that serves complete requests, with all middlewares, or
+	// nil if the framework does not give access to it.
 	Server(c Context) http.Handler
-	// ErrorHandler returns the function that answers the errors of c's handlers,
-	// nil if there is none.
+	// ErrorHandler returns the function that answers the errors of c's handlers, or nil.
 	ErrorHandler(c Context) any
 
-	// Implied is the status of a body that is written to w without one.
-	Implied(w http.ResponseWriter) int
+	// ImpliedStatus returns the status of a body that is written to w without a status.
+	ImpliedStatus(w http.ResponseWriter) int
 
-	// What follows is about the response whose writer r is.
+	// The methods below concern the response that r writes.
 
-	// Left notes that a final status is on its way to the client.
-	Left(r *Run, status int)
-	// Settle makes the framework forget that it has taken an informational
-	// status for the final one, if it has.
+	// StatusSent is called when a final status is sent to the client.
+	StatusSent(r *Run, status int)
+	// Settle corrects the framework's state, if it has taken an informational status for
+	// the final one.
 	Settle(r *Run)
-	// Watch is told that the handler has failed, so that somebody further out
-	// will answer, perhaps past r: [Run.Answer] must be called before that leaves.
+	// Watch is called when the handler has failed, and an outer handler will answer. It
+	// makes sure that [Run.Answer] is called before that answer is sent, even if it is not
+	// written to r.
 	Watch(r *Run)
 }
 
-// Init makes r usable for the response to own in h. ctx is what the hooks get;
-// always says that they run even if nobody asks for them.
+// Init prepares r for the response to own, a context of h. ctx is the context for the hooks. If
+// always is set, they run without a request.
 func (r *Run) Init(ctx context.Context, h Host, own Context, hooks Hooks, always bool) {
 	r.ctx, r.Host, r.Own, r.hooks = ctx, h, own, hooks
 	if always {
@@ -65,43 +63,39 @@ func (r *Run) Init(ctx context.Context, h Host, own Context, hooks Hooks, always
 	}
 }
 
-// Install puts r in the place of the response's writer.
+// Install replaces the response's writer by r.
 func (r *Run) Install() { r.under = r.Host.Install(r.Own, r) }
 
-// Settle is called when the handler is done, before anything is made of how it
-// ended: what takes an informational status for the final one would not answer
-// any more.
+// Settle must be called when the handler has returned, before its error is answered. Without
+// it, a framework that has taken an informational status for the final one would not answer.
 func (r *Run) Settle() { r.Host.Settle(r) }
 
-// Finish is called when the handler is done and has returned no error: a
-// response of which nothing has come this far is committed now, as the 200 that
-// net/http makes of it, whatever the framework holds for sent. It returns the
-// error that the response has become.
+// Finish must be called when the handler has returned without an error. If nothing was written
+// to r yet, it commits the response with status 200, as net/http does, even if the framework
+// considers the response sent. It returns the error of [Run.Err].
 func (r *Run) Finish() error {
-	if !r.leave(http.StatusOK, r.under.Header()) {
-		_ = r.sendError() // the client is gone: nobody is left to tell
+	if !r.commit(http.StatusOK, r.under.Header()) {
+		_ = r.sendError() // if it fails, the client has left
 	}
 	return r.Err()
 }
 
-// Watch is called when the handler ended in an error or a panic that somebody
-// further out will answer: the commit is then made when that answer is written,
-// through whatever writer is in place by then.
+// Watch must be called when the handler has ended with an error or a panic that an outer
+// handler will answer. The hooks run when that answer is sent, whichever writer it uses.
 func (r *Run) Watch() { r.Host.Watch(r) }
 
-// Answer commits an answer that is about to leave past r, with the given status
-// and headers. If the commit fails, r takes the place of the writer that the
-// answer goes to, so that the error is what gets out; without a place it sends
-// the error itself.
-func (r *Run) Answer(status int, h http.Header, place *http.ResponseWriter) {
-	if Informational(status) || r.leave(status, h) || r.sent || r.Err() == nil {
+// Answer commits an answer that is not written to r, before its status and headers are sent. If
+// a hook fails, Answer replaces *writer, to which the answer is written, by r, so that the
+// client gets the error instead. If writer is nil, Answer sends the error itself.
+func (r *Run) Answer(status int, h http.Header, writer *http.ResponseWriter) {
+	if Informational(status) || r.commit(status, h) || r.sent || r.Err() == nil {
 		return
 	}
-	if place == nil {
-		_ = r.sendError() // the client is gone: nobody is left to tell
+	if writer == nil {
+		_ = r.sendError() // if it fails, the client has left
 		return
 	}
-	for w := *place; w != nil; {
+	for w := *writer; w != nil; {
 		if w == http.ResponseWriter(r) {
 			return
 		}
@@ -111,5 +105,5 @@ func (r *Run) Answer(status int, h http.Header, place *http.ResponseWriter) {
 		}
 		w = u.Unwrap()
 	}
-	r.under, *place = *place, r
+	r.under, *writer = *writer, r
 }

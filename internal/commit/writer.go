@@ -17,19 +17,19 @@ var (
 	_ io.StringWriter     = (*Run)(nil)
 )
 
-// Unwrap lets http.ResponseController reach what this writer does not handle
-// itself: deadlines and full duplex.
+// Unwrap lets http.ResponseController find the features that r does not have: deadlines and
+// full duplex.
 func (r *Run) Unwrap() http.ResponseWriter { return r.under }
 
-// Header returns the header map that will be sent.
+// Header implements http.ResponseWriter.
 func (r *Run) Header() http.Header { return r.under.Header() }
 
-// WriteHeader commits, then sends the status. Informational statuses (1xx)
-// pass without a commit, and go to the server's writer, lest the framework or a
-// middleware take them for the final one; 101 ends the HTTP part of the
-// connection and commits.
-// The first final status counts: a writer below that delays it, as gzip does,
-// must not take a second one for it, nor an informational one that comes late.
+// WriteHeader commits, then sends the status. Informational statuses (1xx) do not commit. They
+// are sent to the server's writer directly, because the framework or a middleware could take
+// them for the final status. Status 101 ends the HTTP part of the connection, and commits.
+//
+// Only the first final status counts: a writer such as gzip delays it, and must not replace it
+// by a second one, nor by a later informational one.
 func (r *Run) WriteHeader(status int) {
 	if Informational(status) {
 		if !r.sent {
@@ -37,41 +37,43 @@ func (r *Run) WriteHeader(status int) {
 		}
 		return
 	}
-	if !r.leave(status, r.under.Header()) {
+	if !r.commit(status, r.under.Header()) {
 		_ = r.sendError() // the client is gone: nobody is left to tell
 		return
 	}
 	if !r.sent {
-		r.left(status)
+		r.statusSent(status)
 		r.under.WriteHeader(status)
 	}
 }
 
 // Informational reports whether a final status will follow (RFC 9110, section
-// 15.2). One that is no status counts too: the server's writer panics of it.
+// 15.2). A number that is no status counts too: the server's writer panics for
+// it.
 func Informational(status int) bool {
 	return status < http.StatusOK && status != http.StatusSwitchingProtocols || status > 999
 }
 
-// ready commits for a body that comes without WriteHeader.
+// ready commits when a body is written without a call of WriteHeader, and reports whether the
+// body may be sent.
 func (r *Run) ready() bool {
 	if r.state.Load() == done {
 		return true
 	}
-	status := r.Host.Implied(r.under)
-	if !r.leave(status, r.under.Header()) {
+	status := r.Host.ImpliedStatus(r.under)
+	if !r.commit(status, r.under.Header()) {
 		return false
 	}
-	if !r.sent { // said aloud, or an informational status that a writer below delays would count
-		r.left(status)
+	if !r.sent { // an explicit status, because a writer that delays it could use an informational status instead
+		r.statusSent(status)
 		r.under.WriteHeader(status)
 	}
 	return true
 }
 
-// dropped answers a write of n bytes to a response that is not the handler's
-// any more: to it, everything went well.
-func (r *Run) dropped(n int) (int, error) {
+// dropWrite returns the result of a write of n bytes after a hook has failed: they are
+// dropped, and the handler is told that they were written.
+func (r *Run) dropWrite(n int) (int, error) {
 	if r.state.Load() == committing {
 		return 0, errReentrant
 	}
@@ -81,7 +83,7 @@ func (r *Run) dropped(n int) (int, error) {
 // Write implements http.ResponseWriter.
 func (r *Run) Write(b []byte) (int, error) {
 	if !r.ready() {
-		return r.dropped(len(b))
+		return r.dropWrite(len(b))
 	}
 	return r.under.Write(b)
 }
@@ -89,14 +91,13 @@ func (r *Run) Write(b []byte) (int, error) {
 // WriteString implements io.StringWriter.
 func (r *Run) WriteString(s string) (int, error) {
 	if !r.ready() {
-		return r.dropped(len(s))
+		return r.dropWrite(len(s))
 	}
 	return io.WriteString(r.under, s)
 }
 
-// ReadFrom implements io.ReaderFrom, so that files still go out by sendfile. A
-// src that gives nothing commits nothing, as in net/http: the handler may still
-// answer with what went wrong.
+// ReadFrom implements io.ReaderFrom, so that files are still sent by sendfile. If src has no
+// bytes, it does not commit, like net/http: the handler may still answer with an error.
 func (r *Run) ReadFrom(src io.Reader) (n int64, err error) {
 	if !r.sent {
 		first, k := make([]byte, 512), 0
@@ -104,8 +105,8 @@ func (r *Run) ReadFrom(src io.Reader) (n int64, err error) {
 			k, err = src.Read(first)
 		}
 		if k > 0 {
-			if _, gone := r.Write(first[:k]); gone != nil {
-				return 0, gone
+			if _, werr := r.Write(first[:k]); werr != nil {
+				return 0, werr
 			}
 		}
 		switch n = int64(k); {
@@ -119,27 +120,27 @@ func (r *Run) ReadFrom(src io.Reader) (n int64, err error) {
 	if r.state.Load() == failed {
 		rest = io.Discard
 	}
-	more, err := io.Copy(rest, src)
-	return n + more, err
+	copied, err := io.Copy(rest, src)
+	return n + copied, err
 }
 
 // Flush implements http.Flusher.
 func (r *Run) Flush() { _ = r.FlushError() }
 
-// FlushError is what http.ResponseController calls.
+// FlushError is called by http.ResponseController.
 func (r *Run) FlushError() error {
 	if !r.ready() {
-		if _, err := r.dropped(0); err != nil {
+		if _, err := r.dropWrite(0); err != nil {
 			return err
 		}
 	}
 	return http.NewResponseController(r.under).Flush()
 }
 
-// Hijack implements http.Hijacker. The hooks see status 101; headers they set
-// reach the client only if the new protocol's handshake sends them. Where the
-// innermost writer cannot be hijacked, as with HTTP/2, nothing is committed unless
-// one further out can.
+// Hijack implements http.Hijacker. The hooks get status 101. Headers that they set
+// reach the client only if the handshake of the new protocol sends them. If neither the
+// innermost writer nor one of the others can be hijacked, as with HTTP/2, Hijack does not
+// commit.
 func (r *Run) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if _, ok := innermost(r.under).(http.Hijacker); !ok {
 		conn, buf, err := http.NewResponseController(r.under).Hijack()
@@ -147,7 +148,7 @@ func (r *Run) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 			return nil, nil, err
 		}
 		if err := r.upgrade(); err != nil {
-			_ = conn.Close() // the hooks' error says more
+			_ = conn.Close() // the error of the hooks is the more useful one
 			return nil, nil, err
 		}
 		return conn, buf, nil
@@ -158,9 +159,9 @@ func (r *Run) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(r.under).Hijack()
 }
 
-// upgrade commits for a connection that is taken over.
+// upgrade commits for a connection that is hijacked.
 func (r *Run) upgrade() error {
-	if r.leave(http.StatusSwitchingProtocols, r.under.Header()) {
+	if r.commit(http.StatusSwitchingProtocols, r.under.Header()) {
 		return nil
 	}
 	if err := r.Err(); err != nil {
@@ -178,7 +179,7 @@ func (r *Run) Push(target string, opts *http.PushOptions) error {
 	return p.Push(target, opts)
 }
 
-// reach returns the outermost T among w and what it wraps.
+// reach returns the outermost T among w and the writers that it wraps.
 func reach[T any](w http.ResponseWriter) (T, bool) {
 	for {
 		if t, ok := w.(T); ok {
@@ -193,7 +194,7 @@ func reach[T any](w http.ResponseWriter) (T, bool) {
 	}
 }
 
-// innermost returns what w and the writers that it wraps write to in the end.
+// innermost returns the last of w and the writers that it wraps.
 func innermost(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		u, ok := w.(interface{ Unwrap() http.ResponseWriter })

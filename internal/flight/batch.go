@@ -4,9 +4,9 @@ import "context"
 
 // Batch is a load of several keys at once.
 type Batch interface {
-	// Task is the part of key i of those given to [Table.DoMany].
+	// Task returns the task of key i, an index into the keys of [Table.DoMany].
 	Task(i int) Task
-	// Leave is [Terms].Leave for key i.
+	// Leave is Leave of [Terms] for key i.
 	Leave(i int) bool
 	// Name returns the name of a load of the keys led for a [CycleError], as
 	// Work.Name does.
@@ -81,8 +81,8 @@ type chunk struct {
 	led  []int // the indexes of its keys, in the order of the run's calls
 }
 
-// Name names the load by its keys. It is asked for only when the load is complete and
-// waits for another one.
+// Name names the load by its keys. It is called only when the load has all its keys and
+// waits for another load.
 func (c *chunk) Name() string { return c.work.Name(c.led) }
 
 // joinMany returns the calls to wait for, nil for a key that has a result already, and

@@ -70,7 +70,7 @@ type Failer interface {
 	Fail(err error)
 }
 
-// Later is a Task that is told how a load ended that had reached its limit.
+// Later is a Task that is told when a load returns that had reached its limit.
 type Later interface {
 	// Late is called after Done, outside all locks, when a load that had reached
 	// its limit has returned. ctx is that of Load, and is done; err is what the
@@ -306,7 +306,7 @@ func (t *Table) Start(ctx context.Context, key Key, terms Terms, work Work, ende
 	if err != nil {
 		return false
 	}
-	r.waiting.Add(1) // never taken back, so that the run is never abandoned
+	r.waiting.Add(1) // never subtracted, so that the run is never abandoned
 	r.ended = ended
 	if c := s.calls[key]; c != nil {
 		s.detach(c, "clear")
@@ -470,8 +470,8 @@ func (t *Table) load(r *run, compute func(context.Context)) {
 	returned = true
 }
 
-// limit starts the timer that ends the run at its limit. The end of the context would
-// not do: it comes earlier if the owner is closed.
+// limit starts the timer that ends the run at its limit. The end of the context
+// cannot be used for that: it comes earlier if the owner is closed.
 func (t *Table) limit(r *run) *time.Timer {
 	end, _ := r.ctx.Deadline()
 	return time.AfterFunc(time.Until(end), func() {
@@ -549,7 +549,7 @@ func (t *Table) commit(c *call) {
 	}
 }
 
-// settle notes the load's result for the key.
+// settle records the load's result for the key.
 func (c *call) settle(result any, err error) {
 	if err != nil {
 		c.fail(err)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// tooLong is how long callers wait for a call until its task is told.
+// tooLong is how long callers wait for a call before its task is told, see [Staller].
 const tooLong = 30 * time.Second
 
 // errWithin says that a load would start another load of its own key.

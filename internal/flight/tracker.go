@@ -11,8 +11,8 @@ import (
 // ErrClosed says that the owner of the table has been closed.
 var ErrClosed = errors.New("closed")
 
-// burst is how many entries a map may have had that is kept once it is empty. A larger
-// one is dropped, because a map never shrinks.
+// burst is the peak size up to which an empty map is kept for reuse. A map that was larger is
+// dropped, because maps never shrink.
 const burst = 64
 
 // Tracker tracks the running loads in all tables of one owner, so that the owner
@@ -30,7 +30,7 @@ type Tracker struct {
 	idle    []chan struct{} // closed when running is empty
 }
 
-// begin notes a load, unless the tracker is closed.
+// begin adds a load and reports true, unless the tracker is closed.
 func (t *Tracker) begin(r *run) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

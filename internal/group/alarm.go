@@ -12,8 +12,8 @@ import (
 // Never is the time of an event that is never due.
 const Never = math.MaxInt64
 
-// tick is how finely sweeps are timed: one sweep frees all that is due within the
-// same tick.
+// tick is the resolution of the times of sweeps: one sweep frees everything that is due
+// within the same tick.
 const tick = int64(time.Second)
 
 // alarm starts a sweep when something is due. Between sweeps it consists of a few
@@ -30,7 +30,7 @@ type alarm struct {
 	closed bool
 }
 
-// ring is one timer.
+// ring is one timer that was set.
 type ring struct {
 	due   int64
 	group weak.Pointer[Group]

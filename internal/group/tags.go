@@ -7,14 +7,14 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// tagRest is how many times as long as the last sweep of a member's tags took
-// there is none: so that they cost at most a twentieth of a processor.
+// tagRest is how long a member's tags are not swept after a sweep, as a multiple of the time
+// that the sweep took. So sweeps use at most a twentieth of a processor.
 const tagRest = 20
 
 // Tagged is a Member whose entries may have tags.
 type Tagged interface {
 	// SweepTags frees the entries that have a cleared tag. If walk is false,
-	// there are none. It returns the least number of [Group.Tags] at which a load
+	// no entry has one. It returns the least number of [Group.Tags] at which a load
 	// began that may still store an entry.
 	SweepTags(walk bool) (oldest uint64)
 }

@@ -10,15 +10,14 @@ import (
 	"github.com/reecho-go/reecho/internal/problem"
 )
 
-// Clearer is what a [ClearHandler] clears.
+// Clearer is a group of caches that a [ClearHandler] clears.
 type Clearer interface {
-	// ClearBy clears what the query of a request says.
+	// ClearBy clears the caches or tags that the query of a request names.
 	ClearBy(ctx context.Context, query map[string][]string) error
 }
 
-// ClearHandler returns the function behind the ClearHandlers of all hosts: it
-// clears what the request says, if authorize lets it. who names the package in
-// errors.
+// ClearHandler returns the function that the ClearHandlers of all hosts call. It calls
+// ClearBy for a request if authorize returns nil. who is the name of the package, for errors.
 func ClearHandler[C Context](who string, what Clearer, authorize func(C) error) (func(h Host, c C) error, error) {
 	who += ": ClearHandler"
 	group := reflect.ValueOf(what)
@@ -43,8 +42,8 @@ func ClearHandler[C Context](who string, what Clearer, authorize func(C) error) 
 			return refuse(http.StatusForbidden, "This request comes from another site.", err)
 		}
 		if err := authorize(c); err != nil {
-			if _, ours := problem.From(err); ours || h.Own(err) != nil {
-				return err // it is meant for clients
+			if _, ours := problem.From(err); ours || h.FrameworkError(err) != nil {
+				return err // such an error is meant for clients
 			}
 			return refuse(http.StatusForbidden, "You are not allowed to clear this.", err)
 		}

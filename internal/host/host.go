@@ -18,21 +18,20 @@ type (
 	Host = commit.Host
 )
 
-// Key is the context key under which a request's state gives itself out, as a
-// [Request].
+// Key is the context key of the state of a request, a [Request].
 type Key struct{}
 
 // Request is the state of a request in a host.
 type Request interface {
 	// Host returns the host, and the context that it has made for the request.
 	Host() (Host, Context)
-	// Server returns what serves requests from as far out as can be reached, and the
-	// context with which this one has come there.
+	// Server returns the outermost handler that can be reached, and the context with which
+	// the request has reached it.
 	Server() (http.Handler, context.Context)
 }
 
-// Of returns the innermost host around the request of ctx, and the context that
-// it has made for the request; nil and nil outside of any.
+// Of returns the innermost host around the request of ctx, and the context that the host has
+// made for the request. Both are nil outside of any host.
 func Of(ctx context.Context) (Host, Context) {
 	if r, ok := ctx.Value(Key{}).(Request); ok {
 		return r.Host()
@@ -40,9 +39,9 @@ func Of(ctx context.Context) (Host, Context) {
 	return nil, nil
 }
 
-// Server returns what serves requests like that of ctx from as far out as can be
-// reached: the framework, or on net/http the innermost Stack; and the context with
-// which that request has come there. They are nil outside of any.
+// Server returns the outermost handler around the request of ctx that can be reached: the
+// framework, or on net/http the innermost Stack. It also returns the context with which that
+// request has reached the handler. Both are nil outside of any host.
 func Server(ctx context.Context) (http.Handler, context.Context) {
 	if r, ok := ctx.Value(Key{}).(Request); ok {
 		return r.Server()
@@ -50,8 +49,8 @@ func Server(ctx context.Context) (http.Handler, context.Context) {
 	return nil, nil
 }
 
-// Wrap is [Host.Wrap] for an error of the toolkit that the program has not
-// overruled. Other errors come back unchanged.
+// Wrap is [Host.Wrap] for an error of the toolkit, unless the program has wrapped it in an error
+// of the framework. Other errors are returned unchanged.
 func Wrap(h Host, err error) error {
 	if _, ok := problem.From(err); !ok || overruled(h, err) {
 		return err
@@ -59,10 +58,10 @@ func Wrap(h Host, err error) error {
 	return h.Wrap(err)
 }
 
-// overruled reports whether the program has given an error of ours an answer of
-// its own: one of the framework's errors around it.
+// overruled reports whether the program has wrapped an error of the toolkit in an error of the
+// framework, which is then the answer.
 func overruled(h Host, err error) bool {
-	own := h.Own(err)
+	own := h.FrameworkError(err)
 	if own == nil {
 		return false
 	}
@@ -70,9 +69,9 @@ func overruled(h Host, err error) bool {
 	return around
 }
 
-// Render answers c with err's problem details if err is ours, the program has no
-// answer of its own for it, and nothing has been sent yet. It reports whether it
-// did, and whether writing failed.
+// Render answers c with err's problem details if err is an error of the toolkit, is not
+// overruled, and nothing has been sent yet. It reports whether it has answered; the error is
+// that of writing.
 func Render(h Host, c Context, err error) (bool, error) {
 	pe, ok := problem.From(err)
 	if !ok || overruled(h, err) || h.Committed(c) {

@@ -9,7 +9,7 @@ import (
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
-// minBytes returns how many bytes the operation appends at least.
+// minBytes returns the least number of bytes that the operation appends.
 func (o *op) minBytes() int {
 	switch o.code {
 	case op8, opString, opBytes, opSlice, opPointer, opTime, opAddr, opInt1, opRat, opFloat1:
@@ -33,8 +33,8 @@ func (o *op) minBytes() int {
 }
 
 // append appends the canonical bytes of the value at p, which must have the
-// type that the program was made for. When dst would grow beyond limit, it
-// stops and returns the operation at fault.
+// type that the program was made for. If dst would grow beyond limit, it stops and
+// returns the operation that would do so.
 //
 // Soundness of the unsafe reads: the compiler derives every offset, size and
 // element type from the reflect.Type of the value, so each conversion below

@@ -16,7 +16,7 @@ func newCompiler(cfg Config, home string) *compiler {
 	return c
 }
 
-// behind returns the node of a type found behind the interface n.
+// behind returns the node of a dynamic type of the interface n.
 func (c *compiler) behind(n *node, t reflect.Type) *node {
 	if known := n.known.Load(); known != nil {
 		if dyn := (*known)[t]; dyn != nil {
@@ -175,7 +175,7 @@ func (c *compiler) plain(n *node) {
 	}
 }
 
-// byItself finishes n, and reports true, if its type is not compared by its memory.
+// byItself finishes n and reports true, if its type is not compared by its memory.
 func (c *compiler) byItself(n *node) bool {
 	t, pointer := n.t, n.t.Kind() == reflect.Pointer
 	if pointer {

@@ -40,9 +40,9 @@ func copied(t reflect.Type, cfg Config, how clone.Config) func(dst, src unsafe.P
 	}
 }
 
-// standIns lists the types with a HashFunc that a copy of a key must share: those whose
-// identity may matter to the loader, such as a *sql.DB, and those with values that
-// cannot be copied.
+// standIns returns the types with a HashFunc whose values a copy of a key must share: those
+// whose identity may matter to the load function, such as a *sql.DB, and those with values
+// that cannot be copied.
 func standIns(cfg Config) []reflect.Type {
 	var out []reflect.Type
 	for t := range cfg.HashFuncs {

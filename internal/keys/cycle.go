@@ -8,8 +8,9 @@ import (
 	"unsafe"
 )
 
-// enter begins to follow a reference. If the walk is inside of the same reference
-// already, the value is cyclic, and the distance to that reference is its encoding.
+// enter must be called before the walk follows a reference. If the walk has followed the same
+// reference before and is still inside of it, the value is cyclic; then the encoding is the
+// distance to that reference.
 func (w *walker) enter(n *node, p unsafe.Pointer, length int) (cyclic bool, h uint64, err *ValueError) {
 	if !n.tracked {
 		return false, 0, nil
@@ -80,13 +81,13 @@ func (w *walker) pop() {
 	w.path = w.path[:last]
 }
 
-// refused is the error for a type that cannot be keyed.
+// refused returns the error for a type that cannot be part of a key.
 func (w *walker) refused(n *node) *ValueError {
 	first := n.bad[0]
 	return (&ValueError{Type: first.Type, Reason: first.Reason, Err: ErrUnkeyable}).at(first.Path)
 }
 
-// fail starts an error at the current value.
+// fail returns an error for the current value.
 func (w *walker) fail(t reflect.Type, err error) *ValueError {
 	reason := err.Error()
 	if err == ErrTooLarge {
@@ -98,7 +99,7 @@ func (w *walker) fail(t reflect.Type, err error) *ValueError {
 // room reports whether n more bytes fit.
 func (w *walker) room(n int) bool { return n <= w.limit-len(w.buf) }
 
-// deeper counts a level; the caller decrements depth when it leaves.
+// deeper increments depth. The caller decrements it when it leaves the value.
 func (w *walker) deeper(n *node) *ValueError {
 	if w.depth >= w.c.cfg.MaxDepth {
 		return w.fail(n.t, ErrTooDeep)

@@ -9,7 +9,7 @@ import (
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
-// The methods that are called of addresses of net/netip and numbers of math/big. The
+// The methods of the addresses of net/netip and the numbers of math/big that are called. The
 // packages are not imported, because a program without such keys would link their
 // tables and arithmetic.
 type (
@@ -39,7 +39,7 @@ const (
 )
 
 // methodType returns the operation for a type whose methods return its content, or
-// opNone, also if a release of Go has other methods or another encoding.
+// opNone. It is opNone too if a release of Go has other methods or another encoding.
 func methodType(t reflect.Type) opcode {
 	pkg := t.PkgPath()
 	if pkg != "net/netip" && pkg != "math/big" {

@@ -14,7 +14,7 @@ import (
 type form uint8
 
 const (
-	formLeaf form = iota // encoded by its program alone
+	formLeaf form = iota // encoded by its program only
 	formStruct
 	formArray
 	formSlice
@@ -29,7 +29,7 @@ const (
 	formBad      // cannot be part of a key; bad says why
 )
 
-// A node is the compiled plan of one type in one role. It is immutable once
+// node is the compiled plan of one type in one role. It is immutable once
 // compile has returned it.
 type node struct {
 	variant
@@ -54,7 +54,7 @@ type node struct {
 	hashable   bool     // the struct is Hashable
 	typeID     string   // encodes the type of a value in an interface
 	slots      sync.Pool
-	known      atomic.Pointer[map[reflect.Type]*node] // interface: the dynamic types met so far
+	known      atomic.Pointer[map[reflect.Type]*node] // interface: the dynamic types that were encoded before
 	open       bool                                   // being compiled
 	flattening bool
 }
@@ -97,7 +97,7 @@ type compiler struct {
 // alike numbers types that have the same name.
 type alike map[string][]reflect.Type
 
-// A walker encodes one value. The same walk computes the fingerprint when
+// walker encodes one value. The same walk computes the fingerprint when
 // hashing is set, so that both see the same data and user code runs once.
 type walker struct {
 	c       *compiler

@@ -7,14 +7,14 @@ import (
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
-// A program encodes the values of one type of known shape: no maps, no
-// interfaces, no user code, no recursion. It is a list of operations on fixed
-// offsets, so that a key of some fields costs one loop without a call per
-// field, and its pointer argument does not escape.
+// program encodes the values of a type without maps, interfaces, recursion and
+// user code. It is a list of operations on fixed offsets, so that a key with
+// several fields is encoded by one loop without a call for each field, and the
+// pointer to the key does not escape.
 type program struct {
 	ops  []op
 	size uintptr // of a value, the stride in a slice
-	min  int     // bytes that any value takes at least
+	min  int     // the least number of bytes that a value is encoded in
 }
 
 type opcode uint8
@@ -39,7 +39,7 @@ const (
 	opSlice   // slice of elem
 	opPointer // pointer to elem
 	opTime
-	opLocation // not in programs: its methods let the pointer escape
+	opLocation // not used in programs, because its methods let the pointer escape
 	opAddr     // netip.Addr
 	opInt1     // big.Int
 	opRat      // big.Rat
@@ -62,7 +62,7 @@ const (
 	refBack = 2 // followed by the distance to the enclosing reference that is the target
 )
 
-// appendLen begins a slice or map: 0 is nil, otherwise the length plus one.
+// appendLen appends the length of a slice or map plus one, or 0 if it is nil.
 func appendLen(dst []byte, n int, isNil bool) []byte {
 	if isNil {
 		return append(dst, 0)
@@ -82,7 +82,7 @@ func appendFloat64(dst []byte, f float64) []byte {
 	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(oneNaN64(f)))
 }
 
-// oneNaN64 makes all NaNs one.
+// oneNaN64 returns f, or for every NaN the same NaN.
 func oneNaN64(f float64) float64 {
 	if f != f {
 		return math.NaN()
@@ -90,7 +90,7 @@ func oneNaN64(f float64) float64 {
 	return f
 }
 
-// oneNaN32 makes all NaNs one.
+// oneNaN32 is oneNaN64 for a float32.
 func oneNaN32(f float32) float32 {
 	if f != f {
 		return float32(math.NaN())

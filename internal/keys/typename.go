@@ -10,8 +10,9 @@ import (
 	"sync"
 )
 
-// typeName writes t so that two types never share a name. Types declared
-// inside functions may share package path and name: local tells these apart.
+// typeName returns a name for t that no other type has. Types that are declared in
+// functions may have the same package path and name: local returns what
+// distinguishes them.
 func typeName(t reflect.Type, local func(reflect.Type) string) string {
 	if t.Name() != "" {
 		if t.PkgPath() == "" {
@@ -43,7 +44,7 @@ func typeName(t reflect.Type, local func(reflect.Type) string) string {
 	case reflect.Func:
 		return "func" + signature(t, inner)
 	case reflect.Interface:
-		// The types in its methods are named without their paths. To ask for the
+		// String names the types in its methods without their paths. A use of the
 		// methods would make the linker keep all methods of all types.
 		return t.String() + interfaces.number(t)
 	default:
@@ -51,7 +52,7 @@ func typeName(t reflect.Type, local func(reflect.Type) string) string {
 	}
 }
 
-// signature writes the parameters and results of a function type.
+// signature returns the parameters and results of a function type.
 func signature(t reflect.Type, name func(reflect.Type) string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "(%t", t.IsVariadic())
@@ -66,10 +67,10 @@ func signature(t reflect.Type, name func(reflect.Type) string) string {
 	return b.String()
 }
 
-// typeID returns what stands for t behind an interface: its length and name,
-// and for composite types the fingerprint of its structure, so that a key in
-// a store does not outlive a change of the type. Types declared in functions
-// that share a name get a running number. Called under mu.
+// typeID returns the encoding of the type t of a value in an interface: the name with
+// its length, and for composite types the fingerprint of the structure, so that a
+// key in a store is not found after a change of the type. Types of the same name that
+// are declared in functions get numbers. The caller holds mu.
 func (c *compiler) typeID(t reflect.Type) string {
 	name := typeName(t, c.locals.number)
 	if leafCodes[t.Kind()] == opNone {
@@ -94,7 +95,7 @@ func ShapeFingerprint(t reflect.Type) uint64 {
 
 type shape struct {
 	buf  []byte
-	open map[reflect.Type]int // numbers of the types seen so far
+	open map[reflect.Type]int // the numbers of the types that were seen before
 }
 
 func (s *shape) add(t reflect.Type) {
@@ -136,8 +137,8 @@ func (s *shape) inner(t reflect.Type) {
 	s.buf = append(s.buf, '>')
 }
 
-// number is what to write behind t; nothing for the first of those that are
-// written as it is.
+// number returns the number to append to the name of t. It is empty for the first type of a
+// name.
 func (a alike) number(t reflect.Type) string {
 	key := strconv.Quote(t.PkgPath()) + t.String()
 	i := slices.Index(a[key], t)
@@ -151,7 +152,7 @@ func (a alike) number(t reflect.Type) string {
 	return "#" + strconv.Itoa(i)
 }
 
-// interfaces tells apart the interfaces without a name in all plans.
+// interfaces numbers the interface types without a name, in all plans together.
 var interfaces shared
 
 // shared is an alike for all plans. It is safe for concurrent use.

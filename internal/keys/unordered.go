@@ -11,12 +11,12 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
-// span notes that an entry was encoded from lo on.
+// span adds the entry that was encoded at the end of buf, from index lo on.
 func (w *walker) span(lo int) {
 	w.spans = append(w.spans, span{lo: lo, hi: len(w.buf), head: head(w.buf[lo:])})
 }
 
-// set encodes the elements of a slice as a multiset: sorted by their bytes.
+// set encodes the elements of a slice as a multiset, sorted by their bytes.
 func (w *walker) set(n *node, p unsafe.Pointer, length int, isNil bool) (h uint64, err *ValueError) {
 	start, base := len(w.buf), len(w.spans)
 	for i := range length {
@@ -38,10 +38,9 @@ func (w *walker) set(n *node, p unsafe.Pointer, length int, isNil bool) (h uint6
 	return h, nil
 }
 
-// sort puts the entries from base on, which take buf from start on, in the
-// order of their bytes, behind their count. The encoding of a value is never
-// the beginning of another's of the same type, so the order is unique and
-// needs no separators.
+// sort sorts the entries spans[base:], which are encoded in buf[start:], by their
+// bytes, and puts their count before them. No encoding is a prefix of another
+// encoding of the same type, so the order is unique and needs no separators.
 func (w *walker) sort(start, base int, isNil bool) {
 	spans := w.spans[base:]
 	buf := w.buf
@@ -99,8 +98,8 @@ func (w *walker) mapping(n *node, p unsafe.Pointer) (h uint64, err *ValueError) 
 	return h, nil
 }
 
-// entriesOf chooses the iteration for a map type: by reflection, or three
-// times faster for the common types of keys and values.
+// entriesOf returns the iteration for a map type: by reflection, or for common
+// types of keys and values by code that is three times as fast.
 func entriesOf(t reflect.Type, key *node) entries {
 	if key.isString() {
 		switch e := t.Elem(); {
@@ -123,7 +122,7 @@ type pair[V any] struct {
 	value V
 }
 
-// keptPairs is for how many entries a slot keeps memory.
+// keptPairs is the number of entries for which a slot keeps its memory.
 const keptPairs = 1024
 
 // typedEntries reads a map whose keys and values have the underlying types string and V.
@@ -172,7 +171,7 @@ func typedEntries[V any](w *walker, n *node, p unsafe.Pointer, s *mapSlot, filte
 	return h, nil
 }
 
-// head returns the first bytes of b as a number that sorts alike.
+// head returns the first bytes of b as a number that has the same order.
 func head(b []byte) uint64 {
 	if len(b) >= 8 {
 		return binary.BigEndian.Uint64(b)
@@ -184,7 +183,7 @@ func head(b []byte) uint64 {
 	return h
 }
 
-// gaps are Sedgewick's: n entries are sorted in n^(4/3) steps at most.
+// gaps are those of Sedgewick, with which a Shell sort takes at most n^(4/3) steps.
 var gaps = [...]int{1 << 30, 67121153, 16783361, 4197377, 1050113, 262913, 65921, 16577, 4193, 1073, 281, 77, 23, 8, 1}
 
 // sortSpans sorts by head, and spans with the same head by tie. It is a Shell sort, which

@@ -20,8 +20,8 @@ var own = map[string]string{
 	"github.com/labstack/echo/v5.Context":            "the context of one request",
 }
 
-// visitor says what of a visitor a t is, such as "one request". It is empty for types
-// that do not belong to one visitor.
+// visitor returns a description of t, such as "one request", if values of t belong to one
+// visitor, and "" otherwise.
 func visitor(t reflect.Type) string {
 	if what := own[t.PkgPath()+"."+t.Name()]; what != "" {
 		return what
@@ -49,7 +49,7 @@ func visitor(t reflect.Type) string {
 // import net/http, because programs without a web server would link it.
 func isHTTP(t reflect.Type, name string) bool { return t.PkgPath() == "net/http" && t.Name() == name }
 
-// answers reports whether t is a http.ResponseWriter.
+// answers reports whether t implements http.ResponseWriter.
 func answers(t reflect.Type) bool {
 	header, ok := t.MethodByName("Header")
 	if !ok || header.Type.NumOut() != 1 || !isHTTP(header.Type.Out(0), "Header") {
@@ -122,7 +122,7 @@ func (v *visitorWalk) walk(t reflect.Type, path string, leftOut bool) {
 	}
 }
 
-// theirs reports whether the walk does not look into the struct t.
+// theirs reports whether the walk skips the struct t.
 func theirs(t reflect.Type, leftOut bool) bool {
 	generic := strings.Contains(t.Name(), "[")
 	return !generic && (known.Standard(t) || leftOut && known.Foreign(t))

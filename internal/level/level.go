@@ -1,6 +1,6 @@
-// Package level is what a cache asks of a place where results are kept beside the
-// memory. It is apart from what does it, package tier, so that a cache without such
-// a place links nothing of it.
+// Package level defines the interface between a cache and a second level that keeps its
+// results beside the memory, such as a store. The implementation is in package tier. The
+// two are separate so that a cache without a second level does not link it.
 package level
 
 import (
@@ -12,152 +12,159 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// Opener makes the Level of a cache, or says what is wrong.
+// Opener makes the Level of a cache. The error says what is wrong with the cache's
+// configuration.
 type Opener func(Cache) (Level, error)
 
-// Cache is who asks.
+// Cache describes the cache that opens a Level.
 type Cache struct {
 	Group, Name string
 	Key, Result reflect.Type
 	Observer    observe.Observer
 	Batch       bool // it loads several keys at a time
 
-	// Beside returns the cache of that name in the same group, if it has a Level, or nil.
-	Beside func(name string) Neighbour
+	// Dependency returns the cache with that name in the same group, or nil if there is
+	// none or it has no Level.
+	Dependency func(name string) Dependency
 
-	// What follows is for results that are made of results of other caches, and nil for
-	// all others.
+	// The fields below are nil or empty, except for a cache whose results are made of
+	// the results of other caches.
 
-	// Codec is the cache's own, and Version a part of what identifies the results.
+	// Codec encodes the results in place of the configured codec. Version is added to
+	// the configured version.
 	Codec   Codec
 	Version string
-	// Keep reports whether the result at value is to be kept here, and if it is not,
-	// whether what is here is over.
+	// Keep reports whether the Level may keep the result at value. If not, over reports
+	// whether the result that it keeps already must be deleted.
 	Keep func(value any) (keep, over bool)
-	// Admit reports whether what the result at value, which was found here and is that
-	// old, is made of still holds. It obeys ctx.
+	// Admit reports whether the result at value, which the Level has kept for age, may
+	// be used: whether the results that it is made of are still current. It returns
+	// early when ctx ends.
 	Admit func(ctx context.Context, value any, age time.Duration) bool
 }
 
-// Codec turns results into bytes and back; it is persist.Codec, which may not show an
-// internal type.
+// Codec encodes and decodes results. It equals persist.Codec, whose package must not
+// expose an internal type.
 type Codec interface {
 	Marshal(v any) ([]byte, error)
 	Unmarshal(data []byte, v any) error
 }
 
-// Neighbour is another cache, of whose results a result may be made.
-type Neighbour interface {
-	// Recall returns stamps of results that parts stand for: as of now, and of this
-	// process. Only if Judge, asked after that, says so, there is something that they
-	// hold for.
-	Recall(parts []Part) []uses.Stamp
-	// Judge reports whether all that parts stand for is the last result of its key, in
-	// the place where all processes look, and was not cleared.
-	Judge(ctx context.Context, parts []Part) bool
-	// Place is where the results are.
-	Place() any
+// Dependency is a cache whose results other results are made of.
+type Dependency interface {
+	// Stamps returns the stamps of the results that parts name. They notice only the
+	// changes that this process sees after the call. So call AreCurrent afterwards, and
+	// use the stamps only if it reports true.
+	Stamps(parts []Part) []uses.Stamp
+	// AreCurrent reports whether every result that parts name is still the last one
+	// that was stored for its key, and was not cleared. It asks the store, which all
+	// processes share.
+	AreCurrent(ctx context.Context, parts []Part) bool
+	// Backend identifies the store. Two caches share a store if their backends are equal.
+	Backend() any
 }
 
-// Part is what is kept of a result that another one is made of.
+// Part names a result that another result is made of.
 type Part struct {
 	Cache       string
 	Fingerprint uint64
 	Sum         Sum
-	Birth       Birth
+	Revision    Revision
 	Tags        []string
 }
 
-// Birth says as what a result is kept.
-type Birth struct {
-	Version uint64 // of the record; 0: other processes cannot be told
-	Clock   *Clock // not changed any more; nil: it is not kept
+// Revision identifies one of the results that were stored for a key, one after another.
+type Revision struct {
+	Version uint64 // of the record in the store; 0: the result cannot be named to other processes
+	Clock   *Clock // immutable; nil: the result is not stored
 }
 
-// Clock is what was known of the clears of a cache when a result of it was born.
+// Clock counts the clears of a cache. A result carries the clock from before its load.
 type Clock struct {
-	Life   [16]byte
-	Clears uint64
-	Kind   uint64 // of its results: other types, and other codecs, have another one
+	Epoch  [16]byte // a clear of the whole cache begins a new one
+	Clears uint64   // the clears of tags in this epoch
+	Kind   uint64   // a fingerprint of the type and the codec of the results
 }
 
-// Level keeps the results of a cache. No method fails: what cannot be had is a
-// miss, and what cannot be told is told later.
+// Level keeps the results of a cache. Its methods return no errors: a result that cannot
+// be read is a miss, and a clear that cannot be carried out is carried out later.
 type Level interface {
-	// Get returns the results of those keys that have one that holds, or nil, and a
-	// ticket for a load of each, or nil.
+	// Get returns for each key its result, or nil if there is none that may be used, and
+	// a ticket for a load of the key, or nil.
 	Get(ctx context.Context, keys ...Key) ([]*Result, []Ticket)
-	// Lead is asked before a load: where several processes are to load a key once, it
-	// returns when this one may, with a ticket for that and what is to be called when
-	// the load is over, or with what another one has loaded meanwhile.
+	// Lead is called before a load. If several processes are to load a key only once,
+	// it waits until this process may load, and returns a ticket for the load and a
+	// function to call when the load is over; or it returns the result that another
+	// process has loaded in the meantime.
 	Lead(ctx context.Context, t Ticket) (r *Result, own Ticket, over func())
-	// Store keeps the result of a load, unless something has come since its ticket
-	// was taken that it does not know of.
-	Store(ctx context.Context, t Ticket, r Result) Birth
-	// Put keeps a result that comes from elsewhere.
-	Put(ctx context.Context, k Key, r Result) Birth
-	// Judge and Place are those of Neighbour.
-	Judge(ctx context.Context, parts []Part) bool
-	Place() any
-	// Delete drops a result, and takes from loads that have begun the right to store
-	// theirs. ClearTag and Clear do so for all with one of the tags, and for all.
+	// Store keeps the result of a load, unless the key was written or cleared after the
+	// ticket was taken.
+	Store(ctx context.Context, t Ticket, r Result) Revision
+	// Put keeps a result that does not come from a load.
+	Put(ctx context.Context, k Key, r Result) Revision
+	// AreCurrent and Backend are those of Dependency.
+	AreCurrent(ctx context.Context, parts []Part) bool
+	Backend() any
+	// Delete deletes the result of a key. Loads that have begun before do not store
+	// their results. ClearTag does the same for all results with one of the tags, Clear
+	// for all results.
 	Delete(ctx context.Context, k Key)
 	ClearTag(ctx context.Context, tags ...string)
 	Clear(ctx context.Context)
-	// Watch has m told of what other processes change until Close, and reports
-	// whether they can be heard. Sum is what m knows a key by.
+	// Watch tells m about changes by other processes until Close, and reports whether
+	// the store can tell it of them. Sum returns the sum by which m knows a key.
 	Watch(m Memory) bool
 	Sum(k Key) Sum
-	// Stats returns what has been counted.
+	// Stats returns the counters.
 	Stats() Stats
-	// Close waits for what runs.
+	// Close waits for running calls of the store.
 	Close(ctx context.Context) error
 }
 
-// Memory is what a cache has of the results in memory, and on their way there. It is
-// told of what others change one thing at a time, and answers quickly.
+// Memory is the first level: the results of a cache in memory, and those that are being
+// loaded. It is told about the changes of other processes, one at a time. Its methods
+// return quickly.
 type Memory interface {
-	// Changed says that the result of a key is not the last one any more.
+	// Changed says that the store has another result for a key, or none.
 	Changed(s Sum)
-	// ClearTag and Clear say so of all results with a tag, and of all.
+	// ClearTag says that all results with a tag were cleared, Clear that all were.
 	ClearTag(tag string)
 	Clear()
-	// Distrust says that changes may have been missed.
-	Distrust()
+	// ChangesLost says that the Memory may not have been told of all changes.
+	ChangesLost()
 }
 
-// Sum stands for a key: no two that anybody has found have the same one.
+// Sum identifies a key: it is a cryptographic hash, so different keys have different sums.
 type Sum [16]byte
 
 // Stats are the counters of a Level.
 type Stats struct {
-	Errors  uint64 // calls of the place that failed or took too long
-	Skipped uint64 // calls that were not made, since it is left alone
-	Down    bool   // it is left alone for a while now
+	Errors  uint64 // calls of the store that failed or took too long
+	Skipped uint64 // calls that were not made while the store was down
+	Down    bool   // the store has failed several times, and is not called for a while
 }
 
-// Key is the argument of a call.
+// Key is the key of a result.
 type Key struct {
 	Fingerprint uint64
-	Canonical   []byte // what tells it from all others; not changed any more
+	Canonical   []byte // the complete encoding; immutable
 }
 
-// Result is what is kept of a load.
+// Result is a stored result.
 type Result struct {
 	Value    any // a pointer to a result
-	Birth    Birth
-	Age      time.Duration
-	Fresh    time.Duration // for how long it is, from its load on; for ever: math.MaxInt64
-	Spare    time.Duration // for how long it is of use after that
-	Took     time.Duration
+	Revision Revision
+	Age      time.Duration // since its load
+	FreshFor time.Duration // how long it is fresh, counted from its load; math.MaxInt64: for ever
+	StaleFor time.Duration // how long it may be used after that
+	Took     time.Duration // the duration of its load
 	Tags     []string
 	ETag     string
 	Modified time.Time
 }
 
-// Ticket is what a load must show to store its result: it was taken before the load
-// began.
+// Ticket is taken before a load begins, and permits the load to store its result.
 type Ticket interface {
-	// Known reports whether there is something for the key already.
+	// Known reports whether the Level already has something for the key.
 	Known() bool
 }

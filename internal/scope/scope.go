@@ -1,8 +1,9 @@
-// Package scope holds the toolkit's data of a request, in a context: a slot each for
-// the session, the client's facts and the query, which are filled on first use. It
-// also has the mask that hides the slots from loads whose result all visitors share.
+// Package scope keeps the toolkit's data of a request in the request's context. There is a slot
+// each for the session, the client's facts and the query; their values are made on first use. The
+// package also has the mask that hides the slots from loads whose result all visitors share.
 //
-// So sessionstate, ctxinfo, queryparams and cachedata need not import each other.
+// It exists so that sessionstate, ctxinfo, queryparams and cachedata need not import each
+// other.
 package scope
 
 import (
@@ -72,7 +73,7 @@ func WithLender(parent context.Context, l Lender) context.Context { return visit
 // it in the one allocation made per request. All methods are safe for
 // concurrent use once Init has returned.
 type Request struct {
-	context.Context // the context the request came with
+	context.Context // that of the original request
 
 	// HTTP is the request with this context in it.
 	HTTP http.Request
@@ -83,8 +84,8 @@ type Request struct {
 	filled atomic.Uint32 // a bit for each slot
 }
 
-// Init makes self, which embeds r, the context of a copy of req, held in
-// r.HTTP. The copy shares Body, Header and everything else with req.
+// Init sets r.HTTP to a copy of req whose context is self, which embeds r. The copy shares Body,
+// Header and all other parts with req.
 func (r *Request) Init(self context.Context, req *http.Request) {
 	r.Context = req.Context()
 	r.origin = req
@@ -92,15 +93,15 @@ func (r *Request) Init(self context.Context, req *http.Request) {
 	r.HTTP = *req.WithContext(self)
 }
 
-// Finish hands back to the original request what the server cleans up after
-// the handler: the temporary files of a parsed multipart form.
+// Finish sets the parsed multipart form, if any, in the original request too, so that the server
+// removes its temporary files after the handler.
 func (r *Request) Finish() {
 	if r.origin.MultipartForm == nil {
 		r.origin.MultipartForm = r.HTTP.MultipartForm
 	}
 }
 
-// Value implements context.Context: a Slot key finds the request that fills it.
+// Value implements context.Context. The value of a Slot is the request that fills it.
 func (r *Request) Value(key any) any {
 	switch key := key.(type) {
 	case Slot:
@@ -119,8 +120,7 @@ func (r *Request) Innermost(ctx context.Context) bool {
 	return at == r
 }
 
-// Fill puts v, usually the plugin that will build the fact on first use, into
-// the slot.
+// Fill puts v into the slot. It is usually the plugin that will build the value on first use.
 func (r *Request) Fill(s Slot, v any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,7 +128,7 @@ func (r *Request) Fill(s Slot, v any) {
 	r.filled.Or(1 << s)
 }
 
-// Held is what is in the slot.
+// Held returns the content of the slot.
 func (r *Request) Held(s Slot) any {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -145,8 +145,8 @@ func Fill(ctx context.Context, s Slot, v any) bool {
 	return ok
 }
 
-// Update replaces what the slot of the innermost request state of ctx holds by
-// what f makes of it, under the request's lock: f must be short.
+// Update replaces the content of the slot, in the innermost request state of ctx, by the result
+// of f. f runs under the request's lock and must be short.
 func Update(ctx context.Context, s Slot, f func(held any) any) {
 	if r, ok := ctx.Value(visit.RequestKey{}).(*Request); ok {
 		r.mu.Lock()
@@ -155,12 +155,12 @@ func Update(ctx context.Context, s Slot, f func(held any) any) {
 	}
 }
 
-// Get returns the slot's value, built on first use: when the slot still holds
-// what Fill put there, build turns it into the value, which stays. build runs
-// under the request's lock: it must be short and call no user code.
+// Get returns the slot's value. On first use, it calls build with what Fill has put into the
+// slot, and keeps the result there. build runs under the request's lock: it must be short and
+// call no user code.
 //
-// The error is [ErrNone], or [ErrVisitorInGlobalLoad] in a masked context,
-// whose owner then learns of the attempt.
+// The error is [ErrNone], or in a masked context [ErrVisitorInGlobalLoad]; then the owner of the
+// mask is told of the attempt.
 func Get[T any](ctx context.Context, s Slot, build func(r *Request, filled any) *T) (*T, error) {
 	switch at := ctx.Value(s).(type) {
 	case *Request:
@@ -181,8 +181,8 @@ func Get[T any](ctx context.Context, s Slot, build func(r *Request, filled any) 
 	return nil, ErrNone
 }
 
-// HTTPS reports whether the plugin that fills Info says that the client of r
-// speaks HTTPS. It builds nothing.
+// HTTPS reports whether the client of r uses HTTPS, by the plugin that fills the slot Info. It
+// does not build the slot's value.
 func HTTPS(r *http.Request) bool {
 	at := holder(r.Context(), Info)
 	if at == nil {
@@ -194,13 +194,13 @@ func HTTPS(r *http.Request) bool {
 	switch v := v.(type) {
 	case interface{ HTTPS(r *http.Request) bool }: // the plugin
 		return v.HTTPS(r)
-	case interface{ Scheme() string }: // what it has built
+	case interface{ Scheme() string }: // the value that it has built
 		return v.Scheme() == "https"
 	}
 	return false
 }
 
-// Peek returns the slot's value if it has been built already.
+// Peek returns the slot's value if it has been built.
 func Peek[T any](ctx context.Context, s Slot) (*T, bool) {
 	r := holder(ctx, s)
 	if r == nil {
@@ -212,8 +212,8 @@ func Peek[T any](ctx context.Context, s Slot) (*T, bool) {
 	return v, ok
 }
 
-// HeldIn is what the slot of ctx holds, built or not; nil if it is not filled, or
-// hidden.
+// HeldIn returns the content of the slot of ctx, built or not. It is nil if the slot is not
+// filled, or is hidden.
 func HeldIn(ctx context.Context, s Slot) any {
 	if r := holder(ctx, s); r != nil {
 		return r.Held(s)
@@ -221,8 +221,8 @@ func HeldIn(ctx context.Context, s Slot) any {
 	return nil
 }
 
-// holder returns the request that fills the slot, without noting a read; nil if
-// none does, or if it is hidden.
+// holder returns the request that fills the slot, or nil if none does or the slot is hidden. It
+// does not count as a read of the slot.
 func holder(ctx context.Context, s Slot) *Request {
 	switch at := ctx.Value(s).(type) {
 	case *Request:

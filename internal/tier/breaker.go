@@ -12,14 +12,14 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// breaker keeps calls away from a store that fails. It opens after some failures in a
-// row. Then it lets one call through after each pause, and the pauses grow.
+// breaker is a circuit breaker: it stops calls to a store that fails. It opens after some
+// failures in a row. Then it lets one call through after each pause, and the pauses grow.
 type breaker struct {
 	mu       sync.Mutex
 	failures int       // in a row
 	until    time.Time // no call before this time, while the breaker is open
 	since    time.Time // when it opened
-	trying   bool      // a call runs that decides whether it closes
+	trying   bool      // a trial call is running, whose result decides whether the breaker closes
 
 	unwritten int // results in a row that could not be written, while the store can be read
 
@@ -27,16 +27,16 @@ type breaker struct {
 }
 
 const (
-	opensAt    = 3
-	firstPause = time.Second
-	maxPause   = 30 * time.Second
+	openAfter = 3
+	minPause  = time.Second
+	maxPause  = 30 * time.Second
 )
 
 // enter reports whether a call may be made.
 func (b *breaker) enter() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failures < opensAt {
+	if b.failures < openAfter {
 		return true
 	}
 	if b.trying || time.Now().Before(b.until) {
@@ -47,14 +47,14 @@ func (b *breaker) enter() bool {
 	return true
 }
 
-// leave notes how a call has ended, and reports whether that opens or closes the
-// breaker, and for how long it was open.
+// leave records whether a call has failed. It reports whether that opens or closes the
+// breaker, and how long the breaker was open.
 func (b *breaker) leave(failed bool) (opens, closes bool, down time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trying = false
 	if !failed {
-		closes = b.failures >= opensAt
+		closes = b.failures >= openAfter
 		b.failures = 0
 		if closes {
 			down = time.Since(b.since)
@@ -63,25 +63,25 @@ func (b *breaker) leave(failed bool) (opens, closes bool, down time.Duration) {
 	}
 	b.failed++
 	b.failures++
-	if b.failures < opensAt {
+	if b.failures < openAfter {
 		return false, false, 0
 	}
 	now := time.Now()
-	if b.failures == opensAt {
+	if b.failures == openAfter {
 		b.since = now
 	}
-	b.until = now.Add(min(firstPause<<min(b.failures-opensAt, 10), maxPause))
-	return b.failures == opensAt, false, 0
+	b.until = now.Add(min(minPause<<min(b.failures-openAfter, 10), maxPause))
+	return b.failures == openAfter, false, 0
 }
 
-// forget is leave for a call that says nothing about the store.
-func (b *breaker) forget() {
+// ignore is leave for a call whose result says nothing about the store.
+func (b *breaker) ignore() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trying = false
 }
 
-// reset closes the breaker, because there is news that the store is back.
+// reset closes the breaker. It is called when the store reports that it is back.
 func (b *breaker) reset() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -92,12 +92,12 @@ func (b *breaker) reset() {
 func (b *breaker) stats() level.Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return level.Stats{Errors: b.failed, Skipped: b.skipped, Down: b.failures >= opensAt}
+	return level.Stats{Errors: b.failed, Skipped: b.skipped, Down: b.failures >= openAfter}
 }
 
-// written notes whether a result could be written, and reports whether observers must
+// noteWrite records whether a result could be written, and reports whether observers must
 // be told. The breaker stays closed for a store that can only be read.
-func (b *breaker) written(failed bool) (tell bool) {
+func (b *breaker) noteWrite(failed bool) (tell bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !failed {
@@ -105,15 +105,16 @@ func (b *breaker) written(failed bool) (tell bool) {
 		return false
 	}
 	b.unwritten++
-	return b.unwritten == opensAt && b.failures < opensAt
+	return b.unwritten == openAfter && b.failures < openAfter
 }
 
-// errSlow says that the store did not answer within the budget.
+// errSlow is the error of a call that the store did not answer within the budget.
 var errSlow = errors.New("the store did not answer in time")
 
-// do calls f, which uses the store, in a goroutine of its own. It waits no longer than
-// the budget and until ctx ends; f goes on after that. Pending invalidations are done
-// before f. ok says that f has returned without an error.
+// do calls f, which uses the store, in a goroutine of its own. It waits until f returns,
+// the budget is used up, or ctx ends; in the last two cases f goes on in the background.
+// Pending invalidations are carried out before f. ok says that f has returned without an
+// error.
 func do[T any](ctx context.Context, t *Tier, op string, budget time.Duration, f func(context.Context) (T, error)) (v T, ok bool) {
 	if budget <= 0 || ctx.Err() != nil || t.closed.Load() || !t.breaker.enter() {
 		return v, false
@@ -123,7 +124,7 @@ func do[T any](ctx context.Context, t *Tier, op string, budget time.Duration, f 
 		err error
 	}
 	began := time.Now()
-	own, cancel := context.WithTimeout(ctx, budget)
+	callCtx, cancel := context.WithTimeout(ctx, budget)
 	answers := make(chan answer, 1)
 	select {
 	case t.slots <- struct{}{}:
@@ -136,16 +137,16 @@ func do[T any](ctx context.Context, t *Tier, op string, budget time.Duration, f 
 				}
 				answers <- a
 			}()
-			if a.err = t.replay(own); a.err == nil {
-				a.v, a.err = f(own)
+			if a.err = t.replay(callCtx); a.err == nil {
+				a.v, a.err = f(callCtx)
 			}
 		}()
-	case <-own.Done():
+	case <-callCtx.Done():
 	}
 	var a answer
 	select {
 	case a = <-answers:
-	case <-own.Done():
+	case <-callCtx.Done():
 		select {
 		case a = <-answers: // the answer came at the same time
 		default:
@@ -153,23 +154,23 @@ func do[T any](ctx context.Context, t *Tier, op string, budget time.Duration, f 
 		}
 	}
 	cancel()
-	if a.err != nil && ctx.Err() != nil { // that the caller's context ended says nothing about the store
-		t.breaker.forget()
+	if a.err != nil && ctx.Err() != nil { // the caller has left, which says nothing about the store
+		t.breaker.ignore()
 		return v, false
 	}
 	full := errors.Is(a.err, store.ErrFull) || errors.Is(a.err, store.ErrTooLarge)
 	opens, closes, down := t.breaker.leave(a.err != nil && !full)
 	if full {
-		t.complain(ctx, ofRoom, op, a.err)
+		t.report(ctx, ofRoom, op, a.err)
 	}
 	if closes {
 		observe.Emit(context.WithoutCancel(ctx), t.cfg.Observer, observe.StoreBack{Owner: t.owner(), Down: down})
 	}
 	if opens {
-		t.tell(ctx, op, time.Since(began), fmt.Errorf("the store has failed %d times in a row, and is left alone for a while: %w", opensAt, a.err))
+		t.emitFailure(ctx, op, time.Since(began), fmt.Errorf("the store has failed %d times in a row, and is left alone for a while: %w", openAfter, a.err))
 	}
-	if op == "put" && t.breaker.written(a.err != nil && !full) {
-		t.tell(ctx, op, time.Since(began), fmt.Errorf("results could not be stored %d times in a row: %w", opensAt, a.err))
+	if op == "put" && t.breaker.noteWrite(a.err != nil && !full) {
+		t.emitFailure(ctx, op, time.Since(began), fmt.Errorf("results could not be stored %d times in a row: %w", openAfter, a.err))
 	}
 	return a.v, a.err == nil
 }

@@ -55,9 +55,9 @@ func unmarshal(c Codec, b []byte, p any) (err error) {
 	return c.Unmarshal(b, p)
 }
 
-// brings returns an error if the codec does not return values of a type as they were.
-// It tries a sample with something in each exported field.
-func brings(c Codec, t reflect.Type) error {
+// checkCodec returns an error if the codec changes values of a type. It encodes and decodes
+// a sample that has something in each exported field.
+func checkCodec(c Codec, t reflect.Type) error {
 	if t.Kind() == reflect.Interface {
 		return fmt.Errorf("results have the interface type %v, so that a stored one could not be decoded into the type that it had: use a concrete type", t)
 	}
@@ -65,7 +65,7 @@ func brings(c Codec, t reflect.Type) error {
 		return fmt.Errorf("the codec %T does not bring back a %v as it was: %w: use another codec, or another type", c, t, err)
 	}
 	p := reflect.New(t)
-	fill(p.Elem(), 4)
+	fillSample(p.Elem(), 4)
 	b, err := marshal(c, p.Interface())
 	if err != nil {
 		return fail(err)
@@ -80,9 +80,10 @@ func brings(c Codec, t reflect.Type) error {
 	return nil
 }
 
-// fill puts something into the parts of a value, up to that depth. It leaves types that
-// encode themselves as they are: after decoding they may differ and mean the same.
-func fill(v reflect.Value, depth int) {
+// fillSample sets the parts of a value, up to that depth, to something. It does not set
+// values whose types encode themselves, because these may differ after decoding and still
+// mean the same.
+func fillSample(v reflect.Value, depth int) {
 	if depth == 0 {
 		return
 	}
@@ -108,40 +109,40 @@ func fill(v reflect.Value, depth int) {
 		v.SetString("text")
 	case reflect.Pointer:
 		p := reflect.New(v.Type().Elem())
-		fill(p.Elem(), depth-1)
+		fillSample(p.Elem(), depth-1)
 		v.Set(p)
 	case reflect.Slice:
 		s := reflect.MakeSlice(v.Type(), 2, 2)
-		fill(s.Index(0), depth-1)
-		fill(s.Index(1), depth-1)
+		fillSample(s.Index(0), depth-1)
+		fillSample(s.Index(1), depth-1)
 		v.Set(s)
 	case reflect.Array:
 		for i := range v.Len() {
-			fill(v.Index(i), depth-1)
+			fillSample(v.Index(i), depth-1)
 		}
 	case reflect.Map:
 		key, elem := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
-		fill(key, depth-1)
-		fill(elem, depth-1)
+		fillSample(key, depth-1)
+		fillSample(elem, depth-1)
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(key, elem)
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() && f.Tag.Get("json") != "-" && f.Tag.Get("cbor") != "-" {
-				fill(v.Field(i), depth-1)
+				fillSample(v.Field(i), depth-1)
 			}
 		}
 	}
 }
 
-// selves are the interfaces of types that encode themselves. Looking for their methods
+// encoderTypes are the interfaces of types that encode themselves. A search for the methods
 // by name would make the linker keep the methods of all types.
-var selves = []reflect.Type{
+var encoderTypes = []reflect.Type{
 	reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.BinaryMarshaler](),
 	reflect.TypeFor[interface{ MarshalCBOR() ([]byte, error) }](),
 }
 
 // encodes reports whether a type may encode itself.
 func encodes(t reflect.Type) bool {
-	return slices.ContainsFunc(selves, reflect.PointerTo(t).Implements)
+	return slices.ContainsFunc(encoderTypes, reflect.PointerTo(t).Implements)
 }

@@ -6,36 +6,37 @@ import (
 	"github.com/reecho-go/reecho/internal/level"
 )
 
-// A page that is made of results of a cache keeps their births. By these, any process
-// can ask the store whether the results still hold: whether the life of the cache is
-// the same, none of their tags has been cleared since, and their records are unchanged.
+// A page that is made of results of a cache keeps the revisions of the results. With these,
+// any process can ask the store whether the results are still current: whether the epoch of
+// the cache is the same, none of their tags has been cleared since, and their records are
+// unchanged.
 
-// birth returns the birth of a result that is stored as version and was loaded at m.
-func (t *Tier) birth(version uint64, m mark) level.Birth {
+// revision returns the revision of a result that is stored as version and was loaded at m.
+func (t *Tier) revision(version uint64, m mark) level.Revision {
 	c := t.clocks.Load()
-	if c == nil || c.Life != m.life || c.Clears != m.clears { // results with the same mark share a clock
-		c = &level.Clock{Life: m.life, Clears: m.clears, Kind: t.kind}
+	if c == nil || c.Epoch != m.epoch || c.Clears != m.clears { // results with the same mark share a Clock
+		c = &level.Clock{Epoch: m.epoch, Clears: m.clears, Kind: t.kind}
 		t.clocks.Store(c)
 	}
 	if t.cfg.Behind { // the record in the store may be older than the result
 		version = 0
 	}
-	return level.Birth{Version: version, Clock: c}
+	return level.Revision{Version: version, Clock: c}
 }
 
-// Judge implements level.Level. If the store does not answer, the parts do not hold.
-func (t *Tier) Judge(ctx context.Context, parts []level.Part) bool {
+// AreCurrent implements level.Level. It reports false if the store does not answer.
+func (t *Tier) AreCurrent(ctx context.Context, parts []level.Part) bool {
 	holds, ok := do(ctx, t, "get", t.cfg.Budget, func(ctx context.Context) (bool, error) { return t.judge(ctx, parts) })
 	return ok && holds
 }
 
 func (t *Tier) judge(ctx context.Context, parts []level.Part) (bool, error) {
-	keys, asked := []string{t.clockKey}, make(map[string]bool)
+	keys, names := []string{t.clockKey}, make(map[string]bool)
 	for _, p := range parts {
-		keys = append(keys, t.nameBy(ofResults, p.Fingerprint, p.Sum))
+		keys = append(keys, t.keyFor(ofResults, p.Fingerprint, p.Sum))
 		for _, tag := range p.Tags {
-			if key := t.tagKey(tag); !asked[key] {
-				asked[key] = true
+			if key := t.tagKey(tag); !names[key] {
+				names[key] = true
 				keys = append(keys, key)
 			}
 		}
@@ -45,19 +46,19 @@ func (t *Tier) judge(ctx context.Context, parts []level.Part) (bool, error) {
 		return false, err
 	}
 	now, ok := decodeClock(items[t.clockKey])
-	if !ok || !t.seen(now.latest) {
+	if !ok || !t.noteTime(now.latest) {
 		return false, nil
 	}
 	for _, p := range parts {
-		at := p.Birth.Clock
-		if at == nil || at.Kind != t.kind || at.Life != now.life || p.Birth.Version == 0 ||
-			items[t.nameBy(ofResults, p.Fingerprint, p.Sum)].Version != p.Birth.Version ||
-			!t.holds(p.Tags, mark{life: at.Life, clears: at.Clears}, items) {
+		at := p.Revision.Clock
+		if at == nil || at.Kind != t.kind || at.Epoch != now.epoch || p.Revision.Version == 0 ||
+			items[t.keyFor(ofResults, p.Fingerprint, p.Sum)].Version != p.Revision.Version ||
+			!t.notCleared(p.Tags, mark{epoch: at.Epoch, clears: at.Clears}, items) {
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-// Place implements level.Level.
-func (t *Tier) Place() any { return t.store }
+// Backend implements level.Level.
+func (t *Tier) Backend() any { return t.store }

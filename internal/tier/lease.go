@@ -11,18 +11,19 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// Of several processes one loads a key, and has a lease meanwhile: a record beside the
-// record of the result. The lease says which clears and which result its owner knew. A
-// process that knows of a later clear takes the lease over, so a clear during a load
-// lets others load at once. The lease grants no right to store; the ticket does.
+// With Config.Single, one of several processes loads a key. While it does, it has a lease: a
+// record of its own in the store. The lease says which clears and which result its owner
+// knew. A process that knows of a later clear takes the lease over, so after a clear during
+// a load others load at once. The lease does not permit to store the result; the ticket
+// does.
 const (
-	leaseLives = 6 * time.Second // without being renewed
-	renewEvery = leaseLives / 3
+	leaseTTL   = 6 * time.Second // unless it is renewed
+	renewEvery = leaseTTL / 3
 
-	// A process that waits asks the store again after these pauses, because it may
-	// not be told of the change.
-	firstAsk = 10 * time.Millisecond
-	lastAsk  = 250 * time.Millisecond
+	// A process that waits polls the store after pauses that grow from firstPoll to
+	// maxPoll, because the store may not tell it of the change.
+	firstPoll = 10 * time.Millisecond
+	maxPoll   = 250 * time.Millisecond
 
 	// maxWait is how long a load waits for other processes, whose loads may be
 	// waiting for this one.
@@ -35,86 +36,86 @@ func (tk *ticket) claim() []byte {
 	return binary.BigEndian.AppendUint64(b, tk.version)
 }
 
-// lease is a lease of this process.
+// lease is a lease that this process has.
 type lease struct {
 	key     string
 	claim   []byte
 	version uint64
 }
 
-// turn is the outcome of an attempt to lead: a result, a lease, or neither.
-type turn struct {
+// leaseAttempt is the outcome of an attempt to get a lease: a result, a lease, or neither.
+type leaseAttempt struct {
 	found
 	lease *lease
 }
 
-// Lead implements level.Level. While the store is away, everybody leads.
+// Lead implements level.Level. While the store is down, every process loads.
 func (t *Tier) Lead(ctx context.Context, tk level.Ticket) (*level.Result, level.Ticket, func()) {
 	own, ok := tk.(*ticket)
 	if !ok || !t.cfg.Single {
 		return nil, tk, func() {}
 	}
-	began, pause := time.Now(), firstAsk
+	began, pause := time.Now(), firstPoll
 	for {
-		woken, stop := t.waiting.join(t.Sum(own.key)) // before take reads the store
-		asked := time.Now()
-		now, ok := do(ctx, t, "lead", t.cfg.Budget, func(ctx context.Context) (turn, error) { return t.take(ctx, own) })
+		changed, stop := t.leaseWaiters.subscribe(t.Sum(own.key)) // before acquireLease reads the store
+		start := time.Now()
+		got, ok := do(ctx, t, "lead", t.cfg.Budget, func(ctx context.Context) (leaseAttempt, error) { return t.acquireLease(ctx, own) })
 		switch {
-		case !ok || now.result == nil && now.lease == nil && time.Since(began) > maxWait:
+		case !ok || got.result == nil && got.lease == nil && time.Since(began) > maxWait:
 			stop()
 			return nil, own, func() {}
-		case now.result != nil || now.lease != nil:
+		case got.result != nil || got.lease != nil:
 			stop()
-			now.ticket.taken, now.ticket.left = asked, t.cfg.Budget
-			if now.result != nil {
-				return now.result, now.ticket, func() {}
+			got.ticket.takenAt, got.ticket.budgetLeft = start, t.cfg.Budget
+			if got.result != nil {
+				return got.result, got.ticket, func() {}
 			}
-			return nil, now.ticket, t.hold(ctx, now.lease)
+			return nil, got.ticket, t.keepLease(ctx, got.lease)
 		}
 		select {
-		case <-woken:
-			pause = firstAsk
+		case <-changed:
+			pause = firstPoll
 		case <-time.After(pause):
-			pause = min(2*pause, lastAsk)
+			pause = min(2*pause, maxPoll)
 		case <-ctx.Done():
 		}
 		stop()
 	}
 }
 
-// take takes the lease of a key, unless another process has the lease, or has stored a
-// result since own was taken.
-func (t *Tier) take(ctx context.Context, own *ticket) (turn, error) {
-	name := t.nameOf(ofLeases, own.key)
+// acquireLease takes the lease of a key, unless another process has the lease, or has stored
+// a result since own was taken.
+func (t *Tier) acquireLease(ctx context.Context, own *ticket) (leaseAttempt, error) {
+	name := t.keyOf(ofLeases, own.key)
 	for {
-		it, err := t.read(ctx, name) // before the record: a process gives its lease up after it has stored
+		it, err := t.read(ctx, name) // before the record of the result, because a process drops its lease after it has stored
 		if err != nil {
-			return turn{}, err
+			return leaseAttempt{}, err
 		}
 		now, err := t.current(ctx, own)
 		if err != nil || now.result != nil {
-			return turn{found: now}, err
+			return leaseAttempt{found: now}, err
 		}
 		claim := now.ticket.claim()
 		if it.Version != 0 && bytes.Equal(it.Value, claim) {
-			return turn{}, nil
+			return leaseAttempt{}, nil
 		}
 		l := &lease{key: name, claim: claim}
-		l.version, err = t.swap.Swap(ctx, name, it.Version, store.Item{Value: claim, Expires: time.Now().Add(leaseLives), Expendable: true})
+		l.version, err = t.swap.Swap(ctx, name, it.Version, store.Item{Value: claim, Expires: time.Now().Add(leaseTTL), Expendable: true})
 		switch {
-		case overtaken(err):
+		case isConflict(err):
 			continue
 		case err != nil:
-			return turn{}, err
+			return leaseAttempt{}, err
 		}
 		if now, err = t.current(ctx, own); err == nil && now.result == nil && bytes.Equal(now.ticket.claim(), claim) {
-			return turn{now, l}, nil
+			return leaseAttempt{now, l}, nil
 		}
-		if wrong := t.release(ctx, l); wrong != nil { // the claim is outdated already
-			return turn{}, wrong
+		if wrong := t.deleteLease(ctx, l); wrong != nil { // the claim is outdated already
+			return leaseAttempt{}, wrong
 		}
 		if err != nil || now.result != nil {
-			return turn{found: now}, err
+			return leaseAttempt{found: now}, err
 		}
 	}
 }
@@ -126,17 +127,17 @@ func (t *Tier) current(ctx context.Context, own *ticket) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	if r := all[0].result; all[0].ticket.version == own.version || r != nil && r.Age >= r.Fresh {
+	if r := all[0].result; all[0].ticket.version == own.version || r != nil && r.Age >= r.FreshFor {
 		all[0].result = nil
 	}
 	return all[0], nil
 }
 
-// hold renews a lease until ctx ends or over is called, and then gives it up.
-func (t *Tier) hold(ctx context.Context, l *lease) (over func()) {
+// keepLease renews a lease until ctx ends or over is called, and then drops it.
+func (t *Tier) keepLease(ctx context.Context, l *lease) (over func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	t.writes.Go(func() {
-		defer t.giveUp(l)
+		defer t.dropLease(l)
 		for {
 			select {
 			case <-ctx.Done():
@@ -144,8 +145,8 @@ func (t *Tier) hold(ctx context.Context, l *lease) (over func()) {
 			case <-time.After(renewEvery):
 			}
 			version, ok := do(ctx, t, "lead", t.cfg.Budget, func(ctx context.Context) (uint64, error) {
-				version, err := t.swap.Swap(ctx, l.key, l.version, store.Item{Value: l.claim, Expires: time.Now().Add(leaseLives), Expendable: true})
-				if overtaken(err) {
+				version, err := t.swap.Swap(ctx, l.key, l.version, store.Item{Value: l.claim, Expires: time.Now().Add(leaseTTL), Expendable: true})
+				if isConflict(err) {
 					return 0, nil
 				}
 				return version, err
@@ -161,28 +162,28 @@ func (t *Tier) hold(ctx context.Context, l *lease) (over func()) {
 	return cancel
 }
 
-// giveUp drops a lease, if this process still has it. If the store does not answer, the
-// lease expires.
-func (t *Tier) giveUp(l *lease) {
-	do(context.Background(), t, "lead", t.cfg.Budget, func(ctx context.Context) (struct{}, error) { return struct{}{}, t.release(ctx, l) })
+// dropLease deletes a lease, if this process still has it. If the store does not answer,
+// the lease expires.
+func (t *Tier) dropLease(l *lease) {
+	do(context.Background(), t, "lead", t.cfg.Budget, func(ctx context.Context) (struct{}, error) { return struct{}{}, t.deleteLease(ctx, l) })
 }
 
-func (t *Tier) release(ctx context.Context, l *lease) error {
-	if _, err := t.swap.Swap(ctx, l.key, l.version, store.Item{Expires: time.Unix(1, 0)}); !overtaken(err) {
+func (t *Tier) deleteLease(ctx context.Context, l *lease) error {
+	if _, err := t.swap.Swap(ctx, l.key, l.version, store.Item{Expires: time.Unix(1, 0)}); !isConflict(err) {
 		return err
 	}
 	return nil
 }
 
-// waiting wakes loads of this process that wait for the loads of other processes.
-type waiting struct {
+// leaseWaiters notifies loads of this process that wait for the loads of other processes.
+type leaseWaiters struct {
 	mu  sync.Mutex
 	all map[level.Sum]map[chan struct{}]bool
 }
 
-// join returns a channel that gets a value whenever the key of s may have changed, until
+// subscribe returns a channel that gets a value whenever the key of s may have changed, until
 // stop is called.
-func (w *waiting) join(s level.Sum) (woken <-chan struct{}, stop func()) {
+func (w *leaseWaiters) subscribe(s level.Sum) (changed <-chan struct{}, stop func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := make(chan struct{}, 1)
@@ -202,7 +203,7 @@ func (w *waiting) join(s level.Sum) (woken <-chan struct{}, stop func()) {
 	}
 }
 
-func (w *waiting) wake(s level.Sum) {
+func (w *leaseWaiters) notify(s level.Sum) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for c := range w.all[s] {

@@ -306,4 +306,4 @@ type deafMemory struct{}
 func (*deafMemory) Changed(level.Sum) {}
 func (*deafMemory) ClearTag(string)   {}
 func (*deafMemory) Clear()            {}
-func (*deafMemory) Distrust()         {}
+func (*deafMemory) ChangesLost()      {}

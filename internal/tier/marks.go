@@ -14,22 +14,22 @@ import (
 
 // Two kinds of marks in the store record clears, and outlast the process.
 //
-// The clock of a cache has a random life, and counts the clears of tags in that life.
-// A clear of the cache begins a new life. A result carries the clock from before its
-// load, and holds only in that life.
+// The clock of a cache has a random epoch, and counts the clears of tags in that epoch. A
+// clear of the cache begins a new epoch. A result carries the clock from before its load,
+// and is valid only in that epoch.
 //
-// The mark of a tag has the number of its last clear. A result with the tag holds only
-// if its own number is not lower. A store may forget the mark of a tag, so a result
-// with a tag that has no mark does not hold. The mark is made before a result is stored.
+// The mark of a tag has the number of its last clear. A result with the tag is valid only if
+// its own number is not lower. A store may forget the mark of a tag, so a result with a tag
+// that has no mark is not valid. The mark is made before a result is stored.
 //
 // So a result that was loaded before a clear is never served after it, whichever
 // process stores it and however late. The rule is the same as in memory, but it is
 // checked when a result is read, and not only when it is written.
 
-const lifeBytes = 16
+const epochBytes = 16
 
 type mark struct {
-	life   [lifeBytes]byte
+	epoch  [epochBytes]byte
 	clears uint64
 }
 
@@ -40,10 +40,10 @@ type clock struct {
 	version uint64
 }
 
-const clockBytes = lifeBytes + 8 + 8
+const clockBytes = epochBytes + 8 + 8
 
 func (c clock) encode() []byte {
-	b := append(make([]byte, 0, clockBytes), c.life[:]...)
+	b := append(make([]byte, 0, clockBytes), c.epoch[:]...)
 	b = binary.BigEndian.AppendUint64(b, c.clears)
 	return binary.BigEndian.AppendUint64(b, uint64(c.latest))
 }
@@ -53,35 +53,35 @@ func decodeClock(it store.Item) (c clock, ok bool) {
 	if len(it.Value) != clockBytes {
 		return c, false
 	}
-	copy(c.life[:], it.Value)
-	c.clears = binary.BigEndian.Uint64(it.Value[lifeBytes:])
-	c.latest = int64(binary.BigEndian.Uint64(it.Value[lifeBytes+8:]))
+	copy(c.epoch[:], it.Value)
+	c.clears = binary.BigEndian.Uint64(it.Value[epochBytes:])
+	c.latest = int64(binary.BigEndian.Uint64(it.Value[epochBytes+8:]))
 	return c, true
 }
 
-// renewed returns a clock with a new life.
-func renewed(now int64) (c clock) {
-	_, _ = rand.Read(c.life[:]) // never fails
+// newEpoch returns a clock with a new epoch.
+func newEpoch(now int64) (c clock) {
+	_, _ = rand.Read(c.epoch[:]) // never fails
 	c.latest = now
 	return c
 }
 
-// clock returns the clock in it, the item that was read, or makes a new one.
+// clock returns the clock in the item it, which was read from the store, or makes a new one.
 func (t *Tier) clock(ctx context.Context, it store.Item) (clock, error) {
 	for {
 		c, ok := decodeClock(it)
-		if ok && t.seen(c.latest) {
+		if ok && t.noteTime(c.latest) {
 			return c, nil
 		}
 		// There is no clock, or it is malformed, or its time is so far ahead of ours
-		// that it must be wrong. A new life makes all stored results invalid.
-		c = renewed(t.now())
+		// that it must be wrong. A new epoch makes all stored results invalid.
+		c = newEpoch(t.now())
 		version, err := t.swap.Swap(ctx, t.clockKey, it.Version, store.Item{Value: c.encode()})
 		switch {
 		case err == nil:
 			c.version = version
 			return c, nil
-		case !overtaken(err):
+		case !isConflict(err):
 			return clock{}, err
 		}
 		if it, err = t.read(ctx, t.clockKey); err != nil {
@@ -90,12 +90,12 @@ func (t *Tier) clock(ctx context.Context, it store.Item) (clock, error) {
 	}
 }
 
-// clearAll begins a new life.
+// clearAll begins a new epoch.
 func (t *Tier) clearAll(ctx context.Context) error {
-	if err := t.store.Put(ctx, t.clockKey, store.Item{Value: renewed(t.now()).encode()}); err != nil {
+	if err := t.store.Put(ctx, t.clockKey, store.Item{Value: newEpoch(t.now()).encode()}); err != nil {
 		return err
 	}
-	return t.ring(ctx, "")
+	return t.announceClear(ctx, "")
 }
 
 // clearTag counts a clear in the clock, and writes its number to the mark of the tag.
@@ -112,25 +112,26 @@ func (t *Tier) clearTag(ctx context.Context, tag string) error {
 		c.clears++
 		_, err = t.swap.Swap(ctx, t.clockKey, c.version, store.Item{Value: c.encode()})
 		switch {
-		case overtaken(err):
+		case isConflict(err):
 			continue
 		case err != nil:
 			return err
 		}
-		if err := t.raise(ctx, tag, c.mark, time.Now().Add(tagLives), false); err != nil {
+		if err := t.setMark(ctx, tag, c.mark, time.Now().Add(markTTL), false); err != nil {
 			return err
 		}
-		return t.ring(ctx, tag)
+		return t.announceClear(ctx, tag)
 	}
 }
 
-// tagLives is how long the mark of a tag stays at least after a clear. It is longer than
-// a process takes from reading the clock to making a mark.
-const tagLives = time.Hour
+// markTTL is how long the mark of a tag stays at least after a clear. No process takes as
+// long from reading the clock to making a mark.
+const markTTL = time.Hour
 
-// raise sets the mark of a tag to m and makes it last until expires at least; the zero
-// time is for ever. It keeps the number of a greater mark or, if keep is set, of any.
-func (t *Tier) raise(ctx context.Context, tag string, m mark, expires time.Time, keep bool) error {
+// setMark sets the mark of a tag to m, and makes it stay until expires at least; the zero
+// time is for ever. A mark with a greater number keeps its number. If keepAny is set, every
+// mark does.
+func (t *Tier) setMark(ctx context.Context, tag string, m mark, expires time.Time, keepAny bool) error {
 	key := t.tagKey(tag)
 	for {
 		it, err := t.read(ctx, key)
@@ -139,7 +140,7 @@ func (t *Tier) raise(ctx context.Context, tag string, m mark, expires time.Time,
 		}
 		next, until := m, expires
 		at, ok := decodeClock(it)
-		if ok && (keep || at.life == m.life && at.clears > m.clears) {
+		if ok && (keepAny || at.epoch == m.epoch && at.clears > m.clears) {
 			next = at.mark
 		}
 		if ok && (it.Expires.IsZero() || !until.IsZero() && it.Expires.After(until)) {
@@ -148,42 +149,42 @@ func (t *Tier) raise(ctx context.Context, tag string, m mark, expires time.Time,
 		if ok && next == at.mark && until.Equal(it.Expires) {
 			return nil
 		}
-		if ok && next.life != at.life { // either m or the mark is of a life that is over
+		if ok && next.epoch != at.epoch { // the epoch of either m or the mark is over
 			now, err := t.read(ctx, t.clockKey)
 			if err != nil {
 				return err
 			}
-			if c, ok := decodeClock(now); !ok || c.life != m.life {
-				return nil // m is: no result of its life holds any more
+			if c, ok := decodeClock(now); !ok || c.epoch != m.epoch {
+				return nil // that of m is over, so no result of it is valid any more
 			}
 		}
 		_, err = t.swap.Swap(ctx, key, it.Version, store.Item{Value: clock{mark: next}.encode(), Expires: until})
-		if !overtaken(err) {
+		if !isConflict(err) {
 			return err
 		}
 	}
 }
 
-// overtaken reports whether a Swap has failed because of another write.
-func overtaken(err error) bool {
+// isConflict reports whether a Swap has failed because of another write.
+func isConflict(err error) bool {
 	return errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound)
 }
 
-// holds reports whether none of the tags has been cleared since the mark m of a result.
+// notCleared reports whether none of the tags has been cleared since the mark m of a result.
 // items has the marks of the tags from the store.
-func (t *Tier) holds(tags []string, m mark, items map[string]store.Item) bool {
+func (t *Tier) notCleared(tags []string, m mark, items map[string]store.Item) bool {
 	for _, tag := range tags {
 		at, ok := decodeClock(items[t.tagKey(tag)])
-		if !ok || at.life == m.life && at.clears > m.clears {
+		if !ok || at.epoch == m.epoch && at.clears > m.clears {
 			return false
 		}
 	}
 	return true
 }
 
-// ensure makes marks with the number of now for the tags of a result, if they have none
-// that last until expires, when the result ends.
-func (t *Tier) ensure(ctx context.Context, tags []string, now mark, expires time.Time) error {
+// ensureMarks makes a mark, with the number in current, for each tag of a result that has no
+// mark that stays until expires, when the result expires.
+func (t *Tier) ensureMarks(ctx context.Context, tags []string, current mark, expires time.Time) error {
 	if len(tags) == 0 {
 		return nil
 	}
@@ -202,16 +203,17 @@ func (t *Tier) ensure(ctx context.Context, tags []string, now mark, expires time
 		}
 		until := expires
 		if !until.IsZero() { // longer than needed, so that the next result finds the mark
-			until = until.Add(max(time.Until(until), tagLives))
+			until = until.Add(max(time.Until(until), markTTL))
 		}
-		if err := t.raise(ctx, tag, now, until, true); err != nil {
+		if err := t.setMark(ctx, tag, current, until, true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// longestTag is the longest tag that is a part of a key; longer ones are hashed.
+// longestTag is the length of the longest tag that is a part of a key. Longer tags are
+// hashed.
 const longestTag = 64
 
 // tagKey returns the key of the mark of a tag.

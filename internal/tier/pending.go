@@ -10,19 +10,20 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// invalidation is a delete of a name, a clear of a tag, or else a clear of everything.
+// invalidation is the delete of a record, if name is set, or the clear of a tag, if isTag is
+// set. The zero value is the clear of everything.
 type invalidation struct {
 	name, tag string
 	isTag     bool
 }
 
-// pending are the invalidations that the store does not have yet. While there are any,
-// no result is read from the store. To do an invalidation twice does no harm.
+// pending are the invalidations that have not reached the store yet. While there are any, no
+// result is read from the store. An invalidation may be carried out twice.
 type pending struct {
-	turn chan struct{} // has one place, which the goroutine that does them holds
+	running chan struct{} // a semaphore: one goroutine at a time carries them out
 
 	mu     sync.Mutex
-	all    map[invalidation]uint64 // with the number of the last add of each
+	all    map[invalidation]uint64 // the value is the number of the last add
 	number uint64
 }
 
@@ -50,7 +51,7 @@ func (p *pending) list() map[invalidation]uint64 {
 	return maps.Clone(p.all)
 }
 
-// done removes an invalidation that the store has now, unless it was added again.
+// done removes an invalidation that was carried out, unless it was added again since.
 func (p *pending) done(i invalidation, number uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,26 +60,26 @@ func (p *pending) done(i invalidation, number uint64) {
 	}
 }
 
-// invalidate does i in the store, within the budget. If that fails, it is done before
-// anything else is asked of the store.
+// invalidate carries out i, within the budget. If that fails, i is carried out before the
+// next call of the store.
 func (t *Tier) invalidate(ctx context.Context, budget time.Duration, op string, i invalidation) {
 	t.pending.add(i)
 	t.catchUp(ctx, op, budget)
 }
 
-// catchUp does what is pending, within the budget.
+// catchUp carries out what is pending, within the budget.
 func (t *Tier) catchUp(ctx context.Context, op string, budget time.Duration) {
 	do(ctx, t, op, budget, func(context.Context) (struct{}, error) { return struct{}{}, nil })
 }
 
-// replay does what is pending.
+// replay carries out what is pending.
 func (t *Tier) replay(ctx context.Context) error {
 	if len(t.pending.list()) == 0 {
 		return nil
 	}
 	select {
-	case t.pending.turn <- struct{}{}:
-		defer func() { <-t.pending.turn }()
+	case t.pending.running <- struct{}{}:
+		defer func() { <-t.pending.running }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -91,13 +92,13 @@ func (t *Tier) replay(ctx context.Context) error {
 	return nil
 }
 
-// carryOut does one invalidation. If the store is full, it takes a way that needs less
-// room.
+// carryOut carries out one invalidation. If the store is full, it uses an operation that
+// needs less room and may invalidate more.
 func (t *Tier) carryOut(ctx context.Context, i invalidation) error {
 	var err error
 	switch {
 	case i.name != "":
-		if err = t.gone(ctx, i.name); errors.Is(err, store.ErrFull) {
+		if err = t.writeTombstone(ctx, i.name); errors.Is(err, store.ErrFull) {
 			return t.store.Delete(ctx, i.name)
 		}
 	case i.isTag:
@@ -108,8 +109,8 @@ func (t *Tier) carryOut(ctx context.Context, i invalidation) error {
 		fallthrough
 	default:
 		if err = t.clearAll(ctx); errors.Is(err, store.ErrFull) {
-			if err = t.store.Delete(ctx, t.clockKey); err == nil { // the next clock that is made begins a new life
-				err = t.ring(ctx, "")
+			if err = t.store.Delete(ctx, t.clockKey); err == nil { // the clock that is made next begins a new epoch
+				err = t.announceClear(ctx, "")
 			}
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// read is Get that returns the zero Item for an absent key.
+// read gets the item of a key, or the zero Item if there is none.
 func (t *Tier) read(ctx context.Context, key string) (store.Item, error) {
 	for {
 		it, err := t.store.Get(ctx, key)
@@ -18,7 +18,7 @@ func (t *Tier) read(ctx context.Context, key string) (store.Item, error) {
 		case err == nil:
 			return it, nil
 		}
-		if err = t.mend(ctx, err); err != nil {
+		if err = t.dropForeign(ctx, err); err != nil {
 			return store.Item{}, err
 		}
 	}
@@ -44,19 +44,20 @@ func (t *Tier) readMany(ctx context.Context, keys []string) (map[string]store.It
 		if err == nil {
 			return items, nil
 		}
-		if err = t.mend(ctx, err); err != nil {
+		if err = t.dropForeign(ctx, err); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// mend deletes a value that something else has written, which the store can neither
-// read nor replace by compare-and-swap. It returns other errors as they are.
-func (t *Tier) mend(ctx context.Context, err error) error {
+// dropForeign deletes the value that err, a store.ErrForeign, is about: another program has
+// written it, and the store can neither read it nor replace it by compare-and-swap. Other
+// errors are returned unchanged.
+func (t *Tier) dropForeign(ctx context.Context, err error) error {
 	fault, ok := errors.AsType[*store.Error](err)
 	if !ok || !errors.Is(err, store.ErrForeign) {
 		return err
 	}
-	t.complain(ctx, ofRecords, "get", fmt.Errorf("the result stored under %s is deleted: %w", fault.Key, err))
+	t.report(ctx, ofRecords, "get", fmt.Errorf("the result stored under %s is deleted: %w", fault.Key, err))
 	return t.store.Delete(ctx, fault.Key)
 }

@@ -12,37 +12,37 @@ import (
 	"github.com/reecho-go/reecho/internal/wire"
 )
 
-// record is the value in a store for one key: a result, or the note that it was
-// deleted.
+// record is the value in a store for one key: a result, or a tombstone, which says that
+// the result was deleted.
 //
 //	magic 1, format 1, checksum 4, kind 1,
 //	codec, schema 8, key,
-//	life 16, born, written 8, fresh 8, spare 8, took 8,
+//	epoch 16, clears, written 8, fresh 8, stale 8, took 8,
 //	tags, each one; etag, modified 8; value
 //
-// Numbers are big-endian, lengths and born are varints, and a part with a length
+// Numbers are big-endian, lengths and clears are varints, and a part with a length
 // begins with it. The checksum is CRC-32C of all that follows it.
 type record struct {
-	kind    kind
-	codec   string
-	schema  uint64
-	key     []byte // canonical
-	mark    mark   // the clears that its load knew of
-	written int64  // nanoseconds since 1970
-	fresh   time.Duration
-	spare   time.Duration
-	took    time.Duration
-	tags    []string
-	etag    string
-	modify  int64 // nanoseconds since 1970; none: 0
-	value   []byte
+	kind     kind
+	codec    string
+	schema   uint64
+	key      []byte // canonical
+	mark     mark   // the clears that were known when its load began
+	written  int64  // nanoseconds since 1970
+	freshFor time.Duration
+	staleFor time.Duration
+	took     time.Duration
+	tags     []string
+	etag     string
+	modify   int64 // nanoseconds since 1970; none: 0
+	value    []byte
 }
 
 type kind byte
 
 const (
-	isResult kind = 1 + iota
-	isGone        // deleted a while ago; a load that began before must not store
+	isResult    kind = 1 + iota
+	isTombstone      // the result was deleted, and a load that began before must not store
 )
 
 const (
@@ -67,11 +67,11 @@ func (r *record) encode() []byte {
 	b = wire.AppendText(b, r.codec)
 	b = binary.BigEndian.AppendUint64(b, r.schema)
 	b = wire.AppendText(b, r.key)
-	b = append(b, r.mark.life[:]...)
+	b = append(b, r.mark.epoch[:]...)
 	b = binary.AppendUvarint(b, r.mark.clears)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.written))
-	b = binary.BigEndian.AppendUint64(b, uint64(r.fresh))
-	b = binary.BigEndian.AppendUint64(b, uint64(r.spare))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.freshFor))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.staleFor))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.took))
 	b = wire.AppendTexts(b, r.tags)
 	b = wire.AppendText(b, r.etag)
@@ -96,11 +96,11 @@ func decodeRecord(b []byte) (*record, error) {
 	r.codec = string(in.Text())
 	r.schema = in.Uint64()
 	r.key = in.Text()
-	copy(r.mark.life[:], in.Take(lifeBytes))
+	copy(r.mark.epoch[:], in.Take(epochBytes))
 	r.mark.clears = in.Uvarint()
 	r.written = int64(in.Uint64())
-	r.fresh = time.Duration(in.Uint64())
-	r.spare = time.Duration(in.Uint64())
+	r.freshFor = time.Duration(in.Uint64())
+	r.staleFor = time.Duration(in.Uint64())
 	r.took = time.Duration(in.Uint64())
 	if tags := in.Texts(len(in.Rest)); len(tags) > 0 {
 		r.tags = tags
@@ -108,7 +108,7 @@ func decodeRecord(b []byte) (*record, error) {
 	r.etag = string(in.Text())
 	r.modify = int64(in.Uint64())
 	r.value = in.Rest
-	if in.Failed || r.kind != isResult && r.kind != isGone || r.fresh < 0 || r.spare < 0 || r.took < 0 {
+	if in.Failed || r.kind != isResult && r.kind != isTombstone || r.freshFor < 0 || r.staleFor < 0 || r.took < 0 {
 		return nil, errMalformed
 	}
 	return r, nil
@@ -127,12 +127,12 @@ func (t *Tier) fits(r *record, key []byte) error {
 	return nil
 }
 
-// lives returns for how long a result may be served.
-func (r *record) lives() time.Duration {
-	if r.fresh > forever-r.spare {
+// lifetime returns how long after its load a result may be served, fresh or stale.
+func (r *record) lifetime() time.Duration {
+	if r.freshFor > forever-r.staleFor {
 		return forever
 	}
-	return r.fresh + r.spare
+	return r.freshFor + r.staleFor
 }
 
 // forever is the freshness of a result that does not expire.

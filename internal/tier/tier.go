@@ -1,13 +1,13 @@
 // Package tier keeps the results of a cache in a store, beside the memory. It decides
-// what is stored, whether a stored result still holds, and what happens while the store
-// is slow or away. It does not import the cache.
+// what is stored, whether a stored result is still valid, and what happens while the store
+// is slow or down. It does not import the cache.
 //
 // A result that was loaded before a clear is never returned after it, whichever process
 // has loaded, stored and cleared: see marks.go. A stored result is used only if its
 // checksum, codec, schema, key and marks are right; otherwise it is a miss and an event.
 //
-// A result is only written by compare-and-swap against the version that was there before
-// its load began. So a late write, after its caller has given up, fails if anything was
+// A result is written by compare-and-swap against the version that the record had before the
+// load began. So a late write, after its caller has given up, fails if the record was
 // written since.
 package tier
 
@@ -34,14 +34,14 @@ type Config struct {
 	Store   store.Store // with store.Swapper
 	Codec   Codec
 	Version string        // of the app's types
-	Budget  time.Duration // for all that one call of the cache does in the store
-	Behind  bool          // results are written after the call was answered
-	Single  bool          // of several processes only one loads a key at a time
+	Budget  time.Duration // how long one call of the cache may use the store
+	Behind  bool          // results are written in the background, after the call has returned
+	Single  bool          // only one of all processes loads a key at a time
 }
 
 var _ level.Level = (*Tier)(nil)
 
-// Tier is the part of a store that one cache has. All methods are safe for
+// Tier is the part of a store that belongs to one cache. All methods are safe for
 // concurrent use.
 type Tier struct {
 	cfg       Config
@@ -53,46 +53,46 @@ type Tier struct {
 	kind      uint64 // the fingerprint of codecName and schema
 	prefix    string
 	clockKey  string
-	clocks    atomic.Pointer[level.Clock] // the clock of the last birth
+	clocks    atomic.Pointer[level.Clock] // the Clock of the last revision
 
-	began time.Time    // the time is began plus the monotonic time since then, plus ahead
-	ahead atomic.Int64 // by how many nanoseconds another clock was later than ours
+	startedAt  time.Time    // the time is startedAt plus the monotonic time since then, plus clockAhead
+	clockAhead atomic.Int64 // how many nanoseconds the clock of another process was ahead of ours
 
-	watched bool   // the store can tell processes of changes
-	unwatch func() // ends Watch; nil: there was none
-	waiting waiting
+	watched      bool   // the store can tell processes of changes
+	unwatch      func() // ends Watch; nil: there was none
+	leaseWaiters leaseWaiters
 
-	breaker breaker
-	writes  sync.WaitGroup // goroutines that go on after their calls
-	pending pending
-	slots   chan struct{} // one for each call of the store that runs
-	closed  atomic.Bool
-	told    [3]atomic.Int64 // when a complaint of a kind was last told
+	breaker  breaker
+	writes   sync.WaitGroup // goroutines that go on after their calls
+	pending  pending
+	slots    chan struct{} // one for each call of the store that runs
+	closed   atomic.Bool
+	reported [3]atomic.Int64 // when an event of each reportKind was last emitted
 }
 
 // ticket is a level.Ticket.
 type ticket struct {
-	key     level.Key
-	version uint64 // of the record in the store; 0: there is none
-	clock   clock
-	taken   time.Time
-	left    time.Duration // what is left of the budget
+	key        level.Key
+	version    uint64 // of the record in the store; 0: there is none
+	clock      clock
+	takenAt    time.Time
+	budgetLeft time.Duration // what is left of the budget
 }
 
 // Known implements level.Ticket.
 func (tk *ticket) Known() bool { return tk.version != 0 }
 
-// goneLives is how long the note of a deleted result stays. The result of a load that
+// tombstoneTTL is how long a tombstone stays. The result of a load that
 // takes longer than half of this is not stored.
-const goneLives = 24 * time.Hour
+const tombstoneTTL = 24 * time.Hour
 
-// maxRunning is how many calls of the store run at a time at most.
+// maxRunning is how many calls of the store may run at a time.
 const maxRunning = 256
 
-// New returns a tier. The error joins what is wrong with the configuration.
+// New returns a tier. The error joins all mistakes in the configuration.
 func New(cfg Config) (*Tier, error) {
-	t := &Tier{cfg: cfg, store: cfg.Store, slots: make(chan struct{}, maxRunning), began: time.Now()}
-	t.pending.turn, t.pending.all = make(chan struct{}, 1), make(map[invalidation]uint64)
+	t := &Tier{cfg: cfg, store: cfg.Store, slots: make(chan struct{}, maxRunning), startedAt: time.Now()}
+	t.pending.running, t.pending.all = make(chan struct{}, 1), make(map[invalidation]uint64)
 	var errs []error
 	var ok bool
 	if t.swap, ok = store.As[store.Swapper](cfg.Store); !ok {
@@ -106,7 +106,7 @@ func New(cfg Config) (*Tier, error) {
 	if cfg.Single && cfg.Behind {
 		errs = append(errs, errors.New("SingleFlight is set, and so is WriteBehind: who waits for a load would not find its result: leave one of them out"))
 	}
-	if err := brings(cfg.Codec, cfg.Result); err != nil {
+	if err := checkCodec(cfg.Codec, cfg.Result); err != nil {
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -120,7 +120,7 @@ func New(cfg Config) (*Tier, error) {
 	return t, nil
 }
 
-// part returns a name in the form of a part of a key.
+// part returns a name, escaped or hashed for use in a key of the store.
 func part(name string) string {
 	if p := url.PathEscape(name); len(p) <= 100 {
 		return p
@@ -129,15 +129,15 @@ func part(name string) string {
 	return "+" + hex.EncodeToString(sum[:16])
 }
 
-// name returns the store's key for the record of a key. Records contain their key, so
+// recordKey returns the store's key for the record of a key. Records contain their key, so
 // that a collision is noticed.
-func (t *Tier) name(k level.Key) string { return t.nameOf(ofResults, k) }
+func (t *Tier) recordKey(k level.Key) string { return t.keyOf(ofResults, k) }
 
-func (t *Tier) nameOf(kind string, k level.Key) string {
-	return t.nameBy(kind, k.Fingerprint, t.Sum(k))
+func (t *Tier) keyOf(kind string, k level.Key) string {
+	return t.keyFor(kind, k.Fingerprint, t.Sum(k))
 }
 
-func (t *Tier) nameBy(kind string, fingerprint uint64, s level.Sum) string {
+func (t *Tier) keyFor(kind string, fingerprint uint64, s level.Sum) string {
 	return fmt.Sprintf("%s%s%016x-%x", t.prefix, kind, fingerprint, s)
 }
 
@@ -145,22 +145,22 @@ func (t *Tier) nameBy(kind string, fingerprint uint64, s level.Sum) string {
 // store has shown a later time. So a clock that goes back makes stored results older,
 // and never younger.
 func (t *Tier) now() int64 {
-	return t.began.UnixNano() + int64(time.Since(t.began)) + t.ahead.Load()
+	return t.startedAt.UnixNano() + int64(time.Since(t.startedAt)) + t.clockAhead.Load()
 }
 
-// maxAhead is how much later than our clock another clock may be.
+// maxAhead is how much the clock of another process may be ahead of ours.
 const maxAhead = 24 * time.Hour
 
-// seen notes a time that another process has stored, and reports false if it is too far
-// ahead to be right.
-func (t *Tier) seen(at int64) bool {
+// noteTime takes account of a time that another process has stored. It reports false if the
+// time is so far ahead that it must be wrong.
+func (t *Tier) noteTime(at int64) bool {
 	by := at - t.now()
 	if by > int64(maxAhead) {
 		return false
 	}
 	for by > 0 {
-		now := t.ahead.Load()
-		if t.ahead.CompareAndSwap(now, now+by) {
+		now := t.clockAhead.Load()
+		if t.clockAhead.CompareAndSwap(now, now+by) {
 			break
 		}
 		by = at - t.now()
@@ -168,8 +168,8 @@ func (t *Tier) seen(at int64) bool {
 	return true
 }
 
-// Get returns the results of those keys that have one that holds, or nil, and a
-// ticket for a load of each. It takes no longer than the budget.
+// Get returns for each key its result, or nil if there is no valid one, and a ticket for a
+// load of the key. It takes no longer than the budget.
 func (t *Tier) Get(ctx context.Context, keys ...level.Key) ([]*level.Result, []level.Ticket) {
 	began := time.Now()
 	found, ok := do(ctx, t, "get", t.cfg.Budget, func(ctx context.Context) ([]found, error) { return t.get(ctx, keys) })
@@ -179,7 +179,7 @@ func (t *Tier) Get(ctx context.Context, keys ...level.Key) ([]*level.Result, []l
 	}
 	left := t.cfg.Budget - time.Since(began)
 	for i, f := range found {
-		f.ticket.taken, f.ticket.left = began, left
+		f.ticket.takenAt, f.ticket.budgetLeft = began, left
 		results[i], tickets[i] = f.result, f.ticket
 	}
 	return results, tickets
@@ -193,7 +193,7 @@ type found struct {
 func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 	names := make([]string, len(keys), len(keys)+1)
 	for i, k := range keys {
-		names[i] = t.name(k)
+		names[i] = t.recordKey(k)
 	}
 	items, err := t.readMany(ctx, append(names, t.clockKey))
 	if err != nil {
@@ -218,8 +218,8 @@ func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 		}
 		switch {
 		case err != nil:
-			t.complain(ctx, ofRecords, "get", fmt.Errorf("the result stored under %s is not used: %w", names[i], err))
-		case r.kind == isResult && r.mark.life == c.life && t.useful(r):
+			t.report(ctx, ofRecords, "get", fmt.Errorf("the result stored under %s is not used: %w", names[i], err))
+		case r.kind == isResult && r.mark.epoch == c.epoch && t.servable(r):
 			records[i] = r
 			for _, tag := range r.tags {
 				tags = append(tags, t.tagKey(tag))
@@ -233,12 +233,12 @@ func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 		}
 	}
 	for i, r := range records {
-		if r == nil || !t.holds(r.tags, r.mark, marks) {
+		if r == nil || !t.notCleared(r.tags, r.mark, marks) {
 			continue
 		}
 		v := reflect.New(t.cfg.Result)
 		if err := unmarshal(t.cfg.Codec, r.value, v.Interface()); err != nil {
-			t.complain(ctx, ofRecords, "get", fmt.Errorf("the result stored under %s is not used, since it cannot be decoded: %w", names[i], err))
+			t.report(ctx, ofRecords, "get", fmt.Errorf("the result stored under %s is not used, since it cannot be decoded: %w", names[i], err))
 			continue
 		}
 		age := time.Duration(t.now() - r.written)
@@ -246,7 +246,7 @@ func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 			continue
 		}
 		all[i].result = &level.Result{
-			Value: v.Interface(), Birth: t.birth(all[i].ticket.version, r.mark), Age: age, Fresh: r.fresh, Spare: r.spare, Took: r.took,
+			Value: v.Interface(), Revision: t.revision(all[i].ticket.version, r.mark), Age: age, FreshFor: r.freshFor, StaleFor: r.staleFor, Took: r.took,
 			Tags: r.tags, ETag: r.etag,
 		}
 		if r.modify != 0 {
@@ -256,16 +256,16 @@ func (t *Tier) get(ctx context.Context, keys []level.Key) ([]found, error) {
 	return all, nil
 }
 
-// useful reports whether a result is still fresh, or may be served although it is not.
-func (t *Tier) useful(r *record) bool {
-	return t.seen(r.written) && (r.lives() == forever || t.now()-r.written < int64(r.lives()))
+// servable reports whether a result is fresh, or stale and may still be served.
+func (t *Tier) servable(r *record) bool {
+	return t.noteTime(r.written) && (r.lifetime() == forever || t.now()-r.written < int64(r.lifetime()))
 }
 
 // Store writes the result of a load, unless the key was written since the ticket was
-// taken. It takes no longer than the ticket's call has left of its budget.
-func (t *Tier) Store(ctx context.Context, tk level.Ticket, r level.Result) (b level.Birth) {
+// taken. It takes no longer than what the call of Get that made the ticket left of its budget.
+func (t *Tier) Store(ctx context.Context, tk level.Ticket, r level.Result) (b level.Revision) {
 	own, ok := tk.(*ticket)
-	if !ok || time.Since(own.taken) > goneLives/2 {
+	if !ok || time.Since(own.takenAt) > tombstoneTTL/2 {
 		return b
 	}
 	if t.cfg.Keep != nil {
@@ -277,7 +277,7 @@ func (t *Tier) Store(ctx context.Context, tk level.Ticket, r level.Result) (b le
 		}
 	}
 	if !t.cfg.Behind {
-		return t.keep(ctx, own, own.left, r)
+		return t.keep(ctx, own, own.budgetLeft, r)
 	}
 	ctx = context.WithoutCancel(ctx)
 	began := time.Now()
@@ -285,20 +285,20 @@ func (t *Tier) Store(ctx context.Context, tk level.Ticket, r level.Result) (b le
 		r.Age += time.Since(began)
 		t.keep(ctx, own, t.cfg.Budget, r)
 	})
-	return t.birth(0, own.clock.mark)
+	return t.revision(0, own.clock.mark)
 }
 
-func (t *Tier) keep(ctx context.Context, tk *ticket, budget time.Duration, r level.Result) (b level.Birth) {
+func (t *Tier) keep(ctx context.Context, tk *ticket, budget time.Duration, r level.Result) (b level.Revision) {
 	rec, expires, err := t.record(tk, r)
 	if err != nil {
-		t.complain(ctx, ofValues, "put", err)
+		t.report(ctx, ofValues, "put", err)
 		return b
 	}
-	b, _ = do(ctx, t, "put", budget, func(ctx context.Context) (level.Birth, error) { return t.write(ctx, tk, rec, expires) })
+	b, _ = do(ctx, t, "put", budget, func(ctx context.Context) (level.Revision, error) { return t.write(ctx, tk, rec, expires) })
 	return b
 }
 
-// record returns the record of r, and when it expires.
+// record returns the record of r, and the time when it expires.
 func (t *Tier) record(tk *ticket, r level.Result) (rec *record, expires time.Time, err error) {
 	value, err := marshal(t.cfg.Codec, r.Value)
 	if err != nil {
@@ -306,23 +306,23 @@ func (t *Tier) record(tk *ticket, r level.Result) (rec *record, expires time.Tim
 	}
 	rec = &record{
 		kind: isResult, codec: t.codecName, schema: t.schema, key: tk.key.Canonical, mark: tk.clock.mark,
-		written: t.now() - int64(r.Age), fresh: r.Fresh, spare: r.Spare, took: max(r.Took, 0), tags: r.Tags, etag: r.ETag, value: value,
+		written: t.now() - int64(r.Age), freshFor: r.FreshFor, staleFor: r.StaleFor, took: max(r.Took, 0), tags: r.Tags, etag: r.ETag, value: value,
 	}
 	if !r.Modified.IsZero() {
 		rec.modify = r.Modified.UnixNano()
 	}
-	if lives := rec.lives(); lives != forever {
-		expires = time.Now().Add(lives - r.Age)
+	if lifetime := rec.lifetime(); lifetime != forever {
+		expires = time.Now().Add(lifetime - r.Age)
 	}
 	return rec, expires, nil
 }
 
-// lateAfter is how old the time in the clock of a cache may be before it is updated.
-const lateAfter = 10 * time.Second
+// clockUpdateAfter is how old the time in the clock of a cache may be before it is updated.
+const clockUpdateAfter = 10 * time.Second
 
-// write replaces the record of the ticket's version by r, and returns the birth of r. The
-// birth is zero if that version was replaced already.
-func (t *Tier) write(ctx context.Context, tk *ticket, r *record, expires time.Time) (b level.Birth, err error) {
+// write replaces the record of the ticket's version by r, and returns the revision of r. The
+// revision is zero if that version was replaced already.
+func (t *Tier) write(ctx context.Context, tk *ticket, r *record, expires time.Time) (b level.Revision, err error) {
 	if len(r.tags) > 0 {
 		it, err := t.read(ctx, t.clockKey)
 		if err != nil {
@@ -332,32 +332,32 @@ func (t *Tier) write(ctx context.Context, tk *ticket, r *record, expires time.Ti
 		if err != nil {
 			return b, err
 		}
-		if err := t.ensure(ctx, r.tags, c.mark, expires); err != nil {
+		if err := t.ensureMarks(ctx, r.tags, c.mark, expires); err != nil {
 			return b, err
 		}
 	}
-	if r.written-tk.clock.latest > int64(lateAfter) {
+	if r.written-tk.clock.latest > int64(clockUpdateAfter) {
 		later := tk.clock
 		later.latest = r.written
-		if _, err := t.swap.Swap(ctx, t.clockKey, later.version, store.Item{Value: later.encode()}); err != nil && !overtaken(err) {
+		if _, err := t.swap.Swap(ctx, t.clockKey, later.version, store.Item{Value: later.encode()}); err != nil && !isConflict(err) {
 			return b, err
 		}
 	}
-	version, err := t.swap.Swap(ctx, t.name(tk.key), tk.version, store.Item{Value: r.encode(), Expires: expires, Expendable: true})
+	version, err := t.swap.Swap(ctx, t.recordKey(tk.key), tk.version, store.Item{Value: r.encode(), Expires: expires, Expendable: true})
 	switch {
-	case overtaken(err):
+	case isConflict(err):
 		return b, nil
 	case err != nil:
 		return b, err
 	}
-	return t.birth(version, r.mark), nil
+	return t.revision(version, r.mark), nil
 }
 
-// Put writes a result that does not come from a load. When it returns, the store has
-// that result or none.
-func (t *Tier) Put(ctx context.Context, k level.Key, r level.Result) level.Birth {
+// Put writes a result that does not come from a load. When it returns, the store has that
+// result or none, but no older one.
+func (t *Tier) Put(ctx context.Context, k level.Key, r level.Result) level.Revision {
 	began := time.Now()
-	b, ok := do(ctx, t, "put", t.cfg.Budget, func(ctx context.Context) (b level.Birth, err error) {
+	b, ok := do(ctx, t, "put", t.cfg.Budget, func(ctx context.Context) (b level.Revision, err error) {
 		for range 3 { // another write may come between get and write
 			all, err := t.get(ctx, []level.Key{k})
 			if err != nil {
@@ -365,7 +365,7 @@ func (t *Tier) Put(ctx context.Context, k level.Key, r level.Result) level.Birth
 			}
 			rec, expires, err := t.record(all[0].ticket, r)
 			if err != nil {
-				t.complain(ctx, ofValues, "put", err)
+				t.report(ctx, ofValues, "put", err)
 				return b, nil
 			}
 			b, err = t.write(ctx, all[0].ticket, rec, expires)
@@ -376,16 +376,16 @@ func (t *Tier) Put(ctx context.Context, k level.Key, r level.Result) level.Birth
 		return b, nil
 	})
 	if !ok || b.Clock == nil {
-		t.invalidate(ctx, t.cfg.Budget-time.Since(began), "delete", invalidation{name: t.name(k)})
-		return level.Birth{}
+		t.invalidate(ctx, t.cfg.Budget-time.Since(began), "delete", invalidation{name: t.recordKey(k)})
+		return level.Revision{}
 	}
 	return b
 }
 
-// Delete removes the result of a key, and keeps loads that have begun from storing
-// theirs. If the store is away, that is done later, and no result is read before.
+// Delete deletes the result of a key. Loads that have begun before do not store their
+// results. If the store is down, that is done later, and no result is read before it.
 func (t *Tier) Delete(ctx context.Context, k level.Key) {
-	t.invalidate(ctx, t.cfg.Budget, "delete", invalidation{name: t.name(k)})
+	t.invalidate(ctx, t.cfg.Budget, "delete", invalidation{name: t.recordKey(k)})
 }
 
 // ClearTag is Delete for all results with one of the tags.
@@ -401,37 +401,37 @@ func (t *Tier) Clear(ctx context.Context) {
 	t.invalidate(ctx, t.cfg.Budget, "clear", invalidation{})
 }
 
-// gone writes the note that the result of a name was deleted.
-func (t *Tier) gone(ctx context.Context, name string) error {
-	r := record{kind: isGone, codec: t.codecName, schema: t.schema}
-	return t.store.Put(ctx, name, store.Item{Value: r.encode(), Expires: time.Now().Add(goneLives)})
+// writeTombstone replaces the record of a name by a tombstone.
+func (t *Tier) writeTombstone(ctx context.Context, name string) error {
+	r := record{kind: isTombstone, codec: t.codecName, schema: t.schema}
+	return t.store.Put(ctx, name, store.Item{Value: r.encode(), Expires: time.Now().Add(tombstoneTTL)})
 }
 
-// complaint is a kind of events about single results, of which there may be many.
-type complaint int
+// reportKind is a kind of event that may occur for many results one after another.
+type reportKind int
 
 const (
-	ofRecords complaint = iota // about stored results
-	ofValues                   // about results that cannot be stored
-	ofRoom                     // about a store without room
+	ofRecords reportKind = iota // about stored results
+	ofValues                    // about results that cannot be stored
+	ofRoom                      // about a store without room
 )
 
-// complainEvery is the least time between two events of one kind.
-const complainEvery = time.Second
+// reportEvery is the least time between two events of one kind.
+const reportEvery = time.Second
 
-// complain tells the observer, but not too often.
-func (t *Tier) complain(ctx context.Context, of complaint, op string, err error) {
-	now, last := int64(time.Since(t.began))+1, &t.told[of]
-	if before := last.Load(); before != 0 && now-before < int64(complainEvery) || !last.CompareAndSwap(before, now) {
+// report emits an event, unless one of its kind was emitted a moment ago.
+func (t *Tier) report(ctx context.Context, kind reportKind, op string, err error) {
+	now, last := int64(time.Since(t.startedAt))+1, &t.reported[kind]
+	if before := last.Load(); before != 0 && now-before < int64(reportEvery) || !last.CompareAndSwap(before, now) {
 		return
 	}
-	t.tell(ctx, op, 0, err)
+	t.emitFailure(ctx, op, 0, err)
 }
 
-// owner returns the name of the cache in events.
+// owner returns the name of the cache for events.
 func (t *Tier) owner() string { return "cachedata: " + t.cfg.Name }
 
-func (t *Tier) tell(ctx context.Context, op string, took time.Duration, err error) {
+func (t *Tier) emitFailure(ctx context.Context, op string, took time.Duration, err error) {
 	observe.Emit(context.WithoutCancel(ctx), t.cfg.Observer, observe.StoreFailure{Owner: t.owner(), Op: op, Took: took, Err: err})
 }
 
@@ -444,13 +444,13 @@ func (t *Tier) Close(ctx context.Context) error {
 	if t.unwatch != nil {
 		t.unwatch()
 	}
-	written := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(written)
+		defer close(done)
 		t.writes.Wait()
 	}()
 	select {
-	case <-written:
+	case <-done:
 	case <-ctx.Done():
 		return fmt.Errorf("results are still being written: %w", ctx.Err())
 	}

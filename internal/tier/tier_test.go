@@ -61,7 +61,7 @@ func on(t testing.TB, s store.Store, set func(*tier.Config)) (*tier.Tier, *obser
 func key(text string) level.Key { return level.Key{Fingerprint: 7, Canonical: []byte(text)} }
 
 func result(n int, tags ...string) level.Result {
-	return level.Result{Value: &n, Fresh: math.MaxInt64, Tags: tags}
+	return level.Result{Value: &n, FreshFor: math.MaxInt64, Tags: tags}
 }
 
 // get returns what there is for a key: -1 if nothing.
@@ -102,7 +102,7 @@ func TestWhatIsStoredComesBackAsItWas(t *testing.T) {
 		rows := func(c *tier.Config) { c.Result = reflect.TypeFor[row]() }
 		first, _ := on(t, s, rows)
 		want := level.Result{
-			Value: &r, Fresh: time.Hour, Took: time.Second, Tags: []string{"a", strings.Repeat("b", 2000)}, ETag: `"x"`, Modified: time.Unix(5, 6),
+			Value: &r, FreshFor: time.Hour, Took: time.Second, Tags: []string{"a", strings.Repeat("b", 2000)}, ETag: `"x"`, Modified: time.Unix(5, 6),
 		}
 		load(t, first, "k", want)
 		time.Sleep(time.Minute)
@@ -111,8 +111,8 @@ func TestWhatIsStoredComesBackAsItWas(t *testing.T) {
 		if all[0] == nil || all[1] != nil {
 			t.Fatalf("Get: %v, %+v", all, events.Events())
 		}
-		want.Age, want.Birth = time.Minute, all[0].Birth
-		if !reflect.DeepEqual(*all[0], want) || want.Birth.Version == 0 {
+		want.Age, want.Revision = time.Minute, all[0].Revision
+		if !reflect.DeepEqual(*all[0], want) || want.Revision.Version == 0 {
 			t.Errorf("Get: %+v, want %+v", all[0], want)
 		}
 		time.Sleep(time.Hour - time.Minute)
@@ -144,7 +144,7 @@ func TestAClockThatWentBackMakesResultsOlder(t *testing.T) {
 			time.Sleep(90 * time.Minute)
 			tr, _ := on(t, own, nil)
 			r := result(1)
-			r.Fresh = 3 * time.Hour
+			r.FreshFor = 3 * time.Hour
 			load(t, tr, k, r)
 		}
 		copied(t, own, s)
@@ -469,8 +469,8 @@ func TestValuesThatCannotBeKeptAreNotStoredAndTold(t *testing.T) {
 	t.Parallel()
 	s := memory(t)
 	tr, events := on(t, s, func(c *tier.Config) { c.Result = reflect.TypeFor[float64]() })
-	load(t, tr, "k", level.Result{Value: new(1.5), Fresh: math.MaxInt64})
-	tr.Put(t.Context(), key("k"), level.Result{Value: new(math.NaN()), Fresh: math.MaxInt64})
+	load(t, tr, "k", level.Result{Value: new(1.5), FreshFor: math.MaxInt64})
+	tr.Put(t.Context(), key("k"), level.Result{Value: new(math.NaN()), FreshFor: math.MaxInt64})
 	if all, _ := tr.Get(t.Context(), key("k")); all[0] != nil {
 		t.Error("the old result is served after a Put that could not be stored")
 	}
@@ -667,7 +667,7 @@ func FuzzStoredBytes(f *testing.F) {
 				t.Fatal(err)
 			}
 			results, tickets := tr.Get(t.Context(), key("k"))
-			if r := results[0]; r != nil && (r.Age < 0 || r.Fresh < 0 || r.Took < 0) {
+			if r := results[0]; r != nil && (r.Age < 0 || r.FreshFor < 0 || r.Took < 0) {
 				t.Errorf("%x is %+v", value, r)
 			}
 			tr.Store(t.Context(), tickets[0], result(42))
@@ -683,7 +683,7 @@ func TestWhatIsServedWhenItIsStaleStaysInTheStoreUntilThen(t *testing.T) {
 		s := memory(t)
 		tr, _ := on(t, s, nil)
 		r := result(1)
-		r.Fresh, r.Age, r.Spare = time.Minute, time.Second, time.Hour
+		r.FreshFor, r.Age, r.StaleFor = time.Minute, time.Second, time.Hour
 		load(t, tr, "k", r)
 		stored := func() (n int) {
 			for _, err := range s.Scan(t.Context(), "cache/g/c/r/") {
@@ -727,7 +727,7 @@ func TestAClearOfATagThatIsLateHidesNoLaterOne(t *testing.T) {
 	slow := &hooked{Store: s}
 	late, _ := on(t, slow, nil)
 	other, _ := on(t, s, nil)
-	for i := range 3 { // clears in this life
+	for i := range 3 { // clears in this epoch
 		other.ClearTag(t.Context(), fmt.Sprint(i))
 	}
 	var before level.Ticket

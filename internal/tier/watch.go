@@ -11,26 +11,27 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// The kinds of keys: each begins with the prefix of its cache and one of these.
+// The kinds of keys. A key begins with the prefix of its cache and one of these.
 const (
 	ofResults = "r/"
 	ofLeases  = "l/"
-	ofBells   = "bell/"
+	ofClears  = "clear/"
 )
 
-// ring tells the processes that watch the store of a clear: of everything, or of a tag.
-// Writes of marks cannot tell it, because marks are written on other occasions too.
+// announceClear tells the processes that watch the store of a clear: of a tag, or, if tag is
+// "", of everything. Writes of marks cannot tell them, because marks are written for other
+// reasons too.
 //
-// A bell is a key that is deleted although it never exists, so even a full store can
-// ring. The marks record the clear before the bell rings.
-func (t *Tier) ring(ctx context.Context, tag string) error {
+// It deletes a key that never exists. The watchers are told of that delete, and a full store
+// can do it too. The marks must record the clear before.
+func (t *Tier) announceClear(ctx context.Context, tag string) error {
 	if !t.watched {
 		return nil
 	}
 	if len(tag) > longestTag {
-		tag = "" // the key would not contain the tag, so everything counts as cleared
+		tag = "" // the key could not contain the tag, so watchers clear everything
 	}
-	return t.store.Delete(ctx, t.prefix+ofBells+tag)
+	return t.store.Delete(ctx, t.prefix+ofClears+tag)
 }
 
 // Watch implements level.Level.
@@ -42,15 +43,15 @@ func (t *Tier) Watch(m level.Memory) bool {
 	t.unwatch = w.Watch(t.prefix, store.Listener{
 		Changed: func(key string) { t.changed(m, strings.TrimPrefix(key, t.prefix)) },
 		Lost: func(err error) {
-			m.Distrust()
-			t.writes.Go(func() { // an observer may take its time
-				t.tell(context.Background(), "watch", 0, fmt.Errorf("changes by other processes are no longer received: %w", err))
+			m.ChangesLost()
+			t.writes.Go(func() { // an observer may be slow
+				t.emitFailure(context.Background(), "watch", 0, fmt.Errorf("changes by other processes are no longer received: %w", err))
 			})
 		},
 		Found: func() {
-			m.Distrust()
+			m.ChangesLost()
 			t.breaker.reset()
-			if len(t.pending.list()) > 0 { // other processes still serve these results
+			if len(t.pending.list()) > 0 { // other processes still serve the results that these invalidate
 				t.writes.Go(func() { t.catchUp(context.Background(), "clear", t.cfg.Budget) })
 			}
 		},
@@ -63,13 +64,13 @@ func (t *Tier) changed(m level.Memory, key string) {
 	if result, ok := strings.CutPrefix(key, ofResults); ok {
 		if s, ok := sumIn(result); ok {
 			m.Changed(s)
-			t.waiting.wake(s)
+			t.leaseWaiters.notify(s)
 		}
 	} else if lease, ok := strings.CutPrefix(key, ofLeases); ok {
 		if s, ok := sumIn(lease); ok {
-			t.waiting.wake(s)
+			t.leaseWaiters.notify(s)
 		}
-	} else if tag, ok := strings.CutPrefix(key, ofBells); ok && tag == "" {
+	} else if tag, ok := strings.CutPrefix(key, ofClears); ok && tag == "" {
 		m.Clear()
 	} else if ok {
 		m.ClearTag(tag)

@@ -1,5 +1,5 @@
-// Package uses connects what is being made, such as a response, with the results of
-// cached functions that it is made of: it lives no longer than they do.
+// Package uses connects a response, or anything else that is being made, with the cached
+// results that it is made of, so that it is kept no longer than they are.
 package uses
 
 import (
@@ -9,50 +9,50 @@ import (
 	"time"
 )
 
-// LoadingKey is the context key under which a load finds what it says of its result,
-// see cachedata.LoadingFrom. It is that of the innermost load.
+// LoadingKey is the context key of the settings of the innermost load, see
+// cachedata.LoadingFrom. The value is a [SettingsTaker].
 type LoadingKey struct{}
 
-// Said is what was said so far of the result of a load: its time, if it is timed, and
-// that it is not to be stored.
-type Said struct {
-	TTL            time.Duration
-	Timed, NoStore bool
+// LoadSettings are what a load has set so far for its result: how long the result is
+// fresh, if HasTTL is set, and that it must not be stored.
+type LoadSettings struct {
+	TTL             time.Duration
+	HasTTL, NoStore bool
 }
 
-// Taker is what is found under [LoadingKey].
-type Taker interface {
-	// TakeSaid returns what was said so far, and takes NoStore back: the caller stores
-	// what is known of the result all the same, or says NoStore again.
-	TakeSaid() Said
+// SettingsTaker is the value of [LoadingKey].
+type SettingsTaker interface {
+	// TakeSettings returns the settings and resets NoStore. The caller may still store
+	// what it knows of the result; if it must not, it sets NoStore again.
+	TakeSettings() LoadSettings
 }
 
 // RecorderKey is the context key of the [Recorder]. A load hides it from the loads
-// inside of it: what they give is its own matter.
+// inside of it, because their results are parts of the load's own result only.
 type RecorderKey struct{}
 
 // Recorder is told of every result that is used while something is made. It must be
 // safe for concurrent use.
 type Recorder interface {
-	// Use is told that a result was used which stays fresh for that long: 0 and less,
-	// that it is not to be kept; Forever, that it does not expire. stamp says whether
-	// it still holds later; nil: it is one visitor's.
-	Use(stamp Stamp, left time.Duration)
+	// Use says that a result was used. fresh is how long that result stays fresh: 0 or
+	// less means that it must not be kept, Forever that it does not expire. stamp tells
+	// later whether the result is still current; nil means that it belongs to one
+	// visitor.
+	Use(stamp Stamp, fresh time.Duration)
 }
 
-// Forever is how long what does not expire stays fresh.
+// Forever is how long a result that does not expire stays fresh.
 const Forever time.Duration = math.MaxInt64
 
-// Stamp says whether a result still holds that was used: whether nothing has come
-// since that would have another one loaded. It takes some nanoseconds, and is safe
-// for concurrent use.
+// Stamp tells whether a result that was used is still current: it was not cleared,
+// deleted or replaced since. Holds takes some nanoseconds, and is safe for concurrent use.
 type Stamp interface{ Holds() bool }
 
-// recording counts what is being made in the process. It only saves those who use
-// results a look into their context while nothing is.
+// recording counts what is being recorded in the process. While it is 0, no context needs
+// to be searched for a Recorder.
 var recording atomic.Int64
 
-// Begin says that something is made, until end is called.
+// Begin says that a Recorder is in use, until end is called.
 func Begin() (end func()) {
 	recording.Add(1)
 	return func() { recording.Add(-1) }

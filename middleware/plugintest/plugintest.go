@@ -25,9 +25,9 @@ import (
 // limit is how long a hook may take in these tests before it counts as hung.
 const limit = 10 * time.Second
 
-// Run checks the plugin that open returns, a new one at each call. earlier open
-// the plugins that it must come after, if it is a middleware.Dependent: new
-// ones as well, since each stack is closed with all that is in it.
+// Run checks the plugin that open returns, a new one at each call. If the plugin is a
+// middleware.Dependent, earlier open the plugins that it must come after; they must be
+// new ones too, because each stack is closed with all its plugins.
 // Capabilities that the plugin does not have are skipped, with a line in the
 // log.
 func Run(t *testing.T, open func(t testing.TB) middleware.Plugin, earlier ...func(t testing.TB) middleware.Plugin) {
@@ -89,7 +89,7 @@ func (b *bench) stack(t *testing.T) (*middleware.Stack, middleware.Plugin) {
 	return s, p
 }
 
-// watcher reports hooks that panic, which the stack contains.
+// watcher reports panics of hooks, which the stack recovers.
 type watcher struct{ t *testing.T }
 
 // Name implements middleware.Plugin.

@@ -33,13 +33,13 @@ var defaultHeaders = []string{"Accept", "Accept-Language", "Hx-Request", "X-Forw
 
 // Limits that no program needs to set.
 const (
-	patience   = 5 * time.Second  // how long a request waits for the response of another
-	remembered = 10 * time.Second // how long a mark that a response cannot be stored is kept
-	signposts  = time.Hour        // how long a signpost is kept
-	maxKey     = 8 << 10          // bytes of a key
-	mostMore   = 16               // facts beyond the key that a response may depend on
-	mostKinds  = 64               // responses under one key that differ by these facts
-	mostStamps = 1000             // results of functions that a response may be made of
+	maxJoinWait   = 5 * time.Second  // how long a request waits for the response of another
+	markTTL       = 10 * time.Second // how long a mark that a response cannot be stored is kept
+	varyMarkerTTL = time.Hour        // how long a vary marker is kept, see page
+	maxKey        = 8 << 10          // bytes of a key
+	maxVaryFacts  = 16               // facts beyond the key that a response may depend on
+	maxVariants   = 64               // responses under one key that differ by these facts
+	maxStamps     = 1000             // results of functions that a response may be made of
 )
 
 // Config configures a [Cache]. The zero value is safe: it stores responses with
@@ -110,8 +110,8 @@ type StaleConfig struct {
 }
 
 // KeyConfig says which parts of a request the handler sees. The same parts are in the key.
-// Host, scheme, path and method are always among them. All others are hidden from a handler
-// whose response may be stored.
+// Host, scheme, path and method are always included. Everything else is hidden from a
+// handler whose response may be stored.
 type KeyConfig struct {
 	// Query lists the parameters of the query. Others are hidden. Default nil: all;
 	// an empty list that is not nil: none.
@@ -126,8 +126,9 @@ type KeyConfig struct {
 	// alone and until it changes: its id, its user or any value. Visitors without a
 	// session share such responses. They are not replayed after their time. A response
 	// is not stored if its handler has changed the session, or has used something else
-	// that is kept for one visitor, such as a result in session scope. Whatever outer
-	// middlewares derive from the session must depend on nothing else for the TTL.
+	// that is kept for one visitor, such as a result in session scope. What outer
+	// middlewares derive from the session must not depend on anything else that may
+	// change within the TTL.
 	// Default false: such responses are not stored.
 	Session bool
 	// IgnoreCookies lists cookies that have no influence on responses, such as those
@@ -141,16 +142,16 @@ type KeyConfig struct {
 // of plugins, or in front of single routes. Make it with [New]. All methods are safe
 // for concurrent use.
 type Cache struct {
-	name    string
-	cfg     Config
-	query   []string // nil: all
-	headers []string // canonical
-	ignored []string
-	pages   *cachedata.Cache[string, *page]
-	shared  *shared // nil: there is no store
-	reads   *visit.Reads
-	told    sync.Once // for misplaced
-	counts  counts
+	name          string
+	cfg           Config
+	query         []string // nil: all
+	headers       []string // canonical
+	ignored       []string
+	pages         *cachedata.Cache[string, *page]
+	shared        *shared // nil: there is no store
+	reads         *visit.Reads
+	misplacedOnce sync.Once // for misplaced
+	counts        counts
 }
 
 var (
@@ -173,7 +174,7 @@ func New(name string, cfg Config) (*Cache, error) {
 	}
 	err := errors.Join(errs...)
 	if err == nil {
-		c.pages, err = cachedata.New(name, absent, cachedata.Config{
+		c.pages, err = cachedata.New(name, loadFromContext, cachedata.Config{
 			TTL:      c.cfg.TTL,
 			Jitter:   c.cfg.Jitter,
 			MaxBytes: c.cfg.MaxBytes - c.cfg.MaxBytes/16, // leaves room for bursts
@@ -206,8 +207,8 @@ func (cfg Config) validate() error {
 	if cfg.MaxBody < 0 {
 		bad("MaxBody is %d: use 0 for %d", cfg.MaxBody, defaultMaxBody)
 	}
-	if most := cfg.withDefaults(); cfg.MaxBody > most.MaxBytes && cfg.MaxBytes >= 0 {
-		bad("MaxBody is %d, and MaxBytes only %d: make it less, or MaxBytes more", cfg.MaxBody, most.MaxBytes)
+	if defaults := cfg.withDefaults(); cfg.MaxBody > defaults.MaxBytes && cfg.MaxBytes >= 0 {
+		bad("MaxBody is %d, and MaxBytes only %d: make it less, or MaxBytes more", cfg.MaxBody, defaults.MaxBytes)
 	}
 	if cfg.Stale.For < 0 {
 		bad("Stale.For is %v: use 0 to replay nothing whose time is over", cfg.Stale.For)
@@ -230,7 +231,7 @@ func (cfg Config) validate() error {
 	return errors.Join(append(errs, cfg.Keys.validate())...)
 }
 
-// unkeyable are headers that cannot be part of a key.
+// unkeyable are the headers that cannot be part of a key.
 var unkeyable = []string{
 	"Authorization", "Cookie", "Proxy-Authorization", "Connection", "Upgrade", "Range", "If-Range",
 	"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
@@ -261,7 +262,7 @@ func (k KeyConfig) validate() error {
 	return errors.Join(errs...)
 }
 
-// withDefaults fills in what is zero.
+// withDefaults replaces zero fields by their defaults.
 func (cfg Config) withDefaults() Config {
 	if cfg.TTL == 0 {
 		cfg.TTL = defaultTTL
@@ -315,8 +316,8 @@ func (c *Cache) Wrap(next middleware.Handler) middleware.Handler {
 // level 16. A path that was rewritten or stripped on its way can be given in both forms.
 // A request that comes after Delete has returned never gets a response whose handler had
 // begun before. Delete takes constant time. The error is one of
-// cachedata.Cache.ClearTag, or says which path does not begin with a slash; then nothing
-// is dropped.
+// cachedata.Cache.ClearTag, or names a path that does not begin with a slash; in that case
+// nothing is dropped.
 func (c *Cache) Delete(ctx context.Context, paths ...string) error {
 	tags, err := c.tagsOf("Delete", paths)
 	if err != nil {
@@ -366,11 +367,11 @@ func (c *Cache) ExpireTag(ctx context.Context, tags ...string) error {
 func (c *Cache) Clear(ctx context.Context) error { return c.pages.Clear(ctx) }
 
 // Close implements middleware.Closer: it drops all responses and waits for the
-// handlers whose responses are recorded. From then on requests pass through.
+// handlers whose responses are recorded. Afterwards requests pass through.
 func (c *Cache) Close(ctx context.Context) error { return c.pages.Close(ctx) }
 
-// contextRead tells observers of a context value that a handler has read, and that may
-// belong to the visitor.
+// contextRead tells observers that a handler has read a context value that may belong to
+// the visitor.
 func (c *Cache) contextRead(ctx context.Context, key, value string) {
 	source := observe.Source{Group: c.Group().Name(), Cache: c.name}
 	observe.Emit(ctx, c.cfg.Observer, observe.ContextRead{Source: source, Key: key, Value: value})
@@ -378,7 +379,7 @@ func (c *Cache) contextRead(ctx context.Context, key, value string) {
 
 // misplaced tells observers, once, that cookies are set inside of the cache.
 func (c *Cache) misplaced(ctx context.Context) {
-	c.told.Do(func() {
+	c.misplacedOnce.Do(func() {
 		o := c.cfg.Observer
 		if o == nil {
 			o = observe.Slog(nil)

@@ -11,14 +11,14 @@ import (
 // responses of the request's URL and of the URLs on this host that Location and
 // Content-Location name (RFC 9111, section 4.4): before the client gets the answer, and
 // again when the handler is done.
-func (q *call) change() error {
-	ctx := q.r.Context()
+func (q *call) serveUnsafe() error {
+	ctx := q.req.Context()
 	rec := q.cache.install(ctx, q.host, q.own)
-	rec.how = "method"
-	rec.refuse(reason(strings.ToLower(q.r.Method)))
-	rec.changed = func() {
+	rec.forwardReason = "method"
+	rec.refuse(reason(strings.ToLower(q.req.Method)))
+	rec.invalidate = func() {
 		tags := q.invalidated(rec.Header())
-		for _, path := range q.changed(rec.Header()) {
+		for _, path := range q.changedPaths(rec.Header()) {
 			tags = append(tags, urlTag+path)
 		}
 		// The change has taken effect, even if the client has left. A clear hook
@@ -29,7 +29,7 @@ func (q *call) change() error {
 	defer func() {
 		q.host.Install(q.own, rec.under)
 		if rec.sent && rec.status < 400 || !rec.sent && ended {
-			rec.changed() // the handler may have changed more since its answer, and other requests may have stored responses
+			rec.invalidate() // the handler may have changed more since its answer, and other requests may have stored responses
 		}
 	}()
 	err := q.next(q.mc)
@@ -39,13 +39,13 @@ func (q *call) change() error {
 
 // changed returns the paths that an unsafe request has changed, by the headers of its
 // response.
-func (q *call) changed(h http.Header) []string {
-	paths := pathsOf(q.r)
-	bases := urlsOf(q.r)
+func (q *call) changedPaths(h http.Header) []string {
+	paths := pathsOf(q.req)
+	bases := urlsOf(q.req)
 	for _, name := range []string{"Location", "Content-Location"} {
 		to := h.Get(name)
 		for _, base := range bases {
-			if u, err := base.Parse(to); to != "" && err == nil && (u.Host == "" || strings.EqualFold(u.Host, q.r.Host)) {
+			if u, err := base.Parse(to); to != "" && err == nil && (u.Host == "" || strings.EqualFold(u.Host, q.req.Host)) {
 				paths = append(paths, rooted(u.Path))
 			}
 		}

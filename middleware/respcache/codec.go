@@ -16,10 +16,10 @@ import (
 // pageCodec turns pages into bytes and back, for the store:
 //
 //	format 1, flags 1, ttl,
-//	more: each one;
+//	varyOn: each one;
 //	status, etag, modified 8,
 //	fields: each with its flags 1, name, values: each one;
-//	parts: each with cache, fingerprint 8, sum 16, version, life 16, clears, kind 8,
+//	parts: each with cache, fingerprint 8, sum 16, version, epoch 16, clears, kind 8,
 //	tags: each one;
 //	body
 //
@@ -30,12 +30,12 @@ type pageCodec struct{}
 const (
 	pageFormat = 1
 
-	mostFields = 1000 // headers of a page, and values of each
+	maxFields = 1000 // headers of a page, and values of each
 
 	// Flags of a page.
-	isSignpost  = 1
-	isStrict    = 2
-	hasModified = 4
+	isVaryMarker     = 1
+	isMustRevalidate = 2
+	hasModified      = 4
 
 	// Flags of a field.
 	isDeleted = 1
@@ -48,17 +48,17 @@ var errPage = errors.New("respcache: it is no page of this version of the toolki
 func (pageCodec) Marshal(v any) ([]byte, error) {
 	p, ok := v.(*page)
 	switch {
-	case !ok || p == nil || p.why != "" || p.only != "":
+	case !ok || p == nil || p.why != "" || p.memoryOnly != "":
 		return nil, fmt.Errorf("respcache: this %T is not for a store", v)
-	case len(p.fields) > mostFields || slices.ContainsFunc(p.fields, func(f field) bool { return len(f.values) > mostFields }):
-		return nil, fmt.Errorf("respcache: a response with more than %d headers is not for a store", mostFields)
+	case len(p.fields) > maxFields || slices.ContainsFunc(p.fields, func(f field) bool { return len(f.values) > maxFields }):
+		return nil, fmt.Errorf("respcache: a response with more than %d headers is not for a store", maxFields)
 	}
 	var flags byte
-	if p.more != nil {
-		flags |= isSignpost
+	if p.varyOn != nil {
+		flags |= isVaryMarker
 	}
-	if p.strict {
-		flags |= isStrict
+	if p.mustRevalidate {
+		flags |= isMustRevalidate
 	}
 	var modified uint64
 	if !p.modified.IsZero() {
@@ -67,9 +67,9 @@ func (pageCodec) Marshal(v any) ([]byte, error) {
 	}
 	b := make([]byte, 0, 256+p.size())
 	b = append(b, pageFormat, flags)
-	b = binary.AppendUvarint(b, uint64(max(p.ttl, 0))) // it is not negative
-	b = wire.AppendTexts(b, p.more)
-	b = binary.AppendUvarint(b, uint64(max(p.status, 0))) // it is not negative
+	b = binary.AppendUvarint(b, uint64(max(p.ttl, 0))) //nolint:gosec // it is not negative
+	b = wire.AppendTexts(b, p.varyOn)
+	b = binary.AppendUvarint(b, uint64(max(p.status, 0))) //nolint:gosec // it is not negative
 	b = wire.AppendText(b, p.etag)
 	b = binary.BigEndian.AppendUint64(b, modified)
 	b = binary.AppendUvarint(b, uint64(len(p.fields)))
@@ -96,10 +96,10 @@ func appendPart(b []byte, p *level.Part) []byte {
 	b = wire.AppendText(b, p.Cache)
 	b = binary.BigEndian.AppendUint64(b, p.Fingerprint)
 	b = append(b, p.Sum[:]...)
-	b = binary.AppendUvarint(b, p.Birth.Version)
-	b = append(b, p.Birth.Clock.Life[:]...)
-	b = binary.AppendUvarint(b, p.Birth.Clock.Clears)
-	b = binary.BigEndian.AppendUint64(b, p.Birth.Clock.Kind)
+	b = binary.AppendUvarint(b, p.Revision.Version)
+	b = append(b, p.Revision.Clock.Epoch[:]...)
+	b = binary.AppendUvarint(b, p.Revision.Clock.Clears)
+	b = binary.BigEndian.AppendUint64(b, p.Revision.Clock.Kind)
 	return wire.AppendTexts(b, p.Tags)
 }
 
@@ -110,25 +110,25 @@ func (pageCodec) Unmarshal(data []byte, v any) error {
 		return errPage
 	}
 	flags := in.Byte()
-	p := &page{ttl: time.Duration(in.Uvarint()), strict: flags&isStrict != 0} // it is looked at below
-	if more := in.Texts(mostMore); flags&isSignpost != 0 {
-		p.more = more
+	p := &page{ttl: time.Duration(in.Uvarint()), mustRevalidate: flags&isMustRevalidate != 0} //nolint:gosec // it is looked at below
+	if n := in.Texts(maxVaryFacts); flags&isVaryMarker != 0 {
+		p.varyOn = n
 	}
 	status := in.Uvarint()
 	p.etag = string(in.Text())
 	if modified := in.Uint64(); flags&hasModified != 0 {
 		p.modified = time.Unix(int64(modified), 0).UTC() // as it was
 	}
-	for range in.Count(mostFields) {
-		how := in.Byte()
-		f := field{name: string(in.Text()), add: how&isAdded != 0}
-		if values := in.Texts(mostFields); how&isDeleted == 0 {
+	for range in.Count(maxFields) {
+		flags := in.Byte()
+		f := field{name: string(in.Text()), add: flags&isAdded != 0}
+		if values := in.Texts(maxFields); flags&isDeleted == 0 {
 			f.values = values
 		}
 		p.fields = append(p.fields, f)
 	}
-	for range in.Count(mostParts) {
-		p.parts = append(p.parts, takePart(in))
+	for range in.Count(maxParts) {
+		p.parts = append(p.parts, readPart(in))
 	}
 	if in.Failed || flags >= hasModified<<1 || p.ttl < 0 || status > 999 {
 		return errPage
@@ -144,16 +144,16 @@ func (pageCodec) Unmarshal(data []byte, v any) error {
 	return nil
 }
 
-func takePart(in *wire.Reader) level.Part {
+func readPart(in *wire.Reader) level.Part {
 	p := level.Part{Cache: string(in.Text()), Fingerprint: in.Uint64()}
 	copy(p.Sum[:], in.Take(uint64(len(p.Sum))))
-	p.Birth.Version = in.Uvarint()
+	p.Revision.Version = in.Uvarint()
 	clock := new(level.Clock)
-	copy(clock.Life[:], in.Take(uint64(len(clock.Life))))
+	copy(clock.Epoch[:], in.Take(uint64(len(clock.Epoch))))
 	clock.Clears = in.Uvarint()
 	clock.Kind = in.Uint64()
-	p.Birth.Clock = clock
-	if tags := in.Texts(mostTags); len(tags) > 0 {
+	p.Revision.Clock = clock
+	if tags := in.Texts(maxTags); len(tags) > 0 {
 		p.Tags = tags
 	}
 	return p

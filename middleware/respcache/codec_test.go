@@ -12,13 +12,13 @@ import (
 
 // samplePages are pages of every kind.
 func samplePages() map[string]*page {
-	clock := &level.Clock{Life: [16]byte{1, 15: 2}, Clears: 300, Kind: 7}
+	clock := &level.Clock{Epoch: [16]byte{1, 15: 2}, Clears: 300, Kind: 7}
 	return map[string]*page{
-		"nothing":                        {},
-		"a signpost":                     {more: []string{"?", "Accept-Encoding"}, ttl: time.Hour},
-		"one that leads to nothing more": {more: []string{}, ttl: time.Hour},
+		"nothing":                         {},
+		"a vary marker":                   {varyOn: []string{"?", "Accept-Encoding"}, ttl: time.Hour},
+		"one that varies on nothing more": {varyOn: []string{}, ttl: time.Hour},
 		"a response": {
-			status: 200, ttl: time.Minute, strict: true, etag: `"x"`, length: "5", body: []byte("hello"),
+			status: 200, ttl: time.Minute, mustRevalidate: true, etag: `"x"`, length: "5", body: []byte("hello"),
 			modified: time.Date(1969, 2, 3, 4, 5, 6, 0, time.UTC),
 			fields: []field{
 				{name: "A", values: []string{"1", ""}},
@@ -27,8 +27,8 @@ func samplePages() map[string]*page {
 				{name: "D", values: []string{}},
 			},
 			parts: []level.Part{
-				{Cache: "f", Fingerprint: 1 << 63, Sum: level.Sum{3}, Birth: level.Birth{Version: 1 << 40, Clock: clock}, Tags: []string{"t", ""}},
-				{Cache: "", Birth: level.Birth{Version: 1, Clock: &level.Clock{}}},
+				{Cache: "f", Fingerprint: 1 << 63, Sum: level.Sum{3}, Revision: level.Revision{Version: 1 << 40, Clock: clock}, Tags: []string{"t", ""}},
+				{Cache: "", Revision: level.Revision{Version: 1, Clock: &level.Clock{}}},
 			},
 		},
 		"without a body": {status: 301, ttl: 1, length: "0", fields: []field{{name: "Location", values: []string{"/"}}}},
@@ -66,12 +66,12 @@ func TestWhatIsForThisMemoryOnlyIsNotEncoded(t *testing.T) {
 	t.Parallel()
 	for name, v := range map[string]any{
 		"a refusal":        &page{why: "set-cookie"},
-		"a private page":   &page{status: 200, only: "a reason"},
+		"a private page":   &page{status: 200, memoryOnly: "a reason"},
 		"no page":          (*page)(nil),
 		"something else":   7,
 		"a page, by value": nil,
-		"many headers":     &page{status: 200, fields: make([]field, mostFields+1)},
-		"many values":      &page{status: 200, fields: []field{{name: "A", values: make([]string, mostFields+1)}}},
+		"many headers":     &page{status: 200, fields: make([]field, maxFields+1)},
+		"many values":      &page{status: 200, fields: []field{{name: "A", values: make([]string, maxFields+1)}}},
 	} {
 		if b, err := (pageCodec{}).Marshal(v); err == nil {
 			t.Errorf("%s: %q", name, b)
@@ -79,15 +79,15 @@ func TestWhatIsForThisMemoryOnlyIsNotEncoded(t *testing.T) {
 	}
 }
 
-// Whoever gives a page one more field says here what becomes of it in a store: it is
-// encoded, or made anew by who reads it, or the page is not for a store.
+// A new field of page must be added to one of these lists: in a store it is
+// encoded, or made again by the process that reads it, or the page is not for a store.
 func TestEachFieldOfAPageIsEncodedOrNotForAStore(t *testing.T) {
 	t.Parallel()
-	encoded := "more status fields body etag modified ttl strict parts"
-	anew := "kinds stamps drop told renewal kept length made"
-	notStored := "why only"
-	ofSharedCaches := "first firstKey shared terms always renew onError groups date" // which have no store
-	known := strings.Fields(encoded + " " + anew + " " + notStored + " " + ofSharedCaches)
+	encoded := "varyOn status fields body etag modified ttl mustRevalidate parts"
+	madeAgain := "variants stamps drop lastStatus renewal fromStore length made"
+	notStored := "why memoryOnly"
+	ofSharedCaches := "firstPage firstKey shared terms validate whileRevalidate onError groups date" // which have no store
+	known := strings.Fields(encoded + " " + madeAgain + " " + notStored + " " + ofSharedCaches)
 	fields := reflect.VisibleFields(reflect.TypeFor[page]())
 	for _, f := range fields {
 		found := false

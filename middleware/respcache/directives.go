@@ -19,8 +19,8 @@ func (d directives) has(name string) bool {
 	return ok
 }
 
-// seconds returns the time that a directive gives. If its value is no number of seconds,
-// that is 0, which is the strictest.
+// seconds returns the duration that is the value of a directive. If the value is no number of
+// seconds, it returns 0, the strictest value.
 func (d directives) seconds(name string) (time.Duration, bool) {
 	value, ok := d[name]
 	if !ok {
@@ -30,8 +30,8 @@ func (d directives) seconds(name string) (time.Duration, bool) {
 	return n, true
 }
 
-// fields returns the names of the headers that a directive is about, in canonical form.
-// If there are none, the directive is about the whole response.
+// fields returns the canonical names of the headers to which a directive is limited. If there
+// are none, the directive applies to the whole response.
 func (d directives) fields(name string) []string {
 	var names []string
 	for field := range strings.SplitSeq(strings.Trim(d[name], `"`), ",") {
@@ -42,9 +42,9 @@ func (d directives) fields(name string) []string {
 	return names
 }
 
-// mostSeconds is the bound for numbers of seconds: larger ones count as this (RFC 9111,
+// maxSeconds is the bound for numbers of seconds: larger ones count as this (RFC 9111,
 // section 1.2.2).
-const mostSeconds = 1 << 31
+const maxSeconds = 1 << 31
 
 // deltaSeconds returns the time in s, and whether s is a number of seconds.
 func deltaSeconds(s string) (time.Duration, bool) {
@@ -56,7 +56,7 @@ func deltaSeconds(s string) (time.Duration, bool) {
 		if !syntax.IsDigit(s[i]) {
 			return 0, false
 		}
-		n = min(n*10+int(s[i]-'0'), mostSeconds)
+		n = min(n*10+int(s[i]-'0'), maxSeconds)
 	}
 	return time.Duration(n) * time.Second, true
 }
@@ -70,9 +70,9 @@ func responseDirectives(h http.Header) (d directives, targeted bool) {
 	return commit.ParseCacheControl(h["Cache-Control"]), false
 }
 
-// dictionary reads a field that is a dictionary of structured fields (RFC 9651,
-// section 3.2). Of several members of one name the last counts. It fails for one
-// that is empty or malformed, which is the same as none.
+// dictionary parses a dictionary of structured fields (RFC 9651, section 3.2). If a name
+// occurs several times, the last member counts. ok is false if the dictionary is empty or
+// malformed; the caller treats both like a missing field.
 func dictionary(lines []string) (d directives, ok bool) {
 	rest := syntax.TrimOWS(strings.Join(lines, ","))
 	if rest == "" {
@@ -108,20 +108,20 @@ func dictionary(lines []string) (d directives, ok bool) {
 	}
 }
 
-// asked is what a request asks of a shared cache (RFC 9111, section 5.2.1). A duration
-// below 0 means that the request does not ask for it.
-type asked struct {
+// requestControl has the cache directives of a request (RFC 9111, section 5.2.1). A negative
+// duration means that the directive is missing.
+type requestControl struct {
 	noCache, noStore, onlyIfCached bool
 	maxAge, maxStale, minFresh     time.Duration
 }
 
-// forEver is longer than any response is kept.
-const forEver = time.Duration(1<<63 - 1)
+// forever is longer than any response is kept.
+const forever = time.Duration(1<<63 - 1)
 
-// requestDirectives returns what a request with the headers h asks for. Pragma counts only
+// requestDirectives returns the cache directives of a request with the headers h. Pragma counts only
 // if there is no Cache-Control.
-func requestDirectives(h http.Header) asked {
-	a := asked{maxAge: -1, maxStale: -1, minFresh: -1}
+func requestDirectives(h http.Header) requestControl {
+	a := requestControl{maxAge: -1, maxStale: -1, minFresh: -1}
 	lines := h["Cache-Control"]
 	if len(lines) == 0 {
 		lines = h["Pragma"]
@@ -138,7 +138,7 @@ func requestDirectives(h http.Header) asked {
 	}
 	if n, ok := d.seconds("max-stale"); ok {
 		if a.maxStale = n; d["max-stale"] == "" {
-			a.maxStale = forEver
+			a.maxStale = forever
 		}
 	}
 	return a

@@ -45,7 +45,7 @@ func FuzzDirectives(f *testing.F) {
 		if targeted || whole && (!ok || n != want) {
 			t.Errorf("%q: %v, %v, want %v", written, n, ok, want)
 		}
-		if n < 0 || n > mostSeconds*time.Second {
+		if n < 0 || n > maxSeconds*time.Second {
 			t.Errorf("%q: %v", written, n)
 		}
 		both, _ := responseDirectives(http.Header{"Cache-Control": {other, written}})
@@ -60,7 +60,7 @@ func FuzzDirectives(f *testing.F) {
 		if d, ok := dictionary([]string{other}); ok && len(d) == 0 {
 			t.Errorf("%q is a dictionary without members", other)
 		}
-		if tags := groupTags(&http.Request{Host: "a"}, []string{other}); len(tags) > mostGroups {
+		if tags := groupTags(&http.Request{Host: "a"}, []string{other}); len(tags) > maxGroups {
 			t.Errorf("%q: %d groups", other, len(tags))
 		}
 	})

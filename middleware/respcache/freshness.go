@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// keepStale is how long a shared cache keeps a response after its time, to validate it or
-// to replay it instead of an error.
+// keepStale is how long a shared cache keeps a stale response, to validate it or to replay it
+// instead of an error.
 const keepStale = 24 * time.Hour
 
-// mostHeuristic is the longest freshness of a response that does not say how long it is
+// maxHeuristic is the longest freshness of a response that does not say how long it is
 // fresh.
-const mostHeuristic = 24 * time.Hour
+const maxHeuristic = 24 * time.Hour
 
-// terms are the rules of a response in a shared cache, beside its time.
+// terms are the rules for a response in a shared cache, apart from its freshness lifetime.
 type terms struct {
-	always  bool          // it must be validated before each replay
-	renew   time.Duration // how long after its time it is replayed while it is made again
-	onError time.Duration // how long after its time it is replayed instead of an error
-	groups  []string      // Cache-Groups
+	validate        bool          // it must be validated before each replay
+	whileRevalidate time.Duration // how long it is replayed while stale and made again in the background
+	onError         time.Duration // how long it is replayed while stale instead of an error
+	groups          []string      // Cache-Groups
 }
 
 // heuristic are the statuses whose responses are fresh for a while even if they do not
@@ -33,9 +33,9 @@ var heuristic = map[int]bool{
 	http.StatusRequestURITooLong: true, http.StatusNotImplemented: true,
 }
 
-// admit returns why a response that is about to be sent with this status and these
-// headers must not be stored by a shared cache (RFC 9111, section 3), and notes its
-// terms. d are the directives in h, see [responseDirectives].
+// admit checks whether a shared cache may store a response with this status and these
+// headers, which are about to be sent (RFC 9111, section 3). It returns why not, or "", and
+// sets the terms of the recorder. d are the directives in h, see [responseDirectives].
 func (r *recorder) admit(status int, h http.Header, d directives, targeted bool) (ttl time.Duration, why reason) {
 	understood := d.has("must-understand") && http.StatusText(status) != ""
 	public := d.has("public")
@@ -58,38 +58,38 @@ func (r *recorder) admit(status int, h http.Header, d directives, targeted bool)
 		return 0, "authorization"
 	}
 	now := time.Now()
-	age := initialAge(h, r.began, now)
-	ttl, said := lifetimeOf(status, h, d, targeted, now)
+	age := initialAge(h, r.calledAt, now)
+	ttl, explicit := lifetimeOf(status, h, d, targeted, now)
 	validator := len(h["Etag"]) > 0 || len(h["Last-Modified"]) > 0
-	r.born = now.Add(-age)
-	r.terms = terms{always: d.has("no-cache") && len(d.fields("no-cache")) == 0, groups: slices.Clone(h["Cache-Groups"])}
-	r.strict = d.has("must-revalidate") || d.has("proxy-revalidate")
-	if !r.strict && !r.terms.always {
-		r.terms.renew, _ = d.seconds("stale-while-revalidate")
+	r.generatedAt = now.Add(-age)
+	r.terms = terms{validate: d.has("no-cache") && len(d.fields("no-cache")) == 0, groups: slices.Clone(h["Cache-Groups"])}
+	r.mustRevalidate = d.has("must-revalidate") || d.has("proxy-revalidate")
+	if !r.mustRevalidate && !r.terms.validate {
+		r.terms.whileRevalidate, _ = d.seconds("stale-while-revalidate")
 		r.terms.onError, _ = d.seconds("stale-if-error")
 	}
-	r.strict = r.strict || d.has("s-maxage")
+	r.mustRevalidate = r.mustRevalidate || d.has("s-maxage")
 	switch {
-	case !said && !public && !heuristic[status]:
+	case !explicit && !public && !heuristic[status]:
 		return 0, reason("status " + strconv.Itoa(status))
 	case validator:
-	case r.terms.always:
+	case r.terms.validate:
 		return 0, "no-cache"
-	case ttl <= age && ttl+max(r.terms.renew, r.terms.onError) <= age:
+	case ttl <= age && ttl+max(r.terms.whileRevalidate, r.terms.onError) <= age:
 		return 0, "not fresh"
 	}
 	return ttl, ""
 }
 
 // initialAge returns how old a response was when it arrived (RFC 9111, section 4.2.3). It
-// was requested at began. If Age is not one number, the age is unknown, so it counts as
-// more than any response may have.
+// was requested at began. If Age is not a single number, the age is unknown, and initialAge
+// returns one that is higher than any freshness lifetime.
 func initialAge(h http.Header, began, now time.Time) time.Duration {
 	var age time.Duration
 	if lines := h["Age"]; len(lines) > 0 {
 		n, ok := deltaSeconds(strings.TrimSpace(lines[0]))
 		if !ok || len(lines) > 1 {
-			return (mostSeconds + 1) * time.Second
+			return (maxSeconds + 1) * time.Second
 		}
 		age = n
 	}
@@ -105,9 +105,9 @@ func dateOf(h http.Header, now time.Time) time.Time {
 	return now
 }
 
-// lifetimeOf returns for how long a response is fresh (RFC 9111, section 4.2.1), and
+// lifetimeOf returns how long a response is fresh (RFC 9111, section 4.2.1), and
 // whether the response says so itself.
-func lifetimeOf(status int, h http.Header, d directives, targeted bool, now time.Time) (ttl time.Duration, said bool) {
+func lifetimeOf(status int, h http.Header, d directives, targeted bool, now time.Time) (ttl time.Duration, explicit bool) {
 	for _, name := range []string{"s-maxage", "max-age"} {
 		if ttl, ok := d.seconds(name); ok {
 			return ttl, true
@@ -119,11 +119,11 @@ func lifetimeOf(status int, h http.Header, d directives, targeted bool, now time
 		if err != nil {
 			return 0, true
 		}
-		return min(max(at.Sub(date), 0), mostSeconds*time.Second), true
+		return min(max(at.Sub(date), 0), maxSeconds*time.Second), true
 	}
 	modified, err := http.ParseTime(h.Get("Last-Modified"))
 	if err != nil || !heuristic[status] && !d.has("public") {
 		return 0, false
 	}
-	return min(max(date.Sub(modified)/10, 0), mostHeuristic), false
+	return min(max(date.Sub(modified)/10, 0), maxHeuristic), false
 }

@@ -10,8 +10,8 @@ import (
 // Limits of a list of cache groups: those that every cache must support (RFC 9875,
 // section 2).
 const (
-	mostGroups = 32
-	longGroup  = 32
+	maxGroups = 32
+	longGroup = 32
 )
 
 // groupTags returns the tags of the groups that a header of a response names. The tags
@@ -38,7 +38,7 @@ func listOfStrings(lines []string) []string {
 		if after, ok = syntax.CutParams(after, nil); !ok {
 			return nil
 		}
-		if len(names) < mostGroups && len(text) <= longGroup {
+		if len(names) < maxGroups && len(text) <= longGroup {
 			names = append(names, text)
 		}
 		var more bool

@@ -7,9 +7,9 @@ import (
 	"github.com/reecho-go/reecho/internal/uses"
 )
 
-// ingredients are the results of cached functions that a response is made of. It is
-// a [uses.Recorder].
-type ingredients struct {
+// usedResults are the results of cached functions that a response is made of. It is a
+// [uses.Recorder].
+type usedResults struct {
 	mu      sync.Mutex
 	stamps  []uses.Stamp
 	until   time.Time // when the first of them expires; zero: never
@@ -17,14 +17,14 @@ type ingredients struct {
 }
 
 // Use implements uses.Recorder.
-func (i *ingredients) Use(s uses.Stamp, left time.Duration) {
+func (i *usedResults) Use(s uses.Stamp, left time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if s == nil {
 		i.private = true
 		return
 	}
-	if len(i.stamps) <= mostStamps {
+	if len(i.stamps) <= maxStamps {
 		i.stamps = append(i.stamps, s)
 	}
 	if left == uses.Forever {
@@ -35,15 +35,15 @@ func (i *ingredients) Use(s uses.Stamp, left time.Duration) {
 	}
 }
 
-// into notes the results in p, and shortens the time of p to theirs. It returns why p must
-// not be stored, or "".
-func (i *ingredients) into(p *page) reason {
+// into adds the results to p, and limits the TTL of p to theirs. It returns why p must not be
+// stored, or "".
+func (i *usedResults) into(p *page) reason {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	switch {
 	case i.private:
 		return "a result of one visitor was used"
-	case len(i.stamps) > mostStamps:
+	case len(i.stamps) > maxStamps:
 		return "too many results were used"
 	}
 	if !i.until.IsZero() {

@@ -16,7 +16,7 @@ import (
 )
 
 // forwarded are headers from which ctxinfo may take host, scheme and prefix of a request.
-// Whether it believes them depends on the peer, which is not part of a key.
+// Whether it trusts them depends on the peer, which is not part of a key.
 var forwarded = []string{"Forwarded", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto"}
 
 // keyFormat is the version of keys.
@@ -91,13 +91,13 @@ func (c *Cache) visibleQuery(raw string) string {
 	return strings.Join(kept, "&")
 }
 
-// derive returns the key that consists of key and the facts in more. session is the digest
-// of the session. The result never equals a key of appendKey: those all have the same
-// number of parts, and this one has more. normal, unless nil, normalizes the values of
+// derive returns the key that consists of key and the values of the facts in varyOn. session
+// is the digest of the session. The result never equals a key of appendKey: all of those have
+// the same number of parts, and this one has more. normal, unless nil, normalizes the values of
 // headers.
-func derive(key string, more []string, r *http.Request, session string, normal func(name string, values []string) []string) string {
+func derive(key string, varyOn []string, r *http.Request, session string, normal func(name string, values []string) []string) string {
 	b := append(make([]byte, 0, len(key)+128), key...)
-	for _, fact := range more {
+	for _, fact := range varyOn {
 		b = wire.AppendText(b, fact)
 		switch fact {
 		case wholeQuery:
@@ -147,8 +147,8 @@ func (c *Cache) bypass(r *http.Request) reason {
 	return ""
 }
 
-// credential reports whether a header, beside Authorization and Cookie, commonly says who
-// makes a request: set by the client, or by a proxy that has authenticated the client. An
+// credential reports whether a header other than Authorization and Cookie commonly identifies
+// the client: set by the client itself, or by a proxy that has authenticated it. An
 // outer middleware may have read it and passed the user on by c.Set or by the context.
 func credential(name string) bool {
 	switch name {
@@ -236,28 +236,29 @@ func (c *Cache) visible(ctx context.Context, r *http.Request) *http.Request {
 	return v
 }
 
-// shown restores, for outer middlewares, what visible has hidden in the request that a
-// handler has left behind.
+// shown returns left, the request that the handler has set last, for outer middlewares: with
+// the parts that visible has hidden.
 func shown(left, visible, r *http.Request) *http.Request {
 	if left == visible {
 		return r
 	}
-	out := left.WithContext(afterwards{r.Context(), left.Context()})
+	out := left.WithContext(leftContext{r.Context(), left.Context()})
 	out.Host, out.URL, out.RequestURI, out.Header, out.RemoteAddr, out.TLS = r.Host, r.URL, r.RequestURI, r.Header, r.RemoteAddr, r.TLS
 	return out
 }
 
-// afterwards is the context of a request that a handler has left behind. It has the values
-// that were added there, and ends with the request, not with the handler.
-type afterwards struct {
+// leftContext is the context for outer middlewares after the handler has returned. It has the
+// values of left, the last context that the handler has set, and ends with the request, not
+// with the handler.
+type leftContext struct {
 	context.Context
 	left context.Context
 }
 
 // Value implements context.Context.
-func (c afterwards) Value(key any) any {
+func (c leftContext) Value(key any) any {
 	switch key.(type) {
-	case outerKey, uses.RecorderKey, uses.LoadingKey: // recording has ended
+	case recordingKey, uses.RecorderKey, uses.LoadingKey: // recording has ended
 		return c.Context.Value(key)
 	}
 	if visit.Cancels(key) {
@@ -266,7 +267,7 @@ func (c afterwards) Value(key any) any {
 	return c.left.Value(key)
 }
 
-// urlTag begins the tags that responses have by their URLs.
+// urlTag is the prefix of the tags that responses have for their URLs.
 const urlTag = "url:"
 
 // maxFolders is how many folders of a path have tags. A deeper folder is dropped by the tag
@@ -300,22 +301,22 @@ func folders(path string) iter.Seq[int] {
 	}
 }
 
-// urlsOf returns the URLs with which r may have come to the server. If the URL was changed
-// on its way to the cache, the one that the client asked for comes first.
+// urlsOf returns the URLs with which r may have reached the server. If an outer middleware has
+// changed the URL, the one that the client requested comes first.
 func urlsOf(r *http.Request) []*url.URL {
 	here := *r.URL
 	if sameURI(r, r.URL.EscapedPath()) {
 		return []*url.URL{&here}
 	}
-	asked, err := url.ParseRequestURI(r.RequestURI)
+	requested, err := url.ParseRequestURI(r.RequestURI)
 	if err != nil {
 		return []*url.URL{&here}
 	}
-	return []*url.URL{asked, &here}
+	return []*url.URL{requested, &here}
 }
 
-// pathsOf returns the path of r, not escaped, and, if it was changed on its way, the path
-// that the client has asked for.
+// pathsOf returns the unescaped path of r, and, if an outer middleware has changed it, also the
+// path that the client requested.
 func pathsOf(r *http.Request) []string {
 	paths := []string{rooted(r.URL.Path)}
 	for _, u := range urlsOf(r) {
@@ -345,7 +346,7 @@ func (c *Cache) queryTag(raw string) string {
 	return values.Encode()
 }
 
-// tagOf returns the tag of the responses that path, a URL or a folder, names.
+// tagOf returns the tag of the responses of path, which is a URL or a folder.
 func (c *Cache) tagOf(path string) string {
 	path, query, one := strings.Cut(path, "?")
 	if plain, err := url.PathUnescape(path); err == nil {

@@ -17,50 +17,51 @@ import (
 	"github.com/reecho-go/reecho/internal/uses"
 )
 
-// page is one of three things: a stored response; a signpost, if more is set, which says on
-// what further facts the responses under its key depend; or a mark that a response cannot
-// be stored, if why is set. A page does not change, except for its counters and caches.
+// page is one of three things: a stored response; a vary marker, if varyOn is set, which
+// lists the facts, beside the key, on which the responses under its key depend; or a mark that
+// a response cannot be stored, if why is set. A page does not change, except for its counters
+// and caches.
 type page struct {
-	more  []string // sorted; nil: a response
-	kinds kinds    // counts the responses that were stored behind a signpost
+	varyOn   []string     // sorted; nil: a response
+	variants variantCount // counts the responses that were stored under the keys that a vary marker leads to
 
-	first    *page // the response that a signpost of a shared cache carries; nil: none
-	firstKey string
+	firstPage *page // the response that a vary marker of a shared cache carries; nil: none
+	firstKey  string
 
 	why reason // why the response cannot be stored; empty: it is stored
 
-	stamps  []uses.Stamp         // of the results that it is made of
-	drop    sync.Once            // drops the page when a result no longer holds
-	told    atomic.Pointer[told] // the Cache-Status of the last hit
-	parts   []level.Part         // the names of these results in the store; nil: none, or no store
-	renewal renewal
-	kept    bool   // it comes from the store
-	only    reason // why it is kept in memory only; empty: it may be in a store
+	stamps     []uses.Stamp                   // of the results that it is made of
+	drop       sync.Once                      // drops the page when one of these is no longer current
+	lastStatus atomic.Pointer[statusOfSecond] // the Cache-Status of the last hit
+	parts      []level.Part                   // the names of these results in the store; nil: none, or no store
+	renewal    renewal
+	fromStore  bool   // it comes from the store
+	memoryOnly reason // why it is kept in memory only; empty: it may be in a store
 
-	status   int
-	fields   []field
-	body     []byte
-	length   string // Content-Length
-	etag     string
-	modified time.Time // Last-Modified; zero: none
-	made     time.Time
-	ttl      time.Duration
-	strict   bool // it must not be replayed after its time
+	status         int
+	fields         []field
+	body           []byte
+	length         string // Content-Length
+	etag           string
+	modified       time.Time // Last-Modified; zero: none
+	made           time.Time
+	ttl            time.Duration
+	mustRevalidate bool // it must not be replayed when it is stale
 
-	shared bool // of a shared cache: it is kept after its time, to be validated
+	shared bool // of a shared cache: it is kept when it is stale, to be validated
 	terms
 	date time.Time // Date, if shared is set
 }
 
-// left returns for how long p may be replayed, unless it is expired before.
-func (p *page) left() time.Duration { return p.ttl - time.Since(p.made) }
+// remaining returns how long p may still be replayed, unless it is expired before.
+func (p *page) remaining() time.Duration { return p.ttl - time.Since(p.made) }
 
-// over reports whether the time of p is over, unless it is a signpost.
-func (p *page) over() bool { return p.more == nil && p.left() <= 0 }
+// expired reports whether p is stale. A vary marker never is.
+func (p *page) expired() bool { return p.varyOn == nil && p.remaining() <= 0 }
 
-// usable reports whether p, whose time may be over, may be replayed or followed.
+// usable reports whether p, which is stale if over is set, may be replayed or followed.
 func (c *Cache) usable(ctx context.Context, p *page, over bool) bool {
-	onlyFresh := p.strict && !p.shared || p.why != ""
+	onlyFresh := p.mustRevalidate && !p.shared || p.why != ""
 	return c.holds(ctx, p) && (!onlyFresh || !over)
 }
 
@@ -68,43 +69,45 @@ func (c *Cache) usable(ctx context.Context, p *page, over bool) bool {
 // left.
 func (p *page) hitStatus(left time.Duration) string {
 	seconds := int64(left / time.Second)
-	if t := p.told.Load(); t != nil && t.left == seconds {
+	if t := p.lastStatus.Load(); t != nil && t.left == seconds {
 		return t.status
 	}
-	t := &told{seconds, hitStatus(seconds)}
-	if p.only != "" {
-		t.status += "; detail=" + quoted("in memory only: "+string(p.only))
+	t := &statusOfSecond{seconds, hitStatus(seconds)}
+	if p.memoryOnly != "" {
+		t.status += "; detail=" + quoted("in memory only: "+string(p.memoryOnly))
 	}
-	p.told.Store(t)
+	p.lastStatus.Store(t)
 	return t.status
 }
 
-// told is the Cache-Status of all hits within one second.
-type told struct {
+// statusOfSecond is the Cache-Status of all hits within one second.
+type statusOfSecond struct {
 	left   int64
 	status string
 }
 
-// kinds counts the responses that were stored behind a signpost lately.
-type kinds struct {
+// variantCount counts the responses that were stored lately under the keys that a vary marker
+// leads to.
+type variantCount struct {
 	mu    sync.Mutex
 	since time.Time
 	n     int
 }
 
-// another reports whether one more response may be stored behind the signpost p.
-func (p *page) another() bool {
-	k := &p.kinds
+// addVariant counts one more response under the keys that the vary marker p leads to, and
+// reports whether it may be stored.
+func (p *page) addVariant() bool {
+	k := &p.variants
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if now := time.Now(); now.Sub(k.since) > p.ttl {
 		k.since, k.n = now, 0
 	}
 	k.n++
-	return k.n <= mostKinds
+	return k.n <= maxVariants
 }
 
-// field is what a handler has done to one response header.
+// field is the change that a handler has made to one response header.
 type field struct {
 	name   string
 	values []string // nil: the header was deleted
@@ -114,10 +117,10 @@ type field struct {
 // size returns the bytes that a page counts for MaxBytes.
 func (p *page) size() int64 {
 	n := 370 + len(p.body) + len(p.etag) + 80*len(p.stamps) + 240*len(p.parts)
-	if p.first != nil {
-		n += int(p.first.size()) + len(p.firstKey)
+	if p.firstPage != nil {
+		n += int(p.firstPage.size()) + len(p.firstKey)
 	}
-	for _, name := range p.more {
+	for _, name := range p.varyOn {
 		n += 16 + len(name)
 	}
 	for _, f := range p.fields {
@@ -129,17 +132,17 @@ func (p *page) size() int64 {
 	return int64(n)
 }
 
-// holds reports whether all results that p is made of still hold, by what this process
-// knows.
+// holds reports whether all results that p is made of are still current, as far as this
+// process knows.
 func (p *page) holds() bool {
-	if hold(p.stamps) {
+	if allHold(p.stamps) {
 		return true
 	}
 	again := p.renewal.stamps.Load()
-	return again != nil && hold(*again)
+	return again != nil && allHold(*again)
 }
 
-func hold(stamps []uses.Stamp) bool {
+func allHold(stamps []uses.Stamp) bool {
 	for _, s := range stamps {
 		if !s.Holds() {
 			return false
@@ -204,7 +207,7 @@ func canonicalNames(h http.Header) http.Header {
 	named := make(http.Header, len(h))
 	for name, values := range h {
 		canonical := http.CanonicalHeaderKey(name)
-		if other, twice := named[canonical]; twice {
+		if other, several := named[canonical]; several {
 			values = slices.Concat(other, values)
 		}
 		named[canonical] = values
@@ -225,9 +228,9 @@ func connectionListed(h http.Header) []string {
 }
 
 // apply changes the headers in h as p's handler did. Later changes of h, even in place, do
-// not change p. It returns room for further values.
-func (p *page) apply(h http.Header, more int) (room values) {
-	n := more
+// not change p. It returns memory for reserve further values.
+func (p *page) apply(h http.Header, reserve int) (room values) {
+	n := reserve
 	for i := range p.fields {
 		n += len(p.fields[i].values)
 	}
@@ -269,7 +272,7 @@ func (p *page) seal(h http.Header) {
 	control := commit.ParseCacheControl(h["Cache-Control"])
 	for _, word := range []string{"must-revalidate", "proxy-revalidate"} {
 		if _, ok := control[word]; ok {
-			p.strict = true
+			p.mustRevalidate = true
 		}
 	}
 	p.length = strconv.Itoa(len(p.body))

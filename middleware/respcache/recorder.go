@@ -25,34 +25,34 @@ type recorder struct {
 	host  host.Host
 	ctx   context.Context // of the handler; it ends when nobody waits for the response
 
-	read     func() reason    // returns why the response is one visitor's, by what the handler has read so far; may be nil
-	vain     func(why reason) // tells waiting requests that they cannot get the response; nil: done, or none wait
-	how      string           // why the handler is called, for Cache-Status
-	before   http.Header      // the headers of outer middlewares
-	changed  func()           // drops what an unsafe method has changed; nil: nothing
-	spare    *page            // the page that is replayed instead of an error; nil: none
-	held     bool             // the response is not sent, because another one replaces it
-	sent     bool
-	gone     bool   // the client has gone, and other requests wait
-	why      reason // why the response cannot be stored
-	status   int
-	declared int64 // Content-Length of the handler; -1: none
-	ttl      time.Duration
-	most     time.Duration // the longest time by the headers
-	fields   []field
-	vary     []string    // Vary of the handler
-	header   http.Header // a copy of the final headers, by their canonical names
-	body     []byte
+	personalReason func() reason    // returns why the response belongs to one visitor, by what the handler has read so far, or ""; may be nil
+	releaseWaiters func(why reason) // tells waiting requests that they cannot get the response; nil: it was called, or none wait
+	forwardReason  string           // why the handler is called, for Cache-Status
+	outerHeader    http.Header      // the headers of outer middlewares
+	invalidate     func()           // drops the responses that an unsafe method has changed; nil: none
+	fallback       *page            // the page that is replayed instead of an error; nil: none
+	suppressed     bool             // the response is not sent, because another one replaces it
+	sent           bool
+	clientGone     bool   // the client has gone, and other requests wait
+	why            reason // why the response cannot be stored
+	status         int
+	contentLength  int64 // Content-Length of the handler; -1: none
+	ttl            time.Duration
+	maxTTL         time.Duration // the longest TTL that the headers allow
+	fields         []field
+	vary           []string    // Vary of the handler
+	header         http.Header // a copy of the final headers, with canonical names
+	body           []byte
 
 	// Of a shared cache:
 
-	old      *page     // the page that is validated: a 304 is about it, and not for the client; nil: none
-	personal bool      // the request identifies its visitor
-	began    time.Time // when the handler was called
-	born     time.Time // when the response was made at its origin
-	strict   bool
-	terms    terms
-	told     http.Header // the headers of a 304
+	stale          *page     // the page that is validated: a 304 updates it, and is not for the client; nil: none
+	personal       bool      // the request identifies its visitor
+	calledAt       time.Time // when the handler was called
+	generatedAt    time.Time // when the response was made at its origin
+	mustRevalidate bool
+	terms          terms
+	notModified    http.Header // the headers of a 304
 }
 
 var (
@@ -65,13 +65,13 @@ var (
 
 // install puts a recorder in the place of the response's writer.
 func (c *Cache) install(ctx context.Context, h host.Host, own host.Context) *recorder {
-	rec := &recorder{cache: c, host: h, ctx: ctx, how: "uri-miss", declared: -1, began: time.Now()}
+	rec := &recorder{cache: c, host: h, ctx: ctx, forwardReason: "uri-miss", contentLength: -1, calledAt: time.Now()}
 	rec.under = h.Install(own, rec)
-	rec.before = maps.Clone(rec.under.Header())
+	rec.outerHeader = maps.Clone(rec.under.Header())
 	return rec
 }
 
-// refuse notes why the response cannot be stored; the first reason counts.
+// refuse records why the response cannot be stored; the first reason counts.
 func (r *recorder) refuse(why reason) {
 	if r.why == "" && why != "" {
 		r.why, r.body = why, nil
@@ -81,11 +81,11 @@ func (r *recorder) refuse(why reason) {
 // release releases the requests that wait for the response, if they cannot get it: the
 // response may be a stream that goes on for long.
 func (r *recorder) release() {
-	if r.why == "" || r.vain == nil || r.held || r.sent && isFailure(r.status) {
+	if r.why == "" || r.releaseWaiters == nil || r.suppressed || r.sent && isFailure(r.status) {
 		return
 	}
-	r.vain(r.why)
-	r.vain = nil
+	r.releaseWaiters(r.why)
+	r.releaseWaiters = nil
 }
 
 // Unwrap lets http.ResponseController reach what this writer does not handle.
@@ -97,44 +97,44 @@ func (r *recorder) Header() http.Header { return r.under.Header() }
 // WriteHeader implements http.ResponseWriter. Informational statuses pass.
 func (r *recorder) WriteHeader(status int) {
 	switch {
-	case r.held: // the client gets another response
+	case r.suppressed: // the client gets another response
 		return
 	case commit.Informational(status) || r.sent:
 		r.under.WriteHeader(status)
 		return
 	}
 	r.sent, r.status = true, status
-	if r.spare != nil && isFailure(status) {
-		r.held = true
+	if r.fallback != nil && isFailure(status) {
+		r.suppressed = true
 		r.refuse("error")
 		return
 	}
 	h := r.under.Header()
-	if r.old != nil && status == http.StatusNotModified {
+	if r.stale != nil && status == http.StatusNotModified {
 		d, _ := responseDirectives(h)
-		r.held, r.told, r.fields = true, h.Clone(), sharedFields(r.before, h, d, time.Now())
+		r.suppressed, r.notModified, r.fields = true, h.Clone(), sharedFields(r.outerHeader, h, d, time.Now())
 		return
 	}
 	if status == http.StatusSwitchingProtocols {
 		r.refuse("upgrade")
 	}
-	if r.changed != nil && status < 400 {
-		r.changed() // before the client gets the answer
+	if r.invalidate != nil && status < 400 {
+		r.invalidate() // before the client gets the answer
 	}
-	if r.read != nil {
-		r.refuse(r.read())
+	if r.personalReason != nil {
+		r.refuse(r.personalReason())
 	}
 	var why reason
 	named := canonicalNames(h)
-	r.vary = ownVary(r.before, named)
+	r.vary = ownVary(r.outerHeader, named)
 	if r.cache.cfg.RFC {
 		d, targeted := responseDirectives(named)
 		r.ttl, why = r.admit(status, named, d, targeted)
-		r.fields = sharedFields(r.before, h, d, time.Now())
+		r.fields = sharedFields(r.outerHeader, h, d, time.Now())
 	} else {
 		r.ttl, why = r.cache.beforeSent(status, named)
-		r.most, _ = lifetime(named, forEver)
-		r.fields = changes(r.before, h, isNeverStored)
+		r.maxTTL, _ = lifetime(named, forever)
+		r.fields = changes(r.outerHeader, h, isNeverStored)
 	}
 	r.refuse(why)
 	if lengths := named["Content-Length"]; len(lengths) > 0 {
@@ -142,7 +142,7 @@ func (r *recorder) WriteHeader(status int) {
 		if err != nil || int64(n) > r.cache.cfg.MaxBody { // it has 63 bits
 			r.refuse("too large")
 		}
-		r.declared = int64(n) // the same
+		r.contentLength = int64(n) //nolint:gosec // the same
 	}
 	if r.why == "" && len(named["Cache-Control"]) == 0 && !r.cache.cfg.RFC {
 		// Browsers ask again each time, and other caches keep nothing, so nobody
@@ -151,15 +151,15 @@ func (r *recorder) WriteHeader(status int) {
 		h["Cache-Control"], named["Cache-Control"] = []string{control}, []string{control}
 		r.fields = append(r.fields, field{name: "Cache-Control", values: []string{control}})
 	}
-	h.Add("Cache-Status", forward{r.how, r.why}.String())
-	told := named["Cache-Control"]
+	h.Add("Cache-Status", forward{r.forwardReason, r.why}.String())
+	cacheControl := named["Cache-Control"]
 	r.under.WriteHeader(status)
-	r.committed(canonicalNames(h), told)
+	r.committed(canonicalNames(h), cacheControl)
 	r.release()
 }
 
-// committed checks the headers that plugins have added when the headers were sent.
-func (r *recorder) committed(h http.Header, told []string) {
+// committed checks the headers that plugins have added while the headers were sent.
+func (r *recorder) committed(h http.Header, cacheControl []string) {
 	if r.why != "" {
 		return
 	}
@@ -171,16 +171,16 @@ func (r *recorder) committed(h http.Header, told []string) {
 		r.refuse("the address was changed")
 	}
 	r.header = h.Clone()
-	r.header["Cache-Control"] = told // without what ctxinfo has added, which Shape reports too
-	if r.declared > 0 {
-		r.body = make([]byte, 0, r.declared)
+	r.header["Cache-Control"] = cacheControl // without the directives that ctxinfo has added: Shape reports those too
+	if r.contentLength > 0 {
+		r.body = make([]byte, 0, r.contentLength)
 	}
 }
 
 // ready sends the headers for a body that comes without a status.
 func (r *recorder) ready() {
 	if !r.sent {
-		r.WriteHeader(r.host.Implied(r.under))
+		r.WriteHeader(r.host.ImpliedStatus(r.under))
 	}
 }
 
@@ -196,9 +196,10 @@ func (r *recorder) keep(b []byte) {
 	}
 }
 
-// passed notes the result of sending want bytes, and returns the result for the handler.
-// While other requests wait for the response, an error of the client is hidden from it.
-func (r *recorder) passed(n, want int, err error) (int, error) {
+// written records the result of sending want bytes, and returns the result for the handler.
+// While other requests wait for the response, it hides errors of the connection from the
+// handler.
+func (r *recorder) written(n, want int, err error) (int, error) {
 	if err == nil && n < want {
 		err = io.ErrShortWrite
 	}
@@ -206,7 +207,7 @@ func (r *recorder) passed(n, want int, err error) (int, error) {
 		return n, nil
 	}
 	if r.why == "" && r.ctx.Err() == nil && !errors.Is(err, http.ErrContentLength) {
-		r.gone = true
+		r.clientGone = true
 		return want, nil
 	}
 	r.refuse("write error")
@@ -217,26 +218,26 @@ func (r *recorder) passed(n, want int, err error) (int, error) {
 func (r *recorder) Write(b []byte) (int, error) {
 	r.ready()
 	r.keep(b)
-	if r.gone || r.held {
-		return r.unsent(len(b))
+	if r.clientGone || r.suppressed {
+		return r.dropWrite(len(b))
 	}
 	n, err := r.under.Write(b)
-	return r.passed(n, len(b), err)
+	return r.written(n, len(b), err)
 }
 
 // WriteString implements io.StringWriter.
 func (r *recorder) WriteString(s string) (int, error) {
 	r.ready()
 	r.keep([]byte(s))
-	if r.gone || r.held {
-		return r.unsent(len(s))
+	if r.clientGone || r.suppressed {
+		return r.dropWrite(len(s))
 	}
 	n, err := io.WriteString(r.under, s)
-	return r.passed(n, len(s), err)
+	return r.written(n, len(s), err)
 }
 
-// unsent returns the result of a write of n bytes that are not sent.
-func (r *recorder) unsent(n int) (int, error) {
+// dropWrite returns the result of a write of n bytes that are not sent.
+func (r *recorder) dropWrite(n int) (int, error) {
 	if err := context.Cause(r.ctx); err != nil {
 		r.refuse("cancelled")
 		return 0, err
@@ -267,11 +268,11 @@ func (r *recorder) ReadFrom(src io.Reader) (n int64, err error) {
 	}
 	r.ready()
 	to := io.Writer(r.under)
-	if r.held {
+	if r.suppressed {
 		to = io.Discard
 	}
-	more, err := io.Copy(to, src)
-	return n + more, err
+	copied, err := io.Copy(to, src)
+	return n + copied, err
 }
 
 // Flush implements http.Flusher.
@@ -285,8 +286,8 @@ func (r *recorder) FlushError() error {
 	}
 	r.ready()
 	r.release()
-	if r.gone || r.held {
-		_, err := r.unsent(0)
+	if r.clientGone || r.suppressed {
+		_, err := r.dropWrite(0)
 		return err
 	}
 	return http.NewResponseController(r.under).Flush()
@@ -316,7 +317,7 @@ func (r *recorder) finish() (*page, reason) {
 		r.refuse("cancelled")
 	case !r.sent || len(r.body) == 0 && r.status == http.StatusOK && !r.cache.cfg.RFC:
 		r.refuse("empty")
-	case r.declared >= 0 && r.declared != int64(len(r.body)) && hasBody(r.status):
+	case r.contentLength >= 0 && r.contentLength != int64(len(r.body)) && hasBody(r.status):
 		r.refuse("content-length")
 	case hasTrailer(r.under.Header()):
 		r.refuse("trailer")
@@ -326,36 +327,36 @@ func (r *recorder) finish() (*page, reason) {
 	}
 	p := &page{status: r.status, fields: r.fields, body: r.body, made: time.Now(), ttl: r.ttl}
 	if r.cache.cfg.RFC {
-		r.mark(p)
+		r.markShared(p)
 	}
 	p.seal(r.header)
 	return p, ""
 }
 
-// said applies to p what the handler has set by cachedata.LoadingFrom, and returns why p
-// must not be stored, or "".
-func (r *recorder) said(load context.Context, p *page) reason {
-	var said uses.Said
-	if t, ok := load.Value(uses.LoadingKey{}).(uses.Taker); ok {
-		said = t.TakeSaid()
+// applySettings applies the settings of the handler, made by cachedata.LoadingFrom, to p. It
+// returns why p must not be stored, or "".
+func (r *recorder) applySettings(load context.Context, p *page) reason {
+	var settings uses.LoadSettings
+	if t, ok := load.Value(uses.LoadingKey{}).(uses.SettingsTaker); ok {
+		settings = t.TakeSettings()
 	}
 	switch {
-	case said.NoStore, said.Timed && said.TTL <= 0:
+	case settings.NoStore, settings.HasTTL && settings.TTL <= 0:
 		return "the handler has said so"
-	case said.Timed && !p.shared:
-		p.ttl = min(said.TTL, r.most)
+	case settings.HasTTL && !p.shared:
+		p.ttl = min(settings.TTL, r.maxTTL)
 	}
 	return ""
 }
 
-// unanswered returns the page to replay after a panic of the handler, or nil. That is the
-// old page if the handler has answered 304 for it, or the spare page if nothing was sent.
-func (r *recorder) unanswered() *page {
+// pageAfterPanic returns the page to replay after a panic of the handler, or nil. It is the
+// stale page if the handler has answered 304 for it, or the fallback if nothing was sent.
+func (r *recorder) pageAfterPanic() *page {
 	switch {
-	case r.held && r.status == http.StatusNotModified:
-		return r.old
-	case r.held || !r.sent && r.why != "hijack":
-		return r.spare
+	case r.suppressed && r.status == http.StatusNotModified:
+		return r.stale
+	case r.suppressed || !r.sent && r.why != "hijack":
+		return r.fallback
 	}
 	return nil
 }
@@ -369,7 +370,7 @@ func hasTrailer(h http.Header) bool {
 	return false
 }
 
-// mark makes p a page of a shared cache, with the terms that admit has found.
-func (r *recorder) mark(p *page) {
-	p.shared, p.made, p.terms, p.strict = true, r.born, r.terms, r.strict
+// markShared makes p a page of a shared cache, with the terms that admit has set.
+func (r *recorder) markShared(p *page) {
+	p.shared, p.made, p.terms, p.mustRevalidate = true, r.generatedAt, r.terms, r.mustRevalidate
 }

@@ -14,8 +14,8 @@ import (
 // maxRanges is how many ranges of a body are sent. A request for more gets the whole body.
 const maxRanges = 16
 
-// replay answers r with p, which is fresh until that time: with the whole response, with a
-// part of it, or with a 304.
+// replay answers r with p, which is fresh until the given time: with the whole response, a
+// part of it, or a 304.
 func (p *page) replay(w http.ResponseWriter, r *http.Request, until time.Time) error {
 	left := time.Until(until)
 	return p.replayAs(w, r, p.hitStatus(left), until.Sub(p.made)-left)
@@ -24,7 +24,7 @@ func (p *page) replay(w http.ResponseWriter, r *http.Request, until time.Time) e
 // replayAs is replay with the given Cache-Status and age.
 func (p *page) replayAs(w http.ResponseWriter, r *http.Request, status string, age time.Duration) error {
 	h := w.Header()
-	whole := len(r.Header["Range"]) > 0 && codedOutside(h)
+	codedOutside := len(r.Header["Range"]) > 0 && codedOutside(h)
 	room := p.apply(h, 3)
 	h["Age"] = room.of(strconv.FormatInt(int64(age/time.Second), 10))
 	if before := h["Cache-Status"]; before == nil {
@@ -39,7 +39,7 @@ func (p *page) replayAs(w http.ResponseWriter, r *http.Request, status string, a
 		return nil
 	}
 	if p.status == http.StatusOK && conditional(r.Header) {
-		if ranges := r.Header["Range"]; whole || len(ranges) > 0 && strings.Count(ranges[0], ",") >= maxRanges {
+		if ranges := r.Header["Range"]; codedOutside || len(ranges) > 0 && strings.Count(ranges[0], ",") >= maxRanges {
 			r = r.Clone(r.Context())
 			delete(r.Header, "Range")
 		}
@@ -57,8 +57,9 @@ func (p *page) replayAs(w http.ResponseWriter, r *http.Request, status string, a
 	return err
 }
 
-// codedOutside reports whether an outer middleware compresses the body, by the headers that
-// it has set. Then a range of the stored body is not a range of what the client gets.
+// codedOutside reports whether the headers h say that an outer middleware compresses the
+// body. In that case a range of the stored body is not a range of the body that the client
+// gets.
 func codedOutside(h http.Header) bool {
 	return len(h["Content-Encoding"]) > 0 || strings.Contains(strings.ToLower(commit.MergeVary(h["Vary"], nil)), "accept-encoding")
 }

@@ -17,19 +17,19 @@ var conditions = []string{"If-None-Match", "If-Modified-Since", "If-Range", "Ran
 // If there is a page to validate, the conditions of the client are replaced by those of
 // the page (RFC 9111, section 4.3.1).
 func (q *call) forwarded(ctx context.Context) *http.Request {
-	v := q.r.WithContext(ctx)
-	v.Header = q.r.Header.Clone()
-	if q.old == nil {
+	v := q.req.WithContext(ctx)
+	v.Header = q.req.Header.Clone()
+	if q.stale == nil {
 		return v
 	}
 	for _, name := range conditions {
 		delete(v.Header, name)
 	}
-	if q.old.etag != "" {
-		v.Header["If-None-Match"] = []string{q.old.etag}
+	if q.stale.etag != "" {
+		v.Header["If-None-Match"] = []string{q.stale.etag}
 	}
-	if !q.old.modified.IsZero() {
-		v.Header["If-Modified-Since"] = []string{q.old.modified.UTC().Format(http.TimeFormat)}
+	if !q.stale.modified.IsZero() {
+		v.Header["If-Modified-Since"] = []string{q.stale.modified.UTC().Format(http.TimeFormat)}
 	}
 	return v
 }
@@ -38,8 +38,8 @@ func (q *call) forwarded(ctx context.Context) *http.Request {
 // the stored body (RFC 9111, section 3.2) or were used to validate it.
 var notUpdated = []string{"Content-Encoding", "Content-Length", "Content-Md5", "Content-Range", "Etag"}
 
-// freshened returns the old page as the 304 in r updates it (RFC 9111, section 4.3.4), and
-// why the result must not be stored, or "".
+// freshened returns the old page, updated by the 304 in r (RFC 9111, section 4.3.4), and why
+// the result must not be stored, or "".
 func (r *recorder) freshened(old *page) (*page, reason) {
 	p := &page{status: old.status, body: old.body, fields: slices.Clone(old.fields)}
 	for _, f := range r.fields {
@@ -53,8 +53,8 @@ func (r *recorder) freshened(old *page) (*page, reason) {
 		}
 		p.fields[at] = f
 	}
-	age := r.told["Age"]
-	r.header = maps.Clone(r.before)
+	age := r.notModified["Age"]
+	r.header = maps.Clone(r.outerHeader)
 	p.apply(r.header, 0)
 	d, targeted := responseDirectives(r.header)
 	if !d.has("public") {
@@ -65,7 +65,7 @@ func (r *recorder) freshened(old *page) (*page, reason) {
 	ttl, why := r.admit(old.status, r.header, d, targeted)
 	delete(r.header, "Age")
 	p.ttl = ttl
-	r.mark(p)
+	r.markShared(p)
 	p.seal(r.header)
 	return p, why
 }

@@ -20,42 +20,42 @@ type use uint8
 
 const (
 	reused    use = iota // replayed: it is fresh
-	asIs                 // replayed, and not counted: the signpost has counted, or the request accepts a stale page
+	asIs                 // replayed without counting a hit of the page: the vary marker was counted, or the request accepts a stale page
 	renewed              // replayed: it is stale, and is made again in the background
 	validated            // not replayed before it was validated
 )
 
-// use returns how this request uses p, whose time may be over.
+// use returns how this request uses p, which is stale if over is set.
 func (q *call) use(p *page, over bool) use {
 	switch {
-	case p.shared && over && !p.over(): // it was expired
+	case p.shared && over && !p.expired(): // it was expired
 		return validated
 	case p.shared:
-		return q.allowed(p)
+		return q.useShared(p)
 	case over:
 		return renewed
 	}
 	return reused
 }
 
-// allowed is use for a page of a shared cache (RFC 9111, section 4).
-func (q *call) allowed(p *page) use {
+// useShared is use for a page of a shared cache (RFC 9111, section 4).
+func (q *call) useShared(p *page) use {
 	age := time.Since(p.made)
 	left := p.ttl - age
-	ask := &q.asked
+	control := &q.control
 	switch {
-	case p.always, ask.noCache,
-		ask.maxAge >= 0 && age > ask.maxAge && (ask.maxStale < 0 || p.strict),
-		ask.minFresh >= 0 && left < ask.minFresh:
+	case p.validate, control.noCache,
+		control.maxAge >= 0 && age > control.maxAge && (control.maxStale < 0 || p.mustRevalidate),
+		control.minFresh >= 0 && left < control.minFresh:
 		return validated
-	case left > 0 && p == q.first():
-		return asIs // the read of the signpost was counted
+	case left > 0 && p == q.markerPage():
+		return asIs // the read of the vary marker was counted
 	case left > 0:
 		return reused
-	case ask.maxStale >= 0 && -left <= ask.maxStale && !p.strict:
+	case control.maxStale >= 0 && -left <= control.maxStale && !p.mustRevalidate:
 		return asIs
-	case -left < p.renew && ask.maxAge < 0 && ask.minFresh < 0:
-		if p == q.first() { // it has no entry of its own that could be refreshed
+	case -left < p.whileRevalidate && control.maxAge < 0 && control.minFresh < 0:
+		if p == q.markerPage() { // it has no entry of its own that could be refreshed
 			return validated
 		}
 		return renewed
@@ -63,26 +63,26 @@ func (q *call) allowed(p *page) use {
 	return validated
 }
 
-// spare returns the page that is replayed if the origin fails (RFC 5861, section 4),
-// or nil.
-func (q *call) spare() *page {
-	if p := q.old; p != nil && p.onError > 0 && time.Since(p.made) < p.ttl+p.onError && p.holds() {
+// stalePage returns the page that is replayed if the origin fails (RFC 5861, section 4), or
+// nil.
+func (q *call) stalePage() *page {
+	if p := q.stale; p != nil && p.onError > 0 && time.Since(p.made) < p.ttl+p.onError && p.holds() {
 		return p
 	}
 	return nil
 }
 
-// cannot returns why a shared cache leaves a request to its handler, or "".
-func (q *call) cannot() reason {
-	h := q.r.Header
+// notCacheable returns why a shared cache leaves a request to its handler, or "".
+func (q *call) notCacheable() reason {
+	h := q.req.Header
 	switch {
 	case len(h["Upgrade"]) > 0:
 		return "upgrade"
 	case len(h["If-Match"]) > 0 || len(h["If-Unmodified-Since"]) > 0:
 		return "it is for the origin"
-	case q.r.ContentLength != 0:
+	case q.req.ContentLength != 0:
 		return "body"
-	case q.asked.noStore:
+	case q.control.noStore:
 		return "no-store"
 	}
 	return ""
@@ -95,53 +95,53 @@ func personal(r *http.Request) bool {
 		opened(r.Context()) || visit.Identified(r.Context())
 }
 
-// find returns the page of q's key, whether its time is over, and until when it is fresh.
-// It may be the page that a signpost of a shared cache carries.
+// find returns the page of q's key, whether it is stale, and until when it is fresh. The page
+// may be one that a vary marker of a shared cache carries.
 func (q *call) find(ctx context.Context) (p *page, over bool, until time.Time, ok bool) {
 	if p, meta, ok := q.cache.pages.PeekMeta(ctx, q.key); ok {
-		over := p.more == nil && meta.Source == cachedata.Stale
+		over := p.varyOn == nil && meta.Source == cachedata.Stale
 		if p.shared {
-			return p, over || p.over(), p.made.Add(p.ttl), true
+			return p, over || p.expired(), p.made.Add(p.ttl), true
 		}
 		return p, over, meta.Expires, true
 	}
-	if p := q.first(); p != nil && p.holds() {
-		return p, p.over(), p.made.Add(p.ttl), true
+	if p := q.markerPage(); p != nil && p.holds() {
+		return p, p.expired(), p.made.Add(p.ttl), true
 	}
 	return nil, false, time.Time{}, false
 }
 
-// first returns the page that the signpost of q carries, if that page has q's key.
-func (q *call) first() *page {
-	if q.post != nil && q.post.first != nil && q.post.firstKey == q.key {
-		return q.post.first
+// markerPage returns the page that the vary marker of q carries, if that page has q's key.
+func (q *call) markerPage() *page {
+	if q.marker != nil && q.marker.firstPage != nil && q.marker.firstKey == q.key {
+		return q.marker.firstPage
 	}
 	return nil
 }
 
-// unmade answers a request that must not wait for a load, and reports whether it did.
-func (q *call) unmade() (done bool, err error) {
+// answerWithoutLoad answers q if q must not wait for a load, and reports whether it did.
+func (q *call) answerWithoutLoad() (done bool, err error) {
 	switch {
-	case q.asked.onlyIfCached:
+	case q.control.onlyIfCached:
 		w := q.host.Writer(q.own)
 		q.cache.counts.refused.add("only-if-cached")
 		w.Header().Add("Cache-Status", `reecho; detail="only-if-cached"`)
 		w.WriteHeader(http.StatusGatewayTimeout)
 		return true, nil
-	case len(q.r.Header["Range"]) > 0 && q.old == nil:
+	case len(q.req.Header["Range"]) > 0 && q.stale == nil:
 		return true, q.pass(missed("range"))
 	}
 	return false, nil
 }
 
-// how returns why the handler is called, for Cache-Status (RFC 9211, section 2.2).
-func (q *call) how() string {
+// forwardReason returns why the handler is called, for Cache-Status (RFC 9211, section 2.2).
+func (q *call) forwardReason() string {
 	switch {
-	case q.old != nil && (q.old.always || q.old.over()):
+	case q.stale != nil && (q.stale.validate || q.stale.expired()):
 		return "stale"
-	case q.old != nil:
+	case q.stale != nil:
 		return "request"
-	case q.post != nil:
+	case q.marker != nil:
 		return "vary-miss"
 	}
 	return "uri-miss"
@@ -174,22 +174,22 @@ func (q *call) visible(ctx context.Context) *http.Request {
 	if q.cache.cfg.RFC {
 		return q.forwarded(ctx)
 	}
-	return q.cache.visible(ctx, q.r)
+	return q.cache.visible(ctx, q.req)
 }
 
-// derived returns q's key extended by the facts in more.
-func (q *call) derived(more []string) string {
+// derivedKey returns q's key extended by the facts in varyOn.
+func (q *call) derivedKey(varyOn []string) string {
 	if q.cache.cfg.RFC {
-		return derive(q.key, more, q.r, "", normal)
+		return derive(q.key, varyOn, q.req, "", normal)
 	}
-	return derive(q.key, more, q.r, q.sum, nil)
+	return derive(q.key, varyOn, q.req, q.sessionDigest, nil)
 }
 
 // tags returns the tags of a response to q.
 func (q *call) tags(p *page) []string {
-	tags := q.cache.urlTags(q.r)
+	tags := q.cache.urlTags(q.req)
 	if p.shared {
-		return append(tags, groupTags(q.r, p.groups)...)
+		return append(tags, groupTags(q.req, p.groups)...)
 	}
 	return tags
 }
@@ -200,17 +200,16 @@ func (q *call) invalidated(h http.Header) []string {
 	if !q.cache.cfg.RFC {
 		return nil
 	}
-	return groupTags(q.r, h["Cache-Group-Invalidation"])
+	return groupTags(q.req, h["Cache-Group-Invalidation"])
 }
 
-// unshared returns m, or an error if m is a mark that says nothing about other requests. In
-// a shared cache that is so if the response cannot be stored because of the request: it
-// identifies its visitor, or it is conditional. Then the mark must not be kept, nor
-// replace a page.
-func (q *call) unshared(m made) made {
-	conditional := func(name string) bool { return len(q.r.Header[name]) > 0 }
-	if m.page.why != "" && q.cache.cfg.RFC && (personal(q.r) || q.old == nil && slices.ContainsFunc(conditions, conditional)) {
-		return made{err: &refusal{m.page.why}}
+// dropUnshared returns m, or an error if m is a mark that does not apply to other requests. In
+// a shared cache that is so if the reason lies in the request: it identifies its visitor, or
+// it is conditional. Such a mark must not be kept, nor replace a page.
+func (q *call) dropUnshared(m fillResult) fillResult {
+	conditional := func(name string) bool { return len(q.req.Header[name]) > 0 }
+	if m.page.why != "" && q.cache.cfg.RFC && (personal(q.req) || q.stale == nil && slices.ContainsFunc(conditions, conditional)) {
+		return fillResult{err: &refusal{m.page.why}}
 	}
 	return m
 }

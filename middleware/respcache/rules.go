@@ -20,8 +20,8 @@ type refusal struct{ why reason }
 // Error says why.
 func (r *refusal) Error() string { return "respcache: the handler has failed: " + string(r.why) }
 
-// beforeSent returns why a response that is about to be sent with this status and
-// these headers cannot be stored, and for how long it can.
+// beforeSent returns how long a response with this status and these headers, which are about
+// to be sent, may be stored, or why it must not be.
 func (c *Cache) beforeSent(status int, h http.Header) (ttl time.Duration, why reason) {
 	ttl, listed := c.cfg.Status[status]
 	switch {
@@ -53,8 +53,7 @@ func endless(h http.Header) reason {
 	return ""
 }
 
-// lifetime returns how long a response may be replayed by its own headers, at most
-// ttl.
+// lifetime returns how long the headers h allow to replay their response, at most ttl.
 func lifetime(h http.Header, ttl time.Duration) (time.Duration, reason) {
 	control := commit.ParseCacheControl(h["Cache-Control"])
 	for _, word := range []string{"no-store", "private", "no-cache"} {
@@ -95,14 +94,14 @@ func lifetime(h http.Header, ttl time.Duration) (time.Duration, reason) {
 var tolerated = []string{"Accept-Encoding", "Origin"}
 
 // varies returns why a response with the headers h depends on a header that is not in its
-// key, or "". Outer middlewares have set before, the handler the lines of Vary in own. more
-// has the further facts that are in the key.
-func (c *Cache) varies(own []string, before, h http.Header, more []string) reason {
+// key, or "". before are the headers that outer middlewares have set, own the lines of Vary
+// that the handler has set, and varyOn the facts that were added to the key.
+func (c *Cache) varies(own []string, before, h http.Header, varyOn []string) reason {
 	names, why := selecting(own, before, h)
 	for _, name := range names {
 		switch {
-		case name == "Cookie" && slices.Contains(more, wholeSession): // requests with unknown cookies bypass the cache
-		case slices.Contains(c.headers, name), slices.Contains(more, name), slices.Contains(tolerated, name):
+		case name == "Cookie" && slices.Contains(varyOn, wholeSession): // requests with unknown cookies bypass the cache
+		case slices.Contains(c.headers, name), slices.Contains(varyOn, name), slices.Contains(tolerated, name):
 		default:
 			return reason("vary " + name)
 		}

@@ -14,23 +14,23 @@ import (
 // Bypassed. Requests that the cache makes in the background are not counted.
 type Stats struct {
 	Hits     uint64 // requests that were answered from the cache, in memory or in its store
-	Stale    uint64 // requests that got a response whose time was over, while it was made again
-	FailSafe uint64 // requests that got a response whose time was over, since the handler had failed
-	Joined   uint64 // requests that got the response of another request, for which they have waited
-	Misses   uint64 // requests whose handler has made a response that can be stored, and was unless a clear came meanwhile
+	Stale    uint64 // requests that got a stale response, while it was made again
+	FailSafe uint64 // requests that got a stale response, because the handler had failed
+	Joined   uint64 // requests that waited for the response of another request, and got it
+	Misses   uint64 // requests whose handler has made a response that can be stored; it was stored, unless something was cleared in the meantime
 
 	// Refused are requests whose handler has made a response that cannot be stored,
-	// and Bypassed those for which the cache was not asked. They are counted by
+	// and Bypassed those for which the cache was not used. They are counted by
 	// reason: that of Cache-Status without particulars such as the name of a header.
 	// There are some dozens of reasons; those that have not occurred are missing.
 	Refused, Bypassed map[string]uint64
 
 	Bytes   int64 // of all responses; see Config.MaxBytes
-	Entries int   // about how many responses are stored, and notes of what cannot be
+	Entries int   // the approximate number of stored responses and of marks for responses that cannot be stored
 }
 
-// HitRatio returns the part of the requests that were answered from the cache, in
-// time or stale, from 0 to 1. It is 0 if there were none.
+// HitRatio returns the part of the requests, from 0 to 1, that were answered from the cache,
+// fresh or stale. It is 0 if there were none.
 func (s Stats) HitRatio() float64 {
 	served := s.Hits + s.Stale
 	if served == 0 {
@@ -52,12 +52,12 @@ func (s Stats) Requests() uint64 {
 
 // Stats returns the counters.
 func (c *Cache) Stats() Stats {
-	kept := c.pages.Stats()
+	pages := c.pages.Stats()
 	return Stats{
 		Hits: c.counts.hits.Load(), Stale: c.counts.stale.Load(), FailSafe: c.counts.failSafe.Load(),
 		Joined: c.counts.joined.Load(), Misses: c.counts.misses.Load(),
 		Refused: c.counts.refused.read(), Bypassed: c.counts.bypassed.read(),
-		Bytes: kept.Bytes, Entries: kept.Entries,
+		Bytes: pages.Bytes, Entries: pages.Entries,
 	}
 }
 
@@ -74,7 +74,7 @@ type counts struct {
 
 // forwarded counts a request for which a handler answers.
 func (c *counts) forwarded(f forward) {
-	if f.how == "bypass" {
+	if f.fwd == "bypass" {
 		c.bypassed.add(f.why)
 		return
 	}
@@ -84,24 +84,24 @@ func (c *counts) forwarded(f forward) {
 // waited counts a request that gets p after it waited for the store or for another request.
 func (c *counts) waited(p *page) {
 	switch {
-	case p.over(): // the handler of the other request has failed
+	case p.expired(): // the handler of the other request has failed
 		c.failSafe.Add(1)
-	case p.kept:
+	case p.fromStore:
 		c.hits.Add(1)
 	default:
 		c.joined.Add(1)
 	}
 }
 
-// handled counts a request whose handler has returned, by what was made of it.
-func (c *counts) handled(m made) {
+// handled counts a request whose handler has returned, with the result m.
+func (c *counts) handled(m fillResult) {
 	failed, _ := errors.AsType[*refusal](m.err)
 	switch {
 	case failed != nil:
 		c.refused.add(failed.why)
 	case m.err != nil:
 		c.refused.add("cancelled")
-	case m.page.more != nil:
+	case m.page.varyOn != nil:
 		c.refused.add("the key was not known")
 	case m.page.why != "":
 		c.refused.add(m.page.why)
@@ -110,7 +110,7 @@ func (c *counts) handled(m made) {
 	}
 }
 
-// tally counts by reasons.
+// tally counts requests by their reasons.
 type tally struct{ all sync.Map } // of *atomic.Uint64, by the kind of the reason
 
 func (t *tally) add(why reason) {
@@ -131,8 +131,8 @@ func (t *tally) read() map[string]uint64 {
 	return all
 }
 
-// kind returns the reason without its particulars, of which clients and handlers could
-// invent any number. It is one of a fixed set.
+// kind returns the reason without details such as the name of a header, of which clients and
+// handlers could invent any number. The kinds are a fixed set.
 func (why reason) kind() string {
 	s := string(why)
 	for _, k := range []struct{ begins, kind string }{

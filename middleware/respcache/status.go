@@ -13,26 +13,26 @@ import (
 func hitStatus(left int64) string { return "reecho; hit; ttl=" + strconv.FormatInt(left, 10) }
 
 // freshStatus returns the value for a page that a 304 of the handler has validated.
-func freshStatus(how string, p *page) string {
-	return "reecho; fwd=" + how + "; fwd-status=304; ttl=" + strconv.FormatInt(int64(p.left()/time.Second), 10)
+func freshStatus(fwd string, p *page) string {
+	return "reecho; fwd=" + fwd + "; fwd-status=304; ttl=" + strconv.FormatInt(int64(p.remaining()/time.Second), 10)
 }
 
-// missed returns the value for a response that a handler makes. The reason says why it
-// cannot be stored, as far as that is known yet.
+// missed returns the value for a response that a handler makes. why says why the response
+// cannot be stored, or "" if that is not known yet.
 func missed(why reason) forward { return forward{"uri-miss", why} }
 
-// bypassed returns the value for a response for which the cache was not asked.
+// bypassed returns the value for a response for which the cache was not used.
 func bypassed(why reason) forward { return forward{"bypass", why} }
 
 // forward says that a handler answers, and why.
 type forward struct {
-	how string // the parameter fwd
-	why reason // empty: that it cannot be stored is not known yet
+	fwd string // the parameter fwd
+	why reason // empty: it is not known yet whether the response can be stored
 }
 
 // String returns the value of Cache-Status.
 func (f forward) String() string {
-	s := "reecho; fwd=" + f.how
+	s := "reecho; fwd=" + f.fwd
 	if f.why != "" {
 		s += "; detail=" + quoted(string(f.why))
 	}

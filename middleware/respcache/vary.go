@@ -10,8 +10,8 @@ import (
 )
 
 // selecting returns the names of the request headers by which a response was selected: those
-// that its handler names in own, and those in h, without those that only outer middlewares
-// have named in before, which are their concern. It fails for "*" and for what is no name.
+// in own, the Vary of its handler, and those in h, but not those that only outer middlewares
+// have added, in before. It returns a reason if Vary has "*" or something that is no name.
 func selecting(own []string, before, h http.Header) (names []string, why reason) {
 	outer := strings.Split(commit.MergeVary(before["Vary"], nil), ", ")
 	says := strings.Split(commit.MergeVary(own, nil), ", ")
