@@ -67,9 +67,9 @@ func (pageCodec) Marshal(v any) ([]byte, error) {
 	}
 	b := make([]byte, 0, 256+p.size())
 	b = append(b, pageFormat, flags)
-	b = binary.AppendUvarint(b, uint64(max(p.ttl, 0))) //nolint:gosec // it is not negative
+	b = binary.AppendUvarint(b, uint64(max(p.ttl, 0))) // it is not negative
 	b = wire.AppendTexts(b, p.varyOn)
-	b = binary.AppendUvarint(b, uint64(max(p.status, 0))) //nolint:gosec // it is not negative
+	b = binary.AppendUvarint(b, uint64(max(p.status, 0))) // it is not negative
 	b = wire.AppendText(b, p.etag)
 	b = binary.BigEndian.AppendUint64(b, modified)
 	b = binary.AppendUvarint(b, uint64(len(p.fields)))
@@ -110,7 +110,7 @@ func (pageCodec) Unmarshal(data []byte, v any) error {
 		return errPage
 	}
 	flags := in.Byte()
-	p := &page{ttl: time.Duration(in.Uvarint()), mustRevalidate: flags&isMustRevalidate != 0} //nolint:gosec // it is looked at below
+	p := &page{ttl: time.Duration(in.Uvarint()), mustRevalidate: flags&isMustRevalidate != 0} // it is looked at below
 	if n := in.Texts(maxVaryFacts); flags&isVaryMarker != 0 {
 		p.varyOn = n
 	}

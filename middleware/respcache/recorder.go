@@ -142,7 +142,7 @@ func (r *recorder) WriteHeader(status int) {
 		if err != nil || int64(n) > r.cache.cfg.MaxBody { // it has 63 bits
 			r.refuse("too large")
 		}
-		r.contentLength = int64(n) //nolint:gosec // the same
+		r.contentLength = int64(n) // the same
 	}
 	if r.why == "" && len(named["Cache-Control"]) == 0 && !r.cache.cfg.RFC {
 		// Browsers ask again each time, and other caches keep nothing, so nobody
