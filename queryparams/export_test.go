@@ -17,13 +17,22 @@ func CompileType(t reflect.Type, cfg SchemaConfig) (*Dynamic, error) {
 	return &Dynamic{p}, nil
 }
 
+// TypeOf is the schema that Bind uses for a type.
+func TypeOf(t reflect.Type) (*Dynamic, error) {
+	p, err := planOf(t)
+	if err != nil {
+		return nil, err
+	}
+	return &Dynamic{p}, nil
+}
+
 // Type is the struct type.
 func (d *Dynamic) Type() reflect.Type { return d.p.typ }
 
 // Parse is Schema.Parse; its value is a pointer to the struct.
 func (d *Dynamic) Parse(raw string) (reflect.Value, error) {
 	v := reflect.New(d.p.typ)
-	if _, errs := d.p.parse(raw, v.Elem()); errs != nil {
+	if _, errs := d.p.read(raw, v.Interface()); errs != nil {
 		return v, errs
 	}
 	return v, nil
