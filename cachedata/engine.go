@@ -72,8 +72,12 @@ func wordsOf[K any]() func() wordBooks {
 	if unsafe.Sizeof(key) > unsafe.Sizeof(uint64(0)) { // a constant: the compiler drops the rest of the function
 		return nil
 	}
-	return func() wordBooks { return new(book[uint64]) }
+	return newWordBooks
 }
+
+// newWordBooks is no function literal: otter's code for words is compiled here, and
+// not once more in each package that makes a cache.
+func newWordBooks() wordBooks { return new(book[uint64]) }
 
 // numbered is an entry with its id.
 type numbered struct {
