@@ -103,8 +103,6 @@ func TestStylesThatAStructCannotHaveAreRefused(t *testing.T) {
 	}
 }
 
-func second[T any](_ T, err error) error { return err }
-
 func TestACodecWinsOverTextMethods(t *testing.T) {
 	t.Parallel()
 	type T struct {
