@@ -8,7 +8,6 @@ import (
 	"sync"
 	"unsafe"
 
-	"github.com/reecho-go/reecho/internal/linewise"
 	"github.com/reecho-go/reecho/internal/raw"
 )
 
@@ -32,17 +31,18 @@ type Batch[K comparable, V any] struct {
 // map, such as a slice behind an interface, is a [*KeyError].
 func NewBatch[K comparable, V any](name string, load func(ctx context.Context, keys []K) (map[K]V, error), cfg Config, funcs ...Funcs[K, V]) (*Batch[K, V], error) {
 	b := &Batch[K, V]{new(Cache[K, V]), raw.Holds(reflect.TypeFor[K](), reflect.Interface)}
-	settings := cfg.settings()
-	fns, wrong := b.functions(&settings, funcs)
+	of := newBuilding(&cfg)
+	of.batch = true
+	b.functions(of, funcs)
 	if load != nil {
-		fns.load = func(ctx context.Context, key unsafe.Pointer) (unsafe.Pointer, error) {
+		of.fns.load = func(ctx context.Context, key unsafe.Pointer) (unsafe.Pointer, error) {
 			if err := b.mappable((*K)(key)); err != nil {
 				return nil, err
 			}
 			m, err := load(ctx, []K{*(*K)(key)})
 			return b.core.answer(b.answers(m), key, err)
 		}
-		fns.many = func(ctx context.Context, keys []unsafe.Pointer) (answers, error) {
+		of.fns.many = func(ctx context.Context, keys []unsafe.Pointer) (answers, error) {
 			own := make([]K, len(keys)) // the loader may sort them
 			for i, key := range keys {
 				own[i] = *(*K)(key)
@@ -51,8 +51,8 @@ func NewBatch[K comparable, V any](name string, load func(ctx context.Context, k
 			return b.answers(m), err
 		}
 	}
-	if err := newCore(b.Cache, name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns, wrong); err != nil {
-		return nil, linewise.Prefix(fmt.Sprintf("cachedata: NewBatch(%q): ", name), err, "cachedata: ", name+": ")
+	if err := of.finish(b.Cache, name, reflect.TypeFor[K](), reflect.TypeFor[V]()); err != nil {
+		return nil, err
 	}
 	return b, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/group"
 	"github.com/reecho-go/reecho/internal/keys"
+	"github.com/reecho-go/reecho/internal/linewise"
 	"github.com/reecho-go/reecho/internal/raw"
 	"github.com/reecho-go/reecho/internal/visit"
 	"github.com/reecho-go/reecho/observe"
@@ -22,8 +23,40 @@ type shell interface {
 	adopt(*core)
 }
 
-// newCore makes the core of the cache self, for keys and results of these types,
-// and adds the cache to its group. wrong is an error that the caller has found;
+// building is what a cache is made from, without its types: so that one more cache adds
+// little code to a program.
+type building struct {
+	cfg   settings
+	fns   functions
+	batch bool
+	wrong error
+}
+
+func newBuilding(cfg *Config) *building { return &building{cfg: cfg.settings()} }
+
+// noFuncs notes that there are n Funcs, and not one.
+func (b *building) noFuncs(n int) {
+	if n > 1 {
+		b.wrong = fmt.Errorf("there are %d Funcs: put all functions into one", n)
+	}
+}
+
+// finish makes the core of the cache self, for keys and results of these types,
+// and adds the cache to its group.
+func (b *building) finish(self shell, name string, key, result reflect.Type) error {
+	maker, wrong := "New", b.wrong
+	if b.batch {
+		maker = "NewBatch"
+	} else {
+		wrong = errors.Join(wrong, b.cfg.withoutBatch())
+	}
+	if err := newCore(self, name, key, result, b.cfg, b.fns, wrong); err != nil {
+		return linewise.Prefix(fmt.Sprintf("cachedata: %s(%q): ", maker, name), err, "cachedata: ", name+": ")
+	}
+	return nil
+}
+
+// newCore makes the core of the cache self. wrong is an error that was found before;
 // it is joined with those that newCore finds.
 func newCore(self shell, name string, key, result reflect.Type, cfg settings, fns functions, wrong error) error {
 	c := &core{

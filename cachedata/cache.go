@@ -2,15 +2,12 @@ package cachedata
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
 	"reflect"
 	"runtime"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/clone"
-	"github.com/reecho-go/reecho/internal/linewise"
 )
 
 // Cache remembers the results of one function by its argument. Make it with
@@ -45,13 +42,13 @@ type Cache[K, V any] struct {
 // place in K and V, [ErrDuplicate], [ErrClosed], and one for each field of cfg.
 func New[K, V any](name string, load func(context.Context, K) (V, error), cfg Config, funcs ...Funcs[K, V]) (*Cache[K, V], error) {
 	c := new(Cache[K, V])
-	settings := cfg.settings()
-	fns, wrong := c.functions(&settings, funcs)
+	b := newBuilding(&cfg)
+	c.functions(b, funcs)
 	if load != nil {
-		fns.load = loading(load)
+		b.fns.load = loading(load)
 	}
-	if err := newCore(c, name, reflect.TypeFor[K](), reflect.TypeFor[V](), settings, fns, errors.Join(wrong, settings.withoutBatch())); err != nil {
-		return nil, linewise.Prefix(fmt.Sprintf("cachedata: New(%q): ", name), err, "cachedata: ", name+": ")
+	if err := b.finish(c, name, reflect.TypeFor[K](), reflect.TypeFor[V]()); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
@@ -67,19 +64,17 @@ func Must[T any](v T, err error) T {
 	return v
 }
 
-// functions returns the functions of the user as the core calls them, and notes
-// in cfg whether results have a Clone of their own.
-func (c *Cache[K, V]) functions(cfg *settings, funcs []Funcs[K, V]) (fns functions, err error) {
+// functions adds the functions of the user to b, as the core calls them.
+func (c *Cache[K, V]) functions(b *building, funcs []Funcs[K, V]) {
+	fns := &b.fns
 	fns.words = wordsOf[K]()
-	if len(funcs) == 0 {
-		return fns, nil
+	if len(funcs) != 1 {
+		b.noFuncs(len(funcs))
+		return
 	}
-	if len(funcs) > 1 {
-		return fns, fmt.Errorf("there are %d Funcs: put all functions into one", len(funcs))
-	}
-	f := funcs[0]
+	f := &funcs[0]
 	if own := f.Clone; own != nil {
-		c.clone, cfg.clones = own, true
+		c.clone, b.cfg.clones = own, true
 		fns.clone = func(dst, src unsafe.Pointer) { *(*V)(dst) = own(*(*V)(src)) }
 	}
 	if size := f.Size; size != nil {
@@ -94,7 +89,6 @@ func (c *Cache[K, V]) functions(cfg *settings, funcs []Funcs[K, V]) (fns functio
 	if keep := f.Keep; keep != nil {
 		fns.keep = func(k, v unsafe.Pointer) bool { return keep(*(*K)(k), *(*V)(v)) }
 	}
-	return fns, nil
 }
 
 func (c *Cache[K, V]) adopt(core *core) { c.core = core }

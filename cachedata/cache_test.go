@@ -148,7 +148,7 @@ func TestStatsCountsEveryHit(t *testing.T) {
 	if s := c.Stats(); s.Hits != 6400 {
 		t.Errorf("%d hits, want 6400", s.Hits)
 	}
-	if n := c.HitStripes(); n < 8 {
+	if n := cachedata.HitStripes(c); n < 8 {
 		t.Errorf("64 goroutines count in %d places", n)
 	}
 }

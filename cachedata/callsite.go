@@ -15,11 +15,9 @@ import (
 // of the call that triggered it. A hit costs the same as a hit of Get. To make a
 // cache without a load function of its own, use [NoLoad].
 func (c *Cache[K, V]) GetOrLoad(ctx context.Context, key K, load func(context.Context, K) (V, error)) (V, error) {
-	switch {
-	case ctx == nil:
-		return *new(V), c.core.failed(c.core.noContext())
-	case load == nil:
-		return *new(V), c.core.failed(fmt.Errorf("cachedata: %s: GetOrLoad: the load function is nil: use Get", c.core.name))
+	if ctx == nil || load == nil {
+		var none V
+		return none, c.core.cannotLoad(ctx)
 	}
 	if c.core.recorder(ctx) == nil {
 		if e, _ := c.core.find(ctx, at(&key)); e != nil && c.core.fresh(e) { // nothing is loaded
@@ -31,6 +29,14 @@ func (c *Cache[K, V]) GetOrLoad(ctx context.Context, key K, load func(context.Co
 		c.core.atCalls.Store(true)
 	}
 	return c.Get(&callContext{ctx, c.core, loading(load)}, key)
+}
+
+// cannotLoad is the error of GetOrLoad without a context or without a function.
+func (c *core) cannotLoad(ctx context.Context) error {
+	if ctx == nil {
+		return c.failed(c.noContext())
+	}
+	return c.failed(fmt.Errorf("cachedata: %s: GetOrLoad: the load function is nil: use Get", c.name))
 }
 
 // NoLoad is the load function for a cache that loads only by [Cache.GetOrLoad]. A
@@ -48,26 +54,30 @@ var errNoLoad = errors.New("cachedata: there is no result, and the cache has no 
 // makes on its [Loading] have no effect, and Config.Timeout does not apply. To
 // store the result too, use [Cache.Refresh].
 func (c *Cache[K, V]) Bypass(ctx context.Context, key K) (V, error) {
-	var none V
-	if err := c.core.openTo(ctx); err != nil {
-		return none, err
-	}
-	l := new(load)
-	if err := c.core.findSlot(ctx, unsafe.Pointer(&key), &l.slot); err != nil {
-		return none, err
-	}
 	own := new(V)
-	err := c.core.callLoader(ctx, l, func(ctx context.Context) error {
-		v, err := c.core.fns.load(ctx, unsafe.Pointer(&key))
-		if err != nil {
-			return err
-		}
-		return c.core.copied(unsafe.Pointer(own), v)
-	})
-	if err != nil {
+	if err := c.core.bypass(ctx, unsafe.Pointer(&key), unsafe.Pointer(own)); err != nil {
+		var none V
 		return none, err
 	}
 	return *own, nil
+}
+
+// bypass writes the result that [Cache.Bypass] returns to own.
+func (c *core) bypass(ctx context.Context, key, own unsafe.Pointer) error {
+	if err := c.openTo(ctx); err != nil {
+		return err
+	}
+	l := new(load)
+	if err := c.findSlot(ctx, key, &l.slot); err != nil {
+		return err
+	}
+	return c.callLoader(ctx, l, func(ctx context.Context) error {
+		v, err := c.fns.load(ctx, key)
+		if err != nil {
+			return err
+		}
+		return c.copied(own, v)
+	})
 }
 
 // GetOrNew returns the cache with that name in the group of cfg, or makes it with

@@ -16,10 +16,10 @@ import (
 // otter runs its maintenance in short-lived goroutines of its own; without an
 // expiry calculator it keeps none.
 type engine struct {
-	books              // whichever of the two is in use
-	words wordBooks    // if keys are words
-	texts book[string] // if they are not
-	unit  int64        // bytes per unit of weight, above 1 if the bound needs more than 32 bits; 0: each entry weighs 1
+	books           // whichever of the two is in use
+	words wordBooks // if keys are words
+	texts any       // if they are not: what textBook returns
+	unit  int64     // bytes per unit of weight, above 1 if the bound needs more than 32 bits; 0: each entry weighs 1
 }
 
 // books finds entries by their ids.
@@ -72,8 +72,12 @@ func wordsOf[K any]() func() wordBooks {
 	if unsafe.Sizeof(key) > unsafe.Sizeof(uint64(0)) { // a constant: the compiler drops the rest of the function
 		return nil
 	}
-	return func() wordBooks { return new(book[uint64]) }
+	return newWordBooks
 }
+
+// newWordBooks is no function literal: otter's code for words is compiled here, and
+// not once more in each package that makes a cache.
+func newWordBooks() wordBooks { return new(book[uint64]) }
 
 // numbered is an entry with its id.
 type numbered struct {
@@ -104,8 +108,9 @@ func (g *engine) start(words func() wordBooks, most bounds, gone func(id id, e *
 		g.books = g.words
 		g.words.start(g, most, gone)
 	} else {
-		g.books = &g.texts
-		g.texts.start(g, most, gone)
+		b := new(book[string])
+		g.books, g.texts = b, b
+		b.start(g, most, gone)
 	}
 }
 
@@ -117,16 +122,21 @@ func (g *engine) weight(bytes int64) int64 {
 	return (max(bytes, 1)-1)/g.unit + 1
 }
 
+// textBook returns the entries by texts of g. The field has no type because every
+// package that makes a cache sees what a core consists of, and the compiler makes
+// in it the methods of each generic type that it sees: all of otter.
+func textBook(g *engine) *book[string] { return g.texts.(*book[string]) }
+
 // view returns the entry of a text, or nil.
 func (g *engine) view(text []byte) *entry {
 	// Sound: the string is used for this lookup only, which keeps no reference
 	// to it, and the bytes do not change before it is over.
-	return g.texts.find(unsafe.String(unsafe.SliceData(text), len(text)))
+	return textBook(g).find(unsafe.String(unsafe.SliceData(text), len(text)))
 }
 
 // stored is view that also returns the engine's own copy of the text.
 func (g *engine) stored(text []byte) (string, *entry) {
-	c := g.texts.cache.Load()
+	c := textBook(g).cache.Load()
 	if c == nil {
 		return "", nil
 	}

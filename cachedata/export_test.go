@@ -8,12 +8,14 @@ import (
 )
 
 // Queued returns how many entries wait to expire.
-func (c *Cache[K, V]) Queued() int { return c.core.table.era.Load().entries.queued() }
+func Queued[K, V any](c *Cache[K, V]) int { return c.core.table.era.Load().entries.queued() }
 
 // Kept returns how many results a cache in session scope has noted for its
 // visitors.
-func (c *Cache[K, V]) Kept() (n int) {
-	for v := range c.core.sessions.visits.All() {
+func Kept[K, V any](c *Cache[K, V]) (n int) { return c.core.sessions.kept() }
+
+func (s *sessions) kept() (n int) {
+	for v := range s.visits.All() {
 		v.mu.Lock()
 		n += len(v.kept)
 		v.mu.Unlock()
@@ -22,10 +24,11 @@ func (c *Cache[K, V]) Kept() (n int) {
 }
 
 // HitStripes returns how many of the stripes of the hit counter were used.
-func (c *Cache[K, V]) HitStripes() int {
-	n := 0
-	for i := range c.core.counters.hits {
-		if c.core.counters.hits[i].n.Load() > 0 {
+func HitStripes[K, V any](c *Cache[K, V]) int { return c.core.counters.hitStripes() }
+
+func (c *counters) hitStripes() (n int) {
+	for i := range c.hits {
+		if c.hits[i].n.Load() > 0 {
 			n++
 		}
 	}
@@ -33,8 +36,10 @@ func (c *Cache[K, V]) HitStripes() int {
 }
 
 // Sizes returns what each entry counts.
-func (c *Cache[K, V]) Sizes() (sizes []int64) {
-	for _, e := range c.core.table.era.Load().entries.all() {
+func Sizes[K, V any](c *Cache[K, V]) []int64 { return c.core.sizes() }
+
+func (c *core) sizes() (sizes []int64) {
+	for _, e := range c.table.era.Load().entries.all() {
 		sizes = append(sizes, e.bytes())
 	}
 	return sizes

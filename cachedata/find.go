@@ -19,7 +19,7 @@ func (c *core) find(ctx context.Context, key unsafe.Pointer) (e *entry, _ error)
 	case keys.Word:
 		e = in.words.find(c.keys.Word(key))
 	case keys.Text:
-		e = in.texts.find(c.keys.Text(key))
+		e = textBook(in).find(c.keys.Text(key))
 	default:
 		buf := keys.Borrow()
 		text, err := c.keys.Append(*buf, key)

@@ -75,8 +75,8 @@ func TestNothingRemainsHoweverResultsGo(t *testing.T) {
 				}
 				_, before := use(0)
 				full, after := use(keys)
-				if s := c.Stats(); s.Entries != 0 || s.Bytes != 0 || s.InFlight != 0 || s.Waiters != 0 || c.Queued() != 0 {
-					t.Errorf("%d are queued of %+v", c.Queued(), s)
+				if s := c.Stats(); s.Entries != 0 || s.Bytes != 0 || s.InFlight != 0 || s.Waiters != 0 || cachedata.Queued(c) != 0 {
+					t.Errorf("%d are queued of %+v", cachedata.Queued(c), s)
 				}
 				if n := runtime.NumGoroutine(); n > goroutines {
 					t.Errorf("%d goroutines, and %d before", n, goroutines)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -143,5 +144,35 @@ func TestLoadTime(t *testing.T) {
 		if diff := (got.took() - want).Abs(); diff > want/1_000_000 {
 			t.Errorf("%v: took %v", want, got.took())
 		}
+	}
+}
+
+// The compiler makes the methods of each generic type that it sees in every package
+// that makes a cache: those of otter are megabytes. So a cache does not name them.
+func TestWhatACacheConsistsOfNamesNoTypeOfOtter(t *testing.T) {
+	t.Parallel()
+	seen := map[reflect.Type]bool{}
+	var look func(path string, typ reflect.Type)
+	look = func(path string, typ reflect.Type) {
+		if seen[typ] {
+			return
+		}
+		seen[typ] = true
+		if strings.Contains(typ.String(), "otter.") {
+			t.Errorf("%s is a %s", path, typ)
+			return
+		}
+		switch typ.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Chan, reflect.Map:
+			look("*"+path, typ.Elem())
+		case reflect.Struct:
+			for i := range typ.NumField() {
+				look(path+"."+typ.Field(i).Name, typ.Field(i).Type)
+			}
+		}
+	}
+	look("Cache", reflect.TypeFor[Cache[int, int]]())
+	if !seen[reflect.TypeFor[engine]()] {
+		t.Error("the engine was not looked at")
 	}
 }

@@ -234,7 +234,7 @@ func TestASweepQueuesNothingThatWasDeleted(t *testing.T) {
 	for range 64 {
 		<-deleted
 	}
-	if n := c.Queued(); n > 0 || c.Stats().Entries > 0 {
+	if n := Queued(c); n > 0 || c.Stats().Entries > 0 {
 		t.Errorf("%d queued of %d entries", n, c.Stats().Entries)
 	}
 }

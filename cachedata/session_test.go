@@ -243,8 +243,8 @@ func TestScopeSession_TTLHoldsToo(t *testing.T) {
 			t.Error("it is served at TTL")
 		}
 		time.Sleep(time.Minute + 2*time.Second)
-		if s := c.Stats(); s.Entries != 0 || c.Kept() != 0 || s.Evictions[observe.CauseExpired] != 2 {
-			t.Errorf("without traffic: %+v, %d kept", s, c.Kept())
+		if s := c.Stats(); s.Entries != 0 || cachedata.Kept(c) != 0 || s.Evictions[observe.CauseExpired] != 2 {
+			t.Errorf("without traffic: %+v, %d kept", s, cachedata.Kept(c))
 		}
 	})
 }
@@ -353,8 +353,8 @@ func TestScopeSession_ClearIsForAllAndFreesMemory(t *testing.T) {
 			}
 			v := get(a, t, c, 2)
 			time.Sleep(2 * time.Second)
-			if c.Kept() != 1 || get(a, t, c, 2) != v {
-				t.Errorf("%s: %d results are noted, want 1", name, c.Kept())
+			if cachedata.Kept(c) != 1 || get(a, t, c, 2) != v {
+				t.Errorf("%s: %d results are noted, want 1", name, cachedata.Kept(c))
 			}
 		}
 	})
@@ -377,8 +377,8 @@ func TestScopeSession_BoundsPerSession(t *testing.T) {
 	if get(b, t, c, 1) != v {
 		t.Error("one visitor has pushed out what is another's")
 	}
-	if s := c.Stats(); s.Entries != 11 || s.Evictions[observe.CauseSize] != 90 || c.Kept() != 11 || events.of(observe.CauseSize) != 90 {
-		t.Errorf("Stats() = %+v, %d kept, %d events", s, c.Kept(), events.of(observe.CauseSize))
+	if s := c.Stats(); s.Entries != 11 || s.Evictions[observe.CauseSize] != 90 || cachedata.Kept(c) != 11 || events.of(observe.CauseSize) != 90 {
+		t.Errorf("Stats() = %+v, %d kept, %d events", s, cachedata.Kept(c), events.of(observe.CauseSize))
 	}
 }
 
@@ -399,8 +399,8 @@ func testScopeSessionBoundsInAll(t *testing.T) {
 	if s.Sessions > 100 || s.Sessions < 90 {
 		t.Errorf("%d sessions, want at most 100", s.Sessions)
 	}
-	if s.Entries > 60 || c.Kept() > 60 {
-		t.Errorf("%d entries and %d kept, want about 50", s.Entries, c.Kept())
+	if s.Entries > 60 || cachedata.Kept(c) > 60 {
+		t.Errorf("%d entries and %d kept, want about 50", s.Entries, cachedata.Kept(c))
 	}
 }
 
@@ -521,8 +521,8 @@ func TestScopeSession_Race(t *testing.T) {
 	for _, s := range all {
 		s.End()
 	}
-	if s := c.Stats(); s.Entries != 0 || s.Sessions != 0 || c.Kept() != 0 {
-		t.Errorf("something is left: %+v, %d kept", s, c.Kept())
+	if s := c.Stats(); s.Entries != 0 || s.Sessions != 0 || cachedata.Kept(c) != 0 {
+		t.Errorf("something is left: %+v, %d kept", s, cachedata.Kept(c))
 	}
 }
 

@@ -321,8 +321,8 @@ func TestBytesComeBack(t *testing.T) {
 			if s := settled(c); s.Bytes != 0 || s.Entries != 0 {
 				t.Errorf("%s: %d bytes in %d entries", how, s.Bytes, s.Entries)
 			}
-			if c.Queued() != 0 {
-				t.Errorf("%s: %d wait to expire", how, c.Queued())
+			if cachedata.Queued(c) != 0 {
+				t.Errorf("%s: %d wait to expire", how, cachedata.Queued(c))
 			}
 		}
 		fill()
@@ -433,7 +433,7 @@ func accounts(t *testing.T, seed uint64) {
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		sum, n := int64(0), 0
-		for _, size := range c.Sizes() {
+		for _, size := range cachedata.Sizes(c) {
 			sum += size
 			n++
 		}

@@ -139,8 +139,8 @@ func TestStaleIsFreedWhenItIsOver(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if st := c.Stats(); st.Entries != 0 || !maps.Equal(st.Evictions, map[observe.Cause]uint64{observe.CauseExpired: 1}) || c.Queued() != 0 {
-			t.Errorf("%+v, %d queued", st, c.Queued())
+		if st := c.Stats(); st.Entries != 0 || !maps.Equal(st.Evictions, map[observe.Cause]uint64{observe.CauseExpired: 1}) || cachedata.Queued(c) != 0 {
+			t.Errorf("%+v, %d queued", st, cachedata.Queued(c))
 		}
 	})
 }
@@ -447,8 +447,8 @@ func TestIdleTTL(t *testing.T) {
 			gets(t, c, "1 hit")
 		}
 		synctest.Wait()
-		if st := c.Stats(); st.Entries != 1 || c.Queued() != 1 {
-			t.Errorf("%+v, %d queued", st, c.Queued())
+		if st := c.Stats(); st.Entries != 1 || cachedata.Queued(c) != 1 {
+			t.Errorf("%+v, %d queued", st, cachedata.Queued(c))
 		}
 		time.Sleep(time.Minute - 1)
 		if _, ok := c.Peek(t.Context(), "k"); !ok { // which is no read
@@ -461,8 +461,8 @@ func TestIdleTTL(t *testing.T) {
 		gets(t, c, "2 load")
 		time.Sleep(time.Minute + 2*time.Second)
 		synctest.Wait()
-		if st := c.Stats(); st.Entries != 0 || !maps.Equal(st.Evictions, map[observe.Cause]uint64{observe.CauseIdle: 2}) || c.Queued() != 0 {
-			t.Errorf("%+v, %d queued", st, c.Queued())
+		if st := c.Stats(); st.Entries != 0 || !maps.Equal(st.Evictions, map[observe.Cause]uint64{observe.CauseIdle: 2}) || cachedata.Queued(c) != 0 {
+			t.Errorf("%+v, %d queued", st, cachedata.Queued(c))
 		}
 		evictions := observe.Of[observe.CacheEvict](&rec)
 		if len(evictions) != 2 || evictions[0].Cause != observe.CauseIdle {

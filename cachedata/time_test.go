@@ -223,8 +223,8 @@ func TestMaxEntriesBounds(t *testing.T) {
 			if s.Entries > bound || s.Entries == 0 || s.Evictions[observe.CauseSize] != uint64(n-s.Entries) {
 				t.Errorf("bound %d: %d entries, %d evictions", bound, s.Entries, s.Evictions[observe.CauseSize])
 			}
-			if c.Queued() != s.Entries {
-				t.Errorf("bound %d: %d wait to expire, of %d entries", bound, c.Queued(), s.Entries)
+			if cachedata.Queued(c) != s.Entries {
+				t.Errorf("bound %d: %d wait to expire, of %d entries", bound, cachedata.Queued(c), s.Entries)
 			}
 			events := observe.Of[observe.CacheEvict](&rec)
 			if uint64(len(events)) != s.Evictions[observe.CauseSize] || events[0].Cause != observe.CauseSize {

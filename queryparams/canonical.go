@@ -27,8 +27,8 @@ func (e *RedirectError) Problem() middleware.Problem {
 // canonical returns raw with the schema's parameters as own, which Encode has
 // written, in the places where they are in raw, and all others as they are but
 // for their escapes. Applied to its own result it changes nothing.
-func (s *Schema[T]) canonical(raw, own string) (string, error) {
-	lim := &s.plan.cfg.Limits
+func (p *plan) canonical(raw, own string) (string, error) {
+	lim := &p.cfg.Limits
 	fresh, err := parseEntries(own, lim)
 	if err != nil {
 		return "", err
@@ -37,37 +37,37 @@ func (s *Schema[T]) canonical(raw, own string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if s.plan.hasRest { // the others are a part of v
+	if p.hasRest { // the others are a part of v
 		return own, nil
 	}
 	owned := func(e entry) bool {
-		_, _, known := s.plan.lookup(e.key)
+		_, _, known := p.lookup(e.key)
 		return known
 	}
 	return string(appendEntries(nil, settle(entries, owned, fresh))), nil
 }
 
-// correctURL makes the URL of a page say what was read from it. It returns where
-// the browser is to be sent, "" for nowhere.
-func (s *Schema[T]) correctURL(r *http.Request, raw string, v *T, defaulted []*FieldError) (to string) {
-	p := pluginOf(r.Context())
-	redirect := p != nil && p.redirects(r) && raw == r.URL.RawQuery // nothing was written before
-	if p == nil || !redirect && len(defaulted) == 0 {
+// correctURL makes the URL of a page say what was read from it into the struct that
+// v points to. It returns where the browser is to be sent, "" for nowhere.
+func (p *plan) correctURL(r *http.Request, raw string, v any, defaulted []*FieldError) (to string) {
+	plugin := pluginOf(r.Context())
+	redirect := plugin != nil && plugin.redirects(r) && raw == r.URL.RawQuery // nothing was written before
+	if plugin == nil || !redirect && len(defaulted) == 0 {
 		return ""
 	}
-	own, err := s.Encode(*v)
+	own, err := p.encode(v, false)
 	if err != nil { // a value that can be read and not written has no better URL
 		return ""
 	}
 	if redirect {
-		query, err := s.canonical(raw, own)
+		query, err := p.canonical(raw, own)
 		if err != nil || query == raw {
 			return ""
 		}
 		return localURL(r.URL, query, false)
 	}
 	if params, err := FromContext(r.Context()); err == nil {
-		params.repair(s.plan, own, defaulted)
+		params.repair(p, own, defaulted)
 	}
 	return ""
 }

@@ -192,10 +192,10 @@ func TestFoldCase(t *testing.T) {
 		A int `query:"a"`
 		B int `query:"A"`
 	}
-	if _, err := queryparams.NewSchema[clash](queryparams.SchemaConfig{FoldCase: true}); err == nil {
+	if err := schemaError[clash](queryparams.SchemaConfig{FoldCase: true}); err == nil {
 		t.Error("names that differ in case alone are accepted")
 	}
-	if _, err := queryparams.NewSchema[clash](queryparams.SchemaConfig{}); err != nil {
+	if err := schemaError[clash](); err != nil {
 		t.Error(err)
 	}
 }
@@ -232,7 +232,7 @@ func TestSchemaErrorsComeTogetherAtStartUp(t *testing.T) {
 		Unit   time.Duration `query:"unit" unit:"y"`
 		Max    []int         `query:"max" maxitems:"-1"`
 	}
-	_, err := queryparams.NewSchema[Bad](queryparams.SchemaConfig{})
+	err := schemaError[Bad]()
 	se, ok := errors.AsType[*queryparams.SchemaError](err)
 	if !ok {
 		t.Fatalf("error = %v (%T), want a *SchemaError", err, err)
@@ -253,13 +253,13 @@ func TestSchemaErrorsComeTogetherAtStartUp(t *testing.T) {
 		Enum string `query:"enum" enum:"a|b" default:"c"`
 		N    int    `query:"n" default:"x"`
 	}
-	if _, err := queryparams.NewSchema[BadDefault](queryparams.SchemaConfig{}); err == nil || !strings.Contains(err.Error(), `default:"c"`) || !strings.Contains(err.Error(), `default:"x"`) {
+	if err := schemaError[BadDefault](); err == nil || !strings.Contains(err.Error(), `default:"c"`) || !strings.Contains(err.Error(), `default:"x"`) {
 		t.Errorf("bad defaults: error = %v, want both named", err)
 	}
-	if _, err := queryparams.SchemaOf[int](); err == nil {
-		t.Error("SchemaOf[int]() has no error")
+	if _, err := queryparams.TypeOf(reflect.TypeFor[int]()); err == nil {
+		t.Error("a schema of int has no error")
 	}
-	if _, err := queryparams.NewSchema[N](queryparams.SchemaConfig{Codecs: []queryparams.Codec{{}, {}}}); err == nil || strings.Count(err.Error(), "SchemaConfig.") != 2 {
+	if err := schemaError[N](queryparams.SchemaConfig{Codecs: []queryparams.Codec{{}, {}}}); err == nil || strings.Count(err.Error(), "SchemaConfig.") != 2 {
 		t.Errorf("bad config: error = %v, want two problems", err)
 	}
 }
@@ -273,7 +273,7 @@ func TestMapTakesNamesOfANestedStruct(t *testing.T) {
 		M map[string]int `query:"m"`
 		N N              `query:"m"`
 	}
-	if _, err := queryparams.SchemaOf[T](); err == nil {
+	if _, err := queryparams.TypeOf(reflect.TypeFor[T]()); err == nil {
 		t.Error("two fields that both want m[a] make a schema")
 	}
 }
@@ -288,7 +288,7 @@ func TestDecodeOnlyTypeIsAStartUpError(t *testing.T) {
 	type T struct {
 		D DecodeOnly `query:"d"`
 	}
-	if _, err := queryparams.SchemaOf[T](); err == nil || !strings.Contains(err.Error(), "no MarshalText") {
+	if _, err := queryparams.TypeOf(reflect.TypeFor[T]()); err == nil || !strings.Contains(err.Error(), "no MarshalText") {
 		t.Errorf("error = %v, want one that asks for MarshalText", err)
 	}
 }
@@ -326,7 +326,7 @@ func TestAnEmbeddedPointerIsNotIgnored(t *testing.T) {
 	type T struct {
 		*Paging
 	}
-	if _, err := queryparams.SchemaOf[T](); err == nil || !strings.Contains(err.Error(), "Paging") {
+	if _, err := queryparams.TypeOf(reflect.TypeFor[T]()); err == nil || !strings.Contains(err.Error(), "Paging") {
 		t.Errorf("error = %v, want one that names the embedded pointer", err)
 	}
 }

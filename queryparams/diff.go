@@ -2,7 +2,6 @@ package queryparams
 
 import (
 	"cmp"
-	"reflect"
 	"slices"
 	"strings"
 )
@@ -19,12 +18,15 @@ type Difference struct {
 // Diff lists the parameters in which from and to differ, in the order of T's
 // fields, defaults included. Its error is an [*EncodeError]: what no URL
 // can carry is not compared.
-func (s *Schema[T]) Diff(from, to T) ([]Difference, error) {
-	a, err := s.texts(from)
+func (s *Schema[T]) Diff(from, to T) ([]Difference, error) { return s.plan.diff(&from, &to) }
+
+// diff is Diff of what from and to point to.
+func (p *plan) diff(from, to any) ([]Difference, error) {
+	a, err := p.texts(from)
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.texts(to)
+	b, err := p.texts(to)
 	if err != nil {
 		return nil, err
 	}
@@ -38,11 +40,11 @@ func (s *Schema[T]) Diff(from, to T) ([]Difference, error) {
 		}
 	}
 	position := func(d Difference) int {
-		t, _, known := s.plan.lookup(d.Parameter)
+		t, _, known := p.lookup(d.Parameter)
 		if !known { // of the rest
-			return len(s.plan.order)
+			return len(p.order)
 		}
-		return slices.IndexFunc(s.plan.order, func(st step) bool {
+		return slices.IndexFunc(p.order, func(st step) bool {
 			return !st.end && (t.group >= 0 && st.group == t.group || t.group < 0 && st.leaf == t.leaf)
 		})
 	}
@@ -50,25 +52,25 @@ func (s *Schema[T]) Diff(from, to T) ([]Difference, error) {
 	return diffs, nil
 }
 
-// written is what a value is in a URL, defaults included.
+// textForm is what a value is in a URL, defaults included.
 type textForm struct {
 	keys   []string
 	values map[string][]string
 }
 
-func (s *Schema[T]) texts(v T) (textForm, error) {
-	raw, err := s.plan.encode(reflect.ValueOf(&v).Elem(), true)
+func (p *plan) texts(v any) (textForm, error) {
+	raw, err := p.encode(v, true)
 	if err != nil {
 		return textForm{}, err
 	}
-	entries, err := parseEntries(raw, &s.plan.cfg.Limits)
+	entries, err := parseEntries(raw, &p.cfg.Limits)
 	w := textForm{values: make(map[string][]string, len(entries))}
 	for _, e := range entries {
 		key, values := e.key, []string{e.value}
-		if t, _, known := s.plan.lookup(e.key); known { // of the rest, x[] and x are two
+		if t, _, known := p.lookup(e.key); known { // of the rest, x[] and x are two
 			key = strings.TrimSuffix(e.key, "[]")
-			if t.group < 0 && s.plan.leaves[t.leaf].shape == shapeList {
-				if values = s.plan.leaves[t.leaf].items(e); e.key == key && e.value == "" {
+			if t.group < 0 && p.leaves[t.leaf].shape == shapeList {
+				if values = p.leaves[t.leaf].items(e); e.key == key && e.value == "" {
 					values = []string{} // an empty list, if nothing follows
 				}
 			}

@@ -31,18 +31,18 @@ var encoders = sync.Pool{New: func() any { return new(encoder) }}
 // maxPooled is the size of a buffer that is worth keeping.
 const maxPooled = 4 << 10
 
-// encode returns the query for v, an addressable struct of the plan's type.
-// defaults says that it includes defaults.
-func (p *plan) encode(v reflect.Value, defaults bool) (string, error) {
+// encode returns the query for what v, a pointer, points to: a struct of the
+// plan's type. defaults says that it includes defaults.
+func (p *plan) encode(v any, defaults bool) (string, error) {
 	if p.hooked {
-		if errs := hookErrors(v.Addr().Interface()); errs != nil {
+		if errs := hookErrors(v); errs != nil {
 			return "", &EncodeError{Fields: errs.Fields}
 		}
 	}
 	e := encoders.Get().(*encoder)
 	defer e.release()
 	e.p, e.defaults = p, defaults || p.cfg.KeepDefaults
-	e.all(v)
+	e.all(reflect.ValueOf(v).Elem())
 	if len(e.errs) > 0 {
 		return "", &EncodeError{Fields: e.errs}
 	}

@@ -17,20 +17,29 @@ func CompileType(t reflect.Type, cfg SchemaConfig) (*Dynamic, error) {
 	return &Dynamic{p}, nil
 }
 
+// TypeOf is the schema that Bind uses for a type.
+func TypeOf(t reflect.Type) (*Dynamic, error) {
+	p, err := planOf(t)
+	if err != nil {
+		return nil, err
+	}
+	return &Dynamic{p}, nil
+}
+
 // Type is the struct type.
 func (d *Dynamic) Type() reflect.Type { return d.p.typ }
 
 // Parse is Schema.Parse; its value is a pointer to the struct.
 func (d *Dynamic) Parse(raw string) (reflect.Value, error) {
 	v := reflect.New(d.p.typ)
-	if _, errs := d.p.parse(raw, v.Elem()); errs != nil {
+	if _, errs := d.p.read(raw, v.Interface()); errs != nil {
 		return v, errs
 	}
 	return v, nil
 }
 
 // Encode is Schema.Encode of what v points to.
-func (d *Dynamic) Encode(v reflect.Value) (string, error) { return d.p.encode(v.Elem(), false) }
+func (d *Dynamic) Encode(v reflect.Value) (string, error) { return d.p.encode(v.Interface(), false) }
 
 // Names are the names of the parameters.
 func (d *Dynamic) Names() []string { return d.p.names }
@@ -55,14 +64,17 @@ func SchemaOf[T any]() (*Schema[T], error) { return schemaOf[T]() }
 
 // Correct is Parse that also returns the faults whose place a default has taken.
 func (s *Schema[T]) Correct(raw string) (v T, corrected []*FieldError, err error) {
-	read, corrected, errs := s.read(raw)
+	corrected, errs := s.plan.read(raw, &v)
 	if errs != nil {
 		return v, corrected, errs
 	}
-	return *read, corrected, nil
+	return v, corrected, nil
 }
 
 // LinkFrom is Link on the page at u.
 func (s *Schema[T]) LinkFrom(u *url.URL, v T, edits ...func(*T)) (string, error) {
-	return s.link(u, u.RawQuery, v, edits)
+	for _, edit := range edits {
+		edit(&v)
+	}
+	return s.plan.link(u, u.RawQuery, &v)
 }

@@ -12,7 +12,12 @@ import (
 // for each item, since browsers escape what separates them; where that does not
 // help, the error is an [*EncodeError].
 func (s *Schema[T]) Hidden(v T, except ...string) (template.HTML, error) {
-	entries, err := s.entries(v)
+	return s.plan.hidden(&v, except)
+}
+
+// hidden is Hidden of what v points to.
+func (p *plan) hidden(v any, except []string) (template.HTML, error) {
+	entries, err := p.entries(v)
 	if err != nil {
 		return "", err
 	}
@@ -21,7 +26,7 @@ func (s *Schema[T]) Hidden(v T, except ...string) (template.HTML, error) {
 		if isNamed(e, except) {
 			continue
 		}
-		values, err := s.plan.formValues(e)
+		values, err := p.formValues(e)
 		if err != nil {
 			return "", err
 		}
@@ -36,13 +41,13 @@ func (s *Schema[T]) Hidden(v T, except ...string) (template.HTML, error) {
 	return template.HTML(b.String()), nil // every part is escaped or a constant
 }
 
-// entries are the pairs that Encode writes for v.
-func (s *Schema[T]) entries(v T) ([]entry, error) {
-	raw, err := s.Encode(v)
+// entries are the pairs that Encode writes for what v points to.
+func (p *plan) entries(v any) ([]entry, error) {
+	raw, err := p.encode(v, false)
 	if err != nil {
 		return nil, err
 	}
-	return parseEntries(raw, &s.plan.cfg.Limits)
+	return parseEntries(raw, &p.cfg.Limits)
 }
 
 // keptByForms are the separators that browsers leave alone in what a form

@@ -10,32 +10,32 @@ import (
 )
 
 // stripped reports whether links leave e out.
-func (s *Schema[T]) stripped(e entry) bool { return isNamed(e, s.plan.cfg.Strip) }
+func (p *plan) stripped(e entry) bool { return isNamed(e, p.cfg.Strip) }
 
-// link is the path of u, v after the edits, then what is retained of the
-// current query.
-func (s *Schema[T]) link(u *url.URL, current string, v T, edits []func(*T)) (string, error) {
-	query, err := s.Href(v, edits...)
+// link is the path of u, what v points to, then what is retained of the current
+// query.
+func (p *plan) link(u *url.URL, current string, v any) (string, error) {
+	query, err := p.href(v)
 	if err != nil {
 		return "", err
 	}
 	b := append(make([]byte, 0, 128), query[1:]...)
-	if len(s.plan.cfg.Retain) > 0 && !s.plan.hasRest {
-		b = s.appendRetained(b, current)
+	if len(p.cfg.Retain) > 0 && !p.hasRest {
+		b = p.appendRetained(b, current)
 	}
 	return localURL(u, string(b), false), nil
 }
 
 // appendRetained appends the parameters of the current query to be kept. A
 // query beyond the limits has none.
-func (s *Schema[T]) appendRetained(b []byte, current string) []byte {
-	entries, err := parseEntries(current, s.plan.cfg.Limits.ofOthers())
+func (p *plan) appendRetained(b []byte, current string) []byte {
+	entries, err := parseEntries(current, p.cfg.Limits.ofOthers())
 	if err != nil {
 		return b
 	}
-	retain := s.plan.cfg.Retain
+	retain := p.cfg.Retain
 	kept := slices.DeleteFunc(entries, func(e entry) bool {
-		if _, _, isOwn := s.plan.lookup(e.key); isOwn || s.stripped(e) {
+		if _, _, isOwn := p.lookup(e.key); isOwn || p.stripped(e) {
 			return true
 		}
 		return !slices.Contains(retain, e.key) && !slices.Contains(retain, "*")
@@ -55,13 +55,18 @@ func (s *Schema[T]) Href(v T, edits ...func(*T)) (string, error) {
 	for _, edit := range edits {
 		edit(&v)
 	}
-	query, err := s.Encode(v)
-	if err == nil && len(s.plan.cfg.Strip) > 0 {
-		entries, err := parseEntries(query, &s.plan.cfg.Limits)
+	return s.plan.href(&v)
+}
+
+// href is Href of what v points to.
+func (p *plan) href(v any) (string, error) {
+	query, err := p.encode(v, false)
+	if err == nil && len(p.cfg.Strip) > 0 {
+		entries, err := parseEntries(query, &p.cfg.Limits)
 		if err != nil {
 			return "?", err
 		}
-		query = string(appendEntries(nil, slices.DeleteFunc(entries, s.stripped)))
+		query = string(appendEntries(nil, slices.DeleteFunc(entries, p.stripped)))
 	}
 	return "?" + query, err
 }
@@ -72,36 +77,45 @@ func (s *Schema[T]) Href(v T, edits ...func(*T)) (string, error) {
 // in it, so that it has its default. The result has passed every check of the
 // schema.
 func (s *Schema[T]) With(v T, pairs ...any) (T, error) {
-	var zero T
-	entries, err := s.entries(v)
+	changed := new(T)
+	err := s.plan.with(&v, changed, pairs)
+	return *changed, err
+}
+
+// with writes what v points to with the pairs to changed, a pointer to a zero struct.
+func (p *plan) with(v, changed any, pairs []any) error {
+	entries, err := p.entries(v)
 	if err != nil {
-		return zero, err
+		return err
 	}
 	if len(pairs)%2 != 0 {
-		return zero, fmt.Errorf("queryparams: With takes names and values in turn, not %d arguments", len(pairs))
+		return fmt.Errorf("queryparams: With takes names and values in turn, not %d arguments", len(pairs))
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		name, ok := pairs[i].(string)
 		if !ok {
-			return zero, fmt.Errorf("queryparams: With: argument %d is a %s: it should be a parameter's name", i, typeName(reflect.TypeOf(pairs[i])))
+			return fmt.Errorf("queryparams: With: argument %d is a %s: it should be a parameter's name", i, typeName(reflect.TypeOf(pairs[i])))
 		}
-		t, how, known := s.plan.lookup(name)
+		t, how, known := p.lookup(name)
 		if !known {
-			return zero, fmt.Errorf("queryparams: With: no parameter %q%s", name, didYouMean(nearest(name, s.plan.names)))
+			return fmt.Errorf("queryparams: With: no parameter %q%s", name, didYouMean(nearest(name, p.names)))
 		}
 		var values []string
 		if pairs[i+1] != nil {
-			if values, err = texts(name, pairs[i+1:i+2], s.plan.leafOf(name)); err != nil {
-				return zero, err
+			if values, err = texts(name, pairs[i+1:i+2], p.leafOf(name)); err != nil {
+				return err
 			}
 		}
-		fresh, err := s.plan.spell(name, t, how, values)
+		fresh, err := p.spell(name, t, how, values)
 		if err != nil {
-			return zero, err
+			return err
 		}
-		entries = append(slices.DeleteFunc(entries, func(e entry) bool { return s.plan.belongs(e, name, t) }), fresh...)
+		entries = append(slices.DeleteFunc(entries, func(e entry) bool { return p.belongs(e, name, t) }), fresh...)
 	}
-	return s.Parse(string(appendEntries(nil, entries)))
+	if _, errs := p.read(string(appendEntries(nil, entries)), changed); errs != nil {
+		return errs
+	}
+	return nil
 }
 
 // spell writes values, as they are, so that the schema reads them as the

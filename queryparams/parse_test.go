@@ -3,6 +3,7 @@ package queryparams_test
 import (
 	"errors"
 	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
@@ -49,11 +50,12 @@ func faults(t *testing.T, err error) [][2]string {
 // parse reads raw into the one field of a schema.
 func parse[T any](t *testing.T, raw string) (T, error) {
 	t.Helper()
-	s, err := queryparams.SchemaOf[T]()
+	s, err := queryparams.TypeOf(reflect.TypeFor[T]())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.Parse(raw)
+	v, err := s.Parse(raw)
+	return *v.Interface().(*T), err
 }
 
 func TestParse(t *testing.T) {

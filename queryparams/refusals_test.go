@@ -95,17 +95,17 @@ func TestFieldsThatNothingCanBeReadIntoAreRefusedTogether(t *testing.T) {
 		H *struct{ X int } `query:"h"`
 		Z int              `query:"z"`
 	}
-	_, err := queryparams.NewSchema[Null](queryparams.SchemaConfig{})
+	err := schemaError[Null]()
 	for _, want := range []string{"Null.A: sql.NullString", "Null.B: mail.Address", "Null.C: queryparams_test.plainStamp", "Null.D: *sql.NullInt64", "Null.E: mail.Address", "Null.F: struct{...}", "Null.G:", "Null.H: *struct{...}", "MarshalText", "Codec"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not mention %s:\n%v", want, err)
 		}
 	}
 	type untagged struct{ Page, Size int }
-	if _, err := queryparams.SchemaOf[untagged](); err == nil || !strings.Contains(err.Error(), "untagged: has no parameters") {
+	if _, err := queryparams.TypeOf(reflect.TypeFor[untagged]()); err == nil || !strings.Contains(err.Error(), "untagged: has no parameters") {
 		t.Errorf("a struct without tags: %v", err)
 	}
-	if _, err := queryparams.SchemaOf[struct{}](); err == nil {
+	if _, err := queryparams.TypeOf(reflect.TypeFor[struct{}]()); err == nil {
 		t.Error("a struct without fields is a schema")
 	}
 }
@@ -125,7 +125,7 @@ func TestMisspeltTagsAreRefusedTogether(t *testing.T) {
 		M string `query:"m" empty:""`
 		N int    `query:"n" defaul:"1"`
 	}
-	_, err := queryparams.NewSchema[T](queryparams.SchemaConfig{})
+	err := schemaError[T]()
 	for _, want := range []string{
 		"T.A: there is no tag mn: did you mean min?", "T.B: there is no tag maxx: did you mean max?", "T.C: there is no tag Required: did you mean required?", `T.D: bool:"strct": use strict`,
 		"T.E: there is no tag Query: did you mean query?", "T.F: there is no tag qeury: did you mean query?", "T.G: there is no tag minLen: did you mean minlen?", "T.H: there is no tag patern: did you mean pattern?",
@@ -144,14 +144,14 @@ func TestMisspeltTagsAreRefusedTogether(t *testing.T) {
 	type Others struct { // tags of other tools are none of ours
 		A int `json:"a" form:"a" query:"a" xml:"a" yaml:"a" db:"a" gorm:"a" env:"A" example:"1" enums:"1,2" format:"x" minimum:"1" minLength:"2" in:"query=a" hash:"-" mapstructure:"a" bson:"a" toml:"a" label:"a" log:"-"`
 	}
-	if _, err := queryparams.SchemaOf[Others](); err != nil {
+	if _, err := queryparams.TypeOf(reflect.TypeFor[Others]()); err != nil {
 		t.Error(err)
 	}
 	type Rest struct {
 		A    int                 `query:"a"`
 		Rest map[string][]string `query:"-" maxitems:"3"`
 	}
-	if _, err := queryparams.SchemaOf[Rest](); err != nil {
+	if _, err := queryparams.TypeOf(reflect.TypeFor[Rest]()); err != nil {
 		t.Error(err)
 	}
 }
@@ -173,7 +173,7 @@ func TestContradictoryTagsAreRefusedTogether(t *testing.T) {
 		L time.Time   `query:"l" layout:"Monday"`
 		M int         `query:"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"`
 	}
-	_, err := queryparams.NewSchema[T](queryparams.SchemaConfig{})
+	err := schemaError[T]()
 	for _, want := range []string{
 		"T.A: minlen is 5, more than maxlen, 3", "T.B: minitems is 5, more than", "T.C: minitems is 300, more than Limits.MaxPairs", "T.D: minlen or maxlen is 5000", `T.E: enum:"20" is out of range`,
 		`T.F: enum:"bc" is too long`, `T.G: enum:"B" does not have the required form`, "T.H: invalid", `T.I: min:"NaN" is not a bound`, "T.J: style", "T.K: layout", "03:00 from 15:00", "T.L: layout", "MaxKeyLen",
@@ -257,8 +257,9 @@ func TestEveryFaultOfTheTagsIsReportedAndNoOther(t *testing.T) {
 	}
 }
 
-func schemaError[T any]() error {
-	_, err := queryparams.NewSchema[T](queryparams.SchemaConfig{})
+// schemaError is the error of NewSchema[T], which is that of its type alone.
+func schemaError[T any](cfg ...queryparams.SchemaConfig) error {
+	_, err := queryparams.CompileType(reflect.TypeFor[T](), append(cfg, queryparams.SchemaConfig{})[0])
 	return err
 }
 
@@ -272,7 +273,7 @@ func TestAMistakeThatARequestMeetsIsLoggedOnce(t *testing.T) {
 		call func() error
 		want string
 	}{
-		"a schema": {func() error { _, err := queryparams.SchemaOf[broken](); return err }, `broken.A: max:"x"`},
+		"a schema": {func() error { _, err := queryparams.TypeOf(reflect.TypeFor[broken]()); return err }, `broken.A: max:"x"`},
 		"no parameter": {func() error {
 			_, err := queryparams.Lookup("a=1", "a", queryparams.Param[map[string]int]{})
 			return err
@@ -533,7 +534,7 @@ func TestFaultsAreInPlainWordsAndSuggestWhatIsNear(t *testing.T) {
 		t.Errorf("With: %v", err)
 	}
 	for _, c := range []queryparams.Codec{queryparams.OneOf[usState](), queryparams.OneOf[usState]("a", "a")} {
-		if _, err := queryparams.NewSchema[T](queryparams.SchemaConfig{Codecs: []queryparams.Codec{c}}); err == nil {
+		if err := schemaError[T](queryparams.SchemaConfig{Codecs: []queryparams.Codec{c}}); err == nil {
 			t.Error("a list of no values, or of one twice, is accepted")
 		}
 	}

@@ -95,6 +95,7 @@ func (r *Remembered[T, S]) owns(e entry) bool {
 // memory.
 func (r *Remembered[T, S]) read(raw string, state func() S) (v *T, defaulted []*FieldError, seeds []entry, err error) {
 	s := r.schema
+	v = new(T)
 	entries, perr := parseEntries(raw, s.plan.cfg.Limits.ofOthers())
 	if perr == nil && !slices.ContainsFunc(entries, r.owns) {
 		kept, ok, err := r.memory.Lookup(state())
@@ -103,14 +104,14 @@ func (r *Remembered[T, S]) read(raw string, state func() S) (v *T, defaulted []*
 		}
 		if ok {
 			if seeds := r.seeds(kept); len(seeds) > 0 {
-				v, defaulted, errs := s.read(string(appendEntries(nil, slices.Concat(entries, seeds))))
+				defaulted, errs := s.plan.read(string(appendEntries(nil, slices.Concat(entries, seeds))), v)
 				if errs == nil {
 					return v, defaulted, seeds, nil
 				}
 			}
 		}
 	}
-	v, defaulted, errs := s.read(raw)
+	defaulted, errs := s.plan.read(raw, v)
 	if errs != nil {
 		return nil, defaulted, nil, errs
 	}
@@ -119,7 +120,7 @@ func (r *Remembered[T, S]) read(raw string, state func() S) (v *T, defaulted []*
 
 // seeds are the pairs of a kept value; none of one that the schema refuses by now.
 func (r *Remembered[T, S]) seeds(kept T) []entry {
-	entries, err := r.schema.entries(kept)
+	entries, err := r.schema.plan.entries(&kept)
 	if err != nil {
 		return nil
 	}
@@ -156,7 +157,7 @@ func (r *Remembered[T, S]) Href(v T, edits ...func(*T)) (string, error) {
 	for _, edit := range edits {
 		edit(&v)
 	}
-	entries, err := r.schema.entries(v)
+	entries, err := r.schema.plan.entries(&v)
 	if err != nil {
 		return "", err
 	}

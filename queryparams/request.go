@@ -81,19 +81,25 @@ func From(c middleware.Context) (*Params, error) {
 // corrected; and with Config.Canonical the error may be a [*RedirectError],
 // which sends the browser to the canonical URL with status 308.
 func (s *Schema[T]) Bind(c middleware.Context) (T, error) {
+	v := new(T)
+	err := s.plan.bind(c, v)
+	return *v, err
+}
+
+// bind is Bind into v, a pointer to a zero struct.
+func (p *plan) bind(c middleware.Context, v any) error {
 	r := c.Request()
 	raw := queryOf(r)
-	v, defaulted, errs := s.read(raw)
+	defaulted, errs := p.read(raw, v)
 	if errs != nil {
-		var zero T
-		return zero, answer(c, errs)
+		return answer(c, errs)
 	}
 	if raw != "" {
-		if to := s.correctURL(r, raw, v, defaulted); to != "" {
-			return *v, &RedirectError{URL: to}
+		if to := p.correctURL(r, raw, v, defaulted); to != "" {
+			return &RedirectError{URL: to}
 		}
 	}
-	return *v, nil
+	return nil
 }
 
 // answer is err after the plugin's OnError.
@@ -164,7 +170,7 @@ func (r *Remembered[T, S]) Bind(c middleware.Context) (T, error) {
 	show(ctx, seeds)
 	if len(defaulted) > 0 {
 		if params, err := FromContext(ctx); err == nil {
-			if own, err := r.schema.Encode(*v); err == nil {
+			if own, err := r.schema.plan.encode(v, false); err == nil {
 				params.repair(r.schema.plan, own, defaulted)
 			}
 		}
@@ -185,9 +191,11 @@ func (r *Remembered[T, S]) Bind(c middleware.Context) (T, error) {
 // copy of v: they may replace lists, pointers and maps, and must not change what
 // is in them. Its error is an [*EncodeError].
 func (s *Schema[T]) Link(c middleware.Context, v T, edits ...func(*T)) (string, error) {
+	for _, edit := range edits {
+		edit(&v)
+	}
 	r := c.Request()
-	link, err := s.link(r.URL, queryOf(r), v, edits)
-	return link, err
+	return s.plan.link(r.URL, queryOf(r), &v)
 }
 
 // Redirect answers with the page's own URL and what was written to its

@@ -40,25 +40,28 @@ func Must[T any](v T, err error) T {
 // [*Errors], and the value is then the zero T. It costs one allocation for T,
 // one for each text that had escapes and one for each list.
 func (s *Schema[T]) Parse(raw string) (T, error) {
-	v, _, errs := s.read(raw)
-	if errs != nil {
-		var zero T
-		return zero, errs
+	v := new(T)
+	if _, errs := s.plan.read(raw, v); errs != nil {
+		return *v, errs
 	}
 	return *v, nil
 }
 
-// read is Parse that also returns the faults whose place a default has taken.
-func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
-	if s.plan.cfg.Clone {
+// read is Parse into v, a pointer to a zero struct of the plan's type, that also
+// returns the faults whose place a default has taken.
+func (p *plan) read(raw string, v any) ([]*FieldError, *Errors) {
+	if p.cfg.Clone {
 		raw = strings.Clone(raw)
 	}
-	v := new(T)
-	corrected, errs := s.plan.parse(raw, reflect.ValueOf(v).Elem())
-	if errs == nil && s.plan.hooked {
+	dst := reflect.ValueOf(v).Elem()
+	corrected, errs := p.parse(raw, dst)
+	if errs == nil && p.hooked {
 		errs = hookErrors(v)
 	}
-	return v, corrected, errs
+	if errs != nil {
+		dst.SetZero()
+	}
+	return corrected, errs
 }
 
 // Encode writes v as a raw query: parameters in the order of T's fields, only
@@ -68,5 +71,5 @@ func (s *Schema[T]) read(raw string) (*T, []*FieldError, *Errors) {
 // allocations, and some for each value of a type with methods or a codec of the
 // program's: it is read back before it counts as written.
 func (s *Schema[T]) Encode(v T) (string, error) {
-	return s.plan.encode(reflect.ValueOf(&v).Elem(), false)
+	return s.plan.encode(&v, false)
 }

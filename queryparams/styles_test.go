@@ -1,6 +1,7 @@
 package queryparams_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -26,18 +27,18 @@ type rgb struct {
 // bothWays checks that v is written as raw and read from it and from all others.
 func bothWays[T any](t *testing.T, name string, v T, raw string, others ...string) {
 	t.Helper()
-	s, err := queryparams.NewSchema[T](queryparams.SchemaConfig{})
+	s, err := queryparams.TypeOf(reflect.TypeFor[T]())
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	if got, err := s.Encode(v); got != raw || err != nil {
+	if got, err := s.Encode(reflect.ValueOf(&v)); got != raw || err != nil {
 		t.Errorf("%s: Encode = %q, %v; want %q", name, got, err, raw)
 	}
 	for _, q := range append(others, raw) {
 		got, err := s.Parse(q)
 		if err != nil {
 			t.Errorf("%s: Parse(%q): %v", name, q, err)
-		} else if diff := cmp.Diff(v, got); diff != "" {
+		} else if diff := cmp.Diff(&v, got.Interface()); diff != "" {
 			t.Errorf("%s: Parse(%q) (-want +got):\n%s", name, q, diff)
 		}
 	}
@@ -92,17 +93,15 @@ func TestStylesThatAStructCannotHaveAreRefused(t *testing.T) {
 		C C `query:"c" style:"matrix"`
 	}
 	for _, err := range []error{
-		second(queryparams.NewSchema[oneValue](queryparams.SchemaConfig{})),
-		second(queryparams.NewSchema[pointer](queryparams.SchemaConfig{})),
-		second(queryparams.NewSchema[unknown](queryparams.SchemaConfig{})),
+		schemaError[oneValue](),
+		schemaError[pointer](),
+		schemaError[unknown](),
 	} {
 		if err == nil {
 			t.Error("a schema that cannot work is accepted")
 		}
 	}
 }
-
-func second[T any](_ T, err error) error { return err }
 
 func TestACodecWinsOverTextMethods(t *testing.T) {
 	t.Parallel()

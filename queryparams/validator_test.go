@@ -56,7 +56,7 @@ func TestAValidateMethodThatNothingCallsIsRefused(t *testing.T) {
 		L limits
 		M string `query:"m"`
 	}
-	_, err := queryparams.NewSchema[uncalled](queryparams.SchemaConfig{})
+	err := schemaError[uncalled]()
 	if err == nil {
 		t.Fatal("it is accepted")
 	}
@@ -72,14 +72,14 @@ func TestAValidateMethodThatNothingCallsIsRefused(t *testing.T) {
 		limits
 		otherLimits
 	}
-	if _, err := queryparams.NewSchema[ambiguous](queryparams.SchemaConfig{}); err == nil || strings.Count(err.Error(), "nothing calls") != 2 {
+	if err := schemaError[ambiguous](); err == nil || strings.Count(err.Error(), "nothing calls") != 2 {
 		t.Errorf("two embedded: %v", err)
 	}
 	type promoted struct{ limits }
-	if _, err := queryparams.NewSchema[promoted](queryparams.SchemaConfig{}); err != nil {
+	if err := schemaError[promoted](); err != nil {
 		t.Errorf("one embedded: %v", err)
 	}
-	if _, err := queryparams.NewSchema[callsOthers](queryparams.SchemaConfig{}); err != nil {
+	if err := schemaError[callsOthers](); err != nil {
 		t.Errorf("with a method of its own: %v", err)
 	}
 }

@@ -56,16 +56,12 @@ func (p *Params) Clear() error { return p.replace(nil, nil) }
 
 // Store writes v into p: the schema's parameters are replaced, others stay.
 func (s *Schema[T]) Store(p *Params, v T) error {
-	raw, err := s.Encode(v)
-	if err != nil {
-		return err
-	}
-	return p.store(s.plan, raw)
+	return p.store(s.plan, &v)
 }
 
-// store replaces the parameters that belong to the plan.
-func (p *Params) store(pl *plan, raw string) error {
-	fresh, err := parseEntries(raw, &pl.cfg.Limits)
+// store replaces the parameters that belong to the plan by those of what v points to.
+func (p *Params) store(pl *plan, v any) error {
+	fresh, err := pl.entries(v)
 	if err != nil {
 		return err
 	}

@@ -34,28 +34,23 @@ type Field struct {
 // send a checkbox that is off: put a hidden input of the same name and the value
 // false before it. Of several values a bool takes the last, a slice all, and
 // others take none: that is a fault.
-func (k *Key[T]) Field(name string) Field {
-	var v T
-	parse, ok := fieldParser(reflect.TypeFor[T]())
+func (k *Key[T]) Field(name string) Field { return k.field(name) }
+
+func (k *untypedKey) field(name string) Field {
+	parse, ok := fieldParser(k.id.typ)
 	if !ok {
-		panic(fmt.Sprintf("sessionstate: key %q: a form field cannot be a %T: use text, numbers, bool, times, encoding.TextUnmarshaler, or slices of them", k.Name(), v))
+		panic(fmt.Sprintf("sessionstate: key %q: a form field cannot be a %v: use text, numbers, bool, times, encoding.TextUnmarshaler, or slices of them", k.bareName(), k.id.typ))
 	}
 	return Field{name: name, parse: func(c Codec, values []string) (func(s *State) error, error) {
-		var v T
-		if err := parse(reflect.ValueOf(&v).Elem(), values); err != nil {
+		v := reflect.New(k.id.typ)
+		if err := parse(v.Elem(), values); err != nil {
 			return nil, err
 		}
-		e, err := k.encode(c, v)
+		e, err := k.encode(c, v.Interface())
 		if err != nil {
 			return nil, err
 		}
-		return func(s *State) error {
-			if err := s.claim(k.id); err != nil {
-				return err
-			}
-			_, err := s.edit(k.name, edit{entry: e, present: true})
-			return err
-		}, nil
+		return func(s *State) error { return k.put(s, e) }, nil
 	}}
 }
 

@@ -1,16 +1,6 @@
 package sessionstate
 
-import (
-	"context"
-	"crypto/sha256"
-	"errors"
-	"fmt"
-	"reflect"
-	"strings"
-
-	"github.com/reecho-go/reecho/internal/lossless"
-	"github.com/reecho-go/reecho/internal/panics"
-)
+import "strconv"
 
 // KeyConfig is the setting of a [Key]. The zero value is a key whose default
 // is the zero T.
@@ -49,76 +39,29 @@ type KeyConfig[T any] struct {
 // Every read decodes afresh: what it returns is the caller's own, and changing
 // it changes nothing. All methods are safe for concurrent use.
 type Key[T any] struct {
-	name   string
-	cfg    KeyConfig[T]
-	id     *identity // the same in all tabs
-	shared bool      // T has references: defaults must be decoded afresh
-	varies bool      // JSON keeps some values of T and loses parts of others
+	untypedKey
+	initial T // the default
 }
-
-// maxKeyName bounds a key's name in bytes.
-const maxKeyName = 128
 
 // NewKey makes a key. It panics if name is empty or longer than 128 bytes, if
 // cfg has a value out of its range, if JSON would lose a part of a T, such as an
 // unexported field, or if the default does not come back as it was, since keys are
 // package variables and such a key could never work. The panic names the field.
 func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
-	k := &Key[T]{name: name, cfg: cfg, id: newIdentity(name, reflect.TypeFor[T](), cfg.MaxBytes, cfg.Version, cfg.Migrate != nil)}
-	k.shared = hasReferences(reflect.TypeFor[T]())
-	var errs []error
-	if name == "" || len(name) > maxKeyName {
-		errs = append(errs, fmt.Errorf("sessionstate: NewKey: the name %.20q has %d bytes: use 1 to %d", name, len(name), maxKeyName))
+	k := &Key[T]{initial: cfg.Default}
+	if migrate := cfg.Migrate; migrate != nil {
+		k.migrate = func(to any, version int, raw []byte) error {
+			v, err := migrate(version, raw)
+			*to.(*T) = v
+			return err
+		}
 	}
-	if strings.Contains(name, tabMark) {
-		errs = append(errs, fmt.Errorf("sessionstate: NewKey: the name %.20q has a zero byte: leave it out", name))
-	}
-	if cfg.MaxBytes < 0 {
-		errs = append(errs, fmt.Errorf("sessionstate: NewKey(%q): MaxBytes is %d: use 0 for no bound", name, cfg.MaxBytes))
-	}
-	if cfg.Version < 0 || cfg.Version > maxVersion {
-		errs = append(errs, fmt.Errorf("sessionstate: NewKey(%q): Version is %d: use 0 to %d", name, cfg.Version, maxVersion))
-	}
-	var e entry
-	var err error
-	if k.varies, err = lossless.JSON.Check(reflect.TypeFor[T]()); err != nil {
-		errs = append(errs, fmt.Errorf("sessionstate: NewKey(%q): a session would lose a part of its values: %w", name, err))
-	} else if e, err = k.keepDefault(); err != nil {
-		errs = append(errs, fmt.Errorf("sessionstate: NewKey(%q): the default cannot be kept in a session: %w", name, err))
-	}
-	if err := errors.Join(errs...); err != nil {
-		panic(err)
-	}
-	k.id.raw = e.raw
+	k.init(name, &k.initial, new(T), cfg.MaxBytes, cfg.Version)
 	return k
 }
 
-// keepDefault encodes the default, and fails if it does not come back as it was.
-func (k *Key[T]) keepDefault() (entry, error) {
-	e, err := k.encode(nil, k.cfg.Default)
-	if err != nil {
-		return e, err
-	}
-	back, err := decodeJSON[T](e.raw)
-	if err != nil {
-		return e, k.fault(err)
-	}
-	if reflect.DeepEqual(k.cfg.Default, back) {
-		return e, nil
-	}
-	// A type that encodes itself may come back with another content and the same
-	// meaning, such as a time without its monotonic clock.
-	if again, err := encodeJSON(back); err != nil || again != e.raw || !lossless.JSON.Own(reflect.TypeFor[T]()) {
-		return e, k.fault(errChanged)
-	}
-	return e, nil
-}
-
 // Name returns the key's name, without that of a tab.
-func (k *Key[T]) Name() string {
-	name, _ := splitTab(k.name)
-	return name
-}
+func (k *Key[T]) Name() string { return k.bareName() }
 
 // In returns the key in one tab: the same name, type and default, with a value
 // that only this tab of the session has. It is cheap. The hooks of the key are
@@ -129,12 +72,8 @@ func (k *Key[T]) Name() string {
 // longest, without calling hooks. [State.Keys] and [State.Snapshot] leave tabs
 // out, [State.Clear] clears them too.
 func (k *Key[T]) In(tab string) *Key[T] {
-	if !isTabName(tab) { // a text that does not come from Tab
-		sum := sha256.Sum256([]byte(tab))
-		tab = encoding.EncodeToString(sum[:12])
-	}
 	in := *k
-	in.name = k.Name() + tabMark + tab
+	in.name = k.nameIn(tab)
 	return &in
 }
 
@@ -150,11 +89,8 @@ func (k *Key[T]) Get(s *State) T {
 // there is none. The error is that of loading the session, or an [ErrValue]
 // when the value is not a T; the default comes with it.
 func (k *Key[T]) Lookup(s *State) (T, bool, error) {
-	if err := s.claim(k.id); err != nil {
-		return k.fallback(), false, err
-	}
-	e, ok, err := s.read(k.name)
-	if err != nil || !ok {
+	e, ok, err := k.find(s)
+	if !ok {
 		return k.fallback(), false, err
 	}
 	v, err := k.decode(s.m.values, e)
@@ -172,14 +108,10 @@ func (k *Key[T]) Lookup(s *State) (T, bool, error) {
 // of loading the session.
 func (k *Key[T]) Set(s *State, v T) error {
 	e, err := k.encode(s.m.values, v)
-	if err == nil {
-		err = s.claim(k.id)
-	}
 	if err != nil {
 		return err
 	}
-	_, err = s.edit(k.name, edit{entry: e, present: true})
-	return err
+	return k.put(s, e)
 }
 
 // Update replaces the key's value, or its default when there is none, by what
@@ -213,26 +145,7 @@ func (k *Key[T]) Update(s *State, f func(T) T) (T, error) {
 // Delete removes the key's value. Errors: [middleware.ErrCommitted], what an OnChange
 // function returned, that of loading the session, and an [ErrValue] if another key
 // has the name.
-func (k *Key[T]) Delete(s *State) error {
-	if err := s.claim(k.id); err != nil {
-		return err
-	}
-	_, err := s.edit(k.name, edit{})
-	return err
-}
-
-// claim claims the key's name in the Manager. It tells the observer, once, of a key that is
-// refused.
-func (s *State) claim(id *identity) error {
-	if s.none {
-		return nil // the request has no session, and its own error
-	}
-	err := s.m.names.claim(id)
-	if err != nil {
-		id.warned.Do(func() { s.m.tell(context.WithoutCancel(s.context()), err.Error()) })
-	}
-	return err
-}
+func (k *Key[T]) Delete(s *State) error { return k.remove(s) }
 
 // Number is what [Incr] can add to.
 type Number interface {
@@ -253,64 +166,32 @@ func Append[E any](k *Key[[]E], s *State, elems ...E) ([]E, error) {
 // fallback returns a copy of the default for the caller.
 func (k *Key[T]) fallback() T {
 	if !k.shared {
-		return k.cfg.Default
+		return k.initial
 	}
-	v, _ := decodeJSON[T](k.id.raw) // NewKey has tried it
-	return v
+	v := new(T)
+	_ = decodeJSON(k.id.raw, v) // NewKey has tried it
+	return *v
 }
 
+// encode returns the entry for v. An int or a bool that is kept as JSON costs no
+// allocation but that of its text.
 func (k *Key[T]) encode(c Codec, v T) (entry, error) {
-	raw, err := encodeValue(c, v, k.varies)
-	if err != nil {
-		return entry{}, k.fault(err)
+	if c == nil {
+		switch v := any(v).(type) {
+		case int:
+			return k.entry(strconv.Itoa(v), nil)
+		case bool:
+			return k.entry(strconv.FormatBool(v), nil)
+		}
 	}
-	if k.cfg.MaxBytes > 0 && len(raw) > k.cfg.MaxBytes {
-		return entry{}, &sizeError{key: k.Name(), size: len(raw), limit: k.cfg.MaxBytes, largest: []keySize{{k.Name(), len(raw)}}}
-	}
-	return entry{name: k.name, version: k.cfg.Version, raw: raw}, nil
+	return k.encodeBy(c, v)
 }
+
+// encodeBy is encode of any type.
+func (k *Key[T]) encodeBy(c Codec, v T) (entry, error) { return k.untypedKey.encode(c, &v) }
 
 func (k *Key[T]) decode(c Codec, e entry) (T, error) {
-	if e.version == k.cfg.Version || k.cfg.Migrate == nil {
-		v, err := decodeValue[T](c, e.raw)
-		return v, k.fault(err)
-	}
-	var v T
-	err := panics.Catch(func() (err error) {
-		v, err = k.cfg.Migrate(e.version, []byte(strings.TrimPrefix(e.raw, codedMark)))
-		return err
-	})
-	if err != nil {
-		var zero T
-		return zero, k.fault(&migrateError{e.version, k.cfg.Version, err})
-	}
-	return v, nil
-}
-
-func (k *Key[T]) fault(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &valueError{key: k.Name(), typ: k.id.typ.String(), err: err}
-}
-
-// hasReferences reports whether two copies of a t may share memory that one
-// of them can change.
-func hasReferences(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
-		return true
-	case reflect.Array:
-		return hasReferences(t.Elem())
-	case reflect.Struct:
-		if t.PkgPath() == "time" && t.Name() == "Time" {
-			return false
-		}
-		for i := range t.NumField() {
-			if hasReferences(t.Field(i).Type) {
-				return true
-			}
-		}
-	}
-	return false
+	v := new(T)
+	err := k.untypedKey.decode(c, e, v)
+	return *v, err
 }

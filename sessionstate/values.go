@@ -28,46 +28,34 @@ const codedMark = "\x01"
 // errNoCodec says that a value was written by a Codec, and the Manager has none.
 var errNoCodec = errors.New("the value was written with a Config.Codec, and there is none now")
 
-// encodeValue returns the encoding of v. varies says that JSON may lose a part of some
-// values of its type.
-func encodeValue[T any](c Codec, v T, varies bool) (string, error) {
+// encodeValue returns the encoding of what v points to. varies says that JSON may
+// lose a part of some values of its type.
+func encodeValue(c Codec, v any, varies bool) (string, error) {
 	if c != nil {
-		b, err := marshalBy(c, v)
+		if held := reflect.ValueOf(v).Elem(); held.Kind() != reflect.Interface || held.IsNil() {
+			v = held.Interface() // of an interface, the Codec gets the pointer, so that it sees that it is one
+		}
+		b, err := c.Marshal(v)
 		return codedMark + string(b), err
 	}
 	raw, err := encodeJSON(v)
 	// encoding/json writes this for bytes that are not UTF-8, among others.
 	if err == nil && (varies || strings.Contains(raw, `\ufffd`)) {
-		err = checkLossless(v)
+		err = lossless.JSON.Value(v)
 	}
 	return raw, err
 }
 
-func checkLossless[T any](v T) error { return lossless.JSON.Value(&v) }
-
-// marshalBy encodes v with c. If v is an interface, c gets a pointer to it, which shows that it
-// is one.
-func marshalBy[T any](c Codec, v T) ([]byte, error) {
-	if reflect.TypeFor[T]().Kind() == reflect.Interface && any(v) != nil {
-		return c.Marshal(&v)
-	}
-	return c.Marshal(v)
-}
-
-// decodeValue decodes a value that is JSON or was encoded by c.
-func decodeValue[T any](c Codec, raw string) (T, error) {
+// decodeValue decodes JSON and what c has written to what v points to.
+func decodeValue(c Codec, raw string, v any) error {
 	coded, ok := strings.CutPrefix(raw, codedMark)
-	if !ok {
-		return decodeJSON[T](raw)
+	switch {
+	case !ok:
+		return decodeJSON(raw, v)
+	case c == nil:
+		return errNoCodec
 	}
-	var v, zero T
-	if c == nil {
-		return zero, errNoCodec
-	}
-	if err := c.Unmarshal([]byte(coded), &v); err != nil {
-		return zero, err
-	}
-	return v, nil
+	return c.Unmarshal([]byte(coded), v)
 }
 
 // asJSON returns a stored value as JSON, if it can be shown so.
@@ -75,28 +63,17 @@ func asJSON(c Codec, raw string) (json.RawMessage, bool) {
 	if !strings.HasPrefix(raw, codedMark) {
 		return json.RawMessage(raw), true
 	}
-	v, err := decodeValue[any](c, raw)
-	if err != nil {
+	var v any
+	if err := decodeValue(c, raw, &v); err != nil {
 		return nil, false
 	}
 	b, err := json.Marshal(v)
 	return b, err == nil
 }
 
-// encodeJSON is json.Marshal, with faster code for the most common types.
-func encodeJSON[T any](v T) (string, error) {
-	switch v := any(v).(type) {
-	case int:
-		return strconv.Itoa(v), nil
-	case bool:
-		return strconv.FormatBool(v), nil
-	}
-	return marshalJSON(v)
-}
-
-// marshalJSON is json.Marshal by a pointer, so that methods of pointers are found.
-func marshalJSON[T any](v T) (string, error) {
-	b, err := json.Marshal(&v)
+// encodeJSON is json.Marshal by a pointer, so that methods of pointers are found.
+func encodeJSON(v any) (string, error) {
+	b, err := json.Marshal(v)
 	return string(b), err
 }
 
@@ -107,34 +84,28 @@ var (
 	errChanged = errors.New("it does not come back as it was, such as an empty slice that omitempty leaves out, or a field that UnmarshalJSON does not read")
 )
 
-// decodeJSON is json.Unmarshal, with faster code for the most common types.
-func decodeJSON[T any](raw string) (T, error) {
-	var v T
-	switch p := any(&v).(type) {
+// decodeJSON is json.Unmarshal with short ways for the commonest types.
+func decodeJSON(raw string, v any) error {
+	switch p := v.(type) {
 	case *int:
 		n, err := strconv.Atoi(raw)
 		*p = n
-		return v, err
+		return err
 	case *bool:
 		if raw == "true" || raw == "false" {
 			*p = raw == "true"
-			return v, nil
+			return nil
 		}
 	case *string:
 		if n := len(raw); n >= 2 && raw[0] == '"' && strings.IndexByte(raw, '\\') < 0 {
-			*p = strings.Clone(raw[1 : n-1]) // the value must not keep the whole record in memory
-			return v, nil
+			*p = strings.Clone(raw[1 : n-1]) // a value must not hold on to the whole record
+			return nil
 		}
 	}
-	if raw == "null" && !hasNil(reflect.TypeFor[T]()) {
-		return v, errNull
+	if raw == "null" && !hasNil(reflect.TypeOf(v).Elem()) {
+		return errNull
 	}
-	err := json.Unmarshal([]byte(raw), &v)
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	return v, nil
+	return json.Unmarshal([]byte(raw), v)
 }
 
 // hasNil reports whether null is a value of t.

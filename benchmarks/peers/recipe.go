@@ -6,7 +6,7 @@ import "github.com/maypok86/otter/v2"
 // arguments and a deep copy: otter, hashstructure and copier. Different
 // arguments with one hash share an entry.
 func Recipe[K, V any](keys []K, value func(i int) V) (Lookup[K, V], error) {
-	c, err := otter.New(&otter.Options[uint64, V]{MaximumSize: 10_000})
+	c, err := otter.New(&otter.Options[int, V]{MaximumSize: 10_000})
 	if err != nil {
 		return nil, err
 	}
@@ -15,7 +15,7 @@ func Recipe[K, V any](keys []K, value func(i int) V) (Lookup[K, V], error) {
 		if err != nil {
 			return nil, err
 		}
-		c.Set(h, value(i))
+		c.Set(int(h), value(i))
 	}
 	return func(k K) (V, error) {
 		h, err := HashstructureKey(k)
@@ -23,7 +23,7 @@ func Recipe[K, V any](keys []K, value func(i int) V) (Lookup[K, V], error) {
 			var none V
 			return none, err
 		}
-		v, ok := c.GetIfPresent(h)
+		v, ok := c.GetIfPresent(int(h))
 		if !ok {
 			return v, errMiss
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/reecho-go/reecho/benchmarks/bench"
 	"github.com/reecho-go/reecho/benchmarks/peers"
+	"github.com/reecho-go/reecho/benchmarks/workloads/answers"
 	"github.com/reecho-go/reecho/internal/clone"
 )
 
@@ -98,7 +99,7 @@ func copyRow[V any](s copyShape[V], v V, peer string, clone func(V) (V, error)) 
 			if err != nil {
 				return err
 			}
-			return checkCopy(own, v)
+			return answers.CheckCopy(own, v)
 		},
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/reecho-go/reecho/benchmarks/bench"
 	"github.com/reecho-go/reecho/benchmarks/peers"
+	"github.com/reecho-go/reecho/benchmarks/workloads/answers"
 	"github.com/reecho-go/reecho/cachedata"
 )
 
@@ -155,9 +156,9 @@ func (h hits[K, V]) row(peer string, get peers.Lookup[K, V]) bench.Row {
 					return err
 				}
 				if want := h.value(i); !reflect.DeepEqual(first, want) {
-					return fmt.Errorf("key %v: %w", k, errChanged)
+					return fmt.Errorf("key %v: %w", k, answers.ErrChanged)
 				}
-				if err := checkCopy(second, first); err != nil {
+				if err := answers.CheckCopy(second, first); err != nil {
 					return fmt.Errorf("key %v: %w", k, err)
 				}
 			}

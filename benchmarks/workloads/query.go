@@ -13,6 +13,7 @@ import (
 
 	"github.com/reecho-go/reecho/benchmarks/bench"
 	"github.com/reecho-go/reecho/benchmarks/peers"
+	"github.com/reecho-go/reecho/benchmarks/workloads/answers"
 	"github.com/reecho-go/reecho/queryparams"
 )
 
@@ -162,7 +163,7 @@ func unknown(n int) ([]bench.Row, error) {
 	read := func() error {
 		got, err := ours.Parse(raw)
 		if err == nil && !reflect.DeepEqual(got, peers.Search{}) {
-			err = errChanged
+			err = answers.ErrChanged
 		}
 		return err
 	}

@@ -27,7 +27,7 @@ func Races() []bench.Workload {
 		race("after Goexit: the next caller gets", "value", afterGoexit),
 		race("Delete in a load: next / later reader", "2 / 2", func(p *probe) string { return p.changing(p.c.Delete != nil, func() { p.c.Delete("k") }) }),
 		race("clear-all in a load: next / later reader", "2 / 2", func(p *probe) string { return p.changing(p.c.Clear != nil, p.c.Clear) }),
-		race("Put(2) in a load: next / later reader", "2 / 2", func(p *probe) string { return p.changing(true, func() { p.c.Put("k", &box{2}) }) }),
+		race("Put(2) in a load: next / later reader", "2 / 2", func(p *probe) string { return p.changing(true, func() { p.c.Put("k", result(2)) }) }),
 		race("a caller changes its result: the next caller", "does not see it", aliasing),
 		race("the slow load of one key delays hits of others", "no", delays),
 	}
@@ -36,7 +36,7 @@ func Races() []bench.Workload {
 // race is one line of the matrix; want is what ours has promised.
 func race(name, want string, ask func(*probe) string) bench.Workload {
 	return bench.Workload{Group: "races", Name: name, Reference: Ours, Prepare: func() (rows []bench.Row, _ error) {
-		for _, l := range loaders[*box](cachedata.Config{}) {
+		for _, l := range loaders[[]row](cachedata.Config{}) {
 			say := func() (string, error) {
 				p := &probe{}
 				p.source.Store(1)
@@ -65,7 +65,8 @@ func race(name, want string, ask func(*probe) string) bench.Workload {
 	}}
 }
 
-type box struct{ n int }
+// result is what a load returns that has read n.
+func result(n int) []row { return []row{{ID: n}} }
 
 // How long a load takes, and after how long a caller counts as stuck.
 const (
@@ -75,13 +76,13 @@ const (
 
 // probe is one cache whose load is watched.
 type probe struct {
-	c      peers.Loading[*box]
+	c      peers.Loading[[]row]
 	source atomic.Int64
 	fast   atomic.Bool
 	fail   atomic.Pointer[func()]
 }
 
-func (p *probe) load(ctx context.Context, _ string) (*box, error) {
+func (p *probe) load(ctx context.Context, _ string) ([]row, error) {
 	n := int(p.source.Load())
 	fail := p.fail.Load()
 	if !p.fast.Load() {
@@ -94,7 +95,7 @@ func (p *probe) load(ctx context.Context, _ string) (*box, error) {
 	if fail != nil {
 		(*fail)()
 	}
-	return &box{n}, nil
+	return result(n), nil
 }
 
 // answer is what a caller got.
@@ -121,7 +122,7 @@ func (p *probe) get(ctx context.Context, key string) <-chan answer {
 	return out
 }
 
-func describe(b *box, err error) string {
+func describe(rows []row, err error) string {
 	pe, ok := errors.AsType[*cachedata.PanicError](err)
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -130,10 +131,10 @@ func describe(b *box, err error) string {
 		return "error with stack"
 	case err != nil:
 		return "error"
-	case b == nil:
+	case rows == nil:
 		return "nil, nil"
 	}
-	return fmt.Sprint(b.n)
+	return fmt.Sprint(rows[0].ID)
 }
 
 // wait returns a caller's answer, unless it is stuck.
@@ -232,8 +233,8 @@ func aliasing(p *probe) string {
 	if err != nil {
 		return err.Error()
 	}
-	first.n = 99
-	if second, err := p.c.Get(context.Background(), "k"); err != nil || second.n == 99 {
+	first[0].ID = 99
+	if second, err := p.c.Get(context.Background(), "k"); err != nil || second[0].ID == 99 {
 		return "sees it"
 	}
 	return "does not see it"

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/reecho-go/reecho/benchmarks/bench"
+	"github.com/reecho-go/reecho/benchmarks/workloads/answers"
 	"github.com/reecho-go/reecho/cacheresource"
 )
 
@@ -84,7 +85,7 @@ func using(peer string, do func(fn func(*live) error) error) bench.Row {
 		Check: func() error {
 			return do(func(v *live) error {
 				if v == nil || v.n != 42 {
-					return fmt.Errorf("got %v: %w", v, errChanged)
+					return fmt.Errorf("got %v: %w", v, answers.ErrChanged)
 				}
 				return nil
 			})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/reecho-go/reecho/benchmarks/bench"
 	"github.com/reecho-go/reecho/benchmarks/peers"
+	"github.com/reecho-go/reecho/benchmarks/workloads/answers"
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/echov4"
 	"github.com/reecho-go/reecho/middleware/respcache"
@@ -126,7 +127,7 @@ func responseHit() (rows []bench.Row, _ error) {
 		rows = append(rows, bench.Row{Peer: name, Note: note, Op: func(int) error { return op() }, Check: func() error {
 			for range 2 {
 				if body, err := r.Do("/page"); err != nil || !bytes.Equal(body, page) {
-					return errors.Join(errChanged, err)
+					return errors.Join(answers.ErrChanged, err)
 				}
 			}
 			return nil

@@ -28,91 +28,171 @@ type laws struct {
 	found map[string]string
 }
 
-// family checks T and the shapes in which programs hold it. make returns a new
-// value each time, other a different one.
+// family checks T and the shapes in which programs hold it. value returns a new
+// value each time, other a different one. All that is compiled once for each T is here.
 func family[T any](l *laws, name string, value, other func() T, show func(T) string) {
 	l.Helper()
-	type row struct {
-		ID int
-		X  T
-		P  *T
-	}
-	shape(l, name, value, other, show)
-	shape(l, "*"+name, ptr(value), ptr(other), func(p *T) string { return show(*p) })
-	shape(l, "[]"+name, func() []T { return []T{value(), other()} }, func() []T { return []T{other()} },
-		func(s []T) string { return fmt.Sprint(len(s)) + show(s[0]) + show(s[len(s)-1]) })
-	shape(l, "[2]"+name, func() [2]T { return [2]T{value(), other()} }, func() [2]T { return [2]T{other(), value()} },
-		func(s [2]T) string { return show(s[0]) + show(s[1]) })
-	shape(l, "map[string]"+name, func() map[string]T { return map[string]T{"a": value(), "b": other()} },
-		func() map[string]T { return map[string]T{"a": other()} }, func(m map[string]T) string { return fmt.Sprint(len(m)) + show(m["a"]) })
-	shape(l, "struct of "+name, func() row { return row{1, value(), ptr(other)()} }, func() row { return row{1, other(), ptr(value)()} },
-		func(r row) string { return show(r.X) + show(*r.P) })
-	shape(l, "any of "+name, func() any { return value() }, func() any { return other() }, func(v any) string { return show(v.(T)) })
-	shape(l, "any of *"+name, func() any { return ptr(value)() }, func() any { return ptr(other)() }, func(v any) string { return show(*v.(*T)) })
+	l.family(name, reflect.TypeFor[row[T]](), sample{
+		value: func() reflect.Value { v := value(); return reflect.ValueOf(&v).Elem() },
+		other: func() reflect.Value { v := other(); return reflect.ValueOf(&v).Elem() },
+		show:  func(v reflect.Value) string { return show(*(*T)(v.Addr().UnsafePointer())) },
+	})
 }
 
-func ptr[T any](f func() T) func() *T {
-	return func() *T {
-		v := f()
-		return &v
-	}
+type row[T any] struct {
+	ID int
+	X  T
+	P  *T
 }
 
-func shape[T any](l *laws, name string, value, other func() T, show func(T) string) {
+// sample is values of one type. All of them, and what show is given, are variables.
+type sample struct {
+	value, other func() reflect.Value
+	show         func(v reflect.Value) string
+}
+
+// variable is a new variable of t that set has written.
+func variable(t reflect.Type, set func(v reflect.Value)) reflect.Value {
+	v := reflect.New(t).Elem()
+	set(v)
+	return v
+}
+
+// family checks s and the shapes of it; row is row of its type.
+func (l *laws) family(name string, row reflect.Type, s sample) {
 	l.Helper()
-	verdict := "copies: " + copied(l, name, value(), value(), show) + ", keys: " + keyed(l, name, value, other)
+	t := row.Field(1).Type
+	shape := func(name string, t reflect.Type, value, other func(v reflect.Value), show func(v reflect.Value) string) {
+		l.Helper()
+		l.shape(name, t, sample{
+			value: func() reflect.Value { return variable(t, value) },
+			other: func() reflect.Value { return variable(t, other) },
+			show:  show,
+		})
+	}
+	// showCopy shows what is no variable: the content of a map or an interface.
+	showCopy := func(v reflect.Value) string {
+		return s.show(variable(t, func(own reflect.Value) { own.Set(v) }))
+	}
+	l.shape(name, t, s)
+	shape("*"+name, reflect.PointerTo(t),
+		func(v reflect.Value) { v.Set(s.value().Addr()) },
+		func(v reflect.Value) { v.Set(s.other().Addr()) },
+		func(v reflect.Value) string { return s.show(v.Elem()) })
+	shape("[]"+name, reflect.SliceOf(t),
+		func(v reflect.Value) { v.Set(reflect.Append(v, s.value(), s.other())) },
+		func(v reflect.Value) { v.Set(reflect.Append(v, s.other())) },
+		func(v reflect.Value) string {
+			return fmt.Sprint(v.Len()) + s.show(v.Index(0)) + s.show(v.Index(v.Len()-1))
+		})
+	array := func(v, first, second reflect.Value) {
+		v.Index(0).Set(first)
+		v.Index(1).Set(second)
+	}
+	shape("[2]"+name, reflect.ArrayOf(2, t),
+		func(v reflect.Value) { array(v, s.value(), s.other()) },
+		func(v reflect.Value) { array(v, s.other(), s.value()) },
+		func(v reflect.Value) string { return s.show(v.Index(0)) + s.show(v.Index(1)) })
+	a, b := reflect.ValueOf("a"), reflect.ValueOf("b")
+	table := func(v, first reflect.Value) {
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(a, first)
+	}
+	shape("map[string]"+name, reflect.MapOf(a.Type(), t),
+		func(v reflect.Value) { table(v, s.value()); v.SetMapIndex(b, s.other()) },
+		func(v reflect.Value) { table(v, s.other()) },
+		func(v reflect.Value) string { return fmt.Sprint(v.Len()) + showCopy(v.MapIndex(a)) })
+	fields := func(v, x, p reflect.Value) {
+		v.Field(0).SetInt(1)
+		v.Field(1).Set(x)
+		v.Field(2).Set(p.Addr())
+	}
+	shape("struct of "+name, row,
+		func(v reflect.Value) { fields(v, s.value(), s.other()) },
+		func(v reflect.Value) { fields(v, s.other(), s.value()) },
+		func(v reflect.Value) string { return s.show(v.Field(1)) + s.show(v.Field(2).Elem()) })
+	shape("any of "+name, reflect.TypeFor[any](),
+		func(v reflect.Value) { v.Set(s.value()) },
+		func(v reflect.Value) { v.Set(s.other()) },
+		func(v reflect.Value) string { return showCopy(v.Elem()) })
+	shape("any of *"+name, reflect.TypeFor[any](),
+		func(v reflect.Value) { v.Set(s.value().Addr()) },
+		func(v reflect.Value) { v.Set(s.other().Addr()) },
+		func(v reflect.Value) string { return s.show(v.Elem().Elem()) })
+}
+
+func (l *laws) shape(name string, t reflect.Type, s sample) {
+	l.Helper()
+	verdict := "copies: " + l.copied(name, t, s) + ", keys: " + l.keyed(name, t, s)
 	if _, ok := l.found[name]; ok {
 		l.Fatalf("%s: there are two of that name", name)
 	}
 	l.found[name] = verdict
 }
 
-func copied[T any](l *laws, name string, mine, same T, show func(T) string) string {
+func (l *laws) copied(name string, t reflect.Type, s sample) string {
 	l.Helper()
-	plan, err := clone.For[T](clone.Config{})
+	plan, err := clone.ForType(t, clone.Config{})
 	if err != nil {
 		if _, ok := errors.AsType[*clone.TypeError](err); !ok {
 			l.Errorf("%s: New refuses copies with %T: %v", name, err, err)
 		}
 		return "refused"
 	}
-	a, err1 := plan.Copy(mine)
-	b, err2 := plan.Copy(mine)
+	mine := s.value()
+	a, err1 := copyOf(plan, t, mine)
+	b, err2 := copyOf(plan, t, mine)
 	if err1 != nil || err2 != nil {
 		if e, ok := errors.AsType[*clone.ValueError](err1); !ok || e.Path == "" || err2 == nil {
 			l.Errorf("%s: a copy fails with %v and %v", name, err1, err2)
 		}
 		return "refused by value"
 	}
-	want := show(same)
-	if got := []string{show(mine), show(a), show(b)}; got[0] != want || got[1] != want || got[2] != want {
+	want := s.show(s.value())
+	if got := []string{s.show(mine), s.show(a), s.show(b)}; got[0] != want || got[1] != want || got[2] != want {
 		l.Errorf("%s: original and copies are %q, want %q", name, got, want)
 	}
-	if n := plan.Size(mine); n < int64(unsafe.Sizeof(mine)) {
+	if n := plan.Size(mine.Addr().UnsafePointer(), clone.Shared); n < int64(t.Size()) {
 		l.Errorf("%s: its size is %d", name, n)
 	}
-	if shared := overlap(memory(&mine), memory(&a)); shared != "" {
+	if shared := overlap(memory(mine), memory(a)); shared != "" {
 		l.Errorf("%s: the original and a copy share %s", name, shared)
 	}
-	if shared := overlap(memory(&a), memory(&b)); shared != "" {
+	if shared := overlap(memory(a), memory(b)); shared != "" {
 		l.Errorf("%s: two copies share %s", name, shared)
 	}
 	return "true"
 }
 
-func keyed[T any](l *laws, name string, value, other func() T) string {
+// copyOf is what [clone.Plan.Copy] returns.
+func copyOf(plan *clone.Untyped, t reflect.Type, v reflect.Value) (reflect.Value, error) {
+	own := reflect.New(t).Elem()
+	if plan.Flat() {
+		own.Set(v)
+		return own, nil
+	}
+	run := plan.Begin()
+	at := reflect.NewAt(t, run.At).Elem()
+	at.Set(v)
+	run.Fix(clone.Shared)
+	own.Set(at)
+	at.SetZero()
+	return own, run.End()
+}
+
+func (l *laws) keyed(name string, t reflect.Type, s sample) string {
 	l.Helper()
-	known, err := keys.For("contracts: law", reflect.TypeFor[T](), keys.Config{})
+	known, err := keys.For("contracts: law", t, keys.Config{})
 	if err != nil {
 		if e, ok := errors.AsType[*keys.Error](err); !ok || e.Path == "" || e.Type == nil {
 			l.Errorf("%s: New refuses keys with %v", name, err)
 		}
 		return "refused"
 	}
-	a, again, b := value(), value(), other()
-	id, err := known.ID(unsafe.Pointer(&a))
+	a, again, b := s.value().Addr().UnsafePointer(), s.value().Addr().UnsafePointer(), s.other().Addr().UnsafePointer()
+	id, err := known.ID(a)
 	if err == nil { // what a load must not see is refused when it is copied for one
-		_, err = known.Own(unsafe.Pointer(&a))
+		_, err = known.Own(a)
 	}
 	if err != nil {
 		if e, ok := errors.AsType[*keys.Error](err); !ok || e.Path == "" || e.Type == nil {
@@ -120,20 +200,20 @@ func keyed[T any](l *laws, name string, value, other func() T) string {
 		}
 		return "refused by value"
 	}
-	same, err1 := known.ID(unsafe.Pointer(&again))
-	own, err2 := known.Own(unsafe.Pointer(&a))
+	same, err1 := known.ID(again)
+	own, err2 := known.Own(a)
 	if err1 != nil || err2 != nil {
 		l.Errorf("%s: %v, %v", name, err1, err2)
 		return "broken"
 	}
 	copied, err1 := known.ID(own)
-	different, err2 := known.ID(unsafe.Pointer(&b))
+	different, err2 := known.ID(b)
 	if err1 != nil || err2 != nil || id != same || id != copied || id == different {
 		l.Errorf("%s: equal keys have one identity: %t, a copy has it: %t, a different key has another: %t (%v, %v)",
 			name, id == same, id == copied, id != different, err1, err2)
 	}
-	h1, err1 := known.Fingerprint(unsafe.Pointer(&a))
-	h2, err2 := known.Fingerprint(unsafe.Pointer(&again))
+	h1, err1 := known.Fingerprint(a)
+	h2, err2 := known.Fingerprint(again)
 	if h1 != h2 || err1 != nil || err2 != nil {
 		l.Errorf("%s: the fingerprints of equal keys are %x and %x (%v, %v)", name, h1, h2, err1, err2)
 	}
@@ -170,10 +250,10 @@ var constant = []string{
 	"*ecdh.PublicKey", "*ecdh.PrivateKey", "*rsa.PrivateKey", "*os.unixDirent", "*strings.Replacer", "*errors.errorString",
 }
 
-// memory returns what can be written to through *root.
-func memory[T any](root *T) []span {
+// memory returns what can be written to through v, a variable.
+func memory(v reflect.Value) []span {
 	m := &walker{seen: map[any]bool{}}
-	m.walk(reflect.ValueOf(root).Elem())
+	m.walk(v)
 	return m.spans
 }
 

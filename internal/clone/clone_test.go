@@ -727,40 +727,56 @@ func TestSharingIsRememberedOnlyWhereTheTypeCanShare(t *testing.T) {
 	t.Parallel()
 	type row struct{ p *int }
 	for _, c := range []struct {
-		name string
-		got  bool
-		want bool
+		name  string
+		typ   reflect.Type
+		links clone.Links
 	}{
-		{"one pointer", clone.Remembers(planOf[row](t, clone.Config{}), reflect.TypeFor[*int]()), false},
-		{"pointer to row", clone.Remembers(planOf[*row](t, clone.Config{}), reflect.TypeFor[*int]()), false},
-		{"two fields", clone.Remembers(planOf[struct{ a, b *int }](t, clone.Config{}), reflect.TypeFor[*int]()), true},
-		{"two fields of two types", clone.Remembers(planOf[struct {
+		{"one pointer", reflect.TypeFor[row](), clone.Tree},
+		{"pointer to row", reflect.TypeFor[*row](), clone.Tree},
+		{"two fields", reflect.TypeFor[struct{ a, b *int }](), clone.Shared},
+		{"two fields of two types", reflect.TypeFor[struct {
 			a *int
 			b *uint
-		}](t, clone.Config{}), reflect.TypeFor[*int]()), false},
-		{"array of one", clone.Remembers(planOf[[1]*int](t, clone.Config{}), reflect.TypeFor[*int]()), false},
-		{"array of two", clone.Remembers(planOf[[2]*int](t, clone.Config{}), reflect.TypeFor[*int]()), true},
-		{"rows", clone.Remembers(planOf[[]row](t, clone.Config{}), reflect.TypeFor[*int]()), true},
-		{"map values", clone.Remembers(planOf[map[int]row](t, clone.Config{}), reflect.TypeFor[*int]()), true},
-		{"recursive", clone.Remembers(planOf[list](t, clone.Config{}), reflect.TypeFor[*list]()), true},
-		{"beside an interface", clone.Remembers(planOf[struct {
+		}](), clone.Tree},
+		{"array of one", reflect.TypeFor[[1]*int](), clone.Tree},
+		{"array of two", reflect.TypeFor[[2]*int](), clone.Shared},
+		{"rows", reflect.TypeFor[[]row](), clone.Shared},
+		{"map values", reflect.TypeFor[map[int]row](), clone.Shared},
+		{"recursive", reflect.TypeFor[list](), clone.Shared},
+		{"beside an interface", reflect.TypeFor[struct {
 			p *int
 			a any
-		}](t, clone.Config{}), reflect.TypeFor[*int]()), true},
-		{"beside an error", clone.Remembers(planOf[struct {
+		}](), clone.Shared},
+		{"beside an error", reflect.TypeFor[struct {
 			p *int
 			a error
-		}](t, clone.Config{}), reflect.TypeFor[*int]()), false},
-		{"map", clone.Remembers(planOf[map[string]int](t, clone.Config{}), reflect.TypeFor[map[string]int]()), false},
-		{"maps", clone.Remembers(planOf[[]map[string]int](t, clone.Config{}), reflect.TypeFor[map[string]int]()), true},
-		{"slices", clone.Remembers(planOf[[][]int](t, clone.Config{}), reflect.TypeFor[[]int]()), false},
-		{"slices of a tree", clone.Remembers(planOf[*node](t, clone.Config{}), reflect.TypeFor[[]*node]()), false},
-		{"recursive slices", clone.Remembers(planOf[slicey](t, clone.Config{}), reflect.TypeFor[slicey]()), true},
-		{"recursive structs", clone.Remembers(planOf[nested](t, clone.Config{}), reflect.TypeFor[[]nested]()), true},
+		}](), clone.Tree},
+		{"map", reflect.TypeFor[map[string]int](), clone.Tree},
+		{"maps", reflect.TypeFor[[]map[string]int](), clone.Shared},
+		{"slices", reflect.TypeFor[[][]int](), clone.Tree},
+		{"recursive slices", reflect.TypeFor[slicey](), clone.Shared},
+		{"recursive structs", reflect.TypeFor[nested](), clone.Shared},
 	} {
-		if c.got != c.want {
-			t.Errorf("%s: remembers is %v", c.name, c.got)
+		plan, err := clone.ForType(c.typ, clone.Config{})
+		if err != nil {
+			t.Fatal(err)
 		}
+		if got := plan.Links(); got != c.links {
+			t.Errorf("%s: the links are %d, want %d", c.name, got, c.links)
+		}
+	}
+	one := 1
+	beside := copyOf(t, struct {
+		p *int
+		a any
+	}{&one, &one})
+	if beside.p != beside.a {
+		t.Error("one pointer beside an interface and in it has become two")
+	}
+	kids := []*node{{}}
+	tree := copyOf(t, &node{Kids: []*node{{Kids: kids}, {Kids: kids}}})
+	if first, second := tree.Kids[0].Kids, tree.Kids[1].Kids; &first[0] == &second[0] || first[0] != second[0] {
+		t.Error("a slice of a tree is remembered, or its pointers are not")
 	}
 }
 

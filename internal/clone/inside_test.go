@@ -77,29 +77,37 @@ func (c *clonable) Clone() copying { return &clonable{c.N} }
 // exactly returns copies of copies of v, and whether pointers led into the middle.
 func exactly[T any](t *testing.T, v T) (T, bool, error) {
 	t.Helper()
-	p, err := clone.For[T](clone.Config{})
+	c, inside, err := exactlyAt(t, reflect.ValueOf(&v))
+	return *c.Interface().(*T), inside, err
+}
+
+// exactlyAt is exactly of what v points to; it returns a pointer to the copy.
+func exactlyAt(t *testing.T, v reflect.Value) (reflect.Value, bool, error) {
+	t.Helper()
+	typ := v.Type().Elem()
+	p, err := clone.ForType(typ, clone.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	from, insideFirst := &v, false
+	from, insideFirst := v, false
 	for i := range 3 {
-		to := new(T)
-		links, err := p.CopyExactly(unsafe.Pointer(to), unsafe.Pointer(from))
+		to := reflect.New(typ)
+		links, err := p.CopyExactly(to.UnsafePointer(), from.UnsafePointer())
 		inside := links == clone.Inside
-		searched, wrong := p.CopyInside(unsafe.Pointer(new(T)), unsafe.Pointer(from))
+		searched, wrong := p.CopyInside(reflect.New(typ).UnsafePointer(), from.UnsafePointer())
 		if inside != (searched == clone.Inside) || (err == nil) != (wrong == nil) {
-			t.Errorf("%T: the copy finds links %d, %v; a search finds %d, %v", v, links, err, searched, wrong)
+			t.Errorf("%v: the copy finds links %d, %v; a search finds %d, %v", typ, links, err, searched, wrong)
 		}
 		if err != nil {
-			return *to, inside, err
+			return to, inside, err
 		}
 		if i > 0 && inside != insideFirst {
-			t.Errorf("%T: the original has pointers into the middle: %v, a copy: %v", v, insideFirst, inside)
+			t.Errorf("%v: the original has pointers into the middle: %v, a copy: %v", typ, insideFirst, inside)
 		}
 		from, insideFirst = to, inside
 		runtime.GC()
 	}
-	return *from, insideFirst, nil
+	return from, insideFirst, nil
 }
 
 // places maps each place of memory in a value to the one in its copy.
@@ -174,17 +182,21 @@ func (p *places) walk(path string, a, b reflect.Value) {
 
 // truthful checks that a copy of v has the places that v has, and none of its.
 func truthful[T any](name string, v T) func(*testing.T) {
+	return truthfulAt(name, reflect.ValueOf(&v))
+}
+
+func truthfulAt(name string, v reflect.Value) func(*testing.T) {
 	return func(t *testing.T) {
 		t.Parallel()
-		c, inside, err := exactly(t, v)
+		c, inside, err := exactlyAt(t, v)
 		if err != nil || !inside {
 			t.Fatalf("inside is %v, error %v", inside, err)
 		}
-		if !reflect.DeepEqual(v, c) {
-			t.Errorf("the copy is %+v, want %+v", c, v)
+		if !reflect.DeepEqual(v.Interface(), c.Interface()) {
+			t.Errorf("the copy is %+v, want %+v", c.Elem(), v.Elem())
 		}
 		p := places{t, map[uintptr]uintptr{}, map[uintptr]uintptr{}, map[[2]any]bool{}}
-		p.walk(name, reflect.ValueOf(v), reflect.ValueOf(c))
+		p.walk(name, v.Elem(), c.Elem())
 		for at := range p.to {
 			if p.from[at] != 0 {
 				t.Error("the copy shares memory with the original")

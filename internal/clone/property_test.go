@@ -25,15 +25,15 @@ func checkRandom(t *testing.T, r *rand.Rand) {
 	t.Helper()
 	typ := randomType(r, 4)
 	v := randomValue(r, typ, floats...)
-	copyOf, err := clone.Reflected(typ, clone.Config{})
+	plan, err := clone.ForType(typ, clone.Config{})
 	if err != nil {
 		t.Fatalf("%s: %v", typ, err)
 	}
-	got, err := copyOf(v)
-	if err != nil {
+	got := reflect.New(typ)
+	if err := plan.CopyTo(got.UnsafePointer(), v.Addr().UnsafePointer()); err != nil {
 		t.Fatalf("%s: %v", typ, err)
 	}
-	checkCopy(t, got, v)
+	checkCopy(t, got.Elem(), v)
 
 	p, err := clone.For[any](clone.Config{})
 	if err != nil {

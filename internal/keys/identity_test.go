@@ -32,31 +32,53 @@ func bytesOf(t testing.TB, v any) []byte {
 // keyOf is the canonical form of k as a K.
 func keyOf[K any](t testing.TB, k K) []byte {
 	t.Helper()
-	b, err := must[K](t, keys.Config{}).Append(nil, &k)
+	return keyAt(t, reflect.ValueOf(&k))
+}
+
+// keyAt is the canonical form of what k points to, as the type that it points to.
+func keyAt(t testing.TB, k reflect.Value) []byte {
+	t.Helper()
+	b, err := mustCompile(t, k.Type().Elem(), keys.Config{}).Append(nil, k.UnsafePointer())
 	if err != nil {
-		t.Fatalf("Append(%T): %v", k, err)
+		t.Fatalf("Append(%v): %v", k.Type().Elem(), err)
 	}
 	return b
+}
+
+// oneKey reports whether what a and b point to is one key, as its type and behind
+// an interface. If the two ways differ, it is neither.
+func oneKey(t *testing.T, a, b reflect.Value) (same, different bool) {
+	t.Helper()
+	typed := bytes.Equal(keyAt(t, a), keyAt(t, b))
+	held := bytes.Equal(bytesOf(t, a.Elem().Interface()), bytesOf(t, b.Elem().Interface()))
+	return typed && held, !typed && !held
 }
 
 // differ checks that a and b, of one static type, are different keys.
 func differ[K any](name string, a, b K) func(*testing.T) (string, bool) {
 	return func(t *testing.T) (string, bool) {
-		return name, !bytes.Equal(keyOf(t, a), keyOf(t, b)) && !bytes.Equal(bytesOf(t, a), bytesOf(t, b))
+		_, different := oneKey(t, reflect.ValueOf(&a), reflect.ValueOf(&b))
+		return name, different
 	}
 }
 
 // same checks that a and b, of one static type, are one key with one fingerprint.
 func same[K any](name string, a, b K) func(*testing.T) (string, bool) {
 	return func(t *testing.T) (string, bool) {
-		plan := must[K](t, keys.Config{})
-		fa, errA := plan.Fingerprint(a)
-		fb, errB := plan.Fingerprint(b)
-		if errA != nil || errB != nil || fa != fb {
-			t.Errorf("%s: fingerprints are %x (%v) and %x (%v)", name, fa, errA, fb, errB)
-		}
-		return name, bytes.Equal(keyOf(t, a), keyOf(t, b)) && bytes.Equal(bytesOf(t, a), bytesOf(t, b))
+		return name, sameAt(t, name, reflect.ValueOf(&a), reflect.ValueOf(&b))
 	}
+}
+
+func sameAt(t *testing.T, name string, a, b reflect.Value) bool {
+	t.Helper()
+	plan := mustCompile(t, a.Type().Elem(), keys.Config{})
+	fa, errA := plan.Fingerprint(a.UnsafePointer())
+	fb, errB := plan.Fingerprint(b.UnsafePointer())
+	if errA != nil || errB != nil || fa != fb {
+		t.Errorf("%s: fingerprints are %x (%v) and %x (%v)", name, fa, errA, fb, errB)
+	}
+	same, _ := oneKey(t, a, b)
+	return same
 }
 
 type pair struct{ X, Y string }

@@ -17,11 +17,7 @@ import (
 // must is the compiled plan of K.
 func must[K any](t testing.TB, cfg keys.Config) typedPlan[K] {
 	t.Helper()
-	p, err := planFor[K](cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return typedPlan[K]{mustCompile(t, reflect.TypeFor[K](), cfg)}
 }
 
 // checkLaw checks the laws of keys on two values behind an interface.

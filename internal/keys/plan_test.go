@@ -19,7 +19,9 @@ type padded struct {
 	B int32
 }
 
-func shape[K any](t *testing.T) keys.Shape { return must[K](t, keys.Config{}).Shape() }
+func shape[K any](t *testing.T) keys.Shape {
+	return mustCompile(t, reflect.TypeFor[K](), keys.Config{}).Shape()
+}
 
 func TestShape(t *testing.T) {
 	t.Parallel()
@@ -135,7 +137,9 @@ func TestWordAndTextPanicForOtherShapes(t *testing.T) {
 	}
 }
 
-func isFlat[K any](t *testing.T) bool { return must[K](t, keys.Config{}).Flat() }
+func isFlat[K any](t *testing.T) bool {
+	return mustCompile(t, reflect.TypeFor[K](), keys.Config{}).Flat()
+}
 
 func TestFlat(t *testing.T) {
 	t.Parallel()

@@ -29,7 +29,12 @@ type looped struct {
 // typeErrors returns what For refuses about K, as "path: type".
 func typeErrors[K any](t *testing.T, cfg keys.Config) (got []string) {
 	t.Helper()
-	_, err := planFor[K](cfg)
+	return typeErrorsOf(t, reflect.TypeFor[K](), cfg)
+}
+
+func typeErrorsOf(t *testing.T, typ reflect.Type, cfg keys.Config) (got []string) {
+	t.Helper()
+	_, err := compile(typ, cfg)
 	if err == nil {
 		return nil
 	}

@@ -3,6 +3,7 @@ package keys_test
 import (
 	"errors"
 	"reflect"
+	"testing"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/keys"
@@ -12,12 +13,27 @@ import (
 type typedPlan[K any] struct{ *keys.Plan }
 
 func planFor[K any](cfg keys.Config) (typedPlan[K], error) {
-	err := cfg.Validate()
-	if err != nil {
-		return typedPlan[K]{}, err
-	}
-	p, err := keys.Compile(reflect.TypeFor[K](), cfg)
+	p, err := compile(reflect.TypeFor[K](), cfg)
 	return typedPlan[K]{p}, err
+}
+
+// compile is keys.Compile with a check of cfg. A test of many types uses it without
+// typedPlan, which is compiled for each of them.
+func compile(typ reflect.Type, cfg keys.Config) (*keys.Plan, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return keys.Compile(typ, cfg)
+}
+
+// mustCompile is compile of a type that has a plan.
+func mustCompile(t testing.TB, typ reflect.Type, cfg keys.Config) *keys.Plan {
+	t.Helper()
+	p, err := compile(typ, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 func (p typedPlan[K]) Word(k *K) uint64                { return p.Plan.Word(unsafe.Pointer(k)) }

@@ -6,13 +6,9 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"testing"
 
-	ginsessions "github.com/gin-contrib/sessions"
-	"github.com/gin-contrib/sessions/tester"
-	"github.com/gin-gonic/gin"
 	"github.com/gorilla/sessions"
 	"github.com/labstack/echo-contrib/session"
 	"github.com/labstack/echo/v4"
@@ -23,18 +19,6 @@ import (
 	"github.com/reecho-go/reecho/sessionstate/gorillastate"
 	"github.com/reecho-go/reecho/store/memstore"
 )
-
-func TestMain(m *testing.M) {
-	gin.SetMode(gin.ReleaseMode)
-	gin.DefaultWriter = io.Discard
-	os.Exit(m.Run())
-}
-
-// ginStore is the Manager as a store of gin-contrib, whose only addition to
-// gorilla's interface is a setter of options: those are the Manager's own.
-type ginStore struct{ sessions.Store }
-
-func (ginStore) Options(ginsessions.Options) {}
 
 var quiet observe.Func = func(context.Context, observe.Event) {}
 
@@ -57,30 +41,6 @@ func modes(t *testing.T, f func(t *testing.T, c sessionstate.Config)) {
 		s := memstore.Must(memstore.New(memstore.Config{}))
 		t.Cleanup(func() { _ = s.Close(context.Background()) })
 		f(t, sessionstate.Config{Store: s})
-	})
-}
-
-// The suite calls its session "mysession": once that is the visitor's own
-// session, with the Manager's cookie, and once another beside it. Its case
-// Options is left out: path, domain and the rest are the Manager's, and no code
-// behind it can weaken them.
-func TestGinContribSuite(t *testing.T) {
-	cases := map[string]func(*testing.T, func(*testing.T) ginsessions.Store){
-		"GetSet":    func(t *testing.T, open func(*testing.T) ginsessions.Store) { tester.GetSet(t, open) },
-		"DeleteKey": func(t *testing.T, open func(*testing.T) ginsessions.Store) { tester.DeleteKey(t, open) },
-		"Flashes":   func(t *testing.T, open func(*testing.T) ginsessions.Store) { tester.Flashes(t, open) },
-		"Clear":     func(t *testing.T, open func(*testing.T) ginsessions.Store) { tester.Clear(t, open) },
-		"Many":      func(t *testing.T, open func(*testing.T) ginsessions.Store) { tester.Many(t, open) },
-	}
-	modes(t, func(t *testing.T, cfg sessionstate.Config) {
-		for name, run := range cases {
-			for _, cookie := range []string{"mysession", "a", "__Host-id"} {
-				t.Run(name+"/"+cookie, func(t *testing.T) {
-					cfg.Cookie.Name = cookie
-					run(t, func(t *testing.T) ginsessions.Store { return ginStore{gorillastate.New(newManager(t, cfg))} })
-				})
-			}
-		}
 	})
 }
 

@@ -1,4 +1,5 @@
-package workloads
+// Package answers says what is wrong with what a peer answers.
+package answers
 
 import (
 	"errors"
@@ -8,17 +9,17 @@ import (
 
 // What a peer can do wrong with a value.
 var (
-	errChanged = errors.New("the answer is not what was stored")
-	errShared  = errors.New("two answers share memory")
+	ErrChanged = errors.New("the answer is not what was stored")
+	ErrShared  = errors.New("two answers share memory")
 )
 
-// checkCopy says what is wrong with own as a copy of v.
-func checkCopy[V any](own, v V) error {
+// CheckCopy says what is wrong with own as a copy of v.
+func CheckCopy(own, v any) error {
 	if !reflect.DeepEqual(own, v) {
-		return errChanged
+		return ErrChanged
 	}
-	if shared(reflect.ValueOf(&own).Elem(), reflect.ValueOf(&v).Elem()) {
-		return errShared
+	if shared(reflect.ValueOf(own), reflect.ValueOf(v)) {
+		return ErrShared
 	}
 	return nil
 }
