@@ -153,13 +153,13 @@ trial:
 prepare:
 	@.ci/prepare
 
-# The tools are built from source as tools/go.mod pins them, without go.work,
-# which would raise their dependencies to those of the other modules.
-bin/gofumpt bin/benchstat bin/gotestsum &: tools/go.mod tools/go.sum
-	@echo "building the tools, some minutes the first time"
+# The tools are built from source as tools/go.mod pins them, each when it is needed, without
+# go.work, which would raise their dependencies to those of the other modules.
+bin/gofumpt bin/benchstat bin/gotestsum: tools/go.mod tools/go.sum
+	@echo "building $(@F)"
 	@mkdir -p bin
-	@GOWORK=off go -C tools build -o $(CURDIR)/bin/ tool
-	@touch bin/gofumpt bin/benchstat bin/gotestsum
+	@GOWORK=off go -C tools build -o $(CURDIR)/$@ "$$(sed -n 's|^\t\(.*/$(@F)\)$$|\1|p' tools/go.mod)"
+	@touch $@
 
 bin/lint: $(wildcard tools/lint/*.go) tools/lint/go.mod tools/lint/go.sum
 	@echo "building the linters, a minute the first time"
