@@ -34,7 +34,7 @@ type Field struct {
 // send a checkbox that is off: put a hidden input of the same name and the value
 // false before it. Of several values a bool takes the last, a slice all, and
 // others take none: that is a fault.
-func (k *Key[T]) Field(name string) Field { return k.field(name) }
+func (k *Key[T]) Field(name string) Field { return k.key.field(name) }
 
 func (k *untypedKey) field(name string) Field {
 	parse, ok := fieldParser(k.id.typ)

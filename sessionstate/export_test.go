@@ -8,6 +8,6 @@ func Plant[T any](s *State, name string, v T) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.edit(k.name, edit{entry: e, present: true})
+	_, err = s.edit(k.key.name, edit{entry: e, present: true})
 	return err
 }

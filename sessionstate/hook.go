@@ -37,7 +37,7 @@ func newChange[T any](k *Key[T], s *State, raw rawChange) Change[T] {
 // call that has made it; the changes that f itself has made remain. f does not run
 // again when an Update is repeated on a newer session.
 func (k *Key[T]) OnChange(f func(ctx context.Context, ch Change[T]) error) Hook {
-	return Hook{key: k.name, id: k.id, onChange: func(ctx context.Context, s *State, raw rawChange) error {
+	return Hook{key: k.key.name, id: k.key.id, onChange: func(ctx context.Context, s *State, raw rawChange) error {
 		return f(ctx, newChange(k, s, raw))
 	}}
 }
@@ -48,7 +48,7 @@ func (k *Key[T]) OnChange(f func(ctx context.Context, ch Change[T]) error) Hook 
 // called if the changes were dropped. The session can no longer be
 // changed by f. A panic of f is reported to the observer.
 func (k *Key[T]) AfterCommit(f func(ctx context.Context, ch Change[T])) Hook {
-	return Hook{key: k.name, id: k.id, afterCommit: func(ctx context.Context, s *State, raw rawChange) {
+	return Hook{key: k.key.name, id: k.key.id, afterCommit: func(ctx context.Context, s *State, raw rawChange) {
 		f(ctx, newChange(k, s, raw))
 	}}
 }

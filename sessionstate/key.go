@@ -39,7 +39,7 @@ type KeyConfig[T any] struct {
 // Every read decodes afresh: what it returns is the caller's own, and changing
 // it changes nothing. All methods are safe for concurrent use.
 type Key[T any] struct {
-	untypedKey
+	key     untypedKey
 	initial T // the default
 }
 
@@ -50,18 +50,18 @@ type Key[T any] struct {
 func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
 	k := &Key[T]{initial: cfg.Default}
 	if migrate := cfg.Migrate; migrate != nil {
-		k.migrate = func(to any, version int, raw []byte) error {
+		k.key.migrate = func(to any, version int, raw []byte) error {
 			v, err := migrate(version, raw)
 			*to.(*T) = v
 			return err
 		}
 	}
-	k.init(name, &k.initial, new(T), cfg.MaxBytes, cfg.Version)
+	k.key.init(name, &k.initial, new(T), cfg.MaxBytes, cfg.Version)
 	return k
 }
 
 // Name returns the key's name, without that of a tab.
-func (k *Key[T]) Name() string { return k.bareName() }
+func (k *Key[T]) Name() string { return k.key.bareName() }
 
 // In returns the key in one tab: the same name, type and default, with a value
 // that only this tab of the session has. It is cheap. The hooks of the key are
@@ -73,7 +73,7 @@ func (k *Key[T]) Name() string { return k.bareName() }
 // out, [State.Clear] clears them too.
 func (k *Key[T]) In(tab string) *Key[T] {
 	in := *k
-	in.name = k.nameIn(tab)
+	in.key.name = k.key.nameIn(tab)
 	return &in
 }
 
@@ -89,7 +89,7 @@ func (k *Key[T]) Get(s *State) T {
 // there is none. The error is that of loading the session, or an [ErrValue]
 // when the value is not a T; the default comes with it.
 func (k *Key[T]) Lookup(s *State) (T, bool, error) {
-	e, ok, err := k.find(s)
+	e, ok, err := k.key.find(s)
 	if !ok {
 		return k.fallback(), false, err
 	}
@@ -111,7 +111,7 @@ func (k *Key[T]) Set(s *State, v T) error {
 	if err != nil {
 		return err
 	}
-	return k.put(s, e)
+	return k.key.put(s, e)
 }
 
 // Update replaces the key's value, or its default when there is none, by what
@@ -120,10 +120,10 @@ func (k *Key[T]) Set(s *State, v T) error {
 // meanwhile, f runs again, with the value that the session has then. So f must
 // be pure and quick, and must not call methods of s. Errors are those of Set.
 func (k *Key[T]) Update(s *State, f func(T) T) (T, error) {
-	if err := s.claim(k.id); err != nil {
+	if err := s.claim(k.key.id); err != nil {
 		return k.fallback(), err
 	}
-	e, err := s.edit(k.name, edit{redo: func(e entry, ok bool) (entry, bool, error) {
+	e, err := s.edit(k.key.name, edit{redo: func(e entry, ok bool) (entry, bool, error) {
 		v := k.fallback()
 		if ok {
 			d, err := k.decode(s.m.values, e)
@@ -145,7 +145,7 @@ func (k *Key[T]) Update(s *State, f func(T) T) (T, error) {
 // Delete removes the key's value. Errors: [middleware.ErrCommitted], what an OnChange
 // function returned, that of loading the session, and an [ErrValue] if another key
 // has the name.
-func (k *Key[T]) Delete(s *State) error { return k.remove(s) }
+func (k *Key[T]) Delete(s *State) error { return k.key.remove(s) }
 
 // Number is what [Incr] can add to.
 type Number interface {
@@ -165,11 +165,11 @@ func Append[E any](k *Key[[]E], s *State, elems ...E) ([]E, error) {
 
 // fallback returns a copy of the default for the caller.
 func (k *Key[T]) fallback() T {
-	if !k.shared {
+	if !k.key.shared {
 		return k.initial
 	}
 	v := new(T)
-	_ = decodeJSON(k.id.raw, v) // NewKey has tried it
+	_ = decodeJSON(k.key.id.raw, v) // NewKey has tried it
 	return *v
 }
 
@@ -179,19 +179,19 @@ func (k *Key[T]) encode(c Codec, v T) (entry, error) {
 	if c == nil {
 		switch v := any(v).(type) {
 		case int:
-			return k.entry(strconv.Itoa(v), nil)
+			return k.key.entry(strconv.Itoa(v), nil)
 		case bool:
-			return k.entry(strconv.FormatBool(v), nil)
+			return k.key.entry(strconv.FormatBool(v), nil)
 		}
 	}
 	return k.encodeBy(c, v)
 }
 
 // encodeBy is encode of any type.
-func (k *Key[T]) encodeBy(c Codec, v T) (entry, error) { return k.untypedKey.encode(c, &v) }
+func (k *Key[T]) encodeBy(c Codec, v T) (entry, error) { return k.key.encode(c, &v) }
 
 func (k *Key[T]) decode(c Codec, e entry) (T, error) {
 	v := new(T)
-	err := k.untypedKey.decode(c, e, v)
+	err := k.key.decode(c, e, v)
 	return *v, err
 }
