@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Swapper is the capability of compare-and-swap. With it, parallel updates of a
-// session are not lost.
+// Swapper is the capability of compare-and-swap. It keeps concurrent updates of a
+// session from being lost.
 type Swapper interface {
 	// Swap writes it under key if the key's version is old, and returns the
 	// new version. With old 0 it creates: it writes only if the key is absent.
@@ -53,10 +53,10 @@ type Batcher interface {
 	GetMany(ctx context.Context, keys []string) (map[string]Item, error)
 }
 
-// Watcher is the capability of telling what others change, such as another
-// process that drops a result which this one has in memory.
+// Watcher is the capability of reporting changes by others, such as another process
+// that drops a result which this process has in memory.
 type Watcher interface {
-	// Watch tells l of the changes of the keys that start with prefix, until the
+	// Watch reports to l the changes of the keys that start with prefix, until the
 	// function that it returns is called; once that has returned, no function of l
 	// is called. Watch itself does not wait: Found says when changes begin to be
 	// received.
@@ -66,8 +66,7 @@ type Watcher interface {
 	Watch(prefix string, l Listener) (stop func())
 }
 
-// Listener is whom a [Watcher] tells. Its functions are called one at a time. They
-// must be quick, must not use the store, and must not begin or end a Watch.
+// Listener has the functions that a [Watcher] calls, one at a time. They must be quick, must not use the store, and must not begin or end a Watch.
 type Listener struct {
 	// Found says that changes are received from now on. Those before it, back to the
 	// beginning or to Lost, may have been missed.

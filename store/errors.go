@@ -26,13 +26,12 @@ var (
 	// some. Nothing was changed.
 	ErrFull = errors.New("store: full")
 
-	// ErrForeign says that something else than the store has written what stands
-	// under the key, or cut it off. Put replaces it, and Delete removes it.
+	// ErrForeign says that the value was not written by the store, or was truncated.
+	// Put replaces it, and Delete removes it.
 	ErrForeign = errors.New("store: the value was not written by this store")
 )
 
-// Error is a fault of a store: what was asked, for which key, and why it
-// failed.
+// Error is an error of a store. It has the operation, the key and the cause.
 type Error struct {
 	Op  string // the method in lower case: "get", "swap"
 	Key string // the key, or the prefix of a scan, in full
@@ -42,7 +41,7 @@ type Error struct {
 // shownKey is how many bytes of a key an error's text shows.
 const shownKey = 32
 
-// Error is one line. It quotes at most the first 32 bytes of the key, with all
+// Error returns one line. It quotes at most the first 32 bytes of the key, with all
 // control and invalid characters escaped, so it is safe to log.
 func (e *Error) Error() string {
 	cause := strings.TrimPrefix(e.Err.Error(), "store: ")

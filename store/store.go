@@ -82,9 +82,10 @@ type Store interface {
 	Delete(ctx context.Context, key string) error
 }
 
-// Item is a value with what the store knows about it.
+// Item is a value with its version and its expiry.
 type Item struct {
-	// Value is the caller's own copy on the way out, and copied on the way in.
+	// Value belongs to the caller. A store copies it when it is written and when it is
+	// read.
 	Value []byte
 
 	// Version is set by the store. Put and Swap ignore it in their argument.
@@ -93,9 +94,9 @@ type Item struct {
 	// Expires is the moment from which on the key is absent. Zero: never.
 	Expires time.Time
 
-	// Expendable tells a store that must forget something to forget this first,
-	// such as the session of a visitor before that of a user. It is a hint of the
-	// writer, which a store may ignore; no store returns it.
+	// Expendable tells a store that must evict something to evict this item first,
+	// such as the session of a visitor before that of a user. It is a hint, which a
+	// store may ignore. No store returns it.
 	Expendable bool
 }
 

@@ -10,7 +10,7 @@
 //
 // A call looks into the memory first, then into the store, then it loads.
 //
-// # What is believed
+// # Which results are used
 //
 // A result from the store is used only if its checksum, codec, types and key are
 // right, and if it has not been cleared since it was stored. Anything else is a
@@ -19,22 +19,22 @@
 //
 // # Clears
 //
-// Clears, deletes and puts are in the store when they return, and hold for whatever
-// was loaded before, by any process. If the store is away they are done later, by
-// this process and before it reads anything from there; if the process ends before
-// that, they are lost, and TTLs bound what is served. ClearFunc clears the whole cache
-// in the store, since keys are not decoded there.
+// Clears, deletes and puts are in the store when they return, and apply to all results
+// that were loaded before, by any process. If the store is down, this process carries
+// them out later, before it reads anything from the store. If the process ends before
+// that, they are lost, and old results are served until their TTLs end. ClearFunc clears
+// the whole cache in the store, because keys are not decoded there.
 //
 // # Several processes
 //
 // With a store that can be watched (store.Watcher), such as redisstore, what one
-// process clears, deletes, puts or loads anew also leaves the memory of the
-// others: once they have been told, which takes a fraction of a millisecond, they
-// serve nothing that was loaded before. While a process is cut off from the
-// store, its TTLs bound what it serves. It notices that within two seconds, and
-// drops what it has in memory then, and again when it is connected: it reads what
-// it needs from the store, or loads it while the store is away. Hooks of clears
-// run only in the process that clears.
+// process clears, deletes, puts or loads again is also dropped from the memory of the
+// others. They are told within a fraction of a millisecond, and then serve nothing
+// that was loaded before. A process that has lost its connection to the store serves
+// old results until it notices, within two seconds, or until their TTLs end. It drops
+// its results in memory when it notices, and again when it is connected: it reads what
+// it needs from the store, or loads it while the store is down. Hooks of clears run
+// only in the process that clears.
 //
 // Each process loads for itself what is not in the store, unless
 // [Config.SingleFlight] is set. Every process needs a store of its own: two
@@ -42,17 +42,17 @@
 //
 // # Times
 //
-// TTLs go on while no process runs. A clock that was set back makes results older,
-// never younger. Processes that share a store need clocks that agree to within what
-// TTLs may be off. IdleTTL is about the memory. Results are kept for as long as Stale
-// may serve them, so a restart does not end that: within Stale.For they are served and
-// loaded anew, and within Stale.OnError they stand in for a load that returns an error.
-// Errors are not kept.
+// TTLs continue while no process runs. A clock that was set back makes results older,
+// never younger. If the clocks of the processes that share a store differ, TTLs are wrong
+// by the difference. IdleTTL applies to the memory only. Results are stored for as long
+// as Stale may serve them, so Stale works after a restart too: within Stale.For they are
+// served and loaded again, and within Stale.OnError they replace the error of a load.
+// Errors are not stored.
 //
-// # A store that is slow or away
+// # A store that is slow or down
 //
-// costs a call [Config.Budget] at most. One that fails three times in a row is left
-// alone for a while, which is one event; memory and loads go on.
+// A slow store delays a call by [Config.Budget] at most. A store that fails three times in a
+// row is not called for a while, which is one event; the memory and loads work as before.
 package persist
 
 import (
@@ -67,33 +67,33 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// Codec turns results into bytes and back. The codecs of sessionstate, such as
-// cborcodec, are Codecs too. Marshal is given a result, and must refuse one of which
-// it would lose a part. Unmarshal is given a pointer to what Marshal was given. Both
-// are called from several goroutines at once, and must not keep what they are given.
+// Codec encodes and decodes results. The codecs of sessionstate, such as cborcodec, are
+// Codecs too. Marshal gets a result, and must return an error if it cannot encode all of
+// it. Unmarshal gets a pointer to a value of the same type. Both must be safe for
+// concurrent use, and must not keep their arguments.
 type Codec interface {
 	Marshal(v any) ([]byte, error)
 	Unmarshal(data []byte, v any) error
 }
 
-// Config says how results are kept. The zero value is useful.
+// Config says how results are stored. The zero value is useful.
 type Config struct {
-	// Codec turns results into bytes. [cachedata.New] refuses types of which it
-	// does not bring back a sample as it was. Default nil: JSON, which refuses what
-	// it would lose.
+	// Codec encodes results. [cachedata.New] refuses a type if a sample of it is not
+	// the same after Marshal and Unmarshal. Default nil: JSON, which refuses values
+	// that it cannot encode completely.
 	Codec Codec
 	// Budget is how much longer a call may take because of the store: for reading,
-	// and for writing what was loaded. What takes longer is a miss, or is not
-	// written. Default 0: 250 ms. Negative is an error.
+	// and for writing what was loaded. A read that takes longer is a miss; a write
+	// that takes longer is given up. Default 0: 250 ms. Negative is an error.
 	Budget time.Duration
-	// WriteBehind answers calls before what they loaded is in the store. A process
-	// that is killed loses what it has not written. Default false: it is written
-	// first.
+	// WriteBehind lets calls return before their results are in the store. If the
+	// process is killed, results that were not written are lost. Default false: calls
+	// write first.
 	WriteBehind bool
 	// SingleFlight has one process load a key at a time, for all that share the store;
 	// the others wait for its result. If its load fails, or it ends, the next one
-	// loads: at once, or within 6 seconds if it was killed. Nobody waits longer than a
-	// minute, or while the store is away. A clear during a load lets others load at
+	// loads: at once, or within 6 seconds if it was killed. No process waits longer than a
+	// minute, or while the store is down. A clear during a load lets others load at
 	// once. It costs four more exchanges with the store for each load. Refresh does
 	// not wait. Not for a Batch, nor with WriteBehind. Default false: each process
 	// loads once.
@@ -106,10 +106,10 @@ type Config struct {
 
 const defaultBudget = 250 * time.Millisecond
 
-// In keeps the results of a cache in s too; it is for cachedata's Config.Store. What
-// is wrong with its arguments is an error of [cachedata.New]. Caches can share a
-// store: their results are apart by the names of group and cache. The store stays
-// the caller's to close, after the caches.
+// In keeps the results of a cache in s too; its result is for cachedata's Config.Store.
+// [cachedata.New] returns the errors in its arguments. Caches can share a store, because
+// the keys contain the names of group and cache. The caller closes the store, after the
+// caches.
 func In(s store.Store, cfg Config) cachedata.Storage {
 	return func(c level.Cache) (level.Level, error) {
 		var errs []error

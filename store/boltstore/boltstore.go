@@ -4,26 +4,26 @@
 // # What survives
 //
 // A write that has returned survives a crash of the process at any moment, and
-// of the machine too unless [Config.NoSync] is set. Expiry is wall time, so the
-// time in which the process is down counts. Versions go on where they were.
+// of the machine too unless [Config.NoSync] is set. Expiry is wall time, so entries
+// expire while the process is down. Versions continue to increase.
 //
 // # A damaged file
 //
 // A damaged file never ends the process and never gives a wrong value. [New]
-// reads the whole file once and checks every page and every value, and so it is
-// done with the copy when a file is made smaller. A value is checked again
+// reads the whole file once and checks every page and every value. The same checks
+// are made for the copy when a file is compacted. A value is checked again
 // whenever it is read. When a check fails, the file is renamed to
-// its name with ".damaged" and the time behind it, the store starts with an
+// its name followed by ".damaged" and the time, the store starts with an
 // empty file, and [Config.Observer] gets one [observe.StoreFailure]. The call
-// that met the damage fails with [ErrDamaged]. Nothing is taken over from a
-// damaged file: what has been deleted could come back.
+// that met the damage fails with [ErrDamaged]. Nothing is copied from a
+// damaged file, because deleted entries could come back.
 //
 // # Bounds
 //
-// A store holds at most [Config.MaxBytes]. A write beyond that makes room: what
-// has expired goes first, then what expires next, and at last what never
-// expires, the oldest write first. With [Config.Refuse] only what has expired
-// goes, and a write that does not fit is [store.ErrFull]. Every write also
+// A store holds at most [Config.MaxBytes]. A write beyond that makes room: it removes
+// expired entries first, then those that expire next, and last those that never
+// expire, the oldest write first. With [Config.Refuse] it removes only expired
+// entries, and a write that does not fit fails with [store.ErrFull]. Every write also
 // removes some entries that have expired, so there is no goroutine for it. A
 // file that is mostly empty is rewritten smaller, in the background.
 //
@@ -55,7 +55,7 @@ import (
 // and its value, in bytes.
 const Overhead = 64
 
-// maxKey is the longest key: what bbolt takes, less what we put before it.
+// maxKey is the longest key: that of bbolt, without our prefix.
 const maxKey = bolt.MaxKeySize - 1 - deadlineSize
 
 // maxValue is the longest value.
@@ -71,8 +71,8 @@ const DefaultLockWait = time.Second
 // file open.
 var ErrInUse = errors.New("boltstore: the file is in use")
 
-// ErrDamaged says that the file was found to be damaged. It has been moved
-// aside, and the store goes on with an empty one.
+// ErrDamaged says that the file was found to be damaged. It has been renamed,
+// and the store continues with an empty one.
 var ErrDamaged = errors.New("boltstore: the file was damaged and has been replaced by an empty one")
 
 // Config is the setting of a Store. The zero value keeps at most 1 GiB, evicts,
@@ -84,11 +84,11 @@ type Config struct {
 	MaxBytes int64
 
 	// Refuse makes a write that does not fit fail with store.ErrFull. Set it for
-	// what must not be forgotten, such as sessions. Default false: other entries
-	// make room.
+	// entries that must not be evicted, such as sessions. Default false: other
+	// entries are evicted.
 	Refuse bool
 
-	// NoSync does not wait until the disk has a write. Writes are about a
+	// NoSync does not wait until a write is on the disk. Writes are about a
 	// hundred times faster. They survive a crash of the process, but after one
 	// of the machine the file may be damaged, and is then replaced by an empty
 	// one. Default false: a write that has returned is on the disk.
@@ -103,12 +103,12 @@ type Config struct {
 	Observer observe.Observer
 }
 
-// Stats is what a Store holds now and what it has dropped since New.
+// Stats has the number of entries of a Store, and the counters since New.
 type Stats struct {
 	Entries   int64  // entries held, expired ones included until they are removed
 	Bytes     int64  // their bytes, as counted towards Config.MaxBytes
 	FileBytes int64  // the size of the file
-	Evicted   uint64 // entries forgotten to make room
+	Evicted   uint64 // entries evicted to make room
 	Expired   uint64 // entries removed after their deadline
 	Damaged   uint64 // files that were moved aside
 }
@@ -121,13 +121,13 @@ type Store struct {
 
 	evicted, expired, damaged atomic.Uint64
 
-	turn    chan struct{} // held by whoever writes; one place
+	turn    chan struct{} // a semaphore: the goroutine that writes holds it
 	mu      sync.Mutex
 	pending []*write // what the next transaction does; under mu
 
 	open    sync.RWMutex // read-held while file is used, held while it is replaced
-	file    *file        // under open; nil once closed, and when it did not open again
-	lost    error        // why it did not; under open
+	file    *file        // under open; nil if closed, or if it could not be opened again
+	lost    error        // why it could not be opened; under open
 	version uint64       // the greatest version given; under turn
 
 	closed     atomic.Bool
@@ -145,10 +145,10 @@ var (
 	_ store.Closer  = (*Store)(nil)
 )
 
-// New opens the file at path, or makes it, in a folder that is there. Only one
+// New opens the file at path, or makes it; its folder must exist. Only one
 // Store, of one process, can have a file open: for another one the error wraps
-// [ErrInUse]. A file that is damaged is moved aside; one that is another
-// program's is an error. Reading 100 MB takes some 0.1 s.
+// [ErrInUse]. A damaged file is renamed; the file of another program
+// is an error. Reading 100 MB takes some 0.1 s.
 func New(path string, cfg Config) (*Store, error) {
 	if err := cfg.validate(path); err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func New(path string, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// validate reports what is wrong with the arguments of New, all of it.
+// validate returns an error that joins all mistakes in the arguments of New.
 func (c *Config) validate(path string) error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("boltstore: "+format, args...)) }
@@ -199,7 +199,7 @@ func Must[T any](v T, err error) T {
 	return v
 }
 
-// start opens the file, and moves it aside first if it is damaged.
+// start opens the file. If it is damaged, it renames it and opens an empty one.
 func (s *Store) start() error {
 	f, err := openSafely(s.path, s.cfg)
 	if errors.Is(err, errCorrupt) {
@@ -234,7 +234,7 @@ func (s *Store) moveAside(why error) error {
 	return nil
 }
 
-// Stats returns the counters. It asks the file for some of them.
+// Stats returns the counters. It reads some of them from the file.
 func (s *Store) Stats() Stats {
 	st := Stats{Evicted: s.evicted.Load(), Expired: s.expired.Load(), Damaged: s.damaged.Load()}
 	_ = s.view(context.Background(), func(f *file) error {
@@ -253,8 +253,8 @@ func (s *Store) Stats() Stats {
 }
 
 // Close implements [store.Closer]: it waits for the writes under way, and for
-// the file to be closed. When ctx is done first, the file is closed as soon as
-// the disk lets go of it.
+// the file to be closed. If ctx ends first, the file is closed in the background, when
+// the disk allows it.
 func (s *Store) Close(ctx context.Context) error {
 	s.closed.Store(true)
 	ended := make(chan struct{})
@@ -301,7 +301,7 @@ func (s *Store) view(ctx context.Context, fn func(*file) error) error {
 	return err
 }
 
-// why says why there is no file.
+// why returns the error of a store without a file.
 func (s *Store) why() error {
 	if s.closed.Load() {
 		return store.ErrClosed
@@ -309,7 +309,7 @@ func (s *Store) why() error {
 	return s.lost
 }
 
-// ready is what every method asks first.
+// ready returns an error if a call must not begin. Every method calls it first.
 func (s *Store) ready(ctx context.Context) error {
 	if s.closed.Load() {
 		return store.ErrClosed
@@ -317,21 +317,22 @@ func (s *Store) ready(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// replace abandons f, in which damage was met, and opens the file anew if it is
-// sound on the disk, or else an empty one. It returns what the call that met it
-// answers. The caller has the turn.
+// replace abandons f, which is damaged, and opens the file again if it is sound on the
+// disk, and otherwise an empty one. It returns the error for the call that has found the
+// damage. The caller has the turn.
 func (s *Store) replace(f *file, why error) error {
 	s.open.Lock()
 	defer s.open.Unlock()
 	if s.file != f {
-		return ErrDamaged // somebody else has met it too
+		return ErrDamaged // another call has found the damage too
 	}
 	f.abandon()
 	s.file = nil
 	return errors.Join(ErrDamaged, why, s.start())
 }
 
-// fault is err with the operation and the key. Answers stay bare.
+// fault returns err with the operation and the key. ErrNotFound and ErrConflict are returned
+// unchanged.
 func fault(op, key string, err error) error {
 	switch err {
 	case nil, store.ErrNotFound, store.ErrConflict:

@@ -41,8 +41,8 @@ func (s *Store) compactIfEmpty(f *file, size int64) {
 	})
 }
 
-// compact writes a copy of the file without its free pages, checks it, and puts
-// it in its place. Reads go on until then; writes wait. The caller has the turn.
+// compact writes a copy of the file without its free pages, checks it, and replaces the file
+// by it. Reads continue until then; writes wait. The caller has the turn.
 func (s *Store) compact() error {
 	s.open.RLock()
 	f := s.file
@@ -51,7 +51,7 @@ func (s *Store) compact() error {
 		return nil
 	}
 	smaller := s.path + compactSuffix
-	defer func() { _ = os.Remove(smaller) }() // what an attempt has left
+	defer func() { _ = os.Remove(smaller) }() // left over if the attempt failed
 	err := guard(func() error {
 		_ = os.Remove(smaller)
 		dst, err := bolt.Open(smaller, 0o600, &bolt.Options{NoSync: true, FreelistType: bolt.FreelistMapType})
@@ -82,8 +82,8 @@ func (s *Store) compact() error {
 	return s.use(openFile(s.path, s.cfg))
 }
 
-// replaceFile renames a file, and waits until the disk has it: after a crash of
-// the machine the old one would be there again, without what came since.
+// replaceFile renames a file, and waits until the change is on the disk. Otherwise a crash of
+// the machine could bring the old file back, without later writes.
 func replaceFile(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err

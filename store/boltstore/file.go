@@ -13,7 +13,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// errCorrupt says that what the file holds cannot be right.
+// errCorrupt says that the contents of the file are invalid.
 var errCorrupt = errors.New("the file is damaged")
 
 // allocSize is by how much a file grows at a time, in bytes.
@@ -71,9 +71,8 @@ func openFile(path string, cfg Config) (*file, error) {
 	return nil, err
 }
 
-// inspect checks the whole file before bbolt maps it into memory: bbolt
-// believes what pages say, and a page that says something else than it should
-// ends the process or returns other bytes.
+// inspect checks the whole file before bbolt maps it into memory. bbolt trusts the pages, so
+// an invalid page would end the process or return wrong bytes.
 func inspect(path string, cfg Config) error {
 	info, err := os.Stat(path)
 	switch {
@@ -103,7 +102,7 @@ func inspect(path string, cfg Config) error {
 	return verify(path)
 }
 
-// opening tells damage from other reasons why a file does not open.
+// opening returns the error for a file that does not open: errCorrupt, or another reason.
 func opening(path string, err error) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
@@ -164,16 +163,16 @@ func get(tx *bolt.Tx, dataKey []byte) (record, bool, error) {
 
 func (f *file) close() { _ = f.db.Close() } // what was written has been synced
 
-// abandon lets go of a file in which damage was met. Its database may hold
-// locks for ever, so it is not closed: what stays behind is its mapping. That
-// keeps the lock of the file on some systems, unless it is taken off.
+// abandon drops a damaged file. Its database may hold locks for ever, so it is not closed, and
+// its mapping stays in memory. On some systems the mapping keeps the lock of the file, so
+// abandon releases the lock.
 func (f *file) abandon() {
 	unlock(f.handle)
 	_ = f.handle.Close()
 }
 
-// guard runs fn and makes damage out of a panic: of bbolt, which does not
-// expect wrong pages, and of the runtime, when mapped memory is not there.
+// guard runs fn and returns a panic as damage: bbolt panics for invalid pages, and the runtime
+// when mapped memory is missing.
 func guard(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

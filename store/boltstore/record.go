@@ -38,7 +38,7 @@ var (
 	dataKeyStart = byte('k') // bbolt has no empty keys, and the contract has
 )
 
-// record is what stands under a key; value lies in the file's memory.
+// record is the stored form of an item. value is memory of the file.
 type record struct {
 	version  uint64
 	deadline int64
@@ -59,7 +59,7 @@ func (r record) encode(dataKey []byte) []byte {
 	return b
 }
 
-// decode checks and splits what stands under a key.
+// decode checks and parses the bytes under a key.
 func decode(dataKey, b []byte) (record, error) {
 	if len(b) < headerSize || bigEndian.Uint32(b) != checksum(dataKey, b[4:]) {
 		return record{}, corrupt("the value of %.40q does not have its checksum", dataKey[1:])
@@ -71,7 +71,7 @@ func checksum(dataKey, rest []byte) uint32 {
 	return crc32.Update(crc32.Checksum(dataKey, castagnoli), castagnoli, rest)
 }
 
-// dueKey is the place of a record in the bucket of deadlines.
+// dueKey returns the key of a record in the bucket of deadlines.
 func (r record) dueKey() []byte {
 	b := make([]byte, deadlineSize)
 	bigEndian.PutUint64(b, uint64(r.deadline))
@@ -79,13 +79,12 @@ func (r record) dueKey() []byte {
 	return b
 }
 
-// deadline is a time of the contract in milliseconds, rounded down. What is
-// before 1970 is as gone as 1970.
+// deadline returns a time in Unix milliseconds, rounded down. Times before 1970 become 0.
 func deadline(at time.Time) int64 {
 	switch {
 	case at.IsZero():
 		return never
-	case at.Unix() < 0: // as long gone as 1970, and keys are unsigned
+	case at.Unix() < 0: // it has passed anyway, and keys are unsigned
 		return 0
 	case at.Unix() >= never/1000:
 		return never - 1
@@ -93,13 +92,13 @@ func deadline(at time.Time) int64 {
 	return at.UnixMilli()
 }
 
-// gone says whether the deadline has come.
+// gone reports whether the record has expired.
 func (r record) gone(now int64) bool { return r.deadline != never && r.deadline <= now }
 
-// size is what a record counts for the bound.
+// size returns the bytes that a record counts towards the bound.
 func size(key string, value []byte) int64 { return int64(len(key)) + int64(len(value)) + Overhead }
 
-// item is the caller's own copy.
+// item returns a copy for the caller.
 func (r record) item() store.Item {
 	it := store.Item{Value: append(make([]byte, 0, len(r.value)), r.value...), Version: r.version}
 	if r.deadline != never {

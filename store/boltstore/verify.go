@@ -34,7 +34,7 @@ const (
 
 var native = binary.NativeEndian
 
-// meta is one of the two pages that say where everything is.
+// meta is one of the two pages that name the other parts of the file.
 type meta struct {
 	pageSize                     uint64
 	root, freelist, end, written uint64
@@ -111,7 +111,7 @@ func verify(path string) error {
 	return v.freePages()
 }
 
-// foreign says that a file is another program's.
+// foreign returns the error for a file of another program.
 func foreign(path string) error {
 	return fmt.Errorf("boltstore: %s is a file of another program: name a file that is not there yet", path)
 }
@@ -200,7 +200,7 @@ func (v *verifier) tree(root uint64, leaf func(flags uint32, key, value []byte) 
 	return w.walk(b, 0)
 }
 
-// walker goes through one tree.
+// walker visits the pages of one tree.
 type walker struct {
 	v    *verifier
 	leaf func(flags uint32, key, value []byte) error
@@ -269,7 +269,7 @@ func firstKey(b []byte) ([]byte, bool) {
 	return cut(e, native.Uint32(e[4:]), native.Uint32(e[8:]))
 }
 
-// cut is a part of the page, from pos on behind the start of an element.
+// cut returns a part of the page that begins pos bytes after the start of an element.
 func cut(e []byte, pos, size uint32) ([]byte, bool) {
 	from, to := uint64(pos), uint64(pos)+uint64(size)
 	if to > uint64(len(e)) {
@@ -372,8 +372,8 @@ func (v *verifier) freePages() error {
 	return nil
 }
 
-// looksLikeOurs says whether a file whose first pages are wrong was one of
-// bbolt's, by the pages behind them, or holds nothing at all.
+// looksLikeOurs reports whether a file whose first pages are invalid was written by bbolt, by
+// its other pages, or is empty.
 func looksLikeOurs(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {

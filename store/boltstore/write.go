@@ -10,14 +10,14 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// write is a change that waits for its transaction.
+// write is a change that waits for the next transaction.
 type write struct {
 	do   func(*transaction) error // returns answers; other errors undo the whole transaction
 	err  error
 	done chan struct{}
 }
 
-// transaction is what the writes of one transaction share.
+// transaction is the state that the writes of one transaction share.
 type transaction struct {
 	data, due *bolt.Bucket
 	counters
@@ -129,7 +129,7 @@ func (s *Store) tryAgain() {
 	_ = s.start() // the error is kept
 }
 
-// isAnswer tells what a write answers from what is wrong with the file.
+// isAnswer reports whether err is the result of a write, and not an error of the file.
 func isAnswer(err error) bool {
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrFull)
 }
@@ -197,7 +197,7 @@ func (t *transaction) put(key string, deadline int64, value []byte) (uint64, err
 	return r.version, nil
 }
 
-// remove takes a record out.
+// remove removes a record.
 func (t *transaction) remove(dataKey []byte, r record) error {
 	t.entries--
 	t.bytes -= size(string(dataKey[1:]), r.value)
@@ -207,7 +207,7 @@ func (t *transaction) remove(dataKey []byte, r record) error {
 	return t.data.Delete(dataKey)
 }
 
-// touch gives a record another deadline.
+// touch changes the deadline of a record.
 func (t *transaction) touch(dataKey []byte, r record, deadline int64) error {
 	if err := t.due.Delete(r.dueKey()); err != nil {
 		return err
@@ -260,7 +260,7 @@ func (t *transaction) sweep(most int) error {
 	})
 }
 
-// verdict is what becomes of an entry.
+// verdict says what to do with an entry.
 type verdict int
 
 const (
@@ -288,7 +288,7 @@ func (t *transaction) removeFirst(judge func(dataKey []byte, r record) verdict) 
 		case keep:
 			due, key = c.Next()
 		case drop:
-			due = r.dueKey() // bbolt's memory of it goes with the entry
+			due = r.dueKey() // bbolt's memory of the key is invalid after the delete
 			if err := t.remove(dataKey, r); err != nil {
 				return err
 			}
@@ -298,7 +298,7 @@ func (t *transaction) removeFirst(judge func(dataKey []byte, r record) verdict) 
 	return nil
 }
 
-// fits refuses what the store can never take.
+// fits returns ErrTooLarge for an item that the store can never take.
 func (s *Store) fits(key string, value []byte) error {
 	switch n := size(key, value); {
 	case len(key) > maxKey:

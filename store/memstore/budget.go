@@ -2,7 +2,7 @@ package memstore
 
 import "sync/atomic"
 
-// budget is what the shards share: the bounds, what is used of them, and the
+// budget is shared by the shards. It has the bounds, the entries and bytes in use, and the
 // counters.
 type budget struct {
 	maxEntries, maxBytes int64
@@ -12,9 +12,9 @@ type budget struct {
 	evicted, expired atomic.Uint64
 }
 
-// reserve books entries and bytes. With refuse it books only what fits, and says
+// reserve reserves entries and bytes. With refuse it does so only if they fit, and reports
 // whether it did; two calls at the same moment may then both be refused where
-// one of them would fit. The last quarter is not for what is expendable.
+// one of them would fit. Expendable entries cannot use the last quarter.
 func (b *budget) reserve(entries, bytes int64, expendable bool) bool {
 	mostEntries, mostBytes := b.maxEntries, b.maxBytes
 	if expendable {
@@ -29,13 +29,13 @@ func (b *budget) reserve(entries, bytes int64, expendable bool) bool {
 	return true
 }
 
-// release returns what was reserved.
+// release undoes a reserve.
 func (b *budget) release(entries, bytes int64) {
 	b.entries.Add(-entries)
 	b.bytes.Add(-bytes)
 }
 
-// fits says whether the bounds are kept.
+// fits reports whether the store is within its bounds.
 func (b *budget) fits() bool {
 	return b.entries.Load() <= b.maxEntries && b.bytes.Load() <= b.maxBytes
 }

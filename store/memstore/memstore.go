@@ -5,12 +5,12 @@
 //
 // A store holds at most Config.MaxEntries entries and Config.MaxBytes bytes.
 // The bytes of an entry are those of its key and value plus [Overhead], which
-// stands for the bookkeeping around them. A write that goes past a bound makes
-// room at once, by the SIEVE rule: the shards take turns, and each gives up
-// its oldest entry that was not read since the last time around. Entries that
-// have expired go first, then those that were written as expendable
-// ([store.Item]), such as the sessions of visitors. The entry just written is
-// the one that goes only if it is expendable and no other is.
+// is the memory that the store needs for an entry. A write that exceeds a bound
+// evicts entries at once, by the SIEVE algorithm: the shards take turns, and each
+// evicts its oldest entry that was not read since the hand passed it. Expired
+// entries are evicted first, then those that were written as expendable
+// ([store.Item]), such as the sessions of visitors. The entry that was just written is
+// evicted only if it is expendable and no other entry is.
 // While several goroutines write at the same moment, the store may exceed its
 // bounds by the entries that they are writing. [Stats] counts the evictions. For
 // entries that must not be evicted set [Config].Refuse: then a write that does not fit
@@ -71,11 +71,11 @@ type Config struct {
 	Refuse bool
 }
 
-// Stats is what a Store holds now and what it has dropped so far.
+// Stats has the number of entries of a Store, and its counters.
 type Stats struct {
 	Entries int64  // entries held, expired ones included until they are freed
 	Bytes   int64  // their bytes, as counted towards Config.MaxBytes
-	Evicted uint64 // entries forgotten to make room
+	Evicted uint64 // entries evicted to make room
 	Expired uint64 // entries freed after their deadline
 }
 
@@ -117,7 +117,7 @@ func New(c Config) (*Store, error) {
 	return s, nil
 }
 
-// bound is the limit that a config field means.
+// bound returns the limit for the value of a config field.
 func bound(v, standard int64) int64 {
 	switch {
 	case v == 0:
@@ -138,7 +138,7 @@ func Must[T any](v T, err error) T {
 }
 
 // Stats returns the counters. They are read one after the other, so they may
-// be apart by what happens meanwhile. It takes no lock.
+// be of different moments. It takes no lock.
 func (s *Store) Stats() Stats {
 	return Stats{
 		Entries: s.budget.entries.Load(),
@@ -299,7 +299,8 @@ func (s *Store) Close(context.Context) error {
 	return nil
 }
 
-// ready is the check of the methods that may have no key to look at.
+// ready returns an error if ctx has ended or the store is closed. It is for methods that may
+// access no key.
 func (s *Store) ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -315,8 +316,8 @@ func (s *Store) shard(key string) *shard {
 	return &s.shards[maphash.String(s.seed, key)%shards]
 }
 
-// makeRoom evicts until the store is within its bounds: what is expendable first,
-// and the entry that was just written last, if it is expendable, else never.
+// makeRoom evicts until the store is within its bounds: expendable entries first. The entry
+// that was just written is evicted last, and only if it is expendable.
 func (s *Store) makeRoom(last *entry, expendable bool) {
 	s.making.Lock()
 	defer s.making.Unlock()
@@ -339,7 +340,7 @@ func (s *Store) evict(but *entry, expendable bool) {
 	}
 }
 
-// fault is err with the operation and the key, or nil.
+// fault returns err with the operation and the key, or nil.
 func fault(op, key string, err error) error {
 	if err == nil {
 		return nil

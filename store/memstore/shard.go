@@ -16,7 +16,7 @@ type shard struct {
 	entries map[string]*entry // nil once closed
 	due     expiryHeap        // the entries that have a deadline
 	kept    ring              // the entries that are not expendable
-	spare   ring              // those that are
+	spare   ring              // the expendable entries
 	last    uint64            // the last version given; never goes back
 	peak    int               // the most entries that the map has held
 	budget  *budget
@@ -41,7 +41,7 @@ func (r *ring) drop(e *entry) {
 	e.prev.next, e.next.prev = e.next, e.prev
 }
 
-// next is the entry that goes by SIEVE, other than one; nil: there is none.
+// next returns the entry to evict by SIEVE, or nil. It never returns the given one.
 func (r *ring) next(but *entry) *entry {
 	oldest := r.head.prev
 	if oldest == &r.head || oldest == but && oldest.prev == &r.head {
@@ -61,7 +61,7 @@ func (r *ring) next(but *entry) *entry {
 	return e
 }
 
-// ringOf is where an entry belongs.
+// ringOf returns the ring of an entry.
 func (sh *shard) ringOf(expendable bool) *ring {
 	if expendable {
 		return &sh.spare
@@ -83,7 +83,7 @@ type entry struct {
 	expendable bool
 	at         int // index in the heap; -1: not there
 	prev, next *entry
-	read       atomic.Bool // since the hand came by; set under the read lock
+	read       atomic.Bool // since the hand passed it; set under the read lock
 }
 
 // expired says whether e is absent at now.
@@ -91,7 +91,7 @@ func (e *entry) expired(now time.Time) bool {
 	return !e.expires.IsZero() && !now.Before(e.expires)
 }
 
-// condition is what a write expects to find.
+// condition is the version that a write requires.
 type condition struct {
 	version uint64 // 0: absent
 	matters bool
@@ -100,7 +100,7 @@ type condition struct {
 // whatever is the condition of Put.
 var whatever = condition{}
 
-// check compares the condition with what is there; cur is nil when absent.
+// check compares the condition with the current entry, which is nil if absent.
 func (c condition) check(cur *entry) error {
 	switch {
 	case !c.matters:
@@ -126,7 +126,7 @@ func (sh *shard) open(b *budget) {
 	}
 }
 
-// lookup is the entry of key if it is present. The caller holds a lock.
+// lookup returns the entry of key if it is present. The caller holds a lock.
 func (sh *shard) lookup(key string) (*entry, error) {
 	if sh.entries == nil {
 		return nil, store.ErrClosed
@@ -152,7 +152,7 @@ func (sh *shard) get(key string) (store.Item, error) {
 	return store.Item{Value: e.value, Version: e.version, Expires: e.expires}, nil
 }
 
-// write stores it, whose value it keeps, if cond holds and the budget allows.
+// write stores the item it, whose value it keeps, if cond holds and the budget allows.
 func (sh *shard) write(key string, cond condition, it store.Item) (*entry, uint64, error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -236,8 +236,8 @@ func (sh *shard) close() {
 	sh.entries, sh.due = nil, nil
 }
 
-// evict forgets one entry other than but and says whether it found one: one that
-// has expired if there is, else one that is expendable or not, by SIEVE.
+// evict removes one entry other than but, and reports whether it found one. It takes an
+// expired entry if there is one, and otherwise one of the given kind by SIEVE.
 func (sh *shard) evict(but *entry, expendable bool) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -270,7 +270,7 @@ func (sh *shard) sweep(now time.Time, limit int) (freed int, next time.Time) {
 	return freed, next
 }
 
-// remove takes e out of everything. The caller holds the lock.
+// remove removes e from the map, the heap and its ring. The caller holds the lock.
 func (sh *shard) remove(e *entry) {
 	delete(sh.entries, e.key)
 	sh.expire(e, time.Time{})

@@ -47,7 +47,7 @@ func (t *timer) arm(at time.Time) {
 	})
 }
 
-// start notes that a call begins, unless the timer is closed.
+// start records that a call begins, unless the timer is closed.
 func (t *timer) start() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -24,7 +24,7 @@
 // A server whose data is lost and whose clock is set back at the same time can
 // repeat a version.
 //
-// # Hearing of changes
+// # Changes by other processes
 //
 // A Store is a [store.Watcher]: the server tells it what other clients change, by
 // CLIENT TRACKING with BCAST on one more connection of the client's, which is
@@ -44,8 +44,8 @@
 //
 // # Cost
 //
-// Every call is one round trip, and so is GetMany. A call of Watch is none. A Scan asks for all keys of
-// the server, in steps, and then for the values.
+// Every call is one round trip, and so is GetMany. Watch
+// makes none. A Scan reads all keys of the server, in steps, and then the values.
 package redisstore
 
 import (
@@ -64,7 +64,7 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// DefaultNamespace is that of a store whose Config has none.
+// DefaultNamespace is the namespace of a store whose Config has none.
 const DefaultNamespace = "reecho"
 
 // maxNamespace is the length of the longest namespace, in bytes.
@@ -91,9 +91,9 @@ type Config struct {
 // Make one with [New]. It does not close the client.
 type Store struct {
 	client  rueidis.Client
-	keys    string // what the keys of all values begin with
-	marks   string // what those begin with that say who has written one
-	writer  string // who this store is in them
+	keys    string // the prefix of the keys of values
+	marks   string // the prefix of the marker keys
+	writer  string // the id of this store in marker keys
 	counter string
 	hearing hearing
 }
@@ -108,7 +108,7 @@ var (
 )
 
 // New makes a store on the client, which stays the caller's to configure and to
-// close. It does not ask the server, so that an app starts without one.
+// close. It does not contact the server, so that an app starts without one.
 func New(client rueidis.Client, cfg Config) (*Store, error) {
 	var errs []error
 	if client == nil {
@@ -149,9 +149,8 @@ func (s *Store) Get(ctx context.Context, key string) (store.Item, error) {
 }
 
 // reading is the command that reads a value, or the start of one that is larger
-// than this store writes. Of what is absent it is empty. The client must not use its
-// memory again: when it asks a second time on another connection, the first one may
-// not have let go of it.
+// than this store writes. The result is empty if the value is absent. The client must not reuse its
+// memory: after a retry on another connection, the first one may still use it.
 func (s *Store) reading(key string) rueidis.Completed {
 	return s.client.B().Getrange().Key(s.keys + key).Start(0).End(headerSize + maxValue).Build().Pin()
 }
@@ -302,7 +301,7 @@ func (s *Store) run(ctx context.Context, script *rueidis.Lua, key string, args .
 	return n, nil
 }
 
-// ready is what every method with a key asks first.
+// ready returns an error if a call must not begin. Every method with a key calls it first.
 func ready(ctx context.Context, key string, value []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -316,7 +315,7 @@ func ready(ctx context.Context, key string, value []byte) error {
 	return nil
 }
 
-// answerOf makes answers and faults of the contract from what the client says.
+// answerOf turns an error of the client into an error of the contract.
 func answerOf(op, key string, err error) error {
 	switch err {
 	case nil, store.ErrNotFound, store.ErrConflict:

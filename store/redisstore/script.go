@@ -21,7 +21,7 @@ const (
 // before it. Lua's numbers are exact up to 2^53, which has 16 digits.
 const never = 1<<53 - 1
 
-// What scripts answer instead of a version.
+// The results of scripts that are no versions.
 const (
 	isAbsent   = -1
 	hasAnother = -2
@@ -109,7 +109,7 @@ end
 return '0'`)
 )
 
-// milli is a deadline for the scripts: Unix milliseconds, rounded down.
+// milli returns a deadline for the scripts, in Unix milliseconds, rounded down.
 func milli(at time.Time) string {
 	switch {
 	case at.IsZero() || at.Unix() >= never/1000:
@@ -120,7 +120,7 @@ func milli(at time.Time) string {
 	return strconv.FormatInt(at.UnixMilli(), 10)
 }
 
-// decode splits what stands under a key, as it was read; nothing is absent. The
+// decode parses the bytes that were read under a key. Without bytes the key is absent. The
 // item keeps b.
 func decode(b []byte, err error) (store.Item, error) {
 	switch {

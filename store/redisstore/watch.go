@@ -14,8 +14,8 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// The connection that hears of changes is asked whether it is still there this often,
-// and is of no more use when it has not answered for so long.
+// How often the connection for changes gets a PING, and how long it may be silent before it
+// counts as broken.
 const (
 	pingEvery = time.Second
 	pingFor   = time.Second
@@ -28,14 +28,14 @@ const (
 	maxPause   = time.Second
 )
 
-// hearing is what a Store hears of changes, and whom it tells. The zero hearing is
-// ready: it hears nothing, since there is nobody to be told.
+// hearing is the state of a Store's Watches: the connection and the listeners. The zero value is
+// ready for use, without a connection.
 type hearing struct {
 	mu     sync.Mutex // held while listeners are told
 	all    []*watch
-	found  bool   // changes are heard
-	told   bool   // that they are not
-	losses uint64 // how often they have been lost
+	found  bool   // changes are being received
+	told   bool   // the listeners were told that changes are not received
+	losses uint64 // how often changes were lost
 	stop   context.CancelFunc
 }
 
@@ -73,7 +73,7 @@ func (s *Store) Watch(prefix string, l store.Listener) (stop func()) {
 	}
 }
 
-// hear keeps a connection that hears of changes until ctx ends.
+// hear keeps a connection that receives changes, until ctx ends.
 func (s *Store) hear(ctx context.Context) {
 	pause := firstPause
 	for {
@@ -97,13 +97,13 @@ func (s *Store) hear(ctx context.Context) {
 	}
 }
 
-// listen hears of changes on one connection until it is of no more use, and reports
-// whether it has heard at all.
+// listen receives changes on one connection until that breaks, and reports whether it has
+// received any message.
 func (s *Store) listen(ctx context.Context) (heard bool, err error) {
 	h := &s.hearing
 	conn, release := s.client.Dedicate()
 	defer release()
-	defer conn.Close() // it is not for others any more
+	defer conn.Close() // it must not be used for other calls
 	ctx, ended := context.WithCancel(ctx)
 	defer ended() // first: it has nothing more to say
 	flushed := make(chan struct{}, 1)
@@ -150,7 +150,7 @@ func (s *Store) listen(ctx context.Context) (heard bool, err error) {
 
 var errFlushed = errors.New("everything was deleted, or the connection has ended")
 
-// track has the server tell a connection of all changes.
+// track makes the server report all changes to a connection.
 func (s *Store) track(ctx context.Context, conn rueidis.DedicatedClient) error {
 	if err := s.ping(ctx, conn).Error(); err != nil { // first, as it has a key: in a cluster it says which server is meant
 		return err
@@ -174,7 +174,7 @@ func (s *Store) track(ctx context.Context, conn rueidis.DedicatedClient) error {
 	return nil
 }
 
-// ping asks for a sign of life.
+// ping sends a PING.
 func (s *Store) ping(ctx context.Context, conn rueidis.DedicatedClient) rueidis.RedisResult {
 	ctx, cancel := context.WithTimeout(ctx, pingFor)
 	defer cancel()
@@ -213,7 +213,7 @@ func (s *Store) changes(message []rueidis.RedisMessage) (keys []string) {
 	return slices.DeleteFunc(keys, func(key string) bool { return mine[key] })
 }
 
-// tell tells of changes, unless ctx has ended.
+// tell tells the listeners of changes, unless ctx has ended.
 func (h *hearing) tell(ctx context.Context, keys []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -229,7 +229,7 @@ func (h *hearing) tell(ctx context.Context, keys []string) {
 	}
 }
 
-// lose tells that changes are not heard any more.
+// lose tells the listeners that changes are no longer received.
 func (h *hearing) lose(ctx context.Context, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -249,8 +249,8 @@ func (h *hearing) count() uint64 {
 	return h.losses
 }
 
-// find tells that changes are heard, unless they have been lost since losses was
-// counted, and reports whether that is so.
+// find tells the listeners that changes are received, unless they were lost since losses was
+// read. It reports whether it did.
 func (h *hearing) find(ctx context.Context, losses uint64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

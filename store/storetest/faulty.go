@@ -13,7 +13,7 @@ import (
 	"github.com/reecho-go/reecho/store"
 )
 
-// ErrInjected is what a Fault fails with that has no Err of its own.
+// ErrInjected is the error of a Fault without an Err.
 var ErrInjected = errors.New("storetest: injected fault")
 
 // The methods that Faulty can make fail.
@@ -72,7 +72,7 @@ type Fault struct {
 	Err error
 }
 
-// err is what the call fails with, or nil.
+// err returns the error with which the call fails, or nil.
 func (f *Fault) err(op string, keys ...string) error {
 	switch {
 	case f.Err != nil:
@@ -92,7 +92,7 @@ func fail(op string, keys []string, err error) error {
 	return &store.Error{Op: op, Key: key, Err: err}
 }
 
-// hits says whether the call is one of those that f is about.
+// hits reports whether f applies to the call.
 func (f *Fault) hits(op string, keys []string) bool {
 	return (f.Op == "" || f.Op == op) &&
 		(f.Prefix == "" || slices.ContainsFunc(keys, func(key string) bool { return strings.HasPrefix(key, f.Prefix) }))
@@ -206,8 +206,8 @@ func (f *FaultyStore) do(ctx context.Context, op string, call func() error, keys
 	return err
 }
 
-// play notes the call, finds the fault that hits it and does what comes before
-// the call itself. With an error, the call is over.
+// play records the call, finds the fault that hits it, and carries out what the fault does
+// before the call. If it returns an error, the call is over.
 func (f *FaultyStore) play(ctx context.Context, op string, keys ...string) (Fault, error) {
 	fault, hit := f.next(op, keys)
 	if !hit {

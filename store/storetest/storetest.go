@@ -1,5 +1,5 @@
-// Package storetest tests implementations of package store's contract, and
-// makes stores fail on purpose.
+// Package storetest tests implementations of package store's contract, and injects
+// faults into stores.
 //
 // [Run] is the conformance suite. Every store of the toolkit runs it, and a
 // store of your own should:
@@ -13,7 +13,7 @@
 //	}
 //
 // A capability that the store lacks is a logged skip. A case that fails
-// explains the rule that it stands for. The cases about expiry wait in real
+// explains the rule that it tests. The cases about expiry wait in real
 // time, a fraction of a second each and in parallel; they hold against servers
 // with a clock of their own as long as that clock is right to some
 // milliseconds.
@@ -33,7 +33,7 @@ import (
 
 // Run tests the store that open returns against the contract. It calls open
 // once for each case, from parallel subtests; every store must be empty and
-// share nothing with the others. open ends the store through t.Cleanup; a case
+// share nothing with the others. open closes the store with t.Cleanup; a case
 // may have closed it before.
 func Run(t *testing.T, open func(t testing.TB) store.Store) {
 	for _, c := range cases() {

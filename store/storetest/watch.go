@@ -128,7 +128,7 @@ var sharedCases = []struct {
 			put(t, other, "a", "1")
 			e.wants("a")
 			e.stop()
-			e.stop() // twice is once
+			e.stop() // a second call does nothing
 			e.take()
 			put(t, other, "b", "1")
 			stays.wants("b")
@@ -143,7 +143,7 @@ var sharedCases = []struct {
 	},
 }
 
-// ear is a listener that remembers.
+// ear is a listener that records the changes that it is told of.
 type ear struct {
 	t    testing.TB
 	stop func()
@@ -155,7 +155,7 @@ type ear struct {
 	lost  []error
 }
 
-// hears returns an ear at s, which hears already.
+// hears returns an ear that listens to s already.
 func hears(t testing.TB, s store.Store, prefix string) *ear {
 	t.Helper()
 	w, ok := store.As[store.Watcher](s)
@@ -181,7 +181,7 @@ func (e *ear) note(f func()) {
 	f()
 }
 
-// until waits until what, which is looked at under the lock, is so.
+// until waits until what, which is called under the lock, returns true.
 func (e *ear) until(what string, so func() bool) {
 	e.t.Helper()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
@@ -210,13 +210,13 @@ func (e *ear) wants(keys ...string) {
 	}
 }
 
-// take returns what it has heard and nobody has waited for.
+// take returns the changes that were not waited for.
 func (e *ear) take() (heard []string) {
 	e.note(func() { heard, e.heard = e.heard, nil })
 	return heard
 }
 
-// all returns what it has ever heard.
+// all returns all changes.
 func (e *ear) all() (ever []string) {
 	e.note(func() { ever = slices.Clone(e.ever) })
 	return ever
