@@ -9,14 +9,11 @@ require (
 	honnef.co/go/tools v0.8.2
 )
 
-require github.com/gobwas/glob v0.2.3 // indirect
-
 require (
 	4d63.com/gocheckcompilerdirectives v1.4.0
 	codeberg.org/polyfloyd/go-errorlint v1.9.0
 	github.com/Antonboom/errname v1.1.2
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
-	github.com/OpenPeeDeeP/depguard/v2 v2.2.1
 	github.com/alexkohler/nakedret/v2 v2.0.6
 	github.com/breml/bidichk v0.3.4
 	github.com/charithe/durationcheck v0.0.11

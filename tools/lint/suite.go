@@ -75,7 +75,6 @@ func suite() []*analysis.Analyzer {
 
 			// Rules of ours.
 			documented,
-			imports(),
 			initless,
 			reassign.NewAnalyzer(), // other packages' variables
 			todo,
