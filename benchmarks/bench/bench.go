@@ -56,6 +56,9 @@ type Workload struct {
 	// Once measures the rows' figures in one round, since they are slow and do
 	// not vary.
 	Once bool
+	// Waits says that a row's Check waits for times of its own choice. Tests run it
+	// in a bubble of testing/synctest, where no busy machine changes its answer.
+	Waits bool
 }
 
 // Close ends what the rows have started.

@@ -35,7 +35,7 @@ func Races() []bench.Workload {
 
 // race is one line of the matrix; want is what ours has promised.
 func race(name, want string, ask func(*probe) string) bench.Workload {
-	return bench.Workload{Group: "races", Name: name, Reference: Ours, Prepare: func() (rows []bench.Row, _ error) {
+	return bench.Workload{Group: "races", Name: name, Reference: Ours, Waits: true, Prepare: func() (rows []bench.Row, _ error) {
 		for _, l := range loaders[[]row](cachedata.Config{}) {
 			say := func() (string, error) {
 				p := &probe{}
