@@ -79,11 +79,11 @@ func (c *core) findSlotToPut(ctx context.Context, key unsafe.Pointer, p *slot) (
 }
 
 // sessionOf returns the session of ctx.
-func (s *sessions) sessionOf(ctx context.Context) (visit.Life, error) {
+func (s *sessions) sessionOf(ctx context.Context) (visit.Lifetime, error) {
 	if ctx == nil {
 		return nil, s.core.noContext()
 	}
-	life, err := visit.Lend(ctx)
+	life, err := visit.LifetimeOf(ctx)
 	switch {
 	case err == visit.ErrNone:
 		return nil, fmt.Errorf("cachedata: %s: %w", s.core.name, ErrNoSession)

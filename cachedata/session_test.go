@@ -24,7 +24,7 @@ func own(t *testing.T, cfg cachedata.Config) *cachedata.Cache[int, string] {
 	var n atomic.Int64
 	cfg.Scope = cachedata.Session
 	return newCache(t, func(ctx context.Context, k int) (string, error) {
-		life, err := scope.Lend(ctx)
+		life, err := scope.LifetimeOf(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -124,13 +124,13 @@ func TestScopeSession_NothingOutsideASession(t *testing.T) {
 // lost is a session that cannot be loaded.
 type lost struct{ err error }
 
-func (l lost) Lend(context.Context) (scope.Life, error) { return nil, l.err }
+func (l lost) Lifetime(context.Context) (scope.Lifetime, error) { return nil, l.err }
 
 func TestScopeSession_ErrorsOfTheSessionAreReturned(t *testing.T) {
 	t.Parallel()
 	c := own(t, cachedata.Config{})
 	down := errors.New("the session store is down")
-	if v, err := c.Get(scope.WithLender(t.Context(), lost{down}), 1); !errors.Is(err, down) || errors.Is(err, cachedata.ErrNoSession) {
+	if v, err := c.Get(scope.WithLifetimeSource(t.Context(), lost{down}), 1); !errors.Is(err, down) || errors.Is(err, cachedata.ErrNoSession) {
 		t.Errorf("Get() = %q, %v", v, err)
 	}
 	if s := c.Stats(); s.Misses != 1 {
@@ -459,7 +459,7 @@ func sessionShape[K any](t *testing.T, a, b context.Context, k, other K) {
 func TestScopeSession_GetMany(t *testing.T) {
 	t.Parallel()
 	b := cachedata.Must(cachedata.NewBatch("batch", func(ctx context.Context, keys []int) (map[int]string, error) {
-		life, err := scope.Lend(ctx)
+		life, err := scope.LifetimeOf(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -62,7 +62,7 @@ func (h *history) nap() { time.Sleep(rand.N(300 * time.Millisecond)) }
 func (h *history) open(ctx context.Context, key string) (*thing, error) {
 	at := key
 	if h.scope == cacheresource.Session {
-		life, err := scope.Lend(ctx)
+		life, err := scope.LifetimeOf(ctx)
 		if err != nil {
 			return nil, err
 		}

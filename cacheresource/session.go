@@ -40,8 +40,8 @@ func (r *core) ownerOf(ctx context.Context) (owner, error) {
 }
 
 // visitorOf returns the life of the session of ctx.
-func (r *core) visitorOf(ctx context.Context) (visit.Life, error) {
-	visitor, err := visit.Lend(ctx)
+func (r *core) visitorOf(ctx context.Context) (visit.Lifetime, error) {
+	visitor, err := visit.LifetimeOf(ctx)
 	switch {
 	case errors.Is(err, visit.ErrNone):
 		return nil, fmt.Errorf("cacheresource: %s: %w", r.name, ErrNoSession)

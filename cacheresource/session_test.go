@@ -105,7 +105,7 @@ func TestAnOpenOfASessionSeesItsVisitor(t *testing.T) {
 		must(t, err)
 		alice := scopetest.New()
 		mine, err := cacheresource.New("mine", func(ctx context.Context, _ string) (*thing, error) {
-			life, err := scope.Lend(ctx)
+			life, err := scope.LifetimeOf(ctx)
 			if err != nil {
 				return nil, err
 			}

@@ -60,7 +60,7 @@ func TestTheWayFromTheResponseToTheStoreIsShort(t *testing.T) {
 	want := []string{
 		"sessionstate.(*storeBackend).write", "sessionstate.(*storeBackend).save", "sessionstate.(*State).save",
 		"sessionstate.(*State).commit", "sessionstate.(*Manager).BeforeHeaders",
-		"middleware.(*Stack).commit", "commit.(*Run).leave", "commit.(*Run).WriteHeader",
+		"middleware.(*Stack).commit", "commit.(*Run).commit", "commit.(*Run).WriteHeader",
 	}
 	if !slices.Equal(way, want) {
 		t.Errorf("Swap is called by %q, want %q", way, want)

@@ -40,7 +40,7 @@ type Detached struct {
 // Errors are those of loading the session and of SaveNow, and [middleware.ErrCommitted]
 // for a visitor without a session when it is too late to give one.
 func (s *State) Detach() (*Detached, error) {
-	acquired, err := s.lendScope()
+	acquired, err := s.scopeLifetime()
 	if err != nil {
 		return nil, err
 	}
@@ -121,15 +121,15 @@ func (h *Detached) Touch(ctx context.Context) error {
 // request: caches and resources in session scope work in it, until the session
 // ends.
 func (h *Detached) Context(parent context.Context) context.Context {
-	return scope.WithLender(parent, handleScope{h})
+	return scope.WithLifetimeSource(parent, handleScope{h})
 }
 
 // handleScope lends the scope of a Detached to caches and resources in session scope.
 type handleScope struct{ h *Detached }
 
-// Lend implements scope.Lender. It asks the store only when the session may have
+// Lifetime implements scope.LifetimeSource. It asks the store only when the session may have
 // ended. Errors: [ErrEnded] and [ErrStore].
-func (hs handleScope) Lend(ctx context.Context) (scope.Life, error) {
+func (hs handleScope) Lifetime(ctx context.Context) (scope.Lifetime, error) {
 	h := hs.h
 	h.mu.Lock()
 	of := h.of

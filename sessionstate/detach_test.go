@@ -186,15 +186,15 @@ func TestHandlesEndWithTheSession(t *testing.T) {
 			if n, err := seen(t, h); n != 1 || err != nil {
 				t.Fatalf("%s: View() = %d, %v", name, n, err)
 			}
-			if _, err := scope.Lend(h.Context(t.Context())); err != nil {
+			if _, err := scope.LifetimeOf(h.Context(t.Context())); err != nil {
 				t.Fatal(err)
 			}
 			end(v)
 			if _, err := seen(t, h); !errors.Is(err, sessionstate.ErrEnded) {
 				t.Errorf("%s: View() = %v, want ErrEnded", name, err)
 			}
-			if _, err := scope.Lend(h.Context(t.Context())); !errors.Is(err, sessionstate.ErrEnded) {
-				t.Errorf("%s: Lend() = %v, want ErrEnded", name, err)
+			if _, err := scope.LifetimeOf(h.Context(t.Context())); !errors.Is(err, sessionstate.ErrEnded) {
+				t.Errorf("%s: LifetimeOf() = %v, want ErrEnded", name, err)
 			}
 			want := sessionstate.ErrEnded
 			if cfg.Store == nil {
@@ -342,9 +342,9 @@ func TestHandlesLendTheSessionsLife(t *testing.T) {
 		id := v.get(t, "/lend").body
 		v.get(t, "/detach")
 		ctx := h.Context(context.Background())
-		life, err := scope.Lend(ctx)
+		life, err := scope.LifetimeOf(ctx)
 		if err != nil || life.ID() != id {
-			t.Fatalf("Lend() = %v, %v, want %s", life, err, id)
+			t.Fatalf("LifetimeOf() = %v, %v, want %s", life, err, id)
 		}
 		if _, err := sessionstate.FromContext(ctx); !errors.Is(err, sessionstate.ErrNoSession) {
 			t.Errorf("FromContext() = %v, want ErrNoSession", err)
@@ -353,8 +353,8 @@ func TestHandlesLendTheSessionsLife(t *testing.T) {
 		if k.ended(id) != 1 {
 			t.Error("the life did not end")
 		}
-		if _, err := scope.Lend(ctx); !errors.Is(err, sessionstate.ErrEnded) {
-			t.Errorf("Lend() = %v, want ErrEnded", err)
+		if _, err := scope.LifetimeOf(ctx); !errors.Is(err, sessionstate.ErrEnded) {
+			t.Errorf("LifetimeOf() = %v, want ErrEnded", err)
 		}
 	})
 }

@@ -28,11 +28,11 @@ func FromContext(ctx context.Context) (*State, error) {
 type requestState struct{ State }
 
 var (
-	_ scope.Lender  = (*begun)(nil)
-	_ scope.Lender  = (*requestState)(nil)
-	_ visit.Carrier = (*begun)(nil)
-	_ visit.Carrier = (*requestState)(nil)
-	_ visit.Opener  = (*requestState)(nil)
+	_ scope.LifetimeSource = (*begun)(nil)
+	_ scope.LifetimeSource = (*requestState)(nil)
+	_ visit.Carrier        = (*begun)(nil)
+	_ visit.Carrier        = (*requestState)(nil)
+	_ visit.Opener         = (*requestState)(nil)
 )
 
 // Carries implements visit.Carrier.
@@ -63,17 +63,17 @@ func build(r *scope.Request, filled any) *requestState {
 	return s
 }
 
-// Lend implements scope.Lender for caches and resources in session scope.
-func (b *begun) Lend(ctx context.Context) (scope.Life, error) {
+// Lifetime implements scope.LifetimeSource for caches and resources in session scope.
+func (b *begun) Lifetime(ctx context.Context) (scope.Lifetime, error) {
 	s, err := FromContext(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return s.lendScope()
+	return s.scopeLifetime()
 }
 
-// Lend implements scope.Lender for caches and resources in session scope.
-func (s *requestState) Lend(context.Context) (scope.Life, error) { return s.lendScope() }
+// Lifetime implements scope.LifetimeSource for caches and resources in session scope.
+func (s *requestState) Lifetime(context.Context) (scope.Lifetime, error) { return s.scopeLifetime() }
 
 // peek returns the State of this Manager, if the request has used it.
 func (m *Manager) peek(ctx context.Context) (*State, bool) {

@@ -47,12 +47,12 @@ type sessionScope struct {
 
 type waiter struct{ fn func() }
 
-var _ scope.Life = (*sessionScope)(nil)
+var _ scope.Lifetime = (*sessionScope)(nil)
 
-// ID implements scope.Life.
+// ID implements scope.Lifetime.
 func (l *sessionScope) ID() string { return l.handle }
 
-// Deadline implements scope.Life. It is the deadline that this process has last seen.
+// Deadline implements scope.Lifetime. It is the deadline that this process has last seen.
 func (l *sessionScope) Deadline() time.Time {
 	at := l.deadline.Load()
 	if at == 0 {
@@ -61,7 +61,7 @@ func (l *sessionScope) Deadline() time.Time {
 	return time.UnixMilli(at)
 }
 
-// OnEnd implements scope.Life.
+// OnEnd implements scope.Lifetime.
 func (l *sessionScope) OnEnd(fn func()) (stop func()) {
 	w := &waiter{fn}
 	l.all.mu.Lock()

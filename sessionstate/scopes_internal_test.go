@@ -23,7 +23,7 @@ func TestVisitorsForWhomNothingIsKeptCostNothing(t *testing.T) {
 	e := echo.New()
 	e.Use(echov4.Use(m))
 	e.GET("/:what", func(c echo.Context) error {
-		life, err := From(c).lendScope()
+		life, err := From(c).scopeLifetime()
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func TestVisitorsForWhomNothingIsKeptCostNothing(t *testing.T) {
 		return err
 	})
 	get("/detach/now", cookies)
-	life, err := handleScope{h}.Lend(t.Context())
+	life, err := handleScope{h}.Lifetime(t.Context())
 	if err != nil || m.scopes.size.Load() != 1 {
 		t.Errorf("the handle's life: %v, %v, %d held", life, err, m.scopes.size.Load())
 	}

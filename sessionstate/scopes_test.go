@@ -19,12 +19,12 @@ import (
 // backend keeps something for each life, as caches do.
 type backend struct {
 	mu   sync.Mutex
-	kept map[string]scope.Life
+	kept map[string]scope.Lifetime
 	ends map[string]int
 }
 
 func (k *backend) lend(c echo.Context) (string, error) {
-	l, err := scope.Lend(c.Request().Context())
+	l, err := scope.LifetimeOf(c.Request().Context())
 	if err != nil {
 		return "", err
 	}
@@ -73,7 +73,7 @@ func (k *backend) deadline(t *testing.T) time.Time {
 // do something else.
 func lendApp(t *testing.T, cfg sessionstate.Config) (*app, *backend) {
 	a := userApp(t, cfg)
-	k := &backend{kept: map[string]scope.Life{}, ends: map[string]int{}}
+	k := &backend{kept: map[string]scope.Lifetime{}, ends: map[string]int{}}
 	route := func(path string, then func(c echo.Context, s *sessionstate.State) error) {
 		a.handle(path, func(c echo.Context, s *sessionstate.State) error {
 			id, err := k.lend(c)
@@ -117,7 +117,7 @@ func TestLendGivesANewVisitorASession(t *testing.T) {
 		again := v.get(t, "/lend")
 		again.wants(t, 200, first.body)
 		if again.setCookies("__Host-id") != 0 {
-			t.Error("lending the life of a session that exists sets a cookie")
+			t.Error("asking for the lifetime of a session that exists sets a cookie")
 		}
 		a.visitor().get(t, "/lend").status(t, 200)
 		if k.size() != 2 {
@@ -196,7 +196,7 @@ func TestLendIsTooLateOnlyForThoseWithoutASession(t *testing.T) {
 		a, _ := lendApp(t, cfg)
 		a.handle("/late", func(c echo.Context, _ *sessionstate.State) error {
 			c.Response().Flush()
-			life, err := scope.Lend(c.Request().Context())
+			life, err := scope.LifetimeOf(c.Request().Context())
 			if err != nil {
 				_, err = fmt.Fprint(c.Response(), errors.Is(err, middleware.ErrCommitted))
 				return err
@@ -304,9 +304,9 @@ func TestLivesWhoseTimeIsOverAreForgotten(t *testing.T) {
 func TestOnEndRunsAtOnceForALifeThatIsOverAndNotAfterStop(t *testing.T) {
 	t.Parallel()
 	a, _ := lendApp(t, sessionstate.Config{})
-	var life scope.Life
+	var life scope.Lifetime
 	a.handle("/take", func(c echo.Context, _ *sessionstate.State) (err error) {
-		life, err = scope.Lend(c.Request().Context())
+		life, err = scope.LifetimeOf(c.Request().Context())
 		return err
 	})
 	v := a.visitor()

@@ -18,10 +18,10 @@ import (
 type (
 	// Slot is [visit.Slot].
 	Slot = visit.Slot
-	// Life is [visit.Life].
-	Life = visit.Life
-	// Lender is [visit.Lender].
-	Lender = visit.Lender
+	// Lifetime is [visit.Lifetime].
+	Lifetime = visit.Lifetime
+	// LifetimeSource is [visit.LifetimeSource].
+	LifetimeSource = visit.LifetimeSource
 	// Mask is [visit.Mask].
 	Mask = visit.Mask
 	// Reads is [visit.Reads].
@@ -62,11 +62,13 @@ func NewVisitor(id func(context.Context) string, keys []any) (*Visitor, error) {
 // Settle is [visit.Settle].
 func Settle(ctx context.Context) { visit.Settle(ctx) }
 
-// Lend is [visit.Lend].
-func Lend(ctx context.Context) (Life, error) { return visit.Lend(ctx) }
+// LifetimeOf is [visit.LifetimeOf].
+func LifetimeOf(ctx context.Context) (Lifetime, error) { return visit.LifetimeOf(ctx) }
 
-// WithLender is [visit.WithLender].
-func WithLender(parent context.Context, l Lender) context.Context { return visit.WithLender(parent, l) }
+// WithLifetimeSource is [visit.WithLifetimeSource].
+func WithLifetimeSource(parent context.Context, l LifetimeSource) context.Context {
+	return visit.WithLifetimeSource(parent, l)
+}
 
 // Request is the state of one request: the context that its handlers see, the
 // copy of the *http.Request that carries this context, and the slots. Embed

@@ -98,18 +98,18 @@ func TestDifferentVisitorsNeverHaveOneLife(t *testing.T) {
 		"alice":                       of(staff, t.Context(), "alice"),
 		"bob":                         of(staff, t.Context(), "bob"),
 		"alice of others":             of(customers, t.Context(), "alice"),
-		"alice in a session":          of(staff, scope.WithLender(t.Context(), named{"s"}), "alice"),
-		"alice in another session":    of(staff, scope.WithLender(t.Context(), named{"t"}), "alice"),
-		"a session":                   scope.WithLender(t.Context(), named{"s"}),
+		"alice in a session":          of(staff, scope.WithLifetimeSource(t.Context(), named{"s"}), "alice"),
+		"alice in another session":    of(staff, scope.WithLifetimeSource(t.Context(), named{"t"}), "alice"),
+		"a session":                   scope.WithLifetimeSource(t.Context(), named{"s"}),
 		"a name like alice's session": of(staff, t.Context(), "alice+s"),
 		"a name with a length":        of(staff, t.Context(), "5:alice"),
 		"alice by both":               of(customers, staff.Context(t.Context()), "alice"),
 	} {
-		life, err := scope.Lend(ctx)
+		life, err := scope.LifetimeOf(ctx)
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		again, _ := scope.Lend(ctx)
+		again, _ := scope.LifetimeOf(ctx)
 		if again.ID() != life.ID() {
 			t.Errorf("%s: two lives", name)
 		}
@@ -118,21 +118,21 @@ func TestDifferentVisitorsNeverHaveOneLife(t *testing.T) {
 		}
 		lives[life.ID()] = name
 	}
-	if life, err := scope.Lend(of(staff, scope.WithLender(t.Context(), session), "")); err != nil || life != scope.Life(session) {
-		t.Errorf("Lend() without an id = %v, %v, want the session alone", life, err)
+	if life, err := scope.LifetimeOf(of(staff, scope.WithLifetimeSource(t.Context(), session), "")); err != nil || life != scope.Lifetime(session) {
+		t.Errorf("LifetimeOf() without an id = %v, %v, want the session alone", life, err)
 	}
-	if _, err := scope.Lend(of(staff, t.Context(), "")); err != scope.ErrNone {
-		t.Errorf("Lend() for nobody = %v, want ErrNone", err)
+	if _, err := scope.LifetimeOf(of(staff, t.Context(), "")); err != scope.ErrNone {
+		t.Errorf("LifetimeOf() for nobody = %v, want ErrNone", err)
 	}
 }
 
 // named is a session with a name of its own.
 type named struct{ name string }
 
-func (n named) Lend(context.Context) (scope.Life, error) { return &life{id: n.name}, nil }
+func (n named) Lifetime(context.Context) (scope.Lifetime, error) { return &life{id: n.name}, nil }
 
 type life struct {
-	scope.Life
+	scope.Lifetime
 	id string
 }
 
@@ -143,9 +143,9 @@ func TestForgetEndsTheLifeOfOneVisitor(t *testing.T) {
 	t.Parallel()
 	v := newVisitor(t, byUser)
 	ctx := v.Context(t.Context())
-	lend := func(name string) scope.Life {
+	lend := func(name string) scope.Lifetime {
 		t.Helper()
-		l, err := scope.Lend(as(ctx, name))
+		l, err := scope.LifetimeOf(as(ctx, name))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,13 +10,13 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
-// Mask is a context that hides the visitor of the contexts above it, and
-// remembers who asked: the slots, what the program has declared to be the
-// visitor's, and values that are a visitor's by their type. Everything else
-// of the parent is visible; its owner is told what was read of it.
+// Mask is a context that hides the visitor of its parent, and records which parts were
+// read: the slots, values that the program has declared to be the visitor's, and values
+// that belong to a visitor by their type. All other values of the parent are visible;
+// the owner of the mask is told which of them were read.
 type Mask struct {
 	context.Context
-	reads    *Reads       // nil: nobody wants to know
+	reads    *Reads       // nil: reads are not recorded
 	declared *Declaration // nil: none
 	outer    *Mask        // nil: none
 
@@ -52,14 +52,14 @@ func (m *Mask) Value(key any) any {
 	return v
 }
 
-// look returns the value of the contexts above, or says that it is hidden.
+// look returns the value of the parent, or reports that it is hidden.
 func (m *Mask) look(key any) (v any, hidden bool) {
 	if m.declared != nil && m.declared.owns(key) {
 		return nil, true
 	}
 	v = m.Context.Value(key)
 	if v == nil {
-		if m.outer != nil { // it may be what hides it, and stands for both
+		if m.outer != nil { // the outer mask may hide it, for both masks
 			_, hidden = m.outer.look(key)
 		}
 		return nil, hidden
@@ -67,16 +67,16 @@ func (m *Mask) look(key any) (v any, hidden bool) {
 	return v, m.reads.note(m.Context, m.declared, key, v)
 }
 
-// Refuse notes that a slot was asked for, and returns [ErrVisitorInGlobalLoad].
+// Refuse records a read of a slot, and returns [ErrVisitorInGlobalLoad].
 func (m *Mask) Refuse(s Slot) error {
 	m.seen.Or(1 << s)
 	return fmt.Errorf("%s: %w", s, ErrVisitorInGlobalLoad)
 }
 
-// Checked calls fn, the user's code that has the mask in its context, and
-// returns its error; if something of the visitor was read through the mask,
-// that is the error, whatever fn makes of it: a result, another error, which
-// is joined, or a panic, which is joined too. It begins with who calls.
+// Checked calls fn, user code that has the mask in its context, and returns its error.
+// If fn has read something of the visitor through the mask, Checked returns the error
+// of Violation instead, joined with the error or panic of fn. The text of that error
+// begins with who.
 func (m *Mask) Checked(who string, fn func() error) (err error) {
 	returned := false
 	defer func() {
@@ -84,10 +84,10 @@ func (m *Mask) Checked(who string, fn func() error) (err error) {
 		if seen == nil {
 			return
 		}
-		if !returned { // it may have missed what was hidden
+		if !returned { // fn may have panicked because of the hidden value
 			v := recover()
 			if v == nil {
-				return // a Goexit goes on
+				return // a Goexit continues
 			}
 			err = panics.Recovered(v)
 		}
@@ -100,8 +100,8 @@ func (m *Mask) Checked(who string, fn func() error) (err error) {
 	return err
 }
 
-// Violation returns [ErrVisitorInGlobalLoad], naming what was asked for, if
-// something of the visitor was read through this mask; nil otherwise.
+// Violation returns [ErrVisitorInGlobalLoad] with the name of what was read, if something
+// of the visitor was read through this mask, and nil otherwise.
 func (m *Mask) Violation() error {
 	if seen := m.seen.Load(); seen != 0 {
 		return fmt.Errorf("%s: %w", Slot(bits.TrailingZeros32(seen)), ErrVisitorInGlobalLoad)

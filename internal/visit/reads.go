@@ -13,8 +13,8 @@ import (
 	"github.com/reecho-go/reecho/internal/panics"
 )
 
-// Reads knows what the loads of one cache have read of contexts above their
-// own. It is safe for concurrent use.
+// Reads records which context values the loads of one cache have read from the contexts of
+// their callers. It is safe for concurrent use.
 type Reads struct {
 	report func(ctx context.Context, key, value string)
 
@@ -22,14 +22,14 @@ type Reads struct {
 	mu    sync.Mutex
 }
 
-// read is a value that was read, for all that are alike.
+// read identifies the reads of values with the same key and type.
 type read struct {
 	key   any // what can be a key of maps: the key, or its type
 	value reflect.Type
 }
 
-// mostReads bounds what is known and reported, where keys are made as the
-// program goes.
+// mostReads bounds the reads that are recorded and reported, because a program may make
+// any number of keys.
 const mostReads = 100
 
 // NewReads returns Reads that call report once for each key and type of value
@@ -40,8 +40,8 @@ func NewReads(report func(ctx context.Context, key, value string)) *Reads {
 	return r
 }
 
-// note notes that v was read under key of ctx, and reports whether it is a
-// visitor's, as far as declared, or its type, says.
+// note records that v was read under key of ctx. It reports whether v belongs to a visitor, by
+// declared or by its type.
 func (r *Reads) note(ctx context.Context, declared *Declaration, key, v any) (own bool) {
 	if r == nil {
 		return visitors(v)
@@ -64,7 +64,7 @@ func (r *Reads) note(ctx context.Context, declared *Declaration, key, v any) (ow
 	return own
 }
 
-// learn notes what at is, and reports whether that is new.
+// learn records whether at belongs to a visitor, and reports whether that is new.
 func (r *Reads) learn(at read, hide bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,8 +79,8 @@ func (r *Reads) learn(at read, hide bool) bool {
 	return true
 }
 
-// readsNow reports whether the visitor's id is made of the value under key for
-// ctx. For a visitor who is there it may read more than was known before.
+// readsNow reports whether the function that returns the visitor's id reads the value under
+// key. With a visitor in ctx it may read more values than without one.
 func (d *Declaration) readsNow(ctx context.Context, key any) bool {
 	for at := d; at != nil; at = at.outer {
 		_ = panics.Catch(func() error { at.id(ctx); return nil })
@@ -88,7 +88,7 @@ func (d *Declaration) readsNow(ctx context.Context, key any) bool {
 	return d.owns(key)
 }
 
-// mapKey returns key, or its type if it may be what no map takes as a key.
+// mapKey returns key, or its type if key may not be a valid key of maps.
 func mapKey(key any) any {
 	switch t := reflect.TypeOf(key); t.Kind() {
 	case reflect.Struct, reflect.Array, reflect.Func, reflect.Map, reflect.Slice:
@@ -97,8 +97,8 @@ func mapKey(key any) any {
 	return key
 }
 
-// visitors reports whether v is a visitor's whoever has put it into a context: a
-// request, what has one (as the contexts of web frameworks), or a JSON Web Token.
+// visitors reports whether v belongs to a visitor by its type: a request, a value with a
+// request (such as the contexts of web frameworks), or a JSON Web Token.
 func visitors(v any) bool {
 	t := reflect.TypeOf(v)
 	switch {
@@ -113,8 +113,8 @@ func visitors(v any) bool {
 	return ofTokens(packageOf(t))
 }
 
-// isRequest reports whether t is *http.Request, which this package does not
-// import: programs without a web server would carry one.
+// isRequest reports whether t is *http.Request. This package does not import net/http, because
+// programs without a web server would link it.
 func isRequest(t reflect.Type) bool {
 	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == "Request"
 }
@@ -144,8 +144,7 @@ var plumbers = []string{
 
 const module = "github.com/reecho-go/reecho/"
 
-// plumbing reports whether what is under key connects the parts of a program,
-// and says nothing of the visitor.
+// plumbing reports whether the value under key is technical, and does not belong to a visitor.
 func plumbing(key any) bool {
 	from := packageOf(reflect.TypeOf(key))
 	if slices.Contains(plumbers, from) || strings.HasPrefix(from, module+"internal/") && !strings.HasSuffix(from, "_test") {
@@ -154,14 +153,14 @@ func plumbing(key any) bool {
 	return key == cancelKey
 }
 
-// cancelKey is the key, a pointer to an int, under which contexts find each other.
+// cancelKey is the key, a pointer to an int, by which contexts find their cancellable parent.
 var cancelKey = func() any {
 	var asked asking
 	_ = context.Cause(&asked)
 	return asked.key
 }()
 
-// asking is a context that notes the key that it is asked for.
+// asking is a context that records the key of which it is asked for the value.
 type asking struct {
 	context.Context
 	key any
@@ -173,10 +172,10 @@ func (a *asking) Value(key any) any {
 	return nil
 }
 
-// Err implements context.Context. What has ended may have a cause.
+// Err implements context.Context. Only an ended context is asked for its cause.
 func (*asking) Err() error { return context.Canceled }
 
-// packageOf returns the path of the package that a type, or what it points to, is from.
+// packageOf returns the path of the package of a type, or of the type that it points to.
 func packageOf(t reflect.Type) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -184,8 +183,7 @@ func packageOf(t reflect.Type) string {
 	return t.PkgPath()
 }
 
-// nameOf names a key: by its type, and by its text or number if that is all
-// that distinguishes it from others.
+// nameOf returns the name of a key: its type, and its text or number if the type has one.
 func nameOf(key any) string {
 	switch v := reflect.ValueOf(key); v.Kind() {
 	case reflect.String:

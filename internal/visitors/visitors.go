@@ -74,7 +74,7 @@ type generation[T any] struct {
 // stay is one visitor.
 type stay[T any] struct {
 	id   string
-	life visit.Life
+	life visit.Lifetime
 	part T
 	in   *generation[T]
 	used atomic.Int64 // by Now
@@ -95,7 +95,7 @@ func New[T any](cfg Config[T]) *Registry[T] {
 // Of returns the part of the visitor with that life, making it if there is
 // none. If the life is over, the part is one that nobody else finds and that
 // has left already. The error is ErrClosed.
-func (r *Registry[T]) Of(life visit.Life) (T, error) {
+func (r *Registry[T]) Of(life visit.Lifetime) (T, error) {
 	id, now := life.ID(), r.cfg.Now()
 	for {
 		g := r.now.Load()
@@ -104,7 +104,7 @@ func (r *Registry[T]) Of(life visit.Life) (T, error) {
 			return none, ErrClosed
 		}
 		if v, ok := g.find(id); ok {
-			if r.lives(v, life, now) {
+			if r.isAlive(v, life, now) {
 				v.used.Store(now)
 				return v.part, nil
 			}
@@ -112,7 +112,7 @@ func (r *Registry[T]) Of(life visit.Life) (T, error) {
 		}
 		v := &stay[T]{id: id, life: life, part: r.cfg.Make(), in: g}
 		v.used.Store(now)
-		if !r.lives(v, life, now) {
+		if !r.isAlive(v, life, now) {
 			r.cfg.Left(v.part, Expired)
 			return v.part, nil
 		}
@@ -129,7 +129,7 @@ func (r *Registry[T]) Of(life visit.Life) (T, error) {
 
 // Find returns the part of the visitor with that life if there is one, and
 // makes none.
-func (r *Registry[T]) Find(life visit.Life) (part T, ok bool) {
+func (r *Registry[T]) Find(life visit.Lifetime) (part T, ok bool) {
 	g := r.now.Load()
 	if g == nil {
 		return part, false
@@ -139,7 +139,7 @@ func (r *Registry[T]) Find(life visit.Life) (part T, ok bool) {
 		return part, false
 	}
 	now := r.cfg.Now()
-	if !r.lives(v, life, now) {
+	if !r.isAlive(v, life, now) {
 		r.leave(v, Expired)
 		return part, false
 	}
@@ -149,7 +149,7 @@ func (r *Registry[T]) Find(life visit.Life) (part T, ok bool) {
 
 // Drop drops the part of the visitor with that life: when it has returned, the
 // visitor finds a new one.
-func (r *Registry[T]) Drop(life visit.Life) {
+func (r *Registry[T]) Drop(life visit.Lifetime) {
 	g := r.now.Load()
 	if g == nil {
 		return
@@ -216,7 +216,7 @@ func (r *Registry[T]) Sweep(now int64) (next int64) {
 		return next
 	}
 	for v := range g.all() {
-		if !r.lives(v, v.life, now) {
+		if !r.isAlive(v, v.life, now) {
 			r.leave(v, Expired)
 			continue
 		}
@@ -225,9 +225,9 @@ func (r *Registry[T]) Sweep(now int64) (next int64) {
 	return next
 }
 
-// lives reports whether v's time is not over, asking life about it when it
+// isAlive reports whether v's time is not over, asking life about it when it
 // may be.
-func (r *Registry[T]) lives(v *stay[T], life visit.Life, now int64) bool {
+func (r *Registry[T]) isAlive(v *stay[T], life visit.Lifetime, now int64) bool {
 	if at := v.due.Load(); at != 0 && now < at {
 		return true
 	}

@@ -13,7 +13,7 @@ import (
 
 var sessions atomic.Uint64
 
-// Session is the life of a visitor's session, and its own lender. It is safe
+// Session is the lifetime of a visitor's session, and the source of it. It is safe
 // for concurrent use.
 type Session struct {
 	id string
@@ -26,8 +26,8 @@ type Session struct {
 }
 
 var (
-	_ scope.Life   = (*Session)(nil)
-	_ scope.Lender = (*Session)(nil)
+	_ scope.Lifetime       = (*Session)(nil)
+	_ scope.LifetimeSource = (*Session)(nil)
 )
 
 // New returns a session without a deadline.
@@ -36,15 +36,17 @@ func New() *Session {
 }
 
 // In returns a context in which the session is the visitor's.
-func (s *Session) In(parent context.Context) context.Context { return scope.WithLender(parent, s) }
+func (s *Session) In(parent context.Context) context.Context {
+	return scope.WithLifetimeSource(parent, s)
+}
 
-// Lend implements scope.Lender.
-func (s *Session) Lend(context.Context) (scope.Life, error) { return s, nil }
+// Lifetime implements scope.LifetimeSource.
+func (s *Session) Lifetime(context.Context) (scope.Lifetime, error) { return s, nil }
 
-// ID implements scope.Life.
+// ID implements scope.Lifetime.
 func (s *Session) ID() string { return s.id }
 
-// Deadline implements scope.Life.
+// Deadline implements scope.Lifetime.
 func (s *Session) Deadline() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,7 +60,7 @@ func (s *Session) Until(d time.Duration) {
 	s.deadline = time.Now().Add(d)
 }
 
-// OnEnd implements scope.Life.
+// OnEnd implements scope.Lifetime.
 func (s *Session) OnEnd(fn func()) (stop func()) {
 	s.mu.Lock()
 	if s.ended {

@@ -6,13 +6,13 @@ import (
 	"github.com/reecho-go/reecho/internal/scope"
 )
 
-// lendScope returns the session's scope for caches and resources in session scope. A
+// scopeLifetime returns the session's scope for caches and resources in session scope. A
 // visitor without a session gets one, with its cookie: [middleware.ErrCommitted] says
 // that it is too late for that. The scope goes on when the session gets a new
 // id, ends when it is destroyed or revoked, and when another user logs in, and
 // is given up when the response does not save the session after all. Other
 // errors are those of loading the session.
-func (s *State) lendScope() (scope.Life, error) {
+func (s *State) scopeLifetime() (scope.Lifetime, error) {
 	if err := s.load(); err != nil {
 		return nil, err
 	}
