@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/middleware/respcache"
 )
@@ -406,7 +407,7 @@ func TestManyClientsGetWhatTheyAskedFor(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 200 {
 			wg.Go(func() {
-				for j := range 20 {
+				for j := range soaktest.Rounds(100) {
 					path, language := fmt.Sprintf("/%d?x=%d", (i+j)%20, j%2), fmt.Sprint(i%3)
 					if w := get(h, path, "Accept-Language", language); w.Body.String() != path+" "+language || w.Code != 200 {
 						t.Errorf("%s %s: %d %q", path, language, w.Code, w.Body)
@@ -427,7 +428,7 @@ func TestManyClientsGetWhatTheyAskedFor(t *testing.T) {
 //
 //nolint:paralleltest // it measures the heap
 func TestResponsesStayInsideTheBoundOnBytes(t *testing.T) {
-	const most, keys = 2 << 20, 20_000
+	const most, keys = 2 << 20, 8_000
 	heap := func() int64 {
 		runtime.GC()
 		var m runtime.MemStats
@@ -444,7 +445,7 @@ func TestResponsesStayInsideTheBoundOnBytes(t *testing.T) {
 		if i%100 == 0 {
 			counted = max(counted, c.Stats().Bytes)
 		}
-		if i%4_000 == 3_999 {
+		if (i+1)%(keys/5) == 0 {
 			held = max(held, heap()-before)
 		}
 	}
