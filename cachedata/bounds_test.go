@@ -230,7 +230,7 @@ func (h *hostile) attack(t *testing.T, i int) {
 func TestHostileClientsStayWithinTheBounds(t *testing.T) {
 	most, attacks := int64(8<<20), 40_000
 	if soaktest.Race { // smaller bounds are as full after fewer attacks
-		most, attacks = 2<<20, 2_000
+		most, attacks = 1<<20, 1_000
 	}
 	group := func(bytes int64) *cachedata.Group { return newGroup(t, cachedata.GroupConfig{MaxBytes: bytes}) }
 	for name, cfg := range map[string]func() (*cachedata.Group, int64){

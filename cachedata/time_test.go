@@ -264,7 +264,7 @@ func heap() uint64 {
 
 // Nothing remains of a key once its result is gone.
 func TestNothingRemainsOfAKey(t *testing.T) {
-	keys := 20_000
+	keys := 10_000
 	if soaktest.Long() {
 		keys = 1_000_000
 	}
@@ -288,7 +288,7 @@ func TestNothingRemainsOfAKey(t *testing.T) {
 	use(0, 1000)
 	before := heap()
 	use(1000, keys)
-	if after := heap(); after > before+256<<10 {
+	if after := heap(); after > before+128<<10 {
 		t.Errorf("%d bytes more after %d keys", after-before, keys)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
 type cell struct {
@@ -86,7 +87,7 @@ func TestTargetsInBlocksAreTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for seed := range uint64(40) {
+	for seed := range uint64(soaktest.Rounds(150)) {
 		v, first, second := cellsOf(seed), new([]cell), new([]cell)
 		links, err := p.CopyExactly(unsafe.Pointer(first), unsafe.Pointer(&v))
 		if err != nil || links != clone.Tree {

@@ -663,19 +663,19 @@ func TestDeepAndCyclicValuesEnd(t *testing.T) {
 	for range 40 {
 		wide = slicey{wide, wide}
 	}
-	for range 200_000 {
+	deep := 200_000
+	if soaktest.Race { // each step takes more of the stack, and more time
+		deep = 50_000
+	}
+	for range deep {
 		deepAny = []any{deepAny}
 		deepSlice = slicey{deepSlice}
 	}
-	for range 100_000 {
-		deepMap = mappy{"x": deepMap}
-	}
 	boxed := any(nil)
-	for range 100_000 {
-		boxed = struct{ x any }{[1]any{boxed}}
-	}
 	var deepPointer, deepAnyMap any
-	for range 100_000 {
+	for range deep / 2 {
+		deepMap = mappy{"x": deepMap}
+		boxed = struct{ x any }{[1]any{boxed}}
 		deepPointer = &struct{ x any }{deepPointer}
 		deepAnyMap = map[string]any{"x": deepAnyMap}
 	}
@@ -794,7 +794,7 @@ func TestCopyOfOneValueByManyGoroutines(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 64 {
 		wg.Go(func() {
-			for range 10 {
+			for range soaktest.Rounds(40) {
 				got, err := p.Copy(v)
 				if err != nil {
 					t.Error(err)
@@ -936,7 +936,7 @@ func TestWhatIsKeptOfACopyKeepsABlockAlive(t *testing.T) {
 	if longer := append(got[5].Tags, "appended"); longer[6] != "appended" || got[6].Tags[0] != "t" {
 		t.Error("to append to one slice overwrites the next")
 	}
-	const copies = 100
+	const copies = 20
 	var before, after runtime.MemStats
 	var kept [copies]line
 	runtime.GC()

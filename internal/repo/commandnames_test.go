@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -322,61 +321,4 @@ func (c *commandChecker) aptGet(words []string) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// flagless are flags that a program has for itself and that no document names.
-var flagless = map[string][]string{"examples/cluster": {"node", "front", "secret"}}
-
-var (
-	inlineFlags = regexp.MustCompile("`(-[a-z][^`\n]*)`")
-	flagName    = regexp.MustCompile(`(?:^|\s)-([a-z]+)`)
-	flagHelp    = regexp.MustCompile(`(?m)^  -([a-z]+)`)
-)
-
-// The document beside an example names the flags that the program has: no other, and all.
-func TestDocumentsNameTheFlagsOfTheirProgram(t *testing.T) {
-	t.Parallel()
-	c := newCommandChecker(t)
-	for _, file := range files(t, "README.md") {
-		dir := path.Dir(file)
-		if _, err := os.Stat(filepath.Join(c.root, dir, "main.go")); err != nil || path.Dir(dir) != "examples" {
-			continue
-		}
-		t.Run(dir, func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(filepath.Join(c.root, file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			named := make(map[string]bool)
-			for _, m := range inlineFlags.FindAllSubmatch(text, -1) {
-				for _, name := range flagName.FindAllSubmatch(m[1], -1) {
-					named[string(name[1])] = true
-				}
-			}
-			source, err := os.ReadFile(filepath.Join(c.root, dir, "main.go"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			known := make(map[string]bool)
-			if bytes.Contains(source, []byte(`"flag"`)) {
-				program, err := c.build(filepath.Join(c.root, dir))
-				if err != nil {
-					t.Fatal(err)
-				}
-				usage, err := c.command(program, "-help").CombinedOutput()
-				if err != nil {
-					t.Fatalf("-help: %v\n%s", err, usage)
-				}
-				for _, m := range flagHelp.FindAllSubmatch(usage, -1) {
-					if name := string(m[1]); !slices.Contains(flagless[dir], name) {
-						known[name] = true
-					}
-				}
-			}
-			if !maps.Equal(named, known) {
-				t.Errorf("%s names the flags %q, and the program has %q", file, slices.Sorted(maps.Keys(named)), slices.Sorted(maps.Keys(known)))
-			}
-		})
-	}
 }

@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -72,7 +74,9 @@ func (r *reader) do(t *testing.T, cmd command) error {
 		return r.curl(t, cmd)
 	case verb == "go run":
 		if r.servers[cmd.text] == "" {
+			linked := linking(cmd.text)
 			address, err := r.start(t, cmd)
+			linked()
 			if err != nil {
 				return err
 			}
@@ -90,6 +94,17 @@ func (r *reader) do(t *testing.T, cmd command) error {
 		return differs(cmd.shown, string(out))
 	}
 	return errors.New("this test does not know such a command: teach it, or add it to notRun with the reason")
+}
+
+// linkLocks has a lock for each program.
+var linkLocks sync.Map
+
+// linking begins a go run, and is followed by a call of what it returns: of those of one
+// program, the first compiles and links it, and the others find that in the cache.
+func linking(program string) (linked func()) {
+	lock, _ := linkLocks.LoadOrStore(program, new(sync.Mutex))
+	lock.(*sync.Mutex).Lock()
+	return lock.(*sync.Mutex).Unlock
 }
 
 // command is a line for a shell.
@@ -297,5 +312,61 @@ func TestWrongTranscriptsAreFound(t *testing.T) {
 		if err := differs(shown, printed); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("differs(%q) = %v, want %q", shown, err, want)
 		}
+	}
+}
+
+// flagless are flags that a program has for itself and that no document names.
+var flagless = map[string][]string{"examples/cluster": {"node", "front", "secret"}}
+
+var (
+	inlineFlags = regexp.MustCompile("`(-[a-z][^`\n]*)`")
+	flagName    = regexp.MustCompile(`(?:^|\s)-([a-z]+)`)
+	flagHelp    = regexp.MustCompile(`(?m)^  -([a-z]+)`)
+)
+
+// The document beside an example names the flags that the program has: no other, and all.
+func TestDocumentsNameTheFlagsOfTheirProgram(t *testing.T) {
+	t.Parallel()
+	r := &reader{root: root(t), env: readersEnvironment(t)}
+	for _, file := range files(t, "README.md") {
+		dir := path.Dir(file)
+		if _, err := os.Stat(filepath.Join(r.root, dir, "main.go")); err != nil || path.Dir(dir) != "examples" {
+			continue
+		}
+		t.Run(dir, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(filepath.Join(r.root, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			named := make(map[string]bool)
+			for _, m := range inlineFlags.FindAllSubmatch(text, -1) {
+				for _, name := range flagName.FindAllSubmatch(m[1], -1) {
+					named[string(name[1])] = true
+				}
+			}
+			source, err := os.ReadFile(filepath.Join(r.root, dir, "main.go"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			known := make(map[string]bool)
+			if bytes.Contains(source, []byte(`"flag"`)) {
+				program := "go run ./" + dir
+				linked := linking(program)
+				usage, err := r.command(t.Context(), program+" -help", r.root).CombinedOutput()
+				linked()
+				if err != nil {
+					t.Fatalf("-help: %v\n%s", err, usage)
+				}
+				for _, m := range flagHelp.FindAllSubmatch(usage, -1) {
+					if name := string(m[1]); !slices.Contains(flagless[dir], name) {
+						known[name] = true
+					}
+				}
+			}
+			if !maps.Equal(named, known) {
+				t.Errorf("%s names the flags %q, and the program has %q", file, slices.Sorted(maps.Keys(named)), slices.Sorted(maps.Keys(known)))
+			}
+		})
 	}
 }

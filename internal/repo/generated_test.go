@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -25,7 +26,7 @@ var (
 // What documents show of the source is what the source says now.
 func TestDocumentsShowTheSource(t *testing.T) {
 	t.Parallel()
-	s := newSource(t)
+	s := &theSource
 	for _, file := range files(t, "*.md") {
 		path := filepath.Join(root(t), file)
 		text, err := os.ReadFile(path)
@@ -48,7 +49,7 @@ func TestDocumentsShowTheSource(t *testing.T) {
 // Every type that configures something stands on the page of its package.
 func TestPagesListAllOptions(t *testing.T) {
 	t.Parallel()
-	s := newSource(t)
+	s := &theSource
 	shown := make(map[string]bool)
 	for _, page := range files(t, "*.md") {
 		if filepath.Dir(page) != "docs/packages" {
@@ -120,18 +121,16 @@ type Config struct {
 
 // source holds the packages that documents show, each parsed once.
 type source struct {
-	root     string
+	mu       sync.Mutex
 	packages map[string]*parsedPackage
 }
+
+// theSource is that of all tests.
+var theSource = source{packages: make(map[string]*parsedPackage)}
 
 // parsedPackage is what documents show of a package: the options of its types,
 // and its examples.
 type parsedPackage struct{ options, examples map[string]string }
-
-func newSource(t *testing.T) *source {
-	t.Helper()
-	return &source{root: root(t), packages: make(map[string]*parsedPackage)}
-}
 
 // fill returns a document with what it shows of the source.
 func (s *source) fill(t *testing.T, text string) string {
@@ -159,12 +158,13 @@ func (s *source) fill(t *testing.T, text string) string {
 // of parses a package with its tests.
 func (s *source) of(t *testing.T, dir string) *parsedPackage {
 	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if p := s.packages[dir]; p != nil {
 		return p
 	}
 	p := &parsedPackage{options: make(map[string]string), examples: make(map[string]string)}
-	s.packages[dir] = p
-	names, err := filepath.Glob(filepath.Join(s.root, filepath.FromSlash(dir), "*.go"))
+	names, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(dir), "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,6 +180,7 @@ func (s *source) of(t *testing.T, dir string) *parsedPackage {
 		}
 		p.add(fset, file, text)
 	}
+	s.packages[dir] = p
 	return p
 }
 

@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -52,9 +54,30 @@ func lines(out string) []string {
 // and folders of built things.
 func files(t *testing.T, pattern string) []string {
 	t.Helper()
+	all, err := tree()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var found []string
-	dir := root(t)
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	for _, file := range all {
+		ok, err := path.Match(pattern, path.Base(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			found = append(found, file)
+		}
+	}
+	return found
+}
+
+// tree is what files chooses from.
+var tree = sync.OnceValues(func() (found []string, err error) {
+	dir, err := filepath.Abs("../..")
+	if err != nil {
+		return nil, err
+	}
+	return found, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -65,15 +88,8 @@ func files(t *testing.T, pattern string) []string {
 			}
 			return nil
 		}
-		if ok, err := filepath.Match(pattern, name); err != nil || !ok {
-			return err
-		}
 		rel, err := filepath.Rel(dir, path)
 		found = append(found, filepath.ToSlash(rel))
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
-}
+})

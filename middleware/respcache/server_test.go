@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/sessionstate"
@@ -25,17 +26,23 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// raw sends a request as it is written, and returns the response as it comes.
-func raw(t *testing.T, srv *httptest.Server, request string) string {
+// raw sends requests as they are written over one connection, and returns the responses as
+// they come.
+func raw(t *testing.T, srv *httptest.Server, requests ...string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	request = strings.ReplaceAll(request, "\n", "\r\n") + "\r\nHost: example.com\r\nConnection: close\r\n\r\n"
-	if _, err := io.WriteString(conn, request); err != nil {
-		t.Fatal(err)
+	for i, request := range requests {
+		request = strings.ReplaceAll(request, "\n", "\r\n") + "\r\nHost: example.com\r\n"
+		if i == len(requests)-1 {
+			request += "Connection: close\r\n"
+		}
+		if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	all, err := io.ReadAll(conn)
 	if err != nil {
@@ -174,10 +181,13 @@ func TestNoNameOfAPageMakesItPublic(t *testing.T) {
 					for _, mine := range []string{"Cookie: " + session, "Authorization: Bearer anna", "Cookie: token=anna", "Cookie: " + session + "\nCookie: token=1"} {
 						for range 3 {
 							_ = raw(t, srv, "GET "+path+" HTTP/1.1\n"+mine)
+							var others []string
 							for _, header := range []string{"Accept: text/css", "Cookie: _ga=1", "X-Forwarded-Host: example.com", "X-Original-URL: /static/x.css"} {
-								if got := raw(t, srv, "GET "+path+" HTTP/1.1\n"+header); strings.Contains(got, "anna") {
-									t.Errorf("%s, after a request with %.20s, shows somebody with %s:\n%s", path, mine, header, got)
-								}
+								others = append(others, "GET "+path+" HTTP/1.1\n"+header)
+							}
+							got := raw(t, srv, others...)
+							if n := strings.Count(got, "HTTP/1.1 "); strings.Contains(got, "anna") || n != len(others) {
+								t.Errorf("%s, after a request with %.20s, has %d answers and shows somebody to %q:\n%s", path, mine, n, others, got)
 							}
 						}
 					}
@@ -285,7 +295,7 @@ func TestManyClientsOverConnections(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 200 {
 			wg.Go(func() {
-				for j := range 20 {
+				for j := range soaktest.Rounds(100) {
 					target, language := fmt.Sprintf("/%d?x=%d", (i+j)%20, j%2), fmt.Sprint(i%3)
 					r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+target, nil)
 					if err != nil {

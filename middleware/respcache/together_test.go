@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/middleware/respcache"
 )
@@ -406,7 +407,7 @@ func TestManyClientsGetWhatTheyAskedFor(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 200 {
 			wg.Go(func() {
-				for j := range 20 {
+				for j := range soaktest.Rounds(100) {
 					path, language := fmt.Sprintf("/%d?x=%d", (i+j)%20, j%2), fmt.Sprint(i%3)
 					if w := get(h, path, "Accept-Language", language); w.Body.String() != path+" "+language || w.Code != 200 {
 						t.Errorf("%s %s: %d %q", path, language, w.Code, w.Body)
@@ -426,7 +427,7 @@ func TestManyClientsGetWhatTheyAskedFor(t *testing.T) {
 // What is counted is what the responses take of the heap, and both stay in the bound.
 // It measures the heap, so it does not run beside other tests.
 func TestResponsesStayInsideTheBoundOnBytes(t *testing.T) {
-	const most, keys = 2 << 20, 20_000
+	const most, keys = 2 << 20, 8_000
 	heap := func() int64 {
 		runtime.GC()
 		var m runtime.MemStats
@@ -439,7 +440,7 @@ func TestResponsesStayInsideTheBoundOnBytes(t *testing.T) {
 	before := heap()
 	for i := range keys {
 		h.ServeHTTP(&discard{h: make(http.Header)}, request(fmt.Sprint("/", i)))
-		if i%4_000 != 3_999 {
+		if (i+1)%(keys/4) != 0 {
 			continue
 		}
 		// What is above the bound leaves in the background.

@@ -132,7 +132,7 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 	path := inFile(t)
 	seed := soaktest.Seed()
 	rng := rand.New(rand.NewPCG(seed, 3))
-	rounds, smallest, largest := 25, int64(1<<60), int64(0)
+	rounds, smallest, largest := 10, int64(1<<60), int64(0)
 	if soaktest.Long() {
 		rounds = 1000
 	}

@@ -50,12 +50,13 @@ var batchCases = []testCase{
 		why:  "Batches may be large: a store splits them as it must, and nothing is lost or mixed up at the seams.",
 		run: func(t testing.TB, s store.Store) {
 			batcher := capability[store.Batcher](t, s, "GetMany")
-			var keys []string
+			var keys, present []string
 			for i := range 1000 {
 				key := fmt.Sprintf("key %d", i)
+				present = append(present, key)
 				keys = append(keys, key, "absent "+key)
-				put(t, s, key, key)
 			}
+			fill(t, s, present)
 			found, err := batcher.GetMany(t.Context(), keys)
 			if err != nil || len(found) != 1000 {
 				t.Fatalf("GetMany found %d of 1000: %v", len(found), err)

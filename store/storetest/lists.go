@@ -97,9 +97,11 @@ var listCases = []testCase{
 		why:  "A Scan whose context ends yields the error once, as the last pair, with the zero Entry.",
 		run: func(t testing.TB, s store.Store) {
 			scanner := capability[store.Scanner](t, s, "Scan")
+			var keys []string
 			for i := range 2000 {
-				put(t, s, fmt.Sprintf("k%04d", i), "v")
+				keys = append(keys, fmt.Sprintf("k%04d", i))
 			}
+			fill(t, s, keys)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var failure error

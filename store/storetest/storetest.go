@@ -25,6 +25,7 @@ package storetest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -85,6 +86,21 @@ func capability[T any](t testing.TB, s store.Store, name string) T {
 func put(t testing.TB, s store.Store, key, value string) {
 	t.Helper()
 	putUntil(t, s, key, value, time.Time{})
+}
+
+// fill puts many keys, with themselves as values, by many goroutines: a store may write
+// what comes at once together.
+func fill(t testing.TB, s store.Store, keys []string) {
+	t.Helper()
+	const writers = 50
+	together(t, writers, func(who int) error {
+		for i := who; i < len(keys); i += writers {
+			if err := s.Put(t.Context(), keys[i], store.Item{Value: []byte(keys[i])}); err != nil {
+				return fmt.Errorf("Put(%.40q): %w", keys[i], err)
+			}
+		}
+		return nil
+	})
 }
 
 func putUntil(t testing.TB, s store.Store, key, value string, expires time.Time) {

@@ -149,7 +149,7 @@ var valueCases = []testCase{
 			if err := s.Put(t.Context(), "k", store.Item{Value: value(0)}); err != nil {
 				t.Fatalf("Put: %v", err)
 			}
-			var reading atomic.Int64
+			var reading, written atomic.Int64
 			reading.Store(readers)
 			together(t, 1+readers, func(who int) error {
 				if who == 0 {
@@ -157,14 +157,17 @@ var valueCases = []testCase{
 						if err := s.Put(t.Context(), "k", store.Item{Value: value(i)}); err != nil {
 							return fmt.Errorf("Put: %w", err)
 						}
+						written.Add(1)
 					}
 					return nil
 				}
 				defer reading.Add(-1)
 				var last store.Item
-				for seen, patience := 0, time.Now().Add(longTTL); seen < changes; {
-					if time.Now().After(patience) {
-						return fmt.Errorf("Get saw %d new versions in %v beside a writer", seen, longTTL)
+				reads, seen := 0, 0
+				for patience := time.Now().Add(longTTL); seen < changes; reads++ {
+					// A slow disk or a busy machine is no fault.
+					if n := written.Load(); time.Now().After(patience) && n > 50*changes && reads > 50*changes {
+						return fmt.Errorf("of %d new versions, Get saw %d in %d calls", n, seen, reads)
 					}
 					it, err := s.Get(t.Context(), "k")
 					if err != nil {
