@@ -187,6 +187,7 @@ type state struct {
 	depth, floor int // references followed in all, and at the start of this item of the work list
 	inKey        bool
 	pending      []pending
+	text         string // what is left of the text of [Untyped.CopyOver]
 	err          *ValueError
 
 	from, to header // used by cloneReflected alone, during one call
