@@ -32,3 +32,6 @@ func Remembers[V any](p *Plan[V], t reflect.Type) bool {
 	defer p.c.mu.Unlock()
 	return p.c.nodes[t].tracked
 }
+
+// Hope makes the next copy by p suppose that its value is a tree, as the first one does.
+func Hope[V any](p *Plan[V]) { p.wary.Store(0) }

@@ -175,6 +175,9 @@ func (n *node) fixMap(p unsafe.Pointer, s *state) {
 	if old == nil {
 		return
 	}
+	if s.supposed {
+		s.inRun(n, old, 1) // no pointer leads into a map
+	}
 	var slot *seenSlot
 	if n.tracked && !s.tree {
 		if slot = s.seen.find(old, n.dom.id); slot.copy != nil {

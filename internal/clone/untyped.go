@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/raw"
@@ -17,7 +18,9 @@ type Untyped struct {
 	t      raw.Type
 	inside bool // values may have pointers into the middle of their parts
 	links  Links
-	runs   sync.Pool // *Run
+	trees  bool         // values are supposed to be trees: see runs.go
+	wary   atomic.Int32 // for so many copies they are not
+	runs   sync.Pool    // *Run
 }
 
 // Links says how the references in a value lead to each other.
