@@ -17,7 +17,7 @@ func (c *core) find(ctx context.Context, key unsafe.Pointer) (e *entry, _ error)
 	}
 	switch in := &c.table.era.Load().entries; c.shape {
 	case keys.Word:
-		e = in.words.find(c.keys.Word(key))
+		e = in.get(id{Word: c.keys.Word(key)})
 	case keys.Text:
 		e = in.texts.find(c.keys.Text(key))
 	default:
