@@ -166,7 +166,13 @@ func (c *Cache[K, V]) Name() string { return c.core.name }
 //
 // A hit takes no lock and allocates only what the copy needs.
 func (c *Cache[K, V]) Get(ctx context.Context, key K) (V, error) {
-	e, _, err := c.core.lookup(ctx, at(&key))
+	var e *entry
+	var err error
+	if unsafe.Sizeof(key) <= wordSize { // a constant
+		e, _, err = c.core.lookupWord(ctx, at(&key))
+	} else {
+		e, _, err = c.core.lookup(ctx, at(&key))
+	}
 	if e == nil {
 		if e, _, err = c.core.miss(ctx, at(&key), err); err != nil {
 			var none V

@@ -62,7 +62,7 @@ type core struct {
 // functions are the user's functions in the form that the core calls: with the
 // addresses of keys and results, which they do not keep. All but load may be nil.
 type functions struct {
-	words   func() wordBooks // nil: K is too large for a word
+	words   func() (unsafe.Pointer, starter) // nil: K is too large for a word
 	load    func(ctx context.Context, key unsafe.Pointer) (result unsafe.Pointer, err error)
 	many    func(ctx context.Context, keys []unsafe.Pointer) (answers, error) // of a Batch
 	clone   func(dst, src unsafe.Pointer)

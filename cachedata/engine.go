@@ -16,10 +16,10 @@ import (
 // otter runs its maintenance in short-lived goroutines of its own; without an
 // expiry calculator it keeps none.
 type engine struct {
-	books           // whichever of the two is in use
-	words wordBooks // if keys are words
-	texts any       // if they are not: what textBook returns
-	unit  int64     // bytes per unit of weight, above 1 if the bound needs more than 32 bits; 0: each entry weighs 1
+	books                // whichever of the two is in use
+	words unsafe.Pointer // if keys are words: a *book[uint64]; see [wordsOf]
+	texts unsafe.Pointer // if they are not: a *book[string]; see [textBook]
+	unit  int64          // bytes per unit of weight, above 1 if the bound needs more than 32 bits; 0: each entry weighs 1
 }
 
 // books finds entries by their ids.
@@ -55,29 +55,33 @@ type books interface {
 	queued() int
 }
 
-// wordBooks are the entries by words. It is an interface so that a program whose
-// keys are no words does not link otter's code for them; see [wordsOf].
-type wordBooks interface {
+// starter makes books ready, as a part of g.
+type starter interface {
 	books
-	// find is get by the word alone.
-	find(word uint64) *entry
-	// start makes the books ready, as a part of g.
 	start(g *engine, most bounds, gone func(id id, e *entry, evicted bool))
 }
 
-// wordsOf returns the function that makes the wordBooks of a cache with keys of
-// type K, or nil if K is too large for a word.
-func wordsOf[K any]() func() wordBooks {
+// wordsOf returns the function that makes the words of an engine, twice, or nil if K
+// is too large for a word. A program whose keys are no words does not link otter's code
+// for them: only this function and [core.lookupWord] name their type. A field of that
+// type would be enough for the linker to keep its methods.
+func wordsOf[K any]() func() (unsafe.Pointer, starter) {
 	var key K
-	if unsafe.Sizeof(key) > unsafe.Sizeof(uint64(0)) { // a constant: the compiler drops the rest of the function
+	if unsafe.Sizeof(key) > wordSize { // a constant: the compiler drops the rest of the function
 		return nil
 	}
-	return newWordBooks
+	return newWords
 }
 
-// newWordBooks is no function literal: otter's code for words is compiled here, and
+// newWords is no function literal: otter's code for words is compiled here, and
 // not once more in each package that makes a cache.
-func newWordBooks() wordBooks { return new(book[uint64]) }
+func newWords() (unsafe.Pointer, starter) {
+	b := new(book[uint64])
+	return unsafe.Pointer(b), b
+}
+
+// wordSize is the size of the largest keys that are words.
+const wordSize = unsafe.Sizeof(uint64(0))
 
 // numbered is an entry with its id.
 type numbered struct {
@@ -99,19 +103,19 @@ const trackedFrom = 1024
 // start makes g ready; words is nil if entries are identified by texts. A burst may
 // exceed the bound for a moment. The engine calls gone for each entry that leaves,
 // evicted or not, under locks of otter: gone must be short and not use the engine.
-func (g *engine) start(words func() wordBooks, most bounds, gone func(id id, e *entry, evicted bool)) {
+func (g *engine) start(words func() (unsafe.Pointer, starter), most bounds, gone func(id id, e *entry, evicted bool)) {
 	if most.bytes > 0 {
 		g.unit = most.bytes>>32 + 1 // weights have 32 bits
 	}
+	var in starter
 	if words != nil {
-		g.words = words()
-		g.books = g.words
-		g.words.start(g, most, gone)
+		g.words, in = words()
 	} else {
 		b := new(book[string])
-		g.books, g.texts = b, b
-		b.start(g, most, gone)
+		g.texts, in = unsafe.Pointer(b), b
 	}
+	g.books = in
+	in.start(g, most, gone)
 }
 
 // weight returns the weight of an entry with so many bytes.
@@ -125,7 +129,7 @@ func (g *engine) weight(bytes int64) int64 {
 // textBook returns the entries by texts of g. The field has no type because every
 // package that makes a cache sees what a core consists of, and the compiler makes
 // in it the methods of each generic type that it sees: all of otter.
-func textBook(g *engine) *book[string] { return g.texts.(*book[string]) }
+func textBook(g *engine) *book[string] { return (*book[string])(g.texts) }
 
 // view returns the entry of a text, or nil.
 func (g *engine) view(text []byte) *entry {

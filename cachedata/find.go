@@ -17,7 +17,7 @@ func (c *core) find(ctx context.Context, key unsafe.Pointer) (e *entry, _ error)
 	}
 	switch in := &c.table.era.Load().entries; c.shape {
 	case keys.Word:
-		e = in.words.find(c.keys.Word(key))
+		e = in.get(id{Word: c.keys.Word(key)})
 	case keys.Text:
 		e = textBook(in).find(c.keys.Text(key))
 	default:
@@ -48,7 +48,7 @@ func (c *core) findSlot(ctx context.Context, key unsafe.Pointer, p *slot) (err e
 		return err
 	}
 	if c.shape == keys.Encoded {
-		p.own, err = c.keys.Own(key)
+		p.own, err = c.keys.Own(key, p.id.Text)
 	}
 	return err
 }
@@ -72,7 +72,7 @@ func (c *core) findSlotToPut(ctx context.Context, key unsafe.Pointer, p *slot) (
 		p.id.Text, p.own = own, c.ownKey(old)
 	} else {
 		p.id.Text = string(text)
-		p.own, err = c.keys.Own(key)
+		p.own, err = c.keys.Own(key, p.id.Text)
 	}
 	keys.Return(buf, text)
 	return err
@@ -124,13 +124,11 @@ func (s *sessions) slot(ctx context.Context, key unsafe.Pointer, p *slot) error 
 	if err != nil {
 		return err
 	}
-	if p.own, err = s.core.keys.Own(key); err != nil {
-		return err
-	}
 	if p.visitor, err = s.visits.Of(life); err != nil {
 		return fmt.Errorf("%w: %s", ErrClosed, s.core.name)
 	}
 	copy(text, p.visitor.prefix[:])
 	p.id.Text = string(text)
-	return nil
+	p.own, err = s.core.keys.Own(key, p.id.Text)
+	return err
 }

@@ -36,6 +36,25 @@ func (c *core) inMemory(ctx context.Context, key unsafe.Pointer) (*entry, Source
 	return c.aged(ctx, key, e)
 }
 
+// lookupWord is lookup for keys of the size of a word, as a shell knows when it is
+// compiled: it calls the engine of words, which nothing else links, and calls it
+// directly.
+func (c *core) lookupWord(ctx context.Context, key unsafe.Pointer) (*entry, Source, error) {
+	words := c.table.era.Load().entries.words
+	if words == nil || c.recorder(ctx) != nil {
+		return c.lookup(ctx, key)
+	}
+	switch e := (*book[uint64])(words).find(c.keys.Word(key)); {
+	case e == nil:
+		return nil, 0, nil
+	case c.fresh(e):
+		c.counters.hit()
+		return e, Hit, nil
+	default:
+		return c.aged(ctx, key, e)
+	}
+}
+
 // fresh reports whether e may be served as it is. It is false also for entries that
 // need a closer look.
 func (c *core) fresh(e *entry) bool {

@@ -41,7 +41,7 @@ func (p *slot) beside(f form, err error, x *annotations) int64 {
 		n += queueBytes + c.idSize()
 	}
 	if c.layout.keyed {
-		n += c.keys.Size(p.own) - int64(c.key.Size())
+		n += c.keys.Size(p.own, p.id.Text) - int64(c.key.Size())
 	}
 	if x != nil {
 		n += clone.Allocated(int(unsafe.Sizeof(*x))) + clone.Allocated(len(x.etag)) + clone.Allocated(len(x.tags)*int(unsafe.Sizeof("")))

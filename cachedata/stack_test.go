@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jinzhu/copier"
@@ -127,5 +128,69 @@ func TestResultsOnAStackThatMoves(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// reaching is a key whose first part moves the stack, on which what the other parts
+// refer to could be.
+type reaching struct {
+	Moves moving
+	Names []string
+	To    *string
+	Left  *string `hash:"-"`
+}
+
+// What a key refers to may be a variable of the caller, also in a field that is left
+// out of the key.
+func TestKeysThatReferToAStackThatMoves(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, func(_ context.Context, k reaching) (string, error) {
+		moveStack()
+		return fmt.Sprint(k.Names, *k.To, *k.Left), nil
+	}, cachedata.Config{
+		Keys: cachedata.KeyConfig{HashFuncs: map[reflect.Type]func(any) (any, error){
+			reflect.TypeFor[moving](): func(v any) (any, error) {
+				moveStack()
+				var others sync.WaitGroup
+				for range 16 { // which get the memory of the stack from before
+					others.Go(func() { deep(6) })
+				}
+				others.Wait()
+				return v.(moving).N, nil
+			},
+		}},
+	})
+	for i := range 20 {
+		want := fmt.Sprint([]string{"a", fmt.Sprint(i)}, "to", "left")
+		for _, call := range []func() (string, error){
+			func() (string, error) {
+				names, to, left := [2]string{"a", fmt.Sprint(i)}, "to", "left"
+				return c.Get(context.Background(), reaching{moving{i}, names[:], &to, &left})
+			},
+			func() (string, error) {
+				names, to, left := [2]string{"a", fmt.Sprint(i)}, "to", "left"
+				v, _ := c.Peek(context.Background(), reaching{moving{i}, names[:], &to, &left})
+				return v, nil
+			},
+			func() (string, error) {
+				names, to, left := [2]string{"a", fmt.Sprint(i)}, "to", "left"
+				key := reaching{moving{i}, names[:], &to, &left}
+				if err := c.Put(context.Background(), key, want); err != nil {
+					return "", err
+				}
+				return c.Refresh(context.Background(), key)
+			},
+		} {
+			var got string
+			var err error
+			done := make(chan bool)
+			go func() { // on a stack that is small
+				defer close(done)
+				got, err = call()
+			}()
+			if <-done; got != want || err != nil {
+				t.Fatalf("%q, %v; want %q", got, err, want)
+			}
+		}
 	}
 }

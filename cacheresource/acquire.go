@@ -144,11 +144,11 @@ func (r *core) eraOr(e *era) *era {
 // openOrJoin opens the instance, or waits for the open of another call. It reports
 // whether the instance has just been opened.
 func (r *core) openOrJoin(ctx context.Context, at owner, key unsafe.Pointer) (_ *instance, isNew bool, _ error) {
-	own, err := r.keys.Own(key)
+	id, err := r.keys.ID(key)
 	if err != nil {
 		return nil, false, err
 	}
-	id, err := r.keys.ID(own)
+	own, err := r.keys.Own(key, id)
 	if err != nil {
 		return nil, false, err
 	}

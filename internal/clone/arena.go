@@ -116,7 +116,11 @@ var unplaced byte
 // fix copies the targets of t in count structs at p, as fixPointer copies one. Pointers may share a target, so fix first
 // collects targets without a copy, as many as fit into a block, and then copies them into one.
 func (t *targets) fix(p unsafe.Pointer, stride uintptr, count int, s *state) {
-	if s.tree {
+	switch {
+	case s.supposed:
+		t.fixSupposed(p, stride, count, s)
+		return
+	case s.tree:
 		t.fixTree(p, stride, count, s)
 		return
 	}
@@ -279,7 +283,7 @@ func (a *arena) block(p unsafe.Pointer, stride uintptr, count, total int, s *sta
 	if !s.charge(a.of, total*int(a.of.elem.typ.Size())) {
 		return
 	}
-	if s.tree && total > 0 && a.inOne(p, stride, count) {
+	if s.tree && !s.supposed && total > 0 && a.inOne(p, stride, count) {
 		a.copyBlock(p, stride, count, total, s)
 		return
 	}

@@ -64,12 +64,13 @@ func ForType(t reflect.Type, cfg Config) (*Untyped, error) {
 		return nil, err
 	}
 	u := &Untyped{c: c, root: root, t: raw.Of(t), inside: c.mayPointInside(root)}
-	if u.inside && !c.open {
+	if !c.open {
 		c.narrow(root)
 	}
 	if !slices.ContainsFunc(c.reachable(root), (*node).mayShare) {
 		u.links = Tree
 	}
+	u.trees = u.supposesTrees()
 	return u, nil
 }
 

@@ -175,6 +175,9 @@ func (n *node) fixMap(p unsafe.Pointer, s *state) {
 	if old == nil {
 		return
 	}
+	if s.supposed {
+		s.inRun(n, old, 1) // no pointer leads into a map
+	}
 	var slot *seenSlot
 	if n.tracked && !s.tree {
 		if slot = s.seen.find(old, n.dom.id); slot.copy != nil {
@@ -219,7 +222,7 @@ func fixAny(p unsafe.Pointer, s *state) {
 	case nil, bool, int, int64, uint64, float64:
 	case string:
 		if s.c.cfg.Strings && s.charge(stringNode, len(e)) {
-			*(*any)(p) = strings.Clone(e)
+			*(*any)(p) = s.own(e)
 		}
 	default:
 		fixHeld(p, reflect.TypeOf(e), s)
@@ -233,8 +236,29 @@ var stringNode = &node{typ: reflect.TypeFor[string]()}
 func fixString(p unsafe.Pointer, s *state) {
 	text := (*string)(p)
 	if s.charge(stringNode, len(*text)) {
-		*text = strings.Clone(*text)
+		*text = s.own(*text)
 	}
+}
+
+// textGap is how many other bytes may be before a string in the text of [Untyped.CopyOver].
+const textGap = 64
+
+// own returns a string that is equal to text: the next one in s.text, or one with bytes of its own.
+func (s *state) own(text string) string {
+	if text == "" {
+		return ""
+	}
+	at := -1
+	if s.text != "" {
+		at = strings.Index(s.text[:min(len(s.text), textGap+len(text))], text)
+	}
+	if at < 0 {
+		return strings.Clone(text)
+	}
+	end := at + len(text)
+	own := s.text[at:end]
+	s.text = s.text[end:]
+	return own
 }
 
 // fixInterface copies the value in the interface with methods at p.

@@ -175,10 +175,14 @@ type state struct {
 	careful bool // blocks are set or notes are taken, so each reference calls meets
 	noting  bool // notes are taken
 	notes   notes
-	blocks  []block // of a copy by [Untyped.CopyInside], by their addresses
-	spare   []block // memory for them
-	tree    bool    // no two references lead to one place, so targets are not remembered
-	shared  bool    // two references have led to one place, or may have
+
+	supposed bool // the value is copied as if it were a tree, which runs tell
+	runs     []run
+
+	blocks []block // of a copy by [Untyped.CopyInside], by their addresses
+	spare  []block // memory for them
+	tree   bool    // no two references lead to one place, so targets are not remembered
+	shared bool    // two references have led to one place, or may have
 
 	refs     []reference // collected by targets.fix
 	unplaced int         // how many targets of refs have no copy yet
@@ -187,6 +191,7 @@ type state struct {
 	depth, floor int // references followed in all, and at the start of this item of the work list
 	inKey        bool
 	pending      []pending
+	text         string // what is left of the text of [Untyped.CopyOver]
 	err          *ValueError
 
 	from, to header // used by cloneReflected alone, during one call

@@ -16,8 +16,9 @@ import (
 // copy lead to each other. To copy the value or its copy again, use CopyInside if links is Inside, otherwise CopyTo:
 // they make the same copy.
 //
-// It makes the copy as CopyTo does, and notes where references lead: see notes. Only if some may lead into the middle
-// of something, it discards that copy and makes another one with CopyInside. It fails if a pointer leads into
+// It first supposes that the value is a tree: see runs.go. If it is not, it makes the copy as CopyTo does, and notes where
+// references lead: see notes. Only if some may lead into the middle of something, it discards that copy and makes
+// another one with CopyInside. It fails if a pointer leads into
 // something that a Clone method copies.
 func (u *Untyped) CopyExactly(dst, src unsafe.Pointer) (links Links, err error) {
 	u.t.Move(dst, src)
@@ -25,6 +26,16 @@ func (u *Untyped) CopyExactly(dst, src unsafe.Pointer) (links Links, err error) 
 		return Tree, nil
 	}
 	r := u.Begin()
+	if u.hopes() {
+		if r.fixTree(dst) {
+			err = r.End()
+			runtime.KeepAlive(src) // the runs know the original by addresses alone
+			return Tree, err
+		}
+		_ = r.End()
+		u.t.Move(dst, src)
+		r = u.Begin()
+	}
 	r.begin()
 	r.noting, r.careful = u.inside, u.inside
 	u.root.fix(dst, &r.state)
@@ -116,7 +127,6 @@ func (s *state) findBlocks(n *node, p unsafe.Pointer) bool {
 	if s.spare = w.blocks; inside || cap(s.spare) > maxSpare {
 		s.spare = nil // the blocks will hold pointers to the copy, or take too much memory
 	}
-	s.tree = !w.shared && !inside
 	if err != nil {
 		s.fail(err)
 	}
@@ -132,7 +142,6 @@ type blockWalk struct {
 	seen    seenTable
 	blocks  []block
 	methods []block // memory that is copied by methods
-	shared  bool    // several references may lead to one place
 	depth   int
 	later   []pending
 }
@@ -159,7 +168,6 @@ func (w *blockWalk) block(by *node, p unsafe.Pointer, size uintptr, tag uint64) 
 	}
 	slot := w.seen.find(p, tag)
 	if slot.copy != nil {
-		w.shared = w.shared || by.tracked
 		return block{}, false
 	}
 	w.seen.put(slot, p, tag, p)
@@ -195,18 +203,13 @@ func (w *blockWalk) value(n *node, p unsafe.Pointer) {
 		if to == nil {
 			return
 		}
-		if slot := w.seen.find(to, n.dom.id); slot.copy != nil {
-			w.shared = true
-		} else {
+		if slot := w.seen.find(to, n.dom.id); slot.copy == nil {
 			w.seen.put(slot, to, n.dom.id, to)
 			if !n.key.flat || !n.elem.flat {
 				w.entries(n, reflect.NewAt(n.typ, p).Elem())
 			}
 		}
-	case roleSpecial:
-		w.shared = true // the walk does not look into it
 	case roleMethod:
-		w.shared = true // what the method returns may be shared
 		switch n.typ.Kind() {
 		case reflect.Pointer:
 			// The inverted tag differs from that of a pointer whose target is copied by the plan.

@@ -6,12 +6,15 @@ import (
 )
 
 // meets returns where in the copy the memory at old is, to which a reference of type n leads, or nil if that memory is in
-// no block. If there are no blocks, it notes where the reference leads, while notes are taken.
+// no block. If there are no blocks, it notes where the reference leads, while notes are taken or a tree is supposed.
 func (s *state) meets(n *node, old unsafe.Pointer, size int, tag uint64) (moved unsafe.Pointer) {
 	if len(s.blocks) > 0 {
 		return s.moved(uintptr(old))
 	}
-	if s.noting {
+	switch {
+	case s.supposed:
+		s.inRun(n, old, size)
+	case s.noting:
 		s.notes.add(n, old, size, tag)
 	}
 	return nil

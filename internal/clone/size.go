@@ -15,13 +15,16 @@ import (
 // make them grow. Values that Copy shares (locations, errors) do not count. It costs about as much as walking the
 // value; for plain fixed-size types it is a constant. links describes the references in v, such as [Untyped.Links] of
 // a copy: for a Tree, Size need not track references.
-func (u *Untyped) Size(v unsafe.Pointer, links Links) int64 {
+func (u *Untyped) Size(v unsafe.Pointer, links Links) int64 { return u.SizeOver(v, links, "") }
+
+// SizeOver is Size without the strings that are parts of text.
+func (u *Untyped) SizeOver(v unsafe.Pointer, links Links, text string) int64 {
 	own := int64(u.root.typ.Size())
 	if !u.root.outside {
 		return own
 	}
 	r := u.Begin()
-	z := sizer{c: u.c, seen: r.seen, tree: links == Tree}
+	z := sizer{c: u.c, seen: r.seen, tree: links == Tree, text: text}
 	z.values(u.root, v, 1)
 	for len(z.later) > 0 {
 		w := z.later[len(z.later)-1]
@@ -43,7 +46,8 @@ func (u *Untyped) FixedSize() bool { return !u.root.outside }
 type sizer struct {
 	c     *compiler
 	seen  seenTable
-	tree  bool // no two references lead to one place
+	tree  bool   // no two references lead to one place
+	text  string // strings that are parts of it do not count
 	total int64
 	depth int
 	later []pending
@@ -88,7 +92,9 @@ func (z *sizer) value(n *node, p unsafe.Pointer) {
 	}
 	switch n.kind {
 	case reflect.String:
-		z.total += Allocated(len(*(*string)(p)))
+		if text := *(*string)(p); !z.partOfText(text) {
+			z.total += Allocated(len(text))
+		}
 	case reflect.Array:
 		z.values(n.elem, p, n.typ.Len())
 	case reflect.Pointer:
@@ -109,6 +115,12 @@ func (z *sizer) value(n *node, p unsafe.Pointer) {
 	case reflect.Interface:
 		z.held(n, p)
 	}
+}
+
+// partOfText reports whether the bytes of s are a part of z.text.
+func (z *sizer) partOfText(s string) bool {
+	off := uintptr(unsafe.Pointer(unsafe.StringData(s))) - uintptr(unsafe.Pointer(unsafe.StringData(z.text)))
+	return off < uintptr(len(z.text))
 }
 
 // objects adds count values of type n that are one allocation.

@@ -39,6 +39,7 @@ func (s *state) end(root reflect.Type) error {
 		s.notes.reset()
 	}
 	s.blocks, s.careful, s.noting, s.tree, s.shared = nil, false, false, false, false
+	s.supposed, s.runs = false, s.runs[:0]
 	clear(s.pending[:cap(s.pending)])
 	if cap(s.pending) > 1<<12 {
 		s.pending = nil

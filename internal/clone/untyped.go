@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/raw"
@@ -17,7 +18,9 @@ type Untyped struct {
 	t      raw.Type
 	inside bool // values may have pointers into the middle of their parts
 	links  Links
-	runs   sync.Pool // *Run
+	trees  bool         // values are supposed to be trees: see runs.go
+	wary   atomic.Int32 // for so many copies they are not
+	runs   sync.Pool    // *Run
 }
 
 // Links says how the references in a value lead to each other.
@@ -43,13 +46,20 @@ func (u *Untyped) Links() Links { return u.links }
 // CopyTo makes the value at dst a deep copy of the value at src, which shares nothing with it that could be written.
 // It fails as [Plan.Copy] does; do not use the value at dst then. It only reads the value at src. dst must not be on
 // a stack.
-func (u *Untyped) CopyTo(dst, src unsafe.Pointer) error {
+func (u *Untyped) CopyTo(dst, src unsafe.Pointer) error { return u.CopyOver(dst, src, "") }
+
+// CopyOver is CopyTo for a plan with [Config.Strings]. Strings of the copy are parts of text where they can be: where
+// text has the strings of the value one after the other, with up to 64 other bytes before each. [Untyped.SizeOver]
+// does not count them then.
+func (u *Untyped) CopyOver(dst, src unsafe.Pointer, text string) error {
 	u.t.Move(dst, src)
 	if u.root.flat {
 		return nil
 	}
 	r := u.Begin()
+	r.text = text
 	r.fix(dst)
+	r.text = ""
 	err := r.End()
 	runtime.KeepAlive(src) // the table of seen references knows the original by address alone
 	return err

@@ -12,10 +12,12 @@ import (
 const carriedDepth = 1000
 
 // Own is [Keys.Snapshot] of a key that comes from a caller: it copies strings
-// too, because they may lie over a buffer that the caller uses again. It also
-// fails if an interface in the key holds a type that carries a visitor.
-func (k *Keys) Own(key unsafe.Pointer) (unsafe.Pointer, error) {
-	own, err := k.copied(key, k.own)
+// too, because they may lie over a buffer that the caller uses again. id is the key's
+// [Keys.ID], or ends with it: strings of the copy are parts of it where they can be. So
+// who keeps one of them keeps id. Own also fails if an interface in the key holds a type
+// that carries a visitor.
+func (k *Keys) Own(key unsafe.Pointer, id string) (unsafe.Pointer, error) {
+	own, err := k.copied(key, k.own, id)
 	if err == nil && holdsInterface(k.t.Type) {
 		err = k.carried(own)
 	}

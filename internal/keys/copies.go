@@ -9,22 +9,22 @@ import (
 	"github.com/reecho-go/reecho/internal/clone"
 )
 
-// copies returns the function that copies keys of t; nil means by assignment.
-func copies(t reflect.Type, plan *Plan, cfg Config) func(dst, src unsafe.Pointer) error {
+// copies returns the plan that copies keys of t; nil means by assignment.
+func copies(t reflect.Type, plan *Plan, cfg Config) *clone.Untyped {
 	if plan.Flat() {
 		return nil
 	}
 	return copied(t, cfg, clone.Config{Keep: leftOut})
 }
 
-// copied returns the function that copies keys of t by the configuration how; nil means
-// by assignment.
-func copied(t reflect.Type, cfg Config, how clone.Config) func(dst, src unsafe.Pointer) error {
+// copied returns the plan that copies keys of t by the configuration how; nil means by
+// assignment.
+func copied(t reflect.Type, cfg Config, how clone.Config) *clone.Untyped {
 	how.Immutable, how.Trusted = standIns(cfg), cfg.Trusted
 	for {
 		p, err := clone.ForType(t, how)
 		if err == nil {
-			return p.CopyTo
+			return p
 		}
 		// A type that can be compared may be impossible to copy: then it is shared.
 		n := len(how.Immutable)
@@ -61,7 +61,7 @@ func standIns(cfg Config) []reflect.Type {
 
 // sizes returns the function that measures keys of t that are copied by the configuration
 // how. It is nil if they cannot be measured, or if the shape is not Encoded.
-func sizes(t reflect.Type, shape Shape, cfg Config, how clone.Config) func(unsafe.Pointer) int64 {
+func sizes(t reflect.Type, shape Shape, cfg Config, how clone.Config) func(key unsafe.Pointer, id string) int64 {
 	if shape != Encoded {
 		return nil
 	}
@@ -71,7 +71,7 @@ func sizes(t reflect.Type, shape Shape, cfg Config, how clone.Config) func(unsaf
 		return nil
 	}
 	links := plan.Links() // of copies, as all keys in a cache are
-	return func(key unsafe.Pointer) int64 { return plan.Size(key, links) }
+	return func(key unsafe.Pointer, id string) int64 { return plan.SizeOver(key, links, id) }
 }
 
 // leftOut reports whether a copy of a key shares the value of the field: the field is no

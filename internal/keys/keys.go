@@ -20,10 +20,10 @@ type Keys struct {
 	*Plan
 	owner string
 	t     raw.Type
-	copy  func(dst, src unsafe.Pointer) error // nil: by assignment
-	size  func(key unsafe.Pointer) int64      // nil: see Size
-	own   func(dst, src unsafe.Pointer) error // copy that copies strings too; nil: by assignment
-	bare  func(dst, src unsafe.Pointer) error // copy that zeroes fields that are left out; nil: by assignment
+	copy  *clone.Untyped                            // nil: by assignment
+	size  func(key unsafe.Pointer, id string) int64 // nil: see Size
+	own   *clone.Untyped                            // copies strings too; nil: by assignment
+	bare  *clone.Untyped                            // zeroes fields that are left out; nil: by assignment
 }
 
 // For compiles the Keys of the type t. cfg must be valid. owner is the name of
@@ -61,7 +61,7 @@ func (k *Keys) Store(dst, key unsafe.Pointer) error {
 		k.t.Move(dst, key)
 		return nil
 	}
-	if err := k.bare(dst, key); err != nil {
+	if err := k.bare.CopyTo(dst, key); err != nil {
 		return newError(k.owner, err)
 	}
 	return nil
@@ -72,14 +72,17 @@ func (k *Keys) LeavesOut() bool { return k.bare != nil }
 
 // Snapshot returns the address of a copy of the key that shares nothing mutable
 // with it, except for fields that are left out of the identity.
-func (k *Keys) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.copy) }
+func (k *Keys) Snapshot(key unsafe.Pointer) (unsafe.Pointer, error) { return k.copied(key, k.copy, "") }
 
-func (k *Keys) copied(key unsafe.Pointer, how func(dst, src unsafe.Pointer) error) (unsafe.Pointer, error) {
+// copied returns the address of a copy of the key by the plan how. Its strings are parts
+// of id where they can be.
+func (k *Keys) copied(key unsafe.Pointer, how *clone.Untyped, id string) (unsafe.Pointer, error) {
 	if how == nil {
 		return k.t.Copy(key), nil
 	}
+	raw.Kept(key)
 	own := k.t.New()
-	if err := how(own, raw.Hide(key)); err != nil {
+	if err := how.CopyOver(own, raw.Hide(key), id); err != nil {
 		return nil, newError(k.owner, err)
 	}
 	return own, nil
@@ -168,10 +171,10 @@ func Return(buf *[]byte, used []byte) {
 
 // Size estimates how many bytes of memory key takes as [Keys.Store] keeps it. It
 // includes everything that key refers to, except for memory that is shared with
-// the caller. It costs about as much as a copy.
-func (k *Keys) Size(key unsafe.Pointer) int64 {
+// the caller, and for strings that are parts of id. It costs about as much as a copy.
+func (k *Keys) Size(key unsafe.Pointer, id string) int64 {
 	if k.size != nil {
-		return k.size(key)
+		return k.size(key, id)
 	}
 	n := int64(k.t.Size())
 	// Of keys that cannot be copied only the identity can be measured.

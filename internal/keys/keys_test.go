@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/reecho-go/reecho/internal/clone"
 	"github.com/reecho-go/reecho/internal/keys"
 )
 
@@ -402,5 +403,44 @@ func TestStoreKeepsWhatMethodsOfTheKeyLookAt(t *testing.T) {
 	got, err2 := ids.Fingerprint(kept)
 	if err1 != nil || err2 != nil || got != want {
 		t.Errorf("the fingerprint of what is kept is %x, %v; want %x, %v", got, err2, want, err1)
+	}
+}
+
+// The texts of a key are in its identity already: an own key takes them from there.
+func TestOwnTakesItsTextsFromTheIdentity(t *testing.T) {
+	t.Parallel()
+	type key struct {
+		State   string
+		Species []string
+		Page    int
+		Sort    *name
+		Filter  map[string]string
+	}
+	by := name("size")
+	k := key{"Texas", []string{"gull", "dove"}, 7, &by, map[string]string{"colour": "grey"}}
+	plain := mustFor[key](t, keys.Config{}).Keys
+	id, err := plain.ID(unsafe.Pointer(&k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{id, "a prefix" + id} {
+		own, err := plain.Own(unsafe.Pointer(&k), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := (*key)(own)
+		if !reflect.DeepEqual(*got, k) {
+			t.Errorf("own key is %+v, want %+v", *got, k)
+		}
+		base := uintptr(unsafe.Pointer(unsafe.StringData(id)))
+		for _, s := range []string{got.State, got.Species[0], got.Species[1], string(*got.Sort), got.Filter["colour"]} {
+			if at := uintptr(unsafe.Pointer(unsafe.StringData(s))); at < base || at >= base+uintptr(len(id)) {
+				t.Errorf("%q is not a part of the identity", s)
+			}
+		}
+		texts := clone.Allocated(5) + 2*clone.Allocated(4) + clone.Allocated(4) + clone.Allocated(6) + clone.Allocated(4)
+		if with, without := plain.Size(own, id), plain.Size(own, ""); without-with != texts {
+			t.Errorf("the key counts %d bytes beside its identity and %d without, want %d less", with, without, texts)
+		}
 	}
 }

@@ -73,7 +73,11 @@ func (k typedKeys[K]) Snapshot(key K) (own K, err error) {
 }
 
 func (k typedKeys[K]) Own(key K) (own K, err error) {
-	return valueAt[K](k.Keys.Own(unsafe.Pointer(&key)))
+	id, err := k.Keys.ID(unsafe.Pointer(&key))
+	if err != nil {
+		return own, err
+	}
+	return valueAt[K](k.Keys.Own(unsafe.Pointer(&key), id))
 }
 
 func valueAt[K any](p unsafe.Pointer, err error) (K, error) {

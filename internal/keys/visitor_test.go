@@ -126,7 +126,7 @@ func TestWhatAnInterfaceHoldsCarriesNoVisitor(t *testing.T) {
 		{"left out of what a list has", key{List: []any{1, part{r}}}, "key.List[1].Any"},
 		{"left out of what a map has", key{Map: map[string]any{"a": &part{r}}}, "key.Map[].Any"},
 	} {
-		_, err := k.Own(unsafe.Pointer(&tt.key))
+		_, err := k.Own(unsafe.Pointer(&tt.key), "")
 		var e *keys.Error
 		switch {
 		case tt.path == "" && err != nil:

@@ -22,7 +22,8 @@ func Hide(p unsafe.Pointer) unsafe.Pointer {
 
 // Kept tells the compiler that what the variable at p refers to is kept, although the
 // address of the variable is not: the variable may be on the stack, but what it
-// refers to is on the heap. It is for who hides p, and then copies what is there.
+// refers to is on the heap. It is for who hides p, and then copies what is there to the
+// heap: only the addresses on a stack are right when it has moved.
 func Kept(p unsafe.Pointer) {
 	if never.kept {
 		never.sink = *(*unsafe.Pointer)(p)
