@@ -192,7 +192,7 @@ func (l *laws) keyed(name string, t reflect.Type, s sample) string {
 	a, again, b := s.value().Addr().UnsafePointer(), s.value().Addr().UnsafePointer(), s.other().Addr().UnsafePointer()
 	id, err := known.ID(a)
 	if err == nil { // what a load must not see is refused when it is copied for one
-		_, err = known.Own(a)
+		_, err = known.Own(a, id)
 	}
 	if err != nil {
 		if e, ok := errors.AsType[*keys.Error](err); !ok || e.Path == "" || e.Type == nil {
@@ -201,7 +201,7 @@ func (l *laws) keyed(name string, t reflect.Type, s sample) string {
 		return "refused by value"
 	}
 	same, err1 := known.ID(again)
-	own, err2 := known.Own(a)
+	own, err2 := known.Own(a, id)
 	if err1 != nil || err2 != nil {
 		l.Errorf("%s: %v, %v", name, err1, err2)
 		return "broken"
