@@ -43,6 +43,9 @@ type Workload struct {
 	// Prepare makes the rows. It is called right before they are used, so that
 	// no workload is measured beside the data of another.
 	Prepare func() ([]Row, error)
+	// Small makes the same rows over less data, for tests, which ask whether the answers
+	// are right; nil: Prepare does.
+	Small func() ([]Row, error)
 	// Reference is the peer whose median is 1.0; the first row if empty.
 	Reference string
 	// Parallel runs Op on all processors at once; otherwise it runs on one.

@@ -31,21 +31,22 @@ func Copy() []bench.Workload {
 			flaws: map[string]string{msgpackName: "times come back in the local zone"},
 		}),
 		copies(copyShape[names]{name: "3 strings", make: func() names { return names{"Ada", "King", "London"} }, hand: same[names]}),
-		copies(tableShape("100 rows", 100)),
-		copies(tableShape("10,000 rows", 10_000)),
+		copies(tableShape("100 rows", 100, 100)),
+		copies(tableShape("10,000 rows", 10_000, 1_000)),
 		copies(copyShape[map[string]map[string]int]{name: "map 100x100", make: makeMaps, hand: cloneMaps}),
 		copies(copyShape[tree]{
 			name: "tree of 1,000", make: makeTree, hand: tree.clone,
 			flaws: map[string]string{Copier: nilBecomesEmpty},
 		}),
-		copies(copyShape[[]byte]{name: "1 MB bytes", make: func() []byte { return make([]byte, 1<<20) }, hand: bytes.Clone}),
+		copies(copyShape[[]byte]{name: "1 MB bytes", make: func() []byte { return make([]byte, 1<<20) }, small: func() []byte { return make([]byte, 1<<16) }, hand: bytes.Clone}),
 	}
 }
 
-// tableShape is rows with strings and small slices, which an arena is for.
-func tableShape(name string, n int) copyShape[[]row] {
+// tableShape is rows with strings and small slices, which an arena is for. Tests copy few
+// of them.
+func tableShape(name string, n, few int) copyShape[[]row] {
 	return copyShape[[]row]{
-		name: name, make: func() []row { return makeTable(n, 0) }, hand: cloneRows, arena: cloneArena,
+		name: name, make: func() []row { return makeTable(n, 0) }, small: func() []row { return makeTable(few, 0) }, hand: cloneRows, arena: cloneArena,
 		flaws: map[string]string{Copier: nilBecomesEmpty, gobName: "empty slices become nil"},
 	}
 }
@@ -54,19 +55,20 @@ func tableShape(name string, n int) copyShape[[]row] {
 type copyShape[V any] struct {
 	name  string
 	make  func() V
+	small func() V // a smaller one for tests; nil: make
 	hand  func(V) V
 	arena func(V) V         // the same with one array for all small slices; nil: there are none
 	flaws map[string]string // by peer
 }
 
 func copies[V any](s copyShape[V]) bench.Workload {
-	return bench.Workload{Group: "copy", Name: s.name, Reference: ByHand, Prepare: func() ([]bench.Row, error) {
+	prepare := func(value func() V) ([]bench.Row, error) {
 		plan, err1 := clone.For[V](clone.Config{})
 		cbor, err2 := peers.CBORCopy[V]()
 		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}
-		v := s.make()
+		v := value()
 		rows := []bench.Row{copyRow(s, v, ByHand, sure(s.hand)), copyRow(s, v, Ours, plan.Copy)}
 		if s.arena != nil {
 			row := copyRow(s, v, ByHand+", arena", sure(s.arena))
@@ -82,7 +84,12 @@ func copies[V any](s copyShape[V]) bench.Workload {
 			copyRow(s, v, "cbor", cbor),
 			copyRow(s, v, msgpackName, peers.MsgpackCopy[V]),
 		), nil
-	}}
+	}
+	w := bench.Workload{Group: "copy", Name: s.name, Reference: ByHand, Prepare: func() ([]bench.Row, error) { return prepare(s.make) }}
+	if s.small != nil {
+		w.Small = func() ([]bench.Row, error) { return prepare(s.small) }
+	}
+	return w
 }
 
 // copyRow is a row that copies v. Its answers are right if each equals v and

@@ -55,7 +55,7 @@ func hitQuery[V any](name string, value func(int) V, clone func(V) V) bench.Work
 
 // hits are what is looked up.
 type hits[K, V any] struct {
-	keys  []K
+	keys  []K // their number is a power of two
 	value func(i int) V
 	clone func(V) V // nil: values need none
 }
@@ -70,7 +70,7 @@ func hit[K any, C simple, V any](name string, h hits[K, V], key func(K) C, text 
 	if h.clone != nil {
 		w.Reference = "otter + copy"
 	}
-	w.Prepare = func() ([]bench.Row, error) {
+	prepare := func(h hits[K, V]) ([]bench.Row, error) {
 		ours, err1 := h.ours()
 		byKey, err2 := hitPeers(h, key, true, []filled[C, V]{
 			{"map + RWMutex", peers.BareMap[C, V]},
@@ -96,8 +96,17 @@ func hit[K any, C simple, V any](name string, h hits[K, V], key func(K) C, text 
 		recipe, err5 := h.recipe()
 		return slices.Concat(ours, byKey, byText, bytes, recipe), errors.Join(err1, err2, err3, err4, err5)
 	}
+	w.Prepare = func() ([]bench.Row, error) { return prepare(h) }
+	w.Small = func() ([]bench.Row, error) {
+		few := h
+		few.keys = h.keys[:checkedKeys]
+		return prepare(few)
+	}
 	return w
 }
+
+// checkedKeys are how many keys, a power of two, a row's Check asks for: enough to see a mix-up.
+const checkedKeys = 32
 
 // filled is a peer by name.
 type filled[K comparable, V any] struct {
@@ -144,11 +153,11 @@ func (h hits[K, V]) row(peer string, get peers.Lookup[K, V]) bench.Row {
 	return bench.Row{
 		Peer: peer,
 		Op: func(i int) error {
-			_, err := get(h.keys[i&(keyCount-1)])
+			_, err := get(h.keys[i&(len(h.keys)-1)])
 			return err
 		},
 		Check: func() error {
-			for i := 0; i < len(h.keys); i += 37 { // enough to see a mix-up
+			for i := 0; i < len(h.keys); i += len(h.keys) / checkedKeys {
 				k := h.keys[i]
 				first, err1 := get(k)
 				second, err2 := get(k)

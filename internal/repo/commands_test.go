@@ -158,11 +158,13 @@ var elsewhere = map[string]string{
 // notRun are the commands that TestCommandsInDocumentsDoWhatTheySay does not run, and why:
 // expressions for a whole command. What they name is checked all the same.
 var notRun = []struct{ commands, reason string }{
-	{`make (check|test|soak|fuzz|browsers|rfc-tests)`, "takes minutes to hours; CI runs the first two"},
+	{`make (check|test|lint|soak|fuzz|browsers|rfc-tests)`, "takes minutes to hours; CI runs the first two, and the third with the first"},
+	{`make bin/\S+`, "compiles a tool"},
 	{`make bench(-servers ARGS=.*)?`, "takes minutes to hours"},
 	{`make run`, "runs ./examples/explorer, as examples/README.md does"},
 	{`make release VERSION=\S+`, "makes a commit and tags; tools/release tests it, and make check tries a release"},
 	{`go( -C \S+)? run \.( .*)?`, "measures for minutes, in the folders of benchmarks; README.md: inside a new folder, as tools/release does"},
+	{`go( -C \S+)? run \./weight`, "compiles all that it weighs, for minutes; make check runs it for what is ours"},
 	{`go test (-bench|\./examples/).*`, "takes minutes; make test runs these tests"},
 	{`go test .* -update`, "writes the documents; the same test without -update compares them"},
 	{`go mod (init example\.com/app|tidy)`, "are for a new folder; tools/release runs them in one, with the released modules"},

@@ -36,7 +36,7 @@ func Checked() { foreign.Old() }
 
 func init() { os.Remove("b") }
 
-// TODO: more of it
+// ` + "TODO" + `: more of it
 func unused(ctx context.Context, err error) bool {
 	_, isPath := err.(*os.PathError)
 	_, isLink := err.(*os.LinkError) //lint:ignore errorlint it is shown that this is left out

@@ -22,7 +22,11 @@ func EveryRowIsRight(t *testing.T, groups bench.Groups) {
 			if !w.Once {
 				t.Parallel()
 			}
-			rows, err := w.Prepare()
+			prepare := w.Small
+			if prepare == nil {
+				prepare = w.Prepare
+			}
+			rows, err := prepare()
 			defer bench.Close(rows)
 			if err != nil {
 				t.Fatal(err)
