@@ -52,11 +52,11 @@ func lookup[T any](raw, name string, param Param[T]) (T, error) {
 	return box.v, nil
 }
 
-// paramBox is what reflection looks at: one allocation for all of it, and none
-// for the bounds that the caller points to.
+// paramBox holds all values that are read by reflection, in one allocation, with copies of
+// the bounds, so that the caller's need not be on the heap.
 type paramBox[T any] struct{ v, fallback, min, max T }
 
-// bounds moves the bounds into the rules of l, and checks the parameter.
+// bounds copies the bounds into the rules of l, and checks the parameter.
 func (b *paramBox[T]) bounds(l *leaf, least, most *T) error {
 	t := reflect.TypeFor[T]()
 	fallback := reflect.ValueOf(&b.fallback).Elem()
