@@ -40,7 +40,7 @@ func (a *app) save(c echo.Context) error {
 	return a.back(c, query, "success", r.T("Saved as “%s”.", name))
 }
 
-// withoutPage is a query without its page, which is no part of the filter.
+// withoutPage returns a query without its page, which is not part of the filter.
 func (a *app) withoutPage(query string) (string, error) {
 	f, err := a.filters.Parse(query)
 	if err != nil {
@@ -118,7 +118,7 @@ func (a *app) clear(c echo.Context) error {
 	return a.back(c, query, "info", text)
 }
 
-// queryOf is the filter that a form carries, checked and written anew.
+// queryOf returns the filter that a form contains, checked and written again.
 func (a *app) queryOf(c echo.Context) (string, error) {
 	if err := c.Request().ParseForm(); err != nil {
 		return "", echo.NewHTTPError(http.StatusBadRequest, "The form cannot be read.").SetInternal(err)
@@ -126,7 +126,7 @@ func (a *app) queryOf(c echo.Context) (string, error) {
 	return a.written(c.Request().PostForm.Get("query"))
 }
 
-// written is a query as the schema writes it.
+// written returns a query as the schema writes it.
 func (a *app) written(query string) (string, error) {
 	f, err := a.filters.Parse(query)
 	if err != nil {
@@ -135,7 +135,7 @@ func (a *app) written(query string) (string, error) {
 	return a.filters.Encode(f)
 }
 
-// back leads to the page of a query, with a message.
+// back redirects to the page of a query, with a message.
 func (a *app) back(c echo.Context, query string, kind string, text string) error {
 	if err := sessionstate.From(c).Flash(kind, text); err != nil {
 		return err
@@ -143,9 +143,9 @@ func (a *app) back(c echo.Context, query string, kind string, text string) error
 	return c.Redirect(http.StatusSeeOther, a.here(c, query))
 }
 
-// here is the page that a form was sent from: the browser says so, as of a page that
-// has been updated since the form was made. If it does not, it is that of the query
-// in the form.
+// here returns the URL of the page that sent a form, by the Referer, which is right even if the
+// page was updated after the form was made. Without a Referer, it is the page of query, the
+// query in the form.
 func (a *app) here(c echo.Context, query string) string {
 	if from, err := url.Parse(c.Request().Referer()); err == nil && from.Host == c.Request().Host {
 		switch from.Path {

@@ -103,8 +103,8 @@ func defaultState() string {
 	return filepath.Join(dir, "reecho-explorer")
 }
 
-// visible is the address to type: the name that was asked for, with the port
-// that was found.
+// visible returns the address to type into a browser: the host of the flag, with the port
+// that the system has assigned.
 func visible(got net.Addr, asked string) string {
 	host, _, err := net.SplitHostPort(asked)
 	_, port, portErr := net.SplitHostPort(got.String())

@@ -111,21 +111,21 @@ func queryOf(link string) string {
 	return query
 }
 
-// An origin is where the last result came from that was asked for, and what failed.
+// An origin records where the last requested result came from, and the first error.
 type origin struct {
 	meta cachedata.Meta
 	err  error
 }
 
-// ask gets a result, and notes where it came from.
+// ask gets a result and records its origin.
 func ask[K, V any](ctx context.Context, cache *cachedata.Cache[K, V], key K, from *origin) V {
 	result, meta, err := cache.GetMeta(ctx, key)
 	from.meta, from.err = meta, errors.Join(from.err, err)
 	return result
 }
 
-// links returns what writes the address of the page of a filter, and what reports the
-// first error of that.
+// links returns a function that writes the address of the page of a filter, and a function
+// that returns the first error of these calls.
 func (a *app) links(c echo.Context) (href func(filter) string, failed func() error) {
 	var first error
 	href = func(f filter) string {
