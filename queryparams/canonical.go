@@ -33,7 +33,7 @@ func (p *plan) canonical(raw, own string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	entries, err := parseEntries(raw, lim.ofOthers())
+	entries, err := parseEntries(raw, lim.forRetained())
 	if err != nil {
 		return "", err
 	}

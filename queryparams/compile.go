@@ -120,7 +120,7 @@ func (c *compiler) fields(t reflect.Type, steps []int, in location) {
 				before := len(c.leaves)
 				c.fields(f.Type, at, inner)
 				if len(c.leaves) > before {
-					c.uncalled(f.Type, path)
+					c.refuseUncalled(f.Type, path)
 				}
 			case f.Anonymous && f.Type.Kind() == reflect.Pointer && holdsParameters(f.Type.Elem()):
 				c.fail(path, errors.New("is an embedded pointer: embed the struct itself, or give it a query tag"))
@@ -197,13 +197,13 @@ func (c *compiler) field(f reflect.StructField, tag string, at []int, in locatio
 		c.fail(path, errors.Join(tags.errs...))
 		return
 	case !ok:
-		c.uncalled(f.Type, path)
+		c.refuseUncalled(f.Type, path)
 		c.nest(f.Type, l, tags, in, path)
 		return
 	}
-	c.uncalled(l.elem, path)
+	c.refuseUncalled(l.elem, path)
 	if l.shape == shapeList || l.shape == shapeMap || l.shape == shapeStructs {
-		c.uncalled(f.Type, path)
+		c.refuseUncalled(f.Type, path)
 	}
 	if l.shape == shapeStructs {
 		l.sub = c.compileSub(l.elem, &l, in, path)
@@ -211,10 +211,10 @@ func (c *compiler) field(f reflect.StructField, tag string, at []int, in locatio
 	c.add(&l, tags, path)
 }
 
-// uncalled refuses t, the type of a parameter or of a struct of parameters, if it has
+// refuseUncalled refuses t, the type of a parameter or of a struct of parameters, if it has
 // a Validate method that nothing would call, because the schema's type has none.
 // Pointers have the methods of the type that they point to.
-func (c *compiler) uncalled(t reflect.Type, path string) {
+func (c *compiler) refuseUncalled(t reflect.Type, path string) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}

@@ -29,9 +29,9 @@ type Limits struct {
 	MaxErrors int
 }
 
-// ofOthers returns the limits for parameters that a schema does not read and that a
+// forRetained returns the limits for parameters that a schema does not read and that a
 // link keeps: there is a limit for all of them together, but none for each.
-func (l Limits) ofOthers() *Limits {
+func (l Limits) forRetained() *Limits {
 	l.MaxKeyLen, l.MaxValueLen = l.MaxBytes, l.MaxBytes
 	return &l
 }

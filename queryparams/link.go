@@ -29,7 +29,7 @@ func (p *plan) link(u *url.URL, current string, v any) (string, error) {
 // appendRetained appends the parameters of the current query that are kept. From a
 // query beyond the limits it keeps none.
 func (p *plan) appendRetained(b []byte, current string) []byte {
-	entries, err := parseEntries(current, p.cfg.Limits.ofOthers())
+	entries, err := parseEntries(current, p.cfg.Limits.forRetained())
 	if err != nil {
 		return b
 	}

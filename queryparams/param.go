@@ -33,7 +33,7 @@ func lookup[T any](raw, name string, param Param[T]) (T, error) {
 	}
 	l := compiled.plan.leaves[0]
 	l.name, l.required = name, param.Required
-	if err := box.bounds(&l, param.Min, param.Max); err != nil {
+	if err := box.copyBounds(&l, param.Min, param.Max); err != nil {
 		return box.v, compiled.mistake(err)
 	}
 	count, errs := compiled.plan.parseOne(raw, &l, reflect.ValueOf(&box.v).Elem())
@@ -56,8 +56,8 @@ func lookup[T any](raw, name string, param Param[T]) (T, error) {
 // the bounds, so that the caller's need not be on the heap.
 type paramBox[T any] struct{ v, fallback, min, max T }
 
-// bounds copies the bounds into the rules of l, and checks the parameter.
-func (b *paramBox[T]) bounds(l *leaf, least, most *T) error {
+// copyBounds copies the bounds into the rules of l, and checks the parameter.
+func (b *paramBox[T]) copyBounds(l *leaf, least, most *T) error {
 	t := reflect.TypeFor[T]()
 	fallback := reflect.ValueOf(&b.fallback).Elem()
 	if l.required && !fallback.IsZero() {
