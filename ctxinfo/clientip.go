@@ -37,12 +37,12 @@ const (
 // trust is the result of a walk. The address, scheme, host, prefix, place and
 // request id are all derived from it.
 type trust struct {
-	peer     netip.AddrPort // zero for a unix socket
-	ip       netip.Addr     // zero if even the peer has none
-	edge     netip.Addr     // the hop that reported ip
-	origin   origin
-	believed bool   // the peer is a trusted proxy
-	vouched  fields // the headers for which it is trusted
+	peer        netip.AddrPort // zero for a unix socket
+	ip          netip.Addr     // zero if even the peer has none
+	edge        netip.Addr     // the hop that reported ip
+	origin      origin
+	peerTrusted bool   // the peer is a trusted proxy
+	vouched     fields // the headers for which it is trusted
 	// depth counts the elements of the header, from the right, that led to ip.
 	depth     int
 	anomalies anomalies
@@ -55,7 +55,7 @@ type trust struct {
 // request reaches another proxy first.
 func (t *trusted) located(way *trust) *provider {
 	for i := range t.presets {
-		if s := &t.presets[i]; way.believed && s.located && s.speaksFor(way.edge) {
+		if s := &t.presets[i]; way.peerTrusted && s.located && s.speaksFor(way.edge) {
 			return s.provider
 		}
 	}
@@ -73,14 +73,14 @@ func (p *Plugin) walk(by *trusted, remote string, h http.Header, read *fields, h
 	}
 	switch {
 	case unix:
-		t.believed = p.cfg.TrustUnixSocket
+		t.peerTrusted = p.cfg.TrustUnixSocket
 	case t.ip.IsValid():
-		t.believed = by.anyPeer || by.contains(t.ip)
+		t.peerTrusted = by.anyPeer || by.contains(t.ip)
 	}
 	if hops != nil && t.ip.IsValid() {
 		*hops = append(*hops, t.ip)
 	}
-	if !t.believed {
+	if !t.peerTrusted {
 		return t
 	}
 	t.edge = t.ip

@@ -25,7 +25,7 @@ import (
 // middleware that logs after the handler, nor for reads of [Info.ForLog].
 type Info struct {
 	*visitor
-	unseen bool // reads do not count for the response
+	uncounted bool // reads do not count for the response
 }
 
 // visitor is the state that an Info and its ForLog share.
@@ -135,7 +135,7 @@ func (in *Info) value(f *facts, h field) string {
 
 // note notes the fields of a fact that a caller reads.
 func (in *Info) note(read fields) {
-	if in.unseen || in.shaping.fields.Load()&uint64(read) == uint64(read) {
+	if in.uncounted || in.shaping.fields.Load()&uint64(read) == uint64(read) {
 		return
 	}
 	in.counter().add(read)
@@ -143,7 +143,7 @@ func (in *Info) note(read fields) {
 
 // noteHeader notes a header that a caller reads by name, or all headers for "*".
 func (in *Info) noteHeader(name string) {
-	if in.unseen || !syntax.IsToken(name) { // nobody can send it, and it must not get into Vary
+	if in.uncounted || !syntax.IsToken(name) { // nobody can send it, and it must not get into Vary
 		return
 	}
 	to := in.counter()
@@ -206,10 +206,10 @@ func (in *Info) ForLog() *Info { return &in.log }
 func buildTrust(in *Info, f *facts) trust {
 	f.read.add(fieldPeer)
 	t := in.plugin.walk(in.trusted, in.remote, in.header, &f.read, nil)
-	if t.believed {
+	if t.peerTrusted {
 		t.vouched = in.trusted.vouched(t.peer.Addr().WithZone(""))
 	}
-	if t.believed && len(in.header[in.plugin.header]) > 0 && in.plugin.conflicting(in.header) {
+	if t.peerTrusted && len(in.header[in.plugin.header]) > 0 && in.plugin.conflicting(in.header) {
 		t.anomalies.add(anomalyConflict)
 	}
 	f.anomalies |= t.anomalies

@@ -53,8 +53,8 @@ func owner(header string) *provider {
 	return nil
 }
 
-// believes reports whether p itself writes the canonical header.
-func (p *provider) believes(header string) bool {
+// writesHeader reports whether p itself writes the canonical header.
+func (p *provider) writesHeader(header string) bool {
 	list := header == headerXForwardedFor || header == headerForwarded
 	return slices.Contains(p.headers, header) || p.custom && !list
 }
