@@ -80,8 +80,8 @@ func (a *app) set(c echo.Context) error {
 	return a.back(c, query, "success", a.readerOf(c).T("Settings saved."))
 }
 
-// paint answers POST /theme: light, dark, or what the device says.
-func (a *app) paint(c echo.Context) error {
+// setTheme answers POST /theme: light, dark, or what the device says.
+func (a *app) setTheme(c echo.Context) error {
 	query, err := a.queryOf(c)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func (a *app) paint(c echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, a.readerOf(c).T("There is no such theme."))
 	}
 	c.SetCookie(cookie)
-	return c.Redirect(http.StatusSeeOther, a.here(c, query))
+	return c.Redirect(http.StatusSeeOther, a.formPageURL(c, query))
 }
 
 // clear answers POST /clear: it drops one panel's result, or all of them.
@@ -140,13 +140,13 @@ func (a *app) back(c echo.Context, query string, kind string, text string) error
 	if err := sessionstate.From(c).Flash(kind, text); err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, a.here(c, query))
+	return c.Redirect(http.StatusSeeOther, a.formPageURL(c, query))
 }
 
-// here returns the URL of the page that sent a form, by the Referer, which is right even if the
+// formPageURL returns the URL of the page that sent a form, by the Referer, which is right even if the
 // page was updated after the form was made. Without a Referer, it is the page of query, the
 // query in the form.
-func (a *app) here(c echo.Context, query string) string {
+func (a *app) formPageURL(c echo.Context, query string) string {
 	if from, err := url.Parse(c.Request().Referer()); err == nil && from.Host == c.Request().Host {
 		switch from.Path {
 		case "/":

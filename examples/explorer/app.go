@@ -168,7 +168,7 @@ func (a *app) routes() {
 	e.POST("/saved", a.save, form...)
 	e.POST("/saved/delete", a.unsave, form...)
 	e.POST("/settings", a.set, form...)
-	e.POST("/theme", a.paint, form...)
+	e.POST("/theme", a.setTheme, form...)
 	e.POST("/clear", a.clear, form...)
 }
 

@@ -22,7 +22,7 @@ func (a *app) showPage(c echo.Context) error {
 	}
 	s := sessionstate.From(c)
 	if isPartial(c) {
-		err = a.follow(c, f)
+		err = a.updateAddressBar(c, f)
 	} else {
 		_, err = sessionstate.Incr(visits, s, 1)
 	}
@@ -34,7 +34,7 @@ func (a *app) showPage(c echo.Context) error {
 		return err
 	}
 	v.showFlashes(s)
-	if shown, ok := a.shownBy(c); ok && isPartial(c) {
+	if shown, ok := a.currentFilter(c); ok && isPartial(c) {
 		acted := len(v.Flashes) > 0 // then anything may have changed
 		if v.Change, err = a.changeOf(c, shown, f, v.reader, acted); err != nil {
 			return err
@@ -108,9 +108,9 @@ func (v *pageView) showFlashes(s *sessionstate.State) {
 // isPartial reports that htmx will put the response into the page.
 func isPartial(c echo.Context) bool { return c.Request().Header.Get("HX-Request-Type") == "partial" }
 
-// shownBy returns the filter of the page from which htmx sends the request, and false if that
+// currentFilter returns the filter of the page from which htmx sends the request, and false if that
 // page shows no strikes.
-func (a *app) shownBy(c echo.Context) (shown filter, ok bool) {
+func (a *app) currentFilter(c echo.Context) (shown filter, ok bool) {
 	from, err := url.Parse(c.Request().Header.Get("HX-Current-URL"))
 	if err != nil || from.Path != "/" {
 		return filter{}, false
@@ -141,9 +141,9 @@ func (a *app) changeOf(c echo.Context, shown, f filter, r reader, everything boo
 	return change, nil
 }
 
-// follow lets the address bar follow the filter: a new entry in the browser's
+// updateAddressBar lets the address bar follow the filter: a new entry in the browser's
 // history if the page is another one, the same entry otherwise.
-func (a *app) follow(c echo.Context, f filter) error {
+func (a *app) updateAddressBar(c echo.Context, f filter) error {
 	p, err := queryparams.From(c)
 	if err != nil {
 		return err
