@@ -49,9 +49,9 @@ func clearing(ctx context.Context, tags []string, cores ...*core) (ended func())
 // clear clears everything, or the results with one of the tags.
 func (s *secondLevel) clear(ctx context.Context, tags []string) {
 	if tags == nil {
-		s.kept.Clear(ctx)
+		s.level.Clear(ctx)
 	} else {
-		s.kept.ClearTag(ctx, tags...)
+		s.level.ClearTag(ctx, tags...)
 	}
 }
 

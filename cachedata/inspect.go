@@ -160,7 +160,7 @@ func (c *core) stats() Stats {
 		s.Sessions = c.sessions.visits.Len()
 	}
 	if c.second != nil {
-		kept := c.second.kept.Stats()
+		kept := c.second.level.Stats()
 		s.StoreErrors, s.StoreSkipped = kept.Errors, kept.Skipped
 		if kept.Down {
 			s.StoreDown = 1

@@ -350,8 +350,8 @@ func (l *load) Fail(err error) {
 // Done implements flight.Work.
 func (l *load) Done(ctx context.Context, o flight.Outcome) {
 	c := l.core
-	if c.second != nil && c.second.others != nil {
-		c.second.others.arrived(l)
+	if c.second != nil && c.second.peers != nil {
+		c.second.peers.loadEnded(l)
 	}
 	l.settle()
 	if l.why == toRenew {

@@ -80,7 +80,7 @@ func (c *core) close(ctx context.Context) error {
 	c.closed.Store(true)
 	err := c.tracker.Close(ctx)
 	if c.second != nil {
-		err = errors.Join(err, c.second.kept.Close(ctx))
+		err = errors.Join(err, c.second.level.Close(ctx))
 	}
 	c.reset()
 	if c.sessions != nil {

@@ -18,14 +18,14 @@ import (
 
 // secondLevel connects a cache with its [Storage].
 type secondLevel struct {
-	core *core
-	kept level.Level
+	core  *core
+	level level.Level
 
 	clears atomic.Int64 // clears that are under way
 	mu     sync.Mutex
 	busy   map[id]int // puts and deletes that are under way
 
-	others *others // nil: the store does not tell what other processes change
+	peers *peers // nil: the store does not tell what other processes change
 }
 
 func newSecondLevel(c *core) (*secondLevel, error) {
@@ -39,14 +39,14 @@ func newSecondLevel(c *core) (*secondLevel, error) {
 	if err != nil {
 		return nil, linewise.Prefix("Store: ", err)
 	}
-	return &secondLevel{core: c, kept: kept, busy: make(map[id]int)}, nil
+	return &secondLevel{core: c, level: kept, busy: make(map[id]int)}, nil
 }
 
 // watch begins to follow what other processes change.
 func (s *secondLevel) watch() {
-	o := &others{core: s.core, of: make(map[level.Sum]id), coming: make(map[level.Sum]*coming)}
-	if s.kept.Watch(o) {
-		s.others = o
+	o := &peers{core: s.core, ids: make(map[level.Sum]id), pending: make(map[level.Sum]*pendingKey)}
+	if s.level.Watch(o) {
+		s.peers = o
 	}
 }
 
@@ -86,8 +86,8 @@ func (s *secondLevel) find(ctx context.Context, loads []*load) {
 		// checked for them. Memory checks the later ones.
 		l.clearsAtStart.Store(s.core.group.Tags().Now() + 1)
 		k, ok := s.keyOf(&l.slot)
-		if ok && s.others != nil {
-			s.others.expect(l, s.kept.Sum(k))
+		if ok && s.peers != nil {
+			s.peers.noteLoad(l, s.level.Sum(k))
 		}
 		if ok && !s.changing(l.id) {
 			asked, wanted = append(asked, l), append(wanted, k)
@@ -96,7 +96,7 @@ func (s *secondLevel) find(ctx context.Context, loads []*load) {
 	if len(asked) == 0 {
 		return
 	}
-	results, tickets := s.kept.Get(ctx, wanted...)
+	results, tickets := s.level.Get(ctx, wanted...)
 	for i, l := range asked {
 		if s.changing(l.id) {
 			continue
@@ -114,7 +114,7 @@ func (s *secondLevel) lead(ctx context.Context, l *load) (over func()) {
 	if l.ticket == nil || l.why == toRefresh {
 		return func() {}
 	}
-	r, ticket, over := s.kept.Lead(ctx, l.ticket)
+	r, ticket, over := s.level.Lead(ctx, l.ticket)
 	l.ticket = ticket
 	switch {
 	case s.changing(l.id):
@@ -183,14 +183,14 @@ func (s *secondLevel) keep(ctx context.Context, l *load, e *entry, err error) {
 	over := l.missing || l.passing // the result in the store is outdated
 	if over && (l.ticket == nil || l.ticket.Known()) && (err == nil || l.missing) {
 		if k, ok := s.keyOf(&l.slot); ok {
-			s.kept.Delete(ctx, k)
+			s.level.Delete(ctx, k)
 		}
 		return
 	}
 	if over || err != nil || e == nil || e.err() != nil || l.ticket == nil {
 		return
 	}
-	*s.core.revision(e) = s.kept.Store(ctx, l.ticket, s.result(e))
+	*s.core.revision(e) = s.level.Store(ctx, l.ticket, s.result(e))
 }
 
 // during calls f. Meanwhile loads of the key neither use a result of the store nor
@@ -216,12 +216,12 @@ func (s *secondLevel) put(ctx context.Context, p *slot, e *entry, change func(ov
 	s.during(p.id, func() {
 		var overtaken func() bool // nil: no other process is followed
 		if k, ok := s.keyOf(p); ok {
-			if s.others != nil {
+			if s.peers != nil {
 				var done func()
-				overtaken, done = s.others.during(p.id, s.kept.Sum(k))
+				overtaken, done = s.peers.noteUntil(p.id, s.level.Sum(k))
 				defer done()
 			}
-			*s.core.revision(e) = s.kept.Put(context.WithoutCancel(ctx), k, s.result(e))
+			*s.core.revision(e) = s.level.Put(context.WithoutCancel(ctx), k, s.result(e))
 		}
 		change(overtaken)
 	})
@@ -231,7 +231,7 @@ func (s *secondLevel) put(ctx context.Context, p *slot, e *entry, change func(ov
 func (s *secondLevel) drop(ctx context.Context, p *slot, change func()) {
 	s.during(p.id, func() {
 		if k, ok := s.keyOf(p); ok {
-			s.kept.Delete(context.WithoutCancel(ctx), k)
+			s.level.Delete(context.WithoutCancel(ctx), k)
 		}
 		change()
 	})

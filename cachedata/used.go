@@ -71,7 +71,7 @@ func (c *core) use(ctx context.Context, key unsafe.Pointer) *used {
 	if s := c.second; s == nil {
 		u.count = counters.at(p.id)
 	} else if k, ok := s.keyOf(&p); ok {
-		u.part = &level.Part{Cache: c.name, Fingerprint: k.Fingerprint, Sum: s.kept.Sum(k)}
+		u.part = &level.Part{Cache: c.name, Fingerprint: k.Fingerprint, Sum: s.level.Sum(k)}
 		u.count = counters.of(u.part.Sum)
 	} else {
 		return nil
@@ -148,7 +148,7 @@ func (p *slot) changed() {
 	if s := p.core.second; s == nil {
 		c.at(p.id).Add(1)
 	} else if k, ok := s.keyOf(p); ok {
-		c.of(s.kept.Sum(k)).Add(1)
+		c.of(s.level.Sum(k)).Add(1)
 	}
 }
 
@@ -188,8 +188,8 @@ func (s *secondLevel) Stamps(parts []level.Part) []uses.Stamp {
 
 // AreCurrent implements level.Dependency.
 func (s *secondLevel) AreCurrent(ctx context.Context, parts []level.Part) bool {
-	return s.kept.AreCurrent(ctx, parts)
+	return s.level.AreCurrent(ctx, parts)
 }
 
 // Backend implements level.Dependency.
-func (s *secondLevel) Backend() any { return s.kept.Backend() }
+func (s *secondLevel) Backend() any { return s.level.Backend() }

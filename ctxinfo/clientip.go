@@ -8,21 +8,22 @@ import (
 	"github.com/reecho-go/reecho/internal/syntax"
 )
 
-// How the client's address is found, and with it who is believed for the rest:
+// This file finds the client's address, and decides which proxy is trusted for
+// the other facts:
 //
-//  1. The peer of the connection is checked first. If it is no proxy that
-//     Config.Proxies names, it is the client, and no header is looked at.
-//  2. The one header that Config.Header names is read from right to left: a
-//     proxy appends what it saw, so the right end is the word of the peer. Each
-//     element is believed because the hop to its right is trusted; the first
-//     address that is no proxy of ours is the client. What stands further left
-//     anybody may have written, and is not read.
-//  3. What is malformed, hidden or too long ends the walk at the last hop that
-//     was verified, and is an anomaly.
+//  1. It checks the peer of the connection first. If Config.Proxies does not
+//     contain it, the peer is the client, and no header is read.
+//  2. It reads the header that Config.Header names from right to left, because
+//     each proxy appends the address that it saw. An element is trusted if the
+//     hop to its right is a trusted proxy; the first address that is not one of
+//     our proxies is the client. Elements further left are not read, because
+//     any client can write them.
+//  3. An element that is malformed, hidden or too long ends the walk at the last
+//     verified hop, and is reported as an anomaly.
 //
-// trusted.go says who is trusted, presets.go what providers write themselves,
-// forwarded.go how an element of Forwarded is read and addr.go how an address
-// is.
+// trusted.go decides who is trusted, presets.go lists the headers that providers
+// write themselves, forwarded.go parses elements of Forwarded and addr.go
+// addresses.
 
 // origin says where a walk's address came from.
 type origin uint8
@@ -33,28 +34,28 @@ const (
 	fromInternal               // the same, but every hop was a proxy of ours
 )
 
-// trust is the one decision that address, scheme, host, prefix, place and
-// request id rest on.
+// trust is the result of a walk. The address, scheme, host, prefix, place and
+// request id are all derived from it.
 type trust struct {
-	peer     netip.AddrPort // zero for a unix socket
-	ip       netip.Addr     // zero if even the peer has none
-	edge     netip.Addr     // the hop that told of ip
-	origin   origin
-	believed bool   // the peer is a proxy of ours
-	vouched  fields // and believed for these
+	peer        netip.AddrPort // zero for a unix socket
+	ip          netip.Addr     // zero if even the peer has none
+	edge        netip.Addr     // the hop that reported ip
+	origin      origin
+	peerTrusted bool   // the peer is a trusted proxy
+	vouched     fields // the headers for which it is trusted
 	// depth counts the elements of the header, from the right, that led to ip.
 	depth     int
 	anomalies anomalies
-	// what Forwarded says of the outermost verified hop
+	// from the element of Forwarded about the outermost verified hop
 	proto, host string
 }
 
-// located is the provider whose headers about places are believed: the one
-// whose proxy is the outermost of the verified way. Only what that proxy
-// received was not in the client's hands.
+// located returns the provider whose location headers are trusted: the one whose
+// proxy is the outermost verified hop. A client can forge these headers if its
+// request reaches another proxy first.
 func (t *trusted) located(way *trust) *provider {
 	for i := range t.presets {
-		if s := &t.presets[i]; way.believed && s.located && s.speaksFor(way.edge) {
+		if s := &t.presets[i]; way.peerTrusted && s.located && s.speaksFor(way.edge) {
 			return s.provider
 		}
 	}
@@ -62,7 +63,7 @@ func (t *trusted) located(way *trust) *provider {
 }
 
 // walk verifies the peer, then follows the configured header from right to
-// left for as long as each hop is one of those trusted. It allocates nothing
+// left for as long as each hop is trusted. It allocates nothing
 // unless hops is given.
 func (p *Plugin) walk(by *trusted, remote string, h http.Header, read *fields, hops *[]netip.Addr) trust {
 	var t trust
@@ -72,14 +73,14 @@ func (p *Plugin) walk(by *trusted, remote string, h http.Header, read *fields, h
 	}
 	switch {
 	case unix:
-		t.believed = p.cfg.TrustUnixSocket
+		t.peerTrusted = p.cfg.TrustUnixSocket
 	case t.ip.IsValid():
-		t.believed = by.anyPeer || by.contains(t.ip)
+		t.peerTrusted = by.anyPeer || by.contains(t.ip)
 	}
 	if hops != nil && t.ip.IsValid() {
 		*hops = append(*hops, t.ip)
 	}
-	if !t.believed {
+	if !t.peerTrusted {
 		return t
 	}
 	t.edge = t.ip
@@ -184,7 +185,7 @@ func (w *walker) list(lines []string) {
 	}
 }
 
-// count takes the HopCount-th element from the right, whatever the addresses.
+// count accepts the HopCount-th element from the right, whatever the addresses are.
 func (w *walker) count(lines []string) {
 	e := elements{lines: lines, forwarded: w.p.kind == forwarded}
 	before, hops := *w.t, 0
@@ -207,7 +208,7 @@ func (w *walker) count(lines []string) {
 			a, bad = w.parse(raw)
 		}
 		if bad != 0 {
-			// Fewer hops than promised: nothing in the list is vouched for.
+			// Fewer hops than HopCount: no element of the list is verified.
 			before.anomalies = w.t.anomalies
 			before.anomalies.add(bad)
 			*w.t = before
@@ -264,7 +265,7 @@ type elements struct {
 	used      int // bytes of the elements that next returned
 }
 
-// tooLong reports whether there is more after n elements, and it is too much.
+// tooLong reports whether the list is longer than the limits allow, after n elements.
 func (e *elements) tooLong(n int) bool {
 	return (n >= maxHops || e.used > maxList) && e.advance()
 }

@@ -58,8 +58,8 @@ type Config struct {
 	// AllowedHosts are the names this site is reached by: "example.com" (on
 	// any port), "example.com:8443", "*.example.com" (any depth, not the
 	// domain itself), "[2001:db8::1]". The first, which must not be a
-	// pattern, takes the place of a Host that is not among them, so that no
-	// link is built on a name that a client made up. X-Forwarded-Host and the
+	// pattern, replaces a Host that is not in the list, so that no link contains
+	// a name that a client has made up. X-Forwarded-Host and the
 	// host of Forwarded are used only if among them, X-Forwarded-Port only if
 	// the host is among them with that port. Default: none, which takes Host
 	// as sent if it is well formed, and believes no other header.
@@ -117,7 +117,7 @@ type Privacy struct {
 	mode privacyMode
 	weak bool // the key is too short
 
-	// digest holds the key where nothing that prints structs gets at it.
+	// digest is a closure over the key, so that printing the struct cannot show it.
 	digest func(netip.Addr) string
 }
 
@@ -174,8 +174,8 @@ const (
 )
 
 // Plugin makes the [Info] of each request. It is safe for concurrent use; it
-// has no goroutine and needs no Close. Nothing of it changes but what
-// [Plugin.SetProxies] replaces.
+// has no goroutine and needs no Close. Only [Plugin.SetProxies]
+// changes it.
 type Plugin struct {
 	cfg     Config
 	kind    headerKind

@@ -14,8 +14,8 @@ const (
 	headerForwarded     = "Forwarded" // RFC 7239
 )
 
-// Names of the cookies and the header that carry what a visitor or the page
-// itself says. All are preferences: never decide about access by them.
+// The cookies and the header by which visitors and pages state preferences. Never
+// use them to decide about access.
 const (
 	// ThemeCookie overrides the theme: "light" or "dark".
 	ThemeCookie = "ctx_theme"
@@ -85,7 +85,7 @@ func (s fields) has(f field) bool { return s&(1<<f) != 0 }
 // personalFields are the fields whose facets make a response private to its visitor.
 const personalFields fields = 1<<fieldPeer | 1<<fieldCookie
 
-// reads are the facts that callers saw, by what they rest on.
+// reads are the sources of the facts that callers have read.
 type reads struct {
 	fields atomic.Uint64
 
@@ -118,11 +118,11 @@ func (r *reads) merge(read *fields, names *[]string) {
 	*names = append(*names, r.names...)
 }
 
-// answerer names the function that answers when a handler has failed.
+// answerer is the name of the function that answers after a handler has failed.
 type answerer struct{ function string }
 
-// running reports whether the caller is called by the answerer. It takes some
-// microseconds, and is asked only after a handler has failed.
+// running reports whether the answerer is on the stack of this goroutine. It takes
+// some microseconds, and is called only after a handler has failed.
 func (a *answerer) running() bool {
 	if a.function == "" {
 		return false
@@ -143,8 +143,8 @@ func (a *answerer) running() bool {
 	}
 }
 
-// functionName is the name of the function at pc as frames of the stack have
-// it: that of a method, not of the wrapper that its method value is.
+// functionName returns the name of the function at pc as it appears in stack
+// frames. For a method value that is the method, not the wrapper.
 func functionName(pc uintptr) string {
 	if f := runtime.FuncForPC(pc); f != nil {
 		return strings.TrimSuffix(f.Name(), "-fm")

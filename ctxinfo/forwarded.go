@@ -15,12 +15,12 @@ type element struct {
 	proto string
 }
 
-// parse reads s by the grammar of RFC 7239, and lets pass what proxies write
-// that do not follow it: white space around semicolons, addresses and hosts
+// parse reads s by the grammar of RFC 7239, and accepts common deviations of
+// proxies: white space around semicolons, addresses and hosts
 // without the quotes that their colons and brackets need, and parameters that
 // are empty. It fails on anything else, on a parameter that comes twice, and
-// on an element of more than 1 KB. Only elements of proxies that are trusted
-// come here.
+// on an element of more than 1 KB. It is called only for elements that a trusted
+// proxy has written.
 func (e *element) parse(s string) bool {
 	if len(s) > maxElement {
 		return false
@@ -96,8 +96,8 @@ func cutValue(s string) (value, rest string, ok bool) {
 }
 
 // lastUnquotedComma finds the comma before the last element of a Forwarded
-// line, -1 if it is the only one. It reads from the right: the last element is
-// the work of a proxy that we trust, so its quotes pair up, while what a
+// line, -1 if it is the only one. It reads from the right: the last element was
+// written by a trusted proxy, so its quotes pair up, while what a
 // client wrote further left could leave a quote open on purpose. It fails if
 // the element is too long or its quotes do not pair up.
 func lastUnquotedComma(s string) (int, bool) {

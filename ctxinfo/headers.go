@@ -30,7 +30,7 @@ func (h Headers) Get(name string) (string, bool) {
 func (h Headers) GetAll(name string) []string { return slices.Clone(h.values(name)) }
 
 // All yields every header with its values, sorted by canonical name. The
-// slices are the caller's. Since the response may then depend on anything,
+// slices are the caller's. Since the response may then depend on any header,
 // Vary becomes "*".
 func (h Headers) All() iter.Seq2[string, []string] {
 	h.in.noteHeader("*")
@@ -67,7 +67,7 @@ func (in *Info) Cookies() Cookies { return Cookies{in} }
 
 // Get returns the first cookie of that name: if there are several, that of
 // the most specific path (RFC 6265, section 5.4). A __Host- cookie that comes
-// twice counts as absent: a browser keeps one, so the other was smuggled in.
+// twice counts as absent: a browser keeps only one, so the other one was injected.
 func (c Cookies) Get(name string) (string, bool) { return cookieValue(c.lines(), name) }
 
 // GetAll returns the values of all cookies of that name, in the order sent;

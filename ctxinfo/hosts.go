@@ -21,7 +21,7 @@ func (h hostport) String() string {
 	return h.name + ":" + h.port
 }
 
-// under is h in a URL of that scheme: without the port that goes without saying.
+// under returns h for a URL of that scheme, without the scheme's default port.
 func (h hostport) under(scheme string) string {
 	if h.port == defaultPort(scheme) {
 		return h.name

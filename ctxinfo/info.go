@@ -13,7 +13,7 @@ import (
 	"github.com/reecho-go/reecho/internal/syntax"
 )
 
-// Info tells who sent a request, and how each fact is known. A fact is computed
+// Info has facts about the client of a request, and the source of each. A fact is computed
 // at the first call that asks for it, and then kept. An Info is immutable and
 // safe for concurrent use. It holds copies only, so it may outlive the request:
 // in a goroutine, a WebSocket, a stream of events.
@@ -25,10 +25,10 @@ import (
 // middleware that logs after the handler, nor for reads of [Info.ForLog].
 type Info struct {
 	*visitor
-	unseen bool // what is read shapes no response
+	uncounted bool // reads do not count for the response
 }
 
-// visitor is what both views of an Info share.
+// visitor is the state that an Info and its ForLog share.
 type visitor struct {
 	seen, log Info
 
@@ -40,9 +40,9 @@ type visitor struct {
 	url     url.URL
 	tls     bool
 
-	shaping reads                    // by whoever makes the response
-	outside reads                    // by others, after the handler had failed
-	failed  atomic.Pointer[answerer] // the handler has, and this is who answers then
+	shaping reads                    // reads by the code that makes the response
+	outside reads                    // reads by other code, after the handler has failed
+	failed  atomic.Pointer[answerer] // set when the handler has failed: the function that answers then
 	found   atomic.Uint32            // the anomalies of the facets built so far
 
 	trust     cell[trust]
@@ -65,7 +65,7 @@ type cell[T any] struct {
 	value T
 }
 
-// facts are how a facet came about.
+// facts are the source of a facet and the fields that were read for it.
 type facts struct {
 	read      fields
 	source    Source
@@ -81,7 +81,7 @@ type zone struct {
 // frame is the embedding facet.
 type frame struct{ yes, known bool }
 
-// site is where, as the client sees it, the request went.
+// site is the address of the request as the client sees it.
 type site struct {
 	scheme                                 string
 	host                                   hostport
@@ -112,14 +112,14 @@ func (c *cell[T]) load(in *Info, build func(*Info, *facts) T) *T {
 	return &c.value
 }
 
-// see returns the facet for a caller: the response now depends on it.
+// see returns the facet for a caller, and notes that the response depends on it.
 func (c *cell[T]) see(in *Info, build func(*Info, *facts) T) *T {
 	v := c.load(in, build)
 	in.note(c.facts.read)
 	return v
 }
 
-// source is see for how the facet came about.
+// source is see for the source of the facet.
 func (c *cell[T]) source(in *Info, build func(*Info, *facts) T) Source {
 	c.see(in, build)
 	return c.facts.source
@@ -133,17 +133,17 @@ func (in *Info) value(f *facts, h field) string {
 	return in.plugin.value(in.header, h, &f.read)
 }
 
-// note counts fields whose facts a caller sees.
+// note notes the fields of a fact that a caller reads.
 func (in *Info) note(read fields) {
-	if in.unseen || in.shaping.fields.Load()&uint64(read) == uint64(read) {
+	if in.uncounted || in.shaping.fields.Load()&uint64(read) == uint64(read) {
 		return
 	}
 	in.counter().add(read)
 }
 
-// noteHeader counts a header that a caller asks for by name, or all for "*".
+// noteHeader notes a header that a caller reads by name, or all headers for "*".
 func (in *Info) noteHeader(name string) {
-	if in.unseen || !syntax.IsToken(name) { // nobody can send it, and it must not get into Vary
+	if in.uncounted || !syntax.IsToken(name) { // nobody can send it, and it must not get into Vary
 		return
 	}
 	to := in.counter()
@@ -156,7 +156,7 @@ func (in *Info) noteHeader(name string) {
 	to.addName(name)
 }
 
-// counter is where a read counts now.
+// counter returns the reads to which a read at this moment is added.
 func (in *Info) counter() *reads {
 	if by := in.failed.Load(); by != nil && !by.running() {
 		return &in.outside
@@ -164,9 +164,9 @@ func (in *Info) counter() *reads {
 	return &in.shaping
 }
 
-// read is what the response that leaves now depends on. If the handler has
-// failed and its error's handler writes, middlewares have not: they read what
-// they did for a log. If one of them writes, it read for that.
+// read returns the fields on which the response that is sent now depends. After a
+// failed handler, if the error handler writes, then reads of middlewares do not
+// count, because they were for a log. If a middleware writes, its reads count.
 func (in *Info) read() (read fields, names []string) {
 	in.shaping.merge(&read, &names)
 	if by := in.failed.Load(); by != nil && !by.running() {
@@ -206,10 +206,10 @@ func (in *Info) ForLog() *Info { return &in.log }
 func buildTrust(in *Info, f *facts) trust {
 	f.read.add(fieldPeer)
 	t := in.plugin.walk(in.trusted, in.remote, in.header, &f.read, nil)
-	if t.believed {
+	if t.peerTrusted {
 		t.vouched = in.trusted.vouched(t.peer.Addr().WithZone(""))
 	}
-	if t.believed && len(in.header[in.plugin.header]) > 0 && in.plugin.conflicting(in.header) {
+	if t.peerTrusted && len(in.header[in.plugin.header]) > 0 && in.plugin.conflicting(in.header) {
 		t.anomalies.add(anomalyConflict)
 	}
 	f.anomalies |= t.anomalies

@@ -68,7 +68,7 @@ func covers(r, t language.Tag) bool {
 func parseAcceptLanguage(s string) acceptLanguage {
 	w := acceptLanguage{match: -1}
 	if len(s) > maxAcceptLanguage {
-		// The cut may go through a tag: what is left of it does not count.
+		// The limit may cut a tag in two: its remaining part is ignored.
 		s = s[:max(0, strings.LastIndexByte(s[:maxAcceptLanguage+1], ','))]
 	}
 	n := 0
@@ -142,7 +142,7 @@ func parseTag(s string) (language.Tag, bool) {
 		return language.Und, false
 	}
 	t, err := language.Parse(s)
-	if err != nil { // t is what could be made of it
+	if err != nil { // t has the valid part
 		return language.Und, false
 	}
 	return t, t != language.Und
@@ -243,8 +243,8 @@ func (m *localeMatcher) one(s string) (language.Tag, bool) {
 	return t, t != language.Und
 }
 
-// memo remembers the results of a pure function of a string in a table of
-// fixed size: each string has one place and pushes out what was there. Clients
+// memo caches the results of a pure function of a string in a table of fixed
+// size: each string has one slot and replaces the entry in it. Clients
 // can choose the strings, so neither its size nor its worst case depends on
 // them. It is safe for concurrent use, without locks.
 type memo[V any] struct {

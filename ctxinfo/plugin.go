@@ -84,8 +84,8 @@ func From(c middleware.Context) *Info {
 	return FromRequest(c.Request())
 }
 
-// failure stands in the plugin's place in a request whose handler has failed
-// without having asked for an Info.
+// failure replaces the plugin in the scope of a request whose handler has failed
+// without reading an Info.
 type failure struct {
 	plugin *Plugin
 	answerer
@@ -109,7 +109,7 @@ func FromContext(ctx context.Context) *Info {
 
 // build makes the Info of a request scope whose slot holds the plugin.
 func build(r *scope.Request, filled any) *Info {
-	// Once the headers have been sent, the response cannot say any more what it depends on.
+	// Once the headers have been sent, Vary cannot be changed any more.
 	_ = commit.Request(r.HTTP.Context())
 	if f, ok := filled.(*failure); ok {
 		in := newInfo(f.plugin, &r.HTTP)

@@ -48,8 +48,8 @@ func scriptField(cookie, key string) (string, bool) {
 	return value, found
 }
 
-// mediaField is what the css field, which is short because [Script] is, says
-// about a setting. Its digits tell whether the media queries color-scheme:
+// mediaField returns what the field css of the script's cookie says about a
+// setting. Its digits tell whether the media queries color-scheme:
 // dark, reduced-motion, contrast: more and contrast: less match.
 func mediaField(css, key string) (string, bool) {
 	if len(css) != 4 || syntax.Span(css, func(c byte) bool { return c == '0' || c == '1' }) != 4 {
@@ -83,7 +83,7 @@ func buildPreferences(in *Info, f *facts) preferences {
 	return p
 }
 
-// of is where the cookie of that name is kept, nil for any other.
+// of returns the field for the cookie of that name, or nil for any other name.
 func (p *preferences) of(name string) *string {
 	switch name {
 	case ThemeCookie:
@@ -154,7 +154,7 @@ func (in *Info) PreferenceCookie(name, value string) (*http.Cookie, error) {
 	return c, nil
 }
 
-// choosable says which values a preference's cookie may have.
+// choosable has, for each preference cookie, a function that checks its value.
 var choosable = map[string]struct {
 	valid func(string) bool
 	want  string
@@ -166,7 +166,7 @@ var choosable = map[string]struct {
 	TimezoneCookie: {parses(zones.Lookup), "a name such as Europe/Oslo, or an offset such as +05:30"},
 }
 
-// parses reports whether parse takes a text.
+// parses returns a function that reports whether parse accepts a text.
 func parses[T any](parse func(string) (T, bool)) func(string) bool {
 	return func(s string) bool {
 		_, ok := parse(s)

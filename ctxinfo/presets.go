@@ -35,8 +35,8 @@ var (
 	nginx  = provider{name: "Nginx", headers: []string{headerXForwardedFor, headerForwarded}, custom: true, writes: vouchable}
 )
 
-// clientSent are headers that look like a provider's own and hold what a
-// client sent, and what to do instead.
+// clientSent are headers that look like those of a provider but hold values of the
+// client, with the advice for the error.
 var clientSent = map[string]string{
 	"Fastly-Client-Ip": "Fastly hands on what a client sends in it: " + fastly.advice,
 	"X-Azure-Clientip": "Azure Front Door fills it from headers that clients send: use X-Azure-SocketIP",
@@ -53,8 +53,8 @@ func owner(header string) *provider {
 	return nil
 }
 
-// believes reports whether the canonical header holds what p wrote.
-func (p *provider) believes(header string) bool {
+// writesHeader reports whether p itself writes the canonical header.
+func (p *provider) writesHeader(header string) bool {
 	list := header == headerXForwardedFor || header == headerForwarded
 	return slices.Contains(p.headers, header) || p.custom && !list
 }

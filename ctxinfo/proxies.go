@@ -18,24 +18,23 @@ type ProxySet struct {
 	err      error
 }
 
-// A provider is a proxy of somebody else, whose documentation says which
-// headers it writes over whatever a client sent. Nothing else that it hands on
-// is believed. What the documentation says, and how old it is, stands beside
-// each preset.
+// A provider is a third-party proxy. Its documentation says which headers it
+// overwrites; only these are trusted. The comment of each preset quotes the
+// documentation with its date.
 type provider struct {
 	name    string
 	headers []string // those that Config.Header may name
-	custom  bool     // and any header for one address that its customer makes it write
-	advice  string   // the ways out for any other; empty: the usual ones
+	custom  bool     // also any single-address header that the customer configures it to write
+	advice  string   // for the error about any other header; empty: the usual advice
 	writes  fields   // the headers about scheme, host, request id and so on
 
-	zone    string // the one of its headers about places that names a time zone; empty: it has none
-	located bool   // it writes them without being told to
+	zone    string // its header with the time zone; empty: it has none
+	located bool   // it writes location headers by default
 
 	parse func(string) (netip.Addr, bool) // reads its header; nil: an address like any other
 }
 
-// vouchable are the fields that a proxy of the program's own is believed for.
+// vouchable are the fields for which the program's own proxies are trusted.
 const vouchable fields = 1<<fieldForwardedProto | 1<<fieldForwardedHost | 1<<fieldForwardedPort | 1<<fieldForwardedPrefix |
 	1<<fieldRequestID
 

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 )
 
-// summary is what may be logged of an Info: no cookie, no other header, no
-// query, and of addresses what Config.Privacy allows.
+// summary has the facts of an Info that may be logged: no cookies, no other
+// headers, no query, and as much of addresses as Config.Privacy allows.
 type summary struct {
 	IP        string   `json:"ip,omitzero"`
 	IPSource  string   `json:"ip_source"`

@@ -20,7 +20,7 @@ func buildSite(in *Info, f *facts) site {
 	}
 	s.host, s.hostSource = in.ownHost(f)
 	s.hostRead.add(fieldHost)
-	if t := in.trust.load(in, buildTrust); t.believed {
+	if t := in.trust.load(in, buildTrust); t.peerTrusted {
 		in.applyScheme(f, &s, t)
 		in.applyPrefix(f, &s, t)
 		if !in.plugin.hosts.none() { // otherwise no other host could be believed

@@ -94,7 +94,7 @@ func (p Proxies) checkProviders(header string) error {
 		switch {
 		case sole != nil && s.provider != sole && !s.anyPeer:
 			fail("Config.Header %s is written by %s alone, but Config.Proxies has %s too: leave it out, or use X-Forwarded-For", header, sole.name, s.name)
-		case s.provider != nil && !s.provider.believes(header):
+		case s.provider != nil && !s.provider.writesHeader(header):
 			fail("Config.Header %s: %s hands on what a client sends in it: %s", header, s.name, s.provider.ways())
 		}
 	}

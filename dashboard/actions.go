@@ -35,31 +35,31 @@ func (d *Dashboard) act(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, refusal(http.StatusBadRequest, "There is no such action.", nil))
 		return
 	}
-	var said string
+	var done string
 	err := panics.Catch(func() (err error) { // the load of a refresh may panic
-		said, err = do(d, r.Context(), form)
+		done, err = do(d, r.Context(), form)
 		return err
 	})
-	ours, refused := errors.AsType[*problem.RefusalError](err)
+	refusedErr, refused := errors.AsType[*problem.RefusalError](err)
 	switch {
 	case refused:
-		d.refuse(w, r, ours)
+		d.refuse(w, r, refusedErr)
 	case errors.Is(err, errMissing):
 		d.refuse(w, r, refusal(http.StatusNotFound, "What this was about is not there any more.", err))
 	case err != nil:
-		d.refuse(w, r, refusal(http.StatusInternalServerError, cut(err.Error(), 4*maxText), err))
+		d.refuse(w, r, refusal(http.StatusInternalServerError, shorten(err.Error(), 4*maxText), err))
 	case form.Get("user") != "":
-		d.showUser(w, r, form.Get("user"), said)
+		d.showUser(w, r, form.Get("user"), done)
 	default:
 		// The address is a query of the path that the browser knows. http.Redirect would
 		// use the path that the server knows.
 		back := url.Values{}
-		for _, name := range known {
+		for _, name := range queryNames {
 			if v := r.URL.Query().Get(name); v != "" && len(v) <= maxParameter {
 				back.Set(name, v)
 			}
 		}
-		back.Set("done", said)
+		back.Set("done", done)
 		w.Header().Set("Location", "?"+back.Encode())
 		w.WriteHeader(http.StatusSeeOther)
 	}
@@ -73,7 +73,7 @@ func refusal(status int, detail string, cause error) error {
 var errMissing = errors.New("dashboard: there is no such cache or resource")
 
 // action carries out what a form requests, and returns a key of done.
-type action func(d *Dashboard, ctx context.Context, form url.Values) (said string, err error)
+type action func(d *Dashboard, ctx context.Context, form url.Values) (done string, err error)
 
 // actions are the actions of forms by their names.
 var actions = map[string]action{
@@ -139,7 +139,7 @@ func (d *Dashboard) deleteEntry(ctx context.Context, form url.Values) (string, e
 	for _, e := range found {
 		err = errors.Join(err, e.Delete(ctx))
 	}
-	return orGone(found, "deleted"), err
+	return outcome(found, "deleted"), err
 }
 
 func (d *Dashboard) refreshEntry(ctx context.Context, form url.Values) (string, error) {
@@ -147,14 +147,15 @@ func (d *Dashboard) refreshEntry(ctx context.Context, form url.Values) (string, 
 	for _, e := range found {
 		err = errors.Join(err, e.Refresh(ctx))
 	}
-	return orGone(found, "refreshed"), err
+	return outcome(found, "refreshed"), err
 }
 
-func orGone(found []cachedata.EntryInfo, said string) string {
+// outcome returns done, a key of the messages, or "gone" if no entry was found.
+func outcome(found []cachedata.EntryInfo, done string) string {
 	if len(found) == 0 {
 		return "gone"
 	}
-	return said
+	return done
 }
 
 func (d *Dashboard) clearResource(ctx context.Context, form url.Values) (string, error) {
@@ -193,7 +194,7 @@ func (d *Dashboard) revokeUser(ctx context.Context, form url.Values) (string, er
 }
 
 // showUser shows the sessions of a user, whose name is never part of an address.
-func (d *Dashboard) showUser(w http.ResponseWriter, r *http.Request, user, said string) {
+func (d *Dashboard) showUser(w http.ResponseWriter, r *http.Request, user, done string) {
 	if d.cfg.Sessions == nil {
 		d.refuse(w, r, refusal(http.StatusNotFound, "There are no sessions here.", errMissing))
 		return
@@ -204,14 +205,14 @@ func (d *Dashboard) showUser(w http.ResponseWriter, r *http.Request, user, said 
 	case errors.Is(err, sessionstate.ErrNoUsers):
 		v.Problem = "Sessions in cookies cannot be listed. That needs a Config.Store."
 	case err != nil:
-		v.Problem = cut(err.Error(), maxText)
+		v.Problem = shorten(err.Error(), maxText)
 	}
 	v.More = max(len(list)-maxSessions, 0)
 	v.List = list[v.More:] // the latest sessions
 	q := r.URL.Query()
 	q.Set("page", "sessions")
 	q.Set("live", "off") // the result is not updated, because that would repeat the search
-	q.Set("done", said)
+	q.Set("done", done)
 	own := *r.URL
 	own.RawQuery = q.Encode()
 	again := r.WithContext(r.Context())

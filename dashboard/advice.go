@@ -23,7 +23,7 @@ func advise(caches []*cacheState) (all []advice) {
 	for _, c := range caches {
 		for _, r := range rules {
 			if text := r.says(&c.config, &c.stats); text != "" {
-				all = append(all, advice{Cache: cut(c.Name, maxName), Text: text, Tone: r.tone, id: c.id})
+				all = append(all, advice{Cache: shorten(c.Name, maxName), Text: text, Tone: r.tone, id: c.id})
 			}
 		}
 	}
@@ -207,7 +207,7 @@ func advicePage(p *page, caches []*cacheState, all []advice, notices []event) *a
 	}
 	v.Pager = newPager(p, len(caches))
 	for _, c := range caches[v.Pager.first:v.Pager.last] {
-		v.Rows = append(v.Rows, settingsRow{Name: cut(c.Name, maxName), Group: cut(c.Group, maxName), Href: p.link("page", "cache", "id", c.id), Facts: settings(&c.config)})
+		v.Rows = append(v.Rows, settingsRow{Name: shorten(c.Name, maxName), Group: shorten(c.Group, maxName), Href: p.link("page", "cache", "id", c.id), Facts: settings(&c.config)})
 	}
 	return v
 }

@@ -151,7 +151,7 @@ func cachesPage(p *page, caches []*cacheState) *cachesView {
 	v.Pager = newPager(p, len(sorted))
 	for _, c := range sorted[v.Pager.first:v.Pager.last] {
 		row := cacheRow{
-			Name: cut(c.Name, maxName), Group: cut(c.Group, maxName), Href: p.link("page", "cache", "id", c.id),
+			Name: shorten(c.Name, maxName), Group: shorten(c.Group, maxName), Href: p.link("page", "cache", "id", c.id),
 			Ratio: "–", Calls: count(calls(c.stats)), Loads: count(c.stats.Loads), P50: "–", P99: "–",
 			Entries: count(c.stats.Entries), Bytes: size(c.stats.Bytes),
 			Chart: ratioLine(c.samples, 96, 22), Badges: c.badges(),
@@ -234,7 +234,7 @@ func (d *Dashboard) cachePage(p *page, c *cacheState, all []advice) *cacheView {
 	var sum total
 	sum.add(*s)
 	v := &cacheView{
-		ID: c.id, Group: cut(c.Group, maxName), Tiles: sum.tiles(), Badges: c.badges(),
+		ID: c.id, Group: shorten(c.Group, maxName), Tiles: sum.tiles(), Badges: c.badges(),
 		Ratio: ratioLine(c.samples, 520, 120), Times: timesLine(c.samples, 520, 120), Loads: loadBars(s.LoadTimes, 520, 120),
 		Settings: settings(&c.config), Keys: d.cfg.ShowKeys, Hits: c.config.CountHits, Visitors: c.config.Scope == cachedata.Session,
 	}
@@ -304,7 +304,7 @@ func (v *cacheView) row(e *cachedata.EntryInfo) entryRow {
 		r.Fingerprint = fmt.Sprintf("%016x", fp)
 	}
 	if v.Keys {
-		r.Key = cut(fmt.Sprintf("%+v", e.Key), maxName)
+		r.Key = shorten(fmt.Sprintf("%+v", e.Key), maxName)
 	}
 	if !e.Expires.IsZero() {
 		switch left := time.Until(e.Expires); {
@@ -328,7 +328,7 @@ func (v *cacheView) row(e *cachedata.EntryInfo) entryRow {
 			r.MoreTags = len(e.Tags) - i
 			break
 		}
-		r.Tags = append(r.Tags, cut(tag, 40))
+		r.Tags = append(r.Tags, shorten(tag, 40))
 	}
 	return r
 }
@@ -337,7 +337,7 @@ func (v *cacheView) row(e *cachedata.EntryInfo) entryRow {
 type top struct {
 	most    int
 	compare func(a, b *cachedata.EntryInfo) int
-	kept    []*cachedata.EntryInfo // the first of them sorted, if there were so many already
+	first   []*cachedata.EntryInfo // the first of them sorted, if there were so many already
 	full    bool
 	seen    int
 }
@@ -370,27 +370,27 @@ func newTop(order string, most int) *top {
 
 func (t *top) add(e cachedata.EntryInfo) {
 	t.seen++
-	if t.full && t.compare(&e, t.kept[t.most-1]) >= 0 {
+	if t.full && t.compare(&e, t.first[t.most-1]) >= 0 {
 		return
 	}
 	own := e // only the entries that are kept are allocated
-	t.kept = append(t.kept, &own)
-	if len(t.kept) >= 2*t.most {
+	t.first = append(t.first, &own)
+	if len(t.first) >= 2*t.most {
 		t.shrink()
 	}
 }
 
 func (t *top) shrink() {
-	slices.SortFunc(t.kept, t.compare)
-	if len(t.kept) >= t.most {
-		clear(t.kept[t.most:])
-		t.kept, t.full = t.kept[:t.most], true
+	slices.SortFunc(t.first, t.compare)
+	if len(t.first) >= t.most {
+		clear(t.first[t.most:])
+		t.first, t.full = t.first[:t.most], true
 	}
 }
 
 func (t *top) sorted() []*cachedata.EntryInfo {
 	t.shrink()
-	return t.kept
+	return t.first
 }
 
 // loadsView is the list of running loads.
@@ -424,7 +424,7 @@ func (d *Dashboard) loadsPage(p *page, caches []*cacheState) *loadsView {
 			if !e.Loading {
 				break // entries that are being loaded come first
 			}
-			r := loadRow{Cache: cut(c.Name, maxName), Href: p.link("page", "cache", "id", c.id), Running: e.Running, Waiters: e.Waiters, Slow: e.Running > slow}
+			r := loadRow{Cache: shorten(c.Name, maxName), Href: p.link("page", "cache", "id", c.id), Running: e.Running, Waiters: e.Waiters, Slow: e.Running > slow}
 			if len(v.Rows) >= maxLoads*10 {
 				v.More++
 				continue
@@ -433,7 +433,7 @@ func (d *Dashboard) loadsPage(p *page, caches []*cacheState) *loadsView {
 				r.Fingerprint = fmt.Sprintf("%016x", fp)
 			}
 			if v.Keys {
-				r.Key = cut(fmt.Sprintf("%+v", e.Key), maxName)
+				r.Key = shorten(fmt.Sprintf("%+v", e.Key), maxName)
 			}
 			v.Rows = append(v.Rows, r)
 		}

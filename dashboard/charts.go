@@ -58,12 +58,12 @@ func newLine(width, height int, top float64, label string, all ...[]value) *line
 	return l
 }
 
-// least is the least number of samples that fill the width of a chart. Fewer samples are drawn
+// minSamples is the least number of samples that fill the width of a chart. Fewer samples are drawn
 // at its right side.
-const least = 30
+const minSamples = 30
 
 func point(i, n, width, height int, part float64) string {
-	window := max(n, least)
+	window := max(n, minSamples)
 	x := float64(width) * float64(i+window-n) / float64(window-1) // the latest sample is on the right
 	y := float64(height-2)*(1-min(max(part, 0), 1)) + 1
 	return number(x) + "," + number(y)

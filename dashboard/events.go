@@ -11,9 +11,9 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// Events keeps the latest events, 300 at most, and apart from them the latest
-// notices, so that these are not pushed out. It is an [observe.Observer] that never
-// blocks. The zero value is ready; it is safe for concurrent use.
+// Events keeps the latest 300 events and, separately, the latest 20 notices, so that
+// a flood of events does not displace the notices. It is an [observe.Observer] that
+// never blocks. The zero value is ready to use. It is safe for concurrent use.
 type Events struct {
 	mu      sync.Mutex
 	all     ring[event]
@@ -25,22 +25,22 @@ const (
 	maxNotices = 20
 )
 
-// event is what is kept of an event: its texts, and nothing that it refers to.
+// event holds the texts of an event. It does not hold the event, which may refer to more memory.
 type event struct {
 	At    time.Time
 	Level slog.Level
 	Kind  string
-	Cache string // that it is about, or empty
+	Cache string // the cache that it is about, or empty
 	Text  string
 }
 
 // Observe implements observe.Observer.
 func (e *Events) Observe(_ context.Context, ev observe.Event) {
-	kept := event{At: time.Now(), Level: observe.Level(ev), Kind: observe.Kind(ev)}
+	entry := event{At: time.Now(), Level: observe.Level(ev), Kind: observe.Kind(ev)}
 	var text strings.Builder
 	for _, a := range observe.Attrs(ev) {
 		if a.Key == "cache" {
-			kept.Cache = a.Value.String()
+			entry.Cache = a.Value.String()
 			continue
 		}
 		if text.Len() > 0 {
@@ -51,18 +51,18 @@ func (e *Events) Observe(_ context.Context, ev observe.Event) {
 			break
 		}
 	}
-	kept.Cache, kept.Text = cut(kept.Cache, maxName), cut(text.String(), maxText)
+	entry.Cache, entry.Text = shorten(entry.Cache, maxName), shorten(text.String(), maxText)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if notice, ok := ev.(observe.Notice); ok {
-		kept.Text = cut(notice.Owner+": "+notice.Text, maxText)
-		e.notices.add(kept, maxNotices)
+		entry.Text = shorten(notice.Owner+": "+notice.Text, maxText)
+		e.notices.add(entry, maxNotices)
 		return
 	}
-	e.all.add(kept, maxEvents)
+	e.all.add(entry, maxEvents)
 }
 
-// read returns what is kept, the latest first.
+// read returns the events and notices, the latest first.
 func (e *Events) read() (all, notices []event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

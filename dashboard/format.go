@@ -9,14 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// How long texts may be that somebody else has chosen, in bytes.
+// The longest names and texts that the page shows, in bytes.
 const (
 	maxName = 80
 	maxText = 240
 )
 
-// cut is a text of at most most bytes, with marks in place of what cannot be read.
-func cut(s string, most int) string {
+// shorten returns s in at most about most bytes, with signs in place of characters that cannot be
+// shown.
+func shorten(s string, most int) string {
 	long := len(s) > most
 	if long {
 		s = s[:most-3]
@@ -39,7 +40,7 @@ func cut(s string, most int) string {
 	return s
 }
 
-// count is a number with its thousands apart.
+// count formats a number with commas between the thousands.
 func count[N int | int64 | uint64](n N) string {
 	s := strconv.FormatInt(int64(n), 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
@@ -48,7 +49,7 @@ func count[N int | int64 | uint64](n N) string {
 	return s
 }
 
-// size is a number of bytes.
+// size formats a number of bytes.
 func size(n int64) string {
 	v, unit := float64(n), 0
 	units := []string{"B", "KB", "MB", "GB", "TB"}
@@ -62,7 +63,7 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %s", v, units[unit])
 }
 
-// percent is a part of a whole.
+// percent formats a part of 1 in percent.
 func percent(part float64) string {
 	if part > 0.999 && part < 1 {
 		return "99.9 %"
@@ -73,7 +74,7 @@ func percent(part float64) string {
 	return fmt.Sprintf("%.0f %%", part*100)
 }
 
-// span is a duration, to two digits or so.
+// span formats a duration with about two digits.
 func span(d time.Duration) string {
 	switch {
 	case d < 0:

@@ -10,7 +10,7 @@ import (
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
-// resourcesView is the list of resources, and what is leased of them.
+// resourcesView is the list of resources and of their leased instances.
 type resourcesView struct {
 	Rows   []resourceRow
 	Pager  *pager
@@ -33,8 +33,8 @@ type leasedRow struct {
 	More   int
 }
 
-// maxLeased is how many leased instances are shown, and maxSites where their leases
-// were taken.
+// maxLeased is how many leased instances are shown, and maxSites for how many leases of
+// each the page shows where they were taken.
 const (
 	maxLeased = 100
 	maxSites  = 5
@@ -46,7 +46,7 @@ func (d *Dashboard) resourcesPage(p *page) *resourcesView {
 	for _, g := range d.cfg.Resources {
 		for name, s := range g.Resources() {
 			r := resourceRow{
-				ID: idOf(g.Name(), name), Name: cut(name, maxName), Group: cut(g.Name(), maxName),
+				ID: idOf(g.Name(), name), Name: shorten(name, maxName), Group: shorten(g.Name(), maxName),
 				Open: count(s.Open), Leases: count(s.Leases), Peak: count(s.PeakLeases), Pinned: count(s.Pinned),
 				Opens: count(s.Opens), Failed: count(s.OpenErrors), Checks: count(s.Checks), Oldest: span(s.Oldest), Leaks: count(s.Leaks),
 			}
@@ -84,13 +84,13 @@ func (d *Dashboard) resourcesPage(p *page) *resourcesView {
 				v.More++
 				continue
 			}
-			r := leasedRow{Name: cut(l.Name, 2*maxName), Leases: l.Leases}
+			r := leasedRow{Name: shorten(l.Name, 2*maxName), Leases: l.Leases}
 			for i, site := range l.Sites {
 				if i == maxSites {
 					r.More = len(l.Sites) - i
 					break
 				}
-				r.Sites = append(r.Sites, cut(path.Join(path.Base(path.Dir(site)), path.Base(site)), maxName))
+				r.Sites = append(r.Sites, shorten(path.Join(path.Base(path.Dir(site)), path.Base(site)), maxName))
 			}
 			v.Leased = append(v.Leased, r)
 		}
@@ -98,16 +98,16 @@ func (d *Dashboard) resourcesPage(p *page) *resourcesView {
 	return v
 }
 
-// sessionsView is about sessions.
+// sessionsView is the page of sessions: the counters, and the sessions of a user.
 type sessionsView struct {
 	Stats   sessionstate.Stats
-	User    string // whose sessions are shown; empty: nobody's
-	Problem string // why they cannot be
+	User    string // the user whose sessions are shown; empty: none
+	Problem string // why they cannot be shown
 	List    []sessionstate.SessionInfo
 	More    int
 }
 
-// Now is the time at which the view is shown.
+// Now returns the time at which the view is shown.
 func (*sessionsView) Now() time.Time { return time.Now() }
 
 // maxSessions is how many sessions of a user are shown.

@@ -21,14 +21,14 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"size":    size,
 	"percent": percent,
 	"span":    span,
-	"name":    func(s string) string { return cut(s, maxName) },
-	"text":    func(s string) string { return cut(s, maxParameter) },
+	"name":    func(s string) string { return shorten(s, maxName) },
+	"text":    func(s string) string { return shorten(s, maxParameter) },
 	"clock":   func(t time.Time) string { return t.Format(time.TimeOnly) },
 	"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"tone":    tone,
 }).ParseFS(sources, "templates/*.html"))
 
-// tone is the class of an event's level.
+// tone returns the CSS class for a level of events.
 func tone(l slog.Level) string {
 	switch {
 	case l >= slog.LevelError:
@@ -44,31 +44,30 @@ func tone(l slog.Level) string {
 // perPage is how many rows a page has.
 const perPage = 50
 
-// page is what the templates show: what all pages have, and View, which is the
-// page's own.
+// page is the data of the templates: what all pages show, and View, which differs by page.
 type page struct {
 	Name  string // which page
 	Title string
 	Tabs  []tab
-	Live  bool   // it is asked for again every two seconds
-	Self  string // its own address
-	Other string // its address with the opposite of Live
-	Done  string // what has just been done
-	Field string // of the app's own token
+	Live  bool   // the script updates the page every two seconds
+	Self  string // the address of this page
+	Other string // the address of this page with the opposite of Live
+	Done  string // a message about the action that led to this page
+	Field string // the name of the form field of Config.Token
 	Token string
 	View  any
 
 	query url.Values
 }
 
-// tab leads to a page.
+// tab is a link to a page in the navigation.
 type tab struct {
 	Name, Title, Href string
 	Current           bool
 	Badge             int
 }
 
-// link is the address of another page, which is as live as this one.
+// link returns the address of another page, with the Live of this one.
 func (p *page) link(pairs ...string) string {
 	q := url.Values{}
 	if !p.Live {
@@ -79,10 +78,10 @@ func (p *page) link(pairs ...string) string {
 			q.Set(pairs[i], pairs[i+1])
 		}
 	}
-	return "?" + q.Encode() // never empty: that would keep the query
+	return "?" + q.Encode() // with the question mark, because an empty reference would keep the present query
 }
 
-// with is the address of this page with some parameters set, or dropped.
+// with returns the address of this page with parameters set or, for an empty value, removed.
 func (p *page) with(pairs ...string) string {
 	q := url.Values{}
 	for name, values := range p.query {
@@ -99,8 +98,8 @@ func (p *page) with(pairs ...string) string {
 	return "?" + q.Encode()
 }
 
-// done are the messages after an action, by what the address says.
-var done = map[string]string{
+// doneTexts has the messages after an action, by the parameter "done" of the address.
+var doneTexts = map[string]string{
 	"cleared":   "Cleared.",
 	"deleted":   "Deleted.",
 	"refreshed": "Loaded again.",
@@ -108,17 +107,17 @@ var done = map[string]string{
 	"ended":     "Logged out.",
 }
 
-// maxParameter bounds what is kept of the query of a request.
+// maxParameter bounds a parameter of the query. Longer ones are ignored.
 const maxParameter = 256
 
-// known are the parameters of the pages.
-var known = []string{"page", "id", "sort", "p", "q", "state", "level", "live", "done"}
+// queryNames are the names of the query parameters that pages use.
+var queryNames = []string{"page", "id", "sort", "p", "q", "state", "level", "live", "done"}
 
-// show answers GET. found is a view that an action has made, or nil.
+// show answers a GET. found is the view that an action has made, or nil.
 func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, found *sessionsView) {
 	asked := r.URL.Query()
 	query := url.Values{}
-	for _, name := range known {
+	for _, name := range queryNames {
 		if v := asked.Get(name); v != "" && len(v) <= maxParameter {
 			query.Set(name, v)
 		}
@@ -130,7 +129,7 @@ func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, found *sessions
 		live = ""
 	}
 	p.Other = p.with("live", live)
-	p.Done = done[query.Get("done")]
+	p.Done = doneTexts[query.Get("done")]
 	if d.cfg.Token != nil {
 		p.Field, p.Token = d.cfg.Token(r)
 	}
@@ -156,7 +155,7 @@ func (d *Dashboard) show(w http.ResponseWriter, r *http.Request, found *sessions
 	}
 }
 
-// view makes the page's own part, and reports whether there is such a page.
+// view sets the title and View of the page that p names, and reports whether there is such a page.
 func (d *Dashboard) view(r *http.Request, p *page, found *sessionsView) bool {
 	caches := d.snapshot()
 	if r.Method != http.MethodHead {
@@ -202,7 +201,7 @@ func (d *Dashboard) view(r *http.Request, p *page, found *sessionsView) bool {
 	return true
 }
 
-// tabs are the pages that there are.
+// tabs returns the navigation.
 func (d *Dashboard) tabs(p *page, caches []*cacheState, advice int) []tab {
 	loading := 0
 	for _, c := range caches {
@@ -224,18 +223,19 @@ func (d *Dashboard) tabs(p *page, caches []*cacheState, advice int) []tab {
 	return all
 }
 
-// pager leads through the pages of a long table.
+// pager splits a long table into pages and links them.
 type pager struct {
 	From, To, All    int
 	Previous, Next   string // addresses; empty: there is none
-	Deeper           bool   // there is more than can be turned to
+	Deeper           bool   // there are rows beyond maxDepth
 	first, last, num int
 }
 
-// maxDepth is how many rows a table can be turned through: who wants more filters.
+// maxDepth is how many rows of a table can be reached page by page. To see others, the reader
+// filters the table.
 const maxDepth = 10_000
 
-// newPager is where the page of a table with all rows is.
+// newPager returns the pager of a table with all rows, for the page that the query asks for.
 func newPager(p *page, all int) *pager {
 	num, _ := strconv.Atoi(p.query.Get("p"))
 	reach := min(all, maxDepth)
@@ -251,15 +251,15 @@ func newPager(p *page, all int) *pager {
 	return g
 }
 
-// column is a head of a table by which it can be sorted.
+// column is the head of a column, by which the table may be sorted.
 type column struct {
-	Title, Href, Sort string // Sort is that of ARIA, for the one that it is sorted by
+	Title, Href, Sort string // Sort is the value of aria-sort if the table is sorted by it
 	Number            bool
 }
 
-// columns are the heads of a table. Each is a title, and the name of its order or an
-// empty text; numbers is from which one on they are numbers. first is the order if
-// none is asked for.
+// columns returns the heads of a table, and the name of the order in which it is sorted. pairs
+// has, for each column, its title and the name of its order, or "" if the table cannot be sorted
+// by it. The columns from the index numbers on hold numbers. first is the default order.
 func columns(p *page, first string, numbers int, pairs ...string) (all []column, order string) {
 	order = p.query.Get("sort")
 	valid := false

@@ -8,8 +8,8 @@ import (
 	"github.com/reecho-go/reecho/middleware/respcache"
 )
 
-// responsesView is the list of caches of responses, each with the reasons for which
-// its responses come from handlers.
+// responsesView is the list of caches of responses. Each has the reasons why requests were
+// answered by handlers.
 type responsesView struct {
 	Rows  []responseRow
 	Pager *pager
@@ -31,7 +31,7 @@ type reasonRow struct {
 // maxReasons is how many reasons of one cache are shown.
 const maxReasons = 12
 
-// responsesID names a cache of responses in forms.
+// responsesID returns the id of a cache of responses in forms.
 func responsesID(c *respcache.Cache) string {
 	return idOf("responses", c.Group().Name(), c.Responses().Name())
 }
@@ -42,7 +42,7 @@ func (d *Dashboard) responsesPage(p *page) *responsesView {
 		s, g := c.Stats(), c.Group()
 		all := s.Requests()
 		r := responseRow{
-			ID: responsesID(c), Name: cut(c.Responses().Name(), maxName), Group: cut(g.Name(), maxName),
+			ID: responsesID(c), Name: shorten(c.Responses().Name(), maxName), Group: shorten(g.Name(), maxName),
 			Ratio: "–", Requests: count(all), Replayed: count(s.Hits + s.Stale), Failsafe: count(s.FailSafe), Waited: count(s.Joined), Stored: count(s.Misses),
 			Refused: count(sum(s.Refused)), Bypassed: count(sum(s.Bypassed)), Entries: count(s.Entries), Bytes: size(s.Bytes),
 		}
@@ -68,7 +68,7 @@ func sum(counts map[string]uint64) (all uint64) {
 	return all
 }
 
-// reasons are those of a cache, the most frequent first.
+// reasons returns the reasons of a cache, the most frequent first.
 func reasons(s respcache.Stats, all uint64) (rows []reasonRow) {
 	for _, reason := range slices.Sorted(maps.Keys(s.Refused)) {
 		rows = append(rows, newReason(reason, s.Refused[reason], all))
@@ -81,10 +81,10 @@ func reasons(s respcache.Stats, all uint64) (rows []reasonRow) {
 }
 
 func newReason(reason string, n, all uint64) reasonRow {
-	return reasonRow{Reason: cut(reason, maxName), Requests: count(n), Share: percent(float64(n) / float64(all)), Means: meanings[reason], count: n}
+	return reasonRow{Reason: shorten(reason, maxName), Requests: count(n), Share: percent(float64(n) / float64(all)), Means: meanings[reason], count: n}
 }
 
-// meanings say what a reason means and, where that is possible, what to do.
+// meanings explain the reasons and, where that is possible, say what to do.
 var meanings = map[string]string{
 	// Requests for which the cache was not asked.
 	"a flash message waits":             "A message waits for the visitor, which the next page shows once.",
@@ -93,18 +93,18 @@ var meanings = map[string]string{
 	"client certificate":                "Requests with a client certificate are always answered by their handler.",
 	"cookie":                            "The request has a cookie that the handler may read. If it has no influence on responses, name it in Keys.IgnoreCookies.",
 	"credentials":                       "The request has a header that names its user, such as X-Api-Key or X-Forwarded-User. If responses depend on it, name it in Keys.Headers.",
-	"it is for the origin":              "The request is only for a response that the origin itself finds unchanged (If-Match, If-Unmodified-Since).",
+	"it is for the origin":              "The request has a condition that only the handler can check (If-Match, If-Unmodified-Since).",
 	"origin":                            "The request has an Origin. If responses depend on it, name it in Keys.Headers.",
 	"something is kept for the session": "The handler uses results that are kept for one session, and which the session itself does not hold.",
 	"the key is too long":               "URL and headers are longer than a key may be.",
 	"the session cannot be read":        "The session of the request could not be loaded, so it is not known whose response it is.",
 	"the session was read before":       "A middleware has read the session before the cache was asked.",
 	"the visitor is known":              "A middleware has declared the visitor, so the response may be for that visitor alone.",
-	"there is no session":               "The URL has responses that depend on the session, and this request came without the sessions in front of the cache.",
-	"upgrade":                           "WebSockets and the like have no response to keep.",
+	"there is no session":               "The URL has responses that depend on the session, and this request reached the cache without passing the session middleware.",
+	"upgrade":                           "A protocol upgrade, such as a WebSocket, has no response to keep.",
 	// Responses that cannot be stored.
 	"a header was read":                     "The handler has read a header that is not part of the key. Name it in Keys.Headers.",
-	"a result of one visitor was used":      "The handler has used a cached result that is one visitor's.",
+	"a result of one visitor was used":      "The handler has used a cached result that belongs to one visitor.",
 	"a result that is not kept was used":    "The handler has used a result of a cached function that is not kept, such as an error or one that has expired. The response would show it for longer.",
 	"access-control-allow-origin":           "The response is for the pages of one origin. If responses depend on it, name Origin in Keys.Headers.",
 	"another request has the same response": "Another request has just made this response, which must be validated for each request.",
@@ -114,30 +114,30 @@ var meanings = map[string]string{
 	"content-range":                         "The response is a part of another one.",
 	"empty":                                 "The handler has written nothing.",
 	"error":                                 "The handler has failed.",
-	"event stream":                          "A stream of events does not end.",
-	"expires":                               "The handler's Expires says that the response is over already.",
+	"event stream":                          "A stream of events has no end, so it cannot be stored.",
+	"expires":                               "The handler's Expires says that the response has expired already.",
 	"flush":                                 "The handler sends its response piece by piece.",
 	"head":                                  "A HEAD came before any GET.",
 	"hijack":                                "The handler has taken over the connection.",
 	"it changes too fast":                   "The response was dropped again and again while this request waited for it. Look at what clears it so often.",
 	"it depends on too much":                "The handler reads too many headers.",
-	"max-age":                               "The handler's Cache-Control says that the response is over at once.",
+	"max-age":                               "The handler's Cache-Control says that the response expires at once.",
 	"must-understand":                       "The response says must-understand, and its status is unknown here.",
 	"no-cache":                              "The handler's Cache-Control says no-cache.",
 	"no-store":                              "The handler's Cache-Control says no-store.",
-	"not fresh":                             "The response is over when it comes, by its own headers.",
+	"not fresh":                             "By its own headers, the response has expired when it arrives.",
 	"only-if-cached":                        "The request wanted only what is in the cache, and it was not there.",
 	"others have failed":                    "The requests that this one waited for have failed, or their clients left.",
 	"private":                               "The handler's Cache-Control says private.",
 	"range":                                 "The request is for a part of a response that is not in the cache.",
 	"read error":                            "What the handler was sending could not be read to its end.",
-	"s-maxage":                              "The handler's Cache-Control says that the response is over at once.",
-	"set-cookie":                            "The response sets a cookie. Put sessions and what else sets cookies outside of the cache.",
+	"s-maxage":                              "The handler's Cache-Control says that the response expires at once.",
+	"set-cookie":                            "The response sets a cookie. Put sessions, and everything else that sets cookies, outside of the cache.",
 	"status":                                "Only 200, 301, 308 and the statuses of Config.Status are stored.",
 	"the address was changed":               "The response changes the address bar of the visitor's browser.",
 	"the cache failed":                      "The cache is closed, or is closing.",
 	"the key was not known":                 "The first request has shown what else the response depends on. The next ones are stored.",
-	"the session was changed":               "The handler has changed the session, so the response is of one that no longer is.",
+	"the session was changed":               "The handler has changed the session, so the response shows a state of the session that is over.",
 	"the handler has said so":               "The handler has called NoStore of the loading that it was given.",
 	"the session was read":                  "The handler has read the session, so the response may be for one visitor alone.",
 	"the visitor was read":                  "The handler has read who the visitor is, so the response may be for that visitor alone.",
@@ -154,6 +154,6 @@ var meanings = map[string]string{
 	"a result of another store was used":              "The response is in memory only, since it is made of a result of another store.",
 	"a result that is not in the store was used":      "The response is in memory only, since it is made of a result that is not in the store.",
 	"a result that no store has was used":             "The response is in memory only, since it is made of a result that is in no store.",
-	"it is of one session":                            "The response is in memory only, since it is one session's.",
+	"it is of one session":                            "The response is in memory only, since it belongs to one session.",
 	"too many results for the store were used":        "The response is in memory only, since it is made of more than a hundred results.",
 }

@@ -1,22 +1,22 @@
 package dashboard
 
-// ring keeps the latest of what is added to it.
+// ring keeps the latest values that were added.
 type ring[T any] struct {
-	kept []T
-	next int // where the oldest is, once it is full
+	values []T
+	oldest int // the index of the oldest value, once the ring is full
 }
 
-// add drops the oldest one if there are most already; most is always the same.
+// add adds v. If there are most values already, it replaces the oldest. most must always be the same.
 func (r *ring[T]) add(v T, most int) {
-	if len(r.kept) < most {
-		r.kept = append(r.kept, v)
+	if len(r.values) < most {
+		r.values = append(r.values, v)
 		return
 	}
-	r.kept[r.next] = v
-	r.next = (r.next + 1) % most
+	r.values[r.oldest] = v
+	r.oldest = (r.oldest + 1) % most
 }
 
-// all returns what is kept, the oldest first.
+// all returns the values, the oldest first.
 func (r *ring[T]) all() []T {
-	return append(append(make([]T, 0, len(r.kept)), r.kept[r.next:]...), r.kept[:r.next]...)
+	return append(append(make([]T, 0, len(r.values)), r.values[r.oldest:]...), r.values[:r.oldest]...)
 }

@@ -24,16 +24,16 @@ func (e *RedirectError) Problem() middleware.Problem {
 	return middleware.Problem{Header: http.Header{"Location": {e.URL}, "Vary": {hxRequest}}}
 }
 
-// canonical returns raw with the schema's parameters as own, which Encode has
-// written, in the places where they are in raw, and all others as they are but
-// for their escapes. Applied to its own result it changes nothing.
+// canonical returns raw with the schema's parameters replaced by own, the output
+// of Encode, at the places that they have in raw. Of other parameters only the
+// escapes are normalised. Applied to its own result it changes nothing.
 func (p *plan) canonical(raw, own string) (string, error) {
 	lim := &p.cfg.Limits
 	fresh, err := parseEntries(own, lim)
 	if err != nil {
 		return "", err
 	}
-	entries, err := parseEntries(raw, lim.ofOthers())
+	entries, err := parseEntries(raw, lim.forRetained())
 	if err != nil {
 		return "", err
 	}
@@ -47,8 +47,9 @@ func (p *plan) canonical(raw, own string) (string, error) {
 	return string(appendEntries(nil, settle(entries, owned, fresh))), nil
 }
 
-// correctURL makes the URL of a page say what was read from it into the struct that
-// v points to. It returns where the browser is to be sent, "" for nowhere.
+// correctURL compares the URL of a page with the values that were read from it into
+// the struct that v points to. It returns the URL to which the browser must be
+// redirected, or "" if there is none.
 func (p *plan) correctURL(r *http.Request, raw string, v any, defaulted []*FieldError) (to string) {
 	plugin := pluginOf(r.Context())
 	redirect := plugin != nil && plugin.redirects(r) && raw == r.URL.RawQuery // nothing was written before

@@ -124,9 +124,9 @@ func (c timeCodec) readAs(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// forward returns t, which was read from s, or an hour that the clocks skip as
-// the one after it, as browsers do: package time may go back, and so to the day
-// before where midnight is skipped.
+// forward returns t, which was read from s. If s is in an hour that the clocks skip,
+// it returns the hour after it, as browsers do: package time may choose the hour
+// before, which is on the day before if midnight is skipped.
 func (c timeCodec) forward(t time.Time, layout, s string) time.Time {
 	if c.loc == time.UTC || t.Location() != c.loc {
 		return t
@@ -138,13 +138,13 @@ func (c timeCodec) forward(t time.Time, layout, s string) time.Time {
 	return t.Add(max(0, wallClock(asked)-wallClock(t)))
 }
 
-// wallClock is what a clock in t's zone shows, since 1970.
+// wallClock returns the time since 1970 that a clock in t's zone shows.
 func wallClock(t time.Time) time.Duration {
 	_, offset := t.Zone()
 	return time.Duration(t.Unix()+int64(offset)) * time.Second
 }
 
-// strictRFC3339 refuses what package time reads besides: hours of one digit,
+// strictRFC3339 refuses deviations from RFC 3339 that package time accepts: hours of one digit,
 // commas, offsets of a day and more.
 func strictRFC3339(s string) bool {
 	const hour, fraction = len("2006-01-02T15"), len("2006-01-02T15:04:05")
@@ -169,8 +169,8 @@ const (
 	maxMilli    = 253402300800000 // the end of the year 9999, and as far back
 )
 
-// knowsZone reports whether t has not got its offset from a guess: package time
-// takes the abbreviation of a zone that it does not know for UTC.
+// knowsZone reports whether the offset of t is known. Package time reads the
+// abbreviation of an unknown zone as UTC.
 func (c timeCodec) knowsZone(layout string, t time.Time) bool {
 	if !strings.Contains(layout, "MST") || strings.Contains(layout, "-07") || strings.Contains(layout, "Z07") || t.Location() == c.loc {
 		return true
@@ -218,7 +218,7 @@ func (c timeCodec) write(b []byte, t time.Time) ([]byte, bool) {
 	return b[:from], false
 }
 
-// isText reports whether text is read as t.
+// isText reports whether reading text gives t.
 func (c timeCodec) isText(text []byte, t time.Time) bool {
 	back, ok := c.read(string(text))
 	return ok && back.Equal(t)

@@ -71,7 +71,7 @@ func (r *reader) list(w *work, l *leaf, c *chain, v reflect.Value) {
 	}
 }
 
-// corrected makes the faults since the given ones corrections.
+// corrected turns the faults that were added since the given ones into corrections.
 func (r *reader) corrected(errs, omitted int) {
 	r.defaulted = append(r.defaulted, r.errs[errs:]...)
 	r.errs, r.omitted = r.errs[:errs], omitted
@@ -215,9 +215,9 @@ func (l *leaf) cut(raw string) (item, rest string, found bool) {
 	return cutItem(raw, l.sep)
 }
 
-// neverHas reports whether no item of the list l has its separator as a part of
-// its text: then an escaped one can only separate too. Browsers and HTTP
-// clients escape the comma of ids=1,2,3.
+// neverHas reports whether no item of the list l can contain the separator. Then an
+// escaped separator separates too: browsers and HTTP clients escape the comma of
+// ids=1,2,3.
 func (l *leaf) neverHas(sep byte) bool {
 	switch c := l.codec.(type) {
 	case boolCodec:

@@ -51,7 +51,7 @@ func compile(t reflect.Type, cfg SchemaConfig) (*plan, error) {
 	return c.plan, nil
 }
 
-// finish checks what all fields together are.
+// finish checks the fields together.
 func (c *compiler) finish() {
 	for _, i := range c.open {
 		l := &c.leaves[i]
@@ -74,7 +74,7 @@ func (c *compiler) finish() {
 	c.defaults()
 }
 
-// location is where the fields of a struct are: under which name and pointer.
+// location says under which name, and behind which pointer, the fields of a struct are.
 type location struct {
 	prefix string
 	nested bool // the names of the top level are in brackets too
@@ -120,7 +120,7 @@ func (c *compiler) fields(t reflect.Type, steps []int, in location) {
 				before := len(c.leaves)
 				c.fields(f.Type, at, inner)
 				if len(c.leaves) > before {
-					c.uncalled(f.Type, path)
+					c.refuseUncalled(f.Type, path)
 				}
 			case f.Anonymous && f.Type.Kind() == reflect.Pointer && holdsParameters(f.Type.Elem()):
 				c.fail(path, errors.New("is an embedded pointer: embed the struct itself, or give it a query tag"))
@@ -139,8 +139,8 @@ func (c *compiler) fields(t reflect.Type, steps []int, in location) {
 	}
 }
 
-// holdsParameters reports whether t is a struct with tagged fields, which
-// somebody would miss.
+// holdsParameters reports whether t is a struct with tagged fields, which would be
+// ignored without an error.
 func holdsParameters(t reflect.Type) bool {
 	if t.Kind() != reflect.Struct {
 		return false
@@ -197,13 +197,13 @@ func (c *compiler) field(f reflect.StructField, tag string, at []int, in locatio
 		c.fail(path, errors.Join(tags.errs...))
 		return
 	case !ok:
-		c.uncalled(f.Type, path)
+		c.refuseUncalled(f.Type, path)
 		c.nest(f.Type, l, tags, in, path)
 		return
 	}
-	c.uncalled(l.elem, path)
+	c.refuseUncalled(l.elem, path)
 	if l.shape == shapeList || l.shape == shapeMap || l.shape == shapeStructs {
-		c.uncalled(f.Type, path)
+		c.refuseUncalled(f.Type, path)
 	}
 	if l.shape == shapeStructs {
 		l.sub = c.compileSub(l.elem, &l, in, path)
@@ -211,10 +211,10 @@ func (c *compiler) field(f reflect.StructField, tag string, at []int, in locatio
 	c.add(&l, tags, path)
 }
 
-// uncalled refuses t, the type of a parameter or of a struct of parameters,
-// if it has a Validate method and the schema's type has none: nothing would
-// call it. Pointers have the methods of what they point to.
-func (c *compiler) uncalled(t reflect.Type, path string) {
+// refuseUncalled refuses t, the type of a parameter or of a struct of parameters, if it has
+// a Validate method that nothing would call, because the schema's type has none.
+// Pointers have the methods of the type that they point to.
+func (c *compiler) refuseUncalled(t reflect.Type, path string) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -352,13 +352,13 @@ func (c *compiler) nest(t reflect.Type, l leaf, tags *tagSet, in location, path 
 	c.order = append(c.order, step{leaf: -1, group: g, end: true})
 }
 
-// noParameters says what can be done about a struct that a query tag is on and
-// that has none itself.
+// noParameters returns the advice for a field with a query tag whose type is a struct
+// without any.
 func noParameters(t reflect.Type) error {
 	return fmt.Errorf("%s is a struct without parameters and without a text form: give its fields query tags, give it MarshalText and UnmarshalText, use a Codec, or leave it out with query:\"-\"", typeName(t))
 }
 
-// short checks that a query with the key, as it is written, can be read.
+// short checks that the written key is not longer than the limits allow to read.
 func (c *compiler) short(key, path string) {
 	if most := c.cfg.Limits.MaxKeyLen; len(key) > most {
 		c.fail(path, fmt.Errorf("the name takes %d bytes in a URL, more than Limits.MaxKeyLen, %d", len(key), most))

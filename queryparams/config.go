@@ -29,9 +29,9 @@ type Limits struct {
 	MaxErrors int
 }
 
-// ofOthers are the limits for parameters that a schema does not read and a link
-// takes over: only all of them together have one.
-func (l Limits) ofOthers() *Limits {
+// forRetained returns the limits for parameters that a schema does not read and that a
+// link keeps: there is a limit for all of them together, but none for each.
+func (l Limits) forRetained() *Limits {
 	l.MaxKeyLen, l.MaxValueLen = l.MaxBytes, l.MaxBytes
 	return &l
 }

@@ -75,8 +75,8 @@ func (p *Plugin) redirects(r *http.Request) bool {
 	return p.cfg.Canonical && (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get(hxRequest) != "true"
 }
 
-// canonical is where a request is to go whose query means entries, "" if it
-// is there already.
+// canonical returns the URL to which a request with these entries is redirected, or ""
+// if its URL is canonical already.
 func (p *Plugin) canonical(r *http.Request, entries []entry) string {
 	query := string(appendEntries(nil, entries))
 	if query == r.URL.RawQuery {
@@ -85,7 +85,7 @@ func (p *Plugin) canonical(r *http.Request, entries []entry) string {
 	return localURL(r.URL, query, false)
 }
 
-// queryOf is the query of a request, with what was written to its Params.
+// queryOf returns the query of a request, with the changes made through its Params.
 func queryOf(r *http.Request) string {
 	if p, ok := scope.Peek[Params](r.Context(), scope.Query); ok {
 		if raw, changed := p.dirty(); changed {

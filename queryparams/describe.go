@@ -145,7 +145,7 @@ func (l *leaf) describe() Parameter {
 	return d
 }
 
-// canonical is a text that the codec of l reads, as it would write it.
+// canonical returns a text that the codec of l can read in the form in which it writes it.
 func (l *leaf) canonical(text string) string {
 	v := reflect.New(l.elem).Elem()
 	if code, _ := l.codec.parse(v, text); code == codeFine { // compile has read it
@@ -202,7 +202,7 @@ func (l *leaf) describeValue() Parameter {
 	return d
 }
 
-// boundBy sets the bounds that no tag has set.
+// boundBy sets the bounds that are not set by a tag.
 func (d *Parameter) boundBy(least, greatest string) {
 	if d.Min == "" {
 		d.Min = least

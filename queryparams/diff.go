@@ -52,7 +52,7 @@ func (p *plan) diff(from, to any) ([]Difference, error) {
 	return diffs, nil
 }
 
-// textForm is what a value is in a URL, defaults included.
+// textForm is the form of a value in a URL, defaults included.
 type textForm struct {
 	keys   []string
 	values map[string][]string

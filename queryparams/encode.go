@@ -12,8 +12,8 @@ import (
 	"sync"
 )
 
-// encoder writes one value. Only what would read back as the value is written;
-// the rest are faults.
+// encoder writes one value. It writes only texts that read back as the same value; all
+// others are faults.
 type encoder struct {
 	p        *plan
 	b        []byte
@@ -28,7 +28,7 @@ type encoder struct {
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
-// maxPooled is the size of a buffer that is worth keeping.
+// maxPooled is the size of the largest buffer that is put back into the pool.
 const maxPooled = 4 << 10
 
 // encode returns the query for what v, a pointer, points to: a struct of the
@@ -97,7 +97,7 @@ func (e *encoder) fields(v reflect.Value) {
 	}
 }
 
-// inside writes v, a struct that the leaf l holds, under keys of its own.
+// inside writes v, a struct that is the value of the leaf l, with its own keys.
 func (e *encoder) inside(l *leaf, v reflect.Value, index int) {
 	p, prefix, path, owner, marks := e.p, e.prefix, e.path, e.owner, e.marks
 	n := strconv.Itoa(index)
@@ -262,7 +262,7 @@ func (e *encoder) collection(l *leaf, v reflect.Value) bool {
 	return false
 }
 
-// separate appends what stands between two items of one value.
+// separate appends the separator of two items in one value.
 func (e *encoder) separate(sep byte) {
 	switch sep {
 	case ' ':
@@ -359,7 +359,7 @@ func (e *encoder) value(l *leaf, v reflect.Value, delim byte) int {
 	return n
 }
 
-// others appends what a rest field has collected, by key.
+// others appends the parameters of a rest field, sorted by key.
 func (e *encoder) others(rest url.Values) {
 	keys := make([]string, 0, len(rest))
 	for key := range rest {

@@ -45,9 +45,8 @@ func unescapeFlagged(s string, flags uint8) string {
 	return unescapeLenient(s)
 }
 
-// escapedDelimiters is s as appendEntries would write it, but for the
-// characters that it would not escape and that s has escaped; empty if there
-// are none.
+// escapedDelimiters returns s as appendEntries would write it, but with the
+// characters still escaped that only s escapes. It is empty if there are none.
 func escapedDelimiters(s string, flags uint8) string {
 	if flags&hasEscape == 0 {
 		return ""

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// maxParts is how deep equal looks into a value.
+// maxParts is the depth to which equal compares.
 const maxParts = 32
 
 // equal reports whether a and b, of one type, are the same to a program: by the
@@ -77,8 +77,8 @@ func equal(a, b reflect.Value, depth int) bool {
 	return false
 }
 
-// visible is v, an addressable value, without the mark of an unexported field,
-// whose methods could not be called.
+// visible returns v, an addressable value, without the flag of an unexported field,
+// because reflection calls no methods of such a value.
 func visible(v reflect.Value) reflect.Value {
 	if v.CanInterface() {
 		return v
@@ -86,7 +86,7 @@ func visible(v reflect.Value) reflect.Value {
 	return reflect.NewAt(v.Type(), v.Addr().UnsafePointer()).Elem()
 }
 
-// equalByMethod compares by the type's own idea of equality, if it has one.
+// equalByMethod compares with the type's own method, if it has one.
 func equalByMethod(a, b reflect.Value) (same, ok bool) {
 	t := a.Type()
 	if t.Name() == "" {

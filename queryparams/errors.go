@@ -44,7 +44,7 @@ const (
 	CodeNotAText    Code = "not_a_text"   // only from Params: a value that has no text form
 )
 
-// codeFine is what nothing is wrong with.
+// codeFine means that there is no fault.
 const codeFine Code = ""
 
 // details are the English sentences of the codes, to follow "name: ".

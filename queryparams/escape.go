@@ -118,8 +118,8 @@ func unescapedLen(s string) int {
 // shortText is the length up to which texts are decoded on the stack first.
 const shortText = 128
 
-// roomFor is short, a buffer of shortText bytes, if that is enough for s
-// decoded, or a new one that is: buffers that grow cost several times as much.
+// roomFor returns short, a buffer of shortText bytes, if the decoded s fits into it, or a
+// new buffer that is large enough: growing a buffer costs several times as much.
 func roomFor(short []byte, s string) []byte {
 	if len(s) <= shortText {
 		return short
@@ -179,8 +179,8 @@ func brokenPart(b []byte) int {
 	return longest
 }
 
-// isControl reports whether r is a control character that no text has. A tab is
-// text: it comes with what visitors paste from tables.
+// isControl reports whether r is a control character that is refused in texts. A tab
+// is accepted: visitors paste it from tables.
 func isControl(r rune) bool { return r < 0x20 && r != '\t' || r == 0x7f }
 
 // readable reports whether strict reading accepts the text.

@@ -50,8 +50,8 @@ func (p *plan) entries(v any) ([]entry, error) {
 	return parseEntries(raw, &p.cfg.Limits)
 }
 
-// keptByForms are the separators that browsers leave alone in what a form
-// sends (WHATWG URL, application/x-www-form-urlencoded).
+// keptByForms are the separators that browsers do not escape in the data of a form
+// (WHATWG URL, application/x-www-form-urlencoded).
 const keptByForms = "*-._"
 
 // formValues are the values of e that a form may send, one by one, so that
@@ -76,7 +76,7 @@ func cannotForm(l *leaf) error {
 	}}}
 }
 
-// items are the decoded items of a list in one value, or the value alone.
+// items returns the decoded items of a list in one value, or the value itself.
 func (l *leaf) items(e entry) []string {
 	if l.sep == 0 || l.shape != shapeList {
 		return []string{e.value}

@@ -12,8 +12,8 @@ import (
 // stripped reports whether links leave e out.
 func (p *plan) stripped(e entry) bool { return isNamed(e, p.cfg.Strip) }
 
-// link is the path of u, what v points to, then what is retained of the current
-// query.
+// link returns the path of u with the query of the value that v points to, followed by the
+// retained parameters of the current query.
 func (p *plan) link(u *url.URL, current string, v any) (string, error) {
 	query, err := p.href(v)
 	if err != nil {
@@ -26,10 +26,10 @@ func (p *plan) link(u *url.URL, current string, v any) (string, error) {
 	return localURL(u, string(b), false), nil
 }
 
-// appendRetained appends the parameters of the current query to be kept. A
-// query beyond the limits has none.
+// appendRetained appends the parameters of the current query that are kept. From a
+// query beyond the limits it keeps none.
 func (p *plan) appendRetained(b []byte, current string) []byte {
-	entries, err := parseEntries(current, p.cfg.Limits.ofOthers())
+	entries, err := parseEntries(current, p.cfg.Limits.forRetained())
 	if err != nil {
 		return b
 	}
@@ -118,8 +118,8 @@ func (p *plan) with(v, changed any, pairs []any) error {
 	return nil
 }
 
-// spell writes values, as they are, so that the schema reads them as the
-// parameter that name means: a list's items keep what would separate them.
+// spell writes values so that the schema reads them unchanged as the parameter that
+// name means: separators inside of a list's items are escaped.
 func (p *plan) spell(name string, t target, how spelling, values []string) ([]entry, error) {
 	entries := make([]entry, len(values))
 	for i, value := range values {
@@ -146,8 +146,8 @@ func (p *plan) spell(name string, t target, how spelling, values []string) ([]en
 	return entries, nil
 }
 
-// belongs reports whether e, as Encode writes it, is the parameter name, which
-// means t, or nests in it.
+// belongs reports whether e, as Encode writes it, is the parameter name, whose target
+// is t, or is nested in it.
 func (p *plan) belongs(e entry, name string, t target) bool {
 	if _, ok := cutName(e.key, name); ok {
 		return true

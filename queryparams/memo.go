@@ -15,18 +15,18 @@ func schemaOf[T any]() (*Schema[T], error) {
 	return &Schema[T]{plan: p}, nil
 }
 
-// memo holds plans with the zero config: a memo of a pure function of the type.
+// memo caches the plans with the zero config. They depend on the type alone.
 var memo sync.Map // reflect.Type -> compiled
 
-// compiled is the plan of a type, or why there is none.
+// compiled is the plan of a type, or the error of compiling it.
 type compiled struct {
 	plan   *plan
 	err    error
 	logged sync.Once
 }
 
-// mistake logs err, a mistake in the program that a request has met, if it is the
-// first of the type: clients see a 500 and hosts need not log what they answer.
+// mistake logs err, a mistake in the program, when a request meets it for the first time
+// for the type: the client gets a 500 without details, and the host may not log it.
 func (c *compiled) mistake(err error) error {
 	c.logged.Do(func() {
 		log.Printf("%v: every request that reads it fails with status 500; the program can find this when it starts, by NewSchema", err)

@@ -44,8 +44,8 @@ func (p *plan) lookup(name string) (target, spelling, bool) {
 	return target{leaf: i, group: -1}, spelledAlias | spelledFolded, ok
 }
 
-// leafOf is the leaf that name means, inside of a list of structs too; nil if
-// it means none.
+// leafOf returns the leaf that name means, also inside of a list of structs, or nil if there
+// is none.
 func (p *plan) leafOf(name string) *leaf {
 	t, _, known := p.lookup(name)
 	if !known || t.group >= 0 {

@@ -2,7 +2,7 @@ package queryparams
 
 import "encoding/json"
 
-// optState tells what a query says about an [Opt].
+// optState is the state of an [Opt].
 type optState uint8
 
 const (
@@ -72,7 +72,7 @@ func (o *Opt[T]) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// slot lets a plan reach into any Opt.
+// slot gives a plan access to an Opt of any type.
 func (o *Opt[T]) slot() (value any, state *optState) { return &o.value, &o.state }
 
 type optional interface{ slot() (any, *optState) }

@@ -153,7 +153,7 @@ func embedsText(t reflect.Type) (embeds, pointer bool) {
 	return embeds, pointer
 }
 
-// panicked is what try makes of a panic.
+// panicked is the error that try returns for a panic.
 type panicked struct{ value any }
 
 func (p *panicked) Error() string { return fmt.Sprint(p.value) }

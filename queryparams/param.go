@@ -33,7 +33,7 @@ func lookup[T any](raw, name string, param Param[T]) (T, error) {
 	}
 	l := compiled.plan.leaves[0]
 	l.name, l.required = name, param.Required
-	if err := box.bounds(&l, param.Min, param.Max); err != nil {
+	if err := box.copyBounds(&l, param.Min, param.Max); err != nil {
 		return box.v, compiled.mistake(err)
 	}
 	count, errs := compiled.plan.parseOne(raw, &l, reflect.ValueOf(&box.v).Elem())
@@ -52,12 +52,12 @@ func lookup[T any](raw, name string, param Param[T]) (T, error) {
 	return box.v, nil
 }
 
-// paramBox is what reflection looks at: one allocation for all of it, and none
-// for the bounds that the caller points to.
+// paramBox holds all values that are read by reflection, in one allocation, with copies of
+// the bounds, so that the caller's need not be on the heap.
 type paramBox[T any] struct{ v, fallback, min, max T }
 
-// bounds moves the bounds into the rules of l, and checks the parameter.
-func (b *paramBox[T]) bounds(l *leaf, least, most *T) error {
+// copyBounds copies the bounds into the rules of l, and checks the parameter.
+func (b *paramBox[T]) copyBounds(l *leaf, least, most *T) error {
 	t := reflect.TypeFor[T]()
 	fallback := reflect.ValueOf(&b.fallback).Elem()
 	if l.required && !fallback.IsZero() {

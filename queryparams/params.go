@@ -174,7 +174,7 @@ func (p *Params) PushHistory() {
 	p.push = true
 }
 
-// dirty reports whether anything was written, and the query as it is now.
+// dirty returns the present query, and whether it was changed.
 func (p *Params) dirty() (raw string, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -53,7 +53,7 @@ func (r *reader) scan(w *work) *FieldError {
 			if code == codeFine {
 				return nil
 			}
-			if !r.overlooks(code, &pr) {
+			if !r.ignoresLongPair(code, &pr) {
 				return overLimit(code, r.raw, &pr, s.lim)
 			}
 			continue
@@ -70,9 +70,9 @@ func (r *reader) scan(w *work) *FieldError {
 	}
 }
 
-// overlooks reports whether a pair that is too long is of a parameter that the
+// ignoresLongPair reports whether a pair that is too long is of a parameter that the
 // schema ignores, such as the click identifiers that others append to links.
-func (r *reader) overlooks(code Code, pr *pair) bool {
+func (r *reader) ignoresLongPair(code Code, pr *pair) bool {
 	if code == CodeLimitPairs || r.p.cfg.RejectUnknown || r.p.hasRest {
 		return false
 	}

@@ -4,8 +4,8 @@ import (
 	"reflect"
 )
 
-// repetition says what a single value is that comes more than once: the words of the
-// duplicate tag, in order.
+// repetition says what happens with a single value that is given more than once, in the
+// order of the values of the duplicate tag.
 type repetition uint8
 
 const (

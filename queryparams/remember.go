@@ -96,7 +96,7 @@ func (r *Remembered[T, S]) owns(e entry) bool {
 func (r *Remembered[T, S]) read(raw string, state func() S) (v *T, defaulted []*FieldError, seeds []entry, err error) {
 	s := r.schema
 	v = new(T)
-	entries, perr := parseEntries(raw, s.plan.cfg.Limits.ofOthers())
+	entries, perr := parseEntries(raw, s.plan.cfg.Limits.forRetained())
 	if perr == nil && !slices.ContainsFunc(entries, r.owns) {
 		kept, ok, err := r.memory.Lookup(state())
 		if err != nil {

@@ -176,7 +176,7 @@ func (r *Remembered[T, S]) Bind(c middleware.Context) (T, error) {
 		}
 	}
 	if r.cfg.Follow && raw != "" && len(seeds) == 0 {
-		if entries, err := parseEntries(raw, r.schema.plan.cfg.Limits.ofOthers()); err == nil && slices.ContainsFunc(entries, r.owns) {
+		if entries, err := parseEntries(raw, r.schema.plan.cfg.Limits.forRetained()); err == nil && slices.ContainsFunc(entries, r.owns) {
 			if err := r.keep(r.state(c), *v); err != nil {
 				return zero, err
 			}

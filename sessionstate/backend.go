@@ -121,8 +121,8 @@ type pending struct {
 // maxTries bounds the attempts of one save.
 const maxTries = 16
 
-// alive returns an error if the session is over.
-func (h *snapshot) alive(now time.Time) error {
+// checkDeadline returns an error if the session is over.
+func (h *snapshot) checkDeadline(now time.Time) error {
 	if !h.deadline.IsZero() && !now.Before(h.deadline) {
 		return &refusal{errors.New("it has expired"), observe.SessionExpired, h.id}
 	}

@@ -36,7 +36,7 @@ func (k *cookieBackend) load(ctx context.Context, value string, sent http.Header
 	if err != nil {
 		return snapshot{}, &refusal{reason: err}
 	}
-	if err := k.visited(&h, sent).timely(k.limits, time.Now()); err != nil {
+	if err := k.withLastVisit(&h, sent).setDeadline(k.limits, time.Now()); err != nil {
 		return snapshot{}, err
 	}
 	return k.reload(ctx, &h)
@@ -51,13 +51,13 @@ func (k *cookieBackend) open(value string) (snapshot, error) {
 		}
 		return snapshot{}, err
 	}
-	h, err := parseHeld(plain)
+	h, err := parseSession(plain)
 	h.stale, h.spilled = stale, h.record.spilled
 	return h, err
 }
 
-// before opens a cookie of another name that the library of Config.CookieMode.Foreign has set.
-func (k *cookieBackend) before(_ context.Context, name, value string) (snapshot, foreign.Session, error) {
+// openLegacy opens a cookie of another name that the library of Config.CookieMode.Foreign has set.
+func (k *cookieBackend) openLegacy(_ context.Context, name, value string) (snapshot, foreign.Session, error) {
 	h, ok := k.legacy.open(name, value, time.Now())
 	if !ok {
 		return snapshot{}, nil, &refusal{reason: errForged}
@@ -65,8 +65,8 @@ func (k *cookieBackend) before(_ context.Context, name, value string) (snapshot,
 	return h, nil, nil
 }
 
-// parseHeld reads an id and a record.
-func parseHeld(plain []byte) (snapshot, error) {
+// parseSession reads an id and a record.
+func parseSession(plain []byte) (snapshot, error) {
 	if len(plain) < idSize {
 		return snapshot{}, errFormat
 	}
@@ -77,18 +77,18 @@ func parseHeld(plain []byte) (snapshot, error) {
 	return h, err
 }
 
-// timely sets the deadline of a session whose times come from its cookie. It refuses a
-// session that is over or dated in the future.
-func (h *snapshot) timely(l limits, now time.Time) error {
+// setDeadline sets the deadline of a session by the times in its cookie. It refuses a session
+// whose deadline has passed, and one that is dated in the future.
+func (h *snapshot) setDeadline(l limits, now time.Time) error {
 	seen := time.UnixMilli(max(h.record.seen, h.touched))
 	h.deadline = l.deadline(&h.record, seen)
 	if seen.Sub(now) > skew {
 		return &refusal{reason: errFuture}
 	}
-	return h.alive(now)
+	return h.checkDeadline(now)
 }
 
-// append encodes an id and a record for parseHeld.
+// append encodes an id and a record for parseSession.
 func (h *snapshot) append(b []byte) []byte { return h.record.append(append(b, h.id[:]...)) }
 
 func (k *cookieBackend) save(ctx context.Context, p *pending) error {
@@ -98,7 +98,7 @@ func (k *cookieBackend) save(ctx context.Context, p *pending) error {
 	h := snapshot{id: p.base.id, exists: true, record: p.next}
 	if !p.base.known() || p.renew {
 		h.id = p.newID
-		h.record.issued = max(k.revoked.after(ctx, h.mention(), p.now.Unix()), h.record.created)
+		h.record.issued = max(k.revoked.issueTime(ctx, h.ref(), p.now.Unix()), h.record.created)
 		h.record.lineage = p.base.lineageAfter(&p.next)
 	}
 	h.record.seen = h.record.seenAt(p.now)
@@ -108,12 +108,12 @@ func (k *cookieBackend) save(ctx context.Context, p *pending) error {
 	}
 	var err error
 	if p.base.known() {
-		if err = k.goOn(ctx, p); err != nil {
+		if err = k.checkNotEnded(ctx, p); err != nil {
 			return err
 		}
 	}
 	kept := h
-	if kept.record, err = k.part(ctx, &p.base, &h); err != nil {
+	if kept.record, err = k.fit(ctx, &p.base, &h); err != nil {
 		return err
 	}
 	plain := kept.append(make([]byte, 0, idSize+kept.record.size()))
@@ -122,14 +122,14 @@ func (k *cookieBackend) save(ctx context.Context, p *pending) error {
 	return nil
 }
 
-// goOn fails with ErrEnded if the session has ended in the meantime, because a request that
+// checkNotEnded fails with ErrEnded if the session has ended in the meantime, because a request that
 // has begun before must not set a cookie for it. A request that renews the id ends the old id
 // here; of several concurrent ones only the first succeeds.
-func (k *cookieBackend) goOn(ctx context.Context, p *pending) error {
+func (k *cookieBackend) checkNotEnded(ctx context.Context, p *pending) error {
 	if p.renew {
 		return k.revoked.renew(ctx, &p.base)
 	}
-	switch dead, err := k.revoked.has(ctx, p.base.mention()); {
+	switch dead, err := k.revoked.has(ctx, p.base.ref()); {
 	case err != nil:
 		return err
 	case dead:
@@ -140,7 +140,7 @@ func (k *cookieBackend) goOn(ctx context.Context, p *pending) error {
 
 // reload returns h itself, unless it was revoked: the cookie is the only copy.
 func (k *cookieBackend) reload(ctx context.Context, h *snapshot) (snapshot, error) {
-	switch dead, err := k.revoked.has(ctx, h.mention()); {
+	switch dead, err := k.revoked.has(ctx, h.ref()); {
 	case err != nil:
 		return snapshot{}, err
 	case dead:
@@ -150,7 +150,7 @@ func (k *cookieBackend) reload(ctx context.Context, h *snapshot) (snapshot, erro
 }
 
 func (k *cookieBackend) end(ctx context.Context, h *snapshot) error {
-	err := k.revoked.end(ctx, h, h.mention())
+	err := k.revoked.end(ctx, h, h.ref())
 	if err == nil && k.spill != nil {
 		k.spill.drop(ctx, h)
 	}
@@ -177,7 +177,7 @@ func (k *cookieBackend) cookieSize(r *record) (size, limit int) {
 }
 
 // waits implements backend: the built-in list of revocations is in memory.
-func (k *cookieBackend) waits() bool { return k.revoked.own == nil || k.spill != nil }
+func (k *cookieBackend) waits() bool { return k.revoked.builtIn == nil || k.spill != nil }
 
 // In cookie mode a page that only reads must not send the session's values back: of two
 // responses under way the later one wins, and would undo the changes of the other. So a
@@ -192,9 +192,9 @@ const visitSize = digestSize + 8
 // maxVisits is how many cookies of that name are opened.
 const maxVisits = 10
 
-// visited sets the time of the last visit to that in the cookie of visits, if the time in the
+// withLastVisit sets the time of the last visit to that in the cookie of visits, if the time in the
 // session's own cookie is older, and returns h.
-func (k *cookieBackend) visited(h *snapshot, sent http.Header) *snapshot {
+func (k *cookieBackend) withLastVisit(h *snapshot, sent http.Header) *snapshot {
 	now := time.Now()
 	if k.limits.idle <= 0 || now.Sub(time.UnixMilli(h.record.seen)) < k.limits.touchEvery() {
 		return h
@@ -219,7 +219,7 @@ func (k *cookieBackend) visited(h *snapshot, sent http.Header) *snapshot {
 
 // saveVisit sets the cookie of visits, and extends the part in Config.CookieMode.Spill.
 func (k *cookieBackend) saveVisit(ctx context.Context, p *pending) error {
-	if err := k.goOn(ctx, p); err != nil {
+	if err := k.checkNotEnded(ctx, p); err != nil {
 		return err
 	}
 	h := p.base
@@ -237,13 +237,13 @@ func (k *cookieBackend) saveVisit(ctx context.Context, p *pending) error {
 	return nil
 }
 
-// room returns how large the encoded record in a cookie may be.
+// room returns the largest size of an encoded record that fits into a cookie.
 func (k *cookieBackend) room() int {
 	return encoding.DecodedLen(maxCookie-len(k.name)) - sealOverhead - idSize
 }
 
-// part returns the record for the cookie of h, after it has put the rest into the store.
-func (k *cookieBackend) part(ctx context.Context, base, h *snapshot) (record, error) {
+// fit returns the record for the cookie of h, after it has put the rest into the store.
+func (k *cookieBackend) fit(ctx context.Context, base, h *snapshot) (record, error) {
 	if k.spill == nil {
 		return h.record, nil
 	}

@@ -20,17 +20,17 @@ type foreignBackend struct {
 
 var _ backend = (*foreignBackend)(nil)
 
-// maxThirdAge is how long sessions without a deadline are kept, in seconds: these stores
+// maxForeignAge is how long sessions without a deadline are kept, in seconds: these stores
 // delete a session whose age is 0.
-const maxThirdAge = 400 * 24 * 3600
+const maxForeignAge = 400 * 24 * 3600
 
 func (k *foreignBackend) load(ctx context.Context, value string, sent http.Header) (snapshot, error) {
 	h, _, err := k.open(ctx, &snapshot{cookie: value}, sent)
 	return h, err
 }
 
-// before opens a session in the store. The name may be that of another cookie.
-func (k *foreignBackend) before(ctx context.Context, name, value string) (snapshot, foreign.Session, error) {
+// openLegacy opens a session in the store. The name may be that of another cookie.
+func (k *foreignBackend) openLegacy(ctx context.Context, name, value string) (snapshot, foreign.Session, error) {
 	if value == "" { // the store would open a new session
 		return snapshot{}, nil, &refusal{reason: errUnknown}
 	}
@@ -38,10 +38,10 @@ func (k *foreignBackend) before(ctx context.Context, name, value string) (snapsh
 	if err != nil {
 		return snapshot{}, nil, refusedBy(err)
 	}
-	h, err := parseHeld(session.Record())
+	h, err := parseSession(session.Record())
 	if err != nil { // a session without a record is from before the Manager: it is taken over, and its times begin now
-		h = snapshot{id: idOfBefore("third", session.Cookie()), exists: true, record: fresh(time.Now())}
-		h.record.rememberFor = promiseOf(session.MaxAge()).remember()
+		h = snapshot{id: legacyID("third", session.Cookie()), exists: true, record: fresh(time.Now())}
+		h.record.rememberFor = requestedOf(session.MaxAge()).rememberFor()
 	}
 	h.cookie = value
 	h.record.foreign, err = session.Values()
@@ -51,12 +51,12 @@ func (k *foreignBackend) before(ctx context.Context, name, value string) (snapsh
 // open returns the session of at's cookie. The last visit comes from the cookies in sent, or
 // from at.
 func (k *foreignBackend) open(ctx context.Context, at *snapshot, sent http.Header) (snapshot, foreign.Session, error) {
-	h, session, err := k.before(ctx, k.name, at.cookie)
+	h, session, err := k.openLegacy(ctx, k.name, at.cookie)
 	if err != nil {
 		return snapshot{}, nil, err
 	}
 	h.touched = at.touched
-	if err := k.visited(&h, sent).timely(k.limits, time.Now()); err != nil {
+	if err := k.withLastVisit(&h, sent).setDeadline(k.limits, time.Now()); err != nil {
 		return snapshot{}, nil, err
 	}
 	h, err = k.cookieBackend.reload(ctx, &h)
@@ -107,7 +107,7 @@ func (k *foreignBackend) save(ctx context.Context, p *pending) error {
 			p.renewed = true
 		}
 		h.id = p.newID
-		h.record.issued = max(k.revoked.after(ctx, h.mention(), p.now.Unix()), h.record.created)
+		h.record.issued = max(k.revoked.issueTime(ctx, h.ref(), p.now.Unix()), h.record.created)
 		h.record.lineage = p.base.lineageAfter(&h.record)
 		var err error
 		if session, err = k.store.Open(ctx, k.name, ""); err != nil {
@@ -118,7 +118,7 @@ func (k *foreignBackend) save(ctx context.Context, p *pending) error {
 	h.deadline = k.limits.deadline(&h.record, p.now)
 	plain := h
 	plain.record.foreign = ""
-	age := maxThirdAge
+	age := maxForeignAge
 	if end := k.limits.end(&h.record); !end.IsZero() { // not the deadline, because visits are not saved in the store
 		age = max(1, int(end.Sub(p.now)/time.Second))
 	}
@@ -137,7 +137,7 @@ func (k *foreignBackend) end(ctx context.Context, h *snapshot) error {
 		return err
 	}
 	defer release()
-	if err := k.revoked.end(ctx, h, h.mention()); err != nil {
+	if err := k.revoked.end(ctx, h, h.ref()); err != nil {
 		return err
 	}
 	session, err := k.store.Open(ctx, k.name, h.cookie)

@@ -15,7 +15,7 @@ import (
 )
 
 // storeBackend keeps sessions in a store; cookies hold a sealed id. Every write
-// is a compare-and-swap, so none is lost and none brings a session back.
+// is a compare-and-swap, so no write is lost, and none brings an ended session back.
 type storeBackend struct {
 	name   string // of the cookie
 	codec  *codec
@@ -33,12 +33,12 @@ type storeBackend struct {
 var _ backend = (*storeBackend)(nil)
 
 const (
-	// maxRecord is the size of value that every store takes.
+	// maxRecord is the largest value that every store accepts, in bytes.
 	maxRecord = 1 << 20
 
-	// maxTrail bounds how long a session that RenewEvery has renewed is found by its
-	// old id, by a Detached or a save under way. Cookies follow for the grace only.
-	maxTrail = 24 * time.Hour
+	// maxFollowed bounds how long a Detached, or a save under way, can find a session by the
+	// old id after RenewEvery has renewed it. A cookie with the old id works for the grace only.
+	maxFollowed = 24 * time.Hour
 
 	// tombstoneAge is how long the old key of a renewed session holds a tombstone. It
 	// is longer than a request takes from loading the session to saving it.
@@ -65,35 +65,35 @@ func (k *storeBackend) load(ctx context.Context, value string, _ http.Header) (s
 	if len(plain) != idSize {
 		return snapshot{}, &refusal{reason: errFormat}
 	}
-	h, err := k.get(ctx, sessionID(plain), byCookie)
+	h, err := k.get(ctx, sessionID(plain), followGrace)
 	if err != nil {
 		return snapshot{}, err
 	}
 	h.stale = h.stale || stale
-	return h, h.alive(time.Now())
+	return h, h.checkDeadline(time.Now())
 }
 
-// maxMoves bounds how many renewals one read follows.
-const maxMoves = 8
+// maxFollowSteps bounds how many renewals one read follows.
+const maxFollowSteps = 8
 
-// reach is how long a read follows ids that RenewEvery has renewed.
-type reach bool
+// followFor is how long a read follows ids that RenewEvery has renewed.
+type followFor bool
 
 const (
-	byCookie reach = false // for the grace
-	byHandle reach = true  // for maxTrail: the id did not come from a cookie
+	followGrace followFor = false // for the grace
+	followLong  followFor = true  // for maxFollowed: the id did not come from a cookie
 )
 
 // get reads the record of an id, or of the id that has replaced it; then its cookie is
 // stale. The error is a *refusal or a fault.
-func (k *storeBackend) get(ctx context.Context, id sessionID, how reach) (snapshot, error) {
+func (k *storeBackend) get(ctx context.Context, id sessionID, how followFor) (snapshot, error) {
 	for moves := 0; ; moves++ {
 		h, next, err := k.getOne(ctx, id, how)
 		if err != nil || next == (sessionID{}) {
 			h.stale = moves > 0
 			return h, err
 		}
-		if moves == maxMoves {
+		if moves == maxFollowSteps {
 			return snapshot{}, &refusal{errEnded, observe.SessionRevoked, id}
 		}
 		id = next
@@ -101,7 +101,7 @@ func (k *storeBackend) get(ctx context.Context, id sessionID, how reach) (snapsh
 }
 
 // getOne reads the record of an id, or returns the id that has replaced it.
-func (k *storeBackend) getOne(ctx context.Context, id sessionID, how reach) (snapshot, sessionID, error) {
+func (k *storeBackend) getOne(ctx context.Context, id sessionID, how followFor) (snapshot, sessionID, error) {
 	var none sessionID
 	it, err := k.store.Get(ctx, k.key(id))
 	switch {
@@ -111,7 +111,7 @@ func (k *storeBackend) getOne(ctx context.Context, id sessionID, how reach) (sna
 		return snapshot{}, none, err
 	}
 	if next, until, ok := openMoved(id, it.Value); ok {
-		if how == byCookie && !time.Now().Before(until) {
+		if how == followGrace && !time.Now().Before(until) {
 			return snapshot{}, none, &refusal{errEnded, observe.SessionRevoked, id}
 		}
 		return snapshot{}, next, nil
@@ -132,11 +132,11 @@ func (k *storeBackend) getOne(ctx context.Context, id sessionID, how reach) (sna
 }
 
 func (k *storeBackend) reload(ctx context.Context, h *snapshot) (snapshot, error) {
-	now, err := k.get(ctx, h.id, byHandle)
+	now, err := k.get(ctx, h.id, followLong)
 	if err != nil {
 		return snapshot{}, err
 	}
-	return now, now.alive(time.Now())
+	return now, now.checkDeadline(time.Now())
 }
 
 func (k *storeBackend) seal(id sessionID) string { return k.codec.seal(boxID, k.name, id[:]) }
@@ -169,7 +169,7 @@ func (k *storeBackend) create(ctx context.Context, h *snapshot, p *pending) erro
 	if err := k.write(ctx, h, p); err != nil {
 		return err
 	}
-	switch over, err := k.marks.over(ctx, h, p.base.known()); {
+	switch over, err := k.marks.hasEnded(ctx, h, p.base.known()); {
 	case err != nil:
 		return err
 	case over:
@@ -254,7 +254,7 @@ func (k *storeBackend) save(ctx context.Context, p *pending) error {
 		case errors.Is(err, store.ErrNotFound):
 			err = ErrEnded
 		case errors.Is(err, store.ErrConflict) && p.tries < maxTries:
-			if err = again(ctx, gate, &queued, p.tries); err == nil {
+			if err = waitToRetry(ctx, gate, &queued, p.tries); err == nil {
 				base, next, err = k.rebase(ctx, p, base.stale)
 			}
 			if err == nil {
@@ -306,7 +306,7 @@ func (k *storeBackend) writeRenewed(ctx context.Context, p *pending, base, targe
 			return err
 		}
 		// Cookies follow for the grace; handles and saves under way for longer.
-		if item.Expires = now.Add(max(k.grace, maxTrail)); !target.deadline.IsZero() && target.deadline.Before(item.Expires) {
+		if item.Expires = now.Add(max(k.grace, maxFollowed)); !target.deadline.IsZero() && target.deadline.Before(item.Expires) {
 			item.Expires = target.deadline
 		}
 	}
@@ -321,9 +321,9 @@ func (k *storeBackend) writeRenewed(ctx context.Context, p *pending, base, targe
 	return nil
 }
 
-// again waits for the other writers of the session in this process the first time, and for a
+// waitToRetry waits for the other writers of the session in this process the first time, and for a
 // random time after that.
-func again(ctx context.Context, gate chan struct{}, queued *bool, tries int) error {
+func waitToRetry(ctx context.Context, gate chan struct{}, queued *bool, tries int) error {
 	if !*queued {
 		select {
 		case gate <- struct{}{}:
@@ -345,7 +345,7 @@ func again(ctx context.Context, gate chan struct{}, queued *bool, tries int) err
 
 // rebase reads the session again and applies the changes to it.
 func (k *storeBackend) rebase(ctx context.Context, p *pending, stale bool) (snapshot, record, error) {
-	base, err := k.get(ctx, p.base.id, reach(p.absent))
+	base, err := k.get(ctx, p.base.id, followFor(p.absent))
 	if _, gone := errors.AsType[*refusal](err); gone {
 		return snapshot{}, record{}, ErrEnded
 	}
@@ -357,8 +357,8 @@ func (k *storeBackend) rebase(ctx context.Context, p *pending, stale bool) (snap
 	return base, next, err
 }
 
-// errVanished says that the store has neither the session nor its tombstone.
-var errVanished = errors.New("the store has no trace of the session: it may have been given another id")
+// errNoTrace says that the store has neither the session nor its tombstone.
+var errNoTrace = errors.New("the store has no trace of the session: it may have been given another id")
 
 // end replaces the session by a tombstone and deletes it. If the session was renewed since h
 // was read, end follows the tombstone to the new one. A plain Delete would not notice that.
@@ -374,7 +374,7 @@ func (k *storeBackend) end(ctx context.Context, h *snapshot) error {
 			*h = last
 			return nil
 		case errors.Is(err, store.ErrNotFound) && key == k.key(h.id) && time.Since(h.read) >= tombstoneAge:
-			return errVanished
+			return errNoTrace
 		case errors.Is(err, store.ErrNotFound):
 			return nil // ended or expired before
 		case !errors.Is(err, store.ErrConflict):

@@ -32,8 +32,8 @@ type Field struct {
 //
 // A field that is not in the form leaves the key alone, and a browser does not
 // send a checkbox that is off: put a hidden input of the same name and the value
-// false before it. Of several values a bool takes the last, a slice all, and
-// others take none: that is a fault.
+// false before it. Of several values, a bool takes the last and a slice takes
+// all; for other types they are a fault.
 func (k *Key[T]) Field(name string) Field { return k.key.field(name) }
 
 func (k *untypedKey) field(name string) Field {
@@ -122,7 +122,7 @@ func (s *State) bind(form url.Values, fields []Field) error {
 		return err
 	}
 	s.mu.Lock()
-	cur, before := s.cur, s.changes
+	cur, before := s.current, s.changes
 	before.keys = slices.Clone(before.keys)
 	s.mu.Unlock()
 	for _, set := range sets {
@@ -130,7 +130,7 @@ func (s *State) bind(form url.Values, fields []Field) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if s.isOpen() {
-				s.cur, s.changes = cur, before
+				s.current, s.changes = cur, before
 			}
 			return err
 		}

@@ -85,8 +85,8 @@ func (m *Manager) refused(ctx context.Context, r *refusal, size int) {
 	observe.Emit(ctx, m.observer, observe.SessionLife{Action: r.action, ID: id, Reason: r.reason.Error()})
 }
 
-// tell emits a notice.
-func (m *Manager) tell(ctx context.Context, text string) {
+// notify emits a notice.
+func (m *Manager) notify(ctx context.Context, text string) {
 	o := m.observer
 	if o == nil {
 		o = observe.Slog(nil)
@@ -96,22 +96,22 @@ func (m *Manager) tell(ctx context.Context, text string) {
 
 // warnOfMemoryList tells the observer what the built-in list of revocations cannot do.
 func (m *Manager) warnOfMemoryList(ctx context.Context) {
-	m.tell(ctx, "Config.CookieMode.Revocations is nil: logouts are remembered by this process only, so after a restart, or in another process, a copied cookie is logged in again")
+	m.notify(ctx, "Config.CookieMode.Revocations is nil: logouts are remembered by this process only, so after a restart, or in another process, a copied cookie is logged in again")
 }
 
 // warnOfNoUser tells the observer, once, that sessions are logged out in which nobody
 // has logged in by Login.
 func (m *Manager) warnOfNoUser(ctx context.Context) {
 	m.typedLogin.Do(func() {
-		m.tell(ctx, "Destroy has ended a session without a user: if the app keeps its logins in keys of its own, or in values of another session library, name the user by State.Login as well; "+
+		m.notify(ctx, "Destroy has ended a session without a user: if the app keeps its logins in keys of its own, or in values of another session library, name the user by State.Login as well; "+
 			"until then they count as visitors, whom a flood of visitors may end before their time")
 	})
 }
 
 func (n *plainNotice) see(m *Manager, r *http.Request) {
-	if n.told.Load() || !isPlain(r) || n.told.Swap(true) {
+	if n.sent.Load() || !isPlain(r) || n.sent.Swap(true) {
 		return
 	}
-	m.tell(context.WithoutCancel(r.Context()), "a cookie with Secure is being set over plain HTTP: browsers drop it, so that no session lasts, except on localhost, where WebKit (Safari) drops it too. "+
+	m.notify(context.WithoutCancel(r.Context()), "a cookie with Secure is being set over plain HTTP: browsers drop it, so that no session lasts, except on localhost, where WebKit (Safari) drops it too. "+
 		"If a proxy in front speaks HTTPS with them, put ctxinfo with Config.Proxies before the sessions; for development on localhost set Config.Cookie.InsecureLocalhost, for other plain HTTP Config.Cookie.Insecure")
 }

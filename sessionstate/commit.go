@@ -107,7 +107,7 @@ func (s *State) settle(ctx context.Context, p *pending, status int, err error) {
 		s.phase = open
 	}
 	if p.after.known() {
-		s.base, s.cur, s.changes = p.after, p.after.record, changes{}
+		s.base, s.current, s.changes = p.after, p.after.record, changes{}
 	}
 	if err == nil {
 		s.ended, s.endUnread = nil, false
@@ -118,7 +118,7 @@ func (s *State) settle(ctx context.Context, p *pending, status int, err error) {
 	}
 	var run []func()
 	if s.phase == frozen {
-		run, s.then = s.then, nil
+		run, s.onFrozen = s.onFrozen, nil
 	}
 	s.mu.Unlock()
 	s.settleScopes(&p.base, &p.after)
@@ -163,7 +163,7 @@ func (s *State) begin(p *pending, status int) bool {
 	if s.endUnread {
 		p.ended = slices.Concat(s.ended, s.unread)
 	}
-	p.personal = !s.detached && (s.base.record.personal() || s.cur.personal())
+	p.personal = !s.detached && (s.base.record.personal() || s.current.personal())
 	p.flash, p.hasFlash = s.flashCookie()
 	if status == saveNow {
 		p.strict, p.hasFlash, p.earlyHeaders = true, false, nil // messages and earlier cookies wait for the response
@@ -181,22 +181,22 @@ func (s *State) begin(p *pending, status int) bool {
 // decide decides whether and how the session is saved. It is called under the lock.
 func (s *State) decide(p *pending) {
 	known := s.base.known()
-	p.base, p.next, p.changes, p.renew, p.absent = s.base, s.cur, s.changes, s.changes.renew, s.detached && !s.present
+	p.base, p.next, p.changes, p.renew, p.absent = s.base, s.current, s.changes, s.changes.renew, s.detached && !s.present
 	p.timed = known && !p.renew && !s.detached && s.m.renewEvery > 0 && p.now.Sub(time.Unix(s.base.record.issued, 0)) >= s.m.renewEvery
-	changed := known && (p.renew || p.timed || !s.cur.equal(&s.base.record))
+	changed := known && (p.renew || p.timed || !s.current.equal(&s.base.record))
 	p.touchOnly = known && !changed
 	switch {
 	case !known:
-		p.save = !s.detached && (s.changes.create || !s.cur.empty())
+		p.save = !s.detached && (s.changes.create || !s.current.empty())
 	case changed:
 		p.save = true
 	case p.absent:
 	default:
-		later := s.m.limits.deadline(&s.cur, p.now).Sub(s.base.deadline)
+		later := s.m.limits.deadline(&s.current, p.now).Sub(s.base.deadline)
 		p.save = s.base.stale || s.m.limits.idle > 0 && later >= s.m.limits.touchEvery()
 	}
 	if p.save && !p.touchOnly {
-		p.newID = s.comingID()
+		p.newID = s.chooseNextID()
 	}
 }
 
@@ -262,7 +262,7 @@ func (s *State) setCookies(p *pending, h http.Header) {
 func (s *State) endAll(ctx context.Context, all []snapshot) error {
 	for i := range all {
 		s.mu.Lock()
-		done := slices.Contains(s.over, all[i].id)
+		done := slices.Contains(s.endedIDs, all[i].id)
 		s.mu.Unlock()
 		if done {
 			continue
@@ -271,7 +271,7 @@ func (s *State) endAll(ctx context.Context, all []snapshot) error {
 			return err
 		}
 		s.mu.Lock()
-		s.over = append(s.over, all[i].id)
+		s.endedIDs = append(s.endedIDs, all[i].id)
 		s.mu.Unlock()
 	}
 	return nil

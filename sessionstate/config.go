@@ -81,8 +81,8 @@ type LifetimeConfig struct {
 	// never.
 	RenewEvery time.Duration
 	// Grace is how long an id works after RenewEvery has replaced it; after Login
-	// and Renew it stops working at once. Default 0: 10 seconds. A nanosecond is no time
-	// at all, which loses what parallel requests write.
+	// and Renew it stops working at once. Default 0: 10 seconds. A nanosecond is in
+	// effect none: then changes that parallel requests write with the old id are lost.
 	Grace time.Duration
 }
 

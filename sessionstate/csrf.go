@@ -57,7 +57,7 @@ func (s *State) CSRFToken() (string, error) {
 		if s.detached {
 			return "", ErrNeedsResponse
 		}
-		of, s.changes.create = snapshot{id: s.comingID()}, true
+		of, s.changes.create = snapshot{id: s.chooseNextID()}, true
 	}
 	token := make([]byte, 2*csrfSize)
 	mask, masked := token[:csrfSize], token[csrfSize:]

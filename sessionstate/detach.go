@@ -57,8 +57,8 @@ func (s *State) Detach() (*Detached, error) {
 	s.scopes = slices.DeleteFunc(s.scopes, func(l *sessionScope) bool { return l == acquired }) // the Detached holds it from now on
 	at := s.base
 	if !s.m.keeps() {
-		if at.record = s.cur; !s.base.known() || s.changes.renew {
-			at.id, at.exists, at.cookie = s.comingID(), true, ""
+		if at.record = s.current; !s.base.known() || s.changes.renew {
+			at.id, at.exists, at.cookie = s.chooseNextID(), true, ""
 		}
 		at.deadline = s.m.limits.deadline(&at.record, time.Now())
 	}
@@ -101,8 +101,8 @@ func (h *Detached) Update(ctx context.Context, f func(s *State) error) error {
 	return h.save(ctx, s)
 }
 
-// Touch starts the idle time again, for example when a WebSocket has brought a
-// message. It may be called often: it writes only when the deadline moves by a
+// Touch restarts the idle time, for example when a message has come over a
+// WebSocket. It may be called often: it writes only when the deadline moves by a
 // tenth of the idle time. Errors: [ErrEnded], [ErrStore], and
 // [ErrNeedsResponse] in cookie mode.
 func (h *Detached) Touch(ctx context.Context) error {
@@ -124,7 +124,7 @@ func (h *Detached) Context(parent context.Context) context.Context {
 	return scope.WithLifetimeSource(parent, handleScope{h})
 }
 
-// handleScope lends the scope of a Detached to caches and resources in session scope.
+// handleScope gives caches and resources in session scope the scope of a Detached.
 type handleScope struct{ h *Detached }
 
 // Lifetime implements scope.LifetimeSource. It asks the store only when the session may have
@@ -142,18 +142,18 @@ func (hs handleScope) Lifetime(ctx context.Context) (scope.Lifetime, error) {
 		return nil, err
 	}
 	of, over := h.m.scopes.acquire(at.lineage(), at.deadline, false)
-	tell(over)
+	runAll(over)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.of = of
 	return of, nil
 }
 
-// over reports whether the scope has ended, or its time is over.
+// over reports whether the scope has ended, or its deadline has passed.
 func (l *sessionScope) over(now time.Time) bool {
-	l.all.mu.Lock()
+	l.scopes.mu.Lock()
 	ended := l.ended
-	l.all.mu.Unlock()
+	l.scopes.mu.Unlock()
 	at := l.Deadline()
 	return ended || !at.IsZero() && !now.Before(at)
 }
@@ -181,7 +181,7 @@ func (h *Detached) reload(ctx context.Context) (snapshot, error) {
 		if later := of.Deadline(); later.After(at.deadline) {
 			at.deadline = later
 		}
-		if at.alive(time.Now()) != nil {
+		if at.checkDeadline(time.Now()) != nil {
 			return snapshot{}, ErrEnded
 		}
 	}
@@ -199,7 +199,7 @@ func (h *Detached) open(ctx context.Context) (*State, error) {
 	}
 	s := newState(h.m, new(http.Request).WithContext(ctx))
 	s.loading.Do(func() {})
-	s.base, s.cur, s.loaded, s.detached = at, at.record, true, true
+	s.base, s.current, s.loaded, s.detached = at, at.record, true, true
 	return s, nil
 }
 

@@ -9,9 +9,9 @@ import (
 	"github.com/reecho-go/reecho/middleware"
 )
 
-// exclusive waits for the turn of this request among those of its session, and then reads the
-// session as the last one left it. release is nil for a visitor without a session, who does
-// not wait.
+// exclusive waits for this request's turn among the requests of its session, and then reads the
+// session that the previous one has saved. For a visitor without a session it does not wait, and
+// release is nil.
 func (s *State) exclusive(wait time.Duration) (release func(), err error) {
 	if err := s.loadAll(); err != nil {
 		if s.m.failOpen {
@@ -63,7 +63,7 @@ func (s *State) refresh(base *snapshot) error {
 	defer s.mu.Unlock()
 	if s.isOpen() && s.base.id == base.id { // neither saved nor destroyed meanwhile
 		now.stale = !gone && (now.stale || s.base.stale)
-		s.base, s.cur, s.changes, s.scope = now, cur, made, nil
+		s.base, s.current, s.changes, s.scope = now, cur, made, nil
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func (s *State) refresh(base *snapshot) error {
 func (s *State) whenFrozen(f func()) {
 	s.mu.Lock()
 	if s.phase != frozen {
-		s.then = append(s.then, f)
+		s.onFrozen = append(s.onFrozen, f)
 		f = func() {}
 	}
 	s.mu.Unlock()

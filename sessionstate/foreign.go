@@ -27,7 +27,7 @@ var _ foreign.Manager = (*foreignManager)(nil)
 // Cookie implements foreign.Manager.
 func (f *foreignManager) Cookie() http.Cookie {
 	c := f.m.cookie.template()
-	c.Name, c.MaxAge = f.m.cookie.Name, int(f.m.promise.remember())
+	c.Name, c.MaxAge = f.m.cookie.Name, int(f.m.requested.rememberFor())
 	return c
 }
 
@@ -65,7 +65,7 @@ func (f *foreignManager) Save(r *http.Request, h http.Header, name string, in fo
 	if in.MaxAge < 0 {
 		err = s.Destroy()
 	} else if err = s.setForeign(in.Values); err == nil {
-		err = s.promise(in.MaxAge)
+		err = s.requestLifetime(in.MaxAge)
 	}
 	if _, unmanaged := r.Context().Value(unmanagedKey{f.m}).(*State); err == nil && unmanaged {
 		err = s.commit(r.Context(), saveNow, h)
@@ -98,7 +98,7 @@ func (f *foreignManager) state(r *http.Request) (*State, error) {
 func (s *State) foreign() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cur.foreign
+	return s.current.foreign
 }
 
 // setForeign keeps the values of the other library's code.
@@ -114,20 +114,20 @@ func (s *State) setForeign(values foreign.Values) error {
 		return err
 	}
 	return s.mutate(func() error {
-		cur := s.cur
+		cur := s.current
 		cur.foreign = text
 		if err := s.m.fits("", &cur); err != nil {
 			return err
 		}
-		s.cur, s.changes.foreign = cur, &text
+		s.current, s.changes.foreign = cur, &text
 		return nil
 	})
 }
 
-// promise gives the session the lifetime that the other library's code asks for when it saves.
+// requestLifetime gives the session the lifetime that the other library's code asks for when it saves.
 // A difference of less than a tenth is no change, so that saving the same values writes
 // nothing. For a logged-in session the lifetime of Login stays.
-func (s *State) promise(maxAge int) error {
+func (s *State) requestLifetime(maxAge int) error {
 	if maxAge <= 0 {
 		return nil
 	}
@@ -135,9 +135,9 @@ func (s *State) promise(maxAge int) error {
 		return err
 	}
 	return s.mutate(func() error {
-		p := s.m.revoked.promised(maxAge)
-		if age := p.from(&s.cur, time.Now()); s.cur.user == "" && !s.cur.empty() && (s.cur.rememberFor == 0 || max(age-s.cur.rememberFor, s.cur.rememberFor-age) > p.remember()/10) {
-			s.cur.rememberFor, s.changes.rememberFor = age, &age
+		p := s.m.revoked.noteMaxAge(maxAge)
+		if age := p.sinceCreation(&s.current, time.Now()); s.current.user == "" && !s.current.empty() && (s.current.rememberFor == 0 || max(age-s.current.rememberFor, s.current.rememberFor-age) > p.rememberFor()/10) {
+			s.current.rememberFor, s.changes.rememberFor = age, &age
 		}
 		return nil
 	})
@@ -186,7 +186,7 @@ func (f *foreignManager) readOther(r *http.Request, name, value string) (h snaps
 	if refused == nil {
 		return h, false, nil
 	}
-	err = f.before(r, "load", name, value, func(found snapshot, _ foreign.Session) error {
+	err = f.withLegacy(r, "load", name, value, func(found snapshot, _ foreign.Session) error {
 		h, before = found, true
 		return nil
 	})
@@ -203,25 +203,25 @@ func (f *foreignManager) openOther(name, value string) (snapshot, error) {
 	if err != nil {
 		return snapshot{}, &refusal{reason: err}
 	}
-	h, err := parseHeld(plain)
+	h, err := parseSession(plain)
 	if err != nil {
 		return snapshot{}, &refusal{reason: err}
 	}
-	return h, h.timely(f.m.limits, time.Now())
+	return h, h.setDeadline(f.m.limits, time.Now())
 }
 
-// before looks up a cookie of another name in the library of Config.CookieMode.Foreign. If it
+// withLegacy looks up a cookie of another name in the library of Config.CookieMode.Foreign. If it
 // names a session there, it calls call with it, and with the store's session if there is a
 // store. The error is a fault of the store, or that of call.
-func (f *foreignManager) before(r *http.Request, op, name, value string, call func(h snapshot, session foreign.Session) error) error {
+func (f *foreignManager) withLegacy(r *http.Request, op, name, value string, call func(h snapshot, session foreign.Session) error) error {
 	k, ok := f.m.backend.(interface {
-		before(ctx context.Context, name, value string) (snapshot, foreign.Session, error)
+		openLegacy(ctx context.Context, name, value string) (snapshot, foreign.Session, error)
 	})
 	if !ok { // server mode takes over nothing
 		return nil
 	}
 	err := f.m.call(r.Context(), op, func(ctx context.Context) error {
-		h, session, err := k.before(ctx, name, value)
+		h, session, err := k.openLegacy(ctx, name, value)
 		if err != nil {
 			return err
 		}
@@ -238,9 +238,9 @@ func (f *foreignManager) saveOther(r *http.Request, header http.Header, name str
 	if commit.Request(r.Context()) != nil {
 		return errCommitted
 	}
-	h, err := parseHeld(in.Record)
+	h, err := parseSession(in.Record)
 	known := err == nil
-	sent, left, err := f.sent(r, name)
+	sent, left, err := f.authenticSessions(r, name)
 	if err != nil {
 		return err
 	}
@@ -259,7 +259,7 @@ func (f *foreignManager) saveOther(r *http.Request, header http.Header, name str
 	}
 	now := time.Now()
 	if in.MaxAge > 0 {
-		h.record.rememberFor = f.m.revoked.promised(in.MaxAge).from(&h.record, now)
+		h.record.rememberFor = f.m.revoked.noteMaxAge(in.MaxAge).sinceCreation(&h.record, now)
 	}
 	h.record.seen = h.record.seenAt(now)
 	if h.record.foreign, err = in.Values.Encode(); err != nil {
@@ -269,7 +269,7 @@ func (f *foreignManager) saveOther(r *http.Request, header http.Header, name str
 	if size := len(name) + sealedLen(len(plain)); size > maxCookie {
 		return tooLarge("", &h.record, size, maxCookie)
 	}
-	if err := f.leave(r, name, left); err != nil {
+	if err := f.deleteLegacy(r, name, left); err != nil {
 		return err
 	}
 	f.m.setCookie(r, header, name, f.m.codec.seal(boxRecord, name, plain), in.MaxAge)
@@ -283,16 +283,16 @@ func (f *foreignManager) endOther(r *http.Request, header http.Header, name stri
 			return err
 		}
 	}
-	if err := f.leave(r, name, left); err != nil {
+	if err := f.deleteLegacy(r, name, left); err != nil {
 		return err
 	}
 	f.m.setCookie(r, header, name, "", -1)
 	return nil
 }
 
-// sent returns the sessions that the request's cookies of another name stand for, and the
-// values of those cookies that the library of Config.CookieMode.Foreign has set.
-func (f *foreignManager) sent(r *http.Request, name string) (all []snapshot, left []string, err error) {
+// authenticSessions returns the sessions that the request's cookies of another name identify, and
+// the values of those cookies that the library of Config.CookieMode.Foreign has set.
+func (f *foreignManager) authenticSessions(r *http.Request, name string) (all []snapshot, left []string, err error) {
 	for _, c := range r.CookiesNamed(name) {
 		h, before, err := f.readOther(r, name, c.Value)
 		if isRefusal(err) {
@@ -309,11 +309,11 @@ func (f *foreignManager) sent(r *http.Request, name string) (all []snapshot, lef
 	return all, left, nil
 }
 
-// leave deletes sessions of another name in the store of Config.CookieMode.Foreign, because
-// the Manager keeps them now. Sessions that were in cookies alone cannot be deleted.
-func (f *foreignManager) leave(r *http.Request, name string, left []string) error {
+// deleteLegacy deletes sessions of another name from the store of Config.CookieMode.Foreign,
+// because the Manager keeps them now. It cannot delete sessions that were in cookies alone.
+func (f *foreignManager) deleteLegacy(r *http.Request, name string, left []string) error {
 	for _, value := range left {
-		err := f.before(r, "end", name, value, func(_ snapshot, session foreign.Session) error {
+		err := f.withLegacy(r, "end", name, value, func(_ snapshot, session foreign.Session) error {
 			if session == nil {
 				return nil
 			}
@@ -329,7 +329,7 @@ func (f *foreignManager) leave(r *http.Request, name string, left []string) erro
 // isRevoked reports whether a cookie of another name was deleted before.
 func (m *Manager) isRevoked(ctx context.Context, h *snapshot) (dead bool, err error) {
 	err = m.call(ctx, "load", func(ctx context.Context) error {
-		dead, err = m.revoked.has(ctx, h.otherMention())
+		dead, err = m.revoked.has(ctx, h.otherNameRef())
 		return err
 	})
 	return dead, err
@@ -337,5 +337,5 @@ func (m *Manager) isRevoked(ctx context.Context, h *snapshot) (dead bool, err er
 
 // revoke ends a cookie of another name.
 func (m *Manager) revoke(ctx context.Context, h *snapshot) error {
-	return m.call(context.WithoutCancel(ctx), "end", func(ctx context.Context) error { return m.revoked.end(ctx, h, h.otherMention()) })
+	return m.call(context.WithoutCancel(ctx), "end", func(ctx context.Context) error { return m.revoked.end(ctx, h, h.otherNameRef()) })
 }

@@ -17,7 +17,7 @@ func (s *State) scopeLifetime() (scope.Lifetime, error) {
 		return nil, err
 	}
 	l, over, err := s.acquireScope()
-	tell(over)
+	runAll(over)
 	if err != nil {
 		return nil, err
 	}
@@ -30,15 +30,15 @@ func (s *State) acquireScope() (l *sessionScope, over []*waiter, err error) {
 	opened := s.isOpen()
 	switch {
 	case s.scope != nil:
-	case s.base.known() && s.cur.user == s.base.record.user:
+	case s.base.known() && s.current.user == s.base.record.user:
 		s.scope, over = s.m.scopes.acquire(s.base.lineage(), s.base.deadline, false)
 		s.scopes = append(s.scopes, s.scope)
 	case !opened:
 		return nil, nil, errCommitted
 	default:
 		s.changes.create = true
-		id := s.comingID()
-		s.scope, over = s.m.scopes.acquire(lineageOf(id.sum()), s.m.limits.deadline(&s.cur, time.Now()), !s.base.known())
+		id := s.chooseNextID()
+		s.scope, over = s.m.scopes.acquire(lineageOf(id.sum()), s.m.limits.deadline(&s.current, time.Now()), !s.base.known())
 		s.scopes, s.unsaved = append(s.scopes, s.scope), append(s.unsaved, s.scope)
 	}
 	return s.scope, over, nil
@@ -65,7 +65,7 @@ func (s *State) settleScopes(base, after *snapshot) {
 	name := ""
 	if after.known() {
 		name = after.lineage()
-		s.m.scopes.moved(after)
+		s.m.scopes.noteDeadline(after)
 	}
 	for _, l := range unsaved {
 		if l.id != name {

@@ -119,9 +119,9 @@ func rest() {
 	}
 }
 
-// fate is what became of the session in a request: its observer and its hook
+// idState is what became of the session in a request: its observer and its hook
 // write it down.
-type fate struct {
+type idState struct {
 	lost      bool
 	committed bool
 	value     int
@@ -129,8 +129,8 @@ type fate struct {
 
 type fateKey struct{}
 
-func fateOf(ctx context.Context) *fate {
-	f, _ := ctx.Value(fateKey{}).(*fate)
+func fateOf(ctx context.Context) *idState {
+	f, _ := ctx.Value(fateKey{}).(*idState)
 	return f
 }
 
@@ -224,7 +224,7 @@ func sessionHistory(t *testing.T, rnd *rand.Rand, faults bool) []porcupine.Opera
 					in.cookie = known[picks.IntN(len(known))]
 				}
 				mu.Unlock()
-				v, f := a.visitor(), new(fate)
+				v, f := a.visitor(), new(idState)
 				v.jar["__Host-id"] = in.cookie
 				r := v.request("/" + in.kind)
 				began := clock.Add(1)
@@ -248,7 +248,7 @@ func sessionHistory(t *testing.T, rnd *rand.Rand, faults bool) []porcupine.Opera
 }
 
 // outcome is what a response says of the session.
-func outcome(in ask, got reply, f *fate, cookie string) (told, error) {
+func outcome(in ask, got reply, f *idState, cookie string) (told, error) {
 	switch got.StatusCode {
 	case http.StatusUnauthorized:
 		return told{kind: "nobody"}, nil

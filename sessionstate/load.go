@@ -23,9 +23,9 @@ func (s *State) load() error {
 		h, unread, err := s.m.find(ctx, s.req.Header)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.base, s.cur, s.unread, s.err = h, h.record, unread, err
+		s.base, s.current, s.unread, s.err = h, h.record, unread, err
 		if !h.known() {
-			s.cur = fresh(time.Now())
+			s.current = fresh(time.Now())
 		}
 		s.loaded = true
 		if late {
@@ -63,7 +63,7 @@ func (s *State) loadAll() error {
 		return nil // saved or destroyed meanwhile
 	}
 	if s.spillErr = err; err == nil {
-		s.base.record, s.cur = s.base.record.joined(&part), s.cur.joined(&part)
+		s.base.record, s.current = s.base.record.joined(&part), s.current.joined(&part)
 	}
 	return err
 }
@@ -72,15 +72,15 @@ func (s *State) loadAll() error {
 func (s *State) isPartial() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cur.spilled != ""
+	return s.current.spilled != ""
 }
 
 const (
-	// maxBelieved is how many authentic cookies of one name are looked up. It is more
+	// maxAuthentic is how many authentic cookies of one name are looked up. It is more
 	// than a browser keeps for a domain, so that no other host of the domain can hide
 	// a session behind its cookies. Cookies that are not authentic cost no call, and
 	// do not count.
-	maxBelieved = 200
+	maxAuthentic = 200
 
 	// maxRefusals is how many refused cookies of a request are told to the observer.
 	maxRefusals = 10
@@ -89,7 +89,7 @@ const (
 // find returns the first living session that the request's cookies name, or none for a new
 // visitor. unread are sessions whose records cannot be read. The error is an ErrStore.
 func (m *Manager) find(ctx context.Context, h http.Header) (found snapshot, unread []snapshot, err error) {
-	refusals, believed := 0, 0
+	refusals, authentic := 0, 0
 	for value := range cookies(h, m.cookie.Name) {
 		found, err := m.load(ctx, value, h)
 		r, refused := errors.AsType[*refusal](err)
@@ -103,7 +103,7 @@ func (m *Manager) find(ctx context.Context, h http.Header) (found snapshot, unre
 			unread = append(unread, snapshot{id: r.id, exists: true})
 		}
 		if r.action != "" {
-			if believed++; believed == maxBelieved {
+			if authentic++; authentic == maxAuthentic {
 				break
 			}
 		}
@@ -119,12 +119,12 @@ func (m *Manager) others(ctx context.Context, h http.Header, base *snapshot) (ot
 	if len(values) < 2 || !base.known() {
 		return nil, nil
 	}
-	believed := 0
+	authentic := 0
 	for _, value := range values {
 		found, err := m.load(ctx, value, h)
 		r, refused := errors.AsType[*refusal](err)
 		if err == nil || refused && r.action != "" {
-			if believed++; believed > maxBelieved {
+			if authentic++; authentic > maxAuthentic {
 				break
 			}
 		}
@@ -170,9 +170,9 @@ func (m *Manager) rest(ctx context.Context, h *snapshot) (part record, err error
 // errSpilled tells the observer that a part is lost, so that its values read as defaults.
 var errSpilled = errors.New("the part of the session that is in the store Config.CookieMode.Spill is gone")
 
-// comingID returns the id that a new or renewed session will have. It is
+// chooseNextID returns the id that a new or renewed session will have. It is
 // called under the lock.
-func (s *State) comingID() sessionID {
+func (s *State) chooseNextID() sessionID {
 	if s.nextID == (sessionID{}) {
 		s.nextID = newID()
 	}

@@ -49,12 +49,12 @@ func (s *State) login(l *login) error {
 		if s.detached {
 			return ErrNeedsResponse
 		}
-		cur := l.apply(s.cur)
+		cur := l.apply(s.current)
 		cur.lineage = s.base.lineageAfter(&cur)
 		if err := s.m.fits("", &cur); err != nil {
 			return err
 		}
-		s.cur, s.changes.login, s.changes.renew = cur, l, true
+		s.current, s.changes.login, s.changes.renew = cur, l, true
 		s.nextID, s.scope = sessionID{}, nil
 		return nil
 	})
@@ -84,12 +84,12 @@ func (s *State) Renew() error {
 		if s.detached {
 			return ErrNeedsResponse
 		}
-		cur := s.cur
+		cur := s.current
 		cur.lineage = s.base.lineageAfter(&cur)
 		if err := s.m.fits("", &cur); err != nil {
 			return err
 		}
-		s.cur, s.changes.renew = cur, true
+		s.current, s.changes.renew = cur, true
 		return nil
 	})
 }

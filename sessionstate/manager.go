@@ -73,7 +73,7 @@ func New(c Config) (*Manager, error) {
 	if err := m.open(c); err != nil {
 		return nil, err
 	}
-	m.promised(c)
+	m.noteForeignLifetime(c)
 	m.begun.m = m
 	m.foreign = &foreignManager{m, rand.Text()}
 	if c.Cookie.InsecureLocalhost {
@@ -98,7 +98,7 @@ func (m *Manager) open(c Config) error {
 		})
 		if scan, ok := store.As[store.Scanner](c.Store); ok {
 			k.marks = marks{c.Store, swap, c.Prefix + "mark/"}
-			m.users = &Users{m: m, k: k, scan: scan, most: c.Limits.PerUser, refuse: c.Limits.RefuseLogin}
+			m.users = &Users{m: m, backend: k, scan: scan, perUser: c.Limits.PerUser, refuse: c.Limits.RefuseLogin}
 		}
 		m.backend = k
 		return nil
@@ -116,15 +116,15 @@ func (m *Manager) open(c Config) error {
 	return nil
 }
 
-// promised finds out how long the library of Config.CookieMode.Foreign let sessions live, and
+// noteForeignLifetime finds out how long the library of Config.CookieMode.Foreign let sessions live, and
 // adds a notice about it.
-func (m *Manager) promised(c Config) {
+func (m *Manager) noteForeignLifetime(c Config) {
 	switch k := m.backend.(type) {
 	case *foreignBackend:
 		_ = panics.Catch(func() error { // a fault of the store will show with the first session
 			session, err := k.store.Open(context.Background(), k.name, "")
 			if err == nil {
-				m.promise = promiseOf(session.MaxAge())
+				m.requested = requestedOf(session.MaxAge())
 			}
 			return err
 		})
@@ -132,18 +132,18 @@ func (m *Manager) promised(c Config) {
 		if k.legacy.Cookies == nil {
 			return
 		}
-		m.promise = promiseOf(k.legacy.MaxAge)
+		m.requested = requestedOf(k.legacy.MaxAge)
 	default:
 		return
 	}
 	const of = "Config.CookieMode.Foreign"
-	m.revoked.promised(int(m.promise.remember()))
+	m.revoked.noteMaxAge(int(m.requested.rememberFor()))
 	config := fmt.Sprintf("Config.Lifetime.Idle (%s) and Config.Lifetime.Absolute (%s)", limitText(c.Lifetime.Idle), limitText(c.Lifetime.Absolute))
-	switch p := m.promise; {
+	switch p := m.requested; {
 	case !p.known:
 		m.notices = append(m.notices, of+" does not say how long the old store let sessions live: those that are taken over now end with the browser, and by "+config+"; if the cookies had a Max-Age, such as gorilla's 30 days, give the old store its Options.MaxAge")
-	case p.remember() > 0:
-		m.notices = append(m.notices, fmt.Sprintf("%s: sessions that are taken over, and those that code of its library saves, live %v from then on, as the old store's MaxAge says, not by %s; Login decides anew", of, time.Duration(p.remember())*time.Second, config))
+	case p.rememberFor() > 0:
+		m.notices = append(m.notices, fmt.Sprintf("%s: sessions that are taken over, and those that code of its library saves, live %v from then on, as the old store's MaxAge says, not by %s; Login decides anew", of, time.Duration(p.rememberFor())*time.Second, config))
 	default:
 		m.notices = append(m.notices, of+": the old store let sessions live until the browser is closed; now they also end by "+config)
 	}
@@ -165,11 +165,11 @@ func Must[T any](v T, err error) T {
 	return v
 }
 
-// Start tells the observer, once, what is not fit for production.
+// Start tells the observer, once, which settings are not fit for production.
 func (m *Manager) Start(ctx context.Context) error {
 	m.started.Do(func() {
 		for _, text := range m.notices {
-			m.tell(ctx, text)
+			m.notify(ctx, text)
 		}
 	})
 	return nil

@@ -86,9 +86,9 @@ func (k *marks) endLineage(ctx context.Context, lineage string) error {
 	return k.store.Put(ctx, k.key("life", lineage), store.Item{Expires: time.Now().Add(lineageMarkAge)})
 }
 
-// over reports whether a mark ends h, which was just written. renewed says that h continues an
+// hasEnded reports whether a mark ends h, which was just written. renewed says that h continues an
 // older session, so that a mark of its lineage counts too.
-func (k *marks) over(ctx context.Context, h *snapshot, renewed bool) (bool, error) {
+func (k *marks) hasEnded(ctx context.Context, h *snapshot, renewed bool) (bool, error) {
 	if h.record.user == "" || k.store == nil {
 		return false, nil
 	}

@@ -100,7 +100,7 @@ func (m *Manager) CSRF() middleware.Plugin {
 		}
 		if s == nil {
 			m.misplaced.Do(func() {
-				m.tell(r.Context(), "Manager.CSRF refuses all requests that could change something, since it has no session: put it behind the Manager, or behind a Stack with the Manager in it")
+				m.notify(r.Context(), "Manager.CSRF refuses all requests that could change something, since it has no session: put it behind the Manager, or behind a Stack with the Manager in it")
 			})
 			return ErrNoSession
 		}

@@ -120,13 +120,13 @@ const (
 
 var tombstone = []byte{formatEnded}
 
-// tombstoneSize is the size of a tombstone that leads no cookies.
+// tombstoneSize is the size of a tombstone that leads no cookies to the new id.
 const tombstoneSize = 1 + sha256.Size
 
 // revisionSize is the size of the name of a mark: 64 random bits.
 const revisionSize = 8
 
-// The reasons for which bytes are no record.
+// The reasons why bytes are no record.
 var (
 	errFormat = errors.New("not a record of this version")
 	errEnded  = errors.New("the session has been given a new id")
@@ -201,7 +201,7 @@ const maxSeconds = 1 << 33
 // maxVersion bounds KeyConfig.Version.
 const maxVersion = 1 << 20
 
-// maxLife is the longest that a session may be remembered, in seconds.
+// maxRemember is the longest time for which a session may be remembered, in seconds.
 const maxRemember = 100 * 366 * 24 * 3600
 
 // parseRecord decodes the output of append, and accepts nothing else.
@@ -246,7 +246,7 @@ func parseRecord(b []byte) (record, error) {
 	return r, nil
 }
 
-// parser takes a record apart; after the first fault it yields nothing.
+// parser decodes a record. After the first fault it returns only zero values.
 type parser struct {
 	text string
 	bad  bool
@@ -316,6 +316,6 @@ func (l limits) touchEvery() time.Duration { return l.idle / 10 }
 // seenAt returns the value of seen for a record that is used at now.
 func (r *record) seenAt(now time.Time) int64 { return max(now.UnixMilli(), 1000*r.created) }
 
-// skew is how far in the future a record may come from: the clock of another
-// node may be ahead of ours.
+// skew is how far in the future the times of a record may lie, because the clock of another
+// node may be ahead.
 const skew = time.Minute

@@ -14,77 +14,78 @@ import (
 	"github.com/reecho-go/reecho/store/memstore"
 )
 
-// revocations are the ids of sessions that were ended before their time. Each is kept for as
-// long as a cookie with it would be accepted. They are on a fixed number of pages of bounded
-// size, so nobody can fill the list: a page that is full drops its oldest ids, and refuses
-// all ids that were made no later than these.
+// revocations is the list of the ids of sessions that were ended before their deadline. It keeps
+// an id for as long as a cookie with that id would be accepted. The list has a fixed number of
+// pages of bounded size, so nobody can fill it: a page that is full drops its oldest ids, and
+// refuses all ids that are as old as these or older.
 type revocations struct {
-	limits limits
-	legacy time.Time // until when cookies of Config.CookieMode.Foreign are accepted
-	prefix string
-	salt   digest // of the built-in list, so that no client can choose a page
-	store  store.Store
-	swap   store.Swapper
-	once   chan struct{} // has one place, for a writer of this process that met a conflict
+	limits   limits
+	legacy   time.Time // when cookies of Config.CookieMode.Foreign stop being accepted
+	prefix   string
+	salt     digest // of the built-in list: it keeps clients from choosing a page
+	store    store.Store
+	swap     store.Swapper
+	retrying chan struct{} // a semaphore of one place: writers of this process retry after a conflict one by one
 
-	own    *memstore.Store           // the built-in list, which Close frees; nil: the store was given
-	notice func(ctx context.Context) // called when the built-in list gets its first entry
-	told   chan struct{}             // full once notice was called
+	builtIn    *memstore.Store           // the built-in list, which Close frees; nil: the program has given a store
+	notice     func(ctx context.Context) // called when the built-in list gets its first entry
+	noticeSent chan struct{}             // a semaphore of one place: notice is called once
 
-	longest atomic.Int64 // seconds: the longest lifetime that another library's code has asked for
+	longestMaxAge atomic.Int64 // seconds: the longest lifetime that another library's code has asked for
 }
 
 var (
-	ofUsers    = class{"u", 1 << 13}
-	ofVisitors = class{"v", 1 << 11}
-	ofLegacy   = class{"l", 1 << 9}
-	ofOthers   = class{"o", 1 << 11} // cookies of other names
+	classUsers      = class{"u", 1 << 13}
+	classVisitors   = class{"v", 1 << 11}
+	classLegacy     = class{"l", 1 << 9}
+	classOtherNames = class{"o", 1 << 11} // cookies of other names
 )
 
-// errOvertaken says that the session to end may have got a new id meanwhile, which the list
-// does not know.
-var errOvertaken = errors.New("the session was given a new id at the same moment: end it by that")
+// errRenewedMeanwhile says that the session to end may have got a new id in the meantime. The list
+// does not know that id.
+var errRenewedMeanwhile = errors.New("the session was given a new id at the same moment: end it by that")
 
-// newRevocations makes a list in the store given, or the built-in list if that is nil.
+// newRevocations returns a list in the store given or, if that is nil, the built-in list.
 func newRevocations(given store.Store, prefix string, l limits, notice func(ctx context.Context)) (*revocations, error) {
-	r := &revocations{limits: l, prefix: prefix, store: given, once: make(chan struct{}, 1), told: make(chan struct{}, 1)}
+	r := &revocations{limits: l, prefix: prefix, store: given, retrying: make(chan struct{}, 1), noticeSent: make(chan struct{}, 1)}
 	if given == nil {
 		own, err := memstore.New(memstore.Config{MaxBytes: -1, MaxEntries: -1}) // the pages bound it
 		if err != nil {
 			return nil, err
 		}
-		r.store, r.own, r.notice = own, own, notice
+		r.store, r.builtIn, r.notice = own, own, notice
 		rand.Read(r.salt[:]) // never fails
 	}
 	r.swap, _ = store.As[store.Swapper](r.store)
 	return r, nil
 }
 
-// mention names a session of the Manager's own cookie in the list. It depends only on what
-// stays while the id stays, because copies of the cookie may be older.
-func (h *snapshot) mention() mention {
+// ref returns how the list identifies a session of the Manager's own cookie. The result depends
+// only on data that cannot change while the id stays the same, because the client may send an
+// older copy of the cookie.
+func (h *snapshot) ref() sessionRef {
 	sum := h.id.sum()
-	m := mention{class: ofVisitors, id: digest(sum[:digestSize]), issued: h.record.issued}
+	m := sessionRef{class: classVisitors, id: digest(sum[:digestSize]), issued: h.record.issued}
 	switch {
 	case h.id.isLegacy():
-		m.class, m.issued = ofLegacy, 0 // the time when the cookie was made is not known
+		m.class, m.issued = classLegacy, 0 // the time when the cookie was made is not known
 	case h.record.user != "":
 		var buf [96]byte // enough for most
 		sum := sha256.Sum256(append(append(buf[:0], "sessionstate/v1/revoked"...), h.record.user...))
-		m.class, m.user = ofUsers, digest(sum[:digestSize])
+		m.class, m.user = classUsers, digest(sum[:digestSize])
 	}
 	return m
 }
 
-// otherMention names a session of a cookie of another name.
-func (h *snapshot) otherMention() mention {
-	m := h.mention()
-	m.class, m.user = ofOthers, digest{}
+// otherNameRef returns how the list identifies a session in a cookie of another name.
+func (h *snapshot) otherNameRef() sessionRef {
+	m := h.ref()
+	m.class, m.user = classOtherNames, digest{}
 	return m
 }
 
 // key returns the key of the page for a session.
-func (r *revocations) key(m *mention) string {
+func (r *revocations) key(m *sessionRef) string {
 	of := m.id
 	if m.user != (digest{}) {
 		of = m.user
@@ -99,7 +100,7 @@ func (r *revocations) key(m *mention) string {
 }
 
 // page reads the page of a session, with its version in the store.
-func (r *revocations) page(ctx context.Context, m *mention) (key string, p page, version uint64, err error) {
+func (r *revocations) page(ctx context.Context, m *sessionRef) (key string, p page, version uint64, err error) {
 	key = r.key(m)
 	it, err := r.store.Get(ctx, key)
 	switch {
@@ -113,15 +114,15 @@ func (r *revocations) page(ctx context.Context, m *mention) (key string, p page,
 }
 
 // has reports whether a session has ended.
-func (r *revocations) has(ctx context.Context, m mention) (bool, error) {
+func (r *revocations) has(ctx context.Context, m sessionRef) (bool, error) {
 	_, p, _, err := r.page(ctx, &m)
-	return p.state(&m) != living, err
+	return p.state(&m) != idLive, err
 }
 
-// after returns the issue time for an id that is made now: one that the page of its user does
-// not refuse. If the list fails, it returns a time that may be refused later.
-func (r *revocations) after(ctx context.Context, m mention, now int64) int64 {
-	if m.class.name != ofUsers.name {
+// issueTime returns the issue time for an id that is made now. The page of its user does not
+// refuse that time. If the list fails, the page may refuse it later.
+func (r *revocations) issueTime(ctx context.Context, m sessionRef, now int64) int64 {
+	if m.class.name != classUsers.name {
 		return now // the pages of visitors may refuse any time
 	}
 	_, p, _, _ := r.page(ctx, &m)
@@ -130,20 +131,20 @@ func (r *revocations) after(ctx context.Context, m mention, now int64) int64 {
 
 // end adds a session that has ended. It fails with errOvertaken if the session may have got a
 // new id.
-func (r *revocations) end(ctx context.Context, h *snapshot, m mention) error {
+func (r *revocations) end(ctx context.Context, h *snapshot, m sessionRef) error {
 	return r.add(ctx, h, m, false)
 }
 
 // renew adds the old id of a session that gets a new one. It fails with ErrEnded if the old id
 // is in the list already, so of several renewals at once only the first succeeds.
 func (r *revocations) renew(ctx context.Context, h *snapshot) error {
-	return r.add(ctx, h, h.mention(), true)
+	return r.add(ctx, h, h.ref(), true)
 }
 
-func (r *revocations) add(ctx context.Context, h *snapshot, m mention, renewed bool) error {
+func (r *revocations) add(ctx context.Context, h *snapshot, m sessionRef, renewed bool) error {
 	if r.notice != nil {
 		select {
-		case r.told <- struct{}{}:
+		case r.noticeSent <- struct{}{}:
 			r.notice(ctx)
 		default:
 		}
@@ -151,7 +152,7 @@ func (r *revocations) add(ctx context.Context, h *snapshot, m mention, renewed b
 	queued := false
 	defer func() {
 		if queued {
-			<-r.once
+			<-r.retrying
 		}
 	}()
 	for tries := 1; ; tries++ {
@@ -160,15 +161,15 @@ func (r *revocations) add(ctx context.Context, h *snapshot, m mention, renewed b
 			return err
 		}
 		switch now := p.state(&m); {
-		case now != living && renewed:
+		case now != idLive && renewed:
 			return ErrEnded
-		case now == ended:
+		case now == idEnded:
 			return nil
-		case now != living:
-			return errOvertaken
+		case now != idLive:
+			return errRenewedMeanwhile
 		}
 		before := p.size()
-		p = p.with(&m, r.until(h), renewed, time.Now().Unix())
+		p = p.with(&m, r.expiry(h), renewed, time.Now().Unix())
 		err = r.write(ctx, key, version, p, &m)
 		if errors.Is(err, store.ErrFull) && version != 0 { // a page of the old size always has room
 			err = r.write(ctx, key, version, p.within(before), &m)
@@ -179,26 +180,26 @@ func (r *revocations) add(ctx context.Context, h *snapshot, m mention, renewed b
 		case tries == maxTries:
 			return ErrContention
 		}
-		if err := again(ctx, r.once, &queued, tries); err != nil {
+		if err := waitToRetry(ctx, r.retrying, &queued, tries); err != nil {
 			return err
 		}
 	}
 }
 
-// write swaps a page in. A store that is full evicts or refuses first the pages that any
-// client can fill.
-func (r *revocations) write(ctx context.Context, key string, version uint64, p page, m *mention) error {
-	expendable := m.class.name == ofVisitors.name || m.class.name == ofOthers.name
+// write replaces a page, if it still has that version. A store that is full first evicts or
+// refuses the pages that any client can fill.
+func (r *revocations) write(ctx context.Context, key string, version uint64, p page, m *sessionRef) error {
+	expendable := m.class.name == classVisitors.name || m.class.name == classOtherNames.name
 	_, err := r.swap.Swap(ctx, key, version, store.Item{Value: p.append(nil), Expires: p.expires(), Expendable: expendable})
 	return err
 }
 
-// until returns from when on no cookie of a session would be accepted, in Unix seconds; 0 is
-// never.
-func (r *revocations) until(h *snapshot) int64 {
+// expiry returns the time after which no cookie of a session is accepted any more, in Unix seconds;
+// 0 is never.
+func (r *revocations) expiry(h *snapshot) int64 {
 	until := r.limits.deadline(&h.record, time.Now())
 	// A list in a store may outlast this process, and Config.Lifetime.Idle may get longer.
-	if end := r.limits.end(&h.record); r.own == nil && !end.IsZero() {
+	if end := r.limits.end(&h.record); r.builtIn == nil && !end.IsZero() {
 		until = end
 	}
 	if h.id.isLegacy() {
@@ -211,7 +212,7 @@ func (r *revocations) until(h *snapshot) int64 {
 	}
 	// Another library's code may prolong the lifetime without a new id, so another
 	// copy of the cookie may last longer.
-	if later := time.Now().Add(time.Duration(r.longest.Load()) * time.Second); !until.IsZero() && h.record.user == "" && until.Before(later) {
+	if later := time.Now().Add(time.Duration(r.longestMaxAge.Load()) * time.Second); !until.IsZero() && h.record.user == "" && until.Before(later) {
 		until = later
 	}
 	if until.IsZero() {
@@ -220,21 +221,21 @@ func (r *revocations) until(h *snapshot) int64 {
 	return until.Add(skew).Unix() + 1
 }
 
-// promised returns the lifetime that another library's code asks for when it saves a session,
-// and notes that there may be cookies that live so long.
-func (r *revocations) promised(maxAge int) promise {
-	p := promise{int64(maxAge), true}
+// noteMaxAge notes that there may be cookies that live for maxAge seconds, and returns it as the
+// lifetime that another library's code asks for when it saves a session.
+func (r *revocations) noteMaxAge(maxAge int) requestedLifetime {
+	p := requestedLifetime{int64(maxAge), true}
 	for {
-		longest := r.longest.Load()
-		if p.remember() <= longest || r.longest.CompareAndSwap(longest, p.remember()) {
+		longest := r.longestMaxAge.Load()
+		if p.rememberFor() <= longest || r.longestMaxAge.CompareAndSwap(longest, p.rememberFor()) {
 			return p
 		}
 	}
 }
 
 func (r *revocations) close(ctx context.Context) error {
-	if r.own == nil {
+	if r.builtIn == nil {
 		return nil
 	}
-	return r.own.Close(ctx)
+	return r.builtIn.Close(ctx)
 }

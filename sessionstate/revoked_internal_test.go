@@ -43,40 +43,40 @@ func TestNobodyCanFillTheListOfRevocations(t *testing.T) {
 			ada, goth, first, other := session("ada", now), session("", now), session("", now), session("", now)
 			goth.record.foreign = "gob"
 			bob := session("bob", now)
-			few := func(m mention) mention { // so that they are soon full
+			few := func(m sessionRef) sessionRef { // so that they are soon full
 				m.class.pages = 4
 				return m
 			}
-			is := map[string]mention{
-				"a login": ada.mention(), "a login of gorilla code": goth.mention(),
-				"the first visitor": few(first.mention()), "a cookie of another name": other.otherMention(),
+			is := map[string]sessionRef{
+				"a login": ada.ref(), "a login of gorilla code": goth.ref(),
+				"the first visitor": few(first.ref()), "a cookie of another name": other.otherNameRef(),
 			}
-			end := func(h *snapshot, m mention) {
-				if err := r.end(t.Context(), h, m); err != nil && !errors.Is(err, errOvertaken) {
+			end := func(h *snapshot, m sessionRef) {
+				if err := r.end(t.Context(), h, m); err != nil && !errors.Is(err, errRenewedMeanwhile) {
 					t.Fatal(err)
 				}
 			}
 			for _, h := range []*snapshot{ada, goth} {
-				end(h, h.mention())
+				end(h, h.ref())
 			}
-			end(first, few(first.mention()))
-			end(other, other.otherMention())
+			end(first, few(first.ref()))
+			end(other, other.otherNameRef())
 			for i := range int64(1000) { // without any deadline
 				last := session("", now+i/100)
-				end(last, few(last.mention()))
-				is["the last visitor"] = few(last.mention())
+				end(last, few(last.ref()))
+				is["the last visitor"] = few(last.ref())
 			}
 			for i := range int64(300) {
 				mallory := session("mallory", now+i)
-				end(mallory, mallory.mention())
-				is["a user who logs out without end"] = mallory.mention()
+				end(mallory, mallory.ref())
+				is["a user who logs out without end"] = mallory.ref()
 			}
 			for name, m := range is {
 				if dead, err := r.has(t.Context(), m); !dead || err != nil {
 					t.Errorf("%s has come back: %v", name, err)
 				}
 			}
-			for name, m := range map[string]mention{"bob": bob.mention(), "another cookie of another name": session("", now).otherMention()} {
+			for name, m := range map[string]sessionRef{"bob": bob.ref(), "another cookie of another name": session("", now).otherNameRef()} {
 				if dead, err := r.has(t.Context(), m); dead || err != nil {
 					t.Errorf("%s: dead %v, %v: others' logouts have ended it", name, dead, err)
 				}
@@ -86,7 +86,7 @@ func TestNobodyCanFillTheListOfRevocations(t *testing.T) {
 			}
 			bytes := full.Stats().Bytes
 			if given == nil {
-				bytes = r.own.Stats().Bytes
+				bytes = r.builtIn.Stats().Bytes
 			}
 			if most := int64(4+4) * (maxPage + memstore.Overhead + 64); bytes > most {
 				t.Errorf("the list has %d bytes, want at most %d", bytes, most)
@@ -111,10 +111,10 @@ func TestAListInAStoreThatIsFullEndsTooManyRatherThanTooFew(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now().Unix()
-	var all []mention
+	var all []sessionRef
 	for i := range int64(400) {
 		for _, h := range []*snapshot{session("", now+i), session("ada", now+i)} {
-			m := h.mention()
+			m := h.ref()
 			m.class.pages = 2
 			if err := r.end(t.Context(), h, m); err != nil {
 				t.Fatalf("logout no. %d: %v", i, err)
@@ -128,7 +128,7 @@ func TestAListInAStoreThatIsFullEndsTooManyRatherThanTooFew(t *testing.T) {
 		}
 	}
 	bob := session("bob", now+399)
-	if m := bob.mention(); r.after(t.Context(), m, 0) > now+400 {
+	if m := bob.ref(); r.issueTime(t.Context(), m, 0) > now+400 {
 		t.Error("a new id gets a time that is too late")
 	}
 }
@@ -146,7 +146,7 @@ func TestWhatAPageHasEndedStaysEnded(t *testing.T) {
 			users = users[:1]
 		}
 		type end struct {
-			m     mention
+			m     sessionRef
 			until int64
 		}
 		var ends []end
@@ -154,10 +154,10 @@ func TestWhatAPageHasEndedStaysEnded(t *testing.T) {
 		now, cutOffs := int64(1_000_000), 0
 		for step := range 600 {
 			now += rnd.Int64N(20)
-			m := mention{user: users[rnd.IntN(len(users))], id: name(), issued: max(0, now-rnd.Int64N(5000))}
+			m := sessionRef{user: users[rnd.IntN(len(users))], id: name(), issued: max(0, now-rnd.Int64N(5000))}
 			if rnd.IntN(3) == 0 { // one who asks for a time that is not refused
 				m.issued = max(now, p.refusedUntil(&m)+1)
-				if p.state(&m) != living {
+				if p.state(&m) != idLive {
 					t.Fatalf("seed %d: an id that was just made is refused", seed)
 				}
 			}
@@ -165,7 +165,7 @@ func TestWhatAPageHasEndedStaysEnded(t *testing.T) {
 			if rnd.IntN(10) == 0 {
 				until = 0
 			}
-			if p.state(&m) == cutOff {
+			if p.state(&m) == idRefused {
 				cutOffs++
 				continue
 			}
@@ -183,10 +183,10 @@ func TestWhatAPageHasEndedStaysEnded(t *testing.T) {
 				continue
 			}
 			for _, e := range ends {
-				if (e.until == 0 || now < e.until) && p.state(&e.m) == living {
+				if (e.until == 0 || now < e.until) && p.state(&e.m) == idLive {
 					t.Fatalf("seed %d: %+v is alive again", seed, e)
 				}
-				if at := p.expires(); !at.IsZero() && (e.until == 0 && p.state(&e.m) != living || e.until > at.Unix()) {
+				if at := p.expires(); !at.IsZero() && (e.until == 0 && p.state(&e.m) != idLive || e.until > at.Unix()) {
 					t.Fatalf("seed %d: the page is forgotten at %v, before %+v", seed, at, e)
 				}
 			}
@@ -199,7 +199,7 @@ func TestWhatAPageHasEndedStaysEnded(t *testing.T) {
 
 func TestPagesAreReadWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
-	m := mention{user: digest{1}, id: digest{2}, issued: 1 << 31}
+	m := sessionRef{user: digest{1}, id: digest{2}, issued: 1 << 31}
 	b := page(nil).with(&m, 1<<32, true, 0).append(nil)
 	for i := range b {
 		if _, err := parsePage(b[:i]); !errors.Is(err, errFormat) {
@@ -214,14 +214,14 @@ func TestPagesAreReadWholeOrNotAtAll(t *testing.T) {
 func TestACookieOfBeforeHasOneIdentityHoweverItIsSpelled(t *testing.T) {
 	t.Parallel()
 	const value = "MTcwMHx_eC1-fGFi" // URL-safe, and no padding
-	want := idOfBefore("legacy", value)
+	want := legacyID("legacy", value)
 	for _, same := range []string{"MTcwMHx/eC1+fGFi", "MTcwMHx_\neC1-fGFi", "MTcwMHx_eC1-fGFi=="} {
-		if idOfBefore("legacy", same) != want {
+		if legacyID("legacy", same) != want {
 			t.Errorf("%q is another session", same)
 		}
 	}
 	for i, pair := range [][2]string{{"YQ==", "YR=="}, {"YWI=", "YWJ="}, {"YQ", "YX"}} {
-		if idOfBefore("legacy", pair[0]) != idOfBefore("legacy", pair[1]) {
+		if legacyID("legacy", pair[0]) != legacyID("legacy", pair[1]) {
 			t.Errorf("%d: %q is another session than %q", i, pair[1], pair[0])
 		}
 	}
@@ -229,14 +229,14 @@ func TestACookieOfBeforeHasOneIdentityHoweverItIsSpelled(t *testing.T) {
 	for i := range 1000 {
 		sum := sha256.Sum256(fmt.Append(nil, i))
 		for _, text := range []string{encoding.EncodeToString(sum[:]), fmt.Sprintf("%x!", sum)} { // not base64
-			id := idOfBefore("legacy", text)
+			id := legacyID("legacy", text)
 			if seen[id] != "" || !id.isLegacy() {
 				t.Fatalf("%q and %q are one session", text, seen[id])
 			}
 			seen[id] = text
 		}
 	}
-	if idOfBefore("legacy", value) == idOfBefore("third", value) {
+	if legacyID("legacy", value) == legacyID("third", value) {
 		t.Error("two kinds of cookies share an id")
 	}
 }

@@ -11,12 +11,12 @@ const digestSize = 16
 
 type digest [digestSize]byte
 
-// mention is the name of a session in the list.
-type mention struct {
+// sessionRef identifies a session in the list.
+type sessionRef struct {
 	class  class
 	user   digest // zero: none is known
 	id     digest
-	issued int64 // Unix seconds; 0: before all others
+	issued int64 // Unix seconds: when the id was made; 0: before all others
 }
 
 // class is a set of pages. Sessions of users, of visitors, of cookies of another library and
@@ -31,72 +31,72 @@ type class struct {
 const maxPage = 4 << 10
 
 // page is one page of the list of revocations.
-type page []cut
+type page []pageEntry
 
-// cut is an entry of a page. It says that an id has ended. Without an id, it says that all ids
-// of a user, or of the page, have ended that were made no later than at.
-type cut struct {
+// pageEntry is an entry of a page. It revokes one id. An entry without an id revokes all ids of
+// its user that were made at that time or before; without a user as well, all such ids of the page.
+type pageEntry struct {
 	user, id digest // zero: all
 	at       int64  // Unix seconds
 	until    int64  // Unix seconds, when it may be dropped; 0: never
 	renewed  bool   // the id has ended because the session has a new one
 }
 
-// fate is the state of a session by its page.
-type fate uint8
+// idState says what a page knows about the id of a session.
+type idState uint8
 
 const (
-	living fate = iota
-	ended
-	renewed // it has a new id
-	cutOff  // its id is refused, and it may have a new one
+	idLive idState = iota
+	idEnded
+	idRenewed // it has a new id
+	idRefused // its id is refused, and it may have a new one
 )
 
-// over reports whether c is about all ids of a user or page, and about m.
-func (c *cut) over(m *mention) bool {
+// coversAllOf reports whether c revokes the ids of a whole user or page, and m is one of these.
+func (c *pageEntry) coversAllOf(m *sessionRef) bool {
 	return c.id == (digest{}) && (c.user == (digest{}) || c.user == m.user)
 }
 
-func (p page) state(m *mention) fate {
-	now := living
+func (p page) state(m *sessionRef) idState {
+	now := idLive
 	for i := range p {
 		switch c := &p[i]; {
 		case c.id == m.id && c.renewed:
-			return renewed
+			return idRenewed
 		case c.id == m.id:
-			return ended
-		case c.over(m) && m.issued <= c.at:
-			now = cutOff
+			return idEnded
+		case c.coversAllOf(m) && m.issued <= c.at:
+			now = idRefused
 		}
 	}
 	return now
 }
 
-// refusedUntil returns the latest issue time at which all ids like m are refused, or -1.
-func (p page) refusedUntil(m *mention) int64 {
+// refusedUntil returns the latest issue time of which the page refuses all ids of m's user, or -1.
+func (p page) refusedUntil(m *sessionRef) int64 {
 	at := int64(-1)
 	for i := range p {
-		if p[i].over(m) {
+		if p[i].coversAllOf(m) {
 			at = max(at, p[i].at)
 		}
 	}
 	return at
 }
 
-// with returns the page with an id that has ended, without entries that may be dropped, and
-// within its size.
-func (p page) with(m *mention, until int64, renewed bool, now int64) page {
+// with returns the page with one more id that has ended. It leaves out entries that have expired,
+// and shortens the page to its size.
+func (p page) with(m *sessionRef, until int64, renewed bool, now int64) page {
 	next := make(page, 0, len(p)+1)
 	for _, c := range p {
 		if c.until == 0 || now < c.until {
 			next = append(next, c)
 		}
 	}
-	next = append(next, cut{m.user, m.id, m.issued, until, renewed})
+	next = append(next, pageEntry{m.user, m.id, m.issued, until, renewed})
 	return next.within(maxPage)
 }
 
-// within makes the page as short as size, or as short as it can be.
+// within shortens the page until it has size bytes or fewer, or only one entry.
 func (p page) within(size int) page {
 	for p.size() > size && len(p) > 1 {
 		p = p.shorter()
@@ -104,16 +104,16 @@ func (p page) within(size int) page {
 	return p
 }
 
-// fairShare is how many ids of one user a full page keeps before it cuts off ids of that user
-// alone.
+// fairShare is the number of ids of one user in a full page above which shorter refuses older ids
+// of that user instead of older ids of all users.
 const fairShare = 8
 
-// shorter turns the oldest id into a cut-off: of the user with the most ids or, if no user has
-// many, of the page.
+// shorter replaces the oldest id by an entry that revokes all ids up to its age: those of the user
+// with the most ids or, if no user has more than fairShare, those of the whole page.
 func (p page) shorter() page {
 	most := p.busiest()
-	belongs := func(c *cut) bool { return most == (digest{}) || c.user == most }
-	mark := cut{user: most, at: -1}
+	belongs := func(c *pageEntry) bool { return most == (digest{}) || c.user == most }
+	mark := pageEntry{user: most, at: -1}
 	for i := range p {
 		c := &p[i]
 		if isMark := c.user == most && c.id == (digest{}); belongs(c) && !isMark && (mark.at < 0 || c.at < mark.at) {
@@ -166,11 +166,11 @@ func (p page) expires() time.Time {
 	return time.Unix(latest, 0)
 }
 
-// The bits of a cut's first byte, and the first byte of a page.
+// The bits of an entry's first byte, and the first byte of a page.
 const (
-	cutUser = 1 << iota
-	cutID
-	cutRenewed
+	entryUser = 1 << iota
+	entryID
+	entryRenewed
 
 	formatPage = 1
 )
@@ -183,7 +183,7 @@ func (p page) size() int {
 	return n
 }
 
-func (c *cut) size() int {
+func (c *pageEntry) size() int {
 	n := 1 + uvarintLen(uint64(c.at)) + uvarintLen(uint64(c.until))
 	if c.user != (digest{}) {
 		n += digestSize
@@ -202,14 +202,14 @@ func (p page) append(b []byte) []byte {
 		at := len(b)
 		b = append(b, 0)
 		if c.renewed {
-			b[at] |= cutRenewed
+			b[at] |= entryRenewed
 		}
 		if c.user != (digest{}) {
-			b[at] |= cutUser
+			b[at] |= entryUser
 			b = append(b, c.user[:]...)
 		}
 		if c.id != (digest{}) {
-			b[at] |= cutID
+			b[at] |= entryID
 			b = append(b, c.id[:]...)
 		}
 		b = binary.AppendUvarint(b, uint64(c.at))
@@ -228,11 +228,11 @@ func parsePage(b []byte) (page, error) {
 	for r.text != "" {
 		flags := r.text[0]
 		r.text = r.text[1:]
-		c := cut{renewed: flags&cutRenewed != 0}
-		if flags&cutUser != 0 {
+		c := pageEntry{renewed: flags&entryRenewed != 0}
+		if flags&entryUser != 0 {
 			copy(c.user[:], r.bytes(digestSize))
 		}
-		if flags&cutID != 0 {
+		if flags&entryID != 0 {
 			copy(c.id[:], r.bytes(digestSize))
 		}
 		c.at = int64(r.uvarint(2 * maxSeconds))

@@ -30,9 +30,9 @@ func (h *snapshot) lineageAfter(next *record) string {
 	return ""
 }
 
-// sessionScope is the life of a session for the caches and resources of this process.
+// sessionScope is the lifetime of a session as the caches and resources of this process see it.
 type sessionScope struct {
-	all      *scopes
+	scopes   *scopes
 	id       string       // the lineage
 	handle   string       // the lineage as text
 	deadline atomic.Int64 // Unix milliseconds; 0: none
@@ -42,7 +42,7 @@ type sessionScope struct {
 	holders  int           // requests under way and Detached sessions that have it
 	released bool          // it was dropped because it had no holders and no waiters
 	newcomer *list.Element // nil: the visitor has sent the cookie back
-	waiting  map[*waiter]struct{}
+	waiters  map[*waiter]struct{}
 }
 
 type waiter struct{ fn func() }
@@ -64,27 +64,27 @@ func (l *sessionScope) Deadline() time.Time {
 // OnEnd implements scope.Lifetime.
 func (l *sessionScope) OnEnd(fn func()) (stop func()) {
 	w := &waiter{fn}
-	l.all.mu.Lock()
+	l.scopes.mu.Lock()
 	if l.ended {
-		l.all.mu.Unlock()
+		l.scopes.mu.Unlock()
 		fn()
 		return func() {}
 	}
-	of := l.all.again(l)
-	if of.waiting == nil {
-		of.waiting = make(map[*waiter]struct{})
+	of := l.scopes.revive(l)
+	if of.waiters == nil {
+		of.waiters = make(map[*waiter]struct{})
 	}
-	of.waiting[w] = struct{}{}
-	l.all.mu.Unlock()
+	of.waiters[w] = struct{}{}
+	l.scopes.mu.Unlock()
 	return func() {
-		l.all.mu.Lock()
-		defer l.all.mu.Unlock()
-		delete(of.waiting, w)
+		l.scopes.mu.Lock()
+		defer l.scopes.mu.Unlock()
+		delete(of.waiters, w)
 	}
 }
 
-// move sets the deadline.
-func (l *sessionScope) move(deadline time.Time) {
+// setDeadline sets the deadline.
+func (l *sessionScope) setDeadline(deadline time.Time) {
 	var at int64
 	if !deadline.IsZero() {
 		at = max(1, deadline.UnixMilli())
@@ -92,10 +92,10 @@ func (l *sessionScope) move(deadline time.Time) {
 	l.deadline.Store(at)
 }
 
-// scopes are the scopes in use. The number of those of visitors who have not sent their cookie
-// back yet is bounded: one more ends the oldest.
+// scopes are the scopes in use. The number of scopes of newcomers, visitors who have not sent
+// their cookie back yet, is bounded: one more ends the oldest of them.
 type scopes struct {
-	most int // newcomers; 0: any number
+	maxNewcomers int // 0: any number
 
 	size      atomic.Int64 // of byID
 	mu        sync.Mutex
@@ -104,12 +104,12 @@ type scopes struct {
 }
 
 func newScopes(most int) *scopes {
-	return &scopes{most: most, byID: make(map[string]*sessionScope), newcomers: list.New()}
+	return &scopes{maxNewcomers: most, byID: make(map[string]*sessionScope), newcomers: list.New()}
 }
 
-// acquire returns the scope of a lineage that lasts until deadline, and the waiters of scopes
-// that it has ended to make room, which the caller must tell. The caller counts as a holder
-// until release.
+// acquire returns the scope of a lineage that lasts until deadline. The caller counts as a holder
+// until it calls release. over are the waiters of scopes that acquire has ended to make room; the
+// caller must run them without the lock.
 func (a *scopes) acquire(id string, deadline time.Time, newcomer bool) (l *sessionScope, over []*waiter) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -117,14 +117,14 @@ func (a *scopes) acquire(id string, deadline time.Time, newcomer bool) (l *sessi
 	switch {
 	case !ok:
 		over = a.expire(time.Now())
-		l = &sessionScope{all: a, id: id, handle: handleOf(id)}
-		l.move(deadline)
+		l = &sessionScope{scopes: a, id: id, handle: handleOf(id)}
+		l.setDeadline(deadline)
 		a.byID[id] = l
 		a.size.Add(1)
 		if newcomer {
 			l.newcomer = a.newcomers.PushBack(l)
 		}
-		if a.most > 0 && a.newcomers.Len() > a.most {
+		if a.maxNewcomers > 0 && a.newcomers.Len() > a.maxNewcomers {
 			over = append(over, a.drop(a.newcomers.Front().Value.(*sessionScope))...)
 		}
 	default:
@@ -133,7 +133,7 @@ func (a *scopes) acquire(id string, deadline time.Time, newcomer bool) (l *sessi
 			l.newcomer = nil
 		}
 		if deadline.IsZero() || deadline.After(l.Deadline()) {
-			l.move(deadline)
+			l.setDeadline(deadline)
 		}
 	}
 	l.holders++
@@ -145,15 +145,15 @@ func (a *scopes) acquire(id string, deadline time.Time, newcomer bool) (l *sessi
 func (a *scopes) release(l *sessionScope) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if l.holders--; l.holders == 0 && len(l.waiting) == 0 && !l.ended {
+	if l.holders--; l.holders == 0 && len(l.waiters) == 0 && !l.ended {
 		a.drop(l)
 		l.ended, l.released = false, true
 	}
 }
 
-// again returns l, or the scope that has replaced it after it was released. It is called under
-// the lock.
-func (a *scopes) again(l *sessionScope) *sessionScope {
+// revive returns l, which it puts back into the list if it was released, or the scope that has
+// replaced it since. It is called under the lock.
+func (a *scopes) revive(l *sessionScope) *sessionScope {
 	if !l.released {
 		return l
 	}
@@ -166,12 +166,12 @@ func (a *scopes) again(l *sessionScope) *sessionScope {
 	return l
 }
 
-// expire drops some scopes whose time is over. It looks at eight for each new one, so it drops
-// them faster than they are made. It is called under the lock.
+// expire drops some scopes whose deadline is over. It is called for each new scope and looks at
+// eight, so it drops scopes faster than they are made. It is called under the lock.
 func (a *scopes) expire(now time.Time) (over []*waiter) {
 	looked := 0
 	for _, l := range a.byID { // begins at a random scope
-		if at := l.Deadline(); at.IsZero() && len(l.waiting) == 0 || !at.IsZero() && !now.Before(at) {
+		if at := l.Deadline(); at.IsZero() && len(l.waiters) == 0 || !at.IsZero() && !now.Before(at) {
 			over = append(over, a.drop(l)...)
 		}
 		if looked++; looked == 8 {
@@ -192,14 +192,14 @@ func (a *scopes) drop(l *sessionScope) (waiting []*waiter) {
 	if l.newcomer != nil {
 		a.newcomers.Remove(l.newcomer)
 	}
-	for w := range l.waiting {
+	for w := range l.waiters {
 		waiting = append(waiting, w)
 	}
-	l.waiting = nil
+	l.waiters = nil
 	return waiting
 }
 
-func tell(waiting []*waiter) {
+func runAll(waiting []*waiter) {
 	for _, w := range waiting {
 		w.fn()
 	}
@@ -213,26 +213,26 @@ func (a *scopes) end(id string) {
 		waiting = a.drop(l)
 	}
 	a.mu.Unlock()
-	tell(waiting)
+	runAll(waiting)
 }
 
 // abandon ends the scope of a session which was never saved.
 func (l *sessionScope) abandon() {
-	l.all.mu.Lock()
-	waiting := l.all.drop(l)
-	l.all.mu.Unlock()
-	tell(waiting)
+	l.scopes.mu.Lock()
+	waiting := l.scopes.drop(l)
+	l.scopes.mu.Unlock()
+	runAll(waiting)
 }
 
-// moved notes the deadline of a session that was saved.
-func (a *scopes) moved(h *snapshot) {
+// noteDeadline notes the deadline of a session that was saved.
+func (a *scopes) noteDeadline(h *snapshot) {
 	if a.size.Load() == 0 {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if l, ok := a.byID[h.lineage()]; ok {
-		l.move(h.deadline)
+		l.setDeadline(h.deadline)
 	}
 }
 

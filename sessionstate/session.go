@@ -41,7 +41,7 @@ type Manager struct {
 	typedLogin  sync.Once    // for warnOfNoUser
 	revoked     *revocations // in server mode only for cookies of other names
 	foreign     *foreignManager
-	promise     promise // the lifetime of the sessions that are taken over
+	requested   requestedLifetime // the lifetime of the sessions that are taken over
 	users       *Users
 	scopes      *scopes
 	names       names // of keys
@@ -82,11 +82,11 @@ type State struct {
 	err      error       // why the session could not be loaded
 	spillErr error       // why the rest of the session could not be loaded
 	base     snapshot    // the session as it was loaded; without an id: a new visitor
-	cur      record      // base with the changes
+	current  record      // base with the changes
 	changes  changes     // from base to cur
 	nextID   sessionID   // the id of a new or renewed session; zero: not yet chosen
 	ended    []snapshot  // sessions that this request has destroyed
-	over     []sessionID // the ids of those that have been ended in the backend
+	endedIDs []sessionID // the ids of those that have been ended in the backend
 	unread   []snapshot  // sessions of the request that can be ended but not read
 
 	scope   *sessionScope   // for caches and resources; nil: not acquired for the present session
@@ -96,7 +96,7 @@ type State struct {
 	saving chan struct{} // closed when the running SaveNow is done; nil: none runs
 	early  http.Header   // headers of SaveNow for the response
 
-	then []func() // to be called when the session is frozen
+	onFrozen []func() // to be called when the session is frozen
 
 	detached bool // it belongs to a Detached: there is no response
 	present  bool // Detached.Touch: this counts as a visit
@@ -134,10 +134,10 @@ func (*Manager) Name() string { return "sessionstate" }
 // that none is missed. Where the Manager cannot list, all methods fail with
 // [ErrNoUsers]. It is safe for concurrent use.
 type Users struct {
-	m    *Manager
-	k    *storeBackend
-	scan store.Scanner // nil: the Manager cannot list
-	most int           // Config.Limits.PerUser; 0: any number
+	m       *Manager
+	backend *storeBackend
+	scan    store.Scanner // nil: the Manager cannot list
+	perUser int           // Config.Limits.PerUser; 0: any number
 
 	refuse bool  // Config.Limits.RefuseLogin: a login beyond most, instead of ending the oldest
 	turns  turns // a user's logins are counted one after the other
@@ -184,7 +184,7 @@ type Flash struct {
 }
 
 // plainNotice tells the observer once that browsers drop the cookies.
-type plainNotice struct{ told atomic.Bool }
+type plainNotice struct{ sent atomic.Bool }
 
 // names are the keys that a Manager has seen, by their names.
 type names struct {

@@ -16,8 +16,8 @@ func (s *State) read(name string) (entry, bool, error) {
 		return entry{}, false, err
 	}
 	s.mu.Lock()
-	e, ok := s.cur.find(name)
-	elsewhere := !ok && s.cur.spilled != ""
+	e, ok := s.current.find(name)
+	elsewhere := !ok && s.current.spilled != ""
 	s.mu.Unlock()
 	if elsewhere {
 		if err := s.loadAll(); err != nil {
@@ -25,7 +25,7 @@ func (s *State) read(name string) (entry, bool, error) {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		e, ok = s.cur.find(name)
+		e, ok = s.current.find(name)
 	}
 	return e, ok, nil
 }
@@ -46,7 +46,7 @@ func (s *State) edit(name string, e edit) (entry, error) {
 			s.mu.Unlock()
 			return entry{}, errCommitted
 		}
-		now, ok := s.cur.find(name)
+		now, ok := s.current.find(name)
 		s.mu.Unlock()
 
 		next, present, err := e.apply(now, ok)
@@ -81,12 +81,12 @@ func (s *State) wrote(tab string) error {
 	mark := tabMark + tab
 	now := time.Now().Unix() / 60
 	s.mu.Lock()
-	last, known := s.cur.find(mark)
+	last, known := s.current.find(mark)
 	drop := ""
 	if !known {
-		drop = s.cur.oldestTab()
+		drop = s.current.oldestTab()
 	}
-	entries := s.cur.entries
+	entries := s.current.entries
 	s.mu.Unlock()
 	if known && last.raw == strconv.FormatInt(now, 10) {
 		return nil
@@ -145,32 +145,32 @@ func (s *State) put(name string, e edit, now entry, ok bool, next entry, present
 	if !s.isOpen() {
 		return false, nil, errCommitted
 	}
-	if again, okAgain := s.cur.find(name); again != now || okAgain != ok {
+	if again, okAgain := s.current.find(name); again != now || okAgain != ok {
 		return false, nil, nil
 	}
 	before, known := s.changes.of(name)
 	if next == now && present == ok && len(before.redo) == 0 {
 		return true, nil, nil
 	}
-	cur := s.cur.without(name)
+	cur := s.current.without(name)
 	if present {
-		cur = s.cur.with(next)
+		cur = s.current.with(next)
 		if err := s.m.fits(name, &cur); err != nil {
 			return false, nil, err
 		}
 	}
-	s.cur = cur
+	s.current = cur
 	s.changes.add(name, e, next, present)
 	return true, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if again, okAgain := s.cur.find(name); s.phase != open || again != next || okAgain != present {
+		if again, okAgain := s.current.find(name); s.phase != open || again != next || okAgain != present {
 			return // another change came since, and must stay
 		}
 		if ok {
-			s.cur = s.cur.with(now)
+			s.current = s.current.with(now)
 		} else {
-			s.cur = s.cur.without(name)
+			s.current = s.current.without(name)
 		}
 		if known {
 			s.changes.put(before)
@@ -227,7 +227,7 @@ func (s *State) User() string {
 	_ = s.load() // a failed load has no session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cur.user
+	return s.current.user
 }
 
 // Created returns when the session began, or when its user logged in, to the
@@ -239,7 +239,7 @@ func (s *State) Created() time.Time {
 	if s.err != nil {
 		return time.Time{}
 	}
-	return time.Unix(s.cur.created, 0)
+	return time.Unix(s.current.created, 0)
 }
 
 // Deadline returns when the session ends if the visitor does not come back,
@@ -251,7 +251,7 @@ func (s *State) Deadline() time.Time {
 	if s.err != nil {
 		return time.Time{}
 	}
-	return s.m.limits.deadline(&s.cur, time.Now())
+	return s.m.limits.deadline(&s.current, time.Now())
 }
 
 // Keys returns the names of the keys that have a value, sorted, without those
@@ -264,8 +264,8 @@ func (s *State) Keys() []string {
 func (s *State) names(tabs bool) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	names := make([]string, 0, len(s.cur.entries))
-	for _, e := range s.cur.entries {
+	names := make([]string, 0, len(s.current.entries))
+	for _, e := range s.current.entries {
 		if tabs || !strings.Contains(e.name, tabMark) {
 			names = append(names, e.name)
 		}
@@ -279,8 +279,8 @@ func (s *State) Snapshot() map[string]json.RawMessage {
 	_ = s.loadAll() // a failed load has no keys
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := make(map[string]json.RawMessage, len(s.cur.entries))
-	for _, e := range s.cur.entries {
+	m := make(map[string]json.RawMessage, len(s.current.entries))
+	for _, e := range s.current.entries {
 		if !strings.Contains(e.name, tabMark) {
 			if raw, ok := asJSON(s.m.values, e.raw); ok {
 				m[e.name] = raw
@@ -304,7 +304,7 @@ func (s *State) Clear() error {
 		}
 	}
 	return s.mutate(func() error {
-		left := slices.Clone(s.cur.entries) // set by another goroutine meanwhile
+		left := slices.Clone(s.current.entries) // set by another goroutine meanwhile
 		s.changes.keys, s.changes.cleared = nil, true
 		for _, e := range left {
 			s.changes.put(change{name: e.name, fixed: edit{entry: e, present: true}})
@@ -331,9 +331,9 @@ func (s *State) Revert() {
 
 // discard drops the changes, but not the sessions that were destroyed.
 func (s *State) discard() {
-	s.cur, s.changes, s.scope = s.base.record, changes{}, nil
+	s.current, s.changes, s.scope = s.base.record, changes{}, nil
 	if s.loaded && !s.base.known() {
-		s.cur = fresh(time.Now())
+		s.current = fresh(time.Now())
 	}
 	s.flash.discard()
 }

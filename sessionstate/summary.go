@@ -39,13 +39,13 @@ func (s *State) summary() (sum, why string) {
 	if s.scope != nil || len(s.scopes) > 0 {
 		return "", "something is kept for the session"
 	}
-	h, at := s.cur, make([]byte, 0, 256)
+	h, at := s.current, make([]byte, 0, 256)
 	h.seen = 1000 * h.created // visits do not count, because no code can read them
 	if !s.base.known() {
 		h.created, h.issued, h.seen = 0, 0, 0 // equal for all visitors without a session
 	}
 	for _, is := range []bool{
-		s.base.known(), s.changes.renew, s.changes.create, s.clearSite, s.mustFail, s.endUnread, len(s.ended) > 0, len(s.over) > 0, len(s.flash.added) > 0,
+		s.base.known(), s.changes.renew, s.changes.create, s.clearSite, s.mustFail, s.endUnread, len(s.ended) > 0, len(s.endedIDs) > 0, len(s.flash.added) > 0,
 	} {
 		if is {
 			at = append(at, 1)

@@ -17,10 +17,10 @@ import (
 // cookie of another library.
 const legacyMark = 8
 
-// idOfBefore returns the id for a session in a cookie of another library. A base64 value counts
-// by the bytes that it decodes to, because decoders skip line breaks and ignore the last bits,
-// so one session has several spellings.
-func idOfBefore(kind, value string) (id sessionID) {
+// legacyID returns the id for a session in a cookie of another library. It is made from the bytes
+// to which a base64 value decodes: decoders skip line breaks and ignore the last bits, so one
+// session has several spellings.
+func legacyID(kind, value string) (id sessionID) {
 	text := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "").Replace(value), "=")
 	if decoded, err := base64.RawStdEncoding.DecodeString(text); err == nil {
 		value = string(decoded)
@@ -45,7 +45,7 @@ func (id sessionID) isLegacy() bool {
 // legacyCookies are cookies that another library has set.
 type legacyCookies struct{ *foreign.Cookies }
 
-// until returns until when they are accepted.
+// until returns when they stop being accepted; the zero time is never.
 func (l legacyCookies) until() time.Time {
 	if l.Cookies == nil || l.Until == 0 {
 		return time.Time{}
@@ -62,8 +62,8 @@ func (l legacyCookies) open(name, value string, now time.Time) (snapshot, bool) 
 	if !ok {
 		return snapshot{}, false
 	}
-	h := snapshot{id: idOfBefore("legacy", value), exists: true, stale: true, record: fresh(now)}
-	h.record.foreign, h.record.rememberFor = values, promiseOf(l.MaxAge).remember()
+	h := snapshot{id: legacyID("legacy", value), exists: true, stale: true, record: fresh(now)}
+	h.record.foreign, h.record.rememberFor = values, requestedOf(l.MaxAge).rememberFor()
 	return h, true
 }
 
@@ -79,24 +79,24 @@ func refusedBy(err error) error {
 	return err
 }
 
-// promise is how long another session library lets its sessions live after each save, such as
-// gorilla's by MaxAge. 0 is until the browser is closed.
-type promise struct {
+// requestedLifetime is how long another session library lets its sessions live after each save,
+// such as the MaxAge of gorilla/sessions. 0 seconds is until the browser is closed.
+type requestedLifetime struct {
 	seconds int64
 	known   bool
 }
 
-func promiseOf(maxAge *int) promise {
+func requestedOf(maxAge *int) requestedLifetime {
 	if maxAge == nil {
-		return promise{}
+		return requestedLifetime{}
 	}
-	return promise{seconds: int64(*maxAge), known: true}
+	return requestedLifetime{seconds: int64(*maxAge), known: true}
 }
 
-// remember returns how long a session that begins now lives, in seconds; 0: Config decides.
-func (p promise) remember() int64 { return min(max(p.seconds, 0), maxRemember) }
+// rememberFor returns the lifetime of a session that begins now, in seconds; 0: Config decides.
+func (p requestedLifetime) rememberFor() int64 { return min(max(p.seconds, 0), maxRemember) }
 
-// from returns how long a record that is saved now lives, in seconds from its beginning.
-func (p promise) from(r *record, now time.Time) int64 {
-	return min(max(now.Unix()-r.created, 0)+p.remember(), maxRemember)
+// sinceCreation returns the lifetime of a record that is saved now, in seconds from its creation.
+func (p requestedLifetime) sinceCreation(r *record, now time.Time) int64 {
+	return min(max(now.Unix()-r.created, 0)+p.rememberFor(), maxRemember)
 }

@@ -49,8 +49,8 @@ type queue struct{ waiting []chan struct{} }
 func (t *turns) acquire(ctx context.Context, name string, wait time.Duration) (release func(), waited bool, err error) {
 	release = sync.OnceFunc(func() { t.release(name) })
 	t.mu.Lock()
-	q, snapshot := t.queues[name]
-	if !snapshot {
+	q, taken := t.queues[name]
+	if !taken {
 		if t.queues == nil {
 			t.queues = make(map[string]*queue)
 		}

@@ -128,7 +128,7 @@ func (s *State) claim(id *identity) error {
 	}
 	err := s.m.names.claim(id)
 	if err != nil {
-		id.warned.Do(func() { s.m.tell(context.WithoutCancel(s.context()), err.Error()) })
+		id.warned.Do(func() { s.m.notify(context.WithoutCancel(s.context()), err.Error()) })
 	}
 	return err
 }

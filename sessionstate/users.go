@@ -35,8 +35,8 @@ var ErrNoUsers = errors.New("sessionstate: the sessions of users cannot be liste
 // Users returns the sessions of users. It is never nil.
 func (m *Manager) Users() *Users { return m.users }
 
-// maxPasses bounds how often Revoke looks again.
-const maxPasses = 16
+// maxRevokeRounds bounds how often Revoke lists the sessions again.
+const maxRevokeRounds = 16
 
 // listed is a session of a user, read from the index and the store.
 type listed struct {
@@ -77,7 +77,7 @@ func (u *Users) list(ctx context.Context, user string) ([]listed, error) {
 
 // read adds the sessions to list that are not in it.
 func (u *Users) read(ctx context.Context, user string, list *[]listed) error {
-	prefix := u.k.indexPrefix(user)
+	prefix := u.backend.indexPrefix(user)
 	for e, err := range u.scan.Scan(ctx, prefix) {
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func (u *Users) read(ctx context.Context, user string, list *[]listed) error {
 			continue
 		}
 		noted, n := binary.Uvarint(e.Value)
-		it, err := u.k.store.Get(ctx, u.k.prefix+key)
+		it, err := u.backend.store.Get(ctx, u.backend.prefix+key)
 		if err == nil {
 			if l, ok := newListed(key, it, user); ok {
 				l.ID = string(e.Value[max(n, 0):])
@@ -99,7 +99,7 @@ func (u *Users) read(ctx context.Context, user string, list *[]listed) error {
 		}
 		// The session is over, unless it is just about to be written.
 		if time.Since(time.Unix(int64(min(noted, maxSeconds)), 0)) > tombstoneAge {
-			if err := u.k.store.Delete(ctx, e.Key); err != nil {
+			if err := u.backend.store.Delete(ctx, e.Key); err != nil {
 				return err
 			}
 		}
@@ -139,7 +139,7 @@ func (u *Users) Revoke(ctx context.Context, user string, except *State) (int, er
 	spared, _ := encoding.DecodeString(sparedHandle) // made by Handle
 	var mark string
 	err := u.m.call(ctx, "end", func(ctx context.Context) (err error) {
-		mark, err = u.k.marks.endUser(ctx, user, string(spared))
+		mark, err = u.backend.marks.endUser(ctx, user, string(spared))
 		return err
 	})
 	if err != nil {
@@ -158,14 +158,14 @@ func (u *Users) End(ctx context.Context, user, handle string) (bool, error) {
 	return n > 0, err
 }
 
-// errStillThere says that the store still lists sessions after many attempts to end them.
-var errStillThere = errors.New("the store still lists sessions that were ended")
+// errStillListed says that the store still lists sessions after many attempts to end them.
+var errStillListed = errors.New("the store still lists sessions that were ended")
 
 // endAll ends the sessions of a user for which wanted reports true. It repeats this until there
 // are none, because a session that was just getting a new id is listed under that afterwards.
 func (u *Users) endAll(ctx context.Context, user string, wanted func(l *listed) bool) (int, error) {
 	ended := make(map[string]bool)
-	for range maxPasses {
+	for range maxRevokeRounds {
 		list, err := u.list(ctx, user)
 		if err != nil {
 			return len(ended), err
@@ -181,19 +181,19 @@ func (u *Users) endAll(ctx context.Context, user string, wanted func(l *listed) 
 			ended[list[i].Handle] = true
 		}
 	}
-	return len(ended), &storeError{op: "end", err: errStillThere}
+	return len(ended), &storeError{op: "end", err: errStillListed}
 }
 
 // end leaves a mark that ends a session, and deletes the session and its entry in the index.
 func (u *Users) end(ctx context.Context, user string, l *listed) error {
 	err := u.m.call(ctx, "end", func(ctx context.Context) error {
-		if err := u.k.marks.endLineage(ctx, l.lineage); err != nil {
+		if err := u.backend.marks.endLineage(ctx, l.lineage); err != nil {
 			return err
 		}
-		if err := u.k.store.Delete(ctx, u.k.prefix+l.key); err != nil {
+		if err := u.backend.store.Delete(ctx, u.backend.prefix+l.key); err != nil {
 			return err
 		}
-		return u.k.store.Delete(ctx, u.k.indexPrefix(user)+l.key)
+		return u.backend.store.Delete(ctx, u.backend.indexPrefix(user)+l.key)
 	})
 	if err == nil {
 		u.m.scopes.end(l.lineage)
@@ -225,7 +225,7 @@ func (u *Users) lastMark(ctx context.Context, user string) (mark string, err err
 		return "", nil
 	}
 	err = u.m.call(ctx, "load", func(ctx context.Context) error {
-		mark, err = u.k.marks.last(ctx, user)
+		mark, err = u.backend.marks.last(ctx, user)
 		return err
 	})
 	return mark, err
@@ -242,7 +242,7 @@ func (u *Users) admit(ctx context.Context, user, own string) error {
 		return err
 	}
 	list = slices.DeleteFunc(list, func(info SessionInfo) bool { return own != "" && info.Handle == handleOf(own) })
-	if len(list) >= u.most {
+	if len(list) >= u.perUser {
 		return ErrTooManySessions
 	}
 	return nil
@@ -251,7 +251,7 @@ func (u *Users) admit(ctx context.Context, user, own string) error {
 // limit ends the oldest sessions of a user who has too many after a login or, with
 // Limits.RefuseLogin, the session that has just logged in. Failures are told to the observer.
 func (u *Users) limit(ctx context.Context, after *snapshot) error {
-	if u.most == 0 {
+	if u.perUser == 0 {
 		return nil
 	}
 	if u.refuse {
@@ -264,14 +264,14 @@ func (u *Users) limit(ctx context.Context, after *snapshot) error {
 	list, _ := u.List(ctx, after.record.user) // sessions that cannot be read do not count
 	own := handleOf(after.lineage())
 	if u.refuse {
-		if len(list) <= u.most || !slices.ContainsFunc(list, func(info SessionInfo) bool { return info.Handle == own }) {
+		if len(list) <= u.perUser || !slices.ContainsFunc(list, func(info SessionInfo) bool { return info.Handle == own }) {
 			return nil
 		}
 		_, _ = u.End(ctx, after.record.user, own)
 		return ErrTooManySessions
 	}
 	list = slices.DeleteFunc(list, func(info SessionInfo) bool { return info.Handle == own })
-	over := list[:max(0, len(list)+1-u.most)]
+	over := list[:max(0, len(list)+1-u.perUser)]
 	if len(over) > 0 {
 		_, _ = u.endAll(ctx, after.record.user, func(l *listed) bool {
 			return slices.ContainsFunc(over, func(info SessionInfo) bool { return info.Handle == l.Handle })

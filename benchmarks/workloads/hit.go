@@ -71,7 +71,7 @@ func hit[K any, C simple, V any](name string, h hits[K, V], key func(K) C, text 
 		w.Reference = "otter + copy"
 	}
 	prepare := func(h hits[K, V]) ([]bench.Row, error) {
-		ours, err1 := h.ours()
+		ours, err1 := h.reecho()
 		byKey, err2 := hitPeers(h, key, true, []filled[C, V]{
 			{"map + RWMutex", peers.BareMap[C, V]},
 			{"sync.Map", peers.SyncMap[C, V]},
@@ -176,8 +176,8 @@ func (h hits[K, V]) row(peer string, get peers.Lookup[K, V]) bench.Row {
 	}
 }
 
-// ours is a warm cache of ours.
-func (h hits[K, V]) ours() ([]bench.Row, error) {
+// reecho returns the row of a cache of reecho with all keys in it.
+func (h hits[K, V]) reecho() ([]bench.Row, error) {
 	ctx := context.Background()
 	g, err := cachedata.NewGroup("hits", cachedata.GroupConfig{})
 	if err != nil {

@@ -67,7 +67,7 @@ func echoCached(cfg *respcache.Config) func(peers.Route) (peers.Responding, *res
 		}, mws...)
 		return peers.Responding{
 			Do: func(path string) ([]byte, error) {
-				w := responseRead{nowhere: nowhere{}, status: http.StatusOK}
+				w := responseRead{discardResponse: discardResponse{}, status: http.StatusOK}
 				e.ServeHTTP(&w, requestOf(path))
 				if w.status != http.StatusOK {
 					return nil, fmt.Errorf("status %d", w.status)
@@ -77,7 +77,7 @@ func echoCached(cfg *respcache.Config) func(peers.Route) (peers.Responding, *res
 			Op: func(path string) func() error {
 				r := requestOf(path)
 				r.Header = http.Header{"Accept": {"text/html"}, "Accept-Language": {"en"}, "User-Agent": {"benchmarks"}}
-				w := nowhere{}
+				w := discardResponse{}
 				return func() error {
 					clear(w)
 					e.ServeHTTP(w, r)
@@ -98,7 +98,7 @@ func requestOf(path string) *http.Request {
 
 // responseRead is one whose status and body are looked at.
 type responseRead struct {
-	nowhere
+	discardResponse
 	status int
 	body   bytes.Buffer
 }

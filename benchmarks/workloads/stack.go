@@ -85,7 +85,7 @@ func serving(peer string, mws ...echo.MiddlewareFunc) bench.Row {
 		Method: http.MethodGet, URL: &url.URL{Path: "/"}, Host: "example.com", RemoteAddr: "192.0.2.1:1234",
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: http.NoBody,
 	}
-	w := nowhere{}
+	w := discardResponse{}
 	op := func(int) error {
 		clear(w)
 		e.ServeHTTP(w, req)
@@ -100,9 +100,9 @@ func serving(peer string, mws ...echo.MiddlewareFunc) bench.Row {
 	}}
 }
 
-// nowhere is a response whose body nobody reads.
-type nowhere http.Header
+// discardResponse is a response writer that discards the body.
+type discardResponse http.Header
 
-func (w nowhere) Header() http.Header       { return http.Header(w) }
-func (nowhere) WriteHeader(int)             {}
-func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
+func (w discardResponse) Header() http.Header       { return http.Header(w) }
+func (discardResponse) WriteHeader(int)             {}
+func (discardResponse) Write(b []byte) (int, error) { return len(b), nil }

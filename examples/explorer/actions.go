@@ -40,7 +40,7 @@ func (a *app) save(c echo.Context) error {
 	return a.back(c, query, "success", r.T("Saved as “%s”.", name))
 }
 
-// withoutPage is a query without its page, which is no part of the filter.
+// withoutPage returns a query without its page, which is not part of the filter.
 func (a *app) withoutPage(query string) (string, error) {
 	f, err := a.filters.Parse(query)
 	if err != nil {
@@ -80,8 +80,8 @@ func (a *app) set(c echo.Context) error {
 	return a.back(c, query, "success", a.readerOf(c).T("Settings saved."))
 }
 
-// paint answers POST /theme: light, dark, or what the device says.
-func (a *app) paint(c echo.Context) error {
+// setTheme answers POST /theme: light, dark, or what the device says.
+func (a *app) setTheme(c echo.Context) error {
 	query, err := a.queryOf(c)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func (a *app) paint(c echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, a.readerOf(c).T("There is no such theme."))
 	}
 	c.SetCookie(cookie)
-	return c.Redirect(http.StatusSeeOther, a.here(c, query))
+	return c.Redirect(http.StatusSeeOther, a.formPageURL(c, query))
 }
 
 // clear answers POST /clear: it drops one panel's result, or all of them.
@@ -118,7 +118,7 @@ func (a *app) clear(c echo.Context) error {
 	return a.back(c, query, "info", text)
 }
 
-// queryOf is the filter that a form carries, checked and written anew.
+// queryOf returns the filter that a form contains, checked and written again.
 func (a *app) queryOf(c echo.Context) (string, error) {
 	if err := c.Request().ParseForm(); err != nil {
 		return "", echo.NewHTTPError(http.StatusBadRequest, "The form cannot be read.").SetInternal(err)
@@ -126,7 +126,7 @@ func (a *app) queryOf(c echo.Context) (string, error) {
 	return a.written(c.Request().PostForm.Get("query"))
 }
 
-// written is a query as the schema writes it.
+// written returns a query as the schema writes it.
 func (a *app) written(query string) (string, error) {
 	f, err := a.filters.Parse(query)
 	if err != nil {
@@ -135,18 +135,18 @@ func (a *app) written(query string) (string, error) {
 	return a.filters.Encode(f)
 }
 
-// back leads to the page of a query, with a message.
+// back redirects to the page of a query, with a message.
 func (a *app) back(c echo.Context, query string, kind string, text string) error {
 	if err := sessionstate.From(c).Flash(kind, text); err != nil {
 		return err
 	}
-	return c.Redirect(http.StatusSeeOther, a.here(c, query))
+	return c.Redirect(http.StatusSeeOther, a.formPageURL(c, query))
 }
 
-// here is the page that a form was sent from: the browser says so, as of a page that
-// has been updated since the form was made. If it does not, it is that of the query
-// in the form.
-func (a *app) here(c echo.Context, query string) string {
+// formPageURL returns the URL of the page that sent a form, by the Referer, which is right even if the
+// page was updated after the form was made. Without a Referer, it is the page of query, the
+// query in the form.
+func (a *app) formPageURL(c echo.Context, query string) string {
 	if from, err := url.Parse(c.Request().Referer()); err == nil && from.Host == c.Request().Host {
 		switch from.Path {
 		case "/":

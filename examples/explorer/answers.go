@@ -13,19 +13,19 @@ import (
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
-// answers are the last ones of each route behind the cache of responses.
+// answers records the last responses of each route behind the cache of responses.
 type answers struct {
 	mu     sync.Mutex
 	routes map[string]routeAnswers
 }
 
-// routeAnswers are those of one route.
+// routeAnswers records the responses of one route.
 type routeAnswers struct {
 	status, age        string // the headers Cache-Status (RFC 9211) and Age of the last one
 	requests, replayed int
 }
 
-// note is a middleware outside of the cache: there the headers say what it did.
+// note is a middleware outside of the cache, where the response has the cache's headers.
 func (a *answers) note(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)
@@ -50,7 +50,7 @@ func (a *answers) note(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// isReplayed reports whether a Cache-Status is that of a response that was kept.
+// isReplayed reports whether a Cache-Status says that a kept response was replayed.
 func isReplayed(status string) bool { return strings.Contains(status, "; hit") }
 
 // The words for what the cache did, in the reader's language; {} is what differs. They
@@ -76,7 +76,7 @@ func (r reader) words() words {
 	}
 }
 
-// detail is why a response was not kept, in its Cache-Status.
+// detail finds, in a Cache-Status, the reason why a response was not kept.
 var detail = regexp.MustCompile(`detail="(.*)"`)
 
 // answer says what the headers Cache-Status and Age of a response mean.

@@ -24,7 +24,7 @@ import (
 	"github.com/reecho-go/reecho/store/boltstore"
 )
 
-// A config is what main knows and the app needs.
+// A config has the settings of the app, which main reads from the flags.
 type config struct {
 	State    string        // the folder of the secret
 	Persist  string        // the file that results are kept in too; empty: they end with the program
@@ -90,7 +90,7 @@ func newApp(ctx context.Context, cfg config) (_ *app, err error) {
 	return a, nil
 }
 
-// build makes the plugins and their Stack, which then owns them, and what else
+// build makes the plugins, their Stack, which then owns them, and everything else that
 // needs no database.
 func (a *app) build(cfg config) error {
 	info, err := ctxinfo.New(ctxinfo.Config{Locales: localeTags()})
@@ -147,7 +147,7 @@ func (a *app) build(cfg config) error {
 	return err
 }
 
-// routes is the map of the app.
+// routes adds the routes of the app.
 func (a *app) routes() {
 	e := a.echo
 	e.HTTPErrorHandler = a.showError
@@ -168,7 +168,7 @@ func (a *app) routes() {
 	e.POST("/saved", a.save, form...)
 	e.POST("/saved/delete", a.unsave, form...)
 	e.POST("/settings", a.set, form...)
-	e.POST("/theme", a.paint, form...)
+	e.POST("/theme", a.setTheme, form...)
 	e.POST("/clear", a.clear, form...)
 }
 
@@ -188,7 +188,7 @@ func (a *app) closeKept(ctx context.Context) error {
 	return a.kept.Close(ctx)
 }
 
-// nonceKey is where a request has the nonce of its page's one inline script.
+// nonceKey is the key under which a request's context has the nonce for the one inline script.
 const nonceKey = "nonce"
 
 // securityHeaders lets pages load from this server only, and run no script

@@ -9,8 +9,8 @@ import (
 	"github.com/reecho-go/reecho/examples/explorer/strikes"
 )
 
-// A chart is a drawing and the same facts as a table, for those who cannot
-// see it or want the figures.
+// A chart is a drawing and a table of the same figures, for readers who cannot see the
+// drawing or want the figures.
 type chart struct {
 	SVG   template.HTML
 	Table table
@@ -65,8 +65,8 @@ func monthsChart(r reader, months []strikes.Month) chart {
 	}, points)}
 }
 
-// monthTick is what the axis says below a month: years if there are several,
-// otherwise months.
+// monthTick returns the label of the axis below a month: the year if there are several
+// years, otherwise the month.
 func monthTick(months []strikes.Month, i int) string {
 	m := months[i].Start
 	if len(months) <= 18 {

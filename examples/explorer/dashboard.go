@@ -16,12 +16,12 @@ import (
 // dashboardPath is where the dashboard is.
 const dashboardPath = "/_reecho"
 
-// dashboardCookie has the token of who may see the dashboard.
+// dashboardCookie is the cookie with the token that gives access to the dashboard.
 const dashboardCookie = "explorer_dashboard"
 
-// newDashboard makes the page about the caches, the database and the sessions. Only
-// who opens it once with the token, which the program prints, may see it: the token
-// moves into a cookie, and out of the address.
+// newDashboard makes the page about the caches, the database and the sessions. To see it,
+// open it once with the token that the program prints: the page moves the token from the
+// address into a cookie.
 func newDashboard(token string, caches *cachedata.Group, responses []*respcache.Cache, db *cacheresource.Group, sessions *sessionstate.Manager) (http.Handler, error) {
 	want := sha256.Sum256([]byte(token))
 	right := func(text string) bool {

@@ -50,8 +50,8 @@ func (a *app) showError(err error, c echo.Context) {
 	}
 }
 
-// describe is what a visitor is told of an error: all of it if it is theirs to
-// mend, next to nothing otherwise.
+// describe returns the text about an error for the visitor: with all details if the visitor
+// can correct it, otherwise with hardly any.
 func (a *app) describe(err error, c echo.Context) *errorView {
 	r := a.readerOf(c)
 	if e, ok := errors.AsType[middleware.Error](err); ok {
@@ -86,8 +86,8 @@ func (a *app) describe(err error, c echo.Context) *errorView {
 	}
 }
 
-// translate says the faults of a query in the reader's language, for the pages
-// and the API alike.
+// translate translates the faults of a query into the reader's language, for the pages and
+// the API.
 func (a *app) translate(ctx context.Context, errs *queryparams.Errors) error {
 	r := a.readerFor(ctx)
 	for _, f := range errs.Fields {
@@ -97,7 +97,7 @@ func (a *app) translate(ctx context.Context, errs *queryparams.Errors) error {
 	return errs
 }
 
-// fault is what is wrong with a parameter, by its code.
+// fault returns the text for the code of a fault.
 func (r reader) fault(f *queryparams.FieldError) string {
 	switch f.Code {
 	case queryparams.CodeType:
@@ -121,7 +121,7 @@ func (r reader) fault(f *queryparams.FieldError) string {
 	return f.Detail
 }
 
-// expected is what is allowed instead.
+// expected returns the text about the allowed values.
 func (r reader) expected(f *queryparams.FieldError, p queryparams.Parameter) string {
 	if p.Items != nil {
 		p = *p.Items
@@ -141,7 +141,7 @@ func (r reader) expected(f *queryparams.FieldError, p queryparams.Parameter) str
 	return "" // the fault says it
 }
 
-// withoutFaults is the page of what is left of a query; empty if nothing is.
+// withoutFaults returns the query without its faulty parameters; empty if nothing is left.
 func withoutFaults(query url.Values) string {
 	if len(query) == 0 || len(query) > 50 {
 		return ""

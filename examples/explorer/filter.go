@@ -35,8 +35,8 @@ type (
 	tag     string // of a language
 )
 
-// newSchema compiles the schema of a URL that has a filter. What is allowed in it is
-// what there is in the data.
+// newSchema compiles the schema of a URL with a filter. The allowed values are those in the
+// data.
 func newSchema[T any](o strikes.Options) (*queryparams.Schema[T], error) {
 	var tags, speeds []string
 	for _, l := range locales() {
@@ -55,8 +55,8 @@ func newSchema[T any](o strikes.Options) (*queryparams.Schema[T], error) {
 	})
 }
 
-// migrations keep links alive that were made for older versions of the page, and
-// drop what others append to links.
+// migrations make links to older versions of the page work, and drop the parameters that
+// other sites append to links.
 func migrations() []queryparams.Migration {
 	return []queryparams.Migration{
 		queryparams.Rename("min_cost", "mincost"),
@@ -88,7 +88,7 @@ func (f filter) selection() strikes.Filter {
 	}
 }
 
-// page is the whole filter as a question to the database.
+// page returns the whole filter as a query for the database.
 func (f filter) page() strikes.Page {
 	return strikes.Page{Filter: f.selection(), Sort: f.Sort, Number: f.Page, Size: f.Rows}
 }

@@ -91,8 +91,8 @@ const (
 // units lists the units, the default first.
 func units() []unit { return []unit{knots, kmh, mph} }
 
-// A reader is the one for whom a page is written: it writes every text, number
-// and date in their language and units. Templates use it by its methods.
+// A reader writes the texts, numbers and dates of a page in the language and units of the
+// person who reads it. Templates call its methods.
 type reader struct {
 	locale
 	Unit    unit

@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		defer cancel()
 		err = errors.Join(err, a.Close(ctx))
 	}()
-	url := "http://" + visible(l.Addr(), *addr)
+	url := "http://" + visibleAddress(l.Addr(), *addr)
 	fmt.Fprintf(out, "explorer: %s\ndashboard: %s\n", url, url+dashboardPath+"?token="+a.token)
 	return serve(ctx, l, a)
 }
@@ -103,9 +103,9 @@ func defaultState() string {
 	return filepath.Join(dir, "reecho-explorer")
 }
 
-// visible is the address to type: the name that was asked for, with the port
-// that was found.
-func visible(got net.Addr, asked string) string {
+// visibleAddress returns the address to type into a browser: the host of the flag, with the port
+// that the system has assigned.
+func visibleAddress(got net.Addr, asked string) string {
 	host, _, err := net.SplitHostPort(asked)
 	_, port, portErr := net.SplitHostPort(got.String())
 	if err != nil || portErr != nil {

@@ -22,7 +22,7 @@ func (a *app) showPage(c echo.Context) error {
 	}
 	s := sessionstate.From(c)
 	if isPartial(c) {
-		err = a.follow(c, f)
+		err = a.updateAddressBar(c, f)
 	} else {
 		_, err = sessionstate.Incr(visits, s, 1)
 	}
@@ -34,7 +34,7 @@ func (a *app) showPage(c echo.Context) error {
 		return err
 	}
 	v.showFlashes(s)
-	if shown, ok := a.shownBy(c); ok && isPartial(c) {
+	if shown, ok := a.currentFilter(c); ok && isPartial(c) {
 		acted := len(v.Flashes) > 0 // then anything may have changed
 		if v.Change, err = a.changeOf(c, shown, f, v.reader, acted); err != nil {
 			return err
@@ -65,7 +65,7 @@ func (a *app) showPage(c echo.Context) error {
 	return a.render(c, http.StatusOK, v)
 }
 
-// newView is a page with its frame alone.
+// newView returns a page without panels.
 func (a *app) newView(c echo.Context, f filter) (*pageView, error) {
 	query, err := a.filters.Encode(f)
 	if err != nil {
@@ -108,8 +108,9 @@ func (v *pageView) showFlashes(s *sessionstate.State) {
 // isPartial reports that htmx will put the response into the page.
 func isPartial(c echo.Context) bool { return c.Request().Header.Get("HX-Request-Type") == "partial" }
 
-// shownBy is the filter of the page that htmx asks from; false if that shows no strikes.
-func (a *app) shownBy(c echo.Context) (shown filter, ok bool) {
+// currentFilter returns the filter of the page from which htmx sends the request, and false if that
+// page shows no strikes.
+func (a *app) currentFilter(c echo.Context) (shown filter, ok bool) {
 	from, err := url.Parse(c.Request().Header.Get("HX-Current-URL"))
 	if err != nil || from.Path != "/" {
 		return filter{}, false
@@ -118,7 +119,7 @@ func (a *app) shownBy(c echo.Context) (shown filter, ok bool) {
 	return shown, err == nil // else that page says what is wrong
 }
 
-// changeOf is what a filter changes of the page that shows another one. A panel changes
+// changeOf returns the parts of a page with another filter that this filter changes. A panel changes
 // if its address does, or if everything may have changed.
 func (a *app) changeOf(c echo.Context, shown, f filter, r reader, everything bool) (*pageChange, error) {
 	change := &pageChange{}
@@ -140,9 +141,9 @@ func (a *app) changeOf(c echo.Context, shown, f filter, r reader, everything boo
 	return change, nil
 }
 
-// follow lets the address bar follow the filter: a new entry in the browser's
+// updateAddressBar lets the address bar follow the filter: a new entry in the browser's
 // history if the page is another one, the same entry otherwise.
-func (a *app) follow(c echo.Context, f filter) error {
+func (a *app) updateAddressBar(c echo.Context, f filter) error {
 	p, err := queryparams.From(c)
 	if err != nil {
 		return err
@@ -160,7 +161,7 @@ func (a *app) render(c echo.Context, status int, v *pageView) error {
 	return a.write(c, status, "page.html", v)
 }
 
-// write answers with a template.
+// write executes a template as the response.
 func (a *app) write(c echo.Context, status int, template string, v any) error {
 	var b bytes.Buffer // so that an error cannot cut a page in half
 	if err := a.pages.ExecuteTemplate(&b, template, v); err != nil {
@@ -186,7 +187,7 @@ const (
 // backParameter has the query that such a page leads back to.
 const backParameter = "back"
 
-// backURL is such a page, leading back to the page of a query.
+// backURL returns the URL of such a page, with a link back to the page of a query.
 func backURL(path, query string) string {
 	if query == "" {
 		return path
@@ -194,7 +195,7 @@ func backURL(path, query string) string {
 	return path + "?" + url.Values{backParameter: {query}}.Encode()
 }
 
-// backFrom is the filter that such a page leads back to.
+// backFrom returns the filter to which such a page links back.
 func (a *app) backFrom(c echo.Context) filter {
 	f, err := a.filters.Parse(c.QueryParam(backParameter))
 	if err != nil { // somebody wrote it by hand

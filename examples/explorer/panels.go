@@ -81,25 +81,25 @@ func (a *app) panel(c echo.Context, id string, f filter, r reader) (*panelView, 
 	var from origin
 	switch id {
 	case "totals":
-		p.Title, p.Totals = r.T("Totals"), newTotalsView(r, ask(ctx, a.results.totals, selection, &from))
+		p.Title, p.Totals = r.T("Totals"), newTotalsView(r, getResult(ctx, a.results.totals, selection, &from))
 	case "months":
-		p.Title, p.Chart = r.T("Strikes per month"), monthsChart(r, ask(ctx, a.results.months, selection, &from))
+		p.Title, p.Chart = r.T("Strikes per month"), monthsChart(r, getResult(ctx, a.results.months, selection, &from))
 	case "airports":
 		p.Title, p.Note = r.T("Map of airports"), r.T("area: strikes")
-		p.Chart = airportsChart(r, ask(ctx, a.results.airports, selection, &from))
+		p.Chart = airportsChart(r, getResult(ctx, a.results.airports, selection, &from))
 	case "species":
 		p.Title, p.Note = r.T("Top species"), r.T("identified animals only")
-		p.Chart = speciesChart(r, ask(ctx, a.results.species, selection, &from), func(name string) string {
+		p.Chart = speciesChart(r, getResult(ctx, a.results.species, selection, &from), func(name string) string {
 			return narrowed(func(f *filter) { f.Species = species(name) })
 		})
 	case "phases":
 		p.Title = r.T("Cost by phase of flight")
-		p.Chart = phasesChart(r, ask(ctx, a.results.phases, selection, &from), func(name string) string {
+		p.Chart = phasesChart(r, getResult(ctx, a.results.phases, selection, &from), func(name string) string {
 			return narrowed(func(f *filter) { f.Phases = []phase{phase(name)} })
 		})
 	case "strikes":
-		all := ask(ctx, a.results.totals, selection, &from).Strikes
-		p.Title, p.Table = r.T("Strikes"), newTableView(r, f, ask(ctx, a.results.list, f.page(), &from), all, href)
+		all := getResult(ctx, a.results.totals, selection, &from).Strikes
+		p.Title, p.Table = r.T("Strikes"), newTableView(r, f, getResult(ctx, a.results.list, f.page(), &from), all, href)
 	}
 	p.Cache = r.cache(id, p.Title, query, from.meta)
 	return p, errors.Join(from.err, linked())
@@ -111,21 +111,21 @@ func queryOf(link string) string {
 	return query
 }
 
-// An origin is where the last result came from that was asked for, and what failed.
+// An origin records where the last requested result came from, and the first error.
 type origin struct {
 	meta cachedata.Meta
 	err  error
 }
 
-// ask gets a result, and notes where it came from.
-func ask[K, V any](ctx context.Context, cache *cachedata.Cache[K, V], key K, from *origin) V {
+// getResult gets a result and records its origin.
+func getResult[K, V any](ctx context.Context, cache *cachedata.Cache[K, V], key K, from *origin) V {
 	result, meta, err := cache.GetMeta(ctx, key)
 	from.meta, from.err = meta, errors.Join(from.err, err)
 	return result
 }
 
-// links returns what writes the address of the page of a filter, and what reports the
-// first error of that.
+// links returns a function that writes the address of the page of a filter, and a function
+// that returns the first error of these calls.
 func (a *app) links(c echo.Context) (href func(filter) string, failed func() error) {
 	var first error
 	href = func(f filter) string {

@@ -217,15 +217,15 @@ func (w *blockWalk) value(n *node, p unsafe.Pointer) {
 				w.methods = append(w.methods, b)
 			}
 		case reflect.Interface:
-			w.heldMethod(n, p)
+			w.interfaceWithClone(n, p)
 		}
 	case roleInterface:
-		w.held(n, p)
+		w.interfaceValue(n, p)
 	}
 }
 
-// heldMethod is held for an interface with a method Clone.
-func (w *blockWalk) heldMethod(n *node, p unsafe.Pointer) {
+// interfaceWithClone is interfaceValue for an interface with a method Clone.
+func (w *blockWalk) interfaceWithClone(n *node, p unsafe.Pointer) {
 	v := reflect.NewAt(n.typ, p).Elem()
 	if v.IsNil() {
 		return
@@ -233,7 +233,7 @@ func (w *blockWalk) heldMethod(n *node, p unsafe.Pointer) {
 	t := v.Elem().Type()
 	switch d := w.c.behind(t); {
 	case !w.c.types.Owns(t):
-		w.held(n, p)
+		w.interfaceValue(n, p)
 	case t.Kind() == reflect.Pointer && d.err == nil && d.n.dom != nil:
 		by := &node{typ: t, dom: d.n.dom}
 		if b, ok := w.block(by, (*face)(p).data, t.Elem().Size(), ^by.dom.id); ok {
@@ -242,8 +242,8 @@ func (w *blockWalk) heldMethod(n *node, p unsafe.Pointer) {
 	}
 }
 
-// held lists the blocks of the value in the interface at p.
-func (w *blockWalk) held(n *node, p unsafe.Pointer) {
+// interfaceValue lists the blocks of the value in the interface at p.
+func (w *blockWalk) interfaceValue(n *node, p unsafe.Pointer) {
 	v := reflect.NewAt(n.typ, p).Elem()
 	if v.IsNil() {
 		return
@@ -291,7 +291,7 @@ func (w *blockWalk) merge() (inside bool, _ *ValueError) {
 		if last := len(joined) - 1; last >= 0 && b.lo < joined[last].hi {
 			inside = inside || pointer || b.lo < target
 			if !joined[last].add(b) {
-				return true, b.strange(joined[last])
+				return true, b.overlapError(joined[last])
 			}
 		} else {
 			joined = append(joined, b)
@@ -315,8 +315,8 @@ func (w *blockWalk) merge() (inside bool, _ *ValueError) {
 	return inside, nil
 }
 
-// strange returns the error for blocks that overlap in a way that only package unsafe can make.
-func (b *block) strange(other block) *ValueError {
+// overlapError returns the error for blocks that overlap in a way that only package unsafe can make.
+func (b *block) overlapError(other block) *ValueError {
 	return &ValueError{Type: b.by.typ, Reason: fmt.Sprintf(
 		"it points into the memory of a %s, which has another type there: use an index or a copy instead; or %s", other.by.typ, waysOut)}
 }

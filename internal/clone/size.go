@@ -113,7 +113,7 @@ func (z *sizer) value(n *node, p unsafe.Pointer) {
 			z.entries(n, reflect.NewAt(n.typ, p).Elem())
 		}
 	case reflect.Interface:
-		z.held(n, p)
+		z.interfaceValue(n, p)
 	}
 }
 
@@ -167,7 +167,7 @@ func (z *sizer) logValue(v slog.Value) {
 		}
 	case slog.KindAny, slog.KindLogValuer:
 		held := v.Any()
-		z.held(anyNode, unsafe.Pointer(&held))
+		z.interfaceValue(anyNode, unsafe.Pointer(&held))
 	}
 }
 
@@ -187,8 +187,8 @@ func (z *sizer) entries(n *node, m reflect.Value) {
 	}
 }
 
-// held adds the memory of the value in an interface.
-func (z *sizer) held(n *node, p unsafe.Pointer) {
+// interfaceValue adds the memory of the value in an interface.
+func (z *sizer) interfaceValue(n *node, p unsafe.Pointer) {
 	v := reflect.NewAt(n.typ, p).Elem()
 	if v.IsNil() {
 		return

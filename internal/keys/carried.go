@@ -74,7 +74,7 @@ func (v *visitorWalk) value(of reflect.Value, path string, leftOut bool, depth i
 			v.value(entries.Value(), path+"[]", false, depth+1)
 		}
 	case reflect.Struct:
-		if theirs(t, leftOut) {
+		if skipsFields(t, leftOut) {
 			return
 		}
 		for i := range t.NumField() {

@@ -31,7 +31,7 @@ type Keys struct {
 // place in t that cannot identify anything, or that carries a visitor.
 func For(owner string, t reflect.Type, cfg Config) (*Keys, error) {
 	plan, err := Compile(t, cfg)
-	carriers := visitors(owner, t)
+	carriers := visitorErrors(owner, t)
 	if err != nil {
 		err = Each(err, func(err error) error { return unlessInside(carriers, newError(owner, err)) })
 	}

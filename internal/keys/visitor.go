@@ -10,9 +10,9 @@ import (
 	"github.com/reecho-go/reecho/internal/known"
 )
 
-// own are the types, most of this module, that belong to one visitor. They are known by
-// name, because their packages import this one.
-var own = map[string]string{
+// visitorTypes are types, most of them of this module, whose values belong to one visitor. They are
+// identified by name, because their packages import this one.
+var visitorTypes = map[string]string{
 	"github.com/reecho-go/reecho/sessionstate.State": "the session of one visitor",
 	"github.com/reecho-go/reecho/ctxinfo.Info":       "what is known of one visitor",
 	"github.com/reecho-go/reecho/queryparams.Params": "the query of one request",
@@ -20,10 +20,10 @@ var own = map[string]string{
 	"github.com/labstack/echo/v5.Context":            "the context of one request",
 }
 
-// visitor returns a description of t, such as "one request", if values of t belong to one
+// visitorKind returns a description of t, such as "one request", if values of t belong to one
 // visitor, and "" otherwise.
-func visitor(t reflect.Type) string {
-	if what := own[t.PkgPath()+"."+t.Name()]; what != "" {
+func visitorKind(t reflect.Type) string {
+	if what := visitorTypes[t.PkgPath()+"."+t.Name()]; what != "" {
 		return what
 	}
 	ptr := t
@@ -36,7 +36,7 @@ func visitor(t reflect.Type) string {
 	if ptr.Implements(reflect.TypeFor[context.Context]()) {
 		return "the context of one call"
 	}
-	if answers(ptr) {
+	if isResponseWriter(ptr) {
 		return "the response to one request"
 	}
 	if m, ok := ptr.MethodByName("Request"); ok && m.Type.NumOut() == 1 && m.Type.Out(0).Kind() == reflect.Pointer && isHTTP(m.Type.Out(0).Elem(), "Request") {
@@ -49,8 +49,8 @@ func visitor(t reflect.Type) string {
 // import net/http, because programs without a web server would link it.
 func isHTTP(t reflect.Type, name string) bool { return t.PkgPath() == "net/http" && t.Name() == name }
 
-// answers reports whether t implements http.ResponseWriter.
-func answers(t reflect.Type) bool {
+// isResponseWriter reports whether t implements http.ResponseWriter.
+func isResponseWriter(t reflect.Type) bool {
 	header, ok := t.MethodByName("Header")
 	if !ok || header.Type.NumOut() != 1 || !isHTTP(header.Type.Out(0), "Header") {
 		return false
@@ -61,9 +61,9 @@ func answers(t reflect.Type) bool {
 	}]())
 }
 
-// visitors returns an error for each place in root, left out of the key or not, that
+// visitorErrors returns an error for each place in root, left out of the key or not, that
 // carries the visitor who caused a load: all other visitors would get that data.
-func visitors(owner string, root reflect.Type) []error {
+func visitorErrors(owner string, root reflect.Type) []error {
 	v := visitorWalk{owner: owner, seen: map[reflect.Type]bool{}}
 	path := root.Name()
 	if path == "" {
@@ -97,7 +97,7 @@ func (v *visitorWalk) walk(t reflect.Type, path string, leftOut bool) {
 		return
 	}
 	v.seen[t] = true
-	if what := visitor(t); what != "" {
+	if what := visitorKind(t); what != "" {
 		v.errs = append(v.errs, &Error{Owner: v.owner, Path: path, Type: t, Err: fmt.Errorf(
 			"%s: %s is %s, which the load would see for all others as well, also if it is left out of the key: "+
 				"make what the load needs of it a field of the key (an id, a language), or read it in the load of a cache in session scope", path, t, what)})
@@ -112,7 +112,7 @@ func (v *visitorWalk) walk(t reflect.Type, path string, leftOut bool) {
 		v.walk(t.Key(), path+"[key]", leftOut)
 		v.walk(t.Elem(), path+"[]", leftOut)
 	case reflect.Struct:
-		if theirs(t, leftOut) {
+		if skipsFields(t, leftOut) {
 			return
 		}
 		for i := range t.NumField() {
@@ -122,8 +122,8 @@ func (v *visitorWalk) walk(t reflect.Type, path string, leftOut bool) {
 	}
 }
 
-// theirs reports whether the walk skips the struct t.
-func theirs(t reflect.Type, leftOut bool) bool {
+// skipsFields reports whether the walk skips the struct t.
+func skipsFields(t reflect.Type, leftOut bool) bool {
 	generic := strings.Contains(t.Name(), "[")
 	return !generic && (known.Standard(t) || leftOut && known.Foreign(t))
 }

@@ -34,8 +34,7 @@ import (
 // sessionstate.New refuses a nil store.
 func KeepIn(s sessions.Store) sessionstate.Foreign { return library{s} }
 
-// library is a sessions.Store of somebody else, whose cookies are taken out of its
-// hands.
+// library is a third-party sessions.Store. The Manager sets the cookies in its place.
 type library struct{ store sessions.Store }
 
 var _ foreign.Store = library{}
@@ -49,8 +48,8 @@ func (k library) Store() foreign.Store {
 	return k
 }
 
-// kept is one of its sessions.
-type kept struct {
+// storedSession is a session of a library.
+type storedSession struct {
 	store   sessions.Store
 	name    string // of the cookie
 	req     *http.Request
@@ -58,14 +57,14 @@ type kept struct {
 	cookie  string
 }
 
-var _ foreign.Session = (*kept)(nil)
+var _ foreign.Session = (*storedSession)(nil)
 
 // Open implements foreign.Store.
 func (k library) Open(ctx context.Context, name, value string) (foreign.Session, error) {
 	req := (&http.Request{Method: http.MethodGet, URL: new(url.URL), Header: make(http.Header)}).WithContext(ctx)
 	asked := value != "" // also if nothing is left of it
 	if asked {
-		req.Header.Set("Cookie", name+"="+value) // not AddCookie: it logs what no cookie may have
+		req.Header.Set("Cookie", name+"="+value) // not AddCookie: it logs characters that a cookie must not have
 	}
 	if c, err := req.Cookie(name); err == nil { // net/http leaves out quotes
 		value = c.Value
@@ -84,11 +83,11 @@ func (k library) Open(ctx context.Context, name, value string) (foreign.Session,
 	if session.Values == nil {
 		session.Values = make(map[any]any)
 	}
-	return &kept{k.store, name, req, session, value}, nil
+	return &storedSession{k.store, name, req, session, value}, nil
 }
 
-// refuses reports whether the store found fault with the cookie, or has no
-// session for it, rather than with itself.
+// refuses reports whether err means that the cookie is not valid or has no session, and not that
+// the store has failed.
 func refuses(err error) bool {
 	if e, ok := errors.AsType[securecookie.Error](err); ok {
 		return e.IsDecode()
@@ -97,19 +96,19 @@ func refuses(err error) bool {
 }
 
 // Cookie implements foreign.Session.
-func (s *kept) Cookie() string { return s.cookie }
+func (s *storedSession) Cookie() string { return s.cookie }
 
 // Record implements foreign.Session.
-func (s *kept) Record() []byte {
+func (s *storedSession) Record() []byte {
 	record, _ := s.session.Values[recordKey].([]byte)
 	return record
 }
 
 // Values implements foreign.Session.
-func (s *kept) Values() (string, error) { return values(s.session.Values).Encode() }
+func (s *storedSession) Values() (string, error) { return values(s.session.Values).Encode() }
 
 // MaxAge implements foreign.Session.
-func (s *kept) MaxAge() *int {
+func (s *storedSession) MaxAge() *int {
 	if s.session.Options == nil {
 		return nil
 	}
@@ -118,7 +117,7 @@ func (s *kept) MaxAge() *int {
 }
 
 // Save implements foreign.Session.
-func (s *kept) Save(record []byte, encoded string, maxAge int) (string, error) {
+func (s *storedSession) Save(record []byte, encoded string, maxAge int) (string, error) {
 	next, err := decode(encoded)
 	if err != nil {
 		return "", err
@@ -138,12 +137,12 @@ func (s *kept) Save(record []byte, encoded string, maxAge int) (string, error) {
 }
 
 // Delete implements foreign.Session.
-func (s *kept) Delete() error {
+func (s *storedSession) Delete() error {
 	_, err := s.write(-1)
 	return err
 }
 
-func (s *kept) write(maxAge int) (http.Header, error) {
+func (s *storedSession) write(maxAge int) (http.Header, error) {
 	var options sessions.Options
 	if s.session.Options != nil {
 		options = *s.session.Options
@@ -157,8 +156,8 @@ func (s *kept) write(maxAge int) (http.Header, error) {
 	return http.Header(w), nil
 }
 
-// fault is a fault of a third-party store. It leaves out the store's words,
-// which may name the session: a file, a key in a database.
+// fault is an error of a third-party store. It leaves out the store's text, which may name the
+// session, for example by a file or a key in a database.
 type fault struct{ err error }
 
 func (e *fault) Error() string {
@@ -167,7 +166,7 @@ func (e *fault) Error() string {
 
 func (e *fault) Unwrap() error { return e.err }
 
-// headerWriter takes the headers of a response that nobody sees.
+// headerWriter takes the headers of a response that is never sent.
 type headerWriter http.Header
 
 func (h headerWriter) Header() http.Header         { return http.Header(h) }

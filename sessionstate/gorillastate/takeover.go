@@ -21,8 +21,8 @@ func (takenOver) Store() foreign.Store        { return nil }
 // sessions that an app has in the cookies of a CookieStore, until the time from
 // which on those cookies are refused. Give Config.Cookie.Name the name that the
 // app used; sessions of its other names are taken over when gorilla code opens
-// them. What they hold is there for gorilla code; the next response seals it
-// anew, never in the old way.
+// them. Gorilla code finds the values in them; the next response seals
+// these in the Manager's own format.
 //
 // The lifetime that the old store promised to visitors is kept: sessions that are
 // taken over, and those that gorilla code saves, live for its Options.MaxAge from
@@ -30,9 +30,9 @@ func (takenOver) Store() foreign.Store        { return nil }
 // browser, and by the Manager's timeouts. Without Options that is not known: the
 // timeouts decide, and Manager.Start tells the observer.
 //
-// Until that time a cookie of before whose session has been logged out stays in
-// the list of revocations. As long as the old store's MaxAge, after the last was
-// set, is late enough.
+// Until that time the list of revocations keeps each old cookie whose session has been
+// logged out. Choose the time at which the old app stops setting cookies, plus the
+// MaxAge of its store.
 //
 // sessionstate.New refuses a store without Codecs, and a zero time.
 func TakeOver(old *sessions.CookieStore, until time.Time) sessionstate.Foreign {
@@ -54,7 +54,7 @@ func TakeOver(old *sessions.CookieStore, until time.Time) sessionstate.Foreign {
 	return takenOver{cookies}
 }
 
-// open decodes a cookie of before.
+// open decodes a cookie that the old store has set.
 func open(codecs []securecookie.Codec, name, value string) (string, bool) {
 	for _, codec := range codecs {
 		found := make(map[any]any) // each has its own: one that fails may have begun to fill it

@@ -115,7 +115,7 @@ func cacheRow(name, lacks string, is state, open func(peers.Load) (peers.Node, e
 	if is == isWarm {
 		for _, k := range keys {
 			p, err := node.Get(ctx, k)
-			if err := right(k, p, err); err != nil {
+			if err := checkAnswer(k, p, err); err != nil {
 				return row, fmt.Errorf("%s: %w", name, err)
 			}
 		}
@@ -130,7 +130,7 @@ func cacheRow(name, lacks string, is state, open func(peers.Load) (peers.Node, e
 		for i := range times {
 			k := next(i)
 			p, err := node.Get(ctx, k)
-			if err := right(k, p, err); err != nil {
+			if err := checkAnswer(k, p, err); err != nil {
 				return err
 			}
 		}

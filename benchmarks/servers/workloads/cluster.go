@@ -21,20 +21,20 @@ import (
 // fails. Each answer is what the library did, at that moment.
 func Cluster() []bench.Workload {
 	return []bench.Workload{
-		together("delete on A: B goes on with the old result for", inTurn, func(c *cluster) string { return c.delay(c.here.Delete) }),
-		together("clear of all on A: B goes on with the old results for", inTurn, func(c *cluster) string {
+		clusterRow("delete on A: B goes on with the old result for", inTurn, func(c *cluster) string { return c.delay(c.here.Delete) }),
+		clusterRow("clear of all on A: B goes on with the old results for", inTurn, func(c *cluster) string {
 			if c.here.Clear == nil {
 				return "cannot clear"
 			}
 			return c.delay(func(ctx context.Context, _ string) error { return c.here.Clear(ctx) })
 		}),
-		together("delete on A during a load on B: later answers of A, of B", atOneTime, deleteInALoad),
-		together("B is cut off, delete on A: B answers", atOneTime, cutOff),
-		together(staysCutOff, atOneTime, cutOffForLong),
-		together("B is connected again: B answers", atOneTime, connectedAgain),
-		together("packets to and from B are lost, delete on A: B answers", atOneTime, lostPackets),
-		together("Redis is paused: a result in memory; another one", atOneTime, paused),
-		together("delete on A in the pause: A, B answer; and after it", atOneTime, deletedInAPause),
+		clusterRow("delete on A during a load on B: later answers of A, of B", atOneTime, deleteInALoad),
+		clusterRow("B is cut off, delete on A: B answers", atOneTime, cutOff),
+		clusterRow(staysCutOff, atOneTime, cutOffForLong),
+		clusterRow("B is connected again: B answers", atOneTime, connectedAgain),
+		clusterRow("packets to and from B are lost, delete on A: B answers", atOneTime, lostPackets),
+		clusterRow("Redis is paused: a result in memory; another one", atOneTime, paused),
+		clusterRow("delete on A in the pause: A, B answer; and after it", atOneTime, deletedInAPause),
 	}
 }
 
@@ -64,8 +64,8 @@ const (
 	atOneTime = true
 )
 
-// together is one line of the table.
-func together(name string, parallel bool, ask func(*cluster) string) bench.Workload {
+// clusterRow returns the workload for one row of the table.
+func clusterRow(name string, parallel bool, ask func(*cluster) string) bench.Workload {
 	return bench.Workload{Group: "cluster", Name: name, Reference: peers.Ours, Prepare: func() (rows []bench.Row, _ error) {
 		var says []func() (string, error)
 		begin := sync.OnceFunc(func() {
@@ -196,22 +196,22 @@ func (c *cluster) old(n peers.Node, within time.Duration) string {
 		case r.version == c.source.Load() && asked < 50*time.Millisecond && failed == 0:
 			return "new"
 		case r.version == c.source.Load() && failed > 0:
-			return fmt.Sprintf("errors for %s, then new", roughly(asked+r.took))
+			return fmt.Sprintf("errors for %s, then new", twoDigits(asked+r.took))
 		case r.version == c.source.Load():
-			return fmt.Sprintf("old for %s, then new", roughly(asked))
+			return fmt.Sprintf("old for %s, then new", twoDigits(asked))
 		case failed > 0:
-			return fmt.Sprintf("errors for %s, then old", roughly(asked+r.took))
+			return fmt.Sprintf("errors for %s, then old", twoDigits(asked+r.took))
 		}
 		time.Sleep(time.Millisecond)
 	}
 	if failed > 0 {
-		return fmt.Sprintf("errors for %s and more", roughly(within))
+		return fmt.Sprintf("errors for %s and more", twoDigits(within))
 	}
-	return fmt.Sprintf("old for %s and more", roughly(within))
+	return fmt.Sprintf("old for %s and more", twoDigits(within))
 }
 
-// roughly is a time to two digits.
-func roughly(d time.Duration) string {
+// twoDigits formats a time with two digits.
+func twoDigits(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:
 		return fmt.Sprintf("%d µs", d.Microseconds())
@@ -234,12 +234,12 @@ func (c *cluster) delay(drop func(context.Context, string) error) string {
 			return err.Error()
 		}
 		if d > atOnce {
-			return fmt.Sprintf("old for %s and more", roughly(atOnce))
+			return fmt.Sprintf("old for %s and more", twoDigits(atOnce))
 		}
 		took = append(took, d)
 	}
 	p50, p99 := percentile(took, 50), percentile(took, 99)
-	return fmt.Sprintf("p50 %s, p99 %s", roughly(p50), roughly(p99))
+	return fmt.Sprintf("p50 %s, p99 %s", twoDigits(p50), twoDigits(p99))
 }
 
 func (c *cluster) oneDelay(drop func(context.Context, string) error) (time.Duration, error) {
@@ -355,12 +355,12 @@ func paused(c *cluster) string {
 	took := time.Since(start)
 	first := "served"
 	if held.version == 0 {
-		first = "error after " + roughly(held.took)
+		first = "error after " + twoDigits(held.took)
 	}
 	if err != nil {
-		return first + "; error after " + roughly(took)
+		return first + "; error after " + twoDigits(took)
 	}
-	return first + "; loaded after " + roughly(took)
+	return first + "; loaded after " + twoDigits(took)
 }
 
 func deletedInAPause(c *cluster) string {

@@ -50,8 +50,8 @@ func Loopback(requests int) []bench.Workload {
 	return []bench.Workload{
 		hit("a hit of 4 KiB, one connection: from request to response", 1, elapsed),
 		hit(fmt.Sprintf("a hit of 4 KiB, %d connections at once: time for each", manyConnections), manyConnections, elapsed),
-		hit("a hit of 4 KiB, one connection: CPU time of the server", 1, worked),
-		hit(fmt.Sprintf("a hit of 4 KiB, %d connections at once: CPU time of the server", manyConnections), manyConnections, worked),
+		hit("a hit of 4 KiB, one connection: CPU time of the server", 1, cpuPerRequest),
+		hit(fmt.Sprintf("a hit of 4 KiB, %d connections at once: CPU time of the server", manyConnections), manyConnections, cpuPerRequest),
 	}
 }
 
@@ -146,8 +146,8 @@ func elapsed(r responder, requests int) (float64, error) {
 	return perRequest(time.Since(start), requests), err
 }
 
-// worked is the CPU time that the server needs for a request.
-func worked(r responder, requests int) (float64, error) {
+// cpuPerRequest returns the CPU time of the server for one request.
+func cpuPerRequest(r responder, requests int) (float64, error) {
 	before, err1 := cpuTime(r.PID)
 	err2 := ask(r.clients, requests)
 	after, err3 := cpuTime(r.PID)

@@ -84,7 +84,7 @@ func restart(kept int, name, note string, open func(peers.Load) (peers.Node, err
 		defer node.Close()
 		p, err := node.Get(context.Background(), k)
 		took = float64(time.Since(start)) / float64(time.Millisecond)
-		if err := right(k, p, err); err != nil {
+		if err := checkAnswer(k, p, err); err != nil {
 			return 0, fmt.Errorf("%s: %w", name, err)
 		}
 		return took, nil

@@ -46,8 +46,8 @@ func profileOf(key string) peers.Profile {
 
 func load(_ context.Context, key string) (peers.Profile, error) { return profileOf(key), nil }
 
-// right says what is wrong with an answer.
-func right(key string, got peers.Profile, err error) error {
+// checkAnswer returns an error if an answer is wrong.
+func checkAnswer(key string, got peers.Profile, err error) error {
 	if err != nil {
 		return err
 	}

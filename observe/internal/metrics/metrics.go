@@ -1,6 +1,6 @@
-// Package metrics says once, for all exporters, what there is to measure: which
-// metrics with which names, and how they are read from Stats. Reading costs some
-// microseconds for each cache and resource.
+// Package metrics defines the metrics of the toolkit for all exporters: their names, and
+// how their values are read from Stats. Reading costs some microseconds for each cache
+// and resource.
 package metrics
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
-// Kind is what a metric is.
+// Kind is the kind of a metric.
 type Kind uint8
 
 // The kinds.
@@ -26,17 +26,17 @@ const (
 	Durations             // a histogram of seconds
 )
 
-// Metric is one family of numbers.
+// Metric is one metric.
 type Metric struct {
-	Name   string // with dots, such as "cache.requests"; without the name of the toolkit
+	Name   string // with dots and without the name of the toolkit, such as "cache.requests"
 	Unit   string // "s", "By", or what is counted in braces
 	Kind   Kind
 	Help   string   // a sentence without a full stop
-	Labels []string // beside those of the source: at most one
+	Labels []string // besides the group and name of the source: at most one
 }
 
-// Of is what has the samples of a metric: "cache", also for those of responses,
-// "resource", or "session", which has no name.
+// Of returns the kind of thing that a metric measures, which names the label of its samples:
+// "cache" (also for responses), "resource" or "session". Samples of sessions have no such label.
 func (m *Metric) Of() string {
 	of, _, _ := strings.Cut(m.Name, ".")
 	if of == "response" {
@@ -106,7 +106,8 @@ func All() []*Metric {
 	}
 }
 
-// Sources are what is measured. Nil groups are the default ones.
+// Sources are the caches, resources and sessions that are measured. Nil groups are the default
+// ones.
 type Sources struct {
 	Caches    []*cachedata.Group
 	Resources []*cacheresource.Group
@@ -114,8 +115,8 @@ type Sources struct {
 	Sessions  *sessionstate.Manager
 }
 
-// Check fills in the defaults, and says what cannot be measured; who names the
-// package in errors.
+// Check fills in the defaults, and returns an error for each source that cannot be measured. The
+// errors begin with who, the name of the package.
 func (s *Sources) Check(who string) error {
 	if s.Caches == nil {
 		s.Caches = []*cachedata.Group{cachedata.Default()}
@@ -145,7 +146,7 @@ func checkResponses(who string, caches []*respcache.Cache) error {
 	return errors.Join(errs...)
 }
 
-// named is where a cache is found.
+// named identifies a cache by its group and name.
 type named struct{ group, cache string }
 
 func name(c *respcache.Cache) named {
@@ -173,7 +174,7 @@ func checkGroups[G interface {
 	return errors.Join(errs...)
 }
 
-// Sample is one number, or the durations.
+// Sample is one value of a metric: a number or a histogram.
 type Sample struct {
 	*Metric
 	Group, Name string // of the cache or resource; empty for sessions
@@ -182,7 +183,7 @@ type Sample struct {
 	Durations   *cachedata.Histogram // with Value as their sum in seconds
 }
 
-// Read tells yield all samples there are now.
+// Read calls yield with all present samples.
 func (s *Sources) Read(yield func(Sample)) {
 	for _, g := range s.Caches {
 		for _, c := range g.Caches() {
@@ -207,7 +208,7 @@ func (s *Sources) Read(yield func(Sample)) {
 	}
 }
 
-// reader tells the samples of one source.
+// reader yields the samples of one source.
 type reader struct {
 	yield       func(Sample)
 	group, name string
@@ -219,9 +220,9 @@ func (r *reader) labelled(m *Metric, label string, v float64) {
 	r.yield(Sample{Metric: m, Group: r.group, Name: r.name, Label: label, Value: v})
 }
 
-// results tells how many of all have failed.
+// results yields how many of all have succeeded and how many have failed.
 func (r *reader) results(m *Metric, all, failed uint64) {
-	r.labelled(m, "ok", float64(all-min(failed, all))) // they are read one after the other
+	r.labelled(m, "ok", float64(all-min(failed, all))) // the counters are not read at the same moment, so failed may exceed all
 	r.labelled(m, "error", float64(failed))
 }
 

@@ -9,72 +9,72 @@ import (
 	"github.com/reecho-go/reecho/observe"
 )
 
-// others follows the processes that share the store of a cache: it drops results
-// from the memory that another process has changed. Hits do not use it.
+// peers follows the other processes that share the store of a cache. When one of them
+// changes a result, peers drops it from the memory of this process. Hits do not use it.
 //
-// The news of a change names a key by its sum only. So each key is noted before the
-// store is asked for it, and the note stays at least as long as the entry. A change
-// before the note is in what the store returns; one after it finds the note.
-type others struct {
+// The message about a change has only the sum of the key. So a load notes its key before
+// it asks the store, and the note stays at least as long as the entry. A change before the
+// note is in the store's answer; a change after it finds the note.
+type peers struct {
 	core   *core
 	clears atomic.Uint64 // clears of everything or of a tag by other processes
 
-	mu     sync.Mutex
-	of     map[level.Sum]id
-	coming map[level.Sum]*coming
-	enough int // when so many keys are noted, forget is called
+	mu       sync.Mutex
+	ids      map[level.Sum]id
+	pending  map[level.Sum]*pendingKey
+	forgetAt int // the number of noted keys at which forget is called
 }
 
-// coming is a key for which a load or a put is under way.
-type coming struct {
+// pendingKey is a key for which a load or a put is under way.
+type pendingKey struct {
 	users   int
 	changes uint64 // by other processes
 }
 
-// moreNames is how many keys are noted at least before forget drops any.
-const moreNames = 1024
+// minNotes is the least number of noted keys at which forget is called again.
+const minNotes = 1024
 
 // note notes a key before a load or a put of it. The lock is held.
-func (o *others) note(id id, s level.Sum) *coming {
-	if len(o.of) >= o.enough {
+func (o *peers) note(id id, s level.Sum) *pendingKey {
+	if len(o.ids) >= o.forgetAt {
 		o.forget()
 	}
-	o.of[s] = id
-	c := o.coming[s]
+	o.ids[s] = id
+	c := o.pending[s]
 	if c == nil {
-		c = new(coming)
-		o.coming[s] = c
+		c = new(pendingKey)
+		o.pending[s] = c
 	}
 	c.users++
 	return c
 }
 
 // release ends what note began. The lock is held.
-func (o *others) release(s level.Sum) {
-	if c := o.coming[s]; c != nil {
+func (o *peers) release(s level.Sum) {
+	if c := o.pending[s]; c != nil {
 		if c.users--; c.users == 0 {
-			delete(o.coming, s)
+			delete(o.pending, s)
 		}
 	}
 }
 
 // forget drops the notes of keys that are neither in memory nor being loaded or put.
 // A load or put that ends meanwhile cannot call release before the lock is free.
-func (o *others) forget() {
-	there := make(map[id]struct{}, len(o.of))
+func (o *peers) forget() {
+	there := make(map[id]struct{}, len(o.ids))
 	for id := range o.core.table.era.Load().entries.all() {
 		there[id] = struct{}{}
 	}
-	for s, id := range o.of {
-		if _, ok := there[id]; !ok && o.coming[s] == nil {
-			delete(o.of, s)
+	for s, id := range o.ids {
+		if _, ok := there[id]; !ok && o.pending[s] == nil {
+			delete(o.ids, s)
 		}
 	}
-	o.enough = 2*len(o.of) + moreNames
+	o.forgetAt = 2*len(o.ids) + minNotes
 }
 
-// expect notes the key of a load until arrived is called.
-func (o *others) expect(l *load, s level.Sum) {
+// noteLoad notes the key of a load until arrived is called.
+func (o *peers) noteLoad(l *load, s level.Sum) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !l.waits.over { // an abandoned load stores nothing
@@ -83,8 +83,8 @@ func (o *others) expect(l *load, s level.Sum) {
 	}
 }
 
-// arrived is called when a load is over.
-func (o *others) arrived(l *load) {
+// loadEnded is called when a load is over.
+func (o *peers) loadEnded(l *load) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	l.waits.over = true
@@ -93,9 +93,9 @@ func (o *others) arrived(l *load) {
 	}
 }
 
-// during notes a key until done is called. overtaken reports whether another process
+// noteUntil notes a key until done is called. overtaken reports whether another process
 // has changed the key, or cleared something, since then.
-func (o *others) during(id id, s level.Sum) (overtaken func() bool, done func()) {
+func (o *peers) noteUntil(id id, s level.Sum) (overtaken func() bool, done func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	c, clears := o.note(id, s), o.clears.Load()
@@ -114,10 +114,10 @@ func (o *others) during(id id, s level.Sum) (overtaken func() bool, done func())
 }
 
 // Changed implements level.Memory.
-func (o *others) Changed(s level.Sum) {
+func (o *peers) Changed(s level.Sum) {
 	o.mu.Lock()
-	id, noted := o.of[s]
-	if c := o.coming[s]; c != nil {
+	id, noted := o.ids[s]
+	if c := o.pending[s]; c != nil {
 		c.changes++
 	}
 	o.mu.Unlock()
@@ -130,19 +130,19 @@ func (o *others) Changed(s level.Sum) {
 }
 
 // ClearTag implements level.Memory.
-func (o *others) ClearTag(tag string) {
+func (o *peers) ClearTag(tag string) {
 	o.clears.Add(1)
 	o.core.group.CutTags(o.core.name, []string{tag})
 }
 
 // Clear implements level.Memory.
-func (o *others) Clear() {
+func (o *peers) Clear() {
 	o.clears.Add(1)
 	o.core.reset()
 }
 
 // ChangesLost implements level.Memory.
-func (o *others) ChangesLost() { o.Clear() }
+func (o *peers) ChangesLost() { o.Clear() }
 
 // overtake drops the entry of id, and keeps its load from storing, because another
 // process has changed the result. It calls no user code.
