@@ -56,7 +56,7 @@ func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
 			return err
 		}
 	}
-	k.key.init(name, &k.initial, new(T), cfg.MaxBytes, cfg.Version)
+	k.key.init(name, &cfg.Default, new(T), cfg.MaxBytes, cfg.Version) // not &k.initial, which a MarshalJSON might change
 	return k
 }
 
