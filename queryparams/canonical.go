@@ -2,6 +2,7 @@ package queryparams
 
 import (
 	"net/http"
+	"reflect"
 
 	"github.com/reecho-go/reecho/middleware"
 )
@@ -56,7 +57,9 @@ func (p *plan) correctURL(r *http.Request, raw string, v any, defaulted []*Field
 	if plugin == nil || !redirect && len(defaulted) == 0 {
 		return ""
 	}
-	own, err := p.encode(v, false)
+	shown := reflect.New(p.typ) // encode validates, which may change what v points to
+	shown.Elem().Set(reflect.ValueOf(v).Elem())
+	own, err := p.encode(shown.Interface(), false)
 	if err != nil { // a value that can be read and not written has no better URL
 		return ""
 	}

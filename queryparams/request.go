@@ -170,7 +170,7 @@ func (r *Remembered[T, S]) Bind(c middleware.Context) (T, error) {
 	show(ctx, seeds)
 	if len(defaulted) > 0 {
 		if params, err := FromContext(ctx); err == nil {
-			if own, err := r.schema.plan.encode(v, false); err == nil {
+			if own, err := r.schema.Encode(*v); err == nil {
 				params.repair(r.schema.plan, own, defaulted)
 			}
 		}

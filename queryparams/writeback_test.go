@@ -306,6 +306,51 @@ func TestCorrectedValuesAreWrittenBack(t *testing.T) {
 	}
 }
 
+// counted counts how often it was validated.
+type counted struct {
+	Page      int `query:"page" default:"1" invalid:"default"`
+	Validated int `query:"-"`
+}
+
+func (c *counted) Validate() error {
+	c.Validated++
+	return nil
+}
+
+// rememberedOnce remembers nothing.
+type rememberedOnce struct{}
+
+func (rememberedOnce) Lookup(echo.Context) (counted, bool, error) { return counted{}, false, nil }
+func (rememberedOnce) Set(echo.Context, counted) error            { return nil }
+
+func TestBindReturnsWhatWasValidatedOnce(t *testing.T) {
+	t.Parallel()
+	schema := queryparams.Must(queryparams.NewSchema[counted](queryparams.SchemaConfig{}))
+	remembered := queryparams.Must(queryparams.Remember(schema, rememberedOnce{}, func(c middleware.Context) echo.Context {
+		return c.(echo.Context)
+	}, queryparams.RememberConfig{}))
+	for name, bind := range map[string]func(c echo.Context) (counted, error){
+		"Schema":     func(c echo.Context) (counted, error) { return schema.Bind(c) },
+		"Remembered": func(c echo.Context) (counted, error) { return remembered.Bind(c) },
+	} {
+		for _, canonical := range []bool{false, true} {
+			for _, target := range []string{"/l", "/l?page=2", "/l?page=x"} {
+				e, _ := serve(t, queryparams.Config{Canonical: canonical}, func(c echo.Context) error {
+					got, err := bind(c)
+					if redirect, ok := errors.AsType[*queryparams.RedirectError](err); err != nil && !ok {
+						t.Errorf("%s: %s: %v, %v", name, target, redirect, err)
+					}
+					if got.Validated != 1 {
+						t.Errorf("%s: %s, canonical %v: the value was validated %d times", name, target, canonical, got.Validated)
+					}
+					return queryparams.Redirect(c)
+				})
+				get(t, e, target)
+			}
+		}
+	}
+}
+
 func TestCanonicalRedirectsOnceAndOnlyGETAndHEAD(t *testing.T) {
 	t.Parallel()
 	type other struct {

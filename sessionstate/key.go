@@ -56,7 +56,7 @@ func NewKey[T any](name string, cfg KeyConfig[T]) *Key[T] {
 			return err
 		}
 	}
-	k.key.init(name, &k.initial, new(T), cfg.MaxBytes, cfg.Version)
+	k.key.init(name, &cfg.Default, new(T), cfg.MaxBytes, cfg.Version) // not &k.initial, which a MarshalJSON might change
 	return k
 }
 
@@ -177,11 +177,11 @@ func (k *Key[T]) fallback() T {
 // allocation but that of its text.
 func (k *Key[T]) encode(c Codec, v T) (entry, error) {
 	if c == nil {
-		switch v := any(v).(type) {
-		case int:
-			return k.key.entry(strconv.Itoa(v), nil)
-		case bool:
-			return k.key.entry(strconv.FormatBool(v), nil)
+		switch v := any(&v).(type) { // by pointer: an int in an interface is not kept as an int
+		case *int:
+			return k.key.entry(strconv.Itoa(*v), nil)
+		case *bool:
+			return k.key.entry(strconv.FormatBool(*v), nil)
 		}
 	}
 	return k.encodeBy(c, v)

@@ -104,6 +104,26 @@ func TestMutatingWhatAKeyReturnsChangesNothing(t *testing.T) {
 	})
 }
 
+// rounded is made even by being encoded.
+type rounded struct{ N int }
+
+func (r *rounded) MarshalJSON() ([]byte, error) {
+	r.N = r.N / 2 * 2
+	return json.Marshal(r.N)
+}
+
+func (r *rounded) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &r.N) }
+
+func TestEncodingADefaultChangesNothing(t *testing.T) {
+	t.Parallel()
+	k := sessionstate.NewKey("k", sessionstate.KeyConfig[rounded]{Default: rounded{3}})
+	in(t, sessionstate.Config{}, func(s *sessionstate.State) {
+		if got := k.Get(s); got.N != 3 {
+			t.Errorf("the default is %d, want 3", got.N)
+		}
+	})
+}
+
 func TestAValueOfAnotherTypeReadsAsTheDefault(t *testing.T) {
 	t.Parallel()
 	values := []any{"text", 1.5, true, nil, []any{1.0}, map[string]any{"a": 1.0}, "7", 1e100}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"net/netip"
 	"net/url"
@@ -109,6 +110,7 @@ func TestNewKeyRefusesTypesThatLoseSomething(t *testing.T) {
 		"a field that hides another":              {newKeyOf[shadowed](), `name "ID"`},
 		"url.URL":                                 {newKeyOf[url.URL](), "User"},
 		"a default with an int64 in an interface": {newKey[any](int64(5)), "int64"},
+		"a default with an int in an interface":   {newKey[any](5), "int is"},
 		"a default with a number in a map":        {newKey(map[string]any{"n": 5}), "int"},
 		"a default that is not UTF-8":             {newKey("\xff"), "UTF-8"},
 		"a default that omitempty changes": {newKey(struct {
@@ -186,6 +188,8 @@ func TestSetRefusesValuesThatLoseSomething(t *testing.T) {
 	}
 	_, err := tries[any](t, int64(1)<<60)
 	refused("an int64 in an interface", "int64", err)
+	_, err = tries[any](t, math.MaxInt)
+	refused("an int in an interface", "int is", err)
 	_, err = tries(t, map[string]any{"a": []any{map[string]any{"n": uint8(1)}}})
 	refused("one deep down", "uint8", err)
 	_, err = tries(t, struct{ Data any }{time.Now()})

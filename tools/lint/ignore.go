@@ -44,7 +44,7 @@ var exceptions = []exception{
 }
 
 // directive is a comment lint:ignore. It is about its line, or about what begins
-// on the next one.
+// after it, and never about what stands above it.
 type directive struct {
 	lint.Directive
 	file  string
@@ -63,7 +63,8 @@ func (f *found) in(pass *analysis.Pass) []*directive {
 	f.once.Do(func() {
 		for _, d := range lint.ParseDirectives(pass.Files, pass.Fset) {
 			at := pass.Fset.Position(d.Directive.Pos())
-			f.all = append(f.all, &directive{Directive: d, file: at.Filename, lines: [2]int{at.Line, pass.Fset.Position(d.Node.Pos()).Line}})
+			next := max(at.Line, pass.Fset.Position(d.Node.Pos()).Line)
+			f.all = append(f.all, &directive{Directive: d, file: at.Filename, lines: [2]int{at.Line, next}})
 		}
 	})
 	return f.all
@@ -133,7 +134,7 @@ func (f *found) ignore(pass *analysis.Pass, linter string, at token.Position) bo
 	ignored := false
 	for _, d := range f.in(pass) {
 		if d.file == at.Filename && slices.Contains(d.lines[:], at.Line) && d.Command == "ignore" && len(d.Arguments) > 0 &&
-			slices.ContainsFunc(strings.Split(d.Arguments[0], ","), func(name string) bool { return matches(name, linter) }) {
+			slices.Contains(strings.Split(d.Arguments[0], ","), linter) { // no patterns: they would ignore what nobody has seen
 			d.used, ignored = true, true
 		}
 	}

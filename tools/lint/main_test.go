@@ -51,6 +51,20 @@ func unused(ctx context.Context, err error) bool {
 
 // Wait is recieved.
 func Wait(ctx context.Context) { _, _ = context.WithCancel(ctx) }
+
+// After is followed by a directive.
+func After() {
+	os.Remove("c")
+	//lint:ignore errcheck it is about nothing that follows
+}
+
+// Any has a pattern.
+func Any() { os.Remove("d") } //lint:ignore * all of it
+
+var bare, Second = 1, 2
+
+// Used uses it.
+func Used() int { return bare }
 `,
 		"ours/ours_test.go": `package ours
 
@@ -114,6 +128,11 @@ func Old() { os.Remove("c") }
 		"ours.go:29:74: errcheck finds nothing here",
 		`ours.go:32:1: "recieved" is spelt "received" (misspell)`,
 		"ours.go:33:37: the cancel function returned by context.WithCancel should be called, not discarded, to avoid a context leak (lostcancel)",
+		"ours.go:37:11: unchecked error (errcheck)",
+		"ours.go:38:2: errcheck finds nothing here",
+		"ours.go:42:23: unchecked error (errcheck)",
+		"ours.go:42:31: * finds nothing here",
+		"ours.go:44:11: Second has no doc comment (documented)",
 		"ours_test.go:7:28: unchecked error (errcheck)",
 		"ours_test.go:9:1: a function init: let the program call it by a name (initless)",
 	}

@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/golangci/misspell"
@@ -72,8 +73,9 @@ func undocumented(pass *analysis.Pass, specs []ast.Spec) {
 				pass.Reportf(s.Name.Pos(), "%s has no doc comment", s.Name.Name)
 			}
 		case *ast.ValueSpec:
-			if s.Doc == nil && s.Comment == nil && s.Names[0].IsExported() {
-				pass.Reportf(s.Names[0].Pos(), "%s has no doc comment", s.Names[0].Name)
+			i := slices.IndexFunc(s.Names, (*ast.Ident).IsExported)
+			if s.Doc == nil && s.Comment == nil && i >= 0 {
+				pass.Reportf(s.Names[i].Pos(), "%s has no doc comment", s.Names[i].Name)
 			}
 		}
 	}
