@@ -81,9 +81,9 @@ func (k *marks) endUser(ctx context.Context, user, spared string) (string, error
 	return "", ErrContention
 }
 
-// endLineage leaves a mark that ends the session of a lineage.
-func (k *marks) endLineage(ctx context.Context, lineage string) error {
-	return k.store.Put(ctx, k.key("life", lineage), store.Item{Expires: time.Now().Add(lineageMarkAge)})
+// endLineage leaves a mark that ends the session of a lineage, if it is the user's.
+func (k *marks) endLineage(ctx context.Context, user, lineage string) error {
+	return k.store.Put(ctx, k.key("life", lineage+user), store.Item{Expires: time.Now().Add(lineageMarkAge)})
 }
 
 // hasEnded reports whether a mark ends h, which was just written. renewed says that h continues an
@@ -109,7 +109,7 @@ func (k *marks) hasEnded(ctx context.Context, h *snapshot, renewed bool) (bool, 
 	if !renewed {
 		return false, nil
 	}
-	_, err = k.store.Get(ctx, k.key("life", lineage))
+	_, err = k.store.Get(ctx, k.key("life", lineage+h.record.user))
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}

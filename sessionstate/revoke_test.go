@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/sessionstate"
 	"github.com/reecho-go/reecho/sessionstate/gorillastate"
+	"github.com/reecho-go/reecho/store"
 	"github.com/reecho-go/reecho/store/memstore"
 	"github.com/reecho-go/reecho/store/storetest"
 )
@@ -94,6 +96,85 @@ func TestRevokeEndsASessionThatRenewsInALoop(t *testing.T) {
 			t.Errorf("%s: %d sessions are left", end, len(lives))
 		}
 	}
+}
+
+// renewing gives the session a new id each time that the store has listed keys, before
+// the sessions of these keys are read.
+type renewing struct {
+	*memstore.Store
+	renew func()
+}
+
+func (r *renewing) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entry, error] {
+	type one struct {
+		store.Entry
+		err error
+	}
+	var all []one
+	for e, err := range r.Store.Scan(ctx, prefix) {
+		all = append(all, one{e, err})
+	}
+	if r.renew != nil {
+		r.renew()
+	}
+	return func(yield func(store.Entry, error) bool) {
+		for _, e := range all {
+			if !yield(e.Entry, e.err) {
+				return
+			}
+		}
+	}
+}
+
+func TestASessionThatIsNeverFoundBetweenTwoIDsEnds(t *testing.T) {
+	t.Parallel()
+	for _, renewals := range []int{1, 2, 3, 100} {
+		for _, name := range []string{"End", "Revoke"} {
+			what := fmt.Sprintf("%s beside %d renewals", name, renewals)
+			s := &renewing{Store: newMem(t)}
+			a := userApp(t, sessionstate.Config{Store: s})
+			v, other := a.login(t, "ada"), a.login(t, "bob")
+			handle := a.list(t, "ada")[0].Handle
+			n := 0
+			s.renew = func() {
+				if n++; n <= renewals {
+					v.get(t, "/renew")
+				}
+			}
+			var err error
+			if name == "End" {
+				_, err = a.m.Users().End(t.Context(), "ada", handle)
+			} else {
+				_, err = a.m.Users().Revoke(t.Context(), "ada", nil)
+			}
+			s.renew = nil
+			if err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+			v.get(t, "/renew")
+			if got := v.get(t, "/who").body; strings.HasPrefix(got, "ada") {
+				t.Errorf("%s: %q is logged in", what, got)
+			}
+			if left := a.list(t, "ada"); len(left) != 0 {
+				t.Errorf("%s: %d sessions are left", what, len(left))
+			}
+			other.get(t, "/who").wants(t, 200, "bob 0")
+		}
+	}
+}
+
+func TestNobodyEndsTheSessionsOfOthers(t *testing.T) {
+	t.Parallel()
+	a := userApp(t, sessionstate.Config{Store: newMem(t)})
+	v := a.login(t, "ada")
+	handle := a.list(t, "ada")[0].Handle
+	for _, h := range []string{handle, "", "x", handle + "A", handle[1:]} {
+		if ended, err := a.m.Users().End(t.Context(), "bob", h); ended || err != nil {
+			t.Errorf("the handle %q: %t, %v", h, ended, err)
+		}
+	}
+	v.get(t, "/renew")
+	v.get(t, "/who").wants(t, 200, "ada 0")
 }
 
 func TestRevokeEndsALoginThatIsUnderWay(t *testing.T) {

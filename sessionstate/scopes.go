@@ -238,3 +238,9 @@ func (a *scopes) noteDeadline(h *snapshot) {
 
 // handleOf returns the name of a session for Users.End, which is its lineage as text.
 func handleOf(lineage string) string { return encoding.EncodeToString([]byte(lineage)) }
+
+// lineageOfHandle is the reverse of handleOf; it reports false for a text that is no handle.
+func lineageOfHandle(handle string) (string, bool) {
+	lineage, err := encoding.DecodeString(handle)
+	return string(lineage), err == nil && len(lineage) == lineageSize
+}

@@ -151,10 +151,27 @@ func (u *Users) Revoke(ctx context.Context, user string, except *State) (int, er
 }
 
 // End ends one session of a user, by the handle of [Users.List] or
-// [State.Handle], and reports whether the user had it. The error is [ErrNoUsers]
+// [State.Handle], and reports whether it was found. A session that gets one new id
+// after the other may not be found, and ends all the same. The error is [ErrNoUsers]
 // or an [ErrStore]; then it may be left.
 func (u *Users) End(ctx context.Context, user, handle string) (bool, error) {
-	n, err := u.endAll(ctx, user, func(l *listed) bool { return l.Handle == handle })
+	is := func(l *listed) bool { return l.Handle == handle }
+	n, err := u.endAll(ctx, user, is)
+	if n > 0 || err != nil {
+		return n > 0, err
+	}
+	lineage, ok := lineageOfHandle(handle)
+	if !ok {
+		return false, nil // no session has this handle
+	}
+	// It may have had a new id each time that the store was asked for the last one. A
+	// mark ends it when it gets the next one; if it gets none, it is found now.
+	err = u.m.call(ctx, "end", func(ctx context.Context) error {
+		return u.backend.marks.endLineage(ctx, user, lineage)
+	})
+	if err == nil {
+		n, err = u.endAll(ctx, user, is)
+	}
 	return n > 0, err
 }
 
@@ -187,7 +204,7 @@ func (u *Users) endAll(ctx context.Context, user string, wanted func(l *listed) 
 // end leaves a mark that ends a session, and deletes the session and its entry in the index.
 func (u *Users) end(ctx context.Context, user string, l *listed) error {
 	err := u.m.call(ctx, "end", func(ctx context.Context) error {
-		if err := u.backend.marks.endLineage(ctx, l.lineage); err != nil {
+		if err := u.backend.marks.endLineage(ctx, user, l.lineage); err != nil {
 			return err
 		}
 		if err := u.backend.store.Delete(ctx, u.backend.prefix+l.key); err != nil {
