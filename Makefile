@@ -12,6 +12,8 @@ export GOTOOLCHAIN := go1.26.10
 
 # What can be set: make test TIMEOUT=2h (it only ends tests that hang), make fuzz FUZZTIME=5m, make run ARGS=-addr=:8080
 TIMEOUT  ?= 60m
+# How many tests of a package run at once: more than there are cores, since many wait for servers and browsers.
+PARALLEL ?= 6
 FUZZTIME ?= 30s
 SOAK     ?= 20
 ARGS     ?=
@@ -51,7 +53,7 @@ check: ## all but the tests: format, lint, modules, dashboards, weight, known vu
 test: prepare bin/gotestsum ## run all tests of all modules, with the race detector, in random order
 	@mkdir -p artifacts
 	@$(once) bin/gotestsum --format pkgname --jsonfile artifacts/tests.json --hide-summary=skipped -- \
-		-vet=off -shuffle=on -timeout $(TIMEOUT) work || failed=1; \
+		-vet=off -shuffle=on -parallel $(PARALLEL) -timeout $(TIMEOUT) work || failed=1; \
 	echo "the slowest tests: $$(bin/gotestsum tool slowest --jsonfile artifacts/tests.json --threshold 100ms --num 10 | \
 		awk '{ sub("^github.com/reecho-go/", "", $$1); printf "%s%s %s %s", sep, $$1, $$2, $$3; sep = ", " }')"; \
 	exit $${failed:-0}
