@@ -39,13 +39,16 @@ type Program struct {
 	Commands map[string]func(ctx context.Context, args []string) error
 }
 
-// Main runs the program with the arguments of the process, and ends it by status 1
-// after an error.
-func Main(p Program) {
+// Main runs the program with the arguments of the process, as [Exec] does.
+func Main(p Program) { Exec(p.Name, p.Run) }
+
+// Exec runs a command with the arguments of the process, until it is interrupted, and
+// ends the process by status 1 after an error, which it prints after the name.
+func Exec(name string, run func(ctx context.Context, args []string) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := p.Run(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
+	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		os.Exit(1)
 	}
 }

@@ -12,22 +12,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
 	"path/filepath"
 
 	"github.com/reecho-go/reecho/benchmarks/program"
 	"github.com/reecho-go/reecho/benchmarks/report"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := weigh(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(os.Stderr, "weight: %v\n", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Exec("weight", weigh) }
 
 // weigh prints what one more cache and its peers weigh, and fails if ours are
 // over their bounds.
