@@ -3,7 +3,6 @@ package main
 import (
 	"go/ast"
 	"go/token"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -141,7 +140,7 @@ var misspelt = &analysis.Analyzer{
 		words.Compile()
 		for _, f := range pass.Files {
 			file := pass.Fset.File(f.FileStart)
-			text, err := os.ReadFile(file.Name())
+			text, err := pass.ReadFile(file.Name())
 			if err != nil {
 				return nil, err
 			}
