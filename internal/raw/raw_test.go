@@ -87,3 +87,25 @@ func move[V any](t *testing.T, v V) {
 		t.Errorf("%v: %v allocations", of, n)
 	}
 }
+
+// The stack of a new goroutine is small, so that one of the depths makes it move in each
+// call there is.
+func TestHideFollowsAStackThatMoves(t *testing.T) {
+	for depth := range 400 {
+		done := make(chan bool)
+		go func() { done <- hiddenAt(depth) }()
+		if !<-done {
+			t.Fatalf("%d calls deep, the hidden address is not that of the variable", depth)
+		}
+	}
+}
+
+//go:noinline
+func hiddenAt(depth int) bool {
+	if depth > 0 {
+		return hiddenAt(depth - 1)
+	}
+	var v int
+	p := unsafe.Pointer(&v)
+	return raw.Hide(p) == p
+}
