@@ -84,7 +84,7 @@ func newCore(self shell, name string, key, result reflect.Type, cfg settings, fn
 	}
 	errs = append(errs, cfg.validate())
 	if cfg.validateTypes() == nil { // the plans need valid types
-		errs = append(errs, c.compileKeys(), c.compileCopies())
+		errs = append(errs, c.compileKeys(), c.checkBuilders(), c.compileCopies())
 	}
 	err := errors.Join(errs...)
 	if cfg.Store != nil {

@@ -45,7 +45,6 @@ func (c *core) put(ctx context.Context, key, v unsafe.Pointer, options []PutOpti
 	if err := c.findSlotToPut(ctx, key, &p); err != nil {
 		return err
 	}
-	raw.Kept(v)
 	from := raw.Hide(v)
 	if c.fns.tags != nil || c.copyTo != nil && c.plan == nil { // functions that may keep the address
 		from = c.result.Copy(v)

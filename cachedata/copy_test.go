@@ -294,3 +294,33 @@ func TestALoadMayUseTheBufferOfItsResultAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestBuildersInResultsAreRefusedUnlessBehindAReference(t *testing.T) {
+	t.Parallel()
+	refusesBuilder[strings.Builder](t, "Builder")
+	refusesBuilder[[2]strings.Builder](t, "[]")
+	type outer struct {
+		n     int
+		inner struct{ text [1]strings.Builder }
+	}
+	refusesBuilder[outer](t, "outer.inner.text[]")
+	newCache(t, func(context.Context, int) (*outer, error) { return new(outer), nil }, cachedata.Config{})
+	newCache(t, func(context.Context, int) ([]strings.Builder, error) { return nil, nil }, cachedata.Config{})
+	newCache(t, func(context.Context, int) (v [0]strings.Builder, err error) { return v, nil }, cachedata.Config{})
+}
+
+func refusesBuilder[V any](t *testing.T, path string) {
+	t.Helper()
+	none := func(context.Context, int) (v V, err error) { return v, nil }
+	own := cachedata.Funcs[int, V]{Clone: func(v V) V { return v }}
+	for name, cfg := range map[string]cachedata.Config{"copied": {}, "shared": {Copy: cachedata.CopyConfig{ReadOnly: true}}} {
+		cfg.Group = newGroup(t, cachedata.GroupConfig{})
+		_, err := cachedata.New(name, none, cfg)
+		if e, ok := errors.AsType[*cachedata.CopyError](err); !ok || e.Path != path || e.Type != reflect.TypeFor[strings.Builder]() || !strings.Contains(err.Error(), "a pointer") {
+			t.Errorf("%v, %s: %v", reflect.TypeFor[V](), name, err)
+		}
+	}
+	if _, err := cachedata.New("cloned", none, cachedata.Config{Group: newGroup(t, cachedata.GroupConfig{})}, own); err == nil {
+		t.Errorf("%v with Funcs.Clone is not refused", reflect.TypeFor[V]())
+	}
+}

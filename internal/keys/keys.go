@@ -80,9 +80,8 @@ func (k *Keys) copied(key unsafe.Pointer, how *clone.Untyped, id string) (unsafe
 	if how == nil {
 		return k.t.Copy(key), nil
 	}
-	raw.Kept(key)
 	own := k.t.New()
-	if err := how.CopyOver(own, raw.Hide(key), id); err != nil {
+	if err := how.CopyOver(own, key, id); err != nil {
 		return nil, newError(k.owner, err)
 	}
 	return own, nil

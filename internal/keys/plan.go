@@ -209,7 +209,6 @@ func (p *Plan) Fingerprint(k unsafe.Pointer) (uint64, error) {
 
 func (p *Plan) begin(dst []byte, k unsafe.Pointer) *state {
 	s := p.pool.Get().(*state)
-	raw.Kept(k) // a stack that moves does not take along the addresses in the copy
 	p.t.Move(s.at, k)
 	s.buf = dst
 	s.limit = len(dst) + p.c.cfg.MaxBytes

@@ -11,26 +11,20 @@ import (
 // Hide returns p in a way that lets the variable that it is the address of stay
 // on the stack. It is for the last function that reads the variable: it calls
 // nothing that keeps the address, and whoever called it has the plain one, so that
-// the compiler knows for how long the variable is in use.
+// the compiler knows for how long the variable is in use. What the variable refers
+// to is on the heap, so that a copy of the variable may be there too.
 //
-// Sound: a stack is moved by calls alone, so not between the two lines, and it
+// Sound: a stack is moved by calls alone, so not between the last two lines, and it
 // takes along the addresses in its frames. Checks of pointers, which -race brings, would be
 // a call between the lines.
 //
 //go:nocheckptr
 func Hide(p unsafe.Pointer) unsafe.Pointer {
-	at := uintptr(p)
-	return *(*unsafe.Pointer)(unsafe.Pointer(&at))
-}
-
-// Kept tells the compiler that what the variable at p refers to is kept, although the
-// address of the variable is not: the variable may be on the stack, but what it
-// refers to is on the heap. It is for who hides p, and then copies what is there to the
-// heap: only the addresses on a stack are right when it has moved.
-func Kept(p unsafe.Pointer) {
-	if never.kept {
+	if never.kept { // tells the compiler that what the variable refers to is kept
 		never.sink = *(*unsafe.Pointer)(p)
 	}
+	at := uintptr(p)
+	return *(*unsafe.Pointer)(unsafe.Pointer(&at))
 }
 
 // never is what the compiler cannot know that nobody sets.
@@ -162,7 +156,7 @@ func (t *Type) New() unsafe.Pointer {
 }
 
 // Copy returns the address of a new value that is equal to the one at src. As
-// with Move, src may be on the stack.
+// with Move, a variable at src may stay on the stack.
 func (t *Type) Copy(src unsafe.Pointer) unsafe.Pointer {
 	if !t.boxed {
 		p := reflect.New(t.Type).UnsafePointer()
@@ -179,7 +173,7 @@ func (t *Type) Copy(src unsafe.Pointer) unsafe.Pointer {
 func (t *Type) Size() uintptr { return t.size }
 
 // Move assigns the value at src to the one at dst. src is not kept, so a variable
-// at src may stay on the stack.
+// at src may stay on the stack, but not what it refers to: see Hide.
 //
 // Sound: each way assigns all bytes of a value, and those that hold pointers as
 // pointers.

@@ -109,3 +109,47 @@ func hiddenAt(depth int) bool {
 	p := unsafe.Pointer(&v)
 	return raw.Hide(p) == p
 }
+
+// A copy on the heap must not refer to a stack, whose memory is used again.
+func TestWhatACopyRefersToIsNotOnTheStack(t *testing.T) {
+	t.Parallel()
+	number, text := 700, []byte("short")
+	for _, test := range []struct {
+		name string
+		copy func() [2]any
+		want any
+	}{
+		{"a string", func() [2]any { return copies(string(text)) }, new("short")},
+		{"a slice", func() [2]any { return copies([]int{1, number}) }, new([]int{1, 700})},
+		{"a pointer", func() [2]any { own := number; return copies(&own) }, new(new(700))},
+		{"a pointer in an array", func() [2]any { own := number; return copies([1]*int{&own}) }, new([1]*int{new(700)})},
+		{"strings in a struct", func() [2]any { return copies(nested{b: string(text)}) }, &nested{b: "short"}},
+		{"strings in a large array", func() [2]any { return copies([20]string{19: string(text)}) }, &[20]string{19: "short"}},
+	} {
+		for i, way := range []string{"Move", "Copy"} {
+			got := test.copy()[i]
+			if overwriteStack(i); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("%s: %s refers to the stack", test.name, way)
+			}
+		}
+	}
+}
+
+// copies returns the addresses of a copy by Move and one by Copy.
+//
+//go:noinline
+func copies[V any](v V) [2]any {
+	of := raw.Of(reflect.TypeFor[V]())
+	into := new(V)
+	of.Move(unsafe.Pointer(into), unsafe.Pointer(&v))
+	return [2]any{into, (*V)(of.Copy(unsafe.Pointer(&v)))}
+}
+
+//go:noinline
+func overwriteStack(from int) int {
+	var junk [1 << 10]int
+	for i := range junk {
+		junk[i] = from + i
+	}
+	return junk[from]
+}
