@@ -49,11 +49,11 @@ func TestCallsAreLinearizable(t *testing.T) {
 				done := make(chan struct{})
 				var all sync.WaitGroup
 				all.Go(func() {
-					for {
+					for pause := 15 * time.Millisecond; ; pause += pause / 4 { // so that calls succeed in between, however busy the machine is
 						select {
 						case <-done:
 							return
-						case <-time.After(15 * time.Millisecond):
+						case <-time.After(pause):
 							trouble(t, server, p)
 						}
 					}
@@ -312,7 +312,7 @@ func (n *nodes) play(t *testing.T, seed uint64, trouble func(*testing.T, *nodes,
 		}
 	}
 	rng := rand.New(rand.NewPCG(seed, 1000))
-	for round := range 12 {
+	for round := 0; round < 12 || hits.Load() == 0 && round < 1000; round++ {
 		time.Sleep(time.Duration(rng.IntN(10)) * time.Millisecond)
 		if round%3 == 2 {
 			trouble(t, n, rng)
