@@ -212,7 +212,7 @@ func launch(args ...string) (*process, error) {
 	case err := <-done:
 		cancel()
 		return nil, fmt.Errorf("the program ended: %w", err)
-	case <-time.After(2 * time.Minute):
+	case <-time.After(10 * time.Minute):
 		return nil, errors.Join(errors.New("the program did not start"), stop())
 	}
 }
@@ -370,7 +370,7 @@ func TestWrongFlagsAreExplained(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			err := run(ctx, tt.args, io.Discard)
 			if err == nil {
