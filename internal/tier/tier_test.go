@@ -27,7 +27,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const budget = 100 * time.Millisecond
+// budget is so long that no store of a test outside of a bubble takes it, however busy the machine is.
+const budget = time.Minute
 
 func memory(t testing.TB) *memstore.Store {
 	s := memstore.Must(memstore.New(memstore.Config{}))
