@@ -580,7 +580,7 @@ func TestRandomMix(t *testing.T) {
 	}
 	wg.Wait()
 	// Abandoned loads end by themselves.
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if table.Idle() {
 			return
 		}
