@@ -13,10 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cachedata/persist"
+	"github.com/reecho-go/reecho/internal/leaktest"
 	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
@@ -82,7 +81,7 @@ func (p *process) wants(t testing.TB, key, name string, source cachedata.Source)
 	return meta
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func TestResultsSurviveARestartWithTheirTimes(t *testing.T) {
 	t.Parallel()

@@ -19,9 +19,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/reecho-go/reecho/examples/internal/chromiumtest"
+	"github.com/reecho-go/reecho/internal/leaktest"
 	"github.com/reecho-go/reecho/internal/redistest"
 )
 
@@ -37,7 +36,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	code := m.Run()
-	if err := errors.Join(browser.Close(), goleak.Find()); err != nil {
+	if err := errors.Join(browser.Close(), leaktest.Find()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}

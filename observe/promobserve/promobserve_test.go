@@ -20,11 +20,11 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
-	"go.uber.org/goleak"
 
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cachedata/persist"
 	"github.com/reecho-go/reecho/cacheresource"
+	"github.com/reecho-go/reecho/internal/leaktest"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/observe/promobserve"
@@ -33,7 +33,7 @@ import (
 	"github.com/reecho-go/reecho/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // world is an app with one of everything, in which something has happened.
 type world struct {
