@@ -91,7 +91,7 @@ func TestCachesShareResultsAndClearsThroughTheServer(t *testing.T) {
 func TestACacheWorksOnWhileTheServerIsPausedAndComesBack(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	const budget = 50 * time.Millisecond
+	const budget = 500 * time.Millisecond
 	c := cacheOn(t, open(t, dial(t, server.Addr), "app"), cachedata.Config{}, persist.Config{Budget: budget}, square)
 	c.wants(t, 0, cachedata.Load)
 	server.Pause(t)

@@ -301,7 +301,7 @@ func TestNoNodeServesAPageOfWhatWasClearedOnAnother(t *testing.T) {
 			t.Parallel()
 			for range soaktest.Rounds(10) {
 				seed := soaktest.Seed()
-				n := newNodes(t, historyNodes, persist.Config{Budget: 200 * time.Millisecond}, true)
+				n := newNodes(t, historyNodes, persist.Config{Budget: historyBudget}, true)
 				n.play(t, seed, trouble)
 			}
 		})
