@@ -16,7 +16,6 @@ func TestWhatIsReferredToCounts(t *testing.T) {
 		t.Errorf("%d bytes more are in use with %d", grown, size)
 	}
 	runtime.KeepAlive(held)
-	held = nil
 	if left := heaptest.InUse() - before; left > slack {
 		t.Errorf("%d bytes more are in use after all", left)
 	}
