@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/heaptest"
 	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -554,9 +555,9 @@ func TestNothingRemainsOfABatch(t *testing.T) {
 		}
 	}
 	use(0, 1000)
-	before := heap()
+	before := heaptest.InUse()
 	use(1000, keys)
-	if after := heap(); after > before+256<<10 {
+	if after := heaptest.AtMost(before + 256<<10); after > before+256<<10 {
 		t.Errorf("%d bytes more after %d keys", after-before, keys)
 	}
 }

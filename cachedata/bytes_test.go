@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/heaptest"
 )
 
 // grown is a cache that is filled, whose bytes are measured.
@@ -75,9 +76,9 @@ func TestBytesAreWhatTheHeapGrowsBy(t *testing.T) {
 			if err := end(); err != nil {
 				t.Fatal(err)
 			}
-			before := heap()
+			before := heaptest.InUse()
 			s, end := tt.fill(t, entries)
-			got := int64(heap()) - int64(before)
+			got := heaptest.InUse() - before
 			if err := end(); err != nil {
 				t.Fatal(err)
 			}

@@ -9,12 +9,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // counter returns a loader that numbers its loads of each key, from 1.
 func counter[K comparable]() func(context.Context, K) (string, error) {

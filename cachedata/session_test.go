@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/heaptest"
 	"github.com/reecho-go/reecho/internal/scope"
 	"github.com/reecho-go/reecho/internal/scope/scopetest"
 	"github.com/reecho-go/reecho/observe"
@@ -531,7 +532,7 @@ func TestScopeSession_MemoryComesBack(t *testing.T) {
 	g := newGroup(t, cachedata.GroupConfig{})
 	c := cachedata.Must(cachedata.New("heap", func(context.Context, int) ([]byte, error) { return make([]byte, 1<<10), nil },
 		cachedata.Config{Group: g, Scope: cachedata.Session, MaxEntries: 100_000}))
-	base := heap()
+	base := heaptest.InUse()
 	const sessions = 300
 	for range 3 {
 		var all []*scopetest.Session
@@ -544,14 +545,14 @@ func TestScopeSession_MemoryComesBack(t *testing.T) {
 				}
 			}
 		}
-		if grown := int64(heap()) - int64(base); grown < sessions*10<<10 {
+		if grown := heaptest.InUse() - base; grown < sessions*10<<10 {
 			t.Errorf("%d results of 1 KB take %d bytes", sessions*10, grown)
 		}
 		for _, s := range all {
 			s.End()
 		}
 	}
-	if left := int64(heap()) - int64(base); left > 1<<20 {
+	if left := heaptest.AtMost(base+1<<20) - base; left > 1<<20 {
 		t.Errorf("%d bytes are left after all sessions have ended", left)
 	}
 	runtime.KeepAlive(c)

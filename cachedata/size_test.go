@@ -430,7 +430,7 @@ func accounts(t *testing.T, seed uint64) {
 	}
 	wg.Wait()
 	// The engine tidies up in goroutines of its own.
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		sum, n := int64(0), 0
 		for _, size := range cachedata.Sizes(c) {

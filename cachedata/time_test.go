@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/heaptest"
 	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/observe"
 )
@@ -236,30 +237,21 @@ func TestMaxEntriesBounds(t *testing.T) {
 
 func TestClearGivesMemoryBack(t *testing.T) {
 	c := newCache(t, func(context.Context, int) ([]byte, error) { return make([]byte, 1<<20), nil }, cachedata.Config{TTL: time.Hour})
-	before := heap()
+	before := heaptest.InUse()
 	for k := range 64 {
 		if _, err := c.Get(t.Context(), k); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if full := heap(); full < before+60<<20 {
+	if full := heaptest.InUse(); full < before+60<<20 {
 		t.Errorf("64 results of 1 MiB take %d bytes", full-before)
 	}
 	if err := c.Clear(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if after := heap(); after > before+4<<20 {
+	if after := heaptest.AtMost(before + 4<<20); after > before+4<<20 {
 		t.Errorf("%d bytes are left after Clear", after-before)
 	}
-}
-
-// heap returns how many bytes are in use after a collection.
-func heap() uint64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }
 
 // Nothing remains of a key once its result is gone.
@@ -286,9 +278,9 @@ func TestNothingRemainsOfAKey(t *testing.T) {
 		}
 	}
 	use(0, 1000)
-	before := heap()
+	before := heaptest.InUse()
 	use(1000, keys)
-	if after := heap(); after > before+128<<10 {
+	if after := heaptest.AtMost(before + 128<<10); after > before+128<<10 {
 		t.Errorf("%d bytes more after %d keys", after-before, keys)
 	}
 }

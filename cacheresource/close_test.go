@@ -67,7 +67,7 @@ func TestGetAndCloseAtOnce(t *testing.T) {
 			})
 		}
 		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			if err := r.Close(ctx); err != nil {
 				t.Errorf("Close() = %v", err)

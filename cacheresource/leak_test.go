@@ -111,7 +111,7 @@ func TestALostLeaseIsGivenBack(t *testing.T) {
 			}
 		}
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	if err := r.Close(ctx); err != nil {
 		t.Errorf("Close() = %v, want it to get the lost lease back", err)

@@ -16,11 +16,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cacheresource"
 	"github.com/reecho-go/reecho/dashboard"
+	"github.com/reecho-go/reecho/internal/leaktest"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/observe"
@@ -28,7 +27,7 @@ import (
 	"github.com/reecho-go/reecho/store/memstore"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func must[T any](t testing.TB, v T, err error) T {
 	t.Helper()

@@ -15,14 +15,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
-	"go.uber.org/goleak"
 
 	"github.com/reecho-go/reecho/echov4"
+	"github.com/reecho-go/reecho/internal/leaktest"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/observe"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // diary is what happened, in order.
 type diary struct {

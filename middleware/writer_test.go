@@ -148,7 +148,7 @@ func TestAFailedCommitIsAnsweredBeforeTheStreamEnds(t *testing.T) {
 			defer srv.Close()
 			defer feed.Close()
 			go func() { _, _ = feed.Write(bytes.Repeat([]byte("x"), 64)) }()
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL, http.NoBody)
 			if err != nil {

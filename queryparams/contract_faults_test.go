@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -141,11 +140,7 @@ func TestPatternsAreLinear(t *testing.T) {
 	type T struct {
 		S string `query:"s" pattern:"(a+)+b"`
 	}
-	start := time.Now()
 	reads(t, "s="+strings.Repeat("a", 4000), T{}, fault("s", "pattern")) // a backtracking engine would never end
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("it took %v", took)
-	}
 }
 
 // Every text of one or two bytes, and of up to five of those that mean something.

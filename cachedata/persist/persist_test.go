@@ -13,10 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/reecho-go/reecho/cachedata"
 	"github.com/reecho-go/reecho/cachedata/persist"
+	"github.com/reecho-go/reecho/internal/leaktest"
 	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/observe"
 	"github.com/reecho-go/reecho/store"
@@ -68,6 +67,9 @@ func run(t testing.TB, s store.Store, cfg cachedata.Config, o persist.Config) *p
 	return p
 }
 
+// patient is for tests outside of bubbles, where a busy machine may take longer than the default budget.
+var patient = persist.Config{Budget: time.Minute}
+
 func (p *process) stop() { _ = p.group.Close(context.Background()) }
 
 func (p *process) wants(t testing.TB, key, name string, source cachedata.Source) cachedata.Meta {
@@ -79,7 +81,7 @@ func (p *process) wants(t testing.TB, key, name string, source cachedata.Source)
 	return meta
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func TestResultsSurviveARestartWithTheirTimes(t *testing.T) {
 	t.Parallel()
@@ -184,19 +186,19 @@ func TestClearsAndChangesReachTheStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := keeper(t)
-			first := run(t, s, cachedata.Config{}, persist.Config{})
+			first := run(t, s, cachedata.Config{}, patient)
 			first.result = func(ctx context.Context, key string) (item, error) {
 				cachedata.LoadingFrom(ctx).AddTags("t")
 				return item{Name: "old"}, nil
 			}
 			first.wants(t, "other", "old", cachedata.Load) // the tag is known
 			first.wants(t, "k", "old", cachedata.Load)
-			run(t, s, cachedata.Config{}, persist.Config{}).wants(t, "k", "old", cachedata.Stored)
+			run(t, s, cachedata.Config{}, patient).wants(t, "k", "old", cachedata.Stored)
 			if err := change(t.Context(), first); err != nil {
 				t.Fatal(err)
 			}
 			first.stop()
-			run(t, s, cachedata.Config{}, persist.Config{}).wants(t, "k", "k 1", cachedata.Load)
+			run(t, s, cachedata.Config{}, patient).wants(t, "k", "k 1", cachedata.Load)
 		})
 	}
 }
@@ -237,7 +239,7 @@ func TestWhatIsLoadedDuringADeleteIsNotServedAfterIt(t *testing.T) {
 func TestPutsAndRefreshesAreInTheStore(t *testing.T) {
 	t.Parallel()
 	s := keeper(t)
-	first := run(t, s, cachedata.Config{}, persist.Config{})
+	first := run(t, s, cachedata.Config{}, patient)
 	if err := first.Put(t.Context(), "put", item{Name: "mine"}, cachedata.PutOptions{Tags: []string{"t"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -245,13 +247,13 @@ func TestPutsAndRefreshesAreInTheStore(t *testing.T) {
 	if v, err := first.Refresh(t.Context(), "k"); err != nil || v.Name != "k 2" {
 		t.Errorf("Refresh: %v, %v", v, err)
 	}
-	again := run(t, s, cachedata.Config{}, persist.Config{})
+	again := run(t, s, cachedata.Config{}, patient)
 	again.wants(t, "k", "k 2", cachedata.Stored)
 	again.wants(t, "put", "mine", cachedata.Stored)
 	if err := again.ClearTag(t.Context(), "t"); err != nil {
 		t.Fatal(err)
 	}
-	run(t, s, cachedata.Config{}, persist.Config{}).wants(t, "put", "put 1", cachedata.Load)
+	run(t, s, cachedata.Config{}, patient).wants(t, "put", "put 1", cachedata.Load)
 }
 
 // What a Refresh has replaced does not come back because the store could not take the
@@ -292,13 +294,13 @@ func TestWhatWasRefreshedDoesNotComeBackFromTheStore(t *testing.T) {
 func TestErrorsAndWhatIsNotKeptAreNotInTheStore(t *testing.T) {
 	t.Parallel()
 	s := keeper(t)
-	first := run(t, s, cachedata.Config{Errors: cachedata.ErrorConfig{TTL: time.Hour}}, persist.Config{})
+	first := run(t, s, cachedata.Config{Errors: cachedata.ErrorConfig{TTL: time.Hour}}, patient)
 	broken := errors.New("broken")
 	first.result = func(context.Context, string) (item, error) { return item{}, broken }
 	if _, err := first.Get(t.Context(), "k"); !errors.Is(err, broken) {
 		t.Errorf("Get: %v", err)
 	}
-	run(t, s, cachedata.Config{}, persist.Config{}).wants(t, "k", "k 1", cachedata.Load)
+	run(t, s, cachedata.Config{}, patient).wants(t, "k", "k 1", cachedata.Load)
 }
 
 func TestABatchTakesFromTheStoreWhatIsThere(t *testing.T) {
@@ -320,7 +322,7 @@ func TestABatchTakesFromTheStoreWhatIsThere(t *testing.T) {
 				}
 			}
 			return m, nil
-		}, cachedata.Config{Group: g, Store: persist.In(s, persist.Config{})})
+		}, cachedata.Config{Group: g, Store: persist.In(s, patient)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -488,7 +490,8 @@ func TestNothingFromBeforeAClearComesFromTheStore(t *testing.T) {
 	t.Parallel()
 	seed := soaktest.Seed()
 	var stored atomic.Int64
-	for round := range soaktest.Rounds(60) {
+	rounds := soaktest.Rounds(60)
+	for round := 0; round < rounds || stored.Load() == 0 && round < 20*rounds; round++ {
 		s := storetest.Faulty(keeper(t))
 		var source atomic.Int64 // what a load returns grows
 		p := run(t, s, cachedata.Config{MaxEntries: 1}, persist.Config{Budget: time.Minute})
@@ -538,7 +541,9 @@ func TestNothingFromBeforeAClearComesFromTheStore(t *testing.T) {
 					case 3:
 						_, err = p.Refresh(t.Context(), key)
 					case 4:
-						s.Inject(storetest.Fault{Lost: rng.IntN(2) == 0})
+						if rng.IntN(8) == 0 { // after three in a row the store is left alone
+							s.Inject(storetest.Fault{Lost: rng.IntN(2) == 0})
+						}
 					default:
 						least := oldest[k].Load()
 						var v item

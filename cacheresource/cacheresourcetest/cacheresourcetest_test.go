@@ -8,13 +8,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/reecho-go/reecho/cacheresource"
 	"github.com/reecho-go/reecho/cacheresource/cacheresourcetest"
+	"github.com/reecho-go/reecho/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // failures is a test that notes its failures.
 type failures struct {

@@ -135,6 +135,7 @@ func TestBrowserSavesFiltersAcrossReloadAndRestart(t *testing.T) {
 	}
 	b.Click(".saved li button")
 	b.Shows("Deleted “Costly geese”.", "None yet.")
+	b.Until(`!document.querySelector('.htmx-request, [hx-trigger=load]')`) // else panels ask a program that has ended
 }
 
 func TestBrowserClearsAPanel(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/reecho-go/reecho/internal/leaktest"
 )
 
 // The end of what tests share, last first.
@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 			code = max(code, 1)
 		}
 	}
-	if err := goleak.Find(); err != nil {
+	if err := leaktest.Find(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
@@ -212,7 +212,7 @@ func launch(args ...string) (*process, error) {
 	case err := <-done:
 		cancel()
 		return nil, fmt.Errorf("the program ended: %w", err)
-	case <-time.After(2 * time.Minute):
+	case <-time.After(10 * time.Minute):
 		return nil, errors.Join(errors.New("the program did not start"), stop())
 	}
 }
@@ -370,7 +370,7 @@ func TestWrongFlagsAreExplained(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			err := run(ctx, tt.args, io.Discard)
 			if err == nil {

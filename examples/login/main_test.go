@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/reecho-go/reecho/internal/leaktest"
 )
 
 func TestMain(m *testing.M) {
@@ -19,9 +19,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	err := browser.Close()
-	// The client of Redis rests between two looks at its servers, for a second.
-	rests := goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")
-	if err = errors.Join(err, goleak.Find(rests)); err != nil {
+	if err = errors.Join(err, leaktest.Find()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/heaptest"
 	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
@@ -200,13 +201,13 @@ func TestBlocksAreAsLargeAsTheTargetsThatAreDifferent(t *testing.T) {
 			if _, err := u.CopyExactly(unsafe.Pointer(&copies[0]), unsafe.Pointer(&rows)); err != nil { // it makes the table
 				t.Fatal(err)
 			}
-			before := heapInUse()
+			before := heaptest.InUse()
 			for i := range copies {
 				if _, err := u.CopyExactly(unsafe.Pointer(&copies[i]), unsafe.Pointer(&rows)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			got := (heapInUse() - before) / int64(len(copies))
+			got := (heaptest.InUse() - before) / int64(len(copies))
 			if size := u.Size(unsafe.Pointer(&copies[1]), clone.Shared); got > size+size/8+200 {
 				t.Errorf("a copy takes %d bytes, of which Size says %d", got, size)
 			}
@@ -224,13 +225,4 @@ func TestBlocksAreAsLargeAsTheTargetsThatAreDifferent(t *testing.T) {
 			runtime.KeepAlive(copies)
 		})
 	}
-}
-
-// heapInUse returns the bytes of the heap that something refers to.
-func heapInUse() int64 {
-	runtime.GC()
-	runtime.GC() // what pools keep
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }

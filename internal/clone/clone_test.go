@@ -25,6 +25,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/heaptest"
 	"github.com/reecho-go/reecho/internal/soaktest"
 )
 
@@ -937,10 +938,8 @@ func TestWhatIsKeptOfACopyKeepsABlockAlive(t *testing.T) {
 		t.Error("to append to one slice overwrites the next")
 	}
 	const copies = 20
-	var before, after runtime.MemStats
 	var kept [copies]line
-	runtime.GC()
-	runtime.ReadMemStats(&before)
+	before := heaptest.InUse()
 	for i := range copies {
 		own, err := p.Copy(v)
 		if err != nil {
@@ -948,9 +947,7 @@ func TestWhatIsKeptOfACopyKeepsABlockAlive(t *testing.T) {
 		}
 		kept[i] = own[i]
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if each := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / copies; each > 3*4096+8192 {
+	if each := (heaptest.InUse() - before) / copies; each > 3*4096+8192 {
 		t.Errorf("a row that is kept keeps %d bytes alive", each)
 	}
 	runtime.KeepAlive(&kept)

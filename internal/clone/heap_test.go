@@ -14,6 +14,7 @@ import (
 	"unsafe"
 
 	"github.com/reecho-go/reecho/internal/clone"
+	"github.com/reecho-go/reecho/internal/heaptest"
 )
 
 // sized is a kind of value whose size is measured.
@@ -152,9 +153,9 @@ func TestSizeIsWhatTheHeapGrowsBy(t *testing.T) {
 			one, free := tt.grow(t, 1) // it also compiles what the next one uses
 			free()
 			count := max(100, int(1<<20/max(one, 1)))
-			before := heapInUse()
+			before := heaptest.InUse()
 			estimate, free := tt.grow(t, count)
-			got := heapInUse() - before
+			got := heaptest.InUse() - before
 			free()
 			t.Logf("%d bytes each, estimated %d", got/int64(count), estimate/int64(count))
 			if slack := got/8 + int64(count)*4; estimate < got-slack || estimate > got+slack {

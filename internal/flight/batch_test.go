@@ -558,7 +558,7 @@ func TestRandomMixOfBatchesAndSingles(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := tracker.Close(ctx); err != nil { // abandoned loads end by themselves
 		t.Error(err)

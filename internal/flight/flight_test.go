@@ -15,11 +15,11 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/internal/flight"
+	"github.com/reecho-go/reecho/internal/leaktest"
 	"github.com/reecho-go/reecho/internal/panics"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // work is a Work made of functions; nil ones do nothing.
 type work struct {
@@ -582,7 +582,7 @@ func TestRandomMix(t *testing.T) {
 	}
 	wg.Wait()
 	// Abandoned loads end by themselves.
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if table.Idle() {
 			return
 		}

@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/internal/group"
+	"github.com/reecho-go/reecho/internal/leaktest"
 	"github.com/reecho-go/reecho/internal/panics"
 	"github.com/reecho-go/reecho/observe"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // member is a Member with n entries and a list of times at which it is due.
 type member struct {

@@ -183,7 +183,10 @@ func TestNobodyWaitsForALoadWhileTheStoreIsAwayOrForLong(t *testing.T) {
 		inner := memory(t)
 		s := storetest.Faulty(inner)
 		one, _ := on(t, inner, single)
-		other, _ := on(t, s, single)
+		other, _ := on(t, s, func(c *tier.Config) {
+			single(c)
+			c.Budget = 100 * time.Millisecond
+		})
 		third, _ := on(t, inner, single)
 		go func() {
 			if _, _, err := loading(t.Context(), one, "k", func(context.Context) (level.Result, error) {

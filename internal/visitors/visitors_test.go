@@ -10,13 +10,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/reecho-go/reecho/internal/leaktest"
 	"github.com/reecho-go/reecho/internal/scope/scopetest"
 	"github.com/reecho-go/reecho/internal/visitors"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // part is what a visitor has.
 type part struct {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -314,7 +315,7 @@ func TestHeaderValuesThatAreChangedInPlaceAreNotThoseThatAreKept(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]respcache.Config{
 		"in memory":      {},
-		"in a store":     {Store: persist.In(memory(t), persist.Config{})},
+		"in a store":     {Store: persist.In(memory(t), persist.Config{Budget: time.Minute})},
 		"a shared cache": {RFC: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -347,7 +348,8 @@ func TestHeaderValuesThatAreChangedInPlaceAreNotThoseThatAreKept(t *testing.T) {
 						for _, header := range [][]string{nil, {"If-None-Match", `"x"`}, {"Range", "bytes=0-1"}} {
 							w := get(h, target, header...)
 							got := w.Result().Header
-							if hit := got.Get("Cache-Status"); !strings.Contains(hit, "; hit; ttl=") || got.Get("Age") != "0" {
+							hit := got.Get("Cache-Status")
+							if _, err := strconv.Atoi(got.Get("Age")); err != nil || !strings.Contains(hit, "; hit; ttl=") {
 								t.Errorf("%s %q: Cache-Status = %q, Age = %q", target, header, hit, got.Get("Age"))
 							}
 							for _, name := range []string{"X-Many", "Cache-Control", "Etag", "Content-Type"} {

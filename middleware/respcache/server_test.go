@@ -16,15 +16,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/reecho-go/reecho/internal/leaktest"
 	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/middleware/respcache"
 	"github.com/reecho-go/reecho/sessionstate"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // raw sends requests as they are written over one connection, and returns the responses as
 // they come.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/reecho-go/reecho/cachedata"
+	"github.com/reecho-go/reecho/internal/heaptest"
 	"github.com/reecho-go/reecho/internal/soaktest"
 	"github.com/reecho-go/reecho/middleware"
 	"github.com/reecho-go/reecho/middleware/respcache"
@@ -428,16 +429,10 @@ func TestManyClientsGetWhatTheyAskedFor(t *testing.T) {
 // It measures the heap, so it does not run beside other tests.
 func TestResponsesStayInsideTheBoundOnBytes(t *testing.T) {
 	const most, keys = 2 << 20, 8_000
-	heap := func() int64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
 	c := newCache(t, respcache.Config{MaxBytes: most})
 	body := strings.Repeat("x", 1000)
 	h := frameworks["net/http"](func(c middleware.Context) error { return text(c, body) }, c)
-	before := heap()
+	before := heaptest.InUse()
 	for i := range keys {
 		h.ServeHTTP(&discard{h: make(http.Header)}, request(fmt.Sprint("/", i)))
 		if (i+1)%(keys/4) != 0 {
@@ -452,7 +447,7 @@ func TestResponsesStayInsideTheBoundOnBytes(t *testing.T) {
 		if s.Bytes > most || s.Bytes < most*3/4 {
 			t.Errorf("after %d responses: %d bytes in %d entries", i+1, s.Bytes, s.Entries)
 		}
-		if held := heap() - before; held > most*3/2 {
+		if held := heaptest.AtMost(before+most*3/2) - before; held > most*3/2 {
 			t.Errorf("after %d responses: %d bytes of the heap, want about %d", i+1, held, most)
 		}
 	}

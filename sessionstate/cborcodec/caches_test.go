@@ -31,7 +31,7 @@ func TestItKeepsTheResultsOfCaches(t *testing.T) {
 			t.Fatal(err)
 		}
 		rows, err := cachedata.New("rows", func(context.Context, string) (row, error) { return want, nil },
-			cachedata.Config{Group: g, Store: persist.In(kept, persist.Config{Codec: cborcodec.New()})})
+			cachedata.Config{Group: g, Store: persist.In(kept, persist.Config{Codec: cborcodec.New(), Budget: time.Minute})})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	"go.uber.org/goleak"
 
+	"github.com/reecho-go/reecho/internal/leaktest"
 	"github.com/reecho-go/reecho/store"
 	"github.com/reecho-go/reecho/store/boltstore"
 	"github.com/reecho-go/reecho/store/storetest"
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(readOnly); path != "" {
 		tryToOpen(path)
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // open opens a store, and closes it at the end of the test.

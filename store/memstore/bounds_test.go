@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/reecho-go/reecho/internal/heaptest"
 	"github.com/reecho-go/reecho/store"
 	"github.com/reecho-go/reecho/store/memstore"
 )
@@ -333,20 +333,14 @@ func TestAllocations(t *testing.T) {
 func TestCountedBytesAreTrue(t *testing.T) {
 	const n = 20_000
 	s := open(t, memstore.Config{MaxBytes: -1})
-	heap := func() int64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
-	before := heap()
+	before := heaptest.InUse()
 	value := make([]byte, 64)
 	for i := range n {
 		if err := s.Put(t.Context(), fmt.Sprintf("%016d", i), store.Item{Value: value, Expires: time.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	held, counted := heap()-before, s.Stats().Bytes
+	held, counted := heaptest.InUse()-before, s.Stats().Bytes
 	t.Logf("%d bytes held and %d counted for each entry", held/n, counted/n)
 	if ratio := float64(held) / float64(counted); ratio < 0.7 || ratio > 1.3 {
 		t.Errorf("the heap grew by %d bytes, counted are %d", held, counted)
@@ -356,7 +350,7 @@ func TestCountedBytesAreTrue(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if left := heap() - before; left > held/10 {
+	if left := heaptest.AtMost(before+held/10) - before; left > held/10 {
 		t.Errorf("an emptied store still holds %d of %d bytes", left, held)
 	}
 }

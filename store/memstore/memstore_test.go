@@ -4,14 +4,13 @@ import (
 	"context"
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"github.com/reecho-go/reecho/internal/leaktest"
 	"github.com/reecho-go/reecho/store"
 	"github.com/reecho-go/reecho/store/memstore"
 	"github.com/reecho-go/reecho/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func open(t testing.TB, c memstore.Config) *memstore.Store {
 	t.Helper()

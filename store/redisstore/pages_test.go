@@ -161,9 +161,12 @@ func TestPagesAreDeletedInAllProcesses(t *testing.T) {
 			if err := change(t.Context(), one); err != nil {
 				t.Fatal(err)
 			}
-			for end := time.Now().Add(time.Minute); other.runs.Load() == 0; time.Sleep(time.Millisecond) {
-				if _, _, how, err := other.get(7); err != nil || time.Now().After(end) {
-					t.Fatalf("the page is there after a minute: %q, %v", how, err)
+			// What is made while the news comes may not be stored: then it is made once more.
+			for end, hit := time.Now().Add(time.Minute), false; other.runs.Load() == 0 || !hit; time.Sleep(time.Millisecond) {
+				var how string
+				var err error
+				if _, hit, how, err = other.get(7); err != nil || time.Now().After(end) {
+					t.Fatalf("the page was made %d times after a minute: %q, %v", other.runs.Load(), how, err)
 				}
 			}
 			one.wants(t, 7, 0, true) // as the other one has made it

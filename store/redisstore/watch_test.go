@@ -103,8 +103,7 @@ func TestAGapIsTold(t *testing.T) {
 		},
 		"a pause": func(t *testing.T, server *redistest.Server, _ proxy) {
 			t.Helper()
-			server.Pause(t)
-			time.AfterFunc(3*time.Second, func() { server.Resume(t) })
+			server.Pause(t) // until the loss is told
 		},
 		"the connection is killed": func(t *testing.T, server *redistest.Server, _ proxy) {
 			t.Helper()
@@ -124,7 +123,13 @@ func TestAGapIsTold(t *testing.T) {
 			put(t, open(t, dial(t, server.Addr), "app"), "a", "1")
 			l.until(t, "a")
 			gap(t, server, p)
-			l.until(t, "lost", "found")
+			if name == "a pause" {
+				l.until(t, "lost")
+				server.Resume(t)
+				l.until(t, "found")
+			} else {
+				l.until(t, "lost", "found")
+			}
 			putAgain(t, open(t, dial(t, server.Addr), "app"), "b")
 			l.until(t, "b")
 		})

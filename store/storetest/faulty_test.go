@@ -10,14 +10,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/reecho-go/reecho/internal/leaktest"
 	"github.com/reecho-go/reecho/store"
 	"github.com/reecho-go/reecho/store/memstore"
 	"github.com/reecho-go/reecho/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func open(t testing.TB) store.Store {
 	s := memstore.Must(memstore.New(memstore.Config{}))

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -158,6 +159,7 @@ var valueCases = []testCase{
 							return fmt.Errorf("Put: %w", err)
 						}
 						written.Add(1)
+						runtime.Gosched() // the readers' turn
 					}
 					return nil
 				}
@@ -183,6 +185,7 @@ var valueCases = []testCase{
 						seen++
 					}
 					last = it
+					runtime.Gosched() // the writer's turn
 				}
 				return nil
 			})

@@ -288,7 +288,8 @@ func TestKeepMeLoggedIn(t *testing.T) {
 	v.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	res := v.post("/login", "name", "ada", "password", "engine", "remember", "yes")
 	for _, c := range res.Cookies() {
-		if c.Name == "__Host-id" && c.MaxAge != 30*24*3600 {
+		const days = 30 * 24 * 3600 // from the login on, which was up to a minute ago
+		if c.Name == "__Host-id" && (c.MaxAge > days || c.MaxAge < days-60) {
 			t.Errorf("the cookie lives for %d s, want 30 days", c.MaxAge)
 		}
 	}
@@ -317,15 +318,14 @@ func TestTriesAreLimited(t *testing.T) {
 	t.Parallel()
 	v := newVisitor(t, site(t))
 	for _, name := range []string{"ada", "nobody"} {
-		for i := range tries + 1 {
+		began := time.Now()
+		for try, status := 1, 0; status != http.StatusTooManyRequests; try++ {
 			v.get()
 			res := v.post("/login", "name", name, "password", "guess")
-			want := http.StatusUnauthorized
-			if i == tries {
-				want = http.StatusTooManyRequests
-			}
-			if res.StatusCode != want || (res.Header.Get("Retry-After") == "") != (i < tries) {
-				t.Errorf("%s, try %d: status %d, Retry-After %q, want %d", name, i+1, res.StatusCode, res.Header.Get("Retry-After"), want)
+			status = res.StatusCode
+			most := tries + int(time.Since(began)/oneEvery) // more may come back on a busy machine
+			if ok := status == http.StatusUnauthorized && try <= most || status == http.StatusTooManyRequests && try > tries; !ok || (res.Header.Get("Retry-After") == "") != (status == http.StatusUnauthorized) {
+				t.Fatalf("%s, try %d: status %d, Retry-After %q, and %d to %d may fail", name, try, status, res.Header.Get("Retry-After"), tries, most)
 			}
 		}
 	}

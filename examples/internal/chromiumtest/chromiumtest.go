@@ -30,6 +30,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// patience is how long a test waits for something: a busy machine takes its time.
+const patience = 2 * time.Minute
+
 const installChromium = "no Chromium: install it with `apt-get install -y chromium`"
 
 // Browser is one browser process, which the first [Browser.NewTab] starts. Its
@@ -68,7 +71,7 @@ func (b *Browser) start() {
 		chromedp.Flag("headless", "new"), chromedp.Flag("hide-scrollbars", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-quic", true),
-		chromedp.WSURLReadTimeout(time.Minute),
+		chromedp.WSURLReadTimeout(patience),
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.Flags)) {
 		options = append(options, chromedp.Flag(name, b.Flags[name]))
@@ -126,8 +129,8 @@ func newTab(t testing.TB, parent context.Context, options ...chromedp.ContextOpt
 	t.Helper()
 	window, closeWindow := chromedp.NewContext(parent, options...)
 	b := &Tab{t: t, window: window, ctx: window}
-	b.Do() // opens it; its life must not end with the deadline
-	ctx, cancel := context.WithTimeout(window, 3*time.Minute)
+	b.Do()                                                 // opens it; its life must not end with the deadline
+	ctx, cancel := context.WithTimeout(window, 5*patience) // so that a test that hangs says where
 	b.ctx = ctx
 	messages := chromedp.Console(window)
 	t.Cleanup(func() {
@@ -214,15 +217,11 @@ func Await[T any](b *Tab, expression string) T {
 func (b *Tab) Until(expression string) {
 	b.t.Helper()
 	var err error
-	for range 400 {
+	for end := time.Now().Add(patience); b.ctx.Err() == nil && time.Now().Before(end); time.Sleep(50 * time.Millisecond) { // the browser has no clock of ours
 		var yes bool
 		if yes, err = chromedp.Run(b.ctx, chromedp.Evaluate[bool](`!!(`+expression+`)`)); err == nil && yes {
 			return
 		}
-		if b.ctx.Err() != nil {
-			break
-		}
-		time.Sleep(50 * time.Millisecond) // the browser has no clock of ours
 	}
 	b.t.Fatalf("%s does not become true (%v) at %s", expression, err,
 		Eval[string](b, `location.href + "\n" + document.body.innerText.slice(0, 1000)`))

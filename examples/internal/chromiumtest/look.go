@@ -23,18 +23,23 @@ func (b *Tab) LooksGood(picture string) {
 		for _, scheme := range []string{"light", "dark"} {
 			b.Scheme(scheme)
 			b.Until(fmt.Sprintf(`matchMedia('(prefers-color-scheme: %s)').matches`, scheme))
-			if got := b.TooWide(); len(got) > 0 {
+			if got := settled(b.TooWide); len(got) > 0 {
 				b.t.Errorf("%s, %d pixels, %s: too wide: %q", filepath.Base(picture), width, scheme, got)
 			}
-			got := b.HardToRead()
-			for try := 0; len(got) > 0 && try < 30; try++ { // colours may be on their way from one to another
-				time.Sleep(100 * time.Millisecond) // the browser has no clock of ours
-				got = b.HardToRead()
-			}
-			if len(got) > 0 {
+			if got := settled(b.HardToRead); len(got) > 0 {
 				b.t.Errorf("%s, %d pixels, %s: hard to read: %q", filepath.Base(picture), width, scheme, got)
 			}
 			b.Picture(fmt.Sprintf("%s-%d-%s.png", picture, width, scheme))
+		}
+	}
+}
+
+// settled returns what look finds once the page is at rest: colours may be on their way
+// from one to another, and drawings from one size to another.
+func settled(look func() []string) (got []string) {
+	for end := time.Now().Add(patience / 4); ; time.Sleep(100 * time.Millisecond) { // the browser has no clock of ours
+		if got = look(); len(got) == 0 || time.Now().After(end) {
+			return got
 		}
 	}
 }

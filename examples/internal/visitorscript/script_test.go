@@ -296,7 +296,7 @@ func TestCrossSiteFrame(t *testing.T) {
 // inFrame attaches to the frame of another site, which has a process of its own.
 func inFrame(t *testing.T, b *chromiumtest.Tab) context.Context {
 	t.Helper()
-	for range 200 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) { // the browser has no clock of ours
 		targets, err := chromedp.Targets(b.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -308,7 +308,6 @@ func inFrame(t *testing.T, b *chromiumtest.Tab) context.Context {
 				return ctx
 			}
 		}
-		time.Sleep(50 * time.Millisecond) // the browser has no clock of ours
 	}
 	t.Fatal("no frame")
 	return nil
