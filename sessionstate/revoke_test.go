@@ -61,7 +61,7 @@ func TestRevokeEndsASessionThatRenewsInALoop(t *testing.T) {
 	t.Parallel()
 	for round := range 20 {
 		mem := &restless{newMem(t)}
-		a := userApp(t, sessionstate.Config{Store: mem})
+		a := userApp(t, sessionstate.Config{Store: mem, Failures: sessionstate.FailureConfig{Timeout: time.Minute}})
 		v := a.login(t, "ada")
 		handle := a.list(t, "ada")[0].Handle
 		stop, done := make(chan struct{}), make(chan struct{})
