@@ -169,17 +169,6 @@ func (v *visitor) page() shown {
 	return p
 }
 
-// eventually tries something until it succeeds, for a minute. On a busy machine the store may
-// have taken longer than a call waits for it, or the news of a clear may be on its way.
-func eventually(t *testing.T, what string, try func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !try(); {
-		if time.Now().After(end) {
-			t.Fatalf("for a minute it was not true that %s", what)
-		}
-	}
-}
-
 func TestNodesShareSessionsAndResultsAndHearOfEachOthersClears(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t) // with a server of its own
@@ -192,14 +181,14 @@ func TestNodesShareSessionsAndResultsAndHearOfEachOthersClears(t *testing.T) {
 		t.Errorf("two visits: %+v, %+v", first, second)
 	}
 	both := func(page shown, is func(rowOf) bool) bool { return is(page.rows["A"]) && is(page.rows["B"]) }
-	eventually(t, "node A loads the report, and node B has the same from the store", func() bool {
+	redistest.Eventually(t, "node A loads the report, and node B has the same from the store", func() bool {
 		v.clearOn("A")
 		page := v.page()
 		a := page.rows["A"]
 		return a.source == "load" && a.madeBy == "A" && page.rows["B"] == rowOf{a.number, "A", "stored"}
 	})
 	var report rowOf
-	eventually(t, "both nodes then have it in memory", func() bool {
+	redistest.Eventually(t, "both nodes then have it in memory", func() bool {
 		v.get()
 		page := v.page()
 		report = page.rows["A"]
@@ -211,7 +200,7 @@ func TestNodesShareSessionsAndResultsAndHearOfEachOthersClears(t *testing.T) {
 		if r := v.page().rows[node]; r.number <= number {
 			t.Errorf("after clear %d, on node %s, it has %+v, and %s was cleared", i, node, r, number)
 		}
-		eventually(t, "no node has what was cleared on node "+node, func() bool {
+		redistest.Eventually(t, "no node has what was cleared on node "+node, func() bool {
 			v.get()
 			return both(v.page(), func(r rowOf) bool { return r.number > number })
 		})
@@ -235,7 +224,7 @@ func TestNodesReplayEachOthersPagesUntilTheReportIsCleared(t *testing.T) {
 		v.clearOn(node)
 	}
 	var first string
-	eventually(t, "node B replays the page that node A has made", func() bool {
+	redistest.Eventually(t, "node B replays the page that node A has made", func() bool {
 		clearOn("B")
 		first, _ = show("A")
 		if !strings.Contains(first, "This page was made by node A") {
@@ -252,7 +241,7 @@ func TestNodesReplayEachOthersPagesUntilTheReportIsCleared(t *testing.T) {
 	if body, _ := show("B"); body == first {
 		t.Errorf("node B shows %q, and has cleared it", body)
 	}
-	eventually(t, "node A shows another page after the clear on node B", func() bool {
+	redistest.Eventually(t, "node A shows another page after the clear on node B", func() bool {
 		body, _ := show("A")
 		return body != first
 	})

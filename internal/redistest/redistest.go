@@ -4,6 +4,7 @@ package redistest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/reecho-go/reecho/internal/redisserver"
 )
@@ -54,6 +55,17 @@ func (s *Server) Pause(t testing.TB) {
 func (s *Server) Resume(t testing.TB) {
 	t.Helper()
 	must(t, s.server.Resume())
+}
+
+// Eventually tries something until it succeeds, for a minute, and fails the test if it does not. On a
+// busy machine news from the server comes late, and calls of it take longer than their callers wait.
+func Eventually(t testing.TB, what string, try func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !try(); {
+		if time.Now().After(end) {
+			t.Fatalf("for a minute it was not true that %s", what)
+		}
+	}
 }
 
 func must(t testing.TB, err error) {

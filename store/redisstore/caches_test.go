@@ -57,7 +57,8 @@ func (c *squares) wants(t *testing.T, n int, source cachedata.Source) {
 	}
 }
 
-// serves is wants of what may be otherwise.
+// serves reports whether wants would succeed. What a process has in memory leaves it when the
+// process begins to hear, or has not heard for a second, as on a busy machine.
 func (c *squares) serves(t *testing.T, n int, source cachedata.Source) bool {
 	t.Helper()
 	v, meta, err := c.GetMeta(t.Context(), n)
