@@ -73,7 +73,7 @@ func (o *peers) forget() {
 	o.forgetAt = 2*len(o.ids) + minNotes
 }
 
-// noteLoad notes the key of a load until arrived is called.
+// noteLoad notes the key of a load until loadEnded is called.
 func (o *peers) noteLoad(l *load, s level.Sum) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
