@@ -26,8 +26,8 @@ func (u *Untyped) CopyExactly(dst, src unsafe.Pointer) (links Links, err error) 
 		return Tree, nil
 	}
 	r := u.Begin()
-	if u.hopes() {
-		if r.fixTree(dst) {
+	if u.triesTree() {
+		if r.fixSupposed(dst) {
 			err = r.End()
 			runtime.KeepAlive(src) // the runs know the original by addresses alone
 			return Tree, err

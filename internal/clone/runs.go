@@ -17,7 +17,7 @@ type run struct {
 const (
 	maxRuns = 32
 	runGap  = 4 << 10 // how far the next part of a run may be: as far as parts that are allocated together are
-	waryFor = 15      // after a value that was no tree, so many of the type are not taken for one
+	skipped = 15      // after a value that was no tree, how many copies of the type do not suppose one
 )
 
 // supposesTrees reports whether copies look at where references lead, and the type says all about these.
@@ -32,26 +32,26 @@ func (u *Untyped) supposesTrees() bool {
 	return worth
 }
 
-// hopes reports whether a copy supposes that its value is a tree.
-func (u *Untyped) hopes() bool {
+// triesTree reports whether a copy supposes that its value is a tree.
+func (u *Untyped) triesTree() bool {
 	if !u.trees {
 		return false
 	}
-	wary := u.wary.Load()
-	if wary > 0 {
-		u.wary.Store(wary - 1) // it does not matter if two copies count as one
+	left := u.toSkip.Load()
+	if left > 0 {
+		u.toSkip.Store(left - 1) // it does not matter if two copies count as one
 	}
-	return wary == 0
+	return left == 0
 }
 
-// fixTree is fix for a value that is supposed to be a tree. It reports whether it is one.
-func (r *Run) fixTree(p unsafe.Pointer) bool {
+// fixSupposed is fix for a value that is supposed to be a tree. It reports whether it is one.
+func (r *Run) fixSupposed(p unsafe.Pointer) bool {
 	r.supposed, r.careful, r.tree = true, true, true
 	r.fix(p)
 	if r.err == nil && !r.runsMeet() {
 		return true
 	}
-	r.of.wary.Store(waryFor)
+	r.of.toSkip.Store(skipped)
 	return false
 }
 

@@ -19,7 +19,7 @@ type Untyped struct {
 	inside bool // values may have pointers into the middle of their parts
 	links  Links
 	trees  bool         // values are supposed to be trees: see runs.go
-	wary   atomic.Int32 // for so many copies they are not
+	toSkip atomic.Int32 // how many copies do not suppose that
 	runs   sync.Pool    // *Run
 }
 
